@@ -1,0 +1,52 @@
+-- class.lua: classes in thirty lines. A class is called to construct; single inheritance; nothing else.
+--
+--   local Linear = class("nn.Linear", Module)
+--   function Linear:init(inputs, units) ... end
+--   local layer = Linear(10, 2)
+
+local meta = {}
+
+function meta.__call(cls, ...)
+  local self = setmetatable({}, cls)
+  self:init(...)
+  return self
+end
+
+function meta.__tostring(cls)
+  return "class " .. cls.__name
+end
+
+--- class(name [, base]) -> class
+---
+--- Makes a class. Its methods and metamethods are those of base until they are overwritten; its metamethods must be
+--- written before a class is derived from it, as Lua looks them up in the metatable itself. An object's metatable is
+--- its class; class.__name is its name.
+---@param name string as users write it: "nn.Linear"
+---@param base? table
+---@return table
+local function class(name, base)
+  local cls = {}
+  for key, value in pairs(base or {}) do
+    if type(key) == "string" and key:find("^__") then cls[key] = value end
+  end
+  cls.__index, cls.__name = cls, name
+  return setmetatable(cls, { __index = base, base = base, __call = meta.__call, __tostring = meta.__tostring })
+end
+
+--- is_a(value, cls) -> boolean
+---
+--- True when value is an object of cls or of a class derived from it.
+---@param value any
+---@param cls table
+---@return boolean
+local function is_a(value, cls)
+  if type(value) ~= "table" then return false end
+  local at = getmetatable(value)
+  while at and at ~= cls do
+    local above = getmetatable(at)
+    at = type(above) == "table" and above.base or nil
+  end
+  return at == cls
+end
+
+return setmetatable({ is_a = is_a }, { __call = function(_, name, base) return class(name, base) end })

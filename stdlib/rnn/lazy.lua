@@ -1,0 +1,30 @@
+-- lazy.lua: tables whose fields are modules loaded at their first use, so that require "rnn" takes milliseconds.
+
+--- lazy(t, whole, parts) -> t
+---
+--- Reading t.Linear loads the module whole.Linear, or takes the field Linear of the module parts.Linear, and keeps it
+--- in t. Other names are nil. getmetatable(t).names holds the names (as keys), for completion and for tests.
+---@param t table
+---@param whole table<string, string> name -> module whose value it is
+---@param parts table<string, string> name -> module that has it as a field
+---@return table
+local function lazy(t, whole, parts)
+  local names = {}
+  for name in pairs(whole) do names[name] = true end
+  for name in pairs(parts) do names[name] = true end
+  return setmetatable(t, {
+    names = names,
+    __index = function(self, name)
+      local value
+      if whole[name] then
+        value = require(whole[name])
+      elseif parts[name] then
+        value = require(parts[name])[name]
+      end
+      rawset(self, name, value)
+      return value
+    end,
+  })
+end
+
+return lazy
