@@ -1,0 +1,65 @@
+/* ctx.c: the context's life, its message, and interrupts. */
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "internal.h"
+#include "kernels/kernels.h"
+
+static const char *const status_names[] = {"OK",     "ENOMEM", "ESHAPE",  "ETYPE", "EARG",
+                                           "ESTALE", "EIO",    "EFORMAT", "EINTR"};
+
+const char *rnn_status_name(rnn_status status) {
+  size_t i = (size_t)status;
+  return i < sizeof status_names / sizeof *status_names ? status_names[i] : "?";
+}
+
+static int default_threads(void) {
+  const char *text = getenv("RNNLUA_THREADS");
+  if (text) {
+    long n = strtol(text, NULL, 10);
+    if (n >= 1 && n <= 256) return (int)n;
+  }
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+  return RNNI_MIN(CPU_COUNT(&set), 256);
+}
+
+rnn_status rnn_ctx_new(rnn_ctx **out) {
+  rnn_ctx *ctx = calloc(1, sizeof *ctx); /* the gate needs a context, so the context comes from outside it */
+  if (!ctx) return RNN_ENOMEM;
+  ctx->recording = true;
+  ctx->next_seq = 1;
+  ctx->threads = default_threads();
+  atomic_init(&ctx->interrupted, false);
+  rnni_kernels_choose();
+  *out = ctx;
+  return RNN_OK;
+}
+
+void rnn_ctx_free(rnn_ctx *ctx) {
+  if (!ctx) return;
+  rnni_threads_stop(ctx);
+  rnni_memory_trim(ctx);
+  free(ctx);
+}
+
+const char *rnn_message(const rnn_ctx *ctx) { return ctx->message; }
+
+rnn_status rnni_fail(rnn_ctx *ctx, rnn_status status, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  vsnprintf(ctx->message, sizeof ctx->message, format, args);
+  va_end(args);
+  return status;
+}
+
+void rnn_ctx_interrupt(rnn_ctx *ctx) { atomic_store_explicit(&ctx->interrupted, true, memory_order_relaxed); }
+
+bool rnn_ctx_clear_interrupt(rnn_ctx *ctx) { return atomic_exchange(&ctx->interrupted, false); }
+
+rnn_status rnni_poll(rnn_ctx *ctx) {
+  if (!atomic_load_explicit(&ctx->interrupted, memory_order_relaxed)) return RNN_OK;
+  return rnni_fail(ctx, RNN_EINTR, "interrupted!");
+}

@@ -1,0 +1,214 @@
+/* internal.h: what the files of the core share. rnni_ names cross files inside the core and are not public. */
+#ifndef RNN_INTERNAL_H
+#define RNN_INTERNAL_H
+
+#include <math.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "rnn.h"
+
+typedef rnn_real real; /* short, as it stands in every line of arithmetic */
+
+#define RNNI_TRY(expression)                     \
+  do {                                           \
+    rnn_status try_status = (expression);        \
+    if (try_status != RNN_OK) return try_status; \
+  } while (0)
+/* The same for a function that holds something: status is its variable, done its label. */
+#define RNNI_GOTO(expression)                    \
+  do {                                           \
+    if ((status = (expression)) != RNN_OK) goto done; \
+  } while (0)
+
+#define RNNI_MIN(a, b) ((a) < (b) ? (a) : (b))
+#define RNNI_MAX(a, b) ((a) > (b) ? (a) : (b))
+
+/* ---- context ---- */
+
+typedef struct rnni_block rnni_block; /* a cached free block, mem.c */
+typedef struct rnni_pool rnni_pool;   /* the threads, thread.c */
+
+#define RNNI_CLASSES 160
+
+struct rnn_ctx {
+  char message[512];
+  /* mem.c */
+  rnn_memory memory;
+  size_t limit;
+  uint64_t asked, fail_at, fail_count;
+  rnni_block *free_blocks[RNNI_CLASSES];
+  /* random.c */
+  rnn_random_state random;
+  /* tape.c */
+  bool recording;
+  uint64_t next_seq;
+  struct rnni_node *dead; /* nodes whose last owner went; freed without recursion */
+  bool reaping;
+  /* thread.c */
+  int threads;
+  rnni_pool *pool;
+  atomic_bool interrupted;
+};
+
+/* Writes the message and returns status. */
+RNN_PRINTF(3, 4) rnn_status rnni_fail(rnn_ctx *ctx, rnn_status status, const char *format, ...);
+/* RNN_EINTR when an interrupt is pending; loops call it every few milliseconds of work. */
+RNN_MUST_USE rnn_status rnni_poll(rnn_ctx *ctx);
+
+/* ---- memory: the one gate; every byte of the core passes here ---- */
+
+/* 64-byte aligned, not cleared. size 0 gives a block of its own. */
+RNN_MUST_USE rnn_status rnni_alloc(rnn_ctx *ctx, size_t size, void *out);
+RNN_MUST_USE rnn_status rnni_calloc(rnn_ctx *ctx, size_t size, void *out);
+/* Grows or shrinks *block (NULL: a new one), keeping its content; on failure it stays as it was. */
+RNN_MUST_USE rnn_status rnni_realloc(rnn_ctx *ctx, size_t size, void *block);
+void rnni_free(rnn_ctx *ctx, void *block); /* NULL is allowed */
+RNN_MUST_USE rnn_status rnni_strdup(rnn_ctx *ctx, const char *text, char **out);
+/* count * size, or an error instead of an overflow. */
+RNN_MUST_USE rnn_status rnni_array(rnn_ctx *ctx, int64_t count, size_t size, void *out);
+void rnni_memory_trim(rnn_ctx *ctx); /* gives the cache back to the system */
+
+/* ---- random ---- */
+
+uint64_t rnni_random_bits(rnn_ctx *ctx);                 /* 64 bits, one position */
+double rnni_random_at(uint64_t seed, uint64_t position); /* [0, 1), of one position */
+
+/* ---- threads ---- */
+
+/* Runs fn(arg, i) for every i in [0, tasks), in any order, on the threads of the context. */
+void rnni_parallel(rnn_ctx *ctx, int tasks, void (*fn)(void *arg, int task), void *arg);
+void rnni_threads_stop(rnn_ctx *ctx);
+/* How many threads this many multiply-adds are worth. */
+int rnni_threads_for(const rnn_ctx *ctx, double multiply_adds);
+
+/* ---- tensors ---- */
+
+typedef struct rnni_storage {
+  int refs;
+  uint32_t version; /* raised by every change in place, so that backward notices one that came too early */
+  void *data;
+} rnni_storage;
+
+struct rnn_tensor {
+  rnn_ctx *ctx;
+  int refs;
+  rnn_type type;
+  int ndim;
+  int64_t dims[RNN_MAX_DIMS];
+  int64_t count;
+  rnni_storage *storage; /* NULL for a shell: shape without values, kept where backward needs no more */
+  void *data;
+  rnn_tensor *lengths;
+  bool requires_grad;
+  rnn_tensor *grad;
+  struct rnni_node *node; /* NULL for leaves */
+  int output;             /* which output of node */
+};
+
+static inline real *rnni_f(const rnn_tensor *t) { return t->data; }
+static inline int32_t *rnni_i(const rnn_tensor *t) { return t->data; }
+
+size_t rnni_type_size(rnn_type type);
+/* As rnn_tensor_new without clearing. */
+RNN_MUST_USE rnn_status rnni_tensor_raw(rnn_ctx *ctx, rnn_type type, int ndim, const int64_t *dims, rnn_tensor **out);
+/* Another handle on the same values, with another shape of equal count; no history, lengths kept when asked. */
+RNN_MUST_USE rnn_status rnni_tensor_alias(rnn_ctx *ctx, const rnn_tensor *t, int ndim, const int64_t *dims,
+                                          rnn_tensor **out);
+RNN_MUST_USE rnn_status rnni_tensor_shell(rnn_ctx *ctx, const rnn_tensor *t, rnn_tensor **out);
+bool rnni_same_shape(const rnn_tensor *a, const rnn_tensor *b);
+/* The strings of a shape for messages: "(32, 64)". Each call uses one of 8 slots in turn. */
+const char *rnni_shape_text(int ndim, const int64_t *dims);
+#define RNNI_SHAPE(t) rnni_shape_text((t)->ndim, (t)->dims)
+const char *rnni_type_text(rnn_type type); /* "float", "int32" */
+
+/* ---- ops ---- */
+
+#define RNNI_MAX_SCRATCH 4
+
+/* One application of an op, forward or backward. */
+typedef struct rnni_call {
+  const rnn_op *op;
+  rnn_args args;        /* args.t is in */
+  int nin, nout;
+  rnn_tensor **in;      /* forward: the arguments; backward: values or shells, as op->saves says */
+  rnn_tensor **out;     /* forward: allocated after shape(); backward: values or shells */
+  /* set by shape() for each output before allocation: */
+  rnn_type out_type;
+  int out_ndim;
+  int64_t out_dims[RNN_MAX_DIMS];
+  /* what forward keeps for backward beside its inputs and outputs */
+  rnn_tensor *scratch[RNNI_MAX_SCRATCH];
+  bool keep;            /* forward: this call is recorded, so scratch is worth keeping */
+  const bool *wants;    /* backward: which inputs want a gradient; forward: which require one (when keep) */
+  /* backward: */
+  rnn_tensor **dout;    /* gradients of the outputs; NULL where none arrived */
+  rnn_tensor **din;     /* gradients of wanted inputs: backward ADDS to them */
+} rnni_call;
+
+enum {
+  RNNI_SAVE_NONE = 0,
+  RNNI_SAVE_IN0 = 1, /* values of input 0, 1, 2, ... */
+  RNNI_SAVE_IN1 = 2,
+  RNNI_SAVE_IN2 = 4,
+  RNNI_SAVE_INPUTS = 0xffff,
+  RNNI_SAVE_OUT = 0x10000 /* values of every output */
+};
+
+typedef enum rnni_lengths {
+  RNNI_LENGTHS_REFUSE, /* an input with lengths is an error: they would be lost silently */
+  RNNI_LENGTHS_KEEP,   /* the output keeps (N, T, ...): lengths of the inputs must agree and are carried over */
+  RNNI_LENGTHS_OWN     /* forward reads them and decides (losses, engine, reductions over time) */
+} rnni_lengths;
+
+struct rnn_op {
+  const char *name;
+  const char *args; /* signature, see rnn.h */
+  const char *doc;
+  /* Checks and sets out_*; ops with several outputs of their own shapes leave out_ndim -1 and allocate in forward. */
+  rnn_status (*shape)(rnn_ctx *ctx, rnni_call *c);
+  rnn_status (*forward)(rnn_ctx *ctx, rnni_call *c);
+  rnn_status (*backward)(rnn_ctx *ctx, rnni_call *c); /* NULL: not differentiable */
+  unsigned saves;
+  rnni_lengths lengths;
+  int (*outputs)(const rnn_args *args); /* NULL: one */
+};
+
+/* Shape rules and helpers shared by the families. */
+rnn_status rnni_shape_same(rnn_ctx *ctx, rnni_call *c);      /* one float input, output alike */
+rnn_status rnni_shape_broadcast(rnn_ctx *ctx, rnni_call *c); /* NumPy broadcasting of inputs 0 and 1 */
+rnn_status rnni_broadcast_dims(rnn_ctx *ctx, const char *name, const rnn_tensor *a, const rnn_tensor *b, int *ndim,
+                               int64_t *dims);
+RNN_MUST_USE rnn_status rnni_need_float(rnn_ctx *ctx, const rnni_call *c, int input);
+RNN_MUST_USE rnn_status rnni_need_int(rnn_ctx *ctx, const rnni_call *c, int input);
+RNN_MUST_USE rnn_status rnni_need_ndim(rnn_ctx *ctx, const rnni_call *c, int input, int ndim);
+/* dst (shape of an input) += src (broadcast shape) summed over the broadcast axes. */
+void rnni_add_reduced(rnn_tensor *dst, const rnn_tensor *src);
+/* dst += src, of equal count. */
+void rnni_add(real *dst, const real *src, int64_t n);
+void rnni_out_like(rnni_call *c, const rnn_tensor *t);
+/* outer * dims[axis] * inner = count */
+void rnni_split_at(const rnn_tensor *t, int axis, int64_t *outer, int64_t *length, int64_t *inner);
+
+/* ---- products ---- */
+
+/* C (m, n) = A (m, k) B (k, n) [+ C when accumulate]; element (i, j) of A at a[i*ars + j*acs], of B likewise.
+   bias (n) or NULL is added to every row. Every element is one chain of multiply-adds over k in order, so the
+   result does not depend on how rows and columns are cut among threads. Polls for interrupts. */
+RNN_MUST_USE rnn_status rnni_gemm(rnn_ctx *ctx, int64_t m, int64_t n, int64_t k, const real *a, int64_t ars,
+                                  int64_t acs, const real *b, int64_t brs, int64_t bcs, const real *bias, real *c,
+                                  int64_t ldc, bool accumulate);
+
+/* ---- files ---- */
+
+/* Prepares "path.tmp-PID-N" for writing; finish syncs and renames, or removes it when !keep. */
+typedef struct rnni_file {
+  int fd;
+  char *temporary;
+  const char *path;
+} rnni_file;
+RNN_MUST_USE rnn_status rnni_file_begin(rnn_ctx *ctx, const char *path, rnni_file *f);
+RNN_MUST_USE rnn_status rnni_file_put(rnn_ctx *ctx, rnni_file *f, const void *bytes, size_t size);
+RNN_MUST_USE rnn_status rnni_file_finish(rnn_ctx *ctx, rnni_file *f, bool keep);
+
+#endif

@@ -1,0 +1,56 @@
+/* choose.c: picks the table of kernels for this processor, once; RNNLUA_ISA names a lesser one to force it. */
+#include "kernels.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+extern const rnni_kernels rnni_kernels_plain;
+#ifdef __x86_64__
+extern const rnni_kernels rnni_kernels_v3, rnni_kernels_v4;
+#endif
+
+const rnni_kernels *rnni_kernel = NULL;
+
+static bool always(void) { return true; }
+
+#ifdef __x86_64__
+static bool has_v3(void) {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+}
+static bool has_v4(void) {
+  return has_v3() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512cd");
+}
+#endif
+
+/* Best first. */
+static const struct {
+  const rnni_kernels *table;
+  bool (*supported)(void);
+} sets[] = {
+#ifdef __x86_64__
+    {&rnni_kernels_v4, has_v4},
+    {&rnni_kernels_v3, has_v3},
+#endif
+    {&rnni_kernels_plain, always},
+};
+
+void rnni_kernels_choose(void) {
+  if (rnni_kernel) return;
+  const char *forced = getenv("RNNLUA_ISA");
+  const rnni_kernels *best = NULL;
+  for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+    if (!sets[i].supported()) continue;
+    if (!best) best = sets[i].table;
+    if (forced && strcmp(forced, sets[i].table->isa) == 0) {
+      best = sets[i].table;
+      break;
+    }
+  }
+  rnni_kernel = best;
+}
+
+const char *rnn_isa(void) {
+  rnni_kernels_choose();
+  return rnni_kernel->isa;
+}

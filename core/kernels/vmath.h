@@ -1,0 +1,120 @@
+/* vmath.h: vectors of the instruction set being compiled, and exp, tanh and sigmoid on them.
+ *
+ * float: Cody-Waite reduction and polynomials, at most 2 ulp wrong (tests/c/test_vmath.c). double: the C library,
+ * lane by lane: that build exists to check gradients, not to be fast. */
+#ifndef RNNI_VMATH_H
+#define RNNI_VMATH_H
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "../rnn.h"
+
+typedef rnn_real real;
+
+#if defined(__AVX512F__)
+#define VEC_BYTES 64
+#elif defined(__AVX2__)
+#define VEC_BYTES 32
+#else
+#define VEC_BYTES 16
+#endif
+#define LANES ((int)(VEC_BYTES / sizeof(real)))
+
+#ifdef RNN_DOUBLE
+typedef int64_t lane_int;
+#else
+typedef int32_t lane_int;
+#endif
+typedef real vec __attribute__((vector_size(VEC_BYTES)));
+typedef lane_int veci __attribute__((vector_size(VEC_BYTES)));
+typedef real vec_loose __attribute__((vector_size(VEC_BYTES), aligned(sizeof(real)), may_alias));
+
+#define INLINE static inline __attribute__((always_inline, unused))
+
+INLINE vec load(const real *p) { return *(const vec_loose *)p; }
+INLINE void store(real *p, vec v) { *(vec_loose *)p = v; }
+INLINE vec splat(real x) { return x - (vec){0}; }
+INLINE vec choose(veci mask, vec yes, vec no) { return (vec)((mask & (veci)yes) | (~mask & (veci)no)); }
+INLINE vec vabs(vec x) { return choose(x < (vec){0}, -x, x); }
+
+/* The last n < LANES elements of a row: absent lanes read as 0 and are not written. */
+INLINE vec load_part(const real *p, int64_t n) {
+  vec v = {0};
+  memcpy(&v, p, (size_t)n * sizeof(real));
+  return v;
+}
+INLINE void store_part(real *p, vec v, int64_t n) { memcpy(p, &v, (size_t)n * sizeof(real)); }
+
+#ifdef RNN_DOUBLE
+
+INLINE vec vexp(vec x) {
+  for (int i = 0; i < LANES; i++) x[i] = exp(x[i]);
+  return x;
+}
+INLINE vec vtanh(vec x) {
+  for (int i = 0; i < LANES; i++) x[i] = tanh(x[i]);
+  return x;
+}
+INLINE vec vsigmoid(vec x) {
+  for (int i = 0; i < LANES; i++) {
+    double e = exp(-fabs(x[i]));
+    x[i] = (x[i] < 0 ? e : 1) / (1 + e);
+  }
+  return x;
+}
+
+#else
+
+/* exp(r) 2^n = exp(x), |r| <= ln2/2; the polynomial is the minimax one of Cephes' expf. */
+INLINE vec exp_reduced(vec x, veci *n) {
+  vec shifted = x * 1.44269504088896341f + 12582912.0f; /* 1.5 * 2^23: rounds to an integer in the low bits */
+  vec k = shifted - 12582912.0f;
+  *n = (veci)shifted - 0x4b400000;
+  vec r = x - k * 0.693359375f;
+  r = r - k * -2.12194440e-4f;
+  vec p = r * 1.9875691500e-4f + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  return p * (r * r) + r + 1.0f;
+}
+
+INLINE vec vexp(vec x) {
+  veci n;
+  x = choose(x > splat(89.0f), splat(89.0f), x); /* NaN passes both comparisons unchanged */
+  x = choose(x < splat(-104.0f), splat(-104.0f), x);
+  vec p = exp_reduced(x, &n);
+  veci half = n >> 1; /* two factors, so that subnormal results and overflow come out right */
+  vec a = (vec)((half + 127) << 23), b = (vec)((n - half + 127) << 23);
+  return p * a * b;
+}
+
+INLINE vec vtanh(vec x) {
+  vec size = vabs(x);
+  vec u = choose(size > splat(9.2f), splat(9.2f), size);
+  veci n;
+  vec p = exp_reduced(u + u, &n);
+  vec e = p * (vec)((n + 127) << 23);
+  vec large = 1.0f - 2.0f / (e + 1.0f);
+  vec s = x * x;
+  vec q = s * -5.70498872745e-3f + 2.06390887954e-2f;
+  q = q * s + -5.37397155531e-2f;
+  q = q * s + 1.33314422036e-1f;
+  q = q * s + -3.33332819422e-1f;
+  vec small = x + x * (s * q);
+  vec y = choose(x < (vec){0}, -large, large);
+  y = choose(size < splat(0.625f), small, y);
+  return choose(x == x, y, x);
+}
+
+INLINE vec vsigmoid(vec x) {
+  vec e = vexp(-vabs(x));
+  vec y = 1.0f / (1.0f + e);
+  return choose(x < (vec){0}, e * y, y);
+}
+
+#endif
+#endif

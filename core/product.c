@@ -1,0 +1,56 @@
+/* product.c: matrix products over threads, on the packed kernel. */
+#include "internal.h"
+#include "kernels/kernels.h"
+
+typedef struct job {
+  int64_t m, n, k;
+  const real *a, *packed, *bias;
+  ptrdiff_t ars, acs, ldc;
+  real *c;
+  bool accumulate;
+  int64_t row_tasks, column_tasks;
+} job;
+
+/* A cut at a multiple of unit, task of tasks. */
+static int64_t cut(int64_t n, int64_t unit, int64_t task, int64_t tasks) {
+  int64_t units = (n + unit - 1) / unit;
+  return RNNI_MIN(n, units * task / tasks * unit);
+}
+
+static void run_job(void *arg, int task) {
+  const job *j = arg;
+  int64_t tr = task / j->column_tasks, tc = task % j->column_tasks;
+  int64_t r0 = cut(j->m, rnni_kernel->tile_rows, tr, j->row_tasks);
+  int64_t r1 = cut(j->m, rnni_kernel->tile_rows, tr + 1, j->row_tasks);
+  int64_t c0 = cut(j->n, rnni_kernel->tile_cols, tc, j->column_tasks);
+  int64_t c1 = cut(j->n, rnni_kernel->tile_cols, tc + 1, j->column_tasks);
+  if (r0 == r1 || c0 == c1) return;
+  rnni_kernel->product(r1 - r0, c1 - c0, j->k, j->a + r0 * j->ars, j->ars, j->acs, j->packed + c0 * j->k,
+                       j->bias ? j->bias + c0 : NULL, j->c + r0 * j->ldc + c0, j->ldc, j->accumulate);
+}
+
+/* Work between two looks at the interrupt flag: some milliseconds. */
+#define POLL_MULTIPLY_ADDS 2e8
+
+rnn_status rnni_gemm(rnn_ctx *ctx, int64_t m, int64_t n, int64_t k, const real *a, int64_t ars, int64_t acs,
+                     const real *b, int64_t brs, int64_t bcs, const real *bias, real *c, int64_t ldc, bool accumulate) {
+  if (m == 0 || n == 0) return RNN_OK;
+  real *packed;
+  RNNI_TRY(rnni_array(ctx, rnni_packed_size(k, n), sizeof *packed, &packed));
+  rnni_kernel->pack(k, n, b, brs, bcs, packed);
+  rnn_status status = RNN_OK;
+  double row_work = (double)n * (double)RNNI_MAX(k, 1);
+  int64_t step = (int64_t)RNNI_MAX(96.0, POLL_MULTIPLY_ADDS / row_work) / 96 * 96;
+  for (int64_t r = 0; r < m && status == RNN_OK; r += step) {
+    int64_t rows = RNNI_MIN(step, m - r);
+    job j = {.m = rows, .n = n, .k = k, .a = a + r * ars, .packed = packed, .bias = bias, .ars = ars, .acs = acs,
+             .ldc = ldc, .c = c + r * ldc, .accumulate = accumulate, .row_tasks = 1, .column_tasks = 1};
+    int64_t threads = rnni_threads_for(ctx, (double)rows * row_work);
+    if (rows >= threads * rnni_kernel->tile_rows) j.row_tasks = threads;
+    else j.column_tasks = threads;
+    rnni_parallel(ctx, (int)threads, run_job, &j);
+    status = rnni_poll(ctx);
+  }
+  rnni_free(ctx, packed);
+  return status;
+}

@@ -1,0 +1,313 @@
+/* rnn.h: the one public header of the core, and its manual.
+ *
+ * The core is tensors, automatic differentiation, a recurrent engine, optimisers and files. It is a C11
+ * library that can be used without Lua (tests/c/example.c is a complete program); it never includes lua.h,
+ * prints nothing, exits never, and keeps no global state but the table of kernels for this processor.
+ *
+ * Alphabet: N batch, T time, D input features, H units, V vocabulary. Sequences are batch-first, (N, T, D).
+ * dx is the gradient of x. Gates are i f g o (LSTM) and r z n (GRU), in that order in every weight, as in PyTorch.
+ *
+ * Errors. Every fallible function returns an rnn_status; results come through trailing pointers and are set only
+ * on success. After a failure rnn_message(ctx) says what happened, with shapes; it needs no memory.
+ *
+ * Precision. rnn_real is float, or double when compiled with -DRNN_DOUBLE; nothing else differs.
+ *
+ * Threads. A context belongs to one thread at a time. Only rnn_ctx_interrupt may be called from elsewhere.
+ */
+#ifndef RNN_H
+#define RNN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define RNN_VERSION "0.1.0"
+
+#ifdef RNN_DOUBLE
+typedef double rnn_real;
+#define RNN_PRECISION "double"
+#else
+typedef float rnn_real;
+#define RNN_PRECISION "float"
+#endif
+
+#define RNN_MUST_USE __attribute__((warn_unused_result))
+#define RNN_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+
+typedef enum rnn_status {
+  RNN_OK = 0,
+  RNN_ENOMEM,  /* out of memory, or over the context's limit */
+  RNN_ESHAPE,  /* shapes do not fit together */
+  RNN_ETYPE,   /* float where int32 was expected, or the reverse */
+  RNN_EARG,    /* an argument out of its range */
+  RNN_ESTALE,  /* a tensor whose history was already consumed by backward */
+  RNN_EIO,     /* the operating system refused: no file, full disk ... */
+  RNN_EFORMAT, /* a file's content is not what its format says */
+  RNN_EINTR    /* rnn_ctx_interrupt was called; the computation stopped cleanly */
+} rnn_status;
+
+/* "ENOMEM" ... for a status; never NULL. */
+const char *rnn_status_name(rnn_status status);
+
+/* ---- context ------------------------------------------------------------------------------------------ */
+
+typedef struct rnn_ctx rnn_ctx;
+
+/* A new context: own allocator, random numbers, tape and threads. Threads start at the number of processors
+   this process may use, or RNNLUA_THREADS; the pool itself is only started by work that is worth it. */
+RNN_MUST_USE rnn_status rnn_ctx_new(rnn_ctx **ctx);
+
+/* Frees the context. Every tensor made from it must have been released before. NULL is allowed. */
+void rnn_ctx_free(rnn_ctx *ctx);
+
+/* Text of the last failure in this context. */
+const char *rnn_message(const rnn_ctx *ctx);
+
+/* Stops the running computation at its next check, with RNN_EINTR. Async-signal-safe. */
+void rnn_ctx_interrupt(rnn_ctx *ctx);
+
+/* Forgets a pending interrupt; true when there was one. */
+bool rnn_ctx_clear_interrupt(rnn_ctx *ctx);
+
+int rnn_ctx_threads(const rnn_ctx *ctx);
+RNN_MUST_USE rnn_status rnn_ctx_set_threads(rnn_ctx *ctx, int threads); /* 1..256 */
+
+typedef struct rnn_memory {
+  size_t live;        /* bytes now in use */
+  size_t peak;        /* largest live since the start or rnn_memory_reset_peak */
+  size_t cached;      /* bytes kept for reuse */
+  uint64_t allocated; /* bytes handed out since the start; the bindings press Lua's collector by it */
+} rnn_memory;
+
+void rnn_memory_read(const rnn_ctx *ctx, rnn_memory *m);
+void rnn_memory_reset_peak(rnn_ctx *ctx);
+void rnn_memory_set_limit(rnn_ctx *ctx, size_t bytes); /* 0: no limit */
+
+/* Fault injection for tests: allocation number nth from now (1 = the next) and the count - 1 after it fail.
+   nth 0 switches it off. Returns how many allocations were asked for since the last call. */
+uint64_t rnn_memory_fail(rnn_ctx *ctx, uint64_t nth, uint64_t count);
+
+/* "x86-64-v4" ...: the kernels chosen for this processor (RNNLUA_ISA forces a lesser one). */
+const char *rnn_isa(void);
+/* "OpenBLAS 0.3.21 (SkylakeX)": the library and the kernel it chose. */
+const char *rnn_blas_name(void);
+
+/* ---- random numbers ------------------------------------------------------------------------------------ */
+
+/* Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"): key = seed, counter =
+   position. The same numbers on every machine, in both precisions (a float is its double cut to 24 bits). */
+void rnn_seed(rnn_ctx *ctx, uint64_t seed);
+
+typedef struct rnn_random_state {
+  uint64_t seed, position;
+} rnn_random_state;
+
+rnn_random_state rnn_random_get(const rnn_ctx *ctx);
+void rnn_random_set(rnn_ctx *ctx, rnn_random_state state);
+
+/* ---- tensors -------------------------------------------------------------------------------------------- */
+
+#define RNN_MAX_DIMS 6
+
+typedef enum rnn_type { RNN_FLOAT, RNN_INT } rnn_type; /* rnn_real, int32_t */
+
+/* A contiguous, row-major, reference-counted array of up to 6 axes. Views exist along the first axis only
+   (rnn_tensor_rows) and for new shapes (reshape); everything else copies. A tensor may know the lengths of its
+   sequences (N int32 values for an (N, T, ...) tensor); ops carry them along or refuse to lose them. */
+typedef struct rnn_tensor rnn_tensor;
+
+/* A new tensor filled with zeros; the caller owns one reference. Sizes may be 0; ndim 0 is a scalar. */
+RNN_MUST_USE rnn_status rnn_tensor_new(rnn_ctx *ctx, rnn_type type, int ndim, const int64_t *dims, rnn_tensor **out);
+rnn_tensor *rnn_tensor_ref(rnn_tensor *t);
+void rnn_tensor_free(rnn_tensor *t); /* drops one reference; NULL is allowed */
+
+rnn_type rnn_tensor_type(const rnn_tensor *t);
+int rnn_tensor_ndim(const rnn_tensor *t);
+const int64_t *rnn_tensor_dims(const rnn_tensor *t);
+int64_t rnn_tensor_count(const rnn_tensor *t);  /* number of elements */
+rnn_real *rnn_tensor_floats(rnn_tensor *t);     /* NULL when the type is RNN_INT */
+int32_t *rnn_tensor_ints(rnn_tensor *t);        /* NULL when the type is RNN_FLOAT */
+/* "(32, 56, 1) float" into buf; returns buf. */
+char *rnn_tensor_describe(const rnn_tensor *t, char *buf, size_t size);
+
+/* Elements [from, to) of the first axis, sharing memory. */
+RNN_MUST_USE rnn_status rnn_tensor_rows(rnn_ctx *ctx, rnn_tensor *t, int64_t from, int64_t to, rnn_tensor **out);
+/* The same values without history, sharing memory. */
+RNN_MUST_USE rnn_status rnn_tensor_detach(rnn_ctx *ctx, rnn_tensor *t, rnn_tensor **out);
+/* A copy of the values without history. */
+RNN_MUST_USE rnn_status rnn_tensor_copy(rnn_ctx *ctx, const rnn_tensor *t, rnn_tensor **out);
+/* Copies the values of src, of equal shape and type, into dst. */
+RNN_MUST_USE rnn_status rnn_tensor_assign(rnn_ctx *ctx, rnn_tensor *dst, const rnn_tensor *src);
+void rnn_tensor_fill(rnn_tensor *t, double value);
+RNN_MUST_USE rnn_status rnn_tensor_uniform(rnn_ctx *ctx, rnn_tensor *t, double low, double high);
+RNN_MUST_USE rnn_status rnn_tensor_normal(rnn_ctx *ctx, rnn_tensor *t, double mean, double deviation);
+/* A random permutation of 1..n into an int32 tensor of n elements (Fisher-Yates). */
+RNN_MUST_USE rnn_status rnn_tensor_shuffle(rnn_ctx *ctx, rnn_tensor *t);
+/* Random orthogonal rows or columns, whichever are fewer: QR of a normal matrix (Saxe et al. 2014).
+   A (k*H, H) matrix with blocks = k gets k independent blocks, as the gates of an LSTM want. */
+RNN_MUST_USE rnn_status rnn_tensor_orthogonal(rnn_ctx *ctx, rnn_tensor *t, int64_t blocks, double gain);
+
+/* lengths: int32 (N) with 0 <= length <= T, for a tensor of at least two axes; NULL removes them. */
+RNN_MUST_USE rnn_status rnn_tensor_set_lengths(rnn_ctx *ctx, rnn_tensor *t, rnn_tensor *lengths);
+rnn_tensor *rnn_tensor_lengths(const rnn_tensor *t); /* borrowed; NULL without lengths */
+
+/* ---- automatic differentiation ----------------------------------------------------------------------------- */
+
+/* Leaves that require a gradient are parameters: float tensors made by the user, not results of ops. */
+RNN_MUST_USE rnn_status rnn_tensor_set_requires_grad(rnn_ctx *ctx, rnn_tensor *t, bool on);
+bool rnn_tensor_requires_grad(const rnn_tensor *t); /* also true for results that depend on a parameter */
+rnn_tensor *rnn_tensor_grad(const rnn_tensor *t);   /* borrowed; NULL before backward reached t */
+void rnn_tensor_clear_grad(rnn_tensor *t);
+/* Keep the gradient of a result, too, when backward passes it. */
+RNN_MUST_USE rnn_status rnn_tensor_retain_grad(rnn_ctx *ctx, rnn_tensor *t);
+
+/* Adds d(loss)/d(parameter) to the gradient of every parameter that loss depends on. loss has one element, or
+   dloss gives its gradient, of equal shape. Consumes the recorded history: results used in it become stale,
+   and using one in a further op that would record is RNN_ESTALE (detach it first). */
+RNN_MUST_USE rnn_status rnn_backward(rnn_ctx *ctx, rnn_tensor *loss, rnn_tensor *dloss);
+
+/* Switches recording; returns what it was. */
+bool rnn_ctx_set_recording(rnn_ctx *ctx, bool on);
+bool rnn_ctx_recording(const rnn_ctx *ctx);
+
+/* ---- ops ------------------------------------------------------------------------------------------------------ */
+
+/* Every differentiable function is an op of one table (core/ops/ops.def). Axes are 0-based here, ids 1-based.
+ * The signature string has a letter for each argument in Lua's order:
+ *   t tensor or number   T tensor (no number)   L list of tensors   i integer   n number   b boolean
+ *   x axis               X axis or nil (all: -1)   s shape          a lower-case letter after '?' is optional
+ * Integers, booleans and axes land in i[], numbers in n[], shapes in shape[]. */
+typedef struct rnn_recurrent rnn_recurrent;
+
+typedef struct rnn_args {
+  rnn_tensor *const *t; /* tensors; entries of optional ones may be NULL */
+  int nt;
+  int64_t i[6];
+  double n[4];
+  int64_t shape[RNN_MAX_DIMS];
+  int nshape;
+  const rnn_recurrent *recurrent; /* for the op "recurrent" only */
+} rnn_args;
+
+typedef struct rnn_op rnn_op;
+
+const rnn_op *rnn_op_find(const char *name); /* NULL when there is none */
+const rnn_op *rnn_op_at(int index);          /* NULL past the last */
+const char *rnn_op_name(const rnn_op *op);
+const char *rnn_op_signature(const rnn_op *op);
+const char *rnn_op_doc(const rnn_op *op); /* "(x, axis) -> tensor. What it computes." */
+int rnn_op_outputs(const rnn_op *op, const rnn_args *args);
+bool rnn_op_differentiable(const rnn_op *op);
+
+#define RNN_MAX_OUTPUTS 65
+
+/* Applies an op: checks, computes, and records when recording is on and an argument requires a gradient.
+   out receives rnn_op_outputs(op, args) new references. */
+RNN_MUST_USE rnn_status rnn_apply(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args, rnn_tensor **out);
+
+/* ---- the recurrent engine -------------------------------------------------------------------------------------- */
+
+typedef enum rnn_cell { RNN_CELL_RNN, RNN_CELL_LSTM, RNN_CELL_GRU } rnn_cell;
+typedef enum rnn_activation { RNN_TANH, RNN_RELU } rnn_activation;
+
+/* A stack of equal recurrent layers, run over whole sequences by the op "recurrent".
+ *
+ * Tensors: x (N, T, D); then for each layer weight_ih (G*H, D or H), weight_hh (G*H, H), bias_ih (G*H),
+ * bias_hh (G*H), G = 1, 4, 3; then, with has_state, for each layer h (N, H) and, for the LSTM, c (N, H).
+ * Outputs: y, (N, T, H) or, with last_only, (N, H): the output of the last valid step; then the final states in
+ * the same order. Lengths on x are honoured: steps past a sequence's length give 0 and leave its state alone.
+ *
+ *   RNN:  h = act(W x + b + U h + b')                                       (Elman 1990)
+ *   LSTM: i f o = sigmoid(...), g = tanh(...), c = f c + i g, h = o tanh(c)  (Hochreiter, Schmidhuber 1997; Gers 2000)
+ *   GRU:  r z = sigmoid(...), n = tanh(W x + b + r (U h + b')), h = (1-z) n + z h   (Cho et al. 2014, reset after) */
+struct rnn_recurrent {
+  rnn_cell cell;
+  rnn_activation activation; /* of the simple RNN */
+  int layers;
+  int64_t units;
+  bool has_state;
+  bool last_only;
+};
+
+int rnn_cell_gates(rnn_cell cell);  /* G */
+int rnn_cell_states(rnn_cell cell); /* 1, or 2 for the LSTM */
+
+/* ---- optimisers ------------------------------------------------------------------------------------------------ */
+
+typedef enum rnn_optimizer { RNN_SGD, RNN_RMSPROP, RNN_ADAM, RNN_ADAMW, RNN_NADAM } rnn_optimizer;
+
+typedef struct rnn_optimizer_options {
+  rnn_optimizer kind;
+  bool nesterov;       /* SGD */
+  double lr, momentum; /* momentum: SGD and RMSprop */
+  double beta1, beta2; /* Adam's; beta2 is RMSprop's decay */
+  double epsilon, weight_decay;
+  int64_t step;        /* 1 for the first update */
+} rnn_optimizer_options;
+
+int rnn_optimizer_slots(rnn_optimizer kind); /* state tensors for each parameter: 1 (SGD) or 2 */
+
+/* One update of count parameters from their gradients. state holds slots * count tensors, parameter by parameter,
+   shaped like their parameter and zero before the first step. Parameters without a gradient are left alone. */
+RNN_MUST_USE rnn_status rnn_optimizer_step(rnn_ctx *ctx, const rnn_optimizer_options *o, rnn_tensor *const *params,
+                                           int count, rnn_tensor *const *state);
+
+/* Euclidean norm of all gradients together; when max_norm > 0 and it is larger, scales them to exactly max_norm
+   (Pascanu et al. 2013). norm may be NULL. A norm that is not finite scales nothing. */
+RNN_MUST_USE rnn_status rnn_clip_grad_norm(rnn_ctx *ctx, rnn_tensor *const *params, int count, double max_norm,
+                                           double *norm);
+/* Clamps every gradient element to [-limit, limit]; counts those that were outside. */
+RNN_MUST_USE rnn_status rnn_clip_grad_value(rnn_ctx *ctx, rnn_tensor *const *params, int count, double limit,
+                                            int64_t *clipped);
+
+/* ---- files -------------------------------------------------------------------------------------------------------- */
+
+/* safetensors (github.com/huggingface/safetensors): read with every check of the reference implementation. */
+typedef struct rnn_archive {
+  int count;
+  char **names;
+  rnn_tensor **tensors; /* F32, F64, F16, BF16 become float; I32, I64, I16, I8, U8, BOOL become int32 */
+  int metadata_count;
+  char **metadata; /* key, value, key, value ... */
+} rnn_archive;
+
+RNN_MUST_USE rnn_status rnn_safetensors_read(rnn_ctx *ctx, const char *path, rnn_archive *out);
+/* Writes a temporary file beside path, syncs it and renames it: path is always the old file or the whole new one.
+   float is written as F32 (F64 in the double build), int32 as I32. */
+RNN_MUST_USE rnn_status rnn_safetensors_write(rnn_ctx *ctx, const char *path, const rnn_archive *a);
+void rnn_archive_free(rnn_ctx *ctx, rnn_archive *a);
+
+/* Writes size bytes to path by the same temporary file, sync and rename. */
+RNN_MUST_USE rnn_status rnn_file_write(rnn_ctx *ctx, const char *path, const void *bytes, size_t size);
+
+typedef enum rnn_csv_type { RNN_CSV_AUTO, RNN_CSV_NUMBER, RNN_CSV_DATE, RNN_CSV_TEXT } rnn_csv_type;
+
+typedef struct rnn_csv_column {
+  char *name;
+  rnn_csv_type type;
+  rnn_tensor *values; /* (rows): number float, NaN where missing; date int32 days since 1970-01-01, INT32_MIN where
+                         missing; text int32 ids into words, 0 where missing */
+  int word_count;     /* text: the distinct words in the order of their first appearance; id 1 is words[0] */
+  char **words;
+} rnn_csv_column;
+
+typedef struct rnn_csv {
+  int64_t rows;
+  int count;
+  rnn_csv_column *columns;
+} rnn_csv;
+
+typedef struct rnn_csv_options {
+  char separator;                /* 0: comma */
+  const char *const *columns;    /* names to keep; NULL: all */
+  const rnn_csv_type *types;     /* one for each kept column, or NULL: all RNN_CSV_AUTO */
+  int column_count;
+} rnn_csv_options;
+
+/* Reads a CSV file with a header line: RFC 4180 quoting, CRLF or LF, BOM. The file is streamed; memory grows with
+   the columns kept. Dates are YYYY-MM-DD or MM/DD/YYYY. AUTO takes the first of date, number, text that fits all
+   cells of the column. Errors name file, row (counted from 1 with the header as row 1) and column. */
+RNN_MUST_USE rnn_status rnn_csv_read(rnn_ctx *ctx, const char *path, const rnn_csv_options *options, rnn_csv *out);
+void rnn_csv_free(rnn_ctx *ctx, rnn_csv *csv);
+
+#endif

@@ -1,0 +1,369 @@
+/* tape.c: applying ops, recording them, and running the record backwards.
+ *
+ * A record (rnni_node) lives as long as something can still need it: a result of the op, or a later record. So a graph
+ * that never sees backward costs nothing once its results are gone, and nothing here is recursive: chains of a million
+ * records are freed and differentiated by loops. Records carry rising numbers; backward takes the largest number that
+ * has received a gradient, and by then all its gradients have arrived. */
+#include "tape.h"
+
+bool rnn_ctx_recording(const rnn_ctx *ctx) { return ctx->recording; }
+
+bool rnn_ctx_set_recording(rnn_ctx *ctx, bool on) {
+  bool was = ctx->recording;
+  ctx->recording = on;
+  return was;
+}
+
+/* ---- life of a record --------------------------------------------------------------------------------------------- */
+
+static void free_all(rnn_tensor **t, int n) {
+  for (int i = 0; i < n; i++) {
+    rnn_tensor_free(t[i]);
+    t[i] = NULL;
+  }
+}
+
+static void node_release(rnn_ctx *ctx, rnni_node *node);
+
+/* Lets go of saved values and of earlier records; the record itself stays as long as its results do. */
+static void node_empty(rnn_ctx *ctx, rnni_node *node) {
+  rnni_call *c = &node->call;
+  free_all(c->in, c->nin);
+  free_all(c->out, c->nout);
+  free_all(c->dout, c->nout);
+  free_all(c->scratch, RNNI_MAX_SCRATCH);
+  for (int i = 0; i < c->nin; i++) {
+    rnn_tensor_free(node->edges[i].leaf);
+    if (node->edges[i].node) node_release(ctx, node->edges[i].node);
+    node->edges[i] = (rnni_edge){0};
+  }
+}
+
+static void node_release(rnn_ctx *ctx, rnni_node *node) {
+  if (--node->refs > 0) return;
+  node->next_dead = ctx->dead;
+  ctx->dead = node;
+  if (ctx->reaping) return;
+  ctx->reaping = true;
+  while ((node = ctx->dead)) {
+    ctx->dead = node->next_dead;
+    node_empty(ctx, node);
+    rnni_free(ctx, node);
+  }
+  ctx->reaping = false;
+}
+
+void rnni_node_forget(rnn_tensor *t) {
+  rnni_node *node = t->node;
+  if (!node) return;
+  if (node->results[t->output] == t) node->results[t->output] = NULL;
+  node_release(t->ctx, node);
+}
+
+/* One block holds the record and all its arrays. */
+static rnn_status node_new(rnn_ctx *ctx, const rnni_call *c, rnni_node **out) {
+  size_t nin = (size_t)c->nin, nout = (size_t)c->nout;
+  size_t size = sizeof(rnni_node) + nin * (sizeof(rnn_tensor *) + sizeof(rnni_edge) + sizeof(uint32_t) + sizeof(bool)) +
+                nout * 3 * sizeof(rnn_tensor *);
+  rnni_node *node;
+  RNNI_TRY(rnni_calloc(ctx, size, &node));
+  node->refs = 1;
+  node->seq = ctx->next_seq++;
+  node->call = *c;
+  char *p = (char *)(node + 1);
+  node->edges = (rnni_edge *)p, p += nin * sizeof(rnni_edge);
+  node->call.in = (rnn_tensor **)p, p += nin * sizeof(rnn_tensor *);
+  node->call.out = (rnn_tensor **)p, p += nout * sizeof(rnn_tensor *);
+  node->call.dout = (rnn_tensor **)p, p += nout * sizeof(rnn_tensor *);
+  node->results = (rnn_tensor **)p, p += nout * sizeof(rnn_tensor *);
+  node->versions = (uint32_t *)p, p += nin * sizeof(uint32_t);
+  node->wants = (bool *)p;
+  node->call.wants = node->wants;
+  node->call.args.t = node->call.in;
+  if (c->args.recurrent) {
+    node->recurrent = *c->args.recurrent;
+    node->call.args.recurrent = &node->recurrent;
+  }
+  *out = node;
+  return RNN_OK;
+}
+
+static rnn_status save(rnn_ctx *ctx, rnn_tensor *t, bool values, rnn_tensor **out) {
+  return values ? rnn_tensor_detach(ctx, t, out) : rnni_tensor_shell(ctx, t, out);
+}
+
+static rnn_status node_fill(rnn_ctx *ctx, rnni_node *node, const rnni_call *c) {
+  unsigned saves = c->op->saves;
+  for (int i = 0; i < c->nin; i++) {
+    rnn_tensor *t = c->in[i];
+    if (!t) continue;
+    bool values = saves & (1u << RNNI_MIN(i, 15));
+    RNNI_TRY(save(ctx, t, values, &node->call.in[i]));
+    if (values) node->versions[i] = t->storage->version;
+    if (!t->requires_grad) continue;
+    node->wants[i] = true;
+    if (t->node) {
+      node->edges[i] = (rnni_edge){.node = t->node, .output = t->output};
+      t->node->refs++;
+    } else {
+      node->edges[i] = (rnni_edge){.leaf = rnn_tensor_ref(t)};
+    }
+  }
+  for (int i = 0; i < c->nout; i++) RNNI_TRY(save(ctx, c->out[i], saves & RNNI_SAVE_OUT, &node->call.out[i]));
+  memcpy(node->call.scratch, c->scratch, sizeof c->scratch);
+  return RNN_OK;
+}
+
+/* ---- applying -------------------------------------------------------------------------------------------------- */
+
+static bool same_lengths(const rnn_tensor *a, const rnn_tensor *b) {
+  return a == b || (a->count == b->count && memcmp(a->data, b->data, (size_t)a->count * sizeof(int32_t)) == 0);
+}
+
+static rnn_status find_lengths(rnn_ctx *ctx, const rnni_call *c, rnn_tensor **lengths) {
+  for (int i = 0; i < c->nin; i++) {
+    rnn_tensor *l = c->in[i] ? c->in[i]->lengths : NULL;
+    if (!l) continue;
+    if (c->op->lengths == RNNI_LENGTHS_REFUSE)
+      return rnni_fail(ctx, RNN_EARG,
+                       "%s: would lose the lengths of its argument %s; x:without_lengths() drops them on purpose",
+                       c->op->name, RNNI_SHAPE(c->in[i]));
+    if (c->op->lengths != RNNI_LENGTHS_KEEP) continue;
+    if (*lengths && !same_lengths(*lengths, l))
+      return rnni_fail(ctx, RNN_EARG, "%s: the arguments have different lengths", c->op->name);
+    *lengths = l;
+  }
+  return RNN_OK;
+}
+
+static rnn_status keep_lengths(rnn_ctx *ctx, rnni_call *c, rnn_tensor *lengths) {
+  for (int i = 0; lengths && i < c->nout; i++) {
+    rnn_tensor *y = c->out[i];
+    const rnn_tensor *x = NULL;
+    for (int j = 0; j < c->nin && !x; j++)
+      if (c->in[j] && c->in[j]->lengths) x = c->in[j];
+    if (y->ndim < 2 || y->dims[0] != x->dims[0] || y->dims[1] != x->dims[1])
+      return rnni_fail(ctx, RNN_ESHAPE,
+                       "%s: would lose the lengths of its argument %s, as the result is %s; x:without_lengths() drops "
+                       "them on purpose",
+                       c->op->name, RNNI_SHAPE(x), RNNI_SHAPE(y));
+    if (!y->lengths) y->lengths = rnn_tensor_ref(lengths);
+  }
+  return RNN_OK;
+}
+
+static rnn_status check_inputs(rnn_ctx *ctx, const rnni_call *c, bool *record) {
+  for (int i = 0; i < c->nin; i++) {
+    const rnn_tensor *t = c->in[i];
+    if (!t || !t->requires_grad || !ctx->recording) continue;
+    if (t->node && t->node->consumed)
+      return rnni_fail(ctx, RNN_ESTALE,
+                       "%s: argument %d, %s, is a result of a computation that backward has already consumed; "
+                       "use x:detach() to go on from its values",
+                       c->op->name, i + 1, RNNI_SHAPE(t));
+    *record = c->op->backward != NULL; /* argmax, comparisons ...: piecewise constant, so nothing to record */
+  }
+  return RNN_OK;
+}
+
+rnn_status rnn_apply(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args, rnn_tensor **out) {
+  rnni_call c = {.op = op, .args = *args, .nin = args->nt, .in = (rnn_tensor **)args->t, .out = out};
+  rnni_node *node = NULL;
+  rnn_tensor *lengths = NULL;
+  bool record = false;
+  rnn_status status;
+  c.nout = rnn_op_outputs(op, args);
+  memset(out, 0, (size_t)c.nout * sizeof *out);
+  RNNI_TRY(check_inputs(ctx, &c, &record));
+  RNNI_TRY(find_lengths(ctx, &c, &lengths));
+  c.out_type = RNN_FLOAT;
+  RNNI_TRY(op->shape(ctx, &c));
+  if (record) {
+    RNNI_GOTO(node_new(ctx, &c, &node));
+    for (int i = 0; i < c.nin; i++) node->wants[i] = c.in[i] && c.in[i]->requires_grad;
+    c.wants = node->wants;
+    c.keep = true;
+  }
+  if (c.out_ndim >= 0) RNNI_GOTO(rnni_tensor_raw(ctx, c.out_type, c.out_ndim, c.out_dims, &out[0]));
+  RNNI_GOTO(op->forward(ctx, &c));
+  RNNI_GOTO(keep_lengths(ctx, &c, lengths));
+  if (record) {
+    RNNI_GOTO(node_fill(ctx, node, &c));
+    memset(c.scratch, 0, sizeof c.scratch); /* the record owns it now */
+    for (int i = 0; i < c.nout; i++) {
+      if (out[i]->type != RNN_FLOAT) continue;
+      out[i]->requires_grad = true;
+      out[i]->node = node;
+      out[i]->output = i;
+      node->refs++;
+    }
+  }
+done:
+  if (status != RNN_OK) {
+    if (node) memset(node->call.scratch, 0, sizeof node->call.scratch); /* c's below; may be the same */
+    free_all(out, c.nout);
+  }
+  free_all(c.scratch, RNNI_MAX_SCRATCH);
+  if (node) node_release(ctx, node);
+  return status;
+}
+
+/* ---- backward --------------------------------------------------------------------------------------------------- */
+
+/* The records that have received a gradient, largest number first (a binary heap). Each holds a reference. */
+typedef struct queue {
+  rnni_node **items;
+  int64_t count, room;
+} queue;
+
+static rnn_status queue_push(rnn_ctx *ctx, queue *q, rnni_node *node) {
+  if (q->count == q->room) {
+    int64_t room = q->room ? 2 * q->room : 64;
+    RNNI_TRY(rnni_realloc(ctx, (size_t)room * sizeof *q->items, &q->items));
+    q->room = room;
+  }
+  node->refs++;
+  int64_t i = q->count++;
+  for (; i > 0 && q->items[(i - 1) / 2]->seq < node->seq; i = (i - 1) / 2) q->items[i] = q->items[(i - 1) / 2];
+  q->items[i] = node;
+  return RNN_OK;
+}
+
+static rnni_node *queue_pop(queue *q) {
+  rnni_node *top = q->items[0], *last = q->items[--q->count];
+  int64_t i = 0;
+  for (int64_t child; (child = 2 * i + 1) < q->count; i = child) {
+    if (child + 1 < q->count && q->items[child + 1]->seq > q->items[child]->seq) child++;
+    if (q->items[child]->seq < last->seq) break;
+    q->items[i] = q->items[child];
+  }
+  q->items[i] = last;
+  return top;
+}
+
+/* The gradient that an input's gradient is added to, made of zeros when it is the first. */
+static rnn_status gradient_of(rnn_ctx *ctx, queue *q, const rnni_edge *e, const rnn_tensor *in, uint64_t mark,
+                              rnn_tensor **out) {
+  rnn_tensor **slot = e->leaf ? &e->leaf->grad : &e->node->call.dout[e->output];
+  if (!*slot) RNNI_TRY(rnn_tensor_new(ctx, RNN_FLOAT, in->ndim, in->dims, slot));
+  if (e->node && e->node->mark != mark) {
+    RNNI_TRY(queue_push(ctx, q, e->node));
+    e->node->mark = mark;
+  }
+  *out = *slot;
+  return RNN_OK;
+}
+
+static rnn_status node_backward(rnn_ctx *ctx, queue *q, rnni_node *node, uint64_t mark) {
+  rnni_call *c = &node->call;
+  rnn_tensor *few[16];
+  rnn_tensor **din = few;
+  rnn_status status = RNN_OK;
+  if (c->nin > 16) RNNI_TRY(rnni_array(ctx, c->nin, sizeof *din, &din));
+  for (int i = 0; i < c->nin; i++) {
+    din[i] = NULL;
+    const rnn_tensor *t = c->in[i];
+    if (t && t->storage && t->storage->version != node->versions[i]) {
+      status = rnni_fail(ctx, RNN_EARG, "backward: argument %d of %s, %s, was changed in place after it was used", i + 1,
+                         c->op->name, RNNI_SHAPE(t));
+      goto done;
+    }
+    if (node->wants[i]) RNNI_GOTO(gradient_of(ctx, q, &node->edges[i], t, mark, &din[i]));
+  }
+  c->din = din;
+  status = c->op->backward(ctx, c);
+done:
+  c->din = NULL;
+  if (din != few) rnni_free(ctx, din);
+  return status;
+}
+
+static void hand_to_results(rnni_node *node) {
+  for (int i = 0; i < node->call.nout; i++) {
+    rnn_tensor *t = node->results[i];
+    if (!t || !node->call.dout[i]) continue;
+    rnn_tensor_free(t->grad);
+    t->grad = rnn_tensor_ref(node->call.dout[i]);
+  }
+}
+
+static rnn_status run_backward(rnn_ctx *ctx, queue *q, uint64_t mark) {
+  while (q->count > 0) {
+    rnni_node *node = queue_pop(q);
+    rnn_status status = rnni_poll(ctx);
+    if (status == RNN_OK) {
+      hand_to_results(node);
+      status = node_backward(ctx, q, node, mark);
+    }
+    node->consumed = true;
+    node_empty(ctx, node);
+    node_release(ctx, node);
+    RNNI_TRY(status);
+  }
+  return RNN_OK;
+}
+
+static rnn_status check_loss(rnn_ctx *ctx, const rnn_tensor *loss, const rnn_tensor *dloss) {
+  if (!loss->requires_grad)
+    return rnni_fail(ctx, RNN_EARG,
+                     "backward: the result %s does not depend on a parameter, or was computed without recording",
+                     RNNI_SHAPE(loss));
+  if (loss->node && loss->node->consumed)
+    return rnni_fail(ctx, RNN_ESTALE, "backward: the history of this result %s was already consumed by backward",
+                     RNNI_SHAPE(loss));
+  if (!dloss && loss->count != 1)
+    return rnni_fail(ctx, RNN_ESHAPE, "backward: expected a loss of one element, got %s; give its gradient as argument",
+                     RNNI_SHAPE(loss));
+  if (dloss && (dloss->type != RNN_FLOAT || !rnni_same_shape(dloss, loss)))
+    return rnni_fail(ctx, RNN_ESHAPE, "backward: expected a float gradient %s, got %s %s", RNNI_SHAPE(loss),
+                     RNNI_SHAPE(dloss), rnni_type_text(dloss->type));
+  return RNN_OK;
+}
+
+rnn_status rnn_backward(rnn_ctx *ctx, rnn_tensor *loss, rnn_tensor *dloss) {
+  RNNI_TRY(check_loss(ctx, loss, dloss));
+  queue q = {0};
+  uint64_t mark = ctx->next_seq++;
+  rnni_edge to_loss = {.node = loss->node, .output = loss->output, .leaf = loss->node ? NULL : loss};
+  rnn_tensor *seed;
+  rnn_status status;
+  RNNI_GOTO(gradient_of(ctx, &q, &to_loss, loss, mark, &seed));
+  if (dloss) rnni_add(rnni_f(seed), rnni_f(dloss), seed->count);
+  else rnni_f(seed)[0] += 1;
+  RNNI_GOTO(run_backward(ctx, &q, mark));
+done:
+  while (q.count > 0) { /* only after a failure: half a gradient must not be found by a later run */
+    rnni_node *node = queue_pop(&q);
+    free_all(node->call.dout, node->call.nout);
+    node_release(ctx, node);
+  }
+  rnni_free(ctx, q.items);
+  return status;
+}
+
+/* ---- gradients of tensors ------------------------------------------------------------------------------------------ */
+
+rnn_status rnn_tensor_set_requires_grad(rnn_ctx *ctx, rnn_tensor *t, bool on) {
+  if (t->type != RNN_FLOAT)
+    return rnni_fail(ctx, RNN_ETYPE, "requires_grad: only float tensors have gradients, this is int32 %s", RNNI_SHAPE(t));
+  if (t->node)
+    return rnni_fail(ctx, RNN_EARG, "requires_grad: %s is a result of an op; x:detach() makes a new beginning",
+                     RNNI_SHAPE(t));
+  t->requires_grad = on;
+  return RNN_OK;
+}
+
+bool rnn_tensor_requires_grad(const rnn_tensor *t) { return t->requires_grad; }
+rnn_tensor *rnn_tensor_grad(const rnn_tensor *t) { return t->grad; }
+
+void rnn_tensor_clear_grad(rnn_tensor *t) {
+  rnn_tensor_free(t->grad);
+  t->grad = NULL;
+}
+
+rnn_status rnn_tensor_retain_grad(rnn_ctx *ctx, rnn_tensor *t) {
+  if (!t->requires_grad)
+    return rnni_fail(ctx, RNN_EARG, "retain_grad: %s does not depend on a parameter", RNNI_SHAPE(t));
+  if (t->node) t->node->results[t->output] = t;
+  return RNN_OK;
+}

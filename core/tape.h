@@ -1,0 +1,32 @@
+/* tape.h: the record of one applied op, seen by tape.c and tensor.c only. */
+#ifndef RNNI_TAPE_H
+#define RNNI_TAPE_H
+
+#include "internal.h"
+
+/* Where the gradient of an input goes: into an earlier record, or into a parameter. */
+typedef struct rnni_edge {
+  struct rnni_node *node;
+  int output;
+  rnn_tensor *leaf;
+} rnni_edge;
+
+/* Owned by its output tensors and by the edges of later records; it owns its edges and what it saved. */
+typedef struct rnni_node {
+  int refs;
+  uint64_t seq;   /* order of recording: inputs always have smaller numbers */
+  bool consumed;  /* backward passed; only shapes are left */
+  uint64_t mark;  /* the backward run that has queued it */
+  rnni_call call; /* in, out: saved values or shells; dout: gradients that have arrived */
+  bool *wants;
+  uint32_t *versions; /* of the storages of the inputs when recorded */
+  rnni_edge *edges;
+  rnn_tensor **results; /* the live tensors of each output that asked to retain their gradient; borrowed */
+  rnn_recurrent recurrent;
+  struct rnni_node *next_dead;
+} rnni_node;
+
+/* Called when a tensor dies: drops its share in its record. */
+void rnni_node_forget(rnn_tensor *t);
+
+#endif
