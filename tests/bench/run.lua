@@ -1,0 +1,85 @@
+-- Compares training steps of rnnlua with those of PyTorch, case by case, one program at a time, each in a process of
+-- its own with 1 and with 2 threads; of each the better counts.
+--
+--   RNNLUA_BENCH_PYTHON=python3 rnnlua run.lua [RESULT.json]
+--
+-- RNNLUA_BENCH_PYTHON names a Python with torch; without one the table shows only ours. Medians are in milliseconds a
+-- step. Everything measured goes into RESULT.json (results.json beside this file).
+local rnn = require "rnn"
+
+local FOLDER = arg[0]:match("^(.*/)") or "./"
+local RNNLUA = arg[-1]
+local PYTHON = os.getenv("RNNLUA_BENCH_PYTHON")
+local RESULT = arg[1] or FOLDER .. "results.json"
+local THREADS = { 1, 2 }
+
+local CASES = {
+  { name = "RNN 1->32, T56, last", cell = "rnn", inputs = 1, units = 32, layers = 1, batch = 32, time = 56 },
+  { name = "RNN 1->32->32->32, T56, last", cell = "rnn", inputs = 1, units = 32, layers = 3, batch = 32, time = 56 },
+  { name = "LSTM 32->32, T50, last", cell = "lstm", inputs = 32, units = 32, layers = 1, batch = 32, time = 50 },
+  { name = "GRU 32->32, T50, last", cell = "gru", inputs = 32, units = 32, layers = 1, batch = 32, time = 50 },
+  { name = "LSTM 64->256->256, T64, last", cell = "lstm", inputs = 64, units = 256, layers = 2, batch = 32, time = 64 },
+  { name = "GRU 64->256->256, T64, last", cell = "gru", inputs = 64, units = 256, layers = 2, batch = 32, time = 64 },
+  { name = "LSTM 128->512->512, N64, T64, last", cell = "lstm", inputs = 128, units = 512, layers = 2, batch = 64,
+    time = 64 },
+}
+
+local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
+
+-- The answer of one program to one case, or nil and what it said instead. Settings that force one OpenBLAS kernel are
+-- taken away: both sides choose for this processor.
+local function ask(program, script, case)
+  local pipe = assert(io.popen(("env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE %s %s %s 2>&1"):format(quote(program),
+    quote(FOLDER .. script), quote(rnn.json_encode(case)))))
+  local text = pipe:read("a")
+  pipe:close()
+  local answer = rnn.json_decode(text:match("({[^\n]*})%s*$") or "")
+  if not answer then return nil, text end
+  return answer
+end
+
+local function measure(program, script, case)
+  local best, runs = nil, {}
+  for i, threads in ipairs(THREADS) do
+    case.threads = threads
+    local answer, message = ask(program, script, case)
+    if not answer then
+      io.stderr:write(("%s, %s, threads %d: no answer:\n%s\n"):format(script, case.name, threads, message))
+      return nil, runs
+    end
+    runs[i] = answer
+    if not best or answer.median < best.median then best = answer end
+  end
+  return best, runs
+end
+
+local function cell(answer) return answer and ("%10.3f"):format(answer.median) or ("%10s"):format("-") end
+
+local function processor()
+  for line in io.lines("/proc/cpuinfo") do
+    local model = line:match("^model name%s*:%s*(.+)$")
+    if model then return model end
+  end
+  return "unknown"
+end
+
+local results = { processor = processor(), date = os.date("!%Y-%m-%d"), cases = {} }
+print(results.processor)
+print(("%-36s %10s %10s %10s %10s %8s"):format("ms a step, median", "rnnlua 1", "rnnlua 2", "torch 1", "torch 2",
+  "ratio"))
+for i, case in ipairs(CASES) do
+  case.last = true
+  local ours, our_runs = measure(RNNLUA, "step.lua", case)
+  local peer, peer_runs
+  if PYTHON then
+    peer, peer_runs = measure(PYTHON, "peer_torch.py", case)
+  else
+    peer_runs = {}
+  end
+  local ratio = ours and peer and peer.median / ours.median
+  print(("%-36s %s %s %s %s %8s"):format(case.name, cell(our_runs[1]), cell(our_runs[2]), cell(peer_runs[1]),
+    cell(peer_runs[2]), ratio and ("%.2f"):format(ratio) or "-"))
+  io.stdout:flush()
+  results.cases[i] = { case = case, ours = our_runs, peer = peer_runs, ratio = ratio or nil }
+  assert(rnn.file_write(RESULT, rnn.json_encode(results, { indent = 2, sort = true }) .. "\n"))
+end
