@@ -299,14 +299,25 @@ typedef struct rnn_csv {
 
 typedef struct rnn_csv_options {
   char separator;                /* 0: comma */
-  const char *const *columns;    /* names to keep; NULL: all */
-  const rnn_csv_type *types;     /* one for each kept column, or NULL: all RNN_CSV_AUTO */
+  const char *const *columns;    /* names to keep, which is also the order of the result; NULL: all, as in the file */
+  const rnn_csv_type *types;     /* one for each name in columns, or NULL: all RNN_CSV_AUTO */
   int column_count;
+  bool others;                   /* keep the columns that are not named, too, as RNN_CSV_AUTO; order of the file */
 } rnn_csv_options;
 
-/* Reads a CSV file with a header line: RFC 4180 quoting, CRLF or LF, BOM. The file is streamed; memory grows with
-   the columns kept. Dates are YYYY-MM-DD or MM/DD/YYYY. AUTO takes the first of date, number, text that fits all
-   cells of the column. Errors name file, row (counted from 1 with the header as row 1) and column. */
+/* Reads a CSV file whose first row names its columns: RFC 4180 quoting, CRLF or LF, BOM; options NULL: the defaults.
+   The file is streamed; memory grows with the columns kept, not with the others.
+     number  -1, +.5, 12., 1.5e-3 whatever the locale, correctly rounded; inf, infinity. No hexadecimal, no thousands
+             separators, nothing beyond the range of rnn_real. Missing: empty, or nan, -nan, na, n/a, null, none in
+             letters of either case.
+     date    YYYY-MM-DD or MM/DD/YYYY, followed by nothing or a midnight (T00:00:00.000). Missing: as in numbers.
+     text    every byte as it is, but no NUL. Missing: only the empty cell.
+     AUTO    decided by the first 1000 cells of the column that are not empty: the first of date, number, text that fits
+             them all. A later cell that does not fit is an error that tells how to name the type.
+   Blanks around a cell that is not quoted do not belong to it; quotation marks inside it do. Rows without any cell are
+   skipped. Every other row must have as many cells as the first. A cell has at most 16 MB. Content that breaks these
+   rules, or a column that is not there, is RNN_EFORMAT; the message names file, row (the header is row 1; skipped rows
+   count) and column. */
 RNN_MUST_USE rnn_status rnn_csv_read(rnn_ctx *ctx, const char *path, const rnn_csv_options *options, rnn_csv *out);
 void rnn_csv_free(rnn_ctx *ctx, rnn_csv *csv);
 

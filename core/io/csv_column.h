@@ -1,0 +1,34 @@
+/* csv_column.h: one kept column of a CSV file while it is read: its type, its values, its words. */
+#ifndef RNN_CSV_COLUMN_H
+#define RNN_CSV_COLUMN_H
+
+#include "words.h"
+
+/* A column of type AUTO keeps the text of its first cells that are not empty, up to this many, before it settles. */
+#define RNNI_CSV_SAMPLE 1000
+
+typedef struct rnni_column {
+  const char *path; /* for messages; borrowed */
+  char *name;
+  bool guessed;      /* was AUTO */
+  rnn_csv_type type; /* AUTO until settled */
+  int64_t rows;      /* values that are there; while AUTO: none */
+  int64_t chunk_count, chunk_room;
+  void **chunks; /* of CHUNK values each: growing copies nothing */
+  rnni_words words;
+  struct rnni_sample *sample; /* while AUTO */
+} rnni_column;
+
+/* Cell number index (from 0) of the column, in row number row (from 1) of the file. Cells come in order and none is
+   left out. text ends with a NUL at text[size] and has none before. */
+RNN_MUST_USE rnn_status rnni_column_put(rnn_ctx *ctx, rnni_column *c, int64_t index, int64_t row, const char *text,
+                                        size_t size);
+/* Moves what is there into out; c is empty afterwards, also when it fails. */
+RNN_MUST_USE rnn_status rnni_column_finish(rnn_ctx *ctx, rnni_column *c, int64_t rows, rnn_csv_column *out);
+void rnni_column_free(rnn_ctx *ctx, rnni_column *c);
+
+/* text between quotation marks for a message, cut to what a line can bear, control characters as \xNN; returns buf,
+   of at least 64 bytes. */
+const char *rnni_csv_quote(const char *text, char *buf);
+
+#endif
