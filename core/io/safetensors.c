@@ -187,7 +187,7 @@ static rnn_status read_header(reader *r) {
   json_error_t error;
   r->header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
   if (!r->header) {
-    /* jansson says nothing when it is out of memory. */
+    /* jansson says nothing when it is out of memory, unless that was inside a text, which it calls bad JSON. */
     if (!error.text[0]) status = rnni_fail(r->ctx, RNN_ENOMEM, "not enough memory for the header of %.200s", r->path);
     else status = BAD(r, "bad JSON in the header, at byte %d: %s", error.position, error.text);
   }
@@ -217,15 +217,16 @@ static rnn_status read_entry(reader *r, const char *name, const json_t *info, en
   if (ndim > RNN_MAX_DIMS)
     return BAD(r, "tensor '%.100s' has %zu axes, where %d are allowed", name, ndim, RNN_MAX_DIMS);
   e->ndim = (int)ndim;
-  int64_t count = 1, bytes;
+  int64_t count = 1;
   bool overflow = false;
   for (size_t i = 0; i < ndim; i++) {
     if (!natural(json_array_get(shape, i), &e->dims[i]))
       return BAD(r, "tensor '%.100s': size %zu of its shape is not a whole number >= 0", name, i + 1);
-    overflow |= __builtin_mul_overflow(count, e->dims[i], &count);
+    /* The bound of a tensor's own count, so that a shape without values is judged here as well. */
+    overflow |= __builtin_mul_overflow(count, e->dims[i], &count) || count > INT64_MAX / 16;
   }
-  overflow |= __builtin_mul_overflow(count, (int64_t)e->dtype->size, &bytes);
   if (overflow) return BAD(r, "tensor '%.100s': the product of its sizes overflows", name);
+  int64_t bytes = count * (int64_t)e->dtype->size;
 
   const json_t *offsets = json_object_get(info, "data_offsets");
   if (json_array_size(offsets) != 2 || !natural(json_array_get(offsets, 0), &e->begin) ||
