@@ -10,6 +10,13 @@
 
 typedef rnn_real real; /* short, as it stands in every line of arithmetic */
 
+/* The C library's functions in the working precision. */
+#ifdef RNN_DOUBLE
+#define RNNI_M(name) name
+#else
+#define RNNI_M(name) name##f
+#endif
+
 #define RNNI_TRY(expression)                     \
   do {                                           \
     rnn_status try_status = (expression);        \
@@ -186,6 +193,12 @@ RNN_MUST_USE rnn_status rnni_need_ndim(rnn_ctx *ctx, const rnni_call *c, int inp
 void rnni_add_reduced(rnn_tensor *dst, const rnn_tensor *src);
 /* dst += src, of equal count. */
 void rnni_add(real *dst, const real *src, int64_t n);
+RNN_MUST_USE rnn_status rnni_need_axis(rnn_ctx *ctx, const rnni_call *c, int64_t axis); /* of input 0 */
+/* For ops that own their lengths: the output takes those of input 0, or losing them is an error. */
+RNN_MUST_USE rnn_status rnni_carry_lengths(rnn_ctx *ctx, rnni_call *c, bool keep);
+/* A tensor seen as rows of width elements that are valid or padding as a whole: (N*T) rows, or one without lengths. */
+int64_t rnni_valid_rows(const rnn_tensor *t, int64_t *width);
+bool rnni_is_valid_row(const rnn_tensor *t, int64_t row);
 void rnni_out_like(rnni_call *c, const rnn_tensor *t);
 /* outer * dims[axis] * inner = count */
 void rnni_split_at(const rnn_tensor *t, int axis, int64_t *outer, int64_t *length, int64_t *inner);

@@ -103,7 +103,7 @@ void rnni_free(rnn_ctx *ctx, void *block) {
 }
 
 rnn_status rnni_realloc(rnn_ctx *ctx, size_t size, void *block) {
-  void *old = *(void **)block, *fresh;
+  void *old = *(void **)block, *fresh = NULL;
   size_t had = old ? ((rnni_block *)((char *)old - ALIGN))->size : 0;
   if (old && had >= size && had / 2 <= size) return RNN_OK;
   RNNI_TRY(rnni_alloc(ctx, size, &fresh));

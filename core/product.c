@@ -31,10 +31,19 @@ static void run_job(void *arg, int task) {
 
 /* Work between two looks at the interrupt flag: some milliseconds. */
 #define POLL_MULTIPLY_ADDS 2e8
+/* Elements of B packed at a time. */
+#define PACKED_MOST ((int64_t)1 << 20)
 
 rnn_status rnni_gemm(rnn_ctx *ctx, int64_t m, int64_t n, int64_t k, const real *a, int64_t ars, int64_t acs,
                      const real *b, int64_t brs, int64_t bcs, const real *bias, real *c, int64_t ldc, bool accumulate) {
   if (m == 0 || n == 0) return RNN_OK;
+  int64_t most = RNNI_MAX(PACKED_MOST / n, 256) / 256 * 256;
+  if (k > most) { /* the same chain in pieces, so that packing never doubles a large operand */
+    for (int64_t p = 0; p < k; p += most)
+      RNNI_TRY(rnni_gemm(ctx, m, n, RNNI_MIN(most, k - p), a + p * acs, ars, acs, b + p * brs, brs, bcs,
+                         p ? NULL : bias, c, ldc, accumulate || p));
+    return RNN_OK;
+  }
   real *packed;
   RNNI_TRY(rnni_array(ctx, rnni_packed_size(k, n), sizeof *packed, &packed));
   rnni_kernel->pack(k, n, b, brs, bcs, packed);

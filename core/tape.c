@@ -110,6 +110,7 @@ static rnn_status node_fill(rnn_ctx *ctx, rnni_node *node, const rnni_call *c) {
     }
   }
   for (int i = 0; i < c->nout; i++) RNNI_TRY(save(ctx, c->out[i], saves & RNNI_SAVE_OUT, &node->call.out[i]));
+  memcpy(node->call.args.i, c->args.i, sizeof c->args.i); /* forward may note something for backward here */
   memcpy(node->call.scratch, c->scratch, sizeof c->scratch);
   return RNN_OK;
 }

@@ -134,7 +134,7 @@ static rnn_status bind(reader *r) {
   for (int i = 0; i < named; i++) {
     int cell;
     RNNI_TRY(find(r, o->columns[i], &cell));
-    if (r->keeper[cell]) return rnni_fail(r->ctx, RNN_EARG, "csv: column \"%.60s\" is named twice", o->columns[i]);
+    if (r->keeper[cell]) return rnni_fail(r->ctx, RNN_EARG, "csv_read: column \"%.60s\" is named twice", o->columns[i]);
     RNNI_TRY(keep(r, cell, o->columns[i], o->types ? o->types[i] : RNN_CSV_AUTO, &r->columns[all ? cell : i]));
   }
   for (int32_t id = 1; all && id <= r->names.count; id++) {
@@ -205,7 +205,7 @@ static void *grow(void *buffer, size_t size) {
 /* libcsv with a buffer that is ours from the start; so csv_free, which would free it, is never called. */
 static rnn_status start_parser(reader *r) {
   if (csv_init(&r->parser, CSV_STRICT | CSV_STRICT_FINI | CSV_REPALL_NL | CSV_APPEND_NULL) != 0)
-    return rnni_fail(r->ctx, RNN_EARG, "csv: libcsv does not start");
+    return rnni_fail(r->ctx, RNN_EARG, "csv_read: libcsv does not start");
   RNNI_TRY(rnni_alloc(r->ctx, BUFFER_HEAD + BUFFER_START, &r->buffer));
   memcpy(r->buffer, &r, sizeof r);
   r->parser.entry_buf = (unsigned char *)r->buffer + BUFFER_HEAD;
@@ -287,7 +287,7 @@ rnn_status rnn_csv_read(rnn_ctx *ctx, const char *path, const rnn_csv_options *o
   reader r = {.ctx = ctx, .path = path, .options = options ? options : &defaults, .row = 1};
   char separator = r.options->separator, *block = NULL;
   if (separator == '"' || separator == '\n' || separator == '\r')
-    return rnni_fail(ctx, RNN_EARG, "csv: a quotation mark or the end of a line cannot be the separator");
+    return rnni_fail(ctx, RNN_EARG, "csv_read: a quotation mark or the end of a line cannot be the separator");
   rnn_status status = RNN_OK;
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return fail_reading(&r, "open");

@@ -1,0 +1,77 @@
+/* binding.h: what the binding files share. Bindings check arguments, make boxes, call the core, and translate its
+ * statuses; they do no arithmetic.
+ *
+ * The order in every function, so that nothing leaks when Lua raises: check arguments (may raise) -> make the box, born
+ * empty (may raise) -> call the core (cannot raise) -> translate. Scratch memory is a userdata. */
+#ifndef LRNN_BINDING_H
+#define LRNN_BINDING_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "rnn.h"
+
+/* ---- error.c ---- */
+
+/* Raises "user.lua:41: message": the position of the first Lua frame outside the stdlib. */
+RNN_PRINTF(2, 3) int lrnn_error(lua_State *L, const char *format, ...);
+/* Raises the context's message when status is not RNN_OK. */
+void lrnn_check(lua_State *L, rnn_status status);
+/* For the outside world: pushes nil, message, code ("EIO") and returns 3; misuse and lack of memory raise. */
+int lrnn_fail(lua_State *L, rnn_status status);
+/* "fname: argument 2 (axis): expected an integer, got table 'x'", raised. what names the argument or is NULL. */
+int lrnn_argument_error(lua_State *L, const char *fname, int arg, const char *what, const char *expected);
+
+/* ---- check.c: arguments; fname stands in the message ---- */
+
+lua_Integer lrnn_check_integer(lua_State *L, const char *fname, int arg, const char *what);
+lua_Number lrnn_check_number(lua_State *L, const char *fname, int arg, const char *what);
+const char *lrnn_check_string(lua_State *L, const char *fname, int arg, const char *what);
+void lrnn_check_table(lua_State *L, const char *fname, int arg, const char *what);
+/* An axis, 1-based or negative from the end, to 0-based. */
+int lrnn_check_axis(lua_State *L, const char *fname, int arg, int ndim);
+/* Sizes as numbers from arg on, or one table of them; returns how many. */
+int lrnn_check_shape(lua_State *L, const char *fname, int arg, int64_t *dims);
+/* Fields of an options table at arg. Absent: the default. */
+double lrnn_option_number(lua_State *L, const char *fname, int arg, const char *key, double otherwise);
+lua_Integer lrnn_option_integer(lua_State *L, const char *fname, int arg, const char *key, lua_Integer otherwise);
+bool lrnn_option_boolean(lua_State *L, int arg, const char *key);
+/* The index of the field's string in names (ended by NULL). */
+int lrnn_option_name(lua_State *L, const char *fname, int arg, const char *key, const char *const *names,
+                     const char *otherwise);
+
+/* ---- box.c: tensors as userdata ---- */
+
+rnn_ctx *lrnn_context(lua_State *L);
+/* Pushes an empty box; presses the collector in proportion to what the core has allocated since the last time. */
+rnn_tensor **lrnn_box(lua_State *L);
+rnn_tensor *lrnn_test_tensor(lua_State *L, int arg); /* NULL when it is no tensor */
+rnn_tensor *lrnn_check_tensor(lua_State *L, const char *fname, int arg);
+/* Pushes every tensor of the table at arg (which anchors them) and writes them to out (room for max). */
+int lrnn_push_tensors(lua_State *L, const char *fname, int arg, int max, rnn_tensor **out);
+/* How many tensors a table at arg claims to hold. */
+int lrnn_table_length(lua_State *L, const char *fname, int arg);
+/* Scratch for count pointers, anchored on the stack. */
+rnn_tensor **lrnn_scratch(lua_State *L, int count);
+void lrnn_box_open(lua_State *L); /* makes the context and the metatable; leaves the metatable on the stack */
+
+/* ---- the files of the surface, joined in module.c ---- */
+
+void lrnn_push_op(lua_State *L, const rnn_op *op); /* op.c: the Lua function of an op */
+int lrnn_print_tensor(lua_State *L);               /* print.c: __tostring */
+
+extern const luaL_Reg lrnn_tensor_functions[];   /* tensor.c: constructors and random numbers */
+extern const luaL_Reg lrnn_tensor_methods[];     /* method.c */
+extern const luaL_Reg lrnn_tensor_metamethods[]; /* method.c */
+extern const luaL_Reg lrnn_grad_functions[];     /* grad.c: recording */
+extern const luaL_Reg lrnn_grad_methods[];       /* grad.c: backward, gradients */
+extern const luaL_Reg lrnn_train_functions[];    /* train.c: recurrent, optimisers, clipping */
+extern const luaL_Reg lrnn_system_functions[];   /* system.c: memory, threads, clock, terminal */
+extern const luaL_Reg lrnn_csv_functions[];      /* csv.c */
+extern const luaL_Reg lrnn_archive_functions[];  /* archive.c */
+extern const luaL_Reg lrnn_json_functions[];     /* json.c */
+#ifdef RNNLUA_CAIRO
+extern const luaL_Reg lrnn_png_functions[]; /* png.c */
+#endif
+
+#endif

@@ -1,0 +1,120 @@
+/* box.c: tensors as Lua values, and the pressure on Lua's collector.
+ *
+ * A box is a userdata with a pointer, born NULL with its metatable, so that __gc may run at any moment. Lua cannot see
+ * the memory behind it: lrnn_box tells the collector of it, scaled so that one cycle passes for about as many bytes as
+ * are alive (but at least 32 MB). A loop of any length is flat, and a large model does not collect all the time. */
+#include "binding.h"
+
+static char context_key, metatable_key; /* addresses as registry keys */
+
+typedef struct holder {
+  rnn_ctx *ctx;
+  uint64_t pressed; /* memory.allocated at the last press */
+} holder;
+
+static int holder_gc(lua_State *L) {
+  holder *h = lua_touserdata(L, 1);
+  rnn_ctx_free(h->ctx);
+  h->ctx = NULL;
+  return 0;
+}
+
+static holder *holder_of(lua_State *L) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &context_key);
+  holder *h = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  return h;
+}
+
+rnn_ctx *lrnn_context(lua_State *L) { return holder_of(L)->ctx; }
+
+#define PRESS_FROM ((uint64_t)1 << 20)
+#define PRESS_SLACK ((double)(32 << 20))
+
+static void press(lua_State *L, holder *h) {
+  rnn_memory m;
+  rnn_memory_read(h->ctx, &m);
+  uint64_t fresh = m.allocated - h->pressed;
+  if (fresh < PRESS_FROM) return;
+  h->pressed = m.allocated;
+  double lua_kilobytes = lua_gc(L, LUA_GCCOUNT);
+  double kilobytes = lua_kilobytes * (double)fresh / ((double)m.live + PRESS_SLACK);
+  if (kilobytes >= 1) lua_gc(L, LUA_GCSTEP, kilobytes < 1e6 ? (int)kilobytes : 1000000);
+}
+
+rnn_tensor **lrnn_box(lua_State *L) {
+  press(L, holder_of(L));
+  rnn_tensor **box = lua_newuserdatauv(L, sizeof *box, 0);
+  *box = NULL;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);
+  lua_setmetatable(L, -2);
+  return box;
+}
+
+static int box_gc(lua_State *L) {
+  rnn_tensor **box = lua_touserdata(L, 1);
+  rnn_tensor_free(*box);
+  *box = NULL;
+  return 0;
+}
+
+rnn_tensor *lrnn_test_tensor(lua_State *L, int arg) {
+  rnn_tensor **box = lua_touserdata(L, arg);
+  if (!box || !lua_getmetatable(L, arg)) return NULL;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);
+  bool ours = lua_rawequal(L, -1, -2);
+  lua_pop(L, 2);
+  return ours ? *box : NULL;
+}
+
+rnn_tensor *lrnn_check_tensor(lua_State *L, const char *fname, int arg) {
+  rnn_tensor *t = lrnn_test_tensor(L, arg);
+  if (!t) lrnn_argument_error(L, fname, arg, NULL, "a tensor");
+  return t;
+}
+
+int lrnn_table_length(lua_State *L, const char *fname, int arg) {
+  lrnn_check_table(L, fname, arg, NULL);
+  lua_Unsigned n = lua_rawlen(L, arg);
+  if (n > 100000) lrnn_error(L, "%s: argument %d: a table of more than 100000 tensors", fname, arg);
+  return (int)n;
+}
+
+int lrnn_push_tensors(lua_State *L, const char *fname, int arg, int max, rnn_tensor **out) {
+  int n = lrnn_table_length(L, fname, arg);
+  if (n > max) n = max; /* the table shrank or grew between two looks only if a finaliser did it */
+  luaL_checkstack(L, n + 8, "too many tensors");
+  for (int i = 0; i < n; i++) {
+    lua_rawgeti(L, arg, i + 1);
+    out[i] = lrnn_test_tensor(L, -1);
+    if (!out[i])
+      lrnn_error(L, "%s: argument %d: expected a table of tensors, but element %d is %s", fname, arg, i + 1,
+                 luaL_typename(L, -1));
+  }
+  return n;
+}
+
+rnn_tensor **lrnn_scratch(lua_State *L, int count) {
+  return lua_newuserdatauv(L, sizeof(rnn_tensor *) * (size_t)(count > 0 ? count : 1), 0);
+}
+
+void lrnn_box_open(lua_State *L) {
+  holder *h = lua_newuserdatauv(L, sizeof *h, 0);
+  *h = (holder){NULL, 0};
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, holder_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2); /* before any tensor: finalisers run in reverse order, so the context goes last */
+  if (rnn_ctx_new(&h->ctx) != RNN_OK) luaL_error(L, "not enough memory");
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &context_key);
+
+  lua_createtable(L, 0, 24);
+  lua_pushcfunction(L, box_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_pushliteral(L, "rnn.Tensor");
+  lua_setfield(L, -2, "__name");
+  lua_pushboolean(L, 0);
+  lua_setfield(L, -2, "__metatable"); /* scripts cannot reach __gc and call it on something else */
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &metatable_key);
+}

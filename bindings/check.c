@@ -1,0 +1,116 @@
+/* check.c: arguments and options, with messages that say the function, the argument, what was expected, what came. */
+#include <string.h>
+
+#include "binding.h"
+
+lua_Integer lrnn_check_integer(lua_State *L, const char *fname, int arg, const char *what) {
+  int ok;
+  lua_Integer v = lua_type(L, arg) == LUA_TNUMBER ? lua_tointegerx(L, arg, &ok) : (ok = 0);
+  if (!ok) lrnn_argument_error(L, fname, arg, what, "an integer");
+  return v;
+}
+
+lua_Number lrnn_check_number(lua_State *L, const char *fname, int arg, const char *what) {
+  if (lua_type(L, arg) != LUA_TNUMBER) lrnn_argument_error(L, fname, arg, what, "a number");
+  return lua_tonumber(L, arg);
+}
+
+const char *lrnn_check_string(lua_State *L, const char *fname, int arg, const char *what) {
+  if (lua_type(L, arg) != LUA_TSTRING) lrnn_argument_error(L, fname, arg, what, "a string");
+  return lua_tostring(L, arg);
+}
+
+void lrnn_check_table(lua_State *L, const char *fname, int arg, const char *what) {
+  if (!lua_istable(L, arg)) lrnn_argument_error(L, fname, arg, what, "a table");
+}
+
+int lrnn_check_axis(lua_State *L, const char *fname, int arg, int ndim) {
+  lua_Integer axis = lrnn_check_integer(L, fname, arg, "axis");
+  if (axis == 0 || axis > ndim || axis < -ndim)
+    lrnn_error(L, "%s: argument %d (axis): expected 1 to %d or -1 to -%d, got %lld", fname, arg, ndim, ndim,
+               (long long)axis);
+  return (int)(axis > 0 ? axis - 1 : ndim + axis);
+}
+
+static int64_t size_at(lua_State *L, const char *fname, int index, int place) {
+  int ok;
+  lua_Integer n = lua_type(L, index) == LUA_TNUMBER ? lua_tointegerx(L, index, &ok) : (ok = 0);
+  if (!ok || n < -1)
+    lrnn_error(L, "%s: size %d of the shape: expected an integer of at least 0, got %s", fname, place,
+               luaL_tolstring(L, index, NULL));
+  return n;
+}
+
+int lrnn_check_shape(lua_State *L, const char *fname, int arg, int64_t *dims) {
+  int n = lua_gettop(L) - arg + 1;
+  if (lua_istable(L, arg)) {
+    n = (int)lua_rawlen(L, arg);
+    if (n > RNN_MAX_DIMS) lrnn_error(L, "%s: at most %d axes, got %d", fname, RNN_MAX_DIMS, n);
+    for (int i = 0; i < n; i++) {
+      lua_rawgeti(L, arg, i + 1);
+      dims[i] = size_at(L, fname, -1, i + 1);
+      lua_pop(L, 1);
+    }
+    return n;
+  }
+  if (n > RNN_MAX_DIMS) lrnn_error(L, "%s: at most %d axes, got %d", fname, RNN_MAX_DIMS, n);
+  for (int i = 0; i < n; i++) dims[i] = size_at(L, fname, arg + i, i + 1);
+  return n < 0 ? 0 : n;
+}
+
+/* ---- options: fields of the table at arg ---- */
+
+static bool option(lua_State *L, int arg, const char *key) {
+  if (lua_getfield(L, arg, key) != LUA_TNIL) return true;
+  lua_pop(L, 1);
+  return false;
+}
+
+static void option_error(lua_State *L, const char *fname, const char *key, const char *expected) {
+  lrnn_error(L, "%s: option %s: expected %s, got %s", fname, key, expected, luaL_tolstring(L, -1, NULL));
+}
+
+double lrnn_option_number(lua_State *L, const char *fname, int arg, const char *key, double otherwise) {
+  if (!option(L, arg, key)) return otherwise;
+  if (lua_type(L, -1) != LUA_TNUMBER) option_error(L, fname, key, "a number");
+  double v = lua_tonumber(L, -1);
+  lua_pop(L, 1);
+  return v;
+}
+
+lua_Integer lrnn_option_integer(lua_State *L, const char *fname, int arg, const char *key, lua_Integer otherwise) {
+  if (!option(L, arg, key)) return otherwise;
+  int ok;
+  lua_Integer v = lua_tointegerx(L, -1, &ok);
+  if (!ok) option_error(L, fname, key, "an integer");
+  lua_pop(L, 1);
+  return v;
+}
+
+bool lrnn_option_boolean(lua_State *L, int arg, const char *key) {
+  lua_getfield(L, arg, key);
+  bool v = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return v;
+}
+
+int lrnn_option_name(lua_State *L, const char *fname, int arg, const char *key, const char *const *names,
+                     const char *otherwise) {
+  bool given = option(L, arg, key);
+  if (given && lua_type(L, -1) != LUA_TSTRING) option_error(L, fname, key, "a string");
+  const char *name = given ? lua_tostring(L, -1) : otherwise;
+  for (int i = 0; names[i]; i++)
+    if (name && strcmp(name, names[i]) == 0) {
+      if (given) lua_pop(L, 1);
+      return i;
+    }
+  luaL_Buffer b;
+  luaL_buffinit(L, &b);
+  for (int i = 0; names[i]; i++) {
+    if (i) luaL_addstring(&b, ", ");
+    luaL_addstring(&b, names[i]);
+  }
+  luaL_pushresult(&b);
+  return lrnn_error(L, "%s: option %s: expected one of %s, got %s", fname, key, lua_tostring(L, -1),
+                    name ? name : "nothing");
+}

@@ -1,0 +1,64 @@
+/* error.c: the one place where a status or a wrong argument becomes a Lua error. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "binding.h"
+
+/* The position of the first Lua function on the stack that is not one of the stdlib's, as luaL_where writes it. */
+static void push_user_position(lua_State *L) {
+  lua_Debug ar;
+  for (int level = 1; lua_getstack(L, level, &ar); level++) {
+    lua_getinfo(L, "Sl", &ar);
+    if (ar.currentline > 0 && strncmp(ar.source, "@[rnn]", 6) != 0) {
+      lua_pushfstring(L, "%s:%d: ", ar.short_src, ar.currentline);
+      return;
+    }
+  }
+  lua_pushliteral(L, "");
+}
+
+int lrnn_error(lua_State *L, const char *format, ...) {
+  char text[640];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  push_user_position(L);
+  lua_pushstring(L, text);
+  lua_concat(L, 2);
+  return lua_error(L);
+}
+
+void lrnn_check(lua_State *L, rnn_status status) {
+  if (status != RNN_OK) lrnn_error(L, "%s", rnn_message(lrnn_context(L)));
+}
+
+int lrnn_fail(lua_State *L, rnn_status status) {
+  if (status != RNN_EIO && status != RNN_EFORMAT) lrnn_check(L, status);
+  luaL_pushfail(L);
+  lua_pushstring(L, rnn_message(lrnn_context(L)));
+  lua_pushstring(L, rnn_status_name(status));
+  return 3;
+}
+
+/* "table", "string 'x'", "3.5", "nil" ...: what came, for messages. */
+static const char *describe(lua_State *L, int arg) {
+  rnn_tensor *t = lrnn_test_tensor(L, arg);
+  if (t) {
+    char text[160];
+    return lua_pushfstring(L, "tensor %s", rnn_tensor_describe(t, text, sizeof text));
+  }
+  switch (lua_type(L, arg)) {
+    case LUA_TNONE: return "nothing";
+    case LUA_TNUMBER: return lua_pushfstring(L, "%s", luaL_tolstring(L, arg, NULL));
+    case LUA_TSTRING: return lua_pushfstring(L, "string '%.40s'", lua_tostring(L, arg));
+    default: return luaL_typename(L, arg);
+  }
+}
+
+int lrnn_argument_error(lua_State *L, const char *fname, int arg, const char *what, const char *expected) {
+  const char *got = describe(L, arg);
+  if (what) return lrnn_error(L, "%s: argument %d (%s): expected %s, got %s", fname, arg, what, expected, got);
+  return lrnn_error(L, "%s: argument %d: expected %s, got %s", fname, arg, expected, got);
+}

@@ -1,0 +1,79 @@
+/* module.c: the whole Lua surface of the core on one page: require "rnn.core". */
+#include <string.h>
+
+#include "binding.h"
+#include "interrupt.h"
+
+#ifdef RNN_DOUBLE
+#define OPEN luaopen_rnn_core_double
+#else
+#define OPEN luaopen_rnn_core
+#endif
+
+static const luaL_Reg *const functions[] = {
+    lrnn_tensor_functions, lrnn_grad_functions,    lrnn_train_functions, lrnn_system_functions,
+    lrnn_csv_functions,    lrnn_archive_functions, lrnn_json_functions,
+#ifdef RNNLUA_CAIRO
+    lrnn_png_functions,
+#endif
+    NULL};
+
+static void interrupt(void *ctx) { rnn_ctx_interrupt(ctx); }
+static bool clear(void *ctx) { return rnn_ctx_clear_interrupt(ctx); }
+
+/* Adds to the table on top the functions of every op. */
+static void set_ops(lua_State *L) {
+  for (int i = 0; rnn_op_at(i); i++) {
+    const rnn_op *op = rnn_op_at(i);
+    if (strcmp(rnn_op_signature(op), "R") == 0) continue; /* recurrent has a function of its own */
+    lrnn_push_op(L, op);
+    lua_setfield(L, -2, rnn_op_name(op));
+  }
+}
+
+static void set_operators(lua_State *L) {
+  static const char *const names[][2] = {{"__add", "add"}, {"__sub", "sub"}, {"__mul", "mul"},
+                                         {"__div", "div"}, {"__pow", "pow"}, {"__unm", "neg"}};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    lrnn_push_op(L, rnn_op_find(names[i][1]));
+    lua_setfield(L, -2, names[i][0]);
+  }
+}
+
+static void open_metatable(lua_State *L) {
+  lrnn_box_open(L); /* metatable */
+  lua_newtable(L);  /* methods */
+  set_ops(L);
+  luaL_setfuncs(L, lrnn_tensor_methods, 0);
+  luaL_setfuncs(L, lrnn_grad_methods, 0);
+  for (const luaL_Reg *r = lrnn_tensor_metamethods; r->name; r++) {
+    lua_pushvalue(L, -1);
+    lua_pushcclosure(L, r->func, 1);
+    lua_setfield(L, -3, r->name);
+  }
+  lua_pop(L, 1);
+  set_operators(L);
+  lua_pop(L, 1);
+}
+
+__attribute__((visibility("default"))) int OPEN(lua_State *L);
+
+int OPEN(lua_State *L) {
+  luaL_checkversion(L);
+  open_metatable(L);
+  lua_newtable(L);
+  set_ops(L);
+  for (int i = 0; functions[i]; i++) luaL_setfuncs(L, functions[i], 0);
+  lua_pushliteral(L, RNN_PRECISION);
+  lua_setfield(L, -2, "precision");
+  lua_pushliteral(L, RNN_VERSION);
+  lua_setfield(L, -2, "version");
+  lua_pushlightuserdata(L, NULL);
+  lua_setfield(L, -2, "null");
+  lrnn_interrupt *i = lua_newuserdatauv(L, sizeof *i, 0);
+  *i = (lrnn_interrupt){interrupt, clear, lrnn_context(L)};
+  lua_pushlightuserdata(L, i);
+  lua_setfield(L, -3, "_interrupt");
+  lua_rawsetp(L, LUA_REGISTRYINDEX, (void *)(uintptr_t)interrupt); /* kept alive as long as the state */
+  return 1;
+}

@@ -1,0 +1,112 @@
+/* op.c: one C function for every op. Its upvalue is the op; arguments are read as the op's signature says. */
+#include <string.h>
+
+#include "binding.h"
+
+#define MAX_PLAIN 8 /* tensors of ops without a list */
+
+typedef struct reader {
+  lua_State *L;
+  const char *name;
+  rnn_args args;
+  rnn_tensor **t;
+  int ints, numbers;
+  int arg; /* the next Lua argument */
+} reader;
+
+/* Numbers in the place of a tensor become scalars of the type of the tensor beside them. */
+static rnn_tensor *scalar(reader *r, int arg, rnn_type type) {
+  lua_State *L = r->L;
+  int whole;
+  lua_Integer integer = lua_tointegerx(L, arg, &whole);
+  if (!whole || integer != (int32_t)integer) type = RNN_FLOAT;
+  rnn_tensor **box = lrnn_box(L);
+  lrnn_check(L, rnn_tensor_new(lrnn_context(L), type, 0, NULL, box));
+  if (type == RNN_INT) rnn_tensor_ints(*box)[0] = (int32_t)integer;
+  else rnn_tensor_floats(*box)[0] = (rnn_real)lua_tonumber(L, arg);
+  lua_replace(L, arg); /* anchored where the number was */
+  return *box;
+}
+
+static rnn_type neighbour_type(lua_State *L, int top) {
+  for (int i = 1; i <= top; i++) {
+    rnn_tensor *t = lrnn_test_tensor(L, i);
+    if (t) return rnn_tensor_type(t);
+  }
+  return RNN_FLOAT;
+}
+
+static void read_tensor(reader *r, bool number_allowed) {
+  rnn_tensor *t = lrnn_test_tensor(r->L, r->arg);
+  if (!t && number_allowed && lua_type(r->L, r->arg) == LUA_TNUMBER)
+    t = scalar(r, r->arg, neighbour_type(r->L, lua_gettop(r->L)));
+  if (!t) lrnn_argument_error(r->L, r->name, r->arg, NULL, number_allowed ? "a tensor or a number" : "a tensor");
+  r->t[r->args.nt++] = t;
+}
+
+static void read_list(reader *r) {
+  int n = lrnn_table_length(r->L, r->name, r->arg);
+  r->t = lrnn_scratch(r->L, n);
+  r->args.nt = lrnn_push_tensors(r->L, r->name, r->arg, n, r->t);
+}
+
+static int first_ndim(const reader *r) { return r->args.nt ? rnn_tensor_ndim(r->t[0]) : 0; }
+
+/* Reads one argument; false when an optional one is absent. */
+static void read_argument(reader *r, char letter, bool optional) {
+  lua_State *L = r->L;
+  bool absent = lua_isnoneornil(L, r->arg);
+  switch (letter) {
+    case 't':
+    case 'T':
+      if (optional && absent) r->args.nt += 0;
+      else read_tensor(r, letter == 't');
+      break;
+    case 'L': read_list(r); break;
+    case 'i': r->args.i[r->ints++] = optional && absent ? 0 : lrnn_check_integer(L, r->name, r->arg, NULL); break;
+    case 'n': r->args.n[r->numbers++] = optional && absent ? 0 : lrnn_check_number(L, r->name, r->arg, NULL); break;
+    case 'b': r->args.i[r->ints++] = lua_toboolean(L, r->arg); break;
+    case 'x': r->args.i[r->ints++] = lrnn_check_axis(L, r->name, r->arg, first_ndim(r)); break;
+    case 'X': r->args.i[r->ints++] = absent ? -1 : lrnn_check_axis(L, r->name, r->arg, first_ndim(r)); break;
+    case 's': r->args.nshape = lrnn_check_shape(L, r->name, r->arg, r->args.shape); break;
+    default: luaL_error(L, "op %s: unknown letter in its signature", r->name);
+  }
+  r->arg++;
+}
+
+static int op_call(lua_State *L) {
+  const rnn_op *op = lua_touserdata(L, lua_upvalueindex(1));
+  rnn_tensor *plain[MAX_PLAIN];
+  reader r = {.L = L, .name = rnn_op_name(op), .t = plain, .arg = 1};
+  int given = lua_gettop(L);
+  bool takes_rest = false;
+  for (const char *s = rnn_op_signature(op); *s; s++) {
+    bool optional = *s == '?';
+    if (optional) s++;
+    takes_rest = *s == 's';
+    read_argument(&r, *s, optional);
+  }
+  if (given >= r.arg && !takes_rest)
+    return lrnn_error(L, "%s: expected at most %d arguments, got %d", r.name, r.arg - 1, given);
+  r.args.t = r.t;
+  rnn_tensor **box = lrnn_box(L);
+  rnn_ctx *ctx = lrnn_context(L);
+  rnn_status status = rnn_apply(ctx, op, &r.args, box);
+  if (status == RNN_ENOMEM) { /* perhaps garbage holds what is missing */
+    lua_gc(L, LUA_GCCOLLECT);
+    status = rnn_apply(ctx, op, &r.args, box);
+  }
+  lrnn_check(L, status);
+  return 1;
+}
+
+/* -x comes with x twice. */
+static int negate(lua_State *L) {
+  lua_settop(L, 1);
+  return op_call(L);
+}
+
+void lrnn_push_op(lua_State *L, const rnn_op *op) {
+  lua_pushlightuserdata(L, (void *)(uintptr_t)op);
+  lua_pushcclosure(L, strcmp(rnn_op_name(op), "neg") == 0 ? negate : op_call, 1);
+}

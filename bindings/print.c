@@ -1,0 +1,129 @@
+/* print.c: tensors as text, after NumPy: a line with shape and type, then rows; long axes are cut in the middle. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "binding.h"
+
+#define EDGE 3       /* elements kept at each end of a cut axis */
+#define THRESHOLD 1000 /* elements up to which nothing is cut */
+
+typedef struct printer {
+  lua_State *L;
+  luaL_Buffer b;
+  rnn_tensor *t;
+  bool cut;
+  int width;
+  bool exponents; /* numbers too unlike for fixed digits */
+} printer;
+
+static int format(const printer *p, int64_t at, char *out, size_t size) {
+  if (rnn_tensor_type(p->t) == RNN_INT) return snprintf(out, size, "%d", rnn_tensor_ints(p->t)[at]);
+  double v = (double)rnn_tensor_floats(p->t)[at];
+  if (!isfinite(v)) return snprintf(out, size, "%s", isnan(v) ? "nan" : v > 0 ? "inf" : "-inf");
+  return snprintf(out, size, p->exponents ? "%.4e" : "%.4f", v);
+}
+
+/* Calls visit for each shown index of an axis of n; -1 stands for the gap. */
+static int shown(const printer *p, int64_t n, int64_t i) {
+  return !p->cut || n <= 2 * EDGE || i < EDGE || i >= n - EDGE;
+}
+
+static void survey(printer *p, int level, int64_t at, double *low, double *high) {
+  rnn_tensor *t = p->t;
+  if (level == rnn_tensor_ndim(t)) {
+    if (rnn_tensor_type(t) != RNN_FLOAT) return;
+    double v = fabs((double)rnn_tensor_floats(t)[at]);
+    if (!isfinite(v)) return;
+    if (v > *high) *high = v;
+    if (v != 0 && v < *low) *low = v;
+    return;
+  }
+  int64_t n = rnn_tensor_dims(t)[level];
+  for (int64_t i = 0; i < n; i++)
+    if (shown(p, n, i)) survey(p, level + 1, at * n + i, low, high);
+}
+
+static void measure(printer *p, int level, int64_t at) {
+  rnn_tensor *t = p->t;
+  if (level == rnn_tensor_ndim(t)) {
+    char text[64];
+    int n = format(p, at, text, sizeof text);
+    if (n > p->width) p->width = n;
+    return;
+  }
+  int64_t n = rnn_tensor_dims(t)[level];
+  for (int64_t i = 0; i < n; i++)
+    if (shown(p, n, i)) measure(p, level + 1, at * n + i);
+}
+
+static void add_row(printer *p, int64_t at, int64_t n) {
+  luaL_addstring(&p->b, "\n ");
+  for (int64_t i = 0; i < n; i++) {
+    if (!shown(p, n, i)) {
+      luaL_addstring(&p->b, " ...");
+      i = n - EDGE - 1;
+      continue;
+    }
+    char text[64];
+    int length = format(p, at + i, text, sizeof text);
+    for (int k = length; k < p->width + 1; k++) luaL_addchar(&p->b, ' ');
+    luaL_addstring(&p->b, text);
+  }
+}
+
+/* Matrices one below the other, each headed by its place when there are several. */
+static void add_level(printer *p, int level, int64_t at, const char *place) {
+  rnn_tensor *t = p->t;
+  int left = rnn_tensor_ndim(t) - level;
+  int64_t n = rnn_tensor_dims(t)[level];
+  if (left == 1) {
+    add_row(p, at * n, n);
+    return;
+  }
+  for (int64_t i = 0; i < n; i++) {
+    if (!shown(p, n, i)) {
+      luaL_addstring(&p->b, "\n  ...");
+      i = n - EDGE - 1;
+      continue;
+    }
+    char inner[160]; /* 5 places of at most 19 digits */
+    if (snprintf(inner, sizeof inner, "%s%s%lld", place, *place ? ", " : "", (long long)i + 1) < 0) return;
+    if (left == 3) {
+      luaL_addstring(&p->b, "\n[");
+      luaL_addstring(&p->b, inner);
+      luaL_addstring(&p->b, "]");
+    }
+    add_level(p, level + 1, at * n + i, inner);
+  }
+}
+
+int lrnn_print_tensor(lua_State *L) {
+  rnn_tensor *t = lrnn_test_tensor(L, 1);
+  if (!t) {
+    lua_pushliteral(L, "rnn.Tensor (empty)");
+    return 1;
+  }
+  printer p = {.L = L, .t = t, .cut = rnn_tensor_count(t) > THRESHOLD};
+  luaL_buffinit(L, &p.b);
+  char text[64];
+  int ndim = rnn_tensor_ndim(t);
+  for (int i = 0; i < ndim; i++) {
+    snprintf(text, sizeof text, i ? "×%lld" : "%lld", (long long)rnn_tensor_dims(t)[i]);
+    luaL_addstring(&p.b, text);
+  }
+  luaL_addstring(&p.b, ndim ? " " : "scalar ");
+  luaL_addstring(&p.b, rnn_tensor_type(t) == RNN_FLOAT ? RNN_PRECISION : "int32");
+  if (rnn_tensor_requires_grad(t)) luaL_addstring(&p.b, " grad");
+  if (rnn_tensor_lengths(t)) luaL_addstring(&p.b, " lengths");
+  if (rnn_tensor_count(t) > 0) {
+    double low = INFINITY, high = 0;
+    survey(&p, 0, 0, &low, &high);
+    p.exponents = high >= 1e8 || (high > 0 && high < 1e-3) || (low < 1e-4 && high / low > 1e8);
+    measure(&p, 0, 0);
+    if (ndim == 0) add_row(&p, 0, 1);
+    else add_level(&p, 0, 0, "");
+  }
+  luaL_pushresult(&p.b);
+  return 1;
+}

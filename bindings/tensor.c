@@ -1,0 +1,185 @@
+/* tensor.c: making tensors from Lua. */
+#include <string.h>
+
+#include "binding.h"
+
+/* ---- sizes ---- */
+
+/* zeros(2, 3), zeros{2, 3}, zeros{2, 3, type = "int32"} */
+static rnn_tensor *new_from_shape(lua_State *L, const char *fname, bool float_only) {
+  static const char *const types[] = {"float", "int32", NULL};
+  int64_t dims[RNN_MAX_DIMS];
+  int n = lrnn_check_shape(L, fname, 1, dims);
+  rnn_type type = RNN_FLOAT;
+  if (lua_istable(L, 1) && lrnn_option_name(L, fname, 1, "type", types, "float") == 1) type = RNN_INT;
+  if (float_only && type != RNN_FLOAT) lrnn_error(L, "%s: random numbers are float, not int32", fname);
+  rnn_tensor **box = lrnn_box(L);
+  lrnn_check(L, rnn_tensor_new(lrnn_context(L), type, n, dims, box));
+  return *box;
+}
+
+static int lrnn_zeros(lua_State *L) {
+  new_from_shape(L, "zeros", false);
+  return 1;
+}
+
+static int lrnn_ones(lua_State *L) {
+  rnn_tensor_fill(new_from_shape(L, "ones", false), 1);
+  return 1;
+}
+
+static int lrnn_full(lua_State *L) {
+  lrnn_check_table(L, "full", 1, "shape");
+  double v = lrnn_check_number(L, "full", 2, "value");
+  lua_settop(L, 1);
+  rnn_tensor_fill(new_from_shape(L, "full", false), v);
+  return 1;
+}
+
+static int lrnn_rand(lua_State *L) {
+  rnn_tensor *t = new_from_shape(L, "rand", true);
+  lrnn_check(L, rnn_tensor_uniform(lrnn_context(L), t, 0, 1));
+  return 1;
+}
+
+static int lrnn_randn(lua_State *L) {
+  rnn_tensor *t = new_from_shape(L, "randn", true);
+  lrnn_check(L, rnn_tensor_normal(lrnn_context(L), t, 0, 1));
+  return 1;
+}
+
+static rnn_tensor *new_ids(lua_State *L, const char *fname) {
+  int64_t n = lrnn_check_integer(L, fname, 1, "n");
+  if (n < 0 || n > INT32_MAX) lrnn_argument_error(L, fname, 1, "n", "an integer from 0 to 2147483647");
+  rnn_tensor **box = lrnn_box(L);
+  lrnn_check(L, rnn_tensor_new(lrnn_context(L), RNN_INT, 1, &n, box));
+  return *box;
+}
+
+static int lrnn_arange(lua_State *L) {
+  rnn_tensor *t = new_ids(L, "arange");
+  for (int64_t i = 0; i < rnn_tensor_count(t); i++) rnn_tensor_ints(t)[i] = (int32_t)i + 1;
+  return 1;
+}
+
+static int lrnn_randperm(lua_State *L) {
+  rnn_tensor *t = new_ids(L, "randperm");
+  lrnn_check(L, rnn_tensor_shuffle(lrnn_context(L), t));
+  return 1;
+}
+
+/* ---- nested tables ---- */
+
+static int measure(lua_State *L, int64_t *dims) {
+  int n = 0;
+  lua_pushvalue(L, 1);
+  while (lua_istable(L, -1)) {
+    if (n == RNN_MAX_DIMS) return lrnn_error(L, "tensor: more than %d levels of tables", RNN_MAX_DIMS);
+    dims[n] = (int64_t)lua_rawlen(L, -1);
+    if (dims[n++] == 0) break;
+    lua_rawgeti(L, -1, 1);
+    lua_remove(L, -2);
+  }
+  lua_pop(L, 1);
+  return n;
+}
+
+typedef struct filler {
+  rnn_tensor *t;
+  int64_t at;
+} filler;
+
+static void fill_number(lua_State *L, filler *f) {
+  int isnumber;
+  double v = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumberx(L, -1, &isnumber) : (isnumber = 0);
+  if (!isnumber)
+    lrnn_error(L, "tensor: element %lld: expected a number, got %s", (long long)f->at + 1, luaL_typename(L, -1));
+  if (rnn_tensor_type(f->t) == RNN_FLOAT) {
+    rnn_tensor_floats(f->t)[f->at++] = (rnn_real)v;
+    return;
+  }
+  if (!(v >= INT32_MIN && v <= INT32_MAX) || v != (double)(int32_t)v)
+    lrnn_error(L, "tensor: element %lld: %g is not an int32", (long long)f->at + 1, v);
+  rnn_tensor_ints(f->t)[f->at++] = (int32_t)v;
+}
+
+static void fill(lua_State *L, filler *f, int level) {
+  int ndim = rnn_tensor_ndim(f->t);
+  if (level == ndim) {
+    fill_number(L, f);
+    return;
+  }
+  int64_t n = rnn_tensor_dims(f->t)[level];
+  if (!lua_istable(L, -1) || (int64_t)lua_rawlen(L, -1) != n)
+    lrnn_error(L, "tensor: the tables are ragged: at level %d expected a table of %lld, got %s of %lld", level + 1,
+               (long long)n, luaL_typename(L, -1), lua_istable(L, -1) ? (long long)lua_rawlen(L, -1) : 0);
+  luaL_checkstack(L, 4, "tensor: tables too deep");
+  for (int64_t i = 1; i <= n; i++) {
+    lua_rawgeti(L, -1, i);
+    fill(L, f, level + 1);
+    lua_pop(L, 1);
+  }
+}
+
+static int lrnn_tensor(lua_State *L) {
+  int64_t dims[RNN_MAX_DIMS];
+  rnn_type type = RNN_FLOAT;
+  if (!lua_isnoneornil(L, 2)) {
+    const char *name = lrnn_check_string(L, "tensor", 2, "type");
+    if (strcmp(name, "int32") == 0) type = RNN_INT;
+    else if (strcmp(name, "float") != 0) return lrnn_argument_error(L, "tensor", 2, "type", "\"float\" or \"int32\"");
+  }
+  if (!lua_istable(L, 1) && lua_type(L, 1) != LUA_TNUMBER)
+    return lrnn_argument_error(L, "tensor", 1, "values", "a number or a table of numbers");
+  lua_settop(L, 1);
+  int n = measure(L, dims);
+  rnn_tensor **box = lrnn_box(L);
+  lrnn_check(L, rnn_tensor_new(lrnn_context(L), type, n, dims, box));
+  filler f = {*box, 0};
+  lua_pushvalue(L, 1);
+  fill(L, &f, 0);
+  lua_pop(L, 1);
+  return 1;
+}
+
+static int lrnn_is_tensor(lua_State *L) {
+  lua_pushboolean(L, lrnn_test_tensor(L, 1) != NULL);
+  return 1;
+}
+
+/* ---- random numbers ---- */
+
+static int lrnn_seed(lua_State *L) {
+  lua_Integer seed = lrnn_check_integer(L, "seed", 1, "seed");
+  rnn_seed(lrnn_context(L), (uint64_t)seed);
+  return 0;
+}
+
+static int lrnn_random_state(lua_State *L) {
+  rnn_ctx *ctx = lrnn_context(L);
+  if (!lua_isnoneornil(L, 1)) {
+    lrnn_check_table(L, "random_state", 1, "state");
+    rnn_random_set(ctx, (rnn_random_state){(uint64_t)lrnn_option_integer(L, "random_state", 1, "seed", 0),
+                                           (uint64_t)lrnn_option_integer(L, "random_state", 1, "position", 0)});
+  }
+  rnn_random_state s = rnn_random_get(ctx);
+  lua_createtable(L, 0, 2);
+  lua_pushinteger(L, (lua_Integer)s.seed);
+  lua_setfield(L, -2, "seed");
+  lua_pushinteger(L, (lua_Integer)s.position);
+  lua_setfield(L, -2, "position");
+  return 1;
+}
+
+const luaL_Reg lrnn_tensor_functions[] = {{"tensor", lrnn_tensor},
+                                          {"zeros", lrnn_zeros},
+                                          {"ones", lrnn_ones},
+                                          {"full", lrnn_full},
+                                          {"rand", lrnn_rand},
+                                          {"randn", lrnn_randn},
+                                          {"arange", lrnn_arange},
+                                          {"randperm", lrnn_randperm},
+                                          {"is_tensor", lrnn_is_tensor},
+                                          {"seed", lrnn_seed},
+                                          {"random_state", lrnn_random_state},
+                                          {NULL, NULL}};

@@ -1,0 +1,105 @@
+/* train.c: the recurrent engine, optimisers and clipping from Lua. */
+#include <string.h>
+
+#include "binding.h"
+
+/* recurrent({cell, units, layers, returns, activation}, x, weights [, state]) -> y, state */
+static int lrnn_recurrent(lua_State *L) {
+  static const char *const cells[] = {"rnn", "lstm", "gru", NULL};
+  static const char *const activations[] = {"tanh", "relu", NULL};
+  static const char *const returns[] = {"sequence", "last", NULL};
+  const char *fname = "recurrent";
+  lrnn_check_table(L, fname, 1, "description");
+  rnn_recurrent r = {.cell = (rnn_cell)lrnn_option_name(L, fname, 1, "cell", cells, NULL),
+                     .activation = (rnn_activation)lrnn_option_name(L, fname, 1, "activation", activations, "tanh"),
+                     .last_only = lrnn_option_name(L, fname, 1, "returns", returns, "sequence") == 1,
+                     .units = lrnn_option_integer(L, fname, 1, "units", 0)};
+  lua_Integer layers = lrnn_option_integer(L, fname, 1, "layers", 1);
+  int states_per_layer = rnn_cell_states(r.cell), most = (RNN_MAX_OUTPUTS - 1) / states_per_layer;
+  if (layers < 1 || layers > most) return lrnn_error(L, "recurrent: option layers: expected 1 to %d, got %lld", most, (long long)layers);
+  r.layers = (int)layers;
+  r.has_state = !lua_isnoneornil(L, 4);
+  rnn_tensor *x = lrnn_check_tensor(L, fname, 2);
+  int weights = lrnn_table_length(L, fname, 3), states = r.has_state ? lrnn_table_length(L, fname, 4) : 0;
+  int nout = 1 + r.layers * states_per_layer;
+  rnn_tensor **in = lrnn_scratch(L, 1 + weights + states);
+  in[0] = x;
+  weights = lrnn_push_tensors(L, fname, 3, weights, in + 1);
+  if (r.has_state) states = lrnn_push_tensors(L, fname, 4, states, in + 1 + weights);
+  /* y's box, then a table with the boxes of the states */
+  rnn_tensor **boxes[RNN_MAX_OUTPUTS], *out[RNN_MAX_OUTPUTS];
+  luaL_checkstack(L, 8, NULL);
+  boxes[0] = lrnn_box(L);
+  lua_createtable(L, nout - 1, 0);
+  for (int i = 1; i < nout; i++) {
+    boxes[i] = lrnn_box(L);
+    lua_rawseti(L, -2, i);
+  }
+  rnn_args args = {.t = in, .nt = 1 + weights + states, .recurrent = &r};
+  rnn_ctx *ctx = lrnn_context(L);
+  const rnn_op *op = rnn_op_find("recurrent");
+  rnn_status status = rnn_apply(ctx, op, &args, out);
+  if (status == RNN_ENOMEM) {
+    lua_gc(L, LUA_GCCOLLECT);
+    status = rnn_apply(ctx, op, &args, out);
+  }
+  lrnn_check(L, status);
+  for (int i = 0; i < nout; i++) *boxes[i] = out[i];
+  return 2;
+}
+
+/* optimizer_step(options, params, state) */
+static int lrnn_optimizer_step(lua_State *L) {
+  static const char *const kinds[] = {"sgd", "rmsprop", "adam", "adamw", "nadam", NULL};
+  const char *fname = "optimizer_step";
+  lrnn_check_table(L, fname, 1, "options");
+  rnn_optimizer_options o = {.kind = (rnn_optimizer)lrnn_option_name(L, fname, 1, "kind", kinds, NULL),
+                             .nesterov = lrnn_option_boolean(L, 1, "nesterov"),
+                             .lr = lrnn_option_number(L, fname, 1, "lr", 0.01),
+                             .momentum = lrnn_option_number(L, fname, 1, "momentum", 0),
+                             .beta1 = lrnn_option_number(L, fname, 1, "beta1", 0.9),
+                             .beta2 = lrnn_option_number(L, fname, 1, "beta2", 0.999),
+                             .epsilon = lrnn_option_number(L, fname, 1, "epsilon", 1e-8),
+                             .weight_decay = lrnn_option_number(L, fname, 1, "weight_decay", 0),
+                             .step = lrnn_option_integer(L, fname, 1, "step", 1)};
+  int params = lrnn_table_length(L, fname, 2), states = lrnn_table_length(L, fname, 3);
+  int slots = rnn_optimizer_slots(o.kind);
+  if (states != params * slots)
+    return lrnn_error(L, "%s: argument 3: expected %d tensors, %d for each of %d parameters, got %d", fname,
+                      params * slots, slots, params, states);
+  rnn_tensor **t = lrnn_scratch(L, params + states);
+  params = lrnn_push_tensors(L, fname, 2, params, t);
+  states = lrnn_push_tensors(L, fname, 3, states, t + params);
+  if (states != params * slots) return lrnn_error(L, "%s: the tables changed while they were read", fname);
+  lrnn_check(L, rnn_optimizer_step(lrnn_context(L), &o, t, params, t + params));
+  return 0;
+}
+
+static int lrnn_clip_grad_norm(lua_State *L) {
+  const char *fname = "clip_grad_norm";
+  double norm, max = lrnn_check_number(L, fname, 2, "max_norm");
+  int n = lrnn_table_length(L, fname, 1);
+  rnn_tensor **t = lrnn_scratch(L, n);
+  n = lrnn_push_tensors(L, fname, 1, n, t);
+  lrnn_check(L, rnn_clip_grad_norm(lrnn_context(L), t, n, max, &norm));
+  lua_pushnumber(L, norm);
+  return 1;
+}
+
+static int lrnn_clip_grad_value(lua_State *L) {
+  const char *fname = "clip_grad_value";
+  double limit = lrnn_check_number(L, fname, 2, "limit");
+  int64_t clipped;
+  int n = lrnn_table_length(L, fname, 1);
+  rnn_tensor **t = lrnn_scratch(L, n);
+  n = lrnn_push_tensors(L, fname, 1, n, t);
+  lrnn_check(L, rnn_clip_grad_value(lrnn_context(L), t, n, limit, &clipped));
+  lua_pushinteger(L, clipped);
+  return 1;
+}
+
+const luaL_Reg lrnn_train_functions[] = {{"recurrent", lrnn_recurrent},
+                                         {"optimizer_step", lrnn_optimizer_step},
+                                         {"clip_grad_norm", lrnn_clip_grad_norm},
+                                         {"clip_grad_value", lrnn_clip_grad_value},
+                                         {NULL, NULL}};

@@ -1,0 +1,263 @@
+/* binary.c: functions of two tensors with NumPy broadcasting, comparisons, and where. Broadcasting is solved once, in
+ * walk(): it cuts the result into runs on which each input either moves on by one or stands still. */
+#include "../internal.h"
+
+/* Element strides of in seen from the axes of the result. */
+static void strides_of(const rnn_tensor *in, int ndim, int64_t *stride) {
+  int lead = ndim - in->ndim;
+  int64_t step = 1;
+  for (int i = ndim - 1; i >= 0; i--) {
+    int64_t d = i < lead ? 1 : in->dims[i - lead];
+    stride[i] = d == 1 ? 0 : step;
+    step *= d;
+  }
+}
+
+typedef struct runs {
+  int ndim, outer;
+  int64_t dims[RNN_MAX_DIMS], index[RNN_MAX_DIMS];
+  int64_t sa[RNN_MAX_DIMS], sb[RNN_MAX_DIMS];
+  int64_t run, a, b, at, count;
+  int step_a, step_b; /* 1 or 0 along a run */
+} runs;
+
+static runs walk(const rnn_tensor *a, const rnn_tensor *b, int ndim, const int64_t *dims) {
+  runs r = {.ndim = ndim, .outer = ndim, .run = 1, .count = 1};
+  for (int i = 0; i < ndim; i++) {
+    r.dims[i] = dims[i];
+    r.count *= dims[i];
+  }
+  strides_of(a, ndim, r.sa);
+  strides_of(b, ndim, r.sb);
+  int last = ndim - 1;
+  while (last > 0 && dims[last] == 1) last--; /* axes of one element say nothing about who moves */
+  r.step_a = last >= 0 && r.sa[last] != 0;
+  r.step_b = last >= 0 && r.sb[last] != 0;
+  while (r.outer > 0) {
+    int i = r.outer - 1;
+    if (dims[i] != 1 && (r.sa[i] != (r.step_a ? r.run : 0) || r.sb[i] != (r.step_b ? r.run : 0))) break;
+    r.run *= dims[i];
+    r.outer--;
+  }
+  return r;
+}
+
+static bool next_run(runs *r) {
+  if (r->at >= r->count) return false;
+  r->a = r->b = 0;
+  for (int i = 0; i < r->outer; i++) {
+    r->a += r->index[i] * r->sa[i];
+    r->b += r->index[i] * r->sb[i];
+  }
+  for (int i = r->outer - 1; i >= 0 && ++r->index[i] == r->dims[i]; i--) r->index[i] = 0;
+  r->at += r->run;
+  return true;
+}
+
+rnn_status rnni_shape_broadcast(rnn_ctx *ctx, rnni_call *c) {
+  return rnni_broadcast_dims(ctx, c->op->name, c->in[0], c->in[1], &c->out_ndim, c->out_dims);
+}
+
+static rnn_status shape_arithmetic(rnn_ctx *ctx, rnni_call *c) {
+  if (c->in[0]->type != c->in[1]->type)
+    return rnni_fail(ctx, RNN_ETYPE, "%s: the arguments are %s %s and %s %s; x:to_float() converts", c->op->name,
+                     rnni_type_text(c->in[0]->type), RNNI_SHAPE(c->in[0]), rnni_type_text(c->in[1]->type),
+                     RNNI_SHAPE(c->in[1]));
+  c->out_type = c->in[0]->type;
+  return rnni_shape_broadcast(ctx, c);
+}
+
+static rnn_status shape_float(rnn_ctx *ctx, rnni_call *c) {
+  RNNI_TRY(rnni_need_float(ctx, c, 0));
+  RNNI_TRY(rnni_need_float(ctx, c, 1));
+  return rnni_shape_broadcast(ctx, c);
+}
+
+/* Loops over one run for each way of stepping, so that each is a plain loop the compiler can vectorise. */
+#define STEPS(sa, sb, body) \
+  if (sa && sb) {           \
+    body(i, i)              \
+  } else if (sa) {          \
+    body(i, 0)              \
+  } else if (sb) {          \
+    body(0, i)              \
+  } else {                  \
+    body(0, 0)              \
+  }
+
+#define LOOP(T, f, ia, ib)            \
+  for (int64_t i = 0; i < n; i++) {   \
+    T a = as[ia], b = bs[ib];         \
+    y[i] = (f);                       \
+  }
+
+typedef void real_fn(int64_t n, const real *a, int sa, const real *b, int sb, real *y);
+typedef void int_fn(int64_t n, const int32_t *a, int sa, const int32_t *b, int sb, int32_t *y);
+typedef void grad_fn(int64_t n, const real *d, const real *a, int sa, const real *b, int sb, real *g);
+
+static rnn_status run_forward(rnni_call *c, real_fn *f, int_fn *g) {
+  runs r = walk(c->in[0], c->in[1], c->out_ndim, c->out_dims);
+  for (int64_t at = 0; next_run(&r); at = r.at) {
+    if (c->out_type == RNN_FLOAT)
+      f(r.run, rnni_f(c->in[0]) + r.a, r.step_a, rnni_f(c->in[1]) + r.b, r.step_b, rnni_f(c->out[0]) + at);
+    else
+      g(r.run, rnni_i(c->in[0]) + r.a, r.step_a, rnni_i(c->in[1]) + r.b, r.step_b, rnni_i(c->out[0]) + at);
+  }
+  return RNN_OK;
+}
+
+/* din[which] += the gradient, summed to its shape when it was broadcast. */
+static rnn_status run_backward(rnn_ctx *ctx, rnni_call *c, int which, grad_fn *f) {
+  const rnn_tensor *dy = c->dout[0];
+  rnn_tensor *to = c->din[which], *whole = NULL;
+  if (!c->wants[which]) return RNN_OK;
+  if (!rnni_same_shape(to, dy)) RNNI_TRY(rnn_tensor_new(ctx, RNN_FLOAT, dy->ndim, dy->dims, &whole));
+  rnn_tensor *g = whole ? whole : to;
+  runs r = walk(c->in[0], c->in[1], dy->ndim, dy->dims);
+  for (int64_t at = 0; next_run(&r); at = r.at)
+    f(r.run, rnni_f(dy) + at, rnni_f(c->in[0]) + r.a, r.step_a, rnni_f(c->in[1]) + r.b, r.step_b, rnni_f(g) + at);
+  if (whole) rnni_add_reduced(to, whole);
+  rnn_tensor_free(whole);
+  return RNN_OK;
+}
+
+/* f of a and b; da and db use the arriving gradient d. */
+#define BINARY(op, f, da, db, shape_rule, int_kernel, text)                                          \
+  static void op##_real(int64_t n, const real *restrict as, int sa, const real *restrict bs, int sb, \
+                        real *restrict y) {                                                          \
+    STEPS(sa, sb, op##_BODY)                                                                         \
+  }                                                                                                  \
+  static void op##_da(int64_t n, const real *ds, const real *as, int sa, const real *bs, int sb, real *g) { \
+    for (int64_t i = 0; i < n; i++) {                                                                \
+      real d = ds[i], a = as[sa * i], b = bs[sb * i];                                                \
+      (void)a, (void)b;                                                                              \
+      g[i] += (da);                                                                                  \
+    }                                                                                                \
+  }                                                                                                  \
+  static void op##_db(int64_t n, const real *ds, const real *as, int sa, const real *bs, int sb, real *g) { \
+    for (int64_t i = 0; i < n; i++) {                                                                \
+      real d = ds[i], a = as[sa * i], b = bs[sb * i];                                                \
+      (void)a, (void)b;                                                                              \
+      g[i] += (db);                                                                                  \
+    }                                                                                                \
+  }                                                                                                  \
+  static rnn_status op##_forward(rnn_ctx *ctx, rnni_call *c) {                                       \
+    (void)ctx;                                                                                       \
+    return run_forward(c, op##_real, int_kernel);                                                    \
+  }                                                                                                  \
+  static rnn_status op##_backward(rnn_ctx *ctx, rnni_call *c) {                                      \
+    RNNI_TRY(run_backward(ctx, c, 0, op##_da));                                                      \
+    return run_backward(ctx, c, 1, op##_db);                                                         \
+  }                                                                                                  \
+  const rnn_op rnni_op_##op = {.name = #op, .args = "tt", .doc = text, .shape = shape_rule,          \
+                               .forward = op##_forward, .backward = op##_backward,                   \
+                               .saves = RNNI_SAVE_INPUTS, .lengths = RNNI_LENGTHS_KEEP};
+
+#define INTEGER(op, f)                                                                                 \
+  static void op##_int(int64_t n, const int32_t *as, int sa, const int32_t *bs, int sb, int32_t *y) {  \
+    for (int64_t i = 0; i < n; i++) {                                                                  \
+      int64_t a = as[sa * i], b = bs[sb * i];                                                          \
+      y[i] = (int32_t)(uint32_t)(uint64_t)(f); /* wraps */                                             \
+    }                                                                                                  \
+  }
+
+#define add_BODY(ia, ib) LOOP(real, a + b, ia, ib)
+#define sub_BODY(ia, ib) LOOP(real, a - b, ia, ib)
+#define mul_BODY(ia, ib) LOOP(real, a * b, ia, ib)
+#define div_BODY(ia, ib) LOOP(real, a / b, ia, ib)
+#define pow_BODY(ia, ib) LOOP(real, RNNI_M(pow)(a, b), ia, ib)
+#define maximum_BODY(ia, ib) LOOP(real, a >= b || a != a ? a : b, ia, ib)
+#define minimum_BODY(ia, ib) LOOP(real, a <= b || a != a ? a : b, ia, ib)
+
+INTEGER(add, a + b)
+INTEGER(sub, a - b)
+INTEGER(mul, a *b)
+INTEGER(maximum, a > b ? a : b)
+INTEGER(minimum, a < b ? a : b)
+
+BINARY(add, a + b, d, d, shape_arithmetic, add_int, "(a, b). a + b, broadcast.")
+BINARY(sub, a - b, d, -d, shape_arithmetic, sub_int, "(a, b). a - b, broadcast.")
+BINARY(mul, a *b, d *b, d *a, shape_arithmetic, mul_int, "(a, b). a * b, element by element, broadcast.")
+BINARY(div, a / b, d / b, -d *a / (b * b), shape_float, NULL, "(a, b). a / b, broadcast.")
+BINARY(pow, RNNI_M(pow)(a, b), d *b *RNNI_M(pow)(a, b - 1), a > 0 ? d *RNNI_M(pow)(a, b) * RNNI_M(log)(a) : 0,
+       shape_float, NULL, "(a, b). a to the power b, broadcast.")
+BINARY(maximum, a >= b ? a : b, a >= b ? d : 0, a >= b ? 0 : d, shape_arithmetic, maximum_int,
+       "(a, b). The larger of each pair; a's gradient where equal.")
+BINARY(minimum, a <= b ? a : b, a <= b ? d : 0, a <= b ? 0 : d, shape_arithmetic, minimum_int,
+       "(a, b). The smaller of each pair; a's gradient where equal.")
+
+/* ---- comparisons: float 0 or 1; through double, which holds every int32 and float exactly ---- */
+
+static double number_at(const rnn_tensor *t, int64_t i) {
+  return t->type == RNN_FLOAT ? (double)rnni_f(t)[i] : (double)rnni_i(t)[i];
+}
+
+#define COMPARE(op, operator, text)                                                                   \
+  static rnn_status op##_forward(rnn_ctx *ctx, rnni_call *c) {                                        \
+    (void)ctx;                                                                                        \
+    const rnn_tensor *a = c->in[0], *b = c->in[1];                                                    \
+    runs r = walk(a, b, c->out_ndim, c->out_dims);                                                    \
+    for (int64_t at = 0; next_run(&r); at = r.at)                                                     \
+      for (int64_t i = 0; i < r.run; i++)                                                             \
+        rnni_f(c->out[0])[at + i] =                                                                   \
+            (real)(number_at(a, r.a + r.step_a * i) operator number_at(b, r.b + r.step_b * i));       \
+    return RNN_OK;                                                                                    \
+  }                                                                                                   \
+  const rnn_op rnni_op_##op = {.name = #op, .args = "tt", .doc = text, .shape = rnni_shape_broadcast, \
+                               .forward = op##_forward, .lengths = RNNI_LENGTHS_KEEP};
+COMPARE(eq, ==, "(a, b). 1 where a == b, else 0; float or int32.")
+COMPARE(ne, !=, "(a, b). 1 where a ~= b, else 0; float or int32.")
+COMPARE(lt, <, "(a, b). 1 where a < b, else 0; float or int32.")
+COMPARE(le, <=, "(a, b). 1 where a <= b, else 0; float or int32.")
+COMPARE(gt, >, "(a, b). 1 where a > b, else 0; float or int32.")
+COMPARE(ge, >=, "(a, b). 1 where a >= b, else 0; float or int32.")
+
+/* ---- where ---- */
+
+static rnn_status where_shape(rnn_ctx *ctx, rnni_call *c) {
+  RNNI_TRY(rnni_need_float(ctx, c, 0));
+  RNNI_TRY(rnni_need_float(ctx, c, 1));
+  RNNI_TRY(rnni_need_float(ctx, c, 2));
+  rnn_tensor both = {0};
+  RNNI_TRY(rnni_broadcast_dims(ctx, "where", c->in[1], c->in[2], &both.ndim, both.dims));
+  return rnni_broadcast_dims(ctx, "where", c->in[0], &both, &c->out_ndim, c->out_dims);
+}
+
+/* The offset of element i of the result in an input with these strides. */
+static int64_t offset_of(int64_t i, int ndim, const int64_t *dims, const int64_t *stride) {
+  int64_t offset = 0;
+  for (int axis = ndim - 1; axis >= 0; axis--) {
+    offset += i % dims[axis] * stride[axis];
+    i /= dims[axis];
+  }
+  return offset;
+}
+
+static rnn_status where_forward(rnn_ctx *ctx, rnni_call *c) {
+  (void)ctx;
+  int64_t s[3][RNN_MAX_DIMS];
+  for (int k = 0; k < 3; k++) strides_of(c->in[k], c->out_ndim, s[k]);
+  for (int64_t i = 0; i < c->out[0]->count; i++) {
+    bool yes = rnni_f(c->in[0])[offset_of(i, c->out_ndim, c->out_dims, s[0])] != 0;
+    int k = yes ? 1 : 2;
+    rnni_f(c->out[0])[i] = rnni_f(c->in[k])[offset_of(i, c->out_ndim, c->out_dims, s[k])];
+  }
+  return RNN_OK;
+}
+
+static rnn_status where_backward(rnn_ctx *ctx, rnni_call *c) {
+  (void)ctx;
+  const rnn_tensor *dy = c->dout[0];
+  int64_t s[3][RNN_MAX_DIMS];
+  for (int k = 0; k < 3; k++) strides_of(c->in[k], dy->ndim, s[k]);
+  for (int64_t i = 0; i < dy->count; i++) {
+    bool yes = rnni_f(c->in[0])[offset_of(i, dy->ndim, dy->dims, s[0])] != 0;
+    int k = yes ? 1 : 2;
+    if (c->wants[k]) rnni_f(c->din[k])[offset_of(i, dy->ndim, dy->dims, s[k])] += rnni_f(dy)[i];
+  }
+  return RNN_OK;
+}
+const rnn_op rnni_op_where = {.name = "where", .args = "ttt",
+                              .doc = "(condition, a, b). a where condition is not 0, else b; broadcast.",
+                              .shape = where_shape, .forward = where_forward, .backward = where_backward,
+                              .saves = RNNI_SAVE_IN0, .lengths = RNNI_LENGTHS_KEEP};

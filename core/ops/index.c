@@ -1,0 +1,230 @@
+/* index.c: elements chosen by ids. Ids count from 1; 0 means "nothing here" where that has a meaning. */
+#include <stdlib.h>
+
+#include "../internal.h"
+
+static rnn_status check_ids(rnn_ctx *ctx, const char *name, const rnn_tensor *ids, int64_t low, int64_t high) {
+  for (int64_t i = 0; i < ids->count; i++) {
+    int32_t id = rnni_i(ids)[i];
+    if (id < low || id > high)
+      return rnni_fail(ctx, RNN_EARG, "%s: id %d at place %lld is not within %lld to %lld", name, id, (long long)i + 1,
+                       (long long)low, (long long)high);
+  }
+  return RNN_OK;
+}
+
+/* ---- gather ---- */
+
+static rnn_status gather_shape(rnn_ctx *ctx, rnni_call *c) {
+  const rnn_tensor *x = c->in[0], *ids = c->in[1];
+  int64_t axis = c->args.i[0];
+  RNNI_TRY(rnni_need_axis(ctx, c, axis));
+  RNNI_TRY(rnni_need_int(ctx, c, 1));
+  RNNI_TRY(rnni_need_ndim(ctx, c, 1, 1));
+  RNNI_TRY(check_ids(ctx, "gather", ids, 1, x->dims[axis]));
+  rnni_out_like(c, x);
+  c->out_type = x->type;
+  c->out_dims[axis] = ids->count;
+  return RNN_OK;
+}
+
+static rnn_status gather_forward(rnn_ctx *ctx, rnni_call *c) {
+  const rnn_tensor *x = c->in[0], *ids = c->in[1];
+  int64_t outer, length, inner;
+  rnni_split_at(x, (int)c->args.i[0], &outer, &length, &inner);
+  size_t width = (size_t)inner * rnni_type_size(x->type);
+  char *to = c->out[0]->data;
+  for (int64_t o = 0; o < outer; o++)
+    for (int64_t k = 0; k < ids->count; k++, to += width)
+      memcpy(to, (const char *)x->data + (size_t)(o * length + rnni_i(ids)[k] - 1) * width, width);
+  return rnni_carry_lengths(ctx, c, c->args.i[0] >= 2);
+}
+
+static rnn_status gather_backward(rnn_ctx *ctx, rnni_call *c) {
+  (void)ctx;
+  const rnn_tensor *ids = c->in[1];
+  int64_t outer, length, inner;
+  rnni_split_at(c->in[0], (int)c->args.i[0], &outer, &length, &inner);
+  const real *dy = rnni_f(c->dout[0]);
+  for (int64_t o = 0; o < outer; o++)
+    for (int64_t k = 0; k < ids->count; k++, dy += inner)
+      rnni_add(rnni_f(c->din[0]) + (o * length + rnni_i(ids)[k] - 1) * inner, dy, inner);
+  return RNN_OK;
+}
+const rnn_op rnni_op_gather = {.name = "gather", .args = "TxT", .doc = "(x, axis, ids). The places ids (int32, one axis, from 1) along axis.",
+                               .shape = gather_shape, .forward = gather_forward, .backward = gather_backward,
+                               .saves = RNNI_SAVE_IN1, .lengths = RNNI_LENGTHS_OWN};
+
+/* ---- embedding ---- */
+
+static rnn_status embedding_shape(rnn_ctx *ctx, rnni_call *c) {
+  const rnn_tensor *w = c->in[0], *ids = c->in[1];
+  RNNI_TRY(rnni_need_float(ctx, c, 0));
+  RNNI_TRY(rnni_need_ndim(ctx, c, 0, 2));
+  RNNI_TRY(rnni_need_int(ctx, c, 1));
+  if (ids->ndim == RNN_MAX_DIMS)
+    return rnni_fail(ctx, RNN_ESHAPE, "embedding: ids of %s leave no axis for the features", RNNI_SHAPE(ids));
+  RNNI_TRY(check_ids(ctx, "embedding", ids, 0, w->dims[0]));
+  rnni_out_like(c, ids);
+  c->out_dims[c->out_ndim++] = w->dims[1];
+  return RNN_OK;
+}
+
+static rnn_status embedding_forward(rnn_ctx *ctx, rnni_call *c) {
+  (void)ctx;
+  const rnn_tensor *w = c->in[0], *ids = c->in[1];
+  int64_t d = w->dims[1];
+  for (int64_t i = 0; i < ids->count; i++) {
+    int32_t id = rnni_i(ids)[i];
+    real *y = rnni_f(c->out[0]) + i * d;
+    if (id) memcpy(y, rnni_f(w) + (id - 1) * d, (size_t)d * sizeof *y);
+    else memset(y, 0, (size_t)d * sizeof *y);
+  }
+  return RNN_OK;
+}
+
+static rnn_status embedding_backward(rnn_ctx *ctx, rnni_call *c) {
+  (void)ctx;
+  const rnn_tensor *ids = c->in[1];
+  int64_t d = c->in[0]->dims[1];
+  for (int64_t i = 0; i < ids->count; i++)
+    if (rnni_i(ids)[i]) rnni_add(rnni_f(c->din[0]) + (rnni_i(ids)[i] - 1) * d, rnni_f(c->dout[0]) + i * d, d);
+  return RNN_OK;
+}
+const rnn_op rnni_op_embedding = {.name = "embedding", .args = "TT", .doc = "(weight, ids). Row id of weight (V, D) for every id (int32): (...) -> (..., D); id 0 gives zeros.",
+                                  .shape = embedding_shape, .forward = embedding_forward,
+                                  .backward = embedding_backward, .saves = RNNI_SAVE_IN1, .lengths = RNNI_LENGTHS_KEEP};
+
+/* ---- one_hot ---- */
+
+static rnn_status one_hot_shape(rnn_ctx *ctx, rnni_call *c) {
+  const rnn_tensor *ids = c->in[0];
+  int64_t v = c->args.i[0];
+  RNNI_TRY(rnni_need_int(ctx, c, 0));
+  if (v < 1) return rnni_fail(ctx, RNN_EARG, "one_hot: expected a positive number of classes, got %lld", (long long)v);
+  if (ids->ndim == RNN_MAX_DIMS) return rnni_fail(ctx, RNN_ESHAPE, "one_hot: %s has no axis left", RNNI_SHAPE(ids));
+  RNNI_TRY(check_ids(ctx, "one_hot", ids, 0, v));
+  rnni_out_like(c, ids);
+  c->out_dims[c->out_ndim++] = v;
+  return RNN_OK;
+}
+
+static rnn_status one_hot_forward(rnn_ctx *ctx, rnni_call *c) {
+  (void)ctx;
+  const rnn_tensor *ids = c->in[0];
+  real *y = rnni_f(c->out[0]);
+  memset(y, 0, (size_t)c->out[0]->count * sizeof *y);
+  for (int64_t i = 0; i < ids->count; i++, y += c->args.i[0])
+    if (rnni_i(ids)[i]) y[rnni_i(ids)[i] - 1] = 1;
+  return RNN_OK;
+}
+const rnn_op rnni_op_one_hot = {.name = "one_hot", .args = "Ti", .doc = "(ids, classes). (...) int32 -> (..., classes) float with a 1 at each id; id 0 gives zeros.",
+                                .shape = one_hot_shape, .forward = one_hot_forward, .lengths = RNNI_LENGTHS_KEEP};
+
+/* ---- windows ---- */
+
+static rnn_status windows_shape(rnn_ctx *ctx, rnni_call *c) {
+  const rnn_tensor *x = c->in[0], *starts = c->in[1];
+  int64_t length = c->args.i[0];
+  RNNI_TRY(rnni_need_ndim(ctx, c, 0, 2));
+  RNNI_TRY(rnni_need_int(ctx, c, 1));
+  RNNI_TRY(rnni_need_ndim(ctx, c, 1, 1));
+  if (length < 0 || length > x->dims[0])
+    return rnni_fail(ctx, RNN_EARG, "windows: length %lld is not within 0 to the %lld rows of %s", (long long)length,
+                     (long long)x->dims[0], RNNI_SHAPE(x));
+  RNNI_TRY(check_ids(ctx, "windows", starts, 1, x->dims[0] - length + 1));
+  c->out_type = x->type;
+  c->out_ndim = 3;
+  c->out_dims[0] = starts->count;
+  c->out_dims[1] = length;
+  c->out_dims[2] = x->dims[1];
+  return RNN_OK;
+}
+
+static rnn_status windows_forward(rnn_ctx *ctx, rnni_call *c) {
+  (void)ctx;
+  const rnn_tensor *x = c->in[0], *starts = c->in[1];
+  size_t row = (size_t)x->dims[1] * rnni_type_size(x->type), width = row * (size_t)c->args.i[0];
+  char *to = c->out[0]->data;
+  for (int64_t b = 0; b < starts->count; b++, to += width)
+    memcpy(to, (const char *)x->data + (size_t)(rnni_i(starts)[b] - 1) * row, width);
+  return RNN_OK;
+}
+
+static rnn_status windows_backward(rnn_ctx *ctx, rnni_call *c) {
+  (void)ctx;
+  const rnn_tensor *starts = c->in[1];
+  int64_t d = c->in[0]->dims[1], width = c->args.i[0] * d;
+  for (int64_t b = 0; b < starts->count; b++)
+    rnni_add(rnni_f(c->din[0]) + (rnni_i(starts)[b] - 1) * d, rnni_f(c->dout[0]) + b * width, width);
+  return RNN_OK;
+}
+const rnn_op rnni_op_windows = {.name = "windows", .args = "TTi", .doc = "(series, starts, length). Series (L, D), starts int32 (B) -> (B, length, D): the rows from each start on.",
+                                .shape = windows_shape, .forward = windows_forward, .backward = windows_backward,
+                                .saves = RNNI_SAVE_IN1, .lengths = RNNI_LENGTHS_REFUSE};
+
+/* ---- argsort: merge sort, because it is stable and takes no more than n extra ids ---- */
+
+static rnn_status argsort_shape(rnn_ctx *ctx, rnni_call *c) {
+  RNNI_TRY(rnni_need_ndim(ctx, c, 0, 1));
+  if (c->in[0]->count > INT32_MAX) return rnni_fail(ctx, RNN_EARG, "argsort: at most %d elements", INT32_MAX);
+  rnni_out_like(c, c->in[0]);
+  c->out_type = RNN_INT;
+  return RNN_OK;
+}
+
+/* Ascending, NaN last. */
+static bool in_order(const rnn_tensor *x, int32_t i, int32_t j) {
+  if (x->type == RNN_INT) return rnni_i(x)[i - 1] <= rnni_i(x)[j - 1];
+  real a = rnni_f(x)[i - 1], b = rnni_f(x)[j - 1];
+  return a <= b || b != b;
+}
+
+static rnn_status argsort_forward(rnn_ctx *ctx, rnni_call *c) {
+  const rnn_tensor *x = c->in[0];
+  int64_t n = x->count;
+  int32_t *from = rnni_i(c->out[0]), *to, *room;
+  RNNI_TRY(rnni_array(ctx, n, sizeof *room, &room));
+  to = room;
+  for (int64_t i = 0; i < n; i++) from[i] = (int32_t)i + 1;
+  for (int64_t width = 1; width < n; width *= 2) {
+    for (int64_t low = 0; low < n; low += 2 * width) {
+      int64_t middle = RNNI_MIN(low + width, n), high = RNNI_MIN(low + 2 * width, n), i = low, j = middle;
+      for (int64_t k = low; k < high; k++)
+        to[k] = i < middle && (j >= high || in_order(x, from[i], from[j])) ? from[i++] : from[j++];
+    }
+    int32_t *keep = from;
+    from = to;
+    to = keep;
+  }
+  if (from == room) memcpy(rnni_i(c->out[0]), room, (size_t)n * sizeof *room);
+  rnni_free(ctx, room);
+  return RNN_OK;
+}
+const rnn_op rnni_op_argsort = {.name = "argsort", .args = "T", .doc = "(x) -> int32. The places (from 1) that put x, of one axis, in ascending order; stable; NaN last.",
+                                .shape = argsort_shape, .forward = argsort_forward, .lengths = RNNI_LENGTHS_REFUSE};
+
+/* ---- nonzero ---- */
+
+static bool is_nonzero(const rnn_tensor *x, int64_t i) {
+  return x->type == RNN_FLOAT ? rnni_f(x)[i] != 0 : rnni_i(x)[i] != 0;
+}
+
+static rnn_status nonzero_shape(rnn_ctx *ctx, rnni_call *c) {
+  RNNI_TRY(rnni_need_ndim(ctx, c, 0, 1));
+  c->out_type = RNN_INT;
+  c->out_ndim = 1;
+  c->out_dims[0] = 0;
+  for (int64_t i = 0; i < c->in[0]->count; i++) c->out_dims[0] += is_nonzero(c->in[0], i);
+  return RNN_OK;
+}
+
+static rnn_status nonzero_forward(rnn_ctx *ctx, rnni_call *c) {
+  (void)ctx;
+  int32_t *y = rnni_i(c->out[0]);
+  for (int64_t i = 0; i < c->in[0]->count; i++)
+    if (is_nonzero(c->in[0], i)) *y++ = (int32_t)i + 1;
+  return RNN_OK;
+}
+const rnn_op rnni_op_nonzero = {.name = "nonzero", .args = "T", .doc = "(x) -> int32. The places (from 1) of the elements of x, of one axis, that are not 0.",
+                                .shape = nonzero_shape, .forward = nonzero_forward, .lengths = RNNI_LENGTHS_REFUSE};

@@ -1,0 +1,198 @@
+/* loss.c: losses, one number each: the mean over all valid elements (or labels); 0 when none is valid. */
+#include "../internal.h"
+#include "../kernels/kernels.h"
+
+static rnn_status pair_shape(rnn_ctx *ctx, rnni_call *c) {
+  RNNI_TRY(rnni_need_float(ctx, c, 0));
+  RNNI_TRY(rnni_need_float(ctx, c, 1));
+  if (!rnni_same_shape(c->in[0], c->in[1]))
+    return rnni_fail(ctx, RNN_ESHAPE, "%s: prediction %s and target %s differ in shape", c->op->name,
+                     RNNI_SHAPE(c->in[0]), RNNI_SHAPE(c->in[1]));
+  c->out_ndim = 0;
+  return RNN_OK;
+}
+
+/* The tensor whose lengths count: the prediction, or else the target. */
+static const rnn_tensor *judge(const rnni_call *c) {
+  return c->in[0]->lengths || c->nin < 2 ? c->in[0] : c->in[1];
+}
+
+/* What one valid element adds to the loss, and its derivative by the prediction y. */
+typedef double value_fn(double y, double target, double p);
+
+static double mse_value(double y, double t, double p) {
+  (void)p;
+  return (y - t) * (y - t);
+}
+static double mse_slope(double y, double t, double p) {
+  (void)p;
+  return 2 * (y - t);
+}
+static double mae_value(double y, double t, double p) {
+  (void)p;
+  return fabs(y - t);
+}
+static double mae_slope(double y, double t, double p) {
+  (void)p;
+  return (double)((y > t) - (y < t));
+}
+static double huber_value(double y, double t, double delta) {
+  double e = fabs(y - t);
+  return e <= delta ? e * e / 2 : delta * (e - delta / 2);
+}
+static double huber_slope(double y, double t, double delta) {
+  double e = y - t;
+  return e > delta ? delta : e < -delta ? -delta : e;
+}
+/* y is a logit: -t log s(y) - (1-t) log(1-s(y)), arranged so that no exponential overflows. */
+static double bce_value(double y, double t, double p) {
+  (void)p;
+  return (y > 0 ? y : 0) - y * t + log1p(exp(-fabs(y)));
+}
+static double bce_slope(double y, double t, double p) {
+  (void)p;
+  double e = exp(-fabs(y));
+  return (y < 0 ? e : 1) / (1 + e) - t;
+}
+
+static rnn_status pair_forward(rnni_call *c, value_fn *f) {
+  const rnn_tensor *of = judge(c);
+  int64_t width, rows = rnni_valid_rows(of, &width), valid = 0;
+  double total = 0;
+  for (int64_t r = 0; r < rows; r++) {
+    if (!rnni_is_valid_row(of, r)) continue;
+    valid += width;
+    const real *y = rnni_f(c->in[0]) + r * width, *t = rnni_f(c->in[1]) + r * width;
+    for (int64_t i = 0; i < width; i++) total += f((double)y[i], (double)t[i], c->args.n[0]);
+  }
+  rnni_f(c->out[0])[0] = (real)(total / (double)RNNI_MAX(valid, 1));
+  return RNN_OK;
+}
+
+static rnn_status pair_backward(rnni_call *c, value_fn *slope) {
+  const rnn_tensor *of = judge(c);
+  int64_t width, rows = rnni_valid_rows(of, &width), valid = 0;
+  for (int64_t r = 0; r < rows; r++) valid += rnni_is_valid_row(of, r) ? width : 0;
+  double scale = (double)rnni_f(c->dout[0])[0] / (double)RNNI_MAX(valid, 1);
+  for (int64_t r = 0; r < rows; r++) {
+    if (!rnni_is_valid_row(of, r)) continue;
+    int64_t at = r * width;
+    for (int64_t i = at; i < at + width; i++) {
+      real d = (real)(scale * slope((double)rnni_f(c->in[0])[i], (double)rnni_f(c->in[1])[i], c->args.n[0]));
+      if (c->wants[0]) rnni_f(c->din[0])[i] += d;
+      if (c->wants[1]) rnni_f(c->din[1])[i] -= d; /* all of these depend on y - target only, bar the last */
+    }
+  }
+  return RNN_OK;
+}
+
+#define PAIR(op, value, slope, sig, text)                                     \
+  static rnn_status op##_forward(rnn_ctx *ctx, rnni_call *c) {                \
+    (void)ctx;                                                                \
+    return pair_forward(c, value);                                            \
+  }                                                                           \
+  static rnn_status op##_backward(rnn_ctx *ctx, rnni_call *c) {               \
+    (void)ctx;                                                                \
+    return pair_backward(c, slope);                                           \
+  }                                                                           \
+  const rnn_op rnni_op_##op = {.name = #op, .args = sig, .doc = text, .shape = op##_shape, .forward = op##_forward, \
+                               .backward = op##_backward, .saves = RNNI_SAVE_INPUTS, .lengths = RNNI_LENGTHS_OWN};
+
+#define mse_shape pair_shape
+#define mae_shape pair_shape
+
+static rnn_status huber_shape(rnn_ctx *ctx, rnni_call *c) {
+  if (c->args.n[0] == 0) c->args.n[0] = 1;
+  if (!(c->args.n[0] > 0)) return rnni_fail(ctx, RNN_EARG, "huber: expected a positive delta, got %g", c->args.n[0]);
+  return pair_shape(ctx, c);
+}
+
+static rnn_status binary_cross_entropy_shape(rnn_ctx *ctx, rnni_call *c) {
+  RNNI_TRY(pair_shape(ctx, c));
+  if (c->in[1]->requires_grad && ctx->recording)
+    return rnni_fail(ctx, RNN_EARG, "binary_cross_entropy: the target must not require a gradient; detach it");
+  return RNN_OK;
+}
+
+PAIR(mse, mse_value, mse_slope, "tt", "(prediction, target). Mean squared error.")
+PAIR(mae, mae_value, mae_slope, "tt", "(prediction, target). Mean absolute error.")
+PAIR(huber, huber_value, huber_slope, "tt?n", "(prediction, target [, delta = 1]). e^2/2 for errors up to delta, delta(|e| - delta/2) beyond (Huber 1964).")
+PAIR(binary_cross_entropy, bce_value, bce_slope, "tt", "(logits, target). -t log s(y) - (1-t) log(1-s(y)), s the sigmoid; target 0 to 1.")
+
+/* ---- cross entropy of logits (..., V) against labels (...) int32, 0 = no label ---- */
+
+static rnn_status cross_entropy_shape(rnn_ctx *ctx, rnni_call *c) {
+  const rnn_tensor *y = c->in[0], *labels = c->in[1];
+  RNNI_TRY(rnni_need_float(ctx, c, 0));
+  RNNI_TRY(rnni_need_int(ctx, c, 1));
+  if (y->ndim != labels->ndim + 1 || memcmp(y->dims, labels->dims, (size_t)labels->ndim * sizeof *y->dims) != 0)
+    return rnni_fail(ctx, RNN_ESHAPE, "cross_entropy: expected logits (..., V) and labels (...), got %s and %s",
+                     RNNI_SHAPE(y), RNNI_SHAPE(labels));
+  int64_t v = y->dims[y->ndim - 1];
+  for (int64_t i = 0; i < labels->count; i++)
+    if (rnni_i(labels)[i] < 0 || rnni_i(labels)[i] > v)
+      return rnni_fail(ctx, RNN_EARG, "cross_entropy: label %d at place %lld is not within 0 to %lld", rnni_i(labels)[i],
+                       (long long)i + 1, (long long)v);
+  c->out_ndim = 0;
+  return RNN_OK;
+}
+
+static bool label_counts(const rnni_call *c, int64_t row) {
+  const rnn_tensor *of = judge(c);
+  if (rnni_i(c->in[1])[row] == 0) return false;
+  if (!of->lengths) return true;
+  int64_t steps = of->dims[0] * of->dims[1];
+  return rnni_is_valid_row(of, row / (c->in[1]->count / steps));
+}
+
+/* scratch 0, kept when recorded: log(sum(e^y)) of each row. */
+static rnn_status cross_entropy_forward(rnn_ctx *ctx, rnni_call *c) {
+  const rnn_tensor *y = c->in[0], *labels = c->in[1];
+  int64_t v = y->dims[y->ndim - 1], valid = 0;
+  RNNI_TRY(rnni_tensor_raw(ctx, RNN_FLOAT, 1, &labels->count, &c->scratch[0]));
+  real *e;
+  RNNI_TRY(rnni_array(ctx, v, sizeof *e, &e));
+  double total = 0;
+  for (int64_t r = 0; r < labels->count; r++) {
+    if (!label_counts(c, r)) continue;
+    const real *row = rnni_f(y) + r * v;
+    real top = row[0];
+    for (int64_t k = 1; k < v; k++)
+      if (row[k] > top) top = row[k];
+    for (int64_t k = 0; k < v; k++) e[k] = row[k] - top;
+    rnni_kernel->exp(v, e, e);
+    double sum = 0;
+    for (int64_t k = 0; k < v; k++) sum += (double)e[k];
+    double lse = (double)top + log(sum);
+    rnni_f(c->scratch[0])[r] = (real)lse;
+    total += lse - (double)row[rnni_i(labels)[r] - 1];
+    valid++;
+  }
+  rnni_free(ctx, e);
+  rnni_f(c->out[0])[0] = (real)(total / (double)RNNI_MAX(valid, 1));
+  return RNN_OK;
+}
+
+static rnn_status cross_entropy_backward(rnn_ctx *ctx, rnni_call *c) {
+  const rnn_tensor *y = c->in[0], *labels = c->in[1];
+  int64_t v = y->dims[y->ndim - 1], valid = 0;
+  for (int64_t r = 0; r < labels->count; r++) valid += label_counts(c, r);
+  real scale = (real)((double)rnni_f(c->dout[0])[0] / (double)RNNI_MAX(valid, 1));
+  real *e;
+  RNNI_TRY(rnni_array(ctx, v, sizeof *e, &e));
+  for (int64_t r = 0; r < labels->count; r++) {
+    if (!label_counts(c, r)) continue;
+    const real *row = rnni_f(y) + r * v;
+    real *dx = rnni_f(c->din[0]) + r * v, lse = rnni_f(c->scratch[0])[r];
+    for (int64_t k = 0; k < v; k++) e[k] = row[k] - lse;
+    rnni_kernel->exp(v, e, e);
+    for (int64_t k = 0; k < v; k++) dx[k] += scale * e[k];
+    dx[rnni_i(labels)[r] - 1] -= scale;
+  }
+  rnni_free(ctx, e);
+  return RNN_OK;
+}
+const rnn_op rnni_op_cross_entropy = {.name = "cross_entropy", .args = "TT", .doc = "(logits, labels). Mean of -log softmax(logits)[label]: logits (..., V), labels (...) int32 from 1; label 0 is left out.",
+                                      .shape = cross_entropy_shape, .forward = cross_entropy_forward,
+                                      .backward = cross_entropy_backward, .saves = RNNI_SAVE_INPUTS,
+                                      .lengths = RNNI_LENGTHS_OWN};

@@ -1,0 +1,116 @@
+/* matmul.c: matrix products, batched with broadcasting, and the fully connected layer. */
+#include "../internal.h"
+
+static rnn_status matmul_shape(rnn_ctx *ctx, rnni_call *c) {
+  const rnn_tensor *a = c->in[0], *b = c->in[1];
+  RNNI_TRY(rnni_need_float(ctx, c, 0));
+  RNNI_TRY(rnni_need_float(ctx, c, 1));
+  if (a->ndim < 2 || b->ndim < 2)
+    return rnni_fail(ctx, RNN_ESHAPE, "matmul: expected two matrices, or batches of them, got %s and %s", RNNI_SHAPE(a),
+                     RNNI_SHAPE(b));
+  if (a->dims[a->ndim - 1] != b->dims[b->ndim - 2])
+    return rnni_fail(ctx, RNN_ESHAPE, "matmul: inner sizes differ: %s x %s", RNNI_SHAPE(a), RNNI_SHAPE(b));
+  rnn_tensor la = {.ndim = a->ndim - 2}, lb = {.ndim = b->ndim - 2};
+  memcpy(la.dims, a->dims, sizeof la.dims);
+  memcpy(lb.dims, b->dims, sizeof lb.dims);
+  if (rnni_broadcast_dims(ctx, "matmul", &la, &lb, &c->out_ndim, c->out_dims) != RNN_OK)
+    return rnni_fail(ctx, RNN_ESHAPE, "matmul: the batches of %s and %s do not fit together", RNNI_SHAPE(a),
+                     RNNI_SHAPE(b));
+  c->out_dims[c->out_ndim++] = a->dims[a->ndim - 2];
+  c->out_dims[c->out_ndim++] = b->dims[b->ndim - 1];
+  return RNN_OK;
+}
+
+/* The offset of the matrix of t that batch i of the result uses. */
+static int64_t matrix_of(const rnn_tensor *t, const rnn_tensor *y, int64_t i) {
+  int64_t offset = 0, step = t->dims[t->ndim - 1] * t->dims[t->ndim - 2];
+  for (int yi = y->ndim - 3, ti = t->ndim - 3; ti >= 0; yi--, ti--) {
+    if (t->dims[ti] != 1) offset += i % y->dims[yi] * step;
+    i /= y->dims[yi];
+    step *= t->dims[ti];
+  }
+  return offset;
+}
+
+typedef struct sizes {
+  int64_t batches, m, n, k;
+} sizes;
+
+/* b one matrix for all: the batches of a are simply more rows. */
+static sizes sizes_of(const rnn_tensor *a, const rnn_tensor *b, const rnn_tensor *y) {
+  sizes s = {.m = a->dims[a->ndim - 2], .n = b->dims[b->ndim - 1], .k = a->dims[a->ndim - 1], .batches = 1};
+  for (int i = 0; i < y->ndim - 2; i++) s.batches *= y->dims[i];
+  if (b->ndim == 2 && a->ndim == y->ndim) {
+    s.m *= s.batches;
+    s.batches = RNNI_MIN(s.batches, 1);
+  }
+  return s;
+}
+
+static rnn_status matmul_forward(rnn_ctx *ctx, rnni_call *c) {
+  const rnn_tensor *a = c->in[0], *b = c->in[1], *y = c->out[0];
+  sizes s = sizes_of(a, b, y);
+  for (int64_t i = 0; i < s.batches; i++)
+    RNNI_TRY(rnni_gemm(ctx, s.m, s.n, s.k, rnni_f(a) + matrix_of(a, y, i), s.k, 1, rnni_f(b) + matrix_of(b, y, i), s.n,
+                       1, NULL, rnni_f(y) + i * s.m * s.n, s.n, false));
+  return RNN_OK;
+}
+
+static rnn_status matmul_backward(rnn_ctx *ctx, rnni_call *c) {
+  const rnn_tensor *a = c->in[0], *b = c->in[1], *dy = c->dout[0];
+  sizes s = sizes_of(a, b, dy);
+  for (int64_t i = 0; i < s.batches; i++) {
+    int64_t ia = matrix_of(a, dy, i), ib = matrix_of(b, dy, i);
+    const real *d = rnni_f(dy) + i * s.m * s.n;
+    if (c->wants[0]) /* dA = dY B' */
+      RNNI_TRY(rnni_gemm(ctx, s.m, s.k, s.n, d, s.n, 1, rnni_f(b) + ib, 1, s.n, NULL, rnni_f(c->din[0]) + ia, s.k, true));
+    if (c->wants[1]) /* dB = A' dY */
+      RNNI_TRY(rnni_gemm(ctx, s.k, s.n, s.m, rnni_f(a) + ia, 1, s.k, d, s.n, 1, NULL, rnni_f(c->din[1]) + ib, s.n, true));
+  }
+  return RNN_OK;
+}
+const rnn_op rnni_op_matmul = {.name = "matmul", .args = "TT",
+                               .doc = "(a, b). Matrix product (..., m, k) x (..., k, n) -> (..., m, n); leading axes broadcast.",
+                               .shape = matmul_shape, .forward = matmul_forward, .backward = matmul_backward,
+                               .saves = RNNI_SAVE_INPUTS, .lengths = RNNI_LENGTHS_KEEP};
+
+/* ---- linear: y = x W' + b ---- */
+
+static rnn_status linear_shape(rnn_ctx *ctx, rnni_call *c) {
+  const rnn_tensor *x = c->in[0], *w = c->in[1], *b = c->nin > 2 ? c->in[2] : NULL;
+  RNNI_TRY(rnni_need_float(ctx, c, 0));
+  RNNI_TRY(rnni_need_float(ctx, c, 1));
+  RNNI_TRY(rnni_need_ndim(ctx, c, 1, 2));
+  if (x->ndim < 1 || x->dims[x->ndim - 1] != w->dims[1])
+    return rnni_fail(ctx, RNN_ESHAPE, "linear: expected input (..., %lld) for weight %s, got %s", (long long)w->dims[1],
+                     RNNI_SHAPE(w), RNNI_SHAPE(x));
+  if (b && (b->type != RNN_FLOAT || b->ndim != 1 || b->dims[0] != w->dims[0]))
+    return rnni_fail(ctx, RNN_ESHAPE, "linear: expected bias (%lld,) for weight %s, got %s %s", (long long)w->dims[0],
+                     RNNI_SHAPE(w), RNNI_SHAPE(b), rnni_type_text(b->type));
+  rnni_out_like(c, x);
+  c->out_dims[x->ndim - 1] = w->dims[0];
+  return RNN_OK;
+}
+
+static rnn_status linear_forward(rnn_ctx *ctx, rnni_call *c) {
+  const rnn_tensor *x = c->in[0], *w = c->in[1], *b = c->nin > 2 ? c->in[2] : NULL;
+  int64_t n = w->dims[0], k = w->dims[1], m = 1;
+  for (int i = 0; i < x->ndim - 1; i++) m *= x->dims[i];
+  return rnni_gemm(ctx, m, n, k, rnni_f(x), k, 1, rnni_f(w), 1, k, b ? rnni_f(b) : NULL, rnni_f(c->out[0]), n, false);
+}
+
+static rnn_status linear_backward(rnn_ctx *ctx, rnni_call *c) {
+  const rnn_tensor *x = c->in[0], *w = c->in[1];
+  int64_t n = w->dims[0], k = w->dims[1], m = 1;
+  for (int i = 0; i < x->ndim - 1; i++) m *= x->dims[i];
+  const real *dy = rnni_f(c->dout[0]);
+  if (c->wants[0]) RNNI_TRY(rnni_gemm(ctx, m, k, n, dy, n, 1, rnni_f(w), k, 1, NULL, rnni_f(c->din[0]), k, true));
+  if (c->wants[1]) RNNI_TRY(rnni_gemm(ctx, n, k, m, dy, 1, n, rnni_f(x), k, 1, NULL, rnni_f(c->din[1]), k, true));
+  if (c->nin > 2 && c->in[2] && c->wants[2])
+    for (int64_t i = 0; i < m; i++) rnni_add(rnni_f(c->din[2]), dy + i * n, n);
+  return RNN_OK;
+}
+const rnn_op rnni_op_linear = {.name = "linear", .args = "TT?T",
+                               .doc = "(x, weight [, bias]). x W' + b: x (..., in), weight (out, in), bias (out) -> (..., out).",
+                               .shape = linear_shape, .forward = linear_forward, .backward = linear_backward,
+                               .saves = RNNI_SAVE_IN0 | RNNI_SAVE_IN1, .lengths = RNNI_LENGTHS_KEEP};

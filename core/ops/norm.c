@@ -1,0 +1,217 @@
+/* norm.c: dropout, layer normalisation, batch normalisation. */
+#include "../internal.h"
+
+/* ---- dropout: element i is kept when the random number at position + i says so; nothing is stored ---- */
+
+static rnn_status dropout_shape(rnn_ctx *ctx, rnni_call *c) {
+  double p = c->args.n[0];
+  if (!(p >= 0 && p < 1)) return rnni_fail(ctx, RNN_EARG, "dropout: expected a rate from 0 up to but not 1, got %g", p);
+  return rnni_shape_same(ctx, c);
+}
+
+static void drop(const rnni_call *c, const real *from, real *to, int64_t n, bool add) {
+  double p = c->args.n[0];
+  real scale = (real)(1 / (1 - p));
+  uint64_t seed = (uint64_t)c->args.i[0], position = (uint64_t)c->args.i[1];
+  for (int64_t i = 0; i < n; i++) {
+    real v = rnni_random_at(seed, position + (uint64_t)i) >= p ? from[i] * scale : 0;
+    to[i] = add ? to[i] + v : v;
+  }
+}
+
+static rnn_status dropout_forward(rnn_ctx *ctx, rnni_call *c) {
+  c->args.i[0] = (int64_t)ctx->random.seed;
+  c->args.i[1] = (int64_t)ctx->random.position;
+  ctx->random.position += (uint64_t)c->out[0]->count;
+  drop(c, rnni_f(c->in[0]), rnni_f(c->out[0]), c->out[0]->count, false);
+  return RNN_OK;
+}
+
+static rnn_status dropout_backward(rnn_ctx *ctx, rnni_call *c) {
+  (void)ctx;
+  drop(c, rnni_f(c->dout[0]), rnni_f(c->din[0]), c->dout[0]->count, true);
+  return RNN_OK;
+}
+const rnn_op rnni_op_dropout = {.name = "dropout", .args = "tn", .doc = "(x, p). Zeroes elements with probability p and divides the others by 1-p (Srivastava et al. 2014).",
+                                .shape = dropout_shape, .forward = dropout_forward, .backward = dropout_backward,
+                                .lengths = RNNI_LENGTHS_KEEP};
+
+/* ---- layer norm over the last axis (Ba et al. 2016): y = gain (x - mean) / sqrt(variance + eps) + bias ---- */
+
+static rnn_status need_features(rnn_ctx *ctx, rnni_call *c, int first, int last) {
+  const rnn_tensor *x = c->in[0];
+  RNNI_TRY(rnni_need_float(ctx, c, 0));
+  if (x->ndim < 1) return rnni_fail(ctx, RNN_ESHAPE, "%s: a scalar has no features", c->op->name);
+  int64_t d = x->dims[x->ndim - 1];
+  for (int i = first; i <= last; i++) {
+    const rnn_tensor *p = c->in[i];
+    if (p->type != RNN_FLOAT || p->ndim != 1 || p->dims[0] != d)
+      return rnni_fail(ctx, RNN_ESHAPE, "%s: argument %d: expected (%lld,) float for input %s, got %s %s", c->op->name,
+                       i + 1, (long long)d, RNNI_SHAPE(x), RNNI_SHAPE(p), rnni_type_text(p->type));
+  }
+  rnni_out_like(c, x);
+  return RNN_OK;
+}
+
+static rnn_status layer_norm_shape(rnn_ctx *ctx, rnni_call *c) { return need_features(ctx, c, 1, 2); }
+
+static void row_statistics(const real *x, int64_t d, double eps, double *mean, double *scale) {
+  double sum = 0, squares = 0;
+  for (int64_t i = 0; i < d; i++) sum += (double)x[i];
+  *mean = sum / (double)d;
+  for (int64_t i = 0; i < d; i++) squares += ((double)x[i] - *mean) * ((double)x[i] - *mean);
+  *scale = 1 / sqrt(squares / (double)d + eps);
+}
+
+static rnn_status layer_norm_forward(rnn_ctx *ctx, rnni_call *c) {
+  (void)ctx;
+  const rnn_tensor *x = c->in[0];
+  int64_t d = x->dims[x->ndim - 1];
+  const real *gain = rnni_f(c->in[1]), *bias = rnni_f(c->in[2]);
+  for (int64_t at = 0; at < x->count; at += d) {
+    const real *from = rnni_f(x) + at;
+    real *to = rnni_f(c->out[0]) + at;
+    double mean, scale;
+    row_statistics(from, d, c->args.n[0], &mean, &scale);
+    for (int64_t i = 0; i < d; i++) to[i] = (real)(((double)from[i] - mean) * scale) * gain[i] + bias[i];
+  }
+  return RNN_OK;
+}
+
+/* With h = (x - mean) scale and g = dy gain: dx = scale (g - mean(g) - h mean(g h)). Statistics are computed again. */
+static rnn_status layer_norm_backward(rnn_ctx *ctx, rnni_call *c) {
+  (void)ctx;
+  const rnn_tensor *x = c->in[0];
+  int64_t d = x->dims[x->ndim - 1];
+  const real *gain = rnni_f(c->in[1]);
+  for (int64_t at = 0; at < x->count; at += d) {
+    const real *from = rnni_f(x) + at, *dy = rnni_f(c->dout[0]) + at;
+    double mean, scale, sum_g = 0, sum_gh = 0;
+    row_statistics(from, d, c->args.n[0], &mean, &scale);
+    for (int64_t i = 0; i < d; i++) {
+      double h = ((double)from[i] - mean) * scale, g = (double)dy[i] * (double)gain[i];
+      sum_g += g;
+      sum_gh += g * h;
+      if (c->wants[1]) rnni_f(c->din[1])[i] += (real)((double)dy[i] * h);
+      if (c->wants[2]) rnni_f(c->din[2])[i] += dy[i];
+    }
+    if (!c->wants[0]) continue;
+    for (int64_t i = 0; i < d; i++) {
+      double h = ((double)from[i] - mean) * scale, g = (double)dy[i] * (double)gain[i];
+      rnni_f(c->din[0])[at + i] += (real)(scale * (g - (sum_g + h * sum_gh) / (double)d));
+    }
+  }
+  return RNN_OK;
+}
+const rnn_op rnni_op_layer_norm = {.name = "layer_norm", .args = "TTTn", .doc = "(x, gain, bias, eps). Normalised over the last axis (Ba et al. 2016): x (..., D), gain and bias (D).",
+                                   .shape = layer_norm_shape, .forward = layer_norm_forward,
+                                   .backward = layer_norm_backward, .saves = RNNI_SAVE_IN0 | RNNI_SAVE_IN1,
+                                   .lengths = RNNI_LENGTHS_KEEP};
+
+/* ---- batch norm over the last axis's features (Ioffe and Szegedy 2015), statistics over all valid rows ---- */
+
+static rnn_status batch_norm_shape(rnn_ctx *ctx, rnni_call *c) { return need_features(ctx, c, 1, 4); }
+
+static bool row_counts(const rnn_tensor *x, int64_t at) {
+  int64_t width;
+  int64_t rows = rnni_valid_rows(x, &width);
+  return rows <= 1 || width == 0 || rnni_is_valid_row(x, at / width);
+}
+
+/* scratch 0 is (2, D): mean and 1/sqrt(variance + eps). Rows are added in order, in double. */
+static rnn_status batch_statistics(rnn_ctx *ctx, rnni_call *c, real *mean, real *scale) {
+  const rnn_tensor *x = c->in[0];
+  int64_t d = x->dims[x->ndim - 1], rows = 0;
+  double *sums;
+  RNNI_TRY(rnni_array(ctx, 2 * d, sizeof *sums, &sums));
+  double *squares = sums + d;
+  memset(sums, 0, (size_t)(2 * d) * sizeof *sums);
+  for (int64_t at = 0; at < x->count; at += d) {
+    if (!row_counts(x, at)) continue;
+    rows++;
+    for (int64_t i = 0; i < d; i++) sums[i] += (double)rnni_f(x)[at + i];
+  }
+  for (int64_t i = 0; i < d; i++) sums[i] /= (double)RNNI_MAX(rows, 1);
+  for (int64_t at = 0; at < x->count; at += d)
+    if (row_counts(x, at))
+      for (int64_t i = 0; i < d; i++) {
+        double e = (double)rnni_f(x)[at + i] - sums[i];
+        squares[i] += e * e;
+      }
+  double momentum = c->args.n[0], eps = c->args.n[1];
+  for (int64_t i = 0; i < d; i++) {
+    double variance = squares[i] / (double)RNNI_MAX(rows, 1);
+    mean[i] = (real)sums[i];
+    scale[i] = (real)(1 / sqrt(variance + eps));
+    if (rows == 0) continue;
+    real *m = rnni_f(c->in[3]) + i, *v = rnni_f(c->in[4]) + i;
+    *m = (real)(momentum * (double)*m + (1 - momentum) * sums[i]);
+    *v = (real)(momentum * (double)*v + (1 - momentum) * variance);
+  }
+  c->in[3]->storage->version++;
+  c->in[4]->storage->version++;
+  rnni_free(ctx, sums);
+  return RNN_OK;
+}
+
+static rnn_status batch_norm_forward(rnn_ctx *ctx, rnni_call *c) {
+  const rnn_tensor *x = c->in[0];
+  int64_t d = x->dims[x->ndim - 1];
+  RNNI_TRY(rnni_tensor_raw(ctx, RNN_FLOAT, 2, (int64_t[]){2, d}, &c->scratch[0]));
+  real *mean = rnni_f(c->scratch[0]), *scale = mean + d;
+  const real *gain = rnni_f(c->in[1]), *bias = rnni_f(c->in[2]);
+  if (c->args.i[0]) {
+    RNNI_TRY(batch_statistics(ctx, c, mean, scale));
+  } else {
+    for (int64_t i = 0; i < d; i++) {
+      mean[i] = rnni_f(c->in[3])[i];
+      scale[i] = (real)(1 / sqrt((double)rnni_f(c->in[4])[i] + c->args.n[1]));
+    }
+  }
+  for (int64_t at = 0; at < x->count; at += d)
+    for (int64_t i = 0; i < d; i++)
+      rnni_f(c->out[0])[at + i] = (rnni_f(x)[at + i] - mean[i]) * scale[i] * gain[i] + bias[i];
+  return RNN_OK;
+}
+
+/* In training dx = gain scale (dy - mean(dy) - h mean(dy h)); with running statistics dx = gain scale dy. Padding rows
+   are constants to the statistics. */
+static rnn_status batch_norm_backward(rnn_ctx *ctx, rnni_call *c) {
+  const rnn_tensor *x = c->in[0];
+  int64_t d = x->dims[x->ndim - 1], rows = 0;
+  const real *mean = rnni_f(c->scratch[0]), *scale = mean + d, *gain = rnni_f(c->in[1]), *dy = rnni_f(c->dout[0]);
+  double *sums;
+  RNNI_TRY(rnni_array(ctx, 2 * d, sizeof *sums, &sums));
+  double *dots = sums + d;
+  memset(sums, 0, (size_t)(2 * d) * sizeof *sums);
+  for (int64_t at = 0; at < x->count; at += d) {
+    rows += row_counts(x, at);
+    for (int64_t i = 0; i < d; i++) {
+      sums[i] += (double)dy[at + i];
+      dots[i] += (double)(dy[at + i] * (rnni_f(x)[at + i] - mean[i]) * scale[i]);
+    }
+  }
+  for (int64_t i = 0; i < d; i++) {
+    if (c->wants[1]) rnni_f(c->din[1])[i] += (real)dots[i];
+    if (c->wants[2]) rnni_f(c->din[2])[i] += (real)sums[i];
+  }
+  bool training = c->args.i[0] != 0;
+  for (int64_t at = 0; c->wants[0] && at < x->count; at += d) {
+    bool counts = training && row_counts(x, at);
+    for (int64_t i = 0; i < d; i++) {
+      double g = (double)dy[at + i];
+      if (counts) {
+        double h = (double)((rnni_f(x)[at + i] - mean[i]) * scale[i]);
+        g -= (sums[i] + h * dots[i]) / (double)rows;
+      }
+      rnni_f(c->din[0])[at + i] += (real)((double)(gain[i] * scale[i]) * g);
+    }
+  }
+  rnni_free(ctx, sums);
+  return RNN_OK;
+}
+const rnn_op rnni_op_batch_norm = {.name = "batch_norm", .args = "TTTTTnnb",
+                                   .doc = "(x, gain, bias, running_mean, running_variance, momentum, eps, training). Normalised per feature of the last axis (Ioffe and Szegedy 2015); training updates the running statistics, running = momentum*running + (1-momentum)*batch.",
+                                   .shape = batch_norm_shape, .forward = batch_norm_forward,
+                                   .backward = batch_norm_backward, .saves = RNNI_SAVE_IN0 | RNNI_SAVE_IN1,
+                                   .lengths = RNNI_LENGTHS_KEEP};

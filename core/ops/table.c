@@ -1,0 +1,153 @@
+/* table.c: the op table, made from ops.def, and the rules that the families share. */
+#include "../internal.h"
+
+#define RNNI_OP(name) extern const rnn_op rnni_op_##name;
+#include "ops.def"
+#undef RNNI_OP
+
+static const rnn_op *const table[] = {
+#define RNNI_OP(name) &rnni_op_##name,
+#include "ops.def"
+#undef RNNI_OP
+    NULL};
+
+const rnn_op *rnn_op_at(int index) {
+  int count = (int)(sizeof table / sizeof *table) - 1;
+  return index >= 0 && index < count ? table[index] : NULL;
+}
+
+const rnn_op *rnn_op_find(const char *name) {
+  for (int i = 0; table[i]; i++)
+    if (strcmp(table[i]->name, name) == 0) return table[i];
+  return NULL;
+}
+
+const char *rnn_op_name(const rnn_op *op) { return op->name; }
+const char *rnn_op_signature(const rnn_op *op) { return op->args; }
+const char *rnn_op_doc(const rnn_op *op) { return op->doc; }
+int rnn_op_outputs(const rnn_op *op, const rnn_args *args) { return op->outputs ? op->outputs(args) : 1; }
+bool rnn_op_differentiable(const rnn_op *op) { return op->backward != NULL; }
+
+rnn_status rnni_need_float(rnn_ctx *ctx, const rnni_call *c, int input) {
+  const rnn_tensor *t = c->in[input];
+  if (t->type == RNN_FLOAT) return RNN_OK;
+  return rnni_fail(ctx, RNN_ETYPE, "%s: argument %d: expected a float tensor, got int32 %s; x:to_float() converts",
+                   c->op->name, input + 1, RNNI_SHAPE(t));
+}
+
+rnn_status rnni_need_int(rnn_ctx *ctx, const rnni_call *c, int input) {
+  const rnn_tensor *t = c->in[input];
+  if (t->type == RNN_INT) return RNN_OK;
+  return rnni_fail(ctx, RNN_ETYPE, "%s: argument %d: expected an int32 tensor, got %s %s; x:to_int() converts",
+                   c->op->name, input + 1, RNN_PRECISION, RNNI_SHAPE(t));
+}
+
+rnn_status rnni_need_ndim(rnn_ctx *ctx, const rnni_call *c, int input, int ndim) {
+  const rnn_tensor *t = c->in[input];
+  if (t->ndim == ndim) return RNN_OK;
+  return rnni_fail(ctx, RNN_ESHAPE, "%s: argument %d: expected %d axes, got %s", c->op->name, input + 1, ndim,
+                   RNNI_SHAPE(t));
+}
+
+rnn_status rnni_need_axis(rnn_ctx *ctx, const rnni_call *c, int64_t axis) {
+  const rnn_tensor *t = c->in[0];
+  if (axis >= 0 && axis < t->ndim) return RNN_OK;
+  return rnni_fail(ctx, RNN_EARG, "%s: axis %lld does not exist in %s", c->op->name, (long long)axis + 1,
+                   RNNI_SHAPE(t));
+}
+
+void rnni_out_like(rnni_call *c, const rnn_tensor *t) {
+  c->out_ndim = t->ndim;
+  memcpy(c->out_dims, t->dims, sizeof t->dims);
+}
+
+rnn_status rnni_shape_same(rnn_ctx *ctx, rnni_call *c) {
+  RNNI_TRY(rnni_need_float(ctx, c, 0));
+  rnni_out_like(c, c->in[0]);
+  return RNN_OK;
+}
+
+rnn_status rnni_broadcast_dims(rnn_ctx *ctx, const char *name, const rnn_tensor *a, const rnn_tensor *b, int *ndim,
+                               int64_t *dims) {
+  int n = RNNI_MAX(a->ndim, b->ndim);
+  for (int i = 0; i < n; i++) {
+    int64_t da = i < n - a->ndim ? 1 : a->dims[i - (n - a->ndim)];
+    int64_t db = i < n - b->ndim ? 1 : b->dims[i - (n - b->ndim)];
+    if (da != db && da != 1 && db != 1)
+      return rnni_fail(ctx, RNN_ESHAPE, "%s: shapes %s and %s do not fit together", name, RNNI_SHAPE(a), RNNI_SHAPE(b));
+    dims[i] = da == 1 ? db : da;
+  }
+  *ndim = n;
+  return RNN_OK;
+}
+
+void rnni_split_at(const rnn_tensor *t, int axis, int64_t *outer, int64_t *length, int64_t *inner) {
+  *outer = *inner = 1;
+  for (int i = 0; i < axis; i++) *outer *= t->dims[i];
+  for (int i = axis + 1; i < t->ndim; i++) *inner *= t->dims[i];
+  *length = t->dims[axis];
+}
+
+void rnni_add(real *restrict dst, const real *restrict src, int64_t n) {
+  for (int64_t i = 0; i < n; i++) dst[i] += src[i];
+}
+
+void rnni_add_reduced(rnn_tensor *dst, const rnn_tensor *src) {
+  const real *from = rnni_f(src);
+  real *to = rnni_f(dst);
+  if (src->count == 0) return;
+  /* Strides of dst seen from the axes of src; 0 where dst is broadcast. The last axes on which both walk in step, or
+     dst stands still, make one inner run. */
+  int64_t stride[RNN_MAX_DIMS], index[RNN_MAX_DIMS] = {0}, step = 1, run = 1;
+  int lead = src->ndim - dst->ndim;
+  for (int i = src->ndim - 1; i >= 0; i--) {
+    int64_t d = i < lead ? 1 : dst->dims[i - lead];
+    stride[i] = d == 1 ? 0 : step;
+    step *= d;
+  }
+  int outer = src->ndim;
+  int64_t expected = 1;
+  bool moves = src->ndim > 0 && stride[src->ndim - 1] != 0;
+  while (outer > 0 && (src->dims[outer - 1] == 1 || stride[outer - 1] == (moves ? expected : 0))) {
+    outer--;
+    run *= src->dims[outer];
+    expected *= src->dims[outer];
+  }
+  for (int64_t at = 0; at < src->count; at += run) {
+    int64_t place = 0;
+    for (int i = 0; i < outer; i++) place += index[i] * stride[i];
+    if (moves) {
+      rnni_add(to + place, from + at, run);
+    } else {
+      double sum = 0;
+      for (int64_t i = 0; i < run; i++) sum += (double)from[at + i];
+      to[place] += (real)sum;
+    }
+    for (int i = outer - 1; i >= 0 && ++index[i] == src->dims[i]; i--) index[i] = 0;
+  }
+}
+
+rnn_status rnni_carry_lengths(rnn_ctx *ctx, rnni_call *c, bool keep) {
+  rnn_tensor *lengths = c->in[0]->lengths;
+  if (!lengths) return RNN_OK;
+  if (!keep)
+    return rnni_fail(ctx, RNN_EARG,
+                     "%s: would lose the lengths of its argument %s; x:without_lengths() drops them on purpose",
+                     c->op->name, RNNI_SHAPE(c->in[0]));
+  c->out[0]->lengths = rnn_tensor_ref(lengths);
+  return RNN_OK;
+}
+
+int64_t rnni_valid_rows(const rnn_tensor *t, int64_t *width) {
+  if (!t->lengths) {
+    *width = t->count;
+    return 1;
+  }
+  int64_t rows = t->dims[0] * t->dims[1];
+  *width = rows ? t->count / rows : 0;
+  return rows;
+}
+
+bool rnni_is_valid_row(const rnn_tensor *t, int64_t row) {
+  return !t->lengths || row % t->dims[1] < rnni_i(t->lengths)[row / t->dims[1]];
+}

@@ -1,0 +1,117 @@
+/* optim.c: optimisers and clipping: flat loops over parameters. Formulas and defaults as in the papers named; the
+ * places of epsilon as in PyTorch. */
+#include "internal.h"
+
+int rnn_optimizer_slots(rnn_optimizer kind) { return kind == RNN_SGD ? 1 : 2; }
+
+/* What changes once a step, not once an element. */
+typedef struct factors {
+  real lr, momentum, beta1, beta2, epsilon, decay, shrink;
+  real c1, c1_next, c2; /* bias corrections */
+  bool nesterov;
+} factors;
+
+/* v = momentum v + g; p -= lr v, or, after Nesterov, lr (g + momentum v)  (Sutskever et al. 2013) */
+static void sgd(int64_t n, const factors *f, real *restrict p, const real *restrict g, real *restrict v) {
+  for (int64_t i = 0; i < n; i++) {
+    real d = g[i] + f->decay * p[i];
+    v[i] = f->momentum * v[i] + d;
+    p[i] -= f->lr * (f->nesterov ? d + f->momentum * v[i] : v[i]);
+  }
+}
+
+/* s = beta2 s + (1-beta2) g^2; v = momentum v + g/(sqrt(s)+eps); p -= lr v  (Hinton, Coursera lecture 6e) */
+static void rmsprop(int64_t n, const factors *f, real *restrict p, const real *restrict g, real *restrict v,
+                    real *restrict s) {
+  for (int64_t i = 0; i < n; i++) {
+    real d = g[i] + f->decay * p[i];
+    s[i] = f->beta2 * s[i] + (1 - f->beta2) * d * d;
+    v[i] = f->momentum * v[i] + d / (RNNI_M(sqrt)(s[i]) + f->epsilon);
+    p[i] -= f->lr * v[i];
+  }
+}
+
+/* Adam (Kingma and Ba 2015); AdamW shrinks the weights instead of adding to g (Loshchilov and Hutter 2019);
+   Nadam looks one step ahead (Dozat 2016): c1 and c1_next weigh g and m. */
+static void adam(int64_t n, const factors *f, real *restrict p, const real *restrict g, real *restrict m,
+                 real *restrict v) {
+  for (int64_t i = 0; i < n; i++) {
+    real d = g[i] + f->decay * p[i];
+    m[i] = f->beta1 * m[i] + (1 - f->beta1) * d;
+    v[i] = f->beta2 * v[i] + (1 - f->beta2) * d * d;
+    p[i] = p[i] * f->shrink - f->lr * (f->c1_next * m[i] + f->c1 * d) / (RNNI_M(sqrt)(v[i]) * f->c2 + f->epsilon);
+  }
+}
+
+static factors factors_of(const rnn_optimizer_options *o) {
+  double step = (double)o->step, b1 = 1 - pow(o->beta1, step), b2 = 1 - pow(o->beta2, step);
+  bool decoupled = o->kind == RNN_ADAMW;
+  factors f = {.lr = (real)o->lr, .momentum = (real)o->momentum, .beta1 = (real)o->beta1, .beta2 = (real)o->beta2,
+               .epsilon = (real)o->epsilon, .decay = decoupled ? 0 : (real)o->weight_decay,
+               .shrink = decoupled ? (real)(1 - o->lr * o->weight_decay) : 1, .nesterov = o->nesterov,
+               .c2 = (real)(1 / sqrt(b2)), .c1_next = (real)(1 / b1)};
+  if (o->kind == RNN_NADAM) {
+    double next = 1 - pow(o->beta1, step + 1);
+    f.c1_next = (real)(o->beta1 / next);
+    f.c1 = (real)((1 - o->beta1) / b1);
+  }
+  return f;
+}
+
+static rnn_status check_state(rnn_ctx *ctx, const rnn_tensor *p, const rnn_tensor *s, int i) {
+  if (s && s->type == RNN_FLOAT && rnni_same_shape(p, s)) return RNN_OK;
+  return rnni_fail(ctx, RNN_ESHAPE, "optimizer_step: the state of parameter %d should be %s, but is %s", i + 1,
+                   RNNI_SHAPE(p), s ? RNNI_SHAPE(s) : "missing");
+}
+
+rnn_status rnn_optimizer_step(rnn_ctx *ctx, const rnn_optimizer_options *o, rnn_tensor *const *params, int count,
+                              rnn_tensor *const *state) {
+  int slots = rnn_optimizer_slots(o->kind);
+  if (o->step < 1) return rnni_fail(ctx, RNN_EARG, "optimizer_step: steps count from 1, got %lld", (long long)o->step);
+  for (int i = 0; i < count; i++)
+    for (int k = 0; k < slots; k++) RNNI_TRY(check_state(ctx, params[i], state[i * slots + k], i));
+  factors f = factors_of(o);
+  for (int i = 0; i < count; i++) {
+    rnn_tensor *p = params[i];
+    if (!p->grad) continue;
+    p->storage->version++;
+    real *w = rnni_f(p), *s0 = rnni_f(state[i * slots]);
+    const real *g = rnni_f(p->grad);
+    if (o->kind == RNN_SGD) sgd(p->count, &f, w, g, s0);
+    else if (o->kind == RNN_RMSPROP) rmsprop(p->count, &f, w, g, s0, rnni_f(state[i * slots + 1]));
+    else adam(p->count, &f, w, g, s0, rnni_f(state[i * slots + 1]));
+  }
+  return RNN_OK;
+}
+
+rnn_status rnn_clip_grad_norm(rnn_ctx *ctx, rnn_tensor *const *params, int count, double max_norm, double *norm) {
+  if (!(max_norm >= 0)) return rnni_fail(ctx, RNN_EARG, "clip_grad_norm: expected a norm of at least 0, got %g", max_norm);
+  double sum = 0;
+  for (int i = 0; i < count; i++) {
+    const rnn_tensor *g = params[i]->grad;
+    double lanes[8] = {0}; /* fixed, so that the order of the sum never depends on the machine */
+    for (int64_t k = 0; g && k < g->count; k++) lanes[k & 7] += (double)rnni_f(g)[k] * (double)rnni_f(g)[k];
+    for (int k = 0; k < 8; k++) sum += lanes[k];
+  }
+  double total = sqrt(sum);
+  if (norm) *norm = total;
+  if (!(max_norm > 0 && total > max_norm) || !isfinite(total)) return RNN_OK;
+  real scale = (real)(max_norm / total);
+  for (int i = 0; i < count; i++)
+    for (int64_t k = 0; params[i]->grad && k < params[i]->grad->count; k++) rnni_f(params[i]->grad)[k] *= scale;
+  return RNN_OK;
+}
+
+rnn_status rnn_clip_grad_value(rnn_ctx *ctx, rnn_tensor *const *params, int count, double limit, int64_t *clipped) {
+  if (!(limit > 0)) return rnni_fail(ctx, RNN_EARG, "clip_grad_value: expected a positive limit, got %g", limit);
+  real top = (real)limit;
+  *clipped = 0;
+  for (int i = 0; i < count; i++)
+    for (int64_t k = 0; params[i]->grad && k < params[i]->grad->count; k++) {
+      real *g = rnni_f(params[i]->grad) + k, was = *g;
+      if (was > top) *g = top;
+      if (was < -top) *g = -top;
+      *clipped += was > top || was < -top;
+    }
+  return RNN_OK;
+}
