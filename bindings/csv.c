@@ -1,0 +1,194 @@
+/* csv.c: core.csv_read: a CSV file as tensors and words. */
+#include <string.h>
+
+#include "binding.h"
+
+#define FNAME "csv_read"
+
+static const char *const option_names[] = {"separator", "columns", "types", NULL};
+static const char *const type_names[] = {"auto", "number", "date", "text"}; /* by rnn_csv_type */
+
+/* The stack of csv_read. */
+enum { PATH = 1, OPTIONS, COLUMNS, TYPES, NAME_ARRAY, TYPE_ARRAY, RESULT };
+
+static void check_keys(lua_State *L) {
+  for (lua_pushnil(L); lua_next(L, OPTIONS); lua_pop(L, 1)) {
+    const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : luaL_typename(L, -2);
+    bool known = false;
+    for (int i = 0; option_names[i]; i++) known |= strcmp(key, option_names[i]) == 0;
+    if (!known)
+      lrnn_error(L, FNAME ": unknown option '%.60s'; the options are separator, columns and types", key);
+  }
+}
+
+/* The core takes strings that end at their first NUL; one that is longer would silently mean something else. */
+static const char *check_text(lua_State *L, int index, const char *what) {
+  size_t size;
+  const char *text = lua_tolstring(L, index, &size);
+  if (strlen(text) != size) lrnn_error(L, FNAME ": %s '%.60s' has a NUL byte in it", what, text);
+  return text;
+}
+
+static char check_separator(lua_State *L) {
+  char separator = '\0';
+  if (lua_getfield(L, OPTIONS, "separator") != LUA_TNIL) {
+    if (lua_type(L, -1) != LUA_TSTRING || lua_rawlen(L, -1) != 1 || *lua_tostring(L, -1) == '\0')
+      lrnn_error(L, FNAME ": option separator: expected a string of one byte, got '%.60s'",
+                 luaL_tolstring(L, -1, NULL));
+    separator = *lua_tostring(L, -1);
+  }
+  lua_pop(L, 1);
+  return separator;
+}
+
+/* Pushes the table of the option, or nil. */
+static void push_table(lua_State *L, const char *key, const char *expected) {
+  int type = lua_getfield(L, OPTIONS, key);
+  if (type != LUA_TNIL && type != LUA_TTABLE)
+    lrnn_error(L, FNAME ": option %s: expected %s, got %s", key, expected, luaL_typename(L, -1));
+}
+
+/* The type named by the value on top, for the column named below it. */
+static rnn_csv_type check_type(lua_State *L) {
+  for (int i = RNN_CSV_NUMBER; i <= RNN_CSV_TEXT; i++)
+    if (lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), type_names[i]) == 0) return (rnn_csv_type)i;
+  const char *name = lua_tostring(L, -2), *got = luaL_tolstring(L, -1, NULL);
+  lrnn_error(L, FNAME ": option types: expected \"number\", \"date\" or \"text\" for '%.60s', got '%.60s'", name, got);
+  return RNN_CSV_AUTO;
+}
+
+/* How many entries types has. */
+static int count_types(lua_State *L) {
+  int n = 0;
+  if (lua_isnil(L, TYPES)) return 0;
+  for (lua_pushnil(L); lua_next(L, TYPES); lua_pop(L, 1)) n++;
+  return n;
+}
+
+static void check_types(lua_State *L) {
+  if (lua_isnil(L, TYPES)) return;
+  for (lua_pushnil(L); lua_next(L, TYPES); lua_pop(L, 1)) {
+    if (lua_type(L, -2) != LUA_TSTRING)
+      lrnn_error(L, FNAME ": option types: expected column = \"type\", got a key that is a %s", luaL_typename(L, -2));
+    check_type(L);
+  }
+}
+
+/* columns = {"a", "b"}: these; the type of each, if any, is in types. */
+static void take_columns(lua_State *L, const char **names, rnn_csv_type *types, int count) {
+  int typed = count_types(L);
+  for (int i = 0; i < count; i++) {
+    if (lua_rawgeti(L, COLUMNS, i + 1) != LUA_TSTRING)
+      lrnn_error(L, FNAME ": option columns: expected a table of names, but element %d is a %s", i + 1,
+                 luaL_typename(L, -1));
+    names[i] = check_text(L, -1, "column");
+    types[i] = RNN_CSV_AUTO;
+    if (typed) {
+      lua_pushvalue(L, -1);
+      if (lua_rawget(L, TYPES) != LUA_TNIL) types[i] = check_type(L);
+      lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+  }
+  if (!typed) return;
+  for (lua_pushnil(L); lua_next(L, TYPES); lua_pop(L, 1)) {
+    bool kept = false;
+    for (int i = 0; i < count; i++) kept |= strcmp(names[i], lua_tostring(L, -2)) == 0;
+    if (!kept) lrnn_error(L, FNAME ": option types: '%.60s' is not among the columns to keep", lua_tostring(L, -2));
+  }
+}
+
+/* Only types = {a = "text"}: all columns, these with a type. Returns how many these are. */
+static int take_types(lua_State *L, const char **names, rnn_csv_type *types, int count) {
+  int i = 0;
+  if (!count) return 0;
+  for (lua_pushnil(L); lua_next(L, TYPES) && i < count; lua_pop(L, 1), i++) {
+    names[i] = check_text(L, -2, "column");
+    types[i] = check_type(L);
+  }
+  return i;
+}
+
+static int result_gc(lua_State *L) {
+  rnn_csv_free(lrnn_context(L), lua_touserdata(L, 1));
+  return 0;
+}
+
+static rnn_csv *push_result(lua_State *L) {
+  rnn_csv *csv = lua_newuserdatauv(L, sizeof *csv, 0);
+  *csv = (rnn_csv){0};
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, result_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2);
+  return csv;
+}
+
+/* Leaves the stack up to RESULT. Once names are taken from the tables, nothing may make a Lua object before the core is
+   done with them: a finaliser of the script's could run and take the strings away. */
+static rnn_csv *take_options(lua_State *L, rnn_csv_options *o) {
+  check_keys(L);
+  o->separator = check_separator(L);
+  push_table(L, "columns", "a table of names");
+  push_table(L, "types", "a table column = \"type\"");
+  bool chosen = !lua_isnil(L, COLUMNS);
+  lua_Unsigned room = chosen ? lua_rawlen(L, COLUMNS) : (lua_Unsigned)count_types(L);
+  if (room > 1000000) lrnn_error(L, FNAME ": option columns: more than 1000000 names");
+  const char **names = lua_newuserdatauv(L, sizeof *names * (room + 1), 0);
+  rnn_csv_type *types = lua_newuserdatauv(L, sizeof *types * (room + 1), 0);
+  rnn_csv *result = push_result(L);
+  check_types(L);
+  int count = (int)room;
+  if (chosen) take_columns(L, names, types, count);
+  else count = take_types(L, names, types, count);
+  if (chosen || count) *o = (rnn_csv_options){o->separator, names, types, count, !chosen};
+  return result;
+}
+
+/* Pushes {name = , type = , values = , words = } and leaves the column without its tensor. */
+static void push_column(lua_State *L, rnn_csv_column *c) {
+  lua_createtable(L, 0, 4);
+  lua_pushstring(L, c->name);
+  lua_setfield(L, -2, "name");
+  lua_pushstring(L, type_names[c->type]);
+  lua_setfield(L, -2, "type");
+  rnn_tensor **box = lrnn_box(L);
+  *box = c->values;
+  c->values = NULL;
+  lua_setfield(L, -2, "values");
+  if (c->type != RNN_CSV_TEXT) return;
+  lua_createtable(L, c->word_count, 0);
+  for (int i = 0; i < c->word_count; i++) {
+    lua_pushstring(L, c->words[i]);
+    lua_rawseti(L, -2, i + 1);
+  }
+  lua_setfield(L, -2, "words");
+}
+
+/* csv_read(path [, {separator = ",", columns = {names}, types = {name = "number"|"date"|"text"}}])
+   -> {rows = n, {name = , type = , values = tensor, words = {...}}, ...} | nil, message, code */
+static int lrnn_csv_read(lua_State *L) {
+  lua_settop(L, OPTIONS);
+  lrnn_check_string(L, FNAME, PATH, "path");
+  const char *path = check_text(L, PATH, "path");
+  if (lua_isnil(L, OPTIONS)) {
+    lua_newtable(L);
+    lua_replace(L, OPTIONS);
+  }
+  lrnn_check_table(L, FNAME, OPTIONS, "options");
+  rnn_csv_options options = {0};
+  rnn_csv *csv = take_options(L, &options);
+  rnn_status status = rnn_csv_read(lrnn_context(L), path, &options, csv);
+  if (status != RNN_OK) return lrnn_fail(L, status);
+  lua_createtable(L, csv->count, 1);
+  lua_pushinteger(L, csv->rows);
+  lua_setfield(L, -2, "rows");
+  for (int i = 0; i < csv->count; i++) {
+    push_column(L, &csv->columns[i]);
+    lua_rawseti(L, -2, i + 1);
+  }
+  rnn_csv_free(lrnn_context(L), csv);
+  return 1;
+}
+
+const luaL_Reg lrnn_csv_functions[] = {{"csv_read", lrnn_csv_read}, {NULL, NULL}};
