@@ -1,0 +1,213 @@
+/* test_ops.c: gradients of every op against finite differences, every coordinate, signs kept; in double. The float
+ * build runs the same cases forwards and backwards and compares nothing but finiteness. An op without a case fails. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "rnn.h"
+#include "op_cases.h"
+
+#define MAX_INPUTS 8
+
+static rnn_ctx *ctx;
+
+static void ok(rnn_status status) {
+  if (status != RNN_OK) fail_msg("%s: %s", rnn_status_name(status), rnn_message(ctx));
+}
+
+/* ---- inputs ---- */
+
+static double between(double low, double high) {
+  rnn_tensor *t;
+  ok(rnn_tensor_new(ctx, RNN_FLOAT, 0, NULL, &t));
+  ok(rnn_tensor_uniform(ctx, t, low, high));
+  double v = (double)rnn_tensor_floats(t)[0];
+  rnn_tensor_free(t);
+  return v;
+}
+
+static double value_for(char kind) {
+  double sign = between(-1, 1) < 0 ? -1 : 1;
+  switch (kind) {
+    case 'f': return sign * between(0.1, 2);
+    case 'w': return sign * between(0.1, 5);
+    case 'p': return between(0.5, 2);
+    case 'c': return between(-1, 1);
+    case 'u': return between(0, 1);
+    case 'b': return between(0, 1) < 0.5;
+    default: fail_msg("unknown kind of input '%c'", kind); return 0;
+  }
+}
+
+/* "f2x3L" -> a tensor; *end is set behind it. */
+static rnn_tensor *make_input(const char *s, const char **end) {
+  char kind = *s++;
+  int64_t dims[RNN_MAX_DIMS];
+  int ndim = 0, ids = 0;
+  bool whole = kind == 'i' || kind == 'z';
+  if (whole) {
+    ids = (int)strtol(s, (char **)&s, 10);
+    s++;
+  }
+  while (*s >= '0' && *s <= '9') {
+    dims[ndim++] = strtol(s, (char **)&s, 10);
+    if (*s == 'x') s++;
+  }
+  rnn_tensor *t;
+  ok(rnn_tensor_new(ctx, whole ? RNN_INT : RNN_FLOAT, ndim, dims, &t));
+  for (int64_t i = 0; i < rnn_tensor_count(t); i++)
+    if (whole) rnn_tensor_ints(t)[i] = (int32_t)floor(between(kind == 'i' ? 1 : 0, ids + 1));
+    else rnn_tensor_floats(t)[i] = (rnn_real)value_for(kind);
+  if (*s == 'L') {
+    s++;
+    rnn_tensor *lengths;
+    ok(rnn_tensor_new(ctx, RNN_INT, 1, dims, &lengths));
+    for (int64_t n = 0; n < dims[0]; n++) rnn_tensor_ints(lengths)[n] = (int32_t)((2 * n) % (dims[1] + 1)); /* 0 too */
+    ok(rnn_tensor_set_lengths(ctx, t, lengths));
+    rnn_tensor_free(lengths);
+  }
+  *end = *s == ',' ? s + 1 : s;
+  return t;
+}
+
+/* ---- one case ---- */
+
+typedef struct setting {
+  const rnn_op *op;
+  rnn_args args;
+  rnn_tensor *in[MAX_INPUTS];
+  bool checked[MAX_INPUTS]; /* inputs whose gradient is asked for */
+  rnn_random_state random;
+} setting;
+
+static setting set_up(const op_case *c) {
+  setting s = {.op = rnn_op_find(c->op)};
+  if (!s.op) fail_msg("op_cases.h names an op '%s' that does not exist", c->op);
+  for (const char *p = c->inputs; *p;) {
+    char kind = *p;
+    int k = s.args.nt++;
+    s.in[k] = make_input(p, &p);
+    s.checked[k] = strchr("fwpu", kind) != NULL && rnn_op_differentiable(s.op);
+  }
+  if (strcmp(c->op, "batch_norm") == 0) s.checked[3] = s.checked[4] = false; /* statistics, changed in place */
+  if (strcmp(c->op, "binary_cross_entropy") == 0) s.checked[1] = false;
+  if (strcmp(c->op, "to_float") == 0) s.checked[0] = true;
+  for (int k = 0; k < s.args.nt; k++)
+    if (s.checked[k]) ok(rnn_tensor_set_requires_grad(ctx, s.in[k], true));
+  memcpy(s.args.i, c->i, sizeof c->i);
+  memcpy(s.args.n, c->n, sizeof c->n);
+  memcpy(s.args.shape, c->shape, sizeof c->shape);
+  s.args.nshape = c->nshape;
+  s.random = rnn_random_get(ctx);
+  return s;
+}
+
+static rnn_tensor *apply(setting *s) {
+  rnn_tensor *y;
+  rnn_random_set(ctx, s->random); /* the same dropout mask every time */
+  s->args.t = s->in;
+  ok(rnn_apply(ctx, s->op, &s->args, &y));
+  return y;
+}
+
+/* L = sum of y times fixed weights */
+static double weighted(setting *s, const rnn_tensor *weights) {
+  bool was = rnn_ctx_set_recording(ctx, false);
+  rnn_tensor *y = apply(s);
+  rnn_ctx_set_recording(ctx, was);
+  double sum = 0;
+  for (int64_t i = 0; i < rnn_tensor_count(y); i++)
+    sum += (double)rnn_tensor_floats(y)[i] * (double)rnn_tensor_floats((rnn_tensor *)(uintptr_t)weights)[i];
+  rnn_tensor_free(y);
+  return sum;
+}
+
+/* Fourth-order central difference. */
+static double slope(setting *s, const rnn_tensor *weights, rnn_real *x) {
+  const double h = 1e-3;
+  rnn_real at = *x;
+  double f[4];
+  const double steps[4] = {-2, -1, 1, 2};
+  for (int k = 0; k < 4; k++) {
+    *x = (rnn_real)((double)at + steps[k] * h);
+    f[k] = weighted(s, weights);
+  }
+  *x = at;
+  return (8 * (f[2] - f[1]) - (f[3] - f[0])) / (12 * h);
+}
+
+static void compare(setting *s, const op_case *c, const rnn_tensor *weights) {
+  for (int k = 0; k < s->args.nt; k++) {
+    if (!s->checked[k]) continue;
+    rnn_tensor *dx = rnn_tensor_grad(s->in[k]);
+    if (!dx) fail_msg("%s(%s): input %d got no gradient", c->op, c->inputs, k + 1);
+    for (int64_t i = 0; i < rnn_tensor_count(dx); i++) {
+      double got = (double)rnn_tensor_floats(dx)[i];
+      if (!isfinite(got)) fail_msg("%s(%s): gradient of input %d at %d is %g", c->op, c->inputs, k + 1, (int)i, got);
+#ifdef RNN_DOUBLE
+      double want = slope(s, weights, rnn_tensor_floats(s->in[k]) + i);
+      double error = fabs(got - want) / fmax(1e-2, fmax(fabs(got), fabs(want)));
+      if (error > 1e-6)
+        fail_msg("%s(%s): gradient of input %d at %d is %.12g, finite differences give %.12g", c->op, c->inputs, k + 1,
+                 (int)i, got, want);
+#endif
+    }
+  }
+  (void)weights;
+  (void)slope;
+}
+
+static void run_case(const op_case *c) {
+  setting s = set_up(c);
+  rnn_tensor *y = apply(&s), *weights;
+  bool any = false;
+  for (int k = 0; k < s.args.nt; k++) any = any || s.checked[k];
+  if (rnn_tensor_requires_grad(y) != any) fail_msg("%s(%s): requires_grad is wrong", c->op, c->inputs);
+  if (any) {
+    ok(rnn_tensor_new(ctx, RNN_FLOAT, rnn_tensor_ndim(y), rnn_tensor_dims(y), &weights));
+    ok(rnn_tensor_uniform(ctx, weights, 0.2, 1));
+    ok(rnn_backward(ctx, y, weights));
+    compare(&s, c, weights);
+    rnn_tensor_free(weights);
+  }
+  rnn_tensor_free(y);
+  for (int k = 0; k < s.args.nt; k++) rnn_tensor_free(s.in[k]);
+}
+
+static void gradients_match_finite_differences(void **state) {
+  (void)state;
+  for (size_t i = 0; i < sizeof op_cases / sizeof *op_cases; i++) run_case(&op_cases[i]);
+}
+
+static void every_op_has_a_case(void **state) {
+  (void)state;
+  for (int i = 0; rnn_op_at(i); i++) {
+    const char *name = rnn_op_name(rnn_op_at(i));
+    bool found = strcmp(name, "recurrent") == 0; /* test_recurrent.c */
+    for (size_t k = 0; !found && k < sizeof op_cases / sizeof *op_cases; k++) found = strcmp(op_cases[k].op, name) == 0;
+    if (!found) fail_msg("op %s has no case in op_cases.h", name);
+  }
+}
+
+static void nothing_leaks(void **state) {
+  (void)state;
+  rnn_memory m;
+  rnn_memory_read(ctx, &m);
+  assert_int_equal(m.live, 0);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(every_op_has_a_case),
+                                     cmocka_unit_test(gradients_match_finite_differences),
+                                     cmocka_unit_test(nothing_leaks)};
+  if (rnn_ctx_new(&ctx) != RNN_OK) return 1;
+  rnn_seed(ctx, 7);
+  int failures = cmocka_run_group_tests(tests, NULL, NULL);
+  rnn_ctx_free(ctx);
+  return failures;
+}
