@@ -14,14 +14,6 @@
 
 #define DOUBLE (sizeof(real) == 8)
 
-/* tests/reference/name, found from the place of this file. */
-static const char *reference(const char *name) {
-  static char path[PATH_MAX];
-  const char *here = __FILE__, *slash = strrchr(here, '/');
-  snprintf(path, sizeof path, "%.*s../reference/%s", slash ? (int)(slash - here) + 1 : 0, here, name);
-  return path;
-}
-
 /* ---- tensors and archives made in one line ---- */
 
 static rnn_tensor *tensor(rnn_ctx *ctx, rnn_type type, int ndim, const int64_t *dims, const double *values) {
@@ -119,7 +111,7 @@ static void same_bytes_as_the_reference(void **state) {
   assert_ok(s->ctx, rnn_safetensors_write(s->ctx, path, &a));
   free_tensors(&a);
   size_t size, wanted;
-  char *ours = slurp(path, &size), *theirs = slurp(reference("written_" RNN_PRECISION ".safetensors"), &wanted);
+  char *ours = slurp(path, &size), *theirs = slurp(REFERENCE "/written_" RNN_PRECISION ".safetensors", &wanted);
   assert_int_equal(size, wanted);
   assert_memory_equal(ours, theirs, size);
   free(ours);
@@ -147,7 +139,7 @@ static void empty_archive(void **state) {
 static void reads_every_dtype_of_the_reference(void **state) {
   scratch *s = *state;
   rnn_archive a;
-  assert_ok(s->ctx, rnn_safetensors_read(s->ctx, reference("dtypes.safetensors"), &a));
+  assert_ok(s->ctx, rnn_safetensors_read(s->ctx, REFERENCE "/dtypes.safetensors", &a));
   assert_int_equal(a.count, 14);
 #define REALS 0.0, -0.0, 1.0, -2.5, (double)INFINITY, (double)-INFINITY, (double)NAN
   assert_tensor(&a, "f64", RNN_FLOAT, SHAPE(10), VALUES(REALS, 1e300, 5e-324, 0.1));
@@ -175,10 +167,10 @@ static void reads_every_dtype_of_the_reference(void **state) {
 /* Whichever build wrote it. */
 static void reads_the_other_precision(void **state) {
   scratch *s = *state;
-  static const char *const files[] = {"written_float.safetensors", "written_double.safetensors"};
+  static const char *const files[] = {REFERENCE "/written_float.safetensors", REFERENCE "/written_double.safetensors"};
   for (int i = 0; i < 2; i++) {
     rnn_archive a;
-    assert_ok(s->ctx, rnn_safetensors_read(s->ctx, reference(files[i]), &a));
+    assert_ok(s->ctx, rnn_safetensors_read(s->ctx, files[i], &a));
     double small = i == 0 ? (double)1e-3f : 1e-3;
     assert_tensor(&a, "layer.weight", RNN_FLOAT, SHAPE(2, 3), VALUES(0.5, -1, 2, 3, small, -0.0));
     assert_tensor(&a, "I", RNN_INT, SHAPE(1, 2), VALUES(INT32_MAX, INT32_MIN));
@@ -407,7 +399,7 @@ static void every_prefix_is_refused(void **state) {
   scratch *s = *state;
   const char *path = in_scratch(s, "cut.safetensors");
   size_t size;
-  char *bytes = slurp(reference("dtypes.safetensors"), &size);
+  char *bytes = slurp(REFERENCE "/dtypes.safetensors", &size);
   for (size_t n = 0; n < size; n++) {
     spew(path, bytes, n);
     rnn_archive a;
@@ -497,7 +489,7 @@ static void failing_allocations(void **state) {
     rnn_memory_read(s->ctx, &before);
     rnn_archive a = {.count = -1};
     rnn_memory_fail(s->ctx, nth, 1);
-    status = rnn_safetensors_read(s->ctx, reference("dtypes.safetensors"), &a);
+    status = rnn_safetensors_read(s->ctx, REFERENCE "/dtypes.safetensors", &a);
     rnn_memory_fail(s->ctx, 0, 0);
     if (status == RNN_OK) {
       rnn_archive_free(s->ctx, &a);
@@ -549,7 +541,7 @@ static void failing_allocations_of_jansson(void **state) {
     for (jansson_fails_at = 1;; jansson_fails_at++) {
       jansson_calls = 0;
       if (writing) status = rnn_safetensors_write(s->ctx, path, &a);
-      else status = rnn_safetensors_read(s->ctx, reference("dtypes.safetensors"), &b);
+      else status = rnn_safetensors_read(s->ctx, REFERENCE "/dtypes.safetensors", &b);
       if (status == RNN_OK && !writing) rnn_archive_free(s->ctx, &b);
       if (status == RNN_OK && jansson_calls >= jansson_fails_at)
         fail_msg("allocation %ld failed unseen", jansson_fails_at);
@@ -583,7 +575,7 @@ static void interrupt(void **state) {
   as_the_reference_writes(s->ctx, &a);
   rnn_ctx_interrupt(s->ctx);
   assert_int_equal(rnn_safetensors_write(s->ctx, path, &a), RNN_EINTR);
-  assert_int_equal(rnn_safetensors_read(s->ctx, reference("dtypes.safetensors"), &b), RNN_EINTR);
+  assert_int_equal(rnn_safetensors_read(s->ctx, REFERENCE "/dtypes.safetensors", &b), RNN_EINTR);
   assert_true(rnn_ctx_clear_interrupt(s->ctx));
   assert_content(path, "old");
   free_tensors(&a);

@@ -1,0 +1,127 @@
+/* archive.c: safetensors files and whole files, for scripts. */
+#include <string.h>
+
+#include "binding.h"
+
+/* The string at index as the core reads it: one with a zero byte would mean something else there. */
+static const char *c_string(lua_State *L, const char *fname, int index, const char *what) {
+  if (lua_type(L, index) != LUA_TSTRING)
+    lrnn_error(L, "%s: %s must be a string, got %s", fname, what, luaL_typename(L, index));
+  size_t size;
+  const char *text = lua_tolstring(L, index, &size);
+  if (strlen(text) != size) lrnn_error(L, "%s: %s has a zero byte: '%.100s\\0...'", fname, what, text);
+  return text;
+}
+
+static const char *check_path(lua_State *L, const char *fname) {
+  lrnn_check_string(L, fname, 1, "path");
+  return c_string(L, fname, 1, "the path");
+}
+
+static int archive_gc(lua_State *L) {
+  rnn_archive_free(lrnn_context(L), lua_touserdata(L, 1));
+  return 0;
+}
+
+/* Pushes an empty archive: what is read belongs to it until Lua's boxes have taken it over. */
+static rnn_archive *push_archive(lua_State *L) {
+  rnn_archive *a = lua_newuserdatauv(L, sizeof *a, 0);
+  *a = (rnn_archive){0};
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, archive_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2);
+  return a;
+}
+
+/* archive_read(path) -> {name = tensor}, {key = string} | nil, message, code */
+static int lrnn_archive_read(lua_State *L) {
+  const char *path = check_path(L, "archive_read");
+  rnn_archive *a = push_archive(L);
+  rnn_ctx *ctx = lrnn_context(L);
+  rnn_status status = rnn_safetensors_read(ctx, path, a);
+  if (status == RNN_ENOMEM) { /* tensors that nobody holds any more may be what is in the way */
+    lua_gc(L, LUA_GCCOLLECT);
+    status = rnn_safetensors_read(ctx, path, a);
+  }
+  if (status != RNN_OK) return lrnn_fail(L, status);
+
+  lua_createtable(L, 0, a->count);
+  for (int i = 0; i < a->count; i++) {
+    rnn_tensor **box = lrnn_box(L);
+    *box = a->tensors[i];
+    a->tensors[i] = NULL;
+    lua_setfield(L, -2, a->names[i]);
+  }
+  lua_createtable(L, 0, a->metadata_count);
+  for (int i = 0; i < a->metadata_count; i++) {
+    lua_pushstring(L, a->metadata[2 * i + 1]);
+    lua_setfield(L, -2, a->metadata[2 * i]);
+  }
+  rnn_archive_free(ctx, a);
+  return 2;
+}
+
+static int count_fields(lua_State *L, int table) {
+  int n = 0;
+  lua_pushnil(L);
+  while (lua_next(L, table)) {
+    n++;
+    lua_pop(L, 1);
+  }
+  return n;
+}
+
+/* archive_write(path, {name = tensor} [, {key = string}]) -> true | nil, message, code
+   The archive borrows everything from the two tables. Between filling it and writing it nothing is allocated in Lua,
+   so no finaliser can change them. */
+static int lrnn_archive_write(lua_State *L) {
+  const char *path = check_path(L, "archive_write");
+  lrnn_check_table(L, "archive_write", 2, "tensors");
+  if (lua_isnoneornil(L, 3)) {
+    lua_settop(L, 2);
+    lua_newtable(L);
+  }
+  lrnn_check_table(L, "archive_write", 3, "metadata");
+  lua_settop(L, 3);
+  int tensors = count_fields(L, 2), texts = count_fields(L, 3);
+  char **names = lua_newuserdatauv(L, ((size_t)tensors + 1) * sizeof *names, 0);
+  char **metadata = lua_newuserdatauv(L, ((size_t)texts + 1) * 2 * sizeof *metadata, 0);
+  rnn_archive a = {.names = names, .tensors = lrnn_scratch(L, tensors), .metadata = metadata};
+
+  for (lua_pushnil(L); a.count < tensors && lua_next(L, 2); lua_pop(L, 1)) {
+    const char *name = c_string(L, "archive_write", -2, "a tensor's name");
+    rnn_tensor *t = lrnn_test_tensor(L, -1);
+    if (!t)
+      return lrnn_error(L, "archive_write: '%.100s': expected a tensor, got %s", name, luaL_typename(L, -1));
+    a.names[a.count] = (char *)name;
+    a.tensors[a.count++] = t;
+  }
+  lua_settop(L, 6);
+  for (lua_pushnil(L); a.metadata_count < texts && lua_next(L, 3); lua_pop(L, 1)) {
+    a.metadata[2 * a.metadata_count] = (char *)c_string(L, "archive_write", -2, "a metadata key");
+    a.metadata[2 * a.metadata_count + 1] = (char *)c_string(L, "archive_write", -1, "a metadata value");
+    a.metadata_count++;
+  }
+  rnn_status status = rnn_safetensors_write(lrnn_context(L), path, &a);
+  if (status != RNN_OK) return lrnn_fail(L, status);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* file_write(path, string) -> true | nil, message, code */
+static int lrnn_file_write(lua_State *L) {
+  const char *path = check_path(L, "file_write");
+  lrnn_check_string(L, "file_write", 2, "content");
+  size_t size;
+  const char *bytes = lua_tolstring(L, 2, &size);
+  rnn_status status = rnn_file_write(lrnn_context(L), path, bytes, size);
+  if (status != RNN_OK) return lrnn_fail(L, status);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+const luaL_Reg lrnn_archive_functions[] = {{"archive_read", lrnn_archive_read},
+                                           {"archive_write", lrnn_archive_write},
+                                           {"file_write", lrnn_file_write},
+                                           {NULL, NULL}};
