@@ -41,6 +41,15 @@ function check.describe(value)
   return kind
 end
 
+--- check.input(x) -> string
+---
+--- For "expected input (N, T, 64), got ...": the bare shape of a float tensor, the description of all else.
+---@param x any
+---@return string
+function check.input(x)
+  return core.is_tensor(x) and x:type() == "float" and check.shape(x) or check.describe(x)
+end
+
 --- check.expected(fname, argname, what, value)
 ---
 --- Raises "fname: argname: expected what, got value".

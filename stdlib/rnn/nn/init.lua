@@ -1,0 +1,32 @@
+-- nn/init.lua: the table rnn.nn. Each layer's file is loaded when it is first used.
+
+local lazy = require "rnn.lazy"
+
+local parts = { module = "rnn.nn.define", cell = "rnn.nn.define", detach = "rnn.nn.state", loss = "rnn.nn.loss" }
+for _, name in ipairs { "RNNCell", "LSTMCell", "GRUCell" } do parts[name] = "rnn.nn.cell" end
+for _, name in ipairs { "mse", "mae", "huber", "cross_entropy", "binary_cross_entropy" } do
+  parts[name] = "rnn.nn.loss"
+end
+for _, name in ipairs {
+  "Tanh", "Sigmoid", "HardSigmoid", "ReLU", "LeakyReLU", "ELU", "SELU", "Softplus", "Softsign", "Softmax", "LogSoftmax",
+  "tanh", "sigmoid", "hard_sigmoid", "relu", "leaky_relu", "elu", "selu", "softplus", "softsign", "softmax",
+  "log_softmax",
+} do
+  parts[name] = "rnn.nn.activation"
+end
+
+return lazy({}, {
+  Module = "rnn.nn.module",
+  Sequential = "rnn.nn.sequential",
+  Linear = "rnn.nn.linear",
+  Embedding = "rnn.nn.embedding",
+  RNN = "rnn.nn.rnn",
+  LSTM = "rnn.nn.lstm",
+  GRU = "rnn.nn.gru",
+  Recurrent = "rnn.nn.recurrent",
+  State = "rnn.nn.state",
+  LayerNorm = "rnn.nn.layernorm",
+  BatchNorm = "rnn.nn.batchnorm",
+  Dropout = "rnn.nn.dropout",
+  initializers = "rnn.nn.initializers",
+}, parts)

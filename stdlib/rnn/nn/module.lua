@@ -1,0 +1,277 @@
+-- module.lua: what every layer and model is. Nothing is registered: parameters are found by walking the fields of
+-- the object, so plain assignment (self.wx = nn.Linear(2, 3)) is all it takes to own a layer or a tensor.
+--
+-- The walk visits integer keys in order, then string keys in alphabetical order, through modules and plain tables.
+-- A tensor that requires a gradient is a parameter; any other tensor is a buffer (running means). Its name is the
+-- path to it, with dots: "encoder.1.weight_ih_l0".
+
+local core = require "rnn.core"
+local class = require "rnn.class"
+local check = require "rnn.check"
+
+--- nn.Module(fields) -> module
+---
+--- Base of all layers. Called with a table of fields it makes a plain container, so that parts which a script wires up
+--- itself can be trained and saved together: nn.Module { embed = embed, lstm = lstm, head = head }.
+--- layer(x, ...) calls layer:forward(x, ...).
+---@class nn.Module
+---@field training boolean true between :train() and :eval(); what Dropout and BatchNorm look at
+---@overload fun(fields: table): nn.Module
+local Module = class("nn.Module")
+
+Module.training = true
+
+function Module:init(fields)
+  check.table("nn.Module", "argument 1 (fields)", fields)
+  for key, value in pairs(fields) do self[key] = value end
+end
+
+function Module.__call(self, ...)
+  return self:forward(...)
+end
+
+--- module:forward(x, ...)
+---
+--- What calling the module does; every layer has its own.
+function Module:forward()
+  core.fail("%s: has no forward of its own, so it cannot be called", self:describe())
+end
+
+--- module:describe() -> string
+---
+--- One line that says what it is: "nn.LSTM(64 -> 128)".
+---@return string
+function Module:describe()
+  return getmetatable(self).__name
+end
+
+--- nn.Module.is(value) -> boolean
+---@param value any
+---@return boolean
+function Module.is(value)
+  return class.is_a(value, Module)
+end
+
+local function before(a, b)
+  if type(a) ~= type(b) then return type(a) == "number" end
+  return a < b
+end
+
+-- Calls visit(name, value) for each tensor and each module below holder, depth first. open holds the tables on the
+-- way down, so that a field that points upwards ends the walk; a table met twice on different ways is walked twice.
+local function walk(holder, prefix, visit, open)
+  open[holder] = true
+  local keys = {}
+  for key, value in pairs(holder) do
+    local kind = type(value)
+    if (kind == "table" or kind == "userdata") and (type(key) == "string" or type(key) == "number") then
+      keys[#keys + 1] = key
+    end
+  end
+  table.sort(keys, before)
+  for _, key in ipairs(keys) do
+    local value, name = holder[key], prefix .. key
+    if core.is_tensor(value) then
+      visit(name, value)
+    elseif type(value) == "table" and not open[value] then
+      local is_module = Module.is(value)
+      if is_module then visit(name, value) end
+      if is_module or not getmetatable(value) then walk(value, name .. ".", visit, open) end
+    end
+  end
+  open[holder] = nil
+end
+
+--- module:modules() -> array of { name, module }
+---
+--- The module itself, under the name "", and all modules below it, each once.
+---@return { [1]: string, [2]: nn.Module }[]
+function Module:modules()
+  local list, seen = { { "", self } }, { [self] = true }
+  walk(self, "", function(name, value)
+    if not core.is_tensor(value) and not seen[value] then
+      seen[value] = true
+      list[#list + 1] = { name, value }
+    end
+  end, {})
+  return list
+end
+
+--- module:named_tensors() -> array of { name, tensor }, aliases
+---
+--- Parameters and buffers, each once under its first name; aliases maps every further name to the first.
+---@return { [1]: string, [2]: rnn.Tensor }[]
+---@return table<string, string>
+function Module:named_tensors()
+  local list, aliases, first = {}, {}, {}
+  walk(self, "", function(name, value)
+    if not core.is_tensor(value) then return end
+    if first[value] then
+      aliases[name] = first[value]
+    else
+      first[value] = name
+      list[#list + 1] = { name, value }
+    end
+  end, {})
+  return list, aliases
+end
+
+--- module:named_parameters() -> array of { name, tensor }
+---
+--- The tensors that require a gradient, in a stable order; a tensor that two layers share comes once.
+---@return { [1]: string, [2]: rnn.Tensor }[]
+function Module:named_parameters()
+  local list = {}
+  for _, pair in ipairs((self:named_tensors())) do
+    if pair[2]:requires_grad() then list[#list + 1] = pair end
+  end
+  return list
+end
+
+--- module:parameters() -> array of tensors
+---
+--- What an optimiser takes: the tensors of named_parameters().
+---@return rnn.Tensor[]
+function Module:parameters()
+  local list = {}
+  for i, pair in ipairs(self:named_parameters()) do list[i] = pair[2] end
+  return list
+end
+
+--- module:train([on]) -> module
+---
+--- Switches the module and all below it to training (default) or, with false, to evaluation.
+---@param on? boolean
+---@return nn.Module
+function Module:train(on)
+  if on == nil then on = true end
+  check.boolean(self:describe() .. ":train", "argument 1", on)
+  for _, pair in ipairs(self:modules()) do pair[2].training = on end
+  return self
+end
+
+--- module:eval() -> module
+---
+--- The same as module:train(false): Dropout does nothing, BatchNorm uses its running statistics.
+---@return nn.Module
+function Module:eval()
+  return self:train(false)
+end
+
+--- module:zero_grad()
+---
+--- Forgets the gradients of all parameters.
+function Module:zero_grad()
+  for _, p in ipairs(self:parameters()) do p:zero_grad() end
+end
+
+--- module:state_dict() -> table of tensors by name
+---
+--- A copy of all parameters and buffers: further training does not change it.
+---@return table<string, rnn.Tensor>
+function Module:state_dict()
+  local state = {}
+  for _, pair in ipairs((self:named_tensors())) do state[pair[1]] = pair[2]:copy() end
+  return state
+end
+
+local function missing_and_unexpected(tensors, aliases, state)
+  local missing, unexpected, known = {}, {}, {}
+  for _, pair in ipairs(tensors) do
+    known[pair[1]] = true
+    if state[pair[1]] == nil then missing[#missing + 1] = pair[1] end
+  end
+  for name in pairs(state) do
+    if not known[name] and not aliases[name] then unexpected[#unexpected + 1] = tostring(name) end
+  end
+  table.sort(unexpected)
+  return missing, unexpected
+end
+
+--- module:load_state_dict(state [, options]) -> missing, unexpected
+---
+--- Copies the tensors of a state_dict, or of a safetensors file of another framework, into the module. Names and
+--- shapes must be equal; with { strict = false } names on one side only are left alone and returned as two arrays.
+--- Nothing is changed when it fails.
+---@param state table<string, rnn.Tensor>
+---@param options? { strict?: boolean }
+---@return string[] missing
+---@return string[] unexpected
+function Module:load_state_dict(state, options)
+  local fname = self:describe() .. ":load_state_dict"
+  check.table(fname, "argument 1 (state)", state)
+  local strict = check.options(fname, options, { strict = true }).strict
+  local tensors, aliases = self:named_tensors()
+  local missing, unexpected = missing_and_unexpected(tensors, aliases, state)
+  if strict and (#missing > 0 or #unexpected > 0) then
+    core.fail("%s: names differ; missing in the state: %s; unknown to the model: %s", fname,
+      #missing > 0 and table.concat(missing, ", ") or "none",
+      #unexpected > 0 and table.concat(unexpected, ", ") or "none")
+  end
+  for _, pair in ipairs(tensors) do
+    local name, mine, given = pair[1], pair[2], state[pair[1]]
+    if given ~= nil then
+      if not core.is_tensor(given) or given:type() ~= mine:type() or check.shape(given) ~= check.shape(mine) then
+        core.fail("%s: '%s' is %s in the model, but %s in the state", fname, name, check.describe(mine),
+          check.describe(given))
+      end
+    end
+  end
+  for _, pair in ipairs(tensors) do
+    if state[pair[1]] ~= nil then pair[2]:assign(state[pair[1]]) end
+  end
+  return missing, unexpected
+end
+
+--- module:summary(size, ...)
+---
+--- Runs the module without recording on zeros of the given shape (or on a tensor given instead) and prints a table:
+--- each layer, its output shape and its parameters, and the totals.
+---@param ... integer|rnn.Tensor
+function Module:summary(...)
+  io.write(require("rnn.nn.summary")(self, ...))
+end
+
+--- module:input_type() -> "float"|"int32"
+---
+--- What type of tensor forward expects; summary asks.
+---@return string
+function Module.input_type()
+  return "float"
+end
+
+--- module:config() -> table or nil
+---
+--- The architecture as data, for rnn.save: the name of the class and the arguments of its constructor. nil for what
+--- rnn.load could not rebuild, such as layers defined by a script.
+function Module:config()
+  if getmetatable(self) ~= Module then return nil end
+  local fields = {}
+  for key, value in pairs(self) do
+    if Module.is(value) then fields[key] = value elseif key ~= "training" then return nil end
+  end
+  return { class = "nn.Module", fields = fields }
+end
+
+local function children(module)
+  local keys = {}
+  for key, value in pairs(module) do
+    if Module.is(value) then keys[#keys + 1] = key end
+  end
+  table.sort(keys, before)
+  return keys
+end
+
+function Module.__tostring(self)
+  local keys = children(self)
+  if #keys == 0 then return self:describe() end
+  local lines = { self:describe() .. " {" }
+  for _, key in ipairs(keys) do
+    local text = tostring(self[key]):gsub("\n", "\n  ")
+    lines[#lines + 1] = ("  %s%s,"):format(type(key) == "number" and "" or key .. " = ", text)
+  end
+  lines[#lines + 1] = "}"
+  return table.concat(lines, "\n")
+end
+
+return Module

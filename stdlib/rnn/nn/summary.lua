@@ -1,0 +1,140 @@
+-- summary.lua: the table that model:summary prints, in the manner of Keras.
+
+local core = require "rnn.core"
+local check = require "rnn.check"
+local class = require "rnn.class"
+local Cell = require("rnn.nn.cell").Cell
+
+-- The arguments of the run: tensors as they are, a shape as zeros.
+local function inputs_of(model, ...)
+  local first = ...
+  if core.is_tensor(first) then return ... end
+  local size = { ... }
+  if #size == 0 then check.expected("model:summary", "arguments", "the shape of the input, summary(N, T, D)", first) end
+  for i, n in ipairs(size) do check.int("model:summary", ("argument %d"):format(i), n, 0) end
+  size.type = model:input_type()
+  return core.zeros(size)
+end
+
+-- A module's shape of output, as text; further results (states) do not count.
+local function shape_text(value)
+  return core.is_tensor(value) and check.shape(value) or check.describe(value)
+end
+
+-- Runs the model and returns the modules in the order of their first call, and their outputs' shapes. Each object
+-- gets a forward (a cell a step) of its own for the time of the run.
+local function trace(model, ...)
+  local order, shape, undo = {}, {}, {}
+  for _, pair in ipairs(model:modules()) do
+    local m = pair[2]
+    local method = class.is_a(m, Cell) and "step" or "forward"
+    local run, own, training = m[method], rawget(m, method), rawget(m, "training")
+    undo[#undo + 1] = function() m[method], m.training = own, training end
+    m[method] = function(self, ...)
+      if not shape[m] then
+        order[#order + 1], shape[m] = m, "-"
+      end
+      local results = table.pack(run(self, ...))
+      if shape[m] == "-" then shape[m] = shape_text(results[1]) end
+      return table.unpack(results, 1, results.n)
+    end
+  end
+  model:eval() -- running statistics must not see the zeros
+  local ok, message = pcall(core.no_grad, model.forward, model, ...)
+  for _, f in ipairs(undo) do f() end
+  if not ok then error(message, 0) end
+  return order, shape
+end
+
+local function thousands(n)
+  local text = ("%d"):format(n):reverse():gsub("(%d%d%d)", "%1,"):reverse():gsub("^,", "")
+  return text
+end
+
+local function bytes_text(n)
+  if n < 1024 then return ("%d B"):format(n) end
+  if n < 1024 * 1024 then return ("%.1f KB"):format(n / 1024) end
+  return ("%.1f MB"):format(n / 1024 / 1024)
+end
+
+-- Elements of the tensors that belong to the module at path itself, not to one below it.
+local function own_count(path, tensors, owners)
+  local count = 0
+  for _, pair in ipairs(tensors) do
+    if owners[pair[1]] == path then count = count + pair[2]:count() end
+  end
+  return count
+end
+
+-- The path of the innermost module that each tensor name lies in.
+local function owners_of(tensors, modules)
+  local known, owners = {}, {}
+  for _, pair in ipairs(modules) do known[pair[1]] = true end
+  for _, pair in ipairs(tensors) do
+    local path = pair[1]
+    repeat
+      path = path:match("^(.*)%.[^.]*$") or ""
+    until known[path]
+    owners[pair[1]] = path
+  end
+  return owners
+end
+
+local function render(rows)
+  local width = {}
+  for _, row in ipairs(rows) do
+    for i, cell in ipairs(row) do width[i] = math.max(width[i] or 0, utf8.len(cell)) end
+  end
+  local total = 0
+  for _, w in ipairs(width) do total = total + w + 2 end
+  local rule = ("-"):rep(total - 2)
+  local lines = {}
+  for i, row in ipairs(rows) do
+    local cells = {}
+    for j, cell in ipairs(row) do
+      local pad = (" "):rep(width[j] - utf8.len(cell))
+      cells[j] = j == #row and pad .. cell or cell .. pad
+    end
+    lines[#lines + 1] = table.concat(cells, "  ")
+    if i == 1 then lines[#lines + 1] = rule end
+  end
+  lines[#lines + 1] = rule
+  return lines
+end
+
+--- summary(model, ...) -> text of the table
+---@param model nn.Module
+---@return string
+return function(model, ...)
+  local order, shape = trace(model, inputs_of(model, ...))
+  local modules, tensors = model:modules(), (model:named_tensors())
+  local owners, path_of = owners_of(tensors, modules), {}
+  for _, pair in ipairs(modules) do
+    path_of[pair[2]] = pair[1]
+    if not shape[pair[2]] then
+      order[#order + 1], shape[pair[2]] = pair[2], "not called"
+    end
+  end
+  local rows = { { "Name", "Layer", "Output", "Parameters" } }
+  for _, m in ipairs(order) do
+    local path = path_of[m]
+    local count = own_count(path, tensors, owners)
+    local leaf = #m:modules() == 1
+    if path ~= "" or leaf or count > 0 then
+      rows[#rows + 1] = { path, m:describe(), shape[m], thousands(count) }
+    end
+  end
+  local lines = render(rows)
+  local total, trainable, bytes = 0, 0, 0
+  for _, pair in ipairs(tensors) do
+    local count = pair[2]:count()
+    total = total + count
+    if pair[2]:requires_grad() then trainable = trainable + count end
+    bytes = bytes + count * (core.precision == "double" and pair[2]:type() == "float" and 8 or 4)
+  end
+  lines[#lines + 1] = ("Total parameters: %s (%s)"):format(thousands(total), bytes_text(bytes))
+  if trainable ~= total then
+    lines[#lines + 1] = ("Trainable: %s, not trainable: %s"):format(thousands(trainable), thousands(total - trainable))
+  end
+  return table.concat(lines, "\n") .. "\n"
+end
