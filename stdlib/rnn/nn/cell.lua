@@ -1,0 +1,141 @@
+-- cell.lua: cells, one time step each, written from ordinary ops. nn.RNNCell, nn.LSTMCell and nn.GRUCell are the
+-- readable twins of the engine: the same formulas and parameter names (without _l0), against which the engine is
+-- tested. nn.cell (define.lua) makes a script's own from the same base.
+
+local core = require "rnn.core"
+local split = require "rnn.split"
+local class = require "rnn.class"
+local check = require "rnn.check"
+local Module = require "rnn.nn.module"
+local parameter = require "rnn.nn.parameter"
+local initializers = require "rnn.nn.initializers"
+
+local cells = {}
+
+--- nn.Cell
+---
+--- Base of all cells. cell(x, state) calls cell:step(x, state) -> output, new state. The state is a tensor or a table
+--- of tensors, (N, units) each.
+---@class nn.Cell : nn.Module
+local Cell = class("nn.Cell", Module)
+cells.Cell = Cell
+
+--- cell:step(x, state) -> y, state
+---@param x rnn.Tensor (N, inputs)
+---@param state any what the cell returned last, or cell:initial_state(N)
+function Cell:step()
+  core.fail("%s: has no step; write function %s:step(x, state)", self:describe(), self:describe())
+end
+
+function Cell:forward(x, state)
+  check.tensor(self:describe(), "input", x)
+  return self:step(x, state == nil and self:initial_state(x:size(1)) or state)
+end
+
+--- cell:initial_state(batch) -> state
+---
+--- The zero state for a batch. A cell whose state is not one tensor (N, units) has its own.
+---@param batch integer
+---@return rnn.Tensor|table
+function Cell:initial_state(batch)
+  if math.type(self.units) ~= "integer" then
+    core.fail("%s: has no field 'units', so its zero state is unknown: write function %s:initial_state(batch)",
+      self:describe(), self:describe())
+  end
+  return core.zeros(batch, self.units)
+end
+
+-- A class of this file, with the parameters that all three have; more: further options with their defaults.
+local function builtin(name, gates, more)
+  local cls = class("nn." .. name, Cell)
+  function cls:build(inputs, units, options)
+    local fname = cls.__name
+    local defaults = { kernel = "glorot_uniform", recurrent = "orthogonal" }
+    for key, default in pairs(more or {}) do defaults[key] = default end
+    self.inputs = check.int(fname, "argument 1 (inputs)", inputs, 1)
+    self.units = check.int(fname, "argument 2 (units)", units, 1)
+    options = check.options(fname, options, defaults)
+    local kernel = parameter.initializer(fname, "kernel", options.kernel)
+    local recurrent = parameter.initializer(fname, "recurrent", options.recurrent)
+    self.weight_ih = parameter.new(kernel, gates * self.units, self.inputs)
+    self.weight_hh = parameter.new(recurrent, gates * self.units, self.units)
+    self.bias_ih = parameter.new(initializers.zeros, gates * self.units)
+    self.bias_hh = parameter.new(initializers.zeros, gates * self.units)
+    return options
+  end
+  cls.init = cls.build
+  function cls:describe()
+    return ("nn.%s(%d -> %d)"):format(name, self.inputs, self.units)
+  end
+  function cls:config()
+    return { class = cls.__name, args = { self.inputs, self.units } }
+  end
+  cells[name] = cls
+  return cls
+end
+
+--- nn.RNNCell(inputs, units [, options])
+---
+--- One step of nn.RNN: x (N, inputs), h (N, units) -> h, h. Options: activation = "tanh" or "relu", kernel, recurrent.
+---@class nn.RNNCell : nn.Cell
+---@overload fun(inputs: integer, units: integer, options?: table): nn.RNNCell
+local RNNCell = builtin("RNNCell", 1, { activation = "tanh" })
+
+function RNNCell:init(inputs, units, options)
+  options = self:build(inputs, units, options)
+  self.activation = check.one_of("nn.RNNCell", "option 'activation'", options.activation, { "tanh", "relu" })
+end
+
+function RNNCell:step(x, h)
+  h = core.linear(x, self.weight_ih, self.bias_ih) + core.linear(h, self.weight_hh, self.bias_hh)
+  h = core[self.activation](h)
+  return h, h
+end
+
+function RNNCell:config()
+  return { class = "nn.RNNCell", args = { self.inputs, self.units }, options = { activation = self.activation } }
+end
+
+--- nn.LSTMCell(inputs, units [, options])
+---
+--- One step of nn.LSTM: x (N, inputs), {h, c} -> h, {h, c}. Options: forget_bias = 1, kernel, recurrent.
+---@class nn.LSTMCell : nn.Cell
+---@overload fun(inputs: integer, units: integer, options?: table): nn.LSTMCell
+local LSTMCell = builtin("LSTMCell", 4, { forget_bias = 1 })
+
+function LSTMCell:init(inputs, units, options)
+  options = self:build(inputs, units, options)
+  local forget_bias = check.number("nn.LSTMCell", "option 'forget_bias'", options.forget_bias)
+  self.bias_ih:detach():rows(self.units + 1, 2 * self.units):fill_(forget_bias)
+end
+
+function LSTMCell:step(x, state)
+  local h, c = state[1], state[2]
+  local sums = core.linear(x, self.weight_ih, self.bias_ih) + core.linear(h, self.weight_hh, self.bias_hh)
+  local i, f, g, o = table.unpack(split(sums, 2, 4))
+  c = f:sigmoid() * c + i:sigmoid() * g:tanh()
+  h = o:sigmoid() * c:tanh()
+  return h, { h, c }
+end
+
+function LSTMCell:initial_state(batch)
+  return { core.zeros(batch, self.units), core.zeros(batch, self.units) }
+end
+
+--- nn.GRUCell(inputs, units [, options])
+---
+--- One step of nn.GRU: x (N, inputs), h (N, units) -> h, h. Options: kernel, recurrent.
+---@class nn.GRUCell : nn.Cell
+---@overload fun(inputs: integer, units: integer, options?: table): nn.GRUCell
+local GRUCell = builtin("GRUCell", 3)
+
+function GRUCell:step(x, h)
+  local xr, xz, xn = table.unpack(split(core.linear(x, self.weight_ih, self.bias_ih), 2, 3))
+  local hr, hz, hn = table.unpack(split(core.linear(h, self.weight_hh, self.bias_hh), 2, 3))
+  local r, z = (xr + hr):sigmoid(), (xz + hz):sigmoid()
+  local n = (xn + r * hn):tanh()
+  h = (1 - z) * n + z * h
+  return h, h
+end
+
+return cells

@@ -1,0 +1,50 @@
+-- embedding.lua: a vector for every id.
+
+local core = require "rnn.core"
+local class = require "rnn.class"
+local check = require "rnn.check"
+local Module = require "rnn.nn.module"
+local parameter = require "rnn.nn.parameter"
+
+--- nn.Embedding(vocab, dim [, options])
+---
+--- Ids 1 .. vocab, an int32 tensor of any shape (...), -> their vectors (..., dim). Id 0 is padding and gives zeros.
+--- Options: kernel = "uniform" (within ±0.05). Parameter: weight (vocab, dim).
+---@class nn.Embedding : nn.Module
+---@field vocab integer
+---@field dim integer
+---@field weight rnn.Tensor
+---@overload fun(vocab: integer, dim: integer, options?: { kernel?: string|function }): nn.Embedding
+local Embedding = class("nn.Embedding", Module)
+
+function Embedding:init(vocab, dim, options)
+  self.vocab = check.int("nn.Embedding", "argument 1 (vocab)", vocab, 1)
+  self.dim = check.int("nn.Embedding", "argument 2 (dim)", dim, 1)
+  options = check.options("nn.Embedding", options, { kernel = "uniform" })
+  self.weight = parameter.new(parameter.initializer("nn.Embedding", "kernel", options.kernel), self.vocab, self.dim)
+end
+
+--- embedding:forward(ids) -> y
+---@param ids rnn.Tensor int32 (...)
+---@return rnn.Tensor y (..., dim)
+function Embedding:forward(ids)
+  if not core.is_tensor(ids) or ids:type() ~= "int32" then
+    core.fail("%s: expected an int32 tensor of ids from 0 to %d, got %s", self:describe(), self.vocab,
+      check.describe(ids))
+  end
+  return core.embedding(self.weight, ids)
+end
+
+function Embedding.input_type()
+  return "int32"
+end
+
+function Embedding:describe()
+  return ("nn.Embedding(%d -> %d)"):format(self.vocab, self.dim)
+end
+
+function Embedding:config()
+  return { class = "nn.Embedding", args = { self.vocab, self.dim } }
+end
+
+return Embedding

@@ -1,0 +1,129 @@
+-- state.lua: the state of a recurrent layer is a value. Layers take it and give the next one; nothing is hidden.
+--
+-- The state of a user's own cell may be a tensor or any table of tensors; the functions here go through both.
+
+local core = require "rnn.core"
+local split = require "rnn.split"
+local class = require "rnn.class"
+local check = require "rnn.check"
+
+--- nn.State(tensors)
+---
+--- An array of tensors (N, H), batch first: the state of nn.RNN, nn.LSTM and nn.GRU. One tensor h for each layer; for
+--- the LSTM h and c for each layer: {h1, c1, h2, c2, ...}. Every method gives a new state.
+---@class nn.State
+---@field [integer] rnn.Tensor
+---@overload fun(tensors: rnn.Tensor[]): nn.State
+local State = class("nn.State")
+
+function State:init(tensors)
+  check.table("nn.State", "argument 1 (tensors)", tensors)
+  for key, value in pairs(tensors) do self[key] = value end
+end
+
+-- f(tensor, tensors of the same place in the other states ...) over a tensor or a table of them.
+local function map(f, state, ...)
+  if core.is_tensor(state) then return f(state, ...) end
+  if type(state) ~= "table" then
+    core.fail("nn.State: expected a tensor or a table of tensors, got %s", check.describe(state))
+  end
+  local others, result = { ... }, setmetatable({}, State)
+  for key, value in pairs(state) do
+    local at = {}
+    for i, other in ipairs(others) do
+      at[i] = type(other) == "table" and other[key] or nil
+      if at[i] == nil then core.fail("nn.State: states differ: one has no entry '%s'", tostring(key)) end
+    end
+    result[key] = map(f, value, table.unpack(at))
+  end
+  return result
+end
+
+--- nn.State.map(f, state, ...) -> state
+---
+--- Applies f to each tensor of a state, along with the tensors at the same place in further states of equal structure.
+---@param f fun(t: rnn.Tensor, ...: rnn.Tensor): rnn.Tensor
+---@param state rnn.Tensor|table
+---@return rnn.Tensor|nn.State
+State.map = map
+
+--- nn.detach(state) -> state
+---
+--- The same values without history, so that backward stops here: what truncated back-propagation does between two
+--- windows. Takes a state, a tensor or nil (the zero state, which it returns).
+---@param state rnn.Tensor|table|nil
+---@return rnn.Tensor|nn.State|nil
+function State.detach(state)
+  if state == nil then return nil end
+  return map(function(t) return t:detach() end, state)
+end
+
+--- state:copy() -> state
+---
+--- Values of its own, without history.
+---@return nn.State
+function State:copy()
+  return map(function(t) return t:copy() end, self)
+end
+
+--- state:rows(from, to) -> state
+---
+--- The states of the batch rows from .. to, inclusive.
+---@param from integer
+---@param to integer
+---@return nn.State
+function State:rows(from, to)
+  return map(function(t) return core.slice(t, 1, from, to) end, self)
+end
+
+--- state:gather(ids) -> state
+---
+--- The states of the batch rows in ids, in that order and as often: beams, reordered batches, one state for many.
+---@param ids rnn.Tensor int32 (B)
+---@return nn.State
+function State:gather(ids)
+  return map(function(t) return core.gather(t, 1, ids) end, self)
+end
+
+--- state:split(sizes) -> array of states
+---
+--- Cuts the batch into parts of the given sizes, or, with a number, into that many equal parts.
+---@param sizes integer|integer[]
+---@return nn.State[]
+function State:split(sizes)
+  local count
+  local cut = map(function(t)
+    local pieces = split(t, 1, sizes)
+    count = #pieces
+    return pieces
+  end, self)
+  local parts = {}
+  for i = 1, count do
+    parts[i] = map(function(_, pieces) return pieces[i] end, self, cut)
+  end
+  return parts
+end
+
+--- nn.State.join(states) -> state
+---
+--- One state for the joined batches, in order.
+---@param states nn.State[]
+---@return nn.State
+function State.join(states)
+  if type(states) ~= "table" or #states == 0 then
+    check.expected("nn.State.join", "argument 1 (states)", "a table of states", states)
+  end
+  return map(function(...) return core.concat({ ... }, 1) end, table.unpack(states))
+end
+
+function State.__tostring(self)
+  local parts = {}
+  for key, value in pairs(self) do
+    local text = core.is_tensor(value) and check.shape(value) or tostring(value)
+    parts[#parts + 1] = type(key) == "number" and text or ("%s = %s"):format(key, text)
+  end
+  table.sort(parts)
+  return "nn.State { " .. table.concat(parts, ", ") .. " }"
+end
+
+return State

@@ -1,0 +1,67 @@
+-- layer_cases.lua: one small case for every built-in layer: how to make it and what to feed it. gradient_spec.lua and
+-- layers_spec.lua go through all of them, and fail when nn has a layer without a case.
+-- sequences: takes padded (N, T, ...) and gives such.
+
+local core = require "rnn.core"
+local nn = require "rnn.nn"
+
+local function batch() return core.randn(3, 4, 2) end
+-- Away from the kinks of piecewise functions, where differences do not exist.
+local function kinkless()
+  return core.tensor {
+    { { -2.1, 0.4 }, { 1.3, -0.6 }, { 0.7, 0.2 }, { -0.1, 1.1 } },
+    { { 0.9, -1.7 }, { 3.4, -3.3 }, { -0.8, 2.2 }, { 1.9, 0.5 } },
+    { { -0.3, 0.6 }, { 2.1, -1.2 }, { 0.8, -0.9 }, { -1.4, 0.3 } },
+  }
+end
+
+local cases = {
+  Linear = { make = function() return nn.Linear(2, 3) end, input = batch, sequences = true },
+  Embedding = {
+    make = function() return nn.Embedding(5, 3) end,
+    input = function() return core.tensor({ { 1, 5, 2, 0 }, { 3, 1, 1, 2 }, { 5, 4, 0, 3 } }, "int32") end,
+    sequences = true,
+  },
+  RNN = { make = function() return nn.RNN(2, 3, { layers = 2 }) end, input = batch, sequences = true },
+  LSTM = { make = function() return nn.LSTM(2, 3, { layers = 2 }) end, input = batch, sequences = true },
+  GRU = { make = function() return nn.GRU(2, 3, { layers = 2 }) end, input = batch, sequences = true },
+  Recurrent = { make = function() return nn.Recurrent(nn.GRUCell(2, 3)) end, input = batch, sequences = true },
+  Sequential = {
+    make = function() return nn.Sequential { nn.GRU(2, 3), nn.LayerNorm(3), nn.Linear(3, 2) } end,
+    input = batch,
+    sequences = true,
+  },
+  LayerNorm = { make = function() return nn.LayerNorm(2) end, input = batch, sequences = true },
+  BatchNorm = { make = function() return nn.BatchNorm(2) end, input = batch, sequences = true },
+  Dropout = { make = function() return nn.Dropout(0.4) end, input = batch },
+}
+for _, name in ipairs { "RNNCell", "LSTMCell", "GRUCell" } do
+  cases[name] = {
+    make = function() return nn[name](2, 3) end,
+    input = function() return core.randn(4, 2) end,
+  }
+end
+for _, name in ipairs {
+  "Tanh", "Sigmoid", "HardSigmoid", "ReLU", "LeakyReLU", "ELU", "SELU", "Softplus", "Softsign", "Softmax", "LogSoftmax",
+} do
+  cases[name] = { make = function() return nn[name]() end, input = kinkless, sequences = true }
+end
+
+local function derives_from_module(value)
+  while type(value) == "table" and value ~= nn.Module do
+    value = type(getmetatable(value)) == "table" and getmetatable(value).base
+  end
+  return value == nn.Module
+end
+
+-- The names in nn that are layers.
+local function layer_names()
+  local names = {}
+  for name in pairs(getmetatable(nn).names) do
+    if name ~= "Module" and derives_from_module(nn[name]) then names[#names + 1] = name end
+  end
+  table.sort(names)
+  return names
+end
+
+return { cases = cases, names = layer_names }
