@@ -4,7 +4,8 @@
 
 typedef struct job {
   int64_t m, n, k;
-  const real *a, *packed, *bias;
+  const real *a, *bias;
+  rnni_panels b;
   ptrdiff_t ars, acs, ldc;
   real *c;
   bool accumulate;
@@ -25,7 +26,9 @@ static void run_job(void *arg, int task) {
   int64_t c0 = cut(j->n, rnni_kernel->tile_cols, tc, j->column_tasks);
   int64_t c1 = cut(j->n, rnni_kernel->tile_cols, tc + 1, j->column_tasks);
   if (r0 == r1 || c0 == c1) return;
-  rnni_kernel->product(r1 - r0, c1 - c0, j->k, j->a + r0 * j->ars, j->ars, j->acs, j->packed + c0 * j->k,
+  rnni_panels b = j->b;
+  b.at += c0 / rnni_kernel->tile_cols * b.panel;
+  rnni_kernel->product(r1 - r0, c1 - c0, j->k, j->a + r0 * j->ars, j->ars, j->acs, b,
                        j->bias ? j->bias + c0 : NULL, j->c + r0 * j->ldc + c0, j->ldc, j->accumulate);
 }
 
@@ -34,9 +37,37 @@ static void run_job(void *arg, int task) {
 /* Elements of B packed at a time. */
 #define PACKED_MOST ((int64_t)1 << 20)
 
+/* Are the rows of B good panels as they lie? Packing pays only when many rows of A pass by. */
+static bool lies_in_panels(int64_t m, int64_t n, int64_t brs, int64_t bcs) {
+  int64_t cols = rnni_kernel->tile_cols;
+  return bcs == 1 && n % cols == 0 && (brs == cols || m <= 4 * rnni_kernel->tile_rows);
+}
+
+static rnn_status run(rnn_ctx *ctx, int64_t m, int64_t n, int64_t k, const real *a, int64_t ars, int64_t acs,
+                      rnni_panels b, const real *bias, real *c, int64_t ldc, bool accumulate) {
+  rnn_status status = RNN_OK;
+  double row_work = (double)n * (double)RNNI_MAX(k, 1);
+  int64_t step = (int64_t)RNNI_MAX(96.0, POLL_MULTIPLY_ADDS / row_work) / 96 * 96;
+  for (int64_t r = 0; r < m && status == RNN_OK; r += step) {
+    int64_t rows = RNNI_MIN(step, m - r);
+    job j = {.m = rows, .n = n, .k = k, .a = a + r * ars, .b = b, .bias = bias, .ars = ars, .acs = acs,
+             .ldc = ldc, .c = c + r * ldc, .accumulate = accumulate, .row_tasks = 1, .column_tasks = 1};
+    int64_t threads = rnni_threads_for(ctx, (double)rows * row_work);
+    if (rows >= threads * rnni_kernel->tile_rows) j.row_tasks = threads;
+    else j.column_tasks = threads;
+    rnni_parallel(ctx, (int)threads, run_job, &j);
+    status = rnni_poll(ctx);
+  }
+  return status;
+}
+
 rnn_status rnni_gemm(rnn_ctx *ctx, int64_t m, int64_t n, int64_t k, const real *a, int64_t ars, int64_t acs,
                      const real *b, int64_t brs, int64_t bcs, const real *bias, real *c, int64_t ldc, bool accumulate) {
   if (m == 0 || n == 0) return RNN_OK;
+  if (n == 1 && ldc == 1 && m > 1 && !bias) /* one column is better seen as one row: C' = B' A' */
+    return rnni_gemm(ctx, 1, m, k, b, 1, brs, a, acs, ars, NULL, c, m, accumulate);
+  if (lies_in_panels(m, n, brs, bcs))
+    return run(ctx, m, n, k, a, ars, acs, (rnni_panels){b, brs, rnni_kernel->tile_cols}, bias, c, ldc, accumulate);
   int64_t most = RNNI_MAX(PACKED_MOST / n, 256) / 256 * 256;
   if (k > most) { /* the same chain in pieces, so that packing never doubles a large operand */
     for (int64_t p = 0; p < k; p += most)
@@ -47,19 +78,7 @@ rnn_status rnni_gemm(rnn_ctx *ctx, int64_t m, int64_t n, int64_t k, const real *
   real *packed;
   RNNI_TRY(rnni_array(ctx, rnni_packed_size(k, n), sizeof *packed, &packed));
   rnni_kernel->pack(k, n, b, brs, bcs, packed);
-  rnn_status status = RNN_OK;
-  double row_work = (double)n * (double)RNNI_MAX(k, 1);
-  int64_t step = (int64_t)RNNI_MAX(96.0, POLL_MULTIPLY_ADDS / row_work) / 96 * 96;
-  for (int64_t r = 0; r < m && status == RNN_OK; r += step) {
-    int64_t rows = RNNI_MIN(step, m - r);
-    job j = {.m = rows, .n = n, .k = k, .a = a + r * ars, .packed = packed, .bias = bias, .ars = ars, .acs = acs,
-             .ldc = ldc, .c = c + r * ldc, .accumulate = accumulate, .row_tasks = 1, .column_tasks = 1};
-    int64_t threads = rnni_threads_for(ctx, (double)rows * row_work);
-    if (rows >= threads * rnni_kernel->tile_rows) j.row_tasks = threads;
-    else j.column_tasks = threads;
-    rnni_parallel(ctx, (int)threads, run_job, &j);
-    status = rnni_poll(ctx);
-  }
+  rnn_status status = run(ctx, m, n, k, a, ars, acs, rnni_packed(packed, k), bias, c, ldc, accumulate);
   rnni_free(ctx, packed);
   return status;
 }

@@ -35,7 +35,7 @@ static void pack(int64_t k, int64_t n, const real *b, ptrdiff_t rs, ptrdiff_t cs
 
 /* One tile: c (rows, n) over one block of k. rows is a constant wherever this is expanded. */
 INLINE void tile(const int rows, int64_t n, int64_t k, const real *restrict a, ptrdiff_t ars, ptrdiff_t acs,
-                 const real *restrict b, const real *restrict bias, real *restrict c, ptrdiff_t ldc,
+                 const real *restrict b, ptrdiff_t b_step, const real *restrict bias, real *restrict c, ptrdiff_t ldc,
                  bool accumulate) {
   vec acc[ROWS][2];
   vec bias0 = {0}, bias1 = {0};
@@ -60,8 +60,8 @@ INLINE void tile(const int rows, int64_t n, int64_t k, const real *restrict a, p
     }
   }
   for (int64_t p = 0; p < k; p++) {
-    vec b0 = *(const vec *)b, b1 = *(const vec *)(b + LANES);
-    b += COLS;
+    vec b0 = load(b), b1 = load(b + LANES);
+    b += b_step;
 #pragma GCC unroll 12
     for (int i = 0; i < rows; i++) {
       vec x = splat(a[i * ars]);
@@ -83,19 +83,19 @@ INLINE void tile(const int rows, int64_t n, int64_t k, const real *restrict a, p
   }
 }
 
-typedef void tile_fn(int64_t n, int64_t k, const real *a, ptrdiff_t ars, const real *b, const real *bias, real *c,
-                     ptrdiff_t ldc, bool accumulate);
+typedef void tile_fn(int64_t n, int64_t k, const real *a, ptrdiff_t ars, const real *b, ptrdiff_t b_step,
+                     const real *bias, real *c, ptrdiff_t ldc, bool accumulate);
 
 /* Rows of A as they lie (acs 1), and A packed into [k][ROWS]. */
-#define TILE(R)                                                                                                 \
-  static void tile_direct_##R(int64_t n, int64_t k, const real *a, ptrdiff_t ars, const real *b, const real *bias, \
-                              real *c, ptrdiff_t ldc, bool accumulate) {                                        \
-    tile(R, n, k, a, ars, 1, b, bias, c, ldc, accumulate);                                                      \
-  }                                                                                                             \
-  static void tile_packed_##R(int64_t n, int64_t k, const real *a, ptrdiff_t ars, const real *b, const real *bias, \
-                              real *c, ptrdiff_t ldc, bool accumulate) {                                        \
-    (void)ars;                                                                                                  \
-    tile(R, n, k, a, 1, ROWS, b, bias, c, ldc, accumulate);                                                     \
+#define TILE(R)                                                                                                    \
+  static void tile_direct_##R(int64_t n, int64_t k, const real *a, ptrdiff_t ars, const real *b, ptrdiff_t b_step,   \
+                              const real *bias, real *c, ptrdiff_t ldc, bool accumulate) {                           \
+    tile(R, n, k, a, ars, 1, b, b_step, bias, c, ldc, accumulate);                                                   \
+  }                                                                                                                  \
+  static void tile_packed_##R(int64_t n, int64_t k, const real *a, ptrdiff_t ars, const real *b, ptrdiff_t b_step,   \
+                              const real *bias, real *c, ptrdiff_t ldc, bool accumulate) {                           \
+    (void)ars;                                                                                                       \
+    tile(R, n, k, a, 1, ROWS, b, b_step, bias, c, ldc, accumulate);                                                  \
   }
 TILE(1)
 TILE(2)
@@ -122,12 +122,16 @@ TILE(12)
 static tile_fn *const tiles_direct[ROWS] = TILES(direct);
 static tile_fn *const tiles_packed[ROWS] = TILES(packed);
 
-static void pack_rows(int64_t m, int64_t k, const real *a, ptrdiff_t ars, ptrdiff_t acs, real *out) {
-  for (int64_t p = 0; p < k; p++, out += ROWS)
-    for (int64_t i = 0; i < m; i++) out[i] = a[i * ars + p * acs];
+/* ROWS x k of A into [k][ROWS]; ROWS are copied where that many lie behind each other, needed or not. */
+static void pack_rows(int64_t m, int64_t there, int64_t k, const real *a, ptrdiff_t ars, ptrdiff_t acs, real *out) {
+  if (ars == 1 && there >= ROWS)
+    for (int64_t p = 0; p < k; p++, out += ROWS, a += acs) memcpy(out, a, ROWS * sizeof *out);
+  else
+    for (int64_t p = 0; p < k; p++, out += ROWS, a += acs)
+      for (int64_t i = 0; i < m; i++) out[i] = a[i * ars];
 }
 
-static void product(int64_t m, int64_t n, int64_t k, const real *a, ptrdiff_t ars, ptrdiff_t acs, const real *packed,
+static void product(int64_t m, int64_t n, int64_t k, const real *a, ptrdiff_t ars, ptrdiff_t acs, rnni_panels b,
                     const real *bias, real *c, ptrdiff_t ldc, bool accumulate) {
   real rows_packed[M_BLOCK * K_BLOCK] __attribute__((aligned(64)));
   bool direct = acs == 1;
@@ -140,20 +144,21 @@ static void product(int64_t m, int64_t n, int64_t k, const real *a, ptrdiff_t ar
       if (!direct)
         for (int64_t t = 0; t < tiles; t++) {
           int64_t from = t * mn / tiles, rows = (t + 1) * mn / tiles - from;
-          pack_rows(rows, kn, a + (m0 + from) * ars + k0 * acs, ars, acs, rows_packed + t * ROWS * K_BLOCK);
+          pack_rows(rows, m - m0 - from, kn, a + (m0 + from) * ars + k0 * acs, ars, acs,
+                    rows_packed + t * ROWS * K_BLOCK);
         }
       for (int64_t j = 0; j < n; j += COLS) {
         int64_t width = n - j < COLS ? n - j : COLS;
-        const real *panel = packed + j * k + k0 * COLS;
+        const real *panel = b.at + j / COLS * b.panel + k0 * b.step;
         for (int64_t t = 0; t < tiles; t++) { /* tiles of nearly equal height: none is left with one row */
           int64_t from = t * mn / tiles, rows = (t + 1) * mn / tiles - from;
           real *to = c + (m0 + from) * ldc + j;
           const real *add = bias && k0 == 0 ? bias + j : NULL;
           if (direct)
-            tiles_direct[rows - 1](width, kn, a + (m0 + from) * ars + k0, ars, panel, add, to, ldc,
+            tiles_direct[rows - 1](width, kn, a + (m0 + from) * ars + k0, ars, panel, b.step, add, to, ldc,
                                    accumulate || k0 > 0);
           else
-            tiles_packed[rows - 1](width, kn, rows_packed + t * ROWS * K_BLOCK, 1, panel, add, to, ldc,
+            tiles_packed[rows - 1](width, kn, rows_packed + t * ROWS * K_BLOCK, 1, panel, b.step, add, to, ldc,
                                    accumulate || k0 > 0);
         }
       }

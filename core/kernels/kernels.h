@@ -8,6 +8,13 @@
 
 #include "../rnn.h"
 
+/* B (k, n) in panels of tile_cols columns: row p of panel j starts at at + j*panel + p*step. Packed panels have step
+   tile_cols and panel k*tile_cols; rows of B as they lie (n a multiple of tile_cols) have step ldb, panel tile_cols. */
+typedef struct rnni_panels {
+  const rnn_real *at;
+  ptrdiff_t step, panel;
+} rnni_panels;
+
 typedef struct rnni_kernels {
   const char *isa;
   int tile_rows, tile_cols; /* of the product's micro-kernel */
@@ -17,7 +24,7 @@ typedef struct rnni_kernels {
   void (*pack)(int64_t k, int64_t n, const rnn_real *b, ptrdiff_t rs, ptrdiff_t cs, rnn_real *out);
   /* C (m, n) = A B [+ C] [+ bias]; element (i, p) of A at a[i*ars + p*acs]. */
   void (*product)(int64_t m, int64_t n, int64_t k, const rnn_real *a, ptrdiff_t ars, ptrdiff_t acs,
-                  const rnn_real *packed, const rnn_real *bias, rnn_real *c, ptrdiff_t ldc, bool accumulate);
+                  rnni_panels b, const rnn_real *bias, rnn_real *c, ptrdiff_t ldc, bool accumulate);
 
   /* y = f(x) over n elements; x and y may be the same. */
   void (*exp)(int64_t n, const rnn_real *x, rnn_real *y);
@@ -40,6 +47,10 @@ typedef struct rnni_kernels {
 
 extern const rnni_kernels *rnni_kernel; /* chosen by rnni_kernels_choose, the same for every context */
 void rnni_kernels_choose(void);
+
+static inline rnni_panels rnni_packed(const rnn_real *packed, int64_t k) {
+  return (rnni_panels){packed, rnni_kernel->tile_cols, k * rnni_kernel->tile_cols};
+}
 
 static inline int64_t rnni_packed_size(int64_t k, int64_t n) {
   int64_t w = rnni_kernel->tile_cols;

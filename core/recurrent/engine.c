@@ -19,8 +19,8 @@ typedef struct loop {
   int64_t gates;         /* G*H */
   int64_t lda;           /* columns of a step's buffer: 4H, or H for the simple RNN */
   real *a;               /* l->a, or the simple RNN's own: h forward, its gradients backward */
-  const real *packed;    /* the recurrent weights: forward U', backward U */
-  const real *packed_n;  /* the GRU's part for n */
+  rnni_panels u;         /* the recurrent weights, packed: forward U', backward U */
+  rnni_panels u_n;       /* the GRU's part for n */
   real *dh, *dc;         /* backward (N, H) */
   int tasks;
 } loop;
@@ -52,7 +52,7 @@ static void forward_slice(void *arg, int task) {
     real *a = j->a + (t * N + r0) * j->lda;
     switch (l->cell) {
       case RNN_CELL_RNN:
-        rnni_kernel->product(rows, H, H, h_before, H, 1, j->packed, NULL, h, H, true);
+        rnni_kernel->product(rows, H, H, h_before, H, 1, j->u, NULL, h, H, true);
         if (l->activation == RNN_TANH) rnni_kernel->tanh(rows * H, h, h);
         else
           for (int64_t i = 0; i < rows * H; i++) h[i] = h[i] > 0 || h[i] != h[i] ? h[i] : 0;
@@ -60,14 +60,14 @@ static void forward_slice(void *arg, int task) {
       case RNN_CELL_LSTM: {
         const real *c_before = l->c + (t * N + r0) * H;
         real *c = l->c + ((t + 1) * N + r0) * H;
-        rnni_kernel->product(rows, 4 * H, H, h_before, H, 1, j->packed, NULL, a, j->lda, true);
+        rnni_kernel->product(rows, 4 * H, H, h_before, H, 1, j->u, NULL, a, j->lda, true);
         rnni_kernel->lstm_forward(rows, H, a, c_before, c, h);
         clear_padding(l, r0, r1, t, c, H);
         break;
       }
       case RNN_CELL_GRU:
-        rnni_kernel->product(rows, 2 * H, H, h_before, H, 1, j->packed, NULL, a, j->lda, true);
-        rnni_kernel->product(rows, H, H, h_before, H, 1, j->packed_n, l->b_hh + 2 * H, a + 3 * H, j->lda, false);
+        rnni_kernel->product(rows, 2 * H, H, h_before, H, 1, j->u, NULL, a, j->lda, true);
+        rnni_kernel->product(rows, H, H, h_before, H, 1, j->u_n, l->b_hh + 2 * H, a + 3 * H, j->lda, false);
         rnni_kernel->gru_forward(rows, H, a, h_before, h);
         break;
     }
@@ -92,7 +92,7 @@ rnn_status rnni_layer_forward(rnn_ctx *ctx, const rnni_layer *l) {
   real *packed = room, *packed_n = room + rnni_packed_size(H, first);
   real *bias = packed_n + (gru ? rnni_packed_size(H, H) : 0);
   loop j = {.ctx = ctx, .l = l, .gates = gates, .lda = l->a ? 4 * H : H, .a = l->a ? l->a : l->h + l->N * H,
-            .packed = packed, .packed_n = packed_n};
+            .u = rnni_packed(packed, H), .u_n = rnni_packed(packed_n, H)};
   input_bias(l, gates, bias);
   RNNI_GOTO(rnni_gemm(ctx, rows, gates, l->D, l->x, l->D, 1, l->w_ih, 1, l->D, bias, j.a, j.lda, false));
   rnni_kernel->pack(H, first, l->w_hh, 1, H, packed);
@@ -143,22 +143,22 @@ static void backward_slice(void *arg, int task) {
       case RNN_CELL_RNN:
         rnn_backward_step(l, rows, h, dh, dy, g->row, a);
         clear_padding(l, r0, r1, t, a, j->lda);
-        rnni_kernel->product(rows, H, H, a, H, 1, j->packed, NULL, dh, H, false);
+        rnni_kernel->product(rows, H, H, a, H, 1, j->u, NULL, dh, H, false);
         break;
       case RNN_CELL_LSTM: {
         const real *c_before = l->c + (t * N + r0) * H;
         rnni_kernel->lstm_backward(rows, H, a, c_before, c_before + N * H, dh, dy, g->row, dc);
         clear_padding(l, r0, r1, t, a, j->lda);
         clear_padding(l, r0, r1, t, dc, H);
-        rnni_kernel->product(rows, H, 4 * H, a, j->lda, 1, j->packed, NULL, dh, H, false);
+        rnni_kernel->product(rows, H, 4 * H, a, j->lda, 1, j->u, NULL, dh, H, false);
         break;
       }
       case RNN_CELL_GRU:
         rnni_kernel->gru_backward(rows, H, a, h_before, dh, dy, g->row);
         clear_padding(l, r0, r1, t, a, j->lda);
         clear_padding(l, r0, r1, t, dh, H);
-        rnni_kernel->product(rows, H, 2 * H, a, j->lda, 1, j->packed, NULL, dh, H, true);
-        rnni_kernel->product(rows, H, H, a + 3 * H, j->lda, 1, j->packed_n, NULL, dh, H, true);
+        rnni_kernel->product(rows, H, 2 * H, a, j->lda, 1, j->u, NULL, dh, H, true);
+        rnni_kernel->product(rows, H, H, a + 3 * H, j->lda, 1, j->u_n, NULL, dh, H, true);
         break;
     }
   }
@@ -213,7 +213,7 @@ rnn_status rnni_layer_backward(rnn_ctx *ctx, const rnni_layer *l, const rnni_lay
   if (!l->a) RNNI_GOTO(rnni_array(ctx, rows * H, sizeof *own, &own));
   real *packed_n = room + rnni_packed_size(first, H), *dh = room + packed_size, *dc = dh + state, *block = dc + state;
   loop j = {.ctx = ctx, .l = l, .g = g, .gates = gates, .lda = l->a ? 4 * H : H, .a = l->a ? l->a : own,
-            .packed = room, .packed_n = packed_n, .dh = dh, .dc = lstm ? dc : NULL};
+            .u = rnni_packed(room, first), .u_n = rnni_packed(packed_n, H), .dh = dh, .dc = lstm ? dc : NULL};
   memset(dh, 0, (size_t)(2 * state) * sizeof *dh);
   rnni_kernel->pack(first, H, l->w_hh, H, 1, room);
   if (gru) rnni_kernel->pack(H, H, l->w_hh + 2 * H * H, H, 1, packed_n);
