@@ -31,7 +31,9 @@ int lrnn_error(lua_State *L, const char *format, ...) {
 }
 
 void lrnn_check(lua_State *L, rnn_status status) {
-  if (status != RNN_OK) lrnn_error(L, "%s", rnn_message(lrnn_context(L)));
+  if (status == RNN_OK) return;
+  if (status == RNN_EINTR) rnn_ctx_clear_interrupt(lrnn_context(L)); /* it stops one computation, and this is it */
+  lrnn_error(L, "%s", rnn_message(lrnn_context(L)));
 }
 
 int lrnn_fail(lua_State *L, rnn_status status) {

@@ -51,7 +51,7 @@ static void open_metatable(lua_State *L) {
     lua_pushcclosure(L, r->func, 1);
     lua_setfield(L, -3, r->name);
   }
-  lua_pop(L, 1);
+  lua_setfield(L, -2, "names"); /* for completion, as in lazy tables: __index is a function */
   set_operators(L);
   lua_pop(L, 1);
 }

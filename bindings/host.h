@@ -1,0 +1,25 @@
+/* host.h: the parts of the program rnnlua that main.c puts together. */
+#ifndef RNNLUA_HOST_H
+#define RNNLUA_HOST_H
+
+#include <lua.h>
+
+/* ---- textload.c ---- */
+
+/* Replaces load, loadfile, dofile and the searcher for Lua files: text is loaded, bytecode is refused, because Lua
+ * does not verify it and a crafted chunk can do anything. */
+void lrnn_load_text_only(lua_State *L);
+
+/* ---- interrupt.c ---- */
+
+/* Looks for the way to stop computations in the table of rnn.core at index. */
+void lrnn_interrupt_core(lua_State *L, int index);
+
+/* Calls as lua_pcall does, with SIGINT turned into the error "interrupted!" and with a traceback added to messages.
+ * On failure the message, always a string, is on the stack. */
+int lrnn_call(lua_State *L, int arguments, int results);
+
+/* Did the last failure of lrnn_call come from SIGINT? */
+int lrnn_was_interrupted(void);
+
+#endif

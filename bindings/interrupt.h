@@ -1,0 +1,14 @@
+/* interrupt.h: how the program stops a computation in the core. The table of rnn.core has a light userdata,
+ * _interrupt, that points to one of these; it lives as long as the Lua state. */
+#ifndef RNNLUA_INTERRUPT_H
+#define RNNLUA_INTERRUPT_H
+
+#include <stdbool.h>
+
+typedef struct lrnn_interrupt {
+  void (*interrupt)(void *arg); /* the running computation shall stop; called by a signal handler */
+  bool (*clear)(void *arg);     /* forgets it; true when it was still pending, that is: no computation had seen it */
+  void *arg;
+} lrnn_interrupt;
+
+#endif

@@ -1,0 +1,337 @@
+/* line.c: line editing, history and completion for the prompt, over a readline loaded at run time. Only documented
+ * variables and functions of readline 8 are used; their types stand here, as its headers need not be installed.
+ *
+ * readline runs in its callback form: we wait for keys and signals, so that Ctrl-C needs no jump out of it. Its own
+ * signal handlers stay off. */
+#include "line.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <lauxlib.h>
+
+#define HISTORY_ENTRIES 1000
+
+typedef char *line_generator(const char *text, int state);
+typedef char **line_completer(const char *text, int start, int end);
+
+/* The parts of readline that are used. */
+static struct {
+  void (*callback_handler_install)(const char *prompt, void (*handler)(char *line));
+  void (*callback_read_char)(void);
+  void (*callback_handler_remove)(void);
+  void (*callback_sigcleanup)(void);
+  void (*free_line_state)(void);
+  void (*resize_terminal)(void);
+  int (*forced_update_display)(void);
+  void (**prep_term_function)(int meta);
+  char **(*completion_matches)(const char *text, line_generator *generator);
+  line_completer **attempted_completion_function;
+  int *attempted_completion_over;
+  int *completion_append_character;
+  const char **completer_word_break_characters;
+  const char **completer_quote_characters;
+  int *completion_quote_character;
+  char **line_buffer;
+  const char **readline_name;
+  int *catch_signals;
+  int *catch_sigwinch;
+  int *change_environment;
+  void (*add_history)(const char *text);
+  int (*read_history)(const char *path);
+  int (*append_history)(int count, const char *path);
+  int (*history_truncate_file)(const char *path, int entries);
+  void (*stifle_history)(int entries);
+  char *history_comment_char;
+  int *history_write_timestamps;
+} rl;
+
+static const struct {
+  const char *name;
+  void *slot;
+} symbols[] = {{"rl_callback_handler_install", &rl.callback_handler_install},
+               {"rl_callback_read_char", &rl.callback_read_char},
+               {"rl_callback_handler_remove", &rl.callback_handler_remove},
+               {"rl_callback_sigcleanup", &rl.callback_sigcleanup},
+               {"rl_free_line_state", &rl.free_line_state},
+               {"rl_resize_terminal", &rl.resize_terminal},
+               {"rl_forced_update_display", &rl.forced_update_display},
+               {"rl_prep_term_function", &rl.prep_term_function},
+               {"rl_completion_matches", &rl.completion_matches},
+               {"rl_attempted_completion_function", &rl.attempted_completion_function},
+               {"rl_attempted_completion_over", &rl.attempted_completion_over},
+               {"rl_completion_append_character", &rl.completion_append_character},
+               {"rl_completer_word_break_characters", &rl.completer_word_break_characters},
+               {"rl_completer_quote_characters", &rl.completer_quote_characters},
+               {"rl_completion_quote_character", &rl.completion_quote_character},
+               {"rl_line_buffer", &rl.line_buffer},
+               {"rl_readline_name", &rl.readline_name},
+               {"rl_catch_signals", &rl.catch_signals},
+               {"rl_catch_sigwinch", &rl.catch_sigwinch},
+               {"rl_change_environment", &rl.change_environment},
+               {"add_history", &rl.add_history},
+               {"read_history", &rl.read_history},
+               {"append_history", &rl.append_history},
+               {"history_truncate_file", &rl.history_truncate_file},
+               {"stifle_history", &rl.stifle_history},
+               {"history_comment_char", &rl.history_comment_char},
+               {"history_write_timestamps", &rl.history_write_timestamps}};
+
+static bool editing;                        /* readline is in use */
+static char history_path[4096];             /* "": no file */
+static char *line;                          /* the line last read; freed at the next read */
+static int wake[2] = {-1, -1};              /* a pipe: signal handlers write, the wait for keys ends */
+static volatile sig_atomic_t got_interrupt, got_resize, got_continue;
+
+/* ---- readline ---- */
+
+static bool load_readline(void) {
+  void *library = dlopen("libreadline.so.8", RTLD_NOW | RTLD_LOCAL);
+  if (!library) return false;
+  for (size_t i = 0; i < sizeof symbols / sizeof *symbols; i++) {
+    void *found = dlsym(library, symbols[i].name);
+    if (!found) {
+      dlclose(library);
+      return false;
+    }
+    memcpy(symbols[i].slot, &found, sizeof found); /* also for pointers to functions */
+  }
+  return true;
+}
+
+static bool is_capable_terminal(void) {
+  const char *term = getenv("TERM");
+  return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && term && strcmp(term, "dumb") != 0;
+}
+
+/* ---- completion ---- */
+
+static lua_State *completing; /* for readline's callbacks, which carry no argument */
+static const char completer_key; /* its address is the registry key of the Lua function */
+
+/* Pushes the table of candidates for the word, or nil. Runs protected. */
+static int push_candidates(lua_State *L) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &completer_key);
+  lua_insert(L, 1);
+  lua_call(L, 2, 1);
+  luaL_checktype(L, -1, LUA_TTABLE);
+  return 1;
+}
+
+/* The candidates lie on top of completing's stack while readline asks for one after the other. */
+static char *next_candidate(const char *text, int state) {
+  (void)text;
+  static lua_Integer next;
+  if (state == 0) next = 1;
+  lua_rawgeti(completing, -1, next++);
+  const char *candidate = lua_type(completing, -1) == LUA_TSTRING ? lua_tostring(completing, -1) : NULL;
+  char *copy = candidate ? strdup(candidate) : NULL;
+  lua_pop(completing, 1);
+  return copy;
+}
+
+static char **complete(const char *text, int start, int end) {
+  (void)start;
+  (void)end;
+  lua_State *L = completing;
+  *rl.completion_append_character = '\0';
+  if (*rl.completion_quote_character) return NULL; /* inside a string: readline offers file names */
+  *rl.attempted_completion_over = 1;
+  if (!lua_checkstack(L, 10)) return NULL;
+  int top = lua_gettop(L);
+  lua_pushcfunction(L, push_candidates);
+  lua_pushstring(L, text);
+  lua_pushstring(L, *rl.line_buffer);
+  char **matches = lua_pcall(L, 2, 1, 0) == LUA_OK ? rl.completion_matches(text, next_candidate) : NULL;
+  lua_settop(L, top);
+  return matches;
+}
+
+int lrnn_line_complete_with(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  lua_settop(L, 1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &completer_key);
+  if (editing) *rl.attempted_completion_function = complete;
+  return 0;
+}
+
+/* ---- history ---- */
+
+/* Makes every folder of path, readable by its owner only. */
+static void make_folders(const char *path) {
+  char folder[sizeof history_path];
+  snprintf(folder, sizeof folder, "%s", path);
+  for (char *slash = strchr(folder + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+    *slash = '\0';
+    mkdir(folder, 0700); /* there already, or impossible: opening the file will tell */
+    *slash = '/';
+  }
+}
+
+/* $XDG_STATE_HOME, which counts only when absolute, or ~/.local/state. */
+static bool set_history_path(void) {
+  const char *state = getenv("XDG_STATE_HOME");
+  const char *home = getenv("HOME");
+  int length = -1;
+  if (state && state[0] == '/') length = snprintf(history_path, sizeof history_path, "%s/rnnlua/history", state);
+  else if (home && home[0] == '/')
+    length = snprintf(history_path, sizeof history_path, "%s/.local/state/rnnlua/history", home);
+  return length > 0 && (size_t)length < sizeof history_path;
+}
+
+/* Entries are appended one by one, so two prompts share the file and a crash loses nothing. Time stamps are on because
+ * they are what separates entries of several lines. */
+static void open_history(void) {
+  *rl.history_comment_char = '#';
+  *rl.history_write_timestamps = 1;
+  rl.stifle_history(HISTORY_ENTRIES);
+  int fd = -1;
+  if (set_history_path()) {
+    make_folders(history_path);
+    fd = open(history_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600); /* append_history wants it to exist */
+  }
+  if (fd < 0) {
+    history_path[0] = '\0';
+    return;
+  }
+  close(fd);
+  rl.history_truncate_file(history_path, HISTORY_ENTRIES);
+  rl.read_history(history_path);
+}
+
+int lrnn_line_remember(lua_State *L) {
+  const char *text = luaL_checkstring(L, 1);
+  if (!editing || !*text) return 0;
+  rl.add_history(text);
+  if (*history_path) rl.append_history(1, history_path);
+  return 0;
+}
+
+/* ---- signals while a line is read ---- */
+
+static void on_signal(int number) {
+  int saved = errno;
+  if (number == SIGINT) got_interrupt = 1;
+  if (number == SIGWINCH) got_resize = 1;
+  if (number == SIGCONT) got_continue = 1;
+  if (wake[1] >= 0) (void)!write(wake[1], "", 1); /* full: a wake-up is there already */
+  errno = saved;
+}
+
+static const int signals[] = {SIGINT, SIGWINCH, SIGCONT};
+#define SIGNALS ((int)(sizeof signals / sizeof *signals))
+
+static void catch_signals(struct sigaction *before) {
+  struct sigaction action = {.sa_handler = on_signal};
+  sigemptyset(&action.sa_mask);
+  got_interrupt = 0;
+  for (int i = 0; i < SIGNALS; i++) sigaction(signals[i], &action, &before[i]);
+}
+
+static void restore_signals(const struct sigaction *before) {
+  for (int i = 0; i < SIGNALS; i++) sigaction(signals[i], &before[i], NULL);
+}
+
+/* ---- reading ---- */
+
+typedef enum outcome { READ_LINE, READ_END, READ_INTERRUPTED } outcome;
+
+static volatile bool finished; /* readline has called take_line */
+
+static void take_line(char *text) {
+  rl.callback_handler_remove(); /* the terminal gets its own settings back at once */
+  line = text;
+  finished = true;
+}
+
+static void drain_wake(void) {
+  char bytes[64];
+  while (read(wake[0], bytes, sizeof bytes) > 0) {}
+}
+
+static void handle_terminal_changes(void) {
+  if (got_resize) {
+    got_resize = 0;
+    rl.resize_terminal();
+  }
+  if (got_continue) { /* back from Ctrl-Z: the shell has changed the terminal's settings */
+    got_continue = 0;
+    if (*rl.prep_term_function) (*rl.prep_term_function)(1);
+    rl.forced_update_display();
+  }
+}
+
+static void give_up_line(void) {
+  rl.free_line_state();
+  rl.callback_sigcleanup();
+  rl.callback_handler_remove();
+  fputs("^C\n", stdout);
+  fflush(stdout);
+}
+
+static outcome read_edited(const char *prompt) {
+  struct pollfd wait[2] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = wake[0], .events = POLLIN}};
+  finished = false;
+  rl.callback_handler_install(prompt, take_line);
+  while (!finished) {
+    if (poll(wait, 2, -1) < 0 && errno != EINTR) break;
+    drain_wake();
+    if (got_interrupt) {
+      give_up_line();
+      return READ_INTERRUPTED;
+    }
+    handle_terminal_changes();
+    if (wait[0].revents) rl.callback_read_char();
+  }
+  return line ? READ_LINE : READ_END;
+}
+
+static outcome read_plain(const char *prompt) {
+  fputs(prompt, stdout);
+  fflush(stdout);
+  size_t capacity = 0;
+  errno = 0;
+  ssize_t length = getline(&line, &capacity, stdin);
+  if (length > 0 && line[length - 1] == '\n') line[length - 1] = '\0';
+  if (length > 0) return READ_LINE;
+  if (!got_interrupt) return READ_END;
+  clearerr(stdin);
+  fputc('\n', stdout);
+  return READ_INTERRUPTED;
+}
+
+int lrnn_line_read(lua_State *L) {
+  const char *prompt = luaL_checkstring(L, 1);
+  struct sigaction before[SIGNALS];
+  free(line);
+  line = NULL;
+  completing = L;
+  catch_signals(before);
+  outcome result = editing ? read_edited(prompt) : read_plain(prompt);
+  restore_signals(before);
+  if (result == READ_LINE) lua_pushstring(L, line);
+  else if (result == READ_INTERRUPTED) lua_pushboolean(L, 0);
+  else lua_pushnil(L);
+  return 1;
+}
+
+void lrnn_line_open(lua_State *L, bool history) {
+  (void)L;
+  if (!is_capable_terminal() || pipe2(wake, O_CLOEXEC | O_NONBLOCK) != 0 || !load_readline()) return;
+  editing = true;
+  *rl.readline_name = "rnnlua"; /* for "$if rnnlua" in ~/.inputrc */
+  *rl.catch_signals = 0;
+  *rl.catch_sigwinch = 0;
+  *rl.change_environment = 0;
+  *rl.completer_word_break_characters = " \t\n\"'`@$><=;|&{(+-*/%^~#,[)]}?!";
+  *rl.completer_quote_characters = "\"'";
+  if (history) open_history();
+}

@@ -1,0 +1,406 @@
+/* main.c: the program rnnlua. Its command line is that of lua 5.4, and scripts behave as under lua 5.4, with these
+ * differences: the library is there (require "rnn"), Lua is loaded as text only, the folder of the script goes before
+ * package.path, and there are a few long options of our own. Nothing of the library is opened before it is used. */
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+
+#include "embedded.h"
+#include "host.h"
+#include "line.h"
+#include "rnn.h"
+
+#define EXIT_INTERRUPTED 130 /* 128 + SIGINT, as a shell reports it */
+
+int luaopen_rnn_core(lua_State *L);
+int luaopen_rnn_core_double(lua_State *L);
+
+/* What the command line says, but for -e -l -W, which are run in their order by run_options. */
+static struct {
+  const char *program;
+  int script; /* index into argv of the script, or of what follows the options */
+  bool interactive, version, execute, ignore_environment;
+  bool help, full_version, use_double;
+  lua_Integer threads; /* 0: not given */
+  bool seeded;
+  lua_Integer seed;
+} options;
+
+/* ---- messages ---- */
+
+static void complain(const char *message) {
+  fflush(stdout);
+  if (options.program) fprintf(stderr, "%s: ", options.program);
+  fprintf(stderr, "%s\n", message);
+  fflush(stderr);
+}
+
+/* Prints the message on the stack when status is not LUA_OK, and returns status. */
+static int report(lua_State *L, int status) {
+  if (status == LUA_OK) return status;
+  const char *message = lua_tostring(L, -1);
+  complain(message ? message : "(error message not a string)");
+  lua_pop(L, 1);
+  return status;
+}
+
+static void print_usage(FILE *out) {
+  fprintf(out,
+          "usage: %s [options] [script [args]]\n"
+          "Available options are:\n"
+          "  -e stat      execute string 'stat'\n"
+          "  -i           enter interactive mode after executing 'script'\n"
+          "  -l mod       require library 'mod' into global 'mod'\n"
+          "  -l g=mod     require library 'mod' into global 'g'\n"
+          "  -v           show version information\n"
+          "  -E           ignore environment variables\n"
+          "  -W           turn warnings on\n"
+          "  --threads N  compute on N threads (default: all processors)\n"
+          "  --seed N     start the random numbers, Lua's too, from N\n"
+          "  --double     compute in double precision\n"
+          "  --version    show version information and leave\n"
+          "  --help       show this text and leave\n"
+          "  --           stop handling options\n"
+          "  -            stop handling options and execute stdin\n",
+          options.program);
+}
+
+static void print_version(void) { printf("rnnlua " RNN_VERSION "  " LUA_COPYRIGHT "\n"); }
+
+/* ---- the command line ---- */
+
+static bool refuse(const char *format, const char *what) {
+  fprintf(stderr, "%s: ", options.program);
+  fprintf(stderr, format, what);
+  fputc('\n', stderr);
+  print_usage(stderr);
+  return false;
+}
+
+/* A whole number between low and high from the value of a long option. */
+static bool read_integer(const char *option, const char *text, lua_Integer low, lua_Integer high, lua_Integer *out) {
+  char *end = NULL;
+  errno = 0;
+  long long value = text ? strtoll(text, &end, 10) : 0;
+  if (text && end != text && *end == '\0' && errno == 0 && value >= low && value <= high) {
+    *out = value;
+    return true;
+  }
+  fprintf(stderr, "%s: %s: expected an integer between " LUA_INTEGER_FMT " and " LUA_INTEGER_FMT ", got %s%s%s\n",
+          options.program, option, low, high, text ? "'" : "", text ? text : "nothing", text ? "'" : "");
+  return false;
+}
+
+/* Is argv[*i] the long option name? Then *value is what follows '=', or the next argument, over which *i moves. */
+static bool is_valued(char **argv, int *i, const char *name, const char **value) {
+  size_t length = strlen(name);
+  if (strncmp(argv[*i], name, length) != 0) return false;
+  if (argv[*i][length] == '=') {
+    *value = argv[*i] + length + 1;
+    return true;
+  }
+  if (argv[*i][length] != '\0') return false;
+  *value = argv[*i + 1];
+  if (*value) ++*i;
+  return true;
+}
+
+static bool read_long_option(char **argv, int *i) {
+  const char *value;
+  if (is_valued(argv, i, "--threads", &value)) return read_integer("--threads", value, 1, 256, &options.threads);
+  if (is_valued(argv, i, "--seed", &value)) {
+    options.seeded = true;
+    return read_integer("--seed", value, 0, LUA_MAXINTEGER, &options.seed);
+  }
+  if (strcmp(argv[*i], "--double") == 0) options.use_double = true;
+  else if (strcmp(argv[*i], "--version") == 0) options.full_version = true;
+  else if (strcmp(argv[*i], "--help") == 0) options.help = true;
+  else return refuse("unrecognized option '%s'", argv[*i]);
+  return true;
+}
+
+/* -e and -l take the rest of their argument or the next one. */
+static bool has_argument(char **argv, int *i) {
+  if (argv[*i][2] != '\0') return true;
+  if (argv[*i + 1] && argv[*i + 1][0] != '-') {
+    ++*i;
+    return true;
+  }
+  return refuse("'%s' needs argument", argv[*i]);
+}
+
+static bool read_short_option(char **argv, int *i) {
+  bool alone = argv[*i][2] == '\0';
+  switch (argv[*i][1]) {
+    case 'e':
+      options.execute = true;
+      return has_argument(argv, i);
+    case 'l':
+      return has_argument(argv, i);
+    case 'i':
+      options.interactive = options.version = true;
+      break;
+    case 'v':
+      options.version = true;
+      break;
+    case 'E':
+      options.ignore_environment = true;
+      break;
+    case 'W':
+      break;
+    default:
+      alone = false;
+  }
+  return alone || refuse("unrecognized option '%s'", argv[*i]);
+}
+
+/* Fills options; false, after a message, when the command line is wrong. */
+static bool read_options(char **argv) {
+  int i = 1;
+  for (; argv[i] && argv[i][0] == '-' && argv[i][1] != '\0'; i++) {
+    if (strcmp(argv[i], "--") == 0) {
+      i++;
+      break;
+    }
+    if (!(argv[i][1] == '-' ? read_long_option(argv, &i) : read_short_option(argv, &i))) return false;
+  }
+  options.script = i;
+  return true;
+}
+
+/* ---- running things ---- */
+
+static int run_chunk(lua_State *L, int status) {
+  if (status == LUA_OK) status = lrnn_call(L, 0, 0);
+  return report(L, status);
+}
+
+static int run_file(lua_State *L, const char *path) { return run_chunk(L, luaL_loadfilex(L, path, "t")); }
+
+static int run_string(lua_State *L, const char *text, const char *chunkname) {
+  return run_chunk(L, luaL_loadbufferx(L, text, strlen(text), chunkname, "t"));
+}
+
+/* -l mod or -l global=mod; what follows '-' in mod is not part of the global's name. */
+static int run_require(lua_State *L, const char *text) {
+  const char *equals = strchr(text, '=');
+  const char *module = equals ? equals + 1 : text;
+  size_t name_length = equals ? (size_t)(equals - text) : strcspn(text, "-");
+  lua_getglobal(L, "require");
+  lua_pushstring(L, module);
+  int status = lrnn_call(L, 1, 1);
+  if (status != LUA_OK) return report(L, status);
+  lua_pushglobaltable(L);
+  lua_pushlstring(L, text, name_length);
+  lua_rotate(L, -3, -1); /* globals, name, module */
+  lua_settable(L, -3);
+  lua_pop(L, 1);
+  return LUA_OK;
+}
+
+/* Runs -e, -l and -W in the order given. */
+static bool run_options(lua_State *L, char **argv) {
+  for (int i = 1; i < options.script; i++) {
+    const char *value;
+    if (is_valued(argv, &i, "--threads", &value) || is_valued(argv, &i, "--seed", &value)) continue;
+    int option = argv[i][1];
+    if (option == 'W') lua_warning(L, "@on", 0);
+    if (option != 'e' && option != 'l') continue;
+    value = argv[i][2] ? argv[i] + 2 : argv[++i];
+    int status = option == 'e' ? run_string(L, value, "=(command line)") : run_require(L, value);
+    if (status != LUA_OK) return false;
+  }
+  return true;
+}
+
+static int run_init(lua_State *L) {
+  const char *name = "=LUA_INIT_" LUA_VERSION_MAJOR "_" LUA_VERSION_MINOR;
+  const char *init = getenv(name + 1);
+  if (!init) {
+    name = "=LUA_INIT";
+    init = getenv(name + 1);
+  }
+  if (!init) return LUA_OK;
+  return init[0] == '@' ? run_file(L, init + 1) : run_string(L, init, name);
+}
+
+/* The script with arg[1], arg[2] ... as its arguments, as they are after LUA_INIT and -e had their way. */
+static int run_script(lua_State *L, const char *path) {
+  int status = luaL_loadfilex(L, path, "t");
+  if (status != LUA_OK) return report(L, status);
+  if (lua_getglobal(L, "arg") != LUA_TTABLE) luaL_error(L, "'arg' is not a table");
+  int count = (int)luaL_len(L, -1);
+  luaL_checkstack(L, count + 3, "too many arguments to script");
+  for (int i = 1; i <= count; i++) lua_rawgeti(L, -i, i);
+  lua_remove(L, -count - 1); /* arg */
+  return report(L, lrnn_call(L, count, 0));
+}
+
+/* ---- the state ---- */
+
+static void call_with_integer(lua_State *L, const char *function, lua_Integer value) {
+  lua_getfield(L, 1, function);
+  lua_pushinteger(L, value);
+  lua_call(L, 1, 0);
+}
+
+/* The loader of rnn.core. The options for it wait until it is wanted. */
+static int open_core(lua_State *L) {
+  lua_pushcfunction(L, options.use_double ? luaopen_rnn_core_double : luaopen_rnn_core);
+  lua_insert(L, 1);
+  lua_call(L, lua_gettop(L) - 1, 1);
+  lrnn_interrupt_core(L, 1);
+  if (options.threads) call_with_integer(L, "threads", options.threads);
+  if (options.seeded) call_with_integer(L, "seed", options.seed);
+  return 1;
+}
+
+static void preload(lua_State *L) {
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+  lua_pushcfunction(L, open_core);
+  lua_setfield(L, -2, "rnn.core");
+  lua_pop(L, 1);
+  lrnn_stdlib_register(L);
+}
+
+/* arg: the script at 0, its arguments after it, the options and the program before it. */
+static void set_arg(lua_State *L, char **argv, int argc) {
+  int script = options.script < argc ? options.script : 0;
+  lua_createtable(L, argc - script, script + 1);
+  for (int i = 0; i < argc; i++) {
+    lua_pushstring(L, argv[i]);
+    lua_rawseti(L, -2, i - script);
+  }
+  lua_setglobal(L, "arg");
+}
+
+static void seed_lua(lua_State *L) {
+  lua_getglobal(L, "math");
+  lua_getfield(L, -1, "randomseed");
+  lua_pushinteger(L, options.seed);
+  lua_call(L, 1, 0);
+  lua_pop(L, 1);
+}
+
+/* Modules beside the script are found wherever it is started from. A folder whose name has a meaning in templates
+ * cannot be put there. */
+static void add_script_folder(lua_State *L, const char *script) {
+  const char *slash = strrchr(script, '/');
+  if (slash) lua_pushlstring(L, script, (size_t)(slash - script + 1));
+  else lua_pushliteral(L, "./");
+  const char *folder = lua_tostring(L, -1);
+  if (!strpbrk(folder, ";?")) {
+    lua_getglobal(L, "package");
+    lua_getfield(L, -1, "path");
+    lua_pushfstring(L, "%s?.lua;%s?/init.lua;%s", folder, folder, lua_tostring(L, -1));
+    lua_setfield(L, -3, "path");
+    lua_pop(L, 2);
+  }
+  lua_pop(L, 1);
+}
+
+/* ---- the prompt ---- */
+
+/* call(f, ...): true and the results, or false and the message with its traceback. */
+static int host_call(lua_State *L) {
+  int status = lrnn_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+  lua_pushboolean(L, status == LUA_OK);
+  lua_insert(L, 1);
+  return lua_gettop(L);
+}
+
+static void run_prompt(lua_State *L) {
+  static const luaL_Reg host[] = {{"call", host_call},
+                                  {"read", lrnn_line_read},
+                                  {"remember", lrnn_line_remember},
+                                  {"complete_with", lrnn_line_complete_with},
+                                  {NULL, NULL}};
+  options.program = NULL; /* messages at the prompt carry no name */
+  lrnn_line_open(L, !options.ignore_environment);
+  signal(SIGINT, SIG_IGN); /* but for host.call and host.read, which set it themselves */
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "rnn.repl");
+  lua_call(L, 1, 1);
+  lua_getfield(L, -1, "run");
+  luaL_newlib(L, host);
+  lua_call(L, 1, 0);
+  lua_pop(L, 1);
+  signal(SIGINT, SIG_DFL);
+}
+
+/* ---- life ---- */
+
+static void open_state(lua_State *L, char **argv, int argc) {
+  luaL_checkversion(L);
+  if (options.ignore_environment) {
+    lua_pushboolean(L, 1);
+    lua_setfield(L, LUA_REGISTRYINDEX, "LUA_NOENV");
+  }
+  luaL_openlibs(L);
+  lrnn_load_text_only(L);
+  preload(L);
+  set_arg(L, argv, argc);
+  if (options.seeded) seed_lua(L);
+  lua_gc(L, LUA_GCRESTART);
+  lua_gc(L, LUA_GCGEN, 0, 0);
+}
+
+/* Everything after the options are read; argv is at 2, argc at 1. Returns whether all went well. */
+static int run(lua_State *L) {
+  int argc = (int)lua_tointeger(L, 1);
+  char **argv = lua_touserdata(L, 2);
+  bool has_script = options.script < argc;
+  open_state(L, argv, argc);
+  if (!options.ignore_environment && run_init(L) != LUA_OK) return 0;
+  if (!run_options(L, argv)) return 0;
+  if (has_script) {
+    const char *path = argv[options.script];
+    bool from_stdin = strcmp(path, "-") == 0 && strcmp(argv[options.script - 1], "--") != 0;
+    if (!from_stdin && !options.ignore_environment) add_script_folder(L, path);
+    if (run_script(L, from_stdin ? NULL : path) != LUA_OK) return 0;
+  }
+  if (options.interactive) run_prompt(L);
+  else if (!has_script && !options.execute && !options.version) {
+    if (isatty(STDIN_FILENO)) run_prompt(L);
+    else if (run_file(L, NULL) != LUA_OK) return 0;
+  }
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static int run_state(lua_State *L, char **argv, int argc) {
+  lua_gc(L, LUA_GCSTOP); /* while the state is being built, all of it stays */
+  lua_pushcfunction(L, run);
+  lua_pushinteger(L, argc);
+  lua_pushlightuserdata(L, argv);
+  int status = report(L, lua_pcall(L, 2, 1, 0));
+  bool good = status == LUA_OK && lua_toboolean(L, -1);
+  lua_close(L);
+  if (good) return EXIT_SUCCESS;
+  return lrnn_was_interrupted() ? EXIT_INTERRUPTED : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv) {
+  options.program = argc > 0 && argv[0][0] ? argv[0] : "rnnlua";
+  signal(SIGPIPE, SIG_DFL); /* rnnlua ... | head ends quietly, whoever started us */
+  if (argc < 1) return EXIT_FAILURE;
+  if (!read_options(argv)) return EXIT_FAILURE;
+  if (options.help) print_usage(stdout);
+  if (options.full_version || (options.version && !options.interactive)) print_version();
+  if (options.help || options.full_version) return EXIT_SUCCESS;
+  lua_State *L = luaL_newstate();
+  if (!L) {
+    complain("cannot create state: not enough memory");
+    return EXIT_FAILURE;
+  }
+  return run_state(L, argv, argc);
+}

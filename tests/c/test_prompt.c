@@ -1,0 +1,356 @@
+/* test_prompt.c: the prompt and Ctrl-C in a real terminal. Each test starts the program named in RNNLUA on a pseudo
+ * terminal, types, and waits for what must appear; results are chosen so that the echo of what was typed cannot be
+ * taken for them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <pty.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PATIENCE 20000 /* milliseconds for an answer, on a busy machine */
+#define CTRL_C "\003"
+#define CTRL_D "\004"
+#define UP "\033[A"
+
+typedef struct terminal {
+  pid_t child;
+  int master;
+  char output[1 << 16]; /* all that appeared */
+  size_t size;
+  size_t seen; /* expect has passed this far */
+} terminal;
+
+static char home[] = "/tmp/rnnlua-prompt-XXXXXX"; /* of the user whose history is written */
+
+/* ---- the terminal ---- */
+
+static void become_program(char *const *arguments) {
+  setenv("HOME", home, 1);
+  setenv("INPUTRC", "/dev/null", 1);
+  setenv("LC_ALL", "C.UTF-8", 1);
+  unsetenv("XDG_STATE_HOME");
+  unsetenv("LUA_INIT");
+  unsetenv("LUA_INIT_5_4");
+  execv(arguments[0], arguments);
+  _exit(127);
+}
+
+/* Starts the program with up to two arguments (NULL: none) in a terminal of the kind term. */
+static terminal *start(const char *term, const char *first, const char *second) {
+  terminal *t = calloc(1, sizeof *t);
+  assert_non_null(t);
+  struct winsize size = {.ws_row = 40, .ws_col = 200};
+  char *arguments[5] = {getenv("RNNLUA")};
+  int count = 1;
+#ifdef RNN_DOUBLE
+  arguments[count++] = (char *)"--double";
+#endif
+  if (first) arguments[count++] = (char *)(uintptr_t)first;
+  if (second) arguments[count++] = (char *)(uintptr_t)second;
+  t->child = forkpty(&t->master, NULL, NULL, &size);
+  assert_true(t->child >= 0);
+  if (t->child == 0) {
+    setenv("TERM", term, 1);
+    become_program(arguments);
+  }
+  return t;
+}
+
+static void type(terminal *t, const char *keys) {
+  assert_int_equal(write(t->master, keys, strlen(keys)), strlen(keys));
+}
+
+static long now(void) {
+  struct timespec ts;
+  clock_gettime(CLOCK_MONOTONIC, &ts);
+  return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* Takes what has appeared; false after patience milliseconds without anything, or at the end. */
+static bool take_output(terminal *t, int patience) {
+  struct pollfd wait = {.fd = t->master, .events = POLLIN};
+  if (poll(&wait, 1, patience) <= 0 || t->size == sizeof t->output - 1) return false;
+  ssize_t got = read(t->master, t->output + t->size, sizeof t->output - 1 - t->size);
+  if (got <= 0) return false;
+  t->size += (size_t)got;
+  return true;
+}
+
+/* Waits until text appears after what earlier calls have seen. */
+static void expect(terminal *t, const char *text) {
+  long end = now() + PATIENCE;
+  char *found;
+  while (!(found = strstr(t->output + t->seen, text))) {
+    long left = end - now();
+    if (left <= 0 || !take_output(t, (int)left)) fail_msg("waited for \"%s\" in:\n%s", text, t->output + t->seen);
+  }
+  t->seen = (size_t)(found - t->output) + strlen(text);
+}
+
+/* Leaves time for keys to arrive and a computation to be well under way. */
+static void pause_briefly(void) {
+  struct timespec ts = {.tv_nsec = 300000000};
+  nanosleep(&ts, NULL);
+}
+
+/* Waits for the end of the program and returns its exit code, or -1 when a signal ended it. */
+static int finish(terminal *t) {
+  while (take_output(t, PATIENCE)) {}
+  int status;
+  kill(t->child, SIGHUP); /* if it is still there */
+  waitpid(t->child, &status, 0);
+  close(t->master);
+  free(t);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static terminal *start_prompt(void) {
+  terminal *t = start("xterm", NULL, NULL);
+  expect(t, "? for help");
+  expect(t, "> ");
+  return t;
+}
+
+/* Ctrl-D counts at the prompt only, so the prompt is awaited. */
+static int leave(terminal *t) {
+  type(t, "'by' .. 'e'\r");
+  expect(t, "bye");
+  expect(t, "> ");
+  type(t, CTRL_D);
+  return finish(t);
+}
+
+/* ---- tests ---- */
+
+static void test_values(void **state) {
+  (void)state;
+  terminal *t = start_prompt();
+  type(t, "6 * 7\r");
+  expect(t, "42");
+  type(t, "_ + 1\r");
+  expect(t, "43");
+  type(t, "x = 44\r= x + 1\r");
+  expect(t, "45");
+  type(t, "{ 1, { 'a' }, key = nil or 2 }\r");
+  expect(t, "{ 1, { \"a\" }, key = 2 }");
+  assert_int_equal(leave(t), 0);
+}
+
+static void test_banner_names_precision(void **state) {
+  (void)state;
+  terminal *t = start("xterm", NULL, NULL);
+  expect(t, "rnnlua 0.");
+#ifdef RNN_DOUBLE
+  expect(t, "double");
+#endif
+  expect(t, "? for help");
+  assert_int_equal(leave(t), 0);
+}
+
+static void test_error_keeps_prompt(void **state) {
+  (void)state;
+  terminal *t = start_prompt();
+  type(t, "error('no' .. 'pe')\r");
+  expect(t, "stdin:1: nope");
+  expect(t, "stack traceback:");
+  type(t, "6 * 7\r");
+  expect(t, "42");
+  assert_int_equal(leave(t), 0);
+}
+
+static void test_several_lines(void **state) {
+  (void)state;
+  terminal *t = start_prompt();
+  type(t, "function twice(x)\r");
+  expect(t, ">> ");
+  type(t, "return 2 * x\r");
+  expect(t, ">> ");
+  type(t, "end\r");
+  expect(t, "> ");
+  type(t, "twice(21)\r");
+  expect(t, "42");
+  type(t, UP UP "\r"); /* the whole function again */
+  pause_briefly();
+  type(t, "twice(22)\r");
+  expect(t, "44");
+  assert_int_equal(leave(t), 0);
+}
+
+static void test_history_keeps_entries_whole(void **state) {
+  (void)state;
+  terminal *t = start_prompt(); /* after test_several_lines */
+  type(t, "twice\r");
+  expect(t, "nil");
+  type(t, UP UP UP UP "\r"); /* past twice, the farewell and twice(22) */
+  pause_briefly();
+  type(t, "twice(23)\r");
+  expect(t, "46");
+  assert_int_equal(leave(t), 0);
+}
+
+static void test_option_E_leaves_no_history(void **state) {
+  (void)state;
+  char path[200];
+  snprintf(path, sizeof path, "%s/.local/state/rnnlua/history", home);
+  unlink(path);
+  terminal *t = start("xterm", "-E", NULL);
+  expect(t, "> ");
+  type(t, "6 * 7\r");
+  expect(t, "42");
+  assert_int_equal(leave(t), 0);
+  struct stat found;
+  assert_int_equal(stat(path, &found), -1);
+}
+
+static void test_completion(void **state) {
+  (void)state;
+  terminal *t = start_prompt();
+  type(t, "string.for\t('<%d>', 6 * 7)\r");
+  expect(t, "<42>");
+  assert_int_equal(leave(t), 0);
+}
+
+static void test_interrupt_clears_line(void **state) {
+  (void)state;
+  terminal *t = start_prompt();
+  type(t, "error('ne' .. 'ver'");
+  pause_briefly();
+  type(t, CTRL_C);
+  expect(t, "> ");
+  type(t, "function unfinished(\r");
+  expect(t, ">> ");
+  type(t, CTRL_C);
+  expect(t, "> ");
+  type(t, "6 * 7\r");
+  expect(t, "42");
+  assert_null(strstr(t->output, "never"));
+  assert_int_equal(leave(t), 0);
+}
+
+static void test_interrupt_stops_lua(void **state) {
+  (void)state;
+  terminal *t = start_prompt();
+  for (int i = 0; i < 2; i++) { /* the second time as well as the first */
+    type(t, "while true do end\r");
+    pause_briefly();
+    type(t, CTRL_C);
+    expect(t, "interrupted!");
+    expect(t, "stack traceback:");
+  }
+  type(t, "6 * 7\r");
+  expect(t, "42");
+  assert_int_equal(leave(t), 0);
+}
+
+static void test_interrupt_is_raised_once(void **state) {
+  (void)state;
+  terminal *t = start_prompt();
+  type(t, "ok, m = pcall(function() while true do end end) print(ok, #m > 5, 6 * 7)\r");
+  pause_briefly();
+  type(t, CTRL_C);
+  expect(t, "false\ttrue\t42");
+  assert_int_equal(leave(t), 0);
+}
+
+/* The core is inside a product, not Lua between two: its frame is in the traceback. */
+static void test_interrupt_stops_product(void **state) {
+  (void)state;
+  terminal *t = start_prompt();
+  type(t, "rnn.threads(1) x = rnn.rand(5000, 5000) io.write('rea', 'dy\\n') y = x:matmul(x)\r");
+  expect(t, "ready\r\n");
+  pause_briefly();
+  type(t, CTRL_C);
+  expect(t, "interrupted!");
+  expect(t, "[C]: in ");
+  expect(t, "matmul");
+  type(t, "rnn.ones(6, 7):sum():item()\r");
+  expect(t, "42");
+  assert_int_equal(leave(t), 0);
+}
+
+static void test_dumb_terminal(void **state) {
+  (void)state;
+  terminal *t = start("dumb", NULL, NULL);
+  expect(t, "> ");
+  type(t, "6 *\n");
+  expect(t, ">> ");
+  type(t, "7\n");
+  expect(t, "42");
+  type(t, "never" CTRL_C);
+  expect(t, "> ");
+  type(t, "40 + 3\n");
+  expect(t, "43");
+  assert_int_equal(leave(t), 0);
+}
+
+static void test_interrupt_ends_script(void **state) {
+  (void)state;
+  terminal *t = start("xterm", "-e", "print(6 * 7) while true do end");
+  expect(t, "42");
+  pause_briefly();
+  type(t, CTRL_C);
+  expect(t, "(command line):1: interrupted!");
+  expect(t, "stack traceback:");
+  assert_int_equal(finish(t), 130);
+}
+
+static void test_caught_interrupt_is_success(void **state) {
+  (void)state;
+  terminal *t = start("xterm", "-e", "print(6 * 7) print(pcall(function() while true do end end)) print(6 * 8)");
+  expect(t, "42");
+  pause_briefly();
+  type(t, CTRL_C);
+  expect(t, "interrupted!");
+  expect(t, "48");
+  assert_int_equal(finish(t), 0);
+}
+
+static int make_home(void **state) {
+  (void)state;
+  return mkdtemp(home) ? 0 : -1;
+}
+
+static int remove_home(void **state) {
+  (void)state;
+  char command[200];
+  snprintf(command, sizeof command, "rm -rf '%s'", home);
+  return system(command);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_values),
+      cmocka_unit_test(test_banner_names_precision),
+      cmocka_unit_test(test_error_keeps_prompt),
+      cmocka_unit_test(test_several_lines),
+      cmocka_unit_test(test_history_keeps_entries_whole),
+      cmocka_unit_test(test_option_E_leaves_no_history),
+      cmocka_unit_test(test_completion),
+      cmocka_unit_test(test_interrupt_clears_line),
+      cmocka_unit_test(test_interrupt_stops_lua),
+      cmocka_unit_test(test_interrupt_is_raised_once),
+      cmocka_unit_test(test_interrupt_stops_product),
+      cmocka_unit_test(test_dumb_terminal),
+      cmocka_unit_test(test_interrupt_ends_script),
+      cmocka_unit_test(test_caught_interrupt_is_success),
+  };
+  if (!getenv("RNNLUA")) {
+    printf("test_prompt: skipped, as RNNLUA does not name the program\n");
+    return 0;
+  }
+  return cmocka_run_group_tests(tests, make_home, remove_home);
+}
