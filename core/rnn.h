@@ -1,7 +1,7 @@
 /* rnn.h: the one public header of the core, and its manual.
  *
  * The core is tensors, automatic differentiation, a recurrent engine, optimisers and files. It is a C11
- * library that can be used without Lua (tests/c/example.c is a complete program); it never includes lua.h,
+ * library that can be used without Lua (tests/c/test_example.c is a complete program); it never includes lua.h,
  * prints nothing, exits never, and keeps no global state but the table of kernels for this processor.
  *
  * Alphabet: N batch, T time, D input features, H units, V vocabulary. Sequences are batch-first, (N, T, D).
