@@ -1,0 +1,208 @@
+-- optim/init.lua: optimisers and gradient clipping. The arithmetic is one pass of the core over all parameters; here
+-- are the options, whose defaults are those of Keras, and the state.
+
+local core = require "rnn.core"
+local class = require "rnn.class"
+local check = require "rnn.check"
+
+local optim = {}
+
+local function check_parameters(fname, params)
+  local what = "a list of tensors that require a gradient, such as model:parameters()"
+  if type(params) ~= "table" or getmetatable(params) or #params == 0 then
+    check.expected(fname, "argument 1 (params)", what, params)
+  end
+  local seen = {}
+  for i, p in ipairs(params) do
+    local argname = ("argument 1 (params[%d])"):format(i)
+    if not core.is_tensor(p) then check.expected(fname, argname, "a tensor that requires a gradient", p) end
+    if not p:requires_grad() then
+      core.fail("%s: %s: expected a tensor that requires a gradient, got one that does not: %s", fname, argname,
+        check.describe(p))
+    end
+    if seen[p] then core.fail("%s: %s is the same tensor as params[%d]", fname, argname, seen[p]) end
+    seen[p] = i
+  end
+  return params
+end
+
+--- optim.Optimizer
+---
+--- What all optimisers have. Fields: lr, which may be changed at any time, and steps, the number of steps taken. A
+--- parameter that backward did not reach is left alone.
+---@class optim.Optimizer
+---@field lr number
+---@field steps integer
+local Optimizer = class("optim.Optimizer")
+
+-- kind and slots (state tensors for each parameter) are fields of the derived class, as are checks: option -> check.
+function Optimizer:init(params, options)
+  local fname = getmetatable(self).__name
+  self.params = check_parameters(fname, params)
+  options = check.options(fname, options, self.defaults)
+  for name in pairs(self.defaults) do
+    self[name] = self.checks[name](fname, ("option '%s'"):format(name), options[name])
+  end
+  self.steps = 0
+  self.state = {}
+  for _, p in ipairs(params) do
+    for _ = 1, self.slots do self.state[#self.state + 1] = core.zeros { p:shape() } end
+  end
+end
+
+--- opt:step()
+---
+--- Updates every parameter from its gradient.
+function Optimizer:step()
+  local settings = { kind = self.kind, step = self.steps + 1 }
+  for name in pairs(self.defaults) do settings[name] = self[name] end
+  if self.rho then settings.beta2, settings.rho = self.rho, nil end -- the core has one field for both
+  self.checks.lr(getmetatable(self).__name .. ":step", "field 'lr'", self.lr) -- schedules and scripts change it
+  core.optimizer_step(settings, self.params, self.state)
+  self.steps = self.steps + 1
+end
+
+--- opt:zero_grad()
+---
+--- Forgets the gradients of all parameters; backward adds to what is there.
+function Optimizer:zero_grad()
+  for _, p in ipairs(self.params) do p:zero_grad() end
+end
+
+--- opt:state_dict() -> table
+---
+--- A copy of everything that the next step depends on: settings, number of steps, moments. rnn.save takes it as extra.
+---@return table
+function Optimizer:state_dict()
+  local saved = { kind = self.kind, steps = self.steps, settings = {}, state = {} }
+  for name in pairs(self.defaults) do saved.settings[name] = self[name] end
+  for i, t in ipairs(self.state) do saved.state[i] = t:copy() end
+  return saved
+end
+
+--- opt:load_state_dict(saved)
+---
+--- Goes on where the optimiser that made saved stopped. It must be of the same kind, over parameters of the same
+--- shapes in the same order. Nothing is changed when it fails.
+---@param saved table
+function Optimizer:load_state_dict(saved)
+  local fname = getmetatable(self).__name .. ":load_state_dict"
+  check.table(fname, "argument 1", saved)
+  if saved.kind ~= self.kind then check.expected(fname, "kind", ("'%s'"):format(self.kind), saved.kind) end
+  local steps = check.int(fname, "steps", saved.steps, 0)
+  local settings = check.options(fname, saved.settings, self.defaults)
+  for name in pairs(self.defaults) do self.checks[name](fname, ("setting '%s'"):format(name), settings[name]) end
+  check.table(fname, "state", saved.state)
+  if #saved.state ~= #self.state then
+    core.fail("%s: state: expected %d tensors, got %d", fname, #self.state, #saved.state)
+  end
+  for i, t in ipairs(self.state) do
+    local given = check.tensor(fname, ("state[%d]"):format(i), saved.state[i], "float")
+    if check.shape(given) ~= check.shape(t) then
+      check.expected(fname, ("state[%d]"):format(i), "shape " .. check.shape(t), given)
+    end
+  end
+  self.steps = steps
+  for name in pairs(self.defaults) do self[name] = settings[name] end
+  for i, t in ipairs(self.state) do t:assign(saved.state[i]) end
+end
+
+function Optimizer:describe()
+  return ("%s(lr = %g)"):format(getmetatable(self).__name, self.lr)
+end
+
+Optimizer.__tostring = Optimizer.describe
+
+local function fraction(fname, argname, value)
+  if type(value) ~= "number" or not (value >= 0 and value < 1) then
+    check.expected(fname, argname, "a number from 0 to below 1", value)
+  end
+  return value
+end
+
+local function not_negative(fname, argname, value)
+  if type(value) ~= "number" or not (value >= 0 and value < math.huge) then
+    check.expected(fname, argname, "a number of 0 or more", value)
+  end
+  return value
+end
+
+local checks = {
+  lr = check.positive, momentum = fraction, rho = fraction, beta1 = fraction, beta2 = fraction,
+  epsilon = check.positive, weight_decay = not_negative, nesterov = check.boolean,
+}
+
+local function define(name, kind, slots, defaults)
+  local cls = class("optim." .. name, Optimizer)
+  cls.kind, cls.slots, cls.defaults, cls.checks = kind, slots, defaults, checks
+  optim[name] = cls
+  return cls
+end
+
+--- optim.SGD(params [, options])
+---
+--- Stochastic gradient descent: v = momentum * v + g, p = p - lr * v; nesterov looks ahead along v. Robbins, Monro
+--- 1951; Nesterov 1983. Options: lr = 0.01, momentum = 0, nesterov = false, weight_decay = 0 (added to the gradient).
+---@class optim.SGD : optim.Optimizer
+---@overload fun(params: rnn.Tensor[], options?: table): optim.SGD
+define("SGD", "sgd", 1, { lr = 0.01, momentum = 0, nesterov = false, weight_decay = 0 })
+
+--- optim.RMSprop(params [, options])
+---
+--- Divides each step by a running root mean square of the gradient. Tieleman, Hinton 2012, lecture 6.5 of "Neural
+--- networks for machine learning". Options: lr = 0.001, rho = 0.9, momentum = 0, epsilon = 1e-7, weight_decay = 0.
+---@class optim.RMSprop : optim.Optimizer
+---@overload fun(params: rnn.Tensor[], options?: table): optim.RMSprop
+define("RMSprop", "rmsprop", 2, { lr = 0.001, rho = 0.9, momentum = 0, epsilon = 1e-7, weight_decay = 0 })
+
+--- optim.Adam(params [, options])
+---
+--- Running mean and mean square of the gradient, corrected for their start at 0. Kingma, Ba 2015, "Adam: a method for
+--- stochastic optimization". Options: lr = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7, weight_decay = 0 (added
+--- to the gradient).
+---@class optim.Adam : optim.Optimizer
+---@overload fun(params: rnn.Tensor[], options?: table): optim.Adam
+define("Adam", "adam", 2, { lr = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7, weight_decay = 0 })
+
+--- optim.AdamW(params [, options])
+---
+--- Adam with weight decay applied to the parameters, not to the gradient. Loshchilov, Hutter 2019, "Decoupled weight
+--- decay regularization". Options: as optim.Adam, weight_decay = 0.004.
+---@class optim.AdamW : optim.Optimizer
+---@overload fun(params: rnn.Tensor[], options?: table): optim.AdamW
+define("AdamW", "adamw", 2, { lr = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7, weight_decay = 0.004 })
+
+--- optim.Nadam(params [, options])
+---
+--- Adam with Nesterov's momentum. Dozat 2016, "Incorporating Nesterov momentum into Adam". Options: as optim.Adam.
+---@class optim.Nadam : optim.Optimizer
+---@overload fun(params: rnn.Tensor[], options?: table): optim.Nadam
+define("Nadam", "nadam", 2, { lr = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7, weight_decay = 0 })
+
+--- optim.clip_grad_norm(params, max_norm) -> norm
+---
+--- Scales all gradients together so that their common Euclidean norm is at most max_norm, and returns what it was
+--- before. Pascanu et al. 2013, "On the difficulty of training recurrent neural networks". The direction stays; a norm
+--- that is not finite scales nothing.
+---@param params rnn.Tensor[]
+---@param max_norm number
+---@return number norm
+function optim.clip_grad_norm(params, max_norm)
+  check_parameters("optim.clip_grad_norm", params)
+  check.positive("optim.clip_grad_norm", "argument 2 (max_norm)", max_norm)
+  return core.clip_grad_norm(params, max_norm)
+end
+
+--- optim.clip_grad_value(params, limit) -> count
+---
+--- Cuts every element of the gradients to [-limit, limit] and returns how many were outside.
+---@param params rnn.Tensor[]
+---@param limit number
+---@return integer count
+function optim.clip_grad_value(params, limit)
+  check_parameters("optim.clip_grad_value", params)
+  check.positive("optim.clip_grad_value", "argument 2 (limit)", limit)
+  return core.clip_grad_value(params, limit)
+end
+
+return optim
