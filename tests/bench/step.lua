@@ -44,7 +44,7 @@ measure()
 local times = measure()
 local middle = #times // 2
 print(rnn.json_encode {
-  system = ("rnnlua %s, %s, %s"):format(rnn.version, rnn.isa(), rnn.blas()),
+  system = ("rnnlua %s, %s"):format(rnn.version, rnn.isa()),
   threads = rnn.threads(), steps = #times,
   median = #times % 2 == 1 and times[middle + 1] or (times[middle] + times[middle + 1]) / 2,
   min = times[1], max = times[#times], loss = step():item(),

@@ -3,14 +3,15 @@
 Tensor "op.name" belongs to the case "op": its arguments, its result y, the given dy and the gradients dx, dgain ...
 (a loss is a scalar, so its dy is one number). Conventions that are ours, not PyTorch's, are already applied:
 
-  features   are the last axis, also in batch_norm.
-  ids        count from 1 and 0 is padding: label 0 in cross_entropy is PyTorch's ignore_index, id 0 in embedding is
-             PyTorch's padding_idx; weight and dweight are without the row of the padding.
-  lengths    *_lengths cases: losses average over the valid steps, batch_norm takes its statistics from them; y and dx
-             are 0 in the padding, where all arguments and dy are random.
-  batch_norm running statistics move by PyTorch's momentum 0.1, new = 0.9 old + 0.1 batch, and running_var takes the
-             unbiased variance of the batch, n / (n - 1) times the one that normalises (new_running_var). The variance
-             of Keras, which is not corrected, gives new_running_var_biased.
+  features      are the last axis, also in batch_norm.
+  ids           count from 1 and 0 is padding: label 0 in cross_entropy is PyTorch's ignore_index, id 0 in embedding is
+                PyTorch's padding_idx; weight and dweight are without the row of the padding.
+  lengths       *_lengths cases: losses average over the valid steps, batch_norm takes its statistics from them.
+                Arguments are random in the padding. batch_norm_lengths.mask (N, T, 1) is 1 where a step is valid;
+                y is 0 in the padding, where what we compute does not matter, and so is dy: nothing looks there.
+  batch_norm    running statistics move by PyTorch's momentum 0.1, new = 0.9 old + 0.1 batch, and running_var takes the
+                unbiased variance of the batch, n / (n - 1) times the one that normalises (new_running_var). With the
+                variance that normalises, as in Keras and our core, it becomes new_running_var_biased.
   hard_sigmoid  is relu6(x + 3) / 6, in PyTorch as in Keras 3.
 
 Values stay 0.01 away from every kink.
@@ -122,6 +123,10 @@ def labels_with_padding():
     return labels
 
 
+def hard_sigmoid(x):
+    return F.relu6(x + 3) / 6  # the gradient of F.hardsigmoid has a 1/6 in single precision even for doubles
+
+
 def huber(x, target):
     return F.huber_loss(x, target, delta=1.0)
 
@@ -133,8 +138,8 @@ CASES = {
                    lambda a: (F.layer_norm(a["x"], (D,), a["gain"], a["bias"], LAYER_EPS), {})),
     "batch_norm": ({"x": 0.7 + normal(8, D, scale=1.5)} | statistics(), batch_norm_training),
     "batch_norm_sequence": ({"x": 0.7 + normal(N, T, D, scale=1.5)} | statistics(), batch_norm_training),
-    "batch_norm_lengths": ({"x": 0.7 + normal(N, T, D, scale=1.5), "lengths": torch.tensor(LENGTHS)} | statistics(),
-                           batch_norm_lengths),
+    "batch_norm_lengths": ({"x": 0.7 + normal(N, T, D, scale=1.5), "lengths": torch.tensor(LENGTHS),
+                            "mask": MASK[..., None].double()} | statistics(), batch_norm_lengths),
     "batch_norm_eval": ({"x": normal(N, T, D)} | statistics(), batch_norm_eval),
     "softmax": ({"x": normal(N, T, V, scale=2.0)}, lambda a: (F.softmax(a["x"], -1), {})),
     "softmax_axis2": ({"x": normal(N, T, V, scale=2.0)}, lambda a: (F.softmax(a["x"], 1), {})),
@@ -160,15 +165,15 @@ CASES = {
     "selu": unary(F.selu, 0.0),
     "softplus": unary(F.softplus),
     "leaky_relu": unary(lambda x: F.leaky_relu(x, SLOPE), 0.0),
-    "hard_sigmoid": unary(F.hardsigmoid, -3.0, 3.0),
+    "hard_sigmoid": unary(hard_sigmoid, -3.0, 3.0),
 }
-CONSTANT = {"target", "running_mean", "running_var"}
+CONSTANT = {"target", "running_mean", "running_var", "mask"}
 
 # Upstream gradients have the shape of y; a first run tells it.
 inputs = {}
 for case, (arguments, function) in CASES.items():
     inputs |= {f"{case}.{name}": value for name, value in arguments.items()}
-    inputs[f"{case}.dy"] = normal(*function(arguments)[0].shape)
+    inputs[f"{case}.dy"] = normal(*function(arguments)[0].shape) * arguments.get("mask", 1)
 
 
 def compute(all_inputs):
