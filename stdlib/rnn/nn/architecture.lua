@@ -1,0 +1,112 @@
+-- architecture.lua: models as data and back. A model made of built-in layers becomes nested tables of names, numbers
+-- and strings; building from them calls only the constructors listed here, so a file can never run code.
+
+local core = require "rnn.core"
+local Module = require "rnn.nn.module"
+local parameter = require "rnn.nn.parameter"
+
+local architecture = {}
+
+-- The classes that a file may name.
+local buildable = {}
+for _, name in ipairs {
+  "Module", "Sequential", "Linear", "Embedding", "RNN", "LSTM", "GRU", "Recurrent", "RNNCell", "LSTMCell", "GRUCell",
+  "LayerNorm", "BatchNorm", "Dropout", "Tanh", "Sigmoid", "HardSigmoid", "ReLU", "LeakyReLU", "ELU", "SELU",
+  "Softplus", "Softsign", "Softmax", "LogSoftmax",
+} do
+  buildable["nn." .. name] = name
+end
+
+local function class_of(name)
+  local field = buildable[name]
+  return field and require("rnn.nn")[field]
+end
+
+local encode
+
+local function encode_all(values)
+  local result = {}
+  for key, value in pairs(values) do
+    if Module.is(value) then
+      local config, culprit = encode(value)
+      if not config then return nil, culprit end
+      value = config
+    end
+    result[key] = value
+  end
+  return result
+end
+
+-- nil and the name of the layer where it is not built in. A class derived by a script inherits config, so the class
+-- must be the listed one itself.
+function encode(module)
+  local config = module:config()
+  if not config or class_of(config.class) ~= getmetatable(module) then return nil, module:describe() end
+  for _, part in ipairs { "args", "layers", "fields" } do
+    if config[part] then
+      local encoded, culprit = encode_all(config[part])
+      if not encoded then return nil, culprit end
+      config[part] = encoded
+    end
+  end
+  return config
+end
+
+--- architecture.of(model) -> config or nil, name of the layer that is not built in
+---@param model nn.Module
+function architecture.of(model)
+  local config, culprit = encode(model)
+  if not config then return nil, culprit end
+  local _, aliases = model:named_tensors()
+  if next(aliases) then config.shared = aliases end
+  return config
+end
+
+local function build(config)
+  if type(config) ~= "table" then return config end
+  local cls = class_of(config.class)
+  if not cls then core.fail("unknown layer '%s'", tostring(config.class)) end
+  local args = {}
+  for i, value in ipairs(config.args or {}) do args[i] = build(value) end
+  for _, part in ipairs { "layers", "fields" } do
+    if config[part] then
+      args[1] = {}
+      for key, value in pairs(config[part]) do args[1][key] = build(value) end
+    end
+  end
+  if config.options then args[#args + 1] = config.options end
+  return cls(table.unpack(args))
+end
+
+-- The table that holds the tensor at the end of a dotted path, and its key. Raw access: a path from a file must not
+-- reach the classes behind the objects.
+local function locate(model, path)
+  local holder, key = nil, nil
+  local at = model
+  for step in path:gmatch("[^.]+") do
+    holder = type(at) == "table" and at or {}
+    key = math.tointeger(tonumber(step))
+    if key == nil or rawget(holder, key) == nil then key = step end
+    at = rawget(holder, key)
+  end
+  if not core.is_tensor(at) then core.fail("no tensor '%s'", path) end
+  return holder, key
+end
+
+--- architecture.build(config) -> model
+---
+--- Raises for a config that is not one; parameters are zero.
+---@param config table
+---@return nn.Module
+function architecture.build(config)
+  local model = parameter.without_filling(function() return build(config) end)
+  if not Module.is(model) then core.fail("no layer at the top") end
+  for alias, name in pairs(config.shared or {}) do
+    local from, from_key = locate(model, name)
+    local to, to_key = locate(model, alias)
+    rawset(to, to_key, rawget(from, from_key))
+  end
+  return model
+end
+
+return architecture

@@ -1,0 +1,97 @@
+-- save.lua: models in safetensors files, which PyTorch and others read as they are: tensors have the names of
+-- state_dict. The metadata carry the architecture as data, so that rnn.load needs no script:
+--
+--   format = "rnnlua", rnnlua.version, rnnlua.config (JSON; absent where a layer is a script's own: then
+--   rnnlua.foreign names it), rnnlua.extra (JSON; its tensors are named extra/...)
+
+local core = require "rnn.core"
+local check = require "rnn.check"
+local Module = require "rnn.nn.module"
+local architecture = require "rnn.nn.architecture"
+local pack = require "rnn.nn.pack"
+
+local save = {}
+
+--- rnn.save(path, model [, extra]) -> true | nil, message, code
+---
+--- Writes the model's parameters, buffers and architecture to a safetensors file; the old file stays whole until the
+--- new one is. extra is a table of anything that belongs to the model: scalers, vocabularies, states, notes.
+---@param path string
+---@param model nn.Module
+---@param extra? table
+---@return true|nil
+---@return string? message
+---@return string? code
+function save.save(path, model, extra)
+  check.string("rnn.save", "argument 1 (path)", path)
+  if not Module.is(model) then check.expected("rnn.save", "argument 2 (model)", "a model", model) end
+  local tensors = {}
+  for _, pair in ipairs((model:named_tensors())) do tensors[pair[1]] = pair[2] end
+  local metadata = { format = "rnnlua", ["rnnlua.version"] = core.version }
+  local config, culprit = architecture.of(model)
+  if config then
+    metadata["rnnlua.config"] = core.json_encode(config, { sort = true })
+  else
+    metadata["rnnlua.foreign"] = culprit
+  end
+  if extra ~= nil then
+    check.table("rnn.save", "argument 3 (extra)", extra)
+    metadata["rnnlua.extra"] = core.json_encode(pack.dump("rnn.save", extra, "extra/", tensors), { sort = true })
+  end
+  return core.archive_write(path, tensors, metadata)
+end
+
+local function format_error(path, message)
+  -- Constructors put the position of the script in front, which is not where the fault is.
+  return nil, ("rnn.load: '%s': %s"):format(path, tostring(message):gsub("^[^\n]-:%d+: ", "", 1)), "EFORMAT"
+end
+
+local function from_json(text)
+  if text == nil then return nil end
+  local value, message = core.json_decode(text)
+  if type(value) ~= "table" then core.fail("metadata: %s", message or "not a JSON object") end
+  return value
+end
+
+local function restore(path, model, tensors, metadata)
+  local weights, beside = {}, {}
+  for name, tensor in pairs(tensors) do
+    (name:find("^extra/") and beside or weights)[name] = tensor
+  end
+  local extra = from_json(metadata["rnnlua.extra"])
+  if extra then extra = pack.load(extra, beside) end
+  if not model then
+    local config = from_json(metadata["rnnlua.config"])
+    if not config then
+      local culprit = metadata["rnnlua.foreign"]
+      core.fail("%s. Make the model with its script, then rnn.load('%s', model) fills it by model:load_state_dict",
+        culprit and ("the layer %s is a script's own, and a file holds no code"):format(culprit)
+          or "the file holds tensors but no architecture", path)
+    end
+    model = architecture.build(config)
+  end
+  model:load_state_dict(weights)
+  return model, extra
+end
+
+--- rnn.load(path [, model]) -> model, extra | nil, message, code
+---
+--- Rebuilds a model saved by rnn.save, in training mode (call model:eval() before using it), and the extra table.
+--- Loading never runs code of the file: it makes built-in layers only. Weights of a model with layers of a script's
+--- own, or from another framework, are loaded into a model given as second argument (by model:load_state_dict).
+---@param path string
+---@param model? nn.Module
+---@return nn.Module|nil
+---@return table|string|nil extra
+---@return string? code
+function save.load(path, model)
+  check.string("rnn.load", "argument 1 (path)", path)
+  if model ~= nil and not Module.is(model) then check.expected("rnn.load", "argument 2 (model)", "a model", model) end
+  local tensors, metadata, code = core.archive_read(path)
+  if not tensors then return nil, metadata, code end
+  local ok, loaded, extra = pcall(restore, path, model, tensors, metadata)
+  if not ok then return format_error(path, loaded) end
+  return loaded, extra
+end
+
+return save
