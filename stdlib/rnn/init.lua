@@ -1,0 +1,26 @@
+-- init.lua: the module rnn. Everything of the core is here at once; the rest is loaded when it is first used, so that
+-- require "rnn" takes a few milliseconds.
+
+local core = require "rnn.core"
+local lazy = require "rnn.lazy"
+
+local rnn = {}
+for name, value in pairs(core) do rnn[name] = value end
+
+return lazy(rnn, {
+  nn = "rnn.nn",
+  optim = "rnn.optim",
+  data = "rnn.data",
+  plot = "rnn.plot",
+  split = "rnn.split",
+  results = "rnn.results",
+}, {
+  save = "rnn.nn.save",
+  load = "rnn.nn.save",
+  fit = "rnn.train",
+  evaluate = "rnn.train",
+  predict = "rnn.train",
+  forecast_report = "rnn.train",
+  EarlyStopping = "rnn.train",
+  args = "rnn.args",
+})
