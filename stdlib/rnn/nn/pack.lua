@@ -1,7 +1,7 @@
 -- pack.lua: a table of a script's own (numbers, strings, tensors, scalers, states) as JSON and named tensors, and back.
 --
--- In the JSON a tensor stands as {"$tensor": name}, an object as {"$object": class, "state": ...}, and a number that JSON
--- does not have as {"$number": "nan"}. Only the classes below come back as objects.
+-- In the JSON a tensor stands as {"$tensor": name}, an object as {"$object": class, "state": ...}, and a number that
+-- JSON does not have as {"$number": "nan"}. Only the classes below come back as objects.
 
 local core = require "rnn.core"
 
