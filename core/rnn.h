@@ -199,7 +199,7 @@ const char *rnn_op_doc(const rnn_op *op); /* "(x, axis) -> tensor. What it compu
 int rnn_op_outputs(const rnn_op *op, const rnn_args *args);
 bool rnn_op_differentiable(const rnn_op *op);
 
-#define RNN_MAX_OUTPUTS 65
+#define RNN_MAX_OUTPUTS 3
 
 /* Applies an op: checks, computes, and records when recording is on and an argument requires a gradient.
    out receives rnn_op_outputs(op, args) new references. */
@@ -208,29 +208,51 @@ RNN_MUST_USE rnn_status rnn_apply(rnn_ctx *ctx, const rnn_op *op, const rnn_args
 /* ---- the recurrent engine -------------------------------------------------------------------------------------- */
 
 typedef enum rnn_cell { RNN_CELL_RNN, RNN_CELL_LSTM, RNN_CELL_GRU } rnn_cell;
-typedef enum rnn_activation { RNN_TANH, RNN_RELU } rnn_activation;
 
-/* A stack of equal recurrent layers, run over whole sequences by the op "recurrent".
+/* Leaky slope 0.2, hard sigmoid clamp(x/6 + 1/2, 0, 1), as in Keras. */
+typedef enum rnn_activation {
+  RNN_TANH,
+  RNN_RELU,
+  RNN_SIGMOID,
+  RNN_HARD_SIGMOID,
+  RNN_SOFTSIGN,
+  RNN_LEAKY_RELU,
+  RNN_SELU,
+  RNN_IDENTITY
+} rnn_activation;
+
+/* One recurrent layer in one direction, run over whole sequences by the op "recurrent". Stacks, both directions,
+ * residual connections are compositions of it with other ops.
  *
- * Tensors: x (N, T, D); then for each layer weight_ih (G*H, D or H), weight_hh (G*H, H), bias_ih (G*H),
- * bias_hh (G*H), G = 1, 4, 3; then, with has_state, for each layer h (N, H) and, for the LSTM, c (N, H).
- * Outputs: y, (N, T, H) or, with last_only, (N, H): the output of the last valid step; then the final states in
- * the same order. Lengths on x are honoured: steps past a sequence's length give 0 and leave its state alone.
+ *   RNN:  h = act(W x + b + U h + b')                                         (Elman 1990)
+ *   LSTM: i f o = gate(...), g = act(...), c = f c + i g, h = o act(c)         (Hochreiter, Schmidhuber 1997; Gers 2000)
+ *   GRU:  r z = gate(...), n = act(W x + b + r (U h + b')), h = (1-z) n + z h  (Cho et al. 2014, reset after the product)
  *
- *   RNN:  h = act(W x + b + U h + b')                                       (Elman 1990)
- *   LSTM: i f o = sigmoid(...), g = tanh(...), c = f c + i g, h = o tanh(c)  (Hochreiter, Schmidhuber 1997; Gers 2000)
- *   GRU:  r z = sigmoid(...), n = tanh(W x + b + r (U h + b')), h = (1-z) n + z h   (Cho et al. 2014, reset after) */
+ * Tensors, in this order; G = 1, 4, 3 gates (3 for a coupled LSTM: f g o), H units, R = projection or H:
+ *   x (N, T, D), weight_ih (G*H, D), weight_hh (G*H, R), bias_ih (G*H), bias_hh (G*H);
+ *   layer_norm: gain_ih (G*H), gain_hh (G*H) and, LSTM, gain_c (H), bias_c (H);
+ *   peepholes:  peephole (3, H) for i f o;    projection: weight_hr (R, H);
+ *   has_state:  h (N, R) and, LSTM, c (N, H).
+ * Outputs: y, (N, T, R) or, with last_only, (N, R): the output of the last valid step (reverse: the step that is
+ * computed last, the first one); then the final h and c. Lengths on x are honoured: steps past a sequence's length
+ * give 0 and leave its state alone; reverse begins at the last valid step. */
 struct rnn_recurrent {
   rnn_cell cell;
-  rnn_activation activation; /* of the simple RNN */
-  int layers;
+  rnn_activation activation, gate_activation; /* usually RNN_TANH, RNN_SIGMOID */
   int64_t units;
-  bool has_state;
-  bool last_only;
+  int64_t projection;      /* LSTM: 0 or the width of h (Sak et al. 2014) */
+  bool has_state, last_only, reverse;
+  bool layer_norm;         /* of W x, of U h and, LSTM, of c before act (Ba et al. 2016); eps 1e-5 */
+  bool peepholes;          /* LSTM (Gers and Schmidhuber 2000) */
+  bool coupled;            /* LSTM: i = 1 - f (Greff et al. 2017) */
+  bool reset_before;       /* GRU: n = act(W x + b + U (r h) + b'), Cho's first reading */
+  bool training;           /* draws masks; otherwise dropout is off and zoneout takes its expectation */
+  double recurrent_dropout; /* on h where it enters U, one mask for all steps (Gal and Ghahramani 2016) */
+  double zoneout_h, zoneout_c; /* keeps old state at random (Krueger et al. 2017) */
 };
 
-int rnn_cell_gates(rnn_cell cell);  /* G */
-int rnn_cell_states(rnn_cell cell); /* 1, or 2 for the LSTM */
+int rnn_recurrent_gates(const rnn_recurrent *r);  /* G */
+int rnn_recurrent_states(const rnn_recurrent *r); /* 1, or 2 for the LSTM */
 
 /* ---- optimisers ------------------------------------------------------------------------------------------------ */
 

@@ -185,6 +185,81 @@ MAP(exp, vexp(x))
 MAP(tanh, vtanh(x))
 MAP(sigmoid, vsigmoid(x))
 
+static void activate_all(rnn_activation f, int64_t n, const real *x, real *y) {
+  int64_t i = 0;
+  for (; i + LANES <= n; i += LANES) store(y + i, activate(f, load(x + i)));
+  if (i < n) store_part(y + i, activate(f, load_part(x + i, n - i)), n - i);
+}
+
+/* ---- layer normalisation: sums in 16 chains whatever the width of a vector, so that every set gives the same bits ---- */
+
+#define CHAINS (16 / LANES)
+
+INLINE real sum_chains(vec *chain) {
+  real lanes[16], total = 0;
+  for (int i = 0; i < CHAINS; i++) store(lanes + i * LANES, chain[i]);
+  for (int i = 0; i < 16; i++) total += lanes[i];
+  return total;
+}
+
+/* Calls body with u, get(p) for each vector of a row of n; chain is the number of its accumulator. */
+#define FOR_CHAINS(n, body)                                  \
+  do {                                                       \
+    int64_t u = 0;                                           \
+    for (int chain = 0; u < (n); u += LANES) {               \
+      if (u + LANES <= (n)) {                                \
+        body(load)                                           \
+      } else {                                               \
+        int64_t left = (n)-u;                                \
+        body(LOAD_LEFT)                                      \
+      }                                                      \
+      chain = (chain + 1) % CHAINS;                          \
+    }                                                        \
+  } while (0)
+#define LOAD_LEFT(p) load_part(p, left)
+#define STORE_LEFT(p, v) store_part(p, v, left)
+
+/* A lane past the end must not count: the mask is 1 within the row. */
+INLINE vec inside(int64_t n, int64_t u) {
+  vec m = {0};
+  for (int i = 0; i < LANES; i++) m[i] = u + i < n;
+  return m;
+}
+
+static void norm_forward(int64_t rows, int64_t n, double eps, const real *x, ptrdiff_t ldx, real *hat, real *scale) {
+  for (int64_t r = 0; r < rows; r++, x += ldx, hat += n) {
+    vec sum[CHAINS] = {{0}}, squares[CHAINS] = {{0}};
+#define BODY(GET) sum[chain] += GET(x + u);
+    FOR_CHAINS(n, BODY);
+#undef BODY
+    real mean = sum_chains(sum) / (real)n;
+#define BODY(GET)                                                         \
+  vec e = GET(x + u) - mean;                                              \
+  if (u + LANES > n) e = e * inside(n, u);                                \
+  squares[chain] += e * e;
+    FOR_CHAINS(n, BODY);
+#undef BODY
+    real s = (real)(1 / sqrt((double)(sum_chains(squares) / (real)n) + eps));
+    for (int64_t i = 0; i < n; i++) hat[i] = (x[i] - mean) * s;
+    scale[r] = s;
+  }
+}
+
+static void norm_backward(int64_t rows, int64_t n, const real *dy, ptrdiff_t lddy, const real *gain, const real *hat,
+                          const real *scale, real *dx) {
+  for (int64_t r = 0; r < rows; r++, dy += lddy, hat += n, dx += n) {
+    vec sum[CHAINS] = {{0}}, dot[CHAINS] = {{0}};
+#define BODY(GET)                    \
+  vec d = GET(dy + u) * GET(gain + u); \
+  sum[chain] += d;                   \
+  dot[chain] += d * GET(hat + u);
+    FOR_CHAINS(n, BODY);
+#undef BODY
+    real mean_d = sum_chains(sum) / (real)n, mean_dh = sum_chains(dot) / (real)n;
+    for (int64_t i = 0; i < n; i++) dx[i] = scale[r] * (dy[i] * gain[i] - mean_d - hat[i] * mean_dh);
+  }
+}
+
 /* ---- gates ------------------------------------------------------------------------------------------------------- */
 
 /* Runs body for every vector of units of a row; GET and PUT hide whether it is the last, partial one. */
@@ -199,77 +274,221 @@ MAP(sigmoid, vsigmoid(x))
       body(LOAD_LEFT, STORE_LEFT)                                \
     }                                                            \
   } while (0)
-#define LOAD_LEFT(p) load_part(p, left)
-#define STORE_LEFT(p, v) store_part(p, v, left)
 
-static void lstm_forward(int64_t rows, int64_t units, real *a, const real *c_before, real *c, real *h) {
+/* A function with the usual settings gets a copy of its own in which they are constants; NAME##_body has the rest. */
+#define SPECIALISE(g, call, ...)                                                                        \
+  do {                                                                                                  \
+    if (g->act == RNN_TANH && g->gate == RNN_SIGMOID && !g->peephole && !g->coupled && !g->apart) {     \
+      const rnni_gates usual = {.units = g->units, .act = RNN_TANH, .gate = RNN_SIGMOID};               \
+      call(&usual, __VA_ARGS__);                                                                        \
+    } else {                                                                                            \
+      call(g, __VA_ARGS__);                                                                             \
+    }                                                                                                   \
+  } while (0)
+
+static void cell_backward(const rnni_gates *g, int64_t rows, const real *h, const real *dh, real *a) {
+  int64_t n = rows * g->units; /* the rows lie together */
+#define BODY(GET, PUT) PUT(a + u, GET(dh + u) * slope(g->act, GET(h + u)));
+  if (g->act == RNN_TANH) {
+#define TANH(GET, PUT)        \
+  vec y = GET(h + u);         \
+  PUT(a + u, GET(dh + u) * (1 - y * y));
+    FOR_UNITS(n, TANH);
+#undef TANH
+  } else {
+    FOR_UNITS(n, BODY);
+  }
+#undef BODY
+}
+
+INLINE void lstm_forward_body(const rnni_gates *g, int64_t rows, real *a, const real *c_before, real *c, real *h) {
+  const int64_t units = g->units;
+  const real *peep = g->peephole;
   for (int64_t r = 0; r < rows; r++, a += 4 * units, c_before += units, c += units, h += units) {
-#define BODY(GET, PUT)                                \
-  vec i = vsigmoid(GET(a + u));                       \
-  vec f = vsigmoid(GET(a + units + u));               \
-  vec g = vtanh(GET(a + 2 * units + u));              \
-  vec o = vsigmoid(GET(a + 3 * units + u));           \
-  vec now = f * GET(c_before + u) + i * g;            \
-  PUT(a + u, i);                                      \
-  PUT(a + units + u, f);                              \
-  PUT(a + 2 * units + u, g);                          \
-  PUT(a + 3 * units + u, o);                          \
-  PUT(c + u, now);                                    \
-  PUT(h + u, o * vtanh(now));
+#define BODY(GET, PUT)                                               \
+  vec i = {0}, f = GET(a + units + u), o = GET(a + 3 * units + u);   \
+  vec before = GET(c_before + u);                                    \
+  if (peep) f += GET(peep + units + u) * before;                     \
+  f = activate(g->gate, f);                                          \
+  if (g->coupled) {                                                  \
+    i = 1 - f;                                                       \
+  } else {                                                           \
+    i = GET(a + u);                                                  \
+    if (peep) i += GET(peep + u) * before;                           \
+    i = activate(g->gate, i);                                        \
+  }                                                                  \
+  vec n = activate(g->act, GET(a + 2 * units + u));                  \
+  vec now = f * before + i * n;                                      \
+  if (peep) o += GET(peep + 2 * units + u) * now;                    \
+  o = activate(g->gate, o);                                          \
+  PUT(a + u, i);                                                     \
+  PUT(a + units + u, f);                                             \
+  PUT(a + 2 * units + u, n);                                         \
+  PUT(a + 3 * units + u, o);                                         \
+  PUT(c + u, now);                                                   \
+  if (!g->apart) PUT(h + u, o * activate(g->act, now));
     FOR_UNITS(units, BODY);
 #undef BODY
   }
 }
 
-static void lstm_backward(int64_t rows, int64_t units, real *a, const real *c_before, const real *c, const real *dh,
-                          const real *dy, ptrdiff_t lddy, real *dc) {
+static void lstm_forward(const rnni_gates *g, int64_t rows, real *a, const real *c_before, real *c, real *h) {
+  SPECIALISE(g, lstm_forward_body, rows, a, c_before, c, h);
+}
+
+static void lstm_output(const rnni_gates *g, int64_t rows, const real *a, const real *c, real *h) {
+  const int64_t units = g->units;
+  for (int64_t r = 0; r < rows; r++, a += 4 * units, c += units, h += units) {
+#define BODY(GET, PUT) PUT(h + u, GET(a + 3 * units + u) * activate(g->act, GET(c + u)));
+    FOR_UNITS(units, BODY);
+#undef BODY
+  }
+}
+
+static void lstm_output_backward(const rnni_gates *g, int64_t rows, real *a, const real *c, const real *dh, real *dc) {
+  const int64_t units = g->units;
+  for (int64_t r = 0; r < rows; r++, a += 4 * units, c += units, dh += units, dc += units) {
+#define BODY(GET, PUT)                                      \
+  vec o = GET(a + 3 * units + u), d = GET(dh + u);          \
+  vec s = activate(g->act, GET(c + u));                     \
+  PUT(dc + u, d * o * slope(g->act, s));                    \
+  PUT(a + 3 * units + u, d * s * slope(g->gate, o));
+    FOR_UNITS(units, BODY);
+#undef BODY
+  }
+}
+
+INLINE void lstm_backward_body(const rnni_gates *g, int64_t rows, real *a, const real *c_before, const real *c,
+                               const real *dh, real *dc) {
+  const int64_t units = g->units;
+  const real *peep = g->peephole;
   for (int64_t r = 0; r < rows; r++, a += 4 * units, c_before += units, c += units, dh += units, dc += units) {
-#define BODY(GET, PUT)                                          \
-  vec i = GET(a + u), f = GET(a + units + u);                   \
-  vec g = GET(a + 2 * units + u), o = GET(a + 3 * units + u);   \
-  vec s = vtanh(GET(c + u));                                    \
-  vec d = GET(dh + u);                                          \
-  if (dy) d += GET(dy + r * lddy + u);                          \
-  vec e = GET(dc + u) + d * o * (1 - s * s);                    \
-  PUT(a + u, e * g * i * (1 - i));                              \
-  PUT(a + units + u, e * GET(c_before + u) * f * (1 - f));      \
-  PUT(a + 2 * units + u, e * i * (1 - g * g));                  \
-  PUT(a + 3 * units + u, d * s * o * (1 - o));                  \
-  PUT(dc + u, e * f);
+#define BODY(GET, PUT)                                                    \
+  vec i = GET(a + u), f = GET(a + units + u);                             \
+  vec n = GET(a + 2 * units + u), o = GET(a + 3 * units + u);             \
+  vec before = GET(c_before + u), e = GET(dc + u), to;                    \
+  if (g->apart) {                                                         \
+    to = o;                                                               \
+  } else {                                                                \
+    vec s = activate(g->act, GET(c + u)), d = GET(dh + u);                \
+    e += d * o * slope(g->act, s);                                        \
+    to = d * s * slope(g->gate, o);                                       \
+  }                                                                       \
+  if (peep) e += to * GET(peep + 2 * units + u);                          \
+  vec ti = {0}, tf = e * before;                                          \
+  if (g->coupled) tf -= e * n;                                            \
+  else ti = e * n * slope(g->gate, i);                                    \
+  tf = tf * slope(g->gate, f);                                            \
+  vec back = e * f;                                                       \
+  if (peep) {                                                             \
+    back += tf * GET(peep + units + u);                                   \
+    if (!g->coupled) back += ti * GET(peep + u);                          \
+  }                                                                       \
+  PUT(a + u, ti);                                                         \
+  PUT(a + units + u, tf);                                                 \
+  PUT(a + 2 * units + u, e * i * slope(g->act, n));                       \
+  PUT(a + 3 * units + u, to);                                             \
+  PUT(dc + u, back);
     FOR_UNITS(units, BODY);
 #undef BODY
   }
 }
 
-static void gru_forward(int64_t rows, int64_t units, real *a, const real *h_before, real *h) {
+static void lstm_backward(const rnni_gates *g, int64_t rows, real *a, const real *c_before, const real *c,
+                          const real *dh, real *dc) {
+  SPECIALISE(g, lstm_backward_body, rows, a, c_before, c, dh, dc);
+}
+
+INLINE void gru_forward_body(const rnni_gates *g, int64_t rows, real *a, const real *h_before, real *h) {
+  const int64_t units = g->units;
   for (int64_t r = 0; r < rows; r++, a += 4 * units, h_before += units, h += units) {
-#define BODY(GET, PUT)                                                    \
-  vec reset = vsigmoid(GET(a + u));                                       \
-  vec z = vsigmoid(GET(a + units + u));                                   \
-  vec n = vtanh(GET(a + 2 * units + u) + reset * GET(a + 3 * units + u)); \
-  PUT(a + u, reset);                                                      \
-  PUT(a + units + u, z);                                                  \
-  PUT(a + 2 * units + u, n);                                              \
+#define BODY(GET, PUT)                                                           \
+  vec reset = activate(g->gate, GET(a + u));                                     \
+  vec z = activate(g->gate, GET(a + units + u));                                 \
+  vec n = activate(g->act, GET(a + 2 * units + u) + reset * GET(a + 3 * units + u)); \
+  PUT(a + u, reset);                                                             \
+  PUT(a + units + u, z);                                                         \
+  PUT(a + 2 * units + u, n);                                                     \
   PUT(h + u, n + z * (GET(h_before + u) - n));
     FOR_UNITS(units, BODY);
 #undef BODY
   }
 }
 
-static void gru_backward(int64_t rows, int64_t units, real *a, const real *h_before, real *dh, const real *dy,
-                         ptrdiff_t lddy) {
+static void gru_forward(const rnni_gates *g, int64_t rows, real *a, const real *h_before, real *h) {
+  SPECIALISE(g, gru_forward_body, rows, a, h_before, h);
+}
+
+INLINE void gru_backward_body(const rnni_gates *g, int64_t rows, real *a, const real *h_before, real *dh) {
+  const int64_t units = g->units;
   for (int64_t r = 0; r < rows; r++, a += 4 * units, h_before += units, dh += units) {
-#define BODY(GET, PUT)                                               \
-  vec reset = GET(a + u), z = GET(a + units + u);                    \
-  vec n = GET(a + 2 * units + u), hn = GET(a + 3 * units + u);       \
-  vec d = GET(dh + u);                                               \
-  if (dy) d += GET(dy + r * lddy + u);                               \
-  vec dn = d * (1 - z) * (1 - n * n);                                \
-  PUT(a + u, dn * hn * reset * (1 - reset));                         \
-  PUT(a + units + u, d * (GET(h_before + u) - n) * z * (1 - z));     \
-  PUT(a + 2 * units + u, dn);                                        \
-  PUT(a + 3 * units + u, dn * reset);                                \
+#define BODY(GET, PUT)                                                      \
+  vec reset = GET(a + u), z = GET(a + units + u);                           \
+  vec n = GET(a + 2 * units + u), hn = GET(a + 3 * units + u);              \
+  vec d = GET(dh + u);                                                      \
+  vec dn = d * (1 - z) * slope(g->act, n);                                  \
+  PUT(a + u, dn * hn * slope(g->gate, reset));                              \
+  PUT(a + units + u, d * (GET(h_before + u) - n) * slope(g->gate, z));      \
+  PUT(a + 2 * units + u, dn);                                               \
+  PUT(a + 3 * units + u, dn * reset);                                       \
   PUT(dh + u, d * z);
+    FOR_UNITS(units, BODY);
+#undef BODY
+  }
+}
+
+static void gru_backward(const rnni_gates *g, int64_t rows, real *a, const real *h_before, real *dh) {
+  SPECIALISE(g, gru_backward_body, rows, a, h_before, dh);
+}
+
+static void gru_reset(const rnni_gates *g, int64_t rows, real *a, const real *h_before) {
+  const int64_t units = g->units;
+  for (int64_t r = 0; r < rows; r++, a += 4 * units, h_before += units) {
+#define BODY(GET, PUT)                          \
+  vec reset = activate(g->gate, GET(a + u));    \
+  PUT(a + u, reset);                            \
+  PUT(a + 3 * units + u, reset * GET(h_before + u));
+    FOR_UNITS(units, BODY);
+#undef BODY
+  }
+}
+
+static void gru_update(const rnni_gates *g, int64_t rows, real *a, const real *h_before, real *h) {
+  const int64_t units = g->units;
+  for (int64_t r = 0; r < rows; r++, a += 4 * units, h_before += units, h += units) {
+#define BODY(GET, PUT)                                    \
+  vec z = activate(g->gate, GET(a + units + u));          \
+  vec n = activate(g->act, GET(a + 2 * units + u));       \
+  PUT(a + units + u, z);                                  \
+  PUT(a + 2 * units + u, n);                              \
+  PUT(h + u, n + z * (GET(h_before + u) - n));
+    FOR_UNITS(units, BODY);
+#undef BODY
+  }
+}
+
+static void gru_update_backward(const rnni_gates *g, int64_t rows, real *a, const real *h_before, real *dh) {
+  const int64_t units = g->units;
+  for (int64_t r = 0; r < rows; r++, a += 4 * units, h_before += units, dh += units) {
+#define BODY(GET, PUT)                                                  \
+  vec z = GET(a + units + u), n = GET(a + 2 * units + u);               \
+  vec d = GET(dh + u);                                                  \
+  PUT(a + units + u, d * (GET(h_before + u) - n) * slope(g->gate, z));  \
+  PUT(a + 2 * units + u, d * (1 - z) * slope(g->act, n));               \
+  PUT(dh + u, d * z);
+    FOR_UNITS(units, BODY);
+#undef BODY
+  }
+}
+
+static void gru_reset_backward(const rnni_gates *g, int64_t rows, real *a, const real *h_before, const real *drh,
+                               real *dh) {
+  const int64_t units = g->units;
+  for (int64_t r = 0; r < rows; r++, a += 4 * units, h_before += units, drh += units, dh += units) {
+#define BODY(GET, PUT)                                                  \
+  vec reset = GET(a + u), d = GET(drh + u);                             \
+  PUT(a + u, d * GET(h_before + u) * slope(g->gate, reset));            \
+  PUT(dh + u, GET(dh + u) + d * reset);
     FOR_UNITS(units, BODY);
 #undef BODY
   }
@@ -285,6 +504,16 @@ const rnni_kernels RNNI_TABLE = {
     .exp = map_exp,
     .tanh = map_tanh,
     .sigmoid = map_sigmoid,
+    .activate = activate_all,
+    .norm_forward = norm_forward,
+    .norm_backward = norm_backward,
+    .rnn_backward = cell_backward,
+    .lstm_output = lstm_output,
+    .lstm_output_backward = lstm_output_backward,
+    .gru_reset = gru_reset,
+    .gru_update = gru_update,
+    .gru_update_backward = gru_update_backward,
+    .gru_reset_backward = gru_reset_backward,
     .lstm_forward = lstm_forward,
     .lstm_backward = lstm_backward,
     .gru_forward = gru_forward,

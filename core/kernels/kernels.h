@@ -15,6 +15,15 @@ typedef struct rnni_panels {
   ptrdiff_t step, panel;
 } rnni_panels;
 
+/* What the passes over the gates have to know, the same for all steps. */
+typedef struct rnni_gates {
+  int64_t units;
+  rnn_activation act, gate; /* of the cell and of its gates */
+  const rnn_real *peephole; /* LSTM: (3, units) for i f o, or NULL */
+  bool coupled;             /* LSTM: i = 1 - f, and a's first part is no gate */
+  bool apart;               /* LSTM: the output is made from a normalised c, by lstm_output */
+} rnni_gates;
+
 typedef struct rnni_kernels {
   const char *isa;
   int tile_rows, tile_cols; /* of the product's micro-kernel */
@@ -31,18 +40,43 @@ typedef struct rnni_kernels {
   void (*tanh)(int64_t n, const rnn_real *x, rnn_real *y);
   void (*sigmoid)(int64_t n, const rnn_real *x, rnn_real *y);
 
-  /* One time step for rows samples. Buffers are (rows, units) or (rows, gates*units), packed unless an ld is given.
-     LSTM: a holds i f g o before, and after, their activations; c and h are written. */
-  void (*lstm_forward)(int64_t rows, int64_t units, rnn_real *a, const rnn_real *c_before, rnn_real *c, rnn_real *h);
-  /* dh arrives from the next step, dy (ld lddy, may be NULL) from above; a becomes the gradient of the gates before
-     activation, dc becomes the gradient of c_before. */
-  void (*lstm_backward)(int64_t rows, int64_t units, rnn_real *a, const rnn_real *c_before, const rnn_real *c,
-                        const rnn_real *dh, const rnn_real *dy, ptrdiff_t lddy, rnn_real *dc);
-  /* GRU: a holds r z n and, fourth, U_n h + b'_n; r z n become activations. */
-  void (*gru_forward)(int64_t rows, int64_t units, rnn_real *a, const rnn_real *h_before, rnn_real *h);
+  /* y = f(x), f an rnn_activation. */
+  void (*activate)(rnn_activation f, int64_t n, const rnn_real *x, rnn_real *y);
+
+  /* Layer normalisation of rows of n: hat = (x - mean) scale, scale = 1/sqrt(variance + eps), one a row. x may be hat. */
+  void (*norm_forward)(int64_t rows, int64_t n, double eps, const rnn_real *x, ptrdiff_t ldx, rnn_real *hat,
+                       rnn_real *scale);
+  /* dx = scale (d - mean(d) - hat mean(d hat)), d = dy gain. */
+  void (*norm_backward)(int64_t rows, int64_t n, const rnn_real *dy, ptrdiff_t lddy, const rnn_real *gain,
+                        const rnn_real *hat, const rnn_real *scale, rnn_real *dx);
+
+  /* One time step for rows samples; buffers are (rows, units), a is (rows, 4*units).
+     dh is the whole gradient of h, from above and from the next step. */
+
+  /* a = dh act'(h) */
+  void (*rnn_backward)(const rnni_gates *g, int64_t rows, const rnn_real *h, const rnn_real *dh, rnn_real *a);
+  /* LSTM: a holds i f g o before, and after, their activations; c and, unless g->apart, h are written. */
+  void (*lstm_forward)(const rnni_gates *g, int64_t rows, rnn_real *a, const rnn_real *c_before, rnn_real *c,
+                       rnn_real *h);
+  /* With g->apart: h = o act(c). */
+  void (*lstm_output)(const rnni_gates *g, int64_t rows, const rnn_real *a, const rnn_real *c, rnn_real *h);
+  void (*lstm_output_backward)(const rnni_gates *g, int64_t rows, rnn_real *a, const rnn_real *c, const rnn_real *dh,
+                               rnn_real *dc);
+  /* a becomes the gradient of the gates before activation; dc, of c, becomes that of c_before. With g->apart the
+     output's part has been done: a's fourth part is a gradient already. */
+  void (*lstm_backward)(const rnni_gates *g, int64_t rows, rnn_real *a, const rnn_real *c_before, const rnn_real *c,
+                        const rnn_real *dh, rnn_real *dc);
+  /* GRU, reset after the product: a holds r z n and, fourth, U_n h + b'_n; r z n become activations. */
+  void (*gru_forward)(const rnni_gates *g, int64_t rows, rnn_real *a, const rnn_real *h_before, rnn_real *h);
   /* a becomes dr dz dn and, fourth, the gradient of U_n h + b'_n; dh becomes its direct part z dh. */
-  void (*gru_backward)(int64_t rows, int64_t units, rnn_real *a, const rnn_real *h_before, rnn_real *dh,
-                       const rnn_real *dy, ptrdiff_t lddy);
+  void (*gru_backward)(const rnni_gates *g, int64_t rows, rnn_real *a, const rnn_real *h_before, rnn_real *dh);
+  /* GRU, reset before the product: first r, and a's fourth part becomes r h; then, with U_n (r h) added to n, the
+     rest. Backward in reverse: z and n first, then, with drh = dn U_n, dr. */
+  void (*gru_reset)(const rnni_gates *g, int64_t rows, rnn_real *a, const rnn_real *h_before);
+  void (*gru_update)(const rnni_gates *g, int64_t rows, rnn_real *a, const rnn_real *h_before, rnn_real *h);
+  void (*gru_update_backward)(const rnni_gates *g, int64_t rows, rnn_real *a, const rnn_real *h_before, rnn_real *dh);
+  void (*gru_reset_backward)(const rnni_gates *g, int64_t rows, rnn_real *a, const rnn_real *h_before,
+                             const rnn_real *drh, rnn_real *dh);
 } rnni_kernels;
 
 extern const rnni_kernels *rnni_kernel; /* chosen by rnni_kernels_choose, the same for every context */

@@ -1,40 +1,91 @@
-/* engine.h: one recurrent layer over whole sequences, as the op (op.c) asks the time loop (engine.c) to run it.
+/* engine.h: one recurrent layer in one direction over whole sequences, as the op (op.c) asks forward.c and backward.c to
+ * run it.
  *
  * Inside the engine everything is time-major, (T, N, ...): the rows of a step lie together, and the whole sequence is
- * one matrix for the input product and for dW. */
+ * one matrix for the input product and for dW. States have T+1 places: of step t, the state before lies at place t and
+ * the one after at t+1, or, for a layer that runs in reverse, at t+1 and t. On padding the state is carried along. */
 #ifndef RNNI_ENGINE_H
 #define RNNI_ENGINE_H
 
 #include "../internal.h"
+#include "../kernels/kernels.h"
+
+/* The tensors of the op in their order; those an option does not need are absent. */
+enum {
+  RNNI_X,
+  RNNI_W_IH,
+  RNNI_W_HH,
+  RNNI_B_IH,
+  RNNI_B_HH,
+  RNNI_GAIN_IH,
+  RNNI_GAIN_HH,
+  RNNI_GAIN_C,
+  RNNI_BIAS_C,
+  RNNI_PEEPHOLE,
+  RNNI_W_HR,
+  RNNI_H0,
+  RNNI_C0,
+  RNNI_TENSORS
+};
+
+#define RNNI_NORM_EPS 1e-5
 
 typedef struct rnni_layer {
-  rnn_cell cell;
-  rnn_activation activation;
-  int64_t N, T, D, H;
+  const rnn_recurrent *r;
+  int64_t N, T, D, H, R;  /* R: the width of h */
+  int64_t G;              /* columns of the products: gates * H */
+  int64_t A;              /* columns of a step's row in a: 4H, or H for the simple RNN */
+  int64_t first;          /* the column of a at which the products begin: H when i is no gate, else 0 */
   const int32_t *lengths; /* (N) or NULL */
-  const real *w_ih, *w_hh, *b_ih, *b_hh;
-  const real *x; /* (T, N, D) */
-  /* What forward leaves for backward: */
-  real *a; /* (T, N, 4H) activated gates; the GRU's fourth part is U_n h + b'_n. NULL for the simple RNN */
-  real *h; /* (T+1, N, H): initial state, then every step's output (0 on padding) */
-  real *c; /* (T+1, N, H), LSTM only */
+  const real *p[RNNI_TENSORS]; /* parameters, NULL where absent */
+  rnni_gates gates;
+  /* What forward leaves for backward; NULL where not needed: */
+  real *x;        /* (T, N, D) */
+  real *a;        /* (T, N, A) activated gates; the GRU's fourth part is U_n h + b'_n, or r h. The simple RNN's outputs
+                     lie here when h is something else, because of zoneout, or else directly in h */
+  real *h, *c;    /* (T+1, N, R), (T+1, N, H) */
+  real *fresh;    /* (T, N, H) c before zoneout */
+  real *m;        /* (T, N, H) o act(c) before the projection */
+  real *nx, *sx;  /* (T, N, G), (T, N): normalised W x and its scale */
+  real *nh, *sh;  /* (T, N, G), (T, N, 2): the same of U h; two scales for a GRU that resets before */
+  real *nc, *sc;  /* (T, N, H), (T, N): the same of c */
+  real *mask;     /* (N, R) of recurrent dropout */
+  uint64_t seed, position; /* of the random numbers of zoneout */
 } rnni_layer;
 
 typedef struct rnni_layer_gradients {
-  const real *dy;          /* from above, NULL when none; of sample n at step t: dy + n*row + t*step */
+  const real *dy;              /* from above, NULL when none; of sample n at step t: dy + n*row + t*step */
   ptrdiff_t row, step;
-  const real *dh_end, *dc_end; /* (N, H) of the final states, NULL when none */
-  real *dh0, *dc0;         /* (N, H) added to; NULL when not wanted, like all below */
-  real *dw_ih, *dw_hh, *db_ih, *db_hh;
-  real *dx;                /* (T, N, D), written, not added to */
+  const real *dh_end, *dc_end; /* (N, R), (N, H) of the final states, NULL when none */
+  real *d[RNNI_TENSORS];       /* added to; NULL when not wanted. d[RNNI_X] is (T, N, D) and is written */
 } rnni_layer_gradients;
 
-/* Columns of a: what one sample keeps for one step. 0 for the simple RNN. */
-int64_t rnni_layer_kept(rnn_cell cell, int64_t units);
+/* Is the state carried at step t, because sample n ended before? */
+static inline bool rnni_padding(const rnni_layer *l, int64_t n, int64_t t) { return l->lengths && t >= l->lengths[n]; }
+/* Places of the states around step t. */
+static inline int64_t rnni_before(const rnni_layer *l, int64_t t) { return l->r->reverse ? t + 1 : t; }
+static inline int64_t rnni_after(const rnni_layer *l, int64_t t) { return l->r->reverse ? t : t + 1; }
+static inline int64_t rnni_end(const rnni_layer *l) { return l->r->reverse ? 0 : l->T; }
+static inline int64_t rnni_start(const rnni_layer *l) { return l->r->reverse ? l->T : 0; }
+/* Step number s in the order of computation. */
+static inline int64_t rnni_step(const rnni_layer *l, int64_t s) { return l->r->reverse ? l->T - 1 - s : s; }
 
-/* h and c hold the initial states in their first N*H elements. */
+/* How many slices of the batch to run at once. */
+int rnni_slices(rnn_ctx *ctx, const rnni_layer *l);
+
+/* h and c hold the initial states at rnni_start. */
 RNN_MUST_USE rnn_status rnni_layer_forward(rnn_ctx *ctx, const rnni_layer *l);
-/* Overwrites a with the gradients of the gates. */
+/* Overwrites what forward kept. */
 RNN_MUST_USE rnn_status rnni_layer_backward(rnn_ctx *ctx, const rnni_layer *l, const rnni_layer_gradients *g);
+
+/* ---- zoneout.c: the share of the old state that element (t, n, u) keeps: 0 or 1 when training, else the rate ---- */
+
+enum { RNNI_ZONE_H, RNNI_ZONE_C };
+bool rnni_zoned(const rnni_layer *l, int which);
+/* after = k before + (1-k) fresh for the rows from r0 on. */
+void rnni_zone(const rnni_layer *l, int which, int64_t t, int64_t r0, int64_t rows, const real *before,
+               const real *fresh, real *after);
+/* kept = k d; d = (1-k) d. */
+void rnni_zone_backward(const rnni_layer *l, int which, int64_t t, int64_t r0, int64_t rows, real *d, real *kept);
 
 #endif

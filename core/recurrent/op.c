@@ -1,69 +1,131 @@
-/* op.c: the op "recurrent": checks a stack of layers, lays out its memory, and runs the engine layer by layer. */
+/* op.c: the op "recurrent": checks its tensors, lays out the memory of a layer, and runs it. */
 #include "engine.h"
 
-enum { W_IH, W_HH, B_IH, B_HH, WEIGHTS };
+/* ---- which tensors there are ---- */
 
-static int states_of(const rnn_args *args) { return args->recurrent->layers * rnn_cell_states(args->recurrent->cell); }
-static int outputs(const rnn_args *args) { return 1 + states_of(args); }
-static int weight_index(int layer, int which) { return 1 + layer * WEIGHTS + which; }
-static int state_index(const rnn_recurrent *r, int layer, int which) {
-  return 1 + r->layers * WEIGHTS + layer * rnn_cell_states(r->cell) + which;
+static bool present(const rnn_recurrent *r, int which) {
+  bool lstm = r->cell == RNN_CELL_LSTM;
+  switch (which) {
+    case RNNI_GAIN_IH:
+    case RNNI_GAIN_HH: return r->layer_norm;
+    case RNNI_GAIN_C:
+    case RNNI_BIAS_C: return r->layer_norm && lstm;
+    case RNNI_PEEPHOLE: return r->peepholes;
+    case RNNI_W_HR: return r->projection > 0;
+    case RNNI_H0: return r->has_state;
+    case RNNI_C0: return r->has_state && lstm;
+    default: return true;
+  }
 }
 
-static rnn_status expect(rnn_ctx *ctx, const rnn_tensor *t, const char *what, int layer, int ndim, int64_t a,
-                         int64_t b) {
+/* place[which]: its index among the op's inputs, or -1. Returns how many there are. */
+static int find_places(const rnn_recurrent *r, int *place) {
+  int n = 0;
+  for (int which = 0; which < RNNI_TENSORS; which++) place[which] = present(r, which) ? n++ : -1;
+  return n;
+}
+
+static int outputs(const rnn_args *args) { return 1 + rnn_recurrent_states(args->recurrent); }
+
+/* ---- checks ---- */
+
+static const char *const names[RNNI_TENSORS] = {"x",       "weight_ih", "weight_hh", "bias_ih",   "bias_hh",
+                                                "gain_ih", "gain_hh",   "gain_c",    "bias_c",    "peephole",
+                                                "weight_hr", "state h", "state c"};
+
+static rnn_status expect(rnn_ctx *ctx, const rnn_tensor *t, int which, int ndim, int64_t a, int64_t b) {
   int64_t dims[2] = {a, b};
   if (t && t->type == RNN_FLOAT && t->ndim == ndim && t->dims[0] == a && (ndim < 2 || t->dims[1] == b)) return RNN_OK;
-  return rnni_fail(ctx, RNN_ESHAPE, "recurrent: layer %d: expected %s %s float, got %s %s", layer + 1, what,
+  return rnni_fail(ctx, RNN_ESHAPE, "recurrent: expected %s %s float, got %s %s", names[which],
                    rnni_shape_text(ndim, dims), t ? RNNI_SHAPE(t) : "nothing", t ? rnni_type_text(t->type) : "");
+}
+
+static rnn_status check_options(rnn_ctx *ctx, const rnn_recurrent *r) {
+  if (r->units < 1) return rnni_fail(ctx, RNN_EARG, "recurrent: expected at least one unit, got %lld", (long long)r->units);
+  bool lstm = r->cell == RNN_CELL_LSTM;
+  if (!lstm && (r->projection || r->peepholes || r->coupled || r->zoneout_c > 0))
+    return rnni_fail(ctx, RNN_EARG, "recurrent: projection, peepholes, coupled gates and zoneout of c are for the LSTM");
+  if (r->reset_before && r->cell != RNN_CELL_GRU)
+    return rnni_fail(ctx, RNN_EARG, "recurrent: reset_before is for the GRU");
+  if (r->projection < 0 || r->projection > INT32_MAX)
+    return rnni_fail(ctx, RNN_EARG, "recurrent: impossible projection %lld", (long long)r->projection);
+  const double rates[] = {r->recurrent_dropout, r->zoneout_h, r->zoneout_c};
+  for (int i = 0; i < 3; i++)
+    if (!(rates[i] >= 0 && rates[i] < 1))
+      return rnni_fail(ctx, RNN_EARG, "recurrent: expected a rate from 0 up to but not 1, got %g", rates[i]);
+  return RNN_OK;
 }
 
 static rnn_status recurrent_shape(rnn_ctx *ctx, rnni_call *c) {
   const rnn_recurrent *r = c->args.recurrent;
-  if (!r || r->layers < 1 || r->units < 1 || outputs(&c->args) > RNN_MAX_OUTPUTS)
-    return rnni_fail(ctx, RNN_EARG, "recurrent: expected 1 to %d layers of at least one unit", (RNN_MAX_OUTPUTS - 1) / 2);
-  int64_t H = r->units, G = rnn_cell_gates(r->cell);
-  int wanted = 1 + r->layers * WEIGHTS + (r->has_state ? states_of(&c->args) : 0);
-  if (c->nin != wanted)
-    return rnni_fail(ctx, RNN_EARG, "recurrent: expected %d tensors, got %d", wanted, c->nin);
+  int place[RNNI_TENSORS];
+  if (!r) return rnni_fail(ctx, RNN_EARG, "recurrent: expected a description of the layer");
+  RNNI_TRY(check_options(ctx, r));
+  int64_t H = r->units, R = r->projection ? r->projection : H, GH = rnn_recurrent_gates(r) * H;
+  int wanted = find_places(r, place);
+  if (c->nin != wanted) return rnni_fail(ctx, RNN_EARG, "recurrent: expected %d tensors, got %d", wanted, c->nin);
   const rnn_tensor *x = c->in[0], *w = c->in[1];
   RNNI_TRY(rnni_need_float(ctx, c, 0));
   int64_t D = w && w->ndim == 2 ? w->dims[1] : -1;
   if (x->ndim != 3 || (D >= 0 && x->dims[2] != D))
     return rnni_fail(ctx, RNN_ESHAPE, "recurrent: expected input (N, T, %lld), got %s", (long long)D, RNNI_SHAPE(x));
   int64_t N = x->dims[0];
-  for (int i = 0; i < r->layers; i++) {
-    RNNI_TRY(expect(ctx, c->in[weight_index(i, W_IH)], "weight_ih", i, 2, G * H, i ? H : x->dims[2]));
-    RNNI_TRY(expect(ctx, c->in[weight_index(i, W_HH)], "weight_hh", i, 2, G * H, H));
-    RNNI_TRY(expect(ctx, c->in[weight_index(i, B_IH)], "bias_ih", i, 1, G * H, 0));
-    RNNI_TRY(expect(ctx, c->in[weight_index(i, B_HH)], "bias_hh", i, 1, G * H, 0));
-    for (int s = 0; r->has_state && s < rnn_cell_states(r->cell); s++)
-      RNNI_TRY(expect(ctx, c->in[state_index(r, i, s)], s ? "state c" : "state h", i, 2, N, H));
-  }
+  const struct {
+    int which, ndim;
+    int64_t a, b;
+  } shapes[] = {{RNNI_W_IH, 2, GH, D},    {RNNI_W_HH, 2, GH, R},  {RNNI_B_IH, 1, GH, 0},   {RNNI_B_HH, 1, GH, 0},
+                {RNNI_GAIN_IH, 1, GH, 0}, {RNNI_GAIN_HH, 1, GH, 0}, {RNNI_GAIN_C, 1, H, 0},  {RNNI_BIAS_C, 1, H, 0},
+                {RNNI_PEEPHOLE, 2, 3, H}, {RNNI_W_HR, 2, R, H},   {RNNI_H0, 2, N, R},      {RNNI_C0, 2, N, H}};
+  for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+    if (place[shapes[i].which] >= 0)
+      RNNI_TRY(expect(ctx, c->in[place[shapes[i].which]], shapes[i].which, shapes[i].ndim, shapes[i].a, shapes[i].b));
   c->out_ndim = -1; /* several outputs: forward makes them */
   return RNN_OK;
 }
 
-/* Everything forward keeps, in one block: x time-major, then for each layer a, h and c. */
-static int64_t layer_size(const rnn_recurrent *r, int64_t N, int64_t T) {
-  return T * N * rnni_layer_kept(r->cell, r->units) + (T + 1) * N * r->units * rnn_cell_states(r->cell);
+/* ---- memory ---- */
+
+static real *take(real **next, int64_t n) {
+  real *p = *next;
+  *next += n;
+  return p;
 }
 
-static rnni_layer layer_at(const rnni_call *c, int i, real *kept) {
+/* The layer of a call; what forward keeps lies one after the other from kept on. Returns the size of it all. */
+static int64_t lay_out(const rnni_call *c, real *kept, rnni_layer *l) {
   const rnn_recurrent *r = c->args.recurrent;
   const rnn_tensor *x = c->in[0];
-  int64_t N = x->dims[0], T = x->dims[1], H = r->units, first = T * N * x->dims[2], size = layer_size(r, N, T);
-  rnni_layer l = {.cell = r->cell, .activation = r->activation, .N = N, .T = T, .D = i ? H : x->dims[2], .H = H,
-                  .lengths = x->lengths ? rnni_i(x->lengths) : NULL,
-                  .w_ih = rnni_f(c->in[weight_index(i, W_IH)]), .w_hh = rnni_f(c->in[weight_index(i, W_HH)]),
-                  .b_ih = rnni_f(c->in[weight_index(i, B_IH)]), .b_hh = rnni_f(c->in[weight_index(i, B_HH)])};
-  int64_t gates = T * N * rnni_layer_kept(r->cell, H);
-  real *own = kept + first + i * size;
-  l.a = gates ? own : NULL;
-  l.h = own + gates;
-  l.c = r->cell == RNN_CELL_LSTM ? l.h + (T + 1) * N * H : NULL;
-  l.x = i ? own - size + gates + N * H : kept; /* the outputs of the layer below start after its initial state */
-  return l;
+  int64_t N = x->dims[0], T = x->dims[1], H = r->units, R = r->projection ? r->projection : H;
+  bool lstm = r->cell == RNN_CELL_LSTM, own = r->cell != RNN_CELL_RNN || r->zoneout_h > 0;
+  int place[RNNI_TENSORS];
+  find_places(r, place);
+  *l = (rnni_layer){.r = r, .N = N, .T = T, .D = x->dims[2], .H = H, .R = R, .G = rnn_recurrent_gates(r) * H,
+                    .A = r->cell == RNN_CELL_RNN ? H : 4 * H, .first = lstm && r->coupled ? H : 0,
+                    .lengths = x->lengths ? rnni_i(x->lengths) : NULL,
+                    .seed = (uint64_t)c->args.i[0], .position = (uint64_t)c->args.i[1]};
+  for (int which = RNNI_W_IH; which < RNNI_H0; which++)
+    if (place[which] >= 0) l->p[which] = rnni_f(c->in[place[which]]);
+  l->gates = (rnni_gates){.units = H, .act = r->activation, .gate = r->gate_activation, .coupled = r->coupled,
+                          .peephole = l->p[RNNI_PEEPHOLE], .apart = lstm && r->layer_norm};
+  real *next = kept;
+  l->x = take(&next, T * N * l->D);
+  if (own) l->a = take(&next, T * N * l->A);
+  l->h = take(&next, (T + 1) * N * R);
+  if (lstm) l->c = take(&next, (T + 1) * N * H);
+  if (lstm && r->zoneout_c > 0) l->fresh = take(&next, T * N * H);
+  if (r->projection) l->m = take(&next, T * N * H);
+  if (r->layer_norm) {
+    l->nx = take(&next, T * N * l->G);
+    l->sx = take(&next, T * N);
+    l->nh = take(&next, T * N * l->G);
+    l->sh = take(&next, T * N * 2);
+    if (lstm) {
+      l->nc = take(&next, T * N * H);
+      l->sc = take(&next, T * N);
+    }
+  }
+  if (r->training && r->recurrent_dropout > 0) l->mask = take(&next, N * R);
+  return next - kept;
 }
 
 /* (A, B, width) to (B, A, width); add instead of copying for gradients. */
@@ -77,130 +139,123 @@ static void swap_axes(const real *from, int64_t A, int64_t B, int64_t width, rea
     }
 }
 
-static int64_t end_of(const rnni_layer *l, int64_t n) { return l->lengths ? l->lengths[n] : l->T; }
-
-/* Row n of the state at the end of each sequence; states is h or c. */
-static void take_end(const rnni_layer *l, const real *states, real *to) {
-  for (int64_t n = 0; n < l->N; n++)
-    memcpy(to + n * l->H, states + (end_of(l, n) * l->N + n) * l->H, (size_t)l->H * sizeof *to);
+static void set_start(const rnni_layer *l, const rnn_tensor *from, real *states, int64_t width) {
+  if (!states) return;
+  real *at = states + rnni_start(l) * l->N * width;
+  if (from) memcpy(at, from->data, (size_t)(l->N * width) * sizeof *at);
+  else memset(at, 0, (size_t)(l->N * width) * sizeof *at);
 }
 
-static void set_start(const rnni_layer *l, const rnn_tensor *from, real *states) {
-  size_t size = (size_t)(l->N * l->H) * sizeof *states;
-  if (from) memcpy(states, from->data, size);
-  else memset(states, 0, size);
-}
-
-static rnn_status make_outputs(rnn_ctx *ctx, rnni_call *c, real *kept) {
-  const rnn_recurrent *r = c->args.recurrent;
-  int64_t N = c->in[0]->dims[0], T = c->in[0]->dims[1], H = r->units;
-  rnni_layer top = layer_at(c, r->layers - 1, kept);
-  if (r->last_only) {
-    RNNI_TRY(rnni_tensor_raw(ctx, RNN_FLOAT, 2, (int64_t[]){N, H}, &c->out[0]));
-    for (int64_t n = 0; n < N; n++) /* of a sequence of length 0 the last output is 0, not its initial state */
-      if (end_of(&top, n) == 0) memset(rnni_f(c->out[0]) + n * H, 0, (size_t)H * sizeof(real));
-      else memcpy(rnni_f(c->out[0]) + n * H, top.h + (end_of(&top, n) * N + n) * H, (size_t)H * sizeof(real));
-  } else {
-    RNNI_TRY(rnni_tensor_raw(ctx, RNN_FLOAT, 3, (int64_t[]){N, T, H}, &c->out[0]));
-    swap_axes(top.h + N * H, T, N, H, rnni_f(c->out[0]), false);
-    RNNI_TRY(rnni_carry_lengths(ctx, c, true));
-  }
-  for (int i = 0, k = 1; i < r->layers; i++) {
-    rnni_layer l = layer_at(c, i, kept);
-    for (int s = 0; s < rnn_cell_states(r->cell); s++, k++) {
-      RNNI_TRY(rnni_tensor_raw(ctx, RNN_FLOAT, 2, (int64_t[]){N, H}, &c->out[k]));
-      take_end(&l, s ? l.c : l.h, rnni_f(c->out[k]));
+/* One mask for all steps, and numbers set apart for zoneout. */
+static void draw(rnn_ctx *ctx, rnni_call *c, const rnni_layer *l) {
+  const rnn_recurrent *r = l->r;
+  if (!r->training) return;
+  if (l->mask)
+    for (int64_t i = 0; i < l->N * l->R; i++) {
+      double u = rnni_random_at(ctx->random.seed, ctx->random.position++);
+      l->mask[i] = u >= r->recurrent_dropout ? (real)(1 / (1 - r->recurrent_dropout)) : 0;
     }
+  c->args.i[0] = (int64_t)ctx->random.seed;
+  c->args.i[1] = (int64_t)ctx->random.position;
+  if (r->zoneout_h > 0 || r->zoneout_c > 0) ctx->random.position += (uint64_t)(l->T * l->N * (l->R + l->H));
+}
+
+/* ---- forward ---- */
+
+static rnn_status make_output(rnn_ctx *ctx, rnni_call *c, const rnni_layer *l) {
+  int64_t N = l->N, T = l->T, R = l->R;
+  const real *end = l->h + rnni_end(l) * N * R;
+  if (l->r->last_only) {
+    RNNI_TRY(rnni_tensor_raw(ctx, RNN_FLOAT, 2, (int64_t[]){N, R}, &c->out[0]));
+    real *y = rnni_f(c->out[0]);
+    memcpy(y, end, (size_t)(N * R) * sizeof *y);
+    for (int64_t n = 0; n < N; n++) /* the last output of an empty sequence is 0, not its initial state */
+      if (T == 0 || rnni_padding(l, n, 0)) memset(y + n * R, 0, (size_t)R * sizeof *y);
+    return RNN_OK;
   }
+  RNNI_TRY(rnni_tensor_raw(ctx, RNN_FLOAT, 3, (int64_t[]){N, T, R}, &c->out[0]));
+  real *y = rnni_f(c->out[0]);
+  swap_axes(l->h + rnni_after(l, 0) * N * R, T, N, R, y, false);
+  for (int64_t n = 0; l->lengths && n < N; n++)
+    memset(y + (n * T + l->lengths[n]) * R, 0, (size_t)((T - l->lengths[n]) * R) * sizeof *y);
+  return rnni_carry_lengths(ctx, c, true);
+}
+
+static rnn_status make_state(rnn_ctx *ctx, const rnni_layer *l, const real *states, int64_t width, rnn_tensor **out) {
+  RNNI_TRY(rnni_tensor_raw(ctx, RNN_FLOAT, 2, (int64_t[]){l->N, width}, out));
+  memcpy((*out)->data, states + rnni_end(l) * l->N * width, (size_t)(l->N * width) * sizeof *states);
   return RNN_OK;
 }
 
 static rnn_status recurrent_forward(rnn_ctx *ctx, rnni_call *c) {
-  const rnn_recurrent *r = c->args.recurrent;
   const rnn_tensor *x = c->in[0];
-  int64_t N = x->dims[0], T = x->dims[1];
-  int64_t size = x->count + r->layers * layer_size(r, N, T);
+  rnni_layer l;
+  int place[RNNI_TENSORS];
+  find_places(c->args.recurrent, place);
+  int64_t size = lay_out(c, NULL, &l);
   RNNI_TRY(rnni_tensor_raw(ctx, RNN_FLOAT, 1, &size, &c->scratch[0]));
-  real *kept = rnni_f(c->scratch[0]);
-  swap_axes(rnni_f(x), N, T, x->dims[2], kept, false);
-  for (int i = 0; i < r->layers; i++) {
-    rnni_layer l = layer_at(c, i, kept);
-    set_start(&l, r->has_state ? c->in[state_index(r, i, 0)] : NULL, l.h);
-    if (l.c) set_start(&l, r->has_state ? c->in[state_index(r, i, 1)] : NULL, l.c);
-    RNNI_TRY(rnni_layer_forward(ctx, &l));
-  }
-  return make_outputs(ctx, c, kept);
+  lay_out(c, rnni_f(c->scratch[0]), &l);
+  draw(ctx, c, &l);
+  l.seed = (uint64_t)c->args.i[0];
+  l.position = (uint64_t)c->args.i[1];
+  swap_axes(rnni_f(x), l.N, l.T, l.D, l.x, false);
+  set_start(&l, place[RNNI_H0] >= 0 ? c->in[place[RNNI_H0]] : NULL, l.h, l.R);
+  set_start(&l, place[RNNI_C0] >= 0 ? c->in[place[RNNI_C0]] : NULL, l.c, l.H);
+  RNNI_TRY(rnni_layer_forward(ctx, &l));
+  RNNI_TRY(make_output(ctx, c, &l));
+  RNNI_TRY(make_state(ctx, &l, l.h, l.R, &c->out[1]));
+  return l.c ? make_state(ctx, &l, l.c, l.H, &c->out[2]) : RNN_OK;
 }
 
-static real *wanted(const rnni_call *c, int input) { return c->wants[input] ? rnni_f(c->din[input]) : NULL; }
-static const real *arrived(const rnni_call *c, int output) { return c->dout[output] ? rnni_f(c->dout[output]) : NULL; }
+/* ---- backward ---- */
 
-/* Does anything at or below layer i want a gradient? */
-static bool wanted_below(const rnni_call *c, int i) {
-  if (c->wants[0]) return true;
-  for (int k = 1; k < weight_index(i, 0); k++)
-    if (c->wants[k]) return true;
-  const rnn_recurrent *r = c->args.recurrent;
-  for (int k = state_index(r, 0, 0); r->has_state && k < state_index(r, i, 0); k++)
-    if (c->wants[k]) return true;
-  return false;
+static const real *arrived(const rnni_call *c, int output) {
+  return output < c->nout && c->dout[output] ? rnni_f(c->dout[output]) : NULL;
 }
 
-/* With last_only the gradient of y is one of the top layer's final h, except where the length is 0. */
-static rnn_status join_last(rnn_ctx *ctx, const rnni_call *c, const rnni_layer *top, rnn_tensor **out) {
-  int64_t H = top->H;
-  RNNI_TRY(rnn_tensor_new(ctx, RNN_FLOAT, 2, (int64_t[]){top->N, H}, out));
-  const real *dy = arrived(c, 0), *dh = arrived(c, 1 + (c->args.recurrent->layers - 1) *
-                                                          rnn_cell_states(c->args.recurrent->cell));
-  for (int64_t n = 0; n < top->N; n++) {
-    if (dh) rnni_add(rnni_f(*out) + n * H, dh + n * H, H);
-    if (dy && end_of(top, n) > 0) rnni_add(rnni_f(*out) + n * H, dy + n * H, H);
+/* With last_only the gradient of y is one of the final h, except where a sequence is empty. */
+static rnn_status join_last(rnn_ctx *ctx, const rnni_call *c, const rnni_layer *l, rnn_tensor **out) {
+  RNNI_TRY(rnn_tensor_new(ctx, RNN_FLOAT, 2, (int64_t[]){l->N, l->R}, out));
+  const real *dy = arrived(c, 0), *dh = arrived(c, 1);
+  real *to = rnni_f(*out);
+  for (int64_t n = 0; n < l->N; n++, to += l->R) {
+    if (dh) rnni_add(to, dh + n * l->R, l->R);
+    if (dy && l->T > 0 && !rnni_padding(l, n, 0)) rnni_add(to, dy + n * l->R, l->R);
   }
   return RNN_OK;
 }
 
 static rnn_status recurrent_backward(rnn_ctx *ctx, rnni_call *c) {
-  const rnn_recurrent *r = c->args.recurrent;
-  real *kept = rnni_f(c->scratch[0]), *above = NULL, *below = NULL;
-  int states = rnn_cell_states(r->cell);
+  rnni_layer l;
+  int place[RNNI_TENSORS];
+  find_places(c->args.recurrent, place);
+  lay_out(c, rnni_f(c->scratch[0]), &l);
+  rnni_layer_gradients g = {.dh_end = arrived(c, 1), .dc_end = arrived(c, 2)};
   rnn_tensor *last = NULL;
+  real *dx = NULL;
   rnn_status status = RNN_OK;
-  for (int i = r->layers - 1; i >= 0; i--) {
-    rnni_layer l = layer_at(c, i, kept);
-    rnni_layer_gradients g = {
-        .dh_end = arrived(c, 1 + i * states), .dc_end = l.c ? arrived(c, 2 + i * states) : NULL,
-        .dw_ih = wanted(c, weight_index(i, W_IH)), .dw_hh = wanted(c, weight_index(i, W_HH)),
-        .db_ih = wanted(c, weight_index(i, B_IH)), .db_hh = wanted(c, weight_index(i, B_HH)),
-        .dh0 = r->has_state ? wanted(c, state_index(r, i, 0)) : NULL,
-        .dc0 = r->has_state && l.c ? wanted(c, state_index(r, i, 1)) : NULL};
-    if (i < r->layers - 1) {
-      g.dy = above, g.row = l.H, g.step = l.N * l.H;
-    } else if (r->last_only) {
-      RNNI_GOTO(join_last(ctx, c, &l, &last));
-      g.dh_end = rnni_f(last);
-    } else {
-      g.dy = arrived(c, 0), g.row = l.T * l.H, g.step = l.H;
-    }
-    if (i > 0 ? wanted_below(c, i) : c->wants[0]) {
-      RNNI_GOTO(rnni_array(ctx, l.T * l.N * l.D, sizeof *below, &below));
-      g.dx = below;
-    }
-    RNNI_GOTO(rnni_layer_backward(ctx, &l, &g));
-    if (i == 0 && g.dx) swap_axes(g.dx, l.T, l.N, l.D, rnni_f(c->din[0]), true);
-    rnni_free(ctx, above);
-    above = below;
-    below = NULL;
-    if (!above) break;
+  for (int which = RNNI_W_IH; which < RNNI_TENSORS; which++)
+    if (place[which] >= 0 && c->wants[place[which]]) g.d[which] = rnni_f(c->din[place[which]]);
+  if (c->wants[0]) {
+    RNNI_GOTO(rnni_array(ctx, l.T * l.N * l.D, sizeof *dx, &dx));
+    g.d[RNNI_X] = dx;
   }
+  if (l.r->last_only) {
+    RNNI_GOTO(join_last(ctx, c, &l, &last));
+    g.dh_end = rnni_f(last);
+  } else {
+    g.dy = arrived(c, 0), g.row = l.T * l.R, g.step = l.R;
+  }
+  RNNI_GOTO(rnni_layer_backward(ctx, &l, &g));
+  if (dx) swap_axes(dx, l.T, l.N, l.D, rnni_f(c->din[0]), true);
 done:
   rnn_tensor_free(last);
-  rnni_free(ctx, above);
-  rnni_free(ctx, below);
+  rnni_free(ctx, dx);
   return status;
 }
 
 const rnn_op rnni_op_recurrent = {.name = "recurrent", .args = "R",
-                                  .doc = "({cell, units, ...}, x, weights [, state]) -> y, state. A stack of recurrent layers over whole sequences; see rnn.h.",
+                                  .doc = "({cell, units, ...}, x, weights [, state]) -> y, state. A recurrent layer over whole sequences; see rnn.h.",
                                   .shape = recurrent_shape, .forward = recurrent_forward,
                                   .backward = recurrent_backward, .saves = RNNI_SAVE_INPUTS & ~(unsigned)RNNI_SAVE_IN0,
                                   .lengths = RNNI_LENGTHS_OWN, .outputs = outputs};

@@ -1,0 +1,191 @@
+/* forward.c: the time loop, forwards. The input product of all steps is one matrix product; the recurrent weights are
+ * packed once; then the batch is cut into slices and each runs its whole sequence without meeting the others. */
+#include "engine.h"
+
+int rnn_recurrent_gates(const rnn_recurrent *r) {
+  return r->cell == RNN_CELL_LSTM ? r->coupled ? 3 : 4 : r->cell == RNN_CELL_GRU ? 3 : 1;
+}
+int rnn_recurrent_states(const rnn_recurrent *r) { return r->cell == RNN_CELL_LSTM ? 2 : 1; }
+
+int rnni_slices(rnn_ctx *ctx, const rnni_layer *l) {
+  double work = (double)l->T * (double)l->N * (double)l->R * (double)(l->G + 8); /* 8: the functions of the gates */
+  return (int)RNNI_MIN(rnni_threads_for(ctx, work), RNNI_MAX(l->N, 1));
+}
+
+typedef struct loop {
+  rnn_ctx *ctx;
+  const rnni_layer *l;
+  rnni_panels u, u_n, w_hr; /* packed: U', the GRU's U_n', the projection */
+  const real *b_n;          /* the GRU's b'_n, added where U_n h is, when that is reset */
+  real *a;                  /* l->a, or the simple RNN's outputs in h */
+  real *product;            /* (N, G) U h before it is normalised */
+  real *masked;             /* (N, R) h after dropout */
+  real *made;               /* (N, R) h before zoneout */
+  real *cell;               /* (N, H) c normalised, with gain and bias */
+  int tasks;
+} loop;
+
+/* p (rows, n) normalised into hat and, times gain, added to a's columns; plus bias where they are not added but set. */
+static void normalise_into(const rnni_layer *l, int64_t rows, int64_t n, const real *p, int64_t column, int64_t t,
+                           int64_t r0, real *a, const real *bias) {
+  int64_t segment = column > 0 && l->r->reset_before; /* U_n (r h) is normalised by itself */
+  real *hat = l->nh + (t * l->N + r0) * l->G, scale[1];
+  const real *gain = l->p[RNNI_GAIN_HH] + column;
+  for (int64_t r = 0; r < rows; r++, a += l->A, hat += l->G, p += n) {
+    rnni_kernel->norm_forward(1, n, RNNI_NORM_EPS, p, n, hat + column, scale);
+    l->sh[(t * l->N + r0 + r) * 2 + segment] = scale[0];
+    int64_t reset = bias ? 2 * l->H : n; /* the GRU's last part is set apart, at 3H */
+    for (int64_t i = 0; i < reset; i++) a[i] += gain[i] * hat[column + i];
+    for (int64_t i = reset; i < n; i++) a[l->H + i] = gain[i] * hat[column + i] + bias[i - reset];
+  }
+}
+
+/* a += U h for every gate that does not wait for a reset. */
+static void recurrent_product(const loop *j, int64_t rows, const real *h, int64_t t, int64_t r0, real *a) {
+  const rnni_layer *l = j->l;
+  int64_t H = l->H, R = l->R;
+  bool gru = l->r->cell == RNN_CELL_GRU, before = gru && l->r->reset_before;
+  if (!l->r->layer_norm) {
+    rnni_kernel->product(rows, gru ? 2 * H : l->G, R, h, R, 1, j->u, NULL, a + l->first, l->A, true);
+    if (gru && !before) rnni_kernel->product(rows, H, R, h, R, 1, j->u_n, j->b_n, a + 3 * H, l->A, false);
+    return;
+  }
+  int64_t n = gru ? 2 * H : l->G, all = before ? n : l->G;
+  real *p = j->product + r0 * l->G;
+  rnni_kernel->product(rows, n, R, h, R, 1, j->u, NULL, p, all, false);
+  if (gru && !before) rnni_kernel->product(rows, H, R, h, R, 1, j->u_n, NULL, p + 2 * H, all, false);
+  normalise_into(l, rows, all, p, 0, t, r0, a + l->first, gru && !before ? j->b_n : NULL);
+}
+
+static void gru_step(const loop *j, int64_t rows, const real *h_before, const real *entering, int64_t t, int64_t r0,
+                     real *a, real *h) {
+  const rnni_layer *l = j->l;
+  int64_t H = l->H;
+  if (!l->r->reset_before) {
+    rnni_kernel->gru_forward(&l->gates, rows, a, h_before, h);
+    return;
+  }
+  rnni_kernel->gru_reset(&l->gates, rows, a, entering);
+  if (l->r->layer_norm) {
+    real *p = j->product + r0 * l->G;
+    rnni_kernel->product(rows, H, H, a + 3 * H, l->A, 1, j->u_n, NULL, p, H, false);
+    normalise_into(l, rows, H, p, 2 * H, t, r0, a + 2 * H, NULL);
+  } else {
+    rnni_kernel->product(rows, H, H, a + 3 * H, l->A, 1, j->u_n, NULL, a + 2 * H, l->A, true);
+  }
+  rnni_kernel->gru_update(&l->gates, rows, a, h_before, h);
+}
+
+/* c normalised, times gain, plus bias. */
+static void normalise_cell(const rnni_layer *l, int64_t rows, const real *c, int64_t at, real *out) {
+  int64_t H = l->H;
+  real *hat = l->nc + at * H;
+  rnni_kernel->norm_forward(rows, H, RNNI_NORM_EPS, c, H, hat, l->sc + at);
+  for (int64_t r = 0; r < rows; r++)
+    for (int64_t i = 0; i < H; i++)
+      out[r * H + i] = l->p[RNNI_GAIN_C][i] * hat[r * H + i] + l->p[RNNI_BIAS_C][i];
+}
+
+static void lstm_step(const loop *j, int64_t rows, int64_t t, int64_t r0, real *a, real *h) {
+  const rnni_layer *l = j->l;
+  int64_t N = l->N, H = l->H, at = t * N + r0;
+  const real *c_before = l->c + (rnni_before(l, t) * N + r0) * H;
+  real *c_after = l->c + (rnni_after(l, t) * N + r0) * H;
+  real *c = l->fresh ? l->fresh + at * H : c_after, *m = l->m ? l->m + at * H : h;
+  rnni_kernel->lstm_forward(&l->gates, rows, a, c_before, c, m);
+  if (l->r->layer_norm) {
+    normalise_cell(l, rows, c, at, j->cell + r0 * H);
+    rnni_kernel->lstm_output(&l->gates, rows, a, j->cell + r0 * H, m);
+  }
+  if (l->m) rnni_kernel->product(rows, l->R, H, m, H, 1, j->w_hr, NULL, h, l->R, false);
+  if (l->fresh) rnni_zone(l, RNNI_ZONE_C, t, r0, rows, c_before, c, c_after);
+}
+
+/* Where a sequence has ended, its state goes on unchanged. */
+static void carry(const rnni_layer *l, int64_t t, int64_t r0, int64_t r1) {
+  for (int64_t n = r0; n < r1; n++) {
+    if (!rnni_padding(l, n, t)) continue;
+    int64_t from = rnni_before(l, t) * l->N + n, to = rnni_after(l, t) * l->N + n;
+    memcpy(l->h + to * l->R, l->h + from * l->R, (size_t)l->R * sizeof(real));
+    if (l->c) memcpy(l->c + to * l->H, l->c + from * l->H, (size_t)l->H * sizeof(real));
+  }
+}
+
+static void run_slice(void *arg, int task) {
+  const loop *j = arg;
+  const rnni_layer *l = j->l;
+  int64_t N = l->N, R = l->R, r0 = N * task / j->tasks, r1 = N * (task + 1) / j->tasks, rows = r1 - r0;
+  for (int64_t s = 0; s < l->T && !atomic_load_explicit(&j->ctx->interrupted, memory_order_relaxed); s++) {
+    int64_t t = rnni_step(l, s);
+    const real *h_before = l->h + (rnni_before(l, t) * N + r0) * R, *entering = h_before;
+    real *h_after = l->h + (rnni_after(l, t) * N + r0) * R;
+    real *a = j->a + (t * N + r0) * l->A;
+    bool zoned = rnni_zoned(l, RNNI_ZONE_H);
+    real *h = zoned ? j->made + r0 * R : h_after;
+    if (l->mask) {
+      real *masked = j->masked + r0 * R;
+      for (int64_t i = 0; i < rows * R; i++) masked[i] = h_before[i] * l->mask[r0 * R + i];
+      entering = masked;
+    }
+    recurrent_product(j, rows, entering, t, r0, a);
+    switch (l->r->cell) {
+      case RNN_CELL_RNN:
+        rnni_kernel->activate(l->gates.act, rows * R, a, a);
+        h = a; /* which is h_after unless zoned */
+        break;
+      case RNN_CELL_LSTM: lstm_step(j, rows, t, r0, a, h); break;
+      case RNN_CELL_GRU: gru_step(j, rows, h_before, entering, t, r0, a, h); break;
+    }
+    if (zoned) rnni_zone(l, RNNI_ZONE_H, t, r0, rows, h_before, h, h_after);
+    if (l->lengths) carry(l, t, r0, r1);
+  }
+}
+
+/* The bias that belongs to the input product: b + b', but a GRU's b'_n stays with U_n h when that is reset after. */
+static void input_bias(const rnni_layer *l, real *bias) {
+  int64_t both = l->r->cell == RNN_CELL_GRU && !l->r->reset_before ? 2 * l->H : l->G;
+  for (int64_t i = 0; i < l->G; i++) bias[i] = l->p[RNNI_B_IH][i] + (i < both ? l->p[RNNI_B_HH][i] : 0);
+}
+
+/* a = W x + bias, or gain norm(W x) + bias. */
+static rnn_status input_product(rnn_ctx *ctx, const loop *j, const real *bias) {
+  const rnni_layer *l = j->l;
+  int64_t rows = l->T * l->N, G = l->G;
+  if (!l->r->layer_norm)
+    return rnni_gemm(ctx, rows, G, l->D, l->x, l->D, 1, l->p[RNNI_W_IH], 1, l->D, bias, j->a + l->first, l->A, false);
+  RNNI_TRY(rnni_gemm(ctx, rows, G, l->D, l->x, l->D, 1, l->p[RNNI_W_IH], 1, l->D, NULL, l->nx, G, false));
+  rnni_kernel->norm_forward(rows, G, RNNI_NORM_EPS, l->nx, G, l->nx, l->sx);
+  for (int64_t r = 0; r < rows; r++)
+    for (int64_t i = 0; i < G; i++)
+      j->a[r * l->A + l->first + i] = l->p[RNNI_GAIN_IH][i] * l->nx[r * G + i] + bias[i];
+  return RNN_OK;
+}
+
+rnn_status rnni_layer_forward(rnn_ctx *ctx, const rnni_layer *l) {
+  int64_t H = l->H, R = l->R, N = l->N;
+  bool gru = l->r->cell == RNN_CELL_GRU;
+  int64_t first = gru ? 2 * H : l->G; /* columns of the first packed block */
+  int64_t packed_u = rnni_packed_size(R, first), packed_n = gru ? rnni_packed_size(H, H) : 0;
+  int64_t packed_hr = l->m ? rnni_packed_size(H, R) : 0;
+  real *room = NULL;
+  rnn_status status;
+  RNNI_GOTO(rnni_array(ctx, packed_u + packed_n + packed_hr + l->G + N * (l->G + 2 * R + H), sizeof *room, &room));
+  real *n = room + packed_u, *hr = n + packed_n, *bias = hr + packed_hr;
+  loop j = {.ctx = ctx, .l = l, .u = rnni_packed(room, R), .u_n = rnni_packed(n, H), .w_hr = rnni_packed(hr, H),
+            .a = l->a ? l->a : l->h + rnni_after(l, 0) * N * R, .product = bias + l->G,
+            .b_n = l->p[RNNI_B_HH] + 2 * H};
+  j.masked = j.product + N * l->G;
+  j.made = j.masked + N * R;
+  j.cell = j.made + N * R;
+  input_bias(l, bias);
+  RNNI_GOTO(input_product(ctx, &j, bias));
+  rnni_kernel->pack(R, first, l->p[RNNI_W_HH], 1, R, room);
+  if (gru) rnni_kernel->pack(H, H, l->p[RNNI_W_HH] + 2 * H * H, 1, H, n);
+  if (l->m) rnni_kernel->pack(H, R, l->p[RNNI_W_HR], 1, H, hr);
+  j.tasks = rnni_slices(ctx, l);
+  rnni_parallel(ctx, j.tasks, run_slice, &j);
+  status = rnni_poll(ctx);
+done:
+  rnni_free(ctx, room);
+  return status;
+}
