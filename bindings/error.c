@@ -54,7 +54,11 @@ static const char *describe(lua_State *L, int arg) {
   switch (lua_type(L, arg)) {
     case LUA_TNONE: return "nothing";
     case LUA_TNUMBER: return lua_pushfstring(L, "%s", luaL_tolstring(L, arg, NULL));
-    case LUA_TSTRING: return lua_pushfstring(L, "string '%.40s'", lua_tostring(L, arg));
+    case LUA_TSTRING: {
+      char text[64]; /* lua_pushfstring knows no precision */
+      snprintf(text, sizeof text, "string '%.40s'", lua_tostring(L, arg));
+      return lua_pushstring(L, text);
+    }
     default: return luaL_typename(L, arg);
   }
 }

@@ -22,4 +22,13 @@ int lrnn_call(lua_State *L, int arguments, int results);
 /* Did the last failure of lrnn_call come from SIGINT? */
 int lrnn_was_interrupted(void);
 
+/* Around a lua_resume of co: enter returns what leave is to be given. */
+lua_State *lrnn_interrupt_enter(lua_State *co);
+void lrnn_interrupt_leave(lua_State *outer);
+
+/* ---- coroutine.c ---- */
+
+/* Replaces coroutine.resume and coroutine.wrap by ones that tell interrupt.c. */
+void lrnn_watch_coroutines(lua_State *L);
+
 #endif

@@ -1,9 +1,9 @@
 /* interrupt.c: Ctrl-C. The signal handler asks the core to stop its computation and sets a hook that stops Lua code;
- * the one that comes first raises "interrupted!", and the other finds nothing pending and is silent. A second Ctrl-C
- * while the first is still pending ends the program: some C function neither polls nor returns.
+ * the one that comes first raises "interrupted!", and the other finds nothing pending and is silent. While a signal is
+ * pending, which lasts when some C function neither polls nor returns, SIGINT has the meaning that it had before
+ * lrnn_call: a second Ctrl-C ends a script and is ignored at the prompt.
  *
- * The hook belongs to one coroutine, and a signal handler cannot know the running one, so it is set in the coroutine
- * that called lrnn_call. A loop in another coroutine is stopped when it yields or computes in the core. */
+ * A hook belongs to one coroutine, so coroutine.c tells which one runs. */
 #include "interrupt.h"
 
 #include <pthread.h>
@@ -15,17 +15,19 @@
 
 #include "host.h"
 
-static lua_State *volatile running;         /* the state to stop */
+static lua_State *volatile running;         /* the coroutine to stop */
+static lua_State *volatile base;            /* the one that called lrnn_call */
 static const lrnn_interrupt *volatile core; /* NULL before rnn.core is there */
 static volatile sig_atomic_t pending;       /* a signal that nobody has turned into an error yet */
 static volatile sig_atomic_t received;      /* a signal since the last lrnn_call began */
 static int interrupted;                     /* the last failure was ours */
 static pthread_t main_thread;
+static struct sigaction outside; /* of SIGINT, before lrnn_call */
 
 static void on_signal(int number);
 
-static void handle(void (*handler)(int), struct sigaction *before) {
-  struct sigaction action = {.sa_handler = handler}; /* no SA_RESTART: a waiting io.read shall return */
+static void catch_signal(struct sigaction *before) {
+  struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART: a waiting io.read shall return */
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, before);
 }
@@ -55,7 +57,7 @@ static void stop(lua_State *L, lua_Debug *ar) {
   (void)ar;
   lua_sethook(L, NULL, 0, 0);
   bool was = take_pending();
-  handle(on_signal, NULL);
+  catch_signal(NULL);
   if (!was) return;
   push_position(L);
   lua_pushliteral(L, "interrupted!");
@@ -63,15 +65,31 @@ static void stop(lua_State *L, lua_Debug *ar) {
   lua_error(L);
 }
 
+static void set_hook(lua_State *L) {
+  lua_sethook(L, stop, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
+}
+
 static void on_signal(int number) {
   if (!pthread_equal(pthread_self(), main_thread)) { /* a thread of some library: not its business */
     pthread_kill(main_thread, number);
     return;
   }
-  handle(SIG_DFL, NULL);
+  sigaction(SIGINT, &outside, NULL);
   pending = received = 1;
   if (core) core->interrupt(core->arg);
-  lua_sethook(running, stop, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
+  set_hook(base);
+  if (running != base) set_hook(running);
+}
+
+lua_State *lrnn_interrupt_enter(lua_State *co) {
+  lua_State *outer = running;
+  running = co;
+  return outer;
+}
+
+void lrnn_interrupt_leave(lua_State *outer) {
+  running = outer;
+  if (pending && outer) set_hook(outer); /* it came when the inner one was about to yield or end */
 }
 
 void lrnn_interrupt_core(lua_State *L, int index) {
@@ -95,19 +113,19 @@ static int explain(lua_State *L) {
 }
 
 int lrnn_call(lua_State *L, int arguments, int results) {
-  int base = lua_gettop(L) - arguments; /* of the function */
+  int function = lua_gettop(L) - arguments; /* its index, later that of the message handler */
   lua_pushcfunction(L, explain);
-  lua_insert(L, base);
-  struct sigaction before;
+  lua_insert(L, function);
   main_thread = pthread_self();
-  running = L;
+  running = base = L;
   received = interrupted = 0;
-  handle(on_signal, &before);
-  int status = lua_pcall(L, arguments, results, base);
-  sigaction(SIGINT, &before, NULL);
+  catch_signal(&outside);
+  int status = lua_pcall(L, arguments, results, function);
+  sigaction(SIGINT, &outside, NULL);
+  running = base;
   if (lua_gethook(L) == stop) lua_sethook(L, NULL, 0, 0);
   take_pending();
-  lua_remove(L, base);
+  lua_remove(L, function);
   return status;
 }
 

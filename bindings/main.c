@@ -347,6 +347,7 @@ static void open_state(lua_State *L, char **argv, int argc) {
   }
   luaL_openlibs(L);
   lrnn_load_text_only(L);
+  lrnn_watch_coroutines(L);
   preload(L);
   set_arg(L, argv, argc);
   if (options.seeded) seed_lua(L);

@@ -21,6 +21,8 @@ static const luaL_Reg *const functions[] = {
 static void interrupt(void *ctx) { rnn_ctx_interrupt(ctx); }
 static bool clear(void *ctx) { return rnn_ctx_clear_interrupt(ctx); }
 
+static char methods_key;
+
 /* Adds to the table on top the functions of every op. */
 static void set_ops(lua_State *L) {
   for (int i = 0; rnn_op_at(i); i++) {
@@ -70,6 +72,8 @@ int OPEN(lua_State *L) {
   lua_setfield(L, -2, "version");
   lua_pushlightuserdata(L, NULL);
   lua_setfield(L, -2, "null");
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &methods_key); /* the stdlib adds those made of other ops: split */
+  lua_setfield(L, -2, "methods");
   lrnn_interrupt *i = lua_newuserdatauv(L, sizeof *i, 0);
   *i = (lrnn_interrupt){interrupt, clear, lrnn_context(L)};
   lua_pushlightuserdata(L, i);

@@ -91,8 +91,8 @@ static int search_lua(lua_State *L) {
   const char *name = luaL_checkstring(L, 1);
   lua_pushvalue(L, lua_upvalueindex(2));
   lua_pushvalue(L, 1);
-  if (lua_getfield(L, lua_upvalueindex(1), "path") != LUA_TSTRING)
-    return luaL_error(L, "'package.path' must be a string");
+  lua_getfield(L, lua_upvalueindex(1), "path");
+  if (!lua_isstring(L, -1)) return luaL_error(L, "'package.path' must be a string");
   lua_call(L, 2, 2); /* path, nil or nil, message */
   if (lua_isnil(L, -2)) return 1;
   const char *path = lua_tostring(L, -2);

@@ -7,6 +7,7 @@ int rnn_optimizer_slots(rnn_optimizer kind) { return kind == RNN_SGD ? 1 : 2; }
 /* What changes once a step, not once an element. */
 typedef struct factors {
   real lr, momentum, beta1, beta2, epsilon, decay, shrink;
+  real rest1, rest2; /* 1 - beta, rounded once: 1 - (float)0.999 would be wrong in the fifth digit */
   real c1, c1_next, c2; /* bias corrections */
   bool nesterov;
 } factors;
@@ -25,7 +26,7 @@ static void rmsprop(int64_t n, const factors *f, real *restrict p, const real *r
                     real *restrict s) {
   for (int64_t i = 0; i < n; i++) {
     real d = g[i] + f->decay * p[i];
-    s[i] = f->beta2 * s[i] + (1 - f->beta2) * d * d;
+    s[i] = f->beta2 * s[i] + f->rest2 * d * d;
     v[i] = f->momentum * v[i] + d / (RNNI_M(sqrt)(s[i]) + f->epsilon);
     p[i] -= f->lr * v[i];
   }
@@ -37,8 +38,8 @@ static void adam(int64_t n, const factors *f, real *restrict p, const real *rest
                  real *restrict v) {
   for (int64_t i = 0; i < n; i++) {
     real d = g[i] + f->decay * p[i];
-    m[i] = f->beta1 * m[i] + (1 - f->beta1) * d;
-    v[i] = f->beta2 * v[i] + (1 - f->beta2) * d * d;
+    m[i] = f->beta1 * m[i] + f->rest1 * d;
+    v[i] = f->beta2 * v[i] + f->rest2 * d * d;
     p[i] = p[i] * f->shrink - f->lr * (f->c1_next * m[i] + f->c1 * d) / (RNNI_M(sqrt)(v[i]) * f->c2 + f->epsilon);
   }
 }
@@ -47,7 +48,8 @@ static factors factors_of(const rnn_optimizer_options *o) {
   double step = (double)o->step, b1 = 1 - pow(o->beta1, step), b2 = 1 - pow(o->beta2, step);
   bool decoupled = o->kind == RNN_ADAMW;
   factors f = {.lr = (real)o->lr, .momentum = (real)o->momentum, .beta1 = (real)o->beta1, .beta2 = (real)o->beta2,
-               .epsilon = (real)o->epsilon, .decay = decoupled ? 0 : (real)o->weight_decay,
+               .rest1 = (real)(1 - o->beta1), .rest2 = (real)(1 - o->beta2), .epsilon = (real)o->epsilon,
+               .decay = decoupled ? 0 : (real)o->weight_decay,
                .shrink = decoupled ? (real)(1 - o->lr * o->weight_decay) : 1, .nesterov = o->nesterov,
                .c2 = (real)(1 / sqrt(b2)), .c1_next = (real)(1 / b1)};
   if (o->kind == RNN_NADAM) {

@@ -7,6 +7,9 @@ local lazy = require "rnn.lazy"
 local rnn = {}
 for name, value in pairs(core) do rnn[name] = value end
 
+-- Methods of tensors that are made of other ops.
+function core.methods.split(...) return require "rnn.split"(...) end
+
 return lazy(rnn, {
   nn = "rnn.nn",
   optim = "rnn.optim",

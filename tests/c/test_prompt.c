@@ -1,6 +1,6 @@
-/* test_prompt.c: the prompt and Ctrl-C in a real terminal. Each test starts the program named in RNNLUA on a pseudo
- * terminal, types, and waits for what must appear; results are chosen so that the echo of what was typed cannot be
- * taken for them. */
+/* test_prompt.c: the prompt and Ctrl-C in a real terminal. Each test starts the program (RNNLUA, of the environment or
+ * of the build) on a pseudo terminal, types, and waits for what must appear; results are chosen so that the echo of
+ * what was typed cannot be taken for them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -54,7 +54,8 @@ static terminal *start(const char *term, const char *first, const char *second) 
   terminal *t = calloc(1, sizeof *t);
   assert_non_null(t);
   struct winsize size = {.ws_row = 40, .ws_col = 200};
-  char *arguments[5] = {getenv("RNNLUA")};
+  char *named = getenv("RNNLUA");
+  char *arguments[5] = {named ? named : (char *)RNNLUA};
   int count = 1;
 #ifdef RNN_DOUBLE
   arguments[count++] = (char *)"--double";
@@ -266,6 +267,53 @@ static void test_interrupt_is_raised_once(void **state) {
   assert_int_equal(leave(t), 0);
 }
 
+static void test_interrupt_stops_coroutine(void **state) {
+  (void)state;
+  terminal *t = start_prompt();
+  type(t, "co = coroutine.create(function() coroutine.wrap(function() while true do end end)() end)\r");
+  expect(t, "> ");
+  type(t, "print(coroutine.resume(co))\r");
+  pause_briefly();
+  type(t, CTRL_C);
+  expect(t, "false\tstdin:1: stdin:1: interrupted!");
+  type(t, "for _ in coroutine.wrap(function() while true do coroutine.yield(1) end end) do end\r");
+  pause_briefly();
+  type(t, CTRL_C);
+  expect(t, "interrupted!");
+  type(t, "6 * 7\r");
+  expect(t, "42");
+  assert_int_equal(leave(t), 0);
+}
+
+/* A match of a second or more, which nothing can stop. */
+#define STUBBORN "('a'):rep(40):find(('a*'):rep(7) .. 'b')"
+
+static void test_impatience_keeps_prompt(void **state) {
+  (void)state;
+  terminal *t = start_prompt();
+  type(t, "io.write('rea', 'dy\\n') x = " STUBBORN "\r");
+  expect(t, "ready\r\n");
+  for (int i = 0; i < 3; i++) {
+    pause_briefly();
+    type(t, CTRL_C);
+  }
+  expect(t, "interrupted!");
+  type(t, "6 * 7\r");
+  expect(t, "42");
+  assert_int_equal(leave(t), 0);
+}
+
+static void test_second_interrupt_ends_script(void **state) {
+  (void)state;
+  terminal *t = start("xterm", "-e", "print(6 * 7) x = " STUBBORN);
+  expect(t, "42");
+  pause_briefly();
+  type(t, CTRL_C);
+  pause_briefly();
+  type(t, CTRL_C);
+  assert_int_equal(finish(t), -1);
+}
+
 /* The core is inside a product, not Lua between two: its frame is in the traceback. */
 static void test_interrupt_stops_product(void **state) {
   (void)state;
@@ -343,14 +391,13 @@ int main(void) {
       cmocka_unit_test(test_interrupt_clears_line),
       cmocka_unit_test(test_interrupt_stops_lua),
       cmocka_unit_test(test_interrupt_is_raised_once),
+      cmocka_unit_test(test_interrupt_stops_coroutine),
+      cmocka_unit_test(test_impatience_keeps_prompt),
+      cmocka_unit_test(test_second_interrupt_ends_script),
       cmocka_unit_test(test_interrupt_stops_product),
       cmocka_unit_test(test_dumb_terminal),
       cmocka_unit_test(test_interrupt_ends_script),
       cmocka_unit_test(test_caught_interrupt_is_success),
   };
-  if (!getenv("RNNLUA")) {
-    printf("test_prompt: skipped, as RNNLUA does not name the program\n");
-    return 0;
-  }
   return cmocka_run_group_tests(tests, make_home, remove_home);
 }

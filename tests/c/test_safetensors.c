@@ -334,7 +334,8 @@ static const struct bad_header {
     {"{\"a\":" F32("[1]", "[-4,0]") "}", 4, "data_offsets must be two whole numbers"},
     {"{\"a\":" F32("[1]", "[0,4.0]") "}", 4, "data_offsets must be two whole numbers"},
     {"{\"a\":" F32("[1]", "[4,0]") "}", 4, "data_offsets must be two whole numbers, begin <= end"},
-    {"{\"a\":" F32("[2,3]", "[0,20]") "}", 20, "tensor 'a': F32 of shape (2, 3) takes 24 bytes, its data_offsets give it 20"},
+    {"{\"a\":" F32("[2,3]", "[0,20]") "}", 20,
+     "tensor 'a': F32 of shape (2, 3) takes 24 bytes, its data_offsets give it 20"},
     {"{\"a\":" F32("[]", "[0,0]") "}", 0, "tensor 'a': F32 of shape () takes 4 bytes, its data_offsets give it 0"},
     {"{\"a\":" F32("[1]", "[4,8]") "}", 8, "tensor 'a' starts at byte 4, where 0 was expected: the buffer has a hole"},
     {"{\"a\":" F32("[1]", "[0,4]") ",\"b\":" F32("[1]", "[8,12]") "}", 12, "tensor 'b' starts at byte 8, where 4"},
@@ -425,7 +426,8 @@ static void bad_archives_are_refused(void **state) {
   scratch *s = *state;
   const char *path = in_scratch(s, "a.safetensors");
   spew(path, "old", 3);
-  rnn_tensor *tensors[2] = {tensor(s->ctx, RNN_INT, SHAPE(1), VALUES(1)), tensor(s->ctx, RNN_FLOAT, SHAPE(1), VALUES(2))};
+  rnn_tensor *tensors[2] = {tensor(s->ctx, RNN_INT, SHAPE(1), VALUES(1)),
+                            tensor(s->ctx, RNN_FLOAT, SHAPE(1), VALUES(2))};
   static const struct {
     char *names[2];
     char *metadata[4];

@@ -347,6 +347,26 @@ describe("nn.RNN, nn.LSTM, nn.GRU", function()
   end)
 end)
 
+describe("initializers", function()
+  it("have the spread that their papers say", function()
+    core.seed(22)
+    local function spread(name)
+      local t = nn.initializers[name](core.zeros(200, 300)) -- (outputs, inputs)
+      assert.is_true(t:mean():abs():item() < 0.01)
+      return math.sqrt(t:square():mean():item())
+    end
+    for name, want in pairs {
+      glorot_uniform = math.sqrt(2 / 500), glorot_normal = math.sqrt(2 / 500), he_uniform = math.sqrt(2 / 300),
+      he_normal = math.sqrt(2 / 300), uniform = 0.05 / math.sqrt(3), normal = 0.05, zeros = 0,
+      orthogonal = math.sqrt(1 / 300),
+    } do
+      assert.near(want, spread(name), 0.02 * want, name)
+    end
+    assert.equal(1, nn.initializers.ones(core.zeros(3)):min():item())
+    assert.is_true(nn.initializers.glorot_uniform(core.zeros(2)):abs():max():item() > 0)
+  end)
+end)
+
 describe("nn.cell and nn.Recurrent", function()
   -- The slides' layer-normalised simple RNN.
   local LNCell = nn.cell("LNCell", function(self, inputs, units)
@@ -418,6 +438,9 @@ describe("nn.LayerNorm and nn.BatchNorm", function()
     local x = core.randn(6, 5, 8) * 3 + 2
     local y = nn.LayerNorm(8)(x)
     assert.is_true(y:mean(3):abs():max():item() < 1e-5)
+    local two = core.tensor { 1, 3 }
+    assert.near(1 / math.sqrt(1 + 1e-3), nn.LayerNorm(2)(two)[2], 1e-6)
+    assert.near(1 / math.sqrt(1 + 3), nn.LayerNorm(2, { epsilon = 3 })(two)[2], 1e-6)
     local z = nn.BatchNorm(8)(x)
     assert.is_true(z:mean(1):mean(1):abs():max():item() < 1e-5)
     assert.near(1, z:square():mean():item(), 1e-2)

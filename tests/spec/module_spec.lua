@@ -202,7 +202,7 @@ describe("summary", function()
     model[2].training = false
     summary(model, 3, 2)
     assert.is_truthy(message_of(summary, model, 3, 5):find("nn.BatchNorm(2): expected input", 1, true))
-    assert.same({ 0, 0 }, model[1].running_mean:totable())
+    assert.same({ 1, 1 }, model[1].running_var:totable())
     assert.is_nil(rawget(model[1], "forward"))
     assert.is_true(model[1].training)
     assert.is_false(model[2].training)

@@ -64,10 +64,14 @@ describe("rnn.save and rnn.load", function()
   end)
 
   it("keep parts of a nn.Module by name", function()
-    local model = nn.Module { encoder = nn.GRU(2, 3), head = nn.Linear(3, 2) }
+    local model = nn.Module { encoder = nn.GRU(2, 3), head = nn.Linear(3, 2), window = 56 }
     assert(rnn.save(path, model))
     local again = assert(rnn.load(path))
     assert.same(model.head.weight:totable(), again.head.weight:totable())
+    assert.equal(56, again.window)
+    model.heads = { nn.Linear(1, 1) }
+    assert(rnn.save(path, model))
+    assert.is_truthy(select(2, rnn.load(path)):find("nn.Module has a field 'heads' that is neither", 1, true))
   end)
 
   it("keep what is shared shared", function()
@@ -195,8 +199,8 @@ describe("a model with a script's own layers", function()
     local none, message, code = rnn.load(path)
     assert.is_nil(none)
     assert.equal("EFORMAT", code)
-    assert.equal(("rnn.load: '%s': the layer MyCell is a script's own, and a file holds no code. Make the model with "
-      .. "its script, then rnn.load('%s', model) fills it by model:load_state_dict"):format(path, path), message)
+    assert.equal(("rnn.load: '%s': MyCell is a script's own layer, and a file holds no code. Make the model with its "
+      .. "script, then rnn.load('%s', model) fills it by model:load_state_dict"):format(path, path), message)
     local again = make()
     local same, extra = assert(rnn.load(path, again))
     assert.equal(again, same)
@@ -207,7 +211,7 @@ describe("a model with a script's own layers", function()
   it("is not taken for the built-in class that it derives from", function()
     local Wider = require "rnn.class"("nn.Linear", nn.Linear)
     assert(rnn.save(path, Wider(2, 2)))
-    assert.is_truthy(select(2, rnn.load(path)):find("a script's own", 1, true))
+    assert.is_truthy(select(2, rnn.load(path)):find("nn.Linear is a class of a script's own", 1, true))
   end)
 end)
 

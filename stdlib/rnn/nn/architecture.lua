@@ -28,8 +28,8 @@ local function encode_all(values)
   local result = {}
   for key, value in pairs(values) do
     if Module.is(value) then
-      local config, culprit = encode(value)
-      if not config then return nil, culprit end
+      local config, reason = encode(value)
+      if not config then return nil, reason end
       value = config
     end
     result[key] = value
@@ -37,26 +37,31 @@ local function encode_all(values)
   return result
 end
 
--- nil and the name of the layer where it is not built in. A class derived by a script inherits config, so the class
--- must be the listed one itself.
+-- nil and the reason where a layer is not built in. A class derived by a script inherits config, so the class must be
+-- the listed one itself.
 function encode(module)
-  local config = module:config()
-  if not config or class_of(config.class) ~= getmetatable(module) then return nil, module:describe() end
+  local config, reason = module:config()
+  if not config then return nil, reason end
+  if class_of(config.class) ~= getmetatable(module) then
+    return nil, ("%s is a class of a script's own, and a file holds no code"):format(getmetatable(module).__name)
+  end
   for _, part in ipairs { "args", "layers", "fields" } do
     if config[part] then
-      local encoded, culprit = encode_all(config[part])
-      if not encoded then return nil, culprit end
+      local encoded, why = encode_all(config[part])
+      if not encoded then return nil, why end
       config[part] = encoded
     end
   end
   return config
 end
 
---- architecture.of(model) -> config or nil, name of the layer that is not built in
+--- architecture.of(model) -> config | nil, reason
+---
+--- The configuration of the model, or why rnn.load could not rebuild it.
 ---@param model nn.Module
 function architecture.of(model)
-  local config, culprit = encode(model)
-  if not config then return nil, culprit end
+  local config, reason = encode(model)
+  if not config then return nil, reason end
   local _, aliases = model:named_tensors()
   if next(aliases) then config.shared = aliases end
   return config

@@ -240,16 +240,26 @@ function Module.input_type()
   return "float"
 end
 
---- module:config() -> table or nil
+--- module:config() -> table | nil, reason
 ---
---- The architecture as data, for rnn.save: the name of the class and the arguments of its constructor. nil for what
---- rnn.load could not rebuild, such as layers defined by a script.
+--- The architecture as data, for rnn.save: the name of the class and the arguments of its constructor. nil and why for
+--- what rnn.load could not rebuild, such as layers defined by a script.
+---@return table|nil
+---@return string? reason
 function Module:config()
-  if getmetatable(self) ~= Module then return nil end
+  if getmetatable(self) ~= Module then
+    return nil, ("%s is a script's own layer, and a file holds no code"):format(self:describe())
+  end
   local fields = {}
   for key, value in pairs(self) do
-    if Module.is(value) then fields[key] = value elseif key ~= "training" then return nil end
+    local kind = type(value)
+    if Module.is(value) or kind == "number" or kind == "string" or kind == "boolean" then
+      fields[key] = value
+    else
+      return nil, ("nn.Module has a field '%s' that is neither a layer nor a plain value"):format(tostring(key))
+    end
   end
+  fields.training = nil
   return { class = "nn.Module", fields = fields }
 end
 

@@ -2,7 +2,7 @@
 -- state_dict. The metadata carry the architecture as data, so that rnn.load needs no script:
 --
 --   format = "rnnlua", rnnlua.version, rnnlua.config (JSON; absent where a layer is a script's own: then
---   rnnlua.foreign names it), rnnlua.extra (JSON; its tensors are named extra/...)
+--   rnnlua.no_config says why), rnnlua.extra (JSON; its tensors are named extra/...)
 
 local core = require "rnn.core"
 local check = require "rnn.check"
@@ -28,11 +28,11 @@ function save.save(path, model, extra)
   local tensors = {}
   for _, pair in ipairs((model:named_tensors())) do tensors[pair[1]] = pair[2] end
   local metadata = { format = "rnnlua", ["rnnlua.version"] = core.version }
-  local config, culprit = architecture.of(model)
+  local config, reason = architecture.of(model)
   if config then
     metadata["rnnlua.config"] = core.json_encode(config, { sort = true })
   else
-    metadata["rnnlua.foreign"] = culprit
+    metadata["rnnlua.no_config"] = reason
   end
   if extra ~= nil then
     check.table("rnn.save", "argument 3 (extra)", extra)
@@ -63,10 +63,8 @@ local function restore(path, model, tensors, metadata)
   if not model then
     local config = from_json(metadata["rnnlua.config"])
     if not config then
-      local culprit = metadata["rnnlua.foreign"]
       core.fail("%s. Make the model with its script, then rnn.load('%s', model) fills it by model:load_state_dict",
-        culprit and ("the layer %s is a script's own, and a file holds no code"):format(culprit)
-          or "the file holds tensors but no architecture", path)
+        metadata["rnnlua.no_config"] or "the file holds tensors but no architecture", path)
     end
     model = architecture.build(config)
   end

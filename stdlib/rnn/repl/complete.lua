@@ -1,7 +1,8 @@
 -- complete.lua: what a word at the prompt can become. Values are looked at, functions never called: a Tab must not
 -- start a computation.
 
-local getmetatable, rawget, next = debug.getmetatable, rawget, next
+-- The prompt works on when users give these names to things of their own.
+local getmetatable, rawget, next, type, sort, globals = debug.getmetatable, rawget, next, type, table.sort, _G
 
 local LINKS = 50 -- of a chain of __index tables; one that is longer has a cycle
 
@@ -24,7 +25,7 @@ end
 
 -- The value of "rnn.nn" or "x:y", or nil.
 local function resolve(path)
-  local value = _G
+  local value = globals
   for name in path:gmatch("[^.:]+") do value = field(value, name) end
   return value
 end
@@ -70,7 +71,7 @@ local function complete(word)
   local path, separator, prefix = word:match("^(.-)([.:]?)([%w_]*)$")
   local found = {}
   if separator == "" then
-    add_fields(found, _G, prefix)
+    add_fields(found, globals, prefix)
     add_keys(found, keywords, prefix)
   elseif path ~= "" then
     local value = resolve(path)
@@ -78,7 +79,7 @@ local function complete(word)
   end
   local words = {}
   for name in next, found do words[#words + 1] = path .. separator .. name end
-  table.sort(words)
+  sort(words)
   return words
 end
 

@@ -6,12 +6,14 @@
 --   host.complete_with(f)   Tab offers what f(word) returns
 --   host.call(f, ...)       true and the results, or false and a message with traceback; Ctrl-C stops f
 
+local core = require "rnn.core"
 local complete = require "rnn.repl.complete"
 local pretty = require "rnn.repl.pretty"
 local top_locals = require "rnn.repl.locals"
 
-local load, pcall, rawget, rawset, tostring = load, pcall, rawget, rawset, tostring -- users may redefine theirs
-local pack, stdout, stderr = table.pack, io.stdout, io.stderr
+-- The prompt works on when users give these names to things of their own.
+local load, pcall, rawget, rawset, tostring, require, ipairs = load, pcall, rawget, rawset, tostring, require, ipairs
+local globals, pack, concat, stdout, stderr = _G, table.pack, table.concat, io.stdout, io.stderr
 
 local CONVENIENCE = { "nn", "optim", "data" } -- fields of rnn that are globals at the prompt
 
@@ -20,7 +22,7 @@ local repl = {}
 -- ---- reading ----
 
 local function prompt(name, default)
-  local value = rawget(_G, name)
+  local value = rawget(globals, name)
   if value == nil then return default end
   local ok, text = pcall(tostring, value)
   return ok and text or default
@@ -73,19 +75,18 @@ local function report(message)
 end
 
 local function show(values)
-  local width = require("rnn.core").terminal_width()
-  local texts, separator = {}, "\t"
+  local width, texts, separator = core.terminal_width(), {}, "\t"
   for i = 2, values.n do -- 1 is true
     texts[i - 1] = pretty(values[i], width)
     if texts[i - 1]:find("\n") then separator = "\n" end
   end
-  say(table.concat(texts, separator))
+  say(concat(texts, separator))
 end
 
 local function note_locals(text)
   local names = top_locals(text)
   if #names == 0 then return end
-  say(("note: local %s ended with this entry; without 'local' it would stay"):format(table.concat(names, ", ")))
+  say(("note: local %s ended with this entry; without 'local' it would stay"):format(concat(names, ", ")))
 end
 
 -- Runs f of host.call and reports when it fails; all that it returned.
@@ -99,7 +100,7 @@ local function run_entry(host, text, f)
   local values = call(host, f)
   if not values[1] then return end
   if values.n > 1 then
-    if values[2] ~= nil then rawset(_G, "_", values[2]) end
+    if values[2] ~= nil then rawset(globals, "_", values[2]) end
     call(host, show, values)
   end
   note_locals(text)
@@ -119,17 +120,16 @@ end
 -- ---- the session ----
 
 local function banner()
-  local core = require "rnn.core"
   local threads = core.threads()
   local parts = { "rnnlua " .. core.version, _VERSION, "kernels " .. core.isa(),
     ("%d thread%s"):format(threads, threads == 1 and "" or "s") }
   if core.precision == "double" then parts[#parts + 1] = "double" end
-  say(table.concat(parts, " · ") .. "      ? for help")
+  say(concat(parts, " · ") .. "      ? for help")
 end
 
 local function set_globals()
   local function keep(name, value)
-    if rawget(_G, name) == nil then rawset(_G, name, value) end
+    if rawget(globals, name) == nil then rawset(globals, name, value) end
   end
   local rnn = require "rnn"
   keep("rnn", rnn)

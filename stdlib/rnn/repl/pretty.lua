@@ -1,7 +1,10 @@
 -- pretty.lua: values as the prompt shows them. Tables are opened, down to a depth and up to a number of items; what has
 -- a __tostring says itself what it is.
 
-local debug_getmetatable, rawlen, rawget, next = debug.getmetatable, rawlen, rawget, next
+-- The prompt works on when users give these names to things of their own.
+local debug_getmetatable, rawlen, rawget, next, ipairs, type, tostring = debug.getmetatable, rawlen, rawget, next,
+  ipairs, type, tostring
+local concat, sort, min, math_type, utf8_len = table.concat, table.sort, math.min, math.type, utf8.len
 
 local DEPTH = 4 -- tables inside tables that are opened
 local ITEMS = 30 -- of one table
@@ -34,12 +37,12 @@ local function other_keys(t, count)
   local rank = { string = 1, number = 2 }
   local keys, ranks = {}, {}
   for key in next, t do
-    if not (math.type(key) == "integer" and key >= 1 and key <= count) then
+    if not (math_type(key) == "integer" and key >= 1 and key <= count) then
       keys[#keys + 1] = key
       ranks[key] = rank[type(key)] or 3
     end
   end
-  table.sort(keys, function(a, b)
+  sort(keys, function(a, b)
     if ranks[a] ~= ranks[b] then return ranks[a] < ranks[b] end
     return ranks[a] < 3 and a < b
   end)
@@ -53,13 +56,13 @@ local function unloaded(t)
   for name in next, meta and rawget(meta, "names") or {} do
     if rawget(t, name) == nil then names[#names + 1] = name end
   end
-  table.sort(names)
+  sort(names)
   return names
 end
 
 local function entries_of(t, state, level)
   local entries, count = {}, rawlen(t)
-  for i = 1, math.min(count, ITEMS) do entries[i] = render(rawget(t, i), state, level + 1) end
+  for i = 1, min(count, ITEMS) do entries[i] = render(rawget(t, i), state, level + 1) end
   local keys = other_keys(t, count)
   for _, key in ipairs(keys) do
     if #entries >= ITEMS then break end
@@ -73,7 +76,7 @@ local function entries_of(t, state, level)
 end
 
 local function width_of(text)
-  return utf8.len(text) or #text
+  return utf8_len(text) or #text
 end
 
 -- Entries in lines of at most width columns; one with several lines stands alone.
@@ -89,7 +92,7 @@ local function fill(entries, indent, width)
     end
   end
   lines[#lines + 1] = line
-  return table.concat(lines, "\n")
+  return concat(lines, "\n")
 end
 
 local function render_table(t, state, level)
@@ -99,7 +102,7 @@ local function render_table(t, state, level)
   local entries = entries_of(t, state, level)
   state.open[t] = nil
   if #entries == 0 then return "{}" end
-  local line = "{ " .. table.concat(entries, ", ") .. " }"
+  local line = "{ " .. concat(entries, ", ") .. " }"
   local indent = ("  "):rep(level)
   if not line:find("\n") and #indent + width_of(line) <= state.width then return line end
   return "{\n" .. fill(entries, indent .. "  ", state.width) .. "\n" .. indent .. "}"

@@ -1,0 +1,202 @@
+-- The prompt without a terminal: what it prints for the lines it is given. In a terminal: tests/c/test_prompt.c.
+local complete = require "rnn.repl.complete"
+local pretty = require "rnn.repl.pretty"
+local top_locals = require "rnn.repl.locals"
+local rnn = require "rnn"
+local shell = require "support.shell"
+
+local PROGRAM = os.getenv("RNNLUA") or os.getenv("PWD") .. "/build/rnnlua"
+
+-- What the prompt says to lines, without banner and prompts -> standard output, standard error.
+local function talk(lines, options)
+  local sh = shell.new()
+  sh:write("lines", lines)
+  local out, err, code = sh:run(("%s -i %s -e '_PROMPT, _PROMPT2 = \"\", \"\"' < lines"):format(shell.quote(PROGRAM),
+    options or ""))
+  sh:remove()
+  assert.equal(0, code)
+  return out:gsub("^[^\n]*\n", "", 1):gsub("\n$", ""), err
+end
+
+local function says(expected, lines)
+  local out, err = talk(lines)
+  assert.same({ expected, "" }, { out, err })
+end
+
+describe("the prompt", function()
+  it("introduces itself", function()
+    local sh = shell.new()
+    local out = sh:run(shell.quote(PROGRAM) .. " -i --double --threads 1")
+    sh:remove()
+    assert.matches("^rnnlua [%d.]+ · Lua 5.4 · kernels [%w-]+ · 1 thread · double      %? for help\n> \n$", out)
+  end)
+
+  it("shows values", function()
+    says("1\n", "1")
+    says("2\n", "= 1 + 1")
+    says("1\tnil\ta\n", "1, nil, 'a'")
+    says("nil\n", "x")
+    says("", "x = 1\n\n   \nlocal_ = 2")
+    says("{ 1 }\n{ 2 }\n", "{ 1 }\n{ 2 }")
+    says(tostring(rnn.zeros(2, 3)) .. "\n", "rnn.zeros(2, 3)")
+  end)
+
+  it("keeps the last value in _", function()
+    says("6\n42\n42\n", "6\n_ * 7\nprint(_)")
+    says("1\nnil\n1\n", "1\nnil\n_")
+  end)
+
+  it("reads on while an entry is unfinished", function()
+    says("3\n", "function add(a, b)\n  return a + b\nend\nadd(1,\n2)")
+    says("{ 1, 2 }\n", "{ 1,\n\n2 }")
+    says("a\nb\n", "[[a\nb]]")
+  end)
+
+  it("has rnn, nn, optim and data", function()
+    says("true\ttrue\ttrue\ttrue\n",
+      'rnn == require "rnn", nn == rnn.nn, optim == rnn.optim, data == rnn.data')
+  end)
+
+  it("survives errors and shows where they are", function()
+    local out, err = talk("error('first')\nx = = 1\nerror({})\nrnn.zeros(2):matmul(rnn.zeros(3))\n40 + 2")
+    assert.equal("42\n", out)
+    assert.matches("^stdin:1: first\nstack traceback:\n\t%[C%]: in function 'error'\n\tstdin:1: in main chunk\n"
+      .. "\t%[C%]: in %?\nstdin:1: unexpected symbol near '='\n%(error object is a table value%)\n", err)
+    assert.matches("\nstdin:1: matmul: ", err)
+    assert.is_nil(err:find("repl"))
+  end)
+
+  it("does not depend on globals that users may redefine", function()
+    says("{ 1 }\n", "load, tostring, print, pcall, require, type, table, next, string, math, core = nil\n{ 1 }")
+  end)
+
+  it("tells of locals that are gone", function()
+    says("note: local x ended with this entry; without 'local' it would stay\nnil\n", "local x = 1\nx")
+  end)
+
+  it("helps", function()
+    assert.matches("Ctrl%-D +leaves", (talk "?"))
+    assert.matches("^matmul%(", (talk "?matmul"))
+    assert.matches("^rnn.fit", (talk " ? rnn.fit"))
+    assert.equal("no help for 'nothing.here'; ? alone tells what can be asked\n", (talk "?nothing.here"))
+    assert.equal("f(a, ...)   stdin:1\n", (talk "function f(a, ...) end\n?f"))
+    assert.equal("t: a table\n{ 1 }\n", (talk "t = { 1 }\n?t"))
+  end)
+end)
+
+describe("pretty", function()
+  it("shows plain values as they are", function()
+    assert.equal("text", pretty("text"))
+    assert.equal("1.0", pretty(1.0))
+    assert.equal("nil", pretty(nil))
+  end)
+
+  it("opens tables: the array, then names, numbers and the rest", function()
+    assert.equal("{}", pretty {})
+    assert.equal('{ 1, "a\\n", a = true, b = {}, ["c d"] = 1, ["end"] = 2, [2.5] = 3, [true] = 4 }',
+      pretty { 1, "a\n", b = {}, a = true, ["c d"] = 1, ["end"] = 2, [2.5] = 3, [true] = 4 })
+  end)
+
+  it("marks cycles, but not what merely occurs twice", function()
+    local shared, t = { 1 }, {}
+    t.a, t.b, t.me = shared, shared, t
+    assert.equal("{ a = { 1 }, b = { 1 }, me = <cycle> }", pretty(t))
+  end)
+
+  it("stops at a depth and at a number of items", function()
+    assert.equal("{ { { { {…} } } } }", pretty { { { { { 1 } } } } })
+    local long = {}
+    for i = 1, 1000 do long[i] = i end
+    assert.matches("30, … 970 more }$", pretty(long, 1000))
+    local wide = {}
+    for i = 1, 30 do wide[i] = { i, { i }, { i }, { i }, { i }, { i }, { i }, { i } } end
+    assert.is_true(#pretty(wide) < 10000)
+    assert.matches("^{ \"x+\"… %(1000 bytes%) }$", pretty({ ("x"):rep(1000) }, 1000))
+  end)
+
+  it("breaks lines at the width", function()
+    local words = {}
+    for i = 1, 20 do words[i] = ("word"):rep(3) end
+    local text = pretty({ words, key = words }, 60)
+    for line in text:gmatch("[^\n]+") do assert.is_true(#line <= 60) end
+    assert.equal(text:match("^{\n"), "{\n")
+  end)
+
+  it("lets objects speak for themselves, in one line inside tables", function()
+    assert.equal("{ 2×3 float, x = me }", pretty { rnn.zeros(2, 3),
+      x = setmetatable({ 1 }, { __tostring = function() return "me\nmore" end }) })
+  end)
+
+  it("names what a lazy table has not loaded", function()
+    local lazy = setmetatable({ b = 1 }, { names = { a = true, b = true, c = true } })
+    assert.equal("{ b = 1, a = …, c = … }", pretty(lazy))
+  end)
+end)
+
+describe("completion", function()
+  local function completes(word, ...) assert.same({ ... }, complete(word)) end
+
+  it("knows globals and keywords", function()
+    completes("rawe", "rawequal")
+    completes("repe", "repeat")
+    completes("nosuch")
+  end)
+
+  it("follows fields and __index tables", function()
+    completes("string.form", "string.format")
+    local base = setmetatable({ field_b = print }, { __index = { field_c = 2 } })
+    _G.object = setmetatable({ field_a = 1 }, { __index = base })
+    completes("object.field_", "object.field_a", "object.field_b", "object.field_c")
+    completes("object:field_", "object:field_b")
+    _G.object = nil
+  end)
+
+  it("never calls a function, and ends on cycles", function()
+    local called
+    _G.object = setmetatable({}, { __index = function() called = true end })
+    completes("object.x")
+    completes("object.x.y")
+    local cycle = {}
+    _G.object = setmetatable(cycle, cycle)
+    cycle.__index = cycle
+    completes("object.x")
+    completes("object.x.y")
+    _G.object = nil
+    assert.is_nil(called)
+  end)
+
+  it("knows lazy modules and tensors", function()
+    _G.rnn, _G.x = rnn, rnn.zeros(1)
+    completes("rnn.EarlySt", "rnn.EarlyStopping")
+    completes("x:matm", "x:matmul")
+    completes("x:with_", "x:with_lengths")
+    _G.rnn, _G.x = nil, nil
+  end)
+
+  it("hides names with an underscore until they are asked for", function()
+    _G.object = { _hidden = 1, shown = 2 }
+    completes("object.", "object.shown")
+    completes("object._", "object._hidden")
+    _G.object = nil
+  end)
+end)
+
+describe("top-level locals", function()
+  local function has(text, ...) assert.same({ ... }, top_locals(text)) end
+
+  it("are found", function()
+    has("local x = 1", "x")
+    has("local a <const>, b <close> = 1, nil local function f() local inner end", "a", "b", "f")
+    has("x = 1; local y", "y")
+    has("if x then y() end repeat local no until true for i = 1, 2 do local no end local yes", "yes")
+  end)
+
+  it("are not seen in blocks, strings and comments", function()
+    has("do local x end")
+    has("function f() local x end")
+    has([[x = "local a = 1" .. 'it\'s local b' -- local c]])
+    has("x = [==[ local a ]] ]==] --[[ local b ]] --[=[ local\nc ]=]")
+    has("x.local_ = 1 locals = 2")
+    has([[x = "\\" local a]], "a")
+  end)
+end)
