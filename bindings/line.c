@@ -33,6 +33,7 @@ static struct {
   void (*resize_terminal)(void);
   int (*forced_update_display)(void);
   void (**prep_term_function)(int meta);
+  void (**deprep_term_function)(void);
   char **(*completion_matches)(const char *text, line_generator *generator);
   line_completer **attempted_completion_function;
   int *attempted_completion_over;
@@ -65,6 +66,7 @@ static const struct {
                {"rl_resize_terminal", &rl.resize_terminal},
                {"rl_forced_update_display", &rl.forced_update_display},
                {"rl_prep_term_function", &rl.prep_term_function},
+               {"rl_deprep_term_function", &rl.deprep_term_function},
                {"rl_completion_matches", &rl.completion_matches},
                {"rl_attempted_completion_function", &rl.attempted_completion_function},
                {"rl_attempted_completion_over", &rl.attempted_completion_over},
@@ -89,7 +91,7 @@ static bool editing;                        /* readline is in use */
 static char history_path[4096];             /* "": no file */
 static char *line;                          /* the line last read; freed at the next read */
 static int wake[2] = {-1, -1};              /* a pipe: signal handlers write, the wait for keys ends */
-static volatile sig_atomic_t got_interrupt, got_resize, got_continue;
+static volatile sig_atomic_t got_interrupt, got_resize, got_stop;
 
 /* ---- readline ---- */
 
@@ -117,11 +119,11 @@ static bool is_capable_terminal(void) {
 static lua_State *completing; /* for readline's callbacks, which carry no argument */
 static const char completer_key; /* its address is the registry key of the Lua function */
 
-/* Pushes the table of candidates for the word, or nil. Runs protected. */
+/* Pushes the table of candidates for what stands before the cursor. Runs protected. */
 static int push_candidates(lua_State *L) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &completer_key);
   lua_insert(L, 1);
-  lua_call(L, 2, 1);
+  lua_call(L, 1, 1);
   luaL_checktype(L, -1, LUA_TTABLE);
   return 1;
 }
@@ -140,7 +142,6 @@ static char *next_candidate(const char *text, int state) {
 
 static char **complete(const char *text, int start, int end) {
   (void)start;
-  (void)end;
   lua_State *L = completing;
   *rl.completion_append_character = '\0';
   if (*rl.completion_quote_character) return NULL; /* inside a string: readline offers file names */
@@ -148,9 +149,8 @@ static char **complete(const char *text, int start, int end) {
   if (!lua_checkstack(L, 10)) return NULL;
   int top = lua_gettop(L);
   lua_pushcfunction(L, push_candidates);
-  lua_pushstring(L, text);
-  lua_pushstring(L, *rl.line_buffer);
-  char **matches = lua_pcall(L, 2, 1, 0) == LUA_OK ? rl.completion_matches(text, next_candidate) : NULL;
+  lua_pushlstring(L, *rl.line_buffer, (size_t)end);
+  char **matches = lua_pcall(L, 1, 1, 0) == LUA_OK ? rl.completion_matches(text, next_candidate) : NULL;
   lua_settop(L, top);
   return matches;
 }
@@ -221,23 +221,24 @@ static void on_signal(int number) {
   int saved = errno;
   if (number == SIGINT) got_interrupt = 1;
   if (number == SIGWINCH) got_resize = 1;
-  if (number == SIGCONT) got_continue = 1;
+  if (number == SIGTSTP) got_stop = 1;
   if (wake[1] >= 0) (void)!write(wake[1], "", 1); /* full: a wake-up is there already */
   errno = saved;
 }
 
-static const int signals[] = {SIGINT, SIGWINCH, SIGCONT};
+static const int signals[] = {SIGINT, SIGWINCH, SIGTSTP};
 #define SIGNALS ((int)(sizeof signals / sizeof *signals))
 
 static void catch_signals(struct sigaction *before) {
   struct sigaction action = {.sa_handler = on_signal};
   sigemptyset(&action.sa_mask);
   got_interrupt = 0;
-  for (int i = 0; i < SIGNALS; i++) sigaction(signals[i], &action, &before[i]);
+  /* In plain reading only SIGINT matters; the terminal and the shell do the rest. */
+  for (int i = 0; i < (editing ? SIGNALS : 1); i++) sigaction(signals[i], &action, &before[i]);
 }
 
 static void restore_signals(const struct sigaction *before) {
-  for (int i = 0; i < SIGNALS; i++) sigaction(signals[i], &before[i], NULL);
+  for (int i = 0; i < (editing ? SIGNALS : 1); i++) sigaction(signals[i], &before[i], NULL);
 }
 
 /* ---- reading ---- */
@@ -257,24 +258,24 @@ static void drain_wake(void) {
   while (read(wake[0], bytes, sizeof bytes) > 0) {}
 }
 
-static void handle_terminal_changes(void) {
-  if (got_resize) {
-    got_resize = 0;
-    rl.resize_terminal();
-  }
-  if (got_continue) { /* back from Ctrl-Z: the shell has changed the terminal's settings */
-    got_continue = 0;
-    if (*rl.prep_term_function) (*rl.prep_term_function)(1);
-    rl.forced_update_display();
-  }
+/* Ctrl-Z: stops here, with the terminal as the shell wants it, and goes on with the line when continued. */
+static void stop_for_shell(void) {
+  struct sigaction ours, standard = {.sa_handler = SIG_DFL};
+  got_stop = 0;
+  if (*rl.deprep_term_function) (*rl.deprep_term_function)();
+  sigaction(SIGTSTP, &standard, &ours);
+  raise(SIGTSTP);
+  sigaction(SIGTSTP, &ours, NULL);
+  if (*rl.prep_term_function) (*rl.prep_term_function)(1);
+  rl.forced_update_display();
 }
 
 static void give_up_line(void) {
+  fputs("^C\n", stdout); /* first, as giving back the terminal moves the cursor */
+  fflush(stdout);
   rl.free_line_state();
   rl.callback_sigcleanup();
   rl.callback_handler_remove();
-  fputs("^C\n", stdout);
-  fflush(stdout);
 }
 
 static outcome read_edited(const char *prompt) {
@@ -288,7 +289,11 @@ static outcome read_edited(const char *prompt) {
       give_up_line();
       return READ_INTERRUPTED;
     }
-    handle_terminal_changes();
+    if (got_stop) stop_for_shell();
+    if (got_resize) {
+      got_resize = 0;
+      rl.resize_terminal();
+    }
     if (wait[0].revents) rl.callback_read_char();
   }
   return line ? READ_LINE : READ_END;
@@ -331,7 +336,7 @@ void lrnn_line_open(lua_State *L, bool history) {
   *rl.catch_signals = 0;
   *rl.catch_sigwinch = 0;
   *rl.change_environment = 0;
-  *rl.completer_word_break_characters = " \t\n\"'`@$><=;|&{(+-*/%^~#,[)]}?!";
+  *rl.completer_word_break_characters = " \t\n\"'`@$><=;|&{(+-*/%^~#,[)]}?!.:";
   *rl.completer_quote_characters = "\"'";
   if (history) open_history();
 }

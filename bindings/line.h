@@ -15,7 +15,7 @@ void lrnn_line_open(lua_State *L, bool history);
 int lrnn_line_read(lua_State *L);
 /* remember(text): adds an entry, of one line or several, to the history. */
 int lrnn_line_remember(lua_State *L);
-/* complete_with(f): Tab offers what f(word, line) returns: a table of strings that the word becomes. */
+/* complete_with(f): Tab offers what f(text before the cursor) returns: a table of names that its last word becomes. */
 int lrnn_line_complete_with(lua_State *L);
 
 #endif

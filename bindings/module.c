@@ -53,6 +53,8 @@ static void open_metatable(lua_State *L) {
     lua_pushcclosure(L, r->func, 1);
     lua_setfield(L, -3, r->name);
   }
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &methods_key);
   lua_setfield(L, -2, "names"); /* for completion, as in lazy tables: __index is a function */
   set_operators(L);
   lua_pop(L, 1);

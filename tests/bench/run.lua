@@ -63,8 +63,14 @@ local function processor()
   return "unknown"
 end
 
-local results = { processor = processor(), date = os.date("!%Y-%m-%d"), cases = {} }
-print(results.processor)
+-- What else the machine is doing: near 0 when the numbers can be trusted.
+local function load()
+  local file <close> = assert(io.open("/proc/loadavg"))
+  return file:read("n")
+end
+
+local results = { processor = processor(), date = os.date("!%Y-%m-%d"), load = load(), cases = {} }
+print(("%s, load %.2f"):format(results.processor, results.load))
 print(("%-36s %10s %10s %10s %10s %8s"):format("ms a step, median", "rnnlua 1", "rnnlua 2", "torch 1", "torch 2",
   "ratio"))
 for i, case in ipairs(CASES) do

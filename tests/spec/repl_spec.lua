@@ -134,20 +134,24 @@ describe("pretty", function()
 end)
 
 describe("completion", function()
-  local function completes(word, ...) assert.same({ ... }, complete(word)) end
+  local function completes(before, ...) assert.same({ ... }, complete(before)) end
 
   it("knows globals and keywords", function()
     completes("rawe", "rawequal")
     completes("repe", "repeat")
     completes("nosuch")
+    completes("x = f(rawe", "rawequal")
+    completes("'a'..rawe", "rawequal")
   end)
 
   it("follows fields and __index tables", function()
-    completes("string.form", "string.format")
+    completes("string.form", "format")
+    completes("print(a..string.form", "format")
+    completes("f().form")
     local base = setmetatable({ field_b = print }, { __index = { field_c = 2 } })
     _G.object = setmetatable({ field_a = 1 }, { __index = base })
-    completes("object.field_", "object.field_a", "object.field_b", "object.field_c")
-    completes("object:field_", "object:field_b")
+    completes("object.field_", "field_a", "field_b", "field_c")
+    completes("object:field_", "field_b")
     _G.object = nil
   end)
 
@@ -167,16 +171,16 @@ describe("completion", function()
 
   it("knows lazy modules and tensors", function()
     _G.rnn, _G.x = rnn, rnn.zeros(1)
-    completes("rnn.EarlySt", "rnn.EarlyStopping")
-    completes("x:matm", "x:matmul")
-    completes("x:with_", "x:with_lengths")
+    completes("rnn.EarlySt", "EarlyStopping")
+    completes("x:matm", "matmul")
+    completes("x:with_", "with_lengths")
     _G.rnn, _G.x = nil, nil
   end)
 
   it("hides names with an underscore until they are asked for", function()
     _G.object = { _hidden = 1, shown = 2 }
-    completes("object.", "object.shown")
-    completes("object._", "object._hidden")
+    completes("object.", "shown")
+    completes("object._", "_hidden")
     _G.object = nil
   end)
 end)

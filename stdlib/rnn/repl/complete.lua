@@ -1,4 +1,4 @@
--- complete.lua: what a word at the prompt can become. Values are looked at, functions never called: a Tab must not
+-- complete.lua: what the last word at the prompt can become. Values are looked at, functions never called: a Tab must not
 -- start a computation.
 
 -- The prompt works on when users give these names to things of their own.
@@ -62,13 +62,13 @@ local keywords = {}
 for word in ([[and break do else elseif end false for function goto if in local nil not or repeat return then true
   until while]]):gmatch("%a+") do keywords[word] = true end
 
---- complete(word) -> words
+--- complete(before) -> names
 ---
---- All that a word such as "rnn.nn.Li" or "x:tan" can become, sorted.
----@param word string
+--- All that the last name of a text such as "y = rnn.nn.Li" or "x:tan" can become, sorted.
+---@param before string
 ---@return string[]
-local function complete(word)
-  local path, separator, prefix = word:match("^(.-)([.:]?)([%w_]*)$")
+local function complete(before)
+  local path, separator, prefix = before:gsub(".*%.%.", ""):match("([%w_.:]-)([.:]?)([%w_]*)$")
   local found = {}
   if separator == "" then
     add_fields(found, globals, prefix)
@@ -77,10 +77,10 @@ local function complete(word)
     local value = resolve(path)
     if value ~= nil then add_fields(found, value, prefix, separator == ":") end
   end
-  local words = {}
-  for name in next, found do words[#words + 1] = path .. separator .. name end
-  sort(words)
-  return words
+  local names = {}
+  for name in next, found do names[#names + 1] = name end
+  sort(names)
+  return names
 end
 
 return complete

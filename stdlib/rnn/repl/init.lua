@@ -3,7 +3,7 @@
 --
 --   host.read(prompt)       a line; nil at the end of input; false after Ctrl-C
 --   host.remember(text)     adds an entry to the history
---   host.complete_with(f)   Tab offers what f(word) returns
+--   host.complete_with(f)   Tab offers what f(text before the cursor) returns
 --   host.call(f, ...)       true and the results, or false and a message with traceback; Ctrl-C stops f
 
 local core = require "rnn.core"
