@@ -3,25 +3,41 @@
 
 #include "binding.h"
 
-/* recurrent({cell, units, layers, returns, activation}, x, weights [, state]) -> y, state */
-static int lrnn_recurrent(lua_State *L) {
+/* recurrent({cell, units, returns, reverse, ...}, x, weights [, state]) -> y, state; the options are those of
+   rnn_recurrent in rnn.h under their own names. */
+static rnn_recurrent description(lua_State *L, int arg) {
   static const char *const cells[] = {"rnn", "lstm", "gru", NULL};
-  static const char *const activations[] = {"tanh", "relu", NULL};
+  static const char *const activations[] = {"tanh",     "relu",       "sigmoid", "hard_sigmoid",
+                                            "softsign", "leaky_relu", "selu",    "identity", NULL};
   static const char *const returns[] = {"sequence", "last", NULL};
+  const char *f = "recurrent";
+  lrnn_check_table(L, f, arg, "description");
+  return (rnn_recurrent){
+      .cell = (rnn_cell)lrnn_option_name(L, f, arg, "cell", cells, NULL),
+      .activation = (rnn_activation)lrnn_option_name(L, f, arg, "activation", activations, "tanh"),
+      .gate_activation = (rnn_activation)lrnn_option_name(L, f, arg, "gate_activation", activations, "sigmoid"),
+      .last_only = lrnn_option_name(L, f, arg, "returns", returns, "sequence") == 1,
+      .units = lrnn_option_integer(L, f, arg, "units", 0),
+      .projection = lrnn_option_integer(L, f, arg, "projection", 0),
+      .reverse = lrnn_option_boolean(L, arg, "reverse"),
+      .layer_norm = lrnn_option_boolean(L, arg, "layer_norm"),
+      .peepholes = lrnn_option_boolean(L, arg, "peepholes"),
+      .coupled = lrnn_option_boolean(L, arg, "coupled"),
+      .reset_before = lrnn_option_boolean(L, arg, "reset_before"),
+      .training = lrnn_option_boolean(L, arg, "training"),
+      .recurrent_dropout = lrnn_option_number(L, f, arg, "recurrent_dropout", 0),
+      .zoneout_h = lrnn_option_number(L, f, arg, "zoneout_h", 0),
+      .zoneout_c = lrnn_option_number(L, f, arg, "zoneout_c", 0),
+  };
+}
+
+static int lrnn_recurrent(lua_State *L) {
   const char *fname = "recurrent";
-  lrnn_check_table(L, fname, 1, "description");
-  rnn_recurrent r = {.cell = (rnn_cell)lrnn_option_name(L, fname, 1, "cell", cells, NULL),
-                     .activation = (rnn_activation)lrnn_option_name(L, fname, 1, "activation", activations, "tanh"),
-                     .last_only = lrnn_option_name(L, fname, 1, "returns", returns, "sequence") == 1,
-                     .units = lrnn_option_integer(L, fname, 1, "units", 0)};
-  lua_Integer layers = lrnn_option_integer(L, fname, 1, "layers", 1);
-  int states_per_layer = rnn_cell_states(r.cell), most = (RNN_MAX_OUTPUTS - 1) / states_per_layer;
-  if (layers < 1 || layers > most) return lrnn_error(L, "recurrent: option layers: expected 1 to %d, got %lld", most, (long long)layers);
-  r.layers = (int)layers;
+  rnn_recurrent r = description(L, 1);
   r.has_state = !lua_isnoneornil(L, 4);
   rnn_tensor *x = lrnn_check_tensor(L, fname, 2);
   int weights = lrnn_table_length(L, fname, 3), states = r.has_state ? lrnn_table_length(L, fname, 4) : 0;
-  int nout = 1 + r.layers * states_per_layer;
+  int nout = 1 + rnn_recurrent_states(&r);
   rnn_tensor **in = lrnn_scratch(L, 1 + weights + states);
   in[0] = x;
   weights = lrnn_push_tensors(L, fname, 3, weights, in + 1);

@@ -11,7 +11,8 @@ typedef struct loop {
   real *dh, *dc;   /* (N, R), (N, H): of the state after the step at hand */
   real *dm;        /* (N, H): of o act(c); of r h */
   real *entering;  /* (N, R): of h where it enters U */
-  real *kept_h, *kept_c; /* what zoneout hands straight to the state before; on padding the whole */
+  real *kept_h, *kept_c; /* what zoneout hands straight to the state before */
+  real *past_h, *past_c; /* what padding hands on whole */
   real *cell;      /* (2, N, H) scratch of the normalised c */
   real *dnh;       /* (T, N, G) of U h, with layer norm */
   real *dnc;       /* (T, N, H) of c normalised, with layer norm */
@@ -34,8 +35,8 @@ static void enter(const loop *j, int64_t t, int64_t r0, int64_t r1) {
   const rnni_layer *l = j->l;
   for (int64_t n = r0; n < r1; n++) {
     if (rnni_padding(l, n, t)) {
-      memcpy(j->kept_h + n * l->R, j->dh + n * l->R, (size_t)l->R * sizeof(real));
-      if (l->c) memcpy(j->kept_c + n * l->H, j->dc + n * l->H, (size_t)l->H * sizeof(real));
+      memcpy(j->past_h + n * l->R, j->dh + n * l->R, (size_t)l->R * sizeof(real));
+      if (l->c) memcpy(j->past_c + n * l->H, j->dc + n * l->H, (size_t)l->H * sizeof(real));
     } else if (j->g->dy) {
       rnni_add(j->dh + n * l->R, j->g->dy + n * j->g->row + t * j->g->step, l->R);
     }
@@ -46,8 +47,8 @@ static void leave_padding(const loop *j, int64_t t, int64_t r0, int64_t r1) {
   const rnni_layer *l = j->l;
   for (int64_t n = r0; n < r1; n++) {
     if (!rnni_padding(l, n, t)) continue;
-    memcpy(j->dh + n * l->R, j->kept_h + n * l->R, (size_t)l->R * sizeof(real));
-    if (l->c) memcpy(j->dc + n * l->H, j->kept_c + n * l->H, (size_t)l->H * sizeof(real));
+    memcpy(j->dh + n * l->R, j->past_h + n * l->R, (size_t)l->R * sizeof(real));
+    if (l->c) memcpy(j->dc + n * l->H, j->past_c + n * l->H, (size_t)l->H * sizeof(real));
   }
 }
 
@@ -276,7 +277,7 @@ rnn_status rnni_layer_backward(rnn_ctx *ctx, const rnni_layer *l, const rnni_lay
   int64_t packed_hr = l->m ? rnni_packed_size(R, H) : 0;
   real *room = NULL, *kept = NULL;
   rnn_status status;
-  RNNI_GOTO(rnni_array(ctx, packed_u + packed_n + packed_hr + N * (3 * R + 5 * H) + l->G, sizeof *room, &room));
+  RNNI_GOTO(rnni_array(ctx, packed_u + packed_n + packed_hr + N * (4 * R + 6 * H) + l->G, sizeof *room, &room));
   RNNI_GOTO(rnni_array(ctx, rows * ((l->r->cell == RNN_CELL_RNN ? H : 0) + (norm ? l->G : 0) + (l->nc ? H : 0) +
                                     (l->m ? R : 0) + (l->mask ? R : 0)), sizeof *kept, &kept));
   real *n = room + packed_u, *hr = n + packed_n, *p = hr + packed_hr, *q = kept;
@@ -288,6 +289,8 @@ rnn_status rnni_layer_backward(rnn_ctx *ctx, const rnni_layer *l, const rnni_lay
   j.entering = p, p += N * R;
   j.kept_h = p, p += N * R;
   j.kept_c = p, p += N * H;
+  j.past_h = p, p += N * R;
+  j.past_c = p, p += N * H;
   j.cell = p, p += 2 * N * H;
   real *block = p;
   if (l->r->cell == RNN_CELL_RNN) j.a = q, q += rows * H;

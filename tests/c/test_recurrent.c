@@ -1,5 +1,6 @@
-/* test_recurrent.c: the engine: gradients of every cell and option against finite differences, every coordinate (in
- * double); steps one by one equal the whole sequence; padding changes nothing; threads change no bit. */
+/* test_recurrent.c: the engine against a plain forward pass written sample by sample and unit by unit, and its gradients
+ * against finite differences of the engine itself, every coordinate (in double), for every option and pair of options;
+ * steps one by one equal the whole sequence; padding changes nothing; threads change no bit. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,10 +15,10 @@
 #ifdef RNN_DOUBLE
 #define TOLERANCE 1e-12
 #else
-#define TOLERANCE 1e-5
+#define TOLERANCE 2e-5
 #endif
 
-enum { MAX_IN = 32 };
+enum { MAX_IN = 16, MAX_H = 80, MAX_T = 16 };
 
 static rnn_ctx *ctx;
 
@@ -25,23 +26,74 @@ static void ok(rnn_status status) {
   if (status != RNN_OK) fail_msg("%s: %s", rnn_status_name(status), rnn_message(ctx));
 }
 
-static rnn_tensor *random_tensor(int ndim, int64_t a, int64_t b, int64_t c, double scale) {
-  rnn_tensor *t;
-  ok(rnn_tensor_new(ctx, RNN_FLOAT, ndim, (int64_t[]){a, b, c}, &t));
-  ok(rnn_tensor_uniform(ctx, t, -scale, scale));
-  return t;
+static void drop(rnn_tensor **t, int n) {
+  for (int i = 0; i < n; i++) rnn_tensor_free(t[i]);
 }
 
-typedef struct model {
-  rnn_recurrent r;
-  rnn_args args;
-  rnn_tensor *in[MAX_IN], *out[RNN_MAX_OUTPUTS];
-  int nout;
-} model;
+/* ---- options: a set is a number whose bits switch them on ---- */
+
+enum {
+  STATE = 1,
+  LAST = 2,
+  LENGTHS = 4,
+  REVERSE = 8,
+  NORM = 16,
+  DROPOUT = 32,
+  ZONEOUT = 64,
+  ACTIVATIONS = 128, /* others than the usual ones */
+  EVALUATION = 256,  /* training off */
+  PEEPHOLES = 512,   /* LSTM from here on */
+  PROJECTION = 1024,
+  COUPLED = 2048,
+  BEFORE = 4096,     /* GRU */
+  OPTIONS = 13
+};
+
+static bool makes_sense(rnn_cell cell, int set) {
+  if (cell != RNN_CELL_LSTM && set & (PEEPHOLES | PROJECTION | COUPLED)) return false;
+  return cell == RNN_CELL_GRU || !(set & BEFORE);
+}
+
+/* Smooth ones: finite differences across a kink say nothing. every_activation has the others. */
+static const rnn_activation other_cells[] = {RNN_SIGMOID, RNN_IDENTITY, RNN_SIGMOID};
+static const rnn_activation other_gates[] = {RNN_SIGMOID, RNN_TANH, RNN_TANH};
+
+static rnn_recurrent describe(rnn_cell cell, int set, int64_t units) {
+  bool other = set & ACTIVATIONS;
+  return (rnn_recurrent){.cell = cell, .units = units, .has_state = set & STATE, .last_only = set & LAST,
+                         .reverse = set & REVERSE, .layer_norm = set & NORM, .training = !(set & EVALUATION),
+                         .activation = other ? other_cells[cell] : RNN_TANH,
+                         .gate_activation = other ? other_gates[cell] : RNN_SIGMOID,
+                         .recurrent_dropout = set & DROPOUT ? 0.4 : 0, .zoneout_h = set & ZONEOUT ? 0.3 : 0,
+                         .zoneout_c = set & ZONEOUT && cell == RNN_CELL_LSTM ? 0.2 : 0, .peepholes = set & PEEPHOLES,
+                         .projection = set & PROJECTION ? units - 2 : 0, .coupled = set & COUPLED,
+                         .reset_before = set & BEFORE};
+}
+
+/* ---- a layer with random tensors ---- */
 
 typedef struct sizes {
   int64_t N, T, D, H;
 } sizes;
+
+/* Places of the tensors that may be absent. */
+typedef struct model {
+  rnn_recurrent r;
+  sizes s;
+  int64_t G, R;
+  rnn_args args;
+  rnn_tensor *in[MAX_IN], *out[RNN_MAX_OUTPUTS];
+  rnn_tensor *gain_ih, *gain_hh, *gain_c, *bias_c, *peephole, *w_hr, *h0, *c0; /* borrowed from in */
+  int nout, weights;
+  rnn_random_state random;
+} model;
+
+static rnn_tensor *add(model *m, int ndim, int64_t a, int64_t b, int64_t c, double low, double high) {
+  rnn_tensor *t;
+  ok(rnn_tensor_new(ctx, RNN_FLOAT, ndim, (int64_t[]){a, b, c}, &t));
+  ok(rnn_tensor_uniform(ctx, t, low, high));
+  return m->in[m->args.nt++] = t;
+}
 
 static void set_lengths(rnn_tensor *x, sizes s) {
   rnn_tensor *l;
@@ -51,126 +103,339 @@ static void set_lengths(rnn_tensor *x, sizes s) {
   rnn_tensor_free(l);
 }
 
-static model make(rnn_recurrent r, sizes s, bool lengths) {
-  model m = {.r = r};
-  int64_t G = rnn_cell_gates(r.cell);
-  m.in[m.args.nt++] = random_tensor(3, s.N, s.T, s.D, 1);
-  if (lengths) set_lengths(m.in[0], s);
-  for (int i = 0; i < r.layers; i++) {
-    m.in[m.args.nt++] = random_tensor(2, G * s.H, i ? s.H : s.D, 0, 0.8);
-    m.in[m.args.nt++] = random_tensor(2, G * s.H, s.H, 0, 0.8);
-    m.in[m.args.nt++] = random_tensor(1, G * s.H, 0, 0, 0.5);
-    m.in[m.args.nt++] = random_tensor(1, G * s.H, 0, 0, 0.5);
+static model make(rnn_cell cell, int set, sizes s) {
+  model m = {.r = describe(cell, set, s.H), .s = s};
+  int64_t H = s.H;
+  m.G = rnn_recurrent_gates(&m.r) * H;
+  m.R = m.r.projection ? m.r.projection : H;
+  add(&m, 3, s.N, s.T, s.D, -1, 1);
+  if (set & LENGTHS) set_lengths(m.in[0], s);
+  add(&m, 2, m.G, s.D, 0, -0.8, 0.8);
+  add(&m, 2, m.G, m.R, 0, -0.8, 0.8);
+  add(&m, 1, m.G, 0, 0, -0.5, 0.5);
+  add(&m, 1, m.G, 0, 0, -0.5, 0.5);
+  if (m.r.layer_norm) {
+    m.gain_ih = add(&m, 1, m.G, 0, 0, 0.5, 1.5);
+    m.gain_hh = add(&m, 1, m.G, 0, 0, 0.5, 1.5);
+    if (cell == RNN_CELL_LSTM) {
+      m.gain_c = add(&m, 1, H, 0, 0, 0.5, 1.5);
+      m.bias_c = add(&m, 1, H, 0, 0, -0.5, 0.5);
+    }
   }
-  m.nout = 1 + r.layers * rnn_cell_states(r.cell);
-  for (int i = 1; r.has_state && i < m.nout; i++) m.in[m.args.nt++] = random_tensor(2, s.N, s.H, 0, 0.8);
+  if (m.r.peepholes) m.peephole = add(&m, 2, 3, H, 0, -0.8, 0.8);
+  if (m.r.projection) m.w_hr = add(&m, 2, m.R, H, 0, -0.8, 0.8);
+  m.weights = m.args.nt - 1;
+  if (m.r.has_state) {
+    m.h0 = add(&m, 2, s.N, m.R, 0, -0.8, 0.8);
+    if (cell == RNN_CELL_LSTM) m.c0 = add(&m, 2, s.N, H, 0, -0.8, 0.8);
+  }
+  m.nout = 1 + rnn_recurrent_states(&m.r);
   for (int i = 0; i < m.args.nt; i++) ok(rnn_tensor_set_requires_grad(ctx, m.in[i], true));
+  m.random = rnn_random_get(ctx);
   return m;
 }
 
 static void forward(model *m) {
+  rnn_random_set(ctx, m->random); /* the same masks every time */
   m->args.t = m->in;
   m->args.recurrent = &m->r;
   ok(rnn_apply(ctx, rnn_op_find("recurrent"), &m->args, m->out));
 }
 
-static void drop(rnn_tensor **t, int n) {
-  for (int i = 0; i < n; i++) rnn_tensor_free(t[i]);
+/* ---- the plain forward pass: one sample after the other, straight from the formulas ---- */
+
+static double act(rnn_activation f, double x) {
+  switch (f) {
+    case RNN_TANH: return tanh(x);
+    case RNN_SIGMOID: return 1 / (1 + exp(-x));
+    case RNN_RELU: return x > 0 ? x : 0;
+    case RNN_LEAKY_RELU: return x > 0 ? x : 0.2 * x;
+    case RNN_SELU: return 1.0507009873554805 * (x > 0 ? x : 1.6732632423543772 * expm1(x));
+    case RNN_SOFTSIGN: return x / (1 + fabs(x));
+    case RNN_HARD_SIGMOID: return fmin(1, fmax(0, x / 6 + 0.5));
+    default: return x;
+  }
+}
+
+static double at(const rnn_tensor *t, int64_t i) { return (double)rnn_tensor_floats((rnn_tensor *)(uintptr_t)t)[i]; }
+
+static void normalise(double *x, int64_t n, const rnn_tensor *gain, int64_t offset) {
+  double mean = 0, square = 0;
+  for (int64_t i = 0; i < n; i++) mean += x[i] / (double)n;
+  for (int64_t i = 0; i < n; i++) square += (x[i] - mean) * (x[i] - mean) / (double)n;
+  for (int64_t i = 0; i < n; i++) x[i] = at(gain, offset + i) * (x[i] - mean) / sqrt(square + 1e-5);
+}
+
+/* out = W v, rows [from, from + n) of W (rows, columns). */
+static void times(const rnn_tensor *w, int64_t from, int64_t n, int64_t columns, const double *v, double *out) {
+  for (int64_t i = 0; i < n; i++) {
+    out[i] = 0;
+    for (int64_t k = 0; k < columns; k++) out[i] += at(w, (from + i) * columns + k) * v[k];
+  }
+}
+
+typedef struct plain {
+  double y[MAX_T][MAX_H], h[MAX_H], c[MAX_H];
+} plain;
+
+/* The random numbers in the order that rnn.h and zoneout.c promise: the mask of dropout (N, R), then zoneout of h
+   (T, N, R), then of c (T, N, H). */
+static double draw(const model *m, int64_t place) {
+  rnn_random_state now = rnn_random_get(ctx);
+  rnn_random_set(ctx, (rnn_random_state){m->random.seed, m->random.position + (uint64_t)place});
+  rnn_tensor *t;
+  ok(rnn_tensor_new(ctx, RNN_FLOAT, 0, NULL, &t));
+  ok(rnn_tensor_uniform(ctx, t, 0, 1));
+  double u = at(t, 0);
+  rnn_tensor_free(t);
+  rnn_random_set(ctx, now);
+  return u;
+}
+
+static double kept_share(const model *m, double rate, int64_t place) {
+  if (rate == 0 || !m->r.training) return rate;
+  return draw(m, place) < rate;
+}
+
+static void plain_step(const model *m, int64_t n, int64_t t, const double *mask, plain *p) {
+  int64_t H = m->s.H, R = m->R, G = m->G, D = m->s.D;
+  const rnn_recurrent *r = &m->r;
+  double x[MAX_H], wx[4 * MAX_H], uh[4 * MAX_H], a[4 * MAX_H], entering[MAX_H], h[MAX_H], c[MAX_H];
+  for (int64_t k = 0; k < D; k++) x[k] = at(m->in[0], (n * m->s.T + t) * D + k);
+  for (int64_t k = 0; k < R; k++) entering[k] = p->h[k] * mask[k];
+  times(m->in[1], 0, G, D, x, wx);
+  if (r->layer_norm) normalise(wx, G, m->gain_ih, 0);
+  bool before = r->reset_before;
+  int64_t first = before ? 2 * H : G;
+  times(m->in[2], 0, first, R, entering, uh);
+  if (r->layer_norm) normalise(uh, first, m->gain_hh, 0);
+  for (int64_t i = 0; i < G; i++) wx[i] += at(m->in[3], i);
+  for (int64_t i = 0; i < first; i++) uh[i] += at(m->in[4], i);
+  for (int64_t i = 0; i < first; i++) a[i] = wx[i] + uh[i];
+  if (r->cell == RNN_CELL_RNN) {
+    for (int64_t i = 0; i < H; i++) h[i] = act(r->activation, a[i]);
+  } else if (r->cell == RNN_CELL_GRU) {
+    double rh[MAX_H], un[MAX_H], reset[MAX_H];
+    for (int64_t i = 0; i < H; i++) reset[i] = act(r->gate_activation, a[i]);
+    if (before) {
+      for (int64_t i = 0; i < H; i++) rh[i] = reset[i] * entering[i];
+      times(m->in[2], 2 * H, H, H, rh, un);
+      if (r->layer_norm) normalise(un, H, m->gain_hh, 2 * H);
+      for (int64_t i = 0; i < H; i++) un[i] += at(m->in[4], 2 * H + i);
+    } else {
+      for (int64_t i = 0; i < H; i++) un[i] = reset[i] * uh[2 * H + i];
+    }
+    for (int64_t i = 0; i < H; i++) {
+      double z = act(r->gate_activation, a[H + i]), v = act(r->activation, wx[2 * H + i] + un[i]);
+      h[i] = (1 - z) * v + z * p->h[i];
+    }
+  } else {
+    double o[MAX_H], normal[MAX_H], made[MAX_H];
+    int64_t f0 = r->coupled ? 0 : H;
+    for (int64_t i = 0; i < H; i++) {
+      double pi = r->peepholes ? at(m->peephole, i) : 0, pf = r->peepholes ? at(m->peephole, H + i) : 0;
+      double po = r->peepholes ? at(m->peephole, 2 * H + i) : 0;
+      double f = act(r->gate_activation, a[f0 + i] + pf * p->c[i]);
+      double in = r->coupled ? 1 - f : act(r->gate_activation, a[i] + pi * p->c[i]);
+      c[i] = f * p->c[i] + in * act(r->activation, a[f0 + H + i]);
+      o[i] = act(r->gate_activation, a[f0 + 2 * H + i] + po * c[i]);
+      normal[i] = c[i];
+    }
+    if (r->layer_norm) {
+      normalise(normal, H, m->gain_c, 0);
+      for (int64_t i = 0; i < H; i++) normal[i] += at(m->bias_c, i);
+    }
+    for (int64_t i = 0; i < H; i++) made[i] = o[i] * act(r->activation, normal[i]);
+    if (r->projection) times(m->w_hr, 0, R, H, made, h);
+    else memcpy(h, made, sizeof h);
+  }
+  int64_t masks = r->training && r->recurrent_dropout > 0 ? m->s.N * R : 0;
+  for (int64_t i = 0; i < R; i++) {
+    double k = kept_share(m, r->zoneout_h, masks + (t * m->s.N + n) * R + i);
+    p->h[i] = k * p->h[i] + (1 - k) * h[i];
+    p->y[t][i] = p->h[i];
+  }
+  for (int64_t i = 0; r->cell == RNN_CELL_LSTM && i < H; i++) {
+    double k = kept_share(m, r->zoneout_c, masks + m->s.T * m->s.N * R + (t * m->s.N + n) * H + i);
+    p->c[i] = k * p->c[i] + (1 - k) * c[i];
+  }
+}
+
+static plain plain_sample(const model *m, int64_t n) {
+  plain p = {0};
+  double mask[MAX_H];
+  const rnn_recurrent *r = &m->r;
+  rnn_tensor *lengths = rnn_tensor_lengths(m->in[0]);
+  int64_t T = lengths ? rnn_tensor_ints(lengths)[n] : m->s.T;
+  for (int64_t i = 0; i < m->R; i++) {
+    bool dropped = r->training && r->recurrent_dropout > 0;
+    mask[i] = !dropped ? 1 : draw(m, n * m->R + i) >= r->recurrent_dropout ? 1 / (1 - r->recurrent_dropout) : 0;
+    if (m->h0) p.h[i] = at(m->h0, n * m->R + i);
+  }
+  for (int64_t i = 0; m->c0 && i < m->s.H; i++) p.c[i] = at(m->c0, n * m->s.H + i);
+  for (int64_t s = 0; s < T; s++) plain_step(m, n, r->reverse ? T - 1 - s : s, mask, &p);
+  return p;
+}
+
+static void near(double got, double want, const char *what, const model *m, int set) {
+  if (!(fabs(got - want) <= TOLERANCE * fmax(1, fabs(want))))
+    fail_msg("cell %d, options %d: %s is %.12g, the plain pass gives %.12g", (int)m->r.cell, set, what, got, want);
+}
+
+static void compare_with_plain(model *m, int set) {
+  rnn_tensor *lengths = rnn_tensor_lengths(m->in[0]);
+  for (int64_t n = 0; n < m->s.N; n++) {
+    plain p = plain_sample(m, n);
+    int64_t T = lengths ? rnn_tensor_ints(lengths)[n] : m->s.T;
+    for (int64_t i = 0; i < m->R; i++) {
+      if (m->r.last_only) near(at(m->out[0], n * m->R + i), T ? p.h[i] : 0, "the last output", m, set);
+      for (int64_t t = 0; !m->r.last_only && t < m->s.T; t++)
+        near(at(m->out[0], (n * m->s.T + t) * m->R + i), t < T ? p.y[t][i] : 0, "an output", m, set);
+      near(at(m->out[1], n * m->R + i), p.h[i], "the final h", m, set);
+    }
+    for (int64_t i = 0; m->nout > 2 && i < m->s.H; i++)
+      near(at(m->out[2], n * m->s.H + i), p.c[i], "the final c", m, set);
+  }
 }
 
 /* ---- gradients ---- */
 
-/* L = sum over all outputs of fixed weights times the output; as ops, so that backward reaches every output. */
-static rnn_tensor *loss_of(model *m, rnn_tensor **weights) {
-  rnn_tensor *total = NULL;
-  for (int i = 0; i < m->nout; i++) {
-    rnn_tensor *product, *sum, *bare;
-    ok(rnn_tensor_detach(ctx, weights[i], &bare));
-    ok(rnn_apply(ctx, rnn_op_find("mul"), &(rnn_args){.t = (rnn_tensor *[]){m->out[i], bare}, .nt = 2}, &product));
-    ok(rnn_apply(ctx, rnn_op_find("sum"), &(rnn_args){.t = &product, .nt = 1, .i = {-1}}, &sum));
-    drop((rnn_tensor *[]){product, bare}, 2);
-    if (total) {
-      rnn_tensor *next;
-      ok(rnn_apply(ctx, rnn_op_find("add"), &(rnn_args){.t = (rnn_tensor *[]){total, sum}, .nt = 2}, &next));
-      drop((rnn_tensor *[]){total, sum}, 2);
-      total = next;
-    } else {
-      total = sum;
-    }
-  }
-  return total;
+static double weighted_sum(model *m, rnn_tensor **weights) {
+  double sum = 0;
+  for (int i = 0; i < m->nout; i++)
+    for (int64_t k = 0; k < rnn_tensor_count(weights[i]); k++) sum += at(m->out[i], k) * at(weights[i], k);
+  return sum;
 }
 
 static double value_at(model *m, rnn_tensor **weights) {
   bool was = rnn_ctx_set_recording(ctx, false);
   forward(m);
-  rnn_tensor *loss = loss_of(m, weights);
   rnn_ctx_set_recording(ctx, was);
-  double v = (double)rnn_tensor_floats(loss)[0];
-  rnn_tensor_free(loss);
+  double v = weighted_sum(m, weights);
   drop(m->out, m->nout);
   return v;
 }
 
-static void check_gradients(rnn_recurrent r, sizes s, bool lengths) {
-  model m = make(r, s, lengths);
-  rnn_tensor *weights[RNN_MAX_OUTPUTS];
-  forward(&m);
-  for (int i = 0; i < m.nout; i++) {
-    ok(rnn_tensor_new(ctx, RNN_FLOAT, rnn_tensor_ndim(m.out[i]), rnn_tensor_dims(m.out[i]), &weights[i]));
-    ok(rnn_tensor_uniform(ctx, weights[i], -1, 1));
+/* Backward from all outputs at once: joins them into one number with ordinary ops. */
+static void backward(model *m, rnn_tensor **weights) {
+  rnn_tensor *total = NULL;
+  for (int i = 0; i < m->nout; i++) {
+    rnn_tensor *product, *sum, *next;
+    ok(rnn_apply(ctx, rnn_op_find("mul"), &(rnn_args){.t = (rnn_tensor *[]){m->out[i], weights[i]}, .nt = 2}, &product));
+    ok(rnn_apply(ctx, rnn_op_find("sum"), &(rnn_args){.t = &product, .nt = 1, .i = {-1}}, &sum));
+    rnn_tensor_free(product);
+    if (!total) {
+      total = sum;
+      continue;
+    }
+    ok(rnn_apply(ctx, rnn_op_find("add"), &(rnn_args){.t = (rnn_tensor *[]){total, sum}, .nt = 2}, &next));
+    drop((rnn_tensor *[]){total, sum}, 2);
+    total = next;
   }
-  rnn_tensor *loss = loss_of(&m, weights);
-  ok(rnn_backward(ctx, loss, NULL));
-  rnn_tensor_free(loss);
-  drop(m.out, m.nout);
-  for (int k = 0; k < m.args.nt; k++) {
-    rnn_tensor *dx = rnn_tensor_grad(m.in[k]);
+  ok(rnn_backward(ctx, total, NULL));
+  rnn_tensor_free(total);
+}
+
+static void check_slopes(model *m, rnn_tensor **weights, int set) {
+  for (int k = 0; k < m->args.nt; k++) {
+    rnn_tensor *dx = rnn_tensor_grad(m->in[k]);
     assert_non_null(dx);
     for (int64_t i = 0; i < rnn_tensor_count(dx); i++) {
-      double got = (double)rnn_tensor_floats(dx)[i];
-      assert_true(isfinite(got));
+      double got = at(dx, i);
+      if (!isfinite(got)) fail_msg("cell %d, options %d: gradient %d of input %d is %g", (int)m->r.cell, set, (int)i, k, got);
 #ifdef RNN_DOUBLE
-      rnn_real *x = rnn_tensor_floats(m.in[k]) + i, at = *x;
-      const double h = 1e-3, steps[4] = {-2, -1, 1, 2};
+      rnn_real *x = rnn_tensor_floats(m->in[k]) + i, here = *x;
+      const double h = 4e-5, steps[4] = {-2, -1, 1, 2};
       double f[4];
       for (int q = 0; q < 4; q++) {
-        *x = at + steps[q] * h;
-        f[q] = value_at(&m, weights);
+        *x = here + steps[q] * h;
+        f[q] = value_at(m, weights);
       }
-      *x = at;
+      *x = here;
       double want = (8 * (f[2] - f[1]) - (f[3] - f[0])) / (12 * h);
       if (fabs(got - want) > 1e-6 * fmax(1e-2, fmax(fabs(got), fabs(want))))
-        fail_msg("cell %d, layers %d, state %d, last %d, lengths %d: gradient of input %d at %d is %.12g, finite "
-                 "differences give %.12g", (int)r.cell, r.layers, r.has_state, r.last_only, lengths, k, (int)i, got, want);
+        fail_msg("cell %d, options %d: gradient of input %d at %d is %.12g, finite differences give %.12g",
+                 (int)m->r.cell, set, k, (int)i, got, want);
 #endif
     }
   }
   (void)value_at;
-  drop(weights, m.nout);
-  drop(m.in, m.args.nt);
+  (void)weights;
 }
 
-static void gradients_match_finite_differences(void **state) {
+/* Forward against the plain pass, backward against finite differences; frees the model. */
+static void check_model(model *m, int set) {
+  rnn_tensor *weights[RNN_MAX_OUTPUTS];
+  forward(m);
+  compare_with_plain(m, set);
+  for (int i = 0; i < m->nout; i++) {
+    ok(rnn_tensor_new(ctx, RNN_FLOAT, rnn_tensor_ndim(m->out[i]), rnn_tensor_dims(m->out[i]), &weights[i]));
+    ok(rnn_tensor_uniform(ctx, weights[i], -1, 1));
+    if (rnn_tensor_lengths(m->out[i])) ok(rnn_tensor_set_lengths(ctx, weights[i], rnn_tensor_lengths(m->out[i])));
+  }
+  backward(m, weights);
+  drop(m->out, m->nout);
+  check_slopes(m, weights, set);
+  drop(weights, m->nout);
+  drop(m->in, m->args.nt);
+}
+
+static void check_set(rnn_cell cell, int set) {
+  if (!makes_sense(cell, set)) return;
+  model m = make(cell, set, (sizes){4, 3, 2, 9});
+  check_model(&m, set);
+}
+
+/* All activations, as the cell's and as the gates', with sums kept away from their kinks by the biases. */
+static void every_activation(void **state) {
   (void)state;
   for (int cell = 0; cell < 3; cell++)
-    for (int options = 0; options < 8; options++)
-      for (int layers = 1; layers <= 2; layers++) {
-        rnn_recurrent r = {.cell = (rnn_cell)cell, .layers = layers, .units = 9, .has_state = options & 1,
-                           .last_only = options & 2};
-        check_gradients(r, (sizes){4, 3, 2, 9}, options & 4);
+    for (int f = RNN_TANH; f <= RNN_IDENTITY; f++)
+      for (int gates = 0; gates < 2; gates++) {
+        model m = make((rnn_cell)cell, 0, (sizes){3, 2, 2, 9});
+        if (gates) m.r.gate_activation = (rnn_activation)f;
+        else m.r.activation = (rnn_activation)f;
+        for (int k = 1; k <= 4; k++)
+          for (int64_t i = 0; i < rnn_tensor_count(m.in[k]); i++) {
+            rnn_real *w = rnn_tensor_floats(m.in[k]) + i;
+            *w *= (rnn_real)0.02; /* so that the sum is nearly its bias: 0.4 to 1.4 in size */
+            if (k == 3) *w = (rnn_real)(i % 2 ? 0.4 + 0.1 * (double)(i % 11) : -0.4 - 0.1 * (double)(i % 11));
+          }
+        check_model(&m, 0);
       }
+}
+
+static void every_pair_of_options(void **state) {
+  (void)state;
+  for (int cell = 0; cell < 3; cell++)
+    for (int a = 0; a < OPTIONS; a++)
+      for (int b = 0; b <= a; b++) check_set((rnn_cell)cell, 1 << a | 1 << b);
+}
+
+static void no_option_and_many(void **state) {
+  (void)state;
+  const int sets[] = {0, STATE | LAST | LENGTHS | REVERSE, NORM | DROPOUT | ZONEOUT | LENGTHS | STATE,
+                      PEEPHOLES | PROJECTION | COUPLED | NORM | DROPOUT | ZONEOUT | REVERSE | LENGTHS | STATE,
+                      BEFORE | NORM | DROPOUT | ZONEOUT | REVERSE | LENGTHS | STATE | LAST};
+  for (int cell = 0; cell < 3; cell++)
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) check_set((rnn_cell)cell, sets[i]);
+}
+
+/* RNNLUA_COMPLETE=1 runs all sets of options; the suite takes some of them. */
+static void sampled_sets_of_options(void **state) {
+  (void)state;
+  bool complete = getenv("RNNLUA_COMPLETE") != NULL;
+  for (int cell = 0; cell < 3; cell++)
+    for (int set = 0; set < 1 << OPTIONS; set += complete ? 1 : 173) check_set((rnn_cell)cell, set);
 }
 
 /* ---- equalities ---- */
 
 static void expect_near(const rnn_tensor *a, const rnn_tensor *b, double tolerance, const char *what) {
-  rnn_tensor *x = (rnn_tensor *)(uintptr_t)a, *y = (rnn_tensor *)(uintptr_t)b;
-  assert_int_equal(rnn_tensor_count(x), rnn_tensor_count(y));
-  for (int64_t i = 0; i < rnn_tensor_count(x); i++) {
-    double p = (double)rnn_tensor_floats(x)[i], q = (double)rnn_tensor_floats(y)[i];
-    if (!(fabs(p - q) <= tolerance * fmax(1, fabs(q)))) fail_msg("%s: element %d: %.9g and %.9g", what, (int)i, p, q);
-  }
+  assert_int_equal(rnn_tensor_count(a), rnn_tensor_count(b));
+  for (int64_t i = 0; i < rnn_tensor_count(a); i++)
+    if (!(fabs(at(a, i) - at(b, i)) <= tolerance * fmax(1, fabs(at(b, i)))))
+      fail_msg("%s: element %d: %.9g and %.9g", what, (int)i, at(a, i), at(b, i));
 }
 
 /* Time step after time step through the state gives what the whole sequence gives. */
@@ -178,9 +443,9 @@ static void steps_equal_the_sequence(void **state) {
   (void)state;
   sizes s = {5, 6, 3, 20};
   for (int cell = 0; cell < 3; cell++) {
-    model m = make((rnn_recurrent){.cell = (rnn_cell)cell, .layers = 2, .units = 20, .has_state = true}, s, false);
+    model m = make((rnn_cell)cell, STATE, s);
     forward(&m);
-    rnn_tensor *whole = rnn_tensor_ref(m.out[0]), *x = m.in[0], *last[8];
+    rnn_tensor *whole = rnn_tensor_ref(m.out[0]), *x = m.in[0], *last[RNN_MAX_OUTPUTS];
     for (int i = 1; i < m.nout; i++) last[i] = rnn_tensor_ref(m.out[i]);
     drop(m.out, m.nout);
     for (int64_t t = 0; t < s.T; t++) {
@@ -206,7 +471,7 @@ static void steps_equal_the_sequence(void **state) {
   }
 }
 
-/* Runs forward and backward from ones; returns the model with its gradients. */
+/* Runs forward, and backward from 0.25 everywhere. */
 static void run_both_ways(model *m) {
   forward(m);
   rnn_tensor *dy;
@@ -216,63 +481,65 @@ static void run_both_ways(model *m) {
   rnn_tensor_free(dy);
 }
 
-/* Junk behind the ends of the sequences changes no output, no state and no gradient. */
+/* Junk behind the ends of the sequences changes no output, no state and no gradient, in either direction. */
 static void padding_changes_nothing(void **state) {
   (void)state;
-  for (int cell = 0; cell < 3; cell++) {
-    rnn_recurrent r = {.cell = (rnn_cell)cell, .layers = 2, .units = 7, .has_state = true, .last_only = true};
-    sizes s = {5, 4, 3, 7};
-    model m = make(r, s, true);
-    run_both_ways(&m);
-    rnn_tensor *outputs[8], *grads[MAX_IN];
-    for (int i = 0; i < m.nout; i++) outputs[i] = m.out[i];
-    for (int k = 0; k < m.args.nt; k++) {
-      ok(rnn_tensor_copy(ctx, rnn_tensor_grad(m.in[k]), &grads[k]));
-      rnn_tensor_clear_grad(m.in[k]);
+  sizes s = {5, 4, 3, 7};
+  for (int cell = 0; cell < 3; cell++)
+    for (int set = 0; set < 16; set += 8) {
+      model m = make((rnn_cell)cell, STATE | LENGTHS | NORM | set, s);
+      run_both_ways(&m);
+      rnn_tensor *outputs[RNN_MAX_OUTPUTS], *grads[MAX_IN];
+      for (int i = 0; i < m.nout; i++) outputs[i] = m.out[i];
+      for (int k = 0; k < m.args.nt; k++) {
+        ok(rnn_tensor_copy(ctx, rnn_tensor_grad(m.in[k]), &grads[k]));
+        rnn_tensor_clear_grad(m.in[k]);
+      }
+      for (int64_t n = 0; n < s.N; n++)
+        for (int64_t t = rnn_tensor_ints(rnn_tensor_lengths(m.in[0]))[n]; t < s.T; t++)
+          for (int64_t d = 0; d < s.D; d++) rnn_tensor_floats(m.in[0])[(n * s.T + t) * s.D + d] = 1e3;
+      run_both_ways(&m);
+      for (int i = 0; i < m.nout; i++) expect_near(m.out[i], outputs[i], 0, "output behind junk");
+      for (int k = 0; k < m.args.nt; k++) expect_near(rnn_tensor_grad(m.in[k]), grads[k], 0, "gradient behind junk");
+      drop(m.out, m.nout);
+      drop(outputs, m.nout);
+      drop(grads, m.args.nt);
+      drop(m.in, m.args.nt);
     }
-    for (int64_t n = 0; n < s.N; n++)
-      for (int64_t t = rnn_tensor_ints(rnn_tensor_lengths(m.in[0]))[n]; t < s.T; t++)
-        for (int64_t d = 0; d < s.D; d++) rnn_tensor_floats(m.in[0])[(n * s.T + t) * s.D + d] = 1e3;
-    run_both_ways(&m);
-    for (int i = 0; i < m.nout; i++) expect_near(m.out[i], outputs[i], 0, "output behind junk");
-    for (int k = 0; k < m.args.nt; k++) expect_near(rnn_tensor_grad(m.in[k]), grads[k], 0, "gradient behind junk");
-    drop(m.out, m.nout);
-    drop(outputs, m.nout);
-    drop(grads, m.args.nt);
-    drop(m.in, m.args.nt);
-  }
 }
 
 /* One, two and three threads: the same bits. Large enough that the work is cut. */
 static void threads_change_no_bit(void **state) {
   (void)state;
   int before = rnn_ctx_threads(ctx);
-  for (int cell = 0; cell < 3; cell++) {
-    rnn_recurrent r = {.cell = (rnn_cell)cell, .layers = 2, .units = 70};
-    model m = make(r, (sizes){33, 12, 40, 70}, false);
-    rnn_tensor *first[MAX_IN], *y = NULL;
-    for (int threads = 1; threads <= 3; threads++) {
-      ok(rnn_ctx_set_threads(ctx, threads));
-      run_both_ways(&m);
-      if (threads == 1) y = rnn_tensor_ref(m.out[0]);
-      expect_near(m.out[0], y, 0, "output by threads");
-      for (int k = 0; k < m.args.nt; k++) {
-        if (threads == 1) ok(rnn_tensor_copy(ctx, rnn_tensor_grad(m.in[k]), &first[k]));
-        expect_near(rnn_tensor_grad(m.in[k]), first[k], 0, "gradient by threads");
-        rnn_tensor_clear_grad(m.in[k]);
+  const int sets[] = {0, NORM | DROPOUT | ZONEOUT | LENGTHS | REVERSE, PEEPHOLES | PROJECTION, BEFORE | NORM};
+  for (int cell = 0; cell < 3; cell++)
+    for (size_t q = 0; q < sizeof sets / sizeof *sets; q++) {
+      if (!makes_sense((rnn_cell)cell, sets[q])) continue;
+      model m = make((rnn_cell)cell, sets[q], (sizes){33, 12, 40, 70});
+      rnn_tensor *first[MAX_IN], *y = NULL;
+      for (int threads = 1; threads <= 3; threads++) {
+        ok(rnn_ctx_set_threads(ctx, threads));
+        run_both_ways(&m);
+        if (threads == 1) y = rnn_tensor_ref(m.out[0]);
+        expect_near(m.out[0], y, 0, "output by threads");
+        for (int k = 0; k < m.args.nt; k++) {
+          if (threads == 1) ok(rnn_tensor_copy(ctx, rnn_tensor_grad(m.in[k]), &first[k]));
+          expect_near(rnn_tensor_grad(m.in[k]), first[k], 0, "gradient by threads");
+          rnn_tensor_clear_grad(m.in[k]);
+        }
+        drop(m.out, m.nout);
       }
-      drop(m.out, m.nout);
+      rnn_tensor_free(y);
+      drop(first, m.args.nt);
+      drop(m.in, m.args.nt);
     }
-    rnn_tensor_free(y);
-    drop(first, m.args.nt);
-    drop(m.in, m.args.nt);
-  }
   ok(rnn_ctx_set_threads(ctx, before));
 }
 
 static void an_interrupt_stops_it(void **state) {
   (void)state;
-  model m = make((rnn_recurrent){.cell = RNN_CELL_LSTM, .layers = 1, .units = 8}, (sizes){2, 50, 3, 8}, false);
+  model m = make(RNN_CELL_LSTM, 0, (sizes){2, 15, 3, 8});
   m.args.t = m.in;
   m.args.recurrent = &m.r;
   rnn_ctx_interrupt(ctx);
@@ -293,9 +560,11 @@ static void nothing_leaks(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(gradients_match_finite_differences), cmocka_unit_test(steps_equal_the_sequence),
-      cmocka_unit_test(padding_changes_nothing),            cmocka_unit_test(threads_change_no_bit),
-      cmocka_unit_test(an_interrupt_stops_it),              cmocka_unit_test(nothing_leaks)};
+      cmocka_unit_test(every_activation),
+      cmocka_unit_test(no_option_and_many),       cmocka_unit_test(every_pair_of_options),
+      cmocka_unit_test(sampled_sets_of_options),  cmocka_unit_test(steps_equal_the_sequence),
+      cmocka_unit_test(padding_changes_nothing),  cmocka_unit_test(threads_change_no_bit),
+      cmocka_unit_test(an_interrupt_stops_it),    cmocka_unit_test(nothing_leaks)};
   if (rnn_ctx_new(&ctx) != RNN_OK) return 1;
   rnn_seed(ctx, 11);
   int failures = cmocka_run_group_tests(tests, NULL, NULL);
