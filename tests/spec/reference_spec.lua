@@ -66,6 +66,19 @@ local function give_gradient(p, g)
   (p * g):sum():backward()
 end
 
+-- A stack of layers on the engine, which runs one: four weights a layer; start, final: the states of all layers.
+local function stack(about, returns, x, weights, start)
+  local per_layer, y, final = about.cell == "lstm" and 2 or 1, x, {}
+  for layer = 1, about.layers do
+    local state, own = start and { table.unpack(start, #final + 1, #final + per_layer) }, nil
+    y, own = core.recurrent({ cell = about.cell, activation = about.activation, units = about.units,
+      returns = layer == about.layers and returns or "sequence" }, y,
+      { table.unpack(weights, 4 * layer - 3, 4 * layer) }, state)
+    for _, t in ipairs(own) do final[#final + 1] = t end
+  end
+  return y, final
+end
+
 describe("the recurrent engine agrees with PyTorch:", function()
   local WEIGHTS = { "weight_ih_l", "weight_hh_l", "bias_ih_l", "bias_hh_l" }
 
@@ -88,8 +101,7 @@ describe("the recurrent engine agrees with PyTorch:", function()
     end
 
     local last = returns == "last"
-    local y, final = core.recurrent({ cell = about.cell, activation = about.activation, layers = about.layers,
-      units = about.units, returns = returns }, leaves.x, weights, start)
+    local y, final = stack(about, returns, leaves.x, weights, start)
     local found = report()
     found:compare("y", y, last and r["h_l" .. about.layers - 1] or r.y)
     local loss = inner(y, last and r["last.dy"] or r.dy)
@@ -270,12 +282,12 @@ describe("a training run agrees with PyTorch: ten steps of Adam with clipping,",
       end
     end
 
-    local recurrent = { cell = "lstm", layers = about.layers, units = about.units, returns = "sequence" }
+    local recurrent = { cell = "lstm", layers = about.layers, units = about.units }
     local adam = { kind = "adam", lr = about.adam.lr, beta1 = about.adam.beta1, beta2 = about.adam.beta2,
       epsilon = about.adam.epsilon }
     run(r, about, function(i)
       for _, parameter in ipairs(params) do parameter:zero_grad() end
-      local h = core.recurrent(recurrent, r.x, weights)
+      local h = stack(recurrent, "sequence", r.x, weights)
       local loss = core.mse(core.linear(h, p["head.weight"], p["head.bias"]), r.target)
       loss:backward()
       local norm = core.clip_grad_norm(params, about.max_norm)

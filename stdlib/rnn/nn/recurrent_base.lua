@@ -1,5 +1,6 @@
--- recurrent_base.lua: what nn.RNN, nn.LSTM and nn.GRU share: options, parameters, the call of the engine. Their own
--- files say the formulas. The same formulas in ordinary ops stand in cell.lua; the tests hold one against the other.
+-- recurrent_base.lua: what nn.RNN, nn.LSTM and nn.GRU share: options, parameters, stacks, directions. The engine runs
+-- one layer in one direction; everything around it is composed here from ordinary ops. Their own files say the
+-- formulas. The same formulas in ordinary ops stand in cell.lua; the tests hold one against the other.
 
 local core = require "rnn.core"
 local class = require "rnn.class"
@@ -9,107 +10,268 @@ local State = require "rnn.nn.state"
 local parameter = require "rnn.nn.parameter"
 local initializers = require "rnn.nn.initializers"
 
--- A derived class sets cell (the engine's name of it), gates and states (tensors of state for each layer).
+-- A derived class sets cell (the engine's name of it), gates and states (tensors of state of a layer).
 local Base = class("nn.RecurrentBase", Module)
 
-local parts = { "weight_ih", "weight_hh", "bias_ih", "bias_hh" }
-local names_of = {} -- number of layers -> names of the parameters in the engine's order
+local activations = {
+  "tanh", "relu", "sigmoid", "hard_sigmoid", "softsign", "leaky_relu", "selu", "identity",
+}
+Base.activations = activations
 
-local function parameter_names(layers)
-  if not names_of[layers] then
-    local names = {}
-    for layer = 0, layers - 1 do
-      for _, part in ipairs(parts) do names[#names + 1] = ("%s_l%d"):format(part, layer) end
-    end
-    names_of[layers] = names
-  end
-  return names_of[layers]
+-- Options that all three have, with their defaults.
+local common = {
+  layers = 1, returns = "sequence", bidirectional = false, merge = "concat", residual = false, dropout = 0,
+  recurrent_dropout = 0, zoneout = 0, layer_norm = false, activation = "tanh", initial_state = "zeros",
+  kernel = "glorot_uniform", recurrent = "orthogonal",
+}
+
+local function rate(fname, name, value)
+  value = check.number(fname, ("option '%s'"):format(name), value, 0)
+  if value >= 1 then check.expected(fname, ("option '%s'"):format(name), "a number from 0 up to but not 1", value) end
+  return value
 end
 
--- more: options of the derived class with their defaults.
+-- The widths of the layers: one number for all of them, or a table with one for each.
+local function widths_of(fname, units, layers)
+  if type(units) ~= "table" then
+    local widths = {}
+    for k = 1, layers do widths[k] = check.int(fname, "argument 2 (units)", units, 1) end
+    return widths
+  end
+  if layers > 1 and layers ~= #units then
+    core.fail("%s: %d widths in argument 2 (units), but option 'layers' is %d", fname, #units, layers)
+  end
+  check.int(fname, "the number of widths in argument 2 (units)", #units, 1, 32)
+  local widths = {}
+  for k, width in ipairs(units) do widths[k] = check.int(fname, ("width %d of argument 2 (units)"):format(k), width, 1) end
+  return widths
+end
+
+-- ---- parts: one layer in one direction ----
+
+-- A part has what the engine wants (description) and the names of its parameters in the engine's order.
+local function new_part(self, options, k, inputs, units, reverse)
+  local width = options.projection and options.projection > 0 and options.projection or units
+  local part = { width = width, names = {}, description = {
+    cell = self.cell, units = units, reverse = reverse, activation = options.activation,
+    gate_activation = options.recurrent_activation, layer_norm = options.layer_norm,
+    recurrent_dropout = options.recurrent_dropout, zoneout_h = options.zoneout, zoneout_c = options.zoneout_cell,
+    peepholes = options.peepholes, projection = options.projection, coupled = options.coupled,
+    reset_before = options.reset == "before",
+  } }
+  local suffix = ("_l%d%s"):format(k - 1, reverse and "_reverse" or "")
+  local function add(name, fill, ...)
+    self[name .. suffix] = parameter.new(fill, ...)
+    part.names[#part.names + 1] = name .. suffix
+  end
+  local rows = (options.coupled and 3 or self.gates) * units
+  add("weight_ih", options.kernel, rows, inputs)
+  add("weight_hh", options.recurrent, rows, width)
+  add("bias_ih", initializers.zeros, rows)
+  add("bias_hh", initializers.zeros, rows)
+  if options.layer_norm then
+    add("gain_ih", initializers.ones, rows)
+    add("gain_hh", initializers.ones, rows)
+    if self.states == 2 then
+      add("gain_c", initializers.ones, units)
+      add("bias_c", initializers.zeros, units)
+    end
+  end
+  if options.peepholes then add("peephole", initializers.zeros, 3, units) end
+  if width ~= units then add("weight_hr", options.kernel, width, units) end
+  part.sizes = self.states == 2 and { width, units } or { width }
+  if options.initial_state == "trained" then
+    part.initial = { "initial_h" .. suffix, self.states == 2 and "initial_c" .. suffix or nil }
+    for i, name in ipairs(part.initial) do self[name] = parameter.new(initializers.zeros, 1, part.sizes[i]) end
+  end
+  return part
+end
+
+--- more: options of the derived class with their defaults.
 function Base:build(inputs, units, options, more)
   local fname = getmetatable(self).__name
-  local defaults = { layers = 1, returns = "sequence", kernel = "glorot_uniform", recurrent = "orthogonal" }
+  local defaults = {}
+  for name, default in pairs(common) do defaults[name] = default end
   for name, default in pairs(more) do defaults[name] = default end
   self.inputs = check.int(fname, "argument 1 (inputs)", inputs, 1)
-  self.units = check.int(fname, "argument 2 (units)", units, 1)
+  self.given = options
   options = check.options(fname, options, defaults)
-  self.layers = check.int(fname, "option 'layers'", options.layers, 1, 32)
-  self.returns = check.one_of(fname, "option 'returns'", options.returns, { "sequence", "last" })
-  local kernel = parameter.initializer(fname, "kernel", options.kernel)
-  local recurrent = parameter.initializer(fname, "recurrent", options.recurrent)
-  local rows = self.gates * self.units
-  for layer = 0, self.layers - 1 do
-    local width = layer == 0 and self.inputs or self.units
-    self["weight_ih_l" .. layer] = parameter.new(kernel, rows, width)
-    self["weight_hh_l" .. layer] = parameter.new(recurrent, rows, self.units)
-    self["bias_ih_l" .. layer] = parameter.new(initializers.zeros, rows)
-    self["bias_hh_l" .. layer] = parameter.new(initializers.zeros, rows)
+  options.layers = check.int(fname, "option 'layers'", options.layers, 1, 32)
+  self.widths = widths_of(fname, units, options.layers)
+  self.layers, self.units = #self.widths, self.widths[#self.widths]
+  self.returns = check.one_of(fname, "option 'returns'", options.returns, { "sequence", "last", "both" })
+  self.merge = check.one_of(fname, "option 'merge'", options.merge, { "concat", "sum", "mean" })
+  check.one_of(fname, "option 'initial_state'", options.initial_state, { "zeros", "trained" })
+  check.one_of(fname, "option 'activation'", options.activation, activations)
+  if options.recurrent_activation then
+    check.one_of(fname, "option 'recurrent_activation'", options.recurrent_activation, activations)
   end
+  for _, name in ipairs { "dropout", "recurrent_dropout", "zoneout", "zoneout_cell" } do
+    if options[name] then rate(fname, name, options[name]) end
+  end
+  for _, name in ipairs { "bidirectional", "residual", "layer_norm", "peepholes", "coupled" } do
+    if options[name] ~= nil then check.boolean(fname, ("option '%s'"):format(name), options[name]) end
+  end
+  options.kernel = parameter.initializer(fname, "kernel", options.kernel)
+  options.recurrent = parameter.initializer(fname, "recurrent", options.recurrent)
+  self.activation, self.dropout, self.residual = options.activation, options.dropout, options.residual
+  self.directions = options.bidirectional and 2 or 1
+  self.parts = {}
+  local width = self.inputs
+  for k, layer_units in ipairs(self.widths) do
+    local part
+    for direction = 1, self.directions do
+      part = new_part(self, options, k, width, layer_units, direction == 2)
+      self.parts[#self.parts + 1] = part
+    end
+    local made = part.width * (self.directions == 2 and self.merge == "concat" and 2 or 1)
+    if self.residual and k > 1 and made ~= width then
+      core.fail("%s: option 'residual': layer %d makes %d features of %d, so they cannot be added", fname, k, made, width)
+    end
+    width = made
+  end
+  self.outputs = width
   return options
 end
 
--- The state as the engine takes it, checked. A single tensor will do where there is one.
+-- ---- state ----
+
+local function describe_state(state)
+  if type(state) ~= "table" or #state == 0 then return check.describe(state) end
+  local shapes = {}
+  for i, t in ipairs(state) do shapes[i] = check.describe(t) end
+  return table.concat(shapes, ", ")
+end
+
+-- The state as an array of tensors, checked; nil for the zero state. One tensor will do where there is one.
 local function given_state(self, state, batch)
   if state == nil then return nil end
-  local count = self.layers * self.states
   local tensors = core.is_tensor(state) and { state } or state
-  local fits = type(tensors) == "table" and #tensors == count
-  for i = 1, fits and count or 0 do
-    local t = tensors[i]
-    fits = fits and core.is_tensor(t) and t:ndim() == 2 and t:size(1) == batch and t:size(2) == self.units
-  end
-  if not fits then
-    local got = check.describe(state)
-    if type(state) == "table" and #state > 0 then
-      local shapes = {}
-      for i, t in ipairs(state) do shapes[i] = check.describe(t) end
-      got = table.concat(shapes, ", ")
+  local wanted, fits, i = {}, type(tensors) == "table", 0
+  for _, part in ipairs(self.parts) do
+    for _, size in ipairs(part.sizes) do
+      i = i + 1
+      wanted[i] = ("(%d, %d)"):format(batch, size)
+      local t = fits and tensors[i]
+      fits = fits and core.is_tensor(t) and t:ndim() == 2 and t:size(1) == batch and t:size(2) == size
     end
-    core.fail("%s: expected a state of %d tensor%s (%d, %d), got %s", self:describe(), count, count == 1 and "" or "s",
-      batch, self.units, got)
+  end
+  if not fits or #tensors ~= i then
+    core.fail("%s: expected a state of %d tensor%s %s, got %s", self:describe(), i, i == 1 and "" or "s",
+      table.concat(wanted, ", "), describe_state(state))
   end
   return tensors
 end
 
---- lstm:forward(x [, state]) -> y, state
+local function state_of(self, part, state, first, batch)
+  if state then return { state[first], part.sizes[2] and state[first + 1] or nil } end
+  if not part.initial then return nil end
+  local start = {}
+  for i, name in ipairs(part.initial) do start[i] = self[name]:broadcast_to(batch, part.sizes[i]) end
+  return start
+end
+
+-- ---- forward ----
+
+local function merge(self, forwards, backwards)
+  if self.merge == "concat" then return core.concat({ forwards, backwards }, -1) end
+  local sum = forwards + backwards
+  return self.merge == "mean" and sum * 0.5 or sum
+end
+
+local function run_part(self, part, x, state, returns)
+  local description, weights = part.description, {}
+  description.training, description.returns = self.training, returns
+  for i, name in ipairs(part.names) do weights[i] = self[name] end
+  return core.recurrent(description, x, weights, state)
+end
+
+-- Layer k over x, all directions; the new states are appended to states.
+local function run_layer(self, k, x, state, states, returns)
+  local outputs = {}
+  for direction = 1, self.directions do
+    local part = self.parts[(k - 1) * self.directions + direction]
+    local own = state_of(self, part, state, #states + 1, x:size(1))
+    local y, new = run_part(self, part, x, own, returns)
+    outputs[direction] = y
+    for _, t in ipairs(new) do states[#states + 1] = t end
+  end
+  return outputs[2] and merge(self, outputs[1], outputs[2]) or outputs[1]
+end
+
+-- The output of each sequence's last valid step: y (N, T, H) -> (N, H).
+local function last_step(y)
+  local lengths = y:lengths()
+  if not lengths then return y:select(2, y:size(2)) end
+  local at = core.one_hot(lengths, y:size(2)):reshape(y:size(1), y:size(2), 1)
+  return (y:without_lengths() * at):sum(2)
+end
+
+--- lstm:forward(x [, state]) -> y, state [, last]
 ---
---- The same for nn.RNN, nn.LSTM and nn.GRU. A nil state is the zero state. Steps past a sequence's length give zeros
---- and leave its state alone.
+--- The same for nn.RNN, nn.LSTM and nn.GRU. A nil state is the zero state, or the trained one. Steps past a sequence's
+--- length give zeros and leave its state alone.
 ---@param x rnn.Tensor (N, T, inputs)
 ---@param state? nn.State|rnn.Tensor[]
----@return rnn.Tensor y (N, T, units), or with returns = "last" the output of each sequence's last step (N, units)
+---@return rnn.Tensor y (N, T, outputs), or with returns = "last" the output of each sequence's last step (N, outputs)
 ---@return nn.State state after the last step
+---@return rnn.Tensor? last with returns = "both": the output of each sequence's last step, (N, outputs)
 function Base:forward(x, state)
   if not core.is_tensor(x) or x:type() ~= "float" or x:ndim() ~= 3 or x:size(3) ~= self.inputs then
     core.fail("%s: expected input (N, T, %d), got %s", self:describe(), self.inputs, check.input(x))
   end
-  local weights = {}
-  for i, name in ipairs(parameter_names(self.layers)) do weights[i] = self[name] end
-  local y, new_state = core.recurrent({
-    cell = self.cell,
-    activation = self.activation,
-    layers = self.layers,
-    units = self.units,
-    returns = self.returns,
-  }, x, weights, given_state(self, state, x:size(1)))
-  return y, setmetatable(new_state, State)
+  state = given_state(self, state, x:size(1))
+  local states, y, last = {}, x, nil
+  for k = 1, self.layers do
+    local top, input = k == self.layers, y
+    if k > 1 and self.training and self.dropout > 0 then input = core.dropout(input, self.dropout) end
+    local add = self.residual and k > 1
+    -- The engine can give the last output alone; where the residual is added, it is taken afterwards.
+    local only_last = top and self.returns == "last" and not add
+    y = run_layer(self, k, input, state, states, only_last and "last" or "sequence")
+    if add then y = y + input end
+    if top and not only_last and self.returns ~= "sequence" then
+      -- Backwards, the step computed last is the first one.
+      last = self.directions == 1 and last_step(y) or self:last_of_directions(states, y, add and input)
+    end
+  end
+  if self.returns == "last" then return last or y, setmetatable(states, State) end
+  return y, setmetatable(states, State), last
+end
+
+-- Of two directions the outputs that each computed last: their final h, merged; plus, with residual, the input there.
+function Base:last_of_directions(states, y, added)
+  local n = #states
+  local forwards, backwards = states[n - 2 * self.states + 1], states[n - self.states + 1]
+  local lengths = y:lengths()
+  if lengths then -- the last output of an empty sequence is 0, not its initial state
+    local any = lengths:gt(0):reshape(#lengths, 1)
+    forwards, backwards = forwards * any, backwards * any
+  end
+  local last = merge(self, forwards, backwards)
+  return added and last + last_step(added) or last
 end
 
 function Base:describe()
-  local text = ("%s(%d -> %d"):format(getmetatable(self).__name, self.inputs, self.units)
+  local widths = table.concat(self.widths, ", ")
+  local text = ("%s(%d -> %s"):format(getmetatable(self).__name, self.inputs, self.widths[self.layers] == self.widths[1]
+    and tostring(self.units) or "{" .. widths .. "}")
   if self.layers > 1 then text = text .. (", layers = %d"):format(self.layers) end
-  if self.activation and self.activation ~= "tanh" then text = text .. (", activation = %q"):format(self.activation) end
+  if self.directions == 2 then text = text .. (", bidirectional") end
+  if self.activation ~= "tanh" then text = text .. (", activation = %q"):format(self.activation) end
   if self.returns ~= "sequence" then text = text .. (", returns = %q"):format(self.returns) end
   return text .. ")"
 end
 
 function Base:config()
-  return {
-    class = getmetatable(self).__name,
-    args = { self.inputs, self.units },
-    options = { layers = self.layers, returns = self.returns, activation = self.activation },
-  }
+  local options = {}
+  for key, value in pairs(self.given or {}) do
+    if type(value) ~= "function" then options[key] = value end -- how weights once started is no part of a model
+  end
+  local same = true
+  for _, width in ipairs(self.widths) do same = same and width == self.units end
+  options.layers = self.layers
+  return { class = getmetatable(self).__name, args = { self.inputs, same and self.units or self.widths }, options = options }
 end
 
 return Base
