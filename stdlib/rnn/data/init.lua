@@ -1,0 +1,11 @@
+-- rnn.data: from files to batches. A frame holds typed columns; windows and arrays are datasets, which give batches.
+
+return require "rnn.lazy"({}, {
+  windows = "rnn.data.windows",
+  arrays = "rnn.data.arrays",
+  Scaler = "rnn.data.scaler",
+  find = "rnn.data.find",
+}, {
+  csv = "rnn.data.frame",
+  Frame = "rnn.data.frame",
+})

@@ -1,0 +1,119 @@
+-- scaler.lua: puts the columns of a series on a common scale, and back.
+--
+-- A scaler is fitted once, on the training span; fitting it again, on data it should not know, is an error.
+
+local core = require "rnn.core"
+local class = require "rnn.class"
+local check = require "rnn.check"
+
+--- data.Scaler { kind = "standard" } -> scaler
+---
+--- kind "standard" gives every column mean 0 and deviation 1, "minmax" the range 0..1, and "factor" divides all of them
+--- by the number factor. scaler:state() goes beside the weights (rnn.save's extra); data.Scaler { state = saved } is
+--- the same scaler again.
+---@class data.Scaler
+---@field kind "standard"|"minmax"|"factor"
+---@field shift? rnn.Tensor (D)
+---@field scale? rnn.Tensor (D)
+---@overload fun(options?: table): data.Scaler
+local Scaler = class("data.Scaler")
+
+local KINDS = { "standard", "minmax", "factor" }
+
+function Scaler:init(options)
+  local fname = "data.Scaler"
+  options = check.options(fname, options, { kind = "standard", factor = check.none, state = check.none })
+  local state = options.state
+  if state ~= nil then
+    check.table(fname, "option 'state'", state)
+    self.kind = check.one_of(fname, "option 'state': kind", state.kind, KINDS)
+    self.shift = check.tensor(fname, "option 'state': shift", state.shift, "float", 1)
+    self.scale = check.tensor(fname, "option 'state': scale", state.scale, "float", 1)
+    return
+  end
+  self.kind = check.one_of(fname, "option 'kind'", options.kind, KINDS)
+  if self.kind == "factor" then
+    self.scale = core.full({ 1 }, check.positive(fname, "option 'factor' (with kind = 'factor')", options.factor))
+    self.shift = core.zeros(1)
+  elseif options.factor ~= nil then
+    core.fail("%s: option 'factor' goes with kind = 'factor' only", fname)
+  end
+end
+
+local function columns(fname, x)
+  check.tensor(fname, "argument 1", x, "float")
+  if x:ndim() < 2 then return x:reshape(-1, 1) end
+  return x:reshape(-1, x:size(-1))
+end
+
+--- scaler:fit(x) -> scaler
+---
+--- Learns mean and deviation, or least and greatest value, of each column (last axis) of the training span.
+---@param x rnn.Tensor
+---@return data.Scaler
+function Scaler:fit(x)
+  local rows = columns("scaler:fit", x)
+  if self.kind == "factor" then return self end
+  if self.scale then core.fail("scaler:fit: it was fitted before; fit a scaler once, on the training span only") end
+  if #rows == 0 or rows:is_finite():min():item() == 0 then
+    check.expected("scaler:fit", "argument 1", "rows of finite numbers (fill missing values first)", x)
+  end
+  if self.kind == "standard" then
+    self.shift = rows:mean(1)
+    self.scale = (rows - self.shift):square():mean(1):sqrt()
+  else
+    self.shift = rows:min(1)
+    self.scale = rows:max(1) - self.shift
+  end
+  self.scale = core.where(self.scale:eq(0), 1, self.scale) -- a constant column becomes 0, not NaN
+  return self
+end
+
+local function fitted(self, fname, x)
+  local rows = columns(fname, x)
+  if not self.scale then core.fail("%s: it was not fitted; call scaler:fit(training) first", fname) end
+  if #self.scale ~= 1 and #self.scale ~= rows:size(2) then
+    core.fail("%s: argument 1: expected %d columns as in fit, got tensor %s", fname, #self.scale, check.shape(x))
+  end
+end
+
+--- scaler:transform(x) -> tensor of the same shape
+---@param x rnn.Tensor
+---@return rnn.Tensor
+function Scaler:transform(x)
+  fitted(self, "scaler:transform", x)
+  return (x - self.shift) / self.scale
+end
+
+--- scaler:inverse(x) -> tensor of the same shape
+---
+--- From scaled values back to those of the data. scaler:column(2):inverse(y) takes forecasts of column 2 back, however
+--- many steps ahead they go.
+---@param x rnn.Tensor
+---@return rnn.Tensor
+function Scaler:inverse(x)
+  fitted(self, "scaler:inverse", x)
+  return x * self.scale + self.shift
+end
+
+--- scaler:column(i) -> scaler
+---
+--- The scaler of column i alone; it fits every shape.
+---@param i integer
+---@return data.Scaler
+function Scaler:column(i)
+  if not self.scale then core.fail("scaler:column: it was not fitted; call scaler:fit(training) first") end
+  i = check.int("scaler:column", "argument 1", i, 1, #self.scale)
+  return Scaler { state = { kind = self.kind, shift = self.shift:rows(i, i), scale = self.scale:rows(i, i) } }
+end
+
+--- scaler:state() -> table
+---
+--- All there is to it, as tensors and a string, for saving.
+---@return { kind: string, shift: rnn.Tensor, scale: rnn.Tensor }
+function Scaler:state()
+  if not self.scale then core.fail("scaler:state: it was not fitted; call scaler:fit(training) first") end
+  return { kind = self.kind, shift = self.shift, scale = self.scale }
+end
+
+return Scaler

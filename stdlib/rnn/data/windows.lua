@@ -1,0 +1,176 @@
+-- windows.lua: all windows of a series, with what comes after them, as a dataset.
+--
+-- Windows are cut when a batch is made and are never stored. A window and its target lie inside one series: cut the
+-- series into training, validation and test spans first, and no window can see across a split.
+
+local core = require "rnn.core"
+local class = require "rnn.class"
+local check = require "rnn.check"
+local Batches = require "rnn.data.batches"
+
+--- data.windows(series, options) -> dataset
+---
+--- series is (L, D), one row for each time step. Options:
+---   length          steps in a window; x is (N, length, inputs)
+---   target = k      y is the k rows after the window, (N, k * targets), earlier steps first (default 1)
+---   target = "sequence", ahead = k    y gives each step of the window the k rows after it, (N, length, k * targets)
+---   input_columns, target_columns     columns of the series, by number (default: all)
+---   stride = 1      rows from the start of one window to the start of the next
+---@class data.Windows
+---@field length integer
+---@field ahead integer how many rows ahead the targets go
+---@field sequence boolean
+---@overload fun(series: rnn.Tensor, options: table): data.Windows
+local Windows = class("data.Windows")
+
+Windows.fname = "data.windows"
+
+local function check_finite(series)
+  local bad = (1 - series:reshape(-1):is_finite()):nonzero()
+  if #bad == 0 then return end
+  local columns, first = series:size(2), bad:get(1) - 1
+  core.fail("data.windows: the series has %d value%s that are missing or infinite, the first in row %d, column %d; "
+    .. "fill missing ones first, as frame:fill(column, 'previous') does", #bad, #bad == 1 and "" or "s",
+    first // columns + 1, first % columns + 1)
+end
+
+local function pick(series, argname, columns)
+  if columns == nil then return series end
+  if type(columns) ~= "table" or #columns == 0 then
+    check.expected("data.windows", argname, "a list of column numbers", columns)
+  end
+  for i, c in ipairs(columns) do
+    check.int("data.windows", ("%s, entry %d"):format(argname, i), c, 1, series:size(2))
+  end
+  return series:gather(2, core.tensor(columns, "int32"))
+end
+
+-- The numbers of the rows where windows start, in one series that lies in rows from..to.
+local function starts(self, from, to)
+  local room = to - from + 1 - self.length - self.ahead + 1
+  if room < 1 then
+    core.fail("data.windows: a series of %d rows is too short for windows of %d steps with %d more to forecast",
+      to - from + 1, self.length, self.ahead)
+  end
+  local n = (room - 1) // self.stride + 1
+  local ids = core.arange(from + n * self.stride - 1):rows(from, from + n * self.stride - 1)
+  return self.stride == 1 and ids or ids:reshape(n, self.stride):select(2, 1)
+end
+
+-- Makes ready for batch(): inputs and targets are (L, D); spans lists first and last row of each series in them.
+local function build(self)
+  local parts = {}
+  for i, span in ipairs(self.spans) do parts[i] = starts(self, span[1], span[2]) end
+  self.items = #parts == 1 and parts[1] or core.concat(parts, 1)
+  local rows, columns = self.targets:shape()
+  local futures, n = self.targets, rows - self.ahead + 1 -- futures[i] is what comes at the rows i..i+ahead-1
+  if self.ahead > 1 then
+    futures = core.windows(futures, core.arange(n), self.ahead):reshape(n, self.ahead * columns)
+  end
+  self.after_start, self.after_window = futures:rows(2, n), futures:rows(self.length + 1, n)
+end
+
+function Windows:init(series, options)
+  local fname = "data.windows"
+  check.tensor(fname, "argument 1 (series)", series, "float")
+  if series:ndim() == 1 then series = series:reshape(-1, 1) end
+  check.tensor(fname, "argument 1 (series)", series, "float", 2)
+  options = check.options(fname, options, {
+    length = check.none, target = 1, ahead = check.none, stride = 1,
+    input_columns = check.none, target_columns = check.none,
+  })
+  self.length = check.int(fname, "option 'length'", options.length, 1)
+  self.stride = check.int(fname, "option 'stride'", options.stride, 1)
+  self.sequence = options.target == "sequence"
+  if self.sequence then
+    self.ahead = check.int(fname, "option 'ahead' (with target = 'sequence')", options.ahead, 1)
+  elseif math.type(options.target) == "integer" and options.target >= 1 then
+    self.ahead = options.target
+    if options.ahead ~= nil then core.fail("%s: option 'ahead' goes with target = 'sequence' only", fname) end
+  else
+    check.expected(fname, "option 'target'", "a positive integer or 'sequence'", options.target)
+  end
+  check_finite(series)
+  self.inputs = pick(series, "option 'input_columns'", options.input_columns)
+  self.targets = pick(series, "option 'target_columns'", options.target_columns)
+  self.spans = { { 1, #series } }
+  build(self)
+end
+
+--- #windows -> number of windows
+function Windows:__len()
+  return #self.items
+end
+
+--- windows:batch(starts) -> x, y
+---
+--- The windows that begin at these rows (int32) of the series.
+---@param items rnn.Tensor
+---@return rnn.Tensor x (N, length, inputs)
+---@return rnn.Tensor y (N, ahead * targets) or (N, length, ahead * targets)
+function Windows:batch(items)
+  local x = core.windows(self.inputs, items, self.length)
+  if self.sequence then return x, core.windows(self.after_start, items, self.length) end
+  return x, self.after_window:gather(1, items)
+end
+
+--- windows:all() -> x, y
+---
+--- Every window at once.
+---@return rnn.Tensor x
+---@return rnn.Tensor y
+function Windows:all()
+  return self:batch(self.items)
+end
+
+--- windows:past(items) -> tensor (N, length, targets)
+---
+--- The target columns within windows: what a forecast could simply repeat.
+---@param items rnn.Tensor
+---@return rnn.Tensor
+function Windows:past(items)
+  return core.windows(self.targets, items, self.length)
+end
+
+--- windows:future(items) -> tensor (N, ahead * targets)
+---
+--- The targets after the last step of windows, for both kinds of targets.
+---@param items rnn.Tensor
+---@return rnn.Tensor
+function Windows:future(items)
+  return self.after_window:gather(1, items)
+end
+
+--- windows:concat(other, ...) -> dataset
+---
+--- The windows of several series, or of the parts of one before and after a gap; none crosses from one to the next.
+---@param ... data.Windows
+---@return data.Windows
+function Windows:concat(...)
+  local inputs, targets, spans, offset = {}, {}, {}, 0
+  for i, part in ipairs { self, ... } do
+    local same = class.is_a(part, Windows)
+    for _, key in ipairs { "length", "ahead", "sequence", "stride" } do same = same and part[key] == self[key] end
+    same = same and part.inputs:size(2) == self.inputs:size(2) and part.targets:size(2) == self.targets:size(2)
+    if not same then
+      core.fail("windows:concat: argument %d: expected windows of the same options and numbers of columns", i - 1)
+    end
+    inputs[i], targets[i] = part.inputs, part.targets
+    for _, span in ipairs(part.spans) do spans[#spans + 1] = { span[1] + offset, span[2] + offset } end
+    offset = offset + #part.inputs
+  end
+  local whole = setmetatable({
+    length = self.length, ahead = self.ahead, sequence = self.sequence, stride = self.stride,
+    inputs = core.concat(inputs, 1), targets = core.concat(targets, 1), spans = spans,
+  }, Windows)
+  build(whole)
+  return whole
+end
+
+--- windows:batches { size = 32, shuffle = false, seed = nil, drop_last = false } -> batches
+---@return data.Batches
+function Windows:batches(options)
+  return Batches(self, options)
+end
+
+return Windows
