@@ -1,0 +1,57 @@
+-- evaluate.lua: loss and metrics of a model over data it is not trained on.
+
+local core = require "rnn.core"
+local check = require "rnn.check"
+local class = require "rnn.class"
+local Module = require "rnn.nn.module"
+local Batches = require "rnn.data.batches"
+local metrics = require "rnn.train.metrics"
+
+local evaluate = {}
+
+local function pass(model, source, loss_of, scores)
+  for x, y in source do
+    local prediction = model(x)
+    scores:add(loss_of(prediction, y):item(), prediction, y)
+  end
+end
+
+--- evaluate.pass(model, source, loss_of, scores): one pass in evaluation mode, nothing recorded; adds to scores.
+function evaluate.pass(model, source, loss_of, scores)
+  local training = model.training
+  model:eval()
+  core.no_grad(pass, model, source, loss_of, scores)
+  model:train(training)
+end
+
+--- evaluate.source(fname, argname, value) -> batches
+---
+--- Batches, or any other iterator, as they are; the batches of a dataset.
+function evaluate.source(fname, argname, value)
+  if type(value) == "table" and value.batches then return value:batches { size = 256, seed = 0 } end
+  local callable = type(value) == "function" or class.is_a(value, Batches)
+    or (type(value) == "table" and getmetatable(value) and getmetatable(value).__call)
+  if not callable then check.expected(fname, argname, "batches, as dataset:batches makes them", value) end
+  return value
+end
+
+--- rnn.evaluate(model, data, { loss = "mse", metrics = { "mae" } }) -> table
+---
+--- Loss and metrics over batches or a whole dataset: rnn.evaluate(model, test, { loss = "huber" }).loss. Means count
+--- every valid element once, however the data are cut.
+---@param model nn.Module
+---@param data data.Windows|data.Arrays|data.Batches|function
+---@param options { loss: string|function, metrics?: table }
+---@return table<string, number>
+function evaluate.evaluate(model, data, options)
+  local fname = "rnn.evaluate"
+  if not Module.is(model) then check.expected(fname, "argument 1 (model)", "a model (nn.Module)", model) end
+  local source = evaluate.source(fname, "argument 2 (data)", data)
+  options = check.options(fname, options, { loss = check.none, metrics = check.none })
+  local loss_of, scores = metrics.loss(fname, options.loss), metrics.Scores(fname, options.metrics)
+  evaluate.pass(model, source, loss_of, scores)
+  if scores.weight == 0 then core.fail("%s: argument 2 (data): it gave no batch with a valid element", fname) end
+  return scores:read({}, "")
+end
+
+return evaluate

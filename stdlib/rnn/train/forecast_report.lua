@@ -1,0 +1,173 @@
+-- forecast_report.lua: is a forecast worth anything? Scores it against what needs no training, on the same windows.
+
+local core = require "rnn.core"
+local check = require "rnn.check"
+local class = require "rnn.class"
+local baselines = require "rnn.data.baselines"
+local Windows = require "rnn.data.windows"
+local predict = require "rnn.train.predict"
+
+local CHUNK = 1024 -- windows at a time
+
+---@class rnn.ForecastReport
+---@field mae number of the model, like all errors here times scale
+---@field baselines { name: string, label: string, mae: number, skill: number }[] last, seasonal, linear
+---@field season? integer
+---@field best string name of the baseline with the least error
+---@field skill number 1 - mae / mae of the best baseline
+---@field warnings string[]
+
+-- What a forecast (N, ahead * D) or, for sequence targets, (N, T, ahead * D) says after the last step of each window.
+local function final(forecast)
+  return forecast:ndim() == 3 and forecast:select(2, forecast:size(2)) or forecast
+end
+
+-- Mean absolute difference of two functions of window starts, over all windows.
+local function distance(windows, f, g)
+  local total, count = 0.0, 0
+  for from = 1, #windows, CHUNK do
+    local to = math.min(from + CHUNK - 1, #windows)
+    local items = windows.items:rows(from, to)
+    local difference = (f(items, from, to) - g(items, from, to)):abs()
+    total, count = total + difference:mean():item() * difference:count(), count + difference:count()
+  end
+  return total / count
+end
+
+-- test windows -> { train, season, list of { name, label, mae } }: the same for every model and seed
+local known = setmetatable({}, { __mode = "k" })
+
+local function score_baselines(train, test, season)
+  local found = known[test]
+  if found and found.train == train and found.asked == season then return found end
+  local asked = season
+  season = season or baselines.season(train)
+  local list = { { "last", "last value", baselines.last(test) } }
+  if season then
+    list[2] = { "seasonal", ("value of %d steps before"):format(season), baselines.seasonal(test, season) }
+  end
+  list[#list + 1] = { "linear", "linear model on the window", baselines.linear(train, test) }
+  local function future(items) return test:future(items) end
+  found = { train = train, asked = asked, season = season }
+  for i, entry in ipairs(list) do
+    found[i] = { name = entry[1], label = entry[2], mae = distance(test, entry[3], future) }
+  end
+  known[test] = found
+  return found
+end
+
+-- Correlation of two tensors of equal shape.
+local function correlation(a, b)
+  a, b = a - a:mean():item(), b - b:mean():item()
+  local norm = math.sqrt(a:square():mean():item() * b:square():mean():item())
+  return norm > 0 and (a * b):mean():item() / norm or 0
+end
+
+-- True when the forecast of the next step is the last value that the model saw rather than the next one: it lies much
+-- closer to it, moves with it, and is hardly better than repeating it.
+local function is_shifted(test, forecast, mae, last_mae)
+  local columns = test.targets:size(2)
+  local items = test.items
+  local last = test:past(items):select(2, test.length)
+  local target, said = test:future(items):slice(2, 1, columns), forecast:slice(2, 1, columns)
+  local to_last, to_target = (said - last):abs():mean():item(), (said - target):abs():mean():item()
+  return to_last < 0.5 * to_target and mae > 0.9 * last_mae and correlation(said, last) > correlation(said, target)
+end
+
+local function make(train, test, forecast, season, scale)
+  local found = score_baselines(train, test, season)
+  local function said(_, from, to) return forecast:rows(from, to) end
+  local function future(items) return test:future(items) end
+  local mae = distance(test, said, future)
+  local report = { mae = mae * scale, baselines = {}, season = found.season, warnings = {} }
+  local best
+  for i, entry in ipairs(found) do
+    report.baselines[i] = {
+      name = entry.name, label = entry.label, mae = entry.mae * scale, skill = 1 - mae / entry.mae,
+    }
+    if not best or entry.mae < best.mae then best = entry end
+  end
+  report.best, report.skill = best.name, 1 - mae / best.mae
+  if report.skill <= 0 then
+    report.warnings[1] = ("the forecast is no better than the %s: it has learnt nothing that was not free")
+      :format(best.label)
+  end
+  if is_shifted(test, forecast, mae, found[1].mae) then
+    report.warnings[#report.warnings + 1] = "the forecast is its input shifted by a step: it repeats the last value"
+  end
+  return report
+end
+
+-- 41,274.3 for large numbers, four digits for small ones
+local function number(x)
+  if math.abs(x) < 1000 then return ("%.4g"):format(x) end
+  local text = ("%.0f"):format(x)
+  repeat
+    local more
+    text, more = text:gsub("^(-?%d+)(%d%d%d)", "%1,%2")
+  until more == 0
+  return text
+end
+
+-- The report as a small table.
+local function text(report, name, windows, ahead)
+  local rows = { { name, number(report.mae), "skill against" } }
+  for _, b in ipairs(report.baselines) do rows[#rows + 1] = { b.label, number(b.mae), ("%+.3f"):format(b.skill) } end
+  local lines = { ("forecast of %d windows, %s: mean absolute error"):format(windows,
+    ahead == 1 and "the next step" or ("the next %d steps"):format(ahead)) }
+  for _, row in ipairs(rows) do lines[#lines + 1] = ("  %-28s %12s  %13s"):format(row[1], row[2], row[3]) end
+  for _, warning in ipairs(report.warnings) do lines[#lines + 1] = "warning: " .. warning end
+  return table.concat(lines, "\n") .. "\n"
+end
+
+local module = {}
+
+--- rnn.forecast_report { train =, test =, forecast =, season =, scale = 1, name = "model", quiet = false } -> report
+---
+--- Compares forecasts with the last value, the value of one season before and a linear model on the window, all on the
+--- windows of test; the linear model is fitted to the windows of train. Skill is 1 - MAE / MAE of the baseline: 0 is no
+--- better, 1 is perfect. Prints a table, and warns when a baseline is better or when the forecast is just its input
+--- shifted by a step. Without season the lag is taken at which train repeats itself best. scale multiplies all errors.
+---@param options table
+---@return rnn.ForecastReport
+function module.forecast_report(options)
+  local fname = "rnn.forecast_report"
+  options = check.options(fname, options, { train = check.none, test = check.none, forecast = check.none,
+    season = check.none, scale = 1, name = "model", quiet = false })
+  local train, test = options.train, options.test
+  for _, name in ipairs { "train", "test" } do
+    if not class.is_a(options[name], Windows) then
+      check.expected(fname, ("option '%s'"):format(name), "windows (data.windows)", options[name])
+    end
+  end
+  for _, key in ipairs { "length", "ahead" } do
+    if train[key] ~= test[key] then core.fail("%s: the windows of train and test differ in %s", fname, key) end
+  end
+  local forecast = check.tensor(fname, "option 'forecast'", options.forecast, "float")
+  local shape = ("(%d, %d)"):format(#test, test.ahead * test.targets:size(2))
+  if forecast:ndim() == 3 then forecast = final(forecast) end
+  if check.shape(forecast) ~= shape then
+    check.expected(fname, "option 'forecast'", "the forecasts of the test windows, " .. shape, options.forecast)
+  end
+  local season = options.season
+  if season ~= nil then season = check.int(fname, "option 'season'", season, 1, test.length) end
+  check.string(fname, "option 'name'", options.name)
+  local report = make(train, test, forecast, season, check.positive(fname, "option 'scale'", options.scale))
+  if not check.boolean(fname, "option 'quiet'", options.quiet) then
+    io.write(text(report, options.name, #test, test.ahead))
+  end
+  return report
+end
+
+--- What rnn.fit does at its end: the same for the model it trained; nil when the model's output is no such forecast.
+function module.after_fit(model, train, valid, quiet)
+  if train.length ~= valid.length or train.ahead ~= valid.ahead then return nil end
+  local forecast = predict(model, valid)
+  local columns = valid.ahead * valid.targets:size(2)
+  if forecast:ndim() < 2 or forecast:ndim() > 3 or forecast:size(-1) ~= columns then return nil end
+  local report = make(train, valid, final(forecast), nil, 1)
+  if not quiet then io.stderr:write(text(report, "this model", #valid, valid.ahead)) end
+  return report
+end
+
+return module

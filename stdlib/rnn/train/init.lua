@@ -1,0 +1,10 @@
+-- rnn.train: the loop around a model. rnn itself has these names.
+
+return require "rnn.lazy"({}, {
+  fit = "rnn.train.fit",
+  predict = "rnn.train.predict",
+}, {
+  evaluate = "rnn.train.evaluate",
+  forecast_report = "rnn.train.forecast_report",
+  EarlyStopping = "rnn.train.callbacks",
+})

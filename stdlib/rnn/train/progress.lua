@@ -1,0 +1,117 @@
+-- progress.lua: how training is shown: a line that renews itself on a terminal, one plain line an epoch elsewhere.
+-- Everything goes to standard error, so that standard output keeps the script's results.
+
+local core = require "rnn.core"
+local class = require "rnn.class"
+local check = require "rnn.check"
+
+local progress = {}
+
+local REDRAW = 0.1 -- seconds
+local BAR = 20     -- columns
+
+-- "loss 0.0123  mae 0.1000": the loss first, the rest by name; times and rates have their own place.
+local function values(logs)
+  local names = {}
+  for name in pairs(logs) do
+    if name ~= "loss" and name ~= "lr" and name ~= "seconds" then names[#names + 1] = name end
+  end
+  table.sort(names)
+  table.insert(names, 1, "loss")
+  for i, name in ipairs(names) do names[i] = ("%s %.4g"):format(name, logs[name]) end
+  return table.concat(names, "  ")
+end
+
+local function duration(seconds)
+  local s = math.floor(seconds + 0.5)
+  if s < 3600 then return ("%d:%02d"):format(s // 60, s % 60) end
+  return ("%d:%02d:%02d"):format(s // 3600, s // 60 % 60, s % 60)
+end
+
+local function nothing() end
+
+local Silent = class("train.Silent")
+Silent.init, Silent.step, Silent.epoch, Silent.done = nothing, nothing, nothing, nothing
+
+-- One line for every n-th epoch, and for the last.
+local Lines = class("train.Lines")
+
+function Lines:init(epochs, every)
+  self.epochs, self.every = epochs, every
+end
+
+Lines.step = nothing
+
+function Lines:epoch(epoch, logs)
+  self.last = ("epoch %d/%d  %s  %.2f s\n"):format(epoch, self.epochs, values(logs), logs.seconds)
+  if epoch % self.every == 0 then
+    io.stderr:write(self.last)
+    self.last = nil
+  end
+end
+
+function Lines:done()
+  if self.last then io.stderr:write(self.last) end
+end
+
+-- The line on a terminal: epoch, share of the whole run, the figures so far, steps per second, time left at most.
+local Bar = class("train.Bar")
+
+function Bar:init(epochs, steps)
+  self.epochs, self.steps = epochs, steps
+  self.begun, self.drawn, self.done_steps, self.figures = core.clock(), 0, 0, ""
+end
+
+function Bar:draw(epoch, share, now)
+  self.drawn = now
+  local spent = now - self.begun
+  local done = (epoch - 1 + share) / self.epochs
+  local full = math.floor(done * BAR + 0.5)
+  local left = done > 0 and duration(spent / done - spent) or "?"
+  local head = ("epoch %d/%d %s%s "):format(epoch, self.epochs, ("━"):rep(full), ("─"):rep(BAR - full))
+  local tail = ("  %.0f steps/s  %s left"):format(self.done_steps / math.max(spent, 1e-9), left)
+  local room = core.terminal_width() - utf8.len(head) - #tail - 1
+  local figures = #self.figures <= room and self.figures or self.figures:sub(1, math.max(room, 0))
+  io.stderr:write("\r", head, figures, tail, "\27[K")
+end
+
+-- step: number of the step in its epoch; loss: mean of the epoch so far.
+function Bar:step(epoch, step, loss)
+  self.done_steps = self.done_steps + 1
+  local now = core.clock()
+  if now - self.drawn < REDRAW then return end
+  if not self.complete then self.figures = ("loss %.4g"):format(loss) end
+  self:draw(epoch, self.steps and math.min(step / self.steps, 1) or 0, now)
+end
+
+function Bar:epoch(epoch, logs)
+  self.figures, self.complete = values(logs), true
+  local now = core.clock()
+  if now - self.drawn >= REDRAW then self:draw(epoch, 1, now) end
+  self.last = epoch
+end
+
+function Bar:done()
+  if self.last then self:draw(self.last, 1, core.clock()) end
+  io.stderr:write("\n")
+end
+
+--- progress.new(fname, mode, epochs, steps) -> object with step(epoch, step, loss), epoch(epoch, logs), done()
+---
+--- mode: nil or true a bar on a terminal and lines elsewhere, "terminal" a bar on a terminal and nothing elsewhere, a
+--- number n a line for every n-th epoch, false nothing. steps: batches in an epoch, when known.
+---@param fname string
+---@param mode nil|boolean|integer|"terminal"
+---@param epochs integer
+---@param steps? integer
+function progress.new(fname, mode, epochs, steps)
+  if mode == false then return Silent() end
+  if type(mode) == "number" then return Lines(epochs, check.int(fname, "option 'progress'", mode, 1)) end
+  if mode ~= nil and mode ~= true and mode ~= "terminal" then
+    check.expected(fname, "option 'progress'", "true, false, 'terminal' or a number of epochs", mode)
+  end
+  if core.isatty(2) then return Bar(epochs, steps) end
+  return mode == "terminal" and Silent() or Lines(epochs, 1)
+end
+
+return progress

@@ -1,0 +1,247 @@
+-- rnn.fit, rnn.evaluate, rnn.predict: the loop, its figures, when it stops, and what it says when things go wrong.
+local rnn = require "rnn"
+local nn, data, optim = rnn.nn, rnn.data, rnn.optim
+
+-- y = 2 x - 1 on 50 points.
+local x = (rnn.arange(50):to_float() / 25 - 1):reshape(50, 1)
+local line = data.arrays(x, x * 2 - 1)
+
+local function setup(lr)
+  rnn.seed(1)
+  local model = nn.Linear(1, 1)
+  return model, optim.SGD(model:parameters(), { lr = lr or 0.1 })
+end
+
+local function fit(options, lr)
+  local model, optimizer = setup(lr)
+  local all = { data = line:batches { size = 16, shuffle = true, seed = 1 }, loss = "mse", optimizer = optimizer,
+    epochs = 5, progress = false }
+  for key, value in pairs(options or {}) do all[key] = value end
+  return rnn.fit(model, all), model
+end
+
+describe("rnn.fit", function()
+  it("learns a line and notes every epoch", function()
+    local history, model = fit { epochs = 40, valid = line, metrics = { "mae" } }
+    assert.equal(40, #history)
+    assert.is_true(history.val_loss[40] < 1e-3)
+    assert.is_true(history.loss[1] > history.loss[40])
+    assert.near(2, model.weight:item(), 0.05)
+    for _, name in ipairs { "loss", "mae", "val_loss", "val_mae", "lr", "seconds" } do
+      assert.equal(40, #history[name], name)
+    end
+    assert.equal(0.1, history.lr[7])
+    assert.equal(history.val_loss[history.best.epoch], history.best.val_loss)
+  end)
+
+  it("gives the same figures for the same seed", function()
+    assert.same(fit().loss, fit().loss)
+  end)
+
+  it("means over all elements, whatever the sizes of the batches", function()
+    local model = setup()
+    local whole = rnn.evaluate(model, line:batches { size = 50 }, { loss = "mse", metrics = { "mae", "rmse" } })
+    local cut = rnn.evaluate(model, line:batches { size = 7 }, { loss = "mse", metrics = { "mae", "rmse" } })
+    for name, value in pairs(whole) do assert.near(value, cut[name], 1e-5) end
+    assert.near(math.sqrt(whole.loss), whole.rmse, 1e-6)
+  end)
+
+  it("takes a loss, metrics and an iterator of the script's own", function()
+    local history = fit {
+      data = function(_, previous) if previous == nil then return x, x * 2 - 1 end end,
+      loss = function(y, target) return (y - target):abs():mean() end,
+      metrics = { worst = function(y, target) return (y - target):abs():max() end },
+    }
+    assert.equal(5, #history.worst)
+    assert.is_true(history.worst[5] >= history.loss[5])
+  end)
+
+  it("counts right labels, padding aside", function()
+    local model = nn.Linear(1, 2)
+    model.weight:detach():fill_(0)
+    model.bias:assign(rnn.tensor { 0, 1 })
+    local labels = rnn.tensor({ 2, 1, 2, 0, 0 }, "int32")
+    local found = rnn.evaluate(model, data.arrays(rnn.zeros(5, 1), labels), { loss = "cross_entropy",
+      metrics = { "accuracy" } })
+    assert.near(2 / 3, found.accuracy, 1e-6)
+  end)
+
+  it("clips", function()
+    local before = setup().weight:item()
+    local _, model = fit({ epochs = 1, clip_norm = 1e-6 }, 1)
+    assert.near(before, model.weight:item(), 1e-5)
+    _, model = fit({ epochs = 1, clip_value = 1e-6 }, 1)
+    assert.near(before, model.weight:item(), 1e-5)
+    _, model = fit({ epochs = 1 }, 1)
+    assert.is_true(math.abs(before - model.weight:item()) > 1e-3)
+  end)
+
+  it("trains in training mode, measures in evaluation mode, and leaves the mode alone", function()
+    local seen = {}
+    local Spy = nn.module("Spy", function(self) self.inner = nn.Linear(1, 1) end)
+    function Spy:forward(input)
+      seen[#seen + 1] = self.training
+      return self.inner(input)
+    end
+    local model = Spy()
+    model:eval()
+    rnn.fit(model, { data = line:batches { size = 50 }, valid = line, loss = "mse",
+      optimizer = optim.SGD(model:parameters()), progress = false })
+    assert.same({ true, false }, seen)
+    assert.is_false(model.training)
+  end)
+
+  it("calls on_epoch and callbacks, which may end it", function()
+    local epochs, order = {}, {}
+    local history = fit {
+      on_epoch = function(epoch, logs)
+        epochs[#epochs + 1] = logs.loss
+        return epoch < 3
+      end,
+      callbacks = { {
+        on_begin = function() order[#order + 1] = "begin" end,
+        on_epoch = function(_, run) order[#order + 1] = run.epoch end,
+        on_end = function(_, run) order[#order + 1] = #run.history end,
+      } },
+    }
+    assert.same(history.loss, epochs)
+    assert.same({ "begin", 1, 2, 3, 3 }, order)
+    assert.equal("on_epoch returned false", history.stopped)
+  end)
+end)
+
+describe("rnn.EarlyStopping", function()
+  -- A model whose only weight goes up by 1 in each step, and a "loss" that is least where the weight is 4.
+  local function run(options, epochs)
+    local model = nn.Linear(1, 1, { bias = false })
+    model.weight:detach():fill_(0)
+    local one = data.arrays(rnn.ones(1, 1), rnn.ones(1, 1))
+    local history = rnn.fit(model, {
+      data = one:batches {}, valid = one, epochs = epochs or 20, progress = false,
+      loss = function(y) return y:neg():sum() end,
+      metrics = { distance = function(y) return (y - 4):abs():item() end },
+      optimizer = optim.SGD(model:parameters(), { lr = 1 }),
+      callbacks = { rnn.EarlyStopping(options) },
+    })
+    return history, model.weight:item()
+  end
+
+  it("stops after patience epochs and puts the best weights back", function()
+    local history, weight = run { monitor = "val_distance", patience = 3 }
+    assert.equal(7, #history)
+    assert.equal(4, history.best.epoch)
+    assert.equal(0, history.best.val_distance)
+    assert.equal(4, weight)
+    assert.equal("val_distance did not become better for 3 epochs", history.stopped)
+  end)
+
+  it("puts the best weights back at the last epoch, too", function()
+    local history, weight = run({ monitor = "val_distance", patience = 50 }, 6)
+    assert.equal(6, #history)
+    assert.equal(4, weight)
+  end)
+
+  it("leaves the last weights when told", function()
+    local _, weight = run { monitor = "val_distance", patience = 3, restore_best = false }
+    assert.equal(7, weight)
+  end)
+
+  it("asks for more than min_delta", function()
+    assert.equal(5, #run { monitor = "val_distance", patience = 2, min_delta = 1 })
+  end)
+
+  it("can want more", function()
+    assert.equal(20, #run { monitor = "val_distance", patience = 7, mode = "max" })
+    assert.equal(2, #run { monitor = "val_loss", patience = 1, mode = "max" })
+  end)
+
+  it("says what can be monitored", function()
+    assert.error_matches(function() run { monitor = "val_mae" } end,
+      "there is no 'val_mae' in this run; there are distance, loss, lr, seconds, val_distance, val_loss")
+  end)
+end)
+
+describe("rnn.fit, when things go wrong,", function()
+  it("stops at a loss that is not finite, with the weights of before the epoch", function()
+    local model, optimizer = setup()
+    local before = model:state_dict()
+    local count = 0
+    local ok, message = pcall(rnn.fit, model, {
+      data = line:batches { size = 10 }, optimizer = optimizer, progress = false,
+      loss = function(y, target)
+        count = count + 1
+        return count < 3 and rnn.mse(y, target) or rnn.mse(y, target) * (0 / 0)
+      end,
+    })
+    assert.is_false(ok)
+    assert.matches("rnn.fit: the loss is %-?nan in epoch 1, step 3 of 5; a smaller lr", message)
+    assert.same(before.weight:totable(), model.weight:totable())
+  end)
+
+  it("tells bad data from a bad learning rate", function()
+    local model, optimizer = setup()
+    local bad = x:copy()
+    bad:set(50, 1, 1 / 0)
+    assert.error_matches(function()
+      rnn.fit(model, { data = data.arrays(bad, x):batches { size = 25 }, loss = "mse", optimizer = optimizer,
+        progress = false })
+    end, "^rnn.fit: the loss is .* in epoch 1, step 2 of 2; the batch itself holds values")
+  end)
+
+  it("names a data source that runs dry", function()
+    local given = false
+    assert.error_matches(function()
+      fit { data = function()
+        if given then return nil end
+        given = true
+        return x, x
+      end }
+    end, "option 'data' gave no batch in epoch 2; an iterator must start anew")
+  end)
+
+  it("checks its options", function()
+    local model, optimizer = setup()
+    local good = line:batches {}
+    local function says(pattern, options)
+      options.progress = options.progress or false
+      local ok, message = pcall(function() rnn.fit(model, options) end)
+      assert.is_false(ok)
+      assert.matches("fit_spec.lua:%d+: rnn.fit: " .. pattern, message)
+    end
+    says("unknown option 'optimiser'; known: callbacks, ", { data = good, loss = "mse", optimiser = optimizer })
+    says("option 'data': expected batches, as dataset:batches makes them, got nil", { loss = "mse" })
+    says("option 'data': expected batches, got a dataset; write dataset:batches", { data = line, loss = "mse" })
+    says("option 'loss': expected a function or one of .*, got string 'mea'", { data = good, loss = "mea" })
+    says("option 'optimizer': expected a table, got nil", { data = good, loss = "mse" })
+    says("option 'optimizer': expected an optimiser", { data = good, loss = "mse", optimizer = {} })
+    says("option 'epochs': expected a positive integer, got number 0",
+      { data = good, loss = "mse", optimizer = optimizer, epochs = 0 })
+    says("option 'metrics': expected one of 'accuracy', 'mae', 'mse', 'rmse', got string 'f1'",
+      { data = good, loss = "mse", optimizer = optimizer, metrics = { "f1" } })
+    says("option 'metrics': the name 'loss' is taken",
+      { data = good, loss = "mse", optimizer = optimizer, metrics = { loss = rnn.mae } })
+    says("option 'clip_norm': expected a positive number, got number %-1",
+      { data = good, loss = "mse", optimizer = optimizer, clip_norm = -1 })
+    says("option 'callbacks': expected a list of callbacks",
+      { data = good, loss = "mse", optimizer = optimizer, callbacks = rnn.EarlyStopping() })
+    says("option 'progress': expected true, false",
+      { data = good, loss = "mse", optimizer = optimizer, progress = "bar" })
+    assert.error_matches(function() rnn.fit(line, {}) end, "argument 1 %(model%): expected a model %(nn.Module%)")
+  end)
+end)
+
+describe("rnn.predict", function()
+  it("answers for tensors, datasets and batches alike, in order", function()
+    local model = setup()
+    local expected = model(x):totable()
+    assert.same(expected, rnn.predict(model, x, { size = 7 }):totable())
+    assert.same(expected, rnn.predict(model, line):totable())
+    assert.same(expected, rnn.predict(model, line:batches { size = 9 }):totable())
+    assert.is_false(rnn.predict(model, x):requires_grad())
+  end)
+
+  it("refuses shuffled batches", function()
+    assert.error_matches(function() rnn.predict(setup(), line:batches { shuffle = true }) end,
+      "^rnn.predict: argument 2: these batches are shuffled")
+  end)
+end)
