@@ -1,0 +1,126 @@
+-- args.lua: the command line of a script. Every script has the same options beside its own.
+
+local core = require "rnn.core"
+local check = require "rnn.check"
+
+local COMMON = {
+  { "data", "FILE", "the data file, or a folder that has it (default: the folders of RNNLUA_DATA)" },
+  { "epochs", "N", "train for at most so many epochs" },
+  { "seed", "N", "seed of the random numbers" },
+  { "seeds", "N", "train every model with so many seeds, counted from --seed on, and give medians" },
+  { "threads", "N", "use so many processors" },
+  { "plot", "FILE", "draw the forecasts into an .svg or .png file" },
+  { "result", "FILE", "write the figures to a JSON file" },
+}
+
+local args = {}
+
+-- The options as a list of { name, value shown in help, help, default }, and by name.
+local function describe(spec)
+  local list, by_name = {}, {}
+  local function add(name, shown, help, default)
+    by_name[name] = { name, shown, help, default }
+    list[#list + 1] = by_name[name]
+  end
+  local own = {}
+  for name, value in pairs(spec) do
+    if name ~= "about" and type(value) == "table" then own[#own + 1] = name end
+  end
+  table.sort(own)
+  for _, name in ipairs(own) do
+    local default, help = spec[name][1], spec[name][2]
+    add(name, type(default) == "number" and "N" or type(default) == "string" and "NAME", help, default)
+  end
+  local defaults = { seed = 42, seeds = 1, epochs = 1 }
+  for _, option in ipairs(COMMON) do
+    local name = option[1]
+    add(name, option[2], option[3], spec[name] == nil and defaults[name] or spec[name])
+  end
+  return list, by_name
+end
+
+local function help(spec, list, script)
+  local lines = { ("usage: rnnlua %s [options]"):format(script), spec.about or nil, "" }
+  if not spec.about then table.remove(lines) end
+  for _, option in ipairs(list) do
+    local left = ("  --%s%s"):format(option[1], option[2] and " " .. option[2] or "")
+    local default = option[4] ~= nil and (" [%s]"):format(option[4]) or ""
+    lines[#lines + 1] = ("%-18s %s%s"):format(left, option[3], default)
+  end
+  lines[#lines + 1] = ("%-18s %s"):format("  --help", "show this")
+  return table.concat(lines, "\n") .. "\n"
+end
+
+-- text as the kind of value that the option holds, or nil and what is wrong.
+local function convert(option, text)
+  if option[2] ~= "N" then return text end
+  local value, expected = tonumber(text), "a number"
+  if math.type(option[4]) ~= "float" then
+    local least = option[1] == "seed" and 0 or 1
+    value, expected = math.tointeger(value), least == 0 and "an integer of 0 or more" or "a positive integer"
+    if value and value < least then value = nil end
+  end
+  if value then return value end
+  return nil, ("--%s: expected %s, got '%s'"):format(option[1], expected, text)
+end
+
+--- args.parse(spec, argv) -> options | nil, message | nil, nil, help text
+---
+--- What rnn.args does, without printing and leaving.
+---@param spec table
+---@param argv string[] with the script's name at [0]
+function args.parse(spec, argv)
+  local list, by_name = describe(spec)
+  local options, i = {}, 1
+  for _, option in ipairs(list) do options[option[1]] = option[4] end
+  while i <= #argv do
+    local word = argv[i]
+    local name, value = word:match "^%-%-([%w_-]+)=(.*)$"
+    name = name or word:match "^%-%-([%w_-]+)$"
+    if name == "help" or word == "-h" then
+      return nil, nil, help(spec, list, argv[0] or "SCRIPT")
+    end
+    local option = by_name[name]
+    if not option then return nil, ("unknown option '%s'; --help lists the known ones"):format(word) end
+    if not option[2] then
+      if value then return nil, ("--%s: takes no value"):format(name) end
+      options[name] = true
+    else
+      if not value then
+        i = i + 1
+        value = argv[i]
+        if not value then return nil, ("--%s: a value is missing"):format(name) end
+      end
+      local converted, message = convert(option, value)
+      if converted == nil then return nil, message end
+      options[name] = converted
+    end
+    i = i + 1
+  end
+  return options
+end
+
+--- rnn.args { about = "...", epochs = 500, model = { "all", "help" } } -> options
+---
+--- Reads the script's command line: --data, --epochs, --seed, --seeds, --threads, --plot and --result, for which the
+--- table gives defaults, and the script's own options, given as { default, help }; the default says the type: a number,
+--- a string, or false for a switch. --help shows them and ends the program; so does a mistake, with exit code 2.
+--- --threads is put into effect.
+---@param spec table
+---@return table
+function args.args(spec)
+  check.table("rnn.args", "argument 1", spec)
+  local argv = arg or {}
+  local options, message, help_text = args.parse(spec, argv)
+  if help_text then
+    io.write(help_text)
+    os.exit(0, true)
+  elseif not options then
+    io.stderr:write(argv[0] or "rnnlua", ": ", message, "\n")
+    os.exit(2, true)
+  end
+  if options.threads then core.threads(options.threads) end
+  return options
+end
+
+return args

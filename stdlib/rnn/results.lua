@@ -1,0 +1,99 @@
+-- results.lua: figures of an experiment over several seeds: their medians, a table, a JSON file.
+
+local core = require "rnn.core"
+local class = require "rnn.class"
+local check = require "rnn.check"
+
+--- rnn.results() -> results
+---
+--- Collects figures: results:add("rnn32", { val_mae = 29011, seconds = 0.4 }) for each seed. results:median, :best and
+--- :table read them, results:write(path) puts the median of each into one flat JSON object with keys "rnn32.val_mae".
+---@class rnn.Results
+---@overload fun(): rnn.Results
+local Results = class("rnn.Results")
+
+function Results:init()
+  self.order, self.figures = {}, {}
+end
+
+--- results:add(model, figures): figures by name, of one more seed.
+---@param model string
+---@param figures table<string, number>
+function Results:add(model, figures)
+  check.string("results:add", "argument 1 (model)", model)
+  check.table("results:add", "argument 2 (figures)", figures)
+  if not self.figures[model] then
+    self.order[#self.order + 1], self.figures[model] = model, {}
+  end
+  for name, value in pairs(figures) do
+    check.number("results:add", ("figure '%s'"):format(name), value)
+    local values = self.figures[model][name] or {}
+    self.figures[model][name] = values
+    values[#values + 1] = value
+  end
+end
+
+-- Sorted values of a figure, or nil.
+local function sorted(self, model, name)
+  local values = self.figures[model] and self.figures[model][name]
+  if not values then return nil end
+  values = table.move(values, 1, #values, 1, {})
+  table.sort(values)
+  return values
+end
+
+--- results:median(model, figure) -> number, or nil when there is none
+---@return number?
+function Results:median(model, name)
+  local values = sorted(self, model, name)
+  if not values then return nil end
+  local n = #values
+  return n % 2 == 1 and values[n // 2 + 1] or (values[n // 2] + values[n // 2 + 1]) / 2
+end
+
+--- results:least(model, figure) -> number, or nil when there is none
+---@return number?
+function Results:least(model, name)
+  local values = sorted(self, model, name)
+  return values and values[1]
+end
+
+--- results:table { { "val_mae", "%.0f", "MAE, validation" }, ... } -> string
+---
+--- One row for each model, in the order they came, one column for each figure with its format and heading.
+---@param columns { [1]: string, [2]: string, [3]: string }[]
+---@return string
+function Results:table(columns)
+  local widest = 5
+  for _, model in ipairs(self.order) do widest = math.max(widest, utf8.len(model)) end
+  local lines = { "model" .. (" "):rep(widest - 5) }
+  for i, model in ipairs(self.order) do lines[i + 1] = model .. (" "):rep(widest - utf8.len(model)) end
+  for _, column in ipairs(columns) do
+    local name, format, heading = table.unpack(column)
+    local cells, width = { heading }, utf8.len(heading)
+    for i, model in ipairs(self.order) do
+      local value = self:median(model, name)
+      cells[i + 1] = value and format:format(value) or "–"
+      width = math.max(width, utf8.len(cells[i + 1]))
+    end
+    for i, cell in ipairs(cells) do lines[i] = lines[i] .. "  " .. (" "):rep(width - utf8.len(cell)) .. cell end
+  end
+  return table.concat(lines, "\n") .. "\n"
+end
+
+--- results:write(path) -> true | nil, message, code
+---
+--- The medians of all figures as one flat JSON object.
+---@param path string
+---@return true?
+---@return string? message
+---@return string? code
+function Results:write(path)
+  local flat = {}
+  for model, figures in pairs(self.figures) do
+    for name in pairs(figures) do flat[model .. "." .. name] = self:median(model, name) end
+  end
+  return core.file_write(path, core.json_encode(flat, { indent = 2, sort = true }) .. "\n")
+end
+
+return Results

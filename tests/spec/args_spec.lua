@@ -1,0 +1,69 @@
+-- The command line of scripts, and the figures they collect.
+local rnn = require "rnn"
+local parse = require("rnn.args").parse
+
+local SPEC = {
+  about = "Tests.", epochs = 500, model = { "all", "which" }, lr = { 0.1, "rate" }, quick = { false, "fast" },
+}
+
+local function options(...) return parse(SPEC, { [0] = "x.lua", ... }) end
+
+describe("args.parse", function()
+  it("gives defaults", function()
+    assert.same({ epochs = 500, model = "all", lr = 0.1, quick = false, seed = 42, seeds = 1 }, (options()))
+  end)
+
+  it("reads values after a space or =", function()
+    local o = options("--epochs", "3", "--model=rnn32", "--lr", "0.5", "--quick", "--seed=0", "--data", "a b")
+    assert.same({ epochs = 3, model = "rnn32", lr = 0.5, quick = true, seed = 0, seeds = 1, data = "a b" }, o)
+  end)
+
+  it("shows help", function()
+    local none, message, help = options("--help")
+    assert.is_nil(none)
+    assert.is_nil(message)
+    assert.matches("usage: rnnlua x.lua %[options%]\nTests.\n", help)
+    assert.matches("%-%-epochs N .-%[500%]", help)
+    assert.matches("%-%-model NAME .-which %[all%]", help)
+  end)
+
+  it("says what is wrong", function()
+    local function says(expected, ...) assert.equal(expected, (select(2, options(...)))) end
+    says("unknown option '--epoch'; --help lists the known ones", "--epoch", "3")
+    says("unknown option 'file.csv'; --help lists the known ones", "file.csv")
+    says("--epochs: expected a positive integer, got 'x'", "--epochs", "x")
+    says("--seeds: expected a positive integer, got '0'", "--seeds", "0")
+    says("--seed: expected an integer of 0 or more, got '1.5'", "--seed", "1.5")
+    says("--lr: expected a number, got 'fast'", "--lr", "fast")
+    says("--data: a value is missing", "--data")
+    says("--quick: takes no value", "--quick=1")
+  end)
+end)
+
+describe("rnn.results", function()
+  local results = rnn.results()
+  for i, mae in ipairs { 30, 10, 20 } do results:add("a", { mae = mae, seconds = i }) end
+  for _, mae in ipairs { 1, 2 } do results:add("longer", { mae = mae }) end
+
+  it("gives medians and the least", function()
+    assert.equal(20, results:median("a", "mae"))
+    assert.equal(1.5, results:median("longer", "mae"))
+    assert.equal(10, results:least("a", "mae"))
+    assert.is_nil(results:median("longer", "seconds"))
+  end)
+
+  it("draws a table in the order of the models", function()
+    assert.equal("model    MAE    s\na       20.0  2.0\nlonger   1.5    –\n",
+      results:table { { "mae", "%.1f", "MAE" }, { "seconds", "%.1f", "s" } })
+  end)
+
+  it("writes one flat JSON object", function()
+    local path = os.tmpname()
+    assert(results:write(path))
+    local file = assert(io.open(path))
+    local value = rnn.json_decode(file:read "a")
+    file:close()
+    os.remove(path)
+    assert.same({ ["a.mae"] = 20, ["a.seconds"] = 2, ["longer.mae"] = 1.5 }, value)
+  end)
+end)
