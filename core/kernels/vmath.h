@@ -112,8 +112,7 @@ INLINE vec vtanh(vec x) {
 
 INLINE vec vsigmoid(vec x) {
   vec e = vexp(-vabs(x));
-  vec y = 1.0f / (1.0f + e);
-  return choose(x < (vec){0}, e * y, y);
+  return choose(x < (vec){0}, e, (vec){0} + 1.0f) / (1.0f + e);
 }
 
 #endif
