@@ -74,12 +74,13 @@ INLINE vec exp_reduced(vec x, veci *n) {
   *n = (veci)shifted - 0x4b400000;
   vec r = x - k * 0.693359375f;
   r = r - k * -2.12194440e-4f;
+  vec sum = r + 1.0f, lost = r - (sum - 1.0f); /* what rounding took from 1 + r is added with the small terms */
   vec p = r * 1.9875691500e-4f + 1.3981999507e-3f;
   p = p * r + 8.3334519073e-3f;
   p = p * r + 4.1665795894e-2f;
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
-  return p * (r * r) + r + 1.0f;
+  return sum + (p * (r * r) + lost);
 }
 
 INLINE vec vexp(vec x) {
@@ -112,7 +113,9 @@ INLINE vec vtanh(vec x) {
 
 INLINE vec vsigmoid(vec x) {
   vec e = vexp(-vabs(x));
-  return choose(x < (vec){0}, e, (vec){0} + 1.0f) / (1.0f + e);
+  vec sum = 1.0f + e, lost = e - (sum - 1.0f);
+  vec y = choose(x < (vec){0}, e, (vec){0} + 1.0f) / sum;
+  return y - y * (lost * (1.0f - 0.5f * e)); /* 1 - e/2 is near enough to 1/(1+e) for a correction of half an ulp */
 }
 
 #endif
