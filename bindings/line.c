@@ -38,10 +38,11 @@ static struct {
   line_completer **attempted_completion_function;
   int *attempted_completion_over;
   int *completion_append_character;
-  const char **completer_word_break_characters;
+  char *(**completion_word_break_hook)(void);
   const char **completer_quote_characters;
   int *completion_quote_character;
   char **line_buffer;
+  int *point;
   const char **readline_name;
   int *catch_signals;
   int *catch_sigwinch;
@@ -71,10 +72,11 @@ static const struct {
                {"rl_attempted_completion_function", &rl.attempted_completion_function},
                {"rl_attempted_completion_over", &rl.attempted_completion_over},
                {"rl_completion_append_character", &rl.completion_append_character},
-               {"rl_completer_word_break_characters", &rl.completer_word_break_characters},
+               {"rl_completion_word_break_hook", &rl.completion_word_break_hook},
                {"rl_completer_quote_characters", &rl.completer_quote_characters},
                {"rl_completion_quote_character", &rl.completion_quote_character},
                {"rl_line_buffer", &rl.line_buffer},
+               {"rl_point", &rl.point},
                {"rl_readline_name", &rl.readline_name},
                {"rl_catch_signals", &rl.catch_signals},
                {"rl_catch_sigwinch", &rl.catch_sigwinch},
@@ -138,6 +140,24 @@ static char *next_candidate(const char *text, int state) {
   char *copy = candidate ? strdup(candidate) : NULL;
   lua_pop(completing, 1);
   return copy;
+}
+
+/* The quote that is open before the cursor, or 0. */
+static char open_quote(void) {
+  char quote = '\0';
+  for (int i = 0; i < *rl.point; i++) {
+    char c = (*rl.line_buffer)[i];
+    if (quote && c == '\\') i++;
+    else if (c == quote) quote = '\0';
+    else if (!quote && (c == '"' || c == '\'')) quote = c;
+  }
+  return quote;
+}
+
+/* What ends a word: in a string, where file names are completed, the quotes; elsewhere all that is not in a name. */
+static char *word_breaks(void) {
+  static char in_string[] = "\"'", in_code[] = " \t\n\"'`@$><=;|&{(+-*/%^~#,[)]}?!.:";
+  return open_quote() ? in_string : in_code;
 }
 
 static char **complete(const char *text, int start, int end) {
@@ -336,7 +356,7 @@ void lrnn_line_open(lua_State *L, bool history) {
   *rl.catch_signals = 0;
   *rl.catch_sigwinch = 0;
   *rl.change_environment = 0;
-  *rl.completer_word_break_characters = " \t\n\"'`@$><=;|&{(+-*/%^~#,[)]}?!.:";
+  *rl.completion_word_break_hook = word_breaks;
   *rl.completer_quote_characters = "\"'";
   if (history) open_history();
 }

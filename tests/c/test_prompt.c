@@ -222,6 +222,10 @@ static void test_completion(void **state) {
   terminal *t = start_prompt();
   type(t, "string.for\t('<%d>', 6 * 7)\r");
   expect(t, "<42>");
+  char keys[200]; /* the closing quote comes with the name of the file */
+  snprintf(keys, sizeof keys, "io.open('%s/numb\t):read('n')\r", home);
+  type(t, keys);
+  expect(t, "42");
   assert_int_equal(leave(t), 0);
 }
 
@@ -338,6 +342,7 @@ static void test_dumb_terminal(void **state) {
   expect(t, ">> ");
   type(t, "7\n");
   expect(t, "42");
+  expect(t, "> ");
   type(t, "never" CTRL_C);
   expect(t, "> ");
   type(t, "40 + 3\n");
@@ -369,7 +374,13 @@ static void test_caught_interrupt_is_success(void **state) {
 
 static int make_home(void **state) {
   (void)state;
-  return mkdtemp(home) ? 0 : -1;
+  if (!mkdtemp(home)) return -1;
+  char path[200];
+  snprintf(path, sizeof path, "%s/numbers.txt", home);
+  FILE *file = fopen(path, "w");
+  if (!file) return -1;
+  fputs("42\n", file);
+  return fclose(file);
 }
 
 static int remove_home(void **state) {
