@@ -1,5 +1,5 @@
 -- Compares training steps of rnnlua with those of PyTorch, case by case, one program at a time, each in a process of
--- its own with 1 and with 2 threads; of each the better counts.
+-- its own with 1 and with 2 threads, in two rounds; of each the best median counts, for something else may have run.
 --
 --   RNNLUA_BENCH_PYTHON=python3 rnnlua run.lua [RESULT.json]
 --
@@ -11,7 +11,7 @@ local FOLDER = arg[0]:match("^(.*/)") or "./"
 local RNNLUA = arg[-1]
 local PYTHON = os.getenv("RNNLUA_BENCH_PYTHON")
 local RESULT = arg[1] or FOLDER .. "results.json"
-local THREADS = { 1, 2 }
+local THREADS, ROUNDS = { 1, 2 }, 2
 
 local CASES = {
   { name = "RNN 1->32, T56, last", cell = "rnn", inputs = 1, units = 32, layers = 1, batch = 32, time = 56 },
@@ -38,19 +38,19 @@ local function ask(program, script, case)
   return answer
 end
 
-local function measure(program, script, case)
-  local best, runs = nil, {}
+local function better(a, b) return a and (not b or a.median < b.median) and a or b end
+
+-- The better answer for each number of threads, after one more round.
+local function measure(program, script, case, best)
   for i, threads in ipairs(THREADS) do
     case.threads = threads
     local answer, message = ask(program, script, case)
     if not answer then
       io.stderr:write(("%s, %s, threads %d: no answer:\n%s\n"):format(script, case.name, threads, message))
-      return nil, runs
+      return
     end
-    runs[i] = answer
-    if not best or answer.median < best.median then best = answer end
+    best[i] = better(answer, best[i])
   end
-  return best, runs
 end
 
 local function cell(answer) return answer and ("%10.3f"):format(answer.median) or ("%10s"):format("-") end
@@ -75,17 +75,16 @@ print(("%-36s %10s %10s %10s %10s %8s"):format("ms a step, median", "rnnlua 1", 
   "ratio"))
 for i, case in ipairs(CASES) do
   case.last = true
-  local ours, our_runs = measure(RNNLUA, "step.lua", case)
-  local peer, peer_runs
-  if PYTHON then
-    peer, peer_runs = measure(PYTHON, "peer_torch.py", case)
-  else
-    peer_runs = {}
+  local ours, peer = {}, {}
+  for _ = 1, ROUNDS do
+    measure(RNNLUA, "step.lua", case, ours)
+    if PYTHON then measure(PYTHON, "peer_torch.py", case, peer) end
   end
-  local ratio = ours and peer and peer.median / ours.median
-  print(("%-36s %s %s %s %s %8s"):format(case.name, cell(our_runs[1]), cell(our_runs[2]), cell(peer_runs[1]),
-    cell(peer_runs[2]), ratio and ("%.2f"):format(ratio) or "-"))
+  local our_best, peer_best = better(ours[1], ours[2]), better(peer[1], peer[2])
+  local ratio = our_best and peer_best and peer_best.median / our_best.median
+  print(("%-36s %s %s %s %s %8s"):format(case.name, cell(ours[1]), cell(ours[2]), cell(peer[1]), cell(peer[2]),
+    ratio and ("%.2f"):format(ratio) or "-"))
   io.stdout:flush()
-  results.cases[i] = { case = case, ours = our_runs, peer = peer_runs, ratio = ratio or nil }
+  results.cases[i] = { case = case, ours = ours, peer = peer, ratio = ratio or nil }
   assert(rnn.file_write(RESULT, rnn.json_encode(results, { indent = 2, sort = true }) .. "\n"))
 end
