@@ -19,6 +19,8 @@ RNN_PRINTF(2, 3) int lrnn_error(lua_State *L, const char *format, ...);
 void lrnn_check(lua_State *L, rnn_status status);
 /* For the outside world: pushes nil, message, code ("EIO") and returns 3; misuse and lack of memory raise. */
 int lrnn_fail(lua_State *L, rnn_status status);
+/* "table", "string 'x'", "3.5", "nil" ...: what came, for messages. Anchored on the stack. */
+const char *lrnn_describe(lua_State *L, int arg);
 /* "fname: argument 2 (axis): expected an integer, got table 'x'", raised. what names the argument or is NULL. */
 int lrnn_argument_error(lua_State *L, const char *fname, int arg, const char *what, const char *expected);
 
@@ -30,8 +32,10 @@ const char *lrnn_check_string(lua_State *L, const char *fname, int arg, const ch
 void lrnn_check_table(lua_State *L, const char *fname, int arg, const char *what);
 /* An axis, 1-based or negative from the end, to 0-based. */
 int lrnn_check_axis(lua_State *L, const char *fname, int arg, int ndim);
-/* Sizes as numbers from arg on, or one table of them; returns how many. */
-int lrnn_check_shape(lua_State *L, const char *fname, int arg, int64_t *dims);
+/* A number that an element of t can be. */
+double lrnn_check_element(lua_State *L, const char *fname, const rnn_tensor *t, int arg);
+/* Sizes of at least least as numbers from arg on, or one table of them; returns how many. */
+int lrnn_check_shape(lua_State *L, const char *fname, int arg, int64_t least, int64_t *dims);
 /* Fields of an options table at arg. Absent: the default. */
 double lrnn_option_number(lua_State *L, const char *fname, int arg, const char *key, double otherwise);
 lua_Integer lrnn_option_integer(lua_State *L, const char *fname, int arg, const char *key, lua_Integer otherwise);

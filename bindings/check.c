@@ -32,29 +32,36 @@ int lrnn_check_axis(lua_State *L, const char *fname, int arg, int ndim) {
   return (int)(axis > 0 ? axis - 1 : ndim + axis);
 }
 
-static int64_t size_at(lua_State *L, const char *fname, int index, int place) {
+double lrnn_check_element(lua_State *L, const char *fname, const rnn_tensor *t, int arg) {
+  double v = lrnn_check_number(L, fname, arg, "value");
+  if (rnn_tensor_type(t) == RNN_INT && (!(v >= INT32_MIN && v <= INT32_MAX) || v != (double)(int32_t)v))
+    lrnn_argument_error(L, fname, arg, "value", "an integer that fits an int32");
+  return v;
+}
+
+static int64_t size_at(lua_State *L, const char *fname, int index, int place, int64_t least) {
   int ok;
   lua_Integer n = lua_type(L, index) == LUA_TNUMBER ? lua_tointegerx(L, index, &ok) : (ok = 0);
-  if (!ok || n < -1)
+  if (!ok || n < least)
     lrnn_error(L, "%s: size %d of the shape: expected an integer of at least 0, got %s", fname, place,
-               luaL_tolstring(L, index, NULL));
+               lrnn_describe(L, index));
   return n;
 }
 
-int lrnn_check_shape(lua_State *L, const char *fname, int arg, int64_t *dims) {
+int lrnn_check_shape(lua_State *L, const char *fname, int arg, int64_t least, int64_t *dims) {
   int n = lua_gettop(L) - arg + 1;
   if (lua_istable(L, arg)) {
     n = (int)lua_rawlen(L, arg);
     if (n > RNN_MAX_DIMS) lrnn_error(L, "%s: at most %d axes, got %d", fname, RNN_MAX_DIMS, n);
     for (int i = 0; i < n; i++) {
       lua_rawgeti(L, arg, i + 1);
-      dims[i] = size_at(L, fname, -1, i + 1);
+      dims[i] = size_at(L, fname, -1, i + 1, least);
       lua_pop(L, 1);
     }
     return n;
   }
   if (n > RNN_MAX_DIMS) lrnn_error(L, "%s: at most %d axes, got %d", fname, RNN_MAX_DIMS, n);
-  for (int i = 0; i < n; i++) dims[i] = size_at(L, fname, arg + i, i + 1);
+  for (int i = 0; i < n; i++) dims[i] = size_at(L, fname, arg + i, i + 1, least);
   return n < 0 ? 0 : n;
 }
 
@@ -67,7 +74,7 @@ static bool option(lua_State *L, int arg, const char *key) {
 }
 
 static void option_error(lua_State *L, const char *fname, const char *key, const char *expected) {
-  lrnn_error(L, "%s: option %s: expected %s, got %s", fname, key, expected, luaL_tolstring(L, -1, NULL));
+  lrnn_error(L, "%s: option %s: expected %s, got %s", fname, key, expected, lrnn_describe(L, -1));
 }
 
 double lrnn_option_number(lua_State *L, const char *fname, int arg, const char *key, double otherwise) {
@@ -81,7 +88,7 @@ double lrnn_option_number(lua_State *L, const char *fname, int arg, const char *
 lua_Integer lrnn_option_integer(lua_State *L, const char *fname, int arg, const char *key, lua_Integer otherwise) {
   if (!option(L, arg, key)) return otherwise;
   int ok;
-  lua_Integer v = lua_tointegerx(L, -1, &ok);
+  lua_Integer v = lua_type(L, -1) == LUA_TNUMBER ? lua_tointegerx(L, -1, &ok) : (ok = 0);
   if (!ok) option_error(L, fname, key, "an integer");
   lua_pop(L, 1);
   return v;

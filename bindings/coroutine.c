@@ -39,8 +39,8 @@ static int coroutine_resume(lua_State *L) {
   return values + 1;
 }
 
-/* The function that coroutine.wrap gives; upvalue 1: the coroutine. An error ends it, closing its variables, and goes on
- * to the caller with the caller's position in front. */
+/* The function that coroutine.wrap gives; upvalue 1: the coroutine. An error ends it, closing its variables, and goes
+ * on to the caller with the caller's position in front. */
 static int call_wrapped(lua_State *L) {
   lua_State *co = lua_tothread(L, lua_upvalueindex(1));
   int results = resume(L, co, lua_gettop(L));

@@ -44,8 +44,7 @@ int lrnn_fail(lua_State *L, rnn_status status) {
   return 3;
 }
 
-/* "table", "string 'x'", "3.5", "nil" ...: what came, for messages. */
-static const char *describe(lua_State *L, int arg) {
+const char *lrnn_describe(lua_State *L, int arg) {
   rnn_tensor *t = lrnn_test_tensor(L, arg);
   if (t) {
     char text[160];
@@ -64,7 +63,7 @@ static const char *describe(lua_State *L, int arg) {
 }
 
 int lrnn_argument_error(lua_State *L, const char *fname, int arg, const char *what, const char *expected) {
-  const char *got = describe(L, arg);
+  const char *got = lrnn_describe(L, arg);
   if (what) return lrnn_error(L, "%s: argument %d (%s): expected %s, got %s", fname, arg, what, expected, got);
   return lrnn_error(L, "%s: argument %d: expected %s, got %s", fname, arg, expected, got);
 }

@@ -90,6 +90,7 @@ static const struct {
                {"history_write_timestamps", &rl.history_write_timestamps}};
 
 static bool editing;                        /* readline is in use */
+static bool waiting;                        /* standard input is a terminal, where a signal must end the wait */
 static char history_path[4096];             /* "": no file */
 static char *line;                          /* the line last read; freed at the next read */
 static int wake[2] = {-1, -1};              /* a pipe: signal handlers write, the wait for keys ends */
@@ -111,9 +112,9 @@ static bool load_readline(void) {
   return true;
 }
 
-static bool is_capable_terminal(void) {
+static bool is_capable(void) {
   const char *term = getenv("TERM");
-  return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && term && strcmp(term, "dumb") != 0;
+  return isatty(STDOUT_FILENO) && term && strcmp(term, "dumb") != 0;
 }
 
 /* ---- completion ---- */
@@ -265,7 +266,7 @@ static void restore_signals(const struct sigaction *before) {
 
 typedef enum outcome { READ_LINE, READ_END, READ_INTERRUPTED } outcome;
 
-static volatile bool finished; /* readline has called take_line */
+static bool finished; /* readline has called take_line */
 
 static void take_line(char *text) {
   rl.callback_handler_remove(); /* the terminal gets its own settings back at once */
@@ -273,9 +274,13 @@ static void take_line(char *text) {
   finished = true;
 }
 
-static void drain_wake(void) {
+/* Waits for keys or a signal; true when there are keys. */
+static bool wait_for_keys(void) {
+  struct pollfd wait[2] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = wake[0], .events = POLLIN}};
+  bool ready = poll(wait, 2, -1) > 0;
   char bytes[64];
   while (read(wake[0], bytes, sizeof bytes) > 0) {}
+  return ready && wait[0].revents;
 }
 
 /* Ctrl-Z: stops here, with the terminal as the shell wants it, and goes on with the line when continued. */
@@ -299,12 +304,10 @@ static void give_up_line(void) {
 }
 
 static outcome read_edited(const char *prompt) {
-  struct pollfd wait[2] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = wake[0], .events = POLLIN}};
   finished = false;
   rl.callback_handler_install(prompt, take_line);
   while (!finished) {
-    if (poll(wait, 2, -1) < 0 && errno != EINTR) break;
-    drain_wake();
+    bool keys = wait_for_keys();
     if (got_interrupt) {
       give_up_line();
       return READ_INTERRUPTED;
@@ -314,7 +317,7 @@ static outcome read_edited(const char *prompt) {
       got_resize = 0;
       rl.resize_terminal();
     }
-    if (wait[0].revents) rl.callback_read_char();
+    if (keys) rl.callback_read_char();
   }
   return line ? READ_LINE : READ_END;
 }
@@ -323,8 +326,9 @@ static outcome read_plain(const char *prompt) {
   fputs(prompt, stdout);
   fflush(stdout);
   size_t capacity = 0;
-  errno = 0;
-  ssize_t length = getline(&line, &capacity, stdin);
+  ssize_t length = -1;
+  while (waiting && !got_interrupt && !wait_for_keys()) {}
+  if (!got_interrupt) length = getline(&line, &capacity, stdin);
   if (length > 0 && line[length - 1] == '\n') line[length - 1] = '\0';
   if (length > 0) return READ_LINE;
   if (!got_interrupt) return READ_END;
@@ -348,9 +352,13 @@ int lrnn_line_read(lua_State *L) {
   return 1;
 }
 
-void lrnn_line_open(lua_State *L, bool history) {
-  (void)L;
-  if (!is_capable_terminal() || pipe2(wake, O_CLOEXEC | O_NONBLOCK) != 0 || !load_readline()) return;
+void lrnn_line_open(bool history) {
+  waiting = isatty(STDIN_FILENO) && pipe2(wake, O_CLOEXEC | O_NONBLOCK) == 0;
+  if (!waiting) return;
+  if (!is_capable() || !load_readline()) {
+    setvbuf(stdin, NULL, _IONBF, 0); /* what poll does not see is not there */
+    return;
+  }
   editing = true;
   *rl.readline_name = "rnnlua"; /* for "$if rnnlua" in ~/.inputrc */
   *rl.catch_signals = 0;

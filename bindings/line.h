@@ -9,7 +9,7 @@
 #include <lua.h>
 
 /* To be called once, before the others. With history, entries are kept in $XDG_STATE_HOME/rnnlua/history. */
-void lrnn_line_open(lua_State *L, bool history);
+void lrnn_line_open(bool history);
 
 /* Called from Lua. read(prompt): a line without its newline; nil at the end of input; false after Ctrl-C. */
 int lrnn_line_read(lua_State *L);

@@ -325,7 +325,7 @@ static void run_prompt(lua_State *L) {
                                   {"complete_with", lrnn_line_complete_with},
                                   {NULL, NULL}};
   options.program = NULL; /* messages at the prompt carry no name */
-  lrnn_line_open(L, !options.ignore_environment);
+  lrnn_line_open(!options.ignore_environment);
   signal(SIGINT, SIG_IGN); /* but for host.call and host.read, which set it themselves */
   lua_getglobal(L, "require");
   lua_pushliteral(L, "rnn.repl");

@@ -92,22 +92,25 @@ static int lrnn_tensor_get(lua_State *L) {
   return 1;
 }
 
+static rnn_tensor *push_reshaped(lua_State *L, rnn_tensor *t, int ndim, const int64_t *dims) {
+  rnn_args args = {.t = &t, .nt = 1, .nshape = ndim};
+  memcpy(args.shape, dims, (size_t)ndim * sizeof *dims);
+  rnn_tensor **box = lrnn_box(L);
+  lrnn_check(L, rnn_apply(lrnn_context(L), rnn_op_find("reshape"), &args, box));
+  return *box;
+}
+
 /* Puts a number into one element, through a one-element view so that the core notices the change. */
 static void set_element(lua_State *L, const char *fname, rnn_tensor *t, int64_t at, int arg) {
-  double v = lrnn_check_number(L, fname, arg, "value");
-  if (rnn_tensor_type(t) == RNN_INT && (!(v >= INT32_MIN && v <= INT32_MAX) || v != (double)(int32_t)v))
-    lrnn_argument_error(L, fname, arg, "value", "an integer that fits an int32");
+  double v = lrnn_check_element(L, fname, t, arg);
   rnn_ctx *ctx = lrnn_context(L);
-  rnn_tensor **flat = lrnn_box(L), **one = lrnn_box(L);
   int64_t count = rnn_tensor_count(t);
-  rnn_args args = {.t = &t, .nt = 1, .shape = {count}, .nshape = 1};
-  bool was = rnn_ctx_set_recording(ctx, false);
-  rnn_status status = rnn_apply(ctx, rnn_op_find("reshape"), &args, flat);
-  rnn_ctx_set_recording(ctx, was);
-  lrnn_check(L, status);
-  lrnn_check(L, rnn_tensor_rows(ctx, *flat, at, at + 1, one));
+  rnn_tensor **bare = lrnn_box(L), **one = lrnn_box(L);
+  lrnn_check(L, rnn_tensor_detach(ctx, t, bare));
+  lrnn_check(L, rnn_tensor_set_lengths(ctx, *bare, NULL));
+  lrnn_check(L, rnn_tensor_rows(ctx, push_reshaped(L, *bare, 1, &count), at, at + 1, one));
   rnn_tensor_fill(*one, v);
-  lua_pop(L, 2);
+  lua_pop(L, 3);
 }
 
 static int lrnn_tensor_set(lua_State *L) {
@@ -140,8 +143,20 @@ static int apply(lua_State *L, const char *op, rnn_tensor *t, int64_t a, int64_t
 static int lrnn_tensor_rows(lua_State *L) {
   rnn_tensor *t = lrnn_check_tensor(L, "rows", 1);
   int64_t from = lrnn_check_integer(L, "rows", 2, "from"), to = lrnn_check_integer(L, "rows", 3, "to");
+  int64_t n = rnn_tensor_ndim(t) ? rnn_tensor_dims(t)[0] : 0;
+  if (from < 1 || from > n + 1 || to < from - 1 || to > n)
+    return lrnn_error(L, "rows: %lld to %lld is not within 1 to %lld", (long long)from, (long long)to, (long long)n);
   if (recorded(L, t)) return apply(L, "slice", t, 0, from, to);
   return push_rows(L, t, from - 1, to);
+}
+
+/* A view of row i without its axis, without history. */
+static rnn_tensor *push_row(lua_State *L, rnn_tensor *t, int64_t i) {
+  push_rows(L, t, i - 1, i);
+  rnn_tensor *row = lrnn_test_tensor(L, -1);
+  int n = rnn_tensor_ndim(row);
+  lrnn_check(L, rnn_tensor_set_lengths(lrnn_context(L), row, NULL));
+  return push_reshaped(L, row, n - 1, rnn_tensor_dims(row) + 1);
 }
 
 static int index_row(lua_State *L, rnn_tensor *t, int64_t i) {
@@ -153,14 +168,7 @@ static int index_row(lua_State *L, rnn_tensor *t, int64_t i) {
     return 1;
   }
   if (recorded(L, t)) return apply(L, "select", t, 0, i, 0);
-  push_rows(L, t, i - 1, i);
-  rnn_tensor *row = lrnn_test_tensor(L, -1);
-  rnn_ctx *ctx = lrnn_context(L);
-  lrnn_check(L, rnn_tensor_set_lengths(ctx, row, NULL));
-  rnn_args args = {.t = &row, .nt = 1, .nshape = n - 1};
-  memcpy(args.shape, rnn_tensor_dims(row) + 1, (size_t)(n - 1) * sizeof *args.shape);
-  rnn_tensor **box = lrnn_box(L);
-  lrnn_check(L, rnn_apply(ctx, rnn_op_find("reshape"), &args, box));
+  push_row(L, t, i);
   return 1;
 }
 
@@ -191,13 +199,9 @@ static int tensor_newindex(lua_State *L) {
     set_element(L, "assignment", t, i - 1, 3);
     return 0;
   }
-  rnn_ctx *ctx = lrnn_context(L);
-  bool was = rnn_ctx_set_recording(ctx, false);
-  index_row(L, t, i); /* cannot raise: i was checked, memory for a view aside */
-  rnn_ctx_set_recording(ctx, was);
-  rnn_tensor *row = lrnn_test_tensor(L, -1);
-  if (lua_type(L, 3) == LUA_TNUMBER) rnn_tensor_fill(row, lua_tonumber(L, 3));
-  else lrnn_check(L, rnn_tensor_assign(ctx, row, lrnn_check_tensor(L, "assignment", 3)));
+  rnn_tensor *row = push_row(L, t, i);
+  if (lua_type(L, 3) == LUA_TNUMBER) rnn_tensor_fill(row, lrnn_check_element(L, "assignment", row, 3));
+  else lrnn_check(L, rnn_tensor_assign(lrnn_context(L), row, lrnn_check_tensor(L, "assignment", 3)));
   return 0;
 }
 
@@ -226,7 +230,7 @@ static int lrnn_tensor_assign(lua_State *L) {
 
 static int lrnn_tensor_fill(lua_State *L) {
   rnn_tensor *t = lrnn_check_tensor(L, "fill_", 1);
-  rnn_tensor_fill(t, lrnn_check_number(L, "fill_", 2, "value"));
+  rnn_tensor_fill(t, lrnn_check_element(L, "fill_", t, 2));
   lua_settop(L, 1);
   return 1;
 }
@@ -264,8 +268,8 @@ static int lrnn_tensor_lengths(lua_State *L) {
     lua_pushnil(L);
     return 1;
   }
-  rnn_tensor **box = lrnn_box(L);
-  *box = rnn_tensor_ref(lengths);
+  rnn_tensor **box = lrnn_box(L); /* a copy: they were checked once, when they were given to the tensor */
+  lrnn_check(L, rnn_tensor_copy(lrnn_context(L), lengths, box));
   return 1;
 }
 

@@ -68,7 +68,7 @@ static void read_argument(reader *r, char letter, bool optional) {
     case 'b': r->args.i[r->ints++] = lua_toboolean(L, r->arg); break;
     case 'x': r->args.i[r->ints++] = lrnn_check_axis(L, r->name, r->arg, first_ndim(r)); break;
     case 'X': r->args.i[r->ints++] = absent ? -1 : lrnn_check_axis(L, r->name, r->arg, first_ndim(r)); break;
-    case 's': r->args.nshape = lrnn_check_shape(L, r->name, r->arg, r->args.shape); break;
+    case 's': r->args.nshape = lrnn_check_shape(L, r->name, r->arg, -1, r->args.shape); break;
     default: luaL_error(L, "op %s: unknown letter in its signature", r->name);
   }
   r->arg++;
@@ -78,16 +78,18 @@ static int op_call(lua_State *L) {
   const rnn_op *op = lua_touserdata(L, lua_upvalueindex(1));
   rnn_tensor *plain[MAX_PLAIN];
   reader r = {.L = L, .name = rnn_op_name(op), .t = plain, .arg = 1};
-  int given = lua_gettop(L);
-  bool takes_rest = false;
+  int given = lua_gettop(L), most = 0;
+  for (const char *s = rnn_op_signature(op); *s; s++) {
+    if (*s == 's' && !lua_istable(L, most + 1)) most = given; /* sizes one by one, to the last */
+    else if (*s != '?') most++;
+  }
+  if (given > most) return lrnn_error(L, "%s: expected at most %d arguments, got %d", r.name, most, given);
+  lua_settop(L, most); /* what is absent is nil, whatever comes onto the stack meanwhile */
   for (const char *s = rnn_op_signature(op); *s; s++) {
     bool optional = *s == '?';
     if (optional) s++;
-    takes_rest = *s == 's';
     read_argument(&r, *s, optional);
   }
-  if (given >= r.arg && !takes_rest)
-    return lrnn_error(L, "%s: expected at most %d arguments, got %d", r.name, r.arg - 1, given);
   r.args.t = r.t;
   rnn_tensor **box = lrnn_box(L);
   rnn_ctx *ctx = lrnn_context(L);

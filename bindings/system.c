@@ -10,12 +10,13 @@
 /* fail(format, ...): raises at the user's line; the arguments go through string.format. */
 static int lrnn_core_fail(lua_State *L) {
   int n = lua_gettop(L);
+  lrnn_check_string(L, "fail", 1, "format");
   lua_getglobal(L, "string");
   lua_getfield(L, -1, "format");
   lua_insert(L, 1);
   lua_settop(L, n + 1);
-  lua_call(L, n, 1);
-  return lrnn_error(L, "%s", lua_tostring(L, -1));
+  if (lua_pcall(L, n, 1, 0) != LUA_OK) return lrnn_error(L, "fail: %s", luaL_tolstring(L, -1, NULL));
+  return lrnn_error(L, "%s", luaL_tolstring(L, -1, NULL));
 }
 
 static int lrnn_threads(lua_State *L) {

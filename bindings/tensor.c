@@ -5,12 +5,23 @@
 
 /* ---- sizes ---- */
 
+/* A table of sizes has no other field than type, and nothing comes after it but the value of full. */
+static void check_table(lua_State *L, const char *fname, int most) {
+  if (lua_gettop(L) > most)
+    lrnn_error(L, "%s: expected nothing after the table of sizes, got %d arguments more; a type goes into the table: "
+               "%s{2, 3, type = \"int32\"}", fname, lua_gettop(L) - most, fname);
+  for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1))
+    if (lua_type(L, -2) == LUA_TSTRING && strcmp(lua_tostring(L, -2), "type") != 0)
+      lrnn_error(L, "%s: unknown option '%.40s'; known: type", fname, lua_tostring(L, -2));
+}
+
 /* zeros(2, 3), zeros{2, 3}, zeros{2, 3, type = "int32"} */
 static rnn_tensor *new_from_shape(lua_State *L, const char *fname, bool float_only) {
   static const char *const types[] = {"float", "int32", NULL};
   int64_t dims[RNN_MAX_DIMS];
-  int n = lrnn_check_shape(L, fname, 1, dims);
+  int n = lrnn_check_shape(L, fname, 1, 0, dims);
   rnn_type type = RNN_FLOAT;
+  if (lua_istable(L, 1)) check_table(L, fname, strcmp(fname, "full") == 0 ? 2 : 1);
   if (lua_istable(L, 1) && lrnn_option_name(L, fname, 1, "type", types, "float") == 1) type = RNN_INT;
   if (float_only && type != RNN_FLOAT) lrnn_error(L, "%s: random numbers are float, not int32", fname);
   rnn_tensor **box = lrnn_box(L);
@@ -30,9 +41,9 @@ static int lrnn_ones(lua_State *L) {
 
 static int lrnn_full(lua_State *L) {
   lrnn_check_table(L, "full", 1, "shape");
-  double v = lrnn_check_number(L, "full", 2, "value");
-  lua_settop(L, 1);
-  rnn_tensor_fill(new_from_shape(L, "full", false), v);
+  lrnn_check_number(L, "full", 2, "value");
+  rnn_tensor *t = new_from_shape(L, "full", false);
+  rnn_tensor_fill(t, lrnn_check_element(L, "full", t, 2));
   return 1;
 }
 

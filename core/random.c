@@ -130,6 +130,7 @@ rnn_status rnn_tensor_orthogonal(rnn_ctx *ctx, rnn_tensor *t, int64_t blocks, do
   if (blocks < 1 || t->dims[0] % blocks != 0)
     return rnni_fail(ctx, RNN_EARG, "orthogonal_: %lld blocks do not divide the rows of %s", (long long)blocks,
                      RNNI_SHAPE(t));
+  if (t->count == 0) return RNN_OK;
   int64_t rows = t->dims[0] / blocks, columns = t->dims[1];
   bool tall = rows > columns; /* then the columns are orthonormal: work on the transpose */
   int64_t m = tall ? columns : rows, n = tall ? rows : columns;

@@ -64,7 +64,7 @@ void rnni_node_forget(rnn_tensor *t) {
 static rnn_status node_new(rnn_ctx *ctx, const rnni_call *c, rnni_node **out) {
   size_t nin = (size_t)c->nin, nout = (size_t)c->nout;
   size_t size = sizeof(rnni_node) + nin * (sizeof(rnn_tensor *) + sizeof(rnni_edge) + sizeof(uint32_t) + sizeof(bool)) +
-                nout * 3 * sizeof(rnn_tensor *);
+                nout * (3 * sizeof(rnn_tensor *) + sizeof(uint32_t));
   rnni_node *node;
   RNNI_TRY(rnni_calloc(ctx, size, &node));
   node->refs = 1;
@@ -76,7 +76,7 @@ static rnn_status node_new(rnn_ctx *ctx, const rnni_call *c, rnni_node **out) {
   node->call.out = (rnn_tensor **)p, p += nout * sizeof(rnn_tensor *);
   node->call.dout = (rnn_tensor **)p, p += nout * sizeof(rnn_tensor *);
   node->results = (rnn_tensor **)p, p += nout * sizeof(rnn_tensor *);
-  node->versions = (uint32_t *)p, p += nin * sizeof(uint32_t);
+  node->versions = (uint32_t *)p, p += (nin + nout) * sizeof(uint32_t);
   node->wants = (bool *)p;
   node->call.wants = node->wants;
   node->call.args.t = node->call.in;
@@ -109,7 +109,10 @@ static rnn_status node_fill(rnn_ctx *ctx, rnni_node *node, const rnni_call *c) {
       node->edges[i] = (rnni_edge){.leaf = rnn_tensor_ref(t)};
     }
   }
-  for (int i = 0; i < c->nout; i++) RNNI_TRY(save(ctx, c->out[i], saves & RNNI_SAVE_OUT, &node->call.out[i]));
+  for (int i = 0; i < c->nout; i++) {
+    RNNI_TRY(save(ctx, c->out[i], saves & RNNI_SAVE_OUT, &node->call.out[i]));
+    node->versions[c->nin + i] = c->out[i]->storage->version;
+  }
   memcpy(node->call.args.i, c->args.i, sizeof c->args.i); /* forward may note something for backward here */
   memcpy(node->call.scratch, c->scratch, sizeof c->scratch);
   return RNN_OK;
@@ -245,6 +248,11 @@ static rnni_node *queue_pop(queue *q) {
 /* The gradient that an input's gradient is added to, made of zeros when it is the first. */
 static rnn_status gradient_of(rnn_ctx *ctx, queue *q, const rnni_edge *e, const rnn_tensor *in, uint64_t mark,
                               rnn_tensor **out) {
+  if (e->node && e->node->consumed)
+    return rnni_fail(ctx, RNN_ESTALE,
+                     "backward: the result %s of %s, on the way, was already consumed by another backward; "
+                     "add the losses and run backward once",
+                     RNNI_SHAPE(in), e->node->call.op->name);
   rnn_tensor **slot = e->leaf ? &e->leaf->grad : &e->node->call.dout[e->output];
   if (!*slot) RNNI_TRY(rnn_tensor_new(ctx, RNN_FLOAT, in->ndim, in->dims, slot));
   if (e->node && e->node->mark != mark) {
@@ -255,21 +263,31 @@ static rnn_status gradient_of(rnn_ctx *ctx, queue *q, const rnni_edge *e, const 
   return RNN_OK;
 }
 
+/* Saved values share memory with the tensors that they were saved from. */
+static rnn_status check_unchanged(rnn_ctx *ctx, const rnni_node *node) {
+  const rnni_call *c = &node->call;
+  for (int i = 0; i < c->nin + c->nout; i++) {
+    const rnn_tensor *t = i < c->nin ? c->in[i] : c->out[i - c->nin];
+    if (!t || !t->storage || t->storage->version == node->versions[i]) continue;
+    if (i >= c->nin)
+      return rnni_fail(ctx, RNN_EARG, "backward: the result %s of %s was changed in place before backward",
+                       RNNI_SHAPE(t), c->op->name);
+    return rnni_fail(ctx, RNN_EARG, "backward: argument %d of %s, %s, was changed in place after it was used", i + 1,
+                     c->op->name, RNNI_SHAPE(t));
+  }
+  return RNN_OK;
+}
+
 static rnn_status node_backward(rnn_ctx *ctx, queue *q, rnni_node *node, uint64_t mark) {
   rnni_call *c = &node->call;
   rnn_tensor *few[16];
   rnn_tensor **din = few;
   rnn_status status = RNN_OK;
+  RNNI_TRY(check_unchanged(ctx, node));
   if (c->nin > 16) RNNI_TRY(rnni_array(ctx, c->nin, sizeof *din, &din));
   for (int i = 0; i < c->nin; i++) {
     din[i] = NULL;
-    const rnn_tensor *t = c->in[i];
-    if (t && t->storage && t->storage->version != node->versions[i]) {
-      status = rnni_fail(ctx, RNN_EARG, "backward: argument %d of %s, %s, was changed in place after it was used", i + 1,
-                         c->op->name, RNNI_SHAPE(t));
-      goto done;
-    }
-    if (node->wants[i]) RNNI_GOTO(gradient_of(ctx, q, &node->edges[i], t, mark, &din[i]));
+    if (node->wants[i]) RNNI_GOTO(gradient_of(ctx, q, &node->edges[i], c->in[i], mark, &din[i]));
   }
   c->din = din;
   status = c->op->backward(ctx, c);

@@ -19,7 +19,7 @@ typedef struct rnni_node {
   uint64_t mark;  /* the backward run that has queued it */
   rnni_call call; /* in, out: saved values or shells; dout: gradients that have arrived */
   bool *wants;
-  uint32_t *versions; /* of the storages of the inputs when recorded */
+  uint32_t *versions; /* of the storages of the inputs, then of the outputs, when recorded */
   rnni_edge *edges;
   rnn_tensor **results; /* the live tensors of each output that asked to retain their gradient; borrowed */
   rnn_recurrent recurrent;

@@ -10,10 +10,12 @@ const char *rnni_type_text(rnn_type type) { return type == RNN_FLOAT ? RNN_PRECI
 static rnn_status handle_new(rnn_ctx *ctx, rnn_type type, int ndim, const int64_t *dims, rnn_tensor **out) {
   if (ndim < 0 || ndim > RNN_MAX_DIMS)
     return rnni_fail(ctx, RNN_ESHAPE, "tensor: at most %d axes, got %d", RNN_MAX_DIMS, ndim);
-  int64_t count = 1;
-  for (int i = 0; i < ndim; i++)
-    if (dims[i] < 0 || __builtin_mul_overflow(count, dims[i], &count) || count > INT64_MAX / 16)
+  int64_t count = 1, most = 1; /* most: were every axis of size 0 one of size 1; nothing may overflow on the way to 0 */
+  for (int i = 0; i < ndim; i++) {
+    if (dims[i] < 0 || __builtin_mul_overflow(most, RNNI_MAX(dims[i], 1), &most) || most > INT64_MAX / 16)
       return rnni_fail(ctx, RNN_ESHAPE, "tensor: impossible shape %s", rnni_shape_text(ndim, dims));
+    count *= dims[i];
+  }
   rnn_tensor *t;
   RNNI_TRY(rnni_calloc(ctx, sizeof *t, &t));
   t->ctx = ctx;
@@ -181,7 +183,7 @@ rnn_status rnn_tensor_set_lengths(rnn_ctx *ctx, rnn_tensor *t, rnn_tensor *lengt
       if (rnni_i(lengths)[i] < 0 || rnni_i(lengths)[i] > t->dims[1])
         return rnni_fail(ctx, RNN_EARG, "with_lengths: length %d of sequence %lld is not within 0 to %lld",
                          rnni_i(lengths)[i], (long long)i + 1, (long long)t->dims[1]);
-    rnn_tensor_ref(lengths);
+    RNNI_TRY(rnn_tensor_copy(ctx, lengths, &lengths)); /* later changes of the caller's are not checked */
   }
   rnn_tensor_free(t->lengths);
   t->lengths = lengths;

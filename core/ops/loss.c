@@ -133,6 +133,9 @@ static rnn_status cross_entropy_shape(rnn_ctx *ctx, rnni_call *c) {
     if (rnni_i(labels)[i] < 0 || rnni_i(labels)[i] > v)
       return rnni_fail(ctx, RNN_EARG, "cross_entropy: label %d at place %lld is not within 0 to %lld", rnni_i(labels)[i],
                        (long long)i + 1, (long long)v);
+  if (y->lengths && labels->ndim < 2) /* (N, V): the second axis is not time */
+    return rnni_fail(ctx, RNN_EARG, "cross_entropy: logits %s without time cannot have lengths; x:without_lengths() "
+                     "drops them", RNNI_SHAPE(y));
   c->out_ndim = 0;
   return RNN_OK;
 }
