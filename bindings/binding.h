@@ -70,6 +70,10 @@ extern const luaL_Reg lrnn_tensor_metamethods[]; /* method.c */
 extern const luaL_Reg lrnn_grad_functions[];     /* grad.c: recording */
 extern const luaL_Reg lrnn_grad_methods[];       /* grad.c: backward, gradients */
 extern const luaL_Reg lrnn_train_functions[];    /* train.c: recurrent, optimisers, clipping */
+/* The options table of a recurrent layer; has_state is left to the caller. */
+rnn_recurrent lrnn_recurrent_description(lua_State *L, int arg);
+extern const luaL_Reg lrnn_stepper_functions[];  /* stepper.c: one step at a time */
+void lrnn_stepper_open(lua_State *L);            /* its metatable */
 extern const luaL_Reg lrnn_system_functions[];   /* system.c: memory, threads, clock, terminal */
 extern const luaL_Reg lrnn_csv_functions[];      /* csv.c */
 extern const luaL_Reg lrnn_archive_functions[];  /* archive.c */

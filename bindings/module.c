@@ -11,7 +11,7 @@
 #endif
 
 static const luaL_Reg *const functions[] = {
-    lrnn_tensor_functions, lrnn_grad_functions,    lrnn_train_functions, lrnn_system_functions,
+    lrnn_tensor_functions, lrnn_grad_functions,    lrnn_train_functions, lrnn_stepper_functions, lrnn_system_functions,
     lrnn_csv_functions,    lrnn_archive_functions, lrnn_json_functions,
 #ifdef RNNLUA_CAIRO
     lrnn_png_functions,
@@ -65,6 +65,7 @@ __attribute__((visibility("default"))) int OPEN(lua_State *L);
 int OPEN(lua_State *L) {
   luaL_checkversion(L);
   open_metatable(L);
+  lrnn_stepper_open(L);
   lua_newtable(L);
   set_ops(L);
   for (int i = 0; functions[i]; i++) luaL_setfuncs(L, functions[i], 0);

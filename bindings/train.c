@@ -5,7 +5,7 @@
 
 /* recurrent({cell, units, returns, reverse, ...}, x, weights [, state]) -> y, state; the options are those of
    rnn_recurrent in rnn.h under their own names. */
-static rnn_recurrent description(lua_State *L, int arg) {
+rnn_recurrent lrnn_recurrent_description(lua_State *L, int arg) {
   static const char *const cells[] = {"rnn", "lstm", "gru", NULL};
   static const char *const activations[] = {"tanh",     "relu",       "sigmoid", "hard_sigmoid",
                                             "softsign", "leaky_relu", "selu",    "identity", NULL};
@@ -28,12 +28,13 @@ static rnn_recurrent description(lua_State *L, int arg) {
       .recurrent_dropout = lrnn_option_number(L, f, arg, "recurrent_dropout", 0),
       .zoneout_h = lrnn_option_number(L, f, arg, "zoneout_h", 0),
       .zoneout_c = lrnn_option_number(L, f, arg, "zoneout_c", 0),
+      .recompute = lrnn_option_integer(L, f, arg, "recompute", 0),
   };
 }
 
 static int lrnn_recurrent(lua_State *L) {
   const char *fname = "recurrent";
-  rnn_recurrent r = description(L, 1);
+  rnn_recurrent r = lrnn_recurrent_description(L, 1);
   r.has_state = !lua_isnoneornil(L, 4);
   rnn_tensor *x = lrnn_check_tensor(L, fname, 2);
   int weights = lrnn_table_length(L, fname, 3), states = r.has_state ? lrnn_table_length(L, fname, 4) : 0;

@@ -147,6 +147,7 @@ typedef struct rnni_call {
   /* what forward keeps for backward beside its inputs and outputs */
   rnn_tensor *scratch[RNNI_MAX_SCRATCH];
   bool keep;            /* forward: this call is recorded, so scratch is worth keeping */
+  unsigned saves;       /* starts as op->saves; forward may clear what this call needs less */
   const bool *wants;    /* backward: which inputs want a gradient; forward: which require one (when keep) */
   /* backward: */
   rnn_tensor **dout;    /* gradients of the outputs; NULL where none arrived */

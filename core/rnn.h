@@ -249,7 +249,24 @@ struct rnn_recurrent {
   bool training;           /* draws masks; otherwise dropout is off and zoneout takes its expectation */
   double recurrent_dropout; /* on h where it enters U, one mask for all steps (Gal and Ghahramani 2016) */
   double zoneout_h, zoneout_c; /* keeps old state at random (Krueger et al. 2017) */
+  int64_t recompute;       /* 0, or the steps of a segment: forward keeps only the states between segments and backward
+                              runs each of them again, so memory grows with T/recompute + recompute (Chen et al. 2016) */
 };
+
+/* A layer that runs one step at a time: weights packed once, buffers made once, nothing allocated in a step. */
+typedef struct rnn_stepper rnn_stepper;
+
+/* weights: as for the op, from weight_ih on, without x and state; batch: N. They are read now: a stepper does not
+   follow later changes (rnn_stepper_stale). Forward only, without masks: training, returns and reverse do not apply. */
+RNN_MUST_USE rnn_status rnn_stepper_new(rnn_ctx *ctx, const rnn_recurrent *r, rnn_tensor *const *weights, int count,
+                                        int64_t batch, rnn_stepper **out);
+void rnn_stepper_free(rnn_stepper *s); /* NULL is allowed */
+/* Has a weight been changed since the stepper was made? */
+bool rnn_stepper_stale(const rnn_stepper *s);
+/* x (N, D) -> h (N, R) and, for the LSTM, c (N, H), from h_before and c_before, which may be the same tensors; NULL for
+   zeros. Tensors must have these shapes; nothing is recorded. */
+RNN_MUST_USE rnn_status rnn_stepper_run(rnn_stepper *s, rnn_tensor *x, rnn_tensor *h_before, rnn_tensor *c_before,
+                                        rnn_tensor *h, rnn_tensor *c);
 
 int rnn_recurrent_gates(const rnn_recurrent *r);  /* G */
 int rnn_recurrent_states(const rnn_recurrent *r); /* 1, or 2 for the LSTM */

@@ -93,7 +93,7 @@ static rnn_status save(rnn_ctx *ctx, rnn_tensor *t, bool values, rnn_tensor **ou
 }
 
 static rnn_status node_fill(rnn_ctx *ctx, rnni_node *node, const rnni_call *c) {
-  unsigned saves = c->op->saves;
+  unsigned saves = c->saves;
   for (int i = 0; i < c->nin; i++) {
     rnn_tensor *t = c->in[i];
     if (!t) continue;
@@ -171,7 +171,8 @@ static rnn_status check_inputs(rnn_ctx *ctx, const rnni_call *c, bool *record) {
 }
 
 rnn_status rnn_apply(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args, rnn_tensor **out) {
-  rnni_call c = {.op = op, .args = *args, .nin = args->nt, .in = (rnn_tensor **)args->t, .out = out};
+  rnni_call c = {.op = op, .args = *args, .nin = args->nt, .in = (rnn_tensor **)args->t, .out = out,
+                 .saves = op->saves};
   rnni_node *node = NULL;
   rnn_tensor *lengths = NULL;
   bool record = false;

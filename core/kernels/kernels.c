@@ -122,6 +122,24 @@ TILE(12)
 static tile_fn *const tiles_direct[ROWS] = TILES(direct);
 static tile_fn *const tiles_packed[ROWS] = TILES(packed);
 
+/* One row against four panels: alone, a panel's two accumulators would wait for each other. */
+static void row_tile(int64_t k, const real *restrict a, const real *restrict b, ptrdiff_t b_step, ptrdiff_t b_panel,
+                     const real *restrict bias, real *restrict c, bool accumulate) {
+  vec acc[8];
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; i++) {
+    acc[i] = bias ? load(bias + i * LANES) : (vec){0};
+    if (accumulate) acc[i] += load(c + i * LANES);
+  }
+  for (int64_t p = 0; p < k; p++, b += b_step) {
+    vec x = splat(a[p]);
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; i++) acc[i] += x * load(b + i / 2 * b_panel + i % 2 * LANES);
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; i++) store(c + i * LANES, acc[i]);
+}
+
 /* ROWS x k of A into [k][ROWS]; ROWS are copied where that many lie behind each other, needed or not. */
 static void pack_rows(int64_t m, int64_t there, int64_t k, const real *a, ptrdiff_t ars, ptrdiff_t acs, real *out) {
   if (ars == 1 && there >= ROWS)
@@ -147,7 +165,12 @@ static void product(int64_t m, int64_t n, int64_t k, const real *a, ptrdiff_t ar
           pack_rows(rows, m - m0 - from, kn, a + (m0 + from) * ars + k0 * acs, ars, acs,
                     rows_packed + t * ROWS * K_BLOCK);
         }
-      for (int64_t j = 0; j < n; j += COLS) {
+      int64_t done = 0;
+      if (direct && mn == 1)
+        for (; done + 4 * COLS <= n; done += 4 * COLS)
+          row_tile(kn, a + m0 * ars + k0, b.at + done / COLS * b.panel + k0 * b.step, b.step, b.panel,
+                   bias && k0 == 0 ? bias + done : NULL, c + m0 * ldc + done, accumulate || k0 > 0);
+      for (int64_t j = done; j < n; j += COLS) {
         int64_t width = n - j < COLS ? n - j : COLS;
         const real *panel = b.at + j / COLS * b.panel + k0 * b.step;
         for (int64_t t = 0; t < tiles; t++) { /* tiles of nearly equal height: none is left with one row */

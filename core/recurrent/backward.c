@@ -262,6 +262,47 @@ static rnn_status matrix_gradients(const loop *j, int64_t rows) {
   return RNN_OK;
 }
 
+/* ---- blocks of time ----
+ *
+ * Sums over time are made block by block, those computed last first, and a segment is a whole number of blocks: so a
+ * layer that is run again in segments sums the same numbers in the same order, and gets the same bits. */
+
+int64_t rnni_block_steps(int64_t N) { return RNNI_MAX(1, 512 / RNNI_MAX(N, 1)); }
+
+/* The loop as if it began at step t. */
+static void shift(loop *j, rnni_layer *l, rnni_layer_gradients *g, int64_t t) {
+  int64_t rows = t * l->N, H = l->H;
+  real *const at[] = {l->x, l->a, l->h, l->c, l->fresh, l->m, l->nx, l->nh, l->nc};
+  real **const moved[] = {&l->x, &l->a, &l->h, &l->c, &l->fresh, &l->m, &l->nx, &l->nh, &l->nc};
+  const int64_t width[] = {l->D, l->A, l->R, H, H, H, l->G, l->G, H};
+  for (int i = 0; i < 9; i++)
+    if (at[i]) *moved[i] = at[i] + rows * width[i];
+  if (l->sx) l->sx += rows;
+  real **const own[] = {&j->a, &j->dnh, &j->dnc, &j->dmade, &j->masked, &g->d[RNNI_X]};
+  const int64_t own_width[] = {l->A, l->G, H, l->R, l->R, l->D};
+  for (int i = 0; i < 6; i++)
+    if (*own[i]) *own[i] += rows * own_width[i];
+  j->l = l;
+  j->g = g;
+}
+
+static rnn_status sum_over_time(const loop *whole, real *block) {
+  const rnni_layer *l = whole->l;
+  int64_t steps = rnni_block_steps(l->N), blocks = (l->T + steps - 1) / steps;
+  for (int64_t b = 0; b < blocks; b++) {
+    int64_t from = (l->r->reverse ? b : blocks - 1 - b) * steps, rows = RNNI_MIN(steps, l->T - from) * l->N;
+    loop j = *whole;
+    rnni_layer part = *l;
+    rnni_layer_gradients g = *whole->g;
+    shift(&j, &part, &g, from);
+    vector_gradients(&j, rows, block);
+    RNNI_TRY(matrix_gradients(&j, rows));
+  }
+  return RNN_OK;
+}
+
+/* ---- all of it ---- */
+
 static void mask_states(const loop *j, int64_t rows) {
   const rnni_layer *l = j->l;
   const real *h = state_before(l, l->h, l->R);
@@ -269,52 +310,53 @@ static void mask_states(const loop *j, int64_t rows) {
   for (int64_t i = 0; i < rows * l->R; i++) j->masked[i] = h[i] * l->mask[i % row];
 }
 
+static real *take(real **next, int64_t n) {
+  real *p = *next;
+  *next += n;
+  return p;
+}
+
+static rnni_panels pack_into(real **next, int64_t k, int64_t n, const real *w) {
+  real *to = take(next, rnni_packed_size(k, n));
+  rnni_kernel->pack(k, n, w, n, 1, to);
+  return rnni_packed(to, k);
+}
+
 rnn_status rnni_layer_backward(rnn_ctx *ctx, const rnni_layer *l, const rnni_layer_gradients *g) {
   int64_t H = l->H, R = l->R, N = l->N, rows = l->T * N;
-  bool gru = l->r->cell == RNN_CELL_GRU, norm = l->r->layer_norm;
-  int64_t first = gru ? 2 * H : l->G;
-  int64_t packed_u = rnni_packed_size(first, R), packed_n = gru ? rnni_packed_size(H, H) : 0;
-  int64_t packed_hr = l->m ? rnni_packed_size(R, H) : 0;
+  bool gru = l->r->cell == RNN_CELL_GRU, rnn = l->r->cell == RNN_CELL_RNN, norm = l->r->layer_norm;
+  int64_t first = gru ? 2 * H : l->G; /* rows of the first packed block */
+  int64_t packed = rnni_packed_size(first, R) + (gru ? rnni_packed_size(H, H) : 0) +
+                   (l->m ? rnni_packed_size(R, H) : 0);
+  int64_t per_row = (rnn ? H : 0) + (norm ? l->G : 0) + (l->nc ? H : 0) + (l->m ? R : 0) + (l->mask ? R : 0);
   real *room = NULL, *kept = NULL;
   rnn_status status;
-  RNNI_GOTO(rnni_array(ctx, packed_u + packed_n + packed_hr + N * (4 * R + 6 * H) + l->G, sizeof *room, &room));
-  RNNI_GOTO(rnni_array(ctx, rows * ((l->r->cell == RNN_CELL_RNN ? H : 0) + (norm ? l->G : 0) + (l->nc ? H : 0) +
-                                    (l->m ? R : 0) + (l->mask ? R : 0)), sizeof *kept, &kept));
-  real *n = room + packed_u, *hr = n + packed_n, *p = hr + packed_hr, *q = kept;
-  loop j = {.ctx = ctx, .l = l, .g = g, .u = rnni_packed(room, first), .u_n = rnni_packed(n, H),
-            .w_hr = rnni_packed(hr, R), .a = l->a};
-  j.dh = p, p += N * R;
-  j.dc = p, p += N * H;
-  j.dm = p, p += N * H;
-  j.entering = p, p += N * R;
-  j.kept_h = p, p += N * R;
-  j.kept_c = p, p += N * H;
-  j.past_h = p, p += N * R;
-  j.past_c = p, p += N * H;
-  j.cell = p, p += 2 * N * H;
-  real *block = p;
-  if (l->r->cell == RNN_CELL_RNN) j.a = q, q += rows * H;
-  if (norm) j.dnh = q, q += rows * l->G;
-  if (l->nc) j.dnc = q, q += rows * H;
-  if (l->m) j.dmade = q, q += rows * R;
+  RNNI_GOTO(rnni_array(ctx, packed + N * (3 * R + 5 * H) + RNNI_MAX(l->G, H), sizeof *room, &room));
+  RNNI_GOTO(rnni_array(ctx, rows * per_row, sizeof *kept, &kept));
+  real *p = room, *q = kept;
+  loop j = {.ctx = ctx, .l = l, .g = g, .a = l->a, .dh = g->dh, .dc = g->dc};
+  j.u = pack_into(&p, first, R, l->p[RNNI_W_HH]);
+  if (gru) j.u_n = pack_into(&p, H, H, l->p[RNNI_W_HH] + 2 * H * H);
+  if (l->m) j.w_hr = pack_into(&p, R, H, l->p[RNNI_W_HR]);
+  j.dm = take(&p, N * H);
+  j.entering = take(&p, N * R);
+  j.kept_h = take(&p, N * R);
+  j.kept_c = take(&p, N * H);
+  j.past_h = take(&p, N * R);
+  j.past_c = take(&p, N * H);
+  j.cell = take(&p, 2 * N * H);
+  if (rnn) j.a = take(&q, rows * H);
+  if (norm) j.dnh = take(&q, rows * l->G);
+  if (l->nc) j.dnc = take(&q, rows * H);
+  if (l->m) j.dmade = take(&q, rows * R);
   if (l->mask) {
     j.masked = q;
     mask_states(&j, rows);
   }
-  if (g->dh_end) memcpy(j.dh, g->dh_end, (size_t)(N * R) * sizeof(real));
-  else memset(j.dh, 0, (size_t)(N * R) * sizeof(real));
-  if (g->dc_end) memcpy(j.dc, g->dc_end, (size_t)(N * H) * sizeof(real));
-  else memset(j.dc, 0, (size_t)(N * H) * sizeof(real));
-  rnni_kernel->pack(first, R, l->p[RNNI_W_HH], R, 1, room);
-  if (gru) rnni_kernel->pack(H, H, l->p[RNNI_W_HH] + 2 * H * H, H, 1, n);
-  if (l->m) rnni_kernel->pack(R, H, l->p[RNNI_W_HR], H, 1, hr);
   j.tasks = rnni_slices(ctx, l);
   rnni_parallel(ctx, j.tasks, run_slice, &j);
   RNNI_GOTO(rnni_poll(ctx));
-  if (g->d[RNNI_H0]) rnni_add(g->d[RNNI_H0], j.dh, N * R);
-  if (g->d[RNNI_C0]) rnni_add(g->d[RNNI_C0], j.dc, N * H);
-  vector_gradients(&j, rows, block);
-  status = matrix_gradients(&j, rows);
+  status = sum_over_time(&j, p);
 done:
   rnni_free(ctx, kept);
   rnni_free(ctx, room);

@@ -36,6 +36,7 @@ typedef struct rnni_layer {
   int64_t G;              /* columns of the products: gates * H */
   int64_t A;              /* columns of a step's row in a: 4H, or H for the simple RNN */
   int64_t first;          /* the column of a at which the products begin: H when i is no gate, else 0 */
+  int64_t t0, all;        /* these T steps are steps t0, t0 + 1 ... of all */
   const int32_t *lengths; /* (N) or NULL */
   const real *p[RNNI_TENSORS]; /* parameters, NULL where absent */
   rnni_gates gates;
@@ -56,12 +57,14 @@ typedef struct rnni_layer {
 typedef struct rnni_layer_gradients {
   const real *dy;              /* from above, NULL when none; of sample n at step t: dy + n*row + t*step */
   ptrdiff_t row, step;
-  const real *dh_end, *dc_end; /* (N, R), (N, H) of the final states, NULL when none */
-  real *d[RNNI_TENSORS];       /* added to; NULL when not wanted. d[RNNI_X] is (T, N, D) and is written */
+  real *dh, *dc;               /* (N, R), (N, H) of the final states; become those of the initial ones */
+  real *d[RNNI_TENSORS];       /* of the parameters, added to; NULL when not wanted. d[RNNI_X] is (T, N, D), written */
 } rnni_layer_gradients;
 
 /* Is the state carried at step t, because sample n ended before? */
-static inline bool rnni_padding(const rnni_layer *l, int64_t n, int64_t t) { return l->lengths && t >= l->lengths[n]; }
+static inline bool rnni_padding(const rnni_layer *l, int64_t n, int64_t t) {
+  return l->lengths && l->t0 + t >= l->lengths[n];
+}
 /* Places of the states around step t. */
 static inline int64_t rnni_before(const rnni_layer *l, int64_t t) { return l->r->reverse ? t + 1 : t; }
 static inline int64_t rnni_after(const rnni_layer *l, int64_t t) { return l->r->reverse ? t : t + 1; }
@@ -73,8 +76,28 @@ static inline int64_t rnni_step(const rnni_layer *l, int64_t s) { return l->r->r
 /* How many slices of the batch to run at once. */
 int rnni_slices(rnn_ctx *ctx, const rnni_layer *l);
 
+/* Weights packed for one direction of the computation, and scratch for a step; the same for all segments. */
+typedef struct rnni_packed_layer {
+  real *room;                     /* one allocation */
+  rnni_panels w, u, u_n, w_hr;    /* W' (only when made for steps), U', the GRU's U_n', the projection */
+  real *bias;                     /* (G) of the input product */
+  real *product, *masked, *made, *cell; /* (N, G), (N, R), (N, R), (N, H) */
+} rnni_packed_layer;
+RNN_MUST_USE rnn_status rnni_pack_forward(rnn_ctx *ctx, const rnni_layer *l, bool input, rnni_packed_layer *p);
+
+/* The tensors that options call for: place[which] is the index among the op's inputs, or -1. Returns how many. */
+int rnni_places(const rnn_recurrent *r, int *place);
+/* Lays out T steps, from t0 on, of a layer in memory that begins at kept; returns the elements it takes. */
+int64_t rnni_lay_out(rnni_layer *l, int64_t t0, int64_t T, real *kept);
+/* Sizes, options and parameters of a layer; in has the op's inputs, of which x and states may be NULL. */
+void rnni_layer_init(rnni_layer *l, const rnn_recurrent *r, int64_t N, int64_t all, int64_t D, rnn_tensor *const *in);
+RNN_MUST_USE rnn_status rnni_check_layer(rnn_ctx *ctx, const rnn_recurrent *r, rnn_tensor *const *in, int64_t N,
+                                         int64_t D);
+
 /* h and c hold the initial states at rnni_start. */
-RNN_MUST_USE rnn_status rnni_layer_forward(rnn_ctx *ctx, const rnni_layer *l);
+RNN_MUST_USE rnn_status rnni_layer_forward(rnn_ctx *ctx, const rnni_layer *l, const rnni_packed_layer *p);
+/* Steps of a block of the sums over time; a segment is a whole number of blocks. */
+int64_t rnni_block_steps(int64_t N);
 /* Overwrites what forward kept. */
 RNN_MUST_USE rnn_status rnni_layer_backward(rnn_ctx *ctx, const rnni_layer *l, const rnni_layer_gradients *g);
 

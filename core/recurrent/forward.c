@@ -15,13 +15,9 @@ int rnni_slices(rnn_ctx *ctx, const rnni_layer *l) {
 typedef struct loop {
   rnn_ctx *ctx;
   const rnni_layer *l;
-  rnni_panels u, u_n, w_hr; /* packed: U', the GRU's U_n', the projection */
-  const real *b_n;          /* the GRU's b'_n, added where U_n h is, when that is reset */
-  real *a;                  /* l->a, or the simple RNN's outputs in h */
-  real *product;            /* (N, G) U h before it is normalised */
-  real *masked;             /* (N, R) h after dropout */
-  real *made;               /* (N, R) h before zoneout */
-  real *cell;               /* (N, H) c normalised, with gain and bias */
+  const rnni_packed_layer *k;
+  const real *b_n; /* the GRU's b'_n, added where U_n h is, when that is reset */
+  real *a;         /* l->a, or the simple RNN's outputs in h */
   int tasks;
 } loop;
 
@@ -46,14 +42,14 @@ static void recurrent_product(const loop *j, int64_t rows, const real *h, int64_
   int64_t H = l->H, R = l->R;
   bool gru = l->r->cell == RNN_CELL_GRU, before = gru && l->r->reset_before;
   if (!l->r->layer_norm) {
-    rnni_kernel->product(rows, gru ? 2 * H : l->G, R, h, R, 1, j->u, NULL, a + l->first, l->A, true);
-    if (gru && !before) rnni_kernel->product(rows, H, R, h, R, 1, j->u_n, j->b_n, a + 3 * H, l->A, false);
+    rnni_kernel->product(rows, gru ? 2 * H : l->G, R, h, R, 1, j->k->u, NULL, a + l->first, l->A, true);
+    if (gru && !before) rnni_kernel->product(rows, H, R, h, R, 1, j->k->u_n, j->b_n, a + 3 * H, l->A, false);
     return;
   }
   int64_t n = gru ? 2 * H : l->G, all = before ? n : l->G;
-  real *p = j->product + r0 * l->G;
-  rnni_kernel->product(rows, n, R, h, R, 1, j->u, NULL, p, all, false);
-  if (gru && !before) rnni_kernel->product(rows, H, R, h, R, 1, j->u_n, NULL, p + 2 * H, all, false);
+  real *p = j->k->product + r0 * l->G;
+  rnni_kernel->product(rows, n, R, h, R, 1, j->k->u, NULL, p, all, false);
+  if (gru && !before) rnni_kernel->product(rows, H, R, h, R, 1, j->k->u_n, NULL, p + 2 * H, all, false);
   normalise_into(l, rows, all, p, 0, t, r0, a + l->first, gru && !before ? j->b_n : NULL);
 }
 
@@ -67,11 +63,11 @@ static void gru_step(const loop *j, int64_t rows, const real *h_before, const re
   }
   rnni_kernel->gru_reset(&l->gates, rows, a, entering);
   if (l->r->layer_norm) {
-    real *p = j->product + r0 * l->G;
-    rnni_kernel->product(rows, H, H, a + 3 * H, l->A, 1, j->u_n, NULL, p, H, false);
+    real *p = j->k->product + r0 * l->G;
+    rnni_kernel->product(rows, H, H, a + 3 * H, l->A, 1, j->k->u_n, NULL, p, H, false);
     normalise_into(l, rows, H, p, 2 * H, t, r0, a + 2 * H, NULL);
   } else {
-    rnni_kernel->product(rows, H, H, a + 3 * H, l->A, 1, j->u_n, NULL, a + 2 * H, l->A, true);
+    rnni_kernel->product(rows, H, H, a + 3 * H, l->A, 1, j->k->u_n, NULL, a + 2 * H, l->A, true);
   }
   rnni_kernel->gru_update(&l->gates, rows, a, h_before, h);
 }
@@ -94,10 +90,10 @@ static void lstm_step(const loop *j, int64_t rows, int64_t t, int64_t r0, real *
   real *c = l->fresh ? l->fresh + at * H : c_after, *m = l->m ? l->m + at * H : h;
   rnni_kernel->lstm_forward(&l->gates, rows, a, c_before, c, m);
   if (l->r->layer_norm) {
-    normalise_cell(l, rows, c, at, j->cell + r0 * H);
-    rnni_kernel->lstm_output(&l->gates, rows, a, j->cell + r0 * H, m);
+    normalise_cell(l, rows, c, at, j->k->cell + r0 * H);
+    rnni_kernel->lstm_output(&l->gates, rows, a, j->k->cell + r0 * H, m);
   }
-  if (l->m) rnni_kernel->product(rows, l->R, H, m, H, 1, j->w_hr, NULL, h, l->R, false);
+  if (l->m) rnni_kernel->product(rows, l->R, H, m, H, 1, j->k->w_hr, NULL, h, l->R, false);
   if (l->fresh) rnni_zone(l, RNNI_ZONE_C, t, r0, rows, c_before, c, c_after);
 }
 
@@ -121,9 +117,9 @@ static void run_slice(void *arg, int task) {
     real *h_after = l->h + (rnni_after(l, t) * N + r0) * R;
     real *a = j->a + (t * N + r0) * l->A;
     bool zoned = rnni_zoned(l, RNNI_ZONE_H);
-    real *h = zoned ? j->made + r0 * R : h_after;
+    real *h = zoned ? j->k->made + r0 * R : h_after;
     if (l->mask) {
-      real *masked = j->masked + r0 * R;
+      real *masked = j->k->masked + r0 * R;
       for (int64_t i = 0; i < rows * R; i++) masked[i] = h_before[i] * l->mask[r0 * R + i];
       entering = masked;
     }
@@ -148,12 +144,16 @@ static void input_bias(const rnni_layer *l, real *bias) {
 }
 
 /* a = W x + bias, or gain norm(W x) + bias. */
-static rnn_status input_product(rnn_ctx *ctx, const loop *j, const real *bias) {
+static rnn_status input_product(rnn_ctx *ctx, const loop *j) {
   const rnni_layer *l = j->l;
-  int64_t rows = l->T * l->N, G = l->G;
-  if (!l->r->layer_norm)
-    return rnni_gemm(ctx, rows, G, l->D, l->x, l->D, 1, l->p[RNNI_W_IH], 1, l->D, bias, j->a + l->first, l->A, false);
-  RNNI_TRY(rnni_gemm(ctx, rows, G, l->D, l->x, l->D, 1, l->p[RNNI_W_IH], 1, l->D, NULL, l->nx, G, false));
+  const real *bias = j->k->bias;
+  int64_t rows = l->T * l->N, G = l->G, D = l->D;
+  real *to = l->r->layer_norm ? l->nx : j->a + l->first;
+  int64_t ld = l->r->layer_norm ? G : l->A;
+  const real *add = l->r->layer_norm ? NULL : bias;
+  if (j->k->w.at) rnni_kernel->product(rows, G, D, l->x, D, 1, j->k->w, add, to, ld, false);
+  else RNNI_TRY(rnni_gemm(ctx, rows, G, D, l->x, D, 1, l->p[RNNI_W_IH], 1, D, add, to, ld, false));
+  if (!l->r->layer_norm) return RNN_OK;
   rnni_kernel->norm_forward(rows, G, RNNI_NORM_EPS, l->nx, G, l->nx, l->sx);
   for (int64_t r = 0; r < rows; r++)
     for (int64_t i = 0; i < G; i++)
@@ -161,31 +161,45 @@ static rnn_status input_product(rnn_ctx *ctx, const loop *j, const real *bias) {
   return RNN_OK;
 }
 
-rnn_status rnni_layer_forward(rnn_ctx *ctx, const rnni_layer *l) {
-  int64_t H = l->H, R = l->R, N = l->N;
+static real *take(real **next, int64_t n) {
+  real *p = *next;
+  *next += n;
+  return p;
+}
+
+static rnni_panels pack_into(real **next, int64_t k, int64_t n, const real *w) {
+  real *to = take(next, rnni_packed_size(k, n));
+  rnni_kernel->pack(k, n, w, 1, k, to); /* w is (n, k): its transpose is packed */
+  return rnni_packed(to, k);
+}
+
+rnn_status rnni_pack_forward(rnn_ctx *ctx, const rnni_layer *l, bool input, rnni_packed_layer *k) {
+  int64_t H = l->H, R = l->R, N = l->N, D = l->D;
   bool gru = l->r->cell == RNN_CELL_GRU;
   int64_t first = gru ? 2 * H : l->G; /* columns of the first packed block */
-  int64_t packed_u = rnni_packed_size(R, first), packed_n = gru ? rnni_packed_size(H, H) : 0;
-  int64_t packed_hr = l->m ? rnni_packed_size(H, R) : 0;
-  real *room = NULL;
-  rnn_status status;
-  RNNI_GOTO(rnni_array(ctx, packed_u + packed_n + packed_hr + l->G + N * (l->G + 2 * R + H), sizeof *room, &room));
-  real *n = room + packed_u, *hr = n + packed_n, *bias = hr + packed_hr;
-  loop j = {.ctx = ctx, .l = l, .u = rnni_packed(room, R), .u_n = rnni_packed(n, H), .w_hr = rnni_packed(hr, H),
-            .a = l->a ? l->a : l->h + rnni_after(l, 0) * N * R, .product = bias + l->G,
-            .b_n = l->p[RNNI_B_HH] + 2 * H};
-  j.masked = j.product + N * l->G;
-  j.made = j.masked + N * R;
-  j.cell = j.made + N * R;
-  input_bias(l, bias);
-  RNNI_GOTO(input_product(ctx, &j, bias));
-  rnni_kernel->pack(R, first, l->p[RNNI_W_HH], 1, R, room);
-  if (gru) rnni_kernel->pack(H, H, l->p[RNNI_W_HH] + 2 * H * H, 1, H, n);
-  if (l->m) rnni_kernel->pack(H, R, l->p[RNNI_W_HR], 1, H, hr);
+  int64_t size = (input ? rnni_packed_size(D, l->G) : 0) + rnni_packed_size(R, first) +
+                 (gru ? rnni_packed_size(H, H) : 0) + (l->r->projection ? rnni_packed_size(H, R) : 0);
+  *k = (rnni_packed_layer){0};
+  RNNI_TRY(rnni_array(ctx, size + l->G + N * (l->G + 2 * R + H), sizeof *k->room, &k->room));
+  real *next = k->room;
+  if (input) k->w = pack_into(&next, D, l->G, l->p[RNNI_W_IH]);
+  k->u = pack_into(&next, R, first, l->p[RNNI_W_HH]);
+  if (gru) k->u_n = pack_into(&next, H, H, l->p[RNNI_W_HH] + 2 * H * H);
+  if (l->r->projection) k->w_hr = pack_into(&next, H, R, l->p[RNNI_W_HR]);
+  k->bias = take(&next, l->G);
+  k->product = take(&next, N * l->G);
+  k->masked = take(&next, N * R);
+  k->made = take(&next, N * R);
+  k->cell = take(&next, N * H);
+  input_bias(l, k->bias);
+  return RNN_OK;
+}
+
+rnn_status rnni_layer_forward(rnn_ctx *ctx, const rnni_layer *l, const rnni_packed_layer *k) {
+  loop j = {.ctx = ctx, .l = l, .k = k, .a = l->a ? l->a : l->h + rnni_after(l, 0) * l->N * l->R,
+            .b_n = l->p[RNNI_B_HH] + 2 * l->H};
+  RNNI_TRY(input_product(ctx, &j));
   j.tasks = rnni_slices(ctx, l);
   rnni_parallel(ctx, j.tasks, run_slice, &j);
-  status = rnni_poll(ctx);
-done:
-  rnni_free(ctx, room);
-  return status;
+  return rnni_poll(ctx);
 }

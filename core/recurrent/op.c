@@ -1,210 +1,211 @@
-/* op.c: the op "recurrent": checks its tensors, lays out the memory of a layer, and runs it. */
+/* op.c: the op "recurrent": runs a layer over a sequence, segment by segment.
+ *
+ * Usually a recorded call has one segment and keeps it all. With recompute it keeps the states between segments, and
+ * backward runs each segment again before it goes through it. A call that is not recorded keeps nothing, so it uses one
+ * segment's memory for a sequence of any length. */
 #include "engine.h"
 
-/* ---- which tensors there are ---- */
-
-static bool present(const rnn_recurrent *r, int which) {
-  bool lstm = r->cell == RNN_CELL_LSTM;
-  switch (which) {
-    case RNNI_GAIN_IH:
-    case RNNI_GAIN_HH: return r->layer_norm;
-    case RNNI_GAIN_C:
-    case RNNI_BIAS_C: return r->layer_norm && lstm;
-    case RNNI_PEEPHOLE: return r->peepholes;
-    case RNNI_W_HR: return r->projection > 0;
-    case RNNI_H0: return r->has_state;
-    case RNNI_C0: return r->has_state && lstm;
-    default: return true;
-  }
-}
-
-/* place[which]: its index among the op's inputs, or -1. Returns how many there are. */
-static int find_places(const rnn_recurrent *r, int *place) {
-  int n = 0;
-  for (int which = 0; which < RNNI_TENSORS; which++) place[which] = present(r, which) ? n++ : -1;
-  return n;
-}
-
 static int outputs(const rnn_args *args) { return 1 + rnn_recurrent_states(args->recurrent); }
-
-/* ---- checks ---- */
-
-static const char *const names[RNNI_TENSORS] = {"x",       "weight_ih", "weight_hh", "bias_ih",   "bias_hh",
-                                                "gain_ih", "gain_hh",   "gain_c",    "bias_c",    "peephole",
-                                                "weight_hr", "state h", "state c"};
-
-static rnn_status expect(rnn_ctx *ctx, const rnn_tensor *t, int which, int ndim, int64_t a, int64_t b) {
-  int64_t dims[2] = {a, b};
-  if (t && t->type == RNN_FLOAT && t->ndim == ndim && t->dims[0] == a && (ndim < 2 || t->dims[1] == b)) return RNN_OK;
-  return rnni_fail(ctx, RNN_ESHAPE, "recurrent: expected %s %s float, got %s %s", names[which],
-                   rnni_shape_text(ndim, dims), t ? RNNI_SHAPE(t) : "nothing", t ? rnni_type_text(t->type) : "");
-}
-
-static rnn_status check_options(rnn_ctx *ctx, const rnn_recurrent *r) {
-  if (r->units < 1) return rnni_fail(ctx, RNN_EARG, "recurrent: expected at least one unit, got %lld", (long long)r->units);
-  bool lstm = r->cell == RNN_CELL_LSTM;
-  if (!lstm && (r->projection || r->peepholes || r->coupled || r->zoneout_c > 0))
-    return rnni_fail(ctx, RNN_EARG, "recurrent: projection, peepholes, coupled gates and zoneout of c are for the LSTM");
-  if (r->reset_before && r->cell != RNN_CELL_GRU)
-    return rnni_fail(ctx, RNN_EARG, "recurrent: reset_before is for the GRU");
-  if (r->projection < 0 || r->projection > INT32_MAX)
-    return rnni_fail(ctx, RNN_EARG, "recurrent: impossible projection %lld", (long long)r->projection);
-  const double rates[] = {r->recurrent_dropout, r->zoneout_h, r->zoneout_c};
-  for (int i = 0; i < 3; i++)
-    if (!(rates[i] >= 0 && rates[i] < 1))
-      return rnni_fail(ctx, RNN_EARG, "recurrent: expected a rate from 0 up to but not 1, got %g", rates[i]);
-  return RNN_OK;
-}
 
 static rnn_status recurrent_shape(rnn_ctx *ctx, rnni_call *c) {
   const rnn_recurrent *r = c->args.recurrent;
   int place[RNNI_TENSORS];
   if (!r) return rnni_fail(ctx, RNN_EARG, "recurrent: expected a description of the layer");
-  RNNI_TRY(check_options(ctx, r));
-  int64_t H = r->units, R = r->projection ? r->projection : H, GH = rnn_recurrent_gates(r) * H;
-  int wanted = find_places(r, place);
+  int wanted = rnni_places(r, place);
   if (c->nin != wanted) return rnni_fail(ctx, RNN_EARG, "recurrent: expected %d tensors, got %d", wanted, c->nin);
   const rnn_tensor *x = c->in[0], *w = c->in[1];
   RNNI_TRY(rnni_need_float(ctx, c, 0));
   int64_t D = w && w->ndim == 2 ? w->dims[1] : -1;
   if (x->ndim != 3 || (D >= 0 && x->dims[2] != D))
     return rnni_fail(ctx, RNN_ESHAPE, "recurrent: expected input (N, T, %lld), got %s", (long long)D, RNNI_SHAPE(x));
-  int64_t N = x->dims[0];
-  const struct {
-    int which, ndim;
-    int64_t a, b;
-  } shapes[] = {{RNNI_W_IH, 2, GH, D},    {RNNI_W_HH, 2, GH, R},  {RNNI_B_IH, 1, GH, 0},   {RNNI_B_HH, 1, GH, 0},
-                {RNNI_GAIN_IH, 1, GH, 0}, {RNNI_GAIN_HH, 1, GH, 0}, {RNNI_GAIN_C, 1, H, 0},  {RNNI_BIAS_C, 1, H, 0},
-                {RNNI_PEEPHOLE, 2, 3, H}, {RNNI_W_HR, 2, R, H},   {RNNI_H0, 2, N, R},      {RNNI_C0, 2, N, H}};
-  for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-    if (place[shapes[i].which] >= 0)
-      RNNI_TRY(expect(ctx, c->in[place[shapes[i].which]], shapes[i].which, shapes[i].ndim, shapes[i].a, shapes[i].b));
+  RNNI_TRY(rnni_check_layer(ctx, r, c->in, x->dims[0], x->dims[2]));
+  /* The sizes in rnni_lay_out: a batch without steps may have any number of rows, and no memory says so. */
+  if (((double)x->dims[1] + 1) * (double)x->dims[0] * ((double)x->dims[2] + 32 * (double)r->units) > 0x1p60)
+    return rnni_fail(ctx, RNN_ESHAPE, "recurrent: input %s is too large for %lld units", RNNI_SHAPE(x),
+                     (long long)r->units);
   c->out_ndim = -1; /* several outputs: forward makes them */
   return RNN_OK;
 }
 
-/* ---- memory ---- */
+/* ---- segments ---- */
 
-static real *take(real **next, int64_t n) {
-  real *p = *next;
-  *next += n;
-  return p;
+enum { KEPT, BOUNDARIES, MASK }; /* scratch: a whole run; (segments, N, R [+ H]) states; (N, R) recurrent dropout */
+
+typedef struct run {
+  rnn_ctx *ctx;
+  const rnni_call *c;
+  rnni_layer l;
+  int64_t steps, count; /* of a segment; segments */
+  real *buffer;         /* of one segment */
+  real *boundaries;     /* NULL, or the states before each segment */
+} run;
+
+/* Without a recording, segments of about this many rows: small enough for the cache, large enough for the products. */
+#define SEGMENT_ROWS 2048
+
+static int64_t segment_steps(const rnn_recurrent *r, int64_t N, int64_t T, bool keep) {
+  if (keep && !r->recompute) return RNNI_MAX(T, 1);
+  int64_t block = rnni_block_steps(N), wanted = keep ? r->recompute : RNNI_MAX(1, SEGMENT_ROWS / RNNI_MAX(N, 1));
+  return (wanted + block - 1) / block * block;
 }
 
-/* The layer of a call; what forward keeps lies one after the other from kept on. Returns the size of it all. */
-static int64_t lay_out(const rnni_call *c, real *kept, rnni_layer *l) {
-  const rnn_recurrent *r = c->args.recurrent;
+static void run_init(rnn_ctx *ctx, const rnni_call *c, bool keep, run *q) {
   const rnn_tensor *x = c->in[0];
-  int64_t N = x->dims[0], T = x->dims[1], H = r->units, R = r->projection ? r->projection : H;
-  bool lstm = r->cell == RNN_CELL_LSTM, own = r->cell != RNN_CELL_RNN || r->zoneout_h > 0;
-  int place[RNNI_TENSORS];
-  find_places(r, place);
-  *l = (rnni_layer){.r = r, .N = N, .T = T, .D = x->dims[2], .H = H, .R = R, .G = rnn_recurrent_gates(r) * H,
-                    .A = r->cell == RNN_CELL_RNN ? H : 4 * H, .first = lstm && r->coupled ? H : 0,
-                    .lengths = x->lengths ? rnni_i(x->lengths) : NULL,
-                    .seed = (uint64_t)c->args.i[0], .position = (uint64_t)c->args.i[1]};
-  for (int which = RNNI_W_IH; which < RNNI_H0; which++)
-    if (place[which] >= 0) l->p[which] = rnni_f(c->in[place[which]]);
-  l->gates = (rnni_gates){.units = H, .act = r->activation, .gate = r->gate_activation, .coupled = r->coupled,
-                          .peephole = l->p[RNNI_PEEPHOLE], .apart = lstm && r->layer_norm};
-  real *next = kept;
-  l->x = take(&next, T * N * l->D);
-  if (own) l->a = take(&next, T * N * l->A);
-  l->h = take(&next, (T + 1) * N * R);
-  if (lstm) l->c = take(&next, (T + 1) * N * H);
-  if (lstm && r->zoneout_c > 0) l->fresh = take(&next, T * N * H);
-  if (r->projection) l->m = take(&next, T * N * H);
-  if (r->layer_norm) {
-    l->nx = take(&next, T * N * l->G);
-    l->sx = take(&next, T * N);
-    l->nh = take(&next, T * N * l->G);
-    l->sh = take(&next, T * N * 2);
-    if (lstm) {
-      l->nc = take(&next, T * N * H);
-      l->sc = take(&next, T * N);
-    }
-  }
-  if (r->training && r->recurrent_dropout > 0) l->mask = take(&next, N * R);
-  return next - kept;
+  const rnn_recurrent *r = c->args.recurrent;
+  int64_t N = x->dims[0], T = x->dims[1];
+  *q = (run){.ctx = ctx, .c = c, .steps = segment_steps(r, N, T, keep)};
+  rnni_layer_init(&q->l, r, N, T, x->dims[2], c->in);
+  q->l.lengths = x->lengths ? rnni_i(x->lengths) : NULL;
+  q->l.seed = (uint64_t)c->args.i[0];
+  q->l.position = (uint64_t)c->args.i[1];
+  q->l.mask = c->scratch[MASK] ? rnni_f(c->scratch[MASK]) : NULL;
+  q->count = RNNI_MAX((T + q->steps - 1) / q->steps, 1);
 }
 
-/* (A, B, width) to (B, A, width); add instead of copying for gradients. */
-static void swap_axes(const real *from, int64_t A, int64_t B, int64_t width, real *to, bool add) {
+static int64_t state_size(const rnni_layer *l) { return l->N * (l->R + (l->r->cell == RNN_CELL_LSTM ? l->H : 0)); }
+
+/* Segment number s in the order of computation, laid out in the buffer; its place in time. */
+static void enter_segment(run *q, int64_t s) {
+  int64_t at = (q->l.r->reverse ? q->count - 1 - s : s) * q->steps;
+  rnni_lay_out(&q->l, at, RNNI_MIN(q->steps, q->l.all - at), q->buffer);
+}
+
+/* (A, B, width) with rows a apart to (B, A, width); add instead of copying for gradients. */
+static void swap_axes(const real *from, int64_t A, int64_t B, int64_t width, int64_t row, real *to, int64_t to_row,
+                      bool add) {
   for (int64_t a = 0; a < A; a++)
     for (int64_t b = 0; b < B; b++) {
-      const real *f = from + (a * B + b) * width;
-      real *t = to + (b * A + a) * width;
+      const real *f = from + a * row + b * width;
+      real *t = to + b * to_row + a * width;
       if (add) rnni_add(t, f, width);
       else memcpy(t, f, (size_t)width * sizeof *t);
     }
 }
 
-static void set_start(const rnni_layer *l, const rnn_tensor *from, real *states, int64_t width) {
-  if (!states) return;
-  real *at = states + rnni_start(l) * l->N * width;
-  if (from) memcpy(at, from->data, (size_t)(l->N * width) * sizeof *at);
-  else memset(at, 0, (size_t)(l->N * width) * sizeof *at);
+static void take_input(const rnni_layer *l, const rnn_tensor *x) {
+  swap_axes(rnni_f(x) + l->t0 * l->D, l->N, l->T, l->D, l->all * l->D, l->x, l->N * l->D, false);
 }
 
-/* One mask for all steps, and numbers set apart for zoneout. */
-static void draw(rnn_ctx *ctx, rnni_call *c, const rnni_layer *l) {
-  const rnn_recurrent *r = l->r;
-  if (!r->training) return;
-  if (l->mask)
-    for (int64_t i = 0; i < l->N * l->R; i++) {
-      double u = rnni_random_at(ctx->random.seed, ctx->random.position++);
-      l->mask[i] = u >= r->recurrent_dropout ? (real)(1 / (1 - r->recurrent_dropout)) : 0;
-    }
-  c->args.i[0] = (int64_t)ctx->random.seed;
-  c->args.i[1] = (int64_t)ctx->random.position;
-  if (r->zoneout_h > 0 || r->zoneout_c > 0) ctx->random.position += (uint64_t)(l->T * l->N * (l->R + l->H));
+/* The states at place in h and c, as one row of boundaries. */
+static void save_state(const rnni_layer *l, int64_t place, real *to) {
+  int64_t h = l->N * l->R, c = l->N * l->H;
+  memcpy(to, l->h + place * h, (size_t)h * sizeof *to);
+  if (l->c) memcpy(to + h, l->c + place * c, (size_t)c * sizeof *to);
+}
+
+static void load_state(const rnni_layer *l, int64_t place, const real *from) {
+  int64_t h = l->N * l->R, c = l->N * l->H;
+  memcpy(l->h + place * h, from, (size_t)h * sizeof *from);
+  if (l->c) memcpy(l->c + place * c, from + h, (size_t)c * sizeof *from);
 }
 
 /* ---- forward ---- */
 
-static rnn_status make_output(rnn_ctx *ctx, rnni_call *c, const rnni_layer *l) {
-  int64_t N = l->N, T = l->T, R = l->R;
-  const real *end = l->h + rnni_end(l) * N * R;
-  if (l->r->last_only) {
-    RNNI_TRY(rnni_tensor_raw(ctx, RNN_FLOAT, 2, (int64_t[]){N, R}, &c->out[0]));
-    real *y = rnni_f(c->out[0]);
-    memcpy(y, end, (size_t)(N * R) * sizeof *y);
-    for (int64_t n = 0; n < N; n++) /* the last output of an empty sequence is 0, not its initial state */
-      if (T == 0 || rnni_padding(l, n, 0)) memset(y + n * R, 0, (size_t)R * sizeof *y);
-    return RNN_OK;
+/* One mask for all steps, and numbers set apart for zoneout. */
+static rnn_status draw(rnn_ctx *ctx, rnni_call *c) {
+  const rnn_recurrent *r = c->args.recurrent;
+  if (!r->training) return RNN_OK;
+  int64_t N = c->in[0]->dims[0], T = c->in[0]->dims[1], H = r->units, R = r->projection ? r->projection : H;
+  rnn_random_state *at = &ctx->random;
+  if (r->recurrent_dropout > 0) {
+    RNNI_TRY(rnni_tensor_raw(ctx, RNN_FLOAT, 2, (int64_t[]){N, R}, &c->scratch[MASK]));
+    for (int64_t i = 0; i < N * R; i++) {
+      bool keep = rnni_random_at(at->seed, at->position++) >= r->recurrent_dropout;
+      rnni_f(c->scratch[MASK])[i] = keep ? (real)(1 / (1 - r->recurrent_dropout)) : 0;
+    }
   }
-  RNNI_TRY(rnni_tensor_raw(ctx, RNN_FLOAT, 3, (int64_t[]){N, T, R}, &c->out[0]));
-  real *y = rnni_f(c->out[0]);
-  swap_axes(l->h + rnni_after(l, 0) * N * R, T, N, R, y, false);
-  for (int64_t n = 0; l->lengths && n < N; n++)
-    memset(y + (n * T + l->lengths[n]) * R, 0, (size_t)((T - l->lengths[n]) * R) * sizeof *y);
-  return rnni_carry_lengths(ctx, c, true);
+  c->args.i[0] = (int64_t)at->seed;
+  c->args.i[1] = (int64_t)at->position;
+  if (r->zoneout_h > 0 || r->zoneout_c > 0) at->position += (uint64_t)(T * N * (R + H));
+  return RNN_OK;
 }
 
-static rnn_status make_state(rnn_ctx *ctx, const rnni_layer *l, const real *states, int64_t width, rnn_tensor **out) {
-  RNNI_TRY(rnni_tensor_raw(ctx, RNN_FLOAT, 2, (int64_t[]){l->N, width}, out));
-  memcpy((*out)->data, states + rnni_end(l) * l->N * width, (size_t)(l->N * width) * sizeof *states);
+static void put_output(const rnni_layer *l, real *y) {
+  int64_t N = l->N, R = l->R, row = l->all * R;
+  swap_axes(l->h + rnni_after(l, 0) * N * R, l->T, N, R, N * R, y + l->t0 * R, row, false);
+  for (int64_t n = 0; l->lengths && n < N; n++)
+    for (int64_t t = RNNI_MAX(l->lengths[n] - l->t0, 0); t < l->T; t++)
+      memset(y + n * row + (l->t0 + t) * R, 0, (size_t)R * sizeof *y);
+}
+
+static rnn_status make_outputs(rnn_ctx *ctx, rnni_call *c, const rnni_layer *l) {
+  bool last = l->r->last_only;
+  int64_t dims[3] = {l->N, last ? l->R : l->all, l->R};
+  RNNI_TRY(rnni_tensor_raw(ctx, RNN_FLOAT, last ? 2 : 3, dims, &c->out[0]));
+  RNNI_TRY(rnni_tensor_raw(ctx, RNN_FLOAT, 2, (int64_t[]){l->N, l->R}, &c->out[1]));
+  if (l->r->cell == RNN_CELL_LSTM)
+    RNNI_TRY(rnni_tensor_raw(ctx, RNN_FLOAT, 2, (int64_t[]){l->N, l->H}, &c->out[2]));
+  return last ? RNN_OK : rnni_carry_lengths(ctx, c, true);
+}
+
+static bool empty(const rnni_layer *l, int64_t n) { return l->all == 0 || (l->lengths && l->lengths[n] == 0); }
+
+static void finish_outputs(const rnni_call *c, const rnni_layer *l, const real *state) {
+  int64_t h = l->N * l->R;
+  memcpy(c->out[1]->data, state, (size_t)h * sizeof *state);
+  if (l->r->cell == RNN_CELL_LSTM) memcpy(c->out[2]->data, state + h, (size_t)(l->N * l->H) * sizeof *state);
+  if (!l->r->last_only) return;
+  real *y = rnni_f(c->out[0]);
+  memcpy(y, state, (size_t)h * sizeof *y);
+  for (int64_t n = 0; n < l->N; n++) /* the last output of an empty sequence is 0, not its initial state */
+    if (empty(l, n)) memset(y + n * l->R, 0, (size_t)l->R * sizeof *y);
+}
+
+static void first_state(const rnni_call *c, const rnni_layer *l, real *state) {
+  int place[RNNI_TENSORS];
+  rnni_places(l->r, place);
+  memset(state, 0, (size_t)state_size(l) * sizeof *state);
+  if (place[RNNI_H0] >= 0) memcpy(state, c->in[place[RNNI_H0]]->data, (size_t)(l->N * l->R) * sizeof *state);
+  if (place[RNNI_C0] >= 0)
+    memcpy(state + l->N * l->R, c->in[place[RNNI_C0]]->data, (size_t)(l->N * l->H) * sizeof *state);
+}
+
+static rnn_status run_segments(run *q, const rnni_packed_layer *k, real *state) {
+  rnni_layer *l = &q->l;
+  for (int64_t s = 0; s < q->count; s++) {
+    enter_segment(q, s);
+    if (q->boundaries) memcpy(q->boundaries + s * state_size(l), state, (size_t)state_size(l) * sizeof *state);
+    take_input(l, q->c->in[0]);
+    load_state(l, rnni_start(l), state);
+    RNNI_TRY(rnni_layer_forward(q->ctx, l, k));
+    if (!l->r->last_only) put_output(l, rnni_f(q->c->out[0]));
+    save_state(l, rnni_end(l), state);
+  }
   return RNN_OK;
 }
 
 static rnn_status recurrent_forward(rnn_ctx *ctx, rnni_call *c) {
-  const rnn_tensor *x = c->in[0];
-  rnni_layer l;
-  int place[RNNI_TENSORS];
-  find_places(c->args.recurrent, place);
-  int64_t size = lay_out(c, NULL, &l);
-  RNNI_TRY(rnni_tensor_raw(ctx, RNN_FLOAT, 1, &size, &c->scratch[0]));
-  lay_out(c, rnni_f(c->scratch[0]), &l);
-  draw(ctx, c, &l);
-  l.seed = (uint64_t)c->args.i[0];
-  l.position = (uint64_t)c->args.i[1];
-  swap_axes(rnni_f(x), l.N, l.T, l.D, l.x, false);
-  set_start(&l, place[RNNI_H0] >= 0 ? c->in[place[RNNI_H0]] : NULL, l.h, l.R);
-  set_start(&l, place[RNNI_C0] >= 0 ? c->in[place[RNNI_C0]] : NULL, l.c, l.H);
-  RNNI_TRY(rnni_layer_forward(ctx, &l));
-  RNNI_TRY(make_output(ctx, c, &l));
-  RNNI_TRY(make_state(ctx, &l, l.h, l.R, &c->out[1]));
-  return l.c ? make_state(ctx, &l, l.c, l.H, &c->out[2]) : RNN_OK;
+  RNNI_TRY(draw(ctx, c));
+  run q;
+  run_init(ctx, c, c->keep, &q);
+  rnni_packed_layer k = {0};
+  real *state = NULL, *own = NULL;
+  bool whole = c->keep && !c->args.recurrent->recompute;
+  int64_t size = rnni_lay_out(&q.l, 0, q.steps, NULL), states = state_size(&q.l);
+  rnn_status status;
+  RNNI_GOTO(make_outputs(ctx, c, &q.l));
+  RNNI_GOTO(rnni_array(ctx, states, sizeof *state, &state));
+  if (whole) {
+    RNNI_GOTO(rnni_tensor_raw(ctx, RNN_FLOAT, 1, &size, &c->scratch[KEPT]));
+    q.buffer = rnni_f(c->scratch[KEPT]);
+    c->saves &= ~(unsigned)RNNI_SAVE_IN0; /* its values lie, time-major, in the buffer */
+  } else {
+    RNNI_GOTO(rnni_array(ctx, size, sizeof *own, &own));
+    q.buffer = own;
+  }
+  if (c->keep && !whole) {
+    RNNI_GOTO(rnni_tensor_raw(ctx, RNN_FLOAT, 2, (int64_t[]){q.count, states}, &c->scratch[BOUNDARIES]));
+    q.boundaries = rnni_f(c->scratch[BOUNDARIES]);
+  }
+  RNNI_GOTO(rnni_pack_forward(ctx, &q.l, false, &k));
+  first_state(c, &q.l, state);
+  RNNI_GOTO(run_segments(&q, &k, state));
+  finish_outputs(c, &q.l, state);
+done:
+  rnni_free(ctx, k.room);
+  rnni_free(ctx, own);
+  rnni_free(ctx, state);
+  return status;
 }
 
 /* ---- backward ---- */
@@ -213,49 +214,76 @@ static const real *arrived(const rnni_call *c, int output) {
   return output < c->nout && c->dout[output] ? rnni_f(c->dout[output]) : NULL;
 }
 
-/* With last_only the gradient of y is one of the final h, except where a sequence is empty. */
-static rnn_status join_last(rnn_ctx *ctx, const rnni_call *c, const rnni_layer *l, rnn_tensor **out) {
-  RNNI_TRY(rnn_tensor_new(ctx, RNN_FLOAT, 2, (int64_t[]){l->N, l->R}, out));
-  const real *dy = arrived(c, 0), *dh = arrived(c, 1);
-  real *to = rnni_f(*out);
-  for (int64_t n = 0; n < l->N; n++, to += l->R) {
-    if (dh) rnni_add(to, dh + n * l->R, l->R);
-    if (dy && l->T > 0 && !rnni_padding(l, n, 0)) rnni_add(to, dy + n * l->R, l->R);
+/* The gradients of the final states; with last_only that of y is one of h, except where a sequence is empty. */
+static void last_gradients(const rnni_call *c, const rnni_layer *l, real *dh, real *dc) {
+  const real *y = arrived(c, 0), *h = arrived(c, 1), *cell = arrived(c, 2);
+  memset(dh, 0, (size_t)(l->N * l->R) * sizeof *dh);
+  memset(dc, 0, (size_t)(l->N * l->H) * sizeof *dc);
+  if (h) rnni_add(dh, h, l->N * l->R);
+  if (cell) rnni_add(dc, cell, l->N * l->H);
+  for (int64_t n = 0; y && l->r->last_only && n < l->N; n++)
+    if (!empty(l, n)) rnni_add(dh + n * l->R, y + n * l->R, l->R);
+}
+
+static rnn_status back_through_segments(run *q, const rnni_packed_layer *k, rnni_layer_gradients *g) {
+  rnni_layer *l = &q->l;
+  const real *dy = l->r->last_only ? NULL : arrived(q->c, 0);
+  for (int64_t s = q->count - 1; s >= 0; s--) {
+    enter_segment(q, s);
+    if (q->boundaries) {
+      take_input(l, q->c->in[0]);
+      load_state(l, rnni_start(l), q->boundaries + s * state_size(l));
+      RNNI_TRY(rnni_layer_forward(q->ctx, l, k));
+    }
+    g->row = l->all * l->R;
+    g->step = l->R;
+    g->dy = dy ? dy + l->t0 * l->R : NULL;
+    RNNI_TRY(rnni_layer_backward(q->ctx, l, g));
+    if (g->d[RNNI_X])
+      swap_axes(g->d[RNNI_X], l->T, l->N, l->D, l->N * l->D, rnni_f(q->c->din[0]) + l->t0 * l->D, l->all * l->D, true);
   }
   return RNN_OK;
 }
 
 static rnn_status recurrent_backward(rnn_ctx *ctx, rnni_call *c) {
-  rnni_layer l;
+  run q;
+  run_init(ctx, c, true, &q);
+  rnni_layer *l = &q.l;
+  rnni_packed_layer k = {0};
+  rnni_layer_gradients g = {0};
+  real *own = NULL, *dx = NULL, *ends = NULL;
   int place[RNNI_TENSORS];
-  find_places(c->args.recurrent, place);
-  lay_out(c, rnni_f(c->scratch[0]), &l);
-  rnni_layer_gradients g = {.dh_end = arrived(c, 1), .dc_end = arrived(c, 2)};
-  rnn_tensor *last = NULL;
-  real *dx = NULL;
-  rnn_status status = RNN_OK;
-  for (int which = RNNI_W_IH; which < RNNI_TENSORS; which++)
-    if (place[which] >= 0 && c->wants[place[which]]) g.d[which] = rnni_f(c->din[place[which]]);
-  if (c->wants[0]) {
-    RNNI_GOTO(rnni_array(ctx, l.T * l.N * l.D, sizeof *dx, &dx));
-    g.d[RNNI_X] = dx;
-  }
-  if (l.r->last_only) {
-    RNNI_GOTO(join_last(ctx, c, &l, &last));
-    g.dh_end = rnni_f(last);
+  rnni_places(l->r, place);
+  rnn_status status;
+  RNNI_GOTO(rnni_array(ctx, l->N * (l->R + l->H), sizeof *ends, &ends));
+  if (c->scratch[KEPT]) {
+    q.buffer = rnni_f(c->scratch[KEPT]);
   } else {
-    g.dy = arrived(c, 0), g.row = l.T * l.R, g.step = l.R;
+    RNNI_GOTO(rnni_array(ctx, rnni_lay_out(l, 0, q.steps, NULL), sizeof *own, &own));
+    RNNI_GOTO(rnni_pack_forward(ctx, l, false, &k));
+    q.buffer = own;
+    q.boundaries = rnni_f(c->scratch[BOUNDARIES]);
   }
-  RNNI_GOTO(rnni_layer_backward(ctx, &l, &g));
-  if (dx) swap_axes(dx, l.T, l.N, l.D, rnni_f(c->din[0]), true);
+  if (c->wants[0]) RNNI_GOTO(rnni_array(ctx, RNNI_MIN(q.steps, l->all) * l->N * l->D, sizeof *dx, &dx));
+  g.d[RNNI_X] = dx;
+  for (int which = RNNI_W_IH; which < RNNI_H0; which++)
+    if (place[which] >= 0 && c->wants[place[which]]) g.d[which] = rnni_f(c->din[place[which]]);
+  g.dh = ends;
+  g.dc = ends + l->N * l->R;
+  last_gradients(c, l, g.dh, g.dc);
+  RNNI_GOTO(back_through_segments(&q, &k, &g));
+  if (place[RNNI_H0] >= 0 && c->wants[place[RNNI_H0]]) rnni_add(rnni_f(c->din[place[RNNI_H0]]), g.dh, l->N * l->R);
+  if (place[RNNI_C0] >= 0 && c->wants[place[RNNI_C0]]) rnni_add(rnni_f(c->din[place[RNNI_C0]]), g.dc, l->N * l->H);
 done:
-  rnn_tensor_free(last);
+  rnni_free(ctx, k.room);
+  rnni_free(ctx, own);
   rnni_free(ctx, dx);
+  rnni_free(ctx, ends);
   return status;
 }
 
 const rnn_op rnni_op_recurrent = {.name = "recurrent", .args = "R",
                                   .doc = "({cell, units, ...}, x, weights [, state]) -> y, state. A recurrent layer over whole sequences; see rnn.h.",
                                   .shape = recurrent_shape, .forward = recurrent_forward,
-                                  .backward = recurrent_backward, .saves = RNNI_SAVE_INPUTS & ~(unsigned)RNNI_SAVE_IN0,
+                                  .backward = recurrent_backward, .saves = RNNI_SAVE_INPUTS,
                                   .lengths = RNNI_LENGTHS_OWN, .outputs = outputs};

@@ -13,9 +13,9 @@ typedef struct zone {
 
 static zone zone_of(const rnni_layer *l, int which, int64_t t, int64_t r0) {
   int64_t width = which == RNNI_ZONE_H ? l->R : l->H;
-  uint64_t start = which == RNNI_ZONE_H ? 0 : (uint64_t)(l->T * l->N * l->R);
+  uint64_t start = which == RNNI_ZONE_H ? 0 : (uint64_t)(l->all * l->N * l->R);
   return (zone){.rate = which == RNNI_ZONE_H ? l->r->zoneout_h : l->r->zoneout_c, .training = l->r->training,
-                .seed = l->seed, .position = l->position + start + (uint64_t)((t * l->N + r0) * width)};
+                .seed = l->seed, .position = l->position + start + (uint64_t)(((l->t0 + t) * l->N + r0) * width)};
 }
 
 static real share(const zone *z, int64_t i) {

@@ -537,6 +537,82 @@ static void threads_change_no_bit(void **state) {
   ok(rnn_ctx_set_threads(ctx, before));
 }
 
+static void keep_gradients(model *m, rnn_tensor **grads) {
+  for (int k = 0; k < m->args.nt; k++) {
+    ok(rnn_tensor_copy(ctx, rnn_tensor_grad(m->in[k]), &grads[k]));
+    rnn_tensor_clear_grad(m->in[k]);
+  }
+}
+
+/* Running segments again in backward, and running in segments without a recording: the same bits. */
+static void segments_change_no_bit(void **state) {
+  (void)state;
+  const int sets[] = {0, STATE | REVERSE | LENGTHS, NORM | DROPOUT | ZONEOUT | LENGTHS, LAST | STATE,
+                      PEEPHOLES | PROJECTION | REVERSE | ZONEOUT, BEFORE | NORM | REVERSE};
+  sizes s = {64, 83, 3, 5}; /* blocks of 8 steps; 32 steps at a time without a recording */
+  for (int cell = 0; cell < 3; cell++)
+    for (size_t q = 0; q < sizeof sets / sizeof *sets; q++) {
+      if (!makes_sense((rnn_cell)cell, sets[q])) continue;
+      model m = make((rnn_cell)cell, sets[q], s);
+      rnn_tensor *grads[MAX_IN], *outputs[RNN_MAX_OUTPUTS];
+      run_both_ways(&m);
+      memcpy(outputs, m.out, sizeof outputs);
+      keep_gradients(&m, grads);
+      for (int64_t recompute = 1; recompute <= 40; recompute += 13) {
+        m.r.recompute = recompute;
+        run_both_ways(&m);
+        for (int i = 0; i < m.nout; i++) expect_near(m.out[i], outputs[i], 0, "output by segments");
+        for (int k = 0; k < m.args.nt; k++) {
+          expect_near(rnn_tensor_grad(m.in[k]), grads[k], 0, "gradient by segments");
+          rnn_tensor_clear_grad(m.in[k]);
+        }
+        drop(m.out, m.nout);
+      }
+      bool was = rnn_ctx_set_recording(ctx, false);
+      forward(&m);
+      rnn_ctx_set_recording(ctx, was);
+      for (int i = 0; i < m.nout; i++) expect_near(m.out[i], outputs[i], 0, "output without a recording");
+      drop(m.out, m.nout);
+      drop(outputs, m.nout);
+      drop(grads, m.args.nt);
+      drop(m.in, m.args.nt);
+    }
+}
+
+/* A stepper gives, step by step, what the sequence gives, and asks for no memory. */
+static void a_stepper_equals_the_sequence(void **state) {
+  (void)state;
+  const int sets[] = {STATE, STATE | NORM | EVALUATION | ZONEOUT, STATE | PEEPHOLES | PROJECTION, STATE | BEFORE | NORM};
+  sizes s = {3, 7, 4, 20};
+  for (int cell = 0; cell < 3; cell++)
+    for (size_t q = 0; q < sizeof sets / sizeof *sets; q++) {
+      if (!makes_sense((rnn_cell)cell, sets[q])) continue;
+      model m = make((rnn_cell)cell, sets[q], s);
+      forward(&m);
+      rnn_stepper *stepper;
+      ok(rnn_stepper_new(ctx, &m.r, m.in + 1, m.weights, s.N, &stepper));
+      rnn_tensor *h, *c = NULL, *x, *want;
+      ok(rnn_tensor_copy(ctx, m.h0, &h));
+      if (m.c0) ok(rnn_tensor_copy(ctx, m.c0, &c));
+      for (int64_t t = 0; t < s.T; t++) {
+        ok(rnn_apply(ctx, rnn_op_find("select"), &(rnn_args){.t = m.in, .nt = 1, .i = {1, t + 1}}, &x));
+        rnn_memory_fail(ctx, 0, 0);
+        ok(rnn_stepper_run(stepper, x, h, c, h, c));
+        assert_int_equal(rnn_memory_fail(ctx, 0, 0), 0);
+        ok(rnn_apply(ctx, rnn_op_find("select"), &(rnn_args){.t = m.out, .nt = 1, .i = {1, t + 1}}, &want));
+        expect_near(h, want, TOLERANCE, "stepper against sequence");
+        drop((rnn_tensor *[]){x, want}, 2);
+      }
+      assert_false(rnn_stepper_stale(stepper));
+      rnn_tensor_fill(m.in[1], 0);
+      assert_true(rnn_stepper_stale(stepper));
+      rnn_stepper_free(stepper);
+      drop((rnn_tensor *[]){h, c}, 2);
+      drop(m.out, m.nout);
+      drop(m.in, m.args.nt);
+    }
+}
+
 static void an_interrupt_stops_it(void **state) {
   (void)state;
   model m = make(RNN_CELL_LSTM, 0, (sizes){2, 15, 3, 8});
@@ -564,6 +640,7 @@ int main(void) {
       cmocka_unit_test(no_option_and_many),       cmocka_unit_test(every_pair_of_options),
       cmocka_unit_test(sampled_sets_of_options),  cmocka_unit_test(steps_equal_the_sequence),
       cmocka_unit_test(padding_changes_nothing),  cmocka_unit_test(threads_change_no_bit),
+      cmocka_unit_test(segments_change_no_bit),   cmocka_unit_test(a_stepper_equals_the_sequence),
       cmocka_unit_test(an_interrupt_stops_it),    cmocka_unit_test(nothing_leaks)};
   if (rnn_ctx_new(&ctx) != RNN_OK) return 1;
   rnn_seed(ctx, 11);

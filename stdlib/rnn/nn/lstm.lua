@@ -14,8 +14,9 @@ local Base = require "rnn.nn.recurrent_base"
 --- "concat", "sum" or "mean" (Schuster, Paliwal 1997), residual = false (adds the input of each layer but the first),
 --- dropout = 0 (between layers), recurrent_dropout = 0 (one mask for all steps; Gal, Ghahramani 2016), zoneout = 0
 --- (Krueger et al. 2017), layer_norm = false (inside the cell; Ba et al. 2016), activation = "tanh" ("relu", "sigmoid",
---- "hard_sigmoid", "softsign", "leaky_relu", "selu", "identity"), initial_state = "zeros" or "trained", kernel =
---- "glorot_uniform", recurrent = "orthogonal" (names in nn.initializers or functions).
+--- "hard_sigmoid", "softsign", "leaky_relu", "selu", "identity"), initial_state = "zeros" or "trained", recompute =
+--- false (true, or the steps of a segment: runs segments again in backward, so memory grows with the square root of T;
+--- Chen et al. 2016), kernel = "glorot_uniform", recurrent = "orthogonal" (names in nn.initializers or functions).
 --- Options of its own: recurrent_activation = "sigmoid" (of the gates), forget_bias = 1 (where the forget gate's bias
 --- starts; Jozefowicz et al. 2015), zoneout_cell = 0, peepholes = false (Gers, Schmidhuber 2000), projection = 0 (the
 --- width of h when it is not units; Sak et al. 2014), coupled = false (i = 1 - f; Greff et al. 2017).

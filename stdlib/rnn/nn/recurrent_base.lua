@@ -22,7 +22,7 @@ Base.activations = activations
 local common = {
   layers = 1, returns = "sequence", bidirectional = false, merge = "concat", residual = false, dropout = 0,
   recurrent_dropout = 0, zoneout = 0, layer_norm = false, activation = "tanh", initial_state = "zeros",
-  kernel = "glorot_uniform", recurrent = "orthogonal",
+  kernel = "glorot_uniform", recurrent = "orthogonal", recompute = false,
 }
 
 local function rate(fname, name, value)
@@ -112,6 +112,10 @@ function Base:build(inputs, units, options, more)
   for _, name in ipairs { "bidirectional", "residual", "layer_norm", "peepholes", "coupled" } do
     if options[name] ~= nil then check.boolean(fname, ("option '%s'"):format(name), options[name]) end
   end
+  if options.recompute ~= true and options.recompute ~= false then
+    check.int(fname, "option 'recompute'", options.recompute, 1)
+  end
+  self.recompute = options.recompute
   options.kernel = parameter.initializer(fname, "kernel", options.kernel)
   options.recurrent = parameter.initializer(fname, "recurrent", options.recurrent)
   self.activation, self.dropout, self.residual = options.activation, options.dropout, options.residual
@@ -182,6 +186,8 @@ end
 local function run_part(self, part, x, state, returns)
   local description, weights = part.description, {}
   description.training, description.returns = self.training, returns
+  -- √T segments of √T steps hold least; a number says how long they are.
+  description.recompute = self.recompute == true and math.ceil(math.sqrt(x:size(2))) or self.recompute or 0
   for i, name in ipairs(part.names) do weights[i] = self[name] end
   return core.recurrent(description, x, weights, state)
 end
@@ -250,6 +256,71 @@ function Base:last_of_directions(states, y, added)
   end
   local last = merge(self, forwards, backwards)
   return added and last + last_step(added) or last
+end
+
+-- ---- one step at a time ----
+
+-- For each layer that has run steps: the steppers of its parts, the state they write, and what they were made from.
+local streams = setmetatable({}, { __mode = "k" })
+
+-- Is every stepper of the parts still right: the same tensors as parameters, none changed in place?
+local function is_current(self, stream, batch)
+  if stream.batch ~= batch then return false end
+  for k, part in ipairs(self.parts) do
+    local weights = stream.weights[k]
+    for i, name in ipairs(part.names) do
+      if not rawequal(weights[i], self[name]) then return false end
+    end
+    if stream.steppers[k]:stale() then return false end
+  end
+  return true
+end
+
+local function new_stream(self, batch)
+  if self.directions == 2 then core.fail("%s: step: a bidirectional layer needs the whole sequence", self:describe()) end
+  local stream = { batch = batch, steppers = {}, weights = {}, state = setmetatable({}, State), first = {} }
+  for k, part in ipairs(self.parts) do
+    local weights = {}
+    for i, name in ipairs(part.names) do weights[i] = self[name] end
+    stream.weights[k] = weights
+    stream.steppers[k] = core.stepper(part.description, weights, batch)
+    stream.first[k] = #stream.state + 1
+    for _, size in ipairs(part.sizes) do stream.state[#stream.state + 1] = core.zeros(batch, size) end
+  end
+  streams[self] = stream
+  return stream
+end
+
+--- lstm:step(x [, state]) -> y, state
+---
+--- One time step, for streams: the same for nn.RNN, nn.LSTM and nn.GRU. Nothing is recorded, and after the first call
+--- no memory is taken: y and state are the same tensors every time and are overwritten by the next step, so state:copy()
+--- keeps one. Zoneout takes its expectation, dropout is off.
+---@param x rnn.Tensor (N, inputs)
+---@param state? nn.State|rnn.Tensor[] what step or forward gave; nil: the zero state, or the trained one
+---@return rnn.Tensor y (N, units)
+---@return nn.State state
+function Base:step(x, state)
+  if not core.is_tensor(x) or x:type() ~= "float" or x:ndim() ~= 2 or x:size(2) ~= self.inputs then
+    core.fail("%s: step: expected input (N, %d), got %s", self:describe(), self.inputs, check.input(x))
+  end
+  local batch = #x
+  local stream = streams[self]
+  if not stream or not is_current(self, stream, batch) then stream = new_stream(self, batch) end
+  local own = stream.state
+  if not rawequal(state, own) then state = given_state(self, state, batch) end
+  local y = x
+  for k, part in ipairs(self.parts) do
+    local i, input = stream.first[k], y
+    local h, c = own[i], part.sizes[2] and own[i + 1] or nil
+    local start = state
+    local at = i
+    if not start and part.initial then start, at = state_of(self, part, nil, i, batch), 1 end
+    stream.steppers[k]:run(input, start and start[at], start and c and start[at + 1], h, c)
+    y = h
+    if self.residual and k > 1 then y = h:detach() + input:detach() end
+  end
+  return y, own
 end
 
 function Base:describe()

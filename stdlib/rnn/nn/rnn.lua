@@ -12,8 +12,9 @@ local Base = require "rnn.nn.recurrent_base"
 --- "concat", "sum" or "mean" (Schuster, Paliwal 1997), residual = false (adds the input of each layer but the first),
 --- dropout = 0 (between layers), recurrent_dropout = 0 (one mask for all steps; Gal, Ghahramani 2016), zoneout = 0
 --- (Krueger et al. 2017), layer_norm = false (inside the cell; Ba et al. 2016), activation = "tanh" ("relu", "sigmoid",
---- "hard_sigmoid", "softsign", "leaky_relu", "selu", "identity"), initial_state = "zeros" or "trained", kernel =
---- "glorot_uniform", recurrent = "orthogonal" (names in nn.initializers or functions).
+--- "hard_sigmoid", "softsign", "leaky_relu", "selu", "identity"), initial_state = "zeros" or "trained", recompute =
+--- false (true, or the steps of a segment: runs segments again in backward, so memory grows with the square root of T;
+--- Chen et al. 2016), kernel = "glorot_uniform", recurrent = "orthogonal" (names in nn.initializers or functions).
 --- Parameters of layer k, from 0: weight_ih_lk (units, D), weight_hh_lk (units, units), bias_ih_lk, bias_hh_lk (units);
 --- with layer_norm gain_ih_lk, gain_hh_lk (units); backwards with the suffix _reverse.
 ---@class nn.RNN : nn.Module

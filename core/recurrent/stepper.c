@@ -1,0 +1,98 @@
+/* stepper.c: a layer that runs one step at a time: streaming. Weights are packed once and all memory is made at the
+ * start, so a step is a product or two and a pass over the gates. */
+#include "engine.h"
+
+struct rnn_stepper {
+  rnn_ctx *ctx;
+  rnn_recurrent r;
+  rnni_layer l;
+  rnni_packed_layer packed;
+  real *buffer;
+  int count;
+  rnn_tensor **weights; /* with an empty place for x in front */
+  uint32_t *versions;
+};
+
+void rnn_stepper_free(rnn_stepper *s) {
+  if (!s) return;
+  rnn_ctx *ctx = s->ctx;
+  for (int i = 1; s->weights && i <= s->count; i++) rnn_tensor_free(s->weights[i]);
+  rnni_free(ctx, s->weights);
+  rnni_free(ctx, s->versions);
+  rnni_free(ctx, s->packed.room);
+  rnni_free(ctx, s->buffer);
+  rnni_free(ctx, s);
+}
+
+static rnn_status build(rnn_stepper *s, rnn_tensor *const *weights, int count, int64_t batch) {
+  rnn_ctx *ctx = s->ctx;
+  RNNI_TRY(rnni_calloc(ctx, ((size_t)count + 1) * sizeof *s->weights, &s->weights));
+  RNNI_TRY(rnni_array(ctx, count + 1, sizeof *s->versions, &s->versions));
+  for (int i = 1; i <= count; i++) {
+    s->weights[i] = rnn_tensor_ref(weights[i - 1]);
+    s->versions[i] = weights[i - 1]->storage->version;
+    s->count = i;
+  }
+  int64_t D = weights[0]->ndim == 2 ? weights[0]->dims[1] : -1;
+  RNNI_TRY(rnni_check_layer(ctx, &s->r, s->weights, batch, D));
+  rnni_layer_init(&s->l, &s->r, batch, 1, D, s->weights);
+  RNNI_TRY(rnni_array(ctx, rnni_lay_out(&s->l, 0, 1, NULL), sizeof *s->buffer, &s->buffer));
+  rnni_lay_out(&s->l, 0, 1, s->buffer);
+  return rnni_pack_forward(ctx, &s->l, true, &s->packed);
+}
+
+rnn_status rnn_stepper_new(rnn_ctx *ctx, const rnn_recurrent *r, rnn_tensor *const *weights, int count, int64_t batch,
+                           rnn_stepper **out) {
+  rnn_stepper *s;
+  RNNI_TRY(rnni_calloc(ctx, sizeof *s, &s));
+  s->ctx = ctx;
+  s->r = *r;
+  s->r.has_state = s->r.last_only = s->r.reverse = s->r.training = false;
+  int place[RNNI_TENSORS];
+  int wanted = rnni_places(&s->r, place) - 1;
+  rnn_status status = count == wanted ? build(s, weights, count, batch)
+                                      : rnni_fail(ctx, RNN_EARG, "stepper: expected %d weights, got %d", wanted, count);
+  if (status != RNN_OK) rnn_stepper_free(s);
+  else *out = s;
+  return status;
+}
+
+bool rnn_stepper_stale(const rnn_stepper *s) {
+  for (int i = 1; i <= s->count; i++)
+    if (s->weights[i]->storage->version != s->versions[i]) return true;
+  return false;
+}
+
+static rnn_status need(rnn_stepper *s, const rnn_tensor *t, const char *what, int64_t width) {
+  if (t->type == RNN_FLOAT && t->ndim == 2 && t->dims[0] == s->l.N && t->dims[1] == width) return RNN_OK;
+  int64_t dims[2] = {s->l.N, width};
+  return rnni_fail(s->ctx, RNN_ESHAPE, "step: expected %s %s float, got %s %s", what, rnni_shape_text(2, dims),
+                   RNNI_SHAPE(t), rnni_type_text(t->type));
+}
+
+static void set(real *to, const rnn_tensor *from, int64_t n) {
+  if (from) memcpy(to, from->data, (size_t)n * sizeof *to);
+  else memset(to, 0, (size_t)n * sizeof *to);
+}
+
+rnn_status rnn_stepper_run(rnn_stepper *s, rnn_tensor *x, rnn_tensor *h_before, rnn_tensor *c_before, rnn_tensor *h,
+                           rnn_tensor *c) {
+  rnni_layer *l = &s->l;
+  int64_t nh = l->N * l->R, nc = l->N * l->H;
+  RNNI_TRY(need(s, x, "input", l->D));
+  if (h_before) RNNI_TRY(need(s, h_before, "state h", l->R));
+  if (c_before && l->c) RNNI_TRY(need(s, c_before, "state c", l->H));
+  RNNI_TRY(need(s, h, "output h", l->R));
+  if (l->c) RNNI_TRY(need(s, c, "output c", l->H));
+  set(l->x, x, l->N * l->D);
+  set(l->h, h_before, nh);
+  if (l->c) set(l->c, c_before, nc);
+  RNNI_TRY(rnni_layer_forward(s->ctx, l, &s->packed));
+  memcpy(h->data, l->h + nh, (size_t)nh * sizeof(real));
+  h->storage->version++;
+  if (l->c) {
+    memcpy(c->data, l->c + nc, (size_t)nc * sizeof(real));
+    c->storage->version++;
+  }
+  return RNN_OK;
+}
