@@ -1,5 +1,5 @@
--- complete.lua: what the last word at the prompt can become. Values are looked at, functions never called: a Tab must not
--- start a computation.
+-- complete.lua: what the last word at the prompt can become. Values are looked at, functions never called: a Tab must
+-- not start a computation.
 
 -- The prompt works on when users give these names to things of their own.
 local getmetatable, rawget, next, type, sort, globals = debug.getmetatable, rawget, next, type, table.sort, _G
