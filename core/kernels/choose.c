@@ -1,10 +1,11 @@
-/* choose.c: picks the table of kernels for this processor, once; RNNLUA_ISA names a lesser one to force it. */
+/* choose.c: picks the table of kernels for this processor, once; RNNLUA_ISA names a lesser one to force it. All sets with
+ * fused multiply-adds give the same bits; with RNNLUA_DETERMINISTIC=1 the plain one fuses in software to give them too. */
 #include "kernels.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-extern const rnni_kernels rnni_kernels_plain;
+extern const rnni_kernels rnni_kernels_plain, rnni_kernels_exact;
 #ifdef __x86_64__
 extern const rnni_kernels rnni_kernels_v3, rnni_kernels_v4;
 #endif
@@ -47,6 +48,8 @@ void rnni_kernels_choose(void) {
       break;
     }
   }
+  const char *same = getenv("RNNLUA_DETERMINISTIC");
+  if (best == &rnni_kernels_plain && same && strcmp(same, "1") == 0) best = &rnni_kernels_exact;
   rnni_kernel = best;
 }
 

@@ -1,5 +1,5 @@
 /* kernels.c: every inner loop, in GCC vector extensions; compiled once for each instruction set with
- * -DRNNI_TABLE=rnni_kernels_<set> -DRNNI_ISA="<set>". See kernels.h. */
+ * -DRNNI_TABLE=rnni_kernels_<set> -DRNNI_ISA="<set>", and once more with -DRNNI_EXACT. See kernels.h. */
 #include "kernels.h"
 #include "vmath.h"
 
@@ -65,8 +65,8 @@ INLINE void tile(const int rows, int64_t n, int64_t k, const real *restrict a, p
 #pragma GCC unroll 12
     for (int i = 0; i < rows; i++) {
       vec x = splat(a[i * ars]);
-      acc[i][0] += x * b0;
-      acc[i][1] += x * b1;
+      acc[i][0] = madd(x, b0, acc[i][0]);
+      acc[i][1] = madd(x, b1, acc[i][1]);
     }
     a += acs;
   }
@@ -134,7 +134,7 @@ static void row_tile(int64_t k, const real *restrict a, const real *restrict b, 
   for (int64_t p = 0; p < k; p++, b += b_step) {
     vec x = splat(a[p]);
 #pragma GCC unroll 8
-    for (int i = 0; i < 8; i++) acc[i] += x * load(b + i / 2 * b_panel + i % 2 * LANES);
+    for (int i = 0; i < 8; i++) acc[i] = madd(x, load(b + i / 2 * b_panel + i % 2 * LANES), acc[i]);
   }
 #pragma GCC unroll 8
   for (int i = 0; i < 8; i++) store(c + i * LANES, acc[i]);
@@ -259,7 +259,7 @@ static void norm_forward(int64_t rows, int64_t n, double eps, const real *x, ptr
 #define BODY(GET)                                                         \
   vec e = GET(x + u) - mean;                                              \
   if (u + LANES > n) e = e * inside(n, u);                                \
-  squares[chain] += e * e;
+  squares[chain] = madd(e, e, squares[chain]);
     FOR_CHAINS(n, BODY);
 #undef BODY
     real s = (real)(1 / sqrt((double)(sum_chains(squares) / (real)n) + eps));
@@ -275,7 +275,7 @@ static void norm_backward(int64_t rows, int64_t n, const real *dy, ptrdiff_t ldd
 #define BODY(GET)                    \
   vec d = GET(dy + u) * GET(gain + u); \
   sum[chain] += d;                   \
-  dot[chain] += d * GET(hat + u);
+  dot[chain] = madd(d, GET(hat + u), dot[chain]);
     FOR_CHAINS(n, BODY);
 #undef BODY
     real mean_d = sum_chains(sum) / (real)n, mean_dh = sum_chains(dot) / (real)n;
@@ -341,7 +341,7 @@ INLINE void lstm_forward_body(const rnni_gates *g, int64_t rows, real *a, const 
     i = activate(g->gate, i);                                        \
   }                                                                  \
   vec n = activate(g->act, GET(a + 2 * units + u));                  \
-  vec now = f * before + i * n;                                      \
+  vec now = madd(f, before, i * n);                                  \
   if (peep) o += GET(peep + 2 * units + u) * now;                    \
   o = activate(g->gate, o);                                          \
   PUT(a + u, i);                                                     \

@@ -8,10 +8,21 @@
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
+#if defined(__FMA__) || defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+#if defined(__aarch64__)
+#include <arm_neon.h>
+#endif
 
 #include "../rnn.h"
 
 typedef rnn_real real;
+#ifdef RNN_DOUBLE
+#define RNNI_FMA fma
+#else
+#define RNNI_FMA fmaf
+#endif
 
 #if defined(__AVX512F__)
 #define VEC_BYTES 64
@@ -38,6 +49,30 @@ INLINE void store(real *p, vec v) { *(vec_loose *)p = v; }
 INLINE vec splat(real x) { return x - (vec){0}; }
 INLINE vec choose(veci mask, vec yes, vec no) { return (vec)((mask & (veci)yes) | (~mask & (veci)no)); }
 INLINE vec vabs(vec x) { return choose(x < (vec){0}, -x, x); }
+
+/* a*b + c, rounded once. Every multiply-add that the kernels mean to fuse is written so, and the compiler fuses nothing by
+   itself: that is why all instruction sets give the same bits. The plain set without fused instructions rounds twice;
+   plain-exact rounds once in software, slowly, for --deterministic. */
+INLINE vec madd(vec a, vec b, vec c) {
+#if defined(__AVX512F__) && defined(RNN_DOUBLE)
+  return (vec)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+#elif defined(__AVX512F__)
+  return (vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__FMA__) && defined(RNN_DOUBLE)
+  return (vec)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+#elif defined(__FMA__)
+  return (vec)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif defined(__aarch64__) && defined(RNN_DOUBLE)
+  return (vec)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+#elif defined(__aarch64__)
+  return (vec)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+#elif defined(RNNI_EXACT)
+  for (int i = 0; i < LANES; i++) c[i] = RNNI_FMA(a[i], b[i], c[i]);
+  return c;
+#else
+  return a * b + c;
+#endif
+}
 
 /* The last n < LANES elements of a row: absent lanes read as 0 and are not written. */
 INLINE vec load_part(const real *p, int64_t n) {
@@ -69,18 +104,18 @@ INLINE vec vsigmoid(vec x) {
 
 /* exp(r) 2^n = exp(x), |r| <= ln2/2; the polynomial is the minimax one of Cephes' expf. */
 INLINE vec exp_reduced(vec x, veci *n) {
-  vec shifted = x * 1.44269504088896341f + 12582912.0f; /* 1.5 * 2^23: rounds to an integer in the low bits */
+  vec shifted = madd(x, splat(1.44269504088896341f), splat(12582912.0f)); /* 1.5 * 2^23: rounds to an integer in the low bits */
   vec k = shifted - 12582912.0f;
   *n = (veci)shifted - 0x4b400000;
-  vec r = x - k * 0.693359375f;
-  r = r - k * -2.12194440e-4f;
+  vec r = madd(k, splat(-0.693359375f), x);
+  r = madd(k, splat(2.12194440e-4f), r);
   vec sum = r + 1.0f, lost = r - (sum - 1.0f); /* what rounding took from 1 + r is added with the small terms */
-  vec p = r * 1.9875691500e-4f + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  return sum + (p * (r * r) + lost);
+  vec p = madd(r, splat(1.9875691500e-4f), splat(1.3981999507e-3f));
+  p = madd(p, r, splat(8.3334519073e-3f));
+  p = madd(p, r, splat(4.1665795894e-2f));
+  p = madd(p, r, splat(1.6666665459e-1f));
+  p = madd(p, r, splat(5.0000001201e-1f));
+  return sum + madd(p, r * r, lost);
 }
 
 INLINE vec vexp(vec x) {
@@ -101,11 +136,11 @@ INLINE vec vtanh(vec x) {
   vec e = p * (vec)((n + 127) << 23);
   vec large = 1.0f - 2.0f / (e + 1.0f);
   vec s = x * x;
-  vec q = s * -5.70498872745e-3f + 2.06390887954e-2f;
-  q = q * s + -5.37397155531e-2f;
-  q = q * s + 1.33314422036e-1f;
-  q = q * s + -3.33332819422e-1f;
-  vec small = x + x * (s * q);
+  vec q = madd(s, splat(-5.70498872745e-3f), splat(2.06390887954e-2f));
+  q = madd(q, s, splat(-5.37397155531e-2f));
+  q = madd(q, s, splat(1.33314422036e-1f));
+  q = madd(q, s, splat(-3.33332819422e-1f));
+  vec small = madd(x, s * q, x);
   vec y = choose(x < (vec){0}, -large, large);
   y = choose(size < splat(0.625f), small, y);
   return choose(x == x, y, x);
@@ -115,7 +150,7 @@ INLINE vec vsigmoid(vec x) {
   vec e = vexp(-vabs(x));
   vec sum = 1.0f + e, lost = e - (sum - 1.0f);
   vec y = choose(x < (vec){0}, e, (vec){0} + 1.0f) / sum;
-  return y - y * (lost * (1.0f - 0.5f * e)); /* 1 - e/2 is near enough to 1/(1+e) for a correction of half an ulp */
+  return madd(-y, lost * madd(e, splat(-0.5f), splat(1.0f)), y); /* 1 - e/2 is near enough to 1/(1+e) for a correction of half an ulp */
 }
 
 #endif
