@@ -66,6 +66,7 @@ static void print_usage(FILE *out) {
           "  -W           turn warnings on\n"
           "  --threads N  compute on N threads (default: all processors)\n"
           "  --seed N     start the random numbers, Lua's too, from N\n"
+          "  --deterministic  the same bits on every processor, at any price\n"
           "  --double     compute in double precision\n"
           "  --version    show version information and leave\n"
           "  --help       show this text and leave\n"
@@ -122,6 +123,7 @@ static bool read_long_option(char **argv, int *i) {
     return read_integer("--seed", value, 0, LUA_MAXINTEGER, &options.seed);
   }
   if (strcmp(argv[*i], "--double") == 0) options.use_double = true;
+  else if (strcmp(argv[*i], "--deterministic") == 0) setenv("RNNLUA_DETERMINISTIC", "1", 1); /* read with the core */
   else if (strcmp(argv[*i], "--version") == 0) options.full_version = true;
   else if (strcmp(argv[*i], "--help") == 0) options.help = true;
   else return refuse("unrecognized option '%s'", argv[*i]);
