@@ -103,7 +103,7 @@ describe("json_encode", function()
     raises("argument 2 (options): expected a table, got 2", 1, 2)
     raises("option indent: expected 0 to 31, got 32", 1, { indent = 32 })
     raises("option indent: expected 0 to 31, got -1", 1, { indent = -1 })
-    raises("option indent: expected an integer, got true", 1, { indent = true })
+    raises("option indent: expected an integer, got boolean", 1, { indent = true })
     raises("option sort: expected true or false, got 1", 1, { sort = 1 })
   end)
 

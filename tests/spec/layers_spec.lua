@@ -168,7 +168,8 @@ describe("state", function()
     assert.equal("nn.LSTM(2 -> 4): expected a state of 2 tensors (3, 4), (3, 4), got tensor (3, 4) float",
       message_of(lstm, x, core.zeros(3, 4)))
     local _, s = lstm(core.zeros(2, 5, 2))
-    assert.equal("nn.LSTM(2 -> 4): expected a state of 2 tensors (3, 4), (3, 4), got tensor (2, 4) float, tensor (2, 4) float",
+    assert.equal("nn.LSTM(2 -> 4): expected a state of 2 tensors (3, 4), (3, 4), " ..
+      "got tensor (2, 4) float, tensor (2, 4) float",
       message_of(lstm, x, s))
     assert.equal("nn.State: expected a tensor or a table of tensors, got number 3", message_of(nn.detach, 3))
     assert.equal("split: axis 1 of size 2 does not divide into 3 equal parts", message_of(s.split, s, 3))

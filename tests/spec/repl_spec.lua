@@ -38,7 +38,8 @@ describe("the prompt", function()
     says("nil\n", "x")
     says("", "x = 1\n\n   \nlocal_ = 2")
     says("{ 1 }\n{ 2 }\n", "{ 1 }\n{ 2 }")
-    says(tostring(rnn.zeros(2, 3)) .. "\n", "rnn.zeros(2, 3)")
+    -- the child computes in float
+    says(tostring(rnn.zeros(2, 3)):gsub("double", "float") .. "\n", "rnn.zeros(2, 3)")
   end)
 
   it("keeps the last value in _", function()
@@ -123,7 +124,7 @@ describe("pretty", function()
   end)
 
   it("lets objects speak for themselves, in one line inside tables", function()
-    assert.equal("{ 2×3 float, x = me }", pretty { rnn.zeros(2, 3),
+    assert.equal(("{ 2×3 %s, x = me }"):format(rnn.precision), pretty { rnn.zeros(2, 3),
       x = setmetatable({ 1 }, { __tostring = function() return "me\nmore" end }) })
   end)
 

@@ -31,7 +31,8 @@ local LSTM = class("nn.LSTM", Base)
 LSTM.cell, LSTM.gates, LSTM.states = "lstm", 4, 2
 
 local own = {
-  recurrent_activation = "sigmoid", forget_bias = 1, zoneout_cell = 0, peepholes = false, projection = 0, coupled = false,
+  recurrent_activation = "sigmoid", forget_bias = 1, zoneout_cell = 0, peepholes = false, projection = 0,
+  coupled = false,
 }
 
 function LSTM:init(inputs, units, options)

@@ -43,7 +43,9 @@ local function widths_of(fname, units, layers)
   end
   check.int(fname, "the number of widths in argument 2 (units)", #units, 1, 32)
   local widths = {}
-  for k, width in ipairs(units) do widths[k] = check.int(fname, ("width %d of argument 2 (units)"):format(k), width, 1) end
+  for k, width in ipairs(units) do
+    widths[k] = check.int(fname, ("width %d of argument 2 (units)"):format(k), width, 1)
+  end
   return widths
 end
 
@@ -130,7 +132,8 @@ function Base:build(inputs, units, options, more)
     end
     local made = part.width * (self.directions == 2 and self.merge == "concat" and 2 or 1)
     if self.residual and k > 1 and made ~= width then
-      core.fail("%s: option 'residual': layer %d makes %d features of %d, so they cannot be added", fname, k, made, width)
+      core.fail("%s: option 'residual': layer %d makes %d features of %d, so they cannot be added", fname, k, made,
+        width)
     end
     width = made
   end
@@ -277,7 +280,9 @@ local function is_current(self, stream, batch)
 end
 
 local function new_stream(self, batch)
-  if self.directions == 2 then core.fail("%s: step: a bidirectional layer needs the whole sequence", self:describe()) end
+  if self.directions == 2 then
+    core.fail("%s: step: a bidirectional layer needs the whole sequence", self:describe())
+  end
   local stream = { batch = batch, steppers = {}, weights = {}, state = setmetatable({}, State), first = {} }
   for k, part in ipairs(self.parts) do
     local weights = {}
@@ -294,8 +299,8 @@ end
 --- lstm:step(x [, state]) -> y, state
 ---
 --- One time step, for streams: the same for nn.RNN, nn.LSTM and nn.GRU. Nothing is recorded, and after the first call
---- no memory is taken: y and state are the same tensors every time and are overwritten by the next step, so state:copy()
---- keeps one. Zoneout takes its expectation, dropout is off.
+--- no memory is taken: y and state are the same tensors every time and are overwritten by the next step, so
+--- state:copy() keeps one. Zoneout takes its expectation, dropout is off.
 ---@param x rnn.Tensor (N, inputs)
 ---@param state? nn.State|rnn.Tensor[] what step or forward gave; nil: the zero state, or the trained one
 ---@return rnn.Tensor y (N, units)
@@ -342,7 +347,8 @@ function Base:config()
   local same = true
   for _, width in ipairs(self.widths) do same = same and width == self.units end
   options.layers = self.layers
-  return { class = getmetatable(self).__name, args = { self.inputs, same and self.units or self.widths }, options = options }
+  local args = { self.inputs, same and self.units or self.widths }
+  return { class = getmetatable(self).__name, args = args, options = options }
 end
 
 return Base
