@@ -10,8 +10,8 @@ local architecture = {}
 -- The classes that a file may name.
 local buildable = {}
 for _, name in ipairs {
-  "Module", "Sequential", "Linear", "Embedding", "RNN", "LSTM", "GRU", "Recurrent", "RNNCell", "LSTMCell", "GRUCell",
-  "LayerNorm", "BatchNorm", "Dropout", "Tanh", "Sigmoid", "HardSigmoid", "ReLU", "LeakyReLU", "ELU", "SELU",
+  "Module", "Sequential", "Linear", "Conv1d", "Embedding", "RNN", "LSTM", "GRU", "Recurrent", "RNNCell", "LSTMCell",
+  "GRUCell", "LayerNorm", "BatchNorm", "Dropout", "Tanh", "Sigmoid", "HardSigmoid", "ReLU", "LeakyReLU", "ELU", "SELU",
   "Softplus", "Softsign", "Softmax", "LogSoftmax",
 } do
   buildable["nn." .. name] = name

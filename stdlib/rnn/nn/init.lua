@@ -19,6 +19,7 @@ return lazy({}, {
   Module = "rnn.nn.module",
   Sequential = "rnn.nn.sequential",
   Linear = "rnn.nn.linear",
+  Conv1d = "rnn.nn.conv1d",
   Embedding = "rnn.nn.embedding",
   RNN = "rnn.nn.rnn",
   LSTM = "rnn.nn.lstm",

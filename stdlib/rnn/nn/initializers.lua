@@ -1,5 +1,6 @@
 -- initializers.lua: how parameters start. Every function fills a tensor in place and returns it; matrices are
--- (outputs, inputs), so fan in is the second size and fan out the first. Defaults of layers are those of Keras.
+-- (outputs, inputs), so fan in is the second size and fan out the first; filters (outputs, inputs, taps) have both taps
+-- times. Defaults of layers are those of Keras.
 
 --- nn.initializers
 ---
@@ -10,8 +11,10 @@ local initializers = {}
 
 local function fans(t)
   if t:ndim() == 0 then return 1, 1 end
-  local fan_in, fan_out = t:size(-1), t:size(1)
-  return fan_in, fan_out
+  if t:ndim() == 1 then return t:size(1), t:size(1) end
+  local taps = 1
+  for axis = 3, t:ndim() do taps = taps * t:size(axis) end
+  return t:size(2) * taps, t:size(1) * taps
 end
 
 --- Uniform within ±sqrt(6 / (fan in + fan out)). Glorot, Bengio 2010, "Understanding the difficulty of training deep
@@ -43,11 +46,12 @@ function initializers.he_normal(t)
   return t
 end
 
---- A random matrix with orthonormal rows or columns, whichever are fewer. Saxe et al. 2014, "Exact solutions to the
---- nonlinear dynamics of learning in deep linear networks". The default of recurrent weights: a step neither shrinks
---- nor stretches the state.
+--- A random matrix with orthonormal rows or columns, whichever are fewer; of filters, each is a row. Saxe et al. 2014,
+--- "Exact solutions to the nonlinear dynamics of learning in deep linear networks". The default of recurrent weights: a
+--- step neither shrinks nor stretches the state.
 function initializers.orthogonal(t)
-  t:orthogonal_(1, 1)
+  local matrix = t:ndim() > 2 and t:detach():reshape(t:size(1), -1) or t
+  matrix:orthogonal_(1, 1)
   return t
 end
 

@@ -17,6 +17,11 @@ end
 
 local cases = {
   Linear = { make = function() return nn.Linear(2, 3) end, input = batch, sequences = true },
+  Conv1d = {
+    make = function() return nn.Conv1d(2, 3, 2, { padding = "causal", dilation = 2, activation = "tanh" }) end,
+    input = batch,
+    sequences = true,
+  },
   Embedding = {
     make = function() return nn.Embedding(5, 3) end,
     input = function() return core.tensor({ { 1, 5, 2, 0 }, { 3, 1, 1, 2 }, { 5, 4, 0, 3 } }, "int32") end,
