@@ -70,11 +70,12 @@ end
 local function stack(about, returns, x, weights, start)
   local per_layer, y, final = about.cell == "lstm" and 2 or 1, x, {}
   for layer = 1, about.layers do
-    local state, own = start and { table.unpack(start, #final + 1, #final + per_layer) }, nil
-    y, own = core.recurrent({ cell = about.cell, activation = about.activation, units = about.units,
+    local state = start and { table.unpack(start, #final + 1, #final + per_layer) }
+    local h, own = core.recurrent({ cell = about.cell, activation = about.activation, units = about.units,
       returns = layer == about.layers and returns or "sequence" }, y,
       { table.unpack(weights, 4 * layer - 3, 4 * layer) }, state)
     for _, t in ipairs(own) do final[#final + 1] = t end
+    y = h
   end
   return y, final
 end
@@ -127,6 +128,32 @@ describe("the recurrent engine agrees with PyTorch:", function()
   end
 end)
 
+-- One case of a file, "name.argument": f(arguments) gives its result.
+local function check_case(r, name, f)
+  local a, file = {}, {}
+  for key, t in pairs(r) do
+    local case, argument = key:match("^([^.]+)%.(.+)$")
+    if case == name then file[argument] = t end
+  end
+  for argument, t in pairs(file) do
+    a[argument] = file["d" .. argument] and leaf(t, argument == "x" and file.lengths or nil) or t:copy()
+  end
+  local y = f(a)
+  local found = report()
+  found:compare("y", file.mask and plain(y) * file.mask or y, file.y)
+  if file.y_lengths then found:compare("lengths of y", y:lengths():to_float(), file.y_lengths:to_float()) end
+  inner(y, file.dy):backward()
+  for argument in pairs(file) do
+    local want = argument ~= "y" and file["d" .. argument]
+    if want then found:compare("d" .. argument, a[argument].grad, want) end
+  end
+  if file.new_running_mean then
+    found:compare("running_mean", a.running_mean, file.new_running_mean)
+    found:compare("running_var", a.running_var, file.new_running_var_biased)
+  end
+  found:check()
+end
+
 describe("ops agree with PyTorch:", function()
   local r, about = load "ops"
 
@@ -176,29 +203,7 @@ describe("ops agree with PyTorch:", function()
   }
 
   for name, f in pairs(cases) do
-    it(name, function()
-      local a, file = {}, {}
-      for key, t in pairs(r) do
-        local case, argument = key:match("^([^.]+)%.(.+)$")
-        if case == name then file[argument] = t end
-      end
-      for argument, t in pairs(file) do
-        a[argument] = file["d" .. argument] and leaf(t, argument == "x" and file.lengths or nil) or t:copy()
-      end
-      local y = f(a)
-      local found = report()
-      found:compare("y", file.mask and plain(y) * file.mask or y, file.y)
-      inner(y, file.dy):backward()
-      for argument in pairs(file) do
-        local want = argument ~= "y" and file["d" .. argument]
-        if want then found:compare("d" .. argument, a[argument].grad, want) end
-      end
-      if file.new_running_mean then
-        found:compare("running_mean", a.running_mean, file.new_running_mean)
-        found:compare("running_var", a.running_var, file.new_running_var_biased)
-      end
-      found:check()
-    end)
+    it(name, function() check_case(r, name, f) end)
   end
 
   it("has a case for every case in the file", function()
@@ -207,6 +212,15 @@ describe("ops agree with PyTorch:", function()
       assert(cases[case], case)
     end
   end)
+end)
+
+describe("conv1d agrees with PyTorch:", function()
+  local r, about = load "conv"
+  for name, o in pairs(about.cases) do
+    it(name, function()
+      check_case(r, name, function(a) return core.conv1d(a.x, a.weight, a.bias, o.stride, o.dilation, o.padding) end)
+    end)
+  end
 end)
 
 describe("optimisers agree with PyTorch:", function()
