@@ -13,7 +13,8 @@
 #endif
 #define COLS (2 * LANES)
 #define K_BLOCK 256 /* a panel's block, COLS * K_BLOCK, stays in the first cache while rows pass by */
-#define M_BLOCK 96  /* and this many rows of A in the second */
+#define M_BLOCK 96  /* and this many rows of A in the second, */
+#define N_BLOCK 1024 /* beside this many columns of B */
 
 static void pack(int64_t k, int64_t n, const real *b, ptrdiff_t rs, ptrdiff_t cs, real *out) {
   for (int64_t j = 0; j < n; j += COLS) {
@@ -149,42 +150,46 @@ static void pack_rows(int64_t m, int64_t there, int64_t k, const real *a, ptrdif
       for (int64_t i = 0; i < m; i++) out[i] = a[i * ars];
 }
 
-static void product(int64_t m, int64_t n, int64_t k, const real *a, ptrdiff_t ars, ptrdiff_t acs, rnni_panels b,
-                    const real *bias, real *c, ptrdiff_t ldc, bool accumulate) {
+/* Rows [0, m), at most M_BLOCK, of one block of k against columns [0, n). a is at the block's first k; bias and
+   accumulate are those of this block. */
+static void product_block(int64_t m, int64_t n, int64_t k, const real *a, ptrdiff_t ars, ptrdiff_t acs, int64_t below,
+                          rnni_panels b, const real *bias, real *c, ptrdiff_t ldc, bool accumulate) {
   real rows_packed[M_BLOCK * K_BLOCK] __attribute__((aligned(64)));
   bool direct = acs == 1;
+  int64_t tiles = (m + ROWS - 1) / ROWS, done = 0;
+  if (!direct)
+    for (int64_t t = 0; t < tiles; t++) {
+      int64_t from = t * m / tiles, rows = (t + 1) * m / tiles - from;
+      pack_rows(rows, below - from, k, a + from * ars, ars, acs, rows_packed + t * ROWS * K_BLOCK);
+    }
+  if (direct && m == 1)
+    for (; done + 4 * COLS <= n; done += 4 * COLS)
+      row_tile(k, a, b.at + done / COLS * b.panel, b.step, b.panel, bias ? bias + done : NULL, c + done, accumulate);
+  for (int64_t j = done; j < n; j += COLS) {
+    int64_t width = n - j < COLS ? n - j : COLS;
+    const real *panel = b.at + j / COLS * b.panel, *add = bias ? bias + j : NULL;
+    for (int64_t t = 0; t < tiles; t++) { /* tiles of nearly equal height: none is left with one row */
+      int64_t from = t * m / tiles, rows = (t + 1) * m / tiles - from;
+      real *to = c + from * ldc + j;
+      if (direct) tiles_direct[rows - 1](width, k, a + from * ars, ars, panel, b.step, add, to, ldc, accumulate);
+      else
+        tiles_packed[rows - 1](width, k, rows_packed + t * ROWS * K_BLOCK, 1, panel, b.step, add, to, ldc, accumulate);
+    }
+  }
+}
+
+/* A block of B, K_BLOCK x N_BLOCK, stays in the second cache while all rows of A pass by. */
+static void product(int64_t m, int64_t n, int64_t k, const real *a, ptrdiff_t ars, ptrdiff_t acs, rnni_panels b,
+                    const real *bias, real *c, ptrdiff_t ldc, bool accumulate) {
   int64_t k0 = 0;
   do { /* k 0 still writes bias or zeros */
     int64_t kn = k - k0 < K_BLOCK ? k - k0 : K_BLOCK;
-    for (int64_t m0 = 0; m0 < m; m0 += M_BLOCK) {
-      int64_t mn = m - m0 < M_BLOCK ? m - m0 : M_BLOCK;
-      int64_t tiles = (mn + ROWS - 1) / ROWS;
-      if (!direct)
-        for (int64_t t = 0; t < tiles; t++) {
-          int64_t from = t * mn / tiles, rows = (t + 1) * mn / tiles - from;
-          pack_rows(rows, m - m0 - from, kn, a + (m0 + from) * ars + k0 * acs, ars, acs,
-                    rows_packed + t * ROWS * K_BLOCK);
-        }
-      int64_t done = 0;
-      if (direct && mn == 1)
-        for (; done + 4 * COLS <= n; done += 4 * COLS)
-          row_tile(kn, a + m0 * ars + k0, b.at + done / COLS * b.panel + k0 * b.step, b.step, b.panel,
-                   bias && k0 == 0 ? bias + done : NULL, c + m0 * ldc + done, accumulate || k0 > 0);
-      for (int64_t j = done; j < n; j += COLS) {
-        int64_t width = n - j < COLS ? n - j : COLS;
-        const real *panel = b.at + j / COLS * b.panel + k0 * b.step;
-        for (int64_t t = 0; t < tiles; t++) { /* tiles of nearly equal height: none is left with one row */
-          int64_t from = t * mn / tiles, rows = (t + 1) * mn / tiles - from;
-          real *to = c + (m0 + from) * ldc + j;
-          const real *add = bias && k0 == 0 ? bias + j : NULL;
-          if (direct)
-            tiles_direct[rows - 1](width, kn, a + (m0 + from) * ars + k0, ars, panel, b.step, add, to, ldc,
-                                   accumulate || k0 > 0);
-          else
-            tiles_packed[rows - 1](width, kn, rows_packed + t * ROWS * K_BLOCK, 1, panel, b.step, add, to, ldc,
-                                   accumulate || k0 > 0);
-        }
-      }
+    for (int64_t n0 = 0; n0 < n; n0 += N_BLOCK) {
+      int64_t nn = n - n0 < N_BLOCK ? n - n0 : N_BLOCK;
+      rnni_panels part = {b.at + n0 / COLS * b.panel + k0 * b.step, b.step, b.panel};
+      for (int64_t m0 = 0; m0 < m; m0 += M_BLOCK)
+        product_block(m - m0 < M_BLOCK ? m - m0 : M_BLOCK, nn, kn, a + m0 * ars + k0 * acs, ars, acs, m - m0, part,
+                      bias && k0 == 0 ? bias + n0 : NULL, c + m0 * ldc + n0, ldc, accumulate || k0 > 0);
     }
     k0 += K_BLOCK;
   } while (k0 < k);
