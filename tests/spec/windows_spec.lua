@@ -42,6 +42,19 @@ describe("data.windows", function()
     assert.same({ { 4, 5 }, { 5, 6 } }, w:future(w.items):totable())
   end)
 
+  it("gives some steps only the k values after them", function()
+    local settings = { length = 6, target = "sequence", ahead = 2, first = 2, every = 2 }
+    local w = data.windows(series(9), settings)
+    local x, y = w:all()
+    assert.equal(2, #w)
+    assert.equal(6, x:size(2))
+    assert.same({ { { 3, 4 }, { 5, 6 }, { 7, 8 } }, { { 4, 5 }, { 6, 7 }, { 8, 9 } } }, y:totable())
+    assert.same({ { 7, 8 }, { 8, 9 } }, w:future(w.items):totable())
+    local joined = w:concat(data.windows(series(8) + 50, settings))
+    assert.same({ { { 53, 54 }, { 55, 56 }, { 57, 58 } } }, select(2, joined:batch(joined.items:rows(3, 3))):totable())
+    assert.has_error(function() w:concat(data.windows(series(9), { length = 6, target = "sequence", ahead = 2 })) end)
+  end)
+
   it("chooses columns for inputs and targets, earlier steps first", function()
     local w = data.windows(series(5, 3), {
       length = 2, target = 2, input_columns = { 3, 1 }, target_columns = { 1, 2 },
@@ -93,6 +106,10 @@ describe("data.windows", function()
     assert.error_matches(function() data.windows(series(9), { length = 3, target = "next" }) end,
       "option 'target': expected a positive integer or 'sequence', got string 'next'")
     assert.error_matches(function() data.windows(series(9), { length = 3, ahead = 2 }) end, "'ahead' goes with")
+    assert.error_matches(function() data.windows(series(9), { length = 3, every = 2 }) end, "'first' and 'every' go with")
+    assert.error_matches(function()
+      data.windows(series(9), { length = 4, target = "sequence", ahead = 2, every = 2 })
+    end, "with first = 1 and every = 2 the last of the 4 steps has no target")
     assert.error_matches(function() data.windows(series(9), { length = 3, input_columns = { 2 } }) end,
       "option 'input_columns', entry 1: expected an integer from 1 to 1, got number 2")
     assert.error_matches(function() data.windows({ 1, 2, 3 }, { length = 1 }) end, "expected a float tensor, got table")

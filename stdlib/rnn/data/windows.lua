@@ -14,12 +14,16 @@ local Batches = require "rnn.data.batches"
 ---   length          steps in a window; x is (N, length, inputs)
 ---   target = k      y is the k rows after the window, (N, k * targets), earlier steps first (default 1)
 ---   target = "sequence", ahead = k    y gives each step of the window the k rows after it, (N, length, k * targets)
+---   first = 1, every = 1              with target = "sequence": only the steps first, first + every, ... to the last,
+---                                     for models whose output is shorter than their input (strided nn.Conv1d)
 ---   input_columns, target_columns     columns of the series, by number (default: all)
 ---   stride = 1      rows from the start of one window to the start of the next
 ---@class data.Windows
 ---@field length integer
 ---@field ahead integer how many rows ahead the targets go
 ---@field sequence boolean
+---@field first integer
+---@field every integer
 ---@overload fun(series: rnn.Tensor, options: table): data.Windows
 local Windows = class("data.Windows")
 
@@ -57,6 +61,19 @@ local function starts(self, from, to)
   return self.stride == 1 and ids or ids:reshape(n, self.stride):select(2, 1)
 end
 
+-- The steps of a window that have targets, where that is not every one.
+local function pick_steps(self, options)
+  local fname = "data.windows"
+  self.first = check.int(fname, "option 'first'", options.first, 1, self.length)
+  self.every = check.int(fname, "option 'every'", options.every, 1)
+  if self.first == 1 and self.every == 1 then return end
+  if not self.sequence then core.fail("%s: options 'first' and 'every' go with target = 'sequence' only", fname) end
+  if (self.length - self.first) % self.every ~= 0 then
+    core.fail("%s: with first = %d and every = %d the last of the %d steps has no target", fname, self.first, self.every,
+      self.length)
+  end
+end
+
 -- Makes ready for batch(): inputs and targets are (L, D); spans lists first and last row of each series in them.
 local function build(self)
   local parts = {}
@@ -68,6 +85,11 @@ local function build(self)
     futures = core.windows(futures, core.arange(n), self.ahead):reshape(n, self.ahead * columns)
   end
   self.after_start, self.after_window = futures:rows(2, n), futures:rows(self.length + 1, n)
+  if self.first > 1 or self.every > 1 then
+    local steps = {}
+    for step = self.first, self.length, self.every do steps[#steps + 1] = step end
+    self.steps = core.tensor(steps, "int32")
+  end
 end
 
 function Windows:init(series, options)
@@ -77,7 +99,7 @@ function Windows:init(series, options)
   check.tensor(fname, "argument 1 (series)", series, "float", 2)
   options = check.options(fname, options, {
     length = check.none, target = 1, ahead = check.none, stride = 1,
-    input_columns = check.none, target_columns = check.none,
+    first = 1, every = 1, input_columns = check.none, target_columns = check.none,
   })
   self.length = check.int(fname, "option 'length'", options.length, 1)
   self.stride = check.int(fname, "option 'stride'", options.stride, 1)
@@ -90,6 +112,7 @@ function Windows:init(series, options)
   else
     check.expected(fname, "option 'target'", "a positive integer or 'sequence'", options.target)
   end
+  pick_steps(self, options)
   check_finite(series)
   self.inputs = pick(series, "option 'input_columns'", options.input_columns)
   self.targets = pick(series, "option 'target_columns'", options.target_columns)
@@ -107,11 +130,12 @@ end
 --- The windows that begin at these rows (int32) of the series.
 ---@param items rnn.Tensor
 ---@return rnn.Tensor x (N, length, inputs)
----@return rnn.Tensor y (N, ahead * targets) or (N, length, ahead * targets)
+---@return rnn.Tensor y (N, ahead * targets) or (N, steps with targets, ahead * targets)
 function Windows:batch(items)
   local x = core.windows(self.inputs, items, self.length)
-  if self.sequence then return x, core.windows(self.after_start, items, self.length) end
-  return x, self.after_window:gather(1, items)
+  if not self.sequence then return x, self.after_window:gather(1, items) end
+  local y = core.windows(self.after_start, items, self.length)
+  return x, self.steps and y:gather(2, self.steps) or y
 end
 
 --- windows:all() -> x, y
@@ -150,7 +174,9 @@ function Windows:concat(...)
   local inputs, targets, spans, offset = {}, {}, {}, 0
   for i, part in ipairs { self, ... } do
     local same = class.is_a(part, Windows)
-    for _, key in ipairs { "length", "ahead", "sequence", "stride" } do same = same and part[key] == self[key] end
+    for _, key in ipairs { "length", "ahead", "sequence", "stride", "first", "every" } do
+      same = same and part[key] == self[key]
+    end
     same = same and part.inputs:size(2) == self.inputs:size(2) and part.targets:size(2) == self.targets:size(2)
     if not same then
       core.fail("windows:concat: argument %d: expected windows of the same options and numbers of columns", i - 1)
@@ -160,7 +186,8 @@ function Windows:concat(...)
     offset = offset + #part.inputs
   end
   local whole = setmetatable({
-    length = self.length, ahead = self.ahead, sequence = self.sequence, stride = self.stride,
+    length = self.length, ahead = self.ahead, sequence = self.sequence, stride = self.stride, first = self.first,
+    every = self.every,
     inputs = core.concat(inputs, 1), targets = core.concat(targets, 1), spans = spans,
   }, Windows)
   build(whole)
