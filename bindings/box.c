@@ -23,6 +23,7 @@ static holder *holder_of(lua_State *L) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &context_key);
   holder *h = lua_touserdata(L, -1);
   lua_pop(L, 1);
+  if (!h->ctx) luaL_error(L, "rnn.core: too late: the Lua state is closing"); /* a finaliser of the script's */
   return h;
 }
 

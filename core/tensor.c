@@ -130,15 +130,18 @@ rnn_status rnn_tensor_rows(rnn_ctx *ctx, rnn_tensor *t, int64_t from, int64_t to
   int64_t dims[RNN_MAX_DIMS];
   memcpy(dims, t->dims, sizeof dims);
   dims[0] = to - from;
-  RNNI_TRY(handle_new(ctx, t->type, t->ndim, dims, out));
-  int64_t inner = 1;
-  for (int i = 1; i < t->ndim; i++) inner *= t->dims[i];
-  share_storage(*out, t, (char *)t->data + (size_t)(from * inner) * rnni_type_size(t->type));
-  if (t->lengths) {
-    rnn_status status = rnn_tensor_rows(ctx, t->lengths, from, to, &(*out)->lengths);
-    if (status != RNN_OK) rnn_tensor_free(*out);
+  rnn_tensor *rows, *lengths = NULL;
+  if (t->lengths) RNNI_TRY(rnn_tensor_rows(ctx, t->lengths, from, to, &lengths));
+  rnn_status status = handle_new(ctx, t->type, t->ndim, dims, &rows);
+  if (status != RNN_OK) {
+    rnn_tensor_free(lengths);
     return status;
   }
+  int64_t inner = 1;
+  for (int i = 1; i < t->ndim; i++) inner *= t->dims[i];
+  share_storage(rows, t, (char *)t->data + (size_t)(from * inner) * rnni_type_size(t->type));
+  rows->lengths = lengths;
+  *out = rows;
   return RNN_OK;
 }
 
