@@ -106,10 +106,11 @@ describe("data.windows", function()
     assert.error_matches(function() data.windows(series(9), { length = 3, target = "next" }) end,
       "option 'target': expected a positive integer or 'sequence', got string 'next'")
     assert.error_matches(function() data.windows(series(9), { length = 3, ahead = 2 }) end, "'ahead' goes with")
-    assert.error_matches(function() data.windows(series(9), { length = 3, every = 2 }) end, "'first' and 'every' go with")
+    assert.error_matches(function() data.windows(series(9), { length = 3, every = 2 }) end,
+      "options 'first' and 'every' go with")
     assert.error_matches(function()
       data.windows(series(9), { length = 4, target = "sequence", ahead = 2, every = 2 })
-    end, "with first = 1 and every = 2 the last of the 4 steps has no target")
+    end, "with first = 1 and every = 2 the last of 4 steps has no target")
     assert.error_matches(function() data.windows(series(9), { length = 3, input_columns = { 2 } }) end,
       "option 'input_columns', entry 1: expected an integer from 1 to 1, got number 2")
     assert.error_matches(function() data.windows({ 1, 2, 3 }, { length = 1 }) end, "expected a float tensor, got table")

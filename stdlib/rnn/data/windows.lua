@@ -69,7 +69,7 @@ local function pick_steps(self, options)
   if self.first == 1 and self.every == 1 then return end
   if not self.sequence then core.fail("%s: options 'first' and 'every' go with target = 'sequence' only", fname) end
   if (self.length - self.first) % self.every ~= 0 then
-    core.fail("%s: with first = %d and every = %d the last of the %d steps has no target", fname, self.first, self.every,
+    core.fail("%s: with first = %d and every = %d the last of %d steps has no target", fname, self.first, self.every,
       self.length)
   end
 end
