@@ -11,6 +11,7 @@
 #else
 #define ROWS 6
 #endif
+#define HALF (ROWS / 2)
 #define COLS (2 * LANES)
 #define K_BLOCK 256 /* a panel's block, COLS * K_BLOCK, stays in the first cache while rows pass by */
 #define M_BLOCK 96  /* and this many rows of A in the second, */
@@ -141,13 +142,25 @@ static void row_tile(int64_t k, const real *restrict a, const real *restrict b, 
   for (int i = 0; i < 8; i++) store(c + i * LANES, acc[i]);
 }
 
-/* ROWS x k of A into [k][ROWS]; ROWS are copied where that many lie behind each other, needed or not. */
-static void pack_rows(int64_t m, int64_t there, int64_t k, const real *a, ptrdiff_t ars, ptrdiff_t acs, real *out) {
-  if (ars == 1 && there >= ROWS)
-    for (int64_t p = 0; p < k; p++, out += ROWS, a += acs) memcpy(out, a, ROWS * sizeof *out);
-  else
-    for (int64_t p = 0; p < k; p++, out += ROWS, a += acs)
-      for (int64_t i = 0; i < m; i++) out[i] = a[i * ars];
+/* m rows and k columns of A into tiles [k][ROWS], K_BLOCK apart, of heights as cut says. Where A lies by
+   columns, its lines are read once, from end to end; ROWS are copied where that many lie behind each other (there, from
+   a tile's first row), needed or not. */
+static void pack_rows(const int64_t *cut, int64_t tiles, int64_t there, int64_t k, const real *a, ptrdiff_t ars,
+                      ptrdiff_t acs, real *out) {
+  for (int64_t p = 0; p < k; p++, a += acs, out += ROWS)
+    for (int64_t t = 0; t < tiles; t++) {
+      int64_t rows = cut[t + 1] - cut[t];
+      const real *from = a + cut[t] * ars;
+      real *to = out + t * ROWS * K_BLOCK;
+      if (ars != 1 || rows < HALF) {
+        for (int64_t i = 0; i < rows; i++) to[i] = from[i * ars];
+      } else if (there - cut[t] >= ROWS) {
+        memcpy(to, from, ROWS * sizeof *to);
+      } else { /* two halves that overlap */
+        memcpy(to, from, HALF * sizeof *to);
+        memcpy(to + rows - HALF, from + rows - HALF, HALF * sizeof *to);
+      }
+    }
 }
 
 /* Rows [0, m), at most M_BLOCK, of one block of k against columns [0, n). a is at the block's first k; bias and
@@ -156,20 +169,17 @@ static void product_block(int64_t m, int64_t n, int64_t k, const real *a, ptrdif
                           rnni_panels b, const real *bias, real *c, ptrdiff_t ldc, bool accumulate) {
   real rows_packed[M_BLOCK * K_BLOCK] __attribute__((aligned(64)));
   bool direct = acs == 1;
-  int64_t tiles = (m + ROWS - 1) / ROWS, done = 0;
-  if (!direct)
-    for (int64_t t = 0; t < tiles; t++) {
-      int64_t from = t * m / tiles, rows = (t + 1) * m / tiles - from;
-      pack_rows(rows, below - from, k, a + from * ars, ars, acs, rows_packed + t * ROWS * K_BLOCK);
-    }
+  int64_t tiles = (m + ROWS - 1) / ROWS, done = 0, cut[M_BLOCK / ROWS + 1];
+  for (int64_t t = 0; t <= tiles; t++) cut[t] = t * m / tiles; /* of nearly equal height: none is left with one row */
+  if (!direct) pack_rows(cut, tiles, below, k, a, ars, acs, rows_packed);
   if (direct && m == 1)
     for (; done + 4 * COLS <= n; done += 4 * COLS)
       row_tile(k, a, b.at + done / COLS * b.panel, b.step, b.panel, bias ? bias + done : NULL, c + done, accumulate);
   for (int64_t j = done; j < n; j += COLS) {
     int64_t width = n - j < COLS ? n - j : COLS;
     const real *panel = b.at + j / COLS * b.panel, *add = bias ? bias + j : NULL;
-    for (int64_t t = 0; t < tiles; t++) { /* tiles of nearly equal height: none is left with one row */
-      int64_t from = t * m / tiles, rows = (t + 1) * m / tiles - from;
+    for (int64_t t = 0; t < tiles; t++) {
+      int64_t from = cut[t], rows = cut[t + 1] - from;
       real *to = c + from * ldc + j;
       if (direct) tiles_direct[rows - 1](width, k, a + from * ars, ars, panel, b.step, add, to, ldc, accumulate);
       else
@@ -212,6 +222,12 @@ static void product(int64_t m, int64_t n, int64_t k, const real *a, ptrdiff_t ar
 MAP(exp, vexp(x))
 MAP(tanh, vtanh(x))
 MAP(sigmoid, vsigmoid(x))
+
+static void add(int64_t n, const real *x, real *y) {
+  int64_t i = 0;
+  for (; i + LANES <= n; i += LANES) store(y + i, load(y + i) + load(x + i));
+  for (; i < n; i++) y[i] += x[i];
+}
 
 static void activate_all(rnn_activation f, int64_t n, const real *x, real *y) {
   int64_t i = 0;
@@ -532,6 +548,7 @@ const rnni_kernels RNNI_TABLE = {
     .exp = map_exp,
     .tanh = map_tanh,
     .sigmoid = map_sigmoid,
+    .add = add,
     .activate = activate_all,
     .norm_forward = norm_forward,
     .norm_backward = norm_backward,

@@ -40,6 +40,8 @@ typedef struct rnni_kernels {
   void (*tanh)(int64_t n, const rnn_real *x, rnn_real *y);
   void (*sigmoid)(int64_t n, const rnn_real *x, rnn_real *y);
 
+  /* y += x */
+  void (*add)(int64_t n, const rnn_real *x, rnn_real *y);
   /* y = f(x), f an rnn_activation. */
   void (*activate)(rnn_activation f, int64_t n, const rnn_real *x, rnn_real *y);
 

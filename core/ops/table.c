@@ -1,5 +1,6 @@
 /* table.c: the op table, made from ops.def, and the rules that the families share. */
 #include "../internal.h"
+#include "../kernels/kernels.h"
 
 #define RNNI_OP(name) extern const rnn_op rnni_op_##name;
 #include "ops.def"
@@ -88,9 +89,7 @@ void rnni_split_at(const rnn_tensor *t, int axis, int64_t *outer, int64_t *lengt
   *length = t->dims[axis];
 }
 
-void rnni_add(real *restrict dst, const real *restrict src, int64_t n) {
-  for (int64_t i = 0; i < n; i++) dst[i] += src[i];
-}
+void rnni_add(real *dst, const real *src, int64_t n) { rnni_kernel->add(n, src, dst); }
 
 void rnni_add_reduced(rnn_tensor *dst, const rnn_tensor *src) {
   const real *from = rnni_f(src);

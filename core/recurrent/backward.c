@@ -179,10 +179,10 @@ static void run_slice(void *arg, int task) {
 /* ---- sums over all steps ---- */
 
 /* sums[i] += sum of column i of a, times that of b when there is one; blocks of rows first, so that long sums keep
-   their digits. */
+   their digits. also, when it is not NULL, gets the same. */
 static void add_columns(int64_t rows, int64_t columns, const real *a, int64_t lda, const real *b, int64_t ldb,
-                        real *block, real *sums) {
-  if (!sums) return;
+                        real *block, real *sums, real *also) {
+  if (!sums && !also) return;
   for (int64_t r = 0; r < rows; r += 64) {
     memset(block, 0, (size_t)columns * sizeof *block);
     for (int64_t k = r; k < RNNI_MIN(r + 64, rows); k++) {
@@ -190,7 +190,8 @@ static void add_columns(int64_t rows, int64_t columns, const real *a, int64_t ld
       else
         for (int64_t i = 0; i < columns; i++) block[i] += a[k * lda + i] * b[k * ldb + i];
     }
-    rnni_add(sums, block, columns);
+    if (sums) rnni_add(sums, block, columns);
+    if (also) rnni_add(also, block, columns);
   }
 }
 
@@ -200,29 +201,33 @@ static void add_recurrent_columns(const loop *j, int64_t rows, const real *b, re
   if (!sums) return;
   bool apart = l->r->cell == RNN_CELL_GRU && !l->r->reset_before;
   int64_t H = l->H;
-  add_columns(rows, apart ? 2 * H : l->G, j->a + l->first, l->A, b, l->G, block, sums);
-  if (apart) add_columns(rows, H, j->a + 3 * H, l->A, b ? b + 2 * H : NULL, l->G, block, sums + 2 * H);
+  add_columns(rows, apart ? 2 * H : l->G, j->a + l->first, l->A, b, l->G, block, sums, NULL);
+  if (apart) add_columns(rows, H, j->a + 3 * H, l->A, b ? b + 2 * H : NULL, l->G, block, sums + 2 * H, NULL);
 }
 
 static void vector_gradients(const loop *j, int64_t rows, real *block) {
   const rnni_layer *l = j->l;
   real *const *d = j->g->d;
   int64_t H = l->H, A = l->A;
-  add_columns(rows, l->G, j->a + l->first, A, NULL, 0, block, d[RNNI_B_IH]);
-  add_recurrent_columns(j, rows, NULL, block, d[RNNI_B_HH]);
+  if (l->r->cell == RNN_CELL_GRU && !l->r->reset_before) {
+    add_columns(rows, l->G, j->a, A, NULL, 0, block, d[RNNI_B_IH], NULL);
+    add_recurrent_columns(j, rows, NULL, block, d[RNNI_B_HH]);
+  } else { /* both biases are added to the same sums */
+    add_columns(rows, l->G, j->a + l->first, A, NULL, 0, block, d[RNNI_B_IH], d[RNNI_B_HH]);
+  }
   if (l->r->layer_norm) {
-    add_columns(rows, l->G, j->a + l->first, A, l->nx, l->G, block, d[RNNI_GAIN_IH]);
+    add_columns(rows, l->G, j->a + l->first, A, l->nx, l->G, block, d[RNNI_GAIN_IH], NULL);
     add_recurrent_columns(j, rows, l->nh, block, d[RNNI_GAIN_HH]);
     if (l->nc) {
-      add_columns(rows, H, j->dnc, H, l->nc, H, block, d[RNNI_GAIN_C]);
-      add_columns(rows, H, j->dnc, H, NULL, 0, block, d[RNNI_BIAS_C]);
+      add_columns(rows, H, j->dnc, H, l->nc, H, block, d[RNNI_GAIN_C], NULL);
+      add_columns(rows, H, j->dnc, H, NULL, 0, block, d[RNNI_BIAS_C], NULL);
     }
   }
   if (d[RNNI_PEEPHOLE]) {
     const real *before = state_before(l, l->c, H), *c = l->fresh ? l->fresh : state_after(l, l->c, H);
-    if (!l->r->coupled) add_columns(rows, H, j->a, A, before, H, block, d[RNNI_PEEPHOLE]);
-    add_columns(rows, H, j->a + H, A, before, H, block, d[RNNI_PEEPHOLE] + H);
-    add_columns(rows, H, j->a + 3 * H, A, c, H, block, d[RNNI_PEEPHOLE] + 2 * H);
+    if (!l->r->coupled) add_columns(rows, H, j->a, A, before, H, block, d[RNNI_PEEPHOLE], NULL);
+    add_columns(rows, H, j->a + H, A, before, H, block, d[RNNI_PEEPHOLE] + H, NULL);
+    add_columns(rows, H, j->a + 3 * H, A, c, H, block, d[RNNI_PEEPHOLE] + 2 * H, NULL);
   }
 }
 
