@@ -12,9 +12,10 @@ static rnn_stepper *check_stepper(lua_State *L, const char *fname) {
 /* stepper(description, weights, batch) */
 static int lrnn_stepper(lua_State *L) {
   const char *fname = "stepper";
+  lua_settop(L, 3);
   rnn_recurrent r = lrnn_recurrent_description(L, 1);
   lua_Integer batch = lrnn_check_integer(L, fname, 3, "batch");
-  if (batch < 1) lrnn_argument_error(L, fname, 3, "batch", "a positive integer");
+  if (batch < 1 || batch > 1 << 24) lrnn_argument_error(L, fname, 3, "batch", "an integer from 1 to 16777216");
   rnn_stepper **box = lua_newuserdatauv(L, sizeof *box, 0);
   *box = NULL;
   luaL_setmetatable(L, NAME);

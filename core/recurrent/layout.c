@@ -47,7 +47,7 @@ static rnn_status check_options(rnn_ctx *ctx, const rnn_recurrent *r) {
     return rnni_fail(ctx, RNN_EARG, "recurrent: reset_before is for the GRU");
   if (r->projection < 0 || r->projection > INT32_MAX)
     return rnni_fail(ctx, RNN_EARG, "recurrent: impossible projection %lld", (long long)r->projection);
-  if (r->recompute < 0)
+  if (r->recompute < 0 || r->recompute > INT32_MAX)
     return rnni_fail(ctx, RNN_EARG, "recurrent: recompute takes the steps of a segment, got %lld", (long long)r->recompute);
   const double rates[] = {r->recurrent_dropout, r->zoneout_h, r->zoneout_c};
   for (int i = 0; i < 3; i++)
@@ -89,9 +89,10 @@ void rnni_layer_init(rnni_layer *l, const rnn_recurrent *r, int64_t N, int64_t a
                           .peephole = l->p[RNNI_PEEPHOLE], .apart = lstm && r->layer_norm};
 }
 
-static real *take(real **next, int64_t n) {
-  real *p = *next;
-  *next += n;
+/* The next n elements; without memory, only their number counts. */
+static real *take(real *kept, int64_t *used, int64_t n) {
+  real *p = kept ? kept + *used : NULL;
+  *used += n;
   return p;
 }
 
@@ -101,22 +102,22 @@ int64_t rnni_lay_out(rnni_layer *l, int64_t t0, int64_t T, real *kept) {
   bool lstm = r->cell == RNN_CELL_LSTM, own = r->cell != RNN_CELL_RNN || r->zoneout_h > 0;
   l->t0 = t0;
   l->T = T;
-  real *next = kept;
-  l->x = take(&next, rows * l->D);
-  if (own) l->a = take(&next, rows * l->A);
-  l->h = take(&next, rows * l->R + N * l->R);
-  if (lstm) l->c = take(&next, rows * H + N * H);
-  if (lstm && r->zoneout_c > 0) l->fresh = take(&next, rows * H);
-  if (r->projection) l->m = take(&next, rows * H);
+  int64_t used = 0;
+  l->x = take(kept, &used, rows * l->D);
+  if (own) l->a = take(kept, &used, rows * l->A);
+  l->h = take(kept, &used, rows * l->R + N * l->R);
+  if (lstm) l->c = take(kept, &used, rows * H + N * H);
+  if (lstm && r->zoneout_c > 0) l->fresh = take(kept, &used, rows * H);
+  if (r->projection) l->m = take(kept, &used, rows * H);
   if (r->layer_norm) {
-    l->nx = take(&next, rows * l->G);
-    l->sx = take(&next, rows);
-    l->nh = take(&next, rows * l->G);
-    l->sh = take(&next, rows * 2);
+    l->nx = take(kept, &used, rows * l->G);
+    l->sx = take(kept, &used, rows);
+    l->nh = take(kept, &used, rows * l->G);
+    l->sh = take(kept, &used, rows * 2);
     if (lstm) {
-      l->nc = take(&next, rows * H);
-      l->sc = take(&next, rows);
+      l->nc = take(kept, &used, rows * H);
+      l->sc = take(kept, &used, rows);
     }
   }
-  return next - kept;
+  return used;
 }

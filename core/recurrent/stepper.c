@@ -83,6 +83,7 @@ rnn_status rnn_stepper_run(rnn_stepper *s, rnn_tensor *x, rnn_tensor *h_before, 
   if (h_before) RNNI_TRY(need(s, h_before, "state h", l->R));
   if (c_before && l->c) RNNI_TRY(need(s, c_before, "state c", l->H));
   RNNI_TRY(need(s, h, "output h", l->R));
+  if (l->c && !c) return rnni_fail(s->ctx, RNN_EARG, "step: expected a place for the state c of an LSTM, got nothing");
   if (l->c) RNNI_TRY(need(s, c, "output c", l->H));
   set(l->x, x, l->N * l->D);
   set(l->h, h_before, nh);
