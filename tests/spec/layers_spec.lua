@@ -74,6 +74,7 @@ local function compare(layer, x, state)
 end
 
 local function randomise(layer)
+  for _, part in ipairs(layer.parts or {}) do layer[part.names[4]]:requires_grad(true) end -- bias_hh, as the cells have
   for _, p in ipairs(layer:parameters()) do p:uniform_(-0.6, 0.6) end
   return layer
 end

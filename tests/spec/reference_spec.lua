@@ -315,6 +315,7 @@ describe("a training run agrees with PyTorch: ten steps of Adam with clipping,",
     local nn, optim = require("rnn").nn, require("rnn").optim
     local r, about = load "training"
     local lstm = nn.LSTM(r.x:size(-1), about.units, { layers = about.layers })
+    for k = 0, about.layers - 1 do lstm["bias_hh_l" .. k]:requires_grad(true) end -- PyTorch trains both biases
     local head = nn.Linear(about.units, r.target:size(-1))
     local parameters = {}
     for prefix, layer in pairs { lstm = lstm, head = head } do

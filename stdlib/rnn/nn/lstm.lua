@@ -21,9 +21,10 @@ local Base = require "rnn.nn.recurrent_base"
 --- starts; Jozefowicz et al. 2015), zoneout_cell = 0, peepholes = false (Gers, Schmidhuber 2000), projection = 0 (the
 --- width of h when it is not units; Sak et al. 2014), coupled = false (i = 1 - f; Greff et al. 2017).
 --- Parameters of layer k, from 0, gates in the order i f g o (f g o when coupled), R the width of h: weight_ih_lk
---- (4 units, D), weight_hh_lk (4 units, R), bias_ih_lk, bias_hh_lk (4 units); with layer_norm gain_ih_lk, gain_hh_lk
---- (4 units), gain_c_lk, bias_c_lk (units); peephole_lk (3, units) for i f o; weight_hr_lk (R, units); backwards with
---- the suffix _reverse.
+--- (4 units, D), weight_hh_lk (4 units, R), bias_ih_lk (4 units); with layer_norm gain_ih_lk, gain_hh_lk (4 units),
+--- gain_c_lk, bias_c_lk (units); peephole_lk (3, units) for i f o; weight_hr_lk (R, units); backwards with the suffix
+--- _reverse. bias_hh_lk (4 units) is there for weights from PyTorch and stays as it is: beside bias_ih_lk it would say
+--- nothing new.
 ---@class nn.LSTM : nn.Module
 ---@overload fun(inputs: integer, units: integer|integer[], options?: table): nn.LSTM
 local LSTM = class("nn.LSTM", Base)

@@ -71,6 +71,9 @@ local function new_part(self, options, k, inputs, units, reverse)
   add("weight_hh", options.recurrent, rows, width)
   add("bias_ih", initializers.zeros, rows)
   add("bias_hh", initializers.zeros, rows)
+  -- Where both biases are added to the same sum, one says it all, and training both would only double its learning
+  -- rate. The second stays for weights from PyTorch: a constant of 0. The GRU needs it where it is reset with U h.
+  if self.cell ~= "gru" or options.reset == "before" then self[part.names[4]]:requires_grad(false) end
   if options.layer_norm then
     add("gain_ih", initializers.ones, rows)
     add("gain_hh", initializers.ones, rows)

@@ -15,8 +15,9 @@ local Base = require "rnn.nn.recurrent_base"
 --- "hard_sigmoid", "softsign", "leaky_relu", "selu", "identity"), initial_state = "zeros" or "trained", recompute =
 --- false (true, or the steps of a segment: runs segments again in backward, so memory grows with the square root of T;
 --- Chen et al. 2016), kernel = "glorot_uniform", recurrent = "orthogonal" (names in nn.initializers or functions).
---- Parameters of layer k, from 0: weight_ih_lk (units, D), weight_hh_lk (units, units), bias_ih_lk, bias_hh_lk (units);
---- with layer_norm gain_ih_lk, gain_hh_lk (units); backwards with the suffix _reverse.
+--- Parameters of layer k, from 0: weight_ih_lk (units, D), weight_hh_lk (units, units), bias_ih_lk (units); with
+--- layer_norm gain_ih_lk, gain_hh_lk (units); backwards with the suffix _reverse. bias_hh_lk (units) is there for
+--- weights from PyTorch and stays as it is: beside bias_ih_lk it would say nothing new.
 ---@class nn.RNN : nn.Module
 ---@overload fun(inputs: integer, units: integer|integer[], options?: table): nn.RNN
 local RNN = class("nn.RNN", Base)
