@@ -1,0 +1,117 @@
+-- rnn.core at its edges: what hostile scripts found (tests/fuzz/api.lua), one test each.
+local core = require "rnn.core"
+
+local function fails(pattern, f, ...)
+  local ok, message = pcall(f, ...)
+  assert.is_false(ok)
+  assert.truthy(message:find(pattern, 1, true), message)
+end
+
+describe("lengths", function()
+  it("are a copy: later changes of the tensor they came from are not followed unchecked", function()
+    local lengths = core.tensor({ 1, 2 }, "int32")
+    local x = core.zeros(2, 2, 1):with_lengths(lengths)
+    lengths:fill_(1000000)
+    x:lengths():fill_(1000000)
+    assert.same({ 1, 2 }, x:lengths():totable())
+    assert.equal(0, x:mean():item())
+  end)
+
+  it("do not keep single elements from being set", function()
+    local x = core.zeros(2, 2, 1):with_lengths { 1, 2 }
+    assert.equal(7, x:set(2, 1, 1, 7):get(2, 1, 1))
+  end)
+
+  it("that do not belong to time are no divisor of a loss", function()
+    local logits = core.zeros(2, 3):with_lengths { 1, 2 }
+    fails("cross_entropy: logits (2, 3)", core.cross_entropy, logits, core.tensor({ 1, 2 }, "int32"))
+  end)
+
+  it("of rows that could not be made leave nothing half made", function()
+    local x = core.zeros(4, 2, 1):with_lengths { 1, 2, 0, 1 }
+    for n = 1, 4 do
+      core.fail_allocation(n)
+      pcall(x.rows, x, 2, 3)
+      core.fail_allocation(0)
+      collectgarbage()
+    end
+    assert.same({ 2, 0 }, x:rows(2, 3):lengths():totable())
+  end)
+end)
+
+describe("backward", function()
+  it("refuses a history that another backward has consumed in part", function()
+    local x = core.ones(2):requires_grad(true)
+    local trunk = x:square()
+    local first, second = trunk:sum(), trunk:mean()
+    first:backward()
+    fails("was already consumed by another backward", second.backward, second)
+  end)
+
+  it("notices a result that was changed in place", function()
+    local x = core.ones(2):requires_grad(true)
+    local y = x:exp()
+    local loss = y:sum()
+    y:fill_(3)
+    fails("the result (2,) of exp was changed in place", loss.backward, loss)
+  end)
+end)
+
+describe("numbers that no element can hold", function()
+  local cases = {
+    fill_ = function(v) return core.zeros { 2, type = "int32" }:fill_(v) end,
+    full = function(v) return core.full({ 2, type = "int32" }, v) end,
+    assignment = function(v) core.zeros { 2, 2, type = "int32" }[1] = v end,
+  }
+  for name, f in pairs(cases) do
+    it("are an error in " .. name, function()
+      for _, v in ipairs { 0 / 0, 2 ^ 31, -1e300, 0.5 } do fails("expected an integer that fits an int32", f, v) end
+    end)
+  end
+end)
+
+describe("sizes", function()
+  it("are not multiplied beyond what 64 bits hold on the way to 0", function()
+    fails("impossible shape", core.zeros, 0, 1 << 62, 1 << 62)
+    local long = core.zeros(1 << 58, 0)
+    local list = {}
+    for i = 1, 40 do list[i] = long end
+    fails("concat: axis 1 would be too long", core.concat, list, 1)
+  end)
+
+  it("below 0 are no sizes, and what follows a table of sizes is an error", function()
+    fails("zeros: size 1 of the shape: expected an integer of at least 0, got -1", core.zeros, -1)
+    fails("zeros: expected nothing after the table of sizes", core.zeros, { 2 }, "int32")
+    fails("zeros: unknown option 'tpye'; known: type", core.zeros, { 2, tpye = "int32" })
+    fails("reshape: expected at most 2 arguments, got 3", core.reshape, core.zeros(4), { 2, 2 }, 4)
+  end)
+
+  it("at the ends of the integers are within no tensor", function()
+    local x = core.zeros(2, 2)
+    fails("rows: ", x.rows, x, math.mininteger, 1)
+    fails("rows: ", x.rows, x, 1, math.maxinteger)
+    local weights = { core.zeros(1, 1), core.zeros(1, 1), core.zeros(1), core.zeros(1) }
+    fails("units", core.recurrent, { cell = "gru", units = 1 << 62 }, core.zeros(1, 1, 1), weights)
+    fails("recompute", core.recurrent, { cell = "rnn", units = 1, recompute = math.maxinteger }, core.zeros(1, 1, 1),
+      weights)
+    assert.equal(0, core.zeros(0, 3):orthogonal_(1 << 60):count())
+  end)
+end)
+
+it("recording survives an assignment that fails", function()
+  local x = core.zeros(2, 2)
+  for n = 1, 4 do
+    core.fail_allocation(n)
+    pcall(function() x[1] = 1 end)
+    core.fail_allocation(0)
+    assert.is_true(core.recording())
+  end
+end)
+
+it("a stepper wants a place for every state", function()
+  local o, weights = { cell = "lstm", units = 1 }, { core.zeros(4, 1), core.zeros(4, 1), core.zeros(4), core.zeros(4) }
+  local stepper = core.stepper(o, weights, 2, "not returned")
+  assert.equal("userdata", type(stepper))
+  fails("a place for the state c", stepper.run, stepper, core.zeros(2, 1), nil, nil, core.zeros(2, 1))
+  fails("stepper: argument 3 (batch)", core.stepper, o, weights, 1 << 60)
+end)
