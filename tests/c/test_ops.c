@@ -1,5 +1,6 @@
 /* test_ops.c: gradients of every op against finite differences, every coordinate, signs kept; in double. The float
- * build runs the same cases forwards and backwards and compares nothing but finiteness. An op without a case fails. */
+ * build runs the same cases forwards and backwards and compares nothing but finiteness. An op without a case fails.
+ * Then every allocation of every case fails once. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -194,6 +195,43 @@ static void every_op_has_a_case(void **state) {
   }
 }
 
+/* Forward and backward of a case, which may fail, and everything given back. */
+static rnn_status attempt(setting *s) {
+  rnn_tensor *y = NULL, *dy = NULL;
+  rnn_random_set(ctx, s->random);
+  s->args.t = s->in;
+  rnn_status status = rnn_apply(ctx, s->op, &s->args, &y);
+  if (status == RNN_OK && rnn_tensor_requires_grad(y)) {
+    status = rnn_tensor_new(ctx, RNN_FLOAT, rnn_tensor_ndim(y), rnn_tensor_dims(y), &dy);
+    if (status == RNN_OK) status = rnn_backward(ctx, y, dy);
+  }
+  rnn_tensor_free(y);
+  rnn_tensor_free(dy);
+  for (int k = 0; k < s->args.nt; k++) rnn_tensor_clear_grad(s->in[k]);
+  return status;
+}
+
+static void failing_allocations_lose_nothing(void **state) {
+  (void)state;
+  for (size_t i = 0; i < sizeof op_cases / sizeof *op_cases; i++) {
+    setting s = set_up(&op_cases[i]);
+    rnn_memory before, after;
+    rnn_memory_read(ctx, &before);
+    rnn_status status = RNN_ENOMEM;
+    for (uint64_t nth = 1; status == RNN_ENOMEM; nth++) {
+      rnn_memory_fail(ctx, nth, 1);
+      status = attempt(&s);
+      rnn_memory_fail(ctx, 0, 0);
+      rnn_memory_read(ctx, &after);
+      if (after.live != before.live)
+        fail_msg("%s(%s): allocation %d fails and %d bytes stay", op_cases[i].op, op_cases[i].inputs, (int)nth,
+                 (int)(after.live - before.live));
+    }
+    ok(status);
+    for (int k = 0; k < s.args.nt; k++) rnn_tensor_free(s.in[k]);
+  }
+}
+
 static void nothing_leaks(void **state) {
   (void)state;
   rnn_memory m;
@@ -204,6 +242,7 @@ static void nothing_leaks(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(every_op_has_a_case),
                                      cmocka_unit_test(gradients_match_finite_differences),
+                                     cmocka_unit_test(failing_allocations_lose_nothing),
                                      cmocka_unit_test(nothing_leaks)};
   if (rnn_ctx_new(&ctx) != RNN_OK) return 1;
   rnn_seed(ctx, 7);
