@@ -30,6 +30,7 @@ lua_Integer lrnn_check_integer(lua_State *L, const char *fname, int arg, const c
 lua_Number lrnn_check_number(lua_State *L, const char *fname, int arg, const char *what);
 const char *lrnn_check_string(lua_State *L, const char *fname, int arg, const char *what);
 void lrnn_check_table(lua_State *L, const char *fname, int arg, const char *what);
+bool lrnn_check_boolean(lua_State *L, const char *fname, int arg, const char *what); /* absent: false */
 /* An axis, 1-based or negative from the end, to 0-based. */
 int lrnn_check_axis(lua_State *L, const char *fname, int arg, int ndim);
 /* A number that an element of t can be. */
@@ -39,7 +40,7 @@ int lrnn_check_shape(lua_State *L, const char *fname, int arg, int64_t least, in
 /* Fields of an options table at arg. Absent: the default. */
 double lrnn_option_number(lua_State *L, const char *fname, int arg, const char *key, double otherwise);
 lua_Integer lrnn_option_integer(lua_State *L, const char *fname, int arg, const char *key, lua_Integer otherwise);
-bool lrnn_option_boolean(lua_State *L, int arg, const char *key);
+bool lrnn_option_boolean(lua_State *L, const char *fname, int arg, const char *key);
 /* The index of the field's string in names (ended by NULL). */
 int lrnn_option_name(lua_State *L, const char *fname, int arg, const char *key, const char *const *names,
                      const char *otherwise);

@@ -24,6 +24,11 @@ void lrnn_check_table(lua_State *L, const char *fname, int arg, const char *what
   if (!lua_istable(L, arg)) lrnn_argument_error(L, fname, arg, what, "a table");
 }
 
+bool lrnn_check_boolean(lua_State *L, const char *fname, int arg, const char *what) {
+  if (!lua_isnoneornil(L, arg) && !lua_isboolean(L, arg)) lrnn_argument_error(L, fname, arg, what, "true or false");
+  return lua_toboolean(L, arg);
+}
+
 int lrnn_check_axis(lua_State *L, const char *fname, int arg, int ndim) {
   lua_Integer axis = lrnn_check_integer(L, fname, arg, "axis");
   if (axis == 0 || axis > ndim || axis < -ndim)
@@ -94,8 +99,9 @@ lua_Integer lrnn_option_integer(lua_State *L, const char *fname, int arg, const 
   return v;
 }
 
-bool lrnn_option_boolean(lua_State *L, int arg, const char *key) {
-  lua_getfield(L, arg, key);
+bool lrnn_option_boolean(lua_State *L, const char *fname, int arg, const char *key) {
+  if (!option(L, arg, key)) return false;
+  if (!lua_isboolean(L, -1)) option_error(L, fname, key, "true or false");
   bool v = lua_toboolean(L, -1);
   lua_pop(L, 1);
   return v;

@@ -52,7 +52,9 @@ const char *lrnn_describe(lua_State *L, int arg) {
   }
   switch (lua_type(L, arg)) {
     case LUA_TNONE: return "nothing";
-    case LUA_TNUMBER: return lua_pushfstring(L, "%s", luaL_tolstring(L, arg, NULL));
+    case LUA_TNUMBER:
+      if (lua_tonumber(L, arg) != lua_tonumber(L, arg)) return "nan"; /* C may write -nan */
+      return lua_pushfstring(L, "%s", luaL_tolstring(L, arg, NULL));
     case LUA_TSTRING: {
       char text[64]; /* lua_pushfstring knows no precision */
       snprintf(text, sizeof text, "string '%.40s'", lua_tostring(L, arg));

@@ -4,7 +4,7 @@
 static int lrnn_recording(lua_State *L) {
   rnn_ctx *ctx = lrnn_context(L);
   bool was = rnn_ctx_recording(ctx);
-  if (!lua_isnoneornil(L, 1)) rnn_ctx_set_recording(ctx, lua_toboolean(L, 1));
+  if (!lua_isnoneornil(L, 1)) rnn_ctx_set_recording(ctx, lrnn_check_boolean(L, "recording", 1, "on"));
   lua_pushboolean(L, was);
   return 1;
 }
@@ -31,7 +31,7 @@ static int lrnn_tensor_requires_grad(lua_State *L) {
     lua_pushboolean(L, rnn_tensor_requires_grad(t));
     return 1;
   }
-  lrnn_check(L, rnn_tensor_set_requires_grad(lrnn_context(L), t, lua_toboolean(L, 2)));
+  lrnn_check(L, rnn_tensor_set_requires_grad(lrnn_context(L), t, lrnn_check_boolean(L, "requires_grad", 2, "on")));
   lua_settop(L, 1);
   return 1;
 }

@@ -1,4 +1,5 @@
 /* method.c: looking at tensors and changing them in place from Lua. Indices count from 1. */
+#include <stdio.h>
 #include <string.h>
 
 #include "binding.h"
@@ -78,9 +79,17 @@ static int lrnn_tensor_totable(lua_State *L) {
 static int64_t place_of(lua_State *L, const char *fname, const rnn_tensor *t) {
   int64_t at = 0;
   for (int axis = 0; axis < rnn_tensor_ndim(t); axis++) {
-    int64_t n = rnn_tensor_dims(t)[axis], i = lrnn_check_integer(L, fname, axis + 2, "index");
+    int64_t n = rnn_tensor_dims(t)[axis];
+    int ok;
+    lua_Integer i = lua_type(L, axis + 2) == LUA_TNUMBER ? lua_tointegerx(L, axis + 2, &ok) : (ok = 0);
+    char text[160];
+    if (!ok) {
+      snprintf(text, sizeof text, "index of axis %d", axis + 1);
+      lrnn_argument_error(L, fname, axis + 2, text, "an integer");
+    }
     if (i < 1 || i > n)
-      lrnn_error(L, "%s: index %lld of axis %d is not within 1 to %lld", fname, (long long)i, axis + 1, (long long)n);
+      lrnn_error(L, "%s: index %lld of axis %d is not within 1 to %lld, %s", fname, (long long)i, axis + 1, (long long)n,
+                 rnn_tensor_describe(t, text, sizeof text));
     at = at * n + i - 1;
   }
   return at;
@@ -159,10 +168,17 @@ static rnn_tensor *push_row(lua_State *L, rnn_tensor *t, int64_t i) {
   return push_reshaped(L, row, n - 1, rnn_tensor_dims(row) + 1);
 }
 
+static void check_row(lua_State *L, rnn_tensor *t, int64_t i) {
+  char text[160];
+  int64_t rows = rnn_tensor_ndim(t) ? rnn_tensor_dims(t)[0] : 0;
+  if (i < 1 || i > rows)
+    lrnn_error(L, "index %lld is not within 1 to %lld, the first axis of %s", (long long)i, (long long)rows,
+               rnn_tensor_describe(t, text, sizeof text));
+}
+
 static int index_row(lua_State *L, rnn_tensor *t, int64_t i) {
   int n = rnn_tensor_ndim(t);
-  int64_t rows = n ? rnn_tensor_dims(t)[0] : 0;
-  if (i < 1 || i > rows) return lrnn_error(L, "index %lld is not within 1 to %lld", (long long)i, (long long)rows);
+  check_row(L, t, i);
   if (n == 1) {
     push_element(L, t, i - 1);
     return 1;
@@ -193,8 +209,8 @@ static int tensor_index(lua_State *L) {
 
 static int tensor_newindex(lua_State *L) {
   rnn_tensor *t = lrnn_check_tensor(L, "index", 1);
-  int64_t i = lrnn_check_integer(L, "assignment", 2, "index"), rows = rnn_tensor_ndim(t) ? rnn_tensor_dims(t)[0] : 0;
-  if (i < 1 || i > rows) return lrnn_error(L, "index %lld is not within 1 to %lld", (long long)i, (long long)rows);
+  int64_t i = lrnn_check_integer(L, "assignment", 2, "index");
+  check_row(L, t, i);
   if (rnn_tensor_ndim(t) == 1) {
     set_element(L, "assignment", t, i - 1, 3);
     return 0;

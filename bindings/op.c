@@ -46,6 +46,7 @@ static void read_tensor(reader *r, bool number_allowed) {
 
 static void read_list(reader *r) {
   int n = lrnn_table_length(r->L, r->name, r->arg);
+  if (n == 0) lrnn_argument_error(r->L, r->name, r->arg, NULL, "a table of at least one tensor");
   r->t = lrnn_scratch(r->L, n);
   r->args.nt = lrnn_push_tensors(r->L, r->name, r->arg, n, r->t);
 }
@@ -65,7 +66,7 @@ static void read_argument(reader *r, char letter, bool optional) {
     case 'L': read_list(r); break;
     case 'i': r->args.i[r->ints++] = optional && absent ? 0 : lrnn_check_integer(L, r->name, r->arg, NULL); break;
     case 'n': r->args.n[r->numbers++] = optional && absent ? 0 : lrnn_check_number(L, r->name, r->arg, NULL); break;
-    case 'b': r->args.i[r->ints++] = lua_toboolean(L, r->arg); break;
+    case 'b': r->args.i[r->ints++] = lrnn_check_boolean(L, r->name, r->arg, NULL); break;
     case 'x': r->args.i[r->ints++] = lrnn_check_axis(L, r->name, r->arg, first_ndim(r)); break;
     case 'X': r->args.i[r->ints++] = absent ? -1 : lrnn_check_axis(L, r->name, r->arg, first_ndim(r)); break;
     case 's': r->args.nshape = lrnn_check_shape(L, r->name, r->arg, -1, r->args.shape); break;
@@ -83,13 +84,13 @@ static int op_call(lua_State *L) {
     if (*s == 's' && !lua_istable(L, most + 1)) most = given; /* sizes one by one, to the last */
     else if (*s != '?') most++;
   }
-  if (given > most) return lrnn_error(L, "%s: expected at most %d arguments, got %d", r.name, most, given);
   lua_settop(L, most); /* what is absent is nil, whatever comes onto the stack meanwhile */
   for (const char *s = rnn_op_signature(op); *s; s++) {
     bool optional = *s == '?';
     if (optional) s++;
     read_argument(&r, *s, optional);
   }
+  if (given > most) return lrnn_error(L, "%s: expected at most %d arguments, got %d", r.name, most, given);
   r.args.t = r.t;
   rnn_tensor **box = lrnn_box(L);
   rnn_ctx *ctx = lrnn_context(L);

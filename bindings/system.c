@@ -23,7 +23,8 @@ static int lrnn_threads(lua_State *L) {
   rnn_ctx *ctx = lrnn_context(L);
   if (!lua_isnoneornil(L, 1)) {
     lua_Integer n = lrnn_check_integer(L, "threads", 1, "n");
-    lrnn_check(L, rnn_ctx_set_threads(ctx, n < 1 || n > 256 ? 0 : (int)n));
+    if (n < 1 || n > 256) lrnn_argument_error(L, "threads", 1, "n", "an integer from 1 to 256");
+    lrnn_check(L, rnn_ctx_set_threads(ctx, (int)n));
   }
   lua_pushinteger(L, rnn_ctx_threads(ctx));
   return 1;

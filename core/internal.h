@@ -187,6 +187,10 @@ rnn_status rnni_shape_same(rnn_ctx *ctx, rnni_call *c);      /* one float input,
 rnn_status rnni_shape_broadcast(rnn_ctx *ctx, rnni_call *c); /* NumPy broadcasting of inputs 0 and 1 */
 rnn_status rnni_broadcast_dims(rnn_ctx *ctx, const char *name, const rnn_tensor *a, const rnn_tensor *b, int *ndim,
                                int64_t *dims);
+/* How messages call an input: "argument 3", as the signature has it; "tensor 2" of a list; "state h" of a layer. */
+const char *rnni_input_name(const rnni_call *c, int input);
+/* A layer's tensors in their order: "x", "weight_ih" ... */
+const char *rnni_layer_tensor_name(const rnn_recurrent *r, int input);
 RNN_MUST_USE rnn_status rnni_need_float(rnn_ctx *ctx, const rnni_call *c, int input);
 RNN_MUST_USE rnn_status rnni_need_int(rnn_ctx *ctx, const rnni_call *c, int input);
 RNN_MUST_USE rnn_status rnni_need_ndim(rnn_ctx *ctx, const rnni_call *c, int input, int ndim);
@@ -195,6 +199,9 @@ void rnni_add_reduced(rnn_tensor *dst, const rnn_tensor *src);
 /* dst += src, of equal count. */
 void rnni_add(real *dst, const real *src, int64_t n);
 RNN_MUST_USE rnn_status rnni_need_axis(rnn_ctx *ctx, const rnni_call *c, int64_t axis); /* of input 0 */
+/* Fails when both have lengths and these differ. */
+RNN_MUST_USE rnn_status rnni_need_same_lengths(rnn_ctx *ctx, const rnni_call *c, const rnn_tensor *a,
+                                               const rnn_tensor *b);
 /* For ops that own their lengths: the output takes those of input 0, or losing them is an error. */
 RNN_MUST_USE rnn_status rnni_carry_lengths(rnn_ctx *ctx, rnni_call *c, bool keep);
 /* A tensor seen as rows of width elements that are valid or padding as a whole: (N*T) rows, or one without lengths. */

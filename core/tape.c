@@ -120,10 +120,6 @@ static rnn_status node_fill(rnn_ctx *ctx, rnni_node *node, const rnni_call *c) {
 
 /* ---- applying -------------------------------------------------------------------------------------------------- */
 
-static bool same_lengths(const rnn_tensor *a, const rnn_tensor *b) {
-  return a == b || (a->count == b->count && memcmp(a->data, b->data, (size_t)a->count * sizeof(int32_t)) == 0);
-}
-
 static rnn_status find_lengths(rnn_ctx *ctx, const rnni_call *c, rnn_tensor **lengths) {
   for (int i = 0; i < c->nin; i++) {
     rnn_tensor *l = c->in[i] ? c->in[i]->lengths : NULL;
@@ -133,8 +129,7 @@ static rnn_status find_lengths(rnn_ctx *ctx, const rnni_call *c, rnn_tensor **le
                        "%s: would lose the lengths of its argument %s; x:without_lengths() drops them on purpose",
                        c->op->name, RNNI_SHAPE(c->in[i]));
     if (c->op->lengths != RNNI_LENGTHS_KEEP) continue;
-    if (*lengths && !same_lengths(*lengths, l))
-      return rnni_fail(ctx, RNN_EARG, "%s: the arguments have different lengths", c->op->name);
+    RNNI_TRY(rnni_need_same_lengths(ctx, c, *lengths, l));
     *lengths = l;
   }
   return RNN_OK;
@@ -162,9 +157,9 @@ static rnn_status check_inputs(rnn_ctx *ctx, const rnni_call *c, bool *record) {
     if (!t || !t->requires_grad || !ctx->recording) continue;
     if (t->node && t->node->consumed)
       return rnni_fail(ctx, RNN_ESTALE,
-                       "%s: argument %d, %s, is a result of a computation that backward has already consumed; "
-                       "use x:detach() to go on from its values",
-                       c->op->name, i + 1, RNNI_SHAPE(t));
+                       "%s: %s %s is a result of a computation that backward has already consumed; detach it to go on "
+                       "from its values: x:detach(), nn.detach(state)",
+                       c->op->name, rnni_input_name(c, i), RNNI_SHAPE(t));
     *record = c->op->backward != NULL; /* argmax, comparisons ...: piecewise constant, so nothing to record */
   }
   return RNN_OK;
@@ -273,8 +268,8 @@ static rnn_status check_unchanged(rnn_ctx *ctx, const rnni_node *node) {
     if (i >= c->nin)
       return rnni_fail(ctx, RNN_EARG, "backward: the result %s of %s was changed in place before backward",
                        RNNI_SHAPE(t), c->op->name);
-    return rnni_fail(ctx, RNN_EARG, "backward: argument %d of %s, %s, was changed in place after it was used", i + 1,
-                     c->op->name, RNNI_SHAPE(t));
+    return rnni_fail(ctx, RNN_EARG, "backward: %s of %s, %s, was changed in place after it was used",
+                     rnni_input_name(c, i), c->op->name, RNNI_SHAPE(t));
   }
   return RNN_OK;
 }

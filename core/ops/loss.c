@@ -9,7 +9,7 @@ static rnn_status pair_shape(rnn_ctx *ctx, rnni_call *c) {
     return rnni_fail(ctx, RNN_ESHAPE, "%s: prediction %s and target %s differ in shape", c->op->name,
                      RNNI_SHAPE(c->in[0]), RNNI_SHAPE(c->in[1]));
   c->out_ndim = 0;
-  return RNN_OK;
+  return rnni_need_same_lengths(ctx, c, c->in[0]->lengths, c->in[1]->lengths);
 }
 
 /* The tensor whose lengths count: the prediction, or else the target. */
@@ -137,7 +137,7 @@ static rnn_status cross_entropy_shape(rnn_ctx *ctx, rnni_call *c) {
     return rnni_fail(ctx, RNN_EARG, "cross_entropy: logits %s without time cannot have lengths; x:without_lengths() "
                      "drops them", RNNI_SHAPE(y));
   c->out_ndim = 0;
-  return RNN_OK;
+  return rnni_need_same_lengths(ctx, c, y->lengths, labels->lengths);
 }
 
 static bool label_counts(const rnni_call *c, int64_t row) {

@@ -1,4 +1,6 @@
 /* table.c: the op table, made from ops.def, and the rules that the families share. */
+#include <stdio.h>
+
 #include "../internal.h"
 #include "../kernels/kernels.h"
 
@@ -29,25 +31,41 @@ const char *rnn_op_doc(const rnn_op *op) { return op->doc; }
 int rnn_op_outputs(const rnn_op *op, const rnn_args *args) { return op->outputs ? op->outputs(args) : 1; }
 bool rnn_op_differentiable(const rnn_op *op) { return op->backward != NULL; }
 
+const char *rnni_input_name(const rnni_call *c, int input) {
+  static _Thread_local char text[32];
+  if (c->args.recurrent) return rnni_layer_tensor_name(c->args.recurrent, input);
+  int argument = 0, tensors = 0;
+  for (const char *s = c->op->args; *s && tensors <= input; s++) {
+    if (*s == 'L') {
+      snprintf(text, sizeof text, "tensor %d", input + 1);
+      return text;
+    }
+    tensors += *s == 't' || *s == 'T';
+    argument += *s != '?';
+  }
+  snprintf(text, sizeof text, "argument %d", argument);
+  return text;
+}
+
 rnn_status rnni_need_float(rnn_ctx *ctx, const rnni_call *c, int input) {
   const rnn_tensor *t = c->in[input];
   if (t->type == RNN_FLOAT) return RNN_OK;
-  return rnni_fail(ctx, RNN_ETYPE, "%s: argument %d: expected a float tensor, got int32 %s; x:to_float() converts",
-                   c->op->name, input + 1, RNNI_SHAPE(t));
+  return rnni_fail(ctx, RNN_ETYPE, "%s: %s: expected a float tensor, got int32 %s; x:to_float() converts",
+                   c->op->name, rnni_input_name(c, input), RNNI_SHAPE(t));
 }
 
 rnn_status rnni_need_int(rnn_ctx *ctx, const rnni_call *c, int input) {
   const rnn_tensor *t = c->in[input];
   if (t->type == RNN_INT) return RNN_OK;
-  return rnni_fail(ctx, RNN_ETYPE, "%s: argument %d: expected an int32 tensor, got %s %s; x:to_int() converts",
-                   c->op->name, input + 1, RNN_PRECISION, RNNI_SHAPE(t));
+  return rnni_fail(ctx, RNN_ETYPE, "%s: %s: expected an int32 tensor, got %s %s; x:to_int() converts",
+                   c->op->name, rnni_input_name(c, input), RNN_PRECISION, RNNI_SHAPE(t));
 }
 
 rnn_status rnni_need_ndim(rnn_ctx *ctx, const rnni_call *c, int input, int ndim) {
   const rnn_tensor *t = c->in[input];
   if (t->ndim == ndim) return RNN_OK;
-  return rnni_fail(ctx, RNN_ESHAPE, "%s: argument %d: expected %d axes, got %s", c->op->name, input + 1, ndim,
-                   RNNI_SHAPE(t));
+  return rnni_fail(ctx, RNN_ESHAPE, "%s: %s: expected %d ax%s, got %s", c->op->name, rnni_input_name(c, input),
+                   ndim, ndim == 1 ? "is" : "es", RNNI_SHAPE(t));
 }
 
 rnn_status rnni_need_axis(rnn_ctx *ctx, const rnni_call *c, int64_t axis) {
@@ -124,6 +142,17 @@ void rnni_add_reduced(rnn_tensor *dst, const rnn_tensor *src) {
     }
     for (int i = outer - 1; i >= 0 && ++index[i] == src->dims[i]; i--) index[i] = 0;
   }
+}
+
+rnn_status rnni_need_same_lengths(rnn_ctx *ctx, const rnni_call *c, const rnn_tensor *a, const rnn_tensor *b) {
+  if (!a || !b || a == b) return RNN_OK;
+  for (int64_t i = 0; i < RNNI_MIN(a->count, b->count); i++)
+    if (rnni_i(a)[i] != rnni_i(b)[i])
+      return rnni_fail(ctx, RNN_EARG, "%s: the arguments have different lengths: sequence %lld has %d and %d steps",
+                       c->op->name, (long long)i + 1, rnni_i(a)[i], rnni_i(b)[i]);
+  if (a->count == b->count) return RNN_OK;
+  return rnni_fail(ctx, RNN_ESHAPE, "%s: the arguments have %lld and %lld lengths", c->op->name, (long long)a->count,
+                   (long long)b->count);
 }
 
 rnn_status rnni_carry_lengths(rnn_ctx *ctx, rnni_call *c, bool keep) {

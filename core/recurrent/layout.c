@@ -30,6 +30,14 @@ static const char *const names[RNNI_TENSORS] = {"x",       "weight_ih", "weight_
                                                 "gain_ih", "gain_hh",   "gain_c",    "bias_c",    "peephole",
                                                 "weight_hr", "state h", "state c"};
 
+const char *rnni_layer_tensor_name(const rnn_recurrent *r, int input) {
+  int place[RNNI_TENSORS];
+  rnni_places(r, place);
+  for (int which = 0; which < RNNI_TENSORS; which++)
+    if (place[which] == input) return names[which];
+  return "a tensor too many";
+}
+
 static rnn_status expect(rnn_ctx *ctx, const rnn_tensor *t, int which, int ndim, int64_t a, int64_t b) {
   int64_t dims[2] = {a, b};
   if (t && t->type == RNN_FLOAT && t->ndim == ndim && t->dims[0] == a && (ndim < 2 || t->dims[1] == b)) return RNN_OK;
