@@ -28,11 +28,14 @@ function check.describe(value)
   local kind = type(value)
   if kind == "string" then
     return #value <= 40 and ("string '%s'"):format(value) or ("string '%s...'"):format(value:sub(1, 37))
+  elseif value ~= value then
+    return "number nan" -- C may write -nan
   elseif kind == "number" or kind == "boolean" then
     return kind .. " " .. tostring(value)
   elseif core.is_tensor(value) then
     return ("tensor %s %s"):format(check.shape(value), value:type())
   elseif kind == "table" and getmetatable(value) then
+    if rawget(value, "__name") and rawget(value, "__index") == value then return tostring(value) end -- a class
     local describe = value.describe
     if type(describe) == "function" then return describe(value) end
     local name = rawget(getmetatable(value), "__name")

@@ -212,7 +212,7 @@ describe("rnn.fit, when things go wrong,", function()
     says("option 'data': expected batches, as dataset:batches makes them, got nil", { loss = "mse" })
     says("option 'data': expected batches, got a dataset; write dataset:batches", { data = line, loss = "mse" })
     says("option 'loss': expected a function or one of .*, got string 'mea'", { data = good, loss = "mea" })
-    says("option 'optimizer': expected a table, got nil", { data = good, loss = "mse" })
+    says("option 'optimizer': expected an optimiser, .*, got nil", { data = good, loss = "mse" })
     says("option 'optimizer': expected an optimiser", { data = good, loss = "mse", optimizer = {} })
     says("option 'epochs': expected a positive integer, got number 0",
       { data = good, loss = "mse", optimizer = optimizer, epochs = 0 })

@@ -103,7 +103,7 @@ describe("check", function()
       { "f: n: expected an integer of 0 or more, got number -1", check.int, -1, 0 },
       { "f: n: expected an integer from 2 to 5, got number 6", check.int, 6, 2, 5 },
       { "f: n: expected an integer, got nil", check.int, nil },
-      { "f: n: expected a number, got number " .. tostring(0 / 0), check.number, 0 / 0 },
+      { "f: n: expected a number, got number nan", check.number, 0 / 0 },
       { "f: n: expected a number of at least 0, got number -1", check.number, -1, 0 },
       { "f: n: expected a number of at most 1, got number 2", check.number, 2, nil, 1 },
       { "f: n: expected a positive number, got number inf", check.positive, math.huge },

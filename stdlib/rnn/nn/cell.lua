@@ -110,6 +110,8 @@ function LSTMCell:init(inputs, units, options)
 end
 
 function LSTMCell:step(x, state)
+  -- A tensor has entries 1 and 2 as well: rows.
+  if type(state) ~= "table" then check.expected(self:describe(), "state", "{h, c}", state) end
   local h, c = state[1], state[2]
   local sums = core.linear(x, self.weight_ih, self.bias_ih) + core.linear(h, self.weight_hh, self.bias_hh)
   local i, f, g, o = table.unpack(split(sums, 2, 4))

@@ -33,10 +33,11 @@ local function prepare(model, options)
   run.valid = options.valid ~= nil and evaluate.source(fname, "option 'valid'", options.valid) or nil
   run.loss_of = metrics.loss(fname, options.loss)
   run.scores, run.valid_scores = metrics.Scores(fname, options.metrics), metrics.Scores(fname, options.metrics)
-  run.optimizer = check.table(fname, "option 'optimizer'", options.optimizer)
-  if type(run.optimizer.step) ~= "function" or type(run.optimizer.params) ~= "table" then
-    check.expected(fname, "option 'optimizer'", "an optimiser, such as optim.SGD(model:parameters())", run.optimizer)
+  local optimizer = options.optimizer
+  if type(optimizer) ~= "table" or type(optimizer.step) ~= "function" or type(optimizer.params) ~= "table" then
+    check.expected(fname, "option 'optimizer'", "an optimiser, such as optim.SGD(model:parameters())", optimizer)
   end
+  run.optimizer = optimizer
   run.epochs = check.int(fname, "option 'epochs'", options.epochs, 1)
   run.clip_norm = options.clip_norm and check.positive(fname, "option 'clip_norm'", options.clip_norm)
   run.clip_value = options.clip_value and check.positive(fname, "option 'clip_value'", options.clip_value)
@@ -69,7 +70,7 @@ local function diverged(run, step, x, loss)
   local of = class.is_a(run.data, Batches) and (" of %d"):format(#run.data) or ""
   local bad_input = core.is_tensor(x) and x:type() == "float" and x:without_lengths():is_finite():min():item() == 0
   core.fail("rnn.fit: the loss is %s in epoch %d, step %d%s; %s. The weights are again those before this epoch",
-    tostring(loss), run.epoch, step, of, bad_input and "the batch itself holds values that are not finite"
+    loss ~= loss and "nan" or tostring(loss), run.epoch, step, of, bad_input and "the batch itself holds values that are not finite"
     or "a smaller lr, or clip_norm, or scaled data may help")
 end
 

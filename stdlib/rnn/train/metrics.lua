@@ -57,7 +57,15 @@ metrics.losses = {
 ---@param loss string|function
 ---@return fun(y: rnn.Tensor, target: rnn.Tensor): rnn.Tensor
 function metrics.loss(fname, loss)
-  if type(loss) == "function" then return loss end
+  if type(loss) == "function" then
+    return function(y, target)
+      local value = loss(y, target)
+      if not core.is_tensor(value) or value:count() ~= 1 then
+        check.expected(fname, "option 'loss': its result", "a tensor of one element", value)
+      end
+      return value
+    end
+  end
   local found = metrics.losses[loss]
   if not found then
     check.expected(fname, "option 'loss'",
