@@ -5,7 +5,10 @@
 A step is forward, mean squared error, backward, clipping by the norm and Adam, in single precision on the CPU, on one
 fixed batch. The network is the stacked layer and Linear(units -> outputs) over the last step ("last") or every step.
 Further keys: outputs (1), seconds (2.0: how long to measure after as long a warm-up, at least 10 steps each),
-fused (true: PyTorch's fused Adam, the fastest it has here). Prints one line of JSON; times are milliseconds a step.
+fused (true: PyTorch's fused Adam, the fastest it has here), layer_norm (the cell written out in a loop, as PyTorch
+has none: the time of the loop, or under torch.compile when that is faster), bidirectional, lengths (packed sequences),
+stream (one time step of the layer alone without gradients: the faster of nn.LSTM and nn.LSTMCell). Prints one line of
+JSON; times are milliseconds a step.
 """
 import json
 import statistics
@@ -19,14 +22,46 @@ torch.set_num_threads(case["threads"])
 torch.manual_seed(1)
 
 
+class NormLSTM(torch.nn.Module):
+    """Ba et al. 2016, as rnnlua's layer_norm; the input product of all steps is one product here, too."""
+
+    def __init__(self, inputs, units):
+        super().__init__()
+        self.units = units
+        self.w = torch.nn.Linear(inputs, 4 * units)
+        self.u = torch.nn.Linear(units, 4 * units, bias=False)
+        self.norm_w, self.norm_u = torch.nn.LayerNorm(4 * units), torch.nn.LayerNorm(4 * units)
+        self.norm_c = torch.nn.LayerNorm(units)
+
+    def forward(self, x):
+        sums = self.norm_w(self.w(x))
+        h = c = x.new_zeros(x.shape[0], self.units)
+        steps = []
+        for t in range(x.shape[1]):
+            i, f, g, o = (sums[:, t] + self.norm_u(self.u(h))).chunk(4, 1)
+            c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+            h = o.sigmoid() * self.norm_c(c).tanh()
+            steps.append(h)
+        return torch.stack(steps, 1), (h, c)
+
+
 class Net(torch.nn.Module):
     def __init__(self):
         super().__init__()
         kind = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[case["cell"]]
-        self.cell = kind(case["inputs"], case["units"], num_layers=case["layers"], batch_first=True)
-        self.head = torch.nn.Linear(case["units"], case["outputs"])
+        both = case.get("bidirectional", False)
+        if case.get("layer_norm"):
+            self.cell = NormLSTM(case["inputs"], case["units"])
+        else:
+            self.cell = kind(case["inputs"], case["units"], num_layers=case["layers"], batch_first=True,
+                             bidirectional=both)
+        self.head = torch.nn.Linear(case["units"] * (2 if both else 1), case["outputs"])
 
     def forward(self, x):
+        if "lengths" in case:
+            packed = torch.nn.utils.rnn.pack_padded_sequence(x, case["lengths"], batch_first=True, enforce_sorted=False)
+            _, (h, _) = self.cell(packed)
+            return self.head(torch.cat([h[0], h[1]], 1))
         y, _ = self.cell(x)
         return self.head(y[:, -1] if case["last"] else y)
 
@@ -46,7 +81,22 @@ def step():
     return loss
 
 
-def measure():
+def streams():
+    """The ways to run one step; each keeps its state."""
+    lstm = torch.nn.LSTM(case["inputs"], case["units"], batch_first=True)
+    cell = torch.nn.LSTMCell(case["inputs"], case["units"])
+    whole, one, state = x[:, :1], x[:, 0], {}
+
+    def by_layer():
+        _, state["layer"] = lstm(whole, state.get("layer"))
+
+    def by_cell():
+        state["cell"] = cell(one, state.get("cell"))
+
+    return [by_layer, by_cell]
+
+
+def measure(step):
     times, end = [], time.perf_counter() + case["seconds"]
     while len(times) < 10 or time.perf_counter() < end:
         start = time.perf_counter()
@@ -55,7 +105,30 @@ def measure():
     return times
 
 
-measure()
-times = measure()
+def best(ways):
+    results = []
+    for way in ways:
+        try:
+            measure(way)
+            results.append(measure(way))
+        except Exception as error:  # torch.compile needs a compiler that may not be there
+            print(f"{way}: {error}", file=sys.stderr)
+    return min(results, key=statistics.median)
+
+
+ways = [step]
+if case.get("stream"):
+    torch.set_grad_enabled(False)
+    ways = streams()
+elif case.get("layer_norm"):
+    compiled = torch.compile(net)
+
+    def step_compiled():
+        global net
+        net = compiled
+        return step()
+
+    ways.append(step_compiled)
+times = best(ways)
 print(json.dumps({"system": f"PyTorch {torch.__version__}", "threads": torch.get_num_threads(), "steps": len(times),
-                  "median": statistics.median(times), "min": min(times), "max": max(times), "loss": step().item()}))
+                  "median": statistics.median(times), "min": min(times), "max": max(times)}))

@@ -13,6 +13,14 @@ local PYTHON = os.getenv("RNNLUA_BENCH_PYTHON")
 local RESULT = arg[1] or FOLDER .. "results.json"
 local THREADS, ROUNDS = { 1, 2 }, 2
 
+-- n lengths from low to high, the same for both sides.
+local function lengths(n, low, high)
+  math.randomseed(1)
+  local all = { high }
+  for i = 2, n do all[i] = math.random(low, high) end
+  return all
+end
+
 local CASES = {
   { name = "RNN 1->32, T56, last", cell = "rnn", inputs = 1, units = 32, layers = 1, batch = 32, time = 56 },
   { name = "RNN 1->32->32->32, T56, last", cell = "rnn", inputs = 1, units = 32, layers = 3, batch = 32, time = 56 },
@@ -22,6 +30,14 @@ local CASES = {
   { name = "GRU 64->256->256, T64, last", cell = "gru", inputs = 64, units = 256, layers = 2, batch = 32, time = 64 },
   { name = "LSTM 128->512->512, N64, T64, last", cell = "lstm", inputs = 128, units = 512, layers = 2, batch = 64,
     time = 64 },
+  { name = "layer-norm LSTM 64->256, T64, last", cell = "lstm", inputs = 64, units = 256, layers = 1, batch = 32,
+    time = 64, layer_norm = true },
+  { name = "two-way LSTM 64->128, lengths 5..64", cell = "lstm", inputs = 64, units = 128, layers = 1, batch = 32,
+    time = 64, bidirectional = true, lengths = lengths(32, 5, 64) },
+  { name = "one step of LSTM 32->32, N1", cell = "lstm", inputs = 32, units = 32, layers = 1, batch = 1, time = 1,
+    stream = true },
+  { name = "one step of LSTM 64->256, N1", cell = "lstm", inputs = 64, units = 256, layers = 1, batch = 1, time = 1,
+    stream = true },
 }
 
 local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
@@ -53,7 +69,7 @@ local function measure(program, script, case, best)
   end
 end
 
-local function cell(answer) return answer and ("%10.3f"):format(answer.median) or ("%10s"):format("-") end
+local function cell(answer) return answer and ("%10.4f"):format(answer.median) or ("%10s"):format("-") end
 
 local function processor()
   for line in io.lines("/proc/cpuinfo") do

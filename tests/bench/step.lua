@@ -11,16 +11,27 @@ rnn.seed(1)
 
 local Layer = assert(({ rnn = nn.RNN, lstm = nn.LSTM, gru = nn.GRU })[case.cell], "cell: rnn, lstm or gru")
 local outputs = case.outputs or 1
-local model = nn.Sequential {
-  Layer(case.inputs, case.units, { layers = case.layers, returns = case.last and "last" or "sequence" }),
-  nn.Linear(case.units, outputs),
-}
+local layer = Layer(case.inputs, case.units, { layers = case.layers, returns = case.last and "last" or "sequence",
+  layer_norm = case.layer_norm, bidirectional = case.bidirectional })
+local model = nn.Sequential { layer, nn.Linear(layer.outputs, outputs) }
 local params = model:parameters()
 local optimizer = optim.Adam(params, { lr = 1e-3 })
 local x = rnn.randn(case.batch, case.time, case.inputs)
+if case.lengths then x = x:with_lengths(case.lengths) end
 local target = case.last and rnn.randn(case.batch, outputs) or rnn.randn(case.batch, case.time, outputs)
 
-local function step()
+-- With "stream": one time step of the layer alone, state in, state out.
+local state
+local function stream()
+  local _
+  _, state = layer:step(x, state)
+end
+if case.stream then
+  x = x:select(2, 1):copy()
+  layer:eval()
+end
+
+local function train()
   optimizer:zero_grad()
   local loss = rnn.mse(model(x), target)
   loss:backward()
@@ -28,6 +39,7 @@ local function step()
   optimizer:step()
   return loss
 end
+local step = case.stream and stream or train
 
 local function measure()
   local times, finish = {}, rnn.clock() + seconds
@@ -47,5 +59,5 @@ print(rnn.json_encode {
   system = ("rnnlua %s, %s"):format(rnn.version, rnn.isa()),
   threads = rnn.threads(), steps = #times,
   median = #times % 2 == 1 and times[middle + 1] or (times[middle] + times[middle + 1]) / 2,
-  min = times[1], max = times[#times], loss = step():item(),
+  min = times[1], max = times[#times], peak_bytes = rnn.memory().peak,
 })
