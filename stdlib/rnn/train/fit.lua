@@ -70,7 +70,8 @@ local function diverged(run, step, x, loss)
   local of = class.is_a(run.data, Batches) and (" of %d"):format(#run.data) or ""
   local bad_input = core.is_tensor(x) and x:type() == "float" and x:without_lengths():is_finite():min():item() == 0
   core.fail("rnn.fit: the loss is %s in epoch %d, step %d%s; %s. The weights are again those before this epoch",
-    loss ~= loss and "nan" or tostring(loss), run.epoch, step, of, bad_input and "the batch itself holds values that are not finite"
+    loss ~= loss and "nan" or tostring(loss), run.epoch, step, of,
+    bad_input and "the batch itself holds values that are not finite"
     or "a smaller lr, or clip_norm, or scaled data may help")
 end
 
