@@ -11,8 +11,11 @@ local metrics = {}
 
 -- Elements of targets that count: labels other than 0, or all elements of valid steps.
 local function count(y, target)
-  if target:type() == "int32" then return #target:without_lengths():reshape(-1):nonzero() end
   local lengths = target:lengths() or y:lengths()
+  if target:type() == "int32" then
+    local labelled = target:ne(0)
+    return math.tointeger((lengths and labelled:with_lengths(lengths) or labelled):sum():item())
+  end
   if not lengths then return target:count() end
   local valid, steps = 0, lengths:totable()
   for i = 1, #steps do valid = valid + steps[i] end
