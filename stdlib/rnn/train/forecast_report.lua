@@ -10,11 +10,11 @@ local predict = require "rnn.train.predict"
 local CHUNK = 1024 -- windows at a time
 
 ---@class rnn.ForecastReport
----@field mae number of the model, like all errors here times scale
+---@field mae? number of the model, like all errors here times scale
 ---@field baselines { name: string, label: string, mae: number, skill: number }[] last, seasonal, linear
 ---@field season? integer
 ---@field best string name of the baseline with the least error
----@field skill number 1 - mae / mae of the best baseline
+---@field skill? number 1 - mae / mae of the best baseline
 ---@field warnings string[]
 
 -- What a forecast (N, ahead * D) or, for sequence targets, (N, T, ahead * D) says after the last step of each window.
@@ -76,18 +76,18 @@ end
 
 local function make(train, test, forecast, season, scale)
   local found = score_baselines(train, test, season)
+  local report, best = { baselines = {}, season = found.season, warnings = {} }, found[1]
+  for i, entry in ipairs(found) do
+    report.baselines[i] = { name = entry.name, label = entry.label, mae = entry.mae * scale }
+    if entry.mae < best.mae then best = entry end
+  end
+  report.best = best.name
+  if not forecast then return report end
   local function said(_, from, to) return forecast:rows(from, to) end
   local function future(items) return test:future(items) end
   local mae = distance(test, said, future)
-  local report = { mae = mae * scale, baselines = {}, season = found.season, warnings = {} }
-  local best
-  for i, entry in ipairs(found) do
-    report.baselines[i] = {
-      name = entry.name, label = entry.label, mae = entry.mae * scale, skill = 1 - mae / entry.mae,
-    }
-    if not best or entry.mae < best.mae then best = entry end
-  end
-  report.best, report.skill = best.name, 1 - mae / best.mae
+  report.mae, report.skill = mae * scale, 1 - mae / best.mae
+  for i, entry in ipairs(found) do report.baselines[i].skill = 1 - mae / entry.mae end
   if report.skill <= 0 then
     report.warnings[1] = ("the forecast is no better than the %s: it has learnt nothing that was not free")
       :format(best.label)
@@ -111,8 +111,11 @@ end
 
 -- The report as a small table.
 local function text(report, name, windows, ahead)
-  local rows = { { name, number(report.mae), "skill against" } }
-  for _, b in ipairs(report.baselines) do rows[#rows + 1] = { b.label, number(b.mae), ("%+.3f"):format(b.skill) } end
+  local rows = {}
+  if report.mae then rows[1] = { name, number(report.mae), "skill against" } end
+  for _, b in ipairs(report.baselines) do
+    rows[#rows + 1] = { b.label, number(b.mae), b.skill and ("%+.3f"):format(b.skill) or "" }
+  end
   local lines = { ("forecast of %d windows, %s: mean absolute error"):format(windows,
     ahead == 1 and "the next step" or ("the next %d steps"):format(ahead)) }
   for _, row in ipairs(rows) do lines[#lines + 1] = ("  %-28s %12s  %13s"):format(row[1], row[2], row[3]) end
@@ -128,6 +131,7 @@ local module = {}
 --- windows of test; the linear model is fitted to the windows of train. Skill is 1 - MAE / MAE of the baseline: 0 is no
 --- better, 1 is perfect. Prints a table, and warns when a baseline is better or when the forecast is just its input
 --- shifted by a step. Without season the lag is taken at which train repeats itself best. scale multiplies all errors.
+--- Without a forecast only the baselines are scored.
 ---@param options table
 ---@return rnn.ForecastReport
 function module.forecast_report(options)
@@ -143,11 +147,13 @@ function module.forecast_report(options)
   for _, key in ipairs { "length", "ahead" } do
     if train[key] ~= test[key] then core.fail("%s: the windows of train and test differ in %s", fname, key) end
   end
-  local forecast = check.tensor(fname, "option 'forecast'", options.forecast, "float")
-  local shape = ("(%d, %d)"):format(#test, test.ahead * test.targets:size(2))
-  if forecast:ndim() == 3 then forecast = final(forecast) end
-  if check.shape(forecast) ~= shape then
-    check.expected(fname, "option 'forecast'", "the forecasts of the test windows, " .. shape, options.forecast)
+  local forecast = options.forecast
+  if forecast ~= nil then
+    forecast = final(check.tensor(fname, "option 'forecast'", forecast, "float"))
+    local shape = ("(%d, %d)"):format(#test, test.ahead * test.targets:size(2))
+    if check.shape(forecast) ~= shape then
+      check.expected(fname, "option 'forecast'", "the forecasts of the test windows, " .. shape, options.forecast)
+    end
   end
   local season = options.season
   if season ~= nil then season = check.int(fname, "option 'season'", season, 1, test.length) end
