@@ -1,0 +1,76 @@
+-- Writes the tables of README.md between their markers from the figures of runs:
+--
+--   rnnlua scripts/ridership.lua --model all --seeds 5 --result docs/ridership.json
+--   rnnlua scripts/forecast.lua --seeds 5 --result docs/forecast.json
+--   RNNLUA_BENCH_PYTHON=python3 rnnlua tests/bench/run.lua
+--   rnnlua tests/bench/readme.lua
+local rnn = require "rnn"
+
+local function read(path)
+  local f <close> = assert(io.open(path))
+  return f:read("a")
+end
+
+local function json(path) return assert(rnn.json_decode(read(path))) end
+
+local function markdown(head, rows)
+  local lines = { "| " .. table.concat(head, " | ") .. " |", "|" .. (" --- |"):rep(#head) }
+  for _, row in ipairs(rows) do lines[#lines + 1] = "| " .. table.concat(row, " | ") .. " |" end
+  return table.concat(lines, "\n")
+end
+
+-- 29792 -> "29,792"
+local function riders(value)
+  if not value then return "–" end
+  return (("%.0f"):format(value):reverse():gsub("(%d%d%d)", "%1,"):reverse():gsub("^,", ""))
+end
+
+local function ridership()
+  local r = json "docs/ridership.json"
+  local published = { naive = "", linear = "37,866", rnn1 = "102,787", rnn32 = "29,015", deep = "31,211",
+    multivariate = "22,062", multitask = "25,330 (rail)", ahead14 = "35,017" }
+  local rows = {}
+  for _, name in ipairs { "naive", "linear", "rnn1", "rnn32", "deep", "multivariate", "multitask", "ahead14", "seq2seq",
+    "ln_rnn", "lstm", "gru" } do
+    local function figure(key) return r[name .. "." .. key] end
+    rows[#rows + 1] = { name, riders(figure "val_mae_rail" or figure "val_mae"), riders(figure "val_mae_best"),
+      published[name] or "–", riders(figure "val_mae_1"), riders(figure "val_mae_14"), riders(figure "test_mae"),
+      figure "seconds" and ("%.1f"):format(figure "seconds") or "–" }
+  end
+  return markdown({ "model", "validation", "best seed", "book", "+1 day", "+14 days", "test", "seconds" }, rows)
+end
+
+local function forecast()
+  local r = json "docs/forecast.json"
+  local book = { last = "0.020", linear = "0.004", rnn1 = "0.014", deep = "0.003" }
+  local rows = {}
+  for _, name in ipairs { "last", "linear", "rnn1", "deep" } do
+    local seconds = r[name .. ".seconds"]
+    rows[#rows + 1] = { name, ("%.4f"):format(r[name .. ".test_mse"]), book[name],
+      seconds and ("%.1f"):format(seconds) or "–" }
+  end
+  return markdown({ "model", "test", "book", "seconds" }, rows)
+end
+
+local function bench()
+  local r = json "tests/bench/results.json"
+  local rows = {}
+  local function ms(answer) return answer and ("%.4g"):format(answer.median) or "–" end
+  for _, c in ipairs(r.cases) do
+    rows[#rows + 1] = { (c.case.name:gsub("%->", "→")), ms(c.ours[1]), ms(c.ours[2]), ms(c.peer[1]), ms(c.peer[2]),
+      c.ratio and ("%.1f"):format(c.ratio) or "–" }
+  end
+  local first = r.cases[1]
+  local peer = first.peer[1] and first.peer[1].system or "no peer"
+  return markdown({ "ms a step", "rnnlua, 1 thread", "2 threads", "PyTorch, 1 thread", "2 threads", "ratio" }, rows) ..
+    ("\n\n%s; %s; %s; load of the machine %.2f; %s."):format(r.processor, first.ours[1].system, peer, r.load, r.date)
+end
+
+local text = read "README.md"
+for name, make in pairs { ridership = ridership, forecast = forecast, bench = bench } do
+  local opening, closing = ("<!-- %s -->"):format(name), ("<!-- /%s -->"):format(name)
+  local _, from = text:find(opening, 1, true)
+  local to = text:find(closing, from, true)
+  text = text:sub(1, from) .. "\n" .. make() .. "\n" .. text:sub(to)
+end
+assert(rnn.file_write("README.md", text))
