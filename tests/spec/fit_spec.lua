@@ -56,6 +56,22 @@ describe("rnn.fit", function()
     assert.is_true(history.worst[5] >= history.loss[5])
   end)
 
+  it("can look at the last step of sequences only, each the same however many are in a batch", function()
+    local model = nn.Module { forward = function(_, input) return input end }
+    local y = rnn.tensor { { { 9 }, { 1 } }, { { 2 }, { 9 } }, { { 9 }, { 9 } }, { { 9 }, { 3 } } }
+    local function score(...)
+      local batches, i = { ... }, 0
+      return rnn.evaluate(model, function()
+        i = i + 1
+        if batches[i] then return batches[i], batches[i]:without_lengths() * 0 end
+      end, { loss = "mse", metrics = { "last_mae" } }).last_mae
+    end
+    assert.near((1 + 9 + 9 + 3) / 4, score(y), 1e-6)
+    assert.near((1 + 2 + 3) / 3, score(y:with_lengths { 2, 1, 0, 2 }), 1e-6)
+    assert.near((1 + 2 + 3) / 3, score(y:rows(1, 3):with_lengths { 2, 1, 0 }, y:rows(4, 4)), 1e-6)
+    assert.near((9 + 2) / 2, score(y:select(2, 1):rows(1, 2)), 1e-6)
+  end)
+
   it("counts right labels, padding aside", function()
     local model = nn.Linear(1, 2)
     model.weight:detach():fill_(0)
@@ -216,7 +232,7 @@ describe("rnn.fit, when things go wrong,", function()
     says("option 'optimizer': expected an optimiser", { data = good, loss = "mse", optimizer = {} })
     says("option 'epochs': expected a positive integer, got number 0",
       { data = good, loss = "mse", optimizer = optimizer, epochs = 0 })
-    says("option 'metrics': expected one of 'accuracy', 'mae', 'mse', 'rmse', got string 'f1'",
+    says("option 'metrics': expected one of 'accuracy', 'last_mae', 'mae', 'mse', 'rmse', got string 'f1'",
       { data = good, loss = "mse", optimizer = optimizer, metrics = { "f1" } })
     says("option 'metrics': the name 'loss' is taken",
       { data = good, loss = "mse", optimizer = optimizer, metrics = { loss = rnn.mae } })

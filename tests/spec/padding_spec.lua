@@ -224,7 +224,7 @@ describe("padding and rnn.evaluate:", function()
         local short, long = evaluate(x, y), evaluate(longer(x, MORE, NAN), longer(y, MORE, junk))
         for name, value in pairs(short) do assert.near(value, long[name], 1e-5 * math.abs(value), name) end
       end
-      check("mse", { "mae", "rmse" }, core.randn(N, T, D), core.randn(N, T, D), NAN)
+      check("mse", { "mae", "last_mae", "rmse" }, core.randn(N, T, D), core.randn(N, T, D), NAN)
       check("binary_cross_entropy", { "accuracy" }, core.randn(N, T, D), core.rand(N, T, D):gt(0.5), NAN)
       check("cross_entropy", { "accuracy" }, core.randn(N, T, 4), core.to_int(core.rand(N, T) * 5), 3)
     end)

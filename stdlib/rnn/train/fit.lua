@@ -137,7 +137,8 @@ end
 ---               each epoch
 ---   valid       batches or a dataset to measure after each epoch: val_loss, val_mae ...
 ---   loss        "mse", "mae", "huber", "cross_entropy", "binary_cross_entropy", or a function (y, target) -> scalar
----   metrics     { "mae", "mse", "rmse", "accuracy", name = function(y, target) }, for both
+---   metrics     { "mae", "last_mae" (of each sequence's last step), "mse", "rmse", "accuracy", name =
+---               function(y, target) }, for both
 ---   optimizer   optim.SGD(model:parameters(), { lr = 0.05, momentum = 0.9 })
 ---   epochs      at most so many (1)
 ---   clip_norm, clip_value    clipping of the gradients by their common norm, or one by one

@@ -14,6 +14,8 @@ local CHUNK = 1024 -- windows at a time
 ---@field baselines { name: string, label: string, mae: number, skill: number }[] last, seasonal, linear
 ---@field season? integer
 ---@field best string name of the baseline with the least error
+---@field each? number[] the error of each column of the forecast
+---@field forecast? rnn.Tensor (N, ahead * D); of sequences what they say after the last step
 ---@field skill? number 1 - mae / mae of the best baseline
 ---@field warnings string[]
 
@@ -86,7 +88,8 @@ local function make(train, test, forecast, season, scale)
   local function said(_, from, to) return forecast:rows(from, to) end
   local function future(items) return test:future(items) end
   local mae = distance(test, said, future)
-  report.mae, report.skill = mae * scale, 1 - mae / best.mae
+  report.mae, report.skill, report.forecast = mae * scale, 1 - mae / best.mae, forecast
+  report.each = ((forecast - future(test.items)):abs():mean(1) * scale):totable()
   for i, entry in ipairs(found) do report.baselines[i].skill = 1 - mae / entry.mae end
   if report.skill <= 0 then
     report.warnings[1] = ("the forecast is no better than the %s: it has learnt nothing that was not free")

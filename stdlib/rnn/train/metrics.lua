@@ -29,9 +29,30 @@ local function right(y, target)
   return y:gt(0):eq(target:gt(0.5))
 end
 
--- name -> function(y, target) -> number or scalar tensor, the mean over the valid elements of a batch
+-- The last valid step of each sequence, (N, T, D) -> (N', D); N' leaves out sequences without one.
+local function last_steps(y, target)
+  local lengths = target:lengths() or y:lengths()
+  local batch, steps = y:size(1), y:size(2)
+  local places = {}
+  for n = 1, batch do
+    local length = lengths and lengths:get(n) or steps
+    if length > 0 then places[#places + 1] = (n - 1) * steps + length end
+  end
+  places = core.tensor(places, "int32")
+  local function pick(t) return t:without_lengths():reshape(batch * steps, -1):gather(1, places) end
+  return pick(y), pick(target)
+end
+
+local function last_mae(y, target)
+  if y:ndim() > 2 then y, target = last_steps(y, target) end
+  return core.mae(y, target), y:count()
+end
+
+-- name -> function(y, target) -> number or scalar tensor, the mean over the valid elements of a batch; and how many
+-- elements that are, where not all of them
 local known = {
   mae = core.mae,
+  last_mae = last_mae,
   mse = core.mse,
   rmse = core.mse,
   accuracy = function(y, target) return right(y, target):sum():item() / count(y, target) end,
@@ -44,7 +65,7 @@ local finish = { rmse = math.sqrt }
 local RESERVED = { loss = true, lr = true, seconds = true, epoch = true, count = true, best = true, stopped = true,
   forecast = true }
 
-local NAMES = { "accuracy", "mae", "mse", "rmse" }
+local NAMES = { "accuracy", "last_mae", "mae", "mse", "rmse" }
 
 --- metrics.losses: the losses that have a name
 metrics.losses = {
@@ -80,14 +101,15 @@ end
 --- Scores(fname, metrics): running means of the loss and of metrics over the batches of an epoch.
 ---
 --- metrics lists names and, under names of their own, functions (y, target) -> mean over a batch, as a number or a
---- tensor of one element: { "mae", last = function(y, target) ... end }.
+--- tensor of one element: { "mae", worst = function(y, target) ... end }. A second result says how many elements the
+--- mean is of, when it leaves some out.
 ---@class train.Scores
 ---@field names string[] of the metrics
 local Scores = class("train.Scores")
 metrics.Scores = Scores
 
 function Scores:init(fname, wanted)
-  self.names, self.functions, self.sums = {}, {}, {}
+  self.names, self.functions, self.sums, self.weights = {}, {}, {}, {}
   if wanted ~= nil then check.table(fname, "option 'metrics'", wanted) end
   for key, metric in pairs(wanted or {}) do
     local name = type(key) == "string" and key or metric
@@ -106,7 +128,7 @@ end
 
 function Scores:clear()
   self.loss, self.weight = 0.0, 0
-  for i = 1, #self.names do self.sums[i] = 0.0 end
+  for i = 1, #self.names do self.sums[i], self.weights[i] = 0.0, 0 end
 end
 
 --- scores:add(loss, y, target): one batch; loss is its number.
@@ -115,9 +137,10 @@ function Scores:add(loss, y, target)
   if n == 0 then return end -- nothing but padding: its mean is 0/0
   self.loss, self.weight = self.loss + loss * n, self.weight + n
   for i, name in ipairs(self.names) do
-    local value = self.functions[name](y, target)
+    local value, weight = self.functions[name](y, target)
     if type(value) ~= "number" then value = value:item() end
-    self.sums[i] = self.sums[i] + value * n
+    weight = weight or n
+    self.sums[i], self.weights[i] = self.sums[i] + value * weight, self.weights[i] + weight
   end
 end
 
@@ -127,7 +150,7 @@ end
 function Scores:read(into, prefix)
   into[prefix .. "loss"] = self.loss / self.weight
   for i, name in ipairs(self.names) do
-    local mean = self.sums[i] / self.weight
+    local mean = self.sums[i] / self.weights[i]
     into[prefix .. name] = finish[name] and finish[name](mean) or mean
   end
   return into
