@@ -29,7 +29,11 @@ local function describe(spec)
   table.sort(own)
   for _, name in ipairs(own) do
     local default, help = spec[name][1], spec[name][2]
-    add(name, type(default) == "number" and "N" or type(default) == "string" and "NAME", help, default)
+    if type(default) == "table" then
+      add(name, "NAMES", ("%s: %s"):format(help, table.concat(default, ", ")), default)
+    else
+      add(name, type(default) == "number" and "N" or type(default) == "string" and "NAME", help, default)
+    end
   end
   local defaults = { seed = 42, seeds = 1, epochs = 1 }
   for _, option in ipairs(COMMON) do
@@ -44,15 +48,31 @@ local function help(spec, list, script)
   if not spec.about then table.remove(lines) end
   for _, option in ipairs(list) do
     local left = ("  --%s%s"):format(option[1], option[2] and " " .. option[2] or "")
-    local default = option[4] ~= nil and (" [%s]"):format(option[4]) or ""
+    local default = option[2] == "NAMES" and "all" or option[4]
+    default = default ~= nil and (" [%s]"):format(default) or ""
     lines[#lines + 1] = ("%-18s %s%s"):format(left, option[3], default)
   end
   lines[#lines + 1] = ("%-18s %s"):format("  --help", "show this")
   return table.concat(lines, "\n") .. "\n"
 end
 
+-- Names with commas between as a set, or nil and what is wrong.
+local function choose(option, text)
+  local known, chosen = {}, {}
+  for _, name in ipairs(option[4]) do known[name] = true end
+  if text == "all" then return known end
+  for name in (text .. ","):gmatch "([^,]*)," do
+    if not known[name] then
+      return nil, ("--%s: '%s' is none of %s, all"):format(option[1], name, table.concat(option[4], ", "))
+    end
+    chosen[name] = true
+  end
+  return chosen
+end
+
 -- text as the kind of value that the option holds, or nil and what is wrong.
 local function convert(option, text)
+  if option[2] == "NAMES" then return choose(option, text) end
   if option[2] ~= "N" then return text end
   local value, expected = tonumber(text), "a number"
   if math.type(option[4]) ~= "float" then
@@ -72,7 +92,7 @@ end
 function args.parse(spec, argv)
   local list, by_name = describe(spec)
   local options, i = {}, 1
-  for _, option in ipairs(list) do options[option[1]] = option[4] end
+  for _, option in ipairs(list) do options[option[1]] = option[2] == "NAMES" and choose(option, "all") or option[4] end
   while i <= #argv do
     local word = argv[i]
     local name, value = word:match "^%-%-([%w_-]+)=(.*)$"
@@ -100,11 +120,12 @@ function args.parse(spec, argv)
   return options
 end
 
---- rnn.args { about = "...", epochs = 500, model = { "all", "help" } } -> options
+--- rnn.args { about = "...", epochs = 500, model = { { "rnn", "gru" }, "help" } } -> options
 ---
 --- Reads the script's command line: --data, --epochs, --seed, --seeds, --threads, --plot and --result, for which the
 --- table gives defaults, and the script's own options, given as { default, help }; the default says the type: a number,
---- a string, or false for a switch. --help shows them and ends the program; so does a mistake, with exit code 2.
+--- a string, false for a switch, or a list of names, of which the user chooses some (--model rnn,gru; all by default):
+--- options.model.gru is then true. --help shows them and ends the program; so does a mistake, with exit code 2.
 --- --threads is put into effect.
 ---@param spec table
 ---@return table

@@ -18,6 +18,21 @@ describe("args.parse", function()
     assert.same({ epochs = 3, model = "rnn32", lr = 0.5, quick = true, seed = 0, seeds = 1, data = "a b" }, o)
   end)
 
+  it("reads some names of a list", function()
+    local spec = { model = { { "rnn", "lstm", "gru" }, "train these" } }
+    local function models(...)
+      local o, message = parse(spec, { [0] = "x.lua", ... })
+      return o and o.model or message
+    end
+    local all = { rnn = true, lstm = true, gru = true }
+    assert.same(all, models())
+    assert.same(all, models("--model", "all"))
+    assert.same({ gru = true, rnn = true }, models("--model=gru,rnn"))
+    assert.equal("--model: 'cnn' is none of rnn, lstm, gru, all", models("--model", "rnn,cnn"))
+    assert.equal("--model: '' is none of rnn, lstm, gru, all", models("--model", "rnn,"))
+    assert.matches("%-%-model NAMES +train these: rnn, lstm, gru %[all%]", (select(3, parse(spec, { "--help" }))))
+  end)
+
   it("shows help", function()
     local none, message, help = options("--help")
     assert.is_nil(none)
