@@ -315,18 +315,6 @@ static void mask_states(const loop *j, int64_t rows) {
   for (int64_t i = 0; i < rows * l->R; i++) j->masked[i] = h[i] * l->mask[i % row];
 }
 
-static real *take(real **next, int64_t n) {
-  real *p = *next;
-  *next += n;
-  return p;
-}
-
-static rnni_panels pack_into(real **next, int64_t k, int64_t n, const real *w) {
-  real *to = take(next, rnni_packed_size(k, n));
-  rnni_kernel->pack(k, n, w, n, 1, to);
-  return rnni_packed(to, k);
-}
-
 rnn_status rnni_layer_backward(rnn_ctx *ctx, const rnni_layer *l, const rnni_layer_gradients *g) {
   int64_t H = l->H, R = l->R, N = l->N, rows = l->T * N;
   bool gru = l->r->cell == RNN_CELL_GRU, rnn = l->r->cell == RNN_CELL_RNN, norm = l->r->layer_norm;
@@ -340,20 +328,20 @@ rnn_status rnni_layer_backward(rnn_ctx *ctx, const rnni_layer *l, const rnni_lay
   RNNI_GOTO(rnni_array(ctx, rows * per_row, sizeof *kept, &kept));
   real *p = room, *q = kept;
   loop j = {.ctx = ctx, .l = l, .g = g, .a = l->a, .dh = g->dh, .dc = g->dc};
-  j.u = pack_into(&p, first, R, l->p[RNNI_W_HH]);
-  if (gru) j.u_n = pack_into(&p, H, H, l->p[RNNI_W_HH] + 2 * H * H);
-  if (l->m) j.w_hr = pack_into(&p, R, H, l->p[RNNI_W_HR]);
-  j.dm = take(&p, N * H);
-  j.entering = take(&p, N * R);
-  j.kept_h = take(&p, N * R);
-  j.kept_c = take(&p, N * H);
-  j.past_h = take(&p, N * R);
-  j.past_c = take(&p, N * H);
-  j.cell = take(&p, 2 * N * H);
-  if (rnn) j.a = take(&q, rows * H);
-  if (norm) j.dnh = take(&q, rows * l->G);
-  if (l->nc) j.dnc = take(&q, rows * H);
-  if (l->m) j.dmade = take(&q, rows * R);
+  j.u = rnni_pack_into(\&p, first, R, l->p[RNNI_W_HH], R, 1);
+  if (gru) j.u_n = rnni_pack_into(\&p, H, H, l->p[RNNI_W_HH] + 2 * H * H, H, 1);
+  if (l->m) j.w_hr = rnni_pack_into(\&p, R, H, l->p[RNNI_W_HR], H, 1);
+  j.dm = rnni_take(&p, N * H);
+  j.entering = rnni_take(&p, N * R);
+  j.kept_h = rnni_take(&p, N * R);
+  j.kept_c = rnni_take(&p, N * H);
+  j.past_h = rnni_take(&p, N * R);
+  j.past_c = rnni_take(&p, N * H);
+  j.cell = rnni_take(&p, 2 * N * H);
+  if (rnn) j.a = rnni_take(&q, rows * H);
+  if (norm) j.dnh = rnni_take(&q, rows * l->G);
+  if (l->nc) j.dnc = rnni_take(&q, rows * H);
+  if (l->m) j.dmade = rnni_take(&q, rows * R);
   if (l->mask) {
     j.masked = q;
     mask_states(&j, rows);

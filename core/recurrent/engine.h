@@ -73,6 +73,19 @@ static inline int64_t rnni_start(const rnni_layer *l) { return l->r->reverse ? l
 /* Step number s in the order of computation. */
 static inline int64_t rnni_step(const rnni_layer *l, int64_t s) { return l->r->reverse ? l->T - 1 - s : s; }
 
+/* The next n elements of a block that is dealt out piece by piece. */
+static inline real *rnni_take(real **next, int64_t n) {
+  real *p = *next;
+  *next += n;
+  return p;
+}
+/* B (k, n), element (p, j) at w[p*rs + j*cs], packed into the next elements of a block. */
+static inline rnni_panels rnni_pack_into(real **next, int64_t k, int64_t n, const real *w, ptrdiff_t rs, ptrdiff_t cs) {
+  real *to = rnni_take(next, rnni_packed_size(k, n));
+  rnni_kernel->pack(k, n, w, rs, cs, to);
+  return rnni_packed(to, k);
+}
+
 /* How many slices of the batch to run at once. */
 int rnni_slices(rnn_ctx *ctx, const rnni_layer *l);
 

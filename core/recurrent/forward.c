@@ -161,18 +161,6 @@ static rnn_status input_product(rnn_ctx *ctx, const loop *j) {
   return RNN_OK;
 }
 
-static real *take(real **next, int64_t n) {
-  real *p = *next;
-  *next += n;
-  return p;
-}
-
-static rnni_panels pack_into(real **next, int64_t k, int64_t n, const real *w) {
-  real *to = take(next, rnni_packed_size(k, n));
-  rnni_kernel->pack(k, n, w, 1, k, to); /* w is (n, k): its transpose is packed */
-  return rnni_packed(to, k);
-}
-
 rnn_status rnni_pack_forward(rnn_ctx *ctx, const rnni_layer *l, bool input, rnni_packed_layer *k) {
   int64_t H = l->H, R = l->R, N = l->N, D = l->D;
   bool gru = l->r->cell == RNN_CELL_GRU;
@@ -182,15 +170,15 @@ rnn_status rnni_pack_forward(rnn_ctx *ctx, const rnni_layer *l, bool input, rnni
   *k = (rnni_packed_layer){0};
   RNNI_TRY(rnni_array(ctx, size + l->G + N * (l->G + 2 * R + H), sizeof *k->room, &k->room));
   real *next = k->room;
-  if (input) k->w = pack_into(&next, D, l->G, l->p[RNNI_W_IH]);
-  k->u = pack_into(&next, R, first, l->p[RNNI_W_HH]);
-  if (gru) k->u_n = pack_into(&next, H, H, l->p[RNNI_W_HH] + 2 * H * H);
-  if (l->r->projection) k->w_hr = pack_into(&next, H, R, l->p[RNNI_W_HR]);
-  k->bias = take(&next, l->G);
-  k->product = take(&next, N * l->G);
-  k->masked = take(&next, N * R);
-  k->made = take(&next, N * R);
-  k->cell = take(&next, N * H);
+  if (input) k->w = rnni_pack_into(\&next, D, l->G, l->p[RNNI_W_IH], 1, D);
+  k->u = rnni_pack_into(\&next, R, first, l->p[RNNI_W_HH], 1, R);
+  if (gru) k->u_n = rnni_pack_into(\&next, H, H, l->p[RNNI_W_HH] + 2 * H * H, 1, H);
+  if (l->r->projection) k->w_hr = rnni_pack_into(\&next, H, R, l->p[RNNI_W_HR], 1, H);
+  k->bias = rnni_take(&next, l->G);
+  k->product = rnni_take(&next, N * l->G);
+  k->masked = rnni_take(&next, N * R);
+  k->made = rnni_take(&next, N * R);
+  k->cell = rnni_take(&next, N * H);
   input_bias(l, k->bias);
   return RNN_OK;
 }
