@@ -328,9 +328,9 @@ rnn_status rnni_layer_backward(rnn_ctx *ctx, const rnni_layer *l, const rnni_lay
   RNNI_GOTO(rnni_array(ctx, rows * per_row, sizeof *kept, &kept));
   real *p = room, *q = kept;
   loop j = {.ctx = ctx, .l = l, .g = g, .a = l->a, .dh = g->dh, .dc = g->dc};
-  j.u = rnni_pack_into(\&p, first, R, l->p[RNNI_W_HH], R, 1);
-  if (gru) j.u_n = rnni_pack_into(\&p, H, H, l->p[RNNI_W_HH] + 2 * H * H, H, 1);
-  if (l->m) j.w_hr = rnni_pack_into(\&p, R, H, l->p[RNNI_W_HR], H, 1);
+  j.u = rnni_pack_into(&p, first, R, l->p[RNNI_W_HH], R, 1);
+  if (gru) j.u_n = rnni_pack_into(&p, H, H, l->p[RNNI_W_HH] + 2 * H * H, H, 1);
+  if (l->m) j.w_hr = rnni_pack_into(&p, R, H, l->p[RNNI_W_HR], H, 1);
   j.dm = rnni_take(&p, N * H);
   j.entering = rnni_take(&p, N * R);
   j.kept_h = rnni_take(&p, N * R);

@@ -170,10 +170,10 @@ rnn_status rnni_pack_forward(rnn_ctx *ctx, const rnni_layer *l, bool input, rnni
   *k = (rnni_packed_layer){0};
   RNNI_TRY(rnni_array(ctx, size + l->G + N * (l->G + 2 * R + H), sizeof *k->room, &k->room));
   real *next = k->room;
-  if (input) k->w = rnni_pack_into(\&next, D, l->G, l->p[RNNI_W_IH], 1, D);
-  k->u = rnni_pack_into(\&next, R, first, l->p[RNNI_W_HH], 1, R);
-  if (gru) k->u_n = rnni_pack_into(\&next, H, H, l->p[RNNI_W_HH] + 2 * H * H, 1, H);
-  if (l->r->projection) k->w_hr = rnni_pack_into(\&next, H, R, l->p[RNNI_W_HR], 1, H);
+  if (input) k->w = rnni_pack_into(&next, D, l->G, l->p[RNNI_W_IH], 1, D);
+  k->u = rnni_pack_into(&next, R, first, l->p[RNNI_W_HH], 1, R);
+  if (gru) k->u_n = rnni_pack_into(&next, H, H, l->p[RNNI_W_HH] + 2 * H * H, 1, H);
+  if (l->r->projection) k->w_hr = rnni_pack_into(&next, H, R, l->p[RNNI_W_HR], 1, H);
   k->bias = rnni_take(&next, l->G);
   k->product = rnni_take(&next, N * l->G);
   k->masked = rnni_take(&next, N * R);

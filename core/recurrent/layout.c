@@ -98,7 +98,7 @@ void rnni_layer_init(rnni_layer *l, const rnn_recurrent *r, int64_t N, int64_t a
 }
 
 /* The next n elements; without memory, only their number counts. */
-static real *rnni_take(real *kept, int64_t *used, int64_t n) {
+static real *take(real *kept, int64_t *used, int64_t n) {
   real *p = kept ? kept + *used : NULL;
   *used += n;
   return p;
@@ -111,20 +111,20 @@ int64_t rnni_lay_out(rnni_layer *l, int64_t t0, int64_t T, real *kept) {
   l->t0 = t0;
   l->T = T;
   int64_t used = 0;
-  l->x = rnni_take(kept, &used, rows * l->D);
-  if (own) l->a = rnni_take(kept, &used, rows * l->A);
-  l->h = rnni_take(kept, &used, rows * l->R + N * l->R);
-  if (lstm) l->c = rnni_take(kept, &used, rows * H + N * H);
-  if (lstm && r->zoneout_c > 0) l->fresh = rnni_take(kept, &used, rows * H);
-  if (r->projection) l->m = rnni_take(kept, &used, rows * H);
+  l->x = take(kept, &used, rows * l->D);
+  if (own) l->a = take(kept, &used, rows * l->A);
+  l->h = take(kept, &used, rows * l->R + N * l->R);
+  if (lstm) l->c = take(kept, &used, rows * H + N * H);
+  if (lstm && r->zoneout_c > 0) l->fresh = take(kept, &used, rows * H);
+  if (r->projection) l->m = take(kept, &used, rows * H);
   if (r->layer_norm) {
-    l->nx = rnni_take(kept, &used, rows * l->G);
-    l->sx = rnni_take(kept, &used, rows);
-    l->nh = rnni_take(kept, &used, rows * l->G);
-    l->sh = rnni_take(kept, &used, rows * 2);
+    l->nx = take(kept, &used, rows * l->G);
+    l->sx = take(kept, &used, rows);
+    l->nh = take(kept, &used, rows * l->G);
+    l->sh = take(kept, &used, rows * 2);
     if (lstm) {
-      l->nc = rnni_take(kept, &used, rows * H);
-      l->sc = rnni_take(kept, &used, rows);
+      l->nc = take(kept, &used, rows * H);
+      l->sc = take(kept, &used, rows);
     }
   }
   return used;
