@@ -7,15 +7,20 @@
 size_t rnni_type_size(rnn_type type) { return type == RNN_FLOAT ? sizeof(real) : sizeof(int32_t); }
 const char *rnni_type_text(rnn_type type) { return type == RNN_FLOAT ? RNN_PRECISION : "int32"; }
 
+/* No memory bounds the axes of a tensor without elements, but there are loops over them. */
+#define EMPTY_MOST ((int64_t)1 << 28)
+
 static rnn_status handle_new(rnn_ctx *ctx, rnn_type type, int ndim, const int64_t *dims, rnn_tensor **out) {
   if (ndim < 0 || ndim > RNN_MAX_DIMS)
     return rnni_fail(ctx, RNN_ESHAPE, "tensor: at most %d axes, got %d", RNN_MAX_DIMS, ndim);
-  int64_t count = 1, most = 1; /* most: were every axis of size 0 one of size 1; nothing may overflow on the way to 0 */
-  for (int i = 0; i < ndim; i++) {
-    if (dims[i] < 0 || __builtin_mul_overflow(most, RNNI_MAX(dims[i], 1), &most) || most > INT64_MAX / 16)
-      return rnni_fail(ctx, RNN_ESHAPE, "tensor: impossible shape %s", rnni_shape_text(ndim, dims));
-    count *= dims[i];
+  int64_t count = 1, most = 1; /* most: were every axis of size 0 one of size 1 */
+  bool possible = true;
+  for (int i = 0; i < ndim && possible; i++) {
+    possible = dims[i] >= 0 && !__builtin_mul_overflow(most, RNNI_MAX(dims[i], 1), &most) && most <= INT64_MAX / 16;
+    if (possible) count *= dims[i];
   }
+  if (!possible || (count == 0 && most > EMPTY_MOST))
+    return rnni_fail(ctx, RNN_ESHAPE, "tensor: impossible shape %s", rnni_shape_text(ndim, dims));
   rnn_tensor *t;
   RNNI_TRY(rnni_calloc(ctx, sizeof *t, &t));
   t->ctx = ctx;
