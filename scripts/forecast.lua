@@ -9,7 +9,7 @@
 local rnn = require "rnn"
 local nn, data, optim = rnn.nn, rnn.data, rnn.optim
 
-local options = rnn.args { about = "Forecasts generated time series one step ahead.", epochs = 20, seed = 6 }
+local options = rnn.args { about = "Forecasts generated time series one step ahead.", epochs = 20 }
 
 local STEPS = 50
 

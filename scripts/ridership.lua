@@ -10,7 +10,7 @@ local nn, data, optim = rnn.nn, rnn.data, rnn.optim
 
 local options = rnn.args {
   about = "Forecasts the daily boardings of the Chicago Transit Authority with recurrent networks.",
-  epochs = 500, seed = 6,
+  epochs = 500,
   model = { "all", "rnn1, rnn32, deep, multivariate, multitask, ahead14, seq2seq, ln_rnn, lstm, gru or all" },
 }
 
@@ -132,9 +132,10 @@ for _, entry in ipairs(models) do
 end
 if #lines == 1 then error(("there is no model '%s'; --help lists them"):format(options.model), 0) end
 
-print(("Mean absolute errors in riders a day, medians of %d seed%s. Skill: 1 - error / error of the best of last, naive"
-  .. "\n(same day last week) and linear, on the same windows. Validation: January to May 2019; calm: June 2019 to"
-  .. "\nFebruary 2020; test: June 2019 to November 2021, with the pandemic."):format(options.seeds, options.seeds == 1 and "" or "s"))
+print(([[
+Mean absolute errors in riders a day, medians of %d seed%s. Skill: 1 - error / error of the best of last, naive (same
+day last week) and linear, on the same windows. Validation: January to May 2019; calm: June 2019 to February 2020;
+test: June 2019 to November 2021, with the pandemic.]]):format(options.seeds, options.seeds == 1 and "" or "s"))
 io.write(results:table {
   { "val_mae", "%.0f", "validation" }, { "val_mae_best", "%.0f", "best seed" }, { "val_skill", "%+.3f", "skill" },
   { "val_mae_1", "%.0f", "+1 day" }, { "val_mae_14", "%.0f", "+14 days" }, { "calm_mae", "%.0f", "calm" },
