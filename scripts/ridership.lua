@@ -11,7 +11,8 @@ local nn, data, optim = rnn.nn, rnn.data, rnn.optim
 local options = rnn.args {
   about = "Forecasts the daily boardings of the Chicago Transit Authority with recurrent networks.",
   epochs = 500,
-  model = { "all", "rnn1, rnn32, deep, multivariate, multitask, ahead14, seq2seq, ln_rnn, lstm, gru or all" },
+  model = { { "rnn1", "rnn32", "deep", "multivariate", "multitask", "ahead14", "seq2seq", "ln_rnn", "lstm", "gru",
+    "conv_gru", "wavenet" }, "train these" },
 }
 
 -- The data: a row a day, in order, 62 repeated days taken out; and what kind of day tomorrow is.
@@ -20,35 +21,46 @@ local path = assert(data.find("cta-ridership", "CTA_-_Ridership_-_Daily_Boarding
   source = "https://github.com/ageron/data/tree/main/ridership (City of Chicago, CTA ridership, daily boarding totals)",
 }))
 local cta = assert(data.csv(path)):sort("service_date"):unique():shift("day_type", -1, "next_day_type")
-local riders = cta:tensor { "bus", "rail_boardings" }
 local rail = cta:tensor { "rail_boardings" }
-local five = rnn.concat({ riders / 1e6, (cta:one_hot("next_day_type")) }, 2) -- and 3 columns: is tomorrow a U, W, A
+local five = rnn.concat({ cta:tensor { "bus", "rail_boardings" } / 1e6, (cta:one_hot("next_day_type")) }, 2) -- U, W, A
 
--- Windows of 56 days for training, validation and test; none crosses from one period to the next.
+-- Windows, of 56 days mostly, for training, validation and test; none crosses from one period to the next.
 local function windows(series, settings)
-  settings.length = 56
+  settings.length = settings.length or 56
   local function between(from, to) return data.windows(series:rows(cta:between(from, to)), settings) end
-  return { train = between("2016-01", "2018-12"), valid = between("2019-01", "2019-05"), test = between("2019-06"),
+  return { train = between("2016-01", "2018-12"), val = between("2019-01", "2019-05"), test = between("2019-06"),
     calm = between("2019-06", "2020-02") } -- calm: the part of the test period before the pandemic
 end
 local next_rail = windows(rail / 1e6, { target = 1 })
 local next_rail_of_five = windows(five, { target = 1, target_columns = { 2 } })
 local next_both = windows(five, { target = 1, target_columns = { 1, 2 } })
 local next_14 = windows(five, { target = 14, target_columns = { 2 } })
-local each_next_14 = windows(five, { target = "sequence", ahead = 14, target_columns = { 2 } })
+local function each_14(length, first, every) -- a forecast after each day, or after some of them only
+  return windows(five, { length = length, target = "sequence", ahead = 14, target_columns = { 2 }, first = first,
+    every = every })
+end
+local each_next_14, long, halved = each_14(56), each_14(112), each_14(112, 4, 2)
 
 -- A cell of our own: the simple recurrent neuron with layer normalisation before the activation.
 local LNCell = nn.cell("LNCell", function(self, inputs, units)
   self.wx, self.wh = nn.Linear(inputs, units), nn.Linear(units, units, { bias = false })
   self.norm = nn.LayerNorm(units)
 end)
-
 function LNCell:step(x, h)
   h = self.norm(self.wx(x) + self.wh(h)):tanh()
   return h, h -- output, new state
 end
 
-local last = { returns = "last" }
+-- Convolutions that look back 1, 2, 4, 8 days, and again, and see no later day (van den Oord et al. 2016, "WaveNet").
+local function wavenet()
+  local layers = {}
+  for i, days in ipairs { 1, 2, 4, 8, 1, 2, 4, 8 } do
+    layers[i] = nn.Conv1d(i == 1 and 5 or 32, 32, 2, { padding = "causal", dilation = days, activation = "relu" })
+  end
+  return nn.Sequential(layers), nn.Conv1d(32, 14, 1)
+end
+
+local last, half = { returns = "last" }, { stride = 2, activation = "relu" }
 local models = { -- name, windows, learning rate, layers
   { "rnn1", next_rail, 0.02, function() return nn.RNN(1, 1, last) end },
   { "rnn32", next_rail, 0.05, function() return nn.RNN(1, 32, last), nn.Linear(32, 1) end },
@@ -60,58 +72,48 @@ local models = { -- name, windows, learning rate, layers
   { "ln_rnn", each_next_14, 0.1, function() return nn.Recurrent(LNCell(5, 32)), nn.Linear(32, 14) end },
   { "lstm", each_next_14, 0.5, function() return nn.LSTM(5, 32), nn.Linear(32, 14) end },
   { "gru", each_next_14, 0.5, function() return nn.GRU(5, 32), nn.Linear(32, 14) end },
+  { "conv_gru", halved, 0.1, function() return nn.Conv1d(5, 32, 4, half), nn.GRU(32, 32), nn.Linear(32, 14) end },
+  { "wavenet", long, 0.1, wavenet },
 }
-
 local results = rnn.results()
 
 -- Errors in riders, beside those of simple forecasts of the very same windows.
-local function judge(sets, period, forecast, scale)
-  return rnn.forecast_report {
-    train = sets.train, test = sets[period], forecast = forecast, season = 7, scale = scale, quiet = true,
-  }
+local function judge(sets, period, forecast)
+  return rnn.forecast_report { train = sets.train, test = sets[period], forecast = forecast, season = 7, scale = 1e6,
+    quiet = true }
 end
 
--- Mean absolute error after the last day of each window; forecasts made on the days before only help to learn.
-local function mae(y, target)
-  if y:ndim() == 3 then y, target = y:select(2, 56), target:select(2, 56) end
-  return rnn.mae(y, target)
-end
-
--- Trains one model with one seed; returns its forecasts of the validation period from the last day of each window.
+-- Trains one model with one seed; returns its forecasts of the validation period. What counts is the forecast after
+-- the last day of a window; those made on the days before only help to learn.
 local function train(name, sets, lr, layers, seed)
   rnn.seed(seed)
   local model = nn.Sequential { layers() }
   local begun = rnn.clock()
   local history = rnn.fit(model, {
-    data = sets.train:batches { size = 32, shuffle = true }, valid = sets.valid:batches { size = 32 },
-    loss = "huber", metrics = { mae = mae }, epochs = options.epochs, progress = "terminal",
+    data = sets.train:batches { size = 32, shuffle = true }, valid = sets.val:batches { size = 32 },
+    loss = "huber", metrics = { "last_mae" }, epochs = options.epochs, progress = "terminal",
     optimizer = optim.SGD(model:parameters(), { lr = lr, momentum = 0.9 }),
-    callbacks = { rnn.EarlyStopping { monitor = "val_mae", patience = 50 } },
+    callbacks = { rnn.EarlyStopping { monitor = "val_last_mae", patience = 50 } },
   })
-  local seconds = rnn.clock() - begun
-  local forecast = rnn.predict(model, sets.valid)
-  local valid = judge(sets, "valid", forecast, 1e6)
-  local figures = { val_mae = valid.mae, val_skill = valid.skill, epochs = #history, seconds = seconds }
-  for _, period in ipairs { "calm", "test" } do
-    local report = judge(sets, period, rnn.predict(model, sets[period]), 1e6)
-    figures[period .. "_mae"], figures[period .. "_skill"] = report.mae, report.skill
+  local figures, reports = { epochs = #history, seconds = rnn.clock() - begun }, {}
+  for _, period in ipairs { "val", "calm", "test" } do
+    local report = judge(sets, period, rnn.predict(model, sets[period]))
+    figures[period .. "_mae"], figures[period .. "_skill"], reports[period] = report.mae, report.skill, report
   end
-  if forecast:ndim() == 3 then forecast = forecast:select(2, 56) end
-  local errors = (forecast - sets.valid:future(sets.valid.items)):abs():mean(1) * 1e6 -- one for each target
-  if #errors == 2 then figures.val_mae_bus, figures.val_mae_rail = errors:get(1), errors:get(2) end
-  if #errors == 14 then figures.val_mae_1, figures.val_mae_14 = errors:get(1), errors:get(14) end
+  local val, each = reports.val, reports.val.each -- each: the error of each target
+  if #each == 2 then figures.val_mae_bus, figures.val_mae_rail = each[1], each[2] end
+  if #each == 14 then figures.val_mae_1, figures.val_mae_14 = each[1], each[14] end
   results:add(name, figures)
   io.stderr:write(("%-12s seed %d: %d epochs in %.2f s, validation MAE %.0f, skill %+.3f\n"):format(name, seed,
-    #history, seconds, valid.mae, valid.skill))
-  for _, warning in ipairs(valid.warnings) do io.stderr:write("  warning: ", warning, "\n") end
-  return forecast
+    #history, figures.seconds, val.mae, val.skill))
+  for _, warning in ipairs(val.warnings) do io.stderr:write("  warning: ", warning, "\n") end
+  return val.forecast
 end
 
 -- What needs no training, for tomorrow's rail; and last week's value in the months for which the book gives it.
-local plain = windows(rail, { target = 1 })
-for period, key in pairs { valid = "val_mae", calm = "calm_mae", test = "test_mae" } do
-  local baselines = judge(plain, period, nil, 1).baselines
-  for i, name in ipairs { "last", "naive", "linear" } do results:add(name, { [key] = baselines[i].mae }) end
+for _, period in ipairs { "val", "calm", "test" } do
+  local plain = judge(next_rail, period).baselines
+  for i, name in ipairs { "last", "naive", "linear" } do results:add(name, { [period .. "_mae"] = plain[i].mae }) end
 end
 local from, to = cta:between("2019-03", "2019-05")
 results:add("naive", { book_mae = (rail:rows(from, to) - rail:rows(from - 7, to - 7)):abs():mean():item() })
@@ -122,15 +124,14 @@ local days = cta:rows(from + 56, to):dates()
 local lines = { { x = days, y = rail:rows(from + 56, to):reshape(-1) / 1e6, label = "actual" } }
 for _, entry in ipairs(models) do
   local name, sets, lr, layers = table.unpack(entry)
-  if options.model == "all" or ("," .. options.model .. ","):find("," .. name .. ",", 1, true) then
+  if options.model[name] then
     local forecast
     for seed = options.seed, options.seed + options.seeds - 1 do forecast = train(name, sets, lr, layers, seed) end
     results:add(name, { val_mae_best = results:least(name, "val_mae") })
-    local tomorrow = forecast:select(2, name == "multitask" and 2 or 1)
-    lines[#lines + 1] = { x = table.move(days, 1, #tomorrow, 1, {}), y = tomorrow, label = name }
+    local tomorrow, first = forecast:select(2, name == "multitask" and 2 or 1), sets.val.length - 55 -- of days
+    lines[#lines + 1] = { x = table.move(days, first, first + #tomorrow - 1, 1, {}), y = tomorrow, label = name }
   end
 end
-if #lines == 1 then error(("there is no model '%s'; --help lists them"):format(options.model), 0) end
 
 print(([[
 Mean absolute errors in riders a day, medians of %d seed%s. Skill: 1 - error / error of the best of last, naive (same
@@ -143,7 +144,6 @@ io.write(results:table {
   { "epochs", "%.0f", "epochs" }, { "seconds", "%.2f", "seconds" },
 })
 if options.plot then
-  local title = "Rail boardings in millions, forecast one day ahead"
-  assert(rnn.plot.lines(lines, { title = title, file = options.plot }))
+  assert(rnn.plot.lines(lines, { title = "Rail boardings in millions, forecast one day ahead", file = options.plot }))
 end
 if options.result then assert(results:write(options.result)) end
