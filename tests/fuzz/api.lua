@@ -495,6 +495,16 @@ local function start_pool()
   for i = 1, POOL do pool[i] = chance(0.2) and ids(shape()) or float() end
 end
 
+-- Bytes in use when all that can go is gone: garbage, what its finalisers held, and the threads of the core.
+local function settled()
+  collectgarbage()
+  collectgarbage()
+  local threads = core.threads()
+  core.threads(threads + 1) -- ends those that run
+  core.threads(threads)
+  return core.memory().live
+end
+
 --- run(seed, calls [, verbose]) -> { calls = , succeeded = , backwards = }
 local function run(seed, calls, verbose)
   math.randomseed(seed, 0)
@@ -504,9 +514,7 @@ local function run(seed, calls, verbose)
   os.execute("mkdir " .. folder)
   local list = targets(folder)
   local counts = { calls = 0, succeeded = 0, backwards = 0 }
-  collectgarbage()
-  collectgarbage()
-  local before = core.memory().live
+  local before = settled()
   local mode = seed % 4
   core.memory_limit(LIMIT)
   set_collector(mode)
@@ -520,12 +528,10 @@ local function run(seed, calls, verbose)
   end
   pool = nil
   set_collector(0)
-  collectgarbage()
-  collectgarbage()
   core.memory_limit(0)
   core.recording(true)
   os.execute("rm -rf " .. folder)
-  local left = core.memory().live - before
+  local left = settled() - before
   if left ~= 0 then error(("seed %d: %d bytes are left after %d calls"):format(seed, left, calls)) end
   return counts
 end
