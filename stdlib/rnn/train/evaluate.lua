@@ -5,6 +5,7 @@ local check = require "rnn.check"
 local class = require "rnn.class"
 local Module = require "rnn.nn.module"
 local Batches = require "rnn.data.batches"
+local evaluation = require "rnn.train.evaluation"
 local metrics = require "rnn.train.metrics"
 
 local evaluate = {}
@@ -18,10 +19,8 @@ end
 
 --- evaluate.pass(model, source, loss_of, scores): one pass in evaluation mode, nothing recorded; adds to scores.
 function evaluate.pass(model, source, loss_of, scores)
-  local training = model.training
-  model:eval()
+  local _ <close> = evaluation(model)
   core.no_grad(pass, model, source, loss_of, scores)
-  model:train(training)
 end
 
 --- evaluate.source(fname, argname, value) -> batches

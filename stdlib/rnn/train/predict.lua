@@ -6,6 +6,7 @@ local class = require "rnn.class"
 local Module = require "rnn.nn.module"
 local Batches = require "rnn.data.batches"
 local arrays = require "rnn.data.arrays"
+local evaluation = require "rnn.train.evaluation"
 
 local function run(model, source)
   local parts = {}
@@ -34,9 +35,7 @@ return function(model, x, options)
     core.fail("%s: argument 2: these batches are shuffled, so the order of the answers would mean nothing; take "
       .. "batches without shuffle", fname)
   end
-  local training = model.training
-  model:eval()
+  local _ <close> = evaluation(model)
   local parts = core.no_grad(run, model, source)
-  model:train(training)
   return #parts == 1 and parts[1] or core.concat(parts, 1)
 end
