@@ -261,3 +261,37 @@ describe("rnn.predict", function()
       "^rnn.predict: argument 2: these batches are shuffled")
   end)
 end)
+
+describe("progress", function()
+  -- What a run of three epochs writes to standard error, on a terminal of so many columns, or elsewhere.
+  local function shown(mode, columns)
+    local stderr, isatty, width, parts = io.stderr, rnn.isatty, rnn.terminal_width, {}
+    local core = require "rnn.core"
+    io.stderr = { write = function(_, ...) parts[#parts + 1] = table.concat { ... } end } -- luacheck: ignore
+    core.isatty = function() return columns ~= nil end
+    core.terminal_width = function() return columns end
+    local all = { epochs = 3, valid = line, metrics = { "mae" } }
+    local model, optimizer = setup()
+    all.data, all.loss, all.optimizer, all.progress = line:batches { size = 16 }, "mse", optimizer, mode
+    local ok, message = pcall(rnn.fit, model, all)
+    io.stderr, core.isatty, core.terminal_width = stderr, isatty, width -- luacheck: ignore
+    assert.is_true(ok, message)
+    return table.concat(parts)
+  end
+
+  it("is a line an epoch where there is no terminal, or every n-th and the last, or nothing", function()
+    local figures = "  loss %S+  val_loss %S+  mae %S+  val_mae %S+  %S+ s\n"
+    assert.matches("^epoch 1/3" .. figures .. "epoch 2/3" .. figures .. "epoch 3/3" .. figures .. "$", shown(nil))
+    assert.matches("^epoch 2/3" .. figures .. "epoch 3/3" .. figures .. "$", shown(2))
+    assert.equal("", shown(false))
+    assert.equal("", shown("terminal"))
+  end)
+
+  it("is one renewed line on a terminal, with the figures there is room for", function()
+    assert.matches("\repoch 3/3 %S+  loss %S+  val_loss %S+  mae %S+  val_mae %S+  %d+ steps/s  0:00 left\27%[K\n$",
+      shown(nil, 120))
+    assert.matches("\repoch 3/3 %S+  loss %S+  %d+ steps/s  0:00 left\27%[K\n$", shown("terminal", 62))
+    for text in shown(nil, 62):gmatch "\r([^\27]*)" do assert.is_true(utf8.len(text) < 62) end
+    assert.matches("\repoch 3/3   %d+ steps/s  0:00 left\27%[K\n$", shown(nil, 20))
+  end)
+end)

@@ -92,8 +92,7 @@ local function make(train, test, forecast, season, scale)
   report.each = ((forecast - future(test.items)):abs():mean(1) * scale):totable()
   for i, entry in ipairs(found) do report.baselines[i].skill = 1 - mae / entry.mae end
   if report.skill <= 0 then
-    report.warnings[1] = ("the forecast is no better than the %s: it has learnt nothing that was not free")
-      :format(best.label)
+    report.warnings[1] = ("the forecast is no better than the %s, which costs nothing"):format(best.label)
   end
   if is_shifted(test, forecast, mae, found[1].mae) then
     report.warnings[#report.warnings + 1] = "the forecast is its input shifted by a step: it repeats the last value"

@@ -7,19 +7,21 @@ local check = require "rnn.check"
 
 local progress = {}
 
-local REDRAW = 0.1 -- seconds
-local BAR = 20     -- columns
+local REDRAW = 0.1           -- seconds
+local BAR, LEAST_BAR = 20, 8 -- columns
 
--- "loss 0.0123  mae 0.1000": the loss first, the rest by name; times and rates have their own place.
+-- { "loss 0.0123", "val_loss 0.0100", "mae 0.1000", ... }: the losses first, the rest by name; times and rates have
+-- their own place.
 local function values(logs)
   local names = {}
   for name in pairs(logs) do
-    if name ~= "loss" and name ~= "lr" and name ~= "seconds" then names[#names + 1] = name end
+    if name ~= "loss" and name ~= "val_loss" and name ~= "lr" and name ~= "seconds" then names[#names + 1] = name end
   end
   table.sort(names)
+  if logs.val_loss then table.insert(names, 1, "val_loss") end
   table.insert(names, 1, "loss")
   for i, name in ipairs(names) do names[i] = ("%s %.4g"):format(name, logs[name]) end
-  return table.concat(names, "  ")
+  return names
 end
 
 local function duration(seconds)
@@ -43,7 +45,8 @@ end
 Lines.step = nothing
 
 function Lines:epoch(epoch, logs)
-  self.last = ("epoch %d/%d  %s  %.2f s\n"):format(epoch, self.epochs, values(logs), logs.seconds)
+  self.last = ("epoch %d/%d  %s  %.2f s\n"):format(epoch, self.epochs, table.concat(values(logs), "  "),
+    logs.seconds)
   if epoch % self.every == 0 then
     io.stderr:write(self.last)
     self.last = nil
@@ -59,20 +62,25 @@ local Bar = class("train.Bar")
 
 function Bar:init(epochs, steps)
   self.epochs, self.steps = epochs, steps
-  self.begun, self.drawn, self.done_steps, self.figures = core.clock(), 0, 0, ""
+  self.begun, self.drawn, self.done_steps, self.figures = core.clock(), 0, 0, {}
 end
 
 function Bar:draw(epoch, share, now)
   self.drawn = now
   local spent = now - self.begun
   local done = (epoch - 1 + share) / self.epochs
-  local full = math.floor(done * BAR + 0.5)
   local left = done > 0 and duration(spent / done - spent) or "?"
-  local head = ("epoch %d/%d %s%s "):format(epoch, self.epochs, ("━"):rep(full), ("─"):rep(BAR - full))
+  local head = ("epoch %d/%d "):format(epoch, self.epochs)
   local tail = ("  %.0f steps/s  %s left"):format(self.done_steps / math.max(spent, 1e-9), left)
-  local room = core.terminal_width() - utf8.len(head) - #tail - 1
-  local figures = #self.figures <= room and self.figures or self.figures:sub(1, math.max(room, 0))
-  io.stderr:write("\r", head, figures, tail, "\27[K")
+  local room = core.terminal_width() - #head - LEAST_BAR - #tail - 1
+  local figures = ""
+  for _, figure in ipairs(self.figures) do -- as many as there is room for
+    if #figures + 2 + #figure > room then break end
+    figures = figures .. "  " .. figure
+  end
+  local bar = math.max(0, math.min(BAR, LEAST_BAR + room - #figures))
+  local full = math.floor(done * bar + 0.5)
+  io.stderr:write("\r", head, ("━"):rep(full), ("─"):rep(bar - full), figures, tail, "\27[K")
 end
 
 -- step: number of the step in its epoch; loss: mean of the epoch so far.
@@ -80,7 +88,7 @@ function Bar:step(epoch, step, loss)
   self.done_steps = self.done_steps + 1
   local now = core.clock()
   if now - self.drawn < REDRAW then return end
-  if not self.complete then self.figures = ("loss %.4g"):format(loss) end
+  if not self.complete then self.figures[1] = ("loss %.4g"):format(loss) end
   self:draw(epoch, self.steps and math.min(step / self.steps, 1) or 0, now)
 end
 
