@@ -1,6 +1,7 @@
 /* thread.c: a pool of threads that take numbered tasks. Which thread takes which task never matters to a result: tasks
  * write to places of their own. Waiting threads spin for some microseconds, because the next piece of a training step
- * usually comes at once, and then sleep. Signals are left to the main thread. */
+ * usually comes at once, and then sleep. The caller works too and waits only for tasks that somebody has begun: on a
+ * busy machine a thread that gets no processor costs nothing. Signals are left to the main thread. */
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -14,12 +15,12 @@ struct rnni_pool {
   pthread_t *threads;
   pthread_mutex_t lock;
   pthread_cond_t wake;
-  atomic_uint round;    /* raised to start a job */
-  atomic_int next;      /* next task to take */
-  atomic_int busy;      /* threads that have not finished this round */
+  /* The job at hand, in one word, so that a thread which comes late sees all of it or nothing: its number (24 bits), how
+     many tasks it has (20), and the next task to take (20). fn and arg are written before and stay until all is done. */
+  atomic_ullong ticket;
+  atomic_int done;      /* tasks finished */
   int sleepers;         /* under lock */
   atomic_bool stop;
-  int tasks;
   void (*fn)(void *arg, int task);
   void *arg;
 };
@@ -32,32 +33,43 @@ static void pause_briefly(void) {
 #endif
 }
 
+#define INDEX_BITS 20
+#define INDEX_MASK ((1ull << INDEX_BITS) - 1)
+
+static unsigned long long job_of(const rnni_pool *p) { return atomic_load(&p->ticket) >> 2 * INDEX_BITS; }
+
 static void take_tasks(rnni_pool *p) {
-  for (int i; (i = atomic_fetch_add(&p->next, 1)) < p->tasks;) p->fn(p->arg, i);
+  for (;;) {
+    unsigned long long t = atomic_fetch_add(&p->ticket, 1);
+    unsigned long long i = t & INDEX_MASK, tasks = t >> INDEX_BITS & INDEX_MASK;
+    if (i >= tasks) return;
+    p->fn(p->arg, (int)i);
+    atomic_fetch_add(&p->done, 1);
+  }
 }
 
 static void *worker(void *arg) {
   rnni_pool *p = arg;
-  unsigned seen = 0;
+  unsigned long long seen = 0;
   for (;;) {
-    for (int i = 0; i < SPINS && atomic_load(&p->round) == seen; i++) pause_briefly();
-    if (atomic_load(&p->round) == seen) {
+    for (int i = 0; i < SPINS && job_of(p) == seen; i++) pause_briefly();
+    if (job_of(p) == seen) {
       pthread_mutex_lock(&p->lock);
       p->sleepers++;
-      while (atomic_load(&p->round) == seen) pthread_cond_wait(&p->wake, &p->lock);
+      while (job_of(p) == seen) pthread_cond_wait(&p->wake, &p->lock);
       p->sleepers--;
       pthread_mutex_unlock(&p->lock);
     }
-    seen++;
+    seen = job_of(p);
     if (atomic_load(&p->stop)) return NULL;
     take_tasks(p);
-    atomic_fetch_sub(&p->busy, 1);
   }
 }
 
-static void start_round(rnni_pool *p) {
+static void start_job(rnni_pool *p, int tasks) {
+  unsigned long long job = (job_of(p) + 1) & 0xffffff;
   pthread_mutex_lock(&p->lock);
-  atomic_fetch_add(&p->round, 1);
+  atomic_store(&p->ticket, job << 2 * INDEX_BITS | (unsigned long long)tasks << INDEX_BITS);
   if (p->sleepers) pthread_cond_broadcast(&p->wake);
   pthread_mutex_unlock(&p->lock);
 }
@@ -66,7 +78,7 @@ void rnni_threads_stop(rnn_ctx *ctx) {
   rnni_pool *p = ctx->pool;
   if (!p) return;
   atomic_store(&p->stop, true);
-  start_round(p);
+  start_job(p, 0);
   for (int i = 0; i < p->count; i++) pthread_join(p->threads[i], NULL);
   pthread_cond_destroy(&p->wake);
   pthread_mutex_destroy(&p->lock);
@@ -103,20 +115,19 @@ void rnni_parallel(rnn_ctx *ctx, int tasks, void (*fn)(void *arg, int task), voi
   }
   p->fn = fn;
   p->arg = arg;
-  p->tasks = tasks;
-  atomic_store(&p->next, 0);
-  atomic_store(&p->busy, p->count);
-  start_round(p);
+  atomic_store(&p->done, 0);
+  start_job(p, tasks);
   take_tasks(p);
-  for (int i = 0; atomic_load(&p->busy) > 0; i++) {
-    if (i < SPINS * 4) pause_briefly();
+  for (int i = 0; atomic_load(&p->done) < tasks; i++) {
+    if (i < SPINS) pause_briefly();
     else sched_yield();
   }
 }
 
 int rnni_threads_for(const rnn_ctx *ctx, double multiply_adds) {
-  /* A round costs some microseconds, in which one core does about 2e5 multiply-adds. */
-  double worth = multiply_adds / 4e5;
+  /* A job costs some microseconds, and on a shared machine a time slice now and then: it should save more. One core
+     does about 5e6 multiply-adds in 50 microseconds. */
+  double worth = multiply_adds / 5e6;
   return worth < ctx->threads ? RNNI_MAX(1, (int)worth) : ctx->threads;
 }
 
