@@ -2,7 +2,7 @@
 
 --- evaluation(model) -> value to be closed
 ---
---- Puts the model into evaluation mode until the value is closed; then each of its modules is again as it was, even when
+--- Puts the model into evaluation mode until the value is closed; then each of its modules is as it was, even when
 --- an error ended the while: local _ <close> = evaluation(model).
 ---@param model nn.Module
 return function(model)
