@@ -3,6 +3,7 @@
 --
 --   RNNLUA_BENCH_PYTHON=python3 rnnlua run.lua [RESULT.json]
 --
+-- RNNLUA_BENCH_SECONDS (2) is how long each case is warmed up, and then measured, in each process.
 -- RNNLUA_BENCH_PYTHON names a Python with torch; without one the table shows only ours. Medians are in milliseconds a
 -- step. Everything measured goes into RESULT.json (results.json beside this file).
 local rnn = require "rnn"
@@ -12,6 +13,7 @@ local RNNLUA = arg[-1]
 local PYTHON = os.getenv("RNNLUA_BENCH_PYTHON")
 local RESULT = arg[1] or FOLDER .. "results.json"
 local THREADS, ROUNDS = { 1, 2 }, 2
+local SECONDS = tonumber(os.getenv("RNNLUA_BENCH_SECONDS"))
 
 -- n lengths from low to high, the same for both sides.
 local function lengths(n, low, high)
@@ -90,7 +92,7 @@ print(("%s, load %.2f"):format(results.processor, results.load))
 print(("%-36s %10s %10s %10s %10s %8s"):format("ms a step, median", "rnnlua 1", "rnnlua 2", "torch 1", "torch 2",
   "ratio"))
 for i, case in ipairs(CASES) do
-  case.last = true
+  case.last, case.seconds = true, SECONDS
   local ours, peer = {}, {}
   for _ = 1, ROUNDS do
     measure(RNNLUA, "step.lua", case, ours)
