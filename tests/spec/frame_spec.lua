@@ -237,3 +237,21 @@ describe("the CTA ridership file", function()
     assert.near(42143.3, (rail:rows(from, to) - rail:rows(from - 7, to - 7)):abs():mean():item(), 0.05)
   end)
 end)
+
+describe("data.find", function()
+  local file = os.tmpname()
+  local folder, name = file:match "^(.*)/([^/]+)$"
+  assert(io.open(file, "w")):write("a\n1\n"):close()
+  teardown(function() os.remove(file) end)
+
+  it("takes a file, or looks into a folder", function()
+    assert.equal(file, data.find("set", "other.csv", { data = file }))
+    assert.equal(file, data.find("set", name, { data = folder }))
+  end)
+
+  it("says where it looked and where the file is to be had", function()
+    local path, message = data.find("set", "none.csv", { data = folder, source = "https://example.org" })
+    assert.is_nil(path)
+    assert.equal(("no file set/none.csv in %s\nIt is to be had from https://example.org"):format(folder), message)
+  end)
+end)
