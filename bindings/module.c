@@ -21,7 +21,7 @@ static const luaL_Reg *const functions[] = {
 static void interrupt(void *ctx) { rnn_ctx_interrupt(ctx); }
 static bool clear(void *ctx) { return rnn_ctx_clear_interrupt(ctx); }
 
-static char methods_key;
+static char methods_key, module_key;
 
 /* Adds to the table on top the functions of every op. */
 static void set_ops(lua_State *L) {
@@ -64,6 +64,9 @@ __attribute__((visibility("default"))) int OPEN(lua_State *L);
 
 int OPEN(lua_State *L) {
   luaL_checkversion(L);
+  /* One context for a state: a second would leave the tensors of the first without theirs. */
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &module_key) == LUA_TTABLE) return 1;
+  lua_pop(L, 1);
   open_metatable(L);
   lrnn_stepper_open(L);
   lua_newtable(L);
@@ -86,5 +89,7 @@ int OPEN(lua_State *L) {
   lua_pushlightuserdata(L, i);
   lua_setfield(L, -3, "_interrupt");
   lua_rawsetp(L, LUA_REGISTRYINDEX, (void *)(uintptr_t)interrupt); /* kept alive as long as the state */
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &module_key);
   return 1;
 }
