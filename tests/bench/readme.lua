@@ -34,10 +34,11 @@ local function ridership()
     "ln_rnn", "lstm", "gru", "conv_gru", "wavenet" } do
     local function figure(key) return r[name .. "." .. key] end
     rows[#rows + 1] = { name, riders(figure "val_mae_rail" or figure "val_mae"), riders(figure "val_mae_best"),
-      published[name] or "–", riders(figure "val_mae_1"), riders(figure "val_mae_14"), riders(figure "test_mae"),
+      published[name] or "–", riders(figure "val_mae_1"), riders(figure "val_mae_14"),
+      riders(figure "calm_mae"), riders(figure "test_mae"),
       figure "seconds" and ("%.1f"):format(figure "seconds") or "–" }
   end
-  return markdown({ "model", "validation", "best seed", "book", "+1 day", "+14 days", "test", "seconds" }, rows)
+  return markdown({ "model", "validation", "best seed", "book", "+1 day", "+14 days", "calm", "test", "seconds" }, rows)
 end
 
 local function forecast()
@@ -54,6 +55,7 @@ end
 
 local function bench()
   local r = json "tests/bench/results.json"
+  assert(#r.cases > 0, "no case was measured")
   local rows = {}
   local function ms(answer) return answer and ("%.4g"):format(answer.median) or "–" end
   for _, c in ipairs(r.cases) do

@@ -117,7 +117,6 @@ end)
 
 describe("loading rnn.core again", function()
   it("gives the same module, so tensors keep their context", function()
-    local core = require "rnn.core"
     local loader = package.preload["rnn.core"] or package.searchers[1]("rnn.core")
     local t = core.rand(10)
     assert.equal(core, loader("rnn.core"))
