@@ -60,8 +60,7 @@ static void read_argument(reader *r, char letter, bool optional) {
   switch (letter) {
     case 't':
     case 'T':
-      if (optional && absent) r->args.nt += 0;
-      else read_tensor(r, letter == 't');
+      if (!optional || !absent) read_tensor(r, letter == 't');
       break;
     case 'L': read_list(r); break;
     case 'i': r->args.i[r->ints++] = optional && absent ? 0 : lrnn_check_integer(L, r->name, r->arg, NULL); break;

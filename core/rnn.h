@@ -89,8 +89,6 @@ uint64_t rnn_memory_fail(rnn_ctx *ctx, uint64_t nth, uint64_t count);
 
 /* "x86-64-v4" ...: the kernels chosen for this processor (RNNLUA_ISA forces a lesser one). */
 const char *rnn_isa(void);
-/* "OpenBLAS 0.3.21 (SkylakeX)": the library and the kernel it chose. */
-const char *rnn_blas_name(void);
 
 /* ---- random numbers ------------------------------------------------------------------------------------ */
 
