@@ -109,6 +109,7 @@ static const op_case op_cases[] = {
     {.op = "windows", .inputs = "f9x2,i6x5", .i = {4}},
     {.op = "argsort", .inputs = "f6"},
     {.op = "nonzero", .inputs = "b6"},
+    {.op = "topk", .inputs = "f2x7", .i = {3}},
     {.op = "dropout", .inputs = "f6x5", .n = {0.4}},
     {.op = "layer_norm", .inputs = "f3x5,f5,f5", .n = {1e-3}},
     {.op = "batch_norm", .inputs = "f6x3,f3,f3,c3,p3", .i = {1}, .n = {0.9, 1e-3}},
