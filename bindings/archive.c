@@ -13,9 +13,9 @@ static const char *c_string(lua_State *L, const char *fname, int index, const ch
   return text;
 }
 
-static const char *check_path(lua_State *L, const char *fname) {
-  lrnn_check_string(L, fname, 1, "path");
-  return c_string(L, fname, 1, "the path");
+const char *lrnn_check_path(lua_State *L, const char *fname, int arg) {
+  lrnn_check_string(L, fname, arg, "path");
+  return c_string(L, fname, arg, "the path");
 }
 
 static int archive_gc(lua_State *L) {
@@ -36,7 +36,7 @@ static rnn_archive *push_archive(lua_State *L) {
 
 /* archive_read(path) -> {name = tensor}, {key = string} | nil, message, code */
 static int lrnn_archive_read(lua_State *L) {
-  const char *path = check_path(L, "archive_read");
+  const char *path = lrnn_check_path(L, "archive_read", 1);
   rnn_archive *a = push_archive(L);
   rnn_ctx *ctx = lrnn_context(L);
   rnn_status status = rnn_safetensors_read(ctx, path, a);
@@ -76,7 +76,7 @@ static int count_fields(lua_State *L, int table) {
    The archive borrows everything from the two tables. Between filling it and writing it nothing is allocated in Lua,
    so no finaliser can change them. */
 static int lrnn_archive_write(lua_State *L) {
-  const char *path = check_path(L, "archive_write");
+  const char *path = lrnn_check_path(L, "archive_write", 1);
   lrnn_check_table(L, "archive_write", 2, "tensors");
   if (lua_isnoneornil(L, 3)) {
     lua_settop(L, 2);
@@ -111,7 +111,7 @@ static int lrnn_archive_write(lua_State *L) {
 
 /* file_write(path, string) -> true | nil, message, code */
 static int lrnn_file_write(lua_State *L) {
-  const char *path = check_path(L, "file_write");
+  const char *path = lrnn_check_path(L, "file_write", 1);
   lrnn_check_string(L, "file_write", 2, "content");
   size_t size;
   const char *bytes = lua_tolstring(L, 2, &size);
@@ -121,7 +121,16 @@ static int lrnn_file_write(lua_State *L) {
   return 1;
 }
 
+/* make_folder(path) -> true | nil, message, code; folders above it are made, too */
+static int lrnn_make_folder(lua_State *L) {
+  rnn_status status = rnn_folder_make(lrnn_context(L), lrnn_check_path(L, "make_folder", 1));
+  if (status != RNN_OK) return lrnn_fail(L, status);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
 const luaL_Reg lrnn_archive_functions[] = {{"archive_read", lrnn_archive_read},
                                            {"archive_write", lrnn_archive_write},
                                            {"file_write", lrnn_file_write},
+                                           {"make_folder", lrnn_make_folder},
                                            {NULL, NULL}};

@@ -29,6 +29,8 @@ int lrnn_argument_error(lua_State *L, const char *fname, int arg, const char *wh
 lua_Integer lrnn_check_integer(lua_State *L, const char *fname, int arg, const char *what);
 lua_Number lrnn_check_number(lua_State *L, const char *fname, int arg, const char *what);
 const char *lrnn_check_string(lua_State *L, const char *fname, int arg, const char *what);
+/* A string without zero bytes: with one, it would mean something else to the operating system. */
+const char *lrnn_check_path(lua_State *L, const char *fname, int arg);
 void lrnn_check_table(lua_State *L, const char *fname, int arg, const char *what);
 bool lrnn_check_boolean(lua_State *L, const char *fname, int arg, const char *what); /* absent: false */
 /* An axis, 1-based or negative from the end, to 0-based. */
@@ -76,6 +78,8 @@ rnn_recurrent lrnn_recurrent_description(lua_State *L, int arg);
 extern const luaL_Reg lrnn_stepper_functions[];  /* stepper.c: one step at a time */
 void lrnn_stepper_open(lua_State *L);            /* its metatable */
 extern const luaL_Reg lrnn_system_functions[];   /* system.c: memory, threads, clock, terminal */
+extern const luaL_Reg lrnn_events_functions[];   /* events.c: event files, histograms, pictures */
+void lrnn_events_open_class(lua_State *L);       /* the metatable of event files */
 extern const luaL_Reg lrnn_csv_functions[];      /* csv.c */
 extern const luaL_Reg lrnn_archive_functions[];  /* archive.c */
 extern const luaL_Reg lrnn_json_functions[];     /* json.c */

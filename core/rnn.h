@@ -317,6 +317,41 @@ void rnn_archive_free(rnn_ctx *ctx, rnn_archive *a);
 /* Writes size bytes to path by the same temporary file, sync and rename. */
 RNN_MUST_USE rnn_status rnn_file_write(rnn_ctx *ctx, const char *path, const void *bytes, size_t size);
 
+/* Makes a folder and those above it that are missing; one that is there already is no failure. */
+RNN_MUST_USE rnn_status rnn_folder_make(rnn_ctx *ctx, const char *path);
+
+/* A file of events for TensorBoard, folder/events.out.tfevents.SECONDS.HOST.PID.N, new and later in the order of names
+   than every other in that folder. A record is the bytes of one Event of TensorFlow's event.proto. */
+typedef struct rnn_events rnn_events;
+
+RNN_MUST_USE rnn_status rnn_events_open(rnn_ctx *ctx, const char *folder, rnn_events **out);
+const char *rnn_events_path(const rnn_events *e);
+/* Records wait in memory until they are 64 KB or a second old. What a full disk refuses is tried again with the next
+   record or flush, and is lost beyond 1 MB; the file always ends with a whole record. */
+RNN_MUST_USE rnn_status rnn_events_record(rnn_events *e, const void *bytes, size_t size);
+RNN_MUST_USE rnn_status rnn_events_flush(rnn_events *e);
+RNN_MUST_USE rnn_status rnn_events_close(rnn_events *e); /* flushes, and frees e in any case; NULL is allowed */
+
+#define RNN_HISTOGRAM_BUCKETS 1551
+
+/* How values are distributed. Bucket i holds those in [limits[i-1], limits[i]). */
+typedef struct rnn_histogram {
+  int64_t count, not_finite; /* values that are numbers, and the others, which nothing else includes */
+  double min, max, sum, sum_squares;
+  int buckets;
+  double limits[RNN_HISTOGRAM_BUCKETS], counts[RNN_HISTOGRAM_BUCKETS];
+} rnn_histogram;
+
+/* TensorBoard's own buckets, which grow by 10 %: those that hold something, one empty one where there is a gap, and one
+   to the left of all, which tells where the first begins. Padding does not count. */
+void rnn_histogram_count(const rnn_tensor *t, rnn_histogram *out);
+
+/* A tensor (H, W) or (H, W, C), C = 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA, as a PNG file in memory; floats from 0 to 1,
+   integers from 0 to 255, what is beyond is cut off, NaN is 0. into has room for rnn_png_bound(t) bytes, which is 0 when
+   t is no picture. */
+size_t rnn_png_bound(const rnn_tensor *t);
+RNN_MUST_USE rnn_status rnn_png_encode(rnn_ctx *ctx, const rnn_tensor *t, void *into, size_t *size);
+
 typedef enum rnn_csv_type { RNN_CSV_AUTO, RNN_CSV_NUMBER, RNN_CSV_DATE, RNN_CSV_TEXT } rnn_csv_type;
 
 typedef struct rnn_csv_column {
