@@ -18,7 +18,9 @@ local Base = require "rnn.nn.recurrent_base"
 --- false (true, or the steps of a segment: runs segments again in backward, so memory grows with the square root of T;
 --- Chen et al. 2016), kernel = "glorot_uniform", recurrent = "orthogonal" (names in nn.initializers or functions).
 --- Options of its own: recurrent_activation = "sigmoid" (of the gates), reset = "after" or "before" the product:
---- n = tanh(W x + b + U (r h') + b'), Cho's first reading.
+--- n = tanh(W x + b + U (r h') + b'), Cho's first reading; chrono = nil (the steps of the longest memory: biases of z
+--- start at the logarithms of random times up to it; Tallec, Ollivier 2018, "Can recurrent neural networks warp
+--- time?").
 --- Parameters of layer k, from 0, gates in the order r z n: weight_ih_lk (3 units, D), weight_hh_lk (3 units, units),
 --- bias_ih_lk, bias_hh_lk (3 units); with layer_norm gain_ih_lk, gain_hh_lk (3 units); backwards with the suffix
 --- _reverse.
@@ -28,9 +30,16 @@ local GRU = class("nn.GRU", Base)
 
 GRU.cell, GRU.gates, GRU.states = "gru", 3, 1
 
+local own = { recurrent_activation = "sigmoid", reset = "after", chrono = check.none }
+
 function GRU:init(inputs, units, options)
-  options = self:build(inputs, units, options, { recurrent_activation = "sigmoid", reset = "after" })
+  options = self:build(inputs, units, options, own)
   check.one_of("nn.GRU", "option 'reset'", options.reset, { "after", "before" })
+  for _, part in ipairs(self.parts) do
+    local n = part.description.units
+    local rates = self:chrono(options, n)
+    if rates then self[part.names[3]]:detach():rows(n + 1, 2 * n):assign(rates) end -- z is the second gate
+  end
 end
 
 return GRU

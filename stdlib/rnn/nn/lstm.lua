@@ -19,7 +19,9 @@ local Base = require "rnn.nn.recurrent_base"
 --- Chen et al. 2016), kernel = "glorot_uniform", recurrent = "orthogonal" (names in nn.initializers or functions).
 --- Options of its own: recurrent_activation = "sigmoid" (of the gates), forget_bias = 1 (where the forget gate's bias
 --- starts; Jozefowicz et al. 2015), zoneout_cell = 0, peepholes = false (Gers, Schmidhuber 2000), projection = 0 (the
---- width of h when it is not units; Sak et al. 2014), coupled = false (i = 1 - f; Greff et al. 2017).
+--- width of h when it is not units; Sak et al. 2014), coupled = false (i = 1 - f; Greff et al. 2017), chrono = nil (the
+--- steps of the longest memory: biases of f start at the logarithms of random times up to it, of i at minus these, in
+--- place of forget_bias; Tallec, Ollivier 2018, "Can recurrent neural networks warp time?").
 --- Parameters of layer k, from 0, gates in the order i f g o (f g o when coupled), R the width of h: weight_ih_lk
 --- (4 units, D), weight_hh_lk (4 units, R), bias_ih_lk (4 units); with layer_norm gain_ih_lk, gain_hh_lk (4 units),
 --- gain_c_lk, bias_c_lk (units); peephole_lk (3, units) for i f o; weight_hr_lk (R, units); backwards with the suffix
@@ -33,7 +35,7 @@ LSTM.cell, LSTM.gates, LSTM.states = "lstm", 4, 2
 
 local own = {
   recurrent_activation = "sigmoid", forget_bias = 1, zoneout_cell = 0, peepholes = false, projection = 0,
-  coupled = false,
+  coupled = false, chrono = check.none,
 }
 
 function LSTM:init(inputs, units, options)
@@ -45,7 +47,10 @@ function LSTM:init(inputs, units, options)
   for _, part in ipairs(self.parts) do
     local n = part.description.units
     local first = options.coupled and 0 or n -- f is the second gate, or the first
-    self[part.names[3]]:detach():rows(first + 1, first + n):fill_(forget_bias)
+    local bias, rates = self[part.names[3]]:detach(), self:chrono(options, n)
+    bias:rows(first + 1, first + n):fill_(forget_bias)
+    if rates then bias:rows(first + 1, first + n):assign(rates) end
+    if rates and not options.coupled then bias:rows(1, n):assign(-rates) end
   end
 end
 

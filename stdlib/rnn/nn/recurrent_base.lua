@@ -144,6 +144,15 @@ function Base:build(inputs, units, options, more)
   return options
 end
 
+--- base:chrono(options, units) -> tensor (units), or nil without the option chrono
+---
+--- Gate biases log(u), u uniform in 1..chrono - 1: a unit with such a bias forgets within about u steps.
+function Base:chrono(options, units)
+  if options.chrono == nil then return nil end
+  local longest = check.int(getmetatable(self).__name, "option 'chrono'", options.chrono, 2)
+  return (core.rand(units) * (longest - 2) + 1):log()
+end
+
 -- ---- state ----
 
 local function describe_state(state)
