@@ -19,8 +19,11 @@ void lrnn_interrupt_core(lua_State *L, int index);
  * On failure the message, always a string, is on the stack. */
 int lrnn_call(lua_State *L, int arguments, int results);
 
-/* Did the last failure of lrnn_call come from SIGINT? */
-int lrnn_was_interrupted(void);
+/* The signal that the last failure of lrnn_call came from, or 0. */
+int lrnn_interrupted_by(void);
+
+/* The loader of rnn.signals, by which training holds signals until its step has ended. */
+int lrnn_open_signals(lua_State *L);
 
 /* Around a lua_resume of co: enter returns what leave is to be given. */
 lua_State *lrnn_interrupt_enter(lua_State *co);

@@ -3,12 +3,17 @@
  * pending, which lasts when some C function neither polls nor returns, SIGINT has the meaning that it had before
  * lrnn_call: a second Ctrl-C ends a script and is ignored at the prompt.
  *
+ * Training that can save itself holds signals: the first SIGINT or SIGTERM is noted only, for the loop to look at, and
+ * a second one is as if nothing were held: it ends a script at once, and at the prompt raises "interrupted!".
+ *
  * A hook belongs to one coroutine, so coroutine.c tells which one runs. */
 #include "interrupt.h"
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <lauxlib.h>
@@ -20,17 +25,25 @@ static lua_State *volatile base;            /* the one that called lrnn_call */
 static const lrnn_interrupt *volatile core; /* NULL before rnn.core is there */
 static volatile sig_atomic_t pending;       /* a signal that nobody has turned into an error yet */
 static volatile sig_atomic_t received;      /* a signal since the last lrnn_call began */
-static int interrupted;                     /* the last failure was ours */
+static int interrupted;                     /* the signal that the last failure came from, or 0 */
+static bool holding;
+static volatile sig_atomic_t held; /* the signal that came while holding, or 0 */
 static pthread_t main_thread;
-static struct sigaction outside; /* of SIGINT, before lrnn_call */
+static struct sigaction outside;         /* of SIGINT, before lrnn_call */
+static struct sigaction outside_sigterm; /* of SIGTERM, before holding */
 
 static void on_signal(int number);
+static void release(void);
 
-static void catch_signal(struct sigaction *before) {
+static void catch_signal(int number, struct sigaction *before) {
   struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART: a waiting io.read shall return */
   sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, before);
+  sigaddset(&action.sa_mask, SIGINT);
+  sigaddset(&action.sa_mask, SIGTERM);
+  sigaction(number, &action, before);
 }
+
+static bool at_prompt(void) { return outside.sa_handler == SIG_IGN; }
 
 /* Forgets the signal; true when it was still pending. */
 static bool take_pending(void) {
@@ -57,7 +70,7 @@ static void stop(lua_State *L, lua_Debug *ar) {
   (void)ar;
   lua_sethook(L, NULL, 0, 0);
   bool was = take_pending();
-  catch_signal(NULL);
+  catch_signal(SIGINT, NULL);
   if (!was) return;
   push_position(L);
   lua_pushliteral(L, "interrupted!");
@@ -72,6 +85,13 @@ static void set_hook(lua_State *L) {
 static void on_signal(int number) {
   if (!pthread_equal(pthread_self(), main_thread)) { /* a thread of some library: not its business */
     pthread_kill(main_thread, number);
+    return;
+  }
+  if (holding && !held) {
+    held = number;
+    if (at_prompt()) return;
+    sigaction(SIGINT, &outside, NULL);
+    sigaction(SIGTERM, &outside_sigterm, NULL);
     return;
   }
   sigaction(SIGINT, &outside, NULL);
@@ -103,11 +123,13 @@ void lrnn_interrupt_core(lua_State *L, int index) {
 static int explain(lua_State *L) {
   const char *message = lua_tostring(L, 1);
   if (!message) {
+    if (luaL_getmetafield(L, 1, "__signal") != LUA_TNIL) interrupted = (int)lua_tointeger(L, -1);
     if (luaL_callmeta(L, 1, "__tostring") && lua_type(L, -1) == LUA_TSTRING) return 1; /* it says what it wants */
     message = lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, 1));
   }
   size_t length = strlen(message), ours = strlen("interrupted!");
-  interrupted = received && length >= ours && strcmp(message + length - ours, "interrupted!") == 0;
+  bool is_ours = length >= ours && strcmp(message + length - ours, "interrupted!") == 0;
+  interrupted = received && is_ours ? SIGINT : 0;
   luaL_traceback(L, L, message, 1);
   return 1;
 }
@@ -119,8 +141,9 @@ int lrnn_call(lua_State *L, int arguments, int results) {
   main_thread = pthread_self();
   running = base = L;
   received = interrupted = 0;
-  catch_signal(&outside);
+  catch_signal(SIGINT, &outside);
   int status = lua_pcall(L, arguments, results, function);
+  release();
   sigaction(SIGINT, &outside, NULL);
   running = base;
   if (lua_gethook(L) == stop) lua_sethook(L, NULL, 0, 0);
@@ -129,4 +152,68 @@ int lrnn_call(lua_State *L, int arguments, int results) {
   return status;
 }
 
-int lrnn_was_interrupted(void) { return interrupted; }
+int lrnn_interrupted_by(void) { return interrupted; }
+
+/* ---- rnn.signals ---- */
+
+static void release(void) {
+  if (!holding) return;
+  holding = false;
+  held = 0;
+  sigaction(SIGTERM, &outside_sigterm, NULL);
+  catch_signal(SIGINT, NULL);
+}
+
+/* hold(on) */
+static int signals_hold(lua_State *L) {
+  bool on = lua_toboolean(L, 1);
+  if (!on) release();
+  if (!on || holding) return 0;
+  held = 0;
+  catch_signal(SIGTERM, &outside_sigterm);
+  holding = true;
+  return 0;
+}
+
+/* held() -> "SIGINT" or "SIGTERM" when one came since hold(true), else nil */
+static int signals_held(lua_State *L) {
+  if (!held) return 0;
+  lua_pushstring(L, held == SIGTERM ? "SIGTERM" : "SIGINT");
+  return 1;
+}
+
+static int message_of(lua_State *L) {
+  lua_getiuservalue(L, 1, 1);
+  return 1;
+}
+
+/* leave(message): raises an error that is the message alone and ends a script as the held signal would. At the prompt,
+ * where an error ends nothing, SIGTERM does what it has been waiting for. */
+static int signals_leave(lua_State *L) {
+  int number = held ? held : SIGINT;
+  const char *message = luaL_checkstring(L, 1);
+  bool kill_prompt = number == SIGTERM && at_prompt();
+  release();
+  if (kill_prompt) {
+    fprintf(stderr, "%s\n", message);
+    fflush(NULL);
+    raise(SIGTERM);
+  }
+  lua_newuserdatauv(L, 0, 1);
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, -2, 1);
+  lua_createtable(L, 0, 2);
+  lua_pushcfunction(L, message_of);
+  lua_setfield(L, -2, "__tostring");
+  lua_pushinteger(L, number);
+  lua_setfield(L, -2, "__signal");
+  lua_setmetatable(L, -2);
+  return lua_error(L);
+}
+
+int lrnn_open_signals(lua_State *L) {
+  static const luaL_Reg functions[] = {
+      {"hold", signals_hold}, {"held", signals_held}, {"leave", signals_leave}, {NULL, NULL}};
+  luaL_newlib(L, functions);
+  return 1;
+}

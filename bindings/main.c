@@ -19,7 +19,7 @@
 #include "line.h"
 #include "rnn.h"
 
-#define EXIT_INTERRUPTED 130 /* 128 + SIGINT, as a shell reports it */
+#define EXIT_SIGNAL 128 /* + its number, as a shell reports it */
 
 int luaopen_rnn_core(lua_State *L);
 int luaopen_rnn_core_double(lua_State *L);
@@ -270,6 +270,8 @@ static void preload(lua_State *L) {
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
   lua_pushcfunction(L, open_core);
   lua_setfield(L, -2, "rnn.core");
+  lua_pushcfunction(L, lrnn_open_signals);
+  lua_setfield(L, -2, "rnn.signals");
   lua_pop(L, 1);
   lrnn_stdlib_register(L);
 }
@@ -389,12 +391,14 @@ static int run_state(lua_State *L, char **argv, int argc) {
   bool good = status == LUA_OK && lua_toboolean(L, -1);
   lua_close(L);
   if (good) return EXIT_SUCCESS;
-  return lrnn_was_interrupted() ? EXIT_INTERRUPTED : EXIT_FAILURE;
+  int signal_number = lrnn_interrupted_by();
+  return signal_number ? EXIT_SIGNAL + signal_number : EXIT_FAILURE;
 }
 
 int main(int argc, char **argv) {
   options.program = argc > 0 && argv[0][0] ? argv[0] : "rnnlua";
   signal(SIGPIPE, SIG_DFL); /* rnnlua ... | head ends quietly, whoever started us */
+  signal(SIGXFSZ, SIG_IGN); /* a file beyond the limit is a failed write, not the end of a training run */
   if (argc < 1) return EXIT_FAILURE;
   if (!read_options(argv)) return EXIT_FAILURE;
   if (options.help) print_usage(stdout);

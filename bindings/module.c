@@ -13,6 +13,7 @@
 static const luaL_Reg *const functions[] = {
     lrnn_tensor_functions, lrnn_grad_functions,    lrnn_train_functions, lrnn_stepper_functions, lrnn_system_functions,
     lrnn_csv_functions,    lrnn_archive_functions, lrnn_json_functions,  lrnn_events_functions,
+    lrnn_runfile_functions,
 #ifdef RNNLUA_CAIRO
     lrnn_png_functions,
 #endif
@@ -70,6 +71,7 @@ int OPEN(lua_State *L) {
   open_metatable(L);
   lrnn_stepper_open(L);
   lrnn_events_open_class(L);
+  lrnn_runfile_open(L);
   lua_newtable(L);
   set_ops(L);
   for (int i = 0; functions[i]; i++) luaL_setfuncs(L, functions[i], 0);

@@ -115,8 +115,34 @@ static int lrnn_clip_grad_value(lua_State *L) {
   return 1;
 }
 
+/* scale_grad(params, factor) */
+static int lrnn_scale_grad(lua_State *L) {
+  const char *fname = "scale_grad";
+  double factor = lrnn_check_number(L, fname, 2, "factor");
+  int n = lrnn_table_length(L, fname, 1);
+  rnn_tensor **t = lrnn_scratch(L, n);
+  n = lrnn_push_tensors(L, fname, 1, n, t);
+  lrnn_check(L, rnn_scale_grad(lrnn_context(L), t, n, factor));
+  return 0;
+}
+
+/* average_step(averages, live, decay) */
+static int lrnn_average_step(lua_State *L) {
+  const char *fname = "average_step";
+  double decay = lrnn_check_number(L, fname, 3, "decay");
+  int n = lrnn_table_length(L, fname, 1), lives = lrnn_table_length(L, fname, 2);
+  rnn_tensor **t = lrnn_scratch(L, n + lives);
+  n = lrnn_push_tensors(L, fname, 1, n, t);
+  if (lrnn_push_tensors(L, fname, 2, lives, t + n) != n)
+    return lrnn_error(L, "%s: expected as many tensors in both tables, got %d and %d", fname, n, lives);
+  lrnn_check(L, rnn_average_step(lrnn_context(L), t, t + n, n, decay));
+  return 0;
+}
+
 const luaL_Reg lrnn_train_functions[] = {{"recurrent", lrnn_recurrent},
                                          {"optimizer_step", lrnn_optimizer_step},
                                          {"clip_grad_norm", lrnn_clip_grad_norm},
                                          {"clip_grad_value", lrnn_clip_grad_value},
+                                         {"scale_grad", lrnn_scale_grad},
+                                         {"average_step", lrnn_average_step},
                                          {NULL, NULL}};

@@ -117,3 +117,34 @@ rnn_status rnn_clip_grad_value(rnn_ctx *ctx, rnn_tensor *const *params, int coun
     }
   return RNN_OK;
 }
+
+rnn_status rnn_scale_grad(rnn_ctx *ctx, rnn_tensor *const *params, int count, double factor) {
+  if (!isfinite(factor)) return rnni_fail(ctx, RNN_EARG, "scale_grad: expected a finite factor, got %g", factor);
+  real by = (real)factor;
+  for (int i = 0; i < count; i++)
+    for (int64_t k = 0; params[i]->grad && k < params[i]->grad->count; k++) rnni_f(params[i]->grad)[k] *= by;
+  return RNN_OK;
+}
+
+static void average(int64_t n, real keep, real add, real *restrict a, const real *restrict x) {
+  for (int64_t i = 0; i < n; i++) a[i] = keep * a[i] + add * x[i];
+}
+
+rnn_status rnn_average_step(rnn_ctx *ctx, rnn_tensor *const *averages, rnn_tensor *const *live, int count,
+                            double decay) {
+  if (!(decay >= 0 && decay <= 1))
+    return rnni_fail(ctx, RNN_EARG, "average_step: expected a decay from 0 to 1, got %g", decay);
+  for (int i = 0; i < count; i++) {
+    rnn_tensor *a = averages[i];
+    if (a->type != live[i]->type || !rnni_same_shape(a, live[i]) || a->storage == live[i]->storage)
+      return rnni_fail(ctx, RNN_ESHAPE, "average_step: average %d should be another %s, but is %s", i + 1,
+                       RNNI_SHAPE(live[i]), RNNI_SHAPE(a));
+  }
+  for (int i = 0; i < count; i++) {
+    rnn_tensor *a = averages[i];
+    a->storage->version++;
+    if (a->type == RNN_FLOAT) average(a->count, (real)decay, (real)(1 - decay), rnni_f(a), rnni_f(live[i]));
+    else memcpy(a->data, live[i]->data, (size_t)a->count * rnni_type_size(a->type));
+  }
+  return RNN_OK;
+}

@@ -296,6 +296,11 @@ RNN_MUST_USE rnn_status rnn_clip_grad_norm(rnn_ctx *ctx, rnn_tensor *const *para
 /* Clamps every gradient element to [-limit, limit]; counts those that were outside. */
 RNN_MUST_USE rnn_status rnn_clip_grad_value(rnn_ctx *ctx, rnn_tensor *const *params, int count, double limit,
                                             int64_t *clipped);
+/* Multiplies all gradients by factor. */
+RNN_MUST_USE rnn_status rnn_scale_grad(rnn_ctx *ctx, rnn_tensor *const *params, int count, double factor);
+/* averages = decay averages + (1 - decay) live, element by element; tensors of int32 are copied. */
+RNN_MUST_USE rnn_status rnn_average_step(rnn_ctx *ctx, rnn_tensor *const *averages, rnn_tensor *const *live, int count,
+                                         double decay);
 
 /* ---- files -------------------------------------------------------------------------------------------------------- */
 
@@ -319,6 +324,17 @@ RNN_MUST_USE rnn_status rnn_file_write(rnn_ctx *ctx, const char *path, const voi
 
 /* Makes a folder and those above it that are missing; one that is there already is no failure. */
 RNN_MUST_USE rnn_status rnn_folder_make(rnn_ctx *ctx, const char *path);
+
+/* Adds size bytes to the end of a file, which is made when it is missing, and syncs it: after a failure the file has
+   none of them. end becomes the file's size. */
+RNN_MUST_USE rnn_status rnn_file_append(rnn_ctx *ctx, const char *path, const void *bytes, size_t size, int64_t *end);
+/* Cuts a file to size bytes; RNN_EFORMAT when it is shorter. A missing file has 0. */
+RNN_MUST_USE rnn_status rnn_file_truncate(rnn_ctx *ctx, const char *path, int64_t size);
+/* Opens path, made when it is missing, and locks it against other processes that do the same, until the unlocking or
+   the end of the process. Removing what killed processes left of writes to path is right only under such a lock. */
+RNN_MUST_USE rnn_status rnn_file_lock(rnn_ctx *ctx, const char *path, int *fd);
+void rnn_file_unlock(int fd);
+void rnn_file_sweep(const char *path);
 
 /* A file of events for TensorBoard, folder/events.out.tfevents.SECONDS.HOST.PID.N, new and later in the order of names
    than every other in that folder. A record is the bytes of one Event of TensorFlow's event.proto. */

@@ -1,0 +1,67 @@
+/* runfile.c: the files of a training run that grow, and the lock that keeps two processes out of one folder. */
+#include "binding.h"
+
+#define LOCK_NAME "rnn.Lock"
+
+/* file_append(path, string) -> size of the file then | nil, message, code. All of it is on the disk, or none. */
+static int lrnn_file_append(lua_State *L) {
+  const char *path = lrnn_check_path(L, "file_append", 1);
+  lrnn_check_string(L, "file_append", 2, "content");
+  size_t size;
+  int64_t end;
+  const char *bytes = lua_tolstring(L, 2, &size);
+  rnn_status status = rnn_file_append(lrnn_context(L), path, bytes, size, &end);
+  if (status != RNN_OK) return lrnn_fail(L, status);
+  lua_pushinteger(L, end);
+  return 1;
+}
+
+/* file_truncate(path, size) -> true | nil, message, code. A file that is shorter is an error. */
+static int lrnn_file_truncate(lua_State *L) {
+  const char *path = lrnn_check_path(L, "file_truncate", 1);
+  lua_Integer size = lrnn_check_integer(L, "file_truncate", 2, "size");
+  if (size < 0) return lrnn_argument_error(L, "file_truncate", 2, "size", "an integer of at least 0");
+  rnn_status status = rnn_file_truncate(lrnn_context(L), path, size);
+  if (status != RNN_OK) return lrnn_fail(L, status);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* file_sweep(path): removes what killed processes left of unfinished writes to path. */
+static int lrnn_file_sweep(lua_State *L) {
+  rnn_file_sweep(lrnn_check_path(L, "file_sweep", 1));
+  return 0;
+}
+
+static int lock_close(lua_State *L) {
+  int *fd = luaL_checkudata(L, 1, LOCK_NAME);
+  if (*fd >= 0) rnn_file_unlock(*fd);
+  *fd = -1;
+  return 0;
+}
+
+/* file_lock(path) -> lock | nil, message, code. The lock lasts until lock:close(), or until the process ends. */
+static int lrnn_file_lock(lua_State *L) {
+  const char *path = lrnn_check_path(L, "file_lock", 1);
+  int *fd = lua_newuserdatauv(L, sizeof *fd, 0);
+  *fd = -1;
+  luaL_setmetatable(L, LOCK_NAME);
+  rnn_status status = rnn_file_lock(lrnn_context(L), path, fd);
+  return status == RNN_OK ? 1 : lrnn_fail(L, status);
+}
+
+void lrnn_runfile_open(lua_State *L) {
+  static const luaL_Reg metamethods[] = {{"__gc", lock_close}, {"__close", lock_close}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"close", lock_close}, {NULL, NULL}};
+  luaL_newmetatable(L, LOCK_NAME);
+  luaL_setfuncs(L, metamethods, 0);
+  luaL_newlib(L, methods);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+}
+
+const luaL_Reg lrnn_runfile_functions[] = {{"file_append", lrnn_file_append},
+                                           {"file_truncate", lrnn_file_truncate},
+                                           {"file_sweep", lrnn_file_sweep},
+                                           {"file_lock", lrnn_file_lock},
+                                           {NULL, NULL}};
