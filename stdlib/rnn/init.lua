@@ -17,6 +17,8 @@ return lazy(rnn, {
   plot = "rnn.plot",
   split = "rnn.split",
   results = "rnn.results",
+  metrics = "rnn.metrics",
+  decode = "rnn.decode",
 }, {
   save = "rnn.nn.save",
   load = "rnn.nn.save",
