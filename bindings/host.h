@@ -2,6 +2,8 @@
 #ifndef RNNLUA_HOST_H
 #define RNNLUA_HOST_H
 
+#include <stdbool.h>
+
 #include <lua.h>
 
 /* ---- textload.c ---- */
@@ -18,6 +20,9 @@ void lrnn_interrupt_core(lua_State *L, int index);
 /* Calls as lua_pcall does, with SIGINT turned into the error "interrupted!" and with a traceback added to messages.
  * On failure the message, always a string, is on the stack. */
 int lrnn_call(lua_State *L, int arguments, int results);
+
+/* From now on, until false, the prompt runs. */
+void lrnn_interrupt_prompt(bool on);
 
 /* The signal that the last failure of lrnn_call came from, or 0. */
 int lrnn_interrupted_by(void);

@@ -24,8 +24,9 @@ static lua_State *volatile running;         /* the coroutine to stop */
 static lua_State *volatile base;            /* the one that called lrnn_call */
 static const lrnn_interrupt *volatile core; /* NULL before rnn.core is there */
 static volatile sig_atomic_t pending;       /* a signal that nobody has turned into an error yet */
-static volatile sig_atomic_t received;      /* a signal since the last lrnn_call began */
+static volatile sig_atomic_t received;      /* the signal since the last lrnn_call began, or 0 */
 static int interrupted;                     /* the signal that the last failure came from, or 0 */
+static bool prompt; /* there is one, and it is running */
 static bool holding;
 static volatile sig_atomic_t held; /* the signal that came while holding, or 0 */
 static pthread_t main_thread;
@@ -42,8 +43,6 @@ static void catch_signal(int number, struct sigaction *before) {
   sigaddset(&action.sa_mask, SIGTERM);
   sigaction(number, &action, before);
 }
-
-static bool at_prompt(void) { return outside.sa_handler == SIG_IGN; }
 
 /* Forgets the signal; true when it was still pending. */
 static bool take_pending(void) {
@@ -89,13 +88,14 @@ static void on_signal(int number) {
   }
   if (holding && !held) {
     held = number;
-    if (at_prompt()) return;
+    if (prompt) return; /* where a signal ends nothing */
     sigaction(SIGINT, &outside, NULL);
     sigaction(SIGTERM, &outside_sigterm, NULL);
     return;
   }
   sigaction(SIGINT, &outside, NULL);
-  pending = received = 1;
+  pending = 1;
+  received = number;
   if (core) core->interrupt(core->arg);
   set_hook(base);
   if (running != base) set_hook(running);
@@ -111,6 +111,8 @@ void lrnn_interrupt_leave(lua_State *outer) {
   running = outer;
   if (pending && outer) set_hook(outer); /* it came when the inner one was about to yield or end */
 }
+
+void lrnn_interrupt_prompt(bool on) { prompt = on; }
 
 void lrnn_interrupt_core(lua_State *L, int index) {
   lua_getfield(L, index, "_interrupt");
@@ -129,7 +131,7 @@ static int explain(lua_State *L) {
   }
   size_t length = strlen(message), ours = strlen("interrupted!");
   bool is_ours = length >= ours && strcmp(message + length - ours, "interrupted!") == 0;
-  interrupted = received && is_ours ? SIGINT : 0;
+  interrupted = is_ours ? received : 0;
   luaL_traceback(L, L, message, 1);
   return 1;
 }
@@ -192,7 +194,7 @@ static int message_of(lua_State *L) {
 static int signals_leave(lua_State *L) {
   int number = held ? held : SIGINT;
   const char *message = luaL_checkstring(L, 1);
-  bool kill_prompt = number == SIGTERM && at_prompt();
+  bool kill_prompt = number == SIGTERM && prompt;
   release();
   if (kill_prompt) {
     fprintf(stderr, "%s\n", message);

@@ -331,6 +331,7 @@ static void run_prompt(lua_State *L) {
   options.program = NULL; /* messages at the prompt carry no name */
   lrnn_line_open(!options.ignore_environment);
   signal(SIGINT, SIG_IGN); /* but for host.call and host.read, which set it themselves */
+  lrnn_interrupt_prompt(true);
   lua_getglobal(L, "require");
   lua_pushliteral(L, "rnn.repl");
   lua_call(L, 1, 1);
@@ -338,6 +339,7 @@ static void run_prompt(lua_State *L) {
   luaL_newlib(L, host);
   lua_call(L, 1, 0);
   lua_pop(L, 1);
+  lrnn_interrupt_prompt(false);
   signal(SIGINT, SIG_DFL);
 }
 
