@@ -100,10 +100,10 @@ describe("an optimiser", function()
     opt.lr = 0.25
     opt:step()
     assert.near(0.25, p[1], 1e-6)
-    opt.lr = 0
-    assert.equal("optim.SGD:step: field 'lr': expected a positive number, got number 0", message_of(opt.step, opt))
+    opt.lr = -1
+    assert.equal("optim.SGD:step: field 'lr': expected a number of 0 or more, got number -1", message_of(opt.step, opt))
     assert.equal(2, opt.steps)
-    assert.equal("optim.SGD(lr = 0)", tostring(opt))
+    assert.equal("optim.SGD(lr = -1)", tostring(opt))
   end)
 
   it("leaves parameters without a gradient alone", function()

@@ -7,21 +7,23 @@ local check = require "rnn.check"
 
 local optim = {}
 
-local function check_parameters(fname, params)
-  local what = "a list of tensors that require a gradient, such as model:parameters()"
+local WANTED = "a list of tensors that require a gradient, such as model:parameters()"
+
+local function check_parameters(fname, params, where, seen)
+  where = where or "argument 1 (params"
   if type(params) ~= "table" or getmetatable(params) or #params == 0 then
-    check.expected(fname, "argument 1 (params)", what, params)
+    check.expected(fname, where .. ")", WANTED, params)
   end
-  local seen = {}
+  seen = seen or {}
   for i, p in ipairs(params) do
-    local argname = ("argument 1 (params[%d])"):format(i)
+    local argname = ("%s[%d])"):format(where, i)
     if not core.is_tensor(p) then check.expected(fname, argname, "a tensor that requires a gradient", p) end
     if not p:requires_grad() then
       core.fail("%s: %s: expected a tensor that requires a gradient, got one that does not: %s", fname, argname,
         check.describe(p))
     end
-    if seen[p] then core.fail("%s: %s is the same tensor as params[%d]", fname, argname, seen[p]) end
-    seen[p] = i
+    if seen[p] then core.fail("%s: %s is the same tensor as %s", fname, argname, seen[p]) end
+    seen[p] = argname:gsub("^argument 1 %((.*)%)$", "%1")
   end
   return params
 end
@@ -30,35 +32,86 @@ end
 ---
 --- What all optimisers have. Fields: lr, which may be changed at any time, and steps, the number of steps taken. A
 --- parameter that backward did not reach is left alone.
+---
+--- Instead of a list of parameters each takes a list of groups, { params, lr = ..., weight_decay = ... }, with settings
+--- of their own; what a group does not say is the optimiser's. A group's lr keeps its ratio to the optimiser's, so that
+--- schedules act on all groups. groups[i].own may be changed at any time.
 ---@class optim.Optimizer
 ---@field lr number
 ---@field steps integer
+---@field params rnn.Tensor[] of all groups
+---@field groups { params: rnn.Tensor[], own: table<string, any> }[]
 local Optimizer = class("optim.Optimizer")
+
+-- { { params, setting = value ... }, ... } from the first argument, which may be one list of parameters.
+local function given_groups(fname, params)
+  local first = type(params) == "table" and not getmetatable(params) and params[1]
+  if type(first) ~= "table" or getmetatable(first) then
+    return { { check_parameters(fname, params) } }
+  end
+  local seen = {}
+  for i, group in ipairs(params) do
+    check.table(fname, ("argument 1 (group %d)"):format(i), group)
+    check_parameters(fname, group[1], ("group %d (params"):format(i), seen)
+  end
+  return params
+end
 
 -- kind and slots (state tensors for each parameter) are fields of the derived class, as are checks: option -> check.
 function Optimizer:init(params, options)
   local fname = getmetatable(self).__name
-  self.params = check_parameters(fname, params)
+  local given = given_groups(fname, params)
   options = check.options(fname, options, self.defaults)
   for name in pairs(self.defaults) do
     self[name] = self.checks[name](fname, ("option '%s'"):format(name), options[name])
   end
   self.steps = 0
-  self.state = {}
-  for _, p in ipairs(params) do
-    for _ = 1, self.slots do self.state[#self.state + 1] = core.zeros { p:shape() } end
+  self.params, self.state, self.groups = {}, {}, {}
+  for i, from in ipairs(given) do
+    local group = { params = from[1], state = {}, own = {}, settings = { kind = self.kind } }
+    for name, value in pairs(from) do
+      if name ~= 1 then
+        if self.defaults[name] == nil then core.fail("%s: group %d: unknown option '%s'", fname, i, tostring(name)) end
+        group.own[name] = self.checks[name](fname, ("group %d: option '%s'"):format(i, name), value)
+      end
+    end
+    group.ratio = group.own.lr and group.own.lr / self.lr or 1
+    group.own.lr = nil
+    for _, p in ipairs(group.params) do
+      self.params[#self.params + 1] = p
+      for _ = 1, self.slots do
+        local state = core.zeros { p:shape() }
+        self.state[#self.state + 1], group.state[#group.state + 1] = state, state
+      end
+    end
+    self.groups[i] = group
   end
+end
+
+-- What the core wants to know; the table is made once.
+local function settings_of(self, group)
+  local settings, own = group.settings, group.own
+  for name in pairs(self.defaults) do
+    local value = own[name]
+    if value == nil then value = self[name] end
+    settings[name] = value
+  end
+  settings.lr, settings.step = self.lr * group.ratio, self.steps + 1
+  settings.beta2 = settings.rho or settings.beta2 -- the core has one field for both
+  return settings
 end
 
 --- opt:step()
 ---
 --- Updates every parameter from its gradient.
 function Optimizer:step()
-  local settings = { kind = self.kind, step = self.steps + 1 }
-  for name in pairs(self.defaults) do settings[name] = self[name] end
-  if self.rho then settings.beta2, settings.rho = self.rho, nil end -- the core has one field for both
-  self.checks.lr(getmetatable(self).__name .. ":step", "field 'lr'", self.lr) -- schedules and scripts change it
-  core.optimizer_step(settings, self.params, self.state)
+  local lr = self.lr
+  if type(lr) ~= "number" or not (lr >= 0 and lr < math.huge) then -- schedules and scripts change it
+    check.expected(getmetatable(self).__name .. ":step", "field 'lr'", "a number of 0 or more", lr)
+  end
+  for _, group in ipairs(self.groups) do
+    core.optimizer_step(settings_of(self, group), group.params, group.state)
+  end
   self.steps = self.steps + 1
 end
 
@@ -74,16 +127,21 @@ end
 --- A copy of everything that the next step depends on: settings, number of steps, moments. rnn.save takes it as extra.
 ---@return table
 function Optimizer:state_dict()
-  local saved = { kind = self.kind, steps = self.steps, settings = {}, state = {} }
+  local saved = { kind = self.kind, steps = self.steps, settings = {}, state = {}, groups = {} }
   for name in pairs(self.defaults) do saved.settings[name] = self[name] end
   for i, t in ipairs(self.state) do saved.state[i] = t:copy() end
+  for i, group in ipairs(self.groups) do
+    local own = { ratio = group.ratio }
+    for name, value in pairs(group.own) do own[name] = value end
+    saved.groups[i] = own
+  end
   return saved
 end
 
 --- opt:load_state_dict(saved)
 ---
 --- Goes on where the optimiser that made saved stopped. It must be of the same kind, over parameters of the same
---- shapes in the same order. Nothing is changed when it fails.
+--- shapes in the same order and groups. Nothing is changed when it fails.
 ---@param saved table
 function Optimizer:load_state_dict(saved)
   local fname = getmetatable(self).__name .. ":load_state_dict"
@@ -102,8 +160,15 @@ function Optimizer:load_state_dict(saved)
       check.expected(fname, ("state[%d]"):format(i), "shape " .. check.shape(t), given)
     end
   end
+  local groups = check.table(fname, "groups", saved.groups)
+  if #groups ~= #self.groups then core.fail("%s: groups: expected %d, got %d", fname, #self.groups, #groups) end
   self.steps = steps
   for name in pairs(self.defaults) do self[name] = settings[name] end
+  for i, group in ipairs(self.groups) do
+    group.own = {}
+    for name, value in pairs(groups[i]) do group.own[name] = value end
+    group.ratio, group.own.ratio = group.own.ratio, nil
+  end
   for i, t in ipairs(self.state) do t:assign(saved.state[i]) end
 end
 
@@ -205,4 +270,4 @@ function optim.clip_grad_value(params, limit)
   return core.clip_grad_value(params, limit)
 end
 
-return optim
+return require "rnn.lazy"(optim, { schedules = "rnn.optim.schedules" }, {})

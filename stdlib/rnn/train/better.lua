@@ -1,0 +1,52 @@
+-- better.lua: is this epoch the best so far? What early stopping, plateaus and the best weights ask.
+
+local core = require "rnn.core"
+local class = require "rnn.class"
+local check = require "rnn.check"
+
+--- Better(fname, { monitor = "val_loss", mode = nil, min_delta = 0 })
+---
+--- mode "min" or "max" says what better means; by default less, but more for accuracy.
+---@class train.Better
+---@field value number the best so far, its sign turned for "max"
+---@overload fun(fname: string, options: table): train.Better
+local Better = class("train.Better")
+
+function Better:init(fname, options)
+  self.fname = fname
+  self.monitor = check.string(fname, "option 'monitor'", options.monitor)
+  self.mode = options.mode or (self.monitor:find("accuracy", 1, true) and "max" or "min")
+  check.one_of(fname, "option 'mode'", self.mode, { "min", "max" })
+  self.min_delta = check.number(fname, "option 'min_delta'", options.min_delta or 0, 0)
+  self:clear()
+end
+
+function Better:clear()
+  self.value = math.huge
+end
+
+--- better:see(logs) -> true when monitor is better than in every epoch before
+function Better:see(logs)
+  local value = logs and logs[self.monitor]
+  if value == nil then
+    local names = {}
+    for name in pairs(logs or {}) do names[#names + 1] = name end
+    table.sort(names)
+    core.fail("%s: option 'monitor': there is no '%s' in this run; there are %s", self.fname, self.monitor,
+      table.concat(names, ", "))
+  end
+  if self.mode == "max" then value = -value end
+  if not (value < self.value - self.min_delta) then return false end
+  self.value = value
+  return true
+end
+
+function Better:state()
+  return { value = self.value }
+end
+
+function Better:load_state(saved)
+  self.value = saved.value
+end
+
+return Better
