@@ -119,7 +119,28 @@ PAIR(mae, mae_value, mae_slope, "tt", "(prediction, target). Mean absolute error
 PAIR(huber, huber_value, huber_slope, "tt?n", "(prediction, target [, delta = 1]). e^2/2 for errors up to delta, delta(|e| - delta/2) beyond (Huber 1964).")
 PAIR(binary_cross_entropy, bce_value, bce_slope, "tt", "(logits, target). -t log s(y) - (1-t) log(1-s(y)), s the sigmoid; target 0 to 1.")
 
-/* ---- cross entropy of logits (..., V) against labels (...) int32, 0 = no label ---- */
+/* ---- cross entropy of logits (..., V) against labels (...) int32, 0 = no label ----
+
+   With class weights w (V; else 1) and smoothing e a row of label y costs
+
+     (1 - e) w[y] (lse - x[y]) + e/V sum over k of w[k] (lse - x[k]),     lse = log sum of exp(x[k]),
+
+   and the loss is the sum over rows divided by the sum of w[y], as in PyTorch. Smoothing: Szegedy et al. 2016. */
+
+static rnn_status cross_entropy_weights(rnn_ctx *ctx, rnni_call *c, int64_t v) {
+  const rnn_tensor *w = c->in[2];
+  RNNI_TRY(rnni_need_float(ctx, c, 2));
+  if (w->ndim != 1 || w->dims[0] != v)
+    return rnni_fail(ctx, RNN_ESHAPE, "cross_entropy: expected a weight for each of %lld classes, got %s", (long long)v,
+                     RNNI_SHAPE(w));
+  for (int64_t k = 0; k < v; k++)
+    if (!(rnni_f(w)[k] >= 0) || isinf(rnni_f(w)[k]))
+      return rnni_fail(ctx, RNN_EARG, "cross_entropy: the weight of class %lld is %g", (long long)k + 1,
+                       (double)rnni_f(w)[k]);
+  if (w->requires_grad && ctx->recording)
+    return rnni_fail(ctx, RNN_EARG, "cross_entropy: the weights must not require a gradient; detach them");
+  return RNN_OK;
+}
 
 static rnn_status cross_entropy_shape(rnn_ctx *ctx, rnni_call *c) {
   const rnn_tensor *y = c->in[0], *labels = c->in[1];
@@ -136,6 +157,9 @@ static rnn_status cross_entropy_shape(rnn_ctx *ctx, rnni_call *c) {
   if (y->lengths && labels->ndim < 2) /* (N, V): the second axis is not time */
     return rnni_fail(ctx, RNN_EARG, "cross_entropy: logits %s without time cannot have lengths; x:without_lengths() "
                      "drops them", RNNI_SHAPE(y));
+  if (!(c->args.n[0] >= 0 && c->args.n[0] <= 1))
+    return rnni_fail(ctx, RNN_EARG, "cross_entropy: expected a label smoothing of 0 to 1, got %g", c->args.n[0]);
+  if (c->nin > 2) RNNI_TRY(cross_entropy_weights(ctx, c, v));
   c->out_ndim = 0;
   return rnni_need_same_lengths(ctx, c, y->lengths, labels->lengths);
 }
@@ -148,39 +172,60 @@ static bool label_counts(const rnni_call *c, int64_t row) {
   return rnni_is_valid_row(of, row / (c->in[1]->count / steps));
 }
 
+static double class_weight(const rnni_call *c, int64_t class) {
+  return c->nin > 2 ? (double)rnni_f(c->in[2])[class] : 1;
+}
+
+/* sum over k of w[k] (lse - x[k]); classes without weight do not count, whatever their logit. */
+static double smoothed(const rnni_call *c, const real *x, int64_t v, double lse) {
+  double sum = 0;
+  for (int64_t k = 0; k < v; k++) {
+    double w = class_weight(c, k);
+    if (w > 0) sum += w * (lse - (double)x[k]);
+  }
+  return sum;
+}
+
 /* scratch 0, kept when recorded: log(sum(e^y)) of each row. */
 static rnn_status cross_entropy_forward(rnn_ctx *ctx, rnni_call *c) {
   const rnn_tensor *y = c->in[0], *labels = c->in[1];
-  int64_t v = y->dims[y->ndim - 1], valid = 0;
+  int64_t v = y->dims[y->ndim - 1];
   RNNI_TRY(rnni_tensor_raw(ctx, RNN_FLOAT, 1, &labels->count, &c->scratch[0]));
   real *e;
   RNNI_TRY(rnni_array(ctx, v, sizeof *e, &e));
-  double total = 0;
+  double total = 0, weights = 0, smoothing = c->args.n[0];
   for (int64_t r = 0; r < labels->count; r++) {
     if (!label_counts(c, r)) continue;
     const real *row = rnni_f(y) + r * v;
+    int32_t label = rnni_i(labels)[r] - 1;
     real top = row[0];
     for (int64_t k = 1; k < v; k++)
       if (row[k] > top) top = row[k];
     for (int64_t k = 0; k < v; k++) e[k] = row[k] - top;
     rnni_kernel->exp(v, e, e);
-    double sum = 0;
+    double sum = 0, weight = class_weight(c, label);
     for (int64_t k = 0; k < v; k++) sum += (double)e[k];
     double lse = (double)top + log(sum);
     rnni_f(c->scratch[0])[r] = (real)lse;
-    total += lse - (double)row[rnni_i(labels)[r] - 1];
-    valid++;
+    if (smoothing < 1 && weight > 0) total += (1 - smoothing) * weight * (lse - (double)row[label]);
+    if (smoothing > 0) total += smoothing / (double)v * smoothed(c, row, v, lse);
+    weights += weight;
   }
   rnni_free(ctx, e);
-  rnni_f(c->out[0])[0] = (real)(total / (double)RNNI_MAX(valid, 1));
+  rnni_f(c->out[0])[0] = (real)(weights > 0 ? total / weights : 0);
   return RNN_OK;
 }
 
+/* dx[k] = ((1 - e) w[y] + e/V sum of w) softmax[k] - e/V w[k] - (1 - e) w[y] [k = y], over the sum of the w[y]. */
 static rnn_status cross_entropy_backward(rnn_ctx *ctx, rnni_call *c) {
   const rnn_tensor *y = c->in[0], *labels = c->in[1];
-  int64_t v = y->dims[y->ndim - 1], valid = 0;
-  for (int64_t r = 0; r < labels->count; r++) valid += label_counts(c, r);
-  real scale = (real)((double)rnni_f(c->dout[0])[0] / (double)RNNI_MAX(valid, 1));
+  int64_t v = y->dims[y->ndim - 1];
+  double weights = 0, all = 0, smoothing = c->args.n[0];
+  for (int64_t r = 0; r < labels->count; r++)
+    if (label_counts(c, r)) weights += class_weight(c, rnni_i(labels)[r] - 1);
+  if (weights == 0) return RNN_OK;
+  for (int64_t k = 0; k < v; k++) all += class_weight(c, k);
+  double scale = (double)rnni_f(c->dout[0])[0] / weights, spread = smoothing / (double)v;
   real *e;
   RNNI_TRY(rnni_array(ctx, v, sizeof *e, &e));
   for (int64_t r = 0; r < labels->count; r++) {
@@ -189,13 +234,19 @@ static rnn_status cross_entropy_backward(rnn_ctx *ctx, rnni_call *c) {
     real *dx = rnni_f(c->din[0]) + r * v, lse = rnni_f(c->scratch[0])[r];
     for (int64_t k = 0; k < v; k++) e[k] = row[k] - lse;
     rnni_kernel->exp(v, e, e);
-    for (int64_t k = 0; k < v; k++) dx[k] += scale * e[k];
-    dx[rnni_i(labels)[r] - 1] -= scale;
+    int32_t label = rnni_i(labels)[r] - 1;
+    double own = (1 - smoothing) * class_weight(c, label);
+    real factor = (real)(scale * (own + spread * all)), even = (real)(scale * spread);
+    for (int64_t k = 0; k < v; k++) dx[k] += factor * e[k];
+    if (smoothing > 0)
+      for (int64_t k = 0; k < v; k++) dx[k] -= even * (real)class_weight(c, k);
+    dx[label] -= (real)(scale * own);
   }
   rnni_free(ctx, e);
   return RNN_OK;
 }
-const rnn_op rnni_op_cross_entropy = {.name = "cross_entropy", .args = "TT", .doc = "(logits, labels). Mean of -log softmax(logits)[label]: logits (..., V), labels (...) int32 from 1; label 0 is left out.",
+const rnn_op rnni_op_cross_entropy = {.name = "cross_entropy", .args = "TT?T?n",
+                                      .doc = "(logits, labels [, weights [, smoothing = 0]]). Mean of -log softmax(logits)[label]: logits (..., V), labels (...) int32 from 1; label 0 is left out; weights (V) of the classes; smoothing is shared evenly among the classes.",
                                       .shape = cross_entropy_shape, .forward = cross_entropy_forward,
                                       .backward = cross_entropy_backward, .saves = RNNI_SAVE_INPUTS,
                                       .lengths = RNNI_LENGTHS_OWN};

@@ -17,7 +17,9 @@ return lazy(rnn, {
   plot = "rnn.plot",
   split = "rnn.split",
   results = "rnn.results",
+  logs = "rnn.logs",
   metrics = "rnn.metrics",
+  ctc = "rnn.ctc",
   decode = "rnn.decode",
 }, {
   save = "rnn.nn.save",

@@ -1,0 +1,164 @@
+-- ctc.lua: labels without times: connectionist temporal classification (Graves, Fernández, Gomez, Schmidhuber 2006).
+--
+-- A network gives each frame a label or "blank"; repeated classes are merged, then blanks dropped: 1 1 _ 1 2 2 reads
+-- 1 1 2. The loss sums over all frames' readings of the labels, decoding looks for the likeliest labels. The blank is
+-- by default the last class, so with V labels the layer before is nn.Linear(units, V + 1).
+
+local core = require "rnn.core"
+local check = require "rnn.check"
+
+local ctc = {}
+
+local function blank_of(fname, options, classes)
+  return options.blank == nil and classes or check.int(fname, "option 'blank'", options.blank, 1, classes)
+end
+
+--- ctc.loss(logits, labels [, { blank = C, skip_impossible = false }]) -> scalar
+---
+--- -log of the probability of the labels, by label: the sum over the sequences divided by the number of all labels.
+--- logits (N, T, C) are plain sums; with lengths, what is behind them does not count. labels int32 (N, S) from 1,
+--- padded with 0 or with lengths. labels that have more frames than there are (one each, and a blank between two equal
+--- ones) are impossible: an error, or with skip_impossible that sequence is left out.
+---@param logits rnn.Tensor
+---@param labels rnn.Tensor
+---@param options? { blank?: integer, skip_impossible?: boolean }
+---@return rnn.Tensor
+function ctc.loss(logits, labels, options)
+  local fname = "ctc.loss"
+  check.tensor(fname, "argument 1 (logits)", logits, "float", 3)
+  check.tensor(fname, "argument 2 (labels)", labels, "int32", 2)
+  options = check.options(fname, options, { blank = check.none, skip_impossible = false })
+  local skip = check.boolean(fname, "option 'skip_impossible'", options.skip_impossible)
+  return core.ctc_loss(logits, labels, blank_of(fname, options, logits:size(3)), skip and 1 or 0)
+end
+
+-- Each sequence's frames: f(n, its first frame, its number of frames), frames counted over the batch.
+local function each(logits, f)
+  local batch, steps = logits:size(1), logits:size(2)
+  local lengths, results, scores = logits:lengths(), {}, {}
+  for n = 1, batch do
+    results[n], scores[n] = f((n - 1) * steps, lengths and lengths:get(n) or steps)
+  end
+  return results, scores
+end
+
+--- ctc.greedy(logits [, { blank = C }]) -> list of lists of labels
+---
+--- The likeliest class of each frame, read as labels: "best path decoding", quick and not always the likeliest labels.
+---@param logits rnn.Tensor (N, T, C), with lengths or without
+---@param options? { blank?: integer }
+---@return integer[][]
+function ctc.greedy(logits, options)
+  local fname = "ctc.greedy"
+  check.tensor(fname, "argument 1 (logits)", logits, "float", 3)
+  local blank = blank_of(fname, check.options(fname, options, { blank = check.none }), logits:size(3))
+  local best = logits:without_lengths():argmax(-1):reshape(-1):totable()
+  return (each(logits, function(before, frames)
+    local labels, last = {}, blank
+    for t = before + 1, before + frames do
+      local class = best[t]
+      if class ~= last and class ~= blank then labels[#labels + 1] = class end
+      last = class
+    end
+    return labels
+  end))
+end
+
+local NEVER = -math.huge
+
+local function log_add(a, b)
+  if a < b then a, b = b, a end
+  return b == NEVER and a or a + math.log(1 + math.exp(b - a))
+end
+
+-- A beginning of the labels with the chances that the frames so far read so: ending in a blank, and in its last label.
+-- The same labels are the same table, so that their chances come together.
+local function beginning(parent, label, order)
+  return { parent = parent, label = label, after = {}, blank = NEVER, own = NEVER, order = order }
+end
+
+local function better(a, b)
+  if a.total ~= b.total then return a.total > b.total end
+  return a.order < b.order -- a sure order, whatever the sort does
+end
+
+-- Prefix beam search over rows of log-probabilities; returns the best beginning after the last frame.
+local function search(rows, before, frames, blank, width)
+  local made = 0
+  local root = beginning(nil, nil, made)
+  root.blank, root.own, root.total = 0, NEVER, 0
+  local beam = { root }
+  for t = before + 1, before + frames do
+    local row, found, list = rows[t], {}, {}
+    local function chances(prefix)
+      local chance = found[prefix]
+      if not chance then
+        chance = { blank = NEVER, own = NEVER }
+        found[prefix], list[#list + 1] = chance, prefix
+      end
+      return chance
+    end
+    for _, prefix in ipairs(beam) do
+      for class = 1, #row do
+        local p = row[class]
+        if class == blank then
+          local same = chances(prefix)
+          same.blank = log_add(same.blank, prefix.total + p)
+        else
+          local from = prefix.total
+          if class == prefix.label then -- the frame goes on with the label; another one needs a blank between
+            local same = chances(prefix)
+            same.own = log_add(same.own, prefix.own + p)
+            from = prefix.blank
+          end
+          local longer = prefix.after[class]
+          if not longer then
+            made = made + 1
+            longer = beginning(prefix, class, made)
+            prefix.after[class] = longer
+          end
+          local chance = chances(longer)
+          chance.own = log_add(chance.own, from + p)
+        end
+      end
+    end
+    for _, prefix in ipairs(list) do
+      local chance = found[prefix]
+      prefix.blank, prefix.own = chance.blank, chance.own
+      prefix.total = log_add(chance.blank, chance.own)
+    end
+    table.sort(list, better)
+    beam = table.move(list, 1, math.min(width, #list), 1, {})
+  end
+  return beam[1]
+end
+
+--- ctc.beam(logits [, { width = 16, blank = C }]) -> list of lists of labels, list of log-probabilities
+---
+--- Prefix beam search: the chances of all frames' readings of the same labels are added, and the width likeliest
+--- beginnings are followed (Graves 2008, section 7.5; Hannun et al. 2014). The second result is the logarithm of the
+--- probability of each sequence's labels, as far as the beam has followed it: never more than the true one.
+---@param logits rnn.Tensor (N, T, C), with lengths or without
+---@param options? { width?: integer, blank?: integer }
+---@return integer[][]
+---@return number[]
+function ctc.beam(logits, options)
+  local fname = "ctc.beam"
+  check.tensor(fname, "argument 1 (logits)", logits, "float", 3)
+  options = check.options(fname, options, { width = 16, blank = check.none })
+  local width = check.int(fname, "option 'width'", options.width, 1)
+  local classes = logits:size(3)
+  local blank = blank_of(fname, options, classes)
+  local rows = logits:detach():without_lengths():reshape(-1, classes):log_softmax(-1):totable()
+  return each(logits, function(before, frames)
+    local best, labels = search(rows, before, frames, blank, width), {}
+    local score = best.total
+    while best.parent do
+      table.insert(labels, 1, best.label)
+      best = best.parent
+    end
+    return labels, score
+  end)
+end
+
+return ctc

@@ -1,0 +1,237 @@
+-- Cross entropy with class weights and smoothing, and CTC, against PyTorch (tests/reference/make_losses.py); CTC's
+-- decoding against all readings of tiny inputs.
+local rnn = require "rnn"
+local core = require "rnn.core"
+local approx = require "approx"
+local nn, ctc = rnn.nn, rnn.ctc
+
+local FOLDER = debug.getinfo(1, "S").source:match("^@(.-)[^/]*$") .. "../reference/"
+local TOLERANCE = core.precision == "double" and 1e-10 or 1e-5
+
+local function close(want, got, what)
+  local distance = approx.distance(want, got)
+  assert(distance <= TOLERANCE, ("%s: off by %g"):format(what, distance))
+end
+
+local function fails(message, f, ...)
+  local ok, got = pcall(f, ...)
+  assert.is_false(ok)
+  assert(got:find(message, 1, true), got)
+end
+
+describe("losses agree with PyTorch:", function()
+  local r, metadata = core.archive_read(FOLDER .. "losses.safetensors")
+  for name, o in pairs(assert(core.json_decode(assert(r, metadata) and metadata.about)).cases) do
+    it(name, function()
+      local function get(key) return r[name .. "." .. key] end
+      local lengths, label_lengths = get "lengths", get "label_lengths"
+      local x = get("x"):copy()
+      if lengths then x = x:with_lengths(lengths) end
+      x:requires_grad(true)
+      local y
+      if o.smoothing then
+        y = nn.cross_entropy(x, get "labels", { weights = get "weight", label_smoothing = o.smoothing })
+      else
+        y = ctc.loss(x, get "labels", { blank = o.blank })
+        local other = ctc.loss(x, get("labels"):with_lengths(label_lengths), { blank = o.blank })
+        assert.equal(y:item(), other:item())
+      end
+      y:backward()
+      close(get "y", y, "loss")
+      close(get "dx", x.grad, "gradient")
+    end)
+  end
+end)
+
+describe("nn.cross_entropy", function()
+  local logits, labels = core.randn(6, 5), core.tensor({ 1, 2, 5, 0, 2, 3 }, "int32")
+
+  it("with weights 1 and smoothing 0 is the plain one", function()
+    local plain = nn.cross_entropy(logits, labels):item()
+    assert.equal(plain, nn.cross_entropy(logits, labels, {}):item())
+    assert.equal(plain, nn.cross_entropy(logits, labels, { weights = { 1, 1, 1, 1, 1 } }):item())
+  end)
+
+  it("is 0 when no label weighs anything", function()
+    local x = logits:copy():requires_grad(true)
+    local loss = nn.cross_entropy(x, labels, { weights = { 0, 0, 0, 1, 0 }, label_smoothing = 0.1 })
+    loss:backward()
+    assert.equal(0, loss:item())
+    assert.equal(0, x.grad:abs():max():item())
+  end)
+
+  it("says what is wrong", function()
+    fails("unknown option 'weight'", nn.cross_entropy, logits, labels, { weight = {} })
+    fails("option 'label_smoothing': expected a number from 0 to 1, got number 1.5", nn.cross_entropy, logits, labels,
+      { label_smoothing = 1.5 })
+    fails("expected a weight for each of 5 classes, got (4,)", nn.cross_entropy, logits, labels,
+      { weights = { 1, 1, 1, 1 } })
+    fails("the weight of class 2 is -1", nn.cross_entropy, logits, labels, { weights = { 1, -1, 1, 1, 1 } })
+    fails("the weight of class 5 is inf", nn.cross_entropy, logits, labels, { weights = { 1, 1, 1, 1, math.huge } })
+    fails("the weights must not require a gradient", nn.cross_entropy, logits:copy():requires_grad(true), labels,
+      { weights = core.ones(5):requires_grad(true) })
+    fails("expected a label smoothing of 0 to 1, got -1", core.cross_entropy, logits, labels, nil, -1)
+  end)
+end)
+
+-- Labels that a path of classes reads as, as a string.
+local function read(path, blank)
+  local labels, last = {}, blank
+  for _, class in ipairs(path) do
+    if class ~= last and class ~= blank then labels[#labels + 1] = class end
+    last = class
+  end
+  return table.concat(labels, " ")
+end
+
+-- Probability of every reading of (T, C) logits, over all C^T paths.
+local function readings(logits, blank)
+  local rows = logits:softmax(-1):totable()
+  local found, path = {}, {}
+  local function walk(t, p)
+    if t > #rows then
+      local key = read(path, blank)
+      found[key] = (found[key] or 0) + p
+      return
+    end
+    for class = 1, #rows[1] do
+      path[t] = class
+      walk(t + 1, p * rows[t][class])
+    end
+  end
+  walk(1, 1)
+  return found
+end
+
+describe("ctc", function()
+  local N, T, C = 6, 5, 3
+  core.seed(5)
+  local logits = core.randn(N, T, C) * 2
+  local lengths = { 5, 4, 3, 2, 1, 0 }
+  local padded = logits:with_lengths(lengths)
+
+  for blank = 1, C do
+    it(("agrees with all paths when the blank is %d"):format(blank), function()
+      local best, chances = ctc.beam(padded, { width = 1000, blank = blank })
+      for n = 1, N do
+        local all = lengths[n] > 0 and readings(logits[n]:rows(1, lengths[n]), blank) or { [""] = 1 }
+        local most, which = -1, nil
+        for key, p in pairs(all) do
+          if p > most then most, which = p, key end
+          local labels = {}
+          for label in key:gmatch "%d+" do labels[#labels + 1] = math.tointeger(tonumber(label)) end
+          if #labels > 0 then
+            local loss = ctc.loss(padded:rows(n, n), core.tensor({ labels }, "int32"), { blank = blank }):item()
+            assert.near(-math.log(p), loss * #labels, 1e-4)
+          end
+        end
+        assert.equal(which, table.concat(best[n], " "))
+        assert.near(math.log(most), chances[n], 1e-4)
+      end
+    end)
+  end
+
+  it("reads the likeliest path", function()
+    local greedy = ctc.greedy(padded)
+    local paths = logits:argmax(-1):totable()
+    for n = 1, N do
+      assert.equal(read(table.move(paths[n], 1, lengths[n], 1, {}), C), table.concat(greedy[n], " "))
+    end
+    local sure = core.one_hot(core.tensor({ { 1, 1, 3, 1, 2, 2 }, { 3, 3, 3, 3, 3, 3 } }, "int32"), 3) * 50
+    assert.same({ { 1, 1, 2 }, {} }, ctc.greedy(sure))
+    assert.same({ { 1, 1, 2 }, {} }, (ctc.beam(sure, { width = 1 })))
+  end)
+
+  it("finds labels that no single path shows", function() -- Graves 2012, figure 7.3
+    local x = core.tensor({ { { 0.4, 0.6 }, { 0.4, 0.6 } } }):log()
+    assert.same({ {} }, ctc.greedy(x))
+    local best, chances = ctc.beam(x)
+    assert.same({ { 1 } }, best)
+    assert.near(math.log(0.64), chances[1], 1e-6)
+  end)
+
+  it("decodes a batch as one by one", function()
+    local best, chances = ctc.beam(padded, { width = 3 })
+    for n = 1, N do
+      local one, chance = ctc.beam(padded:rows(n, n), { width = 3 })
+      assert.same(best[n], one[1])
+      assert.equal(chances[n], chance[1])
+    end
+  end)
+
+  it("does not look behind the lengths, and leaves label 0 out", function()
+    local labels = core.tensor({ { 1, 2, 0 }, { 2, 2, 0 }, { 0, 1, 0 }, { 0, 0, 0 }, { 2, 0, 0 }, { 0, 0, 0 } },
+      "int32")
+    local function run(x)
+      x = x:with_lengths(lengths):requires_grad(true)
+      local loss = ctc.loss(x, labels)
+      loss:backward()
+      return loss:item(), x.grad
+    end
+    local loss, dx = run(logits:copy())
+    local mask = core.arange(T):reshape(1, T, 1):le(core.tensor(lengths):reshape(N, 1, 1))
+    local noisy, dnoisy = run(core.where(mask, logits, core.full({ N, T, C }, 0 / 0)))
+    assert.equal(loss, noisy)
+    approx.equal(dx, dnoisy, "gradient")
+    assert.equal(0, (dx:without_lengths() * (1 - mask)):abs():max():item())
+    local short = core.tensor({ { 1, 2 }, { 2, 2 }, { 1, 0 }, { 0, 0 }, { 2, 0 }, { 0, 0 } }, "int32")
+    assert.equal(loss, ctc.loss(padded, short):item())
+  end)
+
+  it("is the same with two threads", function()
+    local before = core.threads()
+    local x, labels = core.randn(8, 120, 20), core.to_int(core.rand(8, 40) * 19 + 1)
+    local function run(threads)
+      core.threads(threads)
+      local leaf = x:copy():requires_grad(true)
+      local loss = ctc.loss(leaf, labels, { skip_impossible = true })
+      loss:backward()
+      return loss:item(), leaf.grad
+    end
+    local loss, dx = run(1)
+    local again, dagain = run(2)
+    core.threads(before)
+    assert.equal(loss, again)
+    assert.equal(0, (dx - dagain):abs():max():item())
+  end)
+
+  it("says which sequence is impossible, or leaves it out", function()
+    local labels = core.tensor({ { 1, 2 }, { 2, 2 } }, "int32")
+    local x = core.randn(2, 2, 3)
+    fails("ctc_loss: sequence 2 has 2 frames; its 2 labels need 3", ctc.loss, x, labels)
+    local leaf = x:copy():requires_grad(true)
+    local loss = ctc.loss(leaf, labels, { skip_impossible = true })
+    loss:backward()
+    assert.equal(ctc.loss(x:rows(1, 1), labels:rows(1, 1)):item(), loss:item())
+    assert.equal(0, leaf.grad[2]:abs():max():item())
+    assert(leaf.grad[1]:abs():max():item() > 0)
+  end)
+
+  it("can be learnt", function()
+    core.seed(3)
+    local lstm, head = nn.LSTM(4, 12), nn.Linear(12, 4)
+    local model = nn.Sequential { lstm, head }
+    local labels = core.tensor({ { 1, 3, 3 }, { 2, 0, 0 }, { 3, 1, 2 } }, "int32")
+    local x, optimizer = core.randn(3, 10, 4), rnn.optim.Adam(model:parameters(), { lr = 0.03 })
+    for _ = 1, 80 do
+      optimizer:zero_grad()
+      ctc.loss(model(x), labels):backward()
+      optimizer:step()
+    end
+    assert.same({ { 1, 3, 3 }, { 2 }, { 3, 1, 2 } }, ctc.greedy(model(x)))
+    assert.same({ { 1, 3, 3 }, { 2 }, { 3, 1, 2 } }, (ctc.beam(model(x))))
+  end)
+
+  it("says what is wrong", function()
+    local x, labels = core.randn(2, 4, 3), core.tensor({ { 1, 2 }, { 2, 1 } }, "int32")
+    fails("ctc.loss: argument 1 (logits): expected a float tensor of 3 axes", ctc.loss, core.randn(4, 3), labels)
+    fails("ctc.loss: argument 2 (labels): expected an int32 tensor of 2 axes", ctc.loss, x, core.randn(2, 2))
+    fails("ctc.loss: option 'blank': expected an integer from 1 to 3, got number 4", ctc.loss, x, labels, { blank = 4 })
+    fails("label 2 of sequence 1 is not within 0 to 3, or is the blank, 2", ctc.loss, x, labels, { blank = 2 })
+    fails("label 9 of sequence 2", ctc.loss, x, core.tensor({ { 1, 2 }, { 2, 9 } }, "int32"))
+    fails("ctc_loss: expected logits (N, T, C) and labels (N, S), got (2, 4, 3) and (1, 2)", ctc.loss, x,
+      labels:rows(1, 1))
+    fails("ctc.beam: option 'width': expected a positive integer, got number 0", ctc.beam, x, { width = 0 })
+    fails("ctc.greedy: unknown option 'width'", ctc.greedy, x, { width = 2 })
+  end)
+end)
