@@ -224,7 +224,7 @@ describe("rnn.fit, when things go wrong,", function()
       assert.is_false(ok)
       assert.matches("fit_spec.lua:%d+: rnn.fit: " .. pattern, message)
     end
-    says("unknown option 'optimiser'; known: callbacks, ", { data = good, loss = "mse", optimiser = optimizer })
+    says("unknown option 'optimiser'; known: accumulate, average, callbacks, ", { data = good, loss = "mse", optimiser = optimizer })
     says("option 'data': expected batches, as dataset:batches makes them, got nil", { loss = "mse" })
     says("option 'data': expected batches, got a dataset; write dataset:batches", { data = line, loss = "mse" })
     says("option 'loss': expected a function or one of .*, got string 'mea'", { data = good, loss = "mea" })

@@ -168,7 +168,7 @@ groups["optimisers"] = {
   { LINEAR, "optim.clip_grad_norm(m:parameters())",
     "optim.clip_grad_norm: argument 2 %(max_norm%): expected a positive number, got nil" },
   { LINEAR .. " local o = optim.SGD(m:parameters()) o.lr = 'x'", "o:step()",
-    "optim.SGD:step: field 'lr': expected a positive number, got string 'x'" },
+    "optim.SGD:step: field 'lr': expected a number of 0 or more, got string 'x'" },
 }
 
 groups["data"] = {

@@ -36,9 +36,9 @@ function Better:see(logs)
       table.concat(names, ", "))
   end
   if self.mode == "max" then value = -value end
-  if not (value < self.value - self.min_delta) then return false end
-  self.value = value
-  return true
+  local better = value < self.value - self.min_delta -- not so of nan
+  if better then self.value = value end
+  return better
 end
 
 function Better:state()

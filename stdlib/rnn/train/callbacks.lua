@@ -1,14 +1,23 @@
--- callbacks.lua: what may look at a training run between two epochs.
+-- callbacks.lua: what may look at a training run. A callback is a table with any of these methods:
 --
--- A callback is a table with any of these methods; run has model, optimizer, history, epoch and epochs:
---   callback:on_begin(run)         before the first epoch
---   callback:on_epoch(run, logs)   after each one; logs has loss, val_loss, val_mae ...; a true result ends training
---   callback:on_end(run)           after the last one
+--   callback:on_begin(run)               before the first step, after what a checkpoint held is back
+--   callback:on_step(run, step, values)  after each update of the weights, the step-th since training began; values has
+--                                        loss and lr, with clip_norm also norm, and is the same table each time. A true
+--                                        result leaves training there, in the middle of an epoch
+--   callback:on_epoch(run, logs)         after each epoch; logs has loss, val_loss, val_mae ..., lr, seconds; a true
+--                                        result ends training
+--   callback:on_end(run)                 after the last one
+--   callback:on_error(run, message)      instead of on_end, when an error or a signal ends it
+--   callback:state() -> table            what a checkpoint shall keep of it (numbers, strings, tensors, tables of them)
+--   callback:load_state(saved, run)      that table back, after on_begin
+--
+-- run has model, optimizer, history, options (those of rnn.fit), epoch (the one that runs or ran last), epochs, step,
+-- folder (with option run) and resumed (true when it goes on from a checkpoint).
 
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
-local Weights = require "rnn.train.weights"
+local Best = require "rnn.train.best"
 
 local callbacks = {}
 
@@ -28,45 +37,62 @@ function EarlyStopping:init(options)
   options = check.options(fname, options, {
     monitor = "val_loss", patience = 10, mode = check.none, min_delta = 0, restore_best = true,
   })
-  self.monitor = check.string(fname, "option 'monitor'", options.monitor)
   self.patience = check.int(fname, "option 'patience'", options.patience, 1)
-  self.mode = options.mode or (self.monitor:find("accuracy", 1, true) and "max" or "min")
-  check.one_of(fname, "option 'mode'", self.mode, { "min", "max" })
-  self.min_delta = check.number(fname, "option 'min_delta'", options.min_delta, 0)
   self.restore_best = check.boolean(fname, "option 'restore_best'", options.restore_best)
+  self.best, self.best_epoch = Best(fname, options, self.restore_best), 0
 end
 
 function EarlyStopping:on_begin()
-  self.best, self.best_epoch, self.weights = math.huge, 0, nil
+  self.best:clear()
+  self.best_epoch = 0
 end
 
 function EarlyStopping:on_epoch(run, logs)
-  local value = logs[self.monitor]
-  if value == nil then
-    local names = {}
-    for name in pairs(logs) do names[#names + 1] = name end
-    table.sort(names)
-    core.fail("rnn.EarlyStopping: option 'monitor': there is no '%s' in this run; there are %s", self.monitor,
-      table.concat(names, ", "))
-  end
-  if self.mode == "max" then value = -value end
-  if value < self.best - self.min_delta then
-    self.best, self.best_epoch = value, run.epoch
-    if self.restore_best then
-      if self.weights then self.weights:keep() else self.weights = Weights(run.model) end
-    end
-  end
+  if self.best:see(run, logs) then self.best_epoch = run.epoch end
   if run.epoch - self.best_epoch < self.patience then return false end
-  run.history.stopped = ("%s did not become better for %d epochs"):format(self.monitor, self.patience)
+  run.history.stopped = ("%s did not become better for %d epochs"):format(self.best.monitor, self.patience)
   return true
 end
 
 function EarlyStopping:on_end(run)
-  if self.weights then
-    self.weights:restore()
-    self.weights = nil
+  local best = self.best
+  if best.weights then
+    best.weights:restore()
+    best.weights = nil
   end
-  if self.best_epoch > 0 then run.history.best = run.history:epoch(self.best_epoch) end
+  if best.epoch > 0 then run.history.best = run.history:epoch(best.epoch) end
+end
+
+function EarlyStopping:state()
+  return self.best:state()
+end
+
+function EarlyStopping:load_state(saved, run)
+  self.best:load_state(run, saved)
+  self.best_epoch = self.best.epoch
+end
+
+--- rnn.TimeLimit(seconds)
+---
+--- Leaves training after so many seconds, at the end of a step. With option run of rnn.fit the same command goes on
+--- from there.
+---@class rnn.TimeLimit
+---@overload fun(seconds: number): rnn.TimeLimit
+local TimeLimit = class("rnn.TimeLimit")
+callbacks.TimeLimit = TimeLimit
+
+function TimeLimit:init(seconds)
+  self.seconds = check.positive("rnn.TimeLimit", "argument 1 (seconds)", seconds)
+end
+
+function TimeLimit:on_begin()
+  self.last = core.clock() + self.seconds
+end
+
+function TimeLimit:on_step(run)
+  if core.clock() < self.last then return false end
+  run.history.stopped = ("the time limit of %g s"):format(self.seconds)
+  return true
 end
 
 return callbacks

@@ -10,24 +10,34 @@ local metrics = require "rnn.train.metrics"
 
 local evaluate = {}
 
-local function pass(model, source, loss_of, scores)
+local function pass(call, source, loss_of, scores, stop)
   for x, y in source do
-    local prediction = model(x)
+    local prediction = call(x)
     scores:add(loss_of(prediction, y):item(), prediction, y)
+    if stop and stop() then return false end
   end
+  return true
 end
 
---- evaluate.pass(model, source, loss_of, scores): one pass in evaluation mode, nothing recorded; adds to scores.
-function evaluate.pass(model, source, loss_of, scores)
+--- evaluate.pass(model, source, loss_of, scores [, reader [, stop]]) -> true | false
+---
+--- One pass in evaluation mode, nothing recorded; adds to scores. A reader is called in the model's stead; false when
+--- stop() was true before the end.
+function evaluate.pass(model, source, loss_of, scores, reader, stop)
   local _ <close> = evaluation(model)
-  core.no_grad(pass, model, source, loss_of, scores)
+  return core.no_grad(pass, reader or model, source, loss_of, scores, stop)
+end
+
+--- evaluate.batches(dataset, size) -> batches: for one pass, in the order that takes least time
+function evaluate.batches(dataset, size)
+  return dataset:batches { size = size, seed = 0, bucket = dataset.by_length and true or nil }
 end
 
 --- evaluate.source(fname, argname, value) -> batches
 ---
 --- Batches, or any other iterator, as they are; the batches of a dataset.
 function evaluate.source(fname, argname, value)
-  if type(value) == "table" and value.batches then return value:batches { size = 256, seed = 0 } end
+  if type(value) == "table" and value.batches then return evaluate.batches(value, 256) end
   local callable = type(value) == "function" or class.is_a(value, Batches)
     or (type(value) == "table" and getmetatable(value) and getmetatable(value).__call)
   if not callable then check.expected(fname, argname, "batches, as dataset:batches makes them", value) end

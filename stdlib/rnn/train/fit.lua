@@ -1,125 +1,145 @@
--- fit.lua: training. The loop makes no table and no closure in a step: for small models a step is 100 microseconds.
+-- fit.lua: training, epoch by epoch. options.lua checks what is asked for, step.lua has the steps, checkpoint.lua what
+-- survives the process.
 
 local core = require "rnn.core"
-local check = require "rnn.check"
 local class = require "rnn.class"
-local Module = require "rnn.nn.module"
 local Batches = require "rnn.data.batches"
 local Windows = require "rnn.data.windows"
 local evaluate = require "rnn.train.evaluate"
-local History = require "rnn.train.history"
-local metrics = require "rnn.train.metrics"
-local progress = require "rnn.train.progress"
+local interruption = require "rnn.train.interruption"
+local prepare = require "rnn.train.options"
 local report = require "rnn.train.forecast_report"
+local step = require "rnn.train.step"
 local Weights = require "rnn.train.weights"
 
-local OPTIONS = {
-  data = check.none, valid = check.none, loss = check.none, metrics = check.none, optimizer = check.none, epochs = 1,
-  clip_norm = check.none, clip_value = check.none, callbacks = check.none, progress = check.none,
-  on_epoch = check.none,
-}
-
--- Everything that the options say, checked.
-local function prepare(model, options)
-  local fname = "rnn.fit"
-  if not Module.is(model) then check.expected(fname, "argument 1 (model)", "a model (nn.Module)", model) end
-  options = check.options(fname, options, OPTIONS)
-  local run = { model = model, history = History(), epoch = 0 }
-  if type(options.data) == "table" and options.data.batches then
-    core.fail("%s: option 'data': expected batches, got a dataset; write dataset:batches { size = 32, shuffle = true }",
-      fname)
-  end
-  run.data = evaluate.source(fname, "option 'data'", options.data)
-  run.valid = options.valid ~= nil and evaluate.source(fname, "option 'valid'", options.valid) or nil
-  run.loss_of = metrics.loss(fname, options.loss)
-  run.scores, run.valid_scores = metrics.Scores(fname, options.metrics), metrics.Scores(fname, options.metrics)
-  local optimizer = options.optimizer
-  if type(optimizer) ~= "table" or type(optimizer.step) ~= "function" or type(optimizer.params) ~= "table" then
-    check.expected(fname, "option 'optimizer'", "an optimiser, such as optim.SGD(model:parameters())", optimizer)
-  end
-  run.optimizer = optimizer
-  run.epochs = check.int(fname, "option 'epochs'", options.epochs, 1)
-  run.clip_norm = options.clip_norm and check.positive(fname, "option 'clip_norm'", options.clip_norm)
-  run.clip_value = options.clip_value and check.positive(fname, "option 'clip_value'", options.clip_value)
-  run.callbacks = check.table(fname, "option 'callbacks'", options.callbacks or {})
-  if next(run.callbacks) ~= nil and #run.callbacks == 0 then
-    check.expected(fname, "option 'callbacks'", "a list of callbacks", run.callbacks)
-  end
-  for i, callback in ipairs(run.callbacks) do
-    check.table(fname, ("option 'callbacks', entry %d"):format(i), callback)
-  end
-  run.on_epoch = options.on_epoch and check.callback(fname, "option 'on_epoch'", options.on_epoch)
-  local steps = class.is_a(run.data, Batches) and #run.data or nil
-  run.show = progress.new(fname, options.progress, run.epochs, steps)
-  run.quiet = options.progress == false or options.progress == "terminal"
-  return run
+-- The folder is ours, and what a checkpoint in it holds is back.
+local function open_folder(run)
+  local made, message = core.make_folder(run.folder)
+  if made then run.lock, message = core.file_lock(run.folder .. "/lock") end
+  if not run.lock then core.fail("rnn.fit: option 'run': %s", message) end
+  core.file_sweep(run.checkpoint.path)
+  core.file_sweep(run.checkpoint.best_path)
+  if run.options.resume then run.checkpoint:restore(run) end
+  if not run.resumed or run.quiet then return end
+  run:say(("%s %s, epoch %d, step %d"):format(run.ended and "ended before:" or "goes on from", run.folder, run.epoch,
+    run.step))
 end
 
-local function call(run, method, ...)
-  local stop = false
+-- The settings of the optimiser that are plain values, as the script gave them.
+local function given(optimizer)
+  local settings = {}
+  for name in pairs(optimizer.defaults or { lr = true }) do settings[name] = optimizer[name] end
+  return settings
+end
+
+local function begin(run)
+  run.given = given(run.optimizer)
+  if run.schedule then
+    local total = run.schedule.per == "epoch" and run.epochs or run.steps and run.steps * run.epochs
+    run.schedule:begin(run.optimizer, total)
+  end
+  if run.folder then open_folder(run) end
+  run.start, run.start_is, run.first_step = Weights(run.model), "of the checkpoint", run.step
+  run.watched = true
+  run:call("on_begin")
+  if run.resumed then run.checkpoint:load_callbacks(run) end
   for _, callback in ipairs(run.callbacks) do
-    if callback[method] and callback[method](callback, run, ...) then stop = true end
+    if callback.on_step then
+      run.watchers = run.watchers or {}
+      table.insert(run.watchers, callback)
+    end
   end
-  return stop
+  if run.checkpoint then interruption.hold(true) end
 end
 
--- A loss that is no number any more: the weights of the last epoch are put back, and the message says where it was.
-local function diverged(run, step, x, loss)
-  run.start:restore()
-  run.show:done()
-  local of = class.is_a(run.data, Batches) and (" of %d"):format(#run.data) or ""
-  local bad_input = core.is_tensor(x) and x:type() == "float" and x:without_lengths():is_finite():min():item() == 0
-  core.fail("rnn.fit: the loss is %s in epoch %d, step %d%s; %s. The weights are again those before this epoch",
-    loss ~= loss and "nan" or tostring(loss), run.epoch, step, of,
-    bad_input and "the batch itself holds values that are not finite"
-    or "a smaller lr, or clip_norm, or scaled data may help")
-end
-
--- One epoch of steps; returns how many there were.
-local function train(run)
-  local model, loss_of, optimizer, params = run.model, run.loss_of, run.optimizer, run.optimizer.params
-  local scores, show, epoch = run.scores, run.show, run.epoch
-  local clip_norm, clip_value, no_grad = run.clip_norm, run.clip_value, core.no_grad
-  local step = 0
-  for x, y in run.data do
-    step = step + 1
-    optimizer:zero_grad()
-    local prediction = model(x)
-    local loss = loss_of(prediction, y)
-    local value = loss:item()
-    if value - value ~= 0 then diverged(run, step, x, value) end
-    loss:backward()
-    if clip_value then core.clip_grad_value(params, clip_value) end
-    if clip_norm then core.clip_grad_norm(params, clip_norm) end
-    optimizer:step()
-    no_grad(scores.add, scores, value, prediction, y)
-    show:step(epoch, step, scores.loss / scores.weight)
-  end
-  return step
-end
-
--- Trains for an epoch and measures it.
-local function epoch(run)
-  run.epoch = run.epoch + 1
-  local begun, logs = core.clock(), {}
+local function begin_epoch(run)
+  run.epoch, run.batch, run.inside, run.begun = run.epoch + 1, 0, true, core.clock()
   run.start:keep()
+  run.start_is = "before this epoch"
   run.scores:clear()
+end
+
+-- The figures of the epoch, or nil when a signal came before they were complete.
+local function measure(run)
+  local logs = run.scores:read({}, "")
+  if run.valid then
+    run.valid_scores:clear()
+    local stop = run.checkpoint and interruption.held
+    if not evaluate.pass(run.model, run.valid_source, run.loss_of, run.valid_scores, run.valid_reader, stop) then
+      return nil
+    end
+    run.valid_scores:read(logs, "val_")
+  end
+  logs.lr, logs.seconds = run.lr or run.optimizer.lr, core.clock() - run.begun
+  return logs
+end
+
+-- History, callbacks, schedule. True when one of them ends training.
+local function note(run, logs)
+  run.history:add(logs)
+  run.show:epoch(run.epoch, logs)
+  if run.best and not run.best_is_shared then run.best:see(run, logs) end
+  run.ended = run:call("on_epoch", logs)
+  if run.on_epoch and run.on_epoch(run.epoch, logs) == false then
+    run.ended = true
+    run.history.stopped = run.history.stopped or "on_epoch returned false"
+  end
+end
+
+local function epoch(run)
+  if not run.inside then begin_epoch(run) end
   run.model:train()
-  if class.is_a(run.data, Batches) then run.data:epoch(run.epoch) end
-  if train(run) == 0 then
+  step.epoch(run)
+  if run.left then return end
+  if run.batch == 0 then
     core.fail("rnn.fit: option 'data' gave no batch in epoch %d; an iterator must start anew for every epoch",
       run.epoch)
   end
-  run.scores:read(logs, "")
-  if run.valid then
-    run.valid_scores:clear()
-    evaluate.pass(run.model, run.valid, run.loss_of, run.valid_scores)
-    run.valid_scores:read(logs, "val_")
+  if run.average then run.average:swap() end
+  local logs = measure(run)
+  if logs then note(run, logs) end
+  if run.average then run.average:swap() end
+  if not logs then
+    run.left = "signal"
+    return
   end
-  logs.lr, logs.seconds = run.optimizer.lr, core.clock() - begun
-  run.history:add(logs)
-  run.show:epoch(run.epoch, logs)
-  return logs
+  run.batch, run.inside = 0, false
+  if run.epoch_schedule then run.epoch_schedule:advance(logs) end
+  if not run.checkpoint then return end
+  if interruption.held() then
+    run.left = "signal"
+  elseif run.checkpoint:due(run) then
+    run.checkpoint:save(run)
+  end
+end
+
+-- Ctrl-C or SIGTERM: says how to go on, and ends the script.
+local function leave(run, saved, message)
+  run.show:done()
+  local last = run.checkpoint.last
+  local text = ("rnn.fit: %s in epoch %d, step %d; "):format(interruption.held(), run.epoch, run.step)
+  if saved then
+    text = text .. ("saved in %s. The same command goes on from there"):format(run.folder)
+  elseif last then
+    text = text .. ("it could not be saved: %s. The same command goes on from epoch %d, step %d"):format(message,
+      table.unpack(last))
+  else
+    text = text .. ("it could not be saved: %s"):format(message)
+  end
+  interruption.leave(text)
+end
+
+local function finish(run)
+  local history = run.history
+  local saved, message = true, nil
+  if run.checkpoint and run.left ~= "nan" and (run.step > run.first_step or not run.resumed) then
+    saved, message = run.checkpoint:save(run)
+  end
+  if run.left == "signal" then leave(run, saved, message) end
+  if run.average and run.left ~= "nan" then run.average:swap() end
+  run:call("on_end")
+  if not history.best then history:choose(run.valid and "val_loss" or "loss") end
+  run.show:done()
 end
 
 -- Windows of a series always meet their baselines: training that does not beat them should not pass for success.
@@ -140,35 +160,40 @@ end
 ---   metrics     { "mae", "last_mae" (of each sequence's last step), "mse", "rmse", "accuracy", name =
 ---               function(y, target) }, for both
 ---   optimizer   optim.SGD(model:parameters(), { lr = 0.05, momentum = 0.9 })
+---   schedule    optim.schedules.cosine(), or a function t -> factor of the lr after t steps
 ---   epochs      at most so many (1)
 ---   clip_norm, clip_value    clipping of the gradients by their common norm, or one by one
----   callbacks   { rnn.EarlyStopping { monitor = "val_mae", patience = 50 } }
+---   accumulate  n: one update for n batches (1), by the mean gradient over all their valid elements
+---   average     decay, such as 0.999: an exponential moving average of the weights (rnn.Average) is what is measured,
+---               kept as best and left in the model at the end
+---   tbptt       n: sequences of any length are cut into windows of n steps, each a step of training that goes on from
+---               the state in which the last one ended; targets have a value for each step. The model is an
+---               nn.Sequential, a recurrent layer, or has forward(x, state) -> y, state
+---   on_nan      a loss that is not finite: "error", or "stop", which ends training and sets history.stopped. Either
+---               way the weights are those before that epoch
+---   callbacks   { rnn.EarlyStopping { monitor = "val_mae", patience = 50 } }: tables of functions, see callbacks.lua
 ---   on_epoch    function (epoch, logs), after each epoch; returning false ends training
 ---   progress    nil: a bar on a terminal, else a line an epoch, on standard error; n: a line every n epochs;
 ---               "terminal": a bar or nothing; false: nothing. The last two leave out the comparison as well
---- A loss that is not finite stops with an error, with the weights as they were before that epoch. When data and valid
---- are windows of a series, the result is compared with simple forecasts (history.forecast).
+---   run         "runs/name": a folder for checkpoint.safetensors, best.safetensors (the model of the best epoch) and
+---               metrics.jsonl. The same command goes on from the checkpoint, as if nothing had been between: same
+---               weights, same history. Ctrl-C and SIGTERM end the step and save; a second one leaves at once
+---   checkpoint  { every_seconds = 60 } or { every_steps = 500 }: how often; at the end it is saved anyway
+---   resume      false: a run begins anew, whatever is in its folder
+---   log_every   a line in metrics.jsonl every so many steps (50), beside those of the epochs
+--- When data and valid are windows of a series, the result is compared with simple forecasts (history.forecast).
+---
+--- Going on needs the same model and data. Settings of the optimiser that the script changed in between are taken from
+--- the script. Data given as a function are run through up to the place; random numbers of math.random are not kept.
 ---@param model nn.Module
 ---@param options table
 ---@return rnn.History
 return function(model, options)
-  local run = prepare(model, options)
-  local history, training = run.history, model.training
-  run.start = Weights(model)
-  call(run, "on_begin")
-  local stop = false
-  while run.epoch < run.epochs and not stop do
-    local logs = epoch(run)
-    stop = call(run, "on_epoch", logs)
-    if run.on_epoch and run.on_epoch(run.epoch, logs) == false then
-      stop = true
-      history.stopped = history.stopped or "on_epoch returned false"
-    end
-  end
-  call(run, "on_end")
-  if not history.best then history:choose(run.valid and "val_loss" or "loss") end
-  run.show:done()
-  model:train(training)
+  local run <close> = prepare(model, options)
+  begin(run)
+  while run.epoch < run.epochs + (run.inside and 1 or 0) and not run.ended and not run.left do epoch(run) end
+  finish(run)
+  model:train(run.training)
   compare(run)
-  return history
+  return run.history
 end

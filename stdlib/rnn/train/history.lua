@@ -45,6 +45,20 @@ function History:epoch(e)
   return logs
 end
 
+-- What a checkpoint keeps, epoch by epoch: a metric may have come later than the first.
+function History:state()
+  local epochs = {}
+  for e = 1, self.count do epochs[e] = self:epoch(e) end
+  return epochs
+end
+
+function History:load_state(epochs)
+  for _, logs in ipairs(epochs) do
+    logs.epoch = nil
+    self:add(logs)
+  end
+end
+
 --- history:choose(monitor): sets best to the first epoch in which monitor was least.
 ---@param monitor string
 function History:choose(monitor)

@@ -7,4 +7,8 @@ return require "rnn.lazy"({}, {
   evaluate = "rnn.train.evaluate",
   forecast_report = "rnn.train.forecast_report",
   EarlyStopping = "rnn.train.callbacks",
+  TimeLimit = "rnn.train.callbacks",
+  ModelCheckpoint = "rnn.train.model_checkpoint",
+  CSVLog = "rnn.train.csv_log",
+  Average = "rnn.train.average",
 })

@@ -144,6 +144,16 @@ function Scores:add(loss, y, target)
   end
 end
 
+--- scores:state() -> what a checkpoint in the middle of an epoch keeps; scores:load_state(saved) takes it back.
+function Scores:state()
+  return { loss = self.loss, weight = self.weight, sums = self.sums, weights = self.weights }
+end
+
+function Scores:load_state(saved)
+  self.loss, self.weight = saved.loss, saved.weight
+  for i = 1, #self.names do self.sums[i], self.weights[i] = saved.sums[i], saved.weights[i] end
+end
+
 --- scores:read(into, prefix): sets into.loss and into.NAME, the means so far, with prefix before each name.
 ---@param into table<string, number>
 ---@param prefix string

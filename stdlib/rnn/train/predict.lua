@@ -6,7 +6,31 @@ local class = require "rnn.class"
 local Module = require "rnn.nn.module"
 local Batches = require "rnn.data.batches"
 local arrays = require "rnn.data.arrays"
+local evaluate = require "rnn.train.evaluate"
 local evaluation = require "rnn.train.evaluation"
+
+-- Outputs of batches of different lengths, (N, T, ...) each, padded to the longest.
+local function join(parts)
+  local longest, lengths = 0, {}
+  for i, y in ipairs(parts) do
+    lengths[i] = y:lengths()
+    if not lengths[i] then return core.concat(parts, 1) end
+    longest = math.max(longest, y:size(2))
+  end
+  for i, y in ipairs(parts) do
+    local dims = { y:shape() }
+    dims[2], dims.type, y = longest - dims[2], y:type(), y:without_lengths()
+    parts[i] = dims[2] > 0 and core.concat({ y, core.zeros(dims) }, 2) or y
+  end
+  return core.concat(parts, 1):with_lengths(core.concat(lengths, 1))
+end
+
+-- The rows in the order of the dataset, where batches of equal lengths were given out in another one.
+local function as_dataset(y, order)
+  local places, lengths = order:argsort(), y:lengths()
+  if not lengths then return y:gather(1, places) end
+  return y:without_lengths():gather(1, places):with_lengths(lengths:gather(1, places))
+end
 
 local function run(model, source)
   local parts = {}
@@ -16,10 +40,11 @@ end
 
 --- rnn.predict(model, x [, { size = 256 }]) -> tensor
 ---
---- The model's outputs for every row of a tensor, every item of a dataset or every batch, in order. Runs in evaluation
---- mode, records nothing, and leaves the mode as it was.
+--- The model's outputs for every row of a tensor, every item of a dataset or every batch, in the order of the data, also
+--- where batches are made of sequences of about the same length; outputs (N, T, ...) that know their lengths are padded
+--- to the longest. Runs in evaluation mode, records nothing, and leaves the mode as it was.
 ---@param model nn.Module
----@param x rnn.Tensor|data.Windows|data.Arrays|data.Batches
+---@param x rnn.Tensor|data.Windows|data.Arrays|data.Sequences|data.Batches
 ---@param options? { size?: integer }
 ---@return rnn.Tensor
 return function(model, x, options)
@@ -27,7 +52,7 @@ return function(model, x, options)
   if not Module.is(model) then check.expected(fname, "argument 1 (model)", "a model (nn.Module)", model) end
   local size = check.int(fname, "option 'size'", check.options(fname, options, { size = 256 }).size, 1)
   local source = core.is_tensor(x) and arrays(x) or x
-  if type(source) == "table" and source.batches then source = source:batches { size = size, seed = 0 } end
+  if type(source) == "table" and source.batches then source = evaluate.batches(source, size) end
   if not class.is_a(source, Batches) then
     check.expected(fname, "argument 2", "a tensor, a dataset or its batches", x)
   end
@@ -37,5 +62,6 @@ return function(model, x, options)
   end
   local _ <close> = evaluation(model)
   local parts = core.no_grad(run, model, source)
-  return #parts == 1 and parts[1] or core.concat(parts, 1)
+  local y = #parts == 1 and parts[1] or join(parts)
+  return source.bucket and as_dataset(y, source.order) or y
 end

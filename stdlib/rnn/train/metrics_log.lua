@@ -1,0 +1,55 @@
+-- metrics_log.lua: metrics.jsonl in the folder of a run: one JSON object a line, for every epoch
+-- {"epoch":3,"step":120,"loss":...,"val_loss":...,"lr":...,"seconds":...}, and for every log_every-th step
+-- {"step":50,"epoch":2,"loss":...,"lr":...}, loss being that of the step's batch.
+
+local core = require "rnn.core"
+local class = require "rnn.class"
+local LineFile = require "rnn.train.line_file"
+
+---@class train.MetricsLog
+local MetricsLog = class("train.MetricsLog")
+
+function MetricsLog:init(path, every)
+  self.file, self.every = LineFile(path), every
+end
+
+-- JSON has no word for what is not finite.
+local function add(self, record)
+  for name, value in pairs(record) do
+    if value - value ~= 0 then record[name] = value ~= value and "nan" or tostring(value) end
+  end
+  self.file:add(core.json_encode(record, { sort = true }))
+end
+
+function MetricsLog:on_begin(run)
+  self.file:begin(run)
+end
+
+function MetricsLog:on_step(run, step, values)
+  if step % self.every ~= 0 then return end
+  local record = { step = step, epoch = run.epoch }
+  for name, value in pairs(values) do record[name] = value end
+  add(self, record)
+end
+
+function MetricsLog:on_epoch(run, logs)
+  local record = { step = run.step, epoch = run.epoch }
+  for name, value in pairs(logs) do record[name] = value end
+  add(self, record)
+end
+
+function MetricsLog:on_end()
+  self.file:flush()
+end
+
+MetricsLog.on_error = MetricsLog.on_end
+
+function MetricsLog:state()
+  return self.file:state()
+end
+
+function MetricsLog:load_state(saved)
+  self.file:load_state(saved)
+end
+
+return MetricsLog

@@ -1,0 +1,46 @@
+-- model_checkpoint.lua: the model in a file, whenever it became better.
+
+local class = require "rnn.class"
+local check = require "rnn.check"
+local Better = require "rnn.train.better"
+local save = require "rnn.nn.save"
+
+--- rnn.ModelCheckpoint(path [, { monitor = "val_loss", mode = nil, min_delta = 0, best_only = true }])
+---
+--- A callback that saves the model (rnn.save) after every epoch in which monitor became better, or, without best_only,
+--- after every epoch. "{epoch}" in path stands for the number of the epoch. rnn.load(path) gives the model and a table
+--- of that epoch's values. A write that fails is a warning; the old file stays, and the run goes on.
+---@class rnn.ModelCheckpoint
+---@overload fun(path: string, options?: table): rnn.ModelCheckpoint
+local ModelCheckpoint = class("rnn.ModelCheckpoint")
+
+function ModelCheckpoint:init(path, options)
+  local fname = "rnn.ModelCheckpoint"
+  self.path = check.string(fname, "argument 1 (path)", path)
+  options = check.options(fname, options,
+    { monitor = "val_loss", mode = check.none, min_delta = 0, best_only = true })
+  self.best_only = check.boolean(fname, "option 'best_only'", options.best_only)
+  self.better = Better(fname, options)
+end
+
+function ModelCheckpoint:on_begin()
+  self.better:clear()
+end
+
+function ModelCheckpoint:on_epoch(run, logs)
+  if self.best_only and not self.better:see(logs) then return end
+  local values = { epoch = run.epoch }
+  for name, value in pairs(logs) do values[name] = value end
+  local done, message = save.save(self.path:gsub("{epoch}", run.epoch), run.model, values)
+  if not done then run:warn(("the model of epoch %d is not saved: %s; the run goes on"):format(run.epoch, message)) end
+end
+
+function ModelCheckpoint:state()
+  return self.better:state()
+end
+
+function ModelCheckpoint:load_state(saved)
+  self.better:load_state(saved)
+end
+
+return { ModelCheckpoint = ModelCheckpoint }

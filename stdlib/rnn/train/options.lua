@@ -1,0 +1,133 @@
+-- options.lua: what rnn.fit is told, checked and turned into a run.
+
+local core = require "rnn.core"
+local check = require "rnn.check"
+local class = require "rnn.class"
+local Module = require "rnn.nn.module"
+local Batches = require "rnn.data.batches"
+local evaluate = require "rnn.train.evaluate"
+local History = require "rnn.train.history"
+local metrics = require "rnn.train.metrics"
+local progress = require "rnn.train.progress"
+local Run = require "rnn.train.run"
+
+local FNAME = "rnn.fit"
+
+local OPTIONS = {
+  data = check.none, valid = check.none, loss = check.none, metrics = check.none, optimizer = check.none, epochs = 1,
+  clip_norm = check.none, clip_value = check.none, callbacks = check.none, progress = check.none,
+  on_epoch = check.none, schedule = check.none, accumulate = 1, average = check.none, tbptt = check.none,
+  on_nan = "error", run = check.none, checkpoint = check.none, resume = true, log_every = 50,
+}
+
+local function optional(name, value, f, ...)
+  if value == nil or value == false then return nil end
+  return f(FNAME, ("option '%s'"):format(name), value, ...)
+end
+
+local function sources(run, options)
+  if type(options.data) == "table" and options.data.batches then
+    core.fail("%s: option 'data': expected batches, got a dataset; write dataset:batches { size = 32, shuffle = true }",
+      FNAME)
+  end
+  run.data = evaluate.source(FNAME, "option 'data'", options.data)
+  run.valid = options.valid ~= nil and evaluate.source(FNAME, "option 'valid'", options.valid) or nil
+  run.source, run.valid_source = run.data, run.valid
+  local length = optional("tbptt", options.tbptt, check.int, 1)
+  if not length then return end
+  local tbptt = require "rnn.train.tbptt"
+  run.source = tbptt.Windows(FNAME, run.data, length)
+  run.reader = tbptt.Reader(FNAME, run.model, run.source)
+  if run.valid then
+    run.valid_source = tbptt.Windows(FNAME, run.valid, length)
+    run.valid_reader = tbptt.Reader(FNAME, run.model, run.valid_source)
+  end
+end
+
+local function optimizer_of(options)
+  local optimizer = options.optimizer
+  if type(optimizer) ~= "table" or type(optimizer.step) ~= "function" or type(optimizer.params) ~= "table" then
+    check.expected(FNAME, "option 'optimizer'", "an optimiser, such as optim.SGD(model:parameters())", optimizer)
+  end
+  return optimizer
+end
+
+local function schedule_of(run, options)
+  local schedule = options.schedule
+  if schedule == nil then return end
+  local schedules = require "rnn.optim.schedules"
+  if type(schedule) == "function" then schedule = schedules.own(schedule) end
+  if not class.is_a(schedule, schedules.Schedule) then
+    check.expected(FNAME, "option 'schedule'", "a schedule, such as optim.schedules.cosine(), or a function", schedule)
+  end
+  run.schedule = schedule
+  if schedule.per == "step" then run.step_schedule = schedule else run.epoch_schedule = schedule end
+end
+
+local function callbacks_of(options)
+  local list = check.table(FNAME, "option 'callbacks'", options.callbacks or {})
+  if next(list) ~= nil and #list == 0 then check.expected(FNAME, "option 'callbacks'", "a list of callbacks", list) end
+  local callbacks = {}
+  for i, callback in ipairs(list) do
+    callbacks[i] = check.table(FNAME, ("option 'callbacks', entry %d"):format(i), callback)
+  end
+  return callbacks
+end
+
+-- The folder of the run, the checkpoint and the files that are written beside it.
+local function folder_of(run, options)
+  run.folder = optional("run", options.run, check.string)
+  if not run.folder then
+    if options.checkpoint then core.fail("%s: option 'checkpoint' needs option 'run', the folder for it", FNAME) end
+    return
+  end
+  if type(run.optimizer.state_dict) ~= "function" then
+    check.expected(FNAME, "option 'optimizer'", "with option 'run', an optimiser that has a state_dict", run.optimizer)
+  end
+  check.boolean(FNAME, "option 'resume'", options.resume)
+  run.checkpoint = require "rnn.train.checkpoint"(FNAME, run.folder, options.checkpoint)
+  local every = check.int(FNAME, "option 'log_every'", options.log_every, 1)
+  table.insert(run.callbacks, require "rnn.train.metrics_log"(run.folder .. "/metrics.jsonl", every))
+end
+
+-- The best weights that a checkpoint keeps are those of early stopping, where it keeps some.
+local function best_of(run)
+  for _, callback in ipairs(run.callbacks) do
+    local best = callback.restore_best and callback.best
+    if best then
+      run.best, run.best_is_shared = best, true
+      return
+    end
+  end
+  local monitor = run.valid and "val_loss" or "loss"
+  run.best = require "rnn.train.best"(FNAME, { monitor = monitor }, true)
+end
+
+--- options(model, options) -> run
+return function(model, options)
+  if not Module.is(model) then check.expected(FNAME, "argument 1 (model)", "a model (nn.Module)", model) end
+  options = check.options(FNAME, options, OPTIONS)
+  local run = Run { model = model, options = options, history = History() }
+  sources(run, options)
+  run.loss_of = metrics.loss(FNAME, options.loss)
+  run.scores, run.valid_scores = metrics.Scores(FNAME, options.metrics), metrics.Scores(FNAME, options.metrics)
+  run.optimizer = optimizer_of(options)
+  schedule_of(run, options)
+  run.epochs = check.int(FNAME, "option 'epochs'", options.epochs, 1)
+  run.accumulate = check.int(FNAME, "option 'accumulate'", options.accumulate, 1)
+  run.clip_norm = optional("clip_norm", options.clip_norm, check.positive)
+  run.clip_value = optional("clip_value", options.clip_value, check.positive)
+  run.on_nan = check.one_of(FNAME, "option 'on_nan'", options.on_nan, { "error", "stop" })
+  run.on_epoch = optional("on_epoch", options.on_epoch, check.callback)
+  run.callbacks = callbacks_of(options)
+  local steps = class.is_a(run.data, Batches) and not run.reader and #run.data or nil
+  run.steps = steps and (steps + run.accumulate - 1) // run.accumulate
+  run.show = progress.new(FNAME, options.progress, run.epochs, steps)
+  run.quiet = options.progress == false or options.progress == "terminal"
+  folder_of(run, options)
+  if run.checkpoint then best_of(run) end
+  if options.average then
+    run.average = require "rnn.train.average".Average(model, { decay = options.average })
+  end
+  return run
+end

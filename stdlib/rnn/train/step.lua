@@ -1,0 +1,111 @@
+-- step.lua: the steps of an epoch, one function for each phase. No phase makes a table or a closure: for small models
+-- a step is 100 microseconds.
+
+local core = require "rnn.core"
+local class = require "rnn.class"
+local Batches = require "rnn.data.batches"
+local interruption = require "rnn.train.interruption"
+local metrics = require "rnn.train.metrics"
+
+local step = {}
+
+local held = interruption.held
+
+--- step.diverged(run, x, value): a loss that is no number any more. The weights of before the epoch are put back, and
+--- the run ends, with an error or, with on_nan = "stop", with history.stopped.
+function step.diverged(run, x, value)
+  run.start:restore()
+  local of = class.is_a(run.data, Batches) and (" of %d"):format(#run.data) or ""
+  local bad_input = core.is_tensor(x) and x:type() == "float" and x:without_lengths():is_finite():min():item() == 0
+  local message = ("the loss is %s in epoch %d, step %d%s; %s. The weights are again those %s"):format(
+    value ~= value and "nan" or tostring(value), run.epoch, run.batch, of,
+    bad_input and "the batch itself holds values that are not finite"
+    or "a smaller lr, or clip_norm, or scaled data may help", run.start_is)
+  if run.on_nan == "error" then
+    run.show:done()
+    core.fail("rnn.fit: %s", message)
+  end
+  run.history.stopped = message
+  run.left = "nan"
+end
+
+-- The gradient of the mean over a group of batches: each counts by its valid elements.
+local function backward(run, loss, prediction, y)
+  if run.accumulate == 1 then
+    loss:backward()
+    return
+  end
+  local weight = metrics.count(prediction, y)
+  loss = loss * weight
+  loss:backward()
+  run.weight = run.weight + weight
+end
+
+-- Gradients to weights.
+local function update(run)
+  local optimizer = run.optimizer
+  local params = optimizer.params
+  if run.accumulate > 1 then core.scale_grad(params, 1 / math.max(run.weight, 1)) end
+  if run.clip_value then core.clip_grad_value(params, run.clip_value) end
+  if run.clip_norm then run.norm = core.clip_grad_norm(params, run.clip_norm) end
+  optimizer:step()
+  run.step, run.lr, run.pending, run.weight = run.step + 1, optimizer.lr, 0, 0
+  if run.average then run.average:update() end
+  if run.step_schedule then run.step_schedule:advance() end
+end
+
+-- What looks at a step that is done: callbacks, the clock of the checkpoint, signals. Sets run.left to leave the epoch.
+local function look(run, value)
+  local watchers = run.watchers
+  if watchers then
+    local values = run.values
+    values.loss, values.lr, values.norm = value, run.lr, run.norm
+    for i = 1, #watchers do
+      if watchers[i]:on_step(run, run.step, values) then run.left = "callback" end
+    end
+  end
+  local checkpoint = run.checkpoint
+  if checkpoint then
+    if held() then
+      run.left = "signal"
+    elseif checkpoint:due(run) then
+      checkpoint:save(run)
+    end
+  end
+end
+
+--- step.epoch(run): trains over the batches from run.batch on, until they end or run.left says why it left before.
+function step.epoch(run)
+  local model, loss_of, optimizer = run.reader or run.model, run.loss_of, run.optimizer
+  local scores, show = run.scores, run.show
+  local epoch, accumulate, no_grad = run.epoch, run.accumulate, core.no_grad
+  local source, control = run:position()
+  local value
+  for x, y in source, nil, control do
+    run.batch = run.batch + 1
+    if run.pending == 0 then optimizer:zero_grad() end
+    local prediction = model(x)
+    local loss = loss_of(prediction, y)
+    value = loss:item()
+    if value - value ~= 0 then
+      step.diverged(run, x, value)
+      return
+    end
+    backward(run, loss, prediction, y)
+    run.pending = run.pending + 1
+    local complete = run.pending == accumulate
+    if complete then update(run) end
+    no_grad(scores.add, scores, value, prediction, y)
+    show:step(epoch, run.batch, scores.loss / scores.weight)
+    if complete then
+      look(run, value)
+      if run.left then return end
+    end
+  end
+  if run.pending > 0 then
+    update(run)
+    look(run, value)
+  end
+end
+
+return step
