@@ -29,5 +29,9 @@ return lazy(rnn, {
   predict = "rnn.train",
   forecast_report = "rnn.train",
   EarlyStopping = "rnn.train",
+  TimeLimit = "rnn.train",
+  ModelCheckpoint = "rnn.train",
+  CSVLog = "rnn.train",
+  Average = "rnn.train",
   args = "rnn.args",
 })
