@@ -1,0 +1,6 @@
+-- rnn.logs: what is kept of a training run for reading it later: event files for TensorBoard, and a page that shows the
+-- run in any browser.
+
+return require "rnn.lazy"({}, {
+  writer = "rnn.logs.writer",
+}, {})
