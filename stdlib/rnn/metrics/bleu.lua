@@ -1,4 +1,4 @@
--- bleu.lua: BLEU (Papineni et al. 2002) as sacreBLEU computes it (Post 2018): corpus level, groups of one to four words,
+-- bleu.lua: BLEU (Papineni et al. 2002) as sacreBLEU computes it (Post 2018): corpus level, groups of up to four words,
 -- 13a tokens, exponential smoothing, any number of references.
 
 local core = require "rnn.core"

@@ -2,4 +2,16 @@
 
 return require "rnn.lazy"({}, {
   bleu = "rnn.metrics.bleu",
-}, {})
+  Confusion = "rnn.metrics.confusion",
+  F1 = "rnn.metrics.f1",
+}, {
+  accuracy = "rnn.metrics.labels",
+  top_k = "rnn.metrics.labels",
+  confusion = "rnn.metrics.labels",
+  f1 = "rnn.metrics.labels",
+  nats = "rnn.metrics.labels",
+  perplexity = "rnn.metrics.labels",
+  mae = "rnn.metrics.forecast",
+  mase = "rnn.metrics.forecast",
+  smape = "rnn.metrics.forecast",
+})

@@ -1,0 +1,163 @@
+-- confusion.lua: which label got which answer, counted over any number of batches.
+
+local core = require "rnn.core"
+local class = require "rnn.class"
+local check = require "rnn.check"
+local valid = require "rnn.metrics.valid"
+
+local AT_ONCE = 1 << 22 -- elements of a one-hot tensor
+
+--- metrics.Confusion { classes = nil, names = nil } -> confusion
+---
+--- Counts answers: confusion:add(y, labels) for each batch, with y logits (..., V) or answers int32 (...), labels from
+--- 1 and 0 for padding. print(confusion) shows a row for each label, a column for each answer, precision and recall.
+--- classes: how many there are; logits tell. names: what to call them. counts is the table, int32 (V, V), label by
+--- answer.
+---@class metrics.Confusion
+---@field counts? rnn.Tensor
+---@overload fun(options?: { classes?: integer, names?: string[] }): metrics.Confusion
+local Confusion = class("metrics.Confusion")
+
+function Confusion:init(options)
+  local fname = self.__name
+  options = check.options(fname, options, { classes = check.none, names = check.none })
+  if options.names ~= nil then
+    check.table(fname, "option 'names'", options.names)
+    for i, name in ipairs(options.names) do check.string(fname, ("name %d"):format(i), name) end
+  end
+  self.names = options.names
+  self.classes = options.classes and check.int(fname, "option 'classes'", options.classes, 1)
+    or (options.names and #options.names)
+  self:clear()
+end
+
+--- confusion:clear(): nothing counted.
+function Confusion:clear()
+  self.counts = self.classes and core.zeros { self.classes, self.classes, type = "int32" } or nil
+end
+
+--- confusion:add(y, labels): one batch.
+---@param y rnn.Tensor
+---@param labels rnn.Tensor
+function Confusion:add(y, labels)
+  local fname = self.__name .. ":add"
+  y, labels = valid.labels(fname, y, labels)
+  local classes = y:type() == "float" and y:size(-1) or self.classes
+  if not classes then core.fail("%s: option 'classes' is needed for answers that are labels", fname) end
+  if self.classes and classes ~= self.classes then
+    core.fail("%s: logits of %d classes, but there are %d", fname, classes, self.classes)
+  end
+  if not self.counts then
+    self.classes = classes
+    self:clear()
+  end
+  if y:type() == "float" then y = y:argmax(-1) end
+  local rows = math.max(AT_ONCE // classes, 1)
+  for from = 1, #labels, rows do
+    local to = math.min(from + rows - 1, #labels)
+    local truth, answer = labels:rows(from, to):one_hot(classes), y:rows(from, to):one_hot(classes)
+    self.counts = self.counts + truth:transpose(1, 2):matmul(answer):to_int()
+  end
+end
+
+-- Right answers, labels and answers of each class, as lists.
+local function sums(self)
+  if not self.counts then core.fail("%s: nothing was added", self.__name) end
+  local right, labels, answers = {}, {}, {}
+  for i = 1, self.classes do labels[i], answers[i] = 0, 0 end
+  for i, row in ipairs(self.counts:totable()) do
+    right[i] = row[i]
+    for j, count in ipairs(row) do labels[i], answers[j] = labels[i] + count, answers[j] + count end
+  end
+  return right, labels, answers
+end
+
+local function ratios(above, below)
+  local list = {}
+  for i, count in ipairs(above) do list[i] = below[i] > 0 and count / below[i] or 0.0 end
+  return list
+end
+
+local function total(list)
+  local sum = 0
+  for _, value in ipairs(list) do sum = sum + value end
+  return sum
+end
+
+--- confusion:accuracy() -> number; nan when nothing was counted
+---@return number
+function Confusion:accuracy()
+  local right, labels = sums(self)
+  return total(right) / total(labels)
+end
+
+--- confusion:recall() -> list: the share of each class's labels that was found; 0 for one without labels
+---@return number[]
+function Confusion:recall()
+  local right, labels = sums(self)
+  return ratios(right, labels)
+end
+
+--- confusion:precision() -> list: the share of each class's answers that was right; 0 for one without answers
+---@return number[]
+function Confusion:precision()
+  local right, _, answers = sums(self)
+  return ratios(right, answers)
+end
+
+--- confusion:f1([average = "macro"]) -> number | list
+---
+--- As metrics.f1 says.
+---@param average? "macro"|"micro"|"none"
+---@return number|number[]
+function Confusion:f1(average)
+  average = average or "macro"
+  check.one_of(self.__name .. ":f1", "option 'average'", average, { "macro", "micro", "none" })
+  if average == "micro" then return self:accuracy() end
+  local right, labels, answers = sums(self)
+  local list, sum, present = {}, 0.0, 0
+  for i, count in ipairs(right) do
+    local both = labels[i] + answers[i]
+    list[i] = both > 0 and 2 * count / both or 0.0
+    if both > 0 then sum, present = sum + list[i], present + 1 end
+  end
+  if average == "none" then return list end
+  return sum / present
+end
+
+-- Rows of cells as lines, each column as wide as its widest cell; the first one is flush left.
+local function layout(rows)
+  local widths, lines = {}, {}
+  for _, row in ipairs(rows) do
+    for j, cell in ipairs(row) do widths[j] = math.max(widths[j] or 0, utf8.len(cell) or #cell) end
+  end
+  for i, row in ipairs(rows) do
+    local cells = {}
+    for j, cell in ipairs(row) do
+      local blanks = (" "):rep(widths[j] - (utf8.len(cell) or #cell))
+      cells[j] = j == 1 and cell .. blanks or blanks .. cell
+    end
+    lines[i] = table.concat(cells, "  ")
+  end
+  return table.concat(lines, "\n")
+end
+
+function Confusion:__tostring()
+  if not self.counts then return self.__name .. " (nothing was added)" end
+  local recall, precision = self:recall(), self:precision()
+  local rows, last = { { "label \\ answer" } }, { "precision" }
+  for i, row in ipairs(self.counts:totable()) do
+    local name = self.names and self.names[i] or tostring(i)
+    rows[1][i + 1], last[i + 1] = name, ("%.3f"):format(precision[i])
+    local line = { name }
+    for j, count in ipairs(row) do line[j + 1] = tostring(count) end
+    line[#line + 1] = ("%.3f"):format(recall[i])
+    rows[#rows + 1] = line
+  end
+  table.insert(rows[1], "recall")
+  last[#last + 1] = ("%.3f"):format(self:accuracy())
+  rows[#rows + 1] = last
+  return layout(rows)
+end
+
+return Confusion

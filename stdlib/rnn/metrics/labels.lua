@@ -1,0 +1,94 @@
+-- labels.lua: how often answers are right. y: logits (..., V), of which the largest is the answer, or answers as int32
+-- labels (...); labels int32 (...) from 1; padding, behind lengths or with label 0, does not count.
+
+local core = require "rnn.core"
+local check = require "rnn.check"
+local Confusion = require "rnn.metrics.confusion"
+local valid = require "rnn.metrics.valid"
+
+local metrics = {}
+
+local function share(right, labels)
+  local count = labels:ne(0):sum():item()
+  return count > 0 and right:sum():item() / count or 0 / 0
+end
+
+--- metrics.accuracy(y, labels) -> number
+---
+--- Share of right answers, 0 to 1; nan when there is no label.
+---@param y rnn.Tensor logits (..., V) or labels int32 (...)
+---@param labels rnn.Tensor int32 (...)
+---@return number
+function metrics.accuracy(y, labels)
+  y, labels = valid.labels("metrics.accuracy", y, labels)
+  if y:type() == "float" then y = y:argmax(-1) end
+  return share(y:eq(labels) * labels:ne(0), labels)
+end
+
+--- metrics.top_k(logits, labels, k) -> number
+---
+--- Share of labels among the k largest logits, 0 to 1; nan when there is no label.
+---@param logits rnn.Tensor (..., V)
+---@param labels rnn.Tensor int32 (...)
+---@param k integer
+---@return number
+function metrics.top_k(logits, labels, k)
+  check.tensor("metrics.top_k", "argument 1 (logits)", logits, "float")
+  check.int("metrics.top_k", "argument 3 (k)", k, 1, logits:size(-1))
+  logits, labels = valid.labels("metrics.top_k", logits, labels)
+  return share(core.topk(logits, k):eq(labels:reshape(-1, 1)), labels)
+end
+
+--- metrics.confusion(y, labels [, { classes = V, names = nil }]) -> metrics.Confusion
+---
+--- How often each label got each answer: see metrics.Confusion. classes is needed when y is of labels.
+---@param y rnn.Tensor logits (..., V) or labels int32 (...)
+---@param labels rnn.Tensor int32 (...)
+---@param options? { classes?: integer, names?: string[] }
+---@return metrics.Confusion
+function metrics.confusion(y, labels, options)
+  local confusion = Confusion(options)
+  confusion:add(y, labels)
+  return confusion
+end
+
+--- metrics.f1(y, labels [, { average = "macro", classes = V }]) -> number | number[]
+---
+--- F1, the harmonic mean of precision and recall: "macro" is the mean over the classes that occur as label or answer,
+--- "micro" that of all answers together (with one label each it is the accuracy), "none" a list, the F1 of each class.
+---@param y rnn.Tensor logits (..., V) or labels int32 (...)
+---@param labels rnn.Tensor int32 (...)
+---@param options? { average?: "macro"|"micro"|"none", classes?: integer }
+---@return number|number[]
+function metrics.f1(y, labels, options)
+  options = check.options("metrics.f1", options, { average = "macro", classes = check.none })
+  return metrics.confusion(y, labels, { classes = options.classes }):f1(options.average)
+end
+
+local function likelihood(fname, logits, labels)
+  check.tensor(fname, "argument 1 (logits)", logits, "float")
+  check.tensor(fname, "argument 2 (labels)", labels, "int32")
+  return core.cross_entropy(logits:detach(), labels):item()
+end
+
+--- metrics.nats(logits, labels) -> number
+---
+--- Mean of -log p(label), in nats a symbol; divided by log(2) it is in bits.
+---@param logits rnn.Tensor (..., V)
+---@param labels rnn.Tensor int32 (...)
+---@return number
+function metrics.nats(logits, labels)
+  return likelihood("metrics.nats", logits, labels)
+end
+
+--- metrics.perplexity(logits, labels) -> number
+---
+--- e to the nats: among how many equally likely symbols the model seems to choose.
+---@param logits rnn.Tensor (..., V)
+---@param labels rnn.Tensor int32 (...)
+---@return number
+function metrics.perplexity(logits, labels)
+  return math.exp(likelihood("metrics.perplexity", logits, labels))
+end
+
+return metrics

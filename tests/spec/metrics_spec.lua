@@ -1,0 +1,161 @@
+-- rnn.metrics against scikit-learn and NumPy (tests/reference/make_metrics.py); padding never counts.
+local rnn = require "rnn"
+local metrics = rnn.metrics
+
+local FOLDER = debug.getinfo(1, "S").source:match("^@(.-)[^/]*$") .. "../reference/"
+local file <close> = assert(io.open(FOLDER .. "metrics.json"))
+local reference = assert(rnn.json_decode(file:read "a"))
+
+local function near(want, got, what)
+  if type(want) == "table" then
+    assert.equal(#want, #got, what)
+    for i, value in ipairs(want) do near(value, got[i], ("%s %d"):format(what, i)) end
+  else
+    assert(math.abs(want - got) <= 1e-5 * math.max(1, math.abs(want)), ("%s: want %g, got %g"):format(what, want, got))
+  end
+end
+
+local function fails(message, f, ...)
+  local ok, got = pcall(f, ...)
+  assert.is_false(ok)
+  assert(got:find(message, 1, true), got)
+end
+
+-- t (N, ...) with more rows between and behind that hold junk and that lengths or label 0 leave out: as (2, T, ...).
+local function padded(t, junk)
+  local n, half = #t, #t // 2
+  local steps = n - half + 2
+  local function part(from, to)
+    local rest = { steps - (to - from + 1), t:shape() }
+    table.remove(rest, 2)
+    rest.type = t:type() == "int32" and "int32" or nil
+    local more = rest.type and rnn.zeros(rest) + junk or rnn.full(rest, junk)
+    return rnn.concat({ t:rows(from, to), more }, 1)
+  end
+  return rnn.stack({ part(1, half), part(half + 1, n) }, 1), { half, n - half }
+end
+
+describe("metrics of labels", function()
+  for i, case in ipairs(reference.labels) do
+    local logits, labels = rnn.tensor(case.logits), rnn.tensor(case.labels, "int32")
+    local answers = rnn.tensor(case.answers, "int32")
+
+    local function check(y, truth, ids)
+      near(case.accuracy, metrics.accuracy(y, truth), "accuracy")
+      near(case.accuracy, metrics.accuracy(ids, truth), "accuracy of labels")
+      near(case.top_2, metrics.top_k(y, truth, 2), "top 2")
+      near(case.nats, metrics.nats(y, truth), "nats")
+      near(math.exp(case.nats), metrics.perplexity(y, truth), "perplexity")
+      near(case.macro, metrics.f1(y, truth), "macro F1")
+      near(case.micro, metrics.f1(y, truth, { average = "micro" }), "micro F1")
+      near(case.f1, metrics.f1(ids, truth, { average = "none", classes = case.classes }), "F1")
+      local confusion = metrics.confusion(y, truth)
+      assert.same(case.confusion, confusion.counts:totable())
+      near(case.precision, confusion:precision(), "precision")
+      near(case.recall, confusion:recall(), "recall")
+    end
+
+    it("agree with scikit-learn, case " .. i, function() check(logits, labels, answers) end)
+
+    it("do not count padding, case " .. i, function()
+      local y, lengths = padded(logits, 0 / 0)
+      local truth, ids = padded(labels, 1), padded(answers, 2)
+      check(y:with_lengths(lengths), truth:with_lengths(lengths), ids:with_lengths(lengths))
+      check(y:with_lengths(lengths), truth, ids:with_lengths(lengths))
+      check(y, truth:with_lengths(lengths), ids)
+      check(y, (padded(labels, 0)), ids)
+    end)
+
+    it("add up over batches, case " .. i, function()
+      local confusion, f1, half = metrics.Confusion(), metrics.F1(), #labels // 2
+      for _ = 1, 2 do -- clear() forgets
+        for _, part in ipairs { { 1, half }, { half + 1, #labels } } do
+          confusion:add(logits:rows(part[1], part[2]), labels:rows(part[1], part[2]))
+          f1:add(logits:rows(part[1], part[2]), labels:rows(part[1], part[2]))
+        end
+        assert.same(case.confusion, confusion.counts:totable())
+        near(case.macro, f1:read(), "macro F1")
+        confusion:clear()
+        f1:clear()
+      end
+    end)
+  end
+
+  it("are nan without labels", function()
+    local y, none = rnn.randn(2, 3), rnn.zeros { 2, type = "int32" }
+    for _, value in ipairs { metrics.accuracy(y, none), metrics.top_k(y, none, 1), metrics.f1(y, none) } do
+      assert(value ~= value)
+    end
+  end)
+
+  it("print a table", function()
+    local answers, labels = rnn.tensor({ 1, 2, 2, 1, 2 }, "int32"), rnn.tensor({ 1, 2, 1, 1, 0 }, "int32")
+    assert.equal([[
+label \ answer    pão      b  recall
+pão                 2      1   0.667
+b                   0      1   1.000
+precision       1.000  0.500   0.750]], tostring(metrics.confusion(answers, labels, { names = { "pão", "b" } })))
+    assert.equal("metrics.Confusion (nothing was added)", tostring(metrics.Confusion()))
+  end)
+
+  it("say what is wrong", function()
+    local y, labels = rnn.randn(4, 3), rnn.tensor({ 1, 2, 3, 0 }, "int32")
+    fails("metrics.accuracy: argument 2 (labels): expected an int32 tensor, got tensor (4, 3) float",
+      metrics.accuracy, y, y)
+    fails("metrics.accuracy: expected logits (..., V), or predicted labels int32 (...), and labels (...), got tensor "
+      .. "(4, 3) float and (2)", metrics.accuracy, y, labels:rows(1, 2))
+    fails("metrics.top_k: argument 3 (k): expected an integer from 1 to 3, got number 4", metrics.top_k, y, labels, 4)
+    fails("option 'classes' is needed for answers that are labels", metrics.confusion, labels, labels)
+    fails("metrics.Confusion:add: logits of 3 classes, but there are 2", metrics.confusion, y, labels, { classes = 2 })
+    fails("option 'average': expected one of 'macro', 'micro', 'none', got string 'mean'", metrics.f1, y, labels,
+      { average = "mean" })
+    fails("metrics.Confusion: nothing was added", function() metrics.Confusion():accuracy() end)
+    fails("within 0 to 3", metrics.confusion, y, labels * 2)
+  end)
+end)
+
+describe("metrics of forecasts", function()
+  for i, case in ipairs(reference.forecasts) do
+    local actual, forecast = rnn.tensor(case.actual), rnn.tensor(case.forecast)
+    local history = rnn.tensor(case.history):with_lengths(case.lengths)
+
+    it("agree with NumPy, case " .. i, function()
+      near(case.mae, metrics.mae(forecast, actual), "MAE")
+      near(case.smape, metrics.smape(forecast, actual), "sMAPE")
+      near(case.mase, metrics.mase(forecast, actual, history, case.season), "MASE")
+    end)
+
+    it("do not count padding, case " .. i, function()
+      local rows, steps = forecast:shape()
+      local lengths = {}
+      for n = 1, rows do lengths[n] = steps end
+      local function longer(t) return rnn.concat({ t, rnn.full({ rows, 3 }, 0 / 0) }, 2) end
+      for _, where in ipairs { "forecast", "actual", "both" } do
+        local f, a = longer(forecast), longer(actual)
+        if where ~= "actual" then f = f:with_lengths(lengths) end
+        if where ~= "forecast" then a = a:with_lengths(lengths) end
+        near(case.mae, metrics.mae(f, a), "MAE")
+        near(case.smape, metrics.smape(f, a), "sMAPE")
+        near(case.mase, metrics.mase(f, a, history, case.season), "MASE")
+      end
+    end)
+  end
+
+  it("take single series, and forecasts of nothing", function()
+    local function t(...) return rnn.tensor { ... } end
+    assert.near(0.5, metrics.mase(t(1, 2, 5), t(1, 3, 6), t(1, 2, 4, 5)), 1e-6)
+    assert.near((0 + 200 / 3) / 2, metrics.smape(t(0, 2), t(0, 1)), 1e-4)
+    local two = rnn.tensor { { 1, 9 }, { 4, 9 } }
+    assert.near(2, metrics.mase(two:with_lengths { 0, 1 }, two * 0 + 2, rnn.tensor { { 1, 2 }, { 1, 2 } }), 1e-6)
+  end)
+
+  it("say what is wrong", function()
+    local f, history = rnn.randn(2, 3), rnn.randn(2, 5)
+    fails("metrics.smape: forecast (2, 3) and actual (2, 5) differ in shape", metrics.smape, f, history)
+    fails("metrics.mase: series 2 has 3 values in its history; a season of 4 needs more", metrics.mase, f, f,
+      history:with_lengths { 5, 3 }, 4)
+    fails("metrics.mase: series 1 repeats itself in its history", metrics.mase, f, f, history * 0)
+    fails("metrics.mase: 2 forecasts, but a history of 1 series", metrics.mase, f, f, history:rows(1, 1))
+    fails("metrics.mase: argument 3 (history): expected a float tensor of 2 axes", metrics.mase, f, f, history[1])
+  end)
+end)
