@@ -9,6 +9,8 @@ local COMMON = {
   { "seed", "N", "seed of the random numbers" },
   { "seeds", "N", "train every model with so many seeds, counted from --seed on, and give medians" },
   { "threads", "N", "use so many processors" },
+  { "save", "FILE", "save the trained model there" },
+  { "load", "FILE", "take the model from there instead of training one" },
   { "plot", "FILE", "draw the forecasts into an .svg or .png file" },
   { "result", "FILE", "write the figures to a JSON file" },
 }
@@ -122,11 +124,11 @@ end
 
 --- rnn.args { about = "...", epochs = 500, model = { { "rnn", "gru" }, "help" } } -> options
 ---
---- Reads the script's command line: --data, --epochs, --seed, --seeds, --threads, --plot and --result, for which the
---- table gives defaults, and the script's own options, given as { default, help }; the default says the type: a number,
---- a string, false for a switch, or a list of names, of which the user chooses some (--model rnn,gru; all by default):
---- options.model.gru is then true. --help shows them and ends the program; so does a mistake, with exit code 2.
---- --threads is put into effect.
+--- Reads the script's command line: --data, --epochs, --seed, --seeds, --threads, --save, --load, --plot and --result,
+--- for which the table gives defaults, and the script's own options, given as { default, help }; the default says the
+--- type: a number, a string, false for a switch, or a list of names, of which the user chooses some (--model rnn,gru;
+--- all by default): options.model.gru is then true. --help shows them and ends the program; so does a mistake, with
+--- exit code 2. --threads is put into effect.
 ---@param spec table
 ---@return table
 function args.args(spec)

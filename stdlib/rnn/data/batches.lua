@@ -73,7 +73,7 @@ local function bucketed(self, order, seed)
   order = core.concat(parts, 1)
   local whole = last // size -- a batch that is not full stays the last
   if whole == 0 then return order end
-  local mixed = order:rows(1, whole * size):reshape(whole, size):gather(1, permutation(whole, seed)):reshape(-1)
+  local mixed = order:rows(1, whole * size):reshape(whole, size):gather(1, permutation(whole, seed ~ 1)):reshape(-1)
   return whole * size == last and mixed or core.concat({ mixed, order:rows(whole * size + 1, last) }, 1)
 end
 

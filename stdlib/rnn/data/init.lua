@@ -1,8 +1,10 @@
--- rnn.data: from files to batches. A frame holds typed columns; windows and arrays are datasets, which give batches.
+-- rnn.data: from files to batches. A frame holds typed columns; windows, arrays and sequences are datasets, which give
+-- batches.
 
 return require "rnn.lazy"({}, {
   windows = "rnn.data.windows",
   arrays = "rnn.data.arrays",
+  sequences = "rnn.data.sequences",
   Scaler = "rnn.data.scaler",
   find = "rnn.data.find",
 }, {

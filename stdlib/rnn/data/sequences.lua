@@ -1,0 +1,166 @@
+-- sequences.lua: sequences of different lengths, as a dataset. They lie one after the other in one tensor; a batch is
+-- cut from it by ops and padded with zeros to its own longest sequence.
+
+local core = require "rnn.core"
+local class = require "rnn.class"
+local check = require "rnn.check"
+local Batches = require "rnn.data.batches"
+
+--- data.sequences(x [, y]) -> dataset
+---
+--- x is a list of sequences, each a list of ids, an int32 tensor (T) or a float tensor (T, D). y is nothing, a list of
+--- labels (integers), a tensor with a row for each sequence, or a second list of sequences. Batches are padded with 0
+--- to their longest sequence and know their lengths (x:lengths()): ids (N, T) int32, features (N, T, D) float. A
+--- sequence may be empty. dataset.lengths (int32) holds the lengths of x.
+---
+---   local train = data.sequences(ids, labels):batches { size = 32, shuffle = true }
+---@class data.Sequences
+---@field lengths rnn.Tensor int32 (N)
+---@field items rnn.Tensor int32 (N)
+---@overload fun(x: table, y?: table|rnn.Tensor): data.Sequences
+local Sequences = class("data.Sequences")
+
+Sequences.fname = "data.sequences"
+
+local fname = Sequences.fname
+local SEQUENCE = "a list of ids, an int32 tensor (T) or a float tensor (T, D)"
+
+-- Appends a list of ids to flat.
+local function append(flat, argname, ids)
+  local n = #flat
+  for i, id in ipairs(ids) do
+    local whole = math.tointeger(id)
+    if not whole or whole < 0 then check.expected(fname, ("%s, id %d"):format(argname, i), "an id of 0 or more", id) end
+    flat[n + i] = whole
+  end
+  return #flat - n
+end
+
+-- A run of sequences given as lists becomes one tensor, so that there are not as many tensors as sequences.
+local function flush(parts, flat)
+  if #flat > 0 then parts[#parts + 1] = core.tensor(flat, "int32") end
+  return {}
+end
+
+-- A column is { rows = all steps of all sequences, starts = int32 (N), lengths = int32 (N), longest = integer }.
+local function column(argname, list)
+  local parts, flat, lengths, starts, at, longest, example = {}, {}, {}, {}, 1, 1, nil
+  for i, sequence in ipairs(list) do
+    local name = ("%s, sequence %d"):format(argname, i)
+    local is_tensor = core.is_tensor(sequence)
+    if not is_tensor and (type(sequence) ~= "table" or getmetatable(sequence)) then
+      check.expected(fname, name, SEQUENCE, sequence)
+    end
+    if is_tensor and sequence:ndim() ~= (sequence:type() == "int32" and 1 or 2) then
+      check.expected(fname, name, SEQUENCE, sequence)
+    end
+    local features = is_tensor and sequence:type() == "float" and sequence:size(2) or 0
+    example = example or features
+    if features ~= example then
+      check.expected(fname, name, example == 0 and "ids, as before" or ("a float tensor (T, %d), as before"):format(
+        example), sequence)
+    end
+    local length
+    if is_tensor then
+      flat = flush(parts, flat)
+      parts[#parts + 1], length = sequence:detach():without_lengths(), #sequence
+    else
+      length = append(flat, name, sequence)
+    end
+    starts[i], lengths[i] = at, length
+    at, longest = at + length, math.max(longest, length)
+  end
+  flush(parts, flat)
+  -- A window that starts at the last sequence may reach behind it.
+  parts[#parts + 1] = example == 0 and core.zeros { longest, type = "int32" } or core.zeros(longest, example)
+  return { rows = core.concat(parts, 1):reshape(at - 1 + longest, -1), ids = example == 0,
+    starts = core.tensor(starts, "int32"), lengths = core.tensor(lengths, "int32") }
+end
+
+-- The sequences of a column that ids name, padded.
+local function padded(self, ids)
+  local lengths, starts = self.lengths:gather(1, ids), self.starts:gather(1, ids)
+  local longest = math.tointeger(math.max(1, lengths:to_float():max():item())) -- one step or more, for layers
+  local x = core.windows(self.rows, starts, longest)
+  local valid = core.arange(longest):reshape(1, longest):le(lengths:reshape(-1, 1))
+  if self.ids then
+    return (x:reshape(#ids, longest) * valid:to_int()):with_lengths(lengths)
+  end
+  return core.where(valid:reshape(#ids, longest, 1), x, 0):with_lengths(lengths) -- where: 0 * nan would be nan
+end
+
+-- Labels as an int32 tensor (N).
+local function labels(list)
+  for i, label in ipairs(list) do check.int(fname, ("argument 2 (y), label %d"):format(i), label, 0) end
+  return core.tensor(list, "int32")
+end
+
+local function count_of(y)
+  return core.is_tensor(y) and y:ndim() == 0 and 0 or #y
+end
+
+function Sequences:init(x, y)
+  if type(x) ~= "table" or getmetatable(x) or #x == 0 then
+    check.expected(fname, "argument 1 (x)", "a list of sequences", x)
+  end
+  if y ~= nil then
+    if not core.is_tensor(y) and (type(y) ~= "table" or getmetatable(y)) then
+      check.expected(fname, "argument 2 (y)", "a list of labels, a tensor of as many rows or a list of sequences", y)
+    end
+    if count_of(y) ~= #x then
+      core.fail("%s: x has %d sequences, but y is for %d", fname, #x, count_of(y))
+    end
+  end
+  self.x = column("argument 1 (x)", x)
+  if core.is_tensor(y) then
+    self.y = y
+  elseif y and type(y[1]) == "number" then
+    self.y = labels(y)
+  elseif y then
+    self.targets = column("argument 2 (y)", y)
+  end
+  self.lengths, self.items = self.x.lengths, core.arange(#x)
+end
+
+--- #dataset -> number of sequences
+function Sequences:__len()
+  return #self.items
+end
+
+--- dataset:by_length(items) -> int32
+---
+--- These items in the order of their lengths, equally long ones as they were: of the targets first, then of x, where
+--- both are sequences. What batches with bucket = true are made of.
+---@param items rnn.Tensor
+---@return rnn.Tensor
+function Sequences:by_length(items)
+  if self.targets then items = items:gather(1, self.targets.lengths:gather(1, items):argsort()) end
+  return items:gather(1, self.lengths:gather(1, items):argsort())
+end
+
+--- dataset:batch(ids) -> x, y
+---
+--- The sequences that ids (int32) names, padded to the longest of them.
+---@param ids rnn.Tensor
+---@return rnn.Tensor x
+---@return rnn.Tensor? y
+function Sequences:batch(ids)
+  if self.targets then return padded(self.x, ids), padded(self.targets, ids) end
+  return padded(self.x, ids), self.y and self.y:gather(1, ids)
+end
+
+--- dataset:all() -> x, y: every sequence, as one batch
+function Sequences:all()
+  return self:batch(self.items)
+end
+
+--- dataset:batches { size = 32, shuffle = false, bucket = nil, seed = nil, drop_last = false } -> batches
+---
+--- bucket puts sequences of about the same length together, so that little is padded; by default it is on where
+--- shuffle is. Which go together changes from epoch to epoch with shuffle, and depends on seed and epoch alone.
+---@return data.Batches
+function Sequences:batches(options)
+  return Batches(self, options)
+end
+
+return Sequences
