@@ -232,8 +232,9 @@ describe("rnn.fit, when things go wrong,", function()
     says("option 'optimizer': expected an optimiser", { data = good, loss = "mse", optimizer = {} })
     says("option 'epochs': expected a positive integer, got number 0",
       { data = good, loss = "mse", optimizer = optimizer, epochs = 0 })
-    says("option 'metrics': expected one of 'accuracy', 'last_mae', 'mae', 'mse', 'rmse', got string 'f1'",
-      { data = good, loss = "mse", optimizer = optimizer, metrics = { "f1" } })
+    says("option 'metrics': expected one of 'accuracy', 'f1', 'last_mae', 'mae', 'mse', 'nats', 'perplexity', 'rmse', "
+      .. "'smape', 'top_5', got string 'f2'",
+      { data = good, loss = "mse", optimizer = optimizer, metrics = { "f2" } })
     says("option 'metrics': the name 'loss' is taken",
       { data = good, loss = "mse", optimizer = optimizer, metrics = { loss = rnn.mae } })
     says("option 'clip_norm': expected a positive number, got number %-1",

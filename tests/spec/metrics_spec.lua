@@ -114,6 +114,53 @@ precision       1.000  0.500   0.750]], tostring(metrics.confusion(answers, labe
   end)
 end)
 
+describe("metrics of rnn.fit and rnn.evaluate", function()
+  local case = reference.labels[3]
+  local logits, labels = rnn.tensor(case.logits), rnn.tensor(case.labels, "int32")
+  local itself = rnn.nn.Module { forward = function(_, x) return x end }
+
+  it("are those of all the data, however they are cut", function()
+    for _, size in ipairs { 7, 300 } do
+      local found = rnn.evaluate(itself, rnn.data.arrays(logits, labels):batches { size = size }, {
+        loss = "cross_entropy",
+        metrics = { "accuracy", "top_2", "nats", "perplexity", "f1", micro = metrics.F1 { average = "micro" } },
+      })
+      for _, name in ipairs { "accuracy", "top_2", "nats", "micro" } do near(case[name], found[name], name) end
+      near(case.macro, found.f1, "F1")
+      near(math.exp(case.nats), found.perplexity, "perplexity")
+    end
+    local forecast = reference.forecasts[1]
+    local found = rnn.evaluate(itself, rnn.data.arrays(rnn.tensor(forecast.forecast), rnn.tensor(forecast.actual))
+      :batches { size = 2 }, { loss = "mse", metrics = { "smape" } })
+    near(forecast.smape, found.smape, "sMAPE")
+  end)
+
+  it("know that more F1 is better, and start anew each epoch", function()
+    rnn.seed(1)
+    local model, all = rnn.nn.Linear(case.classes, case.classes), rnn.data.arrays(logits, labels)
+    local early = rnn.EarlyStopping { monitor = "val_f1", patience = 20 }
+    local history = rnn.fit(model, { data = all:batches { size = 50 }, valid = all, loss = "cross_entropy",
+      metrics = { "f1" }, epochs = 4, optimizer = rnn.optim.Adam(model:parameters(), { lr = 0.02 }),
+      callbacks = { early }, progress = false })
+    assert.equal(4, #history.f1)
+    local best = math.max(table.unpack(history.val_f1))
+    assert.equal(best, history.best.val_f1)
+    assert.near(best, metrics.f1(rnn.predict(model, logits), labels), 1e-6)
+  end)
+
+  it("of training lie in a checkpoint", function()
+    local function score(cut)
+      local f1 = metrics.F1()
+      f1:add(logits:rows(1, cut), labels:rows(1, cut))
+      local other = metrics.F1()
+      other:load_state(f1:state())
+      other:add(logits:rows(cut + 1, 300), labels:rows(cut + 1, 300))
+      return other:read()
+    end
+    assert.equal(score(10), score(200))
+  end)
+end)
+
 describe("metrics of forecasts", function()
   for i, case in ipairs(reference.forecasts) do
     local actual, forecast = rnn.tensor(case.actual), rnn.tensor(case.forecast)

@@ -23,4 +23,13 @@ function F1:read()
   return self:f1(self.average)
 end
 
+--- f1:state() -> what a checkpoint keeps; f1:load_state(saved) takes it back.
+function F1:state()
+  return { counts = self.counts, classes = self.classes }
+end
+
+function F1:load_state(saved)
+  self.counts, self.classes = saved.counts, saved.classes
+end
+
 return F1

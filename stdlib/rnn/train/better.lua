@@ -4,9 +4,16 @@ local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
 
+local function is_more_better(name)
+  for _, part in ipairs { "accuracy", "f1", "top_%d", "bleu" } do
+    if name:find(part) then return true end
+  end
+  return false
+end
+
 --- Better(fname, { monitor = "val_loss", mode = nil, min_delta = 0 })
 ---
---- mode "min" or "max" says what better means; by default less, but more for accuracy.
+--- mode "min" or "max" says what better means; by default less, but more for accuracy, F1, top-k and BLEU.
 ---@class train.Better
 ---@field value number the best so far, its sign turned for "max"
 ---@overload fun(fname: string, options: table): train.Better
@@ -15,7 +22,7 @@ local Better = class("train.Better")
 function Better:init(fname, options)
   self.fname = fname
   self.monitor = check.string(fname, "option 'monitor'", options.monitor)
-  self.mode = options.mode or (self.monitor:find("accuracy", 1, true) and "max" or "min")
+  self.mode = options.mode or (is_more_better(self.monitor) and "max" or "min")
   check.one_of(fname, "option 'mode'", self.mode, { "min", "max" })
   self.min_delta = check.number(fname, "option 'min_delta'", options.min_delta or 0, 0)
   self:clear()

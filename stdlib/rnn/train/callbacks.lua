@@ -25,7 +25,7 @@ local callbacks = {}
 ---
 --- Ends training when monitor has not become better, by more than min_delta, for patience epochs, and puts the weights
 --- of the best epoch back; that also happens when training runs to its last epoch. mode "min" or "max" says what better
---- means; by default less, but more for accuracy.
+--- means; by default less, but more for accuracy, F1, top-k and BLEU.
 ---@class rnn.EarlyStopping
 ---@field best_epoch integer
 ---@overload fun(options?: table): rnn.EarlyStopping

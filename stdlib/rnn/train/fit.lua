@@ -157,8 +157,8 @@ end
 ---               each epoch
 ---   valid       batches or a dataset to measure after each epoch: val_loss, val_mae ...
 ---   loss        "mse", "mae", "huber", "cross_entropy", "binary_cross_entropy", or a function (y, target) -> scalar
----   metrics     { "mae", "last_mae" (of each sequence's last step), "mse", "rmse", "accuracy", name =
----               function(y, target) }, for both
+---   metrics     { "mae", "last_mae" (of each sequence's last step), "mse", "rmse", "smape", "accuracy", "top_5", "f1",
+---               "nats", "perplexity", name = function (y, target) or an object such as metrics.F1 }, for both
 ---   optimizer   optim.SGD(model:parameters(), { lr = 0.05, momentum = 0.9 })
 ---   schedule    optim.schedules.cosine(), or a function t -> factor of the lr after t steps
 ---   epochs      at most so many (1)

@@ -6,20 +6,21 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local valid = require "rnn.metrics.valid"
 
 local metrics = {}
 
 -- Elements of targets that count: labels other than 0, or all elements of valid steps.
 local function count(y, target)
-  local lengths = target:lengths() or y:lengths()
+  local lengths = valid.lengths(y, target)
   if target:type() == "int32" then
     local labelled = target:ne(0)
     return math.tointeger((lengths and labelled:with_lengths(lengths) or labelled):sum():item())
   end
   if not lengths then return target:count() end
-  local valid, steps = 0, lengths:totable()
-  for i = 1, #steps do valid = valid + steps[i] end
-  return valid * (target:count() // (target:size(1) * target:size(2)))
+  local sum, steps = 0, lengths:totable()
+  for i = 1, #steps do sum = sum + steps[i] end
+  return sum * (target:count() // (target:size(1) * target:size(2)))
 end
 metrics.count = count
 
@@ -56,16 +57,32 @@ local known = {
   mse = core.mse,
   rmse = core.mse,
   accuracy = function(y, target) return right(y, target):sum():item() / count(y, target) end,
+  nats = core.cross_entropy,
+  perplexity = core.cross_entropy,
+  smape = function(y, target) return require("rnn.metrics").smape(y, target) end,
 }
 
 -- what is done to the mean over all batches
-local finish = { rmse = math.sqrt }
+local finish = { rmse = math.sqrt, perplexity = math.exp }
 
 -- fields of the history that are no metrics
 local RESERVED = { loss = true, lr = true, seconds = true, epoch = true, count = true, best = true, stopped = true,
   forecast = true }
 
-local NAMES = { "accuracy", "last_mae", "mae", "mse", "rmse" }
+local NAMES = { "accuracy", "f1", "last_mae", "mae", "mse", "nats", "perplexity", "rmse", "smape", "top_5" }
+
+-- The metric that a name stands for.
+local function named(fname, name)
+  local k = math.tointeger(tonumber(type(name) == "string" and name:match "^top_(%d+)$"))
+  if k then return function(y, target) return require("rnn.metrics").top_k(y, target, k) end end
+  if name == "f1" then return require("rnn.metrics").F1() end
+  return known[name] or check.one_of(fname, "option 'metrics'", name, NAMES)
+end
+
+-- An object that counts for itself: methods clear, add and read.
+local function counts(metric)
+  return type(metric) == "table" and metric.clear and metric.add and metric.read and true
+end
 
 --- metrics.losses: the losses that have a name
 metrics.losses = {
@@ -102,25 +119,26 @@ end
 ---
 --- metrics lists names and, under names of their own, functions (y, target) -> mean over a batch, as a number or a
 --- tensor of one element: { "mae", worst = function(y, target) ... end }. A second result says how many elements the
---- mean is of, when it leaves some out.
+--- mean is of, when it leaves some out. An object with methods clear(), add(y, target) and read() -> number counts for
+--- itself, for what is no mean over batches; with state() and load_state(saved) also over a checkpoint in an epoch.
 ---@class train.Scores
 ---@field names string[] of the metrics
 local Scores = class("train.Scores")
 metrics.Scores = Scores
 
 function Scores:init(fname, wanted)
-  self.names, self.functions, self.sums, self.weights = {}, {}, {}, {}
+  self.names, self.functions, self.counters, self.sums, self.weights = {}, {}, {}, {}, {}
   if wanted ~= nil then check.table(fname, "option 'metrics'", wanted) end
   for key, metric in pairs(wanted or {}) do
     local name = type(key) == "string" and key or metric
-    if type(key) == "string" then
+    if type(key) ~= "string" then
+      metric = named(fname, name)
+    elseif not counts(metric) then
       check.callback(fname, ("option 'metrics': %s"):format(key), metric)
-    elseif not known[metric] then
-      check.one_of(fname, "option 'metrics'", metric, NAMES)
     end
     if RESERVED[name] then core.fail("%s: option 'metrics': the name '%s' is taken; use another", fname, name) end
     self.names[#self.names + 1] = name
-    self.functions[name] = known[metric] or metric
+    if counts(metric) then self.counters[name] = metric else self.functions[name] = metric end
   end
   table.sort(self.names)
   self:clear()
@@ -129,6 +147,7 @@ end
 function Scores:clear()
   self.loss, self.weight = 0.0, 0
   for i = 1, #self.names do self.sums[i], self.weights[i] = 0.0, 0 end
+  for _, counter in pairs(self.counters) do counter:clear() end
 end
 
 --- scores:add(loss, y, target): one batch; loss is its number.
@@ -137,21 +156,28 @@ function Scores:add(loss, y, target)
   if n == 0 then return end -- nothing but padding: its mean is 0/0
   self.loss, self.weight = self.loss + loss * n, self.weight + n
   for i, name in ipairs(self.names) do
-    local value, weight = self.functions[name](y, target)
-    if type(value) ~= "number" then value = value:item() end
-    weight = weight or n
-    self.sums[i], self.weights[i] = self.sums[i] + value * weight, self.weights[i] + weight
+    if self.counters[name] then
+      self.counters[name]:add(y, target)
+    else
+      local value, weight = self.functions[name](y, target)
+      if type(value) ~= "number" then value = value:item() end
+      weight = weight or n
+      self.sums[i], self.weights[i] = self.sums[i] + value * weight, self.weights[i] + weight
+    end
   end
 end
 
 --- scores:state() -> what a checkpoint in the middle of an epoch keeps; scores:load_state(saved) takes it back.
 function Scores:state()
-  return { loss = self.loss, weight = self.weight, sums = self.sums, weights = self.weights }
+  local counters = {}
+  for name, counter in pairs(self.counters) do counters[name] = counter.state and counter:state() end
+  return { loss = self.loss, weight = self.weight, sums = self.sums, weights = self.weights, counters = counters }
 end
 
 function Scores:load_state(saved)
   self.loss, self.weight = saved.loss, saved.weight
   for i = 1, #self.names do self.sums[i], self.weights[i] = saved.sums[i], saved.weights[i] end
+  for name, state in pairs(saved.counters) do self.counters[name]:load_state(state) end
 end
 
 --- scores:read(into, prefix): sets into.loss and into.NAME, the means so far, with prefix before each name.
@@ -160,8 +186,9 @@ end
 function Scores:read(into, prefix)
   into[prefix .. "loss"] = self.loss / self.weight
   for i, name in ipairs(self.names) do
-    local mean = self.sums[i] / self.weights[i]
-    into[prefix .. name] = finish[name] and finish[name](mean) or mean
+    local counter = self.counters[name]
+    local value = counter and counter:read() or self.sums[i] / self.weights[i]
+    into[prefix .. name] = finish[name] and finish[name](value) or value
   end
   return into
 end
