@@ -157,7 +157,8 @@ describe("parameter groups", function()
     assert.error_matches(function() optim.SGD { { { a }, rate = 1 } } end, "optim.SGD: group 1: unknown option 'rate'")
     assert.error_matches(function() optim.SGD { { { a } }, { { a } } } end,
       "group 2 %(params%[1%]%) is the same tensor as group 1 %(params%[1%]%)")
-    assert.error_matches(function() optim.SGD { { { a } }, { b } } end, "group 2 %(params%): expected a list of tensors")
+    assert.error_matches(function() optim.SGD { { { a } }, { b } } end,
+      "group 2 %(params%): expected a list of tensors")
     assert.error_matches(function() optim.SGD { { { a }, lr = -1 } } end, "group 1: option 'lr': expected a positive")
   end)
 end)

@@ -66,6 +66,11 @@ function Conv1d:forward(x)
   return self.activation and core[self.activation](y) or y
 end
 
+-- In a Sequential whose sequences come in pieces, steps at the border of two would see zeros in place of neighbours.
+function Conv1d:stream()
+  core.fail("%s: stream: a convolution needs the whole sequence", self:describe())
+end
+
 function Conv1d:describe()
   local more = ""
   if self.stride > 1 then more = more .. (", stride = %d"):format(self.stride) end

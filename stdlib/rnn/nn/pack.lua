@@ -13,7 +13,11 @@ local objects = {
     revive = function(state) return require("rnn.data").Scaler { state = state } end,
   },
   ["nn.State"] = {
-    state = function(state) return { table.unpack(state) } end,
+    state = function(state)
+      local plain = {}
+      for key, value in pairs(state) do plain[key] = value end
+      return plain
+    end,
     revive = function(state) return require("rnn.nn").State(state) end,
   },
 }

@@ -63,6 +63,8 @@ function Recurrent:forward(x, state)
   return lengths and y:with_lengths(lengths) or y, state
 end
 
+Recurrent.stream = Recurrent.forward
+
 function Recurrent:describe()
   local returns = self.returns ~= "sequence" and (", returns = %q"):format(self.returns) or ""
   return ("nn.Recurrent(%s%s)"):format(self.cell:describe(), returns)

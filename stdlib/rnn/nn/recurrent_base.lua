@@ -260,6 +260,16 @@ function Base:forward(x, state)
   return y, setmetatable(states, State), last
 end
 
+--- lstm:stream(x, state) -> y, state
+---
+--- As forward, for sequences that come in pieces, which a bidirectional layer cannot take.
+function Base:stream(x, state)
+  if self.directions == 2 then
+    core.fail("%s: stream: a bidirectional layer needs the whole sequence", self:describe())
+  end
+  return self:forward(x, state)
+end
+
 -- Of two directions the outputs that each computed last: their final h, merged; plus, with residual, the input there.
 function Base:last_of_directions(states, y, added)
   local n = #states

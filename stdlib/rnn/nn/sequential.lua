@@ -7,7 +7,7 @@ local Module = require "rnn.nn.module"
 --- nn.Sequential { layer, layer, ... }
 ---
 --- Gives the first result of each layer to the next and returns the first result of the last. A recurrent layer inside
---- starts at the zero state and its final state is dropped; call it yourself to carry state on. model[i] is layer i.
+--- starts at the zero state and its final state is dropped; stream carries states on. model[i] is layer i.
 ---@class nn.Sequential : nn.Module
 ---@field [integer] nn.Module
 ---@overload fun(layers: nn.Module[]): nn.Sequential
@@ -33,6 +33,27 @@ end
 function Sequential:forward(x)
   for i = 1, #self do x = self[i](x) end
   return x
+end
+
+--- sequential:stream(x [, states]) -> y, states
+---
+--- As forward, for sequences that come in pieces: each recurrent layer goes on from its state. states is what the piece
+--- before gave; nil is the zero state of all. A Sequential without a recurrent layer gives no states.
+---@param x rnn.Tensor
+---@param states? table
+---@return rnn.Tensor
+---@return table? states
+function Sequential:stream(x, states)
+  local after = {}
+  for i = 1, #self do
+    local layer, k = self[i], #after + 1
+    if layer.stream then
+      x, after[k] = layer:stream(x, states and states[k])
+    else
+      x = layer(x)
+    end
+  end
+  return x, after[1] and after
 end
 
 function Sequential:input_type()

@@ -6,6 +6,7 @@ local class = require "rnn.class"
 local Batches = require "rnn.data.batches"
 local interruption = require "rnn.train.interruption"
 local metrics = require "rnn.train.metrics"
+local safe_place = require "rnn.train.safe_place"
 
 local step = {}
 
@@ -98,6 +99,7 @@ function step.epoch(run)
     no_grad(scores.add, scores, value, prediction, y)
     show:step(epoch, run.batch, scores.loss / scores.weight)
     if complete then
+      safe_place(run)
       look(run, value)
       if run.left then return end
     end

@@ -31,18 +31,22 @@ end
 
 local function longest(x)
   local lengths = x:lengths()
-  return lengths and #lengths > 0 and lengths:max():item() or x:size(2)
+  return lengths and math.max(0, table.unpack(lengths:totable())) or x:size(2)
+end
+
+local function is_sequence(t)
+  return core.is_tensor(t) and t:ndim() >= (t:type() == "float" and 3 or 2)
 end
 
 local function next_batch(self)
   local x, y = self.source(nil, self.control)
   self.control = x
   if x == nil then return false end
-  if not core.is_tensor(x) or x:ndim() < 2 or not core.is_tensor(y) or y:ndim() < 2 or y:size(2) ~= x:size(2) then
+  if not is_sequence(x) or not is_sequence(y) or y:size(2) ~= x:size(2) then
     core.fail("%s: option 'tbptt' needs sequences (N, T, ...) with a target for each step, got %s and %s", self.fname,
       check.describe(x), check.describe(y))
   end
-  self.x, self.y, self.at, self.steps = x, y, 0, math.tointeger(math.max(longest(x), longest(y)))
+  self.x, self.y, self.at, self.steps = x, y, 0, math.max(longest(x), longest(y))
   return true
 end
 
