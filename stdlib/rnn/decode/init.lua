@@ -1,0 +1,7 @@
+-- rnn.decode: sequences from models: greedy, at random, by beam search.
+
+return require "rnn.lazy"({}, {
+  generate = "rnn.decode.generate",
+}, {
+  sample = "rnn.decode.sample",
+})
