@@ -1,14 +1,24 @@
-# Writes every file below ROOT/rnn as a chunk of C: module name, source, size (bindings/embedded.h).
-file(GLOB_RECURSE files RELATIVE ${ROOT} ${ROOT}/rnn/*.lua)
+# Writes every file below ROOT/rnn as a chunk of C: module name, source, size (bindings/embedded.h). A file that is not
+# Lua becomes a module that is its text: rnn/logs/page.css is rnn.logs.page_css.
+file(GLOB_RECURSE files RELATIVE ${ROOT} ${ROOT}/rnn/*.lua ${ROOT}/rnn/*.html ${ROOT}/rnn/*.css ${ROOT}/rnn/*.js
+     ${ROOT}/rnn/*LICENSE)
 list(SORT files)
 set(text "#include \"embedded.h\"\n")
 set(rows "")
 set(n 0)
 foreach(file ${files})
   file(READ ${ROOT}/${file} hex HEX)
+  if(file MATCHES "\\.lua$")
+    string(REGEX REPLACE "(/init)?\\.lua$" "" name ${file})
+  else()
+    string(HEX "return [======[\n" before)
+    string(HEX "]======]" after)
+    set(hex "${before}${hex}${after}")
+    string(REPLACE "." "_" name ${file})
+  endif()
+  string(LENGTH "${hex}" size)
+  math(EXPR size "${size} / 2")
   string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
-  file(SIZE ${ROOT}/${file} size)
-  string(REGEX REPLACE "(/init)?\\.lua$" "" name ${file})
   string(REPLACE "/" "." name ${name})
   string(APPEND text "static const unsigned char chunk${n}[] = {${bytes}0};\n")
   string(APPEND rows "  {\"${name}\", (const char *)chunk${n}, ${size}},\n")

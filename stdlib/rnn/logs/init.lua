@@ -3,4 +3,5 @@
 
 return require "rnn.lazy"({}, {
   writer = "rnn.logs.writer",
+  report = "rnn.logs.report",
 }, {})

@@ -1,0 +1,180 @@
+-- report.lua: a page that shows a run: one HTML file that holds all it needs, opens from the disk and asks no network.
+-- page.html is its frame, page.css its look, page.js draws; the charts are uPlot's (uplot/, MIT licence).
+
+local core = require "rnn.core"
+local check = require "rnn.check"
+local resource = require "rnn.logs.resource"
+
+-- ---- JSON, with short numbers and null for those that are not finite ----
+
+-- JSON and HTML are UTF-8; a name from elsewhere may not be.
+local function clean(s) return utf8.len(s) and s or (s:gsub("[\x80-\xff]", "?")) end
+
+local function number(v)
+  if v == nil or v - v ~= 0 then return "null" end
+  return math.type(v) == "integer" and tostring(v) or ("%.6g"):format(v)
+end
+
+-- values[1..n], of which some may be nil.
+local function numbers(values, n)
+  local out = {}
+  for i = 1, n do out[i] = number(values[i]) end
+  return "[" .. table.concat(out, ",") .. "]"
+end
+
+local function array(list, encode)
+  local out = {}
+  for i, item in ipairs(list) do out[i] = encode(item) end
+  return "[" .. table.concat(out, ",") .. "]"
+end
+
+-- fields: name -> JSON
+local function object(fields)
+  local out = {}
+  for name, json in pairs(fields) do out[#out + 1] = ("%q:%s"):format(name, json) end
+  table.sort(out)
+  return "{" .. table.concat(out, ",") .. "}"
+end
+
+local function text(s) return s and core.json_encode(clean(s)) end
+
+-- ---- charts ----
+
+local function finite_note(chart)
+  local count, first = 0, nil
+  for _, s in ipairs(chart.series) do
+    for i = 1, #chart.x do
+      local v = s.y[i]
+      if v and v - v ~= 0 then
+        count = count + 1
+        first = math.min(first or math.huge, chart.x[i])
+      end
+    end
+  end
+  if count == 0 then return chart.note end
+  return ("%sGaps: %d value%s not finite, the first at %s %s."):format(chart.note and chart.note .. " " or "", count,
+    count == 1 and " is" or "s are", chart.xlabel, number(first))
+end
+
+local CHART = { title = check.none, unit = check.none, xlabel = "epoch", x = check.none, series = check.none,
+  mark = check.none, note = check.none, wide = false }
+
+local function check_chart(fname, argname, chart)
+  chart = check.options(("%s: %s"):format(fname, argname), check.table(fname, argname, chart), CHART)
+  check.string(fname, argname .. ".title", chart.title)
+  check.table(fname, argname .. ".x", chart.x)
+  for i, s in ipairs(check.table(fname, argname .. ".series", chart.series)) do
+    check.string(fname, ("%s.series[%d].label"):format(argname, i), s.label)
+    check.table(fname, ("%s.series[%d].y"):format(argname, i), s.y)
+  end
+  return chart
+end
+
+local function chart_json(chart)
+  local n = #chart.x
+  return object {
+    title = text(chart.title), unit = text(chart.unit), xlabel = text(chart.xlabel), note = text(finite_note(chart)),
+    x = numbers(chart.x, n), wide = tostring(chart.wide),
+    mark = chart.mark and object { x = number(chart.mark.x), label = text(chart.mark.label) },
+    series = array(chart.series, function(s) return object { label = text(s.label), y = numbers(s.y, n) } end),
+  }
+end
+
+local HEAT = { title = check.none, unit = "norm of the gradient, by colour", xlabel = "epoch", x = check.none,
+  values = check.none, note = check.none }
+
+local function check_heat(fname, argname, map)
+  map = check.options(("%s: %s"):format(fname, argname), check.table(fname, argname, map), HEAT)
+  check.string(fname, argname .. ".title", map.title)
+  if core.is_tensor(map.values) then
+    map.values = check.tensor(fname, argname .. ".values", map.values, "float", 2):totable()
+  end
+  check.table(fname, argname .. ".values", map.values)
+  check.table(fname, argname .. ".x", map.x)
+  return map
+end
+
+local function heat_json(map)
+  local n = #map.x
+  return object {
+    title = text(map.title), unit = text(map.unit), xlabel = text(map.xlabel), note = text(map.note),
+    x = numbers(map.x, n), values = array(map.values, function(row) return numbers(row, n) end),
+  }
+end
+
+-- ---- HTML ----
+
+local ENTITIES = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;" }
+
+local function html(s) return (clean(tostring(s)):gsub('[&<>"]', ENTITIES)) end
+
+local function facts_html(facts)
+  local out = {}
+  for i, fact in ipairs(facts) do
+    out[i] = ("<div><dt>%s</dt><dd>%s</dd></div>\n"):format(html(fact[1]), html(fact[2]))
+  end
+  return #out > 0 and ('<dl class="facts">\n%s</dl>\n'):format(table.concat(out)) or ""
+end
+
+local function section_html(section)
+  local body
+  if section.text then
+    body = ("<pre>%s</pre>"):format(html(section.text))
+  else
+    local rows = {}
+    for i, pair in ipairs(section.pairs) do
+      rows[i] = ("<tr><th>%s</th><td>%s</td></tr>\n"):format(html(pair[1]), html(pair[2]))
+    end
+    body = ('<table class="pairs">\n%s</table>'):format(table.concat(rows))
+  end
+  return ('<section class="card">\n<h2>%s</h2>\n%s\n</section>\n'):format(html(section.title), body)
+end
+
+local function all(fname, name, list, check_item)
+  local out = {}
+  for i, item in ipairs(check.table(fname, name, list)) do
+    out[i] = check_item(fname, ("%s[%d]"):format(name, i), item)
+  end
+  return out
+end
+
+local PAGE = { title = check.none, status = "", facts = {}, charts = {}, heat_maps = {}, sections = {} }
+
+--- rnn.logs.report(path, page) -> true | nil, message, code
+---
+--- Writes a self-contained HTML file, whole or not at all. page has
+---   title, status   two lines of text
+---   facts           { { name, value }, ... }: what to read first
+---   charts          { { title = "Loss", unit = "mse", xlabel = "epoch", x = { 1, 2 }, series = { { label = "train",
+---                   y = { 0.5, 0.4 } } }, mark = { x = 2, label = "best" }, note = "...", wide = true }, ... }; y may
+---                   have holes. Curves above 0 that span more than 30 times are drawn on a logarithmic axis
+---   heat_maps       { { title = "layer 1", values = { { -1.5, -1.2 }, { -3, -2.5 } }, x = { 1, 2 }, xlabel = "epoch",
+---                   unit = "what the colours are" }, ... }: row i is i - 1 time steps back, column j is at x[j],
+---                   values are the norms' decimal logarithms, a table of rows or a tensor (rows, columns). All maps
+---                   share a scale
+---   sections        { { title = "Model", text = "..." }, { title = "Environment", pairs = { { "seed", 42 } } }, ... }
+---@param path string
+---@param page table
+---@return true?
+---@return string? message
+---@return string? code
+return function(path, page)
+  local fname = "rnn.logs.report"
+  check.string(fname, "argument 1 (path)", path)
+  page = check.options(fname, page, PAGE)
+  check.string(fname, "field 'title'", page.title)
+  local data = object {
+    charts = array(all(fname, "field 'charts'", page.charts, check_chart), chart_json),
+    heat = array(all(fname, "field 'heat_maps'", page.heat_maps, check_heat), heat_json),
+  }
+  local sections = {}
+  for i, section in ipairs(page.sections) do sections[i] = section_html(section) end
+  local parts = {
+    title = html(page.title), status = html(page.status), facts = facts_html(page.facts),
+    sections = table.concat(sections), data = data:gsub("<", "\\u003c"), version = core.version,
+    written = os.date "%Y-%m-%d %H:%M:%S", css = resource "page.css", js = resource "page.js",
+    chart_css = resource "uplot/uPlot.min.css", chart_js = resource "uplot/uPlot.iife.min.js",
+    licence = resource "uplot/LICENSE",
+  }
+  return core.file_write(path, (resource("page.html"):gsub("{{([%w_]+)}}", parts)))
+end
