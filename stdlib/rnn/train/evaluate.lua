@@ -7,25 +7,26 @@ local Module = require "rnn.nn.module"
 local Batches = require "rnn.data.batches"
 local evaluation = require "rnn.train.evaluation"
 local metrics = require "rnn.train.metrics"
+local objective = require "rnn.train.objective"
 
 local evaluate = {}
 
-local function pass(call, source, loss_of, scores, stop)
+local function pass(call, source, objective_of, scores, stop)
   for x, y in source do
-    local prediction = call(x)
-    scores:add(loss_of(prediction, y):item(), prediction, y)
+    local loss, prediction, target = objective_of(call, x, y)
+    scores:add(loss:item(), prediction, target)
     if stop and stop() then return false end
   end
   return true
 end
 
---- evaluate.pass(model, source, loss_of, scores [, reader [, stop]]) -> true | false
+--- evaluate.pass(model, source, objective, scores [, reader [, stop]]) -> true | false
 ---
 --- One pass in evaluation mode, nothing recorded; adds to scores. A reader is called in the model's stead; false when
 --- stop() was true before the end.
-function evaluate.pass(model, source, loss_of, scores, reader, stop)
+function evaluate.pass(model, source, objective_of, scores, reader, stop)
   local _ <close> = evaluation(model)
-  return core.no_grad(pass, reader or model, source, loss_of, scores, stop)
+  return core.no_grad(pass, reader or model, source, objective_of, scores, stop)
 end
 
 --- evaluate.batches(dataset, size) -> batches: for one pass, in the order that takes least time
@@ -50,15 +51,15 @@ end
 --- every valid element once, however the data are cut.
 ---@param model nn.Module
 ---@param data data.Windows|data.Arrays|data.Batches|function
----@param options { loss: string|function, metrics?: table }
+---@param options { loss?: string|function|table, metrics?: table }
 ---@return table<string, number>
 function evaluate.evaluate(model, data, options)
   local fname = "rnn.evaluate"
   if not Module.is(model) then check.expected(fname, "argument 1 (model)", "a model (nn.Module)", model) end
   local source = evaluate.source(fname, "argument 2 (data)", data)
   options = check.options(fname, options, { loss = check.none, metrics = check.none })
-  local loss_of, scores = metrics.loss(fname, options.loss), metrics.Scores(fname, options.metrics)
-  evaluate.pass(model, source, loss_of, scores)
+  local objective_of, scores = objective(fname, model, options.loss), metrics.Scores(fname, options.metrics)
+  evaluate.pass(model, source, objective_of, scores)
   if scores.weight == 0 then core.fail("%s: argument 2 (data): it gave no batch with a valid element", fname) end
   return scores:read({}, "")
 end

@@ -65,7 +65,7 @@ local function measure(run)
   if run.valid then
     run.valid_scores:clear()
     local stop = run.checkpoint and interruption.held
-    if not evaluate.pass(run.model, run.valid_source, run.loss_of, run.valid_scores, run.valid_reader, stop) then
+    if not evaluate.pass(run.model, run.valid_source, run.objective, run.valid_scores, run.valid_reader, stop) then
       return nil
     end
     run.valid_scores:read(logs, "val_")
@@ -156,7 +156,8 @@ end
 ---   data        batches (dataset:batches { size = 32, shuffle = true }), or any iterator of x, y that starts anew in
 ---               each epoch
 ---   valid       batches or a dataset to measure after each epoch: val_loss, val_mae ...
----   loss        "mse", "mae", "huber", "cross_entropy", "binary_cross_entropy", or a function (y, target) -> scalar
+---   loss        "mse", "mae", "huber", "cross_entropy", "binary_cross_entropy", or a function (y, target) -> scalar.
+---               A model with a loss of its own, such as nn.Seq2Seq, needs none, or a table of options for it
 ---   metrics     { "mae", "last_mae" (of each sequence's last step), "mse", "rmse", "smape", "accuracy", "top_5", "f1",
 ---               "nats", "perplexity", name = function (y, target) or an object such as metrics.F1 }, for both
 ---   optimizer   optim.SGD(model:parameters(), { lr = 0.05, momentum = 0.9 })

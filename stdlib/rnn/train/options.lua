@@ -8,6 +8,7 @@ local Batches = require "rnn.data.batches"
 local evaluate = require "rnn.train.evaluate"
 local History = require "rnn.train.history"
 local metrics = require "rnn.train.metrics"
+local objective = require "rnn.train.objective"
 local progress = require "rnn.train.progress"
 local Run = require "rnn.train.run"
 
@@ -109,7 +110,7 @@ return function(model, options)
   options = check.options(FNAME, options, OPTIONS)
   local run = Run { model = model, options = options, history = History() }
   sources(run, options)
-  run.loss_of = metrics.loss(FNAME, options.loss)
+  run.objective = objective(FNAME, run.model, options.loss)
   run.scores, run.valid_scores = metrics.Scores(FNAME, options.metrics), metrics.Scores(FNAME, options.metrics)
   run.optimizer = optimizer_of(options)
   schedule_of(run, options)

@@ -77,7 +77,7 @@ end
 
 --- step.epoch(run): trains over the batches from run.batch on, until they end or run.left says why it left before.
 function step.epoch(run)
-  local model, loss_of, optimizer = run.reader or run.model, run.loss_of, run.optimizer
+  local model, objective, optimizer = run.reader or run.model, run.objective, run.optimizer
   local scores, show = run.scores, run.show
   local epoch, accumulate, no_grad = run.epoch, run.accumulate, core.no_grad
   local source, control = run:position()
@@ -85,18 +85,17 @@ function step.epoch(run)
   for x, y in source, nil, control do
     run.batch = run.batch + 1
     if run.pending == 0 then optimizer:zero_grad() end
-    local prediction = model(x)
-    local loss = loss_of(prediction, y)
+    local loss, prediction, target = objective(model, x, y)
     value = loss:item()
     if value - value ~= 0 then
       step.diverged(run, x, value)
       return
     end
-    backward(run, loss, prediction, y)
+    backward(run, loss, prediction, target)
     run.pending = run.pending + 1
     local complete = run.pending == accumulate
     if complete then update(run) end
-    no_grad(scores.add, scores, value, prediction, y)
+    no_grad(scores.add, scores, value, prediction, target)
     show:step(epoch, run.batch, scores.loss / scores.weight)
     if complete then
       safe_place(run)
