@@ -1,10 +1,11 @@
 /* mem.c: the one gate for memory: aligned, counted, cached by size, limited, and able to fail on purpose.
  *
  * Sizes are rounded up to eight classes an octave (at most 12.5 % waste). A freed block waits in the list of its
- * class for the next request, so a training step after the first asks the system for nothing. The cache never holds
- * more than live + 64 MB; beyond that, blocks go back at once. Under AddressSanitizer nothing is cached, so that
- * every use after a free is seen. */
+ * class for the next request, so a training step after the first asks the system for nothing. The cache never makes
+ * the process larger than the most that was ever in use at once, plus 64 MB: a request that would, empties it first.
+ * Under AddressSanitizer nothing is cached, so that every use after a free is seen. */
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "internal.h"
 
@@ -21,6 +22,7 @@
 
 #define ALIGN ((size_t)64)
 #define CACHE_SLACK ((size_t)64 << 20)
+#define HUGE_PAGE ((size_t)2 << 20)
 
 /* In front of every block, filling its first 64 bytes. */
 struct rnni_block {
@@ -53,6 +55,16 @@ static rnn_status out_of_memory(rnn_ctx *ctx, size_t size) {
   return rnni_fail(ctx, RNN_ENOMEM, "not enough memory: %zu bytes wanted, %zu in use", size, ctx->memory.live);
 }
 
+/* Large blocks ask for huge pages: a product that walks down a column touches a page a row. */
+static rnni_block *from_system(size_t size) {
+  if (size < 2 * HUGE_PAGE) return aligned_alloc(ALIGN, size);
+  rnni_block *b = aligned_alloc(HUGE_PAGE, (size + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1));
+#ifdef MADV_HUGEPAGE
+  if (b) madvise(b, size, MADV_HUGEPAGE); /* without them it is only slower */
+#endif
+  return b;
+}
+
 rnn_status rnni_alloc(rnn_ctx *ctx, size_t size, void *out) {
   ctx->asked++;
   if (ctx->fail_at && ctx->asked >= ctx->fail_at && ctx->asked - ctx->fail_at < ctx->fail_count)
@@ -66,10 +78,12 @@ rnn_status rnni_alloc(rnn_ctx *ctx, size_t size, void *out) {
     ctx->free_blocks[class] = b->next;
     ctx->memory.cached -= rounded;
   } else {
-    b = aligned_alloc(ALIGN, ALIGN + rounded);
+    size_t in_use = ctx->memory.live + rounded;
+    if (in_use + ctx->memory.cached > RNNI_MAX(ctx->memory.peak, in_use) + CACHE_SLACK) rnni_memory_trim(ctx);
+    b = from_system(ALIGN + rounded);
     if (!b) {
       rnni_memory_trim(ctx);
-      b = aligned_alloc(ALIGN, ALIGN + rounded);
+      b = from_system(ALIGN + rounded);
       if (!b) return out_of_memory(ctx, size);
     }
     b->size = rounded;
@@ -93,7 +107,7 @@ void rnni_free(rnn_ctx *ctx, void *block) {
   if (!block) return;
   rnni_block *b = (rnni_block *)((char *)block - ALIGN);
   ctx->memory.live -= b->size;
-  if (!CACHING || b->class >= RNNI_CLASSES || ctx->memory.cached + b->size > ctx->memory.live + CACHE_SLACK) {
+  if (!CACHING || b->class >= RNNI_CLASSES) {
     free(b);
     return;
   }

@@ -48,7 +48,8 @@ INLINE vec load(const real *p) { return *(const vec_loose *)p; }
 INLINE void store(real *p, vec v) { *(vec_loose *)p = v; }
 INLINE vec splat(real x) { return x - (vec){0}; }
 INLINE vec choose(veci mask, vec yes, vec no) { return (vec)((mask & (veci)yes) | (~mask & (veci)no)); }
-INLINE vec vabs(vec x) { return choose(x < (vec){0}, -x, x); }
+#define SIGN_BIT ((lane_int)1 << (sizeof(lane_int) * 8 - 1))
+INLINE vec vabs(vec x) { return (vec)((veci)x & ~SIGN_BIT); }
 
 /* a*b + c, rounded once. Every multiply-add that the kernels mean to fuse is written so, and the compiler fuses nothing by
    itself: that is why all instruction sets give the same bits. The plain set without fused instructions rounds twice;
@@ -102,13 +103,34 @@ INLINE vec vsigmoid(vec x) {
 
 #else
 
-/* exp(r) 2^n = exp(x), |r| <= ln2/2; the polynomial is the minimax one of Cephes' expf. */
-INLINE vec exp_reduced(vec x, veci *n) {
+/* x within [least, most]; NaN stays. */
+INLINE vec within(float least, vec x, float most) {
+#if defined(__AVX512F__)
+  return (vec)_mm512_max_ps((__m512)splat(least), _mm512_min_ps((__m512)splat(most), (__m512)x));
+#elif defined(__AVX2__)
+  return (vec)_mm256_max_ps((__m256)splat(least), _mm256_min_ps((__m256)splat(most), (__m256)x));
+#else
+  x = choose(x > splat(most), splat(most), x);
+  return choose(x < splat(least), splat(least), x);
+#endif
+}
+
+/* p 2^k for a whole number k, rounded once; in two factors, so that subnormal results and overflow come out right. */
+INLINE vec scale(vec p, vec k) {
+#if defined(__AVX512F__)
+  return (vec)_mm512_scalef_ps((__m512)p, (__m512)k);
+#else
+  veci n = __builtin_convertvector(k, veci), half = n >> 1;
+  return p * (vec)((half + 127) << 23) * (vec)((n - half + 127) << 23);
+#endif
+}
+
+/* exp(x) = p 2^k, for -104 <= x <= 104; the polynomial is the minimax one of Cephes' expf. */
+INLINE vec exp_reduced(vec x, vec *k) {
   vec shifted = madd(x, splat(1.44269504088896341f), splat(12582912.0f)); /* 1.5 * 2^23: rounds to an integer in the low bits */
-  vec k = shifted - 12582912.0f;
-  *n = (veci)shifted - 0x4b400000;
-  vec r = madd(k, splat(-0.693359375f), x);
-  r = madd(k, splat(2.12194440e-4f), r);
+  *k = shifted - 12582912.0f;
+  vec r = madd(*k, splat(-0.693359375f), x);
+  r = madd(*k, splat(2.12194440e-4f), r);
   vec sum = r + 1.0f, lost = r - (sum - 1.0f); /* what rounding took from 1 + r is added with the small terms */
   vec p = madd(r, splat(1.9875691500e-4f), splat(1.3981999507e-3f));
   p = madd(p, r, splat(8.3334519073e-3f));
@@ -119,38 +141,30 @@ INLINE vec exp_reduced(vec x, veci *n) {
 }
 
 INLINE vec vexp(vec x) {
-  veci n;
-  x = choose(x > splat(89.0f), splat(89.0f), x); /* NaN passes both comparisons unchanged */
-  x = choose(x < splat(-104.0f), splat(-104.0f), x);
-  vec p = exp_reduced(x, &n);
-  veci half = n >> 1; /* two factors, so that subnormal results and overflow come out right */
-  vec a = (vec)((half + 127) << 23), b = (vec)((n - half + 127) << 23);
-  return p * a * b;
+  vec k, p = exp_reduced(within(-104.0f, x, 89.0f), &k);
+  return scale(p, k);
 }
 
 INLINE vec vtanh(vec x) {
   vec size = vabs(x);
-  vec u = choose(size > splat(9.2f), splat(9.2f), size);
-  veci n;
-  vec p = exp_reduced(u + u, &n);
-  vec e = p * (vec)((n + 127) << 23);
-  vec large = 1.0f - 2.0f / (e + 1.0f);
+  vec k, p = exp_reduced(within(0.0f, size + size, 20.0f), &k); /* beyond it has long been 1 */
+  vec large = (vec)((veci)(1.0f - 2.0f / (scale(p, k) + 1.0f)) | ((veci)x & SIGN_BIT));
   vec s = x * x;
   vec q = madd(s, splat(-5.70498872745e-3f), splat(2.06390887954e-2f));
   q = madd(q, s, splat(-5.37397155531e-2f));
   q = madd(q, s, splat(1.33314422036e-1f));
   q = madd(q, s, splat(-3.33332819422e-1f));
   vec small = madd(x, s * q, x);
-  vec y = choose(x < (vec){0}, -large, large);
-  y = choose(size < splat(0.625f), small, y);
-  return choose(x == x, y, x);
+  return choose(size < splat(0.625f), small, large);
 }
 
+/* 1 / (1 + e), e = exp(-x) = p 2^k, as 2^-k / (2^-k + p): so it is right where e is too large for a float. One step of
+   Newton's iteration puts right what rounding took from the sum. */
 INLINE vec vsigmoid(vec x) {
-  vec e = vexp(-vabs(x));
-  vec sum = 1.0f + e, lost = e - (sum - 1.0f);
-  vec y = choose(x < (vec){0}, e, (vec){0} + 1.0f) / sum;
-  return madd(-y, lost * madd(e, splat(-0.5f), splat(1.0f)), y); /* 1 - e/2 is near enough to 1/(1+e) for a correction of half an ulp */
+  vec k, p = exp_reduced(-within(-104.0f, x, 30.0f), &k);
+  vec t = scale(splat(1.0f), -k), y = 1.0f / (p + t);
+  vec wrong = madd(-y, p, madd(-y, t, splat(1.0f)));
+  return scale(madd(wrong, y, y), -k);
 }
 
 #endif
