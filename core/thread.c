@@ -125,9 +125,9 @@ void rnni_parallel(rnn_ctx *ctx, int tasks, void (*fn)(void *arg, int task), voi
 }
 
 int rnni_threads_for(const rnn_ctx *ctx, double multiply_adds) {
-  /* A job costs some microseconds, and on a shared machine a time slice now and then: it should save more. One core
-     does about 5e6 multiply-adds in 50 microseconds. */
-  double worth = multiply_adds / 5e6;
+  /* Handing a task to a waiting thread costs half a microsecond; a core does 1e6 multiply-adds in ten. On a machine that
+     is busy with other things a thread may lose its processor, now and then for milliseconds, whatever the job. */
+  double worth = multiply_adds / 1e6;
   return worth < ctx->threads ? RNNI_MAX(1, (int)worth) : ctx->threads;
 }
 
