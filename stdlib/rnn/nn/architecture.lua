@@ -11,8 +11,8 @@ local architecture = {}
 local buildable = {}
 for _, name in ipairs {
   "Module", "Sequential", "Linear", "Conv1d", "Embedding", "RNN", "LSTM", "GRU", "Recurrent", "RNNCell", "LSTMCell",
-  "GRUCell", "LayerNorm", "BatchNorm", "Dropout", "Tanh", "Sigmoid", "HardSigmoid", "ReLU", "LeakyReLU", "ELU", "SELU",
-  "Softplus", "Softsign", "Softmax", "LogSoftmax",
+  "GRUCell", "Attention", "Encoder", "Decoder", "Seq2Seq", "LayerNorm", "BatchNorm", "Dropout", "Tanh", "Sigmoid",
+  "HardSigmoid", "ReLU", "LeakyReLU", "ELU", "SELU", "Softplus", "Softsign", "Softmax", "LogSoftmax",
 } do
   buildable["nn." .. name] = name
 end

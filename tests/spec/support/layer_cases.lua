@@ -1,6 +1,6 @@
 -- layer_cases.lua: one small case for every built-in layer: how to make it and what to feed it. gradient_spec.lua and
 -- layers_spec.lua go through all of them, and fail when nn has a layer without a case.
--- sequences: takes padded (N, T, ...) and gives such.
+-- sequences: takes padded (N, T, ...) and gives such. run(layer, x): how it is called, where layer(x) is not enough.
 
 local core = require "rnn.core"
 local nn = require "rnn.nn"
@@ -13,6 +13,11 @@ local function kinkless()
     { { 0.9, -1.7 }, { 3.4, -3.3 }, { -0.8, 2.2 }, { 1.9, 0.5 } },
     { { -0.3, 0.6 }, { 2.1, -1.2 }, { 0.8, -0.9 }, { -1.4, 0.3 } },
   }
+end
+
+-- Sequences with start (2) and stop (3).
+local function targets()
+  return core.tensor({ { 2, 5, 1, 3 }, { 2, 3, 0, 0 }, { 2, 4, 3, 0 } }, "int32"):with_lengths { 4, 2, 3 }
 end
 
 local cases = {
@@ -39,6 +44,37 @@ local cases = {
   LayerNorm = { make = function() return nn.LayerNorm(2) end, input = batch, sequences = true },
   BatchNorm = { make = function() return nn.BatchNorm(2) end, input = batch, sequences = true },
   Dropout = { make = function() return nn.Dropout(0.4) end, input = batch },
+  Attention = {
+    make = function() return nn.Attention(2, 2, { score = "additive", units = 3 }) end,
+    input = batch,
+    run = function(layer, x) return layer(x, (x * 0.5):sin():with_lengths { 4, 1, 0 }) end,
+  },
+  Encoder = {
+    make = function() return nn.Encoder { inputs = 2, cell = "lstm", hidden = 3, layers = 2, bidirectional = true } end,
+    input = batch,
+    sequences = true,
+  },
+  Decoder = {
+    make = function() return nn.Decoder { vocab = 6, dim = 2, cell = "lstm", hidden = 3, condition = 2 } end,
+    input = function() return core.randn(3, 2) end,
+    run = function(layer, x) return (layer(x, targets())) end,
+  },
+  Seq2Seq = {
+    make = function()
+      return nn.Seq2Seq {
+        encoder = nn.Encoder { vocab = 5, dim = 2, hidden = 3, bidirectional = true },
+        decoder = nn.Decoder { vocab = 6, dim = 2, hidden = 3, layers = 2, attention = "multiplicative",
+          input_feeding = true, tied = true },
+      }
+    end,
+    input = function()
+      return core.tensor({ { 1, 5, 2, 0 }, { 3, 1, 1, 2 }, { 5, 0, 0, 0 } }, "int32"):with_lengths { 3, 4, 1 }
+    end,
+    run = function(layer, x)
+      local logits, _, weights = layer(x, targets())
+      return logits, weights
+    end,
+  },
 }
 for _, name in ipairs { "RNNCell", "LSTMCell", "GRUCell" } do
   cases[name] = {
