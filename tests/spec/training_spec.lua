@@ -1,8 +1,8 @@
 -- rnn.fit beyond the plain loop: schedules, accumulation, averaged weights, truncated back-propagation, callbacks.
 local rnn = require "rnn"
 local nn, data, optim = rnn.nn, rnn.data, rnn.optim
-local approx = require "tests.spec.support.approx"
-local Shell = require "tests.spec.support.shell"
+local approx = require "support.approx"
+local Shell = require "support.shell"
 
 local x = (rnn.arange(50):to_float() / 25 - 1):reshape(50, 1)
 local line = data.arrays(x, x * 2 - 1)
