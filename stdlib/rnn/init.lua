@@ -33,5 +33,6 @@ return lazy(rnn, {
   ModelCheckpoint = "rnn.train",
   CSVLog = "rnn.train",
   Average = "rnn.train",
+  find_lr = "rnn.train",
   args = "rnn.args",
 })

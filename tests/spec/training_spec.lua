@@ -321,3 +321,54 @@ describe("a loss that is not finite", function()
     assert.is_true(model.weight:item() == model.weight:item())
   end)
 end)
+
+describe("rnn.find_lr", function()
+  -- The loss w^2 / 2 diverges from lr 2 on, with momentum 0.
+  local function setup()
+    local w = rnn.tensor { 3 }:requires_grad(true)
+    local model = nn.Module { w = w, forward = function(self, input) return self.w * input end }
+    return model, optim.SGD({ w }, { lr = 0.3, momentum = 0.1 })
+  end
+  local one = data.arrays(rnn.ones(8, 1), rnn.zeros(8, 1))
+
+  it("tries rates until the loss explodes, and leaves everything as it was", function()
+    rnn.seed(4)
+    local model, optimizer = setup()
+    local batches = one:batches { size = 2, shuffle = true }
+    local random = rnn.random_state()
+    local range = rnn.find_lr(model, { data = batches, loss = "mse", optimizer = optimizer, from = 1e-4, to = 1e3 })
+    assert.same(random, rnn.random_state())
+    assert.equal(3, model.w:item())
+    assert.equal(0.3, optimizer.lr)
+    assert.equal(0, optimizer.steps)
+    assert.is_nil(model.w.grad)
+    assert.equal(0, batches.number)
+    assert.is_true(#range.lr < 100)
+    assert.near(1e-4, range.lr[1], 1e-12)
+    assert.near(1e-4 * 1e7 ^ (1 / 99), range.lr[2], 1e-12)
+    assert.is_true(range.suggestion > 0.01 and range.suggestion < 2)
+    assert.matches("^rnn.RateRange%(0.0001 to .*; suggestion [%d.]+%)$", tostring(range))
+  end)
+
+  it("draws", function()
+    local model, optimizer = setup()
+    local range = rnn.find_lr(model, { data = one:batches {}, loss = "mse", optimizer = optimizer, steps = 40 })
+    local sh = Shell.new()
+    local text = range:plot({ file = sh.folder .. "/lr.svg" }):text { width = 70 }
+    sh:remove()
+    assert.is_truthy(text:find("log10(lr)", 1, true))
+    assert.is_truthy(text:find("suggestion ", 1, true))
+  end)
+
+  it("says what it wants", function()
+    local model, optimizer = setup()
+    local good = one:batches {}
+    local function says(pattern, options) assert.error_matches(function() rnn.find_lr(model, options) end, pattern) end
+    says("rnn.find_lr: option 'optimizer': expected an optimiser", { data = good, loss = "mse" })
+    says("option 'to': expected a rate above 'from'", { data = good, loss = "mse", optimizer = optimizer, to = 1e-7 })
+    says("option 'steps': expected an integer", { data = good, loss = "mse", optimizer = optimizer, steps = 1 })
+    says("not finite from the start", { data = good, optimizer = optimizer,
+      loss = function(y, target) return rnn.mse(y, target) * (0 / 0) end })
+    says("gave no batch", { data = function() end, loss = "mse", optimizer = optimizer })
+  end)
+end)

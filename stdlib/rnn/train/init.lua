@@ -11,4 +11,5 @@ return require "rnn.lazy"({}, {
   ModelCheckpoint = "rnn.train.model_checkpoint",
   CSVLog = "rnn.train.csv_log",
   Average = "rnn.train.average",
+  find_lr = "rnn.train.find_lr",
 })
