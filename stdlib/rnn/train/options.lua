@@ -4,7 +4,6 @@ local core = require "rnn.core"
 local check = require "rnn.check"
 local class = require "rnn.class"
 local Module = require "rnn.nn.module"
-local Batches = require "rnn.data.batches"
 local evaluate = require "rnn.train.evaluate"
 local History = require "rnn.train.history"
 local metrics = require "rnn.train.metrics"
@@ -43,6 +42,15 @@ local function sources(run, options)
     run.valid_source = tbptt.Windows(FNAME, run.valid, length)
     run.valid_reader = tbptt.Reader(FNAME, run.model, run.valid_source)
   end
+end
+
+-- Batches in an epoch, or nil: with tbptt, batches become as many windows as they are long, but for streams, which
+-- are cut already.
+local function batches_of(run, options)
+  local data = run.data
+  if type(data) ~= "table" or not getmetatable(data).__len then return nil end
+  local cut = run.reader and not (data.continues and data.time and data.time <= options.tbptt)
+  return not cut and #data or nil
 end
 
 local function optimizer_of(options)
@@ -121,8 +129,8 @@ return function(model, options)
   run.on_nan = check.one_of(FNAME, "option 'on_nan'", options.on_nan, { "error", "stop" })
   run.on_epoch = optional("on_epoch", options.on_epoch, check.callback)
   run.callbacks = callbacks_of(options)
-  local steps = class.is_a(run.data, Batches) and not run.reader and #run.data or nil
-  run.steps = steps and (steps + run.accumulate - 1) // run.accumulate
+  local steps = batches_of(run, options)
+  run.batches, run.steps = steps, steps and (steps + run.accumulate - 1) // run.accumulate
   run.show = progress.new(FNAME, options.progress, run.epochs, steps)
   run.quiet = options.progress == false or options.progress == "terminal"
   folder_of(run, options)

@@ -2,8 +2,6 @@
 -- a step is 100 microseconds.
 
 local core = require "rnn.core"
-local class = require "rnn.class"
-local Batches = require "rnn.data.batches"
 local interruption = require "rnn.train.interruption"
 local metrics = require "rnn.train.metrics"
 local safe_place = require "rnn.train.safe_place"
@@ -16,7 +14,7 @@ local held = interruption.held
 --- the run ends, with an error or, with on_nan = "stop", with history.stopped.
 function step.diverged(run, x, value)
   run.start:restore()
-  local of = class.is_a(run.data, Batches) and (" of %d"):format(#run.data) or ""
+  local of = run.batches and (" of %d"):format(run.batches) or ""
   local bad_input = core.is_tensor(x) and x:type() == "float" and x:without_lengths():is_finite():min():item() == 0
   local message = ("the loss is %s in epoch %d, step %d%s; %s. The weights are again those %s"):format(
     value ~= value and "nan" or tostring(value), run.epoch, run.batch, of,
