@@ -21,6 +21,8 @@ return lazy(rnn, {
   metrics = "rnn.metrics",
   ctc = "rnn.ctc",
   decode = "rnn.decode",
+  audio = "rnn.audio",
+  text = "rnn.text",
 }, {
   save = "rnn.nn.save",
   load = "rnn.nn.save",

@@ -163,7 +163,7 @@ describe("rnn.save and rnn.load", function()
     local before = read_bytes()
     local loop = {}
     loop.again = loop
-    local values = "expected numbers, strings, booleans, tensors, scalers and tables of them, got "
+    local values = "expected numbers, strings, booleans, tensors, scalers, vocabularies and tables of them, got "
     local keys = "a saved table has either the keys 1, 2, 3 ... or names"
     for _, case in ipairs {
       { { f = print }, "extra/f: " .. values .. "function" },

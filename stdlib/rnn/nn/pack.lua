@@ -1,4 +1,5 @@
--- pack.lua: a table of a script's own (numbers, strings, tensors, scalers, states) as JSON and named tensors, and back.
+-- pack.lua: a table of a script's own (numbers, strings, tensors, scalers, vocabularies, states) as JSON and named
+-- tensors, and back.
 --
 -- In the JSON a tensor stands as {"$tensor": name}, an object as {"$object": class, "state": ...}, and a number that
 -- JSON does not have as {"$number": "nan"}. Only the classes below come back as objects.
@@ -22,6 +23,16 @@ local objects = {
   },
 }
 
+for _, name in ipairs { "Chars", "Words", "Bpe" } do
+  objects["text." .. name] = {
+    state = function(vocab) return vocab:config() end,
+    revive = function(config)
+      local text = require "rnn.text"
+      return text.Vocab.revive(text[name:lower()], config)
+    end,
+  }
+end
+
 local numbers = { inf = math.huge, ["-inf"] = -math.huge, nan = 0 / 0 }
 
 -- A number as JSON can have it. %g gives "nan" or "-nan".
@@ -31,8 +42,8 @@ local function plain_number(n)
 end
 
 local function refuse(fname, path, value)
-  core.fail("%s: %s: expected numbers, strings, booleans, tensors, scalers and tables of them, got %s", fname, path,
-    require("rnn.check").describe(value))
+  core.fail("%s: %s: expected numbers, strings, booleans, tensors, scalers, vocabularies and tables of them, got %s",
+    fname, path, require("rnn.check").describe(value))
 end
 
 local function dump(fname, value, path, tensors, open)

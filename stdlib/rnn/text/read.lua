@@ -1,0 +1,31 @@
+-- read.lua: a text file.
+
+local check = require "rnn.check"
+local characters = require "rnn.text.characters"
+
+--- text.read(path [, { invalid = "error" }]) -> string | nil, message
+---
+--- The whole of a text file in UTF-8, without a byte order mark. Bytes that are no UTF-8 are an error that says where
+--- the first one is: the file is in another encoding, or is no text. With invalid = "replace" each becomes U+FFFD.
+---@param path string
+---@param options? { invalid?: "error"|"replace" }
+---@return string?
+---@return string? message
+return function(path, options)
+  check.string("text.read", "argument 1 (path)", path)
+  local invalid = check.options("text.read", options, { invalid = "error" }).invalid
+  check.one_of("text.read", "option 'invalid'", invalid, { "error", "replace" })
+  local file, message = io.open(path, "rb")
+  if not file then return nil, "text.read: " .. message end
+  local s
+  s, message = file:read "a"
+  file:close()
+  if not s then return nil, ("text.read: %s: %s"):format(path, message) end
+  s = s:gsub("^\xEF\xBB\xBF", "")
+  local at = characters.invalid(s)
+  if not at or invalid == "replace" then return characters.clean(s) end
+  local before = s:sub(1, at - 1)
+  local _, lines = before:gsub("\n", "")
+  return nil, ("text.read: %s: line %d, byte %d: 0x%02X is no UTF-8"):format(path, lines + 1,
+    #before:match "[^\n]*$" + 1, s:byte(at))
+end

@@ -1,0 +1,71 @@
+-- stream.lua: one long text as batches in which each row goes on where it stopped in the batch before: what truncated
+-- back-propagation through time learns from.
+
+local core = require "rnn.core"
+local class = require "rnn.class"
+local check = require "rnn.check"
+
+--- text.stream(ids, { batch = 32, time = 64 }) -> stream
+---
+--- Cuts a text into `batch` parts of equal length, one for each row, and gives windows of `time` steps of all of them:
+--- `for x, y in stream do ... end`, x and y int32 (batch, time), y the ids that follow those of x. Row n of a window
+--- goes on where row n of the window before ended, so a state can be carried from one to the next; every loop begins
+--- anew, at the start of the parts. Every id but the first is in y once: only the last window is shorter, and where the
+--- parts cannot be equally long, its rows have lengths. #stream is the number of windows.
+---
+--- rnn.fit(model, { data = stream, tbptt = 64, ... }) carries the state.
+---@class text.Stream
+---@field continues boolean true: rows go on from window to window
+---@field batch integer
+---@field time integer
+---@overload fun(ids: integer[]|rnn.Tensor, options?: { batch?: integer, time?: integer }): text.Stream
+local Stream = class("text.Stream")
+
+Stream.continues = true
+
+local fname = "text.stream"
+
+function Stream:init(ids, options)
+  if type(ids) == "table" and not getmetatable(ids) then
+    for i, id in ipairs(ids) do check.int(fname, ("argument 1 (ids), entry %d"):format(i), id, 0) end
+    ids = core.tensor(ids, "int32")
+  end
+  check.tensor(fname, "argument 1 (ids)", ids, "int32", 1)
+  options = check.options(fname, options, { batch = 32, time = 64 })
+  self.batch = check.int(fname, "option 'batch'", options.batch, 1)
+  self.time = check.int(fname, "option 'time'", options.time, 1)
+  local pairs_ = #ids - 1 -- of an id and the next one
+  if pairs_ < self.batch then
+    core.fail("%s: %d ids are too few for %d rows with one to learn and one to foretell each", fname, #ids, self.batch)
+  end
+  -- Parts of `least` steps, the first `longer` of them with one more. The 0 at the end is read where one has no more.
+  local least, longer = pairs_ // self.batch, pairs_ % self.batch
+  local row = core.arange(self.batch)
+  self.ids = core.concat({ ids, core.zeros { 1, type = "int32" } }, 1):reshape(-1, 1)
+  self.starts = (row - 1) * least + (row - 1):minimum(longer)
+  self.lengths = row:le(longer):to_int() + least
+  self.least, self.steps = least, longer > 0 and least + 1 or least
+  self.at = self.steps
+end
+
+--- #stream -> number of windows in an epoch
+function Stream:__len()
+  return (self.steps + self.time - 1) // self.time
+end
+
+-- What `for` calls: x, the value before, is nil when a loop begins.
+function Stream.__call(self, _, x)
+  if x == nil then self.at = 0 end
+  if self.at >= self.steps then return nil end
+  local from, time = self.at, math.min(self.time, self.steps - self.at)
+  self.at = from + time
+  local starts = self.starts + (from + 1)
+  x = core.windows(self.ids, starts, time):reshape(self.batch, time)
+  local y = core.windows(self.ids, starts + 1, time):reshape(self.batch, time)
+  if self.at <= self.least then return x, y end
+  local lengths = self.lengths - from
+  local valid = core.arange(time):reshape(1, time):le(lengths:reshape(-1, 1)):to_int()
+  return (x * valid):with_lengths(lengths), (y * valid):with_lengths(lengths)
+end
+
+return Stream

@@ -1,0 +1,146 @@
+-- vocab.lua: what all vocabularies share: ids, their tokens, decoding, and the way into a file and back.
+
+local core = require "rnn.core"
+local class = require "rnn.class"
+local check = require "rnn.check"
+
+--- text.Vocab: ids for the parts of a text. text.chars, text.words and text.bpe make them.
+---
+--- Ids count from 1; 0 is padding. #v is the number of ids; the first three are v.unknown (<unk>), v.start (<s>) and
+--- v.stop (</s>). rnn.save(path, model, { vocab = v }) keeps a vocabulary in the model's file; rnn.load gives it back.
+---@class text.Vocab
+---@field unknown integer what stands for what the vocabulary does not have
+---@field start integer
+---@field stop integer
+local Vocab = class("text.Vocab")
+
+local SPECIAL = { "<unk>", "<s>", "</s>" }
+
+Vocab.unknown, Vocab.start, Vocab.stop = 1, 2, 3
+Vocab.unknown_text = SPECIAL[1] -- what decode gives for it
+
+--- Vocab:begin(): an object with the special ids only
+function Vocab:begin()
+  self.tokens, self.ids = table.move(SPECIAL, 1, #SPECIAL, 1, {}), {}
+end
+
+--- Vocab:add(token) -> id, that it has or now gets
+function Vocab:add(token)
+  local id = self.ids[token]
+  if not id then
+    id = #self.tokens + 1
+    self.tokens[id], self.ids[token] = token, id
+  end
+  return id
+end
+
+--- Vocab.corpus(fname, corpus) -> list of its parts, which are not empty all
+function Vocab.corpus(fname, corpus)
+  local list = type(corpus) == "string" and { corpus } or corpus
+  if type(list) ~= "table" or getmetatable(list) then
+    check.expected(fname, "argument 1 (corpus)", "a string or a list of strings", corpus)
+  end
+  for i, s in ipairs(list) do
+    if type(s) ~= "string" then
+      check.expected(fname, ("argument 1 (corpus), entry %d"):format(i), "a string", s)
+    end
+  end
+  for _, s in ipairs(list) do
+    if s ~= "" then return list end
+  end
+  core.fail("%s: argument 1 (corpus): it has no text", fname)
+end
+
+--- #vocab -> number of ids
+function Vocab:__len()
+  return #self.tokens
+end
+
+--- vocab:encode(s [, { start = false, stop = false }]) -> list of ids
+---
+--- The ids of a text, with <s> before and </s> behind it if wanted. What the vocabulary does not have becomes
+--- v.unknown; a byte that is no UTF-8 counts as U+FFFD. An empty text has no ids.
+---@param s string
+---@param options? { start?: boolean, stop?: boolean }
+---@return integer[]
+function Vocab:encode(s, options)
+  local fname = "vocab:encode"
+  options = check.options(fname, options, { start = false, stop = false })
+  local ids = check.boolean(fname, "option 'start'", options.start) and { self.start } or {}
+  self:append(fname, s, ids)
+  if check.boolean(fname, "option 'stop'", options.stop) then ids[#ids + 1] = self.stop end
+  return ids
+end
+
+--- vocab:decode(ids) -> string
+---
+--- The text of a list of ids or an int32 tensor (T). Padding, <s> and </s> are left out.
+---@param ids integer[]|rnn.Tensor
+---@return string
+function Vocab:decode(ids)
+  local fname = "vocab:decode"
+  if core.is_tensor(ids) then ids = check.tensor(fname, "argument 1 (ids)", ids, "int32", 1):totable() end
+  check.table(fname, "argument 1 (ids)", ids)
+  local list, tokens, n = {}, self.tokens, 0
+  for i, id in ipairs(ids) do
+    local token = tokens[id]
+    if not token and id ~= 0 then check.int(fname, ("id %d"):format(i), id, 0, #self) end
+    if token and id ~= self.start and id ~= self.stop then
+      n = n + 1
+      list[n] = id == self.unknown and self.unknown_text or token
+    end
+  end
+  return self:join(list)
+end
+
+--- vocab:id(token) -> id, or nil where the vocabulary does not have it
+---@param token string
+---@return integer?
+function Vocab:id(token)
+  for id, special in ipairs(SPECIAL) do
+    if token == special then return id end
+  end
+  return self.ids[token]
+end
+
+--- vocab:token(id) -> string, or nil where there is no such id
+---@param id integer
+---@return string?
+function Vocab:token(id)
+  return self.tokens[id]
+end
+
+function Vocab:describe()
+  return ("%s(%d ids)"):format(getmetatable(self).__name, #self)
+end
+
+function Vocab.__tostring(self)
+  return self:describe()
+end
+
+--- vocab:config() -> table of plain values, from which text.Vocab makes it again
+function Vocab:config()
+  return { tokens = table.move(self.tokens, #SPECIAL + 1, #self.tokens, 1, {}) }
+end
+
+--- Vocab:restore(config): fills a new object with what config() gave; raises for anything else
+function Vocab:restore(config)
+  self:begin()
+  if type(config.tokens) ~= "table" then core.fail("a vocabulary without its tokens") end
+  for i, token in ipairs(config.tokens) do
+    if type(token) ~= "string" or not utf8.len(token) or self.ids[token] then
+      core.fail("token %d of a vocabulary is invalid, or there twice", i)
+    end
+    self:add(token)
+  end
+end
+
+--- Vocab.revive(cls, config) -> vocabulary, of the derived class cls
+function Vocab.revive(cls, config)
+  if type(config) ~= "table" then core.fail("a vocabulary that is no table") end
+  local vocab = setmetatable({}, cls)
+  vocab:restore(config)
+  return vocab
+end
+
+return Vocab

@@ -1,0 +1,108 @@
+-- words.lua: a vocabulary of words.
+
+local core = require "rnn.core"
+local class = require "rnn.class"
+local check = require "rnn.check"
+local characters = require "rnn.text.characters"
+local lowercase = require "rnn.lowercase"
+local split = require "rnn.text.split"
+local Vocab = require "rnn.text.vocab"
+
+--- text.words(corpus [, { size = nil, min_count = 1, tokenize = "words", lowercase = false }]) -> vocabulary
+---
+--- An id for each word of a corpus, the most frequent first, those of equal frequency in the order of their bytes:
+---   size        at most so many ids, with the three special ones
+---   min_count   only words that are there so often
+---   tokenize    "words": as text.tokens; "spaces": what stands between white space; or a function s -> list of words,
+---               which a file cannot hold: after rnn.load set vocab.tokenize to it again
+---   lowercase   of all text first
+--- The corpus is a string or a list; an entry of it, and what encode takes, is a string or a list of words. A word
+--- <unk>, <s> or </s> of the text is the special id. decode puts a blank between words.
+---@class text.Words : text.Vocab
+---@field tokenize "words"|"spaces"|fun(s: string): string[]
+---@overload fun(corpus: string|table, options?: table): text.Words
+local Words = class("text.Words", Vocab)
+
+-- Words that somebody else has cut, in valid UTF-8.
+local function given(fname, argname, words)
+  local list = {}
+  for i, word in ipairs(words) do
+    list[i] = characters.clean(check.string(fname, ("%s, word %d"):format(argname, i), word))
+  end
+  return list
+end
+
+-- The words of one text.
+local function words_of(self, fname, argname, s)
+  if type(s) == "table" and not getmetatable(s) then return given(fname, argname, s) end
+  if type(s) ~= "string" then check.expected(fname, argname, "a string or a list of words", s) end
+  local tokenize, list = self.tokenize, {}
+  if not tokenize then
+    core.fail("%s: the vocabulary was made with a tokenize function, which its file does not hold; set "
+      .. "vocab.tokenize to that function", fname)
+  end
+  s = characters.clean(s)
+  if self.lowercase then s = lowercase(s) end
+  if type(tokenize) == "function" then
+    local what = "the result of the function 'tokenize'"
+    return given(fname, what, check.table(fname, what, tokenize(s)))
+  end
+  for chunk in characters.blanks(s):gmatch(characters.CHUNK) do
+    if tokenize == "words" then split(chunk, list) else list[#list + 1] = chunk end
+  end
+  return list
+end
+
+function Words:init(corpus, options)
+  local fname = "text.words"
+  options = check.options(fname, options, { size = check.none, min_count = 1, tokenize = "words", lowercase = false })
+  local size = options.size and check.int(fname, "option 'size'", options.size, 4) or math.huge
+  local least = check.int(fname, "option 'min_count'", options.min_count, 1)
+  self.tokenize, self.lowercase = options.tokenize, check.boolean(fname, "option 'lowercase'", options.lowercase)
+  if type(self.tokenize) ~= "function" then
+    check.one_of(fname, "option 'tokenize'", self.tokenize, { "words", "spaces" })
+  end
+  self:begin()
+  if type(corpus) == "string" then corpus = { corpus } end
+  check.table(fname, "argument 1 (corpus)", corpus)
+  local counts, list = {}, {}
+  for i, s in ipairs(corpus) do
+    for _, word in ipairs(words_of(self, fname, ("argument 1 (corpus), entry %d"):format(i), s)) do
+      if not counts[word] then list[#list + 1] = word end
+      counts[word] = (counts[word] or 0) + 1
+    end
+  end
+  if #list == 0 then core.fail("%s: argument 1 (corpus): it has no word", fname) end
+  table.sort(list, function(a, b)
+    if counts[a] ~= counts[b] then return counts[a] > counts[b] end
+    return a < b
+  end)
+  for _, word in ipairs(list) do
+    if #self == size or counts[word] < least then break end
+    if not self:id(word) then self:add(word) end
+  end
+end
+
+function Words:append(fname, s, ids)
+  local unknown, n = self.unknown, #ids
+  for i, word in ipairs(words_of(self, fname, "argument 1", s)) do ids[n + i] = self:id(word) or unknown end
+end
+
+function Words.join(_, list)
+  return table.concat(list, " ")
+end
+
+function Words:config()
+  local config = Vocab.config(self)
+  config.lowercase = self.lowercase
+  config.tokenize = type(self.tokenize) == "string" and self.tokenize or nil
+  return config
+end
+
+function Words:restore(config)
+  Vocab.restore(self, config)
+  self.lowercase = config.lowercase == true
+  if config.tokenize == "words" or config.tokenize == "spaces" then self.tokenize = config.tokenize end
+end
+
+return Words
