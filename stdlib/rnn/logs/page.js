@@ -102,14 +102,14 @@
     if (chart.unit) add(head, "span", "unit", chart.unit);
     const body = add(card, "div");
     if (chart.note) add(card, "p", "note", chart.note);
-    let log = low > 0 && high / low > 30, plot;
+    let log = chart.log && low > 0 && high / low > 30, plot;
     const build = () => {
       if (plot) plot.destroy();
       plot = new uPlot(options(chart, body.clientWidth, log), [chart.x, ...chart.series.map(s => s.y)], body);
     };
     if (low > 0 && high > low) {
       const button = add(head, "button");
-      const name = () => { button.textContent = log ? "logarithmic" : "linear"; };
+      const name = () => { button.textContent = "axis: " + (log ? "logarithmic" : "linear"); };
       button.type = "button";
       button.title = "scale of the vertical axis";
       button.onclick = () => { log = !log; name(); build(); };

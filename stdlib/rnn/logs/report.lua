@@ -57,7 +57,7 @@ local function finite_note(chart)
 end
 
 local CHART = { title = check.none, unit = check.none, xlabel = "epoch", x = check.none, series = check.none,
-  mark = check.none, note = check.none, wide = false }
+  mark = check.none, note = check.none, wide = false, log = true }
 
 local function check_chart(fname, argname, chart)
   chart = check.options(("%s: %s"):format(fname, argname), check.table(fname, argname, chart), CHART)
@@ -74,7 +74,7 @@ local function chart_json(chart)
   local n = #chart.x
   return object {
     title = text(chart.title), unit = text(chart.unit), xlabel = text(chart.xlabel), note = text(finite_note(chart)),
-    x = numbers(chart.x, n), wide = tostring(chart.wide),
+    x = numbers(chart.x, n), wide = tostring(chart.wide), log = tostring(chart.log),
     mark = chart.mark and object { x = number(chart.mark.x), label = text(chart.mark.label) },
     series = array(chart.series, function(s) return object { label = text(s.label), y = numbers(s.y, n) } end),
   }
@@ -127,7 +127,8 @@ local function section_html(section)
     end
     body = ('<table class="pairs">\n%s</table>'):format(table.concat(rows))
   end
-  return ('<section class="card">\n<h2>%s</h2>\n%s\n</section>\n'):format(html(section.title), body)
+  return ('<section class="card%s">\n<h2>%s</h2>\n%s\n</section>\n'):format(section.text and " wide" or "",
+    html(section.title), body)
 end
 
 local function all(fname, name, list, check_item)
@@ -146,8 +147,9 @@ local PAGE = { title = check.none, status = "", facts = {}, charts = {}, heat_ma
 ---   title, status   two lines of text
 ---   facts           { { name, value }, ... }: what to read first
 ---   charts          { { title = "Loss", unit = "mse", xlabel = "epoch", x = { 1, 2 }, series = { { label = "train",
----                   y = { 0.5, 0.4 } } }, mark = { x = 2, label = "best" }, note = "...", wide = true }, ... }; y may
----                   have holes. Curves above 0 that span more than 30 times are drawn on a logarithmic axis
+---                   y = { 0.5, 0.4 } } }, mark = { x = 2, label = "best" }, note = "...", wide = true, log = true },
+---                   ... }; y may have holes. Curves above 0 whose largest value is more than 30 times the least are
+---                   first seen on a logarithmic axis, unless log is false
 ---   heat_maps       { { title = "layer 1", values = { { -1.5, -1.2 }, { -3, -2.5 } }, x = { 1, 2 }, xlabel = "epoch",
 ---                   unit = "what the colours are" }, ... }: row i is i - 1 time steps back, column j is at x[j],
 ---                   values are the norms' decimal logarithms, a table of rows or a tensor (rows, columns). All maps

@@ -97,6 +97,7 @@ local function folder_of(run, options)
   run.checkpoint = require "rnn.train.checkpoint"(FNAME, run.folder, options.checkpoint)
   local every = check.int(FNAME, "option 'log_every'", options.log_every, 1)
   table.insert(run.callbacks, require "rnn.train.metrics_log"(run.folder .. "/metrics.jsonl", every))
+  table.insert(run.callbacks, require "rnn.train.logger"())
 end
 
 -- The best weights that a checkpoint keeps are those of early stopping, where it keeps some.

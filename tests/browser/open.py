@@ -1,0 +1,155 @@
+"""open.py BROWSER PAGE.html PICTURE.png: opens a page of rnn.logs.report from the disk in headless Chromium, as on a
+desk in light and dark and on a phone, and ends with an error unless every chart is drawn, the console is silent, and
+nothing is asked from a network. PICTURE.png, PICTURE-dark.png and PICTURE-phone.png show what was seen.
+
+The browser is spoken to over two pipes (--remote-debugging-pipe): JSON messages of the DevTools protocol, each with a
+zero byte behind it."""
+
+import base64
+import json
+import os
+import pathlib
+import select
+import subprocess
+import sys
+import tempfile
+import time
+
+LOOKS = {  # suffix of the picture: width, pixels a dot, colour scheme, phone
+    "": (1180, 1, "light", False),
+    "-dark": (1180, 1, "dark", False),
+    "-phone": (390, 2, "light", True),
+}
+
+# How many canvases there are, how many have something drawn on them, and whether the page is wider than its window.
+INSPECT = """(() => {
+  const canvases = [...document.querySelectorAll("canvas")];
+  const drawn = canvases.filter(c => {
+    const pixels = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
+    const colors = new Set();
+    for (let i = 0; i < pixels.length; i += 4)
+      if (pixels[i + 3] > 0) colors.add(pixels[i] << 16 | pixels[i + 1] << 8 | pixels[i + 2]);
+    return colors.size > 3;
+  });
+  const data = JSON.parse(document.getElementById("data").textContent);
+  return { wanted: data.charts.length + data.heat.length, canvases: canvases.length, drawn: drawn.length,
+    tooWide: document.documentElement.scrollWidth > innerWidth };
+})()"""
+
+
+class Browser:
+    def __init__(self, program, profile):
+        to_read, self.to = os.pipe()
+        self.source, from_write = os.pipe()
+
+        def three_and_four():  # the descriptors that the browser expects
+            a, b = os.dup(to_read), os.dup(from_write)
+            os.dup2(a, 3)
+            os.dup2(b, 4)
+
+        self.process = subprocess.Popen(
+            [program, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+             "--disable-background-networking", "--disable-component-update", "--remote-debugging-pipe",
+             f"--user-data-dir={profile}", "about:blank"],
+            preexec_fn=three_and_four, close_fds=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        os.close(to_read)
+        os.close(from_write)
+        self.buffer, self.count, self.events, self.session = b"", 0, [], None
+
+    def read(self, deadline):
+        while b"\0" not in self.buffer:
+            ready, _, _ = select.select([self.source], [], [], max(0, deadline - time.monotonic()))
+            piece = os.read(self.source, 1 << 20) if ready else b""
+            if not piece:
+                sys.exit("the browser does not answer")
+            self.buffer += piece
+        message, self.buffer = self.buffer.split(b"\0", 1)
+        return json.loads(message)
+
+    def call(self, method, seconds=60, **params):
+        self.count += 1
+        message = {"id": self.count, "method": method, "params": params}
+        if self.session:
+            message["sessionId"] = self.session
+        os.write(self.to, json.dumps(message).encode() + b"\0")
+        deadline = time.monotonic() + seconds
+        while True:
+            answer = self.read(deadline)
+            if answer.get("id") == self.count:
+                if "error" in answer:
+                    sys.exit(f"{method}: {answer['error']['message']}")
+                return answer["result"]
+            self.events.append(answer)
+
+    def evaluate(self, expression):
+        result = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        if "exceptionDetails" in result:
+            sys.exit(f"{expression}: {result['exceptionDetails']}")
+        return result["result"].get("value")
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def complaints(events, page):
+    """What the console, the scripts or the network did that they should not."""
+    for event in events:
+        method, params = event.get("method"), event.get("params", {})
+        if method == "Runtime.consoleAPICalled" and params["type"] in ("error", "warning", "assert"):
+            yield f"console: {params['args']}"
+        elif method == "Runtime.exceptionThrown":
+            yield f"exception: {params['exceptionDetails']}"
+        elif method == "Log.entryAdded" and params["entry"]["level"] in ("error", "warning"):
+            yield f"log: {params['entry']['text']}"
+        elif method == "Network.requestWillBeSent":
+            url = params["request"]["url"]
+            if url != page and not url.startswith("data:"):
+                yield f"request: {url}"
+
+
+def look(browser, page, picture, suffix):
+    width, scale, scheme, phone = LOOKS[suffix]
+    browser.events.clear()
+    browser.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=scale, mobile=phone)
+    browser.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+    browser.call("Page.navigate", url=page)
+    browser.evaluate("new Promise(done => { const go = () => setTimeout(done, 300);"
+                     " document.readyState === 'complete' ? go() : addEventListener('load', go); })")
+    seen = browser.evaluate(INSPECT)
+    # Every scale button once to and fro, and the pointer over every canvas: what draws again must not fail either.
+    browser.evaluate("for (let i = 0; i < 2; i++) document.querySelectorAll('button').forEach(b => b.click());"
+                     "document.querySelectorAll('canvas').forEach(c => { const r = c.getBoundingClientRect();"
+                     " c.dispatchEvent(new PointerEvent('pointermove',"
+                     " { clientX: r.left + r.width / 2, clientY: r.top + r.height / 2, bubbles: true })); })")
+    size = browser.call("Page.getLayoutMetrics")["cssContentSize"]
+    clip = {"x": 0, "y": 0, "width": width, "height": size["height"], "scale": 1}
+    shot = browser.call("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
+    path = picture.with_name(picture.stem + suffix + ".png")
+    path.write_bytes(base64.b64decode(shot["data"]))
+    name = suffix or " on a desk"
+    requests = [e for e in browser.events if e.get("method") == "Network.requestWillBeSent"]
+    if not any(e["params"]["request"]["url"] == page for e in requests):
+        sys.exit(f"{name}: the page itself was not seen among the requests: the test is blind")
+    found = list(complaints(browser.events, page))
+    if found:
+        sys.exit(f"{name}: " + "\n".join(found))
+    if seen["drawn"] != seen["wanted"] or seen["canvases"] != seen["wanted"] or seen["wanted"] == 0:
+        sys.exit(f"{name}: {seen['wanted']} charts, {seen['canvases']} canvases, {seen['drawn']} with something on them")
+    if seen["tooWide"]:
+        sys.exit(f"{name}: the page is wider than its window")
+    return seen["wanted"]
+
+
+program, page, picture = sys.argv[1], pathlib.Path(sys.argv[2]).resolve().as_uri(), pathlib.Path(sys.argv[3])
+with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+    browser = Browser(program, profile)
+    try:
+        target = browser.call("Target.createTarget", url="about:blank")["targetId"]
+        browser.session = browser.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            browser.call(domain + ".enable")
+        count = [look(browser, page, picture, suffix) for suffix in LOOKS][0]
+    finally:
+        browser.close()
+print(f"{count} charts, a silent console, no request; pictures: {picture}")
