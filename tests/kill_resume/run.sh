@@ -11,7 +11,7 @@ trap 'rm -rf "$folder"' EXIT
 
 train() { # NAME KIND [seconds until it is killed]
   local limit=()
-  [ -n "${3:-}" ] && limit=(timeout -s KILL "$3")
+  [ -n "${3:-}" ] && limit=(timeout --foreground -s KILL "$3") # which waits until it is dead
   "${limit[@]}" "$rnnlua" --threads 1 "$here/train.lua" "$folder/$1" "$2" 2> "$folder/$1.err" > /dev/null
 }
 
