@@ -82,6 +82,7 @@ extern const luaL_Reg lrnn_events_functions[];   /* events.c: event files, histo
 void lrnn_events_open_class(lua_State *L);       /* the metatable of event files */
 extern const luaL_Reg lrnn_runfile_functions[];  /* runfile.c: files of a training run that grow, and its lock */
 void lrnn_runfile_open(lua_State *L);            /* the metatable of locks */
+extern const luaL_Reg lrnn_audio_functions[];   /* audio.c: recordings and what is heard of them */
 extern const luaL_Reg lrnn_csv_functions[];      /* csv.c */
 extern const luaL_Reg lrnn_archive_functions[];  /* archive.c */
 extern const luaL_Reg lrnn_json_functions[];     /* json.c */

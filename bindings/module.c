@@ -13,7 +13,7 @@
 static const luaL_Reg *const functions[] = {
     lrnn_tensor_functions, lrnn_grad_functions,    lrnn_train_functions, lrnn_stepper_functions, lrnn_system_functions,
     lrnn_csv_functions,    lrnn_archive_functions, lrnn_json_functions,  lrnn_events_functions,
-    lrnn_runfile_functions,
+    lrnn_runfile_functions, lrnn_audio_functions,
 #ifdef RNNLUA_CAIRO
     lrnn_png_functions,
 #endif

@@ -409,4 +409,29 @@ typedef struct rnn_csv_options {
 RNN_MUST_USE rnn_status rnn_csv_read(rnn_ctx *ctx, const char *path, const rnn_csv_options *options, rnn_csv *out);
 void rnn_csv_free(rnn_ctx *ctx, rnn_csv *csv);
 
+/* ---- audio --------------------------------------------------------------------------------------------------------- */
+
+/* Recordings are float tensors (L), or (L, channels), mostly from -1 to 1. Each of these needs a library, which is opened
+   when it is first called; without it they are RNN_EIO, and the message names it. */
+
+/* Any file that libsndfile knows: WAV, FLAC, Ogg ... A file cut short is RNN_EFORMAT. rate: samples a second. */
+RNN_MUST_USE rnn_status rnn_audio_read(rnn_ctx *ctx, const char *path, rnn_tensor **out, int *rate);
+/* A WAV file of 16 bits, by a temporary file, sync and rename. What is beyond -1 and 1 is cut off. */
+RNN_MUST_USE rnn_status rnn_audio_write(rnn_ctx *ctx, const char *path, const rnn_tensor *x, int rate);
+/* The same sound at another rate, ceil(L to / from) samples (libsamplerate). */
+RNN_MUST_USE rnn_status rnn_audio_resample(rnn_ctx *ctx, const rnn_tensor *x, double from, double to, rnn_tensor **out);
+
+typedef struct rnn_features {
+  double rate;           /* of the samples */
+  int64_t window, hop;   /* in samples: what a frame sees, from one frame to the next */
+  int64_t fft;           /* even, at least window: beyond it zeros */
+  int64_t bands;         /* on the mel scale from fmin to fmax */
+  int64_t coefficients;  /* 0: log-mel spectra; otherwise so many cepstral coefficients */
+  double fmin, fmax;     /* Hz */
+  double top_db;         /* decibels below the loudest value are raised to this distance; INFINITY: none */
+} rnn_features;
+
+/* x (L) -> (1 + L / hop, bands or coefficients), as librosa 0.11 defines them (KISS FFT); not differentiable. */
+RNN_MUST_USE rnn_status rnn_audio_features(rnn_ctx *ctx, const rnn_features *o, const rnn_tensor *x, rnn_tensor **out);
+
 #endif
