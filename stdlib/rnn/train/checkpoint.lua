@@ -36,7 +36,7 @@ end
 -- Which batches a source gives depends on these; a source of another kind has to give the same ones by itself.
 local function source_state(source)
   if type(source) ~= "table" then return {} end
-  return { seed = source.seed, number = source.number, length = getmetatable(source).__len and #source or nil }
+  return { seed = source.seed, length = getmetatable(source).__len and #source or nil }
 end
 
 local function load_source(fname, source, saved)
@@ -47,7 +47,6 @@ local function load_source(fname, source, saved)
       length)
   end
   if saved.seed then source.seed = saved.seed end
-  if saved.number then source.number = saved.number end
 end
 
 -- Callbacks by their place and kind.
@@ -62,6 +61,7 @@ local function collect(run)
     ended = run.ended, stopped = run.ended and run.history.stopped, seconds = core.clock() - run.begun,
     random = core.random_state(), given = run.given, optimizer = run.optimizer:state_dict(),
     history = run.history:state(), scores = run.scores:state(), schedule = run.schedule and run.schedule:state(),
+    schedule_kind = run.schedule and getmetatable(run.schedule).__name,
     average = run.average and run.average:state(), best = not run.best_is_shared and run.best:state() or nil,
     carried = run.reader and run.reader.state,
     data = source_state(run.data), valid = source_state(run.valid), callbacks = {},
@@ -109,7 +109,7 @@ local function apply(run, state)
   load_source("option 'data'", run.data, state.data)
   load_source("option 'valid'", run.valid, state.valid)
   load_optimizer(run, state)
-  if run.schedule and state.schedule then
+  if run.schedule and getmetatable(run.schedule).__name == state.schedule_kind then -- another one begins anew
     run.schedule:load_state(state.schedule, state.given.lr ~= run.given.lr and run.given.lr or nil)
   end
   if run.average and state.average then run.average:load_state(state.average) end

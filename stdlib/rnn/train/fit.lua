@@ -17,8 +17,9 @@ local function open_folder(run)
   local made, message = core.make_folder(run.folder)
   if made then run.lock, message = core.file_lock(run.folder .. "/lock") end
   if not run.lock then core.fail("rnn.fit: option 'run': %s", message) end
-  core.file_sweep(run.checkpoint.path)
-  core.file_sweep(run.checkpoint.best_path)
+  for _, name in ipairs { "checkpoint.safetensors", "best.safetensors", "report.html" } do
+    core.file_sweep(run.folder .. "/" .. name)
+  end
   if run.options.resume then run.checkpoint:restore(run) end
   if not run.resumed or run.quiet then return end
   run:say(("%s %s, epoch %d, step %d"):format(run.ended and "ended before:" or "goes on from", run.folder, run.epoch,
@@ -39,7 +40,7 @@ local function begin(run)
     run.schedule:begin(run.optimizer, total)
   end
   if run.folder then open_folder(run) end
-  run.start, run.start_is, run.first_step = Weights(run.model), "of the checkpoint", run.step
+  run.start, run.start_is = Weights(run.model), "of the checkpoint"
   run.watched = true
   run:call("on_begin")
   if run.resumed then run.checkpoint:load_callbacks(run) end
@@ -64,6 +65,7 @@ local function measure(run)
   local logs = run.scores:read({}, "")
   if run.valid then
     run.valid_scores:clear()
+    run:begin_epoch_of(run.valid)
     local stop = run.checkpoint and interruption.held
     if not evaluate.pass(run.model, run.valid_source, run.objective, run.valid_scores, run.valid_reader, stop) then
       return nil
@@ -87,6 +89,7 @@ local function note(run, logs)
 end
 
 local function epoch(run)
+  run.moved = true
   if not run.inside then begin_epoch(run) end
   run.model:train()
   step.epoch(run)
@@ -132,7 +135,7 @@ end
 local function finish(run)
   local history = run.history
   local saved, message = true, nil
-  if run.checkpoint and run.left ~= "nan" and (run.step > run.first_step or not run.resumed) then
+  if run.checkpoint and run.left ~= "nan" and run.moved then
     saved, message = run.checkpoint:save(run)
   end
   if run.left == "signal" then leave(run, saved, message) end

@@ -44,11 +44,16 @@ function Run:call(method, ...)
   return stop
 end
 
+--- run:begin_epoch_of(source): the next loop over it is that of this epoch, however often one was begun.
+function Run:begin_epoch_of(source)
+  if type(source) == "table" and type(source.epoch) == "function" then source:epoch(self.epoch) end
+end
+
 --- run:position() -> source, control: what `for x, y in source, nil, control do` needs to go over the batches of this
 --- epoch from run.batch on. Random numbers are then those of that place.
 function Run:position()
-  local source, data, control = self.source, self.data, nil
-  if type(data) == "table" and type(data.epoch) == "function" then data:epoch(self.epoch) end
+  local source, control = self.source, nil
+  self:begin_epoch_of(self.data)
   if self.batch > 0 and type(source) == "table" and source.seek then
     control = source:seek(self.batch)
   else
