@@ -16,14 +16,16 @@ function Results:init()
   self.order, self.figures = {}, {}
 end
 
---- results:add(model, figures): figures by name, of one more seed.
+--- results:add(model, figures): figures by name, of one more seed. Those of the model "" are of the whole run: they
+--- are in no row of the table, and their names in the file are bare: results:add("", { seconds = 3 }).
 ---@param model string
 ---@param figures table<string, number>
 function Results:add(model, figures)
   check.string("results:add", "argument 1 (model)", model)
   check.table("results:add", "argument 2 (figures)", figures)
   if not self.figures[model] then
-    self.order[#self.order + 1], self.figures[model] = model, {}
+    if model ~= "" then self.order[#self.order + 1] = model end
+    self.figures[model] = {}
   end
   for name, value in pairs(figures) do
     check.number("results:add", ("figure '%s'"):format(name), value)
@@ -91,7 +93,7 @@ end
 function Results:write(path)
   local flat = {}
   for model, figures in pairs(self.figures) do
-    for name in pairs(figures) do flat[model .. "." .. name] = self:median(model, name) end
+    for name in pairs(figures) do flat[model == "" and name or model .. "." .. name] = self:median(model, name) end
   end
   return core.file_write(path, core.json_encode(flat, { indent = 2, sort = true }) .. "\n")
 end

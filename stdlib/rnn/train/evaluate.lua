@@ -45,21 +45,28 @@ function evaluate.source(fname, argname, value)
   return value
 end
 
---- rnn.evaluate(model, data, { loss = "mse", metrics = { "mae" } }) -> table
+--- rnn.evaluate(model, data, { loss = "mse", metrics = { "mae" }, tbptt = nil }) -> table
 ---
 --- Loss and metrics over batches or a whole dataset: rnn.evaluate(model, test, { loss = "huber" }).loss. Means count
---- every valid element once, however the data are cut.
+--- every valid element once, however the data are cut. With tbptt = n sequences are read in windows of n steps, each
+--- from the state in which the one before ended, as in rnn.fit: for a text.stream, and for sequences too long at once.
 ---@param model nn.Module
 ---@param data data.Windows|data.Arrays|data.Batches|function
----@param options { loss?: string|function|table, metrics?: table }
+---@param options { loss?: string|function|table, metrics?: table, tbptt?: integer }
 ---@return table<string, number>
 function evaluate.evaluate(model, data, options)
   local fname = "rnn.evaluate"
   if not Module.is(model) then check.expected(fname, "argument 1 (model)", "a model (nn.Module)", model) end
   local source = evaluate.source(fname, "argument 2 (data)", data)
-  options = check.options(fname, options, { loss = check.none, metrics = check.none })
+  options = check.options(fname, options, { loss = check.none, metrics = check.none, tbptt = check.none })
   local objective_of, scores = objective(fname, model, options.loss), metrics.Scores(fname, options.metrics)
-  evaluate.pass(model, source, objective_of, scores)
+  local reader
+  if options.tbptt then
+    local tbptt = require "rnn.train.tbptt"
+    source = tbptt.Windows(fname, source, check.int(fname, "option 'tbptt'", options.tbptt, 1))
+    reader = tbptt.Reader(fname, model, source)
+  end
+  evaluate.pass(model, source, objective_of, scores, reader)
   if scores.weight == 0 then core.fail("%s: argument 2 (data): it gave no batch with a valid element", fname) end
   return scores:read({}, "")
 end
