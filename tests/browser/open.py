@@ -21,15 +21,16 @@ LOOKS = {  # suffix of the picture: width, pixels a dot, colour scheme, phone
     "-phone": (390, 2, "light", True),
 }
 
-# How many canvases there are, how many have something drawn on them, and whether the page is wider than its window.
+# How many canvases there are, how many have curves or a map on them, which alone are in colours (axes are grey), and
+# whether the page is wider than its window.
 INSPECT = """(() => {
   const canvases = [...document.querySelectorAll("canvas")];
   const drawn = canvases.filter(c => {
-    const pixels = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
-    const colors = new Set();
-    for (let i = 0; i < pixels.length; i += 4)
-      if (pixels[i + 3] > 0) colors.add(pixels[i] << 16 | pixels[i + 1] << 8 | pixels[i + 2]);
-    return colors.size > 3;
+    const p = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
+    let colored = 0;
+    for (let i = 0; i < p.length; i += 4)
+      colored += p[i + 3] > 0 && Math.max(p[i], p[i + 1], p[i + 2]) - Math.min(p[i], p[i + 1], p[i + 2]) > 80;
+    return colored > 50;
   });
   const data = JSON.parse(document.getElementById("data").textContent);
   return { wanted: data.charts.length + data.heat.length, canvases: canvases.length, drawn: drawn.length,
@@ -135,7 +136,7 @@ def look(browser, page, picture, suffix):
     if found:
         sys.exit(f"{name}: " + "\n".join(found))
     if seen["drawn"] != seen["wanted"] or seen["canvases"] != seen["wanted"] or seen["wanted"] == 0:
-        sys.exit(f"{name}: {seen['wanted']} charts, {seen['canvases']} canvases, {seen['drawn']} with something on them")
+        sys.exit(f"{name}: {seen['wanted']} charts, {seen['canvases']} canvases, {seen['drawn']} with curves or a map on them")
     if seen["tooWide"]:
         sys.exit(f"{name}: the page is wider than its window")
     return seen["wanted"]
