@@ -64,10 +64,12 @@ end
 local function measure(run)
   local logs = run.scores:read({}, "")
   if run.valid then
+    local stop = run.checkpoint and interruption.held
+    local state = stop and run.scores:state()
     run.valid_scores:clear()
     run:begin_epoch_of(run.valid)
-    local stop = run.checkpoint and interruption.held
     if not evaluate.pass(run.model, run.valid_source, run.objective, run.valid_scores, run.valid_reader, stop) then
+      run.scores:load_state(state) -- a metric that counts for itself is one object for both
       return nil
     end
     run.valid_scores:read(logs, "val_")
@@ -179,9 +181,10 @@ end
 ---   on_epoch    function (epoch, logs), after each epoch; returning false ends training
 ---   progress    nil: a bar on a terminal, else a line an epoch, on standard error; n: a line every n epochs;
 ---               "terminal": a bar or nothing; false: nothing. The last two leave out the comparison as well
----   run         "runs/name": a folder for checkpoint.safetensors, best.safetensors (the model of the best epoch) and
----               metrics.jsonl. The same command goes on from the checkpoint, as if nothing had been between: same
----               weights, same history. Ctrl-C and SIGTERM end the step and save; a second one leaves at once
+---   run         "runs/name": a folder for checkpoint.safetensors, best.safetensors (the model of the best epoch),
+---               metrics.jsonl, report.html (the run, in any browser) and an event file (`tensorboard --logdir runs`).
+---               The same command goes on from the checkpoint, as if nothing had been between: same weights, same
+---               history. Ctrl-C and SIGTERM end the step and save; a second one leaves at once
 ---   checkpoint  { every_seconds = 60 } or { every_steps = 500 }: how often; at the end it is saved anyway
 ---   resume      false: a run begins anew, whatever is in its folder
 ---   log_every   a line in metrics.jsonl every so many steps (50), beside those of the epochs

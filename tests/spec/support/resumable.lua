@@ -26,7 +26,11 @@ local history = rnn.fit(model, {
   loss = "mse", metrics = { two = function()
     if not model.training and last then happen("v" .. last) end
     return 2
-  end }, epochs = 4, progress = false, optimizer = optim.Adam(model:parameters(), { lr = 0.01 }),
+  end, n = { -- counts for itself
+    clear = function(self) self.n = 0 end, add = function(self, y) self.n = self.n + #y end,
+    read = function(self) return self.n + 0.0 end, state = function(self) return { n = self.n } end,
+    load_state = function(self, saved) self.n = saved.n end,
+  } }, epochs = 4, progress = false, optimizer = optim.Adam(model:parameters(), { lr = 0.01 }),
   run = folder, checkpoint = folder and { every_steps = 3 } or nil, log_every = 2,
   callbacks = { {
     on_begin = function(_, run) if run.resumed then events = {} end end,
@@ -36,7 +40,7 @@ local history = rnn.fit(model, {
     end,
   } },
 })
-for e = 1, #history do print(("%a %a"):format(history.loss[e], history.val_loss[e])) end
+for e = 1, #history do print(("%a %a %g"):format(history.loss[e], history.val_loss[e], history.n[e])) end
 local hash = 0
 for _, p in ipairs(model:parameters()) do
   for _, v in ipairs(p:reshape(-1):totable()) do
