@@ -16,7 +16,7 @@ local options = rnn.args {
   dropout = { 0.5, "share of the GRU's outputs dropped in training" },
   lr = { 0.004, "highest learning rate" },
   limit = { 0, "train with so many characters (0: all)" },
-  start = { "ROMEO:\n", "what the model's texts begin with" },
+  start = { "ROMEO:", "what the model's texts begin with" },
 }
 local path = assert(data.find("tiny-shakespeare", "tiny-shakespeare.txt", {
   data = options.data, source = "https://github.com/jcjohnson/torch-rnn (data/tiny-shakespeare.txt)",

@@ -28,7 +28,7 @@ for _, name in ipairs { "Chars", "Words", "Bpe" } do
     state = function(vocab) return vocab:config() end,
     revive = function(config)
       local text = require "rnn.text"
-      return text.Vocab.revive(text[name:lower()], config)
+      return text.Vocab._revive(text[name:lower()], config)
     end,
   }
 end

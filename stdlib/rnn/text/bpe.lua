@@ -68,9 +68,9 @@ end
 
 -- The special ids, the newline and the characters.
 local function start(self, list)
-  self:begin()
-  self:add "\n"
-  for _, character in ipairs(list) do self:add(character) end
+  self:_begin()
+  self:_add "\n"
+  for _, character in ipairs(list) do self:_add(character) end
   self.alphabet = list
 end
 
@@ -79,7 +79,7 @@ function Bpe:init(corpus, options)
   local size = check.options(fname, options, { size = check.none }).size
   check.int(fname, "option 'size'", size, 6, merges.IDS)
   local words = {}
-  for _, s in ipairs(self.corpus(fname, corpus)) do
+  for _, s in ipairs(self._corpus(fname, corpus)) do
     for_words(characters.clean(s), function(word) words[word] = (words[word] or 0) + 1 end, function() end)
   end
   start(self, alphabet(words, size - 4))
@@ -99,7 +99,7 @@ local function ids_of(self, word)
   return list
 end
 
-function Bpe:append(fname, s, ids)
+function Bpe:_append(fname, s, ids)
   local n, newline = #ids, self.ids["\n"]
   for_words(characters.clean(check.string(fname, "argument 1", s)), function(word)
     local list = ids_of(self, word)
@@ -111,7 +111,7 @@ function Bpe:append(fname, s, ids)
   end)
 end
 
-function Bpe.join(_, list)
+function Bpe._join(_, list)
   return (table.concat(list):gsub(" *\n", "\n"):gsub(" +$", ""))
 end
 
@@ -119,7 +119,7 @@ function Bpe:config()
   return { alphabet = self.alphabet, merges = self.merges }
 end
 
-function Bpe:restore(config)
+function Bpe:_restore(config)
   local list, pairs_ = config.alphabet, config.merges
   if type(list) ~= "table" or type(pairs_) ~= "table" then core.fail("a vocabulary without alphabet or merges") end
   for i, character in ipairs(list) do
@@ -136,7 +136,7 @@ function Bpe:restore(config)
       core.fail("merge %d of a vocabulary is wrong", i)
     end
     pairs_[i] = whole
-    self:add(left .. right)
+    self:_add(left .. right)
   end
   self.merges = pairs_
   prepare(self)

@@ -17,7 +17,7 @@ Chars.unknown_text = characters.REPLACEMENT
 
 function Chars:init(corpus)
   local seen, list = {}, {}
-  for _, s in ipairs(self.corpus("text.chars", corpus)) do
+  for _, s in ipairs(self._corpus("text.chars", corpus)) do
     for character in characters.clean(s):gmatch(utf8.charpattern) do
       if not seen[character] then
         seen[character], list[#list + 1] = true, character
@@ -25,11 +25,11 @@ function Chars:init(corpus)
     end
   end
   table.sort(list) -- the order of bytes is that of code points
-  self:begin()
-  for _, character in ipairs(list) do self:add(character) end
+  self:_begin()
+  for _, character in ipairs(list) do self:_add(character) end
 end
 
-function Chars:append(fname, s, ids)
+function Chars:_append(fname, s, ids)
   local known, unknown, n = self.ids, self.unknown, #ids
   for character in characters.clean(check.string(fname, "argument 1", s)):gmatch(utf8.charpattern) do
     n = n + 1
@@ -37,7 +37,7 @@ function Chars:append(fname, s, ids)
   end
 end
 
-function Chars.join(_, list)
+function Chars._join(_, list)
   return table.concat(list)
 end
 

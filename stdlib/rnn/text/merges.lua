@@ -109,7 +109,7 @@ function merges.learn(vocab, words, size)
     if now == count then
       -- A pair comes back when one of its symbols is made in a second way: "ab" + "c" and "a" + "bc".
       if not learnt[pair] then found[#found + 1], learnt[pair] = pair, true end
-      local merged = vocab:add(tokens[pair >> 16] .. tokens[pair & 0xFFFF])
+      local merged = vocab:_add(tokens[pair >> 16] .. tokens[pair & 0xFFFF])
       for changed in pairs(merge(chains, pair, merged)) do propose(changed) end
     elseif now and now < count then
       propose(pair) -- it became less since; where it became more, it is in the queue again

@@ -19,13 +19,13 @@ local SPECIAL = { "<unk>", "<s>", "</s>" }
 Vocab.unknown, Vocab.start, Vocab.stop = 1, 2, 3
 Vocab.unknown_text = SPECIAL[1] -- what decode gives for it
 
---- Vocab:begin(): an object with the special ids only
-function Vocab:begin()
+--- Vocab:_begin(): an object with the special ids only
+function Vocab:_begin()
   self.tokens, self.ids = table.move(SPECIAL, 1, #SPECIAL, 1, {}), {}
 end
 
---- Vocab:add(token) -> id, that it has or now gets
-function Vocab:add(token)
+--- Vocab:_add(token) -> id, that it has or now gets
+function Vocab:_add(token)
   local id = self.ids[token]
   if not id then
     id = #self.tokens + 1
@@ -34,8 +34,8 @@ function Vocab:add(token)
   return id
 end
 
---- Vocab.corpus(fname, corpus) -> list of its parts, which are not empty all
-function Vocab.corpus(fname, corpus)
+--- Vocab._corpus(fname, corpus) -> list of its parts, which are not empty all
+function Vocab._corpus(fname, corpus)
   local list = type(corpus) == "string" and { corpus } or corpus
   if type(list) ~= "table" or getmetatable(list) then
     check.expected(fname, "argument 1 (corpus)", "a string or a list of strings", corpus)
@@ -67,7 +67,7 @@ function Vocab:encode(s, options)
   local fname = "vocab:encode"
   options = check.options(fname, options, { start = false, stop = false })
   local ids = check.boolean(fname, "option 'start'", options.start) and { self.start } or {}
-  self:append(fname, s, ids)
+  self:_append(fname, s, ids)
   if check.boolean(fname, "option 'stop'", options.stop) then ids[#ids + 1] = self.stop end
   return ids
 end
@@ -90,7 +90,7 @@ function Vocab:decode(ids)
       list[n] = id == self.unknown and self.unknown_text or token
     end
   end
-  return self:join(list)
+  return self:_join(list)
 end
 
 --- vocab:id(token) -> id, or nil where the vocabulary does not have it
@@ -123,23 +123,23 @@ function Vocab:config()
   return { tokens = table.move(self.tokens, #SPECIAL + 1, #self.tokens, 1, {}) }
 end
 
---- Vocab:restore(config): fills a new object with what config() gave; raises for anything else
-function Vocab:restore(config)
-  self:begin()
+--- Vocab:_restore(config): fills a new object with what config() gave; raises for anything else
+function Vocab:_restore(config)
+  self:_begin()
   if type(config.tokens) ~= "table" then core.fail("a vocabulary without its tokens") end
   for i, token in ipairs(config.tokens) do
     if type(token) ~= "string" or not utf8.len(token) or self.ids[token] then
       core.fail("token %d of a vocabulary is invalid, or there twice", i)
     end
-    self:add(token)
+    self:_add(token)
   end
 end
 
---- Vocab.revive(cls, config) -> vocabulary, of the derived class cls
-function Vocab.revive(cls, config)
+--- Vocab._revive(cls, config) -> vocabulary, of the derived class cls
+function Vocab._revive(cls, config)
   if type(config) ~= "table" then core.fail("a vocabulary that is no table") end
   local vocab = setmetatable({}, cls)
-  vocab:restore(config)
+  vocab:_restore(config)
   return vocab
 end
 

@@ -62,7 +62,7 @@ function Words:init(corpus, options)
   if type(self.tokenize) ~= "function" then
     check.one_of(fname, "option 'tokenize'", self.tokenize, { "words", "spaces" })
   end
-  self:begin()
+  self:_begin()
   if type(corpus) == "string" then corpus = { corpus } end
   check.table(fname, "argument 1 (corpus)", corpus)
   local counts, list = {}, {}
@@ -79,16 +79,16 @@ function Words:init(corpus, options)
   end)
   for _, word in ipairs(list) do
     if #self == size or counts[word] < least then break end
-    if not self:id(word) then self:add(word) end
+    if not self:id(word) then self:_add(word) end
   end
 end
 
-function Words:append(fname, s, ids)
+function Words:_append(fname, s, ids)
   local unknown, n = self.unknown, #ids
   for i, word in ipairs(words_of(self, fname, "argument 1", s)) do ids[n + i] = self:id(word) or unknown end
 end
 
-function Words.join(_, list)
+function Words._join(_, list)
   return table.concat(list, " ")
 end
 
@@ -99,8 +99,8 @@ function Words:config()
   return config
 end
 
-function Words:restore(config)
-  Vocab.restore(self, config)
+function Words:_restore(config)
+  Vocab._restore(self, config)
   self.lowercase = config.lowercase == true
   if config.tokenize == "words" or config.tokenize == "spaces" then self.tokenize = config.tokenize end
 end
