@@ -11,7 +11,8 @@ local Batches = require "rnn.data.batches"
 --- x is a list of sequences, each a list of ids, an int32 tensor (T) or a float tensor (T, D). y is nothing, a list of
 --- labels (integers), a tensor with a row for each sequence, or a second list of sequences. Batches are padded with 0
 --- to their longest sequence and know their lengths (x:lengths()): ids (N, T) int32, features (N, T, D) float. A
---- sequence may be empty. dataset.lengths (int32) holds the lengths of x.
+--- sequence may be empty. dataset.lengths (int32) holds the lengths of x. What is no sequence raises an error that
+--- says which one it is.
 ---
 ---   local train = data.sequences(ids, labels):batches { size = 32, shuffle = true }
 ---@class data.Sequences
@@ -127,9 +128,9 @@ function Sequences:__len()
   return #self.items
 end
 
---- dataset:by_length(items) -> int32
+--- dataset:by_length(items) -> int32 (N)
 ---
---- These items in the order of their lengths, equally long ones as they were: of the targets first, then of x, where
+--- These items, int32 (N), in the order of their lengths, equally long ones as they were: of the targets first, then of x, where
 --- both are sequences. What batches with bucket = true are made of.
 ---@param items rnn.Tensor
 ---@return rnn.Tensor
@@ -149,7 +150,11 @@ function Sequences:batch(ids)
   return padded(self.x, ids), self.y and self.y:gather(1, ids)
 end
 
---- dataset:all() -> x, y: every sequence, as one batch
+--- dataset:all() -> x, y
+---
+--- Every sequence, as one batch: (N, T) or (N, T, D) with the longest T.
+---@return rnn.Tensor x
+---@return rnn.Tensor|nil y
 function Sequences:all()
   return self:batch(self.items)
 end

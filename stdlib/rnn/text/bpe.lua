@@ -115,6 +115,10 @@ function Bpe._join(_, list)
   return (table.concat(list):gsub(" *\n", "\n"):gsub(" +$", ""))
 end
 
+--- bpe:config() -> table
+---
+--- As that of text.Vocab: the alphabet and the merges.
+---@return table
 function Bpe:config()
   return { alphabet = self.alphabet, merges = self.merges }
 end

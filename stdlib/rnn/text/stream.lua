@@ -11,7 +11,8 @@ local check = require "rnn.check"
 --- `for x, y in stream do ... end`, x and y int32 (batch, time), y the ids that follow those of x. Row n of a window
 --- goes on where row n of the window before ended, so a state can be carried from one to the next; every loop begins
 --- anew, at the start of the parts. Every id but the first is in y once: only the last window is shorter, and where the
---- parts cannot be equally long, its rows have lengths. #stream is the number of windows.
+--- parts cannot be equally long, its rows have lengths. #stream is the number of windows. A text of fewer ids than
+--- batch + 1 raises an error.
 ---
 --- rnn.fit(model, { data = stream, tbptt = 64, ... }) carries the state.
 ---@class text.Stream

@@ -74,7 +74,8 @@ end
 
 --- vocab:decode(ids) -> string
 ---
---- The text of a list of ids or an int32 tensor (T). Padding, <s> and </s> are left out.
+--- The text of a list of ids or an int32 tensor (T). Padding, <s> and </s> are left out. Any other number than an id or
+--- 0 raises an error.
 ---@param ids integer[]|rnn.Tensor
 ---@return string
 function Vocab:decode(ids)
@@ -93,7 +94,9 @@ function Vocab:decode(ids)
   return self:_join(list)
 end
 
---- vocab:id(token) -> id, or nil where the vocabulary does not have it
+--- vocab:id(token) -> id | nil
+---
+--- The id of a token; nil where the vocabulary does not have it.
 ---@param token string
 ---@return integer?
 function Vocab:id(token)
@@ -103,13 +106,19 @@ function Vocab:id(token)
   return self.ids[token]
 end
 
---- vocab:token(id) -> string, or nil where there is no such id
+--- vocab:token(id) -> string | nil
+---
+--- The token of an id; nil where there is no such id. That of text.bpe has a blank behind where a word ends.
 ---@param id integer
 ---@return string?
 function Vocab:token(id)
   return self.tokens[id]
 end
 
+--- vocab:describe() -> string
+---
+--- What it is, in a word: "text.Chars(68 ids)".
+---@return string
 function Vocab:describe()
   return ("%s(%d ids)"):format(getmetatable(self).__name, #self)
 end
@@ -118,7 +127,10 @@ function Vocab.__tostring(self)
   return self:describe()
 end
 
---- vocab:config() -> table of plain values, from which text.Vocab makes it again
+--- vocab:config() -> table
+---
+--- The vocabulary as plain values, for rnn.save.
+---@return table
 function Vocab:config()
   return { tokens = table.move(self.tokens, #SPECIAL + 1, #self.tokens, 1, {}) }
 end

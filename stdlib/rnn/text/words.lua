@@ -17,7 +17,8 @@ local Vocab = require "rnn.text.vocab"
 ---               which a file cannot hold: after rnn.load set vocab.tokenize to it again
 ---   lowercase   of all text first
 --- The corpus is a string or a list; an entry of it, and what encode takes, is a string or a list of words. A word
---- <unk>, <s> or </s> of the text is the special id. decode puts a blank between words.
+--- <unk>, <s> or </s> of the text is the special id. decode puts a blank between words. A corpus without words raises
+--- an error.
 ---@class text.Words : text.Vocab
 ---@field tokenize "words"|"spaces"|fun(s: string): string[]
 ---@overload fun(corpus: string|table, options?: table): text.Words
@@ -92,6 +93,10 @@ function Words._join(_, list)
   return table.concat(list, " ")
 end
 
+--- words:config() -> table
+---
+--- As that of text.Vocab, with the options; a tokenize function is left out.
+---@return table
 function Words:config()
   local config = Vocab.config(self)
   config.lowercase = self.lowercase
