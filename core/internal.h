@@ -36,7 +36,8 @@ typedef rnn_real real; /* short, as it stands in every line of arithmetic */
 typedef struct rnni_block rnni_block; /* a cached free block, mem.c */
 typedef struct rnni_pool rnni_pool;   /* the threads, thread.c */
 
-#define RNNI_CLASSES 160
+#define RNNI_SMALL_CLASSES 97 /* sizes of blocks, below a megabyte and from there to a terabyte: mem.c */
+#define RNNI_CLASSES (RNNI_SMALL_CLASSES + 20 * 64)
 
 struct rnn_ctx {
   char message[512];

@@ -1,6 +1,6 @@
 /* mem.c: the one gate for memory: aligned, counted, cached by size, limited, and able to fail on purpose.
  *
- * Sizes are rounded up to eight classes an octave (at most 12.5 % waste). A freed block waits in the list of its
+ * Sizes are rounded up to eight classes an octave (at most 12.5 % waste), from a megabyte on to 64. A freed block waits in the list of its
  * class for the next request, so a training step after the first asks the system for nothing. The cache never makes
  * the process larger than the most that was ever in use at once, plus 64 MB: a request that would, empties it first.
  * Under AddressSanitizer nothing is cached, so that every use after a free is seen. */
@@ -22,6 +22,8 @@
 
 #define ALIGN ((size_t)64)
 #define CACHE_SLACK ((size_t)64 << 20)
+#define LARGE ((size_t)1 << 14) /* in units of ALIGN; its first class has shift LARGE_SHIFT */
+#define LARGE_SHIFT 8
 #define HUGE_PAGE ((size_t)2 << 20)
 
 /* In front of every block, filling its first 64 bytes. */
@@ -31,21 +33,24 @@ struct rnni_block {
   rnni_block *next;
 };
 
+/* Sizes in 2^bits steps an octave: the class's number among those of its kind, and the size rounded up to it. */
+static int step_of(size_t units, int bits, size_t *rounded) {
+  size_t steps = (size_t)1 << bits;
+  int shift = 0;
+  while ((units >> shift) >= 2 * steps) shift++;
+  size_t top = (units + ((size_t)1 << shift) - 1) >> shift; /* steps..2*steps */
+  *rounded = (top << shift) * ALIGN;
+  return shift * (int)steps + (int)(top - steps);
+}
+
 static int class_of(size_t size, size_t *rounded) {
   size_t units = (size + ALIGN - 1) / ALIGN;
   if (units <= 8) {
     *rounded = RNNI_MAX(units, 1) * ALIGN;
     return (int)(*rounded / ALIGN) - 1;
   }
-  int shift = 0;
-  while ((units >> shift) > 15) shift++;
-  size_t top = (units + ((size_t)1 << shift) - 1) >> shift; /* 8..16 */
-  if (top == 16) {
-    top = 8;
-    shift++;
-  }
-  *rounded = (top << shift) * ALIGN;
-  return 8 + shift * 8 + (int)(top - 8);
+  if (units < LARGE) return 8 + step_of(units, 3, rounded);
+  return RNNI_SMALL_CLASSES + step_of(units, 6, rounded) - LARGE_SHIFT * 64;
 }
 
 static rnn_status out_of_memory(rnn_ctx *ctx, size_t size) {

@@ -5,7 +5,10 @@
 --
 -- RNNLUA_BENCH_SECONDS (2) is how long each case is warmed up, and then measured, in each process.
 -- RNNLUA_BENCH_PYTHON names a Python with torch; without one the table shows only ours. Medians are in milliseconds a
--- step. Everything measured goes into RESULT.json (results.json beside this file).
+-- step. "Limit" is the share of what the packed kernel can do: the step's multiply-adds at the rate that it reaches, on
+-- one core and just before, on a product of 512 rows by 2048 by 512; "memory" the most bytes in use over those that
+-- inputs, gates and states of the layers, weights, gradients and Adam's moments take. Everything measured goes into
+-- RESULT.json (results.json beside this file).
 local rnn = require "rnn"
 
 local FOLDER = arg[0]:match("^(.*/)") or "./"
@@ -71,6 +74,43 @@ local function measure(program, script, case, best)
   end
 end
 
+-- What a step has to do and to keep. Of a layer with D inputs, G rows of weights and R outputs, each of its steps costs
+-- G (D + R) multiply-adds forwards, and backwards the same for the weights, G R for the state, and G D for the input,
+-- unless that is the data.
+local function demands(case)
+  local gates, states = ({ rnn = 1, lstm = 4, gru = 3 })[case.cell], case.cell == "lstm" and 2 or 1
+  local steps = case.batch * case.time
+  if case.lengths then
+    steps = 0
+    for _, length in ipairs(case.lengths) do steps = steps + length end
+  end
+  local H, inputs, directions = case.units, case.inputs, case.bidirectional and 2 or 1
+  local macs, parameters, kept = 0, H * directions + 1, 0
+  for layer = 1, case.layers do
+    local G = gates * H
+    local once = G * (inputs + H)
+    macs = macs + directions * steps * (case.stream and once or 2 * once + G * H + (layer > 1 and G * inputs or 0))
+    parameters = parameters + directions * (G * (inputs + H) + 2 * G)
+    kept = kept + case.batch * case.time * (inputs + directions * (states * H + (case.cell == "rnn" and 0 or 4 * H)))
+    inputs = H * directions
+  end
+  return macs, 4 * (kept + 4 * parameters)
+end
+
+-- Multiply-adds a second of the packed kernel on one core; so many rows that packing hardly counts.
+local function kernel_rate()
+  rnn.threads(1)
+  local rows = 8
+  local a, b, times = rnn.randn(rows * 512, 512), rnn.randn(512, 2048), {}
+  for i = 1, 9 do
+    local start = rnn.clock()
+    rnn.matmul(a, b)
+    times[i] = rnn.clock() - start
+  end
+  table.sort(times)
+  return rows * 512 * 2048 * 512 / times[5]
+end
+
 local function cell(answer) return answer and ("%10.4f"):format(answer.median) or ("%10s"):format("-") end
 
 local function processor()
@@ -89,20 +129,26 @@ end
 
 local results = { processor = processor(), date = os.date("!%Y-%m-%d"), load = load(), cases = {} }
 print(("%s, load %.2f"):format(results.processor, results.load))
-print(("%-36s %10s %10s %10s %10s %8s"):format("ms a step, median", "rnnlua 1", "rnnlua 2", "torch 1", "torch 2",
-  "ratio"))
+print(("%-36s %10s %10s %10s %10s %8s %8s %8s"):format("ms a step, median", "rnnlua 1", "rnnlua 2", "torch 1",
+  "torch 2", "ratio", "limit", "memory"))
 for i, case in ipairs(CASES) do
   case.last, case.seconds = true, SECONDS
   local ours, peer = {}, {}
+  local rate, macs, bytes = kernel_rate(), demands(case)
   for _ = 1, ROUNDS do
     measure(RNNLUA, "step.lua", case, ours)
     if PYTHON then measure(PYTHON, "peer_torch.py", case, peer) end
   end
   local our_best, peer_best = better(ours[1], ours[2]), better(peer[1], peer[2])
   local ratio = our_best and peer_best and peer_best.median / our_best.median
-  print(("%-36s %s %s %s %s %8s"):format(case.name, cell(ours[1]), cell(ours[2]), cell(peer[1]), cell(peer[2]),
-    ratio and ("%.2f"):format(ratio) or "-"))
+  local limit = ours[1] and macs / rate / (ours[1].median / 1e3)
+  local memory = ours[1] and not case.stream and ours[1].peak_bytes / bytes
+  local function number(format, value) return value and format:format(value) or "-" end
+  print(("%-36s %s %s %s %s %8s %8s %8s"):format(case.name, cell(ours[1]), cell(ours[2]), cell(peer[1]),
+    cell(peer[2]), number("%.2f", ratio), number("%.0f %%", limit and 100 * limit), number("%.2f", memory)))
   io.stdout:flush()
-  results.cases[i] = { case = case, ours = ours, peer = peer, ratio = ratio or nil }
+  results.cases[i] = { case = case, ours = ours, peer = peer, ratio = ratio or nil, limit = limit or nil,
+    memory = memory or nil, bytes_needed = not case.stream and bytes or nil, multiply_adds = macs,
+    kernel_multiply_adds_per_second = rate }
   assert(rnn.file_write(RESULT, rnn.json_encode(results, { indent = 2, sort = true }) .. "\n"))
 end
