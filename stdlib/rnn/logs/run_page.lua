@@ -12,7 +12,7 @@ local UNITS = {
   last_mae = "mean absolute error of the last step, in units of the target",
   rmse = "root of the mean squared error, in units of the target", huber = "Huber, delta 1",
   cross_entropy = "cross entropy in nats", binary_cross_entropy = "binary cross entropy in nats",
-  accuracy = "share of right answers", nats = "nats", perplexity = "exp of the nats",
+  accuracy = "share of right answers", smape = "symmetric error in percent, 0 to 200", nats = "nats", perplexity = "exp of the nats",
 }
 
 local NO_CURVES = { best = true, forecast = true, lr = true, seconds = true }
@@ -40,15 +40,18 @@ function run_page.parameters(model)
   return count
 end
 
+local LONGEST = 1000000 -- elements of an item that is worth running only to see shapes
+
 --- run_page.summary(run) -> the table of model:summary, for one item of the data, or the model's own description where
---- the data do not tell the shape. Changes nothing that training depends on.
+--- the data do not tell the shape or an item is very long. Changes nothing that training depends on.
 ---@param run train.Run
 ---@return string
 function run_page.summary(run)
   local random = core.random_state()
   local ok, text = pcall(function()
     local dataset = class.is_a(run.data, Batches) and run.data.dataset
-    return summary(run.model, (dataset:batch(dataset.items:rows(1, 1))))
+    local x = dataset:batch(dataset.items:rows(1, 1))
+    return x:count() <= LONGEST and summary(run.model, x)
   end)
   core.random_state(random)
   return ok and text or tostring(run.model) .. "\n"
