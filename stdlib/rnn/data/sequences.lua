@@ -130,8 +130,8 @@ end
 
 --- dataset:by_length(items) -> int32 (N)
 ---
---- These items, int32 (N), in the order of their lengths, equally long ones as they were: of the targets first, then of x, where
---- both are sequences. What batches with bucket = true are made of.
+--- These items, int32 (N), in the order of their lengths in x, those of equal length in the order of the lengths in y,
+--- where y are sequences too. What batches with bucket = true are made of.
 ---@param items rnn.Tensor
 ---@return rnn.Tensor
 function Sequences:by_length(items)
