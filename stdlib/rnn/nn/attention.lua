@@ -8,8 +8,8 @@ local Linear = require "rnn.nn.linear"
 
 --- nn.Attention(queries, keys [, options])
 ---
---- Scores every step k of a memory (N, S, keys) for every query q (N, T, queries); softmax over the memory's valid steps
---- gives the weights, and the context is the mean of the memory by them. Options:
+--- Scores every step k of a memory (N, S, keys) for every query q (N, T, queries); softmax over the memory's valid
+--- steps gives the weights, and the context is the mean of the memory by them. Options:
 ---   score = "multiplicative"    q . W k ("general" of Luong et al. 2015)
 ---           "additive"          v . tanh(W q + U k + b) (Bahdanau et al. 2015)
 ---   units                       width of the additive score (queries)

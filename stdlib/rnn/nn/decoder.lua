@@ -17,18 +17,18 @@ local shared = require "rnn.nn.seq_options"
 --- nn.Decoder { vocab = V, dim = 128, cell = "gru", hidden = 256, ... }
 ---
 --- Writes sequences: for an nn.Seq2Seq, or by itself from a vector (condition). Options:
----   vocab               number of ids, or a text.Vocab, which also says start and stop
+---   vocab                  number of ids, or a text.Vocab, which also says start and stop
 ---   start = 2, stop = 3    the ids around every sequence
 ---   dim = 128, cell = "gru" ("lstm", "rnn"), hidden = 256, layers = 1
----   attention = "none"     "multiplicative" (Luong et al. 2015), "additive" (Bahdanau et al. 2015): looks at the memory
----                       with h of the top layer: tanh(W [context, h]) goes on to the logits
+---   attention = "none"     or "multiplicative" (Luong et al. 2015), "additive" (Bahdanau et al. 2015): looks at the
+---                          memory with h of the top layer; tanh(W [context, h]) goes on to the logits
 ---   input_feeding = false  that vector is also part of the next step's input, so that the recurrence knows what was
----                       looked at, as in both papers; training then goes step by step and is several times slower
----   condition           C: a vector (N, C) makes the first state, through tanh(W v + b): vector -> sequence
----   tied = false        the logits' weights are the embedding's (Press and Wolf 2017)
----   dropout = 0         rate for vectors, between layers, before the logits
----   word_dropout = 0    rate at which whole ids are left out of the inputs in training
----   memory              features of the memory; nn.Seq2Seq fills it in
+---                          looked at, as in both papers; training then goes step by step and is slower
+---   condition              C: a vector (N, C) makes the first state, through tanh(W v + b): vector -> sequence
+---   tied = false           the logits' weights are the embedding's (Press and Wolf 2017)
+---   dropout = 0            rate for vectors, between layers, before the logits
+---   word_dropout = 0       rate at which whole ids are left out of the inputs in training
+---   memory                 features of the memory; nn.Seq2Seq fills it in
 ---
 ---   local captioner = nn.Decoder { vocab = words, hidden = 256, condition = 80 }
 ---   local loss = captioner:loss(v, y)                     -- v (N, 80); y int32 with start and stop
