@@ -12,7 +12,8 @@ local UNITS = {
   last_mae = "mean absolute error of the last step, in units of the target",
   rmse = "root of the mean squared error, in units of the target", huber = "Huber, delta 1",
   cross_entropy = "cross entropy in nats", binary_cross_entropy = "binary cross entropy in nats",
-  accuracy = "share of right answers", smape = "symmetric error in percent, 0 to 200", nats = "nats", perplexity = "exp of the nats",
+  accuracy = "share of right answers", nats = "nats", perplexity = "exp of the nats",
+  smape = "symmetric error in percent, 0 to 200",
 }
 
 local NO_CURVES = { best = true, forecast = true, lr = true, seconds = true }
