@@ -34,7 +34,14 @@ static rnn_archive *push_archive(lua_State *L) {
   return a;
 }
 
-/* archive_read(path) -> {name = tensor}, {key = string} | nil, message, code */
+/*--- rnn.archive_read(path) -> tensors, metadata | nil, message, code
+---
+--- All tensors of a safetensors file by their names, and its text entries. Loading runs no code. Errors: a path that
+--- is no string; a file that cannot be read or is not sound gives nil and a message.
+---@param path string
+---@return table<string, rnn.Tensor>? tensors of the shapes in the file
+---@return table<string, string>|string
+---@return string? code */
 static int lrnn_archive_read(lua_State *L) {
   const char *path = lrnn_check_path(L, "archive_read", 1);
   rnn_archive *a = push_archive(L);
@@ -72,8 +79,17 @@ static int count_fields(lua_State *L, int table) {
   return n;
 }
 
-/* archive_write(path, {name = tensor} [, {key = string}]) -> true | nil, message, code
-   The archive borrows everything from the two tables. Between filling it and writing it nothing is allocated in Lua,
+/*--- rnn.archive_write(path, tensors [, metadata]) -> true | nil, message, code
+---
+--- Writes a safetensors file, whole or not at all. Errors: names that are no strings, values that are no tensors; a
+--- file that cannot be written gives nil and a message, and the old one stays.
+---@param path string
+---@param tensors table<string, rnn.Tensor> of any shape
+---@param metadata? table<string, string>
+---@return true?
+---@return string? message
+---@return string? code */
+/* The archive borrows everything from the two tables. Between filling it and writing it nothing is allocated in Lua,
    so no finaliser can change them. */
 static int lrnn_archive_write(lua_State *L) {
   const char *path = lrnn_check_path(L, "archive_write", 1);
@@ -109,7 +125,15 @@ static int lrnn_archive_write(lua_State *L) {
   return 1;
 }
 
-/* file_write(path, string) -> true | nil, message, code */
+/*--- rnn.file_write(path, content) -> true | nil, message, code
+---
+--- Writes a file, whole or not at all. Errors: arguments that are no strings; a file that cannot be written gives nil
+--- and a message, and the old one stays.
+---@param path string
+---@param content string
+---@return true?
+---@return string? message
+---@return string? code */
 static int lrnn_file_write(lua_State *L) {
   const char *path = lrnn_check_path(L, "file_write", 1);
   lrnn_check_string(L, "file_write", 2, "content");
@@ -121,7 +145,14 @@ static int lrnn_file_write(lua_State *L) {
   return 1;
 }
 
-/* make_folder(path) -> true | nil, message, code; folders above it are made, too */
+/*--- rnn.make_folder(path) -> true | nil, message, code
+---
+--- Makes a folder and those above it; one that is there is fine. Errors: a path that is no string; otherwise nil and a
+--- message.
+---@param path string
+---@return true?
+---@return string? message
+---@return string? code */
 static int lrnn_make_folder(lua_State *L) {
   rnn_status status = rnn_folder_make(lrnn_context(L), lrnn_check_path(L, "make_folder", 1));
   if (status != RNN_OK) return lrnn_fail(L, status);

@@ -72,6 +72,7 @@ extern const luaL_Reg lrnn_tensor_methods[];     /* method.c */
 extern const luaL_Reg lrnn_tensor_metamethods[]; /* method.c */
 extern const luaL_Reg lrnn_grad_functions[];     /* grad.c: recording */
 extern const luaL_Reg lrnn_grad_methods[];       /* grad.c: backward, gradients */
+extern uint64_t lrnn_backward_calls;             /* how often backward has been called: does a computation train? */
 extern const luaL_Reg lrnn_train_functions[];    /* train.c: recurrent, optimisers, clipping */
 /* The options table of a recurrent layer; has_state is left to the caller. */
 rnn_recurrent lrnn_recurrent_description(lua_State *L, int arg);

@@ -165,8 +165,15 @@ static void push_column(lua_State *L, rnn_csv_column *c) {
   lua_setfield(L, -2, "words");
 }
 
-/* csv_read(path [, {separator = ",", columns = {names}, types = {name = "number"|"date"|"text"}}])
-   -> {rows = n, {name = , type = , values = tensor, words = {...}}, ...} | nil, message, code */
+/*--- rnn.csv_read(path [, options]) -> table | nil, message, code
+---
+--- What data.csv is made of: { rows = n, { name =, type =, values = tensor, words = strings }, ... }. Errors: options
+--- that are none; a file that cannot be read gives nil and a message that names file, row and column.
+---@param path string
+---@param options? { separator?: string, columns?: string[], types?: table }
+---@return table?
+---@return string? message
+---@return string? code */
 static int lrnn_csv_read(lua_State *L) {
   lua_settop(L, OPTIONS);
   lrnn_check_string(L, FNAME, PATH, "path");

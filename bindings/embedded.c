@@ -91,6 +91,66 @@ static int search_override(lua_State *L) {
   return 2;
 }
 
+/* ---- rnn.sources: the text of the stdlib, for help and documentation ---- */
+
+static int push_text(lua_State *L) {
+  lua_pushlstring(L, lua_touserdata(L, 1) ? lua_touserdata(L, 1) : "", (size_t)lua_tointeger(L, 2));
+  return 1;
+}
+
+/* Pushes the text of a module's file in folder; false, and nothing pushed, when there is no such file. */
+static bool push_file(lua_State *L, const char *folder, const char *name, const char *suffix) {
+  lua_pushfstring(L, "%s/rnn", folder);
+  FILE *file = fopen(push_path(L, lua_tostring(L, -1), name, suffix), "rb");
+  lua_pop(L, 2);
+  if (!file) return false;
+  char *text = NULL;
+  size_t size = 0, got;
+  struct source piece;
+  while ((got = fread(piece.buffer, 1, sizeof piece.buffer, file)) > 0) {
+    char *more = realloc(text, size + got);
+    if (!more) break;
+    text = more;
+    memcpy(text + size, piece.buffer, got);
+    size += got;
+  }
+  fclose(file);
+  lua_pushcfunction(L, push_text); /* protected, so that text is freed when there is no memory for the copy */
+  lua_pushlightuserdata(L, text);
+  lua_pushinteger(L, (lua_Integer)size);
+  int status = lua_pcall(L, 2, 1, 0);
+  free(text);
+  if (status != LUA_OK) lua_error(L);
+  return true;
+}
+
+/* sources() -> array of the modules' names; sources(name) -> the text of one, or nil */
+static int sources(lua_State *L) {
+  if (lua_isnoneornil(L, 1)) {
+    lua_newtable(L);
+    for (lua_Integer i = 0; rnnlua_stdlib[i].name; i++) {
+      lua_pushstring(L, rnnlua_stdlib[i].name);
+      lua_rawseti(L, -2, i + 1);
+    }
+    return 1;
+  }
+  const char *name = luaL_checkstring(L, 1), *folder = override_folder(L);
+  if (folder && strncmp(name, "rnn", 3) == 0 &&
+      (push_file(L, folder, name, ".lua") || push_file(L, folder, name, "/init.lua")))
+    return 1;
+  for (const struct rnnlua_chunk *c = rnnlua_stdlib; c->name; c++) {
+    if (strcmp(c->name, name) != 0) continue;
+    lua_pushlstring(L, c->source, c->size);
+    return 1;
+  }
+  return 0;
+}
+
+static int open_sources(lua_State *L) {
+  lua_pushcfunction(L, sources);
+  return 1;
+}
+
 static void add_searcher(lua_State *L) {
   lua_getglobal(L, "package");
   lua_getfield(L, -1, "searchers");
@@ -106,6 +166,8 @@ void lrnn_stdlib_register(lua_State *L) {
     lua_pushcclosure(L, load_chunk, 1);
     lua_setfield(L, -2, rnnlua_stdlib[i].name);
   }
+  lua_pushcfunction(L, open_sources);
+  lua_setfield(L, -2, "rnn.sources");
   lua_pop(L, 1);
   if (override_folder(L)) add_searcher(L);
 }

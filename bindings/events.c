@@ -22,7 +22,14 @@ static int result(lua_State *L, rnn_status status) {
   return 1;
 }
 
-/* events_open(folder) -> file | nil, message, code */
+/*--- rnn.events_open(folder) -> file | nil, message, code
+---
+--- A new event file for TensorBoard: what rnn.logs.writer is made of. Errors: a folder that is no string; one that
+--- cannot be written gives nil and a message.
+---@param folder string
+---@return userdata?
+---@return string? message
+---@return string? code */
 static int lrnn_events_open(lua_State *L) {
   const char *folder = lrnn_check_path(L, "events_open", 1);
   rnn_events **box = lua_newuserdatauv(L, sizeof *box, 0);
@@ -91,7 +98,12 @@ static void set_numbers(lua_State *L, const char *key, const double *values, int
   lua_setfield(L, -2, key);
 }
 
-/* histogram(x) -> {count =, not_finite =, min =, max =, sum =, sum_squares =, limits = {...}, counts = {...}} */
+/*--- rnn.histogram(x) -> table
+---
+--- How the elements of x are distributed, in TensorBoard's classes, which grow by a tenth: { count =, not_finite =,
+--- min =, max =, sum =, sum_squares =, limits = {...}, counts = {...} }. Errors: a value that is no tensor.
+---@param x rnn.Tensor of any shape
+---@return table */
 static int lrnn_histogram(lua_State *L) {
   const rnn_tensor *t = lrnn_check_tensor(L, "histogram", 1);
   rnn_histogram *h = lua_newuserdatauv(L, sizeof *h, 0);
@@ -110,7 +122,11 @@ static int lrnn_histogram(lua_State *L) {
   return 1;
 }
 
-/* png_encode(picture) -> string; (H, W) or (H, W, 1 to 4), floats from 0 to 1 or integers from 0 to 255 */
+/*--- rnn.png_encode(picture) -> string
+---
+--- A picture as the bytes of a PNG file: grey, grey and alpha, RGB or RGBA. Errors: another shape.
+---@param picture rnn.Tensor (H, W) or (H, W, 1 to 4): floats from 0 to 1, or int32 from 0 to 255
+---@return string */
 static int lrnn_png_encode(lua_State *L) {
   const rnn_tensor *t = lrnn_check_tensor(L, "png_encode", 1);
   luaL_Buffer b;

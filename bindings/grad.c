@@ -1,6 +1,12 @@
 /* grad.c: recording and gradients from Lua. */
 #include "binding.h"
 
+/*--- rnn.recording([on]) -> boolean
+---
+--- Whether ops are recorded for backward; with an argument it is switched, and what it was is returned. rnn.no_grad is
+--- safer, as it switches back. Errors: an argument that is no boolean.
+---@param on? boolean
+---@return boolean */
 static int lrnn_recording(lua_State *L) {
   rnn_ctx *ctx = lrnn_context(L);
   bool was = rnn_ctx_recording(ctx);
@@ -16,6 +22,12 @@ static int no_grad_finish(lua_State *L, int status, lua_KContext was) {
   return lua_gettop(L);
 }
 
+/*--- rnn.no_grad(f, ...) -> results of f
+---
+--- Calls f(...) without recording: no memory is kept for backward. Errors: an f that is no function, and those of f.
+---@param f function
+---@param ... any
+---@return any ... what f returned */
 static int lrnn_no_grad(lua_State *L) {
   if (!lua_isfunction(L, 1)) return lrnn_argument_error(L, "no_grad", 1, "f", "a function");
   bool was = rnn_ctx_set_recording(lrnn_context(L), false);
@@ -25,6 +37,12 @@ static int lrnn_no_grad(lua_State *L) {
 
 const luaL_Reg lrnn_grad_functions[] = {{"no_grad", lrnn_no_grad}, {"recording", lrnn_recording}, {NULL, NULL}};
 
+/*--- x:requires_grad([on]) -> boolean | x
+---
+--- Whether backward gives x a gradient; with an argument it is switched, and x is returned. What a layer's parameters
+--- have. Errors: an int32 tensor, or one that an op has made.
+---@param on? boolean
+---@return boolean|rnn.Tensor x itself, of any shape, when it was switched */
 static int lrnn_tensor_requires_grad(lua_State *L) {
   rnn_tensor *t = lrnn_check_tensor(L, "requires_grad", 1);
   if (lua_isnoneornil(L, 2)) {
@@ -36,19 +54,37 @@ static int lrnn_tensor_requires_grad(lua_State *L) {
   return 1;
 }
 
+uint64_t lrnn_backward_calls;
+
+/*--- x:backward([dx])
+---
+--- Adds the gradient of x to x.grad of every tensor that requires one, and forgets the history of x. Errors: a tensor
+--- that was not recorded or whose history is used up, one that was changed in place since, more than one element
+--- without dx.
+---@param dx? rnn.Tensor the gradient of x, of the same shape; of a scalar it is 1 */
 static int lrnn_tensor_backward(lua_State *L) {
   rnn_tensor *t = lrnn_check_tensor(L, "backward", 1);
   rnn_tensor *d = lua_isnoneornil(L, 2) ? NULL : lrnn_check_tensor(L, "backward", 2);
   lrnn_check(L, rnn_backward(lrnn_context(L), t, d));
+  lrnn_backward_calls++;
   return 0;
 }
 
+/*--- x:zero_grad() -> x
+---
+--- Forgets the gradient of x. Never an error.
+---@return rnn.Tensor x itself, of any shape */
 static int lrnn_tensor_zero_grad(lua_State *L) {
   rnn_tensor_clear_grad(lrnn_check_tensor(L, "zero_grad", 1));
   lua_settop(L, 1);
   return 1;
 }
 
+/*--- x:retain_grad() -> x
+---
+--- Lets backward keep the gradient of something in between in x.grad, as it does for parameters. Errors: a tensor that
+--- was not recorded.
+---@return rnn.Tensor x itself, of any shape */
 static int lrnn_tensor_retain_grad(lua_State *L) {
   lrnn_check(L, rnn_tensor_retain_grad(lrnn_context(L), lrnn_check_tensor(L, "retain_grad", 1)));
   lua_settop(L, 1);

@@ -34,6 +34,20 @@ int lrnn_open_signals(lua_State *L);
 lua_State *lrnn_interrupt_enter(lua_State *co);
 void lrnn_interrupt_leave(lua_State *outer);
 
+/* ---- living.c ---- */
+
+/* Lua: visit_with(f): Ctrl-C in training opens f(thread), which returns whether training goes on. */
+int lrnn_living_with(lua_State *L);
+
+/* Is there such an f? */
+bool lrnn_living_there(void);
+
+/* In a hook: may the prompt open here? */
+bool lrnn_living_place(lua_State *L, lua_Debug *ar);
+
+/* In a hook: opens it; whether training goes on. */
+bool lrnn_living_open(lua_State *L);
+
 /* ---- coroutine.c ---- */
 
 /* Replaces coroutine.resume and coroutine.wrap by ones that tell interrupt.c. */

@@ -6,6 +6,10 @@
  * Training that can save itself holds signals: the first SIGINT or SIGTERM is noted only, for the loop to look at, and
  * a second one is as if nothing were held: it ends a script at once, and at the prompt raises "interrupted!".
  *
+ * At the prompt, the first SIGINT in an entry that trains (one that has called backward) stops nothing: at the next
+ * safe place (living.c) a prompt opens inside the loop, which says whether the loop goes on. A second SIGINT before
+ * that place is reached interrupts as ever.
+ *
  * A hook belongs to one coroutine, so coroutine.c tells which one runs. */
 #include "interrupt.h"
 
@@ -13,6 +17,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -27,6 +32,8 @@ static volatile sig_atomic_t pending;       /* a signal that nobody has turned i
 static volatile sig_atomic_t received;      /* the signal since the last lrnn_call began, or 0 */
 static int interrupted;                     /* the signal that the last failure came from, or 0 */
 static bool prompt; /* there is one, and it is running */
+static volatile sig_atomic_t visiting; /* a signal that shall open a prompt in the loop */
+static volatile uint64_t trained;      /* calls of backward when lrnn_call began */
 static bool holding;
 static volatile sig_atomic_t held; /* the signal that came while holding, or 0 */
 static pthread_t main_thread;
@@ -77,6 +84,42 @@ static void stop(lua_State *L, lua_Debug *ar) {
   lua_error(L);
 }
 
+/* A prompt in the loop, if this is a place for it. When it ends with stop, training that holds signals gets one, and
+ * all else is interrupted. */
+static void visit(lua_State *L, lua_Debug *ar) {
+  if (visiting && !lrnn_living_place(L, ar)) return;
+  lua_sethook(L, NULL, 0, 0);
+  if (!visiting) return; /* it was another coroutine's */
+  visiting = 0;
+  struct {
+    lua_State *running, *base;
+    sig_atomic_t received;
+    bool holding;
+    uint64_t trained;
+    struct sigaction outside;
+  } before = {running, base, received, holding, trained, outside};
+  holding = false; /* a signal is the inner prompt's */
+  signal(SIGINT, SIG_IGN);
+  bool go_on = lrnn_living_open(L);
+  running = before.running;
+  base = before.base;
+  received = before.received;
+  holding = before.holding;
+  trained = before.trained;
+  outside = before.outside;
+  catch_signal(SIGINT, NULL);
+  if (go_on) return;
+  if (holding) {
+    held = SIGINT;
+    return;
+  }
+  received = SIGINT;
+  push_position(L);
+  lua_pushliteral(L, "interrupted!");
+  lua_concat(L, 2);
+  lua_error(L);
+}
+
 static void set_hook(lua_State *L) {
   lua_sethook(L, stop, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
 }
@@ -86,6 +129,14 @@ static void on_signal(int number) {
     pthread_kill(main_thread, number);
     return;
   }
+  if (prompt && number == SIGINT && !visiting && !pending && core && core->trained(core->arg) != trained &&
+      lrnn_living_there()) {
+    visiting = 1;
+    lua_sethook(base, visit, LUA_MASKLINE, 0);
+    if (running != base) lua_sethook(running, visit, LUA_MASKLINE, 0);
+    return;
+  }
+  visiting = 0;
   if (holding && !held) {
     held = number;
     if (prompt) return; /* where a signal ends nothing */
@@ -104,12 +155,14 @@ static void on_signal(int number) {
 lua_State *lrnn_interrupt_enter(lua_State *co) {
   lua_State *outer = running;
   running = co;
+  if (visiting) lua_sethook(co, visit, LUA_MASKLINE, 0);
   return outer;
 }
 
 void lrnn_interrupt_leave(lua_State *outer) {
   running = outer;
   if (pending && outer) set_hook(outer); /* it came when the inner one was about to yield or end */
+  if (visiting && outer) lua_sethook(outer, visit, LUA_MASKLINE, 0);
 }
 
 void lrnn_interrupt_prompt(bool on) { prompt = on; }
@@ -143,12 +196,15 @@ int lrnn_call(lua_State *L, int arguments, int results) {
   main_thread = pthread_self();
   running = base = L;
   received = interrupted = 0;
+  visiting = 0;
+  trained = core ? core->trained(core->arg) : 0;
   catch_signal(SIGINT, &outside);
   int status = lua_pcall(L, arguments, results, function);
   release();
   sigaction(SIGINT, &outside, NULL);
   running = base;
-  if (lua_gethook(L) == stop) lua_sethook(L, NULL, 0, 0);
+  if (lua_gethook(L) == stop || lua_gethook(L) == visit) lua_sethook(L, NULL, 0, 0);
+  visiting = 0;
   take_pending();
   lua_remove(L, function);
   return status;

@@ -4,10 +4,12 @@
 #define RNNLUA_INTERRUPT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 typedef struct lrnn_interrupt {
   void (*interrupt)(void *arg); /* the running computation shall stop; called by a signal handler */
   bool (*clear)(void *arg);     /* forgets it; true when it was still pending, that is: no computation had seen it */
+  uint64_t (*trained)(void *arg); /* calls of backward so far */
   void *arg;
 } lrnn_interrupt;
 

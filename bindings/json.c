@@ -169,7 +169,13 @@ static void encode(lua_State *L, const place *p) {
   }
 }
 
-/* json_encode(value [, {indent = spaces, sort = true}]) -> string. Sorted keys make equal values equal strings. */
+/*--- rnn.json_encode(value [, options]) -> string
+---
+--- A value as JSON. A table with the keys 1 .. n is an array, an empty one an object; rnn.null is null. Errors: values
+--- that JSON has not: functions, tensors, NaN, tables that contain themselves. The message has the path to it.
+---@param value any
+---@param options? { indent?: integer, sort?: boolean } sort: keys in order, so that equal values give equal strings
+---@return string */
 static int lrnn_json_encode(lua_State *L) {
   if (lua_isnone(L, 1)) return lrnn_argument_error(L, "json_encode", 1, "value", "a value");
   lua_settop(L, 2);
@@ -256,7 +262,14 @@ static int decode_error(lua_State *L, const char *text) {
   return 3;
 }
 
-/* json_decode(string) -> value | nil, message, code */
+/*--- rnn.json_decode(text) -> value | nil, message, code
+---
+--- The value of a JSON text; null becomes rnn.null. Errors: a text that is no string; one that is no JSON gives nil
+--- and a message with its line.
+---@param text string
+---@return any
+---@return string? message
+---@return string? code */
 static int lrnn_json_decode(lua_State *L) {
   lrnn_check_string(L, "json_decode", 1, "text");
   size_t size;

@@ -327,6 +327,7 @@ static void run_prompt(lua_State *L) {
                                   {"read", lrnn_line_read},
                                   {"remember", lrnn_line_remember},
                                   {"complete_with", lrnn_line_complete_with},
+                                  {"visit_with", lrnn_living_with},
                                   {NULL, NULL}};
   options.program = NULL; /* messages at the prompt carry no name */
   lrnn_line_open(!options.ignore_environment);

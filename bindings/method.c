@@ -4,6 +4,10 @@
 
 #include "binding.h"
 
+/*--- x:shape() -> n, m, ...
+---
+--- The sizes of all axes, as several results; none for a scalar. Never an error.
+---@return integer ... one for each axis */
 static int lrnn_tensor_shape(lua_State *L) {
   rnn_tensor *t = lrnn_check_tensor(L, "shape", 1);
   int n = rnn_tensor_ndim(t);
@@ -11,22 +15,39 @@ static int lrnn_tensor_shape(lua_State *L) {
   return n;
 }
 
+/*--- x:size(axis) -> integer
+---
+--- The size of one axis. Errors: an axis that x does not have.
+---@param axis integer from 1, or from -1 backwards
+---@return integer */
 static int lrnn_tensor_size(lua_State *L) {
   rnn_tensor *t = lrnn_check_tensor(L, "size", 1);
   lua_pushinteger(L, rnn_tensor_dims(t)[lrnn_check_axis(L, "size", 2, rnn_tensor_ndim(t))]);
   return 1;
 }
 
+/*--- x:ndim() -> integer
+---
+--- The number of axes. Never an error.
+---@return integer */
 static int lrnn_tensor_ndim(lua_State *L) {
   lua_pushinteger(L, rnn_tensor_ndim(lrnn_check_tensor(L, "ndim", 1)));
   return 1;
 }
 
+/*--- x:count() -> integer
+---
+--- The number of elements. Never an error.
+---@return integer */
 static int lrnn_tensor_count(lua_State *L) {
   lua_pushinteger(L, rnn_tensor_count(lrnn_check_tensor(L, "count", 1)));
   return 1;
 }
 
+/*--- x:type() -> "float" | "int32"
+---
+--- "float" stands for the working precision, rnn.precision. Never an error.
+---@return string */
 static int lrnn_tensor_type(lua_State *L) {
   lua_pushstring(L, rnn_tensor_type(lrnn_check_tensor(L, "type", 1)) == RNN_FLOAT ? "float" : "int32");
   return 1;
@@ -46,6 +67,10 @@ static void push_element(lua_State *L, rnn_tensor *t, int64_t i) {
   else lua_pushinteger(L, rnn_tensor_ints(t)[i]);
 }
 
+/*--- x:item() -> number
+---
+--- The only element, of a loss for instance. Errors: a tensor with more elements or none.
+---@return number */
 static int lrnn_tensor_item(lua_State *L) {
   rnn_tensor *t = lrnn_check_tensor(L, "item", 1);
   char text[160];
@@ -69,6 +94,10 @@ static void push_nested(lua_State *L, rnn_tensor *t, int level, int64_t *at) {
   }
 }
 
+/*--- x:totable() -> table | number
+---
+--- All elements as nested tables, the first axis outermost; a scalar as a number. Never an error.
+---@return table|number */
 static int lrnn_tensor_totable(lua_State *L) {
   int64_t at = 0;
   push_nested(L, lrnn_check_tensor(L, "totable", 1), 0, &at);
@@ -95,6 +124,11 @@ static int64_t place_of(lua_State *L, const char *fname, const rnn_tensor *t) {
   return at;
 }
 
+/*--- x:get(i, j, ...) -> number
+---
+--- One element; for the rows of a matrix there is x[i]. Errors: indices outside 1 .. size, or too few of them.
+---@param ... integer an index for each axis
+---@return number */
 static int lrnn_tensor_get(lua_State *L) {
   rnn_tensor *t = lrnn_check_tensor(L, "get", 1);
   push_element(L, t, place_of(L, "get", t));
@@ -122,6 +156,12 @@ static void set_element(lua_State *L, const char *fname, rnn_tensor *t, int64_t 
   lua_pop(L, 3);
 }
 
+/*--- x:set(i, j, ..., value) -> x
+---
+--- Changes one element in place. Errors: indices outside 1 .. size, a value that the type cannot hold, a tensor that
+--- backward still needs.
+---@param ... number an index for each axis, then the value
+---@return rnn.Tensor x itself, of any shape */
 static int lrnn_tensor_set(lua_State *L) {
   rnn_tensor *t = lrnn_check_tensor(L, "set", 1);
   set_element(L, "set", t, place_of(L, "set", t), rnn_tensor_ndim(t) + 2);
@@ -149,6 +189,13 @@ static int apply(lua_State *L, const char *op, rnn_tensor *t, int64_t a, int64_t
   return 1;
 }
 
+/*--- x:rows(from, to) -> tensor
+---
+--- The places from .. to, both included, of the first axis. It shares memory with x, unless gradients flow through it.
+--- Errors: places outside 1 .. #x.
+---@param from integer
+---@param to integer from - 1 gives none
+---@return rnn.Tensor of shape (to - from + 1, ...) */
 static int lrnn_tensor_rows(lua_State *L) {
   rnn_tensor *t = lrnn_check_tensor(L, "rows", 1);
   int64_t from = lrnn_check_integer(L, "rows", 2, "from"), to = lrnn_check_integer(L, "rows", 3, "to");
@@ -223,6 +270,10 @@ static int tensor_newindex(lua_State *L) {
 
 /* ---- copies and changes in place ---- */
 
+/*--- x:copy() -> tensor
+---
+--- The same values in memory of their own, without history. Errors: too little memory.
+---@return rnn.Tensor of the same shape */
 static int lrnn_tensor_copy(lua_State *L) {
   rnn_tensor *t = lrnn_check_tensor(L, "copy", 1);
   rnn_tensor **box = lrnn_box(L);
@@ -230,6 +281,10 @@ static int lrnn_tensor_copy(lua_State *L) {
   return 1;
 }
 
+/*--- x:detach() -> tensor
+---
+--- The same values, sharing memory, without history: backward stops here. Never an error.
+---@return rnn.Tensor of the same shape */
 static int lrnn_tensor_detach(lua_State *L) {
   rnn_tensor *t = lrnn_check_tensor(L, "detach", 1);
   rnn_tensor **box = lrnn_box(L);
@@ -237,6 +292,11 @@ static int lrnn_tensor_detach(lua_State *L) {
   return 1;
 }
 
+/*--- x:assign(y) -> x
+---
+--- Copies all elements of y into x. Errors: shapes or types that differ, a tensor that backward still needs.
+---@param y rnn.Tensor of the same shape
+---@return rnn.Tensor x itself, of any shape */
 static int lrnn_tensor_assign(lua_State *L) {
   rnn_tensor *t = lrnn_check_tensor(L, "assign", 1);
   lrnn_check(L, rnn_tensor_assign(lrnn_context(L), t, lrnn_check_tensor(L, "assign", 2)));
@@ -244,6 +304,11 @@ static int lrnn_tensor_assign(lua_State *L) {
   return 1;
 }
 
+/*--- x:fill_(value) -> x
+---
+--- Makes every element value. Errors: a value that the type cannot hold.
+---@param value number
+---@return rnn.Tensor x itself, of any shape */
 static int lrnn_tensor_fill(lua_State *L) {
   rnn_tensor *t = lrnn_check_tensor(L, "fill_", 1);
   rnn_tensor_fill(t, lrnn_check_element(L, "fill_", t, 2));
@@ -251,6 +316,12 @@ static int lrnn_tensor_fill(lua_State *L) {
   return 1;
 }
 
+/*--- x:uniform_(low, high) -> x
+---
+--- Fills x with random numbers, uniform from low to below high. Errors: an int32 tensor.
+---@param low number
+---@param high number
+---@return rnn.Tensor x itself, of any shape */
 static int lrnn_tensor_uniform(lua_State *L) {
   rnn_tensor *t = lrnn_check_tensor(L, "uniform_", 1);
   double low = lrnn_check_number(L, "uniform_", 2, "low"), high = lrnn_check_number(L, "uniform_", 3, "high");
@@ -259,6 +330,12 @@ static int lrnn_tensor_uniform(lua_State *L) {
   return 1;
 }
 
+/*--- x:normal_(mean, deviation) -> x
+---
+--- Fills x with random numbers of a normal distribution. Errors: an int32 tensor.
+---@param mean number
+---@param deviation number
+---@return rnn.Tensor x itself, of any shape */
 static int lrnn_tensor_normal(lua_State *L) {
   rnn_tensor *t = lrnn_check_tensor(L, "normal_", 1);
   double mean = lrnn_check_number(L, "normal_", 2, "mean"), sd = lrnn_check_number(L, "normal_", 3, "deviation");
@@ -267,6 +344,13 @@ static int lrnn_tensor_normal(lua_State *L) {
   return 1;
 }
 
+/*--- x:orthogonal_([blocks = 1 [, gain = 1]]) -> x
+---
+--- Fills a matrix with random orthonormal rows or columns, whichever are fewer; with blocks, each of so many equal
+--- parts of its rows. Saxe et al. 2014. Errors: a tensor that is no float matrix, rows that blocks does not divide.
+---@param blocks? integer
+---@param gain? number a factor of every element
+---@return rnn.Tensor x itself, (n, m) */
 static int lrnn_tensor_orthogonal(lua_State *L) {
   rnn_tensor *t = lrnn_check_tensor(L, "orthogonal_", 1);
   lua_Integer blocks = lua_isnoneornil(L, 2) ? 1 : lrnn_check_integer(L, "orthogonal_", 2, "blocks");
@@ -278,6 +362,10 @@ static int lrnn_tensor_orthogonal(lua_State *L) {
 
 /* ---- lengths ---- */
 
+/*--- x:lengths() -> tensor | nil
+---
+--- How many steps of each sequence of a padded batch count; nil for a batch without lengths. Never an error.
+---@return rnn.Tensor? int32 (N) */
 static int lrnn_tensor_lengths(lua_State *L) {
   rnn_tensor *lengths = rnn_tensor_lengths(lrnn_check_tensor(L, "lengths", 1));
   if (!lengths) {
@@ -305,6 +393,13 @@ static int with_lengths(lua_State *L, rnn_tensor *t, rnn_tensor *lengths) {
   return 1;
 }
 
+/*--- x:with_lengths(lengths) -> tensor
+---
+--- The batch x with the number of steps that count in each sequence; layers, losses and metrics leave out what is
+--- behind them. Gradients flow through. Errors: a tensor of less than two axes, not one length for each sequence,
+--- lengths that are no integers from 0 to T.
+---@param lengths rnn.Tensor|integer[] int32 (N)
+---@return rnn.Tensor (N, T, ...) */
 static int lrnn_tensor_with_lengths(lua_State *L) {
   rnn_tensor *t = lrnn_check_tensor(L, "with_lengths", 1);
   if (lua_istable(L, 2)) { /* a table of integers */
@@ -326,6 +421,10 @@ static int lrnn_tensor_with_lengths(lua_State *L) {
   return with_lengths(L, t, lrnn_check_tensor(L, "with_lengths", 2));
 }
 
+/*--- x:without_lengths() -> tensor
+---
+--- The batch x with all its steps; padding counts like the rest. Never an error.
+---@return rnn.Tensor of the same shape */
 static int lrnn_tensor_without_lengths(lua_State *L) {
   return with_lengths(L, lrnn_check_tensor(L, "without_lengths", 1), NULL);
 }

@@ -21,6 +21,10 @@ static const luaL_Reg *const functions[] = {
 
 static void interrupt(void *ctx) { rnn_ctx_interrupt(ctx); }
 static bool clear(void *ctx) { return rnn_ctx_clear_interrupt(ctx); }
+static uint64_t trained(void *ctx) {
+  (void)ctx;
+  return lrnn_backward_calls;
+}
 
 static char methods_key, module_key;
 
@@ -88,7 +92,7 @@ int OPEN(lua_State *L) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &methods_key); /* the stdlib adds those made of other ops: split */
   lua_setfield(L, -2, "methods");
   lrnn_interrupt *i = lua_newuserdatauv(L, sizeof *i, 0);
-  *i = (lrnn_interrupt){interrupt, clear, lrnn_context(L)};
+  *i = (lrnn_interrupt){interrupt, clear, trained, lrnn_context(L)};
   lua_pushlightuserdata(L, i);
   lua_setfield(L, -3, "_interrupt");
   lua_rawsetp(L, LUA_REGISTRYINDEX, (void *)(uintptr_t)interrupt); /* kept alive as long as the state */

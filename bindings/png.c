@@ -153,8 +153,18 @@ static int check_side(lua_State *L, int arg, const char *what) {
   return (int)side;
 }
 
-/* png_write(path, width, height, list) -> true | nil, message, code
-   Sizes in pixels; list.scale (1) is pixels for each unit of the list. */
+/*--- rnn.png_write(path, width, height, list) -> true | nil, message, code
+---
+--- Draws the display list of a plot into a PNG file: what figure:save is made of; list.scale (1) is pixels for each
+--- unit of the list. There only when rnnlua was built with cairo. Errors: a list that is none; a file that cannot be
+--- written gives nil and a message.
+---@param path string
+---@param width integer pixels
+---@param height integer pixels
+---@param list table
+---@return true?
+---@return string? message
+---@return string? code */
 static int lrnn_png_write(lua_State *L) {
   const char *path = lrnn_check_string(L, FNAME, 1, "path");
   int width = check_side(L, 2, "width"), height = check_side(L, 3, "height");

@@ -3,7 +3,15 @@
 
 #define LOCK_NAME "rnn.Lock"
 
-/* file_append(path, string) -> size of the file then | nil, message, code. All of it is on the disk, or none. */
+/*--- rnn.file_append(path, content) -> size | nil, message, code
+---
+--- Adds to the end of a file; all of it is on the disk then, or none. Errors: arguments that are no strings; a file
+--- that cannot be written gives nil and a message.
+---@param path string
+---@param content string
+---@return integer? size of the file
+---@return string? message
+---@return string? code */
 static int lrnn_file_append(lua_State *L) {
   const char *path = lrnn_check_path(L, "file_append", 1);
   lrnn_check_string(L, "file_append", 2, "content");
@@ -16,7 +24,14 @@ static int lrnn_file_append(lua_State *L) {
   return 1;
 }
 
-/* file_truncate(path, size) -> true | nil, message, code. A file that is shorter is an error. */
+/*--- rnn.file_truncate(path, size) -> true | nil, message, code
+---
+--- Cuts a file to size bytes. Errors: a size that is no integer of at least 0; a shorter file gives nil and a message.
+---@param path string
+---@param size integer
+---@return true?
+---@return string? message
+---@return string? code */
 static int lrnn_file_truncate(lua_State *L) {
   const char *path = lrnn_check_path(L, "file_truncate", 1);
   lua_Integer size = lrnn_check_integer(L, "file_truncate", 2, "size");
@@ -27,7 +42,10 @@ static int lrnn_file_truncate(lua_State *L) {
   return 1;
 }
 
-/* file_sweep(path): removes what killed processes left of unfinished writes to path. */
+/*--- rnn.file_sweep(path)
+---
+--- Removes what killed processes left of unfinished writes to path. Errors: a path that is no string.
+---@param path string */
 static int lrnn_file_sweep(lua_State *L) {
   rnn_file_sweep(lrnn_check_path(L, "file_sweep", 1));
   return 0;
@@ -40,7 +58,14 @@ static int lock_close(lua_State *L) {
   return 0;
 }
 
-/* file_lock(path) -> lock | nil, message, code. The lock lasts until lock:close(), or until the process ends. */
+/*--- rnn.file_lock(path) -> lock | nil, message, code
+---
+--- Keeps other processes out until lock:close() or the end of the process. Errors: a path that is no string; a file
+--- that somebody else has locked gives nil and a message.
+---@param path string
+---@return userdata?
+---@return string? message
+---@return string? code */
 static int lrnn_file_lock(lua_State *L) {
   const char *path = lrnn_check_path(L, "file_lock", 1);
   int *fd = lua_newuserdatauv(L, sizeof *fd, 0);

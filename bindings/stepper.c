@@ -9,7 +9,14 @@ static rnn_stepper *check_stepper(lua_State *L, const char *fname) {
   return *box;
 }
 
-/* stepper(description, weights, batch) */
+/*--- rnn.stepper(description, weights, batch) -> stepper
+---
+--- A recurrent layer prepared for single steps, with its weights packed: what layer:step is made of. stepper:run(x, h,
+--- c, new_h, new_c) makes one, stepper:stale() says whether the weights have changed since. Errors: as rnn.recurrent.
+---@param description table
+---@param weights rnn.Tensor[] as for rnn.recurrent, (G units, D) and so on
+---@param batch integer
+---@return userdata */
 static int lrnn_stepper(lua_State *L) {
   const char *fname = "stepper";
   lua_settop(L, 3);

@@ -7,7 +7,12 @@
 
 #include "binding.h"
 
-/* fail(format, ...): raises at the user's line; the arguments go through string.format. */
+/*--- rnn.fail(format, ...)
+---
+--- Raises an error at the line of the user's script, not of the library: rnn.fail("Model: expected (N, T), got %s",
+--- shape). The arguments go through string.format. Errors: always.
+---@param format string
+---@param ... any */
 static int lrnn_core_fail(lua_State *L) {
   int n = lua_gettop(L);
   lrnn_check_string(L, "fail", 1, "format");
@@ -19,6 +24,12 @@ static int lrnn_core_fail(lua_State *L) {
   return lrnn_error(L, "%s", luaL_tolstring(L, -1, NULL));
 }
 
+/*--- rnn.threads([n]) -> integer
+---
+--- How many threads compute; with an argument it is set. Results do not depend on it. Errors: an n that is not from 1
+--- to 256.
+---@param n? integer
+---@return integer */
 static int lrnn_threads(lua_State *L) {
   rnn_ctx *ctx = lrnn_context(L);
   if (!lua_isnoneornil(L, 1)) {
@@ -35,6 +46,10 @@ static void set_bytes(lua_State *L, const char *key, uint64_t n) {
   lua_setfield(L, -2, key);
 }
 
+/*--- rnn.memory() -> table
+---
+--- Bytes of tensors: live now, peak since rnn.reset_peak, cached for new ones, allocated so far in all. Never an error.
+---@return { live: integer, peak: integer, cached: integer, allocated: integer } */
 static int lrnn_memory(lua_State *L) {
   rnn_memory m;
   rnn_memory_read(lrnn_context(L), &m);
@@ -46,11 +61,19 @@ static int lrnn_memory(lua_State *L) {
   return 1;
 }
 
+/*--- rnn.reset_peak()
+---
+--- Lets the peak of rnn.memory begin at what is live now. Never an error. */
 static int lrnn_reset_peak(lua_State *L) {
   rnn_memory_reset_peak(lrnn_context(L));
   return 0;
 }
 
+/*--- rnn.memory_limit(bytes)
+---
+--- More memory for tensors than this is an error, "not enough memory", and the program goes on. Errors: a number that
+--- is no integer of at least 0; 0 stands for no limit.
+---@param bytes integer */
 static int lrnn_memory_limit(lua_State *L) {
   lua_Integer n = lrnn_check_integer(L, "memory_limit", 1, "bytes");
   if (n < 0) return lrnn_argument_error(L, "memory_limit", 1, "bytes", "an integer of at least 0");
@@ -58,7 +81,12 @@ static int lrnn_memory_limit(lua_State *L) {
   return 0;
 }
 
-/* For tests: fail_allocation(nth [, count]) -> allocations asked for since the last call. */
+/*--- rnn.fail_allocation(nth [, count = 1]) -> integer
+---
+--- For tests: the nth request for memory from now on fails, and count in all. Errors: arguments that are no integers.
+---@param nth integer
+---@param count? integer
+---@return integer requests since the last call */
 static int lrnn_fail_allocation(lua_State *L) {
   lua_Integer nth = lrnn_check_integer(L, "fail_allocation", 1, "nth");
   lua_Integer count = lua_isnoneornil(L, 2) ? 1 : lrnn_check_integer(L, "fail_allocation", 2, "count");
@@ -66,6 +94,10 @@ static int lrnn_fail_allocation(lua_State *L) {
   return 1;
 }
 
+/*--- rnn.clock() -> seconds
+---
+--- Time that only goes forward, to measure with: differences count. Never an error.
+---@return number */
 static int lrnn_clock(lua_State *L) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
@@ -73,12 +105,21 @@ static int lrnn_clock(lua_State *L) {
   return 1;
 }
 
+/*--- rnn.isatty(stream) -> boolean
+---
+--- Whether standard input (0), output (1) or error (2) is a terminal. Errors: a stream that is no integer.
+---@param stream integer
+---@return boolean */
 static int lrnn_isatty(lua_State *L) {
   lua_Integer fd = lrnn_check_integer(L, "isatty", 1, "stream");
   lua_pushboolean(L, fd >= 0 && fd <= 2 && isatty((int)fd));
   return 1;
 }
 
+/*--- rnn.terminal_width() -> integer
+---
+--- The columns of the terminal; else of the variable COLUMNS, else 80. Never an error.
+---@return integer */
 static int lrnn_terminal_width(lua_State *L) {
   struct winsize w;
   const char *columns = getenv("COLUMNS");
@@ -89,12 +130,22 @@ static int lrnn_terminal_width(lua_State *L) {
   return 1;
 }
 
+/*--- rnn.isa() -> string
+---
+--- The instruction set whose kernels compute: "x86-64-v4". Never an error.
+---@return string */
 static int lrnn_isa(lua_State *L) {
   lua_pushstring(L, rnn_isa());
   return 1;
 }
 
-/* op_doc(name) -> text or nil, signature */
+/*--- rnn.op_doc(name) -> text, signature | nothing
+---
+--- The text that the core has for an op, and its arguments as letters (core/internal.h). Errors: a name that is no
+--- string.
+---@param name string
+---@return string? text
+---@return string? signature */
 static int lrnn_op_doc(lua_State *L) {
   const rnn_op *op = rnn_op_find(lrnn_check_string(L, "op_doc", 1, "name"));
   if (!op) return 0;

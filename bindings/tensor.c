@@ -29,16 +29,35 @@ static rnn_tensor *new_from_shape(lua_State *L, const char *fname, bool float_on
   return *box;
 }
 
+/*--- rnn.zeros(n, m, ...) -> tensor
+---
+--- A tensor of zeros of any shape; no sizes make a scalar. rnn.zeros(2, 3), rnn.zeros { 2, 3 }, and with a type
+--- rnn.zeros { 2, 3, type = "int32" }. Errors: sizes that are not whole or are negative, more than 6 axes, too little
+--- memory.
+---@param ... integer|table sizes of the axes, or one table of them with an optional type, "float" or "int32"
+---@return rnn.Tensor of shape (n, m, ...) */
 static int lrnn_zeros(lua_State *L) {
   new_from_shape(L, "zeros", false);
   return 1;
 }
 
+/*--- rnn.ones(n, m, ...) -> tensor
+---
+--- A tensor of ones; sizes, type and errors as for rnn.zeros.
+---@param ... integer|table sizes of the axes, or one table of them with an optional type, "float" or "int32"
+---@return rnn.Tensor of shape (n, m, ...) */
 static int lrnn_ones(lua_State *L) {
   rnn_tensor_fill(new_from_shape(L, "ones", false), 1);
   return 1;
 }
 
+/*--- rnn.full(shape, value) -> tensor
+---
+--- A tensor in which every element is value: rnn.full({ 2, 3 }, 0.5). Errors: as rnn.zeros, and a value that the type
+--- cannot hold.
+---@param shape table { n, m, ... }, with type = "int32" for ids
+---@param value number
+---@return rnn.Tensor of shape (n, m, ...) */
 static int lrnn_full(lua_State *L) {
   lrnn_check_table(L, "full", 1, "shape");
   lrnn_check_number(L, "full", 2, "value");
@@ -47,12 +66,22 @@ static int lrnn_full(lua_State *L) {
   return 1;
 }
 
+/*--- rnn.rand(n, m, ...) -> tensor
+---
+--- Random numbers, uniform from 0 to below 1. Errors: as rnn.zeros; the type int32.
+---@param ... integer|table sizes of the axes, or one table of them
+---@return rnn.Tensor of shape (n, m, ...) */
 static int lrnn_rand(lua_State *L) {
   rnn_tensor *t = new_from_shape(L, "rand", true);
   lrnn_check(L, rnn_tensor_uniform(lrnn_context(L), t, 0, 1));
   return 1;
 }
 
+/*--- rnn.randn(n, m, ...) -> tensor
+---
+--- Random numbers of the normal distribution with mean 0 and deviation 1. Errors: as rnn.zeros; the type int32.
+---@param ... integer|table sizes of the axes, or one table of them
+---@return rnn.Tensor of shape (n, m, ...) */
 static int lrnn_randn(lua_State *L) {
   rnn_tensor *t = new_from_shape(L, "randn", true);
   lrnn_check(L, rnn_tensor_normal(lrnn_context(L), t, 0, 1));
@@ -67,12 +96,22 @@ static rnn_tensor *new_ids(lua_State *L, const char *fname) {
   return *box;
 }
 
+/*--- rnn.arange(n) -> tensor
+---
+--- The numbers 1 to n. Errors: an n that is no integer from 0 to 2147483647.
+---@param n integer
+---@return rnn.Tensor int32 (n) */
 static int lrnn_arange(lua_State *L) {
   rnn_tensor *t = new_ids(L, "arange");
   for (int64_t i = 0; i < rnn_tensor_count(t); i++) rnn_tensor_ints(t)[i] = (int32_t)i + 1;
   return 1;
 }
 
+/*--- rnn.randperm(n) -> tensor
+---
+--- The numbers 1 to n in random order. Errors: an n that is no integer from 0 to 2147483647.
+---@param n integer
+---@return rnn.Tensor int32 (n) */
 static int lrnn_randperm(lua_State *L) {
   rnn_tensor *t = new_ids(L, "randperm");
   lrnn_check(L, rnn_tensor_shuffle(lrnn_context(L), t));
@@ -132,6 +171,14 @@ static void fill(lua_State *L, filler *f, int level) {
   }
 }
 
+/*--- rnn.tensor(values [, type = "float"]) -> tensor
+---
+--- A tensor of the numbers in a table, or tables of tables: rnn.tensor { { 1, 2 }, { 3, 4 } } is (2, 2); a number
+--- makes a scalar. Errors: tables of unequal lengths side by side, elements that are no numbers, or no int32 where
+--- that is asked for; the message says which element.
+---@param values number|table
+---@param type? "float"|"int32"
+---@return rnn.Tensor of the shape of the tables */
 static int lrnn_tensor(lua_State *L) {
   int64_t dims[RNN_MAX_DIMS];
   rnn_type type = RNN_FLOAT;
@@ -153,6 +200,11 @@ static int lrnn_tensor(lua_State *L) {
   return 1;
 }
 
+/*--- rnn.is_tensor(value) -> boolean
+---
+--- Whether a value is a tensor. Never an error.
+---@param value any
+---@return boolean */
 static int lrnn_is_tensor(lua_State *L) {
   lua_pushboolean(L, lrnn_test_tensor(L, 1) != NULL);
   return 1;
@@ -160,12 +212,22 @@ static int lrnn_is_tensor(lua_State *L) {
 
 /* ---- random numbers ---- */
 
+/*--- rnn.seed(seed)
+---
+--- Starts the library's random numbers anew: the same seed gives the same numbers on every machine. math.random has its
+--- own. Errors: a seed that is no integer.
+---@param seed integer */
 static int lrnn_seed(lua_State *L) {
   lua_Integer seed = lrnn_check_integer(L, "seed", 1, "seed");
   rnn_seed(lrnn_context(L), (uint64_t)seed);
   return 0;
 }
 
+/*--- rnn.random_state([state]) -> state
+---
+--- Where the random numbers are; given back later, they go on from there. Errors: fields that are no integers.
+---@param state? { seed: integer, position: integer }
+---@return { seed: integer, position: integer } */
 static int lrnn_random_state(lua_State *L) {
   rnn_ctx *ctx = lrnn_context(L);
   if (!lua_isnoneornil(L, 1)) {

@@ -32,6 +32,17 @@ rnn_recurrent lrnn_recurrent_description(lua_State *L, int arg) {
   };
 }
 
+/*--- rnn.recurrent(description, x, weights [, state]) -> y, state
+---
+--- One recurrent layer over whole sequences, forward and recorded for backward: what nn.RNN, nn.LSTM and nn.GRU are
+--- made of. The description says cell = "rnn", "lstm" or "gru", units, and what else rnn_recurrent in core/rnn.h has.
+--- Errors: shapes that do not fit the description; the message names the tensor.
+---@param description table
+---@param x rnn.Tensor (N, T, D)
+---@param weights rnn.Tensor[] weight_ih (G units, D), weight_hh (G units, units), bias_ih, bias_hh (G units), and more
+---@param state? rnn.Tensor[] (N, units) each
+---@return rnn.Tensor y (N, T, units), or (N, units) with returns = "last"
+---@return rnn.Tensor[] state (N, units) each */
 static int lrnn_recurrent(lua_State *L) {
   const char *fname = "recurrent";
   rnn_recurrent r = lrnn_recurrent_description(L, 1);
@@ -65,7 +76,14 @@ static int lrnn_recurrent(lua_State *L) {
   return 2;
 }
 
-/* optimizer_step(options, params, state) */
+/*--- rnn.optimizer_step(options, params, state)
+---
+--- One step over all parameters: what optim.SGD and the others are made of. options has kind = "sgd", "rmsprop",
+--- "adam", "adamw" or "nadam", their settings, and step, counted from 1. Errors: a number of state tensors other than
+--- that of the kind for each parameter, shapes that differ.
+---@param options table
+---@param params rnn.Tensor[] of any shape; one without a gradient is left alone
+---@param state rnn.Tensor[] of the shapes of params: one each for "sgd", two for the others */
 static int lrnn_optimizer_step(lua_State *L) {
   static const char *const kinds[] = {"sgd", "rmsprop", "adam", "adamw", "nadam", NULL};
   const char *fname = "optimizer_step";
@@ -92,6 +110,12 @@ static int lrnn_optimizer_step(lua_State *L) {
   return 0;
 }
 
+/*--- rnn.clip_grad_norm(params, max_norm) -> norm
+---
+--- What optim.clip_grad_norm does. Errors: params that are no tensors, a negative max_norm.
+---@param params rnn.Tensor[] of any shape
+---@param max_norm number
+---@return number norm before */
 static int lrnn_clip_grad_norm(lua_State *L) {
   const char *fname = "clip_grad_norm";
   double norm, max = lrnn_check_number(L, fname, 2, "max_norm");
@@ -103,6 +127,12 @@ static int lrnn_clip_grad_norm(lua_State *L) {
   return 1;
 }
 
+/*--- rnn.clip_grad_value(params, limit) -> count
+---
+--- What optim.clip_grad_value does. Errors: params that are no tensors, a limit that is no positive number.
+---@param params rnn.Tensor[] of any shape
+---@param limit number
+---@return integer count of the elements that were outside */
 static int lrnn_clip_grad_value(lua_State *L) {
   const char *fname = "clip_grad_value";
   double limit = lrnn_check_number(L, fname, 2, "limit");
@@ -115,7 +145,11 @@ static int lrnn_clip_grad_value(lua_State *L) {
   return 1;
 }
 
-/* scale_grad(params, factor) */
+/*--- rnn.scale_grad(params, factor)
+---
+--- Multiplies all gradients. Errors: params that are no tensors, a factor that is no number.
+---@param params rnn.Tensor[] of any shape
+---@param factor number */
 static int lrnn_scale_grad(lua_State *L) {
   const char *fname = "scale_grad";
   double factor = lrnn_check_number(L, fname, 2, "factor");
@@ -126,7 +160,13 @@ static int lrnn_scale_grad(lua_State *L) {
   return 0;
 }
 
-/* average_step(averages, live, decay) */
+/*--- rnn.average_step(averages, live, decay)
+---
+--- Moves each average towards its live tensor: decay * average + (1 - decay) * live. Errors: lists of unequal lengths,
+--- shapes that differ.
+---@param averages rnn.Tensor[] of any shape
+---@param live rnn.Tensor[] of the same shapes
+---@param decay number from 0 to 1 */
 static int lrnn_average_step(lua_State *L) {
   const char *fname = "average_step";
   double decay = lrnn_check_number(L, fname, 3, "decay");

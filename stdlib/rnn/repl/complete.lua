@@ -2,7 +2,8 @@
 -- not start a computation.
 
 -- The prompt works on when users give these names to things of their own.
-local getmetatable, rawget, next, type, sort, globals = debug.getmetatable, rawget, next, type, table.sort, _G
+local getmetatable, rawget, next, type, ipairs, pcall, sort, globals = debug.getmetatable, rawget, next, type, ipairs,
+  pcall, table.sort, _G
 
 local LINKS = 50 -- of a chain of __index tables; one that is longer has a cycle
 
@@ -23,10 +24,13 @@ local function field(value, key)
   end
 end
 
--- The value of "rnn.nn" or "x:y", or nil.
-local function resolve(path)
-  local value = globals
-  for name in path:gmatch("[^.:]+") do value = field(value, name) end
+-- The value of "rnn.nn" or "x:y", or nil. environment: the globals, or the variables of a loop in front of them, whose
+-- __index is ours and may be called.
+local function resolve(path, environment)
+  local root, rest = path:match("^([^.:]+)(.*)$")
+  local value = environment[root]
+  if environment == globals then value = field(globals, root) end
+  for name in rest:gmatch("[^.:]+") do value = field(value, name) end
   return value
 end
 
@@ -62,19 +66,70 @@ local keywords = {}
 for word in ([[and break do else elseif end false for function goto if in local nil not or repeat return then true
   until while]]):gmatch("%a+") do keywords[word] = true end
 
---- complete(before) -> names
+-- Text without its strings, and without the brackets that are closed in it.
+local function open_text(text)
+  text = text:gsub("\\.", ""):gsub('"[^"\n]*"', '""'):gsub("'[^'\n]*'", "''"):gsub("%[%[.-%]%]", '""')
+  return (text:gsub("%b()", ""):gsub("%b{}", ""))
+end
+
+-- "nn.LSTM" when the cursor is where a key of the table of its options stands: nn.LSTM(3, 4, { la, or f { a = 1, la.
+local function called_with_options(before)
+  local text = open_text(before)
+  local inside = text:match("^.*{(.*)$")
+  if not inside or not (inside:find("^%s*[%w_]*$") or inside:find("[,;]%s*[%w_]*$")) then return nil end
+  local head = text:match("^(.*){[^{]*$")
+  return head:match("([%a_][%w_.:]*)%s*%([^()]*$") or head:match("([%a_][%w_.:]*)%s*%(?%s*$")
+end
+
+-- The name of the class of an object, a tensor's too.
+local function class_name(value)
+  local meta = getmetatable(value)
+  local name = meta and rawget(meta, "__name")
+  return type(name) == "string" and name or nil
+end
+
+-- The options of what is called, as its documentation has them.
+local function add_options(found, name, prefix, environment)
+  local ok, doc = pcall(require, "rnn.doc")
+  if not ok then return end
+  local holder, method = name:match("^(.*):([%w_]+)$")
+  local class = holder and class_name(resolve(holder, environment))
+  for _, option in ipairs(doc.options(class and class .. ":" .. method or name)) do
+    if option:sub(1, #prefix) == prefix then found[option .. " = "] = true end
+  end
+end
+
+-- Modules of the library in require "...".
+local function add_modules(found, prefix)
+  for _, name in ipairs(require "rnn.sources"()) do
+    if name:sub(1, #prefix) == prefix then found[name] = true end
+  end
+end
+
+--- complete(before [, environment]) -> names
 ---
---- All that the last name of a text such as "y = rnn.nn.Li" or "x:tan" can become, sorted.
+--- All that the last name of a text such as "y = rnn.nn.Li", "x:tan" or "nn.LSTM(1, 2, { la" can become, sorted. In the
+--- string after require it is a module's whole name. environment stands for the globals.
 ---@param before string
+---@param environment? table
 ---@return string[]
-local function complete(before)
+local function complete(before, environment)
+  environment = environment or globals
   local path, separator, prefix = before:gsub(".*%.%.", ""):match("([%w_.:]-)([.:]?)([%w_]*)$")
   local found = {}
-  if separator == "" then
-    add_fields(found, globals, prefix)
-    add_keys(found, keywords, prefix)
+  local module = before:match("require%s*%(?%s*[\"']([%w_.]*)$")
+  local called = separator == "" and called_with_options(before)
+  if module then
+    add_modules(found, module)
+  elseif separator == "" then
+    if called then add_options(found, called, prefix, environment) end
+    if not next(found) or prefix == "" and not called then
+      add_fields(found, environment, prefix)
+      if environment ~= globals then add_fields(found, globals, prefix) end
+      add_keys(found, keywords, prefix)
+    end
   elseif path ~= "" then
-    local value = resolve(path)
+    local value = resolve(path, environment)
     if value ~= nil then add_fields(found, value, prefix, separator == ":") end
   end
   local names = {}

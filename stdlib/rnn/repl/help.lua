@@ -1,42 +1,64 @@
--- help.lua: the answer to "?" and "?name" at the prompt. Texts come from rnn.doc and, for ops, from the core; what has
--- none is described by what it is.
+-- help.lua: the answer to "?" and "?name" at the prompt. Texts come from rnn.doc; what has none is described by what it
+-- is.
 
 local core = require "rnn.core"
 local pretty = require "rnn.repl.pretty"
 
 local GENERAL = [[
 Type an expression to see its value, or a statement to run it. An unfinished one goes on in the next line.
-  ?name       help on a name: ?nn.LSTM  ?rnn.fit  ?matmul
+  ?name       help on a name, also name?: ?nn.LSTM  ?rnn.fit  ?matmul;  ??name  its source
   _           the last value
-  Tab         completes names
+  Tab         completes names, options of constructors, files in strings
   Up, Down    earlier entries, also those of several lines
-  Ctrl-C      stops a computation, or clears the line
+  Ctrl-C      stops a computation, or clears the line; in training it opens a prompt inside the loop
   Ctrl-D      leaves
+  ;command    runs a command of the shell
+  %time code  time and memory of one run;  %timeit code  of many
+  %who  variables   %mem  memory   %hist  entries   %save file   %load file   %reset
 rnn, nn, optim and data are there already. Variables stay when they are global: x = 1, not local x = 1.]]
 
--- The names under which the documentation may know a thing: "rnn.nn.LSTM", "nn.LSTM".
-local function spellings(name)
-  local short = name:gsub("^rnn%.", "")
-  return { name, short, "rnn." .. short }
-end
-
-local function documented(name)
-  local ok, doc = pcall(require, "rnn.doc")
-  if ok and type(doc) == "table" and doc.lookup then
-    for _, spelling in ipairs(spellings(name)) do
-      local text = doc.lookup(spelling)
-      if text then return text end
-    end
-  end
-  local op = name:match("[%w_]+$")
-  local text = op and core.op_doc and core.op_doc(op)
-  return text and op .. text
-end
-
-local function value_of(name)
-  local value = _G
-  for key in name:gmatch("[^.:]+") do value = value[key] end
+local function value_of(path, environment)
+  local value = environment
+  for key in path:gmatch("[^.:]+") do value = value[key] end
   return value
+end
+
+local function get(path, environment)
+  local ok, value = pcall(value_of, path, environment)
+  if ok then return value end
+end
+
+-- The name of a class or of the class of an object.
+local function class_name(value)
+  if core.is_tensor(value) then return "rnn.Tensor" end
+  local class = type(value) == "table" and (rawget(value, "__name") and value or debug.getmetatable(value))
+  local name = type(class) == "table" and class.__name
+  return type(name) == "string" and name or nil
+end
+
+-- Is the path's first name the user's own, not a part of the library?
+local function is_own(path, environment)
+  local root = path:match("^[%a_][%w_]*")
+  local value, rnn = get(root, environment), require "rnn"
+  return value ~= nil and value ~= rnn and value ~= rnn[root]
+end
+
+local function documented(path, environment)
+  local doc = require "rnn.doc"
+  if not is_own(path, environment) then
+    local entry = doc.entry(path)
+    return entry and doc.text(entry)
+  end
+  local holder, method = path:match("^(.*)[.:]([%w_]+)$")
+  local class = holder and class_name(get(holder, environment))
+  local entry = class and doc.entry(class .. ":" .. method)
+  if entry then return doc.text(entry) end
+  local value = get(path, environment)
+  class = type(value) == "table" and class_name(value)
+  entry = class and doc.entry(class)
+  if not entry then return nil end
+  if rawget(value, "__name") then return doc.text(entry) end
+  return ("%s: %s\n\n%s"):format(path, pretty(value, core.terminal_width()), doc.text(entry))
 end
 
 local function describe_function(name, f)
@@ -47,22 +69,41 @@ local function describe_function(name, f)
   return ("%s(%s)   %s:%d"):format(name, table.concat(parameters, ", "), info.short_src, info.linedefined)
 end
 
-local function described(name)
-  local ok, value = pcall(value_of, name)
-  if not ok or value == nil then return nil end
+local function described(name, environment)
+  local value = get(name, environment)
+  if value == nil then return nil end
   if type(value) == "function" then return describe_function(name, value) end
   return name .. ": a " .. type(value) .. "\n" .. pretty(value, core.terminal_width())
 end
 
---- help(name) -> text
+local help = {}
+
+--- help.of(name, environment) -> text
 ---
 --- The text for "?name", or for "?" when name is "".
 ---@param name string
+---@param environment table
 ---@return string
-local function help(name)
+function help.of(name, environment)
   if name == "" then return GENERAL end
-  local known = documented(name) or (name:find("^[%a_][%w_.:]*$") and described(name))
+  local is_path = name:find("^[%a_][%w_.:]*$")
+  local known = is_path and (documented(name, environment) or described(name, environment))
   return known or ("no help for '%s'; ? alone tells what can be asked"):format(name)
+end
+
+--- help.source(name, environment, entries) -> text
+---
+--- The text for "??name".
+---@param name string
+---@param environment table
+---@param entries string[] texts of the prompt's entries so far
+---@return string
+function help.source(name, environment, entries)
+  local rnn = require "rnn"
+  local value = get(name, environment)
+  if value == nil then value = get(name, rnn) end
+  if value == nil then return ("no source for '%s': there is no such name"):format(name) end
+  return require "rnn.repl.source"(name, value, entries)
 end
 
 return help

@@ -5,59 +5,25 @@
 --   host.remember(text)     adds an entry to the history
 --   host.complete_with(f)   Tab offers what f(text before the cursor) returns
 --   host.call(f, ...)       true and the results, or false and a message with traceback; Ctrl-C stops f
+--   host.visit_with(f)      Ctrl-C in a loop that trains calls f(thread of the loop); a false result ends the loop
 
 local core = require "rnn.core"
+local commands = require "rnn.repl.commands"
 local complete = require "rnn.repl.complete"
+local frames = require "rnn.repl.frames"
 local pretty = require "rnn.repl.pretty"
+local reading = require "rnn.repl.reading"
+local spark = require "rnn.repl.spark"
 local top_locals = require "rnn.repl.locals"
 
 -- The prompt works on when users give these names to things of their own.
-local load, pcall, rawget, rawset, tostring, require, ipairs = load, pcall, rawget, rawset, tostring, require, ipairs
-local globals, pack, concat, stdout, stderr = _G, table.pack, table.concat, io.stdout, io.stderr
+local rawget, rawset, require, ipairs, pairs, getmetatable = rawget, rawset, require, ipairs, pairs, debug.getmetatable
+local globals, pack, concat, sort, stdout, stderr = _G, table.pack, table.concat, table.sort, io.stdout, io.stderr
+local execute = os.execute
 
 local CONVENIENCE = { "nn", "optim", "data" } -- fields of rnn that are globals at the prompt
 
 local repl = {}
-
--- ---- reading ----
-
-local function prompt(name, default)
-  local value = rawget(globals, name)
-  if value == nil then return default end
-  local ok, text = pcall(tostring, value)
-  return ok and text or default
-end
-
-local function is_unfinished(message)
-  return message:find("<eof>$") ~= nil
-end
-
--- The chunk of text, as an expression when it can be one; or nil, the message, and whether more lines may mend it.
-local function compile(text)
-  local expression = "return " .. text:gsub("^%s*=", "", 1)
-  local f, message = load(expression, "=stdin")
-  if f then return f end
-  local unfinished = is_unfinished(message)
-  f, message = load(text, "=stdin")
-  if f then return f end
-  return nil, message, unfinished or is_unfinished(message)
-end
-
--- An entry: its text and its function, or its text, nil and the message of the compiler. Text is nil at the end of
--- input and false after Ctrl-C.
-local function read_entry(host)
-  local text = host.read(prompt("_PROMPT", "> "))
-  if not text or text:find("^%s*%?") then return text end
-  local f, message, unfinished = compile(text)
-  while unfinished do
-    local more = host.read(prompt("_PROMPT2", ">> "))
-    if more == false then return false end
-    if more == nil then break end
-    text = text .. "\n" .. more
-    f, message, unfinished = compile(text)
-  end
-  return text, f, message
-end
 
 -- ---- answering ----
 
@@ -68,7 +34,7 @@ end
 
 -- Our own frames, below those of the entry, are of no interest.
 local function report(message)
-  message = message:gsub("\n\t%[C%]: in [^\n]*\n\t%[rnn%]/repl/init%.lua:.*", "\n\t[C]: in ?", 1)
+  message = message:gsub("\n\t%[C%]: in [^\n]*\n\t%[rnn%]/repl/.*", "\n\t[C]: in ?", 1)
   stdout:flush()
   stderr:write(message, "\n")
   stderr:flush()
@@ -77,7 +43,8 @@ end
 local function show(values)
   local width, texts, separator = core.terminal_width(), {}, "\t"
   for i = 2, values.n do -- 1 is true
-    texts[i - 1] = pretty(values[i], width)
+    local bars = spark(values[i], width)
+    texts[i - 1] = pretty(values[i], width) .. (bars and "\n" .. bars or "")
     if texts[i - 1]:find("\n") then separator = "\n" end
   end
   say(concat(texts, separator))
@@ -96,28 +63,96 @@ local function call(host, f, ...)
   return values
 end
 
-local function run_entry(host, text, f)
+-- Runs f and shows its values; true when it did not fail.
+local function run(host, f)
   local values = call(host, f)
-  if not values[1] then return end
+  if not values[1] then return false end
   if values.n > 1 then
     if values[2] ~= nil then rawset(globals, "_", values[2]) end
     call(host, show, values)
   end
-  note_locals(text)
+  return true
 end
 
-local function answer(host, text, f, message)
-  local question = text:match("^%s*%?%s*(.-)%s*$")
-  if question then
-    call(host, function() say(require "rnn.repl.help"(question)) end)
-  elseif f then
-    run_entry(host, text, f)
+local answers = {}
+
+function answers.chunk(host, session, entry)
+  if not entry.f then return report(entry.message) end
+  if not run(host, entry.f) then return end
+  session.scripts[#session.scripts + 1] = entry.text
+  note_locals(entry.text)
+end
+
+function answers.help(host, session, entry)
+  call(host, function() say(require "rnn.repl.help".of(entry.name, session.environment)) end)
+end
+
+function answers.source(host, session, entry)
+  call(host, function() say(require "rnn.repl.help".source(entry.name, session.environment, session.entries)) end)
+end
+
+function answers.shell(_, _, entry)
+  stdout:flush()
+  local _, why, code = execute(entry.name)
+  if code ~= 0 then say(("(%s %d)"):format(why, code)) end
+end
+
+function answers.command(host, session, entry)
+  local text
+  if commands.measures[entry.name] or entry.name == "load" then
+    text = commands.run(session, entry) -- these call host.call themselves
   else
-    report(message)
+    call(host, function() text = commands.run(session, entry) end)
   end
+  if text and text ~= "" then say(text) end
 end
 
 -- ---- the session ----
+
+-- Reads and answers until the end of input, or an entry that is one of words, which is returned.
+local function converse(host, session, words)
+  local entries = session.entries
+  while true do
+    local entry = reading.entry(host, session)
+    if entry == nil then return nil end
+    if entry then
+      if entry.text ~= entries[#entries] and entry.text:find("%S") then
+        host.remember(entry.text)
+        entries[#entries + 1] = entry.text
+      end
+      local word = entry.text:match("^%s*(%a+)%s*$")
+      if words[word] then return word end
+      answers[entry.kind](host, session, entry)
+    end
+  end
+end
+
+local function new_session(host, fields)
+  local session = { entries = {}, scripts = {}, measures = commands.measures }
+  for name, value in pairs(fields) do session[name] = value end
+  function session.run(f) return run(host, f) end
+  function session.guard(f) return call(host, f)[1] end
+  return session
+end
+
+local WORDS = { continue = true, stop = true }
+
+-- The prompt inside a loop, whose innermost function of the user waits in thread. True: the loop goes on.
+local function visit(host, outer, thread)
+  local environment, place = frames.environment(thread)
+  local names = {}
+  for name in pairs(getmetatable(environment).names) do names[#names + 1] = name end
+  sort(names)
+  say(("\nstopped%s, inside the loop%s\ncontinue goes on, stop ends it; ? for help"):format(
+    place and " at " .. place or "", #names > 0 and "; here are " .. concat(names, ", ") or ""))
+  host.complete_with(function(before) return complete(before, environment) end)
+  local word = converse(host, new_session(host, { prompt = "loop> ", environment = environment, known = outer.known,
+    entries = outer.entries, scripts = {} }), WORDS)
+  host.complete_with(complete)
+  return word ~= "stop"
+end
+
+-- ---- the beginning ----
 
 local function banner()
   local threads = core.threads()
@@ -141,19 +176,14 @@ end
 --- Reads and answers until the end of input.
 ---@param host table
 function repl.run(host)
-  local last
   call(host, banner)
   call(host, set_globals)
+  local known = {}
+  for name in pairs(globals) do known[name] = true end
+  local session = new_session(host, { environment = globals, known = known })
   host.complete_with(complete)
-  while true do
-    local text, f, message = read_entry(host)
-    if text == nil then break end
-    if text then
-      if text ~= last and text:find("%S") then host.remember(text) end
-      last = text
-      answer(host, text, f, message)
-    end
-  end
+  host.visit_with(function(thread) return visit(host, session, thread) end)
+  converse(host, session, {})
   say ""
 end
 

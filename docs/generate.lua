@@ -1,0 +1,205 @@
+-- generate.lua: stdlib/rnn/meta.lua, which tells editors and help what is made in C, and docs/manual.md.
+--
+--   build/rnnlua docs/generate.lua            writes both
+--   build/rnnlua docs/generate.lua --check    says which is not up to date; tests/spec/doc_spec.lua asks
+--
+-- The texts are those beside the code: comments that begin with /*--- in bindings/*.c, the lines of the ops in
+-- core/ops/, and the docstrings of stdlib/.
+
+local core = require "rnn.core"
+local parse = require "rnn.doc.parse"
+
+local function read(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read("a")
+  file:close()
+  return text
+end
+
+local function files(pattern)
+  local list, pipe = {}, assert(io.popen("ls " .. pattern))
+  for path in pipe:lines() do list[#list + 1] = path end
+  pipe:close()
+  return list
+end
+
+-- ---- meta.lua ----
+
+-- What the letters of an op's signature stand for: type and text.
+local KINDS = {
+  t = { "rnn.Tensor|number", "" }, T = { "rnn.Tensor", "" }, L = { "rnn.Tensor[]", "" }, i = { "integer", "" }, n = { "number", "" }, b = { "boolean", "" },
+  x = { "integer", "from 1, or from -1 backwards" }, X = { "integer", "from 1, or from -1 backwards" },
+  s = { "integer[]", "sizes, in a table or one by one" },
+}
+
+-- "(x, axis [, keep = 1]) -> int32. Text." -> names of the arguments, what stands in brackets, result, text
+local function split_op(text)
+  local arguments, rest = text:match("^(%b())(.*)$")
+  local result, words = rest:match("^ %-> ([%w_]+)[^.]*%. (.*)$")
+  if not words then result, words = rest:match("^ %-> ([%w_]+)[^.]*%.$"), "" end
+  if not result then words = rest:match("^%. (.*)$") end
+  local names = {}
+  for name in arguments:sub(2, -2):gsub("{.-}", "tensors"):gsub("= *%S+", ""):gsub("or nil", ""):gmatch("[%a_][%w_]*") do
+    names[#names + 1] = name
+  end
+  return arguments, names, result, words or ""
+end
+
+-- The lines of an op's block and its field of rnn.Tensor.
+local function op_block(name)
+  local text, signature = core.op_doc(name)
+  local arguments, names, result, words = split_op(text)
+  local lines = { ("--- rnn.%s%s -> %s"):format(name, arguments, result or "tensor"), "---" }
+  local line = ""
+  for word in words:gmatch("%S+") do
+    if #line + #word > 114 then
+      lines[#lines + 1], line = "--- " .. line:gsub(" $", ""), ""
+    end
+    line = line .. word .. " "
+  end
+  lines[#lines + 1] = "--- " .. line:gsub(" $", "")
+  local list, types, i, optional = {}, {}, 0, false
+  for letter in signature:gmatch(".") do
+    if letter == "?" then
+      optional = true
+    else
+      i = i + 1
+      local kind, argument = KINDS[letter], names[i]
+      local mark = (optional or letter == "X") and "?" or ""
+      lines[#lines + 1] = ("---@param %s%s %s%s"):format(argument, mark, kind[1], kind[2] ~= "" and " " .. kind[2] or "")
+      list[i], types[i], optional = argument, ("%s%s: %s"):format(argument, mark, kind[1]), false
+    end
+  end
+  lines[#lines + 1] = "---@return rnn.Tensor"
+  lines[#lines + 1] = ("function rnn.%s(%s) end"):format(name, table.concat(list, ", "))
+  table.remove(types, 1)
+  table.insert(types, 1, "self: rnn.Tensor")
+  local field = signature:find("^L") and nil
+    or ("---@field %s fun(%s): rnn.Tensor"):format(name, table.concat(types, ", "))
+  return table.concat(lines, "\n"), field
+end
+
+local function code_below(block)
+  local name, arguments = block:match("^%-%-%- ([%w_.:]+)(%b())")
+  local list = {}
+  for parameter in block:gmatch("\n%-%-%-@param ([%w_.]+)") do list[#list + 1] = parameter end
+  assert(name and arguments, block)
+  name = name:gsub("^x:", "Tensor:")
+  return ("function %s(%s) end"):format(name, table.concat(list, ", "))
+end
+
+local function op_names()
+  local names = {}
+  for name in pairs(core.methods) do
+    if core.op_doc(name) then names[#names + 1] = name end
+  end
+  table.sort(names)
+  return names
+end
+
+local function meta()
+  local functions, methods, fields = {}, {}, {}
+  for _, path in ipairs(files("bindings/*.c")) do
+    for _, block in ipairs(parse.c(read(path))) do
+      local list = block:find("^%-%-%- x:") and methods or functions
+      list[#list + 1] = block .. "\n" .. code_below(block)
+    end
+  end
+  for _, name in ipairs(op_names()) do
+    local block, field = op_block(name)
+    functions[#functions + 1] = block
+    fields[#fields + 1] = field
+  end
+  return table.concat({
+    "---@meta", "",
+    "-- What is made in C, for editors and for help. Made by docs/generate.lua from the comments in bindings/ and the",
+    "-- texts of the ops in core/ops/: change those.", "",
+    "---@class rnn", "local rnn = {}", "",
+    "--- Numbers of one type, \"float\" (the working precision) or \"int32\", in up to 6 axes, batch first. Operators + - * /",
+    "--- ^ and unary - work element by element, with broadcasting; x[i] is an element of a vector or row i of anything else;",
+    "--- #x is the size of the first axis. Every op is a function and a method: rnn.tanh(x), x:tanh().",
+    "---@class rnn.Tensor",
+    "---@field grad rnn.Tensor? what backward has added up, of the same shape",
+    table.concat(fields, "\n"),
+    "local Tensor = {}", "",
+    table.concat(functions, "\n\n"), "",
+    table.concat(methods, "\n\n"), "",
+    "return { rnn = rnn, Tensor = Tensor }", "",
+  }, "\n")
+end
+
+-- ---- manual.md ----
+
+local HEAD = [[
+# rnnlua: the manual
+
+Made by docs/generate.lua from the comments in the code; at the prompt, `?name` shows the same.
+
+Axes, indices, labels and ids count from 1; id 0 is padding. Sequences are batch-first: (N, T, D) is N sequences of T
+steps of D features. Sizes are given by position, everything else in one table of options, of which an unknown one is an
+error. Misuse raises an error at the caller's line that says function, argument, what was expected and what came; what
+the text of a function says about errors comes on top of that. Files and the outside world give nil, a message and a code.
+]]
+
+-- In the order of a first course; what is not named here comes by its name after the rest.
+local CHAPTERS = { "rnn", "rnn.Tensor", "nn", "optim", "data", "metrics", "text", "decode", "ctc", "audio", "plot", "logs" }
+
+local function is_public(name, entry)
+  return not name:find("[.:]_") and entry.module:find("^rnn%.%w+") ~= nil and not name:find("^train%.")
+end
+
+local function markdown(entry, name)
+  local doc = require "rnn.doc"
+  local lines = { "### `" .. name .. "`", "", "```", doc.text(entry), "```", "" }
+  return table.concat(lines, "\n")
+end
+
+local function manual()
+  local doc = require "rnn.doc"
+  local public = require "rnn.doc.public"
+  local chapters, ranks = {}, {}
+  for i, title in ipairs(CHAPTERS) do ranks[title] = i end
+  for _, item in ipairs(public()) do
+    local entry = doc.entry(item.name)
+    if entry and is_public(item.name, entry) then
+      local chapter = item.name:match("^rnn%.Tensor") or item.name:match("^([%w_]+)%.")
+      chapters[chapter] = chapters[chapter] or {}
+      table.insert(chapters[chapter], { item.name, entry })
+    end
+  end
+  local titles = {}
+  for title in pairs(chapters) do titles[#titles + 1] = title end
+  table.sort(titles, function(a, b)
+    local ra, rb = ranks[a] or 100, ranks[b] or 100
+    if ra ~= rb then return ra < rb end
+    return a < b
+  end)
+  local parts = { HEAD }
+  for _, title in ipairs(titles) do
+    parts[#parts + 1] = "## " .. title .. "\n"
+    for _, pair in ipairs(chapters[title]) do parts[#parts + 1] = markdown(pair[2], pair[1]) end
+  end
+  return table.concat(parts, "\n")
+end
+
+-- ---- ----
+
+local check = arg[1] == "--check"
+local current = true
+
+local function put(path, text)
+  local file = io.open(path, "rb")
+  local old = file and file:read("a")
+  if file then file:close() end
+  if old == text then return end
+  if check then
+    print(path .. " is not up to date; build/rnnlua docs/generate.lua makes it anew")
+    current = false
+  else
+    assert(core.file_write(path, text))
+  end
+end
+
+put("stdlib/rnn/meta.lua", meta())
+put("docs/manual.md", manual())
+os.exit(current)

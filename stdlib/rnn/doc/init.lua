@@ -1,0 +1,166 @@
+-- doc/init.lua: the documentation, read out of the library's own text when it is first asked for. What is made in C has
+-- its text in meta.lua.
+
+local parse = require "rnn.doc.parse"
+local options_of = require "rnn.doc.options"
+
+local doc = {}
+
+local registry -- name -> entry, of every module
+
+local function add(found, name, entry)
+  if not found[name] or #found[name].text < #entry.text then found[name] = entry end
+end
+
+local function load_registry()
+  local sources, found = require "rnn.sources", {}
+  for _, module in ipairs(sources()) do
+    local text = sources(module)
+    if text:find("^return %[=") then text = "" end -- a file that is not Lua
+    for _, entry in ipairs(parse.lua(text, module)) do
+      add(found, entry.name, entry)
+      local head = entry.class and entry.signature:match("^([%a_][%w_.]*)[^:]")
+        or entry.class and entry.signature:match("^[%a_][%w_.]*$")
+      if head and head ~= entry.name and head:find(".", 1, true) then add(found, head, entry) end
+    end
+  end
+  return found
+end
+
+local function entries()
+  registry = registry or load_registry()
+  return registry
+end
+
+-- The value of "nn.LSTM" or "rnn.fit", or nil.
+local function value_of(path)
+  local value = require "rnn"
+  for name in path:gsub("^rnn%.", ""):gmatch("[^.]+") do
+    if type(value) ~= "table" then return nil end
+    value = value[name]
+  end
+  return value
+end
+
+-- The entry of a method of a class or of those that it is derived from.
+local function method_entry(class_name, method)
+  local found = entries()
+  local cls = value_of(class_name)
+  for _ = 1, 20 do -- bases of bases
+    local entry = found[class_name .. ":" .. method] or found[class_name .. "." .. method]
+    if entry then return entry end
+    local meta = type(cls) == "table" and getmetatable(cls)
+    cls = meta and meta.base
+    local extends = found[class_name] and found[class_name].extends
+    class_name = type(cls) == "table" and rawget(cls, "__name") or extends
+    if not class_name or class_name == "" then return nil end
+  end
+end
+
+--- rnn.doc.entry(name) -> entry | nil
+---
+--- The documentation of a name as users write it: "nn.LSTM", "rnn.fit", "matmul", "nn.LSTM:step", "rnn.Tensor:shape".
+--- Methods of a base class are found under the names of its derived ones.
+---@param name string
+---@return { name: string, signature: string, text: string, params: table[], returns: table[], fields: table[] }?
+function doc.entry(name)
+  local found = entries()
+  local short = name:gsub("^rnn%.", "")
+  local entry = found[name] or found[short] or found["rnn." .. short]
+  if entry then return entry end
+  local class_name, method = short:match("^(.*)[.:]([%w_]+)$")
+  if not class_name then return nil end
+  if class_name == "Tensor" then return found["rnn.Tensor:" .. method] or found["rnn." .. method] end
+  return method_entry(class_name, method) or method_entry("rnn." .. class_name, method)
+end
+
+local function column(lines, heading, rows)
+  local width = 0
+  for _, row in ipairs(rows) do width = math.max(width, #row[1]) end
+  for i, row in ipairs(rows) do
+    lines[#lines + 1] = (("%-9s %-" .. width .. "s  %s"):format(i == 1 and heading or "", row[1], row[2]))
+      :gsub("%s+$", "")
+  end
+end
+
+local function rows_of(list)
+  local rows = {}
+  for _, item in ipairs(list) do
+    if not item.type:find("^fun%(self") then rows[#rows + 1] = { item.name or item.type, item.name and (item.type .. "  " .. item.text) or item.text } end
+  end
+  return rows
+end
+
+local function methods_of(name)
+  local names = {}
+  for _, field in ipairs(entries()[name].fields) do
+    if field.type:find("^fun%(self") then names[#names + 1] = field.name end
+  end
+  for key in pairs(entries()) do
+    local method = key:sub(1, #name + 1) == name .. ":" and key:sub(#name + 2)
+    if method and not method:find("^_") then names[#names + 1] = method end
+  end
+  table.sort(names)
+  return names
+end
+
+--- rnn.doc.text(entry) -> text
+---
+--- An entry as the prompt shows it.
+---@param entry table
+---@return string
+function doc.text(entry)
+  local lines = { entry.signature }
+  if entry.text ~= "" then lines[#lines + 1] = "" end
+  if entry.text ~= "" then lines[#lines + 1] = entry.text end
+  if #entry.params + #entry.returns + #entry.fields > 0 then lines[#lines + 1] = "" end
+  column(lines, "arguments", rows_of(entry.params))
+  column(lines, "returns", rows_of(entry.returns))
+  column(lines, "fields", rows_of(entry.fields))
+  local methods = entry.class and methods_of(entry.name) or {}
+  local line = "methods  "
+  for i, name in ipairs(methods) do
+    if #line + #name > 110 then
+      lines[#lines + 1], line = line, "         "
+    end
+    line = line .. " " .. name .. (i < #methods and "," or "")
+  end
+  if #methods > 0 then lines[#lines + 1] = line end
+  return table.concat(lines, "\n")
+end
+
+--- rnn.doc.lookup(name) -> text | nil
+---
+--- The documentation of a name, as text; nil for a name that has none.
+---@param name string
+---@return string?
+function doc.lookup(name)
+  local entry = doc.entry(name)
+  return entry and doc.text(entry)
+end
+
+--- rnn.doc.names() -> array of names
+---
+--- Every name that is documented, sorted, those of the library's inner modules too.
+---@return string[]
+function doc.names()
+  local names = {}
+  for name in pairs(entries()) do names[#names + 1] = name end
+  table.sort(names)
+  return names
+end
+
+--- rnn.doc.options(name) -> array of names
+---
+--- The options that the documentation of a function or class names, sorted.
+---@param name string
+---@return string[]
+function doc.options(name)
+  local entry = doc.entry(name)
+  local found = {}
+  for option in pairs(entry and options_of(entry, doc.entry) or {}) do found[#found + 1] = option end
+  table.sort(found)
+  return found
+end
+
+return doc

@@ -1,0 +1,1282 @@
+---@meta
+
+-- What is made in C, for editors and for help. Made by docs/generate.lua from the comments in bindings/ and the
+-- texts of the ops in core/ops/: change those.
+
+---@class rnn
+local rnn = {}
+
+--- Numbers of one type, "float" (the working precision) or "int32", in up to 6 axes, batch first. Operators + - * /
+--- ^ and unary - work element by element, with broadcasting; x[i] is an element of a vector or row i of anything else;
+--- #x is the size of the first axis. Every op is a function and a method: rnn.tanh(x), x:tanh().
+---@class rnn.Tensor
+---@field grad rnn.Tensor? what backward has added up, of the same shape
+---@field abs fun(self: rnn.Tensor): rnn.Tensor
+---@field add fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
+---@field argmax fun(self: rnn.Tensor, axis: integer): rnn.Tensor
+---@field argmin fun(self: rnn.Tensor, axis: integer): rnn.Tensor
+---@field argsort fun(self: rnn.Tensor): rnn.Tensor
+---@field batch_norm fun(self: rnn.Tensor, gain: rnn.Tensor, bias: rnn.Tensor, running_mean: rnn.Tensor, running_variance: rnn.Tensor, momentum: number, eps: number, training: boolean): rnn.Tensor
+---@field binary_cross_entropy fun(self: rnn.Tensor, target: rnn.Tensor|number): rnn.Tensor
+---@field broadcast_to fun(self: rnn.Tensor, shape: integer[]): rnn.Tensor
+---@field clamp fun(self: rnn.Tensor, low: number, high: number): rnn.Tensor
+---@field concat fun(self: rnn.Tensor, axis: integer): rnn.Tensor
+---@field conv1d fun(self: rnn.Tensor, weight: rnn.Tensor, bias?: rnn.Tensor, stride: integer, dilation: integer, padding: integer): rnn.Tensor
+---@field cos fun(self: rnn.Tensor): rnn.Tensor
+---@field cross_entropy fun(self: rnn.Tensor, labels: rnn.Tensor, weights?: rnn.Tensor, smoothing?: number): rnn.Tensor
+---@field ctc_loss fun(self: rnn.Tensor, labels: rnn.Tensor, blank?: integer, skip?: integer): rnn.Tensor
+---@field cumsum fun(self: rnn.Tensor, axis: integer): rnn.Tensor
+---@field div fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
+---@field dropout fun(self: rnn.Tensor, p: number): rnn.Tensor
+---@field elu fun(self: rnn.Tensor): rnn.Tensor
+---@field embedding fun(self: rnn.Tensor, ids: rnn.Tensor): rnn.Tensor
+---@field eq fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
+---@field exp fun(self: rnn.Tensor): rnn.Tensor
+---@field floor fun(self: rnn.Tensor): rnn.Tensor
+---@field gather fun(self: rnn.Tensor, axis: integer, ids: rnn.Tensor): rnn.Tensor
+---@field ge fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
+---@field gt fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
+---@field hard_sigmoid fun(self: rnn.Tensor): rnn.Tensor
+---@field huber fun(self: rnn.Tensor, target: rnn.Tensor|number, delta?: number): rnn.Tensor
+---@field is_finite fun(self: rnn.Tensor): rnn.Tensor
+---@field layer_norm fun(self: rnn.Tensor, gain: rnn.Tensor, bias: rnn.Tensor, eps: number): rnn.Tensor
+---@field le fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
+---@field leaky_relu fun(self: rnn.Tensor, slope: number): rnn.Tensor
+---@field linear fun(self: rnn.Tensor, weight: rnn.Tensor, bias?: rnn.Tensor): rnn.Tensor
+---@field log fun(self: rnn.Tensor): rnn.Tensor
+---@field log_softmax fun(self: rnn.Tensor, axis: integer): rnn.Tensor
+---@field lt fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
+---@field mae fun(self: rnn.Tensor, target: rnn.Tensor|number): rnn.Tensor
+---@field matmul fun(self: rnn.Tensor, b: rnn.Tensor): rnn.Tensor
+---@field max fun(self: rnn.Tensor, axis?: integer, keep?: boolean): rnn.Tensor
+---@field maximum fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
+---@field mean fun(self: rnn.Tensor, axis?: integer, keep?: boolean): rnn.Tensor
+---@field min fun(self: rnn.Tensor, axis?: integer, keep?: boolean): rnn.Tensor
+---@field minimum fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
+---@field mse fun(self: rnn.Tensor, target: rnn.Tensor|number): rnn.Tensor
+---@field mul fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
+---@field ne fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
+---@field neg fun(self: rnn.Tensor): rnn.Tensor
+---@field nonzero fun(self: rnn.Tensor): rnn.Tensor
+---@field one_hot fun(self: rnn.Tensor, classes: integer): rnn.Tensor
+---@field pow fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
+---@field reciprocal fun(self: rnn.Tensor): rnn.Tensor
+---@field relu fun(self: rnn.Tensor): rnn.Tensor
+---@field reshape fun(self: rnn.Tensor, shape: integer[]): rnn.Tensor
+---@field select fun(self: rnn.Tensor, axis: integer, index: integer): rnn.Tensor
+---@field selu fun(self: rnn.Tensor): rnn.Tensor
+---@field sigmoid fun(self: rnn.Tensor): rnn.Tensor
+---@field sign fun(self: rnn.Tensor): rnn.Tensor
+---@field sin fun(self: rnn.Tensor): rnn.Tensor
+---@field slice fun(self: rnn.Tensor, axis: integer, from: integer, to: integer): rnn.Tensor
+---@field softmax fun(self: rnn.Tensor, axis: integer): rnn.Tensor
+---@field softplus fun(self: rnn.Tensor): rnn.Tensor
+---@field softsign fun(self: rnn.Tensor): rnn.Tensor
+---@field sqrt fun(self: rnn.Tensor): rnn.Tensor
+---@field square fun(self: rnn.Tensor): rnn.Tensor
+---@field stack fun(self: rnn.Tensor, axis: integer): rnn.Tensor
+---@field sub fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
+---@field sum fun(self: rnn.Tensor, axis?: integer, keep?: boolean): rnn.Tensor
+---@field tanh fun(self: rnn.Tensor): rnn.Tensor
+---@field to_float fun(self: rnn.Tensor): rnn.Tensor
+---@field to_int fun(self: rnn.Tensor): rnn.Tensor
+---@field topk fun(self: rnn.Tensor, k: integer): rnn.Tensor
+---@field transpose fun(self: rnn.Tensor, a: integer, b: integer): rnn.Tensor
+---@field where fun(self: rnn.Tensor, a: rnn.Tensor|number, b: rnn.Tensor|number): rnn.Tensor
+---@field windows fun(self: rnn.Tensor, starts: rnn.Tensor, length: integer): rnn.Tensor
+local Tensor = {}
+
+--- rnn.archive_read(path) -> tensors, metadata | nil, message, code
+---
+--- All tensors of a safetensors file by their names, and its text entries. Loading runs no code. Errors: a path that
+--- is no string; a file that cannot be read or is not sound gives nil and a message.
+---@param path string
+---@return table<string, rnn.Tensor>? tensors of the shapes in the file
+---@return table<string, string>|string
+---@return string? code
+function rnn.archive_read(path) end
+
+--- rnn.archive_write(path, tensors [, metadata]) -> true | nil, message, code
+---
+--- Writes a safetensors file, whole or not at all. Errors: names that are no strings, values that are no tensors; a
+--- file that cannot be written gives nil and a message, and the old one stays.
+---@param path string
+---@param tensors table<string, rnn.Tensor> of any shape
+---@param metadata? table<string, string>
+---@return true?
+---@return string? message
+---@return string? code
+function rnn.archive_write(path, tensors, metadata) end
+
+--- rnn.file_write(path, content) -> true | nil, message, code
+---
+--- Writes a file, whole or not at all. Errors: arguments that are no strings; a file that cannot be written gives nil
+--- and a message, and the old one stays.
+---@param path string
+---@param content string
+---@return true?
+---@return string? message
+---@return string? code
+function rnn.file_write(path, content) end
+
+--- rnn.make_folder(path) -> true | nil, message, code
+---
+--- Makes a folder and those above it; one that is there is fine. Errors: a path that is no string; otherwise nil and a
+--- message.
+---@param path string
+---@return true?
+---@return string? message
+---@return string? code
+function rnn.make_folder(path) end
+
+--- rnn.audio_read(path) -> samples, rate | nil, message, code
+---
+--- What audio.read is made of. Errors: a path that is no string; a file that cannot be read gives nil and a message.
+---@param path string
+---@return rnn.Tensor?
+---@return integer|string rate or message
+---@return string? code
+function rnn.audio_read(path) end
+
+--- rnn.audio_write(path, samples, rate) -> true | nil, message, code
+---
+--- What audio.write is made of. Errors: samples that are not finite floats (L) or (L, channels), a rate below 1; a file
+--- that cannot be written gives nil and a message.
+---@param path string
+---@param samples rnn.Tensor
+---@param rate integer
+---@return true?
+---@return string? message
+---@return string? code
+function rnn.audio_write(path, samples, rate) end
+
+--- rnn.audio_resample(samples, from, to) -> samples
+---
+--- What audio.resample is made of. Errors: samples that are not finite floats (L) or (L, channels), rates that are not
+--- positive or further apart than a factor of 256.
+---@param samples rnn.Tensor
+---@param from number
+---@param to number
+---@return rnn.Tensor
+function rnn.audio_resample(samples, from, to) end
+
+--- rnn.audio_features(samples, options) -> (T, D)
+---
+--- What audio.log_mel and audio.mfcc are made of; options are rate, window, hop, fft, bands, coefficients (0: log-mel),
+--- fmin, fmax, top_db, all of them. Errors: samples that are not finite floats (L), options that do not fit together.
+---@param samples rnn.Tensor
+---@param options table
+---@return rnn.Tensor
+function rnn.audio_features(samples, options) end
+
+--- rnn.csv_read(path [, options]) -> table | nil, message, code
+---
+--- What data.csv is made of: { rows = n, { name =, type =, values = tensor, words = strings }, ... }. Errors: options
+--- that are none; a file that cannot be read gives nil and a message that names file, row and column.
+---@param path string
+---@param options? { separator?: string, columns?: string[], types?: table }
+---@return table?
+---@return string? message
+---@return string? code
+function rnn.csv_read(path, options) end
+
+--- rnn.events_open(folder) -> file | nil, message, code
+---
+--- A new event file for TensorBoard: what rnn.logs.writer is made of. Errors: a folder that is no string; one that
+--- cannot be written gives nil and a message.
+---@param folder string
+---@return userdata?
+---@return string? message
+---@return string? code
+function rnn.events_open(folder) end
+
+--- rnn.histogram(x) -> table
+---
+--- How the elements of x are distributed, in TensorBoard's classes, which grow by a tenth: { count =, not_finite =,
+--- min =, max =, sum =, sum_squares =, limits = {...}, counts = {...} }. Errors: a value that is no tensor.
+---@param x rnn.Tensor of any shape
+---@return table
+function rnn.histogram(x) end
+
+--- rnn.png_encode(picture) -> string
+---
+--- A picture as the bytes of a PNG file: grey, grey and alpha, RGB or RGBA. Errors: another shape.
+---@param picture rnn.Tensor (H, W) or (H, W, 1 to 4): floats from 0 to 1, or int32 from 0 to 255
+---@return string
+function rnn.png_encode(picture) end
+
+--- rnn.recording([on]) -> boolean
+---
+--- Whether ops are recorded for backward; with an argument it is switched, and what it was is returned. rnn.no_grad is
+--- safer, as it switches back. Errors: an argument that is no boolean.
+---@param on? boolean
+---@return boolean
+function rnn.recording(on) end
+
+--- rnn.no_grad(f, ...) -> results of f
+---
+--- Calls f(...) without recording: no memory is kept for backward. Errors: an f that is no function, and those of f.
+---@param f function
+---@param ... any
+---@return any ... what f returned
+function rnn.no_grad(f, ...) end
+
+--- rnn.json_encode(value [, options]) -> string
+---
+--- A value as JSON. A table with the keys 1 .. n is an array, an empty one an object; rnn.null is null. Errors: values
+--- that JSON has not: functions, tensors, NaN, tables that contain themselves. The message has the path to it.
+---@param value any
+---@param options? { indent?: integer, sort?: boolean } sort: keys in order, so that equal values give equal strings
+---@return string
+function rnn.json_encode(value, options) end
+
+--- rnn.json_decode(text) -> value | nil, message, code
+---
+--- The value of a JSON text; null becomes rnn.null. Errors: a text that is no string; one that is no JSON gives nil
+--- and a message with its line.
+---@param text string
+---@return any
+---@return string? message
+---@return string? code
+function rnn.json_decode(text) end
+
+--- rnn.png_write(path, width, height, list) -> true | nil, message, code
+---
+--- Draws the display list of a plot into a PNG file: what figure:save is made of; list.scale (1) is pixels for each
+--- unit of the list. There only when rnnlua was built with cairo. Errors: a list that is none; a file that cannot be
+--- written gives nil and a message.
+---@param path string
+---@param width integer pixels
+---@param height integer pixels
+---@param list table
+---@return true?
+---@return string? message
+---@return string? code
+function rnn.png_write(path, width, height, list) end
+
+--- rnn.file_append(path, content) -> size | nil, message, code
+---
+--- Adds to the end of a file; all of it is on the disk then, or none. Errors: arguments that are no strings; a file
+--- that cannot be written gives nil and a message.
+---@param path string
+---@param content string
+---@return integer? size of the file
+---@return string? message
+---@return string? code
+function rnn.file_append(path, content) end
+
+--- rnn.file_truncate(path, size) -> true | nil, message, code
+---
+--- Cuts a file to size bytes. Errors: a size that is no integer of at least 0; a shorter file gives nil and a message.
+---@param path string
+---@param size integer
+---@return true?
+---@return string? message
+---@return string? code
+function rnn.file_truncate(path, size) end
+
+--- rnn.file_sweep(path)
+---
+--- Removes what killed processes left of unfinished writes to path. Errors: a path that is no string.
+---@param path string
+function rnn.file_sweep(path) end
+
+--- rnn.file_lock(path) -> lock | nil, message, code
+---
+--- Keeps other processes out until lock:close() or the end of the process. Errors: a path that is no string; a file
+--- that somebody else has locked gives nil and a message.
+---@param path string
+---@return userdata?
+---@return string? message
+---@return string? code
+function rnn.file_lock(path) end
+
+--- rnn.stepper(description, weights, batch) -> stepper
+---
+--- A recurrent layer prepared for single steps, with its weights packed: what layer:step is made of. stepper:run(x, h,
+--- c, new_h, new_c) makes one, stepper:stale() says whether the weights have changed since. Errors: as rnn.recurrent.
+---@param description table
+---@param weights rnn.Tensor[] as for rnn.recurrent, (G units, D) and so on
+---@param batch integer
+---@return userdata
+function rnn.stepper(description, weights, batch) end
+
+--- rnn.fail(format, ...)
+---
+--- Raises an error at the line of the user's script, not of the library: rnn.fail("Model: expected (N, T), got %s",
+--- shape). The arguments go through string.format. Errors: always.
+---@param format string
+---@param ... any
+function rnn.fail(format, ...) end
+
+--- rnn.threads([n]) -> integer
+---
+--- How many threads compute; with an argument it is set. Results do not depend on it. Errors: an n that is not from 1
+--- to 256.
+---@param n? integer
+---@return integer
+function rnn.threads(n) end
+
+--- rnn.memory() -> table
+---
+--- Bytes of tensors: live now, peak since rnn.reset_peak, cached for new ones, allocated so far in all. Never an error.
+---@return { live: integer, peak: integer, cached: integer, allocated: integer }
+function rnn.memory() end
+
+--- rnn.reset_peak()
+---
+--- Lets the peak of rnn.memory begin at what is live now. Never an error.
+function rnn.reset_peak() end
+
+--- rnn.memory_limit(bytes)
+---
+--- More memory for tensors than this is an error, "not enough memory", and the program goes on. Errors: a number that
+--- is no integer of at least 0; 0 stands for no limit.
+---@param bytes integer
+function rnn.memory_limit(bytes) end
+
+--- rnn.fail_allocation(nth [, count = 1]) -> integer
+---
+--- For tests: the nth request for memory from now on fails, and count in all. Errors: arguments that are no integers.
+---@param nth integer
+---@param count? integer
+---@return integer requests since the last call
+function rnn.fail_allocation(nth, count) end
+
+--- rnn.clock() -> seconds
+---
+--- Time that only goes forward, to measure with: differences count. Never an error.
+---@return number
+function rnn.clock() end
+
+--- rnn.isatty(stream) -> boolean
+---
+--- Whether standard input (0), output (1) or error (2) is a terminal. Errors: a stream that is no integer.
+---@param stream integer
+---@return boolean
+function rnn.isatty(stream) end
+
+--- rnn.terminal_width() -> integer
+---
+--- The columns of the terminal; else of the variable COLUMNS, else 80. Never an error.
+---@return integer
+function rnn.terminal_width() end
+
+--- rnn.isa() -> string
+---
+--- The instruction set whose kernels compute: "x86-64-v4". Never an error.
+---@return string
+function rnn.isa() end
+
+--- rnn.op_doc(name) -> text, signature | nothing
+---
+--- The text that the core has for an op, and its arguments as letters (core/internal.h). Errors: a name that is no
+--- string.
+---@param name string
+---@return string? text
+---@return string? signature
+function rnn.op_doc(name) end
+
+--- rnn.zeros(n, m, ...) -> tensor
+---
+--- A tensor of zeros of any shape; no sizes make a scalar. rnn.zeros(2, 3), rnn.zeros { 2, 3 }, and with a type
+--- rnn.zeros { 2, 3, type = "int32" }. Errors: sizes that are not whole or are negative, more than 6 axes, too little
+--- memory.
+---@param ... integer|table sizes of the axes, or one table of them with an optional type, "float" or "int32"
+---@return rnn.Tensor of shape (n, m, ...)
+function rnn.zeros(...) end
+
+--- rnn.ones(n, m, ...) -> tensor
+---
+--- A tensor of ones; sizes, type and errors as for rnn.zeros.
+---@param ... integer|table sizes of the axes, or one table of them with an optional type, "float" or "int32"
+---@return rnn.Tensor of shape (n, m, ...)
+function rnn.ones(...) end
+
+--- rnn.full(shape, value) -> tensor
+---
+--- A tensor in which every element is value: rnn.full({ 2, 3 }, 0.5). Errors: as rnn.zeros, and a value that the type
+--- cannot hold.
+---@param shape table { n, m, ... }, with type = "int32" for ids
+---@param value number
+---@return rnn.Tensor of shape (n, m, ...)
+function rnn.full(shape, value) end
+
+--- rnn.rand(n, m, ...) -> tensor
+---
+--- Random numbers, uniform from 0 to below 1. Errors: as rnn.zeros; the type int32.
+---@param ... integer|table sizes of the axes, or one table of them
+---@return rnn.Tensor of shape (n, m, ...)
+function rnn.rand(...) end
+
+--- rnn.randn(n, m, ...) -> tensor
+---
+--- Random numbers of the normal distribution with mean 0 and deviation 1. Errors: as rnn.zeros; the type int32.
+---@param ... integer|table sizes of the axes, or one table of them
+---@return rnn.Tensor of shape (n, m, ...)
+function rnn.randn(...) end
+
+--- rnn.arange(n) -> tensor
+---
+--- The numbers 1 to n. Errors: an n that is no integer from 0 to 2147483647.
+---@param n integer
+---@return rnn.Tensor int32 (n)
+function rnn.arange(n) end
+
+--- rnn.randperm(n) -> tensor
+---
+--- The numbers 1 to n in random order. Errors: an n that is no integer from 0 to 2147483647.
+---@param n integer
+---@return rnn.Tensor int32 (n)
+function rnn.randperm(n) end
+
+--- rnn.tensor(values [, type = "float"]) -> tensor
+---
+--- A tensor of the numbers in a table, or tables of tables: rnn.tensor { { 1, 2 }, { 3, 4 } } is (2, 2); a number
+--- makes a scalar. Errors: tables of unequal lengths side by side, elements that are no numbers, or no int32 where
+--- that is asked for; the message says which element.
+---@param values number|table
+---@param type? "float"|"int32"
+---@return rnn.Tensor of the shape of the tables
+function rnn.tensor(values, type) end
+
+--- rnn.is_tensor(value) -> boolean
+---
+--- Whether a value is a tensor. Never an error.
+---@param value any
+---@return boolean
+function rnn.is_tensor(value) end
+
+--- rnn.seed(seed)
+---
+--- Starts the library's random numbers anew: the same seed gives the same numbers on every machine. math.random has its
+--- own. Errors: a seed that is no integer.
+---@param seed integer
+function rnn.seed(seed) end
+
+--- rnn.random_state([state]) -> state
+---
+--- Where the random numbers are; given back later, they go on from there. Errors: fields that are no integers.
+---@param state? { seed: integer, position: integer }
+---@return { seed: integer, position: integer }
+function rnn.random_state(state) end
+
+--- rnn.recurrent(description, x, weights [, state]) -> y, state
+---
+--- One recurrent layer over whole sequences, forward and recorded for backward: what nn.RNN, nn.LSTM and nn.GRU are
+--- made of. The description says cell = "rnn", "lstm" or "gru", units, and what else rnn_recurrent in core/rnn.h has.
+--- Errors: shapes that do not fit the description; the message names the tensor.
+---@param description table
+---@param x rnn.Tensor (N, T, D)
+---@param weights rnn.Tensor[] weight_ih (G units, D), weight_hh (G units, units), bias_ih, bias_hh (G units), and more
+---@param state? rnn.Tensor[] (N, units) each
+---@return rnn.Tensor y (N, T, units), or (N, units) with returns = "last"
+---@return rnn.Tensor[] state (N, units) each
+function rnn.recurrent(description, x, weights, state) end
+
+--- rnn.optimizer_step(options, params, state)
+---
+--- One step over all parameters: what optim.SGD and the others are made of. options has kind = "sgd", "rmsprop",
+--- "adam", "adamw" or "nadam", their settings, and step, counted from 1. Errors: a number of state tensors other than
+--- that of the kind for each parameter, shapes that differ.
+---@param options table
+---@param params rnn.Tensor[] of any shape; one without a gradient is left alone
+---@param state rnn.Tensor[] of the shapes of params: one each for "sgd", two for the others
+function rnn.optimizer_step(options, params, state) end
+
+--- rnn.clip_grad_norm(params, max_norm) -> norm
+---
+--- What optim.clip_grad_norm does. Errors: params that are no tensors, a negative max_norm.
+---@param params rnn.Tensor[] of any shape
+---@param max_norm number
+---@return number norm before
+function rnn.clip_grad_norm(params, max_norm) end
+
+--- rnn.clip_grad_value(params, limit) -> count
+---
+--- What optim.clip_grad_value does. Errors: params that are no tensors, a limit that is no positive number.
+---@param params rnn.Tensor[] of any shape
+---@param limit number
+---@return integer count of the elements that were outside
+function rnn.clip_grad_value(params, limit) end
+
+--- rnn.scale_grad(params, factor)
+---
+--- Multiplies all gradients. Errors: params that are no tensors, a factor that is no number.
+---@param params rnn.Tensor[] of any shape
+---@param factor number
+function rnn.scale_grad(params, factor) end
+
+--- rnn.average_step(averages, live, decay)
+---
+--- Moves each average towards its live tensor: decay * average + (1 - decay) * live. Errors: lists of unequal lengths,
+--- shapes that differ.
+---@param averages rnn.Tensor[] of any shape
+---@param live rnn.Tensor[] of the same shapes
+---@param decay number from 0 to 1
+function rnn.average_step(averages, live, decay) end
+
+--- rnn.abs(x) -> tensor
+---
+--- |x|; its derivative at 0 is 0.
+---@param x rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.abs(x) end
+
+--- rnn.add(a, b) -> tensor
+---
+--- a + b, broadcast.
+---@param a rnn.Tensor|number
+---@param b rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.add(a, b) end
+
+--- rnn.argmax(x, axis) -> int32
+---
+--- Place (from 1) of the largest element along axis; 0 of nothing.
+---@param x rnn.Tensor|number
+---@param axis integer from 1, or from -1 backwards
+---@return rnn.Tensor
+function rnn.argmax(x, axis) end
+
+--- rnn.argmin(x, axis) -> int32
+---
+--- Place (from 1) of the smallest element along axis; 0 of nothing.
+---@param x rnn.Tensor|number
+---@param axis integer from 1, or from -1 backwards
+---@return rnn.Tensor
+function rnn.argmin(x, axis) end
+
+--- rnn.argsort(x) -> int32
+---
+--- The places (from 1) that put x, of one axis, in ascending order; stable; NaN last.
+---@param x rnn.Tensor
+---@return rnn.Tensor
+function rnn.argsort(x) end
+
+--- rnn.batch_norm(x, gain, bias, running_mean, running_variance, momentum, eps, training) -> tensor
+---
+--- Normalised per feature of the last axis (Ioffe and Szegedy 2015); training updates the running statistics, running
+--- = momentum*running + (1-momentum)*batch.
+---@param x rnn.Tensor
+---@param gain rnn.Tensor
+---@param bias rnn.Tensor
+---@param running_mean rnn.Tensor
+---@param running_variance rnn.Tensor
+---@param momentum number
+---@param eps number
+---@param training boolean
+---@return rnn.Tensor
+function rnn.batch_norm(x, gain, bias, running_mean, running_variance, momentum, eps, training) end
+
+--- rnn.binary_cross_entropy(logits, target) -> tensor
+---
+--- -t log s(y) - (1-t) log(1-s(y)), s the sigmoid; target 0 to 1.
+---@param logits rnn.Tensor|number
+---@param target rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.binary_cross_entropy(logits, target) end
+
+--- rnn.broadcast_to(x, shape) -> tensor
+---
+--- x repeated to a shape it can be broadcast to.
+---@param x rnn.Tensor
+---@param shape integer[] sizes, in a table or one by one
+---@return rnn.Tensor
+function rnn.broadcast_to(x, shape) end
+
+--- rnn.clamp(x, low, high) -> tensor
+---
+--- x limited to [low, high].
+---@param x rnn.Tensor|number
+---@param low number
+---@param high number
+---@return rnn.Tensor
+function rnn.clamp(x, low, high) end
+
+--- rnn.concat({x, y, ...}, axis) -> tensor
+---
+--- Joined along an axis they have.
+---@param tensors rnn.Tensor[]
+---@param axis integer from 1, or from -1 backwards
+---@return rnn.Tensor
+function rnn.concat(tensors, axis) end
+
+--- rnn.conv1d(x, weight, bias or nil, stride, dilation, padding) -> tensor
+---
+--- Convolution over time: x (N, T, in), weight (out, in, taps), bias (out) -> (N, T', out); padding 0 valid, 1
+--- causal, 2 same.
+---@param x rnn.Tensor
+---@param weight rnn.Tensor
+---@param bias? rnn.Tensor
+---@param stride integer
+---@param dilation integer
+---@param padding integer
+---@return rnn.Tensor
+function rnn.conv1d(x, weight, bias, stride, dilation, padding) end
+
+--- rnn.cos(x) -> tensor
+---
+--- Cosine, x in radians.
+---@param x rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.cos(x) end
+
+--- rnn.cross_entropy(logits, labels [, weights [, smoothing = 0]]) -> tensor
+---
+--- Mean of -log softmax(logits)[label]: logits (..., V), labels (...) int32 from 1; label 0 is left out; weights (V)
+--- of the classes; smoothing is shared evenly among the classes.
+---@param logits rnn.Tensor
+---@param labels rnn.Tensor
+---@param weights? rnn.Tensor
+---@param smoothing? number
+---@return rnn.Tensor
+function rnn.cross_entropy(logits, labels, weights, smoothing) end
+
+--- rnn.ctc_loss(logits, labels [, blank = C [, skip = 0]]) -> tensor
+---
+--- -log of the probability of labels (N, S) int32 without times, by logits (N, T, C), a label (Graves et al. 2006);
+--- skip 1 leaves out sequences with too few frames.
+---@param logits rnn.Tensor
+---@param labels rnn.Tensor
+---@param blank? integer
+---@param skip? integer
+---@return rnn.Tensor
+function rnn.ctc_loss(logits, labels, blank, skip) end
+
+--- rnn.cumsum(x, axis) -> tensor
+---
+--- Running sum along axis.
+---@param x rnn.Tensor|number
+---@param axis integer from 1, or from -1 backwards
+---@return rnn.Tensor
+function rnn.cumsum(x, axis) end
+
+--- rnn.div(a, b) -> tensor
+---
+--- a / b, broadcast.
+---@param a rnn.Tensor|number
+---@param b rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.div(a, b) end
+
+--- rnn.dropout(x, p) -> tensor
+---
+--- Zeroes elements with probability p and divides the others by 1-p (Srivastava et al. 2014).
+---@param x rnn.Tensor|number
+---@param p number
+---@return rnn.Tensor
+function rnn.dropout(x, p) end
+
+--- rnn.elu(x) -> tensor
+---
+--- x above 0, e^x - 1 below (Clevert et al. 2016).
+---@param x rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.elu(x) end
+
+--- rnn.embedding(weight, ids) -> tensor
+---
+--- Row id of weight (V, D) for every id (int32): (...) -> (..., D); id 0 gives zeros.
+---@param weight rnn.Tensor
+---@param ids rnn.Tensor
+---@return rnn.Tensor
+function rnn.embedding(weight, ids) end
+
+--- rnn.eq(a, b) -> tensor
+---
+--- 1 where a == b, else 0; float or int32.
+---@param a rnn.Tensor|number
+---@param b rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.eq(a, b) end
+
+--- rnn.exp(x) -> tensor
+---
+--- e^x.
+---@param x rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.exp(x) end
+
+--- rnn.floor(x) -> tensor
+---
+--- The largest integer not above x.
+---@param x rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.floor(x) end
+
+--- rnn.gather(x, axis, ids) -> tensor
+---
+--- The places ids (int32, one axis, from 1) along axis.
+---@param x rnn.Tensor
+---@param axis integer from 1, or from -1 backwards
+---@param ids rnn.Tensor
+---@return rnn.Tensor
+function rnn.gather(x, axis, ids) end
+
+--- rnn.ge(a, b) -> tensor
+---
+--- 1 where a >= b, else 0; float or int32.
+---@param a rnn.Tensor|number
+---@param b rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.ge(a, b) end
+
+--- rnn.gt(a, b) -> tensor
+---
+--- 1 where a > b, else 0; float or int32.
+---@param a rnn.Tensor|number
+---@param b rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.gt(a, b) end
+
+--- rnn.hard_sigmoid(x) -> tensor
+---
+--- clamp(x/6 + 1/2, 0, 1), as in Keras 3 and PyTorch.
+---@param x rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.hard_sigmoid(x) end
+
+--- rnn.huber(prediction, target [, delta = 1]) -> tensor
+---
+--- e^2/2 for errors up to delta, delta(|e| - delta/2) beyond (Huber 1964).
+---@param prediction rnn.Tensor|number
+---@param target rnn.Tensor|number
+---@param delta? number
+---@return rnn.Tensor
+function rnn.huber(prediction, target, delta) end
+
+--- rnn.is_finite(x) -> tensor
+---
+--- 1 where x is a number, 0 where it is NaN or infinite.
+---@param x rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.is_finite(x) end
+
+--- rnn.layer_norm(x, gain, bias, eps) -> tensor
+---
+--- Normalised over the last axis (Ba et al. 2016): x (..., D), gain and bias (D).
+---@param x rnn.Tensor
+---@param gain rnn.Tensor
+---@param bias rnn.Tensor
+---@param eps number
+---@return rnn.Tensor
+function rnn.layer_norm(x, gain, bias, eps) end
+
+--- rnn.le(a, b) -> tensor
+---
+--- 1 where a <= b, else 0; float or int32.
+---@param a rnn.Tensor|number
+---@param b rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.le(a, b) end
+
+--- rnn.leaky_relu(x, slope) -> tensor
+---
+--- x above 0, slope*x below.
+---@param x rnn.Tensor|number
+---@param slope number
+---@return rnn.Tensor
+function rnn.leaky_relu(x, slope) end
+
+--- rnn.linear(x, weight [, bias]) -> tensor
+---
+--- x W' + b: x (..., in), weight (out, in), bias (out) -> (..., out).
+---@param x rnn.Tensor
+---@param weight rnn.Tensor
+---@param bias? rnn.Tensor
+---@return rnn.Tensor
+function rnn.linear(x, weight, bias) end
+
+--- rnn.log(x) -> tensor
+---
+--- Natural logarithm; NaN below 0.
+---@param x rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.log(x) end
+
+--- rnn.log_softmax(x, axis) -> tensor
+---
+--- log(softmax(x)) along axis.
+---@param x rnn.Tensor|number
+---@param axis integer from 1, or from -1 backwards
+---@return rnn.Tensor
+function rnn.log_softmax(x, axis) end
+
+--- rnn.lt(a, b) -> tensor
+---
+--- 1 where a < b, else 0; float or int32.
+---@param a rnn.Tensor|number
+---@param b rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.lt(a, b) end
+
+--- rnn.mae(prediction, target) -> tensor
+---
+--- Mean absolute error.
+---@param prediction rnn.Tensor|number
+---@param target rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.mae(prediction, target) end
+
+--- rnn.matmul(a, b) -> tensor
+---
+--- Matrix product (..., m, k) x (..., k, n) -> (..., m, n); leading axes broadcast.
+---@param a rnn.Tensor
+---@param b rnn.Tensor
+---@return rnn.Tensor
+function rnn.matmul(a, b) end
+
+--- rnn.max(x [, axis [, keep]]) -> tensor
+---
+--- Largest element; its first place takes the gradient; -inf of nothing.
+---@param x rnn.Tensor|number
+---@param axis? integer from 1, or from -1 backwards
+---@param keep? boolean
+---@return rnn.Tensor
+function rnn.max(x, axis, keep) end
+
+--- rnn.maximum(a, b) -> tensor
+---
+--- The larger of each pair; a's gradient where equal.
+---@param a rnn.Tensor|number
+---@param b rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.maximum(a, b) end
+
+--- rnn.mean(x [, axis [, keep]]) -> tensor
+---
+--- Mean of all elements or along axis, over valid steps; 0 of nothing.
+---@param x rnn.Tensor|number
+---@param axis? integer from 1, or from -1 backwards
+---@param keep? boolean
+---@return rnn.Tensor
+function rnn.mean(x, axis, keep) end
+
+--- rnn.min(x [, axis [, keep]]) -> tensor
+---
+--- Smallest element; its first place takes the gradient; inf of nothing.
+---@param x rnn.Tensor|number
+---@param axis? integer from 1, or from -1 backwards
+---@param keep? boolean
+---@return rnn.Tensor
+function rnn.min(x, axis, keep) end
+
+--- rnn.minimum(a, b) -> tensor
+---
+--- The smaller of each pair; a's gradient where equal.
+---@param a rnn.Tensor|number
+---@param b rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.minimum(a, b) end
+
+--- rnn.mse(prediction, target) -> tensor
+---
+--- Mean squared error.
+---@param prediction rnn.Tensor|number
+---@param target rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.mse(prediction, target) end
+
+--- rnn.mul(a, b) -> tensor
+---
+--- a * b, element by element, broadcast.
+---@param a rnn.Tensor|number
+---@param b rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.mul(a, b) end
+
+--- rnn.ne(a, b) -> tensor
+---
+--- 1 where a ~= b, else 0; float or int32.
+---@param a rnn.Tensor|number
+---@param b rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.ne(a, b) end
+
+--- rnn.neg(x) -> tensor
+---
+--- -x.
+---@param x rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.neg(x) end
+
+--- rnn.nonzero(x) -> int32
+---
+--- The places (from 1) of the elements of x, of one axis, that are not 0.
+---@param x rnn.Tensor
+---@return rnn.Tensor
+function rnn.nonzero(x) end
+
+--- rnn.one_hot(ids, classes) -> tensor
+---
+--- (...) int32 -> (..., classes) float with a 1 at each id; id 0 gives zeros.
+---@param ids rnn.Tensor
+---@param classes integer
+---@return rnn.Tensor
+function rnn.one_hot(ids, classes) end
+
+--- rnn.pow(a, b) -> tensor
+---
+--- a to the power b, broadcast.
+---@param a rnn.Tensor|number
+---@param b rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.pow(a, b) end
+
+--- rnn.reciprocal(x) -> tensor
+---
+--- 1/x.
+---@param x rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.reciprocal(x) end
+
+--- rnn.relu(x) -> tensor
+---
+--- max(x, 0).
+---@param x rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.relu(x) end
+
+--- rnn.reshape(x, shape) -> tensor
+---
+--- The same elements in another shape, sharing memory; one size may be -1.
+---@param x rnn.Tensor
+---@param shape integer[] sizes, in a table or one by one
+---@return rnn.Tensor
+function rnn.reshape(x, shape) end
+
+--- rnn.select(x, axis, index) -> tensor
+---
+--- One place along axis, which disappears; copies.
+---@param x rnn.Tensor
+---@param axis integer from 1, or from -1 backwards
+---@param index integer
+---@return rnn.Tensor
+function rnn.select(x, axis, index) end
+
+--- rnn.selu(x) -> tensor
+---
+--- Scaled elu (Klambauer et al. 2017).
+---@param x rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.selu(x) end
+
+--- rnn.sigmoid(x) -> tensor
+---
+--- 1/(1+e^-x).
+---@param x rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.sigmoid(x) end
+
+--- rnn.sign(x) -> tensor
+---
+--- -1, 0 or 1.
+---@param x rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.sign(x) end
+
+--- rnn.sin(x) -> tensor
+---
+--- Sine, x in radians.
+---@param x rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.sin(x) end
+
+--- rnn.slice(x, axis, from, to) -> tensor
+---
+--- Elements from..to (inclusive) along axis; copies.
+---@param x rnn.Tensor
+---@param axis integer from 1, or from -1 backwards
+---@param from integer
+---@param to integer
+---@return rnn.Tensor
+function rnn.slice(x, axis, from, to) end
+
+--- rnn.softmax(x, axis) -> tensor
+---
+--- e^x / sum(e^x) along axis.
+---@param x rnn.Tensor|number
+---@param axis integer from 1, or from -1 backwards
+---@return rnn.Tensor
+function rnn.softmax(x, axis) end
+
+--- rnn.softplus(x) -> tensor
+---
+--- log(1 + e^x).
+---@param x rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.softplus(x) end
+
+--- rnn.softsign(x) -> tensor
+---
+--- x/(1+|x|).
+---@param x rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.softsign(x) end
+
+--- rnn.sqrt(x) -> tensor
+---
+--- Square root; NaN below 0.
+---@param x rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.sqrt(x) end
+
+--- rnn.square(x) -> tensor
+---
+--- x*x.
+---@param x rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.square(x) end
+
+--- rnn.stack({x, y, ...}, axis) -> tensor
+---
+--- Tensors of one shape joined along a new axis.
+---@param tensors rnn.Tensor[]
+---@param axis integer
+---@return rnn.Tensor
+function rnn.stack(tensors, axis) end
+
+--- rnn.sub(a, b) -> tensor
+---
+--- a - b, broadcast.
+---@param a rnn.Tensor|number
+---@param b rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.sub(a, b) end
+
+--- rnn.sum(x [, axis [, keep]]) -> tensor
+---
+--- Sum of all elements or along axis; keep leaves the axis with size 1.
+---@param x rnn.Tensor|number
+---@param axis? integer from 1, or from -1 backwards
+---@param keep? boolean
+---@return rnn.Tensor
+function rnn.sum(x, axis, keep) end
+
+--- rnn.tanh(x) -> tensor
+---
+--- Hyperbolic tangent.
+---@param x rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.tanh(x) end
+
+--- rnn.to_float(x) -> float
+---
+--- 
+---@param x rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.to_float(x) end
+
+--- rnn.to_int(x) -> int32
+---
+--- Cut towards 0.
+---@param x rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.to_int(x) end
+
+--- rnn.topk(x, k) -> int32
+---
+--- (..., V) -> (..., k): the places (from 1) of the k largest along the last axis, largest first, the first of equals
+--- first; NaN last.
+---@param x rnn.Tensor
+---@param k integer
+---@return rnn.Tensor
+function rnn.topk(x, k) end
+
+--- rnn.transpose(x, a, b) -> tensor
+---
+--- Axes a and b exchanged; copies.
+---@param x rnn.Tensor
+---@param a integer from 1, or from -1 backwards
+---@param b integer from 1, or from -1 backwards
+---@return rnn.Tensor
+function rnn.transpose(x, a, b) end
+
+--- rnn.where(condition, a, b) -> tensor
+---
+--- a where condition is not 0, else b; broadcast.
+---@param condition rnn.Tensor|number
+---@param a rnn.Tensor|number
+---@param b rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.where(condition, a, b) end
+
+--- rnn.windows(series, starts, length) -> tensor
+---
+--- Series (L, D), starts int32 (B) -> (B, length, D): the rows from each start on.
+---@param series rnn.Tensor
+---@param starts rnn.Tensor
+---@param length integer
+---@return rnn.Tensor
+function rnn.windows(series, starts, length) end
+
+--- x:requires_grad([on]) -> boolean | x
+---
+--- Whether backward gives x a gradient; with an argument it is switched, and x is returned. What a layer's parameters
+--- have. Errors: an int32 tensor, or one that an op has made.
+---@param on? boolean
+---@return boolean|rnn.Tensor x itself, of any shape, when it was switched
+function Tensor:requires_grad(on) end
+
+--- x:backward([dx])
+---
+--- Adds the gradient of x to x.grad of every tensor that requires one, and forgets the history of x. Errors: a tensor
+--- that was not recorded or whose history is used up, one that was changed in place since, more than one element
+--- without dx.
+---@param dx? rnn.Tensor the gradient of x, of the same shape; of a scalar it is 1
+function Tensor:backward(dx) end
+
+--- x:zero_grad() -> x
+---
+--- Forgets the gradient of x. Never an error.
+---@return rnn.Tensor x itself, of any shape
+function Tensor:zero_grad() end
+
+--- x:retain_grad() -> x
+---
+--- Lets backward keep the gradient of something in between in x.grad, as it does for parameters. Errors: a tensor that
+--- was not recorded.
+---@return rnn.Tensor x itself, of any shape
+function Tensor:retain_grad() end
+
+--- x:shape() -> n, m, ...
+---
+--- The sizes of all axes, as several results; none for a scalar. Never an error.
+---@return integer ... one for each axis
+function Tensor:shape() end
+
+--- x:size(axis) -> integer
+---
+--- The size of one axis. Errors: an axis that x does not have.
+---@param axis integer from 1, or from -1 backwards
+---@return integer
+function Tensor:size(axis) end
+
+--- x:ndim() -> integer
+---
+--- The number of axes. Never an error.
+---@return integer
+function Tensor:ndim() end
+
+--- x:count() -> integer
+---
+--- The number of elements. Never an error.
+---@return integer
+function Tensor:count() end
+
+--- x:type() -> "float" | "int32"
+---
+--- "float" stands for the working precision, rnn.precision. Never an error.
+---@return string
+function Tensor:type() end
+
+--- x:item() -> number
+---
+--- The only element, of a loss for instance. Errors: a tensor with more elements or none.
+---@return number
+function Tensor:item() end
+
+--- x:totable() -> table | number
+---
+--- All elements as nested tables, the first axis outermost; a scalar as a number. Never an error.
+---@return table|number
+function Tensor:totable() end
+
+--- x:get(i, j, ...) -> number
+---
+--- One element; for the rows of a matrix there is x[i]. Errors: indices outside 1 .. size, or too few of them.
+---@param ... integer an index for each axis
+---@return number
+function Tensor:get(...) end
+
+--- x:set(i, j, ..., value) -> x
+---
+--- Changes one element in place. Errors: indices outside 1 .. size, a value that the type cannot hold, a tensor that
+--- backward still needs.
+---@param ... number an index for each axis, then the value
+---@return rnn.Tensor x itself, of any shape
+function Tensor:set(...) end
+
+--- x:rows(from, to) -> tensor
+---
+--- The places from .. to, both included, of the first axis. It shares memory with x, unless gradients flow through it.
+--- Errors: places outside 1 .. #x.
+---@param from integer
+---@param to integer from - 1 gives none
+---@return rnn.Tensor of shape (to - from + 1, ...)
+function Tensor:rows(from, to) end
+
+--- x:copy() -> tensor
+---
+--- The same values in memory of their own, without history. Errors: too little memory.
+---@return rnn.Tensor of the same shape
+function Tensor:copy() end
+
+--- x:detach() -> tensor
+---
+--- The same values, sharing memory, without history: backward stops here. Never an error.
+---@return rnn.Tensor of the same shape
+function Tensor:detach() end
+
+--- x:assign(y) -> x
+---
+--- Copies all elements of y into x. Errors: shapes or types that differ, a tensor that backward still needs.
+---@param y rnn.Tensor of the same shape
+---@return rnn.Tensor x itself, of any shape
+function Tensor:assign(y) end
+
+--- x:fill_(value) -> x
+---
+--- Makes every element value. Errors: a value that the type cannot hold.
+---@param value number
+---@return rnn.Tensor x itself, of any shape
+function Tensor:fill_(value) end
+
+--- x:uniform_(low, high) -> x
+---
+--- Fills x with random numbers, uniform from low to below high. Errors: an int32 tensor.
+---@param low number
+---@param high number
+---@return rnn.Tensor x itself, of any shape
+function Tensor:uniform_(low, high) end
+
+--- x:normal_(mean, deviation) -> x
+---
+--- Fills x with random numbers of a normal distribution. Errors: an int32 tensor.
+---@param mean number
+---@param deviation number
+---@return rnn.Tensor x itself, of any shape
+function Tensor:normal_(mean, deviation) end
+
+--- x:orthogonal_([blocks = 1 [, gain = 1]]) -> x
+---
+--- Fills a matrix with random orthonormal rows or columns, whichever are fewer; with blocks, each of so many equal
+--- parts of its rows. Saxe et al. 2014. Errors: a tensor that is no float matrix, rows that blocks does not divide.
+---@param blocks? integer
+---@param gain? number a factor of every element
+---@return rnn.Tensor x itself, (n, m)
+function Tensor:orthogonal_(blocks, gain) end
+
+--- x:lengths() -> tensor | nil
+---
+--- How many steps of each sequence of a padded batch count; nil for a batch without lengths. Never an error.
+---@return rnn.Tensor? int32 (N)
+function Tensor:lengths() end
+
+--- x:with_lengths(lengths) -> tensor
+---
+--- The batch x with the number of steps that count in each sequence; layers, losses and metrics leave out what is
+--- behind them. Gradients flow through. Errors: a tensor of less than two axes, not one length for each sequence,
+--- lengths that are no integers from 0 to T.
+---@param lengths rnn.Tensor|integer[] int32 (N)
+---@return rnn.Tensor (N, T, ...)
+function Tensor:with_lengths(lengths) end
+
+--- x:without_lengths() -> tensor
+---
+--- The batch x with all its steps; padding counts like the rest. Never an error.
+---@return rnn.Tensor of the same shape
+function Tensor:without_lengths() end
+
+return { rnn = rnn, Tensor = Tensor }
