@@ -82,7 +82,7 @@ function Attention:attend(query, prepared)
   local lengths = query:lengths()
   if lengths then query = query:without_lengths() end
   local energy = scores(self, query, prepared.keys)
-  local valid, weights = prepared.valid, nil
+  local valid, weights = prepared.valid
   if valid then -- the factor is for memories without any step: their context is 0
     weights = (energy + (valid - 1) * 1e9):softmax(-1) * valid
   else

@@ -34,6 +34,7 @@ function Figure:text(options)
     { width = COLUMNS, height = check.none, color = false, unicode = true })
   local columns = math.max(NARROWEST, check.int("figure:text", "option 'width'", options.width, 1, 1000))
   local rows = options.height and check.int("figure:text", "option 'height'", options.height, 8, 1000)
+    or self.chart.matrix and #self.chart.matrix + (self.chart.title and 2 or 1)
     or math.max(14, math.min(26, columns // 5 + 5))
   local list = layout(self.chart, style.terminal(columns, rows))
   return terminal(list, options)
@@ -85,6 +86,8 @@ function Figure:save(path)
 end
 
 function Figure:__tostring()
+  local matrix = self.chart.matrix
+  if matrix then return ("rnn.Figure: a matrix of %d x %d"):format(#matrix, #matrix[1]) end
   local n = #self.chart.series
   return ("rnn.Figure: %d series%s"):format(n, self.chart.title and (', "%s"'):format(self.chart.title) or "")
 end

@@ -1,4 +1,4 @@
--- rnn.plot: time series, curves and histograms, in the terminal or as SVG and PNG files.
+-- rnn.plot: time series, curves, histograms and matrices, in the terminal or as SVG and PNG files.
 --
 -- Every function returns a figure: figure:print(), figure:text(), figure:svg(), figure:save "name.svg". With the option
 -- file it saves the figure (nil, message, code when the file cannot be written); without, it draws in the terminal.
@@ -33,7 +33,7 @@ local function finish(fname, options, chart)
   for _, name in ipairs { "title", "xlabel", "ylabel" } do
     chart[name] = label(fname, ("option '%s'"):format(name), options[name])
   end
-  chart.log_y = check.boolean(fname, "option 'log_y'", options.log_y)
+  chart.log_y = options.log_y and check.boolean(fname, "option 'log_y'", options.log_y) or false
   local width = check.int(fname, "option 'width'", options.width, 200, 8000)
   local height = check.int(fname, "option 'height'", options.height, 150, 8000)
   local figure, file = new_figure(chart, width, height), options.file
@@ -166,6 +166,47 @@ function plot.histogram(data, options)
   local bins = options.bins and check.int(fname, "option 'bins'", options.bins, 1, 1000)
   local edges, counts = count(values.all(fname, "argument 1 (values)", data), bins)
   return finish(fname, options, { bars = true, x = "number", series = { { x = edges, y = counts } } })
+end
+
+local MATRIX = { rows = check.none, columns = check.none, title = check.none, file = check.none, width = 800,
+  height = check.none }
+
+-- The names of rows or columns: given, or their numbers.
+local function names(fname, option, list, wanted)
+  local argname, out = ("option '%s'"):format(option), {}
+  if list ~= nil and #check.table(fname, argname, list) ~= wanted then
+    core.fail("%s: %s: %d names for %d %s", fname, argname, #list, wanted, option)
+  end
+  for i = 1, wanted do out[i] = list and label(fname, argname, list[i]) or tostring(i) end
+  return out
+end
+
+---A matrix as cells, darker for larger values: plot.matrix(weights, { rows = words, columns = source_words }).
+---
+---Options: rows and columns (names), title, width, height, file.
+---@param data any a tensor (rows, columns), or an array of arrays of numbers
+---@param options? table
+---@return rnn.Figure? figure
+---@return string? message
+---@return string? code
+function plot.matrix(data, options)
+  local fname = "plot.matrix"
+  options = check.options(fname, options, MATRIX)
+  if core.is_tensor(data) then data = check.tensor(fname, "argument 1 (data)", data, nil, 2):totable() end
+  check.table(fname, "argument 1 (data)", data)
+  local matrix, columns = {}, nil
+  for i, row in ipairs(data) do
+    matrix[i] = values.numbers(fname, ("argument 1 (data), row %d"):format(i), row)
+    columns = columns or #matrix[i]
+    if #matrix[i] ~= columns then
+      core.fail("%s: argument 1 (data): row %d has %d values, the first has %d", fname, i, #matrix[i], columns)
+    end
+  end
+  if not columns or columns == 0 then check.expected(fname, "argument 1 (data)", "a matrix with values", data) end
+  options.height = options.height or math.max(150, 90 + 28 * #matrix)
+  local chart = { matrix = matrix, rows = names(fname, "rows", options.rows, #matrix),
+    columns = names(fname, "columns", options.columns, columns) }
+  return finish(fname, options, chart)
 end
 
 return plot

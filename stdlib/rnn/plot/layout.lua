@@ -143,6 +143,7 @@ end
 ---@param device table of style.image or style.terminal
 ---@return table
 local function layout(chart, device)
+  if chart.matrix then return require "rnn.plot.matrix"(chart, device) end
   local list = setmetatable({ width = device.width, height = device.height, title = chart.title or chart.ylabel,
     size = device.size, title_size = device.title_size, snap = device.snap }, List)
   local xs, ys = scales.of(chart)

@@ -8,7 +8,8 @@ local DOT = { [0] = { [0] = 0x01, 0x02, 0x04, 0x40 }, { [0] = 0x08, 0x10, 0x20, 
 local MARKS = { "*", "+", "o", "x", "#", "@", "%" }
 -- Without colours series are told apart by their dashes: dots drawn, dots left out.
 local DASHES = { false, { 1, 1 }, { 4, 2 }, { 1, 3 }, { 6, 2 }, { 2, 2 }, { 3, 3 } }
-local PLAIN = { ["─"] = "-", ["│"] = "|", ["┬"] = "+", ["┤"] = "+", ["└"] = "+", ["−"] = "-", ["…"] = "~" }
+local PLAIN = { ["─"] = "-", ["│"] = "|", ["┬"] = "+", ["┤"] = "+", ["└"] = "+", ["−"] = "-", ["…"] = "~",
+  ["░"] = ".", ["▒"] = "+", ["▓"] = "#", ["█"] = "@" }
 local DIM <const>, BOLD <const> = "2", "1"
 
 local function round(v) return math.floor(v + 0.5) end
