@@ -1,0 +1,147 @@
+-- Translation between English and Portuguese: an encoder reads a sentence, a decoder with attention writes it in the
+-- other language (Bahdanau et al. 2015; the attention is that of Luong et al. 2015, behind the recurrent layer).
+--
+--   rnnlua scripts/translate.lua --save en-pt.safetensors            strings of LibreOffice, English to Portuguese
+--   rnnlua scripts/translate.lua --direction pt-en --data tatoeba-en-pt    everyday sentences, Portuguese to English
+--   rnnlua scripts/translate.lua --load en-pt.safetensors            measure and translate with a trained model
+--
+-- The files dev.tsv decided about the size of the model, dropout and the number of epochs. test.tsv is translated once,
+-- at the end.
+local rnn = require "rnn"
+local nn, data, optim, text = rnn.nn, rnn.data, rnn.optim, rnn.text
+
+local options = rnn.args {
+  about = "Translates between English and Portuguese with an encoder, attention and a decoder.",
+  epochs = 25,
+  direction = { "en-pt", "or pt-en" },
+  size = { 3000, "ids of each vocabulary: words and parts of words" },
+  units = { 256, "units of the recurrent layers" },
+  dropout = { 0.25, "share of elements dropped in training" },
+  lr = { 0.002, "highest learning rate" },
+  limit = { 0, "train with so many pairs (0: all)" },
+  beam = { 5, "translations that the search keeps in sight" },
+}
+
+-- --data is a folder, or the name of a data set in one of the folders of RNNLUA_DATA.
+local path = data.find("libreoffice-ui-en-pt", "train.tsv", { data = options.data })
+if not path then path = assert(data.find(options.data or "libreoffice-ui-en-pt", "train.tsv")) end
+local folder = path:gsub("[^/]*$", "")
+
+local function map(list, f)
+  local result = {}
+  for i, value in ipairs(list) do result[i] = f(value) end
+  return result
+end
+
+-- Appends the sentences of a file to two lists, those to translate and their translations.
+local function read(name, from, to)
+  for line in assert(text.read(folder .. name)):gmatch "[^\n]+" do
+    local english, portuguese = line:match "^([^\t]*)\t([^\t]*)"
+    from[#from + 1] = options.direction == "en-pt" and english or portuguese
+    to[#to + 1] = options.direction == "en-pt" and portuguese or english
+  end
+  return from, to
+end
+local train_from, train_to = read("train.tsv", {}, {})
+if data.find(folder, "train-pivot.tsv", { data = folder }) then read("train-pivot.tsv", train_from, train_to) end
+if options.limit > 0 then
+  train_from = table.move(train_from, 1, options.limit, 1, {})
+  train_to = table.move(train_to, 1, options.limit, 1, {})
+end
+
+-- Punctuation gets a blank, so that "file" and "file." begin with the same id; and loses it again.
+local function apart(s) return (s:gsub("([^ ])([.,!?;:)%]])", "%1 %2"):gsub("([(%[])([^ ])", "%1 %2")) end
+local function together(s) return (s:gsub(" ([.,!?;:)%]])", "%1"):gsub("([(%[]) ", "%1")) end
+
+-- The model, and the vocabularies that belong to it: new ones, or those of a file.
+local model, saved
+if options.load then model, saved = assert(rnn.load(options.load)) end
+local source = saved and saved.source or text.bpe(map(train_from, apart), { size = options.size })
+local target = saved and saved.target or text.bpe(map(train_to, apart), { size = options.size })
+local function ids_of(vocab, list, ends)
+  return map(list, function(s) return vocab:encode(apart(s), ends) end)
+end
+local function pairs_of(from, to)
+  return data.sequences(ids_of(source, from), ids_of(target, to, { start = true, stop = true }))
+end
+local dev_from, dev_to = read("dev.tsv", {}, {})
+
+local dev, results = pairs_of(dev_from, dev_to), rnn.results()
+
+local function learn(seed)
+  rnn.seed(seed)
+  local dropout, units = options.dropout, options.units
+  model = nn.Seq2Seq {
+    encoder = nn.Encoder { vocab = source, dim = 256, hidden = units, bidirectional = true, dropout = dropout,
+      word_dropout = 0.05 },
+    decoder = nn.Decoder { vocab = target, dim = 256, hidden = units, attention = "multiplicative", tied = true,
+      dropout = dropout, word_dropout = 0.05 },
+  }
+  local losses, begun = {}, rnn.clock()
+  local history = rnn.fit(model, {
+    data = pairs_of(train_from, train_to):batches { size = 32, shuffle = true }, valid = dev,
+    loss = { label_smoothing = 0.1 }, epochs = options.epochs, clip_norm = 1,
+    optimizer = optim.Adam(model:parameters(), { lr = options.lr }), schedule = optim.schedules.cosine(),
+    callbacks = { { on_step = function(_, _, step, values) losses[step] = values.loss end } },
+  })
+  -- Of one epoch the first and the last tenth show whether it learnt.
+  local function mean(from, to) return rnn.tensor(table.move(losses, from, to, 1, {})):mean():item() end
+  local tenth = math.max(1, #losses // 10)
+  results:add("train", {
+    first_loss = #history > 1 and history.loss[1] or mean(1, tenth),
+    last_loss = #history > 1 and history.loss[#history] or mean(#losses - tenth + 1, #losses),
+  })
+  results:add("", { seconds = rnn.clock() - begun })
+end
+
+-- BLEU as the data's README counts it: small letters, runs of letters and digits, single other signs.
+local function words(s)
+  local list = {}
+  for _, token in ipairs(text.tokens(s)) do
+    for part in token:gsub("['.,]", " %0 "):gsub("’", " ’ "):gmatch "%S+" do list[#list + 1] = part end
+  end
+  return list
+end
+local function measure(name, from, to)
+  local found = model:decode(ids_of(source, from), { beam = options.beam, max_length = 80 })
+  local sentences = map(found, function(ids) return together(target:decode(ids)) end)
+  results:add(name, { bleu = (rnn.metrics.bleu(sentences, to, { tokenize = words, lowercase = true })),
+    sacrebleu = (rnn.metrics.bleu(sentences, to)) })
+  return sentences
+end
+
+local test_from, test_to = read("test.tsv", {}, {})
+local sentences
+for seed = options.seed, options.seed + options.seeds - 1 do
+  if not options.load then learn(seed) end
+  results:add("valid", { nats = rnn.evaluate(model, dev, {}).loss })
+  measure("valid", dev_from, dev_to)
+  sentences = measure("test", test_from, test_to)
+end
+
+-- Some of the test's sentences, the model's translations and those of the data; and where the decoder looked.
+for i = 1, #test_from, #test_from // 10 do
+  print(("%s\n  %s\n  (%s)\n"):format(test_from[i], sentences[i], test_to[i]))
+end
+local shown = 1
+for i, s in ipairs(test_from) do
+  if #s >= 25 and #s <= 40 and s:find "^[%a ,.]+$" then
+    shown = i
+    break
+  end
+end
+local asked = source:encode(apart(test_from[shown]))
+local found, _, details = model:decode({ asked }, { beam = options.beam, max_length = 80, weights = true })
+local names = map(found[1], function(id) return target:token(id) end)
+if details[1].finished then names[#names + 1] = "(end)" end
+local picture = { title = "Where the decoder looked", rows = names,
+  columns = map(asked, function(id) return source:token(id) end) }
+rnn.plot.matrix(details[1].weights, picture)
+if options.plot then
+  picture.file = options.plot
+  assert(rnn.plot.matrix(details[1].weights, picture))
+end
+print(("\nBLEU %s: validation %.1f, test %.1f (sacreBLEU of the test: %.1f)"):format(options.direction,
+  results:median("valid", "bleu"), results:median("test", "bleu"), results:median("test", "sacrebleu")))
+if options.save then assert(rnn.save(options.save, model, { source = source, target = target })) end
+if options.result then assert(results:write(options.result)) end
