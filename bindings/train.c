@@ -29,6 +29,7 @@ rnn_recurrent lrnn_recurrent_description(lua_State *L, int arg) {
       .zoneout_h = lrnn_option_number(L, f, arg, "zoneout_h", 0),
       .zoneout_c = lrnn_option_number(L, f, arg, "zoneout_c", 0),
       .recompute = lrnn_option_integer(L, f, arg, "recompute", 0),
+      .watch = lrnn_option_integer(L, f, arg, "watch", 0),
   };
 }
 
@@ -74,6 +75,22 @@ static int lrnn_recurrent(lua_State *L) {
   lrnn_check(L, status);
   for (int i = 0; i < nout; i++) *boxes[i] = out[i];
   return 2;
+}
+
+/*--- rnn.watched(number) -> figures
+---
+--- What the last backward pass met in the layer whose description had watch = number: for each step the Euclidean norm
+--- of the loss's gradient by h_t over the batch, the share of saturated gate elements (sigmoid below 0.05 or above 0.95)
+--- and that of saturated activations (tanh beyond 0.95, ReLU at 0). Reading takes it away. Layers: layer:watch(). Errors:
+--- a number that is no integer.
+---@param number integer
+---@return rnn.Tensor? figures (T, 3), or nil when there was no backward pass since the last reading */
+static int lrnn_watched(lua_State *L) {
+  int64_t id = lrnn_check_integer(L, "watched", 1, "number");
+  rnn_tensor **box = lrnn_box(L);
+  lrnn_check(L, rnn_watched(lrnn_context(L), id, box));
+  if (!*box) lua_pushnil(L);
+  return 1;
 }
 
 /*--- rnn.optimizer_step(options, params, state)
@@ -180,6 +197,7 @@ static int lrnn_average_step(lua_State *L) {
 }
 
 const luaL_Reg lrnn_train_functions[] = {{"recurrent", lrnn_recurrent},
+                                         {"watched", lrnn_watched},
                                          {"optimizer_step", lrnn_optimizer_step},
                                          {"clip_grad_norm", lrnn_clip_grad_norm},
                                          {"clip_grad_value", lrnn_clip_grad_value},

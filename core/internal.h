@@ -34,6 +34,7 @@ typedef rnn_real real; /* short, as it stands in every line of arithmetic */
 /* ---- context ---- */
 
 typedef struct rnni_block rnni_block; /* a cached free block, mem.c */
+typedef struct rnni_watch rnni_watch; /* of a recurrent layer, recurrent/watch.c */
 typedef struct rnni_pool rnni_pool;   /* the threads, thread.c */
 
 #define RNNI_SMALL_CLASSES 97 /* sizes of blocks, below a megabyte and from there to a terabyte: mem.c */
@@ -57,7 +58,10 @@ struct rnn_ctx {
   int threads;
   rnni_pool *pool;
   atomic_bool interrupted;
+  /* recurrent/watch.c */
+  rnni_watch *watches;
 };
+void rnni_watch_free(rnn_ctx *ctx);
 
 /* Writes the message and returns status. */
 RNN_PRINTF(3, 4) rnn_status rnni_fail(rnn_ctx *ctx, rnn_status status, const char *format, ...);

@@ -249,7 +249,13 @@ struct rnn_recurrent {
   double zoneout_h, zoneout_c; /* keeps old state at random (Krueger et al. 2017) */
   int64_t recompute;       /* 0, or the steps of a segment: forward keeps only the states between segments and backward
                               runs each of them again, so memory grows with T/recompute + recompute (Chen et al. 2016) */
+  int64_t watch;           /* 0, or a number of your own by which rnn_watched gives what backward met */
 };
+
+/* What the last backward pass through the layer with this number met: (T, 3), for each step the Euclidean norm of the
+   loss's gradient by h_t over the batch, the share of gate elements that are saturated (sigmoid below 0.05 or above
+   0.95) and that of the activations (tanh beyond 0.95, ReLU at 0). NULL when there was none since the last reading. */
+RNN_MUST_USE rnn_status rnn_watched(rnn_ctx *ctx, int64_t id, rnn_tensor **out);
 
 /* A layer that runs one step at a time: weights packed once, buffers made once, nothing allocated in a step. */
 typedef struct rnn_stepper rnn_stepper;

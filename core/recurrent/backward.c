@@ -28,6 +28,9 @@ static const real *state_after(const rnni_layer *l, const real *states, int64_t 
   return states + rnni_after(l, 0) * l->N * width;
 }
 
+/* The simple RNN's outputs, from step 0 on. */
+static const real *rnn_h(const rnni_layer *l) { return l->a ? l->a : state_after(l, l->h, l->R); }
+
 /* ---- one step ---- */
 
 /* Adds dy, where there is a step; what belongs to padding is put aside, to be handed on unchanged. */
@@ -145,6 +148,7 @@ static void run_slice(void *arg, int task) {
   const rnni_layer *l = j->l;
   int64_t N = l->N, H = l->H, R = l->R, r0 = N * task / j->tasks, r1 = N * (task + 1) / j->tasks, rows = r1 - r0;
   bool zone_h = rnni_zoned(l, RNNI_ZONE_H), gru = l->r->cell == RNN_CELL_GRU;
+  bool rnn = l->r->cell == RNN_CELL_RNN;
   /* Usually the gradient through U is the whole of the next dh, or adds to the GRU's direct part of it. */
   bool straight = !zone_h && !l->mask;
   real *dh = j->dh + r0 * R, *dc = j->dc + r0 * H, *kept_h = j->kept_h + r0 * R, *kept_c = j->kept_c + r0 * H;
@@ -155,15 +159,12 @@ static void run_slice(void *arg, int task) {
     const real *entering = l->mask ? j->masked + at * R : h_before;
     real *a = j->a + at * l->A;
     enter(j, t, r0, r1);
+    if (j->g->figures) rnni_watch_step(l, j->g->figures, t, r0, r1, dh, rnn ? rnn_h(l) + at * H : a);
     if (zone_h) rnni_zone_backward(l, RNNI_ZONE_H, t, r0, rows, dh, kept_h);
     if (l->fresh) rnni_zone_backward(l, RNNI_ZONE_C, t, r0, rows, dc, kept_c);
     if (!straight) memset(to, 0, (size_t)(rows * R) * sizeof *to);
     switch (l->r->cell) {
-      case RNN_CELL_RNN: {
-        const real *h = l->a ? l->a + at * H : state_after(l, l->h, R) + at * R;
-        rnni_kernel->rnn_backward(&l->gates, rows, h, dh, a);
-        break;
-      }
+      case RNN_CELL_RNN: rnni_kernel->rnn_backward(&l->gates, rows, rnn_h(l) + at * H, dh, a); break;
       case RNN_CELL_LSTM: lstm_step(j, rows, t, r0, r1, a); break;
       case RNN_CELL_GRU: gru_step(j, rows, t, r0, a, h_before, entering, dh, to); break;
     }

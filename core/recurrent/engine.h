@@ -58,6 +58,7 @@ typedef struct rnni_layer_gradients {
   const real *dy;              /* from above, NULL when none; of sample n at step t: dy + n*row + t*step */
   ptrdiff_t row, step;
   real *dh, *dc;               /* (N, R), (N, H) of the final states; become those of the initial ones */
+  double *figures;             /* where the watch writes, or NULL */
   real *d[RNNI_TENSORS];       /* of the parameters, added to; NULL when not wanted. d[RNNI_X] is (T, N, D), written */
 } rnni_layer_gradients;
 
@@ -113,6 +114,14 @@ RNN_MUST_USE rnn_status rnni_layer_forward(rnn_ctx *ctx, const rnni_layer *l, co
 int64_t rnni_block_steps(int64_t N);
 /* Overwrites what forward kept. */
 RNN_MUST_USE rnn_status rnni_layer_backward(rnn_ctx *ctx, const rnni_layer *l, const rnni_layer_gradients *g);
+
+/* ---- watch.c: what a watched layer meets in backward ---- */
+
+/* figures: NULL when the layer is not watched. */
+RNN_MUST_USE rnn_status rnni_watch_begin(rnn_ctx *ctx, const rnni_layer *l, double **figures);
+/* dh: of the rows r0 to r1, the whole gradient of h after step t; a: their gates, or h of the simple RNN. */
+void rnni_watch_step(const rnni_layer *l, double *figures, int64_t t, int64_t r0, int64_t r1, const real *dh,
+                     const real *a);
 
 /* ---- zoneout.c: the share of the old state that element (t, n, u) keeps: 0 or 1 when training, else the rate ---- */
 

@@ -268,6 +268,7 @@ static rnn_status recurrent_backward(rnn_ctx *ctx, rnni_call *c) {
   g.d[RNNI_X] = dx;
   for (int which = RNNI_W_IH; which < RNNI_H0; which++)
     if (place[which] >= 0 && c->wants[place[which]]) g.d[which] = rnni_f(c->din[place[which]]);
+  RNNI_GOTO(rnni_watch_begin(ctx, l, &g.figures));
   g.dh = ends;
   g.dc = ends + l->N * l->R;
   last_gradients(c, l, g.dh, g.dc);

@@ -350,6 +350,40 @@ function Base:step(x, state)
   return y, own
 end
 
+-- Layers are told apart by numbers.
+local watches = 0
+
+--- lstm:watch([on = true]) -> layer
+---
+--- Has backward record what it meets in each layer and direction, for layer:flow(): the same for nn.RNN, nn.LSTM and
+--- nn.GRU. It costs a pass over the gates in backward; off, nothing. rnn.monitor does this at chosen steps.
+---@param on? boolean
+---@return nn.RecurrentBase
+function Base:watch(on)
+  if on ~= nil then check.boolean(self:describe() .. ": watch", "argument 1 (on)", on) end
+  for _, part in ipairs(self.parts) do
+    watches = watches + 1
+    part.description.watch = on ~= false and watches or nil
+  end
+  return self
+end
+
+--- lstm:flow() -> array of { name, figures }
+---
+--- What the last backward pass met, for each watched layer and direction (name "l0", "l0_reverse", ...): figures (T, 3),
+--- for each step the norm of the loss's gradient by h_t over the batch, the share of saturated gates (sigmoid below 0.05
+--- or above 0.95) and of saturated activations (tanh beyond 0.95, ReLU at 0). Reading takes it away; a layer that ran
+--- several times before shows its last pass. Empty without a backward pass.
+---@return { [1]: string, [2]: rnn.Tensor }[]
+function Base:flow()
+  local found = {}
+  for _, part in ipairs(self.parts) do
+    local figures = part.description.watch and core.watched(part.description.watch)
+    if figures then found[#found + 1] = { part.names[1]:match "^weight_ih_(.*)$", figures } end
+  end
+  return found
+end
+
 function Base:describe()
   local widths = table.concat(self.widths, ", ")
   local text = ("%s(%d -> %s"):format(getmetatable(self).__name, self.inputs, self.widths[self.layers] == self.widths[1]

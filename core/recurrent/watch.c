@@ -1,0 +1,106 @@
+/* watch.c: what flows back through a layer that is watched, step by step: the norm of the gradient of h, and how many
+ * gates and activations are saturated. Backward writes it for every sample and step, so that no cut of the batch
+ * changes a bit; it is summed when it is read. A layer that is not watched pays one comparison a step. */
+#include <math.h>
+
+#include "engine.h"
+
+enum { SQUARES, GATES, ACTIVATIONS, VALID, FIGURES };
+
+struct rnni_watch {
+  rnni_watch *next;
+  int64_t id, N, T, gates; /* gates: elements of gates of a sample at a step; activations: units */
+  int64_t units;
+  double *figures; /* (T, N, FIGURES) */
+};
+
+rnn_status rnni_watch_begin(rnn_ctx *ctx, const rnni_layer *l, double **figures) {
+  *figures = NULL;
+  if (!l->r->watch) return RNN_OK;
+  rnni_watch *w = ctx->watches;
+  while (w && w->id != l->r->watch) w = w->next;
+  if (!w) {
+    RNNI_TRY(rnni_calloc(ctx, sizeof *w, &w));
+    w->id = l->r->watch;
+    w->next = ctx->watches;
+    ctx->watches = w;
+  }
+  w->T = 0; /* nothing to read, should the memory fail */
+  RNNI_TRY(rnni_realloc(ctx, (size_t)(l->N * l->all) * FIGURES * sizeof *w->figures, &w->figures));
+  memset(w->figures, 0, (size_t)(l->N * l->all) * FIGURES * sizeof *w->figures);
+  w->N = l->N;
+  w->T = l->all;
+  w->units = l->H;
+  w->gates = l->H * (l->r->cell == RNN_CELL_RNN ? 0 : l->r->cell == RNN_CELL_GRU || l->r->coupled ? 2 : 3);
+  *figures = w->figures;
+  return RNN_OK;
+}
+
+/* Within a twentieth of an end of the function's range, or on the flat part of a ramp. */
+static bool saturated(rnn_activation f, real y) {
+  switch (f) {
+    case RNN_TANH:
+    case RNN_SOFTSIGN: return fabs((double)y) > 0.95;
+    case RNN_SIGMOID:
+    case RNN_HARD_SIGMOID: return y < (real)0.05 || y > (real)0.95;
+    case RNN_RELU: return y == 0;
+    default: return false;
+  }
+}
+
+static int64_t count(rnn_activation f, const real *y, int64_t n) {
+  int64_t sum = 0;
+  for (int64_t i = 0; i < n; i++) sum += saturated(f, y[i]);
+  return sum;
+}
+
+void rnni_watch_step(const rnni_layer *l, double *figures, int64_t t, int64_t r0, int64_t r1, const real *dh,
+                     const real *a) {
+  int64_t H = l->H;
+  rnn_activation act = l->r->activation, gate = l->r->gate_activation;
+  for (int64_t n = r0; n < r1; n++, dh += l->R, a += l->A) {
+    if (rnni_padding(l, n, t)) continue;
+    double *f = figures + ((l->t0 + t) * l->N + n) * FIGURES, sum = 0;
+    for (int64_t i = 0; i < l->R; i++) sum += (double)dh[i] * (double)dh[i];
+    f[SQUARES] = sum;
+    f[VALID] = 1;
+    if (l->r->cell == RNN_CELL_RNN) {
+      f[ACTIVATIONS] = (double)count(act, a, H);
+      continue;
+    }
+    f[ACTIVATIONS] = (double)count(act, a + 2 * H, H);
+    int64_t gates = count(gate, a + H, H);
+    if (!l->r->coupled) gates += count(gate, a, H);
+    if (l->r->cell == RNN_CELL_LSTM) gates += count(gate, a + 3 * H, H);
+    f[GATES] = (double)gates;
+  }
+}
+
+rnn_status rnn_watched(rnn_ctx *ctx, int64_t id, rnn_tensor **out) {
+  rnni_watch *w = ctx->watches;
+  while (w && w->id != id) w = w->next;
+  *out = NULL;
+  if (!w || w->T == 0) return RNN_OK;
+  RNNI_TRY(rnni_tensor_raw(ctx, RNN_FLOAT, 2, (int64_t[]){w->T, 3}, out));
+  for (int64_t t = 0; t < w->T; t++) {
+    double sum[FIGURES] = {0};
+    for (int64_t n = 0; n < w->N; n++)
+      for (int i = 0; i < FIGURES; i++) sum[i] += w->figures[(t * w->N + n) * FIGURES + i];
+    double valid = RNNI_MAX(sum[VALID], 1), gates = RNNI_MAX((double)w->gates, 1);
+    real *to = rnni_f(*out) + t * 3;
+    to[0] = (real)sqrt(sum[SQUARES]);
+    to[1] = (real)(sum[GATES] / (valid * gates));
+    to[2] = (real)(sum[ACTIVATIONS] / (valid * (double)w->units));
+  }
+  w->T = 0;
+  return RNN_OK;
+}
+
+void rnni_watch_free(rnn_ctx *ctx) {
+  for (rnni_watch *w = ctx->watches, *next; w; w = next) {
+    next = w->next;
+    rnni_free(ctx, w->figures);
+    rnni_free(ctx, w);
+  }
+  ctx->watches = NULL;
+}
