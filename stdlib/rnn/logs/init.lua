@@ -2,6 +2,6 @@
 -- run in any browser.
 
 return require "rnn.lazy"({}, {
-  writer = "rnn.logs.writer",
+  writer = "rnn.logs.open",
   report = "rnn.logs.report",
 }, {})

@@ -6,17 +6,13 @@ local class = require "rnn.class"
 local check = require "rnn.check"
 local messages = require "rnn.logs.messages"
 
---- rnn.logs.writer(folder [, { after = step }]) -> writer | nil, message, code
+--- logs.Writer
 ---
---- Writes an event file for TensorBoard into a folder, which is made when it is missing; `tensorboard --logdir` with
---- that folder, or one above it, shows it. A writer always begins a new file; after = step says that the run goes on
---- after that step, and makes TensorBoard forget what the files before it have of later ones. All methods give true, or
---- nil, message, code when the disk refuses.
+--- What rnn.logs.writer gives. All methods give true, or nil, message, code when the disk refuses.
 ---@class logs.Writer
 ---@field folder string
 ---@field path string of the file
----@overload fun(folder: string, options?: { after?: integer }): logs.Writer?, string?, string?
-local Writer = class("rnn.logs.Writer")
+local Writer = class("logs.Writer")
 
 -- Seconds since 1970 are whole in Lua; core.clock has the rest.
 function Writer:init(folder, file)
@@ -24,7 +20,7 @@ function Writer:init(folder, file)
   self.offset = os.time() - core.clock()
 end
 
-function Writer:wall() return self.offset + core.clock() end
+local function wall(self) return self.offset + core.clock() end
 
 -- The checked arguments of all methods.
 local function arguments(fname, self, tag, step)
@@ -48,7 +44,7 @@ function Writer:scalar(tag, value, step)
   step = arguments(fname, self, tag, step)
   if core.is_tensor(value) and value:count() == 1 then value = value:item() end
   if type(value) ~= "number" then check.expected(fname, "argument 2 (value)", "a number", value) end
-  return self.file:record(messages.scalar(self:wall(), step, tag, value))
+  return self.file:record(messages.scalar(wall(self), step, tag, value))
 end
 
 --- writer:histogram(tag, x, step) -> true | nil, message, code
@@ -69,7 +65,7 @@ function Writer:histogram(tag, x, step)
     local ok, message, code = self:scalar(tag .. "/not_finite", h.not_finite, step)
     if not ok then return nil, message, code end
   end
-  return self.file:record(messages.histogram(self:wall(), step, tag, h))
+  return self.file:record(messages.histogram(wall(self), step, tag, h))
 end
 
 --- writer:image(tag, x, step) -> true | nil, message, code
@@ -91,7 +87,7 @@ function Writer:image(tag, x, step)
   if x:ndim() < 2 or x:ndim() > 3 or channels < 1 or channels > 4 or x:count() == 0 then
     check.expected(fname, "argument 2 (x)", "a picture (H, W) or (H, W, 1 to 4)", x)
   end
-  return self.file:record(messages.image(self:wall(), step, tag, height, width, channels, core.png_encode(x)))
+  return self.file:record(messages.image(wall(self), step, tag, height, width, channels, core.png_encode(x)))
 end
 
 --- writer:text(tag, text, step) -> true | nil, message, code
@@ -107,7 +103,7 @@ function Writer:text(tag, text, step)
   local fname = "writer:text"
   step = arguments(fname, self, tag, step)
   check.string(fname, "argument 2 (text)", text)
-  return self.file:record(messages.text(self:wall(), step, tag, text))
+  return self.file:record(messages.text(wall(self), step, tag, text))
 end
 
 local function check_hparams(fname, values)
@@ -144,11 +140,11 @@ function Writer:hparams(values, metrics)
     end
     -- An experiment would also fix the columns of the settings for every run beside this one; without it TensorBoard
     -- shows those of all.
-    local ok, message, code = self.file:record(messages.experiment(self:wall(), names, values, metrics))
+    local ok, message, code = self.file:record(messages.experiment(wall(self), names, values, metrics))
     if not ok then return nil, message, code end
   end
   self.has_hparams = true
-  return self.file:record(messages.session_start(self:wall(), names, values))
+  return self.file:record(messages.session_start(wall(self), names, values))
 end
 
 --- writer:flush() -> true | nil, message, code
@@ -173,7 +169,7 @@ function Writer:close()
   if not file then return true end
   self.file = nil
   if self.has_hparams then
-    local ok, message, code = file:record(messages.session_end(self:wall()))
+    local ok, message, code = file:record(messages.session_end(wall(self)))
     if not ok then
       file:close()
       return nil, message, code
@@ -184,24 +180,6 @@ end
 
 Writer.__close = Writer.close
 
-function Writer:__tostring() return ("rnn.logs.Writer(%s)"):format(self.path) end
+function Writer:__tostring() return ("logs.Writer(%s)"):format(self.path) end
 
--- A class is called to construct and gives an object; opening a file may fail.
-return function(folder, options)
-  local fname = "rnn.logs.writer"
-  check.string(fname, "argument 1 (folder)", folder)
-  options = check.options(fname, options, { after = check.none })
-  local after = options.after and check.int(fname, "option 'after'", options.after, 0)
-  local ok, message, code = core.make_folder(folder)
-  if not ok then return nil, message, code end
-  local file
-  file, message, code = core.events_open(folder)
-  if not file then return nil, message, code end
-  local self = Writer(folder, file)
-  ok, message, code = file:record(messages.version(self:wall()))
-  if ok and after then ok, message, code = file:record(messages.start(self:wall(), after + 1)) end
-  if ok then ok, message, code = file:flush() end
-  if ok then return self end
-  file:close()
-  return nil, message, code
-end
+return Writer

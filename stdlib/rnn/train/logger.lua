@@ -5,9 +5,9 @@ local core = require "rnn.core"
 local class = require "rnn.class"
 local Thinned = require "rnn.logs.thinned"
 local environment = require "rnn.logs.environment"
+local open = require "rnn.logs.open"
 local report = require "rnn.logs.report"
 local run_page = require "rnn.logs.run_page"
-local writer = require "rnn.logs.writer"
 
 -- The page is written after an epoch when its last writing took less than this share of the time since.
 local SHARE = 0.02
@@ -59,7 +59,7 @@ function Logger:on_begin(run)
   self.environment, self.summary = environment.list(), run_page.summary(run)
   self.page_cost, self.page_at = 0, core.clock()
   local message
-  self.writer, message = writer(run.folder, { after = run.step })
+  self.writer, message = open(run.folder, { after = run.step })
   if not self.writer then
     note(run, false, message)
     return
