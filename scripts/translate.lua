@@ -66,7 +66,8 @@ local function pairs_of(from, to)
 end
 local dev_from, dev_to = read("dev.tsv", {}, {})
 
-local dev, results = pairs_of(dev_from, dev_to), rnn.results()
+local dev = pairs_of(dev_from, dev_to):batches { size = 64, bucket = true }
+local results = rnn.results()
 
 local function learn(seed)
   rnn.seed(seed)
