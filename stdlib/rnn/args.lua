@@ -78,7 +78,7 @@ local function convert(option, text)
   if option[2] ~= "N" then return text end
   local value, expected = tonumber(text), "a number"
   if math.type(option[4]) ~= "float" then
-    local least = option[1] == "seed" and 0 or 1
+    local least = (option[1] == "seed" or option[4] == 0) and 0 or 1 -- a default is a value as good as any
     value, expected = math.tointeger(value), least == 0 and "an integer of 0 or more" or "a positive integer"
     if value and value < least then value = nil end
   end

@@ -18,6 +18,12 @@ describe("args.parse", function()
     assert.same({ epochs = 3, model = "rnn32", lr = 0.5, quick = true, seed = 0, seeds = 1, data = "a b" }, o)
   end)
 
+  it("takes 0 where that is the default", function()
+    local function limit(value) return parse({ limit = { 0, "of something" } }, { "--limit", value }) end
+    assert.equal(0, limit("0").limit)
+    assert.equal("--limit: expected an integer of 0 or more, got '-1'", (select(2, limit "-1")))
+  end)
+
   it("reads some names of a list", function()
     local spec = { model = { { "rnn", "lstm", "gru" }, "train these" } }
     local function models(...)
