@@ -22,6 +22,12 @@ local options = rnn.args {
   beam = { 5, "translations that the search keeps in sight" },
 }
 
+local model, saved
+if options.load then
+  model, saved = assert(rnn.load(options.load))
+  options.direction = saved.direction
+end
+
 -- --data is a folder, or the name of a data set in one of the folders of RNNLUA_DATA.
 local path = data.find("libreoffice-ui-en-pt", "train.tsv", { data = options.data })
 if not path then path = assert(data.find(options.data or "libreoffice-ui-en-pt", "train.tsv")) end
@@ -53,9 +59,7 @@ end
 local function apart(s) return (s:gsub("([^ ])([.,!?;:)%]])", "%1 %2"):gsub("([(%[])([^ ])", "%1 %2")) end
 local function together(s) return (s:gsub(" ([.,!?;:)%]])", "%1"):gsub("([(%[]) ", "%1")) end
 
--- The model, and the vocabularies that belong to it: new ones, or those of a file.
-local model, saved
-if options.load then model, saved = assert(rnn.load(options.load)) end
+-- The vocabularies that belong to the model: new ones, or those of its file.
 local source = saved and saved.source or text.bpe(map(train_from, apart), { size = options.size })
 local target = saved and saved.target or text.bpe(map(train_to, apart), { size = options.size })
 local function ids_of(vocab, list, ends)
@@ -124,25 +128,21 @@ end
 for i = 1, #test_from, #test_from // 10 do
   print(("%s\n  %s\n  (%s)\n"):format(test_from[i], sentences[i], test_to[i]))
 end
-local shown = 1
-for i, s in ipairs(test_from) do
-  if #s >= 25 and #s <= 40 and s:find "^[%a ,.]+$" then
-    shown = i
-    break
-  end
+local shown = test_from[1]
+for _, s in ipairs(test_from) do
+  if #s >= 25 and #s <= 40 and s:find "^[%a ,.]+$" then shown = s end
 end
-local asked = source:encode(apart(test_from[shown]))
+local asked = source:encode(apart(shown))
 local found, _, details = model:decode({ asked }, { beam = options.beam, max_length = 80, weights = true })
 local names = map(found[1], function(id) return target:token(id) end)
 if details[1].finished then names[#names + 1] = "(end)" end
 local picture = { title = "Where the decoder looked", rows = names,
   columns = map(asked, function(id) return source:token(id) end) }
 rnn.plot.matrix(details[1].weights, picture)
-if options.plot then
-  picture.file = options.plot
-  assert(rnn.plot.matrix(details[1].weights, picture))
-end
+picture.file = options.plot
+if options.plot then assert(rnn.plot.matrix(details[1].weights, picture)) end
 print(("\nBLEU %s: validation %.1f, test %.1f (sacreBLEU of the test: %.1f)"):format(options.direction,
   results:median("valid", "bleu"), results:median("test", "bleu"), results:median("test", "sacrebleu")))
-if options.save then assert(rnn.save(options.save, model, { source = source, target = target })) end
+local extra = { source = source, target = target, direction = options.direction }
+if options.save then assert(rnn.save(options.save, model, extra)) end
 if options.result then assert(results:write(options.result)) end
