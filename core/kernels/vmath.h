@@ -35,8 +35,10 @@ typedef rnn_real real;
 
 #ifdef RNN_DOUBLE
 typedef int64_t lane_int;
+#define SIGN_BIT INT64_MIN
 #else
 typedef int32_t lane_int;
+#define SIGN_BIT INT32_MIN
 #endif
 typedef real vec __attribute__((vector_size(VEC_BYTES)));
 typedef lane_int veci __attribute__((vector_size(VEC_BYTES)));
@@ -48,7 +50,6 @@ INLINE vec load(const real *p) { return *(const vec_loose *)p; }
 INLINE void store(real *p, vec v) { *(vec_loose *)p = v; }
 INLINE vec splat(real x) { return x - (vec){0}; }
 INLINE vec choose(veci mask, vec yes, vec no) { return (vec)((mask & (veci)yes) | (~mask & (veci)no)); }
-#define SIGN_BIT ((lane_int)1 << (sizeof(lane_int) * 8 - 1))
 INLINE vec vabs(vec x) { return (vec)((veci)x & ~SIGN_BIT); }
 
 /* a*b + c, rounded once. Every multiply-add that the kernels mean to fuse is written so, and the compiler fuses nothing by
