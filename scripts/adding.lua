@@ -1,0 +1,118 @@
+-- Long memory: which cell learns to add two numbers that lie hundreds of steps apart? No data needed.
+--
+-- A sequence has random numbers in 0..1 in its first column and marks in its second: one mark in the first half, one in
+-- the second. The answer is the sum of the two marked numbers (Hochreiter, Schmidhuber 1997, "Long short-term memory",
+-- in the form of Le et al. 2015). Always saying 1 has a mean squared error of 1/6: a network that does not remember
+-- stays there. Below 0.005 the task counts as solved.
+--
+--   rnnlua scripts/adding.lua                              the three cells at T = 750, and their loss curves
+--   rnnlua scripts/adding.lua --length 200 --cell rnn --clip 0 --lr 0.01
+--
+-- Every batch is new, so training never sees a sequence twice; the test sequences are drawn once, at the end.
+local rnn = require "rnn"
+local nn, optim = rnn.nn, rnn.optim
+
+local options = rnn.args {
+  about = "The adding problem: simple RNN, LSTM and GRU learn to add two numbers far apart.",
+  epochs = 20, -- of 100 steps
+  cell = { { "rnn", "lstm", "gru" }, "train these" },
+  length = { 750, "steps in a sequence" },
+  units = { 32, "units of the layer" },
+  lr = { 0.01, "learning rate of Adam" },
+  clip = { 1.0, "clip gradients to this norm; 0: not at all" },
+  limit = { 0, "sequences in an epoch; 0: 5000" },
+}
+local BATCH, LENGTH = 50, options.length
+local STEPS = options.limit > 0 and math.ceil(options.limit / BATCH) or 100
+local BASELINE, SOLVED = 1 / 6, 0.005
+
+-- count new sequences: x (count, T, 2), y (count, 1)
+local function sequences(count)
+  local half = LENGTH // 2
+  local first = (rnn.rand(count) * half):floor():to_int() + 1
+  local second = (rnn.rand(count) * (LENGTH - half)):floor():to_int() + (half + 1)
+  local marks = rnn.one_hot(first, LENGTH) + rnn.one_hot(second, LENGTH)
+  local numbers = rnn.rand(count, LENGTH)
+  return rnn.stack({ numbers, marks }, 3), (numbers * marks):sum(2, true)
+end
+
+-- An iterator over one epoch, and then the next.
+local function stream()
+  local step = 0
+  return function()
+    step = step + 1
+    if step <= STEPS then return sequences(BATCH) end
+    step = 0
+  end
+end
+
+-- chrono starts the gates so that what units hold lasts up to LENGTH steps. A simple RNN has no gates: its state is
+-- squeezed through tanh at every step, and the gradient with it.
+local layers = {
+  rnn = function() return nn.RNN(2, options.units, { returns = "last" }) end,
+  lstm = function() return nn.LSTM(2, options.units, { returns = "last", chrono = LENGTH }) end,
+  gru = function() return nn.GRU(2, options.units, { returns = "last", chrono = LENGTH }) end,
+}
+
+local results, lines, START = rnn.results(), {}, rnn.clock()
+
+-- Trains one cell with one seed; returns the model and the curve of its loss.
+local function train(cell, seed)
+  rnn.seed(seed)
+  local model = nn.Sequential { layers[cell](), nn.Linear(options.units, 1) }
+  local steps, curve, sum, begun = {}, {}, 0, rnn.clock()
+  local every = math.max(1, STEPS // 10) -- a point of the curve is the mean of so many steps
+  local history = rnn.fit(model, {
+    data = stream(), loss = "mse", epochs = options.epochs, clip_norm = options.clip > 0 and options.clip or nil,
+    optimizer = optim.Adam(model:parameters(), { lr = options.lr }),
+    callbacks = { { on_step = function(_, _, step, values)
+      sum = sum + values.loss
+      if step % every == 0 then steps[#steps + 1], curve[#curve + 1], sum = step, sum / every, 0 end
+    end } },
+    on_epoch = function(_, logs) return logs.loss > SOLVED / 5 end, -- false: learnt, stop
+  })
+  results:add(cell, { epochs = #history, seconds = rnn.clock() - begun })
+  results:add("", { ["train.first_loss"] = history.loss[1], ["train.last_loss"] = history.loss[#history] })
+  return model, { label = cell, x = steps, y = curve }
+end
+
+local function test(cell, model)
+  local x, y = sequences(1000)
+  results:add(cell, { test_mse = rnn.mse(rnn.predict(model, x), y):item() })
+end
+
+local model
+for _, cell in ipairs { "rnn", "lstm", "gru" } do
+  for seed = options.seed, options.seed + options.seeds - 1 do
+    if options.cell[cell] and not options.load then
+      local line
+      model, line = train(cell, seed)
+      test(cell, model)
+      if seed == options.seed then lines[#lines + 1] = line end
+    end
+  end
+end
+if options.load then
+  model = assert(rnn.load(options.load))
+  test("loaded", model)
+end
+if options.save then assert(rnn.save(options.save, model)) end
+
+-- What the last model says of three sequences.
+local x, y = sequences(3)
+local said, marks = rnn.predict(model, x), x:select(3, 2)
+for i = 1, 3 do
+  local at = marks[i]:nonzero():totable()
+  print(("%.3f at step %d + %.3f at step %d = %.3f; the model says %.3f"):format(x:get(i, at[1], 1), at[1],
+    x:get(i, at[2], 1), at[2], y:get(i, 1), said:get(i, 1)))
+end
+print(("Mean squared error on 1,000 new sequences of %d steps; without memory %.4f, solved at %.3f:"):format(LENGTH,
+  BASELINE, SOLVED))
+io.write(results:table { { "test_mse", "%.5f", "MSE" }, { "epochs", "%.0f", "epochs" },
+  { "seconds", "%.1f", "seconds" } })
+if #lines > 0 then
+  assert(rnn.plot.lines(lines, { title = ("Adding two numbers in %d steps: training loss"):format(LENGTH), log_y = true,
+    xlabel = "steps", ylabel = "MSE", file = options.plot }))
+end
+results:add("", { seconds = rnn.clock() - START })
+if options.result then assert(results:write(options.result)) end

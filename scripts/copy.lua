@@ -1,0 +1,119 @@
+-- Long memory: can a network repeat ten symbols after a hundred blanks? No data needed.
+--
+-- Ten symbols out of eight, T - 1 blanks, a sign "now", ten blanks; meanwhile the network has to say T + 10 blanks and
+-- then the ten symbols in their order (Hochreiter, Schmidhuber 1997; in this form Arjovsky et al. 2016, "Unitary
+-- evolution recurrent neural networks"). Who cannot remember guesses the symbols: 10 ln 8 / (T + 20) nats a step.
+--
+--   rnnlua scripts/copy.lua
+--   rnnlua scripts/copy.lua --length 200 --cell gru --epochs 60
+--
+-- Every batch is new, so training never sees a sequence twice; the test sequences are drawn once, at the end.
+local rnn = require "rnn"
+local nn, optim = rnn.nn, rnn.optim
+
+local options = rnn.args {
+  about = "The copying memory task: simple RNN, LSTM and GRU repeat ten symbols after many blanks.",
+  epochs = 30, -- of 100 steps
+  cell = { { "rnn", "lstm", "gru" }, "train these" },
+  length = { 100, "blanks between the symbols and their repetition" },
+  units = { 100, "units of the layer" },
+  lr = { 0.01, "learning rate of Adam" },
+  clip = { 0.1, "clip gradients to this norm; 0: not at all" },
+  limit = { 0, "sequences in an epoch; 0: 2500" },
+}
+local BATCH, LENGTH, SYMBOLS, KINDS = 25, options.length, 10, 8
+local BLANK, NOW = KINDS + 1, KINDS + 2
+local STEPS = options.limit > 0 and math.ceil(options.limit / BATCH) or 100
+local BASELINE = SYMBOLS * math.log(KINDS) / (LENGTH + 2 * SYMBOLS)
+
+-- count new sequences: x one-hot (count, T + 20, 10), y labels (count, T + 20)
+local function sequences(count)
+  local function fill(width, id) return rnn.full({ count, width, type = "int32" }, id) end
+  local symbols = (rnn.rand(count, SYMBOLS) * KINDS):floor():to_int() + 1
+  local x = rnn.concat({ symbols, fill(LENGTH - 1, BLANK), fill(1, NOW), fill(SYMBOLS, BLANK) }, 2)
+  return rnn.one_hot(x, NOW), rnn.concat({ fill(LENGTH + SYMBOLS, BLANK), symbols }, 2)
+end
+
+-- An iterator over one epoch, and then the next.
+local function stream()
+  local step = 0
+  return function()
+    step = step + 1
+    if step <= STEPS then return sequences(BATCH) end
+    step = 0
+  end
+end
+
+-- chrono starts the gates so that what units hold lasts up to LENGTH steps.
+local layers = {
+  rnn = function() return nn.RNN(NOW, options.units) end,
+  lstm = function() return nn.LSTM(NOW, options.units, { chrono = LENGTH }) end,
+  gru = function() return nn.GRU(NOW, options.units, { chrono = LENGTH }) end,
+}
+
+local results, lines, START = rnn.results(), {}, rnn.clock()
+
+-- Trains one cell with one seed; returns the model and the curve of its loss.
+local function train(cell, seed)
+  rnn.seed(seed)
+  local model = nn.Sequential { layers[cell](), nn.Linear(options.units, BLANK) }
+  local begun = rnn.clock()
+  local history = rnn.fit(model, {
+    data = stream(), loss = "cross_entropy", epochs = options.epochs,
+    clip_norm = options.clip > 0 and options.clip or nil,
+    optimizer = optim.Adam(model:parameters(), { lr = options.lr }),
+    schedule = optim.schedules.cosine { final = 0.1 },
+    on_epoch = function(_, logs) return logs.loss > BASELINE / 100 end, -- false: learnt, stop
+  })
+  results:add(cell, { epochs = #history, seconds = rnn.clock() - begun })
+  results:add("", { ["train.first_loss"] = history.loss[1], ["train.last_loss"] = history.loss[#history] })
+  return model, { label = cell, y = history.loss }
+end
+
+-- Nats a step, and the share of the ten symbols that are right.
+local function test(cell, model)
+  local x, y = sequences(1000)
+  local said = rnn.predict(model, x)
+  local from, to = LENGTH + SYMBOLS + 1, LENGTH + 2 * SYMBOLS
+  results:add(cell, { test_nats = rnn.cross_entropy(said, y):item(),
+    test_accuracy = rnn.metrics.accuracy(said:slice(2, from, to), y:slice(2, from, to)) })
+end
+
+local model
+for _, cell in ipairs { "rnn", "lstm", "gru" } do
+  for seed = options.seed, options.seed + options.seeds - 1 do
+    if options.cell[cell] and not options.load then
+      local line
+      model, line = train(cell, seed)
+      test(cell, model)
+      if seed == options.seed then lines[#lines + 1] = line end
+    end
+  end
+end
+if options.load then
+  model = assert(rnn.load(options.load))
+  test("loaded", model)
+end
+if options.save then assert(rnn.save(options.save, model)) end
+
+-- What the last model repeats of one sequence.
+local function letters(ids)
+  local text = ids:totable()
+  for i, id in ipairs(text) do text[i] = ("abcdefgh.!"):sub(id, id) end
+  return table.concat(text)
+end
+local x = sequences(1)
+local answer = rnn.predict(model, x):argmax(3)[1]
+print("seen:     " .. letters(x:argmax(3)[1]))
+print("repeated: " .. letters(answer))
+print(("On 1,000 new sequences with %d blanks; without memory %.4f nats a step and %.3f of the symbols:"):format(LENGTH,
+  BASELINE, 1 / KINDS))
+io.write(results:table { { "test_nats", "%.4f", "nats" }, { "test_accuracy", "%.3f", "symbols right" },
+  { "epochs", "%.0f", "epochs" }, { "seconds", "%.1f", "seconds" } })
+if #lines > 0 then
+  lines[#lines + 1] = { label = "without memory", x = { 1, math.max(2, #lines[#lines].y) }, y = { BASELINE, BASELINE } }
+  assert(rnn.plot.lines(lines, { title = ("Copying after %d steps: training loss"):format(LENGTH), log_y = true,
+    xlabel = "epochs of 100 steps", ylabel = "nats", file = options.plot }))
+end
+results:add("", { seconds = rnn.clock() - START })
+if options.result then assert(results:write(options.result)) end
