@@ -7,6 +7,7 @@ return require "rnn.lazy"({}, {
   sequences = "rnn.data.sequences",
   Scaler = "rnn.data.scaler",
   find = "rnn.data.find",
+  idx = "rnn.data.idx",
 }, {
   csv = "rnn.data.frame",
   Frame = "rnn.data.frame",
