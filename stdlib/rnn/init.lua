@@ -22,6 +22,7 @@ return lazy(rnn, {
   ctc = "rnn.ctc",
   decode = "rnn.decode",
   audio = "rnn.audio",
+  music = "rnn.music",
   text = "rnn.text",
 }, {
   save = "rnn.nn.save",

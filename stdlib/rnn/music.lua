@@ -1,0 +1,157 @@
+-- music.lua: chords of models as notes, as sound and as MIDI files.
+
+local core = require "rnn.core"
+local check = require "rnn.check"
+
+local music = {}
+
+local NOTES = "a list of notes { pitch, start, length }"
+
+--- music.notes(chords) -> notes, steps
+---
+--- Notes from chords int32 (T, voices), a row for each step: pitches as MIDI numbers (60 is middle C), 0 for silence. A
+--- voice that keeps its pitch holds one note. A note is { pitch = 60, start = 0, length = 4, voice = 1 }, start and
+--- length in steps; notes come voice by voice, in order of time.
+---@param chords rnn.Tensor
+---@return table[] notes
+---@return integer steps T
+function music.notes(chords)
+  check.tensor("music.notes", "argument 1 (chords)", chords, "int32", 2)
+  local notes, rows = {}, chords:totable()
+  for voice = 1, chords:size(2) do
+    local note
+    for t, row in ipairs(rows) do
+      local pitch = row[voice]
+      if pitch < 0 or pitch > 127 then
+        core.fail("music.notes: step %d, voice %d: expected a pitch from 0 to 127, got %d", t, voice, pitch)
+      end
+      if note and note.pitch == pitch then
+        note.length = note.length + 1
+      else
+        note = pitch > 0 and { pitch = pitch, start = t - 1, length = 1, voice = voice } or nil
+        notes[#notes + 1] = note
+      end
+    end
+  end
+  return notes, #rows
+end
+
+local function check_notes(fname, notes)
+  check.table(fname, "the notes", notes)
+  for i, note in ipairs(notes) do
+    local what = ("note %d"):format(i)
+    if type(note) ~= "table" then check.expected(fname, what, NOTES, note) end
+    check.int(fname, what .. ", pitch", note.pitch, 0, 127)
+    check.number(fname, what .. ", start", note.start, 0, 1e6)
+    check.number(fname, what .. ", length", note.length, 0, 1e6)
+  end
+end
+
+--- music.hz(pitch) -> number
+---
+--- The frequency of a MIDI number, equal temperament, A above middle C (69) at 440 Hz.
+---@param pitch number
+---@return number
+function music.hz(pitch)
+  return 440 * 2 ^ ((check.number("music.hz", "argument 1 (pitch)", pitch) - 69) / 12)
+end
+
+-- Strength of each multiple of a note's frequency: something like a small organ.
+local HARMONICS = { 1, 0.5, 0.3, 0.15, 0.1 }
+local ATTACK, RELEASE = 0.02, 0.05 -- seconds
+
+-- A note of so many samples: it rises quickly, fades slowly, and ends without a click.
+local function tone(hz, count, rate)
+  local t = (core.arange(count):to_float() - 1) / rate
+  local wave = 0
+  for k, strength in ipairs(HARMONICS) do
+    if k * hz < rate / 2 then wave = wave + (t * (2 * math.pi * k * hz)):sin() * strength end
+  end
+  local rise, fall = (t / ATTACK):minimum(1), ((count / rate - t) / RELEASE):minimum(1)
+  return wave * rise * fall * (t * -0.8):exp()
+end
+
+--- music.sound(notes [, { rate = 16000, step = 0.15 }]) -> samples (L)
+---
+--- Notes as sound, for audio.write: sums of harmonics, one step as many seconds as option step says, rate samples a
+--- second. The loudest sample is 0.9.
+---@param notes table[]
+---@param options? { rate?: number, step?: number }
+---@return rnn.Tensor
+function music.sound(notes, options)
+  check_notes("music.sound", notes)
+  options = check.options("music.sound", options, { rate = 16000, step = 0.15 })
+  local rate = check.positive("music.sound", "option 'rate'", options.rate)
+  local samples = check.positive("music.sound", "option 'step'", options.step) * rate
+  local last = 0
+  for _, note in ipairs(notes) do last = math.max(last, note.start + note.length) end
+  local sound = core.zeros(math.floor(last * samples))
+  for _, note in ipairs(notes) do
+    local from, to = math.floor(note.start * samples) + 1, math.floor((note.start + note.length) * samples)
+    if to >= from then
+      local part = sound:rows(from, to)
+      part:assign(part + tone(music.hz(note.pitch), to - from + 1, rate))
+    end
+  end
+  local loudest = #sound > 0 and sound:abs():max():item() or 0
+  return loudest > 0 and sound * (0.9 / loudest) or sound
+end
+
+-- A number in the MIDI file's own way: seven bits a byte, all but the last with the eighth set.
+local function variable(n)
+  local bytes = string.char(n & 127)
+  while n > 127 do
+    n = n >> 7
+    bytes = string.char(n & 127 | 128) .. bytes
+  end
+  return bytes
+end
+
+local TICKS = 96 -- of a step
+
+--- music.midi(path, notes [, { step = 0.15, instrument = 20 }]) -> true | nil, message, code
+---
+--- Writes notes as a standard MIDI file of format 0, which players and notation programs open. A step is a quarter of a
+--- beat and takes step seconds; instrument is a General MIDI program from 1 on (20: church organ). Every voice has its
+--- channel.
+---@param path string
+---@param notes table[]
+---@param options? { step?: number, instrument?: integer }
+---@return true?
+---@return string? message
+---@return string? code
+function music.midi(path, notes, options)
+  check.string("music.midi", "argument 1 (path)", path)
+  check_notes("music.midi", notes)
+  options = check.options("music.midi", options, { step = 0.15, instrument = 20 })
+  local step = check.number("music.midi", "option 'step'", options.step, 1e-3, 4)
+  local instrument = check.int("music.midi", "option 'instrument'", options.instrument, 1, 128) - 1
+  local events, channels = {}, {}
+  local function add(at, kind, channel, pitch, velocity)
+    events[#events + 1] = { at = math.floor(at * TICKS + 0.5), order = #events,
+      bytes = string.char(kind | channel, pitch, velocity), ends = kind == 0x80 }
+  end
+  for _, note in ipairs(notes) do
+    local channel = check.int("music.midi", "a note's voice", note.voice or 1, 1, 9) - 1 -- channel 10 has drums
+    channels[channel] = true
+    add(note.start, 0x90, channel, note.pitch, 80)
+    add(note.start + note.length, 0x80, channel, note.pitch, 0)
+  end
+  table.sort(events, function(a, b) -- of one moment, ends first: the same pitch may begin again
+    if a.at ~= b.at then return a.at < b.at end
+    if a.ends ~= b.ends then return a.ends end
+    return a.order < b.order
+  end)
+  local track, now = { "\0\xFF\x51\x03", (">I3"):pack(math.floor(step * 4e6 + 0.5)) }, 0
+  for channel = 0, 8 do
+    if channels[channel] then track[#track + 1] = "\0" .. string.char(0xC0 | channel, instrument) end
+  end
+  for _, event in ipairs(events) do
+    track[#track + 1] = variable(event.at - now) .. event.bytes
+    now = event.at
+  end
+  track = table.concat(track) .. "\0\xFF\x2F\0"
+  return core.file_write(path, "MThd" .. (">I4I2I2I2"):pack(6, 0, 1, 4 * TICKS) .. "MTrk" .. (">s4"):pack(track))
+end
+
+return music
