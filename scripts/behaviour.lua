@@ -96,22 +96,20 @@ local function markov(list)
     return rnn.concat({ p, p:slice(3, 1, 1) * 0 }, 3)
   end }
 end
+
 local results, curves = rnn.results(), {}
 local function learn(list, seed, title)
   rnn.seed(seed)
   local model = nn.Sequential { nn.LSTM(INPUTS, options.units), nn.Dropout(0.2), nn.Linear(options.units, END + 1) }
-  local losses = {}
   local history = rnn.fit(model, {
     data = dataset(list):batches { size = 32, shuffle = true }, loss = loss_of, epochs = options.epochs, clip_norm = 1,
     optimizer = optim.Adam(model:parameters(), { lr = options.lr }), schedule = optim.schedules.cosine(),
-    callbacks = { { on_step = function(_, _, step, values) losses[step] = values.loss end } } })
-  local function mean(from, to) return rnn.tensor(table.move(losses, from, to, 1, {})):mean():item() end
-  local tenth = math.max(1, #losses // 10) -- of a single epoch the first and the last tenth count
-  results:add("train", { first_loss = #history > 1 and history.loss[1] or mean(1, tenth),
-    last_loss = #history > 1 and history.loss[#history] or mean(#losses - tenth + 1, #losses) })
+    callbacks = { results:training() },
+  })
   curves[#curves + 1] = { y = history.loss, label = title }
   return model
 end
+
 local model = options.load and assert(rnn.load(options.load))
 if model then results:add("test", (measure(model, test))) end
 if not model then

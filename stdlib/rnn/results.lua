@@ -35,6 +35,41 @@ function Results:add(model, figures)
   end
 end
 
+local Training = class("rnn.results.training")
+
+function Training:init(results)
+  self.results = results
+end
+
+function Training:on_begin()
+  self.losses = {}
+end
+
+function Training:on_step(_, _, values)
+  self.losses[#self.losses + 1] = values.loss
+end
+
+function Training:on_end(run)
+  local losses, by_epoch = self.losses, run.history.loss
+  local function mean(from, to)
+    local sum = 0
+    for i = from, to do sum = sum + losses[i] end
+    return sum / (to - from + 1)
+  end
+  local tenth = math.max(1, #losses // 10)
+  local several = #by_epoch > 1
+  self.results:add("train", { first_loss = several and by_epoch[1] or mean(1, tenth),
+    last_loss = several and by_epoch[#by_epoch] or mean(#losses - tenth + 1, #losses) })
+end
+
+--- results:training() -> callback of rnn.fit
+---
+--- Adds train.first_loss and train.last_loss when training ends: the mean losses of the first and the last epoch, or of
+--- the first and the last tenth of the steps where there was one epoch. They show whether anything was learnt.
+function Results:training()
+  return Training(self)
+end
+
 -- Sorted values of a figure, or nil.
 local function sorted(self, model, name)
   local values = self.figures[model] and self.figures[model][name]
@@ -45,6 +80,8 @@ local function sorted(self, model, name)
 end
 
 --- results:median(model, figure) -> number, or nil when there is none
+---
+--- The median over the seeds.
 ---@return number?
 function Results:median(model, name)
   local values = sorted(self, model, name)
@@ -54,6 +91,8 @@ function Results:median(model, name)
 end
 
 --- results:least(model, figure) -> number, or nil when there is none
+---
+--- The least over the seeds.
 ---@return number?
 function Results:least(model, name)
   local values = sorted(self, model, name)

@@ -78,6 +78,22 @@ describe("rnn.results", function()
       results:table { { "mae", "%.1f", "MAE" }, { "seconds", "%.1f", "s" } })
   end)
 
+  it("notes how the loss fell: over epochs, or over the steps of the only one", function()
+    local x = rnn.randn(40, 2)
+    local function fall(epochs)
+      local seen, model, r = {}, rnn.nn.Linear(2, 1), rnn.results()
+      local history = rnn.fit(model, { data = rnn.data.arrays(x, x:sum(2, true)):batches { size = 2 }, loss = "mse",
+        epochs = epochs, progress = false, optimizer = rnn.optim.SGD(model:parameters(), { lr = 0.05 }),
+        callbacks = { r:training(), { on_step = function(_, _, _, values) seen[#seen + 1] = values.loss end } } })
+      return r:median("train", "first_loss"), r:median("train", "last_loss"), history.loss, seen
+    end
+    local first, last, losses = fall(3)
+    assert.same({ losses[1], losses[3] }, { first, last })
+    local begin, finish, _, seen = fall(1)
+    assert.same({ (seen[1] + seen[2]) / 2, (seen[19] + seen[20]) / 2 }, { begin, finish })
+    assert(finish < begin)
+  end)
+
   it("writes one flat JSON object", function()
     local path = os.tmpname()
     results:add("", { seconds = 3 })

@@ -1,0 +1,172 @@
+-- Pictures to sentences: a vector that describes a picture becomes the first state of a GRU, which writes the caption
+-- word by word (Vinyals et al. 2015, "Show and tell"; Yin and Ordonez 2017, "OBJ2TEXT", for pictures known by their
+-- objects only).
+--
+--   rnnlua scripts/caption.lua                                  COCO: which objects, how many, how large, where
+--   rnnlua scripts/caption.lua --data FOLDER/emoji-captions     emoji: the pixels of a picture of 16 x 16
+--
+-- Training stops at the epoch with the best BLEU on the dev part, which also decided about sizes, dropout and the beam.
+-- The test part is only captioned once, at the end.
+local rnn = require "rnn"
+local nn, data, optim, text = rnn.nn, rnn.data, rnn.optim, rnn.text
+
+local options = rnn.args {
+  about = "Writes captions for pictures.",
+  epochs = 30,
+  hidden = { 256, "units of the GRU" },
+  dropout = { 0.5, "share of the features dropped in training" },
+  lr = { 0.002, "highest learning rate" },
+  beam = { 5, "hypotheses of the beam search" },
+  limit = { 0, "use only so many training pictures (0: all)" },
+}
+
+-- Of a COCO picture, for each of the 80 classes: the logarithm of 1 + the number of its objects, the root of the share
+-- of the picture that they cover, and where the middle of the largest one is.
+local classes = { n = 0 }
+local function describe(width, height, objects)
+  local v, largest = {}, {}
+  for i = 1, 320 do v[i] = 0 end
+  for class, x, y, w, h in objects:gmatch "(%S+):(%d+),(%d+),(%d+),(%d+)" do
+    if not classes[class] then classes.n, classes[class] = classes.n + 1, 4 * classes.n end
+    local at, area = classes[class], w * h / (width * height)
+    v[at + 1], v[at + 2] = math.log(math.exp(v[at + 1]) + 1), math.sqrt(v[at + 2] ^ 2 + area)
+    if area >= (largest[class] or 0) then
+      largest[class], v[at + 3], v[at + 4] = area, (x + w / 2) / width - 0.5, (y + h / 2) / height - 0.5
+    end
+  end
+  return v
+end
+
+-- A part is { vectors = tensor (N, C), captions = a list of strings for each picture }. Captions are compared as the
+-- published figures are: in lower case, without punctuation.
+local function read_coco(part)
+  local function lines(kind)
+    local path = assert(data.find("coco-layout-captions", ("%s-%s.tsv"):format(part, kind),
+      { data = options.data, source = "https://cocodataset.org (captions and boxes of val2017)" }))
+    return io.lines(path)
+  end
+  local vectors, captions, of = {}, {}, {}
+  for line in lines "layouts" do
+    local id, width, height, objects = line:match "^(%d+)\t(%d+)\t(%d+)\t(.*)$"
+    if id then
+      of[id] = {}
+      vectors[#vectors + 1], captions[#captions + 1] = describe(width, height, objects), of[id]
+    end
+  end
+  for line in lines "captions" do
+    local id, caption, words = line:match "^(%d+)\t", line:lower():match "\t(.*)$", {}
+    for word in caption:gmatch "[a-z0-9']+" do words[#words + 1] = word end
+    if id then table.insert(of[id], table.concat(words, " ")) end
+  end
+  return { vectors = rnn.tensor(vectors), captions = captions }
+end
+
+-- Emoji: a file with all pixels, and a line with part and caption for each picture.
+local function read_emoji(path)
+  local pixels = assert(data.idx((path:gsub("captions.tsv$", "images.idx4-ubyte")))):to_float() / 127.5 - 1
+  local parts, n = { train = {}, dev = {}, test = {} }, 0
+  for line in io.lines(path) do
+    local part, caption = line:match "^%d+\t(%w+)\t[^\t]*\t[^\t]*\t(.*)$"
+    if part then
+      n = n + 1
+      part = parts[part]
+      part.captions, part.ids = part.captions or {}, part.ids or {}
+      table.insert(part.captions, { caption })
+      table.insert(part.ids, n)
+    end
+  end
+  for _, part in pairs(parts) do
+    part.vectors = pixels:gather(1, rnn.tensor(part.ids, "int32")):reshape(#part.ids, -1)
+  end
+  return parts
+end
+
+local emoji = options.data and data.find("emoji-captions", "captions.tsv", { data = options.data })
+local parts = emoji and read_emoji(emoji)
+  or { train = read_coco "train", dev = read_coco "dev", test = read_coco "test" }
+local train = parts.train
+if options.limit > 0 then
+  train.captions = table.move(train.captions, 1, options.limit, 1, {})
+  train.vectors = train.vectors:rows(1, #train.captions)
+end
+
+-- Words that occur less than four times cannot be learnt from so few; emoji are called by words that are rarer.
+local model, saved, corpus = nil, nil, {}
+for _, captions in ipairs(train.captions) do table.move(captions, 1, #captions, #corpus + 1, corpus) end
+if options.load then model, saved = assert(rnn.load(options.load)) end
+local vocab = saved and saved.vocab or text.words(corpus, { min_count = emoji and 1 or 4, tokenize = "spaces" })
+
+-- Each caption is an example of its own: batches of vectors and captions. In the place of unknown words captions have
+-- 0, "nothing", which no loss counts; so the model never learns to write <unk>.
+local function examples(part, settings)
+  local lists, rows = {}, {}
+  for n, captions in ipairs(part.captions) do
+    for _, caption in ipairs(captions) do
+      local ids = vocab:encode(caption, { start = true, stop = true })
+      for i, id in ipairs(ids) do ids[i] = id == vocab.unknown and 0 or id end
+      lists[#lists + 1], rows[#rows + 1] = ids, n
+    end
+  end
+  local batches = data.sequences(lists, part.vectors:gather(1, rnn.tensor(rows, "int32"))):batches(settings)
+  local y, v
+  return function(_, before) -- vectors first
+    y, v = batches(nil, before and y)
+    return y and v, y
+  end
+end
+
+-- Writes captions; returns BLEU, the share that equals one of the picture's own, and the captions.
+local function measure(part, settings)
+  settings.max_length = 25
+  local captions, same = model:decode(part.vectors, settings), 0
+  for n, ids in ipairs(captions) do
+    captions[n] = vocab:decode(ids)
+    local found = false
+    for _, own in ipairs(part.captions[n]) do found = found or own == captions[n] end
+    same = same + (found and 1 or 0)
+  end
+  local bleu = rnn.metrics.bleu(captions, part.captions, { tokenize = "none" })
+  return { bleu = bleu, exact = same / #captions }, captions
+end
+
+local results, curve = rnn.results(), nil
+local function learn(seed)
+  rnn.seed(seed)
+  model = nn.Decoder { vocab = vocab, dim = options.hidden, hidden = options.hidden, tied = true,
+    condition = train.vectors:size(2), dropout = options.dropout }
+  curve = {}
+  local function on_epoch(_, _, logs) -- before early stopping, which looks at val_bleu
+    logs.val_bleu = measure(parts.dev, {}).bleu
+    curve[#curve + 1] = logs.val_bleu
+    io.stderr:write(("  dev: BLEU %.2f\n"):format(logs.val_bleu))
+  end
+  rnn.fit(model, {
+    data = examples(train, { size = 64, shuffle = true }), valid = examples(parts.dev, { size = 64 }),
+    loss = { label_smoothing = 0.1 }, epochs = options.epochs, clip_norm = 5,
+    optimizer = optim.Adam(model:parameters(), { lr = options.lr }), schedule = optim.schedules.cosine { final = 0.05 },
+    callbacks = { { on_epoch = on_epoch }, rnn.EarlyStopping { monitor = "val_bleu", patience = 10 },
+      results:training() },
+  })
+end
+
+local figures, captions
+for seed = options.seed, options.seed + (saved and 0 or options.seeds - 1) do
+  local begun = rnn.clock()
+  if not saved then learn(seed) end
+  results:add("", { seconds = rnn.clock() - begun })
+  results:add("dev", (measure(parts.dev, { beam = options.beam })))
+  figures, captions = measure(parts.test, { beam = options.beam })
+  results:add("test", figures)
+end
+for n = 1, 5 do print(("%s\n  one of its own: %s"):format(captions[n], parts.test.captions[n][1])) end
+for _, part in ipairs { "dev", "test" } do
+  print(("%-5s BLEU-4 %.2f, equal to one of the picture's captions: %.1f %%"):format(part, results:median(part, "bleu"),
+    100 * results:median(part, "exact")))
+end
+print(emoji and "The caption of the nearest training picture is never equal." or
+  "Test, caption of the nearest training picture: 11.0; a human caption against the other four: 20.4.")
+if options.save then assert(rnn.save(options.save, model, { vocab = vocab })) end
+if options.plot and curve then
+  assert(rnn.plot.lines({ { y = curve } }, { title = "BLEU on dev", xlabel = "epoch", file = options.plot }))
+end
+if options.result then assert(results:write(options.result)) end
