@@ -29,7 +29,7 @@ local history = rnn.fit(model, {
   clip_norm = 1, accumulate = stream and 1 or 2, average = 0.7, tbptt = stream and 5 or nil,
   callbacks = { rnn.CSVLog(folder .. ".csv"),
     rnn.EarlyStopping { monitor = "val_mae", patience = 10, mode = stream and "min" or "max" } },
-  run = folder, checkpoint = { every_steps = 3 }, log_every = 2,
+  run = folder, checkpoint = { every_steps = stream and 4 or 3 }, log_every = 2,
 })
 
 -- All bits of the weights, the history without its times, the logs without theirs.

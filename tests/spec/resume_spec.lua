@@ -245,6 +245,23 @@ describe("going on", function()
     end, "option 'data' gave 3 batches in epoch 2 before, and fewer now")
   end)
 
+  it("has the state of a sequence that was read in part", function()
+    rnn.seed(2)
+    local sequences = data.arrays(rnn.randn(8, 10, 2), rnn.randn(8, 10, 3))
+    local function short(more)
+      rnn.seed(3)
+      local options = { data = sequences:batches { size = 4, shuffle = true }, tbptt = 3, epochs = 2, callbacks = more }
+      return fit(options, nn.Sequential { nn.GRU(2, 5), nn.LSTM(5, 4), nn.Linear(4, 3) })
+    end
+    local limit = { on_step = function(_, run, step) return step == 6 and not run.resumed end } -- of 4 + 4 windows
+    short { limit }
+    local history, model = short { limit }
+    os.remove(sh.folder .. "/run/checkpoint.safetensors")
+    local whole, expected = short()
+    assert.same(whole.loss, history.loss)
+    for i, p in ipairs(expected:parameters()) do assert.same(p:totable(), model:parameters()[i]:totable()) end
+  end)
+
   it("keeps what callbacks want kept, and best weights", function()
     local function counter()
       return { n = 0, on_epoch = function(self) self.n = self.n + 1 end,
