@@ -91,6 +91,12 @@ double rnni_random_at(uint64_t seed, uint64_t position); /* [0, 1), of one posit
 /* Runs fn(arg, i) for every i in [0, tasks), in any order, on the threads of the context. */
 void rnni_parallel(rnn_ctx *ctx, int tasks, void (*fn)(void *arg, int task), void *arg);
 void rnni_threads_stop(rnn_ctx *ctx);
+/* The floating-point mode of this thread; tasks inherit it. */
+uint64_t rnni_float_mode(void);
+void rnni_set_float_mode(uint64_t mode);
+/* Numbers too small to be normal (float: below 1.2e-38) become 0, where the processor can do so: a multiply-add on one
+   takes as long as a hundred others. */
+void rnni_flush_subnormals(void);
 /* How many threads this many multiply-adds are worth. */
 int rnni_threads_for(const rnn_ctx *ctx, double multiply_adds);
 

@@ -1,12 +1,16 @@
 /* thread.c: a pool of threads that take numbered tasks. Which thread takes which task never matters to a result: tasks
  * write to places of their own. Waiting threads spin for some microseconds, because the next piece of a training step
  * usually comes at once, and then sleep. The caller works too and waits only for tasks that somebody has begun: on a
- * busy machine a thread that gets no processor costs nothing. Signals are left to the main thread. */
+ * busy machine a thread that gets no processor costs nothing. Tasks run in the floating-point mode of the caller. Signals
+ * are left to the main thread. */
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 
 #include "internal.h"
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
 
 #define SPINS 4000
 
@@ -23,7 +27,38 @@ struct rnni_pool {
   atomic_bool stop;
   void (*fn)(void *arg, int task);
   void *arg;
+  uint64_t mode;
 };
+
+uint64_t rnni_float_mode(void) {
+#if defined(__x86_64__)
+  return _mm_getcsr();
+#elif defined(__aarch64__)
+  uint64_t mode;
+  __asm__ volatile("mrs %0, fpcr" : "=r"(mode));
+  return mode;
+#else
+  return 0;
+#endif
+}
+
+void rnni_set_float_mode(uint64_t mode) {
+#if defined(__x86_64__)
+  _mm_setcsr((unsigned)mode);
+#elif defined(__aarch64__)
+  __asm__ volatile("msr fpcr, %0" : : "r"(mode));
+#else
+  (void)mode;
+#endif
+}
+
+void rnni_flush_subnormals(void) {
+#if defined(__x86_64__)
+  rnni_set_float_mode(rnni_float_mode() | 0x8040); /* results and operands */
+#elif defined(__aarch64__)
+  rnni_set_float_mode(rnni_float_mode() | 1u << 24);
+#endif
+}
 
 static void pause_briefly(void) {
 #ifdef __x86_64__
@@ -43,6 +78,7 @@ static void take_tasks(rnni_pool *p) {
     unsigned long long t = atomic_fetch_add(&p->ticket, 1);
     unsigned long long i = t & INDEX_MASK, tasks = t >> INDEX_BITS & INDEX_MASK;
     if (i >= tasks) return;
+    rnni_set_float_mode(p->mode);
     p->fn(p->arg, (int)i);
     atomic_fetch_add(&p->done, 1);
   }
@@ -115,6 +151,7 @@ void rnni_parallel(rnn_ctx *ctx, int tasks, void (*fn)(void *arg, int task), voi
   }
   p->fn = fn;
   p->arg = arg;
+  p->mode = rnni_float_mode();
   atomic_store(&p->done, 0);
   start_job(p, tasks);
   take_tasks(p);

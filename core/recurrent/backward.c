@@ -325,6 +325,8 @@ rnn_status rnni_layer_backward(rnn_ctx *ctx, const rnni_layer *l, const rnni_lay
   int64_t per_row = (rnn ? H : 0) + (norm ? l->G : 0) + (l->nc ? H : 0) + (l->m ? R : 0) + (l->mask ? R : 0);
   real *room = NULL, *kept = NULL;
   rnn_status status;
+  uint64_t mode = rnni_float_mode();
+  rnni_flush_subnormals(); /* a gradient that vanishes gets there */
   RNNI_GOTO(rnni_array(ctx, packed + N * (3 * R + 5 * H) + RNNI_MAX(l->G, H), sizeof *room, &room));
   RNNI_GOTO(rnni_array(ctx, rows * per_row, sizeof *kept, &kept));
   real *p = room, *q = kept;
@@ -352,6 +354,7 @@ rnn_status rnni_layer_backward(rnn_ctx *ctx, const rnni_layer *l, const rnni_lay
   RNNI_GOTO(rnni_poll(ctx));
   status = sum_over_time(&j, p);
 done:
+  rnni_set_float_mode(mode);
   rnni_free(ctx, kept);
   rnni_free(ctx, room);
   return status;
