@@ -56,6 +56,16 @@ function music.hz(pitch)
   return 440 * 2 ^ ((check.number("music.hz", "argument 1 (pitch)", pitch) - 69) / 12)
 end
 
+local NAMES = { [0] = "C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B" }
+
+--- music.name(pitch) -> "C4", "F#3" ...; "-" for 0, silence
+---@param pitch integer
+---@return string
+function music.name(pitch)
+  check.int("music.name", "argument 1 (pitch)", pitch, 0, 127)
+  return pitch == 0 and "-" or ("%s%d"):format(NAMES[pitch % 12], pitch // 12 - 1)
+end
+
 -- Strength of each multiple of a note's frequency: something like a small organ.
 local HARMONICS = { 1, 0.5, 0.3, 0.15, 0.1 }
 local ATTACK, RELEASE = 0.02, 0.05 -- seconds

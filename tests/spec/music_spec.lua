@@ -39,6 +39,12 @@ describe("music", function()
     assert.equal(0, #music.sound({}))
   end)
 
+  it("has names", function()
+    assert.same({ "C4", "F#3", "A4", "-" }, { music.name(60), music.name(54), music.name(69), music.name(0) })
+    assert.equal(440, music.hz(69))
+    fails("music.name: argument 1 (pitch): expected an integer from 0 to 127", music.name, 128)
+  end)
+
   it("can be written as a WAV file", function()
     local path = os.tmpname()
     local x = music.sound(notes)

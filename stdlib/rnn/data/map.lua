@@ -1,0 +1,35 @@
+-- map.lua: batches that are changed on their way to the model.
+
+local check = require "rnn.check"
+
+local fname = "data.map"
+
+--- data.map(batches, f) -> batches
+---
+--- The same batches, each as f(x, y) returns it: for noise, other keys, mirror images, drawn anew in every epoch, so
+--- that few examples do for many. Where f draws with the generator that rnn.seed sets, a run repeats. Everything else is as
+--- the batches have it: #, epochs, going on from a checkpoint.
+---
+---   local noisy = data.map(train:batches { size = 32, shuffle = true }, function(x, y)
+---     return x + rnn.randn(x:shape()) * 0.1, y
+---   end)
+---@param batches data.Batches|table
+---@param f fun(x: rnn.Tensor, y?: rnn.Tensor): rnn.Tensor, rnn.Tensor?
+---@return table
+return function(batches, f)
+  local meta = type(batches) == "table" and getmetatable(batches)
+  if type(meta) ~= "table" or not meta.__call or not meta.__len then
+    check.expected(fname, "argument 1 (batches)", "batches, as dataset:batches makes them", batches)
+  end
+  check.callback(fname, "argument 2 (f)", f)
+  return setmetatable({}, {
+    __index = batches,
+    __newindex = batches,
+    __len = function() return #batches end,
+    __call = function(_, _, before)
+      local x, y = batches(nil, before)
+      if x == nil then return nil end
+      return f(x, y)
+    end,
+  })
+end
