@@ -7,8 +7,8 @@ local fname = "data.map"
 --- data.map(batches, f) -> batches
 ---
 --- The same batches, each as f(x, y) returns it: for noise, other keys, mirror images, drawn anew in every epoch, so
---- that few examples do for many. Where f draws with the generator that rnn.seed sets, a run repeats. Everything else is as
---- the batches have it: #, epochs, going on from a checkpoint.
+--- that few examples do for many. Where f draws with the generator that rnn.seed sets, a run repeats. Everything else
+--- is as the batches have it: #, epochs, going on from a checkpoint.
 ---
 ---   local noisy = data.map(train:batches { size = 32, shuffle = true }, function(x, y)
 ---     return x + rnn.randn(x:shape()) * 0.1, y
