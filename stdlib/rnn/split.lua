@@ -16,6 +16,7 @@ end
 ---
 --- Cuts x along an axis into parts of the given sizes, which add up to the axis, or, with a number, into that many
 --- equal parts. The gates of an LSTM: local i, f, g, o = table.unpack(rnn.split(sums, 2, 4)).
+--- Errors: sizes that do not add up to the axis.
 ---@param x rnn.Tensor
 ---@param axis integer
 ---@param sizes integer|integer[]

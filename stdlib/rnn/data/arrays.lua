@@ -8,6 +8,7 @@ local Batches = require "rnn.data.batches"
 --- data.arrays(x [, y]) -> dataset
 ---
 --- Row i of x belongs to row i of y: data.arrays(x, y):batches { size = 32, shuffle = true }.
+--- Errors: x and y of unequal numbers of rows, or of none.
 ---@class data.Arrays
 ---@field x rnn.Tensor
 ---@field y? rnn.Tensor
@@ -44,11 +45,15 @@ function Arrays:batch(ids)
 end
 
 --- dataset:all() -> x, y
+---
+--- Every instance, as x (N, ...) and y.
 function Arrays:all()
   return self.x, self.y
 end
 
---- dataset:batches { size = 32, shuffle = false, seed = nil, drop_last = false } -> batches
+--- dataset:batches { size = 32, shuffle = false, bucket = nil, seed = nil, drop_last = false } -> batches
+---
+--- Mini-batches, as data.Batches.
 ---@return data.Batches
 function Arrays:batches(options)
   return Batches(self, options)

@@ -128,6 +128,8 @@ function Frame:__tostring()
 end
 
 --- frame:names() -> array of the columns' names
+---
+--- In their order, those of data.csv first.
 ---@return string[]
 function Frame:names()
   local names = {}
@@ -137,7 +139,7 @@ end
 
 --- frame:sort(column) -> frame
 ---
---- The rows in ascending order of a number or date column; rows of equal value keep their order.
+--- The rows in ascending order of a number or date column; rows of equal value keep their order. Errors: a text column.
 ---@param name string
 ---@return data.Frame
 function Frame:sort(name)
@@ -196,6 +198,7 @@ end
 --- The numbers of the first and the last row whose date lies between two dates, both included, as tensor:rows and
 --- frame:rows take them. A month or a year means all its days: ("2016-01", "2018-12") ends on 31 December 2018.
 --- nil leaves an end open. The rows must be in order of date.
+--- Errors: rows that are not in order of date, no row between.
 ---@param from? string
 ---@param to? string
 ---@param name? string the date column, when there are several and the frame is sorted by none of them
@@ -242,7 +245,7 @@ end
 
 --- frame:tensor { column, column, ... } -> tensor (rows, columns)
 ---
---- Number columns side by side. A missing value is an error that says where it is.
+--- Number columns side by side. A missing value is an error that says where it is. The shape is (rows, columns).
 ---@param names string[]
 ---@return rnn.Tensor
 function Frame:tensor(names)
@@ -266,6 +269,7 @@ end
 --- frame:one_hot(column) -> tensor (rows, V), words
 ---
 --- A text column as a column of 0 and 1 for each of its V words; a missing cell gives only zeros.
+--- The result is (rows, V).
 ---@param name string
 ---@return rnn.Tensor
 ---@return string[] words the meaning of the V columns
@@ -315,6 +319,8 @@ function Frame:shift(name, k, new_name)
 end
 
 --- frame:missing(column) -> number of missing cells
+---
+--- How many cells of a column are empty.
 ---@param name string
 ---@return integer
 function Frame:missing(name)
@@ -324,6 +330,7 @@ end
 --- frame:fill(column, "previous" | number) -> frame
 ---
 --- The missing cells of a number column get the last value above them, or a number.
+--- Errors: a first value that is missing, when it shall be the previous one.
 ---@param name string
 ---@param with "previous"|number
 ---@return data.Frame

@@ -6,11 +6,11 @@ local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
 
---- data.Scaler { kind = "standard" } -> scaler
+--- data.Scaler { kind = "standard", factor = nil, state = nil } -> scaler
 ---
 --- kind "standard" gives every column mean 0 and deviation 1, "minmax" the range 0..1, and "factor" divides all of them
 --- by the number factor. scaler:state() goes beside the weights (rnn.save's extra); data.Scaler { state = saved } is
---- the same scaler again.
+--- the same scaler again. Errors: option factor with another kind.
 ---@class data.Scaler
 ---@field kind "standard"|"minmax"|"factor"
 ---@field shift? rnn.Tensor (D)
@@ -49,6 +49,7 @@ end
 --- scaler:fit(x) -> scaler
 ---
 --- Learns mean and deviation, or least and greatest value, of each column (last axis) of the training span.
+--- Errors: a second fit, values that are not finite.
 ---@param x rnn.Tensor
 ---@return data.Scaler
 function Scaler:fit(x)
@@ -78,6 +79,8 @@ local function fitted(self, fname, x)
 end
 
 --- scaler:transform(x) -> tensor of the same shape
+---
+--- Scales the last axis of x, of the shape that it was fitted to. Errors: a scaler that was not fitted.
 ---@param x rnn.Tensor
 ---@return rnn.Tensor
 function Scaler:transform(x)
@@ -99,6 +102,7 @@ end
 --- scaler:column(i) -> scaler
 ---
 --- The scaler of column i alone; it fits every shape.
+--- Errors: a scaler that was not fitted, a column that it does not have.
 ---@param i integer
 ---@return data.Scaler
 function Scaler:column(i)

@@ -18,6 +18,7 @@ local Batches = require "rnn.data.batches"
 ---                                     for models whose output is shorter than their input (strided nn.Conv1d)
 ---   input_columns, target_columns     columns of the series, by number (default: all)
 ---   stride = 1      rows from the start of one window to the start of the next
+--- Errors: a series that is no float (L, D), without a window, or columns that it does not have.
 ---@class data.Windows
 ---@field length integer
 ---@field ahead integer how many rows ahead the targets go
@@ -140,7 +141,7 @@ end
 
 --- windows:all() -> x, y
 ---
---- Every window at once.
+--- Every window at once. x is (N, length, inputs).
 ---@return rnn.Tensor x
 ---@return rnn.Tensor y
 function Windows:all()
@@ -150,6 +151,7 @@ end
 --- windows:past(items) -> tensor (N, length, targets)
 ---
 --- The target columns within windows: what a forecast could simply repeat.
+--- items: int32 (N). The result is (N, length, targets).
 ---@param items rnn.Tensor
 ---@return rnn.Tensor
 function Windows:past(items)
@@ -159,6 +161,7 @@ end
 --- windows:future(items) -> tensor (N, ahead * targets)
 ---
 --- The targets after the last step of windows, for both kinds of targets.
+--- items: int32 (N). The result is (N, ahead * targets).
 ---@param items rnn.Tensor
 ---@return rnn.Tensor
 function Windows:future(items)
@@ -168,6 +171,7 @@ end
 --- windows:concat(other, ...) -> dataset
 ---
 --- The windows of several series, or of the parts of one before and after a gap; none crosses from one to the next.
+--- Errors: windows of other columns or lengths.
 ---@param ... data.Windows
 ---@return data.Windows
 function Windows:concat(...)
@@ -194,7 +198,9 @@ function Windows:concat(...)
   return whole
 end
 
---- windows:batches { size = 32, shuffle = false, seed = nil, drop_last = false } -> batches
+--- windows:batches { size = 32, shuffle = false, bucket = nil, seed = nil, drop_last = false } -> batches
+---
+--- Mini-batches, as data.Batches.
 ---@return data.Batches
 function Windows:batches(options)
   return Batches(self, options)

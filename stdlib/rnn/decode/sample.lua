@@ -45,6 +45,7 @@ end
 --- Draws one id for each row from softmax(logits / temperature): below 1 likely ids become likelier, 0 takes the
 --- likeliest. top_k keeps the k likeliest ids only; top_p keeps the likeliest ids whose probabilities together reach
 --- top_p (the nucleus of Holtzman et al. 2020). Both may be given. The numbers are those of rnn.seed.
+--- Errors: logits of no id.
 ---@param logits rnn.Tensor (N, V)
 ---@param options? { temperature?: number, top_k?: integer, top_p?: number }
 ---@return rnn.Tensor ids int32 (N)

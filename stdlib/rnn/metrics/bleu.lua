@@ -112,6 +112,7 @@ end
 ---
 --- Papineni et al. 2002, "BLEU"; Post 2018, "A Call for Clarity in Reporting BLEU Scores"; equals sacreBLEU 2.6
 --- "nrefs:var|case:mixed|eff:no|tok:13a|smooth:exp".
+--- Errors: no hypothesis, unequal numbers of hypotheses and references.
 ---@param hypotheses string[]
 ---@param references (string|string[])[]
 ---@param options? { tokenize?: string|function, lowercase?: boolean }

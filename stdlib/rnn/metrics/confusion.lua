@@ -37,6 +37,8 @@ function Confusion:clear()
 end
 
 --- confusion:add(y, labels): one batch.
+--- y is (..., V) of numbers for the classes or labels of the shape of labels, int32. Errors: shapes that differ, labels
+--- outside 0 .. classes.
 ---@param y rnn.Tensor
 ---@param labels rnn.Tensor
 function Confusion:add(y, labels)
@@ -85,6 +87,8 @@ local function total(list)
 end
 
 --- confusion:accuracy() -> number; nan when nothing was counted
+---
+--- The share of all labels that was right.
 ---@return number
 function Confusion:accuracy()
   local right, labels = sums(self)
@@ -92,6 +96,8 @@ function Confusion:accuracy()
 end
 
 --- confusion:recall() -> list: the share of each class's labels that was found; 0 for one without labels
+---
+--- In the order of the classes.
 ---@return number[]
 function Confusion:recall()
   local right, labels = sums(self)
@@ -99,6 +105,8 @@ function Confusion:recall()
 end
 
 --- confusion:precision() -> list: the share of each class's answers that was right; 0 for one without answers
+---
+--- In the order of the classes.
 ---@return number[]
 function Confusion:precision()
   local right, _, answers = sums(self)

@@ -19,6 +19,8 @@ function F1:init(options)
 end
 
 --- f1:read() -> number
+---
+--- The figure over all that was added.
 function F1:read()
   return self:f1(self.average)
 end

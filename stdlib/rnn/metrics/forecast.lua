@@ -24,7 +24,7 @@ end
 
 --- metrics.mae(forecast, actual) -> number
 ---
---- Mean absolute error.
+--- Mean absolute error. forecast and actual are of one shape.
 ---@param forecast rnn.Tensor
 ---@param actual rnn.Tensor of equal shape
 ---@return number

@@ -38,26 +38,37 @@ local function define(name, op, argument)
 end
 
 --- nn.Tanh(), nn.tanh(x): (e^x - e^-x) / (e^x + e^-x), in (-1, 1).
+--- Any shape. Errors: an input that is no float tensor.
 define("Tanh", core.tanh)
 --- nn.Sigmoid(), nn.sigmoid(x): 1 / (1 + e^-x), in (0, 1).
+--- Any shape. Errors: an input that is no float tensor.
 define("Sigmoid", core.sigmoid)
 --- nn.HardSigmoid(), nn.hard_sigmoid(x): the sigmoid in three straight pieces.
+--- Any shape. Errors: an input that is no float tensor.
 define("HardSigmoid", core.hard_sigmoid)
 --- nn.ReLU(), nn.relu(x): max(x, 0).
+--- Any shape. Errors: an input that is no float tensor.
 define("ReLU", core.relu)
 --- nn.LeakyReLU([slope = 0.3]), nn.leaky_relu(x, slope): x where positive, slope * x elsewhere. Maas et al. 2013.
+--- Any shape. Errors: an input that is no float tensor.
 define("LeakyReLU", core.leaky_relu, { name = "slope", default = 0.3 })
 --- nn.ELU(), nn.elu(x): x where positive, e^x - 1 elsewhere. Clevert et al. 2016.
+--- Any shape. Errors: an input that is no float tensor.
 define("ELU", core.elu)
 --- nn.SELU(), nn.selu(x): the scaled ELU that keeps mean 0 and variance 1. Klambauer et al. 2017.
+--- Any shape. Errors: an input that is no float tensor.
 define("SELU", core.selu)
 --- nn.Softplus(), nn.softplus(x): log(1 + e^x).
+--- Any shape. Errors: an input that is no float tensor.
 define("Softplus", core.softplus)
 --- nn.Softsign(), nn.softsign(x): x / (1 + |x|).
+--- Any shape. Errors: an input that is no float tensor.
 define("Softsign", core.softsign)
 --- nn.Softmax(), nn.softmax(x, axis): e^x over its sum along the last axis.
+--- Any shape. Errors: an input that is no float tensor.
 define("Softmax", function(x) return core.softmax(x, -1) end)
 --- nn.LogSoftmax(), nn.log_softmax(x, axis): the logarithm of the softmax, safe for large x.
+--- Any shape. Errors: an input that is no float tensor.
 define("LogSoftmax", function(x) return core.log_softmax(x, -1) end)
 
 for _, name in ipairs {

@@ -14,6 +14,7 @@ local Linear = require "rnn.nn.linear"
 ---           "additive"          v . tanh(W q + U k + b) (Bahdanau et al. 2015)
 ---   units                       width of the additive score (queries)
 --- Parameters: key.weight, and for the additive score query.weight, key.bias and energy.weight (v).
+--- Errors: option units with a score that has none.
 ---@class nn.Attention : nn.Module
 ---@field queries integer
 ---@field keys integer
@@ -41,7 +42,7 @@ end
 --- attention:prepare(memory) -> table of tensors
 ---
 --- What does not depend on the queries, for attend: { keys, values, valid }, the batch first in each; valid is 0 for
---- steps past the memory's lengths.
+--- steps past the memory's lengths. Errors: a memory that is not (N, S, keys).
 ---@param memory rnn.Tensor (N, S, keys)
 ---@return table
 function Attention:prepare(memory)
@@ -68,6 +69,7 @@ end
 --- attention:attend(query, prepared) -> context, weights
 ---
 --- What calling does, with the table that prepare gave: for decoders, which ask the same memory step after step.
+--- Errors: queries that are not (N, T, queries), or not as many as memories.
 ---@param query rnn.Tensor (N, T, queries)
 ---@param prepared table
 ---@return rnn.Tensor context (N, T, keys)
@@ -94,6 +96,8 @@ function Attention:attend(query, prepared)
 end
 
 --- attention:forward(query, memory) -> context, weights
+---
+--- Prepares the memory and attends to it in one.
 ---@param query rnn.Tensor (N, T, queries)
 ---@param memory rnn.Tensor (N, S, keys), with lengths where it is padded
 ---@return rnn.Tensor context (N, T, keys)

@@ -33,6 +33,8 @@ function BatchNorm:init(features, options)
 end
 
 --- batchnorm:forward(x) -> y
+---
+--- x and y are (..., features). Errors: a last axis that is not features.
 ---@param x rnn.Tensor (..., features)
 ---@return rnn.Tensor
 function BatchNorm:forward(x)

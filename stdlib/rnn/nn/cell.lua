@@ -21,6 +21,8 @@ local Cell = class("nn.Cell", Module)
 cells.Cell = Cell
 
 --- cell:step(x, state) -> y, state
+---
+--- One time step: x (N, inputs), y (N, units). Errors: a state of another structure.
 ---@param x rnn.Tensor (N, inputs)
 ---@param state any what the cell returned last, or cell:initial_state(N)
 function Cell:step()

@@ -56,6 +56,8 @@ function Conv1d:init(inputs, filters, kernel, options)
 end
 
 --- conv1d:forward(x) -> y
+---
+--- Errors: an x that is not (N, T, inputs), fewer steps than the taps span.
 ---@param x rnn.Tensor (N, T, inputs)
 ---@return rnn.Tensor y (N, T', filters)
 function Conv1d:forward(x)

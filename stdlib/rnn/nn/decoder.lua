@@ -33,6 +33,7 @@ local shared = require "rnn.nn.seq_options"
 ---   local captioner = nn.Decoder { vocab = words, hidden = 256, condition = 80 }
 ---   local loss = captioner:loss(v, y)                     -- v (N, 80); y int32 with start and stop
 ---   local ids, scores = captioner:decode(v, { beam = 5, max_length = 20 })
+--- Errors: input_feeding without attention, attention with condition.
 ---@class nn.Decoder : nn.Module
 ---@field start integer
 ---@field stop integer
@@ -87,6 +88,7 @@ end
 --- decoder:connect(features)
 ---
 --- Makes the attention's parameters for a memory (N, S, features). nn.Seq2Seq does it.
+--- Errors: a memory of other features than it was made for.
 ---@param features integer
 function Decoder:connect(features)
   local o = self.options
@@ -103,6 +105,7 @@ end
 ---
 --- state: the first state of the recurrent layers (nil: zeros), or with option condition the vectors (N, C). What it
 --- gives is a value as other states are: { recurrent, attended, memory }, all tensors batch first.
+--- Errors: attention without a memory.
 ---@param state nn.State|rnn.Tensor|nil
 ---@param memory? rnn.Tensor (N, S, features), for attention
 ---@return nn.State
@@ -151,6 +154,8 @@ function Decoder:run(ids, state)
 end
 
 --- decoder:logits(features) -> (..., vocab)
+---
+--- From the features that step or forward gives, (..., hidden), to (..., vocab).
 ---@param features rnn.Tensor (..., hidden)
 ---@return rnn.Tensor
 function Decoder:logits(features)

@@ -9,7 +9,7 @@ local Module = require "rnn.nn.module"
 ---
 --- In training each element becomes 0 with probability rate and is divided by 1 - rate otherwise; after model:eval()
 --- the input passes unchanged. Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from
---- overfitting". 0 <= rate < 1.
+--- overfitting". 0 <= rate < 1. Errors: a rate outside 0 .. 1, or 1.
 ---@class nn.Dropout : nn.Module
 ---@field rate number
 ---@overload fun(rate: number): nn.Dropout
@@ -21,6 +21,8 @@ function Dropout:init(rate)
 end
 
 --- dropout:forward(x) -> y
+---
+--- In training zeroes elements, of any shape, and enlarges the others; else y is x.
 ---@param x rnn.Tensor
 ---@return rnn.Tensor
 function Dropout:forward(x)

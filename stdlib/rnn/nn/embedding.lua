@@ -25,6 +25,8 @@ function Embedding:init(vocab, dim, options)
 end
 
 --- embedding:forward(ids) -> y
+---
+--- Errors: ids outside 0 .. vocab.
 ---@param ids rnn.Tensor int32 (...)
 ---@return rnn.Tensor y (..., dim)
 function Embedding:forward(ids)

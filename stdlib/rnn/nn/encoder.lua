@@ -16,6 +16,7 @@ local shared = require "rnn.nn.seq_options"
 ---   hidden = 256, layers = 1, bidirectional = false    of the recurrent layers
 ---   dropout = 0        rate for vectors, between layers, and of the memory
 ---   word_dropout = 0   rate at which whole ids are left out in training (Gal and Ghahramani 2016)
+--- Errors: neither vocab nor inputs, or both.
 ---@class nn.Encoder : nn.Module
 ---@field outputs integer features of the memory
 ---@overload fun(options: table): nn.Encoder
@@ -45,6 +46,8 @@ function Encoder:init(options)
 end
 
 --- encoder:forward(x [, state]) -> memory, state
+---
+--- Reads the batch x: what attention looks at, (N, S, features), and the last state.
 ---@param x rnn.Tensor int32 ids (N, S), or float (N, S, inputs); with lengths where it is padded
 ---@param state? nn.State
 ---@return rnn.Tensor memory (N, S, outputs)

@@ -56,12 +56,16 @@ function initializers.orthogonal(t)
 end
 
 --- All 0.
+---
+--- A tensor of any shape.
 function initializers.zeros(t)
   t:fill_(0)
   return t
 end
 
 --- All 1.
+---
+--- A tensor of any shape.
 function initializers.ones(t)
   t:fill_(1)
   return t

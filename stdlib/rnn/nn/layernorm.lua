@@ -26,6 +26,8 @@ function LayerNorm:init(features, options)
 end
 
 --- layernorm:forward(x) -> y
+---
+--- x and y are (..., features). Errors: a last axis that is not features.
 ---@param x rnn.Tensor (..., features)
 ---@return rnn.Tensor
 function LayerNorm:forward(x)

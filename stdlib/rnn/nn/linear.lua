@@ -31,6 +31,8 @@ function Linear:init(inputs, units, options)
 end
 
 --- linear:forward(x) -> y
+---
+--- Errors: an x whose last axis is not inputs.
 ---@param x rnn.Tensor (..., inputs)
 ---@return rnn.Tensor y (..., units)
 function Linear:forward(x)

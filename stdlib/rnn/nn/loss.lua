@@ -13,7 +13,7 @@ end
 
 --- nn.mse(y, target) -> scalar
 ---
---- Mean squared error.
+--- Mean squared error. Tensors of any shape; the result is a scalar.
 ---@param y rnn.Tensor
 ---@param target rnn.Tensor of equal shape
 ---@return rnn.Tensor
@@ -24,7 +24,7 @@ end
 
 --- nn.mae(y, target) -> scalar
 ---
---- Mean absolute error.
+--- Mean absolute error. Tensors of any shape; the result is a scalar.
 ---@param y rnn.Tensor
 ---@param target rnn.Tensor of equal shape
 ---@return rnn.Tensor

@@ -32,7 +32,7 @@ end
 
 --- module:forward(x, ...)
 ---
---- What calling the module does; every layer has its own.
+--- What calling the module does; every layer has its own. Errors: a class without one.
 function Module:forward()
   core.fail("%s: has no forward of its own, so it cannot be called", self:describe())
 end
@@ -46,6 +46,8 @@ function Module:describe()
 end
 
 --- nn.Module.is(value) -> boolean
+---
+--- Whether a value is a module.
 ---@param value any
 ---@return boolean
 function Module.is(value)
@@ -100,6 +102,7 @@ end
 --- module:named_tensors() -> array of { name, tensor }, aliases
 ---
 --- Parameters and buffers, each once under its first name; aliases maps every further name to the first.
+--- Tensors of any shape.
 ---@return { [1]: string, [2]: rnn.Tensor }[]
 ---@return table<string, string>
 function Module:named_tensors()
@@ -119,6 +122,7 @@ end
 --- module:named_parameters() -> array of { name, tensor }
 ---
 --- The tensors that require a gradient, in a stable order; a tensor that two layers share comes once.
+--- Tensors of any shape.
 ---@return { [1]: string, [2]: rnn.Tensor }[]
 function Module:named_parameters()
   local list = {}
@@ -167,7 +171,7 @@ end
 
 --- module:state_dict() -> table of tensors by name
 ---
---- A copy of all parameters and buffers: further training does not change it.
+--- A copy of all parameters and buffers: further training does not change it. Tensors of any shape.
 ---@return table<string, rnn.Tensor>
 function Module:state_dict()
   local state = {}
@@ -192,7 +196,7 @@ end
 ---
 --- Copies the tensors of a state_dict, or of a safetensors file of another framework, into the module. Names and
 --- shapes must be equal; with { strict = false } names on one side only are left alone and returned as two arrays.
---- Nothing is changed when it fails.
+--- Nothing is changed when it fails. Errors: names or shapes that differ.
 ---@param state table<string, rnn.Tensor>
 ---@param options? { strict?: boolean }
 ---@return string[] missing

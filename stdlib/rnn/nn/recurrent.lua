@@ -12,6 +12,7 @@ local Cell = require("rnn.nn.cell").Cell
 --- local y, state = layer(x, state): calls cell:step for every time step of x (N, T, inputs) and stacks the outputs,
 --- y (N, T, units). A nil state is cell:initial_state(N). Steps past a sequence's length give zeros and leave its state
 --- alone. Options: returns = "sequence" or "last" (the output of each sequence's last step, (N, units)).
+--- Errors: a cell that nn.cell has not made.
 ---@class nn.Recurrent : nn.Module
 ---@field cell nn.Cell
 ---@overload fun(cell: nn.Cell, options?: { returns?: "sequence"|"last" }): nn.Recurrent
@@ -27,6 +28,9 @@ function Recurrent:init(cell, options)
 end
 
 --- recurrent:forward(x [, state]) -> y, state
+---
+--- Runs the cell over x (N, T, inputs); y is (N, T, units), or (N, units) of the last step. Errors: another shape; a
+--- step that returns no state.
 ---@param x rnn.Tensor (N, T, ...)
 ---@param state? any
 ---@return rnn.Tensor y

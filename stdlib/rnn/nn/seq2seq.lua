@@ -22,6 +22,7 @@ local shared = require "rnn.nn.seq_options"
 ---   }
 ---   local loss = translator:loss(x, y)                  -- y with start and stop
 ---   local ids, scores = translator:decode(x, { beam = 5, max_length = 40 })
+--- Errors: parts of other classes, a decoder that begins with a vector.
 ---@class nn.Seq2Seq : nn.Module
 ---@field encoder nn.Encoder
 ---@field decoder nn.Decoder
@@ -65,6 +66,7 @@ end
 --- model:encode(x) -> state of decoding
 ---
 --- What decode begins with: the decoder's first state, and the memory. For decode.generate with a step of one's own.
+--- x is int32 (N, S) or float (N, S, features), as the encoder reads it.
 ---@param x rnn.Tensor
 ---@return nn.State
 function Seq2Seq:encode(x)
@@ -159,6 +161,7 @@ end
 --- size sequences (64). Options are those of decode.generate: beam, length_penalty, max_length (100), temperature,
 --- top_k, top_p, prefix, on_token; and weights = true, which gives details[n].weights, the attention's weights
 --- (ids and stop, source steps). Runs in evaluation mode and records nothing.
+--- Errors: a prefix or on_token for a list of sequences.
 ---@param x rnn.Tensor|table
 ---@param options? table
 ---@return integer[][] ids without start and stop

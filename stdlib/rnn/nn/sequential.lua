@@ -8,6 +8,7 @@ local Module = require "rnn.nn.module"
 ---
 --- Gives the first result of each layer to the next and returns the first result of the last. A recurrent layer inside
 --- starts at the zero state and its final state is dropped; stream carries states on. model[i] is layer i.
+--- Errors: an entry that is no layer, or none.
 ---@class nn.Sequential : nn.Module
 ---@field [integer] nn.Module
 ---@overload fun(layers: nn.Module[]): nn.Sequential
@@ -28,6 +29,8 @@ function Sequential:init(layers)
 end
 
 --- sequential:forward(x) -> y
+---
+--- x and y are of the shapes of the first and the last layer.
 ---@param x rnn.Tensor
 ---@return rnn.Tensor
 function Sequential:forward(x)
@@ -39,6 +42,7 @@ end
 ---
 --- As forward, for sequences that come in pieces: each recurrent layer goes on from its state. states is what the piece
 --- before gave; nil is the zero state of all. A Sequential without a recurrent layer gives no states.
+--- x and y are of the shapes of the first and the last layer.
 ---@param x rnn.Tensor
 ---@param states? table
 ---@return rnn.Tensor

@@ -42,12 +42,13 @@ end
 --- nn.State.map(f, state, ...) -> state
 ---
 --- Applies f to each tensor of a state, along with the tensors at the same place in further states of equal structure.
+--- Tensors are (N, H). Errors: states of different structure.
 ---@param f fun(t: rnn.Tensor, ...: rnn.Tensor): rnn.Tensor
 ---@param state rnn.Tensor|table
 ---@return rnn.Tensor|nn.State
 State.map = map
 
---- nn.detach(state) -> state
+--- nn.detach(state), nn.State.detach(state) -> state
 ---
 --- The same values without history, so that backward stops here: what truncated back-propagation does between two
 --- windows. Takes a state, a tensor or nil (the zero state, which it returns).
@@ -106,7 +107,7 @@ end
 
 --- nn.State.join(states) -> state
 ---
---- One state for the joined batches, in order.
+--- One state for the joined batches, in order. Errors: states of different structure, or none.
 ---@param states nn.State[]
 ---@return nn.State
 function State.join(states)

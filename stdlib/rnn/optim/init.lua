@@ -208,6 +208,7 @@ end
 ---
 --- Stochastic gradient descent: v = momentum * v + g, p = p - lr * v; nesterov looks ahead along v. Robbins, Monro
 --- 1951; Nesterov 1983. Options: lr = 0.01, momentum = 0, nesterov = false, weight_decay = 0 (added to the gradient).
+--- Errors: parameters that require no gradient, or are there twice.
 ---@class optim.SGD : optim.Optimizer
 ---@overload fun(params: rnn.Tensor[], options?: table): optim.SGD
 define("SGD", "sgd", 1, { lr = 0.01, momentum = 0, nesterov = false, weight_decay = 0 })
@@ -216,6 +217,7 @@ define("SGD", "sgd", 1, { lr = 0.01, momentum = 0, nesterov = false, weight_deca
 ---
 --- Divides each step by a running root mean square of the gradient. Tieleman, Hinton 2012, lecture 6.5 of "Neural
 --- networks for machine learning". Options: lr = 0.001, rho = 0.9, momentum = 0, epsilon = 1e-7, weight_decay = 0.
+--- Errors: parameters that require no gradient, or are there twice.
 ---@class optim.RMSprop : optim.Optimizer
 ---@overload fun(params: rnn.Tensor[], options?: table): optim.RMSprop
 define("RMSprop", "rmsprop", 2, { lr = 0.001, rho = 0.9, momentum = 0, epsilon = 1e-7, weight_decay = 0 })
@@ -224,7 +226,7 @@ define("RMSprop", "rmsprop", 2, { lr = 0.001, rho = 0.9, momentum = 0, epsilon =
 ---
 --- Running mean and mean square of the gradient, corrected for their start at 0. Kingma, Ba 2015, "Adam: a method for
 --- stochastic optimization". Options: lr = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7, weight_decay = 0 (added
---- to the gradient).
+--- to the gradient). Errors: parameters that require no gradient, or are there twice.
 ---@class optim.Adam : optim.Optimizer
 ---@overload fun(params: rnn.Tensor[], options?: table): optim.Adam
 define("Adam", "adam", 2, { lr = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7, weight_decay = 0 })
@@ -233,6 +235,7 @@ define("Adam", "adam", 2, { lr = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon = 1e
 ---
 --- Adam with weight decay applied to the parameters, not to the gradient. Loshchilov, Hutter 2019, "Decoupled weight
 --- decay regularization". Options: as optim.Adam, weight_decay = 0.004.
+--- Errors: parameters that require no gradient, or are there twice.
 ---@class optim.AdamW : optim.Optimizer
 ---@overload fun(params: rnn.Tensor[], options?: table): optim.AdamW
 define("AdamW", "adamw", 2, { lr = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7, weight_decay = 0.004 })
@@ -240,6 +243,7 @@ define("AdamW", "adamw", 2, { lr = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon = 
 --- optim.Nadam(params [, options])
 ---
 --- Adam with Nesterov's momentum. Dozat 2016, "Incorporating Nesterov momentum into Adam". Options: as optim.Adam.
+--- Errors: parameters that require no gradient, or are there twice.
 ---@class optim.Nadam : optim.Optimizer
 ---@overload fun(params: rnn.Tensor[], options?: table): optim.Nadam
 define("Nadam", "nadam", 2, { lr = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7, weight_decay = 0 })
@@ -248,7 +252,7 @@ define("Nadam", "nadam", 2, { lr = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon = 
 ---
 --- Scales all gradients together so that their common Euclidean norm is at most max_norm, and returns what it was
 --- before. Pascanu et al. 2013, "On the difficulty of training recurrent neural networks". The direction stays; a norm
---- that is not finite scales nothing.
+--- that is not finite scales nothing. Parameters are of any shape.
 ---@param params rnn.Tensor[]
 ---@param max_norm number
 ---@return number norm

@@ -42,6 +42,7 @@ end
 --- schedule:begin(opt [, total]) -> schedule
 ---
 --- Starts at t = 0 with the lr that opt has now. total stands in for a missing length.
+--- Errors: an opt that is no optimiser, a schedule whose length is not known.
 ---@param opt optim.Optimizer
 ---@param total? integer steps or epochs
 ---@return optim.Schedule
@@ -164,7 +165,7 @@ function warmup:begin(opt, total)
 end
 
 --- optim.schedules.plateau { monitor = "val_loss", mode = nil, factor = 0.1, patience = 10, min_delta = 0,
----                           cooldown = 0, least = 0 }
+---                           cooldown = 0, least = 0, per = "epoch" }
 ---
 --- Multiplies the lr by factor when monitor has not become better, by more than min_delta, for more than patience
 --- epochs; then waits cooldown epochs. The lr does not fall below least. mode "min" or "max" says what better means; by

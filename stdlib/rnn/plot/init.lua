@@ -90,6 +90,7 @@ end
 ---
 ---Every field that is no option is a series. They share x (default 1, 2, 3 ...): numbers or dates "YYYY-MM-DD".
 ---Options: title, xlabel, ylabel, x, order (names as the legend shall list them), log_y, width, height, file.
+---Errors: no series, series of unequal lengths.
 ---@param fields table
 ---@return rnn.Figure? figure
 ---@return string? message
@@ -123,6 +124,7 @@ end
 ---Curves with their own positions: plot.lines({ { y = losses, label = "train" }, { x = epochs, y = valid } }, options).
 ---
 ---Options: title, xlabel, ylabel, log_y (logarithmic y axis), width, height, file.
+---Errors: no line, x and y of unequal lengths, dates in some lines only.
 ---@param lines { x?: any, y: any, label?: string }[]
 ---@param options? table
 ---@return rnn.Figure? figure
@@ -183,7 +185,7 @@ end
 
 ---A matrix as cells, darker for larger values: plot.matrix(weights, { rows = words, columns = source_words }).
 ---
----Options: rows and columns (names), title, width, height, file.
+---Options: rows and columns (names), title, width, height, file. Errors: rows of unequal lengths, no value.
 ---@param data any a tensor (rows, columns), or an array of arrays of numbers
 ---@param options? table
 ---@return rnn.Figure? figure

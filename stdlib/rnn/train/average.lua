@@ -11,7 +11,7 @@ local Weights = require "rnn.train.weights"
 --- An exponential moving average of all weights (Polyak, Juditsky 1992): average:update() after each step of the
 --- optimiser takes average = decay * average + (1 - decay) * weights; the first update copies them. average:swap()
 --- exchanges the model's weights and the averaged ones: to measure or to save the model with averaged weights, swap
---- before and again after. rnn.fit has it as option average.
+--- before and again after. rnn.fit has it as option average. Errors: a decay outside 0 .. 1.
 ---@class rnn.Average
 ---@field decay number
 ---@field updates integer

@@ -50,6 +50,7 @@ end
 --- Loss and metrics over batches or a whole dataset: rnn.evaluate(model, test, { loss = "huber" }).loss. Means count
 --- every valid element once, however the data are cut. With tbptt = n sequences are read in windows of n steps, each
 --- from the state in which the one before ended, as in rnn.fit: for a text.stream, and for sequences too long at once.
+--- Errors: data without a valid element.
 ---@param model nn.Module
 ---@param data data.Windows|data.Arrays|data.Batches|function
 ---@param options { loss?: string|function|table, metrics?: table, tbptt?: integer }

@@ -86,6 +86,7 @@ end
 --- Trains for up to so many steps, each with a larger learning rate than the last, and stops when the loss explodes
 --- (Smith 2017, "Cyclical learning rates for training neural networks"). Then model, optimiser and random numbers are
 --- again as they were. range.suggestion is a tenth of the rate with the least loss; range:plot() shows all.
+--- Errors: to below from, a loss that is not finite from the start.
 ---@param model nn.Module
 ---@param options { data: any, loss: any, optimizer: optim.Optimizer, from?: number, to?: number, steps?: integer }
 ---@return rnn.RateRange

@@ -35,6 +35,8 @@ function History:add(logs)
 end
 
 --- history:epoch(e) -> table of the values of epoch e
+---
+--- loss, lr and all the others, by their names.
 ---@param e integer
 ---@return table<string, number>
 function History:epoch(e)

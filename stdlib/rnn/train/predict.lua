@@ -43,6 +43,7 @@ end
 --- The model's outputs for every row of a tensor, every item of a dataset or every batch, in the order of the data,
 --- also where batches are made of sequences of about the same length; outputs (N, T, ...) that know their lengths are
 --- padded to the longest. Runs in evaluation mode, records nothing, and leaves the mode as it was.
+--- Errors: batches that are shuffled.
 ---@param model nn.Module
 ---@param x rnn.Tensor|data.Windows|data.Arrays|data.Sequences|data.Batches
 ---@param options? { size?: integer }
