@@ -65,14 +65,13 @@ local function train(cell, seed)
   local history = rnn.fit(model, {
     data = stream(), loss = "mse", epochs = options.epochs, clip_norm = options.clip > 0 and options.clip or nil,
     optimizer = optim.Adam(model:parameters(), { lr = options.lr }),
-    callbacks = { { on_step = function(_, _, step, values)
+    callbacks = { results:training(), { on_step = function(_, _, step, values)
       sum = sum + values.loss
       if step % every == 0 then steps[#steps + 1], curve[#curve + 1], sum = step, sum / every, 0 end
     end } },
     on_epoch = function(_, logs) return logs.loss > SOLVED / 5 end, -- false: learnt, stop
   })
   results:add(cell, { epochs = #history, seconds = rnn.clock() - begun })
-  results:add("", { ["train.first_loss"] = history.loss[1], ["train.last_loss"] = history.loss[#history] })
   return model, { label = cell, x = steps, y = curve }
 end
 

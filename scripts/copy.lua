@@ -62,11 +62,10 @@ local function train(cell, seed)
     data = stream(), loss = "cross_entropy", epochs = options.epochs,
     clip_norm = options.clip > 0 and options.clip or nil,
     optimizer = optim.Adam(model:parameters(), { lr = options.lr }),
-    schedule = optim.schedules.cosine { final = 0.1 },
+    schedule = optim.schedules.cosine { final = 0.1 }, callbacks = { results:training() },
     on_epoch = function(_, logs) return logs.loss > BASELINE / 100 end, -- false: learnt, stop
   })
   results:add(cell, { epochs = #history, seconds = rnn.clock() - begun })
-  results:add("", { ["train.first_loss"] = history.loss[1], ["train.last_loss"] = history.loss[#history] })
   return model, { label = cell, y = history.loss }
 end
 

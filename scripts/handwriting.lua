@@ -110,8 +110,8 @@ for seed = options.seed, options.seed + options.seeds - 1 do
       data = train:batches { size = 64, shuffle = true }, valid = valid, loss = "cross_entropy",
       metrics = { "accuracy" }, epochs = options.epochs, clip_norm = 1, average = 0.99,
       optimizer = optim.Adam(model:parameters(), { lr = options.lr }), schedule = optim.schedules.cosine(),
+      callbacks = { results:training() },
     })
-    results:add("train", { first_loss = history.loss[1], last_loss = history.loss[#history] })
     results:add("valid", { accuracy = history.val_accuracy[#history] })
   end
   local said = rnn.predict(model, test):argmax(2)

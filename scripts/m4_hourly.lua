@@ -98,12 +98,12 @@ for seed = options.seed, options.seed + options.seeds - 1 do
   end
   if options.load then assert(rnn.load(options.load, ensemble)) end
   for _, model in ipairs(options.load and {} or members) do
-    local fitted = rnn.fit(model, {
+    rnn.fit(model, {
       data = train:batches { size = 256, shuffle = true }, valid = valid, loss = "mae", metrics = { smape = smape },
       epochs = options.epochs, clip_norm = 1, average = 0.99,
       optimizer = optim.Adam(model:parameters(), { lr = options.lr }), schedule = optim.schedules.cosine(),
+      callbacks = { results:training() },
     })
-    results:add("train", { first_loss = fitted.loss[1], last_loss = fitted.loss[#fitted] })
   end
   forecast = predict(members, last):exp()
   results:add("valid", { smape = smape(predict(members, valid.x), valid.y) })

@@ -101,18 +101,26 @@ end
 
 --- results:table { { "val_mae", "%.0f", "MAE, validation" }, ... } -> string
 ---
---- One row for each model, in the order they came, one column for each figure with its format and heading.
+--- One row for each model that has any of the figures, in the order they came, one column for each figure with its
+--- format and heading.
 ---@param columns { [1]: string, [2]: string, [3]: string }[]
 ---@return string
 function Results:table(columns)
-  local widest = 5
-  for _, model in ipairs(self.order) do widest = math.max(widest, utf8.len(model)) end
+  local models, widest = {}, 5
+  for _, model in ipairs(self.order) do
+    local any = false
+    for _, column in ipairs(columns) do any = any or self.figures[model][column[1]] ~= nil end
+    if any then
+      models[#models + 1] = model
+      widest = math.max(widest, utf8.len(model))
+    end
+  end
   local lines = { "model" .. (" "):rep(widest - 5) }
-  for i, model in ipairs(self.order) do lines[i + 1] = model .. (" "):rep(widest - utf8.len(model)) end
+  for i, model in ipairs(models) do lines[i + 1] = model .. (" "):rep(widest - utf8.len(model)) end
   for _, column in ipairs(columns) do
     local name, format, heading = table.unpack(column)
     local cells, width = { heading }, utf8.len(heading)
-    for i, model in ipairs(self.order) do
+    for i, model in ipairs(models) do
       local value = self:median(model, name)
       cells[i + 1] = value and format:format(value) or "–"
       width = math.max(width, utf8.len(cells[i + 1]))

@@ -76,6 +76,7 @@ describe("rnn.results", function()
   it("draws a table in the order of the models", function()
     assert.equal("model    MAE    s\na       20.0  2.0\nlonger   1.5    –\n",
       results:table { { "mae", "%.1f", "MAE" }, { "seconds", "%.1f", "s" } })
+    assert.equal("model  s\na      2\n", results:table { { "seconds", "%.0f", "s" } }) -- no row of nothing
   end)
 
   it("notes how the loss fell: over epochs, or over the steps of the only one", function()
