@@ -74,6 +74,12 @@ end
 if rnn.precision == "double" then return end
 
 describe("scripts/", function()
+  it("are all among the experiments of tests/run_experiments", function()
+    local named = {}
+    for _, experiment in ipairs(dofile "tests/experiments/list.lua") do named[experiment[2]] = true end
+    for _, name in ipairs(scripts()) do assert.is_true(named[name], name .. " is not in tests/experiments/list.lua") end
+  end)
+
   for _, name in ipairs(scripts()) do
     local entry = ENTRIES[name]
     it(name .. ".lua learns", function()

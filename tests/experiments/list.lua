@@ -1,0 +1,50 @@
+-- The experiments: name, script, options, and the figures that count. @NAME in the options stands for the folder
+-- NAME of the data sets.
+--
+-- A figure: key of the script's result, title, format, must (has to be reached) and goal, for figures that should be
+-- large (more = true) or small, and reference, a published figure or that of a baseline. percent: shown times 100.
+
+local function accuracy(must, goal, reference, title, key)
+  return { key = key or "test.accuracy", title = title or "accuracy", format = "%.1f %%", percent = true, more = true,
+    must = must, goal = goal, reference = reference }
+end
+
+local function bleu(must, goal, reference)
+  return { key = "test.bleu", title = "BLEU", format = "%.1f", more = true, must = must, goal = goal,
+    reference = reference }
+end
+
+local function small(key, title, format, must, goal, reference)
+  return { key = key, title = title, format = format, must = must, goal = goal, reference = reference }
+end
+
+return {
+  { "ridership", "ridership", "--model multivariate --seeds 5", {
+    small("multivariate.val_mae", "MAE, riders a day", "%.0f", nil, nil, "22,062 (Géron)") } },
+  { "forecast", "forecast", "", { small("deep.test_mse", "MSE", "%.4f", nil, nil, "0.003 (Géron)") } },
+  { "char_lm", "char_lm", "", { small("valid.nats", "nats a character", "%.3f", 1.50, 1.45, "1.669 (5-gram)") } },
+  { "sentiment", "sentiment", "--seeds 5", { accuracy(0.77, 0.789, "78.1 % (naive Bayes)") } },
+  { "translate", "translate", "", { bleu(30, 40) } },
+  { "translate pt-en", "translate", "--direction pt-en", { bleu() } },
+  { "translate tatoeba", "translate", "--data @tatoeba-en-pt", { bleu(18, 28) } },
+  { "translate tatoeba pt-en", "translate", "--data @tatoeba-en-pt --direction pt-en", { bleu() } },
+  { "digits", "digits", "", { accuracy(0.975) } },
+  { "handwriting", "handwriting", "", { accuracy(0.983, 0.99, "97.8 % (nearest neighbour)") } },
+  { "behaviour", "behaviour", "", { accuracy(0.7123, nil, "71.2 % (Tax et al. 2017)") } },
+  { "caption", "caption", "", { bleu(13, 16, "11.0 (nearest image)") } },
+  { "caption emoji", "caption", "--data @emoji-captions", { bleu() } },
+  { "chorales", "chorales", "", {
+    small("test.nats", "nats a frame", "%.2f", 8.45, 8.1, "8.45 (LSTM)"),
+    accuracy(0.82, nil, "82 % (Géron)", "next note", "test.accuracy") } },
+  { "m4_hourly", "m4_hourly", "", {
+    small("test.smape", "sMAPE", "%.2f", 13.8, 12, "13.84 (MLP); 9.33 (winner)"),
+    small("test.mase", "MASE", "%.3f", nil, nil, "2.607 (MLP); 0.893 (winner)") } },
+  { "adding", "adding", "", {
+    small("lstm.test_mse", "LSTM, MSE at T = 750", "%.5f", 0.005, nil, "0.1667 (no memory)"),
+    small("gru.test_mse", "GRU, MSE at T = 750", "%.5f", 0.005, nil, "0.1667 (no memory)"),
+    small("rnn.test_mse", "simple RNN, MSE at T = 750", "%.4f", nil, nil, "0.1667 (no memory)") } },
+  { "copy", "copy", "", {
+    small("lstm.test_nats", "LSTM, nats at T = 100", "%.4f", 0.1733, nil, "0.1733 (no memory)"),
+    small("gru.test_nats", "GRU, nats at T = 100", "%.4f", 0.1733, nil, "0.1733 (no memory)"),
+    small("rnn.test_nats", "simple RNN, nats at T = 100", "%.4f", nil, nil, "0.1733 (no memory)") } },
+}
