@@ -7,7 +7,7 @@
 ---
 --- What audio.read is made of. Errors: a path that is no string; a file that cannot be read gives nil and a message.
 ---@param path string
----@return rnn.Tensor?
+---@return rnn.Tensor? float (L), or (L, channels)
 ---@return integer|string rate or message
 ---@return string? code */
 static int lrnn_audio_read(lua_State *L) {

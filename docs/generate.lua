@@ -27,7 +27,8 @@ end
 
 -- What the letters of an op's signature stand for: type and text.
 local KINDS = {
-  t = { "rnn.Tensor|number", "" }, T = { "rnn.Tensor", "" }, L = { "rnn.Tensor[]", "" }, i = { "integer", "" }, n = { "number", "" }, b = { "boolean", "" },
+  t = { "rnn.Tensor|number", "" }, T = { "rnn.Tensor", "" }, L = { "rnn.Tensor[]", "" },
+  i = { "integer", "" }, n = { "number", "" }, b = { "boolean", "" },
   x = { "integer", "from 1, or from -1 backwards" }, X = { "integer", "from 1, or from -1 backwards" },
   s = { "integer[]", "sizes, in a table or one by one" },
 }
@@ -39,7 +40,8 @@ local function split_op(text)
   if not words then result, words = rest:match("^ %-> ([%w_]+)[^.]*%.$"), "" end
   if not result then words = rest:match("^%. (.*)$") end
   local names = {}
-  for name in arguments:sub(2, -2):gsub("{.-}", "tensors"):gsub("= *%S+", ""):gsub("or nil", ""):gmatch("[%a_][%w_]*") do
+  local plain = arguments:sub(2, -2):gsub("{.-}", "tensors"):gsub("= *%S+", ""):gsub("or nil", "")
+  for name in plain:gmatch("[%a_][%w_]*") do
     names[#names + 1] = name
   end
   return arguments, names, result, words or ""
@@ -66,7 +68,7 @@ local function op_block(name)
       i = i + 1
       local kind, argument = KINDS[letter], names[i]
       local mark = (optional or letter == "X") and "?" or ""
-      lines[#lines + 1] = ("---@param %s%s %s%s"):format(argument, mark, kind[1], kind[2] ~= "" and " " .. kind[2] or "")
+      lines[#lines + 1] = ("---@param %s%s %s %s"):format(argument, mark, kind[1], kind[2]):gsub(" $", "")
       list[i], types[i], optional = argument, ("%s%s: %s"):format(argument, mark, kind[1]), false
     end
   end
@@ -97,6 +99,11 @@ local function op_names()
   return names
 end
 
+local TENSOR = [[
+--- Numbers of one type, "float" (the working precision) or "int32", in up to 6 axes, batch first. Operators + - * / ^
+--- and unary - work element by element, with broadcasting; x[i] is an element of a vector or row i of anything else; #x
+--- is the size of the first axis. Every op is a function and a method: rnn.tanh(x), x:tanh().]]
+
 local function meta()
   local functions, methods, fields = {}, {}, {}
   for _, path in ipairs(files("bindings/*.c")) do
@@ -115,9 +122,7 @@ local function meta()
     "-- What is made in C, for editors and for help. Made by docs/generate.lua from the comments in bindings/ and the",
     "-- texts of the ops in core/ops/: change those.", "",
     "---@class rnn", "local rnn = {}", "",
-    "--- Numbers of one type, \"float\" (the working precision) or \"int32\", in up to 6 axes, batch first. Operators + - * /",
-    "--- ^ and unary - work element by element, with broadcasting; x[i] is an element of a vector or row i of anything else;",
-    "--- #x is the size of the first axis. Every op is a function and a method: rnn.tanh(x), x:tanh().",
+    TENSOR,
     "---@class rnn.Tensor",
     "---@field grad rnn.Tensor? what backward has added up, of the same shape",
     table.concat(fields, "\n"),
@@ -138,11 +143,13 @@ Made by docs/generate.lua from the comments in the code; at the prompt, `?name` 
 Axes, indices, labels and ids count from 1; id 0 is padding. Sequences are batch-first: (N, T, D) is N sequences of T
 steps of D features. Sizes are given by position, everything else in one table of options, of which an unknown one is an
 error. Misuse raises an error at the caller's line that says function, argument, what was expected and what came; what
-the text of a function says about errors comes on top of that. Files and the outside world give nil, a message and a code.
+the text of a function says about errors comes on top of that. Files and the outside world give nil, a message and a
+code.
 ]]
 
 -- In the order of a first course; what is not named here comes by its name after the rest.
-local CHAPTERS = { "rnn", "rnn.Tensor", "nn", "optim", "data", "metrics", "text", "decode", "ctc", "audio", "plot", "logs" }
+local CHAPTERS = { "rnn", "rnn.Tensor", "nn", "optim", "data", "metrics", "text", "decode", "ctc", "audio", "plot",
+  "logs" }
 
 local function is_public(name, entry)
   return not name:find("[.:]_") and entry.module:find("^rnn%.%w+") ~= nil and not name:find("^train%.")
@@ -200,6 +207,13 @@ local function put(path, text)
   end
 end
 
-put("stdlib/rnn/meta.lua", meta())
+-- The manual is made of the new meta.lua, not of the one in this program.
+local new_meta, sources = meta(), require "rnn.sources"
+package.loaded["rnn.sources"] = function(name)
+  if name == "rnn.meta" then return new_meta end
+  return sources(name)
+end
+
+put("stdlib/rnn/meta.lua", new_meta)
 put("docs/manual.md", manual())
 os.exit(current)

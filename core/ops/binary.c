@@ -122,6 +122,8 @@ static rnn_status run_backward(rnn_ctx *ctx, rnni_call *c, int which, grad_fn *f
 }
 
 /* f of a and b; da and db use the arriving gradient d. */
+#define BROADCAST " Errors: shapes that do not fit together, a float tensor beside an int32 one."
+
 #define BINARY(op, f, da, db, shape_rule, int_kernel, text)                                          \
   static void op##_real(int64_t n, const real *restrict as, int sa, const real *restrict bs, int sb, \
                         real *restrict y) {                                                          \
@@ -149,7 +151,7 @@ static rnn_status run_backward(rnn_ctx *ctx, rnni_call *c, int which, grad_fn *f
     RNNI_TRY(run_backward(ctx, c, 0, op##_da));                                                      \
     return run_backward(ctx, c, 1, op##_db);                                                         \
   }                                                                                                  \
-  const rnn_op rnni_op_##op = {.name = #op, .args = "tt", .doc = text, .shape = shape_rule,          \
+  const rnn_op rnni_op_##op = {.name = #op, .args = "tt", .doc = text BROADCAST, .shape = shape_rule,          \
                                .forward = op##_forward, .backward = op##_backward,                   \
                                .saves = RNNI_SAVE_INPUTS, .lengths = RNNI_LENGTHS_KEEP};
 
@@ -203,7 +205,7 @@ static double number_at(const rnn_tensor *t, int64_t i) {
             (real)(number_at(a, r.a + r.step_a * i) operator number_at(b, r.b + r.step_b * i));       \
     return RNN_OK;                                                                                    \
   }                                                                                                   \
-  const rnn_op rnni_op_##op = {.name = #op, .args = "tt", .doc = text, .shape = rnni_shape_broadcast, \
+  const rnn_op rnni_op_##op = {.name = #op, .args = "tt", .doc = text BROADCAST, .shape = rnni_shape_broadcast, \
                                .forward = op##_forward, .lengths = RNNI_LENGTHS_KEEP};
 COMPARE(eq, ==, "(a, b). 1 where a == b, else 0; float or int32.")
 COMPARE(ne, !=, "(a, b). 1 where a ~= b, else 0; float or int32.")
@@ -258,6 +260,7 @@ static rnn_status where_backward(rnn_ctx *ctx, rnni_call *c) {
   return RNN_OK;
 }
 const rnn_op rnni_op_where = {.name = "where", .args = "ttt",
-                              .doc = "(condition, a, b). a where condition is not 0, else b; broadcast.",
+                              .doc = "(condition, a, b). a where condition is not 0, else b; broadcast."
+                               " Errors: shapes that do not fit together.",
                               .shape = where_shape, .forward = where_forward, .backward = where_backward,
                               .saves = RNNI_SAVE_IN0, .lengths = RNNI_LENGTHS_KEEP};

@@ -273,6 +273,7 @@ static rnn_status conv1d_backward(rnn_ctx *ctx, rnni_call *c) {
   return RNN_OK;
 }
 const rnn_op rnni_op_conv1d = {.name = "conv1d", .args = "TT?Tiii",
-                               .doc = "(x, weight, bias or nil, stride, dilation, padding). Convolution over time: x (N, T, in), weight (out, in, taps), bias (out) -> (N, T', out); padding 0 valid, 1 causal, 2 same.",
+                               .doc = "(x, weight, bias or nil, stride, dilation, padding). Convolution over time: x (N, T, in), weight (out, in, taps), bias (out) -> (N, T', out); padding 0 valid, 1 causal, 2 same."
+                               " Errors: shapes that do not fit together, fewer steps than the taps span.",
                                .shape = conv1d_shape, .forward = conv1d_forward, .backward = conv1d_backward,
                                .saves = RNNI_SAVE_IN0 | RNNI_SAVE_IN1, .lengths = RNNI_LENGTHS_OWN};

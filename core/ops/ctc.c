@@ -241,6 +241,7 @@ static rnn_status ctc_loss_backward(rnn_ctx *ctx, rnni_call *c) {
   return RNN_OK;
 }
 const rnn_op rnni_op_ctc_loss = {.name = "ctc_loss", .args = "TT?i?i",
-                            .doc = "(logits, labels [, blank = C [, skip = 0]]). -log of the probability of labels (N, S) int32 without times, by logits (N, T, C), a label (Graves et al. 2006); skip 1 leaves out sequences with too few frames.",
+                            .doc = "(logits, labels [, blank = C [, skip = 0]]). -log of the probability of labels (N, S) int32 without times, by logits (N, T, C), a label (Graves et al. 2006); skip 1 leaves out sequences with too few frames."
+                               " Errors: a blank or labels outside 1 .. C, labels that need more frames than there are.",
                             .shape = ctc_loss_shape, .forward = ctc_loss_forward, .backward = ctc_loss_backward,
                             .saves = RNNI_SAVE_NONE, .lengths = RNNI_LENGTHS_OWN};

@@ -3,6 +3,8 @@
 #include "../kernels/kernels.h"
 
 /* y = f(x), dx += dy * df, where df may use x, y, and the numbers p and q. */
+#define ELEMENTWISE " Any shape. Errors: an int32 tensor."
+
 #define UNARY(op, f, df, sig, save, text)                                                      \
   static rnn_status op##_forward(rnn_ctx *ctx, rnni_call *c) {                                 \
     (void)ctx;                                                                                 \
@@ -44,7 +46,7 @@
 #define Y ys[i]
 
 #define UNARY_OP(op, fwd, bwd, sig, save, text)                                                \
-  const rnn_op rnni_op_##op = {.name = #op, .args = sig, .doc = text, .shape = rnni_shape_same, \
+  const rnn_op rnni_op_##op = {.name = #op, .args = sig, .doc = text ELEMENTWISE, .shape = rnni_shape_same, \
                                .forward = fwd, .backward = bwd, .saves = save, .lengths = RNNI_LENGTHS_KEEP};
 
 #define SELU_SCALE ((real)1.0507009873554805)
@@ -113,7 +115,8 @@ static rnn_status to_int_forward(rnn_ctx *ctx, rnni_call *c) {
   }
   return RNN_OK;
 }
-const rnn_op rnni_op_to_int = {.name = "to_int", .args = "t", .doc = "(x) -> int32 tensor. Cut towards 0.",
+const rnn_op rnni_op_to_int = {.name = "to_int", .args = "t", .doc = "(x) -> int32 tensor. Cut towards 0."
+                               " Any shape. Errors: an element that no int32 can hold.",
                                .shape = to_int_shape, .forward = to_int_forward, .lengths = RNNI_LENGTHS_KEEP};
 
 static rnn_status to_float_shape(rnn_ctx *ctx, rnni_call *c) {
@@ -137,6 +140,7 @@ static rnn_status to_float_backward(rnn_ctx *ctx, rnni_call *c) {
   rnni_add(rnni_f(c->din[0]), rnni_f(c->dout[0]), c->dout[0]->count);
   return RNN_OK;
 }
-const rnn_op rnni_op_to_float = {.name = "to_float", .args = "t", .doc = "(x) -> float tensor.",
+const rnn_op rnni_op_to_float = {.name = "to_float", .args = "t", .doc = "(x) -> float tensor."
+                               " Any shape. Never an error.",
                                  .shape = to_float_shape, .forward = to_float_forward, .backward = to_float_backward,
                                  .lengths = RNNI_LENGTHS_KEEP};

@@ -51,7 +51,8 @@ static rnn_status gather_backward(rnn_ctx *ctx, rnni_call *c) {
       rnni_add(rnni_f(c->din[0]) + (o * length + rnni_i(ids)[k] - 1) * inner, dy, inner);
   return RNN_OK;
 }
-const rnn_op rnni_op_gather = {.name = "gather", .args = "TxT", .doc = "(x, axis, ids). The places ids (int32, one axis, from 1) along axis.",
+const rnn_op rnni_op_gather = {.name = "gather", .args = "TxT", .doc = "(x, axis, ids). The places ids (int32, one axis, from 1) along axis."
+                               " Errors: ids outside 1 .. size.",
                                .shape = gather_shape, .forward = gather_forward, .backward = gather_backward,
                                .saves = RNNI_SAVE_IN1, .lengths = RNNI_LENGTHS_OWN};
 
@@ -91,7 +92,8 @@ static rnn_status embedding_backward(rnn_ctx *ctx, rnni_call *c) {
     if (rnni_i(ids)[i]) rnni_add(rnni_f(c->din[0]) + (rnni_i(ids)[i] - 1) * d, rnni_f(c->dout[0]) + i * d, d);
   return RNN_OK;
 }
-const rnn_op rnni_op_embedding = {.name = "embedding", .args = "TT", .doc = "(weight, ids). Row id of weight (V, D) for every id (int32): (...) -> (..., D); id 0 gives zeros.",
+const rnn_op rnni_op_embedding = {.name = "embedding", .args = "TT", .doc = "(weight, ids). Row id of weight (V, D) for every id (int32): (...) -> (..., D); id 0 gives zeros."
+                               " Errors: ids outside 0 .. V.",
                                   .shape = embedding_shape, .forward = embedding_forward,
                                   .backward = embedding_backward, .saves = RNNI_SAVE_IN1, .lengths = RNNI_LENGTHS_KEEP};
 
@@ -118,7 +120,8 @@ static rnn_status one_hot_forward(rnn_ctx *ctx, rnni_call *c) {
     if (rnni_i(ids)[i]) y[rnni_i(ids)[i] - 1] = 1;
   return RNN_OK;
 }
-const rnn_op rnni_op_one_hot = {.name = "one_hot", .args = "Ti", .doc = "(ids, classes). (...) int32 -> (..., classes) float with a 1 at each id; id 0 gives zeros.",
+const rnn_op rnni_op_one_hot = {.name = "one_hot", .args = "Ti", .doc = "(ids, classes). (...) int32 -> (..., classes) float with a 1 at each id; id 0 gives zeros."
+                               " Errors: ids outside 0 .. classes.",
                                 .shape = one_hot_shape, .forward = one_hot_forward, .lengths = RNNI_LENGTHS_KEEP};
 
 /* ---- windows ---- */
@@ -159,7 +162,8 @@ static rnn_status windows_backward(rnn_ctx *ctx, rnni_call *c) {
     rnni_add(rnni_f(c->din[0]) + (rnni_i(starts)[b] - 1) * d, rnni_f(c->dout[0]) + b * width, width);
   return RNN_OK;
 }
-const rnn_op rnni_op_windows = {.name = "windows", .args = "TTi", .doc = "(series, starts, length). Series (L, D), starts int32 (B) -> (B, length, D): the rows from each start on.",
+const rnn_op rnni_op_windows = {.name = "windows", .args = "TTi", .doc = "(series, starts, length). Series (L, D), starts int32 (B) -> (B, length, D): the rows from each start on."
+                               " Errors: starts from which less than length rows are left.",
                                 .shape = windows_shape, .forward = windows_forward, .backward = windows_backward,
                                 .saves = RNNI_SAVE_IN1, .lengths = RNNI_LENGTHS_REFUSE};
 
@@ -201,7 +205,8 @@ static rnn_status argsort_forward(rnn_ctx *ctx, rnni_call *c) {
   rnni_free(ctx, room);
   return RNN_OK;
 }
-const rnn_op rnni_op_argsort = {.name = "argsort", .args = "T", .doc = "(x) -> int32. The places (from 1) that put x, of one axis, in ascending order; stable; NaN last.",
+const rnn_op rnni_op_argsort = {.name = "argsort", .args = "T", .doc = "(x) -> int32. The places (from 1) that put x, of one axis, in ascending order; stable; NaN last."
+                               " Errors: more than one axis.",
                                 .shape = argsort_shape, .forward = argsort_forward, .lengths = RNNI_LENGTHS_REFUSE};
 
 /* ---- nonzero ---- */
@@ -226,5 +231,6 @@ static rnn_status nonzero_forward(rnn_ctx *ctx, rnni_call *c) {
     if (is_nonzero(c->in[0], i)) *y++ = (int32_t)i + 1;
   return RNN_OK;
 }
-const rnn_op rnni_op_nonzero = {.name = "nonzero", .args = "T", .doc = "(x) -> int32. The places (from 1) of the elements of x, of one axis, that are not 0.",
+const rnn_op rnni_op_nonzero = {.name = "nonzero", .args = "T", .doc = "(x) -> int32. The places (from 1) of the elements of x, of one axis, that are not 0."
+                               " Errors: more than one axis.",
                                 .shape = nonzero_shape, .forward = nonzero_forward, .lengths = RNNI_LENGTHS_REFUSE};

@@ -95,7 +95,7 @@ static rnn_status pair_backward(rnni_call *c, value_fn *slope) {
     (void)ctx;                                                                \
     return pair_backward(c, slope);                                           \
   }                                                                           \
-  const rnn_op rnni_op_##op = {.name = #op, .args = sig, .doc = text, .shape = op##_shape, .forward = op##_forward, \
+  const rnn_op rnni_op_##op = {.name = #op, .args = sig, .doc = text " Any shape, over valid steps. Errors: shapes that differ.", .shape = op##_shape, .forward = op##_forward, \
                                .backward = op##_backward, .saves = RNNI_SAVE_INPUTS, .lengths = RNNI_LENGTHS_OWN};
 
 #define mse_shape pair_shape
@@ -246,7 +246,8 @@ static rnn_status cross_entropy_backward(rnn_ctx *ctx, rnni_call *c) {
   return RNN_OK;
 }
 const rnn_op rnni_op_cross_entropy = {.name = "cross_entropy", .args = "TT?T?n",
-                                      .doc = "(logits, labels [, weights [, smoothing = 0]]). Mean of -log softmax(logits)[label]: logits (..., V), labels (...) int32 from 1; label 0 is left out; weights (V) of the classes; smoothing is shared evenly among the classes.",
+                                      .doc = "(logits, labels [, weights [, smoothing = 0]]). Mean of -log softmax(logits)[label]: logits (..., V), labels (...) int32 from 1; label 0 is left out; weights (V) of the classes; smoothing is shared evenly among the classes."
+                               " Errors: labels outside 0 .. V or of another shape, weights that are not (V).",
                                       .shape = cross_entropy_shape, .forward = cross_entropy_forward,
                                       .backward = cross_entropy_backward, .saves = RNNI_SAVE_INPUTS,
                                       .lengths = RNNI_LENGTHS_OWN};

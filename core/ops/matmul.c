@@ -70,7 +70,8 @@ static rnn_status matmul_backward(rnn_ctx *ctx, rnni_call *c) {
   return RNN_OK;
 }
 const rnn_op rnni_op_matmul = {.name = "matmul", .args = "TT",
-                               .doc = "(a, b). Matrix product (..., m, k) x (..., k, n) -> (..., m, n); leading axes broadcast.",
+                               .doc = "(a, b). Matrix product (..., m, k) x (..., k, n) -> (..., m, n); leading axes broadcast."
+                               " Errors: inner sizes that differ, batches that do not fit together.",
                                .shape = matmul_shape, .forward = matmul_forward, .backward = matmul_backward,
                                .saves = RNNI_SAVE_INPUTS, .lengths = RNNI_LENGTHS_KEEP};
 
@@ -111,6 +112,7 @@ static rnn_status linear_backward(rnn_ctx *ctx, rnni_call *c) {
   return RNN_OK;
 }
 const rnn_op rnni_op_linear = {.name = "linear", .args = "TT?T",
-                               .doc = "(x, weight [, bias]). x W' + b: x (..., in), weight (out, in), bias (out) -> (..., out).",
+                               .doc = "(x, weight [, bias]). x W' + b: x (..., in), weight (out, in), bias (out) -> (..., out)."
+                               " Errors: an x whose last axis is not in, a bias that is not (out).",
                                .shape = linear_shape, .forward = linear_forward, .backward = linear_backward,
                                .saves = RNNI_SAVE_IN0 | RNNI_SAVE_IN1, .lengths = RNNI_LENGTHS_KEEP};

@@ -32,7 +32,8 @@ static rnn_status dropout_backward(rnn_ctx *ctx, rnni_call *c) {
   drop(c, rnni_f(c->dout[0]), rnni_f(c->din[0]), c->dout[0]->count, true);
   return RNN_OK;
 }
-const rnn_op rnni_op_dropout = {.name = "dropout", .args = "tn", .doc = "(x, p). Zeroes elements with probability p and divides the others by 1-p (Srivastava et al. 2014).",
+const rnn_op rnni_op_dropout = {.name = "dropout", .args = "tn", .doc = "(x, p). Zeroes elements with probability p and divides the others by 1-p (Srivastava et al. 2014)."
+                               " Any shape. Errors: a p outside 0 .. 1, or 1.",
                                 .shape = dropout_shape, .forward = dropout_forward, .backward = dropout_backward,
                                 .lengths = RNNI_LENGTHS_KEEP};
 
@@ -103,7 +104,8 @@ static rnn_status layer_norm_backward(rnn_ctx *ctx, rnni_call *c) {
   }
   return RNN_OK;
 }
-const rnn_op rnni_op_layer_norm = {.name = "layer_norm", .args = "TTTn", .doc = "(x, gain, bias, eps). Normalised over the last axis (Ba et al. 2016): x (..., D), gain and bias (D).",
+const rnn_op rnni_op_layer_norm = {.name = "layer_norm", .args = "TTTn", .doc = "(x, gain, bias, eps). Normalised over the last axis (Ba et al. 2016): x (..., D), gain and bias (D)."
+                               " Errors: gain or bias that are not (D).",
                                    .shape = layer_norm_shape, .forward = layer_norm_forward,
                                    .backward = layer_norm_backward, .saves = RNNI_SAVE_IN0 | RNNI_SAVE_IN1,
                                    .lengths = RNNI_LENGTHS_KEEP};
@@ -211,7 +213,8 @@ static rnn_status batch_norm_backward(rnn_ctx *ctx, rnni_call *c) {
   return RNN_OK;
 }
 const rnn_op rnni_op_batch_norm = {.name = "batch_norm", .args = "TTTTTnnb",
-                                   .doc = "(x, gain, bias, running_mean, running_variance, momentum, eps, training). Normalised per feature of the last axis (Ioffe and Szegedy 2015); training updates the running statistics, running = momentum*running + (1-momentum)*batch.",
+                                   .doc = "(x, gain, bias, running_mean, running_variance, momentum, eps, training). Normalised per feature of the last axis (Ioffe and Szegedy 2015); training updates the running statistics, running = momentum*running + (1-momentum)*batch."
+                               " Errors: gain, bias or statistics that are not (D).",
                                    .shape = batch_norm_shape, .forward = batch_norm_forward,
                                    .backward = batch_norm_backward, .saves = RNNI_SAVE_IN0 | RNNI_SAVE_IN1,
                                    .lengths = RNNI_LENGTHS_KEEP};

@@ -99,10 +99,12 @@ static rnn_status mean_backward(rnn_ctx *ctx, rnni_call *c) {
   return sum_or_mean_backward(c, true);
 }
 
-const rnn_op rnni_op_sum = {.name = "sum", .args = "tX?b", .doc = "(x [, axis [, keep]]). Sum of all elements or along axis; keep leaves the axis with size 1.",
+const rnn_op rnni_op_sum = {.name = "sum", .args = "tX?b", .doc = "(x [, axis [, keep]]). Sum of all elements or along axis; keep leaves the axis with size 1."
+                               " Errors: an axis that x does not have; int32.",
                             .shape = reduced_shape, .forward = sum_forward, .backward = sum_backward,
                             .lengths = RNNI_LENGTHS_OWN};
-const rnn_op rnni_op_mean = {.name = "mean", .args = "tX?b", .doc = "(x [, axis [, keep]]). Mean of all elements or along axis, over valid steps; 0 of nothing.",
+const rnn_op rnni_op_mean = {.name = "mean", .args = "tX?b", .doc = "(x [, axis [, keep]]). Mean of all elements or along axis, over valid steps; 0 of nothing."
+                               " Errors: an axis that x does not have; int32.",
                              .shape = reduced_shape, .forward = mean_forward, .backward = mean_backward,
                              .lengths = RNNI_LENGTHS_OWN};
 
@@ -155,10 +157,12 @@ static rnn_status min_backward(rnn_ctx *ctx, rnni_call *c) {
   (void)ctx;
   return extreme_backward(c, -1);
 }
-const rnn_op rnni_op_max = {.name = "max", .args = "tX?b", .doc = "(x [, axis [, keep]]). Largest element; its first place takes the gradient; -inf of nothing.",
+const rnn_op rnni_op_max = {.name = "max", .args = "tX?b", .doc = "(x [, axis [, keep]]). Largest element; its first place takes the gradient; -inf of nothing."
+                               " Errors: an axis that x does not have; int32.",
                             .shape = reduced_shape, .forward = max_forward, .backward = max_backward,
                             .saves = RNNI_SAVE_IN0, .lengths = RNNI_LENGTHS_OWN};
-const rnn_op rnni_op_min = {.name = "min", .args = "tX?b", .doc = "(x [, axis [, keep]]). Smallest element; its first place takes the gradient; inf of nothing.",
+const rnn_op rnni_op_min = {.name = "min", .args = "tX?b", .doc = "(x [, axis [, keep]]). Smallest element; its first place takes the gradient; inf of nothing."
+                               " Errors: an axis that x does not have; int32.",
                             .shape = reduced_shape, .forward = min_forward, .backward = min_backward,
                             .saves = RNNI_SAVE_IN0, .lengths = RNNI_LENGTHS_OWN};
 
@@ -179,9 +183,11 @@ static rnn_status place_forward(rnn_ctx *ctx, rnni_call *c, int sign) {
 }
 static rnn_status argmax_forward(rnn_ctx *ctx, rnni_call *c) { return place_forward(ctx, c, 1); }
 static rnn_status argmin_forward(rnn_ctx *ctx, rnni_call *c) { return place_forward(ctx, c, -1); }
-const rnn_op rnni_op_argmax = {.name = "argmax", .args = "tx", .doc = "(x, axis) -> int32. Place (from 1) of the largest element along axis; 0 of nothing.",
+const rnn_op rnni_op_argmax = {.name = "argmax", .args = "tx", .doc = "(x, axis) -> int32. Place (from 1) of the largest element along axis; 0 of nothing."
+                               " Errors: an axis that x does not have; int32.",
                                .shape = place_shape, .forward = argmax_forward, .lengths = RNNI_LENGTHS_OWN};
-const rnn_op rnni_op_argmin = {.name = "argmin", .args = "tx", .doc = "(x, axis) -> int32. Place (from 1) of the smallest element along axis; 0 of nothing.",
+const rnn_op rnni_op_argmin = {.name = "argmin", .args = "tx", .doc = "(x, axis) -> int32. Place (from 1) of the smallest element along axis; 0 of nothing."
+                               " Errors: an axis that x does not have; int32.",
                                .shape = place_shape, .forward = argmin_forward, .lengths = RNNI_LENGTHS_OWN};
 
 /* ---- running sums ---- */
@@ -220,6 +226,7 @@ static rnn_status cumsum_backward(rnn_ctx *ctx, rnni_call *c) {
     }
   return RNN_OK;
 }
-const rnn_op rnni_op_cumsum = {.name = "cumsum", .args = "tx", .doc = "(x, axis). Running sum along axis.",
+const rnn_op rnni_op_cumsum = {.name = "cumsum", .args = "tx", .doc = "(x, axis). Running sum along axis."
+                               " Errors: an axis that x does not have; int32.",
                                .shape = cumsum_shape, .forward = cumsum_forward, .backward = cumsum_backward,
                                .lengths = RNNI_LENGTHS_KEEP};

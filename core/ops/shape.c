@@ -59,7 +59,8 @@ static rnn_status add_whole(rnn_ctx *ctx, rnni_call *c) {
   rnni_add(rnni_f(c->din[0]), rnni_f(c->dout[0]), c->dout[0]->count);
   return RNN_OK;
 }
-const rnn_op rnni_op_reshape = {.name = "reshape", .args = "Ts", .doc = "(x, shape). The same elements in another shape, sharing memory; one size may be -1.",
+const rnn_op rnni_op_reshape = {.name = "reshape", .args = "Ts", .doc = "(x, shape). The same elements in another shape, sharing memory; one size may be -1."
+                               " Errors: a shape of another number of elements.",
                                 .shape = reshape_shape, .forward = reshape_forward, .backward = add_whole,
                                 .lengths = RNNI_LENGTHS_OWN};
 
@@ -106,7 +107,8 @@ static rnn_status transpose_backward(rnn_ctx *ctx, rnni_call *c) {
   transpose(c->dout[0], c->din[0], (int)c->args.i[0], (int)c->args.i[1], add_blocks);
   return RNN_OK;
 }
-const rnn_op rnni_op_transpose = {.name = "transpose", .args = "Txx", .doc = "(x, a, b). Axes a and b exchanged; copies.",
+const rnn_op rnni_op_transpose = {.name = "transpose", .args = "Txx", .doc = "(x, a, b). Axes a and b exchanged; copies."
+                               " The shape is that of x with two sizes exchanged. Errors: axes that x does not have; time of a batch with lengths.",
                                   .shape = transpose_shape, .forward = transpose_forward,
                                   .backward = transpose_backward, .lengths = RNNI_LENGTHS_OWN};
 
@@ -145,7 +147,8 @@ static rnn_status slice_backward(rnn_ctx *ctx, rnni_call *c) {
   slice(c, c->in[0], c->dout[0], width, 0, c->din[0], length, from, add_blocks);
   return RNN_OK;
 }
-const rnn_op rnni_op_slice = {.name = "slice", .args = "Txii", .doc = "(x, axis, from, to). Elements from..to (inclusive) along axis; copies.",
+const rnn_op rnni_op_slice = {.name = "slice", .args = "Txii", .doc = "(x, axis, from, to). Elements from..to (inclusive) along axis; copies."
+                               " Errors: places outside 1 .. size; along time of a batch with lengths.",
                               .shape = slice_shape, .forward = slice_forward, .backward = slice_backward,
                               .lengths = RNNI_LENGTHS_OWN};
 
@@ -163,7 +166,8 @@ static rnn_status select_shape(rnn_ctx *ctx, rnni_call *c) {
     if (i != axis) c->out_dims[c->out_ndim++] = x->dims[i];
   return RNN_OK;
 }
-const rnn_op rnni_op_select = {.name = "select", .args = "Txi", .doc = "(x, axis, index). One place along axis, which disappears; copies.",
+const rnn_op rnni_op_select = {.name = "select", .args = "Txi", .doc = "(x, axis, index). One place along axis, which disappears; copies."
+                               " Errors: a place outside 1 .. size; along time of a batch with lengths.",
                                .shape = select_shape, .forward = slice_forward, .backward = slice_backward,
                                .lengths = RNNI_LENGTHS_OWN};
 
@@ -217,7 +221,8 @@ static rnn_status concat_backward(rnn_ctx *ctx, rnni_call *c) {
   stripes(c, (int)c->args.i[0], c->dout[0], true);
   return RNN_OK;
 }
-const rnn_op rnni_op_concat = {.name = "concat", .args = "Lx", .doc = "({x, y, ...}, axis). Joined along an axis they have.",
+const rnn_op rnni_op_concat = {.name = "concat", .args = "Lx", .doc = "({x, y, ...}, axis). Joined along an axis they have."
+                               " Errors: shapes that differ elsewhere, types that differ.",
                                .shape = concat_shape, .forward = concat_forward, .backward = concat_backward,
                                .lengths = RNNI_LENGTHS_KEEP};
 
@@ -234,7 +239,8 @@ static rnn_status stack_shape(rnn_ctx *ctx, rnni_call *c) {
   for (int i = 0, j = 0; i < c->out_ndim; i++) c->out_dims[i] = i == axis ? c->nin : x->dims[j++];
   return RNN_OK;
 }
-const rnn_op rnni_op_stack = {.name = "stack", .args = "Li", .doc = "({x, y, ...}, axis). Tensors of one shape joined along a new axis.",
+const rnn_op rnni_op_stack = {.name = "stack", .args = "Li", .doc = "({x, y, ...}, axis). Tensors of one shape joined along a new axis."
+                               " Errors: shapes or types that differ.",
                               .shape = stack_shape, .forward = concat_forward, .backward = concat_backward,
                               .lengths = RNNI_LENGTHS_REFUSE};
 
@@ -278,6 +284,7 @@ static rnn_status broadcast_backward(rnn_ctx *ctx, rnni_call *c) {
   rnni_add_reduced(c->din[0], c->dout[0]);
   return RNN_OK;
 }
-const rnn_op rnni_op_broadcast_to = {.name = "broadcast_to", .args = "Ts", .doc = "(x, shape). x repeated to a shape it can be broadcast to.",
+const rnn_op rnni_op_broadcast_to = {.name = "broadcast_to", .args = "Ts", .doc = "(x, shape). x repeated to a shape it can be broadcast to."
+                               " Errors: a shape that x cannot become.",
                                      .shape = broadcast_shape, .forward = broadcast_forward,
                                      .backward = broadcast_backward, .lengths = RNNI_LENGTHS_KEEP};

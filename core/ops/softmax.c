@@ -82,10 +82,12 @@ static rnn_status log_softmax_backward(rnn_ctx *ctx, rnni_call *c) {
   return RNN_OK;
 }
 
-const rnn_op rnni_op_softmax = {.name = "softmax", .args = "tx", .doc = "(x, axis). e^x / sum(e^x) along axis.",
+const rnn_op rnni_op_softmax = {.name = "softmax", .args = "tx", .doc = "(x, axis). e^x / sum(e^x) along axis."
+                               " Errors: an axis that x does not have; int32.",
                                 .shape = softmax_shape, .forward = softmax_forward, .backward = softmax_backward,
                                 .saves = RNNI_SAVE_OUT, .lengths = RNNI_LENGTHS_KEEP};
-const rnn_op rnni_op_log_softmax = {.name = "log_softmax", .args = "tx", .doc = "(x, axis). log(softmax(x)) along axis.",
+const rnn_op rnni_op_log_softmax = {.name = "log_softmax", .args = "tx", .doc = "(x, axis). log(softmax(x)) along axis."
+                               " Errors: an axis that x does not have; int32.",
                                     .shape = softmax_shape, .forward = log_softmax_forward,
                                     .backward = log_softmax_backward, .saves = RNNI_SAVE_OUT,
                                     .lengths = RNNI_LENGTHS_KEEP};

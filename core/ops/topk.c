@@ -71,5 +71,6 @@ static rnn_status topk_forward(rnn_ctx *ctx, rnni_call *c) {
   return RNN_OK;
 }
 const rnn_op rnni_op_topk = {.name = "topk", .args = "Ti",
-                             .doc = "(x, k) -> int32. (..., V) -> (..., k): the places (from 1) of the k largest along the last axis, largest first, the first of equals first; NaN last.",
+                             .doc = "(x, k) -> int32. (..., V) -> (..., k): the places (from 1) of the k largest along the last axis, largest first, the first of equals first; NaN last."
+                               " Errors: a k outside 1 .. V; along time of a batch with lengths.",
                              .shape = topk_shape, .forward = topk_forward, .lengths = RNNI_LENGTHS_KEEP};

@@ -10,6 +10,12 @@ for name, value in pairs(core) do rnn[name] = value end
 -- Methods of tensors that are made of other ops.
 function core.methods.split(...) return require "rnn.split"(...) end
 
+--- rnn.precision: "float" or "double", the type of all tensors that are not int32; rnnlua --double chooses.
+
+--- rnn.version: the version of rnnlua, as text.
+
+--- rnn.null: what stands for null in JSON; Lua's nil would not stay in a table.
+
 return lazy(rnn, {
   nn = "rnn.nn",
   optim = "rnn.optim",

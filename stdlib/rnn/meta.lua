@@ -6,9 +6,9 @@
 ---@class rnn
 local rnn = {}
 
---- Numbers of one type, "float" (the working precision) or "int32", in up to 6 axes, batch first. Operators + - * /
---- ^ and unary - work element by element, with broadcasting; x[i] is an element of a vector or row i of anything else;
---- #x is the size of the first axis. Every op is a function and a method: rnn.tanh(x), x:tanh().
+--- Numbers of one type, "float" (the working precision) or "int32", in up to 6 axes, batch first. Operators + - * / ^
+--- and unary - work element by element, with broadcasting; x[i] is an element of a vector or row i of anything else; #x
+--- is the size of the first axis. Every op is a function and a method: rnn.tanh(x), x:tanh().
 ---@class rnn.Tensor
 ---@field grad rnn.Tensor? what backward has added up, of the same shape
 ---@field abs fun(self: rnn.Tensor): rnn.Tensor
@@ -133,7 +133,7 @@ function rnn.make_folder(path) end
 ---
 --- What audio.read is made of. Errors: a path that is no string; a file that cannot be read gives nil and a message.
 ---@param path string
----@return rnn.Tensor?
+---@return rnn.Tensor? float (L), or (L, channels)
 ---@return integer|string rate or message
 ---@return string? code
 function rnn.audio_read(path) end
@@ -317,6 +317,15 @@ function rnn.fail(format, ...) end
 ---@return integer
 function rnn.threads(n) end
 
+--- rnn.check_finite(on) -> before
+---
+--- On: every op's results, and every gradient that an op makes, must be finite; the first that is not is an error that
+--- names the op, the element (of sequences: sample and time step) and the line of the script. Slow: it is for finding out
+--- where a NaN comes from, which rnn.fit does by itself. Errors: an argument that is no boolean.
+---@param on boolean
+---@return boolean before
+function rnn.check_finite(on) end
+
 --- rnn.memory() -> table
 ---
 --- Bytes of tensors: live now, peak since rnn.reset_peak, cached for new ones, allocated so far in all. Never an error.
@@ -461,6 +470,12 @@ function rnn.seed(seed) end
 ---@return { seed: integer, position: integer }
 function rnn.random_state(state) end
 
+--- rnn.random_position() -> integer
+---
+--- The field position of rnn.random_state(), without a table: for loops that want to come back to a place. Never an error.
+---@return integer
+function rnn.random_position() end
+
 --- rnn.recurrent(description, x, weights [, state]) -> y, state
 ---
 --- One recurrent layer over whole sequences, forward and recorded for backward: what nn.RNN, nn.LSTM and nn.GRU are
@@ -473,6 +488,16 @@ function rnn.random_state(state) end
 ---@return rnn.Tensor y (N, T, units), or (N, units) with returns = "last"
 ---@return rnn.Tensor[] state (N, units) each
 function rnn.recurrent(description, x, weights, state) end
+
+--- rnn.watched(number) -> figures
+---
+--- What the last backward pass met in the layer whose description had watch = number: for each step the Euclidean norm
+--- of the loss's gradient by h_t over the batch, the share of saturated gate elements (sigmoid below 0.05 or above 0.95)
+--- and that of saturated activations (tanh beyond 0.95, ReLU at 0). Reading takes it away. Layers: layer:watch(). Errors:
+--- a number that is no integer.
+---@param number integer
+---@return rnn.Tensor? figures (T, 3), or nil when there was no backward pass since the last reading
+function rnn.watched(number) end
 
 --- rnn.optimizer_step(options, params, state)
 ---
@@ -491,6 +516,13 @@ function rnn.optimizer_step(options, params, state) end
 ---@param max_norm number
 ---@return number norm before
 function rnn.clip_grad_norm(params, max_norm) end
+
+--- rnn.grads_finite(params) -> boolean
+---
+--- Are all gradients finite? Parameters without one count as such. Errors: params that are no tensors.
+---@param params rnn.Tensor[] of any shape
+---@return boolean
+function rnn.grads_finite(params) end
 
 --- rnn.clip_grad_value(params, limit) -> count
 ---
@@ -518,14 +550,14 @@ function rnn.average_step(averages, live, decay) end
 
 --- rnn.abs(x) -> tensor
 ---
---- |x|; its derivative at 0 is 0.
+--- |x|; its derivative at 0 is 0. Any shape. Errors: an int32 tensor.
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.abs(x) end
 
 --- rnn.add(a, b) -> tensor
 ---
---- a + b, broadcast.
+--- a + b, broadcast. Errors: shapes that do not fit together, a float tensor beside an int32 one.
 ---@param a rnn.Tensor|number
 ---@param b rnn.Tensor|number
 ---@return rnn.Tensor
@@ -533,7 +565,7 @@ function rnn.add(a, b) end
 
 --- rnn.argmax(x, axis) -> int32
 ---
---- Place (from 1) of the largest element along axis; 0 of nothing.
+--- Place (from 1) of the largest element along axis; 0 of nothing. Errors: an axis that x does not have; int32.
 ---@param x rnn.Tensor|number
 ---@param axis integer from 1, or from -1 backwards
 ---@return rnn.Tensor
@@ -541,7 +573,7 @@ function rnn.argmax(x, axis) end
 
 --- rnn.argmin(x, axis) -> int32
 ---
---- Place (from 1) of the smallest element along axis; 0 of nothing.
+--- Place (from 1) of the smallest element along axis; 0 of nothing. Errors: an axis that x does not have; int32.
 ---@param x rnn.Tensor|number
 ---@param axis integer from 1, or from -1 backwards
 ---@return rnn.Tensor
@@ -549,7 +581,7 @@ function rnn.argmin(x, axis) end
 
 --- rnn.argsort(x) -> int32
 ---
---- The places (from 1) that put x, of one axis, in ascending order; stable; NaN last.
+--- The places (from 1) that put x, of one axis, in ascending order; stable; NaN last. Errors: more than one axis.
 ---@param x rnn.Tensor
 ---@return rnn.Tensor
 function rnn.argsort(x) end
@@ -557,7 +589,7 @@ function rnn.argsort(x) end
 --- rnn.batch_norm(x, gain, bias, running_mean, running_variance, momentum, eps, training) -> tensor
 ---
 --- Normalised per feature of the last axis (Ioffe and Szegedy 2015); training updates the running statistics, running
---- = momentum*running + (1-momentum)*batch.
+--- = momentum*running + (1-momentum)*batch. Errors: gain, bias or statistics that are not (D).
 ---@param x rnn.Tensor
 ---@param gain rnn.Tensor
 ---@param bias rnn.Tensor
@@ -571,7 +603,8 @@ function rnn.batch_norm(x, gain, bias, running_mean, running_variance, momentum,
 
 --- rnn.binary_cross_entropy(logits, target) -> tensor
 ---
---- -t log s(y) - (1-t) log(1-s(y)), s the sigmoid; target 0 to 1.
+--- -t log s(y) - (1-t) log(1-s(y)), s the sigmoid; target 0 to 1. Any shape, over valid steps. Errors: shapes that
+--- differ.
 ---@param logits rnn.Tensor|number
 ---@param target rnn.Tensor|number
 ---@return rnn.Tensor
@@ -579,7 +612,7 @@ function rnn.binary_cross_entropy(logits, target) end
 
 --- rnn.broadcast_to(x, shape) -> tensor
 ---
---- x repeated to a shape it can be broadcast to.
+--- x repeated to a shape it can be broadcast to. Errors: a shape that x cannot become.
 ---@param x rnn.Tensor
 ---@param shape integer[] sizes, in a table or one by one
 ---@return rnn.Tensor
@@ -587,7 +620,7 @@ function rnn.broadcast_to(x, shape) end
 
 --- rnn.clamp(x, low, high) -> tensor
 ---
---- x limited to [low, high].
+--- x limited to [low, high]. Any shape. Errors: an int32 tensor.
 ---@param x rnn.Tensor|number
 ---@param low number
 ---@param high number
@@ -596,7 +629,7 @@ function rnn.clamp(x, low, high) end
 
 --- rnn.concat({x, y, ...}, axis) -> tensor
 ---
---- Joined along an axis they have.
+--- Joined along an axis they have. Errors: shapes that differ elsewhere, types that differ.
 ---@param tensors rnn.Tensor[]
 ---@param axis integer from 1, or from -1 backwards
 ---@return rnn.Tensor
@@ -605,7 +638,7 @@ function rnn.concat(tensors, axis) end
 --- rnn.conv1d(x, weight, bias or nil, stride, dilation, padding) -> tensor
 ---
 --- Convolution over time: x (N, T, in), weight (out, in, taps), bias (out) -> (N, T', out); padding 0 valid, 1
---- causal, 2 same.
+--- causal, 2 same. Errors: shapes that do not fit together, fewer steps than the taps span.
 ---@param x rnn.Tensor
 ---@param weight rnn.Tensor
 ---@param bias? rnn.Tensor
@@ -617,7 +650,7 @@ function rnn.conv1d(x, weight, bias, stride, dilation, padding) end
 
 --- rnn.cos(x) -> tensor
 ---
---- Cosine, x in radians.
+--- Cosine, x in radians. Any shape. Errors: an int32 tensor.
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.cos(x) end
@@ -625,7 +658,8 @@ function rnn.cos(x) end
 --- rnn.cross_entropy(logits, labels [, weights [, smoothing = 0]]) -> tensor
 ---
 --- Mean of -log softmax(logits)[label]: logits (..., V), labels (...) int32 from 1; label 0 is left out; weights (V)
---- of the classes; smoothing is shared evenly among the classes.
+--- of the classes; smoothing is shared evenly among the classes. Errors: labels outside 0 .. V or of another shape,
+--- weights that are not (V).
 ---@param logits rnn.Tensor
 ---@param labels rnn.Tensor
 ---@param weights? rnn.Tensor
@@ -636,7 +670,8 @@ function rnn.cross_entropy(logits, labels, weights, smoothing) end
 --- rnn.ctc_loss(logits, labels [, blank = C [, skip = 0]]) -> tensor
 ---
 --- -log of the probability of labels (N, S) int32 without times, by logits (N, T, C), a label (Graves et al. 2006);
---- skip 1 leaves out sequences with too few frames.
+--- skip 1 leaves out sequences with too few frames. Errors: a blank or labels outside 1 .. C, labels that need more
+--- frames than there are.
 ---@param logits rnn.Tensor
 ---@param labels rnn.Tensor
 ---@param blank? integer
@@ -646,7 +681,7 @@ function rnn.ctc_loss(logits, labels, blank, skip) end
 
 --- rnn.cumsum(x, axis) -> tensor
 ---
---- Running sum along axis.
+--- Running sum along axis. Errors: an axis that x does not have; int32.
 ---@param x rnn.Tensor|number
 ---@param axis integer from 1, or from -1 backwards
 ---@return rnn.Tensor
@@ -654,7 +689,7 @@ function rnn.cumsum(x, axis) end
 
 --- rnn.div(a, b) -> tensor
 ---
---- a / b, broadcast.
+--- a / b, broadcast. Errors: shapes that do not fit together, a float tensor beside an int32 one.
 ---@param a rnn.Tensor|number
 ---@param b rnn.Tensor|number
 ---@return rnn.Tensor
@@ -662,7 +697,8 @@ function rnn.div(a, b) end
 
 --- rnn.dropout(x, p) -> tensor
 ---
---- Zeroes elements with probability p and divides the others by 1-p (Srivastava et al. 2014).
+--- Zeroes elements with probability p and divides the others by 1-p (Srivastava et al. 2014). Any shape. Errors: a p
+--- outside 0 .. 1, or 1.
 ---@param x rnn.Tensor|number
 ---@param p number
 ---@return rnn.Tensor
@@ -670,14 +706,14 @@ function rnn.dropout(x, p) end
 
 --- rnn.elu(x) -> tensor
 ---
---- x above 0, e^x - 1 below (Clevert et al. 2016).
+--- x above 0, e^x - 1 below (Clevert et al. 2016). Any shape. Errors: an int32 tensor.
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.elu(x) end
 
 --- rnn.embedding(weight, ids) -> tensor
 ---
---- Row id of weight (V, D) for every id (int32): (...) -> (..., D); id 0 gives zeros.
+--- Row id of weight (V, D) for every id (int32): (...) -> (..., D); id 0 gives zeros. Errors: ids outside 0 .. V.
 ---@param weight rnn.Tensor
 ---@param ids rnn.Tensor
 ---@return rnn.Tensor
@@ -685,7 +721,8 @@ function rnn.embedding(weight, ids) end
 
 --- rnn.eq(a, b) -> tensor
 ---
---- 1 where a == b, else 0; float or int32.
+--- 1 where a == b, else 0; float or int32. Errors: shapes that do not fit together, a float tensor beside an int32
+--- one.
 ---@param a rnn.Tensor|number
 ---@param b rnn.Tensor|number
 ---@return rnn.Tensor
@@ -693,21 +730,21 @@ function rnn.eq(a, b) end
 
 --- rnn.exp(x) -> tensor
 ---
---- e^x.
+--- e^x. Any shape. Errors: an int32 tensor.
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.exp(x) end
 
 --- rnn.floor(x) -> tensor
 ---
---- The largest integer not above x.
+--- The largest integer not above x. Any shape. Errors: an int32 tensor.
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.floor(x) end
 
 --- rnn.gather(x, axis, ids) -> tensor
 ---
---- The places ids (int32, one axis, from 1) along axis.
+--- The places ids (int32, one axis, from 1) along axis. Errors: ids outside 1 .. size.
 ---@param x rnn.Tensor
 ---@param axis integer from 1, or from -1 backwards
 ---@param ids rnn.Tensor
@@ -716,7 +753,8 @@ function rnn.gather(x, axis, ids) end
 
 --- rnn.ge(a, b) -> tensor
 ---
---- 1 where a >= b, else 0; float or int32.
+--- 1 where a >= b, else 0; float or int32. Errors: shapes that do not fit together, a float tensor beside an int32
+--- one.
 ---@param a rnn.Tensor|number
 ---@param b rnn.Tensor|number
 ---@return rnn.Tensor
@@ -724,7 +762,8 @@ function rnn.ge(a, b) end
 
 --- rnn.gt(a, b) -> tensor
 ---
---- 1 where a > b, else 0; float or int32.
+--- 1 where a > b, else 0; float or int32. Errors: shapes that do not fit together, a float tensor beside an int32
+--- one.
 ---@param a rnn.Tensor|number
 ---@param b rnn.Tensor|number
 ---@return rnn.Tensor
@@ -732,14 +771,15 @@ function rnn.gt(a, b) end
 
 --- rnn.hard_sigmoid(x) -> tensor
 ---
---- clamp(x/6 + 1/2, 0, 1), as in Keras 3 and PyTorch.
+--- clamp(x/6 + 1/2, 0, 1), as in Keras 3 and PyTorch. Any shape. Errors: an int32 tensor.
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.hard_sigmoid(x) end
 
 --- rnn.huber(prediction, target [, delta = 1]) -> tensor
 ---
---- e^2/2 for errors up to delta, delta(|e| - delta/2) beyond (Huber 1964).
+--- e^2/2 for errors up to delta, delta(|e| - delta/2) beyond (Huber 1964). Any shape, over valid steps. Errors:
+--- shapes that differ.
 ---@param prediction rnn.Tensor|number
 ---@param target rnn.Tensor|number
 ---@param delta? number
@@ -748,14 +788,15 @@ function rnn.huber(prediction, target, delta) end
 
 --- rnn.is_finite(x) -> tensor
 ---
---- 1 where x is a number, 0 where it is NaN or infinite.
+--- 1 where x is a number, 0 where it is NaN or infinite. Any shape. Errors: an int32 tensor.
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.is_finite(x) end
 
 --- rnn.layer_norm(x, gain, bias, eps) -> tensor
 ---
---- Normalised over the last axis (Ba et al. 2016): x (..., D), gain and bias (D).
+--- Normalised over the last axis (Ba et al. 2016): x (..., D), gain and bias (D). Errors: gain or bias that are not
+--- (D).
 ---@param x rnn.Tensor
 ---@param gain rnn.Tensor
 ---@param bias rnn.Tensor
@@ -765,7 +806,8 @@ function rnn.layer_norm(x, gain, bias, eps) end
 
 --- rnn.le(a, b) -> tensor
 ---
---- 1 where a <= b, else 0; float or int32.
+--- 1 where a <= b, else 0; float or int32. Errors: shapes that do not fit together, a float tensor beside an int32
+--- one.
 ---@param a rnn.Tensor|number
 ---@param b rnn.Tensor|number
 ---@return rnn.Tensor
@@ -773,7 +815,7 @@ function rnn.le(a, b) end
 
 --- rnn.leaky_relu(x, slope) -> tensor
 ---
---- x above 0, slope*x below.
+--- x above 0, slope*x below. Any shape. Errors: an int32 tensor.
 ---@param x rnn.Tensor|number
 ---@param slope number
 ---@return rnn.Tensor
@@ -781,7 +823,8 @@ function rnn.leaky_relu(x, slope) end
 
 --- rnn.linear(x, weight [, bias]) -> tensor
 ---
---- x W' + b: x (..., in), weight (out, in), bias (out) -> (..., out).
+--- x W' + b: x (..., in), weight (out, in), bias (out) -> (..., out). Errors: an x whose last axis is not in, a bias
+--- that is not (out).
 ---@param x rnn.Tensor
 ---@param weight rnn.Tensor
 ---@param bias? rnn.Tensor
@@ -790,14 +833,14 @@ function rnn.linear(x, weight, bias) end
 
 --- rnn.log(x) -> tensor
 ---
---- Natural logarithm; NaN below 0.
+--- Natural logarithm; NaN below 0. Any shape. Errors: an int32 tensor.
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.log(x) end
 
 --- rnn.log_softmax(x, axis) -> tensor
 ---
---- log(softmax(x)) along axis.
+--- log(softmax(x)) along axis. Errors: an axis that x does not have; int32.
 ---@param x rnn.Tensor|number
 ---@param axis integer from 1, or from -1 backwards
 ---@return rnn.Tensor
@@ -805,7 +848,8 @@ function rnn.log_softmax(x, axis) end
 
 --- rnn.lt(a, b) -> tensor
 ---
---- 1 where a < b, else 0; float or int32.
+--- 1 where a < b, else 0; float or int32. Errors: shapes that do not fit together, a float tensor beside an int32
+--- one.
 ---@param a rnn.Tensor|number
 ---@param b rnn.Tensor|number
 ---@return rnn.Tensor
@@ -813,7 +857,7 @@ function rnn.lt(a, b) end
 
 --- rnn.mae(prediction, target) -> tensor
 ---
---- Mean absolute error.
+--- Mean absolute error. Any shape, over valid steps. Errors: shapes that differ.
 ---@param prediction rnn.Tensor|number
 ---@param target rnn.Tensor|number
 ---@return rnn.Tensor
@@ -821,7 +865,8 @@ function rnn.mae(prediction, target) end
 
 --- rnn.matmul(a, b) -> tensor
 ---
---- Matrix product (..., m, k) x (..., k, n) -> (..., m, n); leading axes broadcast.
+--- Matrix product (..., m, k) x (..., k, n) -> (..., m, n); leading axes broadcast. Errors: inner sizes that differ,
+--- batches that do not fit together.
 ---@param a rnn.Tensor
 ---@param b rnn.Tensor
 ---@return rnn.Tensor
@@ -829,7 +874,7 @@ function rnn.matmul(a, b) end
 
 --- rnn.max(x [, axis [, keep]]) -> tensor
 ---
---- Largest element; its first place takes the gradient; -inf of nothing.
+--- Largest element; its first place takes the gradient; -inf of nothing. Errors: an axis that x does not have; int32.
 ---@param x rnn.Tensor|number
 ---@param axis? integer from 1, or from -1 backwards
 ---@param keep? boolean
@@ -838,7 +883,8 @@ function rnn.max(x, axis, keep) end
 
 --- rnn.maximum(a, b) -> tensor
 ---
---- The larger of each pair; a's gradient where equal.
+--- The larger of each pair; a's gradient where equal. Errors: shapes that do not fit together, a float tensor beside
+--- an int32 one.
 ---@param a rnn.Tensor|number
 ---@param b rnn.Tensor|number
 ---@return rnn.Tensor
@@ -846,7 +892,7 @@ function rnn.maximum(a, b) end
 
 --- rnn.mean(x [, axis [, keep]]) -> tensor
 ---
---- Mean of all elements or along axis, over valid steps; 0 of nothing.
+--- Mean of all elements or along axis, over valid steps; 0 of nothing. Errors: an axis that x does not have; int32.
 ---@param x rnn.Tensor|number
 ---@param axis? integer from 1, or from -1 backwards
 ---@param keep? boolean
@@ -855,7 +901,7 @@ function rnn.mean(x, axis, keep) end
 
 --- rnn.min(x [, axis [, keep]]) -> tensor
 ---
---- Smallest element; its first place takes the gradient; inf of nothing.
+--- Smallest element; its first place takes the gradient; inf of nothing. Errors: an axis that x does not have; int32.
 ---@param x rnn.Tensor|number
 ---@param axis? integer from 1, or from -1 backwards
 ---@param keep? boolean
@@ -864,7 +910,8 @@ function rnn.min(x, axis, keep) end
 
 --- rnn.minimum(a, b) -> tensor
 ---
---- The smaller of each pair; a's gradient where equal.
+--- The smaller of each pair; a's gradient where equal. Errors: shapes that do not fit together, a float tensor beside
+--- an int32 one.
 ---@param a rnn.Tensor|number
 ---@param b rnn.Tensor|number
 ---@return rnn.Tensor
@@ -872,7 +919,7 @@ function rnn.minimum(a, b) end
 
 --- rnn.mse(prediction, target) -> tensor
 ---
---- Mean squared error.
+--- Mean squared error. Any shape, over valid steps. Errors: shapes that differ.
 ---@param prediction rnn.Tensor|number
 ---@param target rnn.Tensor|number
 ---@return rnn.Tensor
@@ -880,7 +927,7 @@ function rnn.mse(prediction, target) end
 
 --- rnn.mul(a, b) -> tensor
 ---
---- a * b, element by element, broadcast.
+--- a * b, element by element, broadcast. Errors: shapes that do not fit together, a float tensor beside an int32 one.
 ---@param a rnn.Tensor|number
 ---@param b rnn.Tensor|number
 ---@return rnn.Tensor
@@ -888,7 +935,8 @@ function rnn.mul(a, b) end
 
 --- rnn.ne(a, b) -> tensor
 ---
---- 1 where a ~= b, else 0; float or int32.
+--- 1 where a ~= b, else 0; float or int32. Errors: shapes that do not fit together, a float tensor beside an int32
+--- one.
 ---@param a rnn.Tensor|number
 ---@param b rnn.Tensor|number
 ---@return rnn.Tensor
@@ -896,21 +944,21 @@ function rnn.ne(a, b) end
 
 --- rnn.neg(x) -> tensor
 ---
---- -x.
+--- -x. Any shape. Errors: an int32 tensor.
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.neg(x) end
 
 --- rnn.nonzero(x) -> int32
 ---
---- The places (from 1) of the elements of x, of one axis, that are not 0.
+--- The places (from 1) of the elements of x, of one axis, that are not 0. Errors: more than one axis.
 ---@param x rnn.Tensor
 ---@return rnn.Tensor
 function rnn.nonzero(x) end
 
 --- rnn.one_hot(ids, classes) -> tensor
 ---
---- (...) int32 -> (..., classes) float with a 1 at each id; id 0 gives zeros.
+--- (...) int32 -> (..., classes) float with a 1 at each id; id 0 gives zeros. Errors: ids outside 0 .. classes.
 ---@param ids rnn.Tensor
 ---@param classes integer
 ---@return rnn.Tensor
@@ -918,7 +966,7 @@ function rnn.one_hot(ids, classes) end
 
 --- rnn.pow(a, b) -> tensor
 ---
---- a to the power b, broadcast.
+--- a to the power b, broadcast. Errors: shapes that do not fit together, a float tensor beside an int32 one.
 ---@param a rnn.Tensor|number
 ---@param b rnn.Tensor|number
 ---@return rnn.Tensor
@@ -926,21 +974,22 @@ function rnn.pow(a, b) end
 
 --- rnn.reciprocal(x) -> tensor
 ---
---- 1/x.
+--- 1/x. Any shape. Errors: an int32 tensor.
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.reciprocal(x) end
 
 --- rnn.relu(x) -> tensor
 ---
---- max(x, 0).
+--- max(x, 0). Any shape. Errors: an int32 tensor.
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.relu(x) end
 
 --- rnn.reshape(x, shape) -> tensor
 ---
---- The same elements in another shape, sharing memory; one size may be -1.
+--- The same elements in another shape, sharing memory; one size may be -1. Errors: a shape of another number of
+--- elements.
 ---@param x rnn.Tensor
 ---@param shape integer[] sizes, in a table or one by one
 ---@return rnn.Tensor
@@ -948,7 +997,8 @@ function rnn.reshape(x, shape) end
 
 --- rnn.select(x, axis, index) -> tensor
 ---
---- One place along axis, which disappears; copies.
+--- One place along axis, which disappears; copies. Errors: a place outside 1 .. size; along time of a batch with
+--- lengths.
 ---@param x rnn.Tensor
 ---@param axis integer from 1, or from -1 backwards
 ---@param index integer
@@ -957,35 +1007,36 @@ function rnn.select(x, axis, index) end
 
 --- rnn.selu(x) -> tensor
 ---
---- Scaled elu (Klambauer et al. 2017).
+--- Scaled elu (Klambauer et al. 2017). Any shape. Errors: an int32 tensor.
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.selu(x) end
 
 --- rnn.sigmoid(x) -> tensor
 ---
---- 1/(1+e^-x).
+--- 1/(1+e^-x). Any shape. Errors: an int32 tensor.
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.sigmoid(x) end
 
 --- rnn.sign(x) -> tensor
 ---
---- -1, 0 or 1.
+--- -1, 0 or 1. Any shape. Errors: an int32 tensor.
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.sign(x) end
 
 --- rnn.sin(x) -> tensor
 ---
---- Sine, x in radians.
+--- Sine, x in radians. Any shape. Errors: an int32 tensor.
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.sin(x) end
 
 --- rnn.slice(x, axis, from, to) -> tensor
 ---
---- Elements from..to (inclusive) along axis; copies.
+--- Elements from..to (inclusive) along axis; copies. Errors: places outside 1 .. size; along time of a batch with
+--- lengths.
 ---@param x rnn.Tensor
 ---@param axis integer from 1, or from -1 backwards
 ---@param from integer
@@ -995,7 +1046,7 @@ function rnn.slice(x, axis, from, to) end
 
 --- rnn.softmax(x, axis) -> tensor
 ---
---- e^x / sum(e^x) along axis.
+--- e^x / sum(e^x) along axis. Errors: an axis that x does not have; int32.
 ---@param x rnn.Tensor|number
 ---@param axis integer from 1, or from -1 backwards
 ---@return rnn.Tensor
@@ -1003,35 +1054,35 @@ function rnn.softmax(x, axis) end
 
 --- rnn.softplus(x) -> tensor
 ---
---- log(1 + e^x).
+--- log(1 + e^x). Any shape. Errors: an int32 tensor.
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.softplus(x) end
 
 --- rnn.softsign(x) -> tensor
 ---
---- x/(1+|x|).
+--- x/(1+|x|). Any shape. Errors: an int32 tensor.
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.softsign(x) end
 
 --- rnn.sqrt(x) -> tensor
 ---
---- Square root; NaN below 0.
+--- Square root; NaN below 0. Any shape. Errors: an int32 tensor.
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.sqrt(x) end
 
 --- rnn.square(x) -> tensor
 ---
---- x*x.
+--- x*x. Any shape. Errors: an int32 tensor.
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.square(x) end
 
 --- rnn.stack({x, y, ...}, axis) -> tensor
 ---
---- Tensors of one shape joined along a new axis.
+--- Tensors of one shape joined along a new axis. Errors: shapes or types that differ.
 ---@param tensors rnn.Tensor[]
 ---@param axis integer
 ---@return rnn.Tensor
@@ -1039,7 +1090,7 @@ function rnn.stack(tensors, axis) end
 
 --- rnn.sub(a, b) -> tensor
 ---
---- a - b, broadcast.
+--- a - b, broadcast. Errors: shapes that do not fit together, a float tensor beside an int32 one.
 ---@param a rnn.Tensor|number
 ---@param b rnn.Tensor|number
 ---@return rnn.Tensor
@@ -1047,7 +1098,7 @@ function rnn.sub(a, b) end
 
 --- rnn.sum(x [, axis [, keep]]) -> tensor
 ---
---- Sum of all elements or along axis; keep leaves the axis with size 1.
+--- Sum of all elements or along axis; keep leaves the axis with size 1. Errors: an axis that x does not have; int32.
 ---@param x rnn.Tensor|number
 ---@param axis? integer from 1, or from -1 backwards
 ---@param keep? boolean
@@ -1056,21 +1107,21 @@ function rnn.sum(x, axis, keep) end
 
 --- rnn.tanh(x) -> tensor
 ---
---- Hyperbolic tangent.
+--- Hyperbolic tangent. Any shape. Errors: an int32 tensor.
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.tanh(x) end
 
 --- rnn.to_float(x) -> float
 ---
---- 
+--- Any shape. Never an error.
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.to_float(x) end
 
 --- rnn.to_int(x) -> int32
 ---
---- Cut towards 0.
+--- Cut towards 0. Any shape. Errors: an element that no int32 can hold.
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.to_int(x) end
@@ -1078,7 +1129,7 @@ function rnn.to_int(x) end
 --- rnn.topk(x, k) -> int32
 ---
 --- (..., V) -> (..., k): the places (from 1) of the k largest along the last axis, largest first, the first of equals
---- first; NaN last.
+--- first; NaN last. Errors: a k outside 1 .. V; along time of a batch with lengths.
 ---@param x rnn.Tensor
 ---@param k integer
 ---@return rnn.Tensor
@@ -1086,7 +1137,8 @@ function rnn.topk(x, k) end
 
 --- rnn.transpose(x, a, b) -> tensor
 ---
---- Axes a and b exchanged; copies.
+--- Axes a and b exchanged; copies. The shape is that of x with two sizes exchanged. Errors: axes that x does not
+--- have; time of a batch with lengths.
 ---@param x rnn.Tensor
 ---@param a integer from 1, or from -1 backwards
 ---@param b integer from 1, or from -1 backwards
@@ -1095,7 +1147,7 @@ function rnn.transpose(x, a, b) end
 
 --- rnn.where(condition, a, b) -> tensor
 ---
---- a where condition is not 0, else b; broadcast.
+--- a where condition is not 0, else b; broadcast. Errors: shapes that do not fit together.
 ---@param condition rnn.Tensor|number
 ---@param a rnn.Tensor|number
 ---@param b rnn.Tensor|number
@@ -1104,7 +1156,8 @@ function rnn.where(condition, a, b) end
 
 --- rnn.windows(series, starts, length) -> tensor
 ---
---- Series (L, D), starts int32 (B) -> (B, length, D): the rows from each start on.
+--- Series (L, D), starts int32 (B) -> (B, length, D): the rows from each start on. Errors: starts from which less
+--- than length rows are left.
 ---@param series rnn.Tensor
 ---@param starts rnn.Tensor
 ---@param length integer

@@ -11,7 +11,7 @@ local NOTES = "a list of notes { pitch, start, length }"
 ---
 --- Notes from chords int32 (T, voices), a row for each step: pitches as MIDI numbers (60 is middle C), 0 for silence. A
 --- voice that keeps its pitch holds one note. A note is { pitch = 60, start = 0, length = 4, voice = 1 }, start and
---- length in steps; notes come voice by voice, in order of time.
+--- length in steps; notes come voice by voice, in order of time. Errors: pitches outside 0 .. 127.
 ---@param chords rnn.Tensor
 ---@return table[] notes
 ---@return integer steps T
@@ -59,6 +59,8 @@ end
 local NAMES = { [0] = "C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B" }
 
 --- music.name(pitch) -> "C4", "F#3" ...; "-" for 0, silence
+---
+--- The name of a MIDI number.
 ---@param pitch integer
 ---@return string
 function music.name(pitch)
@@ -84,7 +86,7 @@ end
 --- music.sound(notes [, { rate = 16000, step = 0.15 }]) -> samples (L)
 ---
 --- Notes as sound, for audio.write: sums of harmonics, one step as many seconds as option step says, rate samples a
---- second. The loudest sample is 0.9.
+--- second. The loudest sample is 0.9. The result is (L).
 ---@param notes table[]
 ---@param options? { rate?: number, step?: number }
 ---@return rnn.Tensor

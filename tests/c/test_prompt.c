@@ -289,6 +289,87 @@ static void test_interrupt_stops_coroutine(void **state) {
   assert_int_equal(leave(t), 0);
 }
 
+#define PASTE(text) "\033[200~" text "\033[201~\r"
+#define MODEL "x, y = rnn.randn(8, 5, 1), rnn.randn(8, 1)\n" \
+              "model = nn.Sequential { nn.GRU(1, 4, { returns = 'last' }), nn.Linear(4, 1) }\n"
+
+static void test_pasted_block_runs_whole(void **state) {
+  (void)state;
+  terminal *t = start_prompt();
+  type(t, PASTE("local six = 6\nlocal seven = 7\n\nprint('is ' .. six * seven)"));
+  expect(t, "is 42");
+  expect(t, "note: local six, seven ended");
+  assert_int_equal(leave(t), 0);
+}
+
+static void test_help_and_sources(void **state) {
+  (void)state;
+  terminal *t = start_prompt();
+  type(t, "nn.LSTM?\r");
+  expect(t, "Hochreiter, Schmidhuber 1997");
+  type(t, "?? rnn.split\r");
+  expect(t, "local function split(x, axis, sizes)");
+  type(t, ";echo $((6 * 7))\r");
+  expect(t, "42\r\n");
+  type(t, "nn.LSTM(3, 4, { bidir\ttrue })\r");
+  expect(t, "nn.LSTM(3 -> 4, bidirectional)");
+  assert_int_equal(leave(t), 0);
+}
+
+/* A loop of one's own: stopped between two statements, its variables read and changed, and continued. */
+static void test_prompt_in_loop(void **state) {
+  (void)state;
+  terminal *t = start_prompt();
+  type(t, PASTE(MODEL "opt = optim.Adam(model:parameters())\n"
+                      "local going, seen = true, 0\n"
+                      "while going do\n"
+                      "  local loss = nn.mse(model(x), y)\n"
+                      "  opt:zero_grad(); loss:backward(); opt:step()\n"
+                      "  seen = seen + 1\n"
+                      "end\n"
+                      "print('left' .. 6 * 7, opt.lr)"));
+  pause_briefly();
+  type(t, CTRL_C);
+  expect(t, "stopped at stdin:");
+  expect(t, "here are going");
+  expect(t, "loop> ");
+  type(t, "'seen' .. tostring(seen > 0)\r");
+  expect(t, "seentrue");
+  expect(t, "loop> ");
+  type(t, "while true do end\r"); /* a computation here is stopped by itself */
+  pause_briefly();
+  type(t, CTRL_C);
+  expect(t, "interrupted!");
+  expect(t, "loop> ");
+  type(t, "opt.lr, going = 0.125, false\r");
+  expect(t, "loop> ");
+  type(t, "continue\r");
+  expect(t, "left42\t0.125");
+  assert_int_equal(leave(t), 0);
+}
+
+static void test_prompt_in_fit(void **state) {
+  (void)state;
+  terminal *t = start_prompt();
+  type(t, PASTE(MODEL "h = rnn.fit(model, { data = rnn.data.arrays(x, y):batches { size = 4 }, loss = 'mse',\n"
+                      "  optimizer = optim.SGD(model:parameters()), epochs = 100000000, progress = false })"));
+  pause_briefly();
+  for (int i = 0; i < 2; i++) {
+    type(t, CTRL_C);
+    expect(t, "of rnn.fit, inside the loop; here are history, model, opt, run");
+    expect(t, "loop> ");
+    if (i == 0) type(t, "opt.lr = 0.0625\rcontinue\r");
+    pause_briefly();
+  }
+  type(t, "'lr' .. opt.lr, 'steps' .. tostring(run.step > 0)\r");
+  expect(t, "lr0.0625\tstepstrue");
+  type(t, "stop\r");
+  expect(t, "interrupted!");
+  type(t, "6 * 7\r");
+  expect(t, "42");
+  assert_int_equal(leave(t), 0);
+}
+
 /* A match of a second or more, which nothing can stop. */
 #define STUBBORN "('a'):rep(40):find(('a*'):rep(7) .. 'b')"
 
@@ -403,6 +484,10 @@ int main(void) {
       cmocka_unit_test(test_interrupt_stops_lua),
       cmocka_unit_test(test_interrupt_is_raised_once),
       cmocka_unit_test(test_interrupt_stops_coroutine),
+      cmocka_unit_test(test_pasted_block_runs_whole),
+      cmocka_unit_test(test_help_and_sources),
+      cmocka_unit_test(test_prompt_in_loop),
+      cmocka_unit_test(test_prompt_in_fit),
       cmocka_unit_test(test_impatience_keeps_prompt),
       cmocka_unit_test(test_second_interrupt_ends_script),
       cmocka_unit_test(test_interrupt_stops_product),

@@ -13,6 +13,7 @@ local fname = "data.map"
 ---   local noisy = data.map(train:batches { size = 32, shuffle = true }, function(x, y)
 ---     return x + rnn.randn(x:shape()) * 0.1, y
 ---   end)
+--- Errors: batches that are none, an f that is no function.
 ---@param batches data.Batches|table
 ---@param f fun(x: rnn.Tensor, y?: rnn.Tensor): rnn.Tensor, rnn.Tensor?
 ---@return table

@@ -19,8 +19,8 @@ local function load_registry()
     if text:find("^return %[=") then text = "" end -- a file that is not Lua
     for _, entry in ipairs(parse.lua(text, module)) do
       add(found, entry.name, entry)
-      local head = entry.class and entry.signature:match("^([%a_][%w_.]*)[^:]")
-        or entry.class and entry.signature:match("^[%a_][%w_.]*$")
+      local head = entry.class and entry.signature:match("^[%a_][%w_.:]*")
+      if head and head:find(":") then head = nil end
       if head and head ~= entry.name and head:find(".", 1, true) then add(found, head, entry) end
     end
   end
@@ -86,7 +86,11 @@ end
 local function rows_of(list)
   local rows = {}
   for _, item in ipairs(list) do
-    if not item.type:find("^fun%(self") then rows[#rows + 1] = { item.name or item.type, item.name and (item.type .. "  " .. item.text) or item.text } end
+    if not item.name then
+      rows[#rows + 1] = { item.type, item.text }
+    elseif not item.type:find("^fun%(self") then -- methods are listed by their names
+      rows[#rows + 1] = { item.name, item.type .. "  " .. item.text }
+    end
   end
   return rows
 end

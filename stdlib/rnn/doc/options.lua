@@ -13,7 +13,7 @@ local function flat(text)
 end
 
 local function add_items(found, text)
-  for item in (flat(text):gsub("%s+with%s+", ","):gsub("%s+and%s+", ",") .. ","):gmatch("%s*(.-)%s*,") do
+  for item in (flat(text):gsub(";", ","):gsub("%s+with%s+", ","):gsub("%s+and%s+", ",") .. ","):gmatch("%s*(.-)%s*,") do
     local name = item:match("^([%a_][%w_]*)%s*=") or item:match("^([%a_][%w_]*)$")
     if name then found[name] = true end
   end
@@ -33,6 +33,7 @@ local function add_list(found, lines)
     local indent, names = line:match("^(%s+)([%a_].-)%s%s")
     names = names or line:match("^%s+([%a_][%w_]*)$")
     if not line:find("^%s") then break end
+    if not names and line:find("^%s+[%a_][%w_]* = ") then names = line end
     if names and (not indent or #indent <= 4) then add_items(found, names) end
   end
 end

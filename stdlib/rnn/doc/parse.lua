@@ -27,7 +27,8 @@ local function header(line)
   -- several names for one thing: "nn.Tanh(), nn.tanh(x): what it is"
   local more, last = after:match("^(,%s.-%)):%s+(.*)$")
   if more then return name, name .. arguments .. more, last end
-  if after:find("^,%s+[%a_][%w_.]*%(.*%)$") then return name, line, "" end
+  local second = after:match("^,%s+[%a_][%w_.]*(%b().*)$")
+  if second and (second:find("%)$") or second:find("%->")) then return name, line, "" end
   return nil
 end
 
@@ -97,7 +98,7 @@ local function code_of(line)
 end
 
 -- The name under which the block is known, given the variables that hold classes.
-local function name_of(entry, head, code, classes)
+local function name_of(entry, head, code, classes, module)
   if entry.class then return entry.class end
   local holder, separator, name = code_of(code)
   local class = holder and classes[holder]
@@ -105,6 +106,8 @@ local function name_of(entry, head, code, classes)
   if method then return (class or classes[1] or head:match("^(.-):")) .. ":" .. method end
   if head and head:find(".", 1, true) then return head end
   if class then return class .. (separator == ":" and ":" or ".") .. name end
+  local short = module:gsub("^rnn%.", "")
+  if not head and holder and holder == short:match("[%w_]+$") then return short .. "." .. name end
   return head or name
 end
 
@@ -122,7 +125,7 @@ local function new_entry(lines, code, classes, module, line)
     if rest == "" and #text > 1 and text[2] ~= "" then head, signature = nil, nil end
     if not head then text[1] = lines[1] end
   end
-  entry.name = name_of(entry, head, code, classes)
+  entry.name = name_of(entry, head, code, classes, module)
   if not entry.name then return nil end
   local _, separator, _, arguments = code_of(code)
   entry.signature = signature or entry.name .. (not entry.class and arguments or "")
@@ -139,9 +142,12 @@ local function classes_of(source)
     classes[1] = classes[1] or name
   end
   for variable, name in source:gmatch("\n%s*local ([%w_]+) = class%(%s*\"([^\"]+)\"") do add(variable, name) end
-  for name, below in source:gmatch("\n%s*%-%-%-@class ([%w_.]+)[^\n]*(\n[^\n]*\n[^\n]*\n)") do
-    local variable = below:gsub("\n%s*%-%-%-@[^\n]*", ""):match("^\n%s*local ([%w_]+) = {")
-    if variable then add(variable, name) end
+  local name -- of the class whose block of comments has just been read
+  for line in source:gmatch("[^\n]+") do
+    name = line:match("^%s*%-%-%-@class ([%w_.]+)") or name
+    local variable = line:match("^%s*local ([%w_]+) = {")
+    if name and variable then add(variable, name) end
+    if not line:find("^%s*%-%-%-") then name = nil end
   end
   return classes
 end

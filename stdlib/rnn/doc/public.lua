@@ -3,6 +3,11 @@
 
 local core = require "rnn.core"
 
+-- Methods that the library calls, as train/callbacks.lua and nn/save.lua say, not its users.
+local INNER = {}
+for name in ([[on_begin on_step on_epoch on_end on_error state load_state build build_output factor apply init
+  begin_epoch see stream wall]]):gmatch("%S+") do INNER[name] = true end
+
 local function is_class(value)
   return type(value) == "table" and type(rawget(value, "__name")) == "string" and rawget(value, "__index") ~= nil
 end
@@ -33,7 +38,7 @@ local function add_class(list, cls)
   list[cls] = true
   for _, key in ipairs(keys_of(cls)) do
     local value = rawget(cls, key)
-    if type(value) == "function" and key ~= "init" then add(list, cls.__name .. ":" .. key, value) end
+    if type(value) == "function" and not INNER[key] then add(list, cls.__name .. ":" .. key, value) end
   end
 end
 
@@ -43,9 +48,10 @@ local function add_module(list, prefix, module)
     if value ~= core.methods then
       local name = prefix .. "." .. key
       if is_class(value) then
+        if value.__name:match("[%w_]+$") == key then name = value.__name end
         add(list, name, value)
         add_class(list, value)
-      elseif type(value) == "table" and not getmetatable(value) or type(value) == "table" and getmetatable(value).names then
+      elseif type(value) == "table" and (getmetatable(value) or { names = true }).names then
         if prefix ~= "rnn" then add(list, name, value) end
         add_module(list, prefix == "rnn" and key or name, value)
       else

@@ -55,6 +55,8 @@ local function close_point(self, step)
 end
 
 --- thinned:add(step, values) -> true when a point became complete, which is then the last one
+---
+--- One point of a curve, kept or dropped so that its length stays bounded.
 ---@param step integer
 ---@param values table<string, number>
 ---@return boolean

@@ -1,0 +1,237 @@
+-- The documentation is complete and true: every name that users reach has a text, tensors have shapes, errors are told,
+-- arguments and options are those of the code.
+local core = require "rnn.core"
+local doc = require "rnn.doc"
+local parse = require "rnn.doc.parse"
+local public = require "rnn.doc.public"
+local rnn = require "rnn"
+local options_of = require "rnn.doc.options"
+local sources = require "rnn.sources"
+local shell = require "support.shell"
+
+local PROGRAM = os.getenv("RNNLUA") or os.getenv("PWD") .. "/build/rnnlua"
+
+local function is_class(value)
+  return type(value) == "table" and rawget(value, "__name") ~= nil and rawget(value, "__index") ~= nil
+end
+
+-- The Lua function that does the work of a public name, or nil.
+local function function_of(value)
+  local f = is_class(value) and value.init or value
+  if type(f) ~= "function" or debug.getinfo(f, "S").what == "C" then return nil end
+  return f
+end
+
+local function body_of(f)
+  local info = debug.getinfo(f, "S")
+  local module = info.source:match("^@%[rnn%]/(.*)%.lua$")
+  local text = module and sources("rnn." .. module:gsub("/init$", ""):gsub("/", ".")) or ""
+  local lines, number = {}, 0
+  for line in (text .. "\n"):gmatch("(.-)\n") do
+    number = number + 1
+    if number >= info.linedefined and number <= info.lastlinedefined then lines[#lines + 1] = line end
+  end
+  return table.concat(lines, "\n")
+end
+
+local SHAPES = { "%(", "[Ss]hape", "[Ss]calar", "[Ee]lement", "[Bb]roadcast", "[Aa]xis", "axes" }
+
+local function has_shape(text)
+  for _, pattern in ipairs(SHAPES) do
+    if text:find(pattern) then return true end
+  end
+  return false
+end
+
+local function tells_errors(text)
+  return text:find("[Ee]rror") or text:find("[Rr]aise") or text:find("nil, message") or text:find("nil, reason")
+    or text:find("nil and a message")
+end
+
+-- What is wrong with the documentation of a public name: sentences.
+local function faults_of(item)
+  local entry, faults = doc.entry(item.name), {}
+  local function fault(...) faults[#faults + 1] = item.name .. ": " .. string.format(...) end
+  if not entry then
+    fault("has no documentation")
+    return faults
+  end
+  local whole = entry.signature .. "\n" .. entry.text
+  if #entry.text < 8 then fault("has no text beside its signature") end
+  local op = item.name:match("^rnn%.([%w_]+)$") or item.name:match("^rnn%.Tensor:([%w_]+)$")
+  if op and core.op_doc(op) then
+    if not has_shape(entry.text) then fault("the text of the op says nothing of shapes") end
+    if not tells_errors(whole) then fault("the text of the op says nothing of errors") end
+    return faults
+  end
+  for _, list in ipairs { entry.params, entry.returns } do
+    for _, thing in ipairs(list) do
+      if thing.type:find("rnn.Tensor", 1, true) and not has_shape(thing.text) and not has_shape(entry.text) then
+        fault("the tensor %s has no shape", thing.name or "it returns")
+      end
+    end
+  end
+  local f = function_of(item.value)
+  local raises = type(item.value) == "function" and not f
+  if f then
+    local body = body_of(f)
+    raises = body:find("fail%(") or body:find("expected%(")
+    local real = {}
+    for i = 1, debug.getinfo(f, "u").nparams do real[debug.getlocal(f, i)] = true end
+    if debug.getinfo(f, "u").isvararg then real["..."] = true end
+    for _, param in ipairs(entry.params) do
+      local other = entry.name ~= item.name -- a base's, whose arguments may have other names
+      if not real[param.name] and not real["..."] and not real["_"] and not other then
+        fault("there is no argument %s", param.name)
+      end
+    end
+  end
+  if raises and not tells_errors(whole) then fault("says nothing of errors") end
+  return faults
+end
+
+-- ---- options ----
+
+local model = rnn.nn.Linear(3, 3)
+
+-- A value for an argument of a documented type.
+local function sample(kind)
+  if kind:find("^rnn.Tensor%[%]") then return model:parameters() end
+  if kind:find("rnn.Tensor", 1, true) then return rnn.zeros(4, 3) end
+  if kind:find("integer", 1, true) or kind:find("number", 1, true) then return 1 end
+  if kind:find("string", 1, true) then return "x" end
+  if kind:find("nn.Module", 1, true) then return model end
+  if kind:find("fun", 1, true) then return function() end end
+  return {}
+end
+
+local NOT_THERE = { ["no such option"] = 1 }
+
+-- Calls that show the options of a name where the documented arguments do not lead there.
+local logits, labels = rnn.zeros(2, 3, 4), rnn.ones { 2, 2, type = "int32" }
+local dataset = rnn.data.arrays(rnn.zeros(4, 3), rnn.zeros(4, 3))
+local CALLS = {
+  ["ctc.beam"] = function(o) rnn.ctc.beam(logits, o) end,
+  ["ctc.greedy"] = function(o) rnn.ctc.greedy(logits, o) end,
+  ["ctc.loss"] = function(o) rnn.ctc.loss(logits, labels, o) end,
+  ["data.Arrays:batches"] = function(o) dataset:batches(o) end,
+  ["data.Sequences:batches"] = function(o) rnn.data.sequences({ { 1 }, { 2 } }):batches(o) end,
+  ["data.Windows:batches"] = function(o) rnn.data.windows(rnn.zeros(9, 1), { length = 2, target = 1 }):batches(o) end,
+  ["metrics.bleu"] = function(o) rnn.metrics.bleu({ "a" }, { "a" }, o) end,
+  ["nn.Decoder:loss"] = function(o)
+    local decoder = rnn.nn.Decoder { vocab = 4, dim = 2, hidden = 2, condition = 2 }
+    decoder:loss(rnn.zeros(2, 2), labels, o)
+  end,
+  ["nn.Seq2Seq:loss"] = function(o)
+    local model_ = rnn.nn.Seq2Seq { encoder = rnn.nn.Encoder { vocab = 4, dim = 2, hidden = 2 },
+      decoder = rnn.nn.Decoder { vocab = 4, dim = 2, hidden = 2 } }
+    model_:loss(labels, labels, o)
+  end,
+  ["nn.Module:load_state_dict"] = function(o) model:load_state_dict({}, o) end,
+  ["nn.Recurrent"] = function(o) rnn.nn.Recurrent(rnn.nn.RNNCell(1, 1), o) end,
+  ["optim.schedules.own"] = function(o) rnn.optim.schedules.own(print, o) end,
+  ["rnn.csv_read"] = function(o) rnn.csv_read("x", o) end,
+  ["text.Vocab:encode"] = function(o) rnn.text.chars("a"):encode("a", o) end,
+  ["text.stream"] = function(o) rnn.text.stream(rnn.ones { 9, type = "int32" }, o) end,
+}
+
+-- Tables whose keys are the script's own, too, or are not checked.
+local OPEN = { ["rnn.args"] = true, ["rnn.json_encode"] = true, ["plot.series"] = true }
+
+-- The options that the code knows: those that it lists when it meets an unknown one.
+local function known_options(item, entry)
+  local arguments, n = {}, 0
+  local call = CALLS[item.name]
+  if not call then
+    for name in (entry.signature:match("%((.*)%)") or ""):gsub("%b{}", "options"):gmatch("[%a_][%w_]*") do
+      n = n + 1
+      if name == "options" then
+        arguments[n] = NOT_THERE
+        break
+      end
+      local kind = entry.overload and entry.overload:match(name .. "%??:%s*([^,)]+)") or ""
+      for _, param in ipairs(entry.params) do
+        if param.name == name then kind = param.type end
+      end
+      arguments[n] = sample(kind)
+    end
+    if n == 0 then arguments, n = { NOT_THERE }, 1 end
+    call = function() return item.value(table.unpack(arguments, 1, n)) end
+  end
+  local _, message = pcall(call, NOT_THERE)
+  local list = tostring(message):match("unknown option 'no such option'; (.*)$")
+  if not list then return nil, message end
+  local known = {}
+  list = list:gsub("^known: ", ""):gsub("^the options are ", ""):gsub(" and ", ",")
+  for name in list:gmatch("[%w_]+") do known[name] = true end
+  return known
+end
+
+local function option_faults(item)
+  local entry, faults = doc.entry(item.name), {}
+  local told = entry and options_of(entry, doc.entry) or {}
+  if next(told) == nil or OPEN[item.name] then return faults end
+  local known, message = known_options(item, entry)
+  if not known then
+    return { ("%s: no call shows its options; CALLS in this file wants one: %s"):format(item.name, message) }
+  end
+  for name in pairs(told) do
+    if not known[name] then faults[#faults + 1] = ("%s: there is no option %s"):format(item.name, name) end
+  end
+  for name in pairs(known) do
+    if not told[name] then faults[#faults + 1] = ("%s: option %s is not documented"):format(item.name, name) end
+  end
+  return faults
+end
+
+local function all_faults(faults_of_item)
+  local all = {}
+  for _, item in ipairs(public()) do
+    for _, fault in ipairs(faults_of_item(item)) do all[#all + 1] = fault end
+  end
+  return table.concat(all, "\n")
+end
+
+describe("the documentation", function()
+  it("has every public name, with shapes and errors", function() assert.equal("", all_faults(faults_of)) end)
+
+  it("tells the options that there are", function() assert.equal("", all_faults(option_faults)) end)
+
+  it("is what the manual and the annotations for editors are made of", function()
+    local pipe = assert(io.popen(shell.quote(PROGRAM) .. " docs/generate.lua --check"))
+    local said = pipe:read("a")
+    pipe:close()
+    assert.equal("", said)
+  end)
+end)
+
+describe("these checks", function()
+  local function faults(name, value) return table.concat(faults_of { name = name, value = value }, "\n") end
+
+  it("see what is missing", function()
+    assert.equal("nn.Nothing: has no documentation", faults("nn.Nothing", print))
+  end)
+
+  it("see wrong options", function()
+    local entry = parse.lua("--- f(x [, options])\n---\n--- Text. Options: a = 1 (b = 2), c.\n---@param x integer\n"
+      .. "local function f() end", "m")[1]
+    assert.same({ a = true, c = true }, options_of(entry, doc.entry))
+    assert.equal("f", entry.name)
+    assert.same({ "x" }, { entry.params[1].name })
+  end)
+end)
+
+describe("rnn.doc", function()
+  it("finds methods in the bases of a class, and ops as methods", function()
+    assert.equal("lstm:step(x [, state]) -> y, state", doc.entry("nn.LSTM:step").signature)
+    assert.equal("module:parameters() -> array of tensors", doc.entry("nn.GRU.parameters").signature)
+    assert.equal("rnn.matmul", doc.entry("rnn.Tensor:matmul").name)
+    assert.is_nil(doc.lookup("nn.LSTM:fly"))
+  end)
+
+  it("knows options in sentences, lists, first lines and types", function()
+    assert.same({ "bias", "kernel" }, doc.options("nn.Linear"))
+    assert.same({ "columns", "separator", "types" }, doc.options("data.csv"))
+    assert.same({ "beta1", "beta2", "epsilon", "lr", "weight_decay" }, doc.options("optim.AdamW"))
+  end)
+end)
