@@ -1,4 +1,5 @@
-/* print.c: tensors as text, after NumPy: a line with shape and type, then rows; long axes are cut in the middle. */
+/* print.c: tensors as text, after NumPy: a line with shape and type, then rows; long axes are cut in the middle, and a
+ * row that is too long for a line goes on in the next. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -6,6 +7,7 @@
 #include "binding.h"
 
 #define EDGE 3       /* elements kept at each end of a cut axis */
+#define COLUMNS 80     /* of a line */
 #define THRESHOLD 1000 /* elements up to which nothing is cut */
 
 typedef struct printer {
@@ -59,11 +61,17 @@ static void measure(printer *p, int level, int64_t at) {
 
 static void add_row(printer *p, int64_t at, int64_t n) {
   luaL_addstring(&p->b, "\n ");
+  int column = 1;
   for (int64_t i = 0; i < n; i++) {
     if (!shown(p, n, i)) {
       luaL_addstring(&p->b, " ...");
       i = n - EDGE - 1;
       continue;
+    }
+    column += p->width + 1;
+    if (column > COLUMNS && i > 0) { /* indented where other rows follow */
+      luaL_addstring(&p->b, rnn_tensor_ndim(p->t) > 1 ? "\n   " : "\n ");
+      column = p->width + (rnn_tensor_ndim(p->t) > 1 ? 4 : 2);
     }
     char text[64];
     int length = format(p, at + i, text, sizeof text);

@@ -42,6 +42,18 @@ describe("the prompt", function()
     says(tostring(rnn.zeros(2, 3)):gsub("double", "float") .. "\n", "rnn.zeros(2, 3)")
   end)
 
+  it("breaks the rows of tensors as NumPy does", function()
+    local out = talk "rnn.arange(100)\nrnn.ones(2, 30)"
+    local rows = 0
+    for line in out:gmatch("[^\n]+") do
+      if line:find("%d") then assert.is_true(#line <= 80) end
+      rows = rows + 1
+    end
+    assert.equal(1 + 6 + 1 + 1 + 2 * 3, rows) -- heads, 100 numbers by 19, bars, 30 numbers by 11
+    assert.matches("\n   1   2   3", out)
+    assert.matches("\n    1.0000", out)
+  end)
+
   it("keeps the last value in _", function()
     says("6\n42\n42\n", "6\n_ * 7\nprint(_)")
     says("1\nnil\n1\n", "1\nnil\n_")
