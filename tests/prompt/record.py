@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Records a session at the prompt in a real terminal: docs/prompt.cast (asciinema's format, version 2) and its text.
+"""Records a session at the prompt in a real terminal: docs/prompt.cast, in asciinema's format, version 2.
 
     tests/prompt/record.py [PROGRAM [FOLDER]]        default: build/rnnlua docs
 

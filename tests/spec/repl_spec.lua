@@ -50,7 +50,7 @@ describe("the prompt", function()
       rows = rows + 1
     end
     assert.equal(1 + 6 + 1 + 1 + 2 * 3, rows) -- heads, 100 numbers by 19, bars, 30 numbers by 11
-    assert.matches("\n   1   2   3", out)
+    assert.matches("\n    1   2   3", out)
     assert.matches("\n    1.0000", out)
   end)
 
