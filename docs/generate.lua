@@ -99,6 +99,42 @@ local function op_names()
   return names
 end
 
+-- The type of a documented function: "fun(y: rnn.Tensor, delta?: number): rnn.Tensor".
+local function function_type(entry)
+  local arguments, returns = {}, {}
+  for i, param in ipairs(entry.params) do
+    arguments[i] = param.name == "..." and "..." or ("%s%s: %s"):format(param.name, param.optional and "?" or "",
+      param.type)
+  end
+  for i, result in ipairs(entry.returns) do returns[i] = result.type end
+  return ("fun(%s)%s"):format(table.concat(arguments, ", "), #returns > 0 and ": " .. table.concat(returns, ", ") or "")
+end
+
+-- What rnn.nn, rnn.optim and the others hold, for completion: their tables are filled when they are used.
+local function modules()
+  local doc, rnn, chapters, order = require "rnn.doc", require "rnn", {}, {}
+  for _, item in ipairs(require "rnn.doc.public"()) do
+    local module, name = item.name:match("^([%l_]+)%.([%w_]+)$")
+    local entry = doc.entry(item.name)
+    if module and entry and entry.module ~= "rnn.meta" and (module == "rnn" or rnn[module] ~= nil) then
+      if not chapters[module] then
+        chapters[module], order[#order + 1] = {}, module
+      end
+      local kind = entry.class or type(item.value) == "function" and function_type(entry)
+        or type(item.value)
+      table.insert(chapters[module], ("---@field %s %s"):format(name, kind))
+    end
+  end
+  local blocks, fields = {}, chapters.rnn
+  for _, module in ipairs(order) do
+    if module ~= "rnn" then
+      fields[#fields + 1] = ("---@field %s rnn.%s"):format(module, module)
+      blocks[#blocks + 1] = ("---@class rnn.%s\n%s\n"):format(module, table.concat(chapters[module], "\n"))
+    end
+  end
+  return table.concat(fields, "\n"), table.concat(blocks, "\n")
+end
+
 local TENSOR = [[
 --- Numbers of one type, "float" (the working precision) or "int32", in up to 6 axes, batch first. Operators + - * / ^
 --- and unary - work element by element, with broadcasting; x[i] is an element of a vector or row i of anything else; #x
@@ -117,11 +153,12 @@ local function meta()
     functions[#functions + 1] = block
     fields[#fields + 1] = field
   end
+  local whole, parts = modules()
   return table.concat({
-    "---@meta", "",
+    "---@meta rnn", "-- luacheck: ignore", "",
     "-- What is made in C, for editors and for help. Made by docs/generate.lua from the comments in bindings/ and the",
     "-- texts of the ops in core/ops/: change those.", "",
-    "---@class rnn", "local rnn = {}", "",
+    "---@class rnn", whole, "local rnn = {}", "", parts,
     TENSOR,
     "---@class rnn.Tensor",
     "---@field grad rnn.Tensor? what backward has added up, of the same shape",
@@ -129,7 +166,7 @@ local function meta()
     "local Tensor = {}", "",
     table.concat(functions, "\n\n"), "",
     table.concat(methods, "\n\n"), "",
-    "return { rnn = rnn, Tensor = Tensor }", "",
+    "return rnn", "",
   }, "\n")
 end
 

@@ -27,6 +27,7 @@ return lazy(rnn, {
   metrics = "rnn.metrics",
   ctc = "rnn.ctc",
   decode = "rnn.decode",
+  doc = "rnn.doc",
   audio = "rnn.audio",
   music = "rnn.music",
   text = "rnn.text",

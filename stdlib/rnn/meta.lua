@@ -1,10 +1,182 @@
----@meta
+---@meta rnn
+-- luacheck: ignore
 
 -- What is made in C, for editors and for help. Made by docs/generate.lua from the comments in bindings/ and the
 -- texts of the ops in core/ops/: change those.
 
 ---@class rnn
+---@field Average rnn.Average
+---@field CSVLog rnn.CSVLog
+---@field EarlyStopping rnn.EarlyStopping
+---@field ModelCheckpoint rnn.ModelCheckpoint
+---@field TimeLimit rnn.TimeLimit
+---@field args fun(spec: table): table
+---@field evaluate fun(model: nn.Module, data: data.Windows|data.Arrays|data.Batches|function, options: { loss?: string|function|table, metrics?: table, tbptt?: integer }): table<string, number>
+---@field find_lr fun(model: nn.Module, options: { data: any, loss: any, optimizer: optim.Optimizer, from?: number, to?: number, steps?: integer }): rnn.RateRange
+---@field fit fun(model: nn.Module, options: table): rnn.History
+---@field forecast_report fun(options: table): rnn.ForecastReport
+---@field load fun(path: string, model?: nn.Module): nn.Module|nil, table|string|nil, string?
+---@field monitor rnn.Monitor
+---@field null userdata
+---@field precision string
+---@field predict fun(model: nn.Module, x: rnn.Tensor|data.Windows|data.Arrays|data.Sequences|data.Batches, options?: { size?: integer }): rnn.Tensor
+---@field results rnn.Results
+---@field save fun(path: string, model: nn.Module, extra?: table): true|nil, string?, string?
+---@field split fun(x: rnn.Tensor, axis: integer, sizes: integer|integer[]): rnn.Tensor[]
+---@field version string
+---@field audio rnn.audio
+---@field ctc rnn.ctc
+---@field data rnn.data
+---@field decode rnn.decode
+---@field doc rnn.doc
+---@field logs rnn.logs
+---@field metrics rnn.metrics
+---@field music rnn.music
+---@field nn rnn.nn
+---@field optim rnn.optim
+---@field plot rnn.plot
+---@field text rnn.text
 local rnn = {}
+
+---@class rnn.audio
+---@field deltas fun(x: rnn.Tensor, options?: { width?: integer, order?: integer }): rnn.Tensor
+---@field log_mel fun(x: rnn.Tensor, options: table): rnn.Tensor
+---@field mfcc fun(x: rnn.Tensor, options: table): rnn.Tensor
+---@field read fun(path: string, options?: { rate?: number }): rnn.Tensor?, number|string, string?
+---@field resample fun(x: rnn.Tensor, from: number, to: number): rnn.Tensor
+---@field write fun(path: string, samples: rnn.Tensor, rate: integer): true?, string?, string?
+
+---@class rnn.ctc
+---@field beam fun(logits: rnn.Tensor, options?: { width?: integer, blank?: integer }): integer[][], number[]
+---@field greedy fun(logits: rnn.Tensor, options?: { blank?: integer }): integer[][]
+---@field loss fun(logits: rnn.Tensor, labels: rnn.Tensor, options?: { blank?: integer, skip_impossible?: boolean }): rnn.Tensor
+
+---@class rnn.data
+---@field Frame data.Frame
+---@field Scaler data.Scaler
+---@field arrays data.Arrays
+---@field csv fun(path: string, options?: { columns?: string[], types?: table<string, "number"|"date"|"text">, separator?: string }): data.Frame?, string?, string?
+---@field find fun(folder: string, file: string, options?: { data?: string, source?: string }): string?, string?
+---@field idx fun(path: string): rnn.Tensor?, string?
+---@field map fun(batches: data.Batches|table, f: fun(x: rnn.Tensor, y?: rnn.Tensor): rnn.Tensor, rnn.Tensor?): table
+---@field sequences data.Sequences
+---@field windows data.Windows
+
+---@class rnn.decode
+---@field generate fun(options: table): integer[][], number[], table[]
+---@field sample fun(logits: rnn.Tensor, options?: { temperature?: number, top_k?: integer, top_p?: number }): rnn.Tensor
+
+---@class rnn.doc
+---@field entry fun(name: string): { name: string, signature: string, text: string, params: table[], returns: table[], fields: table[] }?
+---@field lookup fun(name: string): string?
+---@field names fun(): string[]
+---@field options fun(name: string): string[]
+---@field text fun(entry: table): string
+
+---@class rnn.logs
+---@field report fun(path: string, page: table): true?, string?, string?
+---@field writer fun(folder: string, options?: { after?: integer }): logs.Writer?, string?, string?
+
+---@class rnn.metrics
+---@field Confusion metrics.Confusion
+---@field F1 metrics.F1
+---@field accuracy fun(y: rnn.Tensor, labels: rnn.Tensor): number
+---@field bleu fun(hypotheses: string[], references: (string|string[])[], options?: { tokenize?: string|function, lowercase?: boolean }): number, table
+---@field confusion fun(y: rnn.Tensor, labels: rnn.Tensor, options?: { classes?: integer, names?: string[] }): metrics.Confusion
+---@field f1 fun(y: rnn.Tensor, labels: rnn.Tensor, options?: { average?: "macro"|"micro"|"none", classes?: integer }): number|number[]
+---@field mae fun(forecast: rnn.Tensor, actual: rnn.Tensor): number
+---@field mase fun(forecast: rnn.Tensor, actual: rnn.Tensor, history: rnn.Tensor, season?: integer): number
+---@field nats fun(logits: rnn.Tensor, labels: rnn.Tensor): number
+---@field perplexity fun(logits: rnn.Tensor, labels: rnn.Tensor): number
+---@field smape fun(forecast: rnn.Tensor, actual: rnn.Tensor): number
+---@field top_k fun(logits: rnn.Tensor, labels: rnn.Tensor, k: integer): number
+
+---@class rnn.music
+---@field hz fun(pitch: number): number
+---@field midi fun(path: string, notes: table[], options?: { step?: number, instrument?: integer }): true?, string?, string?
+---@field name fun(pitch: integer): string
+---@field notes fun(chords: rnn.Tensor): table[], integer
+---@field sound fun(notes: table[], options?: { rate?: number, step?: number }): rnn.Tensor
+
+---@class rnn.nn
+---@field Attention nn.Attention
+---@field BatchNorm nn.BatchNorm
+---@field Conv1d nn.Conv1d
+---@field Decoder nn.Decoder
+---@field Dropout nn.Dropout
+---@field ELU table
+---@field Embedding nn.Embedding
+---@field Encoder nn.Encoder
+---@field GRU nn.GRU
+---@field GRUCell nn.GRUCell
+---@field HardSigmoid table
+---@field LSTM nn.LSTM
+---@field LSTMCell nn.LSTMCell
+---@field LayerNorm nn.LayerNorm
+---@field LeakyReLU table
+---@field Linear nn.Linear
+---@field LogSoftmax table
+---@field Module nn.Module
+---@field RNN nn.RNN
+---@field RNNCell nn.RNNCell
+---@field ReLU table
+---@field Recurrent nn.Recurrent
+---@field SELU table
+---@field Seq2Seq nn.Seq2Seq
+---@field Sequential nn.Sequential
+---@field Sigmoid table
+---@field Softmax table
+---@field Softplus table
+---@field Softsign table
+---@field State nn.State
+---@field Tanh table
+---@field binary_cross_entropy fun(logits: rnn.Tensor, targets: rnn.Tensor): rnn.Tensor
+---@field cell fun(name: string, init: fun(self: nn.Cell, ...)): table
+---@field cross_entropy fun(logits: rnn.Tensor, labels: rnn.Tensor, options?: { weights?: rnn.Tensor|number[], label_smoothing?: number }): rnn.Tensor
+---@field detach fun(state: rnn.Tensor|table|nil): rnn.Tensor|nn.State|nil
+---@field elu fun()
+---@field hard_sigmoid fun()
+---@field huber fun(y: rnn.Tensor, target: rnn.Tensor, delta?: number): rnn.Tensor
+---@field initializers nn.initializers
+---@field leaky_relu fun()
+---@field log_softmax fun()
+---@field loss fun(name: string|function): function
+---@field mae fun(y: rnn.Tensor, target: rnn.Tensor): rnn.Tensor
+---@field module fun(name: string, init: fun(self: nn.Module, ...)): table
+---@field mse fun(y: rnn.Tensor, target: rnn.Tensor): rnn.Tensor
+---@field relu fun()
+---@field selu fun()
+---@field sigmoid fun()
+---@field softmax fun()
+---@field softplus fun()
+---@field softsign fun()
+---@field tanh fun()
+
+---@class rnn.optim
+---@field Adam optim.Adam
+---@field AdamW optim.AdamW
+---@field Nadam optim.Nadam
+---@field RMSprop optim.RMSprop
+---@field SGD optim.SGD
+---@field Schedule optim.Schedule
+---@field clip_grad_norm fun(params: rnn.Tensor[], max_norm: number): number
+---@field clip_grad_value fun(params: rnn.Tensor[], limit: number): integer
+---@field schedules optim.Schedule
+
+---@class rnn.plot
+---@field histogram fun(data: any, options?: table): rnn.Figure?, string?, string?
+---@field lines fun(lines: { x?: any, y: any, label?: string }[], options?: table): rnn.Figure?, string?, string?
+---@field matrix fun(data: any, options?: table): rnn.Figure?, string?, string?
+---@field series fun(fields: table): rnn.Figure?, string?, string?
+
+---@class rnn.text
+---@field Vocab text.Vocab
+---@field bpe text.Bpe
+---@field chars text.Chars
+---@field read fun(path: string, options?: { invalid?: "error"|"replace" }): string?, string?
+---@field stream text.Stream
+---@field tokens fun(s: string, options?: { lowercase?: boolean }): string[]
+---@field words text.Words
 
 --- Numbers of one type, "float" (the working precision) or "int32", in up to 6 axes, batch first. Operators + - * / ^
 --- and unary - work element by element, with broadcasting; x[i] is an element of a vector or row i of anything else; #x
@@ -1332,4 +1504,4 @@ function Tensor:with_lengths(lengths) end
 ---@return rnn.Tensor of the same shape
 function Tensor:without_lengths() end
 
-return { rnn = rnn, Tensor = Tensor }
+return rnn

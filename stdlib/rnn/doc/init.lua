@@ -76,7 +76,7 @@ end
 
 local function column(lines, heading, rows)
   local width = 0
-  for _, row in ipairs(rows) do width = math.max(width, #row[1]) end
+  for _, row in ipairs(rows) do width = math.max(width, math.min(#row[1], 30)) end
   for i, row in ipairs(rows) do
     lines[#lines + 1] = (("%-9s %-" .. width .. "s  %s"):format(i == 1 and heading or "", row[1], row[2]))
       :gsub("%s+$", "")
