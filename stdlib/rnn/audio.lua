@@ -107,6 +107,7 @@ end
 --- How features x (T, D) change: at every step the slope of a line (order 2: the second derivative of a parabola) that
 --- fits the width steps around it best (Savitzky and Golay 1964), as librosa.feature.delta. The first and last
 --- width // 2 steps take the value of their neighbour that has all of them. T must be at least width, which is odd.
+--- Errors: an even width, fewer steps than width.
 ---@param x rnn.Tensor
 ---@param options? { width?: integer, order?: integer }
 ---@return rnn.Tensor
