@@ -54,14 +54,17 @@ end
 
 -- The type at the beginning of text: brackets keep it together, as do "|" and ":" at its cuts.
 local function split_type(text)
-  local i, depth = 1, 0
-  while i <= #text do
+  local depth, i = 0, text:find("[%[%](){}<> ]")
+  while i do
     local c = text:sub(i, i)
-    if c:find("[%[({<]") then depth = depth + 1 end
-    if c:find("[%])}>]") then depth = depth - 1 end
-    if c == " " and depth == 0 and not text:sub(1, i - 1):find("[|:,]$") and not text:find("^ *|", i) then break end
-    i = i + 1
+    if c == " " then
+      if depth == 0 and not text:find("^[|:,]", i - 1) and not text:find("^ *|", i) then break end
+    else
+      depth = depth + (c:find("[%[({<]") and 1 or -1)
+    end
+    i = text:find("[%[%](){}<> ]", i + 1)
   end
+  i = i or #text + 1
   return text:sub(1, i - 1), (text:sub(i + 1):gsub("^%s+", ""))
 end
 

@@ -39,7 +39,7 @@ local function special(text)
   local marks, name = text:match("^%s*(%?%??)%s*(.-)%s*$")
   if not marks then name, marks = text:match("^%s*([%a_][%w_.:]*)%s*(%?%??)%s*$") end
   if marks then return marks == "?" and "help" or "source", name end
-  local command = text:match("^%s*;%s*(.-)%s*$")
+  local command = text:match("^%s*;%s*([^(].-)%s*$")
   if command and command ~= "" then return "shell", command end
   local code
   command, code = text:match("^%s*%%(%a*)%s*(.*)$")
