@@ -26,6 +26,8 @@ int lrnn_argument_error(lua_State *L, const char *fname, int arg, const char *wh
 
 /* ---- check.c: arguments; fname stands in the message ---- */
 
+/* Tells the core where in the user's program the op about to be applied is, while results are checked. */
+void lrnn_note_position(lua_State *L, rnn_ctx *ctx);
 lua_Integer lrnn_check_integer(lua_State *L, const char *fname, int arg, const char *what);
 lua_Number lrnn_check_number(lua_State *L, const char *fname, int arg, const char *what);
 const char *lrnn_check_string(lua_State *L, const char *fname, int arg, const char *what);

@@ -18,6 +18,18 @@ static void push_user_position(lua_State *L) {
   lua_pushliteral(L, "");
 }
 
+void lrnn_note_position(lua_State *L, rnn_ctx *ctx) {
+  if (!rnn_ctx_checks_finite(ctx)) return;
+  luaL_checkstack(L, 1, NULL);
+  push_user_position(L);
+  size_t length;
+  const char *where = lua_tolstring(L, -1, &length);
+  char text[128];
+  snprintf(text, sizeof text, "%.*s", length > 2 ? (int)length - 2 : 0, where);
+  rnn_ctx_note(ctx, text);
+  lua_pop(L, 1);
+}
+
 int lrnn_error(lua_State *L, const char *format, ...) {
   char text[640];
   va_list args;

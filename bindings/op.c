@@ -93,6 +93,7 @@ static int op_call(lua_State *L) {
   r.args.t = r.t;
   rnn_tensor **box = lrnn_box(L);
   rnn_ctx *ctx = lrnn_context(L);
+  lrnn_note_position(L, ctx);
   rnn_status status = rnn_apply(ctx, op, &r.args, box);
   if (status == RNN_ENOMEM) { /* perhaps garbage holds what is missing */
     lua_gc(L, LUA_GCCOLLECT);

@@ -46,6 +46,21 @@ static void set_bytes(lua_State *L, const char *key, uint64_t n) {
   lua_setfield(L, -2, key);
 }
 
+/*--- rnn.check_finite(on) -> before
+---
+--- On: every op's results, and every gradient that an op makes, must be finite; the first that is not is an error that
+--- names the op, the element (of sequences: sample and time step) and the line of the script. Slow: it is for finding out
+--- where a NaN comes from, which rnn.fit does by itself. Errors: an argument that is no boolean.
+---@param on boolean
+---@return boolean before */
+static int lrnn_check_finite(lua_State *L) {
+  rnn_ctx *ctx = lrnn_context(L);
+  bool before = rnn_ctx_checks_finite(ctx);
+  rnn_ctx_check_finite(ctx, lrnn_check_boolean(L, "check_finite", 1, "on"));
+  lua_pushboolean(L, before);
+  return 1;
+}
+
 /*--- rnn.memory() -> table
 ---
 --- Bytes of tensors: live now, peak since rnn.reset_peak, cached for new ones, allocated so far in all. Never an error.
@@ -157,6 +172,7 @@ static int lrnn_op_doc(lua_State *L) {
 const luaL_Reg lrnn_system_functions[] = {{"fail", lrnn_core_fail},
                                           {"threads", lrnn_threads},
                                           {"memory", lrnn_memory},
+                                          {"check_finite", lrnn_check_finite},
                                           {"reset_peak", lrnn_reset_peak},
                                           {"memory_limit", lrnn_memory_limit},
                                           {"fail_allocation", lrnn_fail_allocation},

@@ -244,6 +244,15 @@ static int lrnn_random_state(lua_State *L) {
   return 1;
 }
 
+/*--- rnn.random_position() -> integer
+---
+--- The field position of rnn.random_state(), without a table: for loops that want to come back to a place. Never an error.
+---@return integer */
+static int lrnn_random_position(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)rnn_random_get(lrnn_context(L)).position);
+  return 1;
+}
+
 const luaL_Reg lrnn_tensor_functions[] = {{"tensor", lrnn_tensor},
                                           {"zeros", lrnn_zeros},
                                           {"ones", lrnn_ones},
@@ -255,4 +264,5 @@ const luaL_Reg lrnn_tensor_functions[] = {{"tensor", lrnn_tensor},
                                           {"is_tensor", lrnn_is_tensor},
                                           {"seed", lrnn_seed},
                                           {"random_state", lrnn_random_state},
+                                          {"random_position", lrnn_random_position},
                                           {NULL, NULL}};

@@ -67,6 +67,7 @@ static int lrnn_recurrent(lua_State *L) {
   rnn_args args = {.t = in, .nt = 1 + weights + states, .recurrent = &r};
   rnn_ctx *ctx = lrnn_context(L);
   const rnn_op *op = rnn_op_find("recurrent");
+  lrnn_note_position(L, ctx);
   rnn_status status = rnn_apply(ctx, op, &args, out);
   if (status == RNN_ENOMEM) {
     lua_gc(L, LUA_GCCOLLECT);
@@ -144,6 +145,25 @@ static int lrnn_clip_grad_norm(lua_State *L) {
   return 1;
 }
 
+/*--- rnn.grads_finite(params) -> boolean
+---
+--- Are all gradients finite? Parameters without one count as such. Errors: params that are no tensors.
+---@param params rnn.Tensor[] of any shape
+---@return boolean */
+static int lrnn_grads_finite(lua_State *L) {
+  const char *fname = "grads_finite";
+  int n = lrnn_table_length(L, fname, 1);
+  rnn_tensor **t = lrnn_scratch(L, n);
+  n = lrnn_push_tensors(L, fname, 1, n, t);
+  bool finite = true;
+  for (int i = 0; i < n && finite; i++) {
+    rnn_tensor *grad = rnn_tensor_grad(t[i]);
+    finite = !grad || rnn_tensor_finite(grad);
+  }
+  lua_pushboolean(L, finite);
+  return 1;
+}
+
 /*--- rnn.clip_grad_value(params, limit) -> count
 ---
 --- What optim.clip_grad_value does. Errors: params that are no tensors, a limit that is no positive number.
@@ -200,6 +220,7 @@ const luaL_Reg lrnn_train_functions[] = {{"recurrent", lrnn_recurrent},
                                          {"watched", lrnn_watched},
                                          {"optimizer_step", lrnn_optimizer_step},
                                          {"clip_grad_norm", lrnn_clip_grad_norm},
+                                         {"grads_finite", lrnn_grads_finite},
                                          {"clip_grad_value", lrnn_clip_grad_value},
                                          {"scale_grad", lrnn_scale_grad},
                                          {"average_step", lrnn_average_step},

@@ -8,7 +8,7 @@
 #include "kernels/kernels.h"
 
 static const char *const status_names[] = {"OK",     "ENOMEM", "ESHAPE",  "ETYPE", "EARG",
-                                           "ESTALE", "EIO",    "EFORMAT", "EINTR"};
+                                           "ESTALE", "EIO",    "EFORMAT", "ENAN", "EINTR"};
 
 const char *rnn_status_name(rnn_status status) {
   size_t i = (size_t)status;

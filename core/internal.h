@@ -58,6 +58,9 @@ struct rnn_ctx {
   int threads;
   rnni_pool *pool;
   atomic_bool interrupted;
+  /* finite.c */
+  bool checks_finite;
+  char where[128];
   /* recurrent/watch.c */
   rnni_watch *watches;
 };
@@ -200,6 +203,9 @@ rnn_status rnni_broadcast_dims(rnn_ctx *ctx, const char *name, const rnn_tensor 
                                int64_t *dims);
 /* How messages call an input: "argument 3", as the signature has it; "tensor 2" of a list; "state h" of a layer. */
 const char *rnni_input_name(const rnni_call *c, int input);
+/* RNN_ENAN when a result of the call, or a gradient that its backward made, is not finite; finite.c. */
+RNN_MUST_USE rnn_status rnni_check_results(rnn_ctx *ctx, const rnni_call *c);
+RNN_MUST_USE rnn_status rnni_check_gradients(rnn_ctx *ctx, const rnni_call *c, const char *where);
 /* A layer's tensors in their order: "x", "weight_ih" ... */
 const char *rnni_layer_tensor_name(const rnn_recurrent *r, int input);
 RNN_MUST_USE rnn_status rnni_need_float(rnn_ctx *ctx, const rnni_call *c, int input);

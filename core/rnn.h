@@ -43,6 +43,7 @@ typedef enum rnn_status {
   RNN_ESTALE,  /* a tensor whose history was already consumed by backward */
   RNN_EIO,     /* the operating system refused: no file, full disk ... */
   RNN_EFORMAT, /* a file's content is not what its format says */
+  RNN_ENAN,    /* a value that is not finite, while rnn_ctx_check_finite is on */
   RNN_EINTR    /* rnn_ctx_interrupt was called; the computation stopped cleanly */
 } rnn_status;
 
@@ -63,6 +64,12 @@ void rnn_ctx_free(rnn_ctx *ctx);
 /* Text of the last failure in this context. */
 const char *rnn_message(const rnn_ctx *ctx);
 
+/* On: every result of an op, and every gradient that one makes, must be finite; the first that is not is RNN_ENAN, and
+   the message names op, element and, for gradients, where in the program the op was applied: what the last
+   rnn_ctx_note said before it. Slow; for finding out where a NaN comes from. */
+void rnn_ctx_check_finite(rnn_ctx *ctx, bool on);
+bool rnn_ctx_checks_finite(const rnn_ctx *ctx);
+void rnn_ctx_note(rnn_ctx *ctx, const char *where);
 /* Stops the running computation at its next check, with RNN_EINTR. Async-signal-safe. */
 void rnn_ctx_interrupt(rnn_ctx *ctx);
 
@@ -113,6 +120,8 @@ typedef enum rnn_type { RNN_FLOAT, RNN_INT } rnn_type; /* rnn_real, int32_t */
    (rnn_tensor_rows) and for new shapes (reshape); everything else copies. A tensor may know the lengths of its
    sequences (N int32 values for an (N, T, ...) tensor); ops carry them along or refuse to lose them. */
 typedef struct rnn_tensor rnn_tensor;
+
+bool rnn_tensor_finite(const rnn_tensor *t); /* no NaN, no infinity; int32 always */
 
 /* A new tensor filled with zeros; the caller owns one reference. Sizes may be 0; ndim 0 is a scalar. */
 RNN_MUST_USE rnn_status rnn_tensor_new(rnn_ctx *ctx, rnn_type type, int ndim, const int64_t *dims, rnn_tensor **out);

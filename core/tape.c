@@ -48,6 +48,7 @@ static void node_release(rnn_ctx *ctx, rnni_node *node) {
   while ((node = ctx->dead)) {
     ctx->dead = node->next_dead;
     node_empty(ctx, node);
+    rnni_free(ctx, node->where);
     rnni_free(ctx, node);
   }
   ctx->reaping = false;
@@ -187,7 +188,9 @@ rnn_status rnn_apply(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args, rnn_t
   if (c.out_ndim >= 0) RNNI_GOTO(rnni_tensor_raw(ctx, c.out_type, c.out_ndim, c.out_dims, &out[0]));
   RNNI_GOTO(op->forward(ctx, &c));
   RNNI_GOTO(keep_lengths(ctx, &c, lengths));
+  if (ctx->checks_finite) RNNI_GOTO(rnni_check_results(ctx, &c));
   if (record) {
+    if (ctx->checks_finite) RNNI_GOTO(rnni_strdup(ctx, ctx->where, &node->where));
     RNNI_GOTO(node_fill(ctx, node, &c));
     memset(c.scratch, 0, sizeof c.scratch); /* the record owns it now */
     for (int i = 0; i < c.nout; i++) {
@@ -287,6 +290,7 @@ static rnn_status node_backward(rnn_ctx *ctx, queue *q, rnni_node *node, uint64_
   }
   c->din = din;
   status = c->op->backward(ctx, c);
+  if (status == RNN_OK && node->where) status = rnni_check_gradients(ctx, c, node->where);
 done:
   c->din = NULL;
   if (din != few) rnni_free(ctx, din);

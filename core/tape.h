@@ -24,6 +24,7 @@ typedef struct rnni_node {
   rnn_tensor **results; /* the live tensors of each output that asked to retain their gradient; borrowed */
   rnn_recurrent recurrent;
   struct rnni_node *next_dead;
+  char *where; /* in the program, while results are checked; else NULL */
 } rnni_node;
 
 /* Called when a tensor dies: drops its share in its record. */

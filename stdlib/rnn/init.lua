@@ -31,6 +31,7 @@ return lazy(rnn, {
   audio = "rnn.audio",
   music = "rnn.music",
   text = "rnn.text",
+  monitor = "rnn.monitor",
 }, {
   save = "rnn.nn.save",
   load = "rnn.nn.save",

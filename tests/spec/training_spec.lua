@@ -316,7 +316,7 @@ describe("a loss that is not finite", function()
       return rnn.mse(y, target) * (count == 6 and 0 / 0 or 1)
     end }
     assert.equal(1, #history)
-    assert.matches("^the loss is nan in epoch 2, step 2 of 4; .* The weights are again those before this epoch$",
+    assert.matches("^the loss is nan in epoch 2, step 2 of 4: .* The weights are again those before this epoch$",
       history.stopped)
     assert.is_true(model.weight:item() == model.weight:item())
   end)

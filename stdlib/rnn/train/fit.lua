@@ -177,6 +177,8 @@ end
 ---               nn.Sequential, a recurrent layer, or has forward(x, state) -> y, state
 ---   on_nan      a loss that is not finite: "error", or "stop", which ends training and sets history.stopped. Either
 ---               way the weights are those before that epoch
+---   monitor     true, or options of rnn.monitor: what happens to the gradients at every tenth step; at most one advice
+---               an epoch on standard error, all of them in history.advice; heat maps in report.html
 ---   callbacks   { rnn.EarlyStopping { monitor = "val_mae", patience = 50 } }: tables of functions, see callbacks.lua
 ---   on_epoch    function (epoch, logs), after each epoch; returning false ends training
 ---   progress    nil: a bar on a terminal, else a line an epoch, on standard error; n: a line every n epochs;

@@ -17,7 +17,7 @@ local OPTIONS = {
   data = check.none, valid = check.none, loss = check.none, metrics = check.none, optimizer = check.none, epochs = 1,
   clip_norm = check.none, clip_value = check.none, callbacks = check.none, progress = check.none,
   on_epoch = check.none, schedule = check.none, accumulate = 1, average = check.none, tbptt = check.none,
-  on_nan = "error", run = check.none, checkpoint = check.none, resume = true, log_every = 50,
+  on_nan = "error", monitor = check.none, run = check.none, checkpoint = check.none, resume = true, log_every = 50,
 }
 
 local function optional(name, value, f, ...)
@@ -130,6 +130,12 @@ return function(model, options)
   run.on_nan = check.one_of(FNAME, "option 'on_nan'", options.on_nan, { "error", "stop" })
   run.on_epoch = optional("on_epoch", options.on_epoch, check.callback)
   run.callbacks = callbacks_of(options)
+  if options.monitor then
+    local settings = options.monitor == true and {} or check.table(FNAME, "option 'monitor'", options.monitor)
+    settings.clip = settings.clip or run.clip_norm
+    run.monitor = require "rnn.monitor"(model, settings)
+    table.insert(run.callbacks, run.monitor)
+  end
   local steps = batches_of(run, options)
   run.batches, run.steps = steps, steps and (steps + run.accumulate - 1) // run.accumulate
   run.show = progress.new(FNAME, options.progress, run.epochs, steps)

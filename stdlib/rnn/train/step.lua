@@ -10,16 +10,20 @@ local step = {}
 
 local held = interruption.held
 
---- step.diverged(run, x, value): a loss that is no number any more. The weights of before the epoch are put back, and
---- the run ends, with an error or, with on_nan = "stop", with history.stopped.
-function step.diverged(run, x, value)
+--- step.diverged(run, value, position): a loss or a gradient that is no number any more; value is the loss, position
+--- that of the random numbers before the step. The step is run again with checks, so that the message can say where it
+--- began; batch and weights are kept in the run's folder. The weights of before the epoch are put back, and the run
+--- ends, with an error or, with on_nan = "stop", with history.stopped.
+function step.diverged(run, value, position)
+  local cause, place = require "rnn.train.autopsy"(run, position)
+  local advice = run.monitor and run.monitor:advice()
+  if advice then cause = ("%s. Advice: %s"):format(cause, advice) end
   run.start:restore()
   local of = run.batches and (" of %d"):format(run.batches) or ""
-  local bad_input = core.is_tensor(x) and x:type() == "float" and x:without_lengths():is_finite():min():item() == 0
-  local message = ("the loss is %s in epoch %d, step %d%s; %s. The weights are again those %s"):format(
-    value ~= value and "nan" or tostring(value), run.epoch, run.batch, of,
-    bad_input and "the batch itself holds values that are not finite"
-    or "a smaller lr, or clip_norm, or scaled data may help", run.start_is)
+  local what = value - value == 0 and "a gradient is not finite" or value ~= value and "the loss is nan"
+    or "the loss is " .. tostring(value)
+  local message = ("%s in epoch %d, step %d%s: %s. %sThe weights are again those %s"):format(what, run.epoch, run.batch,
+    of, cause, place, run.start_is)
   if run.on_nan == "error" then
     run.show:done()
     core.fail("rnn.fit: %s", message)
@@ -81,15 +85,20 @@ function step.epoch(run)
   local source, control = run:position()
   local value
   for x, y in source, nil, control do
-    run.batch = run.batch + 1
+    run.batch, run.input, run.target = run.batch + 1, x, y
+    local random = core.random_position()
     if run.pending == 0 then optimizer:zero_grad() end
     local loss, prediction, target = objective(model, x, y)
     value = loss:item()
     if value - value ~= 0 then
-      step.diverged(run, x, value)
+      step.diverged(run, value, random)
       return
     end
     backward(run, loss, prediction, target)
+    if not core.grads_finite(optimizer.params) then
+      step.diverged(run, value, random)
+      return
+    end
     run.pending = run.pending + 1
     local complete = run.pending == accumulate
     if complete then update(run) end

@@ -1,0 +1,82 @@
+/* finite.c: what looks for the first value that is not finite, when somebody asks where a NaN comes from. */
+#include <math.h>
+#include <stdio.h>
+
+#include "internal.h"
+
+void rnn_ctx_check_finite(rnn_ctx *ctx, bool on) { ctx->checks_finite = on; }
+bool rnn_ctx_checks_finite(const rnn_ctx *ctx) { return ctx->checks_finite; }
+void rnn_ctx_note(rnn_ctx *ctx, const char *where) { snprintf(ctx->where, sizeof ctx->where, "%s", where); }
+
+bool rnn_tensor_finite(const rnn_tensor *t) {
+  if (t->type != RNN_FLOAT) return true;
+  const real *x = rnni_f(t);
+  real sum = 0;
+  for (int64_t i = 0; i < t->count; i += 256) { /* 0 times what is finite is 0; NaN and infinity make the sum a NaN */
+    real block[16] = {0};
+    int64_t n = RNNI_MIN(256, t->count - i);
+    for (int64_t k = 0; k + 16 <= n; k += 16)
+      for (int lane = 0; lane < 16; lane++) block[lane] += x[i + k + lane] * 0;
+    for (int64_t k = n / 16 * 16; k < n; k++) sum += x[i + k] * 0;
+    for (int lane = 0; lane < 16; lane++) sum += block[lane];
+  }
+  return sum == 0;
+}
+
+/* The first element that is not finite, or -1. */
+static int64_t first_of(const rnn_tensor *t) {
+  if (!t || t->type != RNN_FLOAT) return -1;
+  const real *x = rnni_f(t);
+  for (int64_t i = 0; i < t->count; i++)
+    if (!isfinite(x[i])) return i;
+  return -1;
+}
+
+/* "nan at (3, 17, 1) of (32, 50, 4): sample 3, time step 17". */
+static const char *describe(const rnn_tensor *t, int64_t at, char *text, size_t size) {
+  int64_t index[RNN_MAX_DIMS], rest = at;
+  for (int i = t->ndim - 1; i >= 0; i--) {
+    index[i] = rest % t->dims[i] + 1;
+    rest /= t->dims[i];
+  }
+  double value = (double)rnni_f(t)[at];
+  size_t used = (size_t)snprintf(text, size, "%s", value != value ? "nan" : value > 0 ? "inf" : "-inf");
+  for (int i = 0; i < t->ndim && used < size; i++)
+    used += (size_t)snprintf(text + used, size - used, "%s%lld", i ? ", " : " at (", (long long)index[i]);
+  if (t->ndim && used < size) used += (size_t)snprintf(text + used, size - used, ") of %s", RNNI_SHAPE(t));
+  if (t->ndim == 3 && used < size)
+    snprintf(text + used, size - used, ": sample %lld, time step %lld", (long long)index[0], (long long)index[1]);
+  return text;
+}
+
+rnn_status rnni_check_results(rnn_ctx *ctx, const rnni_call *c) {
+  char text[200], input[200];
+  for (int i = 0; i < c->nin; i++) {
+    int64_t at = first_of(c->in[i]);
+    if (at >= 0)
+      return rnni_fail(ctx, RNN_ENAN, "%s: %s is already not finite: %s", c->op->name, rnni_input_name(c, i),
+                       describe(c->in[i], at, input, sizeof input));
+  }
+  for (int i = 0; i < c->nout; i++) {
+    int64_t at = first_of(c->out[i]);
+    if (at < 0) continue;
+    describe(c->out[i], at, text, sizeof text);
+    const rnn_tensor *in = c->nin ? c->in[0] : NULL;
+    if (in && in->type == RNN_FLOAT && in->count == c->out[i]->count)
+      return rnni_fail(ctx, RNN_ENAN, "%s gives %s, from %g", c->op->name, text, (double)rnni_f(in)[at]);
+    return rnni_fail(ctx, RNN_ENAN, "%s gives %s, from arguments that are all finite", c->op->name, text);
+  }
+  return RNN_OK;
+}
+
+rnn_status rnni_check_gradients(rnn_ctx *ctx, const rnni_call *c, const char *where) {
+  char text[200];
+  for (int i = 0; i < c->nin; i++) {
+    int64_t at = first_of(c->din[i]);
+    if (at >= 0)
+      return rnni_fail(ctx, RNN_ENAN, "backward of %s, applied at %s: the gradient of %s is %s", c->op->name,
+                       *where ? where : "an unknown place", rnni_input_name(c, i),
+                       describe(c->din[i], at, text, sizeof text));
+  }
+  return RNN_OK;
+}

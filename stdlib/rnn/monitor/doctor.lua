@@ -1,0 +1,123 @@
+-- doctor.lua: plain rules on what a monitor has recorded, the gravest first. Each gives one sentence, with the evidence
+-- and a remedy, or nothing. A rule says nothing about a healthy run: tests hold it to that.
+
+local function latest(m) return m.records[#m.records] end
+
+-- A learning rate with one digit.
+local function digit(x) return ("%.1g"):format(x) end
+
+local function worst(r, measure)
+  local found, most
+  for _, layer in ipairs(r.layers) do
+    local value = measure(layer)
+    if value and (not most or value > most) then found, most = layer, value end
+  end
+  return found, most
+end
+
+-- The median of f over the last records that have it.
+local function median(m, f)
+  local values = {}
+  for i = math.max(1, #m.records - 9), #m.records do values[#values + 1] = f(m.records[i]) end
+  table.sort(values)
+  return values[(#values + 1) // 2], #values
+end
+
+local rules = {}
+local function rule(name, judge) rules[#rules + 1] = { name = name, judge = judge } end
+
+rule("inputs", function(m)
+  if not m.largest or m.largest <= 100 then return end
+  return ("inputs reach %.6g in size: scale them, for example with data.Scaler or by dividing"):format(m.largest)
+end)
+
+-- Backwards, the norm grows by more than a hundredfold from the last step to some other.
+rule("exploding", function(m)
+  local r = latest(m)
+  if not r then return end
+  local layer, growth = worst(r, function(layer)
+    local last, most = layer.norms[layer.steps], 0
+    if not last or last == 0 then return end
+    for t = 1, layer.steps do most = math.max(most, layer.norms[t]) end
+    return most / last
+  end)
+  if not layer or growth < 100 then return end
+  return ("gradients explode in %s: their norm grows %.0f-fold on the way back through %d steps; clip_norm = 1 " ..
+    "holds them, a smaller lr (%s instead of %s) or layer_norm = true keeps them from it"):format(
+    layer.name, growth, layer.steps, r.lr and digit(r.lr / 10) or "a tenth", r.lr and digit(r.lr) or "now")
+end)
+
+rule("unsteady", function(m)
+  if #m.records < 4 then return end
+  local norm = median(m, function(r) return r.norm end)
+  local top
+  for i = math.max(1, #m.records - 9), #m.records do
+    local value = m.records[i].norm
+    if value and (not top or value > top) then top = value end
+  end
+  if not norm or norm == 0 or top < 1000 * norm then return end
+  return ("the norm of all gradients jumps to %.3g, where %.3g is usual: clip_norm = %s keeps one batch from " ..
+    "undoing the work of many"):format(top, norm, digit(2 * norm))
+end)
+
+rule("clipping", function(m)
+  local share, steps = m:clipped_share()
+  local r = latest(m)
+  if steps < 50 or share < 0.5 or not r or not r.lr then return end
+  local norm = median(m, function(each) return each.norm end)
+  if not norm or norm <= m.clip then return end
+  return ("clipping acted in %.0f %% of the last %d steps: lower lr from %s to about %s, or clip at %s if the loss " ..
+    "falls well"):format(100 * share, steps, digit(r.lr), digit(r.lr * math.max(m.clip / norm, 0.1)), digit(2 * norm))
+end)
+
+-- How many steps back the norm falls below a thousandth of what it is beside the last step. (At the last step itself it
+-- also holds what the loss sends there directly, which in gated cells is far more.)
+local function reach(layer)
+  local last, beside = layer.steps, 0
+  if last < 40 then return end
+  for back = 1, 3 do beside = math.max(beside, layer.norms[last - back]) end
+  for back = 1, last - 1 do
+    if layer.norms[last - back] < 1e-3 * beside then return back end
+  end
+end
+
+rule("vanishing", function(m)
+  if #m.records < 2 then return end
+  local r = latest(m)
+  local layer = worst(r, function(layer)
+    local back = reach(layer)
+    if back and back < 0.75 * layer.steps then return layer.steps - back end
+  end)
+  if not layer then return end
+  local other = layer.kind == "nn.RNN" and "use nn.LSTM or nn.GRU, or layer_norm = true"
+    or "start with longer memory (chrono = " .. layer.steps .. "), or shorten the sequences (Conv1d with a stride)"
+  return ("gradients vanish in %s: %d steps back they are below a thousandth of those beside the last step, after " ..
+    "%d steps %.1g; what lies further back cannot be learnt: %s"):format(layer.name, reach(layer), layer.steps - 1,
+    layer.norms[1], other)
+end)
+
+rule("saturated", function(m)
+  if #m.records < 2 then return end
+  local layer, share = worst(latest(m), function(layer) return layer.activations end)
+  if not layer or share < 0.6 then return end
+  return ("%.0f %% of the activations of %s are saturated and pass no gradient on: scale the inputs, or use a " ..
+    "smaller lr or layer_norm = true"):format(100 * share, layer.name)
+end)
+
+rule("updates", function(m)
+  if #m.records < 3 then return end
+  local name
+  local ratio = median(m, function(r)
+    local most
+    for _, p in ipairs(r.parameters) do
+      if p.ratio and p.weight > 0.1 and (not most or p.ratio > most) then most, name = p.ratio, p.name end
+    end
+    return most
+  end)
+  if not ratio or ratio < 0.2 then return end
+  local r = latest(m)
+  return ("an update changes %s by %.0f %% of its norm: lower lr%s"):format(name, 100 * ratio,
+    r.lr and (" from %s to about %s"):format(digit(r.lr), digit(r.lr * 0.01 / ratio)) or "")
+end)
+
+return rules

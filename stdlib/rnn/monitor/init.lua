@@ -1,0 +1,198 @@
+-- monitor: what happens to gradients during training, at chosen steps. The engine records in its backward pass; here it
+-- is kept, judged (doctor.lua) and drawn (picture.lua).
+
+local core = require "rnn.core"
+local class = require "rnn.class"
+local check = require "rnn.check"
+local Module = require "rnn.nn.module"
+local doctor = require "rnn.monitor.doctor"
+local picture = require "rnn.monitor.picture"
+
+-- Records beyond this are thinned: every second one goes, and from then on half as many are made.
+local KEPT = 128
+-- Steps over which the share of clipped ones is counted.
+local WINDOW = 200
+
+--- rnn.monitor(model [, { every = 10, clip = nil, advise = true }]) -> monitor
+---
+--- Records at the first and then at every n-th step, for each nn.RNN, nn.LSTM and nn.GRU of the model: the norm of
+--- the loss's gradient by h_t for each time step t, the shares of saturated gates and activations, and the effective
+--- memory: how many steps back the norm has 1 % of its value at the last step; for each parameter the norms of weight
+--- and gradient and how much an update changes the weight, relative to its norm. Every step it counts whether clipping
+--- acted (clip: the max_norm of clip_grad_norm). With rnn.fit { monitor = true } all of this happens by itself; in a
+--- loop of one's own call monitor:step after each update. Errors: a model that is none, unknown options.
+---@class rnn.Monitor
+---@field records table[] { step, epoch, layers = { { name, norms, gates, activations, memory } }, parameters = ... }
+---@overload fun(model: nn.Module, options?: table): rnn.Monitor
+local Monitor = class("rnn.Monitor")
+
+function Monitor:init(model, options)
+  local fname = "rnn.monitor"
+  if not Module.is(model) then check.expected(fname, "argument 1 (model)", "a model (nn.Module)", model) end
+  options = check.options(fname, options, { every = 10, clip = check.none, advise = true })
+  self.every = check.int(fname, "option 'every'", options.every, 1)
+  self.clip = options.clip and check.positive(fname, "option 'clip'", options.clip) or nil
+  self.advise = check.boolean(fname, "option 'advise'", options.advise)
+  self.model, self.records, self.count, self.clipped = model, {}, 0, {}
+  self.layers = {}
+  for _, entry in ipairs(model:modules()) do
+    local name, layer = entry[1], entry[2]
+    if layer.flow then self.layers[#self.layers + 1] = { name, layer } end
+  end
+  self.parameters = model:named_parameters()
+  self.told = {}
+  self:prepare()
+end
+
+--- monitor:prepare()
+---
+--- The next step is recorded: layers watch, and the weights before it are kept.
+function Monitor:prepare()
+  self.watching, self.before = true, {}
+  for _, entry in ipairs(self.layers) do entry[2]:watch(true) end
+  for i, entry in ipairs(self.parameters) do self.before[i] = entry[2]:detach():copy() end
+end
+
+local function norm_of(t) return math.sqrt(t:square():sum():item()) end
+
+-- How many steps back from the last one the norm has 1 % of what it is there; all of them when it never falls so low.
+local function memory_of(norms)
+  local last = #norms
+  while last > 0 and norms[last] == 0 do last = last - 1 end -- padding
+  for back = 1, last - 1 do
+    if norms[last - back] < 0.01 * norms[last] then return back - 1, last end
+  end
+  return math.max(last - 1, 0), last
+end
+
+local function layers_of(self)
+  local found = {}
+  for _, entry in ipairs(self.layers) do
+    for _, part in ipairs(entry[2]:flow()) do
+      local figures = part[2]:totable()
+      local r = { name = entry[1] == "" and part[1] or entry[1] .. "." .. part[1], norms = {}, gates = 0,
+        activations = 0, kind = getmetatable(entry[2]).__name, layer_norm = entry[2].layer_norm }
+      for t, row in ipairs(figures) do
+        r.norms[t] = row[1]
+        r.gates, r.activations = r.gates + row[2] / #figures, r.activations + row[3] / #figures
+      end
+      if part[1]:find "_reverse$" then -- the step computed last is the first one
+        for i = 1, #r.norms // 2 do r.norms[i], r.norms[#r.norms + 1 - i] = r.norms[#r.norms + 1 - i], r.norms[i] end
+      end
+      r.memory, r.steps = memory_of(r.norms)
+      found[#found + 1] = r
+    end
+    entry[2]:watch(false)
+  end
+  return found
+end
+
+local function parameters_of(self)
+  local found = {}
+  for i, entry in ipairs(self.parameters) do
+    local name, p = entry[1], entry[2]
+    local weight = norm_of(self.before[i])
+    local r = { name = name, weight = weight, update = norm_of(p:detach() - self.before[i]) }
+    if p.grad then r.gradient = norm_of(p.grad) end
+    r.ratio = weight > 0 and r.update / weight or nil
+    found[i] = r
+  end
+  return found
+end
+
+local function record(self, step, values)
+  self.watching = false
+  local r = { step = step, epoch = values.epoch, loss = values.loss, norm = values.norm, lr = values.lr }
+  r.layers, r.parameters = core.no_grad(layers_of, self), core.no_grad(parameters_of, self)
+  self.before = nil
+  self.records[#self.records + 1] = r
+  if #self.records < KEPT then return end
+  local thinner = {}
+  for i = 1, #self.records, 2 do thinner[#thinner + 1] = self.records[i] end
+  self.records, self.every = thinner, self.every * 2
+end
+
+--- monitor:step(values)
+---
+--- After an update of the weights: values may have loss, norm (what clip_grad_norm gave), lr and epoch, and x, the
+--- input. Records when it is time and prepares the next recording.
+---@param values? table
+function Monitor:step(values)
+  values = check.table("monitor:step", "argument 1 (values)", values or {})
+  self.count = self.count + 1
+  if self.clip and values.norm then
+    self.clipped[(self.count - 1) % WINDOW + 1] = values.norm > self.clip and 1 or 0
+  end
+  if not self.largest and core.is_tensor(values.x) and values.x:type() == "float" then
+    self.largest = core.no_grad(function() return values.x:abs():max():item() end)
+  end
+  if self.watching then record(self, self.count, values) end
+  if self.count % self.every == 0 then self:prepare() end
+end
+
+--- monitor:clipped_share() -> number, steps
+---
+--- In what share of the last steps (200 at most) clipping acted.
+---@return number share from 0 to 1
+---@return integer steps
+function Monitor:clipped_share()
+  local sum = 0
+  for _, one in ipairs(self.clipped) do sum = sum + one end
+  return #self.clipped > 0 and sum / #self.clipped or 0, #self.clipped
+end
+
+--- monitor:advice() -> text, or nil
+---
+--- The most important thing to say about the records so far that has not been said yet: one sentence with the evidence
+--- and a remedy.
+---@return string?
+function Monitor:advice()
+  for _, rule in ipairs(doctor) do
+    if not self.told[rule.name] then
+      local text = rule.judge(self)
+      if text then
+        self.told[rule.name] = true
+        return text
+      end
+    end
+  end
+end
+
+--- monitor:heat_maps() -> array of maps
+---
+--- For each layer and direction, ready for rnn.logs.report: values[i][j] is the decimal logarithm of the norm of the
+--- gradient i - 1 steps back from the last one (with long sequences: of the mean over some steps) at record j.
+---@return table[]
+function Monitor:heat_maps() return picture.maps(self.records) end
+
+--- monitor:plot([options]) -> figures | nil, message, code
+---
+--- Draws the heat maps in the terminal, or with file = "flow.svg" (.png) into files; with several layers their names
+--- are put into the files' names. Errors: nothing recorded yet.
+---@param options? table file, width, height, title
+function Monitor:plot(options) return picture.plot(self.records, options) end
+
+-- ---- as a callback of rnn.fit ----
+
+function Monitor:on_step(run, _, values)
+  values.epoch, values.x = run.epoch, run.input
+  self:step(values)
+end
+
+function Monitor:on_epoch(run)
+  run.heat_maps = self:heat_maps()
+  local text = self.advise and self:advice()
+  if text then
+    run.show:done()
+    run:say("advice: " .. text)
+    run.history.advice = run.history.advice or {}
+    table.insert(run.history.advice, { epoch = run.epoch, text = text })
+  end
+end
+
+function Monitor:on_end(run)
+  run.heat_maps = self:heat_maps()
+  for _, entry in ipairs(self.layers) do entry[2]:watch(false) end
+end
+
+return Monitor

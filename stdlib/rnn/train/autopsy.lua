@@ -1,0 +1,133 @@
+-- autopsy.lua: where a NaN comes from. The step that met it is run once more, from the state before it, with every
+-- result checked: the first op that gives one stops it, and what is on the stack then says which layer asked for it.
+
+local core = require "rnn.core"
+local class = require "rnn.class"
+local Batches = require "rnn.data.batches"
+local Recurrent = require "rnn.nn.recurrent"
+
+-- What is not finite in t: "nan at (3, 17, 1)" and its sample and time step; or nothing.
+local function bad_element(t)
+  if not core.is_tensor(t) or t:type() ~= "float" then return end
+  if t:lengths() then t = t:without_lengths() end
+  local bad = t:is_finite():eq(0):reshape(-1)
+  if bad:max():item() == 0 then return end
+  local rest, index = bad:argmax(1):item() - 1, {}
+  local value = t:reshape(-1):get(rest + 1)
+  for axis = t:ndim(), 1, -1 do
+    index[axis] = rest % t:size(axis) + 1
+    rest = rest // t:size(axis)
+  end
+  return ("%s at (%s)"):format(value ~= value and "nan" or tostring(value), table.concat(index, ", ")), index
+end
+
+-- Which item of the dataset a sample of the batch at hand is. (Series are looked at before they are cut into windows.)
+local function origin(run, index)
+  local data, x = run.data, run.input
+  if run.reader or not class.is_a(data, Batches) or not core.is_tensor(data.order) then return "" end
+  local item = data.order:get(data.at - #x + index[1])
+  return (", item %d of the dataset"):format(item)
+end
+
+local function bad_data(run)
+  for _, entry in ipairs { { "x", run.input }, { "y", run.target } } do
+    local text, index = bad_element(entry[2])
+    if text then return ("the data hold %s of the batch's %s%s"):format(text, entry[1], origin(run, index)) end
+  end
+end
+
+local function norm(tensors)
+  local sum = 0
+  for _, t in ipairs(tensors) do
+    if t:type() == "float" then sum = sum + t:detach():square():sum():item() end
+  end
+  return math.sqrt(sum)
+end
+
+-- Weights that have run away are the cause, whatever op overflows first.
+local function runaway(run)
+  local now, before = norm(run.start.live), norm(run.start.kept)
+  if now < 100 * before and now == now then return end
+  local lr = run.lr or run.optimizer.lr
+  return ("the weights have grown from a norm of %.3g before this epoch to %.3g, so the steps are too long: lower " ..
+    "lr from %g, or clip with clip_norm"):format(before, now, lr)
+end
+
+-- The path of the innermost module on the stack (its forward, or a cell's step), and the time step at which a loop over
+-- a cell is: nn.Recurrent counts it in t.
+local function layer_and_time(names)
+  local path, time
+  for level = 3, 200 do
+    if not debug.getinfo(level, "f") then break end
+    local _, self = debug.getlocal(level, 1)
+    if type(self) == "table" and names[self] then
+      if not path and names[self] ~= "" then path = names[self] end
+      for i = 2, class.is_a(self, Recurrent) and 60 or 1 do
+        local name, value = debug.getlocal(level, i)
+        if name == "t" and math.type(value) == "integer" then time = value end
+      end
+    end
+  end
+  return path, time
+end
+
+-- Runs the step with checks; returns what stopped it, or nil.
+local function replay(run, position)
+  local names, path, time = {}, nil, nil
+  for _, entry in ipairs(run.model:modules()) do names[entry[2]] = entry[1] end
+  local random = core.random_state()
+  core.random_state { seed = random.seed, position = position }
+  run.optimizer:zero_grad()
+  local before = core.check_finite(true)
+  local ok, message = xpcall(function()
+    local loss = run.objective(run.reader or run.model, run.input, run.target)
+    loss:backward()
+  end, function(text)
+    path, time = layer_and_time(names)
+    return tostring(text)
+  end)
+  core.check_finite(before)
+  core.random_state(random)
+  run.optimizer:zero_grad()
+  if ok then return nil end
+  if time then message = ("%s, at time step %d"):format(message, time) end
+  return path and ("%s, in layer '%s'"):format(message, path) or message
+end
+
+-- Batch and weights in the run's folder; says so.
+local function keep(run)
+  if not run.folder then return "" end
+  local path, tensors = run.folder .. "/nan.safetensors", {}
+  for name, t in pairs { x = run.input, y = run.target } do
+    if core.is_tensor(t) then
+      if t:lengths() then tensors[name .. "_lengths"], t = t:lengths(), t:without_lengths() end
+      tensors[name] = t
+    end
+  end
+  for _, pair in ipairs((run.model:named_tensors())) do tensors["weights." .. pair[1]] = pair[2] end
+  local about = { about = "the batch of the step that failed, and the weights before it" }
+  local ok, message = core.archive_write(path, tensors, about)
+  return ok and ("Batch and weights of that step are in %s. "):format(path)
+    or ("They could not be saved: %s. "):format(message)
+end
+
+--- autopsy(run, position) -> cause, place
+---
+--- cause: one clause that says where the first value that is not finite comes from: the data (and the row), the op with
+--- the layer's path, the sample and time step, and the user's line, or weights that ran away; place: a sentence on
+--- where the batch was saved, or "".
+---@param run train.Run
+---@param position integer of the random numbers before the step
+---@return string cause
+---@return string place
+return function(run, position)
+  local place = keep(run)
+  local cause = bad_data(run)
+  if cause then return cause, place end
+  local grown = runaway(run)
+  local message = replay(run, position)
+  if grown then return message and ("%s (%s)"):format(grown, message) or grown, place end
+  if message then return message, place end
+  return "run again, the step was finite, so it depends on something that changes; a smaller lr or clip_norm may help",
+    place
+end
