@@ -42,8 +42,8 @@ end
 --- audio.resample(x, from, to) -> samples
 ---
 --- The same sound at another rate: x (L) or (L, channels) at from samples a second becomes ceil(L * to / from) samples
---- at to. Band-limited interpolation (libsamplerate, best quality); the ratio may be from 1/256 to 256. Given other rates
---- than the true ones it changes speed and pitch.
+--- at to. Band-limited interpolation (libsamplerate, best quality); the ratio may be from 1/256 to 256. Given other
+--- rates than the true ones it changes speed and pitch.
 ---@param x rnn.Tensor
 ---@param from number
 ---@param to number

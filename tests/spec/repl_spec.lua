@@ -138,6 +138,40 @@ describe("commands of the prompt", function()
   end)
 end)
 
+describe("the variables of a waiting function", function()
+  local frames = require "rnn.repl.frames"
+
+  it("are read and changed", function()
+    local outer, seen = "outer", {}
+    local co = coroutine.create(function(argument)
+      local x = 1
+      local inner = "hidden"
+      do
+        local inner = "in sight" -- luacheck: ignore 421
+        coroutine.yield()
+        seen.inner = inner
+      end
+      seen.x, seen.outer, seen.argument = x, outer, argument
+      return inner
+    end)
+    coroutine.resume(co, "given")
+    local environment, place = frames.environment(co)
+    assert.matches("repl_spec.lua:%d+$", place)
+    assert.same({ 1, "in sight", "outer", "given", print }, { environment.x, environment.inner, environment.outer,
+      environment.argument, environment.print })
+    for _, name in ipairs { "x", "inner", "outer", "argument", "seen" } do
+      assert.is_true(getmetatable(environment).names[name])
+    end
+    environment.x, environment.inner, environment.outer = 2, "changed", "changed too"
+    environment.new_global = 3
+    assert.equal(3, rawget(_G, "new_global"))
+    rawset(_G, "new_global", nil)
+    local _, hidden = coroutine.resume(co)
+    assert.same({ x = 2, inner = "changed", outer = "changed too", argument = "given" }, seen)
+    assert.equal("hidden", hidden)
+  end)
+end)
+
 describe("pretty", function()
   it("shows plain values as they are", function()
     assert.equal("text", pretty("text"))
