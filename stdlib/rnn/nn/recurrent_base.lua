@@ -370,10 +370,10 @@ end
 
 --- lstm:flow() -> array of { name, figures }
 ---
---- What the last backward pass met, for each watched layer and direction (name "l0", "l0_reverse", ...): figures (T, 3),
---- for each step the norm of the loss's gradient by h_t over the batch, the share of saturated gates (sigmoid below 0.05
---- or above 0.95) and of saturated activations (tanh beyond 0.95, ReLU at 0). Reading takes it away; a layer that ran
---- several times before shows its last pass. Empty without a backward pass.
+--- What the last backward pass met, for each watched layer and direction (name "l0", "l0_reverse", ...): figures
+--- (T, 3), for each step the norm of the loss's gradient by h_t over the batch, the share of saturated gates (sigmoid
+--- below 0.05 or above 0.95) and of saturated activations (tanh beyond 0.95, ReLU at 0). Reading takes it away; a layer
+--- that ran several times before shows its last pass. Empty without a backward pass.
 ---@return { [1]: string, [2]: rnn.Tensor }[]
 function Base:flow()
   local found = {}
