@@ -370,6 +370,25 @@ static void test_prompt_in_fit(void **state) {
   assert_int_equal(leave(t), 0);
 }
 
+/* A run that can save itself does so. */
+static void test_stop_saves_run(void **state) {
+  (void)state;
+  terminal *t = start_prompt();
+  type(t, PASTE(MODEL "h = rnn.fit(model, { data = rnn.data.arrays(x, y):batches { size = 4 }, loss = 'mse',\n"
+                      "  optimizer = optim.SGD(model:parameters()), epochs = 100000000, progress = false,\n"
+                      "  run = os.getenv('HOME') .. '/run' })"));
+  pause_briefly();
+  type(t, CTRL_C);
+  expect(t, "of rnn.fit, inside the loop");
+  expect(t, "loop> ");
+  type(t, "stop\r");
+  expect(t, "saved in ");
+  expect(t, "goes on from there");
+  type(t, "6 * 7\r");
+  expect(t, "42");
+  assert_int_equal(leave(t), 0);
+}
+
 /* A match of a second or more, which nothing can stop. */
 #define STUBBORN "('a'):rep(40):find(('a*'):rep(7) .. 'b')"
 
@@ -488,6 +507,7 @@ int main(void) {
       cmocka_unit_test(test_help_and_sources),
       cmocka_unit_test(test_prompt_in_loop),
       cmocka_unit_test(test_prompt_in_fit),
+      cmocka_unit_test(test_stop_saves_run),
       cmocka_unit_test(test_impatience_keeps_prompt),
       cmocka_unit_test(test_second_interrupt_ends_script),
       cmocka_unit_test(test_interrupt_stops_product),
