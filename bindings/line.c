@@ -165,8 +165,7 @@ static char **complete(const char *text, int start, int end) {
   (void)start;
   lua_State *L = completing;
   *rl.completion_append_character = '\0';
-  if (*rl.completion_quote_character) return NULL; /* inside a string: readline offers file names */
-  *rl.attempted_completion_over = 1;
+  *rl.attempted_completion_over = !*rl.completion_quote_character; /* in a string without candidates: file names */
   if (!lua_checkstack(L, 10)) return NULL;
   int top = lua_gettop(L);
   lua_pushcfunction(L, push_candidates);

@@ -226,6 +226,8 @@ static void test_completion(void **state) {
   snprintf(keys, sizeof keys, "io.open('%s/numb\t):read('n')\r", home);
   type(t, keys);
   expect(t, "42");
+  type(t, "require('rnn.nn.lst\t)(3, 42)\r");
+  expect(t, "nn.LSTM(3 -> 42)");
   assert_int_equal(leave(t), 0);
 }
 

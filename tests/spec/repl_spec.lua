@@ -273,6 +273,9 @@ describe("completion", function()
     completes("optim.SGD(params, {", "lr = ", "momentum = ", "nesterov = ", "weight_decay = ")
     _G.nn, _G.opt, _G.optim = nil, nil, nil
     completes("require 'rnn.nn.lst", "rnn.nn.lstm")
+    completes("f('rawe")
+    completes("f('it\\'s rawe")
+    completes("f('a') .. rawe", "rawequal")
   end)
 
   it("knows the variables of a loop", function()

@@ -106,10 +106,23 @@ local function add_modules(found, prefix)
   end
 end
 
+-- Does the text end inside a string of one line?
+local function in_string(text)
+  local quote
+  for c in text:gsub("\\.", ""):gmatch("[\"'\n]") do
+    if c == "\n" or c == quote then
+      quote = nil
+    elseif not quote then
+      quote = c
+    end
+  end
+  return quote ~= nil
+end
+
 --- complete(before [, environment]) -> names
 ---
 --- All that the last name of a text such as "y = rnn.nn.Li", "x:tan" or "nn.LSTM(1, 2, { la" can become, sorted. In the
---- string after require it is a module's whole name. environment stands for the globals.
+--- string after require it is a module's whole name, in other strings nothing. environment stands for the globals.
 ---@param before string
 ---@param environment? table
 ---@return string[]
@@ -121,6 +134,8 @@ local function complete(before, environment)
   local called = separator == "" and called_with_options(before)
   if module then
     add_modules(found, module)
+  elseif in_string(before) then
+    return {}
   elseif separator == "" then
     if called then add_options(found, called, prefix, environment) end
     if not next(found) or prefix == "" and not called then
