@@ -16,6 +16,8 @@ function core.methods.split(...) return require "rnn.split"(...) end
 
 --- rnn.null: what stands for null in JSON; Lua's nil would not stay in a table.
 
+--- rnn.sanitized: true in builds under AddressSanitizer, which keep freed memory; nil in all others.
+
 return lazy(rnn, {
   nn = "rnn.nn",
   optim = "rnn.optim",
