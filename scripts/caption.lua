@@ -106,7 +106,7 @@ local function examples(part, settings)
   end
 end
 
--- Writes captions, greedily or with beam search; returns BLEU, the share that equals one of the picture's own, and the captions.
+-- Writes captions, greedily or by beam search: BLEU and the share that equals one of the picture's own; the captions.
 local function measure(part, beam)
   local captions, same = model:decode(part.vectors, { beam = beam, max_length = 25 }), 0
   for n, ids in ipairs(captions) do
