@@ -12,7 +12,7 @@ local nn, data, optim, text = rnn.nn, rnn.data, rnn.optim, rnn.text
 
 local options = rnn.args {
   about = "Translates between English and Portuguese with an encoder, attention and a decoder.",
-  epochs = 20,
+  epochs = 25,
   direction = { "en-pt", "or pt-en" },
   size = { 3000, "ids of each vocabulary: words and parts of words" },
   units = { 256, "units of the recurrent layers" },
