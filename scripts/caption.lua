@@ -10,7 +10,7 @@ local nn, data, optim, text = rnn.nn, rnn.data, rnn.optim, rnn.text
 
 local options = rnn.args {
   about = "Writes captions for pictures.",
-  epochs = 30,
+  epochs = 10,
   hidden = { 256, "units of the GRU" },
   dropout = { 0.5, "share of the features dropped in training" },
   lr = { 0.002, "highest learning rate" },
