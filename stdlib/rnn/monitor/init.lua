@@ -13,6 +13,13 @@ local KEPT = 128
 -- Steps over which the share of clipped ones is counted.
 local WINDOW = 200
 
+-- The next step is recorded: layers watch, and the weights before it are kept.
+local function prepare(self)
+  self.watching, self.before = true, {}
+  for _, entry in ipairs(self.layers) do entry[2]:watch(true) end
+  for i, entry in ipairs(self.parameters) do self.before[i] = entry[2]:detach():copy() end
+end
+
 --- rnn.monitor(model [, { every = 10, clip = nil, advise = true }]) -> monitor
 ---
 --- Records at the first and then at every n-th step, for each nn.RNN, nn.LSTM and nn.GRU of the model: the norm of
@@ -41,16 +48,7 @@ function Monitor:init(model, options)
   end
   self.parameters = model:named_parameters()
   self.told = {}
-  self:prepare()
-end
-
---- monitor:prepare()
----
---- The next step is recorded: layers watch, and the weights before it are kept.
-function Monitor:prepare()
-  self.watching, self.before = true, {}
-  for _, entry in ipairs(self.layers) do entry[2]:watch(true) end
-  for i, entry in ipairs(self.parameters) do self.before[i] = entry[2]:detach():copy() end
+  prepare(self)
 end
 
 local function norm_of(t) return math.sqrt(t:square():sum():item()) end
@@ -127,7 +125,7 @@ function Monitor:step(values)
     self.largest = core.no_grad(function() return values.x:abs():max():item() end)
   end
   if self.watching then record(self, self.count, values) end
-  if self.count % self.every == 0 then self:prepare() end
+  if self.count % self.every == 0 then prepare(self) end
 end
 
 --- monitor:clipped_share() -> number, steps
