@@ -190,7 +190,8 @@ describe("rnn.fit, when things go wrong,", function()
       end,
     })
     assert.is_false(ok)
-    assert.matches("rnn.fit: the loss is %-?nan in epoch 1, step 3 of 5: .*mul: argument 2 is already not finite", message)
+    assert.matches("rnn.fit: the loss is %-?nan in epoch 1, step 3 of 5: .*mul: argument 2 is already not finite",
+      message)
     assert.same(before.weight:totable(), model.weight:totable())
   end)
 
@@ -224,7 +225,8 @@ describe("rnn.fit, when things go wrong,", function()
       assert.is_false(ok)
       assert.matches("fit_spec.lua:%d+: rnn.fit: " .. pattern, message)
     end
-    says("unknown option 'optimiser'; known: accumulate, average, callbacks, ", { data = good, loss = "mse", optimiser = optimizer })
+    says("unknown option 'optimiser'; known: accumulate, average, callbacks, ",
+      { data = good, loss = "mse", optimiser = optimizer })
     says("option 'data': expected batches, as dataset:batches makes them, got nil", { loss = "mse" })
     says("option 'data': expected batches, got a dataset; write dataset:batches", { data = line, loss = "mse" })
     says("option 'loss': expected a function or one of .*, got string 'mea'", { data = good, loss = "mea" })

@@ -233,9 +233,9 @@ describe("rnn.fit with run", function()
     assert(rnn.make_folder(folder .. "/run/report.html"))
     local stderr = io.stderr
     local said = {}
-    io.stderr = { write = function(_, ...) said[#said + 1] = table.concat({ ... }) end }
+    io.stderr = { write = function(_, ...) said[#said + 1] = table.concat({ ... }) end } -- luacheck: ignore
     local ok, history = pcall(fit)
-    io.stderr = stderr
+    io.stderr = stderr -- luacheck: ignore
     assert.is_true(ok)
     assert.equal(3, #history)
     assert.matches("cannot write .*report.html: it is a folder, not a regular file; the run goes on", said[1])

@@ -28,7 +28,7 @@ local ENTRIES = {
     data = "helpdesk-log/helpdesk.csv" },
   caption = { "--limit 200 --epochs 2 --hidden 16 --beam 1", figures = { "test.bleu" },
     data = "coco-layout-captions/README.md" },
-  chorales = { "--limit 8 --epochs 2 --units 16", figures = { "test.nats" }, data = "jsb-chorales/README.md" },
+  chorales = { "--limit 4 --epochs 2", figures = { "test.nats" }, data = "jsb-chorales/README.md" },
   digits = { "--limit 60 --epochs 2 --units 8", figures = { "test.accuracy" }, data = "free-spoken-digits/README.md" },
 }
 
