@@ -31,7 +31,7 @@ local function read(name)
     local row = {}
     for value in line:gmatch ',"?([%d.]+)"?' do row[#row + 1] = tonumber(value) end
     if #row > 0 then rows[#rows + 1] = row end -- the first line has names
-    if #rows == options.limit then break end
+    if #rows > 0 and #rows == options.limit then break end
   end
   return rows
 end
