@@ -39,7 +39,7 @@ local function piano_rolls(part, limit)
       t = t + 1
       for pitch in frame:gmatch "%d+" do roll:set(t, pitch - LOWEST + 1, 1) end
     end
-    xs[#xs + 1], ys[#ys + 1] = roll:rows(1, t - 1), roll:rows(2, t) -- the next chord from those before
+    xs[#xs + 1], ys[#ys + 1] = roll:rows(1, t - 1), roll:rows(2, t) -- the first chord is not told, as in the paper
     if #xs == limit then break end
   end
   return data.sequences(xs, ys)
@@ -60,7 +60,9 @@ end
 local function learn_keys()
   local function nats(logits, y) return nn.binary_cross_entropy(logits, y) * KEYS end -- of a chord: all its keys
   local set = piano_rolls("train", options.limit)
-  local model = nn.Sequential { nn.LSTM(KEYS, 400), nn.Dropout(0.2), nn.Linear(400, KEYS) }
+  local head = nn.Linear(400, KEYS)
+  head.bias:fill_(-3) -- most keys are silent
+  local model = nn.Sequential { nn.LSTM(KEYS, 400), nn.Dropout(0.2), head }
   train(model, 0.006, { data = data.map(set:batches { size = 16, shuffle = true }, transpose_rolls),
     valid = piano_rolls "valid", loss = nats, epochs = options.epochs, callbacks = { results:training() } })
   results:add("valid", { nats = rnn.evaluate(model, piano_rolls "valid", { loss = nats }).loss })
@@ -95,9 +97,8 @@ local function learn_notes()
     local k = (rnn.rand(#x, 1) * 12):floor():to_int() - 6 -- each window on its own
     return x + (x - voices):gt(1):to_int() * k, y + y:gt(1):to_int() * k
   end
-  local model = nn.Sequential {
-    nn.Embedding(4 * PITCHES, 32), nn.LSTM(32, 256), nn.Dropout(0.2), nn.Linear(256, PITCHES),
-  }
+  local model = nn.Sequential { nn.Embedding(4 * PITCHES, 32), nn.LSTM(32, 256), nn.Dropout(0.2),
+    nn.Linear(256, PITCHES) }
   local set = windows("train", 0, options.limit > 0 and math.min(options.limit, 229) - 1 or 228)
   train(model, 0.004, { data = data.map(set:batches { size = 16, shuffle = true }, transpose),
     valid = windows("valid", 229, 304), loss = "cross_entropy", metrics = { "accuracy" },
@@ -118,8 +119,7 @@ local function compose(model)
   return chords_of(rnn.tensor(ids[1], "int32"):reshape(-1, 4))
 end
 
-local begun = rnn.clock()
-local composer = options.load and assert(rnn.load(options.load))
+local begun, composer = rnn.clock(), options.load and assert(rnn.load(options.load))
 for seed = options.seed, options.seed + (options.load and 0 or options.seeds - 1) do
   rnn.seed(seed)
   if not options.load then
