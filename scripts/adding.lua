@@ -6,7 +6,7 @@
 -- stays there. Below 0.005 the task counts as solved.
 --
 --   rnnlua scripts/adding.lua                              the three cells at T = 750, and their loss curves
---   rnnlua scripts/adding.lua --length 200 --cell rnn --clip 0 --lr 0.01
+--   rnnlua scripts/adding.lua --length 200 --cell rnn --clip 0 --lr 0.01 --flow flow.svg
 --
 -- Every batch is new, so training never sees a sequence twice; the test sequences are drawn once, at the end.
 local rnn = require "rnn"
@@ -20,6 +20,7 @@ local options = rnn.args {
   units = { 32, "units of the layer" },
   lr = { 0.01, "learning rate of Adam" },
   clip = { 1.0, "clip gradients to this norm; 0: not at all" },
+  flow = { "", "watch the gradients, and draw how they flow back through time into this .svg or .png file" },
   limit = { 0, "sequences in an epoch; 0: 5000" },
 }
 local BATCH, LENGTH = 50, options.length
@@ -62,15 +63,18 @@ local function train(cell, seed)
   local model = nn.Sequential { layers[cell](), nn.Linear(options.units, 1) }
   local steps, curve, sum, begun = {}, {}, 0, rnn.clock()
   local every = math.max(1, STEPS // 10) -- a point of the curve is the mean of so many steps
+  local monitor = options.flow ~= "" and rnn.monitor(model, { clip = options.clip > 0 and options.clip or nil }) or {}
   local history = rnn.fit(model, {
     data = stream(), loss = "mse", epochs = options.epochs, clip_norm = options.clip > 0 and options.clip or nil,
     optimizer = optim.Adam(model:parameters(), { lr = options.lr }),
-    callbacks = { results:training(), { on_step = function(_, _, step, values)
+    on_nan = "stop", callbacks = { results:training(), monitor, { on_step = function(_, _, step, values)
       sum = sum + values.loss
       if step % every == 0 then steps[#steps + 1], curve[#curve + 1], sum = step, sum / every, 0 end
     end } },
     on_epoch = function(_, logs) return logs.loss > SOLVED / 5 end, -- false: learnt, stop
   })
+  if history.stopped then io.stderr:write(cell, ": ", history.stopped, "\n") end
+  if monitor.plot then assert(monitor:plot { file = options.flow, title = cell }) end
   results:add(cell, { epochs = #history, seconds = rnn.clock() - begun })
   return model, { label = cell, x = steps, y = curve }
 end

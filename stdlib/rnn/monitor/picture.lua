@@ -77,7 +77,7 @@ function picture.plot(records, options)
   local plot = require "rnn.plot"
   local figures = {}
   for k, map in ipairs(maps) do
-    local rows, names = thin(map, options.file and 40 or 12)
+    local rows, names = thin(map, 14)
     local back = {}
     for i = 1, #rows do back[i] = tostring((i - 1) * groups[k]) end
     local file = options.file
