@@ -78,12 +78,15 @@ function picture.plot(records, options)
   local figures = {}
   for k, map in ipairs(maps) do
     local rows, names = thin(map, 14)
-    local back = {}
+    local back, low, high = {}, math.huge, -math.huge
+    for _, row in ipairs(rows) do
+      low, high = math.min(low, table.unpack(row)), math.max(high, table.unpack(row))
+    end
     for i = 1, #rows do back[i] = tostring((i - 1) * groups[k]) end
     local file = options.file
     if file and #maps > 1 then file = file:gsub("%.%a+$", "-" .. map.title:match "^[^:]+" .. "%0") end
     local figure, message, code = plot.matrix(rows, { rows = back, columns = names, file = file,
-      title = (options.title and options.title .. ": " or "") .. map.title .. " (log10 of the norm)",
+      title = ("%s%s; norms 1e%.0f to 1e%.0f"):format(options.title and options.title .. ": " or "", map.title, low, high),
       width = options.width, height = options.height or (file and math.max(150, 90 + 14 * #rows)) or nil })
     if not figure then return nil, message, code end
     figures[k] = figure
