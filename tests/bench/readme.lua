@@ -2,6 +2,7 @@
 --
 --   rnnlua scripts/ridership.lua --model all --seeds 5 --result docs/ridership.json
 --   rnnlua scripts/forecast.lua --seeds 5 --result docs/forecast.json
+--   tests/run_experiments
 --   RNNLUA_BENCH_PYTHON=python3 rnnlua tests/bench/run.lua
 --   rnnlua tests/bench/readme.lua
 local rnn = require "rnn"
@@ -60,16 +61,20 @@ local function bench()
   local function ms(answer) return answer and ("%.4g"):format(answer.median) or "–" end
   for _, c in ipairs(r.cases) do
     rows[#rows + 1] = { (c.case.name:gsub("%->", "→")), ms(c.ours[1]), ms(c.ours[2]), ms(c.peer[1]), ms(c.peer[2]),
-      c.ratio and ("%.1f"):format(c.ratio) or "–" }
+      c.ratio and ("%.1f"):format(c.ratio) or "–", c.limit and ("%.0f %%"):format(100 * c.limit) or "–",
+      c.memory and ("%.2f"):format(c.memory) or "–" }
   end
   local first = r.cases[1]
   local peer = first.peer[1] and first.peer[1].system or "no peer"
-  return markdown({ "ms a step", "rnnlua, 1 thread", "2 threads", "PyTorch, 1 thread", "2 threads", "ratio" }, rows) ..
+  return markdown({ "ms a step", "rnnlua, 1 thread", "2 threads", "PyTorch, 1 thread", "2 threads", "ratio",
+    "of the limit", "memory" }, rows) ..
     ("\n\n%s; %s; %s; load of the machine %.2f; %s."):format(r.processor, first.ours[1].system, peer, r.load, r.date)
 end
 
 local text = read "README.md"
-for name, make in pairs { ridership = ridership, forecast = forecast, bench = bench } do
+local function experiments() return (read "docs/experiments.md":gsub("%s+$", "")) end
+
+for name, make in pairs { ridership = ridership, forecast = forecast, bench = bench, experiments = experiments } do
   local opening, closing = ("<!-- %s -->"):format(name), ("<!-- /%s -->"):format(name)
   local _, from = text:find(opening, 1, true)
   local to = text:find(closing, from, true)

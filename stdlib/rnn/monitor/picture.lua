@@ -86,7 +86,8 @@ function picture.plot(records, options)
     local file = options.file
     if file and #maps > 1 then file = file:gsub("%.%a+$", "-" .. map.title:match "^[^:]+" .. "%0") end
     local figure, message, code = plot.matrix(rows, { rows = back, columns = names, file = file,
-      title = ("%s%s; norms 1e%.0f to 1e%.0f"):format(options.title and options.title .. ": " or "", map.title, low, high),
+      title = ("%s%s; norms 1e%.0f to 1e%.0f"):format(options.title and options.title .. ": " or "", map.title, low,
+        high),
       width = options.width, height = options.height or (file and math.max(150, 90 + 14 * #rows)) or nil })
     if not figure then return nil, message, code end
     figures[k] = figure
