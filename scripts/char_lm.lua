@@ -50,20 +50,12 @@ local function learn(seed)
     nn.Dropout(options.dropout), -- a million characters are few: without it the GRU would learn them by heart
     nn.Linear(options.units, #vocab),
   }
-  local losses, begun = {}, rnn.clock()
+  local begun = rnn.clock()
   local history = rnn.fit(model, {
     data = train, valid = valid, loss = "cross_entropy", epochs = options.epochs, tbptt = 64, clip_norm = 1,
     optimizer = optim.Adam(model:parameters(), { lr = options.lr }),
     schedule = optim.schedules.one_cycle { rise = 0.1, final = 0.01 }, -- up quickly, then down to a hundredth
-    callbacks = { rnn.EarlyStopping { patience = 3 },
-      { on_step = function(_, _, step, values) losses[step] = values.loss end } },
-  })
-  -- Of one epoch the first and the last tenth show whether it learnt.
-  local function mean(from, to) return rnn.tensor(table.move(losses, from, to, 1, {})):mean():item() end
-  local tenth = math.max(1, #losses // 10)
-  results:add("train", {
-    first_loss = #history > 1 and history.loss[1] or mean(1, tenth),
-    last_loss = #history > 1 and history.loss[#history] or mean(#losses - tenth + 1, #losses),
+    callbacks = { rnn.EarlyStopping { patience = 3 }, results:training() },
   })
   results:add("", { seconds = rnn.clock() - begun })
   curves = { { y = history.loss, label = "training (with dropout)" }, { y = history.val_loss, label = "validation" } }

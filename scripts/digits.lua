@@ -5,7 +5,7 @@
 --
 -- The official test part is recordings 0 to 4 of each speaker and digit. Harder is a voice never heard before: each
 -- of the six speakers is left out of training once, and only then tested. Settings were chosen with recordings 5 to 9
--- as validation, and with one more speaker left out; the test figures are computed once, at the end of training.
+-- as validation; the test figures are computed once, at the end of training.
 local rnn = require "rnn"
 local nn, data, optim, audio = rnn.nn, rnn.data, rnn.optim, rnn.audio
 

@@ -82,20 +82,12 @@ local function learn(seed)
     decoder = nn.Decoder { vocab = target, dim = 256, hidden = units, attention = "multiplicative", tied = true,
       dropout = dropout, word_dropout = 0.05 },
   }
-  local losses, begun = {}, rnn.clock()
-  local history = rnn.fit(model, {
+  local begun = rnn.clock()
+  rnn.fit(model, {
     data = pairs_of(train_from, train_to):batches { size = 32, shuffle = true }, valid = dev,
     loss = { label_smoothing = 0.1 }, epochs = options.epochs, clip_norm = 1,
     optimizer = optim.Adam(model:parameters(), { lr = options.lr }), schedule = optim.schedules.cosine(),
-    callbacks = { rnn.EarlyStopping { patience = 4 },
-      { on_step = function(_, _, step, values) losses[step] = values.loss end } },
-  })
-  -- Of one epoch the first and the last tenth show whether it learnt.
-  local function mean(from, to) return rnn.tensor(table.move(losses, from, to, 1, {})):mean():item() end
-  local tenth = math.max(1, #losses // 10)
-  results:add("train", {
-    first_loss = #history > 1 and history.loss[1] or mean(1, tenth),
-    last_loss = #history > 1 and history.loss[#history] or mean(#losses - tenth + 1, #losses),
+    callbacks = { rnn.EarlyStopping { patience = 4 }, results:training() },
   })
   results:add("", { seconds = rnn.clock() - begun })
 end
