@@ -12,7 +12,7 @@ local nn, data, optim = rnn.nn, rnn.data, rnn.optim
 
 local options = rnn.args {
   about = "Recognises handwritten digits from pen strokes with a bidirectional GRU.",
-  epochs = 30,
+  epochs = 15,
   units = { 64, "units in each direction and layer" },
   lr = { 0.003, "learning rate of Adam" },
   limit = { 0, "digits to train on; 0: all" },
@@ -54,8 +54,20 @@ local function points(text)
   return rnn.tensor(rows)
 end
 
--- The digits of a file, of the writers that are wanted.
-local function read(name, wanted, limit)
+-- The same digit drawn from its other end.
+local function backwards(text)
+  local strokes = {}
+  for stroke in text:gmatch "[^|]+" do
+    local line = {}
+    for point in stroke:gmatch "%d+ %d+" do table.insert(line, 1, point) end
+    table.insert(strokes, 1, table.concat(line, " "))
+  end
+  return table.concat(strokes, "|")
+end
+
+-- The digits of a file, of the writers that are wanted; with both, drawn from either end: some writer will begin a 9
+-- at its foot.
+local function read(name, limit, both, wanted)
   local path = assert(data.find("pendigits", name, {
     data = options.data, source = "UCI Machine Learning Repository, data set 81, rewritten as label, writer, strokes",
   }))
@@ -64,18 +76,19 @@ local function read(name, wanted, limit)
     local label, writer, strokes = line:match "^(%d)\t(%d+)\t([%d |]+)"
     if label and wanted(tonumber(writer)) and (limit == 0 or #xs < limit) then
       xs[#xs + 1], labels[#labels + 1] = points(strokes), label + 1
+      if both then xs[#xs + 1], labels[#labels + 1] = points(backwards(strokes)), label + 1 end
     end
   end
   return data.sequences(xs, labels)
 end
 local limit = options.limit
-local train = read("train.tsv", function(writer) return writer % 5 ~= 0 end, limit)
-local valid = read("train.tsv", function(writer) return writer % 5 == 0 end, limit)
-local test = read("test.tsv", function() return true end, limit)
+local train = read("train.tsv", limit, true, function(writer) return writer % 5 ~= 0 end)
+local valid = read("train.tsv", limit, false, function(writer) return writer % 5 == 0 end)
+local test = read("test.tsv", limit, false, function() return true end)
 
 local Reader = nn.module("Reader", function(self)
-  self.gru = nn.GRU(5, options.units, { layers = 2, bidirectional = true, returns = "both", dropout = 0.5 })
-  self.dropout = nn.Dropout(0.5)
+  self.gru = nn.GRU(5, options.units, { layers = 2, bidirectional = true, returns = "both", dropout = 0.4 })
+  self.dropout = nn.Dropout(0.4)
   self.head = nn.Linear(4 * options.units, 10)
 end)
 local ONE = rnn.tensor { { { 1, 0 }, { 0, 1 } } }

@@ -13,7 +13,7 @@ local nn, data, optim = rnn.nn, rnn.data, rnn.optim
 
 local options = rnn.args {
   about = "Forecasts the 414 hourly series of the M4 competition with one GRU.",
-  epochs = 15,
+  epochs = 9,
   units = { 128, "units in a layer" },
   lr = { 0.002, "learning rate of Adam" },
   members = { 3, "networks whose forecasts are averaged" },
