@@ -1,5 +1,5 @@
 -- Does the critic like the film? A bidirectional GRU reads one sentence of a review and says so. It adds to what single
--- words say: these have a number each, which begins as that of naive Bayes.
+-- words and pairs of words say: these have a number each; that of a word begins as in naive Bayes.
 --
 -- 10,662 sentences from film reviews, half of them positive (Pang, Lee 2005, "Seeing stars"). Fold 0 is the test, 1 is
 -- validation, on which everything was chosen; the test accuracy is computed once for each seed, at the end.
@@ -51,8 +51,18 @@ local function log_ratios(vocab)
   return ratios
 end
 
-local Critic = nn.module("Critic", function(self, words)
-  self.bayes, self.embed = nn.Embedding(words, 1), nn.Embedding(words, 64)
+-- The words of a sentence, each with the one before: "so bad" says something else than "bad".
+local function pairs_of(sentence)
+  local list, before = {}, "<s>"
+  for word in sentence:gmatch "%S+" do
+    list[#list + 1], before = before .. " " .. word, word
+  end
+  return list
+end
+
+local Critic = nn.module("Critic", function(self, words, pairs)
+  self.bayes, self.pairs = nn.Embedding(words, 1), nn.Embedding(pairs, 1, { kernel = "zeros" })
+  self.embed = nn.Embedding(words, 64)
   self.gru = nn.GRU(64, options.units, { bidirectional = true })
   self.dropout = nn.Dropout(options.dropout)
   self.head = nn.Linear(2 * options.units, 1)
@@ -60,15 +70,17 @@ end)
 
 -- 8,500 sentences are few for a vocabulary of 9,000 words: the model learns them by heart unless it must do without
 -- half of the words each time. Dropped words become <unk>, which is what unknown words of new sentences are as well.
-function Critic:forward(ids)
+function Critic:forward(x)
+  local lengths = x:lengths()
+  local ids, pairs = x:without_lengths():select(3, 1):to_int(), x:without_lengths():select(3, 2):to_int()
   if self.training then
-    local word = ids:ne(0):to_int():without_lengths()
+    local word = ids:ne(0):to_int()
     local keep = rnn.rand(ids:shape()):gt(0.5):to_int() * word
-    ids = (ids - 1) * keep + word -- the id of <unk> is 1
+    ids, pairs = (ids - 1) * keep + word, pairs * keep -- the id of <unk> is 1
   end
-  local y = self.gru(self.dropout(self.embed(ids)))
+  local y = self.gru(self.dropout(self.embed(ids)):with_lengths(lengths))
   local features = y:max(2) -- of each the largest value over the words
-  return self.head(self.dropout(features)) + self.bayes(ids):without_lengths():sum(2)
+  return self.head(self.dropout(features)) + (self.bayes(ids) + self.pairs(pairs)):sum(2)
 end
 
 local function loss_of(logits, labels) -- 0.05 and 0.95 in place of 0 and 1: critics are not so sure either
@@ -76,17 +88,24 @@ local function loss_of(logits, labels) -- 0.05 and 0.95 in place of 0 and 1: cri
 end
 local function accuracy(logits, labels) return logits:reshape(-1):gt(0):eq(labels:eq(2)):mean():item() end
 
-local critic, saved
 local vocab = text.words(parts.train[1], { tokenize = "spaces", min_count = 2 }) -- they are cut into words already
-if options.load then
-  local found, extra = rnn.load(options.load, Critic(#vocab))
-  critic, saved = assert(found, extra), extra
-  vocab = saved.vocab
+local both = {}
+for i, sentence in ipairs(parts.train[1]) do both[i] = pairs_of(sentence) end
+both = text.words(both, { min_count = 2 })
+
+-- A sentence as (T, 2): the ids of its words and of its pairs.
+local function encode(sentence)
+  return rnn.stack({ rnn.tensor(vocab:encode(sentence)), rnn.tensor(both:encode(pairs_of(sentence))) }, 2)
 end
 local function dataset(part)
-  local ids = {}
-  for i, sentence in ipairs(part[1]) do ids[i] = vocab:encode(sentence) end
-  return data.sequences(ids, part[2])
+  local xs = {}
+  for i, sentence in ipairs(part[1]) do xs[i] = encode(sentence) end
+  return data.sequences(xs, part[2])
+end
+local critic, saved
+if options.load then
+  critic, saved = assert(rnn.load(options.load, Critic(#vocab, #both)))
+  vocab, both = saved.vocab, saved.both
 end
 local train, valid, test = dataset(parts.train), dataset(parts.valid), dataset(parts.test)
 
@@ -96,7 +115,7 @@ for seed = options.seed, options.seed + options.seeds - 1 do
   rnn.seed(seed)
   local begun = rnn.clock()
   if not options.load then
-    critic = Critic(#vocab)
+    critic = Critic(#vocab, #both)
     critic.bayes.weight:detach():assign(0.3 * ratios:reshape(-1, 1)) -- alone it is too sure of itself
     rnn.fit(critic, {
       data = train:batches { size = 50, shuffle = true }, valid = valid, loss = loss_of,
@@ -110,7 +129,7 @@ for seed = options.seed, options.seed + options.seeds - 1 do
   results:add("test", { accuracy = accuracy(said, test.y) })
   results:add("", { seconds = rnn.clock() - begun })
 end
-if options.save then assert(rnn.save(options.save, critic, { vocab = vocab })) end
+if options.save then assert(rnn.save(options.save, critic, { vocab = vocab, both = both })) end
 
 -- Four sentences of the test, and the user's own.
 local function show(probability, sentence, truth)
@@ -118,7 +137,7 @@ local function show(probability, sentence, truth)
 end
 local probabilities = said:sigmoid():reshape(-1)
 for i = 1, 4 do show(probabilities:get(i), parts.test[1][i], parts.test[2][i] == 2 and " (yes)" or " (no) ") end
-show(rnn.predict(critic, data.sequences { vocab:encode(options.sentence) }):sigmoid():item(), options.sentence)
+show(rnn.predict(critic, data.sequences { encode(options.sentence) }):sigmoid():item(), options.sentence)
 print(("accuracy, median of %d: %.2f %% on validation, %.2f %% on the test (naive Bayes 78.1 %%, with bigrams 79.7 %%)")
   :format(options.seeds, 100 * results:median("valid", "accuracy"), 100 * results:median("test", "accuracy")))
 if options.result then assert(results:write(options.result)) end

@@ -19,7 +19,7 @@ local ENTRIES = {
     data = "pendigits/train.tsv" },
   m4_hourly = { "--limit 10 --epochs 2 --units 32 --members 1", figures = { "test.smape", "test.mase", "valid.smape" },
     data = "m4-hourly/Hourly-train.csv" },
-  sentiment = { "--limit 400 --epochs 2", figures = { "test.accuracy" }, data = "rt-polarity/rt-polarity.tsv" },
+  sentiment = { "--limit 400 --units 16 --epochs 2", figures = { "test.accuracy" }, data = "rt-polarity/rt-polarity.tsv" },
   char_lm = { "--limit 20000 --epochs 2 --units 32", figures = { "valid.nats" },
     data = "tiny-shakespeare/tiny-shakespeare.txt" },
   translate = { "--limit 200 --epochs 2 --units 16 --size 400 --beam 1", figures = { "test.bleu" },
