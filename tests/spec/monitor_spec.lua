@@ -102,6 +102,28 @@ describe("rnn.monitor", function()
     assert.near(math.log(last.norms[5], 10), maps[1].values[1][1], 1e-9) -- the first row is the last step
   end)
 
+  it("goes on from a checkpoint as if nothing had been between", function()
+    local function run(folder, epochs)
+      rnn.seed(4)
+      local model = nn.Sequential { nn.RNN(1, 6, { returns = "last", recurrent = "glorot_uniform" }), nn.Linear(6, 1) }
+      local x, y = recall(70)
+      rnn.fit(model, { data = data.arrays(x, y):batches { size = 10, shuffle = true }, loss = "mse", epochs = epochs,
+        optimizer = optim.SGD(model:parameters(), { lr = 0.01 }), monitor = { every = 4 }, run = folder, clip_norm = 1,
+        progress = false })
+      local file <close> = assert(io.open(folder .. "/gradients.json"))
+      return file:read "a"
+    end
+    local one, two = os.tmpname(), os.tmpname()
+    os.remove(one)
+    os.remove(two)
+    local whole = run(one, 5)
+    run(two, 2)
+    assert.equal(whole, run(two, 5))
+    local records = assert(rnn.json_decode(whole))
+    assert.equal(9, #records) -- steps 1, 5, 9 ... 33 of 35
+    os.execute(("rm -r '%s' '%s'"):format(one, two))
+  end)
+
   it("draws", function()
     local model = nn.Sequential { nn.RNN(1, 4, { returns = "last" }), nn.Linear(4, 1) }
     local optimizer = optim.SGD(model:parameters(), { lr = 0.1 })

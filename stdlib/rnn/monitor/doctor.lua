@@ -70,6 +70,14 @@ rule("clipping", function(m)
     "falls well"):format(100 * share, steps, digit(r.lr), digit(r.lr * math.max(m.clip / norm, 0.1)), digit(2 * norm))
 end)
 
+rule("saturated", function(m)
+  if #m.records < 2 then return end
+  local layer, share = worst(latest(m), function(layer) return layer.activations end)
+  if not layer or share < 0.6 then return end
+  return ("%.0f %% of the activations of %s are saturated and pass no gradient on: scale the inputs, or use a " ..
+    "smaller lr or layer_norm = true"):format(100 * share, layer.name)
+end)
+
 -- How many steps back the norm falls below a thousandth of what it is beside the last step. (At the last step itself it
 -- also holds what the loss sends there directly, which in gated cells is far more.)
 local function reach(layer)
@@ -94,14 +102,6 @@ rule("vanishing", function(m)
   return ("gradients vanish in %s: %d steps back they are below a thousandth of those beside the last step, after " ..
     "%d steps %.1g; what lies further back cannot be learnt: %s"):format(layer.name, reach(layer), layer.steps - 1,
     layer.norms[1], other)
-end)
-
-rule("saturated", function(m)
-  if #m.records < 2 then return end
-  local layer, share = worst(latest(m), function(layer) return layer.activations end)
-  if not layer or share < 0.6 then return end
-  return ("%.0f %% of the activations of %s are saturated and pass no gradient on: scale the inputs, or use a " ..
-    "smaller lr or layer_norm = true"):format(100 * share, layer.name)
 end)
 
 rule("updates", function(m)

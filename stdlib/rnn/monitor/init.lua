@@ -26,8 +26,9 @@ end
 --- the loss's gradient by h_t for each time step t, the shares of saturated gates and activations, and the effective
 --- memory: how many steps back the norm has 1 % of its value at the last step; for each parameter the norms of weight
 --- and gradient and how much an update changes the weight, relative to its norm. Every step it counts whether clipping
---- acted (clip: the max_norm of clip_grad_norm). With rnn.fit { monitor = true } all of this happens by itself; in a
---- loop of one's own call monitor:step after each update. Errors: a model that is none, unknown options.
+--- acted (clip: the max_norm of clip_grad_norm). With rnn.fit { monitor = true } all of this happens by itself, and the
+--- records are in gradients.json in the run's folder; in a loop of one's own call monitor:step after each update.
+--- Errors: a model that is none, unknown options.
 ---@class rnn.Monitor
 ---@field records table[] { step, epoch, layers = { { name, norms, gates, activations, memory } }, parameters = ... }
 ---@overload fun(model: nn.Module, options?: table): rnn.Monitor
@@ -47,7 +48,7 @@ function Monitor:init(model, options)
     if layer.flow then self.layers[#self.layers + 1] = { name, layer } end
   end
   self.parameters = model:named_parameters()
-  self.told = {}
+  self.told, self.seen = {}, {}
   prepare(self)
 end
 
@@ -173,12 +174,21 @@ function Monitor:plot(options) return picture.plot(self.records, options) end
 -- ---- as a callback of rnn.fit ----
 
 function Monitor:on_step(run, _, values)
-  values.epoch, values.x = run.epoch, run.input
-  self:step(values)
+  local seen = self.seen -- values belongs to all callbacks
+  seen.loss, seen.norm, seen.lr, seen.epoch, seen.x = values.loss, values.norm, values.lr, run.epoch, run.input
+  self:step(seen)
+end
+
+-- All records in the run's folder, for whoever wants to draw something else.
+local function write(self, run)
+  if not run.folder then return end
+  local ok, message = core.file_write(run.folder .. "/gradients.json", core.json_encode(self.records, { sort = true }))
+  if not ok then run:warn(("%s; the run goes on"):format(message)) end
 end
 
 function Monitor:on_epoch(run)
   run.heat_maps = self:heat_maps()
+  write(self, run)
   local text = self.advise and self:advice()
   if text then
     run.show:done()
@@ -186,6 +196,21 @@ function Monitor:on_epoch(run)
     run.history.advice = run.history.advice or {}
     table.insert(run.history.advice, { epoch = run.epoch, text = text })
   end
+end
+
+local KEPT_FIELDS = { "records", "count", "clipped", "told", "every", "largest" }
+
+function Monitor:state()
+  local saved = {}
+  for _, name in ipairs(KEPT_FIELDS) do saved[name] = self[name] end
+  return saved
+end
+
+function Monitor:load_state(saved)
+  for _, name in ipairs(KEPT_FIELDS) do self[name] = saved[name] end
+  if self.count % self.every == 0 then return end
+  self.watching, self.before = false, nil
+  for _, entry in ipairs(self.layers) do entry[2]:watch(false) end
 end
 
 function Monitor:on_end(run)
