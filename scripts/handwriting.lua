@@ -3,8 +3,6 @@
 -- 10,992 digits as strokes of the pen (Alpaydin, Alimoglu 1998, "Pen-Based Recognition of Handwritten Digits"). Every
 -- digit becomes points at equal distances along its strokes; a bidirectional GRU reads them.
 --
---   rnnlua scripts/handwriting.lua
---
 -- Writers 5, 10 ... 30 of the training file are for validation, on which everything was chosen; the writers of the test
 -- file are in neither, and the test accuracy is computed once, at the end.
 local rnn = require "rnn"
@@ -81,10 +79,9 @@ local function read(name, limit, both, wanted)
   end
   return data.sequences(xs, labels)
 end
-local limit = options.limit
-local train = read("train.tsv", limit, true, function(writer) return writer % 5 ~= 0 end)
-local valid = read("train.tsv", limit, false, function(writer) return writer % 5 == 0 end)
-local test = read("test.tsv", limit, false, function() return true end)
+local train = read("train.tsv", options.limit, true, function(writer) return writer % 5 ~= 0 end)
+local valid = read("train.tsv", options.limit, false, function(writer) return writer % 5 == 0 end)
+local test = read("test.tsv", options.limit, false, function() return true end)
 
 local Reader = nn.module("Reader", function(self)
   self.gru = nn.GRU(5, options.units, { layers = 2, bidirectional = true, returns = "both", dropout = 0.4 })
@@ -140,8 +137,8 @@ if #wrong.ids > 0 then
   local written = test:batch(rnn.tensor({ id }, "int32"))[1]
   for i = 1, #written do
     if written:get(i, 3) == 1 then strokes[#strokes + 1] = { x = {}, y = {}, label = "stroke " .. #strokes + 1 } end
-    local stroke = strokes[#strokes]
-    stroke.x[#stroke.x + 1], stroke.y[#stroke.y + 1] = written:get(i, 1), written:get(i, 2)
+    local x, y = strokes[#strokes].x, strokes[#strokes].y
+    x[#x + 1], y[#y + 1] = written:get(i, 1), written:get(i, 2)
   end
   assert(rnn.plot.lines(strokes, { title = ("Meant as %d, read as %d"):format(test.y:get(id) - 1,
     wrong.said:get(id) - 1), width = 420, file = options.plot }))
