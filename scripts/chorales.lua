@@ -134,9 +134,8 @@ results:add("", { seconds = rnn.clock() - begun })
 if options.save then assert(rnn.save(options.save, composer)) end
 
 local chords = compose(composer)
-local notes = music.notes(chords)
-assert(rnn.audio.write(options.wav, music.sound(notes), 16000))
-assert(music.midi(options.midi, notes))
+assert(rnn.audio.write(options.wav, music.sound(music.notes(chords)), 16000))
+assert(music.midi(options.midi, music.notes(chords)))
 print(("A chorale of its own, in %s and %s. Its first chords, a beat each:"):format(options.wav, options.midi))
 for voice, name in ipairs { "soprano", "alto", "tenor", "bass" } do
   local line = { ("%-8s"):format(name) }
