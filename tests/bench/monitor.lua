@@ -1,4 +1,4 @@
--- What rnn.monitor costs: medians of training steps with the monitor off and on (every tenth step, as by default), in
+-- What rnn.monitor costs: medians of training steps with the monitor off and on (every 40th step, as by default), in
 -- turn in one process, so that what else runs on the machine meets both alike.
 --
 --   rnnlua monitor.lua
@@ -28,7 +28,7 @@ local function measure(name, layer, inputs, batch, time)
   local off, on = {}, {}
   for i = 1, ROUNDS do
     off[i] = steps()
-    local monitor = rnn.monitor(model, { every = 10, clip = 1 })
+    local monitor = rnn.monitor(model, { clip = 1 })
     on[i] = steps(monitor)
     layer:watch(false)
   end

@@ -20,7 +20,7 @@ local function prepare(self)
   for i, entry in ipairs(self.parameters) do self.before[i] = entry[2]:detach():copy() end
 end
 
---- rnn.monitor(model [, { every = 10, clip = nil, advise = true }]) -> monitor
+--- rnn.monitor(model [, { every = 40, clip = nil, advise = true }]) -> monitor
 ---
 --- Records at the first and then at every n-th step, for each nn.RNN, nn.LSTM and nn.GRU of the model: the norm of
 --- the loss's gradient by h_t for each time step t, the shares of saturated gates and activations, and the effective
@@ -37,7 +37,7 @@ local Monitor = class("rnn.Monitor")
 function Monitor:init(model, options)
   local fname = "rnn.monitor"
   if not Module.is(model) then check.expected(fname, "argument 1 (model)", "a model (nn.Module)", model) end
-  options = check.options(fname, options, { every = 10, clip = check.none, advise = true })
+  options = check.options(fname, options, { every = 40, clip = check.none, advise = true })
   self.every = check.int(fname, "option 'every'", options.every, 1)
   self.clip = options.clip and check.positive(fname, "option 'clip'", options.clip) or nil
   self.advise = check.boolean(fname, "option 'advise'", options.advise)

@@ -177,7 +177,7 @@ end
 ---               nn.Sequential, a recurrent layer, or has forward(x, state) -> y, state
 ---   on_nan      a loss that is not finite: "error", or "stop", which ends training and sets history.stopped. Either
 ---               way the weights are those before that epoch
----   monitor     true, or options of rnn.monitor: what happens to the gradients at every tenth step; at most one advice
+---   monitor     true, or options of rnn.monitor: what happens to the gradients at every 40th step; at most one advice
 ---               an epoch on standard error, all of them in history.advice; heat maps in report.html
 ---   callbacks   { rnn.EarlyStopping { monitor = "val_mae", patience = 50 } }: tables of functions, see callbacks.lua
 ---   on_epoch    function (epoch, logs), after each epoch; returning false ends training
