@@ -134,8 +134,8 @@ results:add("", { seconds = rnn.clock() - begun })
 if options.save then assert(rnn.save(options.save, composer)) end
 
 local chords = compose(composer)
-assert(rnn.audio.write(options.wav, music.sound(music.notes(chords)), 16000))
-assert(music.midi(options.midi, music.notes(chords)))
+local notes = (music.notes(chords)) -- without their number
+assert(rnn.audio.write(options.wav, music.sound(notes), 16000) and music.midi(options.midi, notes))
 print(("A chorale of its own, in %s and %s. Its first chords, a beat each:"):format(options.wav, options.midi))
 for voice, name in ipairs { "soprano", "alto", "tenor", "bass" } do
   local line = { ("%-8s"):format(name) }
