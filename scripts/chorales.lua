@@ -132,10 +132,10 @@ for seed = options.seed, options.seed + (options.load and 0 or options.seeds - 1
 end
 results:add("", { seconds = rnn.clock() - begun })
 if options.save then assert(rnn.save(options.save, composer)) end
-
 local chords = compose(composer)
-local notes = (music.notes(chords)) -- without their number
-assert(rnn.audio.write(options.wav, music.sound(notes), 16000) and music.midi(options.midi, notes))
+local notes = music.notes(chords)
+assert(rnn.audio.write(options.wav, music.sound(notes), 16000))
+assert(music.midi(options.midi, notes))
 print(("A chorale of its own, in %s and %s. Its first chords, a beat each:"):format(options.wav, options.midi))
 for voice, name in ipairs { "soprano", "alto", "tenor", "bass" } do
   local line = { ("%-8s"):format(name) }
