@@ -124,6 +124,21 @@ describe("rnn.monitor", function()
     os.execute(("rm -r '%s' '%s'"):format(one, two))
   end)
 
+  it("lets a run go on whose figures are too large for a float", function()
+    local folder = os.tmpname()
+    os.remove(folder)
+    local model = nn.Sequential { nn.RNN(1, 4, { returns = "last" }), nn.Linear(4, 1) }
+    local unused = nn.Linear(1, 1) -- a weight whose square is infinite
+    unused.weight:fill_(rnn.precision == "double" and 1e200 or 1e25)
+    model.unused = unused
+    local x, y = recall(20)
+    rnn.fit(model, { data = data.arrays(x, y):batches { size = 10 }, loss = "mse", monitor = true, run = folder,
+      optimizer = optim.SGD(model:parameters(), { lr = 0.01 }), progress = false })
+    local file <close> = assert(io.open(folder .. "/gradients.json"))
+    assert.matches('"weight":"inf"', file:read "a")
+    os.execute(("rm -r '%s'"):format(folder))
+  end)
+
   it("draws", function()
     local model = nn.Sequential { nn.RNN(1, 4, { returns = "last" }), nn.Linear(4, 1) }
     local optimizer = optim.SGD(model:parameters(), { lr = 0.1 })

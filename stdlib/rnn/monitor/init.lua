@@ -7,6 +7,7 @@ local check = require "rnn.check"
 local Module = require "rnn.nn.module"
 local doctor = require "rnn.monitor.doctor"
 local picture = require "rnn.monitor.picture"
+local plain_json = require "rnn.train.plain_json"
 
 -- Records beyond this are thinned: every second one goes, and from then on half as many are made.
 local KEPT = 128
@@ -41,7 +42,7 @@ function Monitor:init(model, options)
   self.every = check.int(fname, "option 'every'", options.every, 1)
   self.clip = options.clip and check.positive(fname, "option 'clip'", options.clip) or nil
   self.advise = check.boolean(fname, "option 'advise'", options.advise)
-  self.model, self.records, self.count, self.clipped = model, {}, 0, {}
+  self.records, self.count, self.clipped = {}, 0, {}
   self.layers = {}
   for _, entry in ipairs(model:modules()) do
     local name, layer = entry[1], entry[2]
@@ -70,7 +71,7 @@ local function layers_of(self)
     for _, part in ipairs(entry[2]:flow()) do
       local figures = part[2]:totable()
       local r = { name = entry[1] == "" and part[1] or entry[1] .. "." .. part[1], norms = {}, gates = 0,
-        activations = 0, kind = getmetatable(entry[2]).__name, layer_norm = entry[2].layer_norm }
+        activations = 0, kind = getmetatable(entry[2]).__name }
       for t, row in ipairs(figures) do
         r.norms[t] = row[1]
         r.gates, r.activations = r.gates + row[2] / #figures, r.activations + row[3] / #figures
@@ -182,13 +183,16 @@ end
 -- All records in the run's folder, for whoever wants to draw something else.
 local function write(self, run)
   if not run.folder then return end
-  local ok, message = core.file_write(run.folder .. "/gradients.json", core.json_encode(self.records, { sort = true }))
+  local ok, message = core.file_write(run.folder .. "/gradients.json", plain_json(self.records))
   if not ok then run:warn(("%s; the run goes on"):format(message)) end
 end
 
 function Monitor:on_epoch(run)
-  run.heat_maps = self:heat_maps()
-  write(self, run)
+  local latest = self.records[#self.records]
+  if latest ~= self.shown or not run.heat_maps then -- an epoch may be shorter than it is from record to record
+    run.heat_maps, self.shown = self:heat_maps(), latest
+    write(self, run)
+  end
   local text = self.advise and self:advice()
   if text then
     run.show:done()
@@ -213,8 +217,7 @@ function Monitor:load_state(saved)
   for _, entry in ipairs(self.layers) do entry[2]:watch(false) end
 end
 
-function Monitor:on_end(run)
-  run.heat_maps = self:heat_maps()
+function Monitor:on_end()
   for _, entry in ipairs(self.layers) do entry[2]:watch(false) end
 end
 

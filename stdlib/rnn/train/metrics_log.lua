@@ -2,23 +2,15 @@
 -- {"epoch":3,"step":120,"loss":...,"val_loss":...,"lr":...,"seconds":...}, and for every log_every-th step
 -- {"step":50,"epoch":2,"loss":...,"lr":...}, loss being that of the step's batch.
 
-local core = require "rnn.core"
 local class = require "rnn.class"
 local LineFile = require "rnn.train.line_file"
+local plain_json = require "rnn.train.plain_json"
 
 ---@class train.MetricsLog
 local MetricsLog = class("train.MetricsLog")
 
 function MetricsLog:init(path, every)
   self.file, self.every = LineFile(path), every
-end
-
--- JSON has no word for what is not finite.
-local function add(self, record)
-  for name, value in pairs(record) do
-    if value - value ~= 0 then record[name] = value ~= value and "nan" or tostring(value) end
-  end
-  self.file:add(core.json_encode(record, { sort = true }))
 end
 
 function MetricsLog:on_begin(run)
@@ -29,13 +21,13 @@ function MetricsLog:on_step(run, step, values)
   if step % self.every ~= 0 then return end
   local record = { step = step, epoch = run.epoch }
   for name, value in pairs(values) do record[name] = value end
-  add(self, record)
+  self.file:add(plain_json(record))
 end
 
 function MetricsLog:on_epoch(run, logs)
   local record = { step = run.step, epoch = run.epoch }
   for name, value in pairs(logs) do record[name] = value end
-  add(self, record)
+  self.file:add(plain_json(record))
 end
 
 function MetricsLog:on_end()
