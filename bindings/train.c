@@ -128,6 +128,14 @@ static int lrnn_optimizer_step(lua_State *L) {
   return 0;
 }
 
+/* The tensors of argument 1, and their number; they stay on the stack. */
+static rnn_tensor **check_params(lua_State *L, const char *fname, int *n) {
+  *n = lrnn_table_length(L, fname, 1);
+  rnn_tensor **t = lrnn_scratch(L, *n);
+  *n = lrnn_push_tensors(L, fname, 1, *n, t);
+  return t;
+}
+
 /*--- rnn.clip_grad_norm(params, max_norm) -> norm
 ---
 --- What optim.clip_grad_norm does. Errors: params that are no tensors, a negative max_norm.
@@ -137,9 +145,8 @@ static int lrnn_optimizer_step(lua_State *L) {
 static int lrnn_clip_grad_norm(lua_State *L) {
   const char *fname = "clip_grad_norm";
   double norm, max = lrnn_check_number(L, fname, 2, "max_norm");
-  int n = lrnn_table_length(L, fname, 1);
-  rnn_tensor **t = lrnn_scratch(L, n);
-  n = lrnn_push_tensors(L, fname, 1, n, t);
+  int n;
+  rnn_tensor **t = check_params(L, fname, &n);
   lrnn_check(L, rnn_clip_grad_norm(lrnn_context(L), t, n, max, &norm));
   lua_pushnumber(L, norm);
   return 1;
@@ -152,9 +159,8 @@ static int lrnn_clip_grad_norm(lua_State *L) {
 ---@return boolean */
 static int lrnn_grads_finite(lua_State *L) {
   const char *fname = "grads_finite";
-  int n = lrnn_table_length(L, fname, 1);
-  rnn_tensor **t = lrnn_scratch(L, n);
-  n = lrnn_push_tensors(L, fname, 1, n, t);
+  int n;
+  rnn_tensor **t = check_params(L, fname, &n);
   bool finite = true;
   for (int i = 0; i < n && finite; i++) {
     rnn_tensor *grad = rnn_tensor_grad(t[i]);
@@ -174,9 +180,8 @@ static int lrnn_clip_grad_value(lua_State *L) {
   const char *fname = "clip_grad_value";
   double limit = lrnn_check_number(L, fname, 2, "limit");
   int64_t clipped;
-  int n = lrnn_table_length(L, fname, 1);
-  rnn_tensor **t = lrnn_scratch(L, n);
-  n = lrnn_push_tensors(L, fname, 1, n, t);
+  int n;
+  rnn_tensor **t = check_params(L, fname, &n);
   lrnn_check(L, rnn_clip_grad_value(lrnn_context(L), t, n, limit, &clipped));
   lua_pushinteger(L, clipped);
   return 1;
@@ -190,9 +195,8 @@ static int lrnn_clip_grad_value(lua_State *L) {
 static int lrnn_scale_grad(lua_State *L) {
   const char *fname = "scale_grad";
   double factor = lrnn_check_number(L, fname, 2, "factor");
-  int n = lrnn_table_length(L, fname, 1);
-  rnn_tensor **t = lrnn_scratch(L, n);
-  n = lrnn_push_tensors(L, fname, 1, n, t);
+  int n;
+  rnn_tensor **t = check_params(L, fname, &n);
   lrnn_check(L, rnn_scale_grad(lrnn_context(L), t, n, factor));
   return 0;
 }

@@ -4,17 +4,13 @@
 local core = require "rnn.core"
 local check = require "rnn.check"
 local lowercase = require "rnn.lowercase"
+local characters = require "rnn.text.characters"
 
 local ORDER = 4
 
--- Unicode's white space but the newline, which 13a treats apart, as patterns of UTF-8.
-local SPACES = { "[\t\v\f\r\x1C-\x1F]", "\xC2[\x85\xA0]", "\xE1\x9A\x80", "\xE2\x80[\x80-\x8A\xA8\xA9\xAF]",
-  "\xE2\x81\x9F", "\xE3\x80\x80" }
-
--- White space as blanks (newlines stay), none at the end.
+-- White space as blanks, none at the end. Newlines stay: 13a treats them apart.
 local function plain_spaces(s)
-  for _, space in ipairs(SPACES) do s = s:gsub(space, " ") end
-  return (s:gsub("[ \n]+$", ""))
+  return (characters.blanks(s):gsub("[\t\v\f\r\x1C-\x1F]", " "):gsub("[ \n]+$", ""))
 end
 
 -- sacreBLEU's "13a": what NIST's mteval-v13a.pl does, punctuation apart but within numbers.

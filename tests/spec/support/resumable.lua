@@ -41,10 +41,4 @@ local history = rnn.fit(model, {
   } },
 })
 for e = 1, #history do print(("%a %a %g"):format(history.loss[e], history.val_loss[e], history.n[e])) end
-local hash = 0
-for _, p in ipairs(model:parameters()) do
-  for _, v in ipairs(p:reshape(-1):totable()) do
-    hash = (hash * 31 + string.unpack("<I8", string.pack("<d", v)) % 2147483647) % 2147483647
-  end
-end
-print(hash)
+print(dofile(arg[0]:match "^.*/" .. "weight_bits.lua")(model))
