@@ -1,61 +1,152 @@
-/* stepper.c: layers that run one step at a time, from Lua. core.stepper makes one; nn's layer:step uses it. */
+/* stepper.c: layers that run one step at a time, from Lua. core.stepper makes one; nn's layer:step uses it. A step is a
+ * single call that asks for no memory: on small layers, what Lua does around it takes longer than its products. */
 #include "binding.h"
 
 #define NAME "rnn.Stepper"
+#define WEIGHTS 16 /* more than any layer has */
 
-static rnn_stepper *check_stepper(lua_State *L, const char *fname) {
-  rnn_stepper **box = luaL_testudata(L, 1, NAME);
-  if (!box || !*box) lrnn_argument_error(L, fname, 1, NULL, "a stepper");
-  return *box;
+/* The parts of a layer, one upon the other. User values: 1 the names of their weights in the layer, one list for all
+   parts; 2 the places for the sums of a residual layer, or nil. */
+typedef struct stepper {
+  int count;
+  struct part {
+    rnn_stepper *run;
+    int weights, states;
+  } part[];
+} stepper;
+
+static stepper *check_stepper(lua_State *L, const char *fname) {
+  stepper *s = luaL_testudata(L, 1, NAME);
+  if (!s || s->count == 0) lrnn_argument_error(L, fname, 1, NULL, "a stepper");
+  return s;
 }
 
-/*--- rnn.stepper(description, weights, batch) -> stepper
+/* The weights that the layer at index holds under count names, of the list on top from first + 1 on; NULL where there is
+   none. */
+static void weights_of(lua_State *L, int index, int first, int count, rnn_tensor **weights) {
+  for (int i = 0; i < count; i++) {
+    lua_rawgeti(L, -1, first + i + 1);
+    lua_rawget(L, index);
+    weights[i] = lrnn_test_tensor(L, -1);
+    lua_pop(L, 1);
+  }
+}
+
+/* Adds the names of the part on top of the stack to the list below it; returns how many. */
+static int add_names(lua_State *L, const char *fname, int known) {
+  if (lua_getfield(L, -1, "names") != LUA_TTABLE) lrnn_error(L, "%s: a part has no list of names", fname);
+  int n = (int)lua_rawlen(L, -1);
+  if (n > WEIGHTS) lrnn_error(L, "%s: a part has more than %d weights", fname, WEIGHTS);
+  for (int i = 1; i <= n; i++) {
+    if (lua_rawgeti(L, -1, i) == LUA_TNIL) lrnn_error(L, "%s: name %d is missing", fname, i);
+    lua_rawseti(L, -4, known + i);
+  }
+  lua_pop(L, 1);
+  return n;
+}
+
+/*--- rnn.stepper(layer, parts, batch [, sums]) -> stepper
 ---
---- A recurrent layer prepared for single steps, with its weights packed: what layer:step is made of. stepper:run(x, h,
---- c, new_h, new_c) makes one, stepper:stale() says whether the weights have changed since. Errors: as rnn.recurrent.
----@param description table
----@param weights rnn.Tensor[] as for rnn.recurrent, (G units, D) and so on
+--- A recurrent layer prepared for single steps, with its weights packed: what layer:step is made of. Each part has a
+--- description (rnn.recurrent) and the names of its weights in layer. stepper:run(layer, x, from, into) makes a step
+--- through all parts: the states of the list from, zeros where it has none, become those of the list into, and the output
+--- is returned; nothing is, when a weight has changed or x is of another size. With sums, each part after the first adds
+--- its input to its output, which lies in sums then. Errors: as rnn.recurrent.
+---@param layer table
+---@param parts table[] { description =, names = } each
 ---@param batch integer
+---@param sums? rnn.Tensor[] (batch, width), with false in front
 ---@return userdata */
 static int lrnn_stepper(lua_State *L) {
   const char *fname = "stepper";
-  lua_settop(L, 3);
-  rnn_recurrent r = lrnn_recurrent_description(L, 1);
+  lua_settop(L, 4);
+  lrnn_check_table(L, fname, 1, "layer");
+  lrnn_check_table(L, fname, 2, "parts");
   lua_Integer batch = lrnn_check_integer(L, fname, 3, "batch");
   if (batch < 1 || batch > 1 << 24) lrnn_argument_error(L, fname, 3, "batch", "an integer from 1 to 16777216");
-  rnn_stepper **box = lua_newuserdatauv(L, sizeof *box, 0);
-  *box = NULL;
+  if (!lua_isnil(L, 4)) lrnn_check_table(L, fname, 4, "sums");
+  int count = (int)lua_rawlen(L, 2);
+  if (count < 1 || count > 1000) return lrnn_error(L, "stepper: argument 2 (parts): expected 1 to 1000 parts, got %d", count);
+  stepper *s = lua_newuserdatauv(L, sizeof *s + (size_t)count * sizeof *s->part, 2);
+  s->count = 0;
   luaL_setmetatable(L, NAME);
-  int n = lrnn_table_length(L, fname, 2);
-  rnn_tensor **weights = lrnn_scratch(L, n);
-  n = lrnn_push_tensors(L, fname, 2, n, weights);
-  if (n < 1) return lrnn_error(L, "stepper: argument 2: expected the weights of the layer, got none");
-  lrnn_check(L, rnn_stepper_new(lrnn_context(L), &r, weights, n, batch, box));
   lua_pushvalue(L, 4);
+  lua_setiuservalue(L, 5, 2);
+  lua_newtable(L); /* names, at 6 */
+  lua_pushvalue(L, 6);
+  lua_setiuservalue(L, 5, 1);
+  int known = 0;
+  for (int k = 0; k < count; k++) {
+    rnn_tensor *weights[WEIGHTS];
+    lua_settop(L, 6);
+    if (lua_rawgeti(L, 2, k + 1) != LUA_TTABLE) return lrnn_error(L, "stepper: part %d is no table", k + 1);
+    int n = add_names(L, fname, known);
+    lua_getfield(L, 7, "description");
+    rnn_recurrent r = lrnn_recurrent_description(L, 8);
+    lua_settop(L, 6);
+    weights_of(L, 1, known, n, weights);
+    for (int i = 0; i < n; i++)
+      if (!weights[i]) return lrnn_error(L, "stepper: weight %d of part %d is missing", i + 1, k + 1);
+    if (n < 1) return lrnn_error(L, "stepper: part %d has no weights", k + 1);
+    s->part[k] = (struct part){.weights = n, .states = rnn_recurrent_states(&r)};
+    lrnn_check(L, rnn_stepper_new(lrnn_context(L), &r, weights, n, batch, &s->part[k].run));
+    s->count = k + 1;
+    known += n;
+  }
+  lua_settop(L, 5);
   return 1;
 }
 
-/* stepper:run(x, h_before or nil, c_before or nil, h, c or nil) */
-static int stepper_run(lua_State *L) {
-  const char *fname = "step";
-  rnn_stepper *s = check_stepper(L, fname);
-  rnn_tensor *t[5];
-  for (int i = 0; i < 5; i++)
-    t[i] = lua_isnoneornil(L, i + 2) ? NULL : lrnn_check_tensor(L, fname, i + 2);
-  if (!t[0] || !t[3]) return lrnn_error(L, "step: expected an input and a place for the output");
-  lrnn_check(L, rnn_stepper_run(s, t[0], t[1], t[2], t[3], t[4]));
-  return 0;
+static bool is_current(lua_State *L, const stepper *s) {
+  lua_getiuservalue(L, 1, 1);
+  int first = 0;
+  bool current = true;
+  for (int k = 0; k < s->count && current; k++) {
+    rnn_tensor *weights[WEIGHTS];
+    weights_of(L, 2, first, s->part[k].weights, weights);
+    current = rnn_stepper_made_of(s->part[k].run, weights, s->part[k].weights);
+    first += s->part[k].weights;
+  }
+  lua_pop(L, 1);
+  return current;
 }
 
-static int stepper_stale(lua_State *L) {
-  lua_pushboolean(L, rnn_stepper_stale(check_stepper(L, "stale")));
+/* Tensor number i of the list at index, or NULL. */
+static rnn_tensor *tensor_at(lua_State *L, int index, int i) {
+  lua_rawgeti(L, index, i);
+  rnn_tensor *t = lrnn_test_tensor(L, -1);
+  lua_pop(L, 1);
+  return t;
+}
+
+/* stepper:run(layer, x, from, into) -> y, or nothing */
+static int stepper_run(lua_State *L) {
+  const char *fname = "step";
+  stepper *s = check_stepper(L, fname);
+  lua_settop(L, 5);
+  if (!lua_istable(L, 2) || !lua_istable(L, 4) || !lua_istable(L, 5))
+    return lrnn_error(L, "step: expected a layer, an input and two lists of states");
+  rnn_tensor *x = lrnn_test_tensor(L, 3);
+  if (!x || !rnn_stepper_takes(s->part[0].run, x) || !is_current(L, s)) return 0;
+  bool sums = lua_getiuservalue(L, 1, 2) == LUA_TTABLE; /* at 6 */
+  int at = 1;
+  for (int k = 0; k < s->count; k++) {
+    bool two = s->part[k].states == 2;
+    rnn_tensor *h = tensor_at(L, 5, at), *c = two ? tensor_at(L, 5, at + 1) : NULL;
+    rnn_tensor *sum = sums && k > 0 ? tensor_at(L, 6, k + 1) : NULL;
+    if (!h) return lrnn_error(L, "step: expected a place for the output");
+    lrnn_check(L, rnn_stepper_run(s->part[k].run, x, tensor_at(L, 4, at), two ? tensor_at(L, 4, at + 1) : NULL, h, c, sum));
+    x = sum ? sum : h;
+    at += two ? 2 : 1;
+  }
+  bool summed = sums && s->count > 1;
+  lua_rawgeti(L, summed ? 6 : 5, summed ? s->count : at - s->part[s->count - 1].states);
   return 1;
 }
 
 static int stepper_gc(lua_State *L) {
-  rnn_stepper **box = luaL_checkudata(L, 1, NAME);
-  rnn_stepper_free(*box);
-  *box = NULL;
+  stepper *s = luaL_checkudata(L, 1, NAME);
+  while (s->count > 0) rnn_stepper_free(s->part[--s->count].run);
   return 0;
 }
 
@@ -65,11 +156,9 @@ void lrnn_stepper_open(lua_State *L) {
   lua_setfield(L, -2, "__gc");
   lua_pushboolean(L, 0);
   lua_setfield(L, -2, "__metatable");
-  lua_createtable(L, 0, 2);
+  lua_createtable(L, 0, 1);
   lua_pushcfunction(L, stepper_run);
   lua_setfield(L, -2, "run");
-  lua_pushcfunction(L, stepper_stale);
-  lua_setfield(L, -2, "stale");
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
 }

@@ -1,4 +1,4 @@
-/* optim.c: optimisers and clipping: flat loops over parameters. Formulas and defaults as in the papers named; the
+/* optim.c: optimisers and clipping: flat loops over parameters, over threads where there are many. Formulas and defaults as in the papers named; the
  * places of epsilon as in PyTorch. */
 #include "internal.h"
 
@@ -66,35 +66,101 @@ static rnn_status check_state(rnn_ctx *ctx, const rnn_tensor *p, const rnn_tenso
                    RNNI_SHAPE(p), s ? RNNI_SHAPE(s) : "missing");
 }
 
+/* ---- over threads ---- */
+
+/* Where the share of a task begins. */
+static int64_t share(int64_t n, int task, int tasks) { return task == tasks ? n : n / 16 * task / tasks * 16; }
+
+/* Passing over an element takes as long as some forty multiply-adds. */
+static int tasks_for(const rnn_ctx *ctx, rnn_tensor *const *params, int count) {
+  double elements = 0;
+  for (int i = 0; i < count; i++) elements += (double)params[i]->count;
+  return rnni_threads_for(ctx, 40 * elements);
+}
+
+/* A step over all parameters, of which each task takes its share. */
+typedef struct step {
+  rnn_optimizer kind;
+  factors f;
+  rnn_tensor *const *params, *const *state;
+  int count, slots, tasks;
+} step;
+
+static void step_task(void *arg, int task) {
+  const step *s = arg;
+  for (int i = 0; i < s->count; i++) {
+    rnn_tensor *p = s->params[i];
+    if (!p->grad) continue;
+    int64_t from = share(p->count, task, s->tasks), n = share(p->count, task + 1, s->tasks) - from;
+    real *w = rnni_f(p) + from, *s0 = rnni_f(s->state[i * s->slots]) + from;
+    real *s1 = s->slots > 1 ? rnni_f(s->state[i * s->slots + 1]) + from : NULL;
+    const real *g = rnni_f(p->grad) + from;
+    if (s->kind == RNN_SGD) sgd(n, &s->f, w, g, s0);
+    else if (s->kind == RNN_RMSPROP) rmsprop(n, &s->f, w, g, s0, s1);
+    else adam(n, &s->f, w, g, s0, s1);
+  }
+}
+
 rnn_status rnn_optimizer_step(rnn_ctx *ctx, const rnn_optimizer_options *o, rnn_tensor *const *params, int count,
                               rnn_tensor *const *state) {
   int slots = rnn_optimizer_slots(o->kind);
   if (o->step < 1) return rnni_fail(ctx, RNN_EARG, "optimizer_step: steps count from 1, got %lld", (long long)o->step);
   for (int i = 0; i < count; i++)
     for (int k = 0; k < slots; k++) RNNI_TRY(check_state(ctx, params[i], state[i * slots + k], i));
-  factors f = factors_of(o);
-  for (int i = 0; i < count; i++) {
-    rnn_tensor *p = params[i];
-    if (!p->grad) continue;
-    p->storage->version++;
-    real *w = rnni_f(p), *s0 = rnni_f(state[i * slots]);
-    const real *g = rnni_f(p->grad);
-    if (o->kind == RNN_SGD) sgd(p->count, &f, w, g, s0);
-    else if (o->kind == RNN_RMSPROP) rmsprop(p->count, &f, w, g, s0, rnni_f(state[i * slots + 1]));
-    else adam(p->count, &f, w, g, s0, rnni_f(state[i * slots + 1]));
+  for (int i = 0; i < count; i++)
+    if (params[i]->grad) params[i]->storage->version++;
+  step s = {.kind = o->kind, .f = factors_of(o), .params = params, .state = state, .count = count, .slots = slots,
+            .tasks = tasks_for(ctx, params, count)};
+  rnni_parallel(ctx, s.tasks, step_task, &s);
+  return RNN_OK;
+}
+
+/* The norm is a sum over chunks of each gradient, so that no number of threads changes it. */
+#define CHUNK ((int64_t)1 << 15)
+
+typedef struct norms {
+  rnn_tensor *const *params;
+  int count, tasks;
+  double *squares; /* of each chunk */
+} norms;
+
+static int64_t chunks_of(const rnn_tensor *p) { return p->grad ? (p->grad->count + CHUNK - 1) / CHUNK : 0; }
+
+static double squares_of(int64_t n, const real *g) {
+  double lanes[8] = {0}, sum = 0; /* fixed, so that the order of the sum never depends on the machine */
+  for (int64_t k = 0; k < n; k++) lanes[k & 7] += (double)g[k] * (double)g[k];
+  for (int k = 0; k < 8; k++) sum += lanes[k];
+  return sum;
+}
+
+static void norm_task(void *arg, int task) {
+  const norms *s = arg;
+  int64_t first = 0;
+  for (int i = 0; i < s->count; i++) {
+    int64_t chunks = chunks_of(s->params[i]);
+    for (int64_t c = chunks * task / s->tasks; c < chunks * (task + 1) / s->tasks; c++)
+      s->squares[first + c] = squares_of(RNNI_MIN(CHUNK, s->params[i]->grad->count - c * CHUNK),
+                                         rnni_f(s->params[i]->grad) + c * CHUNK);
+    first += chunks;
   }
+}
+
+static rnn_status sum_of_squares(rnn_ctx *ctx, rnn_tensor *const *params, int count, double *sum) {
+  int64_t chunks = 0;
+  for (int i = 0; i < count; i++) chunks += chunks_of(params[i]);
+  norms s = {.params = params, .count = count, .tasks = tasks_for(ctx, params, count)};
+  RNNI_TRY(rnni_array(ctx, chunks, sizeof *s.squares, &s.squares));
+  rnni_parallel(ctx, s.tasks, norm_task, &s);
+  *sum = 0;
+  for (int64_t c = 0; c < chunks; c++) *sum += s.squares[c];
+  rnni_free(ctx, s.squares);
   return RNN_OK;
 }
 
 rnn_status rnn_clip_grad_norm(rnn_ctx *ctx, rnn_tensor *const *params, int count, double max_norm, double *norm) {
   if (!(max_norm >= 0)) return rnni_fail(ctx, RNN_EARG, "clip_grad_norm: expected a norm of at least 0, got %g", max_norm);
-  double sum = 0;
-  for (int i = 0; i < count; i++) {
-    const rnn_tensor *g = params[i]->grad;
-    double lanes[8] = {0}; /* fixed, so that the order of the sum never depends on the machine */
-    for (int64_t k = 0; g && k < g->count; k++) lanes[k & 7] += (double)rnni_f(g)[k] * (double)rnni_f(g)[k];
-    for (int k = 0; k < 8; k++) sum += lanes[k];
-  }
+  double sum;
+  RNNI_TRY(sum_of_squares(ctx, params, count, &sum));
   double total = sqrt(sum);
   if (norm) *norm = total;
   if (!(max_norm > 0 && total > max_norm) || !isfinite(total)) return RNN_OK;

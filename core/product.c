@@ -32,6 +32,31 @@ static void run_job(void *arg, int task) {
                        j->bias ? j->bias + c0 : NULL, j->c + r0 * j->ldc + c0, j->ldc, j->accumulate);
 }
 
+/* ---- packing ---- */
+
+typedef struct packing {
+  int64_t k, n, rs, cs;
+  const real *b;
+  real *out;
+  int tasks;
+} packing;
+
+static void pack_task(void *arg, int task) {
+  const packing *p = arg;
+  int64_t from = cut(p->n, rnni_kernel->tile_cols, task, p->tasks);
+  int64_t to = cut(p->n, rnni_kernel->tile_cols, task + 1, p->tasks);
+  rnni_kernel->pack(p->k, to - from, p->b + from * p->cs, p->rs, p->cs, p->out + from * p->k);
+}
+
+/* Packing an element takes as long as some forty multiply-adds. */
+void rnni_pack(rnn_ctx *ctx, int64_t k, int64_t n, const real *b, int64_t rs, int64_t cs, real *out) {
+  packing p = {.k = k, .n = n, .rs = rs, .cs = cs, .b = b, .out = out,
+               .tasks = rnni_threads_for(ctx, 40.0 * (double)k * (double)n)};
+  rnni_parallel(ctx, p.tasks, pack_task, &p);
+}
+
+/* ---- products ---- */
+
 /* Work between two looks at the interrupt flag: some milliseconds. */
 #define POLL_MULTIPLY_ADDS 2e8
 /* Elements of B packed at a time. */
@@ -77,7 +102,7 @@ rnn_status rnni_gemm(rnn_ctx *ctx, int64_t m, int64_t n, int64_t k, const real *
   }
   real *packed;
   RNNI_TRY(rnni_array(ctx, rnni_packed_size(k, n), sizeof *packed, &packed));
-  rnni_kernel->pack(k, n, b, brs, bcs, packed);
+  rnni_pack(ctx, k, n, b, brs, bcs, packed);
   rnn_status status = run(ctx, m, n, k, a, ars, acs, rnni_packed(packed, k), bias, c, ldc, accumulate);
   rnni_free(ctx, packed);
   return status;

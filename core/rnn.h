@@ -270,16 +270,18 @@ RNN_MUST_USE rnn_status rnn_watched(rnn_ctx *ctx, int64_t id, rnn_tensor **out);
 typedef struct rnn_stepper rnn_stepper;
 
 /* weights: as for the op, from weight_ih on, without x and state; batch: N. They are read now: a stepper does not
-   follow later changes (rnn_stepper_stale). Forward only, without masks: training, returns and reverse do not apply. */
+   follow later changes (rnn_stepper_made_of). Forward only, without masks: training, returns and reverse do not apply. */
 RNN_MUST_USE rnn_status rnn_stepper_new(rnn_ctx *ctx, const rnn_recurrent *r, rnn_tensor *const *weights, int count,
                                         int64_t batch, rnn_stepper **out);
 void rnn_stepper_free(rnn_stepper *s); /* NULL is allowed */
-/* Has a weight been changed since the stepper was made? */
-bool rnn_stepper_stale(const rnn_stepper *s);
+/* Was it made of these tensors, and have they kept their values since? */
+bool rnn_stepper_made_of(const rnn_stepper *s, rnn_tensor *const *weights, int count);
+/* Is x (N, D), as run expects it? */
+bool rnn_stepper_takes(const rnn_stepper *s, const rnn_tensor *x);
 /* x (N, D) -> h (N, R) and, for the LSTM, c (N, H), from h_before and c_before, which may be the same tensors; NULL for
-   zeros. Tensors must have these shapes; nothing is recorded. */
+   zeros. sum, when it is not NULL, gets h + x. Tensors must have these shapes; nothing is recorded. */
 RNN_MUST_USE rnn_status rnn_stepper_run(rnn_stepper *s, rnn_tensor *x, rnn_tensor *h_before, rnn_tensor *c_before,
-                                        rnn_tensor *h, rnn_tensor *c);
+                                        rnn_tensor *h, rnn_tensor *c, rnn_tensor *sum);
 
 int rnn_recurrent_gates(const rnn_recurrent *r);  /* G */
 int rnn_recurrent_states(const rnn_recurrent *r); /* 1, or 2 for the LSTM */

@@ -15,6 +15,7 @@
 #define COLS (2 * LANES)
 #define K_BLOCK 256 /* a panel's block, COLS * K_BLOCK, stays in the first cache while rows pass by */
 #define M_BLOCK 96  /* and this many rows of A in the second, */
+#define AHEAD 16 /* rows of A that pack_rows asks for early: they lie far apart */
 #define N_BLOCK 1024 /* beside this many columns of B */
 
 static void pack(int64_t k, int64_t n, const real *b, ptrdiff_t rs, ptrdiff_t cs, real *out) {
@@ -147,7 +148,9 @@ static void row_tile(int64_t k, const real *restrict a, const real *restrict b, 
    a tile's first row), needed or not. */
 static void pack_rows(const int64_t *cut, int64_t tiles, int64_t there, int64_t k, const real *a, ptrdiff_t ars,
                       ptrdiff_t acs, real *out) {
-  for (int64_t p = 0; p < k; p++, a += acs, out += ROWS)
+  for (int64_t p = 0; p < k; p++, a += acs, out += ROWS) {
+    if (ars == 1)
+      for (int64_t i = 0; i < cut[tiles]; i += 64 / (int64_t)sizeof *a) __builtin_prefetch(a + AHEAD * acs + i);
     for (int64_t t = 0; t < tiles; t++) {
       int64_t rows = cut[t + 1] - cut[t];
       const real *from = a + cut[t] * ars;
@@ -161,31 +164,50 @@ static void pack_rows(const int64_t *cut, int64_t tiles, int64_t there, int64_t 
         memcpy(to + rows - HALF, from + rows - HALF, HALF * sizeof *to);
       }
     }
+  }
 }
 
-/* Rows [0, m), at most M_BLOCK, of one block of k against columns [0, n). a is at the block's first k; bias and
-   accumulate are those of this block. */
-static void product_block(int64_t m, int64_t n, int64_t k, const real *a, ptrdiff_t ars, ptrdiff_t acs, int64_t below,
-                          rnni_panels b, const real *bias, real *c, ptrdiff_t ldc, bool accumulate) {
-  real rows_packed[M_BLOCK * K_BLOCK] __attribute__((aligned(64)));
-  bool direct = acs == 1;
-  int64_t tiles = (m + ROWS - 1) / ROWS, done = 0, cut[M_BLOCK / ROWS + 1];
-  for (int64_t t = 0; t <= tiles; t++) cut[t] = t * m / tiles; /* of nearly equal height: none is left with one row */
-  if (!direct) pack_rows(cut, tiles, below, k, a, ars, acs, rows_packed);
-  if (direct && m == 1)
-    for (; done + 4 * COLS <= n; done += 4 * COLS)
-      row_tile(k, a, b.at + done / COLS * b.panel, b.step, b.panel, bias ? bias + done : NULL, c + done, accumulate);
-  for (int64_t j = done; j < n; j += COLS) {
-    int64_t width = n - j < COLS ? n - j : COLS;
-    const real *panel = b.at + j / COLS * b.panel, *add = bias ? bias + j : NULL;
+/* One operand B with the place of its product. */
+typedef struct side {
+  rnni_panels b;
+  int64_t n;
+  const real *bias;
+  real *c;
+  ptrdiff_t ldc;
+} side;
+
+/* Rows of A, cut into tiles, against all columns of a side, over one block of k. a is A at its first row and k, or, for
+   those that do not lie by rows, the packed tiles. */
+static void rows_against(const int64_t *cut, int64_t tiles, bool direct, int64_t k, const real *a, ptrdiff_t ars,
+                         const side *s, bool accumulate) {
+  int64_t done = 0;
+  if (direct && cut[tiles] == 1)
+    for (; done + 4 * COLS <= s->n; done += 4 * COLS)
+      row_tile(k, a, s->b.at + done / COLS * s->b.panel, s->b.step, s->b.panel, s->bias ? s->bias + done : NULL,
+               s->c + done, accumulate);
+  for (int64_t j = done; j < s->n; j += COLS) {
+    int64_t width = s->n - j < COLS ? s->n - j : COLS;
+    const real *panel = s->b.at + j / COLS * s->b.panel, *add = s->bias ? s->bias + j : NULL;
     for (int64_t t = 0; t < tiles; t++) {
       int64_t from = cut[t], rows = cut[t + 1] - from;
-      real *to = c + from * ldc + j;
-      if (direct) tiles_direct[rows - 1](width, k, a + from * ars, ars, panel, b.step, add, to, ldc, accumulate);
-      else
-        tiles_packed[rows - 1](width, k, rows_packed + t * ROWS * K_BLOCK, 1, panel, b.step, add, to, ldc, accumulate);
+      real *to = s->c + from * s->ldc + j;
+      if (direct) tiles_direct[rows - 1](width, k, a + from * ars, ars, panel, s->b.step, add, to, s->ldc, accumulate);
+      else tiles_packed[rows - 1](width, k, a + t * ROWS * K_BLOCK, 1, panel, s->b.step, add, to, s->ldc, accumulate);
     }
   }
+}
+
+/* m rows of A, at most M_BLOCK, against every side, over one block of k: packed once for all of them. below: how many
+   rows of A there are from here on. */
+static void product_block(int64_t m, int64_t k, const real *a, ptrdiff_t ars, ptrdiff_t acs, int64_t below,
+                          const side *sides, int count, bool accumulate) {
+  real rows_packed[M_BLOCK * K_BLOCK] __attribute__((aligned(64)));
+  bool direct = acs == 1;
+  int64_t tiles = (m + ROWS - 1) / ROWS, cut[M_BLOCK / ROWS + 1];
+  for (int64_t t = 0; t <= tiles; t++) cut[t] = t * m / tiles; /* of nearly equal height: none is left with one row */
+  if (!direct) pack_rows(cut, tiles, below, k, a, ars, acs, rows_packed);
+  for (int i = 0; i < count; i++)
+    rows_against(cut, tiles, direct, k, direct ? a : rows_packed, ars, sides + i, accumulate);
 }
 
 /* A block of B, K_BLOCK x N_BLOCK, stays in the second cache while all rows of A pass by. */
@@ -195,14 +217,28 @@ static void product(int64_t m, int64_t n, int64_t k, const real *a, ptrdiff_t ar
   do { /* k 0 still writes bias or zeros */
     int64_t kn = k - k0 < K_BLOCK ? k - k0 : K_BLOCK;
     for (int64_t n0 = 0; n0 < n; n0 += N_BLOCK) {
-      int64_t nn = n - n0 < N_BLOCK ? n - n0 : N_BLOCK;
-      rnni_panels part = {b.at + n0 / COLS * b.panel + k0 * b.step, b.step, b.panel};
-      for (int64_t m0 = 0; m0 < m; m0 += M_BLOCK)
-        product_block(m - m0 < M_BLOCK ? m - m0 : M_BLOCK, nn, kn, a + m0 * ars + k0 * acs, ars, acs, m - m0, part,
-                      bias && k0 == 0 ? bias + n0 : NULL, c + m0 * ldc + n0, ldc, accumulate || k0 > 0);
+      side s = {.b = {b.at + n0 / COLS * b.panel + k0 * b.step, b.step, b.panel},
+                .n = n - n0 < N_BLOCK ? n - n0 : N_BLOCK, .bias = bias && k0 == 0 ? bias + n0 : NULL, .ldc = ldc};
+      for (int64_t m0 = 0; m0 < m; m0 += M_BLOCK) {
+        s.c = c + m0 * ldc + n0;
+        product_block(m - m0 < M_BLOCK ? m - m0 : M_BLOCK, kn, a + m0 * ars + k0 * acs, ars, acs, m - m0, &s, 1,
+                      accumulate || k0 > 0);
+      }
     }
     k0 += K_BLOCK;
   } while (k0 < k);
+}
+
+static void product_pair(int64_t m, int64_t k, const real *a, ptrdiff_t ars, ptrdiff_t acs, const rnni_target *to) {
+  for (int64_t k0 = 0; k0 < k; k0 += K_BLOCK)
+    for (int64_t m0 = 0; m0 < m; m0 += M_BLOCK) {
+      side sides[2];
+      for (int i = 0; i < 2; i++)
+        sides[i] = (side){.b = {to[i].b.at + k0 * to[i].b.step, to[i].b.step, to[i].b.panel}, .n = to[i].n,
+                          .c = to[i].c + m0 * to[i].ldc, .ldc = to[i].ldc};
+      product_block(m - m0 < M_BLOCK ? m - m0 : M_BLOCK, k - k0 < K_BLOCK ? k - k0 : K_BLOCK,
+                    a + m0 * ars + k0 * acs, ars, acs, m - m0, sides, 2, true);
+    }
 }
 
 /* ---- functions --------------------------------------------------------------------------------------------------- */
@@ -235,6 +271,22 @@ static void activate_all(rnn_activation f, int64_t n, const real *x, real *y) {
   if (i < n) store_part(y + i, activate(f, load_part(x + i, n - i)), n - i);
 }
 
+#define LOAD_LEFT(p) load_part(p, left)
+#define STORE_LEFT(p, v) store_part(p, v, left)
+
+/* Runs body for every vector of units of a row; GET and PUT hide whether it is the last, partial one. */
+#define FOR_UNITS(units, body)                                   \
+  do {                                                           \
+    int64_t u = 0;                                               \
+    for (; u + LANES <= (units); u += LANES) {                   \
+      body(load, store)                                          \
+    }                                                            \
+    if (u < (units)) {                                           \
+      int64_t left = (units)-u;                                  \
+      body(LOAD_LEFT, STORE_LEFT)                                \
+    }                                                            \
+  } while (0)
+
 /* ---- layer normalisation: sums in 16 chains whatever the width of a vector, so that every set gives the same bits ---- */
 
 #define CHAINS (16 / LANES)
@@ -260,9 +312,6 @@ INLINE real sum_chains(vec *chain) {
       chain = (chain + 1) % CHAINS;                          \
     }                                                        \
   } while (0)
-#define LOAD_LEFT(p) load_part(p, left)
-#define STORE_LEFT(p, v) store_part(p, v, left)
-
 /* A lane past the end must not count: the mask is 1 within the row. */
 INLINE vec inside(int64_t n, int64_t u) {
   vec m = {0};
@@ -284,8 +333,23 @@ static void norm_forward(int64_t rows, int64_t n, double eps, const real *x, ptr
     FOR_CHAINS(n, BODY);
 #undef BODY
     real s = (real)(1 / sqrt((double)(sum_chains(squares) / (real)n) + eps));
-    for (int64_t i = 0; i < n; i++) hat[i] = (x[i] - mean) * s;
+#define BODY(GET, PUT) PUT(hat + u, (GET(x + u) - mean) * s);
+    FOR_UNITS(n, BODY);
+#undef BODY
     scale[r] = s;
+  }
+}
+
+static void scale_columns(int64_t rows, int64_t n, const real *gain, const real *x, ptrdiff_t ldx, const real *bias,
+                          real *y, ptrdiff_t ldy, bool add) {
+  for (int64_t r = 0; r < rows; r++, x += ldx, y += ldy) {
+#define BODY(GET, PUT)                          \
+  vec out = GET(gain + u) * GET(x + u);         \
+  if (bias) out += GET(bias + u);               \
+  if (add) out += GET(y + u);                   \
+  PUT(y + u, out);
+    FOR_UNITS(n, BODY);
+#undef BODY
   }
 }
 
@@ -299,25 +363,47 @@ static void norm_backward(int64_t rows, int64_t n, const real *dy, ptrdiff_t ldd
   dot[chain] = madd(d, GET(hat + u), dot[chain]);
     FOR_CHAINS(n, BODY);
 #undef BODY
-    real mean_d = sum_chains(sum) / (real)n, mean_dh = sum_chains(dot) / (real)n;
-    for (int64_t i = 0; i < n; i++) dx[i] = scale[r] * (dy[i] * gain[i] - mean_d - hat[i] * mean_dh);
+    real mean_d = sum_chains(sum) / (real)n, mean_dh = sum_chains(dot) / (real)n, s = scale[r];
+#define BODY(GET, PUT) PUT(dx + u, s * (GET(dy + u) * GET(gain + u) - mean_d - GET(hat + u) * mean_dh));
+    FOR_UNITS(n, BODY);
+#undef BODY
   }
 }
 
-/* ---- gates ------------------------------------------------------------------------------------------------------- */
+/* ---- sums of columns: 64 rows at a time, so that long sums keep their digits ---- */
 
-/* Runs body for every vector of units of a row; GET and PUT hide whether it is the last, partial one. */
-#define FOR_UNITS(units, body)                                   \
-  do {                                                           \
-    int64_t u = 0;                                               \
-    for (; u + LANES <= (units); u += LANES) {                   \
-      body(load, store)                                          \
-    }                                                            \
-    if (u < (units)) {                                           \
-      int64_t left = (units)-u;                                  \
-      body(LOAD_LEFT, STORE_LEFT)                                \
-    }                                                            \
-  } while (0)
+#define SUM_BLOCK 64
+#define STRIPS 4
+
+INLINE void column_strip(const int strips, int64_t last, int64_t rows, const real *a, ptrdiff_t lda, const real *b,
+                         ptrdiff_t ldb, real *sums) {
+#define AT(p, i) ((i) < strips - 1 || last == LANES ? load((p) + (i) * LANES) : load_part((p) + (i) * LANES, last))
+  for (int64_t from = 0; from < rows; from += SUM_BLOCK) {
+    vec acc[STRIPS] = {{0}};
+    for (int64_t r = from; r < rows && r < from + SUM_BLOCK; r++) {
+#pragma GCC unroll 4
+      for (int i = 0; i < strips; i++)
+        acc[i] = b ? madd(AT(a + r * lda, i), AT(b + r * ldb, i), acc[i]) : acc[i] + AT(a + r * lda, i);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < strips; i++) {
+      vec total = AT(sums, i) + acc[i];
+      store_part(sums + i * LANES, total, i < strips - 1 ? LANES : last);
+    }
+  }
+#undef AT
+}
+
+static void sum_columns(int64_t rows, int64_t n, const real *a, ptrdiff_t lda, const real *b, ptrdiff_t ldb,
+                        real *sums) {
+  int64_t u = 0;
+  for (; u + STRIPS * LANES <= n; u += STRIPS * LANES)
+    column_strip(STRIPS, LANES, rows, a + u, lda, b ? b + u : NULL, ldb, sums + u);
+  for (; u < n; u += LANES)
+    column_strip(1, n - u < LANES ? n - u : LANES, rows, a + u, lda, b ? b + u : NULL, ldb, sums + u);
+}
+
+/* ---- gates ------------------------------------------------------------------------------------------------------- */
 
 /* A function with the usual settings gets a copy of its own in which they are constants; NAME##_body has the rest. */
 #define SPECIALISE(g, call, ...)                                                                        \
@@ -545,6 +631,7 @@ const rnni_kernels RNNI_TABLE = {
     .tile_cols = COLS,
     .pack = pack,
     .product = product,
+    .product_pair = product_pair,
     .exp = map_exp,
     .tanh = map_tanh,
     .sigmoid = map_sigmoid,
@@ -552,6 +639,8 @@ const rnni_kernels RNNI_TABLE = {
     .activate = activate_all,
     .norm_forward = norm_forward,
     .norm_backward = norm_backward,
+    .scale_columns = scale_columns,
+    .sum_columns = sum_columns,
     .rnn_backward = cell_backward,
     .lstm_output = lstm_output,
     .lstm_output_backward = lstm_output_backward,

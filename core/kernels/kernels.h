@@ -15,6 +15,14 @@ typedef struct rnni_panels {
   ptrdiff_t step, panel;
 } rnni_panels;
 
+/* A second factor and where its product is added. */
+typedef struct rnni_target {
+  rnni_panels b;
+  int64_t n;
+  rnn_real *c;
+  ptrdiff_t ldc;
+} rnni_target;
+
 /* What the passes over the gates have to know, the same for all steps. */
 typedef struct rnni_gates {
   int64_t units;
@@ -34,6 +42,8 @@ typedef struct rnni_kernels {
   /* C (m, n) = A B [+ C] [+ bias]; element (i, p) of A at a[i*ars + p*acs]. */
   void (*product)(int64_t m, int64_t n, int64_t k, const rnn_real *a, ptrdiff_t ars, ptrdiff_t acs,
                   rnni_panels b, const rnn_real *bias, rnn_real *c, ptrdiff_t ldc, bool accumulate);
+  /* C_i (m, n_i) += A B_i for two targets; A (m, k) is packed once. */
+  void (*product_pair)(int64_t m, int64_t k, const rnn_real *a, ptrdiff_t ars, ptrdiff_t acs, const rnni_target *to);
 
   /* y = f(x) over n elements; x and y may be the same. */
   void (*exp)(int64_t n, const rnn_real *x, rnn_real *y);
@@ -51,6 +61,13 @@ typedef struct rnni_kernels {
   /* dx = scale (d - mean(d) - hat mean(d hat)), d = dy gain. */
   void (*norm_backward)(int64_t rows, int64_t n, const rnn_real *dy, ptrdiff_t lddy, const rnn_real *gain,
                         const rnn_real *hat, const rnn_real *scale, rnn_real *dx);
+
+  /* y = gain x [+ bias] [+ y] for rows of n; bias may be NULL. */
+  void (*scale_columns)(int64_t rows, int64_t n, const rnn_real *gain, const rnn_real *x, ptrdiff_t ldx,
+                        const rnn_real *bias, rnn_real *y, ptrdiff_t ldy, bool add);
+  /* sums (n) += over rows of a, or of a b. b may be NULL. */
+  void (*sum_columns)(int64_t rows, int64_t n, const rnn_real *a, ptrdiff_t lda, const rnn_real *b, ptrdiff_t ldb,
+                      rnn_real *sums);
 
   /* One time step for rows samples; buffers are (rows, units), a is (rows, 4*units).
      dh is the whole gradient of h, from above and from the next step. */

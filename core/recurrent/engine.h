@@ -62,6 +62,15 @@ typedef struct rnni_layer_gradients {
   real *d[RNNI_TENSORS];       /* of the parameters, added to; NULL when not wanted. d[RNNI_X] is (T, N, D), written */
 } rnni_layer_gradients;
 
+/* What the loop backwards leaves of every step. */
+typedef struct rnni_step_gradients {
+  real *a;      /* (T, N, A) of the gates before activation: l->a, or a block of its own for the simple RNN */
+  real *dnh;    /* (T, N, G) of U h, with layer norm */
+  real *dnc;    /* (T, N, H) of c normalised, with layer norm */
+  real *dmade;  /* (T, N, R) of h before projection's zoneout: what dW_hr needs */
+  real *masked; /* (T, N, R) h as it entered U, with dropout */
+} rnni_step_gradients;
+
 /* Is the state carried at step t, because sample n ended before? */
 static inline bool rnni_padding(const rnni_layer *l, int64_t n, int64_t t) {
   return l->lengths && l->t0 + t >= l->lengths[n];
@@ -71,6 +80,13 @@ static inline int64_t rnni_before(const rnni_layer *l, int64_t t) { return l->r-
 static inline int64_t rnni_after(const rnni_layer *l, int64_t t) { return l->r->reverse ? t : t + 1; }
 static inline int64_t rnni_end(const rnni_layer *l) { return l->r->reverse ? 0 : l->T; }
 static inline int64_t rnni_start(const rnni_layer *l) { return l->r->reverse ? l->T : 0; }
+/* The states before and after step 0; those of the other steps follow. */
+static inline const real *rnni_state_before(const rnni_layer *l, const real *states, int64_t width) {
+  return states + rnni_before(l, 0) * l->N * width;
+}
+static inline const real *rnni_state_after(const rnni_layer *l, const real *states, int64_t width) {
+  return states + rnni_after(l, 0) * l->N * width;
+}
 /* Step number s in the order of computation. */
 static inline int64_t rnni_step(const rnni_layer *l, int64_t s) { return l->r->reverse ? l->T - 1 - s : s; }
 
@@ -81,9 +97,10 @@ static inline real *rnni_take(real **next, int64_t n) {
   return p;
 }
 /* B (k, n), element (p, j) at w[p*rs + j*cs], packed into the next elements of a block. */
-static inline rnni_panels rnni_pack_into(real **next, int64_t k, int64_t n, const real *w, ptrdiff_t rs, ptrdiff_t cs) {
+static inline rnni_panels rnni_pack_into(rnn_ctx *ctx, real **next, int64_t k, int64_t n, const real *w, int64_t rs,
+                                         int64_t cs) {
   real *to = rnni_take(next, rnni_packed_size(k, n));
-  rnni_kernel->pack(k, n, w, rs, cs, to);
+  rnni_pack(ctx, k, n, w, rs, cs, to);
   return rnni_packed(to, k);
 }
 
@@ -114,6 +131,11 @@ RNN_MUST_USE rnn_status rnni_layer_forward(rnn_ctx *ctx, const rnni_layer *l, co
 int64_t rnni_block_steps(int64_t N);
 /* Overwrites what forward kept. */
 RNN_MUST_USE rnn_status rnni_layer_backward(rnn_ctx *ctx, const rnni_layer *l, const rnni_layer_gradients *g);
+
+/* ---- sums.c: the gradients of the parameters and of x ---- */
+
+RNN_MUST_USE rnn_status rnni_sum_over_time(rnn_ctx *ctx, const rnni_layer *l, const rnni_layer_gradients *g,
+                                           const rnni_step_gradients *s);
 
 /* ---- watch.c: what a watched layer meets in backward ---- */
 

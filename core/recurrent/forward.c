@@ -21,19 +21,26 @@ typedef struct loop {
   int tasks;
 } loop;
 
-/* p (rows, n) normalised into hat and, times gain, added to a's columns; plus bias where they are not added but set. */
+/* The normalised input product of these rows, times gain, plus bias: where the rest of the step will be added. */
+static void normalise_input(const loop *j, int64_t rows, int64_t t, int64_t r0, real *a) {
+  const rnni_layer *l = j->l;
+  int64_t G = l->G, at = t * l->N + r0;
+  real *hat = l->nx + at * G;
+  rnni_kernel->norm_forward(rows, G, RNNI_NORM_EPS, hat, G, hat, l->sx + at);
+  rnni_kernel->scale_columns(rows, G, l->p[RNNI_GAIN_IH], hat, G, j->k->bias, a + l->first, l->A, false);
+}
+
+/* p (rows, n) normalised and, times gain, added to a's columns; the part that a GRU will reset is set, with bias, at 3H. */
 static void normalise_into(const rnni_layer *l, int64_t rows, int64_t n, const real *p, int64_t column, int64_t t,
                            int64_t r0, real *a, const real *bias) {
   int64_t segment = column > 0 && l->r->reset_before; /* U_n (r h) is normalised by itself */
-  real *hat = l->nh + (t * l->N + r0) * l->G, scale[1];
+  int64_t H = l->H, G = l->G, at = t * l->N + r0, added = bias ? 2 * H : n;
   const real *gain = l->p[RNNI_GAIN_HH] + column;
-  for (int64_t r = 0; r < rows; r++, a += l->A, hat += l->G, p += n) {
-    rnni_kernel->norm_forward(1, n, RNNI_NORM_EPS, p, n, hat + column, scale);
-    l->sh[(t * l->N + r0 + r) * 2 + segment] = scale[0];
-    int64_t reset = bias ? 2 * l->H : n; /* the GRU's last part is set apart, at 3H */
-    for (int64_t i = 0; i < reset; i++) a[i] += gain[i] * hat[column + i];
-    for (int64_t i = reset; i < n; i++) a[l->H + i] = gain[i] * hat[column + i] + bias[i - reset];
-  }
+  real *hat = l->nh + at * G + column;
+  for (int64_t r = 0; r < rows; r++)
+    rnni_kernel->norm_forward(1, n, RNNI_NORM_EPS, p + r * n, n, hat + r * G, l->sh + (at + r) * 2 + segment);
+  rnni_kernel->scale_columns(rows, added, gain, hat, G, NULL, a, l->A, true);
+  if (bias) rnni_kernel->scale_columns(rows, H, gain + added, hat + added, G, bias, a + 3 * H, l->A, false);
 }
 
 /* a += U h for every gate that does not wait for a reset. */
@@ -77,9 +84,7 @@ static void normalise_cell(const rnni_layer *l, int64_t rows, const real *c, int
   int64_t H = l->H;
   real *hat = l->nc + at * H;
   rnni_kernel->norm_forward(rows, H, RNNI_NORM_EPS, c, H, hat, l->sc + at);
-  for (int64_t r = 0; r < rows; r++)
-    for (int64_t i = 0; i < H; i++)
-      out[r * H + i] = l->p[RNNI_GAIN_C][i] * hat[r * H + i] + l->p[RNNI_BIAS_C][i];
+  rnni_kernel->scale_columns(rows, H, l->p[RNNI_GAIN_C], hat, H, l->p[RNNI_BIAS_C], out, H, false);
 }
 
 static void lstm_step(const loop *j, int64_t rows, int64_t t, int64_t r0, real *a, real *h) {
@@ -123,6 +128,7 @@ static void run_slice(void *arg, int task) {
       for (int64_t i = 0; i < rows * R; i++) masked[i] = h_before[i] * l->mask[r0 * R + i];
       entering = masked;
     }
+    if (l->r->layer_norm) normalise_input(j, rows, t, r0, a);
     recurrent_product(j, rows, entering, t, r0, a);
     switch (l->r->cell) {
       case RNN_CELL_RNN:
@@ -143,21 +149,16 @@ static void input_bias(const rnni_layer *l, real *bias) {
   for (int64_t i = 0; i < l->G; i++) bias[i] = l->p[RNNI_B_IH][i] + (i < both ? l->p[RNNI_B_HH][i] : 0);
 }
 
-/* a = W x + bias, or gain norm(W x) + bias. */
+/* a = W x + bias; or nx = W x, for each step to normalise. */
 static rnn_status input_product(rnn_ctx *ctx, const loop *j) {
   const rnni_layer *l = j->l;
-  const real *bias = j->k->bias;
   int64_t rows = l->T * l->N, G = l->G, D = l->D;
-  real *to = l->r->layer_norm ? l->nx : j->a + l->first;
-  int64_t ld = l->r->layer_norm ? G : l->A;
-  const real *add = l->r->layer_norm ? NULL : bias;
-  if (j->k->w.at) rnni_kernel->product(rows, G, D, l->x, D, 1, j->k->w, add, to, ld, false);
-  else RNNI_TRY(rnni_gemm(ctx, rows, G, D, l->x, D, 1, l->p[RNNI_W_IH], 1, D, add, to, ld, false));
-  if (!l->r->layer_norm) return RNN_OK;
-  rnni_kernel->norm_forward(rows, G, RNNI_NORM_EPS, l->nx, G, l->nx, l->sx);
-  for (int64_t r = 0; r < rows; r++)
-    for (int64_t i = 0; i < G; i++)
-      j->a[r * l->A + l->first + i] = l->p[RNNI_GAIN_IH][i] * l->nx[r * G + i] + bias[i];
+  bool norm = l->r->layer_norm;
+  real *to = norm ? l->nx : j->a + l->first;
+  const real *bias = norm ? NULL : j->k->bias;
+  int64_t ld = norm ? G : l->A;
+  if (!j->k->w.at) return rnni_gemm(ctx, rows, G, D, l->x, D, 1, l->p[RNNI_W_IH], 1, D, bias, to, ld, false);
+  rnni_kernel->product(rows, G, D, l->x, D, 1, j->k->w, bias, to, ld, false);
   return RNN_OK;
 }
 
@@ -170,10 +171,10 @@ rnn_status rnni_pack_forward(rnn_ctx *ctx, const rnni_layer *l, bool input, rnni
   *k = (rnni_packed_layer){0};
   RNNI_TRY(rnni_array(ctx, size + l->G + N * (l->G + 2 * R + H), sizeof *k->room, &k->room));
   real *next = k->room;
-  if (input) k->w = rnni_pack_into(&next, D, l->G, l->p[RNNI_W_IH], 1, D);
-  k->u = rnni_pack_into(&next, R, first, l->p[RNNI_W_HH], 1, R);
-  if (gru) k->u_n = rnni_pack_into(&next, H, H, l->p[RNNI_W_HH] + 2 * H * H, 1, H);
-  if (l->r->projection) k->w_hr = rnni_pack_into(&next, H, R, l->p[RNNI_W_HR], 1, H);
+  if (input) k->w = rnni_pack_into(ctx, &next, D, l->G, l->p[RNNI_W_IH], 1, D);
+  k->u = rnni_pack_into(ctx, &next, R, first, l->p[RNNI_W_HH], 1, R);
+  if (gru) k->u_n = rnni_pack_into(ctx, &next, H, H, l->p[RNNI_W_HH] + 2 * H * H, 1, H);
+  if (l->r->projection) k->w_hr = rnni_pack_into(ctx, &next, H, R, l->p[RNNI_W_HR], 1, H);
   k->bias = rnni_take(&next, l->G);
   k->product = rnni_take(&next, N * l->G);
   k->masked = rnni_take(&next, N * R);

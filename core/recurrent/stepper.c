@@ -57,14 +57,21 @@ rnn_status rnn_stepper_new(rnn_ctx *ctx, const rnn_recurrent *r, rnn_tensor *con
   return status;
 }
 
-bool rnn_stepper_stale(const rnn_stepper *s) {
-  for (int i = 1; i <= s->count; i++)
-    if (s->weights[i]->storage->version != s->versions[i]) return true;
-  return false;
+bool rnn_stepper_made_of(const rnn_stepper *s, rnn_tensor *const *weights, int count) {
+  if (count != s->count) return false;
+  for (int i = 1; i <= count; i++)
+    if (s->weights[i] != weights[i - 1] || s->weights[i]->storage->version != s->versions[i]) return false;
+  return true;
 }
 
+static bool is_batch(const rnn_stepper *s, const rnn_tensor *t, int64_t width) {
+  return t->type == RNN_FLOAT && t->ndim == 2 && t->dims[0] == s->l.N && t->dims[1] == width;
+}
+
+bool rnn_stepper_takes(const rnn_stepper *s, const rnn_tensor *x) { return is_batch(s, x, s->l.D); }
+
 static rnn_status need(rnn_stepper *s, const rnn_tensor *t, const char *what, int64_t width) {
-  if (t->type == RNN_FLOAT && t->ndim == 2 && t->dims[0] == s->l.N && t->dims[1] == width) return RNN_OK;
+  if (is_batch(s, t, width)) return RNN_OK;
   int64_t dims[2] = {s->l.N, width};
   return rnni_fail(s->ctx, RNN_ESHAPE, "step: expected %s %s float, got %s %s", what, rnni_shape_text(2, dims),
                    RNNI_SHAPE(t), rnni_type_text(t->type));
@@ -76,7 +83,7 @@ static void set(real *to, const rnn_tensor *from, int64_t n) {
 }
 
 rnn_status rnn_stepper_run(rnn_stepper *s, rnn_tensor *x, rnn_tensor *h_before, rnn_tensor *c_before, rnn_tensor *h,
-                           rnn_tensor *c) {
+                           rnn_tensor *c, rnn_tensor *sum) {
   rnni_layer *l = &s->l;
   int64_t nh = l->N * l->R, nc = l->N * l->H;
   RNNI_TRY(need(s, x, "input", l->D));
@@ -85,6 +92,10 @@ rnn_status rnn_stepper_run(rnn_stepper *s, rnn_tensor *x, rnn_tensor *h_before, 
   RNNI_TRY(need(s, h, "output h", l->R));
   if (l->c && !c) return rnni_fail(s->ctx, RNN_EARG, "step: expected a place for the state c of an LSTM, got nothing");
   if (l->c) RNNI_TRY(need(s, c, "output c", l->H));
+  if (sum) {
+    RNNI_TRY(need(s, x, "input, to which h is added,", l->R));
+    RNNI_TRY(need(s, sum, "a place for the sum", l->R));
+  }
   set(l->x, x, l->N * l->D);
   set(l->h, h_before, nh);
   if (l->c) set(l->c, c_before, nc);
@@ -94,6 +105,11 @@ rnn_status rnn_stepper_run(rnn_stepper *s, rnn_tensor *x, rnn_tensor *h_before, 
   if (l->c) {
     memcpy(c->data, l->c + nc, (size_t)nc * sizeof(real));
     c->storage->version++;
+  }
+  if (sum) {
+    set(rnni_f(sum), x, nh);
+    rnni_add(rnni_f(sum), l->h + nh, nh);
+    sum->storage->version++;
   }
   return RNN_OK;
 }

@@ -463,15 +463,19 @@ function rnn.file_sweep(path) end
 ---@return string? code
 function rnn.file_lock(path) end
 
---- rnn.stepper(description, weights, batch) -> stepper
+--- rnn.stepper(layer, parts, batch [, sums]) -> stepper
 ---
---- A recurrent layer prepared for single steps, with its weights packed: what layer:step is made of. stepper:run(x, h,
---- c, new_h, new_c) makes one, stepper:stale() says whether the weights have changed since. Errors: as rnn.recurrent.
----@param description table
----@param weights rnn.Tensor[] as for rnn.recurrent, (G units, D) and so on
+--- A recurrent layer prepared for single steps, with its weights packed: what layer:step is made of. Each part has a
+--- description (rnn.recurrent) and the names of its weights in layer. stepper:run(layer, x, from, into) makes a step
+--- through all parts: the states of the list from, zeros where it has none, become those of the list into, and the output
+--- is returned; nothing is, when a weight has changed or x is of another size. With sums, each part after the first adds
+--- its input to its output, which lies in sums then. Errors: as rnn.recurrent.
+---@param layer table
+---@param parts table[] { description =, names = } each
 ---@param batch integer
+---@param sums? rnn.Tensor[] (batch, width), with false in front
 ---@return userdata
-function rnn.stepper(description, weights, batch) end
+function rnn.stepper(layer, parts, batch, sums) end
 
 --- rnn.fail(format, ...)
 ---

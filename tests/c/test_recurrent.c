@@ -602,15 +602,16 @@ static void a_stepper_equals_the_sequence(void **state) {
       for (int64_t t = 0; t < s.T; t++) {
         ok(rnn_apply(ctx, rnn_op_find("select"), &(rnn_args){.t = m.in, .nt = 1, .i = {1, t + 1}}, &x));
         rnn_memory_fail(ctx, 0, 0);
-        ok(rnn_stepper_run(stepper, x, h, c, h, c));
+        ok(rnn_stepper_run(stepper, x, h, c, h, c, NULL));
         assert_int_equal(rnn_memory_fail(ctx, 0, 0), 0);
         ok(rnn_apply(ctx, rnn_op_find("select"), &(rnn_args){.t = m.out, .nt = 1, .i = {1, t + 1}}, &want));
         expect_near(h, want, TOLERANCE, "stepper against sequence");
         drop((rnn_tensor *[]){x, want}, 2);
       }
-      assert_false(rnn_stepper_stale(stepper));
+      assert_true(rnn_stepper_made_of(stepper, m.in + 1, m.weights));
+      assert_false(rnn_stepper_made_of(stepper, m.in, m.weights));
       rnn_tensor_fill(m.in[1], 0);
-      assert_true(rnn_stepper_stale(stepper));
+      assert_false(rnn_stepper_made_of(stepper, m.in + 1, m.weights));
       rnn_stepper_free(stepper);
       drop((rnn_tensor *[]){h, c}, 2);
       drop(m.out, m.nout);

@@ -113,12 +113,21 @@ local function recurrent()
   return o, float { n, size(), d }, w, state
 end
 
-local function stepping() -- a stepper and what its method run takes
+local function stepper_of() -- the arguments of a stepper of one part; sizes of its input and state
   local o, w, d, r = description()
-  local n = random(4)
-  local ok, stepper = pcall(core.stepper, o, w, n)
+  local layer, names = {}, {}
+  for i, t in ipairs(w) do
+    names[i] = "w" .. i
+    layer[names[i]] = t
+  end
+  return layer, { { description = o, names = names } }, random(4), d, r, o.units
+end
+
+local function stepping() -- a stepper and what its method run takes
+  local layer, parts, n, d, r, units = stepper_of()
+  local ok, stepper = pcall(core.stepper, layer, parts, n)
   local function state(width) return chance(0.8) and core.randn(n, width) or nil end
-  return ok and stepper, core.randn(n, d), state(r), state(o.units), state(r), state(o.units)
+  return ok and stepper, layer, core.randn(n, d), { state(r), state(units) }, { state(r), state(units) }
 end
 
 local function optimizer()
@@ -231,11 +240,7 @@ function fits.full() return shape(), random(-5, 5) end
 function fits.arange() return random(0, 50) end
 fits.randperm, fits.seed = fits.arange, fits.arange
 fits.recurrent, fits.optimizer_step, fits.run = recurrent, optimizer, stepping
-fits.stale = stepping
-function fits.stepper()
-  local o, w = description()
-  return o, w, random(4)
-end
+fits.stepper = stepper_of
 function fits.conv1d()
   local d, u = size(), size()
   return float { size(), size(), d }, float { u, d, random(4) }, chance(0.7) and float { u } or nil, random(3),
@@ -353,7 +358,6 @@ local files = { archive_read = true, archive_write = true, file_write = true, cs
 local function operators()
   return {
     run = function(s, ...) return s:run(...) end,
-    stale = function(s) return s:stale() end,
     index = function(a, b) return a[b] end,
     newindex = function(a, b, c) a[b] = c end,
     length = function(a) return #a end,

@@ -107,12 +107,32 @@ it("recording survives an assignment that fails", function()
   end
 end)
 
-it("a stepper wants a place for every state", function()
-  local o, weights = { cell = "lstm", units = 1 }, { core.zeros(4, 1), core.zeros(4, 1), core.zeros(4), core.zeros(4) }
-  local stepper = core.stepper(o, weights, 2, "not returned")
+it("a stepper wants its weights, and a place for every state", function()
+  local layer = { w = core.zeros(4, 1), u = core.zeros(4, 1), b = core.zeros(4), d = core.zeros(4) }
+  local parts = { { description = { cell = "lstm", units = 1 }, names = { "w", "u", "b", "d" } } }
+  local stepper = core.stepper(layer, parts, 2, nil, "not returned")
   assert.equal("userdata", type(stepper))
-  fails("a place for the state c", stepper.run, stepper, core.zeros(2, 1), nil, nil, core.zeros(2, 1))
-  fails("stepper: argument 3 (batch)", core.stepper, o, weights, 1 << 60)
+  local x = core.zeros(2, 1)
+  fails("a place for the output", stepper.run, stepper, layer, x, {}, {})
+  fails("a place for the state c", stepper.run, stepper, layer, x, {}, { core.zeros(2, 1) })
+  fails("two lists of states", stepper.run, stepper, layer, x, {})
+  local into = { core.zeros(2, 1), core.zeros(2, 1) }
+  assert.equal(into[1], stepper:run(layer, x, {}, into))
+  assert.equal(0, select("#", stepper:run(layer, core.zeros(3, 1), {}, into)))
+  layer.w = core.zeros(4, 1)
+  assert.equal(0, select("#", stepper:run(layer, x, {}, into)))
+  layer.w = nil
+  assert.equal(0, select("#", stepper:run(layer, x, {}, into)))
+  fails("weight 1 of part 1 is missing", core.stepper, layer, parts, 2)
+  fails("stepper: argument 3 (batch)", core.stepper, layer, parts, 1 << 60)
+  fails("expected 1 to 1000 parts, got 0", core.stepper, layer, {}, 1)
+  fails("part 1 is no table", core.stepper, layer, { 1 }, 1)
+  fails("no list of names", core.stepper, layer, { {} }, 1)
+  fails("more than 16 weights", core.stepper, layer, { { names = table.move({}, 1, 0, 1, (function()
+    local names = {}
+    for i = 1, 17 do names[i] = "w" end
+    return names
+  end)()) } }, 1)
 end)
 
 describe("loading rnn.core again", function()

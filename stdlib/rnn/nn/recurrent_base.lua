@@ -285,37 +285,32 @@ end
 
 -- ---- one step at a time ----
 
--- For each layer that has run steps: the steppers of its parts, the state they write, and what they were made from.
+-- For each layer that has run steps: its stepper and the state that this writes.
 local streams = setmetatable({}, { __mode = "k" })
-
--- Is every stepper of the parts still right: the same tensors as parameters, none changed in place?
-local function is_current(self, stream, batch)
-  if stream.batch ~= batch then return false end
-  for k, part in ipairs(self.parts) do
-    local weights = stream.weights[k]
-    for i, name in ipairs(part.names) do
-      if not rawequal(weights[i], self[name]) then return false end
-    end
-    if stream.steppers[k]:stale() then return false end
-  end
-  return true
-end
 
 local function new_stream(self, batch)
   if self.directions == 2 then
     core.fail("%s: step: a bidirectional layer needs the whole sequence", self:describe())
   end
-  local stream = { batch = batch, steppers = {}, weights = {}, state = setmetatable({}, State), first = {} }
+  local state, sums = setmetatable({}, State), self.residual and {} or nil
   for k, part in ipairs(self.parts) do
-    local weights = {}
-    for i, name in ipairs(part.names) do weights[i] = self[name] end
-    stream.weights[k] = weights
-    stream.steppers[k] = core.stepper(part.description, weights, batch)
-    stream.first[k] = #stream.state + 1
-    for _, size in ipairs(part.sizes) do stream.state[#stream.state + 1] = core.zeros(batch, size) end
+    for _, size in ipairs(part.sizes) do state[#state + 1] = core.zeros(batch, size) end
+    if sums then sums[k] = k > 1 and core.zeros(batch, part.sizes[1]) end
   end
+  local stream = { stepper = core.stepper(self, self.parts, batch, sums), state = state }
   streams[self] = stream
   return stream
+end
+
+-- The states of all parts before a first step that is given none: zeros (absent), or those that were trained.
+local function first_state(self, batch)
+  local start, i = {}, 0
+  for _, part in ipairs(self.parts) do
+    local own = state_of(self, part, nil, i, batch)
+    for k = 1, #part.sizes do start[i + k] = own and own[k] end
+    i = i + #part.sizes
+  end
+  return start
 end
 
 --- lstm:step(x [, state]) -> y, state
@@ -328,26 +323,22 @@ end
 ---@return rnn.Tensor y (N, units)
 ---@return nn.State state
 function Base:step(x, state)
+  local stream = streams[self]
+  if stream and rawequal(state, stream.state) then -- the step in the middle of a stream: only this needs to be fast
+    local y = stream.stepper:run(self, x, state, state)
+    if y then return y, state end
+  end
   if not core.is_tensor(x) or x:type() ~= "float" or x:ndim() ~= 2 or x:size(2) ~= self.inputs then
     core.fail("%s: step: expected input (N, %d), got %s", self:describe(), self.inputs, check.input(x))
   end
   local batch = #x
-  local stream = streams[self]
-  if not stream or not is_current(self, stream, batch) then stream = new_stream(self, batch) end
-  local own = stream.state
-  if not rawequal(state, own) then state = given_state(self, state, batch) end
-  local y = x
-  for k, part in ipairs(self.parts) do
-    local i, input = stream.first[k], y
-    local h, c = own[i], part.sizes[2] and own[i + 1] or nil
-    local start = state
-    local at = i
-    if not start and part.initial then start, at = state_of(self, part, nil, i, batch), 1 end
-    stream.steppers[k]:run(input, start and start[at], start and c and start[at + 1], h, c)
-    y = h
-    if self.residual and k > 1 then y = h:detach() + input:detach() end
+  state = given_state(self, state, batch) or first_state(self, batch)
+  local y = stream and stream.stepper:run(self, x, state, stream.state)
+  if not y then -- no stream yet, another size of batch, or weights that changed
+    stream = new_stream(self, batch)
+    y = stream.stepper:run(self, x, state, stream.state)
   end
-  return y, own
+  return y, stream.state
 end
 
 -- Layers are told apart by numbers.

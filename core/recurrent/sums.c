@@ -1,0 +1,203 @@
+/* sums.c: the gradients of the parameters, once the loop backwards has left those of the gates at every step.
+ *
+ * Sums over time are made block by block, those computed last first, and a segment is a whole number of blocks: so a
+ * layer that is run again in segments sums the same numbers in the same order, and gets the same bits. Tasks take
+ * columns of the gates, each through all blocks. */
+#include "engine.h"
+
+typedef struct sums {
+  rnn_ctx *ctx;
+  const rnni_layer *l;
+  const rnni_layer_gradients *g;
+  const rnni_step_gradients *s;
+  int tasks;
+  real *room;     /* for each task, what it packs of a block */
+  int64_t size;
+} sums;
+
+/* One task's part of one block. */
+typedef struct part {
+  const sums *q;
+  int task;
+  int64_t at, rows; /* of the block: rows of (T N, ...) */
+  real *next;       /* of the room */
+} part;
+
+int64_t rnni_block_steps(int64_t N) { return RNNI_MAX(1, 512 / RNNI_MAX(N, 1)); }
+
+/* Where a task's share of n columns begins. */
+static int64_t cut(const sums *q, int64_t n, int task) {
+  int64_t unit = rnni_kernel->tile_cols, units = (n + unit - 1) / unit;
+  return RNNI_MIN(n, units * task / q->tasks * unit);
+}
+
+static bool gru_resets_after(const rnni_layer *l) { return l->r->cell == RNN_CELL_GRU && !l->r->reset_before; }
+
+/* ---- vectors ---- */
+
+/* to += the sums of n columns of a, times those of b when there is one. */
+static void columns(const part *p, int64_t n, const real *a, int64_t lda, const real *b, int64_t ldb, real *to) {
+  int64_t from = cut(p->q, n, p->task), count = cut(p->q, n, p->task + 1) - from;
+  if (!to || count == 0) return;
+  rnni_kernel->sum_columns(p->rows, count, a + from + p->at * lda, lda, b ? b + from + p->at * ldb : NULL, ldb, to + from);
+}
+
+/* The same for what belongs to U h, whose last part a GRU that resets after keeps at 3H. */
+static void recurrent_columns(const part *p, const real *b, real *to) {
+  const rnni_layer *l = p->q->l;
+  const real *a = p->q->s->a;
+  int64_t H = l->H;
+  if (!to) return;
+  bool apart = gru_resets_after(l);
+  columns(p, apart ? 2 * H : l->G, a + l->first, l->A, b, l->G, to);
+  if (apart) columns(p, H, a + 3 * H, l->A, b ? b + 2 * H : NULL, l->G, to + 2 * H);
+}
+
+static void vectors(part *p) {
+  const rnni_layer *l = p->q->l;
+  const rnni_step_gradients *s = p->q->s;
+  real *const *d = p->q->g->d;
+  int64_t H = l->H, A = l->A;
+  columns(p, l->G, s->a + l->first, A, NULL, 0, d[RNNI_B_IH]);
+  recurrent_columns(p, NULL, d[RNNI_B_HH]);
+  if (l->r->layer_norm) {
+    columns(p, l->G, s->a + l->first, A, l->nx, l->G, d[RNNI_GAIN_IH]);
+    recurrent_columns(p, l->nh, d[RNNI_GAIN_HH]);
+    if (l->nc) {
+      columns(p, H, s->dnc, H, l->nc, H, d[RNNI_GAIN_C]);
+      columns(p, H, s->dnc, H, NULL, 0, d[RNNI_BIAS_C]);
+    }
+  }
+  if (d[RNNI_PEEPHOLE]) {
+    const real *before = rnni_state_before(l, l->c, H), *c = l->fresh ? l->fresh : rnni_state_after(l, l->c, H);
+    if (!l->r->coupled) columns(p, H, s->a, A, before, H, d[RNNI_PEEPHOLE]);
+    columns(p, H, s->a + H, A, before, H, d[RNNI_PEEPHOLE] + H);
+    columns(p, H, s->a + 3 * H, A, c, H, d[RNNI_PEEPHOLE] + 2 * H);
+  }
+}
+
+/* ---- matrices ---- */
+
+/* What is multiplied with the gates' gradients: n columns of x or h, and the gradient that grows from them. */
+typedef struct factor {
+  rnni_panels b;
+  int64_t n;
+  real *dw; /* NULL when not wanted */
+} factor;
+
+static rnni_panels pack(real **next, int64_t k, int64_t n, const real *b, int64_t ldb) {
+  real *to = rnni_take(next, rnni_packed_size(k, n));
+  rnni_kernel->pack(k, n, b, ldb, 1, to);
+  return rnni_packed(to, k);
+}
+
+static factor factor_of(part *p, const real *b, int64_t ldb, int64_t n, real *dw) {
+  int64_t cols = rnni_kernel->tile_cols;
+  factor f = {.n = n, .dw = dw};
+  if (!dw) return f;
+  b += p->at * ldb;
+  if (n == 1) f.b = (rnni_panels){b, ldb, 0}; /* see add_products */
+  else if (n == cols && ldb == cols) f.b = rnni_packed(b, p->rows); /* is packed as it lies */
+  else f.b = pack(&p->next, p->rows, n, b, ldb);
+  return f;
+}
+
+/* One column is better seen as one row: dw' = b' d. */
+static void add_row(part *p, int64_t m, const real *d, int64_t ld, const factor *f, real *dw) {
+  real *next = p->next;
+  rnni_kernel->product(1, m, p->rows, f->b.at, 1, f->b.step, pack(&next, p->rows, m, d, ld), NULL, dw, m, true);
+}
+
+/* Rows [row, row + n) of the gradients += d' x, d' h; d: n columns of the gates' gradients. */
+static void add_products(part *p, int64_t n, const real *d, int64_t ld, int64_t row, const factor *f, int count) {
+  int64_t from = cut(p->q, n, p->task), m = cut(p->q, n, p->task + 1) - from;
+  if (m == 0) return;
+  d += p->at * ld + from;
+  rnni_target to[2];
+  int targets = 0;
+  for (int i = 0; i < count; i++) {
+    if (!f[i].dw) continue;
+    real *dw = f[i].dw + (row + from) * f[i].n;
+    if (f[i].n == 1) add_row(p, m, d, ld, f + i, dw);
+    else to[targets++] = (rnni_target){.b = f[i].b, .n = f[i].n, .c = dw, .ldc = f[i].n};
+  }
+  if (targets == 2) rnni_kernel->product_pair(m, p->rows, d, 1, ld, to);
+  if (targets == 1) rnni_kernel->product(m, to->n, p->rows, d, 1, ld, to->b, NULL, to->c, to->ldc, true);
+}
+
+static void matrices(part *p) {
+  const rnni_layer *l = p->q->l;
+  const rnni_step_gradients *s = p->q->s;
+  real *const *d = p->q->g->d;
+  int64_t D = l->D, G = l->G, H = l->H, R = l->R;
+  bool gru = l->r->cell == RNN_CELL_GRU, norm = l->r->layer_norm, before = l->r->reset_before;
+  factor f[2] = {factor_of(p, l->x, D, D, d[RNNI_W_IH]),
+                 factor_of(p, l->mask ? s->masked : rnni_state_before(l, l->h, R), R, R, d[RNNI_W_HH])};
+  factor f_n[2] = {f[0], before ? factor_of(p, l->a + 3 * H, l->A, H, d[RNNI_W_HH]) : f[1]}; /* r h */
+  if (d[RNNI_W_HR]) {
+    factor m = factor_of(p, l->m, H, H, d[RNNI_W_HR]);
+    add_products(p, R, s->dmade, R, 0, &m, 1);
+  }
+  if (norm) { /* what W x and U h get differs */
+    add_products(p, G, l->nx, G, 0, f, 1);
+    add_products(p, gru ? 2 * H : G, s->dnh, G, 0, f + 1, 1);
+    if (gru) add_products(p, H, s->dnh + 2 * H, G, 2 * H, f_n + 1, 1);
+    return;
+  }
+  add_products(p, gru ? 2 * H : G, s->a + l->first, l->A, 0, f, 2);
+  if (!gru) return;
+  if (before) {
+    add_products(p, H, s->a + 2 * H, l->A, 2 * H, f_n, 2);
+  } else {
+    add_products(p, H, s->a + 2 * H, l->A, 2 * H, f_n, 1);
+    add_products(p, H, s->a + 3 * H, l->A, 2 * H, f_n + 1, 1);
+  }
+}
+
+/* ---- all of it ---- */
+
+static void through_blocks(const sums *q, int task, void (*add)(part *)) {
+  const rnni_layer *l = q->l;
+  int64_t steps = rnni_block_steps(l->N), blocks = (l->T + steps - 1) / steps;
+  for (int64_t b = 0; b < blocks && !atomic_load_explicit(&q->ctx->interrupted, memory_order_relaxed); b++) {
+    int64_t from = (l->r->reverse ? b : blocks - 1 - b) * steps;
+    add(&(part){.q = q, .task = task, .at = from * l->N, .rows = RNNI_MIN(steps, l->T - from) * l->N,
+                .next = q->room + task * q->size});
+  }
+}
+
+static void vector_task(void *q, int task) { through_blocks(q, task, vectors); }
+static void matrix_task(void *q, int task) { through_blocks(q, task, matrices); }
+
+/* nx becomes the gradient of W x before it was normalised. */
+static void unnormalise_task(void *arg, int task) {
+  const sums *q = arg;
+  const rnni_layer *l = q->l;
+  int64_t all = l->T * l->N, from = all * task / q->tasks, rows = all * (task + 1) / q->tasks - from, G = l->G;
+  rnni_kernel->norm_backward(rows, G, q->s->a + from * l->A + l->first, l->A, l->p[RNNI_GAIN_IH], l->nx + from * G,
+                             l->sx + from, l->nx + from * G);
+}
+
+rnn_status rnni_sum_over_time(rnn_ctx *ctx, const rnni_layer *l, const rnni_layer_gradients *g,
+                              const rnni_step_gradients *s) {
+  int64_t all = l->T * l->N, block = RNNI_MIN(rnni_block_steps(l->N) * l->N, all);
+  int tasks = rnni_threads_for(ctx, (double)all * (double)l->G * (double)(l->D + l->R));
+  sums q = {.ctx = ctx, .l = l, .g = g, .s = s, .tasks = tasks};
+  q.size = rnni_packed_size(block, l->D) + rnni_packed_size(block, l->R) +
+           (l->m || l->r->reset_before ? rnni_packed_size(block, l->H) : 0) +
+           (l->D == 1 || l->R == 1 || l->H == 1 ? rnni_packed_size(block, l->G) : 0);
+  RNNI_TRY(rnni_array(ctx, tasks * q.size, sizeof *q.room, &q.room));
+  rnni_parallel(ctx, tasks, vector_task, &q);
+  const real *dx = s->a + l->first; /* of W x */
+  int64_t ld = l->A;
+  if (l->r->layer_norm) {
+    rnni_parallel(ctx, tasks, unnormalise_task, &q);
+    dx = l->nx;
+    ld = l->G;
+  }
+  rnni_parallel(ctx, tasks, matrix_task, &q);
+  rnni_free(ctx, q.room);
+  RNNI_TRY(rnni_poll(ctx));
+  if (!g->d[RNNI_X]) return RNN_OK;
+  return rnni_gemm(ctx, all, l->D, l->G, dx, ld, 1, l->p[RNNI_W_IH], l->D, 1, NULL, g->d[RNNI_X], l->D, false);
+}
