@@ -1,15 +1,16 @@
-/* box.c: tensors as Lua values, and the pressure on Lua's collector.
+/* box.c: tensors as Lua values, and when Lua collects those that are no longer used.
  *
  * A box is a userdata with a pointer, born NULL with its metatable, so that __gc may run at any moment. Lua cannot see
- * the memory behind it: lrnn_box tells the collector of it, scaled so that one cycle passes for about as many bytes as
- * are alive (but at least 32 MB). A loop of any length is flat, and a large model does not collect all the time. */
+ * the memory behind it, so lrnn_box has it collect: whenever tensors have taken a quarter of the bytes that are alive,
+ * 12 MB, and four times what Lua itself holds, for collecting takes as long as that is large. So a loop of any length
+ * is flat, garbage adds little to a large model, and large tables do not slow small ones. */
 #include "binding.h"
 
 static char context_key, metatable_key; /* addresses as registry keys */
 
 typedef struct holder {
   rnn_ctx *ctx;
-  uint64_t pressed; /* memory.allocated at the last press */
+  uint64_t collected; /* memory.allocated when Lua last collected for it */
 } holder;
 
 static int holder_gc(lua_State *L) {
@@ -29,22 +30,19 @@ static holder *holder_of(lua_State *L) {
 
 rnn_ctx *lrnn_context(lua_State *L) { return holder_of(L)->ctx; }
 
-#define PRESS_FROM ((uint64_t)1 << 20)
-#define PRESS_SLACK ((double)(32 << 20))
+#define SLACK ((uint64_t)12 << 20)
 
-static void press(lua_State *L, holder *h) {
+static void collect_sometimes(lua_State *L, holder *h) {
   rnn_memory m;
   rnn_memory_read(h->ctx, &m);
-  uint64_t fresh = m.allocated - h->pressed;
-  if (fresh < PRESS_FROM) return;
-  h->pressed = m.allocated;
-  double lua_kilobytes = lua_gc(L, LUA_GCCOUNT);
-  double kilobytes = lua_kilobytes * (double)fresh / ((double)m.live + PRESS_SLACK);
-  if (kilobytes >= 1) lua_gc(L, LUA_GCSTEP, kilobytes < 1e6 ? (int)kilobytes : 1000000);
+  uint64_t fresh = m.allocated - h->collected;
+  if (fresh < SLACK || fresh - SLACK < m.live / 4 + 4 * 1024 * (uint64_t)lua_gc(L, LUA_GCCOUNT)) return;
+  lua_gc(L, LUA_GCCOLLECT);
+  h->collected = m.allocated;
 }
 
 rnn_tensor **lrnn_box(lua_State *L) {
-  press(L, holder_of(L));
+  collect_sometimes(L, holder_of(L));
   rnn_tensor **box = lua_newuserdatauv(L, sizeof *box, 0);
   *box = NULL;
   lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);

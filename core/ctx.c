@@ -61,6 +61,6 @@ void rnn_ctx_interrupt(rnn_ctx *ctx) { atomic_store_explicit(&ctx->interrupted, 
 bool rnn_ctx_clear_interrupt(rnn_ctx *ctx) { return atomic_exchange(&ctx->interrupted, false); }
 
 rnn_status rnni_poll(rnn_ctx *ctx) {
-  if (!atomic_load_explicit(&ctx->interrupted, memory_order_relaxed)) return RNN_OK;
+  if (!rnni_interrupted(ctx)) return RNN_OK;
   return rnni_fail(ctx, RNN_EINTR, "interrupted!");
 }

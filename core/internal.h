@@ -68,6 +68,10 @@ void rnni_watch_free(rnn_ctx *ctx);
 
 /* Writes the message and returns status. */
 RNN_PRINTF(3, 4) rnn_status rnni_fail(rnn_ctx *ctx, rnn_status status, const char *format, ...);
+/* Is an interrupt pending? Tasks that see it leave early; rnni_poll then says so. */
+static inline bool rnni_interrupted(const rnn_ctx *ctx) {
+  return atomic_load_explicit(&ctx->interrupted, memory_order_relaxed);
+}
 /* RNN_EINTR when an interrupt is pending; loops call it every few milliseconds of work. */
 RNN_MUST_USE rnn_status rnni_poll(rnn_ctx *ctx);
 
@@ -102,6 +106,11 @@ void rnni_set_float_mode(uint64_t mode);
 void rnni_flush_subnormals(void);
 /* How many threads this many multiply-adds are worth. */
 int rnni_threads_for(const rnn_ctx *ctx, double multiply_adds);
+/* Where a task's share of n begins: at a multiple of unit. That of task number tasks is the end. */
+static inline int64_t rnni_cut(int64_t n, int64_t unit, int64_t task, int64_t tasks) {
+  int64_t units = (n + unit - 1) / unit;
+  return RNNI_MIN(n, units * task / tasks * unit);
+}
 
 /* ---- tensors ---- */
 

@@ -68,9 +68,6 @@ static rnn_status check_state(rnn_ctx *ctx, const rnn_tensor *p, const rnn_tenso
 
 /* ---- over threads ---- */
 
-/* Where the share of a task begins. */
-static int64_t share(int64_t n, int task, int tasks) { return task == tasks ? n : n / 16 * task / tasks * 16; }
-
 /* Passing over an element takes as long as some forty multiply-adds. */
 static int tasks_for(const rnn_ctx *ctx, rnn_tensor *const *params, int count) {
   double elements = 0;
@@ -91,7 +88,7 @@ static void step_task(void *arg, int task) {
   for (int i = 0; i < s->count; i++) {
     rnn_tensor *p = s->params[i];
     if (!p->grad) continue;
-    int64_t from = share(p->count, task, s->tasks), n = share(p->count, task + 1, s->tasks) - from;
+    int64_t from = rnni_cut(p->count, 16, task, s->tasks), n = rnni_cut(p->count, 16, task + 1, s->tasks) - from;
     real *w = rnni_f(p) + from, *s0 = rnni_f(s->state[i * s->slots]) + from;
     real *s1 = s->slots > 1 ? rnni_f(s->state[i * s->slots + 1]) + from : NULL;
     const real *g = rnni_f(p->grad) + from;

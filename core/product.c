@@ -12,19 +12,13 @@ typedef struct job {
   int64_t row_tasks, column_tasks;
 } job;
 
-/* A cut at a multiple of unit, task of tasks. */
-static int64_t cut(int64_t n, int64_t unit, int64_t task, int64_t tasks) {
-  int64_t units = (n + unit - 1) / unit;
-  return RNNI_MIN(n, units * task / tasks * unit);
-}
-
 static void run_job(void *arg, int task) {
   const job *j = arg;
   int64_t tr = task / j->column_tasks, tc = task % j->column_tasks;
-  int64_t r0 = cut(j->m, rnni_kernel->tile_rows, tr, j->row_tasks);
-  int64_t r1 = cut(j->m, rnni_kernel->tile_rows, tr + 1, j->row_tasks);
-  int64_t c0 = cut(j->n, rnni_kernel->tile_cols, tc, j->column_tasks);
-  int64_t c1 = cut(j->n, rnni_kernel->tile_cols, tc + 1, j->column_tasks);
+  int64_t r0 = rnni_cut(j->m, rnni_kernel->tile_rows, tr, j->row_tasks);
+  int64_t r1 = rnni_cut(j->m, rnni_kernel->tile_rows, tr + 1, j->row_tasks);
+  int64_t c0 = rnni_cut(j->n, rnni_kernel->tile_cols, tc, j->column_tasks);
+  int64_t c1 = rnni_cut(j->n, rnni_kernel->tile_cols, tc + 1, j->column_tasks);
   if (r0 == r1 || c0 == c1) return;
   rnni_panels b = j->b;
   b.at += c0 / rnni_kernel->tile_cols * b.panel;
@@ -43,8 +37,8 @@ typedef struct packing {
 
 static void pack_task(void *arg, int task) {
   const packing *p = arg;
-  int64_t from = cut(p->n, rnni_kernel->tile_cols, task, p->tasks);
-  int64_t to = cut(p->n, rnni_kernel->tile_cols, task + 1, p->tasks);
+  int64_t from = rnni_cut(p->n, rnni_kernel->tile_cols, task, p->tasks);
+  int64_t to = rnni_cut(p->n, rnni_kernel->tile_cols, task + 1, p->tasks);
   rnni_kernel->pack(p->k, to - from, p->b + from * p->cs, p->rs, p->cs, p->out + from * p->k);
 }
 

@@ -265,6 +265,19 @@ static void add(int64_t n, const real *x, real *y) {
   for (; i < n; i++) y[i] += x[i];
 }
 
+/* A few rows at a time: rows that lie a power of two apart share places in the cache. */
+static void swap_axes(int64_t A, int64_t B, int64_t width, const real *from, ptrdiff_t row, real *to, ptrdiff_t to_row) {
+  for (int64_t a0 = 0; a0 < A; a0 += 8)
+    for (int64_t b = 0; b < B; b++)
+      for (int64_t a = a0; a < A && a < a0 + 8; a++) {
+        const real *f = from + a * row + b * width;
+        real *t = to + b * to_row + a * width;
+        int64_t i = 0;
+        for (; i + LANES <= width; i += LANES) store(t + i, load(f + i));
+        for (; i < width; i++) t[i] = f[i];
+      }
+}
+
 static void activate_all(rnn_activation f, int64_t n, const real *x, real *y) {
   int64_t i = 0;
   for (; i + LANES <= n; i += LANES) store(y + i, activate(f, load(x + i)));
@@ -636,6 +649,7 @@ const rnni_kernels RNNI_TABLE = {
     .tanh = map_tanh,
     .sigmoid = map_sigmoid,
     .add = add,
+    .swap_axes = swap_axes,
     .activate = activate_all,
     .norm_forward = norm_forward,
     .norm_backward = norm_backward,

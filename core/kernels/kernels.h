@@ -52,6 +52,9 @@ typedef struct rnni_kernels {
 
   /* y += x */
   void (*add)(int64_t n, const rnn_real *x, rnn_real *y);
+  /* (A, B, width), with rows of from row apart, to (B, A, width), rows to_row apart. */
+  void (*swap_axes)(int64_t A, int64_t B, int64_t width, const rnn_real *from, ptrdiff_t row, rnn_real *to,
+                    ptrdiff_t to_row);
   /* y = f(x), f an rnn_activation. */
   void (*activate)(rnn_activation f, int64_t n, const rnn_real *x, rnn_real *y);
 

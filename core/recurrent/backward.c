@@ -140,7 +140,7 @@ static void run_slice(void *arg, int task) {
   bool straight = !zone_h && !l->mask;
   real *dh = j->dh + r0 * R, *dc = j->dc + r0 * H, *kept_h = j->kept_h + r0 * R, *kept_c = j->kept_c + r0 * H;
   real *to = straight ? dh : j->entering + r0 * R;
-  for (int64_t s = l->T - 1; s >= 0 && !atomic_load_explicit(&j->ctx->interrupted, memory_order_relaxed); s--) {
+  for (int64_t s = l->T - 1; s >= 0 && !rnni_interrupted(j->ctx); s--) {
     int64_t t = rnni_step(l, s), at = t * N + r0;
     const real *h_before = rnni_state_before(l, l->h, R) + at * R;
     const real *entering = l->mask ? j->s.masked + at * R : h_before;

@@ -59,7 +59,9 @@ typedef struct rnni_layer_gradients {
   ptrdiff_t row, step;
   real *dh, *dc;               /* (N, R), (N, H) of the final states; become those of the initial ones */
   double *figures;             /* where the watch writes, or NULL */
-  real *d[RNNI_TENSORS];       /* of the parameters, added to; NULL when not wanted. d[RNNI_X] is (T, N, D), written */
+  real *dx;                    /* of the input, added to, NULL when not wanted: of sample n at step t, at */
+  ptrdiff_t dx_row;            /*   dx + n*dx_row + t*D */
+  real *d[RNNI_TENSORS];       /* of the parameters, added to; NULL when not wanted */
 } rnni_layer_gradients;
 
 /* What the loop backwards leaves of every step. */

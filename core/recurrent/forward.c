@@ -116,7 +116,7 @@ static void run_slice(void *arg, int task) {
   const loop *j = arg;
   const rnni_layer *l = j->l;
   int64_t N = l->N, R = l->R, r0 = N * task / j->tasks, r1 = N * (task + 1) / j->tasks, rows = r1 - r0;
-  for (int64_t s = 0; s < l->T && !atomic_load_explicit(&j->ctx->interrupted, memory_order_relaxed); s++) {
+  for (int64_t s = 0; s < l->T && !rnni_interrupted(j->ctx); s++) {
     int64_t t = rnni_step(l, s);
     const real *h_before = l->h + (rnni_before(l, t) * N + r0) * R, *entering = h_before;
     real *h_after = l->h + (rnni_after(l, t) * N + r0) * R;

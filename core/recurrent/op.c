@@ -70,20 +70,8 @@ static void enter_segment(run *q, int64_t s) {
   rnni_lay_out(&q->l, at, RNNI_MIN(q->steps, q->l.all - at), q->buffer);
 }
 
-/* (A, B, width) with rows a apart to (B, A, width); add instead of copying for gradients. */
-static void swap_axes(const real *from, int64_t A, int64_t B, int64_t width, int64_t row, real *to, int64_t to_row,
-                      bool add) {
-  for (int64_t a = 0; a < A; a++)
-    for (int64_t b = 0; b < B; b++) {
-      const real *f = from + a * row + b * width;
-      real *t = to + b * to_row + a * width;
-      if (add) rnni_add(t, f, width);
-      else memcpy(t, f, (size_t)width * sizeof *t);
-    }
-}
-
 static void take_input(const rnni_layer *l, const rnn_tensor *x) {
-  swap_axes(rnni_f(x) + l->t0 * l->D, l->N, l->T, l->D, l->all * l->D, l->x, l->N * l->D, false);
+  rnni_kernel->swap_axes(l->N, l->T, l->D, rnni_f(x) + l->t0 * l->D, l->all * l->D, l->x, l->N * l->D);
 }
 
 /* The states at place in h and c, as one row of boundaries. */
@@ -122,7 +110,7 @@ static rnn_status draw(rnn_ctx *ctx, rnni_call *c) {
 
 static void put_output(const rnni_layer *l, real *y) {
   int64_t N = l->N, R = l->R, row = l->all * R;
-  swap_axes(l->h + rnni_after(l, 0) * N * R, l->T, N, R, N * R, y + l->t0 * R, row, false);
+  rnni_kernel->swap_axes(l->T, N, R, l->h + rnni_after(l, 0) * N * R, N * R, y + l->t0 * R, row);
   for (int64_t n = 0; l->lengths && n < N; n++)
     for (int64_t t = RNNI_MAX(l->lengths[n] - l->t0, 0); t < l->T; t++)
       memset(y + n * row + (l->t0 + t) * R, 0, (size_t)R * sizeof *y);
@@ -238,9 +226,9 @@ static rnn_status back_through_segments(run *q, const rnni_packed_layer *k, rnni
     g->row = l->all * l->R;
     g->step = l->R;
     g->dy = dy ? dy + l->t0 * l->R : NULL;
+    g->dx = q->c->wants[0] ? rnni_f(q->c->din[0]) + l->t0 * l->D : NULL;
+    g->dx_row = l->all * l->D;
     RNNI_TRY(rnni_layer_backward(q->ctx, l, g));
-    if (g->d[RNNI_X])
-      swap_axes(g->d[RNNI_X], l->T, l->N, l->D, l->N * l->D, rnni_f(q->c->din[0]) + l->t0 * l->D, l->all * l->D, true);
   }
   return RNN_OK;
 }
@@ -251,7 +239,7 @@ static rnn_status recurrent_backward(rnn_ctx *ctx, rnni_call *c) {
   rnni_layer *l = &q.l;
   rnni_packed_layer k = {0};
   rnni_layer_gradients g = {0};
-  real *own = NULL, *dx = NULL, *ends = NULL;
+  real *own = NULL, *ends = NULL;
   int place[RNNI_TENSORS];
   rnni_places(l->r, place);
   rnn_status status;
@@ -264,8 +252,6 @@ static rnn_status recurrent_backward(rnn_ctx *ctx, rnni_call *c) {
     q.buffer = own;
     q.boundaries = rnni_f(c->scratch[BOUNDARIES]);
   }
-  if (c->wants[0]) RNNI_GOTO(rnni_array(ctx, RNNI_MIN(q.steps, l->all) * l->N * l->D, sizeof *dx, &dx));
-  g.d[RNNI_X] = dx;
   for (int which = RNNI_W_IH; which < RNNI_H0; which++)
     if (place[which] >= 0 && c->wants[place[which]]) g.d[which] = rnni_f(c->din[place[which]]);
   RNNI_GOTO(rnni_watch_begin(ctx, l, &g.figures));
@@ -278,7 +264,6 @@ static rnn_status recurrent_backward(rnn_ctx *ctx, rnni_call *c) {
 done:
   rnni_free(ctx, k.room);
   rnni_free(ctx, own);
-  rnni_free(ctx, dx);
   rnni_free(ctx, ends);
   return status;
 }

@@ -11,8 +11,11 @@ typedef struct sums {
   const rnni_layer_gradients *g;
   const rnni_step_gradients *s;
   int tasks;
-  real *room;     /* for each task, what it packs of a block */
+  real *room;     /* for each task, what it packs of a block, or makes of one */
   int64_t size;
+  const real *dwx; /* the gradient of W x, of a row every ld */
+  int64_t ld;
+  rnni_panels w;   /* W */
 } sums;
 
 /* One task's part of one block. */
@@ -27,8 +30,7 @@ int64_t rnni_block_steps(int64_t N) { return RNNI_MAX(1, 512 / RNNI_MAX(N, 1)); 
 
 /* Where a task's share of n columns begins. */
 static int64_t cut(const sums *q, int64_t n, int task) {
-  int64_t unit = rnni_kernel->tile_cols, units = (n + unit - 1) / unit;
-  return RNNI_MIN(n, units * task / q->tasks * unit);
+  return rnni_cut(n, rnni_kernel->tile_cols, task, q->tasks);
 }
 
 static bool gru_resets_after(const rnni_layer *l) { return l->r->cell == RNN_CELL_GRU && !l->r->reset_before; }
@@ -154,12 +156,30 @@ static void matrices(part *p) {
   }
 }
 
+/* ---- the input ---- */
+
+/* Steps of a block of dx: it is made in time order in a task's room, and added where the input lies by samples. */
+static int64_t input_steps(const rnni_layer *l) { return RNNI_MAX(1, 96 / RNNI_MAX(l->N, 1)); }
+
+static void input_task(void *arg, int task) {
+  const sums *q = arg;
+  const rnni_layer *l = q->l;
+  int64_t N = l->N, D = l->D, steps = input_steps(l), blocks = (l->T + steps - 1) / steps;
+  real *dx = q->room + task * q->size;
+  for (int64_t b = blocks * task / q->tasks; b < blocks * (task + 1) / q->tasks && !rnni_interrupted(q->ctx); b++) {
+    int64_t from = b * steps, rows = RNNI_MIN(steps, l->T - from) * N;
+    rnni_kernel->product(rows, D, l->G, q->dwx + from * N * q->ld, q->ld, 1, q->w, NULL, dx, D, false);
+    for (int64_t r = 0; r < rows; r++)
+      rnni_kernel->add(D, dx + r * D, q->g->dx + r % N * q->g->dx_row + (from + r / N) * D);
+  }
+}
+
 /* ---- all of it ---- */
 
 static void through_blocks(const sums *q, int task, void (*add)(part *)) {
   const rnni_layer *l = q->l;
   int64_t steps = rnni_block_steps(l->N), blocks = (l->T + steps - 1) / steps;
-  for (int64_t b = 0; b < blocks && !atomic_load_explicit(&q->ctx->interrupted, memory_order_relaxed); b++) {
+  for (int64_t b = 0; b < blocks && !rnni_interrupted(q->ctx); b++) {
     int64_t from = (l->r->reverse ? b : blocks - 1 - b) * steps;
     add(&(part){.q = q, .task = task, .at = from * l->N, .rows = RNNI_MIN(steps, l->T - from) * l->N,
                 .next = q->room + task * q->size});
@@ -178,26 +198,33 @@ static void unnormalise_task(void *arg, int task) {
                              l->sx + from, l->nx + from * G);
 }
 
+static int64_t room_of(const rnni_layer *l, int64_t all) {
+  int64_t block = RNNI_MIN(rnni_block_steps(l->N) * l->N, all), D = l->D, R = l->R, H = l->H;
+  int64_t packed = rnni_packed_size(block, D) + rnni_packed_size(block, R) +
+                   (l->m || l->r->reset_before ? rnni_packed_size(block, H) : 0) +
+                   (D == 1 || R == 1 || H == 1 ? rnni_packed_size(block, l->G) : 0);
+  return (RNNI_MAX(packed, RNNI_MIN(input_steps(l) * l->N, all) * D) + 15) / 16 * 16;
+}
+
 rnn_status rnni_sum_over_time(rnn_ctx *ctx, const rnni_layer *l, const rnni_layer_gradients *g,
                               const rnni_step_gradients *s) {
-  int64_t all = l->T * l->N, block = RNNI_MIN(rnni_block_steps(l->N) * l->N, all);
+  int64_t all = l->T * l->N;
   int tasks = rnni_threads_for(ctx, (double)all * (double)l->G * (double)(l->D + l->R));
-  sums q = {.ctx = ctx, .l = l, .g = g, .s = s, .tasks = tasks};
-  q.size = rnni_packed_size(block, l->D) + rnni_packed_size(block, l->R) +
-           (l->m || l->r->reset_before ? rnni_packed_size(block, l->H) : 0) +
-           (l->D == 1 || l->R == 1 || l->H == 1 ? rnni_packed_size(block, l->G) : 0);
-  RNNI_TRY(rnni_array(ctx, tasks * q.size, sizeof *q.room, &q.room));
+  sums q = {.ctx = ctx, .l = l, .g = g, .s = s, .tasks = tasks, .size = room_of(l, all), .dwx = s->a + l->first,
+            .ld = l->A};
+  RNNI_TRY(rnni_array(ctx, tasks * q.size + (g->dx ? rnni_packed_size(l->G, l->D) : 0), sizeof *q.room, &q.room));
   rnni_parallel(ctx, tasks, vector_task, &q);
-  const real *dx = s->a + l->first; /* of W x */
-  int64_t ld = l->A;
   if (l->r->layer_norm) {
     rnni_parallel(ctx, tasks, unnormalise_task, &q);
-    dx = l->nx;
-    ld = l->G;
+    q.dwx = l->nx;
+    q.ld = l->G;
   }
   rnni_parallel(ctx, tasks, matrix_task, &q);
+  if (g->dx) {
+    real *next = q.room + tasks * q.size;
+    q.w = rnni_pack_into(ctx, &next, l->G, l->D, l->p[RNNI_W_IH], l->D, 1);
+    rnni_parallel(ctx, tasks, input_task, &q);
+  }
   rnni_free(ctx, q.room);
-  RNNI_TRY(rnni_poll(ctx));
-  if (!g->d[RNNI_X]) return RNN_OK;
-  return rnni_gemm(ctx, all, l->D, l->G, dx, ld, 1, l->p[RNNI_W_IH], l->D, 1, NULL, g->d[RNNI_X], l->D, false);
+  return rnni_poll(ctx);
 }

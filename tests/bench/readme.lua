@@ -59,9 +59,13 @@ local function bench()
   assert(#r.cases > 0, "no case was measured")
   local rows = {}
   local function ms(answer) return answer and ("%.4g"):format(answer.median) or "–" end
+  local function ratio(c)
+    if not c.ratio then return "–" end
+    return ("%.1f"):format(c.ratio) .. (c.loop_ratio and (" (loop %.1f)"):format(c.loop_ratio) or "")
+  end
   for _, c in ipairs(r.cases) do
     rows[#rows + 1] = { (c.case.name:gsub("%->", "→")), ms(c.ours[1]), ms(c.ours[2]), ms(c.peer[1]), ms(c.peer[2]),
-      c.ratio and ("%.1f"):format(c.ratio) or "–", c.limit and ("%.0f %%"):format(100 * c.limit) or "–",
+      ratio(c), c.limit and ("%.0f %%"):format(100 * c.limit) or "–",
       c.memory and ("%.2f"):format(c.memory) or "–" }
   end
   local first = r.cases[1]

@@ -59,6 +59,16 @@ local function ask(program, script, case)
   return answer
 end
 
+-- The peer's median when it runs a cell in a loop, as its users do who have not compiled it; nil for other cases.
+local function loop_median(answers)
+  local best
+  for _, answer in pairs(answers) do
+    local median = answer.ways and answer.ways.loop
+    best = median and math.min(median, best or median) or best
+  end
+  return best
+end
+
 local function better(a, b) return a and (not b or a.median < b.median) and a or b end
 
 -- The better answer for each number of threads, after one more round.
@@ -141,14 +151,17 @@ for i, case in ipairs(CASES) do
   end
   local our_best, peer_best = better(ours[1], ours[2]), better(peer[1], peer[2])
   local ratio = our_best and peer_best and peer_best.median / our_best.median
+  local loop = loop_median(peer)
+  local loop_ratio = our_best and loop and loop / our_best.median
   local limit = ours[1] and macs / rate / (ours[1].median / 1e3)
   local memory = ours[1] and not case.stream and ours[1].peak_bytes / bytes
   local function number(format, value) return value and format:format(value) or "-" end
   print(("%-36s %s %s %s %s %8s %8s %8s"):format(case.name, cell(ours[1]), cell(ours[2]), cell(peer[1]),
     cell(peer[2]), number("%.2f", ratio), number("%.0f %%", limit and 100 * limit), number("%.2f", memory)))
+  if loop_ratio then print(("%36s %.2f times its cell in a loop, %.1f ms"):format("", loop_ratio, loop)) end
   io.stdout:flush()
-  results.cases[i] = { case = case, ours = ours, peer = peer, ratio = ratio or nil, limit = limit or nil,
-    memory = memory or nil, bytes_needed = not case.stream and bytes or nil, multiply_adds = macs,
+  results.cases[i] = { case = case, ours = ours, peer = peer, ratio = ratio or nil, loop_ratio = loop_ratio or nil,
+    limit = limit or nil, memory = memory or nil, bytes_needed = not case.stream and bytes or nil, multiply_adds = macs,
     kernel_multiply_adds_per_second = rate }
   assert(rnn.file_write(RESULT, rnn.json_encode(results, { indent = 2, sort = true }) .. "\n"))
 end
