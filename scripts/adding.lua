@@ -5,7 +5,7 @@
 -- in the form of Le et al. 2015). Always saying 1 has a mean squared error of 1/6: a network that does not remember
 -- stays there. Below 0.005 the task counts as solved.
 --
---   rnnlua scripts/adding.lua                              the three cells at T = 750, and their loss curves
+--   rnnlua scripts/adding.lua                              the cells at T = 750, and their loss curves
 --   rnnlua scripts/adding.lua --length 200 --cell rnn --clip 0 --lr 0.01 --flow flow.svg
 --
 -- Every batch is new, so training never sees a sequence twice; the test sequences are drawn once, at the end.
@@ -13,9 +13,9 @@ local rnn = require "rnn"
 local nn, optim = rnn.nn, rnn.optim
 
 local options = rnn.args {
-  about = "The adding problem: simple RNN, LSTM and GRU learn to add two numbers far apart.",
+  about = "The adding problem: which cells learn to add two numbers far apart?",
   epochs = 20, -- of 100 steps
-  cell = { { "rnn", "lstm", "gru" }, "train these" },
+  cell = { { "rnn", "lstm", "gru", "ln_lstm" }, "train these" },
   length = { 750, "steps in a sequence" },
   units = { 32, "units of the layer" },
   lr = { 0.01, "learning rate of Adam" },
@@ -53,6 +53,7 @@ local layers = {
   rnn = function() return nn.RNN(2, options.units, { returns = "last" }) end,
   lstm = function() return nn.LSTM(2, options.units, { returns = "last", chrono = LENGTH }) end,
   gru = function() return nn.GRU(2, options.units, { returns = "last", chrono = LENGTH }) end,
+  ln_lstm = function() return nn.LSTM(2, options.units, { returns = "last", chrono = LENGTH, layer_norm = true }) end,
 }
 
 local results, lines, START = rnn.results(), {}, rnn.clock()
@@ -85,7 +86,7 @@ local function test(cell, model)
 end
 
 local model
-for _, cell in ipairs { "rnn", "lstm", "gru" } do
+for _, cell in ipairs { "rnn", "lstm", "gru", "ln_lstm" } do
   for seed = options.seed, options.seed + options.seeds - 1 do
     if options.cell[cell] and not options.load then
       local line

@@ -47,6 +47,17 @@ rule("exploding", function(m)
     layer.name, growth, layer.steps, r.lr and digit(r.lr / 10) or "a tenth", r.lr and digit(r.lr) or "now")
 end)
 
+-- What lr is, and what to try: a tenth.
+local function tenth(lr) return lr and ("from %s to about %s"):format(digit(lr), digit(lr / 10)) or "to a tenth" end
+
+rule("jumped", function(m)
+  local jump, r = m.jump, latest(m)
+  if not jump then return end
+  return ("training exploded: at step %d the loss was %.3g, %.0f times what it was at first, with gradients of norm " ..
+    "%.3g: lower lr %s; clip_norm = 1 keeps one step from undoing the work of many"):format(jump.step, jump.loss,
+    jump.times, jump.norm, tenth(r and r.lr))
+end)
+
 rule("unsteady", function(m)
   if #m.records < 4 then return end
   local norm = median(m, function(r) return r.norm end)
@@ -78,12 +89,14 @@ rule("saturated", function(m)
     "smaller lr or layer_norm = true"):format(100 * share, layer.name)
 end)
 
--- How many steps back the norm falls below a thousandth of what it is beside the last step. (At the last step itself it
--- also holds what the loss sends there directly, which in gated cells is far more.)
+-- How many steps back the norm falls below a thousandth of what it is beside the last step, when it goes on falling: at
+-- the first step there is less than a hundred-thousandth. (At the last step itself the norm also holds what the loss
+-- sends there directly, which in gated cells is far more.)
 local function reach(layer)
   local last, beside = layer.steps, 0
   if last < 40 then return end
   for back = 1, 3 do beside = math.max(beside, layer.norms[last - back]) end
+  if layer.norms[1] > 1e-5 * beside then return end
   for back = 1, last - 1 do
     if layer.norms[last - back] < 1e-3 * beside then return back end
   end
@@ -97,7 +110,9 @@ rule("vanishing", function(m)
     if back and back < 0.75 * layer.steps then return layer.steps - back end
   end)
   if not layer then return end
-  local other = layer.kind == "nn.RNN" and "use nn.LSTM or nn.GRU, or layer_norm = true"
+  -- Layer norm does not help a simple RNN: input and state get equal shares of the next state, so that a gradient falls
+  -- by the square root of two with each step.
+  local other = layer.kind == "nn.RNN" and "use nn.LSTM or nn.GRU"
     or "start with longer memory (chrono = " .. layer.steps .. "), or shorten the sequences (Conv1d with a stride)"
   return ("gradients vanish in %s: %d steps back they are below a thousandth of those beside the last step, after " ..
     "%d steps %.1g; what lies further back cannot be learnt: %s"):format(layer.name, reach(layer), layer.steps - 1,

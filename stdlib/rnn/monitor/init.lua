@@ -13,6 +13,9 @@ local plain_json = require "rnn.train.plain_json"
 local KEPT = 128
 -- Steps over which the share of clipped ones is counted.
 local WINDOW = 200
+-- Training has exploded when the mean of two losses in succession is this many times the first one; one batch out of
+-- the ordinary does not do that.
+local JUMP = 4
 
 -- The next step is recorded: layers watch, and the weights before it are kept.
 local function prepare(self)
@@ -112,6 +115,19 @@ local function record(self, step, values)
   self.records, self.every = thinner, self.every * 2
 end
 
+-- Keeps the first loss that is many times what it was at the beginning, for that may last only a few steps.
+local function look_for_jump(self, loss)
+  self.first_loss = self.first_loss or loss
+  local mean = (loss + (self.last_loss or loss)) / 2
+  self.last_loss = loss
+  if self.jump or self.first_loss <= 0 or mean <= JUMP * self.first_loss then return end
+  local squares = 0
+  for _, entry in ipairs(self.parameters) do
+    if entry[2].grad then squares = squares + core.no_grad(norm_of, entry[2].grad) ^ 2 end
+  end
+  self.jump = { step = self.count, loss = loss, times = loss / self.first_loss, norm = math.sqrt(squares) }
+end
+
 --- monitor:step(values)
 ---
 --- After an update of the weights: values may have loss, norm (what clip_grad_norm gave), lr and epoch, and x, the
@@ -126,6 +142,7 @@ function Monitor:step(values)
   if not self.largest and core.is_tensor(values.x) and values.x:type() == "float" then
     self.largest = core.no_grad(function() return values.x:abs():max():item() end)
   end
+  if values.loss then look_for_jump(self, values.loss) end
   if self.watching then record(self, self.count, values) end
   if self.count % self.every == 0 then prepare(self) end
 end
@@ -202,7 +219,7 @@ function Monitor:on_epoch(run)
   end
 end
 
-local KEPT_FIELDS = { "records", "count", "clipped", "told", "every", "largest" }
+local KEPT_FIELDS = { "records", "count", "clipped", "told", "every", "largest", "first_loss", "last_loss", "jump" }
 
 function Monitor:state()
   local saved = {}
