@@ -36,22 +36,35 @@ rnn_status rnni_watch_begin(rnn_ctx *ctx, const rnni_layer *l, double **figures)
   return RNN_OK;
 }
 
-/* Within a twentieth of an end of the function's range, or on the flat part of a ramp. */
-static bool saturated(rnn_activation f, real y) {
+/* How many lie within a twentieth of an end of the function's range, or on the flat part of a ramp. A loop for each
+   function, so that it is one of vectors. */
+static int64_t count(rnn_activation f, const real *y, int64_t n) {
+  const real low = (real)0.05, high = (real)0.95;
+  int sum = 0; /* n is at most INT32_MAX */
   switch (f) {
     case RNN_TANH:
-    case RNN_SOFTSIGN: return fabs((double)y) > 0.95;
+    case RNN_SOFTSIGN:
+      for (int64_t i = 0; i < n; i++) sum += y[i] > high || y[i] < -high;
+      break;
     case RNN_SIGMOID:
-    case RNN_HARD_SIGMOID: return y < (real)0.05 || y > (real)0.95;
-    case RNN_RELU: return y == 0;
-    default: return false;
+    case RNN_HARD_SIGMOID:
+      for (int64_t i = 0; i < n; i++) sum += y[i] < low || y[i] > high;
+      break;
+    case RNN_RELU:
+      for (int64_t i = 0; i < n; i++) sum += y[i] == 0;
+      break;
+    default: break;
   }
+  return sum;
 }
 
-static int64_t count(rnn_activation f, const real *y, int64_t n) {
-  int64_t sum = 0;
-  for (int64_t i = 0; i < n; i++) sum += saturated(f, y[i]);
-  return sum;
+static double squares(const real *d, int64_t n) {
+  double lane[4] = {0}; /* one sum would wait for itself at every element */
+  int64_t i = 0;
+  for (; i + 4 <= n; i += 4)
+    for (int k = 0; k < 4; k++) lane[k] += (double)d[i + k] * (double)d[i + k];
+  for (; i < n; i++) lane[0] += (double)d[i] * (double)d[i];
+  return lane[0] + lane[1] + (lane[2] + lane[3]);
 }
 
 void rnni_watch_step(const rnni_layer *l, double *figures, int64_t t, int64_t r0, int64_t r1, const real *dh,
@@ -60,9 +73,8 @@ void rnni_watch_step(const rnni_layer *l, double *figures, int64_t t, int64_t r0
   rnn_activation act = l->r->activation, gate = l->r->gate_activation;
   for (int64_t n = r0; n < r1; n++, dh += l->R, a += l->A) {
     if (rnni_padding(l, n, t)) continue;
-    double *f = figures + ((l->t0 + t) * l->N + n) * FIGURES, sum = 0;
-    for (int64_t i = 0; i < l->R; i++) sum += (double)dh[i] * (double)dh[i];
-    f[SQUARES] = sum;
+    double *f = figures + ((l->t0 + t) * l->N + n) * FIGURES;
+    f[SQUARES] = squares(dh, l->R);
     f[VALID] = 1;
     if (l->r->cell == RNN_CELL_RNN) {
       f[ACTIVATIONS] = (double)count(act, a, H);

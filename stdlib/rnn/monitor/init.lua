@@ -72,12 +72,12 @@ local function layers_of(self)
   local found = {}
   for _, entry in ipairs(self.layers) do
     for _, part in ipairs(entry[2]:flow()) do
-      local figures = part[2]:totable()
+      local figures, steps = part[2]:reshape(-1):totable(), part[2]:size(1)
       local r = { name = entry[1] == "" and part[1] or entry[1] .. "." .. part[1], norms = {}, gates = 0,
         activations = 0, kind = getmetatable(entry[2]).__name }
-      for t, row in ipairs(figures) do
-        r.norms[t] = row[1]
-        r.gates, r.activations = r.gates + row[2] / #figures, r.activations + row[3] / #figures
+      for t = 1, steps do
+        r.norms[t] = figures[3 * t - 2]
+        r.gates, r.activations = r.gates + figures[3 * t - 1] / steps, r.activations + figures[3 * t] / steps
       end
       if part[1]:find "_reverse$" then -- the step computed last is the first one
         for i = 1, #r.norms // 2 do r.norms[i], r.norms[#r.norms + 1 - i] = r.norms[#r.norms + 1 - i], r.norms[i] end
