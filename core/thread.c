@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <time.h>
 
 #include "internal.h"
 #ifdef __x86_64__
@@ -166,6 +167,14 @@ int rnni_threads_for(const rnn_ctx *ctx, double multiply_adds) {
      multiply-adds in thirty. Measured: an LSTM of 32 units gains a quarter from a second core, smaller layers lose. */
   double worth = multiply_adds / 3e6;
   return worth < ctx->threads ? RNNI_MAX(1, (int)worth) : ctx->threads;
+}
+
+bool rnni_threads_warm(rnn_ctx *ctx) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  int64_t at = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec, before = ctx->last_row;
+  ctx->last_row = at;
+  return at - before < 50000;
 }
 
 int rnn_ctx_threads(const rnn_ctx *ctx) { return ctx->threads; }

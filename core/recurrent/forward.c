@@ -49,7 +49,8 @@ static void recurrent_product(const loop *j, int64_t rows, const real *h, int64_
   int64_t H = l->H, R = l->R;
   bool gru = l->r->cell == RNN_CELL_GRU, before = gru && l->r->reset_before;
   if (!l->r->layer_norm) {
-    rnni_kernel->product(rows, gru ? 2 * H : l->G, R, h, R, 1, j->k->u, NULL, a + l->first, l->A, true);
+    if (l->N == 1) rnni_row_product(j->ctx, gru ? 2 * H : l->G, R, h, j->k->u, NULL, a + l->first, true);
+    else rnni_kernel->product(rows, gru ? 2 * H : l->G, R, h, R, 1, j->k->u, NULL, a + l->first, l->A, true);
     if (gru && !before) rnni_kernel->product(rows, H, R, h, R, 1, j->k->u_n, j->b_n, a + 3 * H, l->A, false);
     return;
   }
@@ -158,7 +159,8 @@ static rnn_status input_product(rnn_ctx *ctx, const loop *j) {
   const real *bias = norm ? NULL : j->k->bias;
   int64_t ld = norm ? G : l->A;
   if (!j->k->w.at) return rnni_gemm(ctx, rows, G, D, l->x, D, 1, l->p[RNNI_W_IH], 1, D, bias, to, ld, false);
-  rnni_kernel->product(rows, G, D, l->x, D, 1, j->k->w, bias, to, ld, false);
+  if (rows == 1) rnni_row_product(ctx, G, D, l->x, j->k->w, bias, to, false);
+  else rnni_kernel->product(rows, G, D, l->x, D, 1, j->k->w, bias, to, ld, false);
   return RNN_OK;
 }
 
