@@ -28,15 +28,14 @@ local function frame_of(chart, device)
   local names = math.min(widest(chart.rows, device.measure), room / 3)
   local frame = { names = names, left = device.left + names + device.label_gap,
     top = device.top + (chart.title and device.title_row or 0) + device.row }
-  local longest = widest(chart.columns, device.measure) + device.label_gap
-  local least = device.grid and 8 or 2 * device.cell
-  frame.width = math.max(least, math.min(longest, (room - names - device.label_gap) / columns))
-  frame.height = device.row
-  if device.grid then
-    frame.height = (device.height - frame.top - device.bottom) / rows
-  else
-    frame.width = frame.width // 2 * 2 -- whole characters
+  local share = (room - names - device.label_gap) / columns
+  if device.grid then -- a picture is filled
+    frame.width, frame.height = math.max(8, share), (device.height - frame.top - device.bottom) / rows
+    return frame
   end
+  local longest = widest(chart.columns, device.measure) + device.label_gap
+  frame.width = math.max(2 * device.cell, math.min(longest, share)) // 2 * 2 -- whole characters
+  frame.height = device.row
   return frame
 end
 
