@@ -14,6 +14,7 @@ local nn, optim = rnn.nn, rnn.optim
 
 local options = rnn.args {
   about = "The adding problem: which cells learn to add two numbers far apart?",
+  data = false,
   epochs = 20, -- of 100 steps
   cell = { { "rnn", "lstm", "gru", "ln_lstm" }, "train these" },
   length = { 750, "steps in a sequence" },

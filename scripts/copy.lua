@@ -13,6 +13,7 @@ local nn, optim = rnn.nn, rnn.optim
 
 local options = rnn.args {
   about = "The copying memory task: simple RNN, LSTM and GRU repeat ten symbols after many blanks.",
+  data = false,
   epochs = 30, -- of 100 steps
   cell = { { "rnn", "lstm", "gru" }, "train these" },
   length = { 100, "blanks between the symbols and their repetition" },

@@ -103,6 +103,10 @@ for seed = options.seed, options.seed + (options.load and 0 or options.seeds - 1
 end
 if options.save then assert(rnn.save(options.save, model, { scaler = scaler:state() })) end
 print(confusion)
+if options.plot then
+  assert(rnn.plot.matrix(confusion.counts:to_float(), { title = "Said, by row, and heard", rows = confusion.names,
+    columns = confusion.names, file = options.plot }))
+end
 
 -- A recording as the model heard it: time to the right, low sounds below; with what it took it for.
 local function draw(r, answer)

@@ -9,7 +9,8 @@
 local rnn = require "rnn"
 local nn, data, optim = rnn.nn, rnn.data, rnn.optim
 
-local options = rnn.args { about = "Forecasts generated time series one step ahead.", epochs = 20 }
+local options = rnn.args { about = "Forecasts generated time series one step ahead.", epochs = 20,
+  data = false, save = false, load = false }
 
 local STEPS = 50
 

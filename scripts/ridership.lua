@@ -10,7 +10,7 @@ local nn, data, optim = rnn.nn, rnn.data, rnn.optim
 
 local options = rnn.args {
   about = "Forecasts the daily boardings of the Chicago Transit Authority with recurrent networks.",
-  epochs = 500,
+  epochs = 500, save = false, load = false, -- there are twelve models
   model = { { "rnn1", "rnn32", "deep", "multivariate", "multitask", "ahead14", "seq2seq", "ln_rnn", "lstm", "gru",
     "conv_gru", "wavenet" }, "train these" },
 }

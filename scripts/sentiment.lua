@@ -110,14 +110,14 @@ end
 local train, valid, test = dataset(parts.train), dataset(parts.valid), dataset(parts.test)
 
 local ratios = log_ratios(vocab)
-local results, said = rnn.results(), nil
+local results, said, history = rnn.results(), nil, nil
 for seed = options.seed, options.seed + options.seeds - 1 do
   rnn.seed(seed)
   local begun = rnn.clock()
   if not options.load then
     critic = Critic(#vocab, #both)
     critic.bayes.weight:detach():assign(0.3 * ratios:reshape(-1, 1)) -- alone it is too sure of itself
-    rnn.fit(critic, {
+    history = rnn.fit(critic, {
       data = train:batches { size = 50, shuffle = true }, valid = valid, loss = loss_of,
       metrics = { accuracy = accuracy }, epochs = options.epochs, clip_norm = 1, average = 0.99,
       optimizer = optim.Adam(critic:parameters(), { lr = options.lr }), schedule = optim.schedules.cosine(),
@@ -130,6 +130,10 @@ for seed = options.seed, options.seed + options.seeds - 1 do
   results:add("", { seconds = rnn.clock() - begun })
 end
 if options.save then assert(rnn.save(options.save, critic, { vocab = vocab, both = both })) end
+if options.plot and history then
+  assert(rnn.plot.lines({ { y = history.loss, label = "training" }, { y = history.val_loss, label = "validation" } },
+    { title = "Loss", xlabel = "epoch", file = options.plot }))
+end
 
 -- Four sentences of the test, and the user's own.
 local function show(probability, sentence, truth)

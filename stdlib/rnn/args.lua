@@ -11,7 +11,7 @@ local COMMON = {
   { "threads", "N", "use so many processors" },
   { "save", "FILE", "save the trained model there" },
   { "load", "FILE", "take the model from there instead of training one" },
-  { "plot", "FILE", "draw the forecasts into an .svg or .png file" },
+  { "plot", "FILE", "draw what came of it into an .svg or .png file" },
   { "result", "FILE", "write the figures to a JSON file" },
 }
 
@@ -39,8 +39,9 @@ local function describe(spec)
   end
   local defaults = { seed = 42, seeds = 1, epochs = 1 }
   for _, option in ipairs(COMMON) do
-    local name = option[1]
-    add(name, option[2], option[3], spec[name] == nil and defaults[name] or spec[name])
+    local name, default = option[1], spec[option[1]]
+    if default == nil then default = defaults[name] end
+    if default ~= false then add(name, option[2], option[3], default) end
   end
   return list, by_name
 end
@@ -125,10 +126,10 @@ end
 --- rnn.args { about = "...", epochs = 500, model = { { "rnn", "gru" }, "help" } } -> options
 ---
 --- Reads the script's command line: --data, --epochs, --seed, --seeds, --threads, --save, --load, --plot and --result,
---- for which the table gives defaults, and the script's own options, given as { default, help }; the default says the
---- type: a number, a string, false for a switch, or a list of names, of which the user chooses some (--model rnn,gru;
---- all by default): options.model.gru is then true. --help shows them and ends the program; so does a mistake, with
---- exit code 2. --threads is put into effect.
+--- for which the table gives defaults, or false where the script has no use for one, and the script's own options,
+--- given as { default, help }; the default says the type: a number, a string, false for a switch, or a list of names, of
+--- which the user chooses some (--model rnn,gru; all by default): options.model.gru is then true. --help shows them and
+--- ends the program; so does a mistake, with exit code 2. --threads is put into effect.
 ---@param spec table
 ---@return table
 function args.args(spec)

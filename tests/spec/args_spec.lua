@@ -24,6 +24,13 @@ describe("args.parse", function()
     assert.equal("--limit: expected an integer of 0 or more, got '-1'", (select(2, limit "-1")))
   end)
 
+  it("leaves out what a script has no use for", function()
+    local spec = { save = false, data = false }
+    assert.is_nil(parse(spec, { [0] = "x.lua" }).save)
+    assert.matches("save", (select(2, parse(spec, { [0] = "x.lua", "--save", "x" }))))
+    assert.not_matches("--save", (select(3, parse(spec, { [0] = "x.lua", "--help" }))), 1, true)
+  end)
+
   it("reads some names of a list", function()
     local spec = { model = { { "rnn", "lstm", "gru" }, "train these" } }
     local function models(...)
