@@ -127,9 +127,9 @@ end
 ---
 --- Reads the script's command line: --data, --epochs, --seed, --seeds, --threads, --save, --load, --plot and --result,
 --- for which the table gives defaults, or false where the script has no use for one, and the script's own options,
---- given as { default, help }; the default says the type: a number, a string, false for a switch, or a list of names, of
---- which the user chooses some (--model rnn,gru; all by default): options.model.gru is then true. --help shows them and
---- ends the program; so does a mistake, with exit code 2. --threads is put into effect.
+--- given as { default, help }; the default says the type: a number, a string, false for a switch, or a list of names,
+--- of which the user chooses some (--model rnn,gru; all by default): options.model.gru is then true. --help shows them
+--- and ends the program; so does a mistake, with exit code 2. --threads is put into effect.
 ---@param spec table
 ---@return table
 function args.args(spec)
