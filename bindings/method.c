@@ -245,8 +245,9 @@ static int tensor_index(lua_State *L) {
     const char *key = lua_tostring(L, 2);
     if (strcmp(key, "grad") == 0) {
       if (!rnn_tensor_grad(t)) return 1;
-      rnn_tensor **box = lrnn_box(L);
-      *box = rnn_tensor_ref(rnn_tensor_grad(t));
+      rnn_tensor **box = lrnn_box(L); /* a finaliser that it runs may take the gradient away */
+      if (rnn_tensor_grad(t)) *box = rnn_tensor_ref(rnn_tensor_grad(t));
+      else lua_pushnil(L);
       return 1;
     }
     return lrnn_error(L, "a tensor has no method or field '%s'", key);

@@ -4,11 +4,12 @@
 
 #define NAME "rnn.Stepper"
 #define WEIGHTS 16 /* more than any layer has */
+#define PARTS 64
 
 /* The parts of a layer, one upon the other. User values: 1 the names of their weights in the layer, one list for all
    parts; 2 the places for the sums of a residual layer, or nil. */
 typedef struct stepper {
-  int count;
+  int count, states; /* parts; states of all of them */
   struct part {
     rnn_stepper *run;
     int weights, states;
@@ -50,7 +51,7 @@ static int add_names(lua_State *L, const char *fname, int known) {
 --- A recurrent layer prepared for single steps, with its weights packed: what layer:step is made of. Each part has a
 --- description (rnn.recurrent) and the names of its weights in layer. stepper:run(layer, x, from, into) makes a step
 --- through all parts: the states of the list from, zeros where it has none, become those of the list into, and the output
---- is returned; nothing is, when a weight has changed or x is of another size. With sums, each part after the first adds
+--- is returned; nothing is, when a weight has changed, x is of another size, or from has a tensor of into in another place. With sums, each part after the first adds
 --- its input to its output, which lies in sums then. Errors: as rnn.recurrent.
 ---@param layer table
 ---@param parts table[] { description =, names = } each
@@ -66,9 +67,10 @@ static int lrnn_stepper(lua_State *L) {
   if (batch < 1 || batch > 1 << 24) lrnn_argument_error(L, fname, 3, "batch", "an integer from 1 to 16777216");
   if (!lua_isnil(L, 4)) lrnn_check_table(L, fname, 4, "sums");
   int count = (int)lua_rawlen(L, 2);
-  if (count < 1 || count > 1000) return lrnn_error(L, "stepper: argument 2 (parts): expected 1 to 1000 parts, got %d", count);
+  if (count < 1 || count > PARTS)
+    return lrnn_error(L, "stepper: argument 2 (parts): expected 1 to %d parts, got %d", PARTS, count);
   stepper *s = lua_newuserdatauv(L, sizeof *s + (size_t)count * sizeof *s->part, 2);
-  s->count = 0;
+  s->count = s->states = 0;
   luaL_setmetatable(L, NAME);
   lua_pushvalue(L, 4);
   lua_setiuservalue(L, 5, 2);
@@ -91,6 +93,7 @@ static int lrnn_stepper(lua_State *L) {
     s->part[k] = (struct part){.weights = n, .states = rnn_recurrent_states(&r)};
     lrnn_check(L, rnn_stepper_new(lrnn_context(L), &r, weights, n, batch, &s->part[k].run));
     s->count = k + 1;
+    s->states += s->part[k].states;
     known += n;
   }
   lua_settop(L, 5);
@@ -111,12 +114,23 @@ static bool is_current(lua_State *L, const stepper *s) {
   return current;
 }
 
-/* Tensor number i of the list at index, or NULL. */
-static rnn_tensor *tensor_at(lua_State *L, int index, int i) {
-  lua_rawgeti(L, index, i);
-  rnn_tensor *t = lrnn_test_tensor(L, -1);
-  lua_pop(L, 1);
-  return t;
+/* The first n tensors of the list at index; NULL where there is nil or false. */
+static void tensors_of(lua_State *L, int index, int n, rnn_tensor **tensors) {
+  for (int i = 0; i < n; i++) {
+    lua_rawgeti(L, index, i + 1);
+    tensors[i] = lrnn_test_tensor(L, -1);
+    if (!tensors[i] && lua_toboolean(L, -1))
+      lrnn_error(L, "step: expected a tensor as number %d of the state, got %s", i + 1, lrnn_describe(L, -1));
+    lua_pop(L, 1);
+  }
+}
+
+/* Would a state be overwritten before it is read, because its place belongs to another one? */
+static bool crossed(rnn_tensor *const *from, rnn_tensor *const *into, int n) {
+  for (int i = 0; i < n; i++)
+    for (int k = 0; from[i] && from[i] != into[i] && k < n; k++)
+      if (from[i] == into[k]) return true;
+  return false;
 }
 
 /* stepper:run(layer, x, from, into) -> y, or nothing */
@@ -126,21 +140,23 @@ static int stepper_run(lua_State *L) {
   lua_settop(L, 5);
   if (!lua_istable(L, 2) || !lua_istable(L, 4) || !lua_istable(L, 5))
     return lrnn_error(L, "step: expected a layer, an input and two lists of states");
-  rnn_tensor *x = lrnn_test_tensor(L, 3);
+  rnn_tensor *x = lrnn_test_tensor(L, 3), *from[2 * PARTS], *into[2 * PARTS], *sums[PARTS] = {NULL};
   if (!x || !rnn_stepper_takes(s->part[0].run, x) || !is_current(L, s)) return 0;
-  bool sums = lua_getiuservalue(L, 1, 2) == LUA_TTABLE; /* at 6 */
-  int at = 1;
+  tensors_of(L, 4, s->states, from);
+  tensors_of(L, 5, s->states, into);
+  if (crossed(from, into, s->states)) return 0;
+  bool summed = lua_getiuservalue(L, 1, 2) == LUA_TTABLE && s->count > 1; /* at 6 */
+  if (summed) tensors_of(L, 6, s->count, sums);
+  int at = 0;
   for (int k = 0; k < s->count; k++) {
     bool two = s->part[k].states == 2;
-    rnn_tensor *h = tensor_at(L, 5, at), *c = two ? tensor_at(L, 5, at + 1) : NULL;
-    rnn_tensor *sum = sums && k > 0 ? tensor_at(L, 6, k + 1) : NULL;
+    rnn_tensor *h = into[at], *c = two ? into[at + 1] : NULL, *sum = k > 0 ? sums[k] : NULL;
     if (!h) return lrnn_error(L, "step: expected a place for the output");
-    lrnn_check(L, rnn_stepper_run(s->part[k].run, x, tensor_at(L, 4, at), two ? tensor_at(L, 4, at + 1) : NULL, h, c, sum));
+    lrnn_check(L, rnn_stepper_run(s->part[k].run, x, from[at], two ? from[at + 1] : NULL, h, c, sum));
     x = sum ? sum : h;
-    at += two ? 2 : 1;
+    at += s->part[k].states;
   }
-  bool summed = sums && s->count > 1;
-  lua_rawgeti(L, summed ? 6 : 5, summed ? s->count : at - s->part[s->count - 1].states);
+  lua_rawgeti(L, summed ? 6 : 5, summed ? s->count : at - s->part[s->count - 1].states + 1);
   return 1;
 }
 

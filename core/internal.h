@@ -57,7 +57,7 @@ struct rnn_ctx {
   /* thread.c */
   int threads;
   rnni_pool *pool;
-  int64_t last_row; /* when rnni_threads_warm was asked last, in nanoseconds */
+  int64_t last_row; /* when rnni_threads_used was called last, in nanoseconds */
   atomic_bool interrupted;
   /* finite.c */
   bool checks_finite;
@@ -107,9 +107,10 @@ void rnni_set_float_mode(uint64_t mode);
 void rnni_flush_subnormals(void);
 /* How many threads this many multiply-adds are worth. */
 int rnni_threads_for(const rnn_ctx *ctx, double multiply_adds);
-/* Was this asked a moment ago, too, so that other threads still wait for work? Some microseconds of work are not worth
-   waking them: a stream whose steps come slowly is faster on one. */
-bool rnni_threads_warm(rnn_ctx *ctx);
+/* Did a row's work end a moment ago (rnni_threads_used), so that other threads still wait for more? Some microseconds of
+   work are not worth waking them: a stream whose steps come slowly is faster on one. */
+bool rnni_threads_warm(const rnn_ctx *ctx);
+void rnni_threads_used(rnn_ctx *ctx);
 /* Where a task's share of n begins: at a multiple of unit. That of task number tasks is the end. */
 static inline int64_t rnni_cut(int64_t n, int64_t unit, int64_t task, int64_t tasks) {
   int64_t units = (n + unit - 1) / unit;

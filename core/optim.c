@@ -98,6 +98,21 @@ static void step_task(void *arg, int task) {
   }
 }
 
+static rnn_tensor *nth(rnn_tensor *const *params, int count, rnn_tensor *const *state, int i) {
+  return i < count ? params[i] : state[i - count];
+}
+
+/* Do two of them lie in one storage? Parts of one may overlap, and then it matters who comes first. */
+static bool any_shared(rnn_tensor *const *params, int count, rnn_tensor *const *state, int slots) {
+  int all = count * (1 + slots);
+  for (int i = 0; i < all; i++) {
+    const rnni_storage *mine = nth(params, count, state, i)->storage;
+    for (int k = 0; mine->refs > 1 && k < i; k++)
+      if (nth(params, count, state, k)->storage == mine) return true;
+  }
+  return false;
+}
+
 rnn_status rnn_optimizer_step(rnn_ctx *ctx, const rnn_optimizer_options *o, rnn_tensor *const *params, int count,
                               rnn_tensor *const *state) {
   int slots = rnn_optimizer_slots(o->kind);
@@ -106,8 +121,10 @@ rnn_status rnn_optimizer_step(rnn_ctx *ctx, const rnn_optimizer_options *o, rnn_
     for (int k = 0; k < slots; k++) RNNI_TRY(check_state(ctx, params[i], state[i * slots + k], i));
   for (int i = 0; i < count; i++)
     if (params[i]->grad) params[i]->storage->version++;
+  int tasks = tasks_for(ctx, params, count);
+  if (tasks > 1 && any_shared(params, count, state, slots)) tasks = 1;
   step s = {.kind = o->kind, .f = factors_of(o), .params = params, .state = state, .count = count, .slots = slots,
-            .tasks = tasks_for(ctx, params, count)};
+            .tasks = tasks};
   rnni_parallel(ctx, s.tasks, step_task, &s);
   return RNN_OK;
 }

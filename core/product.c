@@ -53,11 +53,11 @@ void rnni_pack(rnn_ctx *ctx, int64_t k, int64_t n, const real *b, int64_t rs, in
 
 /* Each element of B is read for one multiply-add, so it counts as when packing. */
 void rnni_row_product(rnn_ctx *ctx, int64_t n, int64_t k, const real *a, rnni_panels b, const real *bias, real *c,
-                      bool accumulate) {
-  int tasks = rnni_threads_for(ctx, 40.0 * (double)k * (double)n);
+                      bool accumulate, bool alone) {
+  int tasks = alone ? 1 : rnni_threads_for(ctx, 40.0 * (double)k * (double)n);
   job j = {.m = 1, .n = n, .k = k, .a = a, .b = b, .bias = bias, .ars = k, .acs = 1, .ldc = n, .c = c,
            .accumulate = accumulate, .row_tasks = 1, .column_tasks = tasks};
-  if (tasks == 1 || !rnni_threads_warm(ctx)) rnni_kernel->product(1, n, k, a, k, 1, b, bias, c, n, accumulate);
+  if (tasks == 1) rnni_kernel->product(1, n, k, a, k, 1, b, bias, c, n, accumulate);
   else rnni_parallel(ctx, tasks, run_job, &j);
 }
 

@@ -169,12 +169,18 @@ int rnni_threads_for(const rnn_ctx *ctx, double multiply_adds) {
   return worth < ctx->threads ? RNNI_MAX(1, (int)worth) : ctx->threads;
 }
 
-bool rnni_threads_warm(rnn_ctx *ctx) {
+static int64_t nanoseconds(const struct timespec *t) { return (int64_t)t->tv_sec * 1000000000 + t->tv_nsec; }
+
+bool rnni_threads_warm(const rnn_ctx *ctx) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
-  int64_t at = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec, before = ctx->last_row;
-  ctx->last_row = at;
-  return at - before < 50000;
+  return nanoseconds(&now) - ctx->last_row < 50000;
+}
+
+void rnni_threads_used(rnn_ctx *ctx) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  ctx->last_row = nanoseconds(&now);
 }
 
 int rnn_ctx_threads(const rnn_ctx *ctx) { return ctx->threads; }

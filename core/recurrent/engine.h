@@ -106,10 +106,10 @@ static inline rnni_panels rnni_pack_into(rnn_ctx *ctx, real **next, int64_t k, i
   return rnni_packed(to, k);
 }
 
-/* product.c: C (1, n) = A B [+ C] [+ bias] by all threads: a single row reads all of B for little work, and each core
+/* product.c: C (1, n) = A B [+ C] [+ bias] by all threads, or alone by this one: a single row reads all of B for little work, and each core
    reads its share from its own cache. */
 void rnni_row_product(rnn_ctx *ctx, int64_t n, int64_t k, const real *a, rnni_panels b, const real *bias, real *c,
-                      bool accumulate);
+                      bool accumulate, bool alone);
 
 /* How many slices of the batch to run at once. */
 int rnni_slices(rnn_ctx *ctx, const rnni_layer *l);

@@ -19,6 +19,7 @@ typedef struct loop {
   const real *b_n; /* the GRU's b'_n, added where U_n h is, when that is reset */
   real *a;         /* l->a, or the simple RNN's outputs in h */
   int tasks;
+  bool alone;      /* a single step that comes after a pause: see rnni_threads_warm */
 } loop;
 
 /* The normalised input product of these rows, times gain, plus bias: where the rest of the step will be added. */
@@ -49,7 +50,7 @@ static void recurrent_product(const loop *j, int64_t rows, const real *h, int64_
   int64_t H = l->H, R = l->R;
   bool gru = l->r->cell == RNN_CELL_GRU, before = gru && l->r->reset_before;
   if (!l->r->layer_norm) {
-    if (l->N == 1) rnni_row_product(j->ctx, gru ? 2 * H : l->G, R, h, j->k->u, NULL, a + l->first, true);
+    if (l->N == 1) rnni_row_product(j->ctx, gru ? 2 * H : l->G, R, h, j->k->u, NULL, a + l->first, true, j->alone);
     else rnni_kernel->product(rows, gru ? 2 * H : l->G, R, h, R, 1, j->k->u, NULL, a + l->first, l->A, true);
     if (gru && !before) rnni_kernel->product(rows, H, R, h, R, 1, j->k->u_n, j->b_n, a + 3 * H, l->A, false);
     return;
@@ -159,7 +160,7 @@ static rnn_status input_product(rnn_ctx *ctx, const loop *j) {
   const real *bias = norm ? NULL : j->k->bias;
   int64_t ld = norm ? G : l->A;
   if (!j->k->w.at) return rnni_gemm(ctx, rows, G, D, l->x, D, 1, l->p[RNNI_W_IH], 1, D, bias, to, ld, false);
-  if (rows == 1) rnni_row_product(ctx, G, D, l->x, j->k->w, bias, to, false);
+  if (rows == 1) rnni_row_product(ctx, G, D, l->x, j->k->w, bias, to, false, j->alone);
   else rnni_kernel->product(rows, G, D, l->x, D, 1, j->k->w, bias, to, ld, false);
   return RNN_OK;
 }
@@ -189,8 +190,10 @@ rnn_status rnni_pack_forward(rnn_ctx *ctx, const rnni_layer *l, bool input, rnni
 rnn_status rnni_layer_forward(rnn_ctx *ctx, const rnni_layer *l, const rnni_packed_layer *k) {
   loop j = {.ctx = ctx, .l = l, .k = k, .a = l->a ? l->a : l->h + rnni_after(l, 0) * l->N * l->R,
             .b_n = l->p[RNNI_B_HH] + 2 * l->H};
+  j.alone = l->T == 1 && !rnni_threads_warm(ctx);
   RNNI_TRY(input_product(ctx, &j));
   j.tasks = rnni_slices(ctx, l);
   rnni_parallel(ctx, j.tasks, run_slice, &j);
+  if (l->T == 1) rnni_threads_used(ctx);
   return rnni_poll(ctx);
 }

@@ -107,7 +107,7 @@ rnn_status rnn_stepper_run(rnn_stepper *s, rnn_tensor *x, rnn_tensor *h_before, 
     c->storage->version++;
   }
   if (sum) {
-    set(rnni_f(sum), x, nh);
+    memcpy(rnni_f(sum), l->x, (size_t)nh * sizeof(real)); /* x itself may be where h has been written */
     rnni_add(rnni_f(sum), l->h + nh, nh);
     sum->storage->version++;
   }

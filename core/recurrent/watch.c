@@ -88,12 +88,18 @@ void rnni_watch_step(const rnni_layer *l, double *figures, int64_t t, int64_t r0
   }
 }
 
+static void drop(rnn_ctx *ctx, rnni_watch *w) {
+  rnni_free(ctx, w->figures);
+  rnni_free(ctx, w);
+}
+
 rnn_status rnn_watched(rnn_ctx *ctx, int64_t id, rnn_tensor **out) {
-  rnni_watch *w = ctx->watches;
-  while (w && w->id != id) w = w->next;
+  rnni_watch **at = &ctx->watches;
+  while (*at && (*at)->id != id) at = &(*at)->next;
+  rnni_watch *w = *at;
   *out = NULL;
-  if (!w || w->T == 0) return RNN_OK;
-  RNNI_TRY(rnni_tensor_raw(ctx, RNN_FLOAT, 2, (int64_t[]){w->T, 3}, out));
+  if (!w) return RNN_OK;
+  if (w->T > 0) RNNI_TRY(rnni_tensor_raw(ctx, RNN_FLOAT, 2, (int64_t[]){w->T, 3}, out));
   for (int64_t t = 0; t < w->T; t++) {
     double sum[FIGURES] = {0};
     for (int64_t n = 0; n < w->N; n++)
@@ -104,15 +110,15 @@ rnn_status rnn_watched(rnn_ctx *ctx, int64_t id, rnn_tensor **out) {
     to[1] = (real)(sum[GATES] / (valid * gates));
     to[2] = (real)(sum[ACTIVATIONS] / (valid * (double)w->units));
   }
-  w->T = 0;
+  *at = w->next; /* read once */
+  drop(ctx, w);
   return RNN_OK;
 }
 
 void rnni_watch_free(rnn_ctx *ctx) {
   for (rnni_watch *w = ctx->watches, *next; w; w = next) {
     next = w->next;
-    rnni_free(ctx, w->figures);
-    rnni_free(ctx, w);
+    drop(ctx, w);
   }
   ctx->watches = NULL;
 }

@@ -52,6 +52,12 @@ describe("rnn.monitor", function()
     assert.not_matches("exploded", (train(nn.RNN(1, 16, { returns = "last" }), { sgd = true, lr = 0.05 })))
   end)
 
+  it("does not call a loss that is no number a jump", function()
+    local monitor = rnn.monitor(nn.Linear(1, 1))
+    for _, loss in ipairs { 0 / 0, 1, 1 / 0, 1 } do monitor:step { loss = loss } end
+    assert.is_nil(monitor:advice())
+  end)
+
   it("names clipping that acts all the time", function()
     local said = train(nn.GRU(1, 16, { returns = "last", chrono = T }), { clip = 1e-4, lr = 0.1, sgd = true })
     assert.matches("clipping acted in %d+ %% of the last %d+ steps: lower lr from 0.1 to about", said)

@@ -117,6 +117,7 @@ end
 
 -- Keeps the first loss that is many times what it was at the beginning, for that may last only a few steps.
 local function look_for_jump(self, loss)
+  if type(loss) ~= "number" or loss - loss ~= 0 then return end -- not finite: that is the autopsy's
   self.first_loss = self.first_loss or loss
   local mean = (loss + (self.last_loss or loss)) / 2
   self.last_loss = loss

@@ -83,7 +83,7 @@ local function new_part(self, options, k, inputs, units, reverse)
     end
   end
   if options.peepholes then add("peephole", initializers.zeros, 3, units) end
-  if width ~= units then add("weight_hr", options.kernel, width, units) end
+  if options.projection and options.projection > 0 then add("weight_hr", options.kernel, width, units) end
   part.sizes = self.states == 2 and { width, units } or { width }
   if options.initial_state == "trained" then
     part.initial = { "initial_h" .. suffix, self.states == 2 and "initial_c" .. suffix or nil }
@@ -222,8 +222,9 @@ end
 
 -- The output of each sequence's last valid step: y (N, T, H) -> (N, H).
 local function last_step(y)
-  local lengths = y:lengths()
-  if not lengths then return y:select(2, y:size(2)) end
+  local lengths, steps = y:lengths(), y:size(2)
+  if steps == 0 then return core.zeros(y:size(1), y:size(3)) end
+  if not lengths then return y:select(2, steps) end
   local at = core.one_hot(lengths, y:size(2)):reshape(y:size(1), y:size(2), 1)
   return (y:without_lengths() * at):sum(2)
 end
@@ -285,19 +286,21 @@ end
 
 -- ---- one step at a time ----
 
--- For each layer that has run steps: its stepper and the state that this writes.
+-- For each layer that has run steps: its stepper, the tensors that this writes, and the state with them that is handed
+-- out. The list of tensors is never handed out: scripts may put others into the state.
 local streams = setmetatable({}, { __mode = "k" })
 
 local function new_stream(self, batch)
   if self.directions == 2 then
     core.fail("%s: step: a bidirectional layer needs the whole sequence", self:describe())
   end
-  local state, sums = setmetatable({}, State), self.residual and {} or nil
+  local places, sums = {}, self.residual and {} or nil
   for k, part in ipairs(self.parts) do
-    for _, size in ipairs(part.sizes) do state[#state + 1] = core.zeros(batch, size) end
+    for _, size in ipairs(part.sizes) do places[#places + 1] = core.zeros(batch, size) end
     if sums then sums[k] = k > 1 and core.zeros(batch, part.sizes[1]) end
   end
-  local stream = { stepper = core.stepper(self, self.parts, batch, sums), state = state }
+  local stream = { stepper = core.stepper(self, self.parts, batch, sums), places = places,
+    state = setmetatable({}, State) }
   streams[self] = stream
   return stream
 end
@@ -325,19 +328,29 @@ end
 function Base:step(x, state)
   local stream = streams[self]
   if stream and rawequal(state, stream.state) then -- the step in the middle of a stream: only this needs to be fast
-    local y = stream.stepper:run(self, x, state, state)
-    if y then return y, state end
+    local places = stream.places
+    local y = #state == #places and stream.stepper:run(self, x, state, places)
+    if y then
+      for i = 1, #places do state[i] = places[i] end
+      return y, state
+    end
   end
   if not core.is_tensor(x) or x:type() ~= "float" or x:ndim() ~= 2 or x:size(2) ~= self.inputs then
     core.fail("%s: step: expected input (N, %d), got %s", self:describe(), self.inputs, check.input(x))
   end
   local batch = #x
-  state = given_state(self, state, batch) or first_state(self, batch)
-  local y = stream and stream.stepper:run(self, x, state, stream.state)
-  if not y then -- no stream yet, another size of batch, or weights that changed
-    stream = new_stream(self, batch)
-    y = stream.stepper:run(self, x, state, stream.state)
+  local start = given_state(self, state, batch) or first_state(self, batch)
+  local y = stream and stream.stepper:run(self, x, start, stream.places)
+  if not y then -- no stream yet, another size of batch, weights that changed, or the stream's own in another order
+    local copies = {}
+    for i, t in pairs(start) do copies[i] = t and t:detach():copy() end
+    y = stream and stream.stepper:run(self, x, copies, stream.places)
+    if not y then
+      stream = new_stream(self, batch)
+      y = stream.stepper:run(self, x, copies, stream.places)
+    end
   end
+  for i, t in ipairs(stream.places) do stream.state[i] = t end
   return y, stream.state
 end
 
