@@ -16,9 +16,15 @@ typedef struct stepper {
   } part[];
 } stepper;
 
+/* For functions that have the metatable of steppers as their upvalue. */
 static stepper *check_stepper(lua_State *L, const char *fname) {
-  stepper *s = luaL_testudata(L, 1, NAME);
-  if (!s || s->count == 0) lrnn_argument_error(L, fname, 1, NULL, "a stepper");
+  stepper *s = lua_touserdata(L, 1);
+  bool ours = s && lua_getmetatable(L, 1);
+  if (ours) {
+    ours = lua_rawequal(L, -1, lua_upvalueindex(1));
+    lua_pop(L, 1);
+  }
+  if (!ours || s->count == 0) lrnn_argument_error(L, fname, 1, NULL, "a stepper");
   return s;
 }
 
@@ -49,10 +55,11 @@ static int add_names(lua_State *L, const char *fname, int known) {
 /*--- rnn.stepper(layer, parts, batch [, sums]) -> stepper
 ---
 --- A recurrent layer prepared for single steps, with its weights packed: what layer:step is made of. Each part has a
---- description (rnn.recurrent) and the names of its weights in layer. stepper:run(layer, x, from, into) makes a step
---- through all parts: the states of the list from, zeros where it has none, become those of the list into, and the output
---- is returned; nothing is, when a weight has changed, x is of another size, or from has a tensor of into in another place. With sums, each part after the first adds
---- its input to its output, which lies in sums then. Errors: as rnn.recurrent.
+--- description (rnn.recurrent) and the names of its weights in layer. stepper:run(layer, x, from, into [, own]) makes a
+--- step through all parts: the states of the list from, zeros where it has none, become those of the list into, and the
+--- output is returned; nothing is, when a weight has changed, x is of another size, or from has a tensor of into in
+--- another place. With own, from must be complete, and gets the tensors of into. With sums, each part after the first
+--- adds its input to its output, which lies in sums then. Errors: as rnn.recurrent.
 ---@param layer table
 ---@param parts table[] { description =, names = } each
 ---@param batch integer
@@ -133,11 +140,21 @@ static bool crossed(rnn_tensor *const *from, rnn_tensor *const *into, int n) {
   return false;
 }
 
-/* stepper:run(layer, x, from, into) -> y, or nothing */
+/* Puts into the list from what the list into has, where they differ. */
+static void renew(lua_State *L, rnn_tensor *const *from, rnn_tensor *const *into, int n) {
+  for (int i = 0; i < n; i++)
+    if (from[i] != into[i]) {
+      lua_rawgeti(L, 5, i + 1);
+      lua_rawseti(L, 4, i + 1);
+    }
+}
+
+/* stepper:run(layer, x, from, into [, own]) -> y, or nothing */
 static int stepper_run(lua_State *L) {
   const char *fname = "step";
   stepper *s = check_stepper(L, fname);
-  lua_settop(L, 5);
+  lua_settop(L, 6);
+  bool own = lua_toboolean(L, 6);
   if (!lua_istable(L, 2) || !lua_istable(L, 4) || !lua_istable(L, 5))
     return lrnn_error(L, "step: expected a layer, an input and two lists of states");
   rnn_tensor *x = lrnn_test_tensor(L, 3), *from[2 * PARTS], *into[2 * PARTS], *sums[PARTS] = {NULL};
@@ -145,8 +162,10 @@ static int stepper_run(lua_State *L) {
   tensors_of(L, 4, s->states, from);
   tensors_of(L, 5, s->states, into);
   if (crossed(from, into, s->states)) return 0;
-  bool summed = lua_getiuservalue(L, 1, 2) == LUA_TTABLE && s->count > 1; /* at 6 */
-  if (summed) tensors_of(L, 6, s->count, sums);
+  for (int i = 0; own && i < s->states; i++)
+    if (!from[i]) return 0;
+  bool summed = lua_getiuservalue(L, 1, 2) == LUA_TTABLE && s->count > 1; /* at 7 */
+  if (summed) tensors_of(L, 7, s->count, sums);
   int at = 0;
   for (int k = 0; k < s->count; k++) {
     bool two = s->part[k].states == 2;
@@ -156,7 +175,8 @@ static int stepper_run(lua_State *L) {
     x = sum ? sum : h;
     at += s->part[k].states;
   }
-  lua_rawgeti(L, summed ? 6 : 5, summed ? s->count : at - s->part[s->count - 1].states + 1);
+  if (own) renew(L, from, into, s->states);
+  lua_rawgeti(L, summed ? 7 : 5, summed ? s->count : at - s->part[s->count - 1].states + 1);
   return 1;
 }
 
@@ -173,7 +193,8 @@ void lrnn_stepper_open(lua_State *L) {
   lua_pushboolean(L, 0);
   lua_setfield(L, -2, "__metatable");
   lua_createtable(L, 0, 1);
-  lua_pushcfunction(L, stepper_run);
+  lua_pushvalue(L, -2);
+  lua_pushcclosure(L, stepper_run, 1);
   lua_setfield(L, -2, "run");
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);

@@ -1,8 +1,8 @@
 /* thread.c: a pool of threads that take numbered tasks. Which thread takes which task never matters to a result: tasks
- * write to places of their own. Waiting threads spin for some microseconds, because the next piece of a training step
- * usually comes at once, and then sleep. The caller works too and waits only for tasks that somebody has begun: on a
- * busy machine a thread that gets no processor costs nothing. Tasks run in the floating-point mode of the caller. Signals
- * are left to the main thread. */
+ * write to places of their own. Waiting threads spin for some hundred microseconds, because the next piece of a training
+ * step usually comes at once, and a processor that has slept takes as long to be there again; then they sleep. The
+ * caller works too and waits only for tasks that somebody has begun: on a busy machine a thread that gets no processor
+ * costs nothing. Tasks run in the floating-point mode of the caller. Signals are left to the main thread. */
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -13,7 +13,7 @@
 #include <immintrin.h>
 #endif
 
-#define SPINS 4000
+#define SPINS 20000
 
 struct rnni_pool {
   int count; /* beside the caller */

@@ -190,10 +190,11 @@ rnn_status rnni_pack_forward(rnn_ctx *ctx, const rnni_layer *l, bool input, rnni
 rnn_status rnni_layer_forward(rnn_ctx *ctx, const rnni_layer *l, const rnni_packed_layer *k) {
   loop j = {.ctx = ctx, .l = l, .k = k, .a = l->a ? l->a : l->h + rnni_after(l, 0) * l->N * l->R,
             .b_n = l->p[RNNI_B_HH] + 2 * l->H};
-  j.alone = l->T == 1 && !rnni_threads_warm(ctx);
+  bool single = l->T == 1 && l->N == 1 && rnni_threads_for(ctx, 40.0 * (double)l->R * (double)l->G) > 1;
+  j.alone = single && !rnni_threads_warm(ctx);
   RNNI_TRY(input_product(ctx, &j));
   j.tasks = rnni_slices(ctx, l);
   rnni_parallel(ctx, j.tasks, run_slice, &j);
-  if (l->T == 1) rnni_threads_used(ctx);
+  if (single) rnni_threads_used(ctx);
   return rnni_poll(ctx);
 }

@@ -44,6 +44,7 @@ return {
   { "adding", "adding", "", {
     small("lstm.test_mse", "LSTM, MSE at T = 750", "%.5f", 0.005, nil, "0.1667 (no memory)"),
     small("gru.test_mse", "GRU, MSE at T = 750", "%.5f", 0.005, nil, "0.1667 (no memory)"),
+    small("ln_lstm.test_mse", "LSTM with layer norm", "%.5f", nil, nil, "0.1667 (no memory)"),
     small("rnn.test_mse", "simple RNN, MSE at T = 750", "%.4f", nil, nil, "0.1667 (no memory)") } },
   { "copy", "copy", "", {
     small("lstm.test_nats", "LSTM, nats at T = 100", "%.4f", 0.1733, nil, "0.1733 (no memory)"),

@@ -328,12 +328,8 @@ end
 function Base:step(x, state)
   local stream = streams[self]
   if stream and rawequal(state, stream.state) then -- the step in the middle of a stream: only this needs to be fast
-    local places = stream.places
-    local y = #state == #places and stream.stepper:run(self, x, state, places)
-    if y then
-      for i = 1, #places do state[i] = places[i] end
-      return y, state
-    end
+    local y = stream.stepper:run(self, x, state, stream.places, true)
+    if y then return y, state end
   end
   if not core.is_tensor(x) or x:type() ~= "float" or x:ndim() ~= 2 or x:size(2) ~= self.inputs then
     core.fail("%s: step: expected input (N, %d), got %s", self:describe(), self.inputs, check.input(x))
