@@ -36,7 +36,8 @@ static void collect_sometimes(lua_State *L, holder *h) {
   rnn_memory m;
   rnn_memory_read(h->ctx, &m);
   uint64_t fresh = m.allocated - h->collected;
-  int kilobytes = fresh < SLACK ? -1 : lua_gc(L, LUA_GCCOUNT); /* -1 in a finaliser, too */
+  if (fresh < SLACK) return;
+  int kilobytes = lua_gc(L, LUA_GCCOUNT); /* -1 in a finaliser */
   if (kilobytes < 0 || fresh - SLACK < m.live / 4 + 4 * 1024 * (uint64_t)kilobytes) return;
   lua_gc(L, LUA_GCCOLLECT);
   h->collected = m.allocated;

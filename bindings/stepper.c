@@ -57,9 +57,9 @@ static int add_names(lua_State *L, const char *fname, int known) {
 --- A recurrent layer prepared for single steps, with its weights packed: what layer:step is made of. Each part has a
 --- description (rnn.recurrent) and the names of its weights in layer. stepper:run(layer, x, from, into [, own]) makes a
 --- step through all parts: the states of the list from, zeros where it has none, become those of the list into, and the
---- output is returned; nothing is, when a weight has changed, x is of another size, or from has a tensor of into in
---- another place. With own, from must be complete, and gets the tensors of into. With sums, each part after the first
---- adds its input to its output, which lies in sums then. Errors: as rnn.recurrent.
+--- output is returned; nothing is, when a weight has changed or x is of another size. With own, from must be complete,
+--- and gets the tensors of into. With sums, each part after the first adds its input to its output, which lies in sums
+--- then. Errors: as rnn.recurrent.
 ---@param layer table
 ---@param parts table[] { description =, names = } each
 ---@param batch integer
@@ -132,14 +132,6 @@ static void tensors_of(lua_State *L, int index, int n, rnn_tensor **tensors) {
   }
 }
 
-/* Would a state be overwritten before it is read, because its place belongs to another one? */
-static bool crossed(rnn_tensor *const *from, rnn_tensor *const *into, int n) {
-  for (int i = 0; i < n; i++)
-    for (int k = 0; from[i] && from[i] != into[i] && k < n; k++)
-      if (from[i] == into[k]) return true;
-  return false;
-}
-
 /* Puts into the list from what the list into has, where they differ. */
 static void renew(lua_State *L, rnn_tensor *const *from, rnn_tensor *const *into, int n) {
   for (int i = 0; i < n; i++)
@@ -161,19 +153,19 @@ static int stepper_run(lua_State *L) {
   if (!x || !rnn_stepper_takes(s->part[0].run, x) || !is_current(L, s)) return 0;
   tensors_of(L, 4, s->states, from);
   tensors_of(L, 5, s->states, into);
-  if (crossed(from, into, s->states)) return 0;
   for (int i = 0; own && i < s->states; i++)
     if (!from[i]) return 0;
   bool summed = lua_getiuservalue(L, 1, 2) == LUA_TTABLE && s->count > 1; /* at 7 */
   if (summed) tensors_of(L, 7, s->count, sums);
-  int at = 0;
-  for (int k = 0; k < s->count; k++) {
-    bool two = s->part[k].states == 2;
-    rnn_tensor *h = into[at], *c = two ? into[at + 1] : NULL, *sum = k > 0 ? sums[k] : NULL;
+  int at = 0; /* all states are read before one is written: from may have those of into in another order */
+  for (int k = 0; k < s->count; at += s->part[k++].states)
+    lrnn_check(L, rnn_stepper_load(s->part[k].run, from[at], s->part[k].states == 2 ? from[at + 1] : NULL));
+  at = 0;
+  for (int k = 0; k < s->count; at += s->part[k++].states) {
+    rnn_tensor *h = into[at], *c = s->part[k].states == 2 ? into[at + 1] : NULL, *sum = k > 0 ? sums[k] : NULL;
     if (!h) return lrnn_error(L, "step: expected a place for the output");
-    lrnn_check(L, rnn_stepper_run(s->part[k].run, x, from[at], two ? from[at + 1] : NULL, h, c, sum));
+    lrnn_check(L, rnn_stepper_run(s->part[k].run, x, h, c, sum));
     x = sum ? sum : h;
-    at += s->part[k].states;
   }
   if (own) renew(L, from, into, s->states);
   lua_rawgeti(L, summed ? 7 : 5, summed ? s->count : at - s->part[s->count - 1].states + 1);

@@ -107,6 +107,10 @@ void rnni_set_float_mode(uint64_t mode);
 void rnni_flush_subnormals(void);
 /* How many threads this many multiply-adds are worth. */
 int rnni_threads_for(const rnn_ctx *ctx, double multiply_adds);
+/* The same for work that passes once over elements of memory: each takes as long as some forty multiply-adds. */
+static inline int rnni_threads_for_elements(const rnn_ctx *ctx, double elements) {
+  return rnni_threads_for(ctx, 40 * elements);
+}
 /* Did a row's work end a moment ago (rnni_threads_used), so that other threads still wait for more? Some microseconds of
    work are not worth waking them: a stream whose steps come slowly is faster on one. */
 bool rnni_threads_warm(const rnn_ctx *ctx);
@@ -229,6 +233,8 @@ RNN_MUST_USE rnn_status rnni_need_ndim(rnn_ctx *ctx, const rnni_call *c, int inp
 void rnni_add_reduced(rnn_tensor *dst, const rnn_tensor *src);
 /* dst += src, of equal count. */
 void rnni_add(real *dst, const real *src, int64_t n);
+/* The sum of x^2, in eight lanes, so that its order never depends on the machine. */
+double rnni_squares(const real *x, int64_t n);
 RNN_MUST_USE rnn_status rnni_need_axis(rnn_ctx *ctx, const rnni_call *c, int64_t axis); /* of input 0 */
 /* Fails when both have lengths and these differ. */
 RNN_MUST_USE rnn_status rnni_need_same_lengths(rnn_ctx *ctx, const rnni_call *c, const rnn_tensor *a,

@@ -1,5 +1,5 @@
-/* optim.c: optimisers and clipping: flat loops over parameters, over threads where there are many. Formulas and defaults as in the papers named; the
- * places of epsilon as in PyTorch. */
+/* optim.c: optimisers and clipping: flat loops over parameters, over threads where there are many. Formulas and defaults
+ * as in the papers named; the places of epsilon as in PyTorch. */
 #include "internal.h"
 
 int rnn_optimizer_slots(rnn_optimizer kind) { return kind == RNN_SGD ? 1 : 2; }
@@ -68,11 +68,10 @@ static rnn_status check_state(rnn_ctx *ctx, const rnn_tensor *p, const rnn_tenso
 
 /* ---- over threads ---- */
 
-/* Passing over an element takes as long as some forty multiply-adds. */
 static int tasks_for(const rnn_ctx *ctx, rnn_tensor *const *params, int count) {
   double elements = 0;
   for (int i = 0; i < count; i++) elements += (double)params[i]->count;
-  return rnni_threads_for(ctx, 40 * elements);
+  return rnni_threads_for_elements(ctx, elements);
 }
 
 /* A step over all parameters, of which each task takes its share. */
@@ -140,9 +139,12 @@ typedef struct norms {
 
 static int64_t chunks_of(const rnn_tensor *p) { return p->grad ? (p->grad->count + CHUNK - 1) / CHUNK : 0; }
 
-static double squares_of(int64_t n, const real *g) {
-  double lanes[8] = {0}, sum = 0; /* fixed, so that the order of the sum never depends on the machine */
-  for (int64_t k = 0; k < n; k++) lanes[k & 7] += (double)g[k] * (double)g[k];
+double rnni_squares(const real *x, int64_t n) {
+  double lanes[8] = {0}, sum = 0;
+  int64_t i = 0;
+  for (; i + 8 <= n; i += 8)
+    for (int k = 0; k < 8; k++) lanes[k] += (double)x[i + k] * (double)x[i + k];
+  for (int k = 0; i + k < n; k++) lanes[k] += (double)x[i + k] * (double)x[i + k];
   for (int k = 0; k < 8; k++) sum += lanes[k];
   return sum;
 }
@@ -153,8 +155,8 @@ static void norm_task(void *arg, int task) {
   for (int i = 0; i < s->count; i++) {
     int64_t chunks = chunks_of(s->params[i]);
     for (int64_t c = chunks * task / s->tasks; c < chunks * (task + 1) / s->tasks; c++)
-      s->squares[first + c] = squares_of(RNNI_MIN(CHUNK, s->params[i]->grad->count - c * CHUNK),
-                                         rnni_f(s->params[i]->grad) + c * CHUNK);
+      s->squares[first + c] = rnni_squares(rnni_f(s->params[i]->grad) + c * CHUNK,
+                                           RNNI_MIN(CHUNK, s->params[i]->grad->count - c * CHUNK));
     first += chunks;
   }
 }

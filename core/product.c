@@ -42,19 +42,17 @@ static void pack_task(void *arg, int task) {
   rnni_kernel->pack(p->k, to - from, p->b + from * p->cs, p->rs, p->cs, p->out + from * p->k);
 }
 
-/* Packing an element takes as long as some forty multiply-adds. */
 void rnni_pack(rnn_ctx *ctx, int64_t k, int64_t n, const real *b, int64_t rs, int64_t cs, real *out) {
   packing p = {.k = k, .n = n, .rs = rs, .cs = cs, .b = b, .out = out,
-               .tasks = rnni_threads_for(ctx, 40.0 * (double)k * (double)n)};
+               .tasks = rnni_threads_for_elements(ctx, (double)k * (double)n)};
   rnni_parallel(ctx, p.tasks, pack_task, &p);
 }
 
 /* ---- products ---- */
 
-/* Each element of B is read for one multiply-add, so it counts as when packing. */
 void rnni_row_product(rnn_ctx *ctx, int64_t n, int64_t k, const real *a, rnni_panels b, const real *bias, real *c,
                       bool accumulate, bool alone) {
-  int tasks = alone ? 1 : rnni_threads_for(ctx, 40.0 * (double)k * (double)n);
+  int tasks = alone ? 1 : rnni_threads_for_elements(ctx, (double)k * (double)n);
   job j = {.m = 1, .n = n, .k = k, .a = a, .b = b, .bias = bias, .ars = k, .acs = 1, .ldc = n, .c = c,
            .accumulate = accumulate, .row_tasks = 1, .column_tasks = tasks};
   if (tasks == 1) rnni_kernel->product(1, n, k, a, k, 1, b, bias, c, n, accumulate);

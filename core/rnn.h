@@ -278,10 +278,11 @@ void rnn_stepper_free(rnn_stepper *s); /* NULL is allowed */
 bool rnn_stepper_made_of(const rnn_stepper *s, rnn_tensor *const *weights, int count);
 /* Is x (N, D), as run expects it? */
 bool rnn_stepper_takes(const rnn_stepper *s, const rnn_tensor *x);
-/* x (N, D) -> h (N, R) and, for the LSTM, c (N, H), from h_before and c_before, which may be the same tensors; NULL for
-   zeros. sum, when it is not NULL, gets h + x. Tensors must have these shapes; nothing is recorded. */
-RNN_MUST_USE rnn_status rnn_stepper_run(rnn_stepper *s, rnn_tensor *x, rnn_tensor *h_before, rnn_tensor *c_before,
-                                        rnn_tensor *h, rnn_tensor *c, rnn_tensor *sum);
+/* The state before the next step: h (N, R) and, for the LSTM, c (N, H); NULL for zeros. They are read now. */
+RNN_MUST_USE rnn_status rnn_stepper_load(rnn_stepper *s, rnn_tensor *h, rnn_tensor *c);
+/* x (N, D) -> h (N, R) and, for the LSTM, c (N, H), from the state that was loaded. sum, when it is not NULL, gets
+   h + x. Tensors must have these shapes; nothing is recorded. */
+RNN_MUST_USE rnn_status rnn_stepper_run(rnn_stepper *s, rnn_tensor *x, rnn_tensor *h, rnn_tensor *c, rnn_tensor *sum);
 
 int rnn_recurrent_gates(const rnn_recurrent *r);  /* G */
 int rnn_recurrent_states(const rnn_recurrent *r); /* 1, or 2 for the LSTM */

@@ -15,8 +15,8 @@
 #define COLS (2 * LANES)
 #define K_BLOCK 256 /* a panel's block, COLS * K_BLOCK, stays in the first cache while rows pass by */
 #define M_BLOCK 96  /* and this many rows of A in the second, */
-#define AHEAD 16 /* rows of A that pack_rows asks for early: they lie far apart */
 #define N_BLOCK 1024 /* beside this many columns of B */
+#define AHEAD 16 /* rows of A that pack_rows asks for early: they lie far apart */
 
 static void pack(int64_t k, int64_t n, const real *b, ptrdiff_t rs, ptrdiff_t cs, real *out) {
   for (int64_t j = 0; j < n; j += COLS) {
@@ -325,6 +325,7 @@ INLINE real sum_chains(vec *chain) {
       chain = (chain + 1) % CHAINS;                          \
     }                                                        \
   } while (0)
+
 /* A lane past the end must not count: the mask is 1 within the row. */
 INLINE vec inside(int64_t n, int64_t u) {
   vec m = {0};

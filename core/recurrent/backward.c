@@ -78,7 +78,7 @@ static void lstm_step(const loop *j, int64_t rows, int64_t t, int64_t r0, int64_
 static void unnormalise(const loop *j, int64_t rows, int64_t column, int64_t n, int64_t t, int64_t r0, const real *a) {
   const rnni_layer *l = j->l;
   int64_t segment = column > 0; /* U_n (r h) is normalised by itself */
-  bool apart = l->r->cell == RNN_CELL_GRU && !l->r->reset_before;
+  bool apart = rnni_resets_after(l);
   for (int64_t r = 0; r < rows; r++) {
     int64_t at = t * l->N + r0 + r;
     const real *from = a + r * l->A + l->first + column;

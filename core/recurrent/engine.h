@@ -89,6 +89,8 @@ static inline const real *rnni_state_before(const rnni_layer *l, const real *sta
 static inline const real *rnni_state_after(const rnni_layer *l, const real *states, int64_t width) {
   return states + rnni_after(l, 0) * l->N * width;
 }
+/* A GRU that resets after the product keeps what it resets apart, at 3H. */
+static inline bool rnni_resets_after(const rnni_layer *l) { return l->r->cell == RNN_CELL_GRU && !l->r->reset_before; }
 /* Step number s in the order of computation. */
 static inline int64_t rnni_step(const rnni_layer *l, int64_t s) { return l->r->reverse ? l->T - 1 - s : s; }
 

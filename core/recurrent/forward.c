@@ -147,7 +147,7 @@ static void run_slice(void *arg, int task) {
 
 /* The bias that belongs to the input product: b + b', but a GRU's b'_n stays with U_n h when that is reset after. */
 static void input_bias(const rnni_layer *l, real *bias) {
-  int64_t both = l->r->cell == RNN_CELL_GRU && !l->r->reset_before ? 2 * l->H : l->G;
+  int64_t both = rnni_resets_after(l) ? 2 * l->H : l->G;
   for (int64_t i = 0; i < l->G; i++) bias[i] = l->p[RNNI_B_IH][i] + (i < both ? l->p[RNNI_B_HH][i] : 0);
 }
 
@@ -190,7 +190,7 @@ rnn_status rnni_pack_forward(rnn_ctx *ctx, const rnni_layer *l, bool input, rnni
 rnn_status rnni_layer_forward(rnn_ctx *ctx, const rnni_layer *l, const rnni_packed_layer *k) {
   loop j = {.ctx = ctx, .l = l, .k = k, .a = l->a ? l->a : l->h + rnni_after(l, 0) * l->N * l->R,
             .b_n = l->p[RNNI_B_HH] + 2 * l->H};
-  bool single = l->T == 1 && l->N == 1 && rnni_threads_for(ctx, 40.0 * (double)l->R * (double)l->G) > 1;
+  bool single = l->T == 1 && l->N == 1 && rnni_threads_for_elements(ctx, (double)l->R * (double)l->G) > 1;
   j.alone = single && !rnni_threads_warm(ctx);
   RNNI_TRY(input_product(ctx, &j));
   j.tasks = rnni_slices(ctx, l);

@@ -82,13 +82,19 @@ static void set(real *to, const rnn_tensor *from, int64_t n) {
   else memset(to, 0, (size_t)n * sizeof *to);
 }
 
-rnn_status rnn_stepper_run(rnn_stepper *s, rnn_tensor *x, rnn_tensor *h_before, rnn_tensor *c_before, rnn_tensor *h,
-                           rnn_tensor *c, rnn_tensor *sum) {
+rnn_status rnn_stepper_load(rnn_stepper *s, rnn_tensor *h, rnn_tensor *c) {
+  rnni_layer *l = &s->l;
+  if (h) RNNI_TRY(need(s, h, "state h", l->R));
+  if (c && l->c) RNNI_TRY(need(s, c, "state c", l->H));
+  set(l->h, h, l->N * l->R);
+  if (l->c) set(l->c, c, l->N * l->H);
+  return RNN_OK;
+}
+
+rnn_status rnn_stepper_run(rnn_stepper *s, rnn_tensor *x, rnn_tensor *h, rnn_tensor *c, rnn_tensor *sum) {
   rnni_layer *l = &s->l;
   int64_t nh = l->N * l->R, nc = l->N * l->H;
   RNNI_TRY(need(s, x, "input", l->D));
-  if (h_before) RNNI_TRY(need(s, h_before, "state h", l->R));
-  if (c_before && l->c) RNNI_TRY(need(s, c_before, "state c", l->H));
   RNNI_TRY(need(s, h, "output h", l->R));
   if (l->c && !c) return rnni_fail(s->ctx, RNN_EARG, "step: expected a place for the state c of an LSTM, got nothing");
   if (l->c) RNNI_TRY(need(s, c, "output c", l->H));
@@ -97,8 +103,6 @@ rnn_status rnn_stepper_run(rnn_stepper *s, rnn_tensor *x, rnn_tensor *h_before, 
     RNNI_TRY(need(s, sum, "a place for the sum", l->R));
   }
   set(l->x, x, l->N * l->D);
-  set(l->h, h_before, nh);
-  if (l->c) set(l->c, c_before, nc);
   RNNI_TRY(rnni_layer_forward(s->ctx, l, &s->packed));
   memcpy(h->data, l->h + nh, (size_t)nh * sizeof(real));
   h->storage->version++;

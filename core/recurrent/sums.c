@@ -33,8 +33,6 @@ static int64_t cut(const sums *q, int64_t n, int task) {
   return rnni_cut(n, rnni_kernel->tile_cols, task, q->tasks);
 }
 
-static bool gru_resets_after(const rnni_layer *l) { return l->r->cell == RNN_CELL_GRU && !l->r->reset_before; }
-
 /* ---- vectors ---- */
 
 /* to += the sums of n columns of a, times those of b when there is one. */
@@ -50,7 +48,7 @@ static void recurrent_columns(const part *p, const real *b, real *to) {
   const real *a = p->q->s->a;
   int64_t H = l->H;
   if (!to) return;
-  bool apart = gru_resets_after(l);
+  bool apart = rnni_resets_after(l);
   columns(p, apart ? 2 * H : l->G, a + l->first, l->A, b, l->G, to);
   if (apart) columns(p, H, a + 3 * H, l->A, b ? b + 2 * H : NULL, l->G, to + 2 * H);
 }

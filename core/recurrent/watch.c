@@ -58,15 +58,6 @@ static int64_t count(rnn_activation f, const real *y, int64_t n) {
   return sum;
 }
 
-static double squares(const real *d, int64_t n) {
-  double lane[4] = {0}; /* one sum would wait for itself at every element */
-  int64_t i = 0;
-  for (; i + 4 <= n; i += 4)
-    for (int k = 0; k < 4; k++) lane[k] += (double)d[i + k] * (double)d[i + k];
-  for (; i < n; i++) lane[0] += (double)d[i] * (double)d[i];
-  return lane[0] + lane[1] + (lane[2] + lane[3]);
-}
-
 void rnni_watch_step(const rnni_layer *l, double *figures, int64_t t, int64_t r0, int64_t r1, const real *dh,
                      const real *a) {
   int64_t H = l->H;
@@ -74,7 +65,7 @@ void rnni_watch_step(const rnni_layer *l, double *figures, int64_t t, int64_t r0
   for (int64_t n = r0; n < r1; n++, dh += l->R, a += l->A) {
     if (rnni_padding(l, n, t)) continue;
     double *f = figures + ((l->t0 + t) * l->N + n) * FIGURES;
-    f[SQUARES] = squares(dh, l->R);
+    f[SQUARES] = rnni_squares(dh, l->R);
     f[VALID] = 1;
     if (l->r->cell == RNN_CELL_RNN) {
       f[ACTIVATIONS] = (double)count(act, a, H);

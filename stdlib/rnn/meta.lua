@@ -468,9 +468,9 @@ function rnn.file_lock(path) end
 --- A recurrent layer prepared for single steps, with its weights packed: what layer:step is made of. Each part has a
 --- description (rnn.recurrent) and the names of its weights in layer. stepper:run(layer, x, from, into [, own]) makes a
 --- step through all parts: the states of the list from, zeros where it has none, become those of the list into, and the
---- output is returned; nothing is, when a weight has changed, x is of another size, or from has a tensor of into in
---- another place. With own, from must be complete, and gets the tensors of into. With sums, each part after the first
---- adds its input to its output, which lies in sums then. Errors: as rnn.recurrent.
+--- output is returned; nothing is, when a weight has changed or x is of another size. With own, from must be complete,
+--- and gets the tensors of into. With sums, each part after the first adds its input to its output, which lies in sums
+--- then. Errors: as rnn.recurrent.
 ---@param layer table
 ---@param parts table[] { description =, names = } each
 ---@param batch integer

@@ -122,11 +122,10 @@ local function look_for_jump(self, loss)
   local mean = (loss + (self.last_loss or loss)) / 2
   self.last_loss = loss
   if self.jump or self.first_loss <= 0 or mean <= JUMP * self.first_loss then return end
-  local squares = 0
-  for _, entry in ipairs(self.parameters) do
-    if entry[2].grad then squares = squares + core.no_grad(norm_of, entry[2].grad) ^ 2 end
-  end
-  self.jump = { step = self.count, loss = loss, times = loss / self.first_loss, norm = math.sqrt(squares) }
+  local params = {}
+  for i, entry in ipairs(self.parameters) do params[i] = entry[2] end
+  self.jump = { step = self.count, loss = loss, times = loss / self.first_loss,
+    norm = core.clip_grad_norm(params, 0) } -- 0: measured, not clipped
 end
 
 --- monitor:step(values)

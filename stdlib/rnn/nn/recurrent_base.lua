@@ -225,7 +225,7 @@ local function last_step(y)
   local lengths, steps = y:lengths(), y:size(2)
   if steps == 0 then return core.zeros(y:size(1), y:size(3)) end
   if not lengths then return y:select(2, steps) end
-  local at = core.one_hot(lengths, y:size(2)):reshape(y:size(1), y:size(2), 1)
+  local at = core.one_hot(lengths, steps):reshape(y:size(1), steps, 1)
   return (y:without_lengths() * at):sum(2)
 end
 
@@ -337,14 +337,9 @@ function Base:step(x, state)
   local batch = #x
   local start = given_state(self, state, batch) or first_state(self, batch)
   local y = stream and stream.stepper:run(self, x, start, stream.places)
-  if not y then -- no stream yet, another size of batch, weights that changed, or the stream's own in another order
-    local copies = {}
-    for i, t in pairs(start) do copies[i] = t and t:detach():copy() end
-    y = stream and stream.stepper:run(self, x, copies, stream.places)
-    if not y then
-      stream = new_stream(self, batch)
-      y = stream.stepper:run(self, x, copies, stream.places)
-    end
+  if not y then -- no stream yet, another size of batch, or weights that changed
+    stream = new_stream(self, batch)
+    y = stream.stepper:run(self, x, start, stream.places)
   end
   for i, t in ipairs(stream.places) do stream.state[i] = t end
   return y, stream.state
