@@ -32,7 +32,7 @@ static int lrnn_audio_read(lua_State *L) {
 ---@return string? code */
 static int lrnn_audio_write(lua_State *L) {
   const char *path = lrnn_check_path(L, "audio.write", 1);
-  const rnn_tensor *x = lrnn_check_tensor(L, "audio.write", 2);
+  const rnn_tensor *x = lrnn_check_rows(L, "audio.write", 2);
   lua_Integer rate = lrnn_check_integer(L, "audio.write", 3, "rate");
   if (rate < 1 || rate > INT_MAX) lrnn_argument_error(L, "audio.write", 3, "rate", "a positive integer");
   rnn_status status = rnn_audio_write(lrnn_context(L), path, x, (int)rate);
@@ -50,7 +50,7 @@ static int lrnn_audio_write(lua_State *L) {
 ---@param to number
 ---@return rnn.Tensor */
 static int lrnn_audio_resample(lua_State *L) {
-  const rnn_tensor *x = lrnn_check_tensor(L, "audio.resample", 1);
+  const rnn_tensor *x = lrnn_check_rows(L, "audio.resample", 1);
   double from = lrnn_check_number(L, "audio.resample", 2, "from"), to = lrnn_check_number(L, "audio.resample", 3, "to");
   rnn_tensor **box = lrnn_box(L);
   lrnn_check(L, rnn_audio_resample(lrnn_context(L), x, from, to, box));
@@ -66,7 +66,7 @@ static int lrnn_audio_resample(lua_State *L) {
 ---@return rnn.Tensor */
 static int lrnn_audio_features(lua_State *L) {
   const char *fname = "audio.features";
-  const rnn_tensor *x = lrnn_check_tensor(L, fname, 1);
+  const rnn_tensor *x = lrnn_check_rows(L, fname, 1);
   lrnn_check_table(L, fname, 2, "options");
   rnn_features o = {.rate = lrnn_option_number(L, fname, 2, "rate", 0),
                     .window = lrnn_option_integer(L, fname, 2, "window", 0),

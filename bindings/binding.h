@@ -56,6 +56,9 @@ rnn_ctx *lrnn_context(lua_State *L);
 rnn_tensor **lrnn_box(lua_State *L);
 rnn_tensor *lrnn_test_tensor(lua_State *L, int arg); /* NULL when it is no tensor */
 rnn_tensor *lrnn_check_tensor(lua_State *L, const char *fname, int arg);
+/* The same for functions that read its elements one after the other: what does not lie in rows is replaced on the stack by
+   a copy. */
+rnn_tensor *lrnn_check_rows(lua_State *L, const char *fname, int arg);
 /* Pushes every tensor of the table at arg (which anchors them) and writes them to out (room for max). */
 int lrnn_push_tensors(lua_State *L, const char *fname, int arg, int max, rnn_tensor **out);
 /* How many tensors a table at arg claims to hold. */

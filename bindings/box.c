@@ -74,6 +74,15 @@ rnn_tensor *lrnn_check_tensor(lua_State *L, const char *fname, int arg) {
   return t;
 }
 
+rnn_tensor *lrnn_check_rows(lua_State *L, const char *fname, int arg) {
+  rnn_tensor *t = lrnn_check_tensor(L, fname, arg);
+  if (rnn_tensor_floats(t) || rnn_tensor_ints(t)) return t;
+  rnn_tensor **box = lrnn_box(L);
+  lrnn_check(L, rnn_tensor_contiguous(lrnn_context(L), t, box));
+  lua_replace(L, arg);
+  return *box;
+}
+
 int lrnn_table_length(lua_State *L, const char *fname, int arg) {
   lrnn_check_table(L, fname, arg, NULL);
   lua_Unsigned n = lua_rawlen(L, arg);

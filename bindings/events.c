@@ -105,7 +105,7 @@ static void set_numbers(lua_State *L, const char *key, const double *values, int
 ---@param x rnn.Tensor of any shape
 ---@return table */
 static int lrnn_histogram(lua_State *L) {
-  const rnn_tensor *t = lrnn_check_tensor(L, "histogram", 1);
+  const rnn_tensor *t = lrnn_check_rows(L, "histogram", 1);
   rnn_histogram *h = lua_newuserdatauv(L, sizeof *h, 0);
   rnn_histogram_count(t, h);
   lua_createtable(L, 0, 8);
@@ -128,7 +128,7 @@ static int lrnn_histogram(lua_State *L) {
 ---@param picture rnn.Tensor (H, W) or (H, W, 1 to 4): floats from 0 to 1, or int32 from 0 to 255
 ---@return string */
 static int lrnn_png_encode(lua_State *L) {
-  const rnn_tensor *t = lrnn_check_tensor(L, "png_encode", 1);
+  const rnn_tensor *t = lrnn_check_rows(L, "png_encode", 1);
   luaL_Buffer b;
   char *bytes = luaL_buffinitsize(L, &b, rnn_png_bound(t));
   size_t size;

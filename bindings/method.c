@@ -62,9 +62,10 @@ static int length(lua_State *L) {
 
 /* ---- elements ---- */
 
-static void push_element(lua_State *L, rnn_tensor *t, int64_t i) {
-  if (rnn_tensor_type(t) == RNN_FLOAT) lua_pushnumber(L, (lua_Number)rnn_tensor_floats(t)[i]);
-  else lua_pushinteger(L, rnn_tensor_ints(t)[i]);
+/* The element that lies at from the first. */
+static void push_element(lua_State *L, rnn_tensor *t, int64_t at) {
+  if (rnn_tensor_type(t) == RNN_FLOAT) lua_pushnumber(L, (lua_Number)((rnn_real *)rnn_tensor_data(t))[at]);
+  else lua_pushinteger(L, ((int32_t *)rnn_tensor_data(t))[at]);
 }
 
 /*--- x:item() -> number
@@ -80,16 +81,16 @@ static int lrnn_tensor_item(lua_State *L) {
   return 1;
 }
 
-static void push_nested(lua_State *L, rnn_tensor *t, int level, int64_t *at) {
+static void push_nested(lua_State *L, rnn_tensor *t, int level, int64_t at) {
   if (level == rnn_tensor_ndim(t)) {
-    push_element(L, t, (*at)++);
+    push_element(L, t, at);
     return;
   }
   luaL_checkstack(L, 4, "totable: too deep");
   int64_t n = rnn_tensor_dims(t)[level];
   lua_createtable(L, (int)(n < 1000000 ? n : 1000000), 0);
   for (int64_t i = 1; i <= n; i++) {
-    push_nested(L, t, level + 1, at);
+    push_nested(L, t, level + 1, at + (i - 1) * rnn_tensor_strides(t)[level]);
     lua_rawseti(L, -2, i);
   }
 }
@@ -99,14 +100,12 @@ static void push_nested(lua_State *L, rnn_tensor *t, int level, int64_t *at) {
 --- All elements as nested tables, the first axis outermost; a scalar as a number. Never an error.
 ---@return table|number */
 static int lrnn_tensor_totable(lua_State *L) {
-  int64_t at = 0;
-  push_nested(L, lrnn_check_tensor(L, "totable", 1), 0, &at);
+  push_nested(L, lrnn_check_tensor(L, "totable", 1), 0, 0);
   return 1;
 }
 
-/* The place of element (i, j, ...) from arg 2 on. */
-static int64_t place_of(lua_State *L, const char *fname, const rnn_tensor *t) {
-  int64_t at = 0;
+/* The places (from 0) of element (i, j, ...) from arg 2 on. */
+static void check_place(lua_State *L, const char *fname, const rnn_tensor *t, int64_t *index) {
   for (int axis = 0; axis < rnn_tensor_ndim(t); axis++) {
     int64_t n = rnn_tensor_dims(t)[axis];
     int ok;
@@ -119,9 +118,8 @@ static int64_t place_of(lua_State *L, const char *fname, const rnn_tensor *t) {
     if (i < 1 || i > n)
       lrnn_error(L, "%s: index %lld of axis %d is not within 1 to %lld, %s", fname, (long long)i, axis + 1, (long long)n,
                  rnn_tensor_describe(t, text, sizeof text));
-    at = at * n + i - 1;
+    index[axis] = i - 1;
   }
-  return at;
 }
 
 /*--- x:get(i, j, ...) -> number
@@ -131,68 +129,59 @@ static int64_t place_of(lua_State *L, const char *fname, const rnn_tensor *t) {
 ---@return number */
 static int lrnn_tensor_get(lua_State *L) {
   rnn_tensor *t = lrnn_check_tensor(L, "get", 1);
-  push_element(L, t, place_of(L, "get", t));
+  int64_t index[RNN_MAX_DIMS], at = 0;
+  check_place(L, "get", t, index);
+  for (int i = 0; i < rnn_tensor_ndim(t); i++) at += index[i] * rnn_tensor_strides(t)[i];
+  push_element(L, t, at);
   return 1;
 }
 
-static rnn_tensor *push_reshaped(lua_State *L, rnn_tensor *t, int ndim, const int64_t *dims) {
-  rnn_args args = {.t = &t, .nt = 1, .nshape = ndim};
-  memcpy(args.shape, dims, (size_t)ndim * sizeof *dims);
-  rnn_tensor **box = lrnn_box(L);
-  lrnn_check(L, rnn_apply(lrnn_context(L), rnn_op_find("reshape"), &args, box));
-  return *box;
-}
-
-/* Puts a number into one element, through a one-element view so that the core notices the change. */
-static void set_element(lua_State *L, const char *fname, rnn_tensor *t, int64_t at, int arg) {
-  double v = lrnn_check_element(L, fname, t, arg);
+/* Writes the number or tensor at arg into all of t. */
+static void assign_value(lua_State *L, const char *fname, rnn_tensor *t, int arg) {
+  rnn_tensor *value = lrnn_test_tensor(L, arg);
   rnn_ctx *ctx = lrnn_context(L);
-  int64_t count = rnn_tensor_count(t);
-  rnn_tensor **bare = lrnn_box(L), **one = lrnn_box(L);
-  lrnn_check(L, rnn_tensor_detach(ctx, t, bare));
-  lrnn_check(L, rnn_tensor_set_lengths(ctx, *bare, NULL));
-  lrnn_check(L, rnn_tensor_rows(ctx, push_reshaped(L, *bare, 1, &count), at, at + 1, one));
-  rnn_tensor_fill(*one, v);
-  lua_pop(L, 3);
+  if (value) lrnn_check(L, rnn_tensor_assign(ctx, t, value));
+  else if (lua_type(L, arg) == LUA_TNUMBER) lrnn_check(L, rnn_tensor_fill(ctx, t, lrnn_check_element(L, fname, t, arg)));
+  else lrnn_argument_error(L, fname, arg, "value", "a number");
 }
 
 /*--- x:set(i, j, ..., value) -> x
 ---
---- Changes one element in place. Errors: indices outside 1 .. size, a value that the type cannot hold, a tensor that
---- backward still needs.
----@param ... number an index for each axis, then the value
+--- Changes one element in place: x:set(2, 3, 0.5). A value with a history, a tensor of one element, keeps it. Errors:
+--- indices outside 1 .. size, a value that the type cannot hold.
+---@param ... number|rnn.Tensor an index for each axis, then the value
 ---@return rnn.Tensor x itself, of any shape */
 static int lrnn_tensor_set(lua_State *L) {
   rnn_tensor *t = lrnn_check_tensor(L, "set", 1);
-  set_element(L, "set", t, place_of(L, "set", t), rnn_tensor_ndim(t) + 2);
+  int64_t index[RNN_MAX_DIMS];
+  check_place(L, "set", t, index);
+  if (lua_isnone(L, rnn_tensor_ndim(t) + 2)) lrnn_argument_error(L, "set", rnn_tensor_ndim(t) + 2, "value", "a number");
+  rnn_tensor **element = lrnn_box(L);
+  lrnn_check(L, rnn_tensor_element(lrnn_context(L), t, index, element));
+  assign_value(L, "set", *element, rnn_tensor_ndim(t) + 2);
   lua_settop(L, 1);
   return 1;
 }
 
-/* ---- rows ---- */
+/* ---- parts ---- */
 
-static int push_rows(lua_State *L, rnn_tensor *t, int64_t from, int64_t to) {
-  rnn_tensor **box = lrnn_box(L);
-  lrnn_check(L, rnn_tensor_rows(lrnn_context(L), t, from, to, box));
-  return 1;
-}
-
-/* Does a result with history have to come from an op, so that gradients flow? */
-static bool recorded(lua_State *L, const rnn_tensor *t) {
-  return rnn_ctx_recording(lrnn_context(L)) && rnn_tensor_requires_grad(t);
-}
-
-static int apply(lua_State *L, const char *op, rnn_tensor *t, int64_t a, int64_t b, int64_t c) {
+static rnn_tensor *apply(lua_State *L, const char *op, rnn_tensor *t, int64_t a, int64_t b, int64_t c) {
   rnn_tensor **box = lrnn_box(L);
   rnn_args args = {.t = &t, .nt = 1, .i = {a, b, c}};
   lrnn_check(L, rnn_apply(lrnn_context(L), rnn_op_find(op), &args, box));
-  return 1;
+  return *box;
+}
+
+/* A view of t with other lengths: an exchange of an axis with itself, as a scalar its own shape again. */
+static rnn_tensor *with_lengths(lua_State *L, rnn_tensor *t, rnn_tensor *lengths) {
+  rnn_tensor *view = apply(L, rnn_tensor_ndim(t) ? "transpose" : "reshape", t, 0, 0, 0);
+  lrnn_check(L, rnn_tensor_set_lengths(lrnn_context(L), view, lengths));
+  return view;
 }
 
 /*--- x:rows(from, to) -> tensor
 ---
---- The places from .. to, both included, of the first axis. It shares memory with x, unless gradients flow through it.
---- Errors: places outside 1 .. #x.
+--- The places from .. to, both included, of the first axis; it shares memory with x. Errors: places outside 1 .. #x.
 ---@param from integer
 ---@param to integer from - 1 gives none
 ---@return rnn.Tensor of shape (to - from + 1, ...) */
@@ -202,17 +191,8 @@ static int lrnn_tensor_rows(lua_State *L) {
   int64_t n = rnn_tensor_ndim(t) ? rnn_tensor_dims(t)[0] : 0;
   if (from < 1 || from > n + 1 || to < from - 1 || to > n)
     return lrnn_error(L, "rows: %lld to %lld is not within 1 to %lld", (long long)from, (long long)to, (long long)n);
-  if (recorded(L, t)) return apply(L, "slice", t, 0, from, to);
-  return push_rows(L, t, from - 1, to);
-}
-
-/* A view of row i without its axis, without history. */
-static rnn_tensor *push_row(lua_State *L, rnn_tensor *t, int64_t i) {
-  push_rows(L, t, i - 1, i);
-  rnn_tensor *row = lrnn_test_tensor(L, -1);
-  int n = rnn_tensor_ndim(row);
-  lrnn_check(L, rnn_tensor_set_lengths(lrnn_context(L), row, NULL));
-  return push_reshaped(L, row, n - 1, rnn_tensor_dims(row) + 1);
+  apply(L, "slice", t, 0, from, to);
+  return 1;
 }
 
 static void check_row(lua_State *L, rnn_tensor *t, int64_t i) {
@@ -223,22 +203,23 @@ static void check_row(lua_State *L, rnn_tensor *t, int64_t i) {
                rnn_tensor_describe(t, text, sizeof text));
 }
 
-static int index_row(lua_State *L, rnn_tensor *t, int64_t i) {
-  int n = rnn_tensor_ndim(t);
+/* Place i of the first axis; of a batch with lengths a sequence with its padding. */
+static rnn_tensor *row(lua_State *L, rnn_tensor *t, int64_t i) {
   check_row(L, t, i);
-  if (n == 1) {
-    push_element(L, t, i - 1);
-    return 1;
-  }
-  if (recorded(L, t)) return apply(L, "select", t, 0, i, 0);
-  push_row(L, t, i);
-  return 1;
+  if (rnn_tensor_lengths(t)) t = with_lengths(L, t, NULL);
+  return apply(L, "select", t, 0, i, 0);
 }
 
-/* t[i], t.grad, t:method. Upvalue 1: the methods. */
+/* t[i], t[ids], t[mask], t.grad, t:method. Upvalue 1: the methods. */
 static int tensor_index(lua_State *L) {
-  rnn_tensor *t = lrnn_check_tensor(L, "index", 1);
-  if (lua_isinteger(L, 2)) return index_row(L, t, lua_tointeger(L, 2));
+  rnn_tensor *t = lrnn_check_tensor(L, "index", 1), *which;
+  if (lua_isinteger(L, 2)) {
+    int64_t i = lua_tointeger(L, 2);
+    if (rnn_tensor_ndim(t) != 1) return row(L, t, i), 1;
+    check_row(L, t, i);
+    push_element(L, t, (i - 1) * rnn_tensor_strides(t)[0]);
+    return 1;
+  }
   if (lua_type(L, 2) == LUA_TSTRING) {
     lua_pushvalue(L, 2);
     if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
@@ -252,20 +233,31 @@ static int tensor_index(lua_State *L) {
     }
     return lrnn_error(L, "a tensor has no method or field '%s'", key);
   }
-  return lrnn_argument_error(L, "index", 2, NULL, "an integer or a name");
+  if ((which = lrnn_test_tensor(L, 2))) {
+    rnn_tensor **box = lrnn_box(L);
+    lrnn_check(L, rnn_tensor_pick(lrnn_context(L), t, which, box));
+    return 1;
+  }
+  return lrnn_argument_error(L, "index", 2, NULL, "an integer, int32 ids, a mask or a name");
 }
 
+/* t[i] = v, t[ids] = v, t[mask] = v */
 static int tensor_newindex(lua_State *L) {
-  rnn_tensor *t = lrnn_check_tensor(L, "index", 1);
-  int64_t i = lrnn_check_integer(L, "assignment", 2, "index");
-  check_row(L, t, i);
-  if (rnn_tensor_ndim(t) == 1) {
-    set_element(L, "assignment", t, i - 1, 3);
+  const char *fname = "assignment";
+  rnn_tensor *t = lrnn_check_tensor(L, "index", 1), *which = lrnn_test_tensor(L, 2);
+  if (!which) {
+    assign_value(L, fname, row(L, t, lrnn_check_integer(L, fname, 2, "index")), 3);
     return 0;
   }
-  rnn_tensor *row = push_row(L, t, i);
-  if (lua_type(L, 3) == LUA_TNUMBER) rnn_tensor_fill(row, lrnn_check_element(L, "assignment", row, 3));
-  else lrnn_check(L, rnn_tensor_assign(lrnn_context(L), row, lrnn_check_tensor(L, "assignment", 3)));
+  rnn_tensor *value = lrnn_test_tensor(L, 3);
+  if (!value) {
+    rnn_tensor **box = lrnn_box(L);
+    double v = lrnn_check_element(L, fname, t, 3);
+    lrnn_check(L, rnn_tensor_new(lrnn_context(L), rnn_tensor_type(t), 0, NULL, box));
+    lrnn_check(L, rnn_tensor_fill(lrnn_context(L), *box, v));
+    value = *box;
+  }
+  lrnn_check(L, rnn_tensor_put(lrnn_context(L), t, which, value));
   return 0;
 }
 
@@ -295,8 +287,11 @@ static int lrnn_tensor_detach(lua_State *L) {
 
 /*--- x:assign(y) -> x
 ---
---- Copies all elements of y into x. Errors: shapes or types that differ, a tensor that backward still needs.
----@param y rnn.Tensor of the same shape
+--- Writes y, broadcast, into all of x, as x[i] = y does into a part. Parts share memory, so a write into one is a write
+--- into the tensor that it was taken from. A y with a history keeps it; what was overwritten has no gradient any more.
+--- Errors: a shape that cannot become that of x, another type, a y with a history into a parameter, an x that is a copy
+--- of a part.
+---@param y rnn.Tensor of a shape that can be broadcast to that of x
 ---@return rnn.Tensor x itself, of any shape */
 static int lrnn_tensor_assign(lua_State *L) {
   rnn_tensor *t = lrnn_check_tensor(L, "assign", 1);
@@ -312,7 +307,7 @@ static int lrnn_tensor_assign(lua_State *L) {
 ---@return rnn.Tensor x itself, of any shape */
 static int lrnn_tensor_fill(lua_State *L) {
   rnn_tensor *t = lrnn_check_tensor(L, "fill_", 1);
-  rnn_tensor_fill(t, lrnn_check_element(L, "fill_", t, 2));
+  lrnn_check(L, rnn_tensor_fill(lrnn_context(L), t, lrnn_check_element(L, "fill_", t, 2)));
   lua_settop(L, 1);
   return 1;
 }
@@ -378,22 +373,6 @@ static int lrnn_tensor_lengths(lua_State *L) {
   return 1;
 }
 
-/* The same values and history with other lengths. */
-static int with_lengths(lua_State *L, rnn_tensor *t, rnn_tensor *lengths) {
-  rnn_ctx *ctx = lrnn_context(L);
-  rnn_tensor **bare = lrnn_box(L), **box = lrnn_box(L);
-  lrnn_check(L, rnn_tensor_detach(ctx, t, bare));
-  if (recorded(L, t)) { /* through an op, so that gradients flow */
-    rnn_args args = {.t = &t, .nt = 1, .nshape = rnn_tensor_ndim(t)};
-    memcpy(args.shape, rnn_tensor_dims(t), (size_t)args.nshape * sizeof *args.shape);
-    lrnn_check(L, rnn_apply(ctx, rnn_op_find("reshape"), &args, box));
-  } else {
-    *box = rnn_tensor_ref(*bare);
-  }
-  lrnn_check(L, rnn_tensor_set_lengths(ctx, *box, lengths));
-  return 1;
-}
-
 /*--- x:with_lengths(lengths) -> tensor
 ---
 --- The batch x with the number of steps that count in each sequence; layers, losses and metrics leave out what is
@@ -419,7 +398,8 @@ static int lrnn_tensor_with_lengths(lua_State *L) {
     }
     lua_replace(L, 2);
   }
-  return with_lengths(L, t, lrnn_check_tensor(L, "with_lengths", 2));
+  with_lengths(L, t, lrnn_check_tensor(L, "with_lengths", 2));
+  return 1;
 }
 
 /*--- x:without_lengths() -> tensor
@@ -427,7 +407,8 @@ static int lrnn_tensor_with_lengths(lua_State *L) {
 --- The batch x with all its steps; padding counts like the rest. Never an error.
 ---@return rnn.Tensor of the same shape */
 static int lrnn_tensor_without_lengths(lua_State *L) {
-  return with_lengths(L, lrnn_check_tensor(L, "without_lengths", 1), NULL);
+  with_lengths(L, lrnn_check_tensor(L, "without_lengths", 1), NULL);
+  return 1;
 }
 
 const luaL_Reg lrnn_tensor_methods[] = {{"shape", lrnn_tensor_shape},

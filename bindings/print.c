@@ -112,7 +112,9 @@ int lrnn_print_tensor(lua_State *L) {
     lua_pushliteral(L, "rnn.Tensor (empty)");
     return 1;
   }
-  printer p = {.L = L, .t = t, .cut = rnn_tensor_count(t) > THRESHOLD};
+  rnn_tensor **rows = lrnn_box(L);
+  lrnn_check(L, rnn_tensor_contiguous(lrnn_context(L), t, rows));
+  printer p = {.L = L, .t = *rows, .cut = rnn_tensor_count(t) > THRESHOLD};
   luaL_buffinit(L, &p.b);
   char text[64];
   int ndim = rnn_tensor_ndim(t);

@@ -47,7 +47,7 @@ static int lrnn_zeros(lua_State *L) {
 ---@param ... integer|table sizes of the axes, or one table of them with an optional type, "float" or "int32"
 ---@return rnn.Tensor of shape (n, m, ...) */
 static int lrnn_ones(lua_State *L) {
-  rnn_tensor_fill(new_from_shape(L, "ones", false), 1);
+  lrnn_check(L, rnn_tensor_fill(lrnn_context(L), new_from_shape(L, "ones", false), 1));
   return 1;
 }
 
@@ -62,7 +62,7 @@ static int lrnn_full(lua_State *L) {
   lrnn_check_table(L, "full", 1, "shape");
   lrnn_check_number(L, "full", 2, "value");
   rnn_tensor *t = new_from_shape(L, "full", false);
-  rnn_tensor_fill(t, lrnn_check_element(L, "full", t, 2));
+  lrnn_check(L, rnn_tensor_fill(lrnn_context(L), t, lrnn_check_element(L, "full", t, 2)));
   return 1;
 }
 

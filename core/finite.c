@@ -10,6 +10,20 @@ void rnn_ctx_note(rnn_ctx *ctx, const char *where) { snprintf(ctx->where, sizeof
 
 bool rnn_tensor_finite(const rnn_tensor *t) {
   if (t->type != RNN_FLOAT) return true;
+  if (!t->contiguous && t->ndim) { /* place by place of the first axis */
+    rnn_tensor part = *t;
+    part.ndim--;
+    memmove(part.dims, t->dims + 1, sizeof part.dims - sizeof *part.dims);
+    memmove(part.strides, t->strides + 1, sizeof part.strides - sizeof *part.strides);
+    part.count = t->dims[0] ? t->count / t->dims[0] : 0;
+    part.contiguous = part.ndim == 0;
+    bool finite = true;
+    for (int64_t i = 0; i < t->dims[0] && finite; i++) {
+      part.data = (real *)t->data + i * t->strides[0];
+      finite = rnn_tensor_finite(&part);
+    }
+    return finite;
+  }
   const real *x = rnni_f(t);
   real sum = 0;
   for (int64_t i = 0; i < t->count; i += 256) { /* 0 times what is finite is 0; NaN and infinity make the sum a NaN */

@@ -125,19 +125,30 @@ static inline int64_t rnni_cut(int64_t n, int64_t unit, int64_t task, int64_t ta
 
 typedef struct rnni_storage {
   int refs;
-  uint32_t version; /* raised by every change in place, so that backward notices one that came too early */
+  uint32_t version; /* raised by every change in place (rnn_tensor_changed), so that backward notices one that came too
+                       early */
+  int64_t count;
   void *data;
 } rnni_storage;
 
+/* A tensor has memory of its own, or is a view: a part of its base, to which it may write (assign.c). A base is no view,
+   so it lies in one piece, row by row. */
 struct rnn_tensor {
   rnn_ctx *ctx;
   int refs;
   rnn_type type;
   int ndim;
   int64_t dims[RNN_MAX_DIMS];
+  int64_t strides[RNN_MAX_DIMS]; /* in elements, from one place of an axis to the next */
   int64_t count;
+  bool contiguous;       /* row by row without gaps, so that element i is data[i]; every tensor that an op meets is */
+  bool copied;           /* a copy that looks like a view (rnni_op_gather): writing into it is an error */
   rnni_storage *storage; /* NULL for a shell: shape without values, kept where backward needs no more */
   void *data;
+  rnn_tensor *base;      /* of a view; NULL for others */
+  int64_t offset;        /* of a view: where it begins in base */
+  uint32_t writes;       /* of a base: recorded writes into it; of a view: as many as its history knows of */
+  uint64_t mark;         /* the backward run that has made grad */
   rnn_tensor *lengths;
   bool requires_grad;
   rnn_tensor *grad;
@@ -151,9 +162,25 @@ static inline int32_t *rnni_i(const rnn_tensor *t) { return t->data; }
 size_t rnni_type_size(rnn_type type);
 /* As rnn_tensor_new without clearing. */
 RNN_MUST_USE rnn_status rnni_tensor_raw(rnn_ctx *ctx, rnn_type type, int ndim, const int64_t *dims, rnn_tensor **out);
-/* Another handle on the same values, with another shape of equal count; no history, lengths kept when asked. */
-RNN_MUST_USE rnn_status rnni_tensor_alias(rnn_ctx *ctx, const rnn_tensor *t, int ndim, const int64_t *dims,
-                                          rnn_tensor **out);
+/* A view of t with these axes, whose first element is offset elements behind that of t; no history, no lengths. */
+RNN_MUST_USE rnn_status rnni_tensor_view(rnn_ctx *ctx, rnn_tensor *t, int ndim, const int64_t *dims,
+                                         const int64_t *strides, int64_t offset, rnn_tensor **out);
+/* Strides of a contiguous tensor. */
+void rnni_row_strides(int ndim, const int64_t *dims, int64_t *strides);
+/* t itself, with a further reference, when it is contiguous, else a copy that is, with its history and lengths. */
+RNN_MUST_USE rnn_status rnni_tensor_stand_in(rnn_ctx *ctx, rnn_tensor *t, rnn_tensor **out);
+/* dst = src, dst += src (float), src broadcast to dst's shape; any strides, no overlap. */
+void rnni_move(const rnn_tensor *dst, const rnn_tensor *src);
+void rnni_move_add(const rnn_tensor *dst, const rnn_tensor *src);
+/* The elements of t, row by row, into memory of that size. */
+void rnni_read_rows(const rnn_tensor *t, void *to);
+/* RNN_EARG when t does not lie in rows. */
+RNN_MUST_USE rnn_status rnni_need_rows(rnn_ctx *ctx, const char *name, const rnn_tensor *t);
+/* Writes what make gives, in a contiguous tensor like t, into t. All or nothing, random numbers included. */
+RNN_MUST_USE rnn_status rnni_fill_by(rnn_ctx *ctx, rnn_tensor *t, rnn_status (*make)(rnn_ctx *, rnn_tensor *, void *),
+                                     void *arg);
+/* The history of a view, made again when its base was written to since; assign.c. */
+RNN_MUST_USE rnn_status rnni_refresh(rnn_ctx *ctx, rnn_tensor *t);
 RNN_MUST_USE rnn_status rnni_tensor_shell(rnn_ctx *ctx, const rnn_tensor *t, rnn_tensor **out);
 bool rnni_same_shape(const rnn_tensor *a, const rnn_tensor *b);
 /* The strings of a shape for messages: "(32, 64)". Each call uses one of 8 slots in turn. */
@@ -212,6 +239,9 @@ struct rnn_op {
   unsigned saves;
   rnni_lengths lengths;
   int (*outputs)(const rnn_args *args); /* NULL: one */
+  bool view;                            /* takes tensors of any strides and gives views of them */
+  /* What changes anything but results, the tensors t that the op was applied to; called when nothing can fail any more. */
+  void (*commit)(rnni_call *c, rnn_tensor *const *t);
 };
 
 /* Shape rules and helpers shared by the families. */

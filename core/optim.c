@@ -61,6 +61,8 @@ static factors factors_of(const rnn_optimizer_options *o) {
 }
 
 static rnn_status check_state(rnn_ctx *ctx, const rnn_tensor *p, const rnn_tensor *s, int i) {
+  RNNI_TRY(rnni_need_rows(ctx, "optimizer_step", p));
+  if (s) RNNI_TRY(rnni_need_rows(ctx, "optimizer_step", s));
   if (s && s->type == RNN_FLOAT && rnni_same_shape(p, s)) return RNN_OK;
   return rnni_fail(ctx, RNN_ESHAPE, "optimizer_step: the state of parameter %d should be %s, but is %s", i + 1,
                    RNNI_SHAPE(p), s ? RNNI_SHAPE(s) : "missing");
@@ -119,7 +121,10 @@ rnn_status rnn_optimizer_step(rnn_ctx *ctx, const rnn_optimizer_options *o, rnn_
   for (int i = 0; i < count; i++)
     for (int k = 0; k < slots; k++) RNNI_TRY(check_state(ctx, params[i], state[i * slots + k], i));
   for (int i = 0; i < count; i++)
-    if (params[i]->grad) params[i]->storage->version++;
+    if (params[i]->grad) {
+      rnn_tensor_changed(params[i]);
+      for (int k = 0; k < slots; k++) rnn_tensor_changed(state[i * slots + k]);
+    }
   int tasks = tasks_for(ctx, params, count);
   if (tasks > 1 && any_shared(params, count, state, slots)) tasks = 1;
   step s = {.kind = o->kind, .f = factors_of(o), .params = params, .state = state, .count = count, .slots = slots,
@@ -173,6 +178,11 @@ static rnn_status sum_of_squares(rnn_ctx *ctx, rnn_tensor *const *params, int co
   return RNN_OK;
 }
 
+static void gradients_change(rnn_tensor *const *params, int count) {
+  for (int i = 0; i < count; i++)
+    if (params[i]->grad) rnn_tensor_changed(params[i]->grad);
+}
+
 rnn_status rnn_clip_grad_norm(rnn_ctx *ctx, rnn_tensor *const *params, int count, double max_norm, double *norm) {
   if (!(max_norm >= 0)) return rnni_fail(ctx, RNN_EARG, "clip_grad_norm: expected a norm of at least 0, got %g", max_norm);
   double sum;
@@ -181,6 +191,7 @@ rnn_status rnn_clip_grad_norm(rnn_ctx *ctx, rnn_tensor *const *params, int count
   if (norm) *norm = total;
   if (!(max_norm > 0 && total > max_norm) || !isfinite(total)) return RNN_OK;
   real scale = (real)(max_norm / total);
+  gradients_change(params, count);
   for (int i = 0; i < count; i++)
     for (int64_t k = 0; params[i]->grad && k < params[i]->grad->count; k++) rnni_f(params[i]->grad)[k] *= scale;
   return RNN_OK;
@@ -190,6 +201,7 @@ rnn_status rnn_clip_grad_value(rnn_ctx *ctx, rnn_tensor *const *params, int coun
   if (!(limit > 0)) return rnni_fail(ctx, RNN_EARG, "clip_grad_value: expected a positive limit, got %g", limit);
   real top = (real)limit;
   *clipped = 0;
+  gradients_change(params, count);
   for (int i = 0; i < count; i++)
     for (int64_t k = 0; params[i]->grad && k < params[i]->grad->count; k++) {
       real *g = rnni_f(params[i]->grad) + k, was = *g;
@@ -203,6 +215,7 @@ rnn_status rnn_clip_grad_value(rnn_ctx *ctx, rnn_tensor *const *params, int coun
 rnn_status rnn_scale_grad(rnn_ctx *ctx, rnn_tensor *const *params, int count, double factor) {
   if (!isfinite(factor)) return rnni_fail(ctx, RNN_EARG, "scale_grad: expected a finite factor, got %g", factor);
   real by = (real)factor;
+  gradients_change(params, count);
   for (int i = 0; i < count; i++)
     for (int64_t k = 0; params[i]->grad && k < params[i]->grad->count; k++) rnni_f(params[i]->grad)[k] *= by;
   return RNN_OK;
@@ -218,13 +231,15 @@ rnn_status rnn_average_step(rnn_ctx *ctx, rnn_tensor *const *averages, rnn_tenso
     return rnni_fail(ctx, RNN_EARG, "average_step: expected a decay from 0 to 1, got %g", decay);
   for (int i = 0; i < count; i++) {
     rnn_tensor *a = averages[i];
+    RNNI_TRY(rnni_need_rows(ctx, "average_step", a));
+    RNNI_TRY(rnni_need_rows(ctx, "average_step", live[i]));
     if (a->type != live[i]->type || !rnni_same_shape(a, live[i]) || a->storage == live[i]->storage)
       return rnni_fail(ctx, RNN_ESHAPE, "average_step: average %d should be another %s, but is %s", i + 1,
                        RNNI_SHAPE(live[i]), RNNI_SHAPE(a));
   }
   for (int i = 0; i < count; i++) {
     rnn_tensor *a = averages[i];
-    a->storage->version++;
+    rnn_tensor_changed(a);
     if (a->type == RNN_FLOAT) average(a->count, (real)decay, (real)(1 - decay), rnni_f(a), rnni_f(live[i]));
     else memcpy(a->data, live[i]->data, (size_t)a->count * rnni_type_size(a->type));
   }

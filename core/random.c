@@ -59,13 +59,18 @@ static void turn(double u, double *c, double *s) {
 }
 
 static rnn_status need_float(rnn_ctx *ctx, const char *name, const rnn_tensor *t) {
-  t->storage->version++; /* every caller is about to write */
   if (t->type == RNN_FLOAT) return RNN_OK;
   return rnni_fail(ctx, RNN_ETYPE, "%s: expected a float tensor, got int32 %s", name, RNNI_SHAPE(t));
 }
 
-rnn_status rnn_tensor_uniform(rnn_ctx *ctx, rnn_tensor *t, double low, double high) {
-  RNNI_TRY(need_float(ctx, "uniform_", t));
+/* What a function below draws with; t is contiguous. */
+typedef struct draw {
+  double a, b;
+  int64_t blocks;
+} draw;
+
+static rnn_status uniform(rnn_ctx *ctx, rnn_tensor *t, void *arg) {
+  double low = ((draw *)arg)->a, high = ((draw *)arg)->b;
   for (int64_t i = 0; i < t->count; i++) {
     double u = (double)(rnni_random_bits(ctx) >> 40) * 0x1p-24; /* 24 bits: exact in a float, so never rounded to 1 */
     rnni_f(t)[i] = (real)(low + (high - low) * u);
@@ -73,8 +78,13 @@ rnn_status rnn_tensor_uniform(rnn_ctx *ctx, rnn_tensor *t, double low, double hi
   return RNN_OK;
 }
 
-rnn_status rnn_tensor_normal(rnn_ctx *ctx, rnn_tensor *t, double mean, double deviation) {
-  RNNI_TRY(need_float(ctx, "normal_", t));
+rnn_status rnn_tensor_uniform(rnn_ctx *ctx, rnn_tensor *t, double low, double high) {
+  RNNI_TRY(need_float(ctx, "uniform_", t));
+  return rnni_fill_by(ctx, t, uniform, &(draw){low, high, 0});
+}
+
+static rnn_status normal(rnn_ctx *ctx, rnn_tensor *t, void *arg) {
+  double mean = ((draw *)arg)->a, deviation = ((draw *)arg)->b;
   for (int64_t i = 0; i < t->count; i += 2) { /* Box and Muller 1958: two numbers from two */
     double u = 1 - to_unit(rnni_random_bits(ctx)), c, s;
     turn(to_unit(rnni_random_bits(ctx)), &c, &s);
@@ -85,6 +95,11 @@ rnn_status rnn_tensor_normal(rnn_ctx *ctx, rnn_tensor *t, double mean, double de
   return RNN_OK;
 }
 
+rnn_status rnn_tensor_normal(rnn_ctx *ctx, rnn_tensor *t, double mean, double deviation) {
+  RNNI_TRY(need_float(ctx, "normal_", t));
+  return rnni_fill_by(ctx, t, normal, &(draw){mean, deviation, 0});
+}
+
 /* A number below n without bias: the high half of a product, rejecting the uneven rest (Lemire 2019). */
 static uint64_t below(rnn_ctx *ctx, uint64_t n) {
   for (;;) {
@@ -93,9 +108,8 @@ static uint64_t below(rnn_ctx *ctx, uint64_t n) {
   }
 }
 
-rnn_status rnn_tensor_shuffle(rnn_ctx *ctx, rnn_tensor *t) {
-  if (t->type != RNN_INT) return rnni_fail(ctx, RNN_ETYPE, "shuffle: expected an int32 tensor, got %s", RNN_PRECISION);
-  if (t->count > INT32_MAX) return rnni_fail(ctx, RNN_EARG, "shuffle: at most %d elements", INT32_MAX);
+static rnn_status shuffle(rnn_ctx *ctx, rnn_tensor *t, void *arg) {
+  (void)arg;
   int32_t *p = rnni_i(t);
   for (int64_t i = 0; i < t->count; i++) p[i] = (int32_t)i + 1;
   for (int64_t i = t->count - 1; i > 0; i--) {
@@ -105,6 +119,12 @@ rnn_status rnn_tensor_shuffle(rnn_ctx *ctx, rnn_tensor *t) {
     p[j] = keep;
   }
   return RNN_OK;
+}
+
+rnn_status rnn_tensor_shuffle(rnn_ctx *ctx, rnn_tensor *t) {
+  if (t->type != RNN_INT) return rnni_fail(ctx, RNN_ETYPE, "shuffle: expected an int32 tensor, got %s", RNN_PRECISION);
+  if (t->count > INT32_MAX) return rnni_fail(ctx, RNN_EARG, "shuffle: at most %d elements", INT32_MAX);
+  return rnni_fill_by(ctx, t, shuffle, NULL);
 }
 
 /* Gram-Schmidt, twice (Giraud et al. 2005: twice is enough), on the rows of a (rows, n) normal matrix, rows <= n. */
@@ -124,13 +144,9 @@ static void orthonormal_rows(double *a, int64_t rows, int64_t n) {
   }
 }
 
-rnn_status rnn_tensor_orthogonal(rnn_ctx *ctx, rnn_tensor *t, int64_t blocks, double gain) {
-  RNNI_TRY(need_float(ctx, "orthogonal_", t));
-  if (t->ndim != 2) return rnni_fail(ctx, RNN_ESHAPE, "orthogonal_: expected a matrix, got %s", RNNI_SHAPE(t));
-  if (blocks < 1 || t->dims[0] % blocks != 0)
-    return rnni_fail(ctx, RNN_EARG, "orthogonal_: %lld blocks do not divide the rows of %s", (long long)blocks,
-                     RNNI_SHAPE(t));
-  if (t->count == 0) return RNN_OK;
+static rnn_status orthogonal(rnn_ctx *ctx, rnn_tensor *t, void *arg) {
+  int64_t blocks = ((draw *)arg)->blocks;
+  double gain = ((draw *)arg)->a;
   int64_t rows = t->dims[0] / blocks, columns = t->dims[1];
   bool tall = rows > columns; /* then the columns are orthonormal: work on the transpose */
   int64_t m = tall ? columns : rows, n = tall ? rows : columns;
@@ -151,4 +167,14 @@ rnn_status rnn_tensor_orthogonal(rnn_ctx *ctx, rnn_tensor *t, int64_t blocks, do
   }
   rnni_free(ctx, a);
   return RNN_OK;
+}
+
+rnn_status rnn_tensor_orthogonal(rnn_ctx *ctx, rnn_tensor *t, int64_t blocks, double gain) {
+  RNNI_TRY(need_float(ctx, "orthogonal_", t));
+  if (t->ndim != 2) return rnni_fail(ctx, RNN_ESHAPE, "orthogonal_: expected a matrix, got %s", RNNI_SHAPE(t));
+  if (blocks < 1 || t->dims[0] % blocks != 0)
+    return rnni_fail(ctx, RNN_EARG, "orthogonal_: %lld blocks do not divide the rows of %s", (long long)blocks,
+                     RNNI_SHAPE(t));
+  if (t->count == 0) return RNN_OK;
+  return rnni_fill_by(ctx, t, orthogonal, &(draw){.a = gain, .blocks = blocks});
 }

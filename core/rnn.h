@@ -116,8 +116,10 @@ void rnn_random_set(rnn_ctx *ctx, rnn_random_state state);
 
 typedef enum rnn_type { RNN_FLOAT, RNN_INT } rnn_type; /* rnn_real, int32_t */
 
-/* A contiguous, row-major, reference-counted array of up to 6 axes. Views exist along the first axis only
-   (rnn_tensor_rows) and for new shapes (reshape); everything else copies. A tensor may know the lengths of its
+/* A reference-counted array of up to 6 axes. One rule says what is a view: slice, select, transpose, reshape, detach and
+   rnn_tensor_rows share memory with the tensor that they were given, so that a write into either is seen by both; every
+   other op gives values of its own. (gather, and reshape of what does not lie in rows, copy: writing into their results
+   is RNN_EARG, for it would not reach the tensor that they were taken from.) A tensor may know the lengths of its
    sequences (N int32 values for an (N, T, ...) tensor); ops carry them along or refuse to lose them. */
 typedef struct rnn_tensor rnn_tensor;
 
@@ -132,8 +134,18 @@ rnn_type rnn_tensor_type(const rnn_tensor *t);
 int rnn_tensor_ndim(const rnn_tensor *t);
 const int64_t *rnn_tensor_dims(const rnn_tensor *t);
 int64_t rnn_tensor_count(const rnn_tensor *t);  /* number of elements */
-rnn_real *rnn_tensor_floats(rnn_tensor *t);     /* NULL when the type is RNN_INT */
-int32_t *rnn_tensor_ints(rnn_tensor *t);        /* NULL when the type is RNN_FLOAT */
+/* The elements row by row; NULL when the type is another one, or for a view that does not lie so (a column, a
+   transposed matrix): rnn_tensor_contiguous. After writing through them, rnn_tensor_changed. */
+rnn_real *rnn_tensor_floats(rnn_tensor *t);
+int32_t *rnn_tensor_ints(rnn_tensor *t);
+/* Any tensor: its first element, and how many elements further the next place of each axis is. */
+void *rnn_tensor_data(rnn_tensor *t);
+const int64_t *rnn_tensor_strides(const rnn_tensor *t);
+/* The same values without history, row by row: sharing memory where t lies so, else a copy. */
+RNN_MUST_USE rnn_status rnn_tensor_contiguous(rnn_ctx *ctx, rnn_tensor *t, rnn_tensor **out);
+/* Says that memory of t has been written to; every path that changes values ends here. Backward refuses to use values
+   that it saved and that changed since. */
+void rnn_tensor_changed(rnn_tensor *t);
 /* "(32, 56, 1) float" into buf; returns buf. */
 char *rnn_tensor_describe(const rnn_tensor *t, char *buf, size_t size);
 
@@ -143,9 +155,19 @@ RNN_MUST_USE rnn_status rnn_tensor_rows(rnn_ctx *ctx, rnn_tensor *t, int64_t fro
 RNN_MUST_USE rnn_status rnn_tensor_detach(rnn_ctx *ctx, rnn_tensor *t, rnn_tensor **out);
 /* A copy of the values without history. */
 RNN_MUST_USE rnn_status rnn_tensor_copy(rnn_ctx *ctx, const rnn_tensor *t, rnn_tensor **out);
-/* Copies the values of src, of equal shape and type, into dst. */
-RNN_MUST_USE rnn_status rnn_tensor_assign(rnn_ctx *ctx, rnn_tensor *dst, const rnn_tensor *src);
-void rnn_tensor_fill(rnn_tensor *t, double value);
+/* Element index[0], index[1] ... (from 0) as a view without axes and without history. */
+RNN_MUST_USE rnn_status rnn_tensor_element(rnn_ctx *ctx, rnn_tensor *t, const int64_t *index, rnn_tensor **out);
+/* Copies the values of src, of equal type, broadcast to dst's shape, into dst. While recording, a write of values with a
+   history, or over values with one, is recorded: afterwards what was overwritten has no gradient, and src has that of
+   its new place. A parameter takes numbers only (RNN_EARG for values with a history). The same for what follows, which
+   writes values without history. */
+RNN_MUST_USE rnn_status rnn_tensor_assign(rnn_ctx *ctx, rnn_tensor *dst, rnn_tensor *src);
+RNN_MUST_USE rnn_status rnn_tensor_fill(rnn_ctx *ctx, rnn_tensor *t, double value);
+/* The places of x that which chooses, (k, ...), and writing y, broadcast to that shape, into them, as by assign. which
+   is int32 ids of the first axis, from 1, of which the last counts where one occurs twice; or a float mask of 0 and 1
+   with the first axes of x: one of x's own shape chooses elements. */
+RNN_MUST_USE rnn_status rnn_tensor_pick(rnn_ctx *ctx, rnn_tensor *x, rnn_tensor *which, rnn_tensor **out);
+RNN_MUST_USE rnn_status rnn_tensor_put(rnn_ctx *ctx, rnn_tensor *x, rnn_tensor *which, rnn_tensor *y);
 RNN_MUST_USE rnn_status rnn_tensor_uniform(rnn_ctx *ctx, rnn_tensor *t, double low, double high);
 RNN_MUST_USE rnn_status rnn_tensor_normal(rnn_ctx *ctx, rnn_tensor *t, double mean, double deviation);
 /* A random permutation of 1..n into an int32 tensor of n elements (Fisher-Yates). */

@@ -119,6 +119,34 @@ static rnn_status node_fill(rnn_ctx *ctx, rnni_node *node, const rnni_call *c) {
   return RNN_OK;
 }
 
+void rnni_node_share(rnn_tensor *t, const rnn_tensor *from) {
+  t->requires_grad = from->requires_grad;
+  t->node = from->node;
+  t->output = from->output;
+  if (t->node) t->node->refs++;
+}
+
+static void attach(rnni_node *node, rnn_tensor *result, int output) {
+  result->requires_grad = true;
+  result->node = node;
+  result->output = output;
+  node->refs++;
+}
+
+rnn_status rnni_record(rnn_ctx *ctx, const rnni_call *c, rnn_tensor *result) {
+  rnni_node *node;
+  bool retained = result->node && result->node->results[result->output] == result;
+  RNNI_TRY(node_new(ctx, c, &node));
+  rnn_status status = node_fill(ctx, node, c);
+  if (status == RNN_OK) {
+    rnni_node_forget(result);
+    attach(node, result, 0);
+    if (retained) node->results[0] = result;
+  }
+  node_release(ctx, node);
+  return status;
+}
+
 /* ---- applying -------------------------------------------------------------------------------------------------- */
 
 static rnn_status find_lengths(rnn_ctx *ctx, const rnni_call *c, rnn_tensor **lengths) {
@@ -154,7 +182,8 @@ static rnn_status keep_lengths(rnn_ctx *ctx, rnni_call *c, rnn_tensor *lengths) 
 
 static rnn_status check_inputs(rnn_ctx *ctx, const rnni_call *c, bool *record) {
   for (int i = 0; i < c->nin; i++) {
-    const rnn_tensor *t = c->in[i];
+    rnn_tensor *t = c->in[i];
+    RNNI_TRY(rnni_refresh(ctx, t));
     if (!t || !t->requires_grad || !ctx->recording) continue;
     if (t->node && t->node->consumed)
       return rnni_fail(ctx, RNN_ESTALE,
@@ -166,11 +195,25 @@ static rnn_status check_inputs(rnn_ctx *ctx, const rnni_call *c, bool *record) {
   return RNN_OK;
 }
 
+/* Ops read their inputs row by row: those that lie otherwise get stand-ins, in an array of their own. */
+static rnn_status stand_in(rnn_ctx *ctx, rnni_call *c, rnn_tensor ***made) {
+  bool all = true;
+  for (int i = 0; i < c->nin; i++) all &= !c->in[i] || c->in[i]->contiguous;
+  if (all || c->op->view) return RNN_OK;
+  RNNI_TRY(rnni_calloc(ctx, (size_t)c->nin * sizeof **made, made));
+  for (int i = 0; i < c->nin; i++)
+    if (c->in[i]) RNNI_TRY(rnni_tensor_stand_in(ctx, c->in[i], &(*made)[i]));
+  c->in = *made;
+  c->args.t = *made;
+  return RNN_OK;
+}
+
 rnn_status rnn_apply(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args, rnn_tensor **out) {
   rnni_call c = {.op = op, .args = *args, .nin = args->nt, .in = (rnn_tensor **)args->t, .out = out,
                  .saves = op->saves};
   rnni_node *node = NULL;
-  rnn_tensor *lengths = NULL;
+  rnn_tensor *lengths = NULL, **made = NULL;
+  rnn_random_state random = ctx->random;
   bool record = false;
   rnn_status status;
   c.nout = rnn_op_outputs(op, args);
@@ -178,7 +221,8 @@ rnn_status rnn_apply(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args, rnn_t
   RNNI_TRY(check_inputs(ctx, &c, &record));
   RNNI_TRY(find_lengths(ctx, &c, &lengths));
   c.out_type = RNN_FLOAT;
-  RNNI_TRY(op->shape(ctx, &c));
+  RNNI_GOTO(stand_in(ctx, &c, &made));
+  RNNI_GOTO(op->shape(ctx, &c));
   if (record) {
     RNNI_GOTO(node_new(ctx, &c, &node));
     for (int i = 0; i < c.nin; i++) node->wants[i] = c.in[i] && c.in[i]->requires_grad;
@@ -192,31 +236,38 @@ rnn_status rnn_apply(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args, rnn_t
   if (record) {
     if (ctx->checks_finite) RNNI_GOTO(rnni_strdup(ctx, ctx->where, &node->where));
     RNNI_GOTO(node_fill(ctx, node, &c));
-    memset(c.scratch, 0, sizeof c.scratch); /* the record owns it now */
-    for (int i = 0; i < c.nout; i++) {
-      if (out[i]->type != RNN_FLOAT) continue;
-      out[i]->requires_grad = true;
-      out[i]->node = node;
-      out[i]->output = i;
-      node->refs++;
-    }
+    for (int i = 0; i < c.nout; i++)
+      if (out[i]->type == RNN_FLOAT) attach(node, out[i], i);
   }
+  if (op->commit) op->commit(&c, args->t);
+  if (record) memset(c.scratch, 0, sizeof c.scratch); /* the record owns it now */
 done:
   if (status != RNN_OK) {
     if (node) memset(node->call.scratch, 0, sizeof node->call.scratch); /* c's below; may be the same */
     free_all(out, c.nout);
+    ctx->random = random;
   }
   free_all(c.scratch, RNNI_MAX_SCRATCH);
   if (node) node_release(ctx, node);
+  if (made) free_all(made, c.nin);
+  rnni_free(ctx, made);
   return status;
 }
 
 /* ---- backward --------------------------------------------------------------------------------------------------- */
 
-/* The records that have received a gradient, largest number first (a binary heap). Each holds a reference. */
+/* A tensor whose gradient this run makes, and the gradient it had before. */
+typedef struct touched {
+  rnn_tensor *t, *before;
+} touched;
+
+/* The records that have received a gradient, largest number first (a binary heap), and the gradients that this run has
+   made. Each item holds a reference. */
 typedef struct queue {
   rnni_node **items;
   int64_t count, room;
+  touched *made;
+  int64_t made_count, made_room;
 } queue;
 
 static rnn_status queue_push(rnn_ctx *ctx, queue *q, rnni_node *node) {
@@ -230,6 +281,37 @@ static rnn_status queue_push(rnn_ctx *ctx, queue *q, rnni_node *node) {
   for (; i > 0 && q->items[(i - 1) / 2]->seq < node->seq; i = (i - 1) / 2) q->items[i] = q->items[(i - 1) / 2];
   q->items[i] = node;
   return RNN_OK;
+}
+
+/* t.grad is this run's own from here on, until settle(). */
+static rnn_status begin_gradient(rnn_ctx *ctx, queue *q, rnn_tensor *t) {
+  if (q->made_count == q->made_room) {
+    int64_t room = q->made_room ? 2 * q->made_room : 32;
+    RNNI_TRY(rnni_realloc(ctx, (size_t)room * sizeof *q->made, &q->made));
+    q->made_room = room;
+  }
+  q->made[q->made_count++] = (touched){rnn_tensor_ref(t), t->grad};
+  t->grad = NULL;
+  return RNN_OK;
+}
+
+/* All or nothing: adds the new gradients of parameters to those they had, or puts these back. */
+static void settle(rnn_ctx *ctx, queue *q, bool done) {
+  for (int64_t i = 0; i < q->made_count; i++) {
+    rnn_tensor *t = q->made[i].t, *before = q->made[i].before;
+    if (done && before && !t->node) {
+      rnni_add(rnni_f(before), rnni_f(t->grad), before->count);
+      rnn_tensor_changed(before);
+    }
+    if (!done || (before && !t->node)) {
+      rnn_tensor_free(t->grad);
+      t->grad = before;
+    } else {
+      rnn_tensor_free(before);
+    }
+    rnn_tensor_free(t);
+  }
+  rnni_free(ctx, q->made);
 }
 
 static rnni_node *queue_pop(queue *q) {
@@ -252,6 +334,10 @@ static rnn_status gradient_of(rnn_ctx *ctx, queue *q, const rnni_edge *e, const 
                      "backward: the result %s of %s, on the way, was already consumed by another backward; "
                      "add the losses and run backward once",
                      RNNI_SHAPE(in), e->node->call.op->name);
+  if (e->leaf && e->leaf->mark != mark) {
+    RNNI_TRY(begin_gradient(ctx, q, e->leaf));
+    e->leaf->mark = mark;
+  }
   rnn_tensor **slot = e->leaf ? &e->leaf->grad : &e->node->call.dout[e->output];
   if (!*slot) RNNI_TRY(rnn_tensor_new(ctx, RNN_FLOAT, in->ndim, in->dims, slot));
   if (e->node && e->node->mark != mark) {
@@ -277,6 +363,14 @@ static rnn_status check_unchanged(rnn_ctx *ctx, const rnni_node *node) {
   return RNN_OK;
 }
 
+/* The gradient of a tensor that was written into becomes that of the tensor before, where nobody else has either. */
+static void hand_on(rnni_node *node) {
+  rnni_edge *e = &node->edges[0];
+  rnn_tensor *whole = node->call.dout[0];
+  if (whole->refs == 1 && e->node && !e->node->consumed && !e->node->call.dout[e->output])
+    e->node->call.dout[e->output] = rnn_tensor_ref(whole);
+}
+
 static rnn_status node_backward(rnn_ctx *ctx, queue *q, rnni_node *node, uint64_t mark) {
   rnni_call *c = &node->call;
   rnn_tensor *few[16];
@@ -286,6 +380,7 @@ static rnn_status node_backward(rnn_ctx *ctx, queue *q, rnni_node *node, uint64_
   if (c->nin > 16) RNNI_TRY(rnni_array(ctx, c->nin, sizeof *din, &din));
   for (int i = 0; i < c->nin; i++) {
     din[i] = NULL;
+    if (i == 0 && node->wants[0] && c->op == &rnni_op_assign) hand_on(node);
     if (node->wants[i]) RNNI_GOTO(gradient_of(ctx, q, &node->edges[i], c->in[i], mark, &din[i]));
   }
   c->din = din;
@@ -297,23 +392,22 @@ done:
   return status;
 }
 
-static void hand_to_results(rnni_node *node) {
+static rnn_status hand_to_results(rnn_ctx *ctx, queue *q, rnni_node *node) {
   for (int i = 0; i < node->call.nout; i++) {
     rnn_tensor *t = node->results[i];
     if (!t || !node->call.dout[i]) continue;
-    rnn_tensor_free(t->grad);
+    RNNI_TRY(begin_gradient(ctx, q, t));
     t->grad = rnn_tensor_ref(node->call.dout[i]);
   }
+  return RNN_OK;
 }
 
 static rnn_status run_backward(rnn_ctx *ctx, queue *q, uint64_t mark) {
   while (q->count > 0) {
     rnni_node *node = queue_pop(q);
     rnn_status status = rnni_poll(ctx);
-    if (status == RNN_OK) {
-      hand_to_results(node);
-      status = node_backward(ctx, q, node, mark);
-    }
+    if (status == RNN_OK) status = hand_to_results(ctx, q, node);
+    if (status == RNN_OK) status = node_backward(ctx, q, node, mark);
     node->consumed = true;
     node_empty(ctx, node);
     node_release(ctx, node);
@@ -340,6 +434,7 @@ static rnn_status check_loss(rnn_ctx *ctx, const rnn_tensor *loss, const rnn_ten
 }
 
 rnn_status rnn_backward(rnn_ctx *ctx, rnn_tensor *loss, rnn_tensor *dloss) {
+  RNNI_TRY(rnni_refresh(ctx, loss));
   RNNI_TRY(check_loss(ctx, loss, dloss));
   queue q = {0};
   uint64_t mark = ctx->next_seq++;
@@ -347,8 +442,8 @@ rnn_status rnn_backward(rnn_ctx *ctx, rnn_tensor *loss, rnn_tensor *dloss) {
   rnn_tensor *seed;
   rnn_status status;
   RNNI_GOTO(gradient_of(ctx, &q, &to_loss, loss, mark, &seed));
-  if (dloss) rnni_add(rnni_f(seed), rnni_f(dloss), seed->count);
-  else rnni_f(seed)[0] += 1;
+  if (dloss) rnni_move(seed, dloss);
+  else rnni_f(seed)[0] = 1;
   RNNI_GOTO(run_backward(ctx, &q, mark));
 done:
   while (q.count > 0) { /* only after a failure: half a gradient must not be found by a later run */
@@ -356,6 +451,7 @@ done:
     free_all(node->call.dout, node->call.nout);
     node_release(ctx, node);
   }
+  settle(ctx, &q, status == RNN_OK);
   rnni_free(ctx, q.items);
   return status;
 }
@@ -368,11 +464,19 @@ rnn_status rnn_tensor_set_requires_grad(rnn_ctx *ctx, rnn_tensor *t, bool on) {
   if (t->node)
     return rnni_fail(ctx, RNN_EARG, "requires_grad: %s is a result of an op; x:detach() makes a new beginning",
                      RNNI_SHAPE(t));
+  if (on && !t->contiguous)
+    return rnni_fail(ctx, RNN_EARG, "requires_grad: this part %s does not lie in rows; x:copy() does", RNNI_SHAPE(t));
+  if (on) { /* a beginning of its own */
+    rnn_tensor_free(t->base);
+    t->base = NULL;
+  }
   t->requires_grad = on;
   return RNN_OK;
 }
 
-bool rnn_tensor_requires_grad(const rnn_tensor *t) { return t->requires_grad; }
+bool rnn_tensor_requires_grad(const rnn_tensor *t) {
+  return t->requires_grad || (t->base && t->writes != t->base->writes);
+}
 rnn_tensor *rnn_tensor_grad(const rnn_tensor *t) { return t->grad; }
 
 void rnn_tensor_clear_grad(rnn_tensor *t) {
@@ -381,6 +485,7 @@ void rnn_tensor_clear_grad(rnn_tensor *t) {
 }
 
 rnn_status rnn_tensor_retain_grad(rnn_ctx *ctx, rnn_tensor *t) {
+  RNNI_TRY(rnni_refresh(ctx, t));
   if (!t->requires_grad)
     return rnni_fail(ctx, RNN_EARG, "retain_grad: %s does not depend on a parameter", RNNI_SHAPE(t));
   if (t->node) t->node->results[t->output] = t;

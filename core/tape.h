@@ -27,7 +27,13 @@ typedef struct rnni_node {
   char *where; /* in the program, while results are checked; else NULL */
 } rnni_node;
 
+extern const rnn_op rnni_op_assign; /* assign.c */
+
 /* Called when a tensor dies: drops its share in its record. */
 void rnni_node_forget(rnn_tensor *t);
+/* Gives t the history of from. */
+void rnni_node_share(rnn_tensor *t, const rnn_tensor *from);
+/* Records c, whose inputs and single result are those of an op that has been computed, as the history of result. */
+RNN_MUST_USE rnn_status rnni_record(rnn_ctx *ctx, const rnni_call *c, rnn_tensor *result);
 
 #endif

@@ -10,6 +10,14 @@ const char *rnni_type_text(rnn_type type) { return type == RNN_FLOAT ? RNN_PRECI
 /* No memory bounds the axes of a tensor without elements, but there are loops over them. */
 #define EMPTY_MOST ((int64_t)1 << 28)
 
+void rnni_row_strides(int ndim, const int64_t *dims, int64_t *strides) {
+  int64_t step = 1;
+  for (int i = ndim - 1; i >= 0; i--) {
+    strides[i] = step;
+    step *= RNNI_MAX(dims[i], 1);
+  }
+}
+
 static rnn_status handle_new(rnn_ctx *ctx, rnn_type type, int ndim, const int64_t *dims, rnn_tensor **out) {
   if (ndim < 0 || ndim > RNN_MAX_DIMS)
     return rnni_fail(ctx, RNN_ESHAPE, "tensor: at most %d axes, got %d", RNN_MAX_DIMS, ndim);
@@ -28,7 +36,9 @@ static rnn_status handle_new(rnn_ctx *ctx, rnn_type type, int ndim, const int64_
   t->type = type;
   t->ndim = ndim;
   if (ndim) memcpy(t->dims, dims, (size_t)ndim * sizeof *dims);
+  rnni_row_strides(ndim, t->dims, t->strides);
   t->count = count;
+  t->contiguous = true;
   *out = t;
   return RNN_OK;
 }
@@ -41,6 +51,7 @@ rnn_status rnni_tensor_raw(rnn_ctx *ctx, rnn_type type, int ndim, const int64_t 
     t->storage->refs = 1;
     t->storage->data = NULL;
     t->storage->version = 0;
+    t->storage->count = t->count;
     status = rnni_array(ctx, t->count, rnni_type_size(type), &t->storage->data);
   }
   if (status != RNN_OK) {
@@ -69,6 +80,7 @@ void rnn_tensor_free(rnn_tensor *t) {
   rnn_tensor_free(t->lengths);
   rnn_tensor_free(t->grad);
   rnni_node_forget(t);
+  rnn_tensor_free(t->base);
   if (t->storage && --t->storage->refs == 0) {
     rnni_free(ctx, t->storage->data);
     rnni_free(ctx, t->storage);
@@ -80,8 +92,10 @@ rnn_type rnn_tensor_type(const rnn_tensor *t) { return t->type; }
 int rnn_tensor_ndim(const rnn_tensor *t) { return t->ndim; }
 const int64_t *rnn_tensor_dims(const rnn_tensor *t) { return t->dims; }
 int64_t rnn_tensor_count(const rnn_tensor *t) { return t->count; }
-rnn_real *rnn_tensor_floats(rnn_tensor *t) { return t->type == RNN_FLOAT ? t->data : NULL; }
-int32_t *rnn_tensor_ints(rnn_tensor *t) { return t->type == RNN_INT ? t->data : NULL; }
+rnn_real *rnn_tensor_floats(rnn_tensor *t) { return t->type == RNN_FLOAT && t->contiguous ? t->data : NULL; }
+int32_t *rnn_tensor_ints(rnn_tensor *t) { return t->type == RNN_INT && t->contiguous ? t->data : NULL; }
+const int64_t *rnn_tensor_strides(const rnn_tensor *t) { return t->strides; }
+void *rnn_tensor_data(rnn_tensor *t) { return t->data; }
 rnn_tensor *rnn_tensor_lengths(const rnn_tensor *t) { return t->lengths; }
 
 bool rnni_same_shape(const rnn_tensor *a, const rnn_tensor *b) {
@@ -109,75 +123,100 @@ char *rnn_tensor_describe(const rnn_tensor *t, char *buf, size_t size) {
   return buf;
 }
 
-static void share_storage(rnn_tensor *to, const rnn_tensor *from, void *data) {
-  to->storage = from->storage;
-  to->storage->refs++;
-  to->data = data;
+static bool lies_in_rows(const rnn_tensor *t) {
+  int64_t expected[RNN_MAX_DIMS];
+  rnni_row_strides(t->ndim, t->dims, expected);
+  for (int i = 0; i < t->ndim && t->count; i++)
+    if (t->dims[i] != 1 && t->strides[i] != expected[i]) return false;
+  return true;
 }
 
-rnn_status rnni_tensor_alias(rnn_ctx *ctx, const rnn_tensor *t, int ndim, const int64_t *dims, rnn_tensor **out) {
-  RNNI_TRY(handle_new(ctx, t->type, ndim, dims, out));
-  share_storage(*out, t, t->data);
+static void share_storage(rnn_tensor *to, const rnn_tensor *from, int64_t offset) {
+  to->storage = from->storage;
+  to->storage->refs++;
+  to->data = (char *)from->data + offset * (int64_t)rnni_type_size(from->type);
+}
+
+rnn_status rnni_tensor_view(rnn_ctx *ctx, rnn_tensor *t, int ndim, const int64_t *dims, const int64_t *strides,
+                            int64_t offset, rnn_tensor **out) {
+  rnn_tensor *v;
+  RNNI_TRY(handle_new(ctx, t->type, ndim, dims, &v));
+  memcpy(v->strides, strides, (size_t)ndim * sizeof *strides);
+  v->contiguous = lies_in_rows(v);
+  if (v->count == 0) offset = 0; /* which may lie behind the end */
+  share_storage(v, t, offset);
+  v->base = rnn_tensor_ref(t->base ? t->base : t);
+  v->offset = t->offset + offset;
+  v->writes = v->base->writes;
+  v->copied = t->copied;
+  *out = v;
   return RNN_OK;
+}
+
+/* A handle on the same values that knows nothing of where they come from. What does not lie in rows is a view of a
+   new handle on the whole storage: a tensor that is no view always does. */
+static rnn_status alias(rnn_ctx *ctx, const rnn_tensor *t, rnn_tensor **out) {
+  if (t->contiguous) {
+    RNNI_TRY(handle_new(ctx, t->type, t->ndim, t->dims, out));
+    share_storage(*out, t, 0);
+    (*out)->copied = t->copied;
+    return RNN_OK;
+  }
+  rnn_tensor *whole = NULL;
+  RNNI_TRY(handle_new(ctx, t->type, 1, &t->storage->count, &whole));
+  share_storage(whole, t, 0);
+  whole->data = t->storage->data;
+  int64_t offset = ((char *)t->data - (char *)whole->data) / (int64_t)rnni_type_size(t->type);
+  rnn_status status = rnni_tensor_view(ctx, whole, t->ndim, t->dims, t->strides, offset, out);
+  rnn_tensor_free(whole);
+  return status;
 }
 
 rnn_status rnni_tensor_shell(rnn_ctx *ctx, const rnn_tensor *t, rnn_tensor **out) {
   RNNI_TRY(handle_new(ctx, t->type, t->ndim, t->dims, out));
+  memcpy((*out)->strides, t->strides, sizeof t->strides);
+  (*out)->contiguous = t->contiguous;
+  (*out)->offset = t->offset;
   if (t->lengths) (*out)->lengths = rnn_tensor_ref(t->lengths);
   return RNN_OK;
 }
 
 rnn_status rnn_tensor_rows(rnn_ctx *ctx, rnn_tensor *t, int64_t from, int64_t to, rnn_tensor **out) {
-  if (t->ndim == 0) return rnni_fail(ctx, RNN_ESHAPE, "rows: a scalar has no rows");
-  if (from < 0 || to < from || to > t->dims[0])
-    return rnni_fail(ctx, RNN_EARG, "rows: %lld to %lld is not within 1 to %lld", (long long)from + 1, (long long)to,
-                     (long long)t->dims[0]);
-  int64_t dims[RNN_MAX_DIMS];
-  memcpy(dims, t->dims, sizeof dims);
-  dims[0] = to - from;
-  rnn_tensor *rows, *lengths = NULL;
-  if (t->lengths) RNNI_TRY(rnn_tensor_rows(ctx, t->lengths, from, to, &lengths));
-  rnn_status status = handle_new(ctx, t->type, t->ndim, dims, &rows);
-  if (status != RNN_OK) {
-    rnn_tensor_free(lengths);
-    return status;
-  }
-  int64_t inner = 1;
-  for (int i = 1; i < t->ndim; i++) inner *= t->dims[i];
-  share_storage(rows, t, (char *)t->data + (size_t)(from * inner) * rnni_type_size(t->type));
-  rows->lengths = lengths;
-  *out = rows;
-  return RNN_OK;
+  rnn_args args = {.t = &t, .nt = 1, .i = {0, from + 1, to}};
+  return rnn_apply(ctx, rnn_op_find("slice"), &args, out);
 }
 
 rnn_status rnn_tensor_detach(rnn_ctx *ctx, rnn_tensor *t, rnn_tensor **out) {
-  RNNI_TRY(rnni_tensor_alias(ctx, t, t->ndim, t->dims, out));
+  RNNI_TRY(alias(ctx, t, out));
   if (t->lengths) (*out)->lengths = rnn_tensor_ref(t->lengths);
   return RNN_OK;
 }
 
 rnn_status rnn_tensor_copy(rnn_ctx *ctx, const rnn_tensor *t, rnn_tensor **out) {
   RNNI_TRY(rnni_tensor_raw(ctx, t->type, t->ndim, t->dims, out));
-  memcpy((*out)->data, t->data, (size_t)t->count * rnni_type_size(t->type));
+  rnni_move(*out, t);
   if (t->lengths) (*out)->lengths = rnn_tensor_ref(t->lengths);
   return RNN_OK;
 }
 
-rnn_status rnn_tensor_assign(rnn_ctx *ctx, rnn_tensor *dst, const rnn_tensor *src) {
-  if (dst->type != src->type || !rnni_same_shape(dst, src))
-    return rnni_fail(ctx, RNN_ESHAPE, "assign: expected %s %s, got %s %s", RNNI_SHAPE(dst), rnni_type_text(dst->type),
-                     RNNI_SHAPE(src), rnni_type_text(src->type));
-  dst->storage->version++;
-  memmove(dst->data, src->data, (size_t)dst->count * rnni_type_size(dst->type));
-  return RNN_OK;
+rnn_status rnn_tensor_contiguous(rnn_ctx *ctx, rnn_tensor *t, rnn_tensor **out) {
+  return t->contiguous ? rnn_tensor_detach(ctx, t, out) : rnn_tensor_copy(ctx, t, out);
 }
 
-void rnn_tensor_fill(rnn_tensor *t, double value) {
-  t->storage->version++;
-  if (t->type == RNN_FLOAT)
-    for (int64_t i = 0; i < t->count; i++) rnni_f(t)[i] = (real)value;
-  else
-    for (int64_t i = 0; i < t->count; i++) rnni_i(t)[i] = (int32_t)value;
+rnn_status rnni_need_rows(rnn_ctx *ctx, const char *name, const rnn_tensor *t) {
+  if (t->contiguous) return RNN_OK;
+  return rnni_fail(ctx, RNN_EARG, "%s: the part %s does not lie in rows; rnn_tensor_contiguous or x:copy() gives one that does",
+                   name, RNNI_SHAPE(t));
+}
+
+rnn_status rnni_tensor_stand_in(rnn_ctx *ctx, rnn_tensor *t, rnn_tensor **out) {
+  if (t->contiguous) {
+    *out = rnn_tensor_ref(t);
+    return RNN_OK;
+  }
+  RNNI_TRY(rnn_tensor_copy(ctx, t, out));
+  rnni_node_share(*out, t);
+  return RNN_OK;
 }
 
 rnn_status rnn_tensor_set_lengths(rnn_ctx *ctx, rnn_tensor *t, rnn_tensor *lengths) {
@@ -187,11 +226,14 @@ rnn_status rnn_tensor_set_lengths(rnn_ctx *ctx, rnn_tensor *t, rnn_tensor *lengt
     if (lengths->type != RNN_INT || lengths->ndim != 1 || lengths->dims[0] != t->dims[0])
       return rnni_fail(ctx, RNN_ESHAPE, "with_lengths: expected (%lld,) int32 lengths for %s, got %s %s",
                        (long long)t->dims[0], RNNI_SHAPE(t), RNNI_SHAPE(lengths), rnni_type_text(lengths->type));
-    for (int64_t i = 0; i < lengths->count; i++)
-      if (rnni_i(lengths)[i] < 0 || rnni_i(lengths)[i] > t->dims[1])
-        return rnni_fail(ctx, RNN_EARG, "with_lengths: length %d of sequence %lld is not within 0 to %lld",
-                         rnni_i(lengths)[i], (long long)i + 1, (long long)t->dims[1]);
     RNNI_TRY(rnn_tensor_copy(ctx, lengths, &lengths)); /* later changes of the caller's are not checked */
+    for (int64_t i = 0; i < lengths->count; i++) {
+      int32_t length = rnni_i(lengths)[i];
+      if (length >= 0 && length <= t->dims[1]) continue;
+      rnn_tensor_free(lengths);
+      return rnni_fail(ctx, RNN_EARG, "with_lengths: length %d of sequence %lld is not within 0 to %lld", length,
+                       (long long)i + 1, (long long)t->dims[1]);
+    }
   }
   rnn_tensor_free(t->lengths);
   t->lengths = lengths;

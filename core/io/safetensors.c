@@ -486,8 +486,11 @@ rnn_status rnn_safetensors_write(rnn_ctx *ctx, const char *path, const rnn_archi
   RNNI_GOTO(rnni_file_begin(ctx, path, &f));
   status = rnni_file_put(ctx, &f, bytes, size);
   for (int i = 0; i < a->count && status == RNN_OK; i++) {
-    const rnn_tensor *t = items[i].tensor;
+    rnn_tensor *t;
+    status = rnn_tensor_contiguous(ctx, items[i].tensor, &t);
+    if (status != RNN_OK) break;
     status = rnni_file_put(ctx, &f, t->data, (size_t)t->count * rnni_type_size(t->type));
+    rnn_tensor_free(t);
   }
   rnn_status finished = rnni_file_finish(ctx, &f, status == RNN_OK);
   if (status == RNN_OK) status = finished;

@@ -37,6 +37,7 @@ static rnn_status gather_forward(rnn_ctx *ctx, rnni_call *c) {
   for (int64_t o = 0; o < outer; o++)
     for (int64_t k = 0; k < ids->count; k++, to += width)
       memcpy(to, (const char *)x->data + (size_t)(o * length + rnni_i(ids)[k] - 1) * width, width);
+  c->out[0]->copied = true;
   return rnni_carry_lengths(ctx, c, c->args.i[0] >= 2);
 }
 
@@ -55,6 +56,74 @@ const rnn_op rnni_op_gather = {.name = "gather", .args = "TxT", .doc = "(x, axis
                                " Errors: ids outside 1 .. size.",
                                .shape = gather_shape, .forward = gather_forward, .backward = gather_backward,
                                .saves = RNNI_SAVE_IN1, .lengths = RNNI_LENGTHS_OWN};
+
+/* ---- index_put ---- */
+
+static rnn_status index_put_shape(rnn_ctx *ctx, rnni_call *c) {
+  const rnn_tensor *x = c->in[0], *ids = c->in[1], *y = c->in[2];
+  RNNI_TRY(rnni_need_axis(ctx, c, 0));
+  RNNI_TRY(rnni_need_int(ctx, c, 1));
+  RNNI_TRY(rnni_need_ndim(ctx, c, 1, 1));
+  RNNI_TRY(check_ids(ctx, "index_put", ids, 1, x->dims[0]));
+  if (y->type != x->type)
+    return rnni_fail(ctx, RNN_ETYPE, "index_put: expected values of the type %s, got %s", rnni_type_text(x->type),
+                     rnni_type_text(y->type));
+  rnn_tensor places = *x, both;
+  places.dims[0] = ids->count;
+  if (rnni_broadcast_dims(ctx, "index_put", &places, y, &both.ndim, both.dims) != RNN_OK ||
+      !rnni_same_shape(&both, &places))
+    return rnni_fail(ctx, RNN_ESHAPE, "index_put: expected values %s, or what can be broadcast to it, got %s",
+                     RNNI_SHAPE(&places), RNNI_SHAPE(y));
+  rnni_out_like(c, x);
+  c->out_type = x->type;
+  return RNN_OK;
+}
+
+/* Row i of t, of which each has ndim axes; t itself where all rows are the same. */
+static rnn_tensor row_of(const rnn_tensor *t, int ndim, int64_t i) {
+  rnn_tensor row = *t;
+  if (t->ndim <= ndim) return row;
+  row.ndim = ndim;
+  memmove(row.dims, t->dims + 1, sizeof row.dims - sizeof *row.dims);
+  memmove(row.strides, t->strides + 1, sizeof row.strides - sizeof *row.strides);
+  row.count = t->dims[0] ? t->count / t->dims[0] : 0;
+  if (t->dims[0] > 1) row.data = (char *)t->data + (size_t)(i * t->strides[0]) * rnni_type_size(t->type);
+  return row;
+}
+
+static rnn_status index_put_forward(rnn_ctx *ctx, rnni_call *c) {
+  (void)ctx;
+  const rnn_tensor *x = c->in[0], *ids = c->in[1];
+  rnni_read_rows(x, c->out[0]->data);
+  for (int64_t k = 0; k < ids->count; k++) {
+    rnn_tensor to = row_of(c->out[0], x->ndim - 1, rnni_i(ids)[k] - 1), from = row_of(c->in[2], x->ndim - 1, k);
+    rnni_move(&to, &from);
+  }
+  return RNN_OK;
+}
+
+/* From the last id to the first, so that of equal ones only the last, whose values stand there, has a gradient. */
+static rnn_status index_put_backward(rnn_ctx *ctx, rnni_call *c) {
+  const rnn_tensor *ids = c->in[1];
+  rnn_tensor *left;
+  int n = c->in[0]->ndim - 1;
+  RNNI_TRY(rnn_tensor_copy(ctx, c->dout[0], &left));
+  for (int64_t k = ids->count - 1; k >= 0; k--) {
+    rnn_tensor from = row_of(left, n, rnni_i(ids)[k] - 1);
+    if (c->wants[2]) {
+      rnn_tensor to = row_of(c->din[2], n, k);
+      rnni_add_reduced(&to, &from);
+    }
+    memset(from.data, 0, (size_t)from.count * sizeof(real));
+  }
+  if (c->wants[0]) rnni_add(rnni_f(c->din[0]), rnni_f(left), left->count);
+  rnn_tensor_free(left);
+  return RNN_OK;
+}
+const rnn_op rnni_op_index_put = {.name = "index_put", .args = "TTt", .doc = "(x, ids, y). x with y, broadcast to (#ids, ...), at the places ids (int32, from 1) of the first axis; of equal"
+                               " ids the last counts. x[ids] = y does it in place. Errors: ids outside 1 .. size, values of another type.",
+                                  .shape = index_put_shape, .forward = index_put_forward, .backward = index_put_backward,
+                                  .saves = RNNI_SAVE_IN1, .lengths = RNNI_LENGTHS_REFUSE};
 
 /* ---- embedding ---- */
 

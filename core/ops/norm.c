@@ -120,8 +120,9 @@ static bool row_counts(const rnn_tensor *x, int64_t at) {
   return rows <= 1 || width == 0 || rnni_is_valid_row(x, at / width);
 }
 
-/* scratch 0 is (2, D): mean and 1/sqrt(variance + eps). Rows are added in order, in double. */
-static rnn_status batch_statistics(rnn_ctx *ctx, rnni_call *c, real *mean, real *scale) {
+/* scratch 0 is (2, D): mean and 1/sqrt(variance + eps); scratch 1, in training, the running statistics after this batch.
+   Rows are added in order, in double. */
+static rnn_status batch_statistics(rnn_ctx *ctx, rnni_call *c, real *mean, real *scale, real *running) {
   const rnn_tensor *x = c->in[0];
   int64_t d = x->dims[x->ndim - 1], rows = 0;
   double *sums;
@@ -145,13 +146,10 @@ static rnn_status batch_statistics(rnn_ctx *ctx, rnni_call *c, real *mean, real 
     double variance = squares[i] / (double)RNNI_MAX(rows, 1);
     mean[i] = (real)sums[i];
     scale[i] = (real)(1 / sqrt(variance + eps));
-    if (rows == 0) continue;
-    real *m = rnni_f(c->in[3]) + i, *v = rnni_f(c->in[4]) + i;
-    *m = (real)(momentum * (double)*m + (1 - momentum) * sums[i]);
-    *v = (real)(momentum * (double)*v + (1 - momentum) * variance);
+    double m = (double)rnni_f(c->in[3])[i], v = (double)rnni_f(c->in[4])[i], keep = rows ? momentum : 1;
+    running[i] = (real)(keep * m + (1 - keep) * sums[i]);
+    running[d + i] = (real)(keep * v + (1 - keep) * variance);
   }
-  c->in[3]->storage->version++;
-  c->in[4]->storage->version++;
   rnni_free(ctx, sums);
   return RNN_OK;
 }
@@ -163,7 +161,8 @@ static rnn_status batch_norm_forward(rnn_ctx *ctx, rnni_call *c) {
   real *mean = rnni_f(c->scratch[0]), *scale = mean + d;
   const real *gain = rnni_f(c->in[1]), *bias = rnni_f(c->in[2]);
   if (c->args.i[0]) {
-    RNNI_TRY(batch_statistics(ctx, c, mean, scale));
+    RNNI_TRY(rnni_tensor_raw(ctx, RNN_FLOAT, 2, (int64_t[]){2, d}, &c->scratch[1]));
+    RNNI_TRY(batch_statistics(ctx, c, mean, scale, rnni_f(c->scratch[1])));
   } else {
     for (int64_t i = 0; i < d; i++) {
       mean[i] = rnni_f(c->in[3])[i];
@@ -174,6 +173,17 @@ static rnn_status batch_norm_forward(rnn_ctx *ctx, rnni_call *c) {
     for (int64_t i = 0; i < d; i++)
       rnni_f(c->out[0])[at + i] = (rnni_f(x)[at + i] - mean[i]) * scale[i] * gain[i] + bias[i];
   return RNN_OK;
+}
+
+static void batch_norm_commit(rnni_call *c, rnn_tensor *const *t) {
+  for (int i = 0; c->args.i[0] && i < 2; i++) {
+    rnn_tensor row = *t[3 + i];
+    row.contiguous = true;
+    rnni_row_strides(row.ndim, row.dims, row.strides);
+    row.data = rnni_f(c->scratch[1]) + i * row.count;
+    rnn_tensor_changed(t[3 + i]);
+    rnni_move(t[3 + i], &row);
+  }
 }
 
 /* In training dx = gain scale (dy - mean(dy) - h mean(dy h)); with running statistics dx = gain scale dy. Padding rows
@@ -216,5 +226,5 @@ const rnn_op rnni_op_batch_norm = {.name = "batch_norm", .args = "TTTTTnnb",
                                    .doc = "(x, gain, bias, running_mean, running_variance, momentum, eps, training). Normalised per feature of the last axis (Ioffe and Szegedy 2015); training updates the running statistics, running = momentum*running + (1-momentum)*batch."
                                " Errors: gain, bias or statistics that are not (D).",
                                    .shape = batch_norm_shape, .forward = batch_norm_forward,
-                                   .backward = batch_norm_backward, .saves = RNNI_SAVE_IN0 | RNNI_SAVE_IN1,
-                                   .lengths = RNNI_LENGTHS_KEEP};
+                                   .backward = batch_norm_backward, .commit = batch_norm_commit,
+                                   .saves = RNNI_SAVE_IN0 | RNNI_SAVE_IN1, .lengths = RNNI_LENGTHS_KEEP};

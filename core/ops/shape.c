@@ -1,5 +1,8 @@
-/* shape.c: the same elements in another shape or order: reshape, transpose, slice, select, concat, stack, broadcast. */
+/* shape.c: the same elements in another shape or order. reshape, transpose, slice and select give views, which share
+ * memory with x (assign.c); concat, stack and broadcast_to copy. */
 #include "../internal.h"
+
+#define SHARES " Shares memory with x."
 
 static size_t element(const rnn_tensor *t) { return rnni_type_size(t->type); }
 
@@ -42,13 +45,23 @@ static rnn_status reshape_shape(rnn_ctx *ctx, rnni_call *c) {
                      rnni_shape_text(n, dims), (long long)known);
   memcpy(c->out_dims, dims, sizeof dims);
   c->args.nshape = n;
-  c->out_ndim = -1; /* forward makes a view */
+  c->out_ndim = -1;
   return RNN_OK;
 }
 
+/* A view where x lies in rows, else a copy that must not be taken for one. */
 static rnn_status reshape_forward(rnn_ctx *ctx, rnni_call *c) {
-  const rnn_tensor *x = c->in[0];
-  RNNI_TRY(rnni_tensor_alias(ctx, x, c->args.nshape, c->out_dims, &c->out[0]));
+  rnn_tensor *x = c->in[0];
+  int64_t strides[RNN_MAX_DIMS];
+  int n = c->args.nshape;
+  rnni_row_strides(n, c->out_dims, strides);
+  if (x->contiguous) {
+    RNNI_TRY(rnni_tensor_view(ctx, x, n, c->out_dims, strides, 0, &c->out[0]));
+  } else {
+    RNNI_TRY(rnni_tensor_raw(ctx, x->type, n, c->out_dims, &c->out[0]));
+    rnni_read_rows(x, c->out[0]->data);
+    c->out[0]->copied = true;
+  }
   const rnn_tensor *y = c->out[0];
   bool keep = y->ndim >= 2 && x->ndim >= 2 && y->dims[0] == x->dims[0] && y->dims[1] == x->dims[1];
   return rnni_carry_lengths(ctx, c, keep);
@@ -59,58 +72,48 @@ static rnn_status add_whole(rnn_ctx *ctx, rnni_call *c) {
   rnni_add(rnni_f(c->din[0]), rnni_f(c->dout[0]), c->dout[0]->count);
   return RNN_OK;
 }
-const rnn_op rnni_op_reshape = {.name = "reshape", .args = "Ts", .doc = "(x, shape). The same elements in another shape, sharing memory; one size may be -1."
-                               " Errors: a shape of another number of elements.",
+const rnn_op rnni_op_reshape = {.name = "reshape", .args = "Ts", .doc = "(x, shape). The same elements in another shape; one size may be -1. Shares memory with x, unless x does not"
+                               " lie in rows, as after transpose: then it is a copy, into which writing is an error. Errors: a shape of another number of elements.",
                                 .shape = reshape_shape, .forward = reshape_forward, .backward = add_whole,
-                                .lengths = RNNI_LENGTHS_OWN};
+                                .view = true, .lengths = RNNI_LENGTHS_OWN};
 
-/* ---- transpose: axes a < b exchanged; seen as (outer, da, middle, db, inner) ---- */
+/* ---- transpose ---- */
 
 static rnn_status transpose_shape(rnn_ctx *ctx, rnni_call *c) {
   const rnn_tensor *x = c->in[0];
   RNNI_TRY(rnni_need_axis(ctx, c, c->args.i[0]));
   RNNI_TRY(rnni_need_axis(ctx, c, c->args.i[1]));
-  if (c->args.i[0] > c->args.i[1]) {
-    int64_t keep = c->args.i[0];
-    c->args.i[0] = c->args.i[1];
-    c->args.i[1] = keep;
-  }
   rnni_out_like(c, x);
-  c->out_type = x->type;
   c->out_dims[c->args.i[0]] = x->dims[c->args.i[1]];
   c->out_dims[c->args.i[1]] = x->dims[c->args.i[0]];
+  c->out_ndim = -1; /* forward makes a view, here and below */
   return RNN_OK;
 }
 
-typedef void blocks_fn(int64_t, int64_t, const rnn_tensor *, int64_t, int64_t, rnn_tensor *, int64_t, int64_t);
-
-static void transpose(const rnn_tensor *x, rnn_tensor *y, int a, int b, blocks_fn *move) {
-  int64_t outer, da, rest, db, inner, middle = 1;
-  rnni_split_at(x, a, &outer, &da, &rest);
-  rnni_split_at(x, b, &rest, &db, &inner);
-  for (int i = a + 1; i < b; i++) middle *= x->dims[i];
-  if (a == b) db = 1;
-  for (int64_t o = 0; o < outer; o++)
-    for (int64_t j = 0; j < db; j++)
-      for (int64_t m = 0; m < middle; m++) /* da blocks of inner elements */
-        move(da, inner, x, ((o * da * middle + m) * db + j) * inner, middle * db * inner, y,
-             ((o * db + j) * middle + m) * da * inner, inner);
-}
-
 static rnn_status transpose_forward(rnn_ctx *ctx, rnni_call *c) {
-  transpose(c->in[0], c->out[0], (int)c->args.i[0], (int)c->args.i[1], copy_blocks);
-  return rnni_carry_lengths(ctx, c, c->args.i[0] >= 2 || c->args.i[0] == c->args.i[1]);
+  int64_t a = c->args.i[0], b = c->args.i[1], strides[RNN_MAX_DIMS];
+  const rnn_tensor *x = c->in[0];
+  memcpy(strides, x->strides, sizeof strides);
+  strides[a] = x->strides[b];
+  strides[b] = x->strides[a];
+  RNNI_TRY(rnni_tensor_view(ctx, c->in[0], x->ndim, c->out_dims, strides, 0, &c->out[0]));
+  return rnni_carry_lengths(ctx, c, (a >= 2 && b >= 2) || a == b);
 }
 
 static rnn_status transpose_backward(rnn_ctx *ctx, rnni_call *c) {
   (void)ctx;
-  transpose(c->dout[0], c->din[0], (int)c->args.i[0], (int)c->args.i[1], add_blocks);
+  rnn_tensor d = *c->dout[0];
+  int64_t a = c->args.i[0], b = c->args.i[1];
+  memcpy(d.dims, c->in[0]->dims, sizeof d.dims);
+  d.strides[a] = c->dout[0]->strides[b];
+  d.strides[b] = c->dout[0]->strides[a];
+  rnni_move_add(c->din[0], &d);
   return RNN_OK;
 }
-const rnn_op rnni_op_transpose = {.name = "transpose", .args = "Txx", .doc = "(x, a, b). Axes a and b exchanged; copies."
+const rnn_op rnni_op_transpose = {.name = "transpose", .args = "Txx", .doc = "(x, a, b). Axes a and b exchanged." SHARES
                                " The shape is that of x with two sizes exchanged. Errors: axes that x does not have; time of a batch with lengths.",
                                   .shape = transpose_shape, .forward = transpose_forward,
-                                  .backward = transpose_backward, .lengths = RNNI_LENGTHS_OWN};
+                                  .backward = transpose_backward, .view = true, .lengths = RNNI_LENGTHS_OWN};
 
 /* ---- slice and select; from and to are 1-based and inclusive in i[1], i[2], as in Lua ---- */
 
@@ -122,35 +125,31 @@ static rnn_status slice_shape(rnn_ctx *ctx, rnni_call *c) {
     return rnni_fail(ctx, RNN_EARG, "slice: %lld to %lld is not within 1 to %lld, axis %lld of %s", (long long)from,
                      (long long)to, (long long)x->dims[axis], (long long)axis + 1, RNNI_SHAPE(x));
   rnni_out_like(c, x);
-  c->out_type = x->type;
   c->out_dims[axis] = to - from + 1;
+  c->out_ndim = -1;
   return RNN_OK;
-}
-
-static void slice(rnni_call *c, const rnn_tensor *x, const rnn_tensor *from, int64_t from_step, int64_t from_at,
-                  rnn_tensor *to, int64_t to_step, int64_t to_at, blocks_fn *move) {
-  int64_t outer, length, inner;
-  rnni_split_at(x, (int)c->args.i[0], &outer, &length, &inner);
-  move(outer, (c->args.i[2] - c->args.i[1] + 1) * inner, from, from_at * inner, from_step * inner, to, to_at * inner,
-       to_step * inner);
 }
 
 static rnn_status slice_forward(rnn_ctx *ctx, rnni_call *c) {
-  int64_t length = c->in[0]->dims[c->args.i[0]], from = c->args.i[1] - 1, width = c->args.i[2] - from;
-  slice(c, c->in[0], c->in[0], length, from, c->out[0], width, 0, copy_blocks);
-  return rnni_carry_lengths(ctx, c, c->args.i[0] >= 2);
+  rnn_tensor *x = c->in[0], *lengths = x->lengths;
+  int64_t axis = c->args.i[0], from = c->args.i[1] - 1;
+  RNNI_TRY(rnni_tensor_view(ctx, c->in[0], x->ndim, c->out_dims, x->strides, from * x->strides[axis], &c->out[0]));
+  if (axis > 0 || !lengths) return rnni_carry_lengths(ctx, c, axis >= 2);
+  return rnni_tensor_view(ctx, lengths, 1, c->out_dims, lengths->strides, from, &c->out[0]->lengths);
 }
 
+/* A slice of some places, or a selected one. */
 static rnn_status slice_backward(rnn_ctx *ctx, rnni_call *c) {
   (void)ctx;
-  int64_t length = c->in[0]->dims[c->args.i[0]], from = c->args.i[1] - 1, width = c->args.i[2] - from;
-  slice(c, c->in[0], c->dout[0], width, 0, c->din[0], length, from, add_blocks);
+  int64_t outer, length, inner, from = c->args.i[1] - 1, width = c->args.i[2] - from;
+  rnni_split_at(c->in[0], (int)c->args.i[0], &outer, &length, &inner);
+  add_blocks(outer, width * inner, c->dout[0], 0, width * inner, c->din[0], from * inner, length * inner);
   return RNN_OK;
 }
-const rnn_op rnni_op_slice = {.name = "slice", .args = "Txii", .doc = "(x, axis, from, to). Elements from..to (inclusive) along axis; copies."
+const rnn_op rnni_op_slice = {.name = "slice", .args = "Txii", .doc = "(x, axis, from, to). Elements from..to (inclusive) along axis." SHARES
                                " Errors: places outside 1 .. size; along time of a batch with lengths.",
                               .shape = slice_shape, .forward = slice_forward, .backward = slice_backward,
-                              .lengths = RNNI_LENGTHS_OWN};
+                              .view = true, .lengths = RNNI_LENGTHS_OWN};
 
 static rnn_status select_shape(rnn_ctx *ctx, rnni_call *c) {
   const rnn_tensor *x = c->in[0];
@@ -160,16 +159,23 @@ static rnn_status select_shape(rnn_ctx *ctx, rnni_call *c) {
     return rnni_fail(ctx, RNN_EARG, "select: %lld is not within 1 to %lld, axis %lld of %s", (long long)at,
                      (long long)x->dims[axis], (long long)axis + 1, RNNI_SHAPE(x));
   c->args.i[2] = at;
-  c->out_type = x->type;
-  c->out_ndim = 0;
-  for (int i = 0; i < x->ndim; i++)
-    if (i != axis) c->out_dims[c->out_ndim++] = x->dims[i];
+  c->out_ndim = -1;
   return RNN_OK;
 }
-const rnn_op rnni_op_select = {.name = "select", .args = "Txi", .doc = "(x, axis, index). One place along axis, which disappears; copies."
-                               " Errors: a place outside 1 .. size; along time of a batch with lengths.",
-                               .shape = select_shape, .forward = slice_forward, .backward = slice_backward,
-                               .lengths = RNNI_LENGTHS_OWN};
+
+static rnn_status select_forward(rnn_ctx *ctx, rnni_call *c) {
+  const rnn_tensor *x = c->in[0];
+  int64_t axis = c->args.i[0], dims[RNN_MAX_DIMS], strides[RNN_MAX_DIMS];
+  int n = 0;
+  for (int i = 0; i < x->ndim; i++)
+    if (i != axis) dims[n] = x->dims[i], strides[n++] = x->strides[i];
+  RNNI_TRY(rnni_tensor_view(ctx, c->in[0], n, dims, strides, (c->args.i[1] - 1) * x->strides[axis], &c->out[0]));
+  return rnni_carry_lengths(ctx, c, axis >= 2);
+}
+const rnn_op rnni_op_select = {.name = "select", .args = "Txi", .doc = "(x, axis, index). One place along axis, which disappears." SHARES
+                               " Errors: a place outside 1 .. size; of a batch with lengths, along its sequences or time.",
+                               .shape = select_shape, .forward = select_forward, .backward = slice_backward,
+                               .view = true, .lengths = RNNI_LENGTHS_OWN};
 
 /* ---- concat and stack ---- */
 
@@ -259,23 +265,7 @@ static rnn_status broadcast_shape(rnn_ctx *ctx, rnni_call *c) {
 
 static rnn_status broadcast_forward(rnn_ctx *ctx, rnni_call *c) {
   (void)ctx;
-  const rnn_tensor *x = c->in[0];
-  rnn_tensor *y = c->out[0];
-  int64_t stride[RNN_MAX_DIMS], step = 1;
-  int lead = y->ndim - x->ndim;
-  for (int i = y->ndim - 1; i >= 0; i--) {
-    int64_t d = i < lead ? 1 : x->dims[i - lead];
-    stride[i] = d == 1 ? 0 : step;
-    step *= d;
-  }
-  for (int64_t i = 0; i < y->count; i++) {
-    int64_t left = i, at = 0;
-    for (int a = y->ndim - 1; a >= 0; a--) {
-      at += left % y->dims[a] * stride[a];
-      left /= y->dims[a];
-    }
-    rnni_f(y)[i] = rnni_f(x)[at];
-  }
+  rnni_move(c->out[0], c->in[0]);
   return RNN_OK;
 }
 

@@ -29,6 +29,7 @@ static rnn_status build(rnn_stepper *s, rnn_tensor *const *weights, int count, i
   RNNI_TRY(rnni_calloc(ctx, ((size_t)count + 1) * sizeof *s->weights, &s->weights));
   RNNI_TRY(rnni_array(ctx, count + 1, sizeof *s->versions, &s->versions));
   for (int i = 1; i <= count; i++) {
+    RNNI_TRY(rnni_need_rows(ctx, "stepper", weights[i - 1]));
     s->weights[i] = rnn_tensor_ref(weights[i - 1]);
     s->versions[i] = weights[i - 1]->storage->version;
     s->count = i;
@@ -78,7 +79,7 @@ static rnn_status need(rnn_stepper *s, const rnn_tensor *t, const char *what, in
 }
 
 static void set(real *to, const rnn_tensor *from, int64_t n) {
-  if (from) memcpy(to, from->data, (size_t)n * sizeof *to);
+  if (from) rnni_read_rows(from, to);
   else memset(to, 0, (size_t)n * sizeof *to);
 }
 
@@ -105,15 +106,15 @@ rnn_status rnn_stepper_run(rnn_stepper *s, rnn_tensor *x, rnn_tensor *h, rnn_ten
   set(l->x, x, l->N * l->D);
   RNNI_TRY(rnni_layer_forward(s->ctx, l, &s->packed));
   memcpy(h->data, l->h + nh, (size_t)nh * sizeof(real));
-  h->storage->version++;
+  rnn_tensor_changed(h);
   if (l->c) {
     memcpy(c->data, l->c + nc, (size_t)nc * sizeof(real));
-    c->storage->version++;
+    rnn_tensor_changed(c);
   }
   if (sum) {
     memcpy(rnni_f(sum), l->x, (size_t)nh * sizeof(real)); /* x itself may be where h has been written */
     rnni_add(rnni_f(sum), l->h + nh, nh);
-    sum->storage->version++;
+    rnn_tensor_changed(sum);
   }
   return RNN_OK;
 }

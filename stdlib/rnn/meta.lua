@@ -210,6 +210,7 @@ local rnn = {}
 ---@field gt fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
 ---@field hard_sigmoid fun(self: rnn.Tensor): rnn.Tensor
 ---@field huber fun(self: rnn.Tensor, target: rnn.Tensor|number, delta?: number): rnn.Tensor
+---@field index_put fun(self: rnn.Tensor, ids: rnn.Tensor, y: rnn.Tensor|number): rnn.Tensor
 ---@field is_finite fun(self: rnn.Tensor): rnn.Tensor
 ---@field layer_norm fun(self: rnn.Tensor, gain: rnn.Tensor, bias: rnn.Tensor, eps: number): rnn.Tensor
 ---@field le fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
@@ -963,6 +964,16 @@ function rnn.hard_sigmoid(x) end
 ---@return rnn.Tensor
 function rnn.huber(prediction, target, delta) end
 
+--- rnn.index_put(x, ids, y) -> tensor
+---
+--- x with y, broadcast to (#ids, ...), at the places ids (int32, from 1) of the first axis; of equal ids the last
+--- counts. x[ids] = y does it in place. Errors: ids outside 1 .. size, values of another type.
+---@param x rnn.Tensor
+---@param ids rnn.Tensor
+---@param y rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.index_put(x, ids, y) end
+
 --- rnn.is_finite(x) -> tensor
 ---
 --- 1 where x is a number, 0 where it is NaN or infinite. Any shape. Errors: an int32 tensor.
@@ -1165,8 +1176,8 @@ function rnn.relu(x) end
 
 --- rnn.reshape(x, shape) -> tensor
 ---
---- The same elements in another shape, sharing memory; one size may be -1. Errors: a shape of another number of
---- elements.
+--- The same elements in another shape; one size may be -1. Shares memory with x, unless x does not lie in rows, as
+--- after transpose: then it is a copy, into which writing is an error. Errors: a shape of another number of elements.
 ---@param x rnn.Tensor
 ---@param shape integer[] sizes, in a table or one by one
 ---@return rnn.Tensor
@@ -1174,8 +1185,8 @@ function rnn.reshape(x, shape) end
 
 --- rnn.select(x, axis, index) -> tensor
 ---
---- One place along axis, which disappears; copies. Errors: a place outside 1 .. size; along time of a batch with
---- lengths.
+--- One place along axis, which disappears. Shares memory with x. Errors: a place outside 1 .. size; of a batch with
+--- lengths, along its sequences or time.
 ---@param x rnn.Tensor
 ---@param axis integer from 1, or from -1 backwards
 ---@param index integer
@@ -1212,8 +1223,8 @@ function rnn.sin(x) end
 
 --- rnn.slice(x, axis, from, to) -> tensor
 ---
---- Elements from..to (inclusive) along axis; copies. Errors: places outside 1 .. size; along time of a batch with
---- lengths.
+--- Elements from..to (inclusive) along axis. Shares memory with x. Errors: places outside 1 .. size; along time of a
+--- batch with lengths.
 ---@param x rnn.Tensor
 ---@param axis integer from 1, or from -1 backwards
 ---@param from integer
@@ -1314,8 +1325,8 @@ function rnn.topk(x, k) end
 
 --- rnn.transpose(x, a, b) -> tensor
 ---
---- Axes a and b exchanged; copies. The shape is that of x with two sizes exchanged. Errors: axes that x does not
---- have; time of a batch with lengths.
+--- Axes a and b exchanged. Shares memory with x. The shape is that of x with two sizes exchanged. Errors: axes that x
+--- does not have; time of a batch with lengths.
 ---@param x rnn.Tensor
 ---@param a integer from 1, or from -1 backwards
 ---@param b integer from 1, or from -1 backwards
@@ -1422,16 +1433,15 @@ function Tensor:get(...) end
 
 --- x:set(i, j, ..., value) -> x
 ---
---- Changes one element in place. Errors: indices outside 1 .. size, a value that the type cannot hold, a tensor that
---- backward still needs.
----@param ... number an index for each axis, then the value
+--- Changes one element in place: x:set(2, 3, 0.5). A value with a history, a tensor of one element, keeps it. Errors:
+--- indices outside 1 .. size, a value that the type cannot hold.
+---@param ... number|rnn.Tensor an index for each axis, then the value
 ---@return rnn.Tensor x itself, of any shape
 function Tensor:set(...) end
 
 --- x:rows(from, to) -> tensor
 ---
---- The places from .. to, both included, of the first axis. It shares memory with x, unless gradients flow through it.
---- Errors: places outside 1 .. #x.
+--- The places from .. to, both included, of the first axis; it shares memory with x. Errors: places outside 1 .. #x.
 ---@param from integer
 ---@param to integer from - 1 gives none
 ---@return rnn.Tensor of shape (to - from + 1, ...)
@@ -1451,8 +1461,11 @@ function Tensor:detach() end
 
 --- x:assign(y) -> x
 ---
---- Copies all elements of y into x. Errors: shapes or types that differ, a tensor that backward still needs.
----@param y rnn.Tensor of the same shape
+--- Writes y, broadcast, into all of x, as x[i] = y does into a part. Parts share memory, so a write into one is a write
+--- into the tensor that it was taken from. A y with a history keeps it; what was overwritten has no gradient any more.
+--- Errors: a shape that cannot become that of x, another type, a y with a history into a parameter, an x that is a copy
+--- of a part.
+---@param y rnn.Tensor of a shape that can be broadcast to that of x
 ---@return rnn.Tensor x itself, of any shape
 function Tensor:assign(y) end
 

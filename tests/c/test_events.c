@@ -196,7 +196,7 @@ static void histogram_leaves_padding_out(void **state) {
   assert_ok(s->ctx, rnn_tensor_new(s->ctx, RNN_INT, 1, (int64_t[]){2}, &lengths));
   rnn_tensor_ints(lengths)[0] = 1;
   rnn_tensor_ints(lengths)[1] = 3;
-  rnn_tensor_fill(t, 2);
+  assert_ok(s->ctx, rnn_tensor_fill(s->ctx, t, 2));
   assert_ok(s->ctx, rnn_tensor_set_lengths(s->ctx, t, lengths));
   rnn_histogram h;
   rnn_histogram_count(t, &h);

@@ -120,8 +120,10 @@ static rnn_tensor *apply(setting *s) {
 /* L = sum of y times fixed weights */
 static double weighted(setting *s, const rnn_tensor *weights) {
   bool was = rnn_ctx_set_recording(ctx, false);
-  rnn_tensor *y = apply(s);
+  rnn_tensor *result = apply(s), *y;
   rnn_ctx_set_recording(ctx, was);
+  ok(rnn_tensor_contiguous(ctx, result, &y));
+  rnn_tensor_free(result);
   double sum = 0;
   for (int64_t i = 0; i < rnn_tensor_count(y); i++)
     sum += (double)rnn_tensor_floats(y)[i] * (double)rnn_tensor_floats((rnn_tensor *)(uintptr_t)weights)[i];

@@ -157,6 +157,15 @@ static double act(rnn_activation f, double x) {
   }
 }
 
+/* Places from .. to of axis 2, from 1, as a tensor that lies in rows. */
+static rnn_tensor *part(rnn_tensor *t, const char *op, int64_t from, int64_t to) {
+  rnn_tensor *view, *out;
+  ok(rnn_apply(ctx, rnn_op_find(op), &(rnn_args){.t = &t, .nt = 1, .i = {1, from, to}}, &view));
+  ok(rnn_tensor_contiguous(ctx, view, &out));
+  rnn_tensor_free(view);
+  return out;
+}
+
 static double at(const rnn_tensor *t, int64_t i) { return (double)rnn_tensor_floats((rnn_tensor *)(uintptr_t)t)[i]; }
 
 static void normalise(double *x, int64_t n, const rnn_tensor *gain, int64_t offset) {
@@ -455,8 +464,8 @@ static void steps_equal_the_sequence(void **state) {
     drop(m.out, m.nout);
     for (int64_t t = 0; t < s.T; t++) {
       rnn_tensor *want;
-      ok(rnn_apply(ctx, rnn_op_find("slice"), &(rnn_args){.t = &x, .nt = 1, .i = {1, t + 1, t + 1}}, &m.in[0]));
-      ok(rnn_apply(ctx, rnn_op_find("slice"), &(rnn_args){.t = &whole, .nt = 1, .i = {1, t + 1, t + 1}}, &want));
+      m.in[0] = part(x, "slice", t + 1, t + 1);
+      want = part(whole, "slice", t + 1, t + 1);
       forward(&m);
       expect_near(m.out[0], want, TOLERANCE, "step against sequence");
       for (int i = 1; i < m.nout; i++) {
@@ -481,7 +490,7 @@ static void run_both_ways(model *m) {
   forward(m);
   rnn_tensor *dy;
   ok(rnn_tensor_new(ctx, RNN_FLOAT, rnn_tensor_ndim(m->out[0]), rnn_tensor_dims(m->out[0]), &dy));
-  rnn_tensor_fill(dy, 0.25);
+  ok(rnn_tensor_fill(ctx, dy, 0.25));
   ok(rnn_backward(ctx, m->out[0], dy));
   rnn_tensor_free(dy);
 }
@@ -600,18 +609,18 @@ static void a_stepper_equals_the_sequence(void **state) {
       ok(rnn_tensor_copy(ctx, m.h0, &h));
       if (m.c0) ok(rnn_tensor_copy(ctx, m.c0, &c));
       for (int64_t t = 0; t < s.T; t++) {
-        ok(rnn_apply(ctx, rnn_op_find("select"), &(rnn_args){.t = m.in, .nt = 1, .i = {1, t + 1}}, &x));
+        x = part(m.in[0], "select", t + 1, 0);
         rnn_memory_fail(ctx, 0, 0);
         ok(rnn_stepper_load(stepper, h, c));
         ok(rnn_stepper_run(stepper, x, h, c, NULL));
         assert_int_equal(rnn_memory_fail(ctx, 0, 0), 0);
-        ok(rnn_apply(ctx, rnn_op_find("select"), &(rnn_args){.t = m.out, .nt = 1, .i = {1, t + 1}}, &want));
+        want = part(m.out[0], "select", t + 1, 0);
         expect_near(h, want, TOLERANCE, "stepper against sequence");
         drop((rnn_tensor *[]){x, want}, 2);
       }
       assert_true(rnn_stepper_made_of(stepper, m.in + 1, m.weights));
       assert_false(rnn_stepper_made_of(stepper, m.in, m.weights));
-      rnn_tensor_fill(m.in[1], 0);
+      ok(rnn_tensor_fill(ctx, m.in[1], 0));
       assert_false(rnn_stepper_made_of(stepper, m.in + 1, m.weights));
       rnn_stepper_free(stepper);
       drop((rnn_tensor *[]){h, c}, 2);

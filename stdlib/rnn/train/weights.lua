@@ -19,7 +19,7 @@ function Weights:init(model)
 end
 
 function Weights:keep()
-  for i, kept in ipairs(self.kept) do kept:assign(self.live[i]) end
+  for i, kept in ipairs(self.kept) do kept:assign(self.live[i]:detach()) end
 end
 
 function Weights:restore()
@@ -29,7 +29,7 @@ end
 function Weights:swap()
   for i, kept in ipairs(self.kept) do
     local copy = kept:copy()
-    kept:assign(self.live[i])
+    kept:assign(self.live[i]:detach())
     self.live[i]:assign(copy)
   end
 end

@@ -1,0 +1,324 @@
+/* assign.c: writing into tensors, and what that does to histories.
+ *
+ * Views share memory with their base (shape.c makes them). A write into either is a write into the base, so all of them
+ * see it. When values with a history are written, or written over, the write is recorded: the base gets a new history,
+ * in which what was overwritten has no gradient and what was written has. A view notices by the number of recorded writes
+ * that the base has seen since the view's own history was made, and is then a part of the base as it is now (after
+ * PyTorch's views and CopySlices). */
+#include "tape.h"
+
+void rnn_tensor_changed(rnn_tensor *t) { t->storage->version++; }
+
+/* ---- moving elements ---- */
+
+/* Axes on which both walk, as few as possible; the last is the inner loop. */
+typedef struct walk {
+  int n;
+  int64_t dims[RNN_MAX_DIMS], to[RNN_MAX_DIMS], from[RNN_MAX_DIMS];
+} walk;
+
+static walk walk_of(const rnn_tensor *dst, const rnn_tensor *src) {
+  walk w = {0};
+  int lead = dst->ndim - src->ndim;
+  for (int i = 0; i < dst->ndim; i++) {
+    int64_t d = dst->dims[i], to = dst->strides[i], from = 0;
+    if (d == 1) continue;
+    if (i >= lead && src->dims[i - lead] != 1) from = src->strides[i - lead];
+    if (w.n && w.to[w.n - 1] == to * d && w.from[w.n - 1] == from * d) {
+      w.dims[w.n - 1] *= d;
+    } else {
+      w.dims[w.n++] = d;
+    }
+    w.to[w.n - 1] = to;
+    w.from[w.n - 1] = from;
+  }
+  if (w.n == 0) w = (walk){.n = 1, .dims = {dst->count}, .to = {1}};
+  return w;
+}
+
+static void copy_run(size_t size, int64_t n, void *to, int64_t to_step, const void *from, int64_t from_step) {
+#define RUN(T)                                                                     \
+  do {                                                                             \
+    T *d = to;                                                                     \
+    const T *s = from;                                                             \
+    if (to_step == 1 && from_step == 1) memcpy(d, s, (size_t)n * sizeof *d);       \
+    else if (to_step == 1 && from_step == 0) {                                     \
+      T v = *s;                                                                    \
+      for (int64_t i = 0; i < n; i++) d[i] = v;                                    \
+    } else {                                                                       \
+      for (int64_t i = 0; i < n; i++) d[i * to_step] = s[i * from_step];           \
+    }                                                                              \
+  } while (0)
+  if (size == 4) RUN(uint32_t);
+  else RUN(uint64_t);
+#undef RUN
+}
+
+static void add_run(int64_t n, real *to, int64_t to_step, const real *from, int64_t from_step) {
+  if (to_step == 1 && from_step == 1) rnni_add(to, from, n);
+  else
+    for (int64_t i = 0; i < n; i++) to[i * to_step] += from[i * from_step];
+}
+
+static void move(const rnn_tensor *dst, const rnn_tensor *src, bool add) {
+  if (dst->count == 0) return;
+  walk w = walk_of(dst, src);
+  size_t size = rnni_type_size(dst->type);
+  int64_t index[RNN_MAX_DIMS] = {0}, n = w.dims[w.n - 1];
+  char *to = dst->data;
+  const char *from = src->data;
+  for (int axis = 0; axis >= 0;) {
+    if (add) add_run(n, (real *)(void *)to, w.to[w.n - 1], (const real *)(const void *)from, w.from[w.n - 1]);
+    else copy_run(size, n, to, w.to[w.n - 1], from, w.from[w.n - 1]);
+    for (axis = w.n - 2; axis >= 0; axis--) {
+      to += w.to[axis] * (int64_t)size;
+      from += w.from[axis] * (int64_t)size;
+      if (++index[axis] < w.dims[axis]) break;
+      to -= w.to[axis] * (int64_t)size * w.dims[axis];
+      from -= w.from[axis] * (int64_t)size * w.dims[axis];
+      index[axis] = 0;
+    }
+  }
+}
+
+void rnni_move(const rnn_tensor *dst, const rnn_tensor *src) { move(dst, src, false); }
+void rnni_read_rows(const rnn_tensor *t, void *to) {
+  rnn_tensor rows = *t;
+  rows.data = to;
+  rnni_row_strides(rows.ndim, rows.dims, rows.strides);
+  rnni_move(&rows, t);
+}
+void rnni_move_add(const rnn_tensor *dst, const rnn_tensor *src) { move(dst, src, true); }
+
+/* The part of whole, shaped and lying like the base, that the shell of a view says. */
+static rnn_tensor part_of(const rnn_tensor *whole, const rnn_tensor *shell) {
+  rnn_tensor part = *shell;
+  part.data = rnni_f(whole) + shell->offset;
+  return part;
+}
+
+/* ---- the two ops of views: what a view's history is after a write, and the write ---- */
+
+/* in: the base; out: the view. */
+static rnn_status part_backward(rnn_ctx *ctx, rnni_call *c) {
+  (void)ctx;
+  rnn_tensor part = part_of(c->din[0], c->out[0]);
+  rnni_move_add(&part, c->dout[0]);
+  return RNN_OK;
+}
+static const rnn_op op_part = {.name = "view", .args = "T", .backward = part_backward};
+
+static void clear(const rnn_tensor *part) {
+  rnn_tensor zero = {.type = RNN_FLOAT, .data = &(real){0}};
+  rnni_move(part, &zero);
+}
+
+/* in: the base before, what was written, the shell of where; out: the base after. */
+static rnn_status assign_backward(rnn_ctx *ctx, rnni_call *c) {
+  rnn_tensor *whole = c->dout[0], *copy;
+  rnn_tensor part = part_of(whole, c->in[2]);
+  if (c->wants[1]) {
+    RNNI_TRY(rnn_tensor_copy(ctx, &part, &copy));
+    rnni_add_reduced(c->din[1], copy);
+    rnn_tensor_free(copy);
+  }
+  if (!c->wants[0]) return RNN_OK;
+  if (c->din[0] == whole) { /* handed on by the tape, so that writing T parts costs no T wholes */
+    clear(&part);
+    return RNN_OK;
+  }
+  RNNI_TRY(rnn_tensor_copy(ctx, whole, &copy));
+  part = part_of(copy, c->in[2]);
+  clear(&part);
+  rnni_add(rnni_f(c->din[0]), rnni_f(copy), copy->count);
+  rnn_tensor_free(copy);
+  return RNN_OK;
+}
+const rnn_op rnni_op_assign = {.name = "assign", .args = "TTT", .backward = assign_backward};
+
+rnn_status rnni_refresh(rnn_ctx *ctx, rnn_tensor *t) {
+  if (!t || !t->base || t->writes == t->base->writes || !ctx->recording) return RNN_OK;
+  rnni_call c = {.op = &op_part, .nin = 1, .nout = 1, .in = &t->base, .out = &t};
+  RNNI_TRY(rnni_record(ctx, &c, t));
+  t->writes = t->base->writes;
+  return RNN_OK;
+}
+
+/* Does writing src, NULL for a number, into a part of base have to be recorded? */
+static rnn_status recorded(rnn_ctx *ctx, const rnn_tensor *base, rnn_tensor *src, bool *record) {
+  *record = false;
+  if (!ctx->recording) return RNN_OK;
+  if (src) RNNI_TRY(rnni_refresh(ctx, src));
+  bool parameter = base->requires_grad && !base->node; /* takes the values of another, but no history */
+  bool moves = src && src->requires_grad && !(parameter && !src->node);
+  if (moves && src->node && src->node->consumed)
+    return rnni_fail(ctx, RNN_ESTALE, "assign: the values %s are a result of a computation that backward has already "
+                     "consumed; x:detach() has them without their history", RNNI_SHAPE(src));
+  if (moves && parameter)
+    return rnni_fail(ctx, RNN_EARG, "assign: a value with a history cannot be written into a parameter, %s; x:detach() "
+                     "has it without its history", RNNI_SHAPE(base));
+  if (moves && base->node && base->node->consumed)
+    return rnni_fail(ctx, RNN_ESTALE, "assign: the tensor written to, %s, is a result of a computation that backward "
+                     "has already consumed; x:detach() has its values without their history", RNNI_SHAPE(base));
+  *record = moves || (base->node && !base->node->consumed);
+  return RNN_OK;
+}
+
+static rnn_status need_own(rnn_ctx *ctx, const rnn_tensor *dst) {
+  if (!dst->copied) return RNN_OK;
+  return rnni_fail(ctx, RNN_EARG,
+                   "a write into this %s would not reach the tensor that it was taken from: gather, and reshape of what "
+                   "does not lie in rows, copy; write into that tensor, x[ids] = y, or into x:copy()", RNNI_SHAPE(dst));
+}
+
+static rnn_status record_write(rnn_ctx *ctx, rnn_tensor *base, rnn_tensor *src, const rnn_tensor *dst) {
+  rnn_tensor *in[3] = {base, src, NULL};
+  RNNI_TRY(rnni_tensor_shell(ctx, dst, &in[2]));
+  rnni_call c = {.op = &rnni_op_assign, .nin = 3, .nout = 1, .in = in, .out = &base};
+  rnn_status status = rnni_record(ctx, &c, base);
+  rnn_tensor_free(in[2]);
+  if (status == RNN_OK) base->writes++;
+  return status;
+}
+
+/* src is not on the stack when the write is recorded. */
+static rnn_status write(rnn_ctx *ctx, rnn_tensor *dst, rnn_tensor *src, bool record) {
+  rnn_tensor *apart = NULL;
+  if (src->storage == dst->storage) RNNI_TRY(rnn_tensor_copy(ctx, src, &apart)); /* they may overlap */
+  rnn_status status = record ? record_write(ctx, dst->base ? dst->base : dst, src, dst) : RNN_OK;
+  if (status == RNN_OK) {
+    rnn_tensor_changed(dst);
+    rnni_move(dst, apart ? apart : src);
+  }
+  rnn_tensor_free(apart);
+  return status;
+}
+
+rnn_status rnn_tensor_assign(rnn_ctx *ctx, rnn_tensor *dst, rnn_tensor *src) {
+  rnn_tensor both = {0};
+  bool record, fits = rnni_broadcast_dims(ctx, "assign", dst, src, &both.ndim, both.dims) == RNN_OK &&
+                      rnni_same_shape(&both, dst);
+  if (!fits)
+    return rnni_fail(ctx, RNN_ESHAPE, "assign: expected %s, or what can be broadcast to it, got %s %s", RNNI_SHAPE(dst),
+                     RNNI_SHAPE(src), rnni_type_text(src->type));
+  if (dst->type != src->type)
+    return rnni_fail(ctx, RNN_ETYPE, "assign: expected %s, got %s", rnni_type_text(dst->type), rnni_type_text(src->type));
+  RNNI_TRY(need_own(ctx, dst));
+  RNNI_TRY(recorded(ctx, dst->base ? dst->base : dst, src, &record));
+  return write(ctx, dst, src, record);
+}
+
+rnn_status rnn_tensor_fill(rnn_ctx *ctx, rnn_tensor *t, double value) {
+  real number = (real)value;
+  int32_t whole = t->type == RNN_INT && value >= INT32_MIN && value <= INT32_MAX ? (int32_t)value : 0;
+  if (t->type == RNN_INT && (double)whole != value)
+    return rnni_fail(ctx, RNN_EARG, "fill: %g is no int32", value);
+  rnn_tensor one = {.ctx = ctx, .type = t->type, .data = t->type == RNN_INT ? (void *)&whole : (void *)&number}, *src;
+  bool record;
+  RNNI_TRY(need_own(ctx, t));
+  RNNI_TRY(recorded(ctx, t->base ? t->base : t, NULL, &record));
+  if (!record) return write(ctx, t, &one, false);
+  RNNI_TRY(rnn_tensor_copy(ctx, &one, &src));
+  rnn_status status = write(ctx, t, src, true);
+  rnn_tensor_free(src);
+  return status;
+}
+
+rnn_status rnni_fill_by(rnn_ctx *ctx, rnn_tensor *t, rnn_status (*make)(rnn_ctx *, rnn_tensor *, void *), void *arg) {
+  bool record;
+  rnn_tensor *made;
+  RNNI_TRY(need_own(ctx, t));
+  RNNI_TRY(recorded(ctx, t->base ? t->base : t, NULL, &record));
+  rnn_random_state before = ctx->random;
+  if (!record && t->contiguous && t->storage->version == 0) { /* new: nothing to lose */
+    rnn_status made_here = make(ctx, t, arg);
+    if (made_here != RNN_OK) ctx->random = before;
+    rnn_tensor_changed(t);
+    return made_here;
+  }
+  RNNI_TRY(rnni_tensor_raw(ctx, t->type, t->ndim, t->dims, &made));
+  rnn_status status = make(ctx, made, arg);
+  if (status == RNN_OK) status = write(ctx, t, made, record);
+  if (status != RNN_OK) ctx->random = before;
+  rnn_tensor_free(made);
+  return status;
+}
+
+rnn_status rnn_tensor_element(rnn_ctx *ctx, rnn_tensor *t, const int64_t *index, rnn_tensor **out) {
+  int64_t offset = 0;
+  for (int i = 0; i < t->ndim; i++) {
+    if (index[i] < 0 || index[i] >= t->dims[i])
+      return rnni_fail(ctx, RNN_EARG, "element: index %lld of axis %d is not in %s", (long long)index[i] + 1, i + 1,
+                       RNNI_SHAPE(t));
+    offset += index[i] * t->strides[i];
+  }
+  return rnni_tensor_view(ctx, t, 0, NULL, t->strides, offset, out);
+}
+
+/* ---- places chosen by ids or by a mask ---- */
+
+/* The numbers of the chosen places, and x seen as the rows that they count: which is int32 ids of the first axis, or a
+   mask of 0 and 1 with the first axes of x. */
+static rnn_status chosen(rnn_ctx *ctx, rnn_tensor *x, rnn_tensor *which, rnn_tensor **ids, rnn_tensor **rows) {
+  rnn_tensor *flat = NULL;
+  rnn_args args = {.t = &which, .nt = 1, .shape = {-1}, .nshape = 1};
+  if (which->type == RNN_INT) {
+    *ids = rnn_tensor_ref(which);
+    *rows = rnn_tensor_ref(x);
+    return RNN_OK;
+  }
+  if (which->ndim > x->ndim || memcmp(which->dims, x->dims, (size_t)which->ndim * sizeof *x->dims) != 0)
+    return rnni_fail(ctx, RNN_ESHAPE, "index: a mask %s does not have the first axes of %s", RNNI_SHAPE(which),
+                     RNNI_SHAPE(x));
+  rnn_status status;
+  RNNI_TRY(rnn_tensor_copy(ctx, which, &flat)); /* row by row */
+  for (int64_t i = 0; i < flat->count; i++)
+    if (rnni_f(flat)[i] != 0 && rnni_f(flat)[i] != 1) {
+      status = rnni_fail(ctx, RNN_EARG, "index: a mask holds 0 and 1, but element %lld is %g; ids are int32",
+                         (long long)i + 1, (double)rnni_f(flat)[i]);
+      goto done;
+    }
+  flat->ndim = 1;
+  flat->dims[0] = flat->count;
+  flat->strides[0] = 1;
+  args.t = &flat;
+  RNNI_GOTO(rnn_apply(ctx, rnn_op_find("nonzero"), &args, ids));
+  args.t = &x;
+  args.shape[0] = which->count;
+  args.nshape = 1 + x->ndim - which->ndim;
+  memcpy(args.shape + 1, x->dims + which->ndim, (size_t)(x->ndim - which->ndim) * sizeof *x->dims);
+  status = rnn_apply(ctx, rnn_op_find("reshape"), &args, rows);
+  if (status != RNN_OK) rnn_tensor_free(*ids);
+done:
+  rnn_tensor_free(flat);
+  return status;
+}
+
+rnn_status rnn_tensor_pick(rnn_ctx *ctx, rnn_tensor *x, rnn_tensor *which, rnn_tensor **out) {
+  rnn_tensor *in[2];
+  RNNI_TRY(chosen(ctx, x, which, &in[1], &in[0]));
+  rnn_args args = {.t = in, .nt = 2};
+  rnn_status status = rnn_apply(ctx, rnn_op_find("gather"), &args, out);
+  rnn_tensor_free(in[0]);
+  rnn_tensor_free(in[1]);
+  return status;
+}
+
+rnn_status rnn_tensor_put(rnn_ctx *ctx, rnn_tensor *x, rnn_tensor *which, rnn_tensor *y) {
+  rnn_tensor *in[3] = {NULL, NULL, y}, *put = NULL, *back = NULL;
+  RNNI_TRY(need_own(ctx, x));
+  RNNI_TRY(chosen(ctx, x, which, &in[1], &in[0]));
+  rnn_args args = {.t = in, .nt = 3};
+  rnn_status status;
+  RNNI_GOTO(rnn_apply(ctx, rnn_op_find("index_put"), &args, &put));
+  args = (rnn_args){.t = &put, .nt = 1, .nshape = x->ndim};
+  memcpy(args.shape, x->dims, sizeof x->dims);
+  RNNI_GOTO(rnn_apply(ctx, rnn_op_find("reshape"), &args, &back));
+  status = rnn_tensor_assign(ctx, x, back);
+done:
+  rnn_tensor_free(in[0]);
+  rnn_tensor_free(in[1]);
+  rnn_tensor_free(put);
+  rnn_tensor_free(back);
+  return status;
+}
