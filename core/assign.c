@@ -194,7 +194,21 @@ static rnn_status write(rnn_ctx *ctx, rnn_tensor *dst, rnn_tensor *src, bool rec
   return status;
 }
 
+/* src without axes of size 1 in front, of which it has more than dst. */
+static rnn_status assign_last_axes(rnn_ctx *ctx, rnn_tensor *dst, rnn_tensor *src) {
+  rnn_tensor *fewer;
+  rnn_args args = {.t = &src, .nt = 1, .nshape = dst->ndim};
+  memcpy(args.shape, src->dims + src->ndim - dst->ndim, (size_t)dst->ndim * sizeof *args.shape);
+  RNNI_TRY(rnn_apply(ctx, rnn_op_find("reshape"), &args, &fewer));
+  rnn_status status = rnn_tensor_assign(ctx, dst, fewer);
+  rnn_tensor_free(fewer);
+  return status;
+}
+
 rnn_status rnn_tensor_assign(rnn_ctx *ctx, rnn_tensor *dst, rnn_tensor *src) {
+  int surplus = src->ndim - dst->ndim, ones = 0;
+  while (ones < surplus && src->dims[ones] == 1) ones++;
+  if (surplus > 0 && ones == surplus) return assign_last_axes(ctx, dst, src);
   rnn_tensor both = {0};
   bool record, fits = rnni_broadcast_dims(ctx, "assign", dst, src, &both.ndim, both.dims) == RNN_OK &&
                       rnni_same_shape(&both, dst);

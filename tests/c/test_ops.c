@@ -198,19 +198,50 @@ static void every_op_has_a_case(void **state) {
   }
 }
 
-/* Forward and backward of a case, which may fail, and everything given back. */
-static rnn_status attempt(setting *s) {
-  rnn_tensor *y = NULL, *dy = NULL;
+/* ---- all or nothing ---- */
+
+static bool same_values(rnn_tensor *a, rnn_tensor *b) {
+  size_t size = rnn_tensor_type(a) == RNN_FLOAT ? sizeof(rnn_real) : sizeof(int32_t);
+  return memcmp(rnn_tensor_data(a), rnn_tensor_data(b), (size_t)rnn_tensor_count(a) * size) == 0;
+}
+
+/* Gives x the gradient 1, 1, 1 ..., 0 in padding. */
+static void give_gradient(rnn_tensor *x) {
+  rnn_tensor *sum;
+  ok(rnn_apply(ctx, rnn_op_find("sum"), &(rnn_args){.t = &x, .nt = 1, .i = {-1}}, &sum));
+  ok(rnn_backward(ctx, sum, NULL));
+  rnn_tensor_free(sum);
+}
+
+/* Forward and backward of a case, in which allocation nth fails. What failed has changed nothing. */
+static rnn_status attempt(setting *s, const op_case *c, rnn_tensor *const *before, uint64_t nth) {
+  rnn_tensor *y = NULL, *dy = NULL, *dx;
   rnn_random_set(ctx, s->random);
   s->args.t = s->in;
+  for (int k = 0; k < s->args.nt; k++)
+    if (s->checked[k]) give_gradient(s->in[k]);
+  rnn_memory_fail(ctx, nth, 1);
   rnn_status status = rnn_apply(ctx, s->op, &s->args, &y);
-  if (status == RNN_OK && rnn_tensor_requires_grad(y)) {
+  if (status != RNN_OK) {
+    if (rnn_random_get(ctx).position != s->random.position) fail_msg("%s: failed and drew random numbers", c->op);
+    for (int k = 0; k < s->args.nt; k++)
+      if (!same_values(s->in[k], before[k])) fail_msg("%s: failed and changed input %d", c->op, k + 1);
+  } else if (rnn_tensor_requires_grad(y)) {
     status = rnn_tensor_new(ctx, RNN_FLOAT, rnn_tensor_ndim(y), rnn_tensor_dims(y), &dy);
+    if (status == RNN_OK) status = rnn_tensor_fill(ctx, dy, 0.3);
     if (status == RNN_OK) status = rnn_backward(ctx, y, dy);
+  }
+  rnn_memory_fail(ctx, 0, 0);
+  for (int k = 0; k < s->args.nt; k++) {
+    for (int64_t i = 0; status != RNN_OK && s->checked[k] && i < rnn_tensor_count(s->in[k]); i++) {
+      double d = (dx = rnn_tensor_grad(s->in[k])) ? (double)rnn_tensor_floats(dx)[i] : 1;
+      if (d != 1 && d != 0)
+        fail_msg("%s: backward failed and changed the gradient of input %d", c->op, k + 1);
+    }
+    rnn_tensor_clear_grad(s->in[k]);
   }
   rnn_tensor_free(y);
   rnn_tensor_free(dy);
-  for (int k = 0; k < s->args.nt; k++) rnn_tensor_clear_grad(s->in[k]);
   return status;
 }
 
@@ -218,21 +249,48 @@ static void failing_allocations_lose_nothing(void **state) {
   (void)state;
   for (size_t i = 0; i < sizeof op_cases / sizeof *op_cases; i++) {
     setting s = set_up(&op_cases[i]);
+    rnn_tensor *kept[MAX_INPUTS];
+    for (int k = 0; k < s.args.nt; k++) ok(rnn_tensor_copy(ctx, s.in[k], &kept[k]));
     rnn_memory before, after;
     rnn_memory_read(ctx, &before);
     rnn_status status = RNN_ENOMEM;
     for (uint64_t nth = 1; status == RNN_ENOMEM; nth++) {
-      rnn_memory_fail(ctx, nth, 1);
-      status = attempt(&s);
-      rnn_memory_fail(ctx, 0, 0);
+      status = attempt(&s, &op_cases[i], kept, nth);
+      for (int k = 0; k < s.args.nt; k++) ok(rnn_tensor_assign(ctx, s.in[k], kept[k])); /* running statistics */
       rnn_memory_read(ctx, &after);
       if (after.live != before.live)
         fail_msg("%s(%s): allocation %d fails and %d bytes stay", op_cases[i].op, op_cases[i].inputs, (int)nth,
                  (int)(after.live - before.live));
     }
     ok(status);
-    for (int k = 0; k < s.args.nt; k++) rnn_tensor_free(s.in[k]);
+    for (int k = 0; k < s.args.nt; k++) rnn_tensor_free(s.in[k]), rnn_tensor_free(kept[k]);
   }
+}
+
+/* ---- view or copy: as the op's text says, with and without a history ---- */
+
+static bool inside(rnn_tensor *y, rnn_tensor *x) {
+  size_t size = rnn_tensor_type(x) == RNN_FLOAT ? sizeof(rnn_real) : sizeof(int32_t);
+  char *from = rnn_tensor_data(x), *at = rnn_tensor_data(y);
+  return at >= from && at < from + (size_t)rnn_tensor_count(x) * size;
+}
+
+static void views_are_those_that_say_so(void **state) {
+  (void)state;
+  for (size_t i = 0; i < sizeof op_cases / sizeof *op_cases; i++)
+    for (int recording = 0; recording < 2; recording++) {
+      setting s = set_up(&op_cases[i]);
+      rnn_ctx_set_recording(ctx, recording);
+      rnn_tensor *y = apply(&s);
+      rnn_ctx_set_recording(ctx, true);
+      bool view = false, says = strstr(rnn_op_doc(s.op), "Shares memory with x") != NULL;
+      for (int k = 0; k < s.args.nt; k++) view |= rnn_tensor_count(y) > 0 && inside(y, s.in[k]);
+      if (view != says && rnn_tensor_count(y) > 0)
+        fail_msg("%s(%s), recording %d: %s, but its text says otherwise", op_cases[i].op, op_cases[i].inputs, recording,
+                 view ? "shares memory" : "shares no memory");
+      rnn_tensor_free(y);
+      for (int k = 0; k < s.args.nt; k++) rnn_tensor_free(s.in[k]);
+    }
 }
 
 static void nothing_leaks(void **state) {
@@ -246,6 +304,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(every_op_has_a_case),
                                      cmocka_unit_test(gradients_match_finite_differences),
                                      cmocka_unit_test(failing_allocations_lose_nothing),
+                                     cmocka_unit_test(views_are_those_that_say_so),
                                      cmocka_unit_test(nothing_leaks)};
   if (rnn_ctx_new(&ctx) != RNN_OK) return 1;
   rnn_seed(ctx, 7);
