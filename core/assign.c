@@ -206,6 +206,8 @@ static rnn_status assign_last_axes(rnn_ctx *ctx, rnn_tensor *dst, rnn_tensor *sr
 }
 
 rnn_status rnn_tensor_assign(rnn_ctx *ctx, rnn_tensor *dst, rnn_tensor *src) {
+  RNNI_NEED_TENSOR(ctx, dst);
+  RNNI_NEED_TENSOR(ctx, src);
   int surplus = src->ndim - dst->ndim, ones = 0;
   while (ones < surplus && src->dims[ones] == 1) ones++;
   if (surplus > 0 && ones == surplus) return assign_last_axes(ctx, dst, src);
@@ -223,6 +225,7 @@ rnn_status rnn_tensor_assign(rnn_ctx *ctx, rnn_tensor *dst, rnn_tensor *src) {
 }
 
 rnn_status rnn_tensor_fill(rnn_ctx *ctx, rnn_tensor *t, double value) {
+  RNNI_NEED_TENSOR(ctx, t);
   real number = (real)value;
   int32_t whole = t->type == RNN_INT && value >= INT32_MIN && value <= INT32_MAX ? (int32_t)value : 0;
   if (t->type == RNN_INT && (double)whole != value)
@@ -259,6 +262,8 @@ rnn_status rnni_fill_by(rnn_ctx *ctx, rnn_tensor *t, rnn_status (*make)(rnn_ctx 
 }
 
 rnn_status rnn_tensor_element(rnn_ctx *ctx, rnn_tensor *t, const int64_t *index, rnn_tensor **out) {
+  RNNI_NEED_TENSOR(ctx, t);
+  RNNI_NEED(ctx, out, "out is NULL");
   int64_t offset = 0;
   for (int i = 0; i < t->ndim; i++) {
     if (index[i] < 0 || index[i] >= t->dims[i])
@@ -309,6 +314,9 @@ done:
 }
 
 rnn_status rnn_tensor_pick(rnn_ctx *ctx, rnn_tensor *x, rnn_tensor *which, rnn_tensor **out) {
+  RNNI_NEED_TENSOR(ctx, x);
+  RNNI_NEED_TENSOR(ctx, which);
+  RNNI_NEED(ctx, out, "out is NULL");
   rnn_tensor *in[2];
   RNNI_TRY(chosen(ctx, x, which, &in[1], &in[0]));
   rnn_args args = {.t = in, .nt = 2};
@@ -319,6 +327,9 @@ rnn_status rnn_tensor_pick(rnn_ctx *ctx, rnn_tensor *x, rnn_tensor *which, rnn_t
 }
 
 rnn_status rnn_tensor_put(rnn_ctx *ctx, rnn_tensor *x, rnn_tensor *which, rnn_tensor *y) {
+  RNNI_NEED_TENSOR(ctx, x);
+  RNNI_NEED_TENSOR(ctx, which);
+  RNNI_NEED_TENSOR(ctx, y);
   rnn_tensor *in[3] = {NULL, NULL, y}, *put = NULL, *back = NULL;
   RNNI_TRY(need_own(ctx, x));
   RNNI_TRY(chosen(ctx, x, which, &in[1], &in[0]));

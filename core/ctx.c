@@ -27,6 +27,7 @@ static int default_threads(void) {
 }
 
 rnn_status rnn_ctx_new(rnn_ctx **out) {
+  if (!out) return RNN_EARG;
   rnn_ctx *ctx = calloc(1, sizeof *ctx); /* the gate needs a context, so the context comes from outside it */
   if (!ctx) return RNN_ENOMEM;
   ctx->recording = true;
@@ -46,7 +47,7 @@ void rnn_ctx_free(rnn_ctx *ctx) {
   free(ctx);
 }
 
-const char *rnn_message(const rnn_ctx *ctx) { return ctx->message; }
+const char *rnn_message(const rnn_ctx *ctx) { return ctx ? ctx->message : "no context"; }
 
 rnn_status rnni_fail(rnn_ctx *ctx, rnn_status status, const char *format, ...) {
   va_list args;
@@ -54,6 +55,18 @@ rnn_status rnni_fail(rnn_ctx *ctx, rnn_status status, const char *format, ...) {
   vsnprintf(ctx->message, sizeof ctx->message, format, args);
   va_end(args);
   return status;
+}
+
+rnn_status rnni_misused(rnn_ctx *ctx, const char *function, const char *what) {
+  return ctx ? rnni_fail(ctx, RNN_EARG, "%s: %s", function, what) : RNN_EARG;
+}
+
+bool rnni_is_tensor(const rnn_ctx *ctx, const rnn_tensor *t) { return t && t->ctx == ctx; }
+
+bool rnni_are_tensors(const rnn_ctx *ctx, rnn_tensor *const *t, int64_t count) {
+  bool all = count >= 0 && (t || count == 0);
+  for (int64_t i = 0; all && i < count; i++) all = rnni_is_tensor(ctx, t[i]);
+  return all;
 }
 
 void rnn_ctx_interrupt(rnn_ctx *ctx) { atomic_store_explicit(&ctx->interrupted, true, memory_order_relaxed); }

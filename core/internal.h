@@ -69,6 +69,16 @@ void rnni_watch_free(rnn_ctx *ctx);
 
 /* Writes the message and returns status. */
 RNN_PRINTF(3, 4) rnn_status rnni_fail(rnn_ctx *ctx, rnn_status status, const char *format, ...);
+/* Public functions check what they are given: RNN_EARG, which names the function and the argument. */
+#define RNNI_NEED(ctx, condition, what)                                        \
+  do {                                                                         \
+    if (!(ctx) || !(condition)) return rnni_misused(ctx, __func__, what);      \
+  } while (0)
+#define RNNI_NEED_TENSOR(ctx, t) RNNI_NEED(ctx, rnni_is_tensor(ctx, t), #t " is no tensor of this context")
+#define RNNI_NEED_TENSORS(ctx, t, count) RNNI_NEED(ctx, rnni_are_tensors(ctx, t, count), #t " are no tensors of this context")
+rnn_status rnni_misused(rnn_ctx *ctx, const char *function, const char *what);
+bool rnni_is_tensor(const rnn_ctx *ctx, const rnn_tensor *t);
+bool rnni_are_tensors(const rnn_ctx *ctx, rnn_tensor *const *t, int64_t count);
 /* Is an interrupt pending? Tasks that see it leave early; rnni_poll then says so. */
 static inline bool rnni_interrupted(const rnn_ctx *ctx) {
   return atomic_load_explicit(&ctx->interrupted, memory_order_relaxed);
@@ -244,6 +254,8 @@ struct rnn_op {
   void (*commit)(rnni_call *c, rnn_tensor *const *t);
 };
 
+/* RNN_EARG when args do not have what op's signature says; table.c. */
+RNN_MUST_USE rnn_status rnni_check_args(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args);
 /* Shape rules and helpers shared by the families. */
 rnn_status rnni_shape_same(rnn_ctx *ctx, rnni_call *c);      /* one float input, output alike */
 rnn_status rnni_shape_broadcast(rnn_ctx *ctx, rnni_call *c); /* NumPy broadcasting of inputs 0 and 1 */

@@ -62,6 +62,7 @@ static factors factors_of(const rnn_optimizer_options *o) {
 
 static rnn_status check_state(rnn_ctx *ctx, const rnn_tensor *p, const rnn_tensor *s, int i) {
   RNNI_TRY(rnni_need_rows(ctx, "optimizer_step", p));
+  if (s) RNNI_NEED(ctx, s->ctx == ctx, "state is of another context");
   if (s) RNNI_TRY(rnni_need_rows(ctx, "optimizer_step", s));
   if (s && s->type == RNN_FLOAT && rnni_same_shape(p, s)) return RNN_OK;
   return rnni_fail(ctx, RNN_ESHAPE, "optimizer_step: the state of parameter %d should be %s, but is %s", i + 1,
@@ -116,6 +117,10 @@ static bool any_shared(rnn_tensor *const *params, int count, rnn_tensor *const *
 
 rnn_status rnn_optimizer_step(rnn_ctx *ctx, const rnn_optimizer_options *o, rnn_tensor *const *params, int count,
                               rnn_tensor *const *state) {
+  RNNI_NEED(ctx, o, "o is NULL");
+  RNNI_NEED_TENSORS(ctx, params, count);
+  RNNI_NEED(ctx, (unsigned)o->kind <= RNN_NADAM, "there is no such kind of optimiser");
+  RNNI_NEED(ctx, state || count == 0, "state is NULL");
   int slots = rnn_optimizer_slots(o->kind);
   if (o->step < 1) return rnni_fail(ctx, RNN_EARG, "optimizer_step: steps count from 1, got %lld", (long long)o->step);
   for (int i = 0; i < count; i++)
@@ -184,6 +189,7 @@ static void gradients_change(rnn_tensor *const *params, int count) {
 }
 
 rnn_status rnn_clip_grad_norm(rnn_ctx *ctx, rnn_tensor *const *params, int count, double max_norm, double *norm) {
+  RNNI_NEED_TENSORS(ctx, params, count);
   if (!(max_norm >= 0)) return rnni_fail(ctx, RNN_EARG, "clip_grad_norm: expected a norm of at least 0, got %g", max_norm);
   double sum;
   RNNI_TRY(sum_of_squares(ctx, params, count, &sum));
@@ -198,6 +204,8 @@ rnn_status rnn_clip_grad_norm(rnn_ctx *ctx, rnn_tensor *const *params, int count
 }
 
 rnn_status rnn_clip_grad_value(rnn_ctx *ctx, rnn_tensor *const *params, int count, double limit, int64_t *clipped) {
+  RNNI_NEED_TENSORS(ctx, params, count);
+  RNNI_NEED(ctx, clipped, "clipped is NULL");
   if (!(limit > 0)) return rnni_fail(ctx, RNN_EARG, "clip_grad_value: expected a positive limit, got %g", limit);
   real top = (real)limit;
   *clipped = 0;
@@ -213,6 +221,7 @@ rnn_status rnn_clip_grad_value(rnn_ctx *ctx, rnn_tensor *const *params, int coun
 }
 
 rnn_status rnn_scale_grad(rnn_ctx *ctx, rnn_tensor *const *params, int count, double factor) {
+  RNNI_NEED_TENSORS(ctx, params, count);
   if (!isfinite(factor)) return rnni_fail(ctx, RNN_EARG, "scale_grad: expected a finite factor, got %g", factor);
   real by = (real)factor;
   gradients_change(params, count);
@@ -227,6 +236,8 @@ static void average(int64_t n, real keep, real add, real *restrict a, const real
 
 rnn_status rnn_average_step(rnn_ctx *ctx, rnn_tensor *const *averages, rnn_tensor *const *live, int count,
                             double decay) {
+  RNNI_NEED_TENSORS(ctx, averages, count);
+  RNNI_NEED_TENSORS(ctx, live, count);
   if (!(decay >= 0 && decay <= 1))
     return rnni_fail(ctx, RNN_EARG, "average_step: expected a decay from 0 to 1, got %g", decay);
   for (int i = 0; i < count; i++) {

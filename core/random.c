@@ -79,6 +79,7 @@ static rnn_status uniform(rnn_ctx *ctx, rnn_tensor *t, void *arg) {
 }
 
 rnn_status rnn_tensor_uniform(rnn_ctx *ctx, rnn_tensor *t, double low, double high) {
+  RNNI_NEED_TENSOR(ctx, t);
   RNNI_TRY(need_float(ctx, "uniform_", t));
   return rnni_fill_by(ctx, t, uniform, &(draw){low, high, 0});
 }
@@ -96,6 +97,7 @@ static rnn_status normal(rnn_ctx *ctx, rnn_tensor *t, void *arg) {
 }
 
 rnn_status rnn_tensor_normal(rnn_ctx *ctx, rnn_tensor *t, double mean, double deviation) {
+  RNNI_NEED_TENSOR(ctx, t);
   RNNI_TRY(need_float(ctx, "normal_", t));
   return rnni_fill_by(ctx, t, normal, &(draw){mean, deviation, 0});
 }
@@ -122,6 +124,7 @@ static rnn_status shuffle(rnn_ctx *ctx, rnn_tensor *t, void *arg) {
 }
 
 rnn_status rnn_tensor_shuffle(rnn_ctx *ctx, rnn_tensor *t) {
+  RNNI_NEED_TENSOR(ctx, t);
   if (t->type != RNN_INT) return rnni_fail(ctx, RNN_ETYPE, "shuffle: expected an int32 tensor, got %s", RNN_PRECISION);
   if (t->count > INT32_MAX) return rnni_fail(ctx, RNN_EARG, "shuffle: at most %d elements", INT32_MAX);
   return rnni_fill_by(ctx, t, shuffle, NULL);
@@ -170,6 +173,7 @@ static rnn_status orthogonal(rnn_ctx *ctx, rnn_tensor *t, void *arg) {
 }
 
 rnn_status rnn_tensor_orthogonal(rnn_ctx *ctx, rnn_tensor *t, int64_t blocks, double gain) {
+  RNNI_NEED_TENSOR(ctx, t);
   RNNI_TRY(need_float(ctx, "orthogonal_", t));
   if (t->ndim != 2) return rnni_fail(ctx, RNN_ESHAPE, "orthogonal_: expected a matrix, got %s", RNNI_SHAPE(t));
   if (blocks < 1 || t->dims[0] % blocks != 0)

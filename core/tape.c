@@ -209,6 +209,8 @@ static rnn_status stand_in(rnn_ctx *ctx, rnni_call *c, rnn_tensor ***made) {
 }
 
 rnn_status rnn_apply(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args, rnn_tensor **out) {
+  RNNI_NEED(ctx, op && args && out, "op, args or out is NULL");
+  RNNI_TRY(rnni_check_args(ctx, op, args));
   rnni_call c = {.op = op, .args = *args, .nin = args->nt, .in = (rnn_tensor **)args->t, .out = out,
                  .saves = op->saves};
   rnni_node *node = NULL;
@@ -434,6 +436,8 @@ static rnn_status check_loss(rnn_ctx *ctx, const rnn_tensor *loss, const rnn_ten
 }
 
 rnn_status rnn_backward(rnn_ctx *ctx, rnn_tensor *loss, rnn_tensor *dloss) {
+  RNNI_NEED_TENSOR(ctx, loss);
+  if (dloss) RNNI_NEED_TENSOR(ctx, dloss);
   RNNI_TRY(rnni_refresh(ctx, loss));
   RNNI_TRY(check_loss(ctx, loss, dloss));
   queue q = {0};
@@ -459,6 +463,7 @@ done:
 /* ---- gradients of tensors ------------------------------------------------------------------------------------------ */
 
 rnn_status rnn_tensor_set_requires_grad(rnn_ctx *ctx, rnn_tensor *t, bool on) {
+  RNNI_NEED_TENSOR(ctx, t);
   if (t->type != RNN_FLOAT)
     return rnni_fail(ctx, RNN_ETYPE, "requires_grad: only float tensors have gradients, this is int32 %s", RNNI_SHAPE(t));
   if (t->node)
@@ -475,9 +480,9 @@ rnn_status rnn_tensor_set_requires_grad(rnn_ctx *ctx, rnn_tensor *t, bool on) {
 }
 
 bool rnn_tensor_requires_grad(const rnn_tensor *t) {
-  return t->requires_grad || (t->base && t->writes != t->base->writes);
+  return t && (t->requires_grad || (t->base && t->writes != t->base->writes));
 }
-rnn_tensor *rnn_tensor_grad(const rnn_tensor *t) { return t->grad; }
+rnn_tensor *rnn_tensor_grad(const rnn_tensor *t) { return t ? t->grad : NULL; }
 
 void rnn_tensor_clear_grad(rnn_tensor *t) {
   rnn_tensor_free(t->grad);
@@ -485,6 +490,7 @@ void rnn_tensor_clear_grad(rnn_tensor *t) {
 }
 
 rnn_status rnn_tensor_retain_grad(rnn_ctx *ctx, rnn_tensor *t) {
+  RNNI_NEED_TENSOR(ctx, t);
   RNNI_TRY(rnni_refresh(ctx, t));
   if (!t->requires_grad)
     return rnni_fail(ctx, RNN_EARG, "retain_grad: %s does not depend on a parameter", RNNI_SHAPE(t));

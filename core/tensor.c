@@ -14,13 +14,15 @@ void rnni_row_strides(int ndim, const int64_t *dims, int64_t *strides) {
   int64_t step = 1;
   for (int i = ndim - 1; i >= 0; i--) {
     strides[i] = step;
-    step *= RNNI_MAX(dims[i], 1);
+    step = (int64_t)((uint64_t)step * (uint64_t)RNNI_MAX(dims[i], 1)); /* of an impossible shape, which wraps, nothing is made */
   }
 }
 
 static rnn_status handle_new(rnn_ctx *ctx, rnn_type type, int ndim, const int64_t *dims, rnn_tensor **out) {
+  if ((unsigned)type > RNN_INT) return rnni_fail(ctx, RNN_EARG, "tensor: there is no type %d", (int)type);
   if (ndim < 0 || ndim > RNN_MAX_DIMS)
     return rnni_fail(ctx, RNN_ESHAPE, "tensor: at most %d axes, got %d", RNN_MAX_DIMS, ndim);
+  if (ndim && !dims) return rnni_fail(ctx, RNN_EARG, "tensor: %d axes without their sizes", ndim);
   int64_t count = 1, most = 1; /* most: were every axis of size 0 one of size 1 */
   bool possible = true;
   for (int i = 0; i < ndim && possible; i++) {
@@ -64,13 +66,14 @@ rnn_status rnni_tensor_raw(rnn_ctx *ctx, rnn_type type, int ndim, const int64_t 
 }
 
 rnn_status rnn_tensor_new(rnn_ctx *ctx, rnn_type type, int ndim, const int64_t *dims, rnn_tensor **out) {
+  RNNI_NEED(ctx, out, "out is NULL");
   RNNI_TRY(rnni_tensor_raw(ctx, type, ndim, dims, out));
   memset((*out)->data, 0, (size_t)(*out)->count * rnni_type_size(type));
   return RNN_OK;
 }
 
 rnn_tensor *rnn_tensor_ref(rnn_tensor *t) {
-  t->refs++;
+  if (t) t->refs++;
   return t;
 }
 
@@ -88,15 +91,15 @@ void rnn_tensor_free(rnn_tensor *t) {
   rnni_free(ctx, t);
 }
 
-rnn_type rnn_tensor_type(const rnn_tensor *t) { return t->type; }
-int rnn_tensor_ndim(const rnn_tensor *t) { return t->ndim; }
-const int64_t *rnn_tensor_dims(const rnn_tensor *t) { return t->dims; }
-int64_t rnn_tensor_count(const rnn_tensor *t) { return t->count; }
-rnn_real *rnn_tensor_floats(rnn_tensor *t) { return t->type == RNN_FLOAT && t->contiguous ? t->data : NULL; }
-int32_t *rnn_tensor_ints(rnn_tensor *t) { return t->type == RNN_INT && t->contiguous ? t->data : NULL; }
-const int64_t *rnn_tensor_strides(const rnn_tensor *t) { return t->strides; }
-void *rnn_tensor_data(rnn_tensor *t) { return t->data; }
-rnn_tensor *rnn_tensor_lengths(const rnn_tensor *t) { return t->lengths; }
+rnn_type rnn_tensor_type(const rnn_tensor *t) { return t ? t->type : RNN_FLOAT; }
+int rnn_tensor_ndim(const rnn_tensor *t) { return t ? t->ndim : 0; }
+const int64_t *rnn_tensor_dims(const rnn_tensor *t) { return t ? t->dims : NULL; }
+int64_t rnn_tensor_count(const rnn_tensor *t) { return t ? t->count : 0; }
+rnn_real *rnn_tensor_floats(rnn_tensor *t) { return t && t->type == RNN_FLOAT && t->contiguous ? t->data : NULL; }
+int32_t *rnn_tensor_ints(rnn_tensor *t) { return t && t->type == RNN_INT && t->contiguous ? t->data : NULL; }
+const int64_t *rnn_tensor_strides(const rnn_tensor *t) { return t ? t->strides : NULL; }
+void *rnn_tensor_data(rnn_tensor *t) { return t ? t->data : NULL; }
+rnn_tensor *rnn_tensor_lengths(const rnn_tensor *t) { return t ? t->lengths : NULL; }
 
 bool rnni_same_shape(const rnn_tensor *a, const rnn_tensor *b) {
   return a->ndim == b->ndim && memcmp(a->dims, b->dims, (size_t)a->ndim * sizeof *a->dims) == 0;
@@ -182,17 +185,23 @@ rnn_status rnni_tensor_shell(rnn_ctx *ctx, const rnn_tensor *t, rnn_tensor **out
 }
 
 rnn_status rnn_tensor_rows(rnn_ctx *ctx, rnn_tensor *t, int64_t from, int64_t to, rnn_tensor **out) {
+  RNNI_NEED_TENSOR(ctx, t);
+  RNNI_NEED(ctx, out, "out is NULL");
   rnn_args args = {.t = &t, .nt = 1, .i = {0, from + 1, to}};
   return rnn_apply(ctx, rnn_op_find("slice"), &args, out);
 }
 
 rnn_status rnn_tensor_detach(rnn_ctx *ctx, rnn_tensor *t, rnn_tensor **out) {
+  RNNI_NEED_TENSOR(ctx, t);
+  RNNI_NEED(ctx, out, "out is NULL");
   RNNI_TRY(alias(ctx, t, out));
   if (t->lengths) (*out)->lengths = rnn_tensor_ref(t->lengths);
   return RNN_OK;
 }
 
 rnn_status rnn_tensor_copy(rnn_ctx *ctx, const rnn_tensor *t, rnn_tensor **out) {
+  RNNI_NEED_TENSOR(ctx, t);
+  RNNI_NEED(ctx, out, "out is NULL");
   RNNI_TRY(rnni_tensor_raw(ctx, t->type, t->ndim, t->dims, out));
   rnni_move(*out, t);
   if (t->lengths) (*out)->lengths = rnn_tensor_ref(t->lengths);
@@ -200,6 +209,8 @@ rnn_status rnn_tensor_copy(rnn_ctx *ctx, const rnn_tensor *t, rnn_tensor **out) 
 }
 
 rnn_status rnn_tensor_contiguous(rnn_ctx *ctx, rnn_tensor *t, rnn_tensor **out) {
+  RNNI_NEED_TENSOR(ctx, t);
+  RNNI_NEED(ctx, out, "out is NULL");
   return t->contiguous ? rnn_tensor_detach(ctx, t, out) : rnn_tensor_copy(ctx, t, out);
 }
 
@@ -220,6 +231,8 @@ rnn_status rnni_tensor_stand_in(rnn_ctx *ctx, rnn_tensor *t, rnn_tensor **out) {
 }
 
 rnn_status rnn_tensor_set_lengths(rnn_ctx *ctx, rnn_tensor *t, rnn_tensor *lengths) {
+  RNNI_NEED_TENSOR(ctx, t);
+  if (lengths) RNNI_NEED_TENSOR(ctx, lengths);
   if (lengths) {
     if (t->ndim < 2)
       return rnni_fail(ctx, RNN_ESHAPE, "with_lengths: expected a tensor (N, T, ...), got %s", RNNI_SHAPE(t));

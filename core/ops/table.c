@@ -20,7 +20,7 @@ const rnn_op *rnn_op_at(int index) {
 }
 
 const rnn_op *rnn_op_find(const char *name) {
-  for (int i = 0; table[i]; i++)
+  for (int i = 0; name && table[i]; i++)
     if (strcmp(table[i]->name, name) == 0) return table[i];
   return NULL;
 }
@@ -30,6 +30,40 @@ const char *rnn_op_signature(const rnn_op *op) { return op->args; }
 const char *rnn_op_doc(const rnn_op *op) { return op->doc; }
 int rnn_op_outputs(const rnn_op *op, const rnn_args *args) { return op->outputs ? op->outputs(args) : 1; }
 bool rnn_op_differentiable(const rnn_op *op) { return op->backward != NULL; }
+
+static rnn_status check_axis(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args, int64_t axis, bool all) {
+  int ndim = args->nt ? args->t[0]->ndim : 0;
+  if ((axis >= 0 && axis < ndim) || (all && axis == -1)) return RNN_OK;
+  return rnni_fail(ctx, RNN_EARG, "%s: axis %lld (from 0) does not exist in %s", op->name, (long long)axis,
+                   args->nt ? RNNI_SHAPE(args->t[0]) : "()");
+}
+
+rnn_status rnni_check_args(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args) {
+  int tensors = 0, needed = 0, ints = 0;
+  bool list = strchr(op->args, 'L') != NULL, layer = strchr(op->args, 'R') != NULL;
+  for (const char *s = op->args; *s; s++) {
+    bool optional = *s == '?';
+    if (optional) s++;
+    if (*s != 't' && *s != 'T') continue;
+    tensors++;
+    if (!optional) needed = tensors;
+  }
+  if (args->nt < 0 || (args->nt > 0 && !args->t) || (list && args->nt < 1) ||
+      (!list && !layer && (args->nt < needed || args->nt > tensors)))
+    return rnni_fail(ctx, RNN_EARG, "%s: expected %s%d tensors, got %d", op->name, list || needed < tensors ? "at least " : "",
+                     list ? 1 : needed, args->nt);
+  for (int i = 0; i < args->nt; i++)
+    if (args->t[i] ? args->t[i]->ctx != ctx || !args->t[i]->storage : !layer && (list || i < needed))
+      return rnni_fail(ctx, RNN_EARG, "%s: tensor %d is %s", op->name, i + 1, args->t[i] ? "of another context" : "NULL");
+  if (layer) return args->recurrent ? RNN_OK : rnni_fail(ctx, RNN_EARG, "%s: expected a description of the layer", op->name);
+  if (args->nshape < 0 || args->nshape > RNN_MAX_DIMS)
+    return rnni_fail(ctx, RNN_EARG, "%s: at most %d axes, got %d", op->name, RNN_MAX_DIMS, args->nshape);
+  for (const char *s = op->args; *s; s++) {
+    if (*s == 'x' || *s == 'X') RNNI_TRY(check_axis(ctx, op, args, args->i[ints], *s == 'X'));
+    ints += strchr("ibxX", *s) != NULL;
+  }
+  return RNN_OK;
+}
 
 const char *rnni_input_name(const rnni_call *c, int input) {
   static _Thread_local char text[32];

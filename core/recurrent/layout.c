@@ -46,6 +46,9 @@ static rnn_status expect(rnn_ctx *ctx, const rnn_tensor *t, int which, int ndim,
 }
 
 static rnn_status check_options(rnn_ctx *ctx, const rnn_recurrent *r) {
+  if ((unsigned)r->cell > RNN_CELL_GRU) return rnni_fail(ctx, RNN_EARG, "recurrent: there is no cell %d", (int)r->cell);
+  if ((unsigned)r->activation > RNN_IDENTITY || (unsigned)r->gate_activation > RNN_IDENTITY)
+    return rnni_fail(ctx, RNN_EARG, "recurrent: there is no activation %d", (int)RNNI_MAX(r->activation, r->gate_activation));
   if (r->units < 1 || r->units > INT32_MAX)
     return rnni_fail(ctx, RNN_EARG, "recurrent: option units: expected 1 to %d, got %lld", INT32_MAX, (long long)r->units);
   bool lstm = r->cell == RNN_CELL_LSTM;

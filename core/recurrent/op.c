@@ -10,10 +10,10 @@ static int outputs(const rnn_args *args) { return 1 + rnn_recurrent_states(args-
 static rnn_status recurrent_shape(rnn_ctx *ctx, rnni_call *c) {
   const rnn_recurrent *r = c->args.recurrent;
   int place[RNNI_TENSORS];
-  if (!r) return rnni_fail(ctx, RNN_EARG, "recurrent: expected a description of the layer");
   int wanted = rnni_places(r, place);
   if (c->nin != wanted) return rnni_fail(ctx, RNN_EARG, "recurrent: expected %d tensors, got %d", wanted, c->nin);
   const rnn_tensor *x = c->in[0], *w = c->in[1];
+  if (!c->in[0]) return rnni_fail(ctx, RNN_EARG, "recurrent: expected x, got nothing");
   RNNI_TRY(rnni_need_float(ctx, c, 0));
   int64_t D = w && w->ndim == 2 ? w->dims[1] : -1;
   if (x->ndim != 3 || (D >= 0 && x->dims[2] != D))

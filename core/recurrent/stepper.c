@@ -45,6 +45,9 @@ static rnn_status build(rnn_stepper *s, rnn_tensor *const *weights, int count, i
 rnn_status rnn_stepper_new(rnn_ctx *ctx, const rnn_recurrent *r, rnn_tensor *const *weights, int count, int64_t batch,
                            rnn_stepper **out) {
   rnn_stepper *s;
+  RNNI_NEED(ctx, r && out, "r or out is NULL");
+  RNNI_NEED_TENSORS(ctx, weights, count);
+  RNNI_NEED(ctx, batch > 0 && batch <= INT32_MAX, "batch is not within 1 to 2147483647");
   RNNI_TRY(rnni_calloc(ctx, sizeof *s, &s));
   s->ctx = ctx;
   s->r = *r;
