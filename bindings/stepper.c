@@ -221,10 +221,12 @@ static int call_step(lua_State *L) {
 --- A function for one time step with what rnn.stepper has prepared. A state is a list of tensors, h (and c) of each part,
 --- with the metatable that the stepper was made for; y and the new state are new tensors. Where there is no stepper, a
 --- weight has changed, or x or the state is of another size, it returns otherwise(layer, x, state), or nothing.
+--- Errors: an otherwise that is no function; its own.
 ---@param otherwise? function
 ---@return function */
 static int lrnn_step(lua_State *L) {
   lua_settop(L, 1);
+  if (!lua_isnil(L, 1) && !lua_isfunction(L, 1)) lrnn_argument_error(L, "step", 1, "otherwise", "a function");
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_pushvalue(L, lua_upvalueindex(2));
   lua_pushvalue(L, 1);
