@@ -52,8 +52,11 @@ int lrnn_option_name(lua_State *L, const char *fname, int arg, const char *key, 
 /* ---- box.c: tensors as userdata ---- */
 
 rnn_ctx *lrnn_context(lua_State *L);
-/* Pushes an empty box; presses the collector in proportion to what the core has allocated since the last time. */
+/* Presses the collector in proportion to what the core has allocated since the last time. */
+rnn_ctx *lrnn_collect_sometimes(lua_State *L);
+/* Pushes an empty box, after lrnn_collect_sometimes. */
 rnn_tensor **lrnn_box(lua_State *L);
+void lrnn_push_metatable(lua_State *L); /* that of boxes */
 rnn_tensor *lrnn_test_tensor(lua_State *L, int arg); /* NULL when it is no tensor */
 rnn_tensor *lrnn_check_tensor(lua_State *L, const char *fname, int arg);
 /* The same for functions that read its elements one after the other: what does not lie in rows is replaced on the stack by
@@ -82,7 +85,7 @@ extern const luaL_Reg lrnn_train_functions[];    /* train.c: recurrent, optimise
 /* The options table of a recurrent layer; has_state is left to the caller. */
 rnn_recurrent lrnn_recurrent_description(lua_State *L, int arg);
 extern const luaL_Reg lrnn_stepper_functions[];  /* stepper.c: one step at a time */
-void lrnn_stepper_open(lua_State *L);            /* its metatable */
+void lrnn_stepper_open(lua_State *L);            /* its metatable, and core.step into the table on top */
 extern const luaL_Reg lrnn_system_functions[];   /* system.c: memory, threads, clock, terminal */
 extern const luaL_Reg lrnn_events_functions[];   /* events.c: event files, histograms, pictures */
 void lrnn_events_open_class(lua_State *L);       /* the metatable of event files */

@@ -1,7 +1,7 @@
 /* box.c: tensors as Lua values, and when Lua collects those that are no longer used.
  *
  * A box is a userdata with a pointer, born NULL with its metatable, so that __gc may run at any moment. Lua cannot see
- * the memory behind it, so lrnn_box has it collect: whenever tensors have taken a quarter of the bytes that are alive,
+ * the memory behind it, so lrnn_box has it collect (lrnn_collect_sometimes): whenever tensors have taken a quarter of the bytes that are alive,
  * 12 MB, and four times what Lua itself holds, for collecting takes as long as that is large. So a loop of any length
  * is flat, garbage adds little to a large model, and large tables do not slow small ones. */
 #include "binding.h"
@@ -32,22 +32,26 @@ rnn_ctx *lrnn_context(lua_State *L) { return holder_of(L)->ctx; }
 
 #define SLACK ((uint64_t)12 << 20)
 
-static void collect_sometimes(lua_State *L, holder *h) {
+rnn_ctx *lrnn_collect_sometimes(lua_State *L) {
+  holder *h = holder_of(L);
   rnn_memory m;
   rnn_memory_read(h->ctx, &m);
   uint64_t fresh = m.allocated - h->collected;
-  if (fresh < SLACK) return;
+  if (fresh < SLACK) return h->ctx;
   int kilobytes = lua_gc(L, LUA_GCCOUNT); /* -1 in a finaliser */
-  if (kilobytes < 0 || fresh - SLACK < m.live / 4 + 4 * 1024 * (uint64_t)kilobytes) return;
+  if (kilobytes < 0 || fresh - SLACK < m.live / 4 + 4 * 1024 * (uint64_t)kilobytes) return h->ctx;
   lua_gc(L, LUA_GCCOLLECT);
   h->collected = m.allocated;
+  return h->ctx;
 }
 
+void lrnn_push_metatable(lua_State *L) { lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key); }
+
 rnn_tensor **lrnn_box(lua_State *L) {
-  collect_sometimes(L, holder_of(L));
+  lrnn_collect_sometimes(L);
   rnn_tensor **box = lua_newuserdatauv(L, sizeof *box, 0);
   *box = NULL;
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);
+  lrnn_push_metatable(L);
   lua_setmetatable(L, -2);
   return box;
 }

@@ -73,12 +73,12 @@ int OPEN(lua_State *L) {
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &module_key) == LUA_TTABLE) return 1;
   lua_pop(L, 1);
   open_metatable(L);
-  lrnn_stepper_open(L);
   lrnn_events_open_class(L);
   lrnn_runfile_open(L);
   lua_newtable(L);
   set_ops(L);
   for (int i = 0; functions[i]; i++) luaL_setfuncs(L, functions[i], 0);
+  lrnn_stepper_open(L);
   lua_pushliteral(L, RNN_PRECISION);
   lua_setfield(L, -2, "precision");
   lua_pushliteral(L, RNN_VERSION);

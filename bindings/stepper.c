@@ -1,43 +1,27 @@
-/* stepper.c: layers that run one step at a time, from Lua. core.stepper makes one; nn's layer:step uses it. A step is a
- * single call that asks for no memory: on small layers, what Lua does around it takes longer than its products. */
+/* stepper.c: layers that run one step at a time, from Lua: nn's layer:step. A step is a
+ * single call: on small layers, what Lua does around it takes longer than its products. */
 #include "binding.h"
 
 #define NAME "rnn.Stepper"
 #define WEIGHTS 16 /* more than any layer has */
 #define PARTS 64
+#define KEYS 1
 
-/* The parts of a layer, one upon the other. User values: 1 the names of their weights in the layer, one list for all
-   parts; 2 the places for the sums of a residual layer, or nil. */
+/* The parts of a layer, one upon the other. User value KEYS: a list of the names of all their weights in the layer;
+   after it, only to be kept alive, those weights and the layer. */
 typedef struct stepper {
+  const void *layer;
   int count, states; /* parts; states of all of them */
+  int64_t batch;
+  unsigned steps;
+  bool residual;
   struct part {
     rnn_stepper *run;
     int weights, states;
+    int64_t width[2]; /* of h and c */
+    rnn_tensor **box[WEIGHTS]; /* what the layer had under the names */
   } part[];
 } stepper;
-
-/* For functions that have the metatable of steppers as their upvalue. */
-static stepper *check_stepper(lua_State *L, const char *fname) {
-  stepper *s = lua_touserdata(L, 1);
-  bool ours = s && lua_getmetatable(L, 1);
-  if (ours) {
-    ours = lua_rawequal(L, -1, lua_upvalueindex(1));
-    lua_pop(L, 1);
-  }
-  if (!ours || s->count == 0) lrnn_argument_error(L, fname, 1, NULL, "a stepper");
-  return s;
-}
-
-/* The weights that the layer at index holds under count names, of the list on top from first + 1 on; NULL where there is
-   none. */
-static void weights_of(lua_State *L, int index, int first, int count, rnn_tensor **weights) {
-  for (int i = 0; i < count; i++) {
-    lua_rawgeti(L, -1, first + i + 1);
-    lua_rawget(L, index);
-    weights[i] = lrnn_test_tensor(L, -1);
-    lua_pop(L, 1);
-  }
-}
 
 /* Adds the names of the part on top of the stack to the list below it; returns how many. */
 static int add_names(lua_State *L, const char *fname, int known) {
@@ -52,123 +36,201 @@ static int add_names(lua_State *L, const char *fname, int known) {
   return n;
 }
 
-/*--- rnn.stepper(layer, parts, batch [, sums]) -> stepper
+/*--- rnn.stepper(layer, parts, batch, kind [, residual])
 ---
---- A recurrent layer prepared for single steps, with its weights packed: what layer:step is made of. Each part has a
---- description (rnn.recurrent) and the names of its weights in layer. stepper:run(layer, x, from, into [, own]) makes a
---- step through all parts: the states of the list from, zeros where it has none, become those of the list into, and the
---- output is returned; nothing is, when a weight has changed or x is of another size. With own, from must be complete,
---- and gets the tensors of into. With sums, each part after the first adds its input to its output, which lies in sums
---- then. Errors: as rnn.recurrent.
+--- Prepares a recurrent layer for single steps, with its weights packed, and keeps what it made in kind[1]: see rnn.step.
+--- Each part has a description (rnn.recurrent) and the names of its weights in layer. kind is the metatable of the
+--- layer's states. With residual, each part after the first adds its input to its output. Errors: as rnn.recurrent.
 ---@param layer table
 ---@param parts table[] { description =, names = } each
 ---@param batch integer
----@param sums? rnn.Tensor[] (batch, width), with false in front
----@return userdata */
+---@param kind table
+---@param residual? boolean */
 static int lrnn_stepper(lua_State *L) {
   const char *fname = "stepper";
-  lua_settop(L, 4);
+  lua_settop(L, 5);
   lrnn_check_table(L, fname, 1, "layer");
   lrnn_check_table(L, fname, 2, "parts");
   lua_Integer batch = lrnn_check_integer(L, fname, 3, "batch");
   if (batch < 1 || batch > 1 << 24) lrnn_argument_error(L, fname, 3, "batch", "an integer from 1 to 16777216");
-  if (!lua_isnil(L, 4)) lrnn_check_table(L, fname, 4, "sums");
+  lrnn_check_table(L, fname, 4, "kind");
   int count = (int)lua_rawlen(L, 2);
   if (count < 1 || count > PARTS)
     return lrnn_error(L, "stepper: argument 2 (parts): expected 1 to %d parts, got %d", PARTS, count);
-  stepper *s = lua_newuserdatauv(L, sizeof *s + (size_t)count * sizeof *s->part, 2);
-  s->count = s->states = 0;
+  stepper *s = lua_newuserdatauv(L, sizeof *s + (size_t)count * sizeof *s->part, 1); /* at 6 */
+  *s = (stepper){.layer = lua_topointer(L, 1), .batch = batch, .residual = lua_toboolean(L, 5)};
   luaL_setmetatable(L, NAME);
-  lua_pushvalue(L, 4);
-  lua_setiuservalue(L, 5, 2);
-  lua_newtable(L); /* names, at 6 */
-  lua_pushvalue(L, 6);
-  lua_setiuservalue(L, 5, 1);
+  lua_newtable(L); /* at 7 */
+  lua_pushvalue(L, 7);
+  lua_setiuservalue(L, 6, KEYS);
   int known = 0;
   for (int k = 0; k < count; k++) {
-    rnn_tensor *weights[WEIGHTS];
-    lua_settop(L, 6);
+    lua_settop(L, 7);
     if (lua_rawgeti(L, 2, k + 1) != LUA_TTABLE) return lrnn_error(L, "stepper: part %d is no table", k + 1);
     int n = add_names(L, fname, known);
-    lua_getfield(L, 7, "description");
-    rnn_recurrent r = lrnn_recurrent_description(L, 8);
-    lua_settop(L, 6);
-    weights_of(L, 1, known, n, weights);
-    for (int i = 0; i < n; i++)
-      if (!weights[i]) return lrnn_error(L, "stepper: weight %d of part %d is missing", i + 1, k + 1);
+    lua_getfield(L, 8, "description");
+    rnn_recurrent r = lrnn_recurrent_description(L, 9);
+    lua_settop(L, 7);
     if (n < 1) return lrnn_error(L, "stepper: part %d has no weights", k + 1);
-    s->part[k] = (struct part){.weights = n, .states = rnn_recurrent_states(&r)};
-    lrnn_check(L, rnn_stepper_new(lrnn_context(L), &r, weights, n, batch, &s->part[k].run));
+    struct part *p = s->part + k;
+    *p = (struct part){.weights = n, .states = rnn_recurrent_states(&r),
+                       .width = {r.projection ? r.projection : r.units, r.units}};
+    rnn_tensor *weights[WEIGHTS];
+    luaL_checkstack(L, n + 8, NULL);
+    for (int i = 0; i < n; i++) {
+      lua_rawgeti(L, 7, known + i + 1);
+      lua_rawget(L, 1);
+      weights[i] = lrnn_test_tensor(L, -1);
+      if (!weights[i]) return lrnn_error(L, "stepper: weight %d of part %d is missing", i + 1, k + 1);
+      p->box[i] = lua_touserdata(L, -1);
+    }
+    lrnn_check(L, rnn_stepper_new(lrnn_context(L), &r, weights, n, batch, &p->run));
     s->count = k + 1;
-    s->states += s->part[k].states;
+    s->states += p->states;
     known += n;
+    for (int i = n; i > 0; i--) lua_rawsetp(L, 7, p->box[i - 1]);
   }
-  lua_settop(L, 5);
-  return 1;
+  lua_pushvalue(L, 1);
+  lua_rawsetp(L, 7, s->layer);
+  lua_settop(L, 6);
+  lua_rawseti(L, 4, 1);
+  return 0;
+}
+
+/* ---- a step; upvalues: 1 the metatable of tensors, 2 that of steppers, 3 nil or what to call instead ---- */
+
+static bool has_metatable(lua_State *L, int index, int upvalue) {
+  if (!lua_getmetatable(L, index)) return false;
+  bool has = lua_topointer(L, -1) == lua_topointer(L, lua_upvalueindex(upvalue));
+  lua_pop(L, 1);
+  return has;
+}
+
+static rnn_tensor *tensor_at(lua_State *L, int index) {
+  rnn_tensor **box = lua_touserdata(L, index);
+  return box && has_metatable(L, index, 1) ? *box : NULL;
+}
+
+/* Pushes the metatable of the state at 3 and what it has of the layer at 1; NULL when that is no stepper. */
+static stepper *push_stepper(lua_State *L) {
+  if (!lua_istable(L, 3) || !lua_getmetatable(L, 3) || lua_rawgeti(L, 4, 1) != LUA_TUSERDATA ||
+      !has_metatable(L, 5, 2))
+    return NULL;
+  stepper *s = lua_touserdata(L, 5);
+  return s->count > 0 && s->layer == lua_topointer(L, 1) ? s : NULL;
 }
 
 static bool is_current(lua_State *L, const stepper *s) {
-  lua_getiuservalue(L, 1, 1);
-  int first = 0;
   bool current = true;
-  for (int k = 0; k < s->count && current; k++) {
+  lua_getiuservalue(L, 5, KEYS);
+  for (int k = 0, at = 0; k < s->count && current; k++) {
+    const struct part *p = s->part + k;
     rnn_tensor *weights[WEIGHTS];
-    weights_of(L, 2, first, s->part[k].weights, weights);
-    current = rnn_stepper_made_of(s->part[k].run, weights, s->part[k].weights);
-    first += s->part[k].weights;
+    for (int i = 0; i < p->weights && current; i++) {
+      lua_rawgeti(L, -1, ++at);
+      lua_rawget(L, 1);
+      current = lua_touserdata(L, -1) == p->box[i];
+      weights[i] = *p->box[i];
+      lua_pop(L, 1);
+    }
+    current = current && rnn_stepper_made_of(p->run, weights, p->weights);
   }
   lua_pop(L, 1);
   return current;
 }
 
-/* The first n tensors of the list at index; NULL where there is nil or false. */
-static void tensors_of(lua_State *L, int index, int n, rnn_tensor **tensors) {
-  for (int i = 0; i < n; i++) {
-    lua_rawgeti(L, index, i + 1);
-    tensors[i] = lrnn_test_tensor(L, -1);
-    if (!tensors[i] && lua_toboolean(L, -1))
-      lrnn_error(L, "step: expected a tensor as number %d of the state, got %s", i + 1, lrnn_describe(L, -1));
-    lua_pop(L, 1);
-  }
+/* Tells Lua's collector of about 2 KB a step, so that what old steps left is used again while it is in the processor's
+   cache: new memory at every step would push out the weights. */
+static rnn_ctx *collect_often(lua_State *L, stepper *s) {
+  const unsigned often = 64;
+  if (++s->steps % often == 0 && lua_gc(L, LUA_GCISRUNNING)) lua_gc(L, LUA_GCSTEP, 2 * (int)often);
+  return lrnn_collect_sometimes(L);
 }
 
-/* Puts into the list from what the list into has, where they differ. */
-static void renew(lua_State *L, rnn_tensor *const *from, rnn_tensor *const *into, int n) {
-  for (int i = 0; i < n; i++)
-    if (from[i] != into[i]) {
-      lua_rawgeti(L, 5, i + 1);
-      lua_rawseti(L, 4, i + 1);
+/* Pushes a new tensor (batch, width). */
+static rnn_tensor *push_place(lua_State *L, rnn_ctx *ctx, const stepper *s, int64_t width) {
+  rnn_tensor **box = lua_newuserdatauv(L, sizeof *box, 0);
+  *box = NULL;
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_setmetatable(L, -2);
+  rnn_status status = rnn_tensor_new(ctx, RNN_FLOAT, 2, (int64_t[]){s->batch, width}, box);
+  if (status == RNN_ENOMEM) { /* perhaps garbage holds what is missing */
+    lua_gc(L, LUA_GCCOLLECT);
+    status = rnn_tensor_new(ctx, RNN_FLOAT, 2, (int64_t[]){s->batch, width}, box);
+  }
+  lrnn_check(L, status);
+  return *box;
+}
+
+/* Gives the tensors of the state at 3 to the parts; false when they are not what these need. */
+static bool load(lua_State *L, const stepper *s) {
+  for (int k = 0, at = 0; k < s->count; k++) {
+    rnn_tensor *from[2] = {NULL};
+    for (int i = 0; i < s->part[k].states; i++) {
+      lua_rawgeti(L, 3, ++at);
+      from[i] = tensor_at(L, -1);
+      lua_pop(L, 1);
+      if (!from[i]) return false;
     }
+    if (rnn_stepper_load(s->part[k].run, from[0], from[1]) != RNN_OK) return false;
+  }
+  return true;
 }
 
-/* stepper:run(layer, x, from, into [, own]) -> y, or nothing */
-static int stepper_run(lua_State *L) {
-  const char *fname = "step";
-  stepper *s = check_stepper(L, fname);
-  lua_settop(L, 6);
-  bool own = lua_toboolean(L, 6);
-  if (!lua_istable(L, 2) || !lua_istable(L, 4) || !lua_istable(L, 5))
-    return lrnn_error(L, "step: expected a layer, an input and two lists of states");
-  rnn_tensor *x = lrnn_test_tensor(L, 3), *from[2 * PARTS], *into[2 * PARTS], *sums[PARTS] = {NULL};
-  if (!x || !rnn_stepper_takes(s->part[0].run, x) || !is_current(L, s)) return 0;
-  tensors_of(L, 4, s->states, from);
-  tensors_of(L, 5, s->states, into);
-  for (int i = 0; own && i < s->states; i++)
-    if (!from[i]) return 0;
-  bool summed = lua_getiuservalue(L, 1, 2) == LUA_TTABLE && s->count > 1; /* at 7 */
-  if (summed) tensors_of(L, 7, s->count, sums);
-  int at = 0; /* all states are read before one is written: from may have those of into in another order */
-  for (int k = 0; k < s->count; at += s->part[k++].states)
-    lrnn_check(L, rnn_stepper_load(s->part[k].run, from[at], s->part[k].states == 2 ? from[at + 1] : NULL));
-  at = 0;
-  for (int k = 0; k < s->count; at += s->part[k++].states) {
-    rnn_tensor *h = into[at], *c = s->part[k].states == 2 ? into[at + 1] : NULL, *sum = k > 0 ? sums[k] : NULL;
-    if (!h) return lrnn_error(L, "step: expected a place for the output");
-    lrnn_check(L, rnn_stepper_run(s->part[k].run, x, h, c, sum));
-    x = sum ? sum : h;
+/* Steps with what the stepper needs in 1, 2, 3 (layer, x, state); 0 when it is not as the stepper was made for. */
+static int step(lua_State *L) {
+  stepper *s = push_stepper(L);
+  if (!s) return 0;
+  luaL_checkstack(L, s->states + s->count + 8, NULL);
+  rnn_ctx *ctx = collect_often(L, s);
+  rnn_tensor *to[2 * PARTS], *sum[PARTS] = {NULL};
+  /* All places first: making one may run finalisers of the script's, and those may step, too. */
+  for (int k = 0, at = 0; k < s->count; k++)
+    for (int i = 0; i < s->part[k].states; i++) to[at++] = push_place(L, ctx, s, s->part[k].width[i]);
+  for (int k = 1; s->residual && k < s->count; k++) sum[k] = push_place(L, ctx, s, s->part[k].width[0]);
+  rnn_tensor *x = tensor_at(L, 2);
+  if (!x || !rnn_stepper_takes(s->part[0].run, x) || !is_current(L, s) || !load(L, s)) return 0;
+  for (int k = 0, at = 0; k < s->count; at += s->part[k++].states) {
+    lrnn_check(L, rnn_stepper_run(s->part[k].run, x, to[at], s->part[k].states == 2 ? to[at + 1] : NULL, sum[k]));
+    x = sum[k] ? sum[k] : to[at];
   }
-  if (own) renew(L, from, into, s->states);
-  lua_rawgeti(L, summed ? 7 : 5, summed ? s->count : at - s->part[s->count - 1].states + 1);
+  lua_pushvalue(L, s->residual && s->count > 1 ? -1 : 5 + s->states - s->part[s->count - 1].states + 1);
+  lua_createtable(L, s->states, 0);
+  for (int i = 1; i <= s->states; i++) {
+    lua_pushvalue(L, 5 + i);
+    lua_rawseti(L, -2, i);
+  }
+  lua_pushvalue(L, 4);
+  lua_setmetatable(L, -2);
+  return 2;
+}
+
+static int call_step(lua_State *L) {
+  lua_settop(L, 3);
+  int results = step(L);
+  if (results > 0 || lua_isnil(L, lua_upvalueindex(3))) return results;
+  lua_settop(L, 3);
+  lua_pushvalue(L, lua_upvalueindex(3));
+  lua_insert(L, 1);
+  lua_call(L, 3, 2);
+  return 2;
+}
+
+/*--- rnn.step([otherwise]) -> function(layer, x, state) -> y, state
+---
+--- A function for one time step with what rnn.stepper has prepared. A state is a list of tensors, h (and c) of each part,
+--- with the metatable that the stepper was made for; y and the new state are new tensors. Where there is no stepper, a
+--- weight has changed, or x or the state is of another size, it returns otherwise(layer, x, state), or nothing.
+--- Errors: an otherwise that is no function; its own.
+---@param otherwise? function
+---@return function */
+static int lrnn_step(lua_State *L) {
+  lua_settop(L, 1);
+  if (!lua_isnil(L, 1) && !lua_isfunction(L, 1)) lrnn_argument_error(L, "step", 1, "otherwise", "a function");
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_pushvalue(L, lua_upvalueindex(2));
+  lua_pushvalue(L, 1);
+  lua_pushcclosure(L, call_step, 3);
   return 1;
 }
 
@@ -184,12 +246,10 @@ void lrnn_stepper_open(lua_State *L) {
   lua_setfield(L, -2, "__gc");
   lua_pushboolean(L, 0);
   lua_setfield(L, -2, "__metatable");
-  lua_createtable(L, 0, 1);
-  lua_pushvalue(L, -2);
-  lua_pushcclosure(L, stepper_run, 1);
-  lua_setfield(L, -2, "run");
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
+  lrnn_push_metatable(L);
+  lua_insert(L, -2);
+  lua_pushcclosure(L, lrnn_step, 2);
+  lua_setfield(L, -2, "step");
 }
 
 const luaL_Reg lrnn_stepper_functions[] = {{"stepper", lrnn_stepper}, {NULL, NULL}};

@@ -107,30 +107,47 @@ it("recording survives an assignment that fails", function()
   end
 end)
 
-it("a stepper wants its weights, and a place for every state", function()
+it("a stepper wants its weights, and steps only from what it was made for", function()
   local layer = { w = core.zeros(4, 1), u = core.zeros(4, 1), b = core.zeros(4), d = core.zeros(4) }
   local parts = { { description = { cell = "lstm", units = 1 }, names = { "w", "u", "b", "d" } } }
-  local stepper = core.stepper(layer, parts, 2, nil, "not returned")
-  assert.equal("userdata", type(stepper))
-  local x = core.zeros(2, 1)
-  fails("a place for the output", stepper.run, stepper, layer, x, {}, {})
-  fails("a place for the state c", stepper.run, stepper, layer, x, {}, { core.zeros(2, 1) })
-  fails("two lists of states", stepper.run, stepper, layer, x, {})
-  local into = { core.zeros(2, 1), core.zeros(2, 1) }
-  assert.equal(into[1], stepper:run(layer, x, {}, into))
-  assert.equal(0, select("#", stepper:run(layer, core.zeros(3, 1), {}, into)))
+  local kind, step = {}, core.step()
+  local function state(...) return setmetatable({ ... }, kind) end
+  local x, h = core.zeros(2, 1), core.zeros(2, 1)
+  local function refuses(...) assert.equal(0, select("#", step(...))) end
+  refuses(layer, x, state(h, h))
+  for _, forged in ipairs { io.stdout, core.zeros(1), 7, {} } do
+    kind[1] = forged
+    refuses(layer, x, state(h, h))
+  end
+  core.stepper(layer, parts, 2, kind)
+  local y, new = step(layer, x, state(h, h))
+  assert.is_true(rawequal(y, new[1]) and not rawequal(y, h) and getmetatable(new) == kind)
+  refuses(layer, x, { h, h })
+  refuses(layer, x, state(h))
+  refuses(layer, x, state(h, 1))
+  refuses(layer, x, state(h, core.zeros(2, 2)))
+  refuses(layer, x, h)
+  refuses(layer, core.zeros(3, 1), state(h, h))
+  refuses(layer, io.stdout, state(h, h))
+  refuses({ w = layer.w, u = layer.u, b = layer.b, d = layer.d }, x, state(h, h))
+  refuses(layer)
+  refuses()
+  local otherwise = core.step(function(...) return { ... } end)
+  assert.same({ layer, x, h }, (otherwise(layer, x, h)))
+  fails("step: argument 1 (otherwise): expected a function", core.step, 3)
   layer.w = core.zeros(4, 1)
-  assert.equal(0, select("#", stepper:run(layer, x, {}, into)))
+  refuses(layer, x, state(h, h))
   layer.w = nil
-  assert.equal(0, select("#", stepper:run(layer, x, {}, into)))
-  fails("weight 1 of part 1 is missing", core.stepper, layer, parts, 2)
-  fails("stepper: argument 3 (batch)", core.stepper, layer, parts, 1 << 60)
-  fails("expected 1 to 64 parts, got 0", core.stepper, layer, {}, 1)
-  fails("part 1 is no table", core.stepper, layer, { 1 }, 1)
-  fails("no list of names", core.stepper, layer, { {} }, 1)
+  refuses(layer, x, state(h, h))
+  fails("weight 1 of part 1 is missing", core.stepper, layer, parts, 2, kind)
+  fails("stepper: argument 3 (batch)", core.stepper, layer, parts, 1 << 60, kind)
+  fails("stepper: argument 4 (kind)", core.stepper, layer, parts, 2)
+  fails("expected 1 to 64 parts, got 0", core.stepper, layer, {}, 1, kind)
+  fails("part 1 is no table", core.stepper, layer, { 1 }, 1, kind)
+  fails("no list of names", core.stepper, layer, { {} }, 1, kind)
   local many = {}
   for i = 1, 17 do many[i] = "w" end
-  fails("more than 16 weights", core.stepper, layer, { { names = many } }, 1)
+  fails("more than 16 weights", core.stepper, layer, { { names = many } }, 1, kind)
 end)
 
 describe("loading rnn.core again", function()

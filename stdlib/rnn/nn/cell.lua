@@ -7,6 +7,7 @@ local split = require "rnn.split"
 local class = require "rnn.class"
 local check = require "rnn.check"
 local Module = require "rnn.nn.module"
+local owner = require "rnn.nn.owner"
 local parameter = require "rnn.nn.parameter"
 local initializers = require "rnn.nn.initializers"
 
@@ -15,7 +16,7 @@ local cells = {}
 --- nn.Cell
 ---
 --- Base of all cells. cell(x, state) calls cell:step(x, state) -> output, new state. The state is a tensor or a table
---- of tensors, (N, units) each.
+--- of tensors, (N, units) each. A call refuses a state that another layer made; nn.State(state) hands it over.
 ---@class nn.Cell : nn.Module
 local Cell = class("nn.Cell", Module)
 cells.Cell = Cell
@@ -31,7 +32,18 @@ end
 
 function Cell:forward(x, state)
   check.tensor(self:describe(), "input", x)
-  return self:step(x, state == nil and self:initial_state(x:size(1)) or state)
+  local y, new = self:step(x, self:begin(owner.check(self, state), x:size(1)))
+  return y, owner.mark(self, new)
+end
+
+-- The state before a first step: given, or zeros. A table of one tensor will do where the state is a tensor.
+function Cell:begin(state, batch)
+  if state == nil then return self:initial_state(batch) end
+  local alone = type(state) == "table" and core.is_tensor(state[1]) and next(state, next(state)) == nil
+  if alone and (self.initial_state == Cell.initial_state or core.is_tensor(self:initial_state(batch))) then
+    return state[1]
+  end
+  return state
 end
 
 --- cell:initial_state(batch) -> state

@@ -6,6 +6,7 @@ local class = require "rnn.class"
 local check = require "rnn.check"
 local Module = require "rnn.nn.module"
 local State = require "rnn.nn.state"
+local owner = require "rnn.nn.owner"
 local Attention = require "rnn.nn.attention"
 local Embedding = require "rnn.nn.embedding"
 local Linear = require "rnn.nn.linear"
@@ -103,21 +104,22 @@ end
 
 --- decoder:begin(state [, memory]) -> state of decoding
 ---
---- state: the first state of the recurrent layers (nil: zeros), or with option condition the vectors (N, C). What it
---- gives is a value as other states are: { recurrent, attended, memory }, all tensors batch first.
+--- state: the first state of the recurrent layers, whichever layer made it (nil: zeros), or with option condition the
+--- vectors (N, C). What it gives is a value as other states are: { recurrent, attended, memory }, all tensors batch
+--- first.
 --- Errors: attention without a memory.
 ---@param state nn.State|rnn.Tensor|nil
 ---@param memory? rnn.Tensor (N, S, features), for attention
 ---@return nn.State
 function Decoder:begin(state, memory)
-  local s = setmetatable({}, State)
+  local s = {}
   if self.bridge then
     local v = check.tensor(self:describe(), "the vectors", state, "float", 2)
     local sums, sizes = self.bridge(v):tanh(), {}
     for i, slot in ipairs(shared.state_layout(self.recurrent)) do sizes[i] = slot.size end
     s.recurrent = setmetatable(split(sums, 2, sizes), State)
   else
-    s.recurrent = state
+    s.recurrent = state and State(state)
   end
   if self.options.attention ~= "none" then
     if not self.attention then
@@ -127,7 +129,7 @@ function Decoder:begin(state, memory)
     s.memory = self.attention:prepare(memory)
     if self.options.input_feeding then s.attended = core.zeros(#memory, self.options.hidden) end
   end
-  return s
+  return owner.mark(self, s)
 end
 
 --- decoder:run(ids, state) -> features, state, weights
@@ -140,10 +142,11 @@ end
 ---@return nn.State state
 ---@return rnn.Tensor? weights (N, T, S), with attention
 function Decoder:run(ids, state)
+  owner.check(self, state)
   local x = shared.embed(self, ids)
   if state.attended then x = core.concat({ x, state.attended:reshape(#ids, 1, -1) }, 3) end
   local h, recurrent = self.recurrent(x, state.recurrent)
-  local new, weights = setmetatable({ recurrent = recurrent, memory = state.memory }, State), nil
+  local new, weights = owner.mark(self, { recurrent = recurrent, memory = state.memory }), nil
   if self.attention then
     local context
     context, weights = self.attention:attend(h, state.memory)

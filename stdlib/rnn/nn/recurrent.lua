@@ -5,6 +5,7 @@ local class = require "rnn.class"
 local check = require "rnn.check"
 local Module = require "rnn.nn.module"
 local State = require "rnn.nn.state"
+local owner = require "rnn.nn.owner"
 local Cell = require("rnn.nn.cell").Cell
 
 --- nn.Recurrent(cell [, options])
@@ -30,7 +31,7 @@ end
 --- recurrent:forward(x [, state]) -> y, state
 ---
 --- Runs the cell over x (N, T, inputs); y is (N, T, units), or (N, units) of the last step. Errors: another shape; a
---- step that returns no state.
+--- step that returns no state; a state that another layer made, which nn.State(state) hands over.
 ---@param x rnn.Tensor (N, T, ...)
 ---@param state? any
 ---@return rnn.Tensor y
@@ -46,7 +47,7 @@ function Recurrent:forward(x, state)
     for _, length in ipairs(lengths:totable()) do shortest = math.min(shortest, length) end
     x = x:without_lengths()
   end
-  if state == nil then state = self.cell:initial_state(x:size(1)) end
+  state = self.cell:begin(owner.check(self, state), x:size(1))
   local outputs, last = {}, nil
   for t = 1, x:size(2) do
     local y, new_state = self.cell:step(core.select(x, 2, t), state)
@@ -61,7 +62,7 @@ function Recurrent:forward(x, state)
     end
     outputs[t] = y
   end
-  if type(state) == "table" and not getmetatable(state) then setmetatable(state, State) end
+  state = owner.mark(self, state)
   if self.returns == "last" then return last, state end
   local y = core.stack(outputs, 2)
   return lengths and y:with_lengths(lengths) or y, state

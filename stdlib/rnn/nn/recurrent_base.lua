@@ -6,9 +6,11 @@ local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
 local Module = require "rnn.nn.module"
-local State = require "rnn.nn.state"
+local owner = require "rnn.nn.owner"
 local parameter = require "rnn.nn.parameter"
 local initializers = require "rnn.nn.initializers"
+
+local step = core.step()
 
 -- A derived class sets cell (the engine's name of it), gates and states (tensors of state of a layer).
 local Base = class("nn.RecurrentBase", Module)
@@ -165,6 +167,7 @@ end
 -- The state as an array of tensors, checked; nil for the zero state. One tensor will do where there is one.
 local function given_state(self, state, batch)
   if state == nil then return nil end
+  owner.check(self, state)
   local tensors = core.is_tensor(state) and { state } or state
   local wanted, fits, i = {}, type(tensors) == "table", 0
   for _, part in ipairs(self.parts) do
@@ -232,7 +235,8 @@ end
 --- lstm:forward(x [, state]) -> y, state [, last]
 ---
 --- The same for nn.RNN, nn.LSTM and nn.GRU. A nil state is the zero state, or the trained one. Steps past a sequence's
---- length give zeros and leave its state alone.
+--- length give zeros and leave its state alone. Errors: a state that another layer made, which nn.State(state) hands
+--- over.
 ---@param x rnn.Tensor (N, T, inputs)
 ---@param state? nn.State|rnn.Tensor[]
 ---@return rnn.Tensor y (N, T, outputs), or with returns = "last" the output of each sequence's last step (N, outputs)
@@ -257,8 +261,9 @@ function Base:forward(x, state)
       last = self.directions == 1 and last_step(y) or self:last_of_directions(states, y, add and input)
     end
   end
-  if self.returns == "last" then return last or y, setmetatable(states, State) end
-  return y, setmetatable(states, State), last
+  setmetatable(states, owner.kind(self))
+  if self.returns == "last" then return last or y, states end
+  return y, states, last
 end
 
 --- lstm:stream(x, state) -> y, state
@@ -286,64 +291,39 @@ end
 
 -- ---- one step at a time ----
 
--- For each layer that has run steps: its stepper, the tensors that this writes, and the state with them that is handed
--- out. The list of tensors is never handed out: scripts may put others into the state.
-local streams = setmetatable({}, { __mode = "k" })
-
-local function new_stream(self, batch)
-  if self.directions == 2 then
-    core.fail("%s: step: a bidirectional layer needs the whole sequence", self:describe())
-  end
-  local places, sums = {}, self.residual and {} or nil
-  for k, part in ipairs(self.parts) do
-    for _, size in ipairs(part.sizes) do places[#places + 1] = core.zeros(batch, size) end
-    if sums then sums[k] = k > 1 and core.zeros(batch, part.sizes[1]) end
-  end
-  local stream = { stepper = core.stepper(self, self.parts, batch, sums), places = places,
-    state = setmetatable({}, State) }
-  streams[self] = stream
-  return stream
-end
-
--- The states of all parts before a first step that is given none: zeros (absent), or those that were trained.
-local function first_state(self, batch)
-  local start, i = {}, 0
+-- The state before a first step: given, zeros, or what was trained.
+local function first_state(self, given, batch)
+  local start = setmetatable({}, owner.kind(self))
   for _, part in ipairs(self.parts) do
-    local own = state_of(self, part, nil, i, batch)
-    for k = 1, #part.sizes do start[i + k] = own and own[k] end
-    i = i + #part.sizes
+    local own = state_of(self, part, given, #start + 1, batch)
+    for k, size in ipairs(part.sizes) do start[#start + 1] = own and own[k] or core.zeros(batch, size) end
   end
   return start
 end
 
 --- lstm:step(x [, state]) -> y, state
 ---
---- One time step, for streams: the same for nn.RNN, nn.LSTM and nn.GRU. Nothing is recorded, and after the first call
---- no memory is taken: y and state are the same tensors every time and are overwritten by the next step, so
---- state:copy() keeps one. Zoneout takes its expectation, dropout is off.
+--- One time step, for streams: the same for nn.RNN, nn.LSTM and nn.GRU. Nothing is recorded. y and state are new each
+--- time: any number of streams may go through one layer. Zoneout takes its expectation, dropout is off.
+--- Errors: a state that another layer made.
 ---@param x rnn.Tensor (N, inputs)
 ---@param state? nn.State|rnn.Tensor[] what step or forward gave; nil: the zero state, or the trained one
 ---@return rnn.Tensor y (N, units)
 ---@return nn.State state
 function Base:step(x, state)
-  local stream = streams[self]
-  if stream and rawequal(state, stream.state) then -- the step in the middle of a stream: only this needs to be fast
-    local y = stream.stepper:run(self, x, state, stream.places, true)
-    if y then return y, state end
+  if self.directions == 2 then
+    core.fail("%s: step: a bidirectional layer needs the whole sequence", self:describe())
   end
   if not core.is_tensor(x) or x:type() ~= "float" or x:ndim() ~= 2 or x:size(2) ~= self.inputs then
     core.fail("%s: step: expected input (N, %d), got %s", self:describe(), self.inputs, check.input(x))
   end
-  local batch = #x
-  local start = given_state(self, state, batch) or first_state(self, batch)
-  local y = stream and stream.stepper:run(self, x, start, stream.places)
-  if not y then -- no stream yet, another size of batch, or weights that changed
-    stream = new_stream(self, batch)
-    y = stream.stepper:run(self, x, start, stream.places)
-  end
-  for i, t in ipairs(stream.places) do stream.state[i] = t end
-  return y, stream.state
+  local start = first_state(self, given_state(self, state, #x), #x)
+  local y, new = step(self, x, start)
+  if y then return y, new end
+  core.stepper(self, self.parts, #x, owner.kind(self), self.residual) -- another batch, or weights that changed
+  return step(self, x, start)
 end
+Base.step = core.step(Base.step) -- in the middle of a stream it is a single call
 
 -- Layers are told apart by numbers.
 local watches = 0

@@ -3,6 +3,7 @@
 local class = require "rnn.class"
 local check = require "rnn.check"
 local Module = require "rnn.nn.module"
+local owner = require "rnn.nn.owner"
 
 --- nn.Sequential { layer, layer, ... }
 ---
@@ -42,13 +43,18 @@ end
 ---
 --- As forward, for sequences that come in pieces: each recurrent layer goes on from its state. states is what the piece
 --- before gave; nil is the zero state of all. A Sequential without a recurrent layer gives no states.
+--- Errors: states that another model made, which nn.State(states) hands over; more or fewer than recurrent layers.
 --- x and y are of the shapes of the first and the last layer.
 ---@param x rnn.Tensor
 ---@param states? table
 ---@return rnn.Tensor
 ---@return table? states
 function Sequential:stream(x, states)
-  local after = {}
+  local after, n = {}, 0
+  for i = 1, #self do n = n + (self[i].stream and 1 or 0) end
+  if states ~= nil and (type(owner.check(self, states)) ~= "table" or #states ~= n) then
+    check.expected(self:describe() .. ": stream", "argument 2", ("the states of %d recurrent layers"):format(n), states)
+  end
   for i = 1, #self do
     local layer, k = self[i], #after + 1
     if layer.stream then
@@ -57,7 +63,7 @@ function Sequential:stream(x, states)
       x = layer(x)
     end
   end
-  return x, after[1] and after
+  return x, after[1] and owner.mark(self, after)
 end
 
 function Sequential:input_type()

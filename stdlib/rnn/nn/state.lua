@@ -1,24 +1,36 @@
 -- state.lua: the state of a recurrent layer is a value. Layers take it and give the next one; nothing is hidden.
 --
--- The state of a user's own cell may be a tensor or any table of tensors; the functions here go through both.
+-- The state of a user's own cell may be a tensor or any table of tensors; the functions here go through both, and what
+-- they give belongs to the layer that made what they were given (owner.lua).
 
 local core = require "rnn.core"
 local split = require "rnn.split"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local owner = require "rnn.nn.owner"
 
 --- nn.State(tensors)
 ---
 --- An array of tensors (N, H), batch first: the state of nn.RNN, nn.LSTM and nn.GRU. One tensor h for each layer; for
---- the LSTM h and c for each layer: {h1, c1, h2, c2, ...}. Every method gives a new state.
+--- the LSTM h and c for each layer: {h1, c1, h2, c2, ...}. Every method gives a new state; what a layer does later
+--- changes none.
+---
+--- A state knows the layer that made it, and every other layer refuses it: b(a(x)) would pass a's state on to b.
+--- nn.State(state), of a table or one tensor, hands it over on purpose, with its history: what it gives suits any layer
+--- of fitting sizes, as does a table { h, c } of a script's own.
 ---@class nn.State
 ---@field [integer] rnn.Tensor
----@overload fun(tensors: rnn.Tensor[]): nn.State
+---@overload fun(tensors: rnn.Tensor[]|rnn.Tensor): nn.State
 local State = class("nn.State")
 
 function State:init(tensors)
+  if core.is_tensor(tensors) then tensors = { tensors } end
   check.table("nn.State", "argument 1 (tensors)", tensors)
-  for key, value in pairs(tensors) do self[key] = value end
+  for key, value in pairs(tensors) do -- states within it are handed over as well
+    if type(value) == "table" then value = State(value) end
+    if core.is_tensor(value) and owner.of(value) then value = value:reshape(value:shape()) end
+    self[key] = value
+  end
 end
 
 -- f(tensor, tensors of the same place in the other states ...) over a tensor or a table of them.
@@ -27,7 +39,7 @@ local function map(f, state, ...)
   if type(state) ~= "table" then
     core.fail("nn.State: expected a tensor or a table of tensors, got %s", check.describe(state))
   end
-  local others, result = { ... }, setmetatable({}, State)
+  local others, result = { ... }, setmetatable({}, class.is_a(state, State) and getmetatable(state) or State)
   for key, value in pairs(state) do
     local at = {}
     for i, other in ipairs(others) do
@@ -107,12 +119,17 @@ end
 
 --- nn.State.join(states) -> state
 ---
---- One state for the joined batches, in order. Errors: states of different structure, or none.
+--- One state for the joined batches, in order. Errors: states of different structure or layers, or none.
 ---@param states nn.State[]
 ---@return nn.State
 function State.join(states)
   if type(states) ~= "table" or #states == 0 then
     check.expected("nn.State.join", "argument 1 (states)", "a table of states", states)
+  end
+  for i = 2, #states do
+    if owner.of(states[i]) ~= owner.of(states[1]) then
+      core.fail("nn.State.join: states 1 and %d were not made by the same layer; nn.State(state) is one of no layer", i)
+    end
   end
   return map(function(...) return core.concat({ ... }, 1) end, table.unpack(states))
 end

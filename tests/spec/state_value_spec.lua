@@ -1,0 +1,241 @@
+-- A state is a value: what a layer handed out never changes, streams do not meet, and a state that one layer made is
+-- taken by another only when it was handed over on purpose.
+local rnn = require "rnn"
+local core = require "rnn.core"
+local nn = require "rnn.nn"
+local approx = require "support.approx"
+local layer_cases = require "support.layer_cases"
+
+local function copy(value) -- all tensors of a result, as they are now
+  if core.is_tensor(value) then return value:detach():copy() end
+  local result = {}
+  for key, item in pairs(value) do result[key] = copy(item) end
+  return result
+end
+
+local function same(value, kept, what)
+  if core.is_tensor(kept) then
+    local distance = (value:to_float() - kept:to_float()):abs()
+    if #kept > 0 then assert.equal(0, distance:max():item(), what) end
+    return
+  end
+  for key, item in pairs(kept) do same(value[key], item, what .. "." .. tostring(key)) end
+end
+
+-- ---- streams: advance(x, state) -> y, state, and what to feed ----
+
+local streams = {}
+
+local function stream_of(name, make, method, input)
+  streams[name] = { input = input, make = function()
+    local layer = make()
+    layer:eval()
+    return function(x, state) return layer[method](layer, x, state) end, layer
+  end }
+end
+
+local row = function() return core.randn(2, 3) end
+local piece = function() return core.randn(2, 2, 3) end
+
+for _, name in ipairs { "RNN", "LSTM", "GRU" } do
+  for text, options in pairs { plain = {}, deep = { layers = 3 }, residual = { layers = 2, residual = true },
+    trained = { initial_state = "trained" }, zoned = { zoneout = 0.2 }, normalised = { layer_norm = true } } do
+    stream_of(("nn.%s:step, %s"):format(name, text), function() return nn[name](3, 3, options) end, "step", row)
+  end
+  stream_of("nn." .. name .. ":forward", function() return nn[name](3, 3) end, "forward", piece)
+  stream_of("nn." .. name .. ":stream", function() return nn[name](3, 3, { layers = 2 }) end, "stream", piece)
+  stream_of("nn." .. name .. "Cell", function() return nn[name .. "Cell"](3, 3) end, "forward", row)
+  stream_of("nn.Recurrent of nn." .. name .. "Cell", function() return nn.Recurrent(nn[name .. "Cell"](3, 3)) end,
+    "forward", piece)
+end
+for text, options in pairs { projected = { projection = 2 }, peepholes = { peepholes = true } } do
+  stream_of("nn.LSTM:step, " .. text, function() return nn.LSTM(3, 4, options) end, "step", row)
+end
+stream_of("nn.Sequential:stream", function()
+  return nn.Sequential { nn.GRU(3, 4), nn.Tanh(), nn.LSTM(4, 3), nn.Recurrent(nn.RNNCell(3, 3)), nn.Linear(3, 2) }
+end, "stream", piece)
+stream_of("nn.Encoder", function() return nn.Encoder { inputs = 3, hidden = 4, cell = "lstm" } end, "forward", piece)
+
+local function decoder(options)
+  return function()
+    local made = nn.Decoder { vocab = 6, dim = 3, hidden = 3, cell = options.cell, attention = options.attention,
+      memory = options.attention and 3, input_feeding = options.attention ~= nil }
+    made:eval()
+    local memory = options.attention and core.randn(2, 4, 3)
+    return function(x, state) return made:step(x, state or made:begin(nil, memory)) end, made
+  end
+end
+local function ids() return core.to_int(core.rand(2) * 5) + 1 end
+streams["nn.Decoder:step"] = { make = decoder { cell = "lstm" }, input = ids }
+streams["nn.Decoder:step with attention"] = { make = decoder { cell = "gru", attention = "additive" }, input = ids }
+
+describe("handed out by", function()
+  for name, case in pairs(streams) do
+    it(name .. ", nothing changes later, and streams do not meet", function()
+      core.seed(4)
+      local advance = case.make()
+      local kept, states, inputs = {}, {}, {}
+      for t = 1, 6 do
+        inputs[t] = case.input()
+        local y, state = advance(inputs[t], states[t - 1])
+        states[t], kept[t] = state, { y = y, state = state, was = copy { y = y, state = state } }
+        advance(case.input()) -- another stream
+        advance(case.input(), states[1]) -- and one that leaves this one
+      end
+      for t = 1, 6 do same(kept[t], kept[t].was, "step " .. t) end
+      for t = 2, 6 do
+        assert.is_false(rawequal(kept[t].y, kept[t - 1].y))
+        local y, state = advance(inputs[t], states[t - 1])
+        same({ y = y, state = state }, kept[t].was, "again " .. t)
+      end
+    end)
+  end
+
+  it("layer:step, an edited list is what is stepped from, and stays as it was edited", function()
+    core.seed(5)
+    local layer, x = nn.LSTM(3, 4), core.randn(1, 3)
+    local _, s = layer:step(x)
+    local h, c = core.randn(1, 4), core.randn(1, 4)
+    local want = layer:step(x, { h, c })
+    s[1], s[2] = h, c
+    same((layer:step(x, s)), want:copy(), "edited")
+    assert.is_true(rawequal(s[1], h) and rawequal(s[2], c))
+    s[2] = c:rows(1, 0)
+    assert.error_matches(function() layer:step(x, s) end, "expected a state of 2 tensors")
+    local message = select(2, pcall(layer.step, layer, x, setmetatable({ h }, getmetatable(s))))
+    assert.matches("expected a state of 2 tensors", message)
+  end)
+
+  it("layer:step, finalisers that step meanwhile change nothing", function()
+    core.seed(6)
+    local layer, x, other = nn.GRU(3, 8), core.randn(1, 3), core.randn(1, 3)
+    local function run(disturb)
+      local y, s
+      for _ = 1, 2000 do
+        if disturb then setmetatable({}, { __gc = function() layer:step(other, s) end }) end
+        y, s = layer:step(x, s)
+      end
+      return y
+    end
+    same(run(true), copy(run(false)), "y")
+  end)
+
+  it("layer:step, other weights and batches count at once", function()
+    core.seed(7)
+    local layer, x = nn.LSTM(3, 4), core.randn(2, 3)
+    local _, s = layer:step(x)
+    layer.weight_ih_l0 = (core.randn(16, 3)):requires_grad(true)
+    local y = layer(x:reshape(2, 1, 3), s)
+    approx.equal((layer:step(x, s)), y:select(2, 1), "another tensor")
+    layer.bias_ih_l0:detach():fill_(1)
+    approx.equal((layer:step(x, s)), (layer(x:reshape(2, 1, 3), s)):select(2, 1), "changed in place")
+    approx.equal((layer:step(x:rows(1, 1), s:rows(1, 1))), (layer:step(x, s)):rows(1, 1), "one row")
+  end)
+end)
+
+describe("a state of one layer is refused by another:", function()
+  local function refuses(f, ...)
+    local ok, message = pcall(f, ...)
+    assert.is_false(ok)
+    assert.matches("expected a state of its own, got one that .* made", message)
+    assert.matches("nn.State(state) hands it over", message, 1, true)
+  end
+
+  for name, case in pairs(streams) do
+    it(name, function()
+      core.seed(8)
+      local a, maker = case.make()
+      local b = case.make()
+      local x = case.input()
+      local _, state = a(x)
+      refuses(b, x, state)
+      for _, way in ipairs { nn.detach, nn.State.map and function(s) return nn.State.map(core.neg, s) end } do
+        refuses(b, x, core.is_tensor(state) and state or way(state))
+        a(x, way(state))
+      end
+      assert.is_truthy(maker:describe())
+      b(x, nn.State(state))
+      if name:find "^nn.Decoder" then return end
+      local plain = core.is_tensor(state) and { state } or { table.unpack(state) }
+      if name:find "^nn.Sequential" then
+        refuses(b, x, plain) -- each layer looks at its own
+      else
+        b(x, plain)
+      end
+    end)
+  end
+
+  it("b(a(x))", function()
+    local x = core.randn(2, 4, 3)
+    for _, pair in ipairs {
+      { nn.LSTM(3, 3), nn.LSTM(3, 3) }, { nn.RNN(3, 3), nn.GRU(3, 3) },
+      { nn.GRU(3, 3), nn.Recurrent(nn.GRUCell(3, 3)) }, { nn.Recurrent(nn.GRUCell(3, 3)), nn.GRU(3, 3) },
+      { nn.Recurrent(nn.LSTMCell(3, 3)), nn.Recurrent(nn.LSTMCell(3, 3)) },
+      { nn.LSTM(3, 3, { bidirectional = true, merge = "sum" }), nn.LSTM(3, 3, { layers = 2 }) },
+      { nn.Encoder { inputs = 3, hidden = 3 }, nn.Encoder { inputs = 3, hidden = 3 } },
+    } do
+      local a, b = pair[1], pair[2]
+      refuses(function() return b(a(x)) end)
+      b((a(x)))
+    end
+    local a, b = nn.GRUCell(3, 3), nn.RNNCell(3, 3)
+    refuses(function() return b(a(core.randn(2, 3))) end)
+  end)
+
+  it("handed over, it carries its gradient", function()
+    local a, b, x = nn.GRU(3, 3), nn.GRU(3, 3), core.randn(2, 4, 3)
+    local _, s = a(x)
+    local y = b(x, nn.State(s))
+    y:sum():backward()
+    for _, p in ipairs(a:parameters()) do assert.is_true(p.grad:abs():sum():item() > 0) end
+  end)
+
+  it("joined, only states of one layer", function()
+    local a, b, x = nn.GRU(3, 3), nn.GRU(3, 3), core.randn(2, 4, 3)
+    local _, s = a(x)
+    local _, t = b(x)
+    assert.error_matches(function() nn.State.join { s, t } end, "states 1 and 2 were not made by the same layer")
+    local whole = nn.State.join(s:split(2))
+    a(x, whole)
+    refuses(b, x, whole)
+    b(x, nn.State.join { nn.State(s), nn.State(t) }:rows(1, 2))
+  end)
+
+  it("saved and loaded, it is one of no layer", function()
+    local path = os.tmpname()
+    local layer, x = nn.LSTM(3, 4), core.randn(2, 5, 3)
+    local _, s = layer(x)
+    assert(rnn.save(path, layer, { state = s }))
+    local twin, extra = rnn.load(path)
+    os.remove(path)
+    same((twin(x, extra.state)), copy((layer(x, s))), "y")
+    refuses(twin, x, s)
+  end)
+
+  it("every layer of nn that takes a state has its case here", function()
+    local known = table.concat((function()
+      local names = {}
+      for name in pairs(streams) do names[#names + 1] = name end
+      return names
+    end)(), " ")
+    for _, name in ipairs(layer_cases.names()) do
+      if nn[name].step or nn[name].stream and name ~= "Conv1d" then
+        assert.is_truthy(name == "Cell" or known:find("nn." .. name, 1, true), name)
+      end
+    end
+  end)
+
+  it("layers are collected, though states know them", function()
+    local seen = setmetatable({}, { __mode = "k" })
+    for _ = 1, 20 do
+      local layer = nn.GRU(3, 3)
+      local _, s = layer:step(core.randn(1, 3))
+      nn.Recurrent(nn.GRUCell(3, 3))(core.randn(1, 2, 3))
+      seen[layer] = true
+      layer:step(core.randn(1, 3), s)
+    end
+    collectgarbage()
+    collectgarbage()
+    assert.is_nil(next(seen))
+  end)
+end)
