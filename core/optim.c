@@ -45,7 +45,7 @@ static void adam(int64_t n, const factors *f, real *restrict p, const real *rest
 }
 
 static factors factors_of(const rnn_optimizer_options *o) {
-  double step = (double)o->step, b1 = 1 - pow(o->beta1, step), b2 = 1 - pow(o->beta2, step);
+  double step = (double)o->step, b1 = 1 - rnni_pow(o->beta1, step), b2 = 1 - rnni_pow(o->beta2, step);
   bool decoupled = o->kind == RNN_ADAMW;
   factors f = {.lr = (real)o->lr, .momentum = (real)o->momentum, .beta1 = (real)o->beta1, .beta2 = (real)o->beta2,
                .rest1 = (real)(1 - o->beta1), .rest2 = (real)(1 - o->beta2), .epsilon = (real)o->epsilon,
@@ -53,7 +53,7 @@ static factors factors_of(const rnn_optimizer_options *o) {
                .shrink = decoupled ? (real)(1 - o->lr * o->weight_decay) : 1, .nesterov = o->nesterov,
                .c2 = (real)(1 / sqrt(b2)), .c1_next = (real)(1 / b1)};
   if (o->kind == RNN_NADAM) {
-    double next = 1 - pow(o->beta1, step + 1);
+    double next = 1 - rnni_pow(o->beta1, step + 1);
     f.c1_next = (real)(o->beta1 / next);
     f.c1 = (real)((1 - o->beta1) / b1);
   }

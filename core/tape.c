@@ -187,6 +187,7 @@ rnn_status rnn_apply(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args, rnn_t
   }
   if (c.out_ndim >= 0) RNNI_GOTO(rnni_tensor_raw(ctx, c.out_type, c.out_ndim, c.out_dims, &out[0]));
   RNNI_GOTO(op->forward(ctx, &c));
+  RNNI_GOTO(rnni_poll(ctx)); /* parts of it may have left early */
   RNNI_GOTO(keep_lengths(ctx, &c, lengths));
   if (ctx->checks_finite) RNNI_GOTO(rnni_check_results(ctx, &c));
   if (record) {
@@ -290,6 +291,7 @@ static rnn_status node_backward(rnn_ctx *ctx, queue *q, rnni_node *node, uint64_
   }
   c->din = din;
   status = c->op->backward(ctx, c);
+  if (status == RNN_OK) status = rnni_poll(ctx);
   if (status == RNN_OK && node->where) status = rnni_check_gradients(ctx, c, node->where);
 done:
   c->din = NULL;
@@ -347,7 +349,7 @@ rnn_status rnn_backward(rnn_ctx *ctx, rnn_tensor *loss, rnn_tensor *dloss) {
   rnn_tensor *seed;
   rnn_status status;
   RNNI_GOTO(gradient_of(ctx, &q, &to_loss, loss, mark, &seed));
-  if (dloss) rnni_add(rnni_f(seed), rnni_f(dloss), seed->count);
+  if (dloss) RNNI_GOTO(rnni_add_tensor(ctx, seed, dloss));
   else rnni_f(seed)[0] += 1;
   RNNI_GOTO(run_backward(ctx, &q, mark));
 done:

@@ -9,14 +9,21 @@ static void copy_blocks(int64_t count, int64_t width, const rnn_tensor *from, in
   size_t size = element(from);
   const char *f = (const char *)from->data + (size_t)from_at * size;
   char *t = (char *)to->data + (size_t)to_at * size;
-  for (int64_t i = 0; i < count; i++, f += (size_t)from_step * size, t += (size_t)to_step * size)
-    memcpy(t, f, (size_t)width * size);
+  for (int64_t i = 0; i < count && !rnni_interrupted(from->ctx); i++) { /* rnn_apply looks, too */
+    if (width <= RNNI_PIECE) memcpy(t, f, (size_t)width * size);
+    else if (rnni_copy(from->ctx, t, f, (size_t)width * size) != RNN_OK) return;
+    f += (size_t)from_step * size;
+    t += (size_t)to_step * size;
+  }
 }
 
 static void add_blocks(int64_t count, int64_t width, const rnn_tensor *from, int64_t from_at, int64_t from_step,
                        rnn_tensor *to, int64_t to_at, int64_t to_step) {
   for (int64_t i = 0; i < count; i++)
-    rnni_add(rnni_f(to) + to_at + i * to_step, rnni_f(from) + from_at + i * from_step, width);
+    for (RNNI_PIECES(width, at, end)) {
+      if (rnni_interrupted(from->ctx)) return;
+      rnni_add(rnni_f(to) + to_at + i * to_step + at, rnni_f(from) + from_at + i * from_step + at, end - at);
+    }
 }
 
 /* ---- reshape ---- */
@@ -55,9 +62,7 @@ static rnn_status reshape_forward(rnn_ctx *ctx, rnni_call *c) {
 }
 
 static rnn_status add_whole(rnn_ctx *ctx, rnni_call *c) {
-  (void)ctx;
-  rnni_add(rnni_f(c->din[0]), rnni_f(c->dout[0]), c->dout[0]->count);
-  return RNN_OK;
+  return rnni_add_tensor(ctx, c->din[0], c->dout[0]);
 }
 const rnn_op rnni_op_reshape = {.name = "reshape", .args = "Ts", .doc = "(x, shape). The same elements in another shape, sharing memory; one size may be -1."
                                " Errors: a shape of another number of elements.",
@@ -258,7 +263,6 @@ static rnn_status broadcast_shape(rnn_ctx *ctx, rnni_call *c) {
 }
 
 static rnn_status broadcast_forward(rnn_ctx *ctx, rnni_call *c) {
-  (void)ctx;
   const rnn_tensor *x = c->in[0];
   rnn_tensor *y = c->out[0];
   int64_t stride[RNN_MAX_DIMS], step = 1;
@@ -268,7 +272,9 @@ static rnn_status broadcast_forward(rnn_ctx *ctx, rnni_call *c) {
     stride[i] = d == 1 ? 0 : step;
     step *= d;
   }
+  int64_t done = 0;
   for (int64_t i = 0; i < y->count; i++) {
+    RNNI_TRY(rnni_pace(ctx, &done, 1));
     int64_t left = i, at = 0;
     for (int a = y->ndim - 1; a >= 0; a--) {
       at += left % y->dims[a] * stride[a];
