@@ -2,6 +2,7 @@
  * rounds exactly (this file is compiled without contraction and calls no transcendental function of the C library), so
  * the numbers are the same on every machine. One number uses one position of the counter. */
 #include "internal.h"
+#include "kernels/kernels.h"
 
 static void philox(uint32_t c[4], uint32_t k0, uint32_t k1) {
   for (int round = 0; round < 10; round++) {
@@ -64,23 +65,57 @@ static rnn_status need_float(rnn_ctx *ctx, const char *name, const rnn_tensor *t
   return rnni_fail(ctx, RNN_ETYPE, "%s: expected a float tensor, got int32 %s", name, RNNI_SHAPE(t));
 }
 
+static bool fits(double v) { return isfinite((real)v); }
+
+/* For loops that draw for elements: after an interrupt the numbers begin again where they did. */
+static rnn_status pace(rnn_ctx *ctx, int64_t *done, int64_t elements, rnn_random_state start) {
+  rnn_status status = rnni_pace(ctx, done, elements);
+  if (status != RNN_OK) ctx->random = start;
+  return status;
+}
+
 rnn_status rnn_tensor_uniform(rnn_ctx *ctx, rnn_tensor *t, double low, double high) {
+  if (!(low <= high) || !fits(low) || !fits(high) || !fits(high - low))
+    return rnni_fail(ctx, RNN_EARG, "uniform_: expected low <= high, numbers that a %s can hold, got %s and %s",
+                     RNN_PRECISION, rnni_number_text(low), rnni_number_text(high));
   RNNI_TRY(need_float(ctx, "uniform_", t));
+  rnn_random_state start = ctx->random;
+  real below = (real)high; /* the largest number below high: rounding may lift others to high */
+  if (low < high && (double)below >= high) below = RNNI_M(nextafter)(below, (real)-INFINITY);
+  int64_t done = 0;
   for (int64_t i = 0; i < t->count; i++) {
+    RNNI_TRY(pace(ctx, &done, 4, start));
     double u = (double)(rnni_random_bits(ctx) >> 40) * 0x1p-24; /* 24 bits: exact in a float, so never rounded to 1 */
-    rnni_f(t)[i] = (real)(low + (high - low) * u);
+    real v = (real)(low + (high - low) * u);
+    rnni_f(t)[i] = RNNI_MIN(v, below);
   }
   return RNN_OK;
 }
 
+/* Two numbers of the normal distribution with mean 0 and this deviation (Box and Muller 1958). */
+static void two_normal(rnn_ctx *ctx, double deviation, double *a, double *b) {
+  double u = 1 - to_unit(rnni_random_bits(ctx)), c, s;
+  turn(to_unit(rnni_random_bits(ctx)), &c, &s);
+  double radius = deviation * sqrt(-2 * log_exactly(u));
+  *a = radius * c;
+  *b = radius * s;
+}
+#define NORMAL_MOST 8.6 /* sqrt(-2 log 2^-53): no number lies further out */
+
 rnn_status rnn_tensor_normal(rnn_ctx *ctx, rnn_tensor *t, double mean, double deviation) {
+  if (!(deviation >= 0) || !fits(fabs(mean) + NORMAL_MOST * deviation))
+    return rnni_fail(ctx, RNN_EARG,
+                     "normal_: expected a mean and a deviation of at least 0 that keep the numbers within %s, got %s and %s",
+                     RNN_PRECISION, rnni_number_text(mean), rnni_number_text(deviation));
   RNNI_TRY(need_float(ctx, "normal_", t));
-  for (int64_t i = 0; i < t->count; i += 2) { /* Box and Muller 1958: two numbers from two */
-    double u = 1 - to_unit(rnni_random_bits(ctx)), c, s;
-    turn(to_unit(rnni_random_bits(ctx)), &c, &s);
-    double radius = deviation * sqrt(-2 * log_exactly(u));
-    rnni_f(t)[i] = (real)(mean + radius * c);
-    if (i + 1 < t->count) rnni_f(t)[i + 1] = (real)(mean + radius * s);
+  rnn_random_state start = ctx->random;
+  int64_t done = 0;
+  for (int64_t i = 0; i < t->count; i += 2) {
+    RNNI_TRY(pace(ctx, &done, 32, start));
+    double a, b;
+    two_normal(ctx, deviation, &a, &b);
+    rnni_f(t)[i] = (real)(mean + a);
+    if (i + 1 < t->count) rnni_f(t)[i + 1] = (real)(mean + b);
   }
   return RNN_OK;
 }
@@ -97,8 +132,11 @@ rnn_status rnn_tensor_shuffle(rnn_ctx *ctx, rnn_tensor *t) {
   if (t->type != RNN_INT) return rnni_fail(ctx, RNN_ETYPE, "shuffle: expected an int32 tensor, got %s", RNN_PRECISION);
   if (t->count > INT32_MAX) return rnni_fail(ctx, RNN_EARG, "shuffle: at most %d elements", INT32_MAX);
   int32_t *p = rnni_i(t);
+  rnn_random_state start = ctx->random;
+  int64_t done = 0;
   for (int64_t i = 0; i < t->count; i++) p[i] = (int32_t)i + 1;
   for (int64_t i = t->count - 1; i > 0; i--) {
+    RNNI_TRY(pace(ctx, &done, 16, start));
     int64_t j = (int64_t)below(ctx, (uint64_t)i + 1);
     int32_t keep = p[i];
     p[i] = p[j];
@@ -107,24 +145,54 @@ rnn_status rnn_tensor_shuffle(rnn_ctx *ctx, rnn_tensor *t) {
   return RNN_OK;
 }
 
+#define TOGETHER 16 /* rows that take an earlier one away while the caches hold it */
+
 /* Gram-Schmidt, twice (Giraud et al. 2005: twice is enough), on the rows of a (rows, n) normal matrix, rows <= n. */
-static void orthonormal_rows(double *a, int64_t rows, int64_t n) {
-  for (int64_t i = 0; i < rows; i++) {
-    double *x = a + i * n, norm = 0;
+static rnn_status orthonormal_rows(rnn_ctx *ctx, double *a, int64_t rows, int64_t n) {
+  int64_t done = 0;
+  for (int64_t from = 0; from < rows; from += TOGETHER) {
+    int64_t to = RNNI_MIN(from + TOGETHER, rows);
     for (int pass = 0; pass < 2; pass++)
-      for (int64_t j = 0; j < i; j++) {
-        const double *y = a + j * n;
-        double dot = 0;
-        for (int64_t k = 0; k < n; k++) dot += x[k] * y[k];
-        for (int64_t k = 0; k < n; k++) x[k] -= dot * y[k];
-      }
-    for (int64_t k = 0; k < n; k++) norm += x[k] * x[k];
-    norm = sqrt(norm);
-    for (int64_t k = 0; k < n; k++) x[k] /= norm;
+      for (int64_t j = 0; j < from; j++)
+        for (int64_t i = from; i < to; i++) {
+          RNNI_TRY(rnni_pace(ctx, &done, n));
+          rnni_kernel->take_away(n, a + j * n, a + i * n);
+        }
+    for (int64_t i = from; i < to; i++) {
+      double *x = a + i * n, norm = 0;
+      for (int pass = 0; pass < 2; pass++)
+        for (int64_t j = from; j < i; j++) rnni_kernel->take_away(n, a + j * n, x);
+      for (int64_t k = 0; k < n; k++) norm += x[k] * x[k];
+      norm = sqrt(norm);
+      for (int64_t k = 0; k < n; k++) x[k] /= norm;
+    }
   }
+  return RNN_OK;
+}
+
+/* One block of a matrix: random orthonormal rows, or columns where tall, times gain. a has room for its elements. */
+static rnn_status orthogonal_block(rnn_ctx *ctx, real *w, int64_t rows, int64_t columns, double gain, double *a,
+                                   rnn_random_state start) {
+  bool tall = rows > columns; /* then the columns are orthonormal: work on the transpose */
+  int64_t m = tall ? columns : rows, n = tall ? rows : columns, done = 0;
+  for (int64_t i = 0; i < m * n; i += 2) {
+    double last;
+    RNNI_TRY(pace(ctx, &done, 32, start));
+    two_normal(ctx, 1, a + i, i + 1 < m * n ? a + i + 1 : &last);
+  }
+  rnn_status status = orthonormal_rows(ctx, a, m, n);
+  if (status != RNN_OK) {
+    ctx->random = start;
+    return status;
+  }
+  for (int64_t i = 0; i < rows; i++)
+    for (int64_t j = 0; j < columns; j++) w[i * columns + j] = (real)(gain * (tall ? a[j * n + i] : a[i * n + j]));
+  return RNN_OK;
 }
 
 rnn_status rnn_tensor_orthogonal(rnn_ctx *ctx, rnn_tensor *t, int64_t blocks, double gain) {
+  if (!isfinite(gain))
+    return rnni_fail(ctx, RNN_EARG, "orthogonal_: expected a finite gain, got %s", rnni_number_text(gain));
   RNNI_TRY(need_float(ctx, "orthogonal_", t));
   if (t->ndim != 2) return rnni_fail(ctx, RNN_ESHAPE, "orthogonal_: expected a matrix, got %s", RNNI_SHAPE(t));
   if (blocks < 1 || t->dims[0] % blocks != 0)
@@ -132,23 +200,12 @@ rnn_status rnn_tensor_orthogonal(rnn_ctx *ctx, rnn_tensor *t, int64_t blocks, do
                      RNNI_SHAPE(t));
   if (t->count == 0) return RNN_OK;
   int64_t rows = t->dims[0] / blocks, columns = t->dims[1];
-  bool tall = rows > columns; /* then the columns are orthonormal: work on the transpose */
-  int64_t m = tall ? columns : rows, n = tall ? rows : columns;
+  rnn_random_state start = ctx->random;
+  rnn_status status = RNN_OK;
   double *a;
-  RNNI_TRY(rnni_array(ctx, m * n, sizeof *a, &a));
-  for (int64_t b = 0; b < blocks; b++) {
-    for (int64_t i = 0; i < m * n; i += 2) {
-      double u = 1 - to_unit(rnni_random_bits(ctx)), c, s;
-      turn(to_unit(rnni_random_bits(ctx)), &c, &s);
-      double radius = sqrt(-2 * log_exactly(u));
-      a[i] = radius * c;
-      if (i + 1 < m * n) a[i + 1] = radius * s;
-    }
-    orthonormal_rows(a, m, n);
-    real *w = rnni_f(t) + b * rows * columns;
-    for (int64_t i = 0; i < rows; i++)
-      for (int64_t j = 0; j < columns; j++) w[i * columns + j] = (real)(gain * (tall ? a[j * n + i] : a[i * n + j]));
-  }
+  RNNI_TRY(rnni_array(ctx, rows * columns, sizeof *a, &a));
+  for (int64_t b = 0; b < blocks && status == RNN_OK; b++)
+    status = orthogonal_block(ctx, rnni_f(t) + b * rows * columns, rows, columns, gain, a, start);
   rnni_free(ctx, a);
-  return RNN_OK;
+  return status;
 }

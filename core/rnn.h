@@ -145,7 +145,7 @@ RNN_MUST_USE rnn_status rnn_tensor_detach(rnn_ctx *ctx, rnn_tensor *t, rnn_tenso
 RNN_MUST_USE rnn_status rnn_tensor_copy(rnn_ctx *ctx, const rnn_tensor *t, rnn_tensor **out);
 /* Copies the values of src, of equal shape and type, into dst. */
 RNN_MUST_USE rnn_status rnn_tensor_assign(rnn_ctx *ctx, rnn_tensor *dst, const rnn_tensor *src);
-void rnn_tensor_fill(rnn_tensor *t, double value);
+void rnn_tensor_fill(rnn_tensor *t, double value); /* after rnn_ctx_interrupt it may leave early */
 RNN_MUST_USE rnn_status rnn_tensor_uniform(rnn_ctx *ctx, rnn_tensor *t, double low, double high);
 RNN_MUST_USE rnn_status rnn_tensor_normal(rnn_ctx *ctx, rnn_tensor *t, double mean, double deviation);
 /* A random permutation of 1..n into an int32 tensor of n elements (Fisher-Yates). */

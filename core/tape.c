@@ -187,7 +187,6 @@ rnn_status rnn_apply(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args, rnn_t
   }
   if (c.out_ndim >= 0) RNNI_GOTO(rnni_tensor_raw(ctx, c.out_type, c.out_ndim, c.out_dims, &out[0]));
   RNNI_GOTO(op->forward(ctx, &c));
-  RNNI_GOTO(rnni_poll(ctx)); /* parts of it may have left early */
   RNNI_GOTO(keep_lengths(ctx, &c, lengths));
   if (ctx->checks_finite) RNNI_GOTO(rnni_check_results(ctx, &c));
   if (record) {
@@ -291,7 +290,7 @@ static rnn_status node_backward(rnn_ctx *ctx, queue *q, rnni_node *node, uint64_
   }
   c->din = din;
   status = c->op->backward(ctx, c);
-  if (status == RNN_OK) status = rnni_poll(ctx);
+  if (status == RNN_OK) status = rnni_poll(ctx); /* some loops only leave early */
   if (status == RNN_OK && node->where) status = rnni_check_gradients(ctx, c, node->where);
 done:
   c->din = NULL;

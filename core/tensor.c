@@ -185,16 +185,21 @@ rnn_status rnn_tensor_assign(rnn_ctx *ctx, rnn_tensor *dst, const rnn_tensor *sr
     return rnni_fail(ctx, RNN_ESHAPE, "assign: expected %s %s, got %s %s", RNNI_SHAPE(dst), rnni_type_text(dst->type),
                      RNNI_SHAPE(src), rnni_type_text(src->type));
   dst->storage->version++;
-  memmove(dst->data, src->data, (size_t)dst->count * rnni_type_size(dst->type));
+  size_t size = (size_t)dst->count * rnni_type_size(dst->type);
+  if (dst->storage != src->storage) return rnni_copy(ctx, dst->data, src->data, size);
+  memmove(dst->data, src->data, size);
   return RNN_OK;
 }
 
 void rnn_tensor_fill(rnn_tensor *t, double value) {
   t->storage->version++;
-  if (t->type == RNN_FLOAT)
-    for (int64_t i = 0; i < t->count; i++) rnni_f(t)[i] = (real)value;
-  else
-    for (int64_t i = 0; i < t->count; i++) rnni_i(t)[i] = (int32_t)value;
+  for (RNNI_PIECES(t->count, from, to)) {
+    if (from % RNNI_BLOCK == RNNI_BLOCK - RNNI_PIECE && rnni_interrupted(t->ctx)) return;
+    if (t->type == RNN_FLOAT)
+      for (int64_t i = from; i < to; i++) rnni_f(t)[i] = (real)value;
+    else
+      for (int64_t i = from; i < to; i++) rnni_i(t)[i] = (int32_t)value;
+  }
 }
 
 rnn_status rnn_tensor_set_lengths(rnn_ctx *ctx, rnn_tensor *t, rnn_tensor *lengths) {

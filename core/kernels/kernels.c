@@ -277,6 +277,16 @@ static void log_add(int64_t n, const double *x, double *y) {
   }
 }
 
+static void take_away(int64_t n, const double *x, double *y) {
+  double lanes[8] = {0}, dot = 0;
+  int64_t i = 0;
+  for (; i + 8 <= n; i += 8)
+    for (int k = 0; k < 8; k++) lanes[k] += x[i + k] * y[i + k];
+  for (int k = 0; i + k < n; k++) lanes[k] += x[i + k] * y[i + k];
+  for (int k = 0; k < 8; k++) dot += lanes[k];
+  for (i = 0; i < n; i++) y[i] -= dot * x[i];
+}
+
 static void map_pow(int64_t n, const real *x, int step_x, const real *e, int step_e, real *y) {
   for (int64_t i = 0; i < n; i += LANES) {
     int64_t left = n - i < LANES ? n - i : LANES;
@@ -682,6 +692,7 @@ const rnni_kernels RNNI_TABLE = {
     .softplus = map_softplus,
     .pow = map_pow,
     .log_add = log_add,
+    .take_away = take_away,
     .add = add,
     .swap_axes = swap_axes,
     .activate = activate_all,

@@ -59,6 +59,8 @@ typedef struct rnni_kernels {
 
   /* y = log(e^x + e^y), of doubles in both precisions */
   void (*log_add)(int64_t n, const double *x, double *y);
+  /* y -= (x'y) x, of doubles in both precisions; sums in eight lanes whatever the width of a vector */
+  void (*take_away)(int64_t n, const double *x, double *y);
 
   /* y += x */
   void (*add)(int64_t n, const rnn_real *x, rnn_real *y);

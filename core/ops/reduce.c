@@ -184,8 +184,8 @@ static rnn_status place_forward(rnn_ctx *ctx, rnni_call *c, int sign) {
   int64_t done = 0;
   for (int64_t o = 0; o < l.outer; o++)
     for (int64_t i = 0; i < l.inner; i++) {
-      RNNI_TRY(rnni_pace(ctx, &done, l.length));
       rnni_i(c->out[0])[o * l.inner + i] = (int32_t)extreme(c, c->in[0], &l, o, i, sign) + 1;
+      RNNI_TRY(rnni_pace(ctx, &done, l.length));
     }
   return finish(ctx, c);
 }

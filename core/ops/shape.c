@@ -9,7 +9,7 @@ static void copy_blocks(int64_t count, int64_t width, const rnn_tensor *from, in
   size_t size = element(from);
   const char *f = (const char *)from->data + (size_t)from_at * size;
   char *t = (char *)to->data + (size_t)to_at * size;
-  for (int64_t i = 0; i < count && !rnni_interrupted(from->ctx); i++) { /* rnn_apply looks, too */
+  for (int64_t i = 0; i < count && !rnni_interrupted(from->ctx); i++) { /* the caller polls */
     if (width <= RNNI_PIECE) memcpy(t, f, (size_t)width * size);
     else if (rnni_copy(from->ctx, t, f, (size_t)width * size) != RNN_OK) return;
     f += (size_t)from_step * size;
@@ -97,13 +97,14 @@ static void transpose(const rnn_tensor *x, rnn_tensor *y, int a, int b, blocks_f
   if (a == b) db = 1;
   for (int64_t o = 0; o < outer; o++)
     for (int64_t j = 0; j < db; j++)
-      for (int64_t m = 0; m < middle; m++) /* da blocks of inner elements */
+      for (int64_t m = 0; m < middle && !rnni_interrupted(x->ctx); m++) /* da blocks of inner elements */
         move(da, inner, x, ((o * da * middle + m) * db + j) * inner, middle * db * inner, y,
              ((o * db + j) * middle + m) * da * inner, inner);
 }
 
 static rnn_status transpose_forward(rnn_ctx *ctx, rnni_call *c) {
   transpose(c->in[0], c->out[0], (int)c->args.i[0], (int)c->args.i[1], copy_blocks);
+  RNNI_TRY(rnni_poll(ctx));
   return rnni_carry_lengths(ctx, c, c->args.i[0] >= 2 || c->args.i[0] == c->args.i[1]);
 }
 
@@ -143,6 +144,7 @@ static void slice(rnni_call *c, const rnn_tensor *x, const rnn_tensor *from, int
 static rnn_status slice_forward(rnn_ctx *ctx, rnni_call *c) {
   int64_t length = c->in[0]->dims[c->args.i[0]], from = c->args.i[1] - 1, width = c->args.i[2] - from;
   slice(c, c->in[0], c->in[0], length, from, c->out[0], width, 0, copy_blocks);
+  RNNI_TRY(rnni_poll(ctx));
   return rnni_carry_lengths(ctx, c, c->args.i[0] >= 2);
 }
 
@@ -217,9 +219,8 @@ static void stripes(const rnni_call *c, int axis, const rnn_tensor *whole, bool 
 }
 
 static rnn_status concat_forward(rnn_ctx *ctx, rnni_call *c) {
-  (void)ctx;
   stripes(c, (int)c->args.i[0], c->out[0], false);
-  return RNN_OK;
+  return rnni_poll(ctx);
 }
 static rnn_status concat_backward(rnn_ctx *ctx, rnni_call *c) {
   (void)ctx;
