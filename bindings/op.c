@@ -11,6 +11,7 @@ typedef struct reader {
   rnn_args args;
   rnn_tensor **t;
   int ints, numbers;
+  int absent; /* what the next optional integer or number is when it is not there */
   int arg; /* the next Lua argument */
 } reader;
 
@@ -63,8 +64,14 @@ static void read_argument(reader *r, char letter, bool optional) {
       if (!optional || !absent) read_tensor(r, letter == 't');
       break;
     case 'L': read_list(r); break;
-    case 'i': r->args.i[r->ints++] = optional && absent ? 0 : lrnn_check_integer(L, r->name, r->arg, NULL); break;
-    case 'n': r->args.n[r->numbers++] = optional && absent ? 0 : lrnn_check_number(L, r->name, r->arg, NULL); break;
+    case 'i':
+      r->args.i[r->ints++] = optional && absent ? r->absent : lrnn_check_integer(L, r->name, r->arg, NULL);
+      if (optional) r->absent = 0;
+      break;
+    case 'n':
+      r->args.n[r->numbers++] = optional && absent ? r->absent : lrnn_check_number(L, r->name, r->arg, NULL);
+      if (optional) r->absent = 0;
+      break;
     case 'b': r->args.i[r->ints++] = lrnn_check_boolean(L, r->name, r->arg, NULL); break;
     case 'x': r->args.i[r->ints++] = lrnn_check_axis(L, r->name, r->arg, first_ndim(r)); break;
     case 'X': r->args.i[r->ints++] = absent ? -1 : lrnn_check_axis(L, r->name, r->arg, first_ndim(r)); break;
@@ -77,7 +84,7 @@ static void read_argument(reader *r, char letter, bool optional) {
 static int op_call(lua_State *L) {
   const rnn_op *op = lua_touserdata(L, lua_upvalueindex(1));
   rnn_tensor *plain[MAX_PLAIN];
-  reader r = {.L = L, .name = rnn_op_name(op), .t = plain, .arg = 1};
+  reader r = {.L = L, .name = rnn_op_name(op), .t = plain, .absent = rnn_op_absent(op), .arg = 1};
   int given = lua_gettop(L), most = 0;
   for (const char *s = rnn_op_signature(op); *s; s++) {
     if (*s == 's' && !lua_istable(L, most + 1)) most = given; /* sizes one by one, to the last */

@@ -60,35 +60,57 @@ static void add_run(int64_t n, real *to, int64_t to_step, const real *from, int6
     for (int64_t i = 0; i < n; i++) to[i * to_step] += from[i * from_step];
 }
 
-static void move(const rnn_tensor *dst, const rnn_tensor *src, bool add) {
-  if (dst->count == 0) return;
+/* With stop, it leaves early after an interrupt, and says false: for new memory, which nobody has seen. */
+static bool move(const rnn_tensor *dst, const rnn_tensor *src, bool add, const rnn_ctx *stop) {
+  if (dst->count == 0) return true;
   walk w = walk_of(dst, src);
-  size_t size = rnni_type_size(dst->type);
-  int64_t index[RNN_MAX_DIMS] = {0}, n = w.dims[w.n - 1];
+  int64_t size = (int64_t)rnni_type_size(dst->type), index[RNN_MAX_DIMS] = {0}, done = 0;
+  int64_t length = w.dims[w.n - 1], to_step = w.to[w.n - 1], from_step = w.from[w.n - 1];
   char *to = dst->data;
   const char *from = src->data;
   for (int axis = 0; axis >= 0;) {
-    if (add) add_run(n, (real *)(void *)to, w.to[w.n - 1], (const real *)(const void *)from, w.from[w.n - 1]);
-    else copy_run(size, n, to, w.to[w.n - 1], from, w.from[w.n - 1]);
+    for (int64_t at = 0; at < length; at += RNNI_BLOCK) {
+      int64_t n = RNNI_MIN(length - at, RNNI_BLOCK);
+      void *d = to + at * to_step * size;
+      const void *s = from + at * from_step * size;
+      if (stop && (done += n) > RNNI_BLOCK && (done = n, rnni_interrupted(stop))) return false;
+      if (add) add_run(n, d, to_step, s, from_step);
+      else copy_run((size_t)size, n, d, to_step, s, from_step);
+    }
     for (axis = w.n - 2; axis >= 0; axis--) {
-      to += w.to[axis] * (int64_t)size;
-      from += w.from[axis] * (int64_t)size;
+      to += w.to[axis] * size;
+      from += w.from[axis] * size;
       if (++index[axis] < w.dims[axis]) break;
-      to -= w.to[axis] * (int64_t)size * w.dims[axis];
-      from -= w.from[axis] * (int64_t)size * w.dims[axis];
+      to -= w.to[axis] * size * w.dims[axis];
+      from -= w.from[axis] * size * w.dims[axis];
       index[axis] = 0;
     }
   }
+  return true;
 }
 
-void rnni_move(const rnn_tensor *dst, const rnn_tensor *src) { move(dst, src, false); }
-void rnni_read_rows(const rnn_tensor *t, void *to) {
+void rnni_move(const rnn_tensor *dst, const rnn_tensor *src) { move(dst, src, false, NULL); }
+void rnni_move_add(const rnn_tensor *dst, const rnn_tensor *src) { move(dst, src, true, NULL); }
+rnn_status rnni_move_new(rnn_ctx *ctx, const rnn_tensor *dst, const rnn_tensor *src) {
+  return move(dst, src, false, ctx) ? RNN_OK : rnni_poll(ctx);
+}
+
+static rnn_tensor as_rows(const rnn_tensor *t, void *data) {
   rnn_tensor rows = *t;
-  rows.data = to;
+  rows.data = data;
   rnni_row_strides(rows.ndim, rows.dims, rows.strides);
+  return rows;
+}
+
+void rnni_read_rows(const rnn_tensor *t, void *to) {
+  rnn_tensor rows = as_rows(t, to);
   rnni_move(&rows, t);
 }
-void rnni_move_add(const rnn_tensor *dst, const rnn_tensor *src) { move(dst, src, true); }
+
+rnn_status rnni_copy_rows(rnn_ctx *ctx, const rnn_tensor *t, void *to) {
+  rnn_tensor rows = as_rows(t, to);
+  return rnni_move_new(ctx, &rows, t);
+}
 
 /* The part of whole, shaped and lying like the base, that the shell of a view says. */
 static rnn_tensor part_of(const rnn_tensor *whole, const rnn_tensor *shell) {

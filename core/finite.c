@@ -27,6 +27,7 @@ bool rnn_tensor_finite(const rnn_tensor *t) {
   const real *x = rnni_f(t);
   real sum = 0;
   for (int64_t i = 0; i < t->count; i += 256) { /* 0 times what is finite is 0; NaN and infinity make the sum a NaN */
+    if (i % RNNI_BLOCK == RNNI_BLOCK - 256 && rnni_interrupted(t->ctx)) break; /* nobody waits for the answer */
     real block[16] = {0};
     int64_t n = RNNI_MIN(256, t->count - i);
     for (int64_t k = 0; k + 16 <= n; k += 16)
@@ -41,8 +42,10 @@ bool rnn_tensor_finite(const rnn_tensor *t) {
 static int64_t first_of(const rnn_tensor *t) {
   if (!t || t->type != RNN_FLOAT) return -1;
   const real *x = rnni_f(t);
-  for (int64_t i = 0; i < t->count; i++)
+  for (int64_t i = 0; i < t->count; i++) {
     if (!isfinite(x[i])) return i;
+    if (i % RNNI_BLOCK == RNNI_BLOCK - 1 && rnni_interrupted(t->ctx)) return -1; /* nobody waits for the answer */
+  }
   return -1;
 }
 
@@ -77,7 +80,8 @@ rnn_status rnni_check_results(rnn_ctx *ctx, const rnni_call *c) {
     describe(c->out[i], at, text, sizeof text);
     const rnn_tensor *in = c->nin ? c->in[0] : NULL;
     if (in && in->type == RNN_FLOAT && in->count == c->out[i]->count)
-      return rnni_fail(ctx, RNN_ENAN, "%s gives %s, from %g", c->op->name, text, (double)rnni_f(in)[at]);
+      return rnni_fail(ctx, RNN_ENAN, "%s gives %s, from %s", c->op->name, text,
+                       rnni_number_text((double)rnni_f(in)[at]));
     return rnni_fail(ctx, RNN_ENAN, "%s gives %s, from arguments that are all finite", c->op->name, text);
   }
   return RNN_OK;

@@ -10,7 +10,7 @@
 
 typedef rnn_real real; /* short, as it stands in every line of arithmetic */
 
-/* The C library's functions in the working precision. */
+/* sqrt, fabs and floor in the working precision: exact in every C library. The others are rnni_exp ... or the kernels'. */
 #ifdef RNN_DOUBLE
 #define RNNI_M(name) name
 #else
@@ -85,6 +85,21 @@ static inline bool rnni_interrupted(const rnn_ctx *ctx) {
 }
 /* RNN_EINTR when an interrupt is pending; loops call it every few milliseconds of work. */
 RNN_MUST_USE rnn_status rnni_poll(rnn_ctx *ctx);
+/* For loops over elements: adds what is about to be done to *done and, every RNNI_BLOCK elements, polls. */
+#define RNNI_BLOCK ((int64_t)1 << 20)
+RNN_MUST_USE static inline rnn_status rnni_pace(rnn_ctx *ctx, int64_t *done, int64_t elements) {
+  if ((*done += elements) < RNNI_BLOCK) return RNN_OK;
+  *done = 0;
+  return rnni_poll(ctx);
+}
+/* for (RNNI_PIECES(n, from, to)) goes over [0, n) in pieces that a cache holds, before each of which there is time to look. */
+#define RNNI_PIECE ((int64_t)1 << 12)
+#define RNNI_PIECES(n, from, to)                   \
+  int64_t from = 0, to;                            \
+  to = RNNI_MIN(from + RNNI_PIECE, n), from < (n); \
+  from = to
+/* memcpy, or without from memset to 0, of any size. */
+RNN_MUST_USE rnn_status rnni_copy(rnn_ctx *ctx, void *to, const void *from, size_t size);
 
 /* ---- memory: the one gate; every byte of the core passes here ---- */
 
@@ -98,6 +113,15 @@ RNN_MUST_USE rnn_status rnni_strdup(rnn_ctx *ctx, const char *text, char **out);
 /* count * size, or an error instead of an overflow. */
 RNN_MUST_USE rnn_status rnni_array(rnn_ctx *ctx, int64_t count, size_t size, void *out);
 void rnni_memory_trim(rnn_ctx *ctx); /* gives the cache back to the system */
+
+/* ---- functions of doubles, the same on every machine; math.c ---- */
+
+double rnni_exp(double x);
+double rnni_log(double x);
+double rnni_log1p(double x);
+double rnni_log10(double x); /* of a positive number */
+double rnni_cos(double x);
+double rnni_pow(double x, double y);
 
 /* ---- random ---- */
 
@@ -182,8 +206,11 @@ RNN_MUST_USE rnn_status rnni_tensor_stand_in(rnn_ctx *ctx, rnn_tensor *t, rnn_te
 /* dst = src, dst += src (float), src broadcast to dst's shape; any strides, no overlap. */
 void rnni_move(const rnn_tensor *dst, const rnn_tensor *src);
 void rnni_move_add(const rnn_tensor *dst, const rnn_tensor *src);
-/* The elements of t, row by row, into memory of that size. */
+/* The same into new memory, which an interrupt may leave half filled: RNN_EINTR. */
+RNN_MUST_USE rnn_status rnni_move_new(rnn_ctx *ctx, const rnn_tensor *dst, const rnn_tensor *src);
+/* The elements of t, row by row, into memory of that size; into new memory. */
 void rnni_read_rows(const rnn_tensor *t, void *to);
+RNN_MUST_USE rnn_status rnni_copy_rows(rnn_ctx *ctx, const rnn_tensor *t, void *to);
 /* RNN_EARG when t does not lie in rows. */
 RNN_MUST_USE rnn_status rnni_need_rows(rnn_ctx *ctx, const char *name, const rnn_tensor *t);
 /* Writes what make gives, in a contiguous tensor like t, into t. All or nothing, random numbers included. */
@@ -197,6 +224,8 @@ bool rnni_same_shape(const rnn_tensor *a, const rnn_tensor *b);
 const char *rnni_shape_text(int ndim, const int64_t *dims);
 #define RNNI_SHAPE(t) rnni_shape_text((t)->ndim, (t)->dims)
 const char *rnni_type_text(rnn_type type); /* "float", "int32" */
+/* A number for a message, "nan" whatever its sign; 4 slots in turn. */
+const char *rnni_number_text(double value);
 
 /* ---- ops ---- */
 
@@ -231,6 +260,12 @@ enum {
   RNNI_SAVE_INPUTS = 0xffff,
   RNNI_SAVE_OUT = 0x10000 /* values of every output */
 };
+/* For products: each of inputs 0 and 1 is kept only when the other wants a gradient. */
+static inline void rnni_save_factors(rnni_call *c) {
+  if (!c->wants) return;
+  if (!c->wants[0]) c->saves &= ~(unsigned)RNNI_SAVE_IN1;
+  if (!c->wants[1]) c->saves &= ~(unsigned)RNNI_SAVE_IN0;
+}
 
 typedef enum rnni_lengths {
   RNNI_LENGTHS_REFUSE, /* an input with lengths is an error: they would be lost silently */
@@ -252,6 +287,7 @@ struct rnn_op {
   bool view;                            /* takes tensors of any strides and gives views of them */
   /* What changes anything but results, the tensors t that the op was applied to; called when nothing can fail any more. */
   void (*commit)(rnni_call *c, rnn_tensor *const *t);
+  int absent; /* the first optional integer or number when it is not given */
 };
 
 /* RNN_EARG when args do not have what op's signature says; table.c. */
@@ -275,6 +311,7 @@ RNN_MUST_USE rnn_status rnni_need_ndim(rnn_ctx *ctx, const rnni_call *c, int inp
 void rnni_add_reduced(rnn_tensor *dst, const rnn_tensor *src);
 /* dst += src, of equal count. */
 void rnni_add(real *dst, const real *src, int64_t n);
+RNN_MUST_USE rnn_status rnni_add_tensor(rnn_ctx *ctx, rnn_tensor *dst, const rnn_tensor *src); /* polls */
 /* The sum of x^2, in eight lanes, so that its order never depends on the machine. */
 double rnni_squares(const real *x, int64_t n);
 RNN_MUST_USE rnn_status rnni_need_axis(rnn_ctx *ctx, const rnni_call *c, int64_t axis); /* of input 0 */

@@ -45,7 +45,7 @@ static void adam(int64_t n, const factors *f, real *restrict p, const real *rest
 }
 
 static factors factors_of(const rnn_optimizer_options *o) {
-  double step = (double)o->step, b1 = 1 - pow(o->beta1, step), b2 = 1 - pow(o->beta2, step);
+  double step = (double)o->step, b1 = 1 - rnni_pow(o->beta1, step), b2 = 1 - rnni_pow(o->beta2, step);
   bool decoupled = o->kind == RNN_ADAMW;
   factors f = {.lr = (real)o->lr, .momentum = (real)o->momentum, .beta1 = (real)o->beta1, .beta2 = (real)o->beta2,
                .rest1 = (real)(1 - o->beta1), .rest2 = (real)(1 - o->beta2), .epsilon = (real)o->epsilon,
@@ -53,7 +53,7 @@ static factors factors_of(const rnn_optimizer_options *o) {
                .shrink = decoupled ? (real)(1 - o->lr * o->weight_decay) : 1, .nesterov = o->nesterov,
                .c2 = (real)(1 / sqrt(b2)), .c1_next = (real)(1 / b1)};
   if (o->kind == RNN_NADAM) {
-    double next = 1 - pow(o->beta1, step + 1);
+    double next = 1 - rnni_pow(o->beta1, step + 1);
     f.c1_next = (real)(o->beta1 / next);
     f.c1 = (real)((1 - o->beta1) / b1);
   }
@@ -64,9 +64,10 @@ static rnn_status check_state(rnn_ctx *ctx, const rnn_tensor *p, const rnn_tenso
   RNNI_TRY(rnni_need_rows(ctx, "optimizer_step", p));
   if (s) RNNI_NEED(ctx, s->ctx == ctx, "state is of another context");
   if (s) RNNI_TRY(rnni_need_rows(ctx, "optimizer_step", s));
+  char text[160] = "missing";
   if (s && s->type == RNN_FLOAT && rnni_same_shape(p, s)) return RNN_OK;
-  return rnni_fail(ctx, RNN_ESHAPE, "optimizer_step: the state of parameter %d should be %s, but is %s", i + 1,
-                   RNNI_SHAPE(p), s ? RNNI_SHAPE(s) : "missing");
+  return rnni_fail(ctx, RNN_ESHAPE, "optimizer_step: the state of parameter %d should be %s %s, but is %s", i + 1,
+                   RNNI_SHAPE(p), RNN_PRECISION, s ? rnn_tensor_describe(s, text, sizeof text) : text);
 }
 
 /* ---- over threads ---- */
@@ -125,6 +126,7 @@ rnn_status rnn_optimizer_step(rnn_ctx *ctx, const rnn_optimizer_options *o, rnn_
   if (o->step < 1) return rnni_fail(ctx, RNN_EARG, "optimizer_step: steps count from 1, got %lld", (long long)o->step);
   for (int i = 0; i < count; i++)
     for (int k = 0; k < slots; k++) RNNI_TRY(check_state(ctx, params[i], state[i * slots + k], i));
+  RNNI_TRY(rnni_poll(ctx)); /* a step that has begun is finished: half of one would be lost work */
   for (int i = 0; i < count; i++)
     if (params[i]->grad) {
       rnn_tensor_changed(params[i]);
@@ -142,6 +144,7 @@ rnn_status rnn_optimizer_step(rnn_ctx *ctx, const rnn_optimizer_options *o, rnn_
 #define CHUNK ((int64_t)1 << 15)
 
 typedef struct norms {
+  const rnn_ctx *ctx;
   rnn_tensor *const *params;
   int count, tasks;
   double *squares; /* of each chunk */
@@ -164,7 +167,7 @@ static void norm_task(void *arg, int task) {
   int64_t first = 0;
   for (int i = 0; i < s->count; i++) {
     int64_t chunks = chunks_of(s->params[i]);
-    for (int64_t c = chunks * task / s->tasks; c < chunks * (task + 1) / s->tasks; c++)
+    for (int64_t c = chunks * task / s->tasks; c < chunks * (task + 1) / s->tasks && !rnni_interrupted(s->ctx); c++)
       s->squares[first + c] = rnni_squares(rnni_f(s->params[i]->grad) + c * CHUNK,
                                            RNNI_MIN(CHUNK, s->params[i]->grad->count - c * CHUNK));
     first += chunks;
@@ -174,13 +177,13 @@ static void norm_task(void *arg, int task) {
 static rnn_status sum_of_squares(rnn_ctx *ctx, rnn_tensor *const *params, int count, double *sum) {
   int64_t chunks = 0;
   for (int i = 0; i < count; i++) chunks += chunks_of(params[i]);
-  norms s = {.params = params, .count = count, .tasks = tasks_for(ctx, params, count)};
+  norms s = {.ctx = ctx, .params = params, .count = count, .tasks = tasks_for(ctx, params, count)};
   RNNI_TRY(rnni_array(ctx, chunks, sizeof *s.squares, &s.squares));
   rnni_parallel(ctx, s.tasks, norm_task, &s);
   *sum = 0;
   for (int64_t c = 0; c < chunks; c++) *sum += s.squares[c];
   rnni_free(ctx, s.squares);
-  return RNN_OK;
+  return rnni_poll(ctx);
 }
 
 static void gradients_change(rnn_tensor *const *params, int count) {
@@ -190,7 +193,8 @@ static void gradients_change(rnn_tensor *const *params, int count) {
 
 rnn_status rnn_clip_grad_norm(rnn_ctx *ctx, rnn_tensor *const *params, int count, double max_norm, double *norm) {
   RNNI_NEED_TENSORS(ctx, params, count);
-  if (!(max_norm >= 0)) return rnni_fail(ctx, RNN_EARG, "clip_grad_norm: expected a norm of at least 0, got %g", max_norm);
+  if (!(max_norm >= 0)) return rnni_fail(ctx, RNN_EARG, "clip_grad_norm: expected a norm of at least 0, got %s",
+                     rnni_number_text(max_norm));
   double sum;
   RNNI_TRY(sum_of_squares(ctx, params, count, &sum));
   double total = sqrt(sum);
@@ -206,7 +210,8 @@ rnn_status rnn_clip_grad_norm(rnn_ctx *ctx, rnn_tensor *const *params, int count
 rnn_status rnn_clip_grad_value(rnn_ctx *ctx, rnn_tensor *const *params, int count, double limit, int64_t *clipped) {
   RNNI_NEED_TENSORS(ctx, params, count);
   RNNI_NEED(ctx, clipped, "clipped is NULL");
-  if (!(limit > 0)) return rnni_fail(ctx, RNN_EARG, "clip_grad_value: expected a positive limit, got %g", limit);
+  if (!(limit > 0)) return rnni_fail(ctx, RNN_EARG, "clip_grad_value: expected a positive limit, got %s",
+                     rnni_number_text(limit));
   real top = (real)limit;
   *clipped = 0;
   gradients_change(params, count);
@@ -222,7 +227,8 @@ rnn_status rnn_clip_grad_value(rnn_ctx *ctx, rnn_tensor *const *params, int coun
 
 rnn_status rnn_scale_grad(rnn_ctx *ctx, rnn_tensor *const *params, int count, double factor) {
   RNNI_NEED_TENSORS(ctx, params, count);
-  if (!isfinite(factor)) return rnni_fail(ctx, RNN_EARG, "scale_grad: expected a finite factor, got %g", factor);
+  if (!isfinite(factor)) return rnni_fail(ctx, RNN_EARG, "scale_grad: expected a finite factor, got %s",
+                     rnni_number_text(factor));
   real by = (real)factor;
   gradients_change(params, count);
   for (int i = 0; i < count; i++)
@@ -239,14 +245,15 @@ rnn_status rnn_average_step(rnn_ctx *ctx, rnn_tensor *const *averages, rnn_tenso
   RNNI_NEED_TENSORS(ctx, averages, count);
   RNNI_NEED_TENSORS(ctx, live, count);
   if (!(decay >= 0 && decay <= 1))
-    return rnni_fail(ctx, RNN_EARG, "average_step: expected a decay from 0 to 1, got %g", decay);
+    return rnni_fail(ctx, RNN_EARG, "average_step: expected a decay from 0 to 1, got %s",
+                     rnni_number_text(decay));
   for (int i = 0; i < count; i++) {
     rnn_tensor *a = averages[i];
-    RNNI_TRY(rnni_need_rows(ctx, "average_step", a));
-    RNNI_TRY(rnni_need_rows(ctx, "average_step", live[i]));
-    if (a->type != live[i]->type || !rnni_same_shape(a, live[i]) || a->storage == live[i]->storage)
-      return rnni_fail(ctx, RNN_ESHAPE, "average_step: average %d should be another %s, but is %s", i + 1,
-                       RNNI_SHAPE(live[i]), RNNI_SHAPE(a));
+    if (a->storage == live[i]->storage)
+      return rnni_fail(ctx, RNN_EARG, "average_step: average %d should be another tensor, but shares its memory with what it follows; x:copy()", i + 1);
+    if (a->type != live[i]->type || !rnni_same_shape(a, live[i]))
+      return rnni_fail(ctx, RNN_ESHAPE, "average_step: average %d should be %s %s, but is %s %s", i + 1,
+                       RNNI_SHAPE(live[i]), rnni_type_text(live[i]->type), RNNI_SHAPE(a), rnni_type_text(a->type));
   }
   for (int i = 0; i < count; i++) {
     rnn_tensor *a = averages[i];

@@ -93,15 +93,17 @@ rnn_status rnni_gemm(rnn_ctx *ctx, int64_t m, int64_t n, int64_t k, const real *
   if (m == 0 || n == 0) return RNN_OK;
   if (n == 1 && ldc == 1 && m > 1 && !bias) /* one column is better seen as one row: C' = B' A' */
     return rnni_gemm(ctx, 1, m, k, b, 1, brs, a, acs, ars, NULL, c, m, accumulate);
-  if (lies_in_panels(m, n, brs, bcs))
-    return run(ctx, m, n, k, a, ars, acs, (rnni_panels){b, brs, rnni_kernel->tile_cols}, bias, c, ldc, accumulate);
+  bool direct = lies_in_panels(m, n, brs, bcs);
   int64_t most = RNNI_MAX(PACKED_MOST / n, 256) / 256 * 256;
-  if (k > most) { /* the same chain in pieces, so that packing never doubles a large operand */
+  if (direct) most = RNNI_MAX((int64_t)(POLL_MULTIPLY_ADDS / ((double)n * (double)RNNI_MIN(m, 96))), 256);
+  if (k > most) { /* the same chain in pieces, so that packing never doubles a large operand, and to poll */
     for (int64_t p = 0; p < k; p += most)
       RNNI_TRY(rnni_gemm(ctx, m, n, RNNI_MIN(most, k - p), a + p * acs, ars, acs, b + p * brs, brs, bcs,
                          p ? NULL : bias, c, ldc, accumulate || p));
     return RNN_OK;
   }
+  if (direct)
+    return run(ctx, m, n, k, a, ars, acs, (rnni_panels){b, brs, rnni_kernel->tile_cols}, bias, c, ldc, accumulate);
   real *packed;
   RNNI_TRY(rnni_array(ctx, rnni_packed_size(k, n), sizeof *packed, &packed));
   rnni_pack(ctx, k, n, b, brs, bcs, packed);

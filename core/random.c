@@ -2,6 +2,7 @@
  * rounds exactly (this file is compiled without contraction and calls no transcendental function of the C library), so
  * the numbers are the same on every machine. One number uses one position of the counter. */
 #include "internal.h"
+#include "kernels/kernels.h"
 
 static void philox(uint32_t c[4], uint32_t k0, uint32_t k1) {
   for (int round = 0; round < 10; round++) {
@@ -63,7 +64,9 @@ static rnn_status need_float(rnn_ctx *ctx, const char *name, const rnn_tensor *t
   return rnni_fail(ctx, RNN_ETYPE, "%s: expected a float tensor, got int32 %s", name, RNNI_SHAPE(t));
 }
 
-/* What a function below draws with; t is contiguous. */
+static bool fits(double v) { return isfinite((real)v); }
+
+/* What the functions below draw with, into a contiguous tensor; rnni_fill_by puts the position back when one fails. */
 typedef struct draw {
   double a, b;
   int64_t blocks;
@@ -71,33 +74,55 @@ typedef struct draw {
 
 static rnn_status uniform(rnn_ctx *ctx, rnn_tensor *t, void *arg) {
   double low = ((draw *)arg)->a, high = ((draw *)arg)->b;
+  real below = (real)high; /* the largest number below high: rounding may lift others to high */
+  if (low < high && (double)below >= high) below = RNNI_M(nextafter)(below, (real)-INFINITY);
+  int64_t done = 0;
   for (int64_t i = 0; i < t->count; i++) {
+    RNNI_TRY(rnni_pace(ctx, &done, 4));
     double u = (double)(rnni_random_bits(ctx) >> 40) * 0x1p-24; /* 24 bits: exact in a float, so never rounded to 1 */
-    rnni_f(t)[i] = (real)(low + (high - low) * u);
+    real v = (real)(low + (high - low) * u);
+    rnni_f(t)[i] = RNNI_MIN(v, below);
   }
   return RNN_OK;
 }
 
 rnn_status rnn_tensor_uniform(rnn_ctx *ctx, rnn_tensor *t, double low, double high) {
   RNNI_NEED_TENSOR(ctx, t);
+  if (!(low <= high) || !fits(low) || !fits(high) || !fits(high - low))
+    return rnni_fail(ctx, RNN_EARG, "uniform_: expected low <= high, numbers that a %s can hold, got %s and %s",
+                     RNN_PRECISION, rnni_number_text(low), rnni_number_text(high));
   RNNI_TRY(need_float(ctx, "uniform_", t));
   return rnni_fill_by(ctx, t, uniform, &(draw){low, high, 0});
 }
 
+/* Two numbers of the normal distribution with mean 0 and this deviation (Box and Muller 1958). */
+static void two_normal(rnn_ctx *ctx, double deviation, double *a, double *b) {
+  double u = 1 - to_unit(rnni_random_bits(ctx)), c, s;
+  turn(to_unit(rnni_random_bits(ctx)), &c, &s);
+  double radius = deviation * sqrt(-2 * log_exactly(u));
+  *a = radius * c;
+  *b = radius * s;
+}
+#define NORMAL_MOST 8.6 /* sqrt(-2 log 2^-53): no number lies further out */
+
 static rnn_status normal(rnn_ctx *ctx, rnn_tensor *t, void *arg) {
-  double mean = ((draw *)arg)->a, deviation = ((draw *)arg)->b;
-  for (int64_t i = 0; i < t->count; i += 2) { /* Box and Muller 1958: two numbers from two */
-    double u = 1 - to_unit(rnni_random_bits(ctx)), c, s;
-    turn(to_unit(rnni_random_bits(ctx)), &c, &s);
-    double radius = deviation * sqrt(-2 * log_exactly(u));
-    rnni_f(t)[i] = (real)(mean + radius * c);
-    if (i + 1 < t->count) rnni_f(t)[i + 1] = (real)(mean + radius * s);
+  double mean = ((draw *)arg)->a, deviation = ((draw *)arg)->b, x, y;
+  int64_t done = 0;
+  for (int64_t i = 0; i < t->count; i += 2) {
+    RNNI_TRY(rnni_pace(ctx, &done, 32));
+    two_normal(ctx, deviation, &x, &y);
+    rnni_f(t)[i] = (real)(mean + x);
+    if (i + 1 < t->count) rnni_f(t)[i + 1] = (real)(mean + y);
   }
   return RNN_OK;
 }
 
 rnn_status rnn_tensor_normal(rnn_ctx *ctx, rnn_tensor *t, double mean, double deviation) {
   RNNI_NEED_TENSOR(ctx, t);
+  if (!(deviation >= 0) || !fits(fabs(mean) + NORMAL_MOST * deviation))
+    return rnni_fail(ctx, RNN_EARG,
+                     "normal_: expected a mean and a deviation of at least 0 that keep the numbers within %s, got %s and %s",
+                     RNN_PRECISION, rnni_number_text(mean), rnni_number_text(deviation));
   RNNI_TRY(need_float(ctx, "normal_", t));
   return rnni_fill_by(ctx, t, normal, &(draw){mean, deviation, 0});
 }
@@ -113,8 +138,10 @@ static uint64_t below(rnn_ctx *ctx, uint64_t n) {
 static rnn_status shuffle(rnn_ctx *ctx, rnn_tensor *t, void *arg) {
   (void)arg;
   int32_t *p = rnni_i(t);
+  int64_t done = 0;
   for (int64_t i = 0; i < t->count; i++) p[i] = (int32_t)i + 1;
   for (int64_t i = t->count - 1; i > 0; i--) {
+    RNNI_TRY(rnni_pace(ctx, &done, 16));
     int64_t j = (int64_t)below(ctx, (uint64_t)i + 1);
     int32_t keep = p[i];
     p[i] = p[j];
@@ -130,50 +157,61 @@ rnn_status rnn_tensor_shuffle(rnn_ctx *ctx, rnn_tensor *t) {
   return rnni_fill_by(ctx, t, shuffle, NULL);
 }
 
+#define TOGETHER 16 /* rows that take an earlier one away while the caches hold it */
+
 /* Gram-Schmidt, twice (Giraud et al. 2005: twice is enough), on the rows of a (rows, n) normal matrix, rows <= n. */
-static void orthonormal_rows(double *a, int64_t rows, int64_t n) {
-  for (int64_t i = 0; i < rows; i++) {
-    double *x = a + i * n, norm = 0;
+static rnn_status orthonormal_rows(rnn_ctx *ctx, double *a, int64_t rows, int64_t n) {
+  int64_t done = 0;
+  for (int64_t from = 0; from < rows; from += TOGETHER) {
+    int64_t to = RNNI_MIN(from + TOGETHER, rows);
     for (int pass = 0; pass < 2; pass++)
-      for (int64_t j = 0; j < i; j++) {
-        const double *y = a + j * n;
-        double dot = 0;
-        for (int64_t k = 0; k < n; k++) dot += x[k] * y[k];
-        for (int64_t k = 0; k < n; k++) x[k] -= dot * y[k];
-      }
-    for (int64_t k = 0; k < n; k++) norm += x[k] * x[k];
-    norm = sqrt(norm);
-    for (int64_t k = 0; k < n; k++) x[k] /= norm;
+      for (int64_t j = 0; j < from; j++)
+        for (int64_t i = from; i < to; i++) {
+          RNNI_TRY(rnni_pace(ctx, &done, n));
+          rnni_kernel->take_away(n, a + j * n, a + i * n);
+        }
+    for (int64_t i = from; i < to; i++) {
+      double *x = a + i * n, norm = 0;
+      for (int pass = 0; pass < 2; pass++)
+        for (int64_t j = from; j < i; j++) rnni_kernel->take_away(n, a + j * n, x);
+      for (int64_t k = 0; k < n; k++) norm += x[k] * x[k];
+      norm = sqrt(norm);
+      for (int64_t k = 0; k < n; k++) x[k] /= norm;
+    }
   }
+  return RNN_OK;
+}
+
+/* One block of a matrix: random orthonormal rows, or columns where tall, times gain. a has room for its elements. */
+static rnn_status orthogonal_block(rnn_ctx *ctx, real *w, int64_t rows, int64_t columns, double gain, double *a) {
+  bool tall = rows > columns; /* then the columns are orthonormal: work on the transpose */
+  int64_t m = tall ? columns : rows, n = tall ? rows : columns, done = 0;
+  for (int64_t i = 0; i < m * n; i += 2) {
+    double last;
+    RNNI_TRY(rnni_pace(ctx, &done, 32));
+    two_normal(ctx, 1, a + i, i + 1 < m * n ? a + i + 1 : &last);
+  }
+  RNNI_TRY(orthonormal_rows(ctx, a, m, n));
+  for (int64_t i = 0; i < rows; i++)
+    for (int64_t j = 0; j < columns; j++) w[i * columns + j] = (real)(gain * (tall ? a[j * n + i] : a[i * n + j]));
+  return RNN_OK;
 }
 
 static rnn_status orthogonal(rnn_ctx *ctx, rnn_tensor *t, void *arg) {
-  int64_t blocks = ((draw *)arg)->blocks;
-  double gain = ((draw *)arg)->a;
-  int64_t rows = t->dims[0] / blocks, columns = t->dims[1];
-  bool tall = rows > columns; /* then the columns are orthonormal: work on the transpose */
-  int64_t m = tall ? columns : rows, n = tall ? rows : columns;
+  int64_t blocks = ((draw *)arg)->blocks, rows = t->dims[0] / blocks, columns = t->dims[1];
+  rnn_status status = RNN_OK;
   double *a;
-  RNNI_TRY(rnni_array(ctx, m * n, sizeof *a, &a));
-  for (int64_t b = 0; b < blocks; b++) {
-    for (int64_t i = 0; i < m * n; i += 2) {
-      double u = 1 - to_unit(rnni_random_bits(ctx)), c, s;
-      turn(to_unit(rnni_random_bits(ctx)), &c, &s);
-      double radius = sqrt(-2 * log_exactly(u));
-      a[i] = radius * c;
-      if (i + 1 < m * n) a[i + 1] = radius * s;
-    }
-    orthonormal_rows(a, m, n);
-    real *w = rnni_f(t) + b * rows * columns;
-    for (int64_t i = 0; i < rows; i++)
-      for (int64_t j = 0; j < columns; j++) w[i * columns + j] = (real)(gain * (tall ? a[j * n + i] : a[i * n + j]));
-  }
+  RNNI_TRY(rnni_array(ctx, rows * columns, sizeof *a, &a));
+  for (int64_t b = 0; b < blocks && status == RNN_OK; b++)
+    status = orthogonal_block(ctx, rnni_f(t) + b * rows * columns, rows, columns, ((draw *)arg)->a, a);
   rnni_free(ctx, a);
-  return RNN_OK;
+  return status;
 }
 
 rnn_status rnn_tensor_orthogonal(rnn_ctx *ctx, rnn_tensor *t, int64_t blocks, double gain) {
   RNNI_NEED_TENSOR(ctx, t);
+  if (!isfinite(gain))
+    return rnni_fail(ctx, RNN_EARG, "orthogonal_: expected a finite gain, got %s", rnni_number_text(gain));
   RNNI_TRY(need_float(ctx, "orthogonal_", t));
   if (t->ndim != 2) return rnni_fail(ctx, RNN_ESHAPE, "orthogonal_: expected a matrix, got %s", RNNI_SHAPE(t));
   if (blocks < 1 || t->dims[0] % blocks != 0)

@@ -227,6 +227,8 @@ const char *rnn_op_signature(const rnn_op *op);
 const char *rnn_op_doc(const rnn_op *op); /* "(x, axis) -> tensor. What it computes." */
 int rnn_op_outputs(const rnn_op *op, const rnn_args *args);
 bool rnn_op_differentiable(const rnn_op *op);
+/* What the first optional integer or number is when it is not given; the others are 0. In C each is always given. */
+int rnn_op_absent(const rnn_op *op);
 
 #define RNN_MAX_OUTPUTS 3
 

@@ -387,6 +387,7 @@ static rnn_status node_backward(rnn_ctx *ctx, queue *q, rnni_node *node, uint64_
   }
   c->din = din;
   status = c->op->backward(ctx, c);
+  if (status == RNN_OK) status = rnni_poll(ctx); /* some loops only leave early */
   if (status == RNN_OK && node->where) status = rnni_check_gradients(ctx, c, node->where);
 done:
   c->din = NULL;

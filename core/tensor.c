@@ -68,8 +68,11 @@ rnn_status rnni_tensor_raw(rnn_ctx *ctx, rnn_type type, int ndim, const int64_t 
 rnn_status rnn_tensor_new(rnn_ctx *ctx, rnn_type type, int ndim, const int64_t *dims, rnn_tensor **out) {
   RNNI_NEED(ctx, out, "out is NULL");
   RNNI_TRY(rnni_tensor_raw(ctx, type, ndim, dims, out));
-  memset((*out)->data, 0, (size_t)(*out)->count * rnni_type_size(type));
-  return RNN_OK;
+  rnn_status status = rnni_copy(ctx, (*out)->data, NULL, (size_t)(*out)->count * rnni_type_size(type));
+  if (status == RNN_OK) return RNN_OK;
+  rnn_tensor_free(*out);
+  *out = NULL;
+  return status;
 }
 
 rnn_tensor *rnn_tensor_ref(rnn_tensor *t) {
@@ -118,6 +121,15 @@ const char *rnni_shape_text(int ndim, const int64_t *dims) {
   if (ndim == 1) s[n++] = ',';
   s[n++] = ')';
   s[n] = '\0';
+  return s;
+}
+
+const char *rnni_number_text(double value) {
+  static _Thread_local char slots[4][32];
+  static _Thread_local unsigned next;
+  char *s = slots[next++ % 4];
+  if (value != value) return "nan"; /* C may write -nan */
+  snprintf(s, sizeof slots[0], "%g", value);
   return s;
 }
 
@@ -203,7 +215,12 @@ rnn_status rnn_tensor_copy(rnn_ctx *ctx, const rnn_tensor *t, rnn_tensor **out) 
   RNNI_NEED_TENSOR(ctx, t);
   RNNI_NEED(ctx, out, "out is NULL");
   RNNI_TRY(rnni_tensor_raw(ctx, t->type, t->ndim, t->dims, out));
-  rnni_move(*out, t);
+  rnn_status status = rnni_move_new(ctx, *out, t);
+  if (status != RNN_OK) {
+    rnn_tensor_free(*out);
+    *out = NULL;
+    return status;
+  }
   if (t->lengths) (*out)->lengths = rnn_tensor_ref(t->lengths);
   return RNN_OK;
 }

@@ -26,8 +26,8 @@ static const rnni_symbol symbols[] = {{"kiss_fftr_alloc", (void **)&fft.plan},
 static rnni_library library = {"libkissfft-float.so.131", "libkissfft-float131", symbols, false};
 
 /* Linear up to 1000 Hz, logarithmic above. */
-static double to_mel(double hz) { return hz < 1000 ? hz * 3 / 200 : 15 + log(hz / 1000) * 27 / log(6.4); }
-static double to_hz(double mel) { return mel < 15 ? mel * 200 / 3 : 1000 * exp((mel - 15) * log(6.4) / 27); }
+static double to_mel(double hz) { return hz < 1000 ? hz * 3 / 200 : 15 + rnni_log(hz / 1000) * 27 / rnni_log(6.4); }
+static double to_hz(double mel) { return mel < 15 ? mel * 200 / 3 : 1000 * rnni_exp((mel - 15) * rnni_log(6.4) / 27); }
 
 /* filters (bands, bins), cosines (coefficients, bands), hann (window), power (bins): what frames share */
 typedef struct tables {
@@ -71,11 +71,11 @@ static rnn_status make_tables(rnn_ctx *ctx, const rnn_features *o, tables *t) {
   RNNI_TRY(rnni_alloc(ctx, size, &memory));
   t->plan = fft.plan((int)o->fft, 0, memory, &size);
   RNNI_TRY(make_filters(ctx, o, t->filters));
-  for (int64_t i = 0; i < o->window; i++) t->hann[i] = 0.5 - 0.5 * cos(2 * M_PI * (double)i / (double)o->window);
+  for (int64_t i = 0; i < o->window; i++) t->hann[i] = 0.5 - 0.5 * rnni_cos(2 * M_PI * (double)i / (double)o->window);
   for (int64_t c = 0; c < o->coefficients; c++)
     for (int64_t b = 0; b < o->bands; b++)
       t->cosines[c * o->bands + b] = sqrt((c ? 2.0 : 1.0) / (double)o->bands) *
-                                     cos(M_PI * (double)(c * (2 * b + 1)) / (double)(2 * o->bands));
+                                     rnni_cos(M_PI * (double)(c * (2 * b + 1)) / (double)(2 * o->bands));
   return RNN_OK;
 }
 
@@ -105,7 +105,7 @@ static void hear(const rnn_features *o, const tables *t, const rnn_tensor *x, in
     const double *filter = t->filters + b * bins;
     double sum = 0;
     for (int64_t k = 0; k < bins; k++) sum += filter[k] * t->power[k];
-    decibels[b] = 10 * log10(RNNI_MAX(1e-10, sum));
+    decibels[b] = 10 * rnni_log10(RNNI_MAX(1e-10, sum));
   }
 }
 

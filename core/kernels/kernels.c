@@ -258,6 +258,42 @@ static void product_pair(int64_t m, int64_t k, const real *a, ptrdiff_t ars, ptr
 MAP(exp, vexp(x))
 MAP(tanh, vtanh(x))
 MAP(sigmoid, vsigmoid(x))
+MAP(log, vlog(x))
+MAP(sin, vsin(x))
+MAP(cos, vcos(x))
+MAP(expm1, vexpm1(x))
+MAP(softplus, vsoftplus(x))
+
+static void log_add(int64_t n, const double *x, double *y) {
+  for (int64_t i = 0; i < n; i += DLANES) {
+    size_t size = (size_t)(n - i < DLANES ? n - i : DLANES) * sizeof *x;
+    dvec a = {0}, b = {0};
+    memcpy(&a, x + i, size);
+    memcpy(&b, y + i, size);
+    dvec top = d_choose(a > b, a, b), rest = d_choose(a > b, b, a);
+    dvec sum = top + d_log1p(d_exp(rest - top));
+    sum = d_choose(rest == -INFINITY, top, sum);
+    memcpy(y + i, &sum, size);
+  }
+}
+
+static void take_away(int64_t n, const double *x, double *y) {
+  double lanes[8] = {0}, dot = 0;
+  int64_t i = 0;
+  for (; i + 8 <= n; i += 8)
+    for (int k = 0; k < 8; k++) lanes[k] += x[i + k] * y[i + k];
+  for (int k = 0; i + k < n; k++) lanes[k] += x[i + k] * y[i + k];
+  for (int k = 0; k < 8; k++) dot += lanes[k];
+  for (i = 0; i < n; i++) y[i] -= dot * x[i];
+}
+
+static void map_pow(int64_t n, const real *x, int step_x, const real *e, int step_e, real *y) {
+  for (int64_t i = 0; i < n; i += LANES) {
+    int64_t left = n - i < LANES ? n - i : LANES;
+    vec a = step_x ? load_part(x + i, left) : splat(*x), b = step_e ? load_part(e + i, left) : splat(*e);
+    store_part(y + i, vpow(a, b), left);
+  }
+}
 
 static void add(int64_t n, const real *x, real *y) {
   int64_t i = 0;
@@ -649,6 +685,14 @@ const rnni_kernels RNNI_TABLE = {
     .exp = map_exp,
     .tanh = map_tanh,
     .sigmoid = map_sigmoid,
+    .log = map_log,
+    .sin = map_sin,
+    .cos = map_cos,
+    .expm1 = map_expm1,
+    .softplus = map_softplus,
+    .pow = map_pow,
+    .log_add = log_add,
+    .take_away = take_away,
     .add = add,
     .swap_axes = swap_axes,
     .activate = activate_all,

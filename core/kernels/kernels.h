@@ -49,6 +49,18 @@ typedef struct rnni_kernels {
   void (*exp)(int64_t n, const rnn_real *x, rnn_real *y);
   void (*tanh)(int64_t n, const rnn_real *x, rnn_real *y);
   void (*sigmoid)(int64_t n, const rnn_real *x, rnn_real *y);
+  void (*log)(int64_t n, const rnn_real *x, rnn_real *y);
+  void (*sin)(int64_t n, const rnn_real *x, rnn_real *y);
+  void (*cos)(int64_t n, const rnn_real *x, rnn_real *y);
+  void (*expm1)(int64_t n, const rnn_real *x, rnn_real *y);
+  void (*softplus)(int64_t n, const rnn_real *x, rnn_real *y);
+  /* y = x^e; each of x and e either moves on by 1 or, with a step of 0, stands still. */
+  void (*pow)(int64_t n, const rnn_real *x, int step_x, const rnn_real *e, int step_e, rnn_real *y);
+
+  /* y = log(e^x + e^y), of doubles in both precisions */
+  void (*log_add)(int64_t n, const double *x, double *y);
+  /* y -= (x'y) x, of doubles in both precisions; sums in eight lanes whatever the width of a vector */
+  void (*take_away)(int64_t n, const double *x, double *y);
 
   /* y += x */
   void (*add)(int64_t n, const rnn_real *x, rnn_real *y);

@@ -1,13 +1,10 @@
-/* vmath.h: vectors of the instruction set being compiled, and exp, tanh and sigmoid on them.
+/* vmath.h: vectors of the instruction set being compiled, and functions on them, at most 2 ulp wrong
+ * (tests/c/test_vmath.c).
  *
- * float: Cody-Waite reduction and polynomials, at most 2 ulp wrong (tests/c/test_vmath.c). double: the C library,
- * lane by lane: that build exists to check gradients, not to be fast. */
+ * float: exp, tanh and sigmoid by Cody-Waite reduction and polynomials; the others, and double, are those of dmath.h. */
 #ifndef RNNI_VMATH_H
 #define RNNI_VMATH_H
 
-#include <math.h>
-#include <stdint.h>
-#include <string.h>
 #if defined(__FMA__) || defined(__AVX512F__)
 #include <immintrin.h>
 #endif
@@ -16,6 +13,7 @@
 #endif
 
 #include "../rnn.h"
+#include "dmath.h"
 
 typedef rnn_real real;
 #ifdef RNN_DOUBLE
@@ -24,13 +22,6 @@ typedef rnn_real real;
 #define RNNI_FMA fmaf
 #endif
 
-#if defined(__AVX512F__)
-#define VEC_BYTES 64
-#elif defined(__AVX2__)
-#define VEC_BYTES 32
-#else
-#define VEC_BYTES 16
-#endif
 #define LANES ((int)(VEC_BYTES / sizeof(real)))
 
 #ifdef RNN_DOUBLE
@@ -43,8 +34,6 @@ typedef int32_t lane_int;
 typedef real vec __attribute__((vector_size(VEC_BYTES)));
 typedef lane_int veci __attribute__((vector_size(VEC_BYTES)));
 typedef real vec_loose __attribute__((vector_size(VEC_BYTES), aligned(sizeof(real)), may_alias));
-
-#define INLINE static inline __attribute__((always_inline, unused))
 
 INLINE vec load(const real *p) { return *(const vec_loose *)p; }
 INLINE void store(real *p, vec v) { *(vec_loose *)p = v; }
@@ -86,21 +75,12 @@ INLINE void store_part(real *p, vec v, int64_t n) { memcpy(p, &v, (size_t)n * si
 
 #ifdef RNN_DOUBLE
 
-INLINE vec vexp(vec x) {
-  for (int i = 0; i < LANES; i++) x[i] = exp(x[i]);
-  return x;
-}
-INLINE vec vtanh(vec x) {
-  for (int i = 0; i < LANES; i++) x[i] = tanh(x[i]);
-  return x;
-}
-INLINE vec vsigmoid(vec x) {
-  for (int i = 0; i < LANES; i++) {
-    double e = exp(-fabs(x[i]));
-    x[i] = (x[i] < 0 ? e : 1) / (1 + e);
-  }
-  return x;
-}
+#define WIDEN(name) \
+  INLINE vec v##name(vec x) { return d_##name(x); }
+WIDEN(exp)
+WIDEN(tanh)
+WIDEN(sigmoid)
+INLINE vec vpow(vec x, vec y) { return d_pow(x, y); }
 
 #else
 
@@ -168,7 +148,44 @@ INLINE vec vsigmoid(vec x) {
   return scale(madd(wrong, y, y), -k);
 }
 
+/* The two halves of x as doubles, and back. */
+typedef float half __attribute__((vector_size(VEC_BYTES / 2)));
+INLINE void widen(vec x, dvec *y) {
+  half h[2];
+  memcpy(h, &x, sizeof x);
+  for (int i = 0; i < 2; i++) y[i] = __builtin_convertvector(h[i], dvec);
+}
+INLINE vec narrow(const dvec *y) {
+  half h[2];
+  vec x;
+  for (int i = 0; i < 2; i++) h[i] = __builtin_convertvector(y[i], half);
+  memcpy(&x, h, sizeof x);
+  return x;
+}
+#define WIDEN(name)             \
+  INLINE vec v##name(vec x) {   \
+    dvec y[2];                  \
+    widen(x, y);                \
+    y[0] = d_##name(y[0]);      \
+    y[1] = d_##name(y[1]);      \
+    return narrow(y);           \
+  }
+INLINE vec vpow(vec x, vec e) {
+  dvec y[2], p[2];
+  widen(x, y);
+  widen(e, p);
+  y[0] = d_short_pow(y[0], p[0]);
+  y[1] = d_short_pow(y[1], p[1]);
+  return narrow(y);
+}
+
 #endif
+
+WIDEN(log)
+WIDEN(sin)
+WIDEN(cos)
+WIDEN(expm1)
+WIDEN(softplus)
 
 /* ---- activations, and their derivatives from their outputs ---- */
 

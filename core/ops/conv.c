@@ -162,6 +162,7 @@ static rnn_status conv1d_forward(rnn_ctx *ctx, rnni_call *c) {
   job j = {.v = conv_of(c), .x = rnni_f(c->in[0]), .y = rnni_f(c->out[0])};
   conv *v = &j.v;
   v->steps = c->out[0]->dims[1];
+  rnni_save_factors(c);
   j.bias = c->nin > 2 && c->in[2] ? rnni_f(c->in[2]) : NULL;
   RNNI_TRY(make_lengths(ctx, c, v));
   RNNI_TRY(pack_taps(ctx, &j, rnni_f(c->in[1]), v->D, v->U, v->K, v->D * v->K));
@@ -255,10 +256,15 @@ done:
   return status;
 }
 
-static void backward_bias(const job *j, real *db) {
+static rnn_status backward_bias(rnn_ctx *ctx, const job *j, real *db) {
   const conv *v = &j->v;
+  int64_t done = 0;
   for (int64_t n = 0; n < v->N; n++)
-    for (int64_t t = 0; t < steps_for(v, length_of(v, n)); t++) rnni_add(db, j->dy + (n * v->steps + t) * v->U, v->U);
+    for (int64_t t = 0, steps = steps_for(v, length_of(v, n)); t < steps; t++) {
+      RNNI_TRY(rnni_pace(ctx, &done, v->U));
+      rnni_add(db, j->dy + (n * v->steps + t) * v->U, v->U);
+    }
+  return RNN_OK;
 }
 
 static rnn_status conv1d_backward(rnn_ctx *ctx, rnni_call *c) {
@@ -269,7 +275,7 @@ static rnn_status conv1d_backward(rnn_ctx *ctx, rnni_call *c) {
     RNNI_TRY(backward_x(ctx, &j, rnni_f(c->in[1])));
   }
   if (c->wants[1]) RNNI_TRY(backward_weight(ctx, &j, rnni_f(c->din[1])));
-  if (c->nin > 2 && c->in[2] && c->wants[2]) backward_bias(&j, rnni_f(c->din[2]));
+  if (c->nin > 2 && c->in[2] && c->wants[2]) RNNI_TRY(backward_bias(ctx, &j, rnni_f(c->din[2])));
   return RNN_OK;
 }
 const rnn_op rnni_op_conv1d = {.name = "conv1d", .args = "TT?Tiii",

@@ -54,12 +54,14 @@ static rnn_status ctc_loss_shape(rnn_ctx *ctx, rnni_call *c) {
     return rnni_fail(ctx, RNN_ESHAPE, "ctc_loss: expected logits (N, T, C) and labels (N, S), got %s and %s",
                      RNNI_SHAPE(x), RNNI_SHAPE(labels));
   int64_t classes = x->dims[2];
-  if (c->args.i[0] == 0) c->args.i[0] = classes;
+  if (c->args.i[0] == -1) c->args.i[0] = classes;
   if (c->args.i[0] < 1 || c->args.i[0] > classes)
     return rnni_fail(ctx, RNN_EARG, "ctc_loss: the blank, class %lld, is not within 1 to %lld", (long long)c->args.i[0],
                      (long long)classes);
+  int64_t done = 0;
   for (int64_t n = 0; n < labels->dims[0]; n++) {
     int64_t length, count, frames = needed(labels, n, &count);
+    RNNI_TRY(rnni_pace(ctx, &done, labels->dims[1]));
     const int32_t *l = labels_of(labels, n, &length);
     for (int64_t i = 0; i < length; i++)
       if (l[i] < 0 || l[i] > classes || l[i] == c->args.i[0])
@@ -81,15 +83,17 @@ static double log_add(double a, double b) {
     a = b;
     b = swap;
   }
-  return b == -INFINITY ? a : a + log1p(exp(b - a));
+  return b == -INFINITY ? a : a + rnni_log1p(rnni_exp(b - a));
 }
 
 /* One sequence: T frames, S labels; what it needs of memory lies in work. */
 typedef struct ctc_work {
+  const rnn_ctx *ctx;
   int64_t T, S, L, C, blank;
   const real *x; /* (T, C) */
   double *alpha; /* (T, L) */
   double *beta;  /* (2, L) */
+  double *skip;  /* L: chances two places before, where the place can follow at once */
   double *lse;   /* T */
   double *share; /* C: how much of P each class has at a frame, in logarithms */
   real *e;       /* C */
@@ -113,7 +117,7 @@ static void log_sums(ctc_work *w) {
     for (int64_t k = 0; k < w->C; k++) w->e[k] = x[k] - top;
     rnni_kernel->exp(w->C, w->e, w->e);
     for (int64_t k = 0; k < w->C; k++) sum += (double)w->e[k];
-    w->lse[t] = (double)top + log(sum);
+    w->lse[t] = (double)top + rnni_log(sum);
   }
 }
 
@@ -124,12 +128,15 @@ static double run_forward(ctc_work *w) {
   for (int64_t t = 1; t < w->T; t++) {
     const double *from = w->alpha + (t - 1) * L;
     double *to = w->alpha + t * L;
+    if (rnni_interrupted(w->ctx)) return 0;
     for (int64_t s = 0; s < L; s++) {
-      double sum = from[s];
-      if (s >= 1) sum = log_add(sum, from[s - 1]);
-      if (skips(w, s)) sum = log_add(sum, from[s - 2]);
-      to[s] = sum == -INFINITY ? sum : sum + log_p(w, t, s);
+      to[s] = from[s];
+      w->skip[s] = skips(w, s) ? from[s - 2] : -INFINITY;
     }
+    rnni_kernel->log_add(L - 1, from, to + 1);
+    rnni_kernel->log_add(L, w->skip, to);
+    for (int64_t s = 0; s < L; s++)
+      if (to[s] != -INFINITY) to[s] += log_p(w, t, s);
   }
   const double *end = w->alpha + (w->T - 1) * L;
   return L > 1 ? log_add(end[L - 1], end[L - 2]) : end[0];
@@ -141,37 +148,36 @@ static void run_backward(ctc_work *w, double log_total, real *gradient) {
   for (int64_t t = w->T - 1; t >= 0; t--) {
     double *to = w->beta + t % 2 * L;
     const double *from = w->beta + (t + 1) % 2 * L;
+    if (rnni_interrupted(w->ctx)) return;
     for (int64_t k = 0; k < C; k++) w->share[k] = -INFINITY;
     for (int64_t s = 0; s < L; s++) {
-      double sum;
-      if (t == w->T - 1) {
-        sum = s >= L - 2 ? 0 : -INFINITY;
-      } else {
-        sum = from[s];
-        if (s + 1 < L) sum = log_add(sum, from[s + 1]);
-        if (s + 2 < L && skips(w, s + 2)) sum = log_add(sum, from[s + 2]);
-      }
+      to[s] = t == w->T - 1 ? (s >= L - 2 ? 0 : -INFINITY) : from[s];
+      w->skip[s] = t < w->T - 1 && s + 2 < L && skips(w, s + 2) ? from[s + 2] : -INFINITY;
+    }
+    if (t < w->T - 1) rnni_kernel->log_add(L - 1, from + 1, to);
+    rnni_kernel->log_add(L, w->skip, to);
+    for (int64_t s = 0; s < L; s++) {
       int64_t k = class_at(w, s);
-      w->share[k] = log_add(w->share[k], w->alpha[t * L + s] + sum);
-      to[s] = sum == -INFINITY ? sum : sum + log_p(w, t, s);
+      w->share[k] = log_add(w->share[k], w->alpha[t * L + s] + to[s]);
+      if (to[s] != -INFINITY) to[s] += log_p(w, t, s);
     }
     real *d = gradient + t * C;
     for (int64_t k = 0; k < C; k++) d[k] = (real)((double)w->x[t * C + k] - w->lse[t]);
     rnni_kernel->exp(C, d, d);
     for (int64_t k = 0; k < C; k++)
-      if (w->share[k] != -INFINITY) d[k] -= (real)exp(w->share[k] - log_total);
+      if (w->share[k] != -INFINITY) d[k] -= (real)rnni_exp(w->share[k] - log_total);
   }
 }
 
 static int64_t room_for(int64_t T, int64_t S, int64_t C) {
-  int64_t L = 2 * S + 1, doubles = (T + 2) * L + T + C;
+  int64_t L = 2 * S + 1, doubles = (T + 3) * L + T + C;
   return (doubles * (int64_t)sizeof(double) + C * (int64_t)sizeof(real) + S * (int64_t)sizeof(int32_t) + 63) / 64 * 64;
 }
 
 static void run_sequence(const ctc_job *j, int64_t n, char *memory) {
   const rnn_tensor *x = j->logits;
   int64_t length, count;
-  ctc_work w = {.T = frames_of(x, n), .C = x->dims[2], .blank = j->blank,
+  ctc_work w = {.ctx = x->ctx, .T = frames_of(x, n), .C = x->dims[2], .blank = j->blank,
                 .x = rnni_f(x) + n * x->dims[1] * x->dims[2]};
   j->losses[n] = 0;
   if (needed(j->labels, n, &count) > w.T || w.T == 0) return;
@@ -179,7 +185,8 @@ static void run_sequence(const ctc_job *j, int64_t n, char *memory) {
   w.L = 2 * w.S + 1;
   w.alpha = (double *)(void *)memory;
   w.beta = w.alpha + w.T * w.L;
-  w.lse = w.beta + 2 * w.L;
+  w.skip = w.beta + 2 * w.L;
+  w.lse = w.skip + w.L;
   w.share = w.lse + w.T;
   w.e = (real *)(void *)(w.share + w.C);
   w.l = (int32_t *)(void *)(w.e + w.C);
@@ -206,9 +213,8 @@ static rnn_status ctc_loss_forward(rnn_ctx *ctx, rnni_call *c) {
   ctc_job j = {.logits = x, .labels = labels, .blank = c->args.i[0] - 1};
   rnn_status status = RNN_OK;
   if (c->keep) {
-    RNNI_TRY(rnni_tensor_raw(ctx, RNN_FLOAT, 3, x->dims, &c->scratch[0]));
+    RNNI_TRY(rnn_tensor_new(ctx, RNN_FLOAT, 3, x->dims, &c->scratch[0]));
     j.gradient = rnni_f(c->scratch[0]);
-    memset(j.gradient, 0, (size_t)x->count * sizeof *j.gradient);
   }
   j.tasks = rnni_threads_for(ctx, 50.0 * (double)(N * T * (2 * S + 1)) + (double)(20 * x->count)); /* exp and log */
   j.tasks = (int)RNNI_MIN(j.tasks, RNNI_MAX(N, 1));
@@ -218,6 +224,7 @@ static rnn_status ctc_loss_forward(rnn_ctx *ctx, rnni_call *c) {
   RNNI_GOTO(rnni_array(ctx, j.tasks, (size_t)j.room, &j.memory));
   for (int64_t n = 0; n < N; n++) j.counts[n] = 0;
   rnni_parallel(ctx, j.tasks, run_task, &j);
+  RNNI_GOTO(rnni_poll(ctx));
   double total = 0;
   int64_t count = 0;
   for (int64_t n = 0; n < N; n++) {
@@ -234,14 +241,17 @@ done:
 }
 
 static rnn_status ctc_loss_backward(rnn_ctx *ctx, rnni_call *c) {
-  (void)ctx;
   const real *gradient = rnni_f(c->scratch[0]);
   real *dx = rnni_f(c->din[0]), dy = rnni_f(c->dout[0])[0];
-  for (int64_t i = 0; i < c->scratch[0]->count; i++) dx[i] += dy * gradient[i];
+  int64_t done = 0;
+  for (RNNI_PIECES(c->scratch[0]->count, from, to)) {
+    RNNI_TRY(rnni_pace(ctx, &done, to - from));
+    for (int64_t i = from; i < to; i++) dx[i] += dy * gradient[i];
+  }
   return RNN_OK;
 }
 const rnn_op rnni_op_ctc_loss = {.name = "ctc_loss", .args = "TT?i?i",
                             .doc = "(logits, labels [, blank = C [, skip = 0]]). -log of the probability of labels (N, S) int32 without times, by logits (N, T, C), a label (Graves et al. 2006); skip 1 leaves out sequences with too few frames."
                                " Errors: a blank or labels outside 1 .. C, labels that need more frames than there are.",
                             .shape = ctc_loss_shape, .forward = ctc_loss_forward, .backward = ctc_loss_backward,
-                            .saves = RNNI_SAVE_NONE, .lengths = RNNI_LENGTHS_OWN};
+                            .saves = RNNI_SAVE_NONE, .lengths = RNNI_LENGTHS_OWN, .absent = -1};

@@ -4,14 +4,18 @@
 #include "../internal.h"
 
 static rnn_status check_ids(rnn_ctx *ctx, const char *name, const rnn_tensor *ids, int64_t low, int64_t high) {
+  int64_t done = 0;
   for (int64_t i = 0; i < ids->count; i++) {
     int32_t id = rnni_i(ids)[i];
+    RNNI_TRY(rnni_pace(ctx, &done, 1));
     if (id < low || id > high)
       return rnni_fail(ctx, RNN_EARG, "%s: id %d at place %lld is not within %lld to %lld", name, id, (long long)i + 1,
                        (long long)low, (long long)high);
   }
   return RNN_OK;
 }
+
+#define ROW 16 /* finding a row takes as long as so many elements of it */
 
 /* ---- gather ---- */
 
@@ -34,22 +38,26 @@ static rnn_status gather_forward(rnn_ctx *ctx, rnni_call *c) {
   rnni_split_at(x, (int)c->args.i[0], &outer, &length, &inner);
   size_t width = (size_t)inner * rnni_type_size(x->type);
   char *to = c->out[0]->data;
+  int64_t done = 0;
   for (int64_t o = 0; o < outer; o++)
-    for (int64_t k = 0; k < ids->count; k++, to += width)
+    for (int64_t k = 0; k < ids->count; k++, to += width) {
+      RNNI_TRY(rnni_pace(ctx, &done, ROW + inner));
       memcpy(to, (const char *)x->data + (size_t)(o * length + rnni_i(ids)[k] - 1) * width, width);
+    }
   c->out[0]->copied = true;
   return rnni_carry_lengths(ctx, c, c->args.i[0] >= 2);
 }
 
 static rnn_status gather_backward(rnn_ctx *ctx, rnni_call *c) {
-  (void)ctx;
   const rnn_tensor *ids = c->in[1];
-  int64_t outer, length, inner;
+  int64_t outer, length, inner, done = 0;
   rnni_split_at(c->in[0], (int)c->args.i[0], &outer, &length, &inner);
   const real *dy = rnni_f(c->dout[0]);
   for (int64_t o = 0; o < outer; o++)
-    for (int64_t k = 0; k < ids->count; k++, dy += inner)
+    for (int64_t k = 0; k < ids->count; k++, dy += inner) {
+      RNNI_TRY(rnni_pace(ctx, &done, ROW + inner));
       rnni_add(rnni_f(c->din[0]) + (o * length + rnni_i(ids)[k] - 1) * inner, dy, inner);
+    }
   return RNN_OK;
 }
 const rnn_op rnni_op_gather = {.name = "gather", .args = "TxT", .doc = "(x, axis, ids). The places ids (int32, one axis, from 1) along axis."
@@ -92,10 +100,11 @@ static rnn_tensor row_of(const rnn_tensor *t, int ndim, int64_t i) {
 }
 
 static rnn_status index_put_forward(rnn_ctx *ctx, rnni_call *c) {
-  (void)ctx;
   const rnn_tensor *x = c->in[0], *ids = c->in[1];
-  rnni_read_rows(x, c->out[0]->data);
+  int64_t done = 0;
+  RNNI_TRY(rnni_copy_rows(ctx, x, c->out[0]->data));
   for (int64_t k = 0; k < ids->count; k++) {
+    RNNI_TRY(rnni_pace(ctx, &done, ROW + x->count / RNNI_MAX(x->dims[0], 1)));
     rnn_tensor to = row_of(c->out[0], x->ndim - 1, rnni_i(ids)[k] - 1), from = row_of(c->in[2], x->ndim - 1, k);
     rnni_move(&to, &from);
   }
@@ -106,9 +115,12 @@ static rnn_status index_put_forward(rnn_ctx *ctx, rnni_call *c) {
 static rnn_status index_put_backward(rnn_ctx *ctx, rnni_call *c) {
   const rnn_tensor *ids = c->in[1];
   rnn_tensor *left;
+  int64_t work = 0;
+  rnn_status status = RNN_OK;
   int n = c->in[0]->ndim - 1;
   RNNI_TRY(rnn_tensor_copy(ctx, c->dout[0], &left));
   for (int64_t k = ids->count - 1; k >= 0; k--) {
+    RNNI_GOTO(rnni_pace(ctx, &work, ROW + left->count / RNNI_MAX(left->dims[0], 1)));
     rnn_tensor from = row_of(left, n, rnni_i(ids)[k] - 1);
     if (c->wants[2]) {
       rnn_tensor to = row_of(c->din[2], n, k);
@@ -116,9 +128,10 @@ static rnn_status index_put_backward(rnn_ctx *ctx, rnni_call *c) {
     }
     memset(from.data, 0, (size_t)from.count * sizeof(real));
   }
-  if (c->wants[0]) rnni_add(rnni_f(c->din[0]), rnni_f(left), left->count);
+  if (c->wants[0]) status = rnni_add_tensor(ctx, c->din[0], left);
+done:
   rnn_tensor_free(left);
-  return RNN_OK;
+  return status;
 }
 const rnn_op rnni_op_index_put = {.name = "index_put", .args = "TTt", .doc = "(x, ids, y). x with y, broadcast to (#ids, ...), at the places ids (int32, from 1) of the first axis; of equal"
                                " ids the last counts. x[ids] = y does it in place. Errors: ids outside 1 .. size, values of another type.",
@@ -141,10 +154,10 @@ static rnn_status embedding_shape(rnn_ctx *ctx, rnni_call *c) {
 }
 
 static rnn_status embedding_forward(rnn_ctx *ctx, rnni_call *c) {
-  (void)ctx;
   const rnn_tensor *w = c->in[0], *ids = c->in[1];
-  int64_t d = w->dims[1];
+  int64_t d = w->dims[1], done = 0;
   for (int64_t i = 0; i < ids->count; i++) {
+    RNNI_TRY(rnni_pace(ctx, &done, ROW + d));
     int32_t id = rnni_i(ids)[i];
     real *y = rnni_f(c->out[0]) + i * d;
     if (id) memcpy(y, rnni_f(w) + (id - 1) * d, (size_t)d * sizeof *y);
@@ -154,11 +167,12 @@ static rnn_status embedding_forward(rnn_ctx *ctx, rnni_call *c) {
 }
 
 static rnn_status embedding_backward(rnn_ctx *ctx, rnni_call *c) {
-  (void)ctx;
   const rnn_tensor *ids = c->in[1];
-  int64_t d = c->in[0]->dims[1];
-  for (int64_t i = 0; i < ids->count; i++)
+  int64_t d = c->in[0]->dims[1], done = 0;
+  for (int64_t i = 0; i < ids->count; i++) {
+    RNNI_TRY(rnni_pace(ctx, &done, ROW + d));
     if (rnni_i(ids)[i]) rnni_add(rnni_f(c->din[0]) + (rnni_i(ids)[i] - 1) * d, rnni_f(c->dout[0]) + i * d, d);
+  }
   return RNN_OK;
 }
 const rnn_op rnni_op_embedding = {.name = "embedding", .args = "TT", .doc = "(weight, ids). Row id of weight (V, D) for every id (int32): (...) -> (..., D); id 0 gives zeros."
@@ -181,12 +195,14 @@ static rnn_status one_hot_shape(rnn_ctx *ctx, rnni_call *c) {
 }
 
 static rnn_status one_hot_forward(rnn_ctx *ctx, rnni_call *c) {
-  (void)ctx;
   const rnn_tensor *ids = c->in[0];
   real *y = rnni_f(c->out[0]);
-  memset(y, 0, (size_t)c->out[0]->count * sizeof *y);
-  for (int64_t i = 0; i < ids->count; i++, y += c->args.i[0])
+  int64_t done = 0;
+  RNNI_TRY(rnni_copy(ctx, y, NULL, (size_t)c->out[0]->count * sizeof *y));
+  for (int64_t i = 0; i < ids->count; i++, y += c->args.i[0]) {
+    RNNI_TRY(rnni_pace(ctx, &done, ROW));
     if (rnni_i(ids)[i]) y[rnni_i(ids)[i] - 1] = 1;
+  }
   return RNN_OK;
 }
 const rnn_op rnni_op_one_hot = {.name = "one_hot", .args = "Ti", .doc = "(ids, classes). (...) int32 -> (..., classes) float with a 1 at each id; id 0 gives zeros."
@@ -214,21 +230,24 @@ static rnn_status windows_shape(rnn_ctx *ctx, rnni_call *c) {
 }
 
 static rnn_status windows_forward(rnn_ctx *ctx, rnni_call *c) {
-  (void)ctx;
   const rnn_tensor *x = c->in[0], *starts = c->in[1];
+  int64_t done = 0;
   size_t row = (size_t)x->dims[1] * rnni_type_size(x->type), width = row * (size_t)c->args.i[0];
   char *to = c->out[0]->data;
-  for (int64_t b = 0; b < starts->count; b++, to += width)
+  for (int64_t b = 0; b < starts->count; b++, to += width) {
+    RNNI_TRY(rnni_pace(ctx, &done, ROW + x->dims[1] * c->args.i[0]));
     memcpy(to, (const char *)x->data + (size_t)(rnni_i(starts)[b] - 1) * row, width);
+  }
   return RNN_OK;
 }
 
 static rnn_status windows_backward(rnn_ctx *ctx, rnni_call *c) {
-  (void)ctx;
   const rnn_tensor *starts = c->in[1];
-  int64_t d = c->in[0]->dims[1], width = c->args.i[0] * d;
-  for (int64_t b = 0; b < starts->count; b++)
+  int64_t d = c->in[0]->dims[1], width = c->args.i[0] * d, done = 0;
+  for (int64_t b = 0; b < starts->count; b++) {
+    RNNI_TRY(rnni_pace(ctx, &done, ROW + width));
     rnni_add(rnni_f(c->din[0]) + (rnni_i(starts)[b] - 1) * d, rnni_f(c->dout[0]) + b * width, width);
+  }
   return RNN_OK;
 }
 const rnn_op rnni_op_windows = {.name = "windows", .args = "TTi", .doc = "(series, starts, length). Series (L, D), starts int32 (B) -> (B, length, D): the rows from each start on."
@@ -255,24 +274,30 @@ static bool in_order(const rnn_tensor *x, int32_t i, int32_t j) {
 
 static rnn_status argsort_forward(rnn_ctx *ctx, rnni_call *c) {
   const rnn_tensor *x = c->in[0];
-  int64_t n = x->count;
+  int64_t n = x->count, work = 0;
   int32_t *from = rnni_i(c->out[0]), *to, *room;
+  rnn_status status = RNN_OK;
   RNNI_TRY(rnni_array(ctx, n, sizeof *room, &room));
   to = room;
   for (int64_t i = 0; i < n; i++) from[i] = (int32_t)i + 1;
   for (int64_t width = 1; width < n; width *= 2) {
     for (int64_t low = 0; low < n; low += 2 * width) {
       int64_t middle = RNNI_MIN(low + width, n), high = RNNI_MIN(low + 2 * width, n), i = low, j = middle;
-      for (int64_t k = low; k < high; k++)
-        to[k] = i < middle && (j >= high || in_order(x, from[i], from[j])) ? from[i++] : from[j++];
+      for (int64_t k = low; k < high;) {
+        int64_t stop = RNNI_MIN(high, k + RNNI_PIECE);
+        RNNI_GOTO(rnni_pace(ctx, &work, 4 * (stop - k)));
+        for (; k < stop; k++)
+          to[k] = i < middle && (j >= high || in_order(x, from[i], from[j])) ? from[i++] : from[j++];
+      }
     }
     int32_t *keep = from;
     from = to;
     to = keep;
   }
-  if (from == room) memcpy(rnni_i(c->out[0]), room, (size_t)n * sizeof *room);
+  if (from == room) status = rnni_copy(ctx, rnni_i(c->out[0]), room, (size_t)n * sizeof *room);
+done:
   rnni_free(ctx, room);
-  return RNN_OK;
+  return status;
 }
 const rnn_op rnni_op_argsort = {.name = "argsort", .args = "T", .doc = "(x) -> int32. The places (from 1) that put x, of one axis, in ascending order; stable; NaN last."
                                " Errors: more than one axis.",
@@ -289,15 +314,21 @@ static rnn_status nonzero_shape(rnn_ctx *ctx, rnni_call *c) {
   c->out_type = RNN_INT;
   c->out_ndim = 1;
   c->out_dims[0] = 0;
-  for (int64_t i = 0; i < c->in[0]->count; i++) c->out_dims[0] += is_nonzero(c->in[0], i);
+  int64_t done = 0;
+  for (int64_t i = 0; i < c->in[0]->count; i++) {
+    RNNI_TRY(rnni_pace(ctx, &done, 1));
+    c->out_dims[0] += is_nonzero(c->in[0], i);
+  }
   return RNN_OK;
 }
 
 static rnn_status nonzero_forward(rnn_ctx *ctx, rnni_call *c) {
-  (void)ctx;
   int32_t *y = rnni_i(c->out[0]);
-  for (int64_t i = 0; i < c->in[0]->count; i++)
+  int64_t done = 0;
+  for (int64_t i = 0; i < c->in[0]->count; i++) {
+    RNNI_TRY(rnni_pace(ctx, &done, 1));
     if (is_nonzero(c->in[0], i)) *y++ = (int32_t)i + 1;
+  }
   return RNN_OK;
 }
 const rnn_op rnni_op_nonzero = {.name = "nonzero", .args = "T", .doc = "(x) -> int32. The places (from 1) of the elements of x, of one axis, that are not 0."

@@ -17,93 +17,103 @@ static const rnn_tensor *judge(const rnni_call *c) {
   return c->in[0]->lengths || c->nin < 2 ? c->in[0] : c->in[1];
 }
 
-/* What one valid element adds to the loss, and its derivative by the prediction y. */
-typedef double value_fn(double y, double target, double p);
+/* What n valid elements add to the loss, or its derivatives by the predictions y, into v. n is at most RNNI_PIECE. */
+typedef void pair_fn(int64_t n, const real *y, const real *t, double p, double *v);
 
-static double mse_value(double y, double t, double p) {
+#define PAIR_FN(name, expression)                                                               \
+  static void name(int64_t n, const real *ys, const real *ts, double p, double *v) {            \
+    (void)p;                                                                                    \
+    for (int64_t i = 0; i < n; i++) {                                                           \
+      double y = (double)ys[i], t = (double)ts[i];                                              \
+      v[i] = (expression);                                                                      \
+    }                                                                                           \
+  }
+PAIR_FN(mse_value, (y - t) * (y - t))
+PAIR_FN(mse_slope, 2 * (y - t))
+PAIR_FN(mae_value, fabs(y - t))
+PAIR_FN(mae_slope, (double)((y > t) - (y < t)))
+PAIR_FN(huber_value, fabs(y - t) <= p ? fabs(y - t) * fabs(y - t) / 2 : p * (fabs(y - t) - p / 2))
+PAIR_FN(huber_slope, y - t > p ? p : y - t < -p ? -p : y - t)
+
+/* y is a logit: -t log s(y) - (1-t) log(1-s(y)), arranged so that no exponential overflows, as y (1-t) for y > 0, else
+   -y t, and softplus(-|y|); 0 times infinity is 0 here: a label that is sure of itself costs nothing. */
+static void bce_value(int64_t n, const real *y, const real *t, double p, double *v) {
   (void)p;
-  return (y - t) * (y - t);
-}
-static double mse_slope(double y, double t, double p) {
-  (void)p;
-  return 2 * (y - t);
-}
-static double mae_value(double y, double t, double p) {
-  (void)p;
-  return fabs(y - t);
-}
-static double mae_slope(double y, double t, double p) {
-  (void)p;
-  return (double)((y > t) - (y < t));
-}
-static double huber_value(double y, double t, double delta) {
-  double e = fabs(y - t);
-  return e <= delta ? e * e / 2 : delta * (e - delta / 2);
-}
-static double huber_slope(double y, double t, double delta) {
-  double e = y - t;
-  return e > delta ? delta : e < -delta ? -delta : e;
-}
-/* y is a logit: -t log s(y) - (1-t) log(1-s(y)), arranged so that no exponential overflows. */
-static double bce_value(double y, double t, double p) {
-  (void)p;
-  return (y > 0 ? y : 0) - y * t + log1p(exp(-fabs(y)));
-}
-static double bce_slope(double y, double t, double p) {
-  (void)p;
-  double e = exp(-fabs(y));
-  return (y < 0 ? e : 1) / (1 + e) - t;
+  real e[RNNI_PIECE] = {0};
+  for (int64_t i = 0; i < n; i++) e[i] = -RNNI_M(fabs)(y[i]);
+  rnni_kernel->softplus(n, e, e);
+  for (int64_t i = 0; i < n; i++) {
+    double share = y[i] > 0 ? 1 - (double)t[i] : (double)t[i];
+    v[i] = (share == 0 ? 0 : share * fabs((double)y[i])) + (double)e[i];
+  }
 }
 
-static rnn_status pair_forward(rnni_call *c, value_fn *f) {
+/* s(y) - t, with s(-|y|), which keeps its digits where s(y) is near 1. */
+static void bce_slope(int64_t n, const real *y, const real *t, double p, double *v) {
+  (void)p;
+  real e[RNNI_PIECE] = {0};
+  for (int64_t i = 0; i < n; i++) e[i] = -RNNI_M(fabs)(y[i]);
+  rnni_kernel->sigmoid(n, e, e);
+  for (int64_t i = 0; i < n; i++) v[i] = y[i] > 0 ? (1 - (double)t[i]) - (double)e[i] : (double)e[i] - (double)t[i];
+}
+
+static rnn_status pair_forward(rnn_ctx *ctx, rnni_call *c, pair_fn *f) {
   const rnn_tensor *of = judge(c);
-  int64_t width, rows = rnni_valid_rows(of, &width), valid = 0;
-  double total = 0;
+  int64_t width, rows = rnni_valid_rows(of, &width), valid = 0, done = 0;
+  double total = 0, v[RNNI_PIECE];
   for (int64_t r = 0; r < rows; r++) {
     if (!rnni_is_valid_row(of, r)) continue;
     valid += width;
     const real *y = rnni_f(c->in[0]) + r * width, *t = rnni_f(c->in[1]) + r * width;
-    for (int64_t i = 0; i < width; i++) total += f((double)y[i], (double)t[i], c->args.n[0]);
+    for (RNNI_PIECES(width, from, to)) {
+      RNNI_TRY(rnni_pace(ctx, &done, to - from));
+      f(to - from, y + from, t + from, c->args.n[0], v);
+      for (int64_t i = 0; i < to - from; i++) total += v[i];
+    }
   }
   rnni_f(c->out[0])[0] = (real)(total / (double)RNNI_MAX(valid, 1));
   return RNN_OK;
 }
 
-static rnn_status pair_backward(rnni_call *c, value_fn *slope) {
+static rnn_status pair_backward(rnn_ctx *ctx, rnni_call *c, pair_fn *slope) {
   const rnn_tensor *of = judge(c);
-  int64_t width, rows = rnni_valid_rows(of, &width), valid = 0;
+  int64_t width, rows = rnni_valid_rows(of, &width), valid = 0, done = 0;
+  double v[RNNI_PIECE];
   for (int64_t r = 0; r < rows; r++) valid += rnni_is_valid_row(of, r) ? width : 0;
   double scale = (double)rnni_f(c->dout[0])[0] / (double)RNNI_MAX(valid, 1);
   for (int64_t r = 0; r < rows; r++) {
     if (!rnni_is_valid_row(of, r)) continue;
-    int64_t at = r * width;
-    for (int64_t i = at; i < at + width; i++) {
-      real d = (real)(scale * slope((double)rnni_f(c->in[0])[i], (double)rnni_f(c->in[1])[i], c->args.n[0]));
-      if (c->wants[0]) rnni_f(c->din[0])[i] += d;
-      if (c->wants[1]) rnni_f(c->din[1])[i] -= d; /* all of these depend on y - target only, bar the last */
+    for (RNNI_PIECES(width, from, to)) {
+      RNNI_TRY(rnni_pace(ctx, &done, to - from));
+      int64_t at = r * width + from;
+      slope(to - from, rnni_f(c->in[0]) + at, rnni_f(c->in[1]) + at, c->args.n[0], v);
+      for (int64_t i = 0; i < to - from; i++) {
+        real d = (real)(scale * v[i]);
+        if (c->wants[0]) rnni_f(c->din[0])[at + i] += d;
+        if (c->wants[1]) rnni_f(c->din[1])[at + i] -= d; /* all of these depend on y - target only, bar the last */
+      }
     }
   }
   return RNN_OK;
 }
 
-#define PAIR(op, value, slope, sig, text)                                     \
+#define PAIR(op, value, slope, sig, none, text)                               \
   static rnn_status op##_forward(rnn_ctx *ctx, rnni_call *c) {                \
-    (void)ctx;                                                                \
-    return pair_forward(c, value);                                            \
+    return pair_forward(ctx, c, value);                                       \
   }                                                                           \
   static rnn_status op##_backward(rnn_ctx *ctx, rnni_call *c) {               \
-    (void)ctx;                                                                \
-    return pair_backward(c, slope);                                           \
+    return pair_backward(ctx, c, slope);                                      \
   }                                                                           \
   const rnn_op rnni_op_##op = {.name = #op, .args = sig, .doc = text " Any shape, over valid steps. Errors: shapes that differ.", .shape = op##_shape, .forward = op##_forward, \
-                               .backward = op##_backward, .saves = RNNI_SAVE_INPUTS, .lengths = RNNI_LENGTHS_OWN};
+                               .backward = op##_backward, .saves = RNNI_SAVE_INPUTS, .lengths = RNNI_LENGTHS_OWN, \
+                               .absent = none};
 
 #define mse_shape pair_shape
 #define mae_shape pair_shape
 
 static rnn_status huber_shape(rnn_ctx *ctx, rnni_call *c) {
-  if (c->args.n[0] == 0) c->args.n[0] = 1;
-  if (!(c->args.n[0] > 0)) return rnni_fail(ctx, RNN_EARG, "huber: expected a positive delta, got %g", c->args.n[0]);
+  if (!(c->args.n[0] > 0))
+    return rnni_fail(ctx, RNN_EARG, "huber: expected a positive delta, got %s", rnni_number_text(c->args.n[0]));
   return pair_shape(ctx, c);
 }
 
@@ -114,10 +124,10 @@ static rnn_status binary_cross_entropy_shape(rnn_ctx *ctx, rnni_call *c) {
   return RNN_OK;
 }
 
-PAIR(mse, mse_value, mse_slope, "tt", "(prediction, target). Mean squared error.")
-PAIR(mae, mae_value, mae_slope, "tt", "(prediction, target). Mean absolute error.")
-PAIR(huber, huber_value, huber_slope, "tt?n", "(prediction, target [, delta = 1]). e^2/2 for errors up to delta, delta(|e| - delta/2) beyond (Huber 1964).")
-PAIR(binary_cross_entropy, bce_value, bce_slope, "tt", "(logits, target). -t log s(y) - (1-t) log(1-s(y)), s the sigmoid; target 0 to 1.")
+PAIR(mse, mse_value, mse_slope, "tt", 0, "(prediction, target). Mean squared error.")
+PAIR(mae, mae_value, mae_slope, "tt", 0, "(prediction, target). Mean absolute error.")
+PAIR(huber, huber_value, huber_slope, "tt?n", 1, "(prediction, target [, delta = 1]). e^2/2 for errors up to delta, delta(|e| - delta/2) beyond (Huber 1964).")
+PAIR(binary_cross_entropy, bce_value, bce_slope, "tt", 0, "(logits, target). -t log s(y) - (1-t) log(1-s(y)), s the sigmoid; target 0 to 1.")
 
 /* ---- cross entropy of logits (..., V) against labels (...) int32, 0 = no label ----
 
@@ -135,8 +145,8 @@ static rnn_status cross_entropy_weights(rnn_ctx *ctx, rnni_call *c, int64_t v) {
                      RNNI_SHAPE(w));
   for (int64_t k = 0; k < v; k++)
     if (!(rnni_f(w)[k] >= 0) || isinf(rnni_f(w)[k]))
-      return rnni_fail(ctx, RNN_EARG, "cross_entropy: the weight of class %lld is %g", (long long)k + 1,
-                       (double)rnni_f(w)[k]);
+      return rnni_fail(ctx, RNN_EARG, "cross_entropy: the weight of class %lld is %s", (long long)k + 1,
+                       rnni_number_text((double)rnni_f(w)[k]));
   if (w->requires_grad && ctx->recording)
     return rnni_fail(ctx, RNN_EARG, "cross_entropy: the weights must not require a gradient; detach them");
   return RNN_OK;
@@ -150,15 +160,19 @@ static rnn_status cross_entropy_shape(rnn_ctx *ctx, rnni_call *c) {
     return rnni_fail(ctx, RNN_ESHAPE, "cross_entropy: expected logits (..., V) and labels (...), got %s and %s",
                      RNNI_SHAPE(y), RNNI_SHAPE(labels));
   int64_t v = y->dims[y->ndim - 1];
-  for (int64_t i = 0; i < labels->count; i++)
+  int64_t done = 0;
+  for (int64_t i = 0; i < labels->count; i++) {
+    RNNI_TRY(rnni_pace(ctx, &done, 1));
     if (rnni_i(labels)[i] < 0 || rnni_i(labels)[i] > v)
       return rnni_fail(ctx, RNN_EARG, "cross_entropy: label %d at place %lld is not within 0 to %lld", rnni_i(labels)[i],
                        (long long)i + 1, (long long)v);
+  }
   if (y->lengths && labels->ndim < 2) /* (N, V): the second axis is not time */
     return rnni_fail(ctx, RNN_EARG, "cross_entropy: logits %s without time cannot have lengths; x:without_lengths() "
                      "drops them", RNNI_SHAPE(y));
   if (!(c->args.n[0] >= 0 && c->args.n[0] <= 1))
-    return rnni_fail(ctx, RNN_EARG, "cross_entropy: expected a label smoothing of 0 to 1, got %g", c->args.n[0]);
+    return rnni_fail(ctx, RNN_EARG, "cross_entropy: expected a label smoothing of 0 to 1, got %s",
+                     rnni_number_text(c->args.n[0]));
   if (c->nin > 2) RNNI_TRY(cross_entropy_weights(ctx, c, v));
   c->out_ndim = 0;
   return rnni_need_same_lengths(ctx, c, y->lengths, labels->lengths);
@@ -192,9 +206,12 @@ static rnn_status cross_entropy_forward(rnn_ctx *ctx, rnni_call *c) {
   int64_t v = y->dims[y->ndim - 1];
   RNNI_TRY(rnni_tensor_raw(ctx, RNN_FLOAT, 1, &labels->count, &c->scratch[0]));
   real *e;
+  int64_t work = 0;
+  rnn_status status = RNN_OK;
   RNNI_TRY(rnni_array(ctx, v, sizeof *e, &e));
   double total = 0, weights = 0, smoothing = c->args.n[0];
   for (int64_t r = 0; r < labels->count; r++) {
+    RNNI_GOTO(rnni_pace(ctx, &work, v));
     if (!label_counts(c, r)) continue;
     const real *row = rnni_f(y) + r * v;
     int32_t label = rnni_i(labels)[r] - 1;
@@ -205,15 +222,16 @@ static rnn_status cross_entropy_forward(rnn_ctx *ctx, rnni_call *c) {
     rnni_kernel->exp(v, e, e);
     double sum = 0, weight = class_weight(c, label);
     for (int64_t k = 0; k < v; k++) sum += (double)e[k];
-    double lse = (double)top + log(sum);
+    double lse = (double)top + rnni_log(sum);
     rnni_f(c->scratch[0])[r] = (real)lse;
     if (smoothing < 1 && weight > 0) total += (1 - smoothing) * weight * (lse - (double)row[label]);
     if (smoothing > 0) total += smoothing / (double)v * smoothed(c, row, v, lse);
     weights += weight;
   }
-  rnni_free(ctx, e);
   rnni_f(c->out[0])[0] = (real)(weights > 0 ? total / weights : 0);
-  return RNN_OK;
+done:
+  rnni_free(ctx, e);
+  return status;
 }
 
 /* dx[k] = ((1 - e) w[y] + e/V sum of w) softmax[k] - e/V w[k] - (1 - e) w[y] [k = y], over the sum of the w[y]. */
@@ -227,8 +245,11 @@ static rnn_status cross_entropy_backward(rnn_ctx *ctx, rnni_call *c) {
   for (int64_t k = 0; k < v; k++) all += class_weight(c, k);
   double scale = (double)rnni_f(c->dout[0])[0] / weights, spread = smoothing / (double)v;
   real *e;
+  int64_t work = 0;
+  rnn_status status = RNN_OK;
   RNNI_TRY(rnni_array(ctx, v, sizeof *e, &e));
   for (int64_t r = 0; r < labels->count; r++) {
+    RNNI_GOTO(rnni_pace(ctx, &work, v));
     if (!label_counts(c, r)) continue;
     const real *row = rnni_f(y) + r * v;
     real *dx = rnni_f(c->din[0]) + r * v, lse = rnni_f(c->scratch[0])[r];
@@ -242,8 +263,9 @@ static rnn_status cross_entropy_backward(rnn_ctx *ctx, rnni_call *c) {
       for (int64_t k = 0; k < v; k++) dx[k] -= even * (real)class_weight(c, k);
     dx[label] -= (real)(scale * own);
   }
+done:
   rnni_free(ctx, e);
-  return RNN_OK;
+  return status;
 }
 const rnn_op rnni_op_cross_entropy = {.name = "cross_entropy", .args = "TT?T?n",
                                       .doc = "(logits, labels [, weights [, smoothing = 0]]). Mean of -log softmax(logits)[label]: logits (..., V), labels (...) int32 from 1; label 0 is left out; weights (V) of the classes; smoothing is shared evenly among the classes."

@@ -50,6 +50,7 @@ static sizes sizes_of(const rnn_tensor *a, const rnn_tensor *b, const rnn_tensor
 static rnn_status matmul_forward(rnn_ctx *ctx, rnni_call *c) {
   const rnn_tensor *a = c->in[0], *b = c->in[1], *y = c->out[0];
   sizes s = sizes_of(a, b, y);
+  rnni_save_factors(c);
   for (int64_t i = 0; i < s.batches; i++)
     RNNI_TRY(rnni_gemm(ctx, s.m, s.n, s.k, rnni_f(a) + matrix_of(a, y, i), s.k, 1, rnni_f(b) + matrix_of(b, y, i), s.n,
                        1, NULL, rnni_f(y) + i * s.m * s.n, s.n, false));
@@ -97,6 +98,7 @@ static rnn_status linear_forward(rnn_ctx *ctx, rnni_call *c) {
   const rnn_tensor *x = c->in[0], *w = c->in[1], *b = c->nin > 2 ? c->in[2] : NULL;
   int64_t n = w->dims[0], k = w->dims[1], m = 1;
   for (int i = 0; i < x->ndim - 1; i++) m *= x->dims[i];
+  rnni_save_factors(c);
   return rnni_gemm(ctx, m, n, k, rnni_f(x), k, 1, rnni_f(w), 1, k, b ? rnni_f(b) : NULL, rnni_f(c->out[0]), n, false);
 }
 
@@ -107,8 +109,12 @@ static rnn_status linear_backward(rnn_ctx *ctx, rnni_call *c) {
   const real *dy = rnni_f(c->dout[0]);
   if (c->wants[0]) RNNI_TRY(rnni_gemm(ctx, m, k, n, dy, n, 1, rnni_f(w), k, 1, NULL, rnni_f(c->din[0]), k, true));
   if (c->wants[1]) RNNI_TRY(rnni_gemm(ctx, n, k, m, dy, 1, n, rnni_f(x), k, 1, NULL, rnni_f(c->din[1]), k, true));
+  int64_t done = 0;
   if (c->nin > 2 && c->in[2] && c->wants[2])
-    for (int64_t i = 0; i < m; i++) rnni_add(rnni_f(c->din[2]), dy + i * n, n);
+    for (int64_t i = 0; i < m; i++) {
+      RNNI_TRY(rnni_pace(ctx, &done, n));
+      rnni_add(rnni_f(c->din[2]), dy + i * n, n);
+    }
   return RNN_OK;
 }
 const rnn_op rnni_op_linear = {.name = "linear", .args = "TT?T",

@@ -5,7 +5,8 @@
 
 static rnn_status dropout_shape(rnn_ctx *ctx, rnni_call *c) {
   double p = c->args.n[0];
-  if (!(p >= 0 && p < 1)) return rnni_fail(ctx, RNN_EARG, "dropout: expected a rate from 0 up to but not 1, got %g", p);
+  if (!(p >= 0 && p < 1)) return rnni_fail(ctx, RNN_EARG, "dropout: expected a rate from 0 up to but not 1, got %s",
+                                             rnni_number_text(p));
   return rnni_shape_same(ctx, c);
 }
 
@@ -14,6 +15,7 @@ static void drop(const rnni_call *c, const real *from, real *to, int64_t n, bool
   real scale = (real)(1 / (1 - p));
   uint64_t seed = (uint64_t)c->args.i[0], position = (uint64_t)c->args.i[1];
   for (int64_t i = 0; i < n; i++) {
+    if (i % RNNI_PIECE == 0 && rnni_interrupted(c->in[0]->ctx)) return; /* the caller polls */
     real v = rnni_random_at(seed, position + (uint64_t)i) >= p ? from[i] * scale : 0;
     to[i] = add ? to[i] + v : v;
   }
@@ -22,8 +24,9 @@ static void drop(const rnni_call *c, const real *from, real *to, int64_t n, bool
 static rnn_status dropout_forward(rnn_ctx *ctx, rnni_call *c) {
   c->args.i[0] = (int64_t)ctx->random.seed;
   c->args.i[1] = (int64_t)ctx->random.position;
-  ctx->random.position += (uint64_t)c->out[0]->count;
   drop(c, rnni_f(c->in[0]), rnni_f(c->out[0]), c->out[0]->count, false);
+  RNNI_TRY(rnni_poll(ctx));
+  ctx->random.position += (uint64_t)c->out[0]->count;
   return RNN_OK;
 }
 
@@ -56,23 +59,29 @@ static rnn_status need_features(rnn_ctx *ctx, rnni_call *c, int first, int last)
 
 static rnn_status layer_norm_shape(rnn_ctx *ctx, rnni_call *c) { return need_features(ctx, c, 1, 2); }
 
+/* 1/sqrt(variance + eps); 0 for what varies by nothing, with an eps of 0. */
+static double inverse_deviation(double variance, double eps) {
+  return variance + eps == 0 ? 0 : 1 / sqrt(variance + eps);
+}
+
+/* The mean is that of the distances from the first element: that of a constant row is exact. */
 static void row_statistics(const real *x, int64_t d, double eps, double *mean, double *scale) {
   double sum = 0, squares = 0;
-  for (int64_t i = 0; i < d; i++) sum += (double)x[i];
-  *mean = sum / (double)d;
+  for (int64_t i = 0; i < d; i++) sum += (double)x[i] - (double)x[0];
+  *mean = (d > 0 ? (double)x[0] : 0) + sum / (double)d;
   for (int64_t i = 0; i < d; i++) squares += ((double)x[i] - *mean) * ((double)x[i] - *mean);
-  *scale = 1 / sqrt(squares / (double)d + eps);
+  *scale = inverse_deviation(squares / (double)d, eps);
 }
 
 static rnn_status layer_norm_forward(rnn_ctx *ctx, rnni_call *c) {
-  (void)ctx;
   const rnn_tensor *x = c->in[0];
-  int64_t d = x->dims[x->ndim - 1];
+  int64_t d = x->dims[x->ndim - 1], done = 0;
   const real *gain = rnni_f(c->in[1]), *bias = rnni_f(c->in[2]);
   for (int64_t at = 0; at < x->count; at += d) {
     const real *from = rnni_f(x) + at;
     real *to = rnni_f(c->out[0]) + at;
     double mean, scale;
+    RNNI_TRY(rnni_pace(ctx, &done, d));
     row_statistics(from, d, c->args.n[0], &mean, &scale);
     for (int64_t i = 0; i < d; i++) to[i] = (real)(((double)from[i] - mean) * scale) * gain[i] + bias[i];
   }
@@ -81,13 +90,13 @@ static rnn_status layer_norm_forward(rnn_ctx *ctx, rnni_call *c) {
 
 /* With h = (x - mean) scale and g = dy gain: dx = scale (g - mean(g) - h mean(g h)). Statistics are computed again. */
 static rnn_status layer_norm_backward(rnn_ctx *ctx, rnni_call *c) {
-  (void)ctx;
   const rnn_tensor *x = c->in[0];
-  int64_t d = x->dims[x->ndim - 1];
+  int64_t d = x->dims[x->ndim - 1], done = 0;
   const real *gain = rnni_f(c->in[1]);
   for (int64_t at = 0; at < x->count; at += d) {
     const real *from = rnni_f(x) + at, *dy = rnni_f(c->dout[0]) + at;
     double mean, scale, sum_g = 0, sum_gh = 0;
+    RNNI_TRY(rnni_pace(ctx, &done, d));
     row_statistics(from, d, c->args.n[0], &mean, &scale);
     for (int64_t i = 0; i < d; i++) {
       double h = ((double)from[i] - mean) * scale, g = (double)dy[i] * (double)gain[i];
@@ -120,67 +129,72 @@ static bool row_counts(const rnn_tensor *x, int64_t at) {
   return rows <= 1 || width == 0 || rnni_is_valid_row(x, at / width);
 }
 
-/* scratch 0 is (2, D): mean and 1/sqrt(variance + eps); scratch 1, in training, the running statistics after this batch.
-   Rows are added in order, in double. */
-static rnn_status batch_statistics(rnn_ctx *ctx, rnni_call *c, real *mean, real *scale, real *running) {
-  const rnn_tensor *x = c->in[0];
-  int64_t d = x->dims[x->ndim - 1], rows = 0;
-  double *sums;
-  RNNI_TRY(rnni_array(ctx, 2 * d, sizeof *sums, &sums));
-  double *squares = sums + d;
-  memset(sums, 0, (size_t)(2 * d) * sizeof *sums);
+/* What the rows of x have in each feature: the mean, then the variance, into m (2, D). Rows are added in order. */
+static rnn_status batch_statistics(rnn_ctx *ctx, const rnn_tensor *x, double *m, int64_t *count) {
+  int64_t d = x->dims[x->ndim - 1], rows = 0, done = 0;
+  double *squares = m + d;
+  memset(m, 0, (size_t)(2 * d) * sizeof *m);
   for (int64_t at = 0; at < x->count; at += d) {
+    RNNI_TRY(rnni_pace(ctx, &done, d));
     if (!row_counts(x, at)) continue;
     rows++;
-    for (int64_t i = 0; i < d; i++) sums[i] += (double)rnni_f(x)[at + i];
+    for (int64_t i = 0; i < d; i++) m[i] += (double)rnni_f(x)[at + i];
   }
-  for (int64_t i = 0; i < d; i++) sums[i] /= (double)RNNI_MAX(rows, 1);
-  for (int64_t at = 0; at < x->count; at += d)
+  for (int64_t i = 0; i < d; i++) m[i] /= (double)RNNI_MAX(rows, 1);
+  for (int64_t at = 0; at < x->count; at += d) {
+    RNNI_TRY(rnni_pace(ctx, &done, d));
     if (row_counts(x, at))
       for (int64_t i = 0; i < d; i++) {
-        double e = (double)rnni_f(x)[at + i] - sums[i];
+        double e = (double)rnni_f(x)[at + i] - m[i];
         squares[i] += e * e;
       }
-  double momentum = c->args.n[0], eps = c->args.n[1];
-  for (int64_t i = 0; i < d; i++) {
-    double variance = squares[i] / (double)RNNI_MAX(rows, 1);
-    mean[i] = (real)sums[i];
-    scale[i] = (real)(1 / sqrt(variance + eps));
-    double m = (double)rnni_f(c->in[3])[i], v = (double)rnni_f(c->in[4])[i], keep = rows ? momentum : 1;
-    running[i] = (real)(keep * m + (1 - keep) * sums[i]);
-    running[d + i] = (real)(keep * v + (1 - keep) * variance);
   }
-  rnni_free(ctx, sums);
+  for (int64_t i = 0; i < d; i++) squares[i] /= (double)RNNI_MAX(rows, 1);
+  *count = rows;
   return RNN_OK;
 }
 
+/* scratch 0 is (2, D): mean and 1/sqrt(variance + eps); scratch 1, in training, the running statistics after this batch,
+   running = momentum running + (1 - momentum) batch. */
 static rnn_status batch_norm_forward(rnn_ctx *ctx, rnni_call *c) {
   const rnn_tensor *x = c->in[0];
-  int64_t d = x->dims[x->ndim - 1];
+  int64_t d = x->dims[x->ndim - 1], rows = 0, work = 0;
+  bool training = c->args.i[0] != 0;
   RNNI_TRY(rnni_tensor_raw(ctx, RNN_FLOAT, 2, (int64_t[]){2, d}, &c->scratch[0]));
   real *mean = rnni_f(c->scratch[0]), *scale = mean + d;
   const real *gain = rnni_f(c->in[1]), *bias = rnni_f(c->in[2]);
-  if (c->args.i[0]) {
-    RNNI_TRY(rnni_tensor_raw(ctx, RNN_FLOAT, 2, (int64_t[]){2, d}, &c->scratch[1]));
-    RNNI_TRY(batch_statistics(ctx, c, mean, scale, rnni_f(c->scratch[1])));
-  } else {
-    for (int64_t i = 0; i < d; i++) {
-      mean[i] = rnni_f(c->in[3])[i];
-      scale[i] = (real)(1 / sqrt((double)rnni_f(c->in[4])[i] + c->args.n[1]));
-    }
+  double *m;
+  rnn_status status = RNN_OK;
+  RNNI_TRY(rnni_array(ctx, 2 * d, sizeof *m, &m));
+  if (training) RNNI_GOTO(batch_statistics(ctx, x, m, &rows));
+  for (int64_t i = 0; i < d; i++) {
+    if (!training) m[i] = (double)rnni_f(c->in[3])[i], m[d + i] = (double)rnni_f(c->in[4])[i];
+    mean[i] = (real)m[i];
+    scale[i] = (real)inverse_deviation(m[d + i], c->args.n[1]);
   }
-  for (int64_t at = 0; at < x->count; at += d)
+  for (int64_t at = 0; at < x->count; at += d) {
+    RNNI_GOTO(rnni_pace(ctx, &work, d));
     for (int64_t i = 0; i < d; i++)
       rnni_f(c->out[0])[at + i] = (rnni_f(x)[at + i] - mean[i]) * scale[i] * gain[i] + bias[i];
-  return RNN_OK;
+  }
+  if (rows > 0) {
+    RNNI_GOTO(rnni_tensor_raw(ctx, RNN_FLOAT, 2, (int64_t[]){2, d}, &c->scratch[1]));
+    for (int64_t k = 0; k < 2; k++)
+      for (int64_t i = 0; i < d; i++)
+        rnni_f(c->scratch[1])[k * d + i] = (real)(c->args.n[0] * (double)rnni_f(c->in[3 + k])[i] + (1 - c->args.n[0]) * m[k * d + i]);
+  }
+  if (c->wants && !c->wants[1] && !(training && c->wants[0])) c->saves &= ~(unsigned)RNNI_SAVE_IN0;
+  if (c->wants && !c->wants[0]) c->saves &= ~(unsigned)RNNI_SAVE_IN1;
+done:
+  rnni_free(ctx, m);
+  return status;
 }
 
 static void batch_norm_commit(rnni_call *c, rnn_tensor *const *t) {
-  for (int i = 0; c->args.i[0] && i < 2; i++) {
+  for (int i = 0; c->scratch[1] && i < 2; i++) {
     rnn_tensor row = *t[3 + i];
-    row.contiguous = true;
-    rnni_row_strides(row.ndim, row.dims, row.strides);
     row.data = rnni_f(c->scratch[1]) + i * row.count;
+    rnni_row_strides(row.ndim, row.dims, row.strides);
     rnn_tensor_changed(t[3 + i]);
     rnni_move(t[3 + i], &row);
   }
@@ -196,11 +210,14 @@ static rnn_status batch_norm_backward(rnn_ctx *ctx, rnni_call *c) {
   RNNI_TRY(rnni_array(ctx, 2 * d, sizeof *sums, &sums));
   double *dots = sums + d;
   memset(sums, 0, (size_t)(2 * d) * sizeof *sums);
+  int64_t work = 0;
+  rnn_status status = RNN_OK;
   for (int64_t at = 0; at < x->count; at += d) {
+    RNNI_GOTO(rnni_pace(ctx, &work, d));
     rows += row_counts(x, at);
     for (int64_t i = 0; i < d; i++) {
       sums[i] += (double)dy[at + i];
-      dots[i] += (double)(dy[at + i] * (rnni_f(x)[at + i] - mean[i]) * scale[i]);
+      if (x->storage) dots[i] += (double)(dy[at + i] * (rnni_f(x)[at + i] - mean[i]) * scale[i]);
     }
   }
   for (int64_t i = 0; i < d; i++) {
@@ -209,6 +226,7 @@ static rnn_status batch_norm_backward(rnn_ctx *ctx, rnni_call *c) {
   }
   bool training = c->args.i[0] != 0;
   for (int64_t at = 0; c->wants[0] && at < x->count; at += d) {
+    RNNI_GOTO(rnni_pace(ctx, &work, d));
     bool counts = training && row_counts(x, at);
     for (int64_t i = 0; i < d; i++) {
       double g = (double)dy[at + i];
@@ -219,12 +237,14 @@ static rnn_status batch_norm_backward(rnn_ctx *ctx, rnni_call *c) {
       rnni_f(c->din[0])[at + i] += (real)((double)(gain[i] * scale[i]) * g);
     }
   }
+done:
   rnni_free(ctx, sums);
-  return RNN_OK;
+  return status;
 }
 const rnn_op rnni_op_batch_norm = {.name = "batch_norm", .args = "TTTTTnnb",
                                    .doc = "(x, gain, bias, running_mean, running_variance, momentum, eps, training). Normalised per feature of the last axis (Ioffe and Szegedy 2015); training updates the running statistics, running = momentum*running + (1-momentum)*batch."
                                " Errors: gain, bias or statistics that are not (D).",
                                    .shape = batch_norm_shape, .forward = batch_norm_forward,
                                    .backward = batch_norm_backward, .commit = batch_norm_commit,
-                                   .saves = RNNI_SAVE_IN0 | RNNI_SAVE_IN1, .lengths = RNNI_LENGTHS_KEEP};
+                                   .saves = RNNI_SAVE_IN0 | RNNI_SAVE_IN1,
+                                   .lengths = RNNI_LENGTHS_KEEP};

@@ -57,29 +57,33 @@ static rnn_status sum_or_mean(rnn_ctx *ctx, rnni_call *c, bool mean) {
   const rnn_tensor *x = c->in[0];
   lines l = lines_of(c, x);
   bool mask = masks(c, x);
-  const real *from = rnni_f(x);
-  real *to = rnni_f(c->out[0]);
+  int64_t done = 0;
   for (int64_t o = 0; o < l.outer; o++) {
     double scale = mean ? 1 / (double)RNNI_MAX(valid_count(c, x, o, l.length), 1) : 1;
     for (int64_t i = 0; i < l.inner; i++) {
-      const real *line = from + o * l.length * l.inner + i;
+      const real *line = rnni_f(x) + o * l.length * l.inner + i;
       double sums[4] = {0}; /* a fixed number of chains: the order never depends on the machine */
-      for (int64_t k = 0; k < l.length; k++)
-        if (!mask || valid(c, x, o, k)) sums[k & 3] += (double)line[k * l.inner];
-      to[o * l.inner + i] = (real)(((sums[0] + sums[1]) + (sums[2] + sums[3])) * scale);
+      for (RNNI_PIECES(l.length, from, to)) {
+        RNNI_TRY(rnni_pace(ctx, &done, to - from));
+        for (int64_t k = from; k < to; k++)
+          if (!mask || valid(c, x, o, k)) sums[k & 3] += (double)line[k * l.inner];
+      }
+      rnni_f(c->out[0])[o * l.inner + i] = (real)(((sums[0] + sums[1]) + (sums[2] + sums[3])) * scale);
     }
   }
   return finish(ctx, c);
 }
 
-static rnn_status sum_or_mean_backward(rnni_call *c, bool mean) {
+static rnn_status sum_or_mean_backward(rnn_ctx *ctx, rnni_call *c, bool mean) {
   const rnn_tensor *x = c->in[0];
   lines l = lines_of(c, x);
   bool mask = masks(c, x);
   const real *dy = rnni_f(c->dout[0]);
+  int64_t done = 0;
   for (int64_t o = 0; o < l.outer; o++) {
     real scale = mean ? (real)(1 / (double)RNNI_MAX(valid_count(c, x, o, l.length), 1)) : 1;
     for (int64_t k = 0; k < l.length; k++) {
+      RNNI_TRY(rnni_pace(ctx, &done, l.inner));
       if (mask && !valid(c, x, o, k)) continue;
       real *dx = rnni_f(c->din[0]) + (o * l.length + k) * l.inner;
       for (int64_t i = 0; i < l.inner; i++) dx[i] += scale * dy[o * l.inner + i];
@@ -91,12 +95,10 @@ static rnn_status sum_or_mean_backward(rnni_call *c, bool mean) {
 static rnn_status sum_forward(rnn_ctx *ctx, rnni_call *c) { return sum_or_mean(ctx, c, false); }
 static rnn_status mean_forward(rnn_ctx *ctx, rnni_call *c) { return sum_or_mean(ctx, c, true); }
 static rnn_status sum_backward(rnn_ctx *ctx, rnni_call *c) {
-  (void)ctx;
-  return sum_or_mean_backward(c, false);
+  return sum_or_mean_backward(ctx, c, false);
 }
 static rnn_status mean_backward(rnn_ctx *ctx, rnni_call *c) {
-  (void)ctx;
-  return sum_or_mean_backward(c, true);
+  return sum_or_mean_backward(ctx, c, true);
 }
 
 const rnn_op rnni_op_sum = {.name = "sum", .args = "tX?b", .doc = "(x [, axis [, keep]]). Sum of all elements or along axis; keep leaves the axis with size 1."
@@ -116,6 +118,7 @@ static int64_t extreme(const rnni_call *c, const rnn_tensor *x, const lines *l, 
   bool mask = masks(c, x);
   int64_t best = -1;
   for (int64_t k = 0; k < l->length; k++) {
+    if (k % RNNI_BLOCK == RNNI_BLOCK - 1 && rnni_interrupted(x->ctx)) return -1; /* the caller polls */
     if (mask && !valid(c, x, o, k)) continue;
     real v = line[k * l->inner];
     if (v != v) return k;
@@ -127,21 +130,25 @@ static int64_t extreme(const rnni_call *c, const rnn_tensor *x, const lines *l, 
 static rnn_status extreme_forward(rnn_ctx *ctx, rnni_call *c, int sign) {
   const rnn_tensor *x = c->in[0];
   lines l = lines_of(c, x);
+  int64_t done = 0;
   for (int64_t o = 0; o < l.outer; o++)
     for (int64_t i = 0; i < l.inner; i++) {
       int64_t k = extreme(c, x, &l, o, i, sign);
+      RNNI_TRY(rnni_pace(ctx, &done, l.length));
       rnni_f(c->out[0])[o * l.inner + i] =
           k < 0 ? (real)(sign > 0 ? -INFINITY : INFINITY) : rnni_f(x)[(o * l.length + k) * l.inner + i];
     }
   return finish(ctx, c);
 }
 
-static rnn_status extreme_backward(rnni_call *c, int sign) {
+static rnn_status extreme_backward(rnn_ctx *ctx, rnni_call *c, int sign) {
   const rnn_tensor *x = c->in[0];
   lines l = lines_of(c, x);
+  int64_t done = 0;
   for (int64_t o = 0; o < l.outer; o++)
     for (int64_t i = 0; i < l.inner; i++) {
       int64_t k = extreme(c, x, &l, o, i, sign);
+      RNNI_TRY(rnni_pace(ctx, &done, l.length));
       if (k >= 0) rnni_f(c->din[0])[(o * l.length + k) * l.inner + i] += rnni_f(c->dout[0])[o * l.inner + i];
     }
   return RNN_OK;
@@ -150,12 +157,10 @@ static rnn_status extreme_backward(rnni_call *c, int sign) {
 static rnn_status max_forward(rnn_ctx *ctx, rnni_call *c) { return extreme_forward(ctx, c, 1); }
 static rnn_status min_forward(rnn_ctx *ctx, rnni_call *c) { return extreme_forward(ctx, c, -1); }
 static rnn_status max_backward(rnn_ctx *ctx, rnni_call *c) {
-  (void)ctx;
-  return extreme_backward(c, 1);
+  return extreme_backward(ctx, c, 1);
 }
 static rnn_status min_backward(rnn_ctx *ctx, rnni_call *c) {
-  (void)ctx;
-  return extreme_backward(c, -1);
+  return extreme_backward(ctx, c, -1);
 }
 const rnn_op rnni_op_max = {.name = "max", .args = "tX?b", .doc = "(x [, axis [, keep]]). Largest element; its first place takes the gradient; -inf of nothing."
                                " Errors: an axis that x does not have; int32.",
@@ -176,9 +181,12 @@ static rnn_status place_shape(rnn_ctx *ctx, rnni_call *c) {
 
 static rnn_status place_forward(rnn_ctx *ctx, rnni_call *c, int sign) {
   lines l = lines_of(c, c->in[0]);
+  int64_t done = 0;
   for (int64_t o = 0; o < l.outer; o++)
-    for (int64_t i = 0; i < l.inner; i++)
+    for (int64_t i = 0; i < l.inner; i++) {
       rnni_i(c->out[0])[o * l.inner + i] = (int32_t)extreme(c, c->in[0], &l, o, i, sign) + 1;
+      RNNI_TRY(rnni_pace(ctx, &done, l.length));
+    }
   return finish(ctx, c);
 }
 static rnn_status argmax_forward(rnn_ctx *ctx, rnni_call *c) { return place_forward(ctx, c, 1); }
@@ -198,12 +206,13 @@ static rnn_status cumsum_shape(rnn_ctx *ctx, rnni_call *c) {
 }
 
 static rnn_status cumsum_forward(rnn_ctx *ctx, rnni_call *c) {
-  (void)ctx;
   lines l = lines_of(c, c->in[0]);
+  int64_t done = 0;
   for (int64_t o = 0; o < l.outer; o++)
     for (int64_t i = 0; i < l.inner; i++) {
       double sum = 0;
       for (int64_t k = 0; k < l.length; k++) {
+        RNNI_TRY(rnni_pace(ctx, &done, 1));
         int64_t at = (o * l.length + k) * l.inner + i;
         sum += (double)rnni_f(c->in[0])[at];
         rnni_f(c->out[0])[at] = (real)sum;
@@ -213,12 +222,13 @@ static rnn_status cumsum_forward(rnn_ctx *ctx, rnni_call *c) {
 }
 
 static rnn_status cumsum_backward(rnn_ctx *ctx, rnni_call *c) {
-  (void)ctx;
   lines l = lines_of(c, c->in[0]);
+  int64_t done = 0;
   for (int64_t o = 0; o < l.outer; o++)
     for (int64_t i = 0; i < l.inner; i++) {
       double sum = 0;
       for (int64_t k = l.length - 1; k >= 0; k--) {
+        RNNI_TRY(rnni_pace(ctx, &done, 1));
         int64_t at = (o * l.length + k) * l.inner + i;
         sum += (double)rnni_f(c->dout[0])[at];
         rnni_f(c->din[0])[at] += (real)sum;

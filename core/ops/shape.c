@@ -12,14 +12,21 @@ static void copy_blocks(int64_t count, int64_t width, const rnn_tensor *from, in
   size_t size = element(from);
   const char *f = (const char *)from->data + (size_t)from_at * size;
   char *t = (char *)to->data + (size_t)to_at * size;
-  for (int64_t i = 0; i < count; i++, f += (size_t)from_step * size, t += (size_t)to_step * size)
-    memcpy(t, f, (size_t)width * size);
+  for (int64_t i = 0; i < count && !rnni_interrupted(from->ctx); i++) { /* the caller polls */
+    if (width <= RNNI_PIECE) memcpy(t, f, (size_t)width * size);
+    else if (rnni_copy(from->ctx, t, f, (size_t)width * size) != RNN_OK) return;
+    f += (size_t)from_step * size;
+    t += (size_t)to_step * size;
+  }
 }
 
 static void add_blocks(int64_t count, int64_t width, const rnn_tensor *from, int64_t from_at, int64_t from_step,
                        rnn_tensor *to, int64_t to_at, int64_t to_step) {
   for (int64_t i = 0; i < count; i++)
-    rnni_add(rnni_f(to) + to_at + i * to_step, rnni_f(from) + from_at + i * from_step, width);
+    for (RNNI_PIECES(width, at, end)) {
+      if (rnni_interrupted(from->ctx)) return;
+      rnni_add(rnni_f(to) + to_at + i * to_step + at, rnni_f(from) + from_at + i * from_step + at, end - at);
+    }
 }
 
 /* ---- reshape ---- */
@@ -59,7 +66,7 @@ static rnn_status reshape_forward(rnn_ctx *ctx, rnni_call *c) {
     RNNI_TRY(rnni_tensor_view(ctx, x, n, c->out_dims, strides, 0, &c->out[0]));
   } else {
     RNNI_TRY(rnni_tensor_raw(ctx, x->type, n, c->out_dims, &c->out[0]));
-    rnni_read_rows(x, c->out[0]->data);
+    RNNI_TRY(rnni_copy_rows(ctx, x, c->out[0]->data));
     c->out[0]->copied = true;
   }
   const rnn_tensor *y = c->out[0];
@@ -68,9 +75,7 @@ static rnn_status reshape_forward(rnn_ctx *ctx, rnni_call *c) {
 }
 
 static rnn_status add_whole(rnn_ctx *ctx, rnni_call *c) {
-  (void)ctx;
-  rnni_add(rnni_f(c->din[0]), rnni_f(c->dout[0]), c->dout[0]->count);
-  return RNN_OK;
+  return rnni_add_tensor(ctx, c->din[0], c->dout[0]);
 }
 const rnn_op rnni_op_reshape = {.name = "reshape", .args = "Ts", .doc = "(x, shape). The same elements in another shape; one size may be -1. Shares memory with x, unless x does not"
                                " lie in rows, as after transpose: then it is a copy, into which writing is an error. Errors: a shape of another number of elements.",
@@ -218,9 +223,8 @@ static void stripes(const rnni_call *c, int axis, const rnn_tensor *whole, bool 
 }
 
 static rnn_status concat_forward(rnn_ctx *ctx, rnni_call *c) {
-  (void)ctx;
   stripes(c, (int)c->args.i[0], c->out[0], false);
-  return RNN_OK;
+  return rnni_poll(ctx);
 }
 static rnn_status concat_backward(rnn_ctx *ctx, rnni_call *c) {
   (void)ctx;
@@ -264,9 +268,7 @@ static rnn_status broadcast_shape(rnn_ctx *ctx, rnni_call *c) {
 }
 
 static rnn_status broadcast_forward(rnn_ctx *ctx, rnni_call *c) {
-  (void)ctx;
-  rnni_move(c->out[0], c->in[0]);
-  return RNN_OK;
+  return rnni_move_new(ctx, c->out[0], c->in[0]);
 }
 
 static rnn_status broadcast_backward(rnn_ctx *ctx, rnni_call *c) {

@@ -26,17 +26,21 @@ static rnn_status forward(rnn_ctx *ctx, rnni_call *c, bool logarithm) {
   int64_t outer, length, inner;
   rnni_split_at(c->in[0], (int)c->args.i[0], &outer, &length, &inner);
   real *scratch;
+  int64_t work = 0;
+  rnn_status status = RNN_OK;
   RNNI_TRY(rnni_array(ctx, length, sizeof *scratch, &scratch));
   for (int64_t o = 0; o < outer; o++)
     for (int64_t i = 0; i < inner; i++) {
+      RNNI_GOTO(rnni_pace(ctx, &work, length));
       int64_t at = o * length * inner + i;
       real *y = rnni_f(c->out[0]) + at;
       double sum = shifted(rnni_f(c->in[0]) + at, y, scratch, length, inner);
-      real scale = (real)(1 / sum), shift = (real)log(sum);
+      real scale = (real)(1 / sum), shift = (real)rnni_log(sum);
       for (int64_t k = 0; k < length; k++) y[k * inner] = logarithm ? y[k * inner] - shift : scratch[k] * scale;
     }
+done:
   rnni_free(ctx, scratch);
-  return RNN_OK;
+  return status;
 }
 
 static rnn_status softmax_forward(rnn_ctx *ctx, rnni_call *c) { return forward(ctx, c, false); }
@@ -44,11 +48,11 @@ static rnn_status log_softmax_forward(rnn_ctx *ctx, rnni_call *c) { return forwa
 
 /* dx = y (dy - sum(y dy)) */
 static rnn_status softmax_backward(rnn_ctx *ctx, rnni_call *c) {
-  (void)ctx;
-  int64_t outer, length, inner;
+  int64_t outer, length, inner, work = 0;
   rnni_split_at(c->in[0], (int)c->args.i[0], &outer, &length, &inner);
   for (int64_t o = 0; o < outer; o++)
     for (int64_t i = 0; i < inner; i++) {
+      RNNI_TRY(rnni_pace(ctx, &work, length));
       int64_t at = o * length * inner + i;
       const real *y = rnni_f(c->out[0]) + at, *dy = rnni_f(c->dout[0]) + at;
       real *dx = rnni_f(c->din[0]) + at;
@@ -64,9 +68,12 @@ static rnn_status log_softmax_backward(rnn_ctx *ctx, rnni_call *c) {
   int64_t outer, length, inner;
   rnni_split_at(c->in[0], (int)c->args.i[0], &outer, &length, &inner);
   real *p;
+  int64_t work = 0;
+  rnn_status status = RNN_OK;
   RNNI_TRY(rnni_array(ctx, length, sizeof *p, &p));
   for (int64_t o = 0; o < outer; o++)
     for (int64_t i = 0; i < inner; i++) {
+      RNNI_GOTO(rnni_pace(ctx, &work, length));
       int64_t at = o * length * inner + i;
       const real *y = rnni_f(c->out[0]) + at, *dy = rnni_f(c->dout[0]) + at;
       real *dx = rnni_f(c->din[0]) + at;
@@ -78,8 +85,9 @@ static rnn_status log_softmax_backward(rnn_ctx *ctx, rnni_call *c) {
       rnni_kernel->exp(length, p, p);
       for (int64_t k = 0; k < length; k++) dx[k * inner] += dy[k * inner] - p[k] * (real)sum;
     }
+done:
   rnni_free(ctx, p);
-  return RNN_OK;
+  return status;
 }
 
 const rnn_op rnni_op_softmax = {.name = "softmax", .args = "tx", .doc = "(x, axis). e^x / sum(e^x) along axis."

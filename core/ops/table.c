@@ -29,6 +29,7 @@ const char *rnn_op_name(const rnn_op *op) { return op->name; }
 const char *rnn_op_signature(const rnn_op *op) { return op->args; }
 const char *rnn_op_doc(const rnn_op *op) { return op->doc; }
 int rnn_op_outputs(const rnn_op *op, const rnn_args *args) { return op->outputs ? op->outputs(args) : 1; }
+int rnn_op_absent(const rnn_op *op) { return op->absent; }
 bool rnn_op_differentiable(const rnn_op *op) { return op->backward != NULL; }
 
 static rnn_status check_axis(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args, int64_t axis, bool all) {
@@ -143,6 +144,15 @@ void rnni_split_at(const rnn_tensor *t, int axis, int64_t *outer, int64_t *lengt
 
 void rnni_add(real *dst, const real *src, int64_t n) { rnni_kernel->add(n, src, dst); }
 
+rnn_status rnni_add_tensor(rnn_ctx *ctx, rnn_tensor *dst, const rnn_tensor *src) {
+  int64_t done = 0;
+  for (RNNI_PIECES(src->count, from, to)) {
+    RNNI_TRY(rnni_pace(ctx, &done, to - from));
+    rnni_add(rnni_f(dst) + from, rnni_f(src) + from, to - from);
+  }
+  return RNN_OK;
+}
+
 void rnni_add_reduced(rnn_tensor *dst, const rnn_tensor *src) {
   const real *from = rnni_f(src);
   real *to = rnni_f(dst);
@@ -166,14 +176,15 @@ void rnni_add_reduced(rnn_tensor *dst, const rnn_tensor *src) {
   }
   for (int64_t at = 0; at < src->count; at += run) {
     int64_t place = 0;
+    double sum = 0;
     for (int i = 0; i < outer; i++) place += index[i] * stride[i];
-    if (moves) {
-      rnni_add(to + place, from + at, run);
-    } else {
-      double sum = 0;
-      for (int64_t i = 0; i < run; i++) sum += (double)from[at + i];
-      to[place] += (real)sum;
+    for (RNNI_PIECES(run, k, end)) {
+      if (rnni_interrupted(src->ctx)) return; /* node_backward says so */
+      if (moves) rnni_add(to + place + k, from + at + k, end - k);
+      else
+        for (int64_t i = k; i < end; i++) sum += (double)from[at + i];
     }
+    if (!moves) to[place] += (real)sum;
     for (int i = outer - 1; i >= 0 && ++index[i] == src->dims[i]; i--) index[i] = 0;
   }
 }

@@ -46,28 +46,36 @@ static void sink(line l, int32_t *heap, int64_t n, int64_t at) {
   heap[at] = place;
 }
 
-static void best_of_line(line l, int64_t length, int32_t *best, int64_t k) {
+#define SINK 32 /* as much work as so many elements */
+
+static rnn_status best_of_line(rnn_ctx *ctx, int64_t *done, line l, int64_t length, int32_t *best, int64_t k) {
   for (int64_t i = 0; i < k; i++) best[i] = (int32_t)i + 1;
-  for (int64_t i = k / 2; i-- > 0;) sink(l, best, k, i);
-  for (int64_t i = k; i < length; i++)
-    if (before(l, (int32_t)i + 1, best[0])) {
-      best[0] = (int32_t)i + 1;
-      sink(l, best, k, 0);
-    }
+  for (int64_t i = k / 2; i-- > 0;) {
+    RNNI_TRY(rnni_pace(ctx, done, SINK));
+    sink(l, best, k, i);
+  }
+  for (int64_t i = k; i < length; i++) {
+    RNNI_TRY(rnni_pace(ctx, done, 1));
+    if (!before(l, (int32_t)i + 1, best[0])) continue;
+    RNNI_TRY(rnni_pace(ctx, done, SINK));
+    best[0] = (int32_t)i + 1;
+    sink(l, best, k, 0);
+  }
   for (int64_t n = k - 1; n > 0; n--) {
+    RNNI_TRY(rnni_pace(ctx, done, SINK));
     int32_t worst = best[0];
     best[0] = best[n];
     best[n] = worst;
     sink(l, best, n, 0);
   }
+  return RNN_OK;
 }
 
 static rnn_status topk_forward(rnn_ctx *ctx, rnni_call *c) {
-  (void)ctx;
   const rnn_tensor *x = c->in[0];
-  int64_t length = x->dims[x->ndim - 1], k = c->args.i[0];
+  int64_t length = x->dims[x->ndim - 1], k = c->args.i[0], done = 0;
   for (int64_t i = 0; i * length < x->count; i++)
-    best_of_line((line){x, i * length}, length, rnni_i(c->out[0]) + i * k, k);
+    RNNI_TRY(best_of_line(ctx, &done, (line){x, i * length}, length, rnni_i(c->out[0]) + i * k, k));
   return RNN_OK;
 }
 const rnn_op rnni_op_topk = {.name = "topk", .args = "Ti",

@@ -464,20 +464,27 @@ function rnn.file_sweep(path) end
 ---@return string? code
 function rnn.file_lock(path) end
 
---- rnn.stepper(layer, parts, batch [, sums]) -> stepper
+--- rnn.stepper(layer, parts, batch, kind [, residual])
 ---
---- A recurrent layer prepared for single steps, with its weights packed: what layer:step is made of. Each part has a
---- description (rnn.recurrent) and the names of its weights in layer. stepper:run(layer, x, from, into [, own]) makes a
---- step through all parts: the states of the list from, zeros where it has none, become those of the list into, and the
---- output is returned; nothing is, when a weight has changed or x is of another size. With own, from must be complete,
---- and gets the tensors of into. With sums, each part after the first adds its input to its output, which lies in sums
---- then. Errors: as rnn.recurrent.
+--- Prepares a recurrent layer for single steps, with its weights packed, and keeps what it made in kind[1]: see rnn.step.
+--- Each part has a description (rnn.recurrent) and the names of its weights in layer. kind is the metatable of the
+--- layer's states. With residual, each part after the first adds its input to its output. Errors: as rnn.recurrent.
 ---@param layer table
 ---@param parts table[] { description =, names = } each
 ---@param batch integer
----@param sums? rnn.Tensor[] (batch, width), with false in front
----@return userdata
-function rnn.stepper(layer, parts, batch, sums) end
+---@param kind table
+---@param residual? boolean
+function rnn.stepper(layer, parts, batch, kind, residual) end
+
+--- rnn.step([otherwise]) -> function(layer, x, state) -> y, state
+---
+--- A function for one time step with what rnn.stepper has prepared. A state is a list of tensors, h (and c) of each part,
+--- with the metatable that the stepper was made for; y and the new state are new tensors. Where there is no stepper, a
+--- weight has changed, or x or the state is of another size, it returns otherwise(layer, x, state), or nothing.
+--- Errors: an otherwise that is no function; its own.
+---@param otherwise? function
+---@return function
+function rnn.step(otherwise) end
 
 --- rnn.fail(format, ...)
 ---
@@ -798,7 +805,7 @@ function rnn.broadcast_to(x, shape) end
 
 --- rnn.clamp(x, low, high) -> tensor
 ---
---- x limited to [low, high]. Any shape. Errors: an int32 tensor.
+--- x limited to [low, high]; NaN stays. Errors: a low above high. Any shape. Errors: an int32 tensor.
 ---@param x rnn.Tensor|number
 ---@param low number
 ---@param high number
@@ -1071,8 +1078,8 @@ function rnn.max(x, axis, keep) end
 
 --- rnn.maximum(a, b) -> tensor
 ---
---- The larger of each pair; a's gradient where equal. Errors: shapes that do not fit together, a float tensor beside
---- an int32 one.
+--- The larger of each pair, NaN before all; a's gradient where equal. Errors: shapes that do not fit together, a
+--- float tensor beside an int32 one.
 ---@param a rnn.Tensor|number
 ---@param b rnn.Tensor|number
 ---@return rnn.Tensor
@@ -1098,8 +1105,8 @@ function rnn.min(x, axis, keep) end
 
 --- rnn.minimum(a, b) -> tensor
 ---
---- The smaller of each pair; a's gradient where equal. Errors: shapes that do not fit together, a float tensor beside
---- an int32 one.
+--- The smaller of each pair, NaN before all; a's gradient where equal. Errors: shapes that do not fit together, a
+--- float tensor beside an int32 one.
 ---@param a rnn.Tensor|number
 ---@param b rnn.Tensor|number
 ---@return rnn.Tensor

@@ -128,7 +128,7 @@ static const op_case op_cases[] = {
     {.op = "cross_entropy", .inputs = "f6x5,z5x6,p5"},
     {.op = "cross_entropy", .inputs = "f4x5x3L,z3x4x5,p3", .n = {0.3}},
     {.op = "binary_cross_entropy", .inputs = "w3x4,u3x4"},
-    {.op = "ctc_loss", .inputs = "f3x9x4,z3x3x4"},
+    {.op = "ctc_loss", .inputs = "f3x9x4,z3x3x4", .i = {-1}},
     {.op = "ctc_loss", .inputs = "f3x9x4,z2x3x5", .i = {3}},
     {.op = "ctc_loss", .inputs = "f5x6x3L,i2x5x3", .i = {3, 1}},
 };

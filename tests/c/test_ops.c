@@ -293,6 +293,54 @@ static void views_are_those_that_say_so(void **state) {
     }
 }
 
+/* The gradients by one input of a case, in new memory; between forward and backward disturb(input k) comes. */
+static rnn_tensor *gradient_after(const op_case *c, int wanted, int k, void (*disturb)(rnn_tensor *)) {
+  rnn_tensor *weights, *y, *grad;
+  rnn_seed(ctx, 11);
+  setting s = set_up(c);
+  for (int i = 0; i < s.args.nt; i++)
+    if (s.checked[i]) ok(rnn_tensor_set_requires_grad(ctx, s.in[i], i == wanted));
+  y = apply(&s);
+  ok(rnn_tensor_new(ctx, RNN_FLOAT, rnn_tensor_ndim(y), rnn_tensor_dims(y), &weights));
+  ok(rnn_tensor_uniform(ctx, weights, 0.2, 1));
+  if (disturb) disturb(s.in[k]);
+  if (rnn_backward(ctx, y, weights) != RNN_OK)
+    fail_msg("%s(%s): the gradient of input %d does not depend on input %d, but is refused when that has changed: %s",
+             c->op, c->inputs, wanted + 1, k + 1, rnn_message(ctx));
+  ok(rnn_tensor_copy(ctx, rnn_tensor_grad(s.in[wanted]), &grad));
+  rnn_tensor_free(weights);
+  rnn_tensor_free(y);
+  for (int i = 0; i < s.args.nt; i++) rnn_tensor_free(s.in[i]);
+  return grad;
+}
+
+static void poison(rnn_tensor *t) { /* unseen */
+  for (int64_t i = 0; i < rnn_tensor_count(t); i++) rnn_tensor_floats(t)[i] = (rnn_real)NAN;
+}
+static void change(rnn_tensor *t) { ok(rnn_tensor_fill(ctx, t, 0.5)); }
+
+/* An input whose values the gradient does not need is not kept: it may change, and its memory is free. */
+static void nothing_is_kept_in_vain(void **state) {
+  (void)state;
+  for (size_t n = 0; n < sizeof op_cases / sizeof *op_cases; n++) {
+    const op_case *c = &op_cases[n];
+    rnn_seed(ctx, 11);
+    setting s = set_up(c);
+    for (int wanted = 0; wanted < s.args.nt; wanted++)
+      for (int k = 0; s.checked[wanted] && k < s.args.nt; k++) {
+        if (rnn_tensor_type(s.in[k]) != RNN_FLOAT || strstr(rnn_op_doc(s.op), "Shares memory")) continue; /* shares memory */
+        rnn_tensor *clean = gradient_after(c, wanted, k, NULL), *poisoned = gradient_after(c, wanted, k, poison);
+        size_t size = (size_t)rnn_tensor_count(clean) * sizeof(rnn_real);
+        bool needed = memcmp(rnn_tensor_floats(clean), rnn_tensor_floats(poisoned), size) != 0, any = false;
+        for (int64_t i = 0; i < rnn_tensor_count(clean); i++) any = any || rnn_tensor_floats(clean)[i] != 0;
+        if (!needed && any) rnn_tensor_free(gradient_after(c, wanted, k, change));
+        rnn_tensor_free(clean);
+        rnn_tensor_free(poisoned);
+      }
+    for (int k = 0; k < s.args.nt; k++) rnn_tensor_free(s.in[k]);
+  }
+}
+
 static void nothing_leaks(void **state) {
   (void)state;
   rnn_memory m;
@@ -305,6 +353,7 @@ int main(void) {
                                      cmocka_unit_test(gradients_match_finite_differences),
                                      cmocka_unit_test(failing_allocations_lose_nothing),
                                      cmocka_unit_test(views_are_those_that_say_so),
+                                     cmocka_unit_test(nothing_is_kept_in_vain),
                                      cmocka_unit_test(nothing_leaks)};
   if (rnn_ctx_new(&ctx) != RNN_OK) return 1;
   rnn_seed(ctx, 7);

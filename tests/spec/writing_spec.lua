@@ -220,8 +220,8 @@ describe("backward refuses saved values that have changed,", function()
   end
 
   it("through every method that changes a tensor", function()
-    local arguments = { fill_ = { 3 }, uniform_ = { 0, 1 }, normal_ = { 0, 1 }, orthogonal_ = {}, assign = { rnn.ones(1, 2) },
-      set = { 1, 1, 3 } }
+    local arguments = { fill_ = { 3 }, uniform_ = { 0, 1 }, normal_ = { 0, 1 }, orthogonal_ = {},
+      assign = { rnn.ones(1, 2) }, set = { 1, 1, 3 } }
     for name in pairs(core.methods) do
       if name:find("_$") then assert(arguments[name], name .. " has no case here") end
     end
