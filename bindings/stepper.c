@@ -145,6 +145,7 @@ static void renew(lua_State *L, rnn_tensor *const *from, rnn_tensor *const *into
 static int stepper_run(lua_State *L) {
   const char *fname = "step";
   stepper *s = check_stepper(L, fname);
+  lrnn_check_count(L, fname, 6);
   lua_settop(L, 6);
   bool own = lua_toboolean(L, 6);
   if (!lua_istable(L, 2) || !lua_istable(L, 4) || !lua_istable(L, 5))
@@ -192,4 +193,4 @@ void lrnn_stepper_open(lua_State *L) {
   lua_pop(L, 1);
 }
 
-const luaL_Reg lrnn_stepper_functions[] = {{"stepper", lrnn_stepper}, {NULL, NULL}};
+const lrnn_function lrnn_stepper_functions[] = {{"stepper", lrnn_stepper, 4}, {NULL, NULL, 0}};

@@ -253,16 +253,16 @@ static int lrnn_random_position(lua_State *L) {
   return 1;
 }
 
-const luaL_Reg lrnn_tensor_functions[] = {{"tensor", lrnn_tensor},
-                                          {"zeros", lrnn_zeros},
-                                          {"ones", lrnn_ones},
-                                          {"full", lrnn_full},
-                                          {"rand", lrnn_rand},
-                                          {"randn", lrnn_randn},
-                                          {"arange", lrnn_arange},
-                                          {"randperm", lrnn_randperm},
-                                          {"is_tensor", lrnn_is_tensor},
-                                          {"seed", lrnn_seed},
-                                          {"random_state", lrnn_random_state},
-                                          {"random_position", lrnn_random_position},
-                                          {NULL, NULL}};
+const lrnn_function lrnn_tensor_functions[] = {{"tensor", lrnn_tensor, 2},
+                                               {"zeros", lrnn_zeros, LRNN_ANY},
+                                               {"ones", lrnn_ones, LRNN_ANY},
+                                               {"full", lrnn_full, 2},
+                                               {"rand", lrnn_rand, LRNN_ANY},
+                                               {"randn", lrnn_randn, LRNN_ANY},
+                                               {"arange", lrnn_arange, 1},
+                                               {"randperm", lrnn_randperm, 1},
+                                               {"is_tensor", lrnn_is_tensor, 1},
+                                               {"seed", lrnn_seed, 1},
+                                               {"random_state", lrnn_random_state, 1},
+                                               {"random_position", lrnn_random_position, 0},
+                                               {NULL, NULL, 0}};

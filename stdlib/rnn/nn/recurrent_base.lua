@@ -5,6 +5,7 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local guard = require "rnn.guard"
 local Module = require "rnn.nn.module"
 local State = require "rnn.nn.state"
 local parameter = require "rnn.nn.parameter"
@@ -316,21 +317,9 @@ local function first_state(self, batch)
   return start
 end
 
---- lstm:step(x [, state]) -> y, state
----
---- One time step, for streams: the same for nn.RNN, nn.LSTM and nn.GRU. Nothing is recorded, and after the first call
---- no memory is taken: y and state are the same tensors every time and are overwritten by the next step, so
---- state:copy() keeps one. Zoneout takes its expectation, dropout is off.
----@param x rnn.Tensor (N, inputs)
----@param state? nn.State|rnn.Tensor[] what step or forward gave; nil: the zero state, or the trained one
----@return rnn.Tensor y (N, units)
----@return nn.State state
-function Base:step(x, state)
+-- A step that is not the next one of the layer's last stream.
+local first_step = guard.wrap(function(self, x, state)
   local stream = streams[self]
-  if stream and rawequal(state, stream.state) then -- the step in the middle of a stream: only this needs to be fast
-    local y = stream.stepper:run(self, x, state, stream.places, true)
-    if y then return y, state end
-  end
   if not core.is_tensor(x) or x:type() ~= "float" or x:ndim() ~= 2 or x:size(2) ~= self.inputs then
     core.fail("%s: step: expected input (N, %d), got %s", self:describe(), self.inputs, check.input(x))
   end
@@ -343,6 +332,24 @@ function Base:step(x, state)
   end
   for i, t in ipairs(stream.places) do stream.state[i] = t end
   return y, stream.state
+end, "nn.RecurrentBase:step", Base)
+
+--- lstm:step(x [, state]) -> y, state
+---
+--- One time step, for streams: the same for nn.RNN, nn.LSTM and nn.GRU. Nothing is recorded, and after the first call
+--- no memory is taken: y and state are the same tensors every time and are overwritten by the next step, so
+--- state:copy() keeps one. Zoneout takes its expectation, dropout is off.
+---@param x rnn.Tensor (N, inputs)
+---@param state? nn.State|rnn.Tensor[] what step or forward gave; nil: the zero state, or the trained one
+---@return rnn.Tensor y (N, units)
+---@return nn.State state
+function Base:step(x, state, surplus)
+  local stream = streams[self]
+  if stream and surplus == nil and rawequal(state, stream.state) then -- in the middle of a stream: only this is fast
+    local y = stream.stepper:run(self, x, state, stream.places, true)
+    if y then return y, state end
+  end
+  return first_step(self, x, state, surplus)
 end
 
 -- Layers are told apart by numbers.

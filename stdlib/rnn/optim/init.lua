@@ -274,4 +274,4 @@ function optim.clip_grad_value(params, limit)
   return core.clip_grad_value(params, limit)
 end
 
-return require "rnn.lazy"(optim, { schedules = "rnn.optim.schedules" }, {})
+return require "rnn.lazy"("optim.", optim, { schedules = "rnn.optim.schedules" }, {})
