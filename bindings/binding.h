@@ -77,6 +77,9 @@ typedef struct lrnn_function {
 
 /* Adds functions (ended by a NULL name) to the table on top. */
 void lrnn_set_functions(lua_State *L, const lrnn_function *list);
+/* How many arguments there are; nils beyond most are none. */
+int lrnn_count(lua_State *L, int most);
+int lrnn_count_error(lua_State *L, const char *fname, int most, int given);
 /* Raises when there are more arguments than most. */
 void lrnn_check_count(lua_State *L, const char *fname, int most);
 

@@ -4,10 +4,19 @@
 
 #include "binding.h"
 
-/* A nil is no argument. */
+int lrnn_count(lua_State *L, int most) {
+  int given = lua_gettop(L);
+  while (given > most && lua_isnil(L, given)) given--;
+  return given;
+}
+
+int lrnn_count_error(lua_State *L, const char *fname, int most, int given) {
+  return lrnn_error(L, "%s: expected at most %d arguments, got %d", fname, most, given);
+}
+
 void lrnn_check_count(lua_State *L, const char *fname, int most) {
-  for (int given = lua_gettop(L); given > most; given--)
-    if (!lua_isnil(L, given)) lrnn_error(L, "%s: expected at most %d arguments, got %d", fname, most, given);
+  int given = lrnn_count(L, most);
+  if (given > most) lrnn_count_error(L, fname, most, given);
 }
 
 static int call(lua_State *L) {

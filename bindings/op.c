@@ -83,13 +83,14 @@ static int op_call(lua_State *L) {
     if (*s == 's' && !lua_istable(L, most + 1)) most = lua_gettop(L); /* sizes one by one, to the last */
     else if (*s != '?') most++;
   }
-  lrnn_check_count(L, r.name, most);
+  int given = lrnn_count(L, most);
   lua_settop(L, most); /* what is absent is nil, whatever comes onto the stack meanwhile */
   for (const char *s = rnn_op_signature(op); *s; s++) {
     bool optional = *s == '?';
     if (optional) s++;
     read_argument(&r, *s, optional);
   }
+  if (given > most) return lrnn_count_error(L, r.name, most, given); /* a wrong argument explains more */
   r.args.t = r.t;
   rnn_tensor **box = lrnn_box(L);
   rnn_ctx *ctx = lrnn_context(L);

@@ -97,9 +97,9 @@ end
 
 --- guard.inner(f) -> function
 ---
---- The function behind a guard; f itself, when there is none.
----@param f function
----@return function
+--- The function behind a guard; any other value itself.
+---@param f any
+---@return any
 function guard.inner(f)
   return inner[f] or f
 end

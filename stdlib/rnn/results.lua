@@ -41,7 +41,7 @@ function Training:init(results)
   self.results = results
 end
 
-function Training:on_begin()
+function Training:on_begin(_)
   self.losses = {}
 end
 

@@ -110,7 +110,7 @@ end)
 it("a stepper wants its weights, and a place for every state", function()
   local layer = { w = core.zeros(4, 1), u = core.zeros(4, 1), b = core.zeros(4), d = core.zeros(4) }
   local parts = { { description = { cell = "lstm", units = 1 }, names = { "w", "u", "b", "d" } } }
-  local stepper = core.stepper(layer, parts, 2, nil, "not returned")
+  local stepper = core.stepper(layer, parts, 2)
   assert.equal("userdata", type(stepper))
   local x = core.zeros(2, 1)
   fails("a place for the output", stepper.run, stepper, layer, x, {}, {})

@@ -2,6 +2,7 @@
 -- arguments and options are those of the code.
 local core = require "rnn.core"
 local doc = require "rnn.doc"
+local guard = require "rnn.guard"
 local parse = require "rnn.doc.parse"
 local public = require "rnn.doc.public"
 local rnn = require "rnn"
@@ -19,7 +20,7 @@ end
 local function function_of(value)
   local f = is_class(value) and value.init or value
   if type(f) ~= "function" or debug.getinfo(f, "S").what == "C" then return nil end
-  return f
+  return guard.inner(f)
 end
 
 local function body_of(f)

@@ -204,7 +204,7 @@ local function write(self, run)
   if not ok then run:warn(("%s; the run goes on"):format(message)) end
 end
 
-function Monitor:on_epoch(run)
+function Monitor:on_epoch(run, _)
   local latest = self.records[#self.records]
   if latest ~= self.shown or not run.heat_maps then -- an epoch may be shorter than it is from record to record
     run.heat_maps, self.shown = self:heat_maps(), latest
@@ -227,14 +227,14 @@ function Monitor:state()
   return saved
 end
 
-function Monitor:load_state(saved)
+function Monitor:load_state(saved, _)
   for _, name in ipairs(KEPT_FIELDS) do self[name] = saved[name] end
   if self.count % self.every == 0 then return end
   self.watching, self.before = false, nil
   for _, entry in ipairs(self.layers) do entry[2]:watch(false) end
 end
 
-function Monitor:on_end()
+function Monitor:on_end(_)
   for _, entry in ipairs(self.layers) do entry[2]:watch(false) end
 end
 

@@ -25,7 +25,7 @@ cells.Cell = Cell
 --- One time step: x (N, inputs), y (N, units). Errors: a state of another structure.
 ---@param x rnn.Tensor (N, inputs)
 ---@param state any what the cell returned last, or cell:initial_state(N)
-function Cell:step()
+function Cell:step(_, _)
   core.fail("%s: has no step; write function %s:step(x, state)", self:describe(), self:describe())
 end
 

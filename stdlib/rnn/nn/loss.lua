@@ -3,6 +3,7 @@
 
 local core = require "rnn.core"
 local check = require "rnn.check"
+local guard = require "rnn.guard"
 
 local losses = {}
 
@@ -93,4 +94,4 @@ function losses.loss(name)
   return losses[check.one_of("nn.loss", "argument 1 (name)", name, names)]
 end
 
-return losses
+return guard.all("nn.", losses)

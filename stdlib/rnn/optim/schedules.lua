@@ -94,7 +94,7 @@ end
 define("step", "epoch", { every = check.none, factor = 0.1 }, function(self, options, fname)
   self.every = check.int(fname, "option 'every'", options.every, 1)
   self.by = check.positive(fname, "option 'factor'", options.factor)
-end, function(self, t) return self.by ^ (t // self.every) end)
+end, function(self, t, _) return self.by ^ (t // self.every) end)
 
 --- optim.schedules.exponential { factor = 0.95, per = "epoch" }
 ---
@@ -102,7 +102,7 @@ end, function(self, t) return self.by ^ (t // self.every) end)
 ---@overload fun(options: table): optim.Schedule
 define("exponential", "epoch", { factor = check.none }, function(self, options, fname)
   self.by = check.positive(fname, "option 'factor'", options.factor)
-end, function(self, t) return self.by ^ t end)
+end, function(self, t, _) return self.by ^ t end)
 
 local function half_cosine(from, to, part)
   return to + (from - to) * (1 + math.cos(math.pi * part)) / 2
@@ -182,7 +182,7 @@ local plateau = define("plateau", "epoch", {
   if self.per ~= "epoch" then core.fail("%s: option 'per': it is per epoch only", fname) end
 end)
 
-function plateau:begin(opt)
+function plateau:begin(opt, _)
   self.opt, self.t, self.bad, self.waiting = opt, 0, 0, 0
   self.better:clear()
   return self
@@ -221,7 +221,7 @@ function Own:init(f, options)
     check.options("optim.schedules.own", options, { per = "step" }).per, { "step", "epoch" })
 end
 
-function Own:factor(t)
+function Own:factor(t, _)
   local factor = self.f(t)
   return check.number("optim.schedules.own", "the function's result", factor, 0)
 end

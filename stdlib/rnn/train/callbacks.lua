@@ -42,7 +42,7 @@ function EarlyStopping:init(options)
   self.best, self.best_epoch = Best(fname, options, self.restore_best), 0
 end
 
-function EarlyStopping:on_begin()
+function EarlyStopping:on_begin(_)
   self.best:clear()
   self.best_epoch = 0
 end
@@ -85,11 +85,11 @@ function TimeLimit:init(seconds)
   self.seconds = check.positive("rnn.TimeLimit", "argument 1 (seconds)", seconds)
 end
 
-function TimeLimit:on_begin()
+function TimeLimit:on_begin(_)
   self.last = core.clock() + self.seconds
 end
 
-function TimeLimit:on_step(run)
+function TimeLimit:on_step(run, _, _)
   if core.clock() < self.last then return false end
   run.history.stopped = ("the time limit of %g s"):format(self.seconds)
   return true

@@ -33,7 +33,7 @@ function CSVLog:on_epoch(run, logs)
   self.file:add(table.concat(cells, ","))
 end
 
-function CSVLog:on_end()
+function CSVLog:on_end(_)
   self.file:flush()
 end
 
@@ -43,7 +43,7 @@ function CSVLog:state()
   return { columns = self.columns, file = self.file:state() }
 end
 
-function CSVLog:load_state(saved)
+function CSVLog:load_state(saved, _)
   self.columns = saved.columns
   self.file:load_state(saved.file)
 end

@@ -23,7 +23,7 @@ function ModelCheckpoint:init(path, options)
   self.better = Better(fname, options)
 end
 
-function ModelCheckpoint:on_begin()
+function ModelCheckpoint:on_begin(_)
   self.better:clear()
 end
 
@@ -39,7 +39,7 @@ function ModelCheckpoint:state()
   return self.better:state()
 end
 
-function ModelCheckpoint:load_state(saved)
+function ModelCheckpoint:load_state(saved, _)
   self.better:load_state(saved)
 end
 
