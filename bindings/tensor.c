@@ -7,9 +7,10 @@
 
 /* A table of sizes has no other field than type, and nothing comes after it but the value of full. */
 static void check_table(lua_State *L, const char *fname, int most) {
-  if (lua_gettop(L) > most)
+  int given = lrnn_count(L, most);
+  if (given > most)
     lrnn_error(L, "%s: expected nothing after the table of sizes, got %d arguments more; a type goes into the table: "
-               "%s{2, 3, type = \"int32\"}", fname, lua_gettop(L) - most, fname);
+               "%s{2, 3, type = \"int32\"}", fname, given - most, fname);
   for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1))
     if (lua_type(L, -2) == LUA_TSTRING && strcmp(lua_tostring(L, -2), "type") != 0)
       lrnn_error(L, "%s: unknown option '%.40s'; known: type", fname, lua_tostring(L, -2));

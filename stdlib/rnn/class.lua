@@ -4,11 +4,13 @@
 --   function Linear:init(inputs, units) ... end
 --   local layer = Linear(10, 2)
 
+local core = require "rnn.core"
 local guard = require "rnn.guard"
 
 local meta = {}
 
 function meta.__call(cls, ...)
+  if not cls.init then core.fail("%s: nothing is made by calling it; classes that are derived from it are", cls.__name) end
   local self = setmetatable({}, cls)
   self:init(...)
   return self
@@ -17,7 +19,9 @@ end
 -- A new field of a class: a method.
 function meta.__newindex(cls, key, value)
   if type(value) == "function" and not key:find("^_") then
-    value = guard.wrap(value, key == "init" and cls.__name or cls.__name .. ":" .. key, cls)
+    local name = key == "init" and cls.__name or cls.__name .. ":" .. key
+    if key == "load_state" then value = guard.restoring(value, name) end
+    value = guard.wrap(value, name, cls)
   end
   rawset(cls, key, value)
 end

@@ -11,17 +11,21 @@ local PREFIX = "@[rnn]"
 
 local inner = setmetatable({}, { __mode = "k" }) -- guarded function -> the one behind it
 
--- The guard of a function of n parameters, made by a tail call so that the stack shows only the function.
-local function maker_of(n, is_method)
-  local names = {}
+-- The guard of a function of n parameters, or of n and any number more. It makes a tail call, so that the stack shows
+-- only the function.
+local function maker_of(n, is_method, any)
+  local names, tests = {}, {}
   for i = 1, n do names[i] = "a" .. i end
+  if not any then tests[1] = "... ~= nil" end
+  if is_method then tests[#tests + 1] = "not kin[getmetatable(a1)]" end
   local list = table.concat(names, ", ")
+  local all = n > 0 and list .. ", ..." or "..."
   return load(([[local f, kin, refuse, getmetatable = ...
-    return function(%s...)
-      if ... ~= nil%s then refuse(%s, ...) end
+    return function(%s)
+      if %s then refuse(%s, ...) end
       return f(%s)
-    end]]):format(n > 0 and list .. ", " or "", is_method and " or not kin[getmetatable(a1)]" or "",
-    is_method and "a1" or "nil", list), PREFIX .. "/guard.lua")
+    end]]):format(all, table.concat(tests, " or "), is_method and "a1" or "nil", any and all or list),
+    PREFIX .. "/guard.lua")
 end
 
 local makers = {}
@@ -29,8 +33,7 @@ local makers = {}
 --- guard.wrap(f, name [, cls]) -> function
 ---
 --- f behind its guard. name is for messages; cls is the class of which f may be a method. What is not written in Lua by
---- the library, takes any number of arguments or has a last parameter "surplus", which it tests itself, is returned as
---- it is.
+--- the library, or has a last parameter "surplus", which it tests itself, is returned as it is.
 ---@param f function
 ---@param name string
 ---@param cls? table
@@ -38,9 +41,9 @@ local makers = {}
 function guard.wrap(f, name, cls)
   local info = debug.getinfo(f, "Su")
   local n = info.nparams
-  if info.isvararg or inner[f] or info.source:sub(1, #PREFIX) ~= PREFIX then return f end
-  if n > 0 and debug.getlocal(f, n) == "surplus" then return f end
-  local is_method = cls and n > 0 and debug.getlocal(f, 1) == "self"
+  if inner[f] or info.source:sub(1, #PREFIX) ~= PREFIX or n > 0 and debug.getlocal(f, n) == "surplus" then return f end
+  local is_method, any = cls and n > 0 and debug.getlocal(f, 1) == "self", info.isvararg
+  if any and not is_method then return f end
   local kin = {} -- the metatables of objects that were found to be of the class
   if cls then kin[cls] = true end
 
@@ -51,14 +54,32 @@ function guard.wrap(f, name, cls)
       end
       kin[getmetatable(self)] = true
     end
-    if ... ~= nil then guard.refuse(name, is_method and n - 1 or n, ...) end
+    if not any and ... ~= nil then guard.refuse(name, is_method and n - 1 or n, ...) end
   end
 
-  local key = is_method and -n or n
-  makers[key] = makers[key] or maker_of(n, is_method)
+  local key = ("%d %s %s"):format(n, is_method, any)
+  makers[key] = makers[key] or maker_of(n, is_method, any)
   local guarded = makers[key](f, kin, refuse, getmetatable)
   inner[guarded] = f
   return guarded
+end
+
+--- guard.restoring(f, name) -> function
+---
+--- A method load_state for which a saved state that does not fit is an argument error, whatever it stumbles over: such
+--- states come from files.
+---@param f fun(self: table, saved: any, more: any)
+---@param name string
+---@return function
+function guard.restoring(f, name)
+  return function(self, saved, more)
+    check.table(name, "argument 1", saved)
+    local ok, message = pcall(f, self, saved, more)
+    if ok then return end
+    message = tostring(message)
+    if not message:find "^%[rnn%]" and not message:find "^attempt to" then error(message, 0) end
+    core.fail("%s: expected what state() gave, got %s that does not fit", name, check.describe(saved))
+  end
 end
 
 --- guard.refuse(name, most, ...)

@@ -8,6 +8,7 @@ local Module = require "rnn.nn.module"
 local doctor = require "rnn.monitor.doctor"
 local picture = require "rnn.monitor.picture"
 local plain_json = require "rnn.train.plain_json"
+local Run = require "rnn.train.run"
 
 -- Records beyond this are thinned: every second one goes, and from then on half as many are made.
 local KEPT = 128
@@ -192,6 +193,7 @@ function Monitor:plot(options) return picture.plot(self.records, options) end
 -- ---- as a callback of rnn.fit ----
 
 function Monitor:on_step(run, _, values)
+  Run.check("rnn.Monitor:on_step", run)
   local seen = self.seen -- values belongs to all callbacks
   seen.loss, seen.norm, seen.lr, seen.epoch, seen.x = values.loss, values.norm, values.lr, run.epoch, run.input
   self:step(seen)
@@ -205,6 +207,7 @@ local function write(self, run)
 end
 
 function Monitor:on_epoch(run, _)
+  Run.check("rnn.Monitor:on_epoch", run)
   local latest = self.records[#self.records]
   if latest ~= self.shown or not run.heat_maps then -- an epoch may be shorter than it is from record to record
     run.heat_maps, self.shown = self:heat_maps(), latest

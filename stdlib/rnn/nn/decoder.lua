@@ -71,11 +71,11 @@ function Decoder:init(options)
     for _, slot in ipairs(shared.state_layout(self.recurrent)) do width = width + slot.size end
     self.bridge = Linear(options.condition, width)
   end
-  self:build_output()
+  self:_build_output()
   if options.memory ~= nil then self:connect(options.memory) end
 end
 
-function Decoder:build_output()
+function Decoder:_build_output()
   local o = self.options
   if not o.tied then
     self.output = Linear(o.hidden, o.vocab)
@@ -140,6 +140,9 @@ end
 ---@return nn.State state
 ---@return rnn.Tensor? weights (N, T, S), with attention
 function Decoder:run(ids, state)
+  if not class.is_a(state, State) then
+    check.expected(self:describe() .. ":run", "argument 2 (state)", "a state that decoder:begin gave", state)
+  end
   local x = shared.embed(self, ids)
   if state.attended then x = core.concat({ x, state.attended:reshape(#ids, 1, -1) }, 3) end
   local h, recurrent = self.recurrent(x, state.recurrent)
@@ -173,6 +176,7 @@ end
 ---@return rnn.Tensor logits (N, vocab)
 ---@return nn.State state
 function Decoder:step(ids, state)
+  check.tensor(self:describe() .. ":step", "argument 1 (ids)", ids, "int32", 1)
   local features, new = self:run(ids:reshape(-1, 1), state)
   return self:logits(features:reshape(#ids, -1)), new
 end

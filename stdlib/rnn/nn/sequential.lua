@@ -48,6 +48,7 @@ end
 ---@return rnn.Tensor
 ---@return table? states
 function Sequential:stream(x, states)
+  if states ~= nil then check.table("nn.Sequential:stream", "argument 2 (states)", states) end
   local after = {}
   for i = 1, #self do
     local layer, k = self[i], #after + 1

@@ -22,7 +22,7 @@ local schedules = {}
 ---@field base number the lr whose factor it gives
 local Schedule = class("optim.Schedule")
 
--- Every schedule's own options are checked by its init; factor(t, length) is its formula.
+-- Every schedule's own options are checked by its init; _factor(t, length) is its formula.
 local function define(name, per, defaults, init, factor)
   local cls = class("optim.schedules." .. name, Schedule)
   local known = { per = per }
@@ -34,7 +34,7 @@ local function define(name, per, defaults, init, factor)
     if options.length ~= nil then self.length = check.int(fname, "option 'length'", options.length, 1) end
     init(self, options, fname)
   end
-  cls.factor = factor
+  cls._factor = factor
   schedules[name] = cls
   return cls
 end
@@ -55,12 +55,12 @@ function Schedule:begin(opt, total)
   if self.needs_length and not self.total then
     core.fail("%s: how long it shall be is not known; give option 'length'", fname)
   end
-  self:apply()
+  self:_apply()
   return self
 end
 
-function Schedule:apply()
-  self.opt.lr = self.base * self:factor(self.t, self.total)
+function Schedule:_apply()
+  self.opt.lr = self.base * self:_factor(self.t, self.total)
 end
 
 --- schedule:advance([logs])
@@ -68,8 +68,9 @@ end
 --- One step or epoch is done: sets opt.lr. logs are those of the epoch, for plateau.
 ---@param logs? table<string, number>
 function Schedule:advance(_)
+  if not self.opt then core.fail("%s:advance: it has not begun; schedule:begin(opt) comes first", self.__name) end
   self.t = self.t + 1
-  self:apply()
+  self:_apply()
 end
 
 --- schedule:state() -> table, schedule:load_state(saved): what a checkpoint keeps. A base that is given wins over the
@@ -80,7 +81,7 @@ end
 
 function Schedule:load_state(saved, base)
   self.t, self.base = saved.t, base or saved.base
-  self:apply()
+  self:_apply()
 end
 
 local function share(fname, name, value)
@@ -151,7 +152,7 @@ local warmup = define("warmup", "step", { length = check.none, start = 0.01, aft
   end, function(self, t, total)
     if t < self.length then return self.start + (1 - self.start) * t / self.length end
     if not self.after then return 1 end
-    return self.after:factor(t - self.length, self.after.length or total)
+    return self.after:_factor(t - self.length, self.after.length or total)
   end)
 
 function warmup:begin(opt, total)
@@ -189,6 +190,7 @@ function plateau:begin(opt, _)
 end
 
 function plateau:advance(logs)
+  if not self.opt then core.fail("%s:advance: it has not begun; schedule:begin(opt) comes first", self.__name) end
   self.t = self.t + 1
   if self.better:see(logs) then self.bad = 0 else self.bad = self.bad + 1 end
   if self.waiting > 0 then self.waiting, self.bad = self.waiting - 1, 0 end
@@ -198,7 +200,7 @@ function plateau:advance(logs)
 end
 
 function plateau:state()
-  return { t = self.t, bad = self.bad, waiting = self.waiting, better = self.better:state(), lr = self.opt.lr }
+  return { t = self.t, bad = self.bad, waiting = self.waiting, better = self.better:state(), lr = self.opt and self.opt.lr }
 end
 
 function plateau:load_state(saved, lr)
@@ -221,7 +223,7 @@ function Own:init(f, options)
     check.options("optim.schedules.own", options, { per = "step" }).per, { "step", "epoch" })
 end
 
-function Own:factor(t, _)
+function Own:_factor(t, _)
   local factor = self.f(t)
   return check.number("optim.schedules.own", "the function's result", factor, 0)
 end

@@ -18,6 +18,7 @@ local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
 local Best = require "rnn.train.best"
+local Run = require "rnn.train.run"
 
 local callbacks = {}
 
@@ -48,6 +49,7 @@ function EarlyStopping:on_begin(_)
 end
 
 function EarlyStopping:on_epoch(run, logs)
+  Run.check("rnn.EarlyStopping:on_epoch", run)
   if self.best:see(run, logs) then self.best_epoch = run.epoch end
   if run.epoch - self.best_epoch < self.patience then return false end
   run.history.stopped = ("%s did not become better for %d epochs"):format(self.best.monitor, self.patience)
@@ -55,6 +57,7 @@ function EarlyStopping:on_epoch(run, logs)
 end
 
 function EarlyStopping:on_end(run)
+  Run.check("rnn.EarlyStopping:on_end", run)
   local best = self.best
   if best.weights then
     best.weights:restore()
@@ -90,6 +93,7 @@ function TimeLimit:on_begin(_)
 end
 
 function TimeLimit:on_step(run, _, _)
+  Run.check("rnn.TimeLimit:on_step", run)
   if core.clock() < self.last then return false end
   run.history.stopped = ("the time limit of %g s"):format(self.seconds)
   return true
