@@ -112,7 +112,7 @@ end
 
 --- rnn.doc.text(entry) -> text
 ---
---- An entry as the prompt shows it.
+--- An entry as the prompt shows it. Errors: anything but an entry.
 ---@param entry table
 ---@return string
 function doc.text(entry)

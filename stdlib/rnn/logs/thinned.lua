@@ -57,7 +57,7 @@ end
 
 --- thinned:add(step, values) -> true when a point became complete, which is then the last one
 ---
---- One point of a curve, kept or dropped so that its length stays bounded.
+--- One point of a curve, kept or dropped so that its length stays bounded. Errors: values that are no numbers.
 ---@param step integer
 ---@param values table<string, number>
 ---@return boolean

@@ -133,7 +133,7 @@ end
 --- decoder:run(ids, state) -> features, state, weights
 ---
 --- All steps of the ids at once, up to the features (N, T, hidden) that logits takes. With input feeding one step only
---- (T = 1).
+--- (T = 1). Errors: a state that begin or run did not give.
 ---@param ids rnn.Tensor int32 (N, T)
 ---@param state nn.State
 ---@return rnn.Tensor features
@@ -205,7 +205,7 @@ end
 --- As nn.Seq2Seq's loss, for vectors v (N, C).
 ---@param v rnn.Tensor
 ---@param y rnn.Tensor
----@param options? { teacher_forcing?: number, label_smoothing?: number }
+---@param options? { teacher_forcing?: number, label_smoothing?: number, padded?: boolean }
 ---@return rnn.Tensor loss
 ---@return rnn.Tensor logits
 ---@return rnn.Tensor target

@@ -65,7 +65,8 @@ end
 
 --- schedule:advance([logs])
 ---
---- One step or epoch is done: sets opt.lr. logs are those of the epoch, for plateau.
+--- One step or epoch is done: sets opt.lr. logs are those of the epoch, for plateau. Errors: a schedule that has not
+--- begun.
 ---@param logs? table<string, number>
 function Schedule:advance(_)
   if not self.opt then core.fail("%s:advance: it has not begun; schedule:begin(opt) comes first", self.__name) end

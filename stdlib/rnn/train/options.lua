@@ -18,6 +18,7 @@ local OPTIONS = {
   clip_norm = check.none, clip_value = check.none, callbacks = check.none, progress = check.none,
   on_epoch = check.none, schedule = check.none, accumulate = 1, average = check.none, tbptt = check.none,
   on_nan = "error", monitor = check.none, run = check.none, checkpoint = check.none, resume = true, log_every = 50,
+  padded = false,
 }
 
 local function optional(name, value, f, ...)
@@ -119,8 +120,10 @@ return function(model, options)
   options = check.options(FNAME, options, OPTIONS)
   local run = Run { model = model, options = options, history = History() }
   sources(run, options)
-  run.objective = objective(FNAME, run.model, options.loss)
-  run.scores, run.valid_scores = metrics.Scores(FNAME, options.metrics), metrics.Scores(FNAME, options.metrics)
+  local padded = options.padded
+  run.scores = metrics.Scores(FNAME, options.metrics, padded)
+  run.valid_scores = metrics.Scores(FNAME, options.metrics, padded)
+  run.objective = objective(FNAME, run.model, options.loss, padded)
   run.optimizer = optimizer_of(options)
   schedule_of(run, options)
   run.epochs = check.int(FNAME, "option 'epochs'", options.epochs, 1)

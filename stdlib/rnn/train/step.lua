@@ -38,7 +38,7 @@ local function backward(run, loss, prediction, y)
     loss:backward()
     return
   end
-  local weight = metrics.count(prediction, y)
+  local weight = metrics.count("rnn.fit", prediction, y, run.options.padded)
   loss = loss * weight
   loss:backward()
   run.weight = run.weight + weight
