@@ -74,12 +74,15 @@ describe("everything that users can call", function()
     assert.is_true(tried > 400)
   end)
 
+  local weight = core.ones(1):requires_grad(true);
+  (weight * 2):backward()
+
   -- With the arguments that fit, and one more.
   local fitting = {
     { "rnn.arange", { 1 } }, { "rnn.exp", { core.ones(1) } }, { "nn.Linear", { 2, 3, {} } }, { "rnn.clock", {} },
     { "nn.mse", { core.ones(1), core.ones(1) } }, { "rnn.split", { core.ones(2), 1, 2 } },
-    { "metrics.mae", { core.ones(2), core.ones(2) } }, { "optim.clip_grad_norm", { { core.ones(1):requires_grad(true) }, 1 } },
-    { "nn.Linear:forward", { core.ones(1, 2) } }, { "nn.Module:parameters", {} }, { "optim.SGD:step", {} },
+    { "metrics.mae", { core.ones(2), core.ones(2) } }, { "optim.clip_grad_norm", { { weight }, 1 } },
+    { "nn.Linear:forward", { core.ones(1, 2) } }, { "nn.Module:parameters", {} }, { "optim.SGD:zero_grad", {} },
     { "tensor:sum", { 1, true } }, { "tensor:get", { 1, 1 } }, { "tensor:set", { 1, 1, 1 } }, { "tensor:copy", {} },
     { "nn.LSTM:step", { core.ones(1, 2), nil } }, { "data.Batches:epoch", { 1 } }, { "tensor:neg", {} },
     { "nn.State:copy", {} }, { "rnn.zeros", { { 2 } } },

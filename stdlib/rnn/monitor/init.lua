@@ -192,6 +192,16 @@ function Monitor:plot(options) return picture.plot(self.records, options) end
 
 -- ---- as a callback of rnn.fit ----
 
+function Monitor:on_begin(run)
+  Run.check("rnn.Monitor:on_begin", run)
+  local own = {}
+  for _, p in ipairs(run.model:parameters()) do own[p] = true end
+  for _, entry in ipairs(self.parameters) do
+    if own[entry[2]] then return end
+  end
+  core.fail("rnn.monitor: it watches another model than %s, which is trained", run.model:describe())
+end
+
 function Monitor:on_step(run, _, values)
   Run.check("rnn.Monitor:on_step", run)
   local seen = self.seen -- values belongs to all callbacks

@@ -57,6 +57,7 @@ function Decoder:init(options)
   if options.input_feeding and options.attention == "none" then
     core.fail("%s: option 'input_feeding' feeds what attention found; there is none", fname)
   end
+  check.effect(fname, options, DEFAULTS, "memory", options.attention ~= "none", "option 'attention' is 'none'")
   self.options, self.start, self.stop = options, options.start, options.stop
   self.dropout = shared.rate(fname, options, "dropout")
   self.word_dropout = shared.rate(fname, options, "word_dropout")

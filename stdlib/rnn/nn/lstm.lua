@@ -43,6 +43,7 @@ function LSTM:init(inputs, units, options)
     check.int("nn.LSTM", "option 'projection'", options.projection, 0)
   end
   options = self:_build(inputs, units, options, own)
+  check.effect("nn.LSTM", options, own, "forget_bias", not options.chrono, "option 'chrono' sets these biases")
   local forget_bias = check.number("nn.LSTM", "option 'forget_bias'", options.forget_bias)
   for _, part in ipairs(self.parts) do
     local n = part.description.units

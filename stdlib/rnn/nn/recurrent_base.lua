@@ -118,6 +118,11 @@ function Base:_build(inputs, units, options, more)
   for _, name in ipairs { "bidirectional", "residual", "layer_norm", "peepholes", "coupled" } do
     if options[name] ~= nil then check.boolean(fname, ("option '%s'"):format(name), options[name]) end
   end
+  local several = "it acts between layers, and there is one"
+  check.effect(fname, options, defaults, "dropout", self.layers > 1, several)
+  check.effect(fname, options, defaults, "residual", self.layers > 1, several)
+  check.effect(fname, options, defaults, "merge", options.bidirectional, "it joins two directions; option "
+    .. "'bidirectional' is false")
   if options.recompute ~= true and options.recompute ~= false then
     check.int(fname, "option 'recompute'", options.recompute, 1)
   end

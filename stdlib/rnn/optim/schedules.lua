@@ -39,6 +39,14 @@ local function define(name, per, defaults, init, factor)
   return cls
 end
 
+local function check_optimizer(self, opt)
+  local fname = getmetatable(self).__name .. ":begin"
+  if type(opt) ~= "table" or type(opt.lr) ~= "number" then
+    check.expected(fname, "argument 1", "an optimiser, such as optim.SGD(model:parameters())", opt)
+  end
+  return fname
+end
+
 --- schedule:begin(opt [, total]) -> schedule
 ---
 --- Starts at t = 0 with the lr that opt has now. total stands in for a missing length.
@@ -47,10 +55,7 @@ end
 ---@param total? integer steps or epochs
 ---@return optim.Schedule
 function Schedule:begin(opt, total)
-  local fname = getmetatable(self).__name .. ":begin"
-  if type(opt) ~= "table" or type(opt.lr) ~= "number" then
-    check.expected(fname, "argument 1", "an optimiser, such as optim.SGD(model:parameters())", opt)
-  end
+  local fname = check_optimizer(self, opt)
   self.opt, self.t, self.base, self.total = opt, 0, opt.lr, self.length or total
   if self.needs_length and not self.total then
     core.fail("%s: how long it shall be is not known; give option 'length'", fname)
@@ -149,6 +154,9 @@ local warmup = define("warmup", "step", { length = check.none, start = 0.01, aft
     if not class.is_a(self.after, Schedule) or class.is_a(self.after, schedules.plateau) then
       check.expected(fname, "option 'after'", "a schedule other than plateau", self.after)
     end
+    if options.per ~= "step" and options.per ~= self.after.per then
+      core.fail("%s: option 'per' has no effect: that of option 'after' counts", fname)
+    end
     self.per = self.after.per
   end, function(self, t, total)
     if t < self.length then return self.start + (1 - self.start) * t / self.length end
@@ -177,6 +185,7 @@ local plateau = define("plateau", "epoch", {
   monitor = "val_loss", mode = check.none, factor = 0.1, patience = 10, min_delta = 0, cooldown = 0, least = 0,
 }, function(self, options, fname)
   self.better = require "rnn.train.better"(fname, options)
+  self.watched = self.better
   self.by = share(fname, "factor", options.factor)
   self.patience = check.int(fname, "option 'patience'", options.patience, 0)
   self.cooldown = check.int(fname, "option 'cooldown'", options.cooldown, 0)
@@ -185,6 +194,7 @@ local plateau = define("plateau", "epoch", {
 end)
 
 function plateau:begin(opt, _)
+  check_optimizer(self, opt)
   self.opt, self.t, self.bad, self.waiting = opt, 0, 0, 0
   self.better:clear()
   return self

@@ -11,6 +11,8 @@
 --   callback:state() -> table            what a checkpoint shall keep of it (numbers, strings, tensors, tables of them)
 --   callback:load_state(saved, run)      that table back, after on_begin
 --
+-- watched, where a callback has it, is the train.Better that says what it monitors.
+--
 -- run has model, optimizer, history, options (those of rnn.fit), epoch (the one that runs or ran last), epochs, step,
 -- folder (with option run) and resumed (true when it goes on from a checkpoint).
 
@@ -41,6 +43,7 @@ function EarlyStopping:init(options)
   self.patience = check.int(fname, "option 'patience'", options.patience, 1)
   self.restore_best = check.boolean(fname, "option 'restore_best'", options.restore_best)
   self.best, self.best_epoch = Best(fname, options, self.restore_best), 0
+  self.watched = self.best.better
 end
 
 function EarlyStopping:on_begin(_)

@@ -6,6 +6,7 @@ local class = require "rnn.class"
 local Module = require "rnn.nn.module"
 local evaluate = require "rnn.train.evaluate"
 local objective_of = require "rnn.train.objective"
+local trains = require "rnn.train.trains"
 local Weights = require "rnn.train.weights"
 
 local SMOOTH = 0.9  -- of the running mean of the loss
@@ -101,6 +102,7 @@ return { find_lr = function(model, options)
   if type(optimizer) ~= "table" or type(optimizer.state_dict) ~= "function" then
     check.expected(fname, "option 'optimizer'", "an optimiser, such as optim.SGD(model:parameters())", optimizer)
   end
+  trains(fname, optimizer, model)
   check.positive(fname, "option 'from'", o.from)
   if check.positive(fname, "option 'to'", o.to) <= o.from then
     core.fail("%s: option 'to': expected a rate above 'from', got %g", fname, o.to)

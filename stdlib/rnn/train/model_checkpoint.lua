@@ -15,13 +15,18 @@ local save = require "rnn.nn.save"
 ---@overload fun(path: string, options?: table): rnn.ModelCheckpoint
 local ModelCheckpoint = class("rnn.ModelCheckpoint")
 
+local DEFAULTS = { monitor = "val_loss", mode = check.none, min_delta = 0, best_only = true }
+
 function ModelCheckpoint:init(path, options)
   local fname = "rnn.ModelCheckpoint"
   self.path = check.string(fname, "argument 1 (path)", path)
-  options = check.options(fname, options,
-    { monitor = "val_loss", mode = check.none, min_delta = 0, best_only = true })
+  options = check.options(fname, options, DEFAULTS)
   self.best_only = check.boolean(fname, "option 'best_only'", options.best_only)
+  for _, name in ipairs { "monitor", "mode", "min_delta" } do
+    check.effect(fname, options, DEFAULTS, name, self.best_only, "with best_only = false every epoch is saved")
+  end
   self.better = Better(fname, options)
+  self.watched = self.best_only and self.better or nil
 end
 
 function ModelCheckpoint:on_begin(_)
