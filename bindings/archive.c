@@ -160,8 +160,8 @@ static int lrnn_make_folder(lua_State *L) {
   return 1;
 }
 
-const luaL_Reg lrnn_archive_functions[] = {{"archive_read", lrnn_archive_read},
-                                           {"archive_write", lrnn_archive_write},
-                                           {"file_write", lrnn_file_write},
-                                           {"make_folder", lrnn_make_folder},
-                                           {NULL, NULL}};
+const lrnn_function lrnn_archive_functions[] = {{"archive_read", lrnn_archive_read, 1},
+                                                {"archive_write", lrnn_archive_write, 3},
+                                                {"file_write", lrnn_file_write, 2},
+                                                {"make_folder", lrnn_make_folder, 1},
+                                                {NULL, NULL, 0}};

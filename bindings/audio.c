@@ -82,8 +82,8 @@ static int lrnn_audio_features(lua_State *L) {
   return 1;
 }
 
-const luaL_Reg lrnn_audio_functions[] = {{"audio_read", lrnn_audio_read},
-                                         {"audio_write", lrnn_audio_write},
-                                         {"audio_resample", lrnn_audio_resample},
-                                         {"audio_features", lrnn_audio_features},
-                                         {NULL, NULL}};
+const lrnn_function lrnn_audio_functions[] = {{"audio_read", lrnn_audio_read, 1},
+                                              {"audio_write", lrnn_audio_write, 3},
+                                              {"audio_resample", lrnn_audio_resample, 3},
+                                              {"audio_features", lrnn_audio_features, 2},
+                                              {NULL, NULL, 0}};

@@ -72,31 +72,49 @@ void lrnn_box_open(lua_State *L); /* makes the context and the metatable; leaves
 
 /* ---- the files of the surface, joined in module.c ---- */
 
+/* A function as scripts see it; more arguments than most that are not nil are an error. */
+typedef struct lrnn_function {
+  const char *name;
+  lua_CFunction call;
+  int most;
+} lrnn_function;
+
+#define LRNN_ANY (-1) /* as many as are given; or the function counts them itself */
+
+/* Adds functions (ended by a NULL name) to the table on top. */
+void lrnn_set_functions(lua_State *L, const lrnn_function *list);
+/* How many arguments there are; nils beyond most are none. */
+int lrnn_count(lua_State *L, int most);
+int lrnn_count_error(lua_State *L, const char *fname, int most, int given);
+/* Raises when there are more arguments than most. */
+void lrnn_check_count(lua_State *L, const char *fname, int most);
+
 void lrnn_push_op(lua_State *L, const rnn_op *op); /* op.c: the Lua function of an op */
+void lrnn_push_negation(lua_State *L);             /* op.c: the operator - before a tensor */
 int lrnn_print_tensor(lua_State *L);               /* print.c: __tostring */
 
-extern const luaL_Reg lrnn_tensor_functions[];   /* tensor.c: constructors and random numbers */
-extern const luaL_Reg lrnn_tensor_methods[];     /* method.c */
+extern const lrnn_function lrnn_tensor_functions[];   /* tensor.c: constructors and random numbers */
+extern const lrnn_function lrnn_tensor_methods[];     /* method.c */
 extern const luaL_Reg lrnn_tensor_metamethods[]; /* method.c */
-extern const luaL_Reg lrnn_grad_functions[];     /* grad.c: recording */
-extern const luaL_Reg lrnn_grad_methods[];       /* grad.c: backward, gradients */
+extern const lrnn_function lrnn_grad_functions[];     /* grad.c: recording */
+extern const lrnn_function lrnn_grad_methods[];       /* grad.c: backward, gradients */
 extern uint64_t lrnn_backward_calls;             /* how often backward has been called: does a computation train? */
-extern const luaL_Reg lrnn_train_functions[];    /* train.c: recurrent, optimisers, clipping */
+extern const lrnn_function lrnn_train_functions[];    /* train.c: recurrent, optimisers, clipping */
 /* The options table of a recurrent layer; has_state is left to the caller. */
 rnn_recurrent lrnn_recurrent_description(lua_State *L, int arg);
-extern const luaL_Reg lrnn_stepper_functions[];  /* stepper.c: one step at a time */
+extern const lrnn_function lrnn_stepper_functions[];  /* stepper.c: one step at a time */
 void lrnn_stepper_open(lua_State *L);            /* its metatable, and core.step into the table on top */
-extern const luaL_Reg lrnn_system_functions[];   /* system.c: memory, threads, clock, terminal */
-extern const luaL_Reg lrnn_events_functions[];   /* events.c: event files, histograms, pictures */
+extern const lrnn_function lrnn_system_functions[];   /* system.c: memory, threads, clock, terminal */
+extern const lrnn_function lrnn_events_functions[];   /* events.c: event files, histograms, pictures */
 void lrnn_events_open_class(lua_State *L);       /* the metatable of event files */
-extern const luaL_Reg lrnn_runfile_functions[];  /* runfile.c: files of a training run that grow, and its lock */
+extern const lrnn_function lrnn_runfile_functions[];  /* runfile.c: files of a training run that grow, and its lock */
 void lrnn_runfile_open(lua_State *L);            /* the metatable of locks */
-extern const luaL_Reg lrnn_audio_functions[];   /* audio.c: recordings and what is heard of them */
-extern const luaL_Reg lrnn_csv_functions[];      /* csv.c */
-extern const luaL_Reg lrnn_archive_functions[];  /* archive.c */
-extern const luaL_Reg lrnn_json_functions[];     /* json.c */
+extern const lrnn_function lrnn_audio_functions[];   /* audio.c: recordings and what is heard of them */
+extern const lrnn_function lrnn_csv_functions[];      /* csv.c */
+extern const lrnn_function lrnn_archive_functions[];  /* archive.c */
+extern const lrnn_function lrnn_json_functions[];     /* json.c */
 #ifdef RNNLUA_CAIRO
-extern const luaL_Reg lrnn_png_functions[]; /* png.c */
+extern const lrnn_function lrnn_png_functions[]; /* png.c */
 #endif
 
 #endif

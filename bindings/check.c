@@ -1,7 +1,37 @@
 /* check.c: arguments and options, with messages that say the function, the argument, what was expected, what came. */
+#include <stdint.h>
 #include <string.h>
 
 #include "binding.h"
+
+int lrnn_count(lua_State *L, int most) {
+  int given = lua_gettop(L);
+  while (given > most && lua_isnil(L, given)) given--;
+  return given;
+}
+
+int lrnn_count_error(lua_State *L, const char *fname, int most, int given) {
+  return lrnn_error(L, "%s: expected at most %d arguments, got %d", fname, most, given);
+}
+
+void lrnn_check_count(lua_State *L, const char *fname, int most) {
+  int given = lrnn_count(L, most);
+  if (given > most) lrnn_count_error(L, fname, most, given);
+}
+
+static int call(lua_State *L) {
+  const lrnn_function *f = lua_touserdata(L, lua_upvalueindex(1));
+  if (f->most != LRNN_ANY) lrnn_check_count(L, f->name, f->most);
+  return f->call(L);
+}
+
+void lrnn_set_functions(lua_State *L, const lrnn_function *list) {
+  for (; list->name; list++) {
+    lua_pushlightuserdata(L, (void *)(uintptr_t)list);
+    lua_pushcclosure(L, call, 1);
+    lua_setfield(L, -2, list->name);
+  }
+}
 
 lua_Integer lrnn_check_integer(lua_State *L, const char *fname, int arg, const char *what) {
   int ok;

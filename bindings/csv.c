@@ -198,4 +198,4 @@ static int lrnn_csv_read(lua_State *L) {
   return 1;
 }
 
-const luaL_Reg lrnn_csv_functions[] = {{"csv_read", lrnn_csv_read}, {NULL, NULL}};
+const lrnn_function lrnn_csv_functions[] = {{"csv_read", lrnn_csv_read, 2}, {NULL, NULL, 0}};

@@ -72,14 +72,18 @@ static int events_gc(lua_State *L) {
 }
 
 void lrnn_events_open_class(lua_State *L) {
-  static const luaL_Reg methods[] = {{"record", events_record}, {"flush", events_flush}, {"close", events_close},
-                                     {"path", events_path},     {NULL, NULL}};
+  static const lrnn_function methods[] = {{"record", events_record, 2},
+                                          {"flush", events_flush, 1},
+                                          {"close", events_close, 1},
+                                          {"path", events_path, 1},
+                                          {NULL, NULL, 0}};
   luaL_newmetatable(L, NAME);
   lua_pushcfunction(L, events_gc);
   lua_setfield(L, -2, "__gc");
   lua_pushboolean(L, 0);
   lua_setfield(L, -2, "__metatable");
-  luaL_newlib(L, methods);
+  lua_newtable(L);
+  lrnn_set_functions(L, methods);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
 }
@@ -138,7 +142,7 @@ static int lrnn_png_encode(lua_State *L) {
   return 1;
 }
 
-const luaL_Reg lrnn_events_functions[] = {{"events_open", lrnn_events_open},
-                                          {"histogram", lrnn_histogram},
-                                          {"png_encode", lrnn_png_encode},
-                                          {NULL, NULL}};
+const lrnn_function lrnn_events_functions[] = {{"events_open", lrnn_events_open, 1},
+                                               {"histogram", lrnn_histogram, 1},
+                                               {"png_encode", lrnn_png_encode, 1},
+                                               {NULL, NULL, 0}};

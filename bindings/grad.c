@@ -35,7 +35,9 @@ static int lrnn_no_grad(lua_State *L) {
   return no_grad_finish(L, status, was);
 }
 
-const luaL_Reg lrnn_grad_functions[] = {{"no_grad", lrnn_no_grad}, {"recording", lrnn_recording}, {NULL, NULL}};
+const lrnn_function lrnn_grad_functions[] = {{"no_grad", lrnn_no_grad, LRNN_ANY},
+                                             {"recording", lrnn_recording, 1},
+                                             {NULL, NULL, 0}};
 
 /*--- x:requires_grad([on]) -> boolean | x
 ---
@@ -91,8 +93,8 @@ static int lrnn_tensor_retain_grad(lua_State *L) {
   return 1;
 }
 
-const luaL_Reg lrnn_grad_methods[] = {{"requires_grad", lrnn_tensor_requires_grad},
-                                      {"backward", lrnn_tensor_backward},
-                                      {"zero_grad", lrnn_tensor_zero_grad},
-                                      {"retain_grad", lrnn_tensor_retain_grad},
-                                      {NULL, NULL}};
+const lrnn_function lrnn_grad_methods[] = {{"requires_grad", lrnn_tensor_requires_grad, 2},
+                                           {"backward", lrnn_tensor_backward, 2},
+                                           {"zero_grad", lrnn_tensor_zero_grad, 1},
+                                           {"retain_grad", lrnn_tensor_retain_grad, 1},
+                                           {NULL, NULL, 0}};

@@ -287,6 +287,6 @@ static int lrnn_json_decode(lua_State *L) {
   return ok ? 1 : decode_error(L, "arrays and objects nested too deeply");
 }
 
-const luaL_Reg lrnn_json_functions[] = {{"json_encode", lrnn_json_encode},
-                                        {"json_decode", lrnn_json_decode},
-                                        {NULL, NULL}};
+const lrnn_function lrnn_json_functions[] = {{"json_encode", lrnn_json_encode, 2},
+                                             {"json_decode", lrnn_json_decode, 1},
+                                             {NULL, NULL, 0}};

@@ -129,6 +129,7 @@ static void check_place(lua_State *L, const char *fname, const rnn_tensor *t, in
 ---@return number */
 static int lrnn_tensor_get(lua_State *L) {
   rnn_tensor *t = lrnn_check_tensor(L, "get", 1);
+  lrnn_check_count(L, "get", rnn_tensor_ndim(t) + 1);
   int64_t index[RNN_MAX_DIMS], at = 0;
   check_place(L, "get", t, index);
   for (int i = 0; i < rnn_tensor_ndim(t); i++) at += index[i] * rnn_tensor_strides(t)[i];
@@ -153,6 +154,7 @@ static void assign_value(lua_State *L, const char *fname, rnn_tensor *t, int arg
 ---@return rnn.Tensor x itself, of any shape */
 static int lrnn_tensor_set(lua_State *L) {
   rnn_tensor *t = lrnn_check_tensor(L, "set", 1);
+  lrnn_check_count(L, "set", rnn_tensor_ndim(t) + 2);
   int64_t index[RNN_MAX_DIMS];
   check_place(L, "set", t, index);
   if (lua_isnone(L, rnn_tensor_ndim(t) + 2)) lrnn_argument_error(L, "set", rnn_tensor_ndim(t) + 2, "value", "a number");
@@ -411,27 +413,27 @@ static int lrnn_tensor_without_lengths(lua_State *L) {
   return 1;
 }
 
-const luaL_Reg lrnn_tensor_methods[] = {{"shape", lrnn_tensor_shape},
-                                        {"size", lrnn_tensor_size},
-                                        {"ndim", lrnn_tensor_ndim},
-                                        {"count", lrnn_tensor_count},
-                                        {"type", lrnn_tensor_type},
-                                        {"item", lrnn_tensor_item},
-                                        {"totable", lrnn_tensor_totable},
-                                        {"get", lrnn_tensor_get},
-                                        {"set", lrnn_tensor_set},
-                                        {"rows", lrnn_tensor_rows},
-                                        {"copy", lrnn_tensor_copy},
-                                        {"detach", lrnn_tensor_detach},
-                                        {"assign", lrnn_tensor_assign},
-                                        {"fill_", lrnn_tensor_fill},
-                                        {"uniform_", lrnn_tensor_uniform},
-                                        {"normal_", lrnn_tensor_normal},
-                                        {"orthogonal_", lrnn_tensor_orthogonal},
-                                        {"lengths", lrnn_tensor_lengths},
-                                        {"with_lengths", lrnn_tensor_with_lengths},
-                                        {"without_lengths", lrnn_tensor_without_lengths},
-                                        {NULL, NULL}};
+const lrnn_function lrnn_tensor_methods[] = {{"shape", lrnn_tensor_shape, 1},
+                                             {"size", lrnn_tensor_size, 2},
+                                             {"ndim", lrnn_tensor_ndim, 1},
+                                             {"count", lrnn_tensor_count, 1},
+                                             {"type", lrnn_tensor_type, 1},
+                                             {"item", lrnn_tensor_item, 1},
+                                             {"totable", lrnn_tensor_totable, 1},
+                                             {"get", lrnn_tensor_get, LRNN_ANY},
+                                             {"set", lrnn_tensor_set, LRNN_ANY},
+                                             {"rows", lrnn_tensor_rows, 3},
+                                             {"copy", lrnn_tensor_copy, 1},
+                                             {"detach", lrnn_tensor_detach, 1},
+                                             {"assign", lrnn_tensor_assign, 2},
+                                             {"fill_", lrnn_tensor_fill, 2},
+                                             {"uniform_", lrnn_tensor_uniform, 3},
+                                             {"normal_", lrnn_tensor_normal, 3},
+                                             {"orthogonal_", lrnn_tensor_orthogonal, 3},
+                                             {"lengths", lrnn_tensor_lengths, 1},
+                                             {"with_lengths", lrnn_tensor_with_lengths, 2},
+                                             {"without_lengths", lrnn_tensor_without_lengths, 1},
+                                             {NULL, NULL, 0}};
 
 /* __index is set by module.c, which has the methods. */
 const luaL_Reg lrnn_tensor_metamethods[] = {{"__index", tensor_index},

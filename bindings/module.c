@@ -10,7 +10,7 @@
 #define OPEN luaopen_rnn_core
 #endif
 
-static const luaL_Reg *const functions[] = {
+static const lrnn_function *const functions[] = {
     lrnn_tensor_functions, lrnn_grad_functions,    lrnn_train_functions, lrnn_stepper_functions, lrnn_system_functions,
     lrnn_csv_functions,    lrnn_archive_functions, lrnn_json_functions,  lrnn_events_functions,
     lrnn_runfile_functions, lrnn_audio_functions,
@@ -40,19 +40,21 @@ static void set_ops(lua_State *L) {
 
 static void set_operators(lua_State *L) {
   static const char *const names[][2] = {{"__add", "add"}, {"__sub", "sub"}, {"__mul", "mul"},
-                                         {"__div", "div"}, {"__pow", "pow"}, {"__unm", "neg"}};
+                                         {"__div", "div"}, {"__pow", "pow"}};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     lrnn_push_op(L, rnn_op_find(names[i][1]));
     lua_setfield(L, -2, names[i][0]);
   }
+  lrnn_push_negation(L);
+  lua_setfield(L, -2, "__unm");
 }
 
 static void open_metatable(lua_State *L) {
   lrnn_box_open(L); /* metatable */
   lua_newtable(L);  /* methods */
   set_ops(L);
-  luaL_setfuncs(L, lrnn_tensor_methods, 0);
-  luaL_setfuncs(L, lrnn_grad_methods, 0);
+  lrnn_set_functions(L, lrnn_tensor_methods);
+  lrnn_set_functions(L, lrnn_grad_methods);
   for (const luaL_Reg *r = lrnn_tensor_metamethods; r->name; r++) {
     lua_pushvalue(L, -1);
     lua_pushcclosure(L, r->func, 1);
@@ -77,7 +79,7 @@ int OPEN(lua_State *L) {
   lrnn_runfile_open(L);
   lua_newtable(L);
   set_ops(L);
-  for (int i = 0; functions[i]; i++) luaL_setfuncs(L, functions[i], 0);
+  for (int i = 0; functions[i]; i++) lrnn_set_functions(L, functions[i]);
   lrnn_stepper_open(L);
   lua_pushliteral(L, RNN_PRECISION);
   lua_setfield(L, -2, "precision");

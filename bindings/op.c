@@ -85,18 +85,19 @@ static int op_call(lua_State *L) {
   const rnn_op *op = lua_touserdata(L, lua_upvalueindex(1));
   rnn_tensor *plain[MAX_PLAIN];
   reader r = {.L = L, .name = rnn_op_name(op), .t = plain, .absent = rnn_op_absent(op), .arg = 1};
-  int given = lua_gettop(L), most = 0;
+  int most = 0;
   for (const char *s = rnn_op_signature(op); *s; s++) {
-    if (*s == 's' && !lua_istable(L, most + 1)) most = given; /* sizes one by one, to the last */
+    if (*s == 's' && !lua_istable(L, most + 1)) most = lua_gettop(L); /* sizes one by one, to the last */
     else if (*s != '?') most++;
   }
+  int given = lrnn_count(L, most);
   lua_settop(L, most); /* what is absent is nil, whatever comes onto the stack meanwhile */
   for (const char *s = rnn_op_signature(op); *s; s++) {
     bool optional = *s == '?';
     if (optional) s++;
     read_argument(&r, *s, optional);
   }
-  if (given > most) return lrnn_error(L, "%s: expected at most %d arguments, got %d", r.name, most, given);
+  if (given > most) return lrnn_count_error(L, r.name, most, given); /* a wrong argument explains more */
   r.args.t = r.t;
   rnn_tensor **box = lrnn_box(L);
   rnn_ctx *ctx = lrnn_context(L);
@@ -116,7 +117,11 @@ static int negate(lua_State *L) {
   return op_call(L);
 }
 
-void lrnn_push_op(lua_State *L, const rnn_op *op) {
+static void push(lua_State *L, const rnn_op *op, lua_CFunction call) {
   lua_pushlightuserdata(L, (void *)(uintptr_t)op);
-  lua_pushcclosure(L, strcmp(rnn_op_name(op), "neg") == 0 ? negate : op_call, 1);
+  lua_pushcclosure(L, call, 1);
 }
+
+void lrnn_push_op(lua_State *L, const rnn_op *op) { push(L, op, op_call); }
+
+void lrnn_push_negation(lua_State *L) { push(L, rnn_op_find("neg"), negate); }

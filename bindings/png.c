@@ -197,5 +197,5 @@ static int lrnn_png_write(lua_State *L) {
   return 1;
 }
 
-const luaL_Reg lrnn_png_functions[] = {{"png_write", lrnn_png_write}, {NULL, NULL}};
+const lrnn_function lrnn_png_functions[] = {{"png_write", lrnn_png_write, 4}, {NULL, NULL, 0}};
 #endif

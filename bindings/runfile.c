@@ -77,16 +77,17 @@ static int lrnn_file_lock(lua_State *L) {
 
 void lrnn_runfile_open(lua_State *L) {
   static const luaL_Reg metamethods[] = {{"__gc", lock_close}, {"__close", lock_close}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {{"close", lock_close}, {NULL, NULL}};
+  static const lrnn_function methods[] = {{"close", lock_close, 1}, {NULL, NULL, 0}};
   luaL_newmetatable(L, LOCK_NAME);
   luaL_setfuncs(L, metamethods, 0);
-  luaL_newlib(L, methods);
+  lua_newtable(L);
+  lrnn_set_functions(L, methods);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
 }
 
-const luaL_Reg lrnn_runfile_functions[] = {{"file_append", lrnn_file_append},
-                                           {"file_truncate", lrnn_file_truncate},
-                                           {"file_sweep", lrnn_file_sweep},
-                                           {"file_lock", lrnn_file_lock},
-                                           {NULL, NULL}};
+const lrnn_function lrnn_runfile_functions[] = {{"file_append", lrnn_file_append, 2},
+                                                {"file_truncate", lrnn_file_truncate, 2},
+                                                {"file_sweep", lrnn_file_sweep, 1},
+                                                {"file_lock", lrnn_file_lock, 1},
+                                                {NULL, NULL, 0}};

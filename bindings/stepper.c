@@ -206,6 +206,7 @@ static int step(lua_State *L) {
 }
 
 static int call_step(lua_State *L) {
+  lrnn_check_count(L, "step", 3);
   lua_settop(L, 3);
   int results = step(L);
   if (results > 0 || lua_isnil(L, lua_upvalueindex(3))) return results;
@@ -252,4 +253,4 @@ void lrnn_stepper_open(lua_State *L) {
   lua_setfield(L, -2, "step");
 }
 
-const luaL_Reg lrnn_stepper_functions[] = {{"stepper", lrnn_stepper}, {NULL, NULL}};
+const lrnn_function lrnn_stepper_functions[] = {{"stepper", lrnn_stepper, 5}, {NULL, NULL, 0}};

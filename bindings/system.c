@@ -169,16 +169,16 @@ static int lrnn_op_doc(lua_State *L) {
   return 2;
 }
 
-const luaL_Reg lrnn_system_functions[] = {{"fail", lrnn_core_fail},
-                                          {"threads", lrnn_threads},
-                                          {"memory", lrnn_memory},
-                                          {"check_finite", lrnn_check_finite},
-                                          {"reset_peak", lrnn_reset_peak},
-                                          {"memory_limit", lrnn_memory_limit},
-                                          {"fail_allocation", lrnn_fail_allocation},
-                                          {"clock", lrnn_clock},
-                                          {"isatty", lrnn_isatty},
-                                          {"terminal_width", lrnn_terminal_width},
-                                          {"isa", lrnn_isa},
-                                          {"op_doc", lrnn_op_doc},
-                                          {NULL, NULL}};
+const lrnn_function lrnn_system_functions[] = {{"fail", lrnn_core_fail, LRNN_ANY},
+                                               {"threads", lrnn_threads, 1},
+                                               {"memory", lrnn_memory, 0},
+                                               {"check_finite", lrnn_check_finite, 1},
+                                               {"reset_peak", lrnn_reset_peak, 0},
+                                               {"memory_limit", lrnn_memory_limit, 1},
+                                               {"fail_allocation", lrnn_fail_allocation, 2},
+                                               {"clock", lrnn_clock, 0},
+                                               {"isatty", lrnn_isatty, 1},
+                                               {"terminal_width", lrnn_terminal_width, 0},
+                                               {"isa", lrnn_isa, 0},
+                                               {"op_doc", lrnn_op_doc, 1},
+                                               {NULL, NULL, 0}};

@@ -7,9 +7,10 @@
 
 /* A table of sizes has no other field than type, and nothing comes after it but the value of full. */
 static void check_table(lua_State *L, const char *fname, int most) {
-  if (lua_gettop(L) > most)
+  int given = lrnn_count(L, most);
+  if (given > most)
     lrnn_error(L, "%s: expected nothing after the table of sizes, got %d arguments more; a type goes into the table: "
-               "%s{2, 3, type = \"int32\"}", fname, lua_gettop(L) - most, fname);
+               "%s{2, 3, type = \"int32\"}", fname, given - most, fname);
   for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1))
     if (lua_type(L, -2) == LUA_TSTRING && strcmp(lua_tostring(L, -2), "type") != 0)
       lrnn_error(L, "%s: unknown option '%.40s'; known: type", fname, lua_tostring(L, -2));
@@ -253,16 +254,16 @@ static int lrnn_random_position(lua_State *L) {
   return 1;
 }
 
-const luaL_Reg lrnn_tensor_functions[] = {{"tensor", lrnn_tensor},
-                                          {"zeros", lrnn_zeros},
-                                          {"ones", lrnn_ones},
-                                          {"full", lrnn_full},
-                                          {"rand", lrnn_rand},
-                                          {"randn", lrnn_randn},
-                                          {"arange", lrnn_arange},
-                                          {"randperm", lrnn_randperm},
-                                          {"is_tensor", lrnn_is_tensor},
-                                          {"seed", lrnn_seed},
-                                          {"random_state", lrnn_random_state},
-                                          {"random_position", lrnn_random_position},
-                                          {NULL, NULL}};
+const lrnn_function lrnn_tensor_functions[] = {{"tensor", lrnn_tensor, 2},
+                                               {"zeros", lrnn_zeros, LRNN_ANY},
+                                               {"ones", lrnn_ones, LRNN_ANY},
+                                               {"full", lrnn_full, 2},
+                                               {"rand", lrnn_rand, LRNN_ANY},
+                                               {"randn", lrnn_randn, LRNN_ANY},
+                                               {"arange", lrnn_arange, 1},
+                                               {"randperm", lrnn_randperm, 1},
+                                               {"is_tensor", lrnn_is_tensor, 1},
+                                               {"seed", lrnn_seed, 1},
+                                               {"random_state", lrnn_random_state, 1},
+                                               {"random_position", lrnn_random_position, 0},
+                                               {NULL, NULL, 0}};

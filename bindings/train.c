@@ -220,12 +220,12 @@ static int lrnn_average_step(lua_State *L) {
   return 0;
 }
 
-const luaL_Reg lrnn_train_functions[] = {{"recurrent", lrnn_recurrent},
-                                         {"watched", lrnn_watched},
-                                         {"optimizer_step", lrnn_optimizer_step},
-                                         {"clip_grad_norm", lrnn_clip_grad_norm},
-                                         {"grads_finite", lrnn_grads_finite},
-                                         {"clip_grad_value", lrnn_clip_grad_value},
-                                         {"scale_grad", lrnn_scale_grad},
-                                         {"average_step", lrnn_average_step},
-                                         {NULL, NULL}};
+const lrnn_function lrnn_train_functions[] = {{"recurrent", lrnn_recurrent, 4},
+                                              {"watched", lrnn_watched, 1},
+                                              {"optimizer_step", lrnn_optimizer_step, 3},
+                                              {"clip_grad_norm", lrnn_clip_grad_norm, 2},
+                                              {"grads_finite", lrnn_grads_finite, 1},
+                                              {"clip_grad_value", lrnn_clip_grad_value, 2},
+                                              {"scale_grad", lrnn_scale_grad, 2},
+                                              {"average_step", lrnn_average_step, 3},
+                                              {NULL, NULL, 0}};

@@ -314,7 +314,9 @@ void rnni_add(real *dst, const real *src, int64_t n);
 RNN_MUST_USE rnn_status rnni_add_tensor(rnn_ctx *ctx, rnn_tensor *dst, const rnn_tensor *src); /* polls */
 /* The sum of x^2, in eight lanes, so that its order never depends on the machine. */
 double rnni_squares(const real *x, int64_t n);
-RNN_MUST_USE rnn_status rnni_need_axis(rnn_ctx *ctx, const rnni_call *c, int64_t axis); /* of input 0 */
+RNN_MUST_USE /* Labels that have no lengths and are not said to be padded have no 0. (loss.c) */
+rnn_status rnni_need_no_padding(rnn_ctx *ctx, const rnni_call *c, const rnn_tensor *labels);
+rnn_status rnni_need_axis(rnn_ctx *ctx, const rnni_call *c, int64_t axis); /* of input 0 */
 /* Fails when both have lengths and these differ. */
 RNN_MUST_USE rnn_status rnni_need_same_lengths(rnn_ctx *ctx, const rnni_call *c, const rnn_tensor *a,
                                                const rnn_tensor *b);

@@ -119,6 +119,13 @@ static rnn_status huber_shape(rnn_ctx *ctx, rnni_call *c) {
 
 static rnn_status binary_cross_entropy_shape(rnn_ctx *ctx, rnni_call *c) {
   RNNI_TRY(pair_shape(ctx, c));
+  int64_t width, rows = rnni_valid_rows(judge(c), &width);
+  const real *t = rnni_f(c->in[1]);
+  for (int64_t r = 0; r < rows; r++)
+    for (int64_t i = r * width; rnni_is_valid_row(judge(c), r) && i < (r + 1) * width; i++)
+      if (!(t[i] >= 0 && t[i] <= 1))
+        return rnni_fail(ctx, RNN_EARG, "binary_cross_entropy: target %g at place %lld is not within 0 to 1", (double)t[i],
+                         (long long)i + 1);
   if (c->in[1]->requires_grad && ctx->recording)
     return rnni_fail(ctx, RNN_EARG, "binary_cross_entropy: the target must not require a gradient; detach it");
   return RNN_OK;
@@ -127,7 +134,15 @@ static rnn_status binary_cross_entropy_shape(rnn_ctx *ctx, rnni_call *c) {
 PAIR(mse, mse_value, mse_slope, "tt", 0, "(prediction, target). Mean squared error.")
 PAIR(mae, mae_value, mae_slope, "tt", 0, "(prediction, target). Mean absolute error.")
 PAIR(huber, huber_value, huber_slope, "tt?n", 1, "(prediction, target [, delta = 1]). e^2/2 for errors up to delta, delta(|e| - delta/2) beyond (Huber 1964).")
-PAIR(binary_cross_entropy, bce_value, bce_slope, "tt", 0, "(logits, target). -t log s(y) - (1-t) log(1-s(y)), s the sigmoid; target 0 to 1.")
+PAIR(binary_cross_entropy, bce_value, bce_slope, "tt", 0, "(logits, target). -t log s(y) - (1-t) log(1-s(y)), s the sigmoid; target from 0 to 1, all else is an error.")
+
+rnn_status rnni_need_no_padding(rnn_ctx *ctx, const rnni_call *c, const rnn_tensor *labels) {
+  for (int64_t i = 0; i < labels->count && !labels->lengths; i++)
+    if (rnni_i(labels)[i] == 0)
+      return rnni_fail(ctx, RNN_EARG, "%s: label 0 at place %lld: labels count from 1, and 0 is padding; where it is "
+                       "meant, give the labels lengths or the option padded = true", c->op->name, (long long)i + 1);
+  return RNN_OK;
+}
 
 /* ---- cross entropy of logits (..., V) against labels (...) int32, 0 = no label ----
 
@@ -160,6 +175,10 @@ static rnn_status cross_entropy_shape(rnn_ctx *ctx, rnni_call *c) {
     return rnni_fail(ctx, RNN_ESHAPE, "cross_entropy: expected logits (..., V) and labels (...), got %s and %s",
                      RNNI_SHAPE(y), RNNI_SHAPE(labels));
   int64_t v = y->dims[y->ndim - 1];
+  if (v == 1)
+    return rnni_fail(ctx, RNN_ESHAPE, "cross_entropy: logits %s of one class, whose loss is 0 whatever they are; "
+                     "binary_cross_entropy is for yes and no", RNNI_SHAPE(y));
+  if (!y->lengths && !c->args.i[0]) RNNI_TRY(rnni_need_no_padding(ctx, c, labels));
   int64_t done = 0;
   for (int64_t i = 0; i < labels->count; i++) {
     RNNI_TRY(rnni_pace(ctx, &done, 1));
@@ -267,9 +286,9 @@ done:
   rnni_free(ctx, e);
   return status;
 }
-const rnn_op rnni_op_cross_entropy = {.name = "cross_entropy", .args = "TT?T?n",
-                                      .doc = "(logits, labels [, weights [, smoothing = 0]]). Mean of -log softmax(logits)[label]: logits (..., V), labels (...) int32 from 1; label 0 is left out; weights (V) of the classes; smoothing is shared evenly among the classes."
-                               " Errors: labels outside 0 .. V or of another shape, weights that are not (V).",
+const rnn_op rnni_op_cross_entropy = {.name = "cross_entropy", .args = "TT?T?n?b",
+                                      .doc = "(logits, labels [, weights [, smoothing = 0 [, padded = false]]]). Mean of -log softmax(logits)[label]: logits (..., V), labels (...) int32 from 1; label 0 is padding, which is left out, and an error in tensors that have no lengths and are not said to be padded; weights (V) of the classes; smoothing is shared evenly among the classes."
+                               " Errors: labels outside 0 .. V, one class only (V = 1), labels of another shape, weights that are not (V).",
                                       .shape = cross_entropy_shape, .forward = cross_entropy_forward,
                                       .backward = cross_entropy_backward, .saves = RNNI_SAVE_INPUTS,
                                       .lengths = RNNI_LENGTHS_OWN};

@@ -201,4 +201,52 @@ function check.options(fname, options, defaults)
   return merged
 end
 
+--- check.effect(fname, options, defaults, name, acts, reason)
+---
+--- Raises when an option was given, and not as its default, where it cannot have any effect. options as check.options
+--- gives them.
+---@param fname string
+---@param options table
+---@param defaults table
+---@param name string
+---@param acts any whether it has an effect
+---@param reason string why it has none
+function check.effect(fname, options, defaults, name, acts, reason)
+  if acts or options[name] == nil or options[name] == defaults[name] then return end
+  core.fail("%s: option '%s' has no effect: %s", fname, name, reason)
+end
+
+-- How many letters have to be put in, taken out, changed or swapped with the next one to make a into b.
+local function distance(a, b)
+  local rows = { [0] = {} }
+  for j = 0, #b do rows[0][j] = j end
+  for i = 1, #a do
+    local row = { [0] = i }
+    rows[i] = row
+    for j = 1, #b do
+      local change = a:byte(i) == b:byte(j) and 0 or 1
+      row[j] = math.min(rows[i - 1][j] + 1, row[j - 1] + 1, rows[i - 1][j - 1] + change)
+      if i > 1 and j > 1 and a:byte(i) == b:byte(j - 1) and a:byte(i - 1) == b:byte(j) then
+        row[j] = math.min(row[j], rows[i - 2][j - 2] + 1)
+      end
+    end
+  end
+  return rows[#a][#b]
+end
+
+--- check.nearest(word, names) -> text
+---
+--- "; did you mean 'val_mae'?" for the one of the names that word is a misspelling of, or "".
+---@param word string
+---@param names string[]
+---@return string
+function check.nearest(word, names)
+  local best, least = nil, math.max(1, #word // 3) + 1
+  for _, name in ipairs(names) do
+    local d = distance(word, name)
+    if d < least then best, least = name, d end
+  end
+  return best and ("; did you mean '%s'?"):format(best) or ""
+end
+
 return check

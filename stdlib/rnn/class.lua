@@ -4,12 +4,26 @@
 --   function Linear:init(inputs, units) ... end
 --   local layer = Linear(10, 2)
 
+local core = require "rnn.core"
+local guard = require "rnn.guard"
+
 local meta = {}
 
 function meta.__call(cls, ...)
+  if not cls.init then core.fail("%s: nothing is made by calling it; classes that are derived from it are", cls.__name) end
   local self = setmetatable({}, cls)
   self:init(...)
   return self
+end
+
+-- A new field of a class: a method.
+function meta.__newindex(cls, key, value)
+  if type(value) == "function" and not key:find("^_") then
+    local name = key == "init" and cls.__name or cls.__name .. ":" .. key
+    if key == "load_state" then value = guard.restoring(value, name) end
+    value = guard.wrap(value, name, cls)
+  end
+  rawset(cls, key, value)
 end
 
 function meta.__tostring(cls)
@@ -30,7 +44,8 @@ local function class(name, base)
     if type(key) == "string" and key:find("^__") then cls[key] = value end
   end
   cls.__index, cls.__name = cls, name
-  return setmetatable(cls, { __index = base, base = base, __call = meta.__call, __tostring = meta.__tostring })
+  return setmetatable(cls, { __index = base, base = base, __call = meta.__call, __newindex = meta.__newindex,
+    __tostring = meta.__tostring })
 end
 
 --- is_a(value, cls) -> boolean

@@ -13,23 +13,24 @@ local function blank_of(fname, options, classes)
   return options.blank == nil and classes or check.int(fname, "option 'blank'", options.blank, 1, classes)
 end
 
---- ctc.loss(logits, labels [, { blank = C, skip_impossible = false }]) -> scalar
+--- ctc.loss(logits, labels [, { blank = C, skip_impossible = false, padded = false }]) -> scalar
 ---
 --- -log of the probability of the labels, by label: the sum over the sequences divided by the number of all labels.
 --- logits (N, T, C) are plain sums; with lengths, what is behind them does not count. labels int32 (N, S) from 1,
---- padded with 0 or with lengths. labels that have more frames than there are (one each, and a blank between two equal
+--- with lengths, or with padded = true padded with 0. labels that have more frames than there are (one each, and a blank between two equal
 --- ones) are impossible: an error, or with skip_impossible that sequence is left out.
 ---@param logits rnn.Tensor
 ---@param labels rnn.Tensor
----@param options? { blank?: integer, skip_impossible?: boolean }
+---@param options? { blank?: integer, skip_impossible?: boolean, padded?: boolean }
 ---@return rnn.Tensor
 function ctc.loss(logits, labels, options)
   local fname = "ctc.loss"
   check.tensor(fname, "argument 1 (logits)", logits, "float", 3)
   check.tensor(fname, "argument 2 (labels)", labels, "int32", 2)
-  options = check.options(fname, options, { blank = check.none, skip_impossible = false })
+  options = check.options(fname, options, { blank = check.none, skip_impossible = false, padded = false })
   local skip = check.boolean(fname, "option 'skip_impossible'", options.skip_impossible)
-  return core.ctc_loss(logits, labels, blank_of(fname, options, logits:size(3)), skip and 1 or 0)
+  local padded = check.boolean(fname, "option 'padded'", options.padded)
+  return core.ctc_loss(logits, labels, blank_of(fname, options, logits:size(3)), skip and 1 or 0, padded)
 end
 
 -- Each sequence's frames: f(n, its first frame, its number of frames), frames counted over the batch.

@@ -2,13 +2,14 @@
 -- require "rnn" takes a few milliseconds.
 
 local core = require "rnn.core"
+local guard = require "rnn.guard"
 local lazy = require "rnn.lazy"
 
 local rnn = {}
 for name, value in pairs(core) do rnn[name] = value end
 
 -- Methods of tensors that are made of other ops.
-function core.methods.split(...) return require "rnn.split"(...) end
+core.methods.split = guard.wrap(function(x, axis, sizes) return require "rnn.split"(x, axis, sizes) end, "split")
 
 --- rnn.precision: "float" or "double", the type of all tensors that are not int32; rnnlua --double chooses.
 
@@ -18,7 +19,7 @@ function core.methods.split(...) return require "rnn.split"(...) end
 
 --- rnn.sanitized: true in builds under AddressSanitizer, which keep freed memory; nil in all others.
 
-return lazy(rnn, {
+return lazy("", rnn, {
   nn = "rnn.nn",
   optim = "rnn.optim",
   data = "rnn.data",

@@ -1,18 +1,22 @@
 -- lazy.lua: tables whose fields are modules loaded at their first use, so that require "rnn" takes milliseconds.
 
---- lazy(t, whole, parts) -> t
+local guard = require "rnn.guard"
+
+--- lazy(prefix, t, whole, parts) -> t
 ---
 --- Reading t.Linear loads the module whole.Linear, or takes the field Linear of the module parts.Linear, and keeps it
---- in t. Other names are nil. getmetatable(t).names holds the names (as keys), for completion and for tests.
+--- in t. Other names are nil. getmetatable(t).names holds the names (as keys), for completion and for tests. All of it
+--- is what users call, so functions are guarded; prefix is what stands before their names: "nn.".
+---@param prefix string
 ---@param t table
 ---@param whole table<string, string> name -> module whose value it is
 ---@param parts table<string, string> name -> module that has it as a field
 ---@return table
-local function lazy(t, whole, parts)
+local function lazy(prefix, t, whole, parts)
   local names = {}
   for name in pairs(whole) do names[name] = true end
   for name in pairs(parts) do names[name] = true end
-  return setmetatable(t, {
+  return setmetatable(guard.all(prefix, t), {
     names = names,
     __index = function(self, name)
       local value
@@ -21,6 +25,7 @@ local function lazy(t, whole, parts)
       elseif parts[name] then
         value = require(parts[name])[name]
       end
+      value = guard.value(prefix .. name, value)
       rawset(self, name, value)
       return value
     end,

@@ -11,8 +11,8 @@
 ---@field ModelCheckpoint rnn.ModelCheckpoint
 ---@field TimeLimit rnn.TimeLimit
 ---@field args fun(spec: table): table
----@field evaluate fun(model: nn.Module, data: data.Windows|data.Arrays|data.Batches|function, options: { loss?: string|function|table, metrics?: table, tbptt?: integer }): table<string, number>
----@field find_lr fun(model: nn.Module, options: { data: any, loss: any, optimizer: optim.Optimizer, from?: number, to?: number, steps?: integer }): rnn.RateRange
+---@field evaluate fun(model: nn.Module, data: data.Windows|data.Arrays|data.Batches|function, options: { loss?: string|function|table, metrics?: table, tbptt?: integer, padded?: boolean }): table<string, number>
+---@field find_lr fun(model: nn.Module, options: { data: any, loss: any, optimizer: optim.Optimizer, from?: number, to?: number, steps?: integer, padded?: boolean }): rnn.RateRange
 ---@field fit fun(model: nn.Module, options: table): rnn.History
 ---@field forecast_report fun(options: table): rnn.ForecastReport
 ---@field load fun(path: string, model?: nn.Module): nn.Module|nil, table|string|nil, string?
@@ -49,7 +49,7 @@ local rnn = {}
 ---@class rnn.ctc
 ---@field beam fun(logits: rnn.Tensor, options?: { width?: integer, blank?: integer }): integer[][], number[]
 ---@field greedy fun(logits: rnn.Tensor, options?: { blank?: integer }): integer[][]
----@field loss fun(logits: rnn.Tensor, labels: rnn.Tensor, options?: { blank?: integer, skip_impossible?: boolean }): rnn.Tensor
+---@field loss fun(logits: rnn.Tensor, labels: rnn.Tensor, options?: { blank?: integer, skip_impossible?: boolean, padded?: boolean }): rnn.Tensor
 
 ---@class rnn.data
 ---@field Frame data.Frame
@@ -80,16 +80,16 @@ local rnn = {}
 ---@class rnn.metrics
 ---@field Confusion metrics.Confusion
 ---@field F1 metrics.F1
----@field accuracy fun(y: rnn.Tensor, labels: rnn.Tensor): number
+---@field accuracy fun(y: rnn.Tensor, labels: rnn.Tensor, options?: { padded?: boolean }): number
 ---@field bleu fun(hypotheses: string[], references: (string|string[])[], options?: { tokenize?: string|function, lowercase?: boolean }): number, table
----@field confusion fun(y: rnn.Tensor, labels: rnn.Tensor, options?: { classes?: integer, names?: string[] }): metrics.Confusion
----@field f1 fun(y: rnn.Tensor, labels: rnn.Tensor, options?: { average?: "macro"|"micro"|"none", classes?: integer }): number|number[]
+---@field confusion fun(y: rnn.Tensor, labels: rnn.Tensor, options?: { classes?: integer, names?: string[], padded?: boolean }): metrics.Confusion
+---@field f1 fun(y: rnn.Tensor, labels: rnn.Tensor, options?: { average?: "macro"|"micro"|"none", classes?: integer, padded?: boolean }): number|number[]
 ---@field mae fun(forecast: rnn.Tensor, actual: rnn.Tensor): number
 ---@field mase fun(forecast: rnn.Tensor, actual: rnn.Tensor, history: rnn.Tensor, season?: integer): number
----@field nats fun(logits: rnn.Tensor, labels: rnn.Tensor): number
----@field perplexity fun(logits: rnn.Tensor, labels: rnn.Tensor): number
+---@field nats fun(logits: rnn.Tensor, labels: rnn.Tensor, options?: { padded?: boolean }): number
+---@field perplexity fun(logits: rnn.Tensor, labels: rnn.Tensor, options?: { padded?: boolean }): number
 ---@field smape fun(forecast: rnn.Tensor, actual: rnn.Tensor): number
----@field top_k fun(logits: rnn.Tensor, labels: rnn.Tensor, k: integer): number
+---@field top_k fun(logits: rnn.Tensor, labels: rnn.Tensor, k: integer, options?: { padded?: boolean }): number
 
 ---@class rnn.music
 ---@field hz fun(pitch: number): number
@@ -132,7 +132,7 @@ local rnn = {}
 ---@field Tanh table
 ---@field binary_cross_entropy fun(logits: rnn.Tensor, targets: rnn.Tensor): rnn.Tensor
 ---@field cell fun(name: string, init: fun(self: nn.Cell, ...)): table
----@field cross_entropy fun(logits: rnn.Tensor, labels: rnn.Tensor, options?: { weights?: rnn.Tensor|number[], label_smoothing?: number }): rnn.Tensor
+---@field cross_entropy fun(logits: rnn.Tensor, labels: rnn.Tensor, options?: { weights?: rnn.Tensor|number[], label_smoothing?: number, padded?: boolean }): rnn.Tensor
 ---@field detach fun(state: rnn.Tensor|table|nil): rnn.Tensor|nn.State|nil
 ---@field elu fun()
 ---@field hard_sigmoid fun()
@@ -195,8 +195,8 @@ local rnn = {}
 ---@field concat fun(self: rnn.Tensor, axis: integer): rnn.Tensor
 ---@field conv1d fun(self: rnn.Tensor, weight: rnn.Tensor, bias?: rnn.Tensor, stride: integer, dilation: integer, padding: integer): rnn.Tensor
 ---@field cos fun(self: rnn.Tensor): rnn.Tensor
----@field cross_entropy fun(self: rnn.Tensor, labels: rnn.Tensor, weights?: rnn.Tensor, smoothing?: number): rnn.Tensor
----@field ctc_loss fun(self: rnn.Tensor, labels: rnn.Tensor, blank?: integer, skip?: integer): rnn.Tensor
+---@field cross_entropy fun(self: rnn.Tensor, labels: rnn.Tensor, weights?: rnn.Tensor, smoothing?: number, padded?: boolean): rnn.Tensor
+---@field ctc_loss fun(self: rnn.Tensor, labels: rnn.Tensor, blank?: integer, skip?: integer, padded?: boolean): rnn.Tensor
 ---@field cumsum fun(self: rnn.Tensor, axis: integer): rnn.Tensor
 ---@field div fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
 ---@field dropout fun(self: rnn.Tensor, p: number): rnn.Tensor
@@ -788,8 +788,8 @@ function rnn.batch_norm(x, gain, bias, running_mean, running_variance, momentum,
 
 --- rnn.binary_cross_entropy(logits, target) -> tensor
 ---
---- -t log s(y) - (1-t) log(1-s(y)), s the sigmoid; target 0 to 1. Any shape, over valid steps. Errors: shapes that
---- differ.
+--- -t log s(y) - (1-t) log(1-s(y)), s the sigmoid; target from 0 to 1, all else is an error. Any shape, over valid
+--- steps. Errors: shapes that differ.
 ---@param logits rnn.Tensor|number
 ---@param target rnn.Tensor|number
 ---@return rnn.Tensor
@@ -840,29 +840,32 @@ function rnn.conv1d(x, weight, bias, stride, dilation, padding) end
 ---@return rnn.Tensor
 function rnn.cos(x) end
 
---- rnn.cross_entropy(logits, labels [, weights [, smoothing = 0]]) -> tensor
+--- rnn.cross_entropy(logits, labels [, weights [, smoothing = 0 [, padded = false]]]) -> tensor
 ---
---- Mean of -log softmax(logits)[label]: logits (..., V), labels (...) int32 from 1; label 0 is left out; weights (V)
---- of the classes; smoothing is shared evenly among the classes. Errors: labels outside 0 .. V or of another shape,
---- weights that are not (V).
+--- Mean of -log softmax(logits)[label]: logits (..., V), labels (...) int32 from 1; label 0 is padding, which is left
+--- out, and an error in tensors that have no lengths and are not said to be padded; weights (V) of the classes;
+--- smoothing is shared evenly among the classes. Errors: labels outside 0 .. V, one class only (V = 1), labels of
+--- another shape, weights that are not (V).
 ---@param logits rnn.Tensor
 ---@param labels rnn.Tensor
 ---@param weights? rnn.Tensor
 ---@param smoothing? number
+---@param padded? boolean
 ---@return rnn.Tensor
-function rnn.cross_entropy(logits, labels, weights, smoothing) end
+function rnn.cross_entropy(logits, labels, weights, smoothing, padded) end
 
---- rnn.ctc_loss(logits, labels [, blank = C [, skip = 0]]) -> tensor
+--- rnn.ctc_loss(logits, labels [, blank = C [, skip = 0 [, padded = false]]]) -> tensor
 ---
 --- -log of the probability of labels (N, S) int32 without times, by logits (N, T, C), a label (Graves et al. 2006);
---- skip 1 leaves out sequences with too few frames. Errors: a blank or labels outside 1 .. C, labels that need more
---- frames than there are.
+--- skip 1 leaves out sequences with too few frames; label 0 is padding, which wants lengths or padded. Errors: a
+--- blank or labels outside 1 .. C, labels that need more frames than there are.
 ---@param logits rnn.Tensor
 ---@param labels rnn.Tensor
 ---@param blank? integer
 ---@param skip? integer
+---@param padded? boolean
 ---@return rnn.Tensor
-function rnn.ctc_loss(logits, labels, blank, skip) end
+function rnn.ctc_loss(logits, labels, blank, skip, padded) end
 
 --- rnn.cumsum(x, axis) -> tensor
 ---

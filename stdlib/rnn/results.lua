@@ -3,6 +3,7 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local Run = require "rnn.train.run"
 
 --- rnn.results() -> results
 ---
@@ -41,7 +42,7 @@ function Training:init(results)
   self.results = results
 end
 
-function Training:on_begin()
+function Training:on_begin(_)
   self.losses = {}
 end
 
@@ -50,6 +51,7 @@ function Training:on_step(_, _, values)
 end
 
 function Training:on_end(run)
+  Run.check("rnn.results.training:on_end", run)
   local losses, by_epoch = self.losses, run.history.loss
   local function mean(from, to)
     local sum = 0
@@ -84,6 +86,8 @@ end
 --- The median over the seeds.
 ---@return number?
 function Results:median(model, name)
+  check.string("results:median", "argument 1 (model)", model)
+  check.string("results:median", "argument 2 (figure)", name)
   local values = sorted(self, model, name)
   if not values then return nil end
   local n = #values
@@ -95,6 +99,8 @@ end
 --- The least over the seeds.
 ---@return number?
 function Results:least(model, name)
+  check.string("results:least", "argument 1 (model)", model)
+  check.string("results:least", "argument 2 (figure)", name)
   local values = sorted(self, model, name)
   return values and values[1]
 end
@@ -106,6 +112,14 @@ end
 ---@param columns { [1]: string, [2]: string, [3]: string }[]
 ---@return string
 function Results:table(columns)
+  local fname = "results:table"
+  check.table(fname, "argument 1 (columns)", columns)
+  for i, column in ipairs(columns) do
+    check.table(fname, ("column %d"):format(i), column)
+    for k, what in ipairs { "figure", "format", "heading" } do
+      check.string(fname, ("column %d, its %s"):format(i, what), column[k])
+    end
+  end
   local models, widest = {}, 5
   for _, model in ipairs(self.order) do
     local any = false

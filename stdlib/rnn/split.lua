@@ -23,6 +23,7 @@ end
 ---@return rnn.Tensor[]
 local function split(x, axis, sizes)
   check.tensor("split", "argument 1", x)
+  axis = check.int("split", "argument 2 (axis)", axis, -x:ndim(), x:ndim())
   local n = x:size(axis)
   if type(sizes) ~= "table" then sizes = equal_parts(n, axis, sizes) end
   local total = 0

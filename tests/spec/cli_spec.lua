@@ -227,7 +227,7 @@ describe("modules", function()
   end)
 
   it("of the library can be replaced by files in RNNLUA_PATH", function()
-    sh:write("over/rnn/lazy.lua", "return function(t) t.replaced = debug.getinfo(1, 'S').source return t end")
+    sh:write("over/rnn/lazy.lua", "return function(_, t) t.replaced = debug.getinfo(1, 'S').source return t end")
     sh:write("over/rnn/extra/init.lua", "return debug.getinfo(1, 'S').source")
     local command = [[-e 'print(require("rnn").replaced, pcall(require, "rnn.extra"))']]
     assert.equal("@[rnn]/lazy.lua\ttrue\t@[rnn]/extra/init.lua\tRNNLUA_PATH\n",

@@ -2,6 +2,7 @@
 -- arguments and options are those of the code.
 local core = require "rnn.core"
 local doc = require "rnn.doc"
+local guard = require "rnn.guard"
 local parse = require "rnn.doc.parse"
 local public = require "rnn.doc.public"
 local rnn = require "rnn"
@@ -19,7 +20,7 @@ end
 local function function_of(value)
   local f = is_class(value) and value.init or value
   if type(f) ~= "function" or debug.getinfo(f, "S").what == "C" then return nil end
-  return f
+  return guard.inner(f)
 end
 
 local function body_of(f)
@@ -117,6 +118,8 @@ local CALLS = {
   ["data.Arrays:batches"] = function(o) dataset:batches(o) end,
   ["data.Sequences:batches"] = function(o) rnn.data.sequences({ { 1 }, { 2 } }):batches(o) end,
   ["data.Windows:batches"] = function(o) rnn.data.windows(rnn.zeros(9, 1), { length = 2, target = 1 }):batches(o) end,
+  ["metrics.nats"] = function(o) rnn.metrics.nats(logits, labels, o) end,
+  ["metrics.perplexity"] = function(o) rnn.metrics.perplexity(logits, labels, o) end,
   ["metrics.bleu"] = function(o) rnn.metrics.bleu({ "a" }, { "a" }, o) end,
   ["nn.Decoder:loss"] = function(o)
     local decoder = rnn.nn.Decoder { vocab = 4, dim = 2, hidden = 2, condition = 2 }

@@ -40,16 +40,21 @@ describe("metrics of labels", function()
     local logits, labels = rnn.tensor(case.logits), rnn.tensor(case.labels, "int32")
     local answers = rnn.tensor(case.answers, "int32")
 
-    local function check(y, truth, ids)
-      near(case.accuracy, metrics.accuracy(y, truth), "accuracy")
-      near(case.accuracy, metrics.accuracy(ids, truth), "accuracy of labels")
-      near(case.top_2, metrics.top_k(y, truth, 2), "top 2")
-      near(case.nats, metrics.nats(y, truth), "nats")
-      near(math.exp(case.nats), metrics.perplexity(y, truth), "perplexity")
-      near(case.macro, metrics.f1(y, truth), "macro F1")
-      near(case.micro, metrics.f1(y, truth, { average = "micro" }), "micro F1")
-      near(case.f1, metrics.f1(ids, truth, { average = "none", classes = case.classes }), "F1")
-      local confusion = metrics.confusion(y, truth)
+    local function check(y, truth, ids, with_zeros)
+      local function o(options) -- padded
+        options = options or {}
+        options.padded = with_zeros
+        return options
+      end
+      near(case.accuracy, metrics.accuracy(y, truth, o()), "accuracy")
+      near(case.accuracy, metrics.accuracy(ids, truth, o()), "accuracy of labels")
+      near(case.top_2, metrics.top_k(y, truth, 2, o()), "top 2")
+      near(case.nats, metrics.nats(y, truth, o()), "nats")
+      near(math.exp(case.nats), metrics.perplexity(y, truth, o()), "perplexity")
+      near(case.macro, metrics.f1(y, truth, o()), "macro F1")
+      near(case.micro, metrics.f1(y, truth, o { average = "micro" }), "micro F1")
+      near(case.f1, metrics.f1(ids, truth, o { average = "none", classes = case.classes }), "F1")
+      local confusion = metrics.confusion(y, truth, o())
       assert.same(case.confusion, confusion.counts:totable())
       near(case.precision, confusion:precision(), "precision")
       near(case.recall, confusion:recall(), "recall")
@@ -63,7 +68,7 @@ describe("metrics of labels", function()
       check(y:with_lengths(lengths), truth:with_lengths(lengths), ids:with_lengths(lengths))
       check(y:with_lengths(lengths), truth, ids:with_lengths(lengths))
       check(y, truth:with_lengths(lengths), ids)
-      check(y, (padded(labels, 0)), ids)
+      check(y, (padded(labels, 0)), ids, true)
     end)
 
     it("add up over batches, case " .. i, function()
@@ -83,7 +88,8 @@ describe("metrics of labels", function()
 
   it("are nan without labels", function()
     local y, none = rnn.randn(2, 3), rnn.zeros { 2, type = "int32" }
-    for _, value in ipairs { metrics.accuracy(y, none), metrics.top_k(y, none, 1), metrics.f1(y, none) } do
+    local o = { padded = true }
+    for _, value in ipairs { metrics.accuracy(y, none, o), metrics.top_k(y, none, 1, o), metrics.f1(y, none, o) } do
       assert(value ~= value)
     end
   end)
@@ -94,12 +100,12 @@ describe("metrics of labels", function()
 label \ answer    pão      b  recall
 pão                 2      1   0.667
 b                   0      1   1.000
-precision       1.000  0.500   0.750]], tostring(metrics.confusion(answers, labels, { names = { "pão", "b" } })))
+precision       1.000  0.500   0.750]], tostring(metrics.confusion(answers, labels, { names = { "pão", "b" }, padded = true })))
     assert.equal("metrics.Confusion (nothing was added)", tostring(metrics.Confusion()))
   end)
 
   it("say what is wrong", function()
-    local y, labels = rnn.randn(4, 3), rnn.tensor({ 1, 2, 3, 0 }, "int32")
+    local y, labels = rnn.randn(4, 3), rnn.tensor({ 1, 2, 3, 1 }, "int32")
     fails("metrics.accuracy: argument 2 (labels): expected an int32 tensor, got tensor (4, 3) float",
       metrics.accuracy, y, y)
     fails("metrics.accuracy: expected logits (..., V), or predicted labels int32 (...), and labels (...), got tensor "
@@ -111,6 +117,82 @@ precision       1.000  0.500   0.750]], tostring(metrics.confusion(answers, labe
       { average = "mean" })
     fails("metrics.Confusion: nothing was added", function() metrics.Confusion():accuracy() end)
     fails("within 0 to 3", metrics.confusion, y, labels * 2)
+    fails("metrics.Confusion: 1 names in option 'names', but option 'classes' is 2", metrics.Confusion,
+      { classes = 2, names = { "a" } })
+  end)
+end)
+
+describe("labels counted from 0", function()
+  local nn, data = rnn.nn, rnn.data
+  local y, labels = rnn.randn(4, 3), rnn.tensor({ 0, 1, 1, 2 }, "int32")
+  local paddings = { lengths = labels:reshape(2, 2):with_lengths { 1, 2 } }
+
+  it("are an error in every loss and metric, unless lengths or padded say that they are padding", function()
+    local calls = {
+      ["nn.cross_entropy"] = nn.cross_entropy, ["metrics.accuracy"] = metrics.accuracy,
+      ["metrics.confusion"] = metrics.confusion, ["metrics.f1"] = metrics.f1, ["metrics.nats"] = metrics.nats,
+      ["metrics.perplexity"] = metrics.perplexity,
+      ["metrics.top_k"] = function(a, b, o) return metrics.top_k(a, b, 1, o) end,
+      ["metrics.Confusion"] = function(a, b, o) metrics.Confusion(o):add(a, b) end,
+      ["metrics.F1"] = function(a, b, o) metrics.F1(o):add(a, b) end,
+      ["rnn.ctc.loss"] = function(_, b, o)
+        return rnn.ctc.loss(rnn.randn(2, 6, 3), b:lengths() and b or b:reshape(2, 2), o)
+      end,
+    }
+    for _, call in pairs(calls) do
+      fails("labels count from 1", call, y, labels)
+      fails("labels count from 1", call, y, labels, { padded = false })
+      call(y, labels, { padded = true })
+      call(y:reshape(2, 2, 3), paddings.lengths)
+    end
+  end)
+
+  local function options(o)
+    local model = nn.Linear(2, 3)
+    o.optimizer = rnn.optim.SGD(model:parameters())
+    return model, o
+  end
+
+  it("are an error in rnn.fit, rnn.evaluate and rnn.find_lr, whatever the loss", function()
+    local batches = data.arrays(rnn.randn(4, 2), labels):batches { size = 4 }
+    local own = function(a) return a:square():mean() end
+    for _, loss in ipairs { "cross_entropy", own } do
+      local function fit(padded)
+        local model, o = options { data = batches, loss = loss, padded = padded, progress = false }
+        return rnn.fit(model, o)
+      end
+      local function evaluate(padded)
+        return rnn.evaluate(nn.Linear(2, 3), batches, { loss = loss, metrics = { "accuracy" }, padded = padded })
+      end
+      fails("labels count from 1", fit)
+      fails("labels count from 1", evaluate)
+      fit(true)
+      assert.is_true(evaluate(true).accuracy >= 0)
+    end
+    local function find(padded)
+      local model, o = options { data = batches, loss = "cross_entropy", steps = 2, padded = padded }
+      return rnn.find_lr(model, o)
+    end
+    fails("labels count from 1", find)
+    find(true)
+  end)
+
+  it("and other targets that no loss can be right about are errors, too", function()
+    local yes = rnn.tensor { { 1 }, { 2 } }
+    fails("binary_cross_entropy: target 2 at place 2 is not within 0 to 1", nn.binary_cross_entropy, rnn.zeros(2, 1), yes)
+    fails("is not within 0 to 1", nn.binary_cross_entropy, rnn.zeros(2, 1), yes - 2)
+    assert.near(math.log(2), nn.binary_cross_entropy(rnn.zeros(2, 1), yes - 1):item(), 1e-6)
+    -- what lies behind the lengths does not matter
+    nn.binary_cross_entropy(rnn.zeros(1, 2), rnn.tensor { { 1, 7 } }:with_lengths { 1 })
+    fails("accuracy: targets that are not within 0 to 1", rnn.evaluate, nn.Linear(1, 1),
+      data.arrays(rnn.zeros(2, 1), yes), { loss = "mse", metrics = { "accuracy" } })
+    local one = rnn.ones { 2, type = "int32" }
+    fails("of one class", nn.cross_entropy, rnn.zeros(2, 1), one)
+    fails("of one class", metrics.accuracy, rnn.zeros(2, 1), one)
+  end)
+
+  it("id 0 of an embedding stays nothing", function()
+    assert.same({ 0, 0 }, nn.Embedding(3, 2)(labels)[1]:totable())
   end)
 end)
 

@@ -204,12 +204,79 @@ groups["rnn.fit"] = {
     "rnn.fit: option 'loss': its result: expected a tensor of one element, got tensor %(8, 1%) .*" },
   { FIT .. " b.dataset.x:set(1, 1, 0 / 0)", "rnn.fit(m, { data = b, loss = 'mse', optimizer = o, progress = false })",
     "rnn.fit: the loss is nan in epoch 1, step 1 of 1: the data hold nan at .*" },
-  { FIT, "rnn.fit(nn.Linear(3, 1), { data = b, loss = 'mse', optimizer = o, progress = false })",
+  { FIT .. " m = nn.Linear(3, 1) o = optim.SGD(m:parameters())",
+    "rnn.fit(m, { data = b, loss = 'mse', optimizer = o, progress = false })",
     "nn.Linear%(3 %-> 1%): expected input %(..., 3%), got %(8, 2%)" },
   { FIT, "rnn.evaluate(m, 3, { loss = 'mse' })",
     "rnn.evaluate: argument 2 %(data%): expected batches, .*, got number 3" },
   { "", "rnn.EarlyStopping { patience = 0 }",
     "rnn.EarlyStopping: option 'patience': expected a positive integer, got number 0" },
+}
+
+-- m and o are a model and its optimiser, b batches; other is another model.
+local OTHER = FIT .. "local other = nn.Linear(2, 1) local wrong = optim.SGD(other:parameters()) "
+  .. "local function fit(t) t.data, t.loss, t.progress = b, 'mse', false t.optimizer = t.optimizer or o "
+  .. "return rnn.fit(m, t) end"
+
+groups["another model"] = {
+  { OTHER, "fit { optimizer = wrong }", "rnn.fit: option 'optimizer': it has no parameter of the model, "
+    .. "nn.Linear%(2 %-> 1%), which would not be trained; .*" },
+  { OTHER, "rnn.find_lr(m, { data = b, loss = 'mse', optimizer = wrong })",
+    "rnn.find_lr: option 'optimizer': it has no parameter of the model, .*" },
+  { OTHER .. " m(rnn.ones(1, 2)):sum():backward()", "wrong:step()",
+    "optim.SGD:step: none of the parameters has a gradient, .*" },
+  { OTHER .. " m(rnn.ones(1, 2)):sum():backward()", "optim.clip_grad_norm(other:parameters(), 1)",
+    "optim.clip_grad_norm: none of the parameters has a gradient, .*" },
+  { OTHER .. " m(rnn.ones(1, 2)):sum():backward()", "optim.clip_grad_value(other:parameters(), 1)",
+    "optim.clip_grad_value: none of the parameters has a gradient, .*" },
+  { OTHER, "fit { callbacks = { rnn.monitor(other) } }",
+    "rnn.monitor: it watches another model than nn.Linear%(2 %-> 1%), which is trained" },
+  -- in part is allowed
+  { OTHER .. " local part = optim.SGD { m.weight }", "rnn.fail('%d epoch', #fit { optimizer = part })", "1 epoch" },
+  { OTHER .. " local both = optim.SGD { m.weight, other.weight }", "rnn.fail('%d epoch', #fit { optimizer = both })",
+    "1 epoch" },
+}
+
+groups["callbacks and what they monitor"] = {
+  { OTHER, "fit { callbacks = { { on_epoch_end = print } } }",
+    "rnn.fit: option 'callbacks', entry 1: nothing calls its 'on_epoch_end'; .*; known: on_begin, .*" },
+  { OTHER, "fit { callbacks = { { on_epcoh = print } } }", ".*: nothing calls its 'on_epcoh'; did you mean 'on_epoch'.*" },
+  { OTHER, "fit { callbacks = { {} } }", ".*: it has none of the methods that are called: on_begin, .*" },
+  { OTHER, "fit { callbacks = { { on_epoch = 3 } } }", ".*: on_epoch: expected a function, got number 3" },
+  { OTHER, "fit { callbacks = { rnn.EarlyStopping() } }",
+    "rnn.EarlyStopping: option 'monitor': there is no 'val_loss' in this run; there are loss, lr, seconds.*" },
+  { OTHER, "fit { valid = b, metrics = { 'mae' }, callbacks = { rnn.EarlyStopping { monitor = 'val_mea' } } }",
+    "rnn.EarlyStopping: option 'monitor': there is no 'val_mea' in this run; .*; did you mean 'val_mae'%?" },
+  { OTHER, "fit { callbacks = { rnn.ModelCheckpoint('/nowhere/x', { monitor = 'lossy' }) } }",
+    "rnn.ModelCheckpoint: option 'monitor': there is no 'lossy' in this run; .*; did you mean 'loss'%?" },
+  { OTHER, "fit { schedule = optim.schedules.plateau() }",
+    "optim.schedules.plateau: option 'monitor': there is no 'val_loss' in this run.*" },
+}
+
+local GIVEN_STEP = "local function step() return rnn.zeros(1, 3) end"
+
+groups["options without effect"] = {
+  { "", "nn.LSTM(2, 3, { dropout = 0.1 })",
+    "nn.LSTM: option 'dropout' has no effect: it acts between layers, and there is one" },
+  { "", "nn.GRU(2, 3, { residual = true })", "nn.GRU: option 'residual' has no effect: .*" },
+  { "", "nn.RNN(2, 3, { merge = 'sum' })", "nn.RNN: option 'merge' has no effect: it joins two directions; .*" },
+  { "", "nn.LSTM(2, 3, { forget_bias = 2, chrono = 10 })", "nn.LSTM: option 'forget_bias' has no effect: .*chrono.*" },
+  { "", "nn.Encoder { inputs = 2, dim = 3 }", "nn.Encoder: option 'dim' has no effect: .*" },
+  { "", "nn.Encoder { inputs = 2, word_dropout = 0.1 }", "nn.Encoder: option 'word_dropout' has no effect: .*" },
+  { "", "nn.Decoder { vocab = 5, memory = 3 }", "nn.Decoder: option 'memory' has no effect: .*" },
+  { "", "nn.Attention(2, 3, { units = 4 })", "nn.Attention: option 'units' belongs to the additive score" },
+  { LINEAR, "optim.SGD(m:parameters(), { nesterov = true })",
+    "optim.SGD: option 'nesterov' has no effect: it looks ahead along the momentum, which is 0" },
+  { "", "optim.schedules.warmup { length = 2, after = optim.schedules.step { every = 1, per = 'step' }, per = 'epoch' }",
+    "optim.schedules.warmup: option 'per' has no effect: that of option 'after' counts" },
+  { "", "rnn.ModelCheckpoint('x', { best_only = false, monitor = 'loss' })",
+    "rnn.ModelCheckpoint: option 'monitor' has no effect: .*" },
+  { OTHER, "fit { log_every = 5 }", "rnn.fit: option 'log_every' has no effect: option 'run', .* is not given" },
+  { OTHER, "fit { resume = false }", "rnn.fit: option 'resume' has no effect: option 'run', .* is not given" },
+  { GIVEN_STEP, "rnn.decode.generate { step = step, start = 1, temperature = 0, top_k = 2 }",
+    "decode.generate: option 'top_k' has no effect: temperature 0 takes the likeliest id" },
+  { "", "rnn.decode.sample(rnn.zeros(1, 3), { temperature = 0, top_p = 0.5 })",
+    "decode.sample: option 'top_p' has no effect: .*" },
 }
 
 groups["files and settings"] = {

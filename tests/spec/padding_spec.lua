@@ -194,7 +194,7 @@ describe("padding and nn.", function()
       local function of(p, t)
         if lengths and where ~= "target" then p = p:with_lengths(LENGTHS) end
         if lengths and where ~= "prediction" then t = t:with_lengths(LENGTHS) end
-        local value = nn.cross_entropy(p, t)
+        local value = nn.cross_entropy(p, t, { padded = true })
         value:backward()
         return value
       end

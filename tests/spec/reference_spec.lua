@@ -184,7 +184,7 @@ describe("ops agree with PyTorch:", function()
     softmax_axis2 = softmax("softmax", 2),
     log_softmax = softmax("log_softmax", -1),
     log_softmax_axis2 = softmax("log_softmax", 2),
-    cross_entropy = loss "cross_entropy",
+    cross_entropy = loss("cross_entropy", nil, 0, true),
     cross_entropy_lengths = loss "cross_entropy",
     binary_cross_entropy = loss "binary_cross_entropy",
     binary_cross_entropy_lengths = loss "binary_cross_entropy",

@@ -41,6 +41,7 @@ end
 ---@return rnn.Tensor x
 ---@return rnn.Tensor? y
 function Arrays:batch(ids)
+  check.tensor("data.arrays:batch", "argument 1 (ids)", ids, "int32", 1)
   return self.x:gather(1, ids), self.y and self.y:gather(1, ids)
 end
 

@@ -1,7 +1,7 @@
 -- rnn.data: from files to batches. A frame holds typed columns; windows, arrays and sequences are datasets, which give
 -- batches.
 
-return require "rnn.lazy"({}, {
+return require "rnn.lazy"("data.", {}, {
   windows = "rnn.data.windows",
   arrays = "rnn.data.arrays",
   sequences = "rnn.data.sequences",

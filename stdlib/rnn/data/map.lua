@@ -1,6 +1,7 @@
 -- map.lua: batches that are changed on their way to the model.
 
 local check = require "rnn.check"
+local guard = require "rnn.guard"
 
 local fname = "data.map"
 
@@ -24,7 +25,7 @@ return function(batches, f)
   end
   check.callback(fname, "argument 2 (f)", f)
   return setmetatable({}, {
-    __index = batches,
+    __index = function(_, key) return guard.inner(batches[key]) end, -- methods, too, of an object that is no Batches
     __newindex = batches,
     __len = function() return #batches end,
     __call = function(_, _, before)

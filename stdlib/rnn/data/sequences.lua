@@ -135,6 +135,7 @@ end
 ---@param items rnn.Tensor
 ---@return rnn.Tensor
 function Sequences:by_length(items)
+  check.tensor("data.sequences:by_length", "argument 1 (items)", items, "int32", 1)
   if self.targets then items = items:gather(1, self.targets.lengths:gather(1, items):argsort()) end
   return items:gather(1, self.lengths:gather(1, items):argsort())
 end
@@ -146,6 +147,7 @@ end
 ---@return rnn.Tensor x
 ---@return rnn.Tensor? y
 function Sequences:batch(ids)
+  check.tensor("data.sequences:batch", "argument 1 (ids)", ids, "int32", 1)
   if self.targets then return padded(self.x, ids), padded(self.targets, ids) end
   return padded(self.x, ids), self.y and self.y:gather(1, ids)
 end

@@ -133,6 +133,7 @@ end
 ---@return rnn.Tensor x (N, length, inputs)
 ---@return rnn.Tensor y (N, ahead * targets) or (N, steps with targets, ahead * targets)
 function Windows:batch(items)
+  check.tensor("data.windows:batch", "argument 1 (items)", items, "int32", 1)
   local x = core.windows(self.inputs, items, self.length)
   if not self.sequence then return x, self.after_window:gather(1, items) end
   local y = core.windows(self.after_start, items, self.length)

@@ -17,6 +17,9 @@ function sample.settings(fname, options)
     check.number(fname, "option 'top_p'", top_p, 0, 1)
     if top_p == 0 then check.expected(fname, "option 'top_p'", "a number above 0 and up to 1", top_p) end
   end
+  for _, name in ipairs { "top_k", "top_p" } do
+    check.effect(fname, options, sample.OPTIONS, name, temperature ~= 0, "temperature 0 takes the likeliest id")
+  end
   return { temperature = temperature or 1, top_k = top_k, top_p = top_p }
 end
 

@@ -1,6 +1,7 @@
 -- doc/init.lua: the documentation, read out of the library's own text when it is first asked for. What is made in C has
 -- its text in meta.lua.
 
+local check = require "rnn.check"
 local parse = require "rnn.doc.parse"
 local options_of = require "rnn.doc.options"
 
@@ -64,6 +65,7 @@ end
 ---@param name string
 ---@return { name: string, signature: string, text: string, params: table[], returns: table[], fields: table[] }?
 function doc.entry(name)
+  check.string("doc.entry", "argument 1 (name)", name)
   local found = entries()
   local short = name:gsub("^rnn%.", "")
   local entry = found[name] or found[short] or found["rnn." .. short]
@@ -110,10 +112,13 @@ end
 
 --- rnn.doc.text(entry) -> text
 ---
---- An entry as the prompt shows it.
+--- An entry as the prompt shows it. Errors: anything but an entry.
 ---@param entry table
 ---@return string
 function doc.text(entry)
+  if type(entry) ~= "table" or not entry.signature then
+    check.expected("doc.text", "argument 1 (entry)", "what doc.entry gives", entry)
+  end
   local lines = { entry.signature }
   if entry.text ~= "" then lines[#lines + 1] = "" end
   if entry.text ~= "" then lines[#lines + 1] = entry.text end
@@ -139,6 +144,7 @@ end
 ---@param name string
 ---@return string?
 function doc.lookup(name)
+  check.string("doc.lookup", "argument 1 (name)", name)
   local entry = doc.entry(name)
   return entry and doc.text(entry)
 end
@@ -160,6 +166,7 @@ end
 ---@param name string
 ---@return string[]
 function doc.options(name)
+  check.string("doc.options", "argument 1 (name)", name)
   local entry = doc.entry(name)
   local found = {}
   for option in pairs(entry and options_of(entry, doc.entry) or {}) do found[#found + 1] = option end

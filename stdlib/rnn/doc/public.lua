@@ -5,8 +5,8 @@ local core = require "rnn.core"
 
 -- Methods that the library calls, as train/callbacks.lua and nn/save.lua say, not its users.
 local INNER = {}
-for name in ([[on_begin on_step on_epoch on_end on_error state load_state build build_output factor apply init
-  begin_epoch see stream wall]]):gmatch("%S+") do INNER[name] = true end
+for name in ([[on_begin on_step on_epoch on_end on_error state load_state init begin_epoch see stream
+  wall]]):gmatch("%S+") do INNER[name] = true end
 
 local function is_class(value)
   return type(value) == "table" and type(rawget(value, "__name")) == "string" and rawget(value, "__index") ~= nil

@@ -2,6 +2,7 @@
 
 local core = require "rnn.core"
 local class = require "rnn.class"
+local check = require "rnn.check"
 
 local LIMIT = 1024
 
@@ -56,11 +57,15 @@ end
 
 --- thinned:add(step, values) -> true when a point became complete, which is then the last one
 ---
---- One point of a curve, kept or dropped so that its length stays bounded.
+--- One point of a curve, kept or dropped so that its length stays bounded. Errors: values that are no numbers.
 ---@param step integer
 ---@param values table<string, number>
 ---@return boolean
 function Thinned:add(step, values)
+  check.int("logs.Thinned:add", "argument 1 (step)", step)
+  for name, value in pairs(check.table("logs.Thinned:add", "argument 2 (values)", values)) do
+    if type(value) ~= "number" then check.expected("logs.Thinned:add", ("value '%s'"):format(name), "a number", value) end
+  end
   if #self.x == LIMIT then halve(self) end
   local open, joins = self.open, self.joins
   for name, value in pairs(values) do

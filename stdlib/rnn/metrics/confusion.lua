@@ -7,20 +7,21 @@ local valid = require "rnn.metrics.valid"
 
 local AT_ONCE = 1 << 22 -- elements of a one-hot tensor
 
---- metrics.Confusion { classes = nil, names = nil } -> confusion
+--- metrics.Confusion { classes = nil, names = nil, padded = false } -> confusion
 ---
 --- Counts answers: confusion:add(y, labels) for each batch, with y logits (..., V) or answers int32 (...), labels from
---- 1 and 0 for padding. print(confusion) shows a row for each label, a column for each answer, precision and recall.
+--- 1; with padded = true, or lengths, 0 is padding. print(confusion) shows a row for each label, a column for each answer, precision and recall.
 --- classes: how many there are; logits tell. names: what to call them. counts is the table, int32 (V, V), label by
---- answer.
+--- answer. Errors: names and classes of unequal number.
 ---@class metrics.Confusion
 ---@field counts? rnn.Tensor
----@overload fun(options?: { classes?: integer, names?: string[] }): metrics.Confusion
+---@overload fun(options?: { classes?: integer, names?: string[], padded?: boolean }): metrics.Confusion
 local Confusion = class("metrics.Confusion")
 
 function Confusion:init(options)
   local fname = self.__name
-  options = check.options(fname, options, { classes = check.none, names = check.none })
+  options = check.options(fname, options, { classes = check.none, names = check.none, padded = false })
+  self.padded = check.boolean(fname, "option 'padded'", options.padded)
   if options.names ~= nil then
     check.table(fname, "option 'names'", options.names)
     for i, name in ipairs(options.names) do check.string(fname, ("name %d"):format(i), name) end
@@ -28,6 +29,9 @@ function Confusion:init(options)
   self.names = options.names
   self.classes = options.classes and check.int(fname, "option 'classes'", options.classes, 1)
     or (options.names and #options.names)
+  if self.names and #self.names ~= self.classes then
+    core.fail("%s: %d names in option 'names', but option 'classes' is %d", fname, #self.names, self.classes)
+  end
   self:clear()
 end
 
@@ -43,7 +47,7 @@ end
 ---@param labels rnn.Tensor
 function Confusion:add(y, labels)
   local fname = self.__name .. ":add"
-  y, labels = valid.labels(fname, y, labels)
+  y, labels = valid.labels(fname, y, labels, self.padded)
   local classes = y:type() == "float" and y:size(-1) or self.classes
   if not classes then core.fail("%s: option 'classes' is needed for answers that are labels", fname) end
   if self.classes and classes ~= self.classes then

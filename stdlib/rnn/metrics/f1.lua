@@ -4,18 +4,18 @@ local class = require "rnn.class"
 local check = require "rnn.check"
 local Confusion = require "rnn.metrics.confusion"
 
---- metrics.F1 { average = "macro", classes = nil } -> metric
+--- metrics.F1 { average = "macro", classes = nil, padded = false } -> metric
 ---
 --- For rnn.fit and rnn.evaluate: metrics = { f1 = rnn.metrics.F1 {} }; F1 of an epoch is that of all its answers, not a
 --- mean over batches. "f1" alone stands for the macro average. It is a metrics.Confusion as well.
 ---@class metrics.F1: metrics.Confusion
----@overload fun(options?: { average?: "macro"|"micro", classes?: integer }): metrics.F1
+---@overload fun(options?: { average?: "macro"|"micro", classes?: integer, padded?: boolean }): metrics.F1
 local F1 = class("metrics.F1", Confusion)
 
 function F1:init(options)
-  options = check.options("metrics.F1", options, { average = "macro", classes = check.none })
+  options = check.options("metrics.F1", options, { average = "macro", classes = check.none, padded = false })
   self.average = check.one_of("metrics.F1", "option 'average'", options.average, { "macro", "micro" })
-  Confusion.init(self, { classes = options.classes })
+  Confusion.init(self, { classes = options.classes, padded = options.padded })
 end
 
 --- f1:read() -> number

@@ -1,6 +1,6 @@
 -- rnn.metrics: how good a model's answers are. Padding, behind lengths or with id 0, never counts.
 
-return require "rnn.lazy"({}, {
+return require "rnn.lazy"("metrics.", {}, {
   bleu = "rnn.metrics.bleu",
   Confusion = "rnn.metrics.confusion",
   F1 = "rnn.metrics.f1",

@@ -1,5 +1,6 @@
 -- labels.lua: how often answers are right. y: logits (..., V), of which the largest is the answer, or answers as int32
--- labels (...); labels int32 (...) from 1; padding, behind lengths or with label 0, does not count.
+-- labels (...); labels int32 (...) from 1; padding, behind lengths or, with the option padded, with label 0, does not
+-- count.
 
 local core = require "rnn.core"
 local check = require "rnn.check"
@@ -13,38 +14,44 @@ local function share(right, labels)
   return count > 0 and right:sum():item() / count or 0 / 0
 end
 
---- metrics.accuracy(y, labels) -> number
+local PADDED = { padded = false }
+
+--- metrics.accuracy(y, labels [, { padded = false }]) -> number
 ---
 --- Share of right answers, 0 to 1; nan when there is no label.
 ---@param y rnn.Tensor logits (..., V) or labels int32 (...)
 ---@param labels rnn.Tensor int32 (...)
+---@param options? { padded?: boolean } labels 0 are padding; without it and without lengths they are an error
 ---@return number
-function metrics.accuracy(y, labels)
-  y, labels = valid.labels("metrics.accuracy", y, labels)
+function metrics.accuracy(y, labels, options)
+  options = check.options("metrics.accuracy", options, PADDED)
+  y, labels = valid.labels("metrics.accuracy", y, labels, options.padded)
   if y:type() == "float" then y = y:argmax(-1) end
   return share(y:eq(labels) * labels:ne(0), labels)
 end
 
---- metrics.top_k(logits, labels, k) -> number
+--- metrics.top_k(logits, labels, k [, { padded = false }]) -> number
 ---
 --- Share of labels among the k largest logits, 0 to 1; nan when there is no label.
 ---@param logits rnn.Tensor (..., V)
 ---@param labels rnn.Tensor int32 (...)
 ---@param k integer
+---@param options? { padded?: boolean } labels 0 are padding; without it and without lengths they are an error
 ---@return number
-function metrics.top_k(logits, labels, k)
+function metrics.top_k(logits, labels, k, options)
   check.tensor("metrics.top_k", "argument 1 (logits)", logits, "float")
   check.int("metrics.top_k", "argument 3 (k)", k, 1, logits:size(-1))
-  logits, labels = valid.labels("metrics.top_k", logits, labels)
+  options = check.options("metrics.top_k", options, PADDED)
+  logits, labels = valid.labels("metrics.top_k", logits, labels, options.padded)
   return share(core.topk(logits, k):eq(labels:reshape(-1, 1)), labels)
 end
 
---- metrics.confusion(y, labels [, { classes = V, names = nil }]) -> metrics.Confusion
+--- metrics.confusion(y, labels [, { classes = V, names = nil, padded = false }]) -> metrics.Confusion
 ---
 --- How often each label got each answer: see metrics.Confusion. classes is needed when y is of labels.
 ---@param y rnn.Tensor logits (..., V) or labels int32 (...)
 ---@param labels rnn.Tensor int32 (...)
----@param options? { classes?: integer, names?: string[] }
+---@param options? { classes?: integer, names?: string[], padded?: boolean }
 ---@return metrics.Confusion
 function metrics.confusion(y, labels, options)
   local confusion = Confusion(options)
@@ -52,43 +59,46 @@ function metrics.confusion(y, labels, options)
   return confusion
 end
 
---- metrics.f1(y, labels [, { average = "macro", classes = V }]) -> number | number[]
+--- metrics.f1(y, labels [, { average = "macro", classes = V, padded = false }]) -> number | number[]
 ---
 --- F1, the harmonic mean of precision and recall: "macro" is the mean over the classes that occur as label or answer,
 --- "micro" that of all answers together (with one label each it is the accuracy), "none" a list, the F1 of each class.
 ---@param y rnn.Tensor logits (..., V) or labels int32 (...)
 ---@param labels rnn.Tensor int32 (...)
----@param options? { average?: "macro"|"micro"|"none", classes?: integer }
+---@param options? { average?: "macro"|"micro"|"none", classes?: integer, padded?: boolean }
 ---@return number|number[]
 function metrics.f1(y, labels, options)
-  options = check.options("metrics.f1", options, { average = "macro", classes = check.none })
-  return metrics.confusion(y, labels, { classes = options.classes }):f1(options.average)
+  options = check.options("metrics.f1", options, { average = "macro", classes = check.none, padded = false })
+  return metrics.confusion(y, labels, { classes = options.classes, padded = options.padded }):f1(options.average)
 end
 
-local function likelihood(fname, logits, labels)
+local function likelihood(fname, logits, labels, options)
   check.tensor(fname, "argument 1 (logits)", logits, "float")
   check.tensor(fname, "argument 2 (labels)", labels, "int32")
-  return core.cross_entropy(logits:detach(), labels):item()
+  local padded = check.boolean(fname, "option 'padded'", check.options(fname, options, PADDED).padded)
+  return core.cross_entropy(logits:detach(), labels, nil, 0, padded):item()
 end
 
---- metrics.nats(logits, labels) -> number
+--- metrics.nats(logits, labels [, { padded = false }]) -> number
 ---
 --- Mean of -log p(label), in nats a symbol; divided by log(2) it is in bits.
 ---@param logits rnn.Tensor (..., V)
 ---@param labels rnn.Tensor int32 (...)
+---@param options? { padded?: boolean } labels 0 are padding; without it and without lengths they are an error
 ---@return number
-function metrics.nats(logits, labels)
-  return likelihood("metrics.nats", logits, labels)
+function metrics.nats(logits, labels, options)
+  return likelihood("metrics.nats", logits, labels, options)
 end
 
---- metrics.perplexity(logits, labels) -> number
+--- metrics.perplexity(logits, labels [, { padded = false }]) -> number
 ---
 --- e to the nats: among how many equally likely symbols the model seems to choose.
 ---@param logits rnn.Tensor (..., V)
 ---@param labels rnn.Tensor int32 (...)
+---@param options? { padded?: boolean } labels 0 are padding; without it and without lengths they are an error
 ---@return number
-function metrics.perplexity(logits, labels)
-  return math.exp(likelihood("metrics.perplexity", logits, labels))
+function metrics.perplexity(logits, labels, options)
+  return math.exp(likelihood("metrics.perplexity", logits, labels, options))
 end
 
 return metrics

@@ -14,16 +14,31 @@ function valid.lengths(y, target)
   return target:ndim() >= 2 and y:ndim() >= 2 and y:size(2) == target:size(2) and y:lengths() or nil
 end
 
---- valid.labels(fname, y, labels) -> y, labels
+--- valid.check(fname, labels, lengths, padded)
+---
+--- A label 0 is padding, and where neither lengths nor the option padded say that there may be some it is an error.
+---@param fname string
+---@param labels rnn.Tensor int32
+---@param lengths rnn.Tensor|nil
+---@param padded boolean|nil
+function valid.check(fname, labels, lengths, padded)
+  if padded ~= nil then check.boolean(fname, "option 'padded'", padded) end
+  if lengths or padded or labels:eq(0):sum():item() == 0 then return end
+  core.fail("%s: there are labels 0: labels count from 1, and 0 is padding; where it is meant, give the labels lengths "
+    .. "or the option padded = true", fname)
+end
+
+--- valid.labels(fname, y, labels, padded) -> y, labels
 ---
 --- y: logits (..., V), float, or predicted labels (...), int32; given back with one row for each label: (n, V) or (n).
 --- labels: int32 (n), 0 where nothing counts.
 ---@param fname string
 ---@param y rnn.Tensor
 ---@param labels rnn.Tensor
+---@param padded boolean|nil
 ---@return rnn.Tensor
 ---@return rnn.Tensor
-function valid.labels(fname, y, labels)
+function valid.labels(fname, y, labels, padded)
   check.tensor(fname, "argument 1 (y)", y)
   check.tensor(fname, "argument 2 (labels)", labels, "int32")
   local lengths = valid.lengths(y, labels)
@@ -33,6 +48,10 @@ function valid.labels(fname, y, labels)
     core.fail("%s: expected logits (..., V), or predicted labels int32 (...), and labels (...), got %s and %s", fname,
       check.describe(y), check.shape(labels))
   end
+  if classes == 1 then
+    core.fail("%s: logits %s of one class, which is then every answer", fname, check.shape(y))
+  end
+  valid.check(fname, labels, lengths, padded)
   y, labels = y:detach():without_lengths(), labels:without_lengths()
   if lengths then
     local rows, steps = labels:size(1), labels:size(2)

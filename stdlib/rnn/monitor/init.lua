@@ -8,6 +8,7 @@ local Module = require "rnn.nn.module"
 local doctor = require "rnn.monitor.doctor"
 local picture = require "rnn.monitor.picture"
 local plain_json = require "rnn.train.plain_json"
+local Run = require "rnn.train.run"
 
 -- Records beyond this are thinned: every second one goes, and from then on half as many are made.
 local KEPT = 128
@@ -191,7 +192,18 @@ function Monitor:plot(options) return picture.plot(self.records, options) end
 
 -- ---- as a callback of rnn.fit ----
 
+function Monitor:on_begin(run)
+  Run.check("rnn.Monitor:on_begin", run)
+  local own = {}
+  for _, p in ipairs(run.model:parameters()) do own[p] = true end
+  for _, entry in ipairs(self.parameters) do
+    if own[entry[2]] then return end
+  end
+  core.fail("rnn.monitor: it watches another model than %s, which is trained", run.model:describe())
+end
+
 function Monitor:on_step(run, _, values)
+  Run.check("rnn.Monitor:on_step", run)
   local seen = self.seen -- values belongs to all callbacks
   seen.loss, seen.norm, seen.lr, seen.epoch, seen.x = values.loss, values.norm, values.lr, run.epoch, run.input
   self:step(seen)
@@ -204,7 +216,8 @@ local function write(self, run)
   if not ok then run:warn(("%s; the run goes on"):format(message)) end
 end
 
-function Monitor:on_epoch(run)
+function Monitor:on_epoch(run, _)
+  Run.check("rnn.Monitor:on_epoch", run)
   local latest = self.records[#self.records]
   if latest ~= self.shown or not run.heat_maps then -- an epoch may be shorter than it is from record to record
     run.heat_maps, self.shown = self:heat_maps(), latest
@@ -227,14 +240,14 @@ function Monitor:state()
   return saved
 end
 
-function Monitor:load_state(saved)
+function Monitor:load_state(saved, _)
   for _, name in ipairs(KEPT_FIELDS) do self[name] = saved[name] end
   if self.count % self.every == 0 then return end
   self.watching, self.before = false, nil
   for _, entry in ipairs(self.layers) do entry[2]:watch(false) end
 end
 
-function Monitor:on_end()
+function Monitor:on_end(_)
   for _, entry in ipairs(self.layers) do entry[2]:watch(false) end
 end
 

@@ -26,7 +26,7 @@ cells.Cell = Cell
 --- One time step: x (N, inputs), y (N, units). Errors: a state of another structure.
 ---@param x rnn.Tensor (N, inputs)
 ---@param state any what the cell returned last, or cell:initial_state(N)
-function Cell:step()
+function Cell:step(_, _)
   core.fail("%s: has no step; write function %s:step(x, state)", self:describe(), self:describe())
 end
 
@@ -56,13 +56,13 @@ function Cell:initial_state(batch)
     core.fail("%s: has no field 'units', so its zero state is unknown: write function %s:initial_state(batch)",
       self:describe(), self:describe())
   end
-  return core.zeros(batch, self.units)
+  return core.zeros(check.int("nn.Cell:initial_state", "argument 1 (batch)", batch, 0), self.units)
 end
 
 -- A class of this file, with the parameters that all three have; more: further options with their defaults.
 local function builtin(name, gates, more)
   local cls = class("nn." .. name, Cell)
-  function cls:build(inputs, units, options)
+  function cls:_build(inputs, units, options)
     local fname = cls.__name
     local defaults = { kernel = "glorot_uniform", recurrent = "orthogonal" }
     for key, default in pairs(more or {}) do defaults[key] = default end
@@ -77,12 +77,12 @@ local function builtin(name, gates, more)
     self.bias_hh = parameter.new(initializers.zeros, gates * self.units)
     return options
   end
-  cls.init = cls.build
   function cls:describe()
     return ("nn.%s(%d -> %d)"):format(name, self.inputs, self.units)
   end
   function cls:config()
-    return { class = cls.__name, args = { self.inputs, self.units } }
+    return { class = cls.__name, args = { self.inputs, self.units },
+      options = self.activation and { activation = self.activation } }
   end
   cells[name] = cls
   return cls
@@ -96,7 +96,7 @@ end
 local RNNCell = builtin("RNNCell", 1, { activation = "tanh" })
 
 function RNNCell:init(inputs, units, options)
-  options = self:build(inputs, units, options)
+  options = self:_build(inputs, units, options)
   self.activation = check.one_of("nn.RNNCell", "option 'activation'", options.activation, { "tanh", "relu" })
 end
 
@@ -104,10 +104,6 @@ function RNNCell:step(x, h)
   h = core.linear(x, self.weight_ih, self.bias_ih) + core.linear(h, self.weight_hh, self.bias_hh)
   h = core[self.activation](h)
   return h, h
-end
-
-function RNNCell:config()
-  return { class = "nn.RNNCell", args = { self.inputs, self.units }, options = { activation = self.activation } }
 end
 
 --- nn.LSTMCell(inputs, units [, options])
@@ -118,7 +114,7 @@ end
 local LSTMCell = builtin("LSTMCell", 4, { forget_bias = 1 })
 
 function LSTMCell:init(inputs, units, options)
-  options = self:build(inputs, units, options)
+  options = self:_build(inputs, units, options)
   local forget_bias = check.number("nn.LSTMCell", "option 'forget_bias'", options.forget_bias)
   self.bias_ih:detach():rows(self.units + 1, 2 * self.units):fill_(forget_bias)
 end
@@ -135,6 +131,7 @@ function LSTMCell:step(x, state)
 end
 
 function LSTMCell:initial_state(batch)
+  check.int("nn.LSTMCell:initial_state", "argument 1 (batch)", batch, 0)
   return { core.zeros(batch, self.units), core.zeros(batch, self.units) }
 end
 
@@ -144,6 +141,8 @@ end
 ---@class nn.GRUCell : nn.Cell
 ---@overload fun(inputs: integer, units: integer, options?: table): nn.GRUCell
 local GRUCell = builtin("GRUCell", 3)
+
+GRUCell.init = GRUCell._build
 
 function GRUCell:step(x, h)
   local xr, xz, xn = table.unpack(split(core.linear(x, self.weight_ih, self.bias_ih), 2, 3))

@@ -69,7 +69,7 @@ function Conv1d:forward(x)
 end
 
 -- In a Sequential whose sequences come in pieces, steps at the border of two would see zeros in place of neighbours.
-function Conv1d:stream()
+function Conv1d:stream(_, _)
   core.fail("%s: stream: a convolution needs the whole sequence", self:describe())
 end
 

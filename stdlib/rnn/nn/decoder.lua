@@ -58,6 +58,7 @@ function Decoder:init(options)
   if options.input_feeding and options.attention == "none" then
     core.fail("%s: option 'input_feeding' feeds what attention found; there is none", fname)
   end
+  check.effect(fname, options, DEFAULTS, "memory", options.attention ~= "none", "option 'attention' is 'none'")
   self.options, self.start, self.stop = options, options.start, options.stop
   self.dropout = shared.rate(fname, options, "dropout")
   self.word_dropout = shared.rate(fname, options, "word_dropout")
@@ -72,11 +73,11 @@ function Decoder:init(options)
     for _, slot in ipairs(shared.state_layout(self.recurrent)) do width = width + slot.size end
     self.bridge = Linear(options.condition, width)
   end
-  self:build_output()
+  self:_build_output()
   if options.memory ~= nil then self:connect(options.memory) end
 end
 
-function Decoder:build_output()
+function Decoder:_build_output()
   local o = self.options
   if not o.tied then
     self.output = Linear(o.hidden, o.vocab)
@@ -135,13 +136,16 @@ end
 --- decoder:run(ids, state) -> features, state, weights
 ---
 --- All steps of the ids at once, up to the features (N, T, hidden) that logits takes. With input feeding one step only
---- (T = 1).
+--- (T = 1). Errors: a state that begin or run did not give.
 ---@param ids rnn.Tensor int32 (N, T)
 ---@param state nn.State
 ---@return rnn.Tensor features
 ---@return nn.State state
 ---@return rnn.Tensor? weights (N, T, S), with attention
 function Decoder:run(ids, state)
+  if not class.is_a(state, State) then
+    check.expected(self:describe() .. ":run", "argument 2 (state)", "a state that decoder:begin gave", state)
+  end
   owner.check(self, state)
   local x = shared.embed(self, ids)
   if state.attended then x = core.concat({ x, state.attended:reshape(#ids, 1, -1) }, 3) end
@@ -176,6 +180,7 @@ end
 ---@return rnn.Tensor logits (N, vocab)
 ---@return nn.State state
 function Decoder:step(ids, state)
+  check.tensor(self:describe() .. ":step", "argument 1 (ids)", ids, "int32", 1)
   local features, new = self:run(ids:reshape(-1, 1), state)
   return self:logits(features:reshape(#ids, -1)), new
 end
@@ -204,7 +209,7 @@ end
 --- As nn.Seq2Seq's loss, for vectors v (N, C).
 ---@param v rnn.Tensor
 ---@param y rnn.Tensor
----@param options? { teacher_forcing?: number, label_smoothing?: number }
+---@param options? { teacher_forcing?: number, label_smoothing?: number, padded?: boolean }
 ---@return rnn.Tensor loss
 ---@return rnn.Tensor logits
 ---@return rnn.Tensor target

@@ -37,7 +37,7 @@ function Embedding:forward(ids)
   return core.embedding(self.weight, ids)
 end
 
-function Embedding.input_type()
+function Embedding:input_type() -- luacheck: no self
   return "int32"
 end
 

@@ -39,6 +39,9 @@ function Encoder:init(options)
     self.embed = Embedding(options.vocab, options.dim)
   else
     check.int(fname, "option 'inputs'", options.inputs, 1)
+    for _, name in ipairs { "dim", "word_dropout" } do
+      check.effect(fname, options, DEFAULTS, name, false, "it is of vectors for ids, and option 'inputs' is for features")
+    end
   end
   self.options = options
   self.recurrent = shared.recurrent(fname, options, options.inputs or options.dim)

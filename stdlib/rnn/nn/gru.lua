@@ -33,11 +33,11 @@ GRU.cell, GRU.gates, GRU.states = "gru", 3, 1
 local own = { recurrent_activation = "sigmoid", reset = "after", chrono = check.none }
 
 function GRU:init(inputs, units, options)
-  options = self:build(inputs, units, options, own)
+  options = self:_build(inputs, units, options, own)
   check.one_of("nn.GRU", "option 'reset'", options.reset, { "after", "before" })
   for _, part in ipairs(self.parts) do
     local n = part.description.units
-    local rates = self:chrono(options, n)
+    local rates = self:_chrono(options, n)
     if rates then self[part.names[3]]:detach():rows(n + 1, 2 * n):assign(rates) end -- z is the second gate
   end
 end

@@ -15,7 +15,7 @@ for _, name in ipairs {
   parts[name] = "rnn.nn.activation"
 end
 
-return lazy({}, {
+return lazy("nn.", {}, {
   Module = "rnn.nn.module",
   Sequential = "rnn.nn.sequential",
   Linear = "rnn.nn.linear",

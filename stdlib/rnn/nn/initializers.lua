@@ -2,6 +2,8 @@
 -- (outputs, inputs), so fan in is the second size and fan out the first; filters (outputs, inputs, taps) have both taps
 -- times. Defaults of layers are those of Keras.
 
+local check = require "rnn.check"
+
 --- nn.initializers
 ---
 --- Named by layers' options kernel = "he_normal", recurrent = "orthogonal", or called: nn.initializers.zeros(t). The
@@ -81,6 +83,13 @@ end
 function initializers.normal(t)
   t:normal_(0, 0.05)
   return t
+end
+
+-- All take a float tensor.
+for name, fill in pairs(initializers) do
+  initializers[name] = function(t)
+    return fill(check.tensor("nn.initializers." .. name, "argument 1", t, "float"))
+  end
 end
 
 return initializers

@@ -3,6 +3,7 @@
 
 local core = require "rnn.core"
 local check = require "rnn.check"
+local guard = require "rnn.guard"
 
 local losses = {}
 
@@ -46,26 +47,28 @@ function losses.huber(y, target, delta)
   return core.huber(y, target, delta or 1)
 end
 
---- nn.cross_entropy(logits, labels [, { weights = nil, label_smoothing = 0 }]) -> scalar
+--- nn.cross_entropy(logits, labels [, { weights = nil, label_smoothing = 0, padded = false }]) -> scalar
 ---
---- -log softmax(logits)[label]. logits (..., V) are plain sums, not probabilities; labels int32 (...) count from 1 and
---- 0 is not counted. weights, a tensor (V) or a list, count class k weights[k] times: the mean is the sum of
+--- -log softmax(logits)[label]. logits (..., V) are plain sums, not probabilities; labels int32 (...) count from 1. A
+--- label 0 is padding: it is not counted, and it is an error where neither lengths nor padded = true say that there may
+--- be some (labels that were counted from 0 would pass for half of the data). weights, a tensor (V) or a list, count class k weights[k] times: the mean is the sum of
 --- weights[label] times the loss over the sum of weights[label]. label_smoothing e gives each class e / V of the target
 --- and the label 1 - e more (Szegedy et al. 2016, "Rethinking the Inception Architecture"). Both as in PyTorch.
 ---@param logits rnn.Tensor
 ---@param labels rnn.Tensor
----@param options? { weights?: rnn.Tensor|number[], label_smoothing?: number }
+---@param options? { weights?: rnn.Tensor|number[], label_smoothing?: number, padded?: boolean }
 ---@return rnn.Tensor
 function losses.cross_entropy(logits, labels, options)
   local fname = "nn.cross_entropy"
   tensors(fname, logits, "logits", labels, "labels")
-  if not options then return core.cross_entropy(logits, labels) end
-  options = check.options(fname, options, { weights = check.none, label_smoothing = 0 })
+  if options == nil then return core.cross_entropy(logits, labels) end
+  options = check.options(fname, options, { weights = check.none, label_smoothing = 0, padded = false })
   local smoothing = check.number(fname, "option 'label_smoothing'", options.label_smoothing, 0, 1)
   local weights = options.weights
   if type(weights) == "table" then weights = core.tensor(weights) end
   if weights ~= nil then check.tensor(fname, "option 'weights'", weights, "float", 1) end
-  return core.cross_entropy(logits, labels, weights, smoothing)
+  local padded = check.boolean(fname, "option 'padded'", options.padded)
+  return core.cross_entropy(logits, labels, weights, smoothing, padded)
 end
 
 --- nn.binary_cross_entropy(logits, targets) -> scalar
@@ -93,4 +96,4 @@ function losses.loss(name)
   return losses[check.one_of("nn.loss", "argument 1 (name)", name, names)]
 end
 
-return losses
+return guard.all("nn.", losses)

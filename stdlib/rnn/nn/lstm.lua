@@ -42,12 +42,13 @@ function LSTM:init(inputs, units, options)
   if type(options) == "table" and options.projection ~= nil then
     check.int("nn.LSTM", "option 'projection'", options.projection, 0)
   end
-  options = self:build(inputs, units, options, own)
+  options = self:_build(inputs, units, options, own)
+  check.effect("nn.LSTM", options, own, "forget_bias", not options.chrono, "option 'chrono' sets these biases")
   local forget_bias = check.number("nn.LSTM", "option 'forget_bias'", options.forget_bias)
   for _, part in ipairs(self.parts) do
     local n = part.description.units
     local first = options.coupled and 0 or n -- f is the second gate, or the first
-    local bias, rates = self[part.names[3]]:detach(), self:chrono(options, n)
+    local bias, rates = self[part.names[3]]:detach(), self:_chrono(options, n)
     bias:rows(first + 1, first + n):fill_(forget_bias)
     if rates then bias:rows(first + 1, first + n):assign(rates) end
     if rates and not options.coupled then bias:rows(1, n):assign(-rates) end

@@ -33,7 +33,7 @@ end
 --- module:forward(x, ...)
 ---
 --- What calling the module does; every layer has its own. Errors: a class without one.
-function Module:forward()
+function Module:forward(...) -- luacheck: no unused args
   core.fail("%s: has no forward of its own, so it cannot be called", self:describe())
 end
 
@@ -240,7 +240,7 @@ end
 ---
 --- What type of tensor forward expects; summary asks.
 ---@return string
-function Module.input_type()
+function Module:input_type() -- luacheck: no self
   return "float"
 end
 

@@ -95,7 +95,7 @@ local function new_part(self, options, k, inputs, units, reverse)
 end
 
 --- more: options of the derived class with their defaults.
-function Base:build(inputs, units, options, more)
+function Base:_build(inputs, units, options, more)
   local fname = getmetatable(self).__name
   local defaults = {}
   for name, default in pairs(common) do defaults[name] = default end
@@ -119,6 +119,11 @@ function Base:build(inputs, units, options, more)
   for _, name in ipairs { "bidirectional", "residual", "layer_norm", "peepholes", "coupled" } do
     if options[name] ~= nil then check.boolean(fname, ("option '%s'"):format(name), options[name]) end
   end
+  local several = "it acts between layers, and there is one"
+  check.effect(fname, options, defaults, "dropout", self.layers > 1, several)
+  check.effect(fname, options, defaults, "residual", self.layers > 1, several)
+  check.effect(fname, options, defaults, "merge", options.bidirectional, "it joins two directions; option "
+    .. "'bidirectional' is false")
   if options.recompute ~= true and options.recompute ~= false then
     check.int(fname, "option 'recompute'", options.recompute, 1)
   end
@@ -146,10 +151,10 @@ function Base:build(inputs, units, options, more)
   return options
 end
 
---- base:chrono(options, units) -> tensor (units), or nil without the option chrono
+--- base:_chrono(options, units) -> tensor (units), or nil without the option chrono
 ---
 --- Gate biases log(u), u uniform in 1..chrono - 1: a unit with such a bias forgets within about u steps.
-function Base:chrono(options, units)
+function Base:_chrono(options, units)
   if options.chrono == nil then return nil end
   local longest = check.int(getmetatable(self).__name, "option 'chrono'", options.chrono, 2)
   return (core.rand(units) * (longest - 2) + 1):log()
@@ -258,7 +263,7 @@ function Base:forward(x, state)
     if add then y = y + input end
     if top and not only_last and self.returns ~= "sequence" then
       -- Backwards, the step computed last is the first one.
-      last = self.directions == 1 and last_step(y) or self:last_of_directions(states, y, add and input)
+      last = self.directions == 1 and last_step(y) or self:_last_of_directions(states, y, add and input)
     end
   end
   setmetatable(states, owner.kind(self))
@@ -277,7 +282,7 @@ function Base:stream(x, state)
 end
 
 -- Of two directions the outputs that each computed last: their final h, merged; plus, with residual, the input there.
-function Base:last_of_directions(states, y, added)
+function Base:_last_of_directions(states, y, added)
   local n = #states
   local forwards, backwards = states[n - 2 * self.states + 1], states[n - self.states + 1]
   local lengths = y:lengths()

@@ -25,7 +25,7 @@ local RNN = class("nn.RNN", Base)
 RNN.cell, RNN.gates, RNN.states = "rnn", 1, 1
 
 function RNN:init(inputs, units, options)
-  self:build(inputs, units, options, {})
+  self:_build(inputs, units, options, {})
 end
 
 return RNN

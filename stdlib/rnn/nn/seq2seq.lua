@@ -102,10 +102,11 @@ end
 ---
 --- Mean cross entropy of an id, padding not counted. Options, both for training only (in evaluation mode the loss is
 --- the plain one, in nats an id): teacher_forcing = 1, the probability that a step is told the true id and not the
---- decoder's own choice (scheduled sampling, Bengio et al. 2015); label_smoothing = 0.
+--- decoder's own choice (scheduled sampling, Bengio et al. 2015); label_smoothing = 0. In both
+--- modes padded = true says that 0 is padding in a y without lengths.
 ---@param x rnn.Tensor
 ---@param y rnn.Tensor int32 (N, T), each sequence with start and stop
----@param options? { teacher_forcing?: number, label_smoothing?: number }
+---@param options? { teacher_forcing?: number, label_smoothing?: number, padded?: boolean }
 ---@return rnn.Tensor loss
 ---@return rnn.Tensor logits (N, T - 1, vocab)
 ---@return rnn.Tensor target int32 (N, T - 1)

@@ -26,7 +26,7 @@ function shared.recurrent(fname, options, inputs)
   check.int(fname, "option 'hidden'", options.hidden, 1)
   check.int(fname, "option 'layers'", options.layers, 1, 32)
   return require(shared.CELLS[options.cell])(inputs, options.hidden, { layers = options.layers,
-    bidirectional = options.bidirectional, dropout = options.dropout })
+    bidirectional = options.bidirectional, dropout = options.layers > 1 and options.dropout or 0 })
 end
 
 --- shared.embed(module, ids) -> vectors

@@ -58,7 +58,9 @@ end
 ---@param f fun(t: rnn.Tensor, ...: rnn.Tensor): rnn.Tensor
 ---@param state rnn.Tensor|table
 ---@return rnn.Tensor|nn.State
-State.map = map
+function State.map(f, state, ...)
+  return map(check.callback("nn.State.map", "argument 1 (f)", f), state, ...)
+end
 
 --- nn.detach(state), nn.State.detach(state) -> state
 ---
@@ -86,6 +88,8 @@ end
 ---@param to integer
 ---@return nn.State
 function State:rows(from, to)
+  check.int("nn.State:rows", "argument 1 (from)", from, 1)
+  check.int("nn.State:rows", "argument 2 (to)", to, from - 1)
   return map(function(t) return core.slice(t, 1, from, to) end, self)
 end
 

@@ -65,6 +65,8 @@ function Optimizer:init(params, options)
   for name in pairs(self.defaults) do
     self[name] = self.checks[name](fname, ("option '%s'"):format(name), options[name])
   end
+  check.effect(fname, options, self.defaults, "nesterov", options.momentum and options.momentum > 0,
+    "it looks ahead along the momentum, which is 0")
   self.steps = 0
   self.params, self.state, self.groups = {}, {}, {}
   for i, from in ipairs(given) do
@@ -101,14 +103,23 @@ local function settings_of(self, group)
   return settings
 end
 
+local function check_gradients(fname, params)
+  for _, p in ipairs(params) do
+    if p.grad then return end
+  end
+  core.fail("%s: none of the parameters has a gradient, so nothing would be trained; backward comes before, of a loss that "
+    .. "depends on these parameters", fname)
+end
+
 --- opt:step()
 ---
---- Updates every parameter from its gradient.
+--- Updates every parameter from its gradient. Errors: no parameter has one, as when they are another model's.
 function Optimizer:step()
   local lr = self.lr
   if type(lr) ~= "number" or not (lr >= 0 and lr < math.huge) then -- schedules and scripts change it
     check.expected(getmetatable(self).__name .. ":step", "field 'lr'", "a number of 0 or more", lr)
   end
+  check_gradients(getmetatable(self).__name .. ":step", self.params)
   for _, group in ipairs(self.groups) do
     core.optimizer_step(settings_of(self, group), group.params, group.state)
   end
@@ -252,26 +263,28 @@ define("Nadam", "nadam", 2, { lr = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon = 
 ---
 --- Scales all gradients together so that their common Euclidean norm is at most max_norm, and returns what it was
 --- before. Pascanu et al. 2013, "On the difficulty of training recurrent neural networks". The direction stays; a norm
---- that is not finite scales nothing. Parameters are of any shape.
+--- that is not finite scales nothing. Parameters are of any shape. Errors: none of them has a gradient.
 ---@param params rnn.Tensor[]
 ---@param max_norm number
 ---@return number norm
 function optim.clip_grad_norm(params, max_norm)
   check_parameters("optim.clip_grad_norm", params)
   check.positive("optim.clip_grad_norm", "argument 2 (max_norm)", max_norm)
+  check_gradients("optim.clip_grad_norm", params)
   return core.clip_grad_norm(params, max_norm)
 end
 
 --- optim.clip_grad_value(params, limit) -> count
 ---
---- Cuts every element of the gradients to [-limit, limit] and returns how many were outside.
+--- Cuts every element of the gradients to [-limit, limit] and returns how many were outside. Errors: no gradient.
 ---@param params rnn.Tensor[]
 ---@param limit number
 ---@return integer count
 function optim.clip_grad_value(params, limit)
   check_parameters("optim.clip_grad_value", params)
   check.positive("optim.clip_grad_value", "argument 2 (limit)", limit)
+  check_gradients("optim.clip_grad_value", params)
   return core.clip_grad_value(params, limit)
 end
 
-return require "rnn.lazy"(optim, { schedules = "rnn.optim.schedules" }, {})
+return require "rnn.lazy"("optim.", optim, { schedules = "rnn.optim.schedules" }, {})

@@ -22,7 +22,7 @@ local schedules = {}
 ---@field base number the lr whose factor it gives
 local Schedule = class("optim.Schedule")
 
--- Every schedule's own options are checked by its init; factor(t, length) is its formula.
+-- Every schedule's own options are checked by its init; _factor(t, length) is its formula.
 local function define(name, per, defaults, init, factor)
   local cls = class("optim.schedules." .. name, Schedule)
   local known = { per = per }
@@ -34,9 +34,17 @@ local function define(name, per, defaults, init, factor)
     if options.length ~= nil then self.length = check.int(fname, "option 'length'", options.length, 1) end
     init(self, options, fname)
   end
-  cls.factor = factor
+  cls._factor = factor
   schedules[name] = cls
   return cls
+end
+
+local function check_optimizer(self, opt)
+  local fname = getmetatable(self).__name .. ":begin"
+  if type(opt) ~= "table" or type(opt.lr) ~= "number" then
+    check.expected(fname, "argument 1", "an optimiser, such as optim.SGD(model:parameters())", opt)
+  end
+  return fname
 end
 
 --- schedule:begin(opt [, total]) -> schedule
@@ -47,29 +55,28 @@ end
 ---@param total? integer steps or epochs
 ---@return optim.Schedule
 function Schedule:begin(opt, total)
-  local fname = getmetatable(self).__name .. ":begin"
-  if type(opt) ~= "table" or type(opt.lr) ~= "number" then
-    check.expected(fname, "argument 1", "an optimiser, such as optim.SGD(model:parameters())", opt)
-  end
+  local fname = check_optimizer(self, opt)
   self.opt, self.t, self.base, self.total = opt, 0, opt.lr, self.length or total
   if self.needs_length and not self.total then
     core.fail("%s: how long it shall be is not known; give option 'length'", fname)
   end
-  self:apply()
+  self:_apply()
   return self
 end
 
-function Schedule:apply()
-  self.opt.lr = self.base * self:factor(self.t, self.total)
+function Schedule:_apply()
+  self.opt.lr = self.base * self:_factor(self.t, self.total)
 end
 
 --- schedule:advance([logs])
 ---
---- One step or epoch is done: sets opt.lr. logs are those of the epoch, for plateau.
+--- One step or epoch is done: sets opt.lr. logs are those of the epoch, for plateau. Errors: a schedule that has not
+--- begun.
 ---@param logs? table<string, number>
 function Schedule:advance(_)
+  if not self.opt then core.fail("%s:advance: it has not begun; schedule:begin(opt) comes first", self.__name) end
   self.t = self.t + 1
-  self:apply()
+  self:_apply()
 end
 
 --- schedule:state() -> table, schedule:load_state(saved): what a checkpoint keeps. A base that is given wins over the
@@ -80,7 +87,7 @@ end
 
 function Schedule:load_state(saved, base)
   self.t, self.base = saved.t, base or saved.base
-  self:apply()
+  self:_apply()
 end
 
 local function share(fname, name, value)
@@ -94,7 +101,7 @@ end
 define("step", "epoch", { every = check.none, factor = 0.1 }, function(self, options, fname)
   self.every = check.int(fname, "option 'every'", options.every, 1)
   self.by = check.positive(fname, "option 'factor'", options.factor)
-end, function(self, t) return self.by ^ (t // self.every) end)
+end, function(self, t, _) return self.by ^ (t // self.every) end)
 
 --- optim.schedules.exponential { factor = 0.95, per = "epoch" }
 ---
@@ -102,7 +109,7 @@ end, function(self, t) return self.by ^ (t // self.every) end)
 ---@overload fun(options: table): optim.Schedule
 define("exponential", "epoch", { factor = check.none }, function(self, options, fname)
   self.by = check.positive(fname, "option 'factor'", options.factor)
-end, function(self, t) return self.by ^ t end)
+end, function(self, t, _) return self.by ^ t end)
 
 local function half_cosine(from, to, part)
   return to + (from - to) * (1 + math.cos(math.pi * part)) / 2
@@ -147,11 +154,14 @@ local warmup = define("warmup", "step", { length = check.none, start = 0.01, aft
     if not class.is_a(self.after, Schedule) or class.is_a(self.after, schedules.plateau) then
       check.expected(fname, "option 'after'", "a schedule other than plateau", self.after)
     end
+    if options.per ~= "step" and options.per ~= self.after.per then
+      core.fail("%s: option 'per' has no effect: that of option 'after' counts", fname)
+    end
     self.per = self.after.per
   end, function(self, t, total)
     if t < self.length then return self.start + (1 - self.start) * t / self.length end
     if not self.after then return 1 end
-    return self.after:factor(t - self.length, self.after.length or total)
+    return self.after:_factor(t - self.length, self.after.length or total)
   end)
 
 function warmup:begin(opt, total)
@@ -175,6 +185,7 @@ local plateau = define("plateau", "epoch", {
   monitor = "val_loss", mode = check.none, factor = 0.1, patience = 10, min_delta = 0, cooldown = 0, least = 0,
 }, function(self, options, fname)
   self.better = require "rnn.train.better"(fname, options)
+  self.watched = self.better
   self.by = share(fname, "factor", options.factor)
   self.patience = check.int(fname, "option 'patience'", options.patience, 0)
   self.cooldown = check.int(fname, "option 'cooldown'", options.cooldown, 0)
@@ -182,13 +193,15 @@ local plateau = define("plateau", "epoch", {
   if self.per ~= "epoch" then core.fail("%s: option 'per': it is per epoch only", fname) end
 end)
 
-function plateau:begin(opt)
+function plateau:begin(opt, _)
+  check_optimizer(self, opt)
   self.opt, self.t, self.bad, self.waiting = opt, 0, 0, 0
   self.better:clear()
   return self
 end
 
 function plateau:advance(logs)
+  if not self.opt then core.fail("%s:advance: it has not begun; schedule:begin(opt) comes first", self.__name) end
   self.t = self.t + 1
   if self.better:see(logs) then self.bad = 0 else self.bad = self.bad + 1 end
   if self.waiting > 0 then self.waiting, self.bad = self.waiting - 1, 0 end
@@ -198,7 +211,7 @@ function plateau:advance(logs)
 end
 
 function plateau:state()
-  return { t = self.t, bad = self.bad, waiting = self.waiting, better = self.better:state(), lr = self.opt.lr }
+  return { t = self.t, bad = self.bad, waiting = self.waiting, better = self.better:state(), lr = self.opt and self.opt.lr }
 end
 
 function plateau:load_state(saved, lr)
@@ -221,7 +234,7 @@ function Own:init(f, options)
     check.options("optim.schedules.own", options, { per = "step" }).per, { "step", "epoch" })
 end
 
-function Own:factor(t)
+function Own:_factor(t, _)
   local factor = self.f(t)
   return check.number("optim.schedules.own", "the function's result", factor, 0)
 end

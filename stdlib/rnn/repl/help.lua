@@ -2,6 +2,7 @@
 -- is.
 
 local core = require "rnn.core"
+local guard = require "rnn.guard"
 local pretty = require "rnn.repl.pretty"
 
 local GENERAL = [[
@@ -62,6 +63,7 @@ local function documented(path, environment)
 end
 
 local function describe_function(name, f)
+  f = guard.inner(f)
   local info, parameters = debug.getinfo(f, "Su"), {}
   if info.what == "C" then return name .. ": a function made in C, without documentation" end
   for i = 1, info.nparams do parameters[i] = debug.getlocal(f, i) end

@@ -1,5 +1,7 @@
 -- source.lua: the answer to "??name" at the prompt: the text of a function or of a class's file.
 
+local guard = require "rnn.guard"
+
 local debug, io_open, type, ipairs, concat = debug, io.open, type, ipairs, table.concat
 
 local function text_of_file(path)
@@ -35,7 +37,7 @@ local function cut(text, first, last)
 end
 
 local function of_function(name, f, entries)
-  local info = debug.getinfo(f, "S")
+  local info = debug.getinfo(guard.inner(f), "S")
   if info.what == "C" then return name .. " is made in C; ?" .. name .. " tells what it does" end
   local text = text_of(info, entries)
   if not text then return ("the text of %s is not known: %s:%d"):format(name, info.short_src, info.linedefined) end

@@ -1,6 +1,6 @@
 -- rnn.text: from text to ids and back. Vocabularies of characters, words and byte pairs; a long text as batches.
 
-return require "rnn.lazy"({}, {
+return require "rnn.lazy"("text.", {}, {
   chars = "rnn.text.chars",
   words = "rnn.text.words",
   bpe = "rnn.text.bpe",

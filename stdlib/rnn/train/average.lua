@@ -41,7 +41,7 @@ function Average:state()
   return { updates = self.updates, weights = self.weights:state() }
 end
 
-function Average:load_state(saved)
+function Average:load_state(saved, _)
   self.weights:load_state(saved.weights)
   self.updates = saved.updates
 end

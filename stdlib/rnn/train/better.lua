@@ -32,15 +32,24 @@ function Better:clear()
   self.value = math.huge
 end
 
+--- better:check(names): one of the names is monitored, or it is an error.
+---@param names string[]
+function Better:check(names)
+  for _, name in ipairs(names) do
+    if name == self.monitor then return end
+  end
+  table.sort(names)
+  core.fail("%s: option 'monitor': there is no '%s' in this run; there are %s%s", self.fname, self.monitor,
+    table.concat(names, ", "), check.nearest(self.monitor, names))
+end
+
 --- better:see(logs) -> true when monitor is better than in every epoch before
 function Better:see(logs)
   local value = logs and logs[self.monitor]
   if value == nil then
     local names = {}
     for name in pairs(logs or {}) do names[#names + 1] = name end
-    table.sort(names)
-    core.fail("%s: option 'monitor': there is no '%s' in this run; there are %s", self.fname, self.monitor,
-      table.concat(names, ", "))
+    self:check(names)
   end
   if self.mode == "max" then value = -value end
   local better = value < self.value - self.min_delta -- not so of nan

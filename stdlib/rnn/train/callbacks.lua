@@ -11,6 +11,8 @@
 --   callback:state() -> table            what a checkpoint shall keep of it (numbers, strings, tensors, tables of them)
 --   callback:load_state(saved, run)      that table back, after on_begin
 --
+-- watched, where a callback has it, is the train.Better that says what it monitors.
+--
 -- run has model, optimizer, history, options (those of rnn.fit), epoch (the one that runs or ran last), epochs, step,
 -- folder (with option run) and resumed (true when it goes on from a checkpoint).
 
@@ -18,6 +20,7 @@ local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
 local Best = require "rnn.train.best"
+local Run = require "rnn.train.run"
 
 local callbacks = {}
 
@@ -40,14 +43,16 @@ function EarlyStopping:init(options)
   self.patience = check.int(fname, "option 'patience'", options.patience, 1)
   self.restore_best = check.boolean(fname, "option 'restore_best'", options.restore_best)
   self.best, self.best_epoch = Best(fname, options, self.restore_best), 0
+  self.watched = self.best.better
 end
 
-function EarlyStopping:on_begin()
+function EarlyStopping:on_begin(_)
   self.best:clear()
   self.best_epoch = 0
 end
 
 function EarlyStopping:on_epoch(run, logs)
+  Run.check("rnn.EarlyStopping:on_epoch", run)
   if self.best:see(run, logs) then self.best_epoch = run.epoch end
   if run.epoch - self.best_epoch < self.patience then return false end
   run.history.stopped = ("%s did not become better for %d epochs"):format(self.best.monitor, self.patience)
@@ -55,6 +60,7 @@ function EarlyStopping:on_epoch(run, logs)
 end
 
 function EarlyStopping:on_end(run)
+  Run.check("rnn.EarlyStopping:on_end", run)
   local best = self.best
   if best.weights then
     best.weights:restore()
@@ -85,11 +91,12 @@ function TimeLimit:init(seconds)
   self.seconds = check.positive("rnn.TimeLimit", "argument 1 (seconds)", seconds)
 end
 
-function TimeLimit:on_begin()
+function TimeLimit:on_begin(_)
   self.last = core.clock() + self.seconds
 end
 
-function TimeLimit:on_step(run)
+function TimeLimit:on_step(run, _, _)
+  Run.check("rnn.TimeLimit:on_step", run)
   if core.clock() < self.last then return false end
   run.history.stopped = ("the time limit of %g s"):format(self.seconds)
   return true

@@ -3,6 +3,7 @@
 local class = require "rnn.class"
 local check = require "rnn.check"
 local LineFile = require "rnn.train.line_file"
+local Run = require "rnn.train.run"
 
 --- rnn.CSVLog(path)
 ---
@@ -17,11 +18,13 @@ function CSVLog:init(path)
 end
 
 function CSVLog:on_begin(run)
+  Run.check("rnn.CSVLog:on_begin", run)
   self.columns = nil
   self.file:begin(run)
 end
 
 function CSVLog:on_epoch(run, logs)
+  Run.check("rnn.CSVLog:on_epoch", run)
   if not self.columns then
     self.columns = {}
     for name in pairs(logs) do self.columns[#self.columns + 1] = name end
@@ -33,7 +36,7 @@ function CSVLog:on_epoch(run, logs)
   self.file:add(table.concat(cells, ","))
 end
 
-function CSVLog:on_end()
+function CSVLog:on_end(_)
   self.file:flush()
 end
 
@@ -43,7 +46,7 @@ function CSVLog:state()
   return { columns = self.columns, file = self.file:state() }
 end
 
-function CSVLog:load_state(saved)
+function CSVLog:load_state(saved, _)
   self.columns = saved.columns
   self.file:load_state(saved.file)
 end

@@ -45,22 +45,25 @@ function evaluate.source(fname, argname, value)
   return value
 end
 
---- rnn.evaluate(model, data, { loss = "mse", metrics = { "mae" }, tbptt = nil }) -> table
+--- rnn.evaluate(model, data, { loss = "mse", metrics = { "mae" }, tbptt = nil, padded = false }) -> table
 ---
 --- Loss and metrics over batches or a whole dataset: rnn.evaluate(model, test, { loss = "huber" }).loss. Means count
 --- every valid element once, however the data are cut. With tbptt = n sequences are read in windows of n steps, each
 --- from the state in which the one before ended, as in rnn.fit: for a text.stream, and for sequences too long at once.
+--- padded is as in rnn.fit.
 --- Errors: data without a valid element.
 ---@param model nn.Module
 ---@param data data.Windows|data.Arrays|data.Batches|function
----@param options { loss?: string|function|table, metrics?: table, tbptt?: integer }
+---@param options { loss?: string|function|table, metrics?: table, tbptt?: integer, padded?: boolean }
 ---@return table<string, number>
 function evaluate.evaluate(model, data, options)
   local fname = "rnn.evaluate"
   if not Module.is(model) then check.expected(fname, "argument 1 (model)", "a model (nn.Module)", model) end
   local source = evaluate.source(fname, "argument 2 (data)", data)
-  options = check.options(fname, options, { loss = check.none, metrics = check.none, tbptt = check.none })
-  local objective_of, scores = objective(fname, model, options.loss), metrics.Scores(fname, options.metrics)
+  options = check.options(fname, options, { loss = check.none, metrics = check.none, tbptt = check.none,
+    padded = false })
+  local scores = metrics.Scores(fname, options.metrics, options.padded)
+  local objective_of = objective(fname, model, options.loss, options.padded)
   local reader
   if options.tbptt then
     local tbptt = require "rnn.train.tbptt"

@@ -6,6 +6,7 @@ local class = require "rnn.class"
 local Module = require "rnn.nn.module"
 local evaluate = require "rnn.train.evaluate"
 local objective_of = require "rnn.train.objective"
+local trains = require "rnn.train.trains"
 local Weights = require "rnn.train.weights"
 
 local SMOOTH = 0.9  -- of the running mean of the loss
@@ -81,26 +82,27 @@ local function try(self, model, o)
   end
 end
 
---- rnn.find_lr(model, { data =, loss =, optimizer =, from = 1e-6, to = 10, steps = 100, clip_norm = nil }) -> range
+--- rnn.find_lr(model, { data =, loss =, optimizer =, from = 1e-6, to = 10, steps = 100, clip_norm = nil, padded = false }) -> range
 ---
 --- Trains for up to so many steps, each with a larger learning rate than the last, and stops when the loss explodes
 --- (Smith 2017, "Cyclical learning rates for training neural networks"). Then model, optimiser and random numbers are
 --- again as they were. range.suggestion is a tenth of the rate with the least loss; range:plot() shows all.
 --- Errors: to below from, a loss that is not finite from the start.
 ---@param model nn.Module
----@param options { data: any, loss: any, optimizer: optim.Optimizer, from?: number, to?: number, steps?: integer }
+---@param options { data: any, loss: any, optimizer: optim.Optimizer, from?: number, to?: number, steps?: integer, padded?: boolean }
 ---@return rnn.RateRange
 return { find_lr = function(model, options)
   local fname = "rnn.find_lr"
   if not Module.is(model) then check.expected(fname, "argument 1 (model)", "a model (nn.Module)", model) end
   local o = check.options(fname, options, { data = check.none, loss = check.none, optimizer = check.none, from = 1e-6,
-    to = 10, steps = 100, clip_norm = check.none })
+    to = 10, steps = 100, clip_norm = check.none, padded = false })
   o.data = evaluate.source(fname, "option 'data'", o.data)
-  o.objective = objective_of(fname, model, o.loss)
+  o.objective = objective_of(fname, model, o.loss, check.boolean(fname, "option 'padded'", o.padded))
   local optimizer = o.optimizer
   if type(optimizer) ~= "table" or type(optimizer.state_dict) ~= "function" then
     check.expected(fname, "option 'optimizer'", "an optimiser, such as optim.SGD(model:parameters())", optimizer)
   end
+  trains(fname, optimizer, model)
   check.positive(fname, "option 'from'", o.from)
   if check.positive(fname, "option 'to'", o.to) <= o.from then
     core.fail("%s: option 'to': expected a rate above 'from', got %g", fname, o.to)

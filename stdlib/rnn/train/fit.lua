@@ -165,6 +165,7 @@ end
 ---               A model with a loss of its own, such as nn.Seq2Seq, needs none, or a table of options for it
 ---   metrics     { "mae", "last_mae" (of each sequence's last step), "mse", "rmse", "smape", "accuracy", "top_5", "f1",
 ---               "nats", "perplexity", name = function (y, target) or an object such as metrics.F1 }, for both
+---   padded      true: labels 0 in targets without lengths are padding; else they are an error, as labels count from 1
 ---   optimizer   optim.SGD(model:parameters(), { lr = 0.05, momentum = 0.9 })
 ---   schedule    optim.schedules.cosine(), or a function t -> factor of the lr after t steps
 ---   epochs      at most so many (1)

@@ -1,6 +1,7 @@
 -- history.lua: what happened in training, epoch by epoch.
 
 local class = require "rnn.class"
+local check = require "rnn.check"
 
 --- The result of rnn.fit. history.loss[e], history.val_loss[e], history.val_mae[e], history.lr[e], history.seconds[e]
 --- belong to epoch e; #history is the number of epochs; history.best holds the values of the best epoch and its number
@@ -26,6 +27,7 @@ end
 --- history:add(logs): one more epoch.
 ---@param logs table<string, number>
 function History:add(logs)
+  check.table("history:add", "argument 1 (logs)", logs)
   self.count = self.count + 1
   for name, value in pairs(logs) do
     local values = self[name] or {}

@@ -1,6 +1,6 @@
 -- rnn.train: the loop around a model. rnn itself has these names.
 
-return require "rnn.lazy"({}, {
+return require "rnn.lazy"("rnn.", {}, {
   fit = "rnn.train.fit",
   predict = "rnn.train.predict",
 }, {

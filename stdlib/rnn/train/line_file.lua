@@ -13,7 +13,7 @@ local PATIENCE = 1 -- seconds
 local LineFile = class("train.LineFile")
 
 function LineFile:init(path)
-  self.path = path
+  self.path, self.waiting = path, {}
 end
 
 --- file:begin(run): starts a new file; a run that is resumed keeps the old one, for load_state.

@@ -132,6 +132,6 @@ end
 
 function Logger:state() return self.steps:state() end
 
-function Logger:load_state(saved) self.steps:load_state(saved) end
+function Logger:load_state(saved, _) self.steps:load_state(saved) end
 
 return Logger

@@ -11,9 +11,10 @@ local valid = require "rnn.metrics.valid"
 local metrics = {}
 
 -- Elements of targets that count: labels other than 0, or all elements of valid steps.
-local function count(y, target)
+local function count(fname, y, target, padded)
   local lengths = valid.lengths(y, target)
   if target:type() == "int32" then
+    valid.check(fname, target, lengths, padded)
     local labelled = target:ne(0)
     return math.tointeger((lengths and labelled:with_lengths(lengths) or labelled):sum():item())
   end
@@ -27,6 +28,9 @@ metrics.count = count
 -- 1 for each element of a prediction that is right, as float: the most likely label, or the likelier of 0 and 1.
 local function right(y, target)
   if target:type() == "int32" then return y:argmax(-1):eq(target) * target:ne(0) end
+  if (target:lt(0) + target:gt(1)):sum():item() > 0 then
+    core.fail("accuracy: targets that are not within 0 to 1; classes are int32 labels from 1, y:to_int()")
+  end
   return y:gt(0):eq(target:gt(0.5))
 end
 
@@ -49,6 +53,9 @@ local function last_mae(y, target)
   return core.mae(y, target), y:count()
 end
 
+-- Where padding may be, Scores has seen to.
+local function likelihood(y, target) return core.cross_entropy(y, target, nil, 0, true) end
+
 -- name -> function(y, target) -> number or scalar tensor, the mean over the valid elements of a batch; and how many
 -- elements that are, where not all of them
 local known = {
@@ -56,9 +63,12 @@ local known = {
   last_mae = last_mae,
   mse = core.mse,
   rmse = core.mse,
-  accuracy = function(y, target) return right(y, target):sum():item() / count(y, target) end,
-  nats = core.cross_entropy,
-  perplexity = core.cross_entropy,
+  accuracy = function(y, target)
+    local hits = right(y, target)
+    return hits:sum():item() / count("accuracy", y, target, true)
+  end,
+  nats = likelihood,
+  perplexity = likelihood,
   smape = function(y, target) return require("rnn.metrics").smape(y, target) end,
 }
 
@@ -74,8 +84,8 @@ local NAMES = { "accuracy", "f1", "last_mae", "mae", "mse", "nats", "perplexity"
 -- The metric that a name stands for.
 local function named(fname, name)
   local k = math.tointeger(tonumber(type(name) == "string" and name:match "^top_(%d+)$"))
-  if k then return function(y, target) return require("rnn.metrics").top_k(y, target, k) end end
-  if name == "f1" then return require("rnn.metrics").F1() end
+  if k then return function(y, target) return require("rnn.metrics").top_k(y, target, k, { padded = true }) end end
+  if name == "f1" then return require("rnn.metrics").F1 { padded = true } end
   return known[name] or check.one_of(fname, "option 'metrics'", name, NAMES)
 end
 
@@ -93,11 +103,12 @@ metrics.losses = {
   binary_cross_entropy = core.binary_cross_entropy,
 }
 
---- metrics.loss(fname, loss) -> function
+--- metrics.loss(fname, loss, padded) -> function
 ---@param fname string for messages
 ---@param loss string|function
+---@param padded boolean labels 0 are padding
 ---@return fun(y: rnn.Tensor, target: rnn.Tensor): rnn.Tensor
-function metrics.loss(fname, loss)
+function metrics.loss(fname, loss, padded)
   if type(loss) == "function" then
     return function(y, target)
       local value = loss(y, target)
@@ -112,10 +123,11 @@ function metrics.loss(fname, loss)
     check.expected(fname, "option 'loss'",
       "a function or one of 'binary_cross_entropy', 'cross_entropy', 'huber', 'mae', 'mse'", loss)
   end
+  if padded and loss == "cross_entropy" then return likelihood end
   return found
 end
 
---- Scores(fname, metrics): running means of the loss and of metrics over the batches of an epoch.
+--- Scores(fname, metrics, padded): running means of the loss and of metrics over the batches of an epoch.
 ---
 --- metrics lists names and, under names of their own, functions (y, target) -> mean over a batch, as a number or a
 --- tensor of one element: { "mae", worst = function(y, target) ... end }. A second result says how many elements the
@@ -126,7 +138,8 @@ end
 local Scores = class("train.Scores")
 metrics.Scores = Scores
 
-function Scores:init(fname, wanted)
+function Scores:init(fname, wanted, padded)
+  self.fname, self.padded = fname, check.boolean(fname, "option 'padded'", padded)
   self.names, self.functions, self.counters, self.sums, self.weights = {}, {}, {}, {}, {}
   if wanted ~= nil then check.table(fname, "option 'metrics'", wanted) end
   for key, metric in pairs(wanted or {}) do
@@ -152,7 +165,7 @@ end
 
 --- scores:add(loss, y, target): one batch; loss is its number.
 function Scores:add(loss, y, target)
-  local n = count(y, target)
+  local n = count(self.fname, y, target, self.padded)
   if n == 0 then return end -- nothing but padding: its mean is 0/0
   self.loss, self.weight = self.loss + loss * n, self.weight + n
   for i, name in ipairs(self.names) do

@@ -30,7 +30,7 @@ function MetricsLog:on_epoch(run, logs)
   self.file:add(plain_json(record))
 end
 
-function MetricsLog:on_end()
+function MetricsLog:on_end(_, _)
   self.file:flush()
 end
 
@@ -40,7 +40,7 @@ function MetricsLog:state()
   return self.file:state()
 end
 
-function MetricsLog:load_state(saved)
+function MetricsLog:load_state(saved, _)
   self.file:load_state(saved)
 end
 

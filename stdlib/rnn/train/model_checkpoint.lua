@@ -3,6 +3,7 @@
 local class = require "rnn.class"
 local check = require "rnn.check"
 local Better = require "rnn.train.better"
+local Run = require "rnn.train.run"
 local save = require "rnn.nn.save"
 
 --- rnn.ModelCheckpoint(path [, { monitor = "val_loss", mode = nil, min_delta = 0, best_only = true }])
@@ -14,20 +15,26 @@ local save = require "rnn.nn.save"
 ---@overload fun(path: string, options?: table): rnn.ModelCheckpoint
 local ModelCheckpoint = class("rnn.ModelCheckpoint")
 
+local DEFAULTS = { monitor = "val_loss", mode = check.none, min_delta = 0, best_only = true }
+
 function ModelCheckpoint:init(path, options)
   local fname = "rnn.ModelCheckpoint"
   self.path = check.string(fname, "argument 1 (path)", path)
-  options = check.options(fname, options,
-    { monitor = "val_loss", mode = check.none, min_delta = 0, best_only = true })
+  options = check.options(fname, options, DEFAULTS)
   self.best_only = check.boolean(fname, "option 'best_only'", options.best_only)
+  for _, name in ipairs { "monitor", "mode", "min_delta" } do
+    check.effect(fname, options, DEFAULTS, name, self.best_only, "with best_only = false every epoch is saved")
+  end
   self.better = Better(fname, options)
+  self.watched = self.best_only and self.better or nil
 end
 
-function ModelCheckpoint:on_begin()
+function ModelCheckpoint:on_begin(_)
   self.better:clear()
 end
 
 function ModelCheckpoint:on_epoch(run, logs)
+  Run.check("rnn.ModelCheckpoint:on_epoch", run)
   if self.best_only and not self.better:see(logs) then return end
   local values = { epoch = run.epoch }
   for name, value in pairs(logs) do values[name] = value end
@@ -39,7 +46,7 @@ function ModelCheckpoint:state()
   return self.better:state()
 end
 
-function ModelCheckpoint:load_state(saved)
+function ModelCheckpoint:load_state(saved, _)
   self.better:load_state(saved)
 end
 

@@ -3,6 +3,7 @@
 local core = require "rnn.core"
 local check = require "rnn.check"
 local class = require "rnn.class"
+local Better = require "rnn.train.better"
 local Module = require "rnn.nn.module"
 local evaluate = require "rnn.train.evaluate"
 local History = require "rnn.train.history"
@@ -10,6 +11,7 @@ local metrics = require "rnn.train.metrics"
 local objective = require "rnn.train.objective"
 local progress = require "rnn.train.progress"
 local Run = require "rnn.train.run"
+local trains = require "rnn.train.trains"
 
 local FNAME = "rnn.fit"
 
@@ -18,6 +20,7 @@ local OPTIONS = {
   clip_norm = check.none, clip_value = check.none, callbacks = check.none, progress = check.none,
   on_epoch = check.none, schedule = check.none, accumulate = 1, average = check.none, tbptt = check.none,
   on_nan = "error", monitor = check.none, run = check.none, checkpoint = check.none, resume = true, log_every = 50,
+  padded = false,
 }
 
 local function optional(name, value, f, ...)
@@ -53,11 +56,12 @@ local function batches_of(run, options)
   return not cut and #data or nil
 end
 
-local function optimizer_of(options)
+local function optimizer_of(run, options)
   local optimizer = options.optimizer
   if type(optimizer) ~= "table" or type(optimizer.step) ~= "function" or type(optimizer.params) ~= "table" then
     check.expected(FNAME, "option 'optimizer'", "an optimiser, such as optim.SGD(model:parameters())", optimizer)
   end
+  run.others = trains(FNAME, optimizer, run.model)
   return optimizer
 end
 
@@ -73,20 +77,64 @@ local function schedule_of(run, options)
   if schedule.per == "step" then run.step_schedule = schedule else run.epoch_schedule = schedule end
 end
 
+local METHODS = { "on_begin", "on_step", "on_epoch", "on_end", "on_error", "state", "load_state" }
+
+-- A method under another name would never be called.
+local function check_callback(argname, callback)
+  local known, any = {}, false
+  for _, name in ipairs(METHODS) do
+    known[name] = true
+    any = any or callback[name] ~= nil
+    if callback[name] ~= nil then check.callback(FNAME, ("%s: %s"):format(argname, name), callback[name]) end
+  end
+  for name, value in next, callback do
+    local method = type(name) == "string" and type(value) == "function" and not getmetatable(callback)
+    if method and not known[name] then
+      core.fail("%s: %s: nothing calls its '%s'%s; known: %s", FNAME, argname, name, check.nearest(name, METHODS),
+        table.concat(METHODS, ", "))
+    end
+  end
+  if not any then
+    core.fail("%s: %s: it has none of the methods that are called: %s", FNAME, argname, table.concat(METHODS, ", "))
+  end
+end
+
 local function callbacks_of(options)
   local list = check.table(FNAME, "option 'callbacks'", options.callbacks or {})
   if next(list) ~= nil and #list == 0 then check.expected(FNAME, "option 'callbacks'", "a list of callbacks", list) end
   local callbacks = {}
   for i, callback in ipairs(list) do
-    callbacks[i] = check.table(FNAME, ("option 'callbacks', entry %d"):format(i), callback)
+    local argname = ("option 'callbacks', entry %d"):format(i)
+    callbacks[i] = check.table(FNAME, argname, callback)
+    check_callback(argname, callback)
   end
   return callbacks
+end
+
+-- What is monitored has to be there before an epoch is spent. Callbacks of the script's own may add to what there is.
+local function check_monitors(run)
+  local names = { "loss", "lr", "seconds" }
+  for _, name in ipairs(run.scores.names) do names[#names + 1] = name end
+  if run.valid then
+    names[#names + 1] = "val_loss"
+    for _, name in ipairs(run.scores.names) do names[#names + 1] = "val_" .. name end
+  end
+  for _, callback in ipairs { run.epoch_schedule or {}, table.unpack(run.callbacks) } do
+    if class.is_a(callback.watched, Better) then
+      callback.watched:check(names)
+    elseif callback.on_epoch and not getmetatable(callback) then
+      return
+    end
+  end
 end
 
 -- The folder of the run, the checkpoint and the files that are written beside it.
 local function folder_of(run, options)
   run.folder = optional("run", options.run, check.string)
   if not run.folder then
+    for _, name in ipairs { "resume", "log_every" } do
+      check.effect(FNAME, options, OPTIONS, name, false, "option 'run', the folder of the run, is not given")
+    end
     if options.checkpoint then core.fail("%s: option 'checkpoint' needs option 'run', the folder for it", FNAME) end
     return
   end
@@ -119,9 +167,11 @@ return function(model, options)
   options = check.options(FNAME, options, OPTIONS)
   local run = Run { model = model, options = options, history = History() }
   sources(run, options)
-  run.objective = objective(FNAME, run.model, options.loss)
-  run.scores, run.valid_scores = metrics.Scores(FNAME, options.metrics), metrics.Scores(FNAME, options.metrics)
-  run.optimizer = optimizer_of(options)
+  local padded = options.padded
+  run.scores = metrics.Scores(FNAME, options.metrics, padded)
+  run.valid_scores = metrics.Scores(FNAME, options.metrics, padded)
+  run.objective = objective(FNAME, run.model, options.loss, padded)
+  run.optimizer = optimizer_of(run, options)
   schedule_of(run, options)
   run.epochs = check.int(FNAME, "option 'epochs'", options.epochs, 1)
   run.accumulate = check.int(FNAME, "option 'accumulate'", options.accumulate, 1)
@@ -130,6 +180,7 @@ return function(model, options)
   run.on_nan = check.one_of(FNAME, "option 'on_nan'", options.on_nan, { "error", "stop" })
   run.on_epoch = optional("on_epoch", options.on_epoch, check.callback)
   run.callbacks = callbacks_of(options)
+  check_monitors(run)
   if options.monitor then
     local settings = options.monitor == true and {} or check.table(FNAME, "option 'monitor'", options.monitor)
     settings.clip = settings.clip or run.clip_norm

@@ -30,7 +30,7 @@ local function duration(seconds)
   return ("%d:%02d:%02d"):format(s // 3600, s // 60 % 60, s % 60)
 end
 
-local function nothing() end
+local function nothing(_, _, _, _) end
 
 local Silent = class("train.Silent")
 Silent.init, Silent.step, Silent.epoch, Silent.done = nothing, nothing, nothing, nothing

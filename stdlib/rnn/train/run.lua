@@ -2,6 +2,7 @@
 
 local core = require "rnn.core"
 local class = require "rnn.class"
+local check = require "rnn.check"
 local interruption = require "rnn.train.interruption"
 
 --- What callbacks are given; callbacks.lua lists the fields that are theirs.
@@ -16,6 +17,11 @@ local interruption = require "rnn.train.interruption"
 ---@field folder? string
 ---@field resumed? boolean
 local Run = class("train.Run")
+
+--- Run.check(fname, run): the run that rnn.fit hands to its callbacks.
+function Run.check(fname, run)
+  if not class.is_a(run, Run) then check.expected(fname, "argument 1 (run)", "the run that rnn.fit hands out", run) end
+end
 
 function Run:init(fields)
   for name, value in pairs(fields) do self[name] = value end

@@ -38,10 +38,21 @@ local function backward(run, loss, prediction, y)
     loss:backward()
     return
   end
-  local weight = metrics.count(prediction, y)
+  local weight = metrics.count("rnn.fit", prediction, y, run.options.padded)
   loss = loss * weight
   loss:backward()
   run.weight = run.weight + weight
+end
+
+-- A layer that was put into the model after the optimiser was made is not trained; the one before it has no gradient.
+local function warn_of_others(run)
+  local count = 0
+  for _, p in ipairs(run.others) do
+    if not p.grad then count = count + 1 end
+  end
+  if count == 0 then return end
+  run:warn(("the optimiser has %d parameters that are not the model's and that the loss does not reach; was a layer "
+    .. "replaced after it was made?"):format(count))
 end
 
 -- Gradients to weights.
@@ -52,6 +63,7 @@ local function update(run)
   if run.clip_value then core.clip_grad_value(params, run.clip_value) end
   if run.clip_norm then run.norm = core.clip_grad_norm(params, run.clip_norm) end
   optimizer:step()
+  if run.step == 0 then warn_of_others(run) end
   run.step, run.lr, run.pending, run.weight = run.step + 1, optimizer.lr, 0, 0
   if run.average then run.average:update() end
   if run.step_schedule then run.step_schedule:advance() end

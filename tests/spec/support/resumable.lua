@@ -31,7 +31,7 @@ local history = rnn.fit(model, {
     read = function(self) return self.n + 0.0 end, state = function(self) return { n = self.n } end,
     load_state = function(self, saved) self.n = saved.n end,
   } }, epochs = 4, progress = false, optimizer = optim.Adam(model:parameters(), { lr = 0.01 }),
-  run = folder, checkpoint = folder and { every_steps = 3 } or nil, log_every = 2,
+  run = folder, checkpoint = folder and { every_steps = 3 } or nil, log_every = folder and 2 or nil,
   callbacks = { {
     on_begin = function(_, run) if run.resumed then events = {} end end,
     on_step = function(_, _, step)
