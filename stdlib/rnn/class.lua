@@ -13,6 +13,7 @@ function meta.__call(cls, ...)
   if not cls.init then core.fail("%s: nothing is made by calling it; classes that are derived from it are", cls.__name) end
   local self = setmetatable({}, cls)
   self:init(...)
+  if self._made then self:_made() end
   return self
 end
 
@@ -32,7 +33,7 @@ end
 
 --- class(name [, base]) -> class
 ---
---- Makes a class. Its methods and metamethods are those of base until they are overwritten; its metamethods must be
+--- Makes a class. A method _made is called when an object is complete. Its methods and metamethods are those of base until they are overwritten; its metamethods must be
 --- written before a class is derived from it, as Lua looks them up in the metatable itself. An object's metatable is
 --- its class; class.__name is its name.
 ---@param name string as users write it: "nn.Linear"
