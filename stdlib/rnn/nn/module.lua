@@ -59,8 +59,8 @@ function Module.is(value)
   return class.is_a(value, Module)
 end
 
--- module -> the paths in it, through plain tables, of the tensors that were given to it
-local given = setmetatable({}, { __mode = "k" })
+-- module -> the paths in it, through plain tables, of the tensors that are its own
+local owned = setmetatable({}, { __mode = "k" })
 
 -- Calls visit(path, tensor) for the tensors below value, not through modules.
 local function tensors_below(value, path, visit, open)
@@ -87,7 +87,7 @@ function Module:_made()
       paths[path] = true
     end, {})
   end
-  given[self] = paths
+  owned[self] = paths
 end
 
 -- Is a method of the object running that computes something with it?
@@ -103,7 +103,7 @@ end
 
 function Module.__newindex(self, key, value)
   rawset(self, key, value)
-  local paths = given[self]
+  local paths = owned[self]
   if not paths or type(value) ~= "table" and not core.is_tensor(value) or computes(self) then return end
   tensors_below(value, tostring(key), function(path) paths[path] = true end, {})
 end
@@ -133,7 +133,7 @@ local function walk(holder, prefix, visit, open, paths, at)
     elseif type(value) == "table" and not open[value] then
       if Module.is(value) then
         visit(name, value)
-        walk(value, name .. ".", visit, open, given[value], "")
+        walk(value, name .. ".", visit, open, owned[value], "")
       elseif not getmetatable(value) then
         walk(value, name .. ".", visit, open, paths, at .. key .. ".")
       end
@@ -153,7 +153,7 @@ function Module:modules()
       seen[value] = true
       list[#list + 1] = { name, value }
     end
-  end, {}, given[self], "")
+  end, {}, owned[self], "")
   return list
 end
 
@@ -173,7 +173,7 @@ function Module:named_tensors()
       first[value] = name
       list[#list + 1] = { name, value }
     end
-  end, {}, given[self], "")
+  end, {}, owned[self], "")
   return list, aliases
 end
 

@@ -111,8 +111,8 @@ local function check_gradients(fname, params)
   for _, p in ipairs(params) do
     if p.grad then return end
   end
-  core.fail("%s: none of the parameters has a gradient, so nothing would be trained; backward comes before, of a loss that "
-    .. "depends on these parameters", fname)
+  core.fail("%s: none of the parameters has a gradient, so nothing would be trained; backward comes before, of a loss "
+    .. "that depends on these parameters", fname)
 end
 
 --- opt:step()
