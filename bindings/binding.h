@@ -41,6 +41,8 @@ int lrnn_check_axis(lua_State *L, const char *fname, int arg, int ndim);
 double lrnn_check_element(lua_State *L, const char *fname, const rnn_tensor *t, int arg);
 /* Sizes of at least least as numbers from arg on, or one table of them; returns how many. */
 int lrnn_check_shape(lua_State *L, const char *fname, int arg, int64_t least, int64_t *dims);
+/* Raises for a field of the table at arg whose name is none of names (ended by NULL); a table may be absent. */
+void lrnn_check_options(lua_State *L, const char *fname, int arg, const char *const *names);
 /* Fields of an options table at arg. Absent: the default. */
 double lrnn_option_number(lua_State *L, const char *fname, int arg, const char *key, double otherwise);
 lua_Integer lrnn_option_integer(lua_State *L, const char *fname, int arg, const char *key, lua_Integer otherwise);

@@ -102,6 +102,29 @@ int lrnn_check_shape(lua_State *L, const char *fname, int arg, int64_t least, in
 
 /* ---- options: fields of the table at arg ---- */
 
+static void push_list(lua_State *L, const char *const *names) {
+  luaL_Buffer b;
+  luaL_buffinit(L, &b);
+  for (int i = 0; names[i]; i++) {
+    if (i) luaL_addstring(&b, ", ");
+    luaL_addstring(&b, names[i]);
+  }
+  luaL_pushresult(&b);
+}
+
+void lrnn_check_options(lua_State *L, const char *fname, int arg, const char *const *names) {
+  if (lua_isnoneornil(L, arg)) return;
+  lrnn_check_table(L, fname, arg, "options");
+  for (lua_pushnil(L); lua_next(L, arg); lua_pop(L, 1)) {
+    int i = 0;
+    while (lua_type(L, -2) == LUA_TSTRING && names[i] && strcmp(names[i], lua_tostring(L, -2)) != 0) i++;
+    if (lua_type(L, -2) == LUA_TSTRING && names[i]) continue;
+    const char *name = luaL_tolstring(L, -2, NULL);
+    push_list(L, names);
+    lrnn_error(L, "%s: unknown option '%.60s'; known: %s", fname, name, lua_tostring(L, -1));
+  }
+}
+
 static bool option(lua_State *L, int arg, const char *key) {
   if (lua_getfield(L, arg, key) != LUA_TNIL) return true;
   lua_pop(L, 1);
@@ -147,13 +170,7 @@ int lrnn_option_name(lua_State *L, const char *fname, int arg, const char *key, 
       if (given) lua_pop(L, 1);
       return i;
     }
-  luaL_Buffer b;
-  luaL_buffinit(L, &b);
-  for (int i = 0; names[i]; i++) {
-    if (i) luaL_addstring(&b, ", ");
-    luaL_addstring(&b, names[i]);
-  }
-  luaL_pushresult(&b);
+  push_list(L, names);
   return lrnn_error(L, "%s: option %s: expected one of %s, got %s", fname, key, lua_tostring(L, -1),
                     name ? name : "nothing");
 }

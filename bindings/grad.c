@@ -56,6 +56,16 @@ static int lrnn_tensor_requires_grad(lua_State *L) {
   return 1;
 }
 
+/*--- x:is_leaf() -> boolean
+---
+--- False for the recorded result of an op, which has a history, also when backward has used it up; true for all else.
+--- Parameters are leaves. Never an error.
+---@return boolean */
+static int lrnn_tensor_is_leaf(lua_State *L) {
+  lua_pushboolean(L, rnn_tensor_is_leaf(lrnn_check_tensor(L, "is_leaf", 1)));
+  return 1;
+}
+
 uint64_t lrnn_backward_calls;
 
 /*--- x:backward([dx])
@@ -94,6 +104,7 @@ static int lrnn_tensor_retain_grad(lua_State *L) {
 }
 
 const lrnn_function lrnn_grad_methods[] = {{"requires_grad", lrnn_tensor_requires_grad, 2},
+                                           {"is_leaf", lrnn_tensor_is_leaf, 1},
                                            {"backward", lrnn_tensor_backward, 2},
                                            {"zero_grad", lrnn_tensor_zero_grad, 1},
                                            {"retain_grad", lrnn_tensor_retain_grad, 1},

@@ -182,7 +182,8 @@ static int lrnn_json_encode(lua_State *L) {
   size_t flags = JSON_ENCODE_ANY | JSON_SORT_KEYS;
   lua_Integer indent = 0;
   if (!lua_isnil(L, 2)) {
-    lrnn_check_table(L, "json_encode", 2, "options");
+    static const char *const known[] = {"indent", "sort", NULL};
+    lrnn_check_options(L, "json_encode", 2, known);
     indent = lrnn_option_integer(L, "json_encode", 2, "indent", 0);
     if (indent < 0 || indent > JSON_MAX_INDENT)
       return lrnn_error(L, "json_encode: option indent: expected 0 to %d, got %lld", JSON_MAX_INDENT,

@@ -255,6 +255,15 @@ static void call_with_integer(lua_State *L, const char *function, lua_Integer va
   lua_call(L, 1, 0);
 }
 
+/* math.random was seeded when the state was opened, and may have been used since. */
+static void seed_core(lua_State *L) {
+  lua_getfield(L, 1, "random_state");
+  lua_createtable(L, 0, 1);
+  lua_pushinteger(L, options.seed);
+  lua_setfield(L, -2, "seed");
+  lua_call(L, 1, 0);
+}
+
 /* The loader of rnn.core. The options for it wait until it is wanted. */
 static int open_core(lua_State *L) {
   lua_pushcfunction(L, options.use_double ? luaopen_rnn_core_double : luaopen_rnn_core);
@@ -262,7 +271,7 @@ static int open_core(lua_State *L) {
   lua_call(L, lua_gettop(L) - 1, 1);
   lrnn_interrupt_core(L, 1);
   if (options.threads) call_with_integer(L, "threads", options.threads);
-  if (options.seeded) call_with_integer(L, "seed", options.seed);
+  if (options.seeded) seed_core(L);
   return 1;
 }
 

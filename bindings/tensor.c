@@ -190,6 +190,9 @@ static int lrnn_tensor(lua_State *L) {
   }
   if (!lua_istable(L, 1) && lua_type(L, 1) != LUA_TNUMBER)
     return lrnn_argument_error(L, "tensor", 1, "values", "a number or a table of numbers");
+  lua_pushnil(L);
+  if (lua_istable(L, 1) && lua_rawlen(L, 1) == 0 && lua_next(L, 1))
+    return lrnn_error(L, "tensor: argument 1 (values): expected a number or a table of numbers, got a table with names");
   lua_settop(L, 1);
   int n = measure(L, dims);
   rnn_tensor **box = lrnn_box(L);
@@ -215,24 +218,31 @@ static int lrnn_is_tensor(lua_State *L) {
 
 /*--- rnn.seed(seed)
 ---
---- Starts the library's random numbers anew: the same seed gives the same numbers on every machine. math.random has its
---- own. Errors: a seed that is no integer.
+--- Starts the random numbers anew, those of the library and those of math.random: the same seed gives the same numbers
+--- on every machine. rnnlua --seed does the same before the script begins. Errors: a seed that is no integer.
 ---@param seed integer */
 static int lrnn_seed(lua_State *L) {
   lua_Integer seed = lrnn_check_integer(L, "seed", 1, "seed");
   rnn_seed(lrnn_context(L), (uint64_t)seed);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  if (lua_getfield(L, -1, "math") == LUA_TTABLE && lua_getfield(L, -1, "randomseed") == LUA_TFUNCTION) {
+    lua_pushinteger(L, seed);
+    lua_call(L, 1, 0);
+  }
   return 0;
 }
 
 /*--- rnn.random_state([state]) -> state
 ---
---- Where the random numbers are; given back later, they go on from there. Errors: fields that are no integers.
+--- Where the library's random numbers are; given back later, they go on from there. Those of math.random stay as they
+--- are: Lua does not tell where they are. Errors: fields that are no integers.
 ---@param state? { seed: integer, position: integer }
 ---@return { seed: integer, position: integer } */
 static int lrnn_random_state(lua_State *L) {
   rnn_ctx *ctx = lrnn_context(L);
   if (!lua_isnoneornil(L, 1)) {
-    lrnn_check_table(L, "random_state", 1, "state");
+    static const char *const known[] = {"seed", "position", NULL};
+    lrnn_check_options(L, "random_state", 1, known);
     rnn_random_set(ctx, (rnn_random_state){(uint64_t)lrnn_option_integer(L, "random_state", 1, "seed", 0),
                                            (uint64_t)lrnn_option_integer(L, "random_state", 1, "position", 0)});
   }

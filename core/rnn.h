@@ -184,6 +184,7 @@ rnn_tensor *rnn_tensor_lengths(const rnn_tensor *t); /* borrowed; NULL without l
 
 /* Leaves that require a gradient are parameters: float tensors made by the user, not results of ops. */
 RNN_MUST_USE rnn_status rnn_tensor_set_requires_grad(rnn_ctx *ctx, rnn_tensor *t, bool on);
+bool rnn_tensor_is_leaf(const rnn_tensor *t); /* not the recorded result of an op */
 bool rnn_tensor_requires_grad(const rnn_tensor *t); /* also true for results that depend on a parameter */
 rnn_tensor *rnn_tensor_grad(const rnn_tensor *t);   /* borrowed; NULL before backward reached t */
 void rnn_tensor_clear_grad(rnn_tensor *t);

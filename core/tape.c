@@ -480,6 +480,7 @@ rnn_status rnn_tensor_set_requires_grad(rnn_ctx *ctx, rnn_tensor *t, bool on) {
   return RNN_OK;
 }
 
+bool rnn_tensor_is_leaf(const rnn_tensor *t) { return t && !t->node && !(t->base && t->base->node); }
 bool rnn_tensor_requires_grad(const rnn_tensor *t) {
   return t && (t->requires_grad || (t->base && t->writes != t->base->writes));
 }

@@ -29,6 +29,17 @@ local function describe(spec)
     if name ~= "about" and type(value) == "table" then own[#own + 1] = name end
   end
   table.sort(own)
+  local common = {}
+  for _, option in ipairs(COMMON) do common[#common + 1] = option[1] end
+  for name, value in pairs(spec) do
+    local argname = ("option '%s'"):format(name)
+    if name ~= "about" and type(value) == "table" then
+      check.string("rnn.args", argname .. ", its help", value[2])
+    elseif name ~= "about" and not table.concat(common, " "):find("%f[%w]" .. tostring(name) .. "%f[%W]") then
+      core.fail("rnn.args: %s: expected { default, help }, as it is none of %s%s", argname, table.concat(common, ", "),
+        check.nearest(tostring(name), common))
+    end
+  end
   for _, name in ipairs(own) do
     local default, help = spec[name][1], spec[name][2]
     if type(default) == "table" then

@@ -10,9 +10,10 @@ local guard = require "rnn.guard"
 local meta = {}
 
 function meta.__call(cls, ...)
-  if not cls.init then core.fail("%s: nothing is made by calling it; classes that are derived from it are", cls.__name) end
+  if not cls.init then core.fail("%s: makes nothing; classes that are derived from it do", cls.__name) end
   local self = setmetatable({}, cls)
   self:init(...)
+  if self._made then self:_made() end
   return self
 end
 
@@ -32,9 +33,9 @@ end
 
 --- class(name [, base]) -> class
 ---
---- Makes a class. Its methods and metamethods are those of base until they are overwritten; its metamethods must be
---- written before a class is derived from it, as Lua looks them up in the metatable itself. An object's metatable is
---- its class; class.__name is its name.
+--- Makes a class. A method _made is called when an object is complete. Its methods and metamethods are those of base
+--- until they are overwritten; its metamethods must be written before a class is derived from it, as Lua looks them
+--- up in the metatable itself. An object's metatable is its class; class.__name is its name.
 ---@param name string as users write it: "nn.Linear"
 ---@param base? table
 ---@return table

@@ -17,8 +17,8 @@ end
 ---
 --- -log of the probability of the labels, by label: the sum over the sequences divided by the number of all labels.
 --- logits (N, T, C) are plain sums; with lengths, what is behind them does not count. labels int32 (N, S) from 1,
---- with lengths, or with padded = true padded with 0. labels that have more frames than there are (one each, and a blank between two equal
---- ones) are impossible: an error, or with skip_impossible that sequence is left out.
+--- with lengths, or with padded = true padded with 0. labels that have more frames than there are (one each, and a
+--- blank between two equal ones) are impossible: an error, or with skip_impossible that sequence is left out.
 ---@param logits rnn.Tensor
 ---@param labels rnn.Tensor
 ---@param options? { blank?: integer, skip_impossible?: boolean, padded?: boolean }

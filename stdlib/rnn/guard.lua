@@ -1,6 +1,6 @@
--- guard.lua: what stands before every public function written in Lua: more arguments than the function has are an error,
--- and a method wants an object of its class. Classes and the tables of lazy.lua put it there, so no function sees to it
--- itself; those made in C have the same test in bindings/function.c.
+-- guard.lua: what stands before every public function written in Lua: more arguments than the function has are an
+-- error, and a method wants an object of its class. Classes and the tables of lazy.lua put it there, so no function
+-- sees to it itself; those made in C have the same test in bindings/function.c.
 
 local core = require "rnn.core"
 local check = require "rnn.check"
@@ -100,7 +100,8 @@ end
 
 --- guard.value(name, value) -> value
 ---
---- What users know by this name, guarded: a function, or a table of functions. A class and a lazy table have seen to it.
+--- What users know by this name, guarded: a function, or a table of functions. A class and a lazy table have seen to
+--- it.
 ---@param name string
 ---@param value any
 ---@return any

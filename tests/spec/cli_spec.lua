@@ -169,6 +169,17 @@ describe("our own options", function()
   it("seed Lua's own numbers as well", function()
     local command = "lua --seed 3 -e 'print(math.random())'"
     assert.equal((ours(command)), (ours(command)))
+    local seed = [[lua -e 'require("rnn").seed(3) print(math.random())']]
+    assert.equal((ours(command)), (ours(seed)))
+    assert.equal((ours "lua --seed 3 -e 'print(math.random(), require(\"rnn\").rand(1):item())'"),
+      (ours "lua -e 'local r = require \"rnn\" r.seed(3) print(math.random(), r.rand(1):item())'"))
+  end)
+
+  it("seed: a shuffle leaves math.random alone", function()
+    assert.equal("true\n", (ours [[lua -e 'local rnn = require "rnn" rnn.seed(3) math.random()
+      local second = math.random() rnn.seed(3) math.random()
+      for _ in rnn.data.arrays(rnn.ones(4, 1)):batches { shuffle = true } do end
+      print(second == math.random())']]))
   end)
 
   it("choose the precision", function()

@@ -100,7 +100,8 @@ describe("metrics of labels", function()
 label \ answer    pão      b  recall
 pão                 2      1   0.667
 b                   0      1   1.000
-precision       1.000  0.500   0.750]], tostring(metrics.confusion(answers, labels, { names = { "pão", "b" }, padded = true })))
+precision       1.000  0.500   0.750]],
+      tostring(metrics.confusion(answers, labels, { names = { "pão", "b" }, padded = true })))
     assert.equal("metrics.Confusion (nothing was added)", tostring(metrics.Confusion()))
   end)
 
@@ -157,20 +158,20 @@ describe("labels counted from 0", function()
     local batches = data.arrays(rnn.randn(4, 2), labels):batches { size = 4 }
     local own = function(a) return a:square():mean() end
     for _, loss in ipairs { "cross_entropy", own } do
-      local function fit(padded)
-        local model, o = options { data = batches, loss = loss, padded = padded, progress = false }
+      local function fit(zeros)
+        local model, o = options { data = batches, loss = loss, padded = zeros, progress = false }
         return rnn.fit(model, o)
       end
-      local function evaluate(padded)
-        return rnn.evaluate(nn.Linear(2, 3), batches, { loss = loss, metrics = { "accuracy" }, padded = padded })
+      local function evaluate(zeros)
+        return rnn.evaluate(nn.Linear(2, 3), batches, { loss = loss, metrics = { "accuracy" }, padded = zeros })
       end
       fails("labels count from 1", fit)
       fails("labels count from 1", evaluate)
       fit(true)
       assert.is_true(evaluate(true).accuracy >= 0)
     end
-    local function find(padded)
-      local model, o = options { data = batches, loss = "cross_entropy", steps = 2, padded = padded }
+    local function find(zeros)
+      local model, o = options { data = batches, loss = "cross_entropy", steps = 2, padded = zeros }
       return rnn.find_lr(model, o)
     end
     fails("labels count from 1", find)
@@ -179,7 +180,8 @@ describe("labels counted from 0", function()
 
   it("and other targets that no loss can be right about are errors, too", function()
     local yes = rnn.tensor { { 1 }, { 2 } }
-    fails("binary_cross_entropy: target 2 at place 2 is not within 0 to 1", nn.binary_cross_entropy, rnn.zeros(2, 1), yes)
+    fails("binary_cross_entropy: target 2 at place 2 is not within 0 to 1", nn.binary_cross_entropy, rnn.zeros(2, 1),
+      yes)
     fails("is not within 0 to 1", nn.binary_cross_entropy, rnn.zeros(2, 1), yes - 2)
     assert.near(math.log(2), nn.binary_cross_entropy(rnn.zeros(2, 1), yes - 1):item(), 1e-6)
     -- what lies behind the lengths does not matter

@@ -211,3 +211,57 @@ describe("summary", function()
       message_of(summary, model))
   end)
 end)
+
+describe("what forward leaves in a field", function()
+  local Model = nn.module("Model", function(self)
+    self.lin, self.mask, self.cache, self.last = nn.Linear(2, 2), core.ones(2), {}, false
+  end)
+  function Model:forward(x)
+    self.hidden = self.lin(x)
+    self.cache[1], self.last, self.both = self.hidden, self.hidden, { h = self.hidden }
+    return self.hidden
+  end
+
+  local function state_names(model)
+    local list = {}
+    for name in pairs(model:state_dict()) do list[#list + 1] = name end
+    table.sort(list)
+    return table.concat(list, " ")
+  end
+
+  it("is no parameter, no buffer and in no file", function()
+    local x = core.ones(1, 2)
+    for _, run in ipairs { function(model) model(x):sum():backward() end,
+      function(model) core.no_grad(function() model:forward(x) end) end } do
+      local model = Model()
+      run(model)
+      assert.equal(2, #model:parameters())
+      assert.equal("lin.bias lin.weight mask", state_names(model))
+      model:load_state_dict(Model():state_dict())
+    end
+  end)
+
+  it("differs from what is put into the model", function()
+    local model = Model()
+    model(core.ones(1, 2))
+    model.mean, model.scale = core.zeros(2), core.ones(1):requires_grad(true)
+    model.stats = { most = core.ones(1) }
+    assert.equal("lin.bias lin.weight mask mean scale stats.most", state_names(model))
+    assert.equal(3, #model:parameters())
+    model.lin.weight:requires_grad(false) -- frozen
+    assert.equal(2, #model:parameters())
+    assert.equal("lin.bias lin.weight mask mean scale stats.most", state_names(model))
+  end)
+
+  it("in a constructor has to be a leaf, as for optimisers", function()
+    local Wrong = nn.module("Wrong", function(self) self.w = core.ones(2):requires_grad(true) * 0.1 end)
+    assert.matches("Wrong: field 'w' is the result of an op", message_of(Wrong))
+    assert.matches("optim.SGD: argument 1 %(params%[1%]%): expected a parameter, got the result of an op",
+      message_of(require "rnn.optim".SGD, { core.ones(2):requires_grad(true) * 0.1 }))
+    local w = core.ones(1):requires_grad(true)
+    local y = w * 2
+    assert.same({ true, false }, { w:is_leaf(), y:is_leaf() })
+    y:backward()
+    assert.is_false(y:is_leaf())
+  end)
+end)

@@ -33,7 +33,7 @@ local POOL = 50
 
 local function permutation(n, seed)
   local state = core.random_state()
-  core.seed(seed)
+  core.random_state { seed = seed }
   local ids = core.randperm(n)
   core.random_state(state)
   return ids

@@ -64,7 +64,9 @@ end
 function Thinned:add(step, values)
   check.int("logs.Thinned:add", "argument 1 (step)", step)
   for name, value in pairs(check.table("logs.Thinned:add", "argument 2 (values)", values)) do
-    if type(value) ~= "number" then check.expected("logs.Thinned:add", ("value '%s'"):format(name), "a number", value) end
+    if type(value) ~= "number" then
+      check.expected("logs.Thinned:add", ("value '%s'"):format(name), "a number", value)
+    end
   end
   if #self.x == LIMIT then halve(self) end
   local open, joins = self.open, self.joins

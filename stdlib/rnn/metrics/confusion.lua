@@ -10,9 +10,9 @@ local AT_ONCE = 1 << 22 -- elements of a one-hot tensor
 --- metrics.Confusion { classes = nil, names = nil, padded = false } -> confusion
 ---
 --- Counts answers: confusion:add(y, labels) for each batch, with y logits (..., V) or answers int32 (...), labels from
---- 1; with padded = true, or lengths, 0 is padding. print(confusion) shows a row for each label, a column for each answer, precision and recall.
---- classes: how many there are; logits tell. names: what to call them. counts is the table, int32 (V, V), label by
---- answer. Errors: names and classes of unequal number.
+--- 1; with padded = true, or lengths, 0 is padding. print(confusion) shows a row for each label, a column for each
+--- answer, precision and recall. classes: how many there are; logits tell. names: what to call them. counts is the
+--- table, int32 (V, V), label by answer. Errors: names and classes of unequal number.
 ---@class metrics.Confusion
 ---@field counts? rnn.Tensor
 ---@overload fun(options?: { classes?: integer, names?: string[], padded?: boolean }): metrics.Confusion

@@ -129,13 +129,15 @@ local function look_for_jump(self, loss)
     norm = core.clip_grad_norm(params, 0) } -- 0: measured, not clipped
 end
 
+local VALUES = { loss = check.none, norm = check.none, lr = check.none, epoch = check.none, x = check.none }
+
 --- monitor:step(values)
 ---
 --- After an update of the weights: values may have loss, norm (what clip_grad_norm gave), lr and epoch, and x, the
 --- input. Records when it is time and prepares the next recording.
 ---@param values? table
 function Monitor:step(values)
-  values = check.table("monitor:step", "argument 1 (values)", values or {})
+  values = check.options("monitor:step", values, VALUES)
   self.count = self.count + 1
   if self.clip and values.norm then
     self.clipped[(self.count - 1) % WINDOW + 1] = values.norm > self.clip and 1 or 0

@@ -40,7 +40,7 @@ function Encoder:init(options)
   else
     check.int(fname, "option 'inputs'", options.inputs, 1)
     for _, name in ipairs { "dim", "word_dropout" } do
-      check.effect(fname, options, DEFAULTS, name, false, "it is of vectors for ids, and option 'inputs' is for features")
+      check.effect(fname, options, DEFAULTS, name, false, "option 'inputs' is for features, which have no ids")
     end
   end
   self.options = options

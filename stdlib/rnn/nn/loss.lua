@@ -51,9 +51,10 @@ end
 ---
 --- -log softmax(logits)[label]. logits (..., V) are plain sums, not probabilities; labels int32 (...) count from 1. A
 --- label 0 is padding: it is not counted, and it is an error where neither lengths nor padded = true say that there may
---- be some (labels that were counted from 0 would pass for half of the data). weights, a tensor (V) or a list, count class k weights[k] times: the mean is the sum of
---- weights[label] times the loss over the sum of weights[label]. label_smoothing e gives each class e / V of the target
---- and the label 1 - e more (Szegedy et al. 2016, "Rethinking the Inception Architecture"). Both as in PyTorch.
+--- be some (labels that were counted from 0 would pass for half of the data). weights, a tensor (V) or a list, count
+--- class k weights[k] times: the mean is the sum of weights[label] times the loss over the sum of weights[label].
+--- label_smoothing e gives each class e / V of the target and the label 1 - e more (Szegedy et al. 2016, "Rethinking
+--- the Inception Architecture"). Both as in PyTorch.
 ---@param logits rnn.Tensor
 ---@param labels rnn.Tensor
 ---@param options? { weights?: rnn.Tensor|number[], label_smoothing?: number, padded?: boolean }

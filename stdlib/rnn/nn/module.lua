@@ -3,17 +3,22 @@
 --
 -- The walk visits integer keys in order, then string keys in alphabetical order, through modules and plain tables.
 -- A tensor that requires a gradient is a parameter; any other tensor is a buffer (running means). Its name is the
--- path to it, with dots: "encoder.1.weight_ih_l0".
+-- path to it, with dots: "encoder.1.weight_ih_l0". What forward leaves in a field, self.hidden = h, is neither: results
+-- of ops are no parameters, and buffers are those that were there when the object was made, or were put into it since
+-- from outside.
 
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local guard = require "rnn.guard"
 
 --- nn.Module(fields) -> module
 ---
 --- Base of all layers. Called with a table of fields it makes a plain container, so that parts which a script wires up
 --- itself can be trained and saved together: nn.Module { embed = embed, lstm = lstm, head = head }.
---- layer(x, ...) calls layer:forward(x, ...).
+--- layer(x, ...) calls layer:forward(x, ...). A tensor in a field that requires a gradient is a parameter, any other a
+--- buffer, which is saved too. A tensor that forward, step or loss puts into a field (self.hidden = h) is neither.
+--- Errors: a constructor that leaves the result of an op in a field, which an optimiser could not train.
 ---@class nn.Module
 ---@field training boolean true between :train() and :eval(); what Dropout and BatchNorm look at
 ---@overload fun(fields: table): nn.Module
@@ -54,6 +59,55 @@ function Module.is(value)
   return class.is_a(value, Module)
 end
 
+-- module -> the paths in it, through plain tables, of the tensors that are its own
+local owned = setmetatable({}, { __mode = "k" })
+
+-- Calls visit(path, tensor) for the tensors below value, not through modules.
+local function tensors_below(value, path, visit, open)
+  if core.is_tensor(value) then
+    visit(path, value)
+  elseif type(value) == "table" and not getmetatable(value) and not open[value] then
+    open[value] = true
+    for key, inner in pairs(value) do
+      if type(key) == "string" or type(key) == "number" then tensors_below(inner, path .. "." .. key, visit, open) end
+    end
+    open[value] = nil
+  end
+end
+
+-- The object is made: its tensors are its own.
+function Module:_made()
+  local paths = {}
+  for key, value in pairs(self) do
+    tensors_below(value, tostring(key), function(path, t)
+      if not t:is_leaf() then
+        core.fail("%s: field '%s' is the result of an op, which an optimiser cannot train; let requires_grad(true) be "
+          .. "the last that is done to a parameter, or take detach()", self:describe(), path)
+      end
+      paths[path] = true
+    end, {})
+  end
+  owned[self] = paths
+end
+
+-- Is a method of the object running that computes something with it?
+local function computes(self)
+  local methods = { [guard.inner(self.forward)] = true, [guard.inner(self.step) or 0] = true,
+    [guard.inner(self.loss) or 0] = true }
+  for level = 3, 200 do
+    local info = debug.getinfo(level, "f")
+    if not info then return false end
+    if methods[info.func] then return true end
+  end
+end
+
+function Module.__newindex(self, key, value)
+  rawset(self, key, value)
+  local paths = owned[self]
+  if not paths or type(value) ~= "table" and not core.is_tensor(value) or computes(self) then return end
+  tensors_below(value, tostring(key), function(path) paths[path] = true end, {})
+end
+
 local function before(a, b)
   if type(a) ~= type(b) then return type(a) == "number" end
   return a < b
@@ -61,7 +115,8 @@ end
 
 -- Calls visit(name, value) for each tensor and each module below holder, depth first. open holds the tables on the
 -- way down, so that a field that points upwards ends the walk; a table met twice on different ways is walked twice.
-local function walk(holder, prefix, visit, open)
+-- paths are those of the tensors that belong to the module above, at, the way from there to holder.
+local function walk(holder, prefix, visit, open, paths, at)
   open[holder] = true
   local keys = {}
   for key, value in pairs(holder) do
@@ -74,11 +129,14 @@ local function walk(holder, prefix, visit, open)
   for _, key in ipairs(keys) do
     local value, name = holder[key], prefix .. key
     if core.is_tensor(value) then
-      visit(name, value)
+      if not paths or paths[at .. key] or value:is_leaf() and value:requires_grad() then visit(name, value) end
     elseif type(value) == "table" and not open[value] then
-      local is_module = Module.is(value)
-      if is_module then visit(name, value) end
-      if is_module or not getmetatable(value) then walk(value, name .. ".", visit, open) end
+      if Module.is(value) then
+        visit(name, value)
+        walk(value, name .. ".", visit, open, owned[value], "")
+      elseif not getmetatable(value) then
+        walk(value, name .. ".", visit, open, paths, at .. key .. ".")
+      end
     end
   end
   open[holder] = nil
@@ -95,7 +153,7 @@ function Module:modules()
       seen[value] = true
       list[#list + 1] = { name, value }
     end
-  end, {})
+  end, {}, owned[self], "")
   return list
 end
 
@@ -115,7 +173,7 @@ function Module:named_tensors()
       first[value] = name
       list[#list + 1] = { name, value }
     end
-  end, {})
+  end, {}, owned[self], "")
   return list, aliases
 end
 
@@ -127,7 +185,7 @@ end
 function Module:named_parameters()
   local list = {}
   for _, pair in ipairs((self:named_tensors())) do
-    if pair[2]:requires_grad() then list[#list + 1] = pair end
+    if pair[2]:requires_grad() and pair[2]:is_leaf() then list[#list + 1] = pair end
   end
   return list
 end

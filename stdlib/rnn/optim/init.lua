@@ -22,6 +22,10 @@ local function check_parameters(fname, params, where, seen)
       core.fail("%s: %s: expected a tensor that requires a gradient, got one that does not: %s", fname, argname,
         check.describe(p))
     end
+    if not p:is_leaf() then
+      core.fail("%s: %s: expected a parameter, got the result of an op, which no step can change: %s", fname, argname,
+        check.describe(p))
+    end
     if seen[p] then core.fail("%s: %s is the same tensor as %s", fname, argname, seen[p]) end
     seen[p] = argname:gsub("^argument 1 %((.*)%)$", "%1")
   end
@@ -107,8 +111,8 @@ local function check_gradients(fname, params)
   for _, p in ipairs(params) do
     if p.grad then return end
   end
-  core.fail("%s: none of the parameters has a gradient, so nothing would be trained; backward comes before, of a loss that "
-    .. "depends on these parameters", fname)
+  core.fail("%s: none of the parameters has a gradient, so nothing would be trained; backward comes before, of a loss "
+    .. "that depends on these parameters", fname)
 end
 
 --- opt:step()

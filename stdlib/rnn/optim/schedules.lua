@@ -211,7 +211,8 @@ function plateau:advance(logs)
 end
 
 function plateau:state()
-  return { t = self.t, bad = self.bad, waiting = self.waiting, better = self.better:state(), lr = self.opt and self.opt.lr }
+  return { t = self.t, bad = self.bad, waiting = self.waiting, better = self.better:state(),
+    lr = self.opt and self.opt.lr }
 end
 
 function plateau:load_state(saved, lr)

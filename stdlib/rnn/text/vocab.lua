@@ -100,6 +100,7 @@ end
 ---@param token string
 ---@return integer?
 function Vocab:id(token)
+  check.string("vocab:id", "argument 1 (token)", token)
   for id, special in ipairs(SPECIAL) do
     if token == special then return id end
   end
@@ -112,7 +113,7 @@ end
 ---@param id integer
 ---@return string?
 function Vocab:token(id)
-  return self.tokens[id]
+  return self.tokens[check.int("vocab:token", "argument 1 (id)", id)]
 end
 
 --- vocab:describe() -> string

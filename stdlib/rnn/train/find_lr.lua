@@ -82,14 +82,15 @@ local function try(self, model, o)
   end
 end
 
---- rnn.find_lr(model, { data =, loss =, optimizer =, from = 1e-6, to = 10, steps = 100, clip_norm = nil, padded = false }) -> range
+--- rnn.find_lr(model, { data =, loss =, optimizer =, from = 1e-6, to = 10, steps = 100, clip_norm = nil, padded =
+--- false }) -> range
 ---
 --- Trains for up to so many steps, each with a larger learning rate than the last, and stops when the loss explodes
 --- (Smith 2017, "Cyclical learning rates for training neural networks"). Then model, optimiser and random numbers are
 --- again as they were. range.suggestion is a tenth of the rate with the least loss; range:plot() shows all.
 --- Errors: to below from, a loss that is not finite from the start.
 ---@param model nn.Module
----@param options { data: any, loss: any, optimizer: optim.Optimizer, from?: number, to?: number, steps?: integer, padded?: boolean }
+---@param options table
 ---@return rnn.RateRange
 return { find_lr = function(model, options)
   local fname = "rnn.find_lr"

@@ -42,6 +42,7 @@ end
 ---@param e integer
 ---@return table<string, number>
 function History:epoch(e)
+  check.int("history:epoch", "argument 1 (e)", e, 1)
   local logs = { epoch = e }
   for name, values in pairs(self) do
     if type(values) == "table" and name ~= "best" and name ~= "forecast" then logs[name] = values[e] end
@@ -66,7 +67,8 @@ end
 --- history:choose(monitor): sets best to the first epoch in which monitor was least.
 ---@param monitor string
 function History:choose(monitor)
-  local values, best = self[monitor], 1
+  local values, best = self[check.string("history:choose", "argument 1 (monitor)", monitor)], 1
+  check.table("history:choose", ("the values of '%s'"):format(monitor), values)
   for e = 2, self.count do
     if values[e] < values[best] then best = e end
   end

@@ -5,8 +5,8 @@ local metrics = require "rnn.train.metrics"
 --- objective(fname, model, loss, padded) -> function (call, x, y) -> loss, prediction, target
 ---
 --- call(x) is the model's prediction, which the loss compares with y. A model with a loss of its own,
---- model:loss(x, y, options) -> loss, prediction, target, is asked for it when loss is nil or a table, the options; padded
---- is one of them.
+--- model:loss(x, y, options) -> loss, prediction, target, is asked for it when loss is nil or a table, the options;
+--- padded is one of them.
 ---@param fname string for messages
 ---@param model nn.Module
 ---@param loss string|function|table|nil

@@ -1,5 +1,5 @@
--- surface.lua: everything that users can call, found by walking rnn: functions, classes, and the methods of an object of
--- every class. Nothing is listed but how an object of each class is made; a class without that fails the tests.
+-- surface.lua: everything that users can call, found by walking rnn: functions, classes, and the methods of an object
+-- of every class. Nothing is listed but how an object of each class is made; a class without that fails the tests.
 
 local core = require "rnn.core"
 local rnn = require "rnn"
