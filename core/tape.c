@@ -286,10 +286,13 @@ static rnn_status node_backward(rnn_ctx *ctx, queue *q, rnni_node *node, uint64_
   if (c->nin > 16) RNNI_TRY(rnni_array(ctx, c->nin, sizeof *din, &din));
   for (int i = 0; i < c->nin; i++) {
     din[i] = NULL;
+    if (c->op->adds_steps && c->in[i] && c->in[i]->storage) RNNI_GOTO(rnni_clean(ctx, &c->in[i]));
     if (node->wants[i]) RNNI_GOTO(gradient_of(ctx, q, &node->edges[i], c->in[i], mark, &din[i]));
   }
   c->din = din;
   status = c->op->backward(ctx, c);
+  for (int i = 0; i < c->nin; i++)
+    if (din[i]) rnni_clear_padding(rnni_f(din[i]), c->in[i]);
   if (status == RNN_OK && node->where) status = rnni_check_gradients(ctx, c, node->where);
 done:
   c->din = NULL;
@@ -349,6 +352,7 @@ rnn_status rnn_backward(rnn_ctx *ctx, rnn_tensor *loss, rnn_tensor *dloss) {
   RNNI_GOTO(gradient_of(ctx, &q, &to_loss, loss, mark, &seed));
   if (dloss) rnni_add(rnni_f(seed), rnni_f(dloss), seed->count);
   else rnni_f(seed)[0] += 1;
+  rnni_clear_padding(rnni_f(seed), loss);
   RNNI_GOTO(run_backward(ctx, &q, mark));
 done:
   while (q.count > 0) { /* only after a failure: half a gradient must not be found by a later run */

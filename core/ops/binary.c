@@ -116,6 +116,7 @@ static rnn_status run_backward(rnn_ctx *ctx, rnni_call *c, int which, grad_fn *f
   runs r = walk(c->in[0], c->in[1], dy->ndim, dy->dims);
   for (int64_t at = 0; next_run(&r); at = r.at)
     f(r.run, rnni_f(dy) + at, rnni_f(c->in[0]) + r.a, r.step_a, rnni_f(c->in[1]) + r.b, r.step_b, rnni_f(g) + at);
+  rnni_clear_padding(rnni_f(g), c->out[0]); /* another input may have the lengths */
   if (whole) rnni_add_reduced(to, whole);
   rnn_tensor_free(whole);
   return RNN_OK;

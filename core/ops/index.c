@@ -3,9 +3,14 @@
 
 #include "../internal.h"
 
+/* Id number i; behind lengths it is 0, whatever stands there. */
+static int32_t id_at(const rnn_tensor *ids, int64_t i) {
+  return !ids->lengths || rnni_is_valid_row(ids, i / (ids->count / (ids->dims[0] * ids->dims[1]))) ? rnni_i(ids)[i] : 0;
+}
+
 static rnn_status check_ids(rnn_ctx *ctx, const char *name, const rnn_tensor *ids, int64_t low, int64_t high) {
   for (int64_t i = 0; i < ids->count; i++) {
-    int32_t id = rnni_i(ids)[i];
+    int32_t id = id_at(ids, i);
     if (id < low || id > high)
       return rnni_fail(ctx, RNN_EARG, "%s: id %d at place %lld is not within %lld to %lld", name, id, (long long)i + 1,
                        (long long)low, (long long)high);
@@ -76,7 +81,7 @@ static rnn_status embedding_forward(rnn_ctx *ctx, rnni_call *c) {
   const rnn_tensor *w = c->in[0], *ids = c->in[1];
   int64_t d = w->dims[1];
   for (int64_t i = 0; i < ids->count; i++) {
-    int32_t id = rnni_i(ids)[i];
+    int32_t id = id_at(ids, i);
     real *y = rnni_f(c->out[0]) + i * d;
     if (id) memcpy(y, rnni_f(w) + (id - 1) * d, (size_t)d * sizeof *y);
     else memset(y, 0, (size_t)d * sizeof *y);
@@ -88,8 +93,8 @@ static rnn_status embedding_backward(rnn_ctx *ctx, rnni_call *c) {
   (void)ctx;
   const rnn_tensor *ids = c->in[1];
   int64_t d = c->in[0]->dims[1];
-  for (int64_t i = 0; i < ids->count; i++)
-    if (rnni_i(ids)[i]) rnni_add(rnni_f(c->din[0]) + (rnni_i(ids)[i] - 1) * d, rnni_f(c->dout[0]) + i * d, d);
+  for (int64_t i = 0, id; i < ids->count; i++)
+    if ((id = id_at(ids, i))) rnni_add(rnni_f(c->din[0]) + (id - 1) * d, rnni_f(c->dout[0]) + i * d, d);
   return RNN_OK;
 }
 const rnn_op rnni_op_embedding = {.name = "embedding", .args = "TT", .doc = "(weight, ids). Row id of weight (V, D) for every id (int32): (...) -> (..., D); id 0 gives zeros."
@@ -117,7 +122,7 @@ static rnn_status one_hot_forward(rnn_ctx *ctx, rnni_call *c) {
   real *y = rnni_f(c->out[0]);
   memset(y, 0, (size_t)c->out[0]->count * sizeof *y);
   for (int64_t i = 0; i < ids->count; i++, y += c->args.i[0])
-    if (rnni_i(ids)[i]) y[rnni_i(ids)[i] - 1] = 1;
+    if (id_at(ids, i)) y[rnni_i(ids)[i] - 1] = 1;
   return RNN_OK;
 }
 const rnn_op rnni_op_one_hot = {.name = "one_hot", .args = "Ti", .doc = "(ids, classes). (...) int32 -> (..., classes) float with a 1 at each id; id 0 gives zeros."
