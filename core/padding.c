@@ -49,3 +49,36 @@ rnn_status rnni_clean(rnn_ctx *ctx, rnn_tensor **t) {
   rnn_tensor_free(x);
   return RNN_OK;
 }
+
+/* ---- zero_padding: for what takes the steps of a batch apart by itself ---- */
+
+static rnn_status zero_padding_shape(rnn_ctx *ctx, rnni_call *c) {
+  (void)ctx;
+  rnni_out_like(c, c->in[0]);
+  c->out_type = c->in[0]->type;
+  return RNN_OK;
+}
+
+static rnn_status zero_padding_forward(rnn_ctx *ctx, rnni_call *c) {
+  (void)ctx;
+  const rnn_tensor *x = c->in[0];
+  size_t size = rnni_type_size(x->type);
+  memcpy(c->out[0]->data, x->data, (size_t)x->count * size);
+  for (int64_t n = 0, at; has_padding(x) && n < x->dims[0]; n++) {
+    int64_t count = padding_of(x, n, &at);
+    memset((char *)c->out[0]->data + (size_t)at * size, 0, (size_t)count * size);
+  }
+  return RNN_OK;
+}
+
+static rnn_status zero_padding_backward(rnn_ctx *ctx, rnni_call *c) {
+  (void)ctx;
+  int64_t width, rows = rnni_valid_rows(c->in[0], &width);
+  for (int64_t r = 0; r < rows; r++)
+    if (rnni_is_valid_row(c->in[0], r)) rnni_add(rnni_f(c->din[0]) + r * width, rnni_f(c->dout[0]) + r * width, width);
+  return RNN_OK;
+}
+const rnn_op rnni_op_zero_padding = {.name = "zero_padding", .args = "T",
+                                     .doc = "(x). x (N, T, ...) with 0 behind its lengths, whatever is there; any x without lengths as it is. For what takes the steps of a batch apart and so drops its lengths: x:zero_padding():without_lengths(). Never an error.",
+                                     .shape = zero_padding_shape, .forward = zero_padding_forward,
+                                     .backward = zero_padding_backward, .lengths = RNNI_LENGTHS_KEEP};
