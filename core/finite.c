@@ -42,10 +42,12 @@ bool rnn_tensor_finite(const rnn_tensor *t) {
 static int64_t first_of(const rnn_tensor *t) {
   if (!t || t->type != RNN_FLOAT) return -1;
   const real *x = rnni_f(t);
-  for (int64_t i = 0; i < t->count; i++) {
-    if (!isfinite(x[i])) return i;
-    if (i % RNNI_BLOCK == RNNI_BLOCK - 1 && rnni_interrupted(t->ctx)) return -1; /* nobody waits for the answer */
-  }
+  int64_t width, rows = rnni_valid_rows(t, &width); /* padding may be anything */
+  for (int64_t r = 0; r < rows; r++)
+    for (int64_t i = r * width; i < (r + 1) * width && rnni_is_valid_row(t, r); i++) {
+      if (!isfinite(x[i])) return i;
+      if (i % RNNI_BLOCK == RNNI_BLOCK - 1 && rnni_interrupted(t->ctx)) return -1; /* nobody waits for the answer */
+    }
   return -1;
 }
 

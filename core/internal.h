@@ -283,6 +283,7 @@ struct rnn_op {
   rnn_status (*backward)(rnn_ctx *ctx, rnni_call *c); /* NULL: not differentiable */
   unsigned saves;
   rnni_lengths lengths;
+  bool adds_steps; /* backward adds up products over the steps of its float inputs: it gets them clean (padding.c) */
   int (*outputs)(const rnn_args *args); /* NULL: one */
   bool view;                            /* takes tensors of any strides and gives views of them */
   /* What changes anything but results, the tensors t that the op was applied to; called when nothing can fail any more. */
@@ -325,6 +326,10 @@ RNN_MUST_USE rnn_status rnni_carry_lengths(rnn_ctx *ctx, rnni_call *c, bool keep
 /* A tensor seen as rows of width elements that are valid or padding as a whole: (N*T) rows, or one without lengths. */
 int64_t rnni_valid_rows(const rnn_tensor *t, int64_t *width);
 bool rnni_is_valid_row(const rnn_tensor *t, int64_t row);
+/* x, laid out as the batch: what is not finite behind the lengths becomes 0. padding.c says why. */
+void rnni_clear_padding(real *x, const rnn_tensor *batch);
+/* Puts a copy with such padding in place of *t when *t needs it. */
+RNN_MUST_USE rnn_status rnni_clean(rnn_ctx *ctx, rnn_tensor **t);
 void rnni_out_like(rnni_call *c, const rnn_tensor *t);
 /* outer * dims[axis] * inner = count */
 void rnni_split_at(const rnn_tensor *t, int axis, int64_t *outer, int64_t *length, int64_t *inner);

@@ -383,10 +383,13 @@ static rnn_status node_backward(rnn_ctx *ctx, queue *q, rnni_node *node, uint64_
   for (int i = 0; i < c->nin; i++) {
     din[i] = NULL;
     if (i == 0 && node->wants[0] && c->op == &rnni_op_assign) hand_on(node);
+    if (c->op->adds_steps && c->in[i] && c->in[i]->storage) RNNI_GOTO(rnni_clean(ctx, &c->in[i]));
     if (node->wants[i]) RNNI_GOTO(gradient_of(ctx, q, &node->edges[i], c->in[i], mark, &din[i]));
   }
   c->din = din;
   status = c->op->backward(ctx, c);
+  for (int i = 0; i < c->nin; i++)
+    if (din[i]) rnni_clear_padding(rnni_f(din[i]), c->in[i]);
   if (status == RNN_OK) status = rnni_poll(ctx); /* some loops only leave early */
   if (status == RNN_OK && node->where) status = rnni_check_gradients(ctx, c, node->where);
 done:
@@ -449,6 +452,7 @@ rnn_status rnn_backward(rnn_ctx *ctx, rnn_tensor *loss, rnn_tensor *dloss) {
   RNNI_GOTO(gradient_of(ctx, &q, &to_loss, loss, mark, &seed));
   if (dloss) rnni_move(seed, dloss);
   else rnni_f(seed)[0] = 1;
+  rnni_clear_padding(rnni_f(seed), loss);
   RNNI_GOTO(run_backward(ctx, &q, mark));
 done:
   while (q.count > 0) { /* only after a failure: half a gradient must not be found by a later run */

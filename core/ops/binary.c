@@ -140,6 +140,7 @@ static rnn_status run_backward(rnn_ctx *ctx, rnni_call *c, int which, grad_fn *f
     const real *a = values(c->in[0], r.a, &step_a), *b = values(c->in[1], r.b, &step_b);
     f(r.n, rnni_f(dy) + r.at, a, step_a, b, step_b, rnni_f(g) + r.at);
   }
+  rnni_clear_padding(rnni_f(g), c->out[0]); /* another input may have the lengths */
   if (whole && status == RNN_OK) rnni_add_reduced(to, whole);
   rnn_tensor_free(whole);
   return status;

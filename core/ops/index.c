@@ -3,10 +3,15 @@
 
 #include "../internal.h"
 
+/* Id number i; behind lengths it is 0, whatever stands there. */
+static int32_t id_at(const rnn_tensor *ids, int64_t i) {
+  return !ids->lengths || rnni_is_valid_row(ids, i / (ids->count / (ids->dims[0] * ids->dims[1]))) ? rnni_i(ids)[i] : 0;
+}
+
 static rnn_status check_ids(rnn_ctx *ctx, const char *name, const rnn_tensor *ids, int64_t low, int64_t high) {
   int64_t done = 0;
   for (int64_t i = 0; i < ids->count; i++) {
-    int32_t id = rnni_i(ids)[i];
+    int32_t id = id_at(ids, i);
     RNNI_TRY(rnni_pace(ctx, &done, 1));
     if (id < low || id > high)
       return rnni_fail(ctx, RNN_EARG, "%s: id %d at place %lld is not within %lld to %lld", name, id, (long long)i + 1,
@@ -158,7 +163,7 @@ static rnn_status embedding_forward(rnn_ctx *ctx, rnni_call *c) {
   int64_t d = w->dims[1], done = 0;
   for (int64_t i = 0; i < ids->count; i++) {
     RNNI_TRY(rnni_pace(ctx, &done, ROW + d));
-    int32_t id = rnni_i(ids)[i];
+    int32_t id = id_at(ids, i);
     real *y = rnni_f(c->out[0]) + i * d;
     if (id) memcpy(y, rnni_f(w) + (id - 1) * d, (size_t)d * sizeof *y);
     else memset(y, 0, (size_t)d * sizeof *y);
@@ -171,7 +176,8 @@ static rnn_status embedding_backward(rnn_ctx *ctx, rnni_call *c) {
   int64_t d = c->in[0]->dims[1], done = 0;
   for (int64_t i = 0; i < ids->count; i++) {
     RNNI_TRY(rnni_pace(ctx, &done, ROW + d));
-    if (rnni_i(ids)[i]) rnni_add(rnni_f(c->din[0]) + (rnni_i(ids)[i] - 1) * d, rnni_f(c->dout[0]) + i * d, d);
+    int64_t id = id_at(ids, i);
+    if (id) rnni_add(rnni_f(c->din[0]) + (id - 1) * d, rnni_f(c->dout[0]) + i * d, d);
   }
   return RNN_OK;
 }
@@ -201,7 +207,7 @@ static rnn_status one_hot_forward(rnn_ctx *ctx, rnni_call *c) {
   RNNI_TRY(rnni_copy(ctx, y, NULL, (size_t)c->out[0]->count * sizeof *y));
   for (int64_t i = 0; i < ids->count; i++, y += c->args.i[0]) {
     RNNI_TRY(rnni_pace(ctx, &done, ROW));
-    if (rnni_i(ids)[i]) y[rnni_i(ids)[i] - 1] = 1;
+    if (id_at(ids, i)) y[rnni_i(ids)[i] - 1] = 1;
   }
   return RNN_OK;
 }

@@ -167,6 +167,14 @@ static rnn_status cross_entropy_weights(rnn_ctx *ctx, rnni_call *c, int64_t v) {
   return RNN_OK;
 }
 
+static bool label_counts(const rnni_call *c, int64_t row) {
+  const rnn_tensor *of = judge(c);
+  if (rnni_i(c->in[1])[row] == 0) return false;
+  if (!of->lengths) return true;
+  int64_t steps = of->dims[0] * of->dims[1];
+  return rnni_is_valid_row(of, row / (c->in[1]->count / steps));
+}
+
 static rnn_status cross_entropy_shape(rnn_ctx *ctx, rnni_call *c) {
   const rnn_tensor *y = c->in[0], *labels = c->in[1];
   RNNI_TRY(rnni_need_float(ctx, c, 0));
@@ -179,13 +187,6 @@ static rnn_status cross_entropy_shape(rnn_ctx *ctx, rnni_call *c) {
     return rnni_fail(ctx, RNN_ESHAPE, "cross_entropy: logits %s of one class, whose loss is 0 whatever they are; "
                      "binary_cross_entropy is for yes and no", RNNI_SHAPE(y));
   if (!y->lengths && !c->args.i[0]) RNNI_TRY(rnni_need_no_padding(ctx, c, labels));
-  int64_t done = 0;
-  for (int64_t i = 0; i < labels->count; i++) {
-    RNNI_TRY(rnni_pace(ctx, &done, 1));
-    if (rnni_i(labels)[i] < 0 || rnni_i(labels)[i] > v)
-      return rnni_fail(ctx, RNN_EARG, "cross_entropy: label %d at place %lld is not within 0 to %lld", rnni_i(labels)[i],
-                       (long long)i + 1, (long long)v);
-  }
   if (y->lengths && labels->ndim < 2) /* (N, V): the second axis is not time */
     return rnni_fail(ctx, RNN_EARG, "cross_entropy: logits %s without time cannot have lengths; x:without_lengths() "
                      "drops them", RNNI_SHAPE(y));
@@ -193,16 +194,16 @@ static rnn_status cross_entropy_shape(rnn_ctx *ctx, rnni_call *c) {
     return rnni_fail(ctx, RNN_EARG, "cross_entropy: expected a label smoothing of 0 to 1, got %s",
                      rnni_number_text(c->args.n[0]));
   if (c->nin > 2) RNNI_TRY(cross_entropy_weights(ctx, c, v));
+  RNNI_TRY(rnni_need_same_lengths(ctx, c, y->lengths, labels->lengths));
+  int64_t done = 0;
+  for (int64_t i = 0; i < labels->count; i++) {
+    RNNI_TRY(rnni_pace(ctx, &done, 1));
+    if (label_counts(c, i) && (rnni_i(labels)[i] < 0 || rnni_i(labels)[i] > v))
+      return rnni_fail(ctx, RNN_EARG, "cross_entropy: label %d at place %lld is not within 0 to %lld", rnni_i(labels)[i],
+                       (long long)i + 1, (long long)v);
+  }
   c->out_ndim = 0;
-  return rnni_need_same_lengths(ctx, c, y->lengths, labels->lengths);
-}
-
-static bool label_counts(const rnni_call *c, int64_t row) {
-  const rnn_tensor *of = judge(c);
-  if (rnni_i(c->in[1])[row] == 0) return false;
-  if (!of->lengths) return true;
-  int64_t steps = of->dims[0] * of->dims[1];
-  return rnni_is_valid_row(of, row / (c->in[1]->count / steps));
+  return RNN_OK;
 }
 
 static double class_weight(const rnni_call *c, int64_t class) {

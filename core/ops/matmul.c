@@ -48,13 +48,18 @@ static sizes sizes_of(const rnn_tensor *a, const rnn_tensor *b, const rnn_tensor
 }
 
 static rnn_status matmul_forward(rnn_ctx *ctx, rnni_call *c) {
-  const rnn_tensor *a = c->in[0], *b = c->in[1], *y = c->out[0];
+  const rnn_tensor *a = c->in[0], *y = c->out[0];
+  rnn_tensor *b = rnn_tensor_ref(c->in[1]); /* a's padding stays in rows of its own, b's does not */
+  rnn_status status;
+  RNNI_GOTO(rnni_clean(ctx, &b));
   sizes s = sizes_of(a, b, y);
   rnni_save_factors(c);
   for (int64_t i = 0; i < s.batches; i++)
-    RNNI_TRY(rnni_gemm(ctx, s.m, s.n, s.k, rnni_f(a) + matrix_of(a, y, i), s.k, 1, rnni_f(b) + matrix_of(b, y, i), s.n,
-                       1, NULL, rnni_f(y) + i * s.m * s.n, s.n, false));
-  return RNN_OK;
+    RNNI_GOTO(rnni_gemm(ctx, s.m, s.n, s.k, rnni_f(a) + matrix_of(a, y, i), s.k, 1, rnni_f(b) + matrix_of(b, y, i), s.n,
+                        1, NULL, rnni_f(y) + i * s.m * s.n, s.n, false));
+done:
+  rnn_tensor_free(b);
+  return status;
 }
 
 static rnn_status matmul_backward(rnn_ctx *ctx, rnni_call *c) {
@@ -74,7 +79,7 @@ const rnn_op rnni_op_matmul = {.name = "matmul", .args = "TT",
                                .doc = "(a, b). Matrix product (..., m, k) x (..., k, n) -> (..., m, n); leading axes broadcast."
                                " Errors: inner sizes that differ, batches that do not fit together.",
                                .shape = matmul_shape, .forward = matmul_forward, .backward = matmul_backward,
-                               .saves = RNNI_SAVE_INPUTS, .lengths = RNNI_LENGTHS_KEEP};
+                               .saves = RNNI_SAVE_INPUTS, .lengths = RNNI_LENGTHS_KEEP, .adds_steps = true};
 
 /* ---- linear: y = x W' + b ---- */
 
@@ -121,4 +126,5 @@ const rnn_op rnni_op_linear = {.name = "linear", .args = "TT?T",
                                .doc = "(x, weight [, bias]). x W' + b: x (..., in), weight (out, in), bias (out) -> (..., out)."
                                " Errors: an x whose last axis is not in, a bias that is not (out).",
                                .shape = linear_shape, .forward = linear_forward, .backward = linear_backward,
-                               .saves = RNNI_SAVE_IN0 | RNNI_SAVE_IN1, .lengths = RNNI_LENGTHS_KEEP};
+                               .saves = RNNI_SAVE_IN0 | RNNI_SAVE_IN1, .lengths = RNNI_LENGTHS_KEEP,
+                               .adds_steps = true};

@@ -117,7 +117,7 @@ const rnn_op rnni_op_layer_norm = {.name = "layer_norm", .args = "TTTn", .doc = 
                                " Errors: gain or bias that are not (D).",
                                    .shape = layer_norm_shape, .forward = layer_norm_forward,
                                    .backward = layer_norm_backward, .saves = RNNI_SAVE_IN0 | RNNI_SAVE_IN1,
-                                   .lengths = RNNI_LENGTHS_KEEP};
+                                   .lengths = RNNI_LENGTHS_KEEP, .adds_steps = true};
 
 /* ---- batch norm over the last axis's features (Ioffe and Szegedy 2015), statistics over all valid rows ---- */
 
@@ -247,4 +247,4 @@ const rnn_op rnni_op_batch_norm = {.name = "batch_norm", .args = "TTTTTnnb",
                                    .shape = batch_norm_shape, .forward = batch_norm_forward,
                                    .backward = batch_norm_backward, .commit = batch_norm_commit,
                                    .saves = RNNI_SAVE_IN0 | RNNI_SAVE_IN1,
-                                   .lengths = RNNI_LENGTHS_KEEP};
+                                   .lengths = RNNI_LENGTHS_KEEP, .adds_steps = true};

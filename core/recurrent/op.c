@@ -70,8 +70,12 @@ static void enter_segment(run *q, int64_t s) {
   rnni_lay_out(&q->l, at, RNNI_MIN(q->steps, q->l.all - at), q->buffer);
 }
 
+/* The steps of this segment, time-major, with 0 for padding: so nothing in the engine meets what that held. */
 static void take_input(const rnni_layer *l, const rnn_tensor *x) {
   rnni_kernel->swap_axes(l->N, l->T, l->D, rnni_f(x) + l->t0 * l->D, l->all * l->D, l->x, l->N * l->D);
+  for (int64_t n = 0; l->lengths && n < l->N; n++)
+    for (int64_t t = RNNI_MAX(l->lengths[n] - l->t0, 0); t < l->T; t++)
+      memset(l->x + (t * l->N + n) * l->D, 0, (size_t)l->D * sizeof *l->x);
 }
 
 /* The states at place in h and c, as one row of boundaries. */

@@ -118,6 +118,8 @@ static const op_case op_cases[] = {
     {.op = "batch_norm", .inputs = "f6x3,f3,f3,c3,p3", .i = {1}, .n = {0.9, 1e-3}},
     {.op = "batch_norm", .inputs = "f4x5x3L,f3,f3,c3,p3", .i = {1}, .n = {0.9, 1e-3}},
     {.op = "batch_norm", .inputs = "f6x3,f3,f3,c3,p3", .i = {0}, .n = {0.9, 1e-3}},
+    {.op = "zero_padding", .inputs = "f4x5x2L"},
+    {.op = "zero_padding", .inputs = "f3"},
     {.op = "mse", .inputs = "f3x4,f3x4"},
     {.op = "mse", .inputs = "f4x5x2L,f4x5x2"},
     {.op = "mae", .inputs = "f3x4,f3x4"},

@@ -42,6 +42,7 @@ end
 
 local function columns(fname, x)
   check.tensor(fname, "argument 1", x, "float")
+  x = x:without_lengths()
   if x:ndim() < 2 then return x:reshape(-1, 1) end
   return x:reshape(-1, x:size(-1))
 end
@@ -49,11 +50,15 @@ end
 --- scaler:fit(x) -> scaler
 ---
 --- Learns mean and deviation, or least and greatest value, of each column (last axis) of the training span.
---- Errors: a second fit, values that are not finite.
+--- Steps behind the lengths of a batch (N, T, D) do not count. Errors: a second fit, values that are not finite.
 ---@param x rnn.Tensor
 ---@return data.Scaler
 function Scaler:fit(x)
   local rows = columns("scaler:fit", x)
+  if x:lengths() then
+    local steps = core.ones { #x, x:size(2), #rows // (#x * x:size(2)) }
+    rows = rows:gather(1, steps:with_lengths(x:lengths()):zero_padding():without_lengths():reshape(-1):nonzero())
+  end
   if self.kind == "factor" then return self end
   if self.scale then core.fail("scaler:fit: it was fitted before; fit a scaler once, on the training span only") end
   if #rows == 0 or rows:is_finite():min():item() == 0 then

@@ -52,12 +52,8 @@ function valid.labels(fname, y, labels, padded)
     core.fail("%s: logits %s of one class, which is then every answer", fname, check.shape(y))
   end
   valid.check(fname, labels, lengths, padded)
-  y, labels = y:detach():without_lengths(), labels:without_lengths()
-  if lengths then
-    local rows, steps = labels:size(1), labels:size(2)
-    local inside = core.arange(steps):reshape(1, steps):le(lengths:reshape(rows, 1)):to_int()
-    labels = labels:reshape(rows, steps, -1) * inside:reshape(rows, steps, 1)
-  end
+  local function clear(t) return (lengths and t:with_lengths(lengths):zero_padding() or t):without_lengths() end
+  y, labels = clear(y:detach()), clear(labels)
   y = classes and y:reshape(-1, classes) or y:reshape(-1)
   return y, labels:reshape(-1)
 end

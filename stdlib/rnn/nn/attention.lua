@@ -51,7 +51,7 @@ function Attention:prepare(memory)
   end
   local lengths, valid = memory:lengths(), nil
   if lengths then
-    memory = memory:without_lengths()
+    memory = memory:zero_padding():without_lengths()
     local steps = memory:size(2)
     valid = core.arange(steps):le(lengths:reshape(-1, 1)):reshape(-1, 1, steps)
   end
@@ -82,7 +82,7 @@ function Attention:attend(query, prepared)
     core.fail("%s: queries for %d sequences, but a memory of %d", self:describe(), #query, #prepared.values)
   end
   local lengths = query:lengths()
-  if lengths then query = query:without_lengths() end
+  if lengths then query = query:zero_padding():without_lengths() end
   local energy = scores(self, query, prepared.keys)
   local valid, weights = prepared.valid
   if valid then -- the factor is for memories without any step: their context is 0

@@ -45,7 +45,7 @@ function Recurrent:forward(x, state)
   local shortest = x:size(2)
   if lengths then
     for _, length in ipairs(lengths:totable()) do shortest = math.min(shortest, length) end
-    x = x:without_lengths()
+    x = x:zero_padding():without_lengths()
   end
   state = self.cell:begin(owner.check(self, state), x:size(1))
   local outputs, last = {}, nil

@@ -11,7 +11,7 @@ local function shifted(decoder, y)
   local name = decoder:describe()
   check.tensor(name, "target ids", y, "int32", 2)
   local lengths, steps = y:lengths(), y:size(2)
-  if lengths then y, lengths = y:without_lengths(), (lengths - 1):maximum(0) end
+  if lengths then y, lengths = y:zero_padding():without_lengths(), (lengths - 1):maximum(0) end
   if steps < 2 or y:select(2, 1):eq(decoder.start):sum():item() < #y then
     core.fail("%s: every target sequence must begin with the start %d and end with the stop %d; "
       .. "vocab:encode(s, { start = true, stop = true }) makes such", name, decoder.start, decoder.stop)

@@ -9,7 +9,7 @@ local Recurrent = require "rnn.nn.recurrent"
 -- What is not finite in t: "nan at (3, 17, 1)" and its sample and time step; or nothing.
 local function bad_element(t)
   if not core.is_tensor(t) or t:type() ~= "float" then return end
-  if t:lengths() then t = t:without_lengths() end
+  t = t:zero_padding():without_lengths()
   local bad = t:is_finite():eq(0):reshape(-1)
   if bad:max():item() == 0 then return end
   local rest, index = bad:argmax(1):item() - 1, {}

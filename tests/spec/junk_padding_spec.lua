@@ -1,0 +1,479 @@
+-- What lies behind the lengths never reaches a result or a gradient, whatever it holds: every layer, loss, metric and
+-- op sees the same batch with zeros there and with junk, and gives the same.
+local rnn = require "rnn"
+local core = require "rnn.core"
+local nn, optim, metrics = rnn.nn, rnn.optim, rnn.metrics
+local approx = require "support.approx"
+local layer_cases = require "support.layer_cases"
+
+local N, T, D = 3, 4, 2
+local LENGTHS = { 4, 1, 2 }
+local JUNK = { nan = 0 / 0, inf = 1 / 0, ["-inf"] = -1 / 0, ["1e38"] = 1e38, ["-3e38"] = -3e38 }
+local IDS = { [7] = 7, [-5] = -5, [2 ^ 31 - 1] = 2147483647 }
+
+local function inside(t) -- 1 on valid steps, shaped to go along with t (N, T, ...)
+  local dims = { N, T }
+  for axis = 3, t:ndim() do dims[axis] = 1 end
+  return core.arange(T):le(core.tensor(LENGTHS, "int32"):reshape(N, 1)):reshape(dims)
+end
+
+-- t (N, T, ...) without lengths, with junk behind them.
+local function spoil(t, junk)
+  if t:type() == "int32" then
+    local mask = inside(t):to_int()
+    return t * mask + (1 - mask) * junk
+  end
+  return core.where(inside(t), t, junk)
+end
+
+-- What counts of a result: 0 behind the lengths.
+local function seen(t)
+  t = t:detach()
+  return t:lengths() and t:zero_padding():without_lengths() or t:copy()
+end
+
+local function each_tensor(value, f)
+  if core.is_tensor(value) then
+    if value:type() == "float" then f(value) end
+  elseif type(value) == "table" then
+    for _, item in pairs(value) do each_tensor(item, f) end
+  end
+end
+
+-- Everything that a step of training sees, when run(x) is called with x = before(leaf), with lengths.
+local function observe(module, leaf, run, before)
+  core.seed(11)
+  module:zero_grad()
+  local is_float = leaf:type() == "float"
+  if is_float then leaf:requires_grad(true) end
+  local x = leaf:with_lengths(LENGTHS)
+  if before then x = before(x) end
+  local results, list, loss = { run(module, x) }, {}, 0
+  each_tensor(results, function(t)
+    list[#list + 1] = seen(t)
+    loss = loss + (t * t):mean() + t:sum()
+  end)
+  loss:backward()
+  list.loss = loss:detach()
+  for _, pair in ipairs(module:named_parameters()) do list["d " .. pair[1]] = pair[2].grad and pair[2].grad:copy() end
+  if is_float then list.dx = leaf.grad end
+  return list
+end
+
+local function same(got, want, what)
+  for key, value in pairs(want) do
+    approx.equal(got[key], value, what .. ": " .. key)
+  end
+end
+
+local function check(make, input, run, before)
+  core.seed(3)
+  local module, x = make(), input()
+  local clean = observe(module, spoil(x, 0), run, before)
+  if clean.dx then approx.equal(spoil(clean.dx, 0), clean.dx, "dx behind the lengths") end
+  for name, junk in pairs(x:type() == "int32" and IDS or JUNK) do
+    core.seed(3)
+    same(observe(make(), spoil(x, junk), run, before), clean, tostring(name))
+  end
+end
+
+local function call(layer, x) return layer(x) end
+
+local SKIPPED = { -- what takes no padded (N, T, ...): cells, and what is told apart below
+  RNNCell = true, LSTMCell = true, GRUCell = true, Decoder = true, Dropout = true, Attention = true, Seq2Seq = true,
+}
+
+describe("junk behind the lengths and nn.", function()
+  for _, name in ipairs(layer_cases.names()) do
+    local case = layer_cases.cases[name]
+    if not SKIPPED[name] then
+      it(name, function() check(case.make, case.input, case.run or call) end)
+      it(name .. " in evaluation", function()
+        check(function() return case.make():eval() end, case.input, case.run or call)
+      end)
+    end
+  end
+
+  local function float() return core.randn(N, T, D) end
+  local options = {
+    {}, { layers = 2 }, { layers = 3, residual = true }, { returns = "last" }, { returns = "both" },
+    { bidirectional = true }, { bidirectional = true, merge = "sum", layers = 2 },
+    { bidirectional = true, returns = "both", layers = 2, residual = true }, { layer_norm = true },
+    { initial_state = "trained" }, { recompute = 2 }, { activation = "relu" }, { recurrent_dropout = 0.5 },
+    { zoneout = 0.3, layers = 2, dropout = 0.5 }, { layer_norm = true, recompute = true, bidirectional = true },
+    { activation = "identity", returns = "last", layer_norm = true },
+  }
+  local own = {
+    RNN = {},
+    LSTM = { { peepholes = true }, { projection = 3 }, { projection = 1, bidirectional = true, layer_norm = true },
+      { coupled = true, peepholes = true }, { zoneout_cell = 0.4, peepholes = true, layer_norm = true } },
+    GRU = { { reset = "before" }, { reset = "before", layer_norm = true, recurrent_dropout = 0.3 } },
+  }
+  for kind, more in pairs(own) do
+    for _, list in ipairs { options, more } do
+      for _, o in ipairs(list) do
+        local text = {}
+        for key, value in pairs(o) do text[#text + 1] = ("%s = %s"):format(key, value) end
+        table.sort(text)
+        it(("%s { %s }"):format(kind, table.concat(text, ", ")), function()
+          check(function() return nn[kind](D, o.residual and not o.bidirectional and D or 4, o) end, float, call)
+        end)
+      end
+    end
+    it("Recurrent of " .. kind .. "Cell", function()
+      for _, returns in ipairs { "sequence", "last" } do
+        check(function() return nn.Recurrent(nn[kind .. "Cell"](D, 3), { returns = returns }) end, float, call)
+      end
+    end)
+  end
+
+  it("Attention, of queries and of memories", function()
+    for _, score in ipairs { "additive", "multiplicative" } do
+      local function make() return nn.Attention(2, 2, { score = score }) end
+      check(make, float, function(layer, x) return layer(x, core.randn(N, 5, 2)) end)
+      check(make, float, function(layer, x) return layer(core.randn(N, 5, 2), x) end)
+      check(make, float, function(layer, x) return layer(x, x) end)
+    end
+  end)
+
+  it("Seq2Seq, of sources and of targets", function()
+    for _, o in ipairs { {}, { attention = "additive" }, { attention = "multiplicative", input_feeding = true } } do
+      local function make()
+        o.vocab, o.dim, o.hidden = 6, 2, 3
+        return nn.Seq2Seq { encoder = nn.Encoder { vocab = 5, dim = 2, hidden = 3, bidirectional = true },
+          decoder = nn.Decoder(o) }
+      end
+      local function source() return core.to_int(core.rand(N, T) * 5) + 1 end
+      local function target() return core.tensor({ { 2, 4, 5, 3 }, { 2, 0, 0, 0 }, { 2, 3, 0, 0 } }, "int32") end
+      local goal = target():with_lengths(LENGTHS)
+      check(make, source, function(model, x) return (model:loss(x, goal)) end)
+      check(make, target, function(model, y) return (model:loss(source():with_lengths(LENGTHS), y)) end)
+      check(make, target, function(model, y)
+        core.seed(2)
+        return (model:loss(source():with_lengths(LENGTHS), y, { teacher_forcing = 0.5 }))
+      end)
+    end
+  end)
+
+  it("Dropout", function()
+    check(function() return nn.Sequential { nn.Linear(2, 3), nn.Dropout(0.5), nn.GRU(3, 2) } end, float, call)
+  end)
+
+  it("layers one after the other, with junk that grows in the middle", function()
+    local between = {
+      log = function(x) return (x:abs() + 0.1):log() * 1 + x:abs():log() * 0.1 end,
+      reciprocal = function(x) return 1 / x + x:reciprocal() end, sqrt = function(x) return x:abs():sqrt() end,
+      division = function(x) return x / x:sum(3, true) end, pow = function(x) return x:abs() ^ -1.5 end,
+      overflow = function(x) return x * 1e30 / 1e30 * 1e20 / 1e20 end,
+    }
+    for _, f in pairs(between) do
+      for _, kind in ipairs { "LSTM", "Conv1d" } do
+        check(function()
+          local model = nn.Module { first = nn.Linear(D, 3), norm = nn.LayerNorm(3), batch = nn.BatchNorm(3),
+            second = kind == "LSTM" and nn.LSTM(3, 2) or nn.Conv1d(3, 2, 2), last = nn.Linear(2, 2) }
+          function model:forward(x) return self.last((self.second(self.batch(self.norm(self.first(f(x))))))) end
+          return model
+        end, float, call)
+      end
+    end
+  end)
+end)
+
+describe("junk behind the lengths and", function()
+  -- Ops of x and a parameter that is shared by all steps, or has a value for each.
+  local ops = {}
+  for _, name in ipairs { "add", "sub", "mul", "div", "pow", "maximum", "minimum" } do
+    ops[name] = function(x, w) return core[name](x, w) + core[name](w, x) end
+  end
+  ops.where = function(x, w) return core.where(x:gt(0), x * w, w) end
+  ops.matmul = function(x, w) return x:matmul(core.matmul(w:reshape(2, 1), w:reshape(1, 2))) end
+  ops.linear = function(x, w) return core.linear(x, core.concat({ w:reshape(1, 2), w:reshape(1, 2) }, 1), w) end
+  ops.concat = function(x, w) return core.concat({ x, x * w }, 3) end
+  ops.cumsum = function(x, w) return (x * w):cumsum(2) + (x * w):cumsum(3) end
+  ops.softmax = function(x, w) return (x * w):softmax(3) + (x + w):log_softmax(3) end
+  ops.extremes = function(x, w) return (x * w):max(3, true) + (x * w):min(3, true) + (x * w):mean(3, true) end
+  ops.time = function(x, w) return (x * w):max(2) + (x * w):min(2) + (x * w):mean(2) + (x + w):sum(2) end
+  ops.clamp = function(x, w) return (x * w):clamp(-1, 1.5) + w end
+  ops.leaky_relu = function(x, w) return (x * w):leaky_relu(0.1) + w end
+  ops.layer_norm = function(x, w) return core.layer_norm(x, w, w, 1e-5) end
+  for name, f in pairs(ops) do
+    it("rnn." .. name, function()
+      local function float() return core.rand(N, T, D) + 0.5 end
+      local function run(module, x) return f(x, module.w) end
+      local function make() return nn.Module { w = (core.rand(D) + 0.5):requires_grad(true) } end
+      check(make, float, run)
+      if name == "matmul" or name == "linear" or name == "layer_norm" then return end
+      check(function() -- a value for each step, without lengths
+        return nn.Module { w = (core.rand(N, T, D) + 0.5):requires_grad(true) }
+      end, float, run)
+    end)
+  end
+
+  -- Every op that has a gradient is in the list above, or takes one tensor, or is tested as what it stands for.
+  local elsewhere = { "mse", "mae", "huber", "cross_entropy", "binary_cross_entropy", "ctc_loss", "recurrent", "conv1d",
+    "batch_norm", "embedding", "dropout", "softmax", "log_softmax", "max", "min", "mean", "sum" }
+  local refusing = { "transpose", "slice", "select", "stack", "gather", "windows", "topk", "reshape", "broadcast_to" }
+  local flat = { "eq", "ne", "lt", "le", "gt", "ge", "argmax", "argmin", "argsort", "nonzero", "one_hot", "sign",
+    "floor", "is_finite", "to_int" } -- without a gradient
+
+  it("every op", function()
+    local known, alone = {}, {}
+    for _, list in ipairs { elsewhere, refusing, flat } do
+      for _, name in ipairs(list) do known[name] = true end
+    end
+    for name in pairs(core) do
+      if type(core[name]) == "function" and core.op_doc(name) and not ops[name] and not known[name] then
+        local x = core.ones(N, T, D):requires_grad(true)
+        local ok, y = pcall(core[name], x)
+        assert.is_true(ok and y:requires_grad(), name .. " has no case here")
+        alone[#alone + 1] = name
+      end
+    end
+    assert.is_true(#alone > 15)
+    for name, junk in pairs(JUNK) do
+      for _, f in ipairs(alone) do
+        local function grads(padding)
+          core.seed(1)
+          local w, v = (core.rand(D) + 0.5):requires_grad(true), core.ones(N, T, D):requires_grad(true)
+          local x = spoil(core.rand(N, T, D) + 0.5, padding):with_lengths(LENGTHS) * w
+          local y = (x + core[f](x) * v):sum()
+          y:backward()
+          return w.grad, v.grad, y:detach()
+        end
+        local dw, dv, y = grads(0)
+        local junk_dw, junk_dv, junk_y = grads(junk)
+        approx.equal(junk_dw, dw, f .. name)
+        approx.equal(junk_dv, dv, f .. name)
+        approx.equal(junk_y, y, f .. name)
+      end
+    end
+  end)
+
+  it("a gradient that is given to backward", function()
+    local w = core.ones(D):requires_grad(true)
+    local y = core.ones(N, T, D):with_lengths(LENGTHS) * w
+    y:backward(spoil(core.ones(N, T, D), 0 / 0))
+    assert.same({ 7, 7 }, w.grad:totable())
+  end)
+
+  it("values and gradients of finite padding, whose lengths were dropped on purpose", function()
+    local w = core.ones(D):requires_grad(true)
+    local y = core.full({ N, T, D }, 2):with_lengths(LENGTHS) * w
+    y:without_lengths():sum():backward()
+    assert.same({ 24, 24 }, w.grad:totable())
+  end)
+
+  it("the tensor that with_lengths was called on, which stays as it is", function()
+    local x = spoil(core.randn(N, T, D), 1 / 0)
+    local sum = x:is_finite():sum():item()
+    local layer = nn.Sequential { nn.Linear(D, 3), nn.LSTM(3, 2) }
+    layer(x:with_lengths(LENGTHS)):sum():backward()
+    assert.equal(sum, x:is_finite():sum():item())
+  end)
+end)
+
+describe("junk behind the lengths and the loss", function()
+  local losses = {
+    mse = "float", mae = "float", huber = "float", binary_cross_entropy = "float", cross_entropy = "labels",
+  }
+  it("each has its kind here", function()
+    for name, f in pairs(require "rnn.nn.loss") do
+      if type(f) == "function" and name ~= "loss" then assert.is_truthy(losses[name], name) end
+    end
+  end)
+  for name, kind in pairs(losses) do
+    it(name, function()
+      for _, where in ipairs { "y", "target", "both" } do
+        local function of(junk, id)
+          core.seed(2)
+          local w = (core.rand(D) + 0.5):requires_grad(true)
+          local leaf = spoil(core.rand(N, T, D), junk):requires_grad(true)
+          local y = (where ~= "target" and leaf:with_lengths(LENGTHS) or leaf) * w
+          local target = kind == "labels" and core.to_int(core.rand(N, T) * 2) + 1 or core.rand(N, T, D)
+          target = spoil(target, kind == "labels" and id or junk)
+          if where ~= "y" then target = target:with_lengths(LENGTHS) end
+          local loss = nn[name](y, target)
+          loss:backward()
+          -- With lengths on the target alone, nothing says that y, and so w, has padding.
+          return loss:detach(), where ~= "target" and w.grad, leaf.grad
+        end
+        local loss, dw, dy = of(0, 0)
+        for text, junk in pairs(JUNK) do
+          for _, id in pairs(IDS) do
+            local l, w, d = of(junk, id)
+            approx.equal(l, loss, name .. text)
+            if dw then
+              approx.equal(w, dw, name .. text)
+              approx.equal(d, dy, name .. text)
+            end
+          end
+        end
+      end
+    end)
+  end
+
+  it("ctc", function()
+    local function of(junk, id)
+      core.seed(2)
+      local w = core.ones(5):requires_grad(true)
+      local y = spoil(core.randn(N, T, 5), junk):with_lengths(LENGTHS) * w
+      local labels = core.tensor({ { 1, 2 }, { 3, id }, { 4, id } }, "int32"):with_lengths { 2, 1, 1 }
+      local loss = rnn.ctc.loss(y, labels)
+      loss:backward()
+      return loss:detach(), w.grad, y:detach()
+    end
+    local loss, dw, y = of(0, 0)
+    for _, junk in pairs(JUNK) do
+      for _, id in pairs(IDS) do
+        local l, w, logits = of(junk, id)
+        approx.equal(l, loss, "loss")
+        approx.equal(w, dw, "dw")
+        assert.same(rnn.ctc.greedy(y), rnn.ctc.greedy(logits))
+        assert.same(rnn.ctc.beam(y), rnn.ctc.beam(logits))
+      end
+    end
+  end)
+end)
+
+describe("junk behind the lengths and training:", function()
+  local function source(x, y) return function(_, last) if not last then return x, y end end end
+  local function make()
+    core.seed(6)
+    return nn.Sequential { nn.LayerNorm(D), nn.LSTM(D, 3), nn.BatchNorm(3), nn.Linear(3, D) }
+  end
+  local function data(junk, id, labels)
+    core.seed(5)
+    local x = spoil(core.randn(N, T, D), junk):with_lengths(LENGTHS)
+    if labels then return x, spoil(core.to_int(core.rand(N, T) * D) + 1, id):with_lengths(LENGTHS) end
+    return x, spoil(core.rand(N, T, D), junk):with_lengths(LENGTHS)
+  end
+
+  for _, labels in ipairs { false, true } do
+    it("fit, evaluate, predict, monitor, of " .. (labels and "labels" or "numbers"), function()
+      local function run(junk, id)
+        local x, y = data(junk, id, labels)
+        local model = make()
+        local history = rnn.fit(model, { data = source(x, y), valid = source(x, y), epochs = 3, progress = false,
+          loss = labels and "cross_entropy" or "mse", metrics = labels and { "accuracy" } or { "mae", "rmse" },
+          optimizer = optim.Adam(model:parameters(), { lr = 0.1 }), tbptt = nil })
+        local scores = rnn.evaluate(model, source(x, y), { loss = labels and "cross_entropy" or "mse",
+          metrics = labels and { "accuracy" } or { "mae", "rmse" } })
+        return { model = model, history = history, scores = scores, y = seen(model(x)) }
+      end
+      local clean = run(0, 0)
+      for name, junk in pairs(JUNK) do
+        for _, id in pairs(IDS) do
+          local got = run(junk, id)
+          for key, value in pairs(clean.scores) do assert.near(value, got.scores[key], 1e-5, name .. key) end
+          approx.equal(got.y, clean.y, name)
+          for key, t in pairs(clean.model:state_dict()) do approx.equal(got.model:state_dict()[key], t, name .. key) end
+          if not labels then break end
+        end
+      end
+    end)
+  end
+
+  it("metrics, each of them", function()
+    local float = function(f) return { f = f, input = function() return core.rand(N, T) + 0.5 end } end
+    local labels = function(f) return { f = f, input = function() return core.randn(N, T, 3) end, classes = 3 } end
+    local calls = {
+      mae = float(metrics.mae), smape = float(metrics.smape),
+      mase = float(function(y, t, history) return metrics.mase(y, t, history) end),
+      accuracy = labels(metrics.accuracy), f1 = labels(metrics.f1), nats = labels(metrics.nats),
+      perplexity = labels(metrics.perplexity), top_k = labels(function(y, t) return metrics.top_k(y, t, 2) end),
+      confusion = labels(function(y, t) return metrics.confusion(y, t):f1() end),
+      F1 = labels(function(y, t)
+        local metric = metrics.F1()
+        metric:clear()
+        metric:add(y, t)
+        return metric:read()
+      end),
+      Confusion = labels(function(y, t)
+        local confusion = metrics.Confusion { classes = 3 }
+        confusion:add(y:argmax(-1), t)
+        return confusion:f1()
+      end),
+    }
+    for name in pairs(getmetatable(metrics) and getmetatable(metrics).names or metrics) do
+      assert.is_truthy(calls[name] or name == "bleu", name .. " has no case here")
+    end
+    for name, case in pairs(calls) do
+      local function of(junk, id)
+        core.seed(7)
+        local y = spoil(case.input(), junk):with_lengths(LENGTHS)
+        local target = case.classes and spoil(core.to_int(core.rand(N, T) * case.classes) + 1, id)
+          or spoil(case.input(), junk)
+        local history = spoil(core.rand(N, T), junk)
+        history:slice(2, 1, 2)
+        history = name == "mase" and core.concat({ core.rand(N, 3), history }, 2):with_lengths { 7, 4, 5 } or nil
+        return case.f(y, target:with_lengths(LENGTHS), history)
+      end
+      local want = of(0, 0)
+      assert.is_true(want == want, name)
+      for text, junk in pairs(JUNK) do
+        for _, id in pairs(IDS) do assert.near(want, of(junk, id), 1e-5, name .. text) end
+      end
+    end
+  end)
+
+  it("scalers", function()
+    for _, kind in ipairs { "standard", "minmax" } do
+      local function of(junk)
+        core.seed(8)
+        local x = spoil(core.randn(N, T, D), junk):with_lengths(LENGTHS)
+        local scaler = rnn.data.Scaler { kind = kind }:fit(x)
+        return seen(scaler:transform(x)), seen(scaler:inverse(scaler:transform(x))), scaler
+      end
+      local y, back, scaler = of(0)
+      for name, junk in pairs(JUNK) do
+        local z, there = of(junk)
+        approx.equal(z, y, kind .. name)
+        approx.equal(there, back, kind .. name)
+      end
+      core.seed(8)
+      local rows = core.randn(N, T, D):reshape(-1, D):gather(1, core.tensor({ 1, 2, 3, 4, 5, 9, 10 }, "int32"))
+      approx.equal(scaler.shift, rnn.data.Scaler { kind = kind }:fit(rows).shift, "shift")
+    end
+  end)
+
+  it("windows of truncated back-propagation, the monitor", function()
+    local function of(junk)
+      local x, y = data(junk, 0, false)
+      core.seed(9)
+      local model = nn.Sequential { nn.Linear(D, 3), nn.LSTM(3, 3), nn.Linear(3, D) }
+      local monitor = rnn.monitor(model, { every = 1 })
+      rnn.fit(model, { data = source(x, y), epochs = 3, progress = false, loss = "mse", tbptt = 2,
+        callbacks = { monitor }, optimizer = optim.SGD(model:parameters(), { lr = 0.1 }) })
+      return seen(model(x)), monitor
+    end
+    local want, monitor = of(0)
+    for name, junk in pairs(JUNK) do
+      local got, other = of(junk)
+      approx.equal(got, want, name)
+      assert.near(monitor.largest, other.largest, 1e-6)
+      assert.equal(#monitor.records, #other.records)
+      for i, record in ipairs(monitor.records) do
+        for k, layer in ipairs(record.layers) do
+          for t, norm in ipairs(layer.norms) do assert.near(norm, other.records[i].layers[k].norms[t], 1e-5) end
+        end
+      end
+    end
+  end)
+
+  it("histograms", function()
+    local function of(junk)
+      core.seed(3)
+      return core.histogram(spoil(core.randn(N, T, D), junk):with_lengths(LENGTHS))
+    end
+    assert.same(of(0), of(0 / 0))
+  end)
+
+  it("the search for a nan, which is in the data only where they count", function()
+    local x, y = data(0 / 0, 0, false)
+    local model = nn.Sequential { nn.LSTM(D, 3), nn.Linear(3, D) }
+    model[2].bias:detach():fill_(0 / 0)
+    local message = select(2, pcall(rnn.fit, model, { data = source(x, y), epochs = 1, progress = false, loss = "mse",
+      optimizer = optim.SGD(model:parameters(), { lr = 0.1 }) }))
+    assert.is_nil(tostring(message):find("the data hold", 1, true))
+  end)
+end)
