@@ -211,7 +211,7 @@ static rnn_status cross_entropy_forward(rnn_ctx *ctx, rnni_call *c) {
   RNNI_TRY(rnni_array(ctx, v, sizeof *e, &e));
   double total = 0, weights = 0, smoothing = c->args.n[0];
   for (int64_t r = 0; r < labels->count; r++) {
-    RNNI_GOTO(rnni_pace(ctx, &work, v));
+    RNNI_GOTO(rnni_pace(ctx, &work, RNNI_ROW + 2 * v));
     if (!label_counts(c, r)) continue;
     const real *row = rnni_f(y) + r * v;
     int32_t label = rnni_i(labels)[r] - 1;
@@ -249,7 +249,7 @@ static rnn_status cross_entropy_backward(rnn_ctx *ctx, rnni_call *c) {
   rnn_status status = RNN_OK;
   RNNI_TRY(rnni_array(ctx, v, sizeof *e, &e));
   for (int64_t r = 0; r < labels->count; r++) {
-    RNNI_GOTO(rnni_pace(ctx, &work, v));
+    RNNI_GOTO(rnni_pace(ctx, &work, RNNI_ROW + 2 * v));
     if (!label_counts(c, r)) continue;
     const real *row = rnni_f(y) + r * v;
     real *dx = rnni_f(c->din[0]) + r * v, lse = rnni_f(c->scratch[0])[r];

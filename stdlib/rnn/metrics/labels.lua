@@ -5,6 +5,7 @@ local core = require "rnn.core"
 local check = require "rnn.check"
 local Confusion = require "rnn.metrics.confusion"
 local valid = require "rnn.metrics.valid"
+local choice = require "rnn.choice"
 
 local metrics = {}
 
@@ -20,8 +21,9 @@ end
 ---@param labels rnn.Tensor int32 (...)
 ---@return number
 function metrics.accuracy(y, labels)
-  y, labels = valid.labels("metrics.accuracy", y, labels)
-  if y:type() == "float" then y = y:argmax(-1) end
+  local fname, place = "metrics.accuracy", nil
+  y, labels, place = valid.labels(fname, y, labels)
+  y = valid.answers(fname, y, labels, place)
   return share(y:eq(labels) * labels:ne(0), labels)
 end
 
@@ -35,7 +37,9 @@ end
 function metrics.top_k(logits, labels, k)
   check.tensor("metrics.top_k", "argument 1 (logits)", logits, "float")
   check.int("metrics.top_k", "argument 3 (k)", k, 1, logits:size(-1))
-  logits, labels = valid.labels("metrics.top_k", logits, labels)
+  local place
+  logits, labels, place = valid.labels("metrics.top_k", logits, labels)
+  choice.check("metrics.top_k", logits, labels:ne(0), place)
   return share(core.topk(logits, k):eq(labels:reshape(-1, 1)), labels)
 end
 

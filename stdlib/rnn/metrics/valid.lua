@@ -2,6 +2,7 @@
 
 local core = require "rnn.core"
 local check = require "rnn.check"
+local choice = require "rnn.choice"
 
 local valid = {}
 
@@ -14,7 +15,7 @@ function valid.lengths(y, target)
   return target:ndim() >= 2 and y:ndim() >= 2 and y:size(2) == target:size(2) and y:lengths() or nil
 end
 
---- valid.labels(fname, y, labels) -> y, labels
+--- valid.labels(fname, y, labels) -> y, labels, place; place(n) names element n of the labels
 ---
 --- y: logits (..., V), float, or predicted labels (...), int32; given back with one row for each label: (n, V) or (n).
 --- labels: int32 (n), 0 where nothing counts.
@@ -40,7 +41,15 @@ function valid.labels(fname, y, labels)
     labels = labels:reshape(rows, steps, -1) * inside:reshape(rows, steps, 1)
   end
   y = classes and y:reshape(-1, classes) or y:reshape(-1)
-  return y, labels:reshape(-1)
+  return y, labels:reshape(-1), choice.place(shape)
+end
+
+--- valid.answers(fname, y, labels, place) -> int32 (N)
+---
+--- What valid.labels returned as labels: the largest of each row of logits. Errors: a row that counts without one.
+function valid.answers(fname, y, labels, place)
+  if y:type() == "int32" then return y end
+  return choice.best(fname, y, labels:ne(0), place)
 end
 
 return valid

@@ -24,10 +24,13 @@ local function count(y, target)
 end
 metrics.count = count
 
--- 1 for each element of a prediction that is right, as float: the most likely label, or the likelier of 0 and 1.
-local function right(y, target)
-  if target:type() == "int32" then return y:argmax(-1):eq(target) * target:ne(0) end
-  return y:gt(0):eq(target:gt(0.5))
+-- The share of a prediction that is right: the most likely label, or the likelier of 0 and 1.
+local function accuracy(y, target)
+  if target:type() == "int32" then return require("rnn.metrics").accuracy(y, target) end
+  local lengths = valid.lengths(y, target)
+  local function sum(t) return (lengths and t:without_lengths():with_lengths(lengths) or t):sum():item() end
+  if sum(y:ne(y)) > 0 then core.fail("accuracy: a prediction is nan, which is on neither side of 0") end
+  return sum(y:gt(0):eq(target:gt(0.5))) / count(y, target)
 end
 
 -- The last valid step of each sequence, (N, T, D) -> (N', D); N' leaves out sequences without one.
@@ -56,7 +59,7 @@ local known = {
   last_mae = last_mae,
   mse = core.mse,
   rmse = core.mse,
-  accuracy = function(y, target) return right(y, target):sum():item() / count(y, target) end,
+  accuracy = accuracy,
   nats = core.cross_entropy,
   perplexity = core.cross_entropy,
   smape = function(y, target) return require("rnn.metrics").smape(y, target) end,
