@@ -141,18 +141,20 @@ static bool row_counts(const rnn_tensor *x, int64_t at) {
   return rows <= 1 || width == 0 || rnni_is_valid_row(x, at / width);
 }
 
-/* What the rows of x have in each feature: the mean, then the variance, into m (2, D). Rows are added in order. */
+/* What the rows of x have in each feature: the mean, then the variance, into m (2, D). Rows are added in order, as
+   distances from the first: the mean of a constant column is exact. */
 static rnn_status batch_statistics(rnn_ctx *ctx, const rnn_tensor *x, double *m, int64_t *count) {
   int64_t d = x->dims[x->ndim - 1], rows = 0, done = 0;
   double *squares = m + d;
+  const real *first = NULL;
   memset(m, 0, (size_t)(2 * d) * sizeof *m);
   for (int64_t at = 0; at < x->count; at += d) {
     RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW + d));
     if (!row_counts(x, at)) continue;
-    rows++;
-    for (int64_t i = 0; i < d; i++) m[i] += (double)rnni_f(x)[at + i];
+    if (rows++ == 0) first = rnni_f(x) + at;
+    for (int64_t i = 0; i < d; i++) m[i] += (double)rnni_f(x)[at + i] - (double)first[i];
   }
-  for (int64_t i = 0; i < d; i++) m[i] /= (double)RNNI_MAX(rows, 1);
+  for (int64_t i = 0; i < d && rows > 0; i++) m[i] = (double)first[i] + m[i] / (double)rows;
   for (int64_t at = 0; at < x->count; at += d) {
     RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW + d));
     if (row_counts(x, at))
