@@ -73,8 +73,8 @@ static bool lies_in_panels(int64_t m, int64_t n, int64_t brs, int64_t bcs) {
 static rnn_status run(rnn_ctx *ctx, int64_t m, int64_t n, int64_t k, const real *a, int64_t ars, int64_t acs,
                       rnni_panels b, const real *bias, real *c, int64_t ldc, bool accumulate) {
   rnn_status status = RNN_OK;
-  double row_work = (double)n * (double)RNNI_MAX(k, 1);
-  int64_t step = (int64_t)RNNI_MAX(96.0, POLL_MULTIPLY_ADDS / row_work) / 96 * 96;
+  double row_work = (double)n * (double)RNNI_MAX(k, 1), memory = 40 * ((double)n + (double)k);
+  int64_t step = (int64_t)RNNI_MAX(96.0, POLL_MULTIPLY_ADDS / (row_work + memory)) / 96 * 96;
   for (int64_t r = 0; r < m && status == RNN_OK; r += step) {
     int64_t rows = RNNI_MIN(step, m - r);
     job j = {.m = rows, .n = n, .k = k, .a = a + r * ars, .b = b, .bias = bias, .ars = ars, .acs = acs,

@@ -369,21 +369,27 @@ INLINE vec inside(int64_t n, int64_t u) {
   return m;
 }
 
+/* Distances from the first element are summed: those of a constant row are exactly 0, and then so is hat. */
 static void norm_forward(int64_t rows, int64_t n, double eps, const real *x, ptrdiff_t ldx, real *hat, real *scale) {
   for (int64_t r = 0; r < rows; r++, x += ldx, hat += n) {
     vec sum[CHAINS] = {{0}}, squares[CHAINS] = {{0}};
-#define BODY(GET) sum[chain] += GET(x + u);
+    const real first = n > 0 ? x[0] : 0;
+#define BODY(GET)                                                         \
+  vec e = GET(x + u) - first;                                             \
+  if (u + LANES > n) e = choose(inside(n, u) > 0, e, (vec){0});           \
+  sum[chain] += e;
     FOR_CHAINS(n, BODY);
 #undef BODY
     real mean = sum_chains(sum) / (real)n;
 #define BODY(GET)                                                         \
-  vec e = GET(x + u) - mean;                                              \
-  if (u + LANES > n) e = e * inside(n, u);                                \
+  vec e = (GET(x + u) - first) - mean;                                    \
+  if (u + LANES > n) e = choose(inside(n, u) > 0, e, (vec){0});           \
   squares[chain] = madd(e, e, squares[chain]);
     FOR_CHAINS(n, BODY);
 #undef BODY
-    real s = (real)(1 / sqrt((double)(sum_chains(squares) / (real)n) + eps));
-#define BODY(GET, PUT) PUT(hat + u, (GET(x + u) - mean) * s);
+    double variance = (double)(sum_chains(squares) / (real)n) + eps;
+    real s = (real)(variance == 0 ? 0 : 1 / sqrt(variance));
+#define BODY(GET, PUT) PUT(hat + u, ((GET(x + u) - first) - mean) * s);
     FOR_UNITS(n, BODY);
 #undef BODY
     scale[r] = s;

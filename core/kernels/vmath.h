@@ -201,7 +201,11 @@ INLINE vec activate(rnn_activation f, vec x) {
     case RNN_RELU: return choose(x < zero, zero, x);
     case RNN_LEAKY_RELU: return choose(x < zero, LEAK * x, x);
     case RNN_SELU: return SELU_SCALE * choose(x < zero, SELU_ALPHA * (vexp(choose(x < zero, x, zero)) - 1), x);
-    case RNN_SOFTSIGN: return x / (1 + vabs(x));
+    case RNN_SOFTSIGN: {
+      vec size = vabs(x), one = zero + 1;
+      vec sign = (vec)((veci)one | ((veci)x & SIGN_BIT)); /* at infinity, where the quotient is none */
+      return choose(size == zero + (real)INFINITY, sign, x / (1 + size));
+    }
     case RNN_HARD_SIGMOID: {
       vec y = x / 6 + (real)0.5;
       y = choose(y < zero, zero, y);

@@ -49,7 +49,7 @@ static runs walk(const rnn_tensor *a, const rnn_tensor *b, int ndim, const int64
 /* The next piece of a run; false at the end. *status: an interrupt ends it early. */
 static bool next_piece(rnn_ctx *ctx, runs *r, rnn_status *status) {
   r->at += r->n;
-  if (r->at >= r->count || (*status = rnni_pace(ctx, &r->done, r->n)) != RNN_OK) return false;
+  if (r->at >= r->count || (*status = rnni_pace(ctx, &r->done, RNNI_ROW + r->n)) != RNN_OK) return false;
   if (r->within == r->run || r->at == 0) {
     r->within = r->start_a = r->start_b = 0;
     for (int i = 0; i < r->outer; i++) {

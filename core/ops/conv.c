@@ -261,7 +261,7 @@ static rnn_status backward_bias(rnn_ctx *ctx, const job *j, real *db) {
   int64_t done = 0;
   for (int64_t n = 0; n < v->N; n++)
     for (int64_t t = 0, steps = steps_for(v, length_of(v, n)); t < steps; t++) {
-      RNNI_TRY(rnni_pace(ctx, &done, v->U));
+      RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW + v->U));
       rnni_add(db, j->dy + (n * v->steps + t) * v->U, v->U);
     }
   return RNN_OK;

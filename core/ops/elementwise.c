@@ -37,6 +37,13 @@ static void add_slope(kernel_fn *f, real sign, int64_t n, const real *x, const r
   for (int64_t i = 0; i < n; i++) dx[i] += dy[i] * (sign * e[i]);
 }
 
+/* dx += dy times above where x is above 0, e^x times below elsewhere */
+static void add_elu_slope(real above, real below, int64_t n, const real *x, const real *dy, real *dx) {
+  real e[RNNI_PIECE];
+  rnni_kernel->exp(n, x, e);
+  for (int64_t i = 0; i < n; i++) dx[i] += dy[i] * (x[i] <= 0 ? below * e[i] : above);
+}
+
 /* value and slope are statements on the pieces x, y, dy, dx of n elements, with the numbers p and q of the call. */
 #define PIECEWISE(op, value, slope, sig, shape_rule, save, text)                                                 \
   static void op##_value(int64_t n, const real *restrict x, real *restrict y, const double *numbers) {           \
@@ -90,13 +97,13 @@ UNARY_KERNEL(exp, EACH(dx[i] += dy[i] * Y), RNNI_SAVE_OUT, "(x). e^x.")
 UNARY_KERNEL(tanh, EACH(dx[i] += dy[i] * (1 - Y * Y)), RNNI_SAVE_OUT, "(x). Hyperbolic tangent.")
 UNARY_KERNEL(sigmoid, EACH(dx[i] += dy[i] * (Y * (1 - Y))), RNNI_SAVE_OUT, "(x). 1/(1+e^-x).")
 UNARY_KERNEL(softplus, add_slope(rnni_kernel->sigmoid, 1, n, x, dy, dx), RNNI_SAVE_IN0, "(x). log(1 + e^x).")
-UNARY(relu, X > 0 ? X : X != X ? X : 0, (real)(Y > 0), "t", RNNI_SAVE_OUT, "(x). max(x, 0).")
+UNARY(relu, X > 0 ? X : X != X ? X : 0, Y <= 0 ? 0 : 1, "t", RNNI_SAVE_OUT, "(x). max(x, 0).")
 UNARY(leaky_relu, X > 0 ? X : p * X, X > 0 ? 1 : p, "tn", RNNI_SAVE_IN0, "(x, slope). x above 0, slope*x below.")
-PIECEWISE(elu, rnni_kernel->expm1(n, x, y); EACH(Y = X > 0 ? X : Y), EACH(dx[i] += dy[i] * (Y > 0 ? 1 : Y + 1)), "t",
-          rnni_shape_same, RNNI_SAVE_OUT, "(x). x above 0, e^x - 1 below (Clevert et al. 2016).")
+PIECEWISE(elu, rnni_kernel->expm1(n, x, y); EACH(Y = X > 0 ? X : Y), add_elu_slope(1, 1, n, x, dy, dx), "t",
+          rnni_shape_same, RNNI_SAVE_IN0, "(x). x above 0, e^x - 1 below (Clevert et al. 2016).")
 PIECEWISE(selu, rnni_kernel->expm1(n, x, y); EACH(Y = SELU_SCALE * (X > 0 ? X : SELU_ALPHA * Y)),
-          EACH(dx[i] += dy[i] * (Y > 0 ? SELU_SCALE : Y + SELU_SCALE * SELU_ALPHA)), "t", rnni_shape_same,
-          RNNI_SAVE_OUT, "(x). Scaled elu (Klambauer et al. 2017).")
+          add_elu_slope(SELU_SCALE, SELU_SCALE * SELU_ALPHA, n, x, dy, dx), "t", rnni_shape_same, RNNI_SAVE_IN0,
+          "(x). Scaled elu (Klambauer et al. 2017).")
 UNARY(softsign, RNNI_M(fabs)(X) == (real)INFINITY ? (real)((X > 0) - (X < 0)) : X / (1 + RNNI_M(fabs)(X)),
       1 / ((1 + RNNI_M(fabs)(X)) * (1 + RNNI_M(fabs)(X))), "t", RNNI_SAVE_IN0, "(x). x/(1+|x|).")
 UNARY(hard_sigmoid, X <= -3 ? 0 : X >= 3 ? 1 : X / 6 + (real)0.5, (real)(X > -3 && X < 3) / 6, "t", RNNI_SAVE_IN0,

@@ -20,8 +20,6 @@ static rnn_status check_ids(rnn_ctx *ctx, const char *name, const rnn_tensor *id
   return RNN_OK;
 }
 
-#define ROW 16 /* finding a row takes as long as so many elements of it */
-
 /* ---- gather ---- */
 
 static rnn_status gather_shape(rnn_ctx *ctx, rnni_call *c) {
@@ -46,7 +44,7 @@ static rnn_status gather_forward(rnn_ctx *ctx, rnni_call *c) {
   int64_t done = 0;
   for (int64_t o = 0; o < outer; o++)
     for (int64_t k = 0; k < ids->count; k++, to += width) {
-      RNNI_TRY(rnni_pace(ctx, &done, ROW + inner));
+      RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW + inner));
       memcpy(to, (const char *)x->data + (size_t)(o * length + rnni_i(ids)[k] - 1) * width, width);
     }
   c->out[0]->copied = true;
@@ -60,7 +58,7 @@ static rnn_status gather_backward(rnn_ctx *ctx, rnni_call *c) {
   const real *dy = rnni_f(c->dout[0]);
   for (int64_t o = 0; o < outer; o++)
     for (int64_t k = 0; k < ids->count; k++, dy += inner) {
-      RNNI_TRY(rnni_pace(ctx, &done, ROW + inner));
+      RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW + inner));
       rnni_add(rnni_f(c->din[0]) + (o * length + rnni_i(ids)[k] - 1) * inner, dy, inner);
     }
   return RNN_OK;
@@ -109,7 +107,7 @@ static rnn_status index_put_forward(rnn_ctx *ctx, rnni_call *c) {
   int64_t done = 0;
   RNNI_TRY(rnni_copy_rows(ctx, x, c->out[0]->data));
   for (int64_t k = 0; k < ids->count; k++) {
-    RNNI_TRY(rnni_pace(ctx, &done, ROW + x->count / RNNI_MAX(x->dims[0], 1)));
+    RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW + x->count / RNNI_MAX(x->dims[0], 1)));
     rnn_tensor to = row_of(c->out[0], x->ndim - 1, rnni_i(ids)[k] - 1), from = row_of(c->in[2], x->ndim - 1, k);
     rnni_move(&to, &from);
   }
@@ -125,7 +123,7 @@ static rnn_status index_put_backward(rnn_ctx *ctx, rnni_call *c) {
   int n = c->in[0]->ndim - 1;
   RNNI_TRY(rnn_tensor_copy(ctx, c->dout[0], &left));
   for (int64_t k = ids->count - 1; k >= 0; k--) {
-    RNNI_GOTO(rnni_pace(ctx, &work, ROW + left->count / RNNI_MAX(left->dims[0], 1)));
+    RNNI_GOTO(rnni_pace(ctx, &work, RNNI_ROW + left->count / RNNI_MAX(left->dims[0], 1)));
     rnn_tensor from = row_of(left, n, rnni_i(ids)[k] - 1);
     if (c->wants[2]) {
       rnn_tensor to = row_of(c->din[2], n, k);
@@ -162,7 +160,7 @@ static rnn_status embedding_forward(rnn_ctx *ctx, rnni_call *c) {
   const rnn_tensor *w = c->in[0], *ids = c->in[1];
   int64_t d = w->dims[1], done = 0;
   for (int64_t i = 0; i < ids->count; i++) {
-    RNNI_TRY(rnni_pace(ctx, &done, ROW + d));
+    RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW + d));
     int32_t id = id_at(ids, i);
     real *y = rnni_f(c->out[0]) + i * d;
     if (id) memcpy(y, rnni_f(w) + (id - 1) * d, (size_t)d * sizeof *y);
@@ -175,7 +173,7 @@ static rnn_status embedding_backward(rnn_ctx *ctx, rnni_call *c) {
   const rnn_tensor *ids = c->in[1];
   int64_t d = c->in[0]->dims[1], done = 0;
   for (int64_t i = 0; i < ids->count; i++) {
-    RNNI_TRY(rnni_pace(ctx, &done, ROW + d));
+    RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW + d));
     int64_t id = id_at(ids, i);
     if (id) rnni_add(rnni_f(c->din[0]) + (id - 1) * d, rnni_f(c->dout[0]) + i * d, d);
   }
@@ -206,7 +204,7 @@ static rnn_status one_hot_forward(rnn_ctx *ctx, rnni_call *c) {
   int64_t done = 0;
   RNNI_TRY(rnni_copy(ctx, y, NULL, (size_t)c->out[0]->count * sizeof *y));
   for (int64_t i = 0; i < ids->count; i++, y += c->args.i[0]) {
-    RNNI_TRY(rnni_pace(ctx, &done, ROW));
+    RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW));
     if (id_at(ids, i)) y[rnni_i(ids)[i] - 1] = 1;
   }
   return RNN_OK;
@@ -241,7 +239,7 @@ static rnn_status windows_forward(rnn_ctx *ctx, rnni_call *c) {
   size_t row = (size_t)x->dims[1] * rnni_type_size(x->type), width = row * (size_t)c->args.i[0];
   char *to = c->out[0]->data;
   for (int64_t b = 0; b < starts->count; b++, to += width) {
-    RNNI_TRY(rnni_pace(ctx, &done, ROW + x->dims[1] * c->args.i[0]));
+    RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW + x->dims[1] * c->args.i[0]));
     memcpy(to, (const char *)x->data + (size_t)(rnni_i(starts)[b] - 1) * row, width);
   }
   return RNN_OK;
@@ -251,7 +249,7 @@ static rnn_status windows_backward(rnn_ctx *ctx, rnni_call *c) {
   const rnn_tensor *starts = c->in[1];
   int64_t d = c->in[0]->dims[1], width = c->args.i[0] * d, done = 0;
   for (int64_t b = 0; b < starts->count; b++) {
-    RNNI_TRY(rnni_pace(ctx, &done, ROW + width));
+    RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW + width));
     rnni_add(rnni_f(c->din[0]) + (rnni_i(starts)[b] - 1) * d, rnni_f(c->dout[0]) + b * width, width);
   }
   return RNN_OK;

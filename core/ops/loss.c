@@ -211,27 +211,28 @@ static double class_weight(const rnni_call *c, int64_t class) {
 }
 
 /* sum over k of w[k] (lse - x[k]); classes without weight do not count, whatever their logit. */
-static double smoothed(const rnni_call *c, const real *x, int64_t v, double lse) {
+static double smoothed(const rnni_call *c, const real *x, int64_t v, double top, double log_sum) {
   double sum = 0;
   for (int64_t k = 0; k < v; k++) {
     double w = class_weight(c, k);
-    if (w > 0) sum += w * (lse - (double)x[k]);
+    if (w > 0) sum += w * (log_sum - ((double)x[k] - top));
   }
   return sum;
 }
 
-/* scratch 0, kept when recorded: log(sum(e^y)) of each row. */
+/* scratch 0, kept when recorded: of each row the largest logit, and the log of the sum of the exponentials below it. Their
+   sum, lse, would have lost digits where logits are large. */
 static rnn_status cross_entropy_forward(rnn_ctx *ctx, rnni_call *c) {
   const rnn_tensor *y = c->in[0], *labels = c->in[1];
   int64_t v = y->dims[y->ndim - 1];
-  RNNI_TRY(rnni_tensor_raw(ctx, RNN_FLOAT, 1, &labels->count, &c->scratch[0]));
+  RNNI_TRY(rnni_tensor_raw(ctx, RNN_FLOAT, 2, (int64_t[]){labels->count, 2}, &c->scratch[0]));
   real *e;
   int64_t work = 0;
   rnn_status status = RNN_OK;
   RNNI_TRY(rnni_array(ctx, v, sizeof *e, &e));
   double total = 0, weights = 0, smoothing = c->args.n[0];
   for (int64_t r = 0; r < labels->count; r++) {
-    RNNI_GOTO(rnni_pace(ctx, &work, v));
+    RNNI_GOTO(rnni_pace(ctx, &work, RNNI_ROW + 2 * v));
     if (!label_counts(c, r)) continue;
     const real *row = rnni_f(y) + r * v;
     int32_t label = rnni_i(labels)[r] - 1;
@@ -242,10 +243,11 @@ static rnn_status cross_entropy_forward(rnn_ctx *ctx, rnni_call *c) {
     rnni_kernel->exp(v, e, e);
     double sum = 0, weight = class_weight(c, label);
     for (int64_t k = 0; k < v; k++) sum += (double)e[k];
-    double lse = (double)top + rnni_log(sum);
-    rnni_f(c->scratch[0])[r] = (real)lse;
-    if (smoothing < 1 && weight > 0) total += (1 - smoothing) * weight * (lse - (double)row[label]);
-    if (smoothing > 0) total += smoothing / (double)v * smoothed(c, row, v, lse);
+    double log_sum = rnni_log(sum), below = (double)row[label] - (double)top;
+    rnni_f(c->scratch[0])[2 * r] = top;
+    rnni_f(c->scratch[0])[2 * r + 1] = (real)log_sum;
+    if (smoothing < 1 && weight > 0) total += (1 - smoothing) * weight * (log_sum - below);
+    if (smoothing > 0) total += smoothing / (double)v * smoothed(c, row, v, (double)top, log_sum);
     weights += weight;
   }
   rnni_f(c->out[0])[0] = (real)(weights > 0 ? total / weights : 0);
@@ -269,11 +271,11 @@ static rnn_status cross_entropy_backward(rnn_ctx *ctx, rnni_call *c) {
   rnn_status status = RNN_OK;
   RNNI_TRY(rnni_array(ctx, v, sizeof *e, &e));
   for (int64_t r = 0; r < labels->count; r++) {
-    RNNI_GOTO(rnni_pace(ctx, &work, v));
+    RNNI_GOTO(rnni_pace(ctx, &work, RNNI_ROW + 2 * v));
     if (!label_counts(c, r)) continue;
     const real *row = rnni_f(y) + r * v;
-    real *dx = rnni_f(c->din[0]) + r * v, lse = rnni_f(c->scratch[0])[r];
-    for (int64_t k = 0; k < v; k++) e[k] = row[k] - lse;
+    real *dx = rnni_f(c->din[0]) + r * v, top = rnni_f(c->scratch[0])[2 * r], log_sum = rnni_f(c->scratch[0])[2 * r + 1];
+    for (int64_t k = 0; k < v; k++) e[k] = row[k] - top - log_sum;
     rnni_kernel->exp(v, e, e);
     int32_t label = rnni_i(labels)[r] - 1;
     double own = (1 - smoothing) * class_weight(c, label);

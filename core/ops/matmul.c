@@ -117,7 +117,7 @@ static rnn_status linear_backward(rnn_ctx *ctx, rnni_call *c) {
   int64_t done = 0;
   if (c->nin > 2 && c->in[2] && c->wants[2])
     for (int64_t i = 0; i < m; i++) {
-      RNNI_TRY(rnni_pace(ctx, &done, n));
+      RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW + n));
       rnni_add(rnni_f(c->din[2]), dy + i * n, n);
     }
   return RNN_OK;

@@ -57,6 +57,13 @@ static rnn_status need_features(rnn_ctx *ctx, rnni_call *c, int first, int last)
   return RNN_OK;
 }
 
+/* x is for the gradients of x and gain, gain for that of x alone. */
+static void save_for_norm(rnni_call *c, bool x_for_dx) {
+  if (!c->wants) return;
+  if (!c->wants[1] && !(x_for_dx && c->wants[0])) c->saves &= ~(unsigned)RNNI_SAVE_IN0;
+  if (!c->wants[0]) c->saves &= ~(unsigned)RNNI_SAVE_IN1;
+}
+
 static rnn_status layer_norm_shape(rnn_ctx *ctx, rnni_call *c) { return need_features(ctx, c, 1, 2); }
 
 /* 1/sqrt(variance + eps); 0 for what varies by nothing, with an eps of 0. */
@@ -77,11 +84,12 @@ static rnn_status layer_norm_forward(rnn_ctx *ctx, rnni_call *c) {
   const rnn_tensor *x = c->in[0];
   int64_t d = x->dims[x->ndim - 1], done = 0;
   const real *gain = rnni_f(c->in[1]), *bias = rnni_f(c->in[2]);
+  save_for_norm(c, true);
   for (int64_t at = 0; at < x->count; at += d) {
     const real *from = rnni_f(x) + at;
     real *to = rnni_f(c->out[0]) + at;
     double mean, scale;
-    RNNI_TRY(rnni_pace(ctx, &done, d));
+    RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW + d));
     row_statistics(from, d, c->args.n[0], &mean, &scale);
     for (int64_t i = 0; i < d; i++) to[i] = (real)(((double)from[i] - mean) * scale) * gain[i] + bias[i];
   }
@@ -94,16 +102,20 @@ static rnn_status layer_norm_backward(rnn_ctx *ctx, rnni_call *c) {
   int64_t d = x->dims[x->ndim - 1], done = 0;
   const real *gain = rnni_f(c->in[1]);
   for (int64_t at = 0; at < x->count; at += d) {
-    const real *from = rnni_f(x) + at, *dy = rnni_f(c->dout[0]) + at;
+    const real *dy = rnni_f(c->dout[0]) + at;
     double mean, scale, sum_g = 0, sum_gh = 0;
-    RNNI_TRY(rnni_pace(ctx, &done, d));
+    RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW + d));
+    if (c->wants[2]) rnni_add(rnni_f(c->din[2]), dy, d);
+    if (!c->wants[0] && !c->wants[1]) continue;
+    const real *from = rnni_f(x) + at;
     row_statistics(from, d, c->args.n[0], &mean, &scale);
     for (int64_t i = 0; i < d; i++) {
-      double h = ((double)from[i] - mean) * scale, g = (double)dy[i] * (double)gain[i];
+      double h = ((double)from[i] - mean) * scale;
+      if (c->wants[1]) rnni_f(c->din[1])[i] += (real)((double)dy[i] * h);
+      if (!c->wants[0]) continue;
+      double g = (double)dy[i] * (double)gain[i];
       sum_g += g;
       sum_gh += g * h;
-      if (c->wants[1]) rnni_f(c->din[1])[i] += (real)((double)dy[i] * h);
-      if (c->wants[2]) rnni_f(c->din[2])[i] += dy[i];
     }
     if (!c->wants[0]) continue;
     for (int64_t i = 0; i < d; i++) {
@@ -129,20 +141,22 @@ static bool row_counts(const rnn_tensor *x, int64_t at) {
   return rows <= 1 || width == 0 || rnni_is_valid_row(x, at / width);
 }
 
-/* What the rows of x have in each feature: the mean, then the variance, into m (2, D). Rows are added in order. */
+/* What the rows of x have in each feature: the mean, then the variance, into m (2, D). Rows are added in order, as
+   distances from the first: the mean of a constant column is exact. */
 static rnn_status batch_statistics(rnn_ctx *ctx, const rnn_tensor *x, double *m, int64_t *count) {
   int64_t d = x->dims[x->ndim - 1], rows = 0, done = 0;
   double *squares = m + d;
+  const real *first = NULL;
   memset(m, 0, (size_t)(2 * d) * sizeof *m);
   for (int64_t at = 0; at < x->count; at += d) {
-    RNNI_TRY(rnni_pace(ctx, &done, d));
+    RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW + d));
     if (!row_counts(x, at)) continue;
-    rows++;
-    for (int64_t i = 0; i < d; i++) m[i] += (double)rnni_f(x)[at + i];
+    if (rows++ == 0) first = rnni_f(x) + at;
+    for (int64_t i = 0; i < d; i++) m[i] += (double)rnni_f(x)[at + i] - (double)first[i];
   }
-  for (int64_t i = 0; i < d; i++) m[i] /= (double)RNNI_MAX(rows, 1);
+  for (int64_t i = 0; i < d && rows > 0; i++) m[i] = (double)first[i] + m[i] / (double)rows;
   for (int64_t at = 0; at < x->count; at += d) {
-    RNNI_TRY(rnni_pace(ctx, &done, d));
+    RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW + d));
     if (row_counts(x, at))
       for (int64_t i = 0; i < d; i++) {
         double e = (double)rnni_f(x)[at + i] - m[i];
@@ -173,7 +187,7 @@ static rnn_status batch_norm_forward(rnn_ctx *ctx, rnni_call *c) {
     scale[i] = (real)inverse_deviation(m[d + i], c->args.n[1]);
   }
   for (int64_t at = 0; at < x->count; at += d) {
-    RNNI_GOTO(rnni_pace(ctx, &work, d));
+    RNNI_GOTO(rnni_pace(ctx, &work, RNNI_ROW + d));
     for (int64_t i = 0; i < d; i++)
       rnni_f(c->out[0])[at + i] = (rnni_f(x)[at + i] - mean[i]) * scale[i] * gain[i] + bias[i];
   }
@@ -183,8 +197,7 @@ static rnn_status batch_norm_forward(rnn_ctx *ctx, rnni_call *c) {
       for (int64_t i = 0; i < d; i++)
         rnni_f(c->scratch[1])[k * d + i] = (real)(c->args.n[0] * (double)rnni_f(c->in[3 + k])[i] + (1 - c->args.n[0]) * m[k * d + i]);
   }
-  if (c->wants && !c->wants[1] && !(training && c->wants[0])) c->saves &= ~(unsigned)RNNI_SAVE_IN0;
-  if (c->wants && !c->wants[0]) c->saves &= ~(unsigned)RNNI_SAVE_IN1;
+  save_for_norm(c, training);
 done:
   rnni_free(ctx, m);
   return status;
@@ -213,7 +226,7 @@ static rnn_status batch_norm_backward(rnn_ctx *ctx, rnni_call *c) {
   int64_t work = 0;
   rnn_status status = RNN_OK;
   for (int64_t at = 0; at < x->count; at += d) {
-    RNNI_GOTO(rnni_pace(ctx, &work, d));
+    RNNI_GOTO(rnni_pace(ctx, &work, RNNI_ROW + d));
     rows += row_counts(x, at);
     for (int64_t i = 0; i < d; i++) {
       sums[i] += (double)dy[at + i];
@@ -226,7 +239,7 @@ static rnn_status batch_norm_backward(rnn_ctx *ctx, rnni_call *c) {
   }
   bool training = c->args.i[0] != 0;
   for (int64_t at = 0; c->wants[0] && at < x->count; at += d) {
-    RNNI_GOTO(rnni_pace(ctx, &work, d));
+    RNNI_GOTO(rnni_pace(ctx, &work, RNNI_ROW + d));
     bool counts = training && row_counts(x, at);
     for (int64_t i = 0; i < d; i++) {
       double g = (double)dy[at + i];

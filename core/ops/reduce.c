@@ -64,7 +64,7 @@ static rnn_status sum_or_mean(rnn_ctx *ctx, rnni_call *c, bool mean) {
       const real *line = rnni_f(x) + o * l.length * l.inner + i;
       double sums[4] = {0}; /* a fixed number of chains: the order never depends on the machine */
       for (RNNI_PIECES(l.length, from, to)) {
-        RNNI_TRY(rnni_pace(ctx, &done, to - from));
+        RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW + to - from));
         for (int64_t k = from; k < to; k++)
           if (!mask || valid(c, x, o, k)) sums[k & 3] += (double)line[k * l.inner];
       }
@@ -83,7 +83,7 @@ static rnn_status sum_or_mean_backward(rnn_ctx *ctx, rnni_call *c, bool mean) {
   for (int64_t o = 0; o < l.outer; o++) {
     real scale = mean ? (real)(1 / (double)RNNI_MAX(valid_count(c, x, o, l.length), 1)) : 1;
     for (int64_t k = 0; k < l.length; k++) {
-      RNNI_TRY(rnni_pace(ctx, &done, l.inner));
+      RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW + l.inner));
       if (mask && !valid(c, x, o, k)) continue;
       real *dx = rnni_f(c->din[0]) + (o * l.length + k) * l.inner;
       for (int64_t i = 0; i < l.inner; i++) dx[i] += scale * dy[o * l.inner + i];
@@ -134,7 +134,7 @@ static rnn_status extreme_forward(rnn_ctx *ctx, rnni_call *c, int sign) {
   for (int64_t o = 0; o < l.outer; o++)
     for (int64_t i = 0; i < l.inner; i++) {
       int64_t k = extreme(c, x, &l, o, i, sign);
-      RNNI_TRY(rnni_pace(ctx, &done, l.length));
+      RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW + l.length));
       rnni_f(c->out[0])[o * l.inner + i] =
           k < 0 ? (real)(sign > 0 ? -INFINITY : INFINITY) : rnni_f(x)[(o * l.length + k) * l.inner + i];
     }
@@ -148,7 +148,7 @@ static rnn_status extreme_backward(rnn_ctx *ctx, rnni_call *c, int sign) {
   for (int64_t o = 0; o < l.outer; o++)
     for (int64_t i = 0; i < l.inner; i++) {
       int64_t k = extreme(c, x, &l, o, i, sign);
-      RNNI_TRY(rnni_pace(ctx, &done, l.length));
+      RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW + l.length));
       if (k >= 0) rnni_f(c->din[0])[(o * l.length + k) * l.inner + i] += rnni_f(c->dout[0])[o * l.inner + i];
     }
   return RNN_OK;
@@ -185,7 +185,7 @@ static rnn_status place_forward(rnn_ctx *ctx, rnni_call *c, int sign) {
   for (int64_t o = 0; o < l.outer; o++)
     for (int64_t i = 0; i < l.inner; i++) {
       rnni_i(c->out[0])[o * l.inner + i] = (int32_t)extreme(c, c->in[0], &l, o, i, sign) + 1;
-      RNNI_TRY(rnni_pace(ctx, &done, l.length));
+      RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW + l.length));
     }
   return finish(ctx, c);
 }

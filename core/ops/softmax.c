@@ -10,16 +10,20 @@ static rnn_status softmax_shape(rnn_ctx *ctx, rnni_call *c) {
   return rnni_shape_same(ctx, c);
 }
 
-/* One line of length elements, inner apart: y = x - max, its exponentials' sum returned. */
-static double shifted(const real *x, real *y, real *scratch, int64_t length, int64_t inner) {
+/* One line of length elements, inner apart: y = x - max, and the sum of its exponentials. */
+static rnn_status shifted(rnn_ctx *ctx, int64_t *work, const real *x, real *y, real *scratch, int64_t length,
+                          int64_t inner, double *sum) {
   real top = (real)-INFINITY;
+  *sum = 0;
   for (int64_t k = 0; k < length; k++)
     if (x[k * inner] > top) top = x[k * inner];
-  for (int64_t k = 0; k < length; k++) y[k * inner] = scratch[k] = x[k * inner] - top;
-  rnni_kernel->exp(length, scratch, scratch);
-  double sum = 0;
-  for (int64_t k = 0; k < length; k++) sum += (double)scratch[k];
-  return sum;
+  for (RNNI_PIECES(length, from, to)) {
+    RNNI_TRY(rnni_pace(ctx, work, RNNI_ROW + 2 * (to - from)));
+    for (int64_t k = from; k < to; k++) y[k * inner] = scratch[k] = x[k * inner] - top;
+    rnni_kernel->exp(to - from, scratch + from, scratch + from);
+    for (int64_t k = from; k < to; k++) *sum += (double)scratch[k];
+  }
+  return RNN_OK;
 }
 
 static rnn_status forward(rnn_ctx *ctx, rnni_call *c, bool logarithm) {
@@ -31,10 +35,10 @@ static rnn_status forward(rnn_ctx *ctx, rnni_call *c, bool logarithm) {
   RNNI_TRY(rnni_array(ctx, length, sizeof *scratch, &scratch));
   for (int64_t o = 0; o < outer; o++)
     for (int64_t i = 0; i < inner; i++) {
-      RNNI_GOTO(rnni_pace(ctx, &work, length));
       int64_t at = o * length * inner + i;
       real *y = rnni_f(c->out[0]) + at;
-      double sum = shifted(rnni_f(c->in[0]) + at, y, scratch, length, inner);
+      double sum;
+      RNNI_GOTO(shifted(ctx, &work, rnni_f(c->in[0]) + at, y, scratch, length, inner, &sum));
       real scale = (real)(1 / sum), shift = (real)rnni_log(sum);
       for (int64_t k = 0; k < length; k++) y[k * inner] = logarithm ? y[k * inner] - shift : scratch[k] * scale;
     }
@@ -52,7 +56,7 @@ static rnn_status softmax_backward(rnn_ctx *ctx, rnni_call *c) {
   rnni_split_at(c->in[0], (int)c->args.i[0], &outer, &length, &inner);
   for (int64_t o = 0; o < outer; o++)
     for (int64_t i = 0; i < inner; i++) {
-      RNNI_TRY(rnni_pace(ctx, &work, length));
+      RNNI_TRY(rnni_pace(ctx, &work, RNNI_ROW + length));
       int64_t at = o * length * inner + i;
       const real *y = rnni_f(c->out[0]) + at, *dy = rnni_f(c->dout[0]) + at;
       real *dx = rnni_f(c->din[0]) + at;
@@ -73,7 +77,7 @@ static rnn_status log_softmax_backward(rnn_ctx *ctx, rnni_call *c) {
   RNNI_TRY(rnni_array(ctx, length, sizeof *p, &p));
   for (int64_t o = 0; o < outer; o++)
     for (int64_t i = 0; i < inner; i++) {
-      RNNI_GOTO(rnni_pace(ctx, &work, length));
+      RNNI_GOTO(rnni_pace(ctx, &work, RNNI_ROW + length));
       int64_t at = o * length * inner + i;
       const real *y = rnni_f(c->out[0]) + at, *dy = rnni_f(c->dout[0]) + at;
       real *dx = rnni_f(c->din[0]) + at;

@@ -6,6 +6,7 @@
 
 local core = require "rnn.core"
 local check = require "rnn.check"
+local choice = require "rnn.choice"
 
 local ctc = {}
 
@@ -33,6 +34,16 @@ function ctc.loss(logits, labels, options)
   return core.ctc_loss(logits, labels, blank_of(fname, options, logits:size(3)), skip and 1 or 0, padded)
 end
 
+-- Logits as rows (N * T, C) without history. Errors: a frame of a sequence that allows no choice.
+local function frames_of(fname, logits)
+  local batch, steps, classes = logits:shape()
+  local lengths, counts = logits:lengths(), nil
+  if lengths then counts = core.arange(steps):reshape(1, steps):le(lengths:reshape(batch, 1)):reshape(-1) end
+  local rows = logits:detach():without_lengths():reshape(-1, classes)
+  choice.check(fname, rows, counts, choice.place { batch, steps })
+  return rows
+end
+
 -- Each sequence's frames: f(n, its first frame, its number of frames), frames counted over the batch.
 local function each(logits, f)
   local batch, steps = logits:size(1), logits:size(2)
@@ -46,6 +57,7 @@ end
 --- ctc.greedy(logits [, { blank = C }]) -> list of lists of labels
 ---
 --- The likeliest class of each frame, read as labels: "best path decoding", quick and not always the likeliest labels.
+--- Errors: a frame whose logits hold nan, +inf, or -inf alone.
 ---@param logits rnn.Tensor (N, T, C), with lengths or without
 ---@param options? { blank?: integer }
 ---@return integer[][]
@@ -53,7 +65,7 @@ function ctc.greedy(logits, options)
   local fname = "ctc.greedy"
   check.tensor(fname, "argument 1 (logits)", logits, "float", 3)
   local blank = blank_of(fname, check.options(fname, options, { blank = check.none }), logits:size(3))
-  local best = logits:without_lengths():argmax(-1):reshape(-1):totable()
+  local best = frames_of(fname, logits):argmax(-1):totable()
   return (each(logits, function(before, frames)
     local labels, last = {}, blank
     for t = before + 1, before + frames do
@@ -139,6 +151,7 @@ end
 --- Prefix beam search: the chances of all frames' readings of the same labels are added, and the width likeliest
 --- beginnings are followed (Graves 2008, section 7.5; Hannun et al. 2014). The second result is the logarithm of the
 --- probability of each sequence's labels, as far as the beam has followed it: never more than the true one.
+--- Errors: a frame whose logits hold nan, +inf, or -inf alone.
 ---@param logits rnn.Tensor (N, T, C), with lengths or without
 ---@param options? { width?: integer, blank?: integer }
 ---@return integer[][]
@@ -150,7 +163,7 @@ function ctc.beam(logits, options)
   local width = check.int(fname, "option 'width'", options.width, 1)
   local classes = logits:size(3)
   local blank = blank_of(fname, options, classes)
-  local rows = logits:detach():without_lengths():reshape(-1, classes):log_softmax(-1):totable()
+  local rows = frames_of(fname, logits):log_softmax(-1):totable()
   return each(logits, function(before, frames)
     local best, labels = search(rows, before, frames, blank, width), {}
     local score = best.total

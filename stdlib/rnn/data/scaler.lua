@@ -50,7 +50,8 @@ end
 --- scaler:fit(x) -> scaler
 ---
 --- Learns mean and deviation, or least and greatest value, of each column (last axis) of the training span.
---- Steps behind the lengths of a batch (N, T, D) do not count. Errors: a second fit, values that are not finite.
+--- Steps behind the lengths of a batch (N, T, D) do not count. Errors: a second fit, values that are not finite or lie
+--- further apart than the largest number.
 ---@param x rnn.Tensor
 ---@return data.Scaler
 function Scaler:fit(x)
@@ -64,14 +65,19 @@ function Scaler:fit(x)
   if #rows == 0 or rows:is_finite():min():item() == 0 then
     check.expected("scaler:fit", "argument 1", "rows of finite numbers (fill missing values first)", x)
   end
-  if self.kind == "standard" then
-    self.shift = rows:mean(1)
-    self.scale = (rows - self.shift):square():mean(1):sqrt()
-  else
-    self.shift = rows:min(1)
-    self.scale = rows:max(1) - self.shift
+  local least = rows:min(1)
+  local range = rows:max(1) - least
+  if range:is_finite():min():item() == 0 then
+    core.fail("scaler:fit: the values of column %d lie further apart than the largest number", range:argmax(1):item())
   end
-  self.scale = core.where(self.scale:eq(0), 1, self.scale) -- a constant column becomes 0, not NaN
+  local constant = range:eq(0) -- becomes 0, not NaN
+  local shift, scale = least, range
+  if self.kind == "standard" then -- squares of shares of the range neither overflow nor vanish
+    local unit = core.where(constant, 1, range)
+    shift = least + ((rows - least) / unit):mean(1) * unit
+    scale = ((rows - shift) / unit):square():mean(1):sqrt() * unit
+  end
+  self.shift, self.scale = core.where(constant, least, shift), core.where(constant, 1, scale)
   return self
 end
 

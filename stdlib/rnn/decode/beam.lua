@@ -98,7 +98,7 @@ return function(run)
   local scores, width, position = core.zeros(run.rows), 1, run.position
   while #sentences > 0 do
     local logp
-    logp, state = search.step(run, ids, state)
+    logp, state = search.step(run, ids, state, position, function(i) return sentences[(i - 1) // width + 1].row end)
     local count, vocabulary = #sentences, logp:size(2)
     local total = (logp + scores:reshape(-1, 1)):reshape(count, width * vocabulary)
     local places = total:topk(math.min(2 * run.beam, width * vocabulary))

@@ -2,11 +2,14 @@
 
 local core = require "rnn.core"
 local check = require "rnn.check"
+local choice = require "rnn.choice"
 local pick = require "rnn.decode.pick"
 
 local sample = {}
 
 sample.OPTIONS = { temperature = check.none, top_k = check.none, top_p = check.none }
+
+local COLDEST = 1e-30 -- no float divides by less
 
 --- sample.settings(fname, options) -> options, checked; a top_k or top_p alone has the temperature 1.
 function sample.settings(fname, options)
@@ -25,9 +28,9 @@ end
 
 --- sample.draw(logits, settings) -> int32 (N); settings as sample.settings gives them.
 function sample.draw(logits, settings)
-  if settings.temperature == 0 then return logits:argmax(-1) end
+  if settings.temperature < COLDEST then return logits:argmax(-1) end
   local rows, k = logits:shape()
-  if settings.temperature ~= 1 then logits = logits / settings.temperature end
+  if settings.temperature ~= 1 then logits = (logits - logits:max(-1, true)) / settings.temperature end
   local ids -- of the columns, where they are not 1 .. V
   if settings.top_k and settings.top_k < k or settings.top_p then
     k = math.min(settings.top_k or k, k)
@@ -48,7 +51,7 @@ end
 --- Draws one id for each row from softmax(logits / temperature): below 1 likely ids become likelier, 0 takes the
 --- likeliest. top_k keeps the k likeliest ids only; top_p keeps the likeliest ids whose probabilities together reach
 --- top_p (the nucleus of Holtzman et al. 2020). Both may be given. The numbers are those of rnn.seed.
---- Errors: logits of no id.
+--- Errors: logits of no id, rows of logits that hold nan, +inf, or -inf alone.
 ---@param logits rnn.Tensor (N, V)
 ---@param options? { temperature?: number, top_k?: integer, top_p?: number }
 ---@return rnn.Tensor ids int32 (N)
@@ -57,7 +60,9 @@ function sample.sample(logits, options)
   check.tensor(fname, "argument 1 (logits)", logits, "float", 2)
   if logits:count() == 0 then check.expected(fname, "argument 1 (logits)", "logits of an id or more", logits) end
   local settings = sample.settings(fname, check.options(fname, options, sample.OPTIONS))
-  return core.no_grad(sample.draw, logits:lengths() and logits:without_lengths() or logits, settings)
+  logits = (logits:lengths() and logits:without_lengths() or logits):detach()
+  choice.check(fname, logits, nil, choice.place { #logits })
+  return core.no_grad(sample.draw, logits, settings)
 end
 
 return sample

@@ -2,19 +2,26 @@
 
 local core = require "rnn.core"
 local check = require "rnn.check"
+local choice = require "rnn.choice"
 local State = require "rnn.nn.state"
 
 local search = {}
 
---- search.step(run, ids, state) -> log probabilities (rows, V), new state, logits
+--- search.step(run, ids, state, position, row_of) -> log probabilities (rows, V), new state, logits
 ---
---- Calls the user's step and checks what it returned.
-function search.step(run, ids, state)
+--- Calls the user's step and checks what it returned; row_of(i) is the sequence that row i belongs to.
+function search.step(run, ids, state, position, row_of)
   local logits, new_state = run.step(ids, state)
-  if not core.is_tensor(logits) or logits:type() ~= "float" or logits:ndim() ~= 2 or #logits ~= #ids then
+  if not core.is_tensor(logits) or logits:type() ~= "float" or logits:ndim() ~= 2 or #logits ~= #ids
+    or logits:size(2) == 0 then
     check.expected(run.fname, "option 'step': its result", ("logits (%d, V)"):format(#ids), logits)
   end
-  return logits:log_softmax(-1), new_state, logits
+  local logp = logits:log_softmax(-1)
+  local first = logp:select(2, 1) -- one log probability is nan where all are
+  if first:ne(first):sum():item() > 0 then
+    choice.check(run.fname, logits, nil, function(i) return ("row %d, step %d"):format(row_of(i), position) end)
+  end
+  return logp, new_state, logits
 end
 
 --- search.gather(state, rows) -> state

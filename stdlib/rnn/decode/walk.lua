@@ -33,7 +33,7 @@ return function(run)
   local position = run.position
   while #living > 0 do
     local logp, logits
-    logp, state, logits = search.step(run, ids, state)
+    logp, state, logits = search.step(run, ids, state, position, function(i) return living[i] end)
     local chosen = choose(run, logits, living, position)
     ids = core.tensor(chosen, "int32")
     local gained = pick(logp, ids:reshape(#chosen, 1)):reshape(#chosen):totable()

@@ -47,7 +47,8 @@ end
 ---@param labels rnn.Tensor
 function Confusion:add(y, labels)
   local fname = self.__name .. ":add"
-  y, labels = valid.labels(fname, y, labels, self.padded)
+  local place
+  y, labels, place = valid.labels(fname, y, labels, self.padded)
   local classes = y:type() == "float" and y:size(-1) or self.classes
   if not classes then core.fail("%s: option 'classes' is needed for answers that are labels", fname) end
   if self.classes and classes ~= self.classes then
@@ -57,7 +58,7 @@ function Confusion:add(y, labels)
     self.classes = classes
     self:clear()
   end
-  if y:type() == "float" then y = y:argmax(-1) end
+  y = valid.answers(fname, y, labels, place)
   local rows = math.max(AT_ONCE // classes, 1)
   for from = 1, #labels, rows do
     local to = math.min(from + rows - 1, #labels)

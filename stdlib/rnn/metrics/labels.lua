@@ -6,6 +6,7 @@ local core = require "rnn.core"
 local check = require "rnn.check"
 local Confusion = require "rnn.metrics.confusion"
 local valid = require "rnn.metrics.valid"
+local choice = require "rnn.choice"
 
 local metrics = {}
 
@@ -24,9 +25,10 @@ local PADDED = { padded = false }
 ---@param options? { padded?: boolean } labels 0 are padding; without it and without lengths they are an error
 ---@return number
 function metrics.accuracy(y, labels, options)
-  options = check.options("metrics.accuracy", options, PADDED)
-  y, labels = valid.labels("metrics.accuracy", y, labels, options.padded)
-  if y:type() == "float" then y = y:argmax(-1) end
+  local fname, place = "metrics.accuracy", nil
+  options = check.options(fname, options, PADDED)
+  y, labels, place = valid.labels(fname, y, labels, options.padded)
+  y = valid.answers(fname, y, labels, place)
   return share(y:eq(labels) * labels:ne(0), labels)
 end
 
@@ -42,7 +44,9 @@ function metrics.top_k(logits, labels, k, options)
   check.tensor("metrics.top_k", "argument 1 (logits)", logits, "float")
   check.int("metrics.top_k", "argument 3 (k)", k, 1, logits:size(-1))
   options = check.options("metrics.top_k", options, PADDED)
-  logits, labels = valid.labels("metrics.top_k", logits, labels, options.padded)
+  local place
+  logits, labels, place = valid.labels("metrics.top_k", logits, labels, options.padded)
+  choice.check("metrics.top_k", logits, labels:ne(0), place)
   return share(core.topk(logits, k):eq(labels:reshape(-1, 1)), labels)
 end
 

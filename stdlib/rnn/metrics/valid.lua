@@ -2,6 +2,7 @@
 
 local core = require "rnn.core"
 local check = require "rnn.check"
+local choice = require "rnn.choice"
 
 local valid = {}
 
@@ -28,7 +29,7 @@ function valid.check(fname, labels, lengths, padded)
     .. "or the option padded = true", fname)
 end
 
---- valid.labels(fname, y, labels, padded) -> y, labels
+--- valid.labels(fname, y, labels, padded) -> y, labels, place; place(n) names element n of the labels
 ---
 --- y: logits (..., V), float, or predicted labels (...), int32; given back with one row for each label: (n, V) or (n).
 --- labels: int32 (n), 0 where nothing counts.
@@ -55,7 +56,15 @@ function valid.labels(fname, y, labels, padded)
   local function clear(t) return (lengths and t:with_lengths(lengths):zero_padding() or t):without_lengths() end
   y, labels = clear(y:detach()), clear(labels)
   y = classes and y:reshape(-1, classes) or y:reshape(-1)
-  return y, labels:reshape(-1)
+  return y, labels:reshape(-1), choice.place(shape)
+end
+
+--- valid.answers(fname, y, labels, place) -> int32 (N)
+---
+--- What valid.labels returned as labels: the largest of each row of logits. Errors: a row that counts without one.
+function valid.answers(fname, y, labels, place)
+  if y:type() == "int32" then return y end
+  return choice.best(fname, y, labels:ne(0), place)
 end
 
 return valid

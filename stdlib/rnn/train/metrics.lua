@@ -25,13 +25,18 @@ local function count(fname, y, target, padded)
 end
 metrics.count = count
 
--- 1 for each element of a prediction that is right, as float: the most likely label, or the likelier of 0 and 1.
-local function right(y, target)
-  if target:type() == "int32" then return y:argmax(-1):eq(target) * target:ne(0) end
-  if (target:lt(0) + target:gt(1)):sum():item() > 0 then
+-- The share of a prediction that is right: the most likely label, or the likelier of 0 and 1.
+local function accuracy(y, target)
+  if target:type() == "int32" then -- where padding may be, Scores has seen to
+    return require("rnn.metrics").accuracy(y, target, { padded = true })
+  end
+  local lengths = valid.lengths(y, target)
+  local function sum(t) return (lengths and t:without_lengths():with_lengths(lengths) or t):sum():item() end
+  if sum(target:lt(0) + target:gt(1)) > 0 then
     core.fail("accuracy: targets that are not within 0 to 1; classes are int32 labels from 1, y:to_int()")
   end
-  return y:gt(0):eq(target:gt(0.5))
+  if sum(y:ne(y)) > 0 then core.fail("accuracy: a prediction is nan, which is on neither side of 0") end
+  return sum(y:gt(0):eq(target:gt(0.5))) / count("accuracy", y, target)
 end
 
 -- The last valid step of each sequence, (N, T, D) -> (N', D); N' leaves out sequences without one.
@@ -63,10 +68,7 @@ local known = {
   last_mae = last_mae,
   mse = core.mse,
   rmse = core.mse,
-  accuracy = function(y, target)
-    local hits = right(y, target)
-    return hits:sum():item() / count("accuracy", y, target, true)
-  end,
+  accuracy = accuracy,
   nats = likelihood,
   perplexity = likelihood,
   smape = function(y, target) return require("rnn.metrics").smape(y, target) end,

@@ -1,0 +1,327 @@
+/* test_interrupt.c: an interrupt is seen at once by everything that runs over data, whatever its size, and what it ends
+ * has changed nothing but what it was asked to fill.
+ *
+ * Each case is built so large that it works for longer than a moment. A thread interrupts it after DELAY; then it must
+ * end within WITHIN of its own processor time (other processes do not count), interrupted or, when it was quick, done. */
+#include <math.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "rnn.h"
+
+#define DELAY 0.005
+#define WITHIN 0.05 /* seconds; what is promised is 0.2 */
+#define SIZE ((int64_t)1 << 24)
+
+static rnn_ctx *ctx;
+
+static double processor_time(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static clockid_t worker;
+static void *interrupter(void *arg) {
+  struct timespec t;
+  do {
+    nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
+    clock_gettime(worker, &t);
+  } while ((double)t.tv_sec + 1e-9 * (double)t.tv_nsec - *(double *)arg < DELAY);
+  rnn_ctx_interrupt(ctx);
+  return NULL;
+}
+
+typedef rnn_status work(void *arg);
+
+/* Runs f with an interrupt on its way. */
+static rnn_status interrupted(const char *name, work *f, void *arg) {
+  pthread_t thread;
+  double start = processor_time();
+  pthread_create(&thread, NULL, interrupter, &start);
+  rnn_status status = f(arg);
+  double took = processor_time() - start;
+  pthread_cancel(thread);
+  pthread_join(thread, NULL);
+  rnn_ctx_clear_interrupt(ctx);
+  if (status != RNN_OK && status != RNN_EINTR) fail_msg("%s: %s", name, rnn_message(ctx));
+  printf("  %-28s %5.0f ms %s\n", name, took * 1e3, status == RNN_OK ? "done" : "interrupted");
+  if (took > DELAY + WITHIN) fail_msg("%s: went on for %.0f ms after the interrupt", name, (took - DELAY) * 1e3);
+  return status;
+}
+
+static void ok(rnn_status status) {
+  if (status != RNN_OK) fail_msg("%s: %s", rnn_status_name(status), rnn_message(ctx));
+}
+
+static rnn_tensor *make(rnn_type type, int ndim, const int64_t *dims) {
+  rnn_tensor *t;
+  ok(rnn_tensor_new(ctx, type, ndim, dims, &t));
+  return t;
+}
+#define FLOATS(...) make(RNN_FLOAT, sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), (int64_t[]){__VA_ARGS__})
+#define INTS(...) make(RNN_INT, sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), (int64_t[]){__VA_ARGS__})
+
+/* ---- ops ---- */
+
+/* f: a line of SIZE floats; m: (SIZE/4, 4); w: (4, SIZE/4); i: SIZE ids 1 .. 4, d: SIZE/4, j: one less; q: (1500, 1500);
+   s: (64, SIZE/256, 4), t: (8, SIZE/1024, 4); v: 4 floats; u: SIZE/4 floats; k: (4, 4); l: (8, 40) ids; c: (32, 4, 3) */
+typedef struct large_case {
+  const char *op, *inputs;
+  int64_t i[3];
+  double n[3];
+  int nshape;
+  int64_t shape[4];
+} large_case;
+
+static const large_case cases[] = {
+    {.op= "clamp", .inputs = "f", .n = {0, 1}},
+    {.op= "leaky_relu", .inputs = "f", .n = {0.1}},
+    {.op= "sum", .inputs = "f", .i = {-1}},
+    {.op= "sum", .inputs = "m", .i = {0}},
+    {.op= "sum", .inputs = "m", .i = {1}},
+    {.op= "mean", .inputs = "f", .i = {-1}},
+    {.op= "mean", .inputs = "m", .i = {1}},
+    {.op= "max", .inputs = "f", .i = {-1}},
+    {.op= "max", .inputs = "m", .i = {1}},
+    {.op= "min", .inputs = "w", .i = {1}},
+    {.op= "argmax", .inputs = "m", .i = {1}},
+    {.op= "argmax", .inputs = "w", .i = {1}},
+    {.op= "argmin", .inputs = "f", .i = {0}},
+    {.op= "cumsum", .inputs = "f", .i = {0}},
+    {.op= "cumsum", .inputs = "m", .i = {0}},
+    {.op= "matmul", .inputs = "qq"},
+    {.op= "matmul", .inputs = "mk"},
+    {.op= "linear", .inputs = "mkv"},
+    {.op= "conv1d", .inputs = "sc", .i = {1, 1, 2}},
+    {.op= "softmax", .inputs = "m", .i = {1}},
+    {.op= "softmax", .inputs = "w", .i = {1}},
+    {.op= "log_softmax", .inputs = "m", .i = {1}},
+    {.op= "log_softmax", .inputs = "m", .i = {0}},
+    {.op= "reshape", .inputs = "f", .nshape = 2, .shape = {2, -1}},
+    {.op= "transpose", .inputs = "m", .i = {0, 1}},
+    {.op= "slice", .inputs = "f", .i = {0, 2, SIZE - 1}},
+    {.op= "select", .inputs = "m", .i = {1, 2}},
+    {.op= "concat", .inputs = "ff", .i = {0}},
+    {.op= "stack", .inputs = "ff", .i = {1}},
+    {.op= "stack", .inputs = "ff", .i = {2}},
+    {.op= "broadcast_to", .inputs = "v", .nshape = 2, .shape = {SIZE / 4, 4}},
+    {.op= "gather", .inputs = "vi", .i = {0}},
+    {.op= "embedding", .inputs = "ki"},
+    {.op= "one_hot", .inputs = "i", .i = {4}},
+    {.op= "windows", .inputs = "mj", .i = {2}},
+    {.op= "argsort", .inputs = "f"},
+    {.op= "nonzero", .inputs = "f"},
+    {.op= "topk", .inputs = "f", .i = {100}},
+    {.op= "topk", .inputs = "f", .i = {SIZE}},
+    {.op= "topk", .inputs = "m", .i = {2}},
+    {.op= "dropout", .inputs = "f", .n = {0.5}},
+    {.op= "layer_norm", .inputs = "mvv", .n = {1e-5}},
+    {.op= "layer_norm", .inputs = "wuu", .n = {1e-5}},
+    {.op= "batch_norm", .inputs = "mvvvv", .i = {1}, .n = {0.9, 1e-5}},
+    {.op= "batch_norm", .inputs = "mvvvv", .i = {0}, .n = {0.9, 1e-5}},
+    {.op= "mse", .inputs = "ff"},
+    {.op= "mae", .inputs = "ff"},
+    {.op= "huber", .inputs = "ff", .n = {1}},
+    {.op= "binary_cross_entropy", .inputs = "fg"},
+    {.op= "cross_entropy", .inputs = "md"},
+    {.op= "cross_entropy", .inputs = "mdv", .n = {0.1}},
+    {.op= "ctc_loss", .inputs = "tl", .i = {1}},
+    {.op= "add", .inputs = "fv4"},
+    {.op= "where", .inputs = "fff"},
+    {.op= "mul", .inputs = "mv"},
+};
+
+static rnn_tensor *input(char kind) {
+  rnn_tensor *t;
+  switch (kind) {
+    case 'm': t = FLOATS(SIZE / 4, 4); break;
+    case 'w': t = FLOATS(4, SIZE / 4); break;
+    case 'q': t = FLOATS(1500, 1500); break;
+    case 's': t = FLOATS(64, SIZE / 256, 4); break;
+    case 't': t = FLOATS(8, SIZE / 1024, 4); break;
+    case 'v': t = FLOATS(4); break;
+    case 'u': t = FLOATS(SIZE / 4); break;
+    case 'k': t = FLOATS(4, 4); break;
+    case 'c': t = FLOATS(32, 4, 3); break;
+    case 'i': t = INTS(SIZE); break;
+    case 'j': t = INTS(SIZE / 4 - 1); break;
+    case 'd': t = INTS(SIZE / 4); break;
+    case 'l': t = INTS(8, 40); break;
+    default: t = FLOATS(SIZE);
+  }
+  int64_t n = rnn_tensor_count(t);
+  uint32_t state = 1;
+  for (int64_t i = 0; i < n; i++) {
+    state = state * 1664525 + 1013904223;
+    if (rnn_tensor_type(t) == RNN_INT) rnn_tensor_ints(t)[i] = kind == 'l' ? 2 + (int32_t)(state >> 31) : 1 + (int32_t)(state >> 30);
+    else rnn_tensor_floats(t)[i] = (rnn_real)((double)(state >> 8) * 0x1p-24 + 0.01);
+  }
+  return t;
+}
+
+typedef struct application {
+  const rnn_op *op;
+  rnn_args args;
+  rnn_tensor *in[8], *out;
+} application;
+
+static rnn_status apply(void *arg) {
+  application *a = arg;
+  return rnn_apply(ctx, a->op, &a->args, &a->out);
+}
+static rnn_status backward(void *arg) {
+  application *a = arg;
+  return rnn_backward(ctx, a->out, a->in[7]);
+}
+
+static double checksum(const rnn_tensor *t) {
+  double sum = 0;
+  rnn_tensor *x = (rnn_tensor *)(uintptr_t)t;
+  for (int64_t i = 0; i < rnn_tensor_count(t); i++)
+    sum += (double)(i % 1013 + 1) * (rnn_tensor_type(t) == RNN_INT ? rnn_tensor_ints(x)[i] : (double)rnn_tensor_floats(x)[i]);
+  return sum;
+}
+
+static void run_case(const large_case *c, const char *inputs) {
+  application a = {.op = rnn_op_find(c->op)};
+  double before[8];
+  char name[80];
+  bool differentiable = rnn_op_differentiable(a.op);
+  for (const char *p = inputs; *p && *p != '4'; p++) {
+    rnn_tensor *t = input(*p);
+    before[a.args.nt] = checksum(t);
+    a.in[a.args.nt++] = t;
+  }
+  if (strcmp(inputs, "fv4") == 0) { /* broadcast: a line beside its rows of 4 */
+    rnn_tensor_free(a.in[0]);
+    a.in[0] = input('m');
+    before[0] = checksum(a.in[0]);
+  }
+  bool first = rnn_tensor_type(a.in[0]) == RNN_FLOAT && differentiable;
+  if (first) ok(rnn_tensor_set_requires_grad(ctx, a.in[0], true));
+  a.args.t = a.in;
+  memcpy(a.args.i, c->i, sizeof c->i);
+  memcpy(a.args.n, c->n, sizeof c->n);
+  memcpy(a.args.shape, c->shape, sizeof c->shape);
+  a.args.nshape = c->nshape;
+  rnn_random_state random = rnn_random_get(ctx);
+  snprintf(name, sizeof name, "%s(%s)", c->op, inputs);
+  rnn_status status = interrupted(name, apply, &a);
+  if (status == RNN_EINTR && rnn_random_get(ctx).position != random.position) fail_msg("%s: random numbers went on", name);
+  for (int i = 0; i < a.args.nt; i++)
+    if (status == RNN_EINTR && checksum(a.in[i]) != before[i]) fail_msg("%s: input %d has changed", name, i + 1);
+  if (first) {
+    if (status == RNN_EINTR) ok(apply(&a));
+    ok(rnn_tensor_new(ctx, RNN_FLOAT, rnn_tensor_ndim(a.out), rnn_tensor_dims(a.out), &a.in[7]));
+    snprintf(name, sizeof name, "backward of %s(%s)", c->op, inputs);
+    interrupted(name, backward, &a);
+    rnn_tensor_free(a.in[7]);
+  }
+  rnn_tensor_free(a.out);
+  for (int i = 0; i < a.args.nt; i++) rnn_tensor_free(a.in[i]);
+}
+
+/* Every op has a case here, or takes one or two tensors of any shape. */
+static void every_op(void **state) {
+  (void)state;
+  const char *only = getenv("RNNLUA_OP");
+  for (int i = 0; rnn_op_at(i); i++) {
+    const char *name = rnn_op_name(rnn_op_at(i)), *signature = rnn_op_signature(rnn_op_at(i));
+    bool found = strcmp(name, "recurrent") == 0;
+    if (only && strcmp(only, name) != 0) continue;
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++)
+      if (strcmp(cases[k].op, name) == 0) {
+        run_case(&cases[k], cases[k].inputs);
+        found = true;
+      }
+    if (!found && strcmp(signature, "t") == 0) run_case(&(large_case){.op = name}, "f");
+    else if (!found && strcmp(signature, "tt") == 0) run_case(&(large_case){.op = name}, "ff");
+    else if (!found) fail_msg("op %s has no case", name);
+  }
+}
+
+/* ---- all else ---- */
+
+static rnn_tensor *target, *source;
+
+#define WORK(name, expression)               \
+  static rnn_status name(void *arg) {        \
+    (void)arg;                               \
+    return expression;                       \
+  }
+WORK(uniform, rnn_tensor_uniform(ctx, target, 0, 1))
+WORK(normal, rnn_tensor_normal(ctx, target, 0, 1))
+WORK(orthogonal, rnn_tensor_orthogonal(ctx, target, 1, 1))
+WORK(shuffle, rnn_tensor_shuffle(ctx, target))
+WORK(assign, rnn_tensor_assign(ctx, target, source))
+WORK(fill, (rnn_tensor_fill(target, 1), RNN_OK))
+WORK(all_finite, ((void)rnn_tensor_finite(target), RNN_OK))
+static rnn_status copy(void *arg) {
+  rnn_tensor *t;
+  (void)arg;
+  rnn_status status = rnn_tensor_copy(ctx, target, &t);
+  if (status == RNN_OK) rnn_tensor_free(t);
+  return status;
+}
+static rnn_status zeros(void *arg) {
+  rnn_tensor *t;
+  (void)arg;
+  rnn_status status = rnn_tensor_new(ctx, RNN_FLOAT, 1, (int64_t[]){4 * SIZE}, &t);
+  if (status == RNN_OK) rnn_tensor_free(t);
+  return status;
+}
+static rnn_status histogram(void *arg) {
+  static rnn_histogram h;
+  (void)arg;
+  rnn_histogram_count(target, &h);
+  return RNN_OK;
+}
+
+static void fills_and_copies(void **state) {
+  (void)state;
+  struct {
+    const char *name;
+    work *f;
+    bool random;
+  } all[] = {{"uniform", uniform, true}, {"normal", normal, true}, {"fill", fill, false}, {"assign", assign, false},
+             {"copy", copy, false}, {"zeros", zeros, false}, {"finite", all_finite, false}, {"histogram", histogram, false}};
+  target = FLOATS(2 * SIZE);
+  source = FLOATS(2 * SIZE);
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+    rnn_random_state before = rnn_random_get(ctx);
+    rnn_status status = interrupted(all[i].name, all[i].f, NULL);
+    if (status == RNN_EINTR) assert_int_equal(rnn_random_get(ctx).position, before.position);
+    if (all[i].random) assert_int_equal(status, RNN_EINTR);
+  }
+  rnn_tensor_free(target);
+  rnn_tensor_free(source);
+  rnn_random_state before = rnn_random_get(ctx);
+  target = FLOATS(2048, 2048);
+  assert_int_equal(interrupted("orthogonal", orthogonal, NULL), RNN_EINTR);
+  assert_int_equal(rnn_random_get(ctx).position, before.position);
+  rnn_tensor_free(target);
+  target = INTS(SIZE);
+  assert_int_equal(interrupted("shuffle", shuffle, NULL), RNN_EINTR);
+  assert_int_equal(rnn_random_get(ctx).position, before.position);
+  rnn_tensor_free(target);
+}
+
+int main(void) {
+#if defined(__SANITIZE_ADDRESS__) || !defined(__OPTIMIZE__)
+  return 77; /* it is about time */
+#endif
+  const struct CMUnitTest tests[] = {cmocka_unit_test(every_op), cmocka_unit_test(fills_and_copies)};
+  if (rnn_ctx_new(&ctx) != RNN_OK) return 1;
+  pthread_getcpuclockid(pthread_self(), &worker);
+  int failures = cmocka_run_group_tests(tests, NULL, NULL);
+  rnn_ctx_free(ctx);
+  return failures;
+}
