@@ -49,7 +49,16 @@ bool lrnn_option_boolean(lua_State *L, const char *fname, int arg, const char *k
 int lrnn_option_name(lua_State *L, const char *fname, int arg, const char *key, const char *const *names,
                      const char *otherwise);
 
-/* ---- box.c: tensors as userdata ---- */
+/* ---- box.c: tensors as userdata, and what other userdata have in common ---- */
+
+/* Pushes the metatable of a class of userdata: closed to scripts, with gc to free what one holds. */
+void lrnn_class(lua_State *L, const char *class, lua_CFunction gc);
+/* Pushes size zeroed bytes of that class. */
+void *lrnn_new(lua_State *L, const char *class, size_t size, int uservalues, lua_CFunction gc);
+/* What lrnn_new gave; NULL when argument arg is anything else. Scripts can call any metamethod, finalisers too, with any
+   value (debug.getmetatable), so each looks at its argument with one of these. */
+void *lrnn_test(lua_State *L, int arg, const char *class);
+void *lrnn_check_class(lua_State *L, const char *fname, const char *class); /* of argument 1, or raises */
 
 rnn_ctx *lrnn_context(lua_State *L);
 /* Pushes an empty box; presses the collector in proportion to what the core has allocated since the last time. */
@@ -66,7 +75,9 @@ void lrnn_box_open(lua_State *L); /* makes the context and the metatable; leaves
 
 /* ---- the files of the surface, joined in module.c ---- */
 
-void lrnn_push_op(lua_State *L, const rnn_op *op); /* op.c: the Lua function of an op */
+void lrnn_push_op(lua_State *L, int index); /* op.c: the Lua function of rnn_op_at(index) */
+/* Applies op, with the results in boxes that are pushed; returns how many. */
+int lrnn_apply(lua_State *L, const rnn_op *op, const rnn_args *args);
 int lrnn_print_tensor(lua_State *L);               /* print.c: __tostring */
 
 extern const luaL_Reg lrnn_tensor_functions[];   /* tensor.c: constructors and random numbers */

@@ -241,7 +241,7 @@ static int signals_held(lua_State *L) {
 }
 
 static int message_of(lua_State *L) {
-  lua_getiuservalue(L, 1, 1);
+  lua_pushvalue(L, lua_upvalueindex(1));
   return 1;
 }
 
@@ -257,11 +257,10 @@ static int signals_leave(lua_State *L) {
     fflush(NULL);
     raise(SIGTERM);
   }
-  lua_newuserdatauv(L, 0, 1);
-  lua_pushvalue(L, 1);
-  lua_setiuservalue(L, -2, 1);
+  lua_newuserdatauv(L, 0, 0);
   lua_createtable(L, 0, 2);
-  lua_pushcfunction(L, message_of);
+  lua_pushvalue(L, 1);
+  lua_pushcclosure(L, message_of, 1);
   lua_setfield(L, -2, "__tostring");
   lua_pushinteger(L, number);
   lua_setfield(L, -2, "__signal");

@@ -33,17 +33,18 @@ static void set_ops(lua_State *L) {
   for (int i = 0; rnn_op_at(i); i++) {
     const rnn_op *op = rnn_op_at(i);
     if (strcmp(rnn_op_signature(op), "R") == 0) continue; /* recurrent has a function of its own */
-    lrnn_push_op(L, op);
+    lrnn_push_op(L, i);
     lua_setfield(L, -2, rnn_op_name(op));
   }
 }
 
+/* From the table of methods on top to the metatable below it. */
 static void set_operators(lua_State *L) {
   static const char *const names[][2] = {{"__add", "add"}, {"__sub", "sub"}, {"__mul", "mul"},
                                          {"__div", "div"}, {"__pow", "pow"}, {"__unm", "neg"}};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-    lrnn_push_op(L, rnn_op_find(names[i][1]));
-    lua_setfield(L, -2, names[i][0]);
+    lua_getfield(L, -1, names[i][1]);
+    lua_setfield(L, -3, names[i][0]);
   }
 }
 
@@ -58,10 +59,10 @@ static void open_metatable(lua_State *L) {
     lua_pushcclosure(L, r->func, 1);
     lua_setfield(L, -3, r->name);
   }
+  set_operators(L);
   lua_pushvalue(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &methods_key);
   lua_setfield(L, -2, "names"); /* for completion, as in lazy tables: __index is a function */
-  set_operators(L);
   lua_pop(L, 1);
 }
 

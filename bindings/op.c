@@ -1,4 +1,4 @@
-/* op.c: one C function for every op. Its upvalue is the op; arguments are read as the op's signature says. */
+/* op.c: one C function for every op. Its upvalue is the op's number; arguments are read as the op's signature says. */
 #include <string.h>
 
 #include "binding.h"
@@ -74,8 +74,27 @@ static void read_argument(reader *r, char letter, bool optional) {
   r->arg++;
 }
 
+int lrnn_apply(lua_State *L, const rnn_op *op, const rnn_args *args) {
+  rnn_tensor **boxes[RNN_MAX_OUTPUTS], *out[RNN_MAX_OUTPUTS];
+  int count = rnn_op_outputs(op, args);
+  luaL_checkstack(L, count + LUA_MINSTACK, NULL);
+  for (int i = 0; i < count; i++) boxes[i] = lrnn_box(L);
+  rnn_ctx *ctx = lrnn_context(L);
+  lrnn_note_position(L, ctx);
+  rnn_status status = rnn_apply(ctx, op, args, out);
+  if (status == RNN_ENOMEM) { /* perhaps garbage holds what is missing */
+    lua_gc(L, LUA_GCCOLLECT);
+    status = rnn_apply(ctx, op, args, out);
+  }
+  lrnn_check(L, status);
+  for (int i = 0; i < count; i++) *boxes[i] = out[i];
+  return count;
+}
+
 static int op_call(lua_State *L) {
-  const rnn_op *op = lua_touserdata(L, lua_upvalueindex(1));
+  lua_Integer index = lua_tointeger(L, lua_upvalueindex(1));
+  const rnn_op *op = index == (int)index ? rnn_op_at((int)index) : NULL;
+  if (!op) return luaL_error(L, "no such op");
   rnn_tensor *plain[MAX_PLAIN];
   reader r = {.L = L, .name = rnn_op_name(op), .t = plain, .arg = 1};
   int given = lua_gettop(L), most = 0;
@@ -91,16 +110,7 @@ static int op_call(lua_State *L) {
   }
   if (given > most) return lrnn_error(L, "%s: expected at most %d arguments, got %d", r.name, most, given);
   r.args.t = r.t;
-  rnn_tensor **box = lrnn_box(L);
-  rnn_ctx *ctx = lrnn_context(L);
-  lrnn_note_position(L, ctx);
-  rnn_status status = rnn_apply(ctx, op, &r.args, box);
-  if (status == RNN_ENOMEM) { /* perhaps garbage holds what is missing */
-    lua_gc(L, LUA_GCCOLLECT);
-    status = rnn_apply(ctx, op, &r.args, box);
-  }
-  lrnn_check(L, status);
-  return 1;
+  return lrnn_apply(L, op, &r.args);
 }
 
 /* -x comes with x twice. */
@@ -109,7 +119,7 @@ static int negate(lua_State *L) {
   return op_call(L);
 }
 
-void lrnn_push_op(lua_State *L, const rnn_op *op) {
-  lua_pushlightuserdata(L, (void *)(uintptr_t)op);
-  lua_pushcclosure(L, strcmp(rnn_op_name(op), "neg") == 0 ? negate : op_call, 1);
+void lrnn_push_op(lua_State *L, int index) {
+  lua_pushinteger(L, index);
+  lua_pushcclosure(L, strcmp(rnn_op_name(rnn_op_at(index)), "neg") == 0 ? negate : op_call, 1);
 }

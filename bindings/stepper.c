@@ -19,13 +19,19 @@ typedef struct stepper {
 /* For functions that have the metatable of steppers as their upvalue. */
 static stepper *check_stepper(lua_State *L, const char *fname) {
   stepper *s = lua_touserdata(L, 1);
-  bool ours = s && lua_getmetatable(L, 1);
+  bool ours = lua_type(L, 1) == LUA_TUSERDATA && lua_getmetatable(L, 1);
   if (ours) {
     ours = lua_rawequal(L, -1, lua_upvalueindex(1));
     lua_pop(L, 1);
   }
   if (!ours || s->count == 0) lrnn_argument_error(L, fname, 1, NULL, "a stepper");
   return s;
+}
+
+static int stepper_gc(lua_State *L) {
+  stepper *s = lrnn_check_class(L, "__gc", NAME);
+  while (s->count > 0) rnn_stepper_free(s->part[--s->count].run);
+  return 0;
 }
 
 /* The weights that the layer at index holds under count names, of the list on top from first + 1 on; NULL where there is
@@ -76,9 +82,7 @@ static int lrnn_stepper(lua_State *L) {
   int count = (int)lua_rawlen(L, 2);
   if (count < 1 || count > PARTS)
     return lrnn_error(L, "stepper: argument 2 (parts): expected 1 to %d parts, got %d", PARTS, count);
-  stepper *s = lua_newuserdatauv(L, sizeof *s + (size_t)count * sizeof *s->part, 2);
-  s->count = s->states = 0;
-  luaL_setmetatable(L, NAME);
+  stepper *s = lrnn_new(L, NAME, sizeof *s + (size_t)count * sizeof *s->part, 2, stepper_gc);
   lua_pushvalue(L, 4);
   lua_setiuservalue(L, 5, 2);
   lua_newtable(L); /* names, at 6 */
@@ -172,18 +176,8 @@ static int stepper_run(lua_State *L) {
   return 1;
 }
 
-static int stepper_gc(lua_State *L) {
-  stepper *s = luaL_checkudata(L, 1, NAME);
-  while (s->count > 0) rnn_stepper_free(s->part[--s->count].run);
-  return 0;
-}
-
 void lrnn_stepper_open(lua_State *L) {
-  luaL_newmetatable(L, NAME);
-  lua_pushcfunction(L, stepper_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_pushboolean(L, 0);
-  lua_setfield(L, -2, "__metatable");
+  lrnn_class(L, NAME, stepper_gc);
   lua_createtable(L, 0, 1);
   lua_pushvalue(L, -2);
   lua_pushcclosure(L, stepper_run, 1);
