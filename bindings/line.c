@@ -1,8 +1,9 @@
 /* line.c: line editing, history and completion for the prompt, over a readline loaded at run time. Only documented
  * variables and functions of readline 8 are used; their types stand here, as its headers need not be installed.
  *
- * readline runs in its callback form: we wait for keys and signals, so that Ctrl-C needs no jump out of it. Its own
- * signal handlers stay off. */
+ * readline asks for keys through a function of ours, which waits for signals, too, so that Ctrl-C needs no jump out of
+ * it: from then on every wish for a key fails, and readline leaves whatever it was doing. Its own signal handlers stay
+ * off. (Its callback form is of no use here: it loses its state when the keys of a search come all at once.) */
 #include "line.h"
 
 #include <dlfcn.h>
@@ -19,18 +20,23 @@
 #include <lauxlib.h>
 
 #define HISTORY_ENTRIES 1000
+#define READERR (-2) /* of readline.h: no key can be had */
+#define LEAST_ROWS 2
+#define LEAST_COLUMNS 20 /* on a smaller screen readline divides by 0 */
 
 typedef char *line_generator(const char *text, int state);
 typedef char **line_completer(const char *text, int start, int end);
 
 /* The parts of readline that are used. */
 static struct {
-  void (*callback_handler_install)(const char *prompt, void (*handler)(char *line));
-  void (*callback_read_char)(void);
-  void (*callback_handler_remove)(void);
-  void (*callback_sigcleanup)(void);
-  void (*free_line_state)(void);
+  char *(*readline)(const char *prompt);
+  int (*initialize)(void);
+  int (*variable_bind)(const char *variable, const char *value);
+  int (**getc_function)(FILE *stream);
   void (*resize_terminal)(void);
+  void (*reset_screen_size)(void);
+  void (*get_screen_size)(int *rows, int *columns);
+  void (*set_screen_size)(int rows, int columns);
   int (*forced_update_display)(void);
   void (**prep_term_function)(int meta);
   void (**deprep_term_function)(void);
@@ -59,12 +65,14 @@ static struct {
 static const struct {
   const char *name;
   void *slot;
-} symbols[] = {{"rl_callback_handler_install", &rl.callback_handler_install},
-               {"rl_callback_read_char", &rl.callback_read_char},
-               {"rl_callback_handler_remove", &rl.callback_handler_remove},
-               {"rl_callback_sigcleanup", &rl.callback_sigcleanup},
-               {"rl_free_line_state", &rl.free_line_state},
+} symbols[] = {{"readline", &rl.readline},
+               {"rl_initialize", &rl.initialize},
+               {"rl_variable_bind", &rl.variable_bind},
+               {"rl_getc_function", &rl.getc_function},
                {"rl_resize_terminal", &rl.resize_terminal},
+               {"rl_reset_screen_size", &rl.reset_screen_size},
+               {"rl_get_screen_size", &rl.get_screen_size},
+               {"rl_set_screen_size", &rl.set_screen_size},
                {"rl_forced_update_display", &rl.forced_update_display},
                {"rl_prep_term_function", &rl.prep_term_function},
                {"rl_deprep_term_function", &rl.deprep_term_function},
@@ -265,14 +273,6 @@ static void restore_signals(const struct sigaction *before) {
 
 typedef enum outcome { READ_LINE, READ_END, READ_INTERRUPTED } outcome;
 
-static bool finished; /* readline has called take_line */
-
-static void take_line(char *text) {
-  rl.callback_handler_remove(); /* the terminal gets its own settings back at once */
-  line = text;
-  finished = true;
-}
-
 /* Waits for keys or a signal; true when there are keys. */
 static bool wait_for_keys(void) {
   struct pollfd wait[2] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = wake[0], .events = POLLIN}};
@@ -294,30 +294,60 @@ static void stop_for_shell(void) {
   rl.forced_update_display();
 }
 
-static void give_up_line(void) {
-  fputs("^C\n", stdout); /* first, as giving back the terminal moves the cursor */
-  fflush(stdout);
-  rl.free_line_state();
-  rl.callback_sigcleanup();
-  rl.callback_handler_remove();
+/* Takes the size of the screen; true when readline can draw on one so small. */
+static bool measure_screen(void) {
+  int rows, columns;
+  rl.reset_screen_size();
+  rl.get_screen_size(&rows, &columns);
+  if (rows >= LEAST_ROWS && columns >= LEAST_COLUMNS) return true;
+  rl.set_screen_size(rows < LEAST_ROWS ? LEAST_ROWS : rows, columns < LEAST_COLUMNS ? LEAST_COLUMNS : columns);
+  return false;
+}
+
+static void follow_screen(void) {
+  got_resize = 0;
+  if (measure_screen()) rl.resize_terminal();
+  else rl.forced_update_display();
+}
+
+/* The next key, EOF when the terminal is gone, or READERR after Ctrl-C. */
+static int wait_for_key(void) {
+  for (;;) {
+    bool keys = wait_for_keys();
+    if (got_interrupt) {
+      if (got_interrupt++ == 1) fputs("^C\n", stdout);
+      return READERR;
+    }
+    if (got_stop) stop_for_shell();
+    if (got_resize) follow_screen();
+    unsigned char key;
+    ssize_t got = keys ? read(STDIN_FILENO, &key, 1) : -1;
+    if (got > 0) return key;
+    if (got == 0 || (keys && errno != EINTR)) return EOF;
+  }
+}
+
+/* For readline, which takes a paste for a string even when its end does not come: then it gets one. */
+static int next_key(FILE *stream) {
+  (void)stream;
+  static const char bounds[2][7] = {"\033[200~", "\033[201~"};
+  static int pasting, matched; /* between the bounds; how much of the next one has passed */
+  const char *bound = bounds[pasting];
+  int key = wait_for_key();
+  if (key < 0 && pasting) key = (unsigned char)bound[matched];
+  if (key == (unsigned char)bound[matched]) matched++;
+  else matched = key == bound[0];
+  if (!bound[matched]) {
+    pasting = !pasting;
+    matched = 0;
+  }
+  return key;
 }
 
 static outcome read_edited(const char *prompt) {
-  finished = false;
-  rl.callback_handler_install(prompt, take_line);
-  while (!finished) {
-    bool keys = wait_for_keys();
-    if (got_interrupt) {
-      give_up_line();
-      return READ_INTERRUPTED;
-    }
-    if (got_stop) stop_for_shell();
-    if (got_resize) {
-      got_resize = 0;
-      rl.resize_terminal();
-    }
-    if (keys) rl.callback_read_char();
-  }
+  measure_screen();
+  line = rl.readline(prompt);
+  if (got_interrupt) return READ_INTERRUPTED;
   return line ? READ_LINE : READ_END;
 }
 
@@ -363,7 +393,11 @@ void lrnn_line_open(bool history) {
   *rl.catch_signals = 0;
   *rl.catch_sigwinch = 0;
   *rl.change_environment = 0;
+  *rl.getc_function = next_key;
   *rl.completion_word_break_hook = word_breaks;
   *rl.completer_quote_characters = "\"'";
+  rl.initialize();
+  /* What was changed of older lines is forgotten with the line that is read: readline would free it twice. */
+  rl.variable_bind("revert-all-at-newline", "on");
   if (history) open_history();
 }

@@ -94,9 +94,7 @@ int OPEN(lua_State *L) {
   lua_setfield(L, -2, "methods");
   lrnn_interrupt *i = lua_newuserdatauv(L, sizeof *i, 0);
   *i = (lrnn_interrupt){interrupt, clear, trained, lrnn_context(L)};
-  lua_pushlightuserdata(L, i);
-  lua_setfield(L, -3, "_interrupt");
-  lua_rawsetp(L, LUA_REGISTRYINDEX, (void *)(uintptr_t)interrupt); /* kept alive as long as the state */
+  lua_setfield(L, LUA_REGISTRYINDEX, LRNN_INTERRUPT);
   lua_pushvalue(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &module_key);
   return 1;

@@ -2,6 +2,7 @@
 
 local core = require "rnn.core"
 local check = require "rnn.check"
+local defer = require "rnn.defer"
 local initializers = require "rnn.nn.initializers"
 
 local names = {}
@@ -33,11 +34,9 @@ end
 --- Parameters made by f stay 0: a model whose weights are about to be loaded takes no random numbers and no time.
 function parameter.without_filling(f)
   local before = filling
+  local _ <close> = defer(function() filling = before end)
   filling = false
-  local ok, result = pcall(f)
-  filling = before
-  if not ok then error(result, 0) end
-  return result
+  return core.without_yield("rnn.load", f)
 end
 
 return parameter

@@ -3,6 +3,7 @@
 local core = require "rnn.core"
 local check = require "rnn.check"
 local class = require "rnn.class"
+local defer = require "rnn.defer"
 local Cell = require("rnn.nn.cell").Cell
 
 -- The arguments of the run: tensors as they are, a shape as zeros.
@@ -25,6 +26,9 @@ end
 -- gets a forward (a cell a step) of its own for the time of the run.
 local function trace(model, ...)
   local order, shape, undo = {}, {}, {}
+  local _ <close> = defer(function()
+    for _, f in ipairs(undo) do f() end
+  end)
   for _, pair in ipairs(model:modules()) do
     local m = pair[2]
     local method = class.is_a(m, Cell) and "step" or "forward"
@@ -40,9 +44,7 @@ local function trace(model, ...)
     end
   end
   model:eval() -- running statistics must not see the zeros
-  local ok, message = pcall(core.no_grad, model.forward, model, ...)
-  for _, f in ipairs(undo) do f() end
-  if not ok then error(message, 0) end
+  core.no_grad(model.forward, model, ...)
   return order, shape
 end
 

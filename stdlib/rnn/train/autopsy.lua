@@ -3,6 +3,7 @@
 
 local core = require "rnn.core"
 local class = require "rnn.class"
+local defer = require "rnn.defer"
 local Batches = require "rnn.data.batches"
 local Recurrent = require "rnn.nn.recurrent"
 
@@ -79,16 +80,18 @@ local function replay(run, position)
   core.random_state { seed = random.seed, position = position }
   run.optimizer:zero_grad()
   local before = core.check_finite(true)
-  local ok, message = xpcall(function()
+  local _ <close> = defer(function()
+    core.check_finite(before)
+    core.random_state(random)
+    run.optimizer:zero_grad()
+  end)
+  local ok, message = core.without_yield("rnn.fit", xpcall, function()
     local loss = run.objective(run.reader or run.model, run.input, run.target)
     loss:backward()
   end, function(text)
     path, time = layer_and_time(names)
     return tostring(text)
   end)
-  core.check_finite(before)
-  core.random_state(random)
-  run.optimizer:zero_grad()
   if ok then return nil end
   if time then message = ("%s, at time step %d"):format(message, time) end
   return path and ("%s, in layer '%s'"):format(message, path) or message

@@ -1,5 +1,7 @@
 -- evaluation.lua: evaluation mode for a while.
 
+local defer = require "rnn.defer"
+
 --- evaluation(model) -> value to be closed
 ---
 --- Puts the model into evaluation mode until the value is closed; then each of its modules is as it was, even when
@@ -9,9 +11,7 @@ return function(model)
   local modules, modes = model:modules(), {}
   for i, pair in ipairs(modules) do modes[i] = rawget(pair[2], "training") end
   model:eval()
-  return setmetatable({}, {
-    __close = function()
-      for i, pair in ipairs(modules) do pair[2].training = modes[i] end
-    end,
-  })
+  return defer(function()
+    for i, pair in ipairs(modules) do pair[2].training = modes[i] end
+  end)
 end
