@@ -41,24 +41,29 @@ static int lrnn_no_grad(lua_State *L) {
   return results_of(L, status, "no_grad");
 }
 
-/*--- rnn.without_yield(name, f, ...) -> results of f
+/*--- rnn.finally(name, after, f, ...) -> results of f
 ---
---- Calls f(...), which changes something for a while: a coroutine that yielded would leave it changed elsewhere, and for
---- good when it is never resumed. Errors: such a yield, which is said to come from the function name, and those of f.
+--- Calls f(...), which changes something for a while, then after(), however f ended, also in a coroutine that an error
+--- ends (where variables to be closed wait for coroutine.close). Errors: those of f and after, and a yield out of f, with
+--- which the change would last; it is said to come from the function name.
 ---@param name string
+---@param after function
 ---@param f function
 ---@param ... any
 ---@return any ... what f returned */
-static int lrnn_without_yield(lua_State *L) {
-  const char *name = lrnn_check_string(L, "without_yield", 1, "name");
-  if (!lua_isfunction(L, 2)) return lrnn_argument_error(L, "without_yield", 2, "f", "a function");
-  int status = lua_pcall(L, lua_gettop(L) - 2, LUA_MULTRET, 0);
-  int results = results_of(L, status, name);
-  return results - 1;
+static int lrnn_finally(lua_State *L) {
+  const char *name = lrnn_check_string(L, "finally", 1, "name");
+  if (!lua_isfunction(L, 2)) return lrnn_argument_error(L, "finally", 2, "after", "a function");
+  if (!lua_isfunction(L, 3)) return lrnn_argument_error(L, "finally", 3, "f", "a function");
+  int status = lua_pcall(L, lua_gettop(L) - 3, LUA_MULTRET, 0);
+  luaL_checkstack(L, 2, NULL);
+  lua_pushvalue(L, 2);
+  lua_call(L, 0, 0);
+  return results_of(L, status, name) - 2;
 }
 
 const luaL_Reg lrnn_grad_functions[] = {
-    {"no_grad", lrnn_no_grad}, {"without_yield", lrnn_without_yield}, {"recording", lrnn_recording}, {NULL, NULL}};
+    {"no_grad", lrnn_no_grad}, {"finally", lrnn_finally}, {"recording", lrnn_recording}, {NULL, NULL}};
 
 /*--- x:requires_grad([on]) -> boolean | x
 ---

@@ -2,7 +2,6 @@
 
 local core = require "rnn.core"
 local check = require "rnn.check"
-local defer = require "rnn.defer"
 local initializers = require "rnn.nn.initializers"
 
 local names = {}
@@ -34,9 +33,8 @@ end
 --- Parameters made by f stay 0: a model whose weights are about to be loaded takes no random numbers and no time.
 function parameter.without_filling(f)
   local before = filling
-  local _ <close> = defer(function() filling = before end)
   filling = false
-  return core.without_yield("rnn.load", f)
+  return core.finally("rnn.load", function() filling = before end, f)
 end
 
 return parameter

@@ -3,7 +3,6 @@
 local core = require "rnn.core"
 local check = require "rnn.check"
 local class = require "rnn.class"
-local defer = require "rnn.defer"
 local Cell = require("rnn.nn.cell").Cell
 
 -- The arguments of the run: tensors as they are, a shape as zeros.
@@ -26,9 +25,6 @@ end
 -- gets a forward (a cell a step) of its own for the time of the run.
 local function trace(model, ...)
   local order, shape, undo = {}, {}, {}
-  local _ <close> = defer(function()
-    for _, f in ipairs(undo) do f() end
-  end)
   for _, pair in ipairs(model:modules()) do
     local m = pair[2]
     local method = class.is_a(m, Cell) and "step" or "forward"
@@ -43,8 +39,12 @@ local function trace(model, ...)
       return table.unpack(results, 1, results.n)
     end
   end
-  model:eval() -- running statistics must not see the zeros
-  core.no_grad(model.forward, model, ...)
+  core.finally("model:summary", function()
+    for _, f in ipairs(undo) do f() end
+  end, function(...)
+    model:eval() -- running statistics must not see the zeros
+    core.no_grad(model.forward, model, ...)
+  end, ...)
   return order, shape
 end
 

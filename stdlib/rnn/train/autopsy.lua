@@ -3,7 +3,6 @@
 
 local core = require "rnn.core"
 local class = require "rnn.class"
-local defer = require "rnn.defer"
 local Batches = require "rnn.data.batches"
 local Recurrent = require "rnn.nn.recurrent"
 
@@ -80,12 +79,11 @@ local function replay(run, position)
   core.random_state { seed = random.seed, position = position }
   run.optimizer:zero_grad()
   local before = core.check_finite(true)
-  local _ <close> = defer(function()
+  local ok, message = core.finally("rnn.fit", function()
     core.check_finite(before)
     core.random_state(random)
     run.optimizer:zero_grad()
-  end)
-  local ok, message = core.without_yield("rnn.fit", xpcall, function()
+  end, xpcall, function()
     local loss = run.objective(run.reader or run.model, run.input, run.target)
     loss:backward()
   end, function(text)

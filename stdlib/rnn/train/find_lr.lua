@@ -3,7 +3,6 @@
 local core = require "rnn.core"
 local check = require "rnn.check"
 local class = require "rnn.class"
-local defer = require "rnn.defer"
 local Module = require "rnn.nn.module"
 local evaluate = require "rnn.train.evaluate"
 local objective_of = require "rnn.train.objective"
@@ -112,18 +111,17 @@ return { find_lr = function(model, options)
   local weights, state, random, training = Weights(model), optimizer:state_dict(), core.random_state(), model.training
   local number = type(o.data) == "table" and o.data.number
   local range = Range()
-  do
-    local _ <close> = defer(function()
-      weights:restore()
-      optimizer:load_state_dict(state)
-      optimizer:zero_grad()
-      core.random_state(random)
-      model:train(training)
-      if number then o.data.number = number end
-    end)
+  core.finally(fname, function()
+    weights:restore()
+    optimizer:load_state_dict(state)
+    optimizer:zero_grad()
+    core.random_state(random)
+    model:train(training)
+    if number then o.data.number = number end
+  end, function()
     model:train()
-    core.without_yield(fname, try, range, model, o)
-  end
+    try(range, model, o)
+  end)
   if #range.lr == 0 then core.fail("%s: the loss is not finite from the start", fname) end
   choose(range)
   return range
