@@ -21,6 +21,7 @@
 
 #define HISTORY_ENTRIES 1000
 #define READERR (-2) /* of readline.h: no key can be had */
+#define RL_STATE_MOREINPUT 0x40
 #define LEAST_ROWS 2
 #define LEAST_COLUMNS 20 /* on a smaller screen readline divides by 0 */
 
@@ -31,8 +32,8 @@ typedef char **line_completer(const char *text, int start, int end);
 static struct {
   char *(*readline)(const char *prompt);
   int (*initialize)(void);
-  int (*variable_bind)(const char *variable, const char *value);
   int (**getc_function)(FILE *stream);
+  unsigned long *readline_state;
   void (*resize_terminal)(void);
   void (*reset_screen_size)(void);
   void (*get_screen_size)(int *rows, int *columns);
@@ -53,6 +54,10 @@ static struct {
   int *catch_signals;
   int *catch_sigwinch;
   int *change_environment;
+  struct {
+    char *line, *timestamp;
+    void *changes;
+  } **(*history_list)(void);
   void (*add_history)(const char *text);
   int (*read_history)(const char *path);
   int (*append_history)(int count, const char *path);
@@ -67,8 +72,8 @@ static const struct {
   void *slot;
 } symbols[] = {{"readline", &rl.readline},
                {"rl_initialize", &rl.initialize},
-               {"rl_variable_bind", &rl.variable_bind},
                {"rl_getc_function", &rl.getc_function},
+               {"rl_readline_state", &rl.readline_state},
                {"rl_resize_terminal", &rl.resize_terminal},
                {"rl_reset_screen_size", &rl.reset_screen_size},
                {"rl_get_screen_size", &rl.get_screen_size},
@@ -89,6 +94,7 @@ static const struct {
                {"rl_catch_signals", &rl.catch_signals},
                {"rl_catch_sigwinch", &rl.catch_sigwinch},
                {"rl_change_environment", &rl.change_environment},
+               {"history_list", &rl.history_list},
                {"add_history", &rl.add_history},
                {"read_history", &rl.read_history},
                {"append_history", &rl.append_history},
@@ -327,21 +333,22 @@ static int wait_for_key(void) {
   }
 }
 
-/* For readline, which takes a paste for a string even when its end does not come: then it gets one. */
+/* Lines of the history that were changed and left do not keep how to undo it: readline would free it twice. */
+static void forget_changes(void) {
+  for (int i = 0; rl.history_list() && rl.history_list()[i]; i++) rl.history_list()[i]->changes = NULL;
+}
+
+/* For readline. While it reads more than one key, a failure is told as the end of a paste: it takes what was pasted for
+ * a string even when its end does not come. */
 static int next_key(FILE *stream) {
   (void)stream;
-  static const char bounds[2][7] = {"\033[200~", "\033[201~"};
-  static int pasting, matched; /* between the bounds; how much of the next one has passed */
-  const char *bound = bounds[pasting];
+  static const char paste_end[] = "\033[201~";
+  static size_t told;
+  forget_changes();
   int key = wait_for_key();
-  if (key < 0 && pasting) key = (unsigned char)bound[matched];
-  if (key == (unsigned char)bound[matched]) matched++;
-  else matched = key == bound[0];
-  if (!bound[matched]) {
-    pasting = !pasting;
-    matched = 0;
-  }
-  return key;
+  if (key >= 0) told = 0;
+  if (key >= 0 || !(*rl.readline_state & RL_STATE_MOREINPUT)) return key;
+  return paste_end[told++ % strlen(paste_end)];
 }
 
 static outcome read_edited(const char *prompt) {
@@ -397,7 +404,5 @@ void lrnn_line_open(bool history) {
   *rl.completion_word_break_hook = word_breaks;
   *rl.completer_quote_characters = "\"'";
   rl.initialize();
-  /* What was changed of older lines is forgotten with the line that is read: readline would free it twice. */
-  rl.variable_bind("revert-all-at-newline", "on");
   if (history) open_history();
 }
