@@ -18,20 +18,11 @@ const char *lrnn_check_path(lua_State *L, const char *fname, int arg) {
   return c_string(L, fname, arg, "the path");
 }
 
-static int archive_gc(lua_State *L) {
-  rnn_archive_free(lrnn_context(L), lua_touserdata(L, 1));
-  return 0;
-}
+#define ARCHIVE "rnn.Archive" /* what is read, until Lua's boxes have taken it over */
 
-/* Pushes an empty archive: what is read belongs to it until Lua's boxes have taken it over. */
-static rnn_archive *push_archive(lua_State *L) {
-  rnn_archive *a = lua_newuserdatauv(L, sizeof *a, 0);
-  *a = (rnn_archive){0};
-  lua_createtable(L, 0, 1);
-  lua_pushcfunction(L, archive_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_setmetatable(L, -2);
-  return a;
+static int archive_gc(lua_State *L) {
+  rnn_archive_free(lrnn_context(L), lrnn_check_class(L, "__gc", ARCHIVE));
+  return 0;
 }
 
 /*--- rnn.archive_read(path) -> tensors, metadata | nil, message, code
@@ -44,7 +35,7 @@ static rnn_archive *push_archive(lua_State *L) {
 ---@return string? code */
 static int lrnn_archive_read(lua_State *L) {
   const char *path = lrnn_check_path(L, "archive_read", 1);
-  rnn_archive *a = push_archive(L);
+  rnn_archive *a = lrnn_new(L, ARCHIVE, sizeof *a, 0, archive_gc);
   rnn_ctx *ctx = lrnn_context(L);
   rnn_status status = rnn_safetensors_read(ctx, path, a);
   if (status == RNN_ENOMEM) { /* tensors that nobody holds any more may be what is in the way */

@@ -51,7 +51,16 @@ bool lrnn_option_boolean(lua_State *L, const char *fname, int arg, const char *k
 int lrnn_option_name(lua_State *L, const char *fname, int arg, const char *key, const char *const *names,
                      const char *otherwise);
 
-/* ---- box.c: tensors as userdata ---- */
+/* ---- box.c: tensors as userdata, and what other userdata have in common ---- */
+
+/* Pushes the metatable of a class of userdata: closed to scripts, with gc to free what one holds. */
+void lrnn_class(lua_State *L, const char *class, lua_CFunction gc);
+/* Pushes size zeroed bytes of that class. */
+void *lrnn_new(lua_State *L, const char *class, size_t size, int uservalues, lua_CFunction gc);
+/* What lrnn_new gave; NULL when argument arg is anything else. Scripts can call any metamethod, finalisers too, with any
+   value (debug.getmetatable), so each looks at its argument with one of these. */
+void *lrnn_test(lua_State *L, int arg, const char *class);
+void *lrnn_check_class(lua_State *L, const char *fname, const char *class); /* of argument 1, or raises */
 
 rnn_ctx *lrnn_context(lua_State *L);
 /* Presses the collector in proportion to what the core has allocated since the last time. */
@@ -91,8 +100,10 @@ int lrnn_count_error(lua_State *L, const char *fname, int most, int given);
 /* Raises when there are more arguments than most. */
 void lrnn_check_count(lua_State *L, const char *fname, int most);
 
-void lrnn_push_op(lua_State *L, const rnn_op *op); /* op.c: the Lua function of an op */
-void lrnn_push_negation(lua_State *L);             /* op.c: the operator - before a tensor */
+void lrnn_push_op(lua_State *L, int index); /* op.c: the Lua function of rnn_op_at(index) */
+void lrnn_push_negation(lua_State *L);      /* op.c: the operator - before a tensor */
+/* Applies op, with the results in boxes that are pushed; returns how many. */
+int lrnn_apply(lua_State *L, const rnn_op *op, const rnn_args *args);
 int lrnn_print_tensor(lua_State *L);               /* print.c: __tostring */
 
 extern const lrnn_function lrnn_tensor_functions[];   /* tensor.c: constructors and random numbers */

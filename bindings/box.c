@@ -4,9 +4,38 @@
  * the memory behind it, so lrnn_box has it collect (lrnn_collect_sometimes): whenever tensors have taken a quarter of the bytes that are alive,
  * 12 MB, and four times what Lua itself holds, for collecting takes as long as that is large. So a loop of any length
  * is flat, garbage adds little to a large model, and large tables do not slow small ones. */
+#include <string.h>
+
 #include "binding.h"
 
+#define CONTEXT "rnn.Context"
+
 static char context_key, metatable_key; /* addresses as registry keys */
+
+void lrnn_class(lua_State *L, const char *class, lua_CFunction gc) {
+  luaL_newmetatable(L, class);
+  lua_pushcfunction(L, gc);
+  lua_setfield(L, -2, "__gc");
+  lua_pushboolean(L, 0);
+  lua_setfield(L, -2, "__metatable");
+}
+
+void *lrnn_new(lua_State *L, const char *class, size_t size, int uservalues, lua_CFunction gc) {
+  void *new = memset(lua_newuserdatauv(L, size, uservalues), 0, size);
+  lrnn_class(L, class, gc);
+  lua_setmetatable(L, -2);
+  return new;
+}
+
+void *lrnn_test(lua_State *L, int arg, const char *class) {
+  return lua_type(L, arg) == LUA_TUSERDATA ? luaL_testudata(L, arg, class) : NULL;
+}
+
+void *lrnn_check_class(lua_State *L, const char *fname, const char *class) {
+  void *self = lrnn_test(L, 1, class);
+  if (!self) lrnn_argument_error(L, fname, 1, NULL, lua_pushfstring(L, "a userdata of class %s", class));
+  return self;
+}
 
 typedef struct holder {
   rnn_ctx *ctx;
@@ -14,7 +43,7 @@ typedef struct holder {
 } holder;
 
 static int holder_gc(lua_State *L) {
-  holder *h = lua_touserdata(L, 1);
+  holder *h = lrnn_check_class(L, "__gc", CONTEXT);
   rnn_ctx_free(h->ctx);
   h->ctx = NULL;
   return 0;
@@ -56,20 +85,26 @@ rnn_tensor **lrnn_box(lua_State *L) {
   return box;
 }
 
+/* lrnn_test for tensors, which are looked at all the time. */
+static rnn_tensor **test_box(lua_State *L, int arg) {
+  if (lua_type(L, arg) != LUA_TUSERDATA || !lua_getmetatable(L, arg)) return NULL;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);
+  bool ours = lua_rawequal(L, -1, -2);
+  lua_pop(L, 2);
+  return ours ? lua_touserdata(L, arg) : NULL;
+}
+
 static int box_gc(lua_State *L) {
-  rnn_tensor **box = lua_touserdata(L, 1);
+  rnn_tensor **box = test_box(L, 1);
+  if (!box) return lrnn_argument_error(L, "__gc", 1, NULL, "a tensor");
   rnn_tensor_free(*box);
   *box = NULL;
   return 0;
 }
 
 rnn_tensor *lrnn_test_tensor(lua_State *L, int arg) {
-  rnn_tensor **box = lua_touserdata(L, arg);
-  if (!box || !lua_getmetatable(L, arg)) return NULL;
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);
-  bool ours = lua_rawequal(L, -1, -2);
-  lua_pop(L, 2);
-  return ours ? *box : NULL;
+  rnn_tensor **box = test_box(L, arg);
+  return box ? *box : NULL;
 }
 
 rnn_tensor *lrnn_check_tensor(lua_State *L, const char *fname, int arg) {
@@ -113,12 +148,8 @@ rnn_tensor **lrnn_scratch(lua_State *L, int count) {
 }
 
 void lrnn_box_open(lua_State *L) {
-  holder *h = lua_newuserdatauv(L, sizeof *h, 0);
-  *h = (holder){NULL, 0};
-  lua_createtable(L, 0, 1);
-  lua_pushcfunction(L, holder_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_setmetatable(L, -2); /* before any tensor: finalisers run in reverse order, so the context goes last */
+  /* Before any tensor: finalisers run in reverse order, so the context goes last. */
+  holder *h = lrnn_new(L, CONTEXT, sizeof *h, 0, holder_gc);
   if (rnn_ctx_new(&h->ctx) != RNN_OK) luaL_error(L, "not enough memory");
   lua_rawsetp(L, LUA_REGISTRYINDEX, &context_key);
 

@@ -109,19 +109,11 @@ static int take_types(lua_State *L, const char **names, rnn_csv_type *types, int
   return i;
 }
 
-static int result_gc(lua_State *L) {
-  rnn_csv_free(lrnn_context(L), lua_touserdata(L, 1));
-  return 0;
-}
+#define RESULT_CLASS "rnn.Csv"
 
-static rnn_csv *push_result(lua_State *L) {
-  rnn_csv *csv = lua_newuserdatauv(L, sizeof *csv, 0);
-  *csv = (rnn_csv){0};
-  lua_createtable(L, 0, 1);
-  lua_pushcfunction(L, result_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_setmetatable(L, -2);
-  return csv;
+static int result_gc(lua_State *L) {
+  rnn_csv_free(lrnn_context(L), lrnn_check_class(L, "__gc", RESULT_CLASS));
+  return 0;
 }
 
 /* Leaves the stack up to RESULT. Once names are taken from the tables, nothing may make a Lua object before the core is
@@ -136,7 +128,7 @@ static rnn_csv *take_options(lua_State *L, rnn_csv_options *o) {
   if (room > 1000000) lrnn_error(L, FNAME ": option columns: more than 1000000 names");
   const char **names = lua_newuserdatauv(L, sizeof *names * (room + 1), 0);
   rnn_csv_type *types = lua_newuserdatauv(L, sizeof *types * (room + 1), 0);
-  rnn_csv *result = push_result(L);
+  rnn_csv *result = lrnn_new(L, RESULT_CLASS, sizeof *result, 0, result_gc);
   check_types(L);
   int count = (int)room;
   if (chosen) take_columns(L, names, types, count);

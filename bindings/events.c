@@ -5,9 +5,16 @@
 
 /* The box of an open file; after close it holds NULL. */
 static rnn_events **check_box(lua_State *L, const char *fname) {
-  rnn_events **box = luaL_testudata(L, 1, NAME);
+  rnn_events **box = lrnn_test(L, 1, NAME);
   if (!box) lrnn_argument_error(L, fname, 1, NULL, "an event file");
   return box;
+}
+
+static int events_gc(lua_State *L) {
+  rnn_events **box = check_box(L, "__gc"), *e = *box;
+  *box = NULL;
+  (void)!rnn_events_close(e);
+  return 0;
 }
 
 static rnn_events *check_events(lua_State *L, const char *fname) {
@@ -32,9 +39,7 @@ static int result(lua_State *L, rnn_status status) {
 ---@return string? code */
 static int lrnn_events_open(lua_State *L) {
   const char *folder = lrnn_check_path(L, "events_open", 1);
-  rnn_events **box = lua_newuserdatauv(L, sizeof *box, 0);
-  *box = NULL;
-  luaL_setmetatable(L, NAME);
+  rnn_events **box = lrnn_new(L, NAME, sizeof *box, 0, events_gc);
   rnn_status status = rnn_events_open(lrnn_context(L), folder, box);
   return status == RNN_OK ? 1 : lrnn_fail(L, status);
 }
@@ -64,24 +69,13 @@ static int events_path(lua_State *L) {
   return 1;
 }
 
-static int events_gc(lua_State *L) {
-  rnn_events **box = luaL_checkudata(L, 1, NAME), *e = *box;
-  *box = NULL;
-  (void)!rnn_events_close(e);
-  return 0;
-}
-
 void lrnn_events_open_class(lua_State *L) {
   static const lrnn_function methods[] = {{"record", events_record, 2},
                                           {"flush", events_flush, 1},
                                           {"close", events_close, 1},
                                           {"path", events_path, 1},
                                           {NULL, NULL, 0}};
-  luaL_newmetatable(L, NAME);
-  lua_pushcfunction(L, events_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_pushboolean(L, 0);
-  lua_setfield(L, -2, "__metatable");
+  lrnn_class(L, NAME, events_gc);
   lua_newtable(L);
   lrnn_set_functions(L, methods);
   lua_setfield(L, -2, "__index");

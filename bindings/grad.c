@@ -1,10 +1,12 @@
 /* grad.c: recording and gradients from Lua. */
+#include <string.h>
+
 #include "binding.h"
 
 /*--- rnn.recording([on]) -> boolean
 ---
 --- Whether ops are recorded for backward; with an argument it is switched, and what it was is returned. rnn.no_grad is
---- safer, as it switches back. Errors: an argument that is no boolean.
+--- safer, as it switches back. There is one switch for all coroutines. Errors: an argument that is no boolean.
 ---@param on? boolean
 ---@return boolean */
 static int lrnn_recording(lua_State *L) {
@@ -15,27 +17,53 @@ static int lrnn_recording(lua_State *L) {
   return 1;
 }
 
-/* Runs after the protected call, whether it returned, raised or yielded in between. ctx: what recording was. */
-static int no_grad_finish(lua_State *L, int status, lua_KContext was) {
-  rnn_ctx_set_recording(lrnn_context(L), was != 0);
-  if (status != LUA_OK && status != LUA_YIELD) return lua_error(L);
-  return lua_gettop(L);
+/* The results of a lua_pcall, or its error. */
+static int results_of(lua_State *L, int status, const char *fname) {
+  if (status == LUA_OK) return lua_gettop(L);
+  bool yielded = lua_type(L, -1) == LUA_TSTRING &&
+                 strcmp(lua_tostring(L, -1), "attempt to yield across a C-call boundary") == 0;
+  if (yielded) return lrnn_error(L, "%s: a coroutine cannot yield from inside of it, only before or after", fname);
+  return lua_error(L);
 }
 
 /*--- rnn.no_grad(f, ...) -> results of f
 ---
---- Calls f(...) without recording: no memory is kept for backward. Errors: an f that is no function, and those of f.
+--- Calls f(...) without recording: no memory is kept for backward. Errors: an f that is no function, a yield out of f,
+--- which would leave recording off elsewhere, and the errors of f.
 ---@param f function
 ---@param ... any
 ---@return any ... what f returned */
 static int lrnn_no_grad(lua_State *L) {
   if (!lua_isfunction(L, 1)) return lrnn_argument_error(L, "no_grad", 1, "f", "a function");
   bool was = rnn_ctx_set_recording(lrnn_context(L), false);
-  int status = lua_pcallk(L, lua_gettop(L) - 1, LUA_MULTRET, 0, was, no_grad_finish);
-  return no_grad_finish(L, status, was);
+  int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
+  rnn_ctx_set_recording(lrnn_context(L), was);
+  return results_of(L, status, "no_grad");
+}
+
+/*--- rnn.finally(name, after, f, ...) -> results of f
+---
+--- Calls f(...), which changes something for a while, then after(), however f ended, also in a coroutine that an error
+--- ends (where variables to be closed wait for coroutine.close). Errors: those of f and after, and a yield out of f, with
+--- which the change would last; it is said to come from the function name.
+---@param name string
+---@param after function
+---@param f function
+---@param ... any
+---@return any ... what f returned */
+static int lrnn_finally(lua_State *L) {
+  const char *name = lrnn_check_string(L, "finally", 1, "name");
+  if (!lua_isfunction(L, 2)) return lrnn_argument_error(L, "finally", 2, "after", "a function");
+  if (!lua_isfunction(L, 3)) return lrnn_argument_error(L, "finally", 3, "f", "a function");
+  int status = lua_pcall(L, lua_gettop(L) - 3, LUA_MULTRET, 0);
+  luaL_checkstack(L, 2, NULL);
+  lua_pushvalue(L, 2);
+  lua_call(L, 0, 0);
+  return results_of(L, status, name) - 2;
 }
 
 const lrnn_function lrnn_grad_functions[] = {{"no_grad", lrnn_no_grad, LRNN_ANY},
+                                             {"finally", lrnn_finally, LRNN_ANY},
                                              {"recording", lrnn_recording, 1},
                                              {NULL, NULL, 0}};
 

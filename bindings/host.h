@@ -14,8 +14,8 @@ void lrnn_load_text_only(lua_State *L);
 
 /* ---- interrupt.c ---- */
 
-/* Looks for the way to stop computations in the table of rnn.core at index. */
-void lrnn_interrupt_core(lua_State *L, int index);
+/* Looks for the way to stop computations in rnn.core, which has been opened. */
+void lrnn_interrupt_core(lua_State *L);
 
 /* Calls as lua_pcall does, with SIGINT turned into the error "interrupted!" and with a traceback added to messages.
  * On failure the message, always a string, is on the stack. */
@@ -34,6 +34,12 @@ int lrnn_open_signals(lua_State *L);
 lua_State *lrnn_interrupt_enter(lua_State *co);
 void lrnn_interrupt_leave(lua_State *outer);
 
+/* Has a second signal come since lrnn_call began? Then nothing may catch an error any more. */
+bool lrnn_interrupt_insists(void);
+
+/* Signals mean what they meant before lrnn_call: the program ends. */
+void lrnn_interrupt_off(void);
+
 /* ---- living.c ---- */
 
 /* Lua: visit_with(f): Ctrl-C in training opens f(thread), which returns whether training goes on. */
@@ -50,7 +56,7 @@ bool lrnn_living_open(lua_State *L);
 
 /* ---- coroutine.c ---- */
 
-/* Replaces coroutine.resume and coroutine.wrap by ones that tell interrupt.c. */
-void lrnn_watch_coroutines(lua_State *L);
+/* Replaces the functions of Lua that run coroutines, catch errors or end the program by ones that tell interrupt.c. */
+void lrnn_watch_functions(lua_State *L);
 
 #endif

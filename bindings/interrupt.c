@@ -10,6 +10,9 @@
  * safe place (living.c) a prompt opens inside the loop, which says whether the loop goes on. A second SIGINT before
  * that place is reached interrupts as ever.
  *
+ * "interrupted!" can be caught, once: when another signal comes before lrnn_call has ended, coroutine.c lets no function
+ * catch an error any more.
+ *
  * A hook belongs to one coroutine, so coroutine.c tells which one runs. */
 #include "interrupt.h"
 
@@ -30,6 +33,7 @@ static lua_State *volatile base;            /* the one that called lrnn_call */
 static const lrnn_interrupt *volatile core; /* NULL before rnn.core is there */
 static volatile sig_atomic_t pending;       /* a signal that nobody has turned into an error yet */
 static volatile sig_atomic_t received;      /* the signal since the last lrnn_call began, or 0 */
+static volatile sig_atomic_t insisting;     /* and it was not the first */
 static int interrupted;                     /* the signal that the last failure came from, or 0 */
 static bool prompt; /* there is one, and it is running */
 static volatile sig_atomic_t visiting; /* a signal that shall open a prompt in the loop */
@@ -146,6 +150,7 @@ static void on_signal(int number) {
   }
   sigaction(SIGINT, &outside, NULL);
   pending = 1;
+  insisting = received != 0;
   received = number;
   if (core) core->interrupt(core->arg);
   set_hook(base);
@@ -167,8 +172,15 @@ void lrnn_interrupt_leave(lua_State *outer) {
 
 void lrnn_interrupt_prompt(bool on) { prompt = on; }
 
-void lrnn_interrupt_core(lua_State *L, int index) {
-  lua_getfield(L, index, "_interrupt");
+bool lrnn_interrupt_insists(void) { return insisting; }
+
+void lrnn_interrupt_off(void) {
+  release();
+  sigaction(SIGINT, &outside, NULL);
+}
+
+void lrnn_interrupt_core(lua_State *L) {
+  lua_getfield(L, LUA_REGISTRYINDEX, LRNN_INTERRUPT);
   core = lua_touserdata(L, -1);
   if (core && pending) core->interrupt(core->arg); /* it came while the core was being opened */
   lua_pop(L, 1);
@@ -184,7 +196,7 @@ static int explain(lua_State *L) {
   }
   size_t length = strlen(message), ours = strlen("interrupted!");
   bool is_ours = length >= ours && strcmp(message + length - ours, "interrupted!") == 0;
-  interrupted = is_ours ? received : 0;
+  interrupted = is_ours || insisting ? received : 0;
   luaL_traceback(L, L, message, 1);
   return 1;
 }
@@ -195,7 +207,7 @@ int lrnn_call(lua_State *L, int arguments, int results) {
   lua_insert(L, function);
   main_thread = pthread_self();
   running = base = L;
-  received = interrupted = 0;
+  received = interrupted = insisting = 0;
   visiting = 0;
   trained = core ? core->trained(core->arg) : 0;
   catch_signal(SIGINT, &outside);
@@ -203,6 +215,7 @@ int lrnn_call(lua_State *L, int arguments, int results) {
   release();
   sigaction(SIGINT, &outside, NULL);
   running = base;
+  insisting = 0;
   if (lua_gethook(L) == stop || lua_gethook(L) == visit) lua_sethook(L, NULL, 0, 0);
   visiting = 0;
   take_pending();
@@ -241,7 +254,7 @@ static int signals_held(lua_State *L) {
 }
 
 static int message_of(lua_State *L) {
-  lua_getiuservalue(L, 1, 1);
+  lua_pushvalue(L, lua_upvalueindex(1));
   return 1;
 }
 
@@ -252,16 +265,17 @@ static int signals_leave(lua_State *L) {
   const char *message = luaL_checkstring(L, 1);
   bool kill_prompt = number == SIGTERM && prompt;
   release();
+  insisting = received != 0;
+  received = number;
   if (kill_prompt) {
     fprintf(stderr, "%s\n", message);
     fflush(NULL);
     raise(SIGTERM);
   }
-  lua_newuserdatauv(L, 0, 1);
-  lua_pushvalue(L, 1);
-  lua_setiuservalue(L, -2, 1);
+  lua_newuserdatauv(L, 0, 0);
   lua_createtable(L, 0, 2);
-  lua_pushcfunction(L, message_of);
+  lua_pushvalue(L, 1);
+  lua_pushcclosure(L, message_of, 1);
   lua_setfield(L, -2, "__tostring");
   lua_pushinteger(L, number);
   lua_setfield(L, -2, "__signal");

@@ -1,10 +1,12 @@
-/* interrupt.h: how the program stops a computation in the core. The table of rnn.core has a light userdata,
- * _interrupt, that points to one of these; it lives as long as the Lua state. */
+/* interrupt.h: how the program stops a computation in the core. The registry, where scripts do not reach, has a userdata
+ * with one of these under this key. */
 #ifndef RNNLUA_INTERRUPT_H
 #define RNNLUA_INTERRUPT_H
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#define LRNN_INTERRUPT "rnn.interrupt"
 
 typedef struct lrnn_interrupt {
   void (*interrupt)(void *arg); /* the running computation shall stop; called by a signal handler */

@@ -18,8 +18,10 @@
 
 static char array_key; /* its address is a registry key */
 
+#define HOLDER "rnn.Json"
+
 static int holder_gc(lua_State *L) {
-  json_t **holder = lua_touserdata(L, 1);
+  json_t **holder = lrnn_check_class(L, "__gc", HOLDER);
   json_decref(*holder);
   *holder = NULL;
   return 0;
@@ -27,13 +29,7 @@ static int holder_gc(lua_State *L) {
 
 /* Pushes an empty place for JSON. */
 static json_t **push_holder(lua_State *L) {
-  json_t **holder = lua_newuserdatauv(L, sizeof *holder, 0);
-  *holder = NULL;
-  lua_createtable(L, 0, 1);
-  lua_pushcfunction(L, holder_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_setmetatable(L, -2);
-  return holder;
+  return lrnn_new(L, HOLDER, sizeof(json_t *), 0, holder_gc);
 }
 
 /* ---- encoding ---- */

@@ -1,8 +1,9 @@
 /* line.c: line editing, history and completion for the prompt, over a readline loaded at run time. Only documented
  * variables and functions of readline 8 are used; their types stand here, as its headers need not be installed.
  *
- * readline runs in its callback form: we wait for keys and signals, so that Ctrl-C needs no jump out of it. Its own
- * signal handlers stay off. */
+ * readline asks for keys through a function of ours, which waits for signals, too, so that Ctrl-C needs no jump out of
+ * it: from then on every wish for a key fails, and readline leaves whatever it was doing. Its own signal handlers stay
+ * off. (Its callback form is of no use here: it loses its state when the keys of a search come all at once.) */
 #include "line.h"
 
 #include <dlfcn.h>
@@ -19,18 +20,24 @@
 #include <lauxlib.h>
 
 #define HISTORY_ENTRIES 1000
+#define READERR (-2) /* of readline.h: no key can be had */
+#define RL_STATE_MOREINPUT 0x40
+#define LEAST_ROWS 2
+#define LEAST_COLUMNS 20 /* on a smaller screen readline divides by 0 */
 
 typedef char *line_generator(const char *text, int state);
 typedef char **line_completer(const char *text, int start, int end);
 
 /* The parts of readline that are used. */
 static struct {
-  void (*callback_handler_install)(const char *prompt, void (*handler)(char *line));
-  void (*callback_read_char)(void);
-  void (*callback_handler_remove)(void);
-  void (*callback_sigcleanup)(void);
-  void (*free_line_state)(void);
+  char *(*readline)(const char *prompt);
+  int (*initialize)(void);
+  int (**getc_function)(FILE *stream);
+  unsigned long *readline_state;
   void (*resize_terminal)(void);
+  void (*reset_screen_size)(void);
+  void (*get_screen_size)(int *rows, int *columns);
+  void (*set_screen_size)(int rows, int columns);
   int (*forced_update_display)(void);
   void (**prep_term_function)(int meta);
   void (**deprep_term_function)(void);
@@ -47,6 +54,10 @@ static struct {
   int *catch_signals;
   int *catch_sigwinch;
   int *change_environment;
+  struct {
+    char *line, *timestamp;
+    void *changes;
+  } **(*history_list)(void);
   void (*add_history)(const char *text);
   int (*read_history)(const char *path);
   int (*append_history)(int count, const char *path);
@@ -59,12 +70,14 @@ static struct {
 static const struct {
   const char *name;
   void *slot;
-} symbols[] = {{"rl_callback_handler_install", &rl.callback_handler_install},
-               {"rl_callback_read_char", &rl.callback_read_char},
-               {"rl_callback_handler_remove", &rl.callback_handler_remove},
-               {"rl_callback_sigcleanup", &rl.callback_sigcleanup},
-               {"rl_free_line_state", &rl.free_line_state},
+} symbols[] = {{"readline", &rl.readline},
+               {"rl_initialize", &rl.initialize},
+               {"rl_getc_function", &rl.getc_function},
+               {"rl_readline_state", &rl.readline_state},
                {"rl_resize_terminal", &rl.resize_terminal},
+               {"rl_reset_screen_size", &rl.reset_screen_size},
+               {"rl_get_screen_size", &rl.get_screen_size},
+               {"rl_set_screen_size", &rl.set_screen_size},
                {"rl_forced_update_display", &rl.forced_update_display},
                {"rl_prep_term_function", &rl.prep_term_function},
                {"rl_deprep_term_function", &rl.deprep_term_function},
@@ -81,6 +94,7 @@ static const struct {
                {"rl_catch_signals", &rl.catch_signals},
                {"rl_catch_sigwinch", &rl.catch_sigwinch},
                {"rl_change_environment", &rl.change_environment},
+               {"history_list", &rl.history_list},
                {"add_history", &rl.add_history},
                {"read_history", &rl.read_history},
                {"append_history", &rl.append_history},
@@ -265,14 +279,6 @@ static void restore_signals(const struct sigaction *before) {
 
 typedef enum outcome { READ_LINE, READ_END, READ_INTERRUPTED } outcome;
 
-static bool finished; /* readline has called take_line */
-
-static void take_line(char *text) {
-  rl.callback_handler_remove(); /* the terminal gets its own settings back at once */
-  line = text;
-  finished = true;
-}
-
 /* Waits for keys or a signal; true when there are keys. */
 static bool wait_for_keys(void) {
   struct pollfd wait[2] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = wake[0], .events = POLLIN}};
@@ -294,30 +300,61 @@ static void stop_for_shell(void) {
   rl.forced_update_display();
 }
 
-static void give_up_line(void) {
-  fputs("^C\n", stdout); /* first, as giving back the terminal moves the cursor */
-  fflush(stdout);
-  rl.free_line_state();
-  rl.callback_sigcleanup();
-  rl.callback_handler_remove();
+/* Takes the size of the screen; true when readline can draw on one so small. */
+static bool measure_screen(void) {
+  int rows, columns;
+  rl.reset_screen_size();
+  rl.get_screen_size(&rows, &columns);
+  if (rows >= LEAST_ROWS && columns >= LEAST_COLUMNS) return true;
+  rl.set_screen_size(rows < LEAST_ROWS ? LEAST_ROWS : rows, columns < LEAST_COLUMNS ? LEAST_COLUMNS : columns);
+  return false;
+}
+
+static void follow_screen(void) {
+  got_resize = 0;
+  if (measure_screen()) rl.resize_terminal();
+  else rl.forced_update_display();
+}
+
+/* The next key, EOF when the terminal is gone, or READERR after Ctrl-C. */
+static int wait_for_key(void) {
+  for (;;) {
+    bool keys = wait_for_keys();
+    if (got_interrupt) {
+      if (got_interrupt++ == 1) fputs("^C\n", stdout);
+      return READERR;
+    }
+    if (got_stop) stop_for_shell();
+    if (got_resize) follow_screen();
+    unsigned char key;
+    ssize_t got = keys ? read(STDIN_FILENO, &key, 1) : -1;
+    if (got > 0) return key;
+    if (got == 0 || (keys && errno != EINTR)) return EOF;
+  }
+}
+
+/* Lines of the history that were changed and left do not keep how to undo it: readline would free it twice. */
+static void forget_changes(void) {
+  for (int i = 0; rl.history_list() && rl.history_list()[i]; i++) rl.history_list()[i]->changes = NULL;
+}
+
+/* For readline. While it reads more than one key, a failure is told as the end of a paste: it takes what was pasted for
+ * a string even when its end does not come. */
+static int next_key(FILE *stream) {
+  (void)stream;
+  static const char paste_end[] = "\033[201~";
+  static size_t told;
+  forget_changes();
+  int key = wait_for_key();
+  if (key >= 0) told = 0;
+  if (key >= 0 || !(*rl.readline_state & RL_STATE_MOREINPUT)) return key;
+  return paste_end[told++ % strlen(paste_end)];
 }
 
 static outcome read_edited(const char *prompt) {
-  finished = false;
-  rl.callback_handler_install(prompt, take_line);
-  while (!finished) {
-    bool keys = wait_for_keys();
-    if (got_interrupt) {
-      give_up_line();
-      return READ_INTERRUPTED;
-    }
-    if (got_stop) stop_for_shell();
-    if (got_resize) {
-      got_resize = 0;
-      rl.resize_terminal();
-    }
-    if (keys) rl.callback_read_char();
-  }
+  measure_screen();
+  line = rl.readline(prompt);
+  if (got_interrupt) return READ_INTERRUPTED;
   return line ? READ_LINE : READ_END;
 }
 
@@ -363,7 +400,9 @@ void lrnn_line_open(bool history) {
   *rl.catch_signals = 0;
   *rl.catch_sigwinch = 0;
   *rl.change_environment = 0;
+  *rl.getc_function = next_key;
   *rl.completion_word_break_hook = word_breaks;
   *rl.completer_quote_characters = "\"'";
+  rl.initialize();
   if (history) open_history();
 }

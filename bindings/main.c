@@ -2,6 +2,7 @@
  * differences: the library is there (require "rnn"), Lua is loaded as text only, the folder of the script goes before
  * package.path, and there are a few long options of our own. Nothing of the library is opened before it is used. */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -26,6 +27,8 @@ int luaopen_rnn_core_double(lua_State *L);
 
 /* What the command line says, but for -e -l -W, which are run in their order by run_options. */
 static struct {
+  int argc;
+  char **argv;
   const char *program;
   int script; /* index into argv of the script, or of what follows the options */
   bool interactive, version, execute, ignore_environment;
@@ -210,7 +213,8 @@ static int run_require(lua_State *L, const char *text) {
 }
 
 /* Runs -e, -l and -W in the order given. */
-static bool run_options(lua_State *L, char **argv) {
+static bool run_options(lua_State *L) {
+  char **argv = options.argv;
   for (int i = 1; i < options.script; i++) {
     const char *value;
     if (is_valued(argv, &i, "--threads", &value) || is_valued(argv, &i, "--seed", &value)) continue;
@@ -269,7 +273,7 @@ static int open_core(lua_State *L) {
   lua_pushcfunction(L, options.use_double ? luaopen_rnn_core_double : luaopen_rnn_core);
   lua_insert(L, 1);
   lua_call(L, lua_gettop(L) - 1, 1);
-  lrnn_interrupt_core(L, 1);
+  lrnn_interrupt_core(L);
   if (options.threads) call_with_integer(L, "threads", options.threads);
   if (options.seeded) seed_core(L);
   return 1;
@@ -286,11 +290,11 @@ static void preload(lua_State *L) {
 }
 
 /* arg: the script at 0, its arguments after it, the options and the program before it. */
-static void set_arg(lua_State *L, char **argv, int argc) {
-  int script = options.script < argc ? options.script : 0;
-  lua_createtable(L, argc - script, script + 1);
-  for (int i = 0; i < argc; i++) {
-    lua_pushstring(L, argv[i]);
+static void set_arg(lua_State *L) {
+  int script = options.script < options.argc ? options.script : 0;
+  lua_createtable(L, options.argc - script, script + 1);
+  for (int i = 0; i < options.argc; i++) {
+    lua_pushstring(L, options.argv[i]);
     lua_rawseti(L, -2, i - script);
   }
   lua_setglobal(L, "arg");
@@ -355,7 +359,7 @@ static void run_prompt(lua_State *L) {
 
 /* ---- life ---- */
 
-static void open_state(lua_State *L, char **argv, int argc) {
+static void open_state(lua_State *L) {
   luaL_checkversion(L);
   if (options.ignore_environment) {
     lua_pushboolean(L, 1);
@@ -363,22 +367,21 @@ static void open_state(lua_State *L, char **argv, int argc) {
   }
   luaL_openlibs(L);
   lrnn_load_text_only(L);
-  lrnn_watch_coroutines(L);
+  lrnn_watch_functions(L);
   preload(L);
-  set_arg(L, argv, argc);
+  set_arg(L);
   if (options.seeded) seed_lua(L);
   lua_gc(L, LUA_GCRESTART);
   lua_gc(L, LUA_GCGEN, 0, 0);
 }
 
-/* Everything after the options are read; argv is at 2, argc at 1. Returns whether all went well. */
+/* Everything after the options are read. Returns whether all went well. */
 static int run(lua_State *L) {
-  int argc = (int)lua_tointeger(L, 1);
-  char **argv = lua_touserdata(L, 2);
-  bool has_script = options.script < argc;
-  open_state(L, argv, argc);
+  char **argv = options.argv;
+  bool has_script = options.script < options.argc;
+  open_state(L);
   if (!options.ignore_environment && run_init(L) != LUA_OK) return 0;
-  if (!run_options(L, argv)) return 0;
+  if (!run_options(L)) return 0;
   if (has_script) {
     const char *path = argv[options.script];
     bool from_stdin = strcmp(path, "-") == 0 && strcmp(argv[options.script - 1], "--") != 0;
@@ -394,12 +397,10 @@ static int run(lua_State *L) {
   return 1;
 }
 
-static int run_state(lua_State *L, char **argv, int argc) {
+static int run_state(lua_State *L) {
   lua_gc(L, LUA_GCSTOP); /* while the state is being built, all of it stays */
   lua_pushcfunction(L, run);
-  lua_pushinteger(L, argc);
-  lua_pushlightuserdata(L, argv);
-  int status = report(L, lua_pcall(L, 2, 1, 0));
+  int status = report(L, lua_pcall(L, 0, 1, 0));
   bool good = status == LUA_OK && lua_toboolean(L, -1);
   lua_close(L);
   if (good) return EXIT_SUCCESS;
@@ -407,7 +408,16 @@ static int run_state(lua_State *L, char **argv, int argc) {
   return signal_number ? EXIT_SIGNAL + signal_number : EXIT_FAILURE;
 }
 
+/* A stream that is closed gets a file that refuses as much, so that no file of ours is taken for it. */
+static void open_standard_streams(void) {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+    if (fcntl(fd, F_GETFD) < 0) (void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 int main(int argc, char **argv) {
+  open_standard_streams();
+  options.argc = argc;
+  options.argv = argv;
   options.program = argc > 0 && argv[0][0] ? argv[0] : "rnnlua";
   signal(SIGPIPE, SIG_DFL); /* rnnlua ... | head ends quietly, whoever started us */
   signal(SIGXFSZ, SIG_IGN); /* a file beyond the limit is a failed write, not the end of a training run */
@@ -421,5 +431,5 @@ int main(int argc, char **argv) {
     complain("cannot create state: not enough memory");
     return EXIT_FAILURE;
   }
-  return run_state(L, argv, argc);
+  return run_state(L);
 }

@@ -33,20 +33,21 @@ static void set_ops(lua_State *L) {
   for (int i = 0; rnn_op_at(i); i++) {
     const rnn_op *op = rnn_op_at(i);
     if (strcmp(rnn_op_signature(op), "R") == 0) continue; /* recurrent has a function of its own */
-    lrnn_push_op(L, op);
+    lrnn_push_op(L, i);
     lua_setfield(L, -2, rnn_op_name(op));
   }
 }
 
+/* From the table of methods on top to the metatable below it. */
 static void set_operators(lua_State *L) {
   static const char *const names[][2] = {{"__add", "add"}, {"__sub", "sub"}, {"__mul", "mul"},
                                          {"__div", "div"}, {"__pow", "pow"}};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-    lrnn_push_op(L, rnn_op_find(names[i][1]));
-    lua_setfield(L, -2, names[i][0]);
+    lua_getfield(L, -1, names[i][1]);
+    lua_setfield(L, -3, names[i][0]);
   }
   lrnn_push_negation(L);
-  lua_setfield(L, -2, "__unm");
+  lua_setfield(L, -3, "__unm");
 }
 
 static void open_metatable(lua_State *L) {
@@ -60,10 +61,10 @@ static void open_metatable(lua_State *L) {
     lua_pushcclosure(L, r->func, 1);
     lua_setfield(L, -3, r->name);
   }
+  set_operators(L);
   lua_pushvalue(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &methods_key);
   lua_setfield(L, -2, "names"); /* for completion, as in lazy tables: __index is a function */
-  set_operators(L);
   lua_pop(L, 1);
 }
 
@@ -95,9 +96,7 @@ int OPEN(lua_State *L) {
   lua_setfield(L, -2, "methods");
   lrnn_interrupt *i = lua_newuserdatauv(L, sizeof *i, 0);
   *i = (lrnn_interrupt){interrupt, clear, trained, lrnn_context(L)};
-  lua_pushlightuserdata(L, i);
-  lua_setfield(L, -3, "_interrupt");
-  lua_rawsetp(L, LUA_REGISTRYINDEX, (void *)(uintptr_t)interrupt); /* kept alive as long as the state */
+  lua_setfield(L, LUA_REGISTRYINDEX, LRNN_INTERRUPT);
   lua_pushvalue(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &module_key);
   return 1;

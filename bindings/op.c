@@ -1,4 +1,4 @@
-/* op.c: one C function for every op. Its upvalue is the op; arguments are read as the op's signature says. */
+/* op.c: one C function for every op. Its upvalue is the op's number; arguments are read as the op's signature says. */
 #include <string.h>
 
 #include "binding.h"
@@ -81,8 +81,27 @@ static void read_argument(reader *r, char letter, bool optional) {
   r->arg++;
 }
 
+int lrnn_apply(lua_State *L, const rnn_op *op, const rnn_args *args) {
+  rnn_tensor **boxes[RNN_MAX_OUTPUTS], *out[RNN_MAX_OUTPUTS];
+  int count = rnn_op_outputs(op, args);
+  luaL_checkstack(L, count + LUA_MINSTACK, NULL);
+  for (int i = 0; i < count; i++) boxes[i] = lrnn_box(L);
+  rnn_ctx *ctx = lrnn_context(L);
+  lrnn_note_position(L, ctx);
+  rnn_status status = rnn_apply(ctx, op, args, out);
+  if (status == RNN_ENOMEM) { /* perhaps garbage holds what is missing */
+    lua_gc(L, LUA_GCCOLLECT);
+    status = rnn_apply(ctx, op, args, out);
+  }
+  lrnn_check(L, status);
+  for (int i = 0; i < count; i++) *boxes[i] = out[i];
+  return count;
+}
+
 static int op_call(lua_State *L) {
-  const rnn_op *op = lua_touserdata(L, lua_upvalueindex(1));
+  lua_Integer index = lua_tointeger(L, lua_upvalueindex(1));
+  const rnn_op *op = index == (int)index ? rnn_op_at((int)index) : NULL;
+  if (!op) return luaL_error(L, "no such op");
   rnn_tensor *plain[MAX_PLAIN];
   reader r = {.L = L, .name = rnn_op_name(op), .t = plain, .absent = rnn_op_absent(op), .arg = 1};
   int most = 0;
@@ -99,16 +118,7 @@ static int op_call(lua_State *L) {
   }
   if (given > most) return lrnn_count_error(L, r.name, most, given); /* a wrong argument explains more */
   r.args.t = r.t;
-  rnn_tensor **box = lrnn_box(L);
-  rnn_ctx *ctx = lrnn_context(L);
-  lrnn_note_position(L, ctx);
-  rnn_status status = rnn_apply(ctx, op, &r.args, box);
-  if (status == RNN_ENOMEM) { /* perhaps garbage holds what is missing */
-    lua_gc(L, LUA_GCCOLLECT);
-    status = rnn_apply(ctx, op, &r.args, box);
-  }
-  lrnn_check(L, status);
-  return 1;
+  return lrnn_apply(L, op, &r.args);
 }
 
 /* -x comes with x twice. */
@@ -117,11 +127,15 @@ static int negate(lua_State *L) {
   return op_call(L);
 }
 
-static void push(lua_State *L, const rnn_op *op, lua_CFunction call) {
-  lua_pushlightuserdata(L, (void *)(uintptr_t)op);
+static void push(lua_State *L, int index, lua_CFunction call) {
+  lua_pushinteger(L, index);
   lua_pushcclosure(L, call, 1);
 }
 
-void lrnn_push_op(lua_State *L, const rnn_op *op) { push(L, op, op_call); }
+void lrnn_push_op(lua_State *L, int index) { push(L, index, op_call); }
 
-void lrnn_push_negation(lua_State *L) { push(L, rnn_op_find("neg"), negate); }
+void lrnn_push_negation(lua_State *L) {
+  int neg = 0;
+  while (strcmp(rnn_op_name(rnn_op_at(neg)), "neg") != 0) neg++;
+  push(L, neg, negate);
+}

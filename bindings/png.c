@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define FNAME "png_write"
-#define PICTURE "rnn.picture"
+#define PICTURE "rnn.Picture"
 #define MAX_SIDE 32767 /* of cairo's image surfaces */
 #define MAX_PIXELS (1 << 27)
 
@@ -23,23 +23,12 @@ typedef struct picture {
 } picture;
 
 static int picture_free(lua_State *L) {
-  picture *p = lua_touserdata(L, 1);
+  picture *p = lrnn_check_class(L, "__gc", PICTURE);
   if (p->cr) cairo_destroy(p->cr);
   if (p->surface) cairo_surface_destroy(p->surface);
   free(p->bytes);
   memset(p, 0, sizeof *p);
   return 0;
-}
-
-static picture *picture_new(lua_State *L) {
-  picture *p = lua_newuserdatauv(L, sizeof *p, 0);
-  memset(p, 0, sizeof *p);
-  if (luaL_newmetatable(L, PICTURE)) {
-    lua_pushcfunction(L, picture_free);
-    lua_setfield(L, -2, "__gc");
-  }
-  lua_setmetatable(L, -2);
-  return p;
 }
 
 /* cairo's write function: no Lua in here, errors are statuses. */
@@ -174,7 +163,7 @@ static int lrnn_png_write(lua_State *L) {
   double scale = lrnn_option_number(L, FNAME, 4, "scale", 1);
   lua_settop(L, 4);
 
-  picture *p = picture_new(L);
+  picture *p = lrnn_new(L, PICTURE, sizeof *p, 0, picture_free);
   p->surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, width, height);
   check_cairo(L, cairo_surface_status(p->surface));
   p->cr = cairo_create(p->surface);

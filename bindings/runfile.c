@@ -52,7 +52,7 @@ static int lrnn_file_sweep(lua_State *L) {
 }
 
 static int lock_close(lua_State *L) {
-  int *fd = luaL_checkudata(L, 1, LOCK_NAME);
+  int *fd = lrnn_check_class(L, "close", LOCK_NAME);
   if (*fd >= 0) rnn_file_unlock(*fd);
   *fd = -1;
   return 0;
@@ -68,18 +68,17 @@ static int lock_close(lua_State *L) {
 ---@return string? code */
 static int lrnn_file_lock(lua_State *L) {
   const char *path = lrnn_check_path(L, "file_lock", 1);
-  int *fd = lua_newuserdatauv(L, sizeof *fd, 0);
+  int *fd = lrnn_new(L, LOCK_NAME, sizeof *fd, 0, lock_close);
   *fd = -1;
-  luaL_setmetatable(L, LOCK_NAME);
   rnn_status status = rnn_file_lock(lrnn_context(L), path, fd);
   return status == RNN_OK ? 1 : lrnn_fail(L, status);
 }
 
 void lrnn_runfile_open(lua_State *L) {
-  static const luaL_Reg metamethods[] = {{"__gc", lock_close}, {"__close", lock_close}, {NULL, NULL}};
   static const lrnn_function methods[] = {{"close", lock_close, 1}, {NULL, NULL, 0}};
-  luaL_newmetatable(L, LOCK_NAME);
-  luaL_setfuncs(L, metamethods, 0);
+  lrnn_class(L, LOCK_NAME, lock_close);
+  lua_pushcfunction(L, lock_close);
+  lua_setfield(L, -2, "__close");
   lua_newtable(L);
   lrnn_set_functions(L, methods);
   lua_setfield(L, -2, "__index");

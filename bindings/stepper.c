@@ -23,6 +23,12 @@ typedef struct stepper {
   } part[];
 } stepper;
 
+static int stepper_gc(lua_State *L) {
+  stepper *s = lrnn_check_class(L, "__gc", NAME);
+  while (s->count > 0) rnn_stepper_free(s->part[--s->count].run);
+  return 0;
+}
+
 /* Adds the names of the part on top of the stack to the list below it; returns how many. */
 static int add_names(lua_State *L, const char *fname, int known) {
   if (lua_getfield(L, -1, "names") != LUA_TTABLE) lrnn_error(L, "%s: a part has no list of names", fname);
@@ -57,9 +63,8 @@ static int lrnn_stepper(lua_State *L) {
   int count = (int)lua_rawlen(L, 2);
   if (count < 1 || count > PARTS)
     return lrnn_error(L, "stepper: argument 2 (parts): expected 1 to %d parts, got %d", PARTS, count);
-  stepper *s = lua_newuserdatauv(L, sizeof *s + (size_t)count * sizeof *s->part, 1); /* at 6 */
+  stepper *s = lrnn_new(L, NAME, sizeof *s + (size_t)count * sizeof *s->part, 1, stepper_gc); /* at 6 */
   *s = (stepper){.layer = lua_topointer(L, 1), .batch = batch, .residual = lua_toboolean(L, 5)};
-  luaL_setmetatable(L, NAME);
   lua_newtable(L); /* at 7 */
   lua_pushvalue(L, 7);
   lua_setiuservalue(L, 6, KEYS);
@@ -206,14 +211,16 @@ static int step(lua_State *L) {
 }
 
 static int call_step(lua_State *L) {
-  lrnn_check_count(L, "step", 3);
-  lua_settop(L, 3);
-  int results = step(L);
-  if (results > 0 || lua_isnil(L, lua_upvalueindex(3))) return results;
-  lua_settop(L, 3);
+  bool surplus = !lua_isnoneornil(L, 4); /* which otherwise refuses under its own name */
+  if (!surplus) {
+    lua_settop(L, 3);
+    int results = step(L);
+    if (results > 0 || lua_isnil(L, lua_upvalueindex(3))) return results;
+  }
+  lua_settop(L, surplus ? 4 : 3);
   lua_pushvalue(L, lua_upvalueindex(3));
   lua_insert(L, 1);
-  lua_call(L, 3, 2);
+  lua_call(L, lua_gettop(L) - 1, 2);
   return 2;
 }
 
@@ -235,18 +242,8 @@ static int lrnn_step(lua_State *L) {
   return 1;
 }
 
-static int stepper_gc(lua_State *L) {
-  stepper *s = luaL_checkudata(L, 1, NAME);
-  while (s->count > 0) rnn_stepper_free(s->part[--s->count].run);
-  return 0;
-}
-
 void lrnn_stepper_open(lua_State *L) {
-  luaL_newmetatable(L, NAME);
-  lua_pushcfunction(L, stepper_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_pushboolean(L, 0);
-  lua_setfield(L, -2, "__metatable");
+  lrnn_class(L, NAME, stepper_gc);
   lrnn_push_metatable(L);
   lua_insert(L, -2);
   lua_pushcclosure(L, lrnn_step, 2);

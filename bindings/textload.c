@@ -21,6 +21,7 @@ static int allows_text(lua_State *L, int index) {
  * message on top of the stack. */
 static int loaded(lua_State *L, int status, int env) {
   if (status != LUA_OK) {
+    if (lrnn_interrupt_insists()) return lua_error(L); /* of the function that gives the pieces */
     lua_pushnil(L);
     lua_insert(L, -2);
     return 2;

@@ -50,31 +50,16 @@ static int lrnn_recurrent(lua_State *L) {
   r.has_state = !lua_isnoneornil(L, 4);
   rnn_tensor *x = lrnn_check_tensor(L, fname, 2);
   int weights = lrnn_table_length(L, fname, 3), states = r.has_state ? lrnn_table_length(L, fname, 4) : 0;
-  int nout = 1 + rnn_recurrent_states(&r);
   rnn_tensor **in = lrnn_scratch(L, 1 + weights + states);
   in[0] = x;
   weights = lrnn_push_tensors(L, fname, 3, weights, in + 1);
   if (r.has_state) states = lrnn_push_tensors(L, fname, 4, states, in + 1 + weights);
-  /* y's box, then a table with the boxes of the states */
-  rnn_tensor **boxes[RNN_MAX_OUTPUTS], *out[RNN_MAX_OUTPUTS];
-  luaL_checkstack(L, 8, NULL);
-  boxes[0] = lrnn_box(L);
-  lua_createtable(L, nout - 1, 0);
-  for (int i = 1; i < nout; i++) {
-    boxes[i] = lrnn_box(L);
-    lua_rawseti(L, -2, i);
-  }
+  luaL_checkstack(L, 1, NULL);
+  lua_createtable(L, rnn_recurrent_states(&r), 0);
+  int table = lua_gettop(L);
   rnn_args args = {.t = in, .nt = 1 + weights + states, .recurrent = &r};
-  rnn_ctx *ctx = lrnn_context(L);
-  const rnn_op *op = rnn_op_find("recurrent");
-  lrnn_note_position(L, ctx);
-  rnn_status status = rnn_apply(ctx, op, &args, out);
-  if (status == RNN_ENOMEM) {
-    lua_gc(L, LUA_GCCOLLECT);
-    status = rnn_apply(ctx, op, &args, out);
-  }
-  lrnn_check(L, status);
-  for (int i = 0; i < nout; i++) *boxes[i] = out[i];
+  for (int i = lrnn_apply(L, rnn_op_find("recurrent"), &args) - 1; i > 0; i--) lua_rawseti(L, table, i);
+  lua_insert(L, table); /* y goes before the states */
   return 2;
 }
 

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/types.h>
 
 #include "rnn.h"
 
@@ -348,6 +349,9 @@ RNN_MUST_USE rnn_status rnni_gemm(rnn_ctx *ctx, int64_t m, int64_t n, int64_t k,
 void rnni_pack(rnn_ctx *ctx, int64_t k, int64_t n, const real *b, int64_t rs, int64_t cs, real *out);
 
 /* ---- files ---- */
+
+/* open(2) with O_CLOEXEC that never gives 0, 1 or 2: where these are closed, what is printed would land in the file. */
+int rnni_open(const char *path, int flags, mode_t mode);
 
 /* Prepares "path.tmp-PID-N" for writing; finish syncs and renames, or removes it when !keep. */
 typedef struct rnni_file {

@@ -2,7 +2,8 @@
  *
  * The core is tensors, automatic differentiation, a recurrent engine, optimisers and files. It is a C11
  * library that can be used without Lua (tests/c/test_example.c is a complete program); it never includes lua.h,
- * prints nothing, exits never, and keeps no global state but the table of kernels for this processor.
+ * prints nothing, exits never, and keeps no global state but the table of kernels for this processor and a count of
+ * forks.
  *
  * Alphabet: N batch, T time, D input features, H units, V vocabulary. Sequences are batch-first, (N, T, D).
  * dx is the gradient of x. Gates are i f g o (LSTM) and r z n (GRU), in that order in every weight, as in PyTorch.
@@ -12,7 +13,17 @@
  *
  * Precision. rnn_real is float, or double when compiled with -DRNN_DOUBLE; nothing else differs.
  *
- * Threads. A context belongs to one thread at a time. Only rnn_ctx_interrupt may be called from elsewhere.
+ * Contexts. Each has its own memory, random numbers, tape, settings and threads, and knows nothing of others: two of
+ * them may be used by two threads at the same time. Tensors, steppers and event files belong to the context that they
+ * were made with, and meet those of another only as copied values.
+ *
+ * Threads. A context, with all that belongs to it, is used by one thread at a time. Only rnn_ctx_interrupt may be called
+ * from elsewhere.
+ *
+ * fork. The new process has a copy of every context that no other thread was using at that moment, and may go on with
+ * it or free it: the threads of the pool are started again when they are wanted. Random numbers go on alike in both
+ * processes (rnn_seed tells them apart). Files are shared: only one of the two should use or close an open event file,
+ * and the lock of rnn_file_lock is held until both have let go of it.
  */
 #ifndef RNN_H
 #define RNN_H

@@ -2,7 +2,9 @@
  * write to places of their own. Waiting threads spin for some hundred microseconds, because the next piece of a training
  * step usually comes at once, and a processor that has slept takes as long to be there again; then they sleep. The
  * caller works too and waits only for tasks that somebody has begun: on a busy machine a thread that gets no processor
- * costs nothing. Tasks run in the floating-point mode of the caller. Signals are left to the main thread. */
+ * costs nothing. Tasks run in the floating-point mode of the caller. Signals are left to the main thread.
+ *
+ * A forked process has none of the threads: a pool from before is left as it is, locks and all, and made anew. */
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -15,8 +17,14 @@
 
 #define SPINS 20000
 
+static atomic_uint forks; /* that led to this process, since there are pools */
+
+static void count_fork(void) { atomic_fetch_add(&forks, 1); }
+static void watch_forks(void) { pthread_atfork(NULL, NULL, count_fork); }
+
 struct rnni_pool {
   int count; /* beside the caller */
+  unsigned forks; /* when it was made */
   pthread_t *threads;
   pthread_mutex_t lock;
   pthread_cond_t wake;
@@ -114,11 +122,13 @@ static void start_job(rnni_pool *p, int tasks) {
 void rnni_threads_stop(rnn_ctx *ctx) {
   rnni_pool *p = ctx->pool;
   if (!p) return;
-  atomic_store(&p->stop, true);
-  start_job(p, 0);
-  for (int i = 0; i < p->count; i++) pthread_join(p->threads[i], NULL);
-  pthread_cond_destroy(&p->wake);
-  pthread_mutex_destroy(&p->lock);
+  if (p->forks == atomic_load(&forks)) {
+    atomic_store(&p->stop, true);
+    start_job(p, 0);
+    for (int i = 0; i < p->count; i++) pthread_join(p->threads[i], NULL);
+    pthread_cond_destroy(&p->wake);
+    pthread_mutex_destroy(&p->lock);
+  }
   rnni_free(ctx, p->threads);
   rnni_free(ctx, p);
   ctx->pool = NULL;
@@ -126,13 +136,17 @@ void rnni_threads_stop(rnn_ctx *ctx) {
 
 /* The pool, or NULL when it cannot be had: then the caller does the work alone, with the same result. */
 static rnni_pool *pool_of(rnn_ctx *ctx) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  if (ctx->pool && ctx->pool->forks != atomic_load(&forks)) rnni_threads_stop(ctx);
   if (ctx->pool || ctx->threads < 2) return ctx->pool;
   rnni_pool *p;
+  pthread_once(&once, watch_forks);
   if (rnni_calloc(ctx, sizeof *p, &p) != RNN_OK) return NULL;
   if (rnni_array(ctx, ctx->threads - 1, sizeof *p->threads, &p->threads) != RNN_OK) {
     rnni_free(ctx, p);
     return NULL;
   }
+  p->forks = atomic_load(&forks);
   pthread_mutex_init(&p->lock, NULL);
   pthread_cond_init(&p->wake, NULL);
   sigset_t all, before;

@@ -91,7 +91,7 @@ done:
 
 rnn_status rnn_audio_read(rnn_ctx *ctx, const char *path, rnn_tensor **out, int *rate) {
   RNNI_TRY(rnni_library_need(ctx, "audio.read", &library));
-  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not wait for a writer */
+  int fd = rnni_open(path, O_RDONLY | O_NONBLOCK, 0); /* a pipe must not wait for a writer */
   if (fd < 0) return refused(ctx, path);
   rnn_status status = check_size(ctx, path, fd);
   if (status != RNN_OK) {

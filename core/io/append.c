@@ -31,7 +31,7 @@ static bool write_all(int fd, const char *from, size_t size) {
 }
 
 rnn_status rnn_file_append(rnn_ctx *ctx, const char *path, const void *bytes, size_t size, int64_t *end) {
-  int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+  int fd = rnni_open(path, O_WRONLY | O_CREAT | O_APPEND, 0666);
   if (fd < 0) return refused(ctx, path);
   struct stat before;
   rnn_status status = RNN_OK;
@@ -60,7 +60,7 @@ rnn_status rnn_file_truncate(rnn_ctx *ctx, const char *path, int64_t size) {
 }
 
 rnn_status rnn_file_lock(rnn_ctx *ctx, const char *path, int *fd) {
-  *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  *fd = rnni_open(path, O_RDWR | O_CREAT, 0666);
   if (*fd < 0) return refused(ctx, path);
   if (flock(*fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return RNN_OK; /* some file systems have no locks */
   close(*fd);

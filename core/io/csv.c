@@ -288,7 +288,7 @@ rnn_status rnn_csv_read(rnn_ctx *ctx, const char *path, const rnn_csv_options *o
   if (separator == '"' || separator == '\n' || separator == '\r')
     return rnni_fail(ctx, RNN_EARG, "csv_read: a quotation mark or the end of a line cannot be the separator");
   rnn_status status = RNN_OK;
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  int fd = rnni_open(path, O_RDONLY, 0);
   if (fd < 0) return fail_reading(&r, "open");
   RNNI_GOTO(rnni_alloc(ctx, BLOCK, &block));
   RNNI_GOTO(start_parser(&r));

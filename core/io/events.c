@@ -97,7 +97,7 @@ rnn_status rnn_events_open(rnn_ctx *ctx, const char *folder, rnn_events **out) {
   rnn_status status;
   RNNI_GOTO(rnni_alloc(ctx, room, &e->path));
   snprintf(e->path, room, "%s/" PREFIX "%010lld.%s.%ld.0", folder, second, host, (long)getpid());
-  e->fd = open(e->path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666);
+  e->fd = rnni_open(e->path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND, 0666);
   if (e->fd < 0) {
     status = rnni_fail(ctx, RNN_EIO, "cannot write %.300s: %s", e->path, strerror(errno));
     goto done;

@@ -24,6 +24,15 @@
 /* Longest "tmp-PID-N" with its dot and final zero. */
 #define SUFFIX 40
 
+int rnni_open(const char *path, int flags, mode_t mode) {
+  int fd = open(path, flags | O_CLOEXEC, mode);
+  if (fd < 0 || fd > STDERR_FILENO) return fd;
+  int higher = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1), reason = errno;
+  close(fd);
+  errno = reason;
+  return higher;
+}
+
 /* Call it at once: it reads errno. A path is cut to 300 bytes, so that the reason always fits into the message. */
 static rnn_status refused(rnn_ctx *ctx, const char *path) {
   return rnni_fail(ctx, RNN_EIO, "cannot write %.300s: %s", path, strerror(errno));
@@ -55,7 +64,7 @@ rnn_status rnni_file_begin(rnn_ctx *ctx, const char *path, rnni_file *f) {
   for (int n = 0; n < TRIES; n++) {
     snprintf(temporary, length + SUFFIX, "%s.tmp-%ld-%d", target, (long)getpid(), n);
     /* What was private must not be readable for a moment: an existing file's mode is given only after opening. */
-    fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, exists ? 0600 : 0666);
+    fd = rnni_open(temporary, O_WRONLY | O_CREAT | O_EXCL, exists ? 0600 : 0666);
     if (fd >= 0 || (errno != EEXIST && errno != EINTR)) break;
   }
   if (fd < 0) {
@@ -100,7 +109,7 @@ static rnn_status sync_folder(rnn_ctx *ctx, const char *path) {
   const char *slash = strrchr(path, '/');
   if (!slash) snprintf(folder, sizeof folder, ".");
   else snprintf(folder, sizeof folder, "%.*s", (int)(slash - path) + 1, path);
-  int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int fd = rnni_open(folder, O_RDONLY | O_DIRECTORY, 0);
   if (fd < 0) return RNN_OK;
   rnn_status status = RNN_OK;
   if (synced(fd) != 0 && errno != EINVAL && errno != ENOTSUP)

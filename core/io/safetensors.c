@@ -151,7 +151,7 @@ static rnn_status take(reader *r, void *bytes, size_t size) {
 static rnn_status open_file(reader *r, int64_t *size) {
   struct stat st;
   /* O_NONBLOCK: a pipe without a writer is refused below instead of waited for. */
-  do r->fd = open(r->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  do r->fd = rnni_open(r->path, O_RDONLY | O_NONBLOCK, 0);
   while (r->fd < 0 && errno == EINTR);
   if (r->fd < 0 || fstat(r->fd, &st) != 0)
     return rnni_fail(r->ctx, RNN_EIO, "cannot open %.200s: %s", r->path, strerror(errno));

@@ -2,6 +2,7 @@
  * fused multiply-adds give the same bits; with RNNLUA_DETERMINISTIC=1 the plain one fuses in software to give them too. */
 #include "kernels.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,8 +37,7 @@ static const struct {
     {&rnni_kernels_plain, always},
 };
 
-void rnni_kernels_choose(void) {
-  if (rnni_kernel) return;
+static void choose(void) {
   const char *forced = getenv("RNNLUA_ISA");
   const rnni_kernels *best = NULL;
   for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
@@ -51,6 +51,11 @@ void rnni_kernels_choose(void) {
   const char *same = getenv("RNNLUA_DETERMINISTIC");
   if (best == &rnni_kernels_plain && same && strcmp(same, "1") == 0) best = &rnni_kernels_exact;
   rnni_kernel = best;
+}
+
+void rnni_kernels_choose(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, choose);
 }
 
 const char *rnn_isa(void) {

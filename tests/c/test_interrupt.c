@@ -262,7 +262,7 @@ WORK(normal, rnn_tensor_normal(ctx, target, 0, 1))
 WORK(orthogonal, rnn_tensor_orthogonal(ctx, target, 1, 1))
 WORK(shuffle, rnn_tensor_shuffle(ctx, target))
 WORK(assign, rnn_tensor_assign(ctx, target, source))
-WORK(fill, (rnn_tensor_fill(target, 1), RNN_OK))
+WORK(fill, rnn_tensor_fill(ctx, target, 1))
 WORK(all_finite, ((void)rnn_tensor_finite(target), RNN_OK))
 static rnn_status copy(void *arg) {
   rnn_tensor *t;

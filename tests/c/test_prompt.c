@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -38,10 +39,12 @@ static char home[] = "/tmp/rnnlua-prompt-XXXXXX"; /* of the user whose history i
 
 /* ---- the terminal ---- */
 
+static const char *inputrc = "/dev/null", *locale = "C.UTF-8";
+
 static void become_program(char *const *arguments) {
   setenv("HOME", home, 1);
-  setenv("INPUTRC", "/dev/null", 1);
-  setenv("LC_ALL", "C.UTF-8", 1);
+  setenv("INPUTRC", inputrc, 1);
+  setenv("LC_ALL", locale, 1);
   unsetenv("XDG_STATE_HOME");
   unsetenv("LUA_INIT");
   unsetenv("LUA_INIT_5_4");
@@ -88,6 +91,7 @@ static bool take_output(terminal *t, int patience) {
   ssize_t got = read(t->master, t->output + t->size, sizeof t->output - 1 - t->size);
   if (got <= 0) return false;
   t->size += (size_t)got;
+  t->output[t->size] = '\0';
   return true;
 }
 
@@ -108,15 +112,19 @@ static void pause_briefly(void) {
   nanosleep(&ts, NULL);
 }
 
-/* Waits for the end of the program and returns its exit code, or -1 when a signal ended it. */
+/* Waits for the end of the program and returns its exit code, or the negative number of the signal that ended it. */
 static int finish(terminal *t) {
   while (take_output(t, PATIENCE)) {}
   int status;
-  kill(t->child, SIGHUP); /* if it is still there */
-  waitpid(t->child, &status, 0);
+  pause_briefly();
+  if (waitpid(t->child, &status, WNOHANG) == 0) {
+    kill(t->child, SIGKILL);
+    waitpid(t->child, &status, 0);
+    fail_msg("it did not end; its output is:\n%s", t->output);
+  }
   close(t->master);
   free(t);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
 static terminal *start_prompt(void) {
@@ -417,7 +425,7 @@ static void test_second_interrupt_ends_script(void **state) {
   type(t, CTRL_C);
   pause_briefly();
   type(t, CTRL_C);
-  assert_int_equal(finish(t), -1);
+  assert_int_equal(finish(t), -SIGINT);
 }
 
 /* The core is inside a product, not Lua between two: its frame is in the traceback. */
@@ -474,6 +482,193 @@ static void test_caught_interrupt_is_success(void **state) {
   assert_int_equal(finish(t), 0);
 }
 
+/* ---- any keys ---- */
+
+/* What a keyboard can send, whole and in pieces, but for digits, which repeat what follows for ever, and what ends or
+ * stops the program. Nothing that is typed can do harm as a line of Lua. */
+static const char *const keys[] = {
+    "x", "(", ")", "n", " ", ".", "'", "\"", "[[", "rnn.", "f()", "function", "end", "\t", "\t\t", "y", "\r", "\n",
+    "\xc3\xa9", "\xc3", "\xa9", "\xe6\x97\xa5", "\xe6\x97", "\xf0\x9f\x98\x80", "\xcc\x81", "\xff", "\x80", "\033",
+    "\001", "\002", "\003", "x\004", "\005", "\006", "\007", "\010", "\013", "\014", "\016", "\017", "\020", "\022",
+    "\022", "\022x", "\023\021", "\024", "\025", "\026", "\027", "\030", "\030\025", "\030\030", "\030(", "\030)", "\030e",
+    "\031", "\035", "\037", "\177", "\033[A", "\033[B", "\033[C", "\033[D", "\033[H", "\033[F", "\033[3~", "\033OA",
+    "\033b", "\033f", "\033d", "\033u", "\033l", "\033c", "\033t", "\033n", "\033p", "\033<", "\033>", "\033y", "\033.",
+    "\033r", "\033?", "\033*", "\033\\", "\033#", "\033\177", "\033\020", "\033[200~", "\033[201~", "\033[200~a\nb\033[201~",
+    "k", "j", "h", "l", "0", "$", "D", "u", "i", "a", "/", "?", "N", "r", "R", "~", "%", "G", "w", "c", "d", "p"};
+#define KEYS (sizeof keys / sizeof *keys)
+
+static uint32_t seed;
+
+static uint32_t below(uint32_t n) {
+  seed ^= seed << 13;
+  seed ^= seed >> 17;
+  seed ^= seed << 5;
+  return seed % n;
+}
+
+static void resize(terminal *t) {
+  static const unsigned short sides[] = {0, 1, 2, 3, 5, 8, 19, 20, 21, 40, 80, 200, 1000};
+  uint32_t count = sizeof sides / sizeof *sides;
+  struct winsize size = {.ws_row = sides[below(count)], .ws_col = sides[below(count)]};
+  ioctl(t->master, TIOCSWINSZ, &size);
+}
+
+/* Is it still there? Forgets most of what appeared. */
+static bool lives(terminal *t) {
+  while (take_output(t, 0)) {}
+  if (t->size > sizeof t->output / 2) t->size = 0;
+  siginfo_t ended = {0};
+  return waitid(P_PID, (id_t)t->child, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid == 0;
+}
+
+/* Types count keys in pieces that arrive at once, with changes of the window between them. They may end the program by
+ * Ctrl-D, perhaps with a Ctrl-C behind it, but in no other way. */
+static void type_anything(terminal *t, long count) {
+  char piece[256];
+  while (count > 0 && lives(t)) {
+    size_t length = 0;
+    for (uint32_t i = below(12) + 1; i > 0; i--, count--) {
+      const char *key = keys[below(KEYS)];
+      memcpy(piece + length, key, strlen(key));
+      length += strlen(key);
+    }
+    if (below(8) == 0) resize(t);
+    if (write(t->master, piece, length) != (ssize_t)length) return;
+    take_output(t, 20);
+  }
+}
+
+/* PROMPT_KEYS=1000000 PROMPT_SEED=7 test_prompt_float: more of them, and others. */
+static void test_any_keys(void **state) {
+  (void)state;
+  static const char *const terms[] = {"xterm", "vt100", "ansi", "linux"};
+  const char *wanted = getenv("PROMPT_KEYS"), *given = getenv("PROMPT_SEED");
+  char vi[200];
+  snprintf(vi, sizeof vi, "%s/vi", home);
+  for (long left = wanted ? atol(wanted) : 3000, run = given ? atol(given) : 1; left > 0; left -= 500, run++) {
+    seed = (uint32_t)run * 2654435761u | 1;
+    inputrc = below(3) == 0 ? vi : "/dev/null";
+    locale = below(4) == 0 ? "C" : "C.UTF-8";
+    terminal *t = start(terms[below(4)], NULL, NULL);
+    expect(t, "> ");
+    type_anything(t, left < 500 ? left : 500);
+    for (int i = 0; i < 20 && lives(t); i++) { /* out of whatever is open, and away */
+      type(t, "\033[201~" CTRL_C);
+      pause_briefly();
+      type(t, "os.exit(0, true)\r");
+      pause_briefly();
+    }
+    int status = -1;
+    waitpid(t->child, &status, WNOHANG);
+    if (status != 0 && !(WIFSIGNALED(status) && WTERMSIG(status) == SIGINT)) {
+      while (take_output(t, 100)) {}
+      kill(t->child, SIGKILL);
+      fail_msg("PROMPT_SEED=%ld: status %d after:\n%s", run, status, t->output);
+    }
+    close(t->master);
+    free(t);
+  }
+  inputrc = "/dev/null";
+  locale = "C.UTF-8";
+}
+
+static void test_search_in_one_piece(void **state) {
+  (void)state;
+  terminal *t = start_prompt();
+  type(t, "\022\033\xc3\xa9n f()");
+  pause_briefly();
+  type(t, CTRL_C);
+  expect(t, "> ");
+  type(t, "6 * 7\r");
+  expect(t, "42");
+  assert_int_equal(leave(t), 0);
+}
+
+static void test_tiny_screen(void **state) {
+  (void)state;
+  terminal *t = start_prompt();
+  static const struct winsize sizes[] = {{.ws_row = 1, .ws_col = 2}, {.ws_row = 1, .ws_col = 1}, {.ws_row = 2, .ws_col = 3},
+                                         {.ws_row = 0, .ws_col = 1}, {.ws_row = 40, .ws_col = 200}};
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    ioctl(t->master, TIOCSWINSZ, &sizes[i]);
+    pause_briefly();
+    type(t, "never" "\025");
+    pause_briefly();
+    type(t, "6 *\r7\r");
+    expect(t, "42");
+    expect(t, "> ");
+  }
+  assert_int_equal(leave(t), 0);
+}
+
+/* ---- programs that catch the interrupt ---- */
+
+#define FOREVER "function() while true do end end"
+
+static const char *const catching[] = {
+    "pcall(" FOREVER ")",
+    "xpcall(" FOREVER ", function(e) return e end)",
+    "coroutine.resume(coroutine.create(" FOREVER "))",
+    "coroutine.wrap(function() pcall(" FOREVER ") end)()",
+    "local co = coroutine.create(function() local x <close> = setmetatable({}, { __close = " FOREVER " }) "
+    "coroutine.yield() end) coroutine.resume(co) coroutine.close(co)",
+    "load(" FOREVER ")",
+    "pcall(rnn.no_grad, " FOREVER ")",
+    "pcall(x.matmul, x, x)",
+    "pcall(function() local x <close> = setmetatable({}, { __close = function() pcall(" FOREVER ") end }) (" FOREVER ")() end)",
+};
+
+static void test_second_interrupt_is_not_caught(void **state) {
+  (void)state;
+  for (size_t i = 0; i < sizeof catching / sizeof *catching; i++) {
+    char program[500];
+    snprintf(program, sizeof program, "rnn = require 'rnn' x = rnn.rand(999, 999) print(6 * 7) while true do %s end",
+             catching[i]);
+    terminal *t = start("xterm", "-e", program);
+    expect(t, "42");
+    for (int k = 0; k < 2; k++) {
+      pause_briefly();
+      type(t, CTRL_C);
+    }
+    long begun = now();
+    assert_int_equal(finish(t), 130);
+    assert_true(now() - begun < 5000);
+  }
+}
+
+static void test_second_interrupt_leads_to_prompt(void **state) {
+  (void)state;
+  terminal *t = start_prompt();
+  type(t, "x = rnn.rand(999, 999)\r");
+  expect(t, "> ");
+  for (size_t i = 0; i < sizeof catching / sizeof *catching; i++) {
+    char program[500];
+    snprintf(program, sizeof program, "while true do %s end\r", catching[i]);
+    type(t, program);
+    for (int k = 0; k < 2; k++) {
+      pause_briefly();
+      type(t, CTRL_C);
+    }
+    expect(t, "interrupted!");
+    expect(t, "> ");
+    type(t, "6 * 7, pcall(error, 'is caught')\r"); /* as ever */
+    expect(t, "42\tfalse\tis caught");
+    expect(t, "> ");
+  }
+  assert_int_equal(leave(t), 0);
+}
+
+/* Ctrl-C while the state is being closed finds nothing to interrupt. */
+static void test_interrupt_while_leaving(void **state) {
+  (void)state;
+  terminal *t = start("xterm", "-e", "last = setmetatable({}, { __gc = function() print(6 * 7) while true do end end }) "
+                      "rnn = require 'rnn' rnn.ones(1) os.exit(0, true)");
+  expect(t, "42");
+  pause_briefly();
+  type(t, CTRL_C);
+  assert_int_equal(finish(t), -SIGINT);
+}
+
 static int make_home(void **state) {
   (void)state;
   if (!mkdtemp(home)) return -1;
@@ -482,6 +677,11 @@ static int make_home(void **state) {
   FILE *file = fopen(path, "w");
   if (!file) return -1;
   fputs("42\n", file);
+  fclose(file);
+  snprintf(path, sizeof path, "%s/vi", home);
+  file = fopen(path, "w");
+  if (!file) return -1;
+  fputs("set editing-mode vi\n", file);
   return fclose(file);
 }
 
@@ -516,6 +716,13 @@ int main(void) {
       cmocka_unit_test(test_dumb_terminal),
       cmocka_unit_test(test_interrupt_ends_script),
       cmocka_unit_test(test_caught_interrupt_is_success),
+      cmocka_unit_test(test_search_in_one_piece),
+      cmocka_unit_test(test_tiny_screen),
+      cmocka_unit_test(test_any_keys),
+      cmocka_unit_test(test_second_interrupt_is_not_caught),
+      cmocka_unit_test(test_second_interrupt_leads_to_prompt),
+      cmocka_unit_test(test_interrupt_while_leaving),
   };
+  if (getenv("ONLY")) cmocka_set_test_filter(getenv("ONLY"));
   return cmocka_run_group_tests(tests, make_home, remove_home);
 }

@@ -228,8 +228,9 @@ end
 ---@return table[] details
 function Decoder:decode(v, options)
   need_condition(self, "decode")
-  local _ <close> = require "rnn.train.evaluation"(self)
-  return core.no_grad(function() return sequence.decode(self, self:begin(v), options) end)
+  return require "rnn.train.evaluation"(self:describe() .. ":decode", self, function()
+    return sequence.decode(self, self:begin(v), options)
+  end)
 end
 
 function Decoder:describe()

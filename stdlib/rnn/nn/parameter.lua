@@ -34,10 +34,7 @@ end
 function parameter.without_filling(f)
   local before = filling
   filling = false
-  local ok, result = pcall(f)
-  filling = before
-  if not ok then error(result, 0) end
-  return result
+  return core.finally("rnn.load", function() filling = before end, f)
 end
 
 return parameter

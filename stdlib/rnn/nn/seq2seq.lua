@@ -175,13 +175,13 @@ function Seq2Seq:decode(x, options)
   local size = check.int(fname, "option 'size'", given.size or 64, 1)
   local with_weights = check.boolean(fname, "option 'weights'", given.weights or false)
   given.size, given.weights = nil, nil
-  local _ <close> = require "rnn.train.evaluation"(self)
-  if core.is_tensor(x) then return core.no_grad(decode, self, x, given, with_weights) end
+  local evaluation = require "rnn.train.evaluation"
+  if core.is_tensor(x) then return evaluation(fname, self, decode, self, x, given, with_weights) end
   check.table(fname, "argument 1", x)
   if (given.prefix and type(given.prefix[1]) == "table") or given.on_token then
     core.fail("%s: a prefix for each sequence and on_token need a batch, not a list of sequences", fname)
   end
-  return core.no_grad(decode_list, self, x, size, given, with_weights)
+  return evaluation(fname, self, decode_list, self, x, size, given, with_weights)
 end
 
 function Seq2Seq:input_type()

@@ -39,10 +39,12 @@ local function trace(model, ...)
       return table.unpack(results, 1, results.n)
     end
   end
-  model:eval() -- running statistics must not see the zeros
-  local ok, message = pcall(core.no_grad, model.forward, model, ...)
-  for _, f in ipairs(undo) do f() end
-  if not ok then error(message, 0) end
+  core.finally("model:summary", function()
+    for _, f in ipairs(undo) do f() end
+  end, function(...)
+    model:eval() -- running statistics must not see the zeros
+    core.no_grad(model.forward, model, ...)
+  end, ...)
   return order, shape
 end
 

@@ -79,16 +79,17 @@ local function replay(run, position)
   core.random_state { seed = random.seed, position = position }
   run.optimizer:zero_grad()
   local before = core.check_finite(true)
-  local ok, message = xpcall(function()
+  local ok, message = core.finally("rnn.fit", function()
+    core.check_finite(before)
+    core.random_state(random)
+    run.optimizer:zero_grad()
+  end, xpcall, function()
     local loss = run.objective(run.reader or run.model, run.input, run.target)
     loss:backward()
   end, function(text)
     path, time = layer_and_time(names)
     return tostring(text)
   end)
-  core.check_finite(before)
-  core.random_state(random)
-  run.optimizer:zero_grad()
   if ok then return nil end
   if time then message = ("%s, at time step %d"):format(message, time) end
   return path and ("%s, in layer '%s'"):format(message, path) or message

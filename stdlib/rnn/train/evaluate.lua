@@ -25,8 +25,7 @@ end
 --- One pass in evaluation mode, nothing recorded; adds to scores. A reader is called in the model's stead; false when
 --- stop() was true before the end.
 function evaluate.pass(model, source, objective_of, scores, reader, stop)
-  local _ <close> = evaluation(model)
-  return core.no_grad(pass, reader or model, source, objective_of, scores, stop)
+  return evaluation("rnn.evaluate", model, pass, reader or model, source, objective_of, scores, stop)
 end
 
 --- evaluate.batches(dataset, size) -> batches: for one pass, in the order that takes least time

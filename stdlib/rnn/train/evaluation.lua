@@ -1,17 +1,21 @@
 -- evaluation.lua: evaluation mode for a while.
 
---- evaluation(model) -> value to be closed
+local core = require "rnn.core"
+
+--- evaluation(fname, model, f, ...) -> results of f
 ---
---- Puts the model into evaluation mode until the value is closed; then each of its modules is as it was, even when
---- an error ended the while: local _ <close> = evaluation(model).
+--- Calls f(...) with the model in evaluation mode and nothing recorded; then each of its modules is as it was, even
+--- when an error ended it.
+---@param fname string
 ---@param model nn.Module
-return function(model)
+---@param f function
+return function(fname, model, f, ...)
   local modules, modes = model:modules(), {}
   for i, pair in ipairs(modules) do modes[i] = rawget(pair[2], "training") end
-  model:eval()
-  return setmetatable({}, {
-    __close = function()
-      for i, pair in ipairs(modules) do pair[2].training = modes[i] end
-    end,
-  })
+  return core.finally(fname, function()
+    for i, pair in ipairs(modules) do pair[2].training = modes[i] end
+  end, function(...)
+    model:eval()
+    return core.no_grad(f, ...)
+  end, ...)
 end

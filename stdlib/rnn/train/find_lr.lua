@@ -114,15 +114,17 @@ return { find_lr = function(model, options)
   local weights, state, random, training = Weights(model), optimizer:state_dict(), core.random_state(), model.training
   local number = type(o.data) == "table" and o.data.number
   local range = Range()
-  model:train()
-  local ok, message = pcall(try, range, model, o)
-  weights:restore()
-  optimizer:load_state_dict(state)
-  optimizer:zero_grad()
-  core.random_state(random)
-  model:train(training)
-  if number then o.data.number = number end
-  if not ok then error(message, 0) end
+  core.finally(fname, function()
+    weights:restore()
+    optimizer:load_state_dict(state)
+    optimizer:zero_grad()
+    core.random_state(random)
+    model:train(training)
+    if number then o.data.number = number end
+  end, function()
+    model:train()
+    try(range, model, o)
+  end)
   if #range.lr == 0 then core.fail("%s: the loss is not finite from the start", fname) end
   choose(range)
   return range

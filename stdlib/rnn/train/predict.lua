@@ -61,8 +61,7 @@ return function(model, x, options)
     core.fail("%s: argument 2: these batches are shuffled, so the order of the answers would mean nothing; take "
       .. "batches without shuffle", fname)
   end
-  local _ <close> = evaluation(model)
-  local parts = core.no_grad(run, model, source)
+  local parts = evaluation(fname, model, run, model, source)
   local y = #parts == 1 and parts[1] or join(parts)
   return source.bucket and as_dataset(y, source.order) or y
 end
