@@ -117,6 +117,7 @@ local CALLS = {
   ["data.Arrays:batches"] = function(o) dataset:batches(o) end,
   ["data.Sequences:batches"] = function(o) rnn.data.sequences({ { 1 }, { 2 } }):batches(o) end,
   ["data.Windows:batches"] = function(o) rnn.data.windows(rnn.zeros(9, 1), { length = 2, target = 1 }):batches(o) end,
+  ["data.lines"] = function(o) rnn.data.lines("x", "x", print, o) end,
   ["metrics.bleu"] = function(o) rnn.metrics.bleu({ "a" }, { "a" }, o) end,
   ["nn.Decoder:loss"] = function(o)
     local decoder = rnn.nn.Decoder { vocab = 4, dim = 2, hidden = 2, condition = 2 }
