@@ -205,6 +205,30 @@ static int lrnn_average_step(lua_State *L) {
   return 0;
 }
 
+/*--- rnn.linear_forecast(x, starts, length, y, new_x, new_starts) -> forecast
+---
+--- Fits a linear model with a constant by least squares to the windows of x at starts, whose targets are the rows of y
+--- with the same numbers, and applies it to those of new_x at new_starts. Exact: QR in double precision, with a ridge of
+--- 1e-20 on scaled columns, so that constant and collinear ones have a well-defined answer. length = 1 tells rows from
+--- rows. Nothing is recorded. Errors: windows that lie beyond a tensor, other numbers of columns.
+---@param x rnn.Tensor (L, D)
+---@param starts rnn.Tensor (N) int32: the first rows of the windows to fit
+---@param length integer steps of a window
+---@param y rnn.Tensor (M, K), one row for each start
+---@param new_x rnn.Tensor (L', D)
+---@param new_starts rnn.Tensor (N') int32
+---@return rnn.Tensor forecast (N', K) */
+static int lrnn_linear_forecast(lua_State *L) {
+  const char *fname = "linear_forecast";
+  rnn_tensor *x = lrnn_check_rows(L, fname, 1), *starts = lrnn_check_rows(L, fname, 2);
+  int64_t length = lrnn_check_integer(L, fname, 3, "length");
+  rnn_tensor *y = lrnn_check_rows(L, fname, 4), *new_x = lrnn_check_rows(L, fname, 5),
+             *new_starts = lrnn_check_rows(L, fname, 6);
+  rnn_tensor **box = lrnn_box(L);
+  lrnn_check(L, rnn_linear_forecast(lrnn_context(L), x, starts, length, y, new_x, new_starts, box));
+  return 1;
+}
+
 const lrnn_function lrnn_train_functions[] = {{"recurrent", lrnn_recurrent, 4},
                                               {"watched", lrnn_watched, 1},
                                               {"optimizer_step", lrnn_optimizer_step, 3},
@@ -213,4 +237,5 @@ const lrnn_function lrnn_train_functions[] = {{"recurrent", lrnn_recurrent, 4},
                                               {"clip_grad_value", lrnn_clip_grad_value, 2},
                                               {"scale_grad", lrnn_scale_grad, 2},
                                               {"average_step", lrnn_average_step, 3},
+                                              {"linear_forecast", lrnn_linear_forecast, 6},
                                               {NULL, NULL, 0}};

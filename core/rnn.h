@@ -356,6 +356,20 @@ RNN_MUST_USE rnn_status rnn_scale_grad(rnn_ctx *ctx, rnn_tensor *const *params, 
 RNN_MUST_USE rnn_status rnn_average_step(rnn_ctx *ctx, rnn_tensor *const *averages, rnn_tensor *const *live, int count,
                                          double decay);
 
+/* ---- least squares ---------------------------------------------------------------------------------------------- */
+
+/* Linear forecasts: a linear model with a constant says y from windows of x, fitted to those at starts by least squares
+   and applied to those at new_starts; nothing is recorded. x (L, D), y (M, K), new_x (L', D) float; starts (N) and
+   new_starts (N') int32, from 1; the window at s is the length rows of x from s on, its target row s of y; out (N', K).
+   With length 1 rows are told from rows. Computed in double by Householder QR, window after window, so memory is
+   8 P (P + K) bytes for P = length * D and does not grow with N; time is about 2 N P (P + K) multiply-adds. Each column
+   is centred and divided by its largest distance from the mean; then |X w - y|^2 + 1e-20 N |w|^2 is minimised: columns
+   that are constant, that others make up, or that are more than the windows get the least weights that do. Fails with
+   RNN_ETYPE, RNN_ESHAPE, or RNN_EARG for windows that lie beyond a tensor, or for none to fit. */
+RNN_MUST_USE rnn_status rnn_linear_forecast(rnn_ctx *ctx, const rnn_tensor *x, const rnn_tensor *starts, int64_t length,
+                                            const rnn_tensor *y, const rnn_tensor *new_x, const rnn_tensor *new_starts,
+                                            rnn_tensor **out);
+
 /* ---- files -------------------------------------------------------------------------------------------------------- */
 
 /* safetensors (github.com/huggingface/safetensors): read with every check of the reference implementation. */

@@ -21,7 +21,7 @@ local options = rnn.args {
   units = { 32, "units of the layer" },
   lr = { 0.01, "learning rate of Adam" },
   clip = { 1.0, "clip gradients to this norm; 0: not at all" },
-  flow = { "", "watch the gradients, and draw how they flow back through time into this .svg or .png file" },
+  flow = { "", "watch the gradients, and draw how they flow back through time into this .svg or .png file (one each)" },
   limit = { 0, "sequences in an epoch; 0: 5000" },
 }
 local BATCH, LENGTH = 50, options.length
@@ -58,6 +58,14 @@ local layers = {
 }
 
 local results, lines, START = rnn.results(), {}, rnn.clock()
+local single = next(options.cell, next(options.cell)) == nil
+assert(not options.save or options.load or single, "--save keeps one model: choose it by --cell")
+
+-- The file for one of several pictures: flow.svg, or flow-lstm-42.svg.
+local function picture(cell, seed)
+  if single and options.seeds == 1 then return options.flow end
+  return (options.flow:gsub("%.%w+$", ("-%s%s%%0"):format(cell, options.seeds > 1 and "-" .. seed or "")))
+end
 
 -- Trains one cell with one seed; returns the model and the curve of its loss.
 local function train(cell, seed)
@@ -76,7 +84,7 @@ local function train(cell, seed)
     on_epoch = function(_, logs) return logs.loss > SOLVED / 5 end, -- false: learnt, stop
   })
   if history.stopped then io.stderr:write(cell, ": ", history.stopped, "\n") end
-  if monitor.plot then assert(monitor:plot { file = options.flow, title = cell }) end
+  if monitor.plot then assert(monitor:plot { file = picture(cell, seed), title = cell }) end
   results:add(cell, { epochs = #history, seconds = rnn.clock() - begun })
   return model, { label = cell, x = steps, y = curve }
 end

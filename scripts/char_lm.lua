@@ -10,17 +10,18 @@ local rnn = require "rnn"
 local nn, data, optim, text, decode = rnn.nn, rnn.data, rnn.optim, rnn.text, rnn.decode
 
 local options = rnn.args {
-  about = "Learns to write like Shakespeare, one character at a time.",
+  about = "Learns to write like Shakespeare, or as --data FILE does, one character at a time.",
   epochs = 14,
   units = { 512, "units of the GRU" },
   dropout = { 0.5, "share of the GRU's outputs dropped in training" },
   lr = { 0.004, "highest learning rate" },
   limit = { 0, "train with so many characters (0: all)" },
-  start = { "ROMEO:", "what the model's texts begin with" },
+  start = { "", "what the model's texts begin with (default: ROMEO:, or as the text does)" },
 }
-local path = assert(data.find("tiny-shakespeare", "tiny-shakespeare.txt", {
-  data = options.data, source = "https://github.com/jcjohnson/torch-rnn (data/tiny-shakespeare.txt)",
-}))
+assert(not (options.plot and options.load), "--plot draws the training; with --load there is none")
+local path, known = assert(data.find("tiny-shakespeare", "tiny-shakespeare.txt", { data = options.data, sole = true,
+  fingerprint = "1115394:0bfd0407875f143c",
+  source = "https://github.com/jcjohnson/torch-rnn (data/tiny-shakespeare.txt)" }))
 local whole = assert(text.read(path))
 
 -- The ids of both parts; a loaded model brings its vocabulary along.
@@ -28,6 +29,14 @@ local model, saved
 if options.load then model, saved = assert(rnn.load(options.load)) end
 local vocab = saved and saved.vocab or text.chars(whole)
 local ids = rnn.tensor(vocab:encode(whole), "int32")
+local unknown = #ids:eq(vocab.unknown):nonzero()
+if unknown > 0 then io.stderr:write(("%s: %d of %d characters are not the model's\n"):format(path, unknown, #ids)) end
+if options.start == "" then
+  options.start = known and "ROMEO:" or whole:sub(1, (utf8.offset(whole, 11) or 0) - 1)
+end
+for _, id in ipairs(vocab:encode(options.start)) do
+  assert(id ~= vocab.unknown, "--start has characters that are not in the model's text")
+end
 local cut = #ids * 9 // 10
 local train_ids, valid_ids = ids:rows(1, cut), ids:rows(cut + 1, #ids)
 if options.limit > 0 then
@@ -81,10 +90,10 @@ end
 for _, temperature in ipairs { 0.5, 0.8, 1.0 } do
   print(("---- temperature %.1f ----\n%s\n"):format(temperature, write(temperature)))
 end
-print(("validation: %.4f nats a character (5-gram: 1.669; Transformers of 0.8 and 10.7 million parameters: 1.81, 1.46)")
-  :format(results:median("valid", "nats")))
+print(("validation: %.4f nats a character%s"):format(results:median("valid", "nats"), known and options.limit == 0
+  and " (5-gram: 1.669; Transformers of 0.8 and 10.7 million parameters: 1.81, 1.46)" or ""))
 if options.save then assert(rnn.save(options.save, model, { vocab = vocab })) end
-if options.plot and #curves > 0 then
+if options.plot then
   assert(rnn.plot.lines(curves, { title = "Nats a character", xlabel = "epoch", file = options.plot }))
 end
 if options.result then assert(results:write(options.result)) end

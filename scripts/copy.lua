@@ -53,6 +53,8 @@ local layers = {
 }
 
 local results, lines, START = rnn.results(), {}, rnn.clock()
+assert(not options.save or options.load or next(options.cell, next(options.cell)) == nil,
+  "--save keeps one model: choose it by --cell")
 
 -- Trains one cell with one seed; returns the model and the curve of its loss.
 local function train(cell, seed)

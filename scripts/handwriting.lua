@@ -1,10 +1,9 @@
 -- Handwritten digits from the movement of the pen: 44 people wrote on a tablet; which digit was it?
 --
--- 10,992 digits as strokes of the pen (Alpaydin, Alimoglu 1998, "Pen-Based Recognition of Handwritten Digits"). Every
--- digit becomes points at equal distances along its strokes; a bidirectional GRU reads them.
---
--- Writers 5, 10 ... 30 of the training file are for validation, on which everything was chosen; the writers of the test
--- file are in neither, and the test accuracy is computed once, at the end.
+-- 10,992 digits as strokes of the pen (Alpaydin, Alimoglu 1998, "Pen-Based Recognition of Handwritten Digits"), or the
+-- signs in train.tsv and test.tsv of --data FOLDER. Every one becomes points at equal distances along its strokes; a
+-- bidirectional GRU reads them. Every fifth writer of train.tsv is for validation, on which all was chosen; those
+-- of test.tsv are in neither, and the test accuracy is computed once, at the end.
 local rnn = require "rnn"
 local nn, data, optim = rnn.nn, rnn.data, rnn.optim
 
@@ -15,28 +14,31 @@ local options = rnn.args {
   lr = { 0.003, "learning rate of Adam" },
   limit = { 0, "digits to train on; 0: all" },
 }
-local SPACING = 0.25 -- between points, in halves of a digit's longer side
+local POINT, SPACING = "(%-?%d+%.?%d*) (%-?%d+%.?%d*)", 0.25 -- between points, in halves of a digit's longer side
 
--- "x y x y ...|x y ...", one stroke after the other -> points (T, 3): place, within -1..1, and 1 where a stroke begins.
--- Points were recorded every 100 ms, so a slow hand leaves more of them; at equal distances, hands are alike.
-local function points(text)
-  local strokes, left, right, low, high = {}, math.huge, -math.huge, math.huge, -math.huge
-  for stroke in text:gmatch "[^|]+" do
-    local line = {}
-    for x, y in stroke:gmatch "(%d+) (%d+)" do
-      x, y = tonumber(x), tonumber(y)
-      line[#line + 1] = { x, y }
-      left, right, low, high = math.min(left, x), math.max(right, x), math.min(low, y), math.max(high, y)
-    end
-    strokes[#strokes + 1] = line
+-- "x y x y ...|x y ..." -> a list of points { x, y } for each stroke; nil without any
+local function parse(text)
+  local strokes = {}
+  for stroke in text:gmatch "[^|]*%d %-?%d[^|]*" do
+    strokes[#strokes + 1] = {}
+    for x, y in stroke:gmatch(POINT) do table.insert(strokes[#strokes], { tonumber(x), tonumber(y) }) end
   end
-  local half, rows = math.max(right - left, high - low, 1) / 2, {}
-  local function add(x, y, begins)
-    rows[#rows + 1] = { (x - (left + right) / 2) / half, (y - (low + high) / 2) / half, begins }
-  end
+  return strokes[1] and strokes
+end
+
+-- Strokes -> points (T, 3): place, within -1..1, and 1 where a stroke begins. Points were recorded every 100 ms, so a
+-- slow hand leaves more of them; at equal distances, hands are alike.
+local function points(strokes)
+  local left, right, low, high, rows = math.huge, -math.huge, math.huge, -math.huge, {}
   for _, line in ipairs(strokes) do
-    local x, y = table.unpack(line[1])
-    local ahead = SPACING * half -- to the next point
+    for _, p in ipairs(line) do
+      left, right, low, high = math.min(left, p[1]), math.max(right, p[1]), math.min(low, p[2]), math.max(high, p[2])
+    end
+  end
+  local half, mid_x, mid_y = math.max(right - left, high - low, 1) / 2, (left + right) / 2, (low + high) / 2
+  local function add(x, y, begins) rows[#rows + 1] = { (x - mid_x) / half, (y - mid_y) / half, begins } end
+  for _, line in ipairs(strokes) do
+    local x, y, ahead = line[1][1], line[1][2], SPACING * half -- ahead: to the next point
     add(x, y, 1)
     for i = 2, #line do
       local next_x, next_y = table.unpack(line[i])
@@ -52,51 +54,52 @@ local function points(text)
   return rnn.tensor(rows)
 end
 
--- The same digit drawn from its other end.
-local function backwards(text)
-  local strokes = {}
-  for stroke in text:gmatch "[^|]+" do
-    local line = {}
-    for point in stroke:gmatch "%d+ %d+" do table.insert(line, 1, point) end
-    table.insert(strokes, 1, table.concat(line, " "))
-  end
-  return table.concat(strokes, "|")
+local function backwards(list) -- strokes, and the points of each
+  local turned = {}
+  for _, e in ipairs(list) do table.insert(turned, 1, type(e[1]) == "table" and backwards(e) or e) end
+  return turned
 end
 
--- The digits of a file, of the writers that are wanted; with both, drawn from either end: some writer will begin a 9
--- at its foot.
-local function read(name, limit, both, wanted)
-  local path = assert(data.find("pendigits", name, {
-    data = options.data, source = "UCI Machine Learning Repository, data set 81, rewritten as label, writer, strokes",
-  }))
-  local xs, labels = {}, {}
-  for line in io.lines(path) do
-    local label, writer, strokes = line:match "^(%d)\t(%d+)\t([%d |]+)"
-    if label and wanted(tonumber(writer)) and (limit == 0 or #xs < limit) then
-      xs[#xs + 1], labels[#labels + 1] = points(strokes), label + 1
-      if both then xs[#xs + 1], labels[#labels + 1] = points(backwards(strokes)), label + 1 end
+-- The digits of a file, those with a label in ids; and whether it is the public file.
+local function read(name, fingerprint, ids)
+  local path, known = assert(data.find("pendigits", name, { data = options.data, fingerprint = fingerprint,
+    source = "UCI Machine Learning Repository, data set 81, rewritten as label, writer, strokes" }))
+  return assert(data.lines(path, "a label of train.tsv<TAB>writer<TAB>strokes", function(line)
+    local label, writer, strokes = line:match "^([^\t]+)\t([^\t]+)\t([%d |.-]+)$"
+    strokes = label and (not ids or ids[label]) and parse(strokes)
+    return strokes and { label = label, writer = writer, strokes = strokes } or nil
+  end, { header = true })), known
+end
+local training, known = read("train.tsv", "2466697:56005007f6fb27f5")
+local classes, ids = data.classes(training, "label")
+local writers, numbers = data.classes(training, "writer") -- fewer than five: every fifth digit is for validation
+local testing, test_known = read("test.tsv", "1125826:b90532f501c317dd", ids)
+known = known and test_known and options.limit == 0
+
+-- For training, digits are drawn from either end: some writer will begin a 9 at its foot.
+local function dataset(part, list)
+  local xs, labels, limit = {}, {}, options.limit
+  local function add(strokes, label) xs[#xs + 1], labels[#labels + 1] = points(strokes), ids[label] end
+  for i, digit in ipairs(list) do
+    local fifth = (#writers < 5 and i or numbers[digit.writer] or 0) % 5 == 0
+    if (part == "test" or fifth == (part == "valid")) and (limit == 0 or #xs < limit) then
+      add(digit.strokes, digit.label)
+      if part == "train" then add(backwards(digit.strokes), digit.label) end
     end
   end
   return data.sequences(xs, labels)
 end
-local train = read("train.tsv", options.limit, true, function(writer) return writer % 5 ~= 0 end)
-local valid = read("train.tsv", options.limit, false, function(writer) return writer % 5 == 0 end)
-local test = read("test.tsv", options.limit, false, function() return true end)
-
+local train, valid, test = dataset("train", training), dataset("valid", training), dataset("test", testing)
 local Reader = nn.module("Reader", function(self)
   self.gru = nn.GRU(5, options.units, { layers = 2, bidirectional = true, returns = "both", dropout = 0.4 })
-  self.dropout = nn.Dropout(0.4)
-  self.head = nn.Linear(4 * options.units, 10)
+  self.dropout, self.head = nn.Dropout(0.4), nn.Linear(4 * options.units, #classes)
 end)
-local ONE = rnn.tensor { { { 1, 0 }, { 0, 1 } } }
-
 -- Other hands: in training every digit is bent, turned, stretched and sheared a little, and each point trembles.
 local function vary(place)
   local n, t = place:shape()
   place = place + 0.1 * (place:matmul(rnn.randn(n, 2, 2) * 1.5) + rnn.rand(n, 1, 2) * (2 * math.pi)):sin()
-  return place:matmul(ONE + rnn.randn(n, 2, 2) * 0.2) + rnn.randn(n, t, 2) * 0.03
+  return place:matmul(rnn.tensor { { { 1, 0 }, { 0, 1 } } } + rnn.randn(n, 2, 2) * 0.2) + rnn.randn(n, t, 2) * 0.03
 end
-
 function Reader:forward(x)
   local lengths = x:lengths()
   x = x:without_lengths()
@@ -107,14 +110,14 @@ function Reader:forward(x)
   local mean = y:without_lengths():sum(2) / lengths:to_float():reshape(-1, 1) -- steps past the length are 0
   return self.head(self.dropout(rnn.concat({ last, mean }, 2)))
 end
-
-local results, model, wrong = rnn.results(), nil, nil
+local results, model, said = rnn.results(), nil, nil
 for seed = options.seed, options.seed + options.seeds - 1 do
   rnn.seed(seed)
   model = Reader()
   local begun = rnn.clock()
   if options.load then
-    assert(rnn.load(options.load, model))
+    local saved = select(2, assert(rnn.load(options.load, model)))
+    assert(table.concat(saved.classes, " ") == table.concat(classes, " "), "the model knows other labels")
   else
     local history = rnn.fit(model, {
       data = train:batches { size = 64, shuffle = true }, valid = valid, loss = "cross_entropy",
@@ -124,25 +127,23 @@ for seed = options.seed, options.seed + options.seeds - 1 do
     })
     results:add("valid", { accuracy = history.val_accuracy[#history] })
   end
-  local said = rnn.predict(model, test):argmax(2)
+  said = rnn.predict(model, test):argmax(2)
   results:add("test", { accuracy = said:eq(test.y):mean():item() })
   results:add("", { seconds = rnn.clock() - begun })
-  wrong = { ids = said:ne(test.y):nonzero(), said = said }
 end
-if options.save then assert(rnn.save(options.save, model)) end
-
+if options.save then assert(rnn.save(options.save, model, { classes = classes })) end
 -- One of the digits that it got wrong, as it was written.
-if #wrong.ids > 0 then
-  local id, strokes = wrong.ids:get(1), {}
-  local written = test:batch(rnn.tensor({ id }, "int32"))[1]
-  for i = 1, #written do
-    if written:get(i, 3) == 1 then strokes[#strokes + 1] = { x = {}, y = {}, label = "stroke " .. #strokes + 1 } end
-    local x, y = strokes[#strokes].x, strokes[#strokes].y
-    x[#x + 1], y[#y + 1] = written:get(i, 1), written:get(i, 2)
+local wrong = said:ne(test.y):nonzero()
+if #wrong > 0 then
+  local id, strokes = wrong:get(1), {}
+  for _, point in ipairs(points(testing[id].strokes):totable()) do
+    if point[3] == 1 then strokes[#strokes + 1] = { x = {}, y = {}, label = "stroke " .. #strokes + 1 } end
+    for axis, place in pairs { x = point[1], y = point[2] } do table.insert(strokes[#strokes][axis], place) end
   end
-  assert(rnn.plot.lines(strokes, { title = ("Meant as %d, read as %d"):format(test.y:get(id) - 1,
-    wrong.said:get(id) - 1), width = 420, file = options.plot }))
+  assert(rnn.plot.lines(strokes, { title = ("Meant as %s, read as %s"):format(testing[id].label,
+    classes[said:get(id)]), width = 420, file = options.plot }))
 end
-print(("%d of %d digits of unseen writers wrong; accuracy, median of %d: %.2f %% (nearest neighbour: 97.8 %%)"):format(
-  #wrong.ids, #test, options.seeds, 100 * results:median("test", "accuracy")))
+print(("%d of %d digits%s wrong; accuracy, median of %d: %.2f %%%s"):format(#wrong, #test,
+  known and " of unseen writers" or "", options.seeds, 100 * results:median("test", "accuracy"),
+  known and " (nearest neighbour: 97.8 %)" or ""))
 if options.result then assert(results:write(options.result)) end

@@ -1,19 +1,20 @@
--- Translation between English and Portuguese: an encoder reads a sentence, a decoder with attention writes it in the
--- other language (Bahdanau et al. 2015; the attention is that of Luong et al. 2015, behind the recurrent layer).
+-- Translation between two languages: an encoder reads a sentence, a decoder with attention writes it in the other
+-- language (Bahdanau et al. 2015; the attention is that of Luong et al. 2015, behind the recurrent layer).
 --
 --   rnnlua scripts/translate.lua --save en-pt.safetensors            strings of LibreOffice, English to Portuguese
 --   rnnlua scripts/translate.lua --direction pt-en --data tatoeba-en-pt    everyday sentences, Portuguese to English
 --   rnnlua scripts/translate.lua --load en-pt.safetensors            measure and translate with a trained model
 --
--- dev.tsv decided about the learning rate and the size of batches, and says which epoch's weights are kept. test.tsv is
--- translated once, at the end.
+-- A data set is a folder with train.tsv, dev.tsv and test.tsv, whose name ends in its languages, those of the first and
+-- the second column. dev.tsv decided about the learning rate and the size of batches, and says which epoch's weights
+-- are kept. test.tsv is translated once, at the end.
 local rnn = require "rnn"
 local nn, data, optim, text = rnn.nn, rnn.data, rnn.optim, rnn.text
 
 local options = rnn.args {
-  about = "Translates between English and Portuguese with an encoder, attention and a decoder.",
+  about = "Translates between two languages with an encoder, attention and a decoder.",
   epochs = 25,
-  direction = { "en-pt", "or pt-en" },
+  direction = { "", "such as pt-en (default: from the first column to the second, en-pt)" },
   size = { 3000, "ids of each vocabulary: words and parts of words" },
   units = { 256, "units of the recurrent layers" },
   dropout = { 0.3, "share of elements dropped in training" },
@@ -29,9 +30,15 @@ if options.load then
 end
 
 -- --data is a folder, or the name of a data set in one of the folders of RNNLUA_DATA.
-local path = data.find("libreoffice-ui-en-pt", "train.tsv", { data = options.data })
-if not path then path = assert(data.find(options.data or "libreoffice-ui-en-pt", "train.tsv")) end
-local folder = path:gsub("[^/]*$", "")
+local function find(name) return data.find("libreoffice-ui-en-pt", name, { data = options.data }) end
+local files = { train = assert(find "train.tsv"), dev = assert(find "dev.tsv"), test = assert(find "test.tsv") }
+local first, second = files.train:match "%f[%a](%a%a%a?)%-(%a%a%a?)/+[^/]*$"
+first, second = first or "first", second or "second"
+local directions = { [first .. "-" .. second] = true, [second .. "-" .. first] = false }
+if options.direction == "" then options.direction = first .. "-" .. second end
+local forward = directions[options.direction]
+assert(forward ~= nil, ("%s has %s-%s and %s-%s, not --direction %s"):format(files.train, first, second, second, first,
+  options.direction))
 
 local function map(list, f)
   local result = {}
@@ -40,16 +47,18 @@ local function map(list, f)
 end
 
 -- Appends the sentences of a file to two lists, those to translate and their translations.
-local function read(name, from, to)
-  for line in assert(text.read(folder .. name)):gmatch "[^\n]+" do
-    local english, portuguese = line:match "^([^\t]*)\t([^\t]*)"
-    from[#from + 1] = options.direction == "en-pt" and english or portuguese
-    to[#to + 1] = options.direction == "en-pt" and portuguese or english
-  end
+local function read(path, from, to)
+  for _, pair in ipairs(assert(data.lines(path, first .. "<TAB>" .. second, function(line)
+    local a, b = line:match "^([^\t]*%S[^\t]*)\t([^\t]*%S[^\t]*)"
+    return a and (forward and { a, b } or { b, a })
+  end))) do from[#from + 1], to[#to + 1] = pair[1], pair[2] end
   return from, to
 end
-local train_from, train_to = read("train.tsv", {}, {})
-if data.find(folder, "train-pivot.tsv", { data = folder }) then read("train-pivot.tsv", train_from, train_to) end
+local train_from, train_to = read(files.train, {}, {})
+local dev_from, dev_to = read(files.dev, {}, {})
+local test_from, test_to = read(files.test, {}, {})
+local pivot = find "train-pivot.tsv" -- need not be there
+if pivot then read(pivot, train_from, train_to) end
 if options.limit > 0 then
   train_from = table.move(train_from, 1, options.limit, 1, {})
   train_to = table.move(train_to, 1, options.limit, 1, {})
@@ -68,8 +77,6 @@ end
 local function pairs_of(from, to)
   return data.sequences(ids_of(source, from), ids_of(target, to, { start = true, stop = true }))
 end
-local dev_from, dev_to = read("dev.tsv", {}, {})
-
 local dev = pairs_of(dev_from, dev_to):batches { size = 64, bucket = true }
 local results = rnn.results()
 
@@ -108,7 +115,6 @@ local function measure(name, from, to)
   return sentences
 end
 
-local test_from, test_to = read("test.tsv", {}, {})
 local sentences
 for seed = options.seed, options.seed + options.seeds - 1 do
   if not options.load then learn(seed) end
@@ -118,7 +124,7 @@ for seed = options.seed, options.seed + options.seeds - 1 do
 end
 
 -- Some of the test's sentences, the model's translations and those of the data; and where the decoder looked.
-for i = 1, #test_from, #test_from // 10 do
+for i = 1, #test_from, math.max(1, #test_from // 10) do
   print(("%s\n  %s\n  (%s)\n"):format(test_from[i], sentences[i], test_to[i]))
 end
 local shown = test_from[1]

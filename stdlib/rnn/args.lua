@@ -98,6 +98,20 @@ local function convert(option, text)
   return nil, ("--%s: expected %s, got '%s'"):format(option[1], expected, text)
 end
 
+-- What would fail only when all is done: nil, or what is wrong.
+local function check_outputs(options)
+  for _, name in ipairs { "save", "plot", "result" } do
+    local path = options[name]
+    local folder = type(path) == "string" and path:match "^(.*)/[^/]*$"
+    local found <close> = folder and io.open(folder .. "/.") or nil
+    if folder and not found then return ("--%s: there is no folder %s"):format(name, folder) end
+  end
+  local kind = type(options.plot) == "string" and options.plot:lower():match "%.(%w+)$"
+  if type(options.plot) == "string" and kind ~= "svg" and kind ~= "png" then
+    return ("--plot: expected a name that ends in .svg or .png, got '%s'"):format(options.plot)
+  end
+end
+
 --- args.parse(spec, argv) -> options | nil, message | nil, nil, help text
 ---
 --- What rnn.args does, without printing and leaving.
@@ -131,6 +145,8 @@ function args.parse(spec, argv)
     end
     i = i + 1
   end
+  local message = check_outputs(options)
+  if message then return nil, message end
   return options
 end
 
@@ -140,7 +156,8 @@ end
 --- for which the table gives defaults, or false where the script has no use for one, and the script's own options,
 --- given as { default, help }; the default says the type: a number, a string, false for a switch, or a list of names,
 --- of which the user chooses some (--model rnn,gru; all by default): options.model.gru is then true. --help shows them
---- and ends the program; so does a mistake, with exit code 2. --threads is put into effect.
+--- and ends the program; so does a mistake, such as a folder to save in that is not there, with exit code 2. --threads
+--- is put into effect.
 ---@param spec table
 ---@return table
 function args.args(spec)

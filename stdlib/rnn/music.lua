@@ -1,9 +1,104 @@
--- music.lua: chords of models as notes, as sound and as MIDI files.
+-- music.lua: chords from files; chords of models as notes, as sound and as MIDI files.
 
 local core = require "rnn.core"
 local check = require "rnn.check"
+local Frame = require "rnn.data.frame"
+local lines = require "rnn.data.lines"
 
 local music = {}
+
+local function chord_of(line)
+  local chord = {}
+  if line == "-" then return chord end
+  for word in line:gmatch "%S+" do
+    if not word:find "^%d+$" or tonumber(word) > 127 then return nil end
+    chord[#chord + 1] = tonumber(word)
+  end
+  return chord[1] and chord
+end
+
+-- Pieces of at least so many steps; others are said.
+local function long_ones(where, pieces, least)
+  return lines.keep(where, ("pieces have %d steps or more"):format(least), pieces, function(piece)
+    return #piece >= least
+  end)
+end
+
+--- music.read_rolls(path [, least = 1]) -> pieces, lowest, highest | nil, message
+---
+--- Piano rolls as text: a line for each chord with the MIDI numbers that sound, or "-"; an empty line between pieces. A
+--- piece is a tensor (T, 128) that is 1 where the pitch of the column, from 0 on, sounds. Lines that read otherwise are
+--- left out and said, and so are pieces of less than least chords. lowest and highest are the pitches that occur, nil
+--- when all are silent.
+---@param path string
+---@param least? integer
+---@return rnn.Tensor[]?
+---@return integer|string|nil lowest or message
+---@return integer? highest
+function music.read_rolls(path, least)
+  check.string("music.read_rolls", "argument 1 (path)", path)
+  least = least and check.int("music.read_rolls", "argument 2 (least)", least, 1) or 1
+  local pieces, ended, lowest, highest = {}, true, nil, nil
+  local ok, message = lines.lines(path, "MIDI numbers, or -", function(line)
+    local chord = chord_of(line)
+    if chord and ended then pieces[#pieces + 1] = {} end
+    if chord then table.insert(pieces[#pieces], chord) end
+    ended = line == "" or ended and not chord
+    return chord
+  end)
+  if not ok then return nil, message end
+  for i, piece in ipairs(pieces) do
+    local roll = core.zeros(#piece, 128)
+    for t, chord in ipairs(piece) do
+      for _, pitch in ipairs(chord) do
+        roll:set(t, pitch + 1, 1)
+        lowest, highest = math.min(lowest or pitch, pitch), math.max(highest or pitch, pitch)
+      end
+    end
+    pieces[i] = roll
+  end
+  pieces, message = long_ones(path, pieces, least)
+  if not pieces then return nil, message end
+  return pieces, lowest, highest
+end
+
+--- music.read_chords(folder [, least = 1]) -> pieces, lowest, highest | nil, message
+---
+--- The CSV files of a folder in the order of their names, a piece each: a header and a row for each step with the MIDI
+--- number of every voice, 0 for silence. A piece is int32 (T, voices); all have equally many voices. Pieces of less
+--- than least steps are left out, which is said. lowest and highest are the pitches, 127 and 0 when all are silent.
+---@param folder string ends in "/"
+---@param least? integer
+---@return rnn.Tensor[]?
+---@return integer|string lowest or message
+---@return integer? highest
+function music.read_chords(folder, least)
+  check.string("music.read_chords", "argument 1 (folder)", folder)
+  least = least and check.int("music.read_chords", "argument 2 (least)", least, 1) or 1
+  local names, message = lines.files(folder)
+  if not names then return nil, message end
+  local pieces, lowest, highest = {}, 127, 0
+  for _, name in ipairs(names) do
+    if name:find "%.csv$" then
+      local frame, reason = Frame.csv(folder .. name)
+      if not frame then return nil, reason end
+      local ok, values = pcall(frame.tensor, frame, frame:names())
+      local whole = ok and values:to_int()
+      if not ok or values:ne(whole):max():item() > 0 or values:lt(0):max():item() > 0 or values:gt(127):max():item() > 0
+        or pieces[1] and whole:size(2) ~= pieces[1]:size(2) then
+        return nil, ("music.read_chords: %s%s: expected MIDI numbers from 0 to 127 of %s"):format(folder, name,
+          pieces[1] and pieces[1]:size(2) .. " voices" or "every voice")
+      end
+      pieces[#pieces + 1] = whole
+      lowest = math.min(lowest, math.tointeger((values + values:eq(0) * 127):min():item()))
+      highest = math.max(highest, math.tointeger(values:max():item()))
+    end
+  end
+  if not pieces[1] then return nil, ("music.read_chords: %s has no CSV file"):format(folder) end
+  pieces, message = long_ones(folder, pieces, least)
+  if not pieces then return nil, message end
+  return pieces, lowest, highest
+end
 
 local NOTES = "a list of notes { pitch, start, length }"
 

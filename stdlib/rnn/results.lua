@@ -18,7 +18,8 @@ function Results:init()
 end
 
 --- results:add(model, figures): figures by name, of one more seed. Those of the model "" are of the whole run: they
---- are in no row of the table, and their names in the file are bare: results:add("", { seconds = 3 }).
+--- are in no row of the table, and their names in the file are bare: results:add("", { seconds = 3 }). Errors: a figure
+--- that is no number; nan is one.
 ---@param model string
 ---@param figures table<string, number>
 function Results:add(model, figures)
@@ -29,7 +30,7 @@ function Results:add(model, figures)
     self.figures[model] = {}
   end
   for name, value in pairs(figures) do
-    check.number("results:add", ("figure '%s'"):format(name), value)
+    if not math.type(value) then check.expected("results:add", ("figure '%s'"):format(name), "a number", value) end
     local values = self.figures[model][name] or {}
     self.figures[model][name] = values
     values[#values + 1] = value
@@ -77,7 +78,7 @@ local function sorted(self, model, name)
   local values = self.figures[model] and self.figures[model][name]
   if not values then return nil end
   values = table.move(values, 1, #values, 1, {})
-  table.sort(values)
+  table.sort(values, function(a, b) return a < b or a == a and b ~= b end) -- nan last
   return values
 end
 
@@ -146,7 +147,7 @@ end
 
 --- results:write(path) -> true | nil, message, code
 ---
---- The medians of all figures as one flat JSON object.
+--- The medians of all figures as one flat JSON object, null for those that are nan or infinite.
 ---@param path string
 ---@return true?
 ---@return string? message
@@ -154,7 +155,10 @@ end
 function Results:write(path)
   local flat = {}
   for model, figures in pairs(self.figures) do
-    for name in pairs(figures) do flat[model == "" and name or model .. "." .. name] = self:median(model, name) end
+    for name in pairs(figures) do
+      local value = self:median(model, name)
+      flat[model == "" and name or model .. "." .. name] = value - value == 0 and value or core.null
+    end
   end
   return core.file_write(path, core.json_encode(flat, { indent = 2, sort = true }) .. "\n")
 end

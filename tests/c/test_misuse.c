@@ -185,7 +185,12 @@ static void tensors_check_what_they_are_given(void **state) {
     assert_int_equal(rnn_clip_grad_value(ctx, &bad[i], 1, 1, &count), RNN_EARG);
     assert_int_equal(rnn_scale_grad(ctx, &bad[i], 1, 1), RNN_EARG);
     assert_int_equal(rnn_average_step(ctx, &bad[i], &t, 1, 0.5), RNN_EARG);
+    assert_int_equal(rnn_linear_forecast(ctx, bad[i], tensors[1], 1, t, t, tensors[1], &out), RNN_EARG);
+    assert_int_equal(rnn_linear_forecast(ctx, t, tensors[1], 1, t, t, bad[i], &out), RNN_EARG);
   }
+  assert_int_equal(rnn_linear_forecast(ctx, t, tensors[1], 1, t, t, tensors[1], &out), RNN_ESHAPE); /* three axes */
+  assert_int_equal(rnn_linear_forecast(ctx, tensors[3], tensors[1], 1, tensors[3], tensors[3], tensors[1], &out),
+                   RNN_EARG); /* no rows */
   assert_int_equal(rnn_tensor_fill(ctx, tensors[1], 1e20), RNN_EARG);
   assert_int_equal(rnn_tensor_fill(ctx, tensors[1], 0.5), RNN_EARG);
   assert_int_equal(rnn_tensor_fill(ctx, tensors[1], (double)NAN), RNN_EARG);

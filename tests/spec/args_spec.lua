@@ -65,6 +65,11 @@ describe("args.parse", function()
     says("--lr: expected a number, got 'fast'", "--lr", "fast")
     says("--data: a value is missing", "--data")
     says("--quick: takes no value", "--quick=1")
+    for _, name in ipairs { "save", "plot", "result" } do -- before a script trains
+      says(("--%s: there is no folder /no/such"):format(name), "--" .. name, "/no/such/file.svg")
+      assert.equal("/tmp/file.svg", options("--" .. name, "/tmp/file.svg")[name])
+    end
+    says("--plot: expected a name that ends in .svg or .png, got 'a.pdf'", "--plot", "a.pdf")
   end)
 end)
 
@@ -104,13 +109,14 @@ describe("rnn.results", function()
 
   it("writes one flat JSON object", function()
     local path = os.tmpname()
-    results:add("", { seconds = 3 })
+    results:add("", { seconds = 3, skill = -math.huge, mase = 0 / 0 })
     assert(results:write(path))
     local file = assert(io.open(path))
     local value = rnn.json_decode(file:read "a")
     file:close()
     os.remove(path)
-    assert.same({ ["a.mae"] = 20, ["a.seconds"] = 2, ["longer.mae"] = 1.5, seconds = 3 }, value)
+    assert.same({ ["a.mae"] = 20, ["a.seconds"] = 2, ["longer.mae"] = 1.5, seconds = 3,
+      skill = rnn.null, mase = rnn.null }, value)
     assert.equal("model    MAE\na       20.0\nlonger   1.5\n", results:table { { "mae", "%.1f", "MAE" } })
   end)
 end)

@@ -2,7 +2,11 @@
 local rnn = require "rnn"
 local data = rnn.data
 local baselines = require "rnn.data.baselines"
-local least_squares = require "rnn.data.least_squares"
+local shell = require "support.shell"
+
+local PROGRAM = os.getenv("RNNLUA") or os.getenv("PWD") .. "/build/rnnlua"
+
+local FOLDER = debug.getinfo(1, "S").source:match("^@(.-)[^/]*$") .. "../reference/"
 
 -- A week's pattern, growing a little, with noise.
 local function weekly(n, noise)
@@ -45,25 +49,119 @@ describe("baselines", function()
 
   it("find the season", function()
     assert.equal(7, baselines.season(data.windows(weekly(300, 0.1), { length = 20 })))
+    local saw = {} -- repeats itself after 7, 14, 21, 28 steps alike
+    for t = 1, 100 do saw[t] = t % 7 end
+    assert.equal(7, baselines.season(data.windows(rnn.tensor(saw), { length = 30 })))
   end)
 end)
 
-describe("least squares", function()
-  it("finds the exact solution where there is one", function()
-    rnn.seed(2)
-    local x = rnn.randn(60, 5) * 3 + 10
-    local w = rnn.tensor { { 1, 0 }, { -2, 1 }, { 0.5, 0 }, { 0, 3 }, { 4, -1 } }
-    local y = rnn.matmul(x, w) + rnn.tensor { 7, -3 }
-    assert.near(0, (least_squares(x, y)(x) - y):abs():max():item(), 2e-3)
-  end)
+-- The series of tests/reference/make_least_squares.py: the same bits.
+local function noise(n, seed)
+  local list = {}
+  for t = 1, n do
+    seed = (seed * 1103515245 + 12345) % 2147483648
+    list[t] = seed / 2147483648
+  end
+  return list
+end
+
+local function made(kind, n)
+  local e, day, week, rows = noise(n, 7), noise(24, 11), noise(168, 13), {}
+  local rules = {
+    trending = function(t, u) return { 0.37 * t + u } end,
+    trending_exact = function(t) return { 0.375 * t } end,
+    seasonal = function(_, _, v) return { v } end,
+    seasonal_exact = function(_, _, _, season) return { season } end,
+    level = function(_, u, _, season) return { 1000 + season + 0.25 * u } end,
+    constant = function() return { 5.1 } end,
+    constant_then_not = function(t, u) return { t < n * 0.75 and 5.1 or 5.1 + u } end,
+    collinear = function(_, _, v) return { v, 3 * v + 1, 2 } end,
+    huge = function(_, _, v) return { 1e30 * v } end,
+    tiny = function(_, _, v) return { 1e-30 * v } end,
+    both = function(_, u, v) return { 1e-20 * v, 1e20 * u } end,
+    slow = function(t, u) return { (t % 400) * (400 - t % 400) / 40000 + 0.001 * u } end,
+  }
+  for t = 0, n - 1 do
+    local season, u = day[t % 24 + 1] + week[t % 168 + 1], e[t + 1]
+    rows[t + 1] = rules[kind](t, u, season + 0.25 * u, season)
+  end
+  return rnn.tensor(rows)
+end
+
+describe("the linear forecast", function()
+  local file <close> = assert(io.open(FOLDER .. "least_squares.json"))
+  local reference = assert(rnn.json_decode(file:read "a"))
+  for _, case in ipairs(reference.cases) do
+    it(("is SciPy's: %s, windows of %d of %d"):format(case.kind, case.width, case.n), function()
+      local series, cut, want = made(case.kind, case.n), case.n * 3 // 4, case[rnn.precision]
+      local train = data.windows(series:rows(1, cut), { length = case.width, target_columns = { 1 } })
+      local test = data.windows(series:rows(cut + 1, #series), { length = case.width, target_columns = { 1 } })
+      local near = case.size * 1e-6
+      assert.near(want.mae, by_name(report(train, test)).linear, near)
+      local said = baselines.linear(train, test)(nil, 1, math.min(3, #test)):reshape(-1):totable()
+      for i, value in ipairs(want.said) do assert.near(value, said[i], near) end
+    end)
+  end
 
   it("leaves residuals that are orthogonal to every column, also for collinear and constant ones", function()
     rnn.seed(3)
     local x = rnn.randn(200, 6)
     x = rnn.concat({ x, x:slice(2, 1, 1) * 2, rnn.ones(200, 1) }, 2)
-    local y = rnn.randn(200, 3)
-    local residual = y - least_squares(x, y)(x)
-    assert.near(0, rnn.matmul(x:transpose(1, 2), residual):abs():max():item() / 200, 1e-4)
+    local y, rows = rnn.randn(200, 3), rnn.arange(200)
+    local residual = y - rnn.linear_forecast(x, rows, 1, y, x, rows)
+    assert.near(0, rnn.matmul(x:transpose(1, 2), residual):abs():max():item() / 200, 1e-6)
+  end)
+
+  it("knows several targets ahead, of the last steps of very wide windows", function()
+    local series = made("trending_exact", 60)
+    local wide = series:broadcast_to(60, 1500) * 1
+    local settings = { length = 5, target = 20, target_columns = { 1 } }
+    local train, test = data.windows(wide:rows(1, 40), settings), data.windows(wide:rows(21, 60), settings)
+    local _, y = test:all()
+    assert.near(0, (baselines.linear(train, test)(nil, 1, #test) - y):abs():max():item(), 1e-4)
+  end)
+
+  it("does not hold all windows in memory", function()
+    local series = rnn.randn(60000, 1)
+    local w = data.windows(series, { length = 100 })
+    rnn.memory "reset_peak"
+    local before = rnn.memory().peak
+    baselines.linear(w, w)
+    assert.is_true(rnn.memory().peak - before < 2e6)
+  end)
+
+  it("ends on Ctrl-C", function()
+    local sh = shell.new()
+    finally(function() sh:remove() end)
+    sh:write("long.lua", [[
+      local rnn = require "rnn"
+      local w = rnn.data.windows(rnn.randn(80000, 1), { length = 700 })
+      print "ready"
+      io.stdout:flush()
+      while true do require "rnn.data.baselines".linear(w, w) end]])
+    local out, _, code = sh:run(shell.quote(PROGRAM) .. [[ long.lua > said & id=$!
+      until test -s said; do sleep 0.1; done
+      sleep 0.3; kill -INT $id; before=$(date +%s%N); wait $id; code=$?
+      echo $(( ($(date +%s%N) - before) / 1000000 )); exit $code]])
+    assert.equal(130, code)
+    assert.is_true(tonumber(out) < 1000, out) -- milliseconds; 200 on a machine that does nothing else
+  end)
+
+  it("says what does not fit", function()
+    local x, starts = rnn.zeros(10, 2), rnn.arange(8)
+    local function fails(message, ...)
+      local ok, got = pcall(rnn.linear_forecast, ...)
+      assert.is_false(ok)
+      assert(got:find(message, 1, true), got)
+    end
+    fails("starts: id 8 at place 8 is not within 1 to 7", x, starts, 4, x, x, starts)
+    fails("starts: id 6 at place 6 is not within 1 to 5", x, starts, 3, x:rows(1, 5), x, starts)
+    fails("new_starts: id 5 at place 5 is not within 1 to 4", x, starts, 3, x, x:rows(1, 6), starts)
+    fails("new_x has 1 columns, x has 2", x, starts, 3, x, rnn.zeros(10, 1), starts)
+    fails("length 0 is not within 1 to the 10 rows of x", x, starts, 0, x, x, starts)
+    fails("y: expected 2 axes of " .. rnn.precision .. ", got (8,) int32", x, starts, 3, starts, x, starts)
+    fails("starts: expected 1 axis of int32, got (10, 2)", x, x, 3, x, x, starts)
+    fails("starts has no window to fit", x, starts:rows(1, 0), 3, x, x, starts)
   end)
 end)
 
@@ -107,6 +205,27 @@ describe("rnn.forecast_report", function()
   it("warns of a forecast that is its input shifted by a step", function()
     local r = report(train, test, test:past(test.items):select(2, 21) + 0.01)
     assert.matches("input shifted by a step", r.warnings[2])
+  end)
+
+  it("finds no skill in a constant series, and none in nan", function()
+    local constant = rnn.full({ 300, 1 }, 5.1)
+    local a = data.windows(constant:rows(1, 200), { length = 10 })
+    local b = data.windows(constant:rows(201, 300), { length = 10 })
+    local _, y = b:all()
+    local right, wrong = report(a, b, y), report(a, b, y + 1)
+    assert.equal(0, right.skill)
+    assert.equal(-math.huge, wrong.skill)
+    for _, r in ipairs { right, wrong, report(train, test, truth * (0 / 0)) } do
+      assert.matches("no better than the", r.warnings[1])
+    end
+  end)
+
+  it("sees a shifted forecast at any scale", function()
+    for _, scale in ipairs { 1e-30, 1e30 } do
+      local a = data.windows(series:rows(1, 300) * scale, { length = 21 })
+      local b = data.windows(series:rows(301, 400) * scale, { length = 21 })
+      assert.matches("input shifted by a step", report(a, b, b:past(b.items):select(2, 21)).warnings[2])
+    end
   end)
 
   it("does not call a good forecast of a slow series shifted", function()

@@ -120,6 +120,7 @@ local CALLS = {
   ["data.Windows:batches"] = function(o) rnn.data.windows(rnn.zeros(9, 1), { length = 2, target = 1 }):batches(o) end,
   ["metrics.nats"] = function(o) rnn.metrics.nats(logits, labels, o) end,
   ["metrics.perplexity"] = function(o) rnn.metrics.perplexity(logits, labels, o) end,
+  ["data.lines"] = function(o) rnn.data.lines("x", "x", print, o) end,
   ["metrics.bleu"] = function(o) rnn.metrics.bleu({ "a" }, { "a" }, o) end,
   ["nn.Decoder:loss"] = function(o)
     local decoder = rnn.nn.Decoder { vocab = 4, dim = 2, hidden = 2, condition = 2 }

@@ -1,16 +1,17 @@
 -- baselines.lua: what a forecast has to beat. Each is a function of the same windows that the model sees.
 
 local core = require "rnn.core"
-local least_squares = require "rnn.data.least_squares"
 
 local baselines = {}
 
-local MOST = 2 ^ 22 -- elements of training windows that are looked at; of more, every n-th window is taken
+local ELEMENTS = 2 ^ 22 -- of training windows that season looks at; of more, every n-th window is taken
+local PRODUCTS = 2 ^ 34 -- a few seconds of least squares; the same
+local INPUTS = 2048 -- of the linear model, so that these are more windows than inputs
 
--- Up to so many window starts that all of them together have MOST elements, evenly spread.
-local function sample(windows, columns)
+-- At most so many window starts, evenly spread.
+local function sample(windows, most)
   local items = windows.items
-  local every = math.ceil(#items * windows.length * columns / MOST)
+  local every = math.ceil(#items / most)
   if every <= 1 then return items end
   local n = #items // every
   return items:rows(1, n * every):reshape(n, every):select(2, 1)
@@ -29,17 +30,21 @@ end
 --- baselines.season(windows) -> steps
 ---
 --- The lag, from 2 steps on, at which the series repeats itself best: over these windows the value so long before the
---- first target has the least mean absolute error. nil for windows of one step.
+--- first target has the least mean absolute error; of several such lags the shortest. nil for windows of one step.
 ---@param windows data.Windows
 ---@return integer?
 function baselines.season(windows)
   if windows.length < 2 then return nil end
   local columns = windows.targets:size(2)
-  local items = sample(windows, columns)
+  local items = sample(windows, ELEMENTS / (windows.length * columns))
   local past, future = windows:past(items), windows:future(items)
   local first = future:reshape(#items, windows.ahead, columns):slice(2, 1, 1) -- (N, 1, D) against (N, T, D)
-  local errors = (past - first):abs():mean(3):mean(1)
-  return windows.length - errors:rows(1, windows.length - 1):argmin(1):item() + 1
+  local errors = (past - first):abs():mean(3):mean(1):totable()
+  local best = windows.length - 1
+  for step = best - 1, 1, -1 do
+    if errors[step] < errors[best] then best = step end
+  end
+  return windows.length - best + 1
 end
 
 --- baselines.last(windows) -> forecast
@@ -61,16 +66,19 @@ end
 
 --- baselines.linear(train, test) -> forecast
 ---
---- A linear model on all inputs of the window, fitted to the training windows by least squares.
+--- A linear model on all inputs of the window, fitted to the training windows by least squares, exactly. Of windows
+--- with more than 2048 numbers it sees the last steps, of very many training windows every n-th: it takes some seconds
+--- at most. forecast(items, from, to) gives those of the windows number from to to of test.
 ---@param train data.Windows
 ---@param test data.Windows
 function baselines.linear(train, test)
-  local items = sample(train, train.inputs:size(2))
-  local predict = least_squares(core.windows(train.inputs, items, train.length):reshape(#items, -1),
-    train:future(items))
-  return function(chosen)
-    return predict(core.windows(test.inputs, chosen, test.length):reshape(#chosen, -1))
-  end
+  local rows, columns = train.inputs:shape()
+  local steps = math.min(train.length, math.max(1, INPUTS // columns))
+  local inputs, skipped = steps * columns, train.length - steps
+  local items = sample(train, math.max(1, PRODUCTS / (inputs * (inputs + train.after_window:size(2)))))
+  local all = core.linear_forecast(train.inputs:rows(skipped + 1, rows), items, steps, train.after_window,
+    test.inputs:rows(skipped + 1, #test.inputs), test.items)
+  return function(_, from, to) return all:rows(from, to) end
 end
 
 return baselines

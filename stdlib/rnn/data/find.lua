@@ -1,42 +1,78 @@
--- find.lua: where a public data set lies on this machine.
+-- find.lua: where a public data set lies on this machine, and whether it is that one.
 
 local check = require "rnn.check"
 
 local function readable(path)
   local file = io.open(path, "rb")
   if not file then return false end
-  local is_file = file:read(0) ~= nil or file:seek("end") == 0 -- a directory opens, but cannot be read
+  local is_folder = file:read(0) == nil and file:seek("end") ~= 0 -- it opens, but cannot be read
   file:close()
-  return is_file
+  if path:find "/$" then return is_folder end
+  return not is_folder
 end
 
---- data.find(folder, file [, options]) -> path | nil, message
+-- "size:hash" of a file: the size first, so that only a file of the right one is read.
+local function is_known(path, fingerprint)
+  local file <close> = assert(io.open(path, "rb"))
+  local size = file:seek "end"
+  if not fingerprint:find("^" .. size .. ":") then return false end
+  file:seek "set"
+  local text = file:read "a" .. ("\0"):rep(-size % 8)
+  local hash = 0
+  for at = 1, #text, 8 do
+    hash = (hash ~ ("<i8"):unpack(text, at)) * 0x100000001b3 -- FNV-1a, by eight bytes
+    hash = hash ~ hash >> 32
+  end
+  return fingerprint == ("%d:%016x"):format(size, hash)
+end
+
+-- The folders to look in, best first.
+local function places(data)
+  local list = { data }
+  if data and data:find "^%.*/" then return list end
+  for root in (os.getenv "RNNLUA_DATA" or ""):gmatch "[^:]+" do
+    list[#list + 1] = data and root .. "/" .. data or root
+  end
+  return list
+end
+
+--- data.find(folder, file [, options]) -> path, known | nil, message
 ---
---- Looks for folder/file, or file itself, in the folder (or as the file) that options.data names; without it in the
---- folders of the environment variable RNNLUA_DATA, separated by colons. options.source says in the message where the
---- file is to be had.
+--- Looks for folder/file, or file itself, in the folder that options.data names, which may lie in one of those of
+--- RNNLUA_DATA; without it in the folders of the environment variable RNNLUA_DATA, separated by colons. A file that
+--- ends in "/" is a folder. options.data may also be the file, under its own name: so one file never stands for two.
+--- With sole = true, for programs that read no other, it may have any name, and a folder be options.data itself.
+---
+--- options.fingerprint tells the public data set from others under its name: known is true when the file has it.
+--- options.source says in the message where the file is to be had.
 ---@param folder string
 ---@param file string
----@param options? { data?: string, source?: string }
+---@param options? { data?: string, sole?: boolean, fingerprint?: string, source?: string }
 ---@return string?
----@return string? message
+---@return boolean|string known or message
 return function(folder, file, options)
   check.string("data.find", "argument 1 (folder)", folder)
   check.string("data.find", "argument 2 (file)", file)
-  options = check.options("data.find", options, { data = check.none, source = check.none })
-  local roots = {}
-  if options.data then
-    if readable(options.data) then return options.data end
-    roots[1] = options.data
-  else
-    for root in (os.getenv "RNNLUA_DATA" or ""):gmatch "[^:]+" do roots[#roots + 1] = root end
+  options = check.options("data.find", options, { data = check.none, sole = false, fingerprint = "",
+    source = check.none })
+  local data = options.data
+  if data ~= nil then check.string("data.find", "option 'data'", data) end
+  local function found(path)
+    return path, is_known(path, options.fingerprint)
   end
+  local roots = places(data)
   for _, root in ipairs(roots) do
-    for _, path in ipairs { root .. "/" .. folder .. "/" .. file, root .. "/" .. file } do
-      if readable(path) then return path end
+    local is_file = data and readable(root)
+    if is_file and (options.sole or ("/" .. root):sub(-#file - 1) == "/" .. file) then return found(root) end
+    if is_file then
+      return nil, ("%s is a file, but %s is needed: give the folder that has it"):format(root, file)
     end
+    for _, path in ipairs { root .. "/" .. folder .. "/" .. file, root .. "/" .. file } do
+      if readable(path) then return found(path) end
+    end
+    if data and options.sole and file:find "/$" and readable(root .. "/") then return root .. "/", false end
   end
-  return nil, ("no file %s/%s in %s%s"):format(folder, file,
+  return nil, ("no %s %s/%s in %s%s"):format(file:find "/$" and "folder" or "file", folder, file,
     #roots > 0 and table.concat(roots, " or ") or "sight: give --data FOLDER or set RNNLUA_DATA",
     options.source and "\nIt is to be had from " .. options.source or "")
 end

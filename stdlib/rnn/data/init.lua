@@ -12,4 +12,8 @@ return require "rnn.lazy"("data.", {}, {
 }, {
   csv = "rnn.data.frame",
   Frame = "rnn.data.frame",
+  lines = "rnn.data.lines",
+  keep = "rnn.data.lines",
+  classes = "rnn.data.lines",
+  files = "rnn.data.lines",
 })

@@ -59,24 +59,22 @@ local function scales(fname, history, season)
   end
   local x = history:detach():without_lengths()
   local changes = (x:slice(2, season + 1, steps) - x:slice(2, 1, steps - season)):abs()
-  local list = changes:with_lengths(lengths):mean(2):totable()
-  for n, scale in ipairs(list) do
-    if scale == 0 then
-      core.fail("%s: series %d repeats itself in its history, so its errors have no scale", fname, n)
-    end
-  end
-  return list
+  return changes:with_lengths(lengths):mean(2):totable()
 end
 
---- metrics.mase(forecast, actual, history [, season = 1]) -> number
+--- metrics.mase(forecast, actual, history [, season = 1]) -> number, left_out
 ---
 --- Mean absolute scaled error: each series' mean absolute error over that of the forecast x[t - season] on its own
---- history; then the mean over the series (Hyndman, Koehler 2006). Below 1 is better than that forecast was.
+--- history; then the mean over the series (Hyndman, Koehler 2006). Below 1 is better than that forecast was. A series
+--- whose history repeats itself without an error, as a constant one does, has no scale: it is left out, and the second
+--- result counts such series; with no other series the first is nan. Errors: tensors of other shapes, a history of not
+--- more than season values.
 ---@param forecast rnn.Tensor (N, H) or (H)
 ---@param actual rnn.Tensor of equal shape
 ---@param history rnn.Tensor (N, T) or (T), what came before; with lengths when series differ
 ---@param season? integer
 ---@return number
+---@return integer left_out
 function metrics.mase(forecast, actual, history, season)
   local fname = "metrics.mase"
   local f, a, lengths = pair(fname, forecast, actual)
@@ -87,11 +85,14 @@ function metrics.mase(forecast, actual, history, season)
   if #history ~= #f then core.fail("%s: %d forecasts, but a history of %d series", fname, #f, #history) end
   local errors, scale = mean((f - a):abs(), lengths, 2):totable(), scales(fname, history, season)
   local ends = lengths and lengths:totable() or {}
-  local sum, count = 0.0, 0
+  local sum, count, left_out = 0.0, 0, 0
   for n, err in ipairs(errors) do
-    if ends[n] ~= 0 then sum, count = sum + err / scale[n], count + 1 end
+    if ends[n] ~= 0 then
+      if scale[n] == 0 then left_out = left_out + 1
+      else sum, count = sum + err / scale[n], count + 1 end
+    end
   end
-  return sum / count
+  return count > 0 and sum / count or -(0 / 0), left_out
 end
 
 return metrics

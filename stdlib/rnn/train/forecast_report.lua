@@ -16,7 +16,7 @@ local CHUNK = 1024 -- windows at a time
 ---@field best string name of the baseline with the least error
 ---@field each? number[] the error of each column of the forecast
 ---@field forecast? rnn.Tensor (N, ahead * D); of sequences what they say after the last step
----@field skill? number 1 - mae / mae of the best baseline
+---@field skill? number 1 - mae / mae of the best baseline; when that has no error, 0 for the same and -inf otherwise
 ---@field warnings string[]
 
 -- What a forecast (N, ahead * D) or, for sequence targets, (N, T, ahead * D) says after the last step of each window.
@@ -58,9 +58,16 @@ local function score_baselines(train, test, season)
   return found
 end
 
+-- Less its mean and within -1 and 1, so that no square is too large or too small.
+local function centred(t)
+  t = t - t:mean():item()
+  local most = t:abs():max():item()
+  return most > 0 and t / most or t
+end
+
 -- Correlation of two tensors of equal shape.
 local function correlation(a, b)
-  a, b = a - a:mean():item(), b - b:mean():item()
+  a, b = centred(a), centred(b)
   local norm = math.sqrt(a:square():mean():item() * b:square():mean():item())
   return norm > 0 and (a * b):mean():item() / norm or 0
 end
@@ -69,11 +76,16 @@ end
 -- closer to it, moves with it, and is hardly better than repeating it.
 local function is_shifted(test, forecast, mae, last_mae)
   local columns = test.targets:size(2)
-  local items = test.items
-  local last = test:past(items):select(2, test.length)
-  local target, said = test:future(items):slice(2, 1, columns), forecast:slice(2, 1, columns)
+  local last = core.windows(test.targets, test.items + (test.length - 1), 1):reshape(-1, columns)
+  local target, said = test:future(test.items):slice(2, 1, columns), forecast:slice(2, 1, columns)
   local to_last, to_target = (said - last):abs():mean():item(), (said - target):abs():mean():item()
   return to_last < 0.5 * to_target and mae > 0.9 * last_mae and correlation(said, last) > correlation(said, target)
+end
+
+-- 1 - mae / that of a baseline; to equal one without any error is no skill.
+local function skill(mae, baseline)
+  if baseline == 0 then return mae == 0 and 0 or -math.huge end
+  return 1 - mae / baseline
 end
 
 local function make(train, test, forecast, season, scale)
@@ -88,10 +100,10 @@ local function make(train, test, forecast, season, scale)
   local function said(_, from, to) return forecast:rows(from, to) end
   local function future(items) return test:future(items) end
   local mae = distance(test, said, future)
-  report.mae, report.skill, report.forecast = mae * scale, 1 - mae / best.mae, forecast
+  report.mae, report.skill, report.forecast = mae * scale, skill(mae, best.mae), forecast
   report.each = ((forecast - future(test.items)):abs():mean(1) * scale):totable()
-  for i, entry in ipairs(found) do report.baselines[i].skill = 1 - mae / entry.mae end
-  if report.skill <= 0 then
+  for i, entry in ipairs(found) do report.baselines[i].skill = skill(mae, entry.mae) end
+  if report.skill <= 0 or mae ~= mae then
     report.warnings[1] = ("the forecast is no better than the %s, which costs nothing"):format(best.label)
   end
   if is_shifted(test, forecast, mae, found[1].mae) then

@@ -1,0 +1,125 @@
+-- lines.lua: files that somebody else wrote. What is dropped is counted and said; sizes come from what is kept.
+
+local check = require "rnn.check"
+local read_text = require "rnn.text.read"
+
+local module = {}
+
+-- true, or nil and a message when nothing is kept; what is dropped is said.
+local function say(where, kept, total, what, first)
+  if kept == total and total > 0 then return true end
+  local text = ("%s: %d of %d %s"):format(where, kept, total, what)
+  if kept == 0 then return nil, text .. (first and "; the first is " .. first or "") end
+  io.stderr:write(text, "; the others are left out, the first of them is ", first, "\n")
+  return true
+end
+
+--- data.lines(path, what, read [, { header = false }]) -> list | nil, message
+---
+--- What read(line) makes of every line of a text file in UTF-8, in order. Lines of which it makes nil are counted and
+--- said on standard error: "a.tsv: 97 of 100 lines read 'label, text'; the others are left out, the first of them is
+--- line 7: ...". Empty ones do not count, nor does the first one with header = true. When it makes nil of all, there is
+--- a message that shows the first. what says how lines should be: "label, text".
+---@param path string
+---@param what string
+---@param read fun(line: string): any
+---@param options? { header?: boolean }
+---@return any[]?
+---@return string? message
+function module.lines(path, what, read, options)
+  check.string("data.lines", "argument 2 (what)", what)
+  if type(read) ~= "function" then check.expected("data.lines", "argument 3 (read)", "a function", read) end
+  local header = check.options("data.lines", options, { header = false }).header
+  local text, message = read_text(path)
+  if not text then return nil, message end
+  local list, number, total, first = {}, 0, 0, nil
+  for line in text:gmatch "[^\n]*" do
+    number = number + 1
+    line = line:gsub("\r$", "")
+    local value
+    if not (header and number == 1) then value = read(line) end
+    if value ~= nil then
+      list[#list + 1], total = value, total + 1
+    elseif line ~= "" and not (header and number == 1) then
+      total = total + 1
+      first = first or ("line %d: %s"):format(number, utf8.len(line) <= 60 and line
+        or line:sub(1, utf8.offset(line, 58) - 1) .. "...")
+    end
+  end
+  local ok
+  ok, message = say(path, #list, total, ("lines read '%s'"):format(what), first)
+  if not ok then return nil, message end
+  return list
+end
+
+--- data.keep(where, what, list, test) -> list | nil, message
+---
+--- The entries for which test(entry) is true. The others are counted and said on standard error; without any that is
+--- kept, the result is nil and a message. what says what they are or do: "series are long enough"; test may name an
+--- entry by its second result.
+---@param where string what the list is of: a file, mostly
+---@param what string
+---@param list any[]
+---@param test fun(entry: any): any, string?
+---@return any[]?
+---@return string? message
+function module.keep(where, what, list, test)
+  check.string("data.keep", "argument 1 (where)", where)
+  check.string("data.keep", "argument 2 (what)", what)
+  check.table("data.keep", "argument 3 (list)", list)
+  if type(test) ~= "function" then check.expected("data.keep", "argument 4 (test)", "a function", test) end
+  local kept, first = {}, nil
+  for i, entry in ipairs(list) do
+    local ok, name = test(entry)
+    if ok then kept[#kept + 1] = entry
+    else first = first or name or "number " .. i end
+  end
+  local ok, message = say(where, #kept, #list, what, first)
+  if not ok then return nil, message end
+  return kept
+end
+
+--- data.classes(labels [, key]) -> names, ids
+---
+--- The distinct labels of a list, in order: as numbers when all of them are, otherwise as text; ids[label] is the place
+--- of a label among them, from 1. With key the list is of tables whose field of that name is the label. Errors: labels
+--- that are no strings.
+---@param labels any[]
+---@param key? string
+---@return string[] names
+---@return table<string, integer> ids
+function module.classes(labels, key)
+  check.table("data.classes", "argument 1 (labels)", labels)
+  local names, ids, numbers = {}, {}, true
+  for i, label in ipairs(labels) do
+    if key ~= nil then label = check.table("data.classes", ("argument 1 (labels), entry %d"):format(i), label)[key] end
+    check.string("data.classes", ("argument 1 (labels), entry %d"):format(i), label)
+    if not ids[label] then
+      names[#names + 1], ids[label] = label, true
+      numbers = numbers and tonumber(label) ~= nil
+    end
+  end
+  table.sort(names, function(a, b)
+    if numbers and tonumber(a) ~= tonumber(b) then return tonumber(a) < tonumber(b) end
+    return a < b
+  end)
+  for id, name in ipairs(names) do ids[name] = id end
+  return names, ids
+end
+
+--- data.files(folder) -> names in order | nil, message
+---
+--- The names of the files of a folder, without those that begin with a dot.
+---@param folder string
+---@return string[]?
+---@return string? message
+function module.files(folder)
+  check.string("data.files", "argument 1 (folder)", folder)
+  local pipe = assert(io.popen(("LC_ALL=C ls -- '%s' 2> /dev/null"):format(folder:gsub("'", "'\\''"))))
+  local names = {}
+  for name in pipe:lines() do names[#names + 1] = name end
+  if not pipe:close() then return nil, ("data.files: the folder %s cannot be read"):format(folder) end
+  return names
+end
+
+return module
