@@ -99,11 +99,8 @@ local function examples(part, settings)
       lists[#lists + 1], rows[#rows + 1] = ids, n
     end
   end
-  local batches, y, v = data.sequences(lists, part.vectors:gather(1, rnn.tensor(rows, "int32"))):batches(settings)
-  return function(_, before) -- vectors first
-    y, v = batches(nil, before and y)
-    return v, y
-  end
+  local batches = data.sequences(lists, part.vectors:gather(1, rnn.tensor(rows, "int32"))):batches(settings)
+  return data.map(batches, function(y, v) return v, y end) -- vectors first
 end
 
 -- Writes captions, greedily or by beam search: BLEU and the share that equals one of the picture's own; the captions.

@@ -33,9 +33,9 @@ local function as_dataset(y, order)
 end
 
 local function run(model, source)
-  local parts = {}
-  for x in source do parts[#parts + 1] = model(x):detach() end
-  return parts
+  local parts, items = {}, {}
+  for x in source do parts[#parts + 1], items[#items + 1] = model(x):detach(), source.bucket and source:items(x) end
+  return parts, items
 end
 
 --- rnn.predict(model, x [, { size = 256 }]) -> tensor
@@ -62,7 +62,7 @@ return function(model, x, options)
       .. "batches without shuffle", fname)
   end
   local _ <close> = evaluation(model)
-  local parts = core.no_grad(run, model, source)
+  local parts, items = core.no_grad(run, model, source)
   local y = #parts == 1 and parts[1] or join(parts)
-  return source.bucket and as_dataset(y, source.order) or y
+  return source.bucket and as_dataset(y, core.concat(items, 1)) or y
 end
