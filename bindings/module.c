@@ -78,6 +78,7 @@ int OPEN(lua_State *L) {
   open_metatable(L);
   lrnn_events_open_class(L);
   lrnn_runfile_open(L);
+  lrnn_numbers_open(L);
   lua_newtable(L);
   set_ops(L);
   for (int i = 0; functions[i]; i++) lrnn_set_functions(L, functions[i]);
