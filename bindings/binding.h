@@ -126,8 +126,10 @@ extern const lrnn_function lrnn_runfile_functions[];  /* runfile.c: files of a t
 void lrnn_runfile_open(lua_State *L);            /* the metatable of locks */
 extern const lrnn_function lrnn_audio_functions[];   /* audio.c: recordings and what is heard of them */
 extern const lrnn_function lrnn_csv_functions[];      /* csv.c */
-rnn_numbers **lrnn_numbers_box(lua_State *L);    /* numbers.c: pushes an empty one */
+extern const lrnn_function lrnn_numbers_functions[];  /* numbers.c: the numbers of frames */
+rnn_numbers **lrnn_numbers_box(lua_State *L);    /* pushes empty ones */
 void lrnn_numbers_open(lua_State *L);            /* its metatable */
+void lrnn_locale_open(lua_State *L);             /* locale.c: os.setlocale leaves numbers alone */
 extern const lrnn_function lrnn_archive_functions[];  /* archive.c */
 extern const lrnn_function lrnn_json_functions[];     /* json.c */
 #ifdef RNNLUA_CAIRO

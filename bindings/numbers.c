@@ -132,15 +132,19 @@ static int lrnn_numbers_missing(lua_State *L) {
   return 1;
 }
 
-/*--- numbers:fill(value) -> numbers
+/*--- numbers:fill([value]) -> numbers
 ---
---- A number in place of the missing ones. Errors: a fraction among integers.
----@param value number
+--- A number in place of the missing ones, or without one the number before each. Errors: a fraction among integers.
+---@param value? number
 ---@return rnn.Numbers */
 static int lrnn_numbers_fill(lua_State *L) {
   const rnn_numbers *x = check_numbers(L, "fill", 1);
-  double value = lrnn_check_number(L, "fill", 2, "value");
-  lrnn_check(L, rnn_numbers_fill(x, value, lrnn_numbers_box(L)));
+  double value = 0, *given = NULL;
+  if (!lua_isnoneornil(L, 2)) {
+    value = lrnn_check_number(L, "fill", 2, "value");
+    given = &value;
+  }
+  lrnn_check(L, rnn_numbers_fill(x, given, lrnn_numbers_box(L)));
   return 1;
 }
 
@@ -190,6 +194,18 @@ static const luaL_Reg methods[] = {{"get", lrnn_numbers_get},         {"totable"
                                    {"fill", lrnn_numbers_fill},       {NULL, NULL}};
 static const luaL_Reg metamethods[] = {{"__gc", numbers_gc},   {"__len", numbers_len}, {"__tostring", numbers_tostring},
                                        {"__sub", numbers_sub}, {"__div", numbers_div}, {NULL, NULL}};
+
+/*--- rnn.is_numbers(value) -> boolean
+---
+--- Whether a value is rnn.Numbers, as frame:column gives them. Never an error.
+---@param value any
+---@return boolean */
+static int lrnn_is_numbers(lua_State *L) {
+  lua_pushboolean(L, luaL_testudata(L, 1, NUMBERS_NAME) != NULL);
+  return 1;
+}
+
+const luaL_Reg lrnn_numbers_functions[] = {{"is_numbers", lrnn_is_numbers}, {NULL, NULL}};
 
 void lrnn_numbers_open(lua_State *L) {
   luaL_newmetatable(L, NUMBERS_NAME);

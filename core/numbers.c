@@ -118,14 +118,15 @@ rnn_status rnn_numbers_missing(const rnn_numbers *x, rnn_tensor **out) {
   return RNN_OK;
 }
 
-rnn_status rnn_numbers_fill(const rnn_numbers *x, double value, rnn_numbers **out) {
-  if (x->whole && (value != rint(value) || fabs(value) > EXACT))
-    return rnni_fail(x->ctx, RNN_EARG, "fill: whole numbers beyond 2^53 cannot stand beside %g", value);
+rnn_status rnn_numbers_fill(const rnn_numbers *x, const double *value, rnn_numbers **out) {
+  if (value && x->whole && (*value != rint(*value) || fabs(*value) > EXACT))
+    return rnni_fail(x->ctx, RNN_EARG, "fill: whole numbers beyond 2^53 cannot stand beside %g", *value);
   RNNI_TRY(rnn_numbers_new(x->ctx, x->whole, x->count, out));
   for (int64_t i = 0; i < x->count; i++) {
     if (!rnn_numbers_missing_at(x, i)) (*out)->integers[i] = x->integers[i];
-    else if (x->whole) (*out)->integers[i] = (int64_t)value;
-    else (*out)->doubles[i] = value;
+    else if (!value) (*out)->integers[i] = i > 0 ? (*out)->integers[i - 1] : x->integers[i];
+    else if (x->whole) (*out)->integers[i] = (int64_t)*value;
+    else (*out)->doubles[i] = *value;
   }
   return RNN_OK;
 }

@@ -463,7 +463,8 @@ RNN_MUST_USE rnn_status rnn_numbers_argsort(const rnn_numbers *x, rnn_tensor **o
 /* 1 where both are the same number, 0 elsewhere; a missing one is like no other. Counts and kinds must agree. */
 RNN_MUST_USE rnn_status rnn_numbers_eq(const rnn_numbers *a, const rnn_numbers *b, rnn_tensor **out);
 RNN_MUST_USE rnn_status rnn_numbers_missing(const rnn_numbers *x, rnn_tensor **out); /* 1 where missing, else 0 */
-RNN_MUST_USE rnn_status rnn_numbers_fill(const rnn_numbers *x, double value, rnn_numbers **out); /* the missing ones */
+/* *value, or when it is NULL the one before, in place of each missing number. */
+RNN_MUST_USE rnn_status rnn_numbers_fill(const rnn_numbers *x, const double *value, rnn_numbers **out);
 /* ((x - whole) - offset) / scale as doubles; the difference of integers is exact. */
 RNN_MUST_USE rnn_status rnn_numbers_scale(const rnn_numbers *x, int64_t whole, double offset, double scale,
                                           rnn_numbers **out);

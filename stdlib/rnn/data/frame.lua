@@ -358,10 +358,7 @@ function Frame:fill(name, with)
     core.fail("frame:fill: nothing comes before the missing value of column '%s' in %s; fill with a number, or take "
       .. "later rows", name, row_text(self, 1))
   end
-  -- The count of present cells so far says which of them is the last. (float: exact up to 2^24 rows)
-  local present = 1 - missing
-  local source = present:nonzero():gather(1, present:cumsum(1):to_int())
-  return put(self, with_values(column, values_at(column, source)))
+  return put(self, with_values(column, column.values:fill()))
 end
 
 --- frame:drop_missing([column, ...]) -> frame
