@@ -31,8 +31,8 @@ static int unread_index(lua_State *L) {
   lua_pushvalue(L, 2);
   if (lua_rawget(L, lua_upvalueindex(1)) == LUA_TNIL) return 1;
   return lrnn_error(L, "%.200s: tensor '%.100s' has dtype %.20s, which cannot be read (F64, F32, F16, BF16, I64, I32, "
-                    "I16, I8, U64, U32, U16, U8 and BOOL can)", lua_tostring(L, lua_upvalueindex(2)), lua_tostring(L, 2),
-                    lua_tostring(L, -1));
+                    "I16, I8, U64, U32, U16, U8 and BOOL can)",
+                    lua_tostring(L, lua_upvalueindex(2)), lua_tostring(L, 2), lua_tostring(L, -1));
 }
 
 /* Makes access to tensors that were not read an error, in the table on top. */
@@ -149,8 +149,8 @@ static int bytes_gc(lua_State *L) {
 
 /*--- rnn.file_read(path) -> string | nil, message, code
 ---
---- The whole of a file: a regular one, or a pipe that is open already, as /dev/stdin is. Errors: a path that is no string;
---- a file that cannot be read, or need not end, as devices, gives nil and a message.
+--- The whole of a file: a regular one, or a pipe that is open already, as /dev/stdin is. Errors: a path that is no
+--- string; a file that cannot be read, or need not end, as devices, gives nil and a message.
 ---@param path string
 ---@return string?
 ---@return string? message

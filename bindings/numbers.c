@@ -1,5 +1,5 @@
-/* numbers.c: rnn.Numbers, the number columns of frames: exact as the file has them. They are no tensors; :tensor() makes
- * one, as far as the working precision can hold them. */
+/* numbers.c: rnn.Numbers, the number columns of frames: exact as the file has them. They are no tensors; :tensor()
+ * makes one, as far as the working precision can hold them. */
 #include <math.h>
 
 #include "binding.h"
@@ -36,8 +36,8 @@ static void push_number(lua_State *L, const rnn_numbers *x, int64_t i) {
 
 /*--- numbers:get(i) -> number
 ---
---- One of them as the file has it, nan where missing: an integer in a column of whole numbers beyond 2^53, else a float.
---- Errors: an i outside 1 .. #numbers.
+--- One of them as the file has it, nan where missing: an integer in a column of whole numbers beyond 2^53, else a
+--- float. Errors: an i outside 1 .. #numbers.
 ---@param i integer
 ---@return number */
 static int lrnn_numbers_get(lua_State *L) {
@@ -74,8 +74,9 @@ static int lrnn_numbers_type(lua_State *L) {
 
 /*--- numbers:tensor([what]) -> tensor
 ---
---- As a float tensor of shape (rows), nan where missing. Fractions are rounded to the working precision. Errors: a whole
---- number that it would round, a number beyond its range; subtract or divide first, as in (numbers - 1700000000) / 60.
+--- As a float tensor of shape (rows), nan where missing. Fractions are rounded to the working precision. Errors: a
+--- whole number that it would round, a number beyond its range; subtract or divide first, as in
+--- (numbers - 1700000000) / 60.
 ---@param what? string what stands in the message for the numbers
 ---@return rnn.Tensor */
 static int lrnn_numbers_tensor(lua_State *L) {

@@ -164,6 +164,8 @@ rnn_status rnn_numbers_tensor(const rnn_numbers *x, const char *what, rnn_tensor
     return RNN_OK;
   }
   rnn_tensor_free(t);
-  return rnni_fail(x->ctx, RNN_EARG, "%.200s: row %lld: %s; subtract or divide first, as in "
-                   "((frame:column(name) - offset) / scale):tensor(), or run with --double", what, (long long)i, refused);
+  return rnni_fail(x->ctx, RNN_EARG,
+                   "%.200s: row %lld: %s; subtract or divide first, as in ((frame:column(name) - offset) / "
+                   "scale):tensor(), or run with --double",
+                   what, (long long)i, refused);
 }

@@ -362,8 +362,8 @@ RNN_MUST_USE rnn_status rnn_average_step(rnn_ctx *ctx, rnn_tensor *const *averag
 typedef struct rnn_archive {
   int count;
   char **names;
-  rnn_tensor **tensors; /* F32, F64, F16, BF16 become float, as rnn_real_refuses allows; I64, I32, I16, I8, U64, U32, U16,
-                           U8, BOOL become int32 */
+  rnn_tensor **tensors; /* F32, F64, F16, BF16 become float, as rnn_real_refuses allows; I64, I32, I16, I8, U64, U32,
+                           U16, U8, BOOL become int32 */
   int unread_count;
   char **unread; /* name, type, name, type ... of tensors of other types, which are not read */
   int metadata_count;
@@ -435,8 +435,8 @@ RNN_MUST_USE rnn_status rnn_png_encode(rnn_ctx *ctx, const rnn_tensor *t, void *
 /* ---- numbers of files ----------------------------------------------------------------------------------------- */
 
 /* The one rule for numbers that become elements of float tensors: a whole number up to 2^53 stays itself and what is
-   finite stays finite, or it is refused; fractions are rounded, inf and nan pass. NULL when v passes, else what is wrong
-   with it, written to text ("16777217 is a whole number that float would round to 16777216"). */
+   finite stays finite, or it is refused; fractions are rounded, inf and nan pass. NULL when v passes, else what is
+   wrong with it, written to text ("16777217 is a whole number that float would round to 16777216"). */
 const char *rnn_real_refuses(double v, char *text, size_t size);
 
 #define RNN_MISSING INT64_MIN /* in integers; in doubles it is NaN */

@@ -37,9 +37,9 @@ static int64_t number_at(const unsigned char *bytes) {
   return (int64_t)bytes[0] | (int64_t)bytes[1] << 8 | (int64_t)bytes[2] << 16 | (int64_t)bytes[3] << 24;
 }
 
-/* libsndfile reads what is left of a file that was cut short and says nothing. The header of a WAV file tells: a file is
-   cut short when both the size of the whole and that of the samples go past its end. One alone is a slip of the program
-   that wrote it: a pad byte left out, a size that counts its own bytes. 0 and 0xFFFFFFFF stand for "not known". */
+/* libsndfile reads what is left of a file that was cut short and says nothing. The header of a WAV file tells: a file
+   is cut short when both the size of the whole and that of the samples go past its end. One alone is a slip of the
+   program that wrote it: a pad byte left out, a size that counts its own bytes. 0 and 0xFFFFFFFF: "not known". */
 static rnn_status check_size(rnn_ctx *ctx, const char *path, int fd, int64_t size) {
   if (size == 0) return rnni_fail(ctx, RNN_EFORMAT, "%.300s is empty, not a sound file", path);
   unsigned char head[12];

@@ -201,10 +201,21 @@ bool rnni_cell_date_as(const char *text, size_t size, const char *format, rnni_d
 }
 
 int rnni_cell_date(const char *text, size_t size, rnni_date *date) {
-  rnni_date day_first;
-  if (rnni_cell_date_as(text, size, "%Y-%m-%d", date)) return RNNI_YMD;
-  int orders = rnni_cell_date_as(text, size, "%d/%m/%Y", &day_first) ? RNNI_DMY : 0;
-  if (rnni_cell_date_as(text, size, "%m/%d/%Y", date)) return orders | RNNI_MDY;
-  *date = (rnni_date){day_first.year, day_first.day, day_first.month};
-  return orders;
+  const char *end = text + size;
+  trim(&text, &end);
+  int first, month, day;
+  const char *at = integer(text, end, 4, &first);
+  if (!at || at == end) return 0;
+  if (*at == '-') {
+    if (at - text != 4 || !(at = integer(at + 1, end, 2, &month)) || at == end || *at != '-') return 0;
+    if (!(at = integer(at + 1, end, 2, &day)) || !midnight(at, end)) return 0;
+    *date = (rnni_date){first, month, day};
+    return is_date(first, month, day) ? RNNI_YMD : 0;
+  }
+  if (at - text > 2 || *at != '/' || !(at = integer(at + 1, end, 2, &day)) || at == end || *at != '/') return 0;
+  text = at + 1;
+  if (!(at = integer(text, end, 4, &date->year)) || at - text != 4 || !midnight(at, end)) return 0;
+  date->month = first;
+  date->day = day;
+  return (is_date(date->year, first, day) ? RNNI_MDY : 0) | (is_date(date->year, day, first) ? RNNI_DMY : 0);
 }

@@ -25,7 +25,7 @@ bool rnni_cell_exact(const char *text, size_t size, double value);
 enum { RNNI_YMD = 1, RNNI_MDY = 2, RNNI_DMY = 4 };
 
 typedef struct rnni_date {
-  int year, month, day; /* as RNNI_MDY has them when that is possible */
+  int year, month, day; /* of a date with slashes: the first number is the month */
 } rnni_date;
 
 /* YYYY-MM-DD, MM/DD/YYYY or DD/MM/YYYY (Gregorian; month and day may have one digit): in which orders it is a date, 0

@@ -146,7 +146,8 @@ static rnn_status bind(reader *r) {
     if (r->keeper[cell]) return rnni_fail(r->ctx, RNN_EARG, "csv_read: column \"%.60s\" is named twice", o->columns[i]);
     const char *format = o->formats ? o->formats[i] : NULL;
     if (format && !is_format(format))
-      return rnni_fail(r->ctx, RNN_EARG, "csv_read: the format \"%.60s\" must have %%Y, %%m and %%d, each once", format);
+      return rnni_fail(r->ctx, RNN_EARG, "csv_read: the format \"%.60s\" must have %%Y, %%m and %%d, each once",
+                       format);
     RNNI_TRY(keep(r, cell, o->columns[i], format ? RNN_CSV_DATE : o->types ? o->types[i] : RNN_CSV_AUTO, format,
                   &r->columns[all ? cell : i]));
   }

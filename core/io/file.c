@@ -1,4 +1,5 @@
-/* file.c: reading files that end, and writing a file so that its path always holds the old content or the whole new one.
+/* file.c: reading files that end, and writing a file so that its path always holds the old content or the whole new
+ * one.
  *
  * The bytes go to a temporary file in the folder of the target (a rename is atomic only inside one file system),
  * which is synced and then renamed over it; then the folder is synced, so that the rename itself survives a power
@@ -79,7 +80,8 @@ rnn_status rnni_file_get(rnn_ctx *ctx, const char *path, int fd, void *bytes, si
     ssize_t n = read(fd, (char *)bytes + *got, RNNI_MIN(room - *got, PIECE));
     if (n == 0) break;
     if (n > 0) *got += (size_t)n;
-    else if (errno != EINTR && errno != EAGAIN) return rnni_fail(ctx, RNN_EIO, "cannot read %.300s: %s", path, strerror(errno));
+    else if (errno != EINTR && errno != EAGAIN)
+      return rnni_fail(ctx, RNN_EIO, "cannot read %.300s: %s", path, strerror(errno));
   }
   return RNN_OK;
 }

@@ -154,7 +154,8 @@ describe("csv_read", function()
     raises("has a NUL byte", path, { columns = { "a\0" } })
     raises('column "a" is named twice', path, { columns = { "a", "a" } })
     raises("option types: expected a table", path, { types = "text" })
-    local expected = 'option types: expected "number", "date", "text" or, like "%d/%m/%Y", a format of dates for \'a\', got '
+    local expected = 'option types: expected "number", "date", "text" or, like "%d/%m/%Y", a format of dates '
+      .. "for 'a', got "
     raises(expected .. "'float'", path, { types = { a = "float" } })
     raises(expected .. "'5'", path, { types = { a = 5 } })
     raises("got a key that is a number", path, { types = { "text" } })

@@ -38,7 +38,8 @@ describe("what tensors take", function()
   it("is the same rule at every door", function()
     local whole = "16777217 is a whole number that float would round to 16777216"
     for name, put in pairs(doors) do
-      for _, case in ipairs { { 16777217, whole }, { 2.0 ^ 24 + 1, "16777216" }, { 1e39, "1e+39 is beyond the range of float" },
+      for _, case in ipairs { { 16777217, whole }, { 2.0 ^ 24 + 1, "16777216" },
+        { 1e39, "1e+39 is beyond the range of float" },
         { -123456789, "-123456789 is a whole number that float would round to -123456792" } } do
         local ok, message = pcall(put, case[1])
         assert.equal(not float, ok, name)
@@ -114,8 +115,7 @@ describe("what tensors take", function()
     assert(message:find("exact_spec.lua:", 1, true) and message:find("'a' has dtype F8_E4M3", 1, true), message)
     local model = rnn.nn.Linear(1, 1)
     model.a = rnn.zeros(2)
-    ok, message = rnn.load(path, model)
-    assert.is_nil(ok)
+    assert.is_nil((rnn.load(path, model)))
     os.remove(path)
   end)
 end)
@@ -175,7 +175,8 @@ time,id,value
 
   it("name the cell that made them text", function()
     local frame = assert(csv "a,b,c\n1,2016-01-01,x\n-,2016-02-30,y\n")
-    for _, case in ipairs { { "a", "('-' in row 3 of the file)" }, { "b", "('2016-02-30' in row 3" }, { "c", "('x' in row 2" } } do
+    for _, case in ipairs { { "a", "('-' in row 3 of the file)" }, { "b", "('2016-02-30' in row 3" },
+      { "c", "('x' in row 2" } } do
       for _, use in ipairs { function() return frame:tensor { case[1] } end, function() return frame:sort(case[1]) end,
         function() return frame:shift(case[1], 1, "z"):tensor { "z" } end } do
         local ok, message = pcall(use)
@@ -222,8 +223,9 @@ end)
 describe("bytes", function()
   it("of another encoding are refused at the door, whatever column they stand in", function()
     for _, case in ipairs { { "stadt,v\na,1\nK\xF6ln,2\n", 'row 3, column "stadt": byte 2 of the cell is 0xF6' },
-      { "st\xE4dte,v\na,1\n", "row 1, column 1: byte 3 of the cell is 0xE4" }, { "v\n1\n2\n\xA0\n", 'row 4, column "v"' },
-      { "v\n\xC0\x80\n", "byte 1 of the cell is 0xC0" }, { "v\n\xED\xA0\x80\n", "byte 1" }, { "v\nx\xE2\x82\n", "byte 2" } } do
+      { "st\xE4dte,v\na,1\n", "row 1, column 1: byte 3 of the cell is 0xE4" },
+      { "v\n1\n2\n\xA0\n", 'row 4, column "v"' }, { "v\n\xC0\x80\n", "byte 1 of the cell is 0xC0" },
+      { "v\n\xED\xA0\x80\n", "byte 1" }, { "v\nx\xE2\x82\n", "byte 2" } } do
       local frame, message = csv(case[1])
       assert.is_nil(frame)
       assert(message:find(case[2], 1, true) and message:find("no UTF-8; convert", 1, true), message)
@@ -234,7 +236,8 @@ describe("bytes", function()
   it("that gzip packed are read, also in parts", function()
     local sh = shell.new()
     local path = sh:write("a.csv", "a,b\n" .. ("1,2\n"):rep(100000))
-    sh:run "gzip -k a.csv; head -n 1 a.csv | gzip > b.gz; tail -n +2 a.csv | gzip >> b.gz; head -c 400 a.csv.gz > cut.gz"
+    sh:run "gzip -k a.csv"
+    sh:run "head -n 1 a.csv | gzip > b.gz; tail -n +2 a.csv | gzip >> b.gz; head -c 400 a.csv.gz > cut.gz"
     for _, name in ipairs { ".gz", "/../b.gz" } do
       local frame = assert(data.csv(name == ".gz" and path .. name or sh.folder .. "/b.gz"))
       assert.equal(100000, #frame)

@@ -2,8 +2,8 @@
 --
 -- A frame never changes: every method returns a new one that shares the columns it kept. Cells are worked on by core
 -- operations on whole columns, never one by one. Numbers stay what the file says; only tensors have the working
--- precision. A missing cell is NaN in a number column, dates.MISSING in a date column and id 0 in a text column; it does
--- not get into a float tensor unnoticed.
+-- precision. A missing cell is NaN in a number column, dates.MISSING in a date column and id 0 in a text column; it
+-- does not get into a float tensor unnoticed.
 
 local core = require "rnn.core"
 local class = require "rnn.class"
@@ -261,8 +261,8 @@ end
 
 --- frame:tensor { column, column, ... } -> tensor (rows, columns)
 ---
---- Number columns side by side, in the working precision; fractions are rounded. The shape is (rows, columns). Errors: a
---- missing value, a whole number that float would round, a number beyond its range; the message says where.
+--- Number columns side by side, in the working precision; fractions are rounded. The shape is (rows, columns).
+--- Errors: a missing value, a whole number that float would round, a number beyond its range; the message says where.
 ---@param names string[]
 ---@return rnn.Tensor
 function Frame:tensor(names)
