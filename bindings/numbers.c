@@ -188,11 +188,11 @@ static int numbers_tostring(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg methods[] = {{"get", lrnn_numbers_get},         {"totable", lrnn_numbers_totable},
-                                   {"type", lrnn_numbers_type},       {"tensor", lrnn_numbers_tensor},
-                                   {"argsort", lrnn_numbers_argsort}, {"gather", lrnn_numbers_gather},
-                                   {"eq", lrnn_numbers_eq},           {"missing", lrnn_numbers_missing},
-                                   {"fill", lrnn_numbers_fill},       {NULL, NULL}};
+static const lrnn_function methods[] = {{"get", lrnn_numbers_get, 2},         {"totable", lrnn_numbers_totable, 1},
+                                        {"type", lrnn_numbers_type, 1},       {"tensor", lrnn_numbers_tensor, 2},
+                                        {"argsort", lrnn_numbers_argsort, 1}, {"gather", lrnn_numbers_gather, 2},
+                                        {"eq", lrnn_numbers_eq, 2},           {"missing", lrnn_numbers_missing, 1},
+                                        {"fill", lrnn_numbers_fill, 2},       {NULL, NULL, 0}};
 static const luaL_Reg metamethods[] = {{"__gc", numbers_gc},   {"__len", numbers_len}, {"__tostring", numbers_tostring},
                                        {"__sub", numbers_sub}, {"__div", numbers_div}, {NULL, NULL}};
 
@@ -206,12 +206,13 @@ static int lrnn_is_numbers(lua_State *L) {
   return 1;
 }
 
-const luaL_Reg lrnn_numbers_functions[] = {{"is_numbers", lrnn_is_numbers}, {NULL, NULL}};
+const lrnn_function lrnn_numbers_functions[] = {{"is_numbers", lrnn_is_numbers, 1}, {NULL, NULL, 0}};
 
 void lrnn_numbers_open(lua_State *L) {
   luaL_newmetatable(L, NUMBERS_NAME);
   luaL_setfuncs(L, metamethods, 0);
-  luaL_newlib(L, methods);
+  lua_newtable(L);
+  lrnn_set_functions(L, methods);
   lua_pushvalue(L, -1);
   lua_pushcclosure(L, numbers_index, 1);
   lua_setfield(L, -3, "__index");
