@@ -25,10 +25,35 @@ static int archive_gc(lua_State *L) {
   return 0;
 }
 
+/* tensors[name] of one that was not read. Upvalues: the types of those by name, the path. */
+static int unread_index(lua_State *L) {
+  lua_settop(L, 2);
+  lua_pushvalue(L, 2);
+  if (lua_rawget(L, lua_upvalueindex(1)) == LUA_TNIL) return 1;
+  return lrnn_error(L, "%.200s: tensor '%.100s' has dtype %.20s, which cannot be read (F64, F32, F16, BF16, I64, I32, "
+                    "I16, I8, U64, U32, U16, U8 and BOOL can)",
+                    lua_tostring(L, lua_upvalueindex(2)), lua_tostring(L, 2), lua_tostring(L, -1));
+}
+
+/* Makes access to tensors that were not read an error, in the table on top. */
+static void push_unread(lua_State *L, const rnn_archive *a, const char *path) {
+  lua_createtable(L, 0, 1);
+  lua_createtable(L, 0, a->unread_count);
+  for (int i = 0; i < a->unread_count; i++) {
+    lua_pushstring(L, a->unread[2 * i + 1]);
+    lua_setfield(L, -2, a->unread[2 * i]);
+  }
+  lua_pushstring(L, path);
+  lua_pushcclosure(L, unread_index, 2);
+  lua_setfield(L, -2, "__index");
+  lua_setmetatable(L, -2);
+}
+
 /*--- rnn.archive_read(path) -> tensors, metadata | nil, message, code
 ---
 --- All tensors of a safetensors file by their names, and its text entries. Loading runs no code. Errors: a path that
---- is no string; a file that cannot be read or is not sound gives nil and a message.
+--- is no string, and the name of a tensor of a type that is not known here: the others are read. A file that cannot be
+--- read or is not sound gives nil and a message, as does an element that the type it becomes cannot hold.
 ---@param path string
 ---@return table<string, rnn.Tensor>? tensors of the shapes in the file
 ---@return table<string, string>|string
@@ -51,6 +76,7 @@ static int lrnn_archive_read(lua_State *L) {
     a->tensors[i] = NULL;
     lua_setfield(L, -2, a->names[i]);
   }
+  if (a->unread_count) push_unread(L, a, path);
   lua_createtable(L, 0, a->metadata_count);
   for (int i = 0; i < a->metadata_count; i++) {
     lua_pushstring(L, a->metadata[2 * i + 1]);
@@ -116,6 +142,50 @@ static int lrnn_archive_write(lua_State *L) {
   return 1;
 }
 
+static int bytes_gc(lua_State *L) {
+  rnn_file_read_free(lrnn_context(L), *(char **)lua_touserdata(L, 1));
+  return 0;
+}
+
+/*--- rnn.file_read(path) -> string | nil, message, code
+---
+--- The whole of a file: a regular one, or a pipe that is open already, as /dev/stdin is. Errors: a path that is no
+--- string; a file that cannot be read, or need not end, as devices, gives nil and a message.
+---@param path string
+---@return string?
+---@return string? message
+---@return string? code */
+static int lrnn_file_read(lua_State *L) {
+  const char *path = lrnn_check_path(L, "file_read", 1);
+  char **bytes = lua_newuserdatauv(L, sizeof *bytes, 0); /* frees them when Lua has no memory for the string */
+  *bytes = NULL;
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, bytes_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2);
+  size_t size;
+  rnn_status status = rnn_file_read(lrnn_context(L), path, bytes, &size);
+  if (status != RNN_OK) return lrnn_fail(L, status);
+  lua_pushlstring(L, *bytes, size);
+  rnn_file_read_free(lrnn_context(L), *bytes);
+  *bytes = NULL;
+  return 1;
+}
+
+/*--- rnn.file_kind(content) -> string | nil
+---
+--- What content is, "compressed by gzip", when it is one of those that are taken for text by mistake. Errors: a content
+--- that is no string.
+---@param content string
+---@return string? */
+static int lrnn_file_kind(lua_State *L) {
+  lrnn_check_string(L, "file_kind", 1, "content");
+  size_t size;
+  const char *bytes = lua_tolstring(L, 1, &size);
+  lua_pushstring(L, rnn_file_kind(bytes, size));
+  return 1;
+}
+
 /*--- rnn.file_write(path, content) -> true | nil, message, code
 ---
 --- Writes a file, whole or not at all. Errors: arguments that are no strings; a file that cannot be written gives nil
@@ -153,6 +223,8 @@ static int lrnn_make_folder(lua_State *L) {
 
 const lrnn_function lrnn_archive_functions[] = {{"archive_read", lrnn_archive_read, 1},
                                                 {"archive_write", lrnn_archive_write, 3},
+                                                {"file_read", lrnn_file_read, 1},
+                                                {"file_kind", lrnn_file_kind, 1},
                                                 {"file_write", lrnn_file_write, 2},
                                                 {"make_folder", lrnn_make_folder, 1},
                                                 {NULL, NULL, 0}};

@@ -39,6 +39,8 @@ bool lrnn_check_boolean(lua_State *L, const char *fname, int arg, const char *wh
 int lrnn_check_axis(lua_State *L, const char *fname, int arg, int ndim);
 /* A number that an element of t can be. */
 double lrnn_check_element(lua_State *L, const char *fname, const rnn_tensor *t, int arg);
+/* Raises when rnn_real cannot be v, an element of a float tensor; what names the place. */
+void lrnn_check_real(lua_State *L, const char *what, double v);
 /* Sizes of at least least as numbers from arg on, or one table of them; returns how many. */
 int lrnn_check_shape(lua_State *L, const char *fname, int arg, int64_t least, int64_t *dims);
 /* Raises for a field of the table at arg whose name is none of names (ended by NULL); a table may be absent. */
@@ -124,6 +126,10 @@ extern const lrnn_function lrnn_runfile_functions[];  /* runfile.c: files of a t
 void lrnn_runfile_open(lua_State *L);            /* the metatable of locks */
 extern const lrnn_function lrnn_audio_functions[];   /* audio.c: recordings and what is heard of them */
 extern const lrnn_function lrnn_csv_functions[];      /* csv.c */
+extern const lrnn_function lrnn_numbers_functions[];  /* numbers.c: the numbers of frames */
+rnn_numbers **lrnn_numbers_box(lua_State *L);    /* pushes empty ones */
+void lrnn_numbers_open(lua_State *L);            /* its metatable */
+void lrnn_locale_open(lua_State *L);             /* locale.c: os.setlocale leaves numbers alone */
 extern const lrnn_function lrnn_archive_functions[];  /* archive.c */
 extern const lrnn_function lrnn_json_functions[];     /* json.c */
 #ifdef RNNLUA_CAIRO

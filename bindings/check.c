@@ -71,7 +71,14 @@ double lrnn_check_element(lua_State *L, const char *fname, const rnn_tensor *t, 
   double v = lrnn_check_number(L, fname, arg, "value");
   if (rnn_tensor_type(t) == RNN_INT && (!(v >= INT32_MIN && v <= INT32_MAX) || v != (double)(int32_t)v))
     lrnn_argument_error(L, fname, arg, "value", "an integer that fits an int32");
+  if (rnn_tensor_type(t) == RNN_FLOAT) lrnn_check_real(L, fname, v);
   return v;
+}
+
+void lrnn_check_real(lua_State *L, const char *what, double v) {
+  char text[160];
+  if (rnn_real_refuses(v, text, sizeof text))
+    lrnn_error(L, "%s: %s; take an int32 tensor, subtract or divide first, or run with --double", what, text);
 }
 
 static int64_t size_at(lua_State *L, const char *fname, int index, int place, int64_t least) {

@@ -9,7 +9,7 @@ static const char *const option_names[] = {"separator", "columns", "types", NULL
 static const char *const type_names[] = {"auto", "number", "date", "text"}; /* by rnn_csv_type */
 
 /* The stack of csv_read. */
-enum { PATH = 1, OPTIONS, COLUMNS, TYPES, NAME_ARRAY, TYPE_ARRAY, RESULT };
+enum { PATH = 1, OPTIONS, COLUMNS, TYPES, NAME_ARRAY, TYPE_ARRAY, FORMAT_ARRAY, RESULT };
 
 static void check_keys(lua_State *L) {
   for (lua_pushnil(L); lua_next(L, OPTIONS); lua_pop(L, 1)) {
@@ -48,12 +48,18 @@ static void push_table(lua_State *L, const char *key, const char *expected) {
     lrnn_error(L, FNAME ": option %s: expected %s, got %s", key, expected, luaL_typename(L, -1));
 }
 
-/* The type named by the value on top, for the column named below it. */
-static rnn_csv_type check_type(lua_State *L) {
+/* The type named by the value on top, for the column named below it; with a % in it, it is the format of dates. */
+static rnn_csv_type check_type(lua_State *L, const char **format) {
+  *format = NULL;
+  if (lua_type(L, -1) == LUA_TSTRING && strchr(lua_tostring(L, -1), '%')) {
+    *format = check_text(L, -1, "format");
+    return RNN_CSV_DATE;
+  }
   for (int i = RNN_CSV_NUMBER; i <= RNN_CSV_TEXT; i++)
     if (lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), type_names[i]) == 0) return (rnn_csv_type)i;
   const char *name = lua_tostring(L, -2), *got = luaL_tolstring(L, -1, NULL);
-  lrnn_error(L, FNAME ": option types: expected \"number\", \"date\" or \"text\" for '%.60s', got '%.60s'", name, got);
+  lrnn_error(L, FNAME ": option types: expected \"number\", \"date\", \"text\" or, like \"%%d/%%m/%%Y\", a format of "
+             "dates for '%.60s', got '%.60s'", name, got);
   return RNN_CSV_AUTO;
 }
 
@@ -66,16 +72,18 @@ static int count_types(lua_State *L) {
 }
 
 static void check_types(lua_State *L) {
+  const char *format;
   if (lua_isnil(L, TYPES)) return;
   for (lua_pushnil(L); lua_next(L, TYPES); lua_pop(L, 1)) {
     if (lua_type(L, -2) != LUA_TSTRING)
       lrnn_error(L, FNAME ": option types: expected column = \"type\", got a key that is a %s", luaL_typename(L, -2));
-    check_type(L);
+    check_type(L, &format);
   }
 }
 
 /* columns = {"a", "b"}: these; the type of each, if any, is in types. */
-static void take_columns(lua_State *L, const char **names, rnn_csv_type *types, int count) {
+static void take_columns(lua_State *L, const char **names, rnn_csv_type *types, const char **formats,
+                         int count) {
   int typed = count_types(L);
   for (int i = 0; i < count; i++) {
     if (lua_rawgeti(L, COLUMNS, i + 1) != LUA_TSTRING)
@@ -83,9 +91,10 @@ static void take_columns(lua_State *L, const char **names, rnn_csv_type *types, 
                  luaL_typename(L, -1));
     names[i] = check_text(L, -1, "column");
     types[i] = RNN_CSV_AUTO;
+    formats[i] = NULL;
     if (typed) {
       lua_pushvalue(L, -1);
-      if (lua_rawget(L, TYPES) != LUA_TNIL) types[i] = check_type(L);
+      if (lua_rawget(L, TYPES) != LUA_TNIL) types[i] = check_type(L, &formats[i]);
       lua_pop(L, 1);
     }
     lua_pop(L, 1);
@@ -99,12 +108,13 @@ static void take_columns(lua_State *L, const char **names, rnn_csv_type *types, 
 }
 
 /* Only types = {a = "text"}: all columns, these with a type. Returns how many these are. */
-static int take_types(lua_State *L, const char **names, rnn_csv_type *types, int count) {
+static int take_types(lua_State *L, const char **names, rnn_csv_type *types, const char **formats,
+                         int count) {
   int i = 0;
   if (!count) return 0;
   for (lua_pushnil(L); lua_next(L, TYPES) && i < count; lua_pop(L, 1), i++) {
     names[i] = check_text(L, -2, "column");
-    types[i] = check_type(L);
+    types[i] = check_type(L, &formats[i]);
   }
   return i;
 }
@@ -128,27 +138,40 @@ static rnn_csv *take_options(lua_State *L, rnn_csv_options *o) {
   if (room > 1000000) lrnn_error(L, FNAME ": option columns: more than 1000000 names");
   const char **names = lua_newuserdatauv(L, sizeof *names * (room + 1), 0);
   rnn_csv_type *types = lua_newuserdatauv(L, sizeof *types * (room + 1), 0);
+  const char **formats = lua_newuserdatauv(L, sizeof *formats * (room + 1), 0);
   rnn_csv *result = lrnn_new(L, RESULT_CLASS, sizeof *result, 0, result_gc);
   check_types(L);
   int count = (int)room;
-  if (chosen) take_columns(L, names, types, count);
-  else count = take_types(L, names, types, count);
-  if (chosen || count) *o = (rnn_csv_options){o->separator, names, types, count, !chosen};
+  if (chosen) take_columns(L, names, types, formats, count);
+  else count = take_types(L, names, types, formats, count);
+  if (chosen || count) *o = (rnn_csv_options){o->separator, names, types, formats, count, !chosen};
   return result;
 }
 
-/* Pushes {name = , type = , values = , words = } and leaves the column without its tensor. */
+/* Pushes {name = , type = , values = , words = , odd = } and leaves the column without its values. */
 static void push_column(lua_State *L, rnn_csv_column *c) {
   lua_createtable(L, 0, 4);
   lua_pushstring(L, c->name);
   lua_setfield(L, -2, "name");
   lua_pushstring(L, type_names[c->type]);
   lua_setfield(L, -2, "type");
-  rnn_tensor **box = lrnn_box(L);
-  *box = c->values;
-  c->values = NULL;
+  if (c->numbers) {
+    *lrnn_numbers_box(L) = c->numbers;
+    c->numbers = NULL;
+  } else {
+    *lrnn_box(L) = c->values;
+    c->values = NULL;
+  }
   lua_setfield(L, -2, "values");
   if (c->type != RNN_CSV_TEXT) return;
+  if (c->odd_row) {
+    lua_createtable(L, 0, 2);
+    lua_pushinteger(L, c->odd_row);
+    lua_setfield(L, -2, "row");
+    lua_pushstring(L, c->words[c->odd_id - 1]);
+    lua_setfield(L, -2, "text");
+    lua_setfield(L, -2, "odd");
+  }
   lua_createtable(L, c->word_count, 0);
   for (int i = 0; i < c->word_count; i++) {
     lua_pushstring(L, c->words[i]);
@@ -159,7 +182,8 @@ static void push_column(lua_State *L, rnn_csv_column *c) {
 
 /*--- rnn.csv_read(path [, options]) -> table | nil, message, code
 ---
---- What data.csv is made of: { rows = n, { name =, type =, values = tensor, words = strings }, ... }. Errors: options
+--- What data.csv is made of: { rows = n, { name =, type =, values = numbers or tensor, words = strings,
+--- odd = { row =, text = } where a cell made a column text }, ... }. Errors: options
 --- that are none; a file that cannot be read gives nil and a message that names file, row and column.
 ---@param path string
 ---@param options? { separator?: string, columns?: string[], types?: table }

@@ -72,6 +72,8 @@ const char *lrnn_describe(lua_State *L, int arg) {
       snprintf(text, sizeof text, "string '%.40s'", lua_tostring(L, arg));
       return lua_pushstring(L, text);
     }
+    case LUA_TUSERDATA:
+      if (luaL_getmetafield(L, arg, "__name") == LUA_TSTRING) return lua_tostring(L, -1); /* fall through */
     default: return luaL_typename(L, arg);
   }
 }

@@ -191,7 +191,7 @@ void lrnn_interrupt_prompt(bool on) { prompt = on; }
 bool lrnn_interrupt_insists(void) { return insisting; }
 
 void lrnn_interrupt_off(void) {
-  release();
+  set_hold(HOLD_NOTHING);
   sigaction(SIGINT, &outside, NULL);
 }
 

@@ -12,7 +12,7 @@
 
 static const lrnn_function *const functions[] = {
     lrnn_tensor_functions, lrnn_grad_functions,    lrnn_train_functions, lrnn_stepper_functions, lrnn_system_functions,
-    lrnn_csv_functions,    lrnn_archive_functions, lrnn_json_functions,  lrnn_events_functions,
+    lrnn_csv_functions,    lrnn_numbers_functions, lrnn_archive_functions, lrnn_json_functions,  lrnn_events_functions,
     lrnn_runfile_functions, lrnn_audio_functions,
 #ifdef RNNLUA_CAIRO
     lrnn_png_functions,
@@ -78,6 +78,8 @@ int OPEN(lua_State *L) {
   open_metatable(L);
   lrnn_events_open_class(L);
   lrnn_runfile_open(L);
+  lrnn_numbers_open(L);
+  lrnn_locale_open(L);
   lua_newtable(L);
   set_ops(L);
   for (int i = 0; functions[i]; i++) lrnn_set_functions(L, functions[i]);

@@ -21,6 +21,8 @@ static rnn_tensor *scalar(reader *r, int arg, rnn_type type) {
   int whole;
   lua_Integer integer = lua_tointegerx(L, arg, &whole);
   if (!whole || integer != (int32_t)integer) type = RNN_FLOAT;
+  /* A float literal like 1e12 is an approximation, an integer is not. */
+  if (type == RNN_FLOAT && lua_isinteger(L, arg)) lrnn_check_real(L, r->name, (double)integer);
   rnn_tensor **box = lrnn_box(L);
   lrnn_check(L, rnn_tensor_new(lrnn_context(L), type, 0, NULL, box));
   if (type == RNN_INT) rnn_tensor_ints(*box)[0] = (int32_t)integer;

@@ -1,4 +1,5 @@
 /* tensor.c: making tensors from Lua. */
+#include <stdio.h>
 #include <string.h>
 
 #include "binding.h"
@@ -146,6 +147,11 @@ static void fill_number(lua_State *L, filler *f) {
   if (!isnumber)
     lrnn_error(L, "tensor: element %lld: expected a number, got %s", (long long)f->at + 1, luaL_typename(L, -1));
   if (rnn_tensor_type(f->t) == RNN_FLOAT) {
+    if ((double)(rnn_real)v != v) { /* seldom, and then with the place in the message */
+      char what[48];
+      snprintf(what, sizeof what, "tensor: element %lld", (long long)f->at + 1);
+      lrnn_check_real(L, what, v);
+    }
     rnn_tensor_floats(f->t)[f->at++] = (rnn_real)v;
     return;
   }

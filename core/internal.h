@@ -359,6 +359,12 @@ typedef struct rnni_file {
   char *temporary;
   const char *path;
 } rnni_file;
+/* Opens a file for reading; the caller closes *fd. Nothing that could go on for ever: only a regular file, of *size
+   bytes, or, where pipes are allowed, one that is open already, like /dev/stdin (*size is -1). RNN_EIO otherwise. */
+RNN_MUST_USE rnn_status rnni_file_open(rnn_ctx *ctx, const char *path, bool pipes, int *fd, int64_t *size);
+/* Reads until room is full or the file ends. */
+RNN_MUST_USE rnn_status rnni_file_get(rnn_ctx *ctx, const char *path, int fd, void *bytes, size_t room, size_t *got);
+
 RNN_MUST_USE rnn_status rnni_file_begin(rnn_ctx *ctx, const char *path, rnni_file *f);
 RNN_MUST_USE rnn_status rnni_file_put(rnn_ctx *ctx, rnni_file *f, const void *bytes, size_t size);
 RNN_MUST_USE rnn_status rnni_file_finish(rnn_ctx *ctx, rnni_file *f, bool keep);

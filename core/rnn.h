@@ -376,7 +376,10 @@ RNN_MUST_USE rnn_status rnn_linear_forecast(rnn_ctx *ctx, const rnn_tensor *x, c
 typedef struct rnn_archive {
   int count;
   char **names;
-  rnn_tensor **tensors; /* F32, F64, F16, BF16 become float; I32, I64, I16, I8, U8, BOOL become int32 */
+  rnn_tensor **tensors; /* F32, F64, F16, BF16 become float, as rnn_real_refuses allows; I64, I32, I16, I8, U64, U32,
+                           U16, U8, BOOL become int32 */
+  int unread_count;
+  char **unread; /* name, type, name, type ... of tensors of other types, which are not read */
   int metadata_count;
   char **metadata; /* key, value, key, value ... */
 } rnn_archive;
@@ -386,6 +389,13 @@ RNN_MUST_USE rnn_status rnn_safetensors_read(rnn_ctx *ctx, const char *path, rnn
    float is written as F32 (F64 in the double build), int32 as I32. */
 RNN_MUST_USE rnn_status rnn_safetensors_write(rnn_ctx *ctx, const char *path, const rnn_archive *a);
 void rnn_archive_free(rnn_ctx *ctx, rnn_archive *a);
+
+/* The whole of a file that ends: a regular one, or a pipe that is open already, like /dev/stdin. */
+RNN_MUST_USE rnn_status rnn_file_read(rnn_ctx *ctx, const char *path, char **bytes, size_t *size);
+void rnn_file_read_free(rnn_ctx *ctx, char *bytes);
+/* What a file is that begins with these bytes, "compressed by gzip", when it is one of those that are taken for text by
+   mistake; else NULL. */
+const char *rnn_file_kind(const void *bytes, size_t size);
 
 /* Writes size bytes to path by the same temporary file, sync and rename. */
 RNN_MUST_USE rnn_status rnn_file_write(rnn_ctx *ctx, const char *path, const void *bytes, size_t size);
@@ -439,15 +449,57 @@ void rnn_histogram_count(const rnn_tensor *t, rnn_histogram *out);
 size_t rnn_png_bound(const rnn_tensor *t);
 RNN_MUST_USE rnn_status rnn_png_encode(rnn_ctx *ctx, const rnn_tensor *t, void *into, size_t *size);
 
+/* ---- numbers of files ----------------------------------------------------------------------------------------- */
+
+/* The one rule for numbers that become elements of float tensors: a whole number up to 2^53 stays itself and what is
+   finite stays finite, or it is refused; fractions are rounded, inf and nan pass. NULL when v passes, else what is
+   wrong with it, written to text ("16777217 is a whole number that float would round to 16777216"). */
+const char *rnn_real_refuses(double v, char *text, size_t size);
+
+#define RNN_MISSING INT64_MIN /* in integers; in doubles it is NaN */
+
+/* Numbers in a row, exact as a file has them: doubles, or integers when all are whole and some of them are beyond 2^53,
+   where doubles have gaps. */
+typedef struct rnn_numbers {
+  rnn_ctx *ctx;
+  bool whole; /* integers, not doubles */
+  int64_t count;
+  union {
+    double *doubles;
+    int64_t *integers;
+  };
+} rnn_numbers;
+
+RNN_MUST_USE rnn_status rnn_numbers_new(rnn_ctx *ctx, bool whole, int64_t count, rnn_numbers **out); /* not cleared */
+void rnn_numbers_free(rnn_numbers *x);
+bool rnn_numbers_missing_at(const rnn_numbers *x, int64_t i); /* from 0 */
+/* The numbers at the places ids (int32, one axis, from 1); 0 gives a missing one. */
+RNN_MUST_USE rnn_status rnn_numbers_gather(const rnn_numbers *x, const rnn_tensor *ids, rnn_numbers **out);
+/* The places (from 1) that put x into ascending order: stable, missing ones last. */
+RNN_MUST_USE rnn_status rnn_numbers_argsort(const rnn_numbers *x, rnn_tensor **out);
+/* 1 where both are the same number, 0 elsewhere; a missing one is like no other. Counts and kinds must agree. */
+RNN_MUST_USE rnn_status rnn_numbers_eq(const rnn_numbers *a, const rnn_numbers *b, rnn_tensor **out);
+RNN_MUST_USE rnn_status rnn_numbers_missing(const rnn_numbers *x, rnn_tensor **out); /* 1 where missing, else 0 */
+/* *value, or when it is NULL the one before, in place of each missing number. */
+RNN_MUST_USE rnn_status rnn_numbers_fill(const rnn_numbers *x, const double *value, rnn_numbers **out);
+/* ((x - whole) - offset) / scale as doubles; the difference of integers is exact. */
+RNN_MUST_USE rnn_status rnn_numbers_scale(const rnn_numbers *x, int64_t whole, double offset, double scale,
+                                          rnn_numbers **out);
+/* As a float tensor, NaN where missing; RNN_EARG when rnn_real would not hold one: the message is what and its row. */
+RNN_MUST_USE rnn_status rnn_numbers_tensor(const rnn_numbers *x, const char *what, rnn_tensor **out);
+
 typedef enum rnn_csv_type { RNN_CSV_AUTO, RNN_CSV_NUMBER, RNN_CSV_DATE, RNN_CSV_TEXT } rnn_csv_type;
 
 typedef struct rnn_csv_column {
   char *name;
   rnn_csv_type type;
-  rnn_tensor *values; /* (rows): number float, NaN where missing; date int32 days since 1970-01-01, INT32_MIN where
-                         missing; text int32 ids into words, 0 where missing */
+  rnn_numbers *numbers; /* number: as the file has them; NULL in other columns */
+  rnn_tensor *values;   /* (rows): date int32 days since 1970-01-01, INT32_MIN where missing; text int32 ids into
+                           words, 0 where missing; NULL in a number column */
   int word_count;     /* text: the distinct words in the order of their first appearance; id 1 is words[0] */
   char **words;
+  int64_t odd_row; /* text that AUTO found: the row of the file with the first cell that made it text; else 0 */
+  int32_t odd_id;  /* what stands there, as an id into words */
 } rnn_csv_column;
 
 typedef struct rnn_csv {
@@ -460,17 +512,21 @@ typedef struct rnn_csv_options {
   char separator;                /* 0: comma */
   const char *const *columns;    /* names to keep, which is also the order of the result; NULL: all, as in the file */
   const rnn_csv_type *types;     /* one for each name in columns, or NULL: all RNN_CSV_AUTO */
+  const char *const *formats;    /* one for each name in columns, of dates like "%d/%m/%Y", or NULL; NULL: none */
   int column_count;
   bool others;                   /* keep the columns that are not named, too, as RNN_CSV_AUTO; order of the file */
 } rnn_csv_options;
 
 /* Reads a CSV file whose first row names its columns: RFC 4180 quoting, CRLF or LF, BOM; options NULL: the defaults.
+   What gzip wrote is unpacked; /dev/stdin and other pipes that are open already are read, other devices are refused.
    The file is streamed; memory grows with the columns kept, not with the others.
      number  -1, +.5, 12., 1.5e-3 whatever the locale, correctly rounded; inf, infinity. No hexadecimal, no thousands
-             separators, nothing beyond the range of rnn_real. Missing: empty, or nan, -nan, na, n/a, null, none in
-             letters of either case.
-     date    YYYY-MM-DD or MM/DD/YYYY, followed by nothing or a midnight (T00:00:00.000). Missing: as in numbers.
-     text    every byte as it is, but no NUL. Missing: only the empty cell.
+             separators, nothing beyond the range of a double, no whole number that neither a double nor an int64 holds.
+             Missing: empty, or nan, -nan, na, n/a, null, none in letters of either case.
+     date    YYYY-MM-DD, MM/DD/YYYY or DD/MM/YYYY, the same in all of the column, followed by nothing or a midnight
+             (T00:00:00.000). A column whose days all are 12 or less is RNN_EFORMAT unless a format says which comes
+             first. Missing: as in numbers.
+     text    UTF-8 without NUL. Missing: only the empty cell.
      AUTO    decided by the first 1000 cells of the column that are not empty: the first of date, number, text that fits
              them all. A later cell that does not fit is an error that tells how to name the type.
    Blanks around a cell that is not quoted do not belong to it; quotation marks inside it do. Rows without any cell are

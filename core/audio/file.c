@@ -2,11 +2,8 @@
 #include "audio.h"
 
 #ifdef RNNLUA_SNDFILE
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <sndfile.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define PIECE ((int64_t)1 << 16) /* frames between two looks at an interrupt */
@@ -36,25 +33,26 @@ static const rnni_symbol symbols[] = {{"sf_open_fd", (void **)&sf.open_fd},
 
 static rnni_library library = {"libsndfile.so.1", "libsndfile1", symbols, false};
 
-static rnn_status refused(rnn_ctx *ctx, const char *path) {
-  return rnni_fail(ctx, RNN_EIO, "cannot read %.300s: %s", path, strerror(errno));
+static int64_t number_at(const unsigned char *bytes) {
+  return (int64_t)bytes[0] | (int64_t)bytes[1] << 8 | (int64_t)bytes[2] << 16 | (int64_t)bytes[3] << 24;
 }
 
-/* libsndfile reads what is left of a file that was cut short and says nothing. The size that a RIFF header promises
-   tells; 0 and 0xFFFFFFFF stand for "not known", as programs write that cannot go back. */
-static rnn_status check_size(rnn_ctx *ctx, const char *path, int fd) {
-  struct stat info;
-  if (fstat(fd, &info) != 0) return refused(ctx, path);
-  if (!S_ISREG(info.st_mode))
-    return rnni_fail(ctx, RNN_EIO, "cannot read %.300s: it is %s, not a regular file", path,
-                     S_ISDIR(info.st_mode) ? "a folder" : "a device, pipe or socket");
-  if (info.st_size == 0) return rnni_fail(ctx, RNN_EFORMAT, "%.300s is empty, not a sound file", path);
-  unsigned char head[8];
+/* libsndfile reads what is left of a file that was cut short and says nothing. The header of a WAV file tells: a file
+   is cut short when both the size of the whole and that of the samples go past its end. One alone is a slip of the
+   program that wrote it: a pad byte left out, a size that counts its own bytes. 0 and 0xFFFFFFFF: "not known". */
+static rnn_status check_size(rnn_ctx *ctx, const char *path, int fd, int64_t size) {
+  if (size == 0) return rnni_fail(ctx, RNN_EFORMAT, "%.300s is empty, not a sound file", path);
+  unsigned char head[12];
   if (pread(fd, head, sizeof head, 0) != (ssize_t)sizeof head || memcmp(head, "RIFF", 4) != 0) return RNN_OK;
-  uint32_t promised = (uint32_t)head[4] | (uint32_t)head[5] << 8 | (uint32_t)head[6] << 16 | (uint32_t)head[7] << 24;
-  if (promised == 0 || promised == UINT32_MAX || (int64_t)promised + 8 <= info.st_size) return RNN_OK;
+  int64_t promised = number_at(head + 4);
+  if (promised == 0 || promised == UINT32_MAX || promised + 8 <= size) return RNN_OK;
+  for (int64_t at = 12; pread(fd, head, 8, at) == 8; at += 8 + number_at(head + 4) + (number_at(head + 4) & 1))
+    if (memcmp(head, "data", 4) == 0) {
+      if (number_at(head + 4) <= size - at - 8) return RNN_OK;
+      break;
+    }
   return rnni_fail(ctx, RNN_EFORMAT, "%.300s is cut short: its header promises %lld bytes, but it has %lld", path,
-                   (long long)promised + 8, (long long)info.st_size);
+                   (long long)promised + 8, (long long)size);
 }
 
 /* Everything of the open file. The number of frames in its header is not believed: memory grows with what comes. */
@@ -91,9 +89,10 @@ done:
 
 rnn_status rnn_audio_read(rnn_ctx *ctx, const char *path, rnn_tensor **out, int *rate) {
   RNNI_TRY(rnni_library_need(ctx, "audio.read", &library));
-  int fd = rnni_open(path, O_RDONLY | O_NONBLOCK, 0); /* a pipe must not wait for a writer */
-  if (fd < 0) return refused(ctx, path);
-  rnn_status status = check_size(ctx, path, fd);
+  int fd;
+  int64_t size;
+  RNNI_TRY(rnni_file_open(ctx, path, false, &fd, &size));
+  rnn_status status = check_size(ctx, path, fd, size);
   if (status != RNN_OK) {
     close(fd);
     return status;

@@ -2,6 +2,7 @@
 #include "cell.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -118,6 +119,32 @@ bool rnni_cell_number(const char *text, size_t size, double *value) {
   return true;
 }
 
+bool rnni_cell_integer(const char *text, size_t size, int64_t *value) {
+  const char *end = text + size;
+  trim(&text, &end);
+  bool negative = text < end && *text == '-';
+  if (text < end && (*text == '-' || *text == '+')) text++;
+  if (text == end) return false;
+  for (*value = 0; text < end; text++)
+    if (!digit(*text) || __builtin_mul_overflow(*value, 10, value) ||
+        __builtin_add_overflow(*value, *text - '0', value))
+      return false;
+  if (negative) *value = -*value;
+  return true;
+}
+
+bool rnni_cell_exact(const char *text, size_t size, double value) {
+  char written[400];
+  const char *end = text + size;
+  trim(&text, &end);
+  if (text < end && (*text == '-' || *text == '+')) text++;
+  while (text < end && *text == '0') text++;
+  for (const char *c = text; c < end; c++)
+    if (!digit(*c)) return true;
+  int n = snprintf(written, sizeof written, "%.0f", fabs(value));
+  return text == end || (end - text == n && memcmp(text, written, (size_t)n) == 0);
+}
+
 /* ---- dates ---- */
 
 /* One to most digits into value; the text after them, or NULL. */
@@ -130,7 +157,8 @@ static const char *integer(const char *text, const char *end, int most, int *val
 
 /* Days from 1970-01-01 in the Gregorian calendar, counting years from March, so that the leap day comes last
    (Hinnant 2013, "chrono-compatible low-level date algorithms"). */
-static int32_t days_of(int year, int month, int day) {
+int32_t rnni_days(rnni_date date) {
+  int year = date.year, month = date.month, day = date.day;
   year -= month <= 2;
   int era = (year >= 0 ? year : year - 399) / 400;
   int of_era = year - era * 400;
@@ -150,24 +178,44 @@ static bool midnight(const char *text, const char *end) {
   return text == end;
 }
 
-bool rnni_cell_date(const char *text, size_t size, int32_t *days) {
+static bool is_date(int year, int month, int day) {
   static const int lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+  if (month < 1 || month > 12 || day < 1) return false;
+  bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+  return day <= lengths[month - 1] + (month == 2 && leap);
+}
+
+bool rnni_cell_date_as(const char *text, size_t size, const char *format, rnni_date *date) {
   const char *end = text + size;
   trim(&text, &end);
-  int year, month, day;
-  const char *at = integer(text, end, 4, &year);
-  if (at && at - text == 4 && at < end && *at == '-') {
-    if (!(at = integer(at + 1, end, 2, &month)) || at == end || *at != '-') return false;
-    if (!(at = integer(at + 1, end, 2, &day))) return false;
-  } else {
-    if (!(at = integer(text, end, 2, &month)) || at == end || *at != '/') return false;
-    if (!(at = integer(at + 1, end, 2, &day)) || at == end || *at != '/') return false;
-    text = at + 1;
-    if (!(at = integer(text, end, 4, &year)) || at - text != 4) return false;
+  for (; text && *format; format++) {
+    if (*format != '%') {
+      text = text < end && *text == *format ? text + 1 : NULL;
+      continue;
+    }
+    const char *first = text;
+    if (*++format == 'Y') text = (text = integer(text, end, 4, &date->year)) && text - first == 4 ? text : NULL;
+    else text = integer(text, end, 2, *format == 'm' ? &date->month : &date->day);
   }
-  if (!midnight(at, end) || month < 1 || month > 12 || day < 1) return false;
-  bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-  if (day > lengths[month - 1] + (month == 2 && leap)) return false;
-  *days = days_of(year, month, day);
-  return true;
+  return text && midnight(text, end) && is_date(date->year, date->month, date->day);
+}
+
+int rnni_cell_date(const char *text, size_t size, rnni_date *date) {
+  const char *end = text + size;
+  trim(&text, &end);
+  int first, month, day;
+  const char *at = integer(text, end, 4, &first);
+  if (!at || at == end) return 0;
+  if (*at == '-') {
+    if (at - text != 4 || !(at = integer(at + 1, end, 2, &month)) || at == end || *at != '-') return 0;
+    if (!(at = integer(at + 1, end, 2, &day)) || !midnight(at, end)) return 0;
+    *date = (rnni_date){first, month, day};
+    return is_date(first, month, day) ? RNNI_YMD : 0;
+  }
+  if (at - text > 2 || *at != '/' || !(at = integer(at + 1, end, 2, &day)) || at == end || *at != '/') return 0;
+  text = at + 1;
+  if (!(at = integer(text, end, 4, &date->year)) || at - text != 4 || !midnight(at, end)) return 0;
+  date->month = first;
+  date->day = day;
+  return (is_date(date->year, first, day) ? RNNI_MDY : 0) | (is_date(date->year, day, first) ? RNNI_DMY : 0);
 }

@@ -15,8 +15,27 @@ bool rnni_cell_missing(const char *text, size_t size);
    Rounded to the nearest double, always. No hexadecimal, no thousands separators, nothing beyond a double's range. */
 bool rnni_cell_number(const char *text, size_t size, double *value);
 
-/* YYYY-MM-DD or MM/DD/YYYY (Gregorian; month and day may have one digit), as days since 1970-01-01. A time of day
-   may follow when it is midnight, as exports of pure dates have it: 2001-01-31T00:00:00.000. */
-bool rnni_cell_date(const char *text, size_t size, int32_t *days);
+/* A whole number written with digits alone, as a 64-bit integer above INT64_MIN. */
+bool rnni_cell_integer(const char *text, size_t size, int64_t *value);
+
+/* Does value, which rnni_cell_number made of text, say all digits of a whole number? True for other numbers. */
+bool rnni_cell_exact(const char *text, size_t size, double value);
+
+/* The order of a date's parts, as a set of bits. */
+enum { RNNI_YMD = 1, RNNI_MDY = 2, RNNI_DMY = 4 };
+
+typedef struct rnni_date {
+  int year, month, day; /* of a date with slashes: the first number is the month */
+} rnni_date;
+
+/* YYYY-MM-DD, MM/DD/YYYY or DD/MM/YYYY (Gregorian; month and day may have one digit): in which orders it is a date, 0
+   for none. A time of day may follow when it is midnight, as exports of pure dates have it: 2001-01-31T00:00:00.000. */
+int rnni_cell_date(const char *text, size_t size, rnni_date *date);
+
+/* A date as format has it, of %Y, %m, %d and characters that stand for themselves; a midnight may follow. */
+bool rnni_cell_date_as(const char *text, size_t size, const char *format, rnni_date *date);
+
+/* Days since 1970-01-01. */
+int32_t rnni_days(rnni_date date);
 
 #endif

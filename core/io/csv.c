@@ -5,11 +5,10 @@
  * cell that nobody keeps costs nothing else. Callbacks cannot stop libcsv: the first failure stays in r->status,
  * later cells are ignored, and the loop over the blocks stops. */
 #include <csv.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "csv_column.h"
 
@@ -24,6 +23,10 @@
 typedef struct reader {
   rnn_ctx *ctx;
   const char *path;
+  int fd;
+  char *packed;  /* BLOCK bytes of a file that gzip wrote; NULL: the file is as it is */
+  z_stream zip;
+  bool ended; /* zip stands at the end of what was packed */
   const rnn_csv_options *options;
   struct csv_parser parser;
   char *buffer; /* of the parser, BUFFER_HEAD in front included */
@@ -81,15 +84,13 @@ static rnn_status fail_duplicate(reader *r, const char *name) {
                    r->path, rnni_csv_quote(name, quoted));
 }
 
-static rnn_status fail_reading(reader *r, const char *what) {
-  return rnni_fail(r->ctx, RNN_EIO, "cannot %s %.300s: %s", what, r->path, strerror(errno));
-}
-
 /* ---- the header ---- */
 
 static rnn_status add_name(reader *r, const char *text, size_t size) {
   int32_t id, known = r->names.count;
+  char what[160];
   if (r->width == INT_MAX / 2) return fail_here(r, "too many columns");
+  if (rnni_csv_check_text(text, size, what, sizeof what)) return fail_here(r, what);
   RNNI_TRY(rnni_words_add(r->ctx, &r->names, text, size, &id));
   if (id > known) {
     if (id > r->name_room) {
@@ -105,9 +106,10 @@ static rnn_status add_name(reader *r, const char *text, size_t size) {
   return RNN_OK;
 }
 
-static rnn_status keep(reader *r, int cell, const char *name, rnn_csv_type type, rnni_column *c) {
+static rnn_status keep(reader *r, int cell, const char *name, rnn_csv_type type, const char *format, rnni_column *c) {
   c->path = r->path;
   c->type = type;
+  c->format = format;
   c->guessed = type == RNN_CSV_AUTO;
   RNNI_TRY(rnni_strdup(r->ctx, name, &c->name));
   r->keeper[cell] = c;
@@ -123,6 +125,13 @@ static rnn_status find(reader *r, const char *name, int *cell) {
   return RNN_OK;
 }
 
+static bool is_format(const char *format) {
+  int seen = 0, parts = 0;
+  for (const char *c = strchr(format, '%'); c; c = strchr(c + 1, '%'), parts++)
+    seen |= c[1] == 'Y' ? 1 : c[1] == 'm' ? 2 : c[1] == 'd' ? 4 : 8;
+  return parts == 3 && seen == 7;
+}
+
 /* After the last name: who keeps what. */
 static rnn_status bind(reader *r) {
   const rnn_csv_options *o = r->options;
@@ -135,13 +144,18 @@ static rnn_status bind(reader *r) {
     int cell;
     RNNI_TRY(find(r, o->columns[i], &cell));
     if (r->keeper[cell]) return rnni_fail(r->ctx, RNN_EARG, "csv_read: column \"%.60s\" is named twice", o->columns[i]);
-    RNNI_TRY(keep(r, cell, o->columns[i], o->types ? o->types[i] : RNN_CSV_AUTO, &r->columns[all ? cell : i]));
+    const char *format = o->formats ? o->formats[i] : NULL;
+    if (format && !is_format(format))
+      return rnni_fail(r->ctx, RNN_EARG, "csv_read: the format \"%.60s\" must have %%Y, %%m and %%d, each once",
+                       format);
+    RNNI_TRY(keep(r, cell, o->columns[i], format ? RNN_CSV_DATE : o->types ? o->types[i] : RNN_CSV_AUTO, format,
+                  &r->columns[all ? cell : i]));
   }
   for (int32_t id = 1; all && id <= r->names.count; id++) {
     const char *name = rnni_words_at(&r->names, id);
     int cell = r->cell_of_name[id - 1];
     if (cell == DUPLICATE) return fail_duplicate(r, name);
-    if (!r->keeper[cell]) RNNI_TRY(keep(r, cell, name, RNN_CSV_AUTO, &r->columns[cell]));
+    if (!r->keeper[cell]) RNNI_TRY(keep(r, cell, name, RNN_CSV_AUTO, NULL, &r->columns[cell]));
   }
   return RNN_OK;
 }
@@ -241,24 +255,56 @@ static rnn_status parse_block(reader *r, const char *text, size_t size) {
   return RNN_OK;
 }
 
-/* Fills block unless the file ends before. */
-static rnn_status read_block(reader *r, int fd, char *block, size_t *size) {
-  for (*size = 0; *size < BLOCK;) {
-    RNNI_TRY(rnni_poll(r->ctx));
-    ssize_t n = read(fd, block + *size, BLOCK - *size);
-    if (n == 0) break;
-    if (n > 0) *size += (size_t)n;
-    else if (errno != EINTR) return fail_reading(r, "read");
-  }
+/* Whether the file is to be unpacked, by its first bytes, which are given back in their place. */
+static rnn_status start_source(reader *r, char *block, size_t *size) {
+  RNNI_TRY(rnni_file_get(r->ctx, r->path, r->fd, block, BLOCK, size));
+  const char *kind = rnn_file_kind(block, *size);
+  if (!kind) return RNN_OK;
+  if (memcmp(block, "\x1f\x8b", 2) != 0)
+    return rnni_fail(r->ctx, RNN_EFORMAT, "%.300s: expected CSV in UTF-8, but the file is %s", r->path, kind);
+  RNNI_TRY(rnni_alloc(r->ctx, BLOCK, &r->packed));
+  memcpy(r->packed, block, *size);
+  r->zip = (z_stream){.next_in = (unsigned char *)r->packed, .avail_in = (uInt)*size};
+  if (inflateInit2(&r->zip, 15 + 16) != Z_OK) /* 16: gzip's format */
+    return rnni_fail(r->ctx, RNN_ENOMEM, "cannot read %.300s: not enough memory", r->path);
   return RNN_OK;
 }
 
-static rnn_status read_all(reader *r, int fd, char *block) {
-  size_t size = BLOCK;
-  for (bool first = true; size == BLOCK; first = false) {
-    RNNI_TRY(read_block(r, fd, block, &size));
+/* gzip's files may stand one behind the other. */
+static rnn_status unpack_block(reader *r, char *block, size_t *size) {
+  r->zip.next_out = (unsigned char *)block;
+  r->zip.avail_out = (uInt)BLOCK;
+  while (r->zip.avail_out > 0) {
+    if (r->zip.avail_in == 0) {
+      size_t got;
+      RNNI_TRY(rnni_file_get(r->ctx, r->path, r->fd, r->packed, BLOCK, &got));
+      if (got == 0) break;
+      r->zip.next_in = (unsigned char *)r->packed;
+      r->zip.avail_in = (uInt)got;
+    }
+    RNNI_TRY(rnni_poll(r->ctx));
+    int state = inflate(&r->zip, Z_NO_FLUSH);
+    if (state == Z_STREAM_END) r->ended = inflateReset(&r->zip) == Z_OK;
+    else if (state == Z_OK) r->ended = false;
+    else
+      return rnni_fail(r->ctx, RNN_EFORMAT, "%.300s: cannot be unpacked: %s", r->path,
+                       r->zip.msg ? r->zip.msg : "not what gzip writes");
+  }
+  *size = BLOCK - r->zip.avail_out;
+  if (r->zip.avail_out > 0 && !r->ended)
+    return rnni_fail(r->ctx, RNN_EFORMAT, "%.300s: cut short: the end of what gzip packed is missing", r->path);
+  return RNN_OK;
+}
+
+static rnn_status read_all(reader *r, char *block) {
+  size_t size;
+  RNNI_TRY(start_source(r, block, &size));
+  for (bool first = true;; first = false) {
+    if (r->packed) RNNI_TRY(unpack_block(r, block, &size));
+    else if (!first) RNNI_TRY(rnni_file_get(r->ctx, r->path, r->fd, block, BLOCK, &size));
     size_t bom = first && size >= 3 && memcmp(block, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
     RNNI_TRY(parse_block(r, block + bom, size - bom));
+    if (size < BLOCK) break;
   }
   if (csv_fini(&r->parser, take_cell, take_row, r) != 0 && r->status == RNN_OK)
     return fail_here(r, "a quoted cell without its closing quotation mark");
@@ -288,11 +334,11 @@ rnn_status rnn_csv_read(rnn_ctx *ctx, const char *path, const rnn_csv_options *o
   if (separator == '"' || separator == '\n' || separator == '\r')
     return rnni_fail(ctx, RNN_EARG, "csv_read: a quotation mark or the end of a line cannot be the separator");
   rnn_status status = RNN_OK;
-  int fd = rnni_open(path, O_RDONLY, 0);
-  if (fd < 0) return fail_reading(&r, "open");
+  int64_t bytes;
+  RNNI_TRY(rnni_file_open(ctx, path, true, &r.fd, &bytes));
   RNNI_GOTO(rnni_alloc(ctx, BLOCK, &block));
   RNNI_GOTO(start_parser(&r));
-  RNNI_GOTO(read_all(&r, fd, block));
+  RNNI_GOTO(read_all(&r, block));
   RNNI_GOTO(finish(&r, out));
 done:
   for (int i = 0; r.columns && i < r.count; i++) rnni_column_free(ctx, &r.columns[i]);
@@ -302,7 +348,9 @@ done:
   rnni_words_free(ctx, &r.names);
   rnni_free(ctx, r.buffer);
   rnni_free(ctx, block);
-  close(fd);
+  if (r.packed) (void)inflateEnd(&r.zip);
+  rnni_free(ctx, r.packed);
+  close(r.fd);
   return status;
 }
 
@@ -310,6 +358,7 @@ void rnn_csv_free(rnn_ctx *ctx, rnn_csv *csv) {
   for (int i = 0; i < csv->count; i++) {
     rnn_csv_column *c = &csv->columns[i];
     rnni_free(ctx, c->name);
+    rnn_numbers_free(c->numbers);
     rnn_tensor_free(c->values);
     if (c->words) rnni_free(ctx, c->words[0]);
     rnni_free(ctx, c->words);

@@ -12,6 +12,12 @@ typedef struct rnni_column {
   char *name;
   bool guessed;      /* was AUTO */
   rnn_csv_type type; /* AUTO until settled */
+  const char *format; /* of dates, or NULL: the orders tell; borrowed */
+  int orders;         /* of dates: RNNI_MDY and so on, those that every cell so far allows; 0 before the first */
+  int64_t open_row;   /* of dates: the row of the first cell that means different days in different orders, or 0 */
+  bool whole;         /* of numbers: 64-bit integers, no longer doubles */
+  int64_t odd_row;    /* see rnn_csv_column */
+  int32_t odd_id;
   int64_t rows;      /* values that are there; while AUTO: none */
   int64_t chunk_count, chunk_room;
   void **chunks; /* of CHUNK values each: growing copies nothing */
@@ -26,6 +32,9 @@ RNN_MUST_USE rnn_status rnni_column_put(rnn_ctx *ctx, rnni_column *c, int64_t in
 /* Moves what is there into out; c is empty afterwards, also when it fails. */
 RNN_MUST_USE rnn_status rnni_column_finish(rnn_ctx *ctx, rnni_column *c, int64_t rows, rnn_csv_column *out);
 void rnni_column_free(rnn_ctx *ctx, rnni_column *c);
+
+/* NULL for UTF-8; else what is wrong with the text, written to what. */
+const char *rnni_csv_check_text(const char *text, size_t size, char *what, size_t room);
 
 /* text between quotation marks for a message, cut to what a line can bear, control characters as \xNN; returns buf,
    of at least 64 bytes. */

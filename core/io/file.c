@@ -1,4 +1,5 @@
-/* file.c: writing a file so that its path always holds the old content or the whole new one.
+/* file.c: reading files that end, and writing a file so that its path always holds the old content or the whole new
+ * one.
  *
  * The bytes go to a temporary file in the folder of the target (a rename is atomic only inside one file system),
  * which is synced and then renamed over it; then the folder is synced, so that the rename itself survives a power
@@ -10,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -37,6 +39,110 @@ int rnni_open(const char *path, int flags, mode_t mode) {
 static rnn_status refused(rnn_ctx *ctx, const char *path) {
   return rnni_fail(ctx, RNN_EIO, "cannot write %.300s: %s", path, strerror(errno));
 }
+
+/* ---- reading ---- */
+
+static rnn_status unopened(rnn_ctx *ctx, const char *path, const char *why) {
+  return rnni_fail(ctx, RNN_EIO, "cannot open %.300s: %s", path, why);
+}
+
+/* A pipe that this process has open has a writer, or had one. */
+static bool is_open_already(const char *path) {
+  return strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/proc/", 6) == 0;
+}
+
+rnn_status rnni_file_open(rnn_ctx *ctx, const char *path, bool pipes, int *fd, int64_t *size) {
+  struct stat info;
+  const char *why = NULL;
+  /* O_NONBLOCK: a pipe without a writer is refused below instead of waited for. */
+  do *fd = rnni_open(path, O_RDONLY | O_NONBLOCK, 0);
+  while (*fd < 0 && errno == EINTR);
+  if (*fd < 0) return unopened(ctx, path, errno == ENXIO ? "it is a socket, not a regular file" : strerror(errno));
+  if (fstat(*fd, &info) != 0) why = strerror(errno);
+  else if (S_ISDIR(info.st_mode)) why = "it is a folder, not a regular file";
+  else if (S_ISFIFO(info.st_mode) && pipes && !is_open_already(path))
+    why = "it is a FIFO; give it as standard input, < FIFO, and read /dev/stdin";
+  else if (!S_ISREG(info.st_mode) && !(S_ISFIFO(info.st_mode) && pipes))
+    why = "it is a device, pipe or socket, not a regular file";
+  if (why) {
+    close(*fd);
+    *fd = -1;
+    return unopened(ctx, path, why);
+  }
+  *size = S_ISREG(info.st_mode) ? info.st_size : -1;
+  return RNN_OK;
+}
+
+rnn_status rnni_file_get(rnn_ctx *ctx, const char *path, int fd, void *bytes, size_t room, size_t *got) {
+  for (*got = 0; *got < room;) {
+    RNNI_TRY(rnni_poll(ctx));
+    if (poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 100) == 0) continue; /* an empty pipe */
+    ssize_t n = read(fd, (char *)bytes + *got, RNNI_MIN(room - *got, PIECE));
+    if (n == 0) break;
+    if (n > 0) *got += (size_t)n;
+    else if (errno != EINTR && errno != EAGAIN)
+      return rnni_fail(ctx, RNN_EIO, "cannot read %.300s: %s", path, strerror(errno));
+  }
+  return RNN_OK;
+}
+
+rnn_status rnn_file_read(rnn_ctx *ctx, const char *path, char **bytes, size_t *size) {
+  int fd;
+  int64_t expected;
+  char *text = NULL;
+  size_t got, room;
+  RNNI_TRY(rnni_file_open(ctx, path, true, &fd, &expected));
+  /* A byte more than a file of this size has: a pipe, or one of /proc, which says 0, is read on while it fills the
+     room. */
+  rnn_status status;
+  room = expected > 0 ? (size_t)expected + 1 : PIECE;
+  RNNI_GOTO(rnni_alloc(ctx, room, &text));
+  RNNI_GOTO(rnni_file_get(ctx, path, fd, text, room, size));
+  while (*size == room) {
+    RNNI_GOTO(rnni_realloc(ctx, 2 * room, &text));
+    RNNI_GOTO(rnni_file_get(ctx, path, fd, text + room, room, &got));
+    *size += got;
+    room *= 2;
+  }
+done:
+  close(fd);
+  if (status == RNN_OK) *bytes = text;
+  else rnni_free(ctx, text);
+  return status;
+}
+
+void rnn_file_read_free(rnn_ctx *ctx, char *bytes) { rnni_free(ctx, bytes); }
+
+const char *rnn_file_kind(const void *bytes, size_t size) {
+  static const struct {
+    const char *bytes;
+    size_t size;
+    const char *kind;
+    bool letters; /* which could begin a text as well: a NUL must follow */
+  } kinds[] = {
+      {"\x1f\x8b", 2, "compressed by gzip", false},
+      {"BZh", 3, "compressed by bzip2", true},
+      {"\xfd" "7zXZ", 5, "compressed by xz", false},
+      {"\x28\xb5\x2f\xfd", 4, "compressed by zstd", false},
+      {"7z\xbc\xaf", 4, "a 7z archive", false},
+      {"PK\x03\x04", 4, "a ZIP archive, as a spreadsheet in .xlsx or .ods is: export the sheet as CSV", false},
+      {"\xd0\xcf\x11\xe0", 4, "an Excel or Word file: export the sheet as CSV", false},
+      {"PAR1", 4, "a Parquet file: export it as CSV", true},
+      {"ARROW1", 6, "an Arrow file: export it as CSV", true},
+      {"\x89HDF", 4, "an HDF5 file: export it as CSV", false},
+      {"SQLite format 3", 15, "an SQLite database: export a table as CSV", false},
+      {"%PDF", 4, "a PDF file", false},
+      {"\xff\xfe", 2, "UTF-16: convert it first, as with iconv -f UTF-16 -t UTF-8", false},
+      {"\xfe\xff", 2, "UTF-16: convert it first, as with iconv -f UTF-16 -t UTF-8", false},
+  };
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+    if (size >= kinds[i].size && memcmp(bytes, kinds[i].bytes, kinds[i].size) == 0 &&
+        (!kinds[i].letters || memchr(bytes, '\0', size)))
+      return kinds[i].kind;
+  return NULL;
+}
+
+/* ---- writing ---- */
 
 rnn_status rnni_file_begin(rnn_ctx *ctx, const char *path, rnni_file *f) {
   char resolved[PATH_MAX];

@@ -10,11 +10,10 @@
  * The JSON is parsed and printed by jansson, which allocates on its own: a header (100 MB at most) is the one
  * thing here that the context's memory limit does not see. */
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -24,8 +23,6 @@
 #endif
 
 #define MAX_HEADER ((uint64_t)100000000)
-/* Bytes of one read(): how much goes by before an interrupt is seen. */
-#define PIECE ((size_t)8 << 20)
 /* Bytes converted at a time; a multiple of every element's size. */
 #define CHUNK ((size_t)64 << 10)
 
@@ -64,25 +61,40 @@ typedef size_t convert(void *dst, const void *src, size_t n);
     return n;                                                      \
   }
 
-CONVERT(from_f64, real, double, (real)x)
 CONVERT(from_f32, real, float, (real)x)
 CONVERT(from_f16, real, uint16_t, half_value(x))
 CONVERT(from_bf16, real, uint16_t, brain_value(x))
 CONVERT(from_i32, int32_t, int32_t, x)
 CONVERT(from_i16, int32_t, int16_t, x)
+CONVERT(from_u16, int32_t, uint16_t, x)
 CONVERT(from_i8, int32_t, int8_t, x)
 CONVERT(from_u8, int32_t, uint8_t, x)
 CONVERT(from_bool, int32_t, uint8_t, x != 0)
 
-static size_t from_i64(void *dst, const void *src, size_t n) {
+static size_t from_f64(void *dst, const void *src, size_t n) {
+  char text[160];
   for (size_t i = 0; i < n; i++) {
-    int64_t x;
+    double x;
     memcpy(&x, (const char *)src + i * sizeof x, sizeof x);
-    if (x < INT32_MIN || x > INT32_MAX) return i;
-    ((int32_t *)dst)[i] = (int32_t)x;
+    if (rnn_real_refuses(x, text, sizeof text)) return i;
+    ((real *)dst)[i] = (real)x;
   }
   return n;
 }
+
+#define CONVERT_INTEGER(name, from)                                \
+  static size_t name(void *dst, const void *src, size_t n) {       \
+    for (size_t i = 0; i < n; i++) {                               \
+      from x;                                                      \
+      memcpy(&x, (const char *)src + i * sizeof x, sizeof x);      \
+      if (__builtin_add_overflow(x, 0, &((int32_t *)dst)[i])) return i; \
+    }                                                              \
+    return n;                                                      \
+  }
+
+CONVERT_INTEGER(from_i64, int64_t)
+CONVERT_INTEGER(from_u64, uint64_t)
+CONVERT_INTEGER(from_u32, uint32_t)
 
 typedef struct dtype {
   const char *name;
@@ -94,10 +106,10 @@ typedef struct dtype {
 static const dtype dtypes[] = {
     {"F64", 8, RNN_FLOAT, from_f64}, {"F32", 4, RNN_FLOAT, from_f32}, {"F16", 2, RNN_FLOAT, from_f16},
     {"BF16", 2, RNN_FLOAT, from_bf16}, {"I64", 8, RNN_INT, from_i64}, {"I32", 4, RNN_INT, from_i32},
-    {"I16", 2, RNN_INT, from_i16},   {"I8", 1, RNN_INT, from_i8},     {"U8", 1, RNN_INT, from_u8},
+    {"I16", 2, RNN_INT, from_i16},   {"I8", 1, RNN_INT, from_i8},     {"U64", 8, RNN_INT, from_u64},
+    {"U32", 4, RNN_INT, from_u32},   {"U16", 2, RNN_INT, from_u16},   {"U8", 1, RNN_INT, from_u8},
     {"BOOL", 1, RNN_INT, from_bool},
 };
-#define DTYPES "F64, F32, F16, BF16, I64, I32, I16, I8, U8, BOOL"
 
 /* The one each of our types is written as; its memory is the file's. */
 static const char *written_as(rnn_type type) {
@@ -115,7 +127,8 @@ static const dtype *dtype_find(const char *name) {
 /* One tensor of the header. name belongs to the JSON. */
 typedef struct entry {
   const char *name;
-  const dtype *dtype;
+  const char *type; /* as the header has it */
+  const dtype *dtype; /* NULL: a type that is not read */
   int ndim;
   int64_t dims[RNN_MAX_DIMS];
   int64_t begin, end; /* bytes, from the end of the header */
@@ -135,36 +148,15 @@ typedef struct reader {
 #define BAD(r, format, ...) rnni_fail((r)->ctx, RNN_EFORMAT, "%.200s: " format, (r)->path, __VA_ARGS__)
 
 static rnn_status take(reader *r, void *bytes, size_t size) {
-  char *to = bytes;
-  while (size > 0) {
-    RNNI_TRY(rnni_poll(r->ctx));
-    ssize_t got = read(r->fd, to, RNNI_MIN(size, PIECE));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return rnni_fail(r->ctx, RNN_EIO, "cannot read %.200s: %s", r->path, strerror(errno));
-    if (got == 0) return BAD(r, "the file ended while it was read, %zu bytes early", size);
-    to += got;
-    size -= (size_t)got;
-  }
-  return RNN_OK;
-}
-
-static rnn_status open_file(reader *r, int64_t *size) {
-  struct stat st;
-  /* O_NONBLOCK: a pipe without a writer is refused below instead of waited for. */
-  do r->fd = rnni_open(r->path, O_RDONLY | O_NONBLOCK, 0);
-  while (r->fd < 0 && errno == EINTR);
-  if (r->fd < 0 || fstat(r->fd, &st) != 0)
-    return rnni_fail(r->ctx, RNN_EIO, "cannot open %.200s: %s", r->path, strerror(errno));
-  if (!S_ISREG(st.st_mode))
-    return rnni_fail(r->ctx, RNN_EIO, "cannot open %.200s: it is %s, not a regular file", r->path,
-                     S_ISDIR(st.st_mode) ? "a folder" : "a device, pipe or socket");
-  *size = st.st_size;
+  size_t got;
+  RNNI_TRY(rnni_file_get(r->ctx, r->path, r->fd, bytes, size, &got));
+  if (got < size) return BAD(r, "the file ended while it was read, %zu bytes early", size - got);
   return RNN_OK;
 }
 
 static rnn_status read_header(reader *r) {
   int64_t size = 0;
-  RNNI_TRY(open_file(r, &size));
+  RNNI_TRY(rnni_file_open(r->ctx, r->path, false, &r->fd, &size));
   uint64_t length;
   if (size < (int64_t)sizeof length)
     return BAD(r, "not a safetensors file: %lld bytes, and a header's length alone takes 8", (long long)size);
@@ -207,9 +199,8 @@ static rnn_status read_entry(reader *r, const char *name, const json_t *info, en
   e->name = name;
   const char *type = json_string_value(json_object_get(info, "dtype"));
   if (!type) return BAD(r, "tensor '%.100s' has no dtype", name);
+  e->type = type;
   e->dtype = dtype_find(type);
-  if (!e->dtype)
-    return BAD(r, "tensor '%.100s' has dtype %.20s, which cannot be read (" DTYPES " can)", name, type);
 
   const json_t *shape = json_object_get(info, "shape");
   if (!json_is_array(shape)) return BAD(r, "tensor '%.100s' has no shape", name);
@@ -226,12 +217,13 @@ static rnn_status read_entry(reader *r, const char *name, const json_t *info, en
     overflow |= __builtin_mul_overflow(count, e->dims[i], &count) || count > INT64_MAX / 16;
   }
   if (overflow) return BAD(r, "tensor '%.100s': the product of its sizes overflows", name);
-  int64_t bytes = count * (int64_t)e->dtype->size;
-
+  
   const json_t *offsets = json_object_get(info, "data_offsets");
   if (json_array_size(offsets) != 2 || !natural(json_array_get(offsets, 0), &e->begin) ||
       !natural(json_array_get(offsets, 1), &e->end) || e->begin > e->end)
     return BAD(r, "tensor '%.100s': data_offsets must be two whole numbers, begin <= end", name);
+  if (!e->dtype) return RNN_OK;
+  int64_t bytes = count * (int64_t)e->dtype->size;
   if (e->end - e->begin != bytes)
     return BAD(r, "tensor '%.100s': %s of shape %s takes %lld bytes, its data_offsets give it %lld", name, type,
                rnni_shape_text(e->ndim, e->dims), (long long)bytes, (long long)(e->end - e->begin));
@@ -286,6 +278,21 @@ static rnn_status read_metadata(reader *r, rnn_archive *a) {
   return RNN_OK;
 }
 
+/* An element of the file that has no place in ours. */
+static rnn_status refused(reader *r, const entry *e, const char *bytes, size_t place) {
+  double v = 0;
+  uint64_t whole = 0;
+  char text[160];
+  memcpy(&whole, bytes, e->dtype->size);
+  memcpy(&v, bytes, sizeof v);
+  if (e->dtype->type == RNN_FLOAT)
+    return BAD(r, "tensor '%.100s': element %zu: %s; --double holds it", e->name, place,
+               rnn_real_refuses(v, text, sizeof text));
+  snprintf(text, sizeof text, e->type[0] == 'I' ? "%lld" : "%llu", (long long)whole);
+  return BAD(r, "tensor '%.100s': element %zu is %s, outside int32, the type that %s becomes", e->name, place, text,
+             e->type);
+}
+
 static rnn_status read_values(reader *r, const entry *e, rnn_tensor *t, char *chunk) {
   size_t n = (size_t)t->count, size = e->dtype->size, own = rnni_type_size(t->type);
   if (strcmp(e->dtype->name, written_as(t->type)) == 0) return take(r, t->data, n * size);
@@ -293,12 +300,7 @@ static rnn_status read_values(reader *r, const entry *e, rnn_tensor *t, char *ch
     part = RNNI_MIN(CHUNK / size, n - at);
     RNNI_TRY(take(r, chunk, part * size));
     size_t good = e->dtype->convert((char *)t->data + at * own, chunk, part);
-    if (good < part) {
-      int64_t value;
-      memcpy(&value, chunk + good * size, sizeof value);
-      return BAD(r, "tensor '%.100s': element %zu is %lld, outside int32, the type that I64 becomes", e->name,
-                 at + good + 1, (long long)value);
-    }
+    if (good < part) return refused(r, e, chunk + good * size, at + good + 1);
   }
   return RNN_OK;
 }
@@ -306,15 +308,24 @@ static rnn_status read_values(reader *r, const entry *e, rnn_tensor *t, char *ch
 static rnn_status read_tensors(reader *r, rnn_archive *a) {
   RNNI_TRY(rnni_calloc(r->ctx, (size_t)r->count * sizeof *a->names, &a->names));
   RNNI_TRY(rnni_calloc(r->ctx, (size_t)r->count * sizeof *a->tensors, &a->tensors));
+  RNNI_TRY(rnni_calloc(r->ctx, 2 * (size_t)r->count * sizeof *a->unread, &a->unread));
   char *chunk;
   RNNI_TRY(rnni_alloc(r->ctx, CHUNK, &chunk));
   rnn_status status = RNN_OK;
   for (int i = 0; i < r->count; i++) {
     const entry *e = &r->entries[i];
-    a->count++;
-    RNNI_GOTO(rnni_strdup(r->ctx, e->name, &a->names[i]));
-    RNNI_GOTO(rnni_tensor_raw(r->ctx, e->dtype->type, e->ndim, e->dims, &a->tensors[i]));
-    RNNI_GOTO(read_values(r, e, a->tensors[i], chunk));
+    if (!e->dtype) {
+      char **pair = &a->unread[2 * a->unread_count++];
+      RNNI_GOTO(rnni_strdup(r->ctx, e->name, &pair[0]));
+      RNNI_GOTO(rnni_strdup(r->ctx, e->type, &pair[1]));
+      if (lseek(r->fd, e->end - e->begin, SEEK_CUR) < 0)
+        RNNI_GOTO(rnni_fail(r->ctx, RNN_EIO, "cannot read %.200s: %s", r->path, strerror(errno)));
+      continue;
+    }
+    int at = a->count++;
+    RNNI_GOTO(rnni_strdup(r->ctx, e->name, &a->names[at]));
+    RNNI_GOTO(rnni_tensor_raw(r->ctx, e->dtype->type, e->ndim, e->dims, &a->tensors[at]));
+    RNNI_GOTO(read_values(r, e, a->tensors[at], chunk));
   }
 done:
   rnni_free(r->ctx, chunk);
@@ -344,6 +355,8 @@ void rnn_archive_free(rnn_ctx *ctx, rnn_archive *a) {
     rnn_tensor_free(a->tensors[i]);
   }
   for (int i = 0; i < 2 * a->metadata_count; i++) rnni_free(ctx, a->metadata[i]);
+  for (int i = 0; i < 2 * a->unread_count; i++) rnni_free(ctx, a->unread[i]);
+  rnni_free(ctx, a->unread);
   rnni_free(ctx, a->names);
   rnni_free(ctx, a->tensors);
   rnni_free(ctx, a->metadata);

@@ -156,13 +156,19 @@ static rnn_status to_float_shape(rnn_ctx *ctx, rnni_call *c) {
 }
 
 static rnn_status to_float_forward(rnn_ctx *ctx, rnni_call *c) {
+  char text[160];
   const rnn_tensor *x = c->in[0];
   real *y = rnni_f(c->out[0]);
   int64_t done = 0;
   if (x->type == RNN_FLOAT) return rnni_copy(ctx, y, x->data, (size_t)x->count * sizeof *y);
   for (RNNI_PIECES(x->count, from, to)) {
     RNNI_TRY(rnni_pace(ctx, &done, to - from));
-    for (int64_t i = from; i < to; i++) y[i] = (real)rnni_i(x)[i];
+    for (int64_t i = from; i < to; i++) {
+      y[i] = (real)rnni_i(x)[i];
+      if ((double)y[i] != rnni_i(x)[i])
+        return rnni_fail(ctx, RNN_EARG, "to_float: element %lld: %s; subtract or divide first, or run with --double",
+                         (long long)i + 1, rnn_real_refuses(rnni_i(x)[i], text, sizeof text));
+    }
   }
   return RNN_OK;
 }
@@ -171,6 +177,6 @@ static rnn_status to_float_backward(rnn_ctx *ctx, rnni_call *c) {
   return rnni_add_tensor(ctx, c->din[0], c->dout[0]);
 }
 const rnn_op rnni_op_to_float = {.name = "to_float", .args = "t", .doc = "(x) -> float tensor."
-                               " Any shape. Never an error.",
+                               " Any shape. Errors: an int32 that float would round.",
                                  .shape = to_float_shape, .forward = to_float_forward, .backward = to_float_backward,
                                  .lengths = RNNI_LENGTHS_KEEP};

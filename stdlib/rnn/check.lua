@@ -34,6 +34,8 @@ function check.describe(value)
     return kind .. " " .. tostring(value)
   elseif core.is_tensor(value) then
     return ("tensor %s %s"):format(check.shape(value), value:type())
+  elseif core.is_numbers(value) then
+    return "numbers of a frame, of which numbers:tensor() makes a tensor"
   elseif kind == "table" and getmetatable(value) then
     if rawget(value, "__name") and rawget(value, "__index") == value then return tostring(value) end -- a class
     local describe = value.describe

@@ -83,9 +83,9 @@ static void text_has_a_size(void **state) {
   double value;
   assert_true(rnni_cell_number("12345", 2, &value));
   assert_true(value == 12);
-  int32_t days;
-  assert_true(rnni_cell_date("1970-01-02345", 10, &days));
-  assert_int_equal(days, 1);
+  rnni_date date;
+  assert_int_equal(rnni_cell_date("1970-01-02345", 10, &date), RNNI_YMD);
+  assert_int_equal(rnni_days(date), 1);
   assert_true(rnni_cell_missing("NAME", 2));
   assert_false(rnni_cell_missing("NAME", 4));
 }
@@ -157,11 +157,13 @@ static void dates(void **state) {
     struct tm tm;
     assert_non_null(gmtime_r(&seconds, &tm));
     char text[64];
-    int32_t got;
+    rnni_date got;
     snprintf(text, sizeof text, "%04d-%02d-%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
-    if (!rnni_cell_date(text, strlen(text), &got) || got != day) fail_msg("%s", text);
+    if (rnni_cell_date(text, strlen(text), &got) != RNNI_YMD || rnni_days(got) != day) fail_msg("%s", text);
     snprintf(text, sizeof text, "%d/%d/%04d", tm.tm_mon + 1, tm.tm_mday, tm.tm_year + 1900);
-    if (!rnni_cell_date(text, strlen(text), &got) || got != day) fail_msg("%s", text);
+    if (!(rnni_cell_date(text, strlen(text), &got) & RNNI_MDY) || rnni_days(got) != day) fail_msg("%s", text);
+    snprintf(text, sizeof text, "%02d.%02d.%04d", tm.tm_mday, tm.tm_mon + 1, tm.tm_year + 1900);
+    if (!rnni_cell_date_as(text, strlen(text), "%d.%m.%Y", &got) || rnni_days(got) != day) fail_msg("%s", text);
   }
 }
 
@@ -175,16 +177,50 @@ static void forms_of_dates(void **state) {
               {"2001-01-31 00:00", 11353}, {"01/31/2001 00:00:00", 11353}};
   static const char *const bad[] = {
       "", "2001", "2001-01", "2001-02-29", "1900-02-29", "2001-13-01", "2001-00-01", "2001-01-00", "2001-01-32",
-      "31/01/2001", "01/31/01", "01-31-2001", "2001/01/31", "2001-01-31x", "2001-01-31 1", "20010131",
+      "31/31/2001", "30/02/2001", "01/31/01", "01-31-2001", "2001/01/31", "2001-01-31x", "2001-01-31 1", "20010131",
       "12001-01-31", "1/1/20011", "01/31/", "01/31", "2001-01-31T", "-2001-01-31", "2001-01-",
       "2001-01-31T01:00:00", "2001-01-31T00:00:00.001",
   };
-  int32_t days;
+  rnni_date date;
   for (size_t i = 0; i < sizeof good / sizeof *good; i++)
-    if (!rnni_cell_date(good[i].text, strlen(good[i].text), &days) || days != good[i].days)
+    if (!rnni_cell_date(good[i].text, strlen(good[i].text), &date) || rnni_days(date) != good[i].days)
       fail_msg("%s", good[i].text);
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-    if (rnni_cell_date(bad[i], strlen(bad[i]), &days)) fail_msg("'%s' gives %d", bad[i], days);
+    if (rnni_cell_date(bad[i], strlen(bad[i]), &date)) fail_msg("'%s' gives %d", bad[i], rnni_days(date));
+}
+
+static void orders_of_dates(void **state) {
+  (void)state;
+  static const struct {
+    const char *text;
+    int orders;
+  } cases[] = {{"01/12/2014", RNNI_MDY | RNNI_DMY}, {"31/12/2014", RNNI_DMY}, {"12/31/2014", RNNI_MDY},
+               {"2/30/2014", 0}, {"30/2/2014", 0}, {"29/2/2016", RNNI_DMY}, {"2014-12-01", RNNI_YMD}};
+  rnni_date date;
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    if (rnni_cell_date(cases[i].text, strlen(cases[i].text), &date) != cases[i].orders) fail_msg("%s", cases[i].text);
+}
+
+static void whole_numbers(void **state) {
+  (void)state;
+  static const struct {
+    const char *text;
+    int64_t value; /* 0: no int64 */
+    bool exact;    /* as a double */
+  } cases[] = {{"9007199254740993", 9007199254740993, false}, {"-9223372036854775807", -INT64_MAX, false},
+               {"9223372036854775808", 0, true},               {"9223372036854775809", 0, false},
+               {"+12", 12, true},                              {" 0012 ", 12, true},
+               {"9007199254740993.0", 0, true},                {"1e30", 0, true},
+               {"100000000000000000000", 0, true},             {"100000000000000000001", 0, false}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    int64_t value;
+    double number;
+    size_t size = strlen(cases[i].text);
+    bool whole = rnni_cell_integer(cases[i].text, size, &value);
+    if (whole != (cases[i].value != 0) || (whole && value != cases[i].value)) fail_msg("%s", cases[i].text);
+    assert_true(rnni_cell_number(cases[i].text, size, &number));
+    if (rnni_cell_exact(cases[i].text, size, number) != cases[i].exact) fail_msg("%s", cases[i].text);
+  }
 }
 
 static void missing(void **state) {
@@ -207,7 +243,8 @@ int main(void) {
       cmocka_unit_test(random_numbers_round_like_strtod),
       cmocka_unit_test(locale_does_not_matter),
       cmocka_unit_test(dates),
-      cmocka_unit_test(forms_of_dates),
+      cmocka_unit_test(forms_of_dates), cmocka_unit_test(orders_of_dates),
+      cmocka_unit_test(whole_numbers),
       cmocka_unit_test(missing),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

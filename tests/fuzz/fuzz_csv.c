@@ -14,11 +14,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void touch(const rnn_csv *csv) {
   for (int i = 0; i < csv->count; i++) {
     rnn_csv_column *c = &csv->columns[i];
-    if (rnn_tensor_count(c->values) != csv->rows) abort();
+    if ((c->type == RNN_CSV_NUMBER) != (c->numbers != NULL) || !c->numbers != (c->values != NULL)) abort();
+    if ((c->numbers ? c->numbers->count : rnn_tensor_count(c->values)) != csv->rows) abort();
+    if (c->numbers) continue;
     const int32_t *ids = rnn_tensor_ints(c->values);
     for (int64_t k = 0; c->type == RNN_CSV_TEXT && k < csv->rows; k++)
       if (ids[k] < 0 || ids[k] > c->word_count || (ids[k] && c->words[ids[k] - 1][0] == '\0')) abort();
-    if ((c->type == RNN_CSV_NUMBER) != (rnn_tensor_floats(c->values) != NULL)) abort();
   }
 }
 

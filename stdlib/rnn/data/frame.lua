@@ -1,8 +1,9 @@
 -- frame.lua: a table of typed columns, as a CSV file gives it, and the way from it to tensors.
 --
 -- A frame never changes: every method returns a new one that shares the columns it kept. Cells are worked on by core
--- operations on whole columns, never one by one. A missing cell is NaN in a number column, dates.MISSING in a date
--- column and id 0 in a text column; it does not get into a float tensor unnoticed.
+-- operations on whole columns, never one by one. Numbers stay what the file says; only tensors have the working
+-- precision. A missing cell is NaN in a number column, dates.MISSING in a date column and id 0 in a text column; it
+-- does not get into a float tensor unnoticed.
 
 local core = require "rnn.core"
 local class = require "rnn.class"
@@ -12,8 +13,9 @@ local dates = require "rnn.data.dates"
 ---@class data.Column
 ---@field name string
 ---@field type "number"|"date"|"text"
----@field values rnn.Tensor (rows): float, int32 days since 1970-01-01, or int32 ids of words
+---@field values rnn.Numbers|rnn.Tensor (rows): numbers, int32 days since 1970-01-01, or int32 ids of words
 ---@field words? string[] of a text column: its distinct words in the order of their first appearance
+---@field odd? { row: integer, text: string } the cell that made a column text, and its row in the file
 
 --- A table of typed columns; data.csv makes one.
 ---@class data.Frame
@@ -27,11 +29,13 @@ end
 
 --- data.csv(path [, options]) -> frame | nil, message, code
 ---
---- Reads a CSV file with a header line. A column of which every cell is a date (YYYY-MM-DD or MM/DD/YYYY) or a number
---- becomes one, any other is text; types = { zip = "text" } says otherwise. columns = { "a", "b" } keeps only these.
+--- Reads a CSV file with a header line, in UTF-8, packed by gzip or not; "/dev/stdin" is standard input. A column of
+--- which every cell is a date (YYYY-MM-DD, MM/DD/YYYY or DD/MM/YYYY) or a number becomes one, any other is text;
+--- types = { zip = "text" } says otherwise. When no day of a column is beyond 12, a format says which number is the
+--- month: types = { when = "%d/%m/%Y" }. columns = { "a", "b" } keeps only these.
 --- A file that cannot be read gives nil and a message that names file, row and column: assert(data.csv(path)).
 ---@param path string
----@param options? { columns?: string[], types?: table<string, "number"|"date"|"text">, separator?: string }
+---@param options? { columns?: string[], types?: table<string, "number"|"date"|"text"|string>, separator?: string }
 ---@return data.Frame?
 ---@return string? message
 ---@return string? code
@@ -58,30 +62,41 @@ local function find(frame, fname, name)
   core.fail("%s: there is no column '%s'; the columns are %s", fname, name, quoted(frame:names()))
 end
 
+-- " ('-' in row 3 of the file)", where a cell made a column text.
+local function odd_text(column)
+  return column.odd and (" ('%s' in row %d of the file)"):format(column.odd.text, column.odd.row) or ""
+end
+
 local function find_typed(frame, fname, name, kind, remedy)
   local column = find(frame, fname, name)
   if column.type ~= kind then
-    core.fail("%s: expected a %s column, but '%s' holds %ss%s", fname, kind, name,
-      column.type == "text" and "word" or column.type, remedy or "")
+    core.fail("%s: expected a %s column, but '%s' holds %ss%s%s", fname, kind, name,
+      column.type == "text" and "word" or column.type, odd_text(column), remedy or "")
   end
   return column
 end
 
 -- (rows) float, 1 where the cell is missing.
 local function missing_mask(column)
-  local values = column.values
-  if column.type == "number" then return values:ne(values) end
-  return values:eq(column.type == "date" and dates.MISSING or 0)
+  if column.type == "number" then return column.values:missing() end
+  return column.values:eq(column.type == "date" and dates.MISSING or 0)
 end
 
 local function with_values(column, values)
-  return { name = column.name, type = column.type, values = values, words = column.words }
+  return { name = column.name, type = column.type, values = values, words = column.words, odd = column.odd }
+end
+
+-- The column's values at the places ids (int32), where 0 is a missing one.
+local function values_at(column, ids)
+  if column.type == "number" then return column.values:gather(ids) end
+  local missing = core.full({ 1, type = "int32" }, column.type == "date" and dates.MISSING or 0)
+  return core.concat({ missing, column.values }, 1):gather(1, ids + 1)
 end
 
 -- The rows that ids (int32) name, in that order.
 local function take(frame, ids, order)
   local columns = {}
-  for i, column in ipairs(frame.columns) do columns[i] = with_values(column, column.values:gather(1, ids)) end
+  for i, column in ipairs(frame.columns) do columns[i] = with_values(column, values_at(column, ids)) end
   return Frame(columns, #ids, order)
 end
 
@@ -145,7 +160,8 @@ end
 function Frame:sort(name)
   local column = find(self, "frame:sort", name)
   if column.type == "text" then
-    core.fail("frame:sort: expected a number or date column, but '%s' holds words, which have no order", name)
+    core.fail("frame:sort: expected a number or date column, but '%s' holds words%s, which have no order", name,
+      odd_text(column))
   end
   return take(self, column.values:argsort(), name)
 end
@@ -160,12 +176,12 @@ function Frame:unique(name)
   local n = self.count
   if n < 2 then return self end
   local ids = core.arange(n) -- after stable sorts by every key, equal rows are neighbours, the first of them first
-  for i = #keys, 1, -1 do ids = ids:gather(1, keys[i].values:gather(1, ids):argsort()) end
-  local again = core.ones(n - 1)
+  for i = #keys, 1, -1 do ids = ids:gather(1, values_at(keys[i], ids):argsort()) end
+  local again, before, after = core.ones(n - 1), ids:rows(1, n - 1), ids:rows(2, n)
   for _, key in ipairs(keys) do
-    local values, missing = key.values:gather(1, ids), missing_mask(key):gather(1, ids)
-    local both_missing = missing:rows(1, n - 1) * missing:rows(2, n)
-    again = again * values:rows(1, n - 1):eq(values:rows(2, n)):maximum(both_missing)
+    local missing = missing_mask(key)
+    local both_missing = missing:gather(1, before) * missing:gather(1, after)
+    again = again * values_at(key, before):eq(values_at(key, after)):maximum(both_missing)
   end
   local kept = ids:gather(1, core.concat({ core.ones(1), 1 - again }, 1):nonzero())
   return take(self, kept:gather(1, kept:argsort()), self.order)
@@ -180,9 +196,7 @@ end
 function Frame:rows(from, to)
   from = check.int("frame:rows", "argument 1 (from)", from, 1, self.count)
   to = check.int("frame:rows", "argument 2 (to)", to, from, self.count)
-  local columns = {}
-  for i, column in ipairs(self.columns) do columns[i] = with_values(column, column.values:rows(from, to)) end
-  return Frame(columns, to - from + 1, self.order)
+  return take(self, core.arange(to):rows(from, to), self.order)
 end
 
 local function span(argname, text)
@@ -223,12 +237,14 @@ function Frame:between(from, to, name)
   return first, last
 end
 
---- frame:column(name) -> tensor (rows)
+--- frame:column(name) -> numbers | tensor (rows)
 ---
---- The values as they are: float numbers (NaN where missing), int32 days since 1970-01-01 (the least int32 where
---- missing), or int32 ids of the words of frame:words(name) (0 where missing).
+--- The values as they are. A number column gives rnn.Numbers, which hold what the file says: :get(i), :totable(), and
+--- :tensor(), which is a float tensor; (numbers - offset) / scale brings what is too large for one into its range. Of
+--- other columns it is a tensor: int32 days since 1970-01-01 (the least int32 where missing), or int32 ids of the words
+--- of frame:words(name) (0 where missing).
 ---@param name string
----@return rnn.Tensor
+---@return rnn.Numbers|rnn.Tensor
 function Frame:column(name)
   return find(self, "frame:column", name).values
 end
@@ -245,7 +261,8 @@ end
 
 --- frame:tensor { column, column, ... } -> tensor (rows, columns)
 ---
---- Number columns side by side. A missing value is an error that says where it is. The shape is (rows, columns).
+--- Number columns side by side, in the working precision; fractions are rounded. The shape is (rows, columns).
+--- Errors: a missing value, a whole number that float would round, a number beyond its range; the message says where.
 ---@param names string[]
 ---@return rnn.Tensor
 function Frame:tensor(names)
@@ -261,7 +278,7 @@ function Frame:tensor(names)
         .. "frame:fill('%s', 'previous'), or with a number, or take other rows", name, #missing,
         #missing == 1 and "" or "s", row_text(self, missing:get(1)), name)
     end
-    parts[i] = column.values
+    parts[i] = column.values:tensor(("frame:tensor: column '%s'"):format(name))
   end
   return core.stack(parts, 2)
 end
@@ -305,17 +322,11 @@ function Frame:shift(name, k, new_name)
   local values, n = column.values, self.count
   local distance = math.min(math.abs(k), n)
   if distance > 0 then
-    local gap = column.type == "number" and core.full({ distance }, 0 / 0)
-      or core.full({ distance, type = "int32" }, column.type == "date" and dates.MISSING or 0)
-    if distance == n then
-      values = gap
-    elseif k > 0 then
-      values = core.concat({ gap, values:rows(1, n - distance) }, 1)
-    else
-      values = core.concat({ values:rows(distance + 1, n), gap }, 1)
-    end
+    local gap, ids = core.zeros { distance, type = "int32" }, core.arange(n)
+    ids = core.concat(k > 0 and { gap, ids:rows(1, n - distance) } or { ids:rows(distance + 1, n), gap }, 1)
+    values = values_at(column, ids)
   end
-  return put(self, { name = new_name, type = column.type, values = values, words = column.words })
+  return put(self, { name = new_name, type = column.type, values = values, words = column.words, odd = column.odd })
 end
 
 --- frame:missing(column) -> number of missing cells
@@ -338,7 +349,7 @@ function Frame:fill(name, with)
   local column = find_typed(self, "frame:fill", name, "number")
   local missing = missing_mask(column)
   if type(with) == "number" and with == with then
-    return put(self, with_values(column, core.where(missing, with, column.values)))
+    return put(self, with_values(column, column.values:fill(with)))
   elseif with ~= "previous" then
     check.expected("frame:fill", "argument 2", "'previous' or a number", with)
   end
@@ -347,10 +358,7 @@ function Frame:fill(name, with)
     core.fail("frame:fill: nothing comes before the missing value of column '%s' in %s; fill with a number, or take "
       .. "later rows", name, row_text(self, 1))
   end
-  -- The count of present cells so far says which of them is the last. (float: exact up to 2^24 rows)
-  local present = 1 - missing
-  local source = present:nonzero():gather(1, present:cumsum(1):to_int())
-  return put(self, with_values(column, column.values:gather(1, source)))
+  return put(self, with_values(column, column.values:fill()))
 end
 
 --- frame:drop_missing([column, ...]) -> frame

@@ -4,11 +4,24 @@ local dates = require "rnn.data.dates"
 
 local SHOWN = 5
 
+-- The shortest text that reads back as the number.
+local function number(value)
+  if math.type(value) == "integer" then return ("%d"):format(value) end
+  for digits = 1, 16 do
+    local text = ("%%.%dg"):format(digits):format(value)
+    if tonumber(text) == value then
+      -- 1700000000 and not 1.7e+09
+      return value == math.floor(value) and math.abs(value) < 2 ^ 53 and ("%.0f"):format(value) or text
+    end
+  end
+  return ("%.17g"):format(value)
+end
+
 local function cell(column, row)
   local value = column.values:get(row)
   if column.type == "date" then return dates.text(value) end
   if column.type == "text" then return value == 0 and "missing" or column.words[value] end
-  return value ~= value and "missing" or ("%.10g"):format(value)
+  return value ~= value and "missing" or number(value)
 end
 
 local function width(text) return utf8.len(text) or #text end

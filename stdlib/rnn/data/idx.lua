@@ -16,7 +16,7 @@ local function parse(bytes)
   local zero, kind, ndim = 1, nil, nil
   if #bytes >= 4 then zero, kind, ndim = (">I2BB"):unpack(bytes) end
   kind = KINDS[kind]
-  if zero ~= 0 or not kind or ndim < 1 or ndim > 8 or #bytes < 4 + 4 * ndim then return nil, "is no IDX file" end
+  if zero ~= 0 or not kind or ndim < 1 or #bytes < 4 + 4 * ndim then return nil, "is no IDX file" end
   local shape, count = { (">" .. ("I4"):rep(ndim)):unpack(bytes, 5) }, 1.0 -- as a float the product never wraps
   local at = table.remove(shape)
   for _, size in ipairs(shape) do count = count * size end
@@ -45,16 +45,18 @@ end
 ---@return string? message
 local function idx(path)
   check.string("data.idx", "argument 1 (path)", path)
-  local file <close>, message = io.open(path, "rb")
-  local bytes = file and file:read "a"
-  if not bytes then return nil, message or path .. ": cannot be read" end
+  local bytes, message = core.file_read(path)
+  if not bytes then return nil, "data.idx: " .. message end
   local values, shape, type = parse(bytes)
-  if not values then return nil, ("%s: %s"):format(path, shape) end
+  if not values then return nil, ("data.idx: %s: %s"):format(path, shape) end
   if #values == 0 then
     shape.type = type
     return core.zeros(shape)
   end
-  return core.tensor(values, type):reshape(table.unpack(shape))
+  -- What the file holds may be more than a tensor does: too many axes, numbers beyond float.
+  local ok, t = pcall(function() return core.tensor(values, type):reshape(table.unpack(shape)) end)
+  if not ok then return nil, ("data.idx: %s: %s"):format(path, (t:gsub("^[^\n]-:%d+: ", "", 1))) end
+  return t
 end
 
 return idx

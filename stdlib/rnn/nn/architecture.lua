@@ -98,13 +98,24 @@ local function locate(model, path)
   return holder, key
 end
 
---- architecture.build(config) -> model
+-- How many numbers there are for the parameters: shared ones are in the file once, but made for each name.
+local function count_numbers(config, weights)
+  local count = 0
+  for _, tensor in pairs(weights) do count = count + tensor:count() end
+  for _, name in pairs(config.shared or {}) do
+    if weights[name] then count = count + weights[name]:count() end
+  end
+  return count
+end
+
+--- architecture.build(config, weights) -> model
 ---
---- Raises for a config that is not one; parameters are zero.
+--- Raises for a config that is not one, or that needs more than weights; parameters are zero.
 ---@param config table
+---@param weights table<string, rnn.Tensor>
 ---@return nn.Module
-function architecture.build(config)
-  local model = parameter.without_filling(function() return build(config) end)
+function architecture.build(config, weights)
+  local model = parameter.to_be_loaded(count_numbers(config, weights), function() return build(config) end)
   if not Module.is(model) then core.fail("no layer at the top") end
   for alias, name in pairs(config.shared or {}) do
     local from, from_key = locate(model, name)

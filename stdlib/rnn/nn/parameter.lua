@@ -18,23 +18,30 @@ function parameter.initializer(fname, option, given)
   return initializers[check.one_of(fname, ("option '%s'"):format(option), given, names)]
 end
 
-local filling = true
+local room -- how many numbers a file has for the parameters that are made; nil: they are not to be loaded
 
 --- parameter.new(fill, size, ...) -> tensor that requires a gradient
 function parameter.new(fill, ...)
+  if room then
+    local count = 1.0 -- as a float the product never wraps
+    for i = 1, select("#", ...) do count = count * select(i, ...) end
+    room = room - count
+    if room < 0 then core.fail("the architecture has more parameters than the file has numbers for") end
+  end
   local t = core.zeros(...)
-  if filling then fill(t) end
+  if not room then fill(t) end
   t:requires_grad(true)
   return t
 end
 
---- parameter.without_filling(f) -> result of f
+--- parameter.to_be_loaded(count, f) -> result of f
 ---
---- Parameters made by f stay 0: a model whose weights are about to be loaded takes no random numbers and no time.
-function parameter.without_filling(f)
-  local before = filling
-  filling = false
-  return core.finally("rnn.load", function() filling = before end, f)
+--- Parameters made by f stay 0: a model whose weights are about to be loaded takes no random numbers and no time. An
+--- error before they have more elements than count, those of the file: a small file takes little memory.
+function parameter.to_be_loaded(count, f)
+  local before = room
+  room = count
+  return core.finally("rnn.load", function() room = before end, f)
 end
 
 return parameter

@@ -80,9 +80,9 @@ local function from_json(text)
   return value
 end
 
--- Weights and the extra table of what was read.
+-- Weights and the extra table of what was read, with its metatable, which answers for tensors of a type that is not read.
 local function parts(tensors, metadata)
-  local weights, beside = {}, {}
+  local weights, beside = setmetatable({}, getmetatable(tensors)), setmetatable({}, getmetatable(tensors))
   for name, tensor in pairs(tensors) do
     (name:find("^extra/") and beside or weights)[name] = tensor
   end
@@ -117,7 +117,7 @@ local function restore(path, model, tensors, metadata)
       core.fail("%s. Make the model with its script, then rnn.load('%s', model) fills it by model:load_state_dict",
         metadata["rnnlua.no_config"] or "the file holds tensors but no architecture", path)
     end
-    model = architecture.build(config)
+    model = architecture.build(config, weights)
   end
   model:load_state_dict(weights)
   return model, extra

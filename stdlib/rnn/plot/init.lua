@@ -103,7 +103,7 @@ function plot.series(fields)
       core.fail("%s: series need names, as in { actual = values }; there is one at [%s]", fname, tostring(name))
     elseif SERIES[name] ~= nil then
       options[name] = v
-    elseif type(v) ~= "table" and not core.is_tensor(v) then
+    elseif type(v) ~= "table" and not core.is_tensor(v) and not core.is_numbers(v) then
       core.fail("%s: '%s' is no option (%s), and as a series it must be an array of numbers or a tensor, got %s", fname,
         name, listed(SERIES), check.describe(v))
     end

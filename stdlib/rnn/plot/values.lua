@@ -7,6 +7,9 @@ local values = {}
 
 local function is_array(v) return type(v) == "table" and (#v > 0 or next(v) == nil) end
 
+-- The numbers of a frame as an array; all else as it is.
+local function plain(v) return core.is_numbers(v) and v:totable() or v end
+
 local function flatten(fname, name, t, out)
   for i = 1, #t do
     local v = t[i]
@@ -35,6 +38,7 @@ end
 ---@param v any
 ---@return number[]
 function values.numbers(fname, name, v)
+  v = plain(v)
   if core.is_tensor(v) then
     if one_axis(v) then return flatten(fname, name, v:totable(), {}) end
   elseif is_array(v) and type(v[1]) ~= "table" then
@@ -49,6 +53,7 @@ end
 ---@param v any
 ---@return number[]
 function values.all(fname, name, v)
+  v = plain(v)
   if core.is_tensor(v) then
     if v:lengths() then
       core.fail("%s: %s: the tensor is padded and its padding would count; drop the lengths with :without_lengths()",
@@ -69,6 +74,7 @@ end
 ---@return number[]
 ---@return string kind
 function values.positions(fname, name, v)
+  v = plain(v)
   if is_array(v) and type(v[1]) == "string" then
     local out = {}
     for i = 1, #v do

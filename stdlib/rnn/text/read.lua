@@ -1,5 +1,6 @@
 -- read.lua: a text file.
 
+local core = require "rnn.core"
 local check = require "rnn.check"
 local characters = require "rnn.text.characters"
 
@@ -15,12 +16,10 @@ return function(path, options)
   check.string("text.read", "argument 1 (path)", path)
   local invalid = check.options("text.read", options, { invalid = "error" }).invalid
   check.one_of("text.read", "option 'invalid'", invalid, { "error", "replace" })
-  local file, message = io.open(path, "rb")
-  if not file then return nil, "text.read: " .. message end
-  local s
-  s, message = file:read "a"
-  file:close()
-  if not s then return nil, ("text.read: %s: %s"):format(path, message) end
+  local s, message = core.file_read(path)
+  if not s then return nil, "text.read: " .. message end
+  local kind = core.file_kind(s)
+  if kind then return nil, ("text.read: %s: expected text in UTF-8, but the file is %s"):format(path, kind) end
   s = s:gsub("^\xEF\xBB\xBF", "")
   local at = characters.invalid(s)
   if not at or invalid == "replace" then return characters.clean(s) end
