@@ -810,29 +810,29 @@ def pair(op):
                 if delta == 1 and g.chance(0.5):
                     args.pop()
         torch_ = f"loss({function}, {{0}}, {{1}}, {list(lengths) if lengths else None}{options})"
-        g.apply(op, args, f"keeps({torch_}, {{0}}, {{1}})" if op == "mae" else torch_)
+        g.apply(op, args, f"keeps({torch_}, {{0}}, {{1}})")
     return write
 
 
 def cross_entropy(g):
-    x = g.some(lambda t: t.dim() >= 1 and t.numel() > 0, padded=True)
-    g.need(g.run[x].dim() >= 1 and g.run[x].numel() > 0)
+    x = g.some(lambda t: t.dim() >= 1 and t.shape[-1] > 1 and t.numel() > 0, padded=True)
     lengths, shape = g.run.defined[x], list(g.run[x].shape)
-    g.need(not lengths or len(shape) >= 3)
+    g.need(len(shape) >= (3 if lengths else 1) and shape[-1] > 1 and g.run[x].numel() > 0)
     v = shape.pop()
-    count = torch.Size(shape).numel()
-    labels = [g.r.randint(0, v) for _ in range(count)]
+    has_padding = lengths or g.chance(0.5)  # label 0, to be left out
+    labels = [g.r.randint(0 if has_padding else 1, v) for _ in range(torch.Size(shape).numel())]
     labels[0] = g.r.randint(1, v)  # without any, PyTorch's mean is nan
     y = g.leaf(shape, kind="int", values=labels)
     args, options = [x, y], ""
     if g.chance(0.4):
-        w = g.leaf([v], low=0.1, high=2, grad=False)
-        args.append(w)
-        options += f", weights={w}"
+        args.append(g.leaf([v], low=0.1, high=2, grad=False))
+        options += f", weights={args[2]}"
     if g.chance(0.4):
         smoothing = g.pick([0.1, 0.5, 1.0])
-        args += [smoothing] if len(args) == 3 else [None, smoothing]
+        args += [None] * (3 - len(args)) + [smoothing]
         options += f", smoothing={smoothing}"
+    if has_padding and not lengths:
+        args += [None] * (4 - len(args)) + [True]
     g.apply("cross_entropy", args, f"cross_entropy({{0}}, {{1}}, {list(lengths) if lengths else None}{options})")
 
 
@@ -848,7 +848,8 @@ def ctc_loss(g):
         row = [g.pick([k for k in range(1, classes + 1) if k != blank]) for _ in range(g.r.randint(1, max(frames // 2, 1)))]
         labels += row + [0] * (steps - len(row))
     y = g.leaf([n, steps], kind="int", values=labels)
-    g.apply("ctc_loss", [x, y] if blank == classes and g.chance(0.5) else [x, y, blank],
+    args = [x, y, None if blank == classes and g.chance(0.5) else blank]
+    g.apply("ctc_loss", args + [None, True],
             f"ctc_loss({{0}}, {{1}}, {blank}, {list(lengths) if lengths else None})")
 
 

@@ -66,6 +66,9 @@ def gradient(t):
     return t.grad if t.is_leaf or t.retains_grad else None
 
 
+WITHOUT_HISTORY = {"detach", "copy", "forget", "retain_grad"}  # statements that need none of what they use
+
+
 @functools.lru_cache(maxsize=1000)
 def compiled(line):
     return compile(line, "<program>", "exec")
@@ -88,7 +91,7 @@ class Run:
         return self.env[name].grad_fn in self.consumed
 
     def step(self, s):
-        if any(self.stale(u) for u in s.uses) and not s.quiet:
+        if any(self.stale(u) for u in s.uses) and not s.quiet and s.op not in WITHOUT_HISTORY:
             raise Refused("history that backward has consumed; PyTorch notices only where it saved values")
         if s.writes in self.copies:
             raise Refused("a write into a copy of a part, which would not reach the original")
