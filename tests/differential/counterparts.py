@@ -121,6 +121,10 @@ def mask_of(x, lengths):
     return steps.reshape(steps.shape + (1,) * (x.dim() - 2)).expand(x.shape)
 
 
+def zero_padding(x, lengths):
+    return torch.where(mask_of(x, lengths), x, 0.0) if lengths else x.clone()
+
+
 def sum_(x, lengths, i, keep):
     x = torch.where(mask_of(x, lengths), x, 0.0)
     return x.sum() if i is None else x.sum(axis(i), keep)

@@ -45,6 +45,7 @@ class Generator:
         self.quiet = False
         self.count = 0
         self.daring = self.r.random() < 0.05  # goes on from results that backward has consumed
+        self.junk = self.r.random() < 0.3  # padding holds nan and infinities, of which PyTorch's side knows nothing
         self.coarse = self.r.random() < 0.15  # small whole numbers: ties and zeros
 
     # ---- choosing ----
@@ -164,11 +165,18 @@ class Generator:
             grad = self.chance(0.6) if grad is None else grad
             torch_ = f"tensor([], {grad}, {shape})" if empty else f"tensor({nested}, {grad})"
             if lengths:
-                lua += ":with_lengths{" + sizes(lengths) + "}"
+                lua = f"rnn.tensor({self.padded_literal(nested, lengths)}):with_lengths{literal(lengths)}"
             if grad:
                 lua += ":requires_grad(true)"
         return self.add("leaf", f"{x} = {lua}", f"{x} = {torch_}", (), [x], exact=True,
                         lengths=tuple(lengths) if lengths else None)
+
+    def padded_literal(self, nested, lengths):
+        """As Lua, perhaps with junk behind the lengths."""
+        def junk(value):
+            return [junk(v) for v in value] if isinstance(value, list) else self.pick(["0/0", "1/0", "-1/0", "1e30"])
+        rows_ = [row[:n] + junk(row[n:]) if self.junk else row for row, n in zip(nested, lengths)]
+        return literal(rows_).replace("'", "")
 
     def clear_of(self, x, *kinks):
         """Rounding cannot carry x over a kink: it is exact, or far enough away."""
@@ -708,7 +716,15 @@ def padded(g):
     g.leaf(shape, lengths=[g.r.randint(1, steps) for _ in range(n)])
 
 
+def zero_padding(g):
+    x = g.some(lambda t: t.dim() >= 2, lambda: g.shape(3), padded=True)
+    lengths = g.run.defined[x]
+    g.apply("zero_padding", [x], f"zero_padding({{0}}, {list(lengths) if lengths else None})", lengths=lengths,
+            exact=x in g.exact)
+
+
 def without_lengths(g):
+    g.need(not g.junk)
     x = g.pick([n for n in g.names(padded=True) if g.run.defined[n]])
     y = g.name()
     g.add("without_lengths", f"{y} = {x}:without_lengths()", f"{y} = {x}.view_as({x})", [x], [y], exact=x in g.exact)
@@ -905,6 +921,7 @@ def change_grads(g):
     leaves = [n for n in g.run.defined if g.run[n].is_leaf and g.run[n].requires_grad and g.run.defined[n] is None]
     g.need(leaves)
     params = g.r.sample(leaves, g.r.randint(1, min(len(leaves), 3)))
+    g.need(any(g.run[p].grad is not None for p in params))
     op, value = g.pick([("clip_grad_norm", 0.5), ("clip_grad_value", 0.3), ("scale_grad", 0.5), ("sgd", 0.1)])
     lua = f"rnn.optim.SGD({{ {', '.join(params)} }}, {{ lr = {value} }}):step()" if op == "sgd" else \
         f"rnn.{op}({{ {', '.join(params)} }}, {value})"
@@ -1033,7 +1050,7 @@ OPS.update(floor=floor, clamp=clamp, leaky_relu=leaky_relu, to_int=to_int, to_fl
            argmax=place("argmax"), argmin=place("argmin"), cumsum=cumsum, softmax=softmax("softmax"),
            log_softmax=softmax("log_softmax"), matmul=matmul, linear=linear, conv1d=conv1d, reshape=reshape,
            transpose=transpose, slice=slice_, select=select, concat=concat, stack=stack, broadcast_to=broadcast_to,
-           gather=gather, index_put=index_put, embedding=embedding, one_hot=one_hot, windows=windows, argsort=argsort, topk=topk,
+           zero_padding=zero_padding, gather=gather, index_put=index_put, embedding=embedding, one_hot=one_hot, windows=windows, argsort=argsort, topk=topk,
            nonzero=nonzero, layer_norm=layer_norm, batch_norm=batch_norm, recurrent=recurrent,
            cross_entropy=cross_entropy, ctc_loss=ctc_loss)
 
