@@ -357,12 +357,16 @@ rnn_status rnn_tensor_put(rnn_ctx *ctx, rnn_tensor *x, rnn_tensor *which, rnn_te
   RNNI_TRY(chosen(ctx, x, which, &in[1], &in[0]));
   rnn_args args = {.t = in, .nt = 3};
   rnn_status status;
+  rnn_tensor *base = x->base ? x->base : x;
+  bool recording = ctx->recording, parameter = base->requires_grad && !base->node;
+  if (parameter && !y->node) ctx->recording = false; /* takes the numbers */
   RNNI_GOTO(rnn_apply(ctx, rnn_op_find("index_put"), &args, &put));
   args = (rnn_args){.t = &put, .nt = 1, .nshape = x->ndim};
   memcpy(args.shape, x->dims, sizeof x->dims);
   RNNI_GOTO(rnn_apply(ctx, rnn_op_find("reshape"), &args, &back));
   status = rnn_tensor_assign(ctx, x, back);
 done:
+  ctx->recording = recording;
   rnn_tensor_free(in[0]);
   rnn_tensor_free(in[1]);
   rnn_tensor_free(put);

@@ -365,11 +365,13 @@ static rnn_status check_unchanged(rnn_ctx *ctx, const rnni_node *node) {
   return RNN_OK;
 }
 
-/* The gradient of a tensor that was written into becomes that of the tensor before, where nobody else has either. */
+/* The gradient of a tensor that was written into becomes that of the tensor before, where nobody else has either: not
+   what was written, which may be that tensor itself. */
 static void hand_on(rnni_node *node) {
-  rnni_edge *e = &node->edges[0];
+  rnni_edge *e = &node->edges[0], *written = &node->edges[1];
   rnn_tensor *whole = node->call.dout[0];
-  if (whole->refs == 1 && e->node && !e->node->consumed && !e->node->call.dout[e->output])
+  bool itself = written->node == e->node && written->output == e->output;
+  if (whole->refs == 1 && !itself && e->node && !e->node->consumed && !e->node->call.dout[e->output])
     e->node->call.dout[e->output] = rnn_tensor_ref(whole);
 }
 
@@ -380,14 +382,17 @@ static rnn_status node_backward(rnn_ctx *ctx, queue *q, rnni_node *node, uint64_
   rnn_status status = RNN_OK;
   RNNI_TRY(check_unchanged(ctx, node));
   if (c->nin > 16) RNNI_TRY(rnni_array(ctx, c->nin, sizeof *din, &din));
+  bool wanted = false;
   for (int i = 0; i < c->nin; i++) {
     din[i] = NULL;
+    if (node->edges[i].leaf && !node->edges[i].leaf->requires_grad) node->wants[i] = false; /* switched off since */
+    wanted |= node->wants[i];
     if (i == 0 && node->wants[0] && c->op == &rnni_op_assign) hand_on(node);
     if (c->op->adds_steps && c->in[i] && c->in[i]->storage) RNNI_GOTO(rnni_clean(ctx, &c->in[i]));
     if (node->wants[i]) RNNI_GOTO(gradient_of(ctx, q, &node->edges[i], c->in[i], mark, &din[i]));
   }
   c->din = din;
-  status = c->op->backward(ctx, c);
+  if (wanted) status = c->op->backward(ctx, c);
   for (int i = 0; i < c->nin; i++)
     if (din[i]) rnni_clear_padding(rnni_f(din[i]), c->in[i]);
   if (status == RNN_OK) status = rnni_poll(ctx); /* some loops only leave early */

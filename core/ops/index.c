@@ -242,6 +242,7 @@ static rnn_status windows_forward(rnn_ctx *ctx, rnni_call *c) {
     RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW + x->dims[1] * c->args.i[0]));
     memcpy(to, (const char *)x->data + (size_t)(rnni_i(starts)[b] - 1) * row, width);
   }
+  c->out[0]->copied = true;
   return RNN_OK;
 }
 

@@ -127,49 +127,45 @@ static int64_t extreme(const rnni_call *c, const rnn_tensor *x, const lines *l, 
   return best;
 }
 
+/* scratch 0, kept when recorded: where in x each extreme lies, an int64 in two int32; -1 of nothing. */
 static rnn_status extreme_forward(rnn_ctx *ctx, rnni_call *c, int sign) {
   const rnn_tensor *x = c->in[0];
   lines l = lines_of(c, x);
-  int64_t done = 0;
+  int64_t done = 0, *places = NULL;
+  if (c->keep) {
+    RNNI_TRY(rnni_tensor_raw(ctx, RNN_INT, 2, (int64_t[]){c->out[0]->count, 2}, &c->scratch[0]));
+    places = c->scratch[0]->data;
+  }
   for (int64_t o = 0; o < l.outer; o++)
     for (int64_t i = 0; i < l.inner; i++) {
-      int64_t k = extreme(c, x, &l, o, i, sign);
+      int64_t k = extreme(c, x, &l, o, i, sign), at = k < 0 ? -1 : (o * l.length + k) * l.inner + i;
       RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW + l.length));
-      rnni_f(c->out[0])[o * l.inner + i] =
-          k < 0 ? (real)(sign > 0 ? -INFINITY : INFINITY) : rnni_f(x)[(o * l.length + k) * l.inner + i];
+      rnni_f(c->out[0])[o * l.inner + i] = at < 0 ? (real)(sign > 0 ? -INFINITY : INFINITY) : rnni_f(x)[at];
+      if (places) places[o * l.inner + i] = at;
     }
   return finish(ctx, c);
 }
 
-static rnn_status extreme_backward(rnn_ctx *ctx, rnni_call *c, int sign) {
-  const rnn_tensor *x = c->in[0];
-  lines l = lines_of(c, x);
+static rnn_status extreme_backward(rnn_ctx *ctx, rnni_call *c) {
+  const int64_t *places = c->scratch[0]->data;
   int64_t done = 0;
-  for (int64_t o = 0; o < l.outer; o++)
-    for (int64_t i = 0; i < l.inner; i++) {
-      int64_t k = extreme(c, x, &l, o, i, sign);
-      RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW + l.length));
-      if (k >= 0) rnni_f(c->din[0])[(o * l.length + k) * l.inner + i] += rnni_f(c->dout[0])[o * l.inner + i];
-    }
+  for (int64_t i = 0; i < c->dout[0]->count; i++) {
+    RNNI_TRY(rnni_pace(ctx, &done, 1));
+    if (places[i] >= 0) rnni_f(c->din[0])[places[i]] += rnni_f(c->dout[0])[i];
+  }
   return RNN_OK;
 }
 
 static rnn_status max_forward(rnn_ctx *ctx, rnni_call *c) { return extreme_forward(ctx, c, 1); }
 static rnn_status min_forward(rnn_ctx *ctx, rnni_call *c) { return extreme_forward(ctx, c, -1); }
-static rnn_status max_backward(rnn_ctx *ctx, rnni_call *c) {
-  return extreme_backward(ctx, c, 1);
-}
-static rnn_status min_backward(rnn_ctx *ctx, rnni_call *c) {
-  return extreme_backward(ctx, c, -1);
-}
 const rnn_op rnni_op_max = {.name = "max", .args = "tX?b", .doc = "(x [, axis [, keep]]). Largest element; its first place takes the gradient; -inf of nothing."
                                " Errors: an axis that x does not have; int32.",
-                            .shape = reduced_shape, .forward = max_forward, .backward = max_backward,
-                            .saves = RNNI_SAVE_IN0, .lengths = RNNI_LENGTHS_OWN};
+                            .shape = reduced_shape, .forward = max_forward,
+                            .backward = extreme_backward, .lengths = RNNI_LENGTHS_OWN};
 const rnn_op rnni_op_min = {.name = "min", .args = "tX?b", .doc = "(x [, axis [, keep]]). Smallest element; its first place takes the gradient; inf of nothing."
                                " Errors: an axis that x does not have; int32.",
-                            .shape = reduced_shape, .forward = min_forward, .backward = min_backward,
-                            .saves = RNNI_SAVE_IN0, .lengths = RNNI_LENGTHS_OWN};
+                            .shape = reduced_shape, .forward = min_forward,
+                            .backward = extreme_backward, .lengths = RNNI_LENGTHS_OWN};
 
 static rnn_status place_shape(rnn_ctx *ctx, rnni_call *c) {
   RNNI_TRY(rnni_need_axis(ctx, c, c->args.i[0]));

@@ -66,6 +66,20 @@ describe("a write of values with a history is recorded:", function()
     end, leaf { { 1, 1 }, { 1, 1 }, { 1, 1 } }, leaf { { 1, 1 }, { 2, 2 }, { 3, 3 } }))
   end)
 
+  it("of the tensor itself, whose gradient stays", function()
+    assert.same({ { 2, 2 } }, gradients(function(w)
+      local y = w * 2
+      y:assign(y)
+      return y
+    end, leaf { 1, 1 }))
+    assert.same({ { { 4, 4 }, { 0, 0 } } }, gradients(function(w)
+      local y = w * 2
+      y[2] = y[1]
+      y:rows(1, 2):assign(y)
+      return y
+    end, leaf { { 1, 1 }, { 1, 1 } }))
+  end)
+
   it("broadcast", function()
     assert.same({ 6, { 2, 2, 2 } }, gradients(function(a, b)
       local out = rnn.zeros(2, 3)
@@ -134,6 +148,19 @@ describe("a parameter", function()
     a.weight:assign(b.weight)
     assert.same(values(b.weight), values(a.weight))
     assert.is_true(a.weight:requires_grad())
+    a.weight[rnn.tensor({ 2 }, "int32")] = 3
+    a.weight[a.weight:lt(3)] = rnn.tensor(4)
+    assert.same({ 3, 3 }, values(a.weight[2]))
+    assert.is_nil(a.weight.grad)
+  end)
+
+  it("has no gradient of what was computed before requires_grad(false)", function()
+    local w, v = leaf { 1, 2 }, leaf { 3, 4 }
+    local y = (w * v):sum() + w:sum()
+    w:requires_grad(false)
+    y:backward()
+    assert.is_nil(w.grad)
+    assert.same({ 1, 2 }, values(v.grad))
   end)
 
   it("takes no history", function()
@@ -180,7 +207,7 @@ describe("a part", function()
     local x = rnn.zeros(3, 2)
     local ids = rnn.tensor({ 1, 2 }, "int32")
     for _, copied in ipairs { x:gather(1, ids), x[ids], x[x:eq(0)], x:transpose(1, 2):reshape(6), x:gather(1, ids)[1],
-      x:gather(1, ids):detach() } do
+      x:gather(1, ids):detach(), x:windows(ids, 1) } do
       assert.error_matches(function() copied:fill_(1) end, "would not reach the tensor that it was taken from")
       assert.error_matches(function() copied:uniform_(0, 1) end, "would not reach")
       assert.error_matches(function() copied[1] = 1 end, "would not reach")

@@ -1,0 +1,267 @@
+"""PyTorch's side of the ops whose conventions differ from ours: places and labels count from 1, 0 means "nothing here",
+and what lies behind the lengths of a padded batch does not count. Generated programs call these by name."""
+import torch
+import torch.nn.functional as F
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+torch.set_default_dtype(torch.float64)
+torch.set_num_threads(1)
+
+
+def tensor(values, grad=False, shape=None):
+    t = torch.tensor(values, dtype=torch.float64)
+    return (t if shape is None else t.reshape(shape)).requires_grad_(grad)
+
+
+def ints(values, shape=None):
+    t = torch.tensor(values, dtype=torch.int32)
+    return t if shape is None else t.reshape(shape)
+
+
+def axis(i):
+    return i - 1 if i > 0 else i
+
+
+class Keeps(torch.autograd.Function):
+    """x, the result of an op, in a record that saves further values, as that of our op does: changed in place they are
+    missed."""
+    @staticmethod
+    def forward(ctx, x, *values):
+        ctx.save_for_backward(*values)
+        ctx.more = len(values)
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx, dx):
+        ctx.saved_tensors  # raises when one was changed
+        return (dx, *[None] * ctx.more)
+
+
+keeps = Keeps.apply
+
+
+# ---- shapes and memory ----
+
+def reshape(x, *shape):
+    return x.view(shape) if x.is_contiguous() else x.reshape(shape).clone()
+
+
+def slice_(x, i, first, last):
+    return x.narrow(axis(i), first - 1, last - first + 1)
+
+
+def split(x, i, sizes):
+    """As slices: PyTorch does not write into the parts that its own split gives."""
+    parts, first = [], 1
+    for size in sizes:
+        parts.append(slice_(x, i, first, first + size - 1))
+        first += size
+    return parts
+
+
+def gather(x, i, ids):
+    return keeps(x.index_select(axis(i), ids.long() - 1), ids)
+
+
+def index_put(x, ids, y):
+    y = torch.as_tensor(y, dtype=x.dtype).expand(ids.shape + x.shape[1:])
+    return keeps(x.index_put((ids.long() - 1,), y), ids)
+
+
+def windows(series, starts, length):
+    rows = starts.long()[:, None] - 1 + torch.arange(length)
+    return keeps(series[rows], starts)
+
+
+def assign(x, y):
+    """y may share memory with x: what it held before counts."""
+    y = y.clone() if isinstance(y, torch.Tensor) else y
+    x.copy_(y) if isinstance(y, torch.Tensor) else x.fill_(y)
+
+
+def assign_rows(x, ids, y):
+    x.copy_(index_put(x.detach() if x.is_leaf and not x.requires_grad else x, ids, y))
+
+
+def assign_mask(x, mask, y):
+    x[mask != 0] = torch.as_tensor(y, dtype=x.dtype)
+
+
+def where(condition, a, b):
+    return keeps(torch.where(condition != 0, a, b), condition)
+
+
+# ---- places ----
+
+def one_hot(ids, classes):
+    return F.one_hot(ids.long(), classes + 1)[..., 1:].double()
+
+
+def argsort(x):
+    return (torch.argsort(x, stable=True) + 1).int()
+
+
+def topk(x, k):
+    return (torch.sort(x, dim=-1, descending=True, stable=True)[1][..., :k] + 1).int()
+
+
+def nonzero(x):
+    return (x.nonzero()[:, 0] + 1).int()
+
+
+def embedding(weight, ids):
+    return keeps(F.embedding(ids.long(), F.pad(weight, (0, 0, 1, 0))), ids)
+
+
+# ---- reductions over valid steps ----
+
+def mask_of(x, lengths):
+    """True for every element that counts."""
+    steps = torch.arange(x.shape[1]) < torch.tensor(lengths)[:, None]
+    return steps.reshape(steps.shape + (1,) * (x.dim() - 2)).expand(x.shape)
+
+
+def zero_padding(x, lengths):
+    return torch.where(mask_of(x, lengths), x, 0.0) if lengths else x.clone()
+
+
+def sum_(x, lengths, i, keep):
+    x = torch.where(mask_of(x, lengths), x, 0.0)
+    return x.sum() if i is None else x.sum(axis(i), keep)
+
+
+def mean(x, lengths, i, keep):
+    count = mask_of(x, lengths).double()
+    return sum_(x, lengths, i, keep) / (count.sum() if i is None else count.sum(axis(i), keep))
+
+
+def max_(x, lengths, i, keep):
+    x = torch.where(mask_of(x, lengths), x, -torch.inf)
+    return x.max() if i is None else x.max(axis(i), keep)[0]
+
+
+def min_(x, lengths, i, keep):
+    x = torch.where(mask_of(x, lengths), x, torch.inf)
+    return x.min() if i is None else x.min(axis(i), keep)[0]
+
+
+def argmax(x, lengths, i):
+    return (torch.where(mask_of(x, lengths), x, -torch.inf).argmax(axis(i)) + 1).int()
+
+
+def argmin(x, lengths, i):
+    return (torch.where(mask_of(x, lengths), x, torch.inf).argmin(axis(i)) + 1).int()
+
+
+# ---- layers ----
+
+def conv1d(x, weight, bias, stride, dilation, padding, lengths=None):
+    """Padding 0: valid, 1: causal, 2: same; each sequence of a padded batch by itself, and zeros behind it."""
+    span = (weight.shape[2] - 1) * dilation
+    steps = [(n - span - 1) // stride + 1 if padding == 0 else -(-n // stride) for n in lengths or [x.shape[1]]]
+    if lengths:
+        most = (x.shape[1] - span - 1) // stride + 1 if padding == 0 else -(-x.shape[1] // stride)
+        rows = [F.pad(conv1d(x[i:i + 1, :n], weight, bias, stride, dilation, padding), (0, 0, 0, most - steps[i]))
+                if steps[i] > 0 else x.new_zeros(1, most, weight.shape[0]) for i, n in enumerate(lengths)]
+        return keeps(torch.cat(rows), x)
+    left, right = 0, 0
+    if padding == 1:
+        left = span
+    elif padding == 2:  # the odd zero behind
+        missing = max((steps[0] - 1) * stride + span + 1 - x.shape[1], 0)
+        left, right = missing // 2, missing - missing // 2
+    y = F.conv1d(F.pad(x.transpose(1, 2), (left, right)), weight, bias, stride=stride, dilation=dilation)
+    return keeps(y.transpose(1, 2), x)
+
+
+def layer_norm(x, gain, bias, eps):
+    return F.layer_norm(x, x.shape[-1:], gain, bias, eps)
+
+
+def batch_norm(x, gain, bias, mean_, variance, momentum, eps, training, lengths=None):
+    """Ours keep the variance that normalises in the running statistics, and momentum is the share of the old ones."""
+    if not training:
+        return F.batch_norm(x.reshape(-1, x.shape[-1]), mean_, variance, gain, bias, False, 0.0, eps).reshape(x.shape)
+    rows = valid(x, lengths).reshape(-1, x.shape[-1])
+    with torch.no_grad():
+        mean_.mul_(momentum).add_((1 - momentum) * rows.mean(0))
+        variance.mul_(momentum).add_((1 - momentum) * rows.var(0, unbiased=False))
+    if lengths:
+        return keeps((x - rows.mean(0)) / torch.sqrt(rows.var(0, unbiased=False) + eps) * gain + bias, x, gain)
+    return F.batch_norm(rows, None, None, gain, bias, True, 0.0, eps).reshape(x.shape)
+
+
+def recurrent(cell, options, x, weights, state, lengths, last=False, reverse=False):
+    """One layer of torch.nn with the given weights, on a packed sequence where there are lengths. Backwards in time it
+    is the second half of a layer in both directions."""
+    kind = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[cell]
+    units = weights[2].shape[0] // {"rnn": 1, "lstm": 4, "gru": 3}[cell]
+    net = kind(x.shape[2], units, batch_first=True, bidirectional=reverse, **options)
+    given = {}
+    for name, weight in zip(("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0", "weight_hr_l0"), weights):
+        given[name] = weight.detach() if reverse else weight
+        if reverse:
+            given[name + "_reverse"] = weight
+    first = [torch.stack([torch.zeros_like(s), s]) if reverse else s[None] for s in state]
+    packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False) if lengths else x
+    y, final = torch.func.functional_call(net, given, (packed, (tuple(first) if cell == "lstm" else first[0]) if state else None))
+    if lengths:
+        y, _ = pad_packed_sequence(y, batch_first=True, total_length=x.shape[1])
+    final = [s[-1] for s in (final if cell == "lstm" else (final,))]
+    y = final[0].clone() if last else y[..., final[0].shape[1]:] if reverse else y
+    return [keeps(r, x, *weights, *state) for r in (y, *final)]
+
+
+# ---- losses ----
+
+def valid(x, lengths):
+    return x[mask_of(x, lengths)] if lengths else x
+
+
+def loss(f, prediction, target, lengths=None, **options):
+    return f(valid(prediction, lengths), valid(target, lengths), **options)
+
+
+def cross_entropy(logits, labels, lengths=None, weights=None, smoothing=0.0):
+    given = labels.long()
+    if lengths:
+        given = torch.where(mask_of(given, lengths), given, 0)
+    y = F.cross_entropy(logits.reshape(-1, logits.shape[-1]), given.reshape(-1) - 1, weights, ignore_index=-1,
+                        label_smoothing=smoothing)
+    return keeps(y, logits, labels)
+
+
+def ctc_loss(logits, labels, blank, lengths=None):
+    n, steps, _ = logits.shape
+    given = [row[row > 0].long() - 1 for row in labels]
+    return F.ctc_loss(logits.log_softmax(-1).transpose(0, 1), torch.cat(given), lengths or [steps] * n,
+                      [len(row) for row in given], blank=blank - 1, reduction="sum") / sum(map(len, given))
+
+
+# ---- gradients and steps ----
+
+def clip_grad_norm(params, limit):
+    grads = [p.grad for p in params if p.grad is not None]
+    norm = torch.sqrt(sum((g * g).sum() for g in grads)) if grads else 0
+    if norm > limit:
+        for g in grads:
+            g.mul_(limit / norm)
+
+
+def clip_grad_value(params, limit):
+    for p in params:
+        if p.grad is not None:
+            p.grad.clamp_(-limit, limit)
+
+
+def scale_grad(params, factor):
+    for p in params:
+        if p.grad is not None:
+            p.grad.mul_(factor)
+
+
+def sgd(params, lr):
+    with torch.no_grad():
+        for p in params:
+            if p.grad is not None:
+                p -= lr * p.grad

@@ -1,0 +1,1084 @@
+"""Random programs. The generator runs PyTorch as it goes, so it knows shapes and values and can keep away from where no
+answer is the right one: kinks that rounding may cross, near ties, numbers that grow without bound.
+
+Each function below writes statements of one kind; OPS lists them with the op of core/ops/ops.def that they cover."""
+import random
+
+import torch
+
+import counterparts
+from program import Refused, Run, Statement
+
+MOST = 1e3       # no value is larger
+NEAR = 1e-6      # closer than this to a kink or tie, rounding decides
+ELEMENTS = 300   # of a tensor
+
+
+class Unfit(Exception):
+    """The statement cannot be had here: try another."""
+
+
+def literal(values):
+    """A nested list as Lua."""
+    return "{" + ", ".join(map(literal, values)) + "}" if isinstance(values, list) else repr(values)
+
+
+def sizes(shape):
+    return ", ".join(map(str, shape))
+
+
+def broadcast(a, b):
+    """The shape that a and b are broadcast to, or None."""
+    n = max(len(a), len(b))
+    a, b = (1,) * (n - len(a)) + tuple(a), (1,) * (n - len(b)) + tuple(b)
+    if any(d != e and 1 not in (d, e) for d, e in zip(a, b)):
+        return None
+    return torch.Size(e if d == 1 else d for d, e in zip(a, b))
+
+
+class Generator:
+    def __init__(self, seed):
+        self.r = random.Random(seed)
+        self.run = Run()
+        self.statements = []
+        self.exact = set()  # names whose values no rounding has touched
+        self.quiet = False
+        self.count = 0
+        self.daring = self.r.random() < 0.05  # goes on from results that backward has consumed
+        self.junk = self.r.random() < 0.3  # padding holds nan and infinities, of which PyTorch's side knows nothing
+        self.coarse = self.r.random() < 0.15  # small whole numbers: ties and zeros
+
+    # ---- choosing ----
+
+    def chance(self, p):
+        return self.r.random() < p
+
+    def pick(self, items):
+        if not items:
+            raise Unfit
+        return items[self.r.randrange(len(items))]
+
+    def need(self, condition):
+        if not condition:
+            raise Unfit
+
+    def value(self, name):
+        return self.run[name].detach()
+
+    def names(self, ok=None, kind="float", padded=False):
+        dtype = torch.float64 if kind == "float" else torch.int32
+        return [n for n, lengths in self.run.defined.items()
+                if self.run[n].dtype == dtype and (padded or lengths is None)
+                and (self.daring or not self.run.stale(n))
+                and (ok is None or ok(self.run[n]))]
+
+    def size(self):
+        if self.chance(0.02):  # blocks and vectors of the kernels, and what is left over
+            return self.r.randint(6, 40)
+        return self.r.choices([0, 1, 2, 3, 4, 5], [1, 4, 8, 8, 4, 2])[0]
+
+    def shape(self, ndim=None):
+        if ndim is None:
+            ndim = self.r.choices([0, 1, 2, 3, 4, 5], [2, 6, 10, 8, 3, 1])[0]
+        shape = [self.size() for _ in range(ndim)]
+        while torch.Size(shape).numel() > ELEMENTS:
+            shape[self.r.randrange(ndim)] = 1
+        return shape
+
+    def some(self, ok=None, shape=None, kind="float", padded=False, **options):
+        """The name of a tensor there is, rather a young one, or of a new leaf."""
+        found = self.names(ok, kind, padded)
+        if found and self.chance(0.85):
+            return found[max(self.r.randrange(len(found)) for _ in range(2))]
+        shape = self.shape() if shape is None else shape() if callable(shape) else shape
+        return self.leaf(shape, kind=kind, **options)
+
+    def axis(self, x, first=0):
+        """An axis of x, from 1 or backwards, as Lua writes it."""
+        n = self.run[x].dim()
+        self.need(n > first)
+        i = self.r.randrange(first, n)
+        return i + 1 if self.chance(0.7) else i - n
+
+    def at(self, x, axis):
+        return axis - 1 if axis > 0 else self.run[x].dim() + axis
+
+    # ---- writing statements ----
+
+    def name(self):
+        self.count += 1
+        return f"x{self.count}"
+
+    def add(self, op, lua, torch_, uses=(), defines=(), exact=False, bounded=True, **fields):
+        s = Statement(op, lua, torch_, tuple(defines), tuple(uses), quiet=self.quiet and op != "leaf", **fields)
+        try:
+            self.run.step(s)
+            for n in defines:
+                t = self.value(n)
+                if bounded and t.numel() and t.dtype == torch.float64:
+                    self.need(bool(t.abs().max() <= MOST))
+        except Refused:
+            self.statements.append(s)
+            raise
+        except (Unfit, RuntimeError) as e:
+            for n in defines:
+                self.run.defined.pop(n, None)
+            raise Refused(f"PyTorch cannot do it: {e}") if op == "backward" else e
+        self.statements.append(s)
+        if exact:
+            self.exact.update(defines)
+        return defines[0] if defines else None
+
+    def apply(self, op, args, torch_, method=None, **fields):
+        """x = rnn.op(args) in one of the ways to write it; torch_ says it with {0}, {1} ... for the arguments."""
+        x = self.name()
+        texts = [literal(a) if isinstance(a, list) and not (a and isinstance(a[0], str)) else
+                 "{" + ", ".join(a) + "}" if isinstance(a, list) else
+                 {True: "true", False: "false", None: "nil"}[a] if a is None or isinstance(a, bool) else str(a)
+                 for a in args]
+        uses = [n for a in args for n in (a if isinstance(a, list) else [a]) if isinstance(n, str)]
+        if method is None:
+            method = isinstance(args[0], str) and self.chance(0.6)
+        lua = f"{texts[0]}:{op}({', '.join(texts[1:])})" if method else f"rnn.{op}({', '.join(texts)})"
+        pythons = ["[" + ", ".join(a) + "]" if isinstance(a, list) and a and isinstance(a[0], str) else str(a)
+                   for a in args]
+        return self.add(op, f"{x} = {lua}", f"{x} = " + torch_.format(*pythons), uses, [x], **fields)
+
+    def numbers(self, count, low, high):
+        if self.coarse:
+            return [float(self.r.randint(round(low + 0.49), round(high - 0.49))) for _ in range(count)]
+        return [round(self.r.uniform(low, high), 2) for _ in range(count)]
+
+    def leaf(self, shape, kind="float", low=-2, high=2, grad=None, values=None, lengths=None):
+        x = self.name()
+        count = torch.Size(shape).numel()
+        if values is None:
+            values = self.numbers(count, low, high) if kind == "float" else [self.r.randint(low, high) for _ in range(count)]
+        nested = torch.tensor(values, dtype=torch.float64 if kind == "float" else torch.int32).reshape(shape).tolist()
+        empty = count == 0
+        if kind == "int":
+            lua = f'rnn.zeros {{ {sizes(shape)}{", " if shape else ""}type = "int32" }}' if empty else \
+                f'rnn.tensor({literal(nested)}, "int32")'
+            torch_ = f"ints([], {shape})" if empty else f"ints({nested})"
+        else:
+            lua = f"rnn.zeros({sizes(shape)})" if empty else f"rnn.tensor({literal(nested)})"
+            grad = self.chance(0.6) if grad is None else grad
+            torch_ = f"tensor([], {grad}, {shape})" if empty else f"tensor({nested}, {grad})"
+            if lengths:
+                lua = f"rnn.tensor({self.padded_literal(nested, lengths)}):with_lengths{literal(lengths)}"
+            if grad:
+                lua += ":requires_grad(true)"
+        return self.add("leaf", f"{x} = {lua}", f"{x} = {torch_}", (), [x], exact=True,
+                        lengths=tuple(lengths) if lengths else None)
+
+    def padded_literal(self, nested, lengths):
+        """As Lua, perhaps with junk behind the lengths."""
+        def junk(value):
+            return [junk(v) for v in value] if isinstance(value, list) else self.pick(["0/0", "1/0", "-1/0", "1e30"])
+        rows_ = [row[:n] + junk(row[n:]) if self.junk else row for row, n in zip(nested, lengths)]
+        return literal(rows_).replace("'", "")
+
+    def clear_of(self, x, *kinks):
+        """Rounding cannot carry x over a kink: it is exact, or far enough away."""
+        if x not in self.exact:
+            for k in kinks:
+                self.need(not bool(((self.value(x) - k).abs() < NEAR).any()))
+
+    def clear_of_ties(self, x, axis=None):
+        if x not in self.exact:
+            t = self.value(x)
+            t = t.reshape(-1) if axis is None else t.movedim(axis, -1)
+            if t.dim() and t.shape[-1] > 1:
+                self.need(not bool((t.sort(-1)[0].diff(dim=-1) < NEAR).any()))
+
+
+# ---- one tensor, element by element ----
+
+UNARY = {  # op: (PyTorch, where it has kinks, from, to)
+    "neg": ("-{0}", (), None, None), "abs": ("{0}.abs()", (0,), None, None), "sign": ("{0}.detach().sign()", (0,), None, None),
+    "exp": ("{0}.exp()", (), -20, 5), "log": ("{0}.log()", (), 0.01, None), "sqrt": ("{0}.sqrt()", (), 0.01, None),
+    "square": ("{0}.square()", (), None, None), "reciprocal": ("{0}.reciprocal()", (), 0.05, None),
+    "sin": ("{0}.sin()", (), None, None), "cos": ("{0}.cos()", (), None, None),
+    "is_finite": ("{0}.isfinite().double()", (), None, None),
+    "tanh": ("{0}.tanh()", (), None, None), "sigmoid": ("{0}.sigmoid()", (), None, None), "relu": ("{0}.relu()", (0,), None, None),
+    "elu": ("F.elu_({0}.clone())", (0,), None, None), "selu": ("F.selu_({0}.clone())", (0,), None, None),
+    "softplus": ("F.softplus({0}, threshold=50)", (), None, 40), "softsign": ("F.softsign({0})", (0,), None, None),
+    "hard_sigmoid": ("F.hardtanh({0}, -3, 3) / 6 + 0.5", (-3, 3), None, None),
+}
+
+
+def unary(op):
+    torch_, kinks, low, high = UNARY[op]
+
+    def within(t):
+        return (low is None or bool((t >= low).all())) and (high is None or bool((t <= high).all()))
+
+    def write(g):
+        x = g.some(within, padded=True, low=-2 if low is None else 0.1)
+        g.need(within(g.run[x]))
+        g.clear_of(x, *kinks)
+        y = g.apply(op, [x], torch_, lengths=g.run.defined[x], exact=op in ("neg", "abs", "sign", "relu") and x in g.exact)
+        if op == "neg" and g.chance(0.5):
+            g.statements[-1].lua = f"{y} = -{x}"
+    return write
+
+
+def floor(g):
+    x = g.some(padded=True)
+    if x not in g.exact:
+        t = g.value(x)
+        g.need(not bool(((t - t.round()).abs() < NEAR).any()))
+    g.apply("floor", [x], "{0}.detach().floor()", lengths=g.run.defined[x], exact=x in g.exact)
+
+
+def clamp(g):
+    x = g.some(padded=True)
+    low = g.pick([-2.0, -1.0, -0.5, 0.0])
+    high = low + g.pick([0.5, 1.0, 2.0])
+    g.clear_of(x, low, high)
+    g.apply("clamp", [x, low, high], "{0}.clamp({1}, {2})", lengths=g.run.defined[x])
+
+
+def leaky_relu(g):
+    x = g.some(padded=True)
+    g.clear_of(x, 0)
+    g.apply("leaky_relu", [x, g.pick([0.01, 0.3, 1.0])], "F.leaky_relu({0}, {1})", lengths=g.run.defined[x])
+
+
+def to_int(g):
+    x = g.some()
+    if x not in g.exact:
+        t = g.value(x)
+        g.need(not bool(((t - t.round()).abs() < NEAR).any()))
+    g.apply("to_int", [x], "{0}.detach().int()", exact=True)
+
+
+def to_float(g):
+    kind = g.pick(["int", "int", "float"])
+    x = g.some(kind=kind, low=-3, high=3)
+    g.apply("to_float", [x], "{0}.double()" if kind == "int" else "{0}.clone()", exact=x in g.exact)
+
+
+def dropout(g):
+    x = g.some(padded=True)
+    g.apply("dropout", [x, 0], "{0}.clone()", lengths=g.run.defined[x])
+
+
+# ---- two tensors ----
+
+def partner(g, x, kind="float", low=-2, high=2, ok=None, numbers=True):
+    """The name of a tensor that can be broadcast with x, or a number."""
+    shape, lengths = list(g.run[x].shape), g.run.defined[x]
+    if numbers and g.chance(0.2):
+        return g.r.randint(int(low), int(high)) if kind == "int" else g.pick([v for v in (-1.5, -1, 0.5, 2, 3) if low <= v <= high])
+
+    def fits(t):
+        if ok and not ok(t):
+            return False
+        if lengths is not None:
+            return list(t.shape) == shape[len(shape) - t.dim():] and t.dim() <= len(shape)
+        both = broadcast(t.shape, shape)
+        return both is not None and both.numel() <= ELEMENTS
+    found = [n for n in g.names(fits, kind, padded=True) if g.run.defined[n] in (None, lengths)]
+    if found and g.chance(0.6):
+        return g.pick(found)
+    shape = shape[g.r.randint(0, len(shape)) if g.chance(0.3) else 0:]
+    shape = [1 if g.chance(0.2) else d if d != 1 or g.chance(0.5) or lengths else g.size() for d in shape]
+    if lengths is None and len(shape) < 4 and g.chance(0.1):
+        shape = [g.r.randint(1, 3)] + shape
+    both = broadcast(shape, g.run[x].shape)
+    g.need(both is not None and both.numel() <= ELEMENTS)
+    return g.leaf(shape, kind=kind, low=low, high=high)
+
+
+SYMBOLS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "^"}
+
+
+def two(g, op, a, b, torch_, **fields):
+    names = [n for n in (a, b) if isinstance(n, str)]
+    lengths = next((g.run.defined[n] for n in names if g.run.defined[n]), None)
+    x = g.apply(op, [a, b], torch_, method=None if isinstance(a, str) else False, lengths=lengths, **fields)
+    if op in SYMBOLS and g.chance(0.7):
+        g.statements[-1].lua = f"{x} = {a} {SYMBOLS[op]} {b}"
+    return x
+
+
+def shuffled(g, a, b):
+    return (a, b) if g.chance(0.5) else (b, a)
+
+
+def arithmetic(op):
+    def write(g):
+        kind = "int" if g.chance(0.1) else "float"
+        x = g.some(kind=kind, padded=True, low=-3 if kind == "int" else -2, high=3 if kind == "int" else 2)
+        a, b = shuffled(g, x, partner(g, x, kind))
+        two(g, op, a, b, f"{{0}} {SYMBOLS[op]} {{1}}", exact=kind == "int")
+    return write
+
+
+def away(t):
+    return bool((t.abs() > 0.05).all())
+
+
+def div(g):
+    b = g.some(away, padded=True, low=0.2)
+    g.need(away(g.run[b]))
+    two(g, "div", partner(g, b), b, "torch.as_tensor({0}) / {1}")
+
+
+def pow_(g):
+    def positive(t):
+        return bool((t > 0.05).all()) and bool((t < 10).all())
+    if g.chance(0.5):
+        x = g.some(lambda t: bool((t.abs() < 10).all()), padded=True)
+        g.need(bool((g.run[x].abs() < 10).all()))
+        if x not in g.exact:
+            g.clear_of(x, 0)
+        n = g.pick([1, 2, 3, 0])
+        return two(g, "pow", x, n, "{0} ** {1}")
+    x = g.some(positive, padded=True, low=0.1)
+    g.need(positive(g.run[x]))
+    b = partner(g, x, ok=lambda t: bool((t.abs() < 4).all()))
+    g.need(not isinstance(b, str) or bool((g.run[b].abs() < 4).all()))
+    if g.chance(0.15):
+        return two(g, "pow", 2, x, "{0} ** {1}")
+    return two(g, "pow", x, b, "{0} ** {1}")
+
+
+def apart(g, a, b, ties):
+    """No two partners are so near that rounding decides which is larger."""
+    if all(not isinstance(n, str) or n in g.exact for n in (a, b)) and ties:
+        return
+    a, b = (g.value(n) if isinstance(n, str) else torch.tensor(float(n)) for n in (a, b))
+    g.need(not bool(((a - b).abs() < NEAR).any()))
+
+
+def extreme(op):
+    def write(g):
+        kind = "int" if g.chance(0.1) else "float"
+        x = g.some(kind=kind, padded=True, low=-2, high=2)
+        a, b = shuffled(g, x, partner(g, x, kind))
+        if kind == "int":
+            torch_ = f"torch.{op}(torch.as_tensor({{0}}), torch.as_tensor({{1}})).int()"
+        else:
+            torch_ = f"torch.{op}(torch.as_tensor({{0}}), torch.as_tensor({{1}}))"
+            apart(g, a, b, ties=False)  # PyTorch halves the gradient of a tie, ours goes to a
+        two(g, op, a, b, torch_, exact=kind == "int")
+    return write
+
+
+def comparison(op):
+    symbol = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}[op]
+
+    def write(g):
+        kind = "int" if g.chance(0.2) else "float"
+        x = g.some(kind=kind, padded=True, low=-2, high=2)
+        a, b = shuffled(g, x, partner(g, x, kind))
+        apart(g, a, b, ties=True)
+        two(g, op, a, b, f"({{0}} {symbol} {{1}}).double()", exact=True)
+    return write
+
+
+def where(g):
+    a = g.some()
+    b = partner(g, a)
+    shape = g.run[a].shape if not isinstance(b, str) else broadcast(g.run[a].shape, g.run[b].shape)
+    found = g.names(lambda t: not t.requires_grad and t.shape == shape)
+    c = g.pick(found) if found and g.chance(0.5) else None
+    if c is None:
+        flags = [float(g.r.randint(0, 1)) for _ in range(torch.Size(shape).numel())]
+        c = g.leaf(list(shape), values=flags, grad=False)
+    g.clear_of(c, 0)
+    a, b = shuffled(g, a, b)
+    g.apply("where", [c, a, b], "where({0}, {1}, {2})", method=False)
+
+
+# ---- reductions ----
+
+def reduction(op):
+    def write(g):
+        x = g.some(lambda t: t.numel() > 0, padded=True)
+        g.need(g.run[x].numel() > 0 or op == "sum")
+        lengths = g.run.defined[x]
+        axis = None if g.chance(0.4) or g.run[x].dim() == 0 else g.axis(x, 1 if lengths else 0)
+        at = None if axis is None else g.at(x, axis)
+        keep = axis is not None and g.chance(0.4)
+        if op in ("max", "min"):
+            if axis is None:
+                t = g.value(x).reshape(-1)
+                g.need(bool((t.sort()[0].diff() >= NEAR).all()))  # PyTorch shares the gradient among equals
+            else:
+                g.clear_of_ties(x, at)
+        args = [x] if axis is None else [x, axis] if not keep else [x, axis, True]
+        if lengths:
+            name = op if op == "mean" else op + "_"
+            g.apply(op, args, f"{name}({{0}}, {list(lengths)}, {axis}, {keep})",
+                    lengths=lengths if at is not None and at >= 2 else None)
+        elif axis is None:
+            g.apply(op, args, f"{{0}}.{op}()")
+        else:
+            suffix = "[0]" if op in ("max", "min") else ""
+            g.apply(op, args, f"{{0}}.{op}({at}, {keep}){suffix}")
+    return write
+
+
+def place(op):
+    def write(g):
+        x = g.some(lambda t: t.dim() > 0 and t.numel() > 0, padded=True)
+        g.need(g.run[x].numel() > 0)
+        lengths = g.run.defined[x]
+        axis = g.axis(x, 1 if lengths else 0)
+        at = g.at(x, axis)
+        g.clear_of_ties(x, at)
+        if lengths:
+            g.apply(op, [x, axis], f"{op}({{0}}, {list(lengths)}, {{1}})", exact=True, lengths=lengths if at >= 2 else None)
+        else:
+            g.apply(op, [x, axis], f"({{0}}.{op}({at}) + 1).int()", exact=True)
+    return write
+
+
+def cumsum(g):
+    x = g.some(lambda t: t.dim() > 0)
+    axis = g.axis(x)
+    g.apply("cumsum", [x, axis], f"{{0}}.cumsum({g.at(x, axis)})")
+
+
+def softmax(op):
+    def write(g):
+        x = g.some(lambda t: t.dim() > 0, padded=True)
+        lengths = g.run.defined[x]
+        axis = g.axis(x, 2 if lengths else 0)
+        g.apply(op, [x, axis], f"{{0}}.{op}({g.at(x, axis)})", lengths=lengths)
+    return write
+
+
+# ---- products ----
+
+def matmul(g):
+    a = g.some(lambda t: t.dim() >= 2, lambda: g.shape(g.r.randint(2, 3)))
+    g.need(g.run[a].dim() >= 2)
+    k = g.run[a].shape[-1]
+
+    def fits(t):
+        return t.dim() >= 2 and t.shape[-2] == k and broadcast(t.shape[:-2], g.run[a].shape[:-2]) is not None
+    lead = list(g.run[a].shape[:-2])
+    lead = [] if g.chance(0.4) else [1 if g.chance(0.3) else d for d in lead]
+    b = g.some(fits, lambda: lead + [k, g.size()])
+    g.apply("matmul", [a, b], "{0} @ {1}")
+
+
+def linear(g):
+    x = g.some(lambda t: t.dim() >= 1, padded=True)
+    g.need(g.run[x].dim() >= 1)
+    d = g.run[x].shape[-1]
+    w = g.some(lambda t: t.dim() == 2 and t.shape[1] == d, lambda: [g.size(), d])
+    args = [x, w]
+    if g.chance(0.6):
+        n = g.run[w].shape[0]
+        args.append(g.some(lambda t: t.shape == (n,), [n]))
+    g.need(g.run.defined[x] is None or g.run[x].dim() >= 3)
+    g.apply("linear", args, "F.linear(" + ", ".join("{%d}" % i for i in range(len(args))) + ")",
+            lengths=g.run.defined[x])
+
+
+def conv1d(g):
+    x = g.some(lambda t: t.dim() == 3 and t.numel() > 0, lambda: [g.r.randint(1, 3), g.r.randint(1, 6), g.r.randint(1, 3)],
+               padded=True)
+    g.need(g.run[x].dim() == 3 and g.run[x].numel() > 0)
+    _, steps, d = g.run[x].shape
+    lengths, taps, units = g.run.defined[x], g.r.randint(1, 3), g.r.randint(1, 3)
+    stride, dilation, padding = g.r.randint(1, 2), g.r.randint(1, 2), g.r.randint(0, 2)
+    g.need(padding or steps >= (taps - 1) * dilation + 1)
+    w = g.some(lambda t: t.dim() == 3 and list(t.shape[1:]) == [d, taps] and t.shape[0], [units, d, taps])
+    b = g.some(lambda t: t.shape == g.run[w].shape[:1], [g.run[w].shape[0]]) if g.chance(0.6) else None
+    rest = [max((n - (taps - 1) * dilation - 1) // stride + 1, 0) if padding == 0 else -(-n // stride) for n in lengths or ()]
+    g.apply("conv1d", [x, w, b, stride, dilation, padding],
+            "conv1d({0}, {1}, {2}, {3}, {4}, {5}, %s)" % (list(lengths) if lengths else None), lengths=tuple(rest) or None)
+
+
+# ---- shapes ----
+
+def reshape(g):
+    kind = "int" if g.chance(0.1) else "float"
+    x = g.some(kind=kind, low=-2, high=2)
+    count = g.run[x].numel()
+    g.need(count > 0)
+    shape, left = [], count
+    while left > 1 and len(shape) < 4:
+        d = g.pick([d for d in range(1, left + 1) if left % d == 0])
+        shape.append(d)
+        left //= d
+    if left > 1:
+        shape.append(left)
+    if shape and g.chance(0.3):
+        shape[g.r.randrange(len(shape))] = -1
+    way = g.r.randrange(3)
+    y = g.name()
+    text = sizes(shape)
+    lua = [f"{x}:reshape({text})", f"{x}:reshape {{ {text} }}", f"rnn.reshape({x}, {{ {text} }})"][way if shape else 1 + way % 2]
+    g.add("reshape", f"{y} = {lua}", f"{y} = reshape({', '.join([x] + list(map(str, shape)))})", [x], [y], exact=x in g.exact)
+
+
+def transpose(g):
+    kind = "int" if g.chance(0.1) else "float"
+    x = g.some(lambda t: t.dim() >= 1, kind=kind, low=-2, high=2)
+    a, b = g.axis(x), g.axis(x)
+    g.apply("transpose", [x, a, b], f"{{0}}.transpose({g.at(x, a)}, {g.at(x, b)})", exact=x in g.exact)
+
+
+def span(g, n):
+    first = g.r.randint(1, n + 1) if g.chance(0.1) else g.r.randint(1, max(n, 1))
+    last = g.r.randint(first, n) if first <= n and g.chance(0.95) else first - 1
+    return first, last
+
+
+def slice_(g):
+    kind = "int" if g.chance(0.1) else "float"
+    x = g.some(lambda t: t.dim() >= 1, kind=kind, low=-2, high=2)
+    axis = g.axis(x)
+    first, last = span(g, g.run[x].shape[g.at(x, axis)])
+    g.apply("slice", [x, axis, first, last], "slice_({0}, {1}, {2}, {3})", exact=x in g.exact)
+
+
+def rows(g):
+    x = g.some(lambda t: t.dim() >= 1)
+    g.need(g.run[x].dim() >= 1)
+    first, last = span(g, g.run[x].shape[0])
+    y = g.name()
+    g.add("rows", f"{y} = {x}:rows({first}, {last})", f"{y} = slice_({x}, 1, {first}, {last})", [x], [y], exact=x in g.exact)
+
+
+def select(g):
+    kind = "int" if g.chance(0.1) else "float"
+    x = g.some(lambda t: t.dim() >= 1 and t.numel(), kind=kind, low=-2, high=2)
+    axis = g.axis(x)
+    n = g.run[x].shape[g.at(x, axis)]
+    g.need(n > 0)
+    i = g.r.randint(1, n)
+    g.apply("select", [x, axis, i], f"{{0}}.select({g.at(x, axis)}, {i - 1})", exact=x in g.exact)
+
+
+def index(g):
+    x = g.some(lambda t: t.dim() >= 2 and t.shape[0] > 0)
+    g.need(g.run[x].dim() >= 2 and g.run[x].shape[0] > 0)
+    i = g.r.randint(1, g.run[x].shape[0])
+    y = g.name()
+    g.add("index", f"{y} = {x}[{i}]", f"{y} = {x}[{i - 1}]", [x], [y], exact=x in g.exact)
+
+
+def split(g):
+    x = g.some(lambda t: t.dim() >= 1 and t.numel())
+    axis = g.axis(x)
+    n = g.run[x].shape[g.at(x, axis)]
+    cut = g.r.randint(0, n)
+    parts = [cut, n - cut]
+    equal = n > 0 and n % 2 == 0 and g.chance(0.4)
+    if equal:
+        parts = [n // 2, n // 2]
+    a, b = g.name(), g.name()
+    call = f"({axis}, {2 if equal else literal(parts)})" if g.chance(0.5) else None
+    lua = f"{x}:split{call}" if call else f"rnn.split({x}, {axis}, {2 if equal else literal(parts)})"
+    g.add("split", f"{a}, {b} = table.unpack({lua})", f"{a}, {b} = split({x}, {axis}, {parts})", [x], [a, b], exact=x in g.exact)
+
+
+def concat(g):
+    kind = "int" if g.chance(0.1) else "float"
+    x = g.some(lambda t: t.dim() >= 1, kind=kind, low=-2, high=2)
+    axis = g.axis(x)
+    at = g.at(x, axis)
+    names = [x]
+    for _ in range(g.r.randint(0, 2)):
+        shape = list(g.run[x].shape)
+        shape[at] = g.size()
+        names.append(g.some(lambda t: t.dim() == len(shape) and
+                            all(d == e or j == at for j, (d, e) in enumerate(zip(t.shape, shape))), shape, kind=kind, low=-2, high=2))
+    g.apply("concat", [names, axis], f"torch.cat({{0}}, {at})", method=False, exact=g.exact >= set(names))
+
+
+def stack(g):
+    kind = "int" if g.chance(0.1) else "float"
+    x = g.some(lambda t: t.dim() <= 4, kind=kind, low=-2, high=2)
+    shape = list(g.run[x].shape)
+    names = [x] + [g.some(lambda t: list(t.shape) == shape, shape, kind=kind, low=-2, high=2) for _ in range(g.r.randint(0, 2))]
+    axis = g.r.randint(1, len(shape) + 1)
+    if g.chance(0.3):
+        axis -= len(shape) + 2
+    at = axis - 1 if axis > 0 else axis
+    g.apply("stack", [names, axis], f"torch.stack({{0}}, {at})", method=False, exact=g.exact >= set(names))
+
+
+def broadcast_to(g):
+    x = g.some(lambda t: t.dim() <= 3)
+    shape = [g.r.randint(0, 3) if d == 1 and g.chance(0.7) else d for d in g.run[x].shape]
+    if g.chance(0.5):
+        shape = [g.r.randint(1, 3)] + shape
+    g.need(torch.Size(shape).numel() <= ELEMENTS and len(shape) > 0)
+    g.apply("broadcast_to", [x, shape], f"{{0}}.expand({shape}).clone()", exact=x in g.exact)
+
+
+# ---- places and ids ----
+
+def ids(g, shape, low, high):
+    g.need(high >= low)
+    return g.leaf(shape, kind="int", low=low, high=high)
+
+
+def gather(g):
+    kind = "int" if g.chance(0.1) else "float"
+    x = g.some(lambda t: t.dim() >= 1, kind=kind, low=-2, high=2)
+    axis = g.axis(x)
+    where_ = ids(g, [g.size()], 1, g.run[x].shape[g.at(x, axis)])
+    g.apply("gather", [x, axis, where_], "gather({0}, {1}, {2})", copies=True, exact=x in g.exact)
+
+
+def pick(g):
+    """x[ids] and x[mask]: copies of rows and elements."""
+    x = g.some(lambda t: t.dim() >= 1)
+    t, y = g.value(x), g.name()
+    g.need(t.dim() >= 1)
+    if g.chance(0.5):
+        which = ids(g, [g.size()], 1, t.shape[0])
+        torch_ = f"gather({x}, 1, {which})"
+    else:
+        which = mask(g, t.shape[:g.r.randint(1, t.dim())])
+        torch_ = f"keeps({x}[{which} != 0], {which})"
+    g.add("pick", f"{y} = {x}[{which}]", f"{y} = {torch_}", [x, which], [y], copies=True, exact=x in g.exact)
+
+
+def mask(g, shape):
+    found = g.names(lambda u: u.shape == shape and not u.requires_grad and bool(((u == 0) | (u == 1)).all()))
+    m = g.pick(found) if found and g.chance(0.7) else \
+        g.leaf(list(shape), values=[float(g.r.randint(0, 1)) for _ in range(shape.numel())], grad=False)
+    g.need(m in g.exact)
+    return m
+
+
+def distinct_ids(g, n):
+    values = g.r.sample(range(1, n + 1), g.r.randint(0, n))
+    return g.leaf([len(values)], kind="int", values=values)
+
+
+def index_put(g):
+    x = g.some(lambda t: t.dim() >= 1)
+    g.need(g.run[x].dim() >= 1)
+    i = distinct_ids(g, g.run[x].shape[0])
+    y = content(g, "float", g.run[i].shape + g.run[x].shape[1:])
+    g.apply("index_put", [x, i, y], "index_put({0}, {1}, {2})", exact=x in g.exact and (not isinstance(y, str) or y in g.exact))
+
+
+def embedding(g):
+    w = g.some(lambda t: t.dim() == 2, lambda: g.shape(2))
+    g.need(g.run[w].dim() == 2)
+    g.apply("embedding", [w, ids(g, g.shape(g.r.randint(0, 2)), 0, g.run[w].shape[0])], "embedding({0}, {1})")
+
+
+def one_hot(g):
+    classes = g.r.randint(1, 4)
+    x = g.some(lambda t: bool(((t >= 0) & (t <= classes)).all()), lambda: g.shape(g.r.randint(0, 2)), kind="int", low=0, high=classes)
+    g.need(bool(((g.run[x] >= 0) & (g.run[x] <= classes)).all()))
+    g.apply("one_hot", [x, classes], "one_hot({0}, {1})", exact=True)
+
+
+def windows(g):
+    x = g.some(lambda t: t.dim() == 2 and t.shape[0] > 0, lambda: [g.r.randint(1, 5), g.size()])
+    n = g.run[x].shape[0]
+    length = g.r.randint(0, n)
+    g.apply("windows", [x, ids(g, [g.size()], 1, n - length + 1), length], "windows({0}, {1}, {2})", copies=True, exact=x in g.exact)
+
+
+def argsort(g):
+    x = g.some(lambda t: t.dim() == 1, lambda: [g.size()])
+    g.clear_of_ties(x, 0)
+    g.apply("argsort", [x], "argsort({0}.detach())", exact=True)
+
+
+def topk(g):
+    x = g.some(lambda t: t.dim() >= 1 and t.shape[-1] > 0)
+    g.need(g.run[x].dim() >= 1 and g.run[x].shape[-1] > 0)
+    g.clear_of_ties(x, -1)
+    g.apply("topk", [x, g.r.randint(1, g.run[x].shape[-1])], "topk({0}.detach(), {1})", exact=True)
+
+
+def nonzero(g):
+    kind = g.pick(["int", "float"])
+    x = g.some(lambda t: t.dim() == 1, lambda: [g.size()], kind=kind, low=-1, high=1)
+    if kind == "float":
+        g.clear_of(x, 0)
+    g.apply("nonzero", [x], "nonzero({0}.detach())", exact=True)
+
+
+# ---- layers ----
+
+def padded(g):
+    """A new batch of sequences with lengths, for the ops that keep or heed them."""
+    n, steps, d = g.r.randint(1, 3), g.r.randint(1, 4), g.r.randint(1, 3)
+    shape = [n, steps, d] if g.chance(0.85) else [n, steps] if g.chance(0.6) else [n, steps, 2, d]
+    g.leaf(shape, lengths=[g.r.randint(1, steps) for _ in range(n)])
+
+
+def zero_padding(g):
+    x = g.some(lambda t: t.dim() >= 2, lambda: g.shape(3), padded=True)
+    lengths = g.run.defined[x]
+    g.apply("zero_padding", [x], f"zero_padding({{0}}, {list(lengths) if lengths else None})", lengths=lengths,
+            exact=x in g.exact)
+
+
+def without_lengths(g):
+    g.need(not g.junk)
+    x = g.pick([n for n in g.names(padded=True) if g.run.defined[n]])
+    y = g.name()
+    g.add("without_lengths", f"{y} = {x}:without_lengths()", f"{y} = {x}.view_as({x})", [x], [y], exact=x in g.exact)
+
+
+def with_lengths(g):
+    x = g.some(lambda t: t.dim() >= 2, lambda: g.shape(3))
+    g.need(g.run[x].dim() >= 2 and g.run[x].numel() > 0)
+    n, steps = g.run[x].shape[:2]
+    lengths = [g.r.randint(1, steps) for _ in range(n)]
+    y = g.name()
+    g.add("with_lengths", f"{y} = {x}:with_lengths{literal(lengths)}", f"{y} = {x}.view_as({x})", [x], [y],
+          exact=x in g.exact, lengths=tuple(lengths))
+
+
+def layer_norm(g):
+    x = g.some(lambda t: t.dim() >= 1 and t.shape[-1] > 1 and bool((t.var(-1) > 0.01).all()), padded=True)
+    g.need(g.run[x].dim() >= 1 and g.run[x].shape[-1] > 1)
+    g.need(g.run.defined[x] is None or g.run[x].dim() >= 3)
+    d = g.run[x].shape[-1]
+    gain, bias = (g.some(lambda t: t.shape == (d,), [d]) for _ in range(2))
+    g.apply("layer_norm", [x, gain, bias, g.pick([1e-5, 0.1])], "layer_norm({0}, {1}, {2}, {3})", lengths=g.run.defined[x])
+
+
+def batch_norm(g):
+    def fit(t):
+        rows_ = t.reshape(-1, t.shape[-1]) if t.dim() >= 2 and t.numel() else torch.zeros(1, 1)
+        return len(rows_) > 1 and bool((rows_.var(0) > 0.01).all())
+    x = g.some(fit, lambda: [g.r.randint(2, 4), g.r.randint(1, 3)], padded=True)
+    lengths = g.run.defined[x]
+    g.need(fit(g.run[x]) and (not lengths or g.run[x].dim() == 3 and fit(counterparts.valid(g.run[x], lengths)
+                                                                         .reshape(-1, g.run[x].shape[2]))))
+    d = g.run[x].shape[-1]
+    gain, bias = (g.some(lambda t: t.shape == (d,), [d]) for _ in range(2))
+    mean, variance = g.leaf([d], grad=False), g.leaf([d], grad=False, low=0.5, high=2)
+    g.exact -= {mean, variance}
+    g.apply("batch_norm", [x, gain, bias, mean, variance, g.pick([0.9, 0.5]), g.pick([1e-5, 0.1]), g.chance(0.6)],
+            "batch_norm({0}, {1}, {2}, {3}, {4}, {5}, {6}, {7}, %s)" % (list(lengths) if lengths else None), lengths=lengths)
+
+
+def recurrent(g):
+    x = g.some(lambda t: t.dim() == 3 and t.numel() > 0, lambda: [g.r.randint(1, 3), g.r.randint(1, 5), g.r.randint(1, 3)],
+               padded=True)
+    g.need(g.run[x].dim() == 3 and g.run[x].numel() > 0)
+    lengths = g.run.defined[x]
+    n, _, d = g.run[x].shape
+    cell, units = g.pick(["rnn", "lstm", "gru"]), g.size()
+    g.need(units > 0)
+    gates = {"rnn": 1, "lstm": 4, "gru": 3}[cell] * units
+    projection = g.r.randint(1, units - 1) if cell == "lstm" and units > 1 and g.chance(0.3) else None
+    out = projection or units
+
+    def like(shape):
+        return g.some(lambda t: list(t.shape) == shape, shape)
+    weights = [like(shape) for shape in ([gates, d], [gates, out], [gates], [gates])]
+    state = [like([n, width]) for width in ((out, units) if cell == "lstm" else (out,))] if g.chance(0.5) else []
+    options, lua_options = {}, [f'cell = "{cell}"', f"units = {units}"]
+    if projection:
+        weights.append(like([projection, units]))
+        options["proj_size"] = projection
+        lua_options.append(f"projection = {projection}")
+    if cell == "rnn" and g.chance(0.3):
+        options["nonlinearity"] = "relu"
+        lua_options.append('activation = "relu"')
+    last, reverse = g.chance(0.2), g.chance(0.25)
+    lua_options += ['returns = "last"'] * last + ["reverse = true"] * reverse + ["recompute = 2"] * g.chance(0.2)
+    results = [g.name() for _ in range(3 if cell == "lstm" else 2)]
+    y, first, states = results[0], results[1], ", ".join(results[1:])
+    lua = f"{y}, {first} = rnn.recurrent({{ {', '.join(lua_options)} }}, {x}, {{ {', '.join(weights)} }}"
+    lua += (f", {{ {', '.join(state)} }}" if state else "") + f"); {states} = table.unpack({first})"
+    torch_ = f"{y}, {states} = recurrent({cell!r}, {options}, {x}, [{', '.join(weights)}], [{', '.join(state)}], " \
+        f"{list(lengths or ())}, {last}, {reverse})"
+    g.add("recurrent", lua, torch_, [x] + weights + state, results, lengths=None if last else lengths)
+
+
+# ---- losses ----
+
+def pair(op):
+    function = {"mse": "F.mse_loss", "mae": "F.l1_loss", "huber": "F.huber_loss", "binary_cross_entropy":
+                "F.binary_cross_entropy_with_logits"}[op]
+
+    def write(g):
+        x = g.some(lambda t: t.numel() > 0, padded=True)
+        g.need(g.run[x].numel() > 0)
+        shape, lengths = g.run[x].shape, g.run.defined[x]
+        if op == "binary_cross_entropy":
+            y = g.leaf(list(shape), low=0, high=1, grad=False)
+        else:
+            found = [n for n in g.names(lambda t: t.shape == shape, padded=True) if g.run.defined[n] in (None, lengths)]
+            y = g.pick(found) if found and g.chance(0.5) else g.leaf(list(shape))
+        options, args = "", [x, y]
+        if op in ("mae", "huber"):
+            e = g.value(x) - g.value(y)
+            delta = g.pick([0.5, 1, 2])
+            for kink in (0,) if op == "mae" else (-delta, delta):
+                g.need(x in g.exact and y in g.exact and not kink or not bool(((e - kink).abs() < NEAR).any()))
+            if op == "huber":
+                options, args = f", delta={delta}", [x, y, delta]
+                if delta == 1 and g.chance(0.5):
+                    args.pop()
+        torch_ = f"loss({function}, {{0}}, {{1}}, {list(lengths) if lengths else None}{options})"
+        g.apply(op, args, f"keeps({torch_}, {{0}}, {{1}})")
+    return write
+
+
+def cross_entropy(g):
+    x = g.some(lambda t: t.dim() >= 1 and t.shape[-1] > 1 and t.numel() > 0, padded=True)
+    lengths, shape = g.run.defined[x], list(g.run[x].shape)
+    g.need(len(shape) >= (3 if lengths else 1) and shape[-1] > 1 and g.run[x].numel() > 0)
+    v = shape.pop()
+    has_padding = lengths or g.chance(0.5)  # label 0, to be left out
+    labels = [g.r.randint(0 if has_padding else 1, v) for _ in range(torch.Size(shape).numel())]
+    labels[0] = g.r.randint(1, v)  # without any, PyTorch's mean is nan
+    y = g.leaf(shape, kind="int", values=labels)
+    args, options = [x, y], ""
+    if g.chance(0.4):
+        args.append(g.leaf([v], low=0.1, high=2, grad=False))
+        options += f", weights={args[2]}"
+    if g.chance(0.4):
+        smoothing = g.pick([0.1, 0.5, 1.0])
+        args += [None] * (3 - len(args)) + [smoothing]
+        options += f", smoothing={smoothing}"
+    if has_padding and not lengths:
+        args += [None] * (4 - len(args)) + [True]
+    g.apply("cross_entropy", args, f"cross_entropy({{0}}, {{1}}, {list(lengths) if lengths else None}{options})")
+
+
+def ctc_loss(g):
+    x = g.some(lambda t: t.dim() == 3 and t.shape[2] > 1 and t.numel() > 0, lambda: [g.r.randint(1, 3), g.r.randint(2, 6), g.r.randint(2, 4)], padded=True)
+    g.need(g.run[x].dim() == 3 and g.run[x].shape[2] > 1 and g.run[x].numel() > 0)
+    n, steps, classes = g.run[x].shape
+    lengths = g.run.defined[x]
+    blank = classes if g.chance(0.5) else g.r.randint(1, classes)
+    labels = []
+    for i in range(n):
+        frames = lengths[i] if lengths else steps
+        row = [g.pick([k for k in range(1, classes + 1) if k != blank]) for _ in range(g.r.randint(1, max(frames // 2, 1)))]
+        labels += row + [0] * (steps - len(row))
+    y = g.leaf([n, steps], kind="int", values=labels)
+    args = [x, y, None if blank == classes and g.chance(0.5) else blank]
+    g.apply("ctc_loss", args + [None, True],
+            f"ctc_loss({{0}}, {{1}}, {blank}, {list(lengths) if lengths else None})")
+
+
+# ---- history ----
+
+def recorded(g, padded=False):
+    return g.names(lambda t: t.requires_grad, padded=padded)
+
+
+def detach(g):
+    x = g.some()
+    y = g.name()
+    g.add("detach", f"{y} = {x}:detach()", f"{y} = {x}.detach()", [], [y], exact=x in g.exact)
+    g.statements[-1].uses = (x,)
+
+
+def copy(g):
+    x = g.some()
+    y = g.name()
+    g.add("copy", f"{y} = {x}:copy()", f"{y} = {x}.detach().clone()", [x], [y], exact=x in g.exact)
+
+
+def forget(g):
+    """Nobody holds x any more: what it shares with others, and records that need it, must live on."""
+    x = g.pick([n for n in g.run.defined])
+    g.add("forget", f"{x} = nil" + ("; collectgarbage()" if g.chance(0.2) else ""), f"del {x}", [x])
+
+
+def retain_grad(g):
+    x = g.pick(g.names(lambda t: t.requires_grad and not t.is_leaf, padded=True))
+    g.add("retain_grad", f"{x}:retain_grad()", f"{x}.retain_grad()", [x])
+
+
+def requires_grad(g):
+    x = g.pick(g.names(lambda t: t.is_leaf))
+    on = not g.run[x].requires_grad
+    g.need(not any(g.run.shares(x, n) for n in g.run.defined if n != x))
+    g.add("requires_grad", f"{x}:requires_grad({str(on).lower()})", f"{x}.requires_grad_({on})", [x])
+
+
+def grad(g):
+    x = g.pick([n for n in g.run.defined if g.run[n].is_leaf and g.run[n].grad is not None])
+    y = g.name()
+    g.add("grad", f"{y} = {x}.grad", f"{y} = {x}.grad", [x], [y])
+
+
+def zero_grad(g):
+    x = g.pick([n for n in g.run.defined if g.run[n].is_leaf and g.run[n].grad is not None])
+    g.add("zero_grad", f"{x}:zero_grad()", f"{x}.grad = None", [x])
+
+
+def change_grads(g):
+    leaves = [n for n in g.run.defined if g.run[n].is_leaf and g.run[n].requires_grad and g.run.defined[n] is None]
+    g.need(leaves)
+    params = g.r.sample(leaves, g.r.randint(1, min(len(leaves), 3)))
+    g.need(any(g.run[p].grad is not None for p in params))
+    op, value = g.pick([("clip_grad_norm", 0.5), ("clip_grad_value", 0.3), ("scale_grad", 0.5), ("sgd", 0.1)])
+    lua = f"rnn.optim.SGD({{ {', '.join(params)} }}, {{ lr = {value} }}):step()" if op == "sgd" else \
+        f"rnn.{op}({{ {', '.join(params)} }}, {value})"
+    g.add(op, lua, f"{op}([{', '.join(params)}], {value})", params)
+    if op == "sgd":
+        g.exact -= {n for n in g.run.defined if any(g.run.shares(n, p) for p in params)}
+
+
+def backward(g):
+    x = g.pick([n for n in recorded(g, padded=True)])
+    t = g.run[x]
+    if t.numel() == 1 and t.dim() == 0 and g.chance(0.8):
+        g.add("backward", f"{x}:backward()", f"{x}.backward()", [x])
+    else:
+        shape = list(t.shape)
+        d = g.some(lambda u: list(u.shape) == shape and not u.requires_grad, shape, grad=False)
+        g.need(d != x and not g.run[d].requires_grad and g.run.defined[x] is None)
+        g.add("backward", f"{x}:backward({d})", f"{x}.backward({d}.clone())", [x, d])
+
+
+def total(g):
+    """A loss that many tensors reach, and its gradients."""
+    found = recorded(g, padded=True)
+    g.need(found)
+    loss = None
+    for x in g.r.sample(found, min(len(found), 4)):
+        lengths = g.run.defined[x]
+        if g.run[x].numel() == 0:
+            continue
+        weights = g.leaf(list(g.run[x].shape), grad=False)
+        product = two(g, "mul", x, weights, "{0} * {1}")
+        one = g.apply("sum", [product], f"sum_({{0}}, {list(lengths)}, None, False)" if lengths else "{0}.sum()")
+        loss = one if loss is None else two(g, "add", loss, one, "{0} + {1}", bounded=False)
+    g.need(loss and g.run[loss].requires_grad)
+    g.add("backward", f"{loss}:backward()", f"{loss}.backward()", [loss])
+
+
+# ---- writes ----
+
+def part(g, x):
+    """A view of x, not a name but an expression: (Lua, PyTorch, its value)."""
+    lua, torch_, t = x, x, g.value(x)
+    for _ in range(g.r.choices([0, 1, 2], [5, 4, 1])[0]):
+        if t.dim() < 2 or not t.numel():
+            break
+        way = g.r.randrange(5)
+        i = g.r.randint(1, t.shape[0])
+        a = g.r.randint(1, t.dim())
+        if way == 0:
+            lua, torch_, t = f"{lua}[{i}]", f"{torch_}[{i - 1}]", t[i - 1]
+        elif way == 1:
+            first, last = span(g, t.shape[a - 1])
+            lua, torch_ = f"{lua}:slice({a}, {first}, {last})", f"slice_({torch_}, {a}, {first}, {last})"
+            t = t.narrow(a - 1, first - 1, last - first + 1)
+        elif way == 2:
+            lua, torch_, t = f"{lua}:transpose(1, {a})", f"{torch_}.transpose(0, {a - 1})", t.transpose(0, a - 1)
+        elif way == 3:
+            lua, torch_, t = f"{lua}:rows({i}, {i})", f"slice_({torch_}, 1, {i}, {i})", t[i - 1:i]
+        else:
+            i = g.r.randint(1, t.shape[a - 1])
+            lua, torch_, t = f"{lua}:select({a}, {i})", f"{torch_}.select({a - 1}, {i - 1})", t.select(a - 1, i - 1)
+    return lua, torch_, t
+
+
+def content(g, kind, shape):
+    """What is written into a part of that shape: a number or the name of a tensor, mostly one with history."""
+    if g.chance(0.35):
+        return g.r.randint(-3, 3) if kind == "int" else g.pick([0, 1, -0.5, 2.25])
+    exact = g.chance(0.8)
+    return g.some(lambda t: t.shape == shape if exact else broadcast(t.shape, shape) == shape, list(shape), kind=kind, low=-2, high=2)
+
+
+def write(g):
+    kind = "int" if g.chance(0.1) else "float"
+    x = g.some(lambda t: t.numel() > 0, kind=kind, low=-2, high=2)
+    lua, torch_, t = part(g, x)
+    g.need(t.numel() > 0)
+    way = g.pick(["fill_", "assign", "set", "index", "index", "mask", "ids"] if t.dim() else ["fill_", "assign"])
+    uses, literals = [], None
+    if way == "fill_":
+        v = content(g, kind, torch.Size([0]))
+        g.need(not isinstance(v, str))
+        lua, torch_ = f"{lua}:fill_({v})", f"{torch_}.fill_({v})"
+    elif way == "assign":
+        v = content(g, kind, t.shape)
+        g.need(isinstance(v, str))
+        lua, torch_ = f"{lua}:assign({v})", f"assign({torch_}, {v})"
+    elif way == "set":
+        v = g.pick([-2, 3])
+        at = [g.r.randint(1, d) for d in t.shape]
+        lua = f"{lua}:set({sizes(at)}, {v})"
+        torch_ = f"assign({torch_}[{sizes([i - 1 for i in at])}], {v})"
+    elif way == "index":
+        i = g.r.randint(1, t.shape[0])
+        v = content(g, kind, t.shape[1:])
+        lua, torch_ = f"{lua}[{i}] = {v}", f"assign({torch_}[{i - 1}], {v})"
+    elif way == "mask":
+        m = mask(g, t.shape)
+        v = content(g, kind, torch.Size([]))
+        lua, torch_ = f"{lua}[{m}] = {v}", f"assign_mask({torch_}, {m}, {v})"
+        uses.append(m)
+    else:
+        way, i = "index_put", distinct_ids(g, t.shape[0])
+        v = content(g, kind, g.run[i].shape + t.shape[1:])
+        lua, torch_ = f"{lua}[{i}] = {v}", f"assign_rows({torch_}, {i}, {v})"
+        uses.append(i)
+    if isinstance(v, str):
+        uses.append(v)
+    base = g.run[x] if g.run[x]._base is None else g.run[x]._base
+    if base.is_leaf and base.requires_grad and not (isinstance(v, str) and g.run[v].grad_fn) and not g.quiet:
+        torch_ = "with torch.no_grad(): " + torch_  # parameters take numbers, as PyTorch's do under no_grad
+    if not g.quiet:  # PyTorch refuses to write into what was taken under no_grad: it may be meant either way
+        g.need(x not in g.run.quiet)
+    g.add(way, lua, torch_, [x] + uses, writes=x)
+    if isinstance(v, str) and v not in g.exact:
+        g.exact -= {n for n in g.run.defined if g.run.shares(n, x)}
+
+
+OPS = {op: unary(op) for op in UNARY}
+OPS.update({op: arithmetic(op) for op in ("add", "sub", "mul")})
+OPS.update({op: comparison(op) for op in ("eq", "ne", "lt", "le", "gt", "ge")})
+OPS.update({op: reduction(op) for op in ("sum", "mean", "max", "min")})
+OPS.update({op: pair(op) for op in ("mse", "mae", "huber", "binary_cross_entropy")})
+OPS.update(floor=floor, clamp=clamp, leaky_relu=leaky_relu, to_int=to_int, to_float=to_float, dropout=dropout,
+           div=div, pow=pow_, maximum=extreme("maximum"), minimum=extreme("minimum"), where=where,
+           argmax=place("argmax"), argmin=place("argmin"), cumsum=cumsum, softmax=softmax("softmax"),
+           log_softmax=softmax("log_softmax"), matmul=matmul, linear=linear, conv1d=conv1d, reshape=reshape,
+           transpose=transpose, slice=slice_, select=select, concat=concat, stack=stack, broadcast_to=broadcast_to,
+           zero_padding=zero_padding, gather=gather, index_put=index_put, embedding=embedding, one_hot=one_hot, windows=windows, argsort=argsort, topk=topk,
+           nonzero=nonzero, layer_norm=layer_norm, batch_norm=batch_norm, recurrent=recurrent,
+           cross_entropy=cross_entropy, ctc_loss=ctc_loss)
+
+OTHERS = [(write, 12), (rows, 2), (index, 2), (pick, 2), (split, 2), (detach, 2), (copy, 1), (forget, 2), (padded, 3), (without_lengths, 1), (with_lengths, 1),
+          (retain_grad, 1), (requires_grad, 1), (grad, 1), (zero_grad, 1), (change_grads, 1), (backward, 1), (total, 1)]
+
+KINDS = [(f, 1) for f in OPS.values()] + OTHERS
+
+
+def program(seed, most=25):
+    """The statements of program number seed: at most about so many, and those of a last loss."""
+    g = Generator(seed)
+    kinds, weights = zip(*KINDS)
+    wanted = g.r.randint(3, most)
+    try:
+        for _ in range(4 * wanted):
+            if len(g.statements) >= wanted:
+                break
+            g.quiet = g.chance(0.05)
+            try:
+                g.r.choices(kinds, weights)[0](g)
+            except (Unfit, RuntimeError):
+                continue
+        g.quiet = False
+        try:
+            total(g)
+        except Unfit:
+            pass
+    except Refused:
+        pass
+    return g.statements

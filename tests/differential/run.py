@@ -1,0 +1,246 @@
+#!/usr/bin/env python3
+"""Differential fuzzing: random programs run by rnnlua --double and by PyTorch; every value and gradient is compared.
+
+    tests/differential/run.py [--programs 100000] [--seed 1]    needs PyTorch, which it gets from PyPI by itself
+    tests/differential/run.py --sample 300                       writes sample.jsonl, programs with stored answers
+    build/rnnlua --double tests/differential/check.lua tests/differential/sample.jsonl       what ctest runs
+
+The last lines say how many programs ran, which ops of core/ops/ops.def they covered, and how many differed. A program
+that differs is reduced to the shortest one that still does, and printed as rnnlua and as PyTorch.
+
+Files: generate.py writes random programs, program.py runs them in PyTorch, counterparts.py says in PyTorch what has
+other conventions there, check.lua runs them in rnnlua and compares.
+"""
+import argparse
+import collections
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+TORCH = "torch==2.13.0"
+CHUNK = 500  # programs for one process of rnnlua
+
+WITHOUT_COUNTERPART = {}
+
+
+def get_torch():
+    """Goes on in an environment with PyTorch, or ends the program, saying why not."""
+    try:
+        import torch  # noqa: F401
+        return
+    except ImportError:
+        pass
+    folder = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "rnnlua", "venv")
+    python = os.path.join(folder, "bin", "python")
+    steps = []
+    if not os.path.exists(python):
+        steps.append([sys.executable, "-m", "venv", folder])
+    if subprocess.run([python, "-c", "import torch"], capture_output=True).returncode if not steps else True:
+        steps.append([python, "-m", "pip", "install", "--quiet", TORCH, "numpy"])
+    for step in steps:
+        done = subprocess.run(step, capture_output=True, text=True)
+        if done.returncode:
+            print(f"skipped: PyTorch cannot be had here: {' '.join(step)}: {done.stderr.strip()[-300:]}")
+            sys.exit(77)
+    if os.path.abspath(sys.executable) == python:
+        sys.exit("PyTorch was installed but cannot be imported")
+    os.execv(python, [python, os.path.abspath(__file__), *sys.argv[1:]])
+
+
+class Checker:
+    """check.lua on a list of tasks, in a process of its own."""
+    def __init__(self, rnnlua, tasks):
+        self.file = tempfile.NamedTemporaryFile("w", suffix=".jsonl")
+        for t in tasks:
+            self.file.write(json.dumps(t) + "\n")
+        self.file.flush()
+        self.process = subprocess.Popen([rnnlua, "--double", os.path.join(HERE, "check.lua"), self.file.name],
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def differences(self):
+        """{index: what differs}; a crash is a difference of the first program after the last that was reported."""
+        out, _ = self.process.communicate()
+        self.file.close()
+        found = {int(i) - 1: what for i, what in re.findall(r"^program (\d+): (.*)", out, re.M)}
+        if not re.search(r"^\d+ programs, \d+ differences$", out, re.M):
+            found[None] = f"rnnlua ended with {self.process.returncode}: {out[-2000:]}"
+        return found
+
+
+def difference(rnnlua, statements):
+    try:
+        t = task(statements)
+    except Exception:
+        return None  # no program any more
+    return next(iter(Checker(rnnlua, [t]).differences().values()), None)
+
+
+def dependents(statements, removed):
+    """The statements that stay when those at the places removed go, and with them all that needs what they define."""
+    gone, stay = set(), []
+    for i, s in enumerate(statements):
+        if i in removed or gone & set(s.uses):
+            gone |= set(s.defines)
+        else:
+            stay.append(s)
+    return stay
+
+
+def shorter(statements):
+    """Programs to try instead: parts left out, halves first; then a statement replaced by one of its arguments."""
+    n = len(statements)
+    size = n // 2
+    while size:
+        for at in range(n - size, -1, -max(size // 2, 1)):
+            yield dependents(statements, set(range(at, at + size)))
+        size //= 2
+    kind = {name: (type_, lengths) for name, type_, _, lengths, *_ in run(statements)[0]}
+    for i, s in enumerate(statements):
+        if len(s.defines) == 1:
+            for u in dict.fromkeys(s.uses):
+                if kind.get(u) == kind.get(s.defines[0]):
+                    yield statements[:i] + [t.renamed(s.defines[0], u) for t in statements[i + 1:]]
+
+
+def kind_of(rnnlua, statements, what=None):
+    """What differs, without names and numbers, and whether the program ends early."""
+    what = what or difference(rnnlua, statements)
+    if what is None:
+        return None
+    return run(statements)[1] is None, re.sub(r"x?-?\d[\d.e+-]*", "", what or "")
+
+
+def reduced(rnnlua, statements, what):
+    """The shortest program found that differs in the same way."""
+    again, kind = True, kind_of(rnnlua, statements, what)
+    while again:
+        again = False
+        for candidate in shorter(statements):
+            if len(candidate) < len(statements) and kind_of(rnnlua, candidate) == kind:
+                statements, again = candidate, True
+                break
+    return statements
+
+
+def report(rnnlua, seed, statements, what):
+    statements = reduced(rnnlua, statements, what)
+    _, stop, why = run(statements)
+    print(f"\nprogram {seed} differs: {what}\nreduced to {len(statements)} statements: {difference(rnnlua, statements)}")
+    if stop:
+        print(f"refused on line {stop}: {why}")
+    print("-- rnnlua --double\nrnn = require \"rnn\"")
+    print("\n".join(s.lua_line for s in statements))
+    print("# PyTorch, in tests/differential\nfrom counterparts import *")
+    print("\n".join(s.torch_line for s in statements), flush=True)
+
+
+def all_ops():
+    with open(os.path.join(ROOT, "core/ops/ops.def")) as f:
+        return re.findall(r"RNNI_OP\((\w+)\)", f.read())
+
+
+def fuzz(options):
+    covered, kinds, differing, refusals = collections.Counter(), collections.Counter(), [], 0
+    began, before = time.time(), None
+
+    def collect(chunk):
+        checker, programs = chunk
+        found = checker.differences()
+        if None in found:  # it crashed: which one is it?
+            what = found.pop(None)
+            found = {i: w for i, p in enumerate(programs) if (w := difference(options.rnnlua, p[1]))} or {0: what}
+        for i, what in found.items():
+            differing.append(programs[i][0])
+            if len(differing) <= options.show:
+                report(options.rnnlua, *programs[i], what)
+
+    for start in range(0, options.programs, CHUNK):
+        programs, tasks = [], []
+        for number in range(start, min(start + CHUNK, options.programs)):
+            seed = options.seed * 10**9 + number
+            statements = program(seed)
+            programs.append((seed, statements))
+            tasks.append(task(statements))
+            refusals += tasks[-1]["stop"] is not None
+            kinds.update(s.op for s in statements)
+            covered.update({s.op for s in statements})
+        if before:
+            collect(before)
+        before = (Checker(options.rnnlua, tasks), programs)
+        if time.time() - began > 30 and sys.stderr.isatty():
+            print(f"\r{start + CHUNK} programs, {len(differing)} differences", end="", file=sys.stderr)
+    collect(before)
+
+    ops = all_ops()
+    missing = [op for op in ops if op not in covered and op not in WITHOUT_COUNTERPART]
+    print(f"{options.programs} programs of {sum(kinds.values())} statements in {time.time() - began:.0f} s; "
+          f"{refusals} end with an error in both")
+    print(f"{sum(op in covered for op in ops)} of {len(ops)} ops covered, the rarest "
+          + ", ".join(f"{op} {n}" for op, n in sorted(((o, covered[o]) for o in ops if o in covered), key=lambda p: p[1])[:5]))
+    print("other statements: " + ", ".join(f"{k} {n}" for k, n in sorted(covered.items()) if k not in ops))
+    for op in ops:
+        if op in WITHOUT_COUNTERPART:
+            print(f"without a counterpart: {op}: {WITHOUT_COUNTERPART[op]}")
+    if missing and options.programs >= 1000:
+        print("not covered: " + ", ".join(missing))
+    print(f"{len(differing)} differences")
+    return 1 if differing or (missing and options.programs >= 1000) else 0
+
+
+def pairs(statements):
+    """Which kind of statement uses what which kind has made or written to."""
+    made, found = {}, set()
+    for s in statements:
+        found |= {(made.get(u), s.op) for u in s.uses}
+        made.update({n: s.op for n in (*s.defines, s.writes)})
+    return found
+
+
+def sample(options):
+    """Short programs, each with something new in it, and their answers to ten digits."""
+    def rounded(value):
+        if isinstance(value, dict):
+            return {k: rounded(v) for k, v in value.items()}
+        return [rounded(v) for v in value] if isinstance(value, (list, tuple)) else \
+            float(f"{value:.10g}") if isinstance(value, float) else value
+
+    seen, lines, number = set(), [], 0
+    while len(lines) < options.sample:
+        number += 1
+        statements = program(options.seed * 10**9 + number, most=10)
+        new = pairs(statements) - seen
+        if len(new) >= 3 and len(statements) <= 20:
+            line = json.dumps(rounded(task(statements)), separators=(",", ":"))
+            if len(line) < 2500:
+                seen |= new
+                lines.append(line)
+    path = os.path.join(HERE, "sample.jsonl")
+    with open(path, "w") as f:
+        f.write("\n".join(lines) + "\n")
+    print(f"{len(lines)} programs of the first {number}, {len(seen)} pairs of ops, {os.path.getsize(path)} bytes")
+    return subprocess.run([options.rnnlua, "--double", os.path.join(HERE, "check.lua"), path]).returncode
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--programs", type=int, default=100000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rnnlua", default=os.path.join(ROOT, "build/rnnlua"))
+    parser.add_argument("--show", type=int, default=10, help="so many differing programs are reduced and printed")
+    parser.add_argument("--sample", type=int, help="write that many programs and their answers to sample.jsonl")
+    options = parser.parse_args()
+    return sample(options) if options.sample else fuzz(options)
+
+
+get_torch()
+from generate import program  # noqa: E402
+from program import run, task  # noqa: E402
+
+if __name__ == "__main__":
+    sys.exit(main())
