@@ -254,6 +254,38 @@ describe("junk behind the lengths and", function()
     local y = core.ones(N, T, D):with_lengths(LENGTHS) * w
     y:backward(spoil(core.ones(N, T, D), 0 / 0))
     assert.same({ 7, 7 }, w.grad:totable())
+    local layer = nn.Linear(D, 2)
+    local z = layer(core.ones(N, T, D):with_lengths(LENGTHS))
+    z:backward(spoil(core.ones(N, T, 2), 0 / 0))
+    assert.same({ 7, 7 }, layer.bias.grad:totable())
+  end)
+
+  it("ops that would add up steps, or sequences: they refuse", function()
+    local x, flat = core.randn(N, T, T):with_lengths(LENGTHS), core.randn(N, T):with_lengths(LENGTHS)
+    local square, square3 = core.randn(T, T), core.randn(N, T, T)
+    for name, f in pairs {
+      ["matmul, second"] = function() return core.matmul(square3, x) end,
+      ["matmul, first"] = function() return core.matmul(flat, square) end,
+      ["matmul, flat"] = function() return core.matmul(core.randn(N, N), flat) end,
+      linear = function() return core.linear(flat, square) end,
+      Linear = function() return nn.Linear(T, T)(flat) end,
+      LayerNorm = function() return nn.LayerNorm(T)(flat) end,
+      BatchNorm = function() return nn.BatchNorm(T)(flat) end,
+      cumsum = function() return x:cumsum(1) end,
+    } do
+      local ok, message = pcall(f)
+      assert.is_false(ok, name)
+      assert.matches("padding included; x:zero_padding():without_lengths() drops its lengths on purpose", message, 1, true)
+    end
+  end)
+
+  it("the check for values that are not finite", function()
+    local layer = nn.Sequential { nn.Linear(D, 3), nn.LSTM(3, 2), nn.LayerNorm(2) }
+    local x = spoil(core.randn(N, T, D), 0 / 0):with_lengths(LENGTHS)
+    local before = core.check_finite(true)
+    local ok, message = pcall(function() layer(x):sum():backward() end)
+    core.check_finite(before)
+    assert.is_true(ok, message)
   end)
 
   it("values and gradients of finite padding, whose lengths were dropped on purpose", function()
