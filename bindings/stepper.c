@@ -106,22 +106,22 @@ static int lrnn_stepper(lua_State *L) {
 
 /* ---- a step; upvalues: 1 the metatable of tensors, 2 that of steppers, 3 nil or what to call instead ---- */
 
-static bool has_metatable(lua_State *L, int index, int upvalue) {
+static bool has_metatable(lua_State *L, int index, const void *metatable) {
   if (!lua_getmetatable(L, index)) return false;
-  bool has = lua_topointer(L, -1) == lua_topointer(L, lua_upvalueindex(upvalue));
+  bool has = lua_topointer(L, -1) == metatable;
   lua_pop(L, 1);
   return has;
 }
 
-static rnn_tensor *tensor_at(lua_State *L, int index) {
+static rnn_tensor *tensor_at(lua_State *L, int index, const void *metatable) {
   rnn_tensor **box = lua_touserdata(L, index);
-  return box && has_metatable(L, index, 1) ? *box : NULL;
+  return box && has_metatable(L, index, metatable) ? *box : NULL;
 }
 
 /* Pushes the metatable of the state at 3 and what it has of the layer at 1; NULL when that is no stepper. */
 static stepper *push_stepper(lua_State *L) {
   if (!lua_istable(L, 3) || !lua_getmetatable(L, 3) || lua_rawgeti(L, 4, 1) != LUA_TUSERDATA ||
-      !has_metatable(L, 5, 2))
+      !has_metatable(L, 5, lua_topointer(L, lua_upvalueindex(2))))
     return NULL;
   stepper *s = lua_touserdata(L, 5);
   return s->count > 0 && s->layer == lua_topointer(L, 1) ? s : NULL;
@@ -173,12 +173,12 @@ static rnn_tensor *push_place(lua_State *L, const stepper *s, int64_t width) {
 }
 
 /* Gives the tensors of the state at 3 to the parts; false when they are not what these need. */
-static bool load(lua_State *L, const stepper *s) {
+static bool load(lua_State *L, const stepper *s, const void *tensors) {
   for (int k = 0, at = 0; k < s->count; k++) {
     rnn_tensor *from[2] = {NULL};
     for (int i = 0; i < s->part[k].states; i++) {
       lua_rawgeti(L, 3, ++at);
-      from[i] = tensor_at(L, -1);
+      from[i] = tensor_at(L, -1, tensors);
       lua_pop(L, 1);
       if (!from[i]) return false;
     }
@@ -198,8 +198,9 @@ static int step(lua_State *L) {
   for (int k = 0, at = 0; k < s->count; k++)
     for (int i = 0; i < s->part[k].states; i++) to[at++] = push_place(L, s, s->part[k].width[i]);
   for (int k = 1; s->residual && k < s->count; k++) sum[k] = push_place(L, s, s->part[k].width[0]);
-  rnn_tensor *x = tensor_at(L, 2);
-  if (!x || !rnn_stepper_takes(s->part[0].run, x) || !is_current(L, s) || !load(L, s)) return 0;
+  const void *tensors = lua_topointer(L, lua_upvalueindex(1));
+  rnn_tensor *x = tensor_at(L, 2, tensors);
+  if (!x || !rnn_stepper_takes(s->part[0].run, x) || !is_current(L, s) || !load(L, s, tensors)) return 0;
   for (int k = 0, at = 0; k < s->count; at += s->part[k++].states) {
     lrnn_check(L, rnn_stepper_run(s->part[k].run, x, to[at], s->part[k].states == 2 ? to[at + 1] : NULL, sum[k]));
     x = sum[k] ? sum[k] : to[at];
