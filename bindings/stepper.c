@@ -217,7 +217,8 @@ static int step(lua_State *L) {
 }
 
 static int call_step(lua_State *L) {
-  bool surplus = !lua_isnoneornil(L, 4); /* which otherwise refuses under its own name */
+  /* The function called instead refuses an argument too many under its own name. */
+  bool surplus = !lua_isnoneornil(L, 4) && !lua_isnil(L, lua_upvalueindex(3));
   if (!surplus) {
     lua_settop(L, 3);
     int results = step(L);
