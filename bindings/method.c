@@ -377,8 +377,9 @@ static int lrnn_tensor_lengths(lua_State *L) {
 
 /*--- x:with_lengths(lengths) -> tensor
 ---
---- The batch x with the number of steps that count in each sequence; layers, losses and metrics leave out what is
---- behind them. Gradients flow through. Errors: a tensor of less than two axes, not one length for each sequence,
+--- The batch x with the number of steps that count in each sequence. What is behind them reaches no result and no
+--- gradient of layers, losses and metrics, whatever it holds, nan and inf included; x itself stays as it is.
+--- Gradients flow through. Errors: a tensor of less than two axes, not one length for each sequence,
 --- lengths that are no integers from 0 to T.
 ---@param lengths rnn.Tensor|integer[] int32 (N)
 ---@return rnn.Tensor (N, T, ...) */
@@ -406,7 +407,8 @@ static int lrnn_tensor_with_lengths(lua_State *L) {
 
 /*--- x:without_lengths() -> tensor
 ---
---- The batch x with all its steps; padding counts like the rest. Never an error.
+--- The batch x with all its steps; padding counts like the rest, whatever it holds: x:zero_padding() makes it 0 before.
+--- Never an error.
 ---@return rnn.Tensor of the same shape */
 static int lrnn_tensor_without_lengths(lua_State *L) {
   with_lengths(L, lrnn_check_tensor(L, "without_lengths", 1), NULL);

@@ -10,10 +10,11 @@
 /* The parts of a layer, one upon the other. User value KEYS: a list of the names of all their weights in the layer;
    after it, only to be kept alive, those weights and the layer. */
 typedef struct stepper {
+  rnn_ctx *ctx;
   const void *layer;
   int count, states; /* parts; states of all of them */
   int64_t batch;
-  unsigned steps;
+  int64_t bytes, fresh; /* about what a step makes; what was made since the collector was told */
   bool residual;
   struct part {
     rnn_stepper *run;
@@ -64,7 +65,7 @@ static int lrnn_stepper(lua_State *L) {
   if (count < 1 || count > PARTS)
     return lrnn_error(L, "stepper: argument 2 (parts): expected 1 to %d parts, got %d", PARTS, count);
   stepper *s = lrnn_new(L, NAME, sizeof *s + (size_t)count * sizeof *s->part, 1, stepper_gc); /* at 6 */
-  *s = (stepper){.layer = lua_topointer(L, 1), .batch = batch, .residual = lua_toboolean(L, 5)};
+  *s = (stepper){.ctx = lrnn_context(L), .layer = lua_topointer(L, 1), .batch = batch, .residual = lua_toboolean(L, 5)};
   lua_newtable(L); /* at 7 */
   lua_pushvalue(L, 7);
   lua_setiuservalue(L, 6, KEYS);
@@ -89,9 +90,10 @@ static int lrnn_stepper(lua_State *L) {
       if (!weights[i]) return lrnn_error(L, "stepper: weight %d of part %d is missing", i + 1, k + 1);
       p->box[i] = lua_touserdata(L, -1);
     }
-    lrnn_check(L, rnn_stepper_new(lrnn_context(L), &r, weights, n, batch, &p->run));
+    lrnn_check(L, rnn_stepper_new(s->ctx, &r, weights, n, batch, &p->run));
     s->count = k + 1;
     s->states += p->states;
+    for (int i = 0; i < p->states; i++) s->bytes += batch * p->width[i] * (int64_t)sizeof(rnn_real) + 1024;
     known += n;
     for (int i = n; i > 0; i--) lua_rawsetp(L, 7, p->box[i - 1]);
   }
@@ -104,22 +106,22 @@ static int lrnn_stepper(lua_State *L) {
 
 /* ---- a step; upvalues: 1 the metatable of tensors, 2 that of steppers, 3 nil or what to call instead ---- */
 
-static bool has_metatable(lua_State *L, int index, int upvalue) {
+static bool has_metatable(lua_State *L, int index, const void *metatable) {
   if (!lua_getmetatable(L, index)) return false;
-  bool has = lua_topointer(L, -1) == lua_topointer(L, lua_upvalueindex(upvalue));
+  bool has = lua_topointer(L, -1) == metatable;
   lua_pop(L, 1);
   return has;
 }
 
-static rnn_tensor *tensor_at(lua_State *L, int index) {
+static rnn_tensor *tensor_at(lua_State *L, int index, const void *metatable) {
   rnn_tensor **box = lua_touserdata(L, index);
-  return box && has_metatable(L, index, 1) ? *box : NULL;
+  return box && has_metatable(L, index, metatable) ? *box : NULL;
 }
 
 /* Pushes the metatable of the state at 3 and what it has of the layer at 1; NULL when that is no stepper. */
 static stepper *push_stepper(lua_State *L) {
   if (!lua_istable(L, 3) || !lua_getmetatable(L, 3) || lua_rawgeti(L, 4, 1) != LUA_TUSERDATA ||
-      !has_metatable(L, 5, 2))
+      !has_metatable(L, 5, lua_topointer(L, lua_upvalueindex(2))))
     return NULL;
   stepper *s = lua_touserdata(L, 5);
   return s->count > 0 && s->layer == lua_topointer(L, 1) ? s : NULL;
@@ -128,52 +130,55 @@ static stepper *push_stepper(lua_State *L) {
 static bool is_current(lua_State *L, const stepper *s) {
   bool current = true;
   lua_getiuservalue(L, 5, KEYS);
+  int keys = lua_gettop(L);
   for (int k = 0, at = 0; k < s->count && current; k++) {
     const struct part *p = s->part + k;
     rnn_tensor *weights[WEIGHTS];
     for (int i = 0; i < p->weights && current; i++) {
-      lua_rawgeti(L, -1, ++at);
+      lua_rawgeti(L, keys, ++at);
       lua_rawget(L, 1);
       current = lua_touserdata(L, -1) == p->box[i];
       weights[i] = *p->box[i];
-      lua_pop(L, 1);
     }
+    lua_settop(L, keys);
     current = current && rnn_stepper_made_of(p->run, weights, p->weights);
   }
   lua_pop(L, 1);
   return current;
 }
 
-/* Tells Lua's collector of about 2 KB a step, so that what old steps left is used again while it is in the processor's
-   cache: new memory at every step would push out the weights. */
-static rnn_ctx *collect_often(lua_State *L, stepper *s) {
-  const unsigned often = 64;
-  if (++s->steps % often == 0 && lua_gc(L, LUA_GCISRUNNING)) lua_gc(L, LUA_GCSTEP, 2 * (int)often);
-  return lrnn_collect_sometimes(L);
+/* Tells Lua's collector of the memory that steps take, so that what old ones left is used again while it is in the
+   processor's cache: new memory at every step would push out the weights. */
+static void collect_often(lua_State *L, stepper *s) {
+  s->fresh += s->bytes;
+  if (s->fresh < (1 << 17)) return;
+  if (lua_gc(L, LUA_GCISRUNNING)) lua_gc(L, LUA_GCSTEP, 128);
+  s->fresh = 0;
+  lrnn_collect_sometimes(L);
 }
 
 /* Pushes a new tensor (batch, width). */
-static rnn_tensor *push_place(lua_State *L, rnn_ctx *ctx, const stepper *s, int64_t width) {
+static rnn_tensor *push_place(lua_State *L, const stepper *s, int64_t width) {
   rnn_tensor **box = lua_newuserdatauv(L, sizeof *box, 0);
   *box = NULL;
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_setmetatable(L, -2);
-  rnn_status status = rnn_tensor_new(ctx, RNN_FLOAT, 2, (int64_t[]){s->batch, width}, box);
+  rnn_status status = rnn_tensor_new(s->ctx, RNN_FLOAT, 2, (int64_t[]){s->batch, width}, box);
   if (status == RNN_ENOMEM) { /* perhaps garbage holds what is missing */
     lua_gc(L, LUA_GCCOLLECT);
-    status = rnn_tensor_new(ctx, RNN_FLOAT, 2, (int64_t[]){s->batch, width}, box);
+    status = rnn_tensor_new(s->ctx, RNN_FLOAT, 2, (int64_t[]){s->batch, width}, box);
   }
   lrnn_check(L, status);
   return *box;
 }
 
 /* Gives the tensors of the state at 3 to the parts; false when they are not what these need. */
-static bool load(lua_State *L, const stepper *s) {
+static bool load(lua_State *L, const stepper *s, const void *tensors) {
   for (int k = 0, at = 0; k < s->count; k++) {
     rnn_tensor *from[2] = {NULL};
     for (int i = 0; i < s->part[k].states; i++) {
       lua_rawgeti(L, 3, ++at);
-      from[i] = tensor_at(L, -1);
+      from[i] = tensor_at(L, -1, tensors);
       lua_pop(L, 1);
       if (!from[i]) return false;
     }
@@ -186,15 +191,16 @@ static bool load(lua_State *L, const stepper *s) {
 static int step(lua_State *L) {
   stepper *s = push_stepper(L);
   if (!s) return 0;
-  luaL_checkstack(L, s->states + s->count + 8, NULL);
-  rnn_ctx *ctx = collect_often(L, s);
+  luaL_checkstack(L, s->states + s->count + WEIGHTS + 8, NULL);
+  collect_often(L, s);
   rnn_tensor *to[2 * PARTS], *sum[PARTS] = {NULL};
   /* All places first: making one may run finalisers of the script's, and those may step, too. */
   for (int k = 0, at = 0; k < s->count; k++)
-    for (int i = 0; i < s->part[k].states; i++) to[at++] = push_place(L, ctx, s, s->part[k].width[i]);
-  for (int k = 1; s->residual && k < s->count; k++) sum[k] = push_place(L, ctx, s, s->part[k].width[0]);
-  rnn_tensor *x = tensor_at(L, 2);
-  if (!x || !rnn_stepper_takes(s->part[0].run, x) || !is_current(L, s) || !load(L, s)) return 0;
+    for (int i = 0; i < s->part[k].states; i++) to[at++] = push_place(L, s, s->part[k].width[i]);
+  for (int k = 1; s->residual && k < s->count; k++) sum[k] = push_place(L, s, s->part[k].width[0]);
+  const void *tensors = lua_topointer(L, lua_upvalueindex(1));
+  rnn_tensor *x = tensor_at(L, 2, tensors);
+  if (!x || !rnn_stepper_takes(s->part[0].run, x) || !is_current(L, s) || !load(L, s, tensors)) return 0;
   for (int k = 0, at = 0; k < s->count; at += s->part[k++].states) {
     lrnn_check(L, rnn_stepper_run(s->part[k].run, x, to[at], s->part[k].states == 2 ? to[at + 1] : NULL, sum[k]));
     x = sum[k] ? sum[k] : to[at];
@@ -211,7 +217,8 @@ static int step(lua_State *L) {
 }
 
 static int call_step(lua_State *L) {
-  bool surplus = !lua_isnoneornil(L, 4); /* which otherwise refuses under its own name */
+  /* The function called instead refuses an argument too many under its own name. */
+  bool surplus = !lua_isnoneornil(L, 4) && !lua_isnil(L, lua_upvalueindex(3));
   if (!surplus) {
     lua_settop(L, 3);
     int results = step(L);

@@ -323,6 +323,8 @@ rnn_status rnni_need_axis(rnn_ctx *ctx, const rnni_call *c, int64_t axis); /* of
 /* Fails when both have lengths and these differ. */
 RNN_MUST_USE rnn_status rnni_need_same_lengths(rnn_ctx *ctx, const rnni_call *c, const rnn_tensor *a,
                                                const rnn_tensor *b);
+/* For inputs whose steps the op would mix, padding included. */
+RNN_MUST_USE rnn_status rnni_need_no_lengths(rnn_ctx *ctx, const rnni_call *c, int input);
 /* For ops that own their lengths: the output takes those of input 0, or losing them is an error. */
 RNN_MUST_USE rnn_status rnni_carry_lengths(rnn_ctx *ctx, rnni_call *c, bool keep);
 /* A tensor seen as rows of width elements that are valid or padding as a whole: (N*T) rows, or one without lengths. */

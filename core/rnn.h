@@ -187,7 +187,9 @@ RNN_MUST_USE rnn_status rnn_tensor_shuffle(rnn_ctx *ctx, rnn_tensor *t);
    A (k*H, H) matrix with blocks = k gets k independent blocks, as the gates of an LSTM want. */
 RNN_MUST_USE rnn_status rnn_tensor_orthogonal(rnn_ctx *ctx, rnn_tensor *t, int64_t blocks, double gain);
 
-/* lengths: int32 (N) with 0 <= length <= T, for a tensor of at least two axes; NULL removes them. */
+/* lengths: int32 (N) with 0 <= length <= T, for a tensor of at least two axes; NULL removes them. What is behind them
+   reaches no result and no gradient, whatever it holds, NaN and infinity included: a gradient there that is not finite is
+   0, and what sums over steps leaves padding out or refuses it. The tensor's values stay as they are. */
 RNN_MUST_USE rnn_status rnn_tensor_set_lengths(rnn_ctx *ctx, rnn_tensor *t, rnn_tensor *lengths);
 rnn_tensor *rnn_tensor_lengths(const rnn_tensor *t); /* borrowed; NULL without lengths */
 

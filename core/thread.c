@@ -179,7 +179,7 @@ void rnni_parallel(rnn_ctx *ctx, int tasks, void (*fn)(void *arg, int task), voi
 int rnni_threads_for(const rnn_ctx *ctx, double multiply_adds) {
   /* Handing a task to a waiting thread costs half a microsecond, waking one that sleeps ten and more; a core does 3e6
      multiply-adds in thirty. Measured: an LSTM of 32 units gains a quarter from a second core, smaller layers lose. */
-  double worth = multiply_adds / 3e6;
+  double worth = multiply_adds * (1 / 3e6);
   return worth < ctx->threads ? RNNI_MAX(1, (int)worth) : ctx->threads;
 }
 

@@ -204,7 +204,9 @@ static void product_block(int64_t m, int64_t k, const real *a, ptrdiff_t ars, pt
   real rows_packed[M_BLOCK * K_BLOCK] __attribute__((aligned(64)));
   bool direct = acs == 1;
   int64_t tiles = (m + ROWS - 1) / ROWS, cut[M_BLOCK / ROWS + 1];
-  for (int64_t t = 0; t <= tiles; t++) cut[t] = t * m / tiles; /* of nearly equal height: none is left with one row */
+  cut[0] = 0;
+  cut[tiles] = m;
+  for (int64_t t = 1; t < tiles; t++) cut[t] = t * m / tiles; /* of nearly equal height: none is left with one row */
   if (!direct) pack_rows(cut, tiles, below, k, a, ars, acs, rows_packed);
   for (int i = 0; i < count; i++)
     rows_against(cut, tiles, direct, k, direct ? a : rows_packed, ars, sides + i, accumulate);

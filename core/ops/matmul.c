@@ -10,6 +10,8 @@ static rnn_status matmul_shape(rnn_ctx *ctx, rnni_call *c) {
                      RNNI_SHAPE(b));
   if (a->dims[a->ndim - 1] != b->dims[b->ndim - 2])
     return rnni_fail(ctx, RNN_ESHAPE, "matmul: inner sizes differ: %s x %s", RNNI_SHAPE(a), RNNI_SHAPE(b));
+  if (a->ndim < 3) RNNI_TRY(rnni_need_no_lengths(ctx, c, 0));
+  if (b->ndim < 4) RNNI_TRY(rnni_need_no_lengths(ctx, c, 1));
   rnn_tensor la = {.ndim = a->ndim - 2}, lb = {.ndim = b->ndim - 2};
   memcpy(la.dims, a->dims, sizeof la.dims);
   memcpy(lb.dims, b->dims, sizeof lb.dims);
@@ -48,18 +50,13 @@ static sizes sizes_of(const rnn_tensor *a, const rnn_tensor *b, const rnn_tensor
 }
 
 static rnn_status matmul_forward(rnn_ctx *ctx, rnni_call *c) {
-  const rnn_tensor *a = c->in[0], *y = c->out[0];
-  rnn_tensor *b = rnn_tensor_ref(c->in[1]); /* a's padding stays in rows of its own, b's does not */
-  rnn_status status;
-  RNNI_GOTO(rnni_clean(ctx, &b));
+  const rnn_tensor *a = c->in[0], *b = c->in[1], *y = c->out[0];
   sizes s = sizes_of(a, b, y);
   rnni_save_factors(c);
   for (int64_t i = 0; i < s.batches; i++)
-    RNNI_GOTO(rnni_gemm(ctx, s.m, s.n, s.k, rnni_f(a) + matrix_of(a, y, i), s.k, 1, rnni_f(b) + matrix_of(b, y, i), s.n,
-                        1, NULL, rnni_f(y) + i * s.m * s.n, s.n, false));
-done:
-  rnn_tensor_free(b);
-  return status;
+    RNNI_TRY(rnni_gemm(ctx, s.m, s.n, s.k, rnni_f(a) + matrix_of(a, y, i), s.k, 1, rnni_f(b) + matrix_of(b, y, i), s.n,
+                       1, NULL, rnni_f(y) + i * s.m * s.n, s.n, false));
+  return RNN_OK;
 }
 
 static rnn_status matmul_backward(rnn_ctx *ctx, rnni_call *c) {
@@ -77,7 +74,7 @@ static rnn_status matmul_backward(rnn_ctx *ctx, rnni_call *c) {
 }
 const rnn_op rnni_op_matmul = {.name = "matmul", .args = "TT",
                                .doc = "(a, b). Matrix product (..., m, k) x (..., k, n) -> (..., m, n); leading axes broadcast."
-                               " Errors: inner sizes that differ, batches that do not fit together.",
+                               " Errors: inner sizes that differ, batches that do not fit together, a sum over the steps of what has lengths.",
                                .shape = matmul_shape, .forward = matmul_forward, .backward = matmul_backward,
                                .saves = RNNI_SAVE_INPUTS, .lengths = RNNI_LENGTHS_KEEP, .adds_steps = true};
 
@@ -91,6 +88,7 @@ static rnn_status linear_shape(rnn_ctx *ctx, rnni_call *c) {
   if (x->ndim < 1 || x->dims[x->ndim - 1] != w->dims[1])
     return rnni_fail(ctx, RNN_ESHAPE, "linear: expected input (..., %lld) for weight %s, got %s", (long long)w->dims[1],
                      RNNI_SHAPE(w), RNNI_SHAPE(x));
+  if (x->ndim < 3) RNNI_TRY(rnni_need_no_lengths(ctx, c, 0));
   if (b && (b->type != RNN_FLOAT || b->ndim != 1 || b->dims[0] != w->dims[0]))
     return rnni_fail(ctx, RNN_ESHAPE, "linear: expected bias (%lld,) for weight %s, got %s %s", (long long)w->dims[0],
                      RNNI_SHAPE(w), RNNI_SHAPE(b), rnni_type_text(b->type));

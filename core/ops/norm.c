@@ -46,6 +46,7 @@ static rnn_status need_features(rnn_ctx *ctx, rnni_call *c, int first, int last)
   const rnn_tensor *x = c->in[0];
   RNNI_TRY(rnni_need_float(ctx, c, 0));
   if (x->ndim < 1) return rnni_fail(ctx, RNN_ESHAPE, "%s: a scalar has no features", c->op->name);
+  if (x->ndim < 3) RNNI_TRY(rnni_need_no_lengths(ctx, c, 0));
   int64_t d = x->dims[x->ndim - 1];
   for (int i = first; i <= last; i++) {
     const rnn_tensor *p = c->in[i];

@@ -198,6 +198,7 @@ const rnn_op rnni_op_argmin = {.name = "argmin", .args = "tx", .doc = "(x, axis)
 
 static rnn_status cumsum_shape(rnn_ctx *ctx, rnni_call *c) {
   RNNI_TRY(rnni_need_axis(ctx, c, c->args.i[0]));
+  if (c->args.i[0] == 0) RNNI_TRY(rnni_need_no_lengths(ctx, c, 0));
   return rnni_shape_same(ctx, c);
 }
 

@@ -200,6 +200,14 @@ rnn_status rnni_need_same_lengths(rnn_ctx *ctx, const rnni_call *c, const rnn_te
                    (long long)b->count);
 }
 
+rnn_status rnni_need_no_lengths(rnn_ctx *ctx, const rnni_call *c, int input) {
+  const rnn_tensor *t = c->in[input];
+  if (!t->lengths) return RNN_OK;
+  return rnni_fail(ctx, RNN_EARG, "%s: would add up steps of %s %s, padding included; "
+                   "x:zero_padding():without_lengths() drops its lengths on purpose", c->op->name,
+                   rnni_input_name(c, input), RNNI_SHAPE(t));
+}
+
 rnn_status rnni_carry_lengths(rnn_ctx *ctx, rnni_call *c, bool keep) {
   rnn_tensor *lengths = c->in[0]->lengths;
   if (!lengths) return RNN_OK;

@@ -82,7 +82,8 @@ static rnn_status need(rnn_stepper *s, const rnn_tensor *t, const char *what, in
 }
 
 static void set(real *to, const rnn_tensor *from, int64_t n) {
-  if (from) rnni_read_rows(from, to);
+  if (from && from->contiguous) memcpy(to, from->data, (size_t)n * sizeof *to);
+  else if (from) rnni_read_rows(from, to);
   else memset(to, 0, (size_t)n * sizeof *to);
 }
 

@@ -212,7 +212,8 @@ describe("junk behind the lengths and", function()
   -- Every op that has a gradient is in the list above, or takes one tensor, or is tested as what it stands for.
   local elsewhere = { "mse", "mae", "huber", "cross_entropy", "binary_cross_entropy", "ctc_loss", "recurrent", "conv1d",
     "batch_norm", "embedding", "dropout", "softmax", "log_softmax", "max", "min", "mean", "sum" }
-  local refusing = { "transpose", "slice", "select", "stack", "gather", "windows", "topk", "reshape", "broadcast_to" }
+  local refusing = { "transpose", "slice", "select", "stack", "gather", "windows", "topk", "reshape", "broadcast_to",
+    "index_put" }
   local flat = { "eq", "ne", "lt", "le", "gt", "ge", "argmax", "argmin", "argsort", "nonzero", "one_hot", "sign",
     "floor", "is_finite", "to_int" } -- without a gradient
 
@@ -254,6 +255,38 @@ describe("junk behind the lengths and", function()
     local y = core.ones(N, T, D):with_lengths(LENGTHS) * w
     y:backward(spoil(core.ones(N, T, D), 0 / 0))
     assert.same({ 7, 7 }, w.grad:totable())
+    local layer = nn.Linear(D, 2)
+    local z = layer(core.ones(N, T, D):with_lengths(LENGTHS))
+    z:backward(spoil(core.ones(N, T, 2), 0 / 0))
+    assert.same({ 7, 7 }, layer.bias.grad:totable())
+  end)
+
+  it("ops that would add up steps, or sequences: they refuse", function()
+    local x, short = core.randn(N, T, T):with_lengths(LENGTHS), core.randn(N, T):with_lengths(LENGTHS)
+    local square, square3 = core.randn(T, T), core.randn(N, T, T)
+    for name, f in pairs {
+      ["matmul, second"] = function() return core.matmul(square3, x) end,
+      ["matmul, first"] = function() return core.matmul(short, square) end,
+      ["matmul, flat"] = function() return core.matmul(core.randn(N, N), short) end,
+      linear = function() return core.linear(short, square) end,
+      Linear = function() return nn.Linear(T, T)(short) end,
+      LayerNorm = function() return nn.LayerNorm(T)(short) end,
+      BatchNorm = function() return nn.BatchNorm(T)(short) end,
+      cumsum = function() return x:cumsum(1) end,
+    } do
+      local ok, message = pcall(f)
+      assert.is_false(ok, name)
+      assert.matches("padding included; x:zero_padding():without_lengths() drops its lengths", message, 1, true)
+    end
+  end)
+
+  it("the check for values that are not finite", function()
+    local layer = nn.Sequential { nn.Linear(D, 3), nn.LSTM(3, 2), nn.LayerNorm(2) }
+    local x = spoil(core.randn(N, T, D), 0 / 0):with_lengths(LENGTHS)
+    local before = core.check_finite(true)
+    local ok, message = pcall(function() layer(x):sum():backward() end)
+    core.check_finite(before)
+    assert.is_true(ok, message)
   end)
 
   it("values and gradients of finite padding, whose lengths were dropped on purpose", function()
