@@ -76,7 +76,7 @@ void lrnn_box_open(lua_State *L); /* makes the context and the metatable; leaves
 /* ---- the files of the surface, joined in module.c ---- */
 
 void lrnn_push_op(lua_State *L, int index); /* op.c: the Lua function of rnn_op_at(index) */
-/* Applies op, with the results in boxes that are pushed; returns how many. */
+/* Applies op, with the results in boxes that are pushed (RNN_MAX_OUTPUTS and what a box needs); returns how many. */
 int lrnn_apply(lua_State *L, const rnn_op *op, const rnn_args *args);
 int lrnn_print_tensor(lua_State *L);               /* print.c: __tostring */
 
