@@ -104,7 +104,7 @@ void lrnn_check_count(lua_State *L, const char *fname, int most);
 
 void lrnn_push_op(lua_State *L, int index); /* op.c: the Lua function of rnn_op_at(index) */
 void lrnn_push_negation(lua_State *L);      /* op.c: the operator - before a tensor */
-/* Applies op, with the results in boxes that are pushed; returns how many. */
+/* Applies op, with the results in boxes that are pushed (RNN_MAX_OUTPUTS and what a box needs); returns how many. */
 int lrnn_apply(lua_State *L, const rnn_op *op, const rnn_args *args);
 int lrnn_print_tensor(lua_State *L);               /* print.c: __tostring */
 

@@ -85,11 +85,10 @@ rnn_tensor **lrnn_box(lua_State *L) {
   return box;
 }
 
-/* lrnn_test for tensors, which are looked at all the time. */
+/* lrnn_test for tensors, which are looked at all the time: their metatable has a mark of its own. */
 static rnn_tensor **test_box(lua_State *L, int arg) {
   if (lua_type(L, arg) != LUA_TUSERDATA || !lua_getmetatable(L, arg)) return NULL;
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);
-  bool ours = lua_rawequal(L, -1, -2);
+  bool ours = lua_rawgetp(L, -1, &metatable_key) == LUA_TBOOLEAN;
   lua_pop(L, 2);
   return ours ? lua_touserdata(L, arg) : NULL;
 }
@@ -160,6 +159,8 @@ void lrnn_box_open(lua_State *L) {
   lua_setfield(L, -2, "__name");
   lua_pushboolean(L, 0);
   lua_setfield(L, -2, "__metatable"); /* scripts cannot reach __gc and call it on something else */
+  lua_pushboolean(L, 1);
+  lua_rawsetp(L, -2, &metatable_key);
   lua_pushvalue(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &metatable_key);
 }

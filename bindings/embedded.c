@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <lauxlib.h>
 
@@ -69,9 +70,16 @@ static bool load_override(lua_State *L, const char *name) {
   return folder && (load_from_folder(L, folder, name, ".lua") || load_from_folder(L, folder, name, "/init.lua"));
 }
 
-/* Upvalue 1: position in rnnlua_stdlib. Arguments (name, ":preload:") go on to the chunk, as require passes them. */
+static const struct rnnlua_chunk *find_chunk(const char *name) {
+  for (const struct rnnlua_chunk *c = rnnlua_stdlib; c->name; c++)
+    if (strcmp(c->name, name) == 0) return c;
+  return NULL;
+}
+
+/* Upvalue 1: the module's name. Arguments (name, ":preload:") go on to the chunk, as require passes them. */
 static int load_chunk(lua_State *L) {
-  const struct rnnlua_chunk *c = &rnnlua_stdlib[lua_tointeger(L, lua_upvalueindex(1))];
+  const struct rnnlua_chunk *c = find_chunk(luaL_checkstring(L, lua_upvalueindex(1)));
+  if (!c) return luaL_error(L, "no such module");
   int arguments = lua_gettop(L);
   if (!load_override(L, c->name)) {
     const char *chunkname = push_path(L, "@[rnn]", c->name, suffix_of(c->name));
@@ -93,34 +101,22 @@ static int search_override(lua_State *L) {
 
 /* ---- rnn.sources: the text of the stdlib, for help and documentation ---- */
 
-static int push_text(lua_State *L) {
-  lua_pushlstring(L, lua_touserdata(L, 1) ? lua_touserdata(L, 1) : "", (size_t)lua_tointeger(L, 2));
-  return 1;
-}
-
 /* Pushes the text of a module's file in folder; false, and nothing pushed, when there is no such file. */
 static bool push_file(lua_State *L, const char *folder, const char *name, const char *suffix) {
+  struct stat info;
   lua_pushfstring(L, "%s/rnn", folder);
-  FILE *file = fopen(push_path(L, lua_tostring(L, -1), name, suffix), "rb");
-  lua_pop(L, 2);
-  if (!file) return false;
-  char *text = NULL;
-  size_t size = 0, got;
-  struct source piece;
-  while ((got = fread(piece.buffer, 1, sizeof piece.buffer, file)) > 0) {
-    char *more = realloc(text, size + got);
-    if (!more) break;
-    text = more;
-    memcpy(text + size, piece.buffer, got);
-    size += got;
+  const char *path = push_path(L, lua_tostring(L, -1), name, suffix);
+  if (stat(path, &info) != 0) {
+    lua_pop(L, 2);
+    return false;
   }
-  fclose(file);
-  lua_pushcfunction(L, push_text); /* protected, so that text is freed when there is no memory for the copy */
-  lua_pushlightuserdata(L, text);
-  lua_pushinteger(L, (lua_Integer)size);
-  int status = lua_pcall(L, 2, 1, 0);
-  free(text);
-  if (status != LUA_OK) lua_error(L);
+  char *text = lua_newuserdatauv(L, (size_t)info.st_size, 0);
+  FILE *file = fopen(path, "rb"); /* nothing raises until it is closed */
+  size_t size = file ? fread(text, 1, (size_t)info.st_size, file) : 0;
+  if (file) fclose(file);
+  lua_pushlstring(L, text, size);
+  lua_replace(L, -4);
+  lua_pop(L, 2);
   return true;
 }
 
@@ -138,12 +134,10 @@ static int sources(lua_State *L) {
   if (folder && strncmp(name, "rnn", 3) == 0 &&
       (push_file(L, folder, name, ".lua") || push_file(L, folder, name, "/init.lua")))
     return 1;
-  for (const struct rnnlua_chunk *c = rnnlua_stdlib; c->name; c++) {
-    if (strcmp(c->name, name) != 0) continue;
-    lua_pushlstring(L, c->source, c->size);
-    return 1;
-  }
-  return 0;
+  const struct rnnlua_chunk *c = find_chunk(name);
+  if (!c) return 0;
+  lua_pushlstring(L, c->source, c->size);
+  return 1;
 }
 
 static int open_sources(lua_State *L) {
@@ -161,10 +155,10 @@ static void add_searcher(lua_State *L) {
 
 void lrnn_stdlib_register(lua_State *L) {
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
-  for (lua_Integer i = 0; rnnlua_stdlib[i].name; i++) {
-    lua_pushinteger(L, i);
+  for (const struct rnnlua_chunk *c = rnnlua_stdlib; c->name; c++) {
+    lua_pushstring(L, c->name);
     lua_pushcclosure(L, load_chunk, 1);
-    lua_setfield(L, -2, rnnlua_stdlib[i].name);
+    lua_setfield(L, -2, c->name);
   }
   lua_pushcfunction(L, open_sources);
   lua_setfield(L, -2, "rnn.sources");

@@ -347,8 +347,8 @@ static int next_key(FILE *stream) {
   forget_changes();
   int key = wait_for_key();
   if (key >= 0) told = 0;
-  if (key >= 0 || !(*rl.readline_state & RL_STATE_MOREINPUT)) return key;
-  return paste_end[told++ % strlen(paste_end)];
+  if (key >= 0 || told == strlen(paste_end) || !(told || *rl.readline_state & RL_STATE_MOREINPUT)) return key;
+  return paste_end[told++];
 }
 
 static outcome read_edited(const char *prompt) {

@@ -86,7 +86,6 @@ static void read_argument(reader *r, char letter, bool optional) {
 int lrnn_apply(lua_State *L, const rnn_op *op, const rnn_args *args) {
   rnn_tensor **boxes[RNN_MAX_OUTPUTS], *out[RNN_MAX_OUTPUTS];
   int count = rnn_op_outputs(op, args);
-  luaL_checkstack(L, count + LUA_MINSTACK, NULL);
   for (int i = 0; i < count; i++) boxes[i] = lrnn_box(L);
   rnn_ctx *ctx = lrnn_context(L);
   lrnn_note_position(L, ctx);

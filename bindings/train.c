@@ -54,7 +54,7 @@ static int lrnn_recurrent(lua_State *L) {
   in[0] = x;
   weights = lrnn_push_tensors(L, fname, 3, weights, in + 1);
   if (r.has_state) states = lrnn_push_tensors(L, fname, 4, states, in + 1 + weights);
-  luaL_checkstack(L, 1, NULL);
+  luaL_checkstack(L, 8, NULL);
   lua_createtable(L, rnn_recurrent_states(&r), 0);
   int table = lua_gettop(L);
   rnn_args args = {.t = in, .nt = 1 + weights + states, .recurrent = &r};

@@ -37,7 +37,7 @@ static const struct {
     {&rnni_kernels_plain, always},
 };
 
-static void choose(void) {
+static const rnni_kernels *choose(void) {
   const char *forced = getenv("RNNLUA_ISA");
   const rnni_kernels *best = NULL;
   for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
@@ -50,12 +50,14 @@ static void choose(void) {
   }
   const char *same = getenv("RNNLUA_DETERMINISTIC");
   if (best == &rnni_kernels_plain && same && strcmp(same, "1") == 0) best = &rnni_kernels_exact;
-  rnni_kernel = best;
+  return best;
 }
 
 void rnni_kernels_choose(void) {
-  static pthread_once_t once = PTHREAD_ONCE_INIT;
-  pthread_once(&once, choose);
+  static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+  pthread_mutex_lock(&lock);
+  if (!rnni_kernel) rnni_kernel = choose();
+  pthread_mutex_unlock(&lock);
 }
 
 const char *rnn_isa(void) {

@@ -36,7 +36,7 @@ end
 local program = os.getenv "RNNLUA" or "build/rnnlua"
 local module = os.getenv "RNNLUA_MODULE"
 local commands = { [("'%s'"):format(program)] = true }
-if module and os.execute "command -v lua5.4 >/dev/null" then
+if module and not require "rnn.core".sanitized and os.execute "command -v lua5.4 >/dev/null" then
   commands[("LUA_CPATH='%s' lua5.4"):format(module)] = false -- whose own files may take their numbers
 end
 

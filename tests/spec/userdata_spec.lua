@@ -132,4 +132,11 @@ describe("a class of userdata", function()
     assert.truthy(index)
     assert.equal(1, f(core.zeros(1)):item())
   end)
+
+  it("of the program itself is in no table that scripts reach", function()
+    for name, value in pairs(core) do assert.is_true(type(value) ~= "userdata" or value == core.null, name) end
+    core._interrupt = core.null
+    assert.equal(core, package.preload["rnn.core"] and package.preload["rnn.core"]() or core)
+    core._interrupt = nil
+  end)
 end)
