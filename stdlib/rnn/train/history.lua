@@ -1,6 +1,7 @@
 -- history.lua: what happened in training, epoch by epoch.
 
 local class = require "rnn.class"
+local check = require "rnn.check"
 
 --- The result of rnn.fit. history.loss[e], history.val_loss[e], history.val_mae[e], history.lr[e], history.seconds[e]
 --- belong to epoch e; #history is the number of epochs; history.best holds the values of the best epoch and its number
@@ -77,7 +78,7 @@ function History:__tostring()
   local parts = {}
   for name, value in pairs(best) do
     local shown = name ~= "epoch" and name ~= "lr" and name ~= "seconds"
-    if shown then parts[#parts + 1] = ("%s %.4g"):format(name, value) end
+    if shown then parts[#parts + 1] = ("%s %s"):format(name, check.figure("%.4g", value)) end
   end
   table.sort(parts)
   return ("rnn.History of %d epochs; best %d: %s"):format(self.count, best.epoch, table.concat(parts, ", "))
