@@ -105,8 +105,8 @@ static void two_normal(rnn_ctx *ctx, double deviation, double *a, double *b) {
 rnn_status rnn_tensor_normal(rnn_ctx *ctx, rnn_tensor *t, double mean, double deviation) {
   if (!(deviation >= 0) || !fits(fabs(mean) + NORMAL_MOST * deviation))
     return rnni_fail(ctx, RNN_EARG,
-                     "normal_: expected a mean and a deviation of at least 0 that keep the numbers within %s, got %s and %s",
-                     RNN_PRECISION, rnni_number_text(mean), rnni_number_text(deviation));
+                     "normal_: expected a mean and a deviation of at least 0 that keep the numbers within %s, got %s "
+                     "and %s", RNN_PRECISION, rnni_number_text(mean), rnni_number_text(deviation));
   RNNI_TRY(need_float(ctx, "normal_", t));
   rnn_random_state start = ctx->random;
   int64_t done = 0;

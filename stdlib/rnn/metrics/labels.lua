@@ -21,7 +21,7 @@ end
 ---@param labels rnn.Tensor int32 (...)
 ---@return number
 function metrics.accuracy(y, labels)
-  local fname, place = "metrics.accuracy", nil
+  local fname, place = "metrics.accuracy"
   y, labels, place = valid.labels(fname, y, labels)
   y = valid.answers(fname, y, labels, place)
   return share(y:eq(labels) * labels:ne(0), labels)
