@@ -17,6 +17,8 @@
 RNN_PRINTF(2, 3) int lrnn_error(lua_State *L, const char *format, ...);
 /* Raises the context's message when status is not RNN_OK. */
 void lrnn_check(lua_State *L, rnn_status status);
+/* For loops over elements: raises when an interrupt is pending, looking at every 2^16th element. */
+void lrnn_poll(lua_State *L, int64_t element);
 /* For the outside world: pushes nil, message, code ("EIO") and returns 3; misuse and lack of memory raise. */
 int lrnn_fail(lua_State *L, rnn_status status);
 /* "table", "string 'x'", "3.5", "nil" ...: what came, for messages. Anchored on the stack. */

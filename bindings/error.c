@@ -48,6 +48,10 @@ void lrnn_check(lua_State *L, rnn_status status) {
   lrnn_error(L, "%s", rnn_message(lrnn_context(L)));
 }
 
+void lrnn_poll(lua_State *L, int64_t element) {
+  if ((element & 0xffff) == 0xffff) lrnn_check(L, rnn_ctx_poll(lrnn_context(L)));
+}
+
 int lrnn_fail(lua_State *L, rnn_status status) {
   if (status != RNN_EIO && status != RNN_EFORMAT) lrnn_check(L, status);
   luaL_pushfail(L);

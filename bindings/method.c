@@ -84,6 +84,7 @@ static int lrnn_tensor_item(lua_State *L) {
 static void push_nested(lua_State *L, rnn_tensor *t, int level, int64_t at) {
   if (level == rnn_tensor_ndim(t)) {
     push_element(L, t, at);
+    lrnn_poll(L, at);
     return;
   }
   luaL_checkstack(L, 4, "totable: too deep");

@@ -105,7 +105,10 @@ static rnn_tensor *new_ids(lua_State *L, const char *fname) {
 ---@return rnn.Tensor int32 (n) */
 static int lrnn_arange(lua_State *L) {
   rnn_tensor *t = new_ids(L, "arange");
-  for (int64_t i = 0; i < rnn_tensor_count(t); i++) rnn_tensor_ints(t)[i] = (int32_t)i + 1;
+  for (int64_t i = 0; i < rnn_tensor_count(t); i++) {
+    lrnn_poll(L, i);
+    rnn_tensor_ints(t)[i] = (int32_t)i + 1;
+  }
   return 1;
 }
 
@@ -143,6 +146,7 @@ typedef struct filler {
 
 static void fill_number(lua_State *L, filler *f) {
   int isnumber;
+  lrnn_poll(L, f->at);
   double v = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumberx(L, -1, &isnumber) : (isnumber = 0);
   if (!isnumber)
     lrnn_error(L, "tensor: element %lld: expected a number, got %s", (long long)f->at + 1, luaL_typename(L, -1));
@@ -156,7 +160,7 @@ static void fill_number(lua_State *L, filler *f) {
     return;
   }
   if (!(v >= INT32_MIN && v <= INT32_MAX) || v != (double)(int32_t)v)
-    lrnn_error(L, "tensor: element %lld: %g is not an int32", (long long)f->at + 1, v);
+    lrnn_error(L, "tensor: element %lld: %s is not an int32", (long long)f->at + 1, lrnn_describe(L, -1));
   rnn_tensor_ints(f->t)[f->at++] = (int32_t)v;
 }
 

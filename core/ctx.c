@@ -78,6 +78,8 @@ rnn_status rnni_poll(rnn_ctx *ctx) {
   return rnni_fail(ctx, RNN_EINTR, "interrupted!");
 }
 
+rnn_status rnn_ctx_poll(rnn_ctx *ctx) { return rnni_poll(ctx); }
+
 rnn_status rnni_copy(rnn_ctx *ctx, void *to, const void *from, size_t size) {
   const size_t block = (size_t)RNNI_BLOCK * sizeof(real);
   for (size_t at = 0; at < size; at += block) {

@@ -11,7 +11,7 @@
 
 typedef rnn_real real; /* short, as it stands in every line of arithmetic */
 
-/* sqrt, fabs and floor in the working precision: exact in every C library. The others are rnni_exp ... or the kernels'. */
+/* sqrt, fabs and floor in the working precision: exact in every C library. Others are rnni_exp ... or the kernels'. */
 #ifdef RNN_DOUBLE
 #define RNNI_M(name) name
 #else
@@ -94,7 +94,7 @@ RNN_MUST_USE static inline rnn_status rnni_pace(rnn_ctx *ctx, int64_t *done, int
   *done = 0;
   return rnni_poll(ctx);
 }
-/* for (RNNI_PIECES(n, from, to)) goes over [0, n) in pieces that a cache holds, before each of which there is time to look. */
+/* for (RNNI_PIECES(n, from, to)) goes over [0, n) in pieces that a cache holds, between which there is time to look. */
 #define RNNI_PIECE ((int64_t)1 << 12)
 #define RNNI_PIECES(n, from, to)                   \
   int64_t from = 0, to;                            \
@@ -120,6 +120,7 @@ void rnni_memory_trim(rnn_ctx *ctx); /* gives the cache back to the system */
 
 double rnni_exp(double x);
 double rnni_log(double x);
+void rnni_logs(int64_t n, double *x); /* each of x becomes its logarithm, quicker than one by one */
 double rnni_log1p(double x);
 double rnni_log10(double x); /* of a positive number */
 double rnni_cos(double x);

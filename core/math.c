@@ -4,6 +4,16 @@
 
 double rnni_exp(double x) { return d_exp(d_splat(x))[0]; }
 double rnni_log(double x) { return d_log(d_splat(x))[0]; }
+void rnni_logs(int64_t n, double *x) {
+  int64_t i = 0;
+  for (; i + DLANES <= n; i += DLANES) {
+    dvec v;
+    memcpy(&v, x + i, sizeof v);
+    v = d_log(v);
+    memcpy(x + i, &v, sizeof v);
+  }
+  for (; i < n; i++) x[i] = rnni_log(x[i]);
+}
 double rnni_log1p(double x) { return d_log1p(d_splat(x))[0]; }
 double rnni_log10(double x) {
   dvec low, rest, high = d_log_pair(d_splat(x), &low), y = d_product(high, d_splat(M_LOG10E), &rest);

@@ -121,8 +121,8 @@ rnn_status rnn_tensor_normal(rnn_ctx *ctx, rnn_tensor *t, double mean, double de
   RNNI_NEED_TENSOR(ctx, t);
   if (!(deviation >= 0) || !fits(fabs(mean) + NORMAL_MOST * deviation))
     return rnni_fail(ctx, RNN_EARG,
-                     "normal_: expected a mean and a deviation of at least 0 that keep the numbers within %s, got %s and %s",
-                     RNN_PRECISION, rnni_number_text(mean), rnni_number_text(deviation));
+                     "normal_: expected a mean and a deviation of at least 0 that keep the numbers within %s, got %s "
+                     "and %s", RNN_PRECISION, rnni_number_text(mean), rnni_number_text(deviation));
   RNNI_TRY(need_float(ctx, "normal_", t));
   return rnni_fill_by(ctx, t, normal, &(draw){mean, deviation, 0});
 }

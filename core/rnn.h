@@ -87,6 +87,9 @@ void rnn_ctx_interrupt(rnn_ctx *ctx);
 /* Forgets a pending interrupt; true when there was one. */
 bool rnn_ctx_clear_interrupt(rnn_ctx *ctx);
 
+/* RNN_EINTR when one is pending: for long loops of one's own. */
+RNN_MUST_USE rnn_status rnn_ctx_poll(rnn_ctx *ctx);
+
 int rnn_ctx_threads(const rnn_ctx *ctx);
 RNN_MUST_USE rnn_status rnn_ctx_set_threads(rnn_ctx *ctx, int threads); /* 1..256 */
 

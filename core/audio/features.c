@@ -143,10 +143,11 @@ rnn_status rnn_audio_features(rnn_ctx *ctx, const rnn_features *o, const rnn_ten
       o->bands < 1 || o->bands > o->fft || o->coefficients < 0 || o->coefficients > o->bands || !(o->fmin >= 0) ||
       !(o->fmax > o->fmin) || !(o->fmax <= o->rate / 2) || !(o->top_db > 0))
     return rnni_fail(ctx, RNN_EARG,
-                     "%s: settings do not fit together: rate %g, hop %lld, window %lld, fft %lld (even, of at least "
-                     "window), bands %lld, coefficients %lld (at most bands), fmin %g, fmax %g (at most rate / 2), "
-                     "top_db %g", name, o->rate, (long long)o->hop, (long long)o->window, (long long)o->fft,
-                     (long long)o->bands, (long long)o->coefficients, o->fmin, o->fmax, o->top_db);
+                     "%s: settings do not fit together: rate %s, hop %lld, window %lld, fft %lld (even, of at least "
+                     "window), bands %lld, coefficients %lld (at most bands), fmin %s, fmax %s (at most rate / 2), "
+                     "top_db %s", name, rnni_number_text(o->rate), (long long)o->hop, (long long)o->window,
+                     (long long)o->fft, (long long)o->bands, (long long)o->coefficients, rnni_number_text(o->fmin),
+                     rnni_number_text(o->fmax), rnni_number_text(o->top_db));
   RNNI_TRY(rnni_library_need(ctx, name, &library));
   const int64_t frames = 1 + x->count / o->hop;
   tables t = {0};

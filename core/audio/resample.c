@@ -50,8 +50,8 @@ rnn_status rnn_audio_resample(rnn_ctx *ctx, const rnn_tensor *x, double from, do
   RNNI_TRY(rnni_library_need(ctx, "audio.resample", &library));
   const double ratio = to / from;
   if (!(from > 0) || !(to > 0) || !isfinite(from) || !isfinite(to) || !src.is_valid_ratio(ratio))
-    return rnni_fail(ctx, RNN_EARG, "audio.resample: rates must be positive and their ratio from 1/256 to 256, got %g "
-                     "and %g", from, to);
+    return rnni_fail(ctx, RNN_EARG, "audio.resample: rates must be positive and their ratio from 1/256 to 256, got %s "
+                     "and %s", rnni_number_text(from), rnni_number_text(to));
   const int64_t channels = x->ndim == 2 ? x->dims[1] : 1;
   if (channels > 128)
     return rnni_fail(ctx, RNN_EARG, "audio.resample: %lld channels are too many", (long long)channels);

@@ -17,35 +17,42 @@ static const rnn_tensor *judge(const rnni_call *c) {
   return c->in[0]->lengths || c->nin < 2 ? c->in[0] : c->in[1];
 }
 
-/* What n valid elements add to the loss, or its derivatives by the predictions y, into v. n is at most RNNI_PIECE. */
-typedef void pair_fn(int64_t n, const real *y, const real *t, double p, double *v);
+/* total and what n valid elements add to it; their derivatives by the predictions y, into v. n is at most RNNI_PIECE. */
+typedef double value_fn(int64_t n, const real *y, const real *t, double p, double total);
+typedef void slope_fn(int64_t n, const real *y, const real *t, double p, double *v);
 
-#define PAIR_FN(name, expression)                                                               \
-  static void name(int64_t n, const real *ys, const real *ts, double p, double *v) {            \
-    (void)p;                                                                                    \
-    for (int64_t i = 0; i < n; i++) {                                                           \
-      double y = (double)ys[i], t = (double)ts[i];                                              \
-      v[i] = (expression);                                                                      \
-    }                                                                                           \
+#define VALUE_AND_SLOPE(op, value, slope)                                                             \
+  static double op##_value(int64_t n, const real *ys, const real *ts, double p, double total) {       \
+    (void)p;                                                                                          \
+    for (int64_t i = 0; i < n; i++) {                                                                 \
+      double e = (double)ys[i] - (double)ts[i];                                                       \
+      total += (value);                                                                               \
+    }                                                                                                 \
+    return total;                                                                                     \
+  }                                                                                                   \
+  static void op##_slope(int64_t n, const real *ys, const real *ts, double p, double *v) {            \
+    (void)p;                                                                                          \
+    for (int64_t i = 0; i < n; i++) {                                                                 \
+      double e = (double)ys[i] - (double)ts[i];                                                       \
+      v[i] = (slope);                                                                                 \
+    }                                                                                                 \
   }
-PAIR_FN(mse_value, (y - t) * (y - t))
-PAIR_FN(mse_slope, 2 * (y - t))
-PAIR_FN(mae_value, fabs(y - t))
-PAIR_FN(mae_slope, (double)((y > t) - (y < t)))
-PAIR_FN(huber_value, fabs(y - t) <= p ? fabs(y - t) * fabs(y - t) / 2 : p * (fabs(y - t) - p / 2))
-PAIR_FN(huber_slope, y - t > p ? p : y - t < -p ? -p : y - t)
+VALUE_AND_SLOPE(mse, e *e, 2 * e)
+VALUE_AND_SLOPE(mae, fabs(e), (double)((e > 0) - (e < 0)))
+VALUE_AND_SLOPE(huber, fabs(e) <= p ? e * e / 2 : p * (fabs(e) - p / 2), e > p ? p : e < -p ? -p : e)
 
 /* y is a logit: -t log s(y) - (1-t) log(1-s(y)), arranged so that no exponential overflows, as y (1-t) for y > 0, else
    -y t, and softplus(-|y|); 0 times infinity is 0 here: a label that is sure of itself costs nothing. */
-static void bce_value(int64_t n, const real *y, const real *t, double p, double *v) {
+static double bce_value(int64_t n, const real *y, const real *t, double p, double total) {
   (void)p;
   real e[RNNI_PIECE] = {0};
   for (int64_t i = 0; i < n; i++) e[i] = -RNNI_M(fabs)(y[i]);
   rnni_kernel->softplus(n, e, e);
   for (int64_t i = 0; i < n; i++) {
     double share = y[i] > 0 ? 1 - (double)t[i] : (double)t[i];
-    v[i] = (share == 0 ? 0 : share * fabs((double)y[i])) + (double)e[i];
+    total += (share == 0 ? 0 : share * fabs((double)y[i])) + (double)e[i];
   }
+  return total;
 }
 
 /* s(y) - t, with s(-|y|), which keeps its digits where s(y) is near 1. */
@@ -57,25 +64,24 @@ static void bce_slope(int64_t n, const real *y, const real *t, double p, double 
   for (int64_t i = 0; i < n; i++) v[i] = y[i] > 0 ? (1 - (double)t[i]) - (double)e[i] : (double)e[i] - (double)t[i];
 }
 
-static rnn_status pair_forward(rnn_ctx *ctx, rnni_call *c, pair_fn *f) {
+static rnn_status pair_forward(rnn_ctx *ctx, rnni_call *c, value_fn *f) {
   const rnn_tensor *of = judge(c);
   int64_t width, rows = rnni_valid_rows(of, &width), valid = 0, done = 0;
-  double total = 0, v[RNNI_PIECE];
+  double total = 0;
   for (int64_t r = 0; r < rows; r++) {
     if (!rnni_is_valid_row(of, r)) continue;
     valid += width;
     const real *y = rnni_f(c->in[0]) + r * width, *t = rnni_f(c->in[1]) + r * width;
     for (RNNI_PIECES(width, from, to)) {
       RNNI_TRY(rnni_pace(ctx, &done, to - from));
-      f(to - from, y + from, t + from, c->args.n[0], v);
-      for (int64_t i = 0; i < to - from; i++) total += v[i];
+      total = f(to - from, y + from, t + from, c->args.n[0], total);
     }
   }
   rnni_f(c->out[0])[0] = (real)(total / (double)RNNI_MAX(valid, 1));
   return RNN_OK;
 }
 
-static rnn_status pair_backward(rnn_ctx *ctx, rnni_call *c, pair_fn *slope) {
+static rnn_status pair_backward(rnn_ctx *ctx, rnni_call *c, slope_fn *slope) {
   const rnn_tensor *of = judge(c);
   int64_t width, rows = rnni_valid_rows(of, &width), valid = 0, done = 0;
   double v[RNNI_PIECE];
@@ -227,24 +233,34 @@ static rnn_status cross_entropy_forward(rnn_ctx *ctx, rnni_call *c) {
   int64_t v = y->dims[y->ndim - 1];
   RNNI_TRY(rnni_tensor_raw(ctx, RNN_FLOAT, 2, (int64_t[]){labels->count, 2}, &c->scratch[0]));
   real *e;
+  double *sums = NULL; /* of each row, then their logarithms */
   int64_t work = 0;
-  rnn_status status = RNN_OK;
+  rnn_status status;
   RNNI_TRY(rnni_array(ctx, v, sizeof *e, &e));
+  RNNI_GOTO(rnni_array(ctx, labels->count, sizeof *sums, &sums));
   double total = 0, weights = 0, smoothing = c->args.n[0];
   for (int64_t r = 0; r < labels->count; r++) {
     RNNI_GOTO(rnni_pace(ctx, &work, RNNI_ROW + 2 * v));
+    sums[r] = 1;
     if (!label_counts(c, r)) continue;
     const real *row = rnni_f(y) + r * v;
-    int32_t label = rnni_i(labels)[r] - 1;
     real top = row[0];
     for (int64_t k = 1; k < v; k++)
       if (row[k] > top) top = row[k];
     for (int64_t k = 0; k < v; k++) e[k] = row[k] - top;
     rnni_kernel->exp(v, e, e);
-    double sum = 0, weight = class_weight(c, label);
+    double sum = 0;
     for (int64_t k = 0; k < v; k++) sum += (double)e[k];
-    double log_sum = rnni_log(sum), below = (double)row[label] - (double)top;
+    sums[r] = sum;
     rnni_f(c->scratch[0])[2 * r] = top;
+  }
+  rnni_logs(labels->count, sums);
+  for (int64_t r = 0; r < labels->count; r++) {
+    if (!label_counts(c, r)) continue;
+    const real *row = rnni_f(y) + r * v;
+    int32_t label = rnni_i(labels)[r] - 1;
+    real top = rnni_f(c->scratch[0])[2 * r];
+    double log_sum = sums[r], below = (double)row[label] - (double)top, weight = class_weight(c, label);
     rnni_f(c->scratch[0])[2 * r + 1] = (real)log_sum;
     if (smoothing < 1 && weight > 0) total += (1 - smoothing) * weight * (log_sum - below);
     if (smoothing > 0) total += smoothing / (double)v * smoothed(c, row, v, (double)top, log_sum);
@@ -252,6 +268,7 @@ static rnn_status cross_entropy_forward(rnn_ctx *ctx, rnni_call *c) {
   }
   rnni_f(c->out[0])[0] = (real)(weights > 0 ? total / weights : 0);
 done:
+  rnni_free(ctx, sums);
   rnni_free(ctx, e);
   return status;
 }

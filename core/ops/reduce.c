@@ -113,18 +113,29 @@ const rnn_op rnni_op_mean = {.name = "mean", .args = "tX?b", .doc = "(x [, axis 
 /* ---- extremes ---- */
 
 /* The place along a line of the first largest (sign 1) or smallest (sign -1) element; NaN wins; -1 of nothing. */
-static int64_t extreme(const rnni_call *c, const rnn_tensor *x, const lines *l, int64_t o, int64_t i, int sign) {
+static rnn_status extreme(rnn_ctx *ctx, int64_t *done, const rnni_call *c, const rnn_tensor *x, const lines *l, int64_t o,
+                          int64_t i, int sign, int64_t *place) {
   const real *line = rnni_f(x) + o * l->length * l->inner + i;
   bool mask = masks(c, x);
   int64_t best = -1;
-  for (int64_t k = 0; k < l->length; k++) {
-    if (k % RNNI_BLOCK == RNNI_BLOCK - 1 && rnni_interrupted(x->ctx)) return -1; /* the caller polls */
-    if (mask && !valid(c, x, o, k)) continue;
-    real v = line[k * l->inner];
-    if (v != v) return k;
-    if (best < 0 || (sign > 0 ? v > line[best * l->inner] : v < line[best * l->inner])) best = k;
+  real top = 0;
+  for (RNNI_PIECES(l->length, from, to)) {
+    RNNI_TRY(rnni_pace(ctx, done, RNNI_ROW + to - from));
+    for (int64_t k = from; k < to; k++) {
+      if (mask && !valid(c, x, o, k)) continue;
+      real v = (real)sign * line[k * l->inner];
+      if (v != v) {
+        *place = k;
+        return RNN_OK;
+      }
+      if (v > top || best < 0) {
+        top = v;
+        best = k;
+      }
+    }
   }
-  return best;
+  *place = best;
+  return RNN_OK;
 }
 
 /* scratch 0, kept when recorded: where in x each extreme lies, an int64 in two int32; -1 of nothing. */
@@ -138,8 +149,9 @@ static rnn_status extreme_forward(rnn_ctx *ctx, rnni_call *c, int sign) {
   }
   for (int64_t o = 0; o < l.outer; o++)
     for (int64_t i = 0; i < l.inner; i++) {
-      int64_t k = extreme(c, x, &l, o, i, sign), at = k < 0 ? -1 : (o * l.length + k) * l.inner + i;
-      RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW + l.length));
+      int64_t k;
+      RNNI_TRY(extreme(ctx, &done, c, x, &l, o, i, sign, &k));
+      int64_t at = k < 0 ? -1 : (o * l.length + k) * l.inner + i;
       rnni_f(c->out[0])[o * l.inner + i] = at < 0 ? (real)(sign > 0 ? -INFINITY : INFINITY) : rnni_f(x)[at];
       if (places) places[o * l.inner + i] = at;
     }
@@ -180,8 +192,9 @@ static rnn_status place_forward(rnn_ctx *ctx, rnni_call *c, int sign) {
   int64_t done = 0;
   for (int64_t o = 0; o < l.outer; o++)
     for (int64_t i = 0; i < l.inner; i++) {
-      rnni_i(c->out[0])[o * l.inner + i] = (int32_t)extreme(c, c->in[0], &l, o, i, sign) + 1;
-      RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW + l.length));
+      int64_t k;
+      RNNI_TRY(extreme(ctx, &done, c, c->in[0], &l, o, i, sign, &k));
+      rnni_i(c->out[0])[o * l.inner + i] = (int32_t)k + 1;
     }
   return finish(ctx, c);
 }
@@ -208,11 +221,13 @@ static rnn_status cumsum_forward(rnn_ctx *ctx, rnni_call *c) {
   for (int64_t o = 0; o < l.outer; o++)
     for (int64_t i = 0; i < l.inner; i++) {
       double sum = 0;
-      for (int64_t k = 0; k < l.length; k++) {
-        RNNI_TRY(rnni_pace(ctx, &done, 1));
-        int64_t at = (o * l.length + k) * l.inner + i;
-        sum += (double)rnni_f(c->in[0])[at];
-        rnni_f(c->out[0])[at] = (real)sum;
+      for (RNNI_PIECES(l.length, from, to)) {
+        RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW + to - from));
+        for (int64_t k = from; k < to; k++) {
+          int64_t at = (o * l.length + k) * l.inner + i;
+          sum += (double)rnni_f(c->in[0])[at];
+          rnni_f(c->out[0])[at] = (real)sum;
+        }
       }
     }
   return RNN_OK;
@@ -224,11 +239,13 @@ static rnn_status cumsum_backward(rnn_ctx *ctx, rnni_call *c) {
   for (int64_t o = 0; o < l.outer; o++)
     for (int64_t i = 0; i < l.inner; i++) {
       double sum = 0;
-      for (int64_t k = l.length - 1; k >= 0; k--) {
-        RNNI_TRY(rnni_pace(ctx, &done, 1));
-        int64_t at = (o * l.length + k) * l.inner + i;
-        sum += (double)rnni_f(c->dout[0])[at];
-        rnni_f(c->din[0])[at] += (real)sum;
+      for (RNNI_PIECES(l.length, from, to)) { /* counted from the end */
+        RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW + to - from));
+        for (int64_t k = from; k < to; k++) {
+          int64_t at = (o * l.length + l.length - 1 - k) * l.inner + i;
+          sum += (double)rnni_f(c->dout[0])[at];
+          rnni_f(c->din[0])[at] += (real)sum;
+        }
       }
     }
   return RNN_OK;

@@ -39,7 +39,7 @@ static rnn_status forward(rnn_ctx *ctx, rnni_call *c, bool logarithm) {
       real *y = rnni_f(c->out[0]) + at;
       double sum;
       RNNI_GOTO(shifted(ctx, &work, rnni_f(c->in[0]) + at, y, scratch, length, inner, &sum));
-      real scale = (real)(1 / sum), shift = (real)rnni_log(sum);
+      real scale = (real)(1 / sum), shift = logarithm ? (real)rnni_log(sum) : 0;
       for (int64_t k = 0; k < length; k++) y[k * inner] = logarithm ? y[k * inner] - shift : scratch[k] * scale;
     }
 done:

@@ -63,7 +63,8 @@ static rnn_status check_options(rnn_ctx *ctx, const rnn_recurrent *r) {
   const double rates[] = {r->recurrent_dropout, r->zoneout_h, r->zoneout_c};
   for (int i = 0; i < 3; i++)
     if (!(rates[i] >= 0 && rates[i] < 1))
-      return rnni_fail(ctx, RNN_EARG, "recurrent: expected a rate from 0 up to but not 1, got %g", rates[i]);
+      return rnni_fail(ctx, RNN_EARG, "recurrent: expected a rate from 0 up to but not 1, got %s",
+                       rnni_number_text(rates[i]));
   return RNN_OK;
 }
 

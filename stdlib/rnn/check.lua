@@ -46,6 +46,13 @@ function check.describe(value)
   return kind
 end
 
+--- check.figure(format, value) -> string
+---
+--- A number as a figure to read: string.format, but nan has no sign, which C may write.
+function check.figure(format, value)
+  return value ~= value and "nan" or format:format(value)
+end
+
 --- check.input(x) -> string
 ---
 --- For "expected input (N, T, 64), got ...": the bare shape of a float tensor, the description of all else.

@@ -1,4 +1,4 @@
--- choice.lua: logits that a choice can be made from: no nan, no infinity, and not -inf alone. What is chosen from others
+-- choice.lua: logits that a choice can be made from: no nan, no infinity, not -inf alone. What is chosen from others
 -- means nothing, however large the score beside it, so the place is named instead.
 
 local core = require "rnn.core"

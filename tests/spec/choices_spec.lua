@@ -1,4 +1,4 @@
--- Numbers that become choices: where logits hold nan, +inf, or -inf alone, nothing is chosen; the error names the place.
+-- Numbers that become choices: where logits hold nan, +inf, or -inf alone, nothing is chosen; an error names the place.
 local rnn = require "rnn"
 local decode, metrics, ctc = rnn.decode, rnn.metrics, rnn.ctc
 local nan, inf = 0 / 0, math.huge
@@ -17,7 +17,8 @@ describe("an error names row and step", function()
     local text = (" are %s, so nothing can be chosen"):format(what)
 
     it("in generate, however it chooses: " .. what, function()
-      for _, how in ipairs { {}, { temperature = 1 }, { temperature = 0 }, { top_k = 2 }, { top_p = 0.5 }, { beam = 2 } } do
+      local ways = { {}, { temperature = 1 }, { temperature = 0 }, { top_k = 2 }, { top_p = 0.5 }, { beam = 2 } }
+      for _, how in ipairs(ways) do
         local calls = 0
         local function step(ids)
           calls = calls + 1

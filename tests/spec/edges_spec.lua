@@ -233,3 +233,31 @@ describe("a scaler", function()
     end)
   end)
 end)
+
+describe("a type that differs is named", function()
+  it("wherever shapes are compared", function()
+    local float, int = rnn.zeros(2), rnn.zeros { 2, type = "int32" }
+    local model = nn.Linear(2, 2)
+    local state = model:state_dict()
+    state.bias = int
+    local cases = {
+      assign = function() float:assign(int) end,
+      row = function() rnn.zeros(2, 2)[1] = int end,
+      concat = function() core.concat({ float, int }, 1) end,
+      stack = function() core.stack({ float, int }, 1) end,
+      optimizer_step = function() core.optimizer_step({ kind = "sgd" }, { float }, { int }) end,
+      average_step = function() core.average_step({ float }, { int }, 0.5) end,
+      load_state_dict = function() model:load_state_dict(state) end,
+      backward = function() (rnn.ones(2):requires_grad(true) * 2):backward(int) end,
+      linear = function() core.linear(rnn.ones(1, 2), rnn.zeros(2, 2), int) end,
+      layer_norm = function() core.layer_norm(rnn.ones(1, 2), int, float, 0) end,
+      mse = function() core.mse(float, int) end,
+      gru = function() nn.GRU(2, 2)(rnn.ones(1, 1, 2), { rnn.zeros { 1, 2, type = "int32" } }) end,
+    }
+    for name, f in pairs(cases) do
+      local ok, message = pcall(f)
+      assert.is_false(ok, name)
+      assert.truthy(message:find("int32", 1, true), name .. ": " .. message)
+    end
+  end)
+end)

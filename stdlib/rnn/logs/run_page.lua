@@ -2,6 +2,7 @@
 
 local core = require "rnn.core"
 local class = require "rnn.class"
+local check = require "rnn.check"
 local Batches = require "rnn.data.batches"
 local summary = require "rnn.nn.summary"
 
@@ -113,10 +114,10 @@ local function facts(run, seconds)
   local list = {}
   if best > 0 then
     local monitor = run.best.monitor
-    list[1] = { "best " .. monitor:gsub("^val_", "validation "), ("%.4g"):format(history[monitor][best]) }
+    list[1] = { "best " .. monitor:gsub("^val_", "validation "), check.figure("%.4g", history[monitor][best]) }
     list[2] = { "at epoch", ("%s of %s"):format(run_page.thousands(best), run_page.thousands(epochs)) }
   end
-  if epochs > 0 then list[#list + 1] = { "last training loss", ("%.4g"):format(history.loss[epochs]) } end
+  if epochs > 0 then list[#list + 1] = { "last training loss", check.figure("%.4g", history.loss[epochs]) } end
   list[#list + 1] = { "updates", run_page.thousands(run.step) }
   list[#list + 1] = { "time", duration(seconds) }
   list[#list + 1] = { "parameters", run_page.thousands(run_page.parameters(run.model)) }

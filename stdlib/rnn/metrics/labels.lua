@@ -25,7 +25,7 @@ local PADDED = { padded = false }
 ---@param options? { padded?: boolean } labels 0 are padding; without it and without lengths they are an error
 ---@return number
 function metrics.accuracy(y, labels, options)
-  local fname, place = "metrics.accuracy", nil
+  local fname, place = "metrics.accuracy"
   options = check.options(fname, options, PADDED)
   y, labels, place = valid.labels(fname, y, labels, options.padded)
   y = valid.answers(fname, y, labels, place)

@@ -32,7 +32,7 @@ function CSVLog:on_epoch(run, logs)
     self.file:add("epoch," .. table.concat(self.columns, ","))
   end
   local cells = { run.epoch }
-  for _, name in ipairs(self.columns) do cells[#cells + 1] = ("%.9g"):format(logs[name]) end
+  for _, name in ipairs(self.columns) do cells[#cells + 1] = check.figure("%.9g", logs[name]) end
   self.file:add(table.concat(cells, ","))
 end
 

@@ -100,7 +100,7 @@ function History:__tostring()
   local parts = {}
   for name, value in pairs(best) do
     local shown = name ~= "epoch" and name ~= "lr" and name ~= "seconds"
-    if shown then parts[#parts + 1] = ("%s %.4g"):format(name, value) end
+    if shown then parts[#parts + 1] = ("%s %s"):format(name, check.figure("%.4g", value)) end
   end
   table.sort(parts)
   return ("rnn.History of %d epochs; best %d: %s"):format(self.count, best.epoch, table.concat(parts, ", "))

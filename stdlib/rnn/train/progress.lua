@@ -21,7 +21,7 @@ local function values(logs)
   table.sort(names)
   if logs.val_loss then table.insert(names, 1, "val_loss") end
   table.insert(names, 1, "loss")
-  for i, name in ipairs(names) do names[i] = ("%s %.4g"):format(name, logs[name]) end
+  for i, name in ipairs(names) do names[i] = ("%s %s"):format(name, check.figure("%.4g", logs[name])) end
   return names
 end
 
@@ -103,7 +103,7 @@ function Bar:step(epoch, step, loss)
   self.done_steps = self.done_steps + 1
   local now = clock.now()
   if now - self.drawn < REDRAW then return end
-  if not self.complete then self.figures[1] = ("loss %.4g"):format(loss) end
+  if not self.complete then self.figures[1] = "loss " .. check.figure("%.4g", loss) end
   self:draw(epoch, self.steps and math.min(step / self.steps, 1) or 0, now)
 end
 
