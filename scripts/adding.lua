@@ -73,18 +73,18 @@ local function train(cell, seed)
   local model = nn.Sequential { layers[cell](), nn.Linear(options.units, 1) }
   local steps, curve, sum, begun = {}, {}, 0, rnn.clock()
   local every = math.max(1, STEPS // 10) -- a point of the curve is the mean of so many steps
-  local monitor = options.flow ~= "" and rnn.monitor(model, { clip = options.clip > 0 and options.clip or nil }) or {}
+  local monitor = options.flow ~= "" and rnn.monitor(model, { clip = options.clip > 0 and options.clip or nil }) or nil
   local history = rnn.fit(model, {
     data = stream(), loss = "mse", epochs = options.epochs, clip_norm = options.clip > 0 and options.clip or nil,
     optimizer = optim.Adam(model:parameters(), { lr = options.lr }),
-    on_nan = "stop", callbacks = { results:training(), monitor, { on_step = function(_, _, step, values)
+    on_nan = "stop", callbacks = { results:training(), { on_step = function(_, _, step, values)
       sum = sum + values.loss
       if step % every == 0 then steps[#steps + 1], curve[#curve + 1], sum = step, sum / every, 0 end
-    end } },
+    end }, monitor },
     on_epoch = function(_, logs) return logs.loss > SOLVED / 5 end, -- false: learnt, stop
   })
   if history.stopped then io.stderr:write(cell, ": ", history.stopped, "\n") end
-  if monitor.plot then assert(monitor:plot { file = picture(cell, seed), title = cell }) end
+  if monitor then assert(monitor:plot { file = picture(cell, seed), title = cell }) end
   results:add(cell, { epochs = #history, seconds = rnn.clock() - begun })
   return model, { label = cell, x = steps, y = curve }
 end
