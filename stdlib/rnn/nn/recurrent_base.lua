@@ -337,7 +337,7 @@ local first_step = guard.wrap(function(self, x, state)
   end
   for i, t in ipairs(stream.places) do stream.state[i] = t end
   return y, stream.state
-end, "nn.RecurrentBase:step", Base)
+end, { class = Base, name = "nn.RecurrentBase:step" })
 
 --- lstm:step(x [, state]) -> y, state
 ---
