@@ -79,14 +79,22 @@ static int lrnn_watched(lua_State *L) {
   return 1;
 }
 
-/*--- rnn.optimizer_step(options, params, state)
+/* Pushes whether one of the n tensors has a gradient: with none, nothing is trained. */
+static void push_any_grad(lua_State *L, rnn_tensor *const *t, int n) {
+  bool any = false;
+  for (int i = 0; i < n && !any; i++) any = rnn_tensor_grad(t[i]) != NULL;
+  lua_pushboolean(L, any);
+}
+
+/*--- rnn.optimizer_step(options, params, state) -> boolean
 ---
 --- One step over all parameters: what optim.SGD and the others are made of. options has kind = "sgd", "rmsprop",
 --- "adam", "adamw" or "nadam", their settings, and step, counted from 1. Errors: a number of state tensors other than
 --- that of the kind for each parameter, shapes that differ.
 ---@param options table
 ---@param params rnn.Tensor[] of any shape; one without a gradient is left alone
----@param state rnn.Tensor[] of the shapes of params: one each for "sgd", two for the others */
+---@param state rnn.Tensor[] of the shapes of params: one each for "sgd", two for the others
+---@return boolean whether a parameter had a gradient */
 static int lrnn_optimizer_step(lua_State *L) {
   static const char *const kinds[] = {"sgd", "rmsprop", "adam", "adamw", "nadam", NULL};
   const char *fname = "optimizer_step";
@@ -110,7 +118,8 @@ static int lrnn_optimizer_step(lua_State *L) {
   states = lrnn_push_tensors(L, fname, 3, states, t + params);
   if (states != params * slots) return lrnn_error(L, "%s: the tables changed while they were read", fname);
   lrnn_check(L, rnn_optimizer_step(lrnn_context(L), &o, t, params, t + params));
-  return 0;
+  push_any_grad(L, t, params);
+  return 1;
 }
 
 /* The tensors of argument 1, and their number; they stay on the stack. */
@@ -121,12 +130,13 @@ static rnn_tensor **check_params(lua_State *L, const char *fname, int *n) {
   return t;
 }
 
-/*--- rnn.clip_grad_norm(params, max_norm) -> norm
+/*--- rnn.clip_grad_norm(params, max_norm) -> norm, any
 ---
 --- What optim.clip_grad_norm does. Errors: params that are no tensors, a negative max_norm.
 ---@param params rnn.Tensor[] of any shape
 ---@param max_norm number
----@return number norm before */
+---@return number norm before
+---@return boolean whether there was a gradient */
 static int lrnn_clip_grad_norm(lua_State *L) {
   const char *fname = "clip_grad_norm";
   double norm, max = lrnn_check_number(L, fname, 2, "max_norm");
@@ -134,7 +144,8 @@ static int lrnn_clip_grad_norm(lua_State *L) {
   rnn_tensor **t = check_params(L, fname, &n);
   lrnn_check(L, rnn_clip_grad_norm(lrnn_context(L), t, n, max, &norm));
   lua_pushnumber(L, norm);
-  return 1;
+  push_any_grad(L, t, n);
+  return 2;
 }
 
 /*--- rnn.grads_finite(params) -> boolean
@@ -155,12 +166,13 @@ static int lrnn_grads_finite(lua_State *L) {
   return 1;
 }
 
-/*--- rnn.clip_grad_value(params, limit) -> count
+/*--- rnn.clip_grad_value(params, limit) -> count, any
 ---
 --- What optim.clip_grad_value does. Errors: params that are no tensors, a limit that is no positive number.
 ---@param params rnn.Tensor[] of any shape
 ---@param limit number
----@return integer count of the elements that were outside */
+---@return integer count of the elements that were outside
+---@return boolean whether there was a gradient */
 static int lrnn_clip_grad_value(lua_State *L) {
   const char *fname = "clip_grad_value";
   double limit = lrnn_check_number(L, fname, 2, "limit");
@@ -169,7 +181,8 @@ static int lrnn_clip_grad_value(lua_State *L) {
   rnn_tensor **t = check_params(L, fname, &n);
   lrnn_check(L, rnn_clip_grad_value(lrnn_context(L), t, n, limit, &clipped));
   lua_pushinteger(L, clipped);
-  return 1;
+  push_any_grad(L, t, n);
+  return 2;
 }
 
 /*--- rnn.scale_grad(params, factor)

@@ -20,9 +20,8 @@ end
 -- A new field of a class: a method.
 function meta.__newindex(cls, key, value)
   if type(value) == "function" and not key:find("^_") then
-    local name = key == "init" and cls.__name or cls.__name .. ":" .. key
-    if key == "load_state" then value = guard.restoring(value, name) end
-    value = guard.wrap(value, name, cls)
+    if key == "load_state" then value = guard.restoring(value, cls) end
+    value = guard.wrap(value, getmetatable(cls).home)
   end
   rawset(cls, key, value)
 end
@@ -45,7 +44,8 @@ local function class(name, base)
     if type(key) == "string" and key:find("^__") then cls[key] = value end
   end
   cls.__index, cls.__name = cls, name
-  return setmetatable(cls, { __index = base, base = base, __call = meta.__call, __newindex = meta.__newindex,
+  local home = { class = cls, [cls] = true }
+  return setmetatable(cls, { __index = base, base = base, home = home, __call = meta.__call, __newindex = meta.__newindex,
     __tostring = meta.__tostring })
 end
 

@@ -9,7 +9,9 @@ local rnn = {}
 for name, value in pairs(core) do rnn[name] = value end
 
 -- Methods of tensors that are made of other ops.
-core.methods.split = guard.wrap(function(x, axis, sizes) return require "rnn.split"(x, axis, sizes) end, "split")
+core.methods.split = guard.wrap(function(x, axis, sizes)
+  return require "rnn.split"(x, axis, sizes)
+end, { name = "split" })
 
 --- rnn.precision: "float" or "double", the type of all tensors that are not int32; rnnlua --double chooses.
 

@@ -13,7 +13,7 @@ local guard = require "rnn.guard"
 ---@param parts table<string, string> name -> module that has it as a field
 ---@return table
 local function lazy(prefix, t, whole, parts)
-  local names = {}
+  local names, home = {}, { table = t, prefix = prefix }
   for name in pairs(whole) do names[name] = true end
   for name in pairs(parts) do names[name] = true end
   return setmetatable(guard.all(prefix, t), {
@@ -25,7 +25,7 @@ local function lazy(prefix, t, whole, parts)
       elseif parts[name] then
         value = require(parts[name])[name]
       end
-      value = guard.value(prefix .. name, value)
+      value = guard.value(name, value, home)
       rawset(self, name, value)
       return value
     end,

@@ -114,10 +114,7 @@ local function settings_of(self, group)
   return settings
 end
 
-local function check_gradients(fname, params)
-  for _, p in ipairs(params) do
-    if p.grad then return end
-  end
+local function no_gradient(fname)
   core.fail("%s: none of the parameters has a gradient, so nothing would be trained; backward comes before, of a loss "
     .. "that depends on these parameters", fname)
 end
@@ -130,10 +127,11 @@ function Optimizer:step()
   if type(lr) ~= "number" or not (lr >= 0 and lr < math.huge) then -- schedules and scripts change it
     check.expected(getmetatable(self).__name .. ":step", "field 'lr'", "a number of 0 or more", lr)
   end
-  check_gradients(getmetatable(self).__name .. ":step", self.params)
+  local any = false
   for _, group in ipairs(self.groups) do
-    core.optimizer_step(settings_of(self, group), group.params, group.state)
+    any = core.optimizer_step(settings_of(self, group), group.params, group.state) or any
   end
+  if not any then no_gradient(getmetatable(self).__name .. ":step") end
   self.steps = self.steps + 1
 end
 
@@ -285,8 +283,9 @@ define("Nadam", "nadam", 2, { lr = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon = 
 function optim.clip_grad_norm(params, max_norm)
   check_parameters("optim.clip_grad_norm", params)
   check.positive("optim.clip_grad_norm", "argument 2 (max_norm)", max_norm)
-  check_gradients("optim.clip_grad_norm", params)
-  return core.clip_grad_norm(params, max_norm)
+  local norm, any = core.clip_grad_norm(params, max_norm)
+  if not any then no_gradient "optim.clip_grad_norm" end
+  return norm
 end
 
 --- optim.clip_grad_value(params, limit) -> count
@@ -298,8 +297,9 @@ end
 function optim.clip_grad_value(params, limit)
   check_parameters("optim.clip_grad_value", params)
   check.positive("optim.clip_grad_value", "argument 2 (limit)", limit)
-  check_gradients("optim.clip_grad_value", params)
-  return core.clip_grad_value(params, limit)
+  local count, any = core.clip_grad_value(params, limit)
+  if not any then no_gradient "optim.clip_grad_value" end
+  return count
 end
 
 return require "rnn.lazy"("optim.", optim, { schedules = "rnn.optim.schedules" }, {})

@@ -94,7 +94,7 @@ local function check_callback(argname, callback)
         table.concat(METHODS, ", "))
     end
   end
-  if not any then
+  if not any and next(callback) ~= nil then
     core.fail("%s: %s: it has none of the methods that are called: %s", FNAME, argname, table.concat(METHODS, ", "))
   end
 end
