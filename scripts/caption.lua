@@ -103,11 +103,8 @@ local function examples(part, settings)
       rows[#rows + 1] = n
     end
   end
-  local batches, y, v = data.sequences(lists, part.vectors:gather(1, rnn.tensor(rows, "int32"))):batches(settings)
-  return function(_, before) -- vectors first
-    y, v = batches(nil, before and y)
-    return v, y
-  end
+  local batches = data.sequences(lists, part.vectors:gather(1, rnn.tensor(rows, "int32"))):batches(settings)
+  return data.map(batches, function(y, v) return v, y end) -- vectors first
 end
 -- Writes captions, greedily or by beam search: BLEU and the share that equals one of the picture's own; the captions.
 local function measure(part, beam)

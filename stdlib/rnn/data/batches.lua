@@ -7,18 +7,20 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local place = require "rnn.data.place"
 
 --- dataset:batches { size = 32, shuffle = false, seed = nil, drop_last = false } -> batches
 ---
 --- A source of mini-batches for rnn.fit and for own loops: `for x, y in batches do ... end` runs over one
---- epoch, each loop over the next; #batches is their number in an epoch. Without a seed one is drawn when it is made.
---- data.sequences adds bucket: batches of sequences of about the same length (on where shuffle is).
+--- epoch, each loop over the next, and loops may run inside one another; #batches is their number in an epoch. Without
+--- a seed one is drawn when it is made. data.sequences adds bucket: batches of sequences of about the same length
+--- (on where shuffle is).
 ---@class data.Batches
 ---@field dataset table
 ---@field shuffle boolean
 ---@field bucket boolean
 ---@field seed integer
----@field order rnn.Tensor int32: the items of the epoch, as they were given out
+---@field number integer of the epoch that was begun last
 local Batches = class("data.Batches")
 
 -- 48 random bits of the generator that rnn.seed sets.
@@ -56,9 +58,8 @@ function Batches:init(dataset, options)
   if self.drop_last and #dataset < self.size then
     core.fail("%s: with drop_last nothing is left: the dataset has %d items, a batch %d", fname, #dataset, self.size)
   end
-  self.number = 0 -- of the epoch that runs, or ran last
+  self.number, self.places = 0, place.new()
   self.last = self.drop_last and #dataset // self.size * self.size or #dataset
-  self.at = self.last -- items given out
 end
 
 -- order with sequences of about the same length together, and the batches in an order of their own.
@@ -77,15 +78,15 @@ local function bucketed(self, order, seed)
   return whole * size == last and mixed or core.concat({ mixed, order:rows(whole * size + 1, last) }, 1)
 end
 
--- What the next epoch begins with.
+-- The order of the next epoch.
 local function begin(self)
-  self.number, self.at, self.order = self.number + 1, 0, self.dataset.items
-  local seed
+  self.number = self.number + 1
+  local order, seed = self.dataset.items, nil
   if self.shuffle then
     seed = (self.seed + self.number * 0x9E3779B97F4A7C15) & math.maxinteger
-    self.order = self.order:gather(1, permutation(#self.order, seed))
+    order = order:gather(1, permutation(#order, seed))
   end
-  if self.bucket then self.order = bucketed(self, self.order, seed) end
+  return self.bucket and bucketed(self, order, seed) or order
 end
 
 --- #batches -> number of batches in an epoch
@@ -110,20 +111,37 @@ end
 ---@param n integer
 ---@return any
 function Batches:seek(n)
-  begin(self)
-  self.at = math.min(check.int("batches:seek", "argument 1", n, 0) * self.size, self.last)
-  return true
+  local given = math.min(check.int("batches:seek", "argument 1", n, 0) * self.size, self.last)
+  return place.keep(self.places, "batches", {}, { order = begin(self), given = given })
 end
 
--- What `for` calls: x, the value before, is nil when a loop begins.
+--- batches:items(x) -> int32 (N)
+---
+--- Which items of the dataset the rows of a batch are; x is the batch, as this iterator gave it.
+---@param x any
+---@return rnn.Tensor
+function Batches:items(x)
+  local at = place.of(self.places, "batches:items", x)
+  return at.order:rows(at.from, at.given)
+end
+
+-- What `for` calls: x, the value before, is nil when a loop begins. A place has the order of its epoch and how many
+-- items of it were given out.
 function Batches.__call(self, _, x)
-  if x == nil then begin(self) end
-  local from, last = self.at + 1, self.last
-  if from > last then return nil end
-  local to = self.at + self.size
+  local order, given
+  if x == nil then
+    order, given = begin(self), 0
+  else
+    local at = place.of(self.places, "batches", x)
+    order, given = at.order, at.given
+  end
+  local last = self.last
+  if given >= last then return nil end
+  local from, to = given + 1, given + self.size
   if to > last then to = last end
-  self.at = to
-  return self.dataset:batch(self.order:rows(from, to))
+  local y
+  x, y = self.dataset:batch(order:rows(from, to))
+  return place.keep(self.places, "batches", x, { order = order, from = from, given = to }), y
 end
 
 return Batches

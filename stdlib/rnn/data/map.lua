@@ -2,6 +2,7 @@
 
 local check = require "rnn.check"
 local guard = require "rnn.guard"
+local place = require "rnn.data.place"
 
 local fname = "data.map"
 
@@ -14,7 +15,7 @@ local fname = "data.map"
 ---   local noisy = data.map(train:batches { size = 32, shuffle = true }, function(x, y)
 ---     return x + rnn.randn(x:shape()) * 0.1, y
 ---   end)
---- Errors: batches that are none, an f that is no function.
+--- Errors: batches that are none, an f that is no function or gives no x.
 ---@param batches data.Batches|table
 ---@param f fun(x: rnn.Tensor, y?: rnn.Tensor): rnn.Tensor, rnn.Tensor?
 ---@return table
@@ -24,14 +25,19 @@ return function(batches, f)
     check.expected(fname, "argument 1 (batches)", "batches, as dataset:batches makes them", batches)
   end
   check.callback(fname, "argument 2 (f)", f)
+  local places = place.new() -- of the loop over batches
   return setmetatable({}, {
     __index = function(_, key) return guard.inner(batches[key]) end, -- methods, too, of an object that is no Batches
     __newindex = batches,
     __len = function() return #batches end,
     __call = function(_, _, before)
-      local x, y = batches(nil, before)
-      if x == nil then return nil end
-      return f(x, y)
+      if before ~= nil then before = places[before] or before end -- what batches:seek gave is known to batches
+      local from, y = batches(nil, before)
+      if from == nil then return nil end
+      local x
+      x, y = f(from, y)
+      if x == nil then check.expected(fname, "the function's result", "x and y, as in a batch", x) end
+      return place.keep(places, fname, x, from), y
     end,
   })
 end

@@ -4,6 +4,7 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local place = require "rnn.data.place"
 
 --- text.stream(ids, { batch = 32, time = 64 }) -> stream
 ---
@@ -46,7 +47,7 @@ function Stream:init(ids, options)
   self.starts = (row - 1) * least + (row - 1):minimum(longer)
   self.lengths = row:le(longer):to_int() + least
   self.least, self.steps = least, longer > 0 and least + 1 or least
-  self.at = self.steps
+  self.places = place.new()
 end
 
 --- #stream -> number of windows in an epoch
@@ -54,19 +55,21 @@ function Stream:__len()
   return (self.steps + self.time - 1) // self.time
 end
 
--- What `for` calls: x, the value before, is nil when a loop begins.
+-- What `for` calls: x, the value before, is nil when a loop begins. A place is the number of steps given out.
 function Stream.__call(self, _, x)
-  if x == nil then self.at = 0 end
-  if self.at >= self.steps then return nil end
-  local from, time = self.at, math.min(self.time, self.steps - self.at)
-  self.at = from + time
+  local from = x == nil and 0 or place.of(self.places, "stream", x)
+  if from >= self.steps then return nil end
+  local time = math.min(self.time, self.steps - from)
+  local to = from + time
   local starts = self.starts + (from + 1)
   x = core.windows(self.ids, starts, time):reshape(self.batch, time)
   local y = core.windows(self.ids, starts + 1, time):reshape(self.batch, time)
-  if self.at <= self.least then return x, y end
-  local lengths = self.lengths - from
-  local valid = core.arange(time):reshape(1, time):le(lengths:reshape(-1, 1)):to_int()
-  return (x * valid):with_lengths(lengths), (y * valid):with_lengths(lengths)
+  if to > self.least then
+    local lengths = self.lengths - from
+    local valid = core.arange(time):reshape(1, time):le(lengths:reshape(-1, 1)):to_int()
+    x, y = (x * valid):with_lengths(lengths), (y * valid):with_lengths(lengths)
+  end
+  return place.keep(self.places, "stream", x, to), y
 end
 
 return Stream

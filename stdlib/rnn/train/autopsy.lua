@@ -23,10 +23,9 @@ end
 
 -- Which item of the dataset a sample of the batch at hand is. (Series are looked at before they are cut into windows.)
 local function origin(run, index)
-  local data, x = run.data, run.input
-  if run.reader or not class.is_a(data, Batches) or not core.is_tensor(data.order) then return "" end
-  local item = data.order:get(data.at - #x + index[1])
-  return (", item %d of the dataset"):format(item)
+  local data = run.data
+  if run.reader or not class.is_a(data, Batches) then return "" end
+  return (", item %d of the dataset"):format(data:items(run.input):get(index[1]))
 end
 
 local function bad_data(run)

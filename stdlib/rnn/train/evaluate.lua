@@ -33,6 +33,9 @@ function evaluate.batches(dataset, size)
   return dataset:batches { size = size, seed = 0, bucket = dataset.by_length and true or nil }
 end
 
+--- evaluate.reading: functions that rnn.fit is reading: batches have a place for each loop, a function may have but one
+evaluate.reading = setmetatable({}, { __mode = "k" })
+
 --- evaluate.source(fname, argname, value) -> batches
 ---
 --- Batches, or any other iterator, as they are; the batches of a dataset.
@@ -41,6 +44,10 @@ function evaluate.source(fname, argname, value)
   local callable = type(value) == "function" or class.is_a(value, Batches)
     or (type(value) == "table" and getmetatable(value) and getmetatable(value).__call)
   if not callable then check.expected(fname, argname, "batches, as dataset:batches makes them", value) end
+  if evaluate.reading[value] then
+    core.fail("%s: %s: rnn.fit is in the middle of this function, which would lose its place; give batches, or another "
+      .. "function", fname, argname)
+  end
   return value
 end
 

@@ -94,7 +94,9 @@ local function epoch(run)
   run.moved = true
   if not run.inside then begin_epoch(run) end
   run.model:train()
+  evaluate.reading[run.data] = type(run.data) == "function" or nil
   step.epoch(run)
+  evaluate.reading[run.data] = nil
   if run.left then return end
   if run.batch == 0 then
     core.fail("rnn.fit: option 'data' gave no batch in epoch %d; an iterator must start anew for every epoch",

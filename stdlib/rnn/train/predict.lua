@@ -33,9 +33,9 @@ local function as_dataset(y, order)
 end
 
 local function run(model, source)
-  local parts = {}
-  for x in source do parts[#parts + 1] = model(x):detach() end
-  return parts
+  local parts, items = {}, {}
+  for x in source do parts[#parts + 1], items[#items + 1] = model(x):detach(), source.bucket and source:items(x) end
+  return parts, items
 end
 
 --- rnn.predict(model, x [, { size = 256 }]) -> tensor
@@ -61,7 +61,7 @@ return function(model, x, options)
     core.fail("%s: argument 2: these batches are shuffled, so the order of the answers would mean nothing; take "
       .. "batches without shuffle", fname)
   end
-  local parts = evaluation(fname, model, run, model, source)
+  local parts, items = evaluation(fname, model, run, model, source)
   local y = #parts == 1 and parts[1] or join(parts)
-  return source.bucket and as_dataset(y, source.order) or y
+  return source.bucket and as_dataset(y, core.concat(items, 1)) or y
 end

@@ -3,6 +3,7 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local evaluate = require "rnn.train.evaluate"
 local interruption = require "rnn.train.interruption"
 
 --- What callbacks are given; callbacks.lua lists the fields that are theirs.
@@ -81,6 +82,7 @@ end
 function Run.__close(self, message)
   if self.checkpoint then interruption.hold(false) end
   if self.lock then self.lock:close() end
+  evaluate.reading[self.data] = nil
   self.model:train(self.training)
   if message ~= nil and self.watched then self:call("on_error", message) end
 end
