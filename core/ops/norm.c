@@ -154,6 +154,11 @@ static rnn_status batch_statistics(rnn_ctx *ctx, const rnn_tensor *x, double *m,
     if (rows++ == 0) first = rnni_f(x) + at;
     for (int64_t i = 0; i < d; i++) m[i] += (double)rnni_f(x)[at + i] - (double)first[i];
   }
+  if (rows == 1) /* normalised by itself it would be the bias, whatever it holds */
+    return rnni_fail(ctx, RNN_EARG,
+                     "batch_norm: expected more than one row to train on, got one valid row in %s: leave it out "
+                     "(drop_last = true where it is a last batch), or take larger batches",
+                     rnni_shape_text(x->ndim, x->dims));
   for (int64_t i = 0; i < d && rows > 0; i++) m[i] = (double)first[i] + m[i] / (double)rows;
   for (int64_t at = 0; at < x->count; at += d) {
     RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW + d));
@@ -256,7 +261,7 @@ done:
 }
 const rnn_op rnni_op_batch_norm = {.name = "batch_norm", .args = "TTTTTnnb",
                                    .doc = "(x, gain, bias, running_mean, running_variance, momentum, eps, training). Normalised per feature of the last axis (Ioffe and Szegedy 2015); training updates the running statistics, running = momentum*running + (1-momentum)*batch."
-                               " Errors: gain, bias or statistics that are not (D).",
+                               " Errors: gain, bias or statistics that are not (D); training on one row.",
                                    .shape = batch_norm_shape, .forward = batch_norm_forward,
                                    .backward = batch_norm_backward, .commit = batch_norm_commit,
                                    .saves = RNNI_SAVE_IN0 | RNNI_SAVE_IN1,

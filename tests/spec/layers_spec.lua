@@ -462,6 +462,22 @@ describe("nn.LayerNorm and nn.BatchNorm", function()
     assert.equal(mean, layer.running_mean:item())
   end)
 
+  it("learns nothing from one row: it is its own mean", function()
+    local layer = nn.BatchNorm(2)
+    local padded = core.randn(2, 3, 2):with_lengths { 1, 0 }
+    for _, x in ipairs { core.ones(1, 2), core.ones(2), core.ones(1, 1, 2), padded } do
+      assert.equal("batch_norm: expected more than one row to train on, got one valid row in "
+        .. require "rnn.check".shape(x) .. ": leave it out (drop_last = true where it is a last batch), or take larger "
+        .. "batches", message_of(layer, x))
+    end
+    assert.same({ 0, 0 }, layer.running_mean:totable())
+    assert.same({ 1, 1 }, layer.running_var:totable())
+    layer(core.randn(1, 3, 2)) -- three steps of one sequence
+    layer(core.randn(2, 3, 2):with_lengths { 1, 1 })
+    layer(padded:without_lengths():with_lengths { 0, 0 }) -- nothing
+    layer:eval()(core.ones(1, 2))
+  end)
+
   it("refuse other widths", function()
     assert.equal("nn.LayerNorm(8): expected input (..., 8), got (2, 3)", message_of(nn.LayerNorm(8), core.zeros(2, 3)))
     assert.equal("nn.BatchNorm(8): expected input (..., 8), got (2, 3)", message_of(nn.BatchNorm(8), core.zeros(2, 3)))

@@ -34,7 +34,8 @@ end
 
 --- batchnorm:forward(x) -> y
 ---
---- x and y are (..., features). Errors: a last axis that is not features.
+--- x and y are (..., features). Errors: a last axis that is not features; in training, one valid row only, for it is
+--- its own mean: leave a last batch of one row out by drop_last, or take larger batches.
 ---@param x rnn.Tensor (..., features)
 ---@return rnn.Tensor
 function BatchNorm:forward(x)
