@@ -465,10 +465,10 @@ describe("nn.LayerNorm and nn.BatchNorm", function()
   it("learns nothing from one row: it is its own mean", function()
     local layer = nn.BatchNorm(2)
     local padded = core.randn(2, 3, 2):with_lengths { 1, 0 }
-    for shape, x in pairs { ["(1, 2)"] = core.ones(1, 2), ["(2,)"] = core.ones(2), ["(1, 1, 2)"] = core.ones(1, 1, 2),
+    for dims, x in pairs { ["(1, 2)"] = core.ones(1, 2), ["(2,)"] = core.ones(2), ["(1, 1, 2)"] = core.ones(1, 1, 2),
       ["(2, 3, 2)"] = padded } do
       assert.equal("batch_norm: expected more than one row to train on, got one valid row in "
-        .. shape .. ": leave it out (drop_last = true where it is a last batch), or take larger "
+        .. dims .. ": leave it out (drop_last = true where it is a last batch), or take larger "
         .. "batches", message_of(layer, x))
     end
     assert.same({ 0, 0 }, layer.running_mean:totable())
