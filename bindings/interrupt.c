@@ -3,8 +3,9 @@
  * pending, which lasts when some C function neither polls nor returns, SIGINT has the meaning that it had before
  * lrnn_call: a second Ctrl-C ends a script and is ignored at the prompt.
  *
- * Training that can save itself holds signals: the first SIGINT or SIGTERM is noted only, for the loop to look at, and
- * a second one is as if nothing were held: it ends a script at once, and at the prompt raises "interrupted!".
+ * Training holds SIGINT, and when it can save itself also the signals that would end the program: the first one is
+ * noted only, for the loop to look at, and a second one is as if nothing were held: it ends a script at once, and at the
+ * prompt raises "interrupted!". Writing to a pipe that nobody reads goes on failing until the loop has seen it.
  *
  * At the prompt, the first SIGINT in an entry that trains (one that has called backward) stops nothing: at the next
  * safe place (living.c) a prompt opens inside the loop, which says whether the loop goes on. A second SIGINT before
@@ -38,20 +39,32 @@ static int interrupted;                     /* the signal that the last failure 
 static bool prompt; /* there is one, and it is running */
 static volatile sig_atomic_t visiting; /* a signal that shall open a prompt in the loop */
 static volatile uint64_t trained;      /* calls of backward when lrnn_call began */
-static bool holding;
-static volatile sig_atomic_t held; /* the signal that came while holding, or 0 */
+typedef enum hold { HOLD_NOTHING, HOLD_STOP, HOLD_SAVE } hold; /* SIGINT; all below as well */
+static hold holding;
+#define STOPPED (-1)
+static volatile sig_atomic_t held; /* the signal that came while holding, STOPPED by the prompt in the loop, or 0 */
+static bool seen;                  /* the loop knows of it */
+static bool inside;                /* a prompt in the loop is open: SIGINT is its own */
 static pthread_t main_thread;
-static struct sigaction outside;         /* of SIGINT, before lrnn_call */
-static struct sigaction outside_sigterm; /* of SIGTERM, before holding */
+static struct sigaction outside; /* of SIGINT, before lrnn_call */
+
+static struct {
+  int number;
+  const char *name;
+  struct sigaction outside; /* before holding */
+} ending[] = {{.number = SIGTERM, .name = "SIGTERM"}, {.number = SIGHUP, .name = "SIGHUP"},
+              {.number = SIGUSR1, .name = "SIGUSR1"}, {.number = SIGUSR2, .name = "SIGUSR2"},
+              {.number = SIGXCPU, .name = "SIGXCPU"}, {.number = SIGPIPE, .name = "SIGPIPE"}};
+#define ENDING ((int)(sizeof ending / sizeof *ending))
 
 static void on_signal(int number);
-static void release(void);
+static void set_hold(hold how);
 
 static void catch_signal(int number, struct sigaction *before) {
   struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART: a waiting io.read shall return */
   sigemptyset(&action.sa_mask);
   sigaddset(&action.sa_mask, SIGINT);
-  sigaddset(&action.sa_mask, SIGTERM);
+  for (int i = 0; i < ENDING; i++) sigaddset(&action.sa_mask, ending[i].number);
   sigaction(number, &action, before);
 }
 
@@ -98,23 +111,23 @@ static void visit(lua_State *L, lua_Debug *ar) {
   struct {
     lua_State *running, *base;
     sig_atomic_t received;
-    bool holding;
+    bool inside;
     uint64_t trained;
     struct sigaction outside;
-  } before = {running, base, received, holding, trained, outside};
-  holding = false; /* a signal is the inner prompt's */
+  } before = {running, base, received, inside, trained, outside};
+  inside = true;
   signal(SIGINT, SIG_IGN);
   bool go_on = lrnn_living_open(L);
   running = before.running;
   base = before.base;
   received = before.received;
-  holding = before.holding;
+  inside = before.inside;
   trained = before.trained;
   outside = before.outside;
   catch_signal(SIGINT, NULL);
-  if (go_on) return;
+  if (go_on || held) return;
   if (holding) {
-    held = SIGINT;
+    held = STOPPED;
     return;
   }
   received = SIGINT;
@@ -141,11 +154,15 @@ static void on_signal(int number) {
     return;
   }
   visiting = 0;
-  if (holding && !held) {
-    held = number;
-    if (prompt) return; /* where a signal ends nothing */
+  if (held && number == SIGPIPE) return; /* what is written while it saves */
+  bool again = received && holding == HOLD_STOP; /* it has ended one training already */
+  if (holding && !held && !(number == SIGINT && (inside || again))) {
+    held = received = number;
+    if (inside) raise(SIGINT); /* ends what waits or computes at the prompt */
+    if (prompt) return;        /* where a signal ends nothing */
     sigaction(SIGINT, &outside, NULL);
-    sigaction(SIGTERM, &outside_sigterm, NULL);
+    for (int i = 0; i < ENDING && holding == HOLD_SAVE; i++)
+      if (ending[i].number != SIGPIPE) sigaction(ending[i].number, &ending[i].outside, NULL);
     return;
   }
   sigaction(SIGINT, &outside, NULL);
@@ -175,7 +192,7 @@ void lrnn_interrupt_prompt(bool on) { prompt = on; }
 bool lrnn_interrupt_insists(void) { return insisting; }
 
 void lrnn_interrupt_off(void) {
-  release();
+  set_hold(HOLD_NOTHING);
   sigaction(SIGINT, &outside, NULL);
 }
 
@@ -209,10 +226,11 @@ int lrnn_call(lua_State *L, int arguments, int results) {
   running = base = L;
   received = interrupted = insisting = 0;
   visiting = 0;
+  hold outer = holding;
   trained = core ? core->trained(core->arg) : 0;
   catch_signal(SIGINT, &outside);
   int status = lua_pcall(L, arguments, results, function);
-  release();
+  set_hold(outer);
   sigaction(SIGINT, &outside, NULL);
   running = base;
   insisting = 0;
@@ -227,29 +245,51 @@ int lrnn_interrupted_by(void) { return interrupted; }
 
 /* ---- rnn.signals ---- */
 
-static void release(void) {
-  if (!holding) return;
-  holding = false;
-  held = 0;
-  sigaction(SIGTERM, &outside_sigterm, NULL);
-  catch_signal(SIGINT, NULL);
+/* A signal that came and that no loop has seen comes again when it is not held any more. */
+static void set_hold(hold how) {
+  if (how == holding) return;
+  int again = how == HOLD_NOTHING && held > 0 && !seen ? held : 0;
+  for (int i = 0; i < ENDING; i++) {
+    if (how == HOLD_SAVE) {
+      catch_signal(ending[i].number, &ending[i].outside);
+      if (ending[i].outside.sa_handler == SIG_IGN) sigaction(ending[i].number, &ending[i].outside, NULL); /* nohup */
+    } else if (holding == HOLD_SAVE) {
+      sigaction(ending[i].number, &ending[i].outside, NULL);
+    }
+  }
+  if (how == HOLD_NOTHING) {
+    held = 0;
+    catch_signal(SIGINT, NULL);
+  }
+  if (holding == HOLD_NOTHING) held = seen = 0;
+  holding = how;
+  if (again) raise(again);
 }
 
-/* hold(on) */
+static const char *const holds[] = {"nothing", "stop", "save", NULL};
+
+/* hold("stop" or "save") -> how it was. A loop inside one that holds more does so, too. */
 static int signals_hold(lua_State *L) {
-  bool on = lua_toboolean(L, 1);
-  if (!on) release();
-  if (!on || holding) return 0;
-  held = 0;
-  catch_signal(SIGTERM, &outside_sigterm);
-  holding = true;
+  hold before = holding, how = (hold)luaL_checkoption(L, 1, NULL, holds);
+  if (how > holding) set_hold(how);
+  lua_pushstring(L, holds[before]);
+  return 1;
+}
+
+/* release(before): as it was before hold. */
+static int signals_release(lua_State *L) {
+  set_hold((hold)luaL_checkoption(L, 1, NULL, holds));
   return 0;
 }
 
-/* held() -> "SIGINT" or "SIGTERM" when one came since hold(true), else nil */
+/* held() -> the name of the signal that came while holding, "stop" after that word at a prompt in the loop, or nil */
 static int signals_held(lua_State *L) {
   if (!held) return 0;
-  lua_pushstring(L, held == SIGTERM ? "SIGTERM" : "SIGINT");
+  seen = true;
+  const char *name = held == STOPPED ? "stop" : "SIGINT";
+  for (int i = 0; i < ENDING; i++)
+    if (ending[i].number == held) name = ending[i].name;
+  lua_pushstring(L, name);
   return 1;
 }
 
@@ -259,19 +299,18 @@ static int message_of(lua_State *L) {
 }
 
 /* leave(message): raises an error that is the message alone and ends a script as the held signal would. At the prompt,
- * where an error ends nothing, SIGTERM does what it has been waiting for. */
+ * where an error ends nothing, all but SIGINT do what they have been waiting for. */
 static int signals_leave(lua_State *L) {
-  int number = held ? held : SIGINT;
+  int number = held > 0 ? held : SIGINT;
   const char *message = luaL_checkstring(L, 1);
-  bool kill_prompt = number == SIGTERM && prompt;
-  release();
-  insisting = received != 0;
-  received = number;
-  if (kill_prompt) {
+  if (number != SIGINT && prompt) {
+    set_hold(HOLD_NOTHING);
     fprintf(stderr, "%s\n", message);
     fflush(NULL);
-    raise(SIGTERM);
+    raise(number);
   }
+  insisting = received != 0;
+  received = number;
   lua_newuserdatauv(L, 0, 0);
   lua_createtable(L, 0, 2);
   lua_pushvalue(L, 1);
@@ -285,7 +324,7 @@ static int signals_leave(lua_State *L) {
 
 int lrnn_open_signals(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"hold", signals_hold}, {"held", signals_held}, {"leave", signals_leave}, {NULL, NULL}};
+      {"hold", signals_hold}, {"release", signals_release}, {"held", signals_held}, {"leave", signals_leave}, {NULL, NULL}};
   luaL_newlib(L, functions);
   return 1;
 }

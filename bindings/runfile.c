@@ -1,4 +1,8 @@
 /* runfile.c: the files of a training run that grow, and the lock that keeps two processes out of one folder. */
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
 #include "binding.h"
 
 #define LOCK_NAME "rnn.Lock"
@@ -39,6 +43,50 @@ static int lrnn_file_truncate(lua_State *L) {
   rnn_status status = rnn_file_truncate(lrnn_context(L), path, size);
   if (status != RNN_OK) return lrnn_fail(L, status);
   lua_pushboolean(L, 1);
+  return 1;
+}
+
+/*--- rnn.file_is_there(path) -> boolean | nil, message, code
+---
+--- Is there a file, a folder or anything else of that name? false only where it is certain that there is none; what
+--- cannot be found out gives nil and a message. A link is there whether or not it leads anywhere. Errors: a path that is
+--- no string.
+---@param path string
+---@return boolean?
+---@return string? message
+---@return string? code */
+static int lrnn_file_is_there(lua_State *L) {
+  const char *path = lrnn_check_path(L, "file_is_there", 1);
+  struct stat found;
+  bool there = lstat(path, &found) == 0;
+  if (!there && errno != ENOENT) {
+    lua_pushnil(L);
+    lua_pushfstring(L, "cannot open %s: %s", path, strerror(errno));
+    lua_pushliteral(L, "EIO");
+    return 3;
+  }
+  lua_pushboolean(L, there);
+  return 1;
+}
+
+/*--- rnn.checksum(value) -> integer
+---
+--- 64 bits that differ when two strings do, or the types, shapes or values of two tensors: for telling whether something
+--- is still the same, not against people who want it to look so. Errors: anything else.
+---@param value rnn.Tensor|string of any shape
+---@return integer */
+static int lrnn_checksum(lua_State *L) {
+  rnn_tensor *t = lrnn_test_tensor(L, 1);
+  if (t) {
+    uint64_t sum;
+    lrnn_check(L, rnn_tensor_checksum(lrnn_context(L), t, &sum));
+    lua_pushinteger(L, (lua_Integer)sum);
+    return 1;
+  }
+  if (lua_type(L, 1) != LUA_TSTRING) return lrnn_argument_error(L, "checksum", 1, "value", "a tensor or a string");
+  size_t size;
+  const char *bytes = lua_tolstring(L, 1, &size);
+  lua_pushinteger(L, (lua_Integer)rnn_checksum(bytes, size));
   return 1;
 }
 
@@ -87,6 +135,8 @@ void lrnn_runfile_open(lua_State *L) {
 
 const lrnn_function lrnn_runfile_functions[] = {{"file_append", lrnn_file_append, 2},
                                                 {"file_truncate", lrnn_file_truncate, 2},
+                                                {"file_is_there", lrnn_file_is_there, 1},
                                                 {"file_sweep", lrnn_file_sweep, 1},
+                                                {"checksum", lrnn_checksum, 1},
                                                 {"file_lock", lrnn_file_lock, 1},
                                                 {NULL, NULL, 0}};

@@ -373,10 +373,23 @@ static void test_prompt_in_fit(void **state) {
   }
   type(t, "'lr' .. opt.lr, 'steps' .. tostring(run.step > 0)\r");
   expect(t, "lr0.0625\tstepstrue");
+  type(t, "tostring(history):gsub('[%d]+ epochs; best', 'many epochs; best')\r");
+  expect(t, "rnn.History of many epochs; best");
+  type(t, "%who\r"); /* what was said to be here, and the globals */
+  expect(t, "history  rnn.History");
+  expect(t, "model    nn.Sequential");
+  expect(t, "opt      optim.SGD");
+  expect(t, "run      train.Run");
+  expect(t, "y        tensor");
+  type(t, "paused = rnn.clock(); while rnn.clock() < paused + 1 do end\r");
+  expect(t, "loop> ");
   type(t, "stop\r");
-  expect(t, "interrupted!");
-  type(t, "6 * 7\r");
-  expect(t, "42");
+  expect(t, "stop in epoch");
+  type(t, "#h > 0, #h == #h.loss, h.stopped\r"); /* the script has gone on */
+  expect(t, "true\ttrue\tstop in epoch");
+  type(t, "longest = 0; for _, s in ipairs(h.seconds) do longest = math.max(longest, s) end\r");
+  type(t, "'a second of a pause counts: ' .. tostring(longest >= 1)\r");
+  expect(t, "a second of a pause counts: false");
   assert_int_equal(leave(t), 0);
 }
 
@@ -392,10 +405,11 @@ static void test_stop_saves_run(void **state) {
   expect(t, "of rnn.fit, inside the loop");
   expect(t, "loop> ");
   type(t, "stop\r");
+  expect(t, "stop in epoch");
   expect(t, "saved in ");
   expect(t, "goes on from there");
-  type(t, "6 * 7\r");
-  expect(t, "42");
+  type(t, "#h > 0, h.stopped\r");
+  expect(t, "true\tstop in epoch");
   assert_int_equal(leave(t), 0);
 }
 

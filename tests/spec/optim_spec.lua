@@ -152,7 +152,7 @@ describe("an optimiser", function()
       message_of(adam_2.load_state_dict, adam_2, adam_3:state_dict()))
     local broken = adam_2:state_dict()
     broken.settings.lr = -1
-    assert.equal("optim.Adam:load_state_dict: setting 'lr': expected a positive number, got number -1",
+    assert.equal("optim.Adam:load_state_dict: setting 'lr': expected a number of 0 or more, got number -1",
       message_of(adam_2.load_state_dict, adam_2, broken))
     assert.equal(0.001, adam_2.lr)
   end)

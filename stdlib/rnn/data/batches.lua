@@ -54,7 +54,8 @@ function Batches:init(dataset, options)
     core.fail("%s: option 'bucket' is for sequences of different lengths, as data.sequences has", fname)
   end
   self.bucket = dataset.by_length ~= nil and (options.bucket == nil and self.shuffle or options.bucket == true)
-  self.seed = options.seed ~= nil and check.int(fname, "option 'seed'", options.seed, 0) or draw_seed()
+  self.given_seed = options.seed ~= nil and check.int(fname, "option 'seed'", options.seed, 0) or nil
+  self.seed = self.given_seed or draw_seed()
   if self.drop_last and #dataset < self.size then
     core.fail("%s: with drop_last nothing is left: the dataset has %d items, a batch %d", fname, #dataset, self.size)
   end
@@ -94,6 +95,21 @@ function Batches:__len()
   return (self.last + self.size - 1) // self.size
 end
 
+--- batches:settings() -> table
+---
+--- By name, the plain values that the batches depend on: those of the iterator, and of the dataset. A run that goes on
+--- must find the same.
+---@return table<string, number|boolean|string>
+function Batches:settings()
+  local settings = { items = #self.dataset, size = self.size, shuffle = self.shuffle, bucket = self.bucket,
+    drop_last = self.drop_last, seed = self.given_seed }
+  for name, value in pairs(self.dataset) do
+    local kind = type(value)
+    if kind == "number" or kind == "boolean" or kind == "string" then settings[name] = value end
+  end
+  return settings
+end
+
 --- batches:epoch(e) -> batches
 ---
 --- Makes the next loop run over epoch e, in the order that belongs to it.
@@ -117,7 +133,7 @@ end
 
 --- batches:items(x) -> int32 (N)
 ---
---- Which items of the dataset the rows of a batch are; x is the batch, as this iterator gave it.
+--- Which items of the dataset the N rows of a batch are, int32 (N); x is the batch, as this iterator gave it.
 ---@param x any
 ---@return rnn.Tensor
 function Batches:items(x)

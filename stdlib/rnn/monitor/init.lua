@@ -227,7 +227,7 @@ function Monitor:on_epoch(run, _)
   end
   local text = self.advise and self:advice()
   if text then
-    run.show:done()
+    run.show:pause()
     run:say("advice: " .. text)
     run.history.advice = run.history.advice or {}
     table.insert(run.history.advice, { epoch = run.epoch, text = text })

@@ -2,7 +2,8 @@
 -- state_dict. The metadata carry the architecture as data, so that rnn.load needs no script:
 --
 --   format = "rnnlua", rnnlua.version, rnnlua.config (JSON; absent where a layer is a script's own: then
---   rnnlua.no_config says why), rnnlua.extra (JSON; its tensors are named extra/...)
+--   rnnlua.no_config says why), rnnlua.extra (JSON; its tensors are named extra/...), and of checkpoints
+--   rnnlua.checksum, of everything else in the file
 
 local core = require "rnn.core"
 local check = require "rnn.check"
@@ -11,6 +12,37 @@ local architecture = require "rnn.nn.architecture"
 local pack = require "rnn.nn.pack"
 
 local save = {}
+
+--- save.config(model) -> the architecture as JSON | nil, why there is none
+function save.config(model)
+  local config, reason = architecture.of(model)
+  if not config then return nil, reason end
+  return core.json_encode(config, { sort = true })
+end
+
+-- What is in the file: tensors by their names, texts by theirs.
+local function contents(model, extra)
+  local tensors = {}
+  for _, pair in ipairs((model:named_tensors())) do tensors[pair[1]] = pair[2] end
+  local metadata = { format = "rnnlua", ["rnnlua.version"] = core.version }
+  local config, reason = save.config(model)
+  metadata["rnnlua.config"], metadata["rnnlua.no_config"] = config, reason
+  if extra ~= nil then
+    check.table("rnn.save", "argument 3 (extra)", extra)
+    metadata["rnnlua.extra"] = core.json_encode(pack.dump("rnn.save", extra, "extra/", tensors), { sort = true })
+  end
+  return tensors, metadata
+end
+
+local function checksum(tensors, metadata)
+  local lines = {}
+  for name, tensor in pairs(tensors) do lines[#lines + 1] = ("%s %016x"):format(name, core.checksum(tensor)) end
+  for key, text in pairs(metadata) do
+    if key ~= "rnnlua.checksum" then lines[#lines + 1] = ("%s: %s"):format(key, text) end
+  end
+  table.sort(lines)
+  return ("%016x"):format(core.checksum(table.concat(lines, "\n")))
+end
 
 --- rnn.save(path, model [, extra]) -> true | nil, message, code
 ---
@@ -25,19 +57,13 @@ local save = {}
 function save.save(path, model, extra)
   check.string("rnn.save", "argument 1 (path)", path)
   if not Module.is(model) then check.expected("rnn.save", "argument 2 (model)", "a model", model) end
-  local tensors = {}
-  for _, pair in ipairs((model:named_tensors())) do tensors[pair[1]] = pair[2] end
-  local metadata = { format = "rnnlua", ["rnnlua.version"] = core.version }
-  local config, reason = architecture.of(model)
-  if config then
-    metadata["rnnlua.config"] = core.json_encode(config, { sort = true })
-  else
-    metadata["rnnlua.no_config"] = reason
-  end
-  if extra ~= nil then
-    check.table("rnn.save", "argument 3 (extra)", extra)
-    metadata["rnnlua.extra"] = core.json_encode(pack.dump("rnn.save", extra, "extra/", tensors), { sort = true })
-  end
+  return core.archive_write(path, contents(model, extra))
+end
+
+--- save.checkpoint(path, model, extra) -> true | nil, message, code: the same, with a checksum.
+function save.checkpoint(path, model, extra)
+  local tensors, metadata = contents(model, extra)
+  metadata["rnnlua.checksum"] = checksum(tensors, metadata)
   return core.archive_write(path, tensors, metadata)
 end
 
@@ -53,13 +79,33 @@ local function from_json(text)
   return value
 end
 
-local function restore(path, model, tensors, metadata)
+-- Weights and the extra table of what was read.
+local function parts(tensors, metadata)
   local weights, beside = {}, {}
   for name, tensor in pairs(tensors) do
     (name:find("^extra/") and beside or weights)[name] = tensor
   end
   local extra = from_json(metadata["rnnlua.extra"])
-  if extra then extra = pack.load(extra, beside) end
+  return weights, extra and pack.load(extra, beside)
+end
+
+--- save.read(path) -> weights, extra, config, sealed
+---
+--- What is in a file, put into no model. config is the architecture as JSON; sealed: it has a checksum, which is right.
+--- Raises for a file that cannot be read, is damaged, or has been altered since its checksum was made.
+function save.read(path)
+  local tensors, metadata = core.archive_read(path)
+  if not tensors then core.fail("%s", metadata) end
+  local stated = metadata["rnnlua.checksum"]
+  if stated and stated ~= checksum(tensors, metadata) then
+    core.fail("it is not as it was written: its content has another checksum than the one in it")
+  end
+  local weights, extra = parts(tensors, metadata)
+  return weights, extra, metadata["rnnlua.config"], stated ~= nil
+end
+
+local function restore(path, model, tensors, metadata)
+  local weights, extra = parts(tensors, metadata)
   if not model then
     local config = from_json(metadata["rnnlua.config"])
     if not config then

@@ -47,6 +47,13 @@ end
 ---@field groups { params: rnn.Tensor[], own: table<string, any> }[]
 local Optimizer = class("optim.Optimizer")
 
+local function not_negative(fname, argname, value)
+  if type(value) ~= "number" or not (value >= 0 and value < math.huge) then
+    check.expected(fname, argname, "a number of 0 or more", value)
+  end
+  return value
+end
+
 -- { { params, setting = value ... }, ... } from the first argument, which may be one list of parameters.
 local function given_groups(fname, params)
   local first = type(params) == "table" and not getmetatable(params) and params[1]
@@ -164,7 +171,10 @@ function Optimizer:load_state_dict(saved)
   if saved.kind ~= self.kind then check.expected(fname, "kind", ("'%s'"):format(self.kind), saved.kind) end
   local steps = check.int(fname, "steps", saved.steps, 0)
   local settings = check.options(fname, saved.settings, self.defaults)
-  for name in pairs(self.defaults) do self.checks[name](fname, ("setting '%s'"):format(name), settings[name]) end
+  for name in pairs(self.defaults) do
+    local valid = name == "lr" and not_negative or self.checks[name] -- schedules end at 0
+    valid(fname, ("setting '%s'"):format(name), settings[name])
+  end
   check.table(fname, "state", saved.state)
   if #saved.state ~= #self.state then
     core.fail("%s: state: expected %d tensors, got %d", fname, #self.state, #saved.state)
@@ -177,6 +187,14 @@ function Optimizer:load_state_dict(saved)
   end
   local groups = check.table(fname, "groups", saved.groups)
   if #groups ~= #self.groups then core.fail("%s: groups: expected %d, got %d", fname, #self.groups, #groups) end
+  for i, own in ipairs(groups) do
+    for name, value in pairs(check.table(fname, ("groups[%d]"):format(i), own)) do
+      local valid = name == "ratio" and check.positive or self.defaults[name] ~= nil and self.checks[name]
+      if not valid then core.fail("%s: groups[%d]: unknown setting '%s'", fname, i, tostring(name)) end
+      valid(fname, ("groups[%d]: setting '%s'"):format(i, name), value)
+    end
+    check.positive(fname, ("groups[%d]: setting 'ratio'"):format(i), own.ratio)
+  end
   self.steps = steps
   for name in pairs(self.defaults) do self[name] = settings[name] end
   for i, group in ipairs(self.groups) do
@@ -196,13 +214,6 @@ Optimizer.__tostring = Optimizer.describe
 local function fraction(fname, argname, value)
   if type(value) ~= "number" or not (value >= 0 and value < 1) then
     check.expected(fname, argname, "a number from 0 to below 1", value)
-  end
-  return value
-end
-
-local function not_negative(fname, argname, value)
-  if type(value) ~= "number" or not (value >= 0 and value < math.huge) then
-    check.expected(fname, argname, "a number of 0 or more", value)
   end
   return value
 end

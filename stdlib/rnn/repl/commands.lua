@@ -3,9 +3,9 @@
 local core = require "rnn.core"
 local check = require "rnn.check"
 
-local collectgarbage, io_open, loadfile, pairs, ipairs, rawget, rawset, tonumber, type = collectgarbage, io.open,
-  loadfile, pairs, ipairs, rawget, rawset, tonumber, type
-local concat, sort, math, globals = table.concat, table.sort, math, _G
+local collectgarbage, io_open, loadfile, pairs, ipairs, rawset, tonumber, type = collectgarbage, io.open, loadfile,
+  pairs, ipairs, rawset, tonumber, type
+local concat, sort, math, globals, getmetatable = table.concat, table.sort, math, _G, debug.getmetatable
 local floor, max, min, sqrt = math.floor, math.max, math.min, math.sqrt
 
 local REPEATS = 7       -- of %timeit
@@ -77,12 +77,20 @@ function commands.timeit(session, entry)
   return report
 end
 
---- %who: the variables of the user, with what they hold.
+--- %who: the variables of the user, with what they hold; inside a loop those in sight there as well.
 function commands.who(session)
-  local names, width, lines = own_names(session), 0, {}
+  local environment, names, width, lines = session.environment, own_names(session), 0, {}
+  if environment ~= globals then
+    local seen = {}
+    for _, name in ipairs(names) do seen[name] = true end
+    for name in pairs(getmetatable(environment).names) do
+      if not seen[name] then names[#names + 1] = name end
+    end
+    sort(names)
+  end
   for _, name in ipairs(names) do width = max(width, #name) end
   for i, name in ipairs(names) do
-    lines[i] = ("%-" .. width .. "s  %s"):format(name, check.describe(rawget(globals, name)))
+    lines[i] = ("%-" .. width .. "s  %s"):format(name, check.describe(environment[name]))
   end
   return #lines > 0 and concat(lines, "\n") or "no variables yet"
 end

@@ -15,6 +15,8 @@ local pretty = require "rnn.repl.pretty"
 local reading = require "rnn.repl.reading"
 local spark = require "rnn.repl.spark"
 local top_locals = require "rnn.repl.locals"
+local clock = require "rnn.train.clock"
+local interruption = require "rnn.train.interruption"
 
 -- The prompt works on when users give these names to things of their own.
 local rawget, rawset, require, ipairs, pairs, getmetatable = rawget, rawset, require, ipairs, pairs, debug.getmetatable
@@ -112,7 +114,7 @@ end
 -- Reads and answers until the end of input, or an entry that is one of words, which is returned.
 local function converse(host, session, words)
   local entries = session.entries
-  while true do
+  while not interruption.held() do -- inside a loop that has been told to end
     local entry = reading.entry(host, session)
     if entry == nil then return nil end
     if entry then
@@ -139,6 +141,7 @@ local WORDS = { continue = true, stop = true }
 
 -- The prompt inside a loop, whose innermost function of the user waits in thread. True: the loop goes on.
 local function visit(host, outer, thread)
+  local begun = core.clock()
   local environment, place = frames.environment(thread)
   local names = {}
   for name in pairs(getmetatable(environment).names) do names[#names + 1] = name end
@@ -149,6 +152,7 @@ local function visit(host, outer, thread)
   local word = converse(host, new_session(host, { prompt = "loop> ", environment = environment, known = outer.known,
     entries = outer.entries, scripts = {} }), WORDS)
   host.complete_with(complete)
+  clock.pause(core.clock() - begun)
   return word ~= "stop"
 end
 

@@ -55,6 +55,14 @@ function Stream:__len()
   return (self.steps + self.time - 1) // self.time
 end
 
+--- stream:settings() -> table
+---
+--- By name, the plain values that the windows depend on. A run that goes on must find the same.
+---@return table<string, integer>
+function Stream:settings()
+  return { ids = #self.ids - 1, batch = self.batch, time = self.time }
+end
+
 -- What `for` calls: x, the value before, is nil when a loop begins. A place is the number of steps given out.
 function Stream.__call(self, _, x)
   local from = x == nil and 0 or place.of(self.places, "stream", x)

@@ -58,10 +58,16 @@ function Better:see(logs)
 end
 
 function Better:state()
-  return { value = self.value }
+  return { value = self.value, monitor = self.monitor, mode = self.mode }
 end
 
 function Better:load_state(saved)
+  for _, name in ipairs { "monitor", "mode" } do
+    if saved[name] and saved[name] ~= self[name] then -- values of one say nothing about the other
+      core.fail("%s: option '%s' is '%s', but was '%s' when the checkpoint was written", self.fname, name, self[name],
+        saved[name])
+    end
+  end
   self.value = saved.value
 end
 

@@ -16,9 +16,9 @@
 -- run has model, optimizer, history, options (those of rnn.fit), epoch (the one that runs or ran last), epochs, step,
 -- folder (with option run) and resumed (true when it goes on from a checkpoint).
 
-local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local clock = require "rnn.train.clock"
 local Best = require "rnn.train.best"
 local Run = require "rnn.train.run"
 
@@ -92,12 +92,12 @@ function TimeLimit:init(seconds)
 end
 
 function TimeLimit:on_begin(_)
-  self.last = core.clock() + self.seconds
+  self.last = clock.now() + self.seconds
 end
 
 function TimeLimit:on_step(run, _, _)
   Run.check("rnn.TimeLimit:on_step", run)
-  if core.clock() < self.last then return false end
+  if clock.now() < self.last then return false end
   run.history.stopped = ("the time limit of %g s"):format(self.seconds)
   return true
 end

@@ -2,14 +2,19 @@
 -- of the run. It is a model file (rnn.load reads it), whose extra table has a field checkpoint. Beside it,
 -- best.safetensors has the model of the best epoch.
 --
--- A file is replaced as a whole or not at all, so there is always one that loads; a write that fails is a warning.
+-- A file is replaced as a whole or not at all, so there is always one that loads; a write that fails is a warning. Only
+-- a file that certainly does not exist counts as none: one that cannot be read, was altered or belongs to another run
+-- is an error, and nothing is changed. Identical runs write identical files: times are in times.json instead.
 
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local clock = require "rnn.train.clock"
+local plain_json = require "rnn.train.plain_json"
 local save = require "rnn.nn.save"
+local Weights = require "rnn.train.weights"
 
-local FORMAT = 1
+local FORMAT = 2 -- 1, of version 0.1, had no checksum and no settings, and times in it
 
 ---@class train.Checkpoint
 local Checkpoint = class("train.Checkpoint")
@@ -23,6 +28,7 @@ function Checkpoint:init(fname, folder, options)
     and check.positive(fname, "option 'checkpoint.every_seconds'", options.every_seconds)
     or not self.every_steps and 60 or nil
   self.fname, self.path, self.best_path = fname, folder .. "/checkpoint.safetensors", folder .. "/best.safetensors"
+  self.times_path = folder .. "/times.json"
   self.saved_at = core.clock()
 end
 
@@ -36,17 +42,38 @@ end
 -- Which batches a source gives depends on these; a source of another kind has to give the same ones by itself.
 local function source_state(source)
   if type(source) ~= "table" then return {} end
-  return { seed = source.seed, length = getmetatable(source).__len and #source or nil }
+  return { seed = source.seed, length = getmetatable(source).__len and #source or nil,
+    settings = type(source.settings) == "function" and source:settings() or nil }
 end
 
-local function load_source(fname, source, saved)
-  if type(source) ~= "table" then return end
-  local length = source_state(source).length
-  if saved.length and length ~= saved.length then
-    core.fail("%s: the checkpoint is of a run with %d batches in an epoch, these data have %s", fname, saved.length,
-      length)
+-- Everything else that says what a place in the run means.
+local function settings_of(run)
+  local loss = run.options.loss
+  return { precision = core.precision, loss = type(loss) == "string" and loss or type(loss), valid = run.valid ~= nil,
+    accumulate = run.accumulate, tbptt = run.options.tbptt or false, metrics = table.concat(run.scores.names, ", "),
+    ["schedule.per"] = run.schedule and run.schedule.per }
+end
+
+-- What is said of both and differs: "size is 8, but was 16"; or nil. skip is one that may.
+local function difference(now, saved, skip)
+  local names = {}
+  for name, value in pairs(now) do
+    if saved[name] ~= nil and saved[name] ~= value and name ~= skip then names[#names + 1] = name end
   end
-  if saved.seed then source.seed = saved.seed end
+  table.sort(names)
+  for i, name in ipairs(names) do names[i] = ("%s is %s, but was %s"):format(name, now[name], saved[name]) end
+  return names[1] and table.concat(names, "; ")
+end
+
+local function check_source(argname, source, saved)
+  if type(source) ~= "table" then return end
+  local now = source_state(source)
+  local differs = difference(now.settings or {}, saved.settings or {})
+  if saved.length and now.length ~= saved.length then
+    core.fail("%s: the checkpoint is of a run with %d batches in an epoch, these data have %s%s", argname, saved.length,
+      now.length, differs and (" (%s)"):format(differs) or "")
+  end
+  if differs then core.fail("%s: %s when the checkpoint was written", argname, differs) end
 end
 
 -- Callbacks by their place and kind.
@@ -58,7 +85,7 @@ end
 local function collect(run)
   local state = {
     format = FORMAT, epoch = run.epoch, step = run.step, batch = run.batch, inside = run.inside, lr = run.lr,
-    ended = run.ended, stopped = run.ended and run.history.stopped, seconds = core.clock() - run.begun,
+    ended = run.ended, stopped = run.ended and run.history.stopped, settings = settings_of(run),
     random = core.random_state(), given = run.given, optimizer = run.optimizer:state_dict(),
     history = run.history:state(), scores = run.scores:state(), schedule = run.schedule and run.schedule:state(),
     schedule_kind = run.schedule and getmetatable(run.schedule).__name,
@@ -76,7 +103,7 @@ local function save_best(self, run)
   local best = run.best
   if best.epoch == 0 or best.epoch == self.best_saved or not best.weights then return end
   best.weights:swap()
-  local done, message = save.save(self.best_path, run.model, run.history:epoch(best.epoch))
+  local done, message = save.save(self.best_path, run.model, run.history:figures(best.epoch))
   best.weights:swap()
   if done then self.best_saved = best.epoch
   else run:warn(("the best model is not saved: %s; the run goes on"):format(message)) end
@@ -84,7 +111,9 @@ end
 
 --- checkpoint:save(run) -> true | nil, message
 function Checkpoint:save(run)
-  local done, message = save.save(self.path, run.model, { checkpoint = collect(run) })
+  core.file_write(self.times_path, plain_json { epochs = run.history.seconds, running = clock.now() - run.begun,
+    step = run.step }) -- first: then it is never the older one; without it only times are missing
+  local done, message = save.checkpoint(self.path, run.model, { checkpoint = collect(run) })
   self.saved_at = core.clock()
   if not done then
     run:warn(("no checkpoint: %s; %s, and the run goes on"):format(message,
@@ -104,39 +133,112 @@ local function load_optimizer(run, saved)
   end
 end
 
-local function apply(run, state)
-  if state.format ~= FORMAT then core.fail("format %s, of another version of this program", state.format) end
-  load_source("option 'data'", run.data, state.data)
-  load_source("option 'valid'", run.valid, state.valid)
+-- The fields without which nothing goes on, and what they must be.
+local FIELDS = { epoch = "integer", step = "integer", batch = "integer", inside = "boolean", random = "table",
+  given = "table", optimizer = "table", history = "table", scores = "table", data = "table", valid = "table",
+  callbacks = "table" }
+
+local function check_state(run, state, sealed)
+  local format = state.format
+  if math.type(format) ~= "integer" or format < 1 then
+    core.fail("format %s, of another version of this program", format)
+  elseif format > FORMAT then
+    core.fail("format %d, of a newer version of this program, which knows formats up to %d", format, FORMAT)
+  elseif format > 1 and not sealed then
+    core.fail("it is not as it was written: it has no checksum")
+  end
+  for name, kind in pairs(FIELDS) do
+    if (math.type(state[name]) or type(state[name])) ~= kind or kind == "integer" and state[name] < 0 then
+      core.fail("it is damaged: '%s' is %s", name, check.describe(state[name]))
+    end
+  end
+  local differs = difference(settings_of(run), state.settings or {}, not state.inside and "metrics" or nil)
+  if differs then core.fail("%s when the checkpoint was written", differs) end
+  check_source("option 'data'", run.data, state.data)
+  check_source("option 'valid'", run.valid, state.valid)
+end
+
+-- Where two architectures first differ: the path, and what stands there in each.
+local function fork(mine, saved, path)
+  if type(mine) ~= "table" or type(saved) ~= "table" then
+    if mine ~= saved then return path, mine, saved end
+    return nil
+  end
+  local names = {}
+  for name in pairs(mine) do names[#names + 1] = name end
+  for name in pairs(saved) do if mine[name] == nil then names[#names + 1] = name end end
+  table.sort(names, function(a, b) return tostring(a) < tostring(b) end)
+  for _, name in ipairs(names) do
+    local at, here, there = fork(mine[name], saved[name], ("%s.%s"):format(path, name))
+    if at then return at, here, there end
+  end
+end
+
+-- Weights of the same names and shapes may belong to another model all the same.
+local function check_model(model, config)
+  local mine = save.config(model)
+  if mine == config then return end
+  local path, here, there = fork(mine and core.json_decode(mine) or {}, config and core.json_decode(config) or {},
+    "model")
+  core.fail("it is of another model: %s is %s, but was %s", path, check.describe(here), check.describe(there))
+end
+
+-- Times are no part of a checkpoint. Those of epochs stay true when the run went on after it.
+local function load_times(self, run, state)
+  local file = io.open(self.times_path)
+  local times = file and core.json_decode(file:read "a")
+  if file then file:close() end
+  if type(times) ~= "table" then times = {} end
+  run.history:load_state(state.history, type(times.epochs) == "table" and times.epochs or {})
+  run.begun = clock.now() - (state.seconds or times.step == state.step and tonumber(times.running) or 0)
+end
+
+local function apply(self, run, state)
+  for name, source in pairs { data = run.data, valid = run.valid } do
+    if type(source) == "table" and state[name].seed then source.seed = state[name].seed end
+  end
   load_optimizer(run, state)
   if run.schedule and getmetatable(run.schedule).__name == state.schedule_kind then -- another one begins anew
     run.schedule:load_state(state.schedule, state.given.lr ~= run.given.lr and run.given.lr or nil)
   end
   if run.average and state.average then run.average:load_state(state.average) end
   if state.best and not run.best_is_shared then run.best:load_state(run, state.best) end
-  run.history:load_state(state.history)
+  load_times(self, run, state)
   run.epoch, run.step, run.batch, run.inside, run.lr = state.epoch, state.step, state.batch, state.inside, state.lr
   if run.inside then run.scores:load_state(state.scores) end
-  run.begun, run.ended, run.history.stopped = core.clock() - state.seconds, state.ended, state.stopped or nil
+  run.ended, run.history.stopped = state.ended, state.stopped or nil
   if run.reader then run.reader.state = state.carried end
   run.random, run.callback_states = state.random, state.callbacks
 end
 
+local function take(self, run)
+  local weights, extra, config, sealed = save.read(self.path)
+  local state = type(extra) == "table" and extra.checkpoint
+  if type(state) ~= "table" then state = {} end
+  check_state(run, state, sealed)
+  run.model:load_state_dict(weights)
+  if sealed then check_model(run.model, config) end
+  apply(self, run, state)
+end
+
 --- checkpoint:restore(run): takes back what the file holds, when there is one; sets run.resumed. Raises for a file that
---- is damaged or of another model.
+--- cannot be read, is damaged or of another run; model and optimiser are then as they were, and so is the folder.
 function Checkpoint:restore(run)
-  local file = io.open(self.path)
-  if not file then return end
-  file:close()
-  local model, extra = save.load(self.path, run.model)
-  local ok, message = model ~= nil, extra
-  if ok then
-    ok, message = pcall(apply, run, type(extra) == "table" and extra.checkpoint or {})
-    message = not ok and tostring(message):gsub("^[^\n]-:%d+: ", "", 1)
+  local there, message = core.file_is_there(self.path)
+  if there == false then return end
+  local ok = there
+  if there then
+    local weights, optimizer = Weights(run.model), run.optimizer:state_dict()
+    ok, message = pcall(take, self, run)
+    if not ok then
+      weights:restore()
+      run.optimizer:load_state_dict(optimizer)
+    end
   end
   if not ok then
-    core.fail("%s: cannot go on from '%s': %s. Take another name for the run, or resume = false to begin anew",
-      self.fname, self.path, message)
+    core.fail("%s: cannot go on from '%s': %s. Take another name for the run, or resume = false to begin anew; to keep "
+      .. "the file, move it away first. Nothing was changed", self.fname, self.path,
+      tostring(message):gsub("^[^\n]-:%d+: ", "", 1))
   end
   run.resumed, self.last = true, { run.epoch, run.step }
 end

@@ -5,6 +5,7 @@ local core = require "rnn.core"
 local class = require "rnn.class"
 local Batches = require "rnn.data.batches"
 local Windows = require "rnn.data.windows"
+local clock = require "rnn.train.clock"
 local evaluate = require "rnn.train.evaluate"
 local interruption = require "rnn.train.interruption"
 local prepare = require "rnn.train.options"
@@ -26,9 +27,11 @@ local function open_folder(run)
     run.step))
 end
 
--- The settings of the optimiser that are plain values, as the script gave them.
+-- The settings of the optimiser that are plain values, as the script gave them: an lr that the schedule of an earlier
+-- call has left is not the script's.
 local function given(optimizer)
-  local settings = {}
+  local settings, scheduled = {}, optimizer.scheduled
+  if scheduled and optimizer.lr == scheduled.lr then optimizer.lr = scheduled.given end
   for name in pairs(optimizer.defaults or { lr = true }) do settings[name] = optimizer[name] end
   return settings
 end
@@ -50,11 +53,11 @@ local function begin(run)
       table.insert(run.watchers, callback)
     end
   end
-  if run.checkpoint then interruption.hold(true) end
+  run.held_before = interruption.hold(run.checkpoint and "save" or "stop")
 end
 
 local function begin_epoch(run)
-  run.epoch, run.batch, run.inside, run.begun = run.epoch + 1, 0, true, core.clock()
+  run.epoch, run.batch, run.inside, run.begun = run.epoch + 1, 0, true, clock.now()
   run.start:keep()
   run.start_is = "before this epoch"
   run.scores:clear()
@@ -64,17 +67,17 @@ end
 local function measure(run)
   local logs = run.scores:read({}, "")
   if run.valid then
-    local stop = run.checkpoint and interruption.held
-    local state = stop and run.scores:state()
+    local state = run.scores:state()
     run.valid_scores:clear()
     run:begin_epoch_of(run.valid)
-    if not evaluate.pass(run.model, run.valid_source, run.objective, run.valid_scores, run.valid_reader, stop) then
+    if not evaluate.pass(run.model, run.valid_source, run.objective, run.valid_scores, run.valid_reader,
+      interruption.held) then
       run.scores:load_state(state) -- a metric that counts for itself is one object for both
       return nil
     end
     run.valid_scores:read(logs, "val_")
   end
-  logs.lr, logs.seconds = run.lr or run.optimizer.lr, core.clock() - run.begun
+  logs.lr, logs.seconds = run.lr or run.optimizer.lr, clock.now() - run.begun
   return logs
 end
 
@@ -112,28 +115,37 @@ local function epoch(run)
   end
   run.batch, run.inside = 0, false
   if run.epoch_schedule then run.epoch_schedule:advance(logs) end
-  if not run.checkpoint then return end
   if interruption.held() then
     run.left = "signal"
-  elseif run.checkpoint:due(run) then
+  elseif run.checkpoint and run.checkpoint:due(run) then
     run.checkpoint:save(run)
   end
 end
 
--- Ctrl-C or SIGTERM: says how to go on, and ends the script.
+-- A signal, or `stop` at a prompt inside the loop. With a checkpoint it is said how to go on, and a signal ends the
+-- script; without one Ctrl-C ends training only, as `stop` always does.
 local function leave(run, saved, message)
-  run.show:done()
-  local last = run.checkpoint.last
-  local text = ("rnn.fit: %s in epoch %d, step %d; "):format(interruption.held(), run.epoch, run.step)
-  if saved then
-    text = text .. ("saved in %s. The same command goes on from there"):format(run.folder)
-  elseif last then
-    text = text .. ("it could not be saved: %s. The same command goes on from epoch %d, step %d"):format(message,
-      table.unpack(last))
-  else
-    text = text .. ("it could not be saved: %s"):format(message)
+  local name = interruption.held()
+  local text = ("%s in epoch %d, step %d"):format(name, run.epoch, run.step)
+  local ends_script = run.checkpoint and name ~= "stop"
+  if not ends_script then run.history.stopped = text end
+  if run.checkpoint then
+    local last = run.checkpoint.last
+    if saved then
+      text = ("%s; saved in %s. The same command goes on from there"):format(text, run.folder)
+    elseif last then
+      text = ("%s; it could not be saved: %s. The same command goes on from epoch %d, step %d"):format(text, message,
+        table.unpack(last))
+    else
+      text = ("%s; it could not be saved: %s"):format(text, message)
+    end
   end
-  interruption.leave(text)
+  if ends_script then
+    run.show:done()
+    interruption.leave("rnn.fit: " .. text)
+  elseif run.checkpoint or run.quiet then
+    run:say(run.checkpoint and text or text .. " ends training; the script goes on")
+  end
 end
 
 local function finish(run)
@@ -141,12 +153,13 @@ local function finish(run)
   local saved, message = true, nil
   if run.checkpoint and run.left ~= "nan" and run.moved then
     saved, message = run.checkpoint:save(run)
+    if interruption.held() then run.left = "signal" end
   end
   if run.left == "signal" then leave(run, saved, message) end
   if run.average and run.left ~= "nan" then run.average:swap() end
   run:call("on_end")
   if not history.best then history:choose(run.valid and "val_loss" or "loss") end
-  run.show:done()
+  run.show:done(history.stopped)
 end
 
 -- Windows of a series always meet their baselines: training that does not beat them should not pass for success.
@@ -189,10 +202,14 @@ end
 ---   run         "runs/name": a folder for checkpoint.safetensors, best.safetensors (the model of the best epoch),
 ---               metrics.jsonl, report.html (the run, in any browser) and an event file (`tensorboard --logdir runs`).
 ---               The same command goes on from the checkpoint, as if nothing had been between: same weights, same
----               history. Ctrl-C and SIGTERM end the step and save; a second one leaves at once
+---               history. Ctrl-C, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU and a pipe that nobody reads end the
+---               step and save; a second one leaves at once
 ---   checkpoint  { every_seconds = 60 } or { every_steps = 500 }: how often; at the end it is saved anyway
 ---   resume      false: a run begins anew, whatever is in its folder
 ---   log_every   a line in metrics.jsonl every so many steps (50), beside those of the epochs
+--- Without run, Ctrl-C ends training after the step, and the history of the epochs so far is returned; a second one
+--- ends the script. `stop` at the prompt inside the loop does so with run as well. history.stopped says it.
+---
 --- When data and valid are windows of a series, the result is compared with simple forecasts (history.forecast).
 ---
 --- Going on needs the same model and data. Settings of the optimiser that the script changed in between are taken from

@@ -50,33 +50,52 @@ function History:epoch(e)
   return logs
 end
 
+--- history:figures(e) -> table
+---
+--- The values of epoch e that identical runs have in common: all but the seconds.
+---@param e integer
+---@return table<string, number>
+function History:figures(e)
+  local logs = self:epoch(e)
+  logs.seconds = nil
+  return logs
+end
+
 -- What a checkpoint keeps, epoch by epoch: a metric may have come later than the first.
 function History:state()
   local epochs = {}
-  for e = 1, self.count do epochs[e] = self:epoch(e) end
+  for e = 1, self.count do epochs[e] = self:figures(e) end
   return epochs
 end
 
-function History:load_state(epochs)
-  for _, logs in ipairs(epochs) do
+-- seconds are those of the epochs, as far as they are known.
+function History:load_state(epochs, seconds)
+  for e, logs in ipairs(epochs) do
     logs.epoch = nil
+    logs.seconds = logs.seconds or tonumber(seconds[e]) or 0 / 0
     self:add(logs)
   end
+end
+
+-- The first epoch in which monitor was least, or nil.
+local function best_of(self, monitor)
+  local values, best = self[monitor], 1
+  for e = 2, self.count do
+    if values[e] < values[best] then best = e end
+  end
+  return self.count > 0 and self:epoch(best) or nil
 end
 
 --- history:choose(monitor): sets best to the first epoch in which monitor was least.
 ---@param monitor string
 function History:choose(monitor)
-  local values, best = self[check.string("history:choose", "argument 1 (monitor)", monitor)], 1
-  check.table("history:choose", ("the values of '%s'"):format(monitor), values)
-  for e = 2, self.count do
-    if values[e] < values[best] then best = e end
-  end
-  self.best = self.count > 0 and self:epoch(best) or nil
+  check.table("history:choose", ("the values of '%s'"):format(check.string("history:choose", "argument 1 (monitor)",
+    monitor)), self[monitor])
+  self.best = best_of(self, monitor)
 end
 
 function History:__tostring()
-  local best = self.best
+  local best = self.best or best_of(self, self.val_loss and "val_loss" or "loss") -- training may not have ended
   if not best then return "rnn.History of 0 epochs" end
   local parts = {}
   for name, value in pairs(best) do

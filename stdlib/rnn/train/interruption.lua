@@ -1,5 +1,5 @@
--- interruption.lua: Ctrl-C and SIGTERM while training can save itself. In the program rnnlua they are held until the
--- step has ended; in a stock lua they do what they do there.
+-- interruption.lua: Ctrl-C, and signals that end a program, while rnn.fit trains. In the program rnnlua they are held
+-- until the step has ended; in a stock lua they do what they do there.
 
 local signals = package.preload["rnn.signals"] and require "rnn.signals"
 
@@ -7,13 +7,19 @@ local interruption = {}
 
 local function nothing() end
 
---- interruption.hold(on): from now on the first signal is only noted.
+--- interruption.hold(how) -> before
+---
+--- From now on the first signal is only noted: with "stop" Ctrl-C, with "save" also SIGTERM, SIGHUP, SIGUSR1, SIGUSR2,
+--- SIGXCPU and SIGPIPE.
 interruption.hold = signals and signals.hold or nothing
 
---- interruption.held() -> "SIGINT", "SIGTERM" or nil
+--- interruption.release(before): as it was before hold. A signal that held has not told of comes again.
+interruption.release = signals and signals.release or nothing
+
+--- interruption.held() -> the name of the signal that came, "stop" when a prompt in the loop ended with that, or nil
 interruption.held = signals and signals.held or nothing
 
---- interruption.leave(message): ends the program as the signal would have done; at the prompt it is an error.
+--- interruption.leave(message): ends the program as the signal would have done; at the prompt Ctrl-C is an error.
 interruption.leave = signals and signals.leave or error
 
 return interruption

@@ -10,7 +10,7 @@ local save = require "rnn.nn.save"
 ---
 --- A callback that saves the model (rnn.save) after every epoch in which monitor became better, or, without best_only,
 --- after every epoch. "{epoch}" in path stands for the number of the epoch. rnn.load(path) gives the model and a table
---- of that epoch's values. A write that fails is a warning; the old file stays, and the run goes on.
+--- of that epoch's values (but its seconds). A write that fails is a warning; the old file stays, and the run goes on.
 ---@class rnn.ModelCheckpoint
 ---@overload fun(path: string, options?: table): rnn.ModelCheckpoint
 local ModelCheckpoint = class("rnn.ModelCheckpoint")
@@ -38,6 +38,7 @@ function ModelCheckpoint:on_epoch(run, logs)
   if self.best_only and not self.better:see(logs) then return end
   local values = { epoch = run.epoch }
   for name, value in pairs(logs) do values[name] = value end
+  values.seconds = nil -- identical runs write identical files
   local done, message = save.save(self.path:gsub("{epoch}", run.epoch), run.model, values)
   if not done then run:warn(("the model of epoch %d is not saved: %s; the run goes on"):format(run.epoch, message)) end
 end

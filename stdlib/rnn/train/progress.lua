@@ -4,6 +4,7 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local clock = require "rnn.train.clock"
 
 local progress = {}
 
@@ -30,10 +31,15 @@ local function duration(seconds)
   return ("%d:%02d:%02d"):format(s // 3600, s // 60 % 60, s % 60)
 end
 
+-- "ended after 70 of 500 epochs: val_loss did not become better for 10 epochs"
+local function ending(epoch, epochs, why)
+  return ("ended after %d of %d epochs: %s\n"):format(epoch or 0, epochs, why)
+end
+
 local function nothing(_, _, _, _) end
 
 local Silent = class("train.Silent")
-Silent.init, Silent.step, Silent.epoch, Silent.done = nothing, nothing, nothing, nothing
+Silent.init, Silent.step, Silent.epoch, Silent.pause, Silent.done = nothing, nothing, nothing, nothing, nothing
 
 -- One line for every n-th epoch, and for the last.
 local Lines = class("train.Lines")
@@ -44,7 +50,10 @@ end
 
 Lines.step = nothing
 
+Lines.pause = nothing
+
 function Lines:epoch(epoch, logs)
+  self.shown = epoch
   self.last = ("epoch %d/%d  %s  %.2f s\n"):format(epoch, self.epochs, table.concat(values(logs), "  "),
     logs.seconds)
   if epoch % self.every == 0 then
@@ -53,8 +62,10 @@ function Lines:epoch(epoch, logs)
   end
 end
 
-function Lines:done()
+function Lines:done(why)
   if self.last then io.stderr:write(self.last) end
+  self.last = nil
+  if why then io.stderr:write(ending(self.shown, self.epochs, why)) end
 end
 
 -- The line on a terminal: epoch, share of the whole run, the figures so far, steps per second, time left at most.
@@ -62,7 +73,7 @@ local Bar = class("train.Bar")
 
 function Bar:init(epochs, steps)
   self.epochs, self.steps = epochs, steps
-  self.begun, self.drawn, self.done_steps, self.figures = core.clock(), 0, 0, {}
+  self.begun, self.drawn, self.done_steps, self.figures = clock.now(), 0, 0, {}
 end
 
 function Bar:draw(epoch, share, now)
@@ -70,8 +81,12 @@ function Bar:draw(epoch, share, now)
   local spent = now - self.begun
   local done = (epoch - 1 + share) / self.epochs
   local left = done > 0 and duration(spent / done - spent) or "?"
-  local head = ("epoch %d/%d "):format(epoch, self.epochs)
-  local tail = ("  %.0f steps/s  %s left"):format(self.done_steps / math.max(spent, 1e-9), left)
+  self:line(("epoch %d/%d "):format(epoch, self.epochs), done,
+    ("  %.0f steps/s  %s left"):format(self.done_steps / math.max(spent, 1e-9), left))
+end
+
+-- done: the share of the bar that is full.
+function Bar:line(head, done, tail)
   local room = core.terminal_width() - #head - LEAST_BAR - #tail - 1
   local figures = ""
   for _, figure in ipairs(self.figures) do -- as many as there is room for
@@ -86,7 +101,7 @@ end
 -- step: number of the step in its epoch; loss: mean of the epoch so far.
 function Bar:step(epoch, step, loss)
   self.done_steps = self.done_steps + 1
-  local now = core.clock()
+  local now = clock.now()
   if now - self.drawn < REDRAW then return end
   if not self.complete then self.figures[1] = ("loss %.4g"):format(loss) end
   self:draw(epoch, self.steps and math.min(step / self.steps, 1) or 0, now)
@@ -94,17 +109,28 @@ end
 
 function Bar:epoch(epoch, logs)
   self.figures, self.complete = values(logs), true
-  local now = core.clock()
+  local now = clock.now()
   if now - self.drawn >= REDRAW then self:draw(epoch, 1, now) end
   self.last = epoch
 end
 
-function Bar:done()
-  if self.last then self:draw(self.last, 1, core.clock()) end
+-- The line stays, and the next is free.
+function Bar:pause()
+  if self.last then self:draw(self.last, 1, clock.now()) end
   io.stderr:write("\n")
 end
 
---- progress.new(fname, mode, epochs, steps) -> object with step(epoch, step, loss), epoch(epoch, logs), done()
+-- The last line. When training ended before its last epoch the bar is full all the same, and why is said.
+function Bar:done(why)
+  if not why then return self:pause() end
+  if self.last then
+    self:line(("epoch %d/%d "):format(self.last, self.epochs), 1, "  " .. duration(clock.now() - self.begun))
+  end
+  io.stderr:write("\n", ending(self.last, self.epochs, why))
+end
+
+--- progress.new(fname, mode, epochs, steps) -> object with step(epoch, step, loss), epoch(epoch, logs), pause() before
+--- something else is written, done(why), where why is nil after the last of all epochs
 ---
 --- mode: nil or true a bar on a terminal and lines elsewhere, "terminal" a bar on a terminal and nothing elsewhere, a
 --- number n a line for every n-th epoch, false nothing. steps: batches in an epoch, when known.

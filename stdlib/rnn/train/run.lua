@@ -80,7 +80,8 @@ end
 
 -- However it ended.
 function Run.__close(self, message)
-  if self.checkpoint then interruption.hold(false) end
+  if self.held_before then interruption.release(self.held_before) end
+  if self.schedule and self.given then self.optimizer.scheduled = { lr = self.optimizer.lr, given = self.given.lr } end
   if self.lock then self.lock:close() end
   evaluate.reading[self.data] = nil
   self.model:train(self.training)

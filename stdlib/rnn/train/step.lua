@@ -80,12 +80,10 @@ local function look(run, value)
     end
   end
   local checkpoint = run.checkpoint
-  if checkpoint then
-    if held() then
-      run.left = "signal"
-    elseif checkpoint:due(run) then
-      checkpoint:save(run)
-    end
+  if held() then
+    run.left = "signal"
+  elseif checkpoint and checkpoint:due(run) then
+    checkpoint:save(run)
   end
 end
 
