@@ -464,9 +464,9 @@ describe("nn.LayerNorm and nn.BatchNorm", function()
 
   it("learns nothing from one row: it is its own mean", function()
     local layer = nn.BatchNorm(2)
-    local padded = core.randn(2, 3, 2):with_lengths { 1, 0 }
+    local part = core.randn(2, 3, 2):with_lengths { 1, 0 }
     for dims, x in pairs { ["(1, 2)"] = core.ones(1, 2), ["(2,)"] = core.ones(2), ["(1, 1, 2)"] = core.ones(1, 1, 2),
-      ["(2, 3, 2)"] = padded } do
+      ["(2, 3, 2)"] = part } do
       assert.equal("batch_norm: expected more than one row to train on, got one valid row in "
         .. dims .. ": leave it out (drop_last = true where it is a last batch), or take larger "
         .. "batches", message_of(layer, x))
@@ -475,7 +475,7 @@ describe("nn.LayerNorm and nn.BatchNorm", function()
     assert.same({ 1, 1 }, layer.running_var:totable())
     layer(core.randn(1, 3, 2)) -- three steps of one sequence
     layer(core.randn(2, 3, 2):with_lengths { 1, 1 })
-    layer(padded:without_lengths():with_lengths { 0, 0 }) -- nothing
+    layer(part:without_lengths():with_lengths { 0, 0 }) -- nothing
     layer:eval()(core.ones(1, 2))
   end)
 

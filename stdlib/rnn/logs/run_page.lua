@@ -140,7 +140,8 @@ function run_page.page(run, logged)
   local x, seconds = {}, 0
   for e = 1, #run.history do
     x[e] = e
-    seconds = seconds + (run.history.seconds[e] or 0)
+    local spent = run.history.seconds[e]
+    if spent == spent then seconds = seconds + spent end -- nan: not known
   end
   local charts = #x > 0 and epoch_charts(run, x) or {}
   for _, chart in ipairs(step_charts(run, logged.steps)) do charts[#charts + 1] = chart end

@@ -2,8 +2,8 @@
 -- state_dict. The metadata carry the architecture as data, so that rnn.load needs no script:
 --
 --   format = "rnnlua", rnnlua.version, rnnlua.config (JSON; absent where a layer is a script's own: then
---   rnnlua.no_config says why), rnnlua.extra (JSON; its tensors are named extra/...), and of checkpoints
---   rnnlua.checksum, of everything else in the file
+--   rnnlua.no_config says why), rnnlua.extra (JSON; its tensors are named extra/...), and in checkpoints
+--   rnnlua.precision and rnnlua.checksum, of everything else in the file
 
 local core = require "rnn.core"
 local check = require "rnn.check"
@@ -63,6 +63,7 @@ end
 --- save.checkpoint(path, model, extra) -> true | nil, message, code: the same, with a checksum.
 function save.checkpoint(path, model, extra)
   local tensors, metadata = contents(model, extra)
+  metadata["rnnlua.precision"] = core.precision
   metadata["rnnlua.checksum"] = checksum(tensors, metadata)
   return core.archive_write(path, tensors, metadata)
 end
@@ -92,11 +93,15 @@ end
 --- save.read(path) -> weights, extra, config, sealed
 ---
 --- What is in a file, put into no model. config is the architecture as JSON; sealed: it has a checksum, which is right.
---- Raises for a file that cannot be read, is damaged, or has been altered since its checksum was made.
+--- Raises for a file that cannot be read, is damaged, has been altered since its checksum was made, or is of the other
+--- precision.
 function save.read(path)
   local tensors, metadata = core.archive_read(path)
   if not tensors then core.fail("%s", metadata) end
-  local stated = metadata["rnnlua.checksum"]
+  local stated, precision = metadata["rnnlua.checksum"], metadata["rnnlua.precision"]
+  if precision and precision ~= core.precision then
+    core.fail("it was computed in %s, and this program computes in %s", precision, core.precision)
+  end
   if stated and stated ~= checksum(tensors, metadata) then
     core.fail("it is not as it was written: its content has another checksum than the one in it")
   end

@@ -49,7 +49,7 @@ end
 -- Everything else that says what a place in the run means.
 local function settings_of(run)
   local loss = run.options.loss
-  return { precision = core.precision, loss = type(loss) == "string" and loss or type(loss), valid = run.valid ~= nil,
+  return { loss = type(loss) == "string" and loss or type(loss), valid = run.valid ~= nil,
     accumulate = run.accumulate, tbptt = run.options.tbptt or false, metrics = table.concat(run.scores.names, ", "),
     ["schedule.per"] = run.schedule and run.schedule.per }
 end
@@ -76,10 +76,15 @@ local function check_source(argname, source, saved)
   if differs then core.fail("%s: %s when the checkpoint was written", argname, differs) end
 end
 
--- Callbacks by their place and kind.
-local function key_of(i, callback)
-  local meta = getmetatable(callback)
-  return ("%d %s"):format(i, meta and meta.__name or "callback")
+-- Names for callbacks: the kind, and the how manieth of it; and by place and kind, as in version 0.1.
+local function names_of(callbacks)
+  local names, old, counts = {}, {}, {}
+  for i, callback in ipairs(callbacks) do
+    local kind = getmetatable(callback) and getmetatable(callback).__name or "callback"
+    counts[kind] = (counts[kind] or 0) + 1
+    names[i], old[i] = ("%s %d"):format(kind, counts[kind]), ("%d %s"):format(i, kind)
+  end
+  return names, old
 end
 
 local function collect(run)
@@ -93,8 +98,9 @@ local function collect(run)
     carried = run.reader and run.reader.state,
     data = source_state(run.data), valid = source_state(run.valid), callbacks = {},
   }
+  local names = names_of(run.callbacks)
   for i, callback in ipairs(run.callbacks) do
-    if callback.state then state.callbacks[key_of(i, callback)] = callback:state() end
+    if callback.state then state.callbacks[names[i]] = callback:state() end
   end
   return state
 end
@@ -245,8 +251,9 @@ end
 
 --- checkpoint:load_callbacks(run): their states, after on_begin.
 function Checkpoint:load_callbacks(run) -- luacheck: no self
+  local names, old = names_of(run.callbacks)
   for i, callback in ipairs(run.callbacks) do
-    local saved = run.callback_states[key_of(i, callback)]
+    local saved = run.callback_states[names[i]] or run.callback_states[old[i]]
     if saved and callback.load_state then callback:load_state(saved, run) end
   end
   run.callback_states = nil
