@@ -261,7 +261,7 @@ describe("an altered checkpoint", function()
       state = (state * 6364136223846793005 + 1442695040888963407)
       return (state >> 33) % n + 1
     end
-    for i = 1, 400 do
+    for i = 1, 300 do
       restore()
       write(path, mutate(files["checkpoint.safetensors"], random))
       local before = contents()
@@ -276,8 +276,8 @@ describe("an altered checkpoint", function()
         assert.same(before, contents())
       end
     end
-    assert.is_true(refusals > 350, refusals .. " of 400 refused") -- others are spaces, say
-    assert.equal(400, refusals + kept)
+    assert.is_true(refusals > 250, refusals .. " of 300 refused") -- others are spaces, say
+    assert.equal(300, refusals + kept)
     restore()
     assert.equal(expected, result(fit(going())))
   end)
@@ -303,7 +303,7 @@ describe("going on with something else", function()
     refused("valid is false, but was true when", { valid = false })
     refused("kind: expected 'adam', got string 'sgd'",
       { optimizer = optim.Adam(nn.Linear(1, 1):parameters()) })
-    refused("it is of another model: model.args.1 is number 1, but was nil", nil, nn.Sequential { nn.Linear(1, 1) })
+    refused("names differ; missing in the state: 1.bias, 1.weight", nil, nn.Sequential { nn.Linear(1, 1) })
     assert.equal(3, #fit())
     assert.equal(4, #fit { epochs = 4, metrics = {} }) -- between epochs no sum is half done
   end)
@@ -331,7 +331,7 @@ describe("going on with something else", function()
 
   it("is refused for windows of another length, streams of another width, windows of tbptt", function()
     local ids = {}
-    for i = 1, 400 do ids[i] = i % 7 + 1 end
+    for i = 1, 300 do ids[i] = i % 7 + 1 end
     local function train(batch, time, cut, more)
       rnn.seed(2)
       local model = nn.Sequential { nn.Embedding(8, 4), nn.GRU(4, 4), nn.Linear(4, 8) }

@@ -49,7 +49,7 @@ describe("a run", function()
     assert.is_true(best.epoch > 1)
   end)
 
-  for signal, code in pairs { INT = 130, TERM = 143 } do
+  for signal, code in pairs { INT = 130, TERM = 143, HUP = 129, USR1 = 138, USR2 = 140, XCPU = 152 } do
     it(("that gets SIG%s ends its step, saves and says how to go on"):format(signal), function()
       local expected = undisturbed()
       local out, err, got = train("run", { "7=kill -" .. signal .. " $PPID" })
@@ -73,6 +73,54 @@ describe("a run", function()
       assert.is_false(exists "run/checkpoint.safetensors")
     end)
   end
+
+  it("whose output nobody reads any more saves and ends", function()
+    local expected = undisturbed()
+    for _, output in ipairs { "3>&1 1>&2 2>&3 3>&-", "2>&1" } do -- standard error, then both
+      sh:run "rm -rf run"
+      local command = ("{ %s%s --threads 1 %s/tests/spec/support/resumable.lua run %s; echo $? > code; } %s | head -1")
+        :format(Shell.quote(PROGRAM), DOUBLE, Shell.quote(HERE), "'8=sleep 0.3' lines", output)
+      sh:run(command)
+      assert.equal("141\n", (sh:run "cat code"))
+      local _, extra = assert(rnn.load(sh.folder .. "/run/checkpoint.safetensors"))
+      assert.equal(8, extra.checkpoint.step)
+      assert.equal(expected, (train "run"))
+    end
+  end)
+
+  it("under nohup ends by no SIGHUP", function()
+    local out, err, code = train("run", { "7=kill -HUP $PPID" }, "trap '' HUP;")
+    assert.equal(0, code, err)
+    assert.equal(undisturbed(), out)
+  end)
+
+  it("that gets a signal after its last step is saved whole, and ends by it", function()
+    local expected = undisturbed()
+    local _, err, code = train("run", { "20=kill -TERM $PPID" })
+    assert.equal(143, code, err)
+    assert.equal(expected, (train "run"))
+    _, err, code = train("other", { "end=kill -TERM $PPID" }) -- when all is saved
+    assert.equal(143, code, err)
+    assert.equal(expected, (train "other"))
+  end)
+
+  it("that is not kept gives its history back after Ctrl-C, and the script goes on", function()
+    local out, err, code = train("-", { "12=kill -INT $PPID" })
+    assert.equal(0, code, err)
+    local _, lines = out:gsub("\n", "")
+    assert.equal(3, lines) -- two epochs and the weights
+    assert.matches("rnn.fit: SIGINT in epoch 3, step 12 ends training; the script goes on\n$", err)
+    _, err, code = train("-", { "12=kill -INT $PPID; sleep 0.1; kill -INT $PPID" })
+    assert.equal(130, code, err)
+    _, err, code = train("-", { "v10=kill -INT $PPID" }) -- the epoch is not complete
+    assert.equal(0, code, err)
+    assert.matches("SIGINT in epoch 2, step 10 ends training", err)
+    _, err, code = train("-", { "12=kill -TERM $PPID" })
+    assert.equal(143, code, err)
+    _, err, code = train("-", { "end=kill -INT $PPID; sleep 0.1" }) -- training is over
+    assert.equal(130, code, err)
+    assert.matches("interrupted!", err)
+  end)
 
   it("that is interrupted while it measures does so again", function()
     local expected = undisturbed()

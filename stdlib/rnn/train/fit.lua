@@ -18,7 +18,7 @@ local function open_folder(run)
   local made, message = core.make_folder(run.folder)
   if made then run.lock, message = core.file_lock(run.folder .. "/lock") end
   if not run.lock then core.fail("rnn.fit: option 'run': %s", message) end
-  for _, name in ipairs { "checkpoint.safetensors", "best.safetensors", "report.html" } do
+  for _, name in ipairs { "checkpoint.safetensors", "best.safetensors", "report.html", "times.json" } do
     core.file_sweep(run.folder .. "/" .. name)
   end
   if run.options.resume then run.checkpoint:restore(run) end

@@ -1,15 +1,17 @@
 -- A small training run for resume_spec.lua: resumable.lua FOLDER|- [EVENT ...]. Without a folder it is not kept. An
 -- event STEP=COMMAND runs a shell command after that step, in which $PPID is this process; vSTEP=COMMAND does so in the
--- validation that follows that step. A run that goes on from a checkpoint has no events. Prints the history and a
--- number made from every bit of the weights.
+-- validation that follows that step, end=COMMAND when training has ended. A run that goes on from a checkpoint has no
+-- events; the word lines lets it say something after every step from the 7th on. Prints the history and a number made from every bit of
+-- the weights.
 local rnn = require "rnn"
 local nn, data, optim = rnn.nn, rnn.data, rnn.optim
 local folder = arg[1] ~= "-" and arg[1] or nil
 local events = {}
 for i = 2, #arg do
-  local step, command = arg[i]:match "^(v?%d+)=(.*)$"
-  events[step] = command
+  local step, command = arg[i]:match "^(%w+)=(.*)$"
+  if step then events[step] = command end
 end
+local talks = arg[#arg] == "lines"
 local last -- step
 
 local function happen(name)
@@ -37,7 +39,9 @@ local history = rnn.fit(model, {
     on_step = function(_, _, step)
       last = step
       happen(tostring(step))
+      if talks and step > 6 then io.stderr:write("step ", step, "\n") end
     end,
+    on_end = function() happen "end" end,
   } },
 })
 for e = 1, #history do print(("%a %a %g"):format(history.loss[e], history.val_loss[e], history.n[e])) end
