@@ -1,8 +1,8 @@
 -- A small training run for resume_spec.lua: resumable.lua FOLDER|- [EVENT ...]. Without a folder it is not kept. An
 -- event STEP=COMMAND runs a shell command after that step, in which $PPID is this process; vSTEP=COMMAND does so in the
 -- validation that follows that step, end=COMMAND when training has ended. A run that goes on from a checkpoint has no
--- events; the word lines lets it say something after every step from the 7th on. Prints the history and a number made from every bit of
--- the weights.
+-- events; the word lines lets it say something after every step from the 7th on. Prints the history and a number made
+-- from every bit of the weights.
 local rnn = require "rnn"
 local nn, data, optim = rnn.nn, rnn.data, rnn.optim
 local folder = arg[1] ~= "-" and arg[1] or nil
