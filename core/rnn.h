@@ -405,7 +405,7 @@ void rnn_file_unlock(int fd);
 void rnn_file_sweep(const char *path);
 /* 64 bits that are others as soon as the bytes are, or a tensor's type, shape or values. */
 uint64_t rnn_checksum(const void *bytes, size_t size);
-RNN_MUST_USE rnn_status rnn_tensor_checksum(rnn_ctx *ctx, const rnn_tensor *t, uint64_t *out);
+RNN_MUST_USE rnn_status rnn_tensor_checksum(rnn_ctx *ctx, rnn_tensor *t, uint64_t *out);
 
 /* A file of events for TensorBoard, folder/events.out.tfevents.SECONDS.HOST.PID.N, new and later in the order of names
    than every other in that folder. A record is the bytes of one Event of TensorFlow's event.proto. */

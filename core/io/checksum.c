@@ -25,15 +25,20 @@ static uint64_t add(uint64_t h, const void *bytes, size_t size) {
 
 uint64_t rnn_checksum(const void *bytes, size_t size) { return add(1, bytes, size); }
 
-rnn_status rnn_tensor_checksum(rnn_ctx *ctx, const rnn_tensor *t, uint64_t *out) {
+rnn_status rnn_tensor_checksum(rnn_ctx *ctx, rnn_tensor *tensor, uint64_t *out) {
+  rnn_tensor *t;
+  RNNI_TRY(rnn_tensor_contiguous(ctx, tensor, &t));
   uint64_t h = add((uint64_t)t->type, t->dims, (size_t)t->ndim * sizeof *t->dims);
   const char *at = t->data;
   size_t left = (size_t)t->count * rnni_type_size(t->type);
+  rnn_status status = RNN_OK;
   for (size_t part; left > 0; at += part, left -= part) {
-    RNNI_TRY(rnni_poll(ctx));
+    RNNI_GOTO(rnni_poll(ctx));
     part = RNNI_MIN(left, PIECE);
     h = add(h, at, part);
   }
   *out = h;
-  return RNN_OK;
+done:
+  rnn_tensor_free(t);
+  return status;
 }

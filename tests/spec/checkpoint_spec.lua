@@ -462,6 +462,9 @@ describe("rnn.checksum", function()
       two:set(i + 1, -0.0)
       new(two)
     end
+    local matrix = rnn.randn(3, 4)
+    assert.equal(rnn.checksum(matrix:transpose(1, 2):copy()), rnn.checksum(matrix:transpose(1, 2)))
+    assert.equal(rnn.checksum(matrix:slice(2, 2, 3):copy()), rnn.checksum(matrix:slice(2, 2, 3)))
     for _, s in ipairs { "", "a", "b", "\0", "\0\0", ("a"):rep(8), ("a"):rep(9) } do new(s) end
     assert.equal(rnn.checksum "same", rnn.checksum("sa" .. "me"))
     assert.error_matches(function() rnn.checksum(3) end, "argument 1 %(value%): expected a tensor or a string")

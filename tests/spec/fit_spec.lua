@@ -267,13 +267,13 @@ end)
 
 describe("progress", function()
   -- What a run of three epochs writes to standard error, on a terminal of so many columns, or elsewhere.
-  local function shown(mode, columns)
+  local function shown(mode, columns, callbacks)
     local stderr, isatty, width, parts = io.stderr, rnn.isatty, rnn.terminal_width, {}
     local core = require "rnn.core"
     io.stderr = { write = function(_, ...) parts[#parts + 1] = table.concat { ... } end } -- luacheck: ignore
     core.isatty = function() return columns ~= nil end
     core.terminal_width = function() return columns end
-    local all = { epochs = 3, valid = line, metrics = { "mae" } }
+    local all = { epochs = 3, valid = line, metrics = { "mae" }, callbacks = callbacks }
     local model, optimizer = setup()
     all.data, all.loss, all.optimizer, all.progress = line:batches { size = 16 }, "mse", optimizer, mode
     local ok, message = pcall(rnn.fit, model, all)
@@ -296,5 +296,19 @@ describe("progress", function()
     assert.matches("\repoch 3/3 %S+  loss %S+  %d+ steps/s  0:00 left\27%[K\n$", shown("terminal", 62))
     for text in shown(nil, 62):gmatch "\r([^\27]*)" do assert.is_true(utf8.len(text) < 62) end
     assert.matches("\repoch 3/3   %d+ steps/s  0:00 left\27%[K\n$", shown(nil, 20))
+  end)
+
+  it("says how and why training ended before its last epoch", function()
+    local why = "val_loss did not become better for 1 epochs"
+    local function stopping() return { rnn.EarlyStopping { patience = 1, min_delta = 100 } } end
+    local text = shown(nil, 100, stopping())
+    local last = text:match "\r([^\r]*)$"
+    assert.matches("^epoch 2/3 [━]+  loss %S+.*  0:00\27%[K\nended after 2 of 3 epochs: " .. why .. "\n$", last)
+    assert.is_nil(last:find("─", 1, true))
+    text = shown(nil, nil, stopping())
+    assert.matches("\nepoch 2/3 [^\n]*\nended after 2 of 3 epochs: " .. why .. "\n$", text)
+    local _, lines = text:gsub("\n", "")
+    assert.equal(3, lines)
+    assert.equal("", shown(false, nil, stopping()))
   end)
 end)
