@@ -115,6 +115,9 @@ describe("a run", function()
     _, err, code = train("-", { "v10=kill -INT $PPID" }) -- the epoch is not complete
     assert.equal(0, code, err)
     assert.matches("SIGINT in epoch 2, step 10 ends training", err)
+    out, err, code = train("-", { "2=kill -INT $PPID" }) -- there is none yet
+    assert.equal(0, code, err)
+    assert.matches("^%d+\n$", out)
     _, err, code = train("-", { "12=kill -TERM $PPID" })
     assert.equal(143, code, err)
     _, err, code = train("-", { "end=kill -INT $PPID; sleep 0.1" }) -- training is over

@@ -89,8 +89,8 @@ end
 --- history:choose(monitor): sets best to the first epoch in which monitor was least.
 ---@param monitor string
 function History:choose(monitor)
-  check.table("history:choose", ("the values of '%s'"):format(check.string("history:choose", "argument 1 (monitor)",
-    monitor)), self[monitor])
+  check.string("history:choose", "argument 1 (monitor)", monitor)
+  if self.count > 0 then check.table("history:choose", ("the values of '%s'"):format(monitor), self[monitor]) end
   self.best = best_of(self, monitor)
 end
 
