@@ -309,8 +309,8 @@ describe("going on with something else", function()
     refused("accumulate is 2, but was 1 when", { accumulate = 2 })
     refused("schedule.per is step, but was epoch when", { schedule = optim.schedules.cosine { per = "step" } })
     refused("valid is false, but was true when", { valid = false })
-    refused("kind: expected 'adam', got string 'sgd'",
-      { optimizer = optim.Adam(nn.Linear(1, 1):parameters()) })
+    local model = nn.Linear(1, 1)
+    refused("kind: expected 'adam', got string 'sgd'", { optimizer = optim.Adam(model:parameters()) }, model)
     refused("names differ; missing in the state: 1.bias, 1.weight", nil, nn.Sequential { nn.Linear(1, 1) })
     assert.equal(3, #fit())
     assert.equal(4, #fit { epochs = 4, metrics = {} }) -- between epochs no sum is half done
