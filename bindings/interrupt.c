@@ -155,8 +155,9 @@ static void on_signal(int number) {
   }
   visiting = 0;
   if (held && number == SIGPIPE) return; /* what is written while it saves */
-  if (holding && !held && !(inside && number == SIGINT)) {
-    held = number;
+  bool again = received && holding == HOLD_STOP; /* it has ended one training already */
+  if (holding && !held && !(number == SIGINT && (inside || again))) {
+    held = received = number;
     if (inside) raise(SIGINT); /* ends what waits or computes at the prompt */
     if (prompt) return;        /* where a signal ends nothing */
     sigaction(SIGINT, &outside, NULL);
@@ -302,14 +303,14 @@ static int message_of(lua_State *L) {
 static int signals_leave(lua_State *L) {
   int number = held > 0 ? held : SIGINT;
   const char *message = luaL_checkstring(L, 1);
-  insisting = received != 0;
-  received = number;
   if (number != SIGINT && prompt) {
     set_hold(HOLD_NOTHING);
     fprintf(stderr, "%s\n", message);
     fflush(NULL);
     raise(number);
   }
+  insisting = received != 0;
+  received = number;
   lua_newuserdatauv(L, 0, 0);
   lua_createtable(L, 0, 2);
   lua_pushvalue(L, 1);

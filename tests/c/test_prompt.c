@@ -413,6 +413,27 @@ static void test_stop_saves_run(void **state) {
   assert_int_equal(leave(t), 0);
 }
 
+/* So does one whose prompt in the loop is open when the program is told to end. */
+static void test_signal_at_loop_saves_run(void **state) {
+  (void)state;
+  static const int signals[] = {SIGTERM, SIGHUP, SIGUSR1};
+  for (int i = 0; i < 3; i++) {
+    terminal *t = start_prompt();
+    type(t, PASTE(MODEL "h = rnn.fit(model, { data = rnn.data.arrays(x, y):batches { size = 4 }, loss = 'mse',\n"
+                        "  optimizer = optim.SGD(model:parameters()), epochs = 100000000, progress = false,\n"
+                        "  run = os.getenv('HOME') .. '/run', resume = false })"));
+    pause_briefly();
+    type(t, CTRL_C);
+    expect(t, "of rnn.fit, inside the loop");
+    expect(t, "loop> ");
+    pause_briefly();
+    kill(t->child, signals[i]);
+    expect(t, "saved in ");
+    expect(t, "goes on from there");
+    finish(t);
+  }
+}
+
 /* A match of a second or more, which nothing can stop. */
 #define STUBBORN "('a'):rep(40):find(('a*'):rep(7) .. 'b')"
 
@@ -724,6 +745,7 @@ int main(void) {
       cmocka_unit_test(test_prompt_in_loop),
       cmocka_unit_test(test_prompt_in_fit),
       cmocka_unit_test(test_stop_saves_run),
+      cmocka_unit_test(test_signal_at_loop_saves_run),
       cmocka_unit_test(test_impatience_keeps_prompt),
       cmocka_unit_test(test_second_interrupt_ends_script),
       cmocka_unit_test(test_interrupt_stops_product),

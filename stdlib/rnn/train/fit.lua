@@ -202,18 +202,20 @@ end
 ---   run         "runs/name": a folder for checkpoint.safetensors, best.safetensors (the model of the best epoch),
 ---               metrics.jsonl, report.html (the run, in any browser) and an event file (`tensorboard --logdir runs`).
 ---               The same command goes on from the checkpoint, as if nothing had been between: same weights, same
----               history. Ctrl-C, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU and a pipe that nobody reads end the
----               step and save; a second one leaves at once
+---               history. A checkpoint that cannot be read, was altered, or is of other data, another model, loss,
+---               optimiser, tbptt or accumulate is an error, and nothing is changed. Identical runs write identical
+---               .safetensors files: times are in times.json. Ctrl-C, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU and
+---               a pipe that nobody reads end the step and save; a second one leaves at once
 ---   checkpoint  { every_seconds = 60 } or { every_steps = 500 }: how often; at the end it is saved anyway
 ---   resume      false: a run begins anew, whatever is in its folder
 ---   log_every   a line in metrics.jsonl every so many steps (50), beside those of the epochs
+--- When data and valid are windows of a series, the result is compared with simple forecasts (history.forecast).
+---
 --- Without run, Ctrl-C ends training after the step, and the history of the epochs so far is returned; a second one
 --- ends the script. `stop` at the prompt inside the loop does so with run as well. history.stopped says it.
 ---
---- When data and valid are windows of a series, the result is compared with simple forecasts (history.forecast).
----
---- Going on needs the same model and data. Settings of the optimiser that the script changed in between are taken from
---- the script. Data given as a function are run through up to the place; random numbers of math.random are not kept.
+--- Settings of the optimiser that the script changed before a run goes on are taken from the script. Data given as a
+--- function are run through up to the place; random numbers of math.random are not kept.
 ---@param model nn.Module
 ---@param options table
 ---@return rnn.History
