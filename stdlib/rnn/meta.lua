@@ -12,7 +12,7 @@
 ---@field TimeLimit rnn.TimeLimit
 ---@field args fun(spec: table): table
 ---@field evaluate fun(model: nn.Module, data: data.Windows|data.Arrays|data.Batches|function, options: { loss?: string|function|table, metrics?: table, tbptt?: integer, padded?: boolean }): table<string, number>
----@field find_lr fun(model: nn.Module, options: { data: any, loss: any, optimizer: optim.Optimizer, from?: number, to?: number, steps?: integer, padded?: boolean }): rnn.RateRange
+---@field find_lr fun(model: nn.Module, options: table): rnn.RateRange
 ---@field fit fun(model: nn.Module, options: table): rnn.History
 ---@field forecast_report fun(options: table): rnn.ForecastReport
 ---@field load fun(path: string, model?: nn.Module): nn.Module|nil, table|string|nil, string?
@@ -55,9 +55,13 @@ local rnn = {}
 ---@field Frame data.Frame
 ---@field Scaler data.Scaler
 ---@field arrays data.Arrays
----@field csv fun(path: string, options?: { columns?: string[], types?: table<string, "number"|"date"|"text">, separator?: string }): data.Frame?, string?, string?
----@field find fun(folder: string, file: string, options?: { data?: string, source?: string }): string?, string?
+---@field classes fun(labels: any[], key?: string): string[], table<string, integer>
+---@field csv fun(path: string, options?: { columns?: string[], types?: table<string, "number"|"date"|"text"|string>, separator?: string }): data.Frame?, string?, string?
+---@field files fun(folder: string): string[]?, string?
+---@field find fun(folder: string, file: string, options?: { data?: string, sole?: boolean, fingerprint?: string, source?: string }): string?, boolean|string
 ---@field idx fun(path: string): rnn.Tensor?, string?
+---@field keep fun(where: string, what: string, list: any[], test: fun(entry: any): any, string?): any[]?, string?
+---@field lines fun(path: string, what: string, read: fun(line: string): any, options?: { header?: boolean }): any[]?, string?
 ---@field map fun(batches: data.Batches|table, f: fun(x: rnn.Tensor, y?: rnn.Tensor): rnn.Tensor, rnn.Tensor?): table
 ---@field sequences data.Sequences
 ---@field windows data.Windows
@@ -85,7 +89,7 @@ local rnn = {}
 ---@field confusion fun(y: rnn.Tensor, labels: rnn.Tensor, options?: { classes?: integer, names?: string[], padded?: boolean }): metrics.Confusion
 ---@field f1 fun(y: rnn.Tensor, labels: rnn.Tensor, options?: { average?: "macro"|"micro"|"none", classes?: integer, padded?: boolean }): number|number[]
 ---@field mae fun(forecast: rnn.Tensor, actual: rnn.Tensor): number
----@field mase fun(forecast: rnn.Tensor, actual: rnn.Tensor, history: rnn.Tensor, season?: integer): number
+---@field mase fun(forecast: rnn.Tensor, actual: rnn.Tensor, history: rnn.Tensor, season?: integer): number, integer
 ---@field nats fun(logits: rnn.Tensor, labels: rnn.Tensor, options?: { padded?: boolean }): number
 ---@field perplexity fun(logits: rnn.Tensor, labels: rnn.Tensor, options?: { padded?: boolean }): number
 ---@field smape fun(forecast: rnn.Tensor, actual: rnn.Tensor): number
@@ -96,6 +100,8 @@ local rnn = {}
 ---@field midi fun(path: string, notes: table[], options?: { step?: number, instrument?: integer }): true?, string?, string?
 ---@field name fun(pitch: integer): string
 ---@field notes fun(chords: rnn.Tensor): table[], integer
+---@field read_chords fun(folder: string, least?: integer): rnn.Tensor[]?, integer|string, integer?
+---@field read_rolls fun(path: string, least?: integer): rnn.Tensor[]?, integer|string|nil, integer?
 ---@field sound fun(notes: table[], options?: { rate?: number, step?: number }): rnn.Tensor
 
 ---@class rnn.nn
@@ -257,12 +263,14 @@ local rnn = {}
 ---@field transpose fun(self: rnn.Tensor, a: integer, b: integer): rnn.Tensor
 ---@field where fun(self: rnn.Tensor, a: rnn.Tensor|number, b: rnn.Tensor|number): rnn.Tensor
 ---@field windows fun(self: rnn.Tensor, starts: rnn.Tensor, length: integer): rnn.Tensor
+---@field zero_padding fun(self: rnn.Tensor): rnn.Tensor
 local Tensor = {}
 
 --- rnn.archive_read(path) -> tensors, metadata | nil, message, code
 ---
 --- All tensors of a safetensors file by their names, and its text entries. Loading runs no code. Errors: a path that
---- is no string; a file that cannot be read or is not sound gives nil and a message.
+--- is no string, and the name of a tensor of a type that is not known here: the others are read. A file that cannot be
+--- read or is not sound gives nil and a message, as does an element that the type it becomes cannot hold.
 ---@param path string
 ---@return table<string, rnn.Tensor>? tensors of the shapes in the file
 ---@return table<string, string>|string
@@ -280,6 +288,24 @@ function rnn.archive_read(path) end
 ---@return string? message
 ---@return string? code
 function rnn.archive_write(path, tensors, metadata) end
+
+--- rnn.file_read(path) -> string | nil, message, code
+---
+--- The whole of a file: a regular one, or a pipe that is open already, as /dev/stdin is. Errors: a path that is no
+--- string; a file that cannot be read, or need not end, as devices, gives nil and a message.
+---@param path string
+---@return string?
+---@return string? message
+---@return string? code
+function rnn.file_read(path) end
+
+--- rnn.file_kind(content) -> string | nil
+---
+--- What content is, "compressed by gzip", when it is one of those that are taken for text by mistake. Errors: a content
+--- that is no string.
+---@param content string
+---@return string?
+function rnn.file_kind(content) end
 
 --- rnn.file_write(path, content) -> true | nil, message, code
 ---
@@ -344,7 +370,8 @@ function rnn.audio_features(samples, options) end
 
 --- rnn.csv_read(path [, options]) -> table | nil, message, code
 ---
---- What data.csv is made of: { rows = n, { name =, type =, values = tensor, words = strings }, ... }. Errors: options
+--- What data.csv is made of: { rows = n, { name =, type =, values = numbers or tensor, words = strings,
+--- odd = { row =, text = } where a cell made a column text }, ... }. Errors: options
 --- that are none; a file that cannot be read gives nil and a message that names file, row and column.
 ---@param path string
 ---@param options? { separator?: string, columns?: string[], types?: table }
@@ -381,18 +408,31 @@ function rnn.png_encode(picture) end
 --- rnn.recording([on]) -> boolean
 ---
 --- Whether ops are recorded for backward; with an argument it is switched, and what it was is returned. rnn.no_grad is
---- safer, as it switches back. Errors: an argument that is no boolean.
+--- safer, as it switches back. There is one switch for all coroutines. Errors: an argument that is no boolean.
 ---@param on? boolean
 ---@return boolean
 function rnn.recording(on) end
 
 --- rnn.no_grad(f, ...) -> results of f
 ---
---- Calls f(...) without recording: no memory is kept for backward. Errors: an f that is no function, and those of f.
+--- Calls f(...) without recording: no memory is kept for backward. Errors: an f that is no function, a yield out of f,
+--- which would leave recording off elsewhere, and the errors of f.
 ---@param f function
 ---@param ... any
 ---@return any ... what f returned
 function rnn.no_grad(f, ...) end
+
+--- rnn.finally(name, after, f, ...) -> results of f
+---
+--- Calls f(...), which changes something for a while, then after(), however f ended, also in a coroutine that an error
+--- ends (where variables to be closed wait for coroutine.close). Errors: those of f and after, and a yield out of f, with
+--- which the change would last; it is said to come from the function name.
+---@param name string
+---@param after function
+---@param f function
+---@param ... any
+---@return any ... what f returned
+function rnn.finally(name, after, f, ...) end
 
 --- rnn.json_encode(value [, options]) -> string
 ---
@@ -412,6 +452,75 @@ function rnn.json_encode(value, options) end
 ---@return string? message
 ---@return string? code
 function rnn.json_decode(text) end
+
+--- numbers:get(i) -> number
+---
+--- One of them as the file has it, nan where missing: an integer in a column of whole numbers beyond 2^53, else a
+--- float. Errors: an i outside 1 .. #numbers.
+---@param i integer
+---@return number
+function numbers:get(i) end
+
+--- numbers:totable() -> array of numbers
+---
+--- All of them, as get gives them. Never an error.
+---@return number[]
+function numbers:totable() end
+
+--- numbers:type() -> "double" | "int64"
+---
+--- int64 where all are whole and some of them beyond 2^53. Never an error.
+---@return string
+function numbers:type() end
+
+--- numbers:tensor([what]) -> tensor
+---
+--- As a float tensor of shape (rows), nan where missing. Fractions are rounded to the working precision. Errors: a
+--- whole number that it would round, a number beyond its range; subtract or divide first, as in
+--- (numbers - 1700000000) / 60.
+---@param what? string what stands in the message for the numbers
+---@return rnn.Tensor
+function numbers:tensor(what) end
+
+--- numbers:argsort() -> tensor
+---
+--- The places (from 1) that put them into ascending order; stable, missing ones last. Errors: too little memory.
+---@return rnn.Tensor int32 (rows)
+function numbers:argsort() end
+
+--- numbers:gather(ids) -> numbers
+---
+--- Those at the places ids, an int32 tensor of shape (n); 0 gives a missing one. Errors: places outside 0 .. #numbers.
+---@param ids rnn.Tensor
+---@return rnn.Numbers
+function numbers:gather(ids) end
+
+--- numbers:eq(others) -> tensor
+---
+--- 1 where both are the same number, else 0; of shape (rows). Errors: numbers of another type or count.
+---@param others rnn.Numbers
+---@return rnn.Tensor
+function numbers:eq(others) end
+
+--- numbers:missing() -> tensor
+---
+--- 1 where one is missing, else 0; of shape (rows). Never an error.
+---@return rnn.Tensor
+function numbers:missing() end
+
+--- numbers:fill([value]) -> numbers
+---
+--- A number in place of the missing ones, or without one the number before each. Errors: a fraction among integers.
+---@param value? number
+---@return rnn.Numbers
+function numbers:fill(value) end
+
+--- rnn.is_numbers(value) -> boolean
+---
+--- Whether a value is rnn.Numbers, as frame:column gives them. Never an error.
+---@param value any
+---@return boolean
+function rnn.is_numbers(value) end
 
 --- rnn.png_write(path, width, height, list) -> true | nil, message, code
 ---
@@ -447,6 +556,25 @@ function rnn.file_append(path, content) end
 ---@return string? message
 ---@return string? code
 function rnn.file_truncate(path, size) end
+
+--- rnn.file_is_there(path) -> boolean | nil, message, code
+---
+--- Is there a file, a folder or anything else of that name? false only where it is certain that there is none; what
+--- cannot be found out gives nil and a message. A link is there whether or not it leads anywhere. Errors: a path that is
+--- no string.
+---@param path string
+---@return boolean?
+---@return string? message
+---@return string? code
+function rnn.file_is_there(path) end
+
+--- rnn.checksum(value) -> integer
+---
+--- 64 bits that differ when two strings do, or the types, shapes or values of two tensors: for telling whether something
+--- is still the same, not against people who want it to look so. Errors: anything else.
+---@param value rnn.Tensor|string of any shape
+---@return integer
+function rnn.checksum(value) end
 
 --- rnn.file_sweep(path)
 ---
@@ -643,14 +771,15 @@ function rnn.is_tensor(value) end
 
 --- rnn.seed(seed)
 ---
---- Starts the library's random numbers anew: the same seed gives the same numbers on every machine. math.random has its
---- own. Errors: a seed that is no integer.
+--- Starts the random numbers anew, those of the library and those of math.random: the same seed gives the same numbers
+--- on every machine. rnnlua --seed does the same before the script begins. Errors: a seed that is no integer.
 ---@param seed integer
 function rnn.seed(seed) end
 
 --- rnn.random_state([state]) -> state
 ---
---- Where the random numbers are; given back later, they go on from there. Errors: fields that are no integers.
+--- Where the library's random numbers are; given back later, they go on from there. Those of math.random stay as they
+--- are: Lua does not tell where they are. Errors: fields that are no integers.
 ---@param state? { seed: integer, position: integer }
 ---@return { seed: integer, position: integer }
 function rnn.random_state(state) end
@@ -684,7 +813,7 @@ function rnn.recurrent(description, x, weights, state) end
 ---@return rnn.Tensor? figures (T, 3), or nil when there was no backward pass since the last reading
 function rnn.watched(number) end
 
---- rnn.optimizer_step(options, params, state)
+--- rnn.optimizer_step(options, params, state) -> boolean
 ---
 --- One step over all parameters: what optim.SGD and the others are made of. options has kind = "sgd", "rmsprop",
 --- "adam", "adamw" or "nadam", their settings, and step, counted from 1. Errors: a number of state tensors other than
@@ -692,14 +821,16 @@ function rnn.watched(number) end
 ---@param options table
 ---@param params rnn.Tensor[] of any shape; one without a gradient is left alone
 ---@param state rnn.Tensor[] of the shapes of params: one each for "sgd", two for the others
+---@return boolean whether a parameter had a gradient
 function rnn.optimizer_step(options, params, state) end
 
---- rnn.clip_grad_norm(params, max_norm) -> norm
+--- rnn.clip_grad_norm(params, max_norm) -> norm, any
 ---
 --- What optim.clip_grad_norm does. Errors: params that are no tensors, a negative max_norm.
 ---@param params rnn.Tensor[] of any shape
 ---@param max_norm number
 ---@return number norm before
+---@return boolean whether there was a gradient
 function rnn.clip_grad_norm(params, max_norm) end
 
 --- rnn.grads_finite(params) -> boolean
@@ -709,12 +840,13 @@ function rnn.clip_grad_norm(params, max_norm) end
 ---@return boolean
 function rnn.grads_finite(params) end
 
---- rnn.clip_grad_value(params, limit) -> count
+--- rnn.clip_grad_value(params, limit) -> count, any
 ---
 --- What optim.clip_grad_value does. Errors: params that are no tensors, a limit that is no positive number.
 ---@param params rnn.Tensor[] of any shape
 ---@param limit number
 ---@return integer count of the elements that were outside
+---@return boolean whether there was a gradient
 function rnn.clip_grad_value(params, limit) end
 
 --- rnn.scale_grad(params, factor)
@@ -732,6 +864,21 @@ function rnn.scale_grad(params, factor) end
 ---@param live rnn.Tensor[] of the same shapes
 ---@param decay number from 0 to 1
 function rnn.average_step(averages, live, decay) end
+
+--- rnn.linear_forecast(x, starts, length, y, new_x, new_starts) -> forecast
+---
+--- Fits a linear model with a constant by least squares to the windows of x at starts, whose targets are the rows of y
+--- with the same numbers, and applies it to those of new_x at new_starts. Exact: QR in double precision, with a ridge of
+--- 1e-20 on scaled columns, so that constant and collinear ones have a well-defined answer. length = 1 tells rows from
+--- rows. Nothing is recorded. Errors: windows that lie beyond a tensor, other numbers of columns.
+---@param x rnn.Tensor (L, D)
+---@param starts rnn.Tensor (N) int32: the first rows of the windows to fit
+---@param length integer steps of a window
+---@param y rnn.Tensor (M, K), one row for each start
+---@param new_x rnn.Tensor (L', D)
+---@param new_starts rnn.Tensor (N') int32
+---@return rnn.Tensor forecast (N', K)
+function rnn.linear_forecast(x, starts, length, y, new_x, new_starts) end
 
 --- rnn.abs(x) -> tensor
 ---
@@ -774,7 +921,7 @@ function rnn.argsort(x) end
 --- rnn.batch_norm(x, gain, bias, running_mean, running_variance, momentum, eps, training) -> tensor
 ---
 --- Normalised per feature of the last axis (Ioffe and Szegedy 2015); training updates the running statistics, running
---- = momentum*running + (1-momentum)*batch. Errors: gain, bias or statistics that are not (D).
+--- = momentum*running + (1-momentum)*batch. Errors: gain, bias or statistics that are not (D); training on one row.
 ---@param x rnn.Tensor
 ---@param gain rnn.Tensor
 ---@param bias rnn.Tensor
@@ -1064,7 +1211,7 @@ function rnn.mae(prediction, target) end
 --- rnn.matmul(a, b) -> tensor
 ---
 --- Matrix product (..., m, k) x (..., k, n) -> (..., m, n); leading axes broadcast. Errors: inner sizes that differ,
---- batches that do not fit together.
+--- batches that do not fit together, a sum over the steps of what has lengths.
 ---@param a rnn.Tensor
 ---@param b rnn.Tensor
 ---@return rnn.Tensor
@@ -1312,7 +1459,7 @@ function rnn.tanh(x) end
 
 --- rnn.to_float(x) -> float
 ---
---- Any shape. Never an error.
+--- Any shape. Errors: an int32 that float would round.
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.to_float(x) end
@@ -1362,6 +1509,14 @@ function rnn.where(condition, a, b) end
 ---@return rnn.Tensor
 function rnn.windows(series, starts, length) end
 
+--- rnn.zero_padding(x) -> tensor
+---
+--- x (N, T, ...) with 0 behind its lengths, whatever is there; any x without lengths as it is. For what takes the
+--- steps of a batch apart and so drops its lengths: x:zero_padding():without_lengths(). Never an error.
+---@param x rnn.Tensor
+---@return rnn.Tensor
+function rnn.zero_padding(x) end
+
 --- x:requires_grad([on]) -> boolean | x
 ---
 --- Whether backward gives x a gradient; with an argument it is switched, and x is returned. What a layer's parameters
@@ -1369,6 +1524,13 @@ function rnn.windows(series, starts, length) end
 ---@param on? boolean
 ---@return boolean|rnn.Tensor x itself, of any shape, when it was switched
 function Tensor:requires_grad(on) end
+
+--- x:is_leaf() -> boolean
+---
+--- False for the recorded result of an op, which has a history, also when backward has used it up; true for all else.
+--- Parameters are leaves. Never an error.
+---@return boolean
+function Tensor:is_leaf() end
 
 --- x:backward([dx])
 ---
@@ -1519,8 +1681,9 @@ function Tensor:lengths() end
 
 --- x:with_lengths(lengths) -> tensor
 ---
---- The batch x with the number of steps that count in each sequence; layers, losses and metrics leave out what is
---- behind them. Gradients flow through. Errors: a tensor of less than two axes, not one length for each sequence,
+--- The batch x with the number of steps that count in each sequence. What is behind them reaches no result and no
+--- gradient of layers, losses and metrics, whatever it holds, nan and inf included; x itself stays as it is.
+--- Gradients flow through. Errors: a tensor of less than two axes, not one length for each sequence,
 --- lengths that are no integers from 0 to T.
 ---@param lengths rnn.Tensor|integer[] int32 (N)
 ---@return rnn.Tensor (N, T, ...)
@@ -1528,7 +1691,8 @@ function Tensor:with_lengths(lengths) end
 
 --- x:without_lengths() -> tensor
 ---
---- The batch x with all its steps; padding counts like the rest. Never an error.
+--- The batch x with all its steps; padding counts like the rest, whatever it holds: x:zero_padding() makes it 0 before.
+--- Never an error.
 ---@return rnn.Tensor of the same shape
 function Tensor:without_lengths() end
 
