@@ -20,6 +20,8 @@ const char *lrnn_check_path(lua_State *L, const char *fname, int arg) {
 
 #define ARCHIVE "rnn.Archive" /* what is read, until Lua's boxes have taken it over */
 
+#define BYTES "rnn.Bytes" /* of a file, until Lua has a string of them */
+
 static int archive_gc(lua_State *L) {
   rnn_archive_free(lrnn_context(L), lrnn_check_class(L, "__gc", ARCHIVE));
   return 0;
@@ -143,7 +145,9 @@ static int lrnn_archive_write(lua_State *L) {
 }
 
 static int bytes_gc(lua_State *L) {
-  rnn_file_read_free(lrnn_context(L), *(char **)lua_touserdata(L, 1));
+  char **bytes = lrnn_check_class(L, "__gc", BYTES);
+  rnn_file_read_free(lrnn_context(L), *bytes);
+  *bytes = NULL;
   return 0;
 }
 
@@ -157,12 +161,7 @@ static int bytes_gc(lua_State *L) {
 ---@return string? code */
 static int lrnn_file_read(lua_State *L) {
   const char *path = lrnn_check_path(L, "file_read", 1);
-  char **bytes = lua_newuserdatauv(L, sizeof *bytes, 0); /* frees them when Lua has no memory for the string */
-  *bytes = NULL;
-  lua_createtable(L, 0, 1);
-  lua_pushcfunction(L, bytes_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_setmetatable(L, -2);
+  char **bytes = lrnn_new(L, BYTES, sizeof *bytes, 0, bytes_gc);
   size_t size;
   rnn_status status = rnn_file_read(lrnn_context(L), path, bytes, &size);
   if (status != RNN_OK) return lrnn_fail(L, status);

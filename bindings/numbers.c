@@ -6,24 +6,20 @@
 
 #define NUMBERS_NAME "rnn.Numbers"
 
-rnn_numbers **lrnn_numbers_box(lua_State *L) {
-  lrnn_box(L); /* presses the collector */
-  lua_pop(L, 1);
-  rnn_numbers **box = lua_newuserdatauv(L, sizeof *box, 0);
-  *box = NULL;
-  luaL_setmetatable(L, NUMBERS_NAME);
-  return box;
-}
-
 static int numbers_gc(lua_State *L) {
-  rnn_numbers **box = luaL_checkudata(L, 1, NUMBERS_NAME);
+  rnn_numbers **box = lrnn_check_class(L, "__gc", NUMBERS_NAME);
   rnn_numbers_free(*box);
   *box = NULL;
   return 0;
 }
 
+rnn_numbers **lrnn_numbers_box(lua_State *L) {
+  lrnn_collect_sometimes(L);
+  return lrnn_new(L, NUMBERS_NAME, sizeof(rnn_numbers *), 0, numbers_gc);
+}
+
 static const rnn_numbers *check_numbers(lua_State *L, const char *fname, int arg) {
-  rnn_numbers **box = luaL_testudata(L, arg, NUMBERS_NAME);
+  rnn_numbers **box = lrnn_test(L, arg, NUMBERS_NAME);
   if (!box || !*box) lrnn_argument_error(L, fname, arg, NULL, "numbers of a frame");
   return *box;
 }
@@ -193,7 +189,7 @@ static const lrnn_function methods[] = {{"get", lrnn_numbers_get, 2},         {"
                                         {"argsort", lrnn_numbers_argsort, 1}, {"gather", lrnn_numbers_gather, 2},
                                         {"eq", lrnn_numbers_eq, 2},           {"missing", lrnn_numbers_missing, 1},
                                         {"fill", lrnn_numbers_fill, 2},       {NULL, NULL, 0}};
-static const luaL_Reg metamethods[] = {{"__gc", numbers_gc},   {"__len", numbers_len}, {"__tostring", numbers_tostring},
+static const luaL_Reg metamethods[] = {{"__len", numbers_len}, {"__tostring", numbers_tostring},
                                        {"__sub", numbers_sub}, {"__div", numbers_div}, {NULL, NULL}};
 
 /*--- rnn.is_numbers(value) -> boolean
@@ -202,14 +198,14 @@ static const luaL_Reg metamethods[] = {{"__gc", numbers_gc},   {"__len", numbers
 ---@param value any
 ---@return boolean */
 static int lrnn_is_numbers(lua_State *L) {
-  lua_pushboolean(L, luaL_testudata(L, 1, NUMBERS_NAME) != NULL);
+  lua_pushboolean(L, lrnn_test(L, 1, NUMBERS_NAME) != NULL);
   return 1;
 }
 
 const lrnn_function lrnn_numbers_functions[] = {{"is_numbers", lrnn_is_numbers, 1}, {NULL, NULL, 0}};
 
 void lrnn_numbers_open(lua_State *L) {
-  luaL_newmetatable(L, NUMBERS_NAME);
+  lrnn_class(L, NUMBERS_NAME, numbers_gc);
   luaL_setfuncs(L, metamethods, 0);
   lua_newtable(L);
   lrnn_set_functions(L, methods);
@@ -217,7 +213,5 @@ void lrnn_numbers_open(lua_State *L) {
   lua_pushcclosure(L, numbers_index, 1);
   lua_setfield(L, -3, "__index");
   lua_setfield(L, -2, "names"); /* for completion, as in lazy tables: __index is a function */
-  lua_pushboolean(L, 0);
-  lua_setfield(L, -2, "__metatable");
   lua_pop(L, 1);
 }

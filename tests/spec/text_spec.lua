@@ -308,7 +308,7 @@ describe("text.read", function()
       assert.equal("a\nb\u{FFFD}c\n", text.read(path, { invalid = "replace" }))
     end)
     assert.matches("^text.read: cannot open /nowhere/x: No such file", (select(2, text.read "/nowhere/x")))
-    assert.matches("^text.read: /: ", (select(2, text.read "/")))
+    assert.matches("^text.read: cannot open /: it is a folder", (select(2, text.read "/")))
   end)
 end)
 
