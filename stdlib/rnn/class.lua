@@ -44,9 +44,8 @@ local function class(name, base)
     if type(key) == "string" and key:find("^__") then cls[key] = value end
   end
   cls.__index, cls.__name = cls, name
-  local home = { class = cls, [cls] = true }
-  return setmetatable(cls, { __index = base, base = base, home = home, __call = meta.__call, __newindex = meta.__newindex,
-    __tostring = meta.__tostring })
+  return setmetatable(cls, { __index = base, base = base, __call = meta.__call, __newindex = meta.__newindex,
+    __tostring = meta.__tostring, home = { class = cls, [cls] = true } })
 end
 
 --- is_a(value, cls) -> boolean

@@ -22,10 +22,6 @@ local function check_parameters(fname, params, where, seen)
       core.fail("%s: %s: expected a tensor that requires a gradient, got one that does not: %s", fname, argname,
         check.describe(p))
     end
-    if not p:is_leaf() then
-      core.fail("%s: %s: expected a parameter, got the result of an op, which no step can change: %s", fname, argname,
-        check.describe(p))
-    end
     if seen[p] then core.fail("%s: %s is the same tensor as %s", fname, argname, seen[p]) end
     seen[p] = argname:gsub("^argument 1 %((.*)%)$", "%1")
   end
@@ -90,7 +86,11 @@ function Optimizer:init(params, options)
     end
     group.ratio = group.own.lr and group.own.lr / self.lr or 1
     group.own.lr = nil
-    for _, p in ipairs(group.params) do
+    for k, p in ipairs(group.params) do
+      if not p:is_leaf() then
+        core.fail("%s: argument 1 (params[%d]): expected a parameter, got the result of an op, which no step "
+          .. "can change: %s", fname, k, check.describe(p))
+      end
       self.params[#self.params + 1] = p
       for _ = 1, self.slots do
         local state = core.zeros { p:shape() }
