@@ -157,7 +157,8 @@ static void on_signal(int number) {
   if (held && number == SIGPIPE) return; /* what is written while it saves */
   bool again = received && holding == HOLD_STOP; /* it has ended one training already */
   if (holding && !held && !(number == SIGINT && (inside || again))) {
-    held = received = number;
+    held = number;
+    if (holding == HOLD_STOP) received = number;
     if (inside) raise(SIGINT); /* ends what waits or computes at the prompt */
     if (prompt) return;        /* where a signal ends nothing */
     sigaction(SIGINT, &outside, NULL);

@@ -112,6 +112,18 @@ describe("a run", function()
     assert.matches("rnn.fit: SIGINT in epoch 3, step 12 ends training; the script goes on\n$", err)
     _, err, code = train("-", { "12=kill -INT $PPID; sleep 0.1; kill -INT $PPID" })
     assert.equal(130, code, err)
+    out, err, code = sh:run(([[%s%s -e 'rnn = require "rnn"
+      x, done = rnn.ones(4, 1), 0
+      for i = 1, 3 do
+        model = rnn.nn.Linear(1, 1)
+        h = rnn.fit(model, { data = rnn.data.arrays(x, x):batches(), loss = "mse", epochs = 1000000, progress = false,
+          optimizer = rnn.optim.SGD(model:parameters()), callbacks = { { on_step = function(_, _, step)
+            if step == 10 then assert(io.popen "kill -INT $PPID"):close() end
+          end } } })
+        print(i, #h)
+      end']]):format(Shell.quote(PROGRAM), DOUBLE)) -- the second one is meant for the script
+    assert.equal(130, code, err)
+    assert.matches("^1\t%d+\n$", out)
     _, err, code = train("-", { "v10=kill -INT $PPID" }) -- the epoch is not complete
     assert.equal(0, code, err)
     assert.matches("SIGINT in epoch 2, step 10 ends training", err)
