@@ -3,8 +3,8 @@
 --   rnnlua --double tests/differential/check.lua FILE     prints each difference and "N programs, M differences"
 --
 -- Each line of FILE is JSON: lua, the program, one statement a line; answers, a list of { name, type, shape, lengths,
--- values, gradient or null or "unsure" } for every tensor; stop, the line on which the program must end with an error, or null; otherwise,
--- the answers in case that it does not, where that is right as well.
+-- values, gradient or null or "unsure" } for every tensor; stop, the line on which the program must end with an error,
+-- or null; otherwise, the answers in case that it does not, where that is right as well.
 
 local rnn = require "rnn"
 

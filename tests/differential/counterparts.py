@@ -204,7 +204,8 @@ def recurrent(cell, options, x, weights, state, lengths, last=False, reverse=Fal
             given[name + "_reverse"] = weight
     first = [torch.stack([torch.zeros_like(s), s]) if reverse else s[None] for s in state]
     packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False) if lengths else x
-    y, final = torch.func.functional_call(net, given, (packed, (tuple(first) if cell == "lstm" else first[0]) if state else None))
+    first = None if not state else tuple(first) if cell == "lstm" else first[0]
+    y, final = torch.func.functional_call(net, given, (packed, first))
     if lengths:
         y, _ = pad_packed_sequence(y, batch_first=True, total_length=x.shape[1])
     final = [s[-1] for s in (final if cell == "lstm" else (final,))]

@@ -153,7 +153,8 @@ class Generator:
         x = self.name()
         count = torch.Size(shape).numel()
         if values is None:
-            values = self.numbers(count, low, high) if kind == "float" else [self.r.randint(low, high) for _ in range(count)]
+            values = self.numbers(count, low, high) if kind == "float" else \
+                [self.r.randint(low, high) for _ in range(count)]
         nested = torch.tensor(values, dtype=torch.float64 if kind == "float" else torch.int32).reshape(shape).tolist()
         empty = count == 0
         if kind == "int":
@@ -195,13 +196,15 @@ class Generator:
 # ---- one tensor, element by element ----
 
 UNARY = {  # op: (PyTorch, where it has kinks, from, to)
-    "neg": ("-{0}", (), None, None), "abs": ("{0}.abs()", (0,), None, None), "sign": ("{0}.detach().sign()", (0,), None, None),
+    "neg": ("-{0}", (), None, None), "abs": ("{0}.abs()", (0,), None, None),
+    "sign": ("{0}.detach().sign()", (0,), None, None),
     "exp": ("{0}.exp()", (), -20, 5), "log": ("{0}.log()", (), 0.01, None), "sqrt": ("{0}.sqrt()", (), 0.01, None),
     "square": ("{0}.square()", (), None, None), "reciprocal": ("{0}.reciprocal()", (), 0.05, None),
     "sin": ("{0}.sin()", (), None, None), "cos": ("{0}.cos()", (), None, None),
     "is_finite": ("{0}.isfinite().double()", (), None, None),
-    "tanh": ("{0}.tanh()", (), None, None), "sigmoid": ("{0}.sigmoid()", (), None, None), "relu": ("{0}.relu()", (0,), None, None),
-    "elu": ("F.elu_({0}.clone())", (0,), None, None), "selu": ("F.selu_({0}.clone())", (0,), None, None),
+    "tanh": ("{0}.tanh()", (), None, None), "sigmoid": ("{0}.sigmoid()", (), None, None),
+    "relu": ("{0}.relu()", (0,), None, None),
+    "elu": ("F.elu({0})", (0,), None, None), "selu": ("F.selu({0})", (0,), None, None),
     "softplus": ("F.softplus({0}, threshold=50)", (), None, 40), "softsign": ("F.softsign({0})", (0,), None, None),
     "hard_sigmoid": ("F.hardtanh({0}, -3, 3) / 6 + 0.5", (-3, 3), None, None),
 }
@@ -217,7 +220,8 @@ def unary(op):
         x = g.some(within, padded=True, low=-2 if low is None else 0.1)
         g.need(within(g.run[x]))
         g.clear_of(x, *kinks)
-        y = g.apply(op, [x], torch_, lengths=g.run.defined[x], exact=op in ("neg", "abs", "sign", "relu") and x in g.exact)
+        exact = op in ("neg", "abs", "sign", "relu") and x in g.exact
+        y = g.apply(op, [x], torch_, lengths=g.run.defined[x], exact=exact)
         if op == "neg" and g.chance(0.5):
             g.statements[-1].lua = f"{y} = -{x}"
     return write
@@ -270,7 +274,8 @@ def partner(g, x, kind="float", low=-2, high=2, ok=None, numbers=True):
     """The name of a tensor that can be broadcast with x, or a number."""
     shape, lengths = list(g.run[x].shape), g.run.defined[x]
     if numbers and g.chance(0.2):
-        return g.r.randint(int(low), int(high)) if kind == "int" else g.pick([v for v in (-1.5, -1, 0.5, 2, 3) if low <= v <= high])
+        return g.r.randint(low, high) if kind == "int" else \
+            g.pick([v for v in (-1.5, -1, 0.5, 2, 3) if low <= v <= high])
 
     def fits(t):
         if ok and not ok(t):
@@ -431,7 +436,8 @@ def place(op):
         at = g.at(x, axis)
         g.clear_of_ties(x, at)
         if lengths:
-            g.apply(op, [x, axis], f"{op}({{0}}, {list(lengths)}, {{1}})", exact=True, lengths=lengths if at >= 2 else None)
+            g.apply(op, [x, axis], f"{op}({{0}}, {list(lengths)}, {{1}})", exact=True,
+                    lengths=lengths if at >= 2 else None)
         else:
             g.apply(op, [x, axis], f"({{0}}.{op}({at}) + 1).int()", exact=True)
     return write
@@ -481,19 +487,27 @@ def linear(g):
             lengths=g.run.defined[x])
 
 
-def conv1d(g):
-    x = g.some(lambda t: t.dim() == 3 and t.numel() > 0, lambda: [g.r.randint(1, 3), g.r.randint(1, 6), g.r.randint(1, 3)],
-               padded=True)
+def sequences(g):
+    """A batch (N, T, D), with lengths or without."""
+    x = g.some(lambda t: t.dim() == 3 and t.numel() > 0,
+               lambda: [g.r.randint(1, 3), g.r.randint(1, 6), g.r.randint(1, 4)], padded=True)
     g.need(g.run[x].dim() == 3 and g.run[x].numel() > 0)
+    return x
+
+
+def conv1d(g):
+    x = sequences(g)
     _, steps, d = g.run[x].shape
     lengths, taps, units = g.run.defined[x], g.r.randint(1, 3), g.r.randint(1, 3)
     stride, dilation, padding = g.r.randint(1, 2), g.r.randint(1, 2), g.r.randint(0, 2)
     g.need(padding or steps >= (taps - 1) * dilation + 1)
     w = g.some(lambda t: t.dim() == 3 and list(t.shape[1:]) == [d, taps] and t.shape[0], [units, d, taps])
     b = g.some(lambda t: t.shape == g.run[w].shape[:1], [g.run[w].shape[0]]) if g.chance(0.6) else None
-    rest = [max((n - (taps - 1) * dilation - 1) // stride + 1, 0) if padding == 0 else -(-n // stride) for n in lengths or ()]
+    missing = (taps - 1) * dilation if padding == 0 else 0
+    rest = [max((n - missing - 1) // stride + 1, 0) for n in lengths or ()]
     g.apply("conv1d", [x, w, b, stride, dilation, padding],
-            "conv1d({0}, {1}, {2}, {3}, {4}, {5}, %s)" % (list(lengths) if lengths else None), lengths=tuple(rest) or None)
+            "conv1d({0}, {1}, {2}, {3}, {4}, {5}, %s)" % (list(lengths) if lengths else None),
+            lengths=tuple(rest) or None)
 
 
 # ---- shapes ----
@@ -512,11 +526,11 @@ def reshape(g):
         shape.append(left)
     if shape and g.chance(0.3):
         shape[g.r.randrange(len(shape))] = -1
-    way = g.r.randrange(3)
     y = g.name()
     text = sizes(shape)
-    lua = [f"{x}:reshape({text})", f"{x}:reshape {{ {text} }}", f"rnn.reshape({x}, {{ {text} }})"][way if shape else 1 + way % 2]
-    g.add("reshape", f"{y} = {lua}", f"{y} = reshape({', '.join([x] + list(map(str, shape)))})", [x], [y], exact=x in g.exact)
+    ways = [f"{x}:reshape {{ {text} }}", f"rnn.reshape({x}, {{ {text} }})"] + [f"{x}:reshape({text})"] * bool(shape)
+    g.add("reshape", f"{y} = {g.pick(ways)}", f"{y} = reshape({', '.join([x] + list(map(str, shape)))})", [x], [y],
+          exact=x in g.exact)
 
 
 def transpose(g):
@@ -545,7 +559,8 @@ def rows(g):
     g.need(g.run[x].dim() >= 1)
     first, last = span(g, g.run[x].shape[0])
     y = g.name()
-    g.add("rows", f"{y} = {x}:rows({first}, {last})", f"{y} = slice_({x}, 1, {first}, {last})", [x], [y], exact=x in g.exact)
+    g.add("rows", f"{y} = {x}:rows({first}, {last})", f"{y} = slice_({x}, 1, {first}, {last})", [x], [y],
+          exact=x in g.exact)
 
 
 def select(g):
@@ -578,7 +593,8 @@ def split(g):
     a, b = g.name(), g.name()
     call = f"({axis}, {2 if equal else literal(parts)})" if g.chance(0.5) else None
     lua = f"{x}:split{call}" if call else f"rnn.split({x}, {axis}, {2 if equal else literal(parts)})"
-    g.add("split", f"{a}, {b} = table.unpack({lua})", f"{a}, {b} = split({x}, {axis}, {parts})", [x], [a, b], exact=x in g.exact)
+    g.add("split", f"{a}, {b} = table.unpack({lua})", f"{a}, {b} = split({x}, {axis}, {parts})", [x], [a, b],
+          exact=x in g.exact)
 
 
 def concat(g):
@@ -591,7 +607,8 @@ def concat(g):
         shape = list(g.run[x].shape)
         shape[at] = g.size()
         names.append(g.some(lambda t: t.dim() == len(shape) and
-                            all(d == e or j == at for j, (d, e) in enumerate(zip(t.shape, shape))), shape, kind=kind, low=-2, high=2))
+                            all(d == e or j == at for j, (d, e) in enumerate(zip(t.shape, shape))), shape, kind=kind,
+                            low=-2, high=2))
     g.apply("concat", [names, axis], f"torch.cat({{0}}, {at})", method=False, exact=g.exact >= set(names))
 
 
@@ -599,7 +616,8 @@ def stack(g):
     kind = "int" if g.chance(0.1) else "float"
     x = g.some(lambda t: t.dim() <= 4, kind=kind, low=-2, high=2)
     shape = list(g.run[x].shape)
-    names = [x] + [g.some(lambda t: list(t.shape) == shape, shape, kind=kind, low=-2, high=2) for _ in range(g.r.randint(0, 2))]
+    names = [x] + [g.some(lambda t: list(t.shape) == shape, shape, kind=kind, low=-2, high=2)
+                   for _ in range(g.r.randint(0, 2))]
     axis = g.r.randint(1, len(shape) + 1)
     if g.chance(0.3):
         axis -= len(shape) + 2
@@ -663,7 +681,8 @@ def index_put(g):
     g.need(g.run[x].dim() >= 1)
     i = distinct_ids(g, g.run[x].shape[0])
     y = content(g, "float", g.run[i].shape + g.run[x].shape[1:])
-    g.apply("index_put", [x, i, y], "index_put({0}, {1}, {2})", exact=x in g.exact and (not isinstance(y, str) or y in g.exact))
+    g.apply("index_put", [x, i, y], "index_put({0}, {1}, {2})",
+            exact=x in g.exact and (not isinstance(y, str) or y in g.exact))
 
 
 def embedding(g):
@@ -674,7 +693,8 @@ def embedding(g):
 
 def one_hot(g):
     classes = g.r.randint(1, 4)
-    x = g.some(lambda t: bool(((t >= 0) & (t <= classes)).all()), lambda: g.shape(g.r.randint(0, 2)), kind="int", low=0, high=classes)
+    x = g.some(lambda t: bool(((t >= 0) & (t <= classes)).all()), lambda: g.shape(g.r.randint(0, 2)), kind="int", low=0,
+               high=classes)
     g.need(bool(((g.run[x] >= 0) & (g.run[x] <= classes)).all()))
     g.apply("one_hot", [x, classes], "one_hot({0}, {1})", exact=True)
 
@@ -683,7 +703,8 @@ def windows(g):
     x = g.some(lambda t: t.dim() == 2 and t.shape[0] > 0, lambda: [g.r.randint(1, 5), g.size()])
     n = g.run[x].shape[0]
     length = g.r.randint(0, n)
-    g.apply("windows", [x, ids(g, [g.size()], 1, n - length + 1), length], "windows({0}, {1}, {2})", copies=True, exact=x in g.exact)
+    g.apply("windows", [x, ids(g, [g.size()], 1, n - length + 1), length], "windows({0}, {1}, {2})", copies=True,
+            exact=x in g.exact)
 
 
 def argsort(g):
@@ -746,7 +767,8 @@ def layer_norm(g):
     g.need(g.run.defined[x] is None or g.run[x].dim() >= 3)
     d = g.run[x].shape[-1]
     gain, bias = (g.some(lambda t: t.shape == (d,), [d]) for _ in range(2))
-    g.apply("layer_norm", [x, gain, bias, g.pick([1e-5, 0.1])], "layer_norm({0}, {1}, {2}, {3})", lengths=g.run.defined[x])
+    g.apply("layer_norm", [x, gain, bias, g.pick([1e-5, 0.1])], "layer_norm({0}, {1}, {2}, {3})",
+            lengths=g.run.defined[x])
 
 
 def batch_norm(g):
@@ -762,13 +784,12 @@ def batch_norm(g):
     mean, variance = g.leaf([d], grad=False), g.leaf([d], grad=False, low=0.5, high=2)
     g.exact -= {mean, variance}
     g.apply("batch_norm", [x, gain, bias, mean, variance, g.pick([0.9, 0.5]), g.pick([1e-5, 0.1]), g.chance(0.6)],
-            "batch_norm({0}, {1}, {2}, {3}, {4}, {5}, {6}, {7}, %s)" % (list(lengths) if lengths else None), lengths=lengths)
+            "batch_norm({0}, {1}, {2}, {3}, {4}, {5}, {6}, {7}, %s)" % (list(lengths) if lengths else None),
+            lengths=lengths)
 
 
 def recurrent(g):
-    x = g.some(lambda t: t.dim() == 3 and t.numel() > 0, lambda: [g.r.randint(1, 3), g.r.randint(1, 5), g.r.randint(1, 3)],
-               padded=True)
-    g.need(g.run[x].dim() == 3 and g.run[x].numel() > 0)
+    x = sequences(g)
     lengths = g.run.defined[x]
     n, _, d = g.run[x].shape
     cell, units = g.pick(["rnn", "lstm", "gru"]), g.size()
@@ -853,15 +874,16 @@ def cross_entropy(g):
 
 
 def ctc_loss(g):
-    x = g.some(lambda t: t.dim() == 3 and t.shape[2] > 1 and t.numel() > 0, lambda: [g.r.randint(1, 3), g.r.randint(2, 6), g.r.randint(2, 4)], padded=True)
-    g.need(g.run[x].dim() == 3 and g.run[x].shape[2] > 1 and g.run[x].numel() > 0)
+    x = sequences(g)
+    g.need(g.run[x].shape[2] > 1)
     n, steps, classes = g.run[x].shape
     lengths = g.run.defined[x]
     blank = classes if g.chance(0.5) else g.r.randint(1, classes)
     labels = []
     for i in range(n):
         frames = lengths[i] if lengths else steps
-        row = [g.pick([k for k in range(1, classes + 1) if k != blank]) for _ in range(g.r.randint(1, max(frames // 2, 1)))]
+        row = [g.pick([k for k in range(1, classes + 1) if k != blank])
+               for _ in range(g.r.randint(1, max(frames // 2, 1)))]
         labels += row + [0] * (steps - len(row))
     y = g.leaf([n, steps], kind="int", values=labels)
     args = [x, y, None if blank == classes and g.chance(0.5) else blank]
@@ -991,7 +1013,8 @@ def content(g, kind, shape):
     if g.chance(0.35):
         return g.r.randint(-3, 3) if kind == "int" else g.pick([0, 1, -0.5, 2.25])
     exact = g.chance(0.8)
-    return g.some(lambda t: t.shape == shape if exact else broadcast(t.shape, shape) == shape, list(shape), kind=kind, low=-2, high=2)
+    return g.some(lambda t: t.shape == shape if exact else broadcast(t.shape, shape) == shape, list(shape), kind=kind,
+                  low=-2, high=2)
 
 
 def write(g):
@@ -1033,8 +1056,8 @@ def write(g):
     base = g.run[x] if g.run[x]._base is None else g.run[x]._base
     if base.is_leaf and base.requires_grad and not (isinstance(v, str) and g.run[v].grad_fn) and not g.quiet:
         torch_ = "with torch.no_grad(): " + torch_  # parameters take numbers, as PyTorch's do under no_grad
-    if not g.quiet:  # PyTorch refuses to write into what was taken under no_grad: it may be meant either way
-        g.need(x not in g.run.quiet)
+    if not g.quiet:  # PyTorch refuses to write where something was taken under no_grad: it may be meant either way
+        g.need(not any(q in g.run.defined and g.run.shares(x, q) for q in g.run.quiet))
     g.add(way, lua, torch_, [x] + uses, writes=x)
     if isinstance(v, str) and v not in g.exact:
         g.exact -= {n for n in g.run.defined if g.run.shares(n, x)}
@@ -1050,12 +1073,15 @@ OPS.update(floor=floor, clamp=clamp, leaky_relu=leaky_relu, to_int=to_int, to_fl
            argmax=place("argmax"), argmin=place("argmin"), cumsum=cumsum, softmax=softmax("softmax"),
            log_softmax=softmax("log_softmax"), matmul=matmul, linear=linear, conv1d=conv1d, reshape=reshape,
            transpose=transpose, slice=slice_, select=select, concat=concat, stack=stack, broadcast_to=broadcast_to,
-           zero_padding=zero_padding, gather=gather, index_put=index_put, embedding=embedding, one_hot=one_hot, windows=windows, argsort=argsort, topk=topk,
+           zero_padding=zero_padding, gather=gather, index_put=index_put, embedding=embedding, one_hot=one_hot,
+           windows=windows, argsort=argsort, topk=topk,
            nonzero=nonzero, layer_norm=layer_norm, batch_norm=batch_norm, recurrent=recurrent,
            cross_entropy=cross_entropy, ctc_loss=ctc_loss)
 
-OTHERS = [(write, 12), (rows, 2), (index, 2), (pick, 2), (split, 2), (detach, 2), (copy, 1), (forget, 2), (padded, 3), (without_lengths, 1), (with_lengths, 1),
-          (retain_grad, 1), (requires_grad, 1), (grad, 1), (zero_grad, 1), (change_grads, 1), (backward, 1), (total, 1)]
+OTHERS = [(write, 12), (rows, 2), (index, 2), (pick, 2), (split, 2), (detach, 2), (copy, 1), (forget, 2), (padded, 3),
+          (without_lengths, 1), (with_lengths, 1),
+          (retain_grad, 1), (requires_grad, 1), (grad, 5), (zero_grad, 3),
+          (change_grads, 8), (backward, 2), (total, 1)]
 
 KINDS = [(f, 1) for f in OPS.values()] + OTHERS
 

@@ -1,4 +1,4 @@
-"""A program is a list of statements, each a line of rnnlua and a line of PyTorch. Run executes the PyTorch side and says
+"""A program is a list of statements, each a line of rnnlua and a line of PyTorch. Run executes PyTorch's side and says
 what every tensor and every gradient must be at the end, or on which line rnnlua must refuse to go on."""
 import functools
 import re
@@ -27,7 +27,8 @@ class Statement:
     def renamed(self, old, new):
         def text(line):
             return re.sub(rf"\b{old}\b", new, line)
-        return replace(self, lua=text(self.lua), torch=text(self.torch), writes=new if self.writes == old else self.writes,
+        return replace(self, lua=text(self.lua), torch=text(self.torch),
+                       writes=new if self.writes == old else self.writes,
                        uses=tuple(new if u == old else u for u in self.uses))
 
     @property
@@ -79,6 +80,7 @@ class Run:
         self.env = dict(vars(counterparts))
         self.defined = {}     # name -> lengths
         self.consumed = set()  # records that a backward has used up
+        self.used = set()      # names of their results
         self.copies = set()    # copies of parts, and parts of those
         self.quiet = set()     # what was taken under no_grad, and parts of it
         self.unsure = set()    # views whose base was changed after retain_grad: PyTorch may have forgotten about it
@@ -88,7 +90,8 @@ class Run:
         return self.env[name]
 
     def stale(self, name):
-        return self.env[name].grad_fn in self.consumed
+        """Is its history used up? PyTorch makes that of a view anew when its base changes, ours is gone for good."""
+        return name in self.used or self.env[name].grad_fn in self.consumed
 
     def step(self, s):
         if any(self.stale(u) for u in s.uses) and not s.quiet and s.op not in WITHOUT_HISTORY:
@@ -119,6 +122,8 @@ class Run:
         for records in self.together:
             if records & way:
                 self.consumed |= records
+        if way:
+            self.used |= {n for n in self.defined if self.env[n].grad_fn in self.consumed}
         if s.op == "recurrent":
             self.together.append({self.env[n].grad_fn for n in s.defines} - {None})
         for name in s.defines:
