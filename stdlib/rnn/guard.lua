@@ -24,7 +24,7 @@ local function name_of(f, home)
       return key == "init" and class.__name or class.__name .. ":" .. key
     end
   end
-  return home.name or class.__name -- layer:step stands behind a function made in C
+  return home.name or class and class.__name or home.prefix -- step stands behind a function made in C
 end
 
 -- head(lstm(x)) hands head a state as well; layers without one may drop it.
