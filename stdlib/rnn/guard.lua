@@ -24,7 +24,7 @@ local function name_of(f, home)
       return key == "init" and class.__name or class.__name .. ":" .. key
     end
   end
-  return home.name
+  return home.name or class and class.__name or home.prefix -- step stands behind a function made in C
 end
 
 -- head(lstm(x)) hands head a state as well; layers without one may drop it.
@@ -43,7 +43,7 @@ end
 local function check_object(f, home, self)
   local class = home.class
   if not require "rnn.class".is_a(self, class) then
-    core.fail("%s: expected an object of %s before the colon, got %s", name_of(f, home) or class.__name, class.__name,
+    core.fail("%s: expected an object of %s before the colon, got %s", name_of(f, home), class.__name,
       check.describe(self))
   end
   home[getmetatable(self)] = true
