@@ -44,7 +44,8 @@ teardown(function()
   os.execute("rm -rf " .. folder)
 end)
 
--- At the line of the tests (of surface.lua where a function made in C stands between), and not Lua's own words about the library's inside.
+-- At the line of the tests (of surface.lua where a function made in C stands between), and not Lua's own words about
+-- the library's inside.
 local function is_argument_error(message)
   return message:find "^[^ ]*tests/spec/[%w_/]*%.lua:%d+: %S.*: " and not message:find "attempt to"
     and not message:find "bad argument" and not message:find "%[rnn%]"

@@ -80,7 +80,8 @@ local function from_json(text)
   return value
 end
 
--- Weights and the extra table of what was read, with its metatable, which answers for tensors of a type that is not read.
+-- Weights and the extra table of what was read, both with its metatable, which answers for tensors of a type that is
+-- not read.
 local function parts(tensors, metadata)
   local weights, beside = setmetatable({}, getmetatable(tensors)), setmetatable({}, getmetatable(tensors))
   for name, tensor in pairs(tensors) do
