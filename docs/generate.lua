@@ -182,6 +182,13 @@ steps of D features. Sizes are given by position, everything else in one table o
 error. Misuse raises an error at the caller's line that says function, argument, what was expected and what came; what
 the text of a function says about errors comes on top of that. Files and the outside world give nil, a message and a
 code.
+
+What takes a part of a tensor or shows it in another shape (x[i], rows, slice, select, split, transpose, reshape, detach,
+with_lengths) shares memory with x, with or without gradients, so a write into it is a write into x; every other op gives
+values of its own. What picks places by ids or a mask (gather, x[ids], x[mask], also reshape after transpose) has to copy,
+and a write into its result, which could not reach x, is an error: write x[ids] = y, or into x:copy(). Writes of values
+with a history (x[i] = h, x:set, x:assign, also into parts) are recorded: h gets the gradient of its new place, and what
+was overwritten none.
 ]]
 
 -- In the order of a first course; what is not named here comes by its name after the rest.

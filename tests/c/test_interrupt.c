@@ -115,6 +115,7 @@ static const large_case cases[] = {
     {.op= "broadcast_to", .inputs = "v", .nshape = 2, .shape = {SIZE / 4, 4}},
     {.op= "gather", .inputs = "vi", .i = {0}},
     {.op= "index_put", .inputs = "vif"},
+    {.op= "zero_padding", .inputs = "m"},
     {.op= "embedding", .inputs = "ki"},
     {.op= "one_hot", .inputs = "i", .i = {4}},
     {.op= "windows", .inputs = "mj", .i = {2}},
