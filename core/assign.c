@@ -103,6 +103,10 @@ static rnn_tensor as_rows(const rnn_tensor *t, void *data) {
 }
 
 void rnni_read_rows(const rnn_tensor *t, void *to) {
+  if (t->contiguous) {
+    memcpy(to, t->data, (size_t)t->count * rnni_type_size(t->type));
+    return;
+  }
   rnn_tensor rows = as_rows(t, to);
   rnni_move(&rows, t);
 }

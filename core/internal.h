@@ -161,7 +161,7 @@ static inline int64_t rnni_cut(int64_t n, int64_t unit, int64_t task, int64_t ta
 /* ---- tensors ---- */
 
 typedef struct rnni_storage {
-  int refs;
+  _Alignas(64) int refs;
   uint32_t version; /* raised by every change in place (rnn_tensor_changed), so that backward notices one that came too
                        early */
   int64_t count;

@@ -7,6 +7,8 @@
 size_t rnni_type_size(rnn_type type) { return type == RNN_FLOAT ? sizeof(real) : sizeof(int32_t); }
 const char *rnni_type_text(rnn_type type) { return type == RNN_FLOAT ? RNN_PRECISION : "int32"; }
 
+#define SMALL ((size_t)4096) /* bytes of elements that lie behind their storage, in one block */
+
 /* No memory bounds the axes of a tensor without elements, but there are loops over them. */
 #define EMPTY_MOST ((int64_t)1 << 28)
 
@@ -48,13 +50,12 @@ static rnn_status handle_new(rnn_ctx *ctx, rnn_type type, int ndim, const int64_
 rnn_status rnni_tensor_raw(rnn_ctx *ctx, rnn_type type, int ndim, const int64_t *dims, rnn_tensor **out) {
   rnn_tensor *t;
   RNNI_TRY(handle_new(ctx, type, ndim, dims, &t));
-  rnn_status status = rnni_alloc(ctx, sizeof *t->storage, &t->storage);
+  size_t bytes = (size_t)t->count * rnni_type_size(type), here = bytes <= SMALL ? bytes : 0;
+  rnn_status status = rnni_alloc(ctx, sizeof *t->storage + here, &t->storage);
   if (status == RNN_OK) {
-    t->storage->refs = 1;
-    t->storage->data = NULL;
-    t->storage->version = 0;
-    t->storage->count = t->count;
-    status = rnni_array(ctx, t->count, rnni_type_size(type), &t->storage->data);
+    *t->storage = (rnni_storage){.refs = 1, .count = t->count};
+    if (bytes <= SMALL) t->storage->data = t->storage + 1;
+    else status = rnni_alloc(ctx, bytes, &t->storage->data);
   }
   if (status != RNN_OK) {
     rnn_tensor_free(t);
@@ -88,7 +89,7 @@ void rnn_tensor_free(rnn_tensor *t) {
   rnni_node_forget(t);
   rnn_tensor_free(t->base);
   if (t->storage && --t->storage->refs == 0) {
-    rnni_free(ctx, t->storage->data);
+    if (t->storage->data != t->storage + 1) rnni_free(ctx, t->storage->data);
     rnni_free(ctx, t->storage);
   }
   rnni_free(ctx, t);
