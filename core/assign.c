@@ -317,6 +317,8 @@ static rnn_status chosen(rnn_ctx *ctx, rnn_tensor *x, rnn_tensor *which, rnn_ten
                      RNNI_SHAPE(x));
   rnn_status status;
   RNNI_TRY(rnn_tensor_copy(ctx, which, &flat)); /* row by row */
+  rnn_tensor_free(flat->lengths);
+  flat->lengths = NULL;
   for (int64_t i = 0; i < flat->count; i++)
     if (rnni_f(flat)[i] != 0 && rnni_f(flat)[i] != 1) {
       status = rnni_fail(ctx, RNN_EARG, "index: a mask holds 0 and 1, but element %lld is %g; ids are int32",
@@ -339,14 +341,23 @@ done:
   return status;
 }
 
+/* x as a view without its lengths: a place that is chosen is chosen, padding or not. */
+static rnn_status without_lengths(rnn_ctx *ctx, rnn_tensor *x, rnn_tensor **out) {
+  RNNI_TRY(rnn_apply(ctx, rnn_op_find("transpose"), &(rnn_args){.t = &x, .nt = 1}, out));
+  return rnn_tensor_set_lengths(ctx, *out, NULL);
+}
+
 rnn_status rnn_tensor_pick(rnn_ctx *ctx, rnn_tensor *x, rnn_tensor *which, rnn_tensor **out) {
   RNNI_NEED_TENSOR(ctx, x);
   RNNI_NEED_TENSOR(ctx, which);
   RNNI_NEED(ctx, out, "out is NULL");
-  rnn_tensor *in[2];
-  RNNI_TRY(chosen(ctx, x, which, &in[1], &in[0]));
+  rnn_tensor *in[2], *bare = NULL;
+  if (x->lengths && which->type == RNN_FLOAT) RNNI_TRY(without_lengths(ctx, x, &bare));
+  rnn_status status = chosen(ctx, bare ? bare : x, which, &in[1], &in[0]);
+  rnn_tensor_free(bare);
+  RNNI_TRY(status);
   rnn_args args = {.t = in, .nt = 2};
-  rnn_status status = rnn_apply(ctx, rnn_op_find("gather"), &args, out);
+  status = rnn_apply(ctx, rnn_op_find("gather"), &args, out);
   rnn_tensor_free(in[0]);
   rnn_tensor_free(in[1]);
   return status;
@@ -357,10 +368,17 @@ rnn_status rnn_tensor_put(rnn_ctx *ctx, rnn_tensor *x, rnn_tensor *which, rnn_te
   RNNI_NEED_TENSOR(ctx, which);
   RNNI_NEED_TENSOR(ctx, y);
   rnn_tensor *in[3] = {NULL, NULL, y}, *put = NULL, *back = NULL;
+  rnn_status status;
   RNNI_TRY(need_own(ctx, x));
+  if (x->lengths) {
+    rnn_tensor *bare;
+    RNNI_TRY(without_lengths(ctx, x, &bare));
+    status = rnn_tensor_put(ctx, bare, which, y);
+    rnn_tensor_free(bare);
+    return status;
+  }
   RNNI_TRY(chosen(ctx, x, which, &in[1], &in[0]));
   rnn_args args = {.t = in, .nt = 3};
-  rnn_status status;
   rnn_tensor *base = x->base ? x->base : x;
   bool recording = ctx->recording, parameter = base->requires_grad && !base->node;
   if (parameter && !y->node) ctx->recording = false; /* takes the numbers */

@@ -80,6 +80,16 @@ describe("a write of values with a history is recorded:", function()
     end, leaf { { 1, 1 }, { 1, 1 } }))
   end)
 
+  it("chosen in a batch with lengths", function()
+    assert.same({ { { 0, 1 }, { 0, 0 } } }, gradients(function(w)
+      local y = (w * 1):with_lengths { 2, 1 }
+      y[y:gt(1)] = 7
+      assert.same({ 7, 7, 7 }, values(y[y:eq(7)]))
+      y[rnn.tensor({ 2 }, "int32")] = 9
+      return y
+    end, leaf { { 2, 1 }, { 2, 2 } }))
+  end)
+
   it("broadcast", function()
     assert.same({ 6, { 2, 2, 2 } }, gradients(function(a, b)
       local out = rnn.zeros(2, 3)
