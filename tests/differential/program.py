@@ -81,6 +81,7 @@ class Run:
         self.defined = {}     # name -> lengths
         self.consumed = set()  # records that a backward has used up
         self.used = set()      # names of their results
+        self.first = {}        # name -> the record it came from
         self.copies = set()    # copies of parts, and parts of those
         self.quiet = set()     # what was taken under no_grad, and parts of it
         self.unsure = set()    # views whose base was changed after retain_grad: PyTorch may have forgotten about it
@@ -101,7 +102,8 @@ class Run:
         way = set()
         if s.op == "backward":
             way = history(self.env[s.uses[0]].grad_fn)
-            before = {n: None if gradient(self.env[n]) is None else gradient(self.env[n]).clone() for n in self.defined}
+            grads = {n: gradient(self.env[n]) for n in self.defined}
+            before = {n: None if g is None else g.clone() for n, g in grads.items()}
             if way & self.consumed:
                 raise Refused("history that another backward has consumed")
         try:
@@ -110,8 +112,8 @@ class Run:
             if not re.search("modified by an inplace|leaf Variable", str(e)):
                 raise
             if way:  # a failed backward leaves gradients as they were
-                for n, g in before.items():
-                    self.env[n].grad = g
+                for n, g in grads.items():
+                    self.env[n].grad = g if g is None else g.data.copy_(before[n])
             raise (Changed if way else Refused)(str(e).split(":")[0]) from None
         if s.writes or s.op == "sgd":
             self.unsure |= {n for n in self.defined for u in s.uses if self.shares(n, u) and self.env[n].retains_grad
@@ -124,10 +126,12 @@ class Run:
                 self.consumed |= records
         if way:
             self.used |= {n for n in self.defined if self.env[n].grad_fn in self.consumed}
+            self.consumed |= {self.first[n] for n in self.used} - {None}
         if s.op == "recurrent":
             self.together.append({self.env[n].grad_fn for n in s.defines} - {None})
         for name in s.defines:
             self.defined[name] = s.lengths if name == s.defines[0] else None
+            self.first[name] = self.env[name].grad_fn
             for names, here in ((self.copies, s.copies), (self.quiet, s.quiet)):
                 if here or any(u in names and self.shares(u, name) for u in s.uses):
                     names.add(name)
