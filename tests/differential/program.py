@@ -51,15 +51,15 @@ class Changed(Refused):
     """PyTorch's backward found that a saved value was changed in place. Ours may have kept a copy and go on."""
 
 
-def history(node):
-    """All records that backward from node on goes through."""
+def history(node, also):
+    """All records that backward from node on goes through; also: those that count as well when one is met."""
     seen, todo = set(), [node]
     while todo:
         node = todo.pop()
         if node is None or node in seen or "AccumulateGrad" in type(node).__name__:
             continue
         seen.add(node)
-        todo += [n for n, _ in node.next_functions]
+        todo += [n for n, _ in node.next_functions] + [also.get(node)]
     return seen
 
 
@@ -82,6 +82,7 @@ class Run:
         self.consumed = set()  # records that a backward has used up
         self.used = set()      # names of their results
         self.first = {}        # name -> the record it came from
+        self.again = {}        # PyTorch's later record of a part of a parameter -> the first, which rnnlua keeps to
         self.copies = set()    # copies of parts, and parts of those
         self.quiet = set()     # what was taken under no_grad, and parts of it
         self.unsure = set()    # views whose base was changed after retain_grad: PyTorch may have forgotten about it
@@ -99,9 +100,13 @@ class Run:
             raise Refused("history that backward has consumed; PyTorch notices only where it saved values")
         if s.writes in self.copies:
             raise Refused("a write into a copy of a part, which would not reach the original")
+        for u in s.uses:
+            t = self.env[u]
+            if t._base is not None and t._base.is_leaf and t.grad_fn is not self.first[u]:
+                self.again[t.grad_fn] = self.first[u]
         way = set()
         if s.op == "backward":
-            way = history(self.env[s.uses[0]].grad_fn)
+            way = history(self.env[s.uses[0]].grad_fn, self.again)
             grads = {n: gradient(self.env[n]) for n in self.defined}
             before = {n: None if g is None else g.clone() for n, g in grads.items()}
             if way & self.consumed:
