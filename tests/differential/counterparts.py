@@ -155,6 +155,12 @@ def argmin(x, lengths, i):
 
 # ---- layers ----
 
+def product(y, a, b):
+    """y, made of a and b: each is kept for the gradient of the other. PyTorch now and then keeps copies."""
+    return keeps(y, *[a] * b.requires_grad, *[b] * a.requires_grad)
+
+
+
 def conv1d(x, weight, bias, stride, dilation, padding, lengths=None):
     """Padding 0: valid, 1: causal, 2: same; each sequence of a padded batch by itself, and zeros behind it."""
     span = (weight.shape[2] - 1) * dilation

@@ -95,15 +95,17 @@ class Run:
         """Is its history used up? PyTorch makes that of a view anew when its base changes, ours is gone for good."""
         return name in self.used or self.env[name].grad_fn in self.consumed
 
+    def made_again(self, name):
+        """Has PyTorch made the history of this part of a parameter anew, because numbers were written? Ours stays."""
+        t = self.env[name]
+        return t._base is not None and t._base.is_leaf and t.grad_fn is not self.first[name]
+
     def step(self, s):
         if any(self.stale(u) for u in s.uses) and not s.quiet and s.op not in WITHOUT_HISTORY:
             raise Refused("history that backward has consumed; PyTorch notices only where it saved values")
         if s.writes in self.copies:
             raise Refused("a write into a copy of a part, which would not reach the original")
-        for u in s.uses:
-            t = self.env[u]
-            if t._base is not None and t._base.is_leaf and t.grad_fn is not self.first[u]:
-                self.again[t.grad_fn] = self.first[u]
+        self.again.update({self.env[u].grad_fn: self.first[u] for u in s.uses if self.made_again(u)})
         way = set()
         if s.op == "backward":
             way = history(self.env[s.uses[0]].grad_fn, self.again)
@@ -120,6 +122,8 @@ class Run:
                 for n, g in grads.items():
                     self.env[n].grad = g if g is None else g.data.copy_(before[n])
             raise (Changed if way else Refused)(str(e).split(":")[0]) from None
+        if s.op == "retain_grad" and self.made_again(s.uses[0]):
+            self.unsure.add(s.uses[0])
         if s.writes or s.op == "sgd":
             self.unsure |= {n for n in self.defined for u in s.uses if self.shares(n, u) and self.env[n].retains_grad
                             and self.env[n]._is_view()}
@@ -130,7 +134,8 @@ class Run:
             if records & way:
                 self.consumed |= records
         if way:
-            self.used |= {n for n in self.defined if self.env[n].grad_fn in self.consumed}
+            self.used |= {n for n in self.defined if self.env[n].grad_fn in self.consumed
+                          or self.made_again(n) and self.first[n] in self.consumed}
             self.consumed |= {self.first[n] for n in self.used} - {None}
         if s.op == "recurrent":
             self.together.append({self.env[n].grad_fn for n in s.defines} - {None})
