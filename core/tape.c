@@ -444,10 +444,18 @@ static rnn_status check_loss(rnn_ctx *ctx, const rnn_tensor *loss, const rnn_ten
   return RNN_OK;
 }
 
+/* A view's own history, also under no_grad. */
+static rnn_status history_of(rnn_ctx *ctx, rnn_tensor *t) {
+  bool was = rnn_ctx_set_recording(ctx, true);
+  rnn_status status = rnni_refresh(ctx, t);
+  rnn_ctx_set_recording(ctx, was);
+  return status;
+}
+
 rnn_status rnn_backward(rnn_ctx *ctx, rnn_tensor *loss, rnn_tensor *dloss) {
   RNNI_NEED_TENSOR(ctx, loss);
   if (dloss) RNNI_NEED_TENSOR(ctx, dloss);
-  RNNI_TRY(rnni_refresh(ctx, loss));
+  RNNI_TRY(history_of(ctx, loss));
   RNNI_TRY(check_loss(ctx, loss, dloss));
   queue q = {0};
   uint64_t mark = ctx->next_seq++;
@@ -502,7 +510,7 @@ void rnn_tensor_clear_grad(rnn_tensor *t) {
 
 rnn_status rnn_tensor_retain_grad(rnn_ctx *ctx, rnn_tensor *t) {
   RNNI_NEED_TENSOR(ctx, t);
-  RNNI_TRY(rnni_refresh(ctx, t));
+  RNNI_TRY(history_of(ctx, t));
   if (!t->requires_grad)
     return rnni_fail(ctx, RNN_EARG, "retain_grad: %s does not depend on a parameter", RNNI_SHAPE(t));
   if (t->node) t->node->results[t->output] = t;

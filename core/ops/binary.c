@@ -131,7 +131,8 @@ static rnn_status run_backward(rnn_ctx *ctx, rnni_call *c, int which, grad_fn *f
   const rnn_tensor *dy = c->dout[0];
   rnn_tensor *to = c->din[which], *whole = NULL;
   if (!c->wants[which]) return RNN_OK;
-  if (!rnni_same_shape(to, dy)) RNNI_TRY(rnn_tensor_new(ctx, RNN_FLOAT, dy->ndim, dy->dims, &whole));
+  bool padding_of_others = c->out[0]->lengths && !c->in[which]->lengths; /* what to has already is not to be cleared */
+  if (!rnni_same_shape(to, dy) || padding_of_others) RNNI_TRY(rnn_tensor_new(ctx, RNN_FLOAT, dy->ndim, dy->dims, &whole));
   rnn_tensor *g = whole ? whole : to;
   runs r = walk(c->in[0], c->in[1], dy->ndim, dy->dims);
   rnn_status status = RNN_OK;

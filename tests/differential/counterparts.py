@@ -155,6 +155,12 @@ def argmin(x, lengths, i):
 
 # ---- layers ----
 
+def product(y, a, b):
+    """y, made of a and b: each is kept for the gradient of the other. PyTorch now and then keeps copies."""
+    return keeps(y, *[a] * b.requires_grad, *[b] * a.requires_grad)
+
+
+
 def conv1d(x, weight, bias, stride, dilation, padding, lengths=None):
     """Padding 0: valid, 1: causal, 2: same; each sequence of a padded batch by itself, and zeros behind it."""
     span = (weight.shape[2] - 1) * dilation
@@ -179,7 +185,9 @@ def layer_norm(x, gain, bias, eps):
 
 
 def batch_norm(x, gain, bias, mean_, variance, momentum, eps, training, lengths=None):
-    """Ours keep the variance that normalises in the running statistics, and momentum is the share of the old ones."""
+    """Ours keep the variance that normalises in the running statistics, and momentum is the share of the old ones. The
+    gain in rows: of a strided one PyTorch 2.13 computes a wrong gradient of x."""
+    gain = gain.contiguous()
     if not training:
         return F.batch_norm(x.reshape(-1, x.shape[-1]), mean_, variance, gain, bias, False, 0.0, eps).reshape(x.shape)
     rows = valid(x, lengths).reshape(-1, x.shape[-1])
@@ -241,6 +249,7 @@ def ctc_loss(logits, labels, blank, lengths=None):
 
 # ---- gradients and steps ----
 
+@torch.no_grad()
 def clip_grad_norm(params, limit):
     grads = [p.grad for p in params if p.grad is not None]
     norm = torch.sqrt(sum((g * g).sum() for g in grads)) if grads else 0
@@ -249,12 +258,14 @@ def clip_grad_norm(params, limit):
             g.mul_(limit / norm)
 
 
+@torch.no_grad()
 def clip_grad_value(params, limit):
     for p in params:
         if p.grad is not None:
             p.grad.clamp_(-limit, limit)
 
 
+@torch.no_grad()
 def scale_grad(params, factor):
     for p in params:
         if p.grad is not None:

@@ -470,7 +470,7 @@ def matmul(g):
     lead = list(g.run[a].shape[:-2])
     lead = [] if g.chance(0.4) else [1 if g.chance(0.3) else d for d in lead]
     b = g.some(fits, lambda: lead + [k, g.size()])
-    g.apply("matmul", [a, b], "{0} @ {1}")
+    g.apply("matmul", [a, b], "product({0} @ {1}, {0}, {1})")
 
 
 def linear(g):
@@ -483,7 +483,7 @@ def linear(g):
         n = g.run[w].shape[0]
         args.append(g.some(lambda t: t.shape == (n,), [n]))
     g.need(g.run.defined[x] is None or g.run[x].dim() >= 3)
-    g.apply("linear", args, "F.linear(" + ", ".join("{%d}" % i for i in range(len(args))) + ")",
+    g.apply("linear", args, "product(F.linear(" + ", ".join("{%d}" % i for i in range(len(args))) + "), {0}, {1})",
             lengths=g.run.defined[x])
 
 
@@ -516,7 +516,8 @@ def reshape(g):
     kind = "int" if g.chance(0.1) else "float"
     x = g.some(kind=kind, low=-2, high=2)
     count = g.run[x].numel()
-    g.need(count > 0)
+    base = g.run[x] if g.run[x]._base is None else g.run[x]._base
+    g.need(count > 0 and base.is_contiguous())  # results of ours always are, PyTorch's lie as their arguments do
     shape, left = [], count
     while left > 1 and len(shape) < 4:
         d = g.pick([d for d in range(1, left + 1) if left % d == 0])
@@ -924,7 +925,7 @@ def retain_grad(g):
 def requires_grad(g):
     x = g.pick(g.names(lambda t: t.is_leaf))
     on = not g.run[x].requires_grad
-    g.need(not any(g.run.shares(x, n) for n in g.run.defined if n != x))
+    g.need(g.run[x].is_contiguous() and not any(g.run.shares(x, n) for n in g.run.defined if n != x))
     g.add("requires_grad", f"{x}:requires_grad({str(on).lower()})", f"{x}.requires_grad_({on})", [x])
 
 
@@ -1054,6 +1055,7 @@ def write(g):
     if isinstance(v, str):
         uses.append(v)
     base = g.run[x] if g.run[x]._base is None else g.run[x]._base
+    g.need(base.grad_fn not in g.run.consumed and not g.run.stale(x))
     if base.is_leaf and base.requires_grad and not (isinstance(v, str) and g.run[v].grad_fn) and not g.quiet:
         torch_ = "with torch.no_grad(): " + torch_  # parameters take numbers, as PyTorch's do under no_grad
     if not g.quiet:  # PyTorch refuses to write where something was taken under no_grad: it may be meant either way

@@ -51,15 +51,15 @@ class Changed(Refused):
     """PyTorch's backward found that a saved value was changed in place. Ours may have kept a copy and go on."""
 
 
-def history(node):
-    """All records that backward from node on goes through."""
+def history(node, also):
+    """All records that backward from node on goes through; also: those that count as well when one is met."""
     seen, todo = set(), [node]
     while todo:
         node = todo.pop()
         if node is None or node in seen or "AccumulateGrad" in type(node).__name__:
             continue
         seen.add(node)
-        todo += [n for n, _ in node.next_functions]
+        todo += [n for n, _ in node.next_functions] + [also.get(node)]
     return seen
 
 
@@ -81,6 +81,8 @@ class Run:
         self.defined = {}     # name -> lengths
         self.consumed = set()  # records that a backward has used up
         self.used = set()      # names of their results
+        self.first = {}        # name -> the record it came from
+        self.again = {}        # PyTorch's later record of a part of a parameter -> the first, which rnnlua keeps to
         self.copies = set()    # copies of parts, and parts of those
         self.quiet = set()     # what was taken under no_grad, and parts of it
         self.unsure = set()    # views whose base was changed after retain_grad: PyTorch may have forgotten about it
@@ -93,15 +95,22 @@ class Run:
         """Is its history used up? PyTorch makes that of a view anew when its base changes, ours is gone for good."""
         return name in self.used or self.env[name].grad_fn in self.consumed
 
+    def made_again(self, name):
+        """Has PyTorch made the history of this part of a parameter anew, because numbers were written? Ours stays."""
+        t = self.env[name]
+        return t._base is not None and t._base.is_leaf and t.grad_fn is not self.first[name]
+
     def step(self, s):
         if any(self.stale(u) for u in s.uses) and not s.quiet and s.op not in WITHOUT_HISTORY:
             raise Refused("history that backward has consumed; PyTorch notices only where it saved values")
         if s.writes in self.copies:
             raise Refused("a write into a copy of a part, which would not reach the original")
+        self.again.update({self.env[u].grad_fn: self.first[u] for u in s.uses if self.made_again(u)})
         way = set()
         if s.op == "backward":
-            way = history(self.env[s.uses[0]].grad_fn)
-            before = {n: None if gradient(self.env[n]) is None else gradient(self.env[n]).clone() for n in self.defined}
+            way = history(self.env[s.uses[0]].grad_fn, self.again)
+            grads = {n: gradient(self.env[n]) for n in self.defined}
+            before = {n: None if g is None else g.clone() for n, g in grads.items()}
             if way & self.consumed:
                 raise Refused("history that another backward has consumed")
         try:
@@ -110,9 +119,11 @@ class Run:
             if not re.search("modified by an inplace|leaf Variable", str(e)):
                 raise
             if way:  # a failed backward leaves gradients as they were
-                for n, g in before.items():
-                    self.env[n].grad = g
+                for n, g in grads.items():
+                    self.env[n].grad = g if g is None else g.data.copy_(before[n])
             raise (Changed if way else Refused)(str(e).split(":")[0]) from None
+        if s.op == "retain_grad" and self.made_again(s.uses[0]):
+            self.unsure.add(s.uses[0])
         if s.writes or s.op == "sgd":
             self.unsure |= {n for n in self.defined for u in s.uses if self.shares(n, u) and self.env[n].retains_grad
                             and self.env[n]._is_view()}
@@ -123,11 +134,14 @@ class Run:
             if records & way:
                 self.consumed |= records
         if way:
-            self.used |= {n for n in self.defined if self.env[n].grad_fn in self.consumed}
+            self.used |= {n for n in self.defined if self.env[n].grad_fn in self.consumed
+                          or self.made_again(n) and self.first[n] in self.consumed}
+            self.consumed |= {self.first[n] for n in self.used} - {None}
         if s.op == "recurrent":
             self.together.append({self.env[n].grad_fn for n in s.defines} - {None})
         for name in s.defines:
             self.defined[name] = s.lengths if name == s.defines[0] else None
+            self.first[name] = self.env[name].grad_fn
             for names, here in ((self.copies, s.copies), (self.quiet, s.quiet)):
                 if here or any(u in names and self.shares(u, name) for u in s.uses):
                     names.add(name)

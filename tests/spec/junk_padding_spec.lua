@@ -493,6 +493,15 @@ describe("junk behind the lengths and training:", function()
     end
   end)
 
+  it("what another op gives to the gradient of a tensor without lengths", function()
+    local x = core.ones(1, 2, 1):requires_grad(true)
+    local batch = core.tensor { { { 1 }, { 0 / 0 } } }:with_lengths { 1 }
+    local product = x * batch -- its gradient comes when that of the sum is there
+    local loss = x:sum() + product:sum()
+    loss:backward()
+    assert.same({ { { 2 }, { 1 } } }, x.grad:totable())
+  end)
+
   it("histograms", function()
     local function of(junk)
       core.seed(3)

@@ -136,6 +136,15 @@ describe("what is written over", function()
     end, leaf { 1, 1 }))
   end)
 
+  it("reaches a view whose backward runs under no_grad", function()
+    local x, w = rnn.zeros(2, 2), leaf { 1, 1 }
+    local view = x:rows(2, 2)
+    x[2] = w
+    rnn.no_grad(function() view:retain_grad():backward(rnn.ones(1, 2)) end)
+    assert.same({ 1, 1 }, values(w.grad))
+    assert.same({ { 1, 1 } }, values(view.grad))
+  end)
+
   it("is handed on, so that T rows cost T rows", function()
     local steps = 3000
     local w, out = rnn.ones(64):requires_grad(true), rnn.zeros(steps, 64)
