@@ -160,7 +160,7 @@ static int lrnn_tensor_set(lua_State *L) {
   check_place(L, "set", t, index);
   if (lua_isnone(L, rnn_tensor_ndim(t) + 2)) lrnn_argument_error(L, "set", rnn_tensor_ndim(t) + 2, "value", "a number");
   rnn_tensor **element = lrnn_box(L);
-  lrnn_check(L, rnn_tensor_element(lrnn_context(L), t, index, element));
+  lrnn_check(L, rnn_tensor_part(lrnn_context(L), t, rnn_tensor_ndim(t), index, element));
   assign_value(L, "set", *element, rnn_tensor_ndim(t) + 2);
   lua_settop(L, 1);
   return 1;
@@ -249,7 +249,11 @@ static int tensor_newindex(lua_State *L) {
   const char *fname = "assignment";
   rnn_tensor *t = lrnn_check_tensor(L, "index", 1), *which = lrnn_test_tensor(L, 2);
   if (!which) {
-    assign_value(L, fname, row(L, t, lrnn_check_integer(L, fname, 2, "index")), 3);
+    int64_t i = lrnn_check_integer(L, fname, 2, "index");
+    check_row(L, t, i--);
+    rnn_tensor **place = lrnn_box(L);
+    lrnn_check(L, rnn_tensor_part(lrnn_context(L), t, 1, &i, place));
+    assign_value(L, fname, *place, 3);
     return 0;
   }
   rnn_tensor *value = lrnn_test_tensor(L, 3);

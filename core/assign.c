@@ -170,13 +170,15 @@ rnn_status rnni_refresh(rnn_ctx *ctx, rnn_tensor *t) {
   return RNN_OK;
 }
 
-/* Does writing src, NULL for a number, into a part of base have to be recorded? */
-static rnn_status recorded(rnn_ctx *ctx, const rnn_tensor *base, rnn_tensor *src, bool *record) {
+/* Does writing src, NULL for a number, into dst, or into some places of it, have to be recorded? A parameter takes
+   numbers, and as a whole the values of another parameter, but no history. */
+static rnn_status recorded(rnn_ctx *ctx, const rnn_tensor *dst, bool whole, rnn_tensor *src, bool *record) {
+  const rnn_tensor *base = dst->base ? dst->base : dst;
   *record = false;
   if (!ctx->recording) return RNN_OK;
   if (src) RNNI_TRY(rnni_refresh(ctx, src));
-  bool parameter = base->requires_grad && !base->node; /* takes the values of another, but no history */
-  bool moves = src && src->requires_grad && !(parameter && !src->node);
+  bool parameter = base->requires_grad && !base->node;
+  bool moves = src && src->requires_grad && !(parameter && whole && !src->node);
   if (moves && src->node && src->node->consumed)
     return rnni_fail(ctx, RNN_ESTALE, "assign: the values %s are a result of a computation that backward has already "
                      "consumed; x:detach() has them without their history", RNNI_SHAPE(src));
@@ -246,7 +248,7 @@ rnn_status rnn_tensor_assign(rnn_ctx *ctx, rnn_tensor *dst, rnn_tensor *src) {
   if (dst->type != src->type)
     return rnni_fail(ctx, RNN_ETYPE, "assign: expected %s, got %s", rnni_type_text(dst->type), rnni_type_text(src->type));
   RNNI_TRY(need_own(ctx, dst));
-  RNNI_TRY(recorded(ctx, dst->base ? dst->base : dst, src, &record));
+  RNNI_TRY(recorded(ctx, dst, !dst->base, src, &record));
   return write(ctx, dst, src, record);
 }
 
@@ -259,7 +261,7 @@ rnn_status rnn_tensor_fill(rnn_ctx *ctx, rnn_tensor *t, double value) {
   rnn_tensor one = {.ctx = ctx, .type = t->type, .data = t->type == RNN_INT ? (void *)&whole : (void *)&number}, *src;
   bool record;
   RNNI_TRY(need_own(ctx, t));
-  RNNI_TRY(recorded(ctx, t->base ? t->base : t, NULL, &record));
+  RNNI_TRY(recorded(ctx, t, true, NULL, &record));
   if (!record) return write(ctx, t, &one, false);
   RNNI_TRY(rnn_tensor_copy(ctx, &one, &src));
   rnn_status status = write(ctx, t, src, true);
@@ -271,7 +273,7 @@ rnn_status rnni_fill_by(rnn_ctx *ctx, rnn_tensor *t, rnn_status (*make)(rnn_ctx 
   bool record;
   rnn_tensor *made;
   RNNI_TRY(need_own(ctx, t));
-  RNNI_TRY(recorded(ctx, t->base ? t->base : t, NULL, &record));
+  RNNI_TRY(recorded(ctx, t, true, NULL, &record));
   rnn_random_state before = ctx->random;
   if (!record && t->contiguous && t->storage->version == 0) { /* new: nothing to lose */
     rnn_status made_here = make(ctx, t, arg);
@@ -287,17 +289,18 @@ rnn_status rnni_fill_by(rnn_ctx *ctx, rnn_tensor *t, rnn_status (*make)(rnn_ctx 
   return status;
 }
 
-rnn_status rnn_tensor_element(rnn_ctx *ctx, rnn_tensor *t, const int64_t *index, rnn_tensor **out) {
+rnn_status rnn_tensor_part(rnn_ctx *ctx, rnn_tensor *t, int n, const int64_t *index, rnn_tensor **out) {
   RNNI_NEED_TENSOR(ctx, t);
   RNNI_NEED(ctx, out, "out is NULL");
+  RNNI_NEED(ctx, n >= 0 && n <= t->ndim && (index || n == 0), "n is not within 0 to the number of axes");
   int64_t offset = 0;
-  for (int i = 0; i < t->ndim; i++) {
+  for (int i = 0; i < n; i++) {
     if (index[i] < 0 || index[i] >= t->dims[i])
-      return rnni_fail(ctx, RNN_EARG, "element: index %lld of axis %d is not in %s", (long long)index[i] + 1, i + 1,
+      return rnni_fail(ctx, RNN_EARG, "part: index %lld of axis %d is not in %s", (long long)index[i] + 1, i + 1,
                        RNNI_SHAPE(t));
     offset += index[i] * t->strides[i];
   }
-  return rnni_tensor_view(ctx, t, 0, NULL, t->strides, offset, out);
+  return rnni_tensor_view(ctx, t, t->ndim - n, t->dims + n, t->strides + n, offset, out);
 }
 
 /* ---- places chosen by ids or by a mask ---- */
@@ -377,11 +380,11 @@ rnn_status rnn_tensor_put(rnn_ctx *ctx, rnn_tensor *x, rnn_tensor *which, rnn_te
     rnn_tensor_free(bare);
     return status;
   }
-  RNNI_TRY(chosen(ctx, x, which, &in[1], &in[0]));
+  bool recording = ctx->recording, record;
+  RNNI_TRY(recorded(ctx, x, false, y, &record));
+  ctx->recording = record;
   rnn_args args = {.t = in, .nt = 3};
-  rnn_tensor *base = x->base ? x->base : x;
-  bool recording = ctx->recording, parameter = base->requires_grad && !base->node;
-  if (parameter && !y->node) ctx->recording = false; /* takes the numbers */
+  RNNI_GOTO(chosen(ctx, x, which, &in[1], &in[0]));
   RNNI_GOTO(rnn_apply(ctx, rnn_op_find("index_put"), &args, &put));
   args = (rnn_args){.t = &put, .nt = 1, .nshape = x->ndim};
   memcpy(args.shape, x->dims, sizeof x->dims);

@@ -169,8 +169,9 @@ RNN_MUST_USE rnn_status rnn_tensor_rows(rnn_ctx *ctx, rnn_tensor *t, int64_t fro
 RNN_MUST_USE rnn_status rnn_tensor_detach(rnn_ctx *ctx, rnn_tensor *t, rnn_tensor **out);
 /* A copy of the values without history. */
 RNN_MUST_USE rnn_status rnn_tensor_copy(rnn_ctx *ctx, const rnn_tensor *t, rnn_tensor **out);
-/* Element index[0], index[1] ... (from 0) as a view without axes and without history. */
-RNN_MUST_USE rnn_status rnn_tensor_element(rnn_ctx *ctx, rnn_tensor *t, const int64_t *index, rnn_tensor **out);
+/* Place index[0], index[1] ... index[n - 1] (from 0) of the first n axes, as a view of the other axes, to write to: it has
+   no history of its own. n = ndim gives one element. */
+RNN_MUST_USE rnn_status rnn_tensor_part(rnn_ctx *ctx, rnn_tensor *t, int n, const int64_t *index, rnn_tensor **out);
 /* Copies the values of src, of equal type, broadcast to dst's shape, into dst. While recording, a write of values with a
    history, or over values with one, is recorded: afterwards what was overwritten has no gradient, and src has that of
    its new place. A parameter takes numbers only (RNN_EARG for values with a history). The same for what follows, which

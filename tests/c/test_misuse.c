@@ -194,7 +194,9 @@ static void tensors_check_what_they_are_given(void **state) {
   assert_int_equal(rnn_tensor_fill(ctx, tensors[1], 1e20), RNN_EARG);
   assert_int_equal(rnn_tensor_fill(ctx, tensors[1], 0.5), RNN_EARG);
   assert_int_equal(rnn_tensor_fill(ctx, tensors[1], (double)NAN), RNN_EARG);
-  assert_int_equal(rnn_tensor_element(ctx, t, (int64_t[]){0, 3, 0}, &out), RNN_EARG);
+  assert_int_equal(rnn_tensor_part(ctx, t, 3, (int64_t[]){0, 3, 0}, &out), RNN_EARG);
+  assert_int_equal(rnn_tensor_part(ctx, t, 4, (int64_t[]){0, 0, 0, 0}, &out), RNN_EARG);
+  assert_int_equal(rnn_tensor_part(ctx, t, 1, NULL, &out), RNN_EARG);
   assert_int_equal(rnn_clip_grad_norm(ctx, &t, -1, 1, &number), RNN_EARG);
   rnn_optimizer_options o = {.kind = (rnn_optimizer)12, .step = 1};
   assert_int_equal(rnn_optimizer_step(ctx, &o, &t, 1, &t), RNN_EARG);

@@ -1056,7 +1056,9 @@ def write(g):
         uses.append(v)
     base = g.run[x] if g.run[x]._base is None else g.run[x]._base
     g.need(base.grad_fn not in g.run.consumed and not g.run.stale(x))
-    if base.is_leaf and base.requires_grad and not (isinstance(v, str) and g.run[v].grad_fn) and not g.quiet:
+    whole = way == "assign" and lua.startswith(x + ":assign") and g.run[x]._base is None
+    numbers = not isinstance(v, str) or not g.run[v].requires_grad or (whole and not g.run[v].grad_fn)
+    if base.is_leaf and base.requires_grad and numbers and not g.quiet:
         torch_ = "with torch.no_grad(): " + torch_  # parameters take numbers, as PyTorch's do under no_grad
     if not g.quiet:  # PyTorch refuses to write where something was taken under no_grad: it may be meant either way
         g.need(not any(q in g.run.defined and g.run.shares(x, q) for q in g.run.quiet))

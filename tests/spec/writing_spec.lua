@@ -185,12 +185,24 @@ describe("a parameter", function()
   it("takes no history", function()
     local w, v = leaf { 1, 2 }, leaf { 3, 4 }
     for _, write in ipairs { function() w:assign(v * 2) end, function() w:rows(1, 1):assign(v:rows(1, 1) * 2) end,
-      function() w[1] = (v * 2):sum() end } do
+      function() w[1] = (v * 2):sum() end, function() w[1] = v:sum() end, function() w:rows(1, 2):assign(v) end,
+      function() w[w:gt(0)] = v end, function() w[rnn.tensor({ 1, 2 }, "int32")] = v end } do
       assert.error_matches(write, "cannot be written into a parameter")
     end
     rnn.no_grad(function() w:assign(v * 2) end)
     assert.same({ 6, 8 }, values(w))
   end)
+end)
+
+it("a result whose history is used up takes numbers in every way", function()
+  local w = leaf { 1, 2 }
+  local y = w * 2
+  y:sum():backward()
+  y[1] = 5
+  y[y:detach():gt(4.5)] = 6
+  y[rnn.tensor({ 2 }, "int32")] = 7
+  assert.same({ 6, 7 }, values(y))
+  assert.error_matches(function() y[1] = (w * 3):sum() end, "has already *\n*consumed")
 end)
 
 describe("a part", function()
