@@ -29,6 +29,7 @@ static const char *refuses_integer(int64_t v, char *text, size_t size) {
 /* ---- the numbers ---- */
 
 rnn_status rnn_numbers_new(rnn_ctx *ctx, bool whole, int64_t count, rnn_numbers **out) {
+  RNNI_NEED(ctx, out, "out is NULL");
   rnn_numbers *x;
   RNNI_TRY(rnni_alloc(ctx, sizeof *x, &x));
   *x = (rnn_numbers){.ctx = ctx, .whole = whole, .count = count};
@@ -89,6 +90,8 @@ static rnn_status gather(const rnn_numbers *x, const void *ids, int64_t from, in
 }
 
 rnn_status rnn_numbers_gather(const rnn_numbers *x, const rnn_tensor *ids, rnn_numbers **out) {
+  RNNI_NEED(x ? x->ctx : NULL, out, "out is NULL");
+  RNNI_NEED_TENSOR(x->ctx, ids);
   rnn_numbers *y;
   if (ids->type != RNN_INT || ids->ndim != 1)
     return rnni_fail(x->ctx, RNN_EARG, "gather: expected places as an int32 tensor of one axis, got %s",
@@ -140,6 +143,7 @@ static rnn_status compose(const rnn_numbers *x, const void *order, int64_t from,
 
 /* By the low half of the keys, then, as the sort is stable, by the high one. */
 rnn_status rnn_numbers_argsort(const rnn_numbers *x, rnn_tensor **out) {
+  RNNI_NEED(x ? x->ctx : NULL, out, "out is NULL");
   rnn_tensor *low, *high;
   RNNI_TRY(sort_by(x, (half){0, NULL}, &low));
   rnn_status status = sort_by(x, (half){32, rnni_i(low)}, &high);
@@ -157,6 +161,7 @@ static rnn_status equal(const rnn_numbers *x, const void *other, int64_t from, i
 }
 
 rnn_status rnn_numbers_eq(const rnn_numbers *x, const rnn_numbers *y, rnn_tensor **out) {
+  RNNI_NEED(x ? x->ctx : NULL, y && out, "y or out is NULL");
   rnn_tensor *t;
   if (x->count != y->count || x->whole != y->whole)
     return rnni_fail(x->ctx, RNN_ESHAPE, "eq: %lld %s numbers and %lld %s numbers", (long long)x->count,
@@ -172,6 +177,7 @@ static rnn_status missing(const rnn_numbers *x, const void *other, int64_t from,
 }
 
 rnn_status rnn_numbers_missing(const rnn_numbers *x, rnn_tensor **out) {
+  RNNI_NEED(x ? x->ctx : NULL, out, "out is NULL");
   rnn_tensor *t;
   RNNI_TRY(rnni_tensor_raw(x->ctx, RNN_FLOAT, 1, &x->count, &t));
   return give_tensor(each_piece(x, x->count, missing, NULL, rnni_f(t)), t, out);
@@ -189,6 +195,7 @@ static rnn_status fill(const rnn_numbers *x, const void *value, int64_t from, in
 }
 
 rnn_status rnn_numbers_fill(const rnn_numbers *x, const double *value, rnn_numbers **out) {
+  RNNI_NEED(x ? x->ctx : NULL, out, "out is NULL");
   rnn_numbers *y;
   if (value && x->whole && (*value != rint(*value) || fabs(*value) > EXACT))
     return rnni_fail(x->ctx, RNN_EARG, "fill: whole numbers beyond 2^53 cannot stand beside %g", *value);
@@ -213,6 +220,7 @@ static rnn_status scale_piece(const rnn_numbers *x, const void *how, int64_t fro
 }
 
 rnn_status rnn_numbers_scale(const rnn_numbers *x, int64_t whole, double offset, double scale, rnn_numbers **out) {
+  RNNI_NEED(x ? x->ctx : NULL, out, "out is NULL");
   rnn_numbers *y;
   RNNI_TRY(rnn_numbers_new(x->ctx, false, x->count, &y));
   return give_numbers(each_piece(x, x->count, scale_piece, &(scaling){whole, offset, scale}, y->doubles), y, out);
@@ -240,6 +248,7 @@ static rnn_status to_tensor(const rnn_numbers *x, const void *what, int64_t from
 }
 
 rnn_status rnn_numbers_tensor(const rnn_numbers *x, const char *what, rnn_tensor **out) {
+  RNNI_NEED(x ? x->ctx : NULL, out, "out is NULL");
   rnn_tensor *t;
   RNNI_TRY(rnni_tensor_raw(x->ctx, RNN_FLOAT, 1, &x->count, &t));
   return give_tensor(each_piece(x, x->count, to_tensor, what, rnni_f(t)), t, out);

@@ -32,11 +32,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define RNN_VERSION "0.1.0"
+#define RNN_VERSION_NUMBER 100 /* major * 10000 + minor * 100 + patch */
 
 #ifdef RNN_DOUBLE
 typedef double rnn_real;
 #define RNN_PRECISION "double"
+#define rnn_ctx_new rnn_ctx_new_double /* so that a program of one precision does not link with a core of the other */
 #else
 typedef float rnn_real;
 #define RNN_PRECISION "float"
@@ -210,7 +216,8 @@ RNN_MUST_USE rnn_status rnn_tensor_retain_grad(rnn_ctx *ctx, rnn_tensor *t);
 
 /* Adds d(loss)/d(parameter) to the gradient of every parameter that loss depends on. loss has one element, or
    dloss gives its gradient, of equal shape. Consumes the recorded history: results used in it become stale,
-   and using one in a further op that would record is RNN_ESTALE (detach it first). */
+   and using one in a further op that would record is RNN_ESTALE (detach it first). After a failure no gradient has
+   changed; the history is consumed as far as it went, so the losses must be computed again. */
 RNN_MUST_USE rnn_status rnn_backward(rnn_ctx *ctx, rnn_tensor *loss, rnn_tensor *dloss);
 
 /* Switches recording; returns what it was. */
@@ -219,7 +226,10 @@ bool rnn_ctx_recording(const rnn_ctx *ctx);
 
 /* ---- ops ------------------------------------------------------------------------------------------------------ */
 
-/* Every differentiable function is an op of one table (core/ops/ops.def). Axes are 0-based here, ids 1-based.
+/* Every differentiable function is an op of one table (core/ops/ops.def). What its arguments mean says rnn_op_doc, in the
+ * words of Lua. In C axes count from 0 (all: -1); places along an axis (slice, select), ids, labels and the new axis of
+ * stack count from 1, as there. rnn_apply checks args against the signature: a number of tensors, an axis or a shape that
+ * does not fit is RNN_EARG or RNN_ESHAPE, and nothing has happened.
  * The signature string has a letter for each argument in Lua's order:
  *   t tensor or number   T tensor (no number)   L list of tensors   i integer   n number   b boolean
  *   x axis               X axis or nil (all: -1)   s shape          a lower-case letter after '?' is optional
@@ -566,5 +576,9 @@ typedef struct rnn_features {
 
 /* x (L) -> (1 + L / hop, bands or coefficients), as librosa 0.11 defines them (KISS FFT); not differentiable. */
 RNN_MUST_USE rnn_status rnn_audio_features(rnn_ctx *ctx, const rnn_features *o, const rnn_tensor *x, rnn_tensor **out);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

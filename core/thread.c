@@ -200,6 +200,7 @@ void rnni_threads_used(rnn_ctx *ctx) {
 int rnn_ctx_threads(const rnn_ctx *ctx) { return ctx->threads; }
 
 rnn_status rnn_ctx_set_threads(rnn_ctx *ctx, int threads) {
+  RNNI_NEED(ctx, true, "");
   if (threads < 1 || threads > 256) return rnni_fail(ctx, RNN_EARG, "threads: expected 1 to 256, got %d", threads);
   if (threads != ctx->threads) rnni_threads_stop(ctx);
   ctx->threads = threads;

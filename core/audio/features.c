@@ -134,6 +134,9 @@ static rnn_status compute(rnn_ctx *ctx, const rnn_features *o, const rnn_tensor 
 }
 
 rnn_status rnn_audio_features(rnn_ctx *ctx, const rnn_features *o, const rnn_tensor *x, rnn_tensor **out) {
+  RNNI_NEED(ctx, o && out, "o or out is NULL");
+  RNNI_NEED_TENSOR(ctx, x);
+  RNNI_TRY(rnni_need_rows(ctx, "audio_features", x));
   const char *name = name_of(o);
   RNNI_TRY(rnni_need_samples(ctx, name, x));
   if (x->ndim != 1)

@@ -88,6 +88,7 @@ done:
 }
 
 rnn_status rnn_audio_read(rnn_ctx *ctx, const char *path, rnn_tensor **out, int *rate) {
+  RNNI_NEED(ctx, path && out && rate, "path or out or rate is NULL");
   RNNI_TRY(rnni_library_need(ctx, "audio.read", &library));
   int fd;
   int64_t size;
@@ -136,6 +137,9 @@ static rnn_status put_frames(rnn_ctx *ctx, const char *path, SNDFILE *file, cons
 }
 
 rnn_status rnn_audio_write(rnn_ctx *ctx, const char *path, const rnn_tensor *x, int rate) {
+  RNNI_NEED(ctx, path, "path is NULL");
+  RNNI_NEED_TENSOR(ctx, x);
+  RNNI_TRY(rnni_need_rows(ctx, "audio_write", x));
   RNNI_TRY(rnni_need_samples(ctx, "audio.write", x));
   const int64_t channels = x->ndim == 2 ? x->dims[1] : 1;
   if (channels > 1024) return rnni_fail(ctx, RNN_EARG, "audio.write: %lld channels are too many", (long long)channels);

@@ -46,6 +46,9 @@ static rnn_status convert(rnn_ctx *ctx, SRC_STATE *state, const rnn_tensor *x, d
 }
 
 rnn_status rnn_audio_resample(rnn_ctx *ctx, const rnn_tensor *x, double from, double to, rnn_tensor **out) {
+  RNNI_NEED(ctx, out, "out is NULL");
+  RNNI_NEED_TENSOR(ctx, x);
+  RNNI_TRY(rnni_need_rows(ctx, "audio_resample", x));
   RNNI_TRY(rnni_need_samples(ctx, "audio.resample", x));
   RNNI_TRY(rnni_library_need(ctx, "audio.resample", &library));
   const double ratio = to / from;

@@ -31,6 +31,7 @@ static bool write_all(int fd, const char *from, size_t size) {
 }
 
 rnn_status rnn_file_append(rnn_ctx *ctx, const char *path, const void *bytes, size_t size, int64_t *end) {
+  RNNI_NEED(ctx, path, "path is NULL");
   int fd = rnni_open(path, O_WRONLY | O_CREAT | O_APPEND, 0666);
   if (fd < 0) return refused(ctx, path);
   struct stat before;
@@ -48,6 +49,7 @@ rnn_status rnn_file_append(rnn_ctx *ctx, const char *path, const void *bytes, si
 }
 
 rnn_status rnn_file_truncate(rnn_ctx *ctx, const char *path, int64_t size) {
+  RNNI_NEED(ctx, path, "path is NULL");
   struct stat found;
   if (stat(path, &found) != 0) {
     if (errno == ENOENT && size == 0) return RNN_OK;
@@ -60,6 +62,7 @@ rnn_status rnn_file_truncate(rnn_ctx *ctx, const char *path, int64_t size) {
 }
 
 rnn_status rnn_file_lock(rnn_ctx *ctx, const char *path, int *fd) {
+  RNNI_NEED(ctx, path && fd, "path or fd is NULL");
   *fd = rnni_open(path, O_RDWR | O_CREAT, 0666);
   if (*fd < 0) return refused(ctx, path);
   if (flock(*fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return RNN_OK; /* some file systems have no locks */

@@ -26,6 +26,8 @@ static uint64_t add(uint64_t h, const void *bytes, size_t size) {
 uint64_t rnn_checksum(const void *bytes, size_t size) { return add(1, bytes, size); }
 
 rnn_status rnn_tensor_checksum(rnn_ctx *ctx, rnn_tensor *tensor, uint64_t *out) {
+  RNNI_NEED(ctx, out, "out is NULL");
+  RNNI_NEED_TENSOR(ctx, tensor);
   rnn_tensor *t;
   RNNI_TRY(rnn_tensor_contiguous(ctx, tensor, &t));
   uint64_t h = add((uint64_t)t->type, t->dims, (size_t)t->ndim * sizeof *t->dims);

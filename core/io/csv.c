@@ -328,6 +328,7 @@ static rnn_status finish(reader *r, rnn_csv *out) {
 }
 
 rnn_status rnn_csv_read(rnn_ctx *ctx, const char *path, const rnn_csv_options *options, rnn_csv *out) {
+  RNNI_NEED(ctx, path && out, "path or out is NULL");
   static const rnn_csv_options defaults = {0};
   reader r = {.ctx = ctx, .path = path, .options = options ? options : &defaults, .row = 1};
   char separator = r.options->separator, *block = NULL;

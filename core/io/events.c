@@ -82,6 +82,7 @@ static void host_name(char *host, size_t size) {
 }
 
 rnn_status rnn_events_open(rnn_ctx *ctx, const char *folder, rnn_events **out) {
+  RNNI_NEED(ctx, folder && out, "folder or out is NULL");
   DIR *listing = opendir(folder);
   if (!listing) return rnni_fail(ctx, RNN_EIO, "cannot open the folder %.300s: %s", folder, strerror(errno));
   long long second = next_second(listing);
@@ -121,6 +122,7 @@ static rnn_status refused(rnn_events *e, int error) {
 }
 
 rnn_status rnn_events_flush(rnn_events *e) {
+  if (!e) return RNN_EARG;
   e->written_at = now();
   if (e->torn && ftruncate(e->fd, e->whole) != 0) return refused(e, errno);
   e->torn = false;
@@ -141,6 +143,7 @@ rnn_status rnn_events_flush(rnn_events *e) {
 }
 
 rnn_status rnn_events_record(rnn_events *e, const void *bytes, size_t size) {
+  if (!e) return RNN_EARG;
   size_t need = e->used + size + 16;
   if (need > e->capacity) {
     size_t capacity = RNNI_MAX(need, 2 * e->capacity);

@@ -87,6 +87,7 @@ rnn_status rnni_file_get(rnn_ctx *ctx, const char *path, int fd, void *bytes, si
 }
 
 rnn_status rnn_file_read(rnn_ctx *ctx, const char *path, char **bytes, size_t *size) {
+  RNNI_NEED(ctx, path && bytes && size, "path or bytes or size is NULL");
   int fd;
   int64_t expected;
   char *text = NULL;
@@ -239,6 +240,7 @@ rnn_status rnni_file_finish(rnn_ctx *ctx, rnni_file *f, bool keep) {
 }
 
 rnn_status rnn_file_write(rnn_ctx *ctx, const char *path, const void *bytes, size_t size) {
+  RNNI_NEED(ctx, path, "path is NULL");
   rnni_file f;
   RNNI_TRY(rnni_file_begin(ctx, path, &f));
   rnn_status status = rnni_file_put(ctx, &f, bytes, size);

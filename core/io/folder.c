@@ -6,6 +6,7 @@
 #include "../internal.h"
 
 rnn_status rnn_folder_make(rnn_ctx *ctx, const char *path) {
+  RNNI_NEED(ctx, path, "path is NULL");
   char part[PATH_MAX];
   size_t length = strlen(path);
   if (length == 0 || length >= sizeof part)

@@ -50,6 +50,9 @@ static unsigned char *finish_chunk(unsigned char *at, const char *type, size_t s
 }
 
 rnn_status rnn_png_encode(rnn_ctx *ctx, const rnn_tensor *t, void *into, size_t *size) {
+  RNNI_NEED(ctx, into && size, "into or size is NULL");
+  RNNI_NEED_TENSOR(ctx, t);
+  RNNI_TRY(rnni_need_rows(ctx, "png_encode", t));
   static const unsigned char signature[8] = {137, 'P', 'N', 'G', '\r', '\n', 26, '\n'};
   static const unsigned char color_types[] = {0, 0, 4, 2, 6}; /* grey, grey and alpha, RGB, RGBA */
   int channels = channels_of(t);

@@ -333,6 +333,7 @@ done:
 }
 
 rnn_status rnn_safetensors_read(rnn_ctx *ctx, const char *path, rnn_archive *out) {
+  RNNI_NEED(ctx, path && out, "path or out is NULL");
   reader r = {.ctx = ctx, .path = path, .fd = -1};
   rnn_archive a = {0};
   rnn_status status;
@@ -472,6 +473,7 @@ static rnn_status header_bytes(rnn_ctx *ctx, const char *path, const json_t *hea
 }
 
 rnn_status rnn_safetensors_write(rnn_ctx *ctx, const char *path, const rnn_archive *a) {
+  RNNI_NEED(ctx, path && a, "path or a is NULL");
   tensor_item *items = NULL;
   text_pair *pairs = NULL;
   char *bytes = NULL;

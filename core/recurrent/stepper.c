@@ -88,6 +88,7 @@ static void set(real *to, const rnn_tensor *from, int64_t n) {
 }
 
 rnn_status rnn_stepper_load(rnn_stepper *s, rnn_tensor *h, rnn_tensor *c) {
+  RNNI_NEED(s ? s->ctx : NULL, true, "");
   rnni_layer *l = &s->l;
   if (h) RNNI_TRY(need(s, h, "state h", l->R));
   if (c && l->c) RNNI_TRY(need(s, c, "state c", l->H));
@@ -97,6 +98,9 @@ rnn_status rnn_stepper_load(rnn_stepper *s, rnn_tensor *h, rnn_tensor *c) {
 }
 
 rnn_status rnn_stepper_run(rnn_stepper *s, rnn_tensor *x, rnn_tensor *h, rnn_tensor *c, rnn_tensor *sum) {
+  RNNI_NEED(s ? s->ctx : NULL, true, "");
+  RNNI_NEED_TENSOR(s->ctx, x);
+  RNNI_NEED_TENSOR(s->ctx, h);
   rnni_layer *l = &s->l;
   int64_t nh = l->N * l->R, nc = l->N * l->H;
   RNNI_TRY(need(s, x, "input", l->D));

@@ -85,6 +85,7 @@ static void drop(rnn_ctx *ctx, rnni_watch *w) {
 }
 
 rnn_status rnn_watched(rnn_ctx *ctx, int64_t id, rnn_tensor **out) {
+  RNNI_NEED(ctx, out, "out is NULL");
   rnni_watch **at = &ctx->watches;
   while (*at && (*at)->id != id) at = &(*at)->next;
   rnni_watch *w = *at;

@@ -213,6 +213,53 @@ static void tensors_check_what_they_are_given(void **state) {
   rnn_tensor_free(foreign);
 }
 
+static void files_check_what_they_are_given(void **state) {
+  (void)state;
+  rnn_tensor *t = tensors[0], *foreign = new_tensor(other, RNN_FLOAT, 1, (int64_t[]){3}), *out;
+  rnn_archive archive;
+  rnn_csv csv;
+  rnn_events *events;
+  rnn_numbers *numbers;
+  uint64_t sum;
+  size_t size;
+  char *bytes, room[8];
+  int rate, fd;
+  int64_t end;
+  assert_int_equal(rnn_safetensors_read(ctx, NULL, &archive), RNN_EARG);
+  assert_int_equal(rnn_safetensors_read(ctx, "x", NULL), RNN_EARG);
+  assert_int_equal(rnn_safetensors_write(ctx, "x", NULL), RNN_EARG);
+  assert_int_equal(rnn_csv_read(ctx, NULL, NULL, &csv), RNN_EARG);
+  assert_int_equal(rnn_csv_read(NULL, "x", NULL, &csv), RNN_EARG);
+  assert_int_equal(rnn_events_open(ctx, NULL, &events), RNN_EARG);
+  assert_int_equal(rnn_events_record(NULL, "x", 1), RNN_EARG);
+  assert_int_equal(rnn_events_flush(NULL), RNN_EARG);
+  assert_int_equal(rnn_events_close(NULL), RNN_OK);
+  assert_int_equal(rnn_file_read(ctx, NULL, &bytes, &size), RNN_EARG);
+  assert_int_equal(rnn_file_write(ctx, NULL, "x", 1), RNN_EARG);
+  assert_int_equal(rnn_file_append(ctx, NULL, "x", 1, &end), RNN_EARG);
+  assert_int_equal(rnn_file_truncate(ctx, NULL, 1), RNN_EARG);
+  assert_int_equal(rnn_file_lock(ctx, NULL, &fd), RNN_EARG);
+  assert_int_equal(rnn_folder_make(ctx, NULL), RNN_EARG);
+  assert_int_equal(rnn_png_encode(ctx, NULL, room, &size), RNN_EARG);
+  assert_int_equal(rnn_png_encode(ctx, foreign, room, &size), RNN_EARG);
+  assert_int_equal(rnn_png_encode(ctx, tensors[4], room, &size), RNN_EARG); /* does not lie in rows */
+  assert_int_equal(rnn_audio_read(ctx, NULL, &out, &rate), RNN_EARG);
+  assert_int_equal(rnn_audio_write(ctx, "x", foreign, 8000), RNN_EARG);
+  assert_int_equal(rnn_audio_resample(ctx, NULL, 1, 2, &out), RNN_EARG);
+  assert_int_equal(rnn_audio_features(ctx, NULL, t, &out), RNN_EARG);
+  assert_int_equal(rnn_tensor_checksum(ctx, NULL, &sum), RNN_EARG);
+  assert_int_equal(rnn_numbers_new(ctx, false, 1, NULL), RNN_EARG);
+  assert_int_equal(rnn_numbers_gather(NULL, tensors[1], &numbers), RNN_EARG);
+  assert_int_equal(rnn_numbers_argsort(NULL, &out), RNN_EARG);
+  assert_int_equal(rnn_stepper_load(NULL, t, t), RNN_EARG);
+  assert_int_equal(rnn_stepper_run(NULL, t, t, t, t), RNN_EARG);
+  assert_int_equal(rnn_watched(ctx, 1, NULL), RNN_EARG);
+  assert_int_equal(rnn_ctx_set_threads(NULL, 1), RNN_EARG);
+  assert_int_equal(rnn_ctx_set_threads(ctx, 0), RNN_EARG);
+  assert_int_equal(rnn_ctx_set_threads(ctx, 1 << 30), RNN_EARG);
+  rnn_tensor_free(foreign);
+}
+
 static void nothing_leaks(void **state) {
   (void)state;
   for (int i = 0; i < TENSORS; i++) rnn_tensor_free(tensors[i]);
@@ -225,6 +272,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(ops_check_their_tensors), cmocka_unit_test(ops_take_any_numbers),
                                      cmocka_unit_test(layers_check_their_descriptions),
                                      cmocka_unit_test(tensors_check_what_they_are_given),
+                                     cmocka_unit_test(files_check_what_they_are_given),
                                      cmocka_unit_test(nothing_leaks)};
   if (rnn_ctx_new(&ctx) != RNN_OK || rnn_ctx_new(&other) != RNN_OK) return 1;
   make_tensors();
