@@ -50,7 +50,6 @@ static unsigned char *finish_chunk(unsigned char *at, const char *type, size_t s
 }
 
 rnn_status rnn_png_encode(rnn_ctx *ctx, const rnn_tensor *t, void *into, size_t *size) {
-  RNNI_NEED(ctx, into && size, "into or size is NULL");
   RNNI_NEED_TENSOR(ctx, t);
   RNNI_TRY(rnni_need_rows(ctx, "png_encode", t));
   static const unsigned char signature[8] = {137, 'P', 'N', 'G', '\r', '\n', 26, '\n'};
@@ -62,6 +61,7 @@ rnn_status rnn_png_encode(rnn_ctx *ctx, const rnn_tensor *t, void *into, size_t 
                      "a picture is a tensor (H, W) or (H, W, C) of C = 1 to 4 and at most %lld pixels, got %s",
                      (long long)MOST_PIXELS, rnn_tensor_describe(t, text, sizeof text));
   }
+  RNNI_NEED(ctx, into && size, "into or size is NULL");
   unsigned char *raw, *at = into;
   RNNI_TRY(rnni_alloc(ctx, raw_size(t), &raw));
   fill_rows(t, raw);

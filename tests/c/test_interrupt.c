@@ -164,7 +164,7 @@ static rnn_tensor *input(char kind) {
   for (int64_t i = 0; i < n; i++) {
     state = state * 1664525 + 1013904223;
     if (rnn_tensor_type(t) == RNN_INT) rnn_tensor_ints(t)[i] = kind == 'l' ? 2 + (int32_t)(state >> 31) : 1 + (int32_t)(state >> 30);
-    else rnn_tensor_floats(t)[i] = (rnn_real)((double)(state >> 8) * 0x1p-24 + 0.01);
+    else rnn_tensor_floats(t)[i] = (rnn_real)((double)(state >> 8) * 0x1p-24 * 0.98 + 0.01);
   }
   return t;
 }

@@ -125,32 +125,37 @@ def zero_padding(x, lengths):
     return torch.where(mask_of(x, lengths), x, 0.0) if lengths else x.clone()
 
 
+def counted(x, lengths, i):
+    """Which elements a reduction along axis i counts: along features all, and padding gives padding."""
+    return torch.ones_like(x, dtype=torch.bool) if i is not None and axis(i) % x.dim() >= 2 else mask_of(x, lengths)
+
+
 def sum_(x, lengths, i, keep):
-    x = torch.where(mask_of(x, lengths), x, 0.0)
+    x = torch.where(counted(x, lengths, i), x, 0.0)
     return x.sum() if i is None else x.sum(axis(i), keep)
 
 
 def mean(x, lengths, i, keep):
-    count = mask_of(x, lengths).double()
+    count = counted(x, lengths, i).double()
     return sum_(x, lengths, i, keep) / (count.sum() if i is None else count.sum(axis(i), keep))
 
 
 def max_(x, lengths, i, keep):
-    x = torch.where(mask_of(x, lengths), x, -torch.inf)
+    x = torch.where(counted(x, lengths, i), x, -torch.inf)
     return x.max() if i is None else x.max(axis(i), keep)[0]
 
 
 def min_(x, lengths, i, keep):
-    x = torch.where(mask_of(x, lengths), x, torch.inf)
+    x = torch.where(counted(x, lengths, i), x, torch.inf)
     return x.min() if i is None else x.min(axis(i), keep)[0]
 
 
 def argmax(x, lengths, i):
-    return (torch.where(mask_of(x, lengths), x, -torch.inf).argmax(axis(i)) + 1).int()
+    return (torch.where(counted(x, lengths, i), x, -torch.inf).argmax(axis(i)) + 1).int()
 
 
 def argmin(x, lengths, i):
-    return (torch.where(mask_of(x, lengths), x, torch.inf).argmin(axis(i)) + 1).int()
+    return (torch.where(counted(x, lengths, i), x, torch.inf).argmin(axis(i)) + 1).int()
 
 
 # ---- layers ----
