@@ -92,7 +92,7 @@ static rnn_status gather(const rnn_numbers *x, const void *ids, int64_t from, in
 rnn_status rnn_numbers_gather(const rnn_numbers *x, const rnn_tensor *ids, rnn_numbers **out) {
   RNNI_NEED(x ? x->ctx : NULL, out, "out is NULL");
   RNNI_NEED_TENSOR(x->ctx, ids);
-  rnn_numbers *y;
+  rnn_numbers *y = NULL;
   if (ids->type != RNN_INT || ids->ndim != 1)
     return rnni_fail(x->ctx, RNN_EARG, "gather: expected places as an int32 tensor of one axis, got %s",
                      RNNI_SHAPE(ids));
@@ -196,7 +196,7 @@ static rnn_status fill(const rnn_numbers *x, const void *value, int64_t from, in
 
 rnn_status rnn_numbers_fill(const rnn_numbers *x, const double *value, rnn_numbers **out) {
   RNNI_NEED(x ? x->ctx : NULL, out, "out is NULL");
-  rnn_numbers *y;
+  rnn_numbers *y = NULL;
   if (value && x->whole && (*value != rint(*value) || fabs(*value) > EXACT))
     return rnni_fail(x->ctx, RNN_EARG, "fill: whole numbers beyond 2^53 cannot stand beside %g", *value);
   RNNI_TRY(rnn_numbers_new(x->ctx, x->whole, x->count, &y));
@@ -221,7 +221,7 @@ static rnn_status scale_piece(const rnn_numbers *x, const void *how, int64_t fro
 
 rnn_status rnn_numbers_scale(const rnn_numbers *x, int64_t whole, double offset, double scale, rnn_numbers **out) {
   RNNI_NEED(x ? x->ctx : NULL, out, "out is NULL");
-  rnn_numbers *y;
+  rnn_numbers *y = NULL;
   RNNI_TRY(rnn_numbers_new(x->ctx, false, x->count, &y));
   return give_numbers(each_piece(x, x->count, scale_piece, &(scaling){whole, offset, scale}, y->doubles), y, out);
 }

@@ -76,7 +76,7 @@ INLINE void store_part(real *p, vec v, int64_t n) { memcpy(p, &v, (size_t)n * si
 #ifdef RNN_DOUBLE
 
 #define WIDEN(name) \
-  INLINE vec v##name(vec x) { return d_##name(x); }
+  static __attribute__((noinline, unused)) vec v##name(vec x) { return d_##name(x); } /* large: once */
 WIDEN(exp)
 WIDEN(tanh)
 WIDEN(sigmoid)
