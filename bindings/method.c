@@ -169,10 +169,8 @@ static int lrnn_tensor_set(lua_State *L) {
 /* ---- parts ---- */
 
 static rnn_tensor *apply(lua_State *L, const char *op, rnn_tensor *t, int64_t a, int64_t b, int64_t c) {
-  rnn_tensor **box = lrnn_box(L);
-  rnn_args args = {.t = &t, .nt = 1, .i = {a, b, c}};
-  lrnn_check(L, rnn_apply(lrnn_context(L), rnn_op_find(op), &args, box));
-  return *box;
+  lrnn_apply(L, rnn_op_find(op), &(rnn_args){.t = &t, .nt = 1, .i = {a, b, c}});
+  return lrnn_test_tensor(L, -1);
 }
 
 /* A view of t with other lengths: an exchange of an axis with itself, as a scalar its own shape again. */

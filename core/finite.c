@@ -8,6 +8,16 @@ void rnn_ctx_check_finite(rnn_ctx *ctx, bool on) { ctx->checks_finite = on; }
 bool rnn_ctx_checks_finite(const rnn_ctx *ctx) { return ctx->checks_finite; }
 void rnn_ctx_note(rnn_ctx *ctx, const char *where) { snprintf(ctx->where, sizeof ctx->where, "%s", where); }
 
+bool rnni_all_finite(const real *x, int64_t n) {
+  real lane[16] = {0}, sum = 0; /* 0 times what is finite is 0; NaN and infinity make the sum a NaN */
+  int64_t i = 0;
+  for (; i + 16 <= n; i += 16)
+    for (int k = 0; k < 16; k++) lane[k] += x[i + k] * 0;
+  for (; i < n; i++) sum += x[i] * 0;
+  for (int k = 0; k < 16; k++) sum += lane[k];
+  return sum == 0;
+}
+
 bool rnn_tensor_finite(const rnn_tensor *t) {
   if (t->type != RNN_FLOAT) return true;
   if (!t->contiguous && t->ndim) { /* place by place of the first axis */
@@ -24,18 +34,11 @@ bool rnn_tensor_finite(const rnn_tensor *t) {
     }
     return finite;
   }
-  const real *x = rnni_f(t);
-  real sum = 0;
-  for (int64_t i = 0; i < t->count; i += 256) { /* 0 times what is finite is 0; NaN and infinity make the sum a NaN */
-    if (i % RNNI_BLOCK == RNNI_BLOCK - 256 && rnni_interrupted(t->ctx)) break; /* nobody waits for the answer */
-    real block[16] = {0};
-    int64_t n = RNNI_MIN(256, t->count - i);
-    for (int64_t k = 0; k + 16 <= n; k += 16)
-      for (int lane = 0; lane < 16; lane++) block[lane] += x[i + k + lane] * 0;
-    for (int64_t k = n / 16 * 16; k < n; k++) sum += x[i + k] * 0;
-    for (int lane = 0; lane < 16; lane++) sum += block[lane];
+  for (int64_t i = 0; i < t->count; i += RNNI_BLOCK) {
+    if (i > 0 && rnni_interrupted(t->ctx)) break; /* nobody waits for the answer */
+    if (!rnni_all_finite(rnni_f(t) + i, RNNI_MIN(RNNI_BLOCK, t->count - i))) return false;
   }
-  return sum == 0;
+  return true;
 }
 
 /* The first element that is not finite, or -1. */

@@ -303,6 +303,8 @@ rnn_status rnni_broadcast_dims(rnn_ctx *ctx, const char *name, const rnn_tensor 
                                int64_t *dims);
 /* How messages call an input: "argument 3", as the signature has it; "tensor 2" of a list; "state h" of a layer. */
 const char *rnni_input_name(const rnni_call *c, int input);
+/* No NaN, no infinity; finite.c. */
+bool rnni_all_finite(const real *x, int64_t n);
 /* RNN_ENAN when a result of the call, or a gradient that its backward made, is not finite; finite.c. */
 RNN_MUST_USE rnn_status rnni_check_results(rnn_ctx *ctx, const rnni_call *c);
 RNN_MUST_USE rnn_status rnni_check_gradients(rnn_ctx *ctx, const rnni_call *c, const char *where);

@@ -16,21 +16,10 @@ static int64_t padding_of(const rnn_tensor *batch, int64_t n, int64_t *at) {
 
 static bool has_padding(const rnn_tensor *batch) { return batch->lengths && batch->count > 0; }
 
-/* 0 times what is finite is 0, and anything else makes the sum a NaN. */
-static bool is_finite(const real *x, int64_t n) {
-  real lane[16] = {0}, sum = 0;
-  int64_t i = 0;
-  for (; i + 16 <= n; i += 16)
-    for (int k = 0; k < 16; k++) lane[k] += x[i + k] * 0;
-  for (; i < n; i++) sum += x[i] * 0;
-  for (int k = 0; k < 16; k++) sum += lane[k];
-  return sum == 0;
-}
-
 void rnni_clear_padding(real *x, const rnn_tensor *batch) {
   for (int64_t n = 0, at; has_padding(batch) && n < batch->dims[0]; n++) {
     int64_t count = padding_of(batch, n, &at);
-    if (is_finite(x + at, count)) continue;
+    if (rnni_all_finite(x + at, count)) continue;
     for (int64_t i = at; i < at + count; i++)
       if (!isfinite(x[i])) x[i] = 0;
   }
@@ -41,7 +30,7 @@ rnn_status rnni_clean(rnn_ctx *ctx, rnn_tensor **t) {
   bool clean = true;
   for (int64_t n = 0, at; has_padding(x) && clean && n < x->dims[0]; n++) {
     int64_t count = padding_of(x, n, &at);
-    clean = is_finite(rnni_f(x) + at, count);
+    clean = rnni_all_finite(rnni_f(x) + at, count);
   }
   if (clean) return RNN_OK;
   RNNI_TRY(rnn_tensor_copy(ctx, x, t));
