@@ -93,7 +93,7 @@ static int lrnn_stepper(lua_State *L) {
     lrnn_check(L, rnn_stepper_new(s->ctx, &r, weights, n, batch, &p->run));
     s->count = k + 1;
     s->states += p->states;
-    for (int i = 0; i < p->states; i++) s->bytes += batch * p->width[i] * (int64_t)sizeof(rnn_real) + 1024;
+    for (int i = 0; i < p->states; i++) s->bytes += batch * p->width[i] * (int64_t)sizeof(rnn_real) + 512;
     known += n;
     for (int i = n; i > 0; i--) lua_rawsetp(L, 7, p->box[i - 1]);
   }
@@ -193,7 +193,7 @@ static int step(lua_State *L) {
   if (!s) return 0;
   luaL_checkstack(L, s->states + s->count + WEIGHTS + 8, NULL);
   collect_often(L, s);
-  rnn_tensor *to[2 * PARTS], *sum[PARTS] = {NULL};
+  rnn_tensor *to[2 * PARTS], *sum[PARTS]; /* sum only with residual, and not of the first */
   /* All places first: making one may run finalisers of the script's, and those may step, too. */
   for (int k = 0, at = 0; k < s->count; k++)
     for (int i = 0; i < s->part[k].states; i++) to[at++] = push_place(L, s, s->part[k].width[i]);
@@ -202,8 +202,9 @@ static int step(lua_State *L) {
   rnn_tensor *x = tensor_at(L, 2, tensors);
   if (!x || !rnn_stepper_takes(s->part[0].run, x) || !is_current(L, s) || !load(L, s, tensors)) return 0;
   for (int k = 0, at = 0; k < s->count; at += s->part[k++].states) {
-    lrnn_check(L, rnn_stepper_run(s->part[k].run, x, to[at], s->part[k].states == 2 ? to[at + 1] : NULL, sum[k]));
-    x = sum[k] ? sum[k] : to[at];
+    rnn_tensor *total = s->residual && k > 0 ? sum[k] : NULL;
+    lrnn_check(L, rnn_stepper_run(s->part[k].run, x, to[at], s->part[k].states == 2 ? to[at + 1] : NULL, total));
+    x = total ? total : to[at];
   }
   lua_pushvalue(L, s->residual && s->count > 1 ? -1 : 5 + s->states - s->part[s->count - 1].states + 1);
   lua_createtable(L, s->states, 0);

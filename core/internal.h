@@ -87,7 +87,7 @@ static inline bool rnni_interrupted(const rnn_ctx *ctx) {
 /* RNN_EINTR when an interrupt is pending; loops call it every few milliseconds of work. */
 RNN_MUST_USE rnn_status rnni_poll(rnn_ctx *ctx);
 /* For loops over elements: adds what is about to be done to *done and, every RNNI_BLOCK elements, polls. */
-#define RNNI_BLOCK ((int64_t)1 << 20)
+#define RNNI_BLOCK ((int64_t)1 << 18)
 #define RNNI_ROW 16 /* beginning a row takes as long as so many elements of it */
 RNN_MUST_USE static inline rnn_status rnni_pace(rnn_ctx *ctx, int64_t *done, int64_t elements) {
   if ((*done += elements) < RNNI_BLOCK) return RNN_OK;

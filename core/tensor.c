@@ -1,4 +1,5 @@
 /* tensor.c: tensors as values: making, sharing, describing. What connects them to their history is in tape.c. */
+#include <stddef.h>
 #include <stdio.h>
 
 #include "internal.h"
@@ -20,7 +21,15 @@ void rnni_row_strides(int ndim, const int64_t *dims, int64_t *strides) {
   }
 }
 
-static rnn_status handle_new(rnn_ctx *ctx, rnn_type type, int ndim, const int64_t *dims, rnn_tensor **out) {
+/* A storage lies behind the handle that it was made with, in one block, and so do few elements: making a small tensor is
+   one allocation. The block goes with the storage, which other handles may keep. */
+typedef struct whole {
+  rnn_tensor handle;
+  rnni_storage storage;
+} whole;
+
+/* A handle, in a block of its own or at the head of a whole one. */
+static rnn_status handle_new(rnn_ctx *ctx, rnn_type type, int ndim, const int64_t *dims, bool with_storage, rnn_tensor **out) {
   if ((unsigned)type > RNN_INT) return rnni_fail(ctx, RNN_EARG, "tensor: there is no type %d", (int)type);
   if (ndim < 0 || ndim > RNN_MAX_DIMS)
     return rnni_fail(ctx, RNN_ESHAPE, "tensor: at most %d axes, got %d", RNN_MAX_DIMS, ndim);
@@ -33,35 +42,31 @@ static rnn_status handle_new(rnn_ctx *ctx, rnn_type type, int ndim, const int64_
   }
   if (!possible || (count == 0 && most > EMPTY_MOST))
     return rnni_fail(ctx, RNN_ESHAPE, "tensor: impossible shape %s", rnni_shape_text(ndim, dims));
+  size_t bytes = (size_t)count * rnni_type_size(type);
   rnn_tensor *t;
-  RNNI_TRY(rnni_calloc(ctx, sizeof *t, &t));
-  t->ctx = ctx;
-  t->refs = 1;
-  t->type = type;
-  t->ndim = ndim;
+  RNNI_TRY(rnni_alloc(ctx, with_storage ? sizeof(whole) + (bytes <= SMALL ? bytes : 0) : sizeof *t, &t));
+  *t = (rnn_tensor){.ctx = ctx, .refs = 1, .type = type, .ndim = ndim, .count = count, .contiguous = true};
   if (ndim) memcpy(t->dims, dims, (size_t)ndim * sizeof *dims);
   rnni_row_strides(ndim, t->dims, t->strides);
-  t->count = count;
-  t->contiguous = true;
   *out = t;
   return RNN_OK;
 }
 
 rnn_status rnni_tensor_raw(rnn_ctx *ctx, rnn_type type, int ndim, const int64_t *dims, rnn_tensor **out) {
   rnn_tensor *t;
-  RNNI_TRY(handle_new(ctx, type, ndim, dims, &t));
-  size_t bytes = (size_t)t->count * rnni_type_size(type), here = bytes <= SMALL ? bytes : 0;
-  rnn_status status = rnni_alloc(ctx, sizeof *t->storage + here, &t->storage);
-  if (status == RNN_OK) {
-    *t->storage = (rnni_storage){.refs = 1, .count = t->count};
-    if (bytes <= SMALL) t->storage->data = t->storage + 1;
-    else status = rnni_alloc(ctx, bytes, &t->storage->data);
+  RNNI_TRY(handle_new(ctx, type, ndim, dims, true, &t));
+  rnni_storage *s = &((whole *)t)->storage;
+  size_t bytes = (size_t)t->count * rnni_type_size(type);
+  *s = (rnni_storage){.refs = 1, .count = t->count, .data = s + 1};
+  if (bytes > SMALL) {
+    rnn_status status = rnni_alloc(ctx, bytes, &s->data);
+    if (status != RNN_OK) {
+      rnni_free(ctx, t);
+      return status;
+    }
   }
-  if (status != RNN_OK) {
-    rnn_tensor_free(t);
-    return status;
-  }
-  t->data = t->storage->data;
+  t->storage = s;
+  t->data = s->data;
   *out = t;
   return RNN_OK;
 }
@@ -88,11 +93,12 @@ void rnn_tensor_free(rnn_tensor *t) {
   rnn_tensor_free(t->grad);
   rnni_node_forget(t);
   rnn_tensor_free(t->base);
-  if (t->storage && --t->storage->refs == 0) {
-    if (t->storage->data != t->storage + 1) rnni_free(ctx, t->storage->data);
-    rnni_free(ctx, t->storage);
-  }
-  rnni_free(ctx, t);
+  rnni_storage *s = t->storage;
+  whole *born = s ? (whole *)((char *)s - offsetof(whole, storage)) : NULL;
+  if (!born || t != &born->handle) rnni_free(ctx, t);
+  if (!s || --s->refs > 0) return;
+  if (s->data != s + 1) rnni_free(ctx, s->data);
+  rnni_free(ctx, born);
 }
 
 rnn_type rnn_tensor_type(const rnn_tensor *t) { return t ? t->type : RNN_FLOAT; }
@@ -156,7 +162,7 @@ static void share_storage(rnn_tensor *to, const rnn_tensor *from, int64_t offset
 rnn_status rnni_tensor_view(rnn_ctx *ctx, rnn_tensor *t, int ndim, const int64_t *dims, const int64_t *strides,
                             int64_t offset, rnn_tensor **out) {
   rnn_tensor *v;
-  RNNI_TRY(handle_new(ctx, t->type, ndim, dims, &v));
+  RNNI_TRY(handle_new(ctx, t->type, ndim, dims, false, &v));
   memcpy(v->strides, strides, (size_t)ndim * sizeof *strides);
   v->contiguous = lies_in_rows(v);
   if (v->count == 0) offset = 0; /* which may lie behind the end */
@@ -173,23 +179,23 @@ rnn_status rnni_tensor_view(rnn_ctx *ctx, rnn_tensor *t, int ndim, const int64_t
    new handle on the whole storage: a tensor that is no view always does. */
 static rnn_status alias(rnn_ctx *ctx, const rnn_tensor *t, rnn_tensor **out) {
   if (t->contiguous) {
-    RNNI_TRY(handle_new(ctx, t->type, t->ndim, t->dims, out));
+    RNNI_TRY(handle_new(ctx, t->type, t->ndim, t->dims, false, out));
     share_storage(*out, t, 0);
     (*out)->copied = t->copied;
     return RNN_OK;
   }
-  rnn_tensor *whole = NULL;
-  RNNI_TRY(handle_new(ctx, t->type, 1, &t->storage->count, &whole));
-  share_storage(whole, t, 0);
-  whole->data = t->storage->data;
-  int64_t offset = ((char *)t->data - (char *)whole->data) / (int64_t)rnni_type_size(t->type);
-  rnn_status status = rnni_tensor_view(ctx, whole, t->ndim, t->dims, t->strides, offset, out);
-  rnn_tensor_free(whole);
+  rnn_tensor *all = NULL;
+  RNNI_TRY(handle_new(ctx, t->type, 1, &t->storage->count, false, &all));
+  share_storage(all, t, 0);
+  all->data = t->storage->data;
+  int64_t offset = ((char *)t->data - (char *)all->data) / (int64_t)rnni_type_size(t->type);
+  rnn_status status = rnni_tensor_view(ctx, all, t->ndim, t->dims, t->strides, offset, out);
+  rnn_tensor_free(all);
   return status;
 }
 
 rnn_status rnni_tensor_shell(rnn_ctx *ctx, const rnn_tensor *t, rnn_tensor **out) {
-  RNNI_TRY(handle_new(ctx, t->type, t->ndim, t->dims, out));
+  RNNI_TRY(handle_new(ctx, t->type, t->ndim, t->dims, false, out));
   memcpy((*out)->strides, t->strides, sizeof t->strides);
   (*out)->contiguous = t->contiguous;
   (*out)->offset = t->offset;
