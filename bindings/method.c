@@ -138,13 +138,18 @@ static int lrnn_tensor_get(lua_State *L) {
   return 1;
 }
 
-/* Writes the number or tensor at arg into all of t. */
-static void assign_value(lua_State *L, const char *fname, rnn_tensor *t, int arg) {
+/* Writes the number or tensor at arg into the part of t at the first n axes' places. */
+static void assign_value(lua_State *L, const char *fname, rnn_tensor *t, int n, const int64_t *index, int arg) {
   rnn_tensor *value = lrnn_test_tensor(L, arg);
   rnn_ctx *ctx = lrnn_context(L);
-  if (value) lrnn_check(L, rnn_tensor_assign(ctx, t, value));
-  else if (lua_type(L, arg) == LUA_TNUMBER) lrnn_check(L, rnn_tensor_fill(ctx, t, lrnn_check_element(L, fname, t, arg)));
-  else lrnn_argument_error(L, fname, arg, "value", "a number");
+  if (lua_type(L, arg) == LUA_TNUMBER) {
+    lrnn_check(L, rnn_tensor_fill_part(ctx, t, n, index, lrnn_check_element(L, fname, t, arg)));
+    return;
+  }
+  if (!value) lrnn_argument_error(L, fname, arg, "value", "a number");
+  rnn_tensor **part = lrnn_box(L);
+  lrnn_check(L, rnn_tensor_part(ctx, t, n, index, part));
+  lrnn_check(L, rnn_tensor_assign(ctx, *part, value));
 }
 
 /*--- x:set(i, j, ..., value) -> x
@@ -159,9 +164,7 @@ static int lrnn_tensor_set(lua_State *L) {
   int64_t index[RNN_MAX_DIMS];
   check_place(L, "set", t, index);
   if (lua_isnone(L, rnn_tensor_ndim(t) + 2)) lrnn_argument_error(L, "set", rnn_tensor_ndim(t) + 2, "value", "a number");
-  rnn_tensor **element = lrnn_box(L);
-  lrnn_check(L, rnn_tensor_part(lrnn_context(L), t, rnn_tensor_ndim(t), index, element));
-  assign_value(L, "set", *element, rnn_tensor_ndim(t) + 2);
+  assign_value(L, "set", t, rnn_tensor_ndim(t), index, rnn_tensor_ndim(t) + 2);
   lua_settop(L, 1);
   return 1;
 }
@@ -249,9 +252,7 @@ static int tensor_newindex(lua_State *L) {
   if (!which) {
     int64_t i = lrnn_check_integer(L, fname, 2, "index");
     check_row(L, t, i--);
-    rnn_tensor **place = lrnn_box(L);
-    lrnn_check(L, rnn_tensor_part(lrnn_context(L), t, 1, &i, place));
-    assign_value(L, fname, *place, 3);
+    assign_value(L, fname, t, 1, &i, 3);
     return 0;
   }
   rnn_tensor *value = lrnn_test_tensor(L, 3);

@@ -252,14 +252,24 @@ rnn_status rnn_tensor_assign(rnn_ctx *ctx, rnn_tensor *dst, rnn_tensor *src) {
   return write(ctx, dst, src, record);
 }
 
+/* value as an element of type, where number has room for one. */
+static rnn_status element_of(rnn_ctx *ctx, rnn_type type, double value, void *number) {
+  if (type == RNN_FLOAT) {
+    *(real *)number = (real)value;
+    return RNN_OK;
+  }
+  int32_t whole = value >= INT32_MIN && value <= INT32_MAX ? (int32_t)value : 0;
+  if ((double)whole != value) return rnni_fail(ctx, RNN_EARG, "fill: %g is no int32", value);
+  *(int32_t *)number = whole;
+  return RNN_OK;
+}
+
 rnn_status rnn_tensor_fill(rnn_ctx *ctx, rnn_tensor *t, double value) {
   RNNI_NEED_TENSOR(ctx, t);
-  real number = (real)value;
-  int32_t whole = t->type == RNN_INT && value >= INT32_MIN && value <= INT32_MAX ? (int32_t)value : 0;
-  if (t->type == RNN_INT && (double)whole != value)
-    return rnni_fail(ctx, RNN_EARG, "fill: %g is no int32", value);
-  rnn_tensor one = {.ctx = ctx, .type = t->type, .data = t->type == RNN_INT ? (void *)&whole : (void *)&number}, *src;
+  real number;
+  rnn_tensor one = {.ctx = ctx, .type = t->type, .data = &number}, *src;
   bool record;
+  RNNI_TRY(element_of(ctx, t->type, value, &number));
   RNNI_TRY(need_own(ctx, t));
   RNNI_TRY(recorded(ctx, t, true, NULL, &record));
   if (!record) return write(ctx, t, &one, false);
@@ -289,18 +299,45 @@ rnn_status rnni_fill_by(rnn_ctx *ctx, rnn_tensor *t, rnn_status (*make)(rnn_ctx 
   return status;
 }
 
-rnn_status rnn_tensor_part(rnn_ctx *ctx, rnn_tensor *t, int n, const int64_t *index, rnn_tensor **out) {
-  RNNI_NEED_TENSOR(ctx, t);
-  RNNI_NEED(ctx, out, "out is NULL");
-  RNNI_NEED(ctx, n >= 0 && n <= t->ndim && (index || n == 0), "n is not within 0 to the number of axes");
-  int64_t offset = 0;
+/* Where a part of t begins, in elements from its first. */
+static rnn_status place_of(rnn_ctx *ctx, const rnn_tensor *t, int n, const int64_t *index, int64_t *offset) {
+  *offset = 0;
   for (int i = 0; i < n; i++) {
     if (index[i] < 0 || index[i] >= t->dims[i])
       return rnni_fail(ctx, RNN_EARG, "part: index %lld of axis %d is not in %s", (long long)index[i] + 1, i + 1,
                        RNNI_SHAPE(t));
-    offset += index[i] * t->strides[i];
+    *offset += index[i] * t->strides[i];
   }
+  return RNN_OK;
+}
+
+rnn_status rnn_tensor_part(rnn_ctx *ctx, rnn_tensor *t, int n, const int64_t *index, rnn_tensor **out) {
+  RNNI_NEED_TENSOR(ctx, t);
+  RNNI_NEED(ctx, out, "out is NULL");
+  RNNI_NEED(ctx, n >= 0 && n <= t->ndim && (index || n == 0), "n is not within 0 to the number of axes");
+  int64_t offset;
+  RNNI_TRY(place_of(ctx, t, n, index, &offset));
   return rnni_tensor_view(ctx, t, t->ndim - n, t->dims + n, t->strides + n, offset, out);
+}
+
+rnn_status rnn_tensor_fill_part(rnn_ctx *ctx, rnn_tensor *t, int n, const int64_t *index, double value) {
+  RNNI_NEED_TENSOR(ctx, t);
+  RNNI_NEED(ctx, n >= 0 && n <= t->ndim && (index || n == 0), "n is not within 0 to the number of axes");
+  bool record;
+  RNNI_TRY(recorded(ctx, t, false, NULL, &record));
+  if (n == t->ndim && !record) {
+    int64_t offset;
+    RNNI_TRY(place_of(ctx, t, n, index, &offset));
+    RNNI_TRY(need_own(ctx, t));
+    RNNI_TRY(element_of(ctx, t->type, value, (char *)t->data + offset * (int64_t)rnni_type_size(t->type)));
+    rnn_tensor_changed(t);
+    return RNN_OK;
+  }
+  rnn_tensor *part;
+  RNNI_TRY(rnn_tensor_part(ctx, t, n, index, &part));
+  rnn_status status = rnn_tensor_fill(ctx, part, value);
+  rnn_tensor_free(part);
+  return status;
 }
 
 /* ---- places chosen by ids or by a mask ---- */

@@ -184,6 +184,8 @@ RNN_MUST_USE rnn_status rnn_tensor_part(rnn_ctx *ctx, rnn_tensor *t, int n, cons
    writes values without history. */
 RNN_MUST_USE rnn_status rnn_tensor_assign(rnn_ctx *ctx, rnn_tensor *dst, rnn_tensor *src);
 RNN_MUST_USE rnn_status rnn_tensor_fill(rnn_ctx *ctx, rnn_tensor *t, double value);
+/* Fills the part that rnn_tensor_part gives; one element without a history is written at once. */
+RNN_MUST_USE rnn_status rnn_tensor_fill_part(rnn_ctx *ctx, rnn_tensor *t, int n, const int64_t *index, double value);
 /* The places of x that which chooses, (k, ...), and writing y, broadcast to that shape, into them, as by assign. which
    is int32 ids of the first axis, from 1, of which the last counts where one occurs twice; or a float mask of 0 and 1
    with the first axes of x: one of x's own shape chooses elements. */

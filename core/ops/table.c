@@ -41,13 +41,15 @@ static rnn_status check_axis(rnn_ctx *ctx, const rnn_op *op, const rnn_args *arg
 
 rnn_status rnni_check_args(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args) {
   int tensors = 0, needed = 0, ints = 0;
-  bool list = strchr(op->args, 'L') != NULL, layer = strchr(op->args, 'R') != NULL;
+  bool list = false, layer = false, optional = false;
   for (const char *s = op->args; *s; s++) {
-    bool optional = *s == '?';
-    if (optional) s++;
-    if (*s != 't' && *s != 'T') continue;
-    tensors++;
-    if (!optional) needed = tensors;
+    list |= *s == 'L';
+    layer |= *s == 'R';
+    if (*s == 't' || *s == 'T') {
+      tensors++;
+      if (!optional) needed = tensors;
+    }
+    optional = *s == '?';
   }
   if (args->nt < 0 || (args->nt > 0 && !args->t) || (list && args->nt < 1) ||
       (!list && !layer && (args->nt < needed || args->nt > tensors)))
@@ -61,7 +63,7 @@ rnn_status rnni_check_args(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args)
     return rnni_fail(ctx, RNN_EARG, "%s: at most %d axes, got %d", op->name, RNN_MAX_DIMS, args->nshape);
   for (const char *s = op->args; *s; s++) {
     if (*s == 'x' || *s == 'X') RNNI_TRY(check_axis(ctx, op, args, args->i[ints], *s == 'X'));
-    ints += strchr("ibxX", *s) != NULL;
+    ints += *s == 'i' || *s == 'b' || *s == 'x' || *s == 'X';
   }
   return RNN_OK;
 }
