@@ -39,6 +39,8 @@ void lrnn_check_table(lua_State *L, const char *fname, int arg, const char *what
 bool lrnn_check_boolean(lua_State *L, const char *fname, int arg, const char *what); /* absent: false */
 /* An axis, 1-based or negative from the end, to 0-based. */
 int lrnn_check_axis(lua_State *L, const char *fname, int arg, int ndim);
+/* Axes as numbers from arg on, or one table of them, to 0-based; returns how many. */
+int lrnn_check_axes(lua_State *L, const char *fname, int arg, int ndim, int64_t *axes);
 /* A number that an element of t can be. */
 double lrnn_check_element(lua_State *L, const char *fname, const rnn_tensor *t, int arg);
 /* Raises when rnn_real cannot be v, an element of a float tensor; what names the place. */

@@ -59,12 +59,29 @@ bool lrnn_check_boolean(lua_State *L, const char *fname, int arg, const char *wh
   return lua_toboolean(L, arg);
 }
 
-int lrnn_check_axis(lua_State *L, const char *fname, int arg, int ndim) {
-  lua_Integer axis = lrnn_check_integer(L, fname, arg, "axis");
+/* The axis at index of the stack; arg is the argument that it is, or is in. */
+static int axis_at(lua_State *L, const char *fname, int index, int arg, int ndim) {
+  int ok;
+  lua_Integer axis = lua_type(L, index) == LUA_TNUMBER ? lua_tointegerx(L, index, &ok) : (ok = 0);
+  if (!ok) lrnn_error(L, "%s: argument %d (axis): expected an integer, got %s", fname, arg, lrnn_describe(L, index));
   if (axis == 0 || axis > ndim || axis < -ndim)
     lrnn_error(L, "%s: argument %d (axis): expected 1 to %d or -1 to -%d, got %lld", fname, arg, ndim, ndim,
                (long long)axis);
   return (int)(axis > 0 ? axis - 1 : ndim + axis);
+}
+
+int lrnn_check_axis(lua_State *L, const char *fname, int arg, int ndim) { return axis_at(L, fname, arg, arg, ndim); }
+
+int lrnn_check_axes(lua_State *L, const char *fname, int arg, int ndim, int64_t *axes) {
+  bool table = lua_istable(L, arg);
+  int n = table ? (int)lua_rawlen(L, arg) : lua_gettop(L) - arg + 1;
+  if (n > RNN_MAX_DIMS) lrnn_error(L, "%s: at most %d axes, got %d", fname, RNN_MAX_DIMS, n);
+  for (int i = 0; i < n; i++) {
+    if (table) lua_rawgeti(L, arg, i + 1);
+    axes[i] = axis_at(L, fname, table ? -1 : arg + i, table ? arg : arg + i, ndim);
+    if (table) lua_pop(L, 1);
+  }
+  return n < 0 ? 0 : n;
 }
 
 double lrnn_check_element(lua_State *L, const char *fname, const rnn_tensor *t, int arg) {

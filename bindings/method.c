@@ -105,6 +105,12 @@ static int lrnn_tensor_totable(lua_State *L) {
   return 1;
 }
 
+/* Place i of an axis of size n, from 1 or from -1 backwards, as one from 0; negative when there is none. */
+static int64_t from_zero(int64_t i, int64_t n) {
+  if (i < 0) i += n + 1;
+  return i <= n ? i - 1 : -1;
+}
+
 /* The places (from 0) of element (i, j, ...) from arg 2 on. */
 static void check_place(lua_State *L, const char *fname, const rnn_tensor *t, int64_t *index) {
   for (int axis = 0; axis < rnn_tensor_ndim(t); axis++) {
@@ -116,17 +122,17 @@ static void check_place(lua_State *L, const char *fname, const rnn_tensor *t, in
       snprintf(text, sizeof text, "index of axis %d", axis + 1);
       lrnn_argument_error(L, fname, axis + 2, text, "an integer");
     }
-    if (i < 1 || i > n)
+    index[axis] = from_zero(i, n);
+    if (index[axis] < 0)
       lrnn_error(L, "%s: index %lld of axis %d is not within 1 to %lld, %s", fname, (long long)i, axis + 1, (long long)n,
                  rnn_tensor_describe(t, text, sizeof text));
-    index[axis] = i - 1;
   }
 }
 
 /*--- x:get(i, j, ...) -> number
 ---
---- One element; for the rows of a matrix there is x[i]. Errors: indices outside 1 .. size, or too few of them.
----@param ... integer an index for each axis
+--- One element; for the rows of a matrix there is x[i]. Errors: indices outside the axes, or too few of them.
+---@param ... integer an index for each axis, from 1 or from -1 backwards
 ---@return number */
 static int lrnn_tensor_get(lua_State *L) {
   rnn_tensor *t = lrnn_check_tensor(L, "get", 1);
@@ -155,8 +161,8 @@ static void assign_value(lua_State *L, const char *fname, rnn_tensor *t, int n, 
 /*--- x:set(i, j, ..., value) -> x
 ---
 --- Changes one element in place: x:set(2, 3, 0.5). A value with a history, a tensor of one element, keeps it. Errors:
---- indices outside 1 .. size, a value that the type cannot hold.
----@param ... number|rnn.Tensor an index for each axis, then the value
+--- indices outside the axes, a value that the type cannot hold.
+---@param ... number|rnn.Tensor an index for each axis, from 1 or from -1 backwards, then the value
 ---@return rnn.Tensor x itself, of any shape */
 static int lrnn_tensor_set(lua_State *L) {
   rnn_tensor *t = lrnn_check_tensor(L, "set", 1);
@@ -171,99 +177,252 @@ static int lrnn_tensor_set(lua_State *L) {
 
 /* ---- parts ---- */
 
-static rnn_tensor *apply(lua_State *L, const char *op, rnn_tensor *t, int64_t a, int64_t b, int64_t c) {
-  lrnn_apply(L, rnn_op_find(op), &(rnn_args){.t = &t, .nt = 1, .i = {a, b, c}});
+static rnn_args arguments(rnn_tensor *const *t, const int64_t *i) {
+  return (rnn_args){.t = t, .nt = 1, .i = {i[0], i[1], i[2], i[3]}};
+}
+
+static rnn_tensor *apply(lua_State *L, const char *op, rnn_tensor *t, const int64_t *i) {
+  rnn_args args = arguments(&t, i);
+  lrnn_apply(L, rnn_op_find(op), &args);
   return lrnn_test_tensor(L, -1);
 }
 
 /* A view of t with other lengths: an exchange of an axis with itself, as a scalar its own shape again. */
 static rnn_tensor *with_lengths(lua_State *L, rnn_tensor *t, rnn_tensor *lengths) {
-  rnn_tensor *view = apply(L, rnn_tensor_ndim(t) ? "transpose" : "reshape", t, 0, 0, 0);
+  rnn_tensor *view = apply(L, rnn_tensor_ndim(t) ? "transpose" : "reshape", t, (int64_t[4]){0});
   lrnn_check(L, rnn_tensor_set_lengths(lrnn_context(L), view, lengths));
   return view;
 }
 
 /*--- x:rows(from, to) -> tensor
 ---
---- The places from .. to, both included, of the first axis; it shares memory with x. Errors: places outside 1 .. #x.
----@param from integer
----@param to integer from - 1 gives none
+--- The places from .. to, both included, of the first axis; it shares memory with x. Errors: places outside the axis.
+---@param from integer from 1, or from -1 backwards
+---@param to integer likewise; from - 1 gives none
 ---@return rnn.Tensor of shape (to - from + 1, ...) */
 static int lrnn_tensor_rows(lua_State *L) {
   rnn_tensor *t = lrnn_check_tensor(L, "rows", 1);
   int64_t from = lrnn_check_integer(L, "rows", 2, "from"), to = lrnn_check_integer(L, "rows", 3, "to");
   int64_t n = rnn_tensor_ndim(t) ? rnn_tensor_dims(t)[0] : 0;
-  if (from < 1 || from > n + 1 || to < from - 1 || to > n)
+  int64_t first = from < 0 ? from + n + 1 : from, last = to < 0 ? to + n + 1 : to;
+  if (first < 1 || last < first - 1 || last > n)
     return lrnn_error(L, "rows: %lld to %lld is not within 1 to %lld", (long long)from, (long long)to, (long long)n);
-  apply(L, "slice", t, 0, from, to);
+  apply(L, "slice", t, (int64_t[4]){0, first, last, 1});
   return 1;
 }
 
-static void check_row(lua_State *L, rnn_tensor *t, int64_t i) {
+/* Place i of the first axis, from 0. */
+static int64_t check_row(lua_State *L, rnn_tensor *t, int64_t i) {
   char text[160];
-  int64_t rows = rnn_tensor_ndim(t) ? rnn_tensor_dims(t)[0] : 0;
-  if (i < 1 || i > rows)
+  int64_t rows = rnn_tensor_ndim(t) ? rnn_tensor_dims(t)[0] : 0, at = from_zero(i, rows);
+  if (at < 0)
     lrnn_error(L, "index %lld is not within 1 to %lld, the first axis of %s", (long long)i, (long long)rows,
                rnn_tensor_describe(t, text, sizeof text));
+  return at;
 }
 
 /* Place i of the first axis; of a batch with lengths a sequence with its padding. */
-static rnn_tensor *row(lua_State *L, rnn_tensor *t, int64_t i) {
-  check_row(L, t, i);
+static void push_row(lua_State *L, rnn_tensor *t, int64_t i) {
+  int64_t at = check_row(L, t, i);
+  if (rnn_tensor_ndim(t) == 1) {
+    push_element(L, t, at * rnn_tensor_strides(t)[0]);
+    return;
+  }
   if (rnn_tensor_lengths(t)) t = with_lengths(L, t, NULL);
-  return apply(L, "select", t, 0, i, 0);
+  apply(L, "select", t, (int64_t[4]){0, at + 1});
 }
 
-/* t[i], t[ids], t[mask], t.grad, t:method. Upvalue 1: the methods. */
-static int tensor_index(lua_State *L) {
-  rnn_tensor *t = lrnn_check_tensor(L, "index", 1), *which;
-  if (lua_isinteger(L, 2)) {
-    int64_t i = lua_tointeger(L, 2);
-    if (rnn_tensor_ndim(t) != 1) return row(L, t, i), 1;
-    check_row(L, t, i);
-    push_element(L, t, (i - 1) * rnn_tensor_strides(t)[0]);
-    return 1;
+/* ---- x[{ ... }]: an entry for each of the first axes ---- */
+
+#define ENTRY "an integer, {}, { from, to [, step] }, int32 ids or a mask"
+
+typedef struct places {
+  int n;
+  struct {
+    int64_t from, to, step; /* step 0: one place, whose axis goes */
+  } of[RNN_MAX_DIMS];
+  rnn_tensor *ids; /* of one entry, whose from is 0: ids, or a mask, which may stand for several axes */
+} places;
+
+static bool check_range(lua_State *L, int64_t *numbers) {
+  lua_Unsigned n = lua_rawlen(L, -1);
+  lua_pushnil(L);
+  bool named = n == 0 && lua_next(L, -2);
+  if (n == 0) lua_pop(L, named ? 2 : 0);
+  else lua_pop(L, 1);
+  for (lua_Unsigned k = 0; k < n && n <= 3; k++) {
+    int ok;
+    numbers[k] = lua_rawgeti(L, -1, (lua_Integer)k + 1) == LUA_TNUMBER ? lua_tointegerx(L, -1, &ok) : (ok = 0);
+    lua_pop(L, 1);
+    if (!ok) return false;
   }
-  if (lua_type(L, 2) == LUA_TSTRING) {
-    lua_pushvalue(L, 2);
-    if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
-    const char *key = lua_tostring(L, 2);
-    if (strcmp(key, "grad") == 0) {
-      if (!rnn_tensor_grad(t)) return 1;
-      rnn_tensor **box = lrnn_box(L); /* a finaliser that it runs may take the gradient away */
-      if (rnn_tensor_grad(t)) *box = rnn_tensor_ref(rnn_tensor_grad(t));
-      else lua_pushnil(L);
-      return 1;
+  return !named && n != 1 && n <= 3;
+}
+
+/* The entries of the table at arg 2; what stands for ids stays on the stack. */
+static places check_places(lua_State *L, rnn_tensor *t) {
+  places p = {0};
+  char text[160];
+  int ndim = rnn_tensor_ndim(t), axis = 0;
+  lua_Unsigned n = lua_rawlen(L, 2);
+  for (lua_Unsigned k = 1; k <= n; k++, p.n++, axis++) {
+    if (axis >= ndim)
+      lrnn_error(L, "index: more entries than the %d axes of %s", ndim, rnn_tensor_describe(t, text, sizeof text));
+    int64_t range[3] = {1, -1, 1};
+    int kind = lua_rawgeti(L, 2, (lua_Integer)k), whole = 0;
+    rnn_tensor *ids = lrnn_test_tensor(L, -1);
+    if (kind == LUA_TNUMBER) {
+      range[0] = lua_tointegerx(L, -1, &whole);
+      range[2] = 0;
+      if (whole && from_zero(range[0], rnn_tensor_dims(t)[axis]) < 0)
+        lrnn_error(L, "index: %lld is not within 1 to %lld, axis %d of %s", (long long)range[0],
+                   (long long)rnn_tensor_dims(t)[axis], axis + 1, rnn_tensor_describe(t, text, sizeof text));
+    } else if (ids) {
+      if (p.ids) lrnn_error(L, "index: entry %d: only one entry may be ids or a mask", (int)k);
+      if (rnn_tensor_type(ids) == RNN_FLOAT) axis += rnn_tensor_ndim(ids) - 1;
+      p.ids = ids;
+      range[0] = 0;
     }
-    return lrnn_error(L, "a tensor has no method or field '%s'", key);
+    if (!(kind == LUA_TNUMBER ? whole : ids || (kind == LUA_TTABLE && check_range(L, range))))
+      lrnn_error(L, "index: entry %d: expected " ENTRY ", got %s", (int)k, lrnn_describe(L, -1));
+    if (!ids) lua_pop(L, 1);
+    p.of[p.n].from = range[0];
+    p.of[p.n].to = range[1];
+    p.of[p.n].step = range[2];
   }
-  if ((which = lrnn_test_tensor(L, 2))) {
-    rnn_tensor **box = lrnn_box(L);
-    lrnn_check(L, rnn_tensor_pick(lrnn_context(L), t, which, box));
-    return 1;
-  }
-  return lrnn_argument_error(L, "index", 2, NULL, "an integer, int32 ids, a mask or a name");
+  return p;
 }
 
-/* t[i] = v, t[ids] = v, t[mask] = v */
-static int tensor_newindex(lua_State *L) {
-  const char *fname = "assignment";
-  rnn_tensor *t = lrnn_check_tensor(L, "index", 1), *which = lrnn_test_tensor(L, 2);
-  if (!which) {
-    int64_t i = lrnn_check_integer(L, fname, 2, "index");
-    check_row(L, t, i--);
-    assign_value(L, fname, t, 1, &i, 3);
-    return 0;
+static rnn_status replace(rnn_ctx *ctx, rnn_tensor **t, const char *op, const int64_t *i) {
+  rnn_tensor *next;
+  rnn_args args = arguments(t, i);
+  rnn_status status = rnn_apply(ctx, rnn_op_find(op), &args, &next);
+  if (status != RNN_OK) return status;
+  rnn_tensor_free(*t);
+  *t = next;
+  return RNN_OK;
+}
+
+/* Replaces *t, of which it takes the reference, by a view of its part at places but for ids, whose axis goes to *axis. A
+   place of a batch with lengths is a sequence with its padding. bare: of what is written to, all padding counts. */
+static rnn_status take(rnn_ctx *ctx, rnn_tensor **t, const places *p, bool bare, int *axis) {
+  bool drop = rnn_tensor_lengths(*t) && (bare || (p->n && p->of[0].step == 0)), viewed = drop;
+  rnn_status status = RNN_OK;
+  int at = 0;
+  if (drop) status = replace(ctx, t, "transpose", (int64_t[4]){0});
+  if (drop && status == RNN_OK) status = rnn_tensor_set_lengths(ctx, *t, NULL);
+  for (int k = 0; k < p->n && status == RNN_OK; k++) {
+    int64_t from = p->of[k].from, to = p->of[k].to, step = p->of[k].step;
+    bool whole = from == 1 && to == -1 && step == 1;
+    if (from == 0) {
+      *axis = at;
+      at += rnn_tensor_type(p->ids) == RNN_FLOAT ? rnn_tensor_ndim(p->ids) : 1;
+    } else if (step == 0) {
+      status = replace(ctx, t, "select", (int64_t[4]){at, from});
+    } else {
+      if (!whole) status = replace(ctx, t, "slice", (int64_t[4]){at, from, to, step});
+      at++;
+    }
+    viewed |= from != 0 && !whole;
   }
-  rnn_tensor *value = lrnn_test_tensor(L, 3);
+  if (viewed || status != RNN_OK) return status;
+  return replace(ctx, t, rnn_tensor_ndim(*t) ? "transpose" : "reshape", (int64_t[4]){0});
+}
+
+static void push_part(lua_State *L, rnn_tensor *t) {
+  places p = check_places(L, t);
+  int64_t at = 0;
+  int axis = 0, single = 0;
+  while (single < p.n && p.of[single].step == 0) {
+    at += from_zero(p.of[single].from, rnn_tensor_dims(t)[single]) * rnn_tensor_strides(t)[single];
+    single++;
+  }
+  if (single && single == rnn_tensor_ndim(t)) {
+    push_element(L, t, at);
+    return;
+  }
+  rnn_ctx *ctx = lrnn_context(L);
+  rnn_tensor **part = lrnn_box(L), **picked = p.ids ? lrnn_box(L) : NULL;
+  lrnn_note_position(L, ctx);
+  *part = rnn_tensor_ref(t);
+  lrnn_check(L, take(ctx, part, &p, false, &axis));
+  if (picked) lrnn_check(L, rnn_tensor_pick(ctx, *part, axis, p.ids, picked));
+}
+
+/* Writes the number or tensor at arg into places that ids or a mask chooses. */
+static void put_value(lua_State *L, rnn_tensor *t, int axis, rnn_tensor *which, int arg) {
+  rnn_tensor *value = lrnn_test_tensor(L, arg);
   if (!value) {
     rnn_tensor **box = lrnn_box(L);
-    double v = lrnn_check_element(L, fname, t, 3);
+    double v = lrnn_check_element(L, "assignment", t, arg);
     lrnn_check(L, rnn_tensor_new(lrnn_context(L), rnn_tensor_type(t), 0, NULL, box));
     lrnn_check(L, rnn_tensor_fill(lrnn_context(L), *box, v));
     value = *box;
   }
-  lrnn_check(L, rnn_tensor_put(lrnn_context(L), t, which, value));
+  lrnn_check(L, rnn_tensor_put(lrnn_context(L), t, axis, which, value));
+}
+
+static void assign_part(lua_State *L, rnn_tensor *t) {
+  places p = check_places(L, t);
+  rnn_ctx *ctx = lrnn_context(L);
+  rnn_tensor **part = lrnn_box(L);
+  int axis = 0;
+  *part = rnn_tensor_ref(t);
+  bool recording = rnn_ctx_set_recording(ctx, false);
+  rnn_status status = take(ctx, part, &p, true, &axis);
+  rnn_ctx_set_recording(ctx, recording);
+  lrnn_check(L, status);
+  if (p.ids) put_value(L, *part, axis, p.ids, 3);
+  else assign_value(L, "assignment", *part, 0, NULL, 3);
+}
+
+/* ---- x[...] ---- */
+
+/* t[i], t[{ ... }], t[ids], t[mask], t.grad, t:method. Upvalue 1: the methods. */
+static int tensor_index(lua_State *L) {
+  rnn_tensor *t = lrnn_check_tensor(L, "index", 1), *which;
+  int whole;
+  switch (lua_type(L, 2)) {
+    case LUA_TNUMBER: {
+      lua_Integer i = lua_tointegerx(L, 2, &whole);
+      if (!whole) break;
+      push_row(L, t, i);
+      return 1;
+    }
+    case LUA_TSTRING: {
+      lua_pushvalue(L, 2);
+      if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
+      const char *key = lua_tostring(L, 2);
+      if (strcmp(key, "grad") == 0) {
+        if (!rnn_tensor_grad(t)) return 1;
+        rnn_tensor **box = lrnn_box(L); /* a finaliser that it runs may take the gradient away */
+        if (rnn_tensor_grad(t)) *box = rnn_tensor_ref(rnn_tensor_grad(t));
+        else lua_pushnil(L);
+        return 1;
+      }
+      return lrnn_error(L, "a tensor has no method or field '%s'", key);
+    }
+    case LUA_TTABLE: push_part(L, t); return 1;
+    default:
+      if (!(which = lrnn_test_tensor(L, 2))) break;
+      rnn_tensor **box = lrnn_box(L);
+      lrnn_check(L, rnn_tensor_pick(lrnn_context(L), t, 0, which, box));
+      return 1;
+  }
+  return lrnn_argument_error(L, "index", 2, NULL, "an integer, a table of places, int32 ids, a mask or a name");
+}
+
+/* t[i] = v, t[{ ... }] = v, t[ids] = v, t[mask] = v */
+static int tensor_newindex(lua_State *L) {
+  rnn_tensor *t = lrnn_check_tensor(L, "index", 1), *which = lrnn_test_tensor(L, 2);
+  if (lua_istable(L, 2)) {
+    assign_part(L, t);
+  } else if (which) {
+    put_value(L, t, 0, which, 3);
+  } else {
+    int64_t i = check_row(L, t, lrnn_check_integer(L, "assignment", 2, "index"));
+    assign_value(L, "assignment", t, 1, &i, 3);
+  }
   return 0;
 }
 

@@ -77,6 +77,7 @@ static void read_argument(reader *r, char letter, bool optional) {
     case 'b': r->args.i[r->ints++] = lrnn_check_boolean(L, r->name, r->arg, NULL); break;
     case 'x': r->args.i[r->ints++] = lrnn_check_axis(L, r->name, r->arg, first_ndim(r)); break;
     case 'X': r->args.i[r->ints++] = absent ? -1 : lrnn_check_axis(L, r->name, r->arg, first_ndim(r)); break;
+    case 'a': r->args.nshape = lrnn_check_axes(L, r->name, r->arg, first_ndim(r), r->args.shape); break;
     case 's': r->args.nshape = lrnn_check_shape(L, r->name, r->arg, -1, r->args.shape); break;
     default: luaL_error(L, "op %s: unknown letter in its signature", r->name);
   }
@@ -107,7 +108,7 @@ static int op_call(lua_State *L) {
   reader r = {.L = L, .name = rnn_op_name(op), .t = plain, .absent = rnn_op_absent(op), .arg = 1};
   int most = 0;
   for (const char *s = rnn_op_signature(op); *s; s++) {
-    if (*s == 's' && !lua_istable(L, most + 1)) most = lua_gettop(L); /* sizes one by one, to the last */
+    if ((*s == 's' || *s == 'a') && !lua_istable(L, most + 1)) most = lua_gettop(L); /* one by one, to the last */
     else if (*s != '?') most++;
   }
   int given = lrnn_count(L, most);

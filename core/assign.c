@@ -90,7 +90,7 @@ static bool move(const rnn_tensor *dst, const rnn_tensor *src, bool add, const r
 }
 
 void rnni_move(const rnn_tensor *dst, const rnn_tensor *src) { move(dst, src, false, NULL); }
-void rnni_move_add(const rnn_tensor *dst, const rnn_tensor *src) { move(dst, src, true, NULL); }
+void rnni_move_add(const rnn_tensor *dst, const rnn_tensor *src) { move(dst, src, true, dst->ctx); }
 rnn_status rnni_move_new(rnn_ctx *ctx, const rnn_tensor *dst, const rnn_tensor *src) {
   return move(dst, src, false, ctx) ? RNN_OK : rnni_poll(ctx);
 }
@@ -342,9 +342,18 @@ rnn_status rnn_tensor_fill_part(rnn_ctx *ctx, rnn_tensor *t, int n, const int64_
 
 /* ---- places chosen by ids or by a mask ---- */
 
-/* The numbers of the chosen places, and x seen as the rows that they count: which is int32 ids of the first axis, or a
-   mask of 0 and 1 with the first axes of x. */
-static rnn_status chosen(rnn_ctx *ctx, rnn_tensor *x, rnn_tensor *which, rnn_tensor **ids, rnn_tensor **rows) {
+static rnn_status need_axes(rnn_ctx *ctx, const rnn_tensor *x, int axis, const rnn_tensor *mask) {
+  if (axis + mask->ndim <= x->ndim && memcmp(mask->dims, x->dims + axis, (size_t)mask->ndim * sizeof *x->dims) == 0)
+    return RNN_OK;
+  if (axis == 0)
+    return rnni_fail(ctx, RNN_ESHAPE, "index: a mask %s does not have the first axes of %s", RNNI_SHAPE(mask), RNNI_SHAPE(x));
+  return rnni_fail(ctx, RNN_ESHAPE, "index: a mask %s does not have the axes of %s from axis %d on", RNNI_SHAPE(mask),
+                   RNNI_SHAPE(x), axis + 1);
+}
+
+/* The numbers of the chosen places of an axis, and x seen with this axis: which is int32 ids of it, or a mask of 0 and 1
+   with so many axes of x from there on. */
+static rnn_status chosen(rnn_ctx *ctx, rnn_tensor *x, int axis, rnn_tensor *which, rnn_tensor **ids, rnn_tensor **rows) {
   rnn_tensor *flat = NULL;
   rnn_args args = {.t = &which, .nt = 1, .shape = {-1}, .nshape = 1};
   if (which->type == RNN_INT) {
@@ -352,9 +361,8 @@ static rnn_status chosen(rnn_ctx *ctx, rnn_tensor *x, rnn_tensor *which, rnn_ten
     *rows = rnn_tensor_ref(x);
     return RNN_OK;
   }
-  if (which->ndim > x->ndim || memcmp(which->dims, x->dims, (size_t)which->ndim * sizeof *x->dims) != 0)
-    return rnni_fail(ctx, RNN_ESHAPE, "index: a mask %s does not have the first axes of %s", RNNI_SHAPE(which),
-                     RNNI_SHAPE(x));
+  RNNI_TRY(need_axes(ctx, x, axis, which));
+  int behind = axis + which->ndim, rest = x->ndim - behind;
   rnn_status status;
   RNNI_TRY(rnn_tensor_copy(ctx, which, &flat)); /* row by row */
   rnn_tensor_free(flat->lengths);
@@ -371,9 +379,10 @@ static rnn_status chosen(rnn_ctx *ctx, rnn_tensor *x, rnn_tensor *which, rnn_ten
   args.t = &flat;
   RNNI_GOTO(rnn_apply(ctx, rnn_op_find("nonzero"), &args, ids));
   args.t = &x;
-  args.shape[0] = which->count;
-  args.nshape = 1 + x->ndim - which->ndim;
-  memcpy(args.shape + 1, x->dims + which->ndim, (size_t)(x->ndim - which->ndim) * sizeof *x->dims);
+  args.nshape = axis + 1 + rest;
+  memcpy(args.shape, x->dims, (size_t)axis * sizeof *x->dims);
+  args.shape[axis] = which->count;
+  memcpy(args.shape + axis + 1, x->dims + behind, (size_t)rest * sizeof *x->dims);
   status = rnn_apply(ctx, rnn_op_find("reshape"), &args, rows);
   if (status != RNN_OK) rnn_tensor_free(*ids);
 done:
@@ -387,51 +396,95 @@ static rnn_status without_lengths(rnn_ctx *ctx, rnn_tensor *x, rnn_tensor **out)
   return rnn_tensor_set_lengths(ctx, *out, NULL);
 }
 
-rnn_status rnn_tensor_pick(rnn_ctx *ctx, rnn_tensor *x, rnn_tensor *which, rnn_tensor **out) {
+rnn_status rnn_tensor_pick(rnn_ctx *ctx, rnn_tensor *x, int axis, rnn_tensor *which, rnn_tensor **out) {
   RNNI_NEED_TENSOR(ctx, x);
   RNNI_NEED_TENSOR(ctx, which);
   RNNI_NEED(ctx, out, "out is NULL");
+  RNNI_NEED(ctx, axis >= 0 && (axis == 0 || axis < x->ndim), "axis is none of x");
   rnn_tensor *in[2], *bare = NULL;
   if (x->lengths && which->type == RNN_FLOAT) RNNI_TRY(without_lengths(ctx, x, &bare));
-  rnn_status status = chosen(ctx, bare ? bare : x, which, &in[1], &in[0]);
+  rnn_status status = chosen(ctx, bare ? bare : x, axis, which, &in[1], &in[0]);
   rnn_tensor_free(bare);
   RNNI_TRY(status);
-  rnn_args args = {.t = in, .nt = 2};
+  rnn_args args = {.t = in, .nt = 2, .i = {axis}};
   status = rnn_apply(ctx, rnn_op_find("gather"), &args, out);
   rnn_tensor_free(in[0]);
   rnn_tensor_free(in[1]);
   return status;
 }
 
-rnn_status rnn_tensor_put(rnn_ctx *ctx, rnn_tensor *x, rnn_tensor *which, rnn_tensor *y) {
-  RNNI_NEED_TENSOR(ctx, x);
-  RNNI_NEED_TENSOR(ctx, which);
-  RNNI_NEED_TENSOR(ctx, y);
-  rnn_tensor *in[3] = {NULL, NULL, y}, *put = NULL, *back = NULL;
+static rnn_status put(rnn_ctx *ctx, rnn_tensor *x, rnn_tensor *which, rnn_tensor *y) {
+  rnn_tensor *in[3] = {NULL, NULL, y}, *made = NULL, *back = NULL;
   rnn_status status;
-  RNNI_TRY(need_own(ctx, x));
-  if (x->lengths) {
-    rnn_tensor *bare;
-    RNNI_TRY(without_lengths(ctx, x, &bare));
-    status = rnn_tensor_put(ctx, bare, which, y);
-    rnn_tensor_free(bare);
-    return status;
-  }
   bool recording = ctx->recording, record;
   RNNI_TRY(recorded(ctx, x, false, y, &record));
   ctx->recording = record;
+  if (record && x->base && !x->node) x->writes = x->base->writes - 1; /* what is not written to keeps its history */
   rnn_args args = {.t = in, .nt = 3};
-  RNNI_GOTO(chosen(ctx, x, which, &in[1], &in[0]));
-  RNNI_GOTO(rnn_apply(ctx, rnn_op_find("index_put"), &args, &put));
-  args = (rnn_args){.t = &put, .nt = 1, .nshape = x->ndim};
-  memcpy(args.shape, x->dims, sizeof x->dims);
+  RNNI_GOTO(chosen(ctx, x, 0, which, &in[1], &in[0]));
+  RNNI_GOTO(rnn_apply(ctx, rnn_op_find("index_put"), &args, &made));
+  args = (rnn_args){.t = &made, .nt = 1, .nshape = x->ndim};
+  memcpy(args.shape, x->dims, sizeof args.shape);
   RNNI_GOTO(rnn_apply(ctx, rnn_op_find("reshape"), &args, &back));
   status = rnn_tensor_assign(ctx, x, back);
 done:
   ctx->recording = recording;
   rnn_tensor_free(in[0]);
   rnn_tensor_free(in[1]);
-  rnn_tensor_free(put);
+  rnn_tensor_free(made);
   rnn_tensor_free(back);
+  return status;
+}
+
+/* A view of t in which count axes from the given one on come first. */
+static rnn_status in_front(rnn_ctx *ctx, rnn_tensor *t, int axis, int count, rnn_tensor **out) {
+  rnn_args args = {.t = &t, .nt = 1};
+  for (int i = 0; i < count; i++) args.shape[args.nshape++] = axis + i;
+  for (int i = 0; i < t->ndim; i++)
+    if (i < axis || i >= axis + count) args.shape[args.nshape++] = i;
+  return rnn_apply(ctx, rnn_op_find("permute"), &args, out);
+}
+
+/* The values y of what has ndim axes, with this axis first. */
+static rnn_status values_in_front(rnn_ctx *ctx, rnn_tensor *y, int ndim, int axis, rnn_tensor **out) {
+  rnn_args args = {.t = &y, .nt = 1, .nshape = ndim};
+  int lead = ndim - y->ndim;
+  if (y->ndim == 0 || lead < 0) { /* a number; too many axes, which is said later */
+    *out = rnn_tensor_ref(y);
+    return RNN_OK;
+  }
+  for (int i = 0; i < ndim; i++) args.shape[i] = i < lead ? 1 : y->dims[i - lead];
+  rnn_tensor *all;
+  RNNI_TRY(rnn_apply(ctx, rnn_op_find("reshape"), &args, &all));
+  rnn_status status = in_front(ctx, all, axis, 1, out);
+  rnn_tensor_free(all);
+  return status;
+}
+
+rnn_status rnn_tensor_put(rnn_ctx *ctx, rnn_tensor *x, int axis, rnn_tensor *which, rnn_tensor *y) {
+  RNNI_NEED_TENSOR(ctx, x);
+  RNNI_NEED_TENSOR(ctx, which);
+  RNNI_NEED_TENSOR(ctx, y);
+  RNNI_NEED(ctx, axis >= 0 && (axis == 0 || axis < x->ndim), "axis is none of x");
+  RNNI_TRY(need_own(ctx, x));
+  rnn_tensor *bare = NULL, *front = NULL, *values = NULL;
+  rnn_status status = RNN_OK;
+  bool recording = ctx->recording;
+  int count = which->type == RNN_FLOAT ? which->ndim : 1;
+  if (which->type == RNN_FLOAT) RNNI_TRY(need_axes(ctx, x, axis, which));
+  if (x->lengths) RNNI_TRY(without_lengths(ctx, x, &bare));
+  if (bare) x = bare;
+  if (axis == 0) {
+    status = put(ctx, x, which, y);
+  } else {
+    ctx->recording = false; /* a part to write to */
+    status = in_front(ctx, x, axis, count, &front);
+    ctx->recording = recording;
+    if (status == RNN_OK) status = values_in_front(ctx, y, x->ndim - count + 1, axis, &values);
+    if (status == RNN_OK) status = put(ctx, front, which, values);
+  }
+  rnn_tensor_free(bare);
+  rnn_tensor_free(front);
+  rnn_tensor_free(values);
   return status;
 }

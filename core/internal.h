@@ -206,7 +206,8 @@ RNN_MUST_USE rnn_status rnni_tensor_view(rnn_ctx *ctx, rnn_tensor *t, int ndim, 
 void rnni_row_strides(int ndim, const int64_t *dims, int64_t *strides);
 /* t itself, with a further reference, when it is contiguous, else a copy that is, with its history and lengths. */
 RNN_MUST_USE rnn_status rnni_tensor_stand_in(rnn_ctx *ctx, rnn_tensor *t, rnn_tensor **out);
-/* dst = src, dst += src (float), src broadcast to dst's shape; any strides, no overlap. */
+/* dst = src, dst += src (float; of gradients: an interrupt ends it, and the caller polls), src broadcast to dst's shape;
+   any strides, no overlap. */
 void rnni_move(const rnn_tensor *dst, const rnn_tensor *src);
 void rnni_move_add(const rnn_tensor *dst, const rnn_tensor *src);
 /* The same into new memory, which an interrupt may leave half filled: RNN_EINTR. */

@@ -136,9 +136,9 @@ void rnn_random_set(rnn_ctx *ctx, rnn_random_state state);
 
 typedef enum rnn_type { RNN_FLOAT, RNN_INT } rnn_type; /* rnn_real, int32_t */
 
-/* A reference-counted array of up to 6 axes. One rule says what is a view: slice, select, transpose, reshape, detach and
-   rnn_tensor_rows share memory with the tensor that they were given, so that a write into either is seen by both; every
-   other op gives values of its own. (gather, and reshape of what does not lie in rows, copy: writing into their results
+/* A reference-counted array of up to 6 axes. One rule says what is a view: slice, select, transpose, permute, reshape,
+   squeeze, unsqueeze, detach and rnn_tensor_rows share memory with the tensor that they were given, so that a write into
+   either is seen by both; every other op gives values of its own. (gather, and reshape of what does not lie in rows, copy: writing into their results
    is RNN_EARG, for it would not reach the tensor that they were taken from.) A tensor may know the lengths of its
    sequences (N int32 values for an (N, T, ...) tensor); ops carry them along or refuse to lose them. */
 typedef struct rnn_tensor rnn_tensor;
@@ -186,11 +186,11 @@ RNN_MUST_USE rnn_status rnn_tensor_assign(rnn_ctx *ctx, rnn_tensor *dst, rnn_ten
 RNN_MUST_USE rnn_status rnn_tensor_fill(rnn_ctx *ctx, rnn_tensor *t, double value);
 /* Fills the part that rnn_tensor_part gives; one element without a history is written at once. */
 RNN_MUST_USE rnn_status rnn_tensor_fill_part(rnn_ctx *ctx, rnn_tensor *t, int n, const int64_t *index, double value);
-/* The places of x that which chooses, (k, ...), and writing y, broadcast to that shape, into them, as by assign. which
-   is int32 ids of the first axis, from 1, of which the last counts where one occurs twice; or a float mask of 0 and 1
-   with the first axes of x: one of x's own shape chooses elements. */
-RNN_MUST_USE rnn_status rnn_tensor_pick(rnn_ctx *ctx, rnn_tensor *x, rnn_tensor *which, rnn_tensor **out);
-RNN_MUST_USE rnn_status rnn_tensor_put(rnn_ctx *ctx, rnn_tensor *x, rnn_tensor *which, rnn_tensor *y);
+/* The places of x that which chooses along an axis, and writing y, broadcast to their shape, into them, as by assign.
+   which is int32 ids of the axis, from 1, of which the last counts where one occurs twice; or a float mask of 0 and 1 with
+   the axes of x from there on: on axis 0, one of x's own shape chooses elements. Axes of a mask become one. */
+RNN_MUST_USE rnn_status rnn_tensor_pick(rnn_ctx *ctx, rnn_tensor *x, int axis, rnn_tensor *which, rnn_tensor **out);
+RNN_MUST_USE rnn_status rnn_tensor_put(rnn_ctx *ctx, rnn_tensor *x, int axis, rnn_tensor *which, rnn_tensor *y);
 RNN_MUST_USE rnn_status rnn_tensor_uniform(rnn_ctx *ctx, rnn_tensor *t, double low, double high);
 RNN_MUST_USE rnn_status rnn_tensor_normal(rnn_ctx *ctx, rnn_tensor *t, double mean, double deviation);
 /* A random permutation of 1..n into an int32 tensor of n elements (Fisher-Yates). */
@@ -234,8 +234,9 @@ bool rnn_ctx_recording(const rnn_ctx *ctx);
  * does not fit is RNN_EARG or RNN_ESHAPE, and nothing has happened.
  * The signature string has a letter for each argument in Lua's order:
  *   t tensor or number   T tensor (no number)   L list of tensors   i integer   n number   b boolean
- *   x axis               X axis or nil (all: -1)   s shape          a lower-case letter after '?' is optional
- * Integers, booleans and axes land in i[], numbers in n[], shapes in shape[]. */
+ *   x axis               X axis or nil (all: -1)   s shape          a axes
+ *   a lower-case letter after '?' is optional
+ * Integers, booleans and axes land in i[], numbers in n[], shapes and lists of axes in shape[]. */
 typedef struct rnn_recurrent rnn_recurrent;
 
 typedef struct rnn_args {

@@ -206,7 +206,7 @@ rnn_status rnni_tensor_shell(rnn_ctx *ctx, const rnn_tensor *t, rnn_tensor **out
 rnn_status rnn_tensor_rows(rnn_ctx *ctx, rnn_tensor *t, int64_t from, int64_t to, rnn_tensor **out) {
   RNNI_NEED_TENSOR(ctx, t);
   RNNI_NEED(ctx, out, "out is NULL");
-  rnn_args args = {.t = &t, .nt = 1, .i = {0, from + 1, to}};
+  rnn_args args = {.t = &t, .nt = 1, .i = {0, from + 1, to, 1}};
   return rnn_apply(ctx, rnn_op_find("slice"), &args, out);
 }
 

@@ -31,6 +31,7 @@ local KINDS = {
   i = { "integer", "" }, n = { "number", "" }, b = { "boolean", "" },
   x = { "integer", "from 1, or from -1 backwards" }, X = { "integer", "from 1, or from -1 backwards" },
   s = { "integer[]", "sizes, in a table or one by one" },
+  a = { "integer[]", "axes from 1, or from -1 backwards, in a table or one by one" },
 }
 
 -- "(x, axis [, keep = 1]) -> int32. Text." -> names of the arguments, what stands in brackets, result, text
@@ -183,12 +184,16 @@ error. Misuse raises an error at the caller's line that says function, argument,
 the text of a function says about errors comes on top of that. Files and the outside world give nil, a message and a
 code.
 
-What takes a part of a tensor or shows it in another shape (x[i], rows, slice, select, split, transpose, reshape, detach,
-with_lengths) shares memory with x, with or without gradients, so a write into it is a write into x; every other op gives
-values of its own. What picks places by ids or a mask (gather, x[ids], x[mask], also reshape after transpose) has to copy,
-and a write into its result, which could not reach x, is an error: write x[ids] = y, or into x:copy(). Writes of values
-with a history (x[i] = h, x:set, x:assign, also into parts) are recorded: h gets the gradient of its new place, and what
-was overwritten none.
+What takes a part of a tensor or shows it in another shape (x[i], x[{ ... }], rows, slice, select, split, chunk,
+transpose, permute, reshape, squeeze, unsqueeze, detach, with_lengths) shares memory with x, with or without gradients, so
+a write into it is a write into x; every other op gives values of its own. What picks places by ids or a mask (gather,
+x[ids], x[mask], also reshape after transpose) has to copy, and a write into its result, which could not reach x, is an
+error: write x[ids] = y, or into x:copy(). Writes of values with a history (x[i] = h, x:set, x:assign, also into parts)
+are recorded: h gets the gradient of its new place, and what was overwritten none.
+
+x[{ ... }] has an entry for each of the first axes: a place, whose axis goes; { from, to } or { from, to, step }, both
+included; {}, all of it; int32 ids or a mask. x[{ {}, -1 }] is the last column, x[{ { 1, 3 }, { -1, 1, -1 } }] the first
+three rows backwards. Places given as numbers count from 1, or from -1 backwards.
 ]]
 
 -- In the order of a first course; what is not named here comes by its name after the rest.

@@ -1,5 +1,5 @@
-/* shape.c: the same elements in another shape or order. reshape, transpose, slice and select give views, which share
- * memory with x (assign.c); concat, stack and broadcast_to copy. */
+/* shape.c: the same elements in another shape or order. reshape, unsqueeze, squeeze, permute, transpose, slice and select
+ * give views, which share memory with x (assign.c); concat, stack and broadcast_to copy. */
 #include "../internal.h"
 
 #define SHARES " Shares memory with x."
@@ -82,37 +82,129 @@ const rnn_op rnni_op_reshape = {.name = "reshape", .args = "Ts", .doc = "(x, sha
                                 .shape = reshape_shape, .forward = reshape_forward, .backward = add_whole,
                                 .view = true, .lengths = RNNI_LENGTHS_OWN};
 
-/* ---- transpose ---- */
+/* ---- unsqueeze and squeeze ---- */
 
-static rnn_status transpose_shape(rnn_ctx *ctx, rnni_call *c) {
+/* The new axis in i[0] from 0; the binding cannot know that there is one more. */
+static rnn_status new_axis(rnn_ctx *ctx, rnni_call *c) {
   const rnn_tensor *x = c->in[0];
-  RNNI_TRY(rnni_need_axis(ctx, c, c->args.i[0]));
-  RNNI_TRY(rnni_need_axis(ctx, c, c->args.i[1]));
-  rnni_out_like(c, x);
-  c->out_dims[c->args.i[0]] = x->dims[c->args.i[1]];
-  c->out_dims[c->args.i[1]] = x->dims[c->args.i[0]];
-  c->out_ndim = -1; /* forward makes a view, here and below */
+  int64_t axis = c->args.i[0];
+  c->args.i[0] += axis < 0 ? x->ndim + 1 : -1;
+  if (c->args.i[0] >= 0 && c->args.i[0] <= x->ndim && x->ndim < RNN_MAX_DIMS) return RNN_OK;
+  return rnni_fail(ctx, RNN_EARG, "%s: a new axis %lld does not fit into %s", c->op->name, (long long)axis, RNNI_SHAPE(x));
+}
+
+static rnn_status unsqueeze_shape(rnn_ctx *ctx, rnni_call *c) {
+  const rnn_tensor *x = c->in[0];
+  RNNI_TRY(new_axis(ctx, c));
+  for (int i = 0, j = 0; i <= x->ndim; i++) c->out_dims[i] = i == c->args.i[0] ? 1 : x->dims[j++];
+  c->out_ndim = -1;
   return RNN_OK;
 }
 
-static rnn_status transpose_forward(rnn_ctx *ctx, rnni_call *c) {
-  int64_t a = c->args.i[0], b = c->args.i[1], strides[RNN_MAX_DIMS];
+static rnn_status unsqueeze_forward(rnn_ctx *ctx, rnni_call *c) {
   const rnn_tensor *x = c->in[0];
-  memcpy(strides, x->strides, sizeof strides);
-  strides[a] = x->strides[b];
-  strides[b] = x->strides[a];
-  RNNI_TRY(rnni_tensor_view(ctx, c->in[0], x->ndim, c->out_dims, strides, 0, &c->out[0]));
-  return rnni_carry_lengths(ctx, c, (a >= 2 && b >= 2) || a == b);
+  int64_t axis = c->args.i[0], strides[RNN_MAX_DIMS];
+  for (int i = 0, j = 0; i <= x->ndim; i++) strides[i] = i == axis ? 1 : x->strides[j++];
+  RNNI_TRY(rnni_tensor_view(ctx, c->in[0], x->ndim + 1, c->out_dims, strides, 0, &c->out[0]));
+  return rnni_carry_lengths(ctx, c, axis >= 2);
+}
+const rnn_op rnni_op_unsqueeze = {.name = "unsqueeze", .args = "Ti", .doc = "(x, axis). x with a new axis of size 1; -1 is behind the last." SHARES
+                                  " Errors: an axis outside 1 .. the number of axes + 1; in front of time of a batch with lengths.",
+                                  .shape = unsqueeze_shape, .forward = unsqueeze_forward, .backward = add_whole,
+                                  .view = true, .lengths = RNNI_LENGTHS_OWN};
+
+static rnn_status squeeze_shape(rnn_ctx *ctx, rnni_call *c) {
+  const rnn_tensor *x = c->in[0];
+  int64_t axis = c->args.i[0];
+  if (axis >= 0) RNNI_TRY(rnni_need_axis(ctx, c, axis));
+  if (axis >= 0 && x->dims[axis] != 1)
+    return rnni_fail(ctx, RNN_ESHAPE, "squeeze: axis %lld of %s has size %lld, not 1", (long long)axis + 1, RNNI_SHAPE(x),
+                     (long long)x->dims[axis]);
+  c->out_ndim = -1;
+  return RNN_OK;
+}
+
+static rnn_status squeeze_forward(rnn_ctx *ctx, rnni_call *c) {
+  const rnn_tensor *x = c->in[0];
+  int64_t axis = c->args.i[0], dims[RNN_MAX_DIMS], strides[RNN_MAX_DIMS];
+  bool keep = true;
+  int n = 0;
+  for (int i = 0; i < x->ndim; i++) {
+    bool goes = axis < 0 ? x->dims[i] == 1 : i == axis;
+    if (goes) keep &= i >= 2;
+    else dims[n] = x->dims[i], strides[n++] = x->strides[i];
+  }
+  RNNI_TRY(rnni_tensor_view(ctx, c->in[0], n, dims, strides, 0, &c->out[0]));
+  return rnni_carry_lengths(ctx, c, keep);
+}
+const rnn_op rnni_op_squeeze = {.name = "squeeze", .args = "TX", .doc = "(x, axis or nil). x without an axis of size 1; without axis, without all of them." SHARES
+                                " Errors: an axis of another size; time or sequences of a batch with lengths.",
+                                .shape = squeeze_shape, .forward = squeeze_forward, .backward = add_whole,
+                                .view = true, .lengths = RNNI_LENGTHS_OWN};
+
+/* ---- permute and transpose; order[i] is the axis of x that comes i-th ---- */
+
+static rnn_status permute_shape(rnn_ctx *ctx, rnni_call *c) {
+  const rnn_tensor *x = c->in[0];
+  unsigned seen = 0;
+  for (int i = 0; i < c->args.nshape; i++) seen |= 1u << c->args.shape[i];
+  if (c->args.nshape != x->ndim || seen != (1u << x->ndim) - 1)
+    return rnni_fail(ctx, RNN_EARG, "permute: expected each of the %d axes of %s once", x->ndim, RNNI_SHAPE(x));
+  c->out_ndim = -1;
+  return RNN_OK;
+}
+
+static rnn_status reorder(rnn_ctx *ctx, rnni_call *c, const int64_t *order) {
+  const rnn_tensor *x = c->in[0];
+  int64_t dims[RNN_MAX_DIMS], strides[RNN_MAX_DIMS];
+  for (int i = 0; i < x->ndim; i++) dims[i] = x->dims[order[i]], strides[i] = x->strides[order[i]];
+  RNNI_TRY(rnni_tensor_view(ctx, c->in[0], x->ndim, dims, strides, 0, &c->out[0]));
+  return rnni_carry_lengths(ctx, c, x->ndim < 2 || (order[0] == 0 && order[1] == 1));
+}
+
+static void reorder_back(rnni_call *c, const int64_t *order) {
+  const rnn_tensor *dy = c->dout[0];
+  rnn_tensor d = *dy;
+  for (int i = 0; i < d.ndim; i++) d.dims[order[i]] = dy->dims[i], d.strides[order[i]] = dy->strides[i];
+  rnni_move_add(c->din[0], &d);
+}
+
+static rnn_status permute_forward(rnn_ctx *ctx, rnni_call *c) { return reorder(ctx, c, c->args.shape); }
+
+static rnn_status permute_backward(rnn_ctx *ctx, rnni_call *c) {
+  (void)ctx;
+  reorder_back(c, c->args.shape);
+  return RNN_OK;
+}
+const rnn_op rnni_op_permute = {.name = "permute", .args = "Ta", .doc = "(x, axes). The axes in another order: x:permute(3, 1, 2) has axis 3 of x first." SHARES
+                                " Errors: not each axis once; another place for sequences or time of a batch with lengths.",
+                                .shape = permute_shape, .forward = permute_forward, .backward = permute_backward,
+                                .view = true, .lengths = RNNI_LENGTHS_OWN};
+
+static rnn_status transpose_shape(rnn_ctx *ctx, rnni_call *c) {
+  RNNI_TRY(rnni_need_axis(ctx, c, c->args.i[0]));
+  RNNI_TRY(rnni_need_axis(ctx, c, c->args.i[1]));
+  c->out_ndim = -1; /* forward makes a view */
+  return RNN_OK;
+}
+
+static void exchange(const rnni_call *c, int64_t *order) {
+  for (int i = 0; i < RNN_MAX_DIMS; i++) order[i] = i;
+  order[c->args.i[0]] = c->args.i[1];
+  order[c->args.i[1]] = c->args.i[0];
+}
+
+static rnn_status transpose_forward(rnn_ctx *ctx, rnni_call *c) {
+  int64_t order[RNN_MAX_DIMS];
+  exchange(c, order);
+  return reorder(ctx, c, order);
 }
 
 static rnn_status transpose_backward(rnn_ctx *ctx, rnni_call *c) {
   (void)ctx;
-  rnn_tensor d = *c->dout[0];
-  int64_t a = c->args.i[0], b = c->args.i[1];
-  memcpy(d.dims, c->in[0]->dims, sizeof d.dims);
-  d.strides[a] = c->dout[0]->strides[b];
-  d.strides[b] = c->dout[0]->strides[a];
-  rnni_move_add(c->din[0], &d);
+  int64_t order[RNN_MAX_DIMS];
+  exchange(c, order);
+  reorder_back(c, order);
   return RNN_OK;
 }
 const rnn_op rnni_op_transpose = {.name = "transpose", .args = "Txx", .doc = "(x, a, b). Axes a and b exchanged." SHARES
@@ -120,50 +212,69 @@ const rnn_op rnni_op_transpose = {.name = "transpose", .args = "Txx", .doc = "(x
                                   .shape = transpose_shape, .forward = transpose_forward,
                                   .backward = transpose_backward, .view = true, .lengths = RNNI_LENGTHS_OWN};
 
-/* ---- slice and select; from and to are 1-based and inclusive in i[1], i[2], as in Lua ---- */
+/* ---- slice and select: places as in Lua, from 1 or from -1 backwards, and inclusive ---- */
+
+static int64_t from_one(int64_t place, int64_t size) { return place < 0 ? size + 1 + place : place; }
 
 static rnn_status slice_shape(rnn_ctx *ctx, rnni_call *c) {
   const rnn_tensor *x = c->in[0];
-  int64_t axis = c->args.i[0], from = c->args.i[1], to = c->args.i[2];
+  int64_t axis = c->args.i[0];
   RNNI_TRY(rnni_need_axis(ctx, c, axis));
-  if (from < 1 || to < from - 1 || to > x->dims[axis])
-    return rnni_fail(ctx, RNN_EARG, "slice: %lld to %lld is not within 1 to %lld, axis %lld of %s", (long long)from,
-                     (long long)to, (long long)x->dims[axis], (long long)axis + 1, RNNI_SHAPE(x));
+  int64_t n = x->dims[axis], from = from_one(c->args.i[1], n), to = from_one(c->args.i[2], n);
+  int64_t step = RNNI_MAX(RNNI_MIN(c->args.i[3], n + 1), -n - 1); /* more leads outside just as well */
+  if (step == 0) return rnni_fail(ctx, RNN_EARG, "slice: a step of 0 leads nowhere");
+  bool fits = step > 0 ? from >= 1 && to >= from - 1 && to <= n : from <= n && to <= from + 1 && to >= 1;
+  if (!fits)
+    return rnni_fail(ctx, RNN_EARG, "slice: %lld to %lld%s is not within 1 to %lld, axis %lld of %s",
+                     (long long)c->args.i[1], (long long)c->args.i[2], step < 0 ? " backwards" : "", (long long)n,
+                     (long long)axis + 1, RNNI_SHAPE(x));
+  c->args.i[1] = from;
+  c->args.i[3] = step;
   rnni_out_like(c, x);
-  c->out_dims[axis] = to - from + 1;
+  c->out_dims[axis] = (step > 0 ? to < from : to > from) ? 0 : (to - from) / step + 1;
   c->out_ndim = -1;
   return RNN_OK;
 }
 
 static rnn_status slice_forward(rnn_ctx *ctx, rnni_call *c) {
   rnn_tensor *x = c->in[0], *lengths = x->lengths;
-  int64_t axis = c->args.i[0], from = c->args.i[1] - 1;
-  RNNI_TRY(rnni_tensor_view(ctx, c->in[0], x->ndim, c->out_dims, x->strides, from * x->strides[axis], &c->out[0]));
+  int64_t axis = c->args.i[0], from = c->args.i[1] - 1, step = c->args.i[3], strides[RNN_MAX_DIMS];
+  memcpy(strides, x->strides, sizeof strides);
+  strides[axis] *= step;
+  RNNI_TRY(rnni_tensor_view(ctx, c->in[0], x->ndim, c->out_dims, strides, from * x->strides[axis], &c->out[0]));
   if (axis > 0 || !lengths) return rnni_carry_lengths(ctx, c, axis >= 2);
-  return rnni_tensor_view(ctx, lengths, 1, c->out_dims, lengths->strides, from, &c->out[0]->lengths);
+  strides[0] = step;
+  RNNI_TRY(rnni_tensor_view(ctx, lengths, 1, c->out_dims, strides, from, &lengths));
+  rnn_status status = rnn_tensor_set_lengths(ctx, c->out[0], lengths);
+  rnn_tensor_free(lengths);
+  return status;
 }
 
-/* A slice of some places, or a selected one. */
 static rnn_status slice_backward(rnn_ctx *ctx, rnni_call *c) {
   (void)ctx;
-  int64_t outer, length, inner, from = c->args.i[1] - 1, width = c->args.i[2] - from;
-  rnni_split_at(c->in[0], (int)c->args.i[0], &outer, &length, &inner);
-  add_blocks(outer, width * inner, c->dout[0], 0, width * inner, c->din[0], from * inner, length * inner);
+  int64_t axis = c->args.i[0], at = (c->args.i[1] - 1) * c->din[0]->strides[axis];
+  rnn_tensor part = *c->din[0];
+  part.count = c->dout[0]->count;
+  part.dims[axis] = c->dout[0]->dims[axis];
+  part.strides[axis] *= c->args.i[3];
+  part.data = rnni_f(c->din[0]) + at;
+  rnni_move_add(&part, c->dout[0]);
   return RNN_OK;
 }
-const rnn_op rnni_op_slice = {.name = "slice", .args = "Txii", .doc = "(x, axis, from, to). Elements from..to (inclusive) along axis." SHARES
-                               " Errors: places outside 1 .. size; along time of a batch with lengths.",
+const rnn_op rnni_op_slice = {.name = "slice", .args = "Txii?i", .absent = 1, .doc = "(x, axis, from, to [, step = 1]). Elements from..to (inclusive) along axis, from 1 or from -1 backwards; every step-th, a negative step goes backwards." SHARES
+                               " Errors: places outside the axis, a step of 0; along time of a batch with lengths.",
                               .shape = slice_shape, .forward = slice_forward, .backward = slice_backward,
                               .view = true, .lengths = RNNI_LENGTHS_OWN};
 
 static rnn_status select_shape(rnn_ctx *ctx, rnni_call *c) {
   const rnn_tensor *x = c->in[0];
-  int64_t axis = c->args.i[0], at = c->args.i[1];
+  int64_t axis = c->args.i[0];
   RNNI_TRY(rnni_need_axis(ctx, c, axis));
+  int64_t at = from_one(c->args.i[1], x->dims[axis]);
   if (at < 1 || at > x->dims[axis])
-    return rnni_fail(ctx, RNN_EARG, "select: %lld is not within 1 to %lld, axis %lld of %s", (long long)at,
+    return rnni_fail(ctx, RNN_EARG, "select: %lld is not within 1 to %lld, axis %lld of %s", (long long)c->args.i[1],
                      (long long)x->dims[axis], (long long)axis + 1, RNNI_SHAPE(x));
-  c->args.i[2] = at;
+  c->args.i[1] = at;
   c->out_ndim = -1;
   return RNN_OK;
 }
@@ -177,9 +288,17 @@ static rnn_status select_forward(rnn_ctx *ctx, rnni_call *c) {
   RNNI_TRY(rnni_tensor_view(ctx, c->in[0], n, dims, strides, (c->args.i[1] - 1) * x->strides[axis], &c->out[0]));
   return rnni_carry_lengths(ctx, c, axis >= 2);
 }
-const rnn_op rnni_op_select = {.name = "select", .args = "Txi", .doc = "(x, axis, index). One place along axis, which disappears." SHARES
-                               " Errors: a place outside 1 .. size; of a batch with lengths, along its sequences or time.",
-                               .shape = select_shape, .forward = select_forward, .backward = slice_backward,
+
+static rnn_status select_backward(rnn_ctx *ctx, rnni_call *c) {
+  (void)ctx;
+  int64_t outer, length, inner, from = c->args.i[1] - 1;
+  rnni_split_at(c->in[0], (int)c->args.i[0], &outer, &length, &inner);
+  add_blocks(outer, inner, c->dout[0], 0, inner, c->din[0], from * inner, length * inner);
+  return RNN_OK;
+}
+const rnn_op rnni_op_select = {.name = "select", .args = "Txi", .doc = "(x, axis, index). One place along axis, which disappears; from 1, or from -1 backwards." SHARES
+                               " Errors: a place outside the axis; of a batch with lengths, along its sequences or time.",
+                               .shape = select_shape, .forward = select_forward, .backward = select_backward,
                                .view = true, .lengths = RNNI_LENGTHS_OWN};
 
 /* ---- concat and stack ---- */
@@ -237,13 +356,10 @@ const rnn_op rnni_op_concat = {.name = "concat", .args = "Lx", .doc = "({x, y, .
                                .lengths = RNNI_LENGTHS_KEEP};
 
 static rnn_status stack_shape(rnn_ctx *ctx, rnni_call *c) {
-  int64_t axis = c->args.i[0];
   RNNI_TRY(need_alike(ctx, c, -1));
+  RNNI_TRY(new_axis(ctx, c));
   const rnn_tensor *x = c->in[0];
-  axis += axis < 0 ? x->ndim + 1 : -1; /* 1-based in Lua; the binding cannot know that there is one axis more */
-  if (axis < 0 || axis > x->ndim || x->ndim == RNN_MAX_DIMS)
-    return rnni_fail(ctx, RNN_EARG, "stack: a new axis %lld does not fit into %s", (long long)axis + 1, RNNI_SHAPE(x));
-  c->args.i[0] = axis;
+  int64_t axis = c->args.i[0];
   c->out_type = x->type;
   c->out_ndim = x->ndim + 1;
   for (int i = 0, j = 0; i < c->out_ndim; i++) c->out_dims[i] = i == axis ? c->nin : x->dims[j++];
@@ -260,10 +376,16 @@ static rnn_status broadcast_shape(rnn_ctx *ctx, rnni_call *c) {
   const rnn_tensor *x = c->in[0];
   rnn_tensor to = {.ndim = c->args.nshape};
   memcpy(to.dims, c->args.shape, sizeof to.dims);
-  RNNI_TRY(rnni_need_float(ctx, c, 0));
-  if (rnni_broadcast_dims(ctx, "broadcast_to", x, &to, &c->out_ndim, c->out_dims) != RNN_OK ||
+  bool possible = true;
+  for (int i = 0, lead = to.ndim - x->ndim; i < to.ndim; i++) {
+    if (to.dims[i] == -1 && i >= lead) to.dims[i] = x->dims[i - lead];
+    possible &= to.dims[i] >= 0;
+  }
+  c->out_type = x->type;
+  if (!possible || rnni_broadcast_dims(ctx, "broadcast_to", x, &to, &c->out_ndim, c->out_dims) != RNN_OK ||
       c->out_ndim != to.ndim || memcmp(c->out_dims, to.dims, (size_t)to.ndim * sizeof *to.dims) != 0)
-    return rnni_fail(ctx, RNN_ESHAPE, "broadcast_to: %s cannot become %s", RNNI_SHAPE(x), RNNI_SHAPE(&to));
+    return rnni_fail(ctx, RNN_ESHAPE, "broadcast_to: %s cannot become %s", RNNI_SHAPE(x),
+                     rnni_shape_text(to.ndim, c->args.shape));
   return RNN_OK;
 }
 
@@ -276,7 +398,7 @@ static rnn_status broadcast_backward(rnn_ctx *ctx, rnni_call *c) {
   rnni_add_reduced(c->din[0], c->dout[0]);
   return RNN_OK;
 }
-const rnn_op rnni_op_broadcast_to = {.name = "broadcast_to", .args = "Ts", .doc = "(x, shape). x repeated to a shape it can be broadcast to."
+const rnn_op rnni_op_broadcast_to = {.name = "broadcast_to", .args = "Ts", .doc = "(x, shape). x repeated to a shape it can be broadcast to; -1 is the size that x has there."
                                " Errors: a shape that x cannot become.",
                                      .shape = broadcast_shape, .forward = broadcast_forward,
                                      .backward = broadcast_backward, .lengths = RNNI_LENGTHS_KEEP};

@@ -63,6 +63,7 @@ rnn_status rnni_check_args(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args)
     return rnni_fail(ctx, RNN_EARG, "%s: at most %d axes, got %d", op->name, RNN_MAX_DIMS, args->nshape);
   for (const char *s = op->args; *s; s++) {
     if (*s == 'x' || *s == 'X') RNNI_TRY(check_axis(ctx, op, args, args->i[ints], *s == 'X'));
+    for (int k = 0; *s == 'a' && k < args->nshape; k++) RNNI_TRY(check_axis(ctx, op, args, args->shape[k], false));
     ints += *s == 'i' || *s == 'b' || *s == 'x' || *s == 'X';
   }
   return RNN_OK;

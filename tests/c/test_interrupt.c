@@ -82,7 +82,7 @@ static rnn_tensor *make(rnn_type type, int ndim, const int64_t *dims) {
    s: (64, SIZE/256, 4), t: (8, SIZE/1024, 4); v: 4 floats; u: SIZE/4 floats; k: (4, 4); l: (8, 40) ids; c: (32, 4, 3) */
 typedef struct large_case {
   const char *op, *inputs;
-  int64_t i[3];
+  int64_t i[4];
   double n[3];
   int nshape;
   int64_t shape[4];
@@ -114,7 +114,11 @@ static const large_case cases[] = {
     {.op= "log_softmax", .inputs = "m", .i = {0}},
     {.op= "reshape", .inputs = "f", .nshape = 2, .shape = {2, -1}},
     {.op= "transpose", .inputs = "m", .i = {0, 1}},
-    {.op= "slice", .inputs = "f", .i = {0, 2, SIZE - 1}},
+    {.op= "unsqueeze", .inputs = "m", .i = {2}},
+    {.op= "squeeze", .inputs = "m", .i = {-1}},
+    {.op= "permute", .inputs = "m", .nshape = 2, .shape = {1, 0}},
+    {.op= "slice", .inputs = "f", .i = {0, 2, SIZE - 1, 1}},
+    {.op= "slice", .inputs = "f", .i = {0, -1, 1, -2}},
     {.op= "select", .inputs = "m", .i = {1, 2}},
     {.op= "concat", .inputs = "ff", .i = {0}},
     {.op= "stack", .inputs = "ff", .i = {1}},

@@ -172,8 +172,8 @@ static void tensors_check_what_they_are_given(void **state) {
     assert_int_equal(rnn_tensor_assign(ctx, t, bad[i]), RNN_EARG);
     assert_int_equal(rnn_tensor_assign(ctx, bad[i], t), RNN_EARG);
     assert_int_equal(rnn_tensor_fill(ctx, bad[i], 1), RNN_EARG);
-    assert_int_equal(rnn_tensor_pick(ctx, bad[i], tensors[1], &out), RNN_EARG);
-    assert_int_equal(rnn_tensor_put(ctx, t, tensors[1], bad[i]), RNN_EARG);
+    assert_int_equal(rnn_tensor_pick(ctx, bad[i], 0, tensors[1], &out), RNN_EARG);
+    assert_int_equal(rnn_tensor_put(ctx, t, 0, tensors[1], bad[i]), RNN_EARG);
     assert_int_equal(rnn_tensor_uniform(ctx, bad[i], 0, 1), RNN_EARG);
     assert_int_equal(rnn_tensor_normal(ctx, bad[i], 0, 1), RNN_EARG);
     assert_int_equal(rnn_tensor_shuffle(ctx, bad[i]), RNN_EARG);

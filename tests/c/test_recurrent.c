@@ -160,7 +160,7 @@ static double act(rnn_activation f, double x) {
 /* Places from .. to of axis 2, from 1, as a tensor that lies in rows. */
 static rnn_tensor *part(rnn_tensor *t, const char *op, int64_t from, int64_t to) {
   rnn_tensor *view, *out;
-  ok(rnn_apply(ctx, rnn_op_find(op), &(rnn_args){.t = &t, .nt = 1, .i = {1, from, to}}, &view));
+  ok(rnn_apply(ctx, rnn_op_find(op), &(rnn_args){.t = &t, .nt = 1, .i = {1, from, to, 1}}, &view));
   ok(rnn_tensor_contiguous(ctx, view, &out));
   rnn_tensor_free(view);
   return out;

@@ -46,8 +46,25 @@ def reshape(x, *shape):
     return x.view(shape) if x.is_contiguous() else x.reshape(shape).clone()
 
 
-def slice_(x, i, first, last):
-    return x.narrow(axis(i), first - 1, last - first + 1)
+def slice_(x, i, first, last, step=1):
+    """PyTorch has no negative strides: backwards, it is a copy, which the generator only reads."""
+    n = x.shape[axis(i)]
+    first, last = (n + 1 + p if p < 0 else p for p in (first, last))
+    if step < 0:
+        return x.index_select(axis(i), torch.arange(first - 1, last - 2, step))
+    return x[(slice(None),) * (axis(i) % x.dim()) + (slice(first - 1, last, step),)]
+
+
+def part(x, *entries):
+    """x[{ ... }] with places, None for all of an axis, and (from, to, step)."""
+    at, x = 0, x[...]
+    for e in entries:
+        if isinstance(e, int):
+            x = x.select(at, e - 1 if e > 0 else e)
+        else:
+            x = x if e is None else slice_(x, at + 1, *e)
+            at += 1
+    return x
 
 
 def split(x, i, sizes):

@@ -544,7 +544,7 @@ def transpose(g):
 def span(g, n):
     first = g.r.randint(1, n + 1) if g.chance(0.1) else g.r.randint(1, max(n, 1))
     last = g.r.randint(first, n) if first <= n and g.chance(0.95) else first - 1
-    return first, last
+    return tuple(p - n - 1 if 1 <= p <= n and g.chance(0.2) else p for p in (first, last))
 
 
 def slice_(g):
@@ -552,7 +552,59 @@ def slice_(g):
     x = g.some(lambda t: t.dim() >= 1, kind=kind, low=-2, high=2)
     axis = g.axis(x)
     first, last = span(g, g.run[x].shape[g.at(x, axis)])
-    g.apply("slice", [x, axis, first, last], "slice_({0}, {1}, {2}, {3})", exact=x in g.exact)
+    step = g.r.randint(1, 3)
+    if g.chance(0.3):  # backwards, of which PyTorch has no views
+        y = g.name()
+        first, last = (0, 1) if last == 0 else (last, first)
+        text = f"slice({axis}, {first}, {last}, {-step}) * 1"
+        return g.add("slice", f"{y} = {x}:{text}", f"{y} = slice_({x}, {axis}, {first}, {last}, {-step}) * 1", [x], [y],
+                     exact=x in g.exact)
+    g.apply("slice", [x, axis, first, last] + [step] * (step > 1), f"slice_({{0}}, {{1}}, {{2}}, {{3}}, {step})",
+            exact=x in g.exact)
+
+
+def unsqueeze(g):
+    x = g.some(lambda t: t.dim() <= 4)
+    axis = g.r.randint(1, g.run[x].dim() + 1)
+    axis -= (g.run[x].dim() + 2) * g.chance(0.3)
+    g.apply("unsqueeze", [x, axis], f"{{0}}.unsqueeze({axis - (axis > 0)})", exact=x in g.exact)
+
+
+def squeeze(g):
+    x = g.some(lambda t: 1 in t.shape, lambda: [1] + g.shape(1))
+    if g.chance(0.3):
+        return g.apply("squeeze", [x], "{0}.squeeze()", exact=x in g.exact)
+    axis = g.axis(x)
+    g.need(g.run[x].shape[g.at(x, axis)] == 1)
+    g.apply("squeeze", [x, axis], f"{{0}}.squeeze({g.at(x, axis)})", exact=x in g.exact)
+
+
+def permute(g):
+    kind = "int" if g.chance(0.1) else "float"
+    x = g.some(lambda t: t.dim() >= 2, kind=kind, low=-2, high=2)
+    n = g.run[x].dim()
+    axes = g.r.sample(range(1, n + 1), n)
+    g.apply("permute", [x, [i - n - 1 if g.chance(0.2) else i for i in axes]], f"{{0}}.permute({[i - 1 for i in axes]})",
+            exact=x in g.exact)
+
+
+def entries(g, shape):
+    """x[{ ... }] without ids: (Lua, PyTorch)."""
+    lua, torch_ = [], []
+    for n in shape[:g.r.randint(0, len(shape))]:
+        way = g.r.randrange(3)
+        if way == 0:
+            g.need(n > 0)
+            i = g.r.randint(1, n) - (n + 1) * g.chance(0.3)
+            lua, torch_ = lua + [f"{i}"], torch_ + [f"{i}"]
+        elif way == 1:
+            lua, torch_ = lua + ["{}"], torch_ + ["None"]
+        else:
+            first, last = span(g, n)
+            step = g.r.randint(1, 3)
+            lua = lua + [f"{{{first}, {last}{f', {step}' if step > 1 else ''}}}"]
+            torch_ = torch_ + [f"({first}, {last}, {step})"]
+    return f"[{{{', '.join(lua)}}}]", ", ".join(torch_)
 
 
 def rows(g):
@@ -579,6 +631,10 @@ def index(g):
     g.need(g.run[x].dim() >= 2 and g.run[x].shape[0] > 0)
     i = g.r.randint(1, g.run[x].shape[0])
     y = g.name()
+    if g.chance(0.5):
+        lua, torch_ = entries(g, g.run[x].shape)
+        g.need(counterparts.part(g.value(x), *eval(f"[{torch_}]")).dim() > 0)  # an element is a number
+        return g.add("index", f"{y} = {x}{lua}", f"{y} = part({x}, {torch_})", [x], [y], exact=x in g.exact)
     g.add("index", f"{y} = {x}[{i}]", f"{y} = {x}[{i - 1}]", [x], [y], exact=x in g.exact)
 
 
@@ -990,7 +1046,7 @@ def part(g, x):
     for _ in range(g.r.choices([0, 1, 2], [5, 4, 1])[0]):
         if t.dim() < 2 or not t.numel():
             break
-        way = g.r.randrange(5)
+        way = g.r.randrange(6)
         i = g.r.randint(1, t.shape[0])
         a = g.r.randint(1, t.dim())
         if way == 0:
@@ -998,11 +1054,16 @@ def part(g, x):
         elif way == 1:
             first, last = span(g, t.shape[a - 1])
             lua, torch_ = f"{lua}:slice({a}, {first}, {last})", f"slice_({torch_}, {a}, {first}, {last})"
-            t = t.narrow(a - 1, first - 1, last - first + 1)
+            t = counterparts.slice_(t, a, first, last)
         elif way == 2:
             lua, torch_, t = f"{lua}:transpose(1, {a})", f"{torch_}.transpose(0, {a - 1})", t.transpose(0, a - 1)
         elif way == 3:
             lua, torch_, t = f"{lua}:rows({i}, {i})", f"slice_({torch_}, 1, {i}, {i})", t[i - 1:i]
+        elif way == 4:
+            more = entries(g, t.shape)
+            u = counterparts.part(t, *eval(f"[{more[1]}]"))
+            if u.dim() > 0:
+                lua, torch_, t = f"{lua}{more[0]}", f"part({torch_}, {more[1]})", u
         else:
             i = g.r.randint(1, t.shape[a - 1])
             lua, torch_, t = f"{lua}:select({a}, {i})", f"{torch_}.select({a - 1}, {i - 1})", t.select(a - 1, i - 1)
@@ -1023,7 +1084,8 @@ def write(g):
     x = g.some(lambda t: t.numel() > 0, kind=kind, low=-2, high=2)
     lua, torch_, t = part(g, x)
     g.need(t.numel() > 0)
-    way = g.pick(["fill_", "assign", "set", "index", "index", "mask", "ids"] if t.dim() else ["fill_", "assign"])
+    way = g.pick(["fill_", "assign", "set", "index", "index", "part", "part", "mask", "ids"] if t.dim() else
+                 ["fill_", "assign"])
     uses, literals = [], None
     if way == "fill_":
         v = content(g, kind, torch.Size([0]))
@@ -1042,6 +1104,10 @@ def write(g):
         i = g.r.randint(1, t.shape[0])
         v = content(g, kind, t.shape[1:])
         lua, torch_ = f"{lua}[{i}] = {v}", f"assign({torch_}[{i - 1}], {v})"
+    elif way == "part":
+        more = entries(g, t.shape)
+        v = content(g, kind, counterparts.part(t, *eval(f"[{more[1]}]")).shape)
+        lua, torch_ = f"{lua}{more[0]} = {v}", f"assign(part({torch_}, {more[1]}), {v})"
     elif way == "mask":
         m = mask(g, t.shape)
         v = content(g, kind, torch.Size([]))
@@ -1076,7 +1142,7 @@ OPS.update(floor=floor, clamp=clamp, leaky_relu=leaky_relu, to_int=to_int, to_fl
            div=div, pow=pow_, maximum=extreme("maximum"), minimum=extreme("minimum"), where=where,
            argmax=place("argmax"), argmin=place("argmin"), cumsum=cumsum, softmax=softmax("softmax"),
            log_softmax=softmax("log_softmax"), matmul=matmul, linear=linear, conv1d=conv1d, reshape=reshape,
-           transpose=transpose, slice=slice_, select=select, concat=concat, stack=stack, broadcast_to=broadcast_to,
+           unsqueeze=unsqueeze, squeeze=squeeze, permute=permute, transpose=transpose, slice=slice_, select=select, concat=concat, stack=stack, broadcast_to=broadcast_to,
            zero_padding=zero_padding, gather=gather, index_put=index_put, embedding=embedding, one_hot=one_hot,
            windows=windows, argsort=argsort, topk=topk,
            nonzero=nonzero, layer_norm=layer_norm, batch_norm=batch_norm, recurrent=recurrent,

@@ -1,0 +1,328 @@
+-- Parts of tensors: places from the end, x[{ ... }] for reading and writing, with gradients on both sides.
+local rnn = require "rnn"
+local core = require "rnn.core"
+
+local function values(t) return t:totable() end
+local function ints(t) return rnn.tensor(t, "int32") end
+local function leaf(t) return rnn.tensor(t):requires_grad(true) end
+local function fails(pattern, f, ...)
+  local ok, message = pcall(f, ...)
+  assert.is_false(ok)
+  assert.truthy(message:find(pattern, 1, true), message)
+end
+
+-- 1 to n in a shape.
+local function count(...)
+  local n = 1
+  for _, d in ipairs { ... } do n = n * d end
+  return rnn.arange(n):to_float():reshape(...)
+end
+
+describe("places from the end", function()
+  local x = count(3, 4)
+
+  it("are read", function()
+    assert.same({ 9, 10, 11, 12 }, values(x[-1]))
+    assert.same({ 1, 2, 3, 4 }, values(x[-3]))
+    assert.equal(11, x[-1][-2])
+    assert.equal(12, x:get(-1, -1))
+    assert.equal(6, x:get(2, -3))
+    assert.same({ 4, 8, 12 }, values(x:select(-1, -1)))
+    assert.same({ { 5, 6, 7, 8 }, { 9, 10, 11, 12 } }, values(x:rows(-2, -1)))
+    assert.same({ { 2, 3 }, { 6, 7 }, { 10, 11 } }, values(x:slice(2, -3, -2)))
+    assert.same({ 5, 6, 7, 8 }, values(x[4 / 2])) -- a float that is whole
+  end)
+
+  it("are written", function()
+    local y = x:copy()
+    y[-1] = 0
+    y:set(-3, -1, -5)
+    y[1][-2] = 7
+    assert.same({ { 1, 2, 7, -5 }, { 5, 6, 7, 8 }, { 0, 0, 0, 0 } }, values(y))
+    local i = ints { 1, 2, 3 }
+    i[-1] = 9
+    i:set(-3, 8)
+    assert.same({ 8, 2, 9 }, values(i))
+  end)
+
+  it("outside the axis are errors with the number that was given", function()
+    fails("index -4 is not within 1 to 3", function() return x[-4] end)
+    fails("index 0 is not within 1 to 3", function() return x[0] end)
+    fails("get: index -5 of axis 2 is not within 1 to 4", x.get, x, 1, -5)
+    fails("select: -4 is not within 1 to 3", x.select, x, 1, -4)
+    fails("slice: -5 to 2 is not within 1 to 4", x.slice, x, 2, -5, 2)
+    fails("rows: -4 to 1 is not within 1 to 3", x.rows, x, -4, 1)
+    fails("index -4 is not within 1 to 3", function() x[-4] = 1 end)
+    fails("index -1 is not within 1 to 0", function() return rnn.zeros(0)[-1] end)
+    fails("index " .. math.mininteger, function() return x[math.mininteger] end)
+  end)
+end)
+
+describe("slice", function()
+  local x = count(6)
+
+  it("takes every step-th place, forwards and backwards", function()
+    assert.same({ 1, 3, 5 }, values(x:slice(1, 1, 6, 2)))
+    assert.same({ 2, 4, 6 }, values(x:slice(1, 2, -1, 2)))
+    assert.same({ 6, 5, 4, 3, 2, 1 }, values(x:slice(1, -1, 1, -1)))
+    assert.same({ 5, 2 }, values(x:slice(1, 5, 2, -3)))
+    assert.same({ 4 }, values(x:slice(1, 4, 6, 100)))
+    assert.same({ 4 }, values(x:slice(1, 4, 1, math.mininteger)))
+    assert.same({}, values(x:slice(1, 3, 2)))
+    assert.same({}, values(x:slice(1, 7, 6, 3)))
+    assert.same({}, values(x:slice(1, 2, 3, -1)))
+    assert.same({}, values(rnn.zeros(0):slice(1, 1, -1)))
+    assert.same({ { 2 }, { 4 } }, values(count(2, 2):slice(2, -1, 1, -2)))
+    assert.same({ 3, 1 }, values(ints { 1, 2, 3 }:slice(1, 3, 1, -2)))
+  end)
+
+  it("refuses what leads nowhere", function()
+    fails("slice: a step of 0", x.slice, x, 1, 1, 6, 0)
+    fails("slice: 1 to 7", x.slice, x, 1, 1, 7, 2)
+    fails("slice: 6 to 1 is not", x.slice, x, 1, 6, 1)
+    fails("slice: 1 to 6 backwards", x.slice, x, 1, 1, 6, -1)
+  end)
+
+  it("with a step is a view, of views too, to read, to write and for gradients", function()
+    local y = count(4, 4)
+    local part = y:slice(1, 4, 1, -2):transpose(1, 2):slice(1, -1, 1, -3)
+    assert.same({ { 16, 8 }, { 13, 5 } }, values(part))
+    part[1] = 0
+    part:set(2, -1, -1)
+    assert.same({ { 1, 2, 3, 4 }, { -1, 6, 7, 0 }, { 9, 10, 11, 12 }, { 13, 14, 15, 0 } }, values(y))
+    local w = leaf { 1, 2, 3, 4, 5 };
+    (w:slice(1, 5, 1, -2) * rnn.tensor { 10, 20, 30 }):sum():backward()
+    assert.same({ 30, 0, 20, 0, 10 }, values(w.grad))
+    assert.same({ { 6, 5 }, { 4, 3 }, { 2, 1 } }, values(x:slice(1, -1, 1, -1):reshape(3, 2)))
+  end)
+
+  it("takes the lengths of sequences along", function()
+    local batch = rnn.zeros(3, 2, 1):with_lengths { 0, 1, 2 }
+    assert.same({ 2, 0 }, values(batch:slice(1, 3, 1, -2):lengths()))
+    fails("would lose the lengths", batch.slice, batch, 2, 2, 1, -1)
+  end)
+end)
+
+describe("x[{ ... }]", function()
+  local x = count(2, 3, 4)
+
+  it("gives a view of what the entries say", function()
+    assert.same(values(x[2]), values(x[{ 2 }]))
+    assert.same({ { 1, 5, 9 }, { 13, 17, 21 } }, values(x[{ {}, {}, 1 }]))
+    assert.same({ { 4, 12 }, { 16, 24 } }, values(x[{ {}, { 1, 3, 2 }, -1 }]))
+    assert.same({ { 24, 23 }, { 12, 11 } }, values(x[{ { 2, 1, -1 }, 3, { -1, 3, -1 } }]))
+    assert.same({ 2, 1, 2 }, { x[{ {}, { 2, 2 }, { -2, -1 } }]:shape() })
+    assert.same({ 2, 0, 4 }, { x[{ {}, { 2, 1 } }]:shape() })
+    assert.same(values(x), values(x[{}]))
+    assert.same({ 0, 2 }, { rnn.zeros(0, 3)[{ {}, { 2, 3 } }]:shape() })
+    local y = x:copy()
+    y[{ {}, 1, { 2, 3 } }]:fill_(0)
+    assert.same({ 1, 0, 0, 4 }, values(y[2][1] - 12 * y[2][1]:gt(0)))
+  end)
+
+  it("of places only is the element, as x[i] of one axis", function()
+    assert.equal(24, x[{ -1, -1, -1 }])
+    assert.equal(7, x[{ 1, 2, 3 }])
+    assert.equal(2, ints { 1, 2 }[{ 2 }])
+    assert.equal("integer", math.type(ints { 1, 2 }[{ 2 }]))
+    assert.equal(3, x:transpose(1, 3)[{ 3, 1, 1 }])
+  end)
+
+  it("takes ids or a mask for an entry, and copies", function()
+    assert.same({ { 4, 1, 1 }, { 16, 13, 13 } }, values(x[{ {}, 1, ints { 4, 1, 1 } }]))
+    assert.same({ { 5, 9 }, { 17, 21 } }, values(x[{ {}, rnn.tensor { 0, 1, 1 }, 1 }]))
+    assert.same({ { 1, 2 }, { 23, 24 } }, -- a mask of two axes, then a range
+      values(x[{ rnn.tensor { { 1, 0, 0 }, { 0, 0, 1 } }, { 1, 4 } }]:slice(2, 1, 2)
+        * rnn.tensor { { 1, 1 }, { 0, 0 } } + rnn.tensor { { 0, 0 }, { 23, 24 } }))
+    assert.same({ { 21, 22, 23, 24 } }, values(x[{ rnn.tensor { { 0, 0, 0 }, { 0, 0, 1 } } }]))
+    assert.same({ { 1, 12 }, { 13, 24 } },
+      values(x[{ {}, rnn.tensor { { 1, 0, 0, 0 }, { 0, 0, 0, 0 }, { 0, 0, 0, 1 } } }]))
+    assert.same({ 2, 0, 4 }, { x[{ {}, rnn.zeros(3) }]:shape() })
+    fails("a write into this", function() x[{ {}, ints { 1 } }]:fill_(0) end)
+  end)
+
+  it("writes numbers and tensors, broadcast", function()
+    local y = rnn.zeros(3, 4)
+    y[{ {}, -1 }] = 1
+    y[{ { 1, 3, 2 }, { 1, 2 } }] = rnn.tensor { 5, 6 }
+    y[{ 2, 3 }] = 9
+    y[{ { -1, -1 } }] = y[{ { 1, 1 } }] * 10
+    assert.same({ { 5, 6, 0, 1 }, { 0, 0, 9, 1 }, { 50, 60, 0, 10 } }, values(y))
+    y[{ { 3, 1, -2 }, {} }] = rnn.tensor { { 1, 2, 3, 4 }, { 5, 6, 7, 8 } }
+    assert.same({ { 5, 6, 7, 8 }, { 0, 0, 9, 1 }, { 1, 2, 3, 4 } }, values(y))
+    y[{}] = 2
+    assert.same({ { 2, 2, 2, 2 }, { 2, 2, 2, 2 }, { 2, 2, 2, 2 } }, values(y))
+    local i = rnn.zeros { 2, 2, type = "int32" }
+    i[{ {}, 2 }] = 7
+    assert.same({ { 0, 7 }, { 0, 7 } }, values(i))
+    local empty = rnn.zeros(2, 0)
+    empty[{ {}, {} }] = 3
+    local z = rnn.ones(2, 2)
+    z[{ {}, { 2, 1 } }] = 3 -- nothing
+    assert.same({ { 1, 1 }, { 1, 1 } }, values(z))
+  end)
+
+  it("writes through ids and masks of any axis", function()
+    local y = rnn.zeros(2, 4)
+    y[{ {}, ints { 4, 1 } }] = rnn.tensor { { 1, 2 }, { 3, 4 } }
+    assert.same({ { 2, 0, 0, 1 }, { 4, 0, 0, 3 } }, values(y))
+    y[{ {}, rnn.tensor { 0, 1, 1, 0 } }] = rnn.tensor { 8, 9 }
+    assert.same({ { 2, 8, 9, 1 }, { 4, 8, 9, 3 } }, values(y))
+    y[{ 2, ints { 1, 1 } }] = rnn.tensor { 5, 6 } -- the last counts
+    y[{ { 1, 1 }, rnn.tensor { 1, 0, 0, 1 } }] = 0
+    assert.same({ { 0, 8, 9, 0 }, { 6, 8, 9, 3 } }, values(y))
+    local z = rnn.zeros(2, 2, 3)
+    z[{ {}, ints { 2 } }] = rnn.tensor { { { 1, 2, 3 } }, { { 4, 5, 6 } } }
+    assert.same({ { { 0, 0, 0 }, { 1, 2, 3 } }, { { 0, 0, 0 }, { 4, 5, 6 } } }, values(z))
+    z[{ {}, rnn.tensor { { 1, 0, 0 }, { 0, 0, 1 } } }] = rnn.tensor { 7, 8 } -- two axes at once
+    assert.same({ { { 7, 0, 0 }, { 1, 2, 8 } }, { { 7, 0, 0 }, { 4, 5, 8 } } }, values(z))
+    fails("index_put: expected values (2, 2)", function() y[{ {}, ints { 4, 1 } }] = rnn.zeros(3) end)
+    fails("id 5 at place 1", function() y[{ {}, ints { 5 } }] = 1 end)
+  end)
+
+  it("hands gradients to what is read", function()
+    local w = leaf { { 1, 2, 3 }, { 4, 5, 6 } }
+    local y = w[{ {}, { 3, 1, -2 } }] * rnn.tensor { { 1, 2 }, { 3, 4 } }
+    y:sum():backward()
+    assert.same({ { 2, 0, 1 }, { 4, 0, 3 } }, values(w.grad))
+    w:zero_grad();
+    (w[{ 2, ints { 1, 3, 1 } }] * rnn.tensor { 1, 10, 100 }):sum():backward()
+    assert.same({ { 0, 0, 0 }, { 101, 0, 10 } }, values(w.grad))
+    w:zero_grad();
+    (w[{ {}, rnn.tensor { 0, 1, 1 } }] * rnn.tensor { 2, 3 }):sum():backward()
+    assert.same({ { 0, 2, 3 }, { 0, 2, 3 } }, values(w.grad))
+  end)
+
+  it("records what is written, on both sides", function()
+    local w, v = leaf { { 1, 2, 3 }, { 4, 5, 6 } }, leaf { 7, 8 }
+    local y = w * 1
+    y[{ {}, 2 }] = v -- the second column
+    y[{ 1, { 3, 3 } }] = 0;
+    (y * rnn.tensor { { 1, 2, 3 }, { 4, 5, 6 } }):sum():backward()
+    assert.same({ { 1, 0, 0 }, { 4, 0, 6 } }, values(w.grad))
+    assert.same({ 2, 5 }, values(v.grad))
+  end)
+
+  it("records what is written through ids of a part: the rest of the part keeps its history", function()
+    local w, v = leaf { { 1, 2, 3 }, { 4, 5, 6 } }, leaf { 7, 8 }
+    local y = w * 1
+    y[{ { 2, 2 }, ints { 3, 1 } }] = v;
+    (y * rnn.tensor { { 1, 2, 3 }, { 4, 5, 6 } }):sum():backward()
+    assert.same({ { 1, 2, 3 }, { 0, 5, 0 } }, values(w.grad))
+    assert.same({ 6, 4 }, values(v.grad))
+    w, v = leaf { { 1, 2, 3 }, { 4, 5, 6 } }, leaf { 9 }
+    y = w * 1
+    y[{ {}, rnn.tensor { 0, 0, 1 } }] = v * 2;
+    (y * rnn.tensor { { 1, 2, 3 }, { 4, 5, 6 } }):sum():backward()
+    assert.same({ { 1, 2, 0 }, { 4, 5, 0 } }, values(w.grad))
+    assert.same({ 18 }, values(v.grad))
+  end)
+
+  it("writes into a view of a view, whose base has a history", function()
+    local w = leaf { 1, 2, 3, 4 }
+    local y = w * 1
+    local grid = y:reshape(2, 2)
+    grid[{ {}, { 2, 1, -1 } }][{ 1, 1 }] = 10
+    assert.same({ 1, 10, 3, 4 }, values(y));
+    (grid * rnn.tensor { { 1, 2 }, { 3, 4 } }):sum():backward()
+    assert.same({ 1, 0, 3, 4 }, values(w.grad))
+  end)
+
+  it("writes numbers into parameters, and no history", function()
+    local w = leaf { { 1, 2 }, { 3, 4 } }
+    w[{ {}, 1 }] = 0
+    w[{ {}, ints { 2 } }] = 9
+    assert.same({ { 0, 9 }, { 0, 9 } }, values(w))
+    fails("cannot be written into a parameter", function() w[{ {}, 1 }] = leaf { 1, 2 } * 2 end)
+    assert.is_true(core.recording(true))
+  end)
+
+  it("of a batch with lengths keeps, drops and refuses as x[i] and slice do", function()
+    local batch = count(2, 3, 2):with_lengths { 3, 1 }
+    assert.same({ 1 }, values(batch[{ { 2, 2 } }]:lengths()))
+    assert.same({ 3, 1 }, values(batch[{ {}, {}, { 2, 2 } }]:lengths()))
+    assert.is_nil(batch[{ 2 }]:lengths())
+    assert.same({ 8, 10 }, values(batch[{ 2, { 1, 2 }, 2 }]))
+    assert.equal(12, batch[{ 2, 3, 2 }]) -- padding as well
+    fails("would lose the lengths", function() return batch[{ {}, 1 }] end)
+    batch[{ {}, 3 }] = 0
+    assert.same({ { 5, 6 }, { 0, 0 } }, { values(batch:without_lengths()[{ 1, 3 }] + rnn.tensor { 5, 6 }),
+      values(batch:without_lengths()[{ 2, 3 }]) })
+    assert.same({ 3, 1 }, values(batch:lengths()))
+  end)
+
+  it("says what is wrong with an entry", function()
+    local function read(entries) return x[entries] end
+    fails("index: more entries than the 3 axes of (2, 3, 4)", read, { 1, 1, 1, 1 })
+    fails("index: 3 is not within 1 to 2, axis 1 of (2, 3, 4)", read, { 3 })
+    fails("index: -5 is not within 1 to 4, axis 3", read, { {}, {}, -5 })
+    fails("index: entry 2: expected an integer, {}, { from, to [, step] }, int32 ids or a mask", read, { 1, { 2 } })
+    fails("entry 1: expected", read, { 1.5 })
+    fails("entry 1: expected", read, { { 1, "x" } })
+    fails("entry 1: expected", read, { { from = 1 } })
+    fails("entry 1: expected", read, { { 1, 2, 3, 4 } })
+    fails("entry 1: expected", read, { "all" })
+    fails("slice: 1 to 4 is not within 1 to 3, axis 2", read, { {}, { 1, 4 } })
+    fails("only one entry may be ids or a mask", read, { ints { 1 }, ints { 1 } })
+    fails("a mask holds 0 and 1, but element 2 is 0.5", read, { {}, rnn.tensor { 1, 0.5, 0 } })
+    fails("does not have the axes of (2, 3, 4) from axis 2 on", read, { {}, rnn.tensor { 1, 0 } })
+    fails("does not have the axes of (2, 2) from axis 2 on", function() rnn.ones(2, 2)[{ {}, rnn.ones(2, 2) }] = 1 end)
+    fails("index: more entries", function() rnn.tensor(1)[{ 1 }] = 2 end)
+    fails("assign: expected (2, 4)", function() x[{ {}, 1 }] = rnn.zeros(3) end)
+  end)
+end)
+
+describe("axes", function()
+  it("of size 1 come and go", function()
+    local x = count(2, 3)
+    assert.same({ 1, 2, 3 }, { x:unsqueeze(1):shape() })
+    assert.same({ 2, 1, 3 }, { x:unsqueeze(2):shape() })
+    assert.same({ 2, 3, 1 }, { x:unsqueeze(-1):shape() })
+    assert.same({ 2, 1, 3 }, { x:unsqueeze(-2):shape() })
+    assert.same({ 1 }, { rnn.tensor(3):unsqueeze(1):shape() })
+    assert.same({ 2, 3 }, { x:reshape(1, 2, 1, 3, 1):squeeze():shape() })
+    assert.same({ 1, 2, 3, 1 }, { x:reshape(1, 2, 1, 3, 1):squeeze(3):shape() })
+    assert.same({ 1, 2, 1, 3 }, { x:reshape(1, 2, 1, 3, 1):squeeze(-1):shape() })
+    assert.same({ 0 }, { rnn.zeros(1, 0):squeeze():shape() })
+    assert.equal(5, rnn.tensor { { 5 } }:squeeze():item())
+    assert.same({ { 1 }, { 2 } }, values(ints { 1, 2 }:unsqueeze(2)))
+    fails("squeeze: axis 2 of (2, 3) has size 3, not 1", x.squeeze, x, 2)
+    fails("unsqueeze: a new axis 4 does not fit into (2, 3)", x.unsqueeze, x, 4)
+    fails("unsqueeze: a new axis 0", x.unsqueeze, x, 0)
+    fails("unsqueeze: a new axis 1", x.unsqueeze, rnn.zeros(1, 1, 1, 1, 1, 1), 1)
+    x:unsqueeze(2)[{ 1, 1, 1 }] = 10
+    x:transpose(1, 2):unsqueeze(1):squeeze(1)[3] = 0
+    assert.same({ { 10, 2, 0 }, { 4, 5, 0 } }, values(x))
+  end)
+
+  it("come in any order", function()
+    local x = count(2, 3, 4)
+    local y = x:permute(3, 1, 2)
+    assert.same({ 4, 2, 3 }, { y:shape() })
+    assert.equal(x:get(2, 3, 4), y:get(4, 2, 3))
+    assert.same(values(y), values(x:permute { 3, 1, 2 }))
+    assert.same(values(x), values(y:permute(2, -1, 1)))
+    assert.same(values(x:transpose(1, 3)), values(rnn.permute(x, { -1, 2, 1 })))
+    assert.equal(7, rnn.tensor(7):permute():item())
+    assert.same({ { 1, 3 }, { 2, 4 } }, values(ints { { 1, 2 }, { 3, 4 } }:permute(2, 1)))
+    y:fill_(0)
+    assert.equal(0, x:sum():item())
+    fails("permute: expected each of the 3 axes of (2, 3, 4) once", x.permute, x, 1, 2)
+    fails("permute: expected each of the 3 axes", x.permute, x, 1, 2, 2)
+    fails("permute: argument 4 (axis): expected 1 to 3 or -1 to -3, got 4", x.permute, x, 1, 2, 4)
+    fails("expected an integer, got string", x.permute, x, { 1, 2, "x" })
+    local batch = rnn.zeros(2, 3, 4, 5):with_lengths { 1, 2 }
+    assert.same({ 1, 2 }, values(batch:permute(1, 2, 4, 3):lengths()))
+    fails("would lose the lengths", batch.permute, batch, 2, 1, 3, 4)
+    assert.same({ 1, 2 }, values(batch:unsqueeze(-1):lengths()))
+    fails("would lose the lengths", batch.unsqueeze, batch, 2)
+    fails("would lose the lengths", rnn.squeeze, rnn.zeros(1, 2, 1):with_lengths { 1 })
+  end)
+
+  it("are repeated by broadcast_to, int32 and kept sizes too", function()
+    assert.same({ { 1, 1 }, { 2, 2 } }, values(ints { { 1 }, { 2 } }:broadcast_to(2, 2)))
+    assert.same({ 5, 2, 3 }, { rnn.ones(2, 1):broadcast_to(5, -1, 3):shape() })
+    fails("broadcast_to: (2,) cannot become (-1, 2)", rnn.broadcast_to, rnn.ones(2), -1, 2)
+    fails("broadcast_to: (2,) cannot become (3,)", rnn.broadcast_to, rnn.ones(2), 3)
+  end)
+end)
