@@ -1,13 +1,9 @@
-/* least_squares.c: linear forecasts, exact: QR of the windows by Householder reflections (Golub, Van Loan, "Matrix
- * computations", 5.2 and 6.5: blocks of rows are folded into the triangle one after the other), in double whatever the
- * working precision.
- *
- * The matrix of all windows never exists: a block of its rows is cut from the series, centred, scaled, and folded into
- * the triangle R. Matrices lie in strips of WIDTH columns, each row by row, so that what is passed over again and again
- * is short and stays in the cache. */
+/* least_squares.c: linear forecasts, exact: QR of the windows by Householder reflections (linalg/plain.c), in double whatever
+ * the working precision. The matrix of all windows never exists: a block of its rows is cut from the series, centred,
+ * scaled, and folded into the triangle R. */
 #include "internal.h"
+#include "linalg/linalg.h"
 
-#define WIDTH 16 /* columns of a strip */
 #define BLOCK 128 /* rows that are folded in at a time */
 #define RIDGE 1e-10 /* that of a column whose values lie within -1 and 1, for each root of a row */
 
@@ -15,18 +11,16 @@ typedef struct windows {
   const rnn_tensor *series, *starts;
 } windows;
 
-/* mean and scale (P), offset (K): of the inputs and of the targets; r: strips of the triangle (P rows), then of the
-   right-hand sides, which become the weights; a: strips of a block of rows. */
+/* mean and scale (P), offset (K): of the inputs and of the targets; r (P, P + K): the triangle and beside it the right-hand
+   sides, which become the weights; a (BLOCK, P + K). */
 typedef struct model {
-  int64_t inputs, targets, strips, all_strips; /* P, K; strips of the inputs, and of both */
+  int64_t inputs, targets, ld; /* P, K */
   double *mean, *scale, *offset, *r, *a;
 } model;
 
 static const real *window(const windows *w, int64_t n) {
   return rnni_f(w->series) + (rnni_i(w->starts)[n] - 1) * w->series->dims[1];
 }
-static double *r_at(const model *m, int64_t strip, int64_t row) { return m->r + (strip * m->inputs + row) * WIDTH; }
-static double *a_at(const model *m, int64_t strip) { return m->a + strip * BLOCK * WIDTH; }
 
 /* Means, and how far the inputs are from them at most. */
 static rnn_status measure(rnn_ctx *ctx, model *m, const windows *x, const rnn_tensor *y) {
@@ -48,84 +42,41 @@ static rnn_status measure(rnn_ctx *ctx, model *m, const windows *x, const rnn_te
   return RNN_OK;
 }
 
-/* Rows from number first on into the strips of a; targets when y is there. */
+/* Rows from number first on into a; targets when y is there. */
 static void cut(model *m, const windows *x, const rnn_tensor *y, int64_t first, int64_t rows) {
   for (int64_t i = 0; i < rows; i++) {
     const real *from = window(x, first + i);
-    for (int64_t j = 0; j < m->inputs; j++)
-      a_at(m, j / WIDTH)[i * WIDTH + j % WIDTH] = ((double)from[j] - m->mean[j]) / m->scale[j];
+    double *to = m->a + i * m->ld;
+    for (int64_t j = 0; j < m->inputs; j++) to[j] = ((double)from[j] - m->mean[j]) / m->scale[j];
     if (!y) continue;
     from = rnni_f(y) + (rnni_i(x->starts)[first + i] - 1) * m->targets;
-    for (int64_t k = 0; k < m->targets; k++)
-      a_at(m, m->strips + k / WIDTH)[i * WIDTH + k % WIDTH] = (double)from[k] - m->offset[k];
+    for (int64_t k = 0; k < m->targets; k++) to[m->inputs + k] = (double)from[k] - m->offset[k];
   }
-}
-
-/* The reflection whose vector is 1, v[0], v[WIDTH] ..., on a row of R and the block below it, WIDTH columns of both. */
-static void reflect(double tau, const double *v, int64_t rows, double *restrict r, double *restrict a) {
-  double w[WIDTH];
-  for (int c = 0; c < WIDTH; c++) w[c] = r[c];
-  for (int64_t i = 0; i < rows; i++)
-    for (int c = 0; c < WIDTH; c++) w[c] += v[i * WIDTH] * a[i * WIDTH + c];
-  for (int c = 0; c < WIDTH; c++) r[c] -= w[c] *= tau;
-  for (int64_t i = 0; i < rows; i++)
-    for (int c = 0; c < WIDTH; c++) a[i * WIDTH + c] -= v[i * WIDTH] * w[c];
-}
-
-/* Clears the block below one strip of R by a reflection for each of its columns, which the strips to the right undergo,
-   too. What is left of the columns themselves is never read again. */
-static void reduce(const model *m, int64_t strip, int64_t rows) {
-  double tau[WIDTH] = {0}, v[BLOCK * WIDTH], *a = a_at(m, strip);
-  const int64_t first = strip * WIDTH, columns = RNNI_MIN(WIDTH, m->inputs - first);
-  for (int64_t c = 0; c < columns; c++) {
-    double *r = r_at(m, strip, first + c), below = 0;
-    for (int64_t i = 0; i < rows; i++) below += a[i * WIDTH + c] * a[i * WIDTH + c];
-    if (below == 0) continue; /* tau 0: no reflection */
-    const double alpha = r[c], beta = -copysign(sqrt(alpha * alpha + below), alpha);
-    tau[c] = (beta - alpha) / beta;
-    for (int64_t i = 0; i < rows; i++) v[i * WIDTH + c] = a[i * WIDTH + c] / (alpha - beta);
-    reflect(tau[c], v + c, rows, r, a);
-  }
-  for (int64_t s = strip + 1; s < m->all_strips; s++)
-    for (int64_t c = 0; c < columns; c++)
-      if (tau[c] != 0) reflect(tau[c], v + c, rows, r_at(m, s, first + c), a_at(m, s));
 }
 
 static rnn_status fit(rnn_ctx *ctx, model *m, const windows *x, const rnn_tensor *y) {
   const int64_t count = x->starts->count;
   RNNI_TRY(measure(ctx, m, x, y));
-  for (int64_t j = 0; j < m->inputs; j++) r_at(m, j / WIDTH, j)[j % WIDTH] = RIDGE * sqrt((double)count);
+  for (int64_t j = 0; j < m->inputs; j++) m->r[j * m->ld + j] = RIDGE * sqrt((double)count);
   for (int64_t n = 0; n < count; n += BLOCK) {
     const int64_t rows = RNNI_MIN(BLOCK, count - n);
     cut(m, x, y, n, rows);
-    for (int64_t strip = 0; strip < m->strips; strip++) {
-      RNNI_TRY(rnni_poll(ctx));
-      reduce(m, strip, rows);
-    }
+    RNNI_TRY(rnni_own_fold(ctx, m->inputs, m->inputs + m->targets, m->r, m->ld, rows, m->a, m->ld));
   }
-  for (int64_t j = m->inputs - 1; j >= 0; j--) { /* R w = right-hand sides, from below */
-    RNNI_TRY(rnni_poll(ctx));
-    for (int64_t s = m->strips; s < m->all_strips; s++) {
-      double *w = r_at(m, s, j);
-      for (int64_t l = j + 1; l < m->inputs; l++)
-        for (int c = 0; c < WIDTH; c++) w[c] -= r_at(m, l / WIDTH, j)[l % WIDTH] * r_at(m, s, l)[c];
-      for (int c = 0; c < WIDTH; c++) w[c] /= r_at(m, j / WIDTH, j)[j % WIDTH];
-    }
-  }
-  return RNN_OK;
+  return rnni_own_triangle_solve(ctx, (rnni_triangle){.a = m->r, .ld = m->ld}, m->inputs, m->targets, m->r + m->inputs,
+                                 m->ld);
 }
 
 static rnn_status forecast(rnn_ctx *ctx, model *m, const windows *x, rnn_tensor *out) {
   real *to = rnni_f(out);
-  for (int64_t n = 0; n < x->starts->count; n++) {
-    RNNI_TRY(rnni_poll(ctx));
-    cut(m, x, NULL, n, 1);
-    for (int64_t s = m->strips, k = 0; s < m->all_strips; s++) {
-      double sum[WIDTH] = {0};
-      for (int64_t j = 0; j < m->inputs; j++)
-        for (int c = 0; c < WIDTH; c++) sum[c] += a_at(m, j / WIDTH)[j % WIDTH] * r_at(m, s, j)[c];
-      for (int c = 0; c < WIDTH && k < m->targets; c++, k++) *to++ = (real)(m->offset[k] + sum[c]);
-    }
+  for (int64_t n = 0; n < x->starts->count; n += BLOCK) {
+    const int64_t rows = RNNI_MIN(BLOCK, x->starts->count - n);
+    cut(m, x, NULL, n, rows);
+    for (int64_t i = 0; i < rows; i++) memset(m->a + i * m->ld + m->inputs, 0, (size_t)m->targets * sizeof *m->a);
+    RNNI_TRY(rnni_own_product(ctx, rows, m->targets, m->inputs, m->a, m->ld, 1, m->r + m->inputs, m->ld,
+                              m->a + m->inputs, m->ld));
+    for (int64_t i = 0; i < rows; i++)
+      for (int64_t k = 0; k < m->targets; k++) *to++ = (real)(m->offset[k] + m->a[i * m->ld + m->inputs + k]);
   }
   return RNN_OK;
 }
@@ -170,17 +121,16 @@ rnn_status rnn_linear_forecast(rnn_ctx *ctx, const rnn_tensor *x, const rnn_tens
     return rnni_fail(ctx, RNN_ESHAPE, "linear_forecast: new_x has %lld columns, x has %lld",
                      (long long)new_x->dims[1], (long long)x->dims[1]);
   model m = {.inputs = length * x->dims[1], .targets = y->dims[1]};
-  m.strips = (m.inputs + WIDTH - 1) / WIDTH;
-  m.all_strips = m.strips + (m.targets + WIDTH - 1) / WIDTH;
-  const int64_t columns = m.all_strips * WIDTH, rows = m.inputs + BLOCK + 2; /* of all that follows */
+  m.ld = rnni_apart(m.inputs + m.targets);
+  const int64_t rows = m.inputs + BLOCK + 3; /* of all that follows */
   rnn_tensor *result = NULL;
   rnn_status status;
-  RNNI_GOTO(rnni_array(ctx, columns, (size_t)rows * sizeof *m.r, &m.r));
-  memset(m.r, 0, (size_t)(columns * rows) * sizeof *m.r);
-  m.a = m.r + columns * m.inputs;
-  m.mean = m.a + columns * BLOCK;
-  m.offset = m.mean + m.inputs;
-  m.scale = m.mean + columns;
+  RNNI_GOTO(rnni_array(ctx, m.ld, (size_t)rows * sizeof *m.r, &m.r));
+  memset(m.r, 0, (size_t)(m.ld * rows) * sizeof *m.r);
+  m.a = m.r + m.ld * m.inputs;
+  m.mean = m.a + m.ld * BLOCK;
+  m.scale = m.mean + m.ld;
+  m.offset = m.scale + m.ld;
   RNNI_GOTO(rnni_tensor_raw(ctx, RNN_FLOAT, 2, (int64_t[]){new_starts->count, m.targets}, &result));
   RNNI_GOTO(fit(ctx, &m, &old, y));
   RNNI_GOTO(forecast(ctx, &m, &new, result));

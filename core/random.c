@@ -3,6 +3,7 @@
  * the numbers are the same on every machine. One number uses one position of the counter. */
 #include "internal.h"
 #include "kernels/kernels.h"
+#include "linalg/linalg.h"
 
 static void philox(uint32_t c[4], uint32_t k0, uint32_t k1) {
   for (int round = 0; round < 10; round++) {
@@ -14,11 +15,21 @@ static void philox(uint32_t c[4], uint32_t k0, uint32_t k1) {
   }
 }
 
+/* Those of n positions: a block of 128 bits holds two. */
+static void bits_from(uint64_t seed, uint64_t position, int64_t n, uint64_t *bits) {
+  for (int64_t i = 0; i < n;) {
+    uint64_t block = (position + (uint64_t)i) >> 1;
+    uint32_t c[4] = {(uint32_t)block, (uint32_t)(block >> 32), 0, 0};
+    philox(c, (uint32_t)seed, (uint32_t)(seed >> 32));
+    if (((position + (uint64_t)i) & 1) == 0) bits[i++] = (uint64_t)c[1] << 32 | c[0];
+    if (i < n) bits[i++] = (uint64_t)c[3] << 32 | c[2];
+  }
+}
+
 static uint64_t bits_at(uint64_t seed, uint64_t position) {
-  uint64_t block = position >> 1; /* a block of 128 bits holds two positions */
-  uint32_t c[4] = {(uint32_t)block, (uint32_t)(block >> 32), 0, 0};
-  philox(c, (uint32_t)seed, (uint32_t)(seed >> 32));
-  return position & 1 ? (uint64_t)c[3] << 32 | c[2] : (uint64_t)c[1] << 32 | c[0];
+  uint64_t bits;
+  bits_from(seed, position, 1, &bits);
+  return bits;
 }
 
 uint64_t rnni_random_bits(rnn_ctx *ctx) { return bits_at(ctx->random.seed, ctx->random.position++); }
@@ -30,34 +41,6 @@ double rnni_random_at(uint64_t seed, uint64_t position) { return to_unit(bits_at
 void rnn_seed(rnn_ctx *ctx, uint64_t seed) { ctx->random = (rnn_random_state){.seed = seed}; }
 rnn_random_state rnn_random_get(const rnn_ctx *ctx) { return ctx->random; }
 void rnn_random_set(rnn_ctx *ctx, rnn_random_state state) { ctx->random = state; }
-
-/* log(x) for x in (0, 1]: x = m 2^e with m near 1, log m = 2 atanh((m-1)/(m+1)) by its series; error below 1e-15. */
-static double log_exactly(double x) {
-  int e;
-  double m = frexp(x, &e);
-  if (m < 0.70710678118654752) {
-    m *= 2;
-    e--;
-  }
-  double s = (m - 1) / (m + 1), s2 = s * s, sum = 0;
-  for (int k = 23; k >= 1; k -= 2) sum = sum * s2 + 1.0 / k;
-  return 2 * s * sum + e * 0.69314718055994531;
-}
-
-/* cos(2 pi u) and sin(2 pi u), u in [0, 1): Taylor series on the nearest quarter turn. */
-static void turn(double u, double *c, double *s) {
-  int quarter = (int)(u * 4 + 0.5);
-  double x = (u - quarter * 0.25) * 6.2831853071795865, x2 = x * x, cs = 1, sn = 1;
-  for (int k = 16; k >= 2; k -= 2) cs = 1 - cs * x2 / (k * (k - 1));
-  for (int k = 17; k >= 3; k -= 2) sn = 1 - sn * x2 / (k * (k - 1));
-  sn *= x;
-  switch (quarter & 3) {
-    case 0: *c = cs, *s = sn; break;
-    case 1: *c = -sn, *s = cs; break;
-    case 2: *c = -cs, *s = -sn; break;
-    default: *c = sn, *s = -cs; break;
-  }
-}
 
 static rnn_status need_float(rnn_ctx *ctx, const char *name, const rnn_tensor *t) {
   if (t->type == RNN_FLOAT) return RNN_OK;
@@ -95,26 +78,49 @@ rnn_status rnn_tensor_uniform(rnn_ctx *ctx, rnn_tensor *t, double low, double hi
   return rnni_fill_by(ctx, t, uniform, &(draw){low, high, 0});
 }
 
-/* Two numbers of the normal distribution with mean 0 and this deviation (Box and Muller 1958). */
-static void two_normal(rnn_ctx *ctx, double deviation, double *a, double *b) {
-  double u = 1 - to_unit(rnni_random_bits(ctx)), c, s;
-  turn(to_unit(rnni_random_bits(ctx)), &c, &s);
-  double radius = deviation * sqrt(-2 * log_exactly(u));
-  *a = radius * c;
-  *b = radius * s;
+/* Pairs of numbers of the normal distribution with mean 0 and this deviation. */
+typedef struct pairs {
+  rnn_random_state from;
+  int64_t count;
+  double deviation, *out;
+  int tasks;
+} pairs;
+
+static void pairs_task(void *arg, int task) {
+  const pairs *p = arg;
+  int64_t end = rnni_cut(p->count, 8, task + 1, p->tasks);
+  for (int64_t i = rnni_cut(p->count, 8, task, p->tasks); i < end; i += 32) {
+    uint64_t bits[64];
+    int64_t count = RNNI_MIN(32, end - i);
+    bits_from(p->from.seed, p->from.position + (uint64_t)(2 * i), 2 * count, bits);
+    rnni_kernel->normal_pairs(count, bits, p->deviation, p->out + 2 * i);
+  }
+}
+
+#define PAIR 400 /* as much work as so many multiply-adds */
+
+static void normal_pairs(rnn_ctx *ctx, int64_t count, double deviation, double *out) {
+  pairs p = {ctx->random, count, deviation, out, rnni_threads_for(ctx, PAIR * (double)count)};
+  rnni_parallel(ctx, p.tasks, pairs_task, &p);
+  ctx->random.position += 2 * (uint64_t)count;
 }
 #define NORMAL_MOST 8.6 /* sqrt(-2 log 2^-53): no number lies further out */
+#define PAIRS_MOST ((int64_t)1 << 14) /* that are drawn at a time */
 
 static rnn_status normal(rnn_ctx *ctx, rnn_tensor *t, void *arg) {
-  double mean = ((draw *)arg)->a, deviation = ((draw *)arg)->b, x, y;
-  int64_t done = 0;
-  for (int64_t i = 0; i < t->count; i += 2) {
-    RNNI_TRY(rnni_pace(ctx, &done, 32));
-    two_normal(ctx, deviation, &x, &y);
-    rnni_f(t)[i] = (real)(mean + x);
-    if (i + 1 < t->count) rnni_f(t)[i + 1] = (real)(mean + y);
+  const double mean = ((draw *)arg)->a;
+  double *drawn;
+  rnn_status status = RNN_OK;
+  int64_t room = 2 * RNNI_MIN((t->count + 1) / 2, PAIRS_MOST);
+  RNNI_TRY(rnni_array(ctx, room, sizeof *drawn, &drawn));
+  for (int64_t from = 0; from < t->count && status == RNN_OK; from += room) {
+    int64_t count = RNNI_MIN(room, t->count - from);
+    normal_pairs(ctx, (count + 1) / 2, ((draw *)arg)->b, drawn);
+    for (int64_t i = 0; i < count; i++) rnni_f(t)[from + i] = (real)(mean + drawn[i]);
+    status = rnni_poll(ctx);
   }
-  return RNN_OK;
+  rnni_free(ctx, drawn);
+  return status;
 }
 
 rnn_status rnn_tensor_normal(rnn_ctx *ctx, rnn_tensor *t, double mean, double deviation) {
@@ -157,53 +163,37 @@ rnn_status rnn_tensor_shuffle(rnn_ctx *ctx, rnn_tensor *t) {
   return rnni_fill_by(ctx, t, shuffle, NULL);
 }
 
-#define TOGETHER 16 /* rows that take an earlier one away while the caches hold it */
-
-/* Gram-Schmidt, twice (Giraud et al. 2005: twice is enough), on the rows of a (rows, n) normal matrix, rows <= n. */
-static rnn_status orthonormal_rows(rnn_ctx *ctx, double *a, int64_t rows, int64_t n) {
-  int64_t done = 0;
-  for (int64_t from = 0; from < rows; from += TOGETHER) {
-    int64_t to = RNNI_MIN(from + TOGETHER, rows);
-    for (int pass = 0; pass < 2; pass++)
-      for (int64_t j = 0; j < from; j++)
-        for (int64_t i = from; i < to; i++) {
-          RNNI_TRY(rnni_pace(ctx, &done, n));
-          rnni_kernel->take_away(n, a + j * n, a + i * n);
-        }
-    for (int64_t i = from; i < to; i++) {
-      double *x = a + i * n, norm = 0;
-      for (int pass = 0; pass < 2; pass++)
-        for (int64_t j = from; j < i; j++) rnni_kernel->take_away(n, a + j * n, x);
-      for (int64_t k = 0; k < n; k++) norm += x[k] * x[k];
-      norm = sqrt(norm);
-      for (int64_t k = 0; k < n; k++) x[k] /= norm;
+/* One block of a matrix: random orthonormal rows, or columns where tall, times gain: Q of the QR, with a positive diagonal
+   of R, of a normal matrix, whose columns are those rows or columns. a has room for it, q for Q, t for the reflections. */
+static rnn_status orthogonal_block(rnn_ctx *ctx, real *w, int64_t rows, int64_t columns, double gain, double *a, double *q,
+                                   double *t) {
+  const bool tall = rows > columns;
+  const int64_t m = RNNI_MAX(rows, columns), n = RNNI_MIN(rows, columns), ld = rnni_apart(n);
+  for (int64_t from = 0; from < m * n; from += 2 * PAIRS_MOST) { /* column by column; q holds them as drawn */
+    int64_t count = RNNI_MIN(2 * PAIRS_MOST, m * n - from);
+    normal_pairs(ctx, (count + 1) / 2, 1, q);
+    for (int64_t i = 0; i < count; i++) a[(from + i) % m * ld + (from + i) / m] = q[i];
+    RNNI_TRY(rnni_poll(ctx));
+  }
+  RNNI_TRY(rnni_own_qr(ctx, m, n, a, ld, t));
+  RNNI_TRY(rnni_own_qr_q(ctx, m, n, a, ld, t, q, ld));
+  for (int64_t i = 0; i < m; i++)
+    for (int64_t j = 0; j < n; j++) {
+      double v = gain * q[i * ld + j];
+      w[tall ? i * n + j : j * m + i] = (real)(a[j * ld + j] < 0 ? -v : v);
     }
-  }
-  return RNN_OK;
-}
-
-/* One block of a matrix: random orthonormal rows, or columns where tall, times gain. a has room for its elements. */
-static rnn_status orthogonal_block(rnn_ctx *ctx, real *w, int64_t rows, int64_t columns, double gain, double *a) {
-  bool tall = rows > columns; /* then the columns are orthonormal: work on the transpose */
-  int64_t m = tall ? columns : rows, n = tall ? rows : columns, done = 0;
-  for (int64_t i = 0; i < m * n; i += 2) {
-    double last;
-    RNNI_TRY(rnni_pace(ctx, &done, 32));
-    two_normal(ctx, 1, a + i, i + 1 < m * n ? a + i + 1 : &last);
-  }
-  RNNI_TRY(orthonormal_rows(ctx, a, m, n));
-  for (int64_t i = 0; i < rows; i++)
-    for (int64_t j = 0; j < columns; j++) w[i * columns + j] = (real)(gain * (tall ? a[j * n + i] : a[i * n + j]));
   return RNN_OK;
 }
 
 static rnn_status orthogonal(rnn_ctx *ctx, rnn_tensor *t, void *arg) {
   int64_t blocks = ((draw *)arg)->blocks, rows = t->dims[0] / blocks, columns = t->dims[1];
+  const int64_t size = RNNI_MAX(rows, columns) * rnni_apart(RNNI_MIN(rows, columns));
   rnn_status status = RNN_OK;
   double *a;
-  RNNI_TRY(rnni_array(ctx, rows * columns, sizeof *a, &a));
+  RNNI_TRY(rnni_array(ctx, 2 * size + rnni_own_qr_room(rows, columns), sizeof *a, &a));
   for (int64_t b = 0; b < blocks && status == RNN_OK; b++)
-    status = orthogonal_block(ctx, rnni_f(t) + b * rows * columns, rows, columns, ((draw *)arg)->a, a);
+    status = orthogonal_block(ctx, rnni_f(t) + b * rows * columns, rows, columns, ((draw *)arg)->a, a, a + size,
+                              a + 2 * size);
   rnni_free(ctx, a);
   return status;
 }

@@ -279,14 +279,124 @@ static void log_add(int64_t n, const double *x, double *y) {
   }
 }
 
-static void take_away(int64_t n, const double *x, double *y) {
-  double lanes[8] = {0}, dot = 0;
+/* ---- random numbers: by operations that IEEE 754 rounds exactly, several beside each other ---- */
+
+/* log(x) for x in (0, 1]: x = m 2^e with m near 1, log m = 2 atanh((m-1)/(m+1)) by its series; error below 1e-15. */
+INLINE dvec log_of_unit(dvec x) {
+  dbits bits = (dbits)x, power = (bits >> 52) - 1022;
+  dvec m = (dvec)((bits & 0xfffffffffffff) | (int64_t)1022 << 52), sum = {0};
+  dbits low = m < d_splat(0.70710678118654752);
+  m = d_choose(low, 2 * m, m);
+  power += low; /* -1 where true */
+  dvec s = (m - 1) / (m + 1), s2 = s * s, e = __builtin_convertvector(power, dvec);
+#pragma GCC unroll 12
+  for (int k = 23; k >= 1; k -= 2) sum = sum * s2 + 1.0 / k;
+  return 2 * s * sum + e * 0.69314718055994531;
+}
+
+/* cos(2 pi u) and sin(2 pi u), u in [0, 1): Taylor series on the nearest quarter turn. */
+INLINE void turn(dvec u, dvec *c, dvec *s) {
+  dbits quarter = __builtin_convertvector(u * 4 + 0.5, dbits);
+  dvec x = (u - __builtin_convertvector(quarter, dvec) * 0.25) * 6.2831853071795865, x2 = x * x;
+  dvec cs = x2 * 0 + 1, sn = cs;
+#pragma GCC unroll 8
+  for (int k = 16; k >= 2; k -= 2) cs = 1 - cs * x2 / (double)(k * (k - 1));
+#pragma GCC unroll 8
+  for (int k = 17; k >= 3; k -= 2) sn = 1 - sn * x2 / (double)(k * (k - 1));
+  sn *= x;
+  dbits odd = (quarter & 1) != 0, first = ((quarter + 1) & 2) << 62, second = (quarter & 2) << 62; /* signs */
+  *c = (dvec)((dbits)d_choose(odd, sn, cs) ^ first);
+  *s = (dvec)((dbits)d_choose(odd, cs, sn) ^ second);
+}
+
+static void normal_pairs(int64_t pairs, const uint64_t *bits, double deviation, double *out) {
+  for (int64_t from = 0; from < pairs; from += DLANES) {
+    dvec u, v, c, s, root;
+    int count = pairs - from < DLANES ? (int)(pairs - from) : DLANES;
+    for (int i = 0; i < DLANES; i++) {
+      const uint64_t *pair = bits + 2 * (from + (i < count ? i : 0));
+      u[i] = 1 - (double)(int64_t)(pair[0] >> 11) * 0x1p-53;
+      v[i] = (double)(int64_t)(pair[1] >> 11) * 0x1p-53;
+    }
+    dvec square = -2 * log_of_unit(u);
+    for (int i = 0; i < DLANES; i++) root[i] = __builtin_sqrt(square[i]);
+    root *= deviation;
+    turn(v, &c, &s);
+    c *= root;
+    s *= root;
+    for (int i = 0; i < count; i++) {
+      out[2 * (from + i)] = c[i];
+      out[2 * (from + i) + 1] = s[i];
+    }
+  }
+}
+
+/* ---- products of doubles, unfused ---- */
+
+#if defined(__AVX512F__) || defined(__aarch64__)
+#define DROWS 8
+#else
+#define DROWS 4
+#endif
+#define DCOLS (2 * DLANES)
+#define DK_BLOCK 256 /* so many rows of a strip of B stay in the first cache */
+
+INLINE dvec d_load(const double *x) {
+  dvec v;
+  memcpy(&v, x, sizeof v);
+  return v;
+}
+INLINE void d_store(double *x, dvec v) { memcpy(x, &v, sizeof v); }
+
+/* rows x (vecs vectors) of C over one block of k; rows and vecs are constants wherever this is expanded. */
+INLINE void d_tile(const int rows, const int vecs, int64_t k, const double *restrict a, ptrdiff_t ars, ptrdiff_t acs,
+                   const double *restrict b, ptrdiff_t ldb, double *restrict c, ptrdiff_t ldc) {
+  dvec acc[DROWS][2];
+#pragma GCC unroll 8
+  for (int i = 0; i < rows; i++)
+#pragma GCC unroll 2
+    for (int v = 0; v < vecs; v++) acc[i][v] = d_load(c + i * ldc + v * DLANES);
+  for (int64_t p = 0; p < k; p++, a += acs, b += ldb) {
+    dvec row[2];
+#pragma GCC unroll 2
+    for (int v = 0; v < vecs; v++) row[v] = d_load(b + v * DLANES);
+#pragma GCC unroll 8
+    for (int i = 0; i < rows; i++) {
+      dvec x = d_splat(a[i * ars]);
+#pragma GCC unroll 2
+      for (int v = 0; v < vecs; v++) acc[i][v] += x * row[v];
+    }
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < rows; i++)
+#pragma GCC unroll 2
+    for (int v = 0; v < vecs; v++) d_store(c + i * ldc + v * DLANES, acc[i][v]);
+}
+
+/* A strip of C: m rows of two vectors, of one, or of fewer columns. */
+static void d_strip(int64_t m, int64_t n, int64_t k, const double *a, ptrdiff_t ars, ptrdiff_t acs, const double *b,
+                    ptrdiff_t ldb, double *c, ptrdiff_t ldc) {
   int64_t i = 0;
-  for (; i + 8 <= n; i += 8)
-    for (int k = 0; k < 8; k++) lanes[k] += x[i + k] * y[i + k];
-  for (int k = 0; i + k < n; k++) lanes[k] += x[i + k] * y[i + k];
-  for (int k = 0; k < 8; k++) dot += lanes[k];
-  for (i = 0; i < n; i++) y[i] -= dot * x[i];
+  if (n == DCOLS)
+    for (; i + DROWS <= m; i += DROWS) d_tile(DROWS, 2, k, a + i * ars, ars, acs, b, ldb, c + i * ldc, ldc);
+  for (; n == DCOLS && i < m; i++) d_tile(1, 2, k, a + i * ars, ars, acs, b, ldb, c + i * ldc, ldc);
+  if (n == DLANES)
+    for (; i + DROWS <= m; i += DROWS) d_tile(DROWS, 1, k, a + i * ars, ars, acs, b, ldb, c + i * ldc, ldc);
+  for (; n == DLANES && i < m; i++) d_tile(1, 1, k, a + i * ars, ars, acs, b, ldb, c + i * ldc, ldc);
+  for (; i < m; i++)
+    for (int64_t p = 0; p < k; p++)
+      for (int64_t j = 0; j < n; j++) c[i * ldc + j] += a[i * ars + p * acs] * b[p * ldb + j];
+}
+
+static void add_product(int64_t m, int64_t n, int64_t k, const double *a, ptrdiff_t ars, ptrdiff_t acs, const double *b,
+                        ptrdiff_t ldb, double *c, ptrdiff_t ldc) {
+  for (int64_t k0 = 0; k0 < k; k0 += DK_BLOCK) {
+    int64_t steps = k - k0 < DK_BLOCK ? k - k0 : DK_BLOCK;
+    for (int64_t j = 0, width; j < n; j += width) {
+      width = n - j >= DCOLS ? DCOLS : n - j >= DLANES ? DLANES : n - j;
+      d_strip(m, width, steps, a + k0 * acs, ars, acs, b + k0 * ldb + j, ldb, c + j, ldc);
+    }
+  }
 }
 
 static void map_pow(int64_t n, const real *x, int step_x, const real *e, int step_e, real *y) {
@@ -700,7 +810,8 @@ const rnni_kernels RNNI_TABLE = {
     .softplus = map_softplus,
     .pow = map_pow,
     .log_add = log_add,
-    .take_away = take_away,
+    .normal_pairs = normal_pairs,
+    .add_product = add_product,
     .add = add,
     .swap_axes = swap_axes,
     .activate = activate_all,

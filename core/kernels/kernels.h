@@ -59,8 +59,13 @@ typedef struct rnni_kernels {
 
   /* y = log(e^x + e^y), of doubles in both precisions */
   void (*log_add)(int64_t n, const double *x, double *y);
-  /* y -= (x'y) x, of doubles in both precisions; sums in eight lanes whatever the width of a vector */
-  void (*take_away)(int64_t n, const double *x, double *y);
+  /* Pairs of numbers of the normal distribution with mean 0 (Box and Muller 1958), of doubles in both precisions: pair i of
+     bits[2i] and bits[2i + 1], whose first 53 bits count. */
+  void (*normal_pairs)(int64_t pairs, const uint64_t *bits, double deviation, double *out);
+  /* C (m, n) += A B, of doubles in both precisions; element (i, p) of A at a[i*ars + p*acs], B and C by rows. Each of C is
+     one chain over p, multiplied and then added: what IEEE 754 rounds the same everywhere. */
+  void (*add_product)(int64_t m, int64_t n, int64_t k, const double *a, ptrdiff_t ars, ptrdiff_t acs, const double *b,
+                      ptrdiff_t ldb, double *c, ptrdiff_t ldc);
 
   /* y += x */
   void (*add)(int64_t n, const rnn_real *x, rnn_real *y);
