@@ -48,15 +48,8 @@ local function class(name, base)
     __tostring = meta.__tostring, home = { class = cls, [cls] = true } })
 end
 
---- is_a(value, cls) -> boolean
----
---- True when value is an object of cls or of a class derived from it.
----@param value any
----@param cls table
----@return boolean
-local function is_a(value, cls)
-  if type(value) ~= "table" then return false end
-  local at = getmetatable(value)
+-- derives(at, cls) -> is the class at cls itself, or derived from it?
+local function derives(at, cls)
   while at and at ~= cls do
     local above = getmetatable(at)
     at = type(above) == "table" and above.base or nil
@@ -64,4 +57,16 @@ local function is_a(value, cls)
   return at == cls
 end
 
-return setmetatable({ is_a = is_a }, { __call = function(_, name, base) return class(name, base) end })
+--- is_a(value, cls) -> boolean
+---
+--- True when value is an object of cls or of a class derived from it.
+---@param value any
+---@param cls table
+---@return boolean
+local function is_a(value, cls)
+  return type(value) == "table" and derives(getmetatable(value), cls)
+end
+
+return setmetatable({ is_a = is_a, derives = derives }, {
+  __call = function(_, name, base) return class(name, base) end,
+})

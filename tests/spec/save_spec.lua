@@ -194,13 +194,23 @@ describe("a model with a script's own layers", function()
   end
   local function make() return nn.Sequential { nn.Recurrent(MyCell(2, 3)), nn.Linear(3, 1) } end
 
+  it("comes back where its classes are defined", function()
+    local model = make()
+    assert(rnn.save(path, model))
+    local again = assert(rnn.load(path))
+    assert.equal(MyCell, getmetatable(again[1].cell))
+    local x = rnn.randn(2, 4, 2)
+    assert.same(model(x):totable(), again(x):totable())
+  end)
+
   it("saves its weights; load says what to do", function()
+    nn.cell("MyCell", function() end) -- another class has the name now
     local model = make()
     assert(rnn.save(path, model, { epoch = 3 }))
     local none, message, code = rnn.load(path)
     assert.is_nil(none)
     assert.equal("EFORMAT", code)
-    assert.equal(("rnn.load: '%s': MyCell is a script's own layer, and a file holds no code. Make the model with its "
+    assert.equal(("rnn.load: '%s': MyCell is not the class that has this name now. Make the model with its "
       .. "script, then rnn.load('%s', model) fills it by model:load_state_dict"):format(path, path), message)
     local again = make()
     local same, extra = assert(rnn.load(path, again))

@@ -1,13 +1,16 @@
--- architecture.lua: models as data and back. A model made of built-in layers becomes nested tables of names, numbers
--- and strings; building from them calls only the constructors listed here, so a file can never run code.
+-- architecture.lua: models as data and back. A model becomes nested tables of names, numbers and strings; building from
+-- them calls only the constructors listed here and those of classes that the running script has defined by nn.module
+-- and nn.cell, so a file can never bring code of its own.
 
 local core = require "rnn.core"
+local check = require "rnn.check"
 local Module = require "rnn.nn.module"
 local parameter = require "rnn.nn.parameter"
+local scripted = require "rnn.nn.scripted"
 
 local architecture = {}
 
--- The classes that a file may name.
+-- The built-in classes that a file may name.
 local buildable = {}
 for _, name in ipairs {
   "Module", "Sequential", "Linear", "Conv1d", "Embedding", "RNN", "LSTM", "GRU", "Recurrent", "RNNCell", "LSTMCell",
@@ -19,7 +22,8 @@ end
 
 local function class_of(name)
   local field = buildable[name]
-  return field and require("rnn.nn")[field]
+  if field then return require("rnn.nn")[field] end
+  return scripted.class(name)
 end
 
 local encode
@@ -37,9 +41,52 @@ local function encode_all(values)
   return result
 end
 
+local function is_plain(value)
+  local kind = type(value)
+  return kind == "string" or kind == "boolean" or kind == "number" and value - value == 0
+end
+
+-- One argument of a constructor of a script's own as JSON can have it, or nil and why it cannot be. A table with a
+-- field class would be taken for a layer.
+local function encode_argument(value)
+  if value == nil then return core.null end
+  if is_plain(value) then return value end
+  if Module.is(value) then return encode(value) end
+  if type(value) ~= "table" or getmetatable(value) or value.class ~= nil then
+    return nil, check.describe(value) .. " is nothing that a file can hold"
+  end
+  local result = {}
+  for key, item in pairs(value) do
+    local named = type(key) == "string" and #value == 0
+    if not named and not (math.type(key) == "integer" and key >= 1 and key <= #value) then
+      return nil, "a table has keys that are neither 1, 2, 3 ... nor names"
+    end
+    local encoded, why = encode_argument(item)
+    if encoded == nil then return nil, why end
+    result[key] = encoded
+  end
+  return result
+end
+
+-- A layer of a class of a script's own that nn.module or nn.cell has made.
+local function encode_scripted(module, given)
+  local name, args = getmetatable(module).__name, {}
+  if class_of(name) ~= getmetatable(module) then
+    return nil, ("%s is not the class that has this name now"):format(name)
+  end
+  for i = 1, given.n do
+    local encoded, why = encode_argument(given[i])
+    if encoded == nil then return nil, ("argument %d of %s: %s"):format(i, name, why) end
+    args[i] = encoded
+  end
+  return { class = name, args = args }
+end
+
 -- nil and the reason where a layer is not built in. A class derived by a script inherits config, so the class must be
 -- the listed one itself.
 function encode(module)
+  local given = scripted.arguments(module)
+  if given then return encode_scripted(module, given) end
   local config, reason = module:config()
   if not config then return nil, reason end
   if class_of(config.class) ~= getmetatable(module) then
@@ -67,20 +114,36 @@ function architecture.of(model)
   return config
 end
 
-local function build(config)
-  if type(config) ~= "table" then return config end
+local build
+
+-- What an argument, a field or a layer is: a layer, or a table of such, or a plain value.
+local function build_value(value)
+  if type(value) ~= "table" then
+    if value ~= core.null then return value end
+    return nil
+  end
+  if value.class ~= nil then return build(value) end
+  local result = {}
+  for key, item in pairs(value) do result[key] = build_value(item) end
+  return result
+end
+
+function build(config)
   local cls = class_of(config.class)
-  if not cls then core.fail("unknown layer '%s'", tostring(config.class)) end
-  local args = {}
-  for i, value in ipairs(config.args or {}) do args[i] = build(value) end
+  if not cls then
+    core.fail("unknown layer '%s'; one of a script's own has to be defined, by nn.module or nn.cell, before its file "
+      .. "is loaded", tostring(config.class))
+  end
+  local args, count = {}, #(config.args or {})
+  for i = 1, count do args[i] = build_value(config.args[i]) end
   for _, part in ipairs { "layers", "fields" } do
     if config[part] then
-      args[1] = {}
-      for key, value in pairs(config[part]) do args[1][key] = build(value) end
+      args[1], count = {}, 1
+      for key, value in pairs(config[part]) do args[1][key] = build_value(value) end
     end
   end
-  if config.options then args[#args + 1] = config.options end
-  return cls(table.unpack(args))
+  if config.options then args[count + 1], count = config.options, count + 1 end
+  return cls(table.unpack(args, 1, count))
 end
 
 -- The table that holds the tensor at the end of a dotted path, and its key. Raw access: a path from a file must not
@@ -115,7 +178,7 @@ end
 ---@param weights table<string, rnn.Tensor>
 ---@return nn.Module
 function architecture.build(config, weights)
-  local model = parameter.to_be_loaded(count_numbers(config, weights), function() return build(config) end)
+  local model = parameter.to_be_loaded(count_numbers(config, weights), function() return build_value(config) end)
   if not Module.is(model) then core.fail("no layer at the top") end
   for alias, name in pairs(config.shared or {}) do
     local from, from_key = locate(model, name)

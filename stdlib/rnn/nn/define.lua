@@ -3,11 +3,12 @@
 local class = require "rnn.class"
 local check = require "rnn.check"
 local Module = require "rnn.nn.module"
+local scripted = require "rnn.nn.scripted"
 local Cell = require("rnn.nn.cell").Cell
 
 local define = {}
 
---- nn.module(name, init) -> class
+--- nn.module(name, init [, base = nn.Module]) -> class
 ---
 --- Defines a layer or a model. Calling the class makes one and runs init(self, ...), which makes its parts; forward
 --- says what it computes:
@@ -20,15 +21,30 @@ local define = {}
 ---     return self.head((self.gru(self.embed(ids))))
 ---   end
 ---   local model = Classifier(5000, 64)
+---
+--- rnn.save writes the arguments of the constructor, where they are numbers, strings, booleans, layers and tables of
+--- them; rnn.load calls it again with them, in every script that has defined a class of that name before.
+---
+--- A class derived from another one, base, has all its methods; init begins with base.init, and a method that goes on
+--- with what base does calls base.forward:
+---
+---   local Residual = nn.module("Residual", function(self, units, options)
+---     nn.LSTM.init(self, units, units, options)
+---   end, nn.LSTM)
+---   function Residual:forward(x, state)
+---     local y, new = nn.LSTM.forward(self, x, state)
+---     return x + y, new
+---   end
+--- Errors: a base that is no class of layers.
 ---@param name string
 ---@param init fun(self: nn.Module, ...)
+---@param base? table
 ---@return table
-function define.module(name, init)
-  check.string("nn.module", "argument 1 (name)", name)
-  check.callback("nn.module", "argument 2 (init)", init)
-  local cls = class(name, Module)
-  cls.init = init
-  return cls
+function define.module(name, init, base)
+  if base ~= nil and base ~= Module and not class.derives(base, Module) then
+    check.expected("nn.module", "argument 3 (base)", "a class of layers, such as nn.LSTM", base)
+  end
+  return scripted.define("nn.module", name, init, base or Module)
 end
 
 --- nn.cell(name, init) -> class
@@ -51,14 +67,11 @@ end
 ---@param init fun(self: nn.Cell, ...)
 ---@return table
 function define.cell(name, init)
-  check.string("nn.cell", "argument 1 (name)", name)
   check.callback("nn.cell", "argument 2 (init)", init)
-  local cls = class(name, Cell)
-  function cls:init(inputs, units, ...)
+  return scripted.define("nn.cell", name, function(self, inputs, units, ...)
     self.inputs, self.units = inputs, units
     init(self, inputs, units, ...)
-  end
-  return cls
+  end, Cell)
 end
 
 return define

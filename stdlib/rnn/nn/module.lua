@@ -2,15 +2,16 @@
 -- the object, so plain assignment (self.wx = nn.Linear(2, 3)) is all it takes to own a layer or a tensor.
 --
 -- The walk visits integer keys in order, then string keys in alphabetical order, through modules and plain tables.
--- A tensor that requires a gradient is a parameter; any other tensor is a buffer (running means). Its name is the
--- path to it, with dots: "encoder.1.weight_ih_l0". What forward leaves in a field, self.hidden = h, is neither: results
--- of ops are no parameters, and buffers are those that were there when the object was made, or were put into it since
--- from outside.
+-- A tensor that requires a gradient is a parameter, and stays one when it is frozen; any other tensor is a buffer
+-- (running means). Its name is the path to it, with dots: "encoder.1.weight_ih_l0". What forward leaves in a field,
+-- self.hidden = h, is neither: results of ops are no parameters, and buffers are those that were there when the object
+-- was made, or were put into it since from outside.
 
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
 local guard = require "rnn.guard"
+local scripted = require "rnn.nn.scripted"
 
 --- nn.Module(fields) -> module
 ---
@@ -61,6 +62,8 @@ end
 
 -- module -> the paths in it, through plain tables, of the tensors that are its own
 local owned = setmetatable({}, { __mode = "k" })
+-- parameter that freeze has made rest -> true
+local frozen = setmetatable({}, { __mode = "k" })
 
 -- Calls visit(path, tensor) for the tensors below value, not through modules.
 local function tensors_below(value, path, visit, open)
@@ -129,7 +132,9 @@ local function walk(holder, prefix, visit, open, paths, at)
   for _, key in ipairs(keys) do
     local value, name = holder[key], prefix .. key
     if core.is_tensor(value) then
-      if not paths or paths[at .. key] or value:is_leaf() and value:requires_grad() then visit(name, value) end
+      if not paths or paths[at .. key] or value:is_leaf() and (value:requires_grad() or frozen[value]) then
+        visit(name, value)
+      end
     elseif type(value) == "table" and not open[value] then
       if Module.is(value) then
         visit(name, value)
@@ -179,7 +184,8 @@ end
 
 --- module:named_parameters() -> array of { name, tensor }
 ---
---- The tensors that require a gradient, in a stable order; a tensor that two layers share comes once.
+--- The tensors that require a gradient, in a stable order; a tensor that two layers share comes once, one that is
+--- frozen not at all.
 --- Tensors of any shape.
 ---@return { [1]: string, [2]: rnn.Tensor }[]
 function Module:named_parameters()
@@ -218,6 +224,130 @@ end
 ---@return nn.Module
 function Module:eval()
   return self:train(false)
+end
+
+-- Every parameter, frozen or not, under all its names: an array of { names, tensor }.
+local function all_parameters(self)
+  local list, places = {}, {}
+  local tensors, aliases = self:named_tensors()
+  for _, pair in ipairs(tensors) do
+    if frozen[pair[2]] or pair[2]:is_leaf() and pair[2]:requires_grad() then
+      places[pair[1]] = { { pair[1] }, pair[2] }
+      list[#list + 1] = places[pair[1]]
+    end
+  end
+  for alias, name in pairs(aliases) do
+    if places[name] then table.insert(places[name][1], alias) end
+  end
+  return list
+end
+
+-- Has one of the names the pattern in it?
+local function matches(fname, names, pattern)
+  for _, name in ipairs(names) do
+    local ok, found = pcall(string.find, name, pattern)
+    if not ok then core.fail("%s: '%s' is no pattern of Lua: %s", fname, pattern, found) end
+    if found then return true end
+  end
+  return false
+end
+
+-- Calls f(tensor) for the parameters that a pattern finds, without patterns for all.
+local function each_matching(self, fname, f, ...)
+  local list = all_parameters(self)
+  local patterns = select("#", ...) > 0 and { ... } or { "" }
+  for i = 1, math.max(select("#", ...), 1) do
+    local pattern, any = check.string(fname, ("argument %d"):format(i), patterns[i]), false
+    for _, entry in ipairs(list) do
+      if matches(fname, entry[1], pattern) then
+        any = true
+        f(entry[2])
+      end
+    end
+    if not any then
+      core.fail("%s: no parameter's name has '%s' in it; model:named_parameters() lists them", fname, pattern)
+    end
+  end
+  return self
+end
+
+local function freeze(p)
+  p:requires_grad(false)
+  p:zero_grad()
+  frozen[p] = true
+end
+
+local function unfreeze(p)
+  if frozen[p] then p:requires_grad(true) end
+  frozen[p] = nil
+end
+
+--- module:freeze(pattern, ...) -> module
+---
+--- Parameters in whose name Lua finds one of the patterns rest: they require no gradient, parameters() leaves them out,
+--- and no optimiser changes them, until unfreeze. model:freeze("^encoder%.") freezes the layer encoder, and without a
+--- pattern all parameters rest. A parameter that is shared is found by each of its names. rnn.save and checkpoints keep
+--- what is frozen. Buffers go on: layer:eval() is what stops the running means of nn.BatchNorm.
+--- Errors: a pattern that no name has in it.
+---@param ... string patterns of Lua
+---@return nn.Module
+function Module:freeze(...)
+  return each_matching(self, self:describe() .. ":freeze", freeze, ...)
+end
+
+--- module:unfreeze(pattern, ...) -> module
+---
+--- The parameters that freeze has frozen, and in whose name Lua finds one of the patterns, are trained again; without a
+--- pattern all of them. An optimiser has those that it was given: make it before freeze, or anew.
+--- Errors: a pattern that no parameter's name has in it.
+---@param ... string patterns of Lua
+---@return nn.Module
+function Module:unfreeze(...)
+  return each_matching(self, self:describe() .. ":unfreeze", unfreeze, ...)
+end
+
+--- module:frozen() -> array of names
+---
+--- The parameters that are frozen, by their first names, in the order of named_tensors().
+---@return string[]
+function Module:frozen()
+  local names = {}
+  for _, entry in ipairs(all_parameters(self)) do
+    if frozen[entry[2]] then names[#names + 1] = entry[1][1] end
+  end
+  return names
+end
+
+-- A copy of value; made has the copies so far, so that what is shared stays shared.
+local function copy_of(value, made)
+  if made[value] ~= nil then return made[value] end
+  if core.is_tensor(value) then
+    local copy = value:copy()
+    if value:is_leaf() and value:requires_grad() then copy:requires_grad(true) end
+    made[value], frozen[copy] = copy, frozen[value]
+    return copy
+  end
+  local meta = getmetatable(value)
+  if type(value) ~= "table" or meta and not Module.is(value) then return value end
+  local copy = {}
+  made[value] = copy
+  for key, item in next, value do copy[key] = copy_of(item, made) end
+  scripted.same(copy, value)
+  if owned[value] then
+    owned[copy] = {}
+    for path in pairs(owned[value]) do owned[copy][path] = true end
+  end
+  return setmetatable(copy, meta)
+end
+
+--- module:clone() -> module
+---
+--- A module of the same structure with parameters and buffers of its own: what is shared within the module is shared
+--- in the copy as well, frozen parameters are frozen, gradients are none, and training either changes nothing in the
+--- other. Values that are neither layers, tensors nor plain tables, such as functions and vocabularies, are the same.
+---@return nn.Module
+function Module:clone()
+  return copy_of(self, {})
 end
 
 --- module:zero_grad()

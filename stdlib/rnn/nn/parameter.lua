@@ -39,9 +39,12 @@ end
 --- Parameters made by f stay 0: a model whose weights are about to be loaded takes no random numbers and no time. An
 --- error before they have more elements than count, those of the file: a small file takes little memory.
 function parameter.to_be_loaded(count, f)
-  local before = room
+  local before, random = room, core.random_state()
   room = count
-  return core.finally("rnn.load", function() room = before end, f)
+  return core.finally("rnn.load", function()
+    room = before
+    core.random_state(random)
+  end, f)
 end
 
 return parameter

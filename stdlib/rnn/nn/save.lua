@@ -1,9 +1,10 @@
 -- save.lua: models in safetensors files, which PyTorch and others read as they are: tensors have the names of
 -- state_dict. The metadata carry the architecture as data, so that rnn.load needs no script:
 --
---   format = "rnnlua", rnnlua.version, rnnlua.config (JSON; absent where a layer is a script's own: then
---   rnnlua.no_config says why), rnnlua.extra (JSON; its tensors are named extra/...), and in checkpoints
---   rnnlua.precision and rnnlua.checksum, of everything else in the file
+--   format = "rnnlua", rnnlua.version, rnnlua.config (JSON; absent where a layer cannot be built from data: then
+--   rnnlua.no_config says why), rnnlua.frozen (JSON, the names of frozen parameters, if any), rnnlua.extra (JSON; its
+--   tensors are named extra/...), and in checkpoints rnnlua.precision and rnnlua.checksum, of everything else in the
+--   file
 
 local core = require "rnn.core"
 local check = require "rnn.check"
@@ -27,6 +28,8 @@ local function contents(model, extra)
   local metadata = { format = "rnnlua", ["rnnlua.version"] = core.version }
   local config, reason = save.config(model)
   metadata["rnnlua.config"], metadata["rnnlua.no_config"] = config, reason
+  local frozen = model:frozen()
+  if #frozen > 0 then metadata["rnnlua.frozen"] = core.json_encode(frozen) end
   if extra ~= nil then
     check.table("rnn.save", "argument 3 (extra)", extra)
     metadata["rnnlua.extra"] = core.json_encode(pack.dump("rnn.save", extra, "extra/", tensors), { sort = true })
@@ -91,9 +94,23 @@ local function parts(tensors, metadata)
   return weights, extra and pack.load(extra, beside)
 end
 
---- save.read(path) -> weights, extra, config, sealed
+-- Freezes what was frozen when the file was written.
+local function freeze(model, frozen)
+  for _, name in ipairs(frozen or {}) do
+    model:freeze("^" .. check.string("rnn.load", "the name of a frozen parameter", name):gsub("%p", "%%%0") .. "$")
+  end
+end
+
+--- save.freeze(model, frozen): the parameters of those names are frozen, and no others.
+function save.freeze(model, frozen)
+  if #model:frozen() > 0 then model:unfreeze() end
+  freeze(model, frozen)
+end
+
+--- save.read(path) -> weights, extra, config, sealed, frozen
 ---
---- What is in a file, put into no model. config is the architecture as JSON; sealed: it has a checksum, which is right.
+--- What is in a file, put into no model. config is the architecture as JSON; sealed: it has a checksum, which is right;
+--- frozen: a list of names, or nil.
 --- Raises for a file that cannot be read, is damaged, has been altered since its checksum was made, or is of the other
 --- precision.
 function save.read(path)
@@ -107,7 +124,7 @@ function save.read(path)
     core.fail("it is not as it was written: its content has another checksum than the one in it")
   end
   local weights, extra = parts(tensors, metadata)
-  return weights, extra, metadata["rnnlua.config"], stated ~= nil
+  return weights, extra, metadata["rnnlua.config"], stated ~= nil, from_json(metadata["rnnlua.frozen"])
 end
 
 local function restore(path, model, tensors, metadata)
@@ -121,14 +138,16 @@ local function restore(path, model, tensors, metadata)
     model = architecture.build(config, weights)
   end
   model:load_state_dict(weights)
+  freeze(model, from_json(metadata["rnnlua.frozen"]))
   return model, extra
 end
 
 --- rnn.load(path [, model]) -> model, extra | nil, message, code
 ---
---- Rebuilds a model saved by rnn.save, in training mode (call model:eval() before using it), and the extra table.
---- Loading never runs code of the file: it makes built-in layers only. Weights of a model with layers of a script's
---- own, or from another framework, are loaded into a model given as second argument (by model:load_state_dict).
+--- Rebuilds a model saved by rnn.save, in training mode (call model:eval() before using it), and the extra table. What
+--- was frozen is. Loading never runs code of the file: it makes built-in layers, and those of classes that the script
+--- has defined before, by nn.module and nn.cell, with the arguments that the file has. Weights of other models, or from
+--- another framework, are loaded into a model given as second argument (by model:load_state_dict).
 ---@param path string
 ---@param model? nn.Module
 ---@return nn.Module|nil

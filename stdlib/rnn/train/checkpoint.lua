@@ -218,11 +218,12 @@ local function apply(self, run, state)
 end
 
 local function take(self, run)
-  local weights, extra, config, sealed = save.read(self.path)
+  local weights, extra, config, sealed, frozen = save.read(self.path)
   local state = type(extra) == "table" and extra.checkpoint
   if type(state) ~= "table" then state = {} end
   check_state(run, state, sealed)
   run.model:load_state_dict(weights)
+  save.freeze(run.model, frozen)
   if sealed then check_model(run.model, config) end
   apply(self, run, state)
 end
@@ -234,10 +235,11 @@ function Checkpoint:restore(run)
   if there == false then return end
   local ok = there
   if there then
-    local weights, optimizer = Weights(run.model), run.optimizer:state_dict()
+    local weights, optimizer, frozen = Weights(run.model), run.optimizer:state_dict(), run.model:frozen()
     ok, message = pcall(take, self, run)
     if not ok then
       weights:restore()
+      save.freeze(run.model, frozen)
       run.optimizer:load_state_dict(optimizer)
     end
   end

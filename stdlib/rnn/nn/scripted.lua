@@ -1,0 +1,46 @@
+-- scripted.lua: the classes that scripts define by nn.module and nn.cell, and with which arguments their objects were
+-- made, so that a file can say how a layer of a script's own is made again.
+
+local class = require "rnn.class"
+local check = require "rnn.check"
+
+local scripted = {}
+
+local classes = {} -- name -> the class that was defined last under it
+local arguments = setmetatable({}, { __mode = "k" }) -- object -> what its constructor was given, n of them
+
+-- Tables are copied, as a constructor may change its own.
+local function copy(value)
+  if type(value) ~= "table" or getmetatable(value) then return value end
+  local result = {}
+  for key, item in pairs(value) do result[key] = copy(item) end
+  return result
+end
+
+--- scripted.define(fname, name, init, base) -> class, whose objects are made by init(self, ...)
+function scripted.define(fname, name, init, base)
+  check.string(fname, "argument 1 (name)", name)
+  check.callback(fname, "argument 2 (init)", init)
+  local cls = class(name, base)
+  function cls.init(self, ...)
+    if getmetatable(self) == cls then
+      local given = copy { ... }
+      given.n = select("#", ...)
+      arguments[self] = given
+    end
+    init(self, ...)
+  end
+  classes[name] = cls
+  return cls
+end
+
+--- scripted.class(name) -> the class that was defined last under that name, or nil
+function scripted.class(name) return classes[name] end
+
+--- scripted.arguments(object) -> what its constructor was given, n of them; nil for an object of no such class
+function scripted.arguments(object) return arguments[object] end
+
+--- scripted.same(object, other): object counts as made with the arguments of other.
+function scripted.same(object, other) arguments[object] = arguments[other] end
+
+return scripted
