@@ -62,7 +62,72 @@ static int lrnn_finally(lua_State *L) {
   return results_of(L, status, name) - 2;
 }
 
-const lrnn_function lrnn_grad_functions[] = {{"no_grad", lrnn_no_grad, LRNN_ANY},
+uint64_t lrnn_backward_calls;
+
+/* The options of rnn.grad; pushes the gradient of the loss, or nil. */
+static void grad_options(lua_State *L, bool *retain, bool *allow_unused) {
+  static const char *const known[] = {"gradient", "retain_graph", "allow_unused", NULL};
+  lua_pushnil(L);
+  if (lua_isnoneornil(L, 3)) return;
+  lrnn_check_table(L, "grad", 3, "options");
+  if (lua_getfield(L, 3, "create_graph") != LUA_TNIL)
+    lrnn_error(L, "grad: option create_graph: there are no second derivatives; rnn.hvp(f, inputs, v) gives their products "
+               "with a vector");
+  lua_pop(L, 2);
+  lrnn_check_options(L, "grad", 3, known);
+  *retain = lrnn_option_boolean(L, "grad", 3, "retain_graph");
+  *allow_unused = lrnn_option_boolean(L, "grad", 3, "allow_unused");
+  if (lua_getfield(L, 3, "gradient") != LUA_TNIL && !lrnn_test_tensor(L, -1))
+    lrnn_error(L, "grad: option gradient: expected a tensor, got %s", lrnn_describe(L, -1));
+}
+
+/*--- rnn.grad(loss, tensors [, options]) -> gradients
+---
+--- The gradients of loss by tensors: parameters, or results on the way to it. They are values: no x.grad changes, and they
+--- have no history, as there are no second derivatives (rnn.hvp gives their products with a vector). Only the history
+--- between loss and tensors is used, and forgotten; with retain_graph it stays, so that it can be gone through again.
+--- Errors: as of x:backward; a tensor that requires no gradient, or that loss does not depend on.
+---@param loss rnn.Tensor of one element, or of any shape with the option gradient
+---@param tensors rnn.Tensor|rnn.Tensor[] of any shapes
+---@param options? { gradient?: rnn.Tensor, retain_graph?: boolean, allow_unused?: boolean } gradient: of loss, of its
+---shape (default 1); allow_unused: zeros for tensors that loss does not depend on
+---@return rnn.Tensor|rnn.Tensor[] gradients of the shapes and with the lengths of tensors; one for one tensor */
+static int lrnn_grad(lua_State *L) {
+  bool retain = false, allow_unused = false, single = lrnn_test_tensor(L, 2) != NULL;
+  rnn_tensor *loss = lrnn_check_tensor(L, "grad", 1);
+  if (!single && !lua_istable(L, 2)) return lrnn_argument_error(L, "grad", 2, "tensors", "a tensor or a table of tensors");
+  lua_settop(L, 3);
+  grad_options(L, &retain, &allow_unused);
+  rnn_tensor *dloss = lrnn_test_tensor(L, 4);
+  if (single) {
+    lua_createtable(L, 1, 0);
+    lua_pushvalue(L, 2);
+    lua_rawseti(L, -2, 1);
+    lua_replace(L, 2);
+  }
+  int count = lrnn_table_length(L, "grad", 2);
+  rnn_tensor **tensors = lrnn_scratch(L, 2 * count), **out = tensors + count;
+  lua_createtable(L, count, 0);
+  int gradients = lua_gettop(L);
+  count = lrnn_push_tensors(L, "grad", 2, count, tensors);
+  for (int i = 1; i <= count; i++) {
+    lrnn_box(L);
+    lua_rawseti(L, gradients, i);
+  }
+  lrnn_check(L, rnn_grad(lrnn_context(L), loss, dloss, tensors, count, retain, allow_unused, out));
+  for (int i = 1; i <= count; i++) {
+    lua_rawgeti(L, gradients, i);
+    *(rnn_tensor **)lua_touserdata(L, -1) = out[i - 1];
+    lua_pop(L, 1);
+  }
+  lrnn_backward_calls++;
+  lua_settop(L, gradients);
+  if (single) lua_rawgeti(L, gradients, 1);
+  return 1;
+}
+
+const lrnn_function lrnn_grad_functions[] = {{"grad", lrnn_grad, 3},
+                                             {"no_grad", lrnn_no_grad, LRNN_ANY},
                                              {"finally", lrnn_finally, LRNN_ANY},
                                              {"recording", lrnn_recording, 1},
                                              {NULL, NULL, 0}};
@@ -93,8 +158,6 @@ static int lrnn_tensor_is_leaf(lua_State *L) {
   lua_pushboolean(L, rnn_tensor_is_leaf(lrnn_check_tensor(L, "is_leaf", 1)));
   return 1;
 }
-
-uint64_t lrnn_backward_calls;
 
 /*--- x:backward([dx])
 ---

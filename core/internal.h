@@ -185,7 +185,8 @@ struct rnn_tensor {
   rnn_tensor *base;      /* of a view; NULL for others */
   int64_t offset;        /* of a view: where it begins in base */
   uint32_t writes;       /* of a base: recorded writes into it; of a view: as many as its history knows of */
-  uint64_t mark;         /* the backward run that has made grad */
+  uint64_t mark;         /* the backward run that makes its gradient, at this place of its list */
+  int64_t slot;
   rnn_tensor *lengths;
   bool requires_grad;
   rnn_tensor *grad;
@@ -248,7 +249,7 @@ typedef struct rnni_call {
   int64_t out_dims[RNN_MAX_DIMS];
   /* what forward keeps for backward beside its inputs and outputs */
   rnn_tensor *scratch[RNNI_MAX_SCRATCH];
-  bool keep;            /* forward: this call is recorded, so scratch is worth keeping */
+  bool keep;            /* forward: this call is recorded, so scratch is worth keeping; backward: scratch stays as it is */
   unsigned saves;       /* starts as op->saves; forward may clear what this call needs less */
   const bool *wants;    /* backward: which inputs want a gradient; forward: which require one (when keep) */
   /* backward: */

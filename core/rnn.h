@@ -222,6 +222,13 @@ RNN_MUST_USE rnn_status rnn_tensor_retain_grad(rnn_ctx *ctx, rnn_tensor *t);
    changed; the history is consumed as far as it went, so the losses must be computed again. */
 RNN_MUST_USE rnn_status rnn_backward(rnn_ctx *ctx, rnn_tensor *loss, rnn_tensor *dloss);
 
+/* The gradients of loss by tensors, parameters or results on the way, as values: out[i] has the shape and lengths of
+   tensors[i], and no rnn_tensor_grad changes. dloss as above. Only what lies between loss and tensors is computed, and
+   only its history is consumed; with retain it stays, and may be gone through again. A tensor that loss does not depend
+   on is RNN_EARG; with allow_unused its gradient is zeros. */
+RNN_MUST_USE rnn_status rnn_grad(rnn_ctx *ctx, rnn_tensor *loss, rnn_tensor *dloss, rnn_tensor *const *tensors,
+                                 int count, bool retain, bool allow_unused, rnn_tensor **out);
+
 /* Switches recording; returns what it was. */
 bool rnn_ctx_set_recording(rnn_ctx *ctx, bool on);
 bool rnn_ctx_recording(const rnn_ctx *ctx);

@@ -17,6 +17,9 @@ typedef struct rnni_node {
   uint64_t seq;   /* order of recording: inputs always have smaller numbers */
   bool consumed;  /* backward passed; only shapes are left */
   uint64_t mark;  /* the backward run that has queued it */
+  uint64_t seen;  /* the run of rnn_grad that has looked at it; what it found: */
+  bool needed;    /* a way leads from here to a tensor whose gradient is asked for */
+  bool asked;     /* a result of this record is one of these tensors */
   rnni_call call; /* in, out: saved values or shells; dout: gradients that have arrived */
   bool *wants;
   uint32_t *versions; /* of the storages of the inputs, then of the outputs, when recorded */

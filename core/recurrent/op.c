@@ -248,8 +248,12 @@ static rnn_status recurrent_backward(rnn_ctx *ctx, rnni_call *c) {
   rnni_places(l->r, place);
   rnn_status status;
   RNNI_GOTO(rnni_array(ctx, l->N * (l->R + l->H), sizeof *ends, &ends));
-  if (c->scratch[KEPT]) {
-    q.buffer = rnni_f(c->scratch[KEPT]);
+  if (c->scratch[KEPT] && !c->keep) {
+    q.buffer = rnni_f(c->scratch[KEPT]); /* becomes that of the gradients */
+  } else if (c->scratch[KEPT]) {
+    RNNI_GOTO(rnni_array(ctx, c->scratch[KEPT]->count, sizeof *own, &own));
+    RNNI_GOTO(rnni_copy(ctx, own, c->scratch[KEPT]->data, (size_t)c->scratch[KEPT]->count * sizeof *own));
+    q.buffer = own;
   } else {
     RNNI_GOTO(rnni_array(ctx, rnni_lay_out(l, 0, q.steps, NULL), sizeof *own, &own));
     RNNI_GOTO(rnni_pack_forward(ctx, l, false, &k));
