@@ -1,4 +1,4 @@
-/* archive.c: safetensors files and whole files, for scripts. */
+/* archive.c: files of tensors, safetensors and NumPy's, and whole files, for scripts. */
 #include <string.h>
 
 #include "binding.h"
@@ -27,18 +27,32 @@ static int archive_gc(lua_State *L) {
   return 0;
 }
 
-/* tensors[name] of one that was not read. Upvalues: the types of those by name, the path. */
+/* A format of files of several tensors. */
+typedef struct format {
+  const char *fname;
+  rnn_status (*read)(rnn_ctx *ctx, const char *path, rnn_archive *out);
+  const char *unread; /* of a tensor that was not read: its file, its name, its type */
+} format;
+
+static const format safetensors = {
+    "archive_read", rnn_safetensors_read,
+    "%.200s: tensor '%.100s' has dtype %.20s, which cannot be read (F64, F32, F16, BF16, I64, I32, I16, I8, U64, U32, U16, "
+    "U8 and BOOL can)"};
+static const format npz = {
+    "npz_read", rnn_npz_read,
+    "%.200s: '%.100s' is of type %.110s, which cannot be read (floats of 16 to 64 bits, integers of 8 to 64 and bool can)"};
+
+/* tensors[name] of one that was not read. Upvalues: the types of those by name, the path, the format. */
 static int unread_index(lua_State *L) {
   lua_settop(L, 2);
   lua_pushvalue(L, 2);
   if (lua_rawget(L, lua_upvalueindex(1)) == LUA_TNIL) return 1;
-  return lrnn_error(L, "%.200s: tensor '%.100s' has dtype %.20s, which cannot be read (F64, F32, F16, BF16, I64, I32, "
-                    "I16, I8, U64, U32, U16, U8 and BOOL can)",
-                    lua_tostring(L, lua_upvalueindex(2)), lua_tostring(L, 2), lua_tostring(L, -1));
+  const format *f = lua_touserdata(L, lua_upvalueindex(3));
+  return lrnn_error(L, f->unread, lua_tostring(L, lua_upvalueindex(2)), lua_tostring(L, 2), lua_tostring(L, -1));
 }
 
 /* Makes access to tensors that were not read an error, in the table on top. */
-static void push_unread(lua_State *L, const rnn_archive *a, const char *path) {
+static void push_unread(lua_State *L, const rnn_archive *a, const char *path, const format *f) {
   lua_createtable(L, 0, 1);
   lua_createtable(L, 0, a->unread_count);
   for (int i = 0; i < a->unread_count; i++) {
@@ -46,9 +60,36 @@ static void push_unread(lua_State *L, const rnn_archive *a, const char *path) {
     lua_setfield(L, -2, a->unread[2 * i]);
   }
   lua_pushstring(L, path);
-  lua_pushcclosure(L, unread_index, 2);
+  lua_pushlightuserdata(L, (void *)f);
+  lua_pushcclosure(L, unread_index, 3);
   lua_setfield(L, -2, "__index");
   lua_setmetatable(L, -2);
+}
+
+/* Pushes the file at argument 1 as an archive, which keeps what Lua has not taken over, and its tensors as a table; or
+   nil, message, code, and returns NULL. */
+static rnn_archive *read_archive(lua_State *L, const format *f) {
+  const char *path = lrnn_check_path(L, f->fname, 1);
+  rnn_archive *a = lrnn_new(L, ARCHIVE, sizeof *a, 0, archive_gc);
+  rnn_ctx *ctx = lrnn_context(L);
+  rnn_status status = f->read(ctx, path, a);
+  if (status == RNN_ENOMEM) { /* tensors that nobody holds any more may be what is in the way */
+    lua_gc(L, LUA_GCCOLLECT);
+    status = f->read(ctx, path, a);
+  }
+  if (status != RNN_OK) {
+    lrnn_fail(L, status);
+    return NULL;
+  }
+  lua_createtable(L, 0, a->count);
+  for (int i = 0; i < a->count; i++) {
+    rnn_tensor **box = lrnn_box(L);
+    *box = a->tensors[i];
+    a->tensors[i] = NULL;
+    lua_setfield(L, -2, a->names[i]);
+  }
+  if (a->unread_count) push_unread(L, a, path, f);
+  return a;
 }
 
 /*--- rnn.archive_read(path) -> tensors, metadata | nil, message, code
@@ -61,30 +102,14 @@ static void push_unread(lua_State *L, const rnn_archive *a, const char *path) {
 ---@return table<string, string>|string
 ---@return string? code */
 static int lrnn_archive_read(lua_State *L) {
-  const char *path = lrnn_check_path(L, "archive_read", 1);
-  rnn_archive *a = lrnn_new(L, ARCHIVE, sizeof *a, 0, archive_gc);
-  rnn_ctx *ctx = lrnn_context(L);
-  rnn_status status = rnn_safetensors_read(ctx, path, a);
-  if (status == RNN_ENOMEM) { /* tensors that nobody holds any more may be what is in the way */
-    lua_gc(L, LUA_GCCOLLECT);
-    status = rnn_safetensors_read(ctx, path, a);
-  }
-  if (status != RNN_OK) return lrnn_fail(L, status);
-
-  lua_createtable(L, 0, a->count);
-  for (int i = 0; i < a->count; i++) {
-    rnn_tensor **box = lrnn_box(L);
-    *box = a->tensors[i];
-    a->tensors[i] = NULL;
-    lua_setfield(L, -2, a->names[i]);
-  }
-  if (a->unread_count) push_unread(L, a, path);
+  rnn_archive *a = read_archive(L, &safetensors);
+  if (!a) return 3;
   lua_createtable(L, 0, a->metadata_count);
   for (int i = 0; i < a->metadata_count; i++) {
     lua_pushstring(L, a->metadata[2 * i + 1]);
     lua_setfield(L, -2, a->metadata[2 * i]);
   }
-  rnn_archive_free(ctx, a);
+  rnn_archive_free(lrnn_context(L), a);
   return 2;
 }
 
@@ -98,6 +123,30 @@ static int count_fields(lua_State *L, int table) {
   return n;
 }
 
+/* The tensors of the table at argument 2 by their names, in an archive that borrows them. From here until it is written
+   nothing is allocated in Lua, so that no finaliser can change the table. */
+static rnn_archive borrow_tensors(lua_State *L, const char *fname) {
+  int count = count_fields(L, 2), top;
+  rnn_archive a = {.names = lua_newuserdatauv(L, ((size_t)count + 1) * sizeof *a.names, 0)};
+  a.tensors = lrnn_scratch(L, count);
+  top = lua_gettop(L);
+  for (lua_pushnil(L); a.count < count && lua_next(L, 2); lua_pop(L, 1)) {
+    const char *name = c_string(L, fname, -2, "a tensor's name");
+    rnn_tensor *t = lrnn_test_tensor(L, -1);
+    if (!t) lrnn_error(L, "%s: '%.100s': expected a tensor, got %s", fname, name, luaL_typename(L, -1));
+    a.names[a.count] = (char *)name;
+    a.tensors[a.count++] = t;
+  }
+  lua_settop(L, top);
+  return a;
+}
+
+static int written(lua_State *L, rnn_status status) {
+  if (status != RNN_OK) return lrnn_fail(L, status);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
 /*--- rnn.archive_write(path, tensors [, metadata]) -> true | nil, message, code
 ---
 --- Writes a safetensors file, whole or not at all. Errors: names that are no strings, values that are no tensors; a
@@ -108,8 +157,6 @@ static int count_fields(lua_State *L, int table) {
 ---@return true?
 ---@return string? message
 ---@return string? code */
-/* The archive borrows everything from the two tables. Between filling it and writing it nothing is allocated in Lua,
-   so no finaliser can change them. */
 static int lrnn_archive_write(lua_State *L) {
   const char *path = lrnn_check_path(L, "archive_write", 1);
   lrnn_check_table(L, "archive_write", 2, "tensors");
@@ -119,29 +166,91 @@ static int lrnn_archive_write(lua_State *L) {
   }
   lrnn_check_table(L, "archive_write", 3, "metadata");
   lua_settop(L, 3);
-  int tensors = count_fields(L, 2), texts = count_fields(L, 3);
-  char **names = lua_newuserdatauv(L, ((size_t)tensors + 1) * sizeof *names, 0);
+  int texts = count_fields(L, 3);
   char **metadata = lua_newuserdatauv(L, ((size_t)texts + 1) * 2 * sizeof *metadata, 0);
-  rnn_archive a = {.names = names, .tensors = lrnn_scratch(L, tensors), .metadata = metadata};
-
-  for (lua_pushnil(L); a.count < tensors && lua_next(L, 2); lua_pop(L, 1)) {
-    const char *name = c_string(L, "archive_write", -2, "a tensor's name");
-    rnn_tensor *t = lrnn_test_tensor(L, -1);
-    if (!t)
-      return lrnn_error(L, "archive_write: '%.100s': expected a tensor, got %s", name, luaL_typename(L, -1));
-    a.names[a.count] = (char *)name;
-    a.tensors[a.count++] = t;
-  }
-  lua_settop(L, 6);
+  rnn_archive a = borrow_tensors(L, "archive_write");
+  a.metadata = metadata;
   for (lua_pushnil(L); a.metadata_count < texts && lua_next(L, 3); lua_pop(L, 1)) {
     a.metadata[2 * a.metadata_count] = (char *)c_string(L, "archive_write", -2, "a metadata key");
     a.metadata[2 * a.metadata_count + 1] = (char *)c_string(L, "archive_write", -1, "a metadata value");
     a.metadata_count++;
   }
-  rnn_status status = rnn_safetensors_write(lrnn_context(L), path, &a);
-  if (status != RNN_OK) return lrnn_fail(L, status);
-  lua_pushboolean(L, 1);
+  return written(L, rnn_safetensors_write(lrnn_context(L), path, &a));
+}
+
+/*--- rnn.npy_read(path) -> tensor | nil, message, code
+---
+--- The array of one of NumPy's .npy files (numpy.save), of its shape: C or Fortran order, either order of bytes. Floats
+--- of 16, 32 and 64 bits become float; integers of 8 to 64 bits and bool become int32. Loading runs no code. Errors: a
+--- path that is no string. A file that cannot be read or is not sound gives nil and a message, as does one of another
+--- type (complex, text, dates, records, Python objects), or with an element that the type it becomes cannot hold.
+---@param path string
+---@return rnn.Tensor?
+---@return string? message
+---@return string? code */
+static int lrnn_npy_read(lua_State *L) {
+  const char *path = lrnn_check_path(L, "npy_read", 1);
+  rnn_tensor **box = lrnn_box(L);
+  rnn_status status = rnn_npy_read(lrnn_context(L), path, box);
+  if (status == RNN_ENOMEM) {
+    lua_gc(L, LUA_GCCOLLECT);
+    status = rnn_npy_read(lrnn_context(L), path, box);
+  }
+  return status == RNN_OK ? 1 : lrnn_fail(L, status);
+}
+
+/*--- rnn.npy_write(path, tensor) -> true | nil, message, code
+---
+--- Writes a tensor, of any shape, as numpy.load reads it: float32 (float64 with --double) or int32, whole or not at all.
+--- Errors: what is no tensor, or has lengths; a file that cannot be written gives nil and a message, and the old one
+--- stays.
+---@param path string
+---@param tensor rnn.Tensor
+---@return true?
+---@return string? message
+---@return string? code */
+static int lrnn_npy_write(lua_State *L) {
+  const char *path = lrnn_check_path(L, "npy_write", 1);
+  return written(L, rnn_npy_write(lrnn_context(L), path, lrnn_check_tensor(L, "npy_write", 2)));
+}
+
+/*--- rnn.npz_read(path) -> tensors | nil, message, code
+---
+--- All arrays of one of NumPy's .npz files (numpy.savez, numpy.savez_compressed) by their names, of their shapes, each
+--- as rnn.npy_read has it. Errors: a path that is no string, and the name of an array of a type that cannot be read: the
+--- others are there. A file that cannot be read or is not sound gives nil and a message, as does an element that the
+--- type it becomes cannot hold.
+---@param path string
+---@return table<string, rnn.Tensor>? tensors
+---@return string? message
+---@return string? code */
+static int lrnn_npz_read(lua_State *L) {
+  rnn_archive *a = read_archive(L, &npz);
+  if (!a) return 3;
+  rnn_archive_free(lrnn_context(L), a);
   return 1;
+}
+
+/*--- rnn.npz_write(path, tensors [, { compress = false }]) -> true | nil, message, code
+---
+--- Writes tensors, of any shapes, by their names as numpy.load reads them, whole or not at all; compress as
+--- numpy.savez_compressed does. Errors: names that are no strings, values that are no tensors or have lengths; a file
+--- that cannot be written gives nil and a message, and the old one stays.
+---@param path string
+---@param tensors table<string, rnn.Tensor>
+---@param options? table
+---@return true?
+---@return string? message
+---@return string? code */
+static int lrnn_npz_write(lua_State *L) {
+  static const char *const options[] = {"compress", NULL};
+  const char *path = lrnn_check_path(L, "npz_write", 1);
+  lrnn_check_table(L, "npz_write", 2, "tensors");
+  lrnn_check_options(L, "npz_write", 3, options);
+  bool compress = !lua_isnoneornil(L, 3) && lrnn_option_boolean(L, "npz_write", 3, "compress");
+  lua_settop(L, 3);
+  rnn_archive a = borrow_tensors(L, "npz_write");
+  return written(L, rnn_npz_write(lrnn_context(L), path, &a, compress));
 }
 
 static int bytes_gc(lua_State *L) {
@@ -199,10 +308,7 @@ static int lrnn_file_write(lua_State *L) {
   lrnn_check_string(L, "file_write", 2, "content");
   size_t size;
   const char *bytes = lua_tolstring(L, 2, &size);
-  rnn_status status = rnn_file_write(lrnn_context(L), path, bytes, size);
-  if (status != RNN_OK) return lrnn_fail(L, status);
-  lua_pushboolean(L, 1);
-  return 1;
+  return written(L, rnn_file_write(lrnn_context(L), path, bytes, size));
 }
 
 /*--- rnn.make_folder(path) -> true | nil, message, code
@@ -214,14 +320,15 @@ static int lrnn_file_write(lua_State *L) {
 ---@return string? message
 ---@return string? code */
 static int lrnn_make_folder(lua_State *L) {
-  rnn_status status = rnn_folder_make(lrnn_context(L), lrnn_check_path(L, "make_folder", 1));
-  if (status != RNN_OK) return lrnn_fail(L, status);
-  lua_pushboolean(L, 1);
-  return 1;
+  return written(L, rnn_folder_make(lrnn_context(L), lrnn_check_path(L, "make_folder", 1)));
 }
 
 const lrnn_function lrnn_archive_functions[] = {{"archive_read", lrnn_archive_read, 1},
                                                 {"archive_write", lrnn_archive_write, 3},
+                                                {"npy_read", lrnn_npy_read, 1},
+                                                {"npy_write", lrnn_npy_write, 2},
+                                                {"npz_read", lrnn_npz_read, 1},
+                                                {"npz_write", lrnn_npz_write, 3},
                                                 {"file_read", lrnn_file_read, 1},
                                                 {"file_kind", lrnn_file_kind, 1},
                                                 {"file_write", lrnn_file_write, 2},

@@ -374,6 +374,11 @@ RNN_MUST_USE rnn_status rnni_file_get(rnn_ctx *ctx, const char *path, int fd, vo
 
 RNN_MUST_USE rnn_status rnni_file_begin(rnn_ctx *ctx, const char *path, rnni_file *f);
 RNN_MUST_USE rnn_status rnni_file_put(rnn_ctx *ctx, rnni_file *f, const void *bytes, size_t size);
+/* Over what was put there before. */
+RNN_MUST_USE rnn_status rnni_file_patch(rnn_ctx *ctx, rnni_file *f, int64_t at, const void *bytes, size_t size);
 RNN_MUST_USE rnn_status rnni_file_finish(rnn_ctx *ctx, rnni_file *f, bool keep);
+
+/* The place of the first byte that is no UTF-8 (RFC 3629), or size; io/csv_column.c. */
+size_t rnni_utf8_length(const void *text, size_t size);
 
 #endif

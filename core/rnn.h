@@ -416,6 +416,15 @@ RNN_MUST_USE rnn_status rnn_safetensors_read(rnn_ctx *ctx, const char *path, rnn
 RNN_MUST_USE rnn_status rnn_safetensors_write(rnn_ctx *ctx, const char *path, const rnn_archive *a);
 void rnn_archive_free(rnn_ctx *ctx, rnn_archive *a);
 
+/* NumPy's files, to the same rules: .npy, one array, and .npz, arrays by name. Versions 1.0 to 3.0, C and Fortran order,
+   either order of bytes; float16, float32, float64 become float, int8 to int64, uint8 to uint64 and bool int32. Of other
+   types an .npy file is not read (RNN_EFORMAT names the type), and an array of an .npz file is among the unread. */
+RNN_MUST_USE rnn_status rnn_npy_read(rnn_ctx *ctx, const char *path, rnn_tensor **out);
+RNN_MUST_USE rnn_status rnn_npy_write(rnn_ctx *ctx, const char *path, rnn_tensor *tensor);
+RNN_MUST_USE rnn_status rnn_npz_read(rnn_ctx *ctx, const char *path, rnn_archive *out);
+/* a's metadata have no place in the file. compress: by deflate, as numpy.savez_compressed does. */
+RNN_MUST_USE rnn_status rnn_npz_write(rnn_ctx *ctx, const char *path, const rnn_archive *a, bool compress);
+
 /* The whole of a file that ends: a regular one, or a pipe that is open already, like /dev/stdin. */
 RNN_MUST_USE rnn_status rnn_file_read(rnn_ctx *ctx, const char *path, char **bytes, size_t *size);
 void rnn_file_read_free(rnn_ctx *ctx, char *bytes);

@@ -187,8 +187,8 @@ static rnn_status finish_dates(rnn_ctx *ctx, const rnni_column *c, int32_t *days
 
 /* ---- text ---- */
 
-/* The place of the first byte that is no UTF-8 (RFC 3629), or size. */
-static size_t utf8_length(const unsigned char *s, size_t size) {
+size_t rnni_utf8_length(const void *text, size_t size) {
+  const unsigned char *s = text;
   size_t i = 0;
   while (i < size) {
     unsigned char c = s[i];
@@ -205,7 +205,7 @@ static size_t utf8_length(const unsigned char *s, size_t size) {
 }
 
 const char *rnni_csv_check_text(const char *text, size_t size, char *what, size_t room) {
-  size_t good = utf8_length((const unsigned char *)text, size);
+  size_t good = rnni_utf8_length(text, size);
   if (good == size) return NULL;
   snprintf(what, room, "byte %zu of the cell is 0x%02X, which is no UTF-8; convert the file first, as with "
            "iconv -f LATIN1 -t UTF-8", good + 1, (unsigned char)text[good]);

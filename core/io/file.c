@@ -203,6 +203,15 @@ rnn_status rnni_file_put(rnn_ctx *ctx, rnni_file *f, const void *bytes, size_t s
   return RNN_OK;
 }
 
+rnn_status rnni_file_patch(rnn_ctx *ctx, rnni_file *f, int64_t at, const void *bytes, size_t size) {
+  ssize_t wrote;
+  do wrote = pwrite(f->fd, bytes, size, at);
+  while (wrote < 0 && errno == EINTR);
+  if (wrote < 0) return refused(ctx, f->path);
+  if ((size_t)wrote == size) return RNN_OK;
+  return rnni_file_patch(ctx, f, at + wrote, (const char *)bytes + wrote, size - (size_t)wrote);
+}
+
 static int synced(int fd) {
   while (fsync(fd) != 0)
     if (errno != EINTR) return -1;

@@ -16,111 +16,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "internal.h"
-
-#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "values are copied between memory and file as they are: both must be little-endian"
-#endif
+#include "elements.h"
 
 #define MAX_HEADER ((uint64_t)100000000)
-/* Bytes converted at a time; a multiple of every element's size. */
-#define CHUNK ((size_t)64 << 10)
 
 #define METADATA "__metadata__"
-
-/* ---- element types ---- */
-
-/* IEEE 754 half precision; ldexp is exact here. */
-static real half_value(uint16_t h) {
-  int exponent = h >> 10 & 31, fraction = h & 1023;
-  double v;
-  if (exponent == 31) v = fraction ? NAN : INFINITY;
-  else if (exponent == 0) v = ldexp(fraction, -24);
-  else v = ldexp(1024 + fraction, exponent - 25);
-  return (real)(h >> 15 ? -v : v);
-}
-
-/* bfloat16: the upper half of a float. */
-static real brain_value(uint16_t h) {
-  uint32_t bits = (uint32_t)h << 16;
-  float v;
-  memcpy(&v, &bits, sizeof v);
-  return (real)v;
-}
-
-/* Elements of the file into elements of ours. Returns n, or the first element that has no place in ours. */
-typedef size_t convert(void *dst, const void *src, size_t n);
-
-#define CONVERT(name, to, from, expression)                        \
-  static size_t name(void *dst, const void *src, size_t n) {       \
-    for (size_t i = 0; i < n; i++) {                               \
-      from x;                                                      \
-      memcpy(&x, (const char *)src + i * sizeof x, sizeof x);      \
-      ((to *)dst)[i] = expression;                                 \
-    }                                                              \
-    return n;                                                      \
-  }
-
-CONVERT(from_f32, real, float, (real)x)
-CONVERT(from_f16, real, uint16_t, half_value(x))
-CONVERT(from_bf16, real, uint16_t, brain_value(x))
-CONVERT(from_i32, int32_t, int32_t, x)
-CONVERT(from_i16, int32_t, int16_t, x)
-CONVERT(from_u16, int32_t, uint16_t, x)
-CONVERT(from_i8, int32_t, int8_t, x)
-CONVERT(from_u8, int32_t, uint8_t, x)
-CONVERT(from_bool, int32_t, uint8_t, x != 0)
-
-static size_t from_f64(void *dst, const void *src, size_t n) {
-  char text[160];
-  for (size_t i = 0; i < n; i++) {
-    double x;
-    memcpy(&x, (const char *)src + i * sizeof x, sizeof x);
-    if (rnn_real_refuses(x, text, sizeof text)) return i;
-    ((real *)dst)[i] = (real)x;
-  }
-  return n;
-}
-
-#define CONVERT_INTEGER(name, from)                                \
-  static size_t name(void *dst, const void *src, size_t n) {       \
-    for (size_t i = 0; i < n; i++) {                               \
-      from x;                                                      \
-      memcpy(&x, (const char *)src + i * sizeof x, sizeof x);      \
-      if (__builtin_add_overflow(x, 0, &((int32_t *)dst)[i])) return i; \
-    }                                                              \
-    return n;                                                      \
-  }
-
-CONVERT_INTEGER(from_i64, int64_t)
-CONVERT_INTEGER(from_u64, uint64_t)
-CONVERT_INTEGER(from_u32, uint32_t)
-
-typedef struct dtype {
-  const char *name;
-  size_t size;
-  rnn_type type;
-  convert *convert;
-} dtype;
-
-static const dtype dtypes[] = {
-    {"F64", 8, RNN_FLOAT, from_f64}, {"F32", 4, RNN_FLOAT, from_f32}, {"F16", 2, RNN_FLOAT, from_f16},
-    {"BF16", 2, RNN_FLOAT, from_bf16}, {"I64", 8, RNN_INT, from_i64}, {"I32", 4, RNN_INT, from_i32},
-    {"I16", 2, RNN_INT, from_i16},   {"I8", 1, RNN_INT, from_i8},     {"U64", 8, RNN_INT, from_u64},
-    {"U32", 4, RNN_INT, from_u32},   {"U16", 2, RNN_INT, from_u16},   {"U8", 1, RNN_INT, from_u8},
-    {"BOOL", 1, RNN_INT, from_bool},
-};
-
-/* The one each of our types is written as; its memory is the file's. */
-static const char *written_as(rnn_type type) {
-  return type == RNN_INT ? "I32" : sizeof(real) == 8 ? "F64" : "F32";
-}
-
-static const dtype *dtype_find(const char *name) {
-  for (size_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++)
-    if (strcmp(dtypes[i].name, name) == 0) return &dtypes[i];
-  return NULL;
-}
 
 /* ---- reading ---- */
 
@@ -128,7 +28,7 @@ static const dtype *dtype_find(const char *name) {
 typedef struct entry {
   const char *name;
   const char *type; /* as the header has it */
-  const dtype *dtype; /* NULL: a type that is not read */
+  const rnni_element *dtype; /* NULL: a type that is not read */
   int ndim;
   int64_t dims[RNN_MAX_DIMS];
   int64_t begin, end; /* bytes, from the end of the header */
@@ -200,7 +100,7 @@ static rnn_status read_entry(reader *r, const char *name, const json_t *info, en
   const char *type = json_string_value(json_object_get(info, "dtype"));
   if (!type) return BAD(r, "tensor '%.100s' has no dtype", name);
   e->type = type;
-  e->dtype = dtype_find(type);
+  e->dtype = rnni_element_find(type);
 
   const json_t *shape = json_object_get(info, "shape");
   if (!json_is_array(shape)) return BAD(r, "tensor '%.100s' has no shape", name);
@@ -278,29 +178,17 @@ static rnn_status read_metadata(reader *r, rnn_archive *a) {
   return RNN_OK;
 }
 
-/* An element of the file that has no place in ours. */
-static rnn_status refused(reader *r, const entry *e, const char *bytes, size_t place) {
-  double v = 0;
-  uint64_t whole = 0;
-  char text[160];
-  memcpy(&whole, bytes, e->dtype->size);
-  memcpy(&v, bytes, sizeof v);
-  if (e->dtype->type == RNN_FLOAT)
-    return BAD(r, "tensor '%.100s': element %zu: %s; --double holds it", e->name, place,
-               rnn_real_refuses(v, text, sizeof text));
-  snprintf(text, sizeof text, e->type[0] == 'I' ? "%lld" : "%llu", (long long)whole);
-  return BAD(r, "tensor '%.100s': element %zu is %s, outside int32, the type that %s becomes", e->name, place, text,
-             e->type);
-}
-
 static rnn_status read_values(reader *r, const entry *e, rnn_tensor *t, char *chunk) {
   size_t n = (size_t)t->count, size = e->dtype->size, own = rnni_type_size(t->type);
-  if (strcmp(e->dtype->name, written_as(t->type)) == 0) return take(r, t->data, n * size);
+  if (strcmp(e->dtype->name, rnni_element_written(t->type)) == 0) return take(r, t->data, n * size);
   for (size_t at = 0, part; at < n; at += part) {
-    part = RNNI_MIN(CHUNK / size, n - at);
+    part = RNNI_MIN(RNNI_CHUNK / size, n - at);
     RNNI_TRY(take(r, chunk, part * size));
     size_t good = e->dtype->convert((char *)t->data + at * own, chunk, part);
-    if (good < part) return refused(r, e, chunk + good * size, at + good + 1);
+    char text[240];
+    if (good < part)
+      return BAD(r, "tensor '%.100s': element %zu%s", e->name, at + good + 1,
+                 rnni_element_refused(e->dtype, e->type, chunk + good * size, text, sizeof text));
   }
   return RNN_OK;
 }
@@ -310,7 +198,7 @@ static rnn_status read_tensors(reader *r, rnn_archive *a) {
   RNNI_TRY(rnni_calloc(r->ctx, (size_t)r->count * sizeof *a->tensors, &a->tensors));
   RNNI_TRY(rnni_calloc(r->ctx, 2 * (size_t)r->count * sizeof *a->unread, &a->unread));
   char *chunk;
-  RNNI_TRY(rnni_alloc(r->ctx, CHUNK, &chunk));
+  RNNI_TRY(rnni_alloc(r->ctx, RNNI_CHUNK, &chunk));
   rnn_status status = RNN_OK;
   for (int i = 0; i < r->count; i++) {
     const entry *e = &r->entries[i];
@@ -446,7 +334,7 @@ static rnn_status put_tensor(rnn_ctx *ctx, const char *path, const tensor_item *
     }
   if (!shape) return no_memory(ctx, path);
   RNNI_TRY(put(ctx, path, header, item->name,
-               json_pack("{s:s, s:o, s:[I, I]}", "dtype", written_as(t->type), "shape", shape, "data_offsets",
+               json_pack("{s:s, s:o, s:[I, I]}", "dtype", rnni_element_written(t->type), "shape", shape, "data_offsets",
                          (json_int_t)*offset, (json_int_t)end)));
   *offset = end;
   return RNN_OK;

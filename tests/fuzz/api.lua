@@ -353,7 +353,8 @@ end
 
 -- ---- functions ----
 
-local files = { archive_read = true, archive_write = true, file_write = true, csv_read = true, png_write = true }
+local files = { archive_read = true, archive_write = true, npy_read = true, npy_write = true, npz_read = true,
+  npz_write = true, file_write = true, csv_read = true, png_write = true }
 
 local function operators()
   return {
