@@ -233,7 +233,8 @@ bool rnn_ctx_recording(const rnn_ctx *ctx);
  * The signature string has a letter for each argument in Lua's order:
  *   t tensor or number   T tensor (no number)   L list of tensors   i integer   n number   b boolean
  *   x axis               X axis or nil (all: -1)   s shape          a lower-case letter after '?' is optional
- * Integers, booleans and axes land in i[], numbers in n[], shapes in shape[]. */
+ *   A axis, table of axes, or nil (all)
+ * Integers, booleans and axes of x and X land in i[], numbers in n[], shapes and the axes of A (none: all) in shape[]. */
 typedef struct rnn_recurrent rnn_recurrent;
 
 typedef struct rnn_args {
