@@ -56,6 +56,30 @@ static void read_list(reader *r) {
 
 static int first_ndim(const reader *r) { return r->args.nt ? rnn_tensor_ndim(r->t[0]) : 0; }
 
+/* One axis, or a table of several. */
+static void read_axes(reader *r) {
+  lua_State *L = r->L;
+  int ndim = first_ndim(r);
+  if (!lua_istable(L, r->arg)) {
+    r->args.shape[r->args.nshape++] = lrnn_check_axis(L, r->name, r->arg, ndim);
+    return;
+  }
+  int n = lrnn_table_length(L, r->name, r->arg);
+  if (n == 0) lrnn_argument_error(L, r->name, r->arg, NULL, "an axis, or a table of at least one");
+  for (int i = 1; i <= n; i++) {
+    int ok = lua_rawgeti(L, r->arg, i) == LUA_TNUMBER;
+    lua_Integer axis = ok ? lua_tointegerx(L, -1, &ok) : 0;
+    if (!ok || axis == 0 || axis > ndim || axis < -ndim)
+      lrnn_error(L, "%s: argument %d: axis %d of the table: expected 1 to %d or -1 to -%d, got %s", r->name, r->arg, i,
+                 ndim, ndim, ok ? luaL_tolstring(L, -1, NULL) : lrnn_describe(L, -1));
+    lua_pop(L, 1);
+    axis = axis > 0 ? axis - 1 : ndim + axis;
+    for (int j = 0; j < r->args.nshape; j++)
+      if (r->args.shape[j] == axis) lrnn_error(L, "%s: argument %d: axis %d twice", r->name, r->arg, (int)axis + 1);
+    r->args.shape[r->args.nshape++] = axis;
+  }
+}
+
 /* Reads one argument; false when an optional one is absent. */
 static void read_argument(reader *r, char letter, bool optional) {
   lua_State *L = r->L;
@@ -78,6 +102,9 @@ static void read_argument(reader *r, char letter, bool optional) {
     case 'x': r->args.i[r->ints++] = lrnn_check_axis(L, r->name, r->arg, first_ndim(r)); break;
     case 'X': r->args.i[r->ints++] = absent ? -1 : lrnn_check_axis(L, r->name, r->arg, first_ndim(r)); break;
     case 'a': r->args.nshape = lrnn_check_axes(L, r->name, r->arg, first_ndim(r), r->args.shape); break;
+    case 'A':
+      if (!absent) read_axes(r);
+      break;
     case 's': r->args.nshape = lrnn_check_shape(L, r->name, r->arg, -1, r->args.shape); break;
     default: luaL_error(L, "op %s: unknown letter in its signature", r->name);
   }

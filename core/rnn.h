@@ -241,9 +241,9 @@ bool rnn_ctx_recording(const rnn_ctx *ctx);
  * does not fit is RNN_EARG or RNN_ESHAPE, and nothing has happened.
  * The signature string has a letter for each argument in Lua's order:
  *   t tensor or number   T tensor (no number)   L list of tensors   i integer   n number   b boolean
- *   x axis               X axis or nil (all: -1)   s shape          a axes
+ *   x axis               X axis or nil (all: -1)   s shape          a axes          A axis, table of axes, or nil (all)
  *   a lower-case letter after '?' is optional
- * Integers, booleans and axes land in i[], numbers in n[], shapes and lists of axes in shape[]. */
+ * Integers, booleans and single axes land in i[], numbers in n[], shapes and lists of axes (A: none for all) in shape[]. */
 typedef struct rnn_recurrent rnn_recurrent;
 
 typedef struct rnn_args {

@@ -32,6 +32,7 @@ local KINDS = {
   x = { "integer", "from 1, or from -1 backwards" }, X = { "integer", "from 1, or from -1 backwards" },
   s = { "integer[]", "sizes, in a table or one by one" },
   a = { "integer[]", "axes from 1, or from -1 backwards, in a table or one by one" },
+  A = { "integer|integer[]", "from 1, or from -1 backwards" },
 }
 
 -- "(x, axis [, keep = 1]) -> int32. Text." -> names of the arguments, what stands in brackets, result, text
@@ -68,7 +69,7 @@ local function op_block(name)
     else
       i = i + 1
       local kind, argument = KINDS[letter], names[i]
-      local mark = (optional or letter == "X") and "?" or ""
+      local mark = (optional or letter == "X" or letter == "A") and "?" or ""
       lines[#lines + 1] = ("---@param %s%s %s %s"):format(argument, mark, kind[1], kind[2]):gsub(" $", "")
       list[i], types[i], optional = argument, ("%s%s: %s"):format(argument, mark, kind[1]), false
     end

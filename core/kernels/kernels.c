@@ -571,6 +571,137 @@ static void sum_columns(int64_t rows, int64_t n, const real *a, ptrdiff_t lda, c
     column_strip(1, n - u < LANES ? n - u : LANES, rows, a + u, lda, b ? b + u : NULL, ldb, sums + u);
 }
 
+/* ---- reductions of columns ---------------------------------------------------------------------------------------- */
+
+#ifdef RNN_DOUBLE
+INLINE dvec load_wide(const real *p) { return load(p); }
+#else
+typedef float half_vec __attribute__((vector_size(VEC_BYTES / 2), aligned(sizeof(float)), may_alias));
+INLINE dvec load_wide(const real *p) { return __builtin_convertvector(*(const half_vec *)p, dvec); }
+#endif
+typedef double dvec_loose __attribute__((vector_size(VEC_BYTES), aligned(sizeof(double)), may_alias));
+INLINE dvec load_doubles(const double *p) { return *(const dvec_loose *)p; }
+INLINE void store_doubles(double *p, dvec v) { *(dvec_loose *)p = v; }
+
+INLINE dvec fold_term(const rnni_fold how, dvec x, dvec shift) {
+  if (how == RNNI_SIZES) return d_abs(x);
+  if (how == RNNI_SQUARES) return (x - shift) * (x - shift);
+  return x;
+}
+INLINE dvec fold_two(const rnni_fold how, dvec a, dvec b) { return how == RNNI_PRODUCT ? a * b : a + b; }
+
+/* One vector of columns. */
+INLINE void fold_vector(const rnni_fold how, int64_t rows, const real *x, ptrdiff_t ld, const double *shifts, double *acc) {
+  dvec shift = {0};
+  if (shifts) shift = load_doubles(shifts);
+#define TERM(r) fold_term(how, load_wide(x + (r) * ld), shift)
+  dvec all = TERM(0);
+  if (rows == 4) all = fold_two(how, fold_two(how, all, TERM(1)), fold_two(how, TERM(2), TERM(3)));
+  store_doubles(acc, fold_two(how, load_doubles(acc), all));
+#undef TERM
+}
+
+/* rows is 4 or 1; columns past the last vector come in copies. */
+INLINE void fold_rows(const rnni_fold how, const int64_t rows, int64_t n, const real *x, ptrdiff_t ld,
+                      const double *shift, double *acc) {
+  int64_t u = 0;
+  for (; u + DLANES <= n; u += DLANES)
+    fold_vector(how, rows, x + u, ld, shift ? shift + u : NULL, acc + u);
+  if (u == n) return;
+  real left[4 * DLANES] = {0};
+  double s[DLANES] = {0}, a[DLANES] = {0};
+  size_t count = (size_t)(n - u);
+  for (int64_t r = 0; r < rows; r++) memcpy(left + r * DLANES, x + r * ld + u, count * sizeof *x);
+  if (shift) memcpy(s, shift + u, count * sizeof *s);
+  memcpy(a, acc + u, count * sizeof *a);
+  fold_vector(how, rows, left, DLANES, shift ? s : NULL, a);
+  memcpy(acc + u, a, count * sizeof *a);
+}
+
+INLINE void fold_all(const rnni_fold how, int64_t rows, int64_t n, const real *x, ptrdiff_t ld, const double *shift,
+                     double *acc) {
+  for (; rows >= 4; rows -= 4, x += 4 * ld) fold_rows(how, 4, n, x, ld, shift, acc);
+  for (; rows > 0; rows--, x += ld) fold_rows(how, 1, n, x, ld, shift, acc);
+}
+
+static void fold(rnni_fold how, int64_t rows, int64_t n, const real *x, ptrdiff_t ld, const double *shift, double *acc) {
+  switch (how) {
+    case RNNI_SUM: fold_all(RNNI_SUM, rows, n, x, ld, NULL, acc); break;
+    case RNNI_SIZES: fold_all(RNNI_SIZES, rows, n, x, ld, NULL, acc); break;
+    case RNNI_SQUARES:
+      if (shift) fold_all(RNNI_SQUARES, rows, n, x, ld, shift, acc);
+      else fold_all(RNNI_SQUARES, rows, n, x, ld, NULL, acc);
+      break;
+    case RNNI_PRODUCT: fold_all(RNNI_PRODUCT, rows, n, x, ld, NULL, acc); break;
+  }
+}
+
+/* Where b, of a later row, takes the place of a. */
+INLINE veci beats(vec b, vec a) { return (b > a) | ((b != b) & (a == a)); }
+
+typedef lane_int veci_loose __attribute__((vector_size(VEC_BYTES), aligned(sizeof(lane_int)), may_alias));
+
+/* One vector of columns. */
+INLINE void extreme_vector(const bool smallest, const bool wants_row, int64_t rows, const real *x, ptrdiff_t ld,
+                           lane_int first, vec *top, veci *row) {
+#define ROW(r) (smallest ? -load(x + (r) * ld) : load(x + (r) * ld))
+  vec best = ROW(0);
+  veci at = (veci){0} + first;
+  int64_t r = 1;
+  for (; r + 4 <= rows; r += 4) {
+    vec x0 = ROW(r), x1 = ROW(r + 1), x2 = ROW(r + 2), x3 = ROW(r + 3);
+    veci m1 = beats(x1, x0), m3 = beats(x3, x2);
+    vec y0 = choose(m1, x1, x0), y2 = choose(m3, x3, x2);
+    veci m2 = beats(y2, y0);
+    vec y = choose(m2, y2, y0);
+    veci m = beats(y, best);
+    best = choose(m, y, best);
+    if (wants_row) { /* m1 is -1 where the second of two wins */
+      veci i = (first + (lane_int)r) + ((m2 & (2 - m3)) | (~m2 & -m1));
+      at = (m & i) | (~m & at);
+    }
+  }
+  for (; r < rows; r++) {
+    vec y = ROW(r);
+    veci m = beats(y, best);
+    best = choose(m, y, best);
+    if (wants_row) at = (m & (first + (lane_int)r)) | (~m & at);
+  }
+#undef ROW
+  *top = smallest ? -best : best;
+  *row = at;
+}
+
+INLINE void extreme_all(const bool smallest, const bool wants_row, int64_t rows, int64_t n, const real *x, ptrdiff_t ld,
+                        lane_int first, real *top, rnni_row *row) {
+  vec best;
+  veci at;
+  int64_t u = 0;
+  for (; u + LANES <= n; u += LANES) {
+    extreme_vector(smallest, wants_row, rows, x + u, ld, first, &best, &at);
+    store(top + u, best);
+    if (wants_row) *(veci_loose *)(row + u) = at;
+  }
+  for (; u < n; u++) { /* columns past the last vector, one by one */
+    real b = x[u];
+    rnni_row place = first;
+    for (int64_t r = 1; r < rows; r++) {
+      real v = x[r * ld + u];
+      if ((smallest ? v < b : v > b) || (v != v && b == b)) b = v, place = first + (rnni_row)r;
+    }
+    top[u] = b;
+    if (wants_row) row[u] = place;
+  }
+}
+
+static void extreme(bool smallest, int64_t rows, int64_t n, const real *x, ptrdiff_t ld, rnni_row first, real *top,
+                    rnni_row *row) {
+  if (smallest && row) extreme_all(true, true, rows, n, x, ld, first, top, row);
+  else if (smallest) extreme_all(true, false, rows, n, x, ld, first, top, NULL);
+  else if (row) extreme_all(false, true, rows, n, x, ld, first, top, row);
+  else extreme_all(false, false, rows, n, x, ld, first, top, NULL);
+}
+
 /* ---- gates ------------------------------------------------------------------------------------------------------- */
 
 /* A function with the usual settings gets a copy of its own in which they are constants; NAME##_body has the rest. */
@@ -819,6 +950,8 @@ const rnni_kernels RNNI_TABLE = {
     .norm_backward = norm_backward,
     .scale_columns = scale_columns,
     .sum_columns = sum_columns,
+    .fold = fold,
+    .extreme = extreme,
     .rnn_backward = cell_backward,
     .lstm_output = lstm_output,
     .lstm_output_backward = lstm_output_backward,

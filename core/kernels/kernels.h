@@ -32,6 +32,16 @@ typedef struct rnni_gates {
   bool apart;               /* LSTM: the output is made from a normalised c, by lstm_output */
 } rnni_gates;
 
+/* What a reduction makes of rows of x, in doubles: it adds x, |x| or (x - shift)^2, or multiplies by x. */
+typedef enum rnni_fold { RNNI_SUM, RNNI_SIZES, RNNI_SQUARES, RNNI_PRODUCT } rnni_fold;
+
+/* The number of a row, as wide as an element. */
+#ifdef RNN_DOUBLE
+typedef int64_t rnni_row;
+#else
+typedef int32_t rnni_row;
+#endif
+
 typedef struct rnni_kernels {
   const char *isa;
   int tile_rows, tile_cols; /* of the product's micro-kernel */
@@ -88,6 +98,14 @@ typedef struct rnni_kernels {
   /* sums (n) += over rows of a, or of a b. b may be NULL. */
   void (*sum_columns)(int64_t rows, int64_t n, const rnn_real *a, ptrdiff_t lda, const rnn_real *b, ptrdiff_t ldb,
                       rnn_real *sums);
+
+  /* Reductions of rows that lie ld apart, column by column: a column's result depends on its elements alone, never on the
+     width of a vector. acc (n) takes in four rows at a time, then those left; shift (n) or NULL for 0. */
+  void (*fold)(rnni_fold how, int64_t rows, int64_t n, const rnn_real *x, ptrdiff_t ld, const double *shift, double *acc);
+  /* top (n): the largest element, or with smallest the smallest; NaN comes before all. row (n), or NULL: its first row,
+     counted from first. At least one row. */
+  void (*extreme)(bool smallest, int64_t rows, int64_t n, const rnn_real *x, ptrdiff_t ld, rnni_row first,
+                  rnn_real *top, rnni_row *row);
 
   /* One time step for rows samples; buffers are (rows, units), a is (rows, 4*units).
      dh is the whole gradient of h, from above and from the next step. */

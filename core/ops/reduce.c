@@ -1,256 +1,285 @@
-/* reduce.c: sums, means, extremes along one axis or over everything, and running sums.
- *
- * Sums are carried in double: independent of the instruction set, and exact enough for any loss. Where the reduced
- * axis is time, or everything is reduced, padding is left out and means divide by the valid steps. */
-#include "../internal.h"
+/* reduce.c: what is left of an axis, of several, or of everything: sums, products, means, extremes and their places.
+ * Where time is reduced, padding does not count (lines.h). */
+#include "reduction.h"
 
-static rnn_status reduced_shape(rnn_ctx *ctx, rnni_call *c) {
-  const rnn_tensor *x = c->in[0];
-  int64_t axis = c->args.i[0], keep = c->args.i[1];
-  RNNI_TRY(rnni_need_float(ctx, c, 0));
-  c->out_ndim = 0;
-  if (axis >= 0) {
-    RNNI_TRY(rnni_need_axis(ctx, c, axis));
-    for (int i = 0; i < x->ndim; i++)
-      if (i != axis) c->out_dims[c->out_ndim++] = x->dims[i];
-      else if (keep) c->out_dims[c->out_ndim++] = 1;
+#define AXES " axes: one, several in a table, or nil for all; keep leaves them with size 1. Over time of a batch with" \
+             " lengths only valid steps count."
+#define AXES_ERRORS " Errors: an axis that x does not have, the batch without time of one with lengths"
+
+static rnn_status reduced_same_shape(rnn_ctx *ctx, rnni_call *c) {
+  c->out_type = c->in[0]->type;
+  return rnni_reduced_shape(ctx, c);
+}
+
+/* ---- sums and what is made of them ---- */
+
+/* What becomes of the sum of a line, of which so many elements count. */
+typedef double finish_fn(double sum, double count, double number);
+
+static double as_it_is(double sum, double count, double number) {
+  (void)count, (void)number;
+  return sum;
+}
+static double divided(double sum, double count, double number) {
+  (void)number;
+  return count > 0 ? sum / count : 0;
+}
+
+static rnn_status put(rnn_ctx *ctx, const rnni_lines *l, finish_fn *f, double number, const double *sums, real *y) {
+  int64_t work = 0;
+  for (int64_t o = 0; o < l->outer; o++) {
+    double count = (double)rnni_line_valid(l, o);
+    RNNI_TRY(rnni_pace(ctx, &work, RNNI_ROW + l->inner));
+    for (int64_t i = o * l->inner; i < (o + 1) * l->inner; i++) y[i] = (real)f(sums[i], count, number);
   }
-  if (axis == 0 && x->lengths)
-    return rnni_fail(ctx, RNN_EARG, "%s: over the batch of %s with lengths; x:without_lengths() drops them on purpose",
-                     c->op->name, RNNI_SHAPE(x));
   return RNN_OK;
 }
 
-/* How the elements of x lie around the reduced axis. */
-typedef struct lines {
-  int64_t outer, length, inner;
-} lines;
-
-static lines lines_of(const rnni_call *c, const rnn_tensor *x) {
-  lines l = {1, x->count, 1};
-  if (c->args.i[0] >= 0) rnni_split_at(x, (int)c->args.i[0], &l.outer, &l.length, &l.inner);
-  return l;
+/* Of int32 the sums are exact. */
+static rnn_status fold_lines(rnn_ctx *ctx, const rnni_lines *l, rnn_type type, rnni_fold how, double *sums) {
+  rnni_reduction r = {.ctx = ctx, .l = l, .type = type, .how = how, .sums = sums};
+  int64_t n = l->outer * l->inner;
+  if (type == RNN_FLOAT) return rnni_reduce(&r);
+  RNNI_TRY(rnni_array(ctx, n, sizeof *r.ints, &r.ints));
+  r.sums = NULL;
+  rnn_status status = rnni_reduce(&r);
+  for (int64_t i = 0; i < n && status == RNN_OK; i++) sums[i] = (double)r.ints[i];
+  rnni_free(ctx, r.ints);
+  return status;
 }
 
-/* Is element k of line (o, ...) a valid step? Only asked when x has lengths and time is reduced. */
-static bool valid(const rnni_call *c, const rnn_tensor *x, int64_t o, int64_t k) {
-  if (c->args.i[0] == 1) return k < rnni_i(x->lengths)[o];
-  int64_t row = k / (x->count / (x->dims[0] * x->dims[1]));
-  return rnni_is_valid_row(x, row);
+static rnn_status fold_forward(rnn_ctx *ctx, rnni_call *c, rnni_fold how, finish_fn *f, double number) {
+  rnni_lines l;
+  rnni_doubles sums = {.at = sums.few};
+  rnn_status status;
+  RNNI_TRY(rnni_lines_open(ctx, c, &l));
+  RNNI_GOTO(rnni_doubles_new(ctx, c->out[0]->count, &sums));
+  RNNI_GOTO(fold_lines(ctx, &l, c->in[0]->type, how, sums.at));
+  RNNI_GOTO(put(ctx, &l, f, number, sums.at, rnni_f(c->out[0])));
+  status = rnni_reduced_lengths(ctx, c);
+done:
+  rnni_doubles_free(ctx, &sums);
+  rnni_lines_close(ctx, &l);
+  return status;
 }
 
-static bool masks(const rnni_call *c, const rnn_tensor *x) { return x->lengths && c->args.i[0] < 2; }
-
-static rnn_status finish(rnn_ctx *ctx, rnni_call *c) {
-  if (c->args.i[0] >= 2) return rnni_carry_lengths(ctx, c, true);
-  return RNN_OK;
-}
-
-static int64_t valid_count(const rnni_call *c, const rnn_tensor *x, int64_t o, int64_t length) {
-  if (!masks(c, x)) return length;
-  int64_t n = 0;
-  for (int64_t k = 0; k < length; k++) n += valid(c, x, o, k);
-  return n;
-}
-
-static rnn_status sum_or_mean(rnn_ctx *ctx, rnni_call *c, bool mean) {
-  const rnn_tensor *x = c->in[0];
-  lines l = lines_of(c, x);
-  bool mask = masks(c, x);
-  int64_t done = 0;
-  for (int64_t o = 0; o < l.outer; o++) {
-    double scale = mean ? 1 / (double)RNNI_MAX(valid_count(c, x, o, l.length), 1) : 1;
-    for (int64_t i = 0; i < l.inner; i++) {
-      const real *line = rnni_f(x) + o * l.length * l.inner + i;
-      double sums[4] = {0}; /* a fixed number of chains: the order never depends on the machine */
-      for (RNNI_PIECES(l.length, from, to)) {
-        RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW + to - from));
-        for (int64_t k = from; k < to; k++)
-          if (!mask || valid(c, x, o, k)) sums[k & 3] += (double)line[k * l.inner];
-      }
-      rnni_f(c->out[0])[o * l.inner + i] = (real)(((sums[0] + sums[1]) + (sums[2] + sums[3])) * scale);
+/* int32 gives int32. What padding would overflow to is 0. */
+static rnn_status fold_ints(rnn_ctx *ctx, rnni_call *c, rnni_fold how) {
+  rnn_tensor *y = c->out[0];
+  rnni_lines l;
+  int64_t *sums = NULL, work = 0, width;
+  rnn_status status;
+  RNNI_TRY(rnni_lines_open(ctx, c, &l));
+  RNNI_GOTO(rnni_array(ctx, y->count, sizeof *sums, &sums));
+  RNNI_GOTO(rnni_reduce(&(rnni_reduction){.ctx = ctx, .l = &l, .type = RNN_INT, .how = how, .ints = sums}));
+  RNNI_GOTO(rnni_reduced_lengths(ctx, c));
+  rnni_valid_rows(y, &width);
+  for (int64_t i = 0; i < y->count; i++) {
+    RNNI_GOTO(rnni_pace(ctx, &work, 1));
+    bool fits = sums[i] == (int32_t)sums[i];
+    if (!fits && rnni_is_valid_row(y, i / width)) {
+      status = rnni_fail(ctx, RNN_EARG, "%s: element %lld of the result is beyond what an int32 can hold; x:to_float() first",
+                         c->op->name, (long long)i + 1);
+      goto done;
     }
+    rnni_i(y)[i] = fits ? (int32_t)sums[i] : 0;
   }
-  return finish(ctx, c);
+done:
+  rnni_free(ctx, sums);
+  rnni_lines_close(ctx, &l);
+  return status;
 }
 
 static rnn_status sum_or_mean_backward(rnn_ctx *ctx, rnni_call *c, bool mean) {
-  const rnn_tensor *x = c->in[0];
-  lines l = lines_of(c, x);
-  bool mask = masks(c, x);
   const real *dy = rnni_f(c->dout[0]);
-  int64_t done = 0;
-  for (int64_t o = 0; o < l.outer; o++) {
-    real scale = mean ? (real)(1 / (double)RNNI_MAX(valid_count(c, x, o, l.length), 1)) : 1;
-    for (int64_t k = 0; k < l.length; k++) {
-      RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW + l.inner));
-      if (mask && !valid(c, x, o, k)) continue;
-      real *dx = rnni_f(c->din[0]) + (o * l.length + k) * l.inner;
-      for (int64_t i = 0; i < l.inner; i++) dx[i] += scale * dy[o * l.inner + i];
+  rnni_lines l;
+  rnn_status status;
+  int64_t work = 0;
+  RNNI_TRY(rnni_lines_open(ctx, c, &l));
+  RNNI_GOTO(rnni_lines_gradient(ctx, c, &l));
+  for (int64_t o = 0; o < l.outer; o++, dy += l.inner) {
+    int64_t n = rnni_line_valid(&l, o);
+    real *dx = l.dx + o * l.length * l.inner, scale = (real)(mean && n ? 1 / (double)n : 1);
+    if (l.inner == 1) {
+      real d = scale * *dy;
+      for (RNNI_PIECES(n, from, to)) {
+        RNNI_GOTO(rnni_pace(ctx, &work, RNNI_ROW + to - from));
+        for (int64_t k = from; k < to; k++) dx[k] += d;
+      }
+      continue;
+    }
+    for (int64_t k = 0; k < n; k++, dx += l.inner) {
+      RNNI_GOTO(rnni_pace(ctx, &work, RNNI_ROW + l.inner));
+      for (int64_t i = 0; i < l.inner; i++) dx[i] += scale * dy[i];
     }
   }
-  return RNN_OK;
+  status = rnni_lines_give(ctx, c, &l);
+done:
+  rnni_lines_close(ctx, &l);
+  return status;
 }
 
-static rnn_status sum_forward(rnn_ctx *ctx, rnni_call *c) { return sum_or_mean(ctx, c, false); }
-static rnn_status mean_forward(rnn_ctx *ctx, rnni_call *c) { return sum_or_mean(ctx, c, true); }
-static rnn_status sum_backward(rnn_ctx *ctx, rnni_call *c) {
-  return sum_or_mean_backward(ctx, c, false);
+static rnn_status sum_forward(rnn_ctx *ctx, rnni_call *c) {
+  return c->in[0]->type == RNN_INT ? fold_ints(ctx, c, RNNI_SUM) : fold_forward(ctx, c, RNNI_SUM, as_it_is, 0);
 }
-static rnn_status mean_backward(rnn_ctx *ctx, rnni_call *c) {
-  return sum_or_mean_backward(ctx, c, true);
-}
-
-const rnn_op rnni_op_sum = {.name = "sum", .args = "tX?b", .doc = "(x [, axis [, keep]]). Sum of all elements or along axis; keep leaves the axis with size 1."
-                               " Errors: an axis that x does not have; int32.",
-                            .shape = reduced_shape, .forward = sum_forward, .backward = sum_backward,
+static rnn_status sum_backward(rnn_ctx *ctx, rnni_call *c) { return sum_or_mean_backward(ctx, c, false); }
+const rnn_op rnni_op_sum = {.name = "sum", .args = "tA?b", .doc = "(x [, axes [, keep]]). Sum along" AXES " int32 gives int32." AXES_ERRORS ", an int32 sum that overflows.",
+                            .shape = reduced_same_shape, .forward = sum_forward, .backward = sum_backward,
                             .lengths = RNNI_LENGTHS_OWN};
-const rnn_op rnni_op_mean = {.name = "mean", .args = "tX?b", .doc = "(x [, axis [, keep]]). Mean of all elements or along axis, over valid steps; 0 of nothing."
-                               " Errors: an axis that x does not have; int32.",
-                             .shape = reduced_shape, .forward = mean_forward, .backward = mean_backward,
+
+static rnn_status mean_forward(rnn_ctx *ctx, rnni_call *c) { return fold_forward(ctx, c, RNNI_SUM, divided, 0); }
+static rnn_status mean_backward(rnn_ctx *ctx, rnni_call *c) { return sum_or_mean_backward(ctx, c, true); }
+const rnn_op rnni_op_mean = {.name = "mean", .args = "tA?b", .doc = "(x [, axes [, keep]]). Mean along" AXES " 0 of nothing; int32 gives float." AXES_ERRORS ".",
+                             .shape = rnni_reduced_shape, .forward = mean_forward, .backward = mean_backward,
                              .lengths = RNNI_LENGTHS_OWN};
+
+/* ---- products ---- */
+
+static rnn_status prod_forward(rnn_ctx *ctx, rnni_call *c) {
+  return c->in[0]->type == RNN_INT ? fold_ints(ctx, c, RNNI_PRODUCT) : fold_forward(ctx, c, RNNI_PRODUCT, as_it_is, 0);
+}
+
+/* dx_k = dy times the product of all others: those before it and those behind it, so that no zero divides. */
+static rnn_status prod_backward(rnn_ctx *ctx, rnni_call *c) {
+  const real *dy = rnni_f(c->dout[0]);
+  rnni_lines l;
+  double *before = NULL;
+  int64_t work = 0;
+  rnn_status status;
+  RNNI_TRY(rnni_lines_open(ctx, c, &l));
+  RNNI_GOTO(rnni_lines_gradient(ctx, c, &l));
+  RNNI_GOTO(rnni_array(ctx, l.length, sizeof *before, &before));
+  for (int64_t line = 0; line < l.outer * l.inner; line++) {
+    int64_t o = line / l.inner, at = o * l.length * l.inner + line % l.inner, n = rnni_line_valid(&l, o);
+    const real *x = (const real *)l.x + at;
+    double product = 1;
+    for (RNNI_PIECES(n, from, to)) {
+      RNNI_GOTO(rnni_pace(ctx, &work, RNNI_ROW + 2 * (to - from)));
+      for (int64_t k = from; k < to; k++) {
+        before[k] = product;
+        product *= (double)x[k * l.inner];
+      }
+    }
+    product = (double)dy[line];
+    for (RNNI_PIECES(n, from, to)) { /* counted from the end */
+      RNNI_GOTO(rnni_pace(ctx, &work, RNNI_ROW + 2 * (to - from)));
+      for (int64_t k = n - 1 - from; k > n - 1 - to; k--) {
+        l.dx[at + k * l.inner] += (real)(before[k] * product);
+        product *= (double)x[k * l.inner];
+      }
+    }
+  }
+  status = rnni_lines_give(ctx, c, &l);
+done:
+  rnni_free(ctx, before);
+  rnni_lines_close(ctx, &l);
+  return status;
+}
+const rnn_op rnni_op_prod = {.name = "prod", .args = "tA?b", .doc = "(x [, axes [, keep]]). Product along" AXES " 1 of nothing; int32 gives int32." AXES_ERRORS ", an int32 product that overflows.",
+                             .shape = reduced_same_shape, .forward = prod_forward, .backward = prod_backward,
+                             .saves = RNNI_SAVE_IN0, .lengths = RNNI_LENGTHS_OWN};
 
 /* ---- extremes ---- */
 
-/* The place along a line of the first largest (sign 1) or smallest (sign -1) element; NaN wins; -1 of nothing. */
-static rnn_status extreme(rnn_ctx *ctx, int64_t *done, const rnni_call *c, const rnn_tensor *x, const lines *l, int64_t o,
-                          int64_t i, int sign, int64_t *place) {
-  const real *line = rnni_f(x) + o * l->length * l->inner + i;
-  bool mask = masks(c, x);
-  int64_t best = -1;
-  real top = 0;
-  for (RNNI_PIECES(l->length, from, to)) {
-    RNNI_TRY(rnni_pace(ctx, done, RNNI_ROW + to - from));
-    for (int64_t k = from; k < to; k++) {
-      if (mask && !valid(c, x, o, k)) continue;
-      real v = (real)sign * line[k * l->inner];
-      if (v != v) {
-        *place = k;
-        return RNN_OK;
-      }
-      if (v > top || best < 0) {
-        top = v;
-        best = k;
-      }
-    }
+/* scratch 0, kept when recorded: where in the lines each extreme lies, an int64 in two int32; -1 of nothing. */
+static rnn_status extreme_forward(rnn_ctx *ctx, rnni_call *c, bool smallest) {
+  rnn_tensor *y = c->out[0];
+  rnni_lines l;
+  int64_t *places = NULL, work = 0;
+  rnn_status status;
+  RNNI_TRY(rnni_lines_open(ctx, c, &l));
+  if (y->type == RNN_INT && y->count > 0 && l.length == 0) {
+    status = rnni_fail(ctx, RNN_EARG, "%s: no element of the int32 tensor %s to choose from", c->op->name,
+                       RNNI_SHAPE(c->in[0]));
+    goto done;
   }
-  *place = best;
-  return RNN_OK;
-}
-
-/* scratch 0, kept when recorded: where in x each extreme lies, an int64 in two int32; -1 of nothing. */
-static rnn_status extreme_forward(rnn_ctx *ctx, rnni_call *c, int sign) {
-  const rnn_tensor *x = c->in[0];
-  lines l = lines_of(c, x);
-  int64_t done = 0, *places = NULL;
   if (c->keep) {
-    RNNI_TRY(rnni_tensor_raw(ctx, RNN_INT, 2, (int64_t[]){c->out[0]->count, 2}, &c->scratch[0]));
+    RNNI_GOTO(rnni_tensor_raw(ctx, RNN_INT, 2, (int64_t[]){y->count, 2}, &c->scratch[0]));
     places = c->scratch[0]->data;
   }
-  for (int64_t o = 0; o < l.outer; o++)
-    for (int64_t i = 0; i < l.inner; i++) {
-      int64_t k;
-      RNNI_TRY(extreme(ctx, &done, c, x, &l, o, i, sign, &k));
-      int64_t at = k < 0 ? -1 : (o * l.length + k) * l.inner + i;
-      rnni_f(c->out[0])[o * l.inner + i] = at < 0 ? (real)(sign > 0 ? -INFINITY : INFINITY) : rnni_f(x)[at];
-      if (places) places[o * l.inner + i] = at;
-    }
-  return finish(ctx, c);
+  RNNI_GOTO(rnni_reduce(&(rnni_reduction){.ctx = ctx, .l = &l, .type = c->in[0]->type, .smallest = smallest,
+                                          .top = y->data, .place = places}));
+  for (int64_t i = 0; places && i < y->count; i++) {
+    RNNI_GOTO(rnni_pace(ctx, &work, 1));
+    if (places[i] >= 0) places[i] = (i / l.inner * l.length + places[i]) * l.inner + i % l.inner;
+  }
+  status = rnni_reduced_lengths(ctx, c);
+done:
+  rnni_lines_close(ctx, &l);
+  return status;
 }
 
 static rnn_status extreme_backward(rnn_ctx *ctx, rnni_call *c) {
   const int64_t *places = c->scratch[0]->data;
-  int64_t done = 0;
+  rnni_lines l;
+  int64_t work = 0;
+  rnn_status status;
+  RNNI_TRY(rnni_lines_open(ctx, c, &l));
+  RNNI_GOTO(rnni_lines_gradient(ctx, c, &l));
   for (int64_t i = 0; i < c->dout[0]->count; i++) {
-    RNNI_TRY(rnni_pace(ctx, &done, 1));
-    if (places[i] >= 0) rnni_f(c->din[0])[places[i]] += rnni_f(c->dout[0])[i];
+    RNNI_GOTO(rnni_pace(ctx, &work, 1));
+    if (places[i] >= 0) l.dx[places[i]] += rnni_f(c->dout[0])[i];
   }
-  return RNN_OK;
+  status = rnni_lines_give(ctx, c, &l);
+done:
+  rnni_lines_close(ctx, &l);
+  return status;
 }
 
-static rnn_status max_forward(rnn_ctx *ctx, rnni_call *c) { return extreme_forward(ctx, c, 1); }
-static rnn_status min_forward(rnn_ctx *ctx, rnni_call *c) { return extreme_forward(ctx, c, -1); }
-const rnn_op rnni_op_max = {.name = "max", .args = "tX?b", .doc = "(x [, axis [, keep]]). Largest element; its first place takes the gradient; -inf of nothing."
-                               " Errors: an axis that x does not have; int32.",
-                            .shape = reduced_shape, .forward = max_forward,
+static rnn_status max_forward(rnn_ctx *ctx, rnni_call *c) { return extreme_forward(ctx, c, false); }
+static rnn_status min_forward(rnn_ctx *ctx, rnni_call *c) { return extreme_forward(ctx, c, true); }
+const rnn_op rnni_op_max = {.name = "max", .args = "tA?b", .doc = "(x [, axes [, keep]]). Largest element along" AXES " Its first place takes the gradient; NaN comes before all; -inf of nothing." AXES_ERRORS ", int32 without elements.",
+                            .shape = reduced_same_shape, .forward = max_forward,
                             .backward = extreme_backward, .lengths = RNNI_LENGTHS_OWN};
-const rnn_op rnni_op_min = {.name = "min", .args = "tX?b", .doc = "(x [, axis [, keep]]). Smallest element; its first place takes the gradient; inf of nothing."
-                               " Errors: an axis that x does not have; int32.",
-                            .shape = reduced_shape, .forward = min_forward,
+const rnn_op rnni_op_min = {.name = "min", .args = "tA?b", .doc = "(x [, axes [, keep]]). Smallest element along" AXES " Its first place takes the gradient; NaN comes before all; inf of nothing." AXES_ERRORS ", int32 without elements.",
+                            .shape = reduced_same_shape, .forward = min_forward,
                             .backward = extreme_backward, .lengths = RNNI_LENGTHS_OWN};
 
 static rnn_status place_shape(rnn_ctx *ctx, rnni_call *c) {
-  RNNI_TRY(rnni_need_axis(ctx, c, c->args.i[0]));
-  c->args.i[1] = 0;
-  RNNI_TRY(reduced_shape(ctx, c));
+  if (c->args.i[0] >= 0) {
+    c->args.nshape = 1;
+    c->args.shape[0] = c->args.i[0];
+  }
+  c->args.i[0] = c->args.i[1];
   c->out_type = RNN_INT;
-  return RNN_OK;
+  return rnni_reduced_shape(ctx, c);
 }
 
-static rnn_status place_forward(rnn_ctx *ctx, rnni_call *c, int sign) {
-  lines l = lines_of(c, c->in[0]);
-  int64_t done = 0;
-  for (int64_t o = 0; o < l.outer; o++)
-    for (int64_t i = 0; i < l.inner; i++) {
-      int64_t k;
-      RNNI_TRY(extreme(ctx, &done, c, c->in[0], &l, o, i, sign, &k));
-      rnni_i(c->out[0])[o * l.inner + i] = (int32_t)k + 1;
-    }
-  return finish(ctx, c);
+/* Of everything in a batch with lengths the place is that in the padded tensor, not among the valid steps. */
+static int64_t padded_place(const rnn_tensor *x, int64_t place) {
+  int64_t width = x->count / (x->dims[0] * x->dims[1]), step = place / width;
+  for (int64_t n = 0; n < x->dims[0]; n++) {
+    if (step < rnni_i(x->lengths)[n]) return (n * x->dims[1] + step) * width + place % width;
+    step -= rnni_i(x->lengths)[n];
+  }
+  return -1;
 }
-static rnn_status argmax_forward(rnn_ctx *ctx, rnni_call *c) { return place_forward(ctx, c, 1); }
-static rnn_status argmin_forward(rnn_ctx *ctx, rnni_call *c) { return place_forward(ctx, c, -1); }
-const rnn_op rnni_op_argmax = {.name = "argmax", .args = "tx", .doc = "(x, axis) -> int32. Place (from 1) of the largest element along axis; 0 of nothing."
-                               " Errors: an axis that x does not have; int32.",
+
+static rnn_status place_forward(rnn_ctx *ctx, rnni_call *c, bool smallest) {
+  rnn_tensor *y = c->out[0];
+  rnni_lines l;
+  int64_t *places = NULL, work = 0;
+  rnn_status status;
+  RNNI_TRY(rnni_lines_open(ctx, c, &l));
+  RNNI_GOTO(rnni_array(ctx, y->count, sizeof *places, &places));
+  RNNI_GOTO(rnni_reduce(&(rnni_reduction){.ctx = ctx, .l = &l, .type = c->in[0]->type, .smallest = smallest,
+                                          .place = places}));
+  for (int64_t i = 0; i < y->count; i++) {
+    RNNI_GOTO(rnni_pace(ctx, &work, 1));
+    if (l.packed && places[i] >= 0) places[i] = padded_place(c->in[0], places[i]);
+    rnni_i(y)[i] = (int32_t)(places[i] + 1);
+  }
+  status = rnni_reduced_lengths(ctx, c);
+done:
+  rnni_free(ctx, places);
+  rnni_lines_close(ctx, &l);
+  return status;
+}
+static rnn_status argmax_forward(rnn_ctx *ctx, rnni_call *c) { return place_forward(ctx, c, false); }
+static rnn_status argmin_forward(rnn_ctx *ctx, rnni_call *c) { return place_forward(ctx, c, true); }
+#define PLACE " element along axis, the first of equals, or, without an axis, in row order among all elements of x; keep leaves the" \
+              " axis with size 1. NaN comes before all; 0 of nothing." AXES_ERRORS "."
+const rnn_op rnni_op_argmax = {.name = "argmax", .args = "tX?b", .doc = "(x [, axis [, keep]]) -> int32. Place (from 1) of the largest" PLACE,
                                .shape = place_shape, .forward = argmax_forward, .lengths = RNNI_LENGTHS_OWN};
-const rnn_op rnni_op_argmin = {.name = "argmin", .args = "tx", .doc = "(x, axis) -> int32. Place (from 1) of the smallest element along axis; 0 of nothing."
-                               " Errors: an axis that x does not have; int32.",
+const rnn_op rnni_op_argmin = {.name = "argmin", .args = "tX?b", .doc = "(x [, axis [, keep]]) -> int32. Place (from 1) of the smallest" PLACE,
                                .shape = place_shape, .forward = argmin_forward, .lengths = RNNI_LENGTHS_OWN};
-
-/* ---- running sums ---- */
-
-static rnn_status cumsum_shape(rnn_ctx *ctx, rnni_call *c) {
-  RNNI_TRY(rnni_need_axis(ctx, c, c->args.i[0]));
-  if (c->args.i[0] == 0) RNNI_TRY(rnni_need_no_lengths(ctx, c, 0));
-  return rnni_shape_same(ctx, c);
-}
-
-static rnn_status cumsum_forward(rnn_ctx *ctx, rnni_call *c) {
-  lines l = lines_of(c, c->in[0]);
-  int64_t done = 0;
-  for (int64_t o = 0; o < l.outer; o++)
-    for (int64_t i = 0; i < l.inner; i++) {
-      double sum = 0;
-      for (RNNI_PIECES(l.length, from, to)) {
-        RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW + to - from));
-        for (int64_t k = from; k < to; k++) {
-          int64_t at = (o * l.length + k) * l.inner + i;
-          sum += (double)rnni_f(c->in[0])[at];
-          rnni_f(c->out[0])[at] = (real)sum;
-        }
-      }
-    }
-  return RNN_OK;
-}
-
-static rnn_status cumsum_backward(rnn_ctx *ctx, rnni_call *c) {
-  lines l = lines_of(c, c->in[0]);
-  int64_t done = 0;
-  for (int64_t o = 0; o < l.outer; o++)
-    for (int64_t i = 0; i < l.inner; i++) {
-      double sum = 0;
-      for (RNNI_PIECES(l.length, from, to)) { /* counted from the end */
-        RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW + to - from));
-        for (int64_t k = from; k < to; k++) {
-          int64_t at = (o * l.length + l.length - 1 - k) * l.inner + i;
-          sum += (double)rnni_f(c->dout[0])[at];
-          rnni_f(c->din[0])[at] += (real)sum;
-        }
-      }
-    }
-  return RNN_OK;
-}
-const rnn_op rnni_op_cumsum = {.name = "cumsum", .args = "tx", .doc = "(x, axis). Running sum along axis."
-                               " Errors: an axis that x does not have; int32.",
-                               .shape = cumsum_shape, .forward = cumsum_forward, .backward = cumsum_backward,
-                               .lengths = RNNI_LENGTHS_KEEP};

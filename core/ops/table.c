@@ -39,6 +39,17 @@ static rnn_status check_axis(rnn_ctx *ctx, const rnn_op *op, const rnn_args *arg
                    args->nt ? RNNI_SHAPE(args->t[0]) : "()");
 }
 
+/* Those of the letter A, each once. */
+static rnn_status check_axes(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args) {
+  for (int i = 0; i < args->nshape; i++) {
+    RNNI_TRY(check_axis(ctx, op, args, args->shape[i], false));
+    for (int j = 0; j < i; j++)
+      if (args->shape[i] == args->shape[j])
+        return rnni_fail(ctx, RNN_EARG, "%s: axis %lld twice", op->name, (long long)args->shape[i] + 1);
+  }
+  return RNN_OK;
+}
+
 rnn_status rnni_check_args(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args) {
   int tensors = 0, needed = 0, ints = 0;
   bool list = false, layer = false, optional = false;
@@ -62,6 +73,7 @@ rnn_status rnni_check_args(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args)
   if (args->nshape < 0 || args->nshape > RNN_MAX_DIMS)
     return rnni_fail(ctx, RNN_EARG, "%s: at most %d axes, got %d", op->name, RNN_MAX_DIMS, args->nshape);
   for (const char *s = op->args; *s; s++) {
+    if (*s == 'A') RNNI_TRY(check_axes(ctx, op, args));
     if (*s == 'x' || *s == 'X') RNNI_TRY(check_axis(ctx, op, args, args->i[ints], *s == 'X'));
     for (int k = 0; *s == 'a' && k < args->nshape; k++) RNNI_TRY(check_axis(ctx, op, args, args->shape[k], false));
     ints += *s == 'i' || *s == 'b' || *s == 'x' || *s == 'X';

@@ -331,7 +331,7 @@ static void backward(model *m, rnn_tensor **weights) {
   for (int i = 0; i < m->nout; i++) {
     rnn_tensor *product, *sum, *next;
     ok(rnn_apply(ctx, rnn_op_find("mul"), &(rnn_args){.t = (rnn_tensor *[]){m->out[i], weights[i]}, .nt = 2}, &product));
-    ok(rnn_apply(ctx, rnn_op_find("sum"), &(rnn_args){.t = &product, .nt = 1, .i = {-1}}, &sum));
+    ok(rnn_apply(ctx, rnn_op_find("sum"), &(rnn_args){.t = &product, .nt = 1}, &sum));
     rnn_tensor_free(product);
     if (!total) {
       total = sum;

@@ -55,7 +55,7 @@ static void run_layer(work *w) {
         rnn_tensor_uniform(w->ctx, in[i], -0.1, 0.1) != RNN_OK ||
         rnn_tensor_set_requires_grad(w->ctx, in[i], true) != RNN_OK)
       w->failed = true;
-  rnn_args args = {.t = in, .nt = 5, .recurrent = &r}, sum = {.t = out, .nt = 1, .i = {-1}};
+  rnn_args args = {.t = in, .nt = 5, .recurrent = &r}, sum = {.t = out, .nt = 1};
   if (rnn_apply(w->ctx, rnn_op_find("recurrent"), &args, out) != RNN_OK ||
       rnn_apply(w->ctx, rnn_op_find("mean"), &sum, &loss) != RNN_OK || rnn_backward(w->ctx, loss, NULL) != RNN_OK)
     w->failed = true;

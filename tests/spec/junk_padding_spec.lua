@@ -190,9 +190,12 @@ describe("junk behind the lengths and", function()
   ops.linear = function(x, w) return core.linear(x, core.concat({ w:reshape(1, 2), w:reshape(1, 2) }, 1), w) end
   ops.concat = function(x, w) return core.concat({ x, x * w }, 3) end
   ops.cumsum = function(x, w) return (x * w):cumsum(2) + (x * w):cumsum(3) end
+  ops.cumprod = function(x, w) return (x * w):cumprod(2) + (x * w):cumprod(3) end
   ops.softmax = function(x, w) return (x * w):softmax(3) + (x + w):log_softmax(3) end
   ops.extremes = function(x, w) return (x * w):max(3, true) + (x * w):min(3, true) + (x * w):mean(3, true) end
   ops.time = function(x, w) return (x * w):max(2) + (x * w):min(2) + (x * w):mean(2) + (x + w):sum(2) end
+  ops.prod = function(x, w) return (x * w):prod(2) + (x * w):prod() + (x * w):prod({ 1, 2 }) end
+  ops.places = function(x, w) return (x * w):max({ 2, 3 }) + (x * w):min({ 1, 2, 3 }) + (x + w):sum({ 1, 2 }):sum() end
   ops.clamp = function(x, w) return (x * w):clamp(-1, 1.5) + w end
   ops.leaky_relu = function(x, w) return (x * w):leaky_relu(0.1) + w end
   ops.layer_norm = function(x, w) return core.layer_norm(x, w, w, 1e-5) end

@@ -81,7 +81,7 @@ groups["operations on tensors"] = {
   { MATRIX, "x:matmul(x)", "matmul: inner sizes differ: %(2, 3%) x %(2, 3%)" },
   { MATRIX, "x:sum(3)", "sum: argument 2 %(axis%): expected 1 to 2 or %-1 to %-2, got 3" },
   { MATRIX, "x:sum(2, 1)", "sum: argument 3: expected true or false, got 1" },
-  { MATRIX, "x:argmax()", "argmax: argument 2 %(axis%): expected an integer, got nil" },
+  { MATRIX, "x:argmax(0)", "argmax: argument 2 %(axis%): expected 1 to 2 or %-1 to %-2, got 0" },
   { MATRIX, "x:reshape(4)", "reshape: %(2, 3%) has 6 elements, %(4,%) has 4" },
   { MATRIX, "x:reshape({ 2, 3 }, 1)", "reshape: expected at most 2 arguments, got 3" },
   { MATRIX, "x:slice(2, 2, 4)", "slice: 2 to 4 is not within 1 to 3, axis 2 of %(2, 3%)" },

@@ -1,0 +1,19 @@
+-- reduce_bits.lua: prints reductions of tensors of many shapes, bit for bit. For reduce_spec.
+
+local core = require "rnn.core"
+
+local reductions = { "sum", "mean", "prod", "max", "min", "argmax", "argmin" }
+local shapes = { { 7 }, { 100 }, { 1500001 }, { 600, 1101 }, { 3, 500000 }, { 500000, 3 }, { 40, 41, 500 }, { 90, 7, 30 } }
+
+core.seed(6)
+for _, dims in ipairs(shapes) do
+  local x = core.randn(dims) * 0.01 + 1
+  for _, name in ipairs(reductions) do
+    for axis = 0, #dims do
+      local y = core[name](x, axis > 0 and axis or nil):to_float():reshape(-1)
+      local text = {}
+      for i = 1, #y, math.max(1, #y // 50) do text[#text + 1] = ("%a"):format(y[i]) end
+      print(name, axis, table.concat(text, " "))
+    end
+  end
+end
