@@ -56,6 +56,20 @@ static void read_list(reader *r) {
 
 static int first_ndim(const reader *r) { return r->args.nt ? rnn_tensor_ndim(r->t[0]) : 0; }
 
+/* The number of the name among the op's choices. */
+static int64_t read_choice(reader *r) {
+  lua_State *L = r->L;
+  const char *const *names = rnn_op_choices(rnn_op_find(r->name));
+  for (int i = 0; lua_type(L, r->arg) == LUA_TSTRING && names[i]; i++)
+    if (strcmp(lua_tostring(L, r->arg), names[i]) == 0) return i;
+  lua_pushfstring(L, "one of '%s'", names[0]);
+  for (int i = 1; names[i]; i++) {
+    lua_pushfstring(L, "%s, '%s'", lua_tostring(L, -1), names[i]);
+    lua_remove(L, -2);
+  }
+  return lrnn_argument_error(L, r->name, r->arg, NULL, lua_tostring(L, -1));
+}
+
 /* Reads one argument; false when an optional one is absent. */
 static void read_argument(reader *r, char letter, bool optional) {
   lua_State *L = r->L;
@@ -77,6 +91,7 @@ static void read_argument(reader *r, char letter, bool optional) {
     case 'b': r->args.i[r->ints++] = lrnn_check_boolean(L, r->name, r->arg, NULL); break;
     case 'x': r->args.i[r->ints++] = lrnn_check_axis(L, r->name, r->arg, first_ndim(r)); break;
     case 'X': r->args.i[r->ints++] = absent ? -1 : lrnn_check_axis(L, r->name, r->arg, first_ndim(r)); break;
+    case 'c': r->args.i[r->ints++] = absent ? 0 : read_choice(r); break;
     case 'a': r->args.nshape = lrnn_check_axes(L, r->name, r->arg, first_ndim(r), r->args.shape); break;
     case 's': r->args.nshape = lrnn_check_shape(L, r->name, r->arg, -1, r->args.shape); break;
     default: luaL_error(L, "op %s: unknown letter in its signature", r->name);

@@ -30,6 +30,7 @@ const char *rnn_op_signature(const rnn_op *op) { return op->args; }
 const char *rnn_op_doc(const rnn_op *op) { return op->doc; }
 int rnn_op_outputs(const rnn_op *op, const rnn_args *args) { return op->outputs ? op->outputs(args) : 1; }
 int rnn_op_absent(const rnn_op *op) { return op->absent; }
+const char *const *rnn_op_choices(const rnn_op *op) { return op->choices; }
 bool rnn_op_differentiable(const rnn_op *op) { return op->backward != NULL; }
 
 static rnn_status check_axis(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args, int64_t axis, bool all) {
@@ -62,7 +63,10 @@ rnn_status rnni_check_args(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args)
   for (const char *s = op->args; *s; s++) {
     if (*s == 'x' || *s == 'X') RNNI_TRY(check_axis(ctx, op, args, args->i[ints], *s == 'X'));
     for (int k = 0; *s == 'a' && k < args->nshape; k++) RNNI_TRY(check_axis(ctx, op, args, args->shape[k], false));
-    ints += strchr("ibxX", *s) != NULL;
+    for (int64_t k = 0; *s == 'c' && k <= RNNI_MAX(args->i[ints], 0); k++)
+      if (args->i[ints] < 0 || !op->choices[k])
+        return rnni_fail(ctx, RNN_EARG, "%s: there is no choice %lld", op->name, (long long)args->i[ints]);
+    ints += strchr("ibxXc", *s) != NULL;
   }
   return RNN_OK;
 }
