@@ -59,25 +59,25 @@ static int first_ndim(const reader *r) { return r->args.nt ? rnn_tensor_ndim(r->
 /* One axis, or a table of several. */
 static void read_axes(reader *r) {
   lua_State *L = r->L;
-  int ndim = first_ndim(r);
-  if (!lua_istable(L, r->arg)) {
-    r->args.shape[r->args.nshape++] = lrnn_check_axis(L, r->name, r->arg, ndim);
-    return;
+  bool table = lua_istable(L, r->arg);
+  if (table && lua_rawlen(L, r->arg) == 0) lrnn_argument_error(L, r->name, r->arg, NULL, "an axis, or a table of at least one");
+  r->args.nshape = 1;
+  if (table) r->args.nshape = lrnn_check_axes(L, r->name, r->arg, first_ndim(r), r->args.shape);
+  else r->args.shape[0] = lrnn_check_axis(L, r->name, r->arg, first_ndim(r));
+}
+
+/* The number of the name among the op's choices. */
+static int64_t read_choice(reader *r) {
+  lua_State *L = r->L;
+  const char *const *names = rnn_op_choices(rnn_op_find(r->name));
+  for (int i = 0; lua_type(L, r->arg) == LUA_TSTRING && names[i]; i++)
+    if (strcmp(lua_tostring(L, r->arg), names[i]) == 0) return i;
+  lua_pushfstring(L, "one of '%s'", names[0]);
+  for (int i = 1; names[i]; i++) {
+    lua_pushfstring(L, "%s, '%s'", lua_tostring(L, -1), names[i]);
+    lua_remove(L, -2);
   }
-  int n = lrnn_table_length(L, r->name, r->arg);
-  if (n == 0) lrnn_argument_error(L, r->name, r->arg, NULL, "an axis, or a table of at least one");
-  for (int i = 1; i <= n; i++) {
-    int ok = lua_rawgeti(L, r->arg, i) == LUA_TNUMBER;
-    lua_Integer axis = ok ? lua_tointegerx(L, -1, &ok) : 0;
-    if (!ok || axis == 0 || axis > ndim || axis < -ndim)
-      lrnn_error(L, "%s: argument %d: axis %d of the table: expected 1 to %d or -1 to -%d, got %s", r->name, r->arg, i,
-                 ndim, ndim, ok ? luaL_tolstring(L, -1, NULL) : lrnn_describe(L, -1));
-    lua_pop(L, 1);
-    axis = axis > 0 ? axis - 1 : ndim + axis;
-    for (int j = 0; j < r->args.nshape; j++)
-      if (r->args.shape[j] == axis) lrnn_error(L, "%s: argument %d: axis %d twice", r->name, r->arg, (int)axis + 1);
-    r->args.shape[r->args.nshape++] = axis;
-  }
+  return lrnn_argument_error(L, r->name, r->arg, NULL, lua_tostring(L, -1));
 }
 
 /* Reads one argument; false when an optional one is absent. */
@@ -101,6 +101,7 @@ static void read_argument(reader *r, char letter, bool optional) {
     case 'b': r->args.i[r->ints++] = lrnn_check_boolean(L, r->name, r->arg, NULL); break;
     case 'x': r->args.i[r->ints++] = lrnn_check_axis(L, r->name, r->arg, first_ndim(r)); break;
     case 'X': r->args.i[r->ints++] = absent ? -1 : lrnn_check_axis(L, r->name, r->arg, first_ndim(r)); break;
+    case 'c': r->args.i[r->ints++] = absent ? 0 : read_choice(r); break;
     case 'a': r->args.nshape = lrnn_check_axes(L, r->name, r->arg, first_ndim(r), r->args.shape); break;
     case 'A':
       if (!absent) read_axes(r);

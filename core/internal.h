@@ -294,6 +294,7 @@ struct rnn_op {
   /* What changes anything but results, the tensors t that the op was applied to; called when nothing can fail any more. */
   void (*commit)(rnni_call *c, rnn_tensor *const *t);
   int absent; /* the first optional integer or number when it is not given */
+  const char *const *choices; /* the names of its letter c, ended by NULL; the first when it is not given */
 };
 
 /* RNN_EARG when args do not have what op's signature says; table.c. */

@@ -242,8 +242,9 @@ bool rnn_ctx_recording(const rnn_ctx *ctx);
  * The signature string has a letter for each argument in Lua's order:
  *   t tensor or number   T tensor (no number)   L list of tensors   i integer   n number   b boolean
  *   x axis               X axis or nil (all: -1)   s shape          a axes          A axis, table of axes, or nil (all)
- *   a lower-case letter after '?' is optional
- * Integers, booleans and single axes land in i[], numbers in n[], shapes and lists of axes (A: none for all) in shape[]. */
+ *   c one of the op's choices, from 0 (rnn_op_choices)   a lower-case letter after '?' is optional
+ * Integers, booleans, single axes and choices land in i[], numbers in n[], shapes and lists of axes (A: none for all) in
+ * shape[]. */
 typedef struct rnn_recurrent rnn_recurrent;
 
 typedef struct rnn_args {
@@ -267,6 +268,7 @@ int rnn_op_outputs(const rnn_op *op, const rnn_args *args);
 bool rnn_op_differentiable(const rnn_op *op);
 /* What the first optional integer or number is when it is not given; the others are 0. In C each is always given. */
 int rnn_op_absent(const rnn_op *op);
+const char *const *rnn_op_choices(const rnn_op *op); /* the names of its choices, ended by NULL */
 
 #define RNN_MAX_OUTPUTS 3
 

@@ -31,6 +31,7 @@ local KINDS = {
   i = { "integer", "" }, n = { "number", "" }, b = { "boolean", "" },
   x = { "integer", "from 1, or from -1 backwards" }, X = { "integer", "from 1, or from -1 backwards" },
   s = { "integer[]", "sizes, in a table or one by one" },
+  c = { "string", "" },
   a = { "integer[]", "axes from 1, or from -1 backwards, in a table or one by one" },
   A = { "integer|integer[]", "from 1, or from -1 backwards" },
 }
@@ -186,11 +187,11 @@ the text of a function says about errors comes on top of that. Files and the out
 code.
 
 What takes a part of a tensor or shows it in another shape (x[i], x[{ ... }], rows, slice, select, split, chunk,
-transpose, permute, reshape, squeeze, unsqueeze, detach, with_lengths) shares memory with x, with or without gradients, so
-a write into it is a write into x; every other op gives values of its own. What picks places by ids or a mask (gather,
-x[ids], x[mask], also reshape after transpose) has to copy, and a write into its result, which could not reach x, is an
-error: write x[ids] = y, or into x:copy(). Writes of values with a history (x[i] = h, x:set, x:assign, also into parts)
-are recorded: h gets the gradient of its new place, and what was overwritten none.
+transpose, permute, reshape, squeeze, unsqueeze, detach, with_lengths) shares memory with x, with or without gradients,
+so a write into it is a write into x; every other op gives values of its own. What picks places by ids or a mask
+(gather, x[ids], x[mask], also reshape after transpose) has to copy, and a write into its result, which could not reach
+x, is an error: write x[ids] = y, or into x:copy(). Writes of values with a history (x[i] = h, x:set, x:assign, also
+into parts) are recorded: h gets the gradient of its new place, and what was overwritten none.
 
 x[{ ... }] has an entry for each of the first axes: a place, whose axis goes; { from, to } or { from, to, step }, both
 included; {}, all of it; int32 ids or a mask. x[{ {}, -1 }] is the last column, x[{ { 1, 3 }, { -1, 1, -1 } }] the first

@@ -30,6 +30,7 @@ const char *rnn_op_signature(const rnn_op *op) { return op->args; }
 const char *rnn_op_doc(const rnn_op *op) { return op->doc; }
 int rnn_op_outputs(const rnn_op *op, const rnn_args *args) { return op->outputs ? op->outputs(args) : 1; }
 int rnn_op_absent(const rnn_op *op) { return op->absent; }
+const char *const *rnn_op_choices(const rnn_op *op) { return op->choices; }
 bool rnn_op_differentiable(const rnn_op *op) { return op->backward != NULL; }
 
 static rnn_status check_axis(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args, int64_t axis, bool all) {
@@ -73,10 +74,12 @@ rnn_status rnni_check_args(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args)
   if (args->nshape < 0 || args->nshape > RNN_MAX_DIMS)
     return rnni_fail(ctx, RNN_EARG, "%s: at most %d axes, got %d", op->name, RNN_MAX_DIMS, args->nshape);
   for (const char *s = op->args; *s; s++) {
-    if (*s == 'A') RNNI_TRY(check_axes(ctx, op, args));
+    if (*s == 'a' || *s == 'A') RNNI_TRY(check_axes(ctx, op, args));
     if (*s == 'x' || *s == 'X') RNNI_TRY(check_axis(ctx, op, args, args->i[ints], *s == 'X'));
-    for (int k = 0; *s == 'a' && k < args->nshape; k++) RNNI_TRY(check_axis(ctx, op, args, args->shape[k], false));
-    ints += *s == 'i' || *s == 'b' || *s == 'x' || *s == 'X';
+    for (int64_t k = 0; *s == 'c' && k <= RNNI_MAX(args->i[ints], 0); k++)
+      if (args->i[ints] < 0 || !op->choices[k])
+        return rnni_fail(ctx, RNN_EARG, "%s: there is no choice %lld", op->name, (long long)args->i[ints]);
+    ints += *s == 'i' || *s == 'b' || *s == 'x' || *s == 'X' || *s == 'c';
   }
   return RNN_OK;
 }

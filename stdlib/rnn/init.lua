@@ -2,16 +2,10 @@
 -- require "rnn" takes a few milliseconds.
 
 local core = require "rnn.core"
-local guard = require "rnn.guard"
 local lazy = require "rnn.lazy"
 
 local rnn = {}
 for name, value in pairs(core) do rnn[name] = value end
-
--- Methods of tensors that are made of other ops.
-core.methods.split = guard.wrap(function(x, axis, sizes)
-  return require "rnn.split"(x, axis, sizes)
-end, { name = "split" })
 
 --- rnn.precision: "float" or "double", the type of all tensors that are not int32; rnnlua --double chooses.
 
@@ -21,12 +15,11 @@ end, { name = "split" })
 
 --- rnn.sanitized: true in builds under AddressSanitizer, which keep freed memory; nil in all others.
 
-return lazy("", rnn, {
+local whole = {
   nn = "rnn.nn",
   optim = "rnn.optim",
   data = "rnn.data",
   plot = "rnn.plot",
-  split = "rnn.split",
   results = "rnn.results",
   logs = "rnn.logs",
   metrics = "rnn.metrics",
@@ -37,7 +30,9 @@ return lazy("", rnn, {
   music = "rnn.music",
   text = "rnn.text",
   monitor = "rnn.monitor",
-}, {
+}
+
+local parts = {
   save = "rnn.nn.save",
   load = "rnn.nn.save",
   fit = "rnn.train",
@@ -51,4 +46,13 @@ return lazy("", rnn, {
   Average = "rnn.train",
   find_lr = "rnn.train",
   args = "rnn.args",
-})
+  meshgrid = "rnn.shapes",
+}
+
+-- Functions made of other ops, which are methods of tensors as well.
+for _, name in ipairs { "split", "chunk", "flatten", "outer", "unfold" } do
+  parts[name] = "rnn.shapes"
+  core.methods[name] = function(...) return rnn[name](...) end
+end
+
+return lazy("", rnn, whole, parts)

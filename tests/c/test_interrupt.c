@@ -79,7 +79,7 @@ static rnn_tensor *make(rnn_type type, int ndim, const int64_t *dims) {
 /* ---- ops ---- */
 
 /* f: a line of SIZE floats; m: (SIZE/4, 4); w: (4, SIZE/4); i: SIZE ids 1 .. 4, d: SIZE/4, j: one less; q: (1500, 1500);
-   s: (64, SIZE/256, 4), t: (8, SIZE/1024, 4); v: 4 floats; u: SIZE/4 floats; k: (4, 4); l: (8, 40) ids; c: (32, 4, 3) */
+   s: (64, SIZE/256, 4), t: (8, SIZE/1024, 4); v: 4 floats; h: 4096; u: SIZE/4 floats; k: (4, 4); l: (8, 40) ids; c: (32, 4, 3) */
 typedef struct large_case {
   const char *op, *inputs;
   int64_t i[4];
@@ -130,6 +130,18 @@ static const large_case cases[] = {
     {.op= "stack", .inputs = "ff", .i = {1}},
     {.op= "stack", .inputs = "ff", .i = {2}},
     {.op= "broadcast_to", .inputs = "v", .nshape = 2, .shape = {SIZE / 4, 4}},
+    {.op= "flip", .inputs = "f"},
+    {.op= "flip", .inputs = "m", .nshape = 1, .shape = {0}},
+    {.op= "roll", .inputs = "m", .i = {1, -1}},
+    {.op= "roll", .inputs = "w", .i = {1, 0}},
+    {.op= "pad", .inputs = "f", .i = {0, 5, 5, 2}},
+    {.op= "pad", .inputs = "v", .i = {0, SIZE, 5}},
+    {.op= "tile", .inputs = "v", .nshape = 2, .shape = {SIZE / 4, 1}},
+    {.op= "repeat_interleave", .inputs = "m", .i = {2, 1}},
+    {.op= "tril", .inputs = "m"},
+    {.op= "triu", .inputs = "w"},
+    {.op= "diag", .inputs = "q"},
+    {.op= "diag", .inputs = "h"},
     {.op= "gather", .inputs = "vi", .i = {0}},
     {.op= "index_put", .inputs = "vif"},
     {.op= "zero_padding", .inputs = "m"},
@@ -167,6 +179,7 @@ static rnn_tensor *input(char kind) {
     case 's': t = FLOATS(64, SIZE / 256, 4); break;
     case 't': t = FLOATS(8, SIZE / 1024, 4); break;
     case 'v': t = FLOATS(4); break;
+    case 'h': t = FLOATS(4096); break;
     case 'u': t = FLOATS(SIZE / 4); break;
     case 'k': t = FLOATS(4, 4); break;
     case 'c': t = FLOATS(32, 4, 3); break;

@@ -76,6 +76,24 @@ def split(x, i, sizes):
     return parts
 
 
+def pad(x, i, before, after, mode, value):
+    """By places: PyTorch's own pads the last axes only, and not all of them."""
+    n = x.shape[axis(i)]
+    places = torch.arange(-before, n + after)
+    inside = (places >= 0) & (places < n)
+    if mode == "reflect":
+        places = places % max(2 * (n - 1), 1)
+        places = torch.where(places < n, places, 2 * (n - 1) - places)
+    elif mode == "circular":
+        places = places % n
+    y = x.index_select(axis(i), places.clamp(0, max(n - 1, 0))) if n else x.new_zeros(
+        [len(places) if a == axis(i) % x.dim() else d for a, d in enumerate(x.shape)])
+    if mode != "constant":
+        return y
+    shape = [-1 if a == axis(i) % x.dim() else 1 for a in range(x.dim())]
+    return torch.where(inside.reshape(shape), y, torch.tensor(value, dtype=x.dtype))
+
+
 def gather(x, i, ids):
     return keeps(x.index_select(axis(i), ids.long() - 1), ids)
 

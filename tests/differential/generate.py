@@ -136,7 +136,7 @@ class Generator:
                  "{" + ", ".join(a) + "}" if isinstance(a, list) else
                  {True: "true", False: "false", None: "nil"}[a] if a is None or isinstance(a, bool) else str(a)
                  for a in args]
-        uses = [n for a in args for n in (a if isinstance(a, list) else [a]) if isinstance(n, str)]
+        uses = [n for a in args for n in (a if isinstance(a, list) else [a]) if isinstance(n, str) and n[0] != "'"]
         if method is None:
             method = isinstance(args[0], str) and self.chance(0.6)
         lua = f"{texts[0]}:{op}({', '.join(texts[1:])})" if method else f"rnn.{op}({', '.join(texts)})"
@@ -691,6 +691,77 @@ def broadcast_to(g):
     g.apply("broadcast_to", [x, shape], f"{{0}}.expand({shape}).clone()", exact=x in g.exact)
 
 
+# ---- places of an axis in another order ----
+
+def either(g, ok=None, **options):
+    """A tensor of either type, for ops that only move what there is."""
+    return g.some(ok, kind="int" if g.chance(0.15) else "float", **{"low": -2, "high": 2, **options})
+
+
+def flip(g):
+    x = either(g)
+    n = g.run[x].dim()
+    axes = g.r.sample(range(n), g.r.randint(0, n))
+    g.apply("flip", [x, [i + 1 for i in axes]], f"{{0}}.flip({axes or list(range(n))})", exact=x in g.exact)
+
+
+def roll(g):
+    x = either(g)
+    shift = g.r.randint(-7, 7)
+    if g.run[x].dim() == 0 or g.chance(0.3):
+        return g.apply("roll", [x, shift], "{0}.roll({1})", exact=x in g.exact)
+    axis = g.axis(x)
+    g.apply("roll", [x, shift, axis], f"{{0}}.roll({{1}}, {g.at(x, axis)})", exact=x in g.exact)
+
+
+def pad(g):
+    x = either(g, lambda t: t.dim() >= 1)
+    axis = g.axis(x)
+    n = g.run[x].shape[g.at(x, axis)]
+    mode = g.pick(["constant", "constant", "replicate", "reflect", "circular"])
+    low = -(n // 2) if mode == "constant" else 0
+    before, after = g.r.randint(low, 4), g.r.randint(low, 4)
+    g.need(n > 0 or mode == "constant")
+    g.need(g.run[x].numel() // max(n, 1) * (n + 8) <= ELEMENTS)
+    value = g.pick([0, 1, -2]) if mode == "constant" else 0
+    g.apply("pad", [x, axis, before, after] + [f"'{mode}'", value] * (mode != "constant" or value != 0),
+            f"pad({{0}}, {{1}}, {{2}}, {{3}}, '{mode}', {value})", exact=x in g.exact)
+
+
+def tile(g):
+    x = either(g, lambda t: t.dim() <= 3)
+    counts = [g.r.choices([0, 1, 2, 3], [1, 6, 6, 2])[0] for _ in range(g.r.randint(0, 4))]
+    g.need(g.run[x].numel() * max(torch.Size(counts).numel(), 1) <= ELEMENTS)
+    g.apply("tile", [x, counts], f"{{0}}.tile({counts}).clone()", exact=x in g.exact)
+
+
+def repeat_interleave(g):
+    x = either(g, lambda t: t.dim() >= 1)
+    axis, count = g.axis(x), g.r.randint(0, 3)
+    g.need(g.run[x].numel() * count <= ELEMENTS)
+    g.apply("repeat_interleave", [x, count, axis], f"{{0}}.repeat_interleave({{1}}, {g.at(x, axis)})",
+            exact=x in g.exact)
+
+
+def triangle(op):
+    def write(g):
+        x = either(g, lambda t: t.dim() >= 2, shape=lambda: g.shape(2))
+        g.need(g.run[x].dim() >= 2)
+        k = g.r.randint(-3, 3)
+        g.apply(op, [x, k] if k or g.chance(0.5) else [x], f"{{0}}.{op}({k})", exact=x in g.exact)
+    return write
+
+
+def diag(g):
+    x = either(g, lambda t: t.dim() >= 1)
+    k = g.r.randint(-2, 2)
+    n = g.run[x].dim()
+    g.need(n > 1 or g.run[x].dim() == 1 and g.run[x].numel() < 15)
+    g.need(n == 1 or all(g.run[x].shape[i] >= abs(k) for i in (-2, -1)))  # which PyTorch refuses
+    g.apply("diag", [x, k] if k or g.chance(0.5) else [x], f"{{0}}.diag({k})" if n == 1 else
+            f"{{0}}.diagonal({k}, -2, -1).clone()", exact=x in g.exact)
+
+
 # ---- places and ids ----
 
 def ids(g, shape, low, high):
@@ -1143,7 +1214,8 @@ OPS.update(floor=floor, clamp=clamp, leaky_relu=leaky_relu, to_int=to_int, to_fl
            argmax=place("argmax"), argmin=place("argmin"), cumsum=cumsum, softmax=softmax("softmax"),
            log_softmax=softmax("log_softmax"), matmul=matmul, linear=linear, conv1d=conv1d, reshape=reshape,
            unsqueeze=unsqueeze, squeeze=squeeze, permute=permute, transpose=transpose, slice=slice_, select=select, concat=concat, stack=stack, broadcast_to=broadcast_to,
-           zero_padding=zero_padding, gather=gather, index_put=index_put, embedding=embedding, one_hot=one_hot,
+           flip=flip, roll=roll, pad=pad, tile=tile, repeat_interleave=repeat_interleave, tril=triangle("tril"),
+           triu=triangle("triu"), diag=diag, zero_padding=zero_padding, gather=gather, index_put=index_put, embedding=embedding, one_hot=one_hot,
            windows=windows, argsort=argsort, topk=topk,
            nonzero=nonzero, layer_norm=layer_norm, batch_norm=batch_norm, recurrent=recurrent,
            cross_entropy=cross_entropy, ctc_loss=ctc_loss)

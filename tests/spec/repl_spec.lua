@@ -126,7 +126,7 @@ describe("commands of the prompt", function()
 
   it("show sources", function()
     assert.equal("-- stdin:1\nfunction f(a)\n  return a\nend\n", (talk "function f(a)\n  return a\nend\n??f"))
-    assert.matches("local function split%(x, axis, sizes%)", (talk "??rnn.split"))
+    assert.matches("function shapes%.split%(x, axis, sizes%)", (talk "??rnn.split"))
     assert.matches("^%-%- lstm.lua", (talk "nn.LSTM??"))
     assert.equal("rnn.zeros is made in C; ?rnn.zeros tells what it does\n", (talk "??rnn.zeros"))
   end)

@@ -3,7 +3,7 @@
 -- tested. nn.cell (define.lua) makes a script's own from the same base.
 
 local core = require "rnn.core"
-local split = require "rnn.split"
+local split = require "rnn.shapes".split
 local class = require "rnn.class"
 local check = require "rnn.check"
 local Module = require "rnn.nn.module"

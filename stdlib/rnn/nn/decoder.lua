@@ -1,7 +1,7 @@
 -- decoder.lua: from a state, and perhaps a memory to look at, to a sequence of ids.
 
 local core = require "rnn.core"
-local split = require "rnn.split"
+local split = require "rnn.shapes".split
 local class = require "rnn.class"
 local check = require "rnn.check"
 local Module = require "rnn.nn.module"

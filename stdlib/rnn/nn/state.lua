@@ -4,7 +4,7 @@
 -- they give belongs to the layer that made what they were given (owner.lua).
 
 local core = require "rnn.core"
-local split = require "rnn.split"
+local split = require "rnn.shapes".split
 local class = require "rnn.class"
 local check = require "rnn.check"
 local owner = require "rnn.nn.owner"
