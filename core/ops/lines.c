@@ -139,6 +139,33 @@ done:
   return status;
 }
 
+rnn_status rnni_lines_open_floats(rnn_ctx *ctx, const rnni_call *c, rnni_lines *l) {
+  char text[160];
+  int64_t work = 0;
+  rnn_status status;
+  RNNI_TRY(rnni_lines_open(ctx, c, l));
+  if (c->in[0]->type == RNN_FLOAT) return RNN_OK;
+  RNNI_GOTO(rnni_array(ctx, RNNI_MAX(l->outer * l->length * l->inner, 1), sizeof(real), &l->copies[2]));
+  for (int64_t o = 0; o < l->outer; o++) {
+    int64_t end = (o * l->length + rnni_line_valid(l, o)) * l->inner;
+    bool padding = rnni_line_is_padding(c, l, o);
+    for (int64_t i = o * l->length * l->inner; i < end; i++) {
+      int32_t v = ((const int32_t *)l->x)[i];
+      RNNI_GOTO(rnni_pace(ctx, &work, 1));
+      ((real *)l->copies[2])[i] = (real)v;
+      if ((double)(real)v != v && !padding) {
+        status = rnni_fail(ctx, RNN_EARG, "%s: %s; subtract or divide first, or run with --double", c->op->name,
+                           rnn_real_refuses(v, text, sizeof text));
+        goto done;
+      }
+    }
+  }
+  l->x = l->copies[2];
+done:
+  if (status != RNN_OK) rnni_lines_close(ctx, l);
+  return status;
+}
+
 static rnn_status zeros(rnn_ctx *ctx, int64_t n, void **out) {
   RNNI_TRY(rnni_array(ctx, RNNI_MAX(n, 1), sizeof(real), out));
   return rnni_copy(ctx, *out, NULL, (size_t)n * sizeof(real));
@@ -168,8 +195,6 @@ rnn_status rnni_lines_give(rnn_ctx *ctx, rnni_call *c, rnni_lines *l) {
 }
 
 void rnni_lines_close(rnn_ctx *ctx, rnni_lines *l) {
-  for (int i = 0; i < 2; i++) {
-    rnni_free(ctx, l->copies[i]);
-    rnni_free(ctx, l->gradients[i]);
-  }
+  for (int i = 0; i < 3; i++) rnni_free(ctx, l->copies[i]);
+  for (int i = 0; i < 2; i++) rnni_free(ctx, l->gradients[i]);
 }

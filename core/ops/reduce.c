@@ -2,10 +2,6 @@
  * Where time is reduced, padding does not count (lines.h). */
 #include "reduction.h"
 
-#define AXES " axes: one, several in a table, or nil for all; keep leaves them with size 1. Over time of a batch with" \
-             " lengths only valid steps count."
-#define AXES_ERRORS " Errors: an axis that x does not have, the batch without time of one with lengths"
-
 static rnn_status reduced_same_shape(rnn_ctx *ctx, rnni_call *c) {
   c->out_type = c->in[0]->type;
   return rnni_reduced_shape(ctx, c);
@@ -123,13 +119,13 @@ static rnn_status sum_forward(rnn_ctx *ctx, rnni_call *c) {
   return c->in[0]->type == RNN_INT ? fold_ints(ctx, c, RNNI_SUM) : fold_forward(ctx, c, RNNI_SUM, as_it_is, 0);
 }
 static rnn_status sum_backward(rnn_ctx *ctx, rnni_call *c) { return sum_or_mean_backward(ctx, c, false); }
-const rnn_op rnni_op_sum = {.name = "sum", .args = "tA?b", .doc = "(x [, axes [, keep]]). Sum along" AXES " int32 gives int32." AXES_ERRORS ", an int32 sum that overflows.",
+const rnn_op rnni_op_sum = {.name = "sum", .args = "tA?b", .doc = "(x [, axes [, keep]]). Sum along" RNNI_AXES " int32 gives int32." RNNI_AXES_ERRORS ", an int32 sum that overflows.",
                             .shape = reduced_same_shape, .forward = sum_forward, .backward = sum_backward,
                             .lengths = RNNI_LENGTHS_OWN};
 
 static rnn_status mean_forward(rnn_ctx *ctx, rnni_call *c) { return fold_forward(ctx, c, RNNI_SUM, divided, 0); }
 static rnn_status mean_backward(rnn_ctx *ctx, rnni_call *c) { return sum_or_mean_backward(ctx, c, true); }
-const rnn_op rnni_op_mean = {.name = "mean", .args = "tA?b", .doc = "(x [, axes [, keep]]). Mean along" AXES " 0 of nothing; int32 gives float." AXES_ERRORS ".",
+const rnn_op rnni_op_mean = {.name = "mean", .args = "tA?b", .doc = "(x [, axes [, keep]]). Mean along" RNNI_AXES " 0 of nothing; int32 gives float." RNNI_AXES_ERRORS ".",
                              .shape = rnni_reduced_shape, .forward = mean_forward, .backward = mean_backward,
                              .lengths = RNNI_LENGTHS_OWN};
 
@@ -175,7 +171,7 @@ done:
   rnni_lines_close(ctx, &l);
   return status;
 }
-const rnn_op rnni_op_prod = {.name = "prod", .args = "tA?b", .doc = "(x [, axes [, keep]]). Product along" AXES " 1 of nothing; int32 gives int32." AXES_ERRORS ", an int32 product that overflows.",
+const rnn_op rnni_op_prod = {.name = "prod", .args = "tA?b", .doc = "(x [, axes [, keep]]). Product along" RNNI_AXES " 1 of nothing; int32 gives int32." RNNI_AXES_ERRORS ", an int32 product that overflows.",
                              .shape = reduced_same_shape, .forward = prod_forward, .backward = prod_backward,
                              .saves = RNNI_SAVE_IN0, .lengths = RNNI_LENGTHS_OWN};
 
@@ -228,10 +224,10 @@ done:
 
 static rnn_status max_forward(rnn_ctx *ctx, rnni_call *c) { return extreme_forward(ctx, c, false); }
 static rnn_status min_forward(rnn_ctx *ctx, rnni_call *c) { return extreme_forward(ctx, c, true); }
-const rnn_op rnni_op_max = {.name = "max", .args = "tA?b", .doc = "(x [, axes [, keep]]). Largest element along" AXES " Its first place takes the gradient; NaN comes before all; -inf of nothing." AXES_ERRORS ", int32 without elements.",
+const rnn_op rnni_op_max = {.name = "max", .args = "tA?b", .doc = "(x [, axes [, keep]]). Largest element along" RNNI_AXES " Its first place takes the gradient; NaN comes before all; -inf of nothing." RNNI_AXES_ERRORS ", int32 without elements.",
                             .shape = reduced_same_shape, .forward = max_forward,
                             .backward = extreme_backward, .lengths = RNNI_LENGTHS_OWN};
-const rnn_op rnni_op_min = {.name = "min", .args = "tA?b", .doc = "(x [, axes [, keep]]). Smallest element along" AXES " Its first place takes the gradient; NaN comes before all; inf of nothing." AXES_ERRORS ", int32 without elements.",
+const rnn_op rnni_op_min = {.name = "min", .args = "tA?b", .doc = "(x [, axes [, keep]]). Smallest element along" RNNI_AXES " Its first place takes the gradient; NaN comes before all; inf of nothing." RNNI_AXES_ERRORS ", int32 without elements.",
                             .shape = reduced_same_shape, .forward = min_forward,
                             .backward = extreme_backward, .lengths = RNNI_LENGTHS_OWN};
 
@@ -278,8 +274,63 @@ done:
 static rnn_status argmax_forward(rnn_ctx *ctx, rnni_call *c) { return place_forward(ctx, c, false); }
 static rnn_status argmin_forward(rnn_ctx *ctx, rnni_call *c) { return place_forward(ctx, c, true); }
 #define PLACE " element along axis, the first of equals, or, without an axis, in row order among all elements of x; keep leaves the" \
-              " axis with size 1. NaN comes before all; 0 of nothing." AXES_ERRORS "."
+              " axis with size 1. NaN comes before all; 0 of nothing." RNNI_AXES_ERRORS "."
 const rnn_op rnni_op_argmax = {.name = "argmax", .args = "tX?b", .doc = "(x [, axis [, keep]]) -> int32. Place (from 1) of the largest" PLACE,
                                .shape = place_shape, .forward = argmax_forward, .lengths = RNNI_LENGTHS_OWN};
 const rnn_op rnni_op_argmin = {.name = "argmin", .args = "tX?b", .doc = "(x [, axis [, keep]]) -> int32. Place (from 1) of the smallest" PLACE,
                                .shape = place_shape, .forward = argmin_forward, .lengths = RNNI_LENGTHS_OWN};
+
+/* ---- masks ---- */
+
+static bool is_mask(rnn_type type, const void *x, int64_t from, int64_t to) {
+  bool mask = true;
+  if (type == RNN_INT)
+    for (int64_t i = from; i < to; i++) mask &= ((const int32_t *)x)[i] >> 1 == 0;
+  else
+    for (int64_t i = from; i < to; i++) mask &= ((const real *)x)[i] == 0 || ((const real *)x)[i] == 1;
+  return mask;
+}
+
+static rnn_status check_mask(rnn_ctx *ctx, const rnni_call *c, const rnni_lines *l) {
+  int64_t work = 0;
+  for (int64_t o = 0; o < l->outer; o++) {
+    int64_t first = o * l->length * l->inner, n = rnni_line_is_padding(c, l, o) ? 0 : rnni_line_valid(l, o) * l->inner;
+    for (RNNI_PIECES(n, from, to)) {
+      RNNI_TRY(rnni_pace(ctx, &work, RNNI_ROW + to - from));
+      if (!is_mask(c->in[0]->type, l->x, first + from, first + to))
+        return rnni_fail(ctx, RNN_EARG, "%s: a mask holds 0 and 1, but %s %s has other elements; x:ne(0) makes a mask",
+                         c->op->name, rnni_type_text(c->in[0]->type), RNNI_SHAPE(c->in[0]));
+    }
+  }
+  return RNN_OK;
+}
+
+/* The largest or smallest element, as a float; of nothing what does not decide. */
+static rnn_status mask_forward(rnn_ctx *ctx, rnni_call *c, bool smallest) {
+  real *y = rnni_f(c->out[0]);
+  int32_t *tops = NULL;
+  rnni_lines l;
+  rnn_status status;
+  bool whole = c->in[0]->type == RNN_INT;
+  RNNI_TRY(rnni_lines_open(ctx, c, &l));
+  RNNI_GOTO(check_mask(ctx, c, &l));
+  if (whole) RNNI_GOTO(rnni_array(ctx, RNNI_MAX(c->out[0]->count, 1), sizeof *tops, &tops));
+  RNNI_GOTO(rnni_reduce(&(rnni_reduction){.ctx = ctx, .l = &l, .type = c->in[0]->type, .smallest = smallest,
+                                          .top = whole ? (void *)tops : y}));
+  for (int64_t i = 0; i < c->out[0]->count; i++) {
+    bool decided = whole ? tops[i] == !smallest : y[i] == (real)!smallest;
+    y[i] = (real)(rnni_line_valid(&l, i / l.inner) > 0 && decided ? !smallest : smallest);
+  }
+  status = rnni_reduced_lengths(ctx, c);
+done:
+  rnni_free(ctx, tops);
+  rnni_lines_close(ctx, &l);
+  return status;
+}
+
+static rnn_status any_forward(rnn_ctx *ctx, rnni_call *c) { return mask_forward(ctx, c, false); }
+static rnn_status all_forward(rnn_ctx *ctx, rnni_call *c) { return mask_forward(ctx, c, true); }
+const rnn_op rnni_op_any = {.name = "any", .args = "tA?b", .doc = "(mask [, axes [, keep]]). 1 where an element of a mask of 0 and 1 is 1, else 0, along" RNNI_AXES " 0 of nothing." RNNI_AXES_ERRORS ", elements other than 0 and 1.",
+                            .shape = rnni_reduced_shape, .forward = any_forward, .lengths = RNNI_LENGTHS_OWN};
+const rnn_op rnni_op_all = {.name = "all", .args = "tA?b", .doc = "(mask [, axes [, keep]]). 1 where all elements of a mask of 0 and 1 are 1, else 0, along" RNNI_AXES " 1 of nothing." RNNI_AXES_ERRORS ", elements other than 0 and 1.",
+                            .shape = rnni_reduced_shape, .forward = all_forward, .lengths = RNNI_LENGTHS_OWN};

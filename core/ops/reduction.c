@@ -62,26 +62,46 @@ static void merge_ints(const rnni_reduction *r, int64_t n, state *a, const state
 
 /* ---- states of n columns ---- */
 
+/* Does v, in row j, come before u in row i? NaN before all, the first of equals, and row -1 is none. */
+static bool precedes(bool smallest, real v, rnni_row j, real u, rnni_row i) {
+  if (i < 0 || j < 0) return j >= 0;
+  if ((smallest ? v < u : v > u) || (v != v && u == u)) return true;
+  return (v == u || (v != v && u != u)) && j < i;
+}
+
+/* Adds what map makes of the rows, or compares it; of extremes no places. */
+static void take_mapped(const rnni_reduction *r, int64_t rows, int64_t n, const real *x, int64_t ld,
+                        const double *shift, state *s) {
+  real y[RNNI_PIECE], top[STRIP];
+  int64_t most = RNNI_PIECE / n, count;
+  for (; rows > 0; rows -= count, x += count * ld) {
+    count = RNNI_MIN(rows, most);
+    r->map(r, count, n, x, ld, shift, y);
+    if (folds(r)) {
+      rnni_kernel->fold(r->how, count, n, y, n, NULL, s->sum);
+      continue;
+    }
+    rnni_kernel->extreme(r->smallest, count, n, y, n, 0, top, NULL);
+    for (int64_t i = 0; i < n; i++)
+      if (precedes(r->smallest, top[i], 0, s->top[i], 0)) s->top[i] = top[i];
+  }
+}
+
 static void take(const rnni_reduction *r, int64_t rows, int64_t n, const void *x, int64_t ld, int64_t first,
                  const double *shift, state *s) {
   if (r->type == RNN_INT) {
     take_ints(r, rows, n, x, ld, first, s);
   } else if (folds(r)) {
     for (int64_t i = 0; i < n; i++) s->sum[i] = r->how == RNNI_PRODUCT;
-    rnni_kernel->fold(r->how, rows, n, x, ld, shift, s->sum);
-  } else if (rows > 0) {
+    if (r->map) take_mapped(r, rows, n, x, ld, shift, s);
+    else rnni_kernel->fold(r->how, rows, n, x, ld, shift, s->sum);
+  } else if (rows > 0 && !r->map) {
     rnni_kernel->extreme(r->smallest, rows, n, x, ld, (rnni_row)first, s->top, r->place ? s->row : NULL);
   } else {
     for (int64_t i = 0; i < n; i++) s->top[i] = (real)(r->smallest ? INFINITY : -INFINITY);
     for (int64_t i = 0; i < n && r->place; i++) s->row[i] = -1;
+    if (r->map) take_mapped(r, rows, n, x, ld, shift, s);
   }
-}
-
-/* Does v, in row j, come before u in row i? NaN before all, the first of equals, and row -1 is none. */
-static bool precedes(bool smallest, real v, rnni_row j, real u, rnni_row i) {
-  if (i < 0 || j < 0) return j >= 0;
-  if ((smallest ? v < u : v > u) || (v != v && u == u)) return true;
-  return (v == u || (v != v && u != u)) && j < i;
 }
 
 /* n columns of a take in those of b from at on. */

@@ -1,6 +1,5 @@
-/* softmax.c: softmax and its logarithm along an axis, safe against overflow by subtracting the largest element. */
-#include "../internal.h"
-#include "../kernels/kernels.h"
+/* softmax.c: softmax, its logarithm, and the logarithm of sums of exponentials, safe against overflow by subtracting the largest element. */
+#include "reduction.h"
 
 static rnn_status softmax_shape(rnn_ctx *ctx, rnni_call *c) {
   RNNI_TRY(rnni_need_axis(ctx, c, c->args.i[0]));
@@ -103,3 +102,70 @@ const rnn_op rnni_op_log_softmax = {.name = "log_softmax", .args = "tx", .doc = 
                                     .shape = softmax_shape, .forward = log_softmax_forward,
                                     .backward = log_softmax_backward, .saves = RNNI_SAVE_OUT,
                                     .lengths = RNNI_LENGTHS_KEEP};
+
+/* ---- logsumexp ---- */
+
+static void map_exponentials(const rnni_reduction *r, int64_t rows, int64_t n, const real *x, int64_t ld,
+                             const double *shift, real *y) {
+  (void)r;
+  for (int64_t k = 0; k < rows; k++)
+    for (int64_t i = 0; i < n; i++) y[k * n + i] = x[k * ld + i] - (real)shift[i];
+  rnni_kernel->exp(rows * n, y, y);
+}
+
+/* top + log(sum of e^(x - top)); an infinite or NaN top is the result. */
+static rnn_status logsumexp_forward(rnn_ctx *ctx, rnni_call *c) {
+  real *y = rnni_f(c->out[0]);
+  int64_t count = c->out[0]->count;
+  rnni_lines l;
+  rnni_doubles top = {.at = top.few}, sums = {.at = sums.few};
+  rnn_status status;
+  RNNI_TRY(rnni_lines_open_floats(ctx, c, &l));
+  RNNI_GOTO(rnni_doubles_new(ctx, count, &top));
+  RNNI_GOTO(rnni_doubles_new(ctx, count, &sums));
+  rnni_reduction r = {.ctx = ctx, .l = &l, .type = RNN_FLOAT, .top = y};
+  RNNI_GOTO(rnni_reduce(&r));
+  for (int64_t i = 0; i < count; i++) top.at[i] = isfinite(y[i]) ? (double)y[i] : 0;
+  r = (rnni_reduction){.ctx = ctx, .l = &l, .type = RNN_FLOAT, .how = RNNI_SUM, .shift = top.at, .sums = sums.at,
+                       .map = map_exponentials};
+  RNNI_GOTO(rnni_reduce(&r));
+  rnni_logs(count, sums.at);
+  for (int64_t i = 0; i < count; i++)
+    if (isfinite(y[i])) y[i] = (real)(top.at[i] + sums.at[i]);
+  status = rnni_reduced_lengths(ctx, c);
+done:
+  rnni_doubles_free(ctx, &sums);
+  rnni_doubles_free(ctx, &top);
+  rnni_lines_close(ctx, &l);
+  return status;
+}
+
+/* dx = dy e^(x - y); where y is infinite, dy where x is inf. */
+static rnn_status logsumexp_backward(rnn_ctx *ctx, rnni_call *c) {
+  const real *y = rnni_f(c->out[0]), *dy = rnni_f(c->dout[0]);
+  rnni_lines l;
+  int64_t work = 0;
+  real e[RNNI_PIECE];
+  rnn_status status;
+  RNNI_TRY(rnni_lines_open(ctx, c, &l));
+  RNNI_GOTO(rnni_lines_gradient(ctx, c, &l));
+  for (int64_t o = 0; o < l.outer; o++, y += l.inner, dy += l.inner) {
+    int64_t n = rnni_line_valid(&l, o) * l.inner, first = o * l.length * l.inner;
+    for (RNNI_PIECES(n, from, to)) {
+      const real *x = (const real *)l.x + first;
+      RNNI_GOTO(rnni_pace(ctx, &work, 4 * (RNNI_ROW + to - from)));
+      for (int64_t j = from, i = from % l.inner; j < to; j++, i = i + 1 < l.inner ? i + 1 : 0)
+        e[j - from] = isinf(y[i]) ? (x[j] == INFINITY ? 0 : -(real)INFINITY) : x[j] - y[i];
+      rnni_kernel->exp(to - from, e, e);
+      for (int64_t j = from, i = from % l.inner; j < to; j++, i = i + 1 < l.inner ? i + 1 : 0)
+        l.dx[first + j] += dy[i] * e[j - from];
+    }
+  }
+  status = rnni_lines_give(ctx, c, &l);
+done:
+  rnni_lines_close(ctx, &l);
+  return status;
+}
+const rnn_op rnni_op_logsumexp = {.name = "logsumexp", .args = "tA?b", .doc = "(x [, axes [, keep]]). log of the sum of e^x, without overflow, along" RNNI_AXES " -inf of nothing; int32 gives float." RNNI_AXES_ERRORS ".",
+                                  .shape = rnni_reduced_shape, .forward = logsumexp_forward, .backward = logsumexp_backward,
+                                  .saves = RNNI_SAVE_IN0 | RNNI_SAVE_OUT, .lengths = RNNI_LENGTHS_OWN};

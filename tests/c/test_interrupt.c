@@ -79,7 +79,8 @@ static rnn_tensor *make(rnn_type type, int ndim, const int64_t *dims) {
 /* ---- ops ---- */
 
 /* f: a line of SIZE floats; m: (SIZE/4, 4); w: (4, SIZE/4); i: SIZE ids 1 .. 4, d: SIZE/4, j: one less; q: (1500, 1500);
-   s: (64, SIZE/256, 4), t: (8, SIZE/1024, 4); v: 4 floats; h: 4096; u: SIZE/4 floats; k: (4, 4); l: (8, 40) ids; c: (32, 4, 3) */
+   s: (64, SIZE/256, 4), t: (8, SIZE/1024, 4); v: 4 floats; h: 4096; u: SIZE/4 floats; k: (4, 4); l: (8, 40) ids;
+   e: a line of zeros, int32; c: (32, 4, 3) */
 typedef struct large_case {
   const char *op, *inputs;
   int64_t i[4];
@@ -106,6 +107,15 @@ static const large_case cases[] = {
     {.op= "argmax", .inputs = "m", .i = {1}},
     {.op= "argmax", .inputs = "w", .i = {1}},
     {.op= "argmin", .inputs = "f", .i = {0}},
+    {.op= "any", .inputs = "e"},
+    {.op= "all", .inputs = "e"},
+    {.op= "var", .inputs = "f", .i = {0, 1}},
+    {.op= "std", .inputs = "m", .i = {0, 1}, .nshape = 1, .shape = {1}},
+    {.op= "norm", .inputs = "f", .n = {2}},
+    {.op= "norm", .inputs = "f", .n = {HUGE_VAL}},
+    {.op= "norm", .inputs = "m", .n = {3}, .nshape = 1, .shape = {0}},
+    {.op= "logsumexp", .inputs = "f"},
+    {.op= "logsumexp", .inputs = "m", .nshape = 1, .shape = {1}},
     {.op= "cumsum", .inputs = "f", .i = {0}},
     {.op= "cumsum", .inputs = "m", .i = {0}},
     {.op= "cumprod", .inputs = "f", .i = {0}},
@@ -187,6 +197,7 @@ static rnn_tensor *input(char kind) {
     case 'j': t = INTS(SIZE / 4 - 1); break;
     case 'd': t = INTS(SIZE / 4); break;
     case 'l': t = INTS(8, 40); break;
+    case 'e': return INTS(SIZE);
     default: t = FLOATS(SIZE);
   }
   int64_t n = rnn_tensor_count(t);

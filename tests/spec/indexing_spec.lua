@@ -308,7 +308,7 @@ describe("axes", function()
     y:fill_(0)
     assert.equal(0, x:sum():item())
     fails("permute: expected each of the 3 axes of (2, 3, 4) once", x.permute, x, 1, 2)
-    fails("permute: expected each of the 3 axes", x.permute, x, 1, 2, 2)
+    fails("permute: axis 2 twice", x.permute, x, 1, 2, 2)
     fails("permute: argument 4 (axis): expected 1 to 3 or -1 to -3, got 4", x.permute, x, 1, 2, 4)
     fails("expected an integer, got string", x.permute, x, { 1, 2, "x" })
     local batch = rnn.zeros(2, 3, 4, 5):with_lengths { 1, 2 }

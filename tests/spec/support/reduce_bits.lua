@@ -2,8 +2,10 @@
 
 local core = require "rnn.core"
 
-local reductions = { "sum", "mean", "prod", "max", "min", "argmax", "argmin" }
-local shapes = { { 7 }, { 100 }, { 1500001 }, { 600, 1101 }, { 3, 500000 }, { 500000, 3 }, { 40, 41, 500 }, { 90, 7, 30 } }
+local reductions = { "sum", "mean", "prod", "max", "min", "argmax", "argmin", "std", "logsumexp" }
+local shapes = {
+  { 7 }, { 100 }, { 700001 }, { 600, 1101 }, { 3, 200000 }, { 200000, 3 }, { 40, 41, 300 }, { 90, 7, 30 },
+}
 
 core.seed(6)
 for _, dims in ipairs(shapes) do
