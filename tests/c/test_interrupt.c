@@ -78,9 +78,9 @@ static rnn_tensor *make(rnn_type type, int ndim, const int64_t *dims) {
 
 /* ---- ops ---- */
 
-/* f: a line of SIZE floats; m: (SIZE/4, 4); w: (4, SIZE/4); i: SIZE ids 1 .. 4, d: SIZE/4, j: one less; q: (1500, 1500);
-   s: (64, SIZE/256, 4), t: (8, SIZE/1024, 4); v: 4 floats; h: 4096; u: SIZE/4 floats; k: (4, 4); l: (8, 40) ids;
-   e: a line of zeros, int32; c: (32, 4, 3) */
+/* f: a line of SIZE floats; m: (SIZE/4, 4); w: (4, SIZE/4); i: SIZE ids 1 .. 4, o: (SIZE/4, 4), d: SIZE/4, j: one less;
+   q: (1500, 1500); s: (64, SIZE/256, 4), t: (8, SIZE/1024, 4); v: 4 floats; h: 4096; u: SIZE/4 floats; k: (4, 4);
+   l: (8, 40) ids; e: a line of zeros, int32; c: (32, 4, 3) */
 typedef struct large_case {
   const char *op, *inputs;
   int64_t i[4];
@@ -154,6 +154,10 @@ static const large_case cases[] = {
     {.op= "diag", .inputs = "h"},
     {.op= "gather", .inputs = "vi", .i = {0}},
     {.op= "index_put", .inputs = "vif"},
+    {.op= "take_along_axis", .inputs = "mo", .i = {1}},
+    {.op= "scatter", .inputs = "mom", .i = {1}},
+    {.op= "scatter_add", .inputs = "mom", .i = {1}},
+    {.op= "index_add", .inputs = "vif", .i = {0}},
     {.op= "zero_padding", .inputs = "m"},
     {.op= "embedding", .inputs = "ki"},
     {.op= "one_hot", .inputs = "i", .i = {4}},
@@ -194,6 +198,7 @@ static rnn_tensor *input(char kind) {
     case 'k': t = FLOATS(4, 4); break;
     case 'c': t = FLOATS(32, 4, 3); break;
     case 'i': t = INTS(SIZE); break;
+    case 'o': t = INTS(SIZE / 4, 4); break;
     case 'j': t = INTS(SIZE / 4 - 1); break;
     case 'd': t = INTS(SIZE / 4); break;
     case 'l': t = INTS(8, 40); break;

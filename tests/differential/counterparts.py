@@ -98,6 +98,25 @@ def gather(x, i, ids):
     return keeps(x.index_select(axis(i), ids.long() - 1), ids)
 
 
+def take_along_axis(x, ids, i):
+    return keeps(torch.take_along_dim(x, ids.long() - 1, axis(i)), ids)
+
+
+def scatter(x, i, ids, y):
+    if not isinstance(y, torch.Tensor):
+        y = torch.full(ids.shape, y, dtype=x.dtype)
+    return keeps(x.scatter(axis(i), ids.long() - 1, y), ids)
+
+
+def scatter_add(x, i, ids, y):
+    return keeps(x.scatter_add(axis(i), ids.long() - 1, torch.as_tensor(y, dtype=x.dtype).expand(
+        ids.shape if not isinstance(y, torch.Tensor) else y.shape)), ids)
+
+
+def index_add(x, i, ids, y):
+    return keeps(x.index_add(axis(i), ids.long() - 1, y), ids)
+
+
 def index_put(x, ids, y):
     y = torch.as_tensor(y, dtype=x.dtype).expand(ids.shape + x.shape[1:])
     return keeps(x.index_put((ids.long() - 1,), y), ids)

@@ -813,6 +813,52 @@ def index_put(g):
             exact=x in g.exact and (not isinstance(y, str) or y in g.exact))
 
 
+def take_along_axis(g):
+    x = either(g, lambda t: t.dim() >= 1)
+    axis = g.axis(x)
+    shape = [g.r.choice([1, d]) if d else 0 for d in g.run[x].shape]
+    n = g.run[x].shape[g.at(x, axis)]
+    shape[g.at(x, axis)] = g.size()
+    g.need(n > 0 and all(d <= 40 for d in shape) and g.run[x].numel() // n * max(shape[g.at(x, axis)], 1) <= ELEMENTS)
+    which = ids(g, shape, 1, n)
+    g.apply("take_along_axis", [x, which, axis], "take_along_axis({0}, {1}, {2})", exact=x in g.exact)
+
+
+def scatter(op):
+    def write(g):
+        kind = "int" if g.chance(0.15) else "float"
+        x = g.some(lambda t: t.dim() >= 1 and t.numel(), kind=kind, low=-2, high=2)
+        g.need(g.run[x].numel() > 0)
+        axis = g.axis(x)
+        at = g.at(x, axis)
+        shape = [d if i == at or g.chance(0.7) else g.r.randint(0, d) for i, d in enumerate(g.run[x].shape)]
+        if op == "scatter":  # each place once: what PyTorch does with others is left open
+            places = torch.tensor(g.numbers(torch.Size(shape).numel(), 0, 9)).reshape(shape).argsort(at) + 1
+            places = places.narrow(at, 0, g.r.randint(0, shape[at]))
+            which = g.leaf(list(places.shape), kind="int", values=places.reshape(-1).tolist())
+        else:
+            n, shape[at] = shape[at], g.size()
+            which = ids(g, shape, 1, n)
+        shape = [d + g.r.randint(0, 1) * g.chance(0.2) for d in g.run[which].shape]
+        y = g.r.randint(-3, 3) if g.chance(0.2) else g.some(
+            lambda t: t.dim() == len(shape) and all(d >= e for d, e in zip(t.shape, g.run[which].shape)), shape,
+            kind=kind, low=-2, high=2)
+        g.apply(op, [x, axis, which, y], f"{op}({{0}}, {{1}}, {{2}}, {{3}})",
+                exact=kind == "int" or x in g.exact and op == "scatter" and (y in g.exact or not isinstance(y, str)))
+    return write
+
+
+def index_add(g):
+    kind = "int" if g.chance(0.15) else "float"
+    x = g.some(lambda t: t.dim() >= 1 and t.numel(), kind=kind, low=-2, high=2)
+    g.need(g.run[x].numel() > 0)
+    axis, shape = g.axis(x), list(g.run[x].shape)
+    which = ids(g, [g.size()], 1, shape[g.at(x, axis)])
+    shape[g.at(x, axis)] = g.run[which].numel()
+    y = g.some(lambda t: list(t.shape) == shape, shape, kind=kind, low=-2, high=2)
+    g.apply("index_add", [x, axis, which, y], "index_add({0}, {1}, {2}, {3})", exact=kind == "int")
+
+
 def embedding(g):
     w = g.some(lambda t: t.dim() == 2, lambda: g.shape(2))
     g.need(g.run[w].dim() == 2)
@@ -1215,7 +1261,8 @@ OPS.update(floor=floor, clamp=clamp, leaky_relu=leaky_relu, to_int=to_int, to_fl
            log_softmax=softmax("log_softmax"), matmul=matmul, linear=linear, conv1d=conv1d, reshape=reshape,
            unsqueeze=unsqueeze, squeeze=squeeze, permute=permute, transpose=transpose, slice=slice_, select=select, concat=concat, stack=stack, broadcast_to=broadcast_to,
            flip=flip, roll=roll, pad=pad, tile=tile, repeat_interleave=repeat_interleave, tril=triangle("tril"),
-           triu=triangle("triu"), diag=diag, zero_padding=zero_padding, gather=gather, index_put=index_put, embedding=embedding, one_hot=one_hot,
+           triu=triangle("triu"), diag=diag, zero_padding=zero_padding, gather=gather, index_put=index_put, take_along_axis=take_along_axis,
+           scatter=scatter("scatter"), scatter_add=scatter("scatter_add"), index_add=index_add, embedding=embedding, one_hot=one_hot,
            windows=windows, argsort=argsort, topk=topk,
            nonzero=nonzero, layer_norm=layer_norm, batch_norm=batch_norm, recurrent=recurrent,
            cross_entropy=cross_entropy, ctc_loss=ctc_loss)

@@ -327,6 +327,83 @@ describe("axes", function()
   end)
 end)
 
+describe("an id for each element:", function()
+  local x = count(2, 3)
+
+  it("take_along_axis", function()
+    assert.same({ { 3, 1 }, { 5, 5 } }, values(x:take_along_axis(ints { { 3, 1 }, { 2, 2 } }, 2)))
+    assert.same({ { 4, 2, 6 } }, values(x:take_along_axis(ints { { 2, 1, 2 } }, 1)))
+    assert.same({ { 2 }, { 5 } }, values(rnn.take_along_axis(x, ints { { 2 } }, -1))) -- broadcast
+    assert.same({ { 3, 1 }, { 3, 1 } },
+      values(rnn.tensor { { 1, 2, 3 } }:take_along_axis(ints { { 3, 1 }, { 3, 1 } }, 2)))
+    assert.same({ 9, 7 }, values(ints { 7, 8, 9 }:take_along_axis(ints { 3, 1 }, 1)))
+    assert.same({ 2, 0 }, { x:take_along_axis(rnn.zeros { 2, 0, type = "int32" }, 2):shape() })
+    local y = rnn.tensor { { 3, 1, 2 }, { 9, 8, 7 } }
+    local order = rnn.stack({ y[1]:argsort(), y[2]:argsort() }, 1)
+    assert.same({ { 1, 2, 3 }, { 7, 8, 9 } }, values(y:take_along_axis(order, 2)))
+    local w = leaf { { 1, 2, 3 }, { 4, 5, 6 } };
+    (w:take_along_axis(ints { { 3, 3 }, { 1, 2 } }, 2) * rnn.tensor { { 1, 10 }, { 100, 1000 } }):sum():backward()
+    assert.same({ { 0, 0, 11 }, { 100, 1000, 0 } }, values(w.grad))
+    fails("take_along_axis: id 4 at place 2 is not within 1 to 3", x.take_along_axis, x, ints { { 1, 4 }, { 1, 1 } }, 2)
+    fails("take_along_axis: id 0 at place 1", x.take_along_axis, x, ints { { 0 } }, 2)
+    fails("expected 2 axes, got (1,)", x.take_along_axis, x, ints { 1 }, 2)
+    fails("do not fit together", x.take_along_axis, x, ints { { 1 }, { 1 }, { 1 } }, 2)
+    fails("expected an int32 tensor", x.take_along_axis, x, rnn.ones(2, 1), 2)
+  end)
+
+  it("scatter: of equal ids the last counts, for the gradient, too", function()
+    assert.same({ { 10, 2, 20 }, { 4, 40, 6 } },
+      values(x:scatter(2, ints { { 1, 3 }, { 2, 2 } }, rnn.tensor { { 10, 20 }, { 30, 40 } })))
+    assert.same({ { 1, 0, 3 }, { 4, 5, 6 } }, values(x:scatter(-1, ints { { 2 } }, 0))) -- the first row only
+    assert.same({ { 0, 1 }, { 1, 0 } }, values(rnn.zeros(2, 2):scatter(2, ints { { 2 }, { 1 } }, 1)))
+    assert.same({ 5, 9 }, values(ints { 5, 6 }:scatter(1, ints { 2 }, 9)))
+    assert.same({ { 7, 2, 3 }, { 8, 5, 6 } },
+      values(x:scatter(2, ints { { 1 }, { 1 } }, rnn.tensor { { 7, 0 }, { 8, 0 } })))
+    assert.same(values(x), values(x:scatter(2, rnn.zeros { 2, 0, type = "int32" }, 5)))
+    local w, v = leaf { 1, 2, 3 }, leaf { 4, 5, 6 };
+    (w:scatter(1, ints { 2, 1, 2 }, v) * rnn.tensor { 1, 10, 100 }):sum():backward()
+    assert.same({ 0, 0, 100 }, values(w.grad))
+    assert.same({ 0, 1, 10 }, values(v.grad))
+    fails("scatter: ids (3, 1) do not fit into x (2, 3)", x.scatter, x, 2, ints { { 1 }, { 1 }, { 1 } }, 0)
+    fails("values (2, 2)", x.scatter, x, 2, ints { { 1, 2, 3 } }, rnn.ones(2, 2))
+    fails("expected values of the type int32", rnn.scatter, ints { 1 }, 1, ints { 1 }, rnn.ones(1))
+  end)
+
+  it("scatter_add and index_add", function()
+    assert.same({ 2, 0, 3 }, values(rnn.zeros(3):scatter_add(1, ints { 1, 3, 3, 1, 3 }, 1)))
+    assert.same({ { 1, 2, 33 }, { 4, 75, 6 } },
+      values(x:scatter_add(2, ints { { 3, 3 }, { 2, 2 } }, rnn.tensor { { 10, 20 }, { 30, 40 } })))
+    assert.same({ 3, 1 }, values(rnn.zeros { 2, type = "int32" }:scatter_add(1, ints { 1, 2, 1 }, ints { 1, 1, 2 })))
+    assert.same({ { 1, 2, 3 }, { 15, 27, 39 } },
+      values(x:index_add(1, ints { 2, 2 }, rnn.tensor { { 10, 20, 30 }, { 1, 2, 3 } })))
+    assert.same({ { 2, 4 }, { 8, 10 } }, values(ints { { 1, 2 }, { 3, 4 } }:index_add(2, ints { 1, 2 },
+      ints { { 1, 2 }, { 5, 6 } })))
+    local w, v = leaf { 1, 2 }, leaf { 3, 4, 5 };
+    (w:scatter_add(1, ints { 2, 2, 1 }, v) * rnn.tensor { 1, 10 }):sum():backward()
+    assert.same({ 1, 10 }, values(w.grad))
+    assert.same({ 10, 10, 1 }, values(v.grad))
+    local most = ints { 2147483647 }
+    fails("scatter_add: the sum of the id at place 2 is beyond int32", most.scatter_add, most, 1, ints { 1, 1 },
+      ints { 0, 1 })
+    fails("index_add: the sum in element 1 is beyond int32", most.index_add, most, 1, ints { 1 }, ints { 1 })
+    fails("index_add: expected values (2, 3)", x.index_add, x, 1, ints { 1, 2 }, rnn.ones(2, 2))
+    fails("id 3 at place 1", x.index_add, x, 1, ints { 3 }, rnn.ones(1, 3))
+  end)
+
+  it("keep lengths along features, where padded ids may be anything", function()
+    local batch = count(2, 2, 3):with_lengths { 2, 1 }
+    local which = ints { { { 3 }, { 1 } }, { { 2 }, { 77 } } }:with_lengths { 2, 1 }
+    local y = batch:take_along_axis(which, 3)
+    assert.same({ 2, 1 }, values(y:lengths()))
+    assert.same({ { { 3 }, { 4 } }, { { 8 }, { 0 } } }, values(y))
+    assert.same({ { { 0, 0, 1 }, { 1, 0, 0 } }, { { 0, 1, 0 }, { 0, 0, 0 } } },
+      values(rnn.zeros(2, 2, 3):scatter(3, which, 1)))
+    fails("along time of (2, 2, 3) with lengths", batch.take_along_axis, batch, ints { { { 1 } } }, 2)
+    fails("along the sequences of (2, 2, 3) with lengths", batch.index_add, batch, 1, ints { 1 }, rnn.ones(1, 2, 3))
+    fails("id 77 at place 4", batch.take_along_axis, batch, which:without_lengths(), 3)
+  end)
+end)
+
 describe("places of an axis in another order:", function()
   local x = count(2, 3)
 
