@@ -56,7 +56,15 @@ static void read_list(reader *r) {
 
 static int first_ndim(const reader *r) { return r->args.nt ? rnn_tensor_ndim(r->t[0]) : 0; }
 
-/* Reads one argument; false when an optional one is absent. */
+static int64_t read_reduction(reader *r) {
+  static const char *const names[] = {[RNN_MEAN] = "mean", [RNN_SUM] = "sum", [RNN_NONE] = "none"};
+  const char *name = lua_type(r->L, r->arg) == LUA_TSTRING ? lua_tostring(r->L, r->arg) : "";
+  for (int i = 0; i <= RNN_NONE; i++)
+    if (strcmp(name, names[i]) == 0) return i;
+  return lrnn_argument_error(r->L, r->name, r->arg, "reduction", "one of 'mean', 'sum', 'none'");
+}
+
+/* Reads one argument, or what stands for an optional one that is absent. */
 static void read_argument(reader *r, char letter, bool optional) {
   lua_State *L = r->L;
   bool absent = lua_isnoneornil(L, r->arg);
@@ -64,6 +72,7 @@ static void read_argument(reader *r, char letter, bool optional) {
     case 't':
     case 'T':
       if (!optional || !absent) read_tensor(r, letter == 't');
+      else r->t[r->args.nt++] = NULL;
       break;
     case 'L': read_list(r); break;
     case 'i':
@@ -77,6 +86,7 @@ static void read_argument(reader *r, char letter, bool optional) {
     case 'b': r->args.i[r->ints++] = lrnn_check_boolean(L, r->name, r->arg, NULL); break;
     case 'x': r->args.i[r->ints++] = lrnn_check_axis(L, r->name, r->arg, first_ndim(r)); break;
     case 'X': r->args.i[r->ints++] = absent ? -1 : lrnn_check_axis(L, r->name, r->arg, first_ndim(r)); break;
+    case 'r': r->args.i[r->ints++] = absent ? RNN_MEAN : read_reduction(r); break;
     case 's': r->args.nshape = lrnn_check_shape(L, r->name, r->arg, -1, r->args.shape); break;
     default: luaL_error(L, "op %s: unknown letter in its signature", r->name);
   }
@@ -117,6 +127,7 @@ static int op_call(lua_State *L) {
     if (optional) s++;
     read_argument(&r, *s, optional);
   }
+  while (r.args.nt > 0 && !r.t[r.args.nt - 1]) r.args.nt--;
   if (given > most) return lrnn_count_error(L, r.name, most, given); /* a wrong argument explains more */
   r.args.t = r.t;
   return lrnn_apply(L, op, &r.args);

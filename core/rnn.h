@@ -232,9 +232,11 @@ bool rnn_ctx_recording(const rnn_ctx *ctx);
  * does not fit is RNN_EARG or RNN_ESHAPE, and nothing has happened.
  * The signature string has a letter for each argument in Lua's order:
  *   t tensor or number   T tensor (no number)   L list of tensors   i integer   n number   b boolean
- *   x axis               X axis or nil (all: -1)   s shape          a lower-case letter after '?' is optional
- * Integers, booleans and axes land in i[], numbers in n[], shapes in shape[]. */
+ *   x axis               X axis or nil (all: -1)   s shape          r reduction of a loss (mean)
+ * A letter after '?' is optional. Integers, booleans, axes and reductions land in i[], numbers in n[], shapes in shape[]. */
 typedef struct rnn_recurrent rnn_recurrent;
+
+enum { RNN_MEAN, RNN_SUM, RNN_NONE };
 
 typedef struct rnn_args {
   rnn_tensor *const *t; /* tensors; entries of optional ones may be NULL */

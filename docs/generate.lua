@@ -30,7 +30,7 @@ local KINDS = {
   t = { "rnn.Tensor|number", "" }, T = { "rnn.Tensor", "" }, L = { "rnn.Tensor[]", "" },
   i = { "integer", "" }, n = { "number", "" }, b = { "boolean", "" },
   x = { "integer", "from 1, or from -1 backwards" }, X = { "integer", "from 1, or from -1 backwards" },
-  s = { "integer[]", "sizes, in a table or one by one" },
+  s = { "integer[]", "sizes, in a table or one by one" }, r = { '"mean"|"sum"|"none"', "" },
 }
 
 -- "(x, axis [, keep = 1]) -> int32. Text." -> names of the arguments, what stands in brackets, result, text

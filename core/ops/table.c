@@ -61,7 +61,9 @@ rnn_status rnni_check_args(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args)
     return rnni_fail(ctx, RNN_EARG, "%s: at most %d axes, got %d", op->name, RNN_MAX_DIMS, args->nshape);
   for (const char *s = op->args; *s; s++) {
     if (*s == 'x' || *s == 'X') RNNI_TRY(check_axis(ctx, op, args, args->i[ints], *s == 'X'));
-    ints += strchr("ibxX", *s) != NULL;
+    if (*s == 'r' && (args->i[ints] < RNN_MEAN || args->i[ints] > RNN_NONE))
+      return rnni_fail(ctx, RNN_EARG, "%s: there is no reduction %lld", op->name, (long long)args->i[ints]);
+    ints += strchr("ibxXr", *s) != NULL;
   }
   return RNN_OK;
 }

@@ -259,6 +259,7 @@ local letters = {
   t = tensor, T = tensor, i = function() return random(0, 4) end, n = function() return random() end,
   b = function() return chance(0.5) end, s = shape, x = axis_of,
   X = function(x) return chance(0.6) and axis_of(x) or nil end,
+  r = function() return pick { "mean", "sum", "none" } end,
 }
 
 local function fitting(name, is_method)
