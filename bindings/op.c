@@ -88,6 +88,7 @@ static void read_argument(reader *r, char letter, bool optional) {
     case 't':
     case 'T':
       if (!optional || !absent) read_tensor(r, letter == 't');
+      else r->t[r->args.nt++] = NULL;
       break;
     case 'L': read_list(r); break;
     case 'i':
@@ -146,6 +147,7 @@ static int op_call(lua_State *L) {
     if (optional) s++;
     read_argument(&r, *s, optional);
   }
+  while (r.args.nt > 0 && !r.t[r.args.nt - 1]) r.args.nt--;
   if (given > most) return lrnn_count_error(L, r.name, most, given); /* a wrong argument explains more */
   r.args.t = r.t;
   return lrnn_apply(L, op, &r.args);

@@ -154,19 +154,27 @@ static int lrnn_isa(lua_State *L) {
   return 1;
 }
 
-/*--- rnn.op_doc(name) -> text, signature | nothing
+/*--- rnn.op_doc(name) -> text, signature, choices | nothing
 ---
 --- The text that the core has for an op, and its arguments as letters (core/internal.h). Errors: a name that is no
 --- string.
 ---@param name string
 ---@return string? text
----@return string? signature */
+---@return string? signature
+---@return string[]? choices what its letter c may be */
 static int lrnn_op_doc(lua_State *L) {
   const rnn_op *op = rnn_op_find(lrnn_check_string(L, "op_doc", 1, "name"));
   if (!op) return 0;
   lua_pushstring(L, rnn_op_doc(op));
   lua_pushstring(L, rnn_op_signature(op));
-  return 2;
+  const char *const *choices = rnn_op_choices(op);
+  if (!choices) return 2;
+  lua_newtable(L);
+  for (int i = 0; choices[i]; i++) {
+    lua_pushstring(L, choices[i]);
+    lua_rawseti(L, -2, i + 1);
+  }
+  return 3;
 }
 
 const lrnn_function lrnn_system_functions[] = {{"fail", lrnn_core_fail, LRNN_ANY},

@@ -297,6 +297,7 @@ struct rnn_op {
   const char *const *choices; /* the names of its letter c, ended by NULL; the first when it is not given */
 };
 
+extern const char *const rnni_reductions[]; /* the choices of a loss, in the order of RNN_MEAN, RNN_SUM, RNN_NONE; table.c */
 /* RNN_EARG when args do not have what op's signature says; table.c. */
 RNN_MUST_USE rnn_status rnni_check_args(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args);
 /* Shape rules and helpers shared by the families. */
@@ -325,6 +326,15 @@ RNN_MUST_USE rnn_status rnni_add_tensor(rnn_ctx *ctx, rnn_tensor *dst, const rnn
 double rnni_squares(const real *x, int64_t n);
 RNN_MUST_USE /* Labels that have no lengths and are not said to be padded have no 0. (loss.c) */
 rnn_status rnni_need_no_padding(rnn_ctx *ctx, const rnni_call *c, const rnn_tensor *labels);
+/* The end of the shape rule of a loss that has a value for each place of dims: its sample weights are the input of that
+   number, its reduction the integer of that number. (loss.c) */
+RNN_MUST_USE rnn_status rnni_loss_shape(rnn_ctx *ctx, rnni_call *c, int input, int reduction, int ndim,
+                                        const int64_t *dims);
+/* The sample weights, or NULL; how many times place at of count counts. */
+const rnn_tensor *rnni_sample_weights(const rnni_call *c, int input);
+double rnni_sample_weight(const rnn_tensor *w, int64_t count, int64_t at);
+#define RNNI_REDUCTION_DOC " sample_weights, with the first axes of the target, says how many times each part counts; " \
+  "reduction \"mean\", \"sum\" or \"none\"."
 rnn_status rnni_need_axis(rnn_ctx *ctx, const rnni_call *c, int64_t axis); /* of input 0 */
 /* Fails when both have lengths and these differ. */
 RNN_MUST_USE rnn_status rnni_need_same_lengths(rnn_ctx *ctx, const rnni_call *c, const rnn_tensor *a,

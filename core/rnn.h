@@ -247,6 +247,8 @@ bool rnn_ctx_recording(const rnn_ctx *ctx);
  * shape[]. */
 typedef struct rnn_recurrent rnn_recurrent;
 
+enum { RNN_MEAN, RNN_SUM, RNN_NONE }; /* the choices of losses: their reduction */
+
 typedef struct rnn_args {
   rnn_tensor *const *t; /* tensors; entries of optional ones may be NULL */
   int nt;

@@ -31,7 +31,6 @@ local KINDS = {
   i = { "integer", "" }, n = { "number", "" }, b = { "boolean", "" },
   x = { "integer", "from 1, or from -1 backwards" }, X = { "integer", "from 1, or from -1 backwards" },
   s = { "integer[]", "sizes, in a table or one by one" },
-  c = { "string", "" },
   a = { "integer[]", "axes from 1, or from -1 backwards, in a table or one by one" },
   A = { "integer|integer[]", "from 1, or from -1 backwards" },
 }
@@ -52,7 +51,7 @@ end
 
 -- The lines of an op's block and its field of rnn.Tensor.
 local function op_block(name)
-  local text, signature = core.op_doc(name)
+  local text, signature, choices = core.op_doc(name)
   local arguments, names, result, words = split_op(text)
   local lines = { ("--- rnn.%s%s -> %s"):format(name, arguments, result or "tensor"), "---" }
   local line = ""
@@ -70,6 +69,7 @@ local function op_block(name)
     else
       i = i + 1
       local kind, argument = KINDS[letter], names[i]
+      if letter == "c" then kind = { '"' .. table.concat(choices, '"|"') .. '"', "" } end
       local mark = (optional or letter == "X" or letter == "A") and "?" or ""
       lines[#lines + 1] = ("---@param %s%s %s %s"):format(argument, mark, kind[1], kind[2]):gsub(" $", "")
       list[i], types[i], optional = argument, ("%s%s: %s"):format(argument, mark, kind[1]), false

@@ -46,6 +46,9 @@ static int64_t needed(const rnn_tensor *labels, int64_t n, int64_t *count) {
   return frames;
 }
 
+#define SAMPLE_WEIGHTS 2
+#define REDUCTION 3
+
 static rnn_status ctc_loss_shape(rnn_ctx *ctx, rnni_call *c) {
   const rnn_tensor *x = c->in[0], *labels = c->in[1];
   RNNI_TRY(rnni_need_float(ctx, c, 0));
@@ -73,8 +76,7 @@ static rnn_status ctc_loss_shape(rnn_ctx *ctx, rnni_call *c) {
       return rnni_fail(ctx, RNN_EARG, "ctc_loss: sequence %lld has %lld frames; its %lld labels need %lld",
                        (long long)n + 1, (long long)frames_of(x, n), (long long)count, (long long)frames);
   }
-  c->out_ndim = 0;
-  return RNN_OK;
+  return rnni_loss_shape(ctx, c, SAMPLE_WEIGHTS, REDUCTION, 1, labels->dims);
 }
 
 /* log(e^a + e^b) */
@@ -226,14 +228,23 @@ static rnn_status ctc_loss_forward(rnn_ctx *ctx, rnni_call *c) {
   for (int64_t n = 0; n < N; n++) j.counts[n] = 0;
   rnni_parallel(ctx, j.tasks, run_task, &j);
   RNNI_GOTO(rnni_poll(ctx));
-  double total = 0;
-  int64_t count = 0;
+  const rnn_tensor *w = rnni_sample_weights(c, SAMPLE_WEIGHTS);
+  real *none = c->args.i[REDUCTION] == RNN_NONE ? rnni_f(c->out[0]) : NULL;
+  double total = 0, count = 0;
   for (int64_t n = 0; n < N; n++) {
-    total += j.losses[n];
-    count += j.counts[n];
+    double times = rnni_sample_weight(w, N, n), value = times > 0 ? times * j.losses[n] : 0;
+    if (none) none[n] = (real)value;
+    total += value;
+    count += times * (double)j.counts[n];
   }
-  rnni_f(c->out[0])[0] = (real)(total / (double)RNNI_MAX(count, 1));
-  for (int64_t i = 0; j.gradient && i < x->count; i++) j.gradient[i] /= (real)RNNI_MAX(count, 1);
+  if (c->args.i[REDUCTION] != RNN_MEAN || !(count > 0)) count = 1;
+  if (!none) rnni_f(c->out[0])[0] = (real)(total / count);
+  for (int64_t n = 0; n < N && j.gradient; n++) {
+    double times = rnni_sample_weight(w, N, n);
+    real *gradient = j.gradient + n * T * x->dims[2];
+    for (int64_t i = 0; i < T * x->dims[2]; i++)
+      gradient[i] = times > 0 ? (real)times * gradient[i] / (real)count : 0;
+  }
 done:
   rnni_free(ctx, j.memory);
   rnni_free(ctx, j.counts);
@@ -243,16 +254,20 @@ done:
 
 static rnn_status ctc_loss_backward(rnn_ctx *ctx, rnni_call *c) {
   const real *gradient = rnni_f(c->scratch[0]);
-  real *dx = rnni_f(c->din[0]), dy = rnni_f(c->dout[0])[0];
-  int64_t done = 0;
-  for (RNNI_PIECES(c->scratch[0]->count, from, to)) {
-    RNNI_TRY(rnni_pace(ctx, &done, to - from));
-    for (int64_t i = from; i < to; i++) dx[i] += dy * gradient[i];
+  const real *dout = rnni_f(c->dout[0]);
+  int64_t done = 0, N = c->scratch[0]->dims[0], size = N ? c->scratch[0]->count / N : 0;
+  for (int64_t n = 0; n < N; n++) {
+    real *dx = rnni_f(c->din[0]) + n * size, dy = dout[c->args.i[REDUCTION] == RNN_NONE ? n : 0];
+    for (RNNI_PIECES(size, from, to)) {
+      RNNI_TRY(rnni_pace(ctx, &done, to - from));
+      for (int64_t i = from; i < to; i++) dx[i] += dy * gradient[n * size + i];
+    }
   }
   return RNN_OK;
 }
-const rnn_op rnni_op_ctc_loss = {.name = "ctc_loss", .args = "TT?i?i?b",
-                            .doc = "(logits, labels [, blank = C [, skip = 0 [, padded = false]]]). -log of the probability of labels (N, S) int32 without times, by logits (N, T, C), a label (Graves et al. 2006); skip 1 leaves out sequences with too few frames; label 0 is padding, which wants lengths or padded."
+const rnn_op rnni_op_ctc_loss = {.name = "ctc_loss", .args = "TT?i?i?b?T?c", .choices = rnni_reductions,
+                            .doc = "(logits, labels [, blank = C [, skip = 0 [, padded = false [, sample_weights [, reduction = \"mean\"]]]]]). -log of the probability of labels (N, S) int32 without times, by logits (N, T, C) (Graves et al. 2006); the mean is that of a label, none gives the value of each sequence; skip 1 leaves out sequences with too few frames; label 0 is padding, which wants lengths or padded."
+                               RNNI_REDUCTION_DOC
                                " Errors: a blank or labels outside 1 .. C, labels that need more frames than there are.",
                             .shape = ctc_loss_shape, .forward = ctc_loss_forward, .backward = ctc_loss_backward,
                             .saves = RNNI_SAVE_NONE, .lengths = RNNI_LENGTHS_OWN, .absent = -1};

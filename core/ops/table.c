@@ -33,6 +33,8 @@ int rnn_op_absent(const rnn_op *op) { return op->absent; }
 const char *const *rnn_op_choices(const rnn_op *op) { return op->choices; }
 bool rnn_op_differentiable(const rnn_op *op) { return op->backward != NULL; }
 
+const char *const rnni_reductions[] = {[RNN_MEAN] = "mean", [RNN_SUM] = "sum", [RNN_NONE] = "none", NULL};
+
 static rnn_status check_axis(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args, int64_t axis, bool all) {
   int ndim = args->nt ? args->t[0]->ndim : 0;
   if ((axis >= 0 && axis < ndim) || (all && axis == -1)) return RNN_OK;

@@ -14,24 +14,31 @@ local function blank_of(fname, options, classes)
   return options.blank == nil and classes or check.int(fname, "option 'blank'", options.blank, 1, classes)
 end
 
---- ctc.loss(logits, labels [, { blank = C, skip_impossible = false, padded = false }]) -> scalar
+--- ctc.loss(logits, labels [, { blank = C, skip_impossible = false, padded = false, sample_weights = nil,
+--- reduction = "mean" }]) -> scalar
 ---
 --- -log of the probability of the labels, by label: the sum over the sequences divided by the number of all labels.
 --- logits (N, T, C) are plain sums; with lengths, what is behind them does not count. labels int32 (N, S) from 1,
 --- with lengths, or with padded = true padded with 0. labels that have more frames than there are (one each, and a
 --- blank between two equal ones) are impossible: an error, or with skip_impossible that sequence is left out.
+--- sample_weights (N) and reduction are as in nn.mse: "none" gives the value of each sequence, (N).
 ---@param logits rnn.Tensor
 ---@param labels rnn.Tensor
----@param options? { blank?: integer, skip_impossible?: boolean, padded?: boolean }
+---@param options? table
 ---@return rnn.Tensor
 function ctc.loss(logits, labels, options)
   local fname = "ctc.loss"
   check.tensor(fname, "argument 1 (logits)", logits, "float", 3)
   check.tensor(fname, "argument 2 (labels)", labels, "int32", 2)
-  options = check.options(fname, options, { blank = check.none, skip_impossible = false, padded = false })
+  options = check.options(fname, options, { blank = check.none, skip_impossible = false, padded = false,
+    sample_weights = check.none, reduction = "mean" })
   local skip = check.boolean(fname, "option 'skip_impossible'", options.skip_impossible)
   local padded = check.boolean(fname, "option 'padded'", options.padded)
-  return core.ctc_loss(logits, labels, blank_of(fname, options, logits:size(3)), skip and 1 or 0, padded)
+  local weights = options.sample_weights
+  if weights ~= nil then check.tensor(fname, "option 'sample_weights'", weights, "float", 1) end
+  check.one_of(fname, "option 'reduction'", options.reduction, { "mean", "sum", "none" })
+  return core.ctc_loss(logits, labels, blank_of(fname, options, logits:size(3)), skip and 1 or 0, padded, weights,
+    options.reduction)
 end
 
 -- Logits as rows (N * T, C) without history. Errors: a frame of a sequence that allows no choice.

@@ -286,24 +286,49 @@ def valid(x, lengths):
     return x[mask_of(x, lengths)] if lengths else x
 
 
-def loss(f, prediction, target, lengths=None, **options):
-    return f(valid(prediction, lengths), valid(target, lengths), **options)
+def reduced(values, counts, sample_weights, reduction):
+    """What is made of the values of a loss, which are 0 where they do not count; the mean is over the sum of the counts."""
+    if sample_weights is not None:
+        times = sample_weights.reshape(sample_weights.shape + (1,) * (values.dim() - sample_weights.dim()))
+        values, counts = values * times, counts * times
+    return values if reduction == "none" else values.sum() if reduction == "sum" else values.sum() / counts.sum()
 
 
-def cross_entropy(logits, labels, lengths=None, weights=None, smoothing=0.0):
+def loss(f, prediction, target, lengths=None, sample_weights=None, reduction="mean", **options):
+    mask = mask_of(prediction, lengths) if lengths else torch.ones_like(prediction, dtype=torch.bool)
+    at = {k: torch.where(mask, v, 1.0) if isinstance(v, torch.Tensor) else v for k, v in options.items()}
+    values = f(torch.where(mask, prediction, 0.5), torch.where(mask, target, 0.5), reduction="none", **at)
+    return reduced(torch.where(mask, values, 0.0), mask.to(values.dtype), sample_weights, reduction)
+
+
+def quantile_loss(prediction, target, q, reduction):
+    e = target - prediction
+    return torch.where(e > 0, q * e, torch.where(e < 0, (q - 1) * e, 0.0))  # the slope of maximum is another one at 0
+
+
+def gaussian_nll(mean, target, variance, reduction):
+    return F.gaussian_nll_loss(mean, target, variance, reduction=reduction)
+
+
+def cross_entropy(logits, labels, lengths=None, weights=None, smoothing=0.0, sample_weights=None, reduction="mean"):
     given = labels.long()
     if lengths:
         given = torch.where(mask_of(given, lengths), given, 0)
-    y = F.cross_entropy(logits.reshape(-1, logits.shape[-1]), given.reshape(-1) - 1, weights, ignore_index=-1,
-                        label_smoothing=smoothing)
-    return keeps(y, logits, labels)
+    values = F.cross_entropy(logits.reshape(-1, logits.shape[-1]), given.reshape(-1) - 1, weights, ignore_index=-1,
+                             label_smoothing=smoothing, reduction="none").reshape(given.shape)
+    counts = (given > 0).to(values.dtype)
+    if weights is not None:
+        counts = counts * weights[(given - 1).clamp(min=0)]
+    return keeps(reduced(values, counts, sample_weights, reduction), logits, labels)
 
 
-def ctc_loss(logits, labels, blank, lengths=None):
+def ctc_loss(logits, labels, blank, lengths=None, sample_weights=None, reduction="mean"):
     n, steps, _ = logits.shape
     given = [row[row > 0].long() - 1 for row in labels]
-    return F.ctc_loss(logits.log_softmax(-1).transpose(0, 1), torch.cat(given), lengths or [steps] * n,
-                      [len(row) for row in given], blank=blank - 1, reduction="sum") / sum(map(len, given))
+    values = F.ctc_loss(logits.log_softmax(-1).transpose(0, 1), torch.cat(given), lengths or [steps] * n,
+                        [len(row) for row in given], blank=blank - 1, reduction="none")
+    counts = torch.tensor([float(len(row)) for row in given], dtype=values.dtype)
+    return reduced(values, counts, sample_weights, reduction)
 
 
 # ---- gradients and steps ----

@@ -998,31 +998,69 @@ def recurrent(g):
 # ---- losses ----
 
 def pair(op):
-    function = {"mse": "F.mse_loss", "mae": "F.l1_loss", "huber": "F.huber_loss", "binary_cross_entropy":
-                "F.binary_cross_entropy_with_logits"}[op]
+    function = {"mse": "F.mse_loss", "mae": "F.l1_loss", "huber": "F.huber_loss", "quantile_loss": "quantile_loss",
+                "binary_cross_entropy": "F.binary_cross_entropy_with_logits", "kl_div": "F.kl_div",
+                "poisson_nll": "F.poisson_nll_loss", "gaussian_nll": "gaussian_nll"}[op]
 
     def write(g):
         x = g.some(lambda t: t.numel() > 0, padded=True)
         g.need(g.run[x].numel() > 0)
         shape, lengths = g.run[x].shape, g.run.defined[x]
-        if op == "binary_cross_entropy":
-            y = g.leaf(list(shape), low=0, high=1, grad=False)
+        if op in ("binary_cross_entropy", "kl_div", "poisson_nll"):
+            inner = op != "binary_cross_entropy" and not g.coarse and g.chance(0.5)  # PyTorch's gradient at 0 is nan
+            y = g.leaf(list(shape), low=0.05 if inner else 0, high=0.95 if inner else 1, grad=inner)
         else:
             found = [n for n in g.names(lambda t: t.shape == shape, padded=True) if g.run.defined[n] in (None, lengths)]
             y = g.pick(found) if found and g.chance(0.5) else g.leaf(list(shape))
         options, args = "", [x, y]
-        if op in ("mae", "huber"):
+        if op == "poisson_nll":
+            g.need(bool((g.value(x) < 20).all()))
+        if op == "gaussian_nll":
+            args.append(g.leaf(list(shape), low=0.1, high=2))
+            options = ", variance={2}"
+        if op in ("mae", "huber", "quantile_loss"):
             e = g.value(x) - g.value(y)
             delta = g.pick([0.5, 1, 2])
-            for kink in (0,) if op == "mae" else (-delta, delta):
+            for kink in (-delta, delta) if op == "huber" else (0,):
                 g.need(x in g.exact and y in g.exact and not kink or not bool(((e - kink).abs() < NEAR).any()))
             if op == "huber":
                 options, args = f", delta={delta}", [x, y, delta]
                 if delta == 1 and g.chance(0.5):
-                    args.pop()
-        torch_ = f"loss({function}, {{0}}, {{1}}, {list(lengths) if lengths else None}{options})"
-        g.apply(op, args, f"keeps({torch_}, {{0}}, {{1}})")
+                    args[2] = None
+            elif op == "quantile_loss":
+                q = g.pick([0.1, 0.5, 0.9])
+                options, args = f", q={q}", [x, y, q]
+        first = 3 if op in ("huber", "quantile_loss", "gaussian_nll") else 2
+        none, reduced = reduction_of(g, args, first, shape)
+        torch_ = f"loss({function}, {{0}}, {{1}}, {list(lengths) if lengths else None}{options}{reduced})"
+        kept = ["{0}"] * (op != "kl_div" or g.run[y].requires_grad)
+        kept += ["{1}"] * (op != "poisson_nll" or g.run[x].requires_grad) + ["{2}"] * (op == "gaussian_nll")
+        g.apply(op, args, f"keeps({torch_}, {', '.join(kept)})", lengths=lengths if none else None)
     return write
+
+
+class Word:
+    """A string among the arguments of an op, where plain strings are names."""
+
+    def __init__(self, text):
+        self.text = text
+
+    def __str__(self):
+        return f'"{self.text}"'
+
+
+def reduction_of(g, args, first, shape):
+    """Gives args, of which the sample weights are number first, perhaps sample weights and a reduction; returns whether
+    that is none, and both as options for the counterpart."""
+    options = ""
+    if shape and g.chance(0.3):
+        args += [None] * (first - len(args)) + [g.leaf(list(shape[:g.r.randint(1, len(shape))]), low=0.1, high=2, grad=False)]
+        options += f", sample_weights={{{first}}}"
+    reduction = g.pick(["mean", "mean", "sum", "none"])
+    if reduction != "mean" or g.chance(0.2):
+        args += [None] * (first + 1 - len(args)) + [Word(reduction)]
+        options += f", reduction={reduction!r}"
+    return reduction == "none", options
 
 
 def cross_entropy(g):
@@ -1044,7 +1082,9 @@ def cross_entropy(g):
         options += f", smoothing={smoothing}"
     if has_padding and not lengths:
         args += [None] * (4 - len(args)) + [True]
-    g.apply("cross_entropy", args, f"cross_entropy({{0}}, {{1}}, {list(lengths) if lengths else None}{options})")
+    none, reduced = reduction_of(g, args, 5, shape)
+    g.apply("cross_entropy", args, f"cross_entropy({{0}}, {{1}}, {list(lengths) if lengths else None}{options}{reduced})",
+            lengths=lengths if none else None)
 
 
 def ctc_loss(g):
@@ -1061,8 +1101,9 @@ def ctc_loss(g):
         labels += row + [0] * (steps - len(row))
     y = g.leaf([n, steps], kind="int", values=labels)
     args = [x, y, None if blank == classes and g.chance(0.5) else blank]
-    g.apply("ctc_loss", args + [None, True],
-            f"ctc_loss({{0}}, {{1}}, {blank}, {list(lengths) if lengths else None})")
+    args += [None, True]
+    reduced = reduction_of(g, args, 5, [n])[1]
+    g.apply("ctc_loss", args, f"ctc_loss({{0}}, {{1}}, {blank}, {list(lengths) if lengths else None}{reduced})")
 
 
 # ---- history ----
@@ -1254,7 +1295,8 @@ OPS = {op: unary(op) for op in UNARY}
 OPS.update({op: arithmetic(op) for op in ("add", "sub", "mul")})
 OPS.update({op: comparison(op) for op in ("eq", "ne", "lt", "le", "gt", "ge")})
 OPS.update({op: reduction(op) for op in ("sum", "mean", "max", "min")})
-OPS.update({op: pair(op) for op in ("mse", "mae", "huber", "binary_cross_entropy")})
+OPS.update({op: pair(op) for op in ("mse", "mae", "huber", "quantile_loss", "binary_cross_entropy", "kl_div",
+                                    "poisson_nll", "gaussian_nll")})
 OPS.update(floor=floor, clamp=clamp, leaky_relu=leaky_relu, to_int=to_int, to_float=to_float, dropout=dropout,
            div=div, pow=pow_, maximum=extreme("maximum"), minimum=extreme("minimum"), where=where,
            argmax=place("argmax"), argmin=place("argmin"), cumsum=cumsum, softmax=softmax("softmax"),

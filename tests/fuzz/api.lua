@@ -259,12 +259,13 @@ local letters = {
   t = tensor, T = tensor, i = function() return random(0, 4) end, n = function() return random() end,
   b = function() return chance(0.5) end, s = shape, x = axis_of,
   X = function(x) return chance(0.6) and axis_of(x) or nil end,
+  c = pick, a = function(x) return chance(0.5) and axis_of(x) or { axis_of(x), axis_of(x) } end,
   A = function(x) return chance(0.5) and axis_of(x) or chance(0.5) and { axis_of(x), axis_of(x) } or nil end,
 }
 
 local function fitting(name, is_method)
   if fits[name] then return table.pack(fits[name](tensor())) end
-  local _, signature = core.op_doc(name)
+  local _, signature, choices = core.op_doc(name)
   if not signature then return is_method and { n = 1, tensor() } or { n = 0 } end
   local args, first = { n = 0 }, nil
   for letter in signature:gmatch "%a" do
@@ -272,7 +273,7 @@ local function fitting(name, is_method)
     if first and (letter == "t" or letter == "T") then
       args[args.n] = chance(0.15) and random() or chance(0.8) and like(first) or tensor()
     else
-      args[args.n] = letters[letter](first)
+      args[args.n] = letters[letter](letter == "c" and choices or first)
     end
     if args.n == 1 and core.is_tensor(args[1]) then first = args[1] end
   end

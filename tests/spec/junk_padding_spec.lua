@@ -220,8 +220,9 @@ describe("junk behind the lengths and", function()
   end
 
   -- Every op that has a gradient is in the list above, or takes one tensor, or is tested as what it stands for.
-  local elsewhere = { "mse", "mae", "huber", "cross_entropy", "binary_cross_entropy", "ctc_loss", "recurrent", "conv1d",
-    "batch_norm", "embedding", "dropout", "softmax", "log_softmax", "max", "min", "mean", "sum" }
+  local elsewhere = { "mse", "mae", "huber", "quantile_loss", "cross_entropy", "binary_cross_entropy", "kl_div",
+    "poisson_nll", "gaussian_nll", "ctc_loss", "recurrent", "conv1d", "batch_norm", "embedding", "dropout", "softmax",
+    "log_softmax", "max", "min", "mean", "sum" }
   local refusing = { "transpose", "slice", "select", "stack", "gather", "windows", "topk", "reshape", "broadcast_to",
     "index_put" }
   local flat = { "eq", "ne", "lt", "le", "gt", "ge", "argmax", "argmin", "any", "all", "argsort", "nonzero", "one_hot", "sign",
@@ -317,8 +318,10 @@ end)
 
 describe("junk behind the lengths and the loss", function()
   local losses = {
-    mse = "float", mae = "float", huber = "float", binary_cross_entropy = "float", cross_entropy = "labels",
+    mse = "float", mae = "float", huber = "float", quantile = "float", binary_cross_entropy = "float",
+    kl_div = "float", poisson_nll = "float", gaussian_nll = "float", cross_entropy = "labels",
   }
+  local more = { quantile = 0.3, gaussian_nll = 0.5 }
   it("each has its kind here", function()
     for name, f in pairs(require "rnn.nn.loss") do
       if type(f) == "function" and name ~= "loss" then assert.is_truthy(losses[name], name) end
@@ -335,7 +338,7 @@ describe("junk behind the lengths and the loss", function()
           local target = kind == "labels" and core.to_int(core.rand(N, T) * 2) + 1 or core.rand(N, T, D)
           target = spoil(target, kind == "labels" and id or junk)
           if where ~= "y" then target = target:with_lengths(LENGTHS) end
-          local loss = nn[name](y, target)
+          local loss = nn[name](y, target, more[name])
           loss:backward()
           -- With lengths on the target alone, nothing says that y, and so w, has padding.
           return loss:detach(), where ~= "target" and w.grad, leaf.grad

@@ -29,19 +29,117 @@ describe("losses agree with PyTorch:", function()
       if lengths then x = x:with_lengths(lengths) end
       x:requires_grad(true)
       local y
-      if o.smoothing then
-        y = nn.cross_entropy(x, get "labels", { weights = get "weight", label_smoothing = o.smoothing,
-          padded = true })
+      local options = { sample_weights = get "sample_weights", reduction = o.reduction }
+      if o.loss == "gaussian_nll" then
+        y = nn.gaussian_nll(x, get "target", get "variance", options)
+      elseif type(o.number) == "number" then
+        y = nn[o.loss](x, get "target", o.number, options)
+      elseif o.loss then
+        y = nn[o.loss](x, get "target", options)
+      elseif o.smoothing then
+        options.weights, options.label_smoothing, options.padded = get "weight", o.smoothing, true
+        y = nn.cross_entropy(x, get "labels", options)
       else
-        y = ctc.loss(x, get "labels", { blank = o.blank, padded = true })
-        local other = ctc.loss(x, get("labels"):with_lengths(label_lengths), { blank = o.blank })
-        assert.equal(y:item(), other:item())
+        options.blank, options.padded = o.blank, true
+        y = ctc.loss(x, get "labels", options)
+        options.padded = nil
+        local other = ctc.loss(x, get("labels"):with_lengths(label_lengths), options)
+        assert.same(y:totable(), other:totable())
       end
-      y:backward()
+      y:sum():backward()
       close(get "y", y, "loss")
       close(get "dx", x.grad, "gradient")
     end)
   end
+end)
+
+describe("sample weights and reductions", function()
+  local function element_losses()
+    local x, t = core.randn(4, 3, 2), core.rand(4, 3, 2)
+    return {
+      mse = { x, t }, mae = { x, t }, huber = { x, t, 0.5 }, quantile = { x, t, 0.3 }, binary_cross_entropy = { x, t },
+      kl_div = { x:log_softmax(-1), t }, poisson_nll = { x, t }, gaussian_nll = { x, t, core.rand(4, 3, 2) },
+      cross_entropy = { x, core.tensor({ { 1, 2, 1 }, { 1, 1, 1 }, { 2, 1, 2 }, { 2, 2, 2 } }, "int32") },
+    }
+  end
+
+  it("count a row as often as its weight says", function()
+    core.seed(1)
+    local weights = core.tensor { 1, 0, 3, 2 }
+    local repeated = core.tensor({ 1, 3, 3, 3, 4, 4 }, "int32")
+    for name, arguments in pairs(element_losses()) do
+      local function value(all, options)
+        local args = {}
+        for i, a in ipairs(arguments) do args[i] = not all and core.is_tensor(a) and a:gather(1, repeated) or a end
+        args[#args + 1] = options
+        return nn[name](table.unpack(args)):item()
+      end
+      for _, reduction in ipairs { "mean", "sum" } do
+        local got = value(true, { sample_weights = weights, reduction = reduction })
+        assert.near(value(false, { reduction = reduction }), got, 1e-5)
+      end
+    end
+  end)
+
+  it("none gives each value, 0 behind lengths; what weighs nothing is not looked at", function()
+    core.seed(1)
+    for name, arguments in pairs(element_losses()) do
+      local args = { table.unpack(arguments) }
+      args[1] = args[1]:copy():with_lengths { 3, 0, 2, 1 }
+      local n = #args + 1
+      args[n] = { reduction = "none" }
+      local each = nn[name](table.unpack(args))
+      assert.same({ 3, 0, 2, 1 }, each:lengths():totable())
+      args[n] = { reduction = "sum" }
+      assert.near(nn[name](table.unpack(args)):item(), each:without_lengths():sum():item(), 1e-5)
+      assert.equal(0, each:without_lengths()[2]:abs():max():item())
+      -- a nan that weighs nothing
+      args[1] = arguments[1]:copy()
+      args[1][2]:fill_(0 / 0)
+      args[1]:requires_grad(true)
+      args[n] = { sample_weights = core.tensor { 1, 0, 1, 1 } }
+      local loss = nn[name](table.unpack(args))
+      loss:backward()
+      assert.is_true(loss:item() == loss:item(), name)
+      assert.equal(0, args[1].grad[2]:abs():max():item())
+      args[n] = { sample_weights = core.zeros(4) }
+      assert.equal(0, nn[name](table.unpack(args)):item())
+    end
+  end)
+
+  it("take empty batches, and refuse what does not fit", function()
+    local x = core.randn(2, 3)
+    assert.equal(0, nn.mse(core.zeros(0, 3), core.zeros(0, 3), { sample_weights = core.zeros(0) }):item())
+    assert.same({ 0, 3 }, { nn.mae(core.zeros(0, 3), core.zeros(0, 3), { reduction = "none" }):shape() })
+    assert.equal(4, nn.mse(core.tensor(1.0), core.tensor(3.0), { reduction = "none" }):item())
+    fails("nn.mse: option 'reduction': expected one of 'mean', 'sum', 'none', got string 'avg'", nn.mse, x, x,
+      { reduction = "avg" })
+    fails("argument 4 (reduction): expected one of 'mean', 'sum', 'none', got 2", core.mse, x, x, nil, 2)
+    fails("mse: sample weights (3,) do not have the first axes of (2, 3)", nn.mse, x, x,
+      { sample_weights = core.ones(3) })
+    fails("sample weight 2 is -1", nn.huber, x, x, 1, { sample_weights = core.tensor { 1, -1 } })
+    fails("sample weights must not require a gradient", nn.mse, x, x,
+      { sample_weights = core.ones(2):requires_grad(true) })
+    fails("quantile_loss: expected a quantile between 0 and 1, got 1", nn.quantile, x, x, 1)
+    fails("kl_div: target -1 at place 1 is no probability", nn.kl_div, x, core.full({ 2, 3 }, -1.0))
+    fails("poisson_nll: target -1 at place 1 is no count", nn.poisson_nll, x, core.full({ 2, 3 }, -1.0))
+    fails("gaussian_nll: variance -1 at place 1 is negative", nn.gaussian_nll, x, x, -1)
+  end)
+
+  it("several quantiles at once; a variance for all, or beside the mean", function()
+    core.seed(4)
+    local y, t = core.randn(5, 3), core.randn(5)
+    local want = 0
+    for k, q in ipairs { 0.1, 0.5, 0.9 } do want = want + nn.quantile(y:select(2, k), t, q):item() / 3 end
+    assert.near(want, nn.quantile(y, t, { 0.1, 0.5, 0.9 }):item(), 1e-6)
+    assert.near(want, nn.quantile(y, t:reshape(5, 1), { 0.1, 0.5, 0.9 }):item(), 1e-6)
+    assert.same({ 5, 3 }, { nn.quantile(y, t, { 0.1, 0.5, 0.9 }, { reduction = "none" }):shape() })
+    fails("nn.quantile: 2 quantiles want a y with as many columns, got (5, 3)", nn.quantile, y, t, { 0.1, 0.5 })
+    local mean = core.randn(5)
+    local full = nn.gaussian_nll(mean, t, core.full({ 5 }, 0.5)):item()
+    assert.equal(full, nn.gaussian_nll(mean, t, 0.5):item())
+    assert.equal(full, nn.gaussian_nll({ mean, core.full({ 5 }, 0.5) }, t):item())
+  end)
 end)
 
 describe("nn.cross_entropy", function()

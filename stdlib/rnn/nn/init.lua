@@ -4,7 +4,8 @@ local lazy = require "rnn.lazy"
 
 local parts = { module = "rnn.nn.define", cell = "rnn.nn.define", detach = "rnn.nn.state", loss = "rnn.nn.loss" }
 for _, name in ipairs { "RNNCell", "LSTMCell", "GRUCell" } do parts[name] = "rnn.nn.cell" end
-for _, name in ipairs { "mse", "mae", "huber", "cross_entropy", "binary_cross_entropy" } do
+for _, name in ipairs { "mse", "mae", "huber", "quantile", "cross_entropy", "binary_cross_entropy", "kl_div",
+  "poisson_nll", "gaussian_nll" } do
   parts[name] = "rnn.nn.loss"
 end
 for _, name in ipairs {
