@@ -27,6 +27,7 @@ return lazy("", rnn, {
   data = "rnn.data",
   plot = "rnn.plot",
   split = "rnn.split",
+  stft = "rnn.stft",
   results = "rnn.results",
   logs = "rnn.logs",
   metrics = "rnn.metrics",
