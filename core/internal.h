@@ -123,6 +123,7 @@ double rnni_log(double x);
 void rnni_logs(int64_t n, double *x); /* each of x becomes its logarithm, quicker than one by one */
 double rnni_log1p(double x);
 double rnni_log10(double x); /* of a positive number */
+double rnni_sin(double x);
 double rnni_cos(double x);
 double rnni_pow(double x, double y);
 

@@ -19,5 +19,6 @@ double rnni_log10(double x) {
   dvec low, rest, high = d_log_pair(d_splat(x), &low), y = d_product(high, d_splat(M_LOG10E), &rest);
   return (y + (rest + (high * 1.098319650216765e-17 + low * M_LOG10E)))[0];
 }
+double rnni_sin(double x) { return d_sin(d_splat(x))[0]; }
 double rnni_cos(double x) { return d_cos(d_splat(x))[0]; }
 double rnni_pow(double x, double y) { return d_pow(d_splat(x), d_splat(y))[0]; }

@@ -20,6 +20,7 @@ local whole = {
   optim = "rnn.optim",
   data = "rnn.data",
   plot = "rnn.plot",
+  stft = "rnn.stft",
   results = "rnn.results",
   logs = "rnn.logs",
   metrics = "rnn.metrics",

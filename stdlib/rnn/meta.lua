@@ -11,18 +11,23 @@
 ---@field ModelCheckpoint rnn.ModelCheckpoint
 ---@field TimeLimit rnn.TimeLimit
 ---@field args fun(spec: table): table
+---@field chunk fun(x: rnn.Tensor, axis: integer, count: integer): rnn.Tensor[]
 ---@field evaluate fun(model: nn.Module, data: data.Windows|data.Arrays|data.Batches|function, options: { loss?: string|function|table, metrics?: table, tbptt?: integer, padded?: boolean }): table<string, number>
 ---@field find_lr fun(model: nn.Module, options: table): rnn.RateRange
 ---@field fit fun(model: nn.Module, options: table): rnn.History
+---@field flatten fun(x: rnn.Tensor, first?: integer, last?: integer): rnn.Tensor
 ---@field forecast_report fun(options: table): rnn.ForecastReport
 ---@field load fun(path: string, model?: nn.Module): nn.Module|nil, table|string|nil, string?
+---@field meshgrid fun(...): rnn.Tensor
 ---@field monitor rnn.Monitor
 ---@field null userdata
+---@field outer fun(x: rnn.Tensor, y: rnn.Tensor): rnn.Tensor
 ---@field precision string
 ---@field predict fun(model: nn.Module, x: rnn.Tensor|data.Windows|data.Arrays|data.Sequences|data.Batches, options?: { size?: integer }): rnn.Tensor
 ---@field results rnn.Results
 ---@field save fun(path: string, model: nn.Module, extra?: table): true|nil, string?, string?
----@field split fun(x: rnn.Tensor, axis: integer, sizes: integer|integer[]): rnn.Tensor[]
+---@field split fun(x: rnn.Tensor, axis: integer, sizes: integer|integer[]|{ size: integer }): rnn.Tensor[]
+---@field unfold fun(x: rnn.Tensor, axis: integer, size: integer, step?: integer): rnn.Tensor
 ---@field version string
 ---@field audio rnn.audio
 ---@field ctc rnn.ctc
@@ -49,7 +54,7 @@ local rnn = {}
 ---@class rnn.ctc
 ---@field beam fun(logits: rnn.Tensor, options?: { width?: integer, blank?: integer }): integer[][], number[]
 ---@field greedy fun(logits: rnn.Tensor, options?: { blank?: integer }): integer[][]
----@field loss fun(logits: rnn.Tensor, labels: rnn.Tensor, options?: { blank?: integer, skip_impossible?: boolean, padded?: boolean }): rnn.Tensor
+---@field loss fun(logits: rnn.Tensor, labels: rnn.Tensor, options?: table): rnn.Tensor
 
 ---@class rnn.data
 ---@field Frame data.Frame
@@ -136,20 +141,24 @@ local rnn = {}
 ---@field Softsign table
 ---@field State nn.State
 ---@field Tanh table
----@field binary_cross_entropy fun(logits: rnn.Tensor, targets: rnn.Tensor): rnn.Tensor
+---@field binary_cross_entropy fun(logits: rnn.Tensor, targets: rnn.Tensor, options?: { sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none" }): rnn.Tensor
 ---@field cell fun(name: string, init: fun(self: nn.Cell, ...)): table
----@field cross_entropy fun(logits: rnn.Tensor, labels: rnn.Tensor, options?: { weights?: rnn.Tensor|number[], label_smoothing?: number, padded?: boolean }): rnn.Tensor
+---@field cross_entropy fun(logits: rnn.Tensor, labels: rnn.Tensor, options?: table): rnn.Tensor
 ---@field detach fun(state: rnn.Tensor|table|nil): rnn.Tensor|nn.State|nil
 ---@field elu fun()
+---@field gaussian_nll fun(mean: rnn.Tensor|rnn.Tensor[], target: rnn.Tensor, variance?: rnn.Tensor|number, options?: { sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none" }): rnn.Tensor
 ---@field hard_sigmoid fun()
----@field huber fun(y: rnn.Tensor, target: rnn.Tensor, delta?: number): rnn.Tensor
+---@field huber fun(y: rnn.Tensor, target: rnn.Tensor, delta?: number, options?: { sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none" }): rnn.Tensor
 ---@field initializers nn.initializers
+---@field kl_div fun(log_probabilities: rnn.Tensor, target: rnn.Tensor, options?: { sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none" }): rnn.Tensor
 ---@field leaky_relu fun()
 ---@field log_softmax fun()
 ---@field loss fun(name: string|function): function
----@field mae fun(y: rnn.Tensor, target: rnn.Tensor): rnn.Tensor
----@field module fun(name: string, init: fun(self: nn.Module, ...)): table
----@field mse fun(y: rnn.Tensor, target: rnn.Tensor): rnn.Tensor
+---@field mae fun(y: rnn.Tensor, target: rnn.Tensor, options?: { sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none" }): rnn.Tensor
+---@field module fun(name: string, init: fun(self: nn.Module, ...), base?: table): table
+---@field mse fun(y: rnn.Tensor, target: rnn.Tensor, options?: { sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none" }): rnn.Tensor
+---@field poisson_nll fun(log_rate: rnn.Tensor, target: rnn.Tensor, options?: { sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none" }): rnn.Tensor
+---@field quantile fun(y: rnn.Tensor, target: rnn.Tensor, q: number|number[], options?: { sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none" }): rnn.Tensor
 ---@field relu fun()
 ---@field selu fun()
 ---@field sigmoid fun()
@@ -191,76 +200,103 @@ local rnn = {}
 ---@field grad rnn.Tensor? what backward has added up, of the same shape
 ---@field abs fun(self: rnn.Tensor): rnn.Tensor
 ---@field add fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
----@field argmax fun(self: rnn.Tensor, axis: integer): rnn.Tensor
----@field argmin fun(self: rnn.Tensor, axis: integer): rnn.Tensor
+---@field all fun(self: rnn.Tensor, axes?: integer|integer[], keep?: boolean): rnn.Tensor
+---@field any fun(self: rnn.Tensor, axes?: integer|integer[], keep?: boolean): rnn.Tensor
+---@field argmax fun(self: rnn.Tensor, axis?: integer, keep?: boolean): rnn.Tensor
+---@field argmin fun(self: rnn.Tensor, axis?: integer, keep?: boolean): rnn.Tensor
 ---@field argsort fun(self: rnn.Tensor): rnn.Tensor
 ---@field batch_norm fun(self: rnn.Tensor, gain: rnn.Tensor, bias: rnn.Tensor, running_mean: rnn.Tensor, running_variance: rnn.Tensor, momentum: number, eps: number, training: boolean): rnn.Tensor
----@field binary_cross_entropy fun(self: rnn.Tensor, target: rnn.Tensor|number): rnn.Tensor
+---@field binary_cross_entropy fun(self: rnn.Tensor, target: rnn.Tensor|number, sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none"): rnn.Tensor
 ---@field broadcast_to fun(self: rnn.Tensor, shape: integer[]): rnn.Tensor
 ---@field clamp fun(self: rnn.Tensor, low: number, high: number): rnn.Tensor
 ---@field concat fun(self: rnn.Tensor, axis: integer): rnn.Tensor
 ---@field conv1d fun(self: rnn.Tensor, weight: rnn.Tensor, bias?: rnn.Tensor, stride: integer, dilation: integer, padding: integer): rnn.Tensor
 ---@field cos fun(self: rnn.Tensor): rnn.Tensor
----@field cross_entropy fun(self: rnn.Tensor, labels: rnn.Tensor, weights?: rnn.Tensor, smoothing?: number, padded?: boolean): rnn.Tensor
----@field ctc_loss fun(self: rnn.Tensor, labels: rnn.Tensor, blank?: integer, skip?: integer, padded?: boolean): rnn.Tensor
+---@field cross_entropy fun(self: rnn.Tensor, labels: rnn.Tensor, weights?: rnn.Tensor, smoothing?: number, padded?: boolean, sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none"): rnn.Tensor
+---@field ctc_loss fun(self: rnn.Tensor, labels: rnn.Tensor, blank?: integer, skip?: integer, padded?: boolean, sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none"): rnn.Tensor
+---@field cumprod fun(self: rnn.Tensor, axis: integer): rnn.Tensor
 ---@field cumsum fun(self: rnn.Tensor, axis: integer): rnn.Tensor
+---@field diag fun(self: rnn.Tensor, k?: integer): rnn.Tensor
 ---@field div fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
 ---@field dropout fun(self: rnn.Tensor, p: number): rnn.Tensor
 ---@field elu fun(self: rnn.Tensor): rnn.Tensor
 ---@field embedding fun(self: rnn.Tensor, ids: rnn.Tensor): rnn.Tensor
 ---@field eq fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
 ---@field exp fun(self: rnn.Tensor): rnn.Tensor
+---@field flip fun(self: rnn.Tensor, axes: integer[]): rnn.Tensor
 ---@field floor fun(self: rnn.Tensor): rnn.Tensor
 ---@field gather fun(self: rnn.Tensor, axis: integer, ids: rnn.Tensor): rnn.Tensor
+---@field gaussian_nll fun(self: rnn.Tensor, target: rnn.Tensor|number, variance: rnn.Tensor|number, sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none"): rnn.Tensor
 ---@field ge fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
 ---@field gt fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
 ---@field hard_sigmoid fun(self: rnn.Tensor): rnn.Tensor
----@field huber fun(self: rnn.Tensor, target: rnn.Tensor|number, delta?: number): rnn.Tensor
+---@field huber fun(self: rnn.Tensor, target: rnn.Tensor|number, delta?: number, sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none"): rnn.Tensor
+---@field index_add fun(self: rnn.Tensor, axis: integer, ids: rnn.Tensor, y: rnn.Tensor): rnn.Tensor
 ---@field index_put fun(self: rnn.Tensor, ids: rnn.Tensor, y: rnn.Tensor|number): rnn.Tensor
 ---@field is_finite fun(self: rnn.Tensor): rnn.Tensor
+---@field kl_div fun(self: rnn.Tensor, target: rnn.Tensor|number, sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none"): rnn.Tensor
 ---@field layer_norm fun(self: rnn.Tensor, gain: rnn.Tensor, bias: rnn.Tensor, eps: number): rnn.Tensor
 ---@field le fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
 ---@field leaky_relu fun(self: rnn.Tensor, slope: number): rnn.Tensor
 ---@field linear fun(self: rnn.Tensor, weight: rnn.Tensor, bias?: rnn.Tensor): rnn.Tensor
 ---@field log fun(self: rnn.Tensor): rnn.Tensor
 ---@field log_softmax fun(self: rnn.Tensor, axis: integer): rnn.Tensor
+---@field logsumexp fun(self: rnn.Tensor, axes?: integer|integer[], keep?: boolean): rnn.Tensor
 ---@field lt fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
----@field mae fun(self: rnn.Tensor, target: rnn.Tensor|number): rnn.Tensor
+---@field mae fun(self: rnn.Tensor, target: rnn.Tensor|number, sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none"): rnn.Tensor
 ---@field matmul fun(self: rnn.Tensor, b: rnn.Tensor): rnn.Tensor
----@field max fun(self: rnn.Tensor, axis?: integer, keep?: boolean): rnn.Tensor
+---@field max fun(self: rnn.Tensor, axes?: integer|integer[], keep?: boolean): rnn.Tensor
 ---@field maximum fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
----@field mean fun(self: rnn.Tensor, axis?: integer, keep?: boolean): rnn.Tensor
----@field min fun(self: rnn.Tensor, axis?: integer, keep?: boolean): rnn.Tensor
+---@field mean fun(self: rnn.Tensor, axes?: integer|integer[], keep?: boolean): rnn.Tensor
+---@field min fun(self: rnn.Tensor, axes?: integer|integer[], keep?: boolean): rnn.Tensor
 ---@field minimum fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
----@field mse fun(self: rnn.Tensor, target: rnn.Tensor|number): rnn.Tensor
+---@field mse fun(self: rnn.Tensor, target: rnn.Tensor|number, sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none"): rnn.Tensor
 ---@field mul fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
 ---@field ne fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
 ---@field neg fun(self: rnn.Tensor): rnn.Tensor
 ---@field nonzero fun(self: rnn.Tensor): rnn.Tensor
+---@field norm fun(self: rnn.Tensor, p?: number, axes?: integer|integer[], keep?: boolean): rnn.Tensor
 ---@field one_hot fun(self: rnn.Tensor, classes: integer): rnn.Tensor
+---@field pad fun(self: rnn.Tensor, axis: integer, before: integer, after: integer, mode?: "constant"|"replicate"|"reflect"|"circular", value?: number): rnn.Tensor
+---@field permute fun(self: rnn.Tensor, axes: integer[]): rnn.Tensor
+---@field poisson_nll fun(self: rnn.Tensor, target: rnn.Tensor|number, sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none"): rnn.Tensor
 ---@field pow fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
+---@field prod fun(self: rnn.Tensor, axes?: integer|integer[], keep?: boolean): rnn.Tensor
+---@field quantile_loss fun(self: rnn.Tensor, target: rnn.Tensor|number, q: number, sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none"): rnn.Tensor
 ---@field reciprocal fun(self: rnn.Tensor): rnn.Tensor
 ---@field relu fun(self: rnn.Tensor): rnn.Tensor
+---@field repeat_interleave fun(self: rnn.Tensor, count: integer, axis: integer): rnn.Tensor
 ---@field reshape fun(self: rnn.Tensor, shape: integer[]): rnn.Tensor
+---@field roll fun(self: rnn.Tensor, shift: integer, axis?: integer): rnn.Tensor
+---@field scatter fun(self: rnn.Tensor, axis: integer, ids: rnn.Tensor, y: rnn.Tensor|number): rnn.Tensor
+---@field scatter_add fun(self: rnn.Tensor, axis: integer, ids: rnn.Tensor, y: rnn.Tensor|number): rnn.Tensor
 ---@field select fun(self: rnn.Tensor, axis: integer, index: integer): rnn.Tensor
 ---@field selu fun(self: rnn.Tensor): rnn.Tensor
 ---@field sigmoid fun(self: rnn.Tensor): rnn.Tensor
 ---@field sign fun(self: rnn.Tensor): rnn.Tensor
 ---@field sin fun(self: rnn.Tensor): rnn.Tensor
----@field slice fun(self: rnn.Tensor, axis: integer, from: integer, to: integer): rnn.Tensor
+---@field slice fun(self: rnn.Tensor, axis: integer, from: integer, to: integer, step?: integer): rnn.Tensor
 ---@field softmax fun(self: rnn.Tensor, axis: integer): rnn.Tensor
 ---@field softplus fun(self: rnn.Tensor): rnn.Tensor
 ---@field softsign fun(self: rnn.Tensor): rnn.Tensor
 ---@field sqrt fun(self: rnn.Tensor): rnn.Tensor
 ---@field square fun(self: rnn.Tensor): rnn.Tensor
+---@field squeeze fun(self: rnn.Tensor, axis?: integer): rnn.Tensor
 ---@field stack fun(self: rnn.Tensor, axis: integer): rnn.Tensor
+---@field std fun(self: rnn.Tensor, axes?: integer|integer[], keep?: boolean, correction?: integer): rnn.Tensor
 ---@field sub fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
----@field sum fun(self: rnn.Tensor, axis?: integer, keep?: boolean): rnn.Tensor
+---@field sum fun(self: rnn.Tensor, axes?: integer|integer[], keep?: boolean): rnn.Tensor
+---@field take_along_axis fun(self: rnn.Tensor, ids: rnn.Tensor, axis: integer): rnn.Tensor
 ---@field tanh fun(self: rnn.Tensor): rnn.Tensor
+---@field tile fun(self: rnn.Tensor, counts: integer[]): rnn.Tensor
 ---@field to_float fun(self: rnn.Tensor): rnn.Tensor
 ---@field to_int fun(self: rnn.Tensor): rnn.Tensor
 ---@field topk fun(self: rnn.Tensor, k: integer): rnn.Tensor
 ---@field transpose fun(self: rnn.Tensor, a: integer, b: integer): rnn.Tensor
+---@field tril fun(self: rnn.Tensor, k?: integer): rnn.Tensor
+---@field triu fun(self: rnn.Tensor, k?: integer): rnn.Tensor
+---@field unsqueeze fun(self: rnn.Tensor, axis: integer): rnn.Tensor
+---@field var fun(self: rnn.Tensor, axes?: integer|integer[], keep?: boolean, correction?: integer): rnn.Tensor
 ---@field where fun(self: rnn.Tensor, a: rnn.Tensor|number, b: rnn.Tensor|number): rnn.Tensor
 ---@field windows fun(self: rnn.Tensor, starts: rnn.Tensor, length: integer): rnn.Tensor
 ---@field zero_padding fun(self: rnn.Tensor): rnn.Tensor
@@ -288,6 +324,55 @@ function rnn.archive_read(path) end
 ---@return string? message
 ---@return string? code
 function rnn.archive_write(path, tensors, metadata) end
+
+--- rnn.npy_read(path) -> tensor | nil, message, code
+---
+--- The array of one of NumPy's .npy files (numpy.save), of its shape: C or Fortran order, either order of bytes. Floats
+--- of 16, 32 and 64 bits become float; integers of 8 to 64 bits and bool become int32. Loading runs no code. Errors: a
+--- path that is no string. A file that cannot be read or is not sound gives nil and a message, as does one of another
+--- type (complex, text, dates, records, Python objects), or with an element that the type it becomes cannot hold.
+---@param path string
+---@return rnn.Tensor?
+---@return string? message
+---@return string? code
+function rnn.npy_read(path) end
+
+--- rnn.npy_write(path, tensor) -> true | nil, message, code
+---
+--- Writes a tensor, of any shape, as numpy.load reads it: float32 (float64 with --double) or int32, whole or not at all.
+--- Errors: what is no tensor, or has lengths; a file that cannot be written gives nil and a message, and the old one
+--- stays.
+---@param path string
+---@param tensor rnn.Tensor
+---@return true?
+---@return string? message
+---@return string? code
+function rnn.npy_write(path, tensor) end
+
+--- rnn.npz_read(path) -> tensors | nil, message, code
+---
+--- All arrays of one of NumPy's .npz files (numpy.savez, numpy.savez_compressed) by their names, of their shapes, each
+--- as rnn.npy_read has it. Errors: a path that is no string, and the name of an array of a type that cannot be read: the
+--- others are there. A file that cannot be read or is not sound gives nil and a message, as does an element that the
+--- type it becomes cannot hold.
+---@param path string
+---@return table<string, rnn.Tensor>? tensors
+---@return string? message
+---@return string? code
+function rnn.npz_read(path) end
+
+--- rnn.npz_write(path, tensors [, { compress = false }]) -> true | nil, message, code
+---
+--- Writes tensors, of any shapes, by their names as numpy.load reads them, whole or not at all; compress as
+--- numpy.savez_compressed does. Errors: names that are no strings, values that are no tensors or have lengths; a file
+--- that cannot be written gives nil and a message, and the old one stays.
+---@param path string
+---@param tensors table<string, rnn.Tensor>
+---@param options? table
+---@return true?
+---@return string? message
+---@return string? code
+function rnn.npz_write(path, tensors, options) end
 
 --- rnn.file_read(path) -> string | nil, message, code
 ---
@@ -434,6 +519,19 @@ function rnn.no_grad(f, ...) end
 ---@return any ... what f returned
 function rnn.finally(name, after, f, ...) end
 
+--- rnn.grad(loss, tensors [, options]) -> gradients
+---
+--- The gradients of loss by tensors: parameters, or results on the way to it. They are values: no x.grad changes, and they
+--- have no history, as there are no second derivatives (rnn.hvp gives their products with a vector). Only the history
+--- between loss and tensors is used, and forgotten; with retain_graph it stays, so that it can be gone through again.
+--- Errors: as of x:backward; a tensor that requires no gradient, or that loss does not depend on.
+---@param loss rnn.Tensor of one element, or of any shape with the option gradient
+---@param tensors rnn.Tensor|rnn.Tensor[] of any shapes
+---@param options? { gradient?: rnn.Tensor, retain_graph?: boolean, allow_unused?: boolean } gradient: of loss, of its
+---shape (default 1); allow_unused: zeros for tensors that loss does not depend on
+---@return rnn.Tensor|rnn.Tensor[] gradients of the shapes and with the lengths of tensors; one for one tensor
+function rnn.grad(loss, tensors, options) end
+
 --- rnn.json_encode(value [, options]) -> string
 ---
 --- A value as JSON. A table with the keys 1 .. n is an array, an empty one an object; rnn.null is null. Errors: values
@@ -526,7 +624,7 @@ function rnn.is_numbers(value) end
 ---
 --- Draws the display list of a plot into a PNG file: what figure:save is made of; list.scale (1) is pixels for each
 --- unit of the list. There only when rnnlua was built with cairo. Errors: a list that is none; a file that cannot be
---- written gives nil and a message.
+--- written, or a cairo that is not there, gives nil and a message.
 ---@param path string
 ---@param width integer pixels
 ---@param height integer pixels
@@ -690,13 +788,14 @@ function rnn.terminal_width() end
 ---@return string
 function rnn.isa() end
 
---- rnn.op_doc(name) -> text, signature | nothing
+--- rnn.op_doc(name) -> text, signature, choices | nothing
 ---
 --- The text that the core has for an op, and its arguments as letters (core/internal.h). Errors: a name that is no
 --- string.
 ---@param name string
 ---@return string? text
 ---@return string? signature
+---@return string[]? choices what its letter c may be
 function rnn.op_doc(name) end
 
 --- rnn.zeros(n, m, ...) -> tensor
@@ -895,21 +994,49 @@ function rnn.abs(x) end
 ---@return rnn.Tensor
 function rnn.add(a, b) end
 
---- rnn.argmax(x, axis) -> int32
+--- rnn.all(mask [, axes [, keep]]) -> tensor
 ---
---- Place (from 1) of the largest element along axis; 0 of nothing. Errors: an axis that x does not have; int32.
----@param x rnn.Tensor|number
----@param axis integer from 1, or from -1 backwards
+--- 1 where all elements of a mask of 0 and 1 are 1, else 0, along axes: one, several in a table, or nil for all; keep
+--- leaves them with size 1. Over time of a batch with lengths only valid steps count. 1 of nothing. Errors: an axis
+--- that x does not have, the batch without time of one with lengths, elements other than 0 and 1.
+---@param mask rnn.Tensor|number
+---@param axes? integer|integer[] from 1, or from -1 backwards
+---@param keep? boolean
 ---@return rnn.Tensor
-function rnn.argmax(x, axis) end
+function rnn.all(mask, axes, keep) end
 
---- rnn.argmin(x, axis) -> int32
+--- rnn.any(mask [, axes [, keep]]) -> tensor
 ---
---- Place (from 1) of the smallest element along axis; 0 of nothing. Errors: an axis that x does not have; int32.
----@param x rnn.Tensor|number
----@param axis integer from 1, or from -1 backwards
+--- 1 where an element of a mask of 0 and 1 is 1, else 0, along axes: one, several in a table, or nil for all; keep
+--- leaves them with size 1. Over time of a batch with lengths only valid steps count. 0 of nothing. Errors: an axis
+--- that x does not have, the batch without time of one with lengths, elements other than 0 and 1.
+---@param mask rnn.Tensor|number
+---@param axes? integer|integer[] from 1, or from -1 backwards
+---@param keep? boolean
 ---@return rnn.Tensor
-function rnn.argmin(x, axis) end
+function rnn.any(mask, axes, keep) end
+
+--- rnn.argmax(x [, axis [, keep]]) -> int32
+---
+--- Place (from 1) of the largest element along axis, the first of equals, or, without an axis, in row order among all
+--- elements of x; keep leaves the axis with size 1. NaN comes before all; 0 of nothing. Errors: an axis that x does
+--- not have, the batch without time of one with lengths.
+---@param x rnn.Tensor|number
+---@param axis? integer from 1, or from -1 backwards
+---@param keep? boolean
+---@return rnn.Tensor
+function rnn.argmax(x, axis, keep) end
+
+--- rnn.argmin(x [, axis [, keep]]) -> int32
+---
+--- Place (from 1) of the smallest element along axis, the first of equals, or, without an axis, in row order among
+--- all elements of x; keep leaves the axis with size 1. NaN comes before all; 0 of nothing. Errors: an axis that x
+--- does not have, the batch without time of one with lengths.
+---@param x rnn.Tensor|number
+---@param axis? integer from 1, or from -1 backwards
+---@param keep? boolean
+---@return rnn.Tensor
+function rnn.argmin(x, axis, keep) end
 
 --- rnn.argsort(x) -> int32
 ---
@@ -933,18 +1060,22 @@ function rnn.argsort(x) end
 ---@return rnn.Tensor
 function rnn.batch_norm(x, gain, bias, running_mean, running_variance, momentum, eps, training) end
 
---- rnn.binary_cross_entropy(logits, target) -> tensor
+--- rnn.binary_cross_entropy(logits, target[, sample_weights [, reduction = "mean"]]) -> tensor
 ---
 --- -t log s(y) - (1-t) log(1-s(y)), s the sigmoid; target from 0 to 1, all else is an error. Any shape, over valid
---- steps. Errors: shapes that differ.
+--- steps; none gives the value of each element. sample_weights, with the first axes of the target, says how many
+--- times each part counts; reduction "mean", "sum" or "none". Errors: shapes that differ.
 ---@param logits rnn.Tensor|number
 ---@param target rnn.Tensor|number
+---@param sample_weights? rnn.Tensor
+---@param reduction? "mean"|"sum"|"none"
 ---@return rnn.Tensor
-function rnn.binary_cross_entropy(logits, target) end
+function rnn.binary_cross_entropy(logits, target, sample_weights, reduction) end
 
 --- rnn.broadcast_to(x, shape) -> tensor
 ---
---- x repeated to a shape it can be broadcast to. Errors: a shape that x cannot become.
+--- x repeated to a shape it can be broadcast to; -1 is the size that x has there. Errors: a shape that x cannot
+--- become.
 ---@param x rnn.Tensor
 ---@param shape integer[] sizes, in a table or one by one
 ---@return rnn.Tensor
@@ -987,40 +1118,66 @@ function rnn.conv1d(x, weight, bias, stride, dilation, padding) end
 ---@return rnn.Tensor
 function rnn.cos(x) end
 
---- rnn.cross_entropy(logits, labels [, weights [, smoothing = 0 [, padded = false]]]) -> tensor
+--- rnn.cross_entropy(logits, labels [, weights [, smoothing = 0 [, padded = false [, sample_weights [, reduction = "mean"]]]]]) -> tensor
 ---
---- Mean of -log softmax(logits)[label]: logits (..., V), labels (...) int32 from 1; label 0 is padding, which is left
---- out, and an error in tensors that have no lengths and are not said to be padded; weights (V) of the classes;
---- smoothing is shared evenly among the classes. Errors: labels outside 0 .. V, one class only (V = 1), labels of
---- another shape, weights that are not (V).
+--- -log softmax(logits)[label]: logits (..., V), labels (...) int32 from 1; label 0 is padding, which is left out,
+--- and an error in tensors that have no lengths and are not said to be padded; weights (V) of the classes, over whose
+--- sum the mean is; smoothing is shared evenly among the classes; none gives the value of each label. sample_weights,
+--- with the first axes of the target, says how many times each part counts; reduction "mean", "sum" or "none".
+--- Errors: labels outside 0 .. V, one class only (V = 1), labels of another shape, weights that are not (V).
 ---@param logits rnn.Tensor
 ---@param labels rnn.Tensor
 ---@param weights? rnn.Tensor
 ---@param smoothing? number
 ---@param padded? boolean
+---@param sample_weights? rnn.Tensor
+---@param reduction? "mean"|"sum"|"none"
 ---@return rnn.Tensor
-function rnn.cross_entropy(logits, labels, weights, smoothing, padded) end
+function rnn.cross_entropy(logits, labels, weights, smoothing, padded, sample_weights, reduction) end
 
---- rnn.ctc_loss(logits, labels [, blank = C [, skip = 0 [, padded = false]]]) -> tensor
+--- rnn.ctc_loss(logits, labels [, blank = C [, skip = 0 [, padded = false [, sample_weights [, reduction = "mean"]]]]]) -> tensor
 ---
---- -log of the probability of labels (N, S) int32 without times, by logits (N, T, C), a label (Graves et al. 2006);
---- skip 1 leaves out sequences with too few frames; label 0 is padding, which wants lengths or padded. Errors: a
---- blank or labels outside 1 .. C, labels that need more frames than there are.
+--- -log of the probability of labels (N, S) int32 without times, by logits (N, T, C) (Graves et al. 2006); the mean
+--- is that of a label, none gives the value of each sequence; skip 1 leaves out sequences with too few frames; label
+--- 0 is padding, which wants lengths or padded. sample_weights, with the first axes of the target, says how many
+--- times each part counts; reduction "mean", "sum" or "none". Errors: a blank or labels outside 1 .. C, labels that
+--- need more frames than there are.
 ---@param logits rnn.Tensor
 ---@param labels rnn.Tensor
 ---@param blank? integer
 ---@param skip? integer
 ---@param padded? boolean
+---@param sample_weights? rnn.Tensor
+---@param reduction? "mean"|"sum"|"none"
 ---@return rnn.Tensor
-function rnn.ctc_loss(logits, labels, blank, skip, padded) end
+function rnn.ctc_loss(logits, labels, blank, skip, padded, sample_weights, reduction) end
+
+--- rnn.cumprod(x, axis) -> tensor
+---
+--- Running product along axis; int32 gives int32. Errors: an axis that x does not have, the batch of one with
+--- lengths, an int32 product that overflows.
+---@param x rnn.Tensor|number
+---@param axis integer from 1, or from -1 backwards
+---@return rnn.Tensor
+function rnn.cumprod(x, axis) end
 
 --- rnn.cumsum(x, axis) -> tensor
 ---
---- Running sum along axis. Errors: an axis that x does not have; int32.
+--- Running sum along axis; int32 gives int32. Errors: an axis that x does not have, the batch of one with lengths, an
+--- int32 sum that overflows.
 ---@param x rnn.Tensor|number
 ---@param axis integer from 1, or from -1 backwards
 ---@return rnn.Tensor
 function rnn.cumsum(x, axis) end
+
+--- rnn.diag(x [, k = 0]) -> tensor
+---
+--- The k-th diagonals of matrices (..., n, m) -> (..., l), a copy; or the matrix (n + |k|, n + |k|) that has the
+--- vector x (n) there and 0 elsewhere. k < 0 is below the main diagonal. Errors: a scalar.
+---@param x rnn.Tensor
+---@param k? integer
+---@return rnn.Tensor
+function rnn.diag(x, k) end
 
 --- rnn.div(a, b) -> tensor
 ---
@@ -1070,6 +1227,15 @@ function rnn.eq(a, b) end
 ---@return rnn.Tensor
 function rnn.exp(x) end
 
+--- rnn.flip(x, axes) -> tensor
+---
+--- x backwards along axes; without any, along all. x:slice(axis, -1, 1, -1) is a view. Errors: an axis that x does
+--- not have; along sequences or time of a batch with lengths.
+---@param x rnn.Tensor
+---@param axes integer[] axes from 1, or from -1 backwards, in a table or one by one
+---@return rnn.Tensor
+function rnn.flip(x, axes) end
+
 --- rnn.floor(x) -> tensor
 ---
 --- The largest integer not above x. Any shape. Errors: an int32 tensor.
@@ -1085,6 +1251,20 @@ function rnn.floor(x) end
 ---@param ids rnn.Tensor
 ---@return rnn.Tensor
 function rnn.gather(x, axis, ids) end
+
+--- rnn.gaussian_nll(mean, target, variance[, sample_weights [, reduction = "mean"]]) -> tensor
+---
+--- (log v + (y - t)^2 / v) / 2: -log of the normal density of the targets t at means y and variances v, without its
+--- constant; v below 1e-6 counts as 1e-6 (Nix, Weigend 1994). Any shape, over valid steps; none gives the value of
+--- each element. sample_weights, with the first axes of the target, says how many times each part counts; reduction
+--- "mean", "sum" or "none". Errors: shapes that differ.
+---@param mean rnn.Tensor|number
+---@param target rnn.Tensor|number
+---@param variance rnn.Tensor|number
+---@param sample_weights? rnn.Tensor
+---@param reduction? "mean"|"sum"|"none"
+---@return rnn.Tensor
+function rnn.gaussian_nll(mean, target, variance, sample_weights, reduction) end
 
 --- rnn.ge(a, b) -> tensor
 ---
@@ -1111,15 +1291,30 @@ function rnn.gt(a, b) end
 ---@return rnn.Tensor
 function rnn.hard_sigmoid(x) end
 
---- rnn.huber(prediction, target [, delta = 1]) -> tensor
+--- rnn.huber(prediction, target [, delta = 1 [, sample_weights [, reduction = "mean"]]]) -> tensor
 ---
---- e^2/2 for errors up to delta, delta(|e| - delta/2) beyond (Huber 1964). Any shape, over valid steps. Errors:
---- shapes that differ.
+--- e^2/2 for errors up to delta, delta(|e| - delta/2) beyond (Huber 1964). Any shape, over valid steps; none gives
+--- the value of each element. sample_weights, with the first axes of the target, says how many times each part
+--- counts; reduction "mean", "sum" or "none". Errors: shapes that differ.
 ---@param prediction rnn.Tensor|number
 ---@param target rnn.Tensor|number
 ---@param delta? number
+---@param sample_weights? rnn.Tensor
+---@param reduction? "mean"|"sum"|"none"
 ---@return rnn.Tensor
-function rnn.huber(prediction, target, delta) end
+function rnn.huber(prediction, target, delta, sample_weights, reduction) end
+
+--- rnn.index_add(x, axis, ids, y) -> tensor
+---
+--- x with the places of y along axis added to those that ids (int32, one axis, from 1) name, each as often as it is
+--- named. Errors: ids outside 1 .. size, values of another shape or type, int32 sums beyond int32; along sequences or
+--- time of a batch with lengths.
+---@param x rnn.Tensor
+---@param axis integer from 1, or from -1 backwards
+---@param ids rnn.Tensor
+---@param y rnn.Tensor
+---@return rnn.Tensor
+function rnn.index_add(x, axis, ids, y) end
 
 --- rnn.index_put(x, ids, y) -> tensor
 ---
@@ -1137,6 +1332,19 @@ function rnn.index_put(x, ids, y) end
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.is_finite(x) end
+
+--- rnn.kl_div(log_probabilities, target[, sample_weights [, reduction = "mean"]]) -> tensor
+---
+--- t (log t - y) of log-probabilities y, such as x:log_softmax(-1), and probabilities t: the Kullback-Leibler
+--- divergence of whole distributions is the sum of their elements. Any shape, over valid steps; none gives the value
+--- of each element. sample_weights, with the first axes of the target, says how many times each part counts;
+--- reduction "mean", "sum" or "none". Errors: shapes that differ.
+---@param log_probabilities rnn.Tensor|number
+---@param target rnn.Tensor|number
+---@param sample_weights? rnn.Tensor
+---@param reduction? "mean"|"sum"|"none"
+---@return rnn.Tensor
+function rnn.kl_div(log_probabilities, target, sample_weights, reduction) end
 
 --- rnn.layer_norm(x, gain, bias, eps) -> tensor
 ---
@@ -1191,6 +1399,17 @@ function rnn.log(x) end
 ---@return rnn.Tensor
 function rnn.log_softmax(x, axis) end
 
+--- rnn.logsumexp(x [, axes [, keep]]) -> tensor
+---
+--- log of the sum of e^x, without overflow, along axes: one, several in a table, or nil for all; keep leaves them
+--- with size 1. Over time of a batch with lengths only valid steps count. -inf of nothing; int32 gives float. Errors:
+--- an axis that x does not have, the batch without time of one with lengths.
+---@param x rnn.Tensor|number
+---@param axes? integer|integer[] from 1, or from -1 backwards
+---@param keep? boolean
+---@return rnn.Tensor
+function rnn.logsumexp(x, axes, keep) end
+
 --- rnn.lt(a, b) -> tensor
 ---
 --- 1 where a < b, else 0; float or int32. Errors: shapes that do not fit together, a float tensor beside an int32
@@ -1200,13 +1419,17 @@ function rnn.log_softmax(x, axis) end
 ---@return rnn.Tensor
 function rnn.lt(a, b) end
 
---- rnn.mae(prediction, target) -> tensor
+--- rnn.mae(prediction, target[, sample_weights [, reduction = "mean"]]) -> tensor
 ---
---- Mean absolute error. Any shape, over valid steps. Errors: shapes that differ.
+--- Absolute error. Any shape, over valid steps; none gives the value of each element. sample_weights, with the first
+--- axes of the target, says how many times each part counts; reduction "mean", "sum" or "none". Errors: shapes that
+--- differ.
 ---@param prediction rnn.Tensor|number
 ---@param target rnn.Tensor|number
+---@param sample_weights? rnn.Tensor
+---@param reduction? "mean"|"sum"|"none"
 ---@return rnn.Tensor
-function rnn.mae(prediction, target) end
+function rnn.mae(prediction, target, sample_weights, reduction) end
 
 --- rnn.matmul(a, b) -> tensor
 ---
@@ -1217,14 +1440,16 @@ function rnn.mae(prediction, target) end
 ---@return rnn.Tensor
 function rnn.matmul(a, b) end
 
---- rnn.max(x [, axis [, keep]]) -> tensor
+--- rnn.max(x [, axes [, keep]]) -> tensor
 ---
---- Largest element; its first place takes the gradient; -inf of nothing. Errors: an axis that x does not have; int32.
+--- Largest element along axes: one, several in a table, or nil for all; keep leaves them with size 1. Over time of a
+--- batch with lengths only valid steps count. Its first place takes the gradient; NaN comes before all; -inf of
+--- nothing. Errors: an axis that x does not have, the batch without time of one with lengths, int32 without elements.
 ---@param x rnn.Tensor|number
----@param axis? integer from 1, or from -1 backwards
+---@param axes? integer|integer[] from 1, or from -1 backwards
 ---@param keep? boolean
 ---@return rnn.Tensor
-function rnn.max(x, axis, keep) end
+function rnn.max(x, axes, keep) end
 
 --- rnn.maximum(a, b) -> tensor
 ---
@@ -1235,23 +1460,27 @@ function rnn.max(x, axis, keep) end
 ---@return rnn.Tensor
 function rnn.maximum(a, b) end
 
---- rnn.mean(x [, axis [, keep]]) -> tensor
+--- rnn.mean(x [, axes [, keep]]) -> tensor
 ---
---- Mean of all elements or along axis, over valid steps; 0 of nothing. Errors: an axis that x does not have; int32.
+--- Mean along axes: one, several in a table, or nil for all; keep leaves them with size 1. Over time of a batch with
+--- lengths only valid steps count. 0 of nothing; int32 gives float. Errors: an axis that x does not have, the batch
+--- without time of one with lengths.
 ---@param x rnn.Tensor|number
----@param axis? integer from 1, or from -1 backwards
+---@param axes? integer|integer[] from 1, or from -1 backwards
 ---@param keep? boolean
 ---@return rnn.Tensor
-function rnn.mean(x, axis, keep) end
+function rnn.mean(x, axes, keep) end
 
---- rnn.min(x [, axis [, keep]]) -> tensor
+--- rnn.min(x [, axes [, keep]]) -> tensor
 ---
---- Smallest element; its first place takes the gradient; inf of nothing. Errors: an axis that x does not have; int32.
+--- Smallest element along axes: one, several in a table, or nil for all; keep leaves them with size 1. Over time of a
+--- batch with lengths only valid steps count. Its first place takes the gradient; NaN comes before all; inf of
+--- nothing. Errors: an axis that x does not have, the batch without time of one with lengths, int32 without elements.
 ---@param x rnn.Tensor|number
----@param axis? integer from 1, or from -1 backwards
+---@param axes? integer|integer[] from 1, or from -1 backwards
 ---@param keep? boolean
 ---@return rnn.Tensor
-function rnn.min(x, axis, keep) end
+function rnn.min(x, axes, keep) end
 
 --- rnn.minimum(a, b) -> tensor
 ---
@@ -1262,13 +1491,17 @@ function rnn.min(x, axis, keep) end
 ---@return rnn.Tensor
 function rnn.minimum(a, b) end
 
---- rnn.mse(prediction, target) -> tensor
+--- rnn.mse(prediction, target[, sample_weights [, reduction = "mean"]]) -> tensor
 ---
---- Mean squared error. Any shape, over valid steps. Errors: shapes that differ.
+--- Squared error. Any shape, over valid steps; none gives the value of each element. sample_weights, with the first
+--- axes of the target, says how many times each part counts; reduction "mean", "sum" or "none". Errors: shapes that
+--- differ.
 ---@param prediction rnn.Tensor|number
 ---@param target rnn.Tensor|number
+---@param sample_weights? rnn.Tensor
+---@param reduction? "mean"|"sum"|"none"
 ---@return rnn.Tensor
-function rnn.mse(prediction, target) end
+function rnn.mse(prediction, target, sample_weights, reduction) end
 
 --- rnn.mul(a, b) -> tensor
 ---
@@ -1301,6 +1534,20 @@ function rnn.neg(x) end
 ---@return rnn.Tensor
 function rnn.nonzero(x) end
 
+--- rnn.norm(x [, p = 2 [, axes [, keep]]]) -> tensor
+---
+--- The p-norm (sum of |x|^p)^(1/p): math.huge for the largest |x|, whose first place takes the gradient, -math.huge
+--- for the smallest, 0 for how many are not 0. Along axes: one, several in a table, or nil for all; keep leaves them
+--- with size 1. Over time of a batch with lengths only valid steps count. 0 of nothing; its gradient is 0 where it is
+--- 0; int32 gives float. Errors: an axis that x does not have, the batch without time of one with lengths, a p that
+--- is nan.
+---@param x rnn.Tensor|number
+---@param p? number
+---@param axes? integer|integer[] from 1, or from -1 backwards
+---@param keep? boolean
+---@return rnn.Tensor
+function rnn.norm(x, p, axes, keep) end
+
 --- rnn.one_hot(ids, classes) -> tensor
 ---
 --- (...) int32 -> (..., classes) float with a 1 at each id; id 0 gives zeros. Errors: ids outside 0 .. classes.
@@ -1309,6 +1556,41 @@ function rnn.nonzero(x) end
 ---@return rnn.Tensor
 function rnn.one_hot(ids, classes) end
 
+--- rnn.pad(x, axis, before, after [, mode = "constant" [, value = 0]]) -> tensor
+---
+--- x with so many places more before and behind along axis, less where negative: of value, of the "replicate"d edge,
+--- "reflect"ed at the edge, or "circular", from the other end. Errors: along sequences or time of a batch with
+--- lengths; nothing there to repeat; a value that the type cannot hold.
+---@param x rnn.Tensor
+---@param axis integer from 1, or from -1 backwards
+---@param before integer
+---@param after integer
+---@param mode? "constant"|"replicate"|"reflect"|"circular"
+---@param value? number
+---@return rnn.Tensor
+function rnn.pad(x, axis, before, after, mode, value) end
+
+--- rnn.permute(x, axes) -> tensor
+---
+--- The axes in another order: x:permute(3, 1, 2) has axis 3 of x first. Shares memory with x. Errors: not each axis
+--- once; another place for sequences or time of a batch with lengths.
+---@param x rnn.Tensor
+---@param axes integer[] axes from 1, or from -1 backwards, in a table or one by one
+---@return rnn.Tensor
+function rnn.permute(x, axes) end
+
+--- rnn.poisson_nll(log_rate, target[, sample_weights [, reduction = "mean"]]) -> tensor
+---
+--- e^y - t y: -log of the Poisson probability of the counts t at rates e^y, without the part that depends on t alone.
+--- Any shape, over valid steps; none gives the value of each element. sample_weights, with the first axes of the
+--- target, says how many times each part counts; reduction "mean", "sum" or "none". Errors: shapes that differ.
+---@param log_rate rnn.Tensor|number
+---@param target rnn.Tensor|number
+---@param sample_weights? rnn.Tensor
+---@param reduction? "mean"|"sum"|"none"
+---@return rnn.Tensor
+function rnn.poisson_nll(log_rate, target, sample_weights, reduction) end
+
 --- rnn.pow(a, b) -> tensor
 ---
 --- a to the power b, broadcast. Errors: shapes that do not fit together, a float tensor beside an int32 one.
@@ -1316,6 +1598,31 @@ function rnn.one_hot(ids, classes) end
 ---@param b rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.pow(a, b) end
+
+--- rnn.prod(x [, axes [, keep]]) -> tensor
+---
+--- Product along axes: one, several in a table, or nil for all; keep leaves them with size 1. Over time of a batch
+--- with lengths only valid steps count. 1 of nothing; int32 gives int32. Errors: an axis that x does not have, the
+--- batch without time of one with lengths, an int32 product that overflows.
+---@param x rnn.Tensor|number
+---@param axes? integer|integer[] from 1, or from -1 backwards
+---@param keep? boolean
+---@return rnn.Tensor
+function rnn.prod(x, axes, keep) end
+
+--- rnn.quantile_loss(prediction, target, q[, sample_weights [, reduction = "mean"]]) -> tensor
+---
+--- The pinball loss, whose least is at the quantile q of the targets: q (t - y) for a prediction y below its target
+--- t, (1 - q) (y - t) above (Koenker, Bassett 1978). Any shape, over valid steps; none gives the value of each
+--- element. sample_weights, with the first axes of the target, says how many times each part counts; reduction
+--- "mean", "sum" or "none". Errors: shapes that differ.
+---@param prediction rnn.Tensor|number
+---@param target rnn.Tensor|number
+---@param q number
+---@param sample_weights? rnn.Tensor
+---@param reduction? "mean"|"sum"|"none"
+---@return rnn.Tensor
+function rnn.quantile_loss(prediction, target, q, sample_weights, reduction) end
 
 --- rnn.reciprocal(x) -> tensor
 ---
@@ -1331,6 +1638,16 @@ function rnn.reciprocal(x) end
 ---@return rnn.Tensor
 function rnn.relu(x) end
 
+--- rnn.repeat_interleave(x, count, axis) -> tensor
+---
+--- Each place along axis count times, one behind the other. NumPy's repeat. Errors: a negative count; along sequences
+--- or time of a batch with lengths.
+---@param x rnn.Tensor
+---@param count integer
+---@param axis integer from 1, or from -1 backwards
+---@return rnn.Tensor
+function rnn.repeat_interleave(x, count, axis) end
+
 --- rnn.reshape(x, shape) -> tensor
 ---
 --- The same elements in another shape; one size may be -1. Shares memory with x, unless x does not lie in rows, as
@@ -1340,10 +1657,45 @@ function rnn.relu(x) end
 ---@return rnn.Tensor
 function rnn.reshape(x, shape) end
 
+--- rnn.roll(x, shift, axis or nil) -> tensor
+---
+--- Each place moved shift further along axis, the last ones to the beginning; without axis, all elements row by row.
+--- Errors: an axis that x does not have; along sequences or time of a batch with lengths.
+---@param x rnn.Tensor
+---@param shift integer
+---@param axis? integer from 1, or from -1 backwards
+---@return rnn.Tensor
+function rnn.roll(x, shift, axis) end
+
+--- rnn.scatter(x, axis, ids, y) -> tensor
+---
+--- x with y in the places that ids name along axis; of equal ones the last counts. ids (int32, from 1) have the axes
+--- of x and at most its sizes, but along axis any; y is a number, or has at least their sizes, or 1 to be broadcast.
+--- Errors: ids outside 1 .. size, values of another type; along sequences or time of a batch with lengths.
+---@param x rnn.Tensor
+---@param axis integer from 1, or from -1 backwards
+---@param ids rnn.Tensor
+---@param y rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.scatter(x, axis, ids, y) end
+
+--- rnn.scatter_add(x, axis, ids, y) -> tensor
+---
+--- x with y added in the places that ids name along axis, each as often as it is named. ids (int32, from 1) have the
+--- axes of x and at most its sizes, but along axis any; y is a number, or has at least their sizes, or 1 to be
+--- broadcast. Errors: ids outside 1 .. size, values of another type, int32 sums beyond int32; along sequences or time
+--- of a batch with lengths.
+---@param x rnn.Tensor
+---@param axis integer from 1, or from -1 backwards
+---@param ids rnn.Tensor
+---@param y rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.scatter_add(x, axis, ids, y) end
+
 --- rnn.select(x, axis, index) -> tensor
 ---
---- One place along axis, which disappears. Shares memory with x. Errors: a place outside 1 .. size; of a batch with
---- lengths, along its sequences or time.
+--- One place along axis, which disappears; from 1, or from -1 backwards. Shares memory with x. Errors: a place
+--- outside the axis; of a batch with lengths, along its sequences or time.
 ---@param x rnn.Tensor
 ---@param axis integer from 1, or from -1 backwards
 ---@param index integer
@@ -1378,16 +1730,17 @@ function rnn.sign(x) end
 ---@return rnn.Tensor
 function rnn.sin(x) end
 
---- rnn.slice(x, axis, from, to) -> tensor
+--- rnn.slice(x, axis, from, to [, step = 1]) -> tensor
 ---
---- Elements from..to (inclusive) along axis. Shares memory with x. Errors: places outside 1 .. size; along time of a
---- batch with lengths.
+--- Elements from..to (inclusive) along axis, from 1 or from -1 backwards; every step-th, a negative step goes
+--- backwards. Shares memory with x. Errors: places outside the axis, a step of 0; along time of a batch with lengths.
 ---@param x rnn.Tensor
 ---@param axis integer from 1, or from -1 backwards
 ---@param from integer
 ---@param to integer
+---@param step? integer
 ---@return rnn.Tensor
-function rnn.slice(x, axis, from, to) end
+function rnn.slice(x, axis, from, to, step) end
 
 --- rnn.softmax(x, axis) -> tensor
 ---
@@ -1425,6 +1778,15 @@ function rnn.sqrt(x) end
 ---@return rnn.Tensor
 function rnn.square(x) end
 
+--- rnn.squeeze(x, axis or nil) -> tensor
+---
+--- x without an axis of size 1; without axis, without all of them. Shares memory with x. Errors: an axis of another
+--- size; time or sequences of a batch with lengths.
+---@param x rnn.Tensor
+---@param axis? integer from 1, or from -1 backwards
+---@return rnn.Tensor
+function rnn.squeeze(x, axis) end
+
 --- rnn.stack({x, y, ...}, axis) -> tensor
 ---
 --- Tensors of one shape joined along a new axis. Errors: shapes or types that differ.
@@ -1432,6 +1794,20 @@ function rnn.square(x) end
 ---@param axis integer
 ---@return rnn.Tensor
 function rnn.stack(tensors, axis) end
+
+--- rnn.std(x [, axes [, keep [, correction = 1]]]) -> tensor
+---
+--- Standard deviation, the root of the variance: the sum of squared distances from the mean, divided by their number
+--- less correction: 1, the default, for a sample, 0 for all there is; NaN where nothing is left. Along axes: one,
+--- several in a table, or nil for all; keep leaves them with size 1. Over time of a batch with lengths only valid
+--- steps count. int32 gives float. Errors: an axis that x does not have, the batch without time of one with lengths,
+--- a correction below 0. Where it is 0, so is its gradient.
+---@param x rnn.Tensor|number
+---@param axes? integer|integer[] from 1, or from -1 backwards
+---@param keep? boolean
+---@param correction? integer
+---@return rnn.Tensor
+function rnn.std(x, axes, keep, correction) end
 
 --- rnn.sub(a, b) -> tensor
 ---
@@ -1441,14 +1817,27 @@ function rnn.stack(tensors, axis) end
 ---@return rnn.Tensor
 function rnn.sub(a, b) end
 
---- rnn.sum(x [, axis [, keep]]) -> tensor
+--- rnn.sum(x [, axes [, keep]]) -> tensor
 ---
---- Sum of all elements or along axis; keep leaves the axis with size 1. Errors: an axis that x does not have; int32.
+--- Sum along axes: one, several in a table, or nil for all; keep leaves them with size 1. Over time of a batch with
+--- lengths only valid steps count. int32 gives int32. Errors: an axis that x does not have, the batch without time of
+--- one with lengths, an int32 sum that overflows.
 ---@param x rnn.Tensor|number
----@param axis? integer from 1, or from -1 backwards
+---@param axes? integer|integer[] from 1, or from -1 backwards
 ---@param keep? boolean
 ---@return rnn.Tensor
-function rnn.sum(x, axis, keep) end
+function rnn.sum(x, axes, keep) end
+
+--- rnn.take_along_axis(x, ids, axis) -> tensor
+---
+--- For each id (int32, from 1) that place along axis, in the same place of the other axes, which are broadcast: what
+--- argsort and argmax found. x:gather(axis, ids) takes whole places. Errors: ids outside 1 .. size, another number of
+--- axes; along sequences or time of a batch with lengths.
+---@param x rnn.Tensor
+---@param ids rnn.Tensor
+---@param axis integer from 1, or from -1 backwards
+---@return rnn.Tensor
+function rnn.take_along_axis(x, ids, axis) end
 
 --- rnn.tanh(x) -> tensor
 ---
@@ -1456,6 +1845,16 @@ function rnn.sum(x, axis, keep) end
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.tanh(x) end
+
+--- rnn.tile(x, counts) -> tensor
+---
+--- x side by side, as often as counts says for each axis; for fewer counts than axes, of the last ones, for more, of
+--- new axes in front. (repeat is a word of Lua.) Errors: negative counts; sequences or time of a batch with lengths
+--- more than once.
+---@param x rnn.Tensor
+---@param counts integer[] sizes, in a table or one by one
+---@return rnn.Tensor
+function rnn.tile(x, counts) end
 
 --- rnn.to_float(x) -> float
 ---
@@ -1489,6 +1888,46 @@ function rnn.topk(x, k) end
 ---@param b integer from 1, or from -1 backwards
 ---@return rnn.Tensor
 function rnn.transpose(x, a, b) end
+
+--- rnn.tril(x [, k = 0]) -> tensor
+---
+--- The matrices of the last two axes with 0 above the k-th diagonal; k < 0 is below the main one. Errors: fewer than
+--- two axes.
+---@param x rnn.Tensor
+---@param k? integer
+---@return rnn.Tensor
+function rnn.tril(x, k) end
+
+--- rnn.triu(x [, k = 0]) -> tensor
+---
+--- The matrices of the last two axes with 0 below the k-th diagonal; k < 0 is below the main one. Errors: fewer than
+--- two axes.
+---@param x rnn.Tensor
+---@param k? integer
+---@return rnn.Tensor
+function rnn.triu(x, k) end
+
+--- rnn.unsqueeze(x, axis) -> tensor
+---
+--- x with a new axis of size 1; -1 is behind the last. Shares memory with x. Errors: an axis outside 1 .. the number
+--- of axes + 1; in front of time of a batch with lengths.
+---@param x rnn.Tensor
+---@param axis integer
+---@return rnn.Tensor
+function rnn.unsqueeze(x, axis) end
+
+--- rnn.var(x [, axes [, keep [, correction = 1]]]) -> tensor
+---
+--- Variance: the sum of squared distances from the mean, divided by their number less correction: 1, the default, for
+--- a sample, 0 for all there is; NaN where nothing is left. Along axes: one, several in a table, or nil for all; keep
+--- leaves them with size 1. Over time of a batch with lengths only valid steps count. int32 gives float. Errors: an
+--- axis that x does not have, the batch without time of one with lengths, a correction below 0.
+---@param x rnn.Tensor|number
+---@param axes? integer|integer[] from 1, or from -1 backwards
+---@param keep? boolean
+---@param correction? integer
+---@return rnn.Tensor
+function rnn.var(x, axes, keep, correction) end
 
 --- rnn.where(condition, a, b) -> tensor
 ---
@@ -1598,24 +2037,24 @@ function Tensor:totable() end
 
 --- x:get(i, j, ...) -> number
 ---
---- One element; for the rows of a matrix there is x[i]. Errors: indices outside 1 .. size, or too few of them.
----@param ... integer an index for each axis
+--- One element; for the rows of a matrix there is x[i]. Errors: indices outside the axes, or too few of them.
+---@param ... integer an index for each axis, from 1 or from -1 backwards
 ---@return number
 function Tensor:get(...) end
 
 --- x:set(i, j, ..., value) -> x
 ---
 --- Changes one element in place: x:set(2, 3, 0.5). A value with a history, a tensor of one element, keeps it. Errors:
---- indices outside 1 .. size, a value that the type cannot hold.
----@param ... number|rnn.Tensor an index for each axis, then the value
+--- indices outside the axes, a value that the type cannot hold.
+---@param ... number|rnn.Tensor an index for each axis, from 1 or from -1 backwards, then the value
 ---@return rnn.Tensor x itself, of any shape
 function Tensor:set(...) end
 
 --- x:rows(from, to) -> tensor
 ---
---- The places from .. to, both included, of the first axis; it shares memory with x. Errors: places outside 1 .. #x.
----@param from integer
----@param to integer from - 1 gives none
+--- The places from .. to, both included, of the first axis; it shares memory with x. Errors: places outside the axis.
+---@param from integer from 1, or from -1 backwards
+---@param to integer likewise; from - 1 gives none
 ---@return rnn.Tensor of shape (to - from + 1, ...)
 function Tensor:rows(from, to) end
 

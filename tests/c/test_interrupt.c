@@ -80,7 +80,7 @@ static rnn_tensor *make(rnn_type type, int ndim, const int64_t *dims) {
 
 /* f: a line of SIZE floats; m: (SIZE/4, 4); w: (4, SIZE/4); i: SIZE ids 1 .. 4, o: (SIZE/4, 4), d: SIZE/4, j: one less;
    q: (1500, 1500); s: (64, SIZE/256, 4), t: (8, SIZE/1024, 4); v: 4 floats; h: 4096; u: SIZE/4 floats; k: (4, 4);
-   l: (8, 40) ids; e: a line of zeros, int32; c: (32, 4, 3) */
+   l: (8, 40) ids; e: a line of zeros, int32; c: (32, 4, 3); y: (SIZE/2, 2) */
 typedef struct large_case {
   const char *op, *inputs;
   int64_t i[4];
@@ -122,6 +122,10 @@ static const large_case cases[] = {
     {.op= "cumprod", .inputs = "w", .i = {0}},
     {.op= "matmul", .inputs = "qq"},
     {.op= "matmul", .inputs = "mk"},
+    {.op= "rfft", .inputs = "f", .i = {-1}},
+    {.op= "rfft", .inputs = "f", .i = {SIZE / 8 - 1}},
+    {.op= "rfft", .inputs = "m", .i = {-1}},
+    {.op= "irfft", .inputs = "y", .i = {-1}},
     {.op= "linear", .inputs = "mkv"},
     {.op= "conv1d", .inputs = "sc", .i = {1, 1, 2}},
     {.op= "softmax", .inputs = "m", .i = {1}},
@@ -193,6 +197,7 @@ static rnn_tensor *input(char kind) {
   switch (kind) {
     case 'm': t = FLOATS(SIZE / 4, 4); break;
     case 'w': t = FLOATS(4, SIZE / 4); break;
+    case 'y': t = FLOATS(SIZE / 2, 2); break;
     case 'q': t = FLOATS(1500, 1500); break;
     case 's': t = FLOATS(64, SIZE / 256, 4); break;
     case 't': t = FLOATS(8, SIZE / 1024, 4); break;

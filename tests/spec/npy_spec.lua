@@ -1,5 +1,5 @@
--- rnn.npy_read, npy_write, npz_read, npz_write: what goes in comes out, and NumPy reads it; misuse raises at the caller's
--- line. The formats are tested in tests/c/test_npy.c.
+-- rnn.npy_read, npy_write, npz_read, npz_write: what goes in comes out, NumPy reads it, misuse raises at its line. The
+-- formats are tested in tests/c/test_npy.c.
 local core = require "rnn.core"
 
 local NUMPY = "tests/reference/numpy/"
