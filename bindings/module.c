@@ -41,7 +41,8 @@ static void set_ops(lua_State *L) {
 /* From the table of methods on top to the metatable below it. */
 static void set_operators(lua_State *L) {
   static const char *const names[][2] = {{"__add", "add"}, {"__sub", "sub"}, {"__mul", "mul"},
-                                         {"__div", "div"}, {"__pow", "pow"}};
+                                         {"__div", "div"}, {"__pow", "pow"}, {"__idiv", "floor_div"},
+                                         {"__mod", "mod"}};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     lua_getfield(L, -1, names[i][1]);
     lua_setfield(L, -3, names[i][0]);

@@ -7,7 +7,7 @@
 
 typedef struct reader {
   lua_State *L;
-  const char *name;
+  const char *name, *signature;
   rnn_args args;
   rnn_tensor **t;
   int ints, numbers;
@@ -15,12 +15,11 @@ typedef struct reader {
   int arg; /* the next Lua argument */
 } reader;
 
-/* Numbers in the place of a tensor become scalars of the type of the tensor beside them. */
+/* Numbers in the place of a tensor become scalars: an integer one of the type of the tensors beside it. */
 static rnn_tensor *scalar(reader *r, int arg, rnn_type type) {
   lua_State *L = r->L;
-  int whole;
-  lua_Integer integer = lua_tointegerx(L, arg, &whole);
-  if (!whole || integer != (int32_t)integer) type = RNN_FLOAT;
+  lua_Integer integer = lua_isinteger(L, arg) ? lua_tointeger(L, arg) : 0;
+  if (!lua_isinteger(L, arg) || integer != (int32_t)integer) type = RNN_FLOAT;
   /* A float literal like 1e12 is an approximation, an integer is not. */
   if (type == RNN_FLOAT && lua_isinteger(L, arg)) lrnn_check_real(L, r->name, (double)integer);
   rnn_tensor **box = lrnn_box(L);
@@ -31,18 +30,19 @@ static rnn_tensor *scalar(reader *r, int arg, rnn_type type) {
   return *box;
 }
 
-static rnn_type neighbour_type(lua_State *L, int top) {
-  for (int i = 1; i <= top; i++) {
-    rnn_tensor *t = lrnn_test_tensor(L, i);
+/* Of the first tensor that is no mask. */
+static rnn_type neighbour_type(const reader *r) {
+  for (int i = 1; i <= lua_gettop(r->L); i++) {
+    rnn_tensor *t = r->signature[i - 1] == 'm' ? NULL : lrnn_test_tensor(r->L, i);
     if (t) return rnn_tensor_type(t);
+    if (!r->signature[i - 1]) break;
   }
   return RNN_FLOAT;
 }
 
 static void read_tensor(reader *r, bool number_allowed) {
   rnn_tensor *t = lrnn_test_tensor(r->L, r->arg);
-  if (!t && number_allowed && lua_type(r->L, r->arg) == LUA_TNUMBER)
-    t = scalar(r, r->arg, neighbour_type(r->L, lua_gettop(r->L)));
+  if (!t && number_allowed && lua_type(r->L, r->arg) == LUA_TNUMBER) t = scalar(r, r->arg, neighbour_type(r));
   if (!t) lrnn_argument_error(r->L, r->name, r->arg, NULL, number_allowed ? "a tensor or a number" : "a tensor");
   r->t[r->args.nt++] = t;
 }
@@ -87,6 +87,7 @@ static void read_argument(reader *r, char letter, bool optional) {
   switch (letter) {
     case 't':
     case 'T':
+    case 'm':
       if (!optional || !absent) read_tensor(r, letter == 't');
       else r->t[r->args.nt++] = NULL;
       break;
@@ -134,7 +135,7 @@ static int op_call(lua_State *L) {
   const rnn_op *op = index == (int)index ? rnn_op_at((int)index) : NULL;
   if (!op) return luaL_error(L, "no such op");
   rnn_tensor *plain[MAX_PLAIN];
-  reader r = {.L = L, .name = rnn_op_name(op), .t = plain, .absent = rnn_op_absent(op), .arg = 1};
+  reader r = {.L = L, .name = rnn_op_name(op), .signature = rnn_op_signature(op), .t = plain, .absent = rnn_op_absent(op), .arg = 1};
   int most = 0;
   for (const char *s = rnn_op_signature(op); *s; s++) {
     if ((*s == 's' || *s == 'a') && !lua_istable(L, most + 1)) most = lua_gettop(L); /* one by one, to the last */

@@ -126,6 +126,7 @@ double rnni_log10(double x); /* of a positive number */
 double rnni_sin(double x);
 double rnni_cos(double x);
 double rnni_pow(double x, double y);
+double rnni_fmod(double x, double y); /* with the sign of x, exact */
 
 /* ---- random ---- */
 
@@ -250,6 +251,7 @@ typedef struct rnni_call {
   int64_t out_dims[RNN_MAX_DIMS];
   /* what forward keeps for backward beside its inputs and outputs */
   rnn_tensor *scratch[RNNI_MAX_SCRATCH];
+  bool flat;            /* set by shape(): this call has no gradient, whatever others of the op have */
   bool keep;            /* forward: this call is recorded, so scratch is worth keeping; backward: scratch stays as it is */
   unsigned saves;       /* starts as op->saves; forward may clear what this call needs less */
   const bool *wants;    /* backward: which inputs want a gradient; forward: which require one (when keep) */
@@ -279,6 +281,13 @@ typedef enum rnni_lengths {
   RNNI_LENGTHS_OWN     /* forward reads them and decides (losses, engine, reductions over time) */
 } rnni_lengths;
 
+/* What becomes of int32 among the inputs that are no masks; a conversion that would round is an error. */
+typedef enum rnni_mix {
+  RNNI_AS_GIVEN,
+  RNNI_MIXES, /* beside a float tensor it becomes float */
+  RNNI_FLOATS /* it becomes float */
+} rnni_mix;
+
 struct rnn_op {
   const char *name;
   const char *args; /* signature, see rnn.h */
@@ -291,6 +300,7 @@ struct rnn_op {
   rnni_lengths lengths;
   bool adds_steps; /* backward adds up products over the steps of its float inputs: it gets them clean (padding.c) */
   int (*outputs)(const rnn_args *args); /* NULL: one */
+  rnni_mix mixes;
   bool view;                            /* takes tensors of any strides and gives views of them */
   /* What changes anything but results, the tensors t that the op was applied to; called when nothing can fail any more. */
   void (*commit)(rnni_call *c, rnn_tensor *const *t);
@@ -316,6 +326,8 @@ RNN_MUST_USE rnn_status rnni_check_gradients(rnn_ctx *ctx, const rnni_call *c, c
 /* A layer's tensors in their order: "x", "weight_ih" ... */
 const char *rnni_layer_tensor_name(const rnn_recurrent *r, int input);
 RNN_MUST_USE rnn_status rnni_need_float(rnn_ctx *ctx, const rnni_call *c, int input);
+/* Masks are float tensors of 0 and 1, in padding of anything; binary.c. */
+RNN_MUST_USE rnn_status rnni_need_mask(rnn_ctx *ctx, const rnni_call *c, int input);
 RNN_MUST_USE rnn_status rnni_need_int(rnn_ctx *ctx, const rnni_call *c, int input);
 RNN_MUST_USE rnn_status rnni_need_ndim(rnn_ctx *ctx, const rnni_call *c, int input, int ndim);
 /* dst (shape of an input) += src (broadcast shape) summed over the broadcast axes. */
@@ -347,6 +359,10 @@ RNN_MUST_USE rnn_status rnni_carry_lengths(rnn_ctx *ctx, rnni_call *c, bool keep
 /* A tensor seen as rows of width elements that are valid or padding as a whole: (N*T) rows, or one without lengths. */
 int64_t rnni_valid_rows(const rnn_tensor *t, int64_t *width);
 bool rnni_is_valid_row(const rnn_tensor *t, int64_t row);
+/* Does element i of the result count, or is it padding of an input (whose first axes are those of the result)? */
+bool rnni_counts(const rnni_call *c, int64_t i);
+/* x as float, as to_float makes it; what is in the message before "element 3". */
+RNN_MUST_USE rnn_status rnni_to_float(rnn_ctx *ctx, const char *what, const rnn_tensor *x, real *y);
 /* x, laid out as the batch: what is not finite behind the lengths becomes 0. padding.c says why. */
 void rnni_clear_padding(real *x, const rnn_tensor *batch);
 /* Puts a copy with such padding in place of *t when *t needs it. */

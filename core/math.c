@@ -22,3 +22,16 @@ double rnni_log10(double x) {
 double rnni_sin(double x) { return d_sin(d_splat(x))[0]; }
 double rnni_cos(double x) { return d_cos(d_splat(x))[0]; }
 double rnni_pow(double x, double y) { return d_pow(d_splat(x), d_splat(y))[0]; }
+
+/* The remainder of |x| by halving the multiples of |y|, each of which is exact. */
+double rnni_fmod(double x, double y) {
+  double size = fabs(y), r = fabs(x);
+  if (!(r < INFINITY) || !(size > 0)) return (double)NAN;
+  if (size < INFINITY) {
+    double part = size;
+    while (part <= 0.5 * r) part *= 2;
+    for (; part >= size; part *= 0.5)
+      if (r >= part) r -= part;
+  }
+  return x < 0 || (x == 0 && 1 / x < 0) ? -r : r;
+}

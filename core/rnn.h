@@ -240,9 +240,10 @@ bool rnn_ctx_recording(const rnn_ctx *ctx);
  * stack count from 1, as there. rnn_apply checks args against the signature: a number of tensors, an axis or a shape that
  * does not fit is RNN_EARG or RNN_ESHAPE, and nothing has happened.
  * The signature string has a letter for each argument in Lua's order:
- *   t tensor or number   T tensor (no number)   L list of tensors   i integer   n number   b boolean
- *   x axis               X axis or nil (all: -1)   s shape          a axes          A axis, table of axes, or nil (all)
- *   c one of the op's choices, from 0 (rnn_op_choices)   a lower-case letter after '?' is optional
+ *   t tensor or number   T tensor (no number)   m mask, a float tensor of 0 and 1   L list of tensors
+ *   i integer   n number   b boolean   x axis   X axis or nil (all: -1)   s shape   a axes
+ *   A axis, table of axes, or nil (all)   c one of the op's choices, from 0 (rnn_op_choices)
+ *   a lower-case letter after '?' is optional
  * Integers, booleans, single axes and choices land in i[], numbers in n[], shapes and lists of axes (A: none for all) in
  * shape[]. */
 typedef struct rnn_recurrent rnn_recurrent;

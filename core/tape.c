@@ -4,6 +4,8 @@
  * that never sees backward costs nothing once its results are gone, and nothing here is recursive: chains of a million
  * records are freed and differentiated by loops. Records carry rising numbers; backward takes the largest number that
  * has received a gradient, and by then all its gradients have arrived. */
+#include <stdio.h>
+
 #include "tape.h"
 
 bool rnn_ctx_recording(const rnn_ctx *ctx) { return ctx->recording; }
@@ -195,14 +197,40 @@ static rnn_status check_inputs(rnn_ctx *ctx, const rnni_call *c, bool *record) {
   return RNN_OK;
 }
 
-/* Ops read their inputs row by row: those that lie otherwise get stand-ins, in an array of their own. */
+/* Does input i have to become float? Of where, a mask is none of the values. */
+static bool becomes_float(const rnni_call *c, int i) {
+  if (!c->op->mixes || c->in[i]->type != RNN_INT || c->op->args[i] == 'm') return false;
+  bool any = c->op->mixes == RNNI_FLOATS;
+  for (int k = 0; k < c->nin; k++) any |= c->op->args[k] != 'm' && c->in[k]->type == RNN_FLOAT;
+  return any;
+}
+
+static rnn_status as_float(rnn_ctx *ctx, const rnni_call *c, int i, rnn_tensor *rows, rnn_tensor **out) {
+  char what[80];
+  snprintf(what, sizeof what, "%s: %s", c->op->name, rnni_input_name(c, i));
+  RNNI_TRY(rnni_tensor_raw(ctx, RNN_FLOAT, rows->ndim, rows->dims, out));
+  (*out)->lengths = rnn_tensor_ref(rows->lengths);
+  return rnni_to_float(ctx, what, rows, rnni_f(*out));
+}
+
+/* Ops read their inputs row by row, and some in one type: those that are otherwise get stand-ins, in an array of their
+   own. */
 static rnn_status stand_in(rnn_ctx *ctx, rnni_call *c, rnn_tensor ***made) {
   bool all = true;
-  for (int i = 0; i < c->nin; i++) all &= !c->in[i] || c->in[i]->contiguous;
+  for (int i = 0; i < c->nin; i++) all &= !c->in[i] || (c->in[i]->contiguous && !becomes_float(c, i));
   if (all || c->op->view) return RNN_OK;
   RNNI_TRY(rnni_calloc(ctx, (size_t)c->nin * sizeof **made, made));
-  for (int i = 0; i < c->nin; i++)
-    if (c->in[i]) RNNI_TRY(rnni_tensor_stand_in(ctx, c->in[i], &(*made)[i]));
+  for (int i = 0; i < c->nin; i++) {
+    rnn_tensor **t = &(*made)[i], *rows;
+    if (!c->in[i]) continue;
+    RNNI_TRY(rnni_tensor_stand_in(ctx, c->in[i], t));
+    if (!becomes_float(c, i)) continue;
+    rows = *t;
+    *t = NULL;
+    rnn_status status = as_float(ctx, c, i, rows, t);
+    rnn_tensor_free(rows);
+    RNNI_TRY(status);
+  }
   c->in = *made;
   c->args.t = *made;
   return RNN_OK;
@@ -225,6 +253,7 @@ rnn_status rnn_apply(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args, rnn_t
   c.out_type = RNN_FLOAT;
   RNNI_GOTO(stand_in(ctx, &c, &made));
   RNNI_GOTO(op->shape(ctx, &c));
+  record &= !c.flat;
   if (record) {
     RNNI_GOTO(node_new(ctx, &c, &node));
     for (int i = 0; i < c.nin; i++) node->wants[i] = c.in[i] && c.in[i]->requires_grad;

@@ -27,7 +27,7 @@ end
 
 -- What the letters of an op's signature stand for: type and text.
 local KINDS = {
-  t = { "rnn.Tensor|number", "" }, T = { "rnn.Tensor", "" }, L = { "rnn.Tensor[]", "" },
+  t = { "rnn.Tensor|number", "" }, T = { "rnn.Tensor", "" }, m = { "rnn.Tensor", "of 0 and 1" }, L = { "rnn.Tensor[]", "" },
   i = { "integer", "" }, n = { "number", "" }, b = { "boolean", "" },
   x = { "integer", "from 1, or from -1 backwards" }, X = { "integer", "from 1, or from -1 backwards" },
   s = { "integer[]", "sizes, in a table or one by one" },

@@ -199,6 +199,104 @@ INLINE dvec d_pow(dvec x, dvec y) {
 /* As exact as a float has to be. */
 INLINE dvec d_short_pow(dvec x, dvec y) { return d_edges(x, y, d_exp(y * d_log(d_abs(x)))); }
 
+/* ---- the normal distribution and erf; polynomials of tests/reference/make_polynomials.py ---- */
+
+/* What is left of z >= 0 under the normal distribution, e^-energy times a ratio. energy = z^2/2 as a sum of two. */
+INLINE dvec d_tail(dvec z, dvec energy, dvec more) {
+  dvec t = (z - 5.0) / (z + 5.0), low;
+  dvec p = d_splat(0x1.3dcab1d7e50c7p-34);
+  p = p * t + 0x1.bb781e15b577ep-36;
+  p = p * t + -0x1.ca11e45feddecp-31;
+  p = p * t + -0x1.dc983b8651285p-32;
+  p = p * t + 0x1.83cd95c283b1dp-28;
+  p = p * t + 0x1.148e54d19ee00p-28;
+  p = p * t + -0x1.1ada130dc114ap-25;
+  p = p * t + -0x1.cde135e8b3eacp-26;
+  p = p * t + 0x1.a9d300baf0bb3p-23;
+  p = p * t + 0x1.13d88f72a6e44p-23;
+  p = p * t + -0x1.5f5533b881e94p-20;
+  p = p * t + -0x1.2fb05830c2772p-24;
+  p = p * t + 0x1.3004b6dda1b1ep-17;
+  p = p * t + -0x1.4c0d861461971p-17;
+  p = p * t + -0x1.c1b1d2a0b9301p-15;
+  p = p * t + 0x1.7e61e047b1705p-13;
+  p = p * t + 0x1.0571a6a761d82p-17;
+  p = p * t + -0x1.b75f4f7ea9017p-10;
+  p = p * t + 0x1.ab6d038d2b10ep-8;
+  p = p * t + -0x1.f11aab030d549p-7;
+  p = p * t + 0x1.92037bab4777cp-6;
+  p = p * t + -0x1.b08e0007b4c2dp-6;
+  p = p * t + 0x1.47c1d03054878p-7;
+  p = p * t + 0x1.fc66cc64a13dep-6;
+  p = p * t + -0x1.76ff86859eb14p-4;
+  p = p * t + 0x1.d8979b0f2b39dp-2;
+  return d_exp_pair(-energy, -more, &low) * (p / (1.0 + z));
+}
+/* x times the share of the normal distribution that is below x. */
+INLINE dvec d_gelu(dvec x) {
+  dvec z = d_within(0, d_abs(x), 40), more, energy = d_product(z, z, &more);
+  dvec tail = d_tail(z, 0.5 * energy, 0.5 * more), y = x * d_choose(x < 0.0, tail, 1.0 - tail);
+  return d_choose(x == -INFINITY, (dvec){0}, y);
+}
+INLINE dvec d_erf(dvec x) {
+  dvec a = d_within(0, d_abs(x), 7), more, s = d_product(a, a, &more);
+  dvec p = d_splat(0x1.05ffd737fb32ep-34);
+  p = p * s + -0x1.389d4f2641625p-30;
+  p = p * s + 0x1.f7b4bf3b13964p-27;
+  p = p * s + -0x1.5f1ecb6f0764cp-23;
+  p = p * s + 0x1.b9df224ca4b97p-20;
+  p = p * s + -0x1.f4d1e3183f7aep-17;
+  p = p * s + 0x1.f9a321d5b8e1ep-14;
+  p = p * s + -0x1.c02db3dac435fp-11;
+  p = p * s + 0x1.565bcd0dbaa38p-8;
+  p = p * s + -0x1.b82ce31284e00p-6;
+  p = p * s + 0x1.ce2f21a042b30p-4;
+  p = p * s + -0x1.812746b0379e6p-2;
+  p = p * s + 0x1.06eba8214db69p-3; /* and x times 1 */
+  dvec far = 1.0 - 2.0 * d_tail(a * 0x1.6a09e667f3bcdp+0, s, more);
+  far = (dvec)((dbits)far | ((dbits)x & INT64_MIN));
+  return d_choose(a < 1.0, x + x * p, far);
+}
+
+/* ---- the angle of (x, y) ---- */
+
+INLINE dvec d_atan2(dvec y, dvec x) {
+  dvec ax = d_abs(x), ay = d_abs(y), zero = {0}, one = zero + 1.0;
+  dbits both = ((ax == INFINITY) & (ay == INFINITY)), steep = ay > ax, left = (dbits)x < 0;
+  dvec a = d_choose(steep, ax, ay), b = d_choose(steep, ay, ax); /* a / b is within 0 to 1 */
+  a = d_choose(both, one, a);
+  b = d_choose(both | (b == 0.0), one, b);
+  dbits half = a > b * 0x1.a827999fcef32p-2; /* tan(pi/8): then from pi/4 on */
+  dbits huge = b > 0x1p1000; /* a + b stays finite */
+  a = d_choose(huge, a * 0x1p-100, a);
+  b = d_choose(huge, b * 0x1p-100, b);
+  dvec r = d_choose(half, a - b, a) / d_choose(half, a + b, b), s = r * r;
+  dvec p = d_splat(0x1.0ad36a455caf9p-6);
+  p = p * s + -0x1.1b33b923aa953p-5;
+  p = p * s + 0x1.74ddd408bb4c0p-5;
+  p = p * s + -0x1.ac7a938b69c93p-5;
+  p = p * s + 0x1.e19a13b9fc6dfp-5;
+  p = p * s + -0x1.110e880a7a521p-4;
+  p = p * s + 0x1.3b1392d9e785cp-4;
+  p = p * s + -0x1.745d165df3f95p-4;
+  p = p * s + 0x1.c71c71c304b68p-4;
+  p = p * s + -0x1.249249248d7eep-3;
+  p = p * s + 0x1.9999999999953p-3;
+  p = p * s + -0x1.5555555555555p-2;
+  dvec high = d_choose(half, d_splat(0x1.921fb54442d18p-1), zero), low = d_choose(half, d_splat(0x1.1a62633145c07p-55), zero);
+  dvec small = r * s * p + low; /* the angle is high + r + small; then pi/2 or pi less it */
+  dvec turn = d_choose(left, d_splat(0x1.921fb54442d18p+1), zero), rest = d_choose(left, d_splat(0x1.1a62633145c07p-53), zero);
+  turn = d_choose(steep, d_splat(0x1.921fb54442d18p+0), turn);
+  rest = d_choose(steep, d_splat(0x1.1a62633145c07p-54), rest);
+  dbits less = steep ^ left; /* beyond pi/2 the angle is added to it */
+  dvec sign = d_choose(less, -one, one), e1, e2;
+  dvec sum = d_sum(turn, sign * high, &e1);
+  sum = d_sum(sum, sign * r, &e2);
+  dvec angle = sum + (e1 + e2 + rest + sign * small);
+  angle = (dvec)((dbits)angle | ((dbits)y & INT64_MIN));
+  return d_choose((x != x) | (y != y), d_splat(NAN), angle);
+}
+
 /* ---- sine and cosine: on what x is beyond the nearest quarter turn, as the sum y + *rest ---- */
 
 /* For any x: 2/pi to as many places as matter (Payne and Hanek 1983). */

@@ -1,5 +1,5 @@
 /* kernels.c: every inner loop, in GCC vector extensions; compiled once for each instruction set with
- * -DRNNI_TABLE=rnni_kernels_<set> -DRNNI_ISA="<set>", and once more with -DRNNI_EXACT. See kernels.h. */
+ * -DRNNI_TABLE=rnni_kernels_<set> -DRNNI_ELEMENTS=rnni_elements_<set> -DRNNI_ISA="<set>", and once more with -DRNNI_EXACT. See kernels.h. */
 #include "kernels.h"
 #include "vmath.h"
 
@@ -247,14 +247,12 @@ static void product_pair(int64_t m, int64_t k, const real *a, ptrdiff_t ars, ptr
 
 #define MAP(name, expression)                                         \
   static void map_##name(int64_t n, const real *from, real *to) {     \
-    int64_t i = 0;                                                    \
-    for (; i + LANES <= n; i += LANES) {                              \
-      vec x = load(from + i);                                         \
-      store(to + i, expression);                                      \
-    }                                                                 \
-    if (i < n) {                                                      \
-      vec x = load_part(from + i, n - i);                             \
-      store_part(to + i, expression, n - i);                          \
+    for (int64_t i = 0; i < n; i += LANES) {                          \
+      bool whole = n - i >= LANES;                                    \
+      vec x = whole ? load(from + i) : load_part(from + i, n - i);    \
+      vec y = expression;                                             \
+      if (whole) store(to + i, y);                                    \
+      else store_part(to + i, y, n - i);                              \
     }                                                                 \
   }
 MAP(exp, vexp(x))
@@ -265,6 +263,9 @@ MAP(sin, vsin(x))
 MAP(cos, vcos(x))
 MAP(expm1, vexpm1(x))
 MAP(softplus, vsoftplus(x))
+MAP(log1p, vlog1p(x))
+MAP(erf, verf(x))
+MAP(gelu, vgelu(x))
 
 static void log_add(int64_t n, const double *x, double *y) {
   for (int64_t i = 0; i < n; i += DLANES) {
@@ -399,13 +400,20 @@ static void add_product(int64_t m, int64_t n, int64_t k, const double *a, ptrdif
   }
 }
 
-static void map_pow(int64_t n, const real *x, int step_x, const real *e, int step_e, real *y) {
-  for (int64_t i = 0; i < n; i += LANES) {
-    int64_t left = n - i < LANES ? n - i : LANES;
-    vec a = step_x ? load_part(x + i, left) : splat(*x), b = step_e ? load_part(e + i, left) : splat(*e);
-    store_part(y + i, vpow(a, b), left);
+#define MAP_PAIR(name)                                                                                                \
+  static void map_##name(int64_t n, const real *x, int step_x, const real *e, int step_e, real *y) {                  \
+    for (int64_t i = 0; i < n; i += LANES) {                                                                          \
+      int64_t left = n - i;                                                                                           \
+      bool whole = left >= LANES;                                                                                     \
+      vec a = !step_x ? splat(*x) : whole ? load(x + i) : load_part(x + i, left);                                     \
+      vec b = !step_e ? splat(*e) : whole ? load(e + i) : load_part(e + i, left);                                     \
+      vec z = v##name(a, b);                                                                                          \
+      if (whole) store(y + i, z);                                                                                     \
+      else store_part(y + i, z, left);                                                                                \
+    }                                                                                                                 \
   }
-}
+MAP_PAIR(pow)
+MAP_PAIR(atan2)
 
 static void add(int64_t n, const real *x, real *y) {
   int64_t i = 0;
@@ -924,8 +932,10 @@ static void gru_reset_backward(const rnni_gates *g, int64_t rows, real *a, const
 }
 
 extern const rnni_kernels RNNI_TABLE;
+extern const rnni_elements RNNI_ELEMENTS;
 const rnni_kernels RNNI_TABLE = {
     .isa = RNNI_ISA,
+    .elements = &RNNI_ELEMENTS,
     .tile_rows = ROWS,
     .tile_cols = COLS,
     .pack = pack,
@@ -939,7 +949,11 @@ const rnni_kernels RNNI_TABLE = {
     .cos = map_cos,
     .expm1 = map_expm1,
     .softplus = map_softplus,
+    .log1p = map_log1p,
+    .erf = map_erf,
+    .gelu = map_gelu,
     .pow = map_pow,
+    .atan2 = map_atan2,
     .log_add = log_add,
     .normal_pairs = normal_pairs,
     .add_product = add_product,

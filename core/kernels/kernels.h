@@ -32,6 +32,39 @@ typedef struct rnni_gates {
   bool apart;               /* LSTM: the output is made from a normalised c, by lstm_output */
 } rnni_gates;
 
+/* Functions of two numbers, x and y. */
+typedef enum rnni_pair {
+  RNNI_ADD,
+  RNNI_SUB,
+  RNNI_MUL,
+  RNNI_DIV,
+  RNNI_FLOOR_DIV,
+  RNNI_MOD, /* x - floor(x/y) y */
+  RNNI_MAXIMUM,
+  RNNI_MINIMUM,
+  RNNI_EQ, /* comparisons: 1 or 0 */
+  RNNI_NE,
+  RNNI_LT,
+  RNNI_LE,
+  RNNI_PAIRS,
+} rnni_pair;
+
+/* Loops over elements, elements.c. Each of a and b either moves on by 1 or, with a step of 0, stands still; out is
+   another place. */
+typedef struct rnni_elements {
+  void (*real[RNNI_PAIRS])(int64_t n, const rnn_real *a, int step_a, const rnn_real *b, int step_b, rnn_real *out);
+  /* False when an element of the result is beyond int32; NULL where there is none. */
+  bool (*whole[RNNI_PAIRS])(int64_t n, const int32_t *a, int step_a, const int32_t *b, int step_b, int32_t *out);
+  /* Of int32, from RNNI_EQ on. */
+  void (*compare[RNNI_PAIRS - RNNI_EQ])(int64_t n, const int32_t *a, int step_a, const int32_t *b, int step_b,
+                                        rnn_real *out);
+  /* By rnn_type: a where mask is not 0, else b. */
+  void (*where[2])(int64_t n, const rnn_real *mask, const void *a, const void *b, void *out);
+  void (*floor)(int64_t n, const rnn_real *x, rnn_real *y);
+  void (*round)(int64_t n, const rnn_real *x, rnn_real *y); /* half to even */
+  bool (*is_mask)(int64_t n, const rnn_real *x); /* 0 and 1, nothing else */
+} rnni_elements;
+
 /* What a reduction makes of rows of x, in doubles: it adds x, |x| or (x - shift)^2, or multiplies by x. */
 typedef enum rnni_fold { RNNI_SUM, RNNI_SIZES, RNNI_SQUARES, RNNI_PRODUCT } rnni_fold;
 
@@ -44,6 +77,7 @@ typedef int32_t rnni_row;
 
 typedef struct rnni_kernels {
   const char *isa;
+  const rnni_elements *elements;
   int tile_rows, tile_cols; /* of the product's micro-kernel */
 
   /* B (k, n), element (p, j) at b[p*rs + j*cs], into panels of tile_cols columns: [panel][k][tile_cols], zero-padded.
@@ -64,8 +98,13 @@ typedef struct rnni_kernels {
   void (*cos)(int64_t n, const rnn_real *x, rnn_real *y);
   void (*expm1)(int64_t n, const rnn_real *x, rnn_real *y);
   void (*softplus)(int64_t n, const rnn_real *x, rnn_real *y);
+  void (*log1p)(int64_t n, const rnn_real *x, rnn_real *y);
+  void (*erf)(int64_t n, const rnn_real *x, rnn_real *y);
+  void (*gelu)(int64_t n, const rnn_real *x, rnn_real *y); /* x times the normal distribution's share below x */
   /* y = x^e; each of x and e either moves on by 1 or, with a step of 0, stands still. */
   void (*pow)(int64_t n, const rnn_real *x, int step_x, const rnn_real *e, int step_e, rnn_real *y);
+  /* out = the angle of the point (x, y), the same way. */
+  void (*atan2)(int64_t n, const rnn_real *y, int step_y, const rnn_real *x, int step_x, rnn_real *out);
 
   /* y = log(e^x + e^y), of doubles in both precisions */
   void (*log_add)(int64_t n, const double *x, double *y);

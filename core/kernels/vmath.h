@@ -1,7 +1,8 @@
 /* vmath.h: vectors of the instruction set being compiled, and functions on them, at most 2 ulp wrong
  * (tests/c/test_vmath.c).
  *
- * float: exp, tanh and sigmoid by Cody-Waite reduction and polynomials; the others, and double, are those of dmath.h. */
+ * float: exp, tanh, sigmoid, logarithms, erf and gelu by reduction and polynomials; the others, and double, are those of
+ * dmath.h. */
 #ifndef RNNI_VMATH_H
 #define RNNI_VMATH_H
 
@@ -80,7 +81,13 @@ INLINE void store_part(real *p, vec v, int64_t n) { memcpy(p, &v, (size_t)n * si
 WIDEN(exp)
 WIDEN(tanh)
 WIDEN(sigmoid)
+WIDEN(log)
+WIDEN(log1p)
+WIDEN(softplus)
+WIDEN(gelu)
+WIDEN(erf)
 INLINE vec vpow(vec x, vec y) { return d_pow(x, y); }
+INLINE vec vatan2(vec y, vec x) { return d_atan2(y, x); }
 
 #else
 
@@ -106,12 +113,12 @@ INLINE vec scale(vec p, vec k) {
 #endif
 }
 
-/* exp(x) = p 2^k, for -104 <= x <= 104; the polynomial is the minimax one of Cephes' expf. */
-INLINE vec exp_reduced(vec x, vec *k) {
+/* exp(x + more) = p 2^k, for -104 <= x <= 104, more at most 0.1; the polynomial is the minimax one of Cephes' expf. */
+INLINE vec exp_reduced_more(vec x, vec more, vec *k) {
   vec shifted = madd(x, splat(1.44269504088896341f), splat(12582912.0f)); /* 1.5 * 2^23: rounds to an integer in the low bits */
   *k = shifted - 12582912.0f;
   vec r = madd(*k, splat(-0.693359375f), x);
-  r = madd(*k, splat(2.12194440e-4f), r);
+  r = madd(*k, splat(2.12194440e-4f), r) + more;
   vec sum = r + 1.0f, lost = r - (sum - 1.0f); /* what rounding took from 1 + r is added with the small terms */
   vec p = madd(r, splat(1.9875691500e-4f), splat(1.3981999507e-3f));
   p = madd(p, r, splat(8.3334519073e-3f));
@@ -120,6 +127,7 @@ INLINE vec exp_reduced(vec x, vec *k) {
   p = madd(p, r, splat(5.0000001201e-1f));
   return sum + madd(p, r * r, lost);
 }
+INLINE vec exp_reduced(vec x, vec *k) { return exp_reduced_more(x, (vec){0}, k); }
 
 INLINE vec vexp(vec x) {
   vec k, p = exp_reduced(within(-104.0f, x, 89.0f), &k);
@@ -148,6 +156,95 @@ INLINE vec vsigmoid(vec x) {
   return scale(madd(wrong, y, y), -k);
 }
 
+/* log(m 2^e) for f = m - 1, from sqrt(1/2) - 1 to sqrt(2) - 1; more, tiny, is added. Polynomials here and below:
+   tests/reference/make_polynomials.py. */
+INLINE vec log_reduced(vec f, vec e, vec more) {
+  vec p = madd(splat(0.0697161183f), f, splat(-0.114797339f));
+  p = madd(p, f, splat(0.116854198f));
+  p = madd(p, f, splat(-0.124256872f));
+  p = madd(p, f, splat(0.142490581f));
+  p = madd(p, f, splat(-0.166678026f));
+  p = madd(p, f, splat(0.200007156f));
+  p = madd(p, f, splat(-0.24999997f));
+  p = madd(p, f, splat(0.333333313f));
+  vec s = f * f, low = madd(s * f, p, madd(e, splat(-2.12194440e-4f), more));
+  vec small = madd(s, splat(-0.5f), low), sum = f + small;
+  return madd(e, splat(0.693359375f), sum);
+}
+
+/* x as m 2^e; x positive and finite. Gives m - 1. */
+INLINE vec mantissa(vec x, vec *e) {
+  veci tiny = x < splat(0x1p-126f);
+  x = choose(tiny, x * 0x1p23f, x);
+  veci bits = (veci)x - 0x3f3504f3; /* of the square root of 1/2 */
+  *e = __builtin_convertvector(bits >> 23, vec) - choose(tiny, splat(23.0f), (vec){0});
+  return (vec)((bits & 0x7fffff) + 0x3f3504f3) - 1.0f;
+}
+
+/* What log gives for what is not positive and finite. */
+INLINE vec log_edges(vec x, vec y) {
+  y = choose(x == splat(INFINITY), x, y);
+  y = choose(x == (vec){0}, splat(-INFINITY), y);
+  return choose(x >= (vec){0}, y, splat(NAN));
+}
+
+INLINE vec vlog(vec x) {
+  vec e, f = mantissa(x, &e);
+  return log_edges(x, log_reduced(f, e, (vec){0}));
+}
+
+INLINE vec vlog1p(vec x) {
+  vec u = 1.0f + x, e, f = mantissa(u, &e), lost = choose(x > splat(1.0f), 1.0f - (u - x), x - (u - 1.0f)) / u;
+  veci near = (x > splat(-0.29f)) & (x < splat(0.41f));
+  f = choose(near, x, f);
+  e = choose(near, (vec){0}, e);
+  vec y = log_edges(u, log_reduced(f, e, choose(near | (u == splat(INFINITY)), (vec){0}, lost)));
+  return choose(x == (vec){0}, x, y); /* -0 stays */
+}
+
+/* log(1 + e^x) = max(x, 0) + log(1 + t), t = e^-|x|, 1 + t without its rounding. */
+INLINE vec vsoftplus(vec x) {
+  vec t = vexp(-vabs(x)), zero = {0};
+  veci large = t > splat(0.414f);
+  vec y = log_reduced(choose(large, 0.5f * (t - 1.0f), t), choose(large, splat(1.0f), zero), zero);
+  return choose(x > zero, x, zero) + choose(x != x, x, y);
+}
+
+/* What is left of z >= 0, at most 14.5, under the normal distribution: e^(-z^2/2) times a ratio. The exponent in two parts:
+   z^2 with z cut to 12 bits is exact. */
+INLINE vec tail(vec z) {
+  vec cut = (vec)((veci)z & ~0xfff), k, down = -0.5f * cut * cut;
+  vec e = exp_reduced_more(down, -0.5f * ((z - cut) * (z + cut)), &k);
+  vec quotient = 1.0f / ((z + 4.0f) * (z + 1.0f)), t = (z - 4.0f) * (z + 1.0f) * quotient;
+  vec p = madd(splat(-7.39324605e-05f), t, splat(-6.57207565e-05f));
+  p = madd(p, t, splat(0.000691233552f));
+  p = madd(p, t, splat(-0.000300496991f));
+  p = madd(p, t, splat(-0.00500252098f));
+  p = madd(p, t, splat(0.0179395489f));
+  p = madd(p, t, splat(-0.0321977288f));
+  p = madd(p, t, splat(0.0286000278f));
+  p = madd(p, t, splat(0.0139996307f));
+  p = madd(p, t, splat(-0.0967034698f));
+  p = madd(p, t, splat(0.4720532f));
+  return scale(e * (p * ((z + 4.0f) * quotient)), k);
+}
+INLINE vec vgelu(vec x) {
+  vec zero = {0}, q = tail(within(0.0f, vabs(x), 14.5f)), y = x * choose(x < zero, q, 1.0f - q);
+  return choose(x < splat(-14.5f), zero, y);
+}
+INLINE vec verf(vec x) {
+  vec a = within(0.0f, vabs(x), 4.0f), s = a * a;
+  vec p = madd(splat(7.87587487e-05f), s, splat(-0.00080168643f));
+  p = madd(p, s, splat(0.00518908724f));
+  p = madd(p, s, splat(-0.0268542115f));
+  p = madd(p, s, splat(0.112835944f));
+  p = madd(p, s, splat(-0.37612626f));
+  p = madd(p, s, splat(0.128379166f)); /* and x times 1 */
+  vec far = madd(splat(-2.0f), tail(a * 1.41421356f), splat(1.0f));
+  far = (vec)((veci)far | ((veci)x & SIGN_BIT));
+  return choose(a < splat(1.0f), madd(x, p, x), far);
+}
+
 /* The two halves of x as doubles, and back. */
 typedef float half __attribute__((vector_size(VEC_BYTES / 2)));
 INLINE void widen(vec x, dvec *y) {
@@ -170,22 +267,23 @@ INLINE vec narrow(const dvec *y) {
     y[1] = d_##name(y[1]);      \
     return narrow(y);           \
   }
-INLINE vec vpow(vec x, vec e) {
-  dvec y[2], p[2];
-  widen(x, y);
-  widen(e, p);
-  y[0] = d_short_pow(y[0], p[0]);
-  y[1] = d_short_pow(y[1], p[1]);
-  return narrow(y);
-}
+#define WIDEN_PAIR(name, f)             \
+  INLINE vec v##name(vec x, vec y) {    \
+    dvec a[2], b[2];                    \
+    widen(x, a);                        \
+    widen(y, b);                        \
+    a[0] = f(a[0], b[0]);               \
+    a[1] = f(a[1], b[1]);               \
+    return narrow(a);                   \
+  }
+WIDEN_PAIR(pow, d_short_pow)
+WIDEN_PAIR(atan2, d_atan2)
 
 #endif
 
-WIDEN(log)
 WIDEN(sin)
 WIDEN(cos)
 WIDEN(expm1)
-WIDEN(softplus)
 
 /* ---- activations, and their derivatives from their outputs ---- */
 

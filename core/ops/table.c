@@ -59,7 +59,7 @@ rnn_status rnni_check_args(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args)
   for (const char *s = op->args; *s; s++) {
     list |= *s == 'L';
     layer |= *s == 'R';
-    if (*s == 't' || *s == 'T') {
+    if (*s == 't' || *s == 'T' || *s == 'm') {
       tensors++;
       if (!optional) needed = tensors;
     }
@@ -95,7 +95,7 @@ const char *rnni_input_name(const rnni_call *c, int input) {
       snprintf(text, sizeof text, "tensor %d", input + 1);
       return text;
     }
-    tensors += *s == 't' || *s == 'T';
+    tensors += *s == 't' || *s == 'T' || *s == 'm';
     argument += *s != '?';
   }
   snprintf(text, sizeof text, "argument %d", argument);
@@ -247,6 +247,17 @@ int64_t rnni_valid_rows(const rnn_tensor *t, int64_t *width) {
   int64_t rows = t->dims[0] * t->dims[1];
   *width = rows ? t->count / rows : 0;
   return rows;
+}
+
+bool rnni_counts(const rnni_call *c, int64_t i) {
+  int64_t steps = c->out_ndim >= 2 ? c->out_dims[0] * c->out_dims[1] : 0;
+  for (int k = 0; k < c->nin && steps; k++) {
+    const rnn_tensor *t = c->in[k];
+    if (t->lengths && t->dims[0] == c->out_dims[0] && t->dims[1] == c->out_dims[1] &&
+        !rnni_is_valid_row(t, i / (c->out[0]->count / steps)))
+      return false;
+  }
+  return true;
 }
 
 bool rnni_is_valid_row(const rnn_tensor *t, int64_t row) {

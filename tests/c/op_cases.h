@@ -1,7 +1,8 @@
 /* op_cases.h: for every op the cases on which its gradient is checked: one line each.
  *
  * Inputs, separated by commas: a letter and sizes. f: +-[0.1, 2], away from kinks at 0; w: the same up to 5; p: [0.5, 2];
- * u: [0, 1]; o: like f, or 0; iK: ids 1..K; zK: ids 0..K; b: 0 or 1. "L" after the sizes gives the tensor lengths N, N-1 ... in T. */
+ * u: [0, 1]; d: +-[0, 0.9]; o: like f, or 0; iK: ids 1..K; zK: ids 0..K; b: 0 or 1. "L" after the sizes gives the tensor
+ * lengths N, N-1 ... in T. */
 typedef struct op_case {
   const char *op, *inputs;
   int64_t i[4];
@@ -22,6 +23,18 @@ static const op_case op_cases[] = {
     {.op = "sin", .inputs = "w2x3"},
     {.op = "cos", .inputs = "w2x3"},
     {.op = "floor", .inputs = "w2x3"},
+    {.op = "ceil", .inputs = "w2x3"},
+    {.op = "round", .inputs = "w2x3"},
+    {.op = "expm1", .inputs = "w2x3"},
+    {.op = "log1p", .inputs = "p2x3"},
+    {.op = "rsqrt", .inputs = "p2x3"},
+    {.op = "tan", .inputs = "u2x3"},
+    {.op = "asin", .inputs = "d2x3"},
+    {.op = "acos", .inputs = "d2x3"},
+    {.op = "atan", .inputs = "w2x3"},
+    {.op = "sinh", .inputs = "w2x3"},
+    {.op = "cosh", .inputs = "w2x3"},
+    {.op = "erf", .inputs = "f2x3"},
     {.op = "clamp", .inputs = "w4x5", .n = {-1.5, 2.5}},
     {.op = "is_finite", .inputs = "f2x3"},
     {.op = "tanh", .inputs = "w4x9"},
@@ -31,6 +44,9 @@ static const op_case op_cases[] = {
     {.op = "elu", .inputs = "f4x5"},
     {.op = "selu", .inputs = "f4x5"},
     {.op = "softplus", .inputs = "w4x5"},
+    {.op = "gelu", .inputs = "w4x9"},
+    {.op = "silu", .inputs = "w4x9"},
+    {.op = "log_sigmoid", .inputs = "w4x5"},
     {.op = "softsign", .inputs = "w4x5"},
     {.op = "hard_sigmoid", .inputs = "w4x5"},
     {.op = "to_int", .inputs = "f2x3"},
@@ -45,7 +61,11 @@ static const op_case op_cases[] = {
     {.op = "mul", .inputs = "f3x1x2,f4x1"},
     {.op = "mul", .inputs = "f2x3x4,f2x1x1"},
     {.op = "div", .inputs = "f2x3,p3"},
+    {.op = "floor_div", .inputs = "f2x3,p3"},
+    {.op = "mod", .inputs = "f4x5,p5"},
+    {.op = "mod", .inputs = "f2x3,f1x3"},
     {.op = "pow", .inputs = "p2x3,f3"},
+    {.op = "atan2", .inputs = "f2x3,f3"},
     {.op = "maximum", .inputs = "f4x5,f5"},
     {.op = "minimum", .inputs = "f4x5,f4x1"},
     {.op = "eq", .inputs = "i3x1,f4"},
@@ -54,7 +74,14 @@ static const op_case op_cases[] = {
     {.op = "le", .inputs = "f4,f4"},
     {.op = "gt", .inputs = "f4,f4"},
     {.op = "ge", .inputs = "f4,f4"},
+    {.op = "logical_and", .inputs = "b2x3,b3"},
+    {.op = "logical_or", .inputs = "b2x3,b3"},
+    {.op = "logical_xor", .inputs = "b2x3,b3"},
+    {.op = "logical_not", .inputs = "b2x3"},
     {.op = "where", .inputs = "b4x5,f5,f4x1"},
+    {.op = "where", .inputs = "b4x1,f4x5,f"},
+    {.op = "add", .inputs = "f200x3,f3"},
+    {.op = "mul", .inputs = "f3x200,f3x1"},
     {.op = "sum", .inputs = "f2x3x4"},
     {.op = "sum", .inputs = "f2x3x4", .nshape = 1, .shape = {1}},
     {.op = "sum", .inputs = "f2x3x4", .i = {1}, .nshape = 1, .shape = {2}},

@@ -78,9 +78,9 @@ static rnn_tensor *make(rnn_type type, int ndim, const int64_t *dims) {
 
 /* ---- ops ---- */
 
-/* f: a line of SIZE floats; m: (SIZE/4, 4); w: (4, SIZE/4); i: SIZE ids 1 .. 4, o: (SIZE/4, 4), d: SIZE/4, j: one less;
-   q: (1500, 1500); s: (64, SIZE/256, 4), t: (8, SIZE/1024, 4); v: 4 floats; h: 4096; u: SIZE/4 floats; k: (4, 4);
-   l: (8, 40) ids; e: a line of zeros, int32; c: (32, 4, 3); y: (SIZE/2, 2) */
+/* f: a line of SIZE floats, b: of zeros and ones; m: (SIZE/4, 4); w: (4, SIZE/4); i: SIZE ids 1 .. 4, o: (SIZE/4, 4),
+   d: SIZE/4, j: one less; q: (1500, 1500); s: (64, SIZE/256, 4), t: (8, SIZE/1024, 4); v: 4 floats; h: 4096; u: SIZE/4
+   floats; k: (4, 4); l: (8, 40) ids; e: a line of zeros, int32; c: (32, 4, 3); y: (SIZE/2, 2) */
 typedef struct large_case {
   const char *op, *inputs;
   int64_t i[4];
@@ -91,6 +91,7 @@ typedef struct large_case {
 
 static const large_case cases[] = {
     {.op= "clamp", .inputs = "f", .n = {0, 1}},
+    {.op= "round", .inputs = "f"},
     {.op= "leaky_relu", .inputs = "f", .n = {0.1}},
     {.op= "sum", .inputs = "f"},
     {.op= "sum", .inputs = "m", .nshape = 1, .shape = {0}},
@@ -188,7 +189,15 @@ static const large_case cases[] = {
     {.op= "cross_entropy", .inputs = "mdv", .n = {0.1}},
     {.op= "ctc_loss", .inputs = "tl", .i = {1}},
     {.op= "add", .inputs = "fv4"},
-    {.op= "where", .inputs = "fff"},
+    {.op= "logical_and", .inputs = "bb"},
+    {.op= "logical_or", .inputs = "bb"},
+    {.op= "logical_xor", .inputs = "bb"},
+    {.op= "logical_not", .inputs = "b"},
+    {.op= "where", .inputs = "bff"},
+    {.op= "floor_div", .inputs = "ii"},
+    {.op= "mod", .inputs = "ii"},
+    {.op= "mod", .inputs = "ff"},
+    {.op= "lt", .inputs = "if"},
     {.op= "mul", .inputs = "mv"},
 };
 
@@ -219,6 +228,7 @@ static rnn_tensor *input(char kind) {
   for (int64_t i = 0; i < n; i++) {
     state = state * 1664525 + 1013904223;
     if (rnn_tensor_type(t) == RNN_INT) rnn_tensor_ints(t)[i] = kind == 'l' ? 2 + (int32_t)(state >> 31) : 1 + (int32_t)(state >> 30);
+    else if (kind == 'b') rnn_tensor_floats(t)[i] = (rnn_real)(state >> 31);
     else rnn_tensor_floats(t)[i] = (rnn_real)((double)(state >> 8) * 0x1p-24 * 0.98 + 0.01);
   }
   return t;

@@ -182,7 +182,7 @@ end)
 describe("junk behind the lengths and", function()
   -- Ops of x and a parameter that is shared by all steps, or has a value for each.
   local ops = {}
-  for _, name in ipairs { "add", "sub", "mul", "div", "pow", "maximum", "minimum" } do
+  for _, name in ipairs { "add", "sub", "mul", "div", "mod", "pow", "maximum", "minimum", "atan2" } do
     ops[name] = function(x, w) return core[name](x, w) + core[name](w, x) end
   end
   ops.where = function(x, w) return core.where(x:gt(0), x * w, w) end
@@ -205,6 +205,7 @@ describe("junk behind the lengths and", function()
     end
     return s + (y:var(3, true) + y:norm(1, 3, true) + y:logsumexp(3, true)):sum()
   end
+  ops.angles = function(x, w) return (x * w * 0.1):asin() + (x * w * 0.1):acos() end
   ops.clamp = function(x, w) return (x * w):clamp(-1, 1.5) + w end
   ops.leaky_relu = function(x, w) return (x * w):leaky_relu(0.1) + w end
   ops.layer_norm = function(x, w) return core.layer_norm(x, w, w, 1e-5) end
@@ -223,12 +224,13 @@ describe("junk behind the lengths and", function()
 
   -- Every op that has a gradient is in the list above, or takes one tensor, or is tested as what it stands for.
   local elsewhere = { "mse", "mae", "huber", "quantile_loss", "cross_entropy", "binary_cross_entropy", "kl_div",
-    "poisson_nll", "gaussian_nll", "ctc_loss", "recurrent", "conv1d", "batch_norm", "embedding", "dropout", "softmax",
-    "log_softmax", "max", "min", "mean", "sum" }
+    "poisson_nll", "gaussian_nll", "ctc_loss", "recurrent", "conv1d", "batch_norm", "embedding", "dropout", "asin", "acos",
+    "softmax", "log_softmax", "max", "min", "mean", "sum" }
   local refusing = { "transpose", "slice", "select", "stack", "gather", "windows", "topk", "reshape", "broadcast_to",
     "index_put" }
-  local flat = { "eq", "ne", "lt", "le", "gt", "ge", "argmax", "argmin", "any", "all", "argsort", "nonzero", "one_hot", "sign",
-    "floor", "is_finite", "to_int" } -- without a gradient
+  local flat = { "eq", "ne", "lt", "le", "gt", "ge", "argmax", "argmin", "any", "all", "argsort", "nonzero", "one_hot",
+    "sign", "floor", "ceil", "round", "is_finite", "to_int", "floor_div", "logical_and", "logical_or", "logical_xor",
+    "logical_not" } -- without a gradient
 
   it("every op", function()
     local known, alone = {}, {}
