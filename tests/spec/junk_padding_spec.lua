@@ -195,13 +195,19 @@ describe("junk behind the lengths and", function()
   ops.extremes = function(x, w) return (x * w):max(3, true) + (x * w):min(3, true) + (x * w):mean(3, true) end
   ops.time = function(x, w) return (x * w):max(2) + (x * w):min(2) + (x * w):mean(2) + (x + w):sum(2) end
   ops.prod = function(x, w) return (x * w):prod(2) + (x * w):prod() + (x * w):prod({ 1, 2 }) end
-  ops.places = function(x, w) return (x * w):max({ 2, 3 }) + (x * w):min({ 1, 2, 3 }) + (x + w):sum({ 1, 2 }):sum() end
+  ops.axes = function(x, w)
+    return (x * w):max({ 2, 3 }) + (x * w):min({ 1, 2, 3 }) + (x + w):sum({ 1, 2 }):sum()
+  end
   ops.moments = function(x, w)
     local y, s = x * w, 0
     for _, axes in ipairs { { 2 }, { 1, 2 }, { 1, 2, 3 }, { 2, 3 } } do
       s = s + (y:std(axes, false, 0) + y:norm(2, axes) + y:norm(3, axes) + y:logsumexp(axes)):sum()
     end
     return s + (y:var(3, true) + y:norm(1, 3, true) + y:logsumexp(3, true)):sum()
+  end
+  ops.quantiles = function(x, w)
+    local y = x * w
+    return (y:sort(3)) + y:median(2, true):sum() + y:median() + y:quantile(0.3, { 2, 3 }):sum() + y:median(3, true)
   end
   ops.clamp = function(x, w) return (x * w):clamp(-1, 1.5) + w end
   ops.leaky_relu = function(x, w) return (x * w):leaky_relu(0.1) + w end
@@ -221,10 +227,12 @@ describe("junk behind the lengths and", function()
 
   -- Every op that has a gradient is in the list above, or takes one tensor, or is tested as what it stands for.
   local elsewhere = { "mse", "mae", "huber", "cross_entropy", "binary_cross_entropy", "ctc_loss", "recurrent", "conv1d",
-    "batch_norm", "embedding", "dropout", "softmax", "log_softmax", "max", "min", "mean", "sum" }
+    "batch_norm", "embedding", "dropout", "softmax", "log_softmax", "max", "min", "mean", "sum",
+    "quantile", "bincount" }
   local refusing = { "transpose", "slice", "select", "stack", "gather", "windows", "topk", "reshape", "broadcast_to",
     "index_put" }
-  local flat = { "eq", "ne", "lt", "le", "gt", "ge", "argmax", "argmin", "any", "all", "argsort", "nonzero", "one_hot", "sign",
+  local flat = { "eq", "ne", "lt", "le", "gt", "ge", "argmax", "argmin", "any", "all", "argsort", "unique", "histogram",
+    "searchsorted", "nonzero", "one_hot", "sign",
     "floor", "is_finite", "to_int" } -- without a gradient
 
   it("every op", function()
