@@ -38,7 +38,8 @@ local KINDS = {
 -- "(x, axis [, keep = 1]) -> int32. Text." -> names of the arguments, what stands in brackets, result, text
 local function split_op(text)
   local arguments, rest = text:match("^(%b())(.*)$")
-  local result, words = rest:match("^ %-> ([%w_]+)[^.]*%. (.*)$")
+  local result, words = rest:match("^ %-> ([%w_]+, [^.]*)%. (.*)$")
+  if not result then result, words = rest:match("^ %-> ([%w_]+)[^.]*%. (.*)$") end
   if not words then result, words = rest:match("^ %-> ([%w_]+)[^.]*%.$"), "" end
   if not result then words = rest:match("^%. (.*)$") end
   local names = {}
@@ -75,12 +76,14 @@ local function op_block(name)
       list[i], types[i], optional = argument, ("%s%s: %s"):format(argument, mark, kind[1]), false
     end
   end
-  lines[#lines + 1] = "---@return rnn.Tensor"
+  local _, more = (result or ""):gsub(",", "")
+  local returns = ("rnn.Tensor, "):rep(more) .. "rnn.Tensor"
+  for _ = 0, more do lines[#lines + 1] = "---@return rnn.Tensor" end
   lines[#lines + 1] = ("function rnn.%s(%s) end"):format(name, table.concat(list, ", "))
   table.remove(types, 1)
   table.insert(types, 1, "self: rnn.Tensor")
   local field = signature:find("^L") and nil
-    or ("---@field %s fun(%s): rnn.Tensor"):format(name, table.concat(types, ", "))
+    or ("---@field %s fun(%s): %s"):format(name, table.concat(types, ", "), returns)
   return table.concat(lines, "\n"), field
 end
 

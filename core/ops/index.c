@@ -504,54 +504,6 @@ const rnn_op rnni_op_windows = {.name = "windows", .args = "TTi", .doc = "(serie
                                 .shape = windows_shape, .forward = windows_forward, .backward = windows_backward,
                                 .saves = RNNI_SAVE_IN1, .lengths = RNNI_LENGTHS_REFUSE};
 
-/* ---- argsort: merge sort, because it is stable and takes no more than n extra ids ---- */
-
-static rnn_status argsort_shape(rnn_ctx *ctx, rnni_call *c) {
-  RNNI_TRY(rnni_need_ndim(ctx, c, 0, 1));
-  if (c->in[0]->count > INT32_MAX) return rnni_fail(ctx, RNN_EARG, "argsort: at most %d elements", INT32_MAX);
-  rnni_out_like(c, c->in[0]);
-  c->out_type = RNN_INT;
-  return RNN_OK;
-}
-
-/* Ascending, NaN last. */
-static bool in_order(const rnn_tensor *x, int32_t i, int32_t j) {
-  if (x->type == RNN_INT) return rnni_i(x)[i - 1] <= rnni_i(x)[j - 1];
-  real a = rnni_f(x)[i - 1], b = rnni_f(x)[j - 1];
-  return a <= b || b != b;
-}
-
-static rnn_status argsort_forward(rnn_ctx *ctx, rnni_call *c) {
-  const rnn_tensor *x = c->in[0];
-  int64_t n = x->count, work = 0;
-  int32_t *from = rnni_i(c->out[0]), *to, *room;
-  rnn_status status = RNN_OK;
-  RNNI_TRY(rnni_array(ctx, n, sizeof *room, &room));
-  to = room;
-  for (int64_t i = 0; i < n; i++) from[i] = (int32_t)i + 1;
-  for (int64_t width = 1; width < n; width *= 2) {
-    for (int64_t low = 0; low < n; low += 2 * width) {
-      int64_t middle = RNNI_MIN(low + width, n), high = RNNI_MIN(low + 2 * width, n), i = low, j = middle;
-      for (int64_t k = low; k < high;) {
-        int64_t stop = RNNI_MIN(high, k + RNNI_PIECE);
-        RNNI_GOTO(rnni_pace(ctx, &work, 4 * (stop - k)));
-        for (; k < stop; k++)
-          to[k] = i < middle && (j >= high || in_order(x, from[i], from[j])) ? from[i++] : from[j++];
-      }
-    }
-    int32_t *keep = from;
-    from = to;
-    to = keep;
-  }
-  if (from == room) status = rnni_copy(ctx, rnni_i(c->out[0]), room, (size_t)n * sizeof *room);
-done:
-  rnni_free(ctx, room);
-  return status;
-}
-const rnn_op rnni_op_argsort = {.name = "argsort", .args = "T", .doc = "(x) -> int32. The places (from 1) that put x, of one axis, in ascending order; stable; NaN last."
-                               " Errors: more than one axis.",
-                                .shape = argsort_shape, .forward = argsort_forward, .lengths = RNNI_LENGTHS_REFUSE};
-
 /* ---- nonzero ---- */
 
 static bool is_nonzero(const rnn_tensor *x, int64_t i) {

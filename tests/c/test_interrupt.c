@@ -167,8 +167,16 @@ static const large_case cases[] = {
     {.op= "embedding", .inputs = "ki"},
     {.op= "one_hot", .inputs = "i", .i = {4}},
     {.op= "windows", .inputs = "mj", .i = {2}},
-    {.op= "argsort", .inputs = "f"},
     {.op= "nonzero", .inputs = "f"},
+    {.op= "sort", .inputs = "f", .i = {0}},
+    {.op= "sort", .inputs = "m", .i = {1}},
+    {.op= "argsort", .inputs = "w", .i = {1, 1}},
+    {.op= "unique", .inputs = "f"},
+    {.op= "quantile", .inputs = "f", .n = {0.9}},
+    {.op= "median", .inputs = "m", .nshape = 1, .shape = {1}},
+    {.op= "searchsorted", .inputs = "vf"},
+    {.op= "bincount", .inputs = "i", .i = {4}},
+    {.op= "histogram", .inputs = "f", .i = {100}},
     {.op= "topk", .inputs = "f", .i = {100}},
     {.op= "topk", .inputs = "f", .i = {SIZE}},
     {.op= "topk", .inputs = "m", .i = {2}},
@@ -237,16 +245,16 @@ static rnn_tensor *input(char kind) {
 typedef struct application {
   const rnn_op *op;
   rnn_args args;
-  rnn_tensor *in[8], *out;
+  rnn_tensor *in[8], *out[RNN_MAX_OUTPUTS];
 } application;
 
 static rnn_status apply(void *arg) {
   application *a = arg;
-  return rnn_apply(ctx, a->op, &a->args, &a->out);
+  return rnn_apply(ctx, a->op, &a->args, a->out);
 }
 static rnn_status backward(void *arg) {
   application *a = arg;
-  return rnn_backward(ctx, a->out, a->in[7]);
+  return rnn_backward(ctx, a->out[0], a->in[7]);
 }
 
 static double checksum(const rnn_tensor *t) {
@@ -287,12 +295,12 @@ static void run_case(const large_case *c, const char *inputs) {
     if (status == RNN_EINTR && checksum(a.in[i]) != before[i]) fail_msg("%s: input %d has changed", name, i + 1);
   if (first) {
     if (status == RNN_EINTR) ok(apply(&a));
-    ok(rnn_tensor_new(ctx, RNN_FLOAT, rnn_tensor_ndim(a.out), rnn_tensor_dims(a.out), &a.in[7]));
+    ok(rnn_tensor_new(ctx, RNN_FLOAT, rnn_tensor_ndim(a.out[0]), rnn_tensor_dims(a.out[0]), &a.in[7]));
     snprintf(name, sizeof name, "backward of %s(%s)", c->op, inputs);
     interrupted(name, backward, &a);
     rnn_tensor_free(a.in[7]);
   }
-  rnn_tensor_free(a.out);
+  for (int i = 0; i < RNN_MAX_OUTPUTS; i++) rnn_tensor_free(a.out[i]);
   for (int i = 0; i < a.args.nt; i++) rnn_tensor_free(a.in[i]);
 }
 

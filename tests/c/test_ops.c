@@ -113,12 +113,14 @@ static setting set_up(const op_case *c) {
   return s;
 }
 
+/* The first result. */
 static rnn_tensor *apply(setting *s) {
-  rnn_tensor *y;
+  rnn_tensor *y[RNN_MAX_OUTPUTS] = {NULL};
   rnn_random_set(ctx, s->random); /* the same dropout mask every time */
   s->args.t = s->in;
-  ok(rnn_apply(ctx, s->op, &s->args, &y));
-  return y;
+  ok(rnn_apply(ctx, s->op, &s->args, y));
+  for (int i = 1; i < RNN_MAX_OUTPUTS; i++) rnn_tensor_free(y[i]);
+  return y[0];
 }
 
 /* L = sum of y times fixed weights */
@@ -219,13 +221,14 @@ static void give_gradient(rnn_tensor *x) {
 
 /* Forward and backward of a case, in which allocation nth fails. What failed has changed nothing. */
 static rnn_status attempt(setting *s, const op_case *c, rnn_tensor *const *before, uint64_t nth) {
-  rnn_tensor *y = NULL, *dy = NULL, *dx;
+  rnn_tensor *all[RNN_MAX_OUTPUTS] = {NULL}, *dy = NULL, *dx;
   rnn_random_set(ctx, s->random);
   s->args.t = s->in;
   for (int k = 0; k < s->args.nt; k++)
     if (s->checked[k]) give_gradient(s->in[k]);
   rnn_memory_fail(ctx, nth, 1);
-  rnn_status status = rnn_apply(ctx, s->op, &s->args, &y);
+  rnn_status status = rnn_apply(ctx, s->op, &s->args, all);
+  rnn_tensor *y = all[0];
   if (status != RNN_OK) {
     if (rnn_random_get(ctx).position != s->random.position) fail_msg("%s: failed and drew random numbers", c->op);
     for (int k = 0; k < s->args.nt; k++)
@@ -244,7 +247,7 @@ static rnn_status attempt(setting *s, const op_case *c, rnn_tensor *const *befor
     }
     rnn_tensor_clear_grad(s->in[k]);
   }
-  rnn_tensor_free(y);
+  for (int i = 0; i < RNN_MAX_OUTPUTS; i++) rnn_tensor_free(all[i]);
   rnn_tensor_free(dy);
   return status;
 }

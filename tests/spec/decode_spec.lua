@@ -296,7 +296,7 @@ describe("topk", function()
         assert.same(table.move((-x[row]):argsort():totable(), 1, k, 1, {}), places[row]:totable())
       end
     end
-    assert.same({ { 5, 1, 3, 2, 6, 4 } }, core.tensor { { 3, 1, 3, 0 / 0, 5, -math.huge } }:topk(6):totable())
+    assert.same({ { 4, 5, 1, 3, 2, 6 } }, core.tensor { { 3, 1, 3, 0 / 0, 5, -math.huge } }:topk(6):totable())
     assert.same({ 4, 1 }, core.tensor({ 3, 1, 3, 5 }, "int32"):topk(2):totable())
     assert.equal("topk: k must be from 1 to the 2 elements of the last axis of (3, 2), got 3",
       message_of(core.topk, core.zeros(3, 2), 3))

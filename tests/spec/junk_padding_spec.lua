@@ -197,7 +197,9 @@ describe("junk behind the lengths and", function()
   ops.extremes = function(x, w) return (x * w):max(3, true) + (x * w):min(3, true) + (x * w):mean(3, true) end
   ops.time = function(x, w) return (x * w):max(2) + (x * w):min(2) + (x * w):mean(2) + (x + w):sum(2) end
   ops.prod = function(x, w) return (x * w):prod(2) + (x * w):prod() + (x * w):prod({ 1, 2 }) end
-  ops.places = function(x, w) return (x * w):max({ 2, 3 }) + (x * w):min({ 1, 2, 3 }) + (x + w):sum({ 1, 2 }):sum() end
+  ops.axes = function(x, w)
+    return (x * w):max({ 2, 3 }) + (x * w):min({ 1, 2, 3 }) + (x + w):sum({ 1, 2 }):sum()
+  end
   ops.moments = function(x, w)
     local y, s = x * w, 0
     for _, axes in ipairs { { 2 }, { 1, 2 }, { 1, 2, 3 }, { 2, 3 } } do
@@ -206,6 +208,10 @@ describe("junk behind the lengths and", function()
     return s + (y:var(3, true) + y:norm(1, 3, true) + y:logsumexp(3, true)):sum()
   end
   ops.angles = function(x, w) return (x * w * 0.1):asin() + (x * w * 0.1):acos() end
+  ops.quantiles = function(x, w)
+    local y = x * w
+    return (y:sort(3)) + y:median(2, true):sum() + y:median() + y:quantile(0.3, { 2, 3 }):sum() + y:median(3, true)
+  end
   ops.clamp = function(x, w) return (x * w):clamp(-1, 1.5) + w end
   ops.leaky_relu = function(x, w) return (x * w):leaky_relu(0.1) + w end
   ops.layer_norm = function(x, w) return core.layer_norm(x, w, w, 1e-5) end
@@ -225,12 +231,12 @@ describe("junk behind the lengths and", function()
   -- Every op that has a gradient is in the list above, or takes one tensor, or is tested as what it stands for.
   local elsewhere = { "mse", "mae", "huber", "quantile_loss", "cross_entropy", "binary_cross_entropy", "kl_div",
     "poisson_nll", "gaussian_nll", "ctc_loss", "recurrent", "conv1d", "batch_norm", "embedding", "dropout", "asin", "acos",
-    "softmax", "log_softmax", "max", "min", "mean", "sum" }
+    "softmax", "log_softmax", "max", "min", "mean", "sum", "quantile", "bincount" }
   local refusing = { "transpose", "slice", "select", "stack", "gather", "windows", "topk", "reshape", "broadcast_to",
     "index_put" }
-  local flat = { "eq", "ne", "lt", "le", "gt", "ge", "argmax", "argmin", "any", "all", "argsort", "nonzero", "one_hot",
-    "sign", "floor", "ceil", "round", "is_finite", "to_int", "floor_div", "logical_and", "logical_or", "logical_xor",
-    "logical_not" } -- without a gradient
+  local flat = { "eq", "ne", "lt", "le", "gt", "ge", "argmax", "argmin", "any", "all", "argsort", "unique", "histogram",
+    "searchsorted", "nonzero", "one_hot", "sign", "floor", "ceil", "round", "is_finite", "to_int", "floor_div",
+    "logical_and", "logical_or", "logical_xor", "logical_not" } -- without a gradient
 
   it("every op", function()
     local known, alone = {}, {}

@@ -1,5 +1,5 @@
--- Reductions: every one over every set of axes, against plain loops over the elements that count; padding, int32, edges,
--- order of summation, messages.
+-- Reductions: every one over every set of axes, against plain loops over the elements that count; padding, int32,
+-- edges, order of summation, messages.
 local core = require "rnn.core"
 
 local nan, inf = 0 / 0, math.huge
@@ -31,16 +31,6 @@ local function fold(start, f)
     local y = start
     for _, v in ipairs(list) do y = f(y, v) end
     return y
-  end
-end
-
-local function place(better)
-  return function(list)
-    local best = 0
-    for i, v in ipairs(list) do
-      if best == 0 or better(v, list[best]) then best = i end
-    end
-    return best
   end
 end
 
@@ -105,10 +95,10 @@ local keeps_int = { sum = true, prod = true, max = true, min = true }
 -- All sets of axes of n, and nil for all of them.
 local function axis_sets(n)
   local sets = { false }
-  for bits = 1, (1 << n) - 1 do
+  for members = 1, (1 << n) - 1 do
     local set = {}
     for axis = 1, n do
-      if bits >> (axis - 1) & 1 == 1 then set[#set + 1] = axis end
+      if members >> (axis - 1) & 1 == 1 then set[#set + 1] = axis end
     end
     sets[#sets + 1] = set
   end
@@ -168,7 +158,8 @@ describe("every reduction over every set of axes", function()
   for name, r in pairs(reductions) do
     it("of floats: " .. name, function()
       core.seed(3)
-      for _, dims in ipairs { {}, { 5 }, { 1 }, { 0 }, { 2, 3 }, { 3, 0, 2 }, { 2, 3, 4 }, { 3, 1, 2, 5 }, { 2, 2, 3, 1, 2 } } do
+      local shapes = { {}, { 5 }, { 1 }, { 0 }, { 2, 3 }, { 3, 0, 2 }, { 2, 3, 4 }, { 3, 1, 2, 5 }, { 2, 2, 3, 1, 2 } }
+      for _, dims in ipairs(shapes) do
         local x = core.rand(dims) * 2 - 0.7
         for _, axes in ipairs(axis_sets(#dims)) do
           check(name, x, axes, false)
@@ -450,7 +441,8 @@ describe("any and all", function()
 
   it("refuse what is no mask, but not in padding", function()
     for _, v in ipairs { 2, -1, 0.5, nan } do
-      fails("any: a mask holds 0 and 1, but " .. core.precision .. " (3,) has other elements", core.any, core.tensor { 0, 1, v })
+      local message = "any: a mask holds 0 and 1, but " .. core.precision .. " (3,) has other elements"
+      fails(message, core.any, core.tensor { 0, 1, v })
     end
     fails("all: a mask holds 0 and 1, but int32 (2,) has", core.all, core.tensor({ 0, 2 }, "int32"))
     local m = core.tensor({ { { 1, 1 }, { 5, nan } }, { { 0, 1 }, { 0, 0 } } }):with_lengths { 1, 2 }
