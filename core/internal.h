@@ -62,6 +62,7 @@ struct rnn_ctx {
   atomic_bool interrupted;
   /* finite.c */
   bool checks_finite;
+  bool openblas; /* for large products; product.c */
   char where[128];
   /* recurrent/watch.c */
   rnni_watch *watches;
@@ -308,6 +309,8 @@ bool rnni_all_finite(const real *x, int64_t n);
 /* RNN_ENAN when a result of the call, or a gradient that its backward made, is not finite; finite.c. */
 RNN_MUST_USE rnn_status rnni_check_results(rnn_ctx *ctx, const rnni_call *c);
 RNN_MUST_USE rnn_status rnni_check_gradients(rnn_ctx *ctx, const rnni_call *c, const char *where);
+/* RNN_EARG for an input that is not all finite; finite.c. */
+RNN_MUST_USE rnn_status rnni_need_finite(rnn_ctx *ctx, const rnni_call *c, int input);
 /* A layer's tensors in their order: "x", "weight_ih" ... */
 const char *rnni_layer_tensor_name(const rnn_recurrent *r, int input);
 RNN_MUST_USE rnn_status rnni_need_float(rnn_ctx *ctx, const rnni_call *c, int input);
@@ -352,6 +355,26 @@ RNN_MUST_USE rnn_status rnni_gemm(rnn_ctx *ctx, int64_t m, int64_t n, int64_t k,
 
 /* B as the kernels' products want it (kernels.h), packed by all threads. out has rnni_packed_size(k, n) elements. */
 void rnni_pack(rnn_ctx *ctx, int64_t k, int64_t n, const real *b, int64_t rs, int64_t cs, real *out);
+
+/* ---- libraries that are opened at their first use, not linked: libsndfile alone brings eight others, which would double
+   the time the program takes to start ---- */
+
+typedef struct rnni_symbol {
+  const char *name;
+  void **function; /* where its address goes */
+} rnni_symbol;
+
+typedef struct rnni_library {
+  const char *file;    /* "libsndfile.so.1" */
+  const char *package; /* of Debian: "libsndfile1" */
+  const rnni_symbol *symbols; /* ended by a NULL name */
+  bool ready;
+} rnni_library;
+
+/* RNN_EIO when the library or one of its functions is not there; what names the task: "audio.read". */
+RNN_MUST_USE rnn_status rnni_library_need(rnn_ctx *ctx, const char *what, rnni_library *library);
+/* The same for a build that found no header. */
+RNN_MUST_USE rnn_status rnni_library_missing(rnn_ctx *ctx, const char *what, const char *name, const char *package);
 
 /* ---- files ---- */
 

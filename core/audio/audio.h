@@ -1,26 +1,8 @@
-/* audio.h: libraries that only sound needs. They are opened at their first use, not linked: libsndfile alone brings
- * eight others, which would double the time the program takes to start. */
+/* audio.h: what the files about sound share. */
 #ifndef RNNI_AUDIO_H
 #define RNNI_AUDIO_H
 
 #include "../internal.h"
-
-typedef struct rnni_symbol {
-  const char *name;
-  void **function; /* where its address goes */
-} rnni_symbol;
-
-typedef struct rnni_library {
-  const char *file;    /* "libsndfile.so.1" */
-  const char *package; /* of Debian: "libsndfile1" */
-  const rnni_symbol *symbols; /* ended by a NULL name */
-  bool ready;
-} rnni_library;
-
-/* RNN_EIO when the library or one of its functions is not there; what names the task: "audio.read". */
-RNN_MUST_USE rnn_status rnni_library_need(rnn_ctx *ctx, const char *what, rnni_library *library);
-/* The same for a build that found no header. */
-RNN_MUST_USE rnn_status rnni_library_missing(rnn_ctx *ctx, const char *what, const char *name, const char *package);
 
 /* RNN_EARG when x is no float tensor (L) or (L, channels), or has a sample that is nan or infinite. */
 RNN_MUST_USE rnn_status rnni_need_samples(rnn_ctx *ctx, const char *what, const rnn_tensor *x);

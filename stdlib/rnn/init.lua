@@ -33,6 +33,7 @@ return lazy("", rnn, {
   ctc = "rnn.ctc",
   decode = "rnn.decode",
   doc = "rnn.doc",
+  linalg = "rnn.linalg",
   audio = "rnn.audio",
   music = "rnn.music",
   text = "rnn.text",
