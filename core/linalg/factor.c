@@ -192,12 +192,13 @@ rnn_status rnni_qr(rnn_ctx *ctx, const char *what, int64_t m, int64_t n, double 
 
 /* ---- singular values ---- */
 
-/* -1 when the first of the largest of n numbers, step apart, is negative. */
+/* -1 when the first of the largest of n numbers, step apart, is negative; rounding decides nothing. */
 static double sign_of_largest(int64_t n, const double *x, int64_t step) {
-  double largest = 0;
-  for (int64_t i = 0; i < n; i++)
-    if (fabs(x[i * step]) > fabs(largest) * (1 + 1e-9)) largest = x[i * step]; /* rounding decides nothing */
-  return largest < 0 ? -1 : 1;
+  double most = 0;
+  int64_t i = 0;
+  for (int64_t k = 0; k < n; k++) most = RNNI_MAX(most, fabs(x[k * step]));
+  while (i + 1 < n && fabs(x[i * step]) < most * (1 - 1e-6)) i++;
+  return n > 0 && x[i * step] < 0 ? -1 : 1;
 }
 
 rnn_status rnni_svd(rnn_ctx *ctx, const char *what, int64_t m, int64_t n, double *a, double *u, double *s, double *vt) {
@@ -287,8 +288,7 @@ rnn_status rnni_eig(rnn_ctx *ctx, const char *what, int64_t n, double *a, double
   RNNI_GOTO(rnni_array(ctx, 2 * n + 2, (size_t)(n + 1) * sizeof *parts, &parts));
   double *wr = parts, *wi = parts + n, *turned = wi + n, *vectors = turned + n * n;
   const char *right = v ? "V" : "N";
-  if (v) transpose(n, n, a, turned);
-  else memcpy(turned, a, (size_t)(n * n) * sizeof *a); /* those of A' are the same */
+  transpose(n, n, a, turned);
   lapack->dgeev_("N", right, &size, turned, &size, wr, wi, &best, &one, vectors, &size, &best, &query, &info, 1, 1);
   RNNI_GOTO(check(ctx, what, info, ""));
   room = (int)best;

@@ -523,7 +523,7 @@ static rnn_status need_apart(rnn_ctx *ctx, const char *what, const char *name, i
       return rnni_fail(ctx, RNN_EARG, "backward of %s: %s %lld is 0, so its vectors have no gradient; that of the values "
                        "alone has", what, name, (long long)i + 1);
     if (i > 0 && fabs(s[i] - s[i - 1]) <= near)
-      return rnni_fail(ctx, RNN_EARG, "backward of %s: %s %lld and %lld are equal, so their vectors have no gradient; that "
+      return rnni_fail(ctx, RNN_EARG, "backward of %s: %ss %lld and %lld are equal, so their vectors have no gradient; that "
                        "of the values alone has", what, name, (long long)i, (long long)i + 1);
   }
   return RNN_OK;

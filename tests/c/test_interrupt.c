@@ -79,7 +79,8 @@ static rnn_tensor *make(rnn_type type, int ndim, const int64_t *dims) {
 /* ---- ops ---- */
 
 /* f: a line of SIZE floats; m: (SIZE/4, 4); w: (4, SIZE/4); i: SIZE ids 1 .. 4, d: SIZE/4, j: one less; q: (1500, 1500);
-   s: (64, SIZE/256, 4), t: (8, SIZE/1024, 4); v: 4 floats; u: SIZE/4 floats; k: (4, 4); l: (8, 40) ids; c: (32, 4, 3) */
+   s: (64, SIZE/256, 4), t: (8, SIZE/1024, 4); v: 4 floats; u: SIZE/4 floats; k: (4, 4); l: (8, 40) ids; c: (32, 4, 3);
+   e: (SIZE/256, 8, 8), positive definite in their symmetric part */
 typedef struct large_case {
   const char *op, *inputs;
   int64_t i[3];
@@ -107,6 +108,18 @@ static const large_case cases[] = {
     {.op= "matmul", .inputs = "qq"},
     {.op= "matmul", .inputs = "mk"},
     {.op= "linear", .inputs = "mkv"},
+    {.op= "linalg.cholesky", .inputs = "e"},
+    {.op= "linalg.solve", .inputs = "ee"},
+    {.op= "linalg.solve_triangular", .inputs = "ee"},
+    {.op= "linalg.inv", .inputs = "e"},
+    {.op= "linalg.det", .inputs = "e"},
+    {.op= "linalg.slogdet", .inputs = "e"},
+    {.op= "linalg.qr", .inputs = "e"},
+    {.op= "linalg.svd", .inputs = "e"},
+    {.op= "linalg.eigh", .inputs = "e"},
+    {.op= "linalg.eig", .inputs = "e"},
+    {.op= "linalg.eigvals", .inputs = "e"},
+    {.op= "linalg.lstsq", .inputs = "ee"},
     {.op= "conv1d", .inputs = "sc", .i = {1, 1, 2}},
     {.op= "softmax", .inputs = "m", .i = {1}},
     {.op= "softmax", .inputs = "w", .i = {1}},
@@ -159,6 +172,7 @@ static rnn_tensor *input(char kind) {
     case 'v': t = FLOATS(4); break;
     case 'u': t = FLOATS(SIZE / 4); break;
     case 'k': t = FLOATS(4, 4); break;
+    case 'e': t = FLOATS(SIZE / 256, 8, 8); break;
     case 'c': t = FLOATS(32, 4, 3); break;
     case 'i': t = INTS(SIZE); break;
     case 'j': t = INTS(SIZE / 4 - 1); break;
@@ -173,18 +187,22 @@ static rnn_tensor *input(char kind) {
     if (rnn_tensor_type(t) == RNN_INT) rnn_tensor_ints(t)[i] = kind == 'l' ? 2 + (int32_t)(state >> 31) : 1 + (int32_t)(state >> 30);
     else rnn_tensor_floats(t)[i] = (rnn_real)((double)(state >> 8) * 0x1p-24 * 0.98 + 0.01);
   }
+  for (int64_t i = 0; kind == 'e' && i < n; i += i % 64 == 63 ? 1 : 9) rnn_tensor_floats(t)[i] += 16;
   return t;
 }
 
 typedef struct application {
   const rnn_op *op;
   rnn_args args;
-  rnn_tensor *in[8], *out;
+  rnn_tensor *in[8], *out, *others[RNN_MAX_OUTPUTS];
 } application;
 
 static rnn_status apply(void *arg) {
   application *a = arg;
-  return rnn_apply(ctx, a->op, &a->args, &a->out);
+  rnn_status status = rnn_apply(ctx, a->op, &a->args, a->others);
+  a->out = a->others[0];
+  for (int i = 1; status == RNN_OK && i < rnn_op_outputs(a->op, &a->args); i++) rnn_tensor_free(a->others[i]);
+  return status;
 }
 static rnn_status backward(void *arg) {
   application *a = arg;
