@@ -36,6 +36,7 @@ static struct {
   lua_Integer threads; /* 0: not given */
   bool seeded;
   lua_Integer seed;
+  const char *blas; /* NULL: not given */
 } options;
 
 /* ---- messages ---- */
@@ -71,6 +72,7 @@ static void print_usage(FILE *out) {
           "  --seed N     start the random numbers, Lua's too, from N\n"
           "  --deterministic  the same bits on every processor, at any price\n"
           "  --double     compute in double precision\n"
+          "  --blas NAME  large products by 'own' kernels or by 'openblas'\n"
           "  --version    show version information and leave\n"
           "  --help       show this text and leave\n"
           "  --           stop handling options\n"
@@ -79,6 +81,15 @@ static void print_usage(FILE *out) {
 }
 
 static void print_version(void) { printf("rnnlua " RNN_VERSION "  " LUA_COPYRIGHT "\n"); }
+
+/* The library that is opened when it is first used. */
+static void print_blas_version(void) {
+  rnn_ctx *ctx;
+  if (rnn_ctx_new(&ctx) != RNN_OK) return;
+  const char *version = rnn_blas_version(ctx);
+  printf("linear algebra: %s\n", version ? version : rnn_message(ctx));
+  rnn_ctx_free(ctx);
+}
 
 /* ---- the command line ---- */
 
@@ -124,6 +135,10 @@ static bool read_long_option(char **argv, int *i) {
   if (is_valued(argv, i, "--seed", &value)) {
     options.seeded = true;
     return read_integer("--seed", value, 0, LUA_MAXINTEGER, &options.seed);
+  }
+  if (is_valued(argv, i, "--blas", &options.blas)) {
+    if (options.blas && (strcmp(options.blas, "own") == 0 || strcmp(options.blas, "openblas") == 0)) return true;
+    return refuse("--blas: expected 'own' or 'openblas', got '%s'", options.blas ? options.blas : "nothing");
   }
   if (strcmp(argv[*i], "--double") == 0) options.use_double = true;
   else if (strcmp(argv[*i], "--deterministic") == 0) setenv("RNNLUA_DETERMINISTIC", "1", 1); /* read with the core */
@@ -217,7 +232,9 @@ static bool run_options(lua_State *L) {
   char **argv = options.argv;
   for (int i = 1; i < options.script; i++) {
     const char *value;
-    if (is_valued(argv, &i, "--threads", &value) || is_valued(argv, &i, "--seed", &value)) continue;
+    if (is_valued(argv, &i, "--threads", &value) || is_valued(argv, &i, "--seed", &value) ||
+        is_valued(argv, &i, "--blas", &value))
+      continue;
     int option = argv[i][1];
     if (option == 'W') lua_warning(L, "@on", 0);
     if (option != 'e' && option != 'l') continue;
@@ -276,6 +293,11 @@ static int open_core(lua_State *L) {
   lrnn_interrupt_core(L);
   if (options.threads) call_with_integer(L, "threads", options.threads);
   if (options.seeded) seed_core(L);
+  if (options.blas) {
+    lua_getfield(L, 1, "blas");
+    lua_pushstring(L, options.blas);
+    lua_call(L, 1, 0);
+  }
   return 1;
 }
 
@@ -425,6 +447,7 @@ int main(int argc, char **argv) {
   if (!read_options(argv)) return EXIT_FAILURE;
   if (options.help) print_usage(stdout);
   if (options.full_version || (options.version && !options.interactive)) print_version();
+  if (options.full_version) print_blas_version();
   if (options.help || options.full_version) return EXIT_SUCCESS;
   lua_State *L = luaL_newstate();
   if (!L) {

@@ -28,13 +28,15 @@ static uint64_t trained(void *ctx) {
 
 static char methods_key, module_key;
 
-/* Adds to the table on top the functions of every op. */
-static void set_ops(lua_State *L) {
+/* Adds to the table on top the functions of every op, or of those whose name begins with family and a dot. */
+static void set_ops(lua_State *L, const char *family) {
   for (int i = 0; rnn_op_at(i); i++) {
     const rnn_op *op = rnn_op_at(i);
+    const char *name = rnn_op_name(op), *dot = strchr(name, '.');
     if (strcmp(rnn_op_signature(op), "R") == 0) continue; /* recurrent has a function of its own */
+    if (family ? !dot || strncmp(name, family, (size_t)(dot - name)) != 0 : dot != NULL) continue;
     lrnn_push_op(L, i);
-    lua_setfield(L, -2, rnn_op_name(op));
+    lua_setfield(L, -2, family ? dot + 1 : name);
   }
 }
 
@@ -54,7 +56,7 @@ static void set_operators(lua_State *L) {
 static void open_metatable(lua_State *L) {
   lrnn_box_open(L); /* metatable */
   lua_newtable(L);  /* methods */
-  set_ops(L);
+  set_ops(L, NULL);
   lrnn_set_functions(L, lrnn_tensor_methods);
   lrnn_set_functions(L, lrnn_grad_methods);
   for (const luaL_Reg *r = lrnn_tensor_metamethods; r->name; r++) {
@@ -82,7 +84,10 @@ int OPEN(lua_State *L) {
   lrnn_numbers_open(L);
   lrnn_locale_open(L);
   lua_newtable(L);
-  set_ops(L);
+  set_ops(L, NULL);
+  lua_newtable(L);
+  set_ops(L, "linalg");
+  lua_setfield(L, -2, "_linalg"); /* for rnn.linalg */
   for (int i = 0; functions[i]; i++) lrnn_set_functions(L, functions[i]);
   lrnn_stepper_open(L);
   lua_pushliteral(L, RNN_PRECISION);

@@ -41,6 +41,26 @@ static int lrnn_threads(lua_State *L) {
   return 1;
 }
 
+/*--- rnn.blas([name]) -> name
+---
+--- Who computes large matrix products: "own", our kernels, or "openblas" (also rnnlua --blas); with an argument it is
+--- chosen. OpenBLAS's results differ in their last bits from one processor to another. It is the default only where
+--- no kernels of ours were made for the processor. Errors: another name; openblas where it is missing or older than
+--- 0.3.21, and with --deterministic.
+---@param name? "own"|"openblas"
+---@return "own"|"openblas" */
+static int lrnn_blas(lua_State *L) {
+  rnn_ctx *ctx = lrnn_context(L);
+  if (!lua_isnoneornil(L, 1)) {
+    const char *name = lua_type(L, 1) == LUA_TSTRING ? lua_tostring(L, 1) : "";
+    const bool openblas = strcmp(name, "openblas") == 0;
+    if (!openblas && strcmp(name, "own") != 0) lrnn_argument_error(L, "blas", 1, "name", "'own' or 'openblas'");
+    lrnn_check(L, rnn_ctx_set_openblas(ctx, openblas));
+  }
+  lua_pushstring(L, rnn_ctx_openblas(ctx) ? "openblas" : "own");
+  return 1;
+}
+
 static void set_bytes(lua_State *L, const char *key, uint64_t n) {
   lua_pushinteger(L, (lua_Integer)n);
   lua_setfield(L, -2, key);
@@ -188,5 +208,6 @@ const lrnn_function lrnn_system_functions[] = {{"fail", lrnn_core_fail, LRNN_ANY
                                                {"isatty", lrnn_isatty, 1},
                                                {"terminal_width", lrnn_terminal_width, 0},
                                                {"isa", lrnn_isa, 0},
+                                               {"blas", lrnn_blas, 1},
                                                {"op_doc", lrnn_op_doc, 1},
                                                {NULL, NULL, 0}};

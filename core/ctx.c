@@ -35,6 +35,7 @@ rnn_status rnn_ctx_new(rnn_ctx **out) {
   ctx->threads = default_threads();
   atomic_init(&ctx->interrupted, false);
   rnni_kernels_choose();
+  ctx->openblas = !rnni_has_vector_set() && !rnni_deterministic();
   *out = ctx;
   return RNN_OK;
 }

@@ -54,8 +54,8 @@ static int64_t first_of(const rnn_tensor *t) {
   return -1;
 }
 
-/* "nan at (3, 17, 1) of (32, 50, 4): sample 3, time step 17". */
-static const char *describe(const rnn_tensor *t, int64_t at, char *text, size_t size) {
+/* "nan at (3, 17, 1) of (32, 50, 4)", and with steps ": sample 3, time step 17". */
+static const char *describe_place(const rnn_tensor *t, int64_t at, bool steps, char *text, size_t size) {
   int64_t index[RNN_MAX_DIMS], rest = at;
   for (int i = t->ndim - 1; i >= 0; i--) {
     index[i] = rest % t->dims[i] + 1;
@@ -66,9 +66,21 @@ static const char *describe(const rnn_tensor *t, int64_t at, char *text, size_t 
   for (int i = 0; i < t->ndim && used < size; i++)
     used += (size_t)snprintf(text + used, size - used, "%s%lld", i ? ", " : " at (", (long long)index[i]);
   if (t->ndim && used < size) used += (size_t)snprintf(text + used, size - used, ") of %s", RNNI_SHAPE(t));
-  if (t->ndim == 3 && used < size)
+  if (steps && t->ndim == 3 && used < size)
     snprintf(text + used, size - used, ": sample %lld, time step %lld", (long long)index[0], (long long)index[1]);
   return text;
+}
+static const char *describe(const rnn_tensor *t, int64_t at, char *text, size_t size) {
+  return describe_place(t, at, true, text, size);
+}
+
+rnn_status rnni_need_finite(rnn_ctx *ctx, const rnni_call *c, int input) {
+  char text[200];
+  if (rnn_tensor_finite(c->in[input])) return RNN_OK;
+  int64_t at = first_of(c->in[input]);
+  if (at < 0) return rnni_poll(ctx);
+  return rnni_fail(ctx, RNN_EARG, "%s: %s: expected finite numbers, got %s", c->op->name, rnni_input_name(c, input),
+                   describe_place(c->in[input], at, false, text, sizeof text));
 }
 
 rnn_status rnni_check_results(rnn_ctx *ctx, const rnni_call *c) {

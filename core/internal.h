@@ -62,6 +62,7 @@ struct rnn_ctx {
   atomic_bool interrupted;
   /* finite.c */
   bool checks_finite;
+  bool openblas; /* for large products; product.c */
   char where[128];
   /* recurrent/watch.c */
   rnni_watch *watches;
@@ -323,6 +324,8 @@ bool rnni_all_finite(const real *x, int64_t n);
 /* RNN_ENAN when a result of the call, or a gradient that its backward made, is not finite; finite.c. */
 RNN_MUST_USE rnn_status rnni_check_results(rnn_ctx *ctx, const rnni_call *c);
 RNN_MUST_USE rnn_status rnni_check_gradients(rnn_ctx *ctx, const rnni_call *c, const char *where);
+/* RNN_EARG for an input that is not all finite; finite.c. */
+RNN_MUST_USE rnn_status rnni_need_finite(rnn_ctx *ctx, const rnni_call *c, int input);
 /* A layer's tensors in their order: "x", "weight_ih" ... */
 const char *rnni_layer_tensor_name(const rnn_recurrent *r, int input);
 RNN_MUST_USE rnn_status rnni_need_float(rnn_ctx *ctx, const rnni_call *c, int input);

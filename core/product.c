@@ -1,6 +1,7 @@
 /* product.c: matrix products over threads, on the packed kernel. */
 #include "internal.h"
 #include "kernels/kernels.h"
+#include "linalg/linalg.h"
 
 typedef struct job {
   int64_t m, n, k;
@@ -88,11 +89,79 @@ static rnn_status run(rnn_ctx *ctx, int64_t m, int64_t n, int64_t k, const real 
   return status;
 }
 
+/* ---- OpenBLAS ---- */
+
+rnn_status rnn_ctx_set_openblas(rnn_ctx *ctx, bool on) {
+  const rnni_lapack *lapack;
+  if (on && rnni_deterministic())
+    return rnni_fail(ctx, RNN_EARG, "blas: openblas is not with --deterministic: its results differ in their last bits "
+                     "from one processor to another");
+  if (on) RNNI_TRY(rnni_lapack_need(ctx, "blas", &lapack));
+  ctx->openblas = on;
+  return RNN_OK;
+}
+bool rnn_ctx_openblas(const rnn_ctx *ctx) { return ctx->openblas; }
+
+#define LARGE 1e6 /* multiply-adds; below, its copies of the operands cost more than it gains */
+
+typedef struct blas_job {
+  const rnni_lapack *lapack;
+  job j;
+  const real *b;
+  int64_t brs, bcs;
+} blas_job;
+
+/* Its matrices lie column by column: C' = B' A'. */
+static void run_blas(void *arg, int task) {
+  const blas_job *p = arg;
+  const job *j = &p->j;
+  const int64_t from = rnni_cut(j->m, 16, task, j->row_tasks);
+  const int m = (int)(rnni_cut(j->m, 16, task + 1, j->row_tasks) - from), n = (int)j->n, k = (int)j->k, ldc = (int)j->ldc;
+  const int lda = (int)RNNI_MAX(j->acs == 1 ? j->ars : j->acs, 1), ldb = (int)RNNI_MAX(p->bcs == 1 ? p->brs : p->bcs, 1);
+  const real one = 1, add = j->accumulate || j->bias;
+  real *c = j->c + from * j->ldc;
+  for (int64_t i = 0; j->bias && i < m; i++)
+    for (int64_t l = 0; l < n; l++) c[i * ldc + l] = j->bias[l] + (j->accumulate ? c[i * ldc + l] : 0);
+  if (m > 0)
+    p->lapack->gemm(p->bcs == 1 ? "N" : "T", j->acs == 1 ? "N" : "T", &n, &m, &k, &one, p->b, &ldb, j->a + from * j->ars,
+                    &lda, &add, c, &ldc, 1, 1);
+}
+
+/* Does OpenBLAS take it? A row or a column of a matrix on each side must lie in one piece. */
+static bool for_openblas(const rnn_ctx *ctx, const blas_job *p) {
+  const job *j = &p->j;
+  const double most = INT32_MAX;
+  return ctx->openblas && (double)j->m * (double)j->n * (double)j->k >= LARGE && j->m > 1 && j->n > 1 && j->k > 1 &&
+         (j->acs == 1 ? j->ars >= j->k : j->ars == 1 && j->acs >= j->m) &&
+         (p->bcs == 1 ? p->brs >= j->n : p->brs == 1 && p->bcs >= j->k) && (double)j->ldc < most &&
+         (double)RNNI_MAX(j->ars, j->acs) < most && (double)RNNI_MAX(p->brs, p->bcs) < most && (double)j->m < most;
+}
+
+static rnn_status gemm_openblas(rnn_ctx *ctx, blas_job whole) {
+  const int64_t step = (int64_t)RNNI_MAX(POLL_MULTIPLY_ADDS / ((double)whole.j.n * (double)whole.j.k), 1) * 96;
+  for (int64_t r = 0; r < whole.j.m; r += step) {
+    blas_job p = whole;
+    p.j.m = RNNI_MIN(step, whole.j.m - r);
+    p.j.a += r * p.j.ars;
+    p.j.c += r * p.j.ldc;
+    p.j.row_tasks = rnni_threads_for(ctx, (double)p.j.m * (double)p.j.n * (double)p.j.k);
+    rnni_parallel(ctx, (int)p.j.row_tasks, run_blas, &p);
+    RNNI_TRY(rnni_poll(ctx));
+  }
+  return RNN_OK;
+}
+
 rnn_status rnni_gemm(rnn_ctx *ctx, int64_t m, int64_t n, int64_t k, const real *a, int64_t ars, int64_t acs,
                      const real *b, int64_t brs, int64_t bcs, const real *bias, real *c, int64_t ldc, bool accumulate) {
   if (m == 0 || n == 0) return RNN_OK;
   if (n == 1 && ldc == 1 && m > 1 && !bias) /* one column is better seen as one row: C' = B' A' */
     return rnni_gemm(ctx, 1, m, k, b, 1, brs, a, acs, ars, NULL, c, m, accumulate);
+  blas_job blas = {.j = {.m = m, .n = n, .k = k, .a = a, .ars = ars, .acs = acs, .bias = bias, .c = c, .ldc = ldc,
+                         .accumulate = accumulate}, .b = b, .brs = brs, .bcs = bcs};
+  if (for_openblas(ctx, &blas)) {
+    if (rnni_lapack_need(ctx, "blas", &blas.lapack) == RNN_OK) return gemm_openblas(ctx, blas);
+    ctx->openblas = false; /* it was the default, and is not there */
+  }
   bool direct = lies_in_panels(m, n, brs, bcs);
   int64_t most = RNNI_MAX(PACKED_MOST / n, 256) / 256 * 256;
   if (direct) most = RNNI_MAX((int64_t)(POLL_MULTIPLY_ADDS / ((double)n * (double)RNNI_MIN(m, 96))), 256);

@@ -114,6 +114,14 @@ void rnn_memory_set_limit(rnn_ctx *ctx, size_t bytes); /* 0: no limit */
    nth 0 switches it off. Returns how many allocations were asked for since the last call. */
 uint64_t rnn_memory_fail(rnn_ctx *ctx, uint64_t nth, uint64_t count);
 
+/* "OpenBLAS 0.3.21 ...": the library behind linear algebra, which this opens; NULL when there is none. */
+const char *rnn_blas_version(rnn_ctx *ctx);
+/* Large products of floats by OpenBLAS instead of our own kernels: not the same bits on every machine, nor for every
+   number of threads. At the start only on where no set of our kernels was made for the processor. RNN_EARG with
+   RNNLUA_DETERMINISTIC=1. */
+RNN_MUST_USE rnn_status rnn_ctx_set_openblas(rnn_ctx *ctx, bool on);
+bool rnn_ctx_openblas(const rnn_ctx *ctx);
+
 /* "x86-64-v4" ...: the kernels chosen for this processor (RNNLUA_ISA forces a lesser one). */
 const char *rnn_isa(void);
 

@@ -37,6 +37,21 @@ static const struct {
     {&rnni_kernels_plain, always},
 };
 
+bool rnni_deterministic(void) {
+  const char *same = getenv("RNNLUA_DETERMINISTIC");
+  return same && strcmp(same, "1") == 0;
+}
+
+bool rnni_has_vector_set(void) {
+  bool has = false;
+  for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
+    has = has || (sets[i].table != &rnni_kernels_plain && sets[i].supported());
+#ifdef __aarch64__
+  has = true; /* the plain set has vectors and fused multiply-adds there */
+#endif
+  return has;
+}
+
 static const rnni_kernels *choose(void) {
   const char *forced = getenv("RNNLUA_ISA");
   const rnni_kernels *best = NULL;
@@ -48,8 +63,7 @@ static const rnni_kernels *choose(void) {
       break;
     }
   }
-  const char *same = getenv("RNNLUA_DETERMINISTIC");
-  if (best == &rnni_kernels_plain && same && strcmp(same, "1") == 0) best = &rnni_kernels_exact;
+  if (best == &rnni_kernels_plain && rnni_deterministic()) best = &rnni_kernels_exact;
   return best;
 }
 

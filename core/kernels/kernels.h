@@ -177,6 +177,8 @@ typedef struct rnni_kernels {
 
 extern const rnni_kernels *rnni_kernel; /* chosen by rnni_kernels_choose, the same for every context */
 void rnni_kernels_choose(void);
+bool rnni_deterministic(void);  /* RNNLUA_DETERMINISTIC=1 */
+bool rnni_has_vector_set(void); /* a set of kernels was made for this processor, forced to another or not */
 
 static inline rnni_panels rnni_packed(const rnn_real *packed, int64_t k) {
   return (rnni_panels){packed, rnni_kernel->tile_cols, k * rnni_kernel->tile_cols};

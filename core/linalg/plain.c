@@ -239,10 +239,19 @@ static void reflect_task(void *arg, int task) {
   }
 }
 
-static rnn_status reflect(rnn_ctx *ctx, reflecting p) {
-  p.tasks = rnni_threads_for(ctx, 4 * (double)p.n * (double)p.rows * (double)p.columns);
-  rnni_parallel(ctx, p.tasks, reflect_task, &p);
-  return rnni_poll(ctx);
+static rnn_status reflect(rnn_ctx *ctx, reflecting whole) {
+  const double column = 4 * (double)whole.rows * (double)whole.columns;
+  const int64_t step = (int64_t)RNNI_MAX(1, POLL_MULTIPLY_ADDS / column / TOGETHER) * TOGETHER;
+  for (int64_t j = 0; j < whole.n; j += step) {
+    reflecting p = whole;
+    p.n = RNNI_MIN(step, whole.n - j);
+    p.upper += j;
+    p.lower += j;
+    p.tasks = rnni_threads_for(ctx, column * (double)p.n);
+    rnni_parallel(ctx, p.tasks, reflect_task, &p);
+    RNNI_TRY(rnni_poll(ctx));
+  }
+  return RNN_OK;
 }
 
 /* Between a panel where it lies and v, in two pieces: upper has columns rows. */

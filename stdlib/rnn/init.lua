@@ -27,6 +27,7 @@ local whole = {
   ctc = "rnn.ctc",
   decode = "rnn.decode",
   doc = "rnn.doc",
+  linalg = "rnn.linalg",
   audio = "rnn.audio",
   music = "rnn.music",
   text = "rnn.text",

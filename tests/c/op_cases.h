@@ -1,14 +1,16 @@
 /* op_cases.h: for every op the cases on which its gradient is checked: one line each.
  *
  * Inputs, separated by commas: a letter and sizes. f: +-[0.1, 2], away from kinks at 0; w: the same up to 5; p: [0.5, 2];
- * u: [0, 1]; d: +-[0, 0.9]; o: like f, or 0; iK: ids 1..K; zK: ids 0..K; b: 0 or 1. "L" after the sizes gives the tensor
- * lengths N, N-1 ... in T. */
+ * u: [0, 1]; d: +-[0, 0.9]; o: like f, or 0; iK: ids 1..K; zK: ids 0..K; b: 0 or 1; g: as f, with 2 n added along the
+ * diagonal of (..., n, n), so that it is regular and its symmetric part positive definite. output: which one is looked
+ * at, from 0. "L" after the sizes gives the tensor lengths N, N-1 ... in T. */
 typedef struct op_case {
   const char *op, *inputs;
   int64_t i[4];
   double n[3];
   int nshape;
   int64_t shape[4];
+  int output;
 } op_case;
 
 static const op_case op_cases[] = {
@@ -146,6 +148,33 @@ static const op_case op_cases[] = {
     {.op = "irfft", .inputs = "f3x4x4x2L", .i = {-1}},
     {.op = "linear", .inputs = "f3x4,f5x4,f5"},
     {.op = "linear", .inputs = "f2x3x4L,f5x4"},
+    {.op = "linalg.cholesky", .inputs = "g4x4"},
+    {.op = "linalg.cholesky", .inputs = "g2x3x3"},
+    {.op = "linalg.solve", .inputs = "g4x4,f4x3"},
+    {.op = "linalg.solve", .inputs = "g4x4,f4"},
+    {.op = "linalg.solve", .inputs = "g2x1x3x3,f4x3x2"},
+    {.op = "linalg.solve_triangular", .inputs = "g4x4,f4x3"},
+    {.op = "linalg.solve_triangular", .inputs = "g2x4x4,f4", .i = {1}},
+    {.op = "linalg.inv", .inputs = "g2x3x3"},
+    {.op = "linalg.det", .inputs = "g2x3x3"},
+    {.op = "linalg.slogdet", .inputs = "g2x3x3", .output = 1},
+    {.op = "linalg.qr", .inputs = "f5x3"},
+    {.op = "linalg.qr", .inputs = "f5x3", .output = 1},
+    {.op = "linalg.qr", .inputs = "f2x3x3", .output = 1},
+    {.op = "linalg.qr", .inputs = "f3x5"},
+    {.op = "linalg.qr", .inputs = "f2x3x5", .output = 1},
+    {.op = "linalg.svd", .inputs = "f5x3"},
+    {.op = "linalg.svd", .inputs = "f5x3", .output = 1},
+    {.op = "linalg.svd", .inputs = "f5x3", .output = 2},
+    {.op = "linalg.svd", .inputs = "f3x5"},
+    {.op = "linalg.svd", .inputs = "f2x3x5", .output = 2},
+    {.op = "linalg.eigh", .inputs = "g4x4"},
+    {.op = "linalg.eigh", .inputs = "g2x3x3", .output = 1},
+    {.op = "linalg.eig", .inputs = "f3x3"},
+    {.op = "linalg.eigvals", .inputs = "f3x3"},
+    {.op = "linalg.lstsq", .inputs = "f5x3,f5x2"},
+    {.op = "linalg.lstsq", .inputs = "f3x5,f3"},
+    {.op = "linalg.lstsq", .inputs = "f3x3x5,f2x1x3x2"},
     {.op = "conv1d", .inputs = "f2x6x2,f3x2x3,f3", .i = {1, 1, 0}},
     {.op = "conv1d", .inputs = "f2x6x2,f3x2x3", .i = {1, 1, 1}},
     {.op = "conv1d", .inputs = "f2x6x2,f3x2x3,f3", .i = {1, 1, 2}},

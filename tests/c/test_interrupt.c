@@ -80,7 +80,8 @@ static rnn_tensor *make(rnn_type type, int ndim, const int64_t *dims) {
 
 /* f: a line of SIZE floats, b: of zeros and ones; m: (SIZE/4, 4); w: (4, SIZE/4); i: SIZE ids 1 .. 4, o: (SIZE/4, 4),
    d: SIZE/4, j: one less; q: (1500, 1500); s: (64, SIZE/256, 4), t: (8, SIZE/1024, 4); v: 4 floats; h: 4096; u: SIZE/4
-   floats; k: (4, 4); l: (8, 40) ids; e: a line of zeros, int32; c: (32, 4, 3); y: (SIZE/2, 2) */
+   floats; k: (4, 4); l: (8, 40) ids; e: a line of zeros, int32; c: (32, 4, 3); y: (SIZE/2, 2);
+   x: (SIZE/256, 8, 8), positive definite in their symmetric part */
 typedef struct large_case {
   const char *op, *inputs;
   int64_t i[4];
@@ -128,6 +129,18 @@ static const large_case cases[] = {
     {.op= "rfft", .inputs = "m", .i = {-1}},
     {.op= "irfft", .inputs = "y", .i = {-1}},
     {.op= "linear", .inputs = "mkv"},
+    {.op= "linalg.cholesky", .inputs = "x"},
+    {.op= "linalg.solve", .inputs = "xx"},
+    {.op= "linalg.solve_triangular", .inputs = "xx"},
+    {.op= "linalg.inv", .inputs = "x"},
+    {.op= "linalg.det", .inputs = "x"},
+    {.op= "linalg.slogdet", .inputs = "x"},
+    {.op= "linalg.qr", .inputs = "x"},
+    {.op= "linalg.svd", .inputs = "x"},
+    {.op= "linalg.eigh", .inputs = "x"},
+    {.op= "linalg.eig", .inputs = "x"},
+    {.op= "linalg.eigvals", .inputs = "x"},
+    {.op= "linalg.lstsq", .inputs = "xx"},
     {.op= "conv1d", .inputs = "sc", .i = {1, 1, 2}},
     {.op= "softmax", .inputs = "m", .i = {1}},
     {.op= "softmax", .inputs = "w", .i = {1}},
@@ -222,6 +235,7 @@ static rnn_tensor *input(char kind) {
     case 'h': t = FLOATS(4096); break;
     case 'u': t = FLOATS(SIZE / 4); break;
     case 'k': t = FLOATS(4, 4); break;
+    case 'x': t = FLOATS(SIZE / 256, 8, 8); break;
     case 'c': t = FLOATS(32, 4, 3); break;
     case 'i': t = INTS(SIZE); break;
     case 'o': t = INTS(SIZE / 4, 4); break;
@@ -239,6 +253,7 @@ static rnn_tensor *input(char kind) {
     else if (kind == 'b') rnn_tensor_floats(t)[i] = (rnn_real)(state >> 31);
     else rnn_tensor_floats(t)[i] = (rnn_real)((double)(state >> 8) * 0x1p-24 * 0.98 + 0.01);
   }
+  for (int64_t i = 0; kind == 'x' && i < n; i += i % 64 == 63 ? 1 : 9) rnn_tensor_floats(t)[i] += 16;
   return t;
 }
 

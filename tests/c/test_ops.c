@@ -35,7 +35,8 @@ static double between(double low, double high) {
 static double value_for(char kind) {
   double sign = between(-1, 1) < 0 ? -1 : 1;
   switch (kind) {
-    case 'f': return sign * between(0.1, 2);
+    case 'f':
+    case 'g': return sign * between(0.1, 2);
     case 'w': return sign * between(0.1, 5);
     case 'o': return between(0, 1) < 0.4 ? 0 : sign * between(0.1, 2);
     case 'p': return between(0.5, 2);
@@ -66,6 +67,9 @@ static rnn_tensor *make_input(const char *s, const char **end) {
   for (int64_t i = 0; i < rnn_tensor_count(t); i++)
     if (whole) rnn_tensor_ints(t)[i] = (int32_t)floor(between(kind == 'i' ? 1 : 0, ids + 1));
     else rnn_tensor_floats(t)[i] = (rnn_real)value_for(kind);
+  const int64_t last = ndim ? dims[ndim - 1] : 0;
+  for (int64_t i = 0; kind == 'g' && i < rnn_tensor_count(t); i += i % (last * last) == last * last - 1 ? 1 : last + 1)
+    rnn_tensor_floats(t)[i] += (rnn_real)(2 * last);
   if (*s == 'L') {
     s++;
     rnn_tensor *lengths;
@@ -86,6 +90,7 @@ typedef struct setting {
   rnn_tensor *in[MAX_INPUTS];
   bool checked[MAX_INPUTS]; /* inputs whose gradient is asked for */
   rnn_random_state random;
+  int output;
 } setting;
 
 static setting set_up(const op_case *c) {
@@ -96,7 +101,7 @@ static setting set_up(const op_case *c) {
     char kind = *p;
     int k = s.args.nt++;
     s.in[k] = make_input(p, &p);
-    s.checked[k] = strchr("fwpuod", kind) != NULL && rnn_op_differentiable(s.op);
+    s.checked[k] = strchr("fgwpuod", kind) != NULL && rnn_op_differentiable(s.op);
   }
   if (strcmp(c->op, "batch_norm") == 0) s.checked[3] = s.checked[4] = false; /* statistics, changed in place */
   if (strcmp(c->op, "binary_cross_entropy") == 0) s.checked[1] = false;
@@ -110,17 +115,28 @@ static setting set_up(const op_case *c) {
   memcpy(s.args.shape, c->shape, sizeof c->shape);
   s.args.nshape = c->nshape;
   s.random = rnn_random_get(ctx);
+  s.output = c->output;
   return s;
 }
 
-/* The first result. */
+/* The output that the case looks at. */
+static rnn_status apply_one(setting *s, rnn_tensor **y) {
+  rnn_tensor *all[RNN_MAX_OUTPUTS];
+  *y = NULL;
+  rnn_status status = rnn_apply(ctx, s->op, &s->args, all);
+  if (status != RNN_OK) return status;
+  for (int i = 0; i < rnn_op_outputs(s->op, &s->args); i++)
+    if (i == s->output) *y = all[i];
+    else rnn_tensor_free(all[i]);
+  return RNN_OK;
+}
+
 static rnn_tensor *apply(setting *s) {
-  rnn_tensor *y[RNN_MAX_OUTPUTS] = {NULL};
+  rnn_tensor *y;
   rnn_random_set(ctx, s->random); /* the same dropout mask every time */
   s->args.t = s->in;
-  ok(rnn_apply(ctx, s->op, &s->args, y));
-  for (int i = 1; i < RNN_MAX_OUTPUTS; i++) rnn_tensor_free(y[i]);
-  return y[0];
+  ok(apply_one(s, &y));
+  return y;
 }
 
 /* L = sum of y times fixed weights */
@@ -221,14 +237,13 @@ static void give_gradient(rnn_tensor *x) {
 
 /* Forward and backward of a case, in which allocation nth fails. What failed has changed nothing. */
 static rnn_status attempt(setting *s, const op_case *c, rnn_tensor *const *before, uint64_t nth) {
-  rnn_tensor *all[RNN_MAX_OUTPUTS] = {NULL}, *dy = NULL, *dx;
+  rnn_tensor *y = NULL, *dy = NULL, *dx;
   rnn_random_set(ctx, s->random);
   s->args.t = s->in;
   for (int k = 0; k < s->args.nt; k++)
     if (s->checked[k]) give_gradient(s->in[k]);
   rnn_memory_fail(ctx, nth, 1);
-  rnn_status status = rnn_apply(ctx, s->op, &s->args, all);
-  rnn_tensor *y = all[0];
+  rnn_status status = apply_one(s, &y);
   if (status != RNN_OK) {
     if (rnn_random_get(ctx).position != s->random.position) fail_msg("%s: failed and drew random numbers", c->op);
     for (int k = 0; k < s->args.nt; k++)
@@ -247,7 +262,7 @@ static rnn_status attempt(setting *s, const op_case *c, rnn_tensor *const *befor
     }
     rnn_tensor_clear_grad(s->in[k]);
   }
-  for (int i = 0; i < RNN_MAX_OUTPUTS; i++) rnn_tensor_free(all[i]);
+  rnn_tensor_free(y);
   rnn_tensor_free(dy);
   return status;
 }
