@@ -38,6 +38,8 @@ return lazy("", rnn, {
   text = "rnn.text",
   monitor = "rnn.monitor",
 }, {
+  gradcheck = "rnn.differences",
+  hvp = "rnn.differences",
   save = "rnn.nn.save",
   load = "rnn.nn.save",
   fit = "rnn.train",
