@@ -113,6 +113,7 @@ int lrnn_print_tensor(lua_State *L);               /* print.c: __tostring */
 extern const lrnn_function lrnn_tensor_functions[];   /* tensor.c: constructors and random numbers */
 extern const lrnn_function lrnn_tensor_methods[];     /* method.c */
 extern const luaL_Reg lrnn_tensor_metamethods[]; /* method.c */
+void lrnn_format_open(lua_State *L);             /* method.c: string.format takes tensors of one element */
 extern const lrnn_function lrnn_grad_functions[];     /* grad.c: recording */
 extern const lrnn_function lrnn_grad_methods[];       /* grad.c: backward, gradients */
 /* The results of a lua_pcall of fname's, or its error, raised; grad.c. */

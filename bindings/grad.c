@@ -82,14 +82,14 @@ static void grad_options(lua_State *L, bool *retain, bool *allow_unused) {
 
 /*--- rnn.grad(loss, tensors [, options]) -> gradients
 ---
---- The gradients of loss by tensors: parameters, or results on the way to it. They are values: no x.grad changes, and they
---- have no history, as there are no second derivatives (rnn.hvp gives their products with a vector). Only the history
---- between loss and tensors is used, and forgotten; with retain_graph it stays, so that it can be gone through again.
---- Errors: as of x:backward; a tensor that requires no gradient, or that loss does not depend on.
+--- The gradients of loss by tensors: parameters, or results on the way to it. They are values: no x.grad changes, and
+--- they have no history, as there are no second derivatives (rnn.hvp gives their products with a vector). Only the
+--- history between loss and tensors is used, and forgotten; with retain_graph it stays, so that it can be gone through
+--- again. gradient is that of loss, of its shape, and 1 for a scalar. Errors: as of x:backward; a tensor that requires no
+--- gradient; one that loss does not depend on, for which there are zeros with allow_unused.
 ---@param loss rnn.Tensor of one element, or of any shape with the option gradient
 ---@param tensors rnn.Tensor|rnn.Tensor[] of any shapes
----@param options? { gradient?: rnn.Tensor, retain_graph?: boolean, allow_unused?: boolean } gradient: of loss, of its
----shape (default 1); allow_unused: zeros for tensors that loss does not depend on
+---@param options? { gradient?: rnn.Tensor, retain_graph?: boolean, allow_unused?: boolean }
 ---@return rnn.Tensor|rnn.Tensor[] gradients of the shapes and with the lengths of tensors; one for one tensor */
 static int lrnn_grad(lua_State *L) {
   bool retain = false, allow_unused = false, single = lrnn_test_tensor(L, 2) != NULL;

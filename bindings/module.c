@@ -82,6 +82,7 @@ int OPEN(lua_State *L) {
   lrnn_runfile_open(L);
   lrnn_numbers_open(L);
   lrnn_locale_open(L);
+  lrnn_format_open(L);
   lua_newtable(L);
   set_ops(L);
   for (int i = 0; functions[i]; i++) lrnn_set_functions(L, functions[i]);
@@ -92,8 +93,10 @@ int OPEN(lua_State *L) {
   lua_setfield(L, -2, "version");
 #ifdef __SANITIZE_ADDRESS__
   lua_pushboolean(L, 1); /* freed memory stays in quarantine, so tests do not look at the process's size */
-  lua_setfield(L, -2, "sanitized");
+#else
+  lua_pushboolean(L, 0);
 #endif
+  lua_setfield(L, -2, "sanitized");
   lua_pushlightuserdata(L, NULL);
   lua_setfield(L, -2, "null");
   lua_rawgetp(L, LUA_REGISTRYINDEX, &methods_key); /* the stdlib adds those made of other ops: split */

@@ -127,8 +127,7 @@ local CHECK = {
 --- tensors, of any shapes, or tables of them: all their elements count. It is called often, each time from the same
 --- random numbers. Inputs may also be parameters that f uses without being given them. Meant for --double, where the
 --- tolerances are tighter than PyTorch's; in float they are wide. Errors: gradients that differ, with the worst place
---- and
---- both values; an f without a tensor as result, or one that gives other numbers when it is called again.
+--- and both values; an f without a tensor as result, or one that gives other numbers when it is called again.
 ---@param f fun(...): any a function or a model
 ---@param inputs rnn.Tensor|any[] what f is called with
 ---@param options? { eps?: number, atol?: number, rtol?: number } eps: by how much elements are moved

@@ -13,13 +13,15 @@ core.methods.split = guard.wrap(function(x, axis, sizes)
   return require "rnn.split"(x, axis, sizes)
 end, { name = "split" })
 
+setmetatable(core.methods, { __index = function(_, name) return require "rnn.names".method(name) end })
+
 --- rnn.precision: "float" or "double", the type of all tensors that are not int32; rnnlua --double chooses.
 
 --- rnn.version: the version of rnnlua, as text.
 
 --- rnn.null: what stands for null in JSON; Lua's nil would not stay in a table.
 
---- rnn.sanitized: true in builds under AddressSanitizer, which keep freed memory; nil in all others.
+--- rnn.sanitized: true in builds under AddressSanitizer, which keep freed memory; false in all others.
 
 return lazy("", rnn, {
   nn = "rnn.nn",

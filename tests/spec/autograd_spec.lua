@@ -142,7 +142,7 @@ describe("rnn.grad", function()
       local message = message_of(f)
       assert.matches("no second derivatives", message)
       assert.matches("rnn.hvp", message, 1, true)
-      assert.matches("^tests/spec/autograd_spec.lua:%d+: ", message)
+      assert.matches("^[^ ]*autograd_spec.lua:%d+: ", message)
     end
   end)
 
@@ -270,7 +270,7 @@ describe("an operation of one's own", function()
     local cases = {
       { here(0) .. "oops", function() error("oops") end },
       { here(0) .. "matmul: ", function(_, dy) return dy:matmul(dy) end },
-      { "custom at tests/spec/autograd_spec.lua:%d+: expected a float gradient %(2,%), got %(%) %a+$",
+      { "custom at [^ ]*autograd_spec.lua:%d+: expected a float gradient %(2,%), got %(%) %a+$",
         function(_, dy) return dy:sum() end },
       { "expected a float gradient %(2,%), got %(2,%) int32", function(_, dy) return dy:to_int() end },
       { "gradient 1: expected a tensor or nil, got 3", function() return 3 end },
@@ -298,7 +298,7 @@ describe("an operation of one's own", function()
     for _, f in ipairs { function() end, function() return 1 end, function(_, x) return x, nil end, coroutine.yield } do
       local bad = rnn.custom { forward = f, backward = print }
       local message = select(2, coroutine.wrap(function() return pcall(function() return bad(w) end) end)())
-      assert.matches("^tests/spec/autograd_spec.lua:%d+: custom", message)
+      assert.matches("^[^ ]*autograd_spec.lua:%d+: custom", message)
       assert.is_true(rnn.recording())
     end
     for _, bad in ipairs { {}, { forward = print }, { forward = print, backward = 3 },
@@ -585,7 +585,7 @@ describe("rnn.gradcheck", function()
     local message = wrong(function(a, b)
       return a:sum() + (b * b:detach() * mask + b * (1 - mask)):sum()
     end, { x, x + 1 })
-    assert.matches("^tests/spec/autograd_spec.lua:%d+: gradcheck: 1 of 8 elements are wrong; the worst: input 2, "
+    assert.matches("^[^ ]*autograd_spec.lua:%d+: gradcheck: 1 of 8 elements are wrong; the worst: input 2, "
       .. "element %(2, 1%): backward 1.5%d*, differences 3", message)
     assert.matches("input weight, element %(%)", wrong(function()
       return w * w:detach()
@@ -634,7 +634,7 @@ describe("rnn.gradcheck", function()
     local n = 0
     assert.matches("and then", message_of(rnn.gradcheck, function() n = n + 1 return w * n end, w))
     for _, options in ipairs { { eps = 0 }, { eps = 1 / 0 }, { atol = -1 }, { rtol = "x" }, { tolerance = 1 } } do
-      assert.matches("^tests/spec/autograd_spec.lua:%d+: gradcheck: ", message_of(rnn.gradcheck, f, w, options))
+      assert.matches("^[^ ]*autograd_spec.lua:%d+: gradcheck: ", message_of(rnn.gradcheck, f, w, options))
     end
   end)
 end)
