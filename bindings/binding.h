@@ -115,8 +115,18 @@ int lrnn_print_tensor(lua_State *L);               /* print.c: __tostring */
 extern const lrnn_function lrnn_tensor_functions[];   /* tensor.c: constructors and random numbers */
 extern const lrnn_function lrnn_tensor_methods[];     /* method.c */
 extern const luaL_Reg lrnn_tensor_metamethods[]; /* method.c */
+void lrnn_format_open(lua_State *L);             /* method.c: string.format takes tensors of one element */
 extern const lrnn_function lrnn_grad_functions[];     /* grad.c: recording */
 extern const lrnn_function lrnn_grad_methods[];       /* grad.c: backward, gradients */
+/* The results of a lua_pcall of fname's, or its error, raised; grad.c. */
+int lrnn_results(lua_State *L, int status, const char *fname);
+extern const lrnn_function lrnn_custom_functions[];   /* custom.c: operations of one's own */
+extern const lrnn_function lrnn_custom_methods[];     /* custom.c: hooks */
+void lrnn_custom_open(lua_State *L);
+/* Around a call of the core that may call Lua functions: L is where they run. What begins returns goes to ends, which
+   raises their error or the status. */
+lua_State *lrnn_backward_begins(lua_State *L);
+void lrnn_backward_ends(lua_State *L, const char *fname, lua_State *outer, rnn_status status);
 extern uint64_t lrnn_backward_calls;             /* how often backward has been called: does a computation train? */
 extern const lrnn_function lrnn_train_functions[];    /* train.c: recurrent, optimisers, clipping */
 /* The options table of a recurrent layer; has_state is left to the caller. */

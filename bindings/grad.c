@@ -17,8 +17,7 @@ static int lrnn_recording(lua_State *L) {
   return 1;
 }
 
-/* The results of a lua_pcall, or its error. */
-static int results_of(lua_State *L, int status, const char *fname) {
+int lrnn_results(lua_State *L, int status, const char *fname) {
   if (status == LUA_OK) return lua_gettop(L);
   bool yielded = lua_type(L, -1) == LUA_TSTRING &&
                  strcmp(lua_tostring(L, -1), "attempt to yield across a C-call boundary") == 0;
@@ -38,7 +37,7 @@ static int lrnn_no_grad(lua_State *L) {
   bool was = rnn_ctx_set_recording(lrnn_context(L), false);
   int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
   rnn_ctx_set_recording(lrnn_context(L), was);
-  return results_of(L, status, "no_grad");
+  return lrnn_results(L, status, "no_grad");
 }
 
 /*--- rnn.finally(name, after, f, ...) -> results of f
@@ -59,7 +58,7 @@ static int lrnn_finally(lua_State *L) {
   luaL_checkstack(L, 2, NULL);
   lua_pushvalue(L, 2);
   lua_call(L, 0, 0);
-  return results_of(L, status, name) - 2;
+  return lrnn_results(L, status, name) - 2;
 }
 
 uint64_t lrnn_backward_calls;
@@ -83,14 +82,14 @@ static void grad_options(lua_State *L, bool *retain, bool *allow_unused) {
 
 /*--- rnn.grad(loss, tensors [, options]) -> gradients
 ---
---- The gradients of loss by tensors: parameters, or results on the way to it. They are values: no x.grad changes, and they
---- have no history, as there are no second derivatives (rnn.hvp gives their products with a vector). Only the history
---- between loss and tensors is used, and forgotten; with retain_graph it stays, so that it can be gone through again.
---- Errors: as of x:backward; a tensor that requires no gradient, or that loss does not depend on.
+--- The gradients of loss by tensors: parameters, or results on the way to it. They are values: no x.grad changes, and
+--- they have no history, as there are no second derivatives (rnn.hvp gives their products with a vector). Only the
+--- history between loss and tensors is used, and forgotten; with retain_graph it stays, so that it can be gone through
+--- again. gradient is that of loss, of its shape, and 1 for a scalar. Errors: as of x:backward; a tensor that requires no
+--- gradient; one that loss does not depend on, for which there are zeros with allow_unused.
 ---@param loss rnn.Tensor of one element, or of any shape with the option gradient
 ---@param tensors rnn.Tensor|rnn.Tensor[] of any shapes
----@param options? { gradient?: rnn.Tensor, retain_graph?: boolean, allow_unused?: boolean } gradient: of loss, of its
----shape (default 1); allow_unused: zeros for tensors that loss does not depend on
+---@param options? { gradient?: rnn.Tensor, retain_graph?: boolean, allow_unused?: boolean }
 ---@return rnn.Tensor|rnn.Tensor[] gradients of the shapes and with the lengths of tensors; one for one tensor */
 static int lrnn_grad(lua_State *L) {
   bool retain = false, allow_unused = false, single = lrnn_test_tensor(L, 2) != NULL;
@@ -114,7 +113,10 @@ static int lrnn_grad(lua_State *L) {
     lrnn_box(L);
     lua_rawseti(L, gradients, i);
   }
-  lrnn_check(L, rnn_grad(lrnn_context(L), loss, dloss, tensors, count, retain, allow_unused, out));
+  rnn_ctx *ctx = lrnn_context(L);
+  lua_State *outer = lrnn_backward_begins(L);
+  rnn_status status = rnn_grad(ctx, loss, dloss, tensors, count, retain, allow_unused, out);
+  lrnn_backward_ends(L, "grad", outer, status);
   for (int i = 1; i <= count; i++) {
     lua_rawgeti(L, gradients, i);
     *(rnn_tensor **)lua_touserdata(L, -1) = out[i - 1];
@@ -168,7 +170,10 @@ static int lrnn_tensor_is_leaf(lua_State *L) {
 static int lrnn_tensor_backward(lua_State *L) {
   rnn_tensor *t = lrnn_check_tensor(L, "backward", 1);
   rnn_tensor *d = lua_isnoneornil(L, 2) ? NULL : lrnn_check_tensor(L, "backward", 2);
-  lrnn_check(L, rnn_backward(lrnn_context(L), t, d));
+  rnn_ctx *ctx = lrnn_context(L);
+  lua_State *outer = lrnn_backward_begins(L);
+  rnn_status status = rnn_backward(ctx, t, d);
+  lrnn_backward_ends(L, "backward", outer, status);
   lrnn_backward_calls++;
   return 0;
 }

@@ -214,11 +214,46 @@ static int lrnn_tensor_rows(lua_State *L) {
 /* Place i of the first axis, from 0. */
 static int64_t check_row(lua_State *L, rnn_tensor *t, int64_t i) {
   char text[160];
-  int64_t rows = rnn_tensor_ndim(t) ? rnn_tensor_dims(t)[0] : 0, at = from_zero(i, rows);
+  if (rnn_tensor_ndim(t) == 0) lrnn_error(L, "index %lld: a scalar tensor has no parts; x:item() is its number", (long long)i);
+  int64_t rows = rnn_tensor_dims(t)[0], at = from_zero(i, rows);
   if (at < 0)
     lrnn_error(L, "index %lld is not within 1 to %lld, the first axis of %s", (long long)i, (long long)rows,
                rnn_tensor_describe(t, text, sizeof text));
   return at;
+}
+
+static char ipairs_key;
+
+/* Pushes the function that ipairs gives to loops. */
+static void push_step(lua_State *L) {
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &ipairs_key) != LUA_TNIL) return;
+  lua_pop(L, 1);
+  lua_getglobal(L, "ipairs");
+  lua_newtable(L);
+  lua_call(L, 1, 1);
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &ipairs_key);
+}
+
+/* Is it ipairs that asks for x[#x + 1], to see whether there is more? To all others it is an error. */
+static bool ends_loop(lua_State *L, const rnn_tensor *t, int64_t i) {
+  lua_Debug caller;
+  if (rnn_tensor_ndim(t) == 0 || i != rnn_tensor_dims(t)[0] + 1 || !lua_getstack(L, 1, &caller)) return false;
+  push_step(L);
+  lua_getinfo(L, "f", &caller);
+  bool asks = lua_rawequal(L, -1, -2);
+  lua_pop(L, 2);
+  return asks;
+}
+
+/* pairs(t) is ipairs(t). */
+static int pairs(lua_State *L) {
+  rnn_tensor *t = lrnn_check_tensor(L, "pairs", 1);
+  if (rnn_tensor_ndim(t) == 0) return lrnn_error(L, "pairs: a scalar tensor has no elements to go over; x:item()");
+  push_step(L);
+  lua_pushvalue(L, 1);
+  lua_pushinteger(L, 0);
+  return 3;
 }
 
 /* Place i of the first axis; of a batch with lengths a sequence with its padding. */
@@ -386,6 +421,7 @@ static int tensor_index(lua_State *L) {
     case LUA_TNUMBER: {
       lua_Integer i = lua_tointegerx(L, 2, &whole);
       if (!whole) break;
+      if (ends_loop(L, t, i)) return 0;
       push_row(L, t, i);
       return 1;
     }
@@ -400,6 +436,8 @@ static int tensor_index(lua_State *L) {
         else lua_pushnil(L);
         return 1;
       }
+      lua_pushvalue(L, 2);
+      lua_gettable(L, lua_upvalueindex(1)); /* an error that suggests another name */
       return lrnn_error(L, "a tensor has no method or field '%s'", key);
     }
     case LUA_TTABLE: push_part(L, t); return 1;
@@ -415,6 +453,9 @@ static int tensor_index(lua_State *L) {
 /* t[i] = v, t[{ ... }] = v, t[ids] = v, t[mask] = v */
 static int tensor_newindex(lua_State *L) {
   rnn_tensor *t = lrnn_check_tensor(L, "index", 1), *which = lrnn_test_tensor(L, 2);
+  if (lua_type(L, 2) == LUA_TSTRING)
+    return lrnn_error(L, "a tensor has no fields to change, got '%s'; x:requires_grad(true), x:zero_grad() and x:assign(y) "
+                      "are methods", lua_tostring(L, 2));
   if (lua_istable(L, 2)) {
     assign_part(L, t);
   } else if (which) {
@@ -424,6 +465,67 @@ static int tensor_newindex(lua_State *L) {
     assign_value(L, "assignment", t, 1, &i, 3);
   }
   return 0;
+}
+
+/* ---- operators of numbers: a tensor of one element is one ---- */
+
+/* Pushes the number, or raises. */
+static void push_number(lua_State *L, const char *operator, int arg) {
+  rnn_tensor *t = lrnn_test_tensor(L, arg);
+  char text[160];
+  if (t && rnn_tensor_count(t) != 1)
+    lrnn_error(L, "%s: expected a tensor of one element, got %s; x:lt(y), x:le(y), x:gt(y) and x:ge(y) compare element by "
+               "element", operator, rnn_tensor_describe(t, text, sizeof text));
+  if (!t && lua_type(L, arg) != LUA_TNUMBER) lrnn_argument_error(L, operator, arg, NULL, "a tensor or a number");
+  if (t) push_element(L, t, 0);
+  else lua_pushvalue(L, arg);
+}
+
+static int compare(lua_State *L, const char *operator, int how) {
+  push_number(L, operator, 1);
+  push_number(L, operator, 2);
+  lua_pushboolean(L, lua_compare(L, -2, -1, how));
+  return 1;
+}
+
+static int less_than(lua_State *L) { return compare(L, "< or >", LUA_OPLT); }
+static int less_or_equal(lua_State *L) { return compare(L, "<= or >=", LUA_OPLE); }
+
+/* "loss " .. x: the number of a tensor of one element, what print shows of others. */
+static int concat(lua_State *L) {
+  for (int i = 1; i <= 2; i++) {
+    rnn_tensor *t = lrnn_test_tensor(L, i);
+    if (!t && !lua_isstring(L, i)) return lrnn_argument_error(L, "..", i, NULL, "a tensor, a string or a number");
+    if (t && rnn_tensor_count(t) == 1) push_element(L, t, 0);
+    else lua_pushvalue(L, i);
+  }
+  luaL_tolstring(L, -2, NULL);
+  luaL_tolstring(L, -2, NULL);
+  lua_concat(L, 2);
+  return 1;
+}
+
+/* string.format, to which a tensor of one element is its number. Upvalue 1: Lua's own, which raises errors as if it were
+   called, as it is, in our place. */
+static int format(lua_State *L) {
+  for (int i = 2; i <= lua_gettop(L); i++) {
+    rnn_tensor *t = lrnn_test_tensor(L, i);
+    if (!t || rnn_tensor_count(t) != 1) continue;
+    push_element(L, t, 0);
+    lua_replace(L, i);
+  }
+  return lua_tocfunction(L, lua_upvalueindex(1))(L);
+}
+
+void lrnn_format_open(lua_State *L) {
+  int top = lua_gettop(L);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  if (lua_getfield(L, -1, "string") == LUA_TTABLE && lua_getfield(L, -1, "format") == LUA_TFUNCTION &&
+      lua_iscfunction(L, -1) && !lua_getupvalue(L, -1, 1)) {
+    lua_pushcclosure(L, format, 1);
+    lua_setfield(L, -2, "format");
+  }
+  lua_settop(L, top);
 }
 
 /* ---- copies and changes in place ---- */
@@ -604,5 +706,9 @@ const lrnn_function lrnn_tensor_methods[] = {{"shape", lrnn_tensor_shape, 1},
 const luaL_Reg lrnn_tensor_metamethods[] = {{"__index", tensor_index},
                                             {"__newindex", tensor_newindex},
                                             {"__len", length},
+                                            {"__pairs", pairs},
+                                            {"__lt", less_than},
+                                            {"__le", less_or_equal},
+                                            {"__concat", concat},
                                             {"__tostring", lrnn_print_tensor},
                                             {NULL, NULL}};

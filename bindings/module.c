@@ -11,7 +11,7 @@
 #endif
 
 static const lrnn_function *const functions[] = {
-    lrnn_tensor_functions, lrnn_grad_functions,    lrnn_train_functions, lrnn_stepper_functions, lrnn_system_functions,
+    lrnn_tensor_functions, lrnn_grad_functions,    lrnn_custom_functions, lrnn_train_functions, lrnn_stepper_functions, lrnn_system_functions,
     lrnn_csv_functions,    lrnn_numbers_functions, lrnn_archive_functions, lrnn_json_functions,  lrnn_events_functions,
     lrnn_runfile_functions, lrnn_audio_functions,
 #ifdef RNNLUA_CAIRO
@@ -59,6 +59,7 @@ static void open_metatable(lua_State *L) {
   set_ops(L, NULL);
   lrnn_set_functions(L, lrnn_tensor_methods);
   lrnn_set_functions(L, lrnn_grad_methods);
+  lrnn_set_functions(L, lrnn_custom_methods);
   for (const luaL_Reg *r = lrnn_tensor_metamethods; r->name; r++) {
     lua_pushvalue(L, -1);
     lua_pushcclosure(L, r->func, 1);
@@ -79,10 +80,12 @@ int OPEN(lua_State *L) {
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &module_key) == LUA_TTABLE) return 1;
   lua_pop(L, 1);
   open_metatable(L);
+  lrnn_custom_open(L);
   lrnn_events_open_class(L);
   lrnn_runfile_open(L);
   lrnn_numbers_open(L);
   lrnn_locale_open(L);
+  lrnn_format_open(L);
   lua_newtable(L);
   set_ops(L, NULL);
   lua_newtable(L);
@@ -96,8 +99,10 @@ int OPEN(lua_State *L) {
   lua_setfield(L, -2, "version");
 #ifdef __SANITIZE_ADDRESS__
   lua_pushboolean(L, 1); /* freed memory stays in quarantine, so tests do not look at the process's size */
-  lua_setfield(L, -2, "sanitized");
+#else
+  lua_pushboolean(L, 0);
 #endif
+  lua_setfield(L, -2, "sanitized");
   lua_pushlightuserdata(L, NULL);
   lua_setfield(L, -2, "null");
   lua_rawgetp(L, LUA_REGISTRYINDEX, &methods_key); /* the stdlib adds those made of other ops: split */

@@ -163,7 +163,9 @@ static rnn_status assign_backward(rnn_ctx *ctx, rnni_call *c) {
 const rnn_op rnni_op_assign = {.name = "assign", .args = "TTT", .backward = assign_backward};
 
 rnn_status rnni_refresh(rnn_ctx *ctx, rnn_tensor *t) {
-  if (!t || !t->base || t->writes == t->base->writes || !ctx->recording) return RNN_OK;
+  if (!t || !t->base || !ctx->recording) return RNN_OK;
+  bool parameter = t->base->requires_grad && !t->base->node; /* a part of it is never used up */
+  if (t->writes == t->base->writes && !(parameter && t->node && t->node->consumed)) return RNN_OK;
   rnni_call c = {.op = &op_part, .nin = 1, .nout = 1, .in = &t->base, .out = &t};
   RNNI_TRY(rnni_record(ctx, &c, t));
   t->writes = t->base->writes;

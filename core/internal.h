@@ -55,6 +55,7 @@ struct rnn_ctx {
   uint64_t next_seq;
   struct rnni_node *dead; /* nodes whose last owner went; freed without recursion */
   bool reaping;
+  int runs; /* of backward, one inside the other, that are going on */
   /* thread.c */
   int threads;
   rnni_pool *pool;
@@ -193,6 +194,7 @@ struct rnn_tensor {
   rnn_tensor *lengths;
   bool requires_grad;
   rnn_tensor *grad;
+  rnn_hook *hooks;        /* of a leaf */
   struct rnni_node *node; /* NULL for leaves */
   int output;             /* which output of node */
 };
@@ -224,7 +226,7 @@ RNN_MUST_USE rnn_status rnni_need_rows(rnn_ctx *ctx, const char *name, const rnn
 /* Writes what make gives, in a contiguous tensor like t, into t. All or nothing, random numbers included. */
 RNN_MUST_USE rnn_status rnni_fill_by(rnn_ctx *ctx, rnn_tensor *t, rnn_status (*make)(rnn_ctx *, rnn_tensor *, void *),
                                      void *arg);
-/* The history of a view, made again when its base was written to since; assign.c. */
+/* The history of a view, made again when its base was written to since, or is a parameter and it is used up; assign.c. */
 RNN_MUST_USE rnn_status rnni_refresh(rnn_ctx *ctx, rnn_tensor *t);
 RNN_MUST_USE rnn_status rnni_tensor_shell(rnn_ctx *ctx, const rnn_tensor *t, rnn_tensor **out);
 bool rnni_same_shape(const rnn_tensor *a, const rnn_tensor *b);

@@ -174,6 +174,7 @@ RNN_MUST_USE rnn_status rnn_tensor_contiguous(rnn_ctx *ctx, rnn_tensor *t, rnn_t
 /* Says that memory of t has been written to; every path that changes values ends here. Backward refuses to use values
    that it saved and that changed since. */
 void rnn_tensor_changed(rnn_tensor *t);
+uint32_t rnn_tensor_version(const rnn_tensor *t); /* another number after every change of this memory */
 /* "(32, 56, 1) float" into buf; returns buf. */
 char *rnn_tensor_describe(const rnn_tensor *t, char *buf, size_t size);
 
@@ -236,6 +237,37 @@ RNN_MUST_USE rnn_status rnn_backward(rnn_ctx *ctx, rnn_tensor *loss, rnn_tensor 
    on is RNN_EARG; with allow_unused its gradient is zeros. */
 RNN_MUST_USE rnn_status rnn_grad(rnn_ctx *ctx, rnn_tensor *loss, rnn_tensor *dloss, rnn_tensor *const *tensors,
                                  int count, bool retain, bool allow_unused, rnn_tensor **out);
+
+/* Functions of one's own in a backward pass are called without recording, and may apply ops and run backward over other
+   computations. Whatever they return but RNN_OK ends the pass, which returns it.
+
+   An operation with a gradient of one's own: backward is given the gradient of each result, with its lengths: zeros where
+   none has arrived, NULL for int32. Into dx[i], which is NULL, it puts a new reference to the gradient of input i, of its
+   shape, or leaves it, for none; where wants[i] is false, it is not needed. free, or NULL, is called when the history is
+   let go of. */
+typedef struct rnn_custom {
+  const char *name; /* for messages; it lives until free */
+  rnn_status (*backward)(void *self, rnn_tensor *const *dy, const bool *wants, rnn_tensor **dx);
+  void (*free)(void *self);
+  void *self;
+} rnn_custom;
+
+/* out: new tensors with the values of y, which were computed from x without recording, and a history that says so. They
+   have the memory of y where that is not the memory of an x, so y is read only from then on. When there is nothing to
+   record, free is called at once; after a failure it is not called at all. */
+RNN_MUST_USE rnn_status rnn_record(rnn_ctx *ctx, const rnn_custom *custom, rnn_tensor *const *x, int nx,
+                                   rnn_tensor *const *y, int ny, rnn_tensor **out);
+
+/* A hook of t is called once in every pass that reaches t, when its whole gradient is there, in a tensor of the hook's
+   own; in *out, which is NULL, it may put a new reference to another gradient of equal shape, with which the pass goes on.
+   A result loses its hooks with its history, and they do not follow it when it is written to; those of a parameter
+   stay. */
+typedef rnn_status rnn_hook_call(void *self, rnn_tensor *grad, rnn_tensor **out);
+typedef struct rnn_hook rnn_hook;
+RNN_MUST_USE rnn_status rnn_tensor_on_grad(rnn_ctx *ctx, rnn_tensor *t, rnn_hook_call *call, void (*release)(void *self),
+                                           void *self, rnn_hook **out);
+void rnn_hook_remove(rnn_hook *hook); /* release, or NULL, is called with self now, or when t loses the hook */
+void rnn_hook_free(rnn_hook *hook);   /* lets go of hook, which stays in effect; NULL is allowed */
 
 /* Switches recording; returns what it was. */
 bool rnn_ctx_set_recording(rnn_ctx *ctx, bool on);

@@ -34,6 +34,9 @@ static void node_empty(rnn_ctx *ctx, rnni_node *node) {
   free_all(c->out, c->nout);
   free_all(c->dout, c->nout);
   free_all(c->scratch, RNNI_MAX_SCRATCH);
+  rnni_hooks_free(&node->hooks);
+  if (node->custom.free) node->custom.free(node->custom.self);
+  node->custom = (rnn_custom){0};
   for (int i = 0; i < c->nin; i++) {
     rnn_tensor_free(node->edges[i].leaf);
     if (node->edges[i].node) node_release(ctx, node->edges[i].node);
@@ -149,6 +152,16 @@ rnn_status rnni_record(rnn_ctx *ctx, const rnni_call *c, rnn_tensor *result) {
   return status;
 }
 
+rnn_status rnni_record_new(rnn_ctx *ctx, const rnni_call *c, rnni_node **node) {
+  RNNI_TRY(node_new(ctx, c, node));
+  rnn_status status = node_fill(ctx, *node, c);
+  if (status == RNN_OK && ctx->checks_finite) status = rnni_strdup(ctx, ctx->where, &(*node)->where);
+  for (int i = 0; status == RNN_OK && i < c->nout; i++)
+    if (c->out[i]->type == RNN_FLOAT) attach(*node, c->out[i], i);
+  node_release(ctx, *node);
+  return status;
+}
+
 /* ---- applying -------------------------------------------------------------------------------------------------- */
 
 static rnn_status find_lengths(rnn_ctx *ctx, const rnni_call *c, rnn_tensor **lengths) {
@@ -182,7 +195,7 @@ static rnn_status keep_lengths(rnn_ctx *ctx, rnni_call *c, rnn_tensor *lengths) 
   return RNN_OK;
 }
 
-static rnn_status check_inputs(rnn_ctx *ctx, const rnni_call *c, bool *record) {
+rnn_status rnni_check_inputs(rnn_ctx *ctx, const rnni_call *c, bool *record) {
   for (int i = 0; i < c->nin; i++) {
     rnn_tensor *t = c->in[i];
     RNNI_TRY(rnni_refresh(ctx, t));
@@ -248,7 +261,7 @@ rnn_status rnn_apply(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args, rnn_t
   rnn_status status;
   c.nout = rnn_op_outputs(op, args);
   memset(out, 0, (size_t)c.nout * sizeof *out);
-  RNNI_TRY(check_inputs(ctx, &c, &record));
+  RNNI_TRY(rnni_check_inputs(ctx, &c, &record));
   RNNI_TRY(find_lengths(ctx, &c, &lengths));
   c.out_type = RNN_FLOAT;
   RNNI_GOTO(stand_in(ctx, &c, &made));
@@ -512,8 +525,11 @@ done:
   return status;
 }
 
-/* A record has all its gradients: to those who asked for them. */
+/* A record has all its gradients: to those who wait for them. */
 static rnn_status hand_out(run *r, rnni_node *node) {
+  for (int i = 0; i < node->call.nout && node->hooks; i++)
+    if (node->call.dout[i])
+      RNNI_TRY(rnni_hooks_run(r->ctx, node->hooks, i, node->call.out[i]->lengths, &node->call.dout[i]));
   for (int i = 0; i < node->call.nout && !r->chosen; i++)
     if (node->results[i] && node->call.dout[i]) RNNI_TRY(add_made(r, node->results[i], node->call.dout[i]));
   for (int64_t i = 0; i < r->tensor_count && node->asked; i++)
@@ -536,6 +552,10 @@ static rnn_status run_backward(run *r) {
     node_release(r->ctx, node);
     RNNI_TRY(status);
   }
+  for (int64_t i = 0; i < r->made_count; i++) {
+    const rnn_tensor *t = r->made[i].t;
+    if (t->hooks && r->made[i].grad) RNNI_TRY(rnni_hooks_run(r->ctx, t->hooks, 0, t->lengths, &r->made[i].grad));
+  }
   return RNN_OK;
 }
 
@@ -557,8 +577,7 @@ static rnn_status check_loss(const run *r, const rnn_tensor *loss, const rnn_ten
   return RNN_OK;
 }
 
-/* A view's own history, also under no_grad. */
-static rnn_status history_of(rnn_ctx *ctx, rnn_tensor *t) {
+rnn_status rnni_history_of(rnn_ctx *ctx, rnn_tensor *t) {
   bool was = rnn_ctx_set_recording(ctx, true);
   rnn_status status = rnni_refresh(ctx, t);
   rnn_ctx_set_recording(ctx, was);
@@ -577,14 +596,17 @@ static rnn_status run_from(run *r, rnn_tensor *loss, rnn_tensor *dloss) {
   if (dloss) rnni_move(seed, dloss);
   else rnni_f(seed)[0] = 1;
   rnni_clear_padding(rnni_f(seed), loss);
-  return run_backward(r);
+  r->ctx->runs++;
+  rnn_status status = run_backward(r);
+  r->ctx->runs--;
+  return status;
 }
 
 rnn_status rnn_backward(rnn_ctx *ctx, rnn_tensor *loss, rnn_tensor *dloss) {
   RNNI_NEED_TENSOR(ctx, loss);
   if (dloss) RNNI_NEED_TENSOR(ctx, dloss);
   run r = {.ctx = ctx, .name = "backward"};
-  RNNI_TRY(history_of(ctx, loss));
+  RNNI_TRY(rnni_history_of(ctx, loss));
   RNNI_TRY(check_loss(&r, loss, dloss));
   r.mark = ctx->next_seq++;
   rnn_status status = run_from(&r, loss, dloss);
@@ -653,7 +675,7 @@ static rnn_status check_reached(const run *r, const rnn_tensor *loss) {
 static rnn_status check_tensors(rnn_ctx *ctx, rnn_tensor *const *tensors, int64_t count) {
   for (int64_t i = 0; i < count; i++) {
     rnn_tensor *t = tensors[i];
-    RNNI_TRY(history_of(ctx, t));
+    RNNI_TRY(rnni_history_of(ctx, t));
     if (!t->requires_grad)
       return rnni_fail(ctx, RNN_EARG, "grad: tensor %lld, %s %s, does not require a gradient; x:requires_grad(true) before it "
                        "is used", (long long)i + 1, RNNI_SHAPE(t), rnni_type_text(t->type));
@@ -696,7 +718,7 @@ rnn_status rnn_grad(rnn_ctx *ctx, rnn_tensor *loss, rnn_tensor *dloss, rnn_tenso
   RNNI_NEED_TENSORS(ctx, tensors, count);
   RNNI_NEED(ctx, out, "out is NULL");
   run r = {.ctx = ctx, .name = "grad", .chosen = true, .retain = retain, .tensors = tensors, .tensor_count = count};
-  RNNI_TRY(history_of(ctx, loss));
+  RNNI_TRY(rnni_history_of(ctx, loss));
   RNNI_TRY(check_loss(&r, loss, dloss));
   RNNI_TRY(check_tensors(ctx, tensors, count));
   RNNI_TRY(rnni_calloc(ctx, (size_t)count * sizeof *r.arrived, &r.arrived));
@@ -742,7 +764,7 @@ void rnn_tensor_clear_grad(rnn_tensor *t) {
 
 rnn_status rnn_tensor_retain_grad(rnn_ctx *ctx, rnn_tensor *t) {
   RNNI_NEED_TENSOR(ctx, t);
-  RNNI_TRY(history_of(ctx, t));
+  RNNI_TRY(rnni_history_of(ctx, t));
   if (!t->requires_grad)
     return rnni_fail(ctx, RNN_EARG, "retain_grad: %s does not depend on a parameter", RNNI_SHAPE(t));
   if (t->node) t->node->results[t->output] = t;

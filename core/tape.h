@@ -11,6 +11,17 @@ typedef struct rnni_edge {
   rnn_tensor *leaf;
 } rnni_edge;
 
+/* A function that meets the gradient of an output of a record, or of a leaf; custom.c. Owned by its list and by who may
+   remove it. */
+struct rnn_hook {
+  rnn_ctx *ctx;
+  rnn_hook *next;
+  int refs, output;
+  rnn_hook_call *call; /* NULL when it was removed */
+  void (*free)(void *self);
+  void *self;
+};
+
 /* Owned by its output tensors and by the edges of later records; it owns its edges and what it saved. */
 typedef struct rnni_node {
   int refs;
@@ -26,6 +37,8 @@ typedef struct rnni_node {
   rnni_edge *edges;
   rnn_tensor **results; /* the live tensors of each output that asked to retain their gradient; borrowed */
   rnn_recurrent recurrent;
+  rnn_custom custom; /* of an op of the user's */
+  rnn_hook *hooks;
   struct rnni_node *next_dead;
   char *where; /* in the program, while results are checked; else NULL */
 } rnni_node;
@@ -38,5 +51,14 @@ void rnni_node_forget(rnn_tensor *t);
 void rnni_node_share(rnn_tensor *t, const rnn_tensor *from);
 /* Records c, whose inputs and single result are those of an op that has been computed, as the history of result. */
 RNN_MUST_USE rnn_status rnni_record(rnn_ctx *ctx, const rnni_call *c, rnn_tensor *result);
+/* Records c as the history of its new results; *node is owned by them. */
+RNN_MUST_USE rnn_status rnni_record_new(rnn_ctx *ctx, const rnni_call *c, rnni_node **node);
+/* Inputs must not have a history that is used up; does c have to be recorded? */
+RNN_MUST_USE rnn_status rnni_check_inputs(rnn_ctx *ctx, const rnni_call *c, bool *record);
+/* A view's own history, also under no_grad. */
+RNN_MUST_USE rnn_status rnni_history_of(rnn_ctx *ctx, rnn_tensor *t);
+/* Has the hooks of this output meet *grad, which they may replace. */
+RNN_MUST_USE rnn_status rnni_hooks_run(rnn_ctx *ctx, rnn_hook *list, int output, rnn_tensor *lengths, rnn_tensor **grad);
+void rnni_hooks_free(rnn_hook **list);
 
 #endif

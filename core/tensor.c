@@ -91,6 +91,7 @@ void rnn_tensor_free(rnn_tensor *t) {
   rnn_ctx *ctx = t->ctx;
   rnn_tensor_free(t->lengths);
   rnn_tensor_free(t->grad);
+  rnni_hooks_free(&t->hooks);
   rnni_node_forget(t);
   rnn_tensor_free(t->base);
   rnni_storage *s = t->storage;
@@ -109,6 +110,7 @@ rnn_real *rnn_tensor_floats(rnn_tensor *t) { return t && t->type == RNN_FLOAT &&
 int32_t *rnn_tensor_ints(rnn_tensor *t) { return t && t->type == RNN_INT && t->contiguous ? t->data : NULL; }
 const int64_t *rnn_tensor_strides(const rnn_tensor *t) { return t ? t->strides : NULL; }
 void *rnn_tensor_data(rnn_tensor *t) { return t ? t->data : NULL; }
+uint32_t rnn_tensor_version(const rnn_tensor *t) { return t && t->storage ? t->storage->version : 0; }
 rnn_tensor *rnn_tensor_lengths(const rnn_tensor *t) { return t ? t->lengths : NULL; }
 
 bool rnni_same_shape(const rnn_tensor *a, const rnn_tensor *b) {

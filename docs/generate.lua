@@ -122,7 +122,7 @@ local function modules()
   for _, item in ipairs(require "rnn.doc.public"()) do
     local module, name = item.name:match("^([%l_]+)%.([%w_]+)$")
     local entry = doc.entry(item.name)
-    if module and entry and entry.module ~= "rnn.meta" and (module == "rnn" or rnn[module] ~= nil) then
+    if module and entry and entry.module ~= "rnn.meta" and (module == "rnn" or pcall(function() return rnn[module] end)) then
       if not chapters[module] then
         chapters[module], order[#order + 1] = {}, module
       end
@@ -144,7 +144,10 @@ end
 local TENSOR = [[
 --- Numbers of one type, "float" (the working precision) or "int32", in up to 6 axes, batch first. Operators + - * / ^
 --- and unary - work element by element, with broadcasting; x[i] is an element of a vector or row i of anything else; #x
---- is the size of the first axis. Every op is a function and a method: rnn.tanh(x), x:tanh().]]
+--- is the size of the first axis; ipairs(x) and pairs(x) go over x[1] to x[#x]. < <= > >= compare the numbers of tensors
+--- of one element, also with numbers; x:lt(y) compares element by element, as x:eq(y) does, for == asks whether both are
+--- the same tensor. In .. and string.format a tensor of one element is its number; Lua's other functions of numbers take
+--- x:item(). Every op is a function and a method: rnn.tanh(x), x:tanh().]]
 
 local function meta()
   local functions, methods, fields = {}, {}, {}

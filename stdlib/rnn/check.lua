@@ -243,6 +243,21 @@ local function distance(a, b)
   return rows[#a][#b]
 end
 
+--- check.closest(word, names) -> name | nil
+---
+--- The one of the names that word is a misspelling of.
+---@param word string
+---@param names string[]
+---@return string?
+function check.closest(word, names)
+  local best, least = nil, math.max(1, #word // 3) + 1
+  for _, name in ipairs(names) do
+    local d = distance(word, name)
+    if d < least then best, least = name, d end
+  end
+  return best
+end
+
 --- check.nearest(word, names) -> text
 ---
 --- "; did you mean 'val_mae'?" for the one of the names that word is a misspelling of, or "".
@@ -250,11 +265,7 @@ end
 ---@param names string[]
 ---@return string
 function check.nearest(word, names)
-  local best, least = nil, math.max(1, #word // 3) + 1
-  for _, name in ipairs(names) do
-    local d = distance(word, name)
-    if d < least then best, least = name, d end
-  end
+  local best = check.closest(word, names)
   return best and ("; did you mean '%s'?"):format(best) or ""
 end
 

@@ -13,7 +13,7 @@ for name, value in pairs(core) do rnn[name] = value end
 
 --- rnn.null: what stands for null in JSON; Lua's nil would not stay in a table.
 
---- rnn.sanitized: true in builds under AddressSanitizer, which keep freed memory; nil in all others.
+--- rnn.sanitized: true in builds under AddressSanitizer, which keep freed memory; false in all others.
 
 local whole = {
   nn = "rnn.nn",
@@ -35,6 +35,8 @@ local whole = {
 }
 
 local parts = {
+  gradcheck = "rnn.differences",
+  hvp = "rnn.differences",
   save = "rnn.nn.save",
   load = "rnn.nn.save",
   fit = "rnn.train",
@@ -56,5 +58,7 @@ for _, name in ipairs { "split", "chunk", "flatten", "outer", "unfold" } do
   parts[name] = "rnn.shapes"
   core.methods[name] = function(...) return rnn[name](...) end
 end
+
+setmetatable(core.methods, { __index = function(_, name) return require "rnn.names".method(name) end })
 
 return lazy("", rnn, whole, parts)

@@ -5,7 +5,7 @@ local guard = require "rnn.guard"
 --- lazy(prefix, t, whole, parts) -> t
 ---
 --- Reading t.Linear loads the module whole.Linear, or takes the field Linear of the module parts.Linear, and keeps it
---- in t. Other names are nil. getmetatable(t).names holds the names (as keys), for completion and for tests. All of it
+--- in t. Other names are errors that suggest one. getmetatable(t).names holds the names (as keys), for completion and for tests. All of it
 --- is what users call, so functions are guarded; prefix is what stands before their names: "nn.".
 ---@param prefix string
 ---@param t table
@@ -24,6 +24,10 @@ local function lazy(prefix, t, whole, parts)
         value = require(whole[name])
       elseif parts[name] then
         value = require(parts[name])[name]
+      elseif type(name) == "string" and name:find "^%a" then
+        return require "rnn.names".field(prefix, self, name)
+      else
+        return nil
       end
       value = guard.value(name, value, home)
       rawset(self, name, value)

@@ -150,11 +150,24 @@ static void layers_check_their_descriptions(void **state) {
   for (int i = 0; i < 4; i++) rnn_tensor_free(in[i]);
 }
 
+static rnn_status no_gradient(void *self, rnn_tensor *const *dy, const bool *wants, rnn_tensor **dx) {
+  (void)self, (void)dy, (void)wants, (void)dx;
+  return RNN_OK;
+}
+static rnn_status hook_of_nothing(void *self, rnn_tensor *grad, rnn_tensor **out) {
+  (void)self, (void)grad, (void)out;
+  return RNN_OK;
+}
+
 static void tensors_check_what_they_are_given(void **state) {
   (void)state;
   rnn_tensor *t = tensors[0], *out, *foreign = new_tensor(other, RNN_FLOAT, 3, (int64_t[]){2, 3, 4});
   double number;
   int64_t count;
+  rnn_tensor *weight = new_tensor(ctx, RNN_FLOAT, 0, NULL);
+  const rnn_custom custom = {.name = "custom", .backward = no_gradient};
+  rnn_hook *hook;
+  ok(rnn_tensor_set_requires_grad(ctx, weight, true));
   const int64_t nine[9] = {1, 1, 1, 1, 1, 1, 1, 1, 1}, huge[3] = {INT64_MAX, INT64_MAX, 2}, negative[1] = {-1};
   assert_int_not_equal(rnn_tensor_new(ctx, RNN_FLOAT, 9, nine, &out), RNN_OK);
   assert_int_not_equal(rnn_tensor_new(ctx, RNN_FLOAT, 3, huge, &out), RNN_OK);
@@ -181,6 +194,11 @@ static void tensors_check_what_they_are_given(void **state) {
     assert_int_equal(rnn_tensor_set_requires_grad(ctx, bad[i], true), RNN_EARG);
     assert_int_equal(rnn_tensor_retain_grad(ctx, bad[i]), RNN_EARG);
     assert_int_equal(rnn_backward(ctx, bad[i], NULL), RNN_EARG);
+    assert_int_equal(rnn_grad(ctx, bad[i], NULL, &t, 1, false, false, &out), RNN_EARG);
+    assert_int_equal(rnn_grad(ctx, weight, NULL, &bad[i], 1, false, false, &out), RNN_EARG);
+    assert_int_equal(rnn_record(ctx, &custom, &bad[i], 1, &t, 1, &out), RNN_EARG);
+    assert_int_equal(rnn_record(ctx, &custom, &t, 1, &bad[i], 1, &out), RNN_EARG);
+    assert_int_equal(rnn_tensor_on_grad(ctx, bad[i], hook_of_nothing, NULL, NULL, &hook), RNN_EARG);
     assert_int_equal(rnn_clip_grad_norm(ctx, &bad[i], 1, 1, &number), RNN_EARG);
     assert_int_equal(rnn_clip_grad_value(ctx, &bad[i], 1, 1, &count), RNN_EARG);
     assert_int_equal(rnn_scale_grad(ctx, &bad[i], 1, 1), RNN_EARG);
@@ -198,6 +216,26 @@ static void tensors_check_what_they_are_given(void **state) {
   assert_int_equal(rnn_tensor_part(ctx, t, 4, (int64_t[]){0, 0, 0, 0}, &out), RNN_EARG);
   assert_int_equal(rnn_tensor_part(ctx, t, 1, NULL, &out), RNN_EARG);
   assert_int_equal(rnn_clip_grad_norm(ctx, &t, -1, 1, &number), RNN_EARG);
+  assert_int_equal(rnn_grad(ctx, weight, NULL, &weight, -1, false, false, &out), RNN_EARG);
+  assert_int_equal(rnn_grad(ctx, weight, NULL, NULL, 1, false, false, &out), RNN_EARG);
+  assert_int_equal(rnn_grad(ctx, weight, NULL, &weight, 1, false, false, NULL), RNN_EARG);
+  assert_int_equal(rnn_grad(ctx, weight, NULL, &t, 1, false, true, &out), RNN_EARG); /* no parameter */
+  assert_int_equal(rnn_grad(ctx, t, NULL, &weight, 1, false, false, &out), RNN_EARG);
+  assert_int_equal(rnn_grad(ctx, weight, t, &weight, 1, false, false, &out), RNN_ESHAPE);
+  assert_int_equal(rnn_record(ctx, NULL, &t, 1, &t, 1, &out), RNN_EARG);
+  assert_int_equal(rnn_record(ctx, &(rnn_custom){.name = "x"}, &t, 1, &t, 1, &out), RNN_EARG);
+  assert_int_equal(rnn_record(ctx, &(rnn_custom){.backward = no_gradient}, &t, 1, &t, 1, &out), RNN_EARG);
+  assert_int_equal(rnn_record(ctx, &custom, NULL, 1, &t, 1, &out), RNN_EARG);
+  assert_int_equal(rnn_record(ctx, &custom, &t, 1, &t, 0, &out), RNN_EARG);
+  assert_int_equal(rnn_record(ctx, &custom, &t, 1, &t, -1, &out), RNN_EARG);
+  assert_int_equal(rnn_record(ctx, &custom, &t, 1, &t, 1, NULL), RNN_EARG);
+  assert_int_equal(rnn_tensor_on_grad(ctx, t, hook_of_nothing, NULL, NULL, &hook), RNN_EARG); /* no parameter */
+  assert_int_equal(rnn_tensor_on_grad(ctx, weight, NULL, NULL, NULL, &hook), RNN_EARG);
+  assert_int_equal(rnn_tensor_on_grad(ctx, weight, hook_of_nothing, NULL, NULL, NULL), RNN_EARG);
+  rnn_hook_remove(NULL);
+  rnn_hook_free(NULL);
+  assert_int_equal(rnn_tensor_version(NULL), 0);
+  rnn_tensor_free(weight);
   rnn_optimizer_options o = {.kind = (rnn_optimizer)12, .step = 1};
   assert_int_equal(rnn_optimizer_step(ctx, &o, &t, 1, &t), RNN_EARG);
   o.kind = RNN_SGD;

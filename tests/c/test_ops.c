@@ -188,6 +188,30 @@ static void compare(setting *s, const op_case *c, const rnn_tensor *weights) {
   (void)slope;
 }
 
+static bool same_values(rnn_tensor *a, rnn_tensor *b) {
+  size_t size = rnn_tensor_type(a) == RNN_FLOAT ? sizeof(rnn_real) : sizeof(int32_t);
+  return memcmp(rnn_tensor_data(a), rnn_tensor_data(b), (size_t)rnn_tensor_count(a) * size) == 0;
+}
+
+/* Gradients as values, from a history that is gone through again and again, are those that backward adds. */
+static void compare_values(setting *s, const op_case *c, rnn_tensor *y, rnn_tensor *weights) {
+  rnn_tensor *wanted[MAX_INPUTS], *grads[3][MAX_INPUTS];
+  int n = 0;
+  for (int k = 0; k < s->args.nt; k++)
+    if (s->checked[k]) wanted[n++] = s->in[k];
+  for (int run = 0; run < 2; run++) ok(rnn_grad(ctx, y, weights, wanted, n, true, false, grads[run]));
+  for (int k = 0; k < n; k++) ok(rnn_grad(ctx, y, weights, &wanted[k], 1, true, false, &grads[2][k]));
+  for (int k = 0; k < n; k++)
+    if (rnn_tensor_grad(wanted[k])) fail_msg("%s(%s): rnn_grad touched a gradient", c->op, c->inputs);
+  ok(rnn_backward(ctx, y, weights));
+  for (int run = 0; run < 3; run++)
+    for (int k = 0; k < n; k++) {
+      if (!same_values(grads[run][k], rnn_tensor_grad(wanted[k])))
+        fail_msg("%s(%s): gradient %d as a value, run %d, is not that of backward", c->op, c->inputs, k + 1, run + 1);
+      rnn_tensor_free(grads[run][k]);
+    }
+}
+
 static void run_case(const op_case *c) {
   setting s = set_up(c);
   rnn_tensor *y = apply(&s), *weights;
@@ -197,7 +221,7 @@ static void run_case(const op_case *c) {
   if (any) {
     ok(rnn_tensor_new(ctx, RNN_FLOAT, rnn_tensor_ndim(y), rnn_tensor_dims(y), &weights));
     ok(rnn_tensor_uniform(ctx, weights, 0.2, 1));
-    ok(rnn_backward(ctx, y, weights));
+    compare_values(&s, c, y, weights);
     compare(&s, c, weights);
     rnn_tensor_free(weights);
   }
@@ -221,11 +245,6 @@ static void every_op_has_a_case(void **state) {
 }
 
 /* ---- all or nothing ---- */
-
-static bool same_values(rnn_tensor *a, rnn_tensor *b) {
-  size_t size = rnn_tensor_type(a) == RNN_FLOAT ? sizeof(rnn_real) : sizeof(int32_t);
-  return memcmp(rnn_tensor_data(a), rnn_tensor_data(b), (size_t)rnn_tensor_count(a) * size) == 0;
-}
 
 /* Gives x the gradient 1, 1, 1 ..., 0 in padding. */
 static void give_gradient(rnn_tensor *x) {

@@ -202,7 +202,7 @@ describe("the documentation", function()
   it("tells the options that there are", function() assert.equal("", all_faults(option_faults)) end)
 
   it("is what the manual and the annotations for editors are made of", function()
-    if not rnn.png_write then return pending "built without cairo, so without what the manual says of PNG files" end
+    if not core.png_write then return pending "built without cairo, so without what the manual says of PNG files" end
     local pipe = assert(io.popen(shell.quote(PROGRAM) .. " docs/generate.lua --check"))
     local said = pipe:read("a")
     pipe:close()

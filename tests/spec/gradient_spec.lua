@@ -1,11 +1,13 @@
 -- Every layer and every loss: backward against central differences at every coordinate of every parameter, input and
 -- state. A layer or a loss without a case fails. Only in the double build.
 local core = require "rnn.core"
+local differences = require "rnn.differences"
 local nn = require "rnn.nn"
-local gradcheck = require "support.gradcheck"
 local layers = require "support.layer_cases"
 
 if core.precision ~= "double" then return end
+
+local function gradcheck(f, tensors) return differences.gradcheck(f, tensors, { atol = 1e-8, rtol = 1e-6 }) end
 
 -- The parameters of a layer, off their initial values (zero biases, say, would hide mistakes), and its input.
 local function leaves(layer, x)

@@ -11,10 +11,10 @@ local function message_of(f, ...)
 end
 
 describe("rnn", function()
-  it("has everything of the core, and nothing for a name that is not there", function()
+  it("has everything of the core, and an error for a name that is not there", function()
     for name, value in pairs(core) do assert.equal(value, rnn[name], name) end
-    assert.is_nil(rnn.nothing)
-    assert.is_nil(rnn.nn.Liner)
+    assert.has_error(function() return rnn.nothing end)
+    assert.has_error(function() return rnn.nn.Liner end)
   end)
 
   it("has every name that it says it has", function()

@@ -103,7 +103,7 @@ groups["operations on tensors"] = {
   { MATRIX, "rnn.stack({ x, 3 }, 1)", "stack: argument 1: expected a table of tensors, but element 2 is number" },
   { MATRIX, "x:split(2, 2)", "split: axis 2 of size 3 does not divide into 2 equal parts" },
   { MATRIX, "x:assign(rnn.zeros(4))", "assign: expected %(2, 3%), or what can be broadcast to it, got %(4,%) .*" },
-  { MATRIX, "x:softmx(2)", "a tensor has no method or field 'softmx'" },
+  { MATRIX, "x:softmx(2)", "a tensor has no method or field 'softmx'; did you mean x:softmax%?" },
   { MATRIX, "x:item()", "item: expected a tensor of one element, got %(2, 3%) .*" },
   { MATRIX, "(x / 0):to_int()", "to_int: element 1 is .*nan, which no int32 can hold" },
 }
@@ -118,7 +118,7 @@ groups["indexing"] = {
     "index: entry 2: expected an integer, {}, .*, int32 ids or a mask, got table" },
   { MATRIX, "x[{ {}, 4 }] = 1", "index: 4 is not within 1 to 3, axis 2 of %(2, 3%) .*" },
   { MATRIX, "x[1] = rnn.zeros(4)", "assign: expected %(3,%), .*, got %(4,%) .*" },
-  { MATRIX, "x.name = 'x'", "assignment: argument 2 %(index%): expected an integer, got string 'name'" },
+  { MATRIX, "x.name = 'x'", "a tensor has no fields to change, got 'name'; x:.*" },
   { MATRIX, "x:get(1)", "get: argument 3 %(index of axis 2%): expected an integer, got nothing" },
   { MATRIX, "x:get(1, 4)", "get: index 4 of axis 2 is not within 1 to 3, %(2, 3%) .*" },
   { MATRIX, "x:set(1, 1)", "set: argument 4 %(value%): expected a number, got nothing" },

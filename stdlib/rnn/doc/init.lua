@@ -33,12 +33,15 @@ local function entries()
   return registry
 end
 
+local function field(value, name) return value[name] end
+
 -- The value of "nn.LSTM" or "rnn.fit", or nil.
 local function value_of(path)
-  local value = require "rnn"
+  local ok, value = true, require "rnn"
   for name in path:gsub("^rnn%.", ""):gmatch("[^.]+") do
     if type(value) ~= "table" then return nil end
-    value = value[name]
+    ok, value = pcall(field, value, name) -- modules do not take other names
+    if not ok then return nil end
   end
   return value
 end

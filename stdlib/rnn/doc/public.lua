@@ -45,7 +45,7 @@ end
 local function add_module(list, prefix, module)
   for _, key in ipairs(keys_of(module)) do
     local value = module[key]
-    if value ~= core.methods and key ~= "sanitized" then -- which not every build has
+    if value ~= core.methods then
       local name = prefix .. "." .. key
       if is_class(value) then
         if value.__name:match("[%w_]+$") == key then name = value.__name end

@@ -41,7 +41,7 @@ end
 local function is_own(path, environment)
   local root = path:match("^[%a_][%w_]*")
   local value, rnn = get(root, environment), require "rnn"
-  return value ~= nil and value ~= rnn and value ~= rnn[root]
+  return value ~= nil and value ~= rnn and value ~= get(root, rnn)
 end
 
 local function documented(path, environment)

@@ -1,0 +1,249 @@
+-- names.lua: what to say of a name that does not exist: the one that it has here, for who comes from PyTorch, NumPy,
+-- Keras or Torch7, or the one that it is a misspelling of. Loaded by the first mistake.
+
+local core = require "rnn.core"
+local check = require "rnn.check"
+
+-- Names of ours, of which the first that exists is meant, or a sentence.
+local OPS = {
+  reshape = "view view_as reshape_as resize resize_ resizeAs flatten ravel",
+  copy = "clone contiguous deepcopy ascontiguousarray",
+  transpose = "t T mT swapaxes swapdims transpose_",
+  ["permute transpose"] = "movedim moveaxis",
+  ["unsqueeze reshape"] = "expand_dims newaxis addSingletonDimension",
+  ndim = "dim ndimension nDimension rank",
+  count = "numel nElement nelement",
+  type = "dtype",
+  to_int = "long int integer int32 int64 short byte",
+  to_float = "float double float32 float64",
+  totable = "numpy tolist toTable storage",
+  concat = "cat concatenate hstack vstack row_stack",
+  stack = "dstack column_stack",
+  slice = "narrow sub_",
+  gather = "index_select index take gather_nd gather_rows embedding_lookup",
+  matmul = "mm bmm dot mv inner addmm tensordot",
+  mul = "multiply times cmul",
+  add = "cadd",
+  sub = "subtract csub",
+  div = "divide true_divide cdiv",
+  neg = "negative",
+  abs = "absolute fabs",
+  gt = "greater",
+  ge = "greater_equal",
+  lt = "less",
+  le = "less_equal",
+  eq = "equal equals",
+  ne = "not_equal",
+  max = "amax reduce_max",
+  min = "amin reduce_min",
+  sum = "reduce_sum",
+  mean = "reduce_mean average",
+  clamp = "clip clip_by_value clamp_min clamp_max",
+  is_finite = "isfinite isnan isinf is_nan",
+  fill_ = "fill zero zero_",
+  assign = "copy_ set_ put_ scatter_",
+  nonzero = "argwhere",
+  requires_grad = "requires_grad_ requiresGrad",
+  on_grad = "register_hook register_full_backward_hook",
+  is_leaf = "grad_fn",
+  broadcast_to = "expand expand_as expandAs broadcast",
+  one_hot = "onehot to_categorical",
+  topk = "top_k",
+  item = "scalar",
+  uniform_ = "uniform rand_",
+  normal_ = "normal randn_",
+  orthogonal_ = "orthogonal",
+  reciprocal = "inverse_",
+  with_lengths = "pack_padded_sequence pack",
+  without_lengths = "pad_packed_sequence unpack",
+  selu = "selu_",
+  hard_sigmoid = "hardsigmoid",
+  log_softmax = "logsoftmax LogSoftMax",
+  binary_cross_entropy = "binary_cross_entropy_with_logits bce_loss",
+  mse = "mse_loss mean_squared_error",
+  mae = "l1_loss mean_absolute_error",
+  huber = "smooth_l1_loss huber_loss",
+  cross_entropy = "nll_loss categorical_crossentropy sparse_categorical_crossentropy",
+  ["rnn.optim.clip_grad_norm"] = "clip_grad_norm_",
+  ["x:to_int() and x:to_float() convert"] = "astype cast type_as typeAs",
+  ["x[mask] has these elements"] = "masked_select boolean_mask compress",
+  ["x[i] is row i; for i, row in ipairs(x) goes over all"] = "unbind unstack rows_of",
+  ["x:sqrt():reciprocal()"] = "rsqrt",
+  ["there are no devices: tensors are in main memory"] = "cuda cpu to device is_cuda gpu pin_memory",
+  ["the precision is that of the program: float, or double with rnnlua --double"] = "half bfloat16 float16",
+}
+
+local RNN = {
+  tensor = "from_numpy as_tensor array asarray Tensor FloatTensor DoubleTensor LongTensor IntTensor constant",
+  zeros = "empty",
+  arange = "range",
+  rand = "random uniform random_uniform",
+  randn = "normal random_normal standard_normal",
+  seed = "manual_seed manualSeed set_seed random_seed",
+  recording = "set_grad_enabled enable_grad is_grad_enabled",
+  no_grad = "inference_mode stop_gradient GradientTape",
+  threads = "set_num_threads get_num_threads setnumthreads getnumthreads",
+  custom = "Function custom_gradient autograd",
+  gradcheck = "check_grad check_gradients",
+  grad = "gradients gradient jacobian",
+  hvp = "hessian",
+  fit = "train compile",
+  ["rnn.ctc.loss"] = "CTCLoss CTCCriterion",
+  ["rnn.data"] = "utils DataLoader Dataset TensorDataset",
+  ["x:backward()"] = "backward",
+  ["functions are in rnn: rnn.relu(x)"] = "functional F",
+  ["types are \"float\" and \"int32\": rnn.zeros { 2, 3, type = \"int32\" }"] = "int32 int64 long float32 float64 bool",
+}
+
+local NN = {
+  Linear = "Dense LinearLayer",
+  mse = "MSELoss MSECriterion",
+  mae = "L1Loss AbsCriterion",
+  huber = "SmoothL1Loss SmoothL1Criterion HuberLoss",
+  cross_entropy = "CrossEntropyLoss CrossEntropyCriterion ClassNLLCriterion NLLLoss",
+  binary_cross_entropy = "BCELoss BCEWithLogitsLoss BCECriterion",
+  BatchNorm = "BatchNorm1d BatchNormalization",
+  LayerNorm = "LayerNormalization",
+  Embedding = "LookupTable EmbeddingBag",
+  RNN = "SimpleRNN Elman SeqRNN",
+  LSTM = "SeqLSTM FastLSTM CudnnLSTM",
+  GRU = "SeqGRU",
+  Conv1d = "Conv1D TemporalConvolution",
+  Module = "ModuleList ModuleDict Container ParameterList",
+  Attention = "MultiheadAttention MultiHeadAttention AdditiveAttention BahdanauAttention LuongAttention",
+  Dropout = "Dropout1d SpatialDropout1D",
+  Tanh = "TanH",
+  Softmax = "SoftMax",
+  LogSoftmax = "LogSoftMax",
+  Softplus = "SoftPlus",
+  initializers = "init",
+  ["rnn.optim"] = "optim",
+  ["rnn.optim.clip_grad_norm"] = "utils clip_grad_norm_",
+  ["rnn.ctc.loss"] = "CTCLoss CTCCriterion",
+  ["rnn.concat"] = "JoinTable Concatenate",
+  ["a parameter is a tensor in a field of the module: nn.Module { weight = rnn.randn(3):requires_grad(true) }"] =
+    "Parameter",
+  ["functions are in rnn: rnn.relu(x)"] = "functional F",
+  ["an option of each recurrent layer: nn.LSTM(3, 4, { bidirectional = true })"] = "Bidirectional BiSequencer",
+  ["layers take (N, T, D): each step by itself"] = "TimeDistributed Sequencer",
+}
+
+local OPTIM = {
+  schedules = "lr_scheduler LearningRateScheduler",
+  clip_grad_norm = "clip_grad_norm_ clip_by_global_norm",
+  clip_grad_value = "clip_grad_value_",
+  SGD = "sgd Momentum",
+}
+
+-- Name there -> names or sentence here.
+local function turned(list)
+  local by_name = {}
+  for ours, theirs in pairs(list) do
+    for name in theirs:gmatch "%S+" do by_name[name] = ours end
+  end
+  return by_name
+end
+
+local MODULES = { "nn", "optim", "data", "metrics", "text", "plot", "ctc", "decode", "logs", "music", "audio" }
+
+local names = { foreign = { ops = turned(OPS), rnn = turned(RNN), nn = turned(NN), optim = turned(OPTIM) } }
+
+local function rnn() return require "rnn" end
+
+-- The names of a module's fields, also those that are not loaded yet.
+local function fields(module)
+  local list, meta = {}, getmetatable(module)
+  for key in next, module do list[key] = true end
+  for key in next, meta and rawget(meta, "names") or {} do list[key] = true end
+  return list
+end
+
+-- Where a name is: "x:copy", "rnn.randn", "rnn.nn.Linear", beginning with the modules in order; or nil.
+local function home_of(name, order)
+  for _, place in ipairs(order) do
+    if place == "tensor" then
+      if rawget(core.methods, name) then return "x:" .. name end
+    elseif place == "rnn" then
+      if fields(rnn())[name] then return "rnn." .. name end
+    else
+      local module = rnn()[place]
+      if type(module) == "table" and fields(module)[name] then return ("rnn.%s.%s"):format(place, name) end
+    end
+  end
+end
+
+local function did_you_mean(name) return name and ("; did you mean %s?"):format(name) end
+
+-- What stands in the lists of foreign names.
+local function translated(name, lists, order)
+  for _, list in ipairs(lists) do
+    local ours = names.foreign[list][name]
+    if ours and (not ours:find "^[%w_ .]+$" or ours:find " .* ") then return "; " .. ours end
+    for candidate in (ours or ""):gmatch "%S+" do
+      local home = candidate:find "%." and candidate or home_of(candidate, order)
+      if home then return did_you_mean(home) end
+    end
+  end
+end
+
+local function sorted(list)
+  local known = {}
+  for key in next, list do
+    if type(key) == "string" and not key:find "^_" then known[#known + 1] = key end
+  end
+  table.sort(known)
+  return known
+end
+
+-- One of a table's names in other letters, capital or small.
+local function folded(name, prefix, list)
+  for _, key in ipairs(sorted(list)) do
+    if key:lower() == name:lower() then return did_you_mean(prefix .. key) end
+  end
+end
+
+-- A misspelling of one of a table's names.
+local function misspelt(name, prefix, list)
+  local nearest = check.closest(name, sorted(list))
+  return did_you_mean(nearest and prefix .. nearest)
+end
+
+local function order_of(...)
+  local order = { ... }
+  for _, module in ipairs(MODULES) do order[#order + 1] = module end
+  return order
+end
+
+--- names.method(name)
+---
+--- Raises: a tensor has no method of that name.
+---@param name string
+function names.method(name)
+  local order = order_of("tensor", "rnn")
+  local without = name:match "^(.+)_$"
+  local hint = translated(name, { "ops", "rnn" }, order) or folded(name, "x:", core.methods)
+    or did_you_mean(home_of(name, order))
+  if not hint and without and rawget(core.methods, without) then
+    hint = ("; x:%s() gives a new tensor, and x:assign(x:%s()) changes x"):format(without, without)
+  end
+  core.fail("a tensor has no method or field '%s'%s", name, hint or misspelt(name, "x:", core.methods) or "")
+end
+
+--- names.field(prefix, module, name)
+---
+--- Raises: a module, rnn when prefix is "" or rnn.nn when it is "nn.", has no field of that name.
+---@param prefix string
+---@param module table
+---@param name string
+function names.field(prefix, module, name)
+  local whole = prefix == "rnn." and "rnn" or ("rnn." .. prefix):sub(1, -2)
+  local own = prefix:match "^(%w+)%.$"
+  local lists = { "rnn", "ops", "nn", "optim" }
+  if own and names.foreign[own] then table.insert(lists, 1, own) end
+  local order = order_of(own or "rnn", "rnn", "tensor")
+  local known = fields(module)
+  core.fail("%s has no field '%s'%s", whole, name, translated(name, lists, order) or did_you_mean(home_of(name, order))
+    or folded(name, whole .. ".", known) or misspelt(name, whole .. ".", known) or "")
+end
+
+return names
