@@ -2,16 +2,18 @@
 -- require "rnn" takes a few milliseconds.
 
 local core = require "rnn.core"
-local guard = require "rnn.guard"
 local lazy = require "rnn.lazy"
 
 local rnn = {}
 for name, value in pairs(core) do rnn[name] = value end
 
--- Methods of tensors that are made of other ops.
-core.methods.split = guard.wrap(function(x, axis, sizes)
-  return require "rnn.split"(x, axis, sizes)
-end, { name = "split" })
+-- Methods of tensors that are made of other ops: functions of rnn, which take their places when they are first called.
+for _, name in ipairs { "bilinear", "dot", "split", "stft" } do
+  core.methods[name] = function(...)
+    core.methods[name] = rnn[name]
+    return rnn[name](...)
+  end
+end
 
 --- rnn.precision: "float" or "double", the type of all tensors that are not int32; rnnlua --double chooses.
 
@@ -28,6 +30,8 @@ return lazy("", rnn, {
   plot = "rnn.plot",
   split = "rnn.split",
   stft = "rnn.stft",
+  einsum = "rnn.einsum",
+  padded = "rnn.padded",
   results = "rnn.results",
   logs = "rnn.logs",
   metrics = "rnn.metrics",
@@ -39,6 +43,8 @@ return lazy("", rnn, {
   text = "rnn.text",
   monitor = "rnn.monitor",
 }, {
+  dot = "rnn.products",
+  bilinear = "rnn.products",
   save = "rnn.nn.save",
   load = "rnn.nn.save",
   fit = "rnn.train",
