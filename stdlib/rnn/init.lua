@@ -21,6 +21,8 @@ local whole = {
   data = "rnn.data",
   plot = "rnn.plot",
   stft = "rnn.stft",
+  einsum = "rnn.einsum",
+  padded = "rnn.padded",
   results = "rnn.results",
   logs = "rnn.logs",
   metrics = "rnn.metrics",
@@ -37,6 +39,8 @@ local whole = {
 local parts = {
   gradcheck = "rnn.differences",
   hvp = "rnn.differences",
+  dot = "rnn.products",
+  bilinear = "rnn.products",
   save = "rnn.nn.save",
   load = "rnn.nn.save",
   fit = "rnn.train",
@@ -53,10 +57,14 @@ local parts = {
   meshgrid = "rnn.shapes",
 }
 
--- Functions made of other ops, which are methods of tensors as well.
-for _, name in ipairs { "split", "chunk", "flatten", "outer", "unfold" } do
-  parts[name] = "rnn.shapes"
-  core.methods[name] = function(...) return rnn[name](...) end
+for _, name in ipairs { "split", "chunk", "flatten", "outer", "unfold" } do parts[name] = "rnn.shapes" end
+
+-- Functions made of other ops, which are methods of tensors as well and take their places when they are first called.
+for _, name in ipairs { "split", "chunk", "flatten", "outer", "unfold", "dot", "bilinear", "stft" } do
+  core.methods[name] = function(...)
+    core.methods[name] = rnn[name]
+    return rnn[name](...)
+  end
 end
 
 setmetatable(core.methods, { __index = function(_, name) return require "rnn.names".method(name) end })
