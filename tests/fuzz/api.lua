@@ -256,7 +256,8 @@ function fits.archive_write() return "f", { a = tensor(), b = tensor() }, { k = 
 function fits.json_decode() return pick { "[1, 2.5, null, {}]", '{"a": [true]}', "[", ("["):rep(500) } end
 
 local letters = {
-  t = tensor, T = tensor, m = function() return tensor():gt(0) end, i = function() return random(0, 4) end, n = function() return random() end,
+  m = function() return tensor():gt(0) end,
+  t = tensor, T = tensor, i = function() return random(0, 4) end, n = function() return random() end,
   b = function() return chance(0.5) end, s = shape, x = axis_of,
   X = function(x) return chance(0.6) and axis_of(x) or nil end,
   c = pick, a = function(x) return chance(0.5) and axis_of(x) or { axis_of(x), axis_of(x) } end,

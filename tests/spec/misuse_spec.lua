@@ -81,7 +81,6 @@ groups["operations on tensors"] = {
     "exp: argument 1: expected a float tensor, got int32 %(2, 3%); x:to_float%(%) converts" },
   { MATRIX, "local y = x:to_int() // 0", "floor_div: element 1: %-?%d // 0 is no int32; x:to_float%(%) .*" },
   { MATRIX, "local y = (x:to_int() * 0 + 65536):square()", "square: element 1: 65536 .* beyond int32; .*" },
-  { MATRIX, "local y = x:to_int() * 0 + 16777217 + x", "add: argument 1: element 1: 16777217 is a whole .*" },
   { MATRIX, "local y = rnn.where(x + 2, x, x)", "where: argument 1: a mask holds 0 and 1, but element 1 is .*" },
   { MATRIX, "local y = (x + 2):logical_and(x:gt(0))", "logical_and: argument 1: a mask holds 0 and 1, .*" },
   { MATRIX, "x:matmul(x)", "matmul: inner sizes differ: %(2, 3%) x %(2, 3%)" },
