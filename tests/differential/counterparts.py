@@ -1,5 +1,7 @@
 """PyTorch's side of the ops whose conventions differ from ours: places and labels count from 1, 0 means "nothing here",
 and what lies behind the lengths of a padded batch does not count. Generated programs call these by name."""
+import math
+
 import torch
 import torch.nn.functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
@@ -151,12 +153,41 @@ def one_hot(ids, classes):
     return F.one_hot(ids.long(), classes + 1)[..., 1:].double()
 
 
-def argsort(x):
-    return (torch.argsort(x, stable=True) + 1).int()
+def sort(x, i, descending):
+    values, ids = x.sort(dim=axis(i), descending=descending, stable=True)
+    return values, (ids + 1).int()
 
 
-def topk(x, k):
-    return (torch.sort(x, dim=-1, descending=True, stable=True)[1][..., :k] + 1).int()
+def argsort(x, i, descending):
+    return sort(x, i, descending)[1]
+
+
+def topk(x, k, smallest):
+    return sort(x, -1, not smallest)[1][..., :k].clone()
+
+
+def unique(x):
+    values, ids, counts = x.unique(return_inverse=True, return_counts=True)
+    return values, counts.int(), (ids + 1).int()
+
+
+def searchsorted(sorted_, x, right):
+    return (torch.searchsorted(sorted_, x, right=right) + 1).int()
+
+
+def bincount(ids, n, weights=None):
+    n = int(ids.max()) if n is None else n
+    counts = torch.zeros(n + 1) if weights is None else \
+        keeps(torch.zeros(n + 1).index_add(0, ids.flatten().long(), weights.flatten()), ids)
+    counts = torch.bincount(ids.flatten(), minlength=n + 1).int() if weights is None else counts
+    return counts[1:].clone()
+
+
+def histogram(x, bins, low, high):
+    edges = torch.linspace(low, high, bins + 1)
+    inside = x[(x >= low) & (x <= high)]
+    bin_ = torch.searchsorted(edges, inside, right=True).clamp(max=bins)
+    return torch.bincount(bin_, minlength=bins + 1)[1:].int(), edges
 
 
 def nonzero(x):
@@ -198,37 +229,100 @@ def reverse_steps(x, lengths):
     return x[torch.arange(x.shape[0])[:, None], torch.where(t < n, n - 1 - t, t)]
 
 
-def counted(x, lengths, i):
-    """Which elements a reduction along axis i counts: along features all, and padding gives padding."""
-    return torch.ones_like(x, dtype=torch.bool) if i is not None and axis(i) % x.dim() >= 2 else mask_of(x, lengths)
+def axes_of(x, axes):
+    """From 0 and in order; None are all of them."""
+    axes = range(x.dim()) if axes is None else [axis(i) % x.dim() for i in ([axes] if isinstance(axes, int) else axes)]
+    return sorted(axes)
 
 
-def sum_(x, lengths, i, keep):
-    x = torch.where(counted(x, lengths, i), x, 0.0)
-    return x.sum() if i is None else x.sum(axis(i), keep)
+def counted(x, lengths, axes):
+    """Which elements a reduction counts: along features all, and padding gives padding."""
+    return mask_of(x, lengths) if lengths and 1 in axes_of(x, axes) else torch.ones_like(x, dtype=torch.bool)
 
 
-def mean(x, lengths, i, keep):
-    count = counted(x, lengths, i).double()
-    return sum_(x, lengths, i, keep) / (count.sum() if i is None else count.sum(axis(i), keep))
+def lines(x, axes):
+    """The reduced axes as one, the last."""
+    gone = axes_of(x, axes)
+    kept = [i for i in range(x.dim()) if i not in gone]
+    return x.permute([*kept, *gone]).reshape([x.shape[i] for i in kept] + [math.prod(x.shape[i] for i in gone)])
 
 
-def max_(x, lengths, i, keep):
-    x = torch.where(counted(x, lengths, i), x, -torch.inf)
-    return x.max() if i is None else x.max(axis(i), keep)[0]
+def reduced(f, x, lengths, axes, keep, fill=0, final=torch.clone):
+    """final(f(lines with fill where nothing counts, what counts))"""
+    m, gone = lines(counted(x, lengths, axes), axes), axes_of(x, axes)
+    y = f(torch.where(m, lines(x, axes), torch.tensor(fill, dtype=x.dtype)) if lengths else lines(x, axes), m)
+    return final(y.reshape([1 if i in gone else d for i, d in enumerate(x.shape)]) if keep else y)
 
 
-def min_(x, lengths, i, keep):
-    x = torch.where(counted(x, lengths, i), x, torch.inf)
-    return x.min() if i is None else x.min(axis(i), keep)[0]
+def sum_(x, lengths, axes, keep):
+    return reduced(lambda v, m: v.sum(-1).to(v.dtype), x, lengths, axes, keep)
+
+
+def mean(x, lengths, axes, keep):
+    return reduced(lambda v, m: v.sum(-1) / m.sum(-1), x, lengths, axes, keep)
+
+
+def prod(x, lengths, axes, keep):
+    return keeps(reduced(lambda v, m: v.prod(-1).to(v.dtype), x, lengths, axes, keep, 1), x)
+
+
+def max_(x, lengths, axes, keep):
+    return reduced(lambda v, m: v.max(-1)[0], x, lengths, axes, keep, -torch.inf if lengths else 0)
+
+
+def min_(x, lengths, axes, keep):
+    return reduced(lambda v, m: v.min(-1)[0], x, lengths, axes, keep, torch.inf if lengths else 0)
+
+
+def variance(x, lengths, axes, keep, correction, final=torch.clone):
+    def f(v, m):
+        e = torch.where(m, v - v.sum(-1, True) / m.sum(-1, keepdim=True), 0)
+        return keeps((e * e).sum(-1) / (m.sum(-1) - correction), x)
+    return reduced(f, x, lengths, axes, keep, final=final)
+
+
+def std(x, lengths, axes, keep, correction):
+    return variance(x, lengths, axes, keep, correction, torch.sqrt)
+
+
+def norm(x, lengths, p, axes, keep):
+    v = torch.where(counted(x, lengths, axes), keeps(x, x), 0)
+    return torch.linalg.vector_norm(v, p, axes_of(x, axes), keep)
+
+
+def logsumexp(x, lengths, axes, keep):
+    v = torch.where(counted(x, lengths, axes), keeps(x, x), -torch.inf)
+    return v.logsumexp(axes_of(x, axes), keep)
+
+
+def any_(x, lengths, axes, keep):
+    return reduced(lambda v, m: (v != 0).any(-1).double(), x, lengths, axes, keep)
+
+
+def all_(x, lengths, axes, keep):
+    return reduced(lambda v, m: (v != 0).all(-1).double(), x, lengths, axes, keep, 1)
+
+
+def quantile(x, lengths, q, axes, keep):
+    def f(v, m):
+        n = m.sum(-1, keepdim=True)
+        at, v = q * (n - 1), v.sort(dim=-1, stable=True)[0]
+        low = at.floor().long()
+        a, b = v.gather(-1, low), v.gather(-1, torch.minimum(low + 1, n - 1))
+        return (a * (1 - (at - low)) + b * (at - low)).squeeze(-1)
+    return reduced(f, x, lengths, axes, keep, torch.inf)
 
 
 def argmax(x, lengths, i):
-    return (torch.where(counted(x, lengths, i), x, -torch.inf).argmax(axis(i)) + 1).int()
+    return (torch.where(counted(x, lengths, i), x, -torch.inf).argmax(None if i is None else axis(i)) + 1).int()
 
 
 def argmin(x, lengths, i):
-    return (torch.where(counted(x, lengths, i), x, torch.inf).argmin(axis(i)) + 1).int()
+    return (torch.where(counted(x, lengths, i), x, torch.inf).argmin(None if i is None else axis(i)) + 1).int()
+
+
+def cumprod(x, i):
+    return keeps(x.cumprod(axis(i)), x)
 
 
 # ---- layers ----

@@ -134,7 +134,8 @@ class Generator:
         x = self.name()
         texts = [literal(a) if isinstance(a, list) and not (a and isinstance(a[0], str)) else
                  "{" + ", ".join(a) + "}" if isinstance(a, list) else
-                 {True: "true", False: "false", None: "nil"}[a] if a is None or isinstance(a, bool) else str(a)
+                 {True: "true", False: "false", None: "nil", torch.inf: "math.huge"}[a]
+                 if a in (None, torch.inf) or isinstance(a, bool) else str(a)
                  for a in args]
         uses = [n for a in args for n in (a if isinstance(a, list) else [a]) if isinstance(n, str) and n[0] != "'"]
         if method is None:
@@ -185,11 +186,10 @@ class Generator:
             for k in kinks:
                 self.need(not bool(((self.value(x) - k).abs() < NEAR).any()))
 
-    def clear_of_ties(self, x, axis=None):
+    def clear_of_ties(self, x, axes=None):
         if x not in self.exact:
-            t = self.value(x)
-            t = t.reshape(-1) if axis is None else t.movedim(axis, -1)
-            if t.dim() and t.shape[-1] > 1:
+            t = counterparts.lines(self.value(x), axes)
+            if t.shape[-1] > 1:
                 self.need(not bool((t.sort(-1)[0].diff(dim=-1) < NEAR).any()))
 
 
@@ -400,53 +400,129 @@ def where(g):
 
 # ---- reductions ----
 
+def axes(g, x):
+    """What Lua is given: nil, an axis, or several; the batch of one with lengths only beside time."""
+    n, lengths = g.run[x].dim(), g.run.defined[x]
+    if n == 0 or g.chance(0.3):
+        return None
+    found = g.r.sample(range(1, n + 1), 1 if g.chance(0.5) else g.r.randint(1, n))
+    g.need(not lengths or 1 not in found or 2 in found)
+    found = [i if g.chance(0.7) else i - n - 1 for i in found]
+    return found[0] if len(found) == 1 and g.chance(0.7) else found
+
+
+def reduce(g, op, x, which, keep, before=(), after=(), counterpart=None, **fields):
+    """rnn.op(x, before ..., axes, keep, after ...)"""
+    lengths = g.run.defined[x]
+    carried = lengths if lengths and 1 not in counterparts.axes_of(g.run[x], which) else None
+    if lengths and carried is None:
+        g.need(min(lengths) > 0 or 0 in counterparts.axes_of(g.run[x], which))
+    args = [x, *before, which, keep, *after]
+    if not after:
+        while len(args) > 1 + len(before) and args[-1] in (None, False):
+            args.pop()
+    torch_ = ", ".join(map(str, ["{0}", list(lengths) if lengths else None, *before, which, keep, *after]))
+    torch_ = torch_.replace(" inf,", " torch.inf,")
+    g.apply(op, args, f"{counterpart or op}({torch_})", lengths=carried, **fields)
+
+
 def reduction(op):
     def write(g):
-        x = g.some(lambda t: t.numel() > 0, padded=True)
+        kind = "int" if op in ("sum", "prod", "max", "min", "mean") and g.chance(0.1) else "float"
+        x = g.some(lambda t: t.numel() > 0, padded=kind == "float", kind=kind, low=-2, high=2)
         g.need(g.run[x].numel() > 0 or op == "sum")
-        lengths = g.run.defined[x]
-        axis = None if g.chance(0.4) or g.run[x].dim() == 0 else g.axis(x, 1 if lengths else 0)
-        at = None if axis is None else g.at(x, axis)
-        keep = axis is not None and g.chance(0.4)
+        which = axes(g, x)
         if op in ("max", "min"):
-            if axis is None:
-                t = g.value(x).reshape(-1)
-                g.need(bool((t.sort()[0].diff() >= NEAR).all()))  # PyTorch shares the gradient among equals
-            else:
-                g.clear_of_ties(x, at)
-        args = [x] if axis is None else [x, axis] if not keep else [x, axis, True]
-        if lengths:
-            name = op if op == "mean" else op + "_"
-            g.apply(op, args, f"{name}({{0}}, {list(lengths)}, {axis}, {keep})",
-                    lengths=lengths if at is not None and at >= 2 else None)
-        elif axis is None:
-            g.apply(op, args, f"{{0}}.{op}()")
-        else:
-            suffix = "[0]" if op in ("max", "min") else ""
-            g.apply(op, args, f"{{0}}.{op}({at}, {keep}){suffix}")
+            g.clear_of_ties(x, which)
+        name = op + "_" if op in ("sum", "max", "min") else op
+        if kind == "int" and op != "mean":
+            g.need(bool((g.run[x].abs() < 10).all()) and g.run[x].numel() < 9)
+        reduce(g, op, x, which, g.chance(0.4), counterpart=name, exact=kind == "int" and op != "mean")
+    return write
+
+
+def moment(op):
+    def write(g):
+        x = g.some(lambda t: t.numel() > 1, padded=True)
+        g.need(g.run[x].numel() > 1)
+        which = axes(g, x)
+        correction = g.r.randint(0, 1)
+        m = counterparts.lines(counterparts.counted(g.run[x], g.run.defined[x], which), which).sum(-1)
+        g.need(bool((m > correction).all()))
+        v = counterparts.lines(g.value(x), which)
+        g.need(op == "var" or bool((v.max(-1)[0] - v.min(-1)[0] > 0.1).all()))  # no kink of the root
+        g.need(op == "var" or not g.run.defined[x])
+        reduce(g, op, x, which, g.chance(0.4), after=(correction,),
+               counterpart="variance" if op == "var" else None)
+    return write
+
+
+def norm(g):
+    x = g.some(lambda t: t.numel() > 0, padded=True)
+    g.need(g.run[x].numel() > 0)
+    which, p = axes(g, x), g.pick([1, 2, 3, torch.inf])
+    v = counterparts.lines(g.value(x), which).abs()
+    if p == 1:
+        g.clear_of(x, 0)
+    if p == torch.inf and v.shape[-1] > 1:  # PyTorch shares the gradient among equals
+        g.need(not g.run.defined[x] and bool((v.sort(-1)[0].diff(dim=-1) > NEAR).all()))
+    g.need(bool((v.max(-1)[0] > 0.01).all()))
+    lengths = g.run.defined[x]
+    g.need(not lengths or bool((counterparts.norm(g.value(x), lengths, 2, which, False) > 0.01).all()))
+    reduce(g, "norm", x, which, g.chance(0.4), before=(p,))
+
+
+def quantile(op):
+    def write(g):
+        x = g.some(lambda t: t.numel() > 0, padded=True)
+        g.need(g.run[x].numel() > 0)
+        which = axes(g, x)
+        g.clear_of_ties(x, which)
+        before = (g.pick([0, 0.25, 0.5, 1]),) if op == "quantile" else ()
+        keep = g.chance(0.4)
+        lengths = g.run.defined[x]
+        g.need(op == "quantile" or not keep)
+        if op == "quantile":
+            return reduce(g, op, x, which, keep, before=before)
+        carried = lengths if lengths and 1 not in counterparts.axes_of(g.run[x], which) else None
+        g.need(not lengths or carried or min(lengths) > 0)
+        args = [x] if which is None else [x, which]
+        lengths = list(lengths) if lengths else None
+        g.apply(op, args, f"quantile({{0}}, {lengths}, 0.5, {which}, False)", lengths=carried)
+    return write
+
+
+def flags(op):
+    def write(g):
+        x = mask(g, torch.Size(g.shape()))
+        reduce(g, op, x, axes(g, x), g.chance(0.4), counterpart=op + "_", exact=True)
     return write
 
 
 def place(op):
     def write(g):
-        x = g.some(lambda t: t.dim() > 0 and t.numel() > 0, padded=True)
+        x = g.some(lambda t: t.numel() > 0, padded=True)
         g.need(g.run[x].numel() > 0)
         lengths = g.run.defined[x]
-        axis = g.axis(x, 1 if lengths else 0)
-        at = g.at(x, axis)
-        g.clear_of_ties(x, at)
-        if lengths:
-            g.apply(op, [x, axis], f"{op}({{0}}, {list(lengths)}, {{1}})", exact=True,
-                    lengths=lengths if at >= 2 else None)
-        else:
-            g.apply(op, [x, axis], f"({{0}}.{op}({at}) + 1).int()", exact=True)
+        axis = None if g.run[x].dim() == 0 or g.chance(0.2) else g.axis(x, 1 if lengths else 0)
+        at = None if axis is None else g.at(x, axis)
+        g.clear_of_ties(x, axis)
+        torch_ = f"{op}({{0}}.detach(), {list(lengths) if lengths else None}, {axis})"
+        g.apply(op, [x, axis] if axis else [x], torch_, exact=True,
+                lengths=lengths if at is not None and at >= 2 else None)
     return write
 
 
 def cumsum(g):
-    x = g.some(lambda t: t.dim() > 0)
+    kind = "int" if g.chance(0.1) else "float"
+    x = g.some(lambda t: t.dim() > 0, kind=kind, low=-2, high=2)
     axis = g.axis(x)
-    g.apply("cumsum", [x, axis], f"{{0}}.cumsum({g.at(x, axis)})")
+    g.apply("cumsum", [x, axis], f"{{0}}.cumsum({g.at(x, axis)}).to({{0}}.dtype)")
+
+
+def cumprod(g):
+    x = g.some(lambda t: t.dim() > 0)
+    g.apply("cumprod", [x, g.axis(x)], "cumprod({0}, {1})")
 
 
 def softmax(op):
@@ -923,16 +999,73 @@ def windows(g):
 
 
 def argsort(g):
-    x = g.some(lambda t: t.dim() == 1, lambda: [g.size()])
-    g.clear_of_ties(x, 0)
-    g.apply("argsort", [x], "argsort({0}.detach())", exact=True)
+    x = g.some(lambda t: t.dim() >= 1)
+    axis = g.axis(x)
+    g.clear_of_ties(x, axis)
+    descending = g.chance(0.4)
+    args = [x] if not descending and g.at(x, axis) == g.run[x].dim() - 1 else [x, axis, descending]
+    g.apply("argsort", args, f"argsort({{0}}.detach(), {axis}, {descending})", exact=True)
+
+
+def sort(g):
+    x = g.some(lambda t: t.dim() >= 1, padded=True)
+    axis = g.axis(x, 2 if g.run.defined[x] else 0)
+    g.clear_of_ties(x, axis)
+    descending = g.chance(0.4)
+    y, i = g.name(), g.name()
+    g.add("sort", f"{y}, {i} = {x}:sort({axis}, {str(descending).lower()})",
+          f"{y}, {i} = sort({x}, {axis}, {descending})", [x], [y, i], lengths=g.run.defined[x], exact=x in g.exact)
+    if g.run.defined[x]:  # only the first is known to have them
+        g.add("forget", f"{i} = nil", f"del {i}", [i])
+
+
+def unique(g):
+    kind = "int" if g.chance(0.4) else "float"
+    x = g.some(lambda t: t.numel() > 0, kind=kind, low=-2, high=2)
+    g.clear_of_ties(x)
+    names = [g.name() for _ in range(3)]
+    g.add("unique", f"{', '.join(names)} = rnn.unique({x})", f"{', '.join(names)} = unique({x}.detach())", [x], names,
+          exact=True)
+
+
+def searchsorted(g):
+    values = sorted(g.numbers(g.size(), -2, 2))
+    x = g.some()
+    g.clear_of(x, *values)
+    right = g.chance(0.5)
+    edges = g.leaf([len(values)], values=values, grad=False)
+    g.apply("searchsorted", [edges, x, right], "searchsorted({0}, {1}.detach(), {2})", exact=True)
+
+
+def bincount(g):
+    n = g.r.randint(1, 4)
+    x = ids(g, g.shape(g.r.randint(1, 2)), 0, n)
+    g.need(g.run[x].numel() > 0)
+    if g.chance(0.5):
+        shape = g.run[x].shape
+        weights = g.some(lambda t: t.shape == shape, list(shape))
+        return g.apply("bincount", [x, n, weights], "bincount({0}, {1}, {2})")
+    if g.chance(0.4):
+        return g.apply("bincount", [x], "bincount({0}, None)", exact=True)
+    g.apply("bincount", [x, n], "bincount({0}, {1})", exact=True)
+
+
+def histogram(g):
+    x = g.some()
+    edges = [-2 + i / 2 for i in range(9)]
+    g.clear_of(x, *edges)
+    names = [g.name(), g.name()]
+    bins = g.pick([1, 2, 4, 8])
+    g.add("histogram", f"{', '.join(names)} = {x}:histogram({bins}, -2, 2)",
+          f"{', '.join(names)} = histogram({x}.detach(), {bins}, -2, 2)", [x], names, exact=True)
 
 
 def topk(g):
     x = g.some(lambda t: t.dim() >= 1 and t.shape[-1] > 0)
     g.need(g.run[x].dim() >= 1 and g.run[x].shape[-1] > 0)
     g.clear_of_ties(x, -1)
-    g.apply("topk", [x, g.r.randint(1, g.run[x].shape[-1])], "topk({0}.detach(), {1})", exact=True)
+    k, smallest = g.r.randint(1, g.run[x].shape[-1]), g.chance(0.3)
+    g.apply("topk", [x, k] + [True] * smallest, f"topk({{0}}.detach(), {{1}}, {smallest})", exact=True)
 
 
 def nonzero(g):
@@ -1345,22 +1478,30 @@ def write(g):
 OPS = {op: unary(op) for op in UNARY}
 OPS.update({op: arithmetic(op) for op in ("add", "sub", "mul")})
 OPS.update({op: comparison(op) for op in ("eq", "ne", "lt", "le", "gt", "ge")})
-OPS.update({op: reduction(op) for op in ("sum", "mean", "max", "min")})
+# A line for each family of ops.
+OPS.update({op: reduction(op) for op in ("sum", "mean", "prod", "max", "min", "logsumexp")})
+OPS.update({op: moment(op) for op in ("var", "std")})
+OPS.update({op: quantile(op) for op in ("quantile", "median")})
+OPS.update({op: flags(op) for op in ("any", "all")})
 OPS.update({op: pair(op) for op in ("mse", "mae", "huber", "quantile_loss", "binary_cross_entropy", "kl_div",
                                     "poisson_nll", "gaussian_nll")})
-OPS.update(floor=floor, clamp=clamp, leaky_relu=leaky_relu, to_int=to_int, to_float=to_float, dropout=dropout,
-           div=div, pow=pow_, maximum=extreme("maximum"), minimum=extreme("minimum"), where=where,
-           argmax=place("argmax"), argmin=place("argmin"), cumsum=cumsum, softmax=softmax("softmax"),
-           log_softmax=softmax("log_softmax"), matmul=matmul, rfft=rfft, irfft=irfft, linear=linear, conv1d=conv1d, reshape=reshape,
-           unsqueeze=unsqueeze, squeeze=squeeze, permute=permute, transpose=transpose, slice=slice_, select=select, concat=concat, stack=stack, broadcast_to=broadcast_to,
-           flip=flip, roll=roll, pad=pad, tile=tile, repeat_interleave=repeat_interleave, tril=triangle("tril"),
-           triu=triangle("triu"), diag=diag, zero_padding=zero_padding, mask=steps("mask"), last=steps("last"),
-           reverse_steps=steps("reverse_steps"), gather=gather, index_put=index_put, take_along_axis=take_along_axis,
-           scatter=scatter("scatter"), scatter_add=scatter("scatter_add"), index_add=index_add, embedding=embedding,
-           one_hot=one_hot,
-           windows=windows, argsort=argsort, topk=topk,
-           nonzero=nonzero, layer_norm=layer_norm, batch_norm=batch_norm, recurrent=recurrent,
-           cross_entropy=cross_entropy, ctc_loss=ctc_loss)
+OPS.update(floor=floor, clamp=clamp, leaky_relu=leaky_relu, to_int=to_int, to_float=to_float, dropout=dropout)
+OPS.update(div=div, pow=pow_, maximum=extreme("maximum"), minimum=extreme("minimum"), where=where)
+OPS.update(argmax=place("argmax"), argmin=place("argmin"), norm=norm, cumsum=cumsum, cumprod=cumprod)
+OPS.update(softmax=softmax("softmax"), log_softmax=softmax("log_softmax"))
+OPS.update(matmul=matmul, linear=linear, conv1d=conv1d, rfft=rfft, irfft=irfft)
+OPS.update(reshape=reshape, unsqueeze=unsqueeze, squeeze=squeeze, permute=permute, transpose=transpose, slice=slice_,
+           select=select, concat=concat, stack=stack, broadcast_to=broadcast_to)
+OPS.update(flip=flip, roll=roll, pad=pad, tile=tile, repeat_interleave=repeat_interleave, tril=triangle("tril"),
+           triu=triangle("triu"), diag=diag)
+OPS.update(zero_padding=zero_padding, mask=steps("mask"), last=steps("last"), reverse_steps=steps("reverse_steps"))
+OPS.update(gather=gather, index_put=index_put, take_along_axis=take_along_axis, scatter=scatter("scatter"),
+           scatter_add=scatter("scatter_add"), index_add=index_add, embedding=embedding, one_hot=one_hot,
+           windows=windows, nonzero=nonzero)
+OPS.update(argsort=argsort, sort=sort, topk=topk, unique=unique, searchsorted=searchsorted)
+OPS.update(bincount=bincount, histogram=histogram)
+OPS.update(layer_norm=layer_norm, batch_norm=batch_norm, recurrent=recurrent)
+OPS.update(cross_entropy=cross_entropy, ctc_loss=ctc_loss)
 
 OTHERS = [(write, 12), (rows, 2), (index, 2), (pick, 2), (split, 2), (detach, 2), (copy, 1), (einsum, 1), (forget, 2), (padded, 3),
           (without_lengths, 1), (with_lengths, 1),
