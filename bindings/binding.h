@@ -113,6 +113,7 @@ int lrnn_apply(lua_State *L, const rnn_op *op, const rnn_args *args);
 int lrnn_print_tensor(lua_State *L);               /* print.c: __tostring */
 
 extern const lrnn_function lrnn_tensor_functions[];   /* tensor.c: constructors and random numbers */
+extern const lrnn_function lrnn_like_functions[];     /* tensor.c: those that begin with a tensor, methods as well */
 extern const lrnn_function lrnn_tensor_methods[];     /* method.c */
 extern const luaL_Reg lrnn_tensor_metamethods[]; /* method.c */
 void lrnn_format_open(lua_State *L);             /* method.c: string.format takes tensors of one element */

@@ -579,30 +579,84 @@ static int lrnn_tensor_fill(lua_State *L) {
   return 1;
 }
 
-/*--- x:uniform_(low, high) -> x
+static double number_or(lua_State *L, const char *fname, int arg, const char *what, double otherwise) {
+  return lua_isnoneornil(L, arg) ? otherwise : lrnn_check_number(L, fname, arg, what);
+}
+
+/*--- x:uniform_([low = 0 [, high = 1]]) -> x
 ---
 --- Fills x with random numbers, uniform from low to below high. Errors: an int32 tensor.
----@param low number
----@param high number
+---@param low? number
+---@param high? number
 ---@return rnn.Tensor x itself, of any shape */
 static int lrnn_tensor_uniform(lua_State *L) {
   rnn_tensor *t = lrnn_check_tensor(L, "uniform_", 1);
-  double low = lrnn_check_number(L, "uniform_", 2, "low"), high = lrnn_check_number(L, "uniform_", 3, "high");
+  double low = number_or(L, "uniform_", 2, "low", 0), high = number_or(L, "uniform_", 3, "high", 1);
   lrnn_check(L, rnn_tensor_uniform(lrnn_context(L), t, low, high));
   lua_settop(L, 1);
   return 1;
 }
 
-/*--- x:normal_(mean, deviation) -> x
+/*--- x:normal_([mean = 0 [, deviation = 1]]) -> x
 ---
 --- Fills x with random numbers of a normal distribution. Errors: an int32 tensor.
----@param mean number
----@param deviation number
+---@param mean? number
+---@param deviation? number
 ---@return rnn.Tensor x itself, of any shape */
 static int lrnn_tensor_normal(lua_State *L) {
   rnn_tensor *t = lrnn_check_tensor(L, "normal_", 1);
-  double mean = lrnn_check_number(L, "normal_", 2, "mean"), sd = lrnn_check_number(L, "normal_", 3, "deviation");
+  double mean = number_or(L, "normal_", 2, "mean", 0), sd = number_or(L, "normal_", 3, "deviation", 1);
   lrnn_check(L, rnn_tensor_normal(lrnn_context(L), t, mean, sd));
+  lua_settop(L, 1);
+  return 1;
+}
+
+/*--- x:truncated_normal_([mean = 0 [, deviation = 1 [, low [, high]]]]) -> x
+---
+--- Fills x with random numbers of a normal distribution, but only such from low to high; without these, up to two
+--- deviations from the mean. Errors: an int32 tensor, low not below high.
+---@param mean? number
+---@param deviation? number
+---@param low? number may be -math.huge
+---@param high? number may be math.huge
+---@return rnn.Tensor x itself, of any shape */
+static int lrnn_tensor_truncated_normal(lua_State *L) {
+  const char *fname = "truncated_normal_";
+  rnn_tensor *t = lrnn_check_tensor(L, fname, 1);
+  double mean = number_or(L, fname, 2, "mean", 0), sd = number_or(L, fname, 3, "deviation", 1);
+  double low = number_or(L, fname, 4, "low", mean - 2 * sd), high = number_or(L, fname, 5, "high", mean + 2 * sd);
+  lrnn_check(L, rnn_tensor_truncated_normal(lrnn_context(L), t, mean, sd, low, high));
+  lua_settop(L, 1);
+  return 1;
+}
+
+/*--- x:exponential_([rate = 1]) -> x
+---
+--- Fills x with random numbers of the exponential distribution, of mean 1 / rate. Errors: an int32 tensor, a rate that is
+--- not positive.
+---@param rate? number
+---@return rnn.Tensor x itself, of any shape */
+static int lrnn_tensor_exponential(lua_State *L) {
+  rnn_tensor *t = lrnn_check_tensor(L, "exponential_", 1);
+  lrnn_check(L, rnn_tensor_exponential(lrnn_context(L), t, number_or(L, "exponential_", 2, "rate", 1)));
+  lua_settop(L, 1);
+  return 1;
+}
+
+/*--- x:bernoulli_([p = 0.5]) -> x
+---
+--- Makes each element 1 with probability p, else 0. Errors: an int32 tensor, probabilities outside 0 .. 1.
+---@param p? number|rnn.Tensor of a shape that can be broadcast to that of x
+---@return rnn.Tensor x itself, of any shape */
+static int lrnn_tensor_bernoulli(lua_State *L) {
+  rnn_tensor *t = lrnn_check_tensor(L, "bernoulli_", 1), *p = lrnn_test_tensor(L, 2);
+  if (!p) {
+    double v = number_or(L, "bernoulli_", 2, "p", 0.5);
+    rnn_tensor **box = lrnn_box(L);
+    lrnn_check(L, rnn_tensor_new(lrnn_context(L), RNN_FLOAT, 0, NULL, box));
+    rnn_tensor_floats(p = *box)[0] = (rnn_real)v;
+  }
+  lrnn_check(L, rnn_tensor_bernoulli(lrnn_context(L), t, p));
   lua_settop(L, 1);
   return 1;
 }
@@ -696,6 +750,9 @@ const lrnn_function lrnn_tensor_methods[] = {{"shape", lrnn_tensor_shape, 1},
                                              {"fill_", lrnn_tensor_fill, 2},
                                              {"uniform_", lrnn_tensor_uniform, 3},
                                              {"normal_", lrnn_tensor_normal, 3},
+                                             {"truncated_normal_", lrnn_tensor_truncated_normal, 5},
+                                             {"exponential_", lrnn_tensor_exponential, 2},
+                                             {"bernoulli_", lrnn_tensor_bernoulli, 2},
                                              {"orthogonal_", lrnn_tensor_orthogonal, 3},
                                              {"lengths", lrnn_tensor_lengths, 1},
                                              {"with_lengths", lrnn_tensor_with_lengths, 2},

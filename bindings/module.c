@@ -11,8 +11,9 @@
 #endif
 
 static const lrnn_function *const functions[] = {
-    lrnn_tensor_functions, lrnn_grad_functions,    lrnn_custom_functions, lrnn_train_functions, lrnn_stepper_functions, lrnn_system_functions,
-    lrnn_csv_functions,    lrnn_numbers_functions, lrnn_archive_functions, lrnn_json_functions,  lrnn_events_functions,
+    lrnn_tensor_functions,  lrnn_like_functions,    lrnn_grad_functions,   lrnn_custom_functions,
+    lrnn_train_functions,   lrnn_stepper_functions, lrnn_system_functions, lrnn_csv_functions,
+    lrnn_numbers_functions, lrnn_archive_functions, lrnn_json_functions,   lrnn_events_functions,
     lrnn_runfile_functions, lrnn_audio_functions,
 #ifdef RNNLUA_CAIRO
     lrnn_png_functions,
@@ -58,6 +59,7 @@ static void open_metatable(lua_State *L) {
   lua_newtable(L);  /* methods */
   set_ops(L, NULL);
   lrnn_set_functions(L, lrnn_tensor_methods);
+  lrnn_set_functions(L, lrnn_like_functions);
   lrnn_set_functions(L, lrnn_grad_methods);
   lrnn_set_functions(L, lrnn_custom_methods);
   for (const luaL_Reg *r = lrnn_tensor_metamethods; r->name; r++) {

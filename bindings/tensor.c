@@ -1,4 +1,5 @@
 /* tensor.c: making tensors from Lua. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -7,28 +8,48 @@
 /* ---- sizes ---- */
 
 /* A table of sizes has no other field than type, and nothing comes after it but the value of full. */
-static void check_table(lua_State *L, const char *fname, int most) {
+static void check_table(lua_State *L, const char *fname, int arg, int most) {
   int given = lrnn_count(L, most);
   if (given > most)
     lrnn_error(L, "%s: expected nothing after the table of sizes, got %d arguments more; a type goes into the table: "
                "%s{2, 3, type = \"int32\"}", fname, given - most, fname);
-  for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1))
+  for (lua_pushnil(L); lua_next(L, arg); lua_pop(L, 1))
     if (lua_type(L, -2) == LUA_TSTRING && strcmp(lua_tostring(L, -2), "type") != 0)
       lrnn_error(L, "%s: unknown option '%.40s'; known: type", fname, lua_tostring(L, -2));
 }
 
-/* zeros(2, 3), zeros{2, 3}, zeros{2, 3, type = "int32"} */
-static rnn_tensor *new_from_shape(lua_State *L, const char *fname, bool float_only) {
+/* 2, 3 or { 2, 3 } or { 2, 3, type = "int32" } from arg on; returns how many sizes. */
+static int check_sizes(lua_State *L, const char *fname, int arg, int64_t *dims, rnn_type *type) {
   static const char *const types[] = {"float", "int32", NULL};
-  int64_t dims[RNN_MAX_DIMS];
-  int n = lrnn_check_shape(L, fname, 1, 0, dims);
-  rnn_type type = RNN_FLOAT;
-  if (lua_istable(L, 1)) check_table(L, fname, strcmp(fname, "full") == 0 ? 2 : 1);
-  if (lua_istable(L, 1) && lrnn_option_name(L, fname, 1, "type", types, "float") == 1) type = RNN_INT;
-  if (float_only && type != RNN_FLOAT) lrnn_error(L, "%s: random numbers are float, not int32", fname);
+  int n = lrnn_check_shape(L, fname, arg, 0, dims);
+  if (!lua_istable(L, arg)) return n;
+  check_table(L, fname, arg, strcmp(fname, "full") == 0 ? 2 : arg);
+  *type = lrnn_option_name(L, fname, arg, "type", types, *type == RNN_INT ? "int32" : "float") ? RNN_INT : RNN_FLOAT;
+  return n;
+}
+
+static rnn_tensor *new_tensor(lua_State *L, rnn_type type, int n, const int64_t *dims) {
   rnn_tensor **box = lrnn_box(L);
   lrnn_check(L, rnn_tensor_new(lrnn_context(L), type, n, dims, box));
   return *box;
+}
+
+/* zeros(2, 3), zeros{2, 3}, zeros{2, 3, type = "int32"} */
+static rnn_tensor *new_from_shape(lua_State *L, const char *fname, bool float_only) {
+  int64_t dims[RNN_MAX_DIMS];
+  rnn_type type = RNN_FLOAT;
+  int n = check_sizes(L, fname, 1, dims, &type);
+  if (float_only && type != RNN_FLOAT) lrnn_error(L, "%s: random numbers are float, not int32", fname);
+  return new_tensor(L, type, n, dims);
+}
+
+/* Zeros of the shape, the type and the lengths of argument 1. */
+static rnn_tensor *new_like(lua_State *L, const char *fname, bool float_only) {
+  rnn_tensor *x = lrnn_check_tensor(L, fname, 1);
+  if (float_only && rnn_tensor_type(x) != RNN_FLOAT) lrnn_error(L, "%s: random numbers are float, not int32", fname);
+  rnn_tensor *t = new_tensor(L, rnn_tensor_type(x), rnn_tensor_ndim(x), rnn_tensor_dims(x));
+  lrnn_check(L, rnn_tensor_set_lengths(lrnn_context(L), t, rnn_tensor_lengths(x)));
+  return t;
 }
 
 /*--- rnn.zeros(n, m, ...) -> tensor
@@ -90,25 +111,165 @@ static int lrnn_randn(lua_State *L) {
   return 1;
 }
 
+/*--- rnn.zeros_like(x) -> tensor
+---
+--- Zeros of the shape, the type and the lengths of x. Never an error but too little memory.
+---@param x rnn.Tensor
+---@return rnn.Tensor */
+static int lrnn_zeros_like(lua_State *L) {
+  new_like(L, "zeros_like", false);
+  return 1;
+}
+
+/*--- rnn.ones_like(x) -> tensor
+---
+--- Ones of the shape, the type and the lengths of x. Never an error but too little memory.
+---@param x rnn.Tensor
+---@return rnn.Tensor */
+static int lrnn_ones_like(lua_State *L) {
+  lrnn_check(L, rnn_tensor_fill(lrnn_context(L), new_like(L, "ones_like", false), 1));
+  return 1;
+}
+
+/*--- rnn.full_like(x, value) -> tensor
+---
+--- A tensor of the shape, the type and the lengths of x in which every element is value. Errors: a value that the type
+--- cannot hold.
+---@param x rnn.Tensor
+---@param value number
+---@return rnn.Tensor */
+static int lrnn_full_like(lua_State *L) {
+  double value = lrnn_check_element(L, "full_like", lrnn_check_tensor(L, "full_like", 1), 2);
+  lrnn_check(L, rnn_tensor_fill(lrnn_context(L), new_like(L, "full_like", false), value));
+  return 1;
+}
+
+/*--- rnn.rand_like(x) -> tensor
+---
+--- Random numbers, uniform from 0 to below 1, of the shape and the lengths of x. Errors: an int32 tensor.
+---@param x rnn.Tensor
+---@return rnn.Tensor */
+static int lrnn_rand_like(lua_State *L) {
+  lrnn_check(L, rnn_tensor_uniform(lrnn_context(L), new_like(L, "rand_like", true), 0, 1));
+  return 1;
+}
+
+/*--- rnn.randn_like(x) -> tensor
+---
+--- Random numbers of the normal distribution with mean 0 and deviation 1, of the shape and the lengths of x. Errors: an
+--- int32 tensor.
+---@param x rnn.Tensor
+---@return rnn.Tensor */
+static int lrnn_randn_like(lua_State *L) {
+  lrnn_check(L, rnn_tensor_normal(lrnn_context(L), new_like(L, "randn_like", true), 0, 1));
+  return 1;
+}
+
+/*--- rnn.eye(n [, m = n]) -> tensor
+---
+--- Ones on the main diagonal, else zeros. Errors: as rnn.zeros; more than two sizes.
+---@param n integer|table the rows; or a table of the sizes, with type = "int32" for integers
+---@param m? integer the columns
+---@return rnn.Tensor (n, m) */
+static int lrnn_eye(lua_State *L) {
+  int64_t dims[RNN_MAX_DIMS];
+  rnn_type type = RNN_FLOAT;
+  int n = check_sizes(L, "eye", 1, dims, &type);
+  if (n < 1 || n > 2) return lrnn_error(L, "eye: expected one or two sizes, got %d", n);
+  if (n == 1) dims[1] = dims[0];
+  rnn_tensor *t = new_tensor(L, type, 2, dims);
+  for (int64_t i = 0; i < dims[0] && i < dims[1]; i++) {
+    lrnn_poll(L, i);
+    if (type == RNN_INT) rnn_tensor_ints(t)[i * (dims[1] + 1)] = 1;
+    else rnn_tensor_floats(t)[i * (dims[1] + 1)] = 1;
+  }
+  return 1;
+}
+
 static rnn_tensor *new_ids(lua_State *L, const char *fname) {
   int64_t n = lrnn_check_integer(L, fname, 1, "n");
   if (n < 0 || n > INT32_MAX) lrnn_argument_error(L, fname, 1, "n", "an integer from 0 to 2147483647");
-  rnn_tensor **box = lrnn_box(L);
-  lrnn_check(L, rnn_tensor_new(lrnn_context(L), RNN_INT, 1, &n, box));
-  return *box;
+  return new_tensor(L, RNN_INT, 1, &n);
 }
 
-/*--- rnn.arange(n) -> tensor
----
---- The numbers 1 to n. Errors: an n that is no integer from 0 to 2147483647.
----@param n integer
----@return rnn.Tensor int32 (n) */
-static int lrnn_arange(lua_State *L) {
-  rnn_tensor *t = new_ids(L, "arange");
-  for (int64_t i = 0; i < rnn_tensor_count(t); i++) {
+/* from, from + step ... to as int32. */
+static void push_integers(lua_State *L, lua_Integer from, lua_Integer to, lua_Integer step) {
+  uint64_t steps = step > 0 ? ((uint64_t)to - (uint64_t)from) / (uint64_t)step
+                            : ((uint64_t)from - (uint64_t)to) / (0 - (uint64_t)step);
+  int64_t n = (step > 0 ? from > to : from < to) ? 0 : steps < INT32_MAX ? (int64_t)steps + 1 : -1;
+  lua_Integer last;
+  if (n < 0 || (n > 0 && (from < INT32_MIN || from > INT32_MAX || __builtin_mul_overflow(n - 1, step, &last) ||
+                          __builtin_add_overflow(from, last, &last) || last < INT32_MIN || last > INT32_MAX)))
+    lrnn_error(L, "arange: %lld to %lld in steps of %lld are too many numbers, or beyond int32", (long long)from,
+               (long long)to, (long long)step);
+  rnn_tensor *t = new_tensor(L, RNN_INT, 1, &n);
+  for (int64_t i = 0; i < n; i++) {
     lrnn_poll(L, i);
-    rnn_tensor_ints(t)[i] = (int32_t)i + 1;
+    rnn_tensor_ints(t)[i] = (int32_t)(from + i * step);
   }
+}
+
+/* n numbers from + i * step, the last of them at most last. */
+static void push_numbers(lua_State *L, const char *fname, double from, double step, int64_t n) {
+  rnn_tensor *t = new_tensor(L, RNN_FLOAT, 1, &n);
+  for (int64_t i = 0; i < n; i++) {
+    double v = from + (double)i * step;
+    lrnn_poll(L, i);
+    lrnn_check_real(L, fname, v);
+    rnn_tensor_floats(t)[i] = (rnn_real)v;
+  }
+}
+
+/*--- rnn.arange(n) -> tensor; rnn.arange(from, to [, step = 1])
+---
+--- The numbers 1 to n; or from, from + step ... up to to, which is included, as Lua's for counts: int32 when from and step
+--- are integers, else float. rnn.linspace meets its end exactly. Errors: an n that is no integer from 0 to 2147483647, a
+--- step of 0, numbers that the type cannot hold.
+---@param from number or n
+---@param to? number
+---@param step? number
+---@return rnn.Tensor of one axis */
+static int lrnn_arange(lua_State *L) {
+  if (lua_isnoneornil(L, 2) && lua_isnoneornil(L, 3)) {
+    lua_Integer n = lrnn_check_integer(L, "arange", 1, "n");
+    if (n < 0 || n > INT32_MAX) return lrnn_argument_error(L, "arange", 1, "n", "an integer from 0 to 2147483647");
+    push_integers(L, 1, n, 1);
+    return 1;
+  }
+  double from = lrnn_check_number(L, "arange", 1, "from"), to = lrnn_check_number(L, "arange", 2, "to");
+  double step = lua_isnoneornil(L, 3) ? 1 : lrnn_check_number(L, "arange", 3, "step");
+  if (step == 0) return lrnn_error(L, "arange: a step of 0 leads nowhere");
+  if (lua_isinteger(L, 1) && (lua_isnoneornil(L, 3) || lua_isinteger(L, 3))) {
+    lua_Integer by = lua_isnoneornil(L, 3) ? 1 : lua_tointeger(L, 3), end;
+    if (lua_isinteger(L, 2)) end = lua_tointeger(L, 2);
+    else if (to != to) return lrnn_argument_error(L, "arange", 2, "to", "a number");
+    else if (!lua_numbertointeger(by > 0 ? floor(to) : ceil(to), &end)) end = to > 0 ? LUA_MAXINTEGER : LUA_MININTEGER;
+    push_integers(L, lua_tointeger(L, 1), end, by);
+    return 1;
+  }
+  double count = floor((to - from) / step) + 1;
+  if (!isfinite(from) || !isfinite(step) || !(count <= INT32_MAX))
+    return lrnn_error(L, "arange: %s to %s are too many numbers", lrnn_describe(L, 1), lrnn_describe(L, 2));
+  push_numbers(L, "arange", from, step, count < 0 ? 0 : (int64_t)count);
+  return 1;
+}
+
+/*--- rnn.linspace(from, to, n) -> tensor
+---
+--- n numbers at equal distances, the first of them from, the last to; one alone is from. Errors: a negative n, ends that
+--- are not finite.
+---@param from number
+---@param to number
+---@param n integer
+---@return rnn.Tensor float (n) */
+static int lrnn_linspace(lua_State *L) {
+  double from = lrnn_check_number(L, "linspace", 1, "from"), to = lrnn_check_number(L, "linspace", 2, "to");
+  lua_Integer n = lrnn_check_integer(L, "linspace", 3, "n");
+  if (n < 0) return lrnn_argument_error(L, "linspace", 3, "n", "an integer of at least 0");
+  if (!isfinite(from) || !isfinite(to)) return lrnn_error(L, "linspace: expected two finite numbers, got %f and %f", from, to);
+  lrnn_check_real(L, "linspace", to);
+  push_numbers(L, "linspace", from, n > 1 ? (to - from) / (double)(n - 1) : 0, n);
+  if (n > 1) rnn_tensor_floats(lrnn_test_tensor(L, -1))[n - 1] = (rnn_real)to;
   return 1;
 }
 
@@ -120,6 +281,68 @@ static int lrnn_arange(lua_State *L) {
 static int lrnn_randperm(lua_State *L) {
   rnn_tensor *t = new_ids(L, "randperm");
   lrnn_check(L, rnn_tensor_shuffle(lrnn_context(L), t));
+  return 1;
+}
+
+/*--- rnn.randint(low, high, n, m, ...) -> tensor
+---
+--- Random integers from low to high, both included, each as likely as the others. Errors: as rnn.zeros; low above high,
+--- numbers that are no int32.
+---@param low integer
+---@param high integer
+---@param ... integer|table sizes of the axes, or one table of them; none make a scalar
+---@return rnn.Tensor int32 (n, m, ...) */
+static int lrnn_randint(lua_State *L) {
+  int64_t low = lrnn_check_integer(L, "randint", 1, "low"), high = lrnn_check_integer(L, "randint", 2, "high");
+  int64_t dims[RNN_MAX_DIMS];
+  rnn_type type = RNN_INT;
+  int n = check_sizes(L, "randint", 3, dims, &type);
+  if (type != RNN_INT) return lrnn_error(L, "randint: these numbers are int32, not float");
+  rnn_tensor *t = new_tensor(L, type, n, dims);
+  lrnn_check(L, rnn_tensor_randint(lrnn_context(L), t, low, high));
+  return 1;
+}
+
+/*--- rnn.bernoulli(p) -> tensor
+---
+--- For each probability 1 with that probability, else 0; of the shape and the lengths of p, 0 behind them. Errors:
+--- probabilities outside 0 .. 1.
+---@param p rnn.Tensor float
+---@return rnn.Tensor */
+static int lrnn_bernoulli(lua_State *L) {
+  rnn_tensor *p = lrnn_check_tensor(L, "bernoulli", 1);
+  lrnn_check(L, rnn_tensor_bernoulli(lrnn_context(L), new_like(L, "bernoulli", true), p));
+  return 1;
+}
+
+/*--- rnn.multinomial(weights, n [, replacement = false]) -> tensor
+---
+--- n places drawn from each row of weights, which need not add up to 1: each with the probability of its weight, and
+--- without replacement each at most once. (..., K) -> int32 (..., n), places from 1; 0 behind lengths. Errors: weights
+--- that are negative or not finite, a row of zeros, more places than have a weight.
+---@param weights rnn.Tensor float (..., K)
+---@param n integer
+---@param replacement? boolean
+---@return rnn.Tensor int32 (..., n) */
+static int lrnn_multinomial(lua_State *L) {
+  rnn_tensor *weights = lrnn_check_tensor(L, "multinomial", 1);
+  lua_Integer n = lrnn_check_integer(L, "multinomial", 2, "n");
+  bool replacement = lrnn_check_boolean(L, "multinomial", 3, "replacement");
+  rnn_tensor **box = lrnn_box(L);
+  lrnn_check(L, rnn_multinomial(lrnn_context(L), weights, n, replacement, box));
+  return 1;
+}
+
+/*--- rnn.categorical(weights) -> tensor
+---
+--- One place drawn from each row of weights, as rnn.multinomial does: (..., K) -> int32 (...). Errors: as there.
+---@param weights rnn.Tensor float (..., K)
+---@return rnn.Tensor int32 (...) */
+static int lrnn_categorical(lua_State *L) {
+  rnn_tensor *weights = lrnn_check_tensor(L, "categorical", 1);
+  rnn_tensor **box = lrnn_box(L);
+  lrnn_check(L, rnn_multinomial(lrnn_context(L), weights, 1, true, box));
+  lrnn_apply(L, rnn_op_find("squeeze"), &(rnn_args){.t = box, .nt = 1, .i = {rnn_tensor_ndim(*box) - 1}});
   return 1;
 }
 
@@ -275,14 +498,27 @@ static int lrnn_random_position(lua_State *L) {
   return 1;
 }
 
+const lrnn_function lrnn_like_functions[] = {{"zeros_like", lrnn_zeros_like, 1},
+                                             {"ones_like", lrnn_ones_like, 1},
+                                             {"full_like", lrnn_full_like, 2},
+                                             {"rand_like", lrnn_rand_like, 1},
+                                             {"randn_like", lrnn_randn_like, 1},
+                                             {"bernoulli", lrnn_bernoulli, 1},
+                                             {"multinomial", lrnn_multinomial, 3},
+                                             {"categorical", lrnn_categorical, 1},
+                                             {NULL, NULL, 0}};
+
 const lrnn_function lrnn_tensor_functions[] = {{"tensor", lrnn_tensor, 2},
                                                {"zeros", lrnn_zeros, LRNN_ANY},
                                                {"ones", lrnn_ones, LRNN_ANY},
                                                {"full", lrnn_full, 2},
                                                {"rand", lrnn_rand, LRNN_ANY},
                                                {"randn", lrnn_randn, LRNN_ANY},
-                                               {"arange", lrnn_arange, 1},
+                                               {"eye", lrnn_eye, LRNN_ANY},
+                                               {"arange", lrnn_arange, 3},
+                                               {"linspace", lrnn_linspace, 3},
                                                {"randperm", lrnn_randperm, 1},
+                                               {"randint", lrnn_randint, LRNN_ANY},
                                                {"is_tensor", lrnn_is_tensor, 1},
                                                {"seed", lrnn_seed, 1},
                                                {"random_state", lrnn_random_state, 1},

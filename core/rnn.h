@@ -202,6 +202,17 @@ RNN_MUST_USE rnn_status rnn_tensor_pick(rnn_ctx *ctx, rnn_tensor *x, int axis, r
 RNN_MUST_USE rnn_status rnn_tensor_put(rnn_ctx *ctx, rnn_tensor *x, int axis, rnn_tensor *which, rnn_tensor *y);
 RNN_MUST_USE rnn_status rnn_tensor_uniform(rnn_ctx *ctx, rnn_tensor *t, double low, double high);
 RNN_MUST_USE rnn_status rnn_tensor_normal(rnn_ctx *ctx, rnn_tensor *t, double mean, double deviation);
+RNN_MUST_USE rnn_status rnn_tensor_exponential(rnn_ctx *ctx, rnn_tensor *t, double rate);
+/* A normal distribution of which only what is from low to high is drawn. */
+RNN_MUST_USE rnn_status rnn_tensor_truncated_normal(rnn_ctx *ctx, rnn_tensor *t, double mean, double deviation, double low,
+                                                    double high);
+/* 1 with the probability p, float and broadcast to t, else 0, also behind the lengths of p. */
+RNN_MUST_USE rnn_status rnn_tensor_bernoulli(rnn_ctx *ctx, rnn_tensor *t, rnn_tensor *p);
+/* Integers from low to high, both included, into an int32 tensor. */
+RNN_MUST_USE rnn_status rnn_tensor_randint(rnn_ctx *ctx, rnn_tensor *t, int64_t low, int64_t high);
+/* n places (from 1) for each row of weights (..., K), which need not add up to 1: int32 (..., n); 0 behind lengths.
+   RNN_EARG for weights that are negative, not finite or all 0. */
+RNN_MUST_USE rnn_status rnn_multinomial(rnn_ctx *ctx, rnn_tensor *weights, int64_t n, bool replacement, rnn_tensor **out);
 /* A random permutation of 1..n into an int32 tensor of n elements (Fisher-Yates). */
 RNN_MUST_USE rnn_status rnn_tensor_shuffle(rnn_ctx *ctx, rnn_tensor *t);
 /* Random orthogonal rows or columns, whichever are fewer: QR of a normal matrix (Saxe et al. 2014).

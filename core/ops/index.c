@@ -202,16 +202,15 @@ static int64_t walk_run(const walk *w, along what, int64_t from, int64_t end, in
 }
 
 static rnn_status walk_all(rnn_ctx *ctx, const rnni_call *c, const walk *w, along what) {
-  int64_t width = w->dims[w->ndim - 1], rows = 1, done = 0;
-  for (int axis = 0; axis < w->ndim - 1; axis++) rows *= w->dims[axis];
+  int64_t width = w->dims[w->ndim - 1], rows = 1, done = 0, index[RNN_MAX_DIMS], i = 0, x = 0, y = 0;
+  int way = what == PUT_BACK ? -1 : 1, last = w->ndim - 1;
+  for (int axis = 0; axis < last; axis++) {
+    rows *= w->dims[axis];
+    index[axis] = way < 0 ? w->dims[axis] - 1 : 0;
+    i += index[axis] * w->ids_strides[axis], x += index[axis] * w->x_strides[axis], y += index[axis] * w->y_strides[axis];
+  }
   if (width == 0) return RNN_OK;
   for (int64_t n = 0; n < rows; n++) {
-    int64_t rest = what == PUT_BACK ? rows - 1 - n : n, i = 0, x = 0, y = 0;
-    for (int axis = w->ndim - 2; axis >= 0; axis--) {
-      int64_t k = rest % w->dims[axis];
-      rest /= w->dims[axis];
-      i += k * w->ids_strides[axis], x += k * w->x_strides[axis], y += k * w->y_strides[axis];
-    }
     for (RNNI_PIECES(width, from, to)) {
       int64_t first = what == PUT_BACK ? width - to : from;
       RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW + 4 * (to - from)));
@@ -219,6 +218,13 @@ static rnn_status walk_all(rnn_ctx *ctx, const rnni_call *c, const walk *w, alon
       if (beyond >= 0)
         return rnni_fail(ctx, RNN_EARG, "%s: the sum of the id at place %lld is beyond int32; x:to_float() has room for more",
                          c->op->name, (long long)beyond + 1);
+    }
+    for (int axis = last - 1; axis >= 0; axis--) {
+      bool ends = index[axis] == (way < 0 ? 0 : w->dims[axis] - 1);
+      int64_t by = ends ? -way * (w->dims[axis] - 1) : way;
+      index[axis] += by;
+      i += by * w->ids_strides[axis], x += by * w->x_strides[axis], y += by * w->y_strides[axis];
+      if (!ends) break;
     }
   }
   return RNN_OK;

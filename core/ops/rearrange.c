@@ -13,8 +13,10 @@ static rnn_status move_block(const rnni_call *c, const rnn_tensor *y, int64_t at
     if (from >= 0) rnni_add(rnni_f(x) + from, rnni_f(y) + at, width);
   } else if (from >= 0) {
     size_t size = rnni_type_size(y->type);
-    return rnni_copy(y->ctx, (char *)y->data + (size_t)at * size, (const char *)x->data + (size_t)from * size,
-                     (size_t)width * size);
+    char *to = (char *)y->data + (size_t)at * size;
+    const char *source = (const char *)x->data + (size_t)from * size;
+    if (width > RNNI_PIECE) return rnni_copy(y->ctx, to, source, (size_t)width * size);
+    memcpy(to, source, (size_t)width * size);
   } else if (y->type == RNN_FLOAT) {
     for (int64_t i = at; i < at + width; i++) rnni_f(y)[i] = (real)c->args.n[0];
   } else {
@@ -126,7 +128,7 @@ static bool flip_keeps(const rnni_call *c) {
   return keeps;
 }
 BY_RULE(flip)
-const rnn_op rnni_op_flip = {.name = "flip", .args = "Ta", .doc = "(x, axes). x backwards along axes; without any, along all. x:slice(axis, -1, 1, -1) is a view." LENGTHS,
+const rnn_op rnni_op_flip = {.name = "flip", .args = "T?a", .doc = "(x [, axes]). x backwards along axes; without any, along all. x:slice(axis, -1, 1, -1) is a view." LENGTHS,
                              .shape = shape_like, .forward = flip_forward, .backward = flip_backward,
                              .lengths = RNNI_LENGTHS_OWN};
 

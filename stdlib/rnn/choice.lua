@@ -2,7 +2,6 @@
 -- means nothing, however large the score beside it, so the place is named instead.
 
 local core = require "rnn.core"
-local pick = require "rnn.decode.pick"
 
 local choice = {}
 
@@ -48,7 +47,7 @@ end
 --- choice.best(fname, logits, counts, place) -> int32 (N): the place of the largest of each row, checked so.
 function choice.best(fname, logits, counts, place)
   local ids = logits:argmax(-1)
-  if #logits > 0 then need(fname, pick(logits, ids:reshape(-1, 1)):reshape(-1), counts, place) end
+  if #logits > 0 then need(fname, logits:take_along_axis(ids:reshape(-1, 1), 2):reshape(-1), counts, place) end
   return ids
 end
 

@@ -353,6 +353,18 @@ static rnn_tensor *target, *source;
   }
 WORK(uniform, rnn_tensor_uniform(ctx, target, 0, 1))
 WORK(normal, rnn_tensor_normal(ctx, target, 0, 1))
+WORK(exponential, rnn_tensor_exponential(ctx, target, 1))
+WORK(truncated_normal, rnn_tensor_truncated_normal(ctx, target, 0, 1, 1, 2))
+WORK(bernoulli, rnn_tensor_bernoulli(ctx, target, source))
+WORK(randint, rnn_tensor_randint(ctx, target, 1, 6))
+static rnn_status draw(int64_t n, bool replacement) {
+  rnn_tensor *t;
+  rnn_status status = rnn_multinomial(ctx, target, n, replacement, &t);
+  if (status == RNN_OK) rnn_tensor_free(t);
+  return status;
+}
+WORK(draw_each, draw(SIZE, true))
+WORK(draw_distinct, draw(SIZE / 2, false))
 WORK(orthogonal, rnn_tensor_orthogonal(ctx, target, 1, 1))
 WORK(shuffle, rnn_tensor_shuffle(ctx, target))
 WORK(assign, rnn_tensor_assign(ctx, target, source))
@@ -385,7 +397,8 @@ static void fills_and_copies(void **state) {
     const char *name;
     work *f;
     bool random;
-  } all[] = {{"uniform", uniform, true}, {"normal", normal, true}, {"fill", fill, false}, {"assign", assign, false},
+  } all[] = {{"uniform", uniform, true}, {"normal", normal, true}, {"exponential", exponential, true},
+             {"truncated_normal", truncated_normal, true}, {"bernoulli", bernoulli, true}, {"fill", fill, false}, {"assign", assign, false},
              {"copy", copy, false}, {"zeros", zeros, false}, {"finite", all_finite, false}, {"histogram", histogram, false}};
   target = FLOATS(2 * SIZE);
   source = FLOATS(2 * SIZE);
@@ -402,7 +415,13 @@ static void fills_and_copies(void **state) {
   assert_int_equal(interrupted("orthogonal", orthogonal, NULL), RNN_EINTR);
   assert_int_equal(rnn_random_get(ctx).position, before.position);
   rnn_tensor_free(target);
+  target = input('f');
+  assert_int_equal(interrupted("multinomial with replacement", draw_each, NULL), RNN_EINTR);
+  assert_int_equal(interrupted("multinomial without", draw_distinct, NULL), RNN_EINTR);
+  assert_int_equal(rnn_random_get(ctx).position, before.position);
+  rnn_tensor_free(target);
   target = INTS(SIZE);
+  assert_int_equal(interrupted("randint", randint, NULL), RNN_EINTR);
   assert_int_equal(interrupted("shuffle", shuffle, NULL), RNN_EINTR);
   assert_int_equal(rnn_random_get(ctx).position, before.position);
   rnn_tensor_free(target);

@@ -80,7 +80,7 @@ describe("everything that users can call", function()
 
   -- With the arguments that fit, and one more.
   local fitting = {
-    { "rnn.arange", { 1 } }, { "rnn.exp", { core.ones(1) } }, { "nn.Linear", { 2, 3, {} } }, { "rnn.clock", {} },
+    { "rnn.randperm", { 1 } }, { "rnn.exp", { core.ones(1) } }, { "nn.Linear", { 2, 3, {} } }, { "rnn.clock", {} },
     { "nn.mse", { core.ones(1), core.ones(1) } }, { "rnn.split", { core.ones(2), 1, 2 } },
     { "metrics.mae", { core.ones(2), core.ones(2) } }, { "optim.clip_grad_norm", { { weight }, 1 } },
     { "nn.Linear:forward", { core.ones(1, 2) } }, { "nn.Module:parameters", {} }, { "optim.SGD:zero_grad", {} },

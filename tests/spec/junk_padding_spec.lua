@@ -195,6 +195,18 @@ describe("junk behind the lengths and", function()
   ops.cumprod = function(x, w) return (x * w):cumprod(2) + (x * w):cumprod(3) end
   ops.softmax = function(x, w) return (x * w):softmax(3) + (x + w):log_softmax(3) end
   ops.extremes = function(x, w) return (x * w):max(3, true) + (x * w):min(3, true) + (x * w):mean(3, true) end
+  ops.rearranged = function(x, w)
+    x = x * w
+    return x:flip(3) + x:roll(1, 3) + x:pad(3, 1, -1, "reflect") + x:pad(3, 1, 0, "constant", 2):slice(3, 1, 2)
+      + x:tile(2):slice(3, 2, 3) + x:repeat_interleave(2, 3):slice(3, 1, -1, 2)
+      + x:unsqueeze(4):permute(1, 2, 4, 3):sum(3)
+  end
+  ops.along = function(x, w)
+    local ids = core.randint(1, D, N, T, D)
+    x = x * w
+    return x:take_along_axis(ids, 3) + x:scatter_add(3, ids, x) + w:reshape(1, 1, D):tile(N, T, 1):scatter(3, ids, x)
+      + x:scatter(3, ids, w:reshape(1, 1, D):tile(N, T, 1)) + x:index_add(3, core.tensor({ 2, 1 }, "int32"), x)
+  end
   ops.time = function(x, w) return (x * w):max(2) + (x * w):min(2) + (x * w):mean(2) + (x + w):sum(2) end
   ops.prod = function(x, w) return (x * w):prod(2) + (x * w):prod() + (x * w):prod({ 1, 2 }) end
   ops.axes = function(x, w)
@@ -221,7 +233,7 @@ describe("junk behind the lengths and", function()
       local function run(module, x) return f(x, module.w) end
       local function make() return nn.Module { w = (core.rand(D) + 0.5):requires_grad(true) } end
       check(make, float, run)
-      if name == "matmul" or name == "linear" or name == "layer_norm" then return end
+      if name == "matmul" or name == "linear" or name == "layer_norm" or name == "along" then return end
       check(function() -- a value for each step, without lengths
         return nn.Module { w = (core.rand(N, T, D) + 0.5):requires_grad(true) }
       end, float, run)
@@ -231,9 +243,11 @@ describe("junk behind the lengths and", function()
   -- Every op that has a gradient is in the list above, or takes one tensor, or is tested as what it stands for.
   local elsewhere = { "mse", "mae", "huber", "quantile_loss", "cross_entropy", "binary_cross_entropy", "kl_div",
     "poisson_nll", "gaussian_nll", "ctc_loss", "recurrent", "conv1d", "batch_norm", "embedding", "dropout", "asin",
-    "acos", "softmax", "log_softmax", "max", "min", "mean", "sum", "quantile", "bincount" }
+    "acos", "softmax", "log_softmax", "max", "min", "mean", "sum", "quantile", "bincount",
+    "flip", "roll", "pad", "tile", "repeat_interleave", "unsqueeze", "permute", -- ops.rearranged
+    "take_along_axis", "scatter", "scatter_add", "index_add" } -- ops.along
   local refusing = { "transpose", "slice", "select", "stack", "gather", "windows", "topk", "reshape", "broadcast_to",
-    "index_put" }
+    "index_put", "diag" }
   local flat = { "eq", "ne", "lt", "le", "gt", "ge", "argmax", "argmin", "any", "all", "argsort", "unique", "histogram",
     "searchsorted", "nonzero", "one_hot", "sign", "floor", "ceil", "round", "is_finite", "to_int", "floor_div",
     "logical_and", "logical_or", "logical_xor", "logical_not" } -- without a gradient

@@ -6,7 +6,6 @@
 -- With one hypothesis this is the greedy walk.
 
 local core = require "rnn.core"
-local pick = require "rnn.decode.pick"
 local search = require "rnn.decode.search"
 
 -- A hypothesis is a chain of its ids from the last to the first: { id, before, logp, count }. ids_of gives its ids
@@ -102,7 +101,7 @@ return function(run)
     local count, vocabulary = #sentences, logp:size(2)
     local total = (logp + scores:reshape(-1, 1)):reshape(count, width * vocabulary)
     local places = total:topk(math.min(2 * run.beam, width * vocabulary))
-    local best = pick(total, places):totable()
+    local best = total:take_along_axis(places, 2):totable()
     places = places:totable()
     local still = {}
     for i, sentence in ipairs(sentences) do

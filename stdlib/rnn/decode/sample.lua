@@ -3,7 +3,6 @@
 local core = require "rnn.core"
 local check = require "rnn.check"
 local choice = require "rnn.choice"
-local pick = require "rnn.decode.pick"
 
 local sample = {}
 
@@ -35,7 +34,7 @@ function sample.draw(logits, settings)
   if settings.top_k and settings.top_k < k or settings.top_p then
     k = math.min(settings.top_k or k, k)
     ids = logits:topk(k)
-    logits = pick(logits, ids)
+    logits = logits:take_along_axis(ids, 2)
   end
   if settings.top_p then
     local p = logits:softmax(-1)
@@ -43,7 +42,7 @@ function sample.draw(logits, settings)
   end
   -- The largest of logits + Gumbel noise is a draw from their softmax; noise of -inf or logits of -inf never win.
   local place = (logits - (-core.rand(rows, k):log()):log()):argmax(-1)
-  return ids and pick(ids, place:reshape(rows, 1)):reshape(rows) or place
+  return ids and ids:take_along_axis(place:reshape(rows, 1), 2):reshape(rows) or place
 end
 
 --- decode.sample(logits [, { temperature = 1, top_k = nil, top_p = nil }]) -> ids

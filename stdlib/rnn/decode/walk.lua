@@ -1,7 +1,6 @@
 -- walk.lua: one sequence a row, an id at a time: the likeliest (greedy), or a draw.
 
 local core = require "rnn.core"
-local pick = require "rnn.decode.pick"
 local sample = require "rnn.decode.sample"
 local search = require "rnn.decode.search"
 
@@ -36,7 +35,7 @@ return function(run)
     logp, state, logits = search.step(run, ids, state, position, function(i) return living[i] end)
     local chosen = choose(run, logits, living, position)
     ids = core.tensor(chosen, "int32")
-    local gained = pick(logp, ids:reshape(#chosen, 1)):reshape(#chosen):totable()
+    local gained = logp:take_along_axis(ids:reshape(#chosen, 1), 2):reshape(#chosen):totable()
     local still, rows = {}, {}
     for i, row in ipairs(living) do
       if append(run, row, chosen[i], gained[i], position) then
