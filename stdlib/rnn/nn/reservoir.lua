@@ -1,4 +1,5 @@
--- reservoir.lua: echo state networks: a random recurrent layer that stays as it is, and a linear read-out that is solved.
+-- reservoir.lua: echo state networks: a random recurrent layer that stays as it is, and a linear read-out that is
+-- solved.
 
 local core = require "rnn.core"
 local class = require "rnn.class"
@@ -9,10 +10,11 @@ local parameter = require "rnn.nn.parameter"
 
 --- nn.Reservoir(inputs, units [, options])
 ---
---- An echo state network (Jaeger 2001, "The 'echo state' approach"; Jaeger, Haas 2004, "Harnessing nonlinearity"):
---- h = (1 - leak) h' + leak tanh(W x + b + U h'), where W, b and a sparse U are random and never trained. local h, state =
---- reservoir(x, state) takes x (N, T, inputs) to h (N, T, units), on which layers may be trained as on any other.
---- With option outputs it has a linear read-out of h and x, y (N, T, outputs), which reservoir:fit(x, y) solves. Options:
+--- An echo state network (Jaeger 2001, "The 'echo state' approach"; Jaeger, Haas 2004, "Harnessing nonlinearity"): h
+--- = (1 - leak) h' + leak tanh(W x + b + U h'), where W, b and a sparse U are random and never trained. local h,
+--- state = reservoir(x, state) takes x (N, T, inputs) to h (N, T, units), on which layers may be trained as on any
+--- other. With option outputs it has a linear read-out of h and x, y (N, T, outputs), which reservoir:fit(x, y)
+--- solves. Options:
 ---
 ---   outputs      nil: no read-out
 ---   radius       0.9: the spectral radius of U, the size of its largest eigenvalue; below 1 inputs are forgotten
@@ -21,9 +23,9 @@ local parameter = require "rnn.nn.parameter"
 ---   bias_scale   0.2: b is uniform within +-bias_scale
 ---   leak         1: from 0 to 1; slower units for slower series
 ---
---- How to choose them: Lukosevicius 2012, "A practical guide to applying echo state networks". Buffers: weight_ih (units,
---- inputs), weight_hh (units, units), bias_ih, bias_hh (units); parameters of the read-out: weight_out (outputs, units +
---- inputs), bias_out (outputs), which start at 0.
+--- How to choose them: Lukosevicius 2012, "A practical guide to applying echo state networks". Buffers: weight_ih
+--- (units, inputs), weight_hh (units, units), bias_ih, bias_hh (units); parameters of the read-out: weight_out
+--- (outputs, units + inputs), bias_out (outputs), which start at 0.
 ---@class nn.Reservoir : nn.Module
 ---@field inputs integer
 ---@field units integer
@@ -33,8 +35,8 @@ local Reservoir = class("nn.Reservoir", Module)
 
 local SQUARINGS = 16
 
--- The size of the largest eigenvalue of a square matrix: |A^k|^(1/k) comes near it, k = 2^16, to some 1e-5 of it (Gelfand
--- 1941). Products alone, so it is the same on every machine.
+-- The size of the largest eigenvalue of a square matrix: |A^k|^(1/k) comes near it, k = 2^16, to some 1e-5 of it
+-- (Gelfand 1941). Products alone, so it is the same on every machine.
 local function spectral_radius(a)
   local log = core.zeros(1)
   for j = 0, SQUARINGS do
@@ -117,8 +119,8 @@ end
 
 --- reservoir:forward(x [, state]) -> y, state
 ---
---- x (N, T, inputs) to y (N, T, outputs), or without a read-out to the states (N, T, units). A nil state is 0. Errors: a
---- state that another layer made.
+--- x (N, T, inputs) to y (N, T, outputs), or without a read-out to the states (N, T, units). A nil state is 0.
+--- Errors: a state that another layer made.
 ---@param x rnn.Tensor
 ---@param state? nn.State
 ---@return rnn.Tensor y
@@ -131,15 +133,17 @@ function Reservoir:forward(x, state)
 end
 
 local function need_outputs(self, what)
-  if not self.outputs then core.fail("%s: %s: it has no read-out; option outputs gives it one", self:describe(), what) end
+  if not self.outputs then
+    core.fail("%s: %s: it has no read-out; option outputs gives it one", self:describe(), what)
+  end
 end
 
 --- reservoir:fit(x, y [, options]) -> reservoir
 ---
---- Solves the read-out for x (N, T, inputs) and y (N, T, outputs) by ridge regression, in double, whatever the precision;
---- padding does not count. Options: washout = 100 (first steps of each sequence that do not count, while its state still
---- tells of its beginning), ridge = 1e-6 (the weight of the read-out's squares; the larger, the smoother and the stabler).
---- Errors: other shapes, no steps beyond the washout, numbers that are not finite.
+--- Solves the read-out for x (N, T, inputs) and y (N, T, outputs) by ridge regression, in double, whatever the
+--- precision; padding does not count. Options: washout = 100 (first steps of each sequence that do not count, while
+--- its state still tells of its beginning), ridge = 1e-6 (the weight of the read-out's squares; the larger, the
+--- smoother and the stabler). Errors: other shapes, no steps beyond the washout, numbers that are not finite.
 ---@param x rnn.Tensor
 ---@param y rnn.Tensor
 ---@param options? { washout?: integer, ridge?: number }
