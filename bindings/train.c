@@ -242,6 +242,23 @@ static int lrnn_linear_forecast(lua_State *L) {
   return 1;
 }
 
+/*--- rnn.ridge(x, y, penalty) -> w
+---
+--- Ridge regression: w (P, K) with the least |x w - y|^2 + penalty |w|^2 for x (R, P) and y (R, K). Normal equations in
+--- double, by Cholesky, with the same bits on every machine. Nothing is recorded. Errors: other shapes, numbers that
+--- are not finite, a penalty that is not positive or too small for columns that depend on each other.
+---@param x rnn.Tensor
+---@param y rnn.Tensor
+---@param penalty number
+---@return rnn.Tensor w */
+static int lrnn_ridge(lua_State *L) {
+  rnn_tensor *x = lrnn_check_rows(L, "ridge", 1), *y = lrnn_check_rows(L, "ridge", 2);
+  double penalty = lrnn_check_number(L, "ridge", 3, "penalty");
+  rnn_tensor **box = lrnn_box(L);
+  lrnn_check(L, rnn_ridge(lrnn_context(L), x, y, penalty, box));
+  return 1;
+}
+
 const lrnn_function lrnn_train_functions[] = {{"recurrent", lrnn_recurrent, 4},
                                               {"watched", lrnn_watched, 1},
                                               {"optimizer_step", lrnn_optimizer_step, 3},
@@ -251,4 +268,5 @@ const lrnn_function lrnn_train_functions[] = {{"recurrent", lrnn_recurrent, 4},
                                               {"scale_grad", lrnn_scale_grad, 2},
                                               {"average_step", lrnn_average_step, 3},
                                               {"linear_forecast", lrnn_linear_forecast, 6},
+                                              {"ridge", lrnn_ridge, 3},
                                               {NULL, NULL, 0}};

@@ -1,4 +1,4 @@
-/* least_squares.c: linear forecasts, exact: QR of the windows by Householder reflections (linalg/plain.c), in double whatever
+/* least_squares.c: linear forecasts, and ridge regression by normal equations. Forecasts are exact: QR of the windows by Householder reflections (linalg/plain.c), in double whatever
  * the working precision. The matrix of all windows never exists: a block of its rows is cut from the series, centred,
  * scaled, and folded into the triangle R. */
 #include "internal.h"
@@ -81,17 +81,17 @@ static rnn_status forecast(rnn_ctx *ctx, model *m, const windows *x, rnn_tensor 
   return RNN_OK;
 }
 
-static rnn_status need(rnn_ctx *ctx, const char *what, const rnn_tensor *t, rnn_type type, int ndim) {
-  if (t->type == type && t->ndim == ndim) return rnni_need_rows(ctx, "linear_forecast", t);
+static rnn_status need(rnn_ctx *ctx, const char *name, const char *what, const rnn_tensor *t, rnn_type type, int ndim) {
+  if (t->type == type && t->ndim == ndim) return rnni_need_rows(ctx, name, t);
   return rnni_fail(ctx, t->type != type ? RNN_ETYPE : RNN_ESHAPE,
-                   "linear_forecast: %s: expected %d ax%cs of %s, got %s %s", what, ndim, ndim == 1 ? 'i' : 'e',
+                   "%s: %s: expected %d ax%cs of %s, got %s %s", name, what, ndim, ndim == 1 ? 'i' : 'e',
                    rnni_type_text(type), RNNI_SHAPE(t), rnni_type_text(t->type));
 }
 
 static rnn_status need_windows(rnn_ctx *ctx, const char *series, const char *starts, const windows *w, int64_t length,
                                int64_t last) {
-  RNNI_TRY(need(ctx, series, w->series, RNN_FLOAT, 2));
-  RNNI_TRY(need(ctx, starts, w->starts, RNN_INT, 1));
+  RNNI_TRY(need(ctx, "linear_forecast", series, w->series, RNN_FLOAT, 2));
+  RNNI_TRY(need(ctx, "linear_forecast", starts, w->starts, RNN_INT, 1));
   last = RNNI_MIN(last, w->series->dims[0] - length + 1);
   for (int64_t n = 0; n < w->starts->count; n++) {
     const int32_t id = rnni_i(w->starts)[n];
@@ -109,8 +109,8 @@ rnn_status rnn_linear_forecast(rnn_ctx *ctx, const rnn_tensor *x, const rnn_tens
   for (int i = 0; i < 5; i++) RNNI_NEED(ctx, rnni_is_tensor(ctx, all[i]), "an argument is no tensor of this context");
   RNNI_NEED(ctx, out, "out is NULL");
   const windows old = {x, starts}, new = {new_x, new_starts};
-  RNNI_TRY(need(ctx, "x", x, RNN_FLOAT, 2));
-  RNNI_TRY(need(ctx, "y", y, RNN_FLOAT, 2));
+  RNNI_TRY(need(ctx, "linear_forecast", "x", x, RNN_FLOAT, 2));
+  RNNI_TRY(need(ctx, "linear_forecast", "y", y, RNN_FLOAT, 2));
   if (length < 1 || length > x->dims[0])
     return rnni_fail(ctx, RNN_EARG, "linear_forecast: length %lld is not within 1 to the %lld rows of x",
                      (long long)length, (long long)x->dims[0]);
@@ -139,5 +139,66 @@ rnn_status rnn_linear_forecast(rnn_ctx *ctx, const rnn_tensor *x, const rnn_tens
 done:
   rnn_tensor_free(result);
   rnni_free(ctx, m.r);
+  return status;
+}
+
+/* ---- ridge regression ---- */
+
+/* g (P, P + K, ld) += X'(X, Y), of rows of x and y, by blocks in double. */
+static rnn_status add_squares(rnn_ctx *ctx, const rnn_tensor *x, const rnn_tensor *y, double *g, double *block,
+                              int64_t ld) {
+  const int64_t P = x->dims[1], K = y->dims[1];
+  for (int64_t n = 0; n < x->dims[0]; n += BLOCK) {
+    const int64_t rows = RNNI_MIN(BLOCK, x->dims[0] - n);
+    for (int64_t i = 0; i < rows; i++) {
+      for (int64_t j = 0; j < P; j++) block[i * ld + j] = (double)rnni_f(x)[(n + i) * P + j];
+      for (int64_t k = 0; k < K; k++) block[i * ld + P + k] = (double)rnni_f(y)[(n + i) * K + k];
+    }
+    RNNI_TRY(rnni_own_product(ctx, P, P + K, rows, block, 1, ld, block, ld, g, ld));
+  }
+  return RNN_OK;
+}
+
+rnn_status rnn_ridge(rnn_ctx *ctx, const rnn_tensor *x, const rnn_tensor *y, double penalty, rnn_tensor **out) {
+  RNNI_NEED_TENSOR(ctx, x);
+  RNNI_NEED_TENSOR(ctx, y);
+  RNNI_NEED(ctx, out, "out is NULL");
+  RNNI_TRY(need(ctx, "ridge", "x", x, RNN_FLOAT, 2));
+  RNNI_TRY(need(ctx, "ridge", "y", y, RNN_FLOAT, 2));
+  if (x->dims[0] != y->dims[0])
+    return rnni_fail(ctx, RNN_ESHAPE, "ridge: x has %lld rows, y has %lld", (long long)x->dims[0], (long long)y->dims[0]);
+  if (!(penalty > 0) || !isfinite(penalty))
+    return rnni_fail(ctx, RNN_EARG, "ridge: expected a positive penalty, got %s", rnni_number_text(penalty));
+  if (!rnn_tensor_finite(x) || !rnn_tensor_finite(y)) {
+    RNNI_TRY(rnni_poll(ctx));
+    return rnni_fail(ctx, RNN_EARG, "ridge: expected finite numbers, %s has others", rnn_tensor_finite(x) ? "y" : "x");
+  }
+  const int64_t P = x->dims[1], K = y->dims[1], ld = rnni_apart(P + K);
+  rnn_tensor *result = NULL;
+  double *g = NULL, value;
+  int64_t pivot;
+  rnn_status status;
+  RNNI_GOTO(rnni_tensor_raw(ctx, RNN_FLOAT, 2, (int64_t[]){P, K}, &result));
+  RNNI_GOTO(rnni_array(ctx, ld, (size_t)(P + BLOCK) * sizeof *g, &g));
+  memset(g, 0, (size_t)(ld * P) * sizeof *g);
+  RNNI_GOTO(add_squares(ctx, x, y, g, g + ld * P, ld));
+  for (int64_t i = 0; i < P; i++) g[i * ld + i] += penalty;
+  RNNI_GOTO(rnni_own_cholesky(ctx, P, g, ld, &pivot, &value));
+  if (pivot) {
+    status = rnni_fail(ctx, RNN_EARG, "ridge: a penalty of %s is too small for columns that depend on each other like "
+                       "these", rnni_number_text(penalty));
+    goto done;
+  }
+  rnni_triangle lower = {.a = g, .ld = ld, .lower = true};
+  RNNI_GOTO(rnni_own_triangle_solve(ctx, lower, P, K, g + P, ld));
+  lower.transposed = true;
+  RNNI_GOTO(rnni_own_triangle_solve(ctx, lower, P, K, g + P, ld));
+  for (int64_t i = 0; i < P; i++)
+    for (int64_t k = 0; k < K; k++) rnni_f(result)[i * K + k] = (real)g[i * ld + P + k];
+  *out = result;
+  result = NULL;
+done:
+  rnn_tensor_free(result);
+  rnni_free(ctx, g);
   return status;
 }

@@ -1,10 +1,10 @@
 -- linalg.lua: linear algebra of matrices (..., m, n): leading axes are a batch, each matrix of which is done by itself.
 --
 -- LAPACK of OpenBLAS does it, opened at the first call, in double in both precisions; results are the same on one
--- machine. With --deterministic cholesky, solve, inv, det, qr and lstsq are our own, with the same bits on every machine,
--- and what needs singular values or eigenvalues is an error. Signs are fixed, so that results agree to rounding between
--- libraries. Ctrl-C waits for the matrix that LAPACK is at: some seconds beyond 2000 rows. Every function refuses what is
--- not finite and batches with lengths.
+-- machine. With --deterministic cholesky, solve, inv, det, qr and lstsq are our own, with the same bits on every
+-- machine, and what needs singular values or eigenvalues is an error. Signs are fixed, so that results agree to
+-- rounding between libraries. Ctrl-C waits for the matrix that LAPACK is at: some seconds beyond 2000 rows. Every
+-- function refuses what is not finite and batches with lengths.
 
 local core = require "rnn.core"
 local check = require "rnn.check"
@@ -32,8 +32,8 @@ function linalg.solve(a, b) return ops.solve(a, b) end
 
 --- linalg.solve_triangular(a, b [, { upper = false }]) -> x
 ---
---- The same where a (..., n, n) is a lower or an upper triangle; what lies on its other side is not read. Has gradients.
---- Errors: a 0 on the diagonal, sizes that differ.
+--- The same where a (..., n, n) is a lower or an upper triangle; what lies on its other side is not read. Has
+--- gradients. Errors: a 0 on the diagonal, sizes that differ.
 ---@param a rnn.Tensor
 ---@param b rnn.Tensor
 ---@param options? { upper?: boolean }
@@ -61,8 +61,8 @@ function linalg.det(a) return ops.det(a) end
 
 --- linalg.slogdet(a) -> sign (...), log (...)
 ---
---- Signs of the determinants of square matrices (..., n, n), 0 of singular ones, and the logarithms of their sizes, -inf
---- of singular ones. The logarithm has a gradient, but for singular matrices, of which backward is an error.
+--- Signs of the determinants of square matrices (..., n, n), 0 of singular ones, and the logarithms of their sizes,
+--- -inf of singular ones. The logarithm has a gradient, but for singular matrices, of which backward is an error.
 ---@param a rnn.Tensor
 ---@return rnn.Tensor sign
 ---@return rnn.Tensor log
@@ -97,8 +97,8 @@ function linalg.qr(a) return ops.qr(a) end
 ---
 --- a = u diag(s) vt for matrices (..., m, n): u (..., m, k) has orthonormal columns, the first largest entry of each
 --- positive, s (..., k) falls and is not negative, vt (..., k, n) has orthonormal rows; k = min(m, n). Has gradients
---- (Townsend 2016); where singular values are equal, or one without counterpart is 0, those of u and vt do not exist, and
---- backward is an error. Errors: --deterministic.
+--- (Townsend 2016); where singular values are equal, or one without counterpart is 0, those of u and vt do not exist,
+--- and backward is an error. Errors: --deterministic.
 ---@param a rnn.Tensor
 ---@return rnn.Tensor u
 ---@return rnn.Tensor s
@@ -107,9 +107,10 @@ function linalg.svd(a) return ops.svd(a) end
 
 --- linalg.eigh(a) -> w, v
 ---
---- Eigenvalues w (..., n), from the least up, and eigenvectors v (..., n, n), in columns, the first largest entry of each
---- positive, of symmetric matrices (..., n, n); of what is not quite symmetric, (a + a') / 2 is taken. Has gradients
---- (Giles 2008); where eigenvalues are equal that of v does not exist, and backward is an error. Errors: --deterministic.
+--- Eigenvalues w (..., n), from the least up, and eigenvectors v (..., n, n), in columns, the first largest entry of
+--- each positive, of symmetric matrices (..., n, n); of what is not quite symmetric, (a + a') / 2 is taken. Has
+--- gradients (Giles 2008); where eigenvalues are equal that of v does not exist, and backward is an error. Errors:
+--- --deterministic.
 ---@param a rnn.Tensor
 ---@return rnn.Tensor w
 ---@return rnn.Tensor v
@@ -183,8 +184,8 @@ function linalg.svdvals(a) return values("linalg.svdvals", a) end
 
 --- linalg.matrix_rank(a [, { tolerance = nil }]) -> int32 tensor (...)
 ---
---- How many singular values of matrices (..., m, n) are greater than tolerance: by default max(m, n) times the precision
---- of the largest. Errors: --deterministic.
+--- How many singular values of matrices (..., m, n) are greater than tolerance: by default max(m, n) times the
+--- precision of the largest. Errors: --deterministic.
 ---@param a rnn.Tensor
 ---@param options? { tolerance?: number }
 ---@return rnn.Tensor
@@ -220,9 +221,10 @@ local NORMS = {
 
 --- linalg.norm(a [, order]) -> tensor (...)
 ---
---- Norms of matrices (..., m, n): order "fro", the root of the sum of squares, which is the default; "nuc", the sum of the
---- singular values; 1 or math.huge, the largest sum of sizes in a column or in a row; 2, the largest singular value. Has
---- a gradient. Errors: another order; 1, 2 and math.huge of matrices without elements; "nuc" and 2 with --deterministic.
+--- Norms of matrices (..., m, n): order "fro", the root of the sum of squares, which is the default; "nuc", the sum
+--- of the singular values; 1 or math.huge, the largest sum of sizes in a column or in a row; 2, the largest singular
+--- value. Has a gradient. Errors: another order; 1, 2 and math.huge of matrices without elements; "nuc" and 2 with
+--- --deterministic.
 ---@param a rnn.Tensor
 ---@param order? "fro"|"nuc"|number
 ---@return rnn.Tensor

@@ -22,6 +22,9 @@ return {
   { "ridership", "ridership", "--model multivariate --seeds 5", {
     small("multivariate.val_mae", "MAE, riders a day", "%.0f", nil, nil, "22,062 (Géron)") } },
   { "forecast", "forecast", "", { small("deep.test_mse", "MSE", "%.4f", nil, nil, "0.003 (Géron)") } },
+  { "reservoir", "reservoir", "--seeds 5", {
+    small("mackey-glass.nrmse84", "NRMSE84, Mackey-Glass", "%.5f", 0.005, nil, "0.000063, 1000 units (Jaeger, Haas)"),
+    small("ridership.val_mae", "MAE, riders a day", "%.0f", nil, nil, "22,062 (Géron)") } },
   { "char_lm", "char_lm", "", { small("valid.nats", "nats a character", "%.3f", 1.50, 1.45, "1.669 (5-gram)") } },
   { "sentiment", "sentiment", "--seeds 5", { accuracy(0.77, 0.789, "78.1 % (naive Bayes)") } },
   { "translate", "translate", "", { bleu(30, 40) } },

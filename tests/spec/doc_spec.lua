@@ -132,6 +132,9 @@ local CALLS = {
     model_:loss(labels, labels, o)
   end,
   ["nn.Module:load_state_dict"] = function(o) model:load_state_dict({}, o) end,
+  ["nn.Reservoir:fit"] = function(o)
+    rnn.nn.Reservoir(1, 2, { outputs = 1 }):fit(rnn.zeros(1, 3, 1), rnn.zeros(1, 3, 1), o)
+  end,
   ["nn.Recurrent"] = function(o) rnn.nn.Recurrent(rnn.nn.RNNCell(1, 1), o) end,
   ["optim.schedules.own"] = function(o) rnn.optim.schedules.own(print, o) end,
   ["rnn.csv_read"] = function(o) rnn.csv_read("x", o) end,

@@ -15,6 +15,7 @@ local ENTRIES = {
   forecast = { "--epochs 1", losses = false, figures = { "rnn1.test_mse", "deep.test_mse" } },
   ridership = { "--model rnn1 --epochs 3", losses = false, figures = { "rnn1.val_mae", "rnn1.test_mae" },
     data = "cta-ridership/CTA_-_Ridership_-_Daily_Boarding_Totals.csv" },
+  reservoir = { "--series mackey-glass --units 60 --seeds 1", losses = false, figures = { "mackey-glass.nrmse84" } },
   handwriting = { "--limit 200 --epochs 2 --units 16", figures = { "test.accuracy", "valid.accuracy" },
     data = "pendigits/train.tsv" },
   m4_hourly = { "--limit 10 --epochs 2 --units 32 --members 1", figures = { "test.smape", "test.mase", "valid.smape" },

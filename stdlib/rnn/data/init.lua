@@ -6,6 +6,7 @@ return require "rnn.lazy"("data.", {}, {
   arrays = "rnn.data.arrays",
   sequences = "rnn.data.sequences",
   Scaler = "rnn.data.scaler",
+  PCA = "rnn.data.pca",
   map = "rnn.data.map",
   find = "rnn.data.find",
   idx = "rnn.data.idx",

@@ -5,6 +5,7 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local rows_of = require "rnn.data.rows"
 
 --- data.Scaler { kind = "standard", factor = nil, state = nil } -> scaler
 ---
@@ -40,13 +41,6 @@ function Scaler:init(options)
   end
 end
 
-local function columns(fname, x)
-  check.tensor(fname, "argument 1", x, "float")
-  x = x:without_lengths()
-  if x:ndim() < 2 then return x:reshape(-1, 1) end
-  return x:reshape(-1, x:size(-1))
-end
-
 --- scaler:fit(x) -> scaler
 ---
 --- Learns mean and deviation, or least and greatest value, of each column (last axis) of the training span.
@@ -55,11 +49,7 @@ end
 ---@param x rnn.Tensor
 ---@return data.Scaler
 function Scaler:fit(x)
-  local rows = columns("scaler:fit", x)
-  if x:lengths() then
-    local steps = core.ones { #x, x:size(2), #rows // (#x * x:size(2)) }
-    rows = rows:gather(1, steps:with_lengths(x:lengths()):zero_padding():without_lengths():reshape(-1):nonzero())
-  end
+  local rows = rows_of.valid("scaler:fit", x)
   if self.kind == "factor" then return self end
   if self.scale then core.fail("scaler:fit: it was fitted before; fit a scaler once, on the training span only") end
   if #rows == 0 or rows:is_finite():min():item() == 0 then
@@ -82,7 +72,7 @@ function Scaler:fit(x)
 end
 
 local function fitted(self, fname, x)
-  local rows = columns(fname, x)
+  local rows = rows_of.all(fname, x)
   if not self.scale then core.fail("%s: it was not fitted; call scaler:fit(training) first", fname) end
   if #self.scale ~= 1 and #self.scale ~= rows:size(2) then
     core.fail("%s: argument 1: expected %d columns as in fit, got tensor %s", fname, #self.scale, check.shape(x))

@@ -13,9 +13,9 @@ local architecture = {}
 -- The built-in classes that a file may name.
 local buildable = {}
 for _, name in ipairs {
-  "Module", "Sequential", "Linear", "Conv1d", "Embedding", "RNN", "LSTM", "GRU", "Recurrent", "RNNCell", "LSTMCell",
-  "GRUCell", "Attention", "Encoder", "Decoder", "Seq2Seq", "LayerNorm", "BatchNorm", "Dropout", "Tanh", "Sigmoid",
-  "HardSigmoid", "ReLU", "LeakyReLU", "ELU", "SELU", "Softplus", "Softsign", "Softmax", "LogSoftmax",
+  "Module", "Sequential", "Linear", "Conv1d", "Embedding", "RNN", "LSTM", "GRU", "Recurrent", "Reservoir", "RNNCell",
+  "LSTMCell", "GRUCell", "Attention", "Encoder", "Decoder", "Seq2Seq", "LayerNorm", "BatchNorm", "Dropout", "Tanh",
+  "Sigmoid", "HardSigmoid", "ReLU", "LeakyReLU", "ELU", "SELU", "Softplus", "Softsign", "Softmax", "LogSoftmax",
 } do
   buildable["nn." .. name] = name
 end

@@ -26,6 +26,7 @@ return lazy("nn.", {}, {
   LSTM = "rnn.nn.lstm",
   GRU = "rnn.nn.gru",
   Recurrent = "rnn.nn.recurrent",
+  Reservoir = "rnn.nn.reservoir",
   Attention = "rnn.nn.attention",
   Encoder = "rnn.nn.encoder",
   Decoder = "rnn.nn.decoder",

@@ -9,10 +9,6 @@ local core = require "rnn.core"
 local pack = {}
 
 local objects = {
-  ["data.Scaler"] = {
-    state = function(scaler) return scaler:state() end,
-    revive = function(state) return require("rnn.data").Scaler { state = state } end,
-  },
   ["nn.State"] = {
     state = function(state)
       local plain = {}
@@ -22,6 +18,13 @@ local objects = {
     revive = function(state) return require("rnn.nn").State(state) end,
   },
 }
+
+for _, name in ipairs { "Scaler", "PCA" } do
+  objects["data." .. name] = {
+    state = function(object) return object:state() end,
+    revive = function(state) return require("rnn.data")[name] { state = state } end,
+  }
+end
 
 for _, name in ipairs { "Chars", "Words", "Bpe" } do
   objects["text." .. name] = {

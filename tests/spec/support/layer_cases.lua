@@ -36,6 +36,15 @@ local cases = {
   LSTM = { make = function() return nn.LSTM(2, 3, { layers = 2 }) end, input = batch, sequences = true },
   GRU = { make = function() return nn.GRU(2, 3, { layers = 2 }) end, input = batch, sequences = true },
   Recurrent = { make = function() return nn.Recurrent(nn.GRUCell(2, 3)) end, input = batch, sequences = true },
+  Reservoir = {
+    make = function()
+      local layer = nn.Reservoir(2, 3, { outputs = 2, connections = 3, leak = 0.7 })
+      layer.weight_out:detach():uniform_(-1, 1)
+      return layer
+    end,
+    input = batch,
+    sequences = true,
+  },
   Sequential = {
     make = function() return nn.Sequential { nn.GRU(2, 3), nn.LayerNorm(3), nn.Linear(3, 2) } end,
     input = batch,

@@ -42,6 +42,10 @@ local makers = {
     return assert(data.csv(path))
   end,
   ["data.Scaler"] = function() return data.Scaler():fit(series()) end,
+  ["data.PCA"] = function()
+    return data.PCA { state = { whiten = true, mean = core.zeros(2), directions = core.ones(1, 2),
+      variance = core.ones(1), share = core.ones(1) } }
+  end,
   ["data.Sequences"] = function() return data.sequences { ids(), ids() } end,
   ["data.Windows"] = function() return data.windows(series(), { length = 5 }) end,
   ["logs.Writer"] = function(folder) return assert(rnn.logs.writer(folder)) end,

@@ -1,0 +1,227 @@
+-- reservoir.lua: echo state networks: a random recurrent layer that stays as it is, and a linear read-out that is
+-- solved.
+
+local core = require "rnn.core"
+local class = require "rnn.class"
+local check = require "rnn.check"
+local Module = require "rnn.nn.module"
+local owner = require "rnn.nn.owner"
+local parameter = require "rnn.nn.parameter"
+
+--- nn.Reservoir(inputs, units [, options])
+---
+--- An echo state network (Jaeger 2001, "The 'echo state' approach"; Jaeger, Haas 2004, "Harnessing nonlinearity"): h
+--- = (1 - leak) h' + leak tanh(W x + b + U h'), where W, b and a sparse U are random and never trained. local h,
+--- state = reservoir(x, state) takes x (N, T, inputs) to h (N, T, units), on which layers may be trained as on any
+--- other. With option outputs it has a linear read-out of h and x, y (N, T, outputs), which reservoir:fit(x, y)
+--- solves. Options:
+---
+---   outputs      nil: no read-out
+---   radius       0.9: the spectral radius of U, the size of its largest eigenvalue; below 1 inputs are forgotten
+---   connections  10: how many elements of a row of U are not 0, on average
+---   input_scale  1: W is uniform within +-input_scale
+---   bias_scale   0.2: b is uniform within +-bias_scale
+---   leak         1: from 0 to 1; slower units for slower series
+---
+--- How to choose them: Lukosevicius 2012, "A practical guide to applying echo state networks". Buffers: weight_ih
+--- (units, inputs), weight_hh (units, units), bias_ih, bias_hh (units); parameters of the read-out: weight_out
+--- (outputs, units + inputs), bias_out (outputs), which start at 0.
+---@class nn.Reservoir : nn.Module
+---@field inputs integer
+---@field units integer
+---@field outputs? integer
+---@overload fun(inputs: integer, units: integer, options?: table): nn.Reservoir
+local Reservoir = class("nn.Reservoir", Module)
+
+local SQUARINGS = 16
+
+-- The size of the largest eigenvalue of a square matrix: |A^k|^(1/k) comes near it, k = 2^16, to some 1e-5 of it
+-- (Gelfand 1941). Products alone, so it is the same on every machine.
+local function spectral_radius(a)
+  local log = core.zeros(1)
+  for j = 0, SQUARINGS do
+    local size = a:square():sum():sqrt()
+    if size:item() == 0 then return 0 end
+    log = log + size:log() * 2.0 ^ -j
+    a = a / size
+    a = a:matmul(a)
+  end
+  return log:exp():item()
+end
+
+local function sparse(units, connections, radius)
+  return function(t)
+    t:uniform_(-1, 1)
+    t:assign(t * core.rand(units, units):lt(connections / units))
+    local now = spectral_radius(t)
+    if now == 0 then
+      core.fail("nn.Reservoir: U came out without a cycle, so that nothing lasts; give more connections or units")
+    end
+    t:assign(t * (radius / now))
+  end
+end
+
+function Reservoir:init(inputs, units, options)
+  local fname = "nn.Reservoir"
+  self.inputs = check.int(fname, "argument 1 (inputs)", inputs, 1)
+  self.units = check.int(fname, "argument 2 (units)", units, 1)
+  options = check.options(fname, options, { outputs = check.none, radius = 0.9, connections = 10, input_scale = 1,
+    bias_scale = 0.2, leak = 1 })
+  self.radius = check.positive(fname, "option 'radius'", options.radius)
+  self.connections = check.positive(fname, "option 'connections'", options.connections)
+  self.input_scale = check.positive(fname, "option 'input_scale'", options.input_scale)
+  self.bias_scale = check.number(fname, "option 'bias_scale'", options.bias_scale, 0, 1e6)
+  self.leak = check.positive(fname, "option 'leak'", options.leak)
+  check.number(fname, "option 'leak'", self.leak, 0, 1)
+  local function within(scale)
+    return function(t) t:uniform_(-scale, scale) end
+  end
+  local function fixed(...)
+    local t = parameter.new(...)
+    return t:requires_grad(false)
+  end
+  self.weight_ih = fixed(within(self.input_scale), self.units, self.inputs)
+  self.weight_hh = fixed(sparse(self.units, self.connections, self.radius), self.units, self.units)
+  self.bias_ih = fixed(within(self.bias_scale), self.units)
+  self.bias_hh = fixed(within(0), self.units)
+  if options.outputs ~= nil then
+    self.outputs = check.int(fname, "option 'outputs'", options.outputs, 1)
+    self.weight_out = parameter.new(within(0), self.outputs, self.units + self.inputs)
+    self.bias_out = parameter.new(within(0), self.outputs)
+  end
+end
+
+local function need_input(self, x)
+  if not core.is_tensor(x) or x:type() ~= "float" or x:ndim() ~= 3 or x:size(3) ~= self.inputs then
+    core.fail("%s: expected input (N, T, %d), got %s", self:describe(), self.inputs, check.input(x))
+  end
+end
+
+-- What zoneout keeps of h' in evaluation is what a leaky unit keeps.
+local function run(self, x, state)
+  owner.check(self, state)
+  local h, new = core.recurrent({ cell = "rnn", units = self.units, zoneout_h = 1 - self.leak }, x,
+    { self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh }, state)
+  return h, setmetatable(new, owner.kind(self))
+end
+
+--- reservoir:states(x [, state]) -> h, state
+---
+--- The states alone: x (N, T, inputs) to h (N, T, units). A nil state is 0. Errors: as forward.
+---@param x rnn.Tensor
+---@param state? nn.State
+---@return rnn.Tensor h
+---@return nn.State state
+function Reservoir:states(x, state)
+  need_input(self, x)
+  return run(self, x, state)
+end
+
+--- reservoir:forward(x [, state]) -> y, state
+---
+--- x (N, T, inputs) to y (N, T, outputs), or without a read-out to the states (N, T, units). A nil state is 0.
+--- Errors: a state that another layer made.
+---@param x rnn.Tensor
+---@param state? nn.State
+---@return rnn.Tensor y
+---@return nn.State state after the last step
+function Reservoir:forward(x, state)
+  need_input(self, x)
+  local h, new = run(self, x, state)
+  if not self.outputs then return h, new end
+  return core.linear(core.concat({ h, x }, 3), self.weight_out, self.bias_out), new
+end
+
+local function need_outputs(self, what)
+  if not self.outputs then
+    core.fail("%s: %s: it has no read-out; option outputs gives it one", self:describe(), what)
+  end
+end
+
+--- reservoir:fit(x, y [, options]) -> reservoir
+---
+--- Solves the read-out for x (N, T, inputs) and y (N, T, outputs) by ridge regression, in double, whatever the
+--- precision; padding does not count. Options: washout = 100 (first steps of each sequence that do not count, while
+--- its state still tells of its beginning), ridge = 1e-6 (the weight of the read-out's squares; the larger, the
+--- smoother and the stabler). Errors: other shapes, no steps beyond the washout, numbers that are not finite.
+---@param x rnn.Tensor
+---@param y rnn.Tensor
+---@param options? { washout?: integer, ridge?: number }
+---@return nn.Reservoir
+function Reservoir:fit(x, y, options)
+  local fname = "nn.Reservoir: fit"
+  need_outputs(self, "fit")
+  options = check.options(fname, options, { washout = 100, ridge = 1e-6 })
+  local washout = check.int(fname, "option 'washout'", options.washout, 0)
+  local ridge = check.positive(fname, "option 'ridge'", options.ridge)
+  need_input(self, x)
+  check.tensor(fname, "argument 2 (y)", y, "float", 3)
+  if y:size(1) ~= #x or y:size(2) ~= x:size(2) or y:size(3) ~= self.outputs then
+    check.expected(fname, "argument 2 (y)", ("targets (%d, %d, %d)"):format(#x, x:size(2), self.outputs), y)
+  end
+  core.no_grad(function()
+    local steps = core.arange(x:size(2))
+    local counts = steps:gt(washout):reshape(1, -1)
+    local lengths = x:lengths()
+    counts = lengths and counts * steps:reshape(1, -1):le(lengths:reshape(-1, 1)) or counts:broadcast_to(#x, x:size(2))
+    local ids = counts:reshape(-1):nonzero()
+    if #ids == 0 then
+      core.fail("%s: none of the %d steps lies beyond the washout of %d", fname, x:size(2), washout)
+    end
+    local function rows(t)
+      if t:lengths() then t = t:zero_padding():without_lengths() end
+      return t:reshape(-1, t:size(3)):gather(1, ids)
+    end
+    local inputs = core.concat({ rows((run(self, x))), rows(x) }, 2)
+    local targets = rows(y)
+    local centre, middle = inputs:mean(1), targets:mean(1) -- so that the constant is not held small
+    local w = core.ridge(inputs - centre, targets - middle, ridge)
+    self.weight_out:assign(w:transpose(1, 2))
+    self.bias_out:assign(middle - centre:reshape(1, -1):matmul(w):reshape(-1))
+  end)
+  return self
+end
+
+--- reservoir:continue(x, steps [, state]) -> y, state
+---
+--- Runs free: from the inputs x (N, inputs) and the state before them, each output is the next input; y (N, steps,
+--- outputs). Nothing is recorded. Errors: outputs that are not as many as inputs.
+---@param x rnn.Tensor
+---@param steps integer
+---@param state? nn.State
+---@return rnn.Tensor y
+---@return nn.State state
+function Reservoir:continue(x, steps, state)
+  local fname = "nn.Reservoir: continue"
+  need_outputs(self, "continue")
+  check.tensor(fname, "argument 1 (x)", x, "float", 2)
+  steps = check.int(fname, "argument 2 (steps)", steps, 1)
+  if self.outputs ~= self.inputs then
+    core.fail("%s: continue: %d outputs cannot be %d inputs", self:describe(), self.outputs, self.inputs)
+  end
+  x = x:reshape(#x, 1, -1)
+  return core.no_grad(function()
+    local list = {}
+    for t = 1, steps do
+      x, state = self:forward(x, state)
+      list[t] = x
+    end
+    return core.concat(list, 2), state
+  end)
+end
+
+function Reservoir:describe()
+  return ("nn.Reservoir(%d -> %d%s)"):format(self.inputs, self.units,
+    self.outputs and (" -> %d"):format(self.outputs) or "")
+end
+
+function Reservoir:config()
+  return {
+    class = "nn.Reservoir",
+    args = { self.inputs, self.units },
+    options = { outputs = self.outputs, radius = self.radius, connections = self.connections,
+      input_scale = self.input_scale, bias_scale = self.bias_scale, leak = self.leak },
+  }
+end
+
+return Reservoir
