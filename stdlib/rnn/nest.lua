@@ -60,13 +60,16 @@ function nest.first(value)
   end
 end
 
+local function pick(t, ids)
+  local lengths = t:lengths()
+  if not lengths then return t:gather(1, ids) end
+  return t:without_lengths():gather(1, ids):with_lengths(lengths:gather(1, ids))
+end
+
 --- nest.rows(value, ids) -> the nest of those rows (int32), which keep their lengths
 function nest.rows(value, ids)
-  return nest.map(value, function(t)
-    local lengths = t:lengths()
-    if not lengths then return t:gather(1, ids) end
-    return t:without_lengths():gather(1, ids):with_lengths(lengths:gather(1, ids))
-  end)
+  if core.is_tensor(value) then return pick(value, ids) end
+  return nest.map(value, function(t) return pick(t, ids) end)
 end
 
 return nest

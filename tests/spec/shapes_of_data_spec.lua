@@ -81,6 +81,59 @@ describe("a model of two inputs and two targets", function()
     fails("expected a list of sequences in it, got table", data.sequences, { a = rnn.ones(2) })
   end)
 
+  it("may be numbered, with a variance beside a mean", function()
+    rnn.seed(8)
+    local model = nn.Module { a = nn.Linear(2, 2), b = nn.Linear(3, 2) }
+    function model:forward(x)
+      local y = self.a(x[1])
+      return { { y:slice(2, 1, 1), y:slice(2, 2, 2):softplus() }, self.b(x[2]) }
+    end
+    local set = data.arrays({ rnn.randn(12, 2), rnn.randn(12, 3) },
+      { rnn.randn(12, 1), (rnn.rand(12) * 2):to_int() + 1 })
+    local options = { data = set:batches { size = 4 }, loss = { "gaussian_nll", "cross_entropy" },
+      metrics = { { "gaussian_nll" }, { "accuracy" } }, epochs = 3, progress = false, monitor = true,
+      optimizer = optim.Adam(model:parameters(), { lr = 0.01 }) }
+    local history = rnn.fit(model, options)
+    assert.equal(history["1_loss"][3], history["1_gaussian_nll"][3])
+    assert.equal(3, #history["2_accuracy"])
+    assert.same({ 12, 1 }, { rnn.predict(model, set)[1][2]:shape() })
+    options.monitor = nil
+    assert.is_true(rnn.find_lr(model, { data = options.data, loss = options.loss, optimizer = options.optimizer,
+      steps = 5 }).suggestion > 0)
+    set.x[2]:set(5, 1, 0 / 0)
+    fails("the data hold nan at (1, 1) of the batch's x.2, item 5 of the dataset", rnn.fit, model, options)
+  end)
+
+  it("has ids beside a series", function()
+    rnn.seed(9)
+    local hours = {}
+    for i = 1, 240 do hours[i] = (i - 1) % 24 + 1 end
+    local hour = rnn.tensor(hours, "int32")
+    local set = data.windows(((hour:to_float() - 12):abs() / 12), { length = 8, target = 1, beside = { hour = hour } })
+    local x = set:batch(rnn.tensor({ 3, 30 }, "int32"))
+    assert.same({ 2, 8, 1 }, { x.series:shape() })
+    assert.same({ { 3, 4, 5, 6, 7, 8, 9, 10 }, { 6, 7, 8, 9, 10, 11, 12, 13 } }, x.hour:totable())
+    local model = nn.Module { embed = nn.Embedding(24, 4), read = nn.GRU(5, 8, { returns = "last" }),
+      head = nn.Linear(8, 1) }
+    function model:forward(item)
+      return self.head((self.read(rnn.concat({ item.series, self.embed(item.hour) }, 3))))
+    end
+    local history = rnn.fit(model, { data = set:batches { shuffle = true }, valid = set, loss = "mse", epochs = 4,
+      progress = false, optimizer = optim.Adam(model:parameters(), { lr = 0.02 }) })
+    assert.is_true(history.val_loss[4] < 0.5 * history.val_loss[1])
+    assert.is_truthy(history.forecast)
+    local both = set:concat(set)
+    assert.equal(2 * #set, #both)
+    local _, later = next { (both:batch(both.items:rows(#both, #both))) }
+    local last = set:batch(set.items:rows(#set, #set))
+    assert.same(last.hour:totable(), later.hour:totable())
+    fails("windows:concat: argument 1", set.concat, set, data.windows(rnn.ones(30), { length = 8 }))
+    fails("option 'beside', entry 'hour': expected int32 (30) or float (30, D), a row for each of the series",
+      data.windows, rnn.ones(30), { length = 8, beside = { hour = hour } })
+    fails("option 'beside': expected a table of tensors by names other than 'series'", data.windows, rnn.ones(30),
+      { length = 8, beside = { hour } })
+  end)
+
   it("says what does not fit", function()
     local x, y = stations(8)
     fails("x and y.demand must have as many rows, got (8, 5, 2) and (7, 1)", data.arrays, x,
@@ -122,6 +175,16 @@ describe("a model with a loss of its own", function()
     fails("the model's loss has to return loss, prediction, target", rnn.fit, model, options)
     function Auto:loss() return 3 end -- luacheck: no self
     fails("Auto:loss: its result: expected a tensor of one element, got number 3", rnn.fit, model, options)
+  end)
+
+  it("is given the weights of rows", function()
+    rnn.seed(4)
+    local model = nn.Seq2Seq { encoder = nn.Encoder { vocab = 6, dim = 4, hidden = 4 },
+      decoder = nn.Decoder { vocab = 6, dim = 4, hidden = 4, start = 1, stop = 2 } }
+    local x = rnn.tensor({ { 3, 4 }, { 5, 6 } }, "int32")
+    local y = rnn.tensor({ { 1, 3, 4, 2 }, { 1, 5, 6, 2 } }, "int32")
+    local scores = rnn.evaluate(model, data.arrays(x, y, rnn.tensor { 1, 0 }), {})
+    assert.near(model:loss(x:rows(1, 1), y:rows(1, 1)):item(), scores.loss, 1e-6)
   end)
 end)
 
