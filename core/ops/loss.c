@@ -283,7 +283,7 @@ static rnn_status each_backward(rnn_ctx *ctx, rnni_call *c, slope_fn *slope) {
   return RNN_OK;
 }
 
-#define REDUCED "[, sample_weights [, reduction = \"mean\"]]"
+#define REDUCED " [, sample_weights [, reduction = \"mean\"]]"
 #define EACH(op, value, slope, sig, none, seldom, text)                       \
   static rnn_status op##_forward(rnn_ctx *ctx, rnni_call *c) {                \
     return each_forward(ctx, c, value, seldom);                               \
@@ -336,7 +336,7 @@ static rnn_status gaussian_nll_shape(rnn_ctx *ctx, rnni_call *c) {
 
 EACH(mse, mse_value, mse_slope, "tt?T?c", 0, 0, "(prediction, target" REDUCED "). Squared error.")
 EACH(mae, mae_value, mae_slope, "tt?T?c", 0, 0, "(prediction, target" REDUCED "). Absolute error.")
-EACH(huber, huber_value, huber_slope, "tt?n?T?c", 1, 0, "(prediction, target [, delta = 1 " REDUCED "]). e^2/2 for errors up to delta, delta(|e| - delta/2) beyond (Huber 1964).")
+EACH(huber, huber_value, huber_slope, "tt?n?T?c", 1, 0, "(prediction, target [, delta = 1" REDUCED "]). e^2/2 for errors up to delta, delta(|e| - delta/2) beyond (Huber 1964).")
 EACH(quantile_loss, quantile_value, quantile_slope, "ttn?T?c", 0, 0, "(prediction, target, q" REDUCED "). The pinball loss, whose least is at the quantile q of the targets: q (t - y) for a prediction y below its target t, (1 - q) (y - t) above (Koenker, Bassett 1978).")
 EACH(binary_cross_entropy, bce_value, bce_slope, "tt?T?c", 0, 0, "(logits, target" REDUCED "). -t log s(y) - (1-t) log(1-s(y)), s the sigmoid; target from 0 to 1, all else is an error.")
 EACH(kl_div, kl_value, kl_slope, "tt?T?c", 0, RNNI_SAVE_IN0, "(log_probabilities, target" REDUCED "). t (log t - y) of log-probabilities y, such as x:log_softmax(-1), and probabilities t: the Kullback-Leibler divergence of whole distributions is the sum of their elements.")
@@ -530,7 +530,7 @@ done:
   return status;
 }
 const rnn_op rnni_op_cross_entropy = {.name = "cross_entropy", .args = "TT?T?n?b?T?c", .choices = rnni_reductions,
-                                      .doc = "(logits, labels [, weights [, smoothing = 0 [, padded = false " REDUCED "]]]). -log softmax(logits)[label]: logits (..., V), labels (...) int32 from 1; label 0 is padding, which is left out, and an error in tensors that have no lengths and are not said to be padded; weights (V) of the classes, over whose sum the mean is; smoothing is shared evenly among the classes; none gives the value of each label."
+                                      .doc = "(logits, labels [, weights [, smoothing = 0 [, padded = false" REDUCED "]]]). -log softmax(logits)[label]: logits (..., V), labels (...) int32 from 1; label 0 is padding, which is left out, and an error in tensors that have no lengths and are not said to be padded; weights (V) of the classes, over whose sum the mean is; smoothing is shared evenly among the classes; none gives the value of each label."
                                       RNNI_REDUCTION_DOC
                                " Errors: labels outside 0 .. V, one class only (V = 1), labels of another shape, weights that are not (V).",
                                       .shape = cross_entropy_shape, .forward = cross_entropy_forward,

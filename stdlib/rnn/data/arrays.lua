@@ -1,32 +1,51 @@
--- arrays.lua: two tensors with an instance in each row, as a dataset.
+-- arrays.lua: tensors with an instance in each row, as a dataset.
 
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local nest = require "rnn.nest"
 local Batches = require "rnn.data.batches"
 
---- data.arrays(x [, y]) -> dataset
+--- data.arrays(x [, y [, weights]]) -> dataset
 ---
---- Row i of x belongs to row i of y: data.arrays(x, y):batches { size = 32, shuffle = true }.
---- Errors: x and y of unequal numbers of rows, or of none.
+--- Row i of x belongs to row i of y: data.arrays(x, y):batches { size = 32, shuffle = true }. Each is a tensor (N, ...)
+--- or a table of tensors, by number or by name, for models of several inputs and targets:
+---
+---   local train = data.arrays({ features = x, station = ids }, { demand = y, alarm = labels }, weights)
+---
+--- Batches are then such tables. Tensors with lengths keep them. weights (N, ...), float, say how many times each row
+--- counts in the loss; for several targets they may be a table with weights for some of them.
+--- Errors: tensors of unequal numbers of rows, or of none.
 ---@class data.Arrays
----@field x rnn.Tensor
----@field y? rnn.Tensor
----@overload fun(x: rnn.Tensor, y?: rnn.Tensor): data.Arrays
+---@field x rnn.Tensor|table
+---@field y? rnn.Tensor|table
+---@field weights? rnn.Tensor|table
+---@overload fun(x: rnn.Tensor|table, y?: rnn.Tensor|table, weights?: rnn.Tensor|table): data.Arrays
 local Arrays = class("data.Arrays")
 
 Arrays.fname = "data.arrays"
 
-function Arrays:init(x, y)
-  check.tensor("data.arrays", "argument 1 (x)", x)
-  if y ~= nil then
-    check.tensor("data.arrays", "argument 2 (y)", y)
-    if #x ~= #y then
-      core.fail("data.arrays: x and y must have as many rows, got %s and %s", check.shape(x), check.shape(y))
+-- Every tensor of a nest has as many rows as the first of x, which is named in what is said.
+local function check_rows(argname, value, first, first_name)
+  nest.check("data.arrays", argname, value)
+  nest.each(value, function(t, path)
+    if t:ndim() == 0 then check.expected("data.arrays", path, "a tensor with rows", t) end
+    if first and #t ~= #first then
+      local name = path:gsub("^.-%((.-)%)", "%1")
+      core.fail("data.arrays: %s and %s must have as many rows, got %s and %s", first_name, name,
+        check.shape(first), check.shape(t))
     end
-  end
-  if #x == 0 then check.expected("data.arrays", "argument 1 (x)", "a tensor with rows", x) end
-  self.x, self.y, self.items = x, y, core.arange(#x)
+  end, argname)
+end
+
+function Arrays:init(x, y, weights)
+  check_rows("argument 1 (x)", x)
+  local first = nest.first(x)
+  check_rows("argument 1 (x)", x, first, "x")
+  if y ~= nil then check_rows("argument 2 (y)", y, first, "x") end
+  if weights ~= nil then check_rows("argument 3 (weights)", weights, first, "x") end
+  if #first == 0 then check.expected("data.arrays", "argument 1 (x)", "a tensor with rows", first) end
+  self.x, self.y, self.weights, self.items = x, y, weights, core.arange(#first)
 end
 
 --- #dataset -> number of instances
@@ -34,22 +53,23 @@ function Arrays:__len()
   return #self.items
 end
 
---- dataset:batch(ids) -> x, y
+--- dataset:batch(ids) -> x, y, weights
 ---
 --- The instances that ids (int32) names.
 ---@param ids rnn.Tensor
----@return rnn.Tensor x
----@return rnn.Tensor? y
+---@return rnn.Tensor|table x
+---@return rnn.Tensor|table? y
+---@return rnn.Tensor|table? weights
 function Arrays:batch(ids)
   check.tensor("data.arrays:batch", "argument 1 (ids)", ids, "int32", 1)
-  return self.x:gather(1, ids), self.y and self.y:gather(1, ids)
+  return nest.rows(self.x, ids), self.y and nest.rows(self.y, ids), self.weights and nest.rows(self.weights, ids)
 end
 
---- dataset:all() -> x, y
+--- dataset:all() -> x, y, weights
 ---
 --- Every instance, as x (N, ...) and y.
 function Arrays:all()
-  return self.x, self.y
+  return self.x, self.y, self.weights
 end
 
 --- dataset:batches { size = 32, shuffle = false, bucket = nil, seed = nil, drop_last = false } -> batches

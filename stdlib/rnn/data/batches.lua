@@ -1,8 +1,8 @@
 -- batches.lua: a dataset cut into mini-batches, in a fresh order for each epoch.
 --
 -- The order depends on seed and epoch alone, so an epoch can be repeated, and shuffling takes nothing from the random
--- numbers of dropout and initialisers. A dataset has a length, items (int32) and dataset:batch(items) -> x, y; one of
--- sequences also has dataset:by_length(items), for batches of about the same length.
+-- numbers of dropout and initialisers. A dataset has a length, items (int32) and dataset:batch(items) -> x, y, weights;
+-- one of sequences also has dataset:by_length(items), for batches of about the same length.
 
 local core = require "rnn.core"
 local class = require "rnn.class"
@@ -11,7 +11,7 @@ local place = require "rnn.data.place"
 
 --- dataset:batches { size = 32, shuffle = false, seed = nil, drop_last = false } -> batches
 ---
---- A source of mini-batches for rnn.fit and for own loops: `for x, y in batches do ... end` runs over one
+--- A source of mini-batches for rnn.fit and for own loops: `for x, y, weights in batches do ... end` runs over one
 --- epoch, each loop over the next, and loops may run inside one another; #batches is their number in an epoch. Without
 --- a seed one is drawn when it is made. data.sequences adds bucket: batches of sequences of about the same length
 --- (on where shuffle is).
@@ -155,9 +155,9 @@ function Batches.__call(self, _, x)
   if given >= last then return nil end
   local from, to = given + 1, given + self.size
   if to > last then to = last end
-  local y
-  x, y = self.dataset:batch(order:rows(from, to))
-  return place.keep(self.places, "batches", x, { order = order, from = from, given = to }), y
+  local y, weights
+  x, y, weights = self.dataset:batch(order:rows(from, to))
+  return place.keep(self.places, "batches", x, { order = order, from = from, given = to }), y, weights
 end
 
 return Batches

@@ -8,16 +8,16 @@ local fname = "data.map"
 
 --- data.map(batches, f) -> batches
 ---
---- The same batches, each as f(x, y) returns it: for noise, other keys, mirror images, drawn anew in every epoch, so
---- that few examples do for many. Where f draws with the generator that rnn.seed sets, a run repeats. Everything else
---- is as the batches have it: #, epochs, going on from a checkpoint.
+--- The same batches, each as f(x, y, weights) returns it: for noise, other keys, mirror images, drawn anew in every
+--- epoch, so that few examples do for many. Where f draws with the generator that rnn.seed sets, a run repeats.
+--- Everything else is as the batches have it: #, epochs, going on from a checkpoint.
 ---
 ---   local noisy = data.map(train:batches { size = 32, shuffle = true }, function(x, y)
 ---     return x + rnn.randn(x:shape()) * 0.1, y
 ---   end)
 --- Errors: batches that are none, an f that is no function or gives no x.
 ---@param batches data.Batches|table
----@param f fun(x: rnn.Tensor, y?: rnn.Tensor): rnn.Tensor, rnn.Tensor?
+---@param f fun(x: rnn.Tensor|table, y?: rnn.Tensor|table, weights?: rnn.Tensor|table): any, any, any
 ---@return table
 return function(batches, f)
   local meta = type(batches) == "table" and getmetatable(batches)
@@ -32,12 +32,12 @@ return function(batches, f)
     __len = function() return #batches end,
     __call = function(_, _, before)
       if before ~= nil then before = places[before] or before end -- what batches:seek gave is known to batches
-      local from, y = batches(nil, before)
+      local from, y, weights = batches(nil, before)
       if from == nil then return nil end
       local x
-      x, y = f(from, y)
+      x, y, weights = f(from, y, weights)
       if x == nil then check.expected(fname, "the function's result", "x and y, as in a batch", x) end
-      return place.keep(places, fname, x, from), y
+      return place.keep(places, fname, x, from), y, weights
     end,
   })
 end

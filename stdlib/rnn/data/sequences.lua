@@ -4,9 +4,10 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local nest = require "rnn.nest"
 local Batches = require "rnn.data.batches"
 
---- data.sequences(x [, y]) -> dataset
+--- data.sequences(x [, y [, weights]]) -> dataset
 ---
 --- x is a list of sequences, each a list of ids, an int32 tensor (T) or a float tensor (T, D). y is nothing, a list of
 --- labels (integers), a tensor with a row for each sequence, or a second list of sequences. Batches are padded with 0
@@ -15,10 +16,15 @@ local Batches = require "rnn.data.batches"
 --- says which one it is.
 ---
 ---   local train = data.sequences(ids, labels):batches { size = 32, shuffle = true }
+---
+--- For models of several inputs or targets x and y may be tables by name, { words = lists of ids, speaker = labels }:
+--- each entry is a list of sequences, a list of labels or a tensor with a row for each sequence, and x has one list of
+--- sequences at least. Batches are such tables; each of their tensors has its own lengths. weights is a float tensor
+--- with a row for each sequence, or a table of such by the names of targets: how many times each counts in the loss.
 ---@class data.Sequences
 ---@field lengths rnn.Tensor int32 (N)
 ---@field items rnn.Tensor int32 (N)
----@overload fun(x: table, y?: table|rnn.Tensor): data.Sequences
+---@overload fun(x: table, y?: table|rnn.Tensor, weights?: table|rnn.Tensor): data.Sequences
 local Sequences = class("data.Sequences")
 
 Sequences.fname = "data.sequences"
@@ -43,7 +49,9 @@ local function flush(parts, flat)
   return {}
 end
 
--- A column is { rows = all steps of all sequences, starts = int32 (N), lengths = int32 (N), longest = integer }.
+local Column = {} -- metatable of columns
+
+-- A column is { rows = all steps of all sequences, ids = boolean, starts = int32 (N), lengths = int32 (N) }.
 local function column(argname, list)
   local parts, flat, lengths, starts, at, longest, example = {}, {}, {}, {}, 1, 1, nil
   for i, sequence in ipairs(list) do
@@ -74,8 +82,8 @@ local function column(argname, list)
   flush(parts, flat)
   -- A window that starts at the last sequence may reach behind it.
   parts[#parts + 1] = example == 0 and core.zeros { longest, type = "int32" } or core.zeros(longest, example)
-  return { rows = core.concat(parts, 1):reshape(at - 1 + longest, -1), ids = example == 0,
-    starts = core.tensor(starts, "int32"), lengths = core.tensor(lengths, "int32") }
+  return setmetatable({ rows = core.concat(parts, 1):reshape(at - 1 + longest, -1), ids = example == 0,
+    starts = core.tensor(starts, "int32"), lengths = core.tensor(lengths, "int32") }, Column)
 end
 
 -- The sequences of a column that ids name, padded.
@@ -91,8 +99,8 @@ local function padded(self, ids)
 end
 
 -- Labels as an int32 tensor (N).
-local function labels(list)
-  for i, label in ipairs(list) do check.int(fname, ("argument 2 (y), label %d"):format(i), label, 0) end
+local function labels(argname, list)
+  for i, label in ipairs(list) do check.int(fname, ("%s, label %d"):format(argname, i), label, 0) end
   return core.tensor(list, "int32")
 end
 
@@ -100,27 +108,57 @@ local function count_of(y)
   return core.is_tensor(y) and y:ndim() == 0 and 0 or #y
 end
 
-function Sequences:init(x, y)
-  if type(x) ~= "table" or getmetatable(x) or #x == 0 then
-    check.expected(fname, "argument 1 (x)", "a list of sequences", x)
+local function is_named(value)
+  return nest.is_table(value) and #value == 0 and type(next(value)) == "string"
+end
+
+-- Calls f(argname, entry) for each entry of a table by name, or for what is none; the table of the results.
+local function entries(argname, value, f)
+  if not is_named(value) then return f(argname, value) end
+  local result = {}
+  for _, name in ipairs(nest.keys(value)) do result[name] = f(("%s.%s"):format(argname, name), value[name]) end
+  return result
+end
+
+-- One of several inputs, or a target: a column, or a tensor with a row for each sequence.
+local function part(argname, value)
+  if core.is_tensor(value) then return value end
+  if not nest.is_table(value) then
+    check.expected(fname, argname, "a list of labels, a tensor of as many rows or a list of sequences", value)
   end
-  if y ~= nil then
-    if not core.is_tensor(y) and (type(y) ~= "table" or getmetatable(y)) then
-      check.expected(fname, "argument 2 (y)", "a list of labels, a tensor of as many rows or a list of sequences", y)
-    end
-    if count_of(y) ~= #x then
-      core.fail("%s: x has %d sequences, but y is for %d", fname, #x, count_of(y))
-    end
+  return type(value[1]) == "number" and labels(argname, value) or column(argname, value)
+end
+
+local function list_of_sequences(argname, value)
+  if not nest.is_table(value) or #value == 0 then check.expected(fname, argname, "a list of sequences", value) end
+  return column(argname, value)
+end
+
+-- The lengths of the columns in x or y, of several the largest; nil without any.
+local function longest_of(columns)
+  local lengths
+  nest.each(columns, function(c)
+    if getmetatable(c) ~= Column then return end
+    lengths = lengths and core.maximum(lengths:to_float(), c.lengths:to_float()):to_int() or c.lengths
+  end)
+  return lengths
+end
+
+function Sequences:init(x, y, weights)
+  self.x = entries("argument 1 (x)", x, is_named(x) and part or list_of_sequences)
+  self.lengths = longest_of(self.x)
+  if not self.lengths then check.expected(fname, "argument 1 (x)", "a list of sequences in it", x) end
+  self.y = y ~= nil and entries("argument 2 (y)", y, part) or nil
+  self.weights = weights ~= nil and nest.check(fname, "argument 3 (weights)", weights) or nil
+  self.items, self.target_lengths = core.arange(#self.lengths), longest_of(self.y)
+  for name, columns in pairs { x = self.x, y = self.y, weights = self.weights } do
+    nest.each(columns, function(c, path)
+      local count = count_of(getmetatable(c) == Column and c.lengths or c)
+      if count ~= #self.items then
+        core.fail("%s: x has %d sequences, but %s is for %d", fname, #self.items, path, count)
+      end
+    end, name)
   end
-  self.x = column("argument 1 (x)", x)
-  if core.is_tensor(y) then
-    self.y = y
-  elseif y and type(y[1]) == "number" then
-    self.y = labels(y)
-  elseif y then
-    self.targets = column("argument 2 (y)", y)
-  end
-  self.lengths, self.items = self.x.lengths, core.arange(#x)
 end
 
 --- #dataset -> number of sequences
@@ -136,27 +174,29 @@ end
 ---@return rnn.Tensor
 function Sequences:by_length(items)
   check.tensor("data.sequences:by_length", "argument 1 (items)", items, "int32", 1)
-  if self.targets then items = items:gather(1, self.targets.lengths:gather(1, items):argsort()) end
+  if self.target_lengths then items = items:gather(1, self.target_lengths:gather(1, items):argsort()) end
   return items:gather(1, self.lengths:gather(1, items):argsort())
 end
 
---- dataset:batch(ids) -> x, y
+--- dataset:batch(ids) -> x, y, weights
 ---
 --- The sequences that ids (int32) names, padded to the longest of them.
 ---@param ids rnn.Tensor
----@return rnn.Tensor x
----@return rnn.Tensor? y
+---@return rnn.Tensor|table x
+---@return rnn.Tensor|table? y
+---@return rnn.Tensor|table? weights
 function Sequences:batch(ids)
   check.tensor("data.sequences:batch", "argument 1 (ids)", ids, "int32", 1)
-  if self.targets then return padded(self.x, ids), padded(self.targets, ids) end
-  return padded(self.x, ids), self.y and self.y:gather(1, ids)
+  local function rows(c) return getmetatable(c) == Column and padded(c, ids) or nest.rows(c, ids) end
+  return nest.map(self.x, rows), self.y and nest.map(self.y, rows), self.weights and nest.rows(self.weights, ids)
 end
 
---- dataset:all() -> x, y
+--- dataset:all() -> x, y, weights
 ---
 --- Every sequence, as one batch: (N, T) or (N, T, D) with the longest T.
----@return rnn.Tensor x
----@return rnn.Tensor|nil y
+---@return rnn.Tensor|table x
+---@return rnn.Tensor|table|nil y
+---@return rnn.Tensor|table? weights
 function Sequences:all()
   return self:batch(self.items)
 end

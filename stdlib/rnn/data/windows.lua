@@ -6,6 +6,7 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local nest = require "rnn.nest"
 local Batches = require "rnn.data.batches"
 
 --- data.windows(series, options) -> dataset
@@ -18,6 +19,8 @@ local Batches = require "rnn.data.batches"
 ---                                     for models whose output is shorter than their input (strided nn.Conv1d)
 ---   input_columns, target_columns     columns of the series, by number (default: all)
 ---   stride = 1      rows from the start of one window to the start of the next
+---   beside          { hour = int32 (L), ... }: what each step has beside the series, such as ids for an embedding;
+---                   float (L, D) as well. x is then a table { series = (N, length, inputs), hour = (N, length) ... }
 --- Errors: a series that is no float (L, D), without a window, or columns that it does not have.
 ---@class data.Windows
 ---@field length integer
@@ -48,6 +51,22 @@ local function pick(series, argname, columns)
     check.int("data.windows", ("%s, entry %d"):format(argname, i), c, 1, series:size(2))
   end
   return series:gather(2, core.tensor(columns, "int32"))
+end
+
+-- What the steps have beside the series, by name: a tensor with its rows.
+local function check_beside(beside, rows)
+  if not nest.is_table(beside) or type(next(beside)) ~= "string" or beside.series then
+    check.expected("data.windows", "option 'beside'", "a table of tensors by names other than 'series'", beside)
+  end
+  for _, name in ipairs(nest.keys(beside)) do
+    local argname, t = ("option 'beside', entry '%s'"):format(name), beside[name]
+    check.tensor("data.windows", argname, t)
+    if t:ndim() ~= 1 and (t:ndim() ~= 2 or t:type() ~= "float") or #t ~= rows then
+      check.expected("data.windows", argname, ("int32 (%d) or float (%d, D), a row for each of the series"):format(rows,
+        rows), t)
+    end
+  end
+  return beside
 end
 
 -- The numbers of the rows where windows start, in one series that lies in rows from..to.
@@ -100,7 +119,7 @@ function Windows:init(series, options)
   check.tensor(fname, "argument 1 (series)", series, "float", 2)
   options = check.options(fname, options, {
     length = check.none, target = 1, ahead = check.none, stride = 1,
-    first = 1, every = 1, input_columns = check.none, target_columns = check.none,
+    first = 1, every = 1, input_columns = check.none, target_columns = check.none, beside = check.none,
   })
   self.length = check.int(fname, "option 'length'", options.length, 1)
   self.stride = check.int(fname, "option 'stride'", options.stride, 1)
@@ -117,6 +136,7 @@ function Windows:init(series, options)
   check_finite(series)
   self.inputs = pick(series, "option 'input_columns'", options.input_columns)
   self.targets = pick(series, "option 'target_columns'", options.target_columns)
+  self.beside = options.beside ~= nil and check_beside(options.beside, #series) or nil
   self.spans = { { 1, #series } }
   build(self)
 end
@@ -126,15 +146,27 @@ function Windows:__len()
   return #self.items
 end
 
+-- x of a batch.
+local function inputs_at(self, items)
+  local x = core.windows(self.inputs, items, self.length)
+  if not self.beside then return x end
+  local all = nest.map(self.beside, function(t)
+    local cut = core.windows(t:reshape(#t, -1), items, self.length)
+    return t:ndim() == 1 and cut:reshape(#items, self.length) or cut
+  end)
+  all.series = x
+  return all
+end
+
 --- windows:batch(starts) -> x, y
 ---
 --- The windows that begin at these rows (int32) of the series.
 ---@param items rnn.Tensor
----@return rnn.Tensor x (N, length, inputs)
+---@return rnn.Tensor|table x (N, length, inputs), or a table of it and what is beside it
 ---@return rnn.Tensor y (N, ahead * targets) or (N, steps with targets, ahead * targets)
 function Windows:batch(items)
   check.tensor("data.windows:batch", "argument 1 (items)", items, "int32", 1)
-  local x = core.windows(self.inputs, items, self.length)
+  local x = inputs_at(self, items)
   if not self.sequence then return x, self.after_window:gather(1, items) end
   local y = core.windows(self.after_start, items, self.length)
   return x, self.steps and y:gather(2, self.steps) or y
@@ -169,6 +201,19 @@ function Windows:future(items)
   return self.after_window:gather(1, items)
 end
 
+-- Have two datasets the same beside their series?
+local function beside_alike(a, b)
+  for name in pairs(a or {}) do
+    if not b or not b[name] then return false end
+  end
+  for name, t in pairs(b or {}) do
+    local other = a and a[name]
+    if not other or other:type() ~= t:type() or other:ndim() ~= t:ndim() or t:ndim() == 2 and other:size(2) ~= t:size(2)
+    then return false end
+  end
+  return true
+end
+
 --- windows:concat(other, ...) -> dataset
 ---
 --- The windows of several series, or of the parts of one before and after a gap; none crosses from one to the next.
@@ -183,6 +228,7 @@ function Windows:concat(...)
       same = same and part[key] == self[key]
     end
     same = same and part.inputs:size(2) == self.inputs:size(2) and part.targets:size(2) == self.targets:size(2)
+      and beside_alike(part.beside, self.beside)
     if not same then
       core.fail("windows:concat: argument %d: expected windows of the same options and numbers of columns", i - 1)
     end
@@ -190,10 +236,17 @@ function Windows:concat(...)
     for _, span in ipairs(part.spans) do spans[#spans + 1] = { span[1] + offset, span[2] + offset } end
     offset = offset + #part.inputs
   end
+  local parts, beside = { self, ... }, nil
+  for name in pairs(self.beside or {}) do
+    local list = {}
+    for i, part in ipairs(parts) do list[i] = part.beside[name] end
+    beside = beside or {}
+    beside[name] = core.concat(list, 1)
+  end
   local whole = setmetatable({
     length = self.length, ahead = self.ahead, sequence = self.sequence, stride = self.stride, first = self.first,
     every = self.every,
-    inputs = core.concat(inputs, 1), targets = core.concat(targets, 1), spans = spans,
+    inputs = core.concat(inputs, 1), targets = core.concat(targets, 1), spans = spans, beside = beside,
   }, Windows)
   build(whole)
   return whole

@@ -204,18 +204,19 @@ function Decoder:forward(v, y)
   return sequence.forced(self, self:begin(v), y)
 end
 
---- decoder:loss(v, y [, options]) -> loss, logits, target
+--- decoder:loss(v, y [, options [, weights]]) -> loss, logits, target
 ---
 --- As nn.Seq2Seq's loss, for vectors v (N, C).
 ---@param v rnn.Tensor
 ---@param y rnn.Tensor
 ---@param options? { teacher_forcing?: number, label_smoothing?: number, padded?: boolean }
+---@param weights? rnn.Tensor float (N) or (N, T - 1), how many times each sequence or id counts
 ---@return rnn.Tensor loss
 ---@return rnn.Tensor logits
 ---@return rnn.Tensor target
-function Decoder:loss(v, y, options)
+function Decoder:loss(v, y, options, weights)
   need_condition(self, "loss")
-  return sequence.loss(self, self:begin(v), y, options, self.training)
+  return sequence.loss(self, self:begin(v), y, options, self.training, weights)
 end
 
 --- decoder:decode(v [, options]) -> ids, scores, details

@@ -98,7 +98,7 @@ function Seq2Seq:forward(x, y)
   return sequence.forced(self.decoder, self:encode(x), y)
 end
 
---- model:loss(x, y [, options]) -> loss, logits, target
+--- model:loss(x, y [, options [, weights]]) -> loss, logits, target
 ---
 --- Mean cross entropy of an id, padding not counted. Options, both for training only (in evaluation mode the loss is
 --- the plain one, in nats an id): teacher_forcing = 1, the probability that a step is told the true id and not the
@@ -107,11 +107,12 @@ end
 ---@param x rnn.Tensor
 ---@param y rnn.Tensor int32 (N, T), each sequence with start and stop
 ---@param options? { teacher_forcing?: number, label_smoothing?: number, padded?: boolean }
+---@param weights? rnn.Tensor float (N) or (N, T - 1), how many times each sequence or id counts
 ---@return rnn.Tensor loss
 ---@return rnn.Tensor logits (N, T - 1, vocab)
 ---@return rnn.Tensor target int32 (N, T - 1)
-function Seq2Seq:loss(x, y, options)
-  return sequence.loss(self.decoder, self:encode(x), y, options, self.training)
+function Seq2Seq:loss(x, y, options, weights)
+  return sequence.loss(self.decoder, self:encode(x), y, options, self.training, weights)
 end
 
 -- The weights of the attention for what was decoded: details[n].weights (ids, with the stop; source steps).

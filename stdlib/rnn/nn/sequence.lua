@@ -56,13 +56,15 @@ function sequence.forced(decoder, state, y, forcing)
   return logits, target, weights
 end
 
---- sequence.loss(decoder, state, y, options, training) -> loss, logits, target
-function sequence.loss(decoder, state, y, options, training)
+--- sequence.loss(decoder, state, y, options, training, weights) -> loss, logits, target
+function sequence.loss(decoder, state, y, options, training, weights)
   options = check.options("loss", options, { teacher_forcing = 1, label_smoothing = 0, padded = false })
   local forcing = check.number("loss", "option 'teacher_forcing'", options.teacher_forcing, 0, 1)
   local logits, target = sequence.forced(decoder, state, y, training and forcing or 1)
   local smoothing = training and options.label_smoothing or 0
-  return losses.cross_entropy(logits, target, { label_smoothing = smoothing, padded = options.padded }), logits, target
+  local loss = losses.cross_entropy(logits, target, { label_smoothing = smoothing, padded = options.padded,
+    sample_weights = weights })
+  return loss, logits, target
 end
 
 --- sequence.decode(decoder, state, options) -> ids, scores, details

@@ -3,6 +3,7 @@
 
 local core = require "rnn.core"
 local class = require "rnn.class"
+local nest = require "rnn.nest"
 local Batches = require "rnn.data.batches"
 local Recurrent = require "rnn.nn.recurrent"
 
@@ -29,10 +30,15 @@ local function origin(run, index)
 end
 
 local function bad_data(run)
-  for _, entry in ipairs { { "x", run.input }, { "y", run.target } } do
-    local text, index = bad_element(entry[2])
-    if text then return ("the data hold %s of the batch's %s%s"):format(text, entry[1], origin(run, index)) end
+  local found
+  for _, entry in ipairs { { "x", run.input }, { "y", run.target }, { "weights", run.weights } } do
+    nest.each(entry[2], function(t, path)
+      local text, index = bad_element(t)
+      if not text or found then return end
+      found = ("the data hold %s of the batch's %s%s"):format(text, path, origin(run, index))
+    end, entry[1])
   end
+  return found
 end
 
 local function norm(tensors)
@@ -83,7 +89,7 @@ local function replay(run, position)
     core.random_state(random)
     run.optimizer:zero_grad()
   end, xpcall, function()
-    local loss = run.objective(run.reader or run.model, run.input, run.target)
+    local loss = run.objective(run.reader or run.model, run.input, run.target, run.weights)
     loss:backward()
   end, function(text)
     path, time = layer_and_time(names)
@@ -98,11 +104,12 @@ end
 local function keep(run)
   if not run.folder then return "" end
   local path, tensors = run.folder .. "/nan.safetensors", {}
-  for name, t in pairs { x = run.input, y = run.target } do
-    if core.is_tensor(t) then
-      if t:lengths() then tensors[name .. "_lengths"], t = t:lengths(), t:without_lengths() end
-      tensors[name] = t
-    end
+  for name, value in pairs { x = run.input, y = run.target, sample_weights = run.weights } do
+    nest.each(value, function(t, at)
+      if not core.is_tensor(t) then return end
+      if t:lengths() then tensors[at .. "_lengths"], t = t:lengths(), t:without_lengths() end
+      tensors[at] = t
+    end, name)
   end
   for _, pair in ipairs((run.model:named_tensors())) do tensors["weights." .. pair[1]] = pair[2] end
   local about = { about = "the batch of the step that failed, and the weights before it" }

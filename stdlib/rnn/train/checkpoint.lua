@@ -9,6 +9,7 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local nest = require "rnn.nest"
 local clock = require "rnn.train.clock"
 local plain_json = require "rnn.train.plain_json"
 local save = require "rnn.nn.save"
@@ -46,10 +47,17 @@ local function source_state(source)
     settings = type(source.settings) == "function" and source:settings() or nil }
 end
 
+-- A loss as text: its name, or what it is; of several targets each.
+local function loss_text(loss)
+  if not nest.is_table(loss) then return type(loss) == "string" and loss or type(loss) end
+  local texts = {}
+  for i, key in ipairs(nest.keys(loss)) do texts[i] = ("%s = %s"):format(key, loss_text(loss[key])) end
+  return ("{ %s }"):format(table.concat(texts, ", "))
+end
+
 -- Everything else that says what a place in the run means.
 local function settings_of(run)
-  local loss = run.options.loss
-  return { loss = type(loss) == "string" and loss or type(loss), valid = run.valid ~= nil,
+  return { loss = loss_text(run.options.loss), valid = run.valid ~= nil,
     accumulate = run.accumulate, tbptt = run.options.tbptt or false, metrics = table.concat(run.scores.names, ", "),
     ["schedule.per"] = run.schedule and run.schedule.per }
 end

@@ -5,7 +5,7 @@ local check = require "rnn.check"
 local class = require "rnn.class"
 local Module = require "rnn.nn.module"
 local evaluate = require "rnn.train.evaluate"
-local objective_of = require "rnn.train.objective"
+local objective = require "rnn.train.objective"
 local trains = require "rnn.train.trains"
 local Weights = require "rnn.train.weights"
 
@@ -61,10 +61,10 @@ local function try(self, model, o)
   local optimizer = o.optimizer
   while i < o.steps do
     local before = i
-    for x, y in o.data do
+    for x, y, weights in o.data do
       optimizer.lr = o.from * (o.to / o.from) ^ (i / (o.steps - 1))
       optimizer:zero_grad()
-      local loss = o.objective(model, x, y)
+      local loss = o.objective(model, x, y, weights)
       local value = loss:item()
       i = i + 1
       mean = SMOOTH * mean + (1 - SMOOTH) * value
@@ -82,8 +82,8 @@ local function try(self, model, o)
   end
 end
 
---- rnn.find_lr(model, { data =, loss =, optimizer =, from = 1e-6, to = 10, steps = 100, clip_norm = nil, padded =
---- false }) -> range
+--- rnn.find_lr(model, { data =, loss =, loss_weights = nil, optimizer =, from = 1e-6, to = 10, steps = 100,
+--- clip_norm = nil, padded = false }) -> range
 ---
 --- Trains for up to so many steps, each with a larger learning rate than the last, and stops when the loss explodes
 --- (Smith 2017, "Cyclical learning rates for training neural networks"). Then model, optimiser and random numbers are
@@ -95,10 +95,11 @@ end
 return { find_lr = function(model, options)
   local fname = "rnn.find_lr"
   if not Module.is(model) then check.expected(fname, "argument 1 (model)", "a model (nn.Module)", model) end
-  local o = check.options(fname, options, { data = check.none, loss = check.none, optimizer = check.none, from = 1e-6,
-    to = 10, steps = 100, clip_norm = check.none, padded = false })
+  local o = check.options(fname, options, { data = check.none, loss = check.none, loss_weights = check.none,
+    optimizer = check.none, from = 1e-6, to = 10, steps = 100, clip_norm = check.none, padded = false })
   o.data = evaluate.source(fname, "option 'data'", o.data)
-  o.objective = objective_of(fname, model, o.loss, check.boolean(fname, "option 'padded'", o.padded))
+  check.boolean(fname, "option 'padded'", o.padded)
+  o.objective = objective.of(fname, model, o)
   local optimizer = o.optimizer
   if type(optimizer) ~= "table" or type(optimizer.state_dict) ~= "function" then
     check.expected(fname, "option 'optimizer'", "an optimiser, such as optim.SGD(model:parameters())", optimizer)

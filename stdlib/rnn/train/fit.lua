@@ -97,9 +97,9 @@ local function epoch(run)
   run.moved = true
   if not run.inside then begin_epoch(run) end
   run.model:train()
-  evaluate.reading[run.data] = type(run.data) == "function" or nil
+  evaluate.read(run.data, true)
   step.epoch(run)
-  evaluate.reading[run.data] = nil
+  evaluate.read(run.data, false)
   if run.left then return end
   if run.batch == 0 then
     core.fail("rnn.fit: option 'data' gave no batch in epoch %d; an iterator must start anew for every epoch",
@@ -173,15 +173,24 @@ end
 --- rnn.fit(model, options) -> history
 ---
 --- Trains a model. Options:
----   data        batches (dataset:batches { size = 32, shuffle = true }), or any iterator of x, y that starts anew in
----               each epoch
+---   data        batches (dataset:batches { size = 32, shuffle = true }), any iterator of x, y, weights that starts
+---               anew in each epoch, or a function that makes one for each: what `for x, y in` takes, such as a
+---               coroutine.wrap(f), or a coroutine. x, y and weights are tensors or tables of them (data.arrays)
 ---   valid       batches or a dataset to measure after each epoch: val_loss, val_mae ...
----   loss        "mse", "mae", "huber", "cross_entropy", "binary_cross_entropy", or a function (y, target) -> scalar.
----               A model with a loss of its own, such as nn.Seq2Seq, needs none, or a table of options for it
+---   loss        "mse", "mae", "huber", "cross_entropy", "binary_cross_entropy", "kl_div", "poisson_nll",
+---               "gaussian_nll" (of { mean, variance }), or a function (y, target, weights) -> scalar. For a model that
+---               gives a table, as its targets are one: { demand = "mse", alarm = "cross_entropy" }, a loss for each
+---               target, whose sum is made small (history.demand_loss ...); one name stands for all of them.
+---               A model with a loss of its own needs none, or a table of options for it: model:loss(x, y, options,
+---               weights) -> loss, or loss, prediction, target for metrics; nn.Seq2Seq has one
+---   loss_weights  { demand = 0.5 }: factors of the losses of targets (1)
 ---   metrics     { "mae", "last_mae" (of each sequence's last step), "mse", "rmse", "smape", "accuracy", "top_5", "f1",
----               "nats", "perplexity", name = function (y, target) or an object such as metrics.F1 }, for both
+---               "nats", "perplexity", name = function (y, target) or an object such as metrics.F1 }, for both; those
+---               of one of several targets stand in a list: { demand = { "mae" } } gives demand_mae
 ---   padded      true: labels 0 in targets without lengths are padding; else they are an error, as labels count from 1
----   optimizer   optim.SGD(model:parameters(), { lr = 0.05, momentum = 0.9 })
+---   optimizer   optim.SGD(model:parameters(), { lr = 0.05, momentum = 0.9 }); or several for different parts, which
+---               take their steps in turn, each by a loss of its own, as in a GAN: optimizer = { judge, maker } with
+---               loss = { f, g }, functions (model, x, y, weights) -> scalar
 ---   schedule    optim.schedules.cosine(), or a function t -> factor of the lr after t steps
 ---   epochs      at most so many (1)
 ---   clip_norm, clip_value    clipping of the gradients by their common norm, or one by one

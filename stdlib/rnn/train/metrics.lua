@@ -6,24 +6,50 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local nest = require "rnn.nest"
 local valid = require "rnn.metrics.valid"
 
 local metrics = {}
 
--- Elements of targets that count: labels other than 0, or all elements of valid steps.
-local function count(fname, y, target, padded)
+-- The sum of the weights of the elements that count.
+local function weigh(target, lengths, weights)
+  local counts = target:type() == "int32" and target:without_lengths():ne(0) or core.ones { target:shape() }
+  if lengths then counts = counts:with_lengths(lengths):zero_padding():without_lengths() end
+  if weights:count() == 0 then return 0 end
+  local times = weights:detach():without_lengths():reshape(-1, 1)
+  return core.where(counts:reshape(#times, -1):gt(0), times, 0):sum():item()
+end
+
+-- Elements of targets that count: labels other than 0, or all elements of valid steps; with weights, what these add up
+-- to.
+local function count(fname, y, target, padded, weights)
+  y = nest.first(y)
   local lengths = valid.lengths(y, target)
   if target:type() == "int32" then
     valid.check(fname, target, lengths, padded)
+    if weights then return weigh(target, lengths, weights) end
     local labelled = target:ne(0)
     return math.tointeger((lengths and labelled:with_lengths(lengths) or labelled):sum():item())
   end
+  if weights then return weigh(target, lengths, weights) end
   if not lengths then return target:count() end
   local sum, steps = 0, lengths:totable()
   for i = 1, #steps do sum = sum + steps[i] end
   return sum * (target:count() // (target:size(1) * target:size(2)))
 end
-metrics.count = count
+
+-- Rows of a batch, or what their weights add up to.
+local function rows(x, weights)
+  if core.is_tensor(weights) then return weights:detach():without_lengths():sum():item() end
+  return #nest.first(x)
+end
+
+--- metrics.weight(fname, x, y, target, padded, weights) -> how much a batch counts in a mean over batches: its valid
+--- elements, or, where there is no one target, its rows; with weights what these add up to
+function metrics.weight(fname, x, y, target, padded, weights)
+  if not core.is_tensor(target) or nest.is_table(weights) then return rows(x, weights) end
+  return count(fname, y, target, padded, weights)
+end
 
 -- The share of a prediction that is right: the most likely label, or the likelier of 0 and 1.
 local function accuracy(y, target)
@@ -71,6 +97,9 @@ local known = {
   accuracy = accuracy,
   nats = likelihood,
   perplexity = likelihood,
+  kl_div = core.kl_div,
+  poisson_nll = core.poisson_nll,
+  gaussian_nll = function(y, target) return require("rnn.nn.loss").gaussian_nll(y, target) end,
   smape = function(y, target) return require("rnn.metrics").smape(y, target) end,
 }
 
@@ -81,7 +110,8 @@ local finish = { rmse = math.sqrt, perplexity = math.exp }
 local RESERVED = { loss = true, lr = true, seconds = true, epoch = true, count = true, best = true, stopped = true,
   forecast = true }
 
-local NAMES = { "accuracy", "f1", "last_mae", "mae", "mse", "nats", "perplexity", "rmse", "smape", "top_5" }
+local NAMES = { "accuracy", "f1", "gaussian_nll", "kl_div", "last_mae", "mae", "mse", "nats", "perplexity",
+  "poisson_nll", "rmse", "smape", "top_5" }
 
 -- The metric that a name stands for.
 local function named(fname, name)
@@ -96,24 +126,30 @@ local function counts(metric)
   return type(metric) == "table" and metric.clear and metric.add and metric.read and true
 end
 
---- metrics.losses: the losses that have a name
+--- metrics.losses: the losses that have a name, function (y, target, sample_weights)
 metrics.losses = {
   mse = core.mse,
   mae = core.mae,
-  huber = function(y, target) return core.huber(y, target, 1) end,
-  cross_entropy = core.cross_entropy,
+  huber = function(y, target, weights) return core.huber(y, target, 1, weights) end,
+  cross_entropy = function(y, target, weights) return core.cross_entropy(y, target, nil, 0, false, weights) end,
   binary_cross_entropy = core.binary_cross_entropy,
+  kl_div = core.kl_div,
+  poisson_nll = core.poisson_nll,
+  gaussian_nll = function(y, target, weights)
+    return require("rnn.nn.loss").gaussian_nll(y, target, nil, { sample_weights = weights })
+  end,
 }
 
 --- metrics.loss(fname, loss, padded) -> function
 ---@param fname string for messages
 ---@param loss string|function
 ---@param padded boolean labels 0 are padding
----@return fun(y: rnn.Tensor, target: rnn.Tensor): rnn.Tensor
+---@return fun(y: rnn.Tensor, target: rnn.Tensor, weights?: rnn.Tensor): rnn.Tensor
 function metrics.loss(fname, loss, padded)
   if type(loss) == "function" then
-    return function(y, target)
-      local value = loss(y, target)
+    return function(y, target, weights)
+      local value
+      if weights == nil then value = loss(y, target) else value = loss(y, target, weights) end
       if not core.is_tensor(value) or value:count() ~= 1 then
         check.expected(fname, "option 'loss': its result", "a tensor of one element", value)
       end
@@ -122,10 +158,14 @@ function metrics.loss(fname, loss, padded)
   end
   local found = metrics.losses[loss]
   if not found then
-    check.expected(fname, "option 'loss'",
-      "a function or one of 'binary_cross_entropy', 'cross_entropy', 'huber', 'mae', 'mse'", loss)
+    local names = {}
+    for name in pairs(metrics.losses) do names[#names + 1] = ("'%s'"):format(name) end
+    table.sort(names)
+    check.expected(fname, "option 'loss'", "a function or one of " .. table.concat(names, ", "), loss)
   end
-  if padded and loss == "cross_entropy" then return likelihood end
+  if padded and loss == "cross_entropy" then
+    return function(y, target, weights) return core.cross_entropy(y, target, nil, 0, true, weights) end
+  end
   return found
 end
 
@@ -135,48 +175,107 @@ end
 --- tensor of one element: { "mae", worst = function(y, target) ... end }. A second result says how many elements the
 --- mean is of, when it leaves some out. An object with methods clear(), add(y, target) and read() -> number counts for
 --- itself, for what is no mean over batches; with state() and load_state(saved) also over a checkpoint in an epoch.
+--- With several targets the metrics of one stand in a list under its key, { demand = { "mae" } }, and are then named
+--- demand_mae; functions at the top see all targets.
 ---@class train.Scores
 ---@field names string[] of the metrics
 local Scores = class("train.Scores")
 metrics.Scores = Scores
 
+local function is_list(value) return nest.is_table(value) and not counts(value) end
+
+-- One metric, of the target of that key.
+local function entry(self, name, metric, given, key)
+  local fname = self.fname
+  local full = key and ("%s_%s"):format(key, name) or name
+  if type(given) ~= "string" then
+    metric = named(fname, name)
+  elseif not counts(metric) then
+    check.callback(fname, ("option 'metrics': %s"):format(full), metric)
+  end
+  if RESERVED[full] then core.fail("%s: option 'metrics': the name '%s' is taken; use another", fname, full) end
+  return { name = full, key = key, metric = metric, counts = counts(metric), finish = finish[name],
+    named = type(given) ~= "string" }
+end
+
 function Scores:init(fname, wanted, padded)
   self.fname, self.padded = fname, check.boolean(fname, "option 'padded'", padded)
-  self.names, self.functions, self.counters, self.sums, self.weights = {}, {}, {}, {}, {}
+  self.names, self.entries = {}, {}
   if wanted ~= nil then check.table(fname, "option 'metrics'", wanted) end
   for key, metric in pairs(wanted or {}) do
-    local name = type(key) == "string" and key or metric
-    if type(key) ~= "string" then
-      metric = named(fname, name)
-    elseif not counts(metric) then
-      check.callback(fname, ("option 'metrics': %s"):format(key), metric)
+    if is_list(metric) then
+      for name, of_target in pairs(metric) do
+        table.insert(self.entries, entry(self, type(name) == "string" and name or of_target, of_target, name, key))
+      end
+    else
+      table.insert(self.entries, entry(self, type(key) == "string" and key or metric, metric, key))
     end
-    if RESERVED[name] then core.fail("%s: option 'metrics': the name '%s' is taken; use another", fname, name) end
-    self.names[#self.names + 1] = name
-    if counts(metric) then self.counters[name] = metric else self.functions[name] = metric end
   end
-  table.sort(self.names)
+  table.sort(self.entries, function(a, b) return a.name < b.name end)
+  for i, e in ipairs(self.entries) do self.names[i] = e.name end
   self:clear()
 end
 
 function Scores:clear()
-  self.loss, self.weight = 0.0, 0
-  for i = 1, #self.names do self.sums[i], self.weights[i] = 0.0, 0 end
-  for _, counter in pairs(self.counters) do counter:clear() end
+  self.loss, self.weight, self.sums, self.weights, self.parts = 0.0, 0, {}, {}, {}
+  for i, e in ipairs(self.entries) do
+    self.sums[i], self.weights[i] = 0.0, 0
+    if e.counts then e.metric:clear() end
+  end
 end
 
---- scores:add(loss, y, target): one batch; loss is its number.
-function Scores:add(loss, y, target)
-  local n = count(self.fname, y, target, self.padded)
+-- The losses of several targets: each is a mean over its own elements.
+local function add_parts(self, x, parts, y, target, weights)
+  for _, part in ipairs(parts) do
+    local n
+    if part.key == nil then
+      n = rows(x, weights)
+    else
+      local key_weights = weights
+      if nest.is_table(weights) then key_weights = weights[part.key] end
+      n = metrics.weight(self.fname, x, y[part.key], target[part.key], self.padded, key_weights)
+    end
+    local sums = self.parts[part.name] or { loss = 0.0, weight = 0, factor = part.factor }
+    self.parts[part.name] = sums
+    local loss = type(part.loss) == "number" and part.loss or part.loss:item()
+    if n > 0 then sums.loss, sums.weight = sums.loss + loss * n, sums.weight + n end
+  end
+end
+
+-- What a metric compares, and how many elements that are.
+local function seen_by(self, e, x, y, target, n)
+  if y == nil or target == nil then
+    core.fail("%s: option 'metrics': they compare what the loss compares; the model's loss has to return loss, "
+      .. "prediction, target", self.fname)
+  end
+  if e.key == nil then
+    if e.named and nest.is_table(target) then
+      core.fail("%s: option 'metrics': '%s' of which target? Write metrics = { name = { '%s' } }", self.fname, e.name,
+        e.name)
+    end
+    return y, target, n
+  end
+  if not nest.is_table(y) or not nest.is_table(target) or y[e.key] == nil or target[e.key] == nil then
+    core.fail("%s: option 'metrics': there is no target '%s'", self.fname, e.key)
+  end
+  return y[e.key], target[e.key], metrics.weight(self.fname, x, y[e.key], target[e.key], self.padded)
+end
+
+--- scores:add(x, loss, y, target, weights, parts): one batch; loss is its number, parts are those of objective.lua.
+function Scores:add(x, loss, y, target, weights, parts)
+  local n = metrics.weight(self.fname, x, y, target, self.padded, weights)
   if n == 0 then return end -- nothing but padding: its mean is 0/0
   self.loss, self.weight = self.loss + loss * n, self.weight + n
-  for i, name in ipairs(self.names) do
-    if self.counters[name] then
-      self.counters[name]:add(y, target)
-    else
-      local value, weight = self.functions[name](y, target)
+  if parts then add_parts(self, x, parts, y, target, weights) end
+  if weights and #self.entries > 0 then n = metrics.weight(self.fname, x, y, target, self.padded) end
+  for i, e in ipairs(self.entries) do
+    local prediction, wanted, count_of = seen_by(self, e, x, y, target, n)
+    if e.counts then
+      e.metric:add(prediction, wanted)
+    elseif count_of > 0 then
+      local value, weight = e.metric(prediction, wanted)
       if type(value) ~= "number" then value = value:item() end
-      weight = weight or n
+      weight = weight or count_of
       self.sums[i], self.weights[i] = self.sums[i] + value * weight, self.weights[i] + weight
     end
   end
@@ -184,26 +283,44 @@ end
 
 --- scores:state() -> what a checkpoint in the middle of an epoch keeps; scores:load_state(saved) takes it back.
 function Scores:state()
-  local counters = {}
-  for name, counter in pairs(self.counters) do counters[name] = counter.state and counter:state() end
-  return { loss = self.loss, weight = self.weight, sums = self.sums, weights = self.weights, counters = counters }
+  local counters, parts = {}, {}
+  for _, e in ipairs(self.entries) do counters[e.name] = e.counts and e.metric.state and e.metric:state() or nil end
+  for name, sums in pairs(self.parts) do
+    parts[name] = { loss = sums.loss, weight = sums.weight, factor = sums.factor }
+  end
+  return { loss = self.loss, weight = self.weight, sums = self.sums, weights = self.weights, counters = counters,
+    parts = parts }
 end
 
 function Scores:load_state(saved)
-  self.loss, self.weight = saved.loss, saved.weight
-  for i = 1, #self.names do self.sums[i], self.weights[i] = saved.sums[i], saved.weights[i] end
-  for name, state in pairs(saved.counters) do self.counters[name]:load_state(state) end
+  self.loss, self.weight, self.parts = saved.loss, saved.weight, saved.parts or {}
+  for i, e in ipairs(self.entries) do
+    self.sums[i], self.weights[i] = saved.sums[i], saved.weights[i]
+    if saved.counters[e.name] then e.metric:load_state(saved.counters[e.name]) end
+  end
 end
 
---- scores:read(into, prefix): sets into.loss and into.NAME, the means so far, with prefix before each name.
+--- scores:mean() -> the mean of the loss so far; of several targets the sum of their means
+function Scores:mean()
+  if not next(self.parts) then return self.loss / self.weight end
+  local sum = 0
+  for _, name in ipairs(nest.keys(self.parts)) do
+    local part = self.parts[name]
+    if part.weight > 0 then sum = sum + part.factor * part.loss / part.weight end
+  end
+  return sum
+end
+
+--- scores:read(into, prefix): sets into.loss and into.NAME, the means so far, with prefix before each name; and the
+--- loss of each of several targets, into.TARGET_loss.
 ---@param into table<string, number>
 ---@param prefix string
 function Scores:read(into, prefix)
-  into[prefix .. "loss"] = self.loss / self.weight
-  for i, name in ipairs(self.names) do
-    local counter = self.counters[name]
-    local value = counter and counter:read() or self.sums[i] / self.weights[i]
-    into[prefix .. name] = finish[name] and finish[name](value) or value
+  into[prefix .. "loss"] = self:mean()
+  for name, part in pairs(self.parts) do into[("%s%s_loss"):format(prefix, name)] = part.loss / part.weight end
+  for i, e in ipairs(self.entries) do
+    local value = e.counts and e.metric:read() or self.sums[i] / self.weights[i]
+    into[prefix .. e.name] = e.finish and e.finish(value) or value
   end
   return into
 end

@@ -1,28 +1,139 @@
 -- objective.lua: what a batch comes to: the loss, and what metrics compare.
 
+local core = require "rnn.core"
+local check = require "rnn.check"
+local nest = require "rnn.nest"
 local metrics = require "rnn.train.metrics"
 
---- objective(fname, model, loss, padded) -> function (call, x, y) -> loss, prediction, target
----
---- call(x) is the model's prediction, which the loss compares with y. A model with a loss of its own,
---- model:loss(x, y, options) -> loss, prediction, target, is asked for it when loss is nil or a table, the options;
---- padded is one of them.
----@param fname string for messages
----@param model nn.Module
----@param loss string|function|table|nil
----@param padded boolean labels 0 are padding
-return function(fname, model, loss, padded)
-  if type(model.loss) == "function" and (loss == nil or type(loss) == "table" and not getmetatable(loss)) then
-    if padded then
-      local options = { padded = true }
-      for name, value in pairs(loss or {}) do options[name] = value end
-      loss = options
-    end
-    return function(_, x, y) return model:loss(x, y, loss) end
+local function one_element(fname, what, value)
+  if not core.is_tensor(value) or value:count() ~= 1 then
+    check.expected(fname, what, "a tensor of one element", value)
   end
-  local loss_of = metrics.loss(fname, loss, padded)
-  return function(call, x, y)
-    local prediction = call(x)
-    return loss_of(prediction, y), prediction, y
+  return value
+end
+
+-- The model's own loss.
+local function own(fname, model, options)
+  local what = ("%s:loss: its result"):format(model:describe())
+  return function(_, x, y, weights)
+    local loss, prediction, target
+    if weights == nil then
+      loss, prediction, target = model:loss(x, y, options)
+    else
+      loss, prediction, target = model:loss(x, y, options, weights)
+    end
+    return one_element(fname, what, loss), prediction, target
   end
 end
+
+-- What belongs to the target of that key, in weights that may be for all targets.
+local function weights_of(weights, key)
+  if nest.is_table(weights) then return weights[key] end
+  return weights
+end
+
+-- A loss for each target: loss_of(key) is the function of one.
+local function by_target(fname, keys, loss_of, factors)
+  return function(call, x, y, weights)
+    local prediction, total, parts = call(x), nil, {}
+    if not nest.is_table(y) then check.expected(fname, "option 'loss': the target", "a table, by its entries", y) end
+    for i, key in ipairs(keys or nest.keys(y)) do
+      if not nest.is_table(prediction) or prediction[key] == nil then
+        check.expected(fname, ("the model's result for target '%s'"):format(key),
+          "a table with an entry for each target", nest.is_table(prediction) and prediction[key] or prediction)
+      end
+      if y[key] == nil then core.fail("%s: option 'loss': the batch has no target '%s'", fname, key) end
+      local loss, factor = loss_of(key)(prediction[key], y[key], weights_of(weights, key)), factors[key] or 1
+      parts[i] = { name = tostring(key), key = key, loss = loss, factor = factor }
+      loss = factor == 1 and loss or loss * factor
+      total = total and total + loss or loss
+    end
+    for key in pairs(y) do
+      if not loss_of(key) then core.fail("%s: option 'loss' has none for target '%s'", fname, key) end
+    end
+    return total, prediction, y, parts
+  end
+end
+
+-- Factors for the losses of targets.
+local function factors_of(fname, given, keys)
+  for key, factor in pairs(given and check.table(fname, "option 'loss_weights'", given) or {}) do
+    check.number(fname, ("option 'loss_weights', entry '%s'"):format(key), factor, 0, math.huge)
+    local known = not keys
+    for _, name in ipairs(keys or {}) do known = known or name == key end
+    if not known then core.fail("%s: option 'loss_weights': there is no loss '%s'", fname, key) end
+  end
+  return given or {}
+end
+
+local objective = {}
+
+--- objective.of(fname, model, options) -> function (call, x, y, weights) -> loss, prediction, target, parts; names
+---
+--- options has loss, loss_weights and padded. call(x) is the model's prediction, which the loss compares with y. A
+--- model with a loss of its own, model:loss(x, y, options, weights) -> loss [, prediction, target], is asked for it
+--- when loss is nil or a table, the options; padded is one of them. With several targets parts has the loss of each, by
+--- name: { name, key, loss, factor }; names lists them where they are known before.
+---@param fname string for messages
+---@param model nn.Module
+---@param options { loss: any, loss_weights?: table<any, number>, padded: boolean }
+function objective.of(fname, model, options)
+  local loss, padded = options.loss, options.padded
+  local is_table = nest.is_table(loss)
+  if type(model.loss) == "function" and (loss == nil or is_table) then
+    if options.loss_weights then core.fail("%s: option 'loss_weights': the model has a loss of its own", fname) end
+    if padded then
+      local with = { padded = true }
+      for name, value in pairs(loss or {}) do with[name] = value end
+      loss = with
+    end
+    return own(fname, model, loss)
+  end
+  if is_table and next(loss) ~= nil then
+    local keys, functions = nest.keys(loss), {}
+    for _, key in ipairs(keys) do functions[key] = metrics.loss(fname, loss[key], padded) end
+    local factors = factors_of(fname, options.loss_weights, keys)
+    return by_target(fname, keys, function(key) return functions[key] end, factors), keys
+  end
+  local loss_of = metrics.loss(fname, loss, padded)
+  if type(loss) == "function" and options.loss_weights then
+    core.fail("%s: option 'loss_weights' goes with a loss for each target, loss = { name = ... }", fname)
+  end
+  local each = by_target(fname, nil, function() return loss_of end, factors_of(fname, options.loss_weights))
+  return function(call, x, y, weights)
+    if type(loss) ~= "function" and nest.is_table(y) then return each(call, x, y, weights) end
+    local prediction = call(x)
+    return loss_of(prediction, y, weights), prediction, y
+  end
+end
+
+--- objective.turns(fname, losses, keys) -> list of function (model, x, y, weights) -> loss; an objective of all of them
+---
+--- For several optimisers: each has a loss of its own, under its key.
+function objective.turns(fname, losses, keys)
+  local functions = {}
+  if not nest.is_table(losses) then
+    check.expected(fname, "option 'loss'", "a function (model, x, y, weights) for each optimiser", losses)
+  end
+  for i, key in ipairs(keys) do
+    local what = ("option 'loss', entry '%s'"):format(key)
+    local f = check.callback(fname, what, losses[key])
+    functions[i] = function(...) return one_element(fname, what .. ": its result", (f(...))) end
+  end
+  for key in pairs(losses) do
+    local known = false
+    for _, name in ipairs(keys) do known = known or name == key end
+    if not known then core.fail("%s: option 'loss', entry '%s': there is no such optimiser", fname, key) end
+  end
+  return functions, function(model, x, y, weights)
+    local total, parts = nil, {}
+    for i, f in ipairs(functions) do
+      local loss = f(model, x, y, weights)
+      parts[i] = { name = tostring(keys[i]), loss = loss, factor = 1 }
+      total = total and total + loss or loss
+    end
+    return total, nil, nil, parts
+  end
+end
+
+return objective

@@ -8,7 +8,9 @@ local Module = require "rnn.nn.module"
 local evaluate = require "rnn.train.evaluate"
 local History = require "rnn.train.history"
 local metrics = require "rnn.train.metrics"
+local nest = require "rnn.nest"
 local objective = require "rnn.train.objective"
+local optimizers = require "rnn.train.optimizers"
 local progress = require "rnn.train.progress"
 local Run = require "rnn.train.run"
 local trains = require "rnn.train.trains"
@@ -16,7 +18,8 @@ local trains = require "rnn.train.trains"
 local FNAME = "rnn.fit"
 
 local OPTIONS = {
-  data = check.none, valid = check.none, loss = check.none, metrics = check.none, optimizer = check.none, epochs = 1,
+  data = check.none, valid = check.none, loss = check.none, loss_weights = check.none, metrics = check.none,
+  optimizer = check.none, epochs = 1,
   clip_norm = check.none, clip_value = check.none, callbacks = check.none, progress = check.none,
   on_epoch = check.none, schedule = check.none, accumulate = 1, average = check.none, tbptt = check.none,
   on_nan = "error", monitor = check.none, run = check.none, checkpoint = check.none, resume = true, log_every = 50,
@@ -58,11 +61,30 @@ end
 
 local function optimizer_of(run, options)
   local optimizer = options.optimizer
-  if type(optimizer) ~= "table" or type(optimizer.step) ~= "function" or type(optimizer.params) ~= "table" then
+  if run.turns then
+    optimizer = optimizers.Several(FNAME, optimizer)
+    for _, name in ipairs { "accumulate", "tbptt", "loss_weights" } do
+      check.effect(FNAME, options, OPTIONS, name, false, "several optimisers take their steps in turn")
+    end
+  elseif not optimizers.is(optimizer) then
     check.expected(FNAME, "option 'optimizer'", "an optimiser, such as optim.SGD(model:parameters())", optimizer)
   end
-  run.others = trains(FNAME, optimizer, run.model)
+  run.others = {}
+  for _, each in ipairs(optimizer.each or { optimizer }) do
+    table.move(trains(FNAME, each, run.model), 1, #each.params, #run.others + 1, run.others)
+  end
   return optimizer
+end
+
+-- What a batch comes to, and the names of the losses of several targets or optimisers, where they are known.
+local function objective_of(run, options)
+  local optimizer = options.optimizer
+  if nest.is_table(optimizer) and not optimizers.is(optimizer) and next(optimizer) ~= nil then
+    run.part_names = nest.keys(optimizer)
+    run.turns, run.objective = objective.turns(FNAME, options.loss, run.part_names)
+  else
+    run.objective, run.part_names = objective.of(FNAME, run.model, options)
+  end
 end
 
 local function schedule_of(run, options)
@@ -114,10 +136,12 @@ end
 -- What is monitored has to be there before an epoch is spent. Callbacks of the script's own may add to what there is.
 local function check_monitors(run)
   local names = { "loss", "lr", "seconds" }
-  for _, name in ipairs(run.scores.names) do names[#names + 1] = name end
+  local measured = { table.unpack(run.scores.names) }
+  for _, name in ipairs(run.part_names or {}) do measured[#measured + 1] = name .. "_loss" end
+  table.move(measured, 1, #measured, #names + 1, names)
   if run.valid then
     names[#names + 1] = "val_loss"
-    for _, name in ipairs(run.scores.names) do names[#names + 1] = "val_" .. name end
+    for _, name in ipairs(measured) do names[#names + 1] = "val_" .. name end
   end
   for _, callback in ipairs { run.epoch_schedule or {}, table.unpack(run.callbacks) } do
     if class.is_a(callback.watched, Better) then
@@ -170,7 +194,7 @@ return function(model, options)
   local padded = options.padded
   run.scores = metrics.Scores(FNAME, options.metrics, padded)
   run.valid_scores = metrics.Scores(FNAME, options.metrics, padded)
-  run.objective = objective(FNAME, run.model, options.loss, padded)
+  objective_of(run, options)
   run.optimizer = optimizer_of(run, options)
   schedule_of(run, options)
   run.epochs = check.int(FNAME, "option 'epochs'", options.epochs, 1)

@@ -4,13 +4,24 @@ local core = require "rnn.core"
 local check = require "rnn.check"
 local class = require "rnn.class"
 local Module = require "rnn.nn.module"
+local nest = require "rnn.nest"
 local Batches = require "rnn.data.batches"
 local arrays = require "rnn.data.arrays"
 local evaluate = require "rnn.train.evaluate"
 local evaluation = require "rnn.train.evaluation"
 
--- Outputs of batches of different lengths, (N, T, ...) each, padded to the longest.
+-- Outputs of batches, (N, T, ...) each, those of different lengths padded to the longest; of a table each entry.
 local function join(parts)
+  if nest.is_table(parts[1]) then
+    local result = {}
+    for _, key in ipairs(nest.keys(parts[1])) do
+      local column = {}
+      for i, part in ipairs(parts) do column[i] = part[key] end
+      result[key] = join(column)
+    end
+    return result
+  end
+  if #parts == 1 then return parts[1] end
   local longest, lengths = 0, {}
   for i, y in ipairs(parts) do
     lengths[i] = y:lengths()
@@ -25,34 +36,33 @@ local function join(parts)
   return core.concat(parts, 1):with_lengths(core.concat(lengths, 1))
 end
 
--- The rows in the order of the dataset, where batches of equal lengths were given out in another one.
-local function as_dataset(y, order)
-  local places, lengths = order:argsort(), y:lengths()
-  if not lengths then return y:gather(1, places) end
-  return y:without_lengths():gather(1, places):with_lengths(lengths:gather(1, places))
-end
-
 local function run(model, source)
   local parts, items = {}, {}
-  for x in source do parts[#parts + 1], items[#items + 1] = model(x):detach(), source.bucket and source:items(x) end
+  for x in source do
+    local y = model(x)
+    nest.check("rnn.predict", "the model's result", y)
+    parts[#parts + 1] = nest.map(y, function(t) return t:detach() end)
+    items[#items + 1] = source.bucket and source:items(x)
+  end
   return parts, items
 end
 
 --- rnn.predict(model, x [, { size = 256 }]) -> tensor
 ---
---- The model's outputs for every row of a tensor, every item of a dataset or every batch, in the order of the data,
---- also where batches are made of sequences of about the same length; outputs (N, T, ...) that know their lengths are
---- padded to the longest. Runs in evaluation mode, records nothing, and leaves the mode as it was.
+--- The model's outputs for every row of a tensor or of a table of tensors, every item of a dataset or every batch, in
+--- the order of the data, also where batches are made of sequences of about the same length; outputs (N, T, ...) that
+--- know their lengths are padded to the longest. Of a model that gives a table of tensors the result is such a table.
+--- Runs in evaluation mode, records nothing, and leaves the mode as it was.
 --- Errors: batches that are shuffled.
 ---@param model nn.Module
----@param x rnn.Tensor|data.Windows|data.Arrays|data.Sequences|data.Batches
+---@param x rnn.Tensor|table|data.Windows|data.Arrays|data.Sequences|data.Batches
 ---@param options? { size?: integer }
----@return rnn.Tensor
+---@return rnn.Tensor|table
 return function(model, x, options)
   local fname = "rnn.predict"
   if not Module.is(model) then check.expected(fname, "argument 1 (model)", "a model (nn.Module)", model) end
   local size = check.int(fname, "option 'size'", check.options(fname, options, { size = 256 }).size, 1)
-  local source = core.is_tensor(x) and arrays(x) or x
+  local source = (core.is_tensor(x) or nest.is_table(x) and nest.first(x) ~= nil) and arrays(x) or x
   if type(source) == "table" and source.batches then source = evaluate.batches(source, size) end
   if not class.is_a(source, Batches) then
     check.expected(fname, "argument 2", "a tensor, a dataset or its batches", x)
@@ -62,6 +72,8 @@ return function(model, x, options)
       .. "batches without shuffle", fname)
   end
   local parts, items = evaluation(fname, model, run, model, source)
-  local y = #parts == 1 and parts[1] or join(parts)
-  return source.bucket and as_dataset(y, core.concat(items, 1)) or y
+  local y = join(parts)
+  if not source.bucket then return y end
+  local places = core.concat(items, 1):argsort() -- batches of equal lengths were given out in another order
+  return nest.rows(y, places)
 end

@@ -83,7 +83,7 @@ function Run.__close(self, message)
   if self.held_before then interruption.release(self.held_before) end
   if self.schedule and self.given then self.optimizer.scheduled = { lr = self.optimizer.lr, given = self.given.lr } end
   if self.lock then self.lock:close() end
-  evaluate.reading[self.data] = nil
+  evaluate.read(self.data, false)
   self.model:train(self.training)
   if message ~= nil and self.watched then self:call("on_error", message) end
 end

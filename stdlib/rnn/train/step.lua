@@ -33,12 +33,12 @@ function step.diverged(run, value, position)
 end
 
 -- The gradient of the mean over a group of batches: each counts by its valid elements.
-local function backward(run, loss, prediction, y)
+local function backward(run, loss, x, prediction, y, weights)
   if run.accumulate == 1 then
     loss:backward()
     return
   end
-  local weight = metrics.count("rnn.fit", prediction, y, run.options.padded)
+  local weight = metrics.weight("rnn.fit", x, prediction, y, run.options.padded, weights)
   loss = loss * weight
   loss:backward()
   run.weight = run.weight + weight
@@ -56,17 +56,45 @@ local function warn_of_others(run)
 end
 
 -- Gradients to weights.
-local function update(run)
-  local optimizer = run.optimizer
+local function move(run, optimizer)
   local params = optimizer.params
-  if run.accumulate > 1 then core.scale_grad(params, 1 / math.max(run.weight, 1)) end
   if run.clip_value then core.clip_grad_value(params, run.clip_value) end
   if run.clip_norm then run.norm = core.clip_grad_norm(params, run.clip_norm) end
   optimizer:step()
+end
+
+-- What follows a step of the optimisers.
+local function moved(run)
   if run.step == 0 then warn_of_others(run) end
-  run.step, run.lr, run.pending, run.weight = run.step + 1, optimizer.lr, 0, 0
+  run.step, run.lr, run.pending, run.weight = run.step + 1, run.optimizer.lr, 0, 0
   if run.average then run.average:update() end
   if run.step_schedule then run.step_schedule:advance() end
+end
+
+local function update(run)
+  if run.accumulate > 1 then core.scale_grad(run.optimizer.params, run.weight > 0 and 1 / run.weight or 0) end
+  move(run, run.optimizer)
+  moved(run)
+end
+
+-- Several optimisers: each in turn takes a step by its own loss, which sees what those before have changed. The sum of
+-- the losses, and each; or nil when one was not finite.
+local function take_turns(run, x, y, weights, random)
+  local several, total, parts = run.optimizer, 0, {}
+  several:follow()
+  for i, optimizer in ipairs(several.each) do
+    optimizer:zero_grad()
+    local loss = run.turns[i](run.model, x, y, weights)
+    local value = loss:item()
+    if value - value == 0 then loss:backward() end
+    if value - value ~= 0 or not core.grads_finite(optimizer.params) then
+      step.diverged(run, value, random)
+      return nil
+    end
+    move(run, optimizer)
+    parts[i], total = { name = tostring(several.keys[i]), loss = value, factor = 1 }, total + value
+  end
+  return total, parts
 end
 
 -- What looks at a step that is done: callbacks, the clock of the checkpoint, signals. Sets run.left to leave the epoch.
@@ -94,26 +122,34 @@ function step.epoch(run)
   local epoch, accumulate, no_grad = run.epoch, run.accumulate, core.no_grad
   local source, control = run:position()
   local value
-  for x, y in source, nil, control do
-    run.batch, run.input, run.target = run.batch + 1, x, y
+  for x, y, weights in source, nil, control do
+    run.batch, run.input, run.target, run.weights = run.batch + 1, x, y, weights
     local random = core.random_position()
-    if run.pending == 0 then optimizer:zero_grad() end
-    local loss, prediction, target = objective(model, x, y)
-    value = loss:item()
-    if value - value ~= 0 then
-      step.diverged(run, value, random)
-      return
+    local loss, prediction, target, parts
+    local complete = true
+    if run.turns then
+      value, parts = take_turns(run, x, y, weights, random)
+      if not value then return end
+      moved(run)
+    else
+      if run.pending == 0 then optimizer:zero_grad() end
+      loss, prediction, target, parts = objective(model, x, y, weights)
+      value = loss:item()
+      if value - value ~= 0 then
+        step.diverged(run, value, random)
+        return
+      end
+      backward(run, loss, x, prediction, target, weights)
+      if not core.grads_finite(optimizer.params) then
+        step.diverged(run, value, random)
+        return
+      end
+      run.pending = run.pending + 1
+      complete = run.pending == accumulate
+      if complete then update(run) end
     end
-    backward(run, loss, prediction, target)
-    if not core.grads_finite(optimizer.params) then
-      step.diverged(run, value, random)
-      return
-    end
-    run.pending = run.pending + 1
-    local complete = run.pending == accumulate
-    if complete then update(run) end
-    no_grad(scores.add, scores, value, prediction, target)
-    show:step(epoch, run.batch, scores.loss / scores.weight)
+    no_grad(scores.add, scores, x, value, prediction, target, weights, parts)
+    show:step(epoch, run.batch, scores:mean())
     if complete then
       safe_place(run)
       look(run, value)

@@ -4,6 +4,7 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local nest = require "rnn.nest"
 local State = require "rnn.nn.state"
 
 local tbptt = {}
@@ -34,19 +35,37 @@ local function longest(x)
   return lengths and math.max(0, table.unpack(lengths:totable())) or x:size(2)
 end
 
-local function is_sequence(t)
-  return core.is_tensor(t) and t:ndim() >= (t:type() == "float" and 3 or 2)
+-- The first tensor in it that is a sequence of that many steps, or of any number.
+local function sequence_in(value, steps)
+  local found
+  nest.each(value, function(t)
+    local has_time = core.is_tensor(t) and t:ndim() >= (t:type() == "float" and 3 or 2)
+    if has_time and (not steps or t:size(2) == steps) then found = found or t end
+  end)
+  return found
+end
+
+-- A window of every tensor that has the time axis; what has none belongs to all windows. least is the number of axes
+-- that a float tensor with one has.
+local function window(value, steps, from, to, least)
+  return value ~= nil and nest.map(value, function(t)
+    local has_time = t:ndim() >= (t:type() == "float" and least or 2) and t:size(2) == steps
+    return has_time and cut(t, from, to) or t
+  end) or nil
 end
 
 local function next_batch(self)
-  local x, y = self.source(nil, self.control)
+  local x, y, weights = self.source(nil, self.control)
   self.control = x
   if x == nil then return false end
-  if not is_sequence(x) or not is_sequence(y) or y:size(2) ~= x:size(2) then
+  local sequence = sequence_in(x)
+  local target = sequence and sequence_in(y, sequence:size(2))
+  if not target then
     core.fail("%s: option 'tbptt' needs sequences (N, T, ...) with a target for each step, got %s and %s", self.fname,
       check.describe(x), check.describe(y))
   end
-  self.x, self.y, self.at, self.steps = x, y, 0, math.max(longest(x), longest(y))
+  self.x, self.y, self.weights, self.at, self.time = x, y, weights, 0, sequence:size(2)
+  self.steps = math.max(longest(sequence), longest(target))
   return true
 end
 
@@ -59,7 +78,8 @@ function Windows.__call(self, _, x)
   end
   local from, to = self.at + 1, math.min(self.at + self.length, self.steps)
   self.at, self.begins = to, begins
-  return cut(self.x, from, to), cut(self.y, from, to)
+  return window(self.x, self.time, from, to, 3), window(self.y, self.time, from, to, 3),
+    window(self.weights, self.time, from, to, 2)
 end
 
 --- Reader(model, windows): what is called instead of the model: reader(x) -> y, with the state behind it.

@@ -1,0 +1,75 @@
+-- nest.lua: what an item of data may be, all the way from a dataset to a model's answer: a tensor, or a plain table of
+-- such, { words, speaker } or { words = ..., speaker = ... }.
+
+local core = require "rnn.core"
+local check = require "rnn.check"
+
+local nest = {}
+
+local function before(a, b)
+  if type(a) ~= type(b) then return type(a) == "number" end
+  return a < b
+end
+
+--- nest.keys(t) -> array of the keys of a plain table: numbers in order, then names by the alphabet
+function nest.keys(t)
+  local keys = {}
+  for key in next, t do keys[#keys + 1] = key end
+  table.sort(keys, before)
+  return keys
+end
+
+--- nest.is_table(value) -> is it a plain table, and no tensor or object?
+function nest.is_table(value) return type(value) == "table" and getmetatable(value) == nil end
+
+--- nest.map(value, f) -> the nest of f(tensor)
+function nest.map(value, f)
+  if not nest.is_table(value) then return f(value) end
+  local result = {}
+  for _, key in ipairs(nest.keys(value)) do result[key] = nest.map(value[key], f) end
+  return result
+end
+
+local function each(value, path, f)
+  if not nest.is_table(value) then return f(value, path) end
+  for _, key in ipairs(nest.keys(value)) do each(value[key], ("%s.%s"):format(path, key), f) end
+end
+
+--- nest.each(value, f [, path]): f(tensor, path) for each; the path of a part is that of the whole with ".key" behind
+function nest.each(value, f, path) each(value, path or "", f) end
+
+--- nest.check(fname, argname, value): raises for what is no nest, or has no tensor in it.
+function nest.check(fname, argname, value)
+  local any = false
+  nest.each(value, function(t, path)
+    any = true
+    if not core.is_tensor(t) then
+      check.expected(fname, path, path == argname and "a tensor or a table of tensors" or "a tensor", t)
+    end
+  end, argname)
+  if not any then check.expected(fname, argname, "a tensor or a table of tensors", value) end
+  return value
+end
+
+--- nest.first(value) -> the first tensor, or nil
+function nest.first(value)
+  if not nest.is_table(value) then return value end
+  for _, key in ipairs(nest.keys(value)) do
+    local t = nest.first(value[key])
+    if t then return t end
+  end
+end
+
+local function pick(t, ids)
+  local lengths = t:lengths()
+  if not lengths then return t:gather(1, ids) end
+  return t:without_lengths():gather(1, ids):with_lengths(lengths:gather(1, ids))
+end
+
+--- nest.rows(value, ids) -> the nest of those rows (int32), which keep their lengths
+function nest.rows(value, ids)
+  if core.is_tensor(value) then return pick(value, ids) end
+  return nest.map(value, function(t) return pick(t, ids) end)
+end
+
+return nest
