@@ -172,8 +172,9 @@ static void fill(lua_State *L, filler *f, int level) {
   }
   int64_t n = rnn_tensor_dims(f->t)[level];
   if (!lua_istable(L, -1) || (int64_t)lua_rawlen(L, -1) != n)
-    lrnn_error(L, "tensor: the tables are ragged: at level %d expected a table of %lld, got %s of %lld", level + 1,
-               (long long)n, luaL_typename(L, -1), lua_istable(L, -1) ? (long long)lua_rawlen(L, -1) : 0);
+    lrnn_error(L, "tensor: the tables are ragged: at level %d expected a table of %lld, got %s of %lld; rnn.padded "
+               "takes sequences of unequal length", level + 1, (long long)n, luaL_typename(L, -1),
+               lua_istable(L, -1) ? (long long)lua_rawlen(L, -1) : 0);
   luaL_checkstack(L, 4, "tensor: tables too deep");
   for (int64_t i = 1; i <= n; i++) {
     lua_rawgeti(L, -1, i);

@@ -1,25 +1,51 @@
 /* matmul.c: matrix products, batched with broadcasting, and the fully connected layer. */
 #include "../internal.h"
 
+/* The operands as matrices, or batches of them: a vector is one row on the left and one column on the right. Shapes and
+   values only; y is the result, with the axes of size 1 that vectors do not leave in it. */
+typedef struct operands {
+  rnn_tensor a, b, y;
+} operands;
+
+static rnn_tensor as_matrix(const rnn_tensor *t, bool left) {
+  rnn_tensor m = *t;
+  if (t->ndim != 1) return m;
+  m.ndim = 2;
+  m.dims[left ? 1 : 0] = t->dims[0];
+  m.dims[left ? 0 : 1] = 1;
+  return m;
+}
+
+static rnn_status operands_of(rnn_ctx *ctx, const rnni_call *c, operands *o) {
+  o->a = as_matrix(c->in[0], true);
+  o->b = as_matrix(c->in[1], false);
+  rnn_tensor la = o->a, lb = o->b;
+  la.ndim -= 2;
+  lb.ndim -= 2;
+  RNNI_TRY(rnni_broadcast_dims(ctx, "matmul", &la, &lb, &o->y.ndim, o->y.dims));
+  o->y.dims[o->y.ndim++] = o->a.dims[la.ndim];
+  o->y.dims[o->y.ndim++] = o->b.dims[lb.ndim + 1];
+  return RNN_OK;
+}
+
 static rnn_status matmul_shape(rnn_ctx *ctx, rnni_call *c) {
   const rnn_tensor *a = c->in[0], *b = c->in[1];
   RNNI_TRY(rnni_need_float(ctx, c, 0));
   RNNI_TRY(rnni_need_float(ctx, c, 1));
-  if (a->ndim < 2 || b->ndim < 2)
-    return rnni_fail(ctx, RNN_ESHAPE, "matmul: expected two matrices, or batches of them, got %s and %s", RNNI_SHAPE(a),
-                     RNNI_SHAPE(b));
-  if (a->dims[a->ndim - 1] != b->dims[b->ndim - 2])
+  if (a->ndim < 1 || b->ndim < 1)
+    return rnni_fail(ctx, RNN_ESHAPE, "matmul: expected vectors, matrices or batches of matrices, got %s and %s; a * b "
+                     "multiplies by a number", RNNI_SHAPE(a), RNNI_SHAPE(b));
+  if (a->dims[a->ndim - 1] != b->dims[RNNI_MAX(b->ndim - 2, 0)])
     return rnni_fail(ctx, RNN_ESHAPE, "matmul: inner sizes differ: %s x %s", RNNI_SHAPE(a), RNNI_SHAPE(b));
   if (a->ndim < 3) RNNI_TRY(rnni_need_no_lengths(ctx, c, 0));
   if (b->ndim < 4) RNNI_TRY(rnni_need_no_lengths(ctx, c, 1));
-  rnn_tensor la = {.ndim = a->ndim - 2}, lb = {.ndim = b->ndim - 2};
-  memcpy(la.dims, a->dims, sizeof la.dims);
-  memcpy(lb.dims, b->dims, sizeof lb.dims);
-  if (rnni_broadcast_dims(ctx, "matmul", &la, &lb, &c->out_ndim, c->out_dims) != RNN_OK)
+  operands o;
+  if (operands_of(ctx, c, &o) != RNN_OK)
     return rnni_fail(ctx, RNN_ESHAPE, "matmul: the batches of %s and %s do not fit together", RNNI_SHAPE(a),
                      RNNI_SHAPE(b));
-  c->out_dims[c->out_ndim++] = a->dims[a->ndim - 2];
-  c->out_dims[c->out_ndim++] = b->dims[b->ndim - 1];
+  for (int i = 0; i < o.y.ndim; i++)
+    if (!(a->ndim == 1 && i == o.y.ndim - 2) && !(b->ndim == 1 && i == o.y.ndim - 1))
+      c->out_dims[c->out_ndim++] = o.y.dims[i];
   return RNN_OK;
 }
 
@@ -39,7 +65,8 @@ typedef struct sizes {
 } sizes;
 
 /* b one matrix for all: the batches of a are simply more rows. */
-static sizes sizes_of(const rnn_tensor *a, const rnn_tensor *b, const rnn_tensor *y) {
+static sizes sizes_of(const operands *o) {
+  const rnn_tensor *a = &o->a, *b = &o->b, *y = &o->y;
   sizes s = {.m = a->dims[a->ndim - 2], .n = b->dims[b->ndim - 1], .k = a->dims[a->ndim - 1], .batches = 1};
   for (int i = 0; i < y->ndim - 2; i++) s.batches *= y->dims[i];
   if (b->ndim == 2 && a->ndim == y->ndim) {
@@ -50,31 +77,35 @@ static sizes sizes_of(const rnn_tensor *a, const rnn_tensor *b, const rnn_tensor
 }
 
 static rnn_status matmul_forward(rnn_ctx *ctx, rnni_call *c) {
-  const rnn_tensor *a = c->in[0], *b = c->in[1], *y = c->out[0];
-  sizes s = sizes_of(a, b, y);
+  operands o;
+  RNNI_TRY(operands_of(ctx, c, &o));
+  sizes s = sizes_of(&o);
   rnni_save_factors(c);
   for (int64_t i = 0; i < s.batches; i++)
-    RNNI_TRY(rnni_gemm(ctx, s.m, s.n, s.k, rnni_f(a) + matrix_of(a, y, i), s.k, 1, rnni_f(b) + matrix_of(b, y, i), s.n,
-                       1, NULL, rnni_f(y) + i * s.m * s.n, s.n, false));
+    RNNI_TRY(rnni_gemm(ctx, s.m, s.n, s.k, rnni_f(&o.a) + matrix_of(&o.a, &o.y, i), s.k, 1,
+                       rnni_f(&o.b) + matrix_of(&o.b, &o.y, i), s.n, 1, NULL, rnni_f(c->out[0]) + i * s.m * s.n, s.n,
+                       false));
   return RNN_OK;
 }
 
 static rnn_status matmul_backward(rnn_ctx *ctx, rnni_call *c) {
-  const rnn_tensor *a = c->in[0], *b = c->in[1], *dy = c->dout[0];
-  sizes s = sizes_of(a, b, dy);
+  operands o;
+  RNNI_TRY(operands_of(ctx, c, &o));
+  sizes s = sizes_of(&o);
   for (int64_t i = 0; i < s.batches; i++) {
-    int64_t ia = matrix_of(a, dy, i), ib = matrix_of(b, dy, i);
-    const real *d = rnni_f(dy) + i * s.m * s.n;
+    int64_t ia = matrix_of(&o.a, &o.y, i), ib = matrix_of(&o.b, &o.y, i);
+    const real *d = rnni_f(c->dout[0]) + i * s.m * s.n;
     if (c->wants[0]) /* dA = dY B' */
-      RNNI_TRY(rnni_gemm(ctx, s.m, s.k, s.n, d, s.n, 1, rnni_f(b) + ib, 1, s.n, NULL, rnni_f(c->din[0]) + ia, s.k, true));
+      RNNI_TRY(rnni_gemm(ctx, s.m, s.k, s.n, d, s.n, 1, rnni_f(&o.b) + ib, 1, s.n, NULL, rnni_f(c->din[0]) + ia, s.k, true));
     if (c->wants[1]) /* dB = A' dY */
-      RNNI_TRY(rnni_gemm(ctx, s.k, s.n, s.m, rnni_f(a) + ia, 1, s.k, d, s.n, 1, NULL, rnni_f(c->din[1]) + ib, s.n, true));
+      RNNI_TRY(rnni_gemm(ctx, s.k, s.n, s.m, rnni_f(&o.a) + ia, 1, s.k, d, s.n, 1, NULL, rnni_f(c->din[1]) + ib, s.n, true));
   }
   return RNN_OK;
 }
 const rnn_op rnni_op_matmul = {.name = "matmul", .args = "TT",
-                               .doc = "(a, b). Matrix product (..., m, k) x (..., k, n) -> (..., m, n); leading axes broadcast."
-                               " Errors: inner sizes that differ, batches that do not fit together, a sum over the steps of what has lengths.",
+                               .doc = "(a, b). Matrix product (..., m, k) x (..., k, n) -> (..., m, n); leading axes broadcast. A vector (k) is a row on the left,"
+                               " a column on the right, and the result lacks its axis of size 1: matrix and vector give (..., m), two vectors a number."
+                               " Errors: int32, inner sizes that differ, batches that do not fit together, a sum over the steps of what has lengths.",
                                .shape = matmul_shape, .forward = matmul_forward, .backward = matmul_backward,
                                .saves = RNNI_SAVE_INPUTS, .lengths = RNNI_LENGTHS_KEEP, .adds_steps = true};
 

@@ -20,7 +20,8 @@ local whole = {
   optim = "rnn.optim",
   data = "rnn.data",
   plot = "rnn.plot",
-  stft = "rnn.stft",
+  einsum = "rnn.einsum",
+  padded = "rnn.padded",
   results = "rnn.results",
   logs = "rnn.logs",
   metrics = "rnn.metrics",
@@ -54,9 +55,15 @@ local parts = {
 }
 
 -- Functions made of other ops, which are methods of tensors as well.
-for _, name in ipairs { "split", "chunk", "flatten", "outer", "unfold" } do
-  parts[name] = "rnn.shapes"
-  core.methods[name] = function(...) return rnn[name](...) end
+for module, names in pairs {
+  ["rnn.shapes"] = { "split", "chunk", "flatten", "outer", "unfold" },
+  ["rnn.products"] = { "dot", "bilinear" },
+  ["rnn.stft"] = { "stft" },
+} do
+  for _, name in ipairs(names) do
+    parts[name] = module
+    core.methods[name] = function(...) return rnn[name](...) end
+  end
 end
 
 setmetatable(core.methods, { __index = function(_, name) return require "rnn.names".method(name) end })

@@ -11,9 +11,9 @@ end
 --- rnn.stft(x, window, hop [, fft]) -> tensor
 ---
 --- Short-time Fourier transform of x (..., samples): frames of as many samples as the window has, from every hop-th
---- sample on, each times the window and transformed by rfft as fft samples (those of the window, or more): (..., frames,
---- fft // 2 + 1, 2), real and imaginary parts. window is a tensor of weights (samples), or how many samples Hann's
---- periodic window has. There are 1 + (samples - window) // hop frames; nothing is put before or behind x.
+--- sample on, each times the window and transformed by rfft as fft samples (those of the window, or more):
+--- (..., frames, fft // 2 + 1, 2), real and imaginary parts. window is a tensor of weights (samples), or how many
+--- samples Hann's periodic window has. There are 1 + (samples - window) // hop frames; nothing is put before or behind x.
 --- Errors: an x shorter than the window; int32; time of a batch with lengths.
 ---@param x rnn.Tensor
 ---@param window integer|rnn.Tensor
@@ -46,4 +46,4 @@ local function stft(x, window, hop, fft)
   return lengths and y:with_lengths(lengths) or y
 end
 
-return stft
+return { stft = stft }

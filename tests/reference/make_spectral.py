@@ -21,7 +21,7 @@ for n in (1, 2, 3, 4, 5, 6, 8, 9, 15, 16, 30, 49, 64, 74, 97, 100, 111):
     x = random.standard_normal((2, n))
     arrays[f"x_{n}"], arrays[f"X_{n}"] = x, pair(np.fft.rfft(x))
     for m in (n - 1, n, n + 3, 2 * n):
-        if m >= 1:
+        if m >= 1 and n <= 16:
             arrays[f"y_{n}_{m}"] = np.fft.irfft(np.fft.rfft(x), m)
             arrays[f"pad_{n}_{m}"] = pair(np.fft.rfft(x, m))
 
