@@ -13,7 +13,8 @@ end
 --- Short-time Fourier transform of x (..., samples): frames of as many samples as the window has, from every hop-th
 --- sample on, each times the window and transformed by rfft as fft samples (those of the window, or more):
 --- (..., frames, fft // 2 + 1, 2), real and imaginary parts. window is a tensor of weights (samples), or how many
---- samples Hann's periodic window has. There are 1 + (samples - window) // hop frames; nothing is put before or behind x.
+--- samples Hann's periodic window has. There are 1 + (samples - window) // hop frames; nothing is put before or
+--- behind x.
 --- Errors: an x shorter than the window; int32; time of a batch with lengths.
 ---@param x rnn.Tensor
 ---@param window integer|rnn.Tensor

@@ -179,6 +179,25 @@ def zero_padding(x, lengths):
     return torch.where(mask_of(x, lengths), x, 0.0) if lengths else x.clone()
 
 
+def lengths_of(x, lengths):
+    return torch.tensor(lengths or [x.shape[1]] * x.shape[0], dtype=torch.long)
+
+
+def mask(x, lengths):
+    return (torch.arange(x.shape[1]) < lengths_of(x, lengths)[:, None]).double()
+
+
+def last(x, lengths):
+    n = lengths_of(x, lengths)
+    rows = x[torch.arange(x.shape[0]), (n - 1).clamp(0)]
+    return torch.where((n > 0).reshape(-1, *[1] * (x.dim() - 2)), rows, 0.0)
+
+
+def reverse_steps(x, lengths):
+    n, t = lengths_of(x, lengths)[:, None], torch.arange(x.shape[1])
+    return x[torch.arange(x.shape[0])[:, None], torch.where(t < n, n - 1 - t, t)]
+
+
 def counted(x, lengths, i):
     """Which elements a reduction along axis i counts: along features all, and padding gives padding."""
     return torch.ones_like(x, dtype=torch.bool) if i is not None and axis(i) % x.dim() >= 2 else mask_of(x, lengths)

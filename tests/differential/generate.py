@@ -461,16 +461,36 @@ def softmax(op):
 # ---- products ----
 
 def matmul(g):
-    a = g.some(lambda t: t.dim() >= 2, lambda: g.shape(g.r.randint(2, 3)))
-    g.need(g.run[a].dim() >= 2)
+    a = g.some(lambda t: t.dim() >= 1, lambda: g.shape(g.r.randint(1, 3)))
+    g.need(g.run[a].dim() >= 1)
     k = g.run[a].shape[-1]
 
     def fits(t):
-        return t.dim() >= 2 and t.shape[-2] == k and broadcast(t.shape[:-2], g.run[a].shape[:-2]) is not None
+        return t.dim() >= 1 and t.shape[max(t.dim() - 2, 0)] == k and \
+            broadcast(t.shape[:-2], g.run[a].shape[:-2]) is not None
     lead = list(g.run[a].shape[:-2])
     lead = [] if g.chance(0.4) else [1 if g.chance(0.3) else d for d in lead]
-    b = g.some(fits, lambda: lead + [k, g.size()])
+    b = g.some(fits, lambda: [k] if g.chance(0.3) else lead + [k, g.size()])
     g.apply("matmul", [a, b], "product({0} @ {1}, {0}, {1})")
+
+
+def rfft(g):
+    x = g.some(lambda t: 1 <= t.dim() <= 5 and t.shape[-1] > 0, lambda: g.shape(g.r.randint(1, 3)), padded=True)
+    lengths = g.run.defined[x]
+    g.need(1 + 2 * bool(lengths) <= g.run[x].dim() <= 5 and g.run[x].shape[-1] > 0)
+    n = None if g.chance(0.5) else g.r.randint(1, 8)
+    g.apply("rfft", [x] if n is None else [x, n], f"torch.view_as_real(torch.fft.rfft({{0}}, {n}))", lengths=lengths)
+
+
+def irfft(g):
+    x = g.some(lambda t: t.dim() >= 2 and t.shape[-1] == 2 and t.shape[-2] > 0,
+               lambda: g.shape(g.r.randint(0, 2)) + [g.r.randint(1, 5), 2], padded=True)
+    lengths = g.run.defined[x]
+    g.need(g.run[x].dim() >= 2 + 2 * bool(lengths) and g.run[x].shape[-1] == 2 and g.run[x].shape[-2] > 0)
+    n = None if g.run[x].shape[-2] > 1 and g.chance(0.5) else g.r.randint(1, 8)
+    g.apply("irfft", [x] if n is None else [x, n],
+            f"torch.fft.irfft(torch.view_as_complex({{0}}.clone(memory_format=torch.contiguous_format)), {n})",
+            lengths=lengths)
 
 
 def linear(g):
@@ -918,6 +938,16 @@ def zero_padding(g):
             exact=x in g.exact)
 
 
+def steps(op):
+    def write(g):
+        x = g.some(lambda t: t.dim() >= 2, lambda: g.shape(3), padded=True)
+        g.need(g.run[x].dim() >= 2 and g.run[x].shape[1] > 0)
+        lengths = g.run.defined[x]
+        g.apply(op, [x], f"{op}({{0}}, {list(lengths) if lengths else None})",
+                lengths=lengths if op == "reverse_steps" else None, exact=op == "mask" or x in g.exact)
+    return write
+
+
 def without_lengths(g):
     g.need(not g.junk)
     x = g.pick([n for n in g.names(padded=True) if g.run.defined[n]])
@@ -1300,10 +1330,11 @@ OPS.update({op: pair(op) for op in ("mse", "mae", "huber", "quantile_loss", "bin
 OPS.update(floor=floor, clamp=clamp, leaky_relu=leaky_relu, to_int=to_int, to_float=to_float, dropout=dropout,
            div=div, pow=pow_, maximum=extreme("maximum"), minimum=extreme("minimum"), where=where,
            argmax=place("argmax"), argmin=place("argmin"), cumsum=cumsum, softmax=softmax("softmax"),
-           log_softmax=softmax("log_softmax"), matmul=matmul, linear=linear, conv1d=conv1d, reshape=reshape,
+           log_softmax=softmax("log_softmax"), matmul=matmul, rfft=rfft, irfft=irfft, linear=linear, conv1d=conv1d, reshape=reshape,
            unsqueeze=unsqueeze, squeeze=squeeze, permute=permute, transpose=transpose, slice=slice_, select=select, concat=concat, stack=stack, broadcast_to=broadcast_to,
            flip=flip, roll=roll, pad=pad, tile=tile, repeat_interleave=repeat_interleave, tril=triangle("tril"),
-           triu=triangle("triu"), diag=diag, zero_padding=zero_padding, gather=gather, index_put=index_put, take_along_axis=take_along_axis,
+           triu=triangle("triu"), diag=diag, zero_padding=zero_padding, mask=steps("mask"), last=steps("last"),
+           reverse_steps=steps("reverse_steps"), gather=gather, index_put=index_put, take_along_axis=take_along_axis,
            scatter=scatter("scatter"), scatter_add=scatter("scatter_add"), index_add=index_add, embedding=embedding, one_hot=one_hot,
            windows=windows, argsort=argsort, topk=topk,
            nonzero=nonzero, layer_norm=layer_norm, batch_norm=batch_norm, recurrent=recurrent,
