@@ -474,6 +474,27 @@ def matmul(g):
     g.apply("matmul", [a, b], "product({0} @ {1}, {0}, {1})")
 
 
+def einsum(g):
+    """Of copies, as what is kept of the operands is another matter."""
+    xs = [g.some(lambda t: t.dim() <= 4 and t.numel() <= 60, lambda: g.shape(g.r.randint(0, 3)))
+          for _ in range(g.r.randint(1, 3))]
+    sizes, terms = {}, []
+    for x in xs:
+        term = ""
+        for size in g.run[x].shape:
+            known = [label for label in sizes if sizes[label] == size]
+            label = g.r.choice(known) if known and g.chance(0.6) else "abcdefghijkl"[len(sizes)]
+            sizes[label] = size
+            term += label
+        terms.append(term)
+    g.need(torch.Size(sizes.values()).numel() <= 2000)
+    result = "".join(g.r.sample(sorted(sizes), g.r.randint(0, min(4, len(sizes)))))
+    equation = ",".join(terms) + ("->" + result if g.chance(0.8) else "")
+    y = g.name()
+    g.add("einsum", f'{y} = rnn.einsum("{equation}", {", ".join(x + " * 1" for x in xs)})',
+          f'{y} = torch.einsum("{equation}", {", ".join(x + " * 1" for x in xs)})', xs, [y])
+
+
 def rfft(g):
     x = g.some(lambda t: 1 <= t.dim() <= 5 and t.shape[-1] > 0, lambda: g.shape(g.r.randint(1, 3)), padded=True)
     lengths = g.run.defined[x]
@@ -1340,7 +1361,7 @@ OPS.update(floor=floor, clamp=clamp, leaky_relu=leaky_relu, to_int=to_int, to_fl
            nonzero=nonzero, layer_norm=layer_norm, batch_norm=batch_norm, recurrent=recurrent,
            cross_entropy=cross_entropy, ctc_loss=ctc_loss)
 
-OTHERS = [(write, 12), (rows, 2), (index, 2), (pick, 2), (split, 2), (detach, 2), (copy, 1), (forget, 2), (padded, 3),
+OTHERS = [(write, 12), (rows, 2), (index, 2), (pick, 2), (split, 2), (detach, 2), (copy, 1), (einsum, 1), (forget, 2), (padded, 3),
           (without_lengths, 1), (with_lengths, 1),
           (retain_grad, 1), (requires_grad, 1), (grad, 5), (zero_grad, 3),
           (change_grads, 8), (backward, 2), (total, 1)]
