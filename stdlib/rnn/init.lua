@@ -20,7 +20,6 @@ local whole = {
   optim = "rnn.optim",
   data = "rnn.data",
   plot = "rnn.plot",
-  stft = "rnn.stft",
   einsum = "rnn.einsum",
   padded = "rnn.padded",
   results = "rnn.results",
@@ -39,8 +38,6 @@ local whole = {
 local parts = {
   gradcheck = "rnn.differences",
   hvp = "rnn.differences",
-  dot = "rnn.products",
-  bilinear = "rnn.products",
   save = "rnn.nn.save",
   load = "rnn.nn.save",
   fit = "rnn.train",
@@ -57,13 +54,15 @@ local parts = {
   meshgrid = "rnn.shapes",
 }
 
-for _, name in ipairs { "split", "chunk", "flatten", "outer", "unfold" } do parts[name] = "rnn.shapes" end
-
--- Functions made of other ops, which are methods of tensors as well and take their places when they are first called.
-for _, name in ipairs { "split", "chunk", "flatten", "outer", "unfold", "dot", "bilinear", "stft" } do
-  core.methods[name] = function(...)
-    core.methods[name] = rnn[name]
-    return rnn[name](...)
+-- Functions made of other ops, which are methods of tensors as well.
+for module, names in pairs {
+  ["rnn.shapes"] = { "split", "chunk", "flatten", "outer", "unfold" },
+  ["rnn.products"] = { "dot", "bilinear" },
+  ["rnn.stft"] = { "stft" },
+} do
+  for _, name in ipairs(names) do
+    parts[name] = module
+    core.methods[name] = function(...) return rnn[name](...) end
   end
 end
 

@@ -47,4 +47,4 @@ local function stft(x, window, hop, fft)
   return lengths and y:with_lengths(lengths) or y
 end
 
-return stft
+return { stft = stft }
