@@ -117,8 +117,8 @@ static void read_argument(reader *r, char letter, bool optional) {
 int lrnn_apply(lua_State *L, const rnn_op *op, const rnn_args *args) {
   rnn_tensor **boxes[RNN_MAX_OUTPUTS], *out[RNN_MAX_OUTPUTS];
   int count = rnn_op_outputs(op, args);
-  for (int i = 0; i < count; i++) boxes[i] = lrnn_box(L);
-  rnn_ctx *ctx = lrnn_context(L);
+  rnn_ctx *ctx = lrnn_collect_sometimes(L);
+  for (int i = 0; i < count; i++) boxes[i] = lrnn_new_box(L, 0);
   lrnn_note_position(L, ctx);
   rnn_status status = rnn_apply(ctx, op, args, out);
   if (status == RNN_ENOMEM) { /* perhaps garbage holds what is missing */
