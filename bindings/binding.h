@@ -73,6 +73,8 @@ rnn_ctx *lrnn_context(lua_State *L);
 rnn_ctx *lrnn_collect_sometimes(lua_State *L);
 /* Pushes an empty box, after lrnn_collect_sometimes. */
 rnn_tensor **lrnn_box(lua_State *L);
+/* The same without it; metatable: the index of that of boxes, which 0 looks for. */
+rnn_tensor **lrnn_new_box(lua_State *L, int metatable);
 void lrnn_push_metatable(lua_State *L); /* that of boxes */
 rnn_tensor *lrnn_test_tensor(lua_State *L, int arg); /* NULL when it is no tensor */
 rnn_tensor *lrnn_check_tensor(lua_State *L, const char *fname, int arg);

@@ -42,6 +42,12 @@ typedef struct holder {
   uint64_t collected; /* memory.allocated when Lua last collected for it */
 } holder;
 
+/* What tells a box from other userdata of its size. */
+typedef struct box {
+  rnn_tensor *t; /* first: lrnn_box gives its address */
+  const void *mark;
+} box;
+
 static int holder_gc(lua_State *L) {
   holder *h = lrnn_check_class(L, "__gc", CONTEXT);
   rnn_ctx_free(h->ctx);
@@ -76,36 +82,44 @@ rnn_ctx *lrnn_collect_sometimes(lua_State *L) {
 
 void lrnn_push_metatable(lua_State *L) { lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key); }
 
+rnn_tensor **lrnn_new_box(lua_State *L, int metatable) {
+  box *b = lua_newuserdatauv(L, sizeof *b, 0);
+  *b = (box){NULL, &metatable_key};
+  if (metatable) lua_pushvalue(L, metatable);
+  else lrnn_push_metatable(L);
+  lua_setmetatable(L, -2);
+  return &b->t;
+}
+
 rnn_tensor **lrnn_box(lua_State *L) {
   lrnn_collect_sometimes(L);
-  rnn_tensor **box = lua_newuserdatauv(L, sizeof *box, 0);
-  *box = NULL;
+  return lrnn_new_box(L, 0);
+}
+
+/* lrnn_test for tensors, which are looked at all the time. */
+static box *test_box(lua_State *L, int arg) {
+  box *b = lua_touserdata(L, arg);
+  return b && lua_rawlen(L, arg) == sizeof *b && b->mark == &metatable_key ? b : NULL;
+}
+
+/* What was a box before its finaliser ran. */
+static bool is_ended(lua_State *L, int arg) {
+  if (lua_type(L, arg) != LUA_TUSERDATA || !lua_getmetatable(L, arg)) return false;
   lrnn_push_metatable(L);
-  lua_setmetatable(L, -2);
-  return box;
+  return lua_rawequal(L, -1, -2);
 }
 
-/* lrnn_test for tensors, which are looked at all the time: their metatable has a mark of its own. */
-static rnn_tensor **test_box(lua_State *L, int arg) {
-  if (lua_type(L, arg) != LUA_TUSERDATA || !lua_getmetatable(L, arg)) return NULL;
-  bool ours = lua_rawgetp(L, -1, &metatable_key) == LUA_TBOOLEAN;
-  lua_pop(L, 2);
-  return ours ? lua_touserdata(L, arg) : NULL;
-}
-
-/* Upvalue 1: the metatable. Quicker than test_box, as there are as many of these calls as tensors. */
 static int box_gc(lua_State *L) {
-  rnn_tensor **box = lua_touserdata(L, 1);
-  if (!box || !lua_getmetatable(L, 1) || lua_topointer(L, -1) != lua_topointer(L, lua_upvalueindex(1)))
-    return lrnn_argument_error(L, "__gc", 1, NULL, "a tensor");
-  rnn_tensor_free(*box);
-  *box = NULL;
+  box *b = test_box(L, 1);
+  if (!b) return is_ended(L, 1) ? 0 : lrnn_argument_error(L, "__gc", 1, NULL, "a tensor");
+  rnn_tensor_free(b->t);
+  *b = (box){NULL, NULL}; /* its memory may be that of other userdata next */
   return 0;
 }
 
 rnn_tensor *lrnn_test_tensor(lua_State *L, int arg) {
-  rnn_tensor **box = test_box(L, arg);
-  return box ? *box : NULL;
+  box *b = test_box(L, arg);
+  return b ? b->t : NULL;
 }
 
 rnn_tensor *lrnn_check_tensor(lua_State *L, const char *fname, int arg) {
@@ -117,10 +131,10 @@ rnn_tensor *lrnn_check_tensor(lua_State *L, const char *fname, int arg) {
 rnn_tensor *lrnn_check_rows(lua_State *L, const char *fname, int arg) {
   rnn_tensor *t = lrnn_check_tensor(L, fname, arg);
   if (rnn_tensor_floats(t) || rnn_tensor_ints(t)) return t;
-  rnn_tensor **box = lrnn_box(L);
-  lrnn_check(L, rnn_tensor_contiguous(lrnn_context(L), t, box));
+  rnn_tensor **rows = lrnn_box(L);
+  lrnn_check(L, rnn_tensor_contiguous(lrnn_context(L), t, rows));
   lua_replace(L, arg);
-  return *box;
+  return *rows;
 }
 
 int lrnn_table_length(lua_State *L, const char *fname, int arg) {
@@ -155,15 +169,12 @@ void lrnn_box_open(lua_State *L) {
   lua_rawsetp(L, LUA_REGISTRYINDEX, &context_key);
 
   lua_createtable(L, 0, 24);
-  lua_pushvalue(L, -1);
-  lua_pushcclosure(L, box_gc, 1);
+  lua_pushcfunction(L, box_gc);
   lua_setfield(L, -2, "__gc");
   lua_pushliteral(L, "rnn.Tensor");
   lua_setfield(L, -2, "__name");
   lua_pushboolean(L, 0);
   lua_setfield(L, -2, "__metatable"); /* scripts cannot reach __gc and call it on something else */
-  lua_pushboolean(L, 1);
-  lua_rawsetp(L, -2, &metatable_key);
   lua_pushvalue(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &metatable_key);
 }

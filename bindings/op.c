@@ -5,29 +5,33 @@
 
 #define MAX_PLAIN 8 /* tensors of ops without a list */
 
+typedef struct number {
+  int k;
+  rnn_type type;
+  double value;
+} number;
+
 typedef struct reader {
   lua_State *L;
   const char *name, *signature;
   rnn_args args;
   rnn_tensor **t;
+  number number[MAX_PLAIN];
+  int scalars;
   int ints, numbers;
   int absent; /* what the next optional integer or number is when it is not there */
   int arg; /* the next Lua argument */
 } reader;
 
-/* Numbers in the place of a tensor become scalars: an integer one of the type of the tensors beside it. */
-static rnn_tensor *scalar(reader *r, int arg, rnn_type type) {
+/* A number in the place of tensor k becomes a scalar, an integer one of the type of the tensors beside it. It is made
+   when nothing can raise any more, and lives as long as the op takes. */
+static void note_number(reader *r, int arg, rnn_type type) {
   lua_State *L = r->L;
   lua_Integer integer = lua_isinteger(L, arg) ? lua_tointeger(L, arg) : 0;
   if (!lua_isinteger(L, arg) || integer != (int32_t)integer) type = RNN_FLOAT;
   /* A float literal like 1e12 is an approximation, an integer is not. */
   if (type == RNN_FLOAT && lua_isinteger(L, arg)) lrnn_check_real(L, r->name, (double)integer);
-  rnn_tensor **box = lrnn_box(L);
-  lrnn_check(L, rnn_tensor_new(lrnn_context(L), type, 0, NULL, box));
-  if (type == RNN_INT) rnn_tensor_ints(*box)[0] = (int32_t)integer;
-  else rnn_tensor_floats(*box)[0] = (rnn_real)lua_tonumber(L, arg);
-  lua_replace(L, arg); /* anchored where the number was */
-  return *box;
+  r->number[r->scalars++] = (number){r->args.nt, type, lua_tonumber(L, arg)};
 }
 
 /* Of the first tensor that is no mask. */
@@ -42,8 +46,9 @@ static rnn_type neighbour_type(const reader *r) {
 
 static void read_tensor(reader *r, bool number_allowed) {
   rnn_tensor *t = lrnn_test_tensor(r->L, r->arg);
-  if (!t && number_allowed && lua_type(r->L, r->arg) == LUA_TNUMBER) t = scalar(r, r->arg, neighbour_type(r));
-  if (!t) lrnn_argument_error(r->L, r->name, r->arg, NULL, number_allowed ? "a tensor or a number" : "a tensor");
+  bool is_number = !t && number_allowed && lua_type(r->L, r->arg) == LUA_TNUMBER;
+  if (is_number) note_number(r, r->arg, neighbour_type(r));
+  else if (!t) lrnn_argument_error(r->L, r->name, r->arg, NULL, number_allowed ? "a tensor or a number" : "a tensor");
   r->t[r->args.nt++] = t;
 }
 
@@ -114,21 +119,45 @@ static void read_argument(reader *r, char letter, bool optional) {
   r->arg++;
 }
 
-int lrnn_apply(lua_State *L, const rnn_op *op, const rnn_args *args) {
+static rnn_status make_scalars(rnn_ctx *ctx, const number *n, int count, rnn_tensor **t) {
+  for (int i = 0; i < count; i++) {
+    rnn_status status = rnn_tensor_new(ctx, n[i].type, 0, NULL, &t[n[i].k]);
+    if (status != RNN_OK) return status;
+    if (n[i].type == RNN_INT) *rnn_tensor_ints(t[n[i].k]) = (int32_t)n[i].value;
+    else *rnn_tensor_floats(t[n[i].k]) = (rnn_real)n[i].value;
+  }
+  return RNN_OK;
+}
+
+static rnn_status apply_once(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args, const number *n, int scalars,
+                             rnn_tensor **t, rnn_tensor **out) {
+  rnn_status status = make_scalars(ctx, n, scalars, t);
+  if (status == RNN_OK) status = rnn_apply(ctx, op, args, out);
+  for (int i = 0; i < scalars; i++) {
+    rnn_tensor_free(t[n[i].k]);
+    t[n[i].k] = NULL;
+  }
+  return status;
+}
+
+/* The tensors of args, t, lack the scalars. */
+static int apply(lua_State *L, const rnn_op *op, const rnn_args *args, const number *n, int scalars, rnn_tensor **t) {
   rnn_tensor **boxes[RNN_MAX_OUTPUTS], *out[RNN_MAX_OUTPUTS];
   int count = rnn_op_outputs(op, args);
-  for (int i = 0; i < count; i++) boxes[i] = lrnn_box(L);
-  rnn_ctx *ctx = lrnn_context(L);
+  rnn_ctx *ctx = lrnn_collect_sometimes(L);
+  for (int i = 0; i < count; i++) boxes[i] = lrnn_new_box(L, 0);
   lrnn_note_position(L, ctx);
-  rnn_status status = rnn_apply(ctx, op, args, out);
+  rnn_status status = apply_once(ctx, op, args, n, scalars, t, out);
   if (status == RNN_ENOMEM) { /* perhaps garbage holds what is missing */
     lua_gc(L, LUA_GCCOLLECT);
-    status = rnn_apply(ctx, op, args, out);
+    status = apply_once(ctx, op, args, n, scalars, t, out);
   }
   lrnn_check(L, status);
   for (int i = 0; i < count; i++) *boxes[i] = out[i];
   return count;
 }
+
+int lrnn_apply(lua_State *L, const rnn_op *op, const rnn_args *args) { return apply(L, op, args, NULL, 0, NULL); }
 
 static int op_call(lua_State *L) {
   lua_Integer index = lua_tointeger(L, lua_upvalueindex(1));
@@ -148,10 +177,11 @@ static int op_call(lua_State *L) {
     if (optional) s++;
     read_argument(&r, *s, optional);
   }
-  while (r.args.nt > 0 && !r.t[r.args.nt - 1]) r.args.nt--;
+  int last = r.scalars ? r.number[r.scalars - 1].k : -1;
+  while (r.args.nt > 0 && !r.t[r.args.nt - 1] && r.args.nt - 1 != last) r.args.nt--;
   if (given > most) return lrnn_count_error(L, r.name, most, given); /* a wrong argument explains more */
   r.args.t = r.t;
-  return lrnn_apply(L, op, &r.args);
+  return apply(L, op, &r.args, r.number, r.scalars, r.t);
 }
 
 /* -x comes with x twice. */

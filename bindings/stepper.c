@@ -159,10 +159,7 @@ static void collect_often(lua_State *L, stepper *s) {
 
 /* Pushes a new tensor (batch, width). */
 static rnn_tensor *push_place(lua_State *L, const stepper *s, int64_t width) {
-  rnn_tensor **box = lua_newuserdatauv(L, sizeof *box, 0);
-  *box = NULL;
-  lua_pushvalue(L, lua_upvalueindex(1));
-  lua_setmetatable(L, -2);
+  rnn_tensor **box = lrnn_new_box(L, lua_upvalueindex(1));
   rnn_status status = rnn_tensor_new(s->ctx, RNN_FLOAT, 2, (int64_t[]){s->batch, width}, box);
   if (status == RNN_ENOMEM) { /* perhaps garbage holds what is missing */
     lua_gc(L, LUA_GCCOLLECT);

@@ -127,31 +127,50 @@ static void repeat(size_t size, const void *from, int64_t n, uint64_t *out) {
     for (int64_t i = 0; i < n; i++) out[i] = *(const uint64_t *)from;
 }
 
+/* Calls piece for what is left of one run, within elements of which are done; *from goes on to its end, or to to. */
+static void one_run(plan *p, int64_t within, int64_t *from, int64_t to, const char *const *start, const int *step,
+                    const int *shown_step) {
+  for (; within < p->run && *from < to; within += RNNI_PIECE) {
+    rnni_piece piece = {.at = *from, .n = RNNI_MIN(RNNI_MIN(p->run - within, to - *from), RNNI_PIECE)};
+    for (int k = 0; k < p->w->inputs; k++) {
+      piece.step[k] = shown_step[k];
+      piece.in[k] = start[k] + step[k] * within * (int64_t)p->in[k].size;
+    }
+    do_piece(p, &piece);
+    *from += piece.n;
+  }
+}
+
 static void long_runs(plan *p, int64_t from, int64_t to) {
-  _Alignas(64) uint64_t copies[RNNI_WALK_INPUTS][RNNI_PIECE]; /* of what has to move and stands still */
+  place at = seek(p, from / p->run);
+  int step[RNNI_WALK_INPUTS];
+  for (int k = 0; k < p->w->inputs; k++) step[k] = p->in[k].step;
+  for (int64_t within = from % p->run; from < to && !stopped(p); next_run(p, &at), within = 0) {
+    const char *start[RNNI_WALK_INPUTS];
+    for (int k = 0; k < p->w->inputs; k++) start[k] = start_of(p, &p->in[k], &at);
+    one_run(p, within, &from, to, start, step, step);
+  }
+}
+
+/* The same where every step has to be 1: what stands still is repeated before. */
+static void long_runs_moving(plan *p, int64_t from, int64_t to) {
+  _Alignas(64) uint64_t copies[RNNI_WALK_INPUTS][RNNI_PIECE];
+  const int moves[RNNI_WALK_INPUTS] = {1, 1, 1};
   place at = seek(p, from / p->run);
   bool first = true;
+  int step[RNNI_WALK_INPUTS];
+  for (int k = 0; k < p->w->inputs; k++) step[k] = p->in[k].step;
   for (int64_t within = from % p->run; from < to && !stopped(p); next_run(p, &at), within = 0) {
     const char *start[RNNI_WALK_INPUTS];
     for (int k = 0; k < p->w->inputs; k++) {
       const input *in = &p->in[k];
       start[k] = start_of(p, in, &at);
-      if (p->w->moving && !in->step && (first || !in->still))
-        repeat(in->size, start[k], RNNI_MIN(p->run, RNNI_PIECE), copies[k]);
+      if (step[k]) continue;
+      if (first || !in->still) repeat(in->size, start[k], RNNI_MIN(p->run, RNNI_PIECE), copies[k]);
+      start[k] = (const char *)copies[k];
     }
     first = false;
-    while (within < p->run && from < to) {
-      rnni_piece piece = {.at = from, .n = RNNI_MIN(RNNI_MIN(p->run - within, to - from), RNNI_PIECE)};
-      for (int k = 0; k < p->w->inputs; k++) {
-        const input *in = &p->in[k];
-        bool copy = p->w->moving && !in->step;
-        piece.step[k] = copy || in->step;
-        piece.in[k] = copy ? (const void *)copies[k] : start[k] + in->step * within * (int64_t)in->size;
-      }
-      do_piece(p, &piece);
-      within += piece.n;
-      from += piece.n;
-    }
+    one_run(p, within, &from, to, start, step, moves);
   }
 }
 
@@ -192,6 +211,7 @@ static void task(void *arg, int number) {
   plan *p = arg;
   int64_t from = rnni_cut(p->count, p->unit, number, p->tasks), to = rnni_cut(p->count, p->unit, number + 1, p->tasks);
   if (p->run <= SHORT && p->run < p->count) short_runs(p, from, to);
+  else if (p->w->moving) long_runs_moving(p, from, to);
   else long_runs(p, from, to);
 }
 
@@ -206,6 +226,15 @@ rnn_status rnni_walk_all(rnn_ctx *ctx, const rnni_walk *w, bool *right) {
   if (p.count == 0) return RNN_OK;
   find_inputs(&p);
   if (p.outer) find_run(&p);
+  else if (p.count <= RNNI_PIECE && !w->moving) { /* one piece */
+    rnni_piece piece = {.n = p.count};
+    for (int k = 0; k < w->inputs; k++) {
+      piece.in[k] = p.in[k].data;
+      piece.step[k] = p.in[k].step;
+    }
+    *right = w->piece(w->arg, &piece);
+    return RNN_OK;
+  }
   p.unit = p.run <= SHORT ? p.run : 16;
   p.tasks = rnni_threads_for_elements(ctx, (double)p.count);
   if (p.tasks > 1) rnni_parallel(ctx, p.tasks, task, &p);
