@@ -52,7 +52,7 @@ local parts = {
 }
 
 -- Functions made of other ops, which are methods of tensors as well.
-for _, name in ipairs { "split", "chunk", "flatten", "outer", "unfold" } do
+for _, name in ipairs { "split", "chunk", "flatten", "outer", "unfold", "masked_fill" } do
   parts[name] = "rnn.shapes"
   core.methods[name] = function(...) return rnn[name](...) end
 end
