@@ -184,6 +184,18 @@ describe("a layer of a script's own", function()
     assert.equal(0.5, assert(rnn.save(path, Tagger(sizes, Residual(4), 0.5))) and rnn.load(path).drop.rate)
   end)
 
+  it("is summed up on a table of inputs", function()
+    local model = nn.Module { a = nn.Linear(2, 1), b = nn.Embedding(3, 4), scale = rnn.ones(1):requires_grad(true) }
+    function model:forward(x) return { out = self.a(x.x) * self.scale, id = self.b(x.id) } end
+    local lines = {}
+    local write = io.write
+    io.write = function(text) lines[1] = text end -- luacheck: ignore
+    local ok, message = pcall(model.summary, model, { x = rnn.zeros(1, 2), id = rnn.ones { 1, type = "int32" } })
+    io.write = write -- luacheck: ignore
+    assert.is_true(ok, message)
+    assert.is_truthy(lines[1]:find("id (1, 4), out (1, 1)", 1, true), lines[1])
+  end)
+
   with_file("says why it cannot be", function()
     local Odd = nn.module("Odd", function(self) self.w = rnn.ones(1):requires_grad(true) end)
     local function why(...)
