@@ -1,6 +1,8 @@
 -- Models in parts: frozen and thawed by name, copied, shared between models, and layers of a script's own in files.
 local rnn = require "rnn"
 local nn, optim, data = rnn.nn, rnn.optim, rnn.data
+local approx = require "support.approx"
+local layers = require "support.layer_cases"
 
 local function fails(text, f, ...)
   local ok, message = pcall(f, ...)
@@ -115,6 +117,25 @@ describe("model:clone()", function()
     copy.a.weight:fill_(0)
     assert.is_true(model.a.weight:abs():max():item() > 0)
   end)
+
+  for _, name in ipairs(layers.names()) do
+    it("copies nn." .. name, function()
+      local case = layers.cases[name]
+      rnn.seed(21)
+      local layer, x = case.make():eval(), case.input()
+      local run = case.run or function(l, input) return l(input) end
+      local copy = layer:clone()
+      local want = (run(layer, x)):detach():copy()
+      assert.equal(tostring(layer), tostring(copy))
+      for _, pair in ipairs((layer:named_tensors())) do
+        if pair[2]:type() == "float" then pair[2]:fill_(0) end
+      end
+      assert.equal(0, approx.distance(want, (run(copy, x))))
+      local seen = {}
+      for _, pair in ipairs(layer:modules()) do seen[pair[2]] = true end
+      for _, pair in ipairs(copy:modules()) do assert.is_nil(seen[pair[2]], pair[1]) end
+    end)
+  end
 
   it("learns without the model", function()
     local model = small()
