@@ -1,6 +1,8 @@
 -- Models in parts: frozen and thawed by name, copied, shared between models, and layers of a script's own in files.
 local rnn = require "rnn"
 local nn, optim, data = rnn.nn, rnn.optim, rnn.data
+local approx = require "support.approx"
+local layers = require "support.layer_cases"
 
 local function fails(text, f, ...)
   local ok, message = pcall(f, ...)
@@ -116,6 +118,25 @@ describe("model:clone()", function()
     assert.is_true(model.a.weight:abs():max():item() > 0)
   end)
 
+  for _, name in ipairs(layers.names()) do
+    it("copies nn." .. name, function()
+      local case = layers.cases[name]
+      rnn.seed(21)
+      local layer, x = case.make():eval(), case.input()
+      local run = case.run or function(l, input) return l(input) end
+      local copy = layer:clone()
+      local want = (run(layer, x)):detach():copy()
+      assert.equal(tostring(layer), tostring(copy))
+      for _, pair in ipairs((layer:named_tensors())) do
+        if pair[2]:type() == "float" then pair[2]:fill_(0) end
+      end
+      assert.equal(0, approx.distance(want, (run(copy, x))))
+      local seen = {}
+      for _, pair in ipairs(layer:modules()) do seen[pair[2]] = true end
+      for _, pair in ipairs(copy:modules()) do assert.is_nil(seen[pair[2]], pair[1]) end
+    end)
+  end
+
   it("learns without the model", function()
     local model = small()
     local before, copy = model:state_dict(), model:clone()
@@ -182,6 +203,18 @@ describe("a layer of a script's own", function()
     assert(rnn.save(path, again:clone()))
     assert.same(model(ids):totable(), assert(rnn.load(path))(ids):totable())
     assert.equal(0.5, assert(rnn.save(path, Tagger(sizes, Residual(4), 0.5))) and rnn.load(path).drop.rate)
+  end)
+
+  it("is summed up on a table of inputs", function()
+    local model = nn.Module { a = nn.Linear(2, 1), b = nn.Embedding(3, 4), scale = rnn.ones(1):requires_grad(true) }
+    function model:forward(x) return { out = self.a(x.x) * self.scale, id = self.b(x.id) } end
+    local lines = {}
+    local write = io.write
+    io.write = function(text) lines[1] = text end -- luacheck: ignore
+    local ok, message = pcall(model.summary, model, { x = rnn.zeros(1, 2), id = rnn.ones { 1, type = "int32" } })
+    io.write = write -- luacheck: ignore
+    assert.is_true(ok, message)
+    assert.is_truthy(lines[1]:find("id (1, 4), out (1, 1)", 1, true), lines[1])
   end)
 
   with_file("says why it cannot be", function()

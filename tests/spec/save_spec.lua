@@ -70,9 +70,14 @@ describe("rnn.save and rnn.load", function()
     local again = assert(rnn.load(path))
     assert.same(model.head.weight:totable(), again.head.weight:totable())
     assert.equal(56, again.window)
-    model.heads = { nn.Linear(1, 1) }
+    model.heads = { nn.Linear(1, 1), nn.Linear(2, 1) }
     assert(rnn.save(path, model))
-    assert.is_truthy(select(2, rnn.load(path)):find("nn.Module has a field 'heads' that is neither", 1, true))
+    again = assert(rnn.load(path))
+    assert.same(model.heads[2].weight:totable(), again.heads[2].weight:totable())
+    model.forward = print
+    assert(rnn.save(path, model))
+    local message = select(2, rnn.load(path))
+    assert.is_truthy(message:find("nn.Module: 'forward': function is nothing that a file can hold", 1, true), message)
   end)
 
   it("keep what is shared shared", function()

@@ -28,27 +28,14 @@ end
 
 local encode
 
-local function encode_all(values)
-  local result = {}
-  for key, value in pairs(values) do
-    if Module.is(value) then
-      local config, reason = encode(value)
-      if not config then return nil, reason end
-      value = config
-    end
-    result[key] = value
-  end
-  return result
-end
-
 local function is_plain(value)
   local kind = type(value)
   return kind == "string" or kind == "boolean" or kind == "number" and value - value == 0
 end
 
--- One argument of a constructor of a script's own as JSON can have it, or nil and why it cannot be. A table with a
--- field class would be taken for a layer.
-local function encode_argument(value)
+-- An argument, a field or a layer as JSON can have it, or nil and why it cannot be. A table with a field class would be
+-- taken for a layer.
+local function encode_value(value)
   if value == nil then return core.null end
   if is_plain(value) then return value end
   if Module.is(value) then return encode(value) end
@@ -61,7 +48,7 @@ local function encode_argument(value)
     if not named and not (math.type(key) == "integer" and key >= 1 and key <= #value) then
       return nil, "a table has keys that are neither 1, 2, 3 ... nor names"
     end
-    local encoded, why = encode_argument(item)
+    local encoded, why = encode_value(item)
     if encoded == nil then return nil, why end
     result[key] = encoded
   end
@@ -75,7 +62,7 @@ local function encode_scripted(module, given)
     return nil, ("%s is not the class that has this name now"):format(name)
   end
   for i = 1, given.n do
-    local encoded, why = encode_argument(given[i])
+    local encoded, why = encode_value(given[i])
     if encoded == nil then return nil, ("argument %d of %s: %s"):format(i, name, why) end
     args[i] = encoded
   end
@@ -93,10 +80,12 @@ function encode(module)
     return nil, ("%s is a class of a script's own, and a file holds no code"):format(getmetatable(module).__name)
   end
   for _, part in ipairs { "args", "layers", "fields" } do
-    if config[part] then
-      local encoded, why = encode_all(config[part])
-      if not encoded then return nil, why end
-      config[part] = encoded
+    for key, value in pairs(config[part] or {}) do
+      local encoded, why = encode_value(value)
+      if encoded == nil then
+        return nil, Module.is(value) and why or ("%s: '%s': %s"):format(module:describe(), key, why)
+      end
+      config[part][key] = encoded
     end
   end
   return config

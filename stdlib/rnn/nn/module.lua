@@ -417,9 +417,10 @@ end
 
 --- module:summary(size, ...)
 ---
---- Runs the module without recording on zeros of the given shape (or on a tensor given instead) and prints a table:
+--- Runs the module without recording on zeros of the given shape (or on a tensor, or a table of tensors, given instead)
+--- and prints a table:
 --- each layer, its output shape and its parameters, and the totals.
----@param ... integer|rnn.Tensor
+---@param ... integer|rnn.Tensor|table
 function Module:summary(...)
   io.write(require("rnn.nn.summary")(self, ...))
 end
@@ -443,14 +444,7 @@ function Module:config()
     return nil, ("%s is a script's own layer, and a file holds no code"):format(self:describe())
   end
   local fields = {}
-  for key, value in pairs(self) do
-    local kind = type(value)
-    if Module.is(value) or kind == "number" or kind == "string" or kind == "boolean" then
-      fields[key] = value
-    else
-      return nil, ("nn.Module has a field '%s' that is neither a layer nor a plain value"):format(tostring(key))
-    end
-  end
+  for key, value in pairs(self) do fields[key] = value end
   fields.training = nil
   return { class = "nn.Module", fields = fields }
 end

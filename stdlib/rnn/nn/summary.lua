@@ -3,12 +3,13 @@
 local core = require "rnn.core"
 local check = require "rnn.check"
 local class = require "rnn.class"
+local nest = require "rnn.nest"
 local Cell = require("rnn.nn.cell").Cell
 
--- The arguments of the run: tensors as they are, a shape as zeros.
+-- The arguments of the run: tensors and tables of them as they are, a shape as zeros.
 local function inputs_of(model, ...)
   local first = ...
-  if core.is_tensor(first) then return ... end
+  if core.is_tensor(first) or nest.is_table(first) and core.is_tensor(nest.first(first)) then return ... end
   local size = { ... }
   if #size == 0 then check.expected("model:summary", "arguments", "the shape of the input, summary(N, T, D)", first) end
   for i, n in ipairs(size) do check.int("model:summary", ("argument %d"):format(i), n, 0) end
@@ -18,7 +19,11 @@ end
 
 -- A module's shape of output, as text; further results (states) do not count.
 local function shape_text(value)
-  return core.is_tensor(value) and check.shape(value) or check.describe(value)
+  if core.is_tensor(value) then return check.shape(value) end
+  if not nest.is_table(value) then return check.describe(value) end
+  local texts = {}
+  for i, key in ipairs(nest.keys(value)) do texts[i] = ("%s %s"):format(key, shape_text(value[key])) end
+  return table.concat(texts, ", ")
 end
 
 -- Runs the model and returns the modules in the order of their first call, and their outputs' shapes. Each object

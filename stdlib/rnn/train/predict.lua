@@ -8,6 +8,7 @@ local nest = require "rnn.nest"
 local Batches = require "rnn.data.batches"
 local arrays = require "rnn.data.arrays"
 local evaluate = require "rnn.train.evaluate"
+local Source = require "rnn.train.source"
 local evaluation = require "rnn.train.evaluation"
 
 -- Outputs of batches, (N, T, ...) each, those of different lengths padded to the longest; of a table each entry.
@@ -51,11 +52,12 @@ end
 ---
 --- The model's outputs for every row of a tensor or of a table of tensors, every item of a dataset or every batch, in
 --- the order of the data, also where batches are made of sequences of about the same length; outputs (N, T, ...) that
---- know their lengths are padded to the longest. Of a model that gives a table of tensors the result is such a table.
---- Runs in evaluation mode, records nothing, and leaves the mode as it was.
---- Errors: batches that are shuffled.
+--- know their lengths are padded to the longest. x may be a function as well, an iterator or one that makes an
+--- iterator. Of a model that gives a table of tensors the result is such a table. Runs in evaluation mode, records
+--- nothing, and leaves the mode as it was.
+--- Errors: batches that are shuffled, none at all.
 ---@param model nn.Module
----@param x rnn.Tensor|table|data.Windows|data.Arrays|data.Sequences|data.Batches
+---@param x rnn.Tensor|table|function|data.Windows|data.Arrays|data.Sequences|data.Batches
 ---@param options? { size?: integer }
 ---@return rnn.Tensor|table
 return function(model, x, options)
@@ -64,7 +66,8 @@ return function(model, x, options)
   local size = check.int(fname, "option 'size'", check.options(fname, options, { size = 256 }).size, 1)
   local source = (core.is_tensor(x) or nest.is_table(x) and nest.first(x) ~= nil) and arrays(x) or x
   if type(source) == "table" and source.batches then source = evaluate.batches(source, size) end
-  if not class.is_a(source, Batches) then
+  if type(source) == "function" then source = evaluate.source(fname, "argument 2", source) end
+  if not class.is_a(source, Batches) and not class.is_a(source, Source) then
     check.expected(fname, "argument 2", "a tensor, a dataset or its batches", x)
   end
   if source.shuffle then
@@ -72,6 +75,7 @@ return function(model, x, options)
       .. "batches without shuffle", fname)
   end
   local parts, items = evaluation(fname, model, run, model, source)
+  if #parts == 0 then core.fail("%s: argument 2 gave no batch", fname) end
   local y = join(parts)
   if not source.bucket then return y end
   local places = core.concat(items, 1):argsort() -- batches of equal lengths were given out in another order

@@ -30,13 +30,17 @@ local function resume(thread)
   return x, y, weights
 end
 
+-- Objects are the script's own affair: its model knows them.
+local function check_part(self, name, value)
+  if value == nil or type(value) == "table" and getmetatable(value) then return end
+  nest.check(self.fname, ("%s: a batch of it: %s"):format(self.argname, name), value)
+end
+
 -- x, y and weights as they are, or an error that says what is wrong with them.
 local function checked(self, x, y, weights)
-  if x == nil then return nil end
-  local what = ("%s: a batch of it"):format(self.argname)
-  nest.check(self.fname, what .. ": x", x)
-  if y ~= nil then nest.check(self.fname, what .. ": y", y) end
-  if weights ~= nil then nest.check(self.fname, what .. ": weights", weights) end
+  check_part(self, "x", x)
+  check_part(self, "y", y)
+  check_part(self, "weights", weights)
   return x, y, weights
 end
 
