@@ -269,7 +269,7 @@ describe("an operation of one's own", function()
     local object = {}
     local cases = {
       { here(0) .. "oops", function() error("oops") end },
-      { here(0) .. "matmul: ", function(_, dy) return dy:matmul(dy) end },
+      { here(0) .. "matmul: ", function(_, dy) return dy:matmul(rnn.ones(3, 3)) end },
       { "custom at [^ ]*autograd_spec.lua:%d+: expected a float gradient %(2,%), got %(%) %a+$",
         function(_, dy) return dy:sum() end },
       { "expected a float gradient %(2,%), got %(2,%) int32", function(_, dy) return dy:to_int() end },

@@ -250,7 +250,7 @@ describe("junk behind the lengths and", function()
     "index_put", "diag" }
   local flat = { "eq", "ne", "lt", "le", "gt", "ge", "argmax", "argmin", "any", "all", "argsort", "unique", "histogram",
     "searchsorted", "nonzero", "one_hot", "sign", "floor", "ceil", "round", "is_finite", "to_int", "floor_div",
-    "logical_and", "logical_or", "logical_xor", "logical_not" } -- without a gradient
+    "logical_and", "logical_or", "logical_xor", "logical_not", "mask" } -- without a gradient
 
   it("every op", function()
     local known, alone = {}, {}
