@@ -1,8 +1,8 @@
 /* box.c: tensors as Lua values, and when Lua collects those that are no longer used.
  *
  * A box is a userdata with a pointer, born NULL with its metatable, so that __gc may run at any moment. Lua cannot see
- * the memory behind it, so lrnn_box has it collect (lrnn_collect_sometimes): whenever tensors have taken a megabyte and
- * four times what Lua itself holds, for collecting takes as long as that is large. So a loop of any length is flat, the
+ * the memory behind it, so lrnn_box has it collect (lrnn_collect_sometimes): whenever tensors have taken 256 KB and twice
+ * what Lua itself holds, for collecting takes as long as that is large. So a loop of any length is flat, the
  * memory that it takes again and again stays in the cache, and large tables do not slow small ones. */
 #include <string.h>
 
@@ -65,7 +65,7 @@ static holder *holder_of(lua_State *L) {
 
 rnn_ctx *lrnn_context(lua_State *L) { return holder_of(L)->ctx; }
 
-#define SLACK ((uint64_t)1 << 20)
+#define SLACK ((uint64_t)1 << 18)
 
 rnn_ctx *lrnn_collect_sometimes(lua_State *L) {
   holder *h = holder_of(L);
@@ -74,7 +74,7 @@ rnn_ctx *lrnn_collect_sometimes(lua_State *L) {
   uint64_t fresh = m.allocated - h->collected;
   if (fresh < SLACK) return h->ctx;
   int kilobytes = lua_gc(L, LUA_GCCOUNT); /* -1 in a finaliser */
-  if (kilobytes < 0 || fresh - SLACK < 4 * 1024 * (uint64_t)kilobytes) return h->ctx;
+  if (kilobytes < 0 || fresh - SLACK < 2 * 1024 * (uint64_t)kilobytes) return h->ctx;
   lua_gc(L, LUA_GCCOLLECT);
   h->collected = m.allocated;
   return h->ctx;

@@ -246,6 +246,7 @@ static bool pow_piece(void *arg, const rnni_piece *p) {
 static rnn_status pow_forward(rnn_ctx *ctx, rnni_call *c) {
   if (c->out_type == RNN_INT) return whole_forward(ctx, c, "^", pow_whole);
   rnni_walk w = walk_of(c, pow_piece, c);
+  w.cost = 8;
   bool right;
   return rnni_walk_all(ctx, &w, &right);
 }
@@ -278,6 +279,7 @@ static bool atan2_piece(void *arg, const rnni_piece *p) {
 }
 static rnn_status atan2_forward(rnn_ctx *ctx, rnni_call *c) {
   rnni_walk w = walk_of(c, atan2_piece, c);
+  w.cost = 8;
   bool right;
   return rnni_walk_all(ctx, &w, &right);
 }

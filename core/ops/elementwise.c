@@ -9,6 +9,8 @@
 typedef void value_fn(int64_t n, const real *restrict x, real *restrict y, const double *numbers);
 typedef void slope_fn(int64_t n, const real *restrict x, const real *restrict y, const real *restrict dy,
                       real *restrict dx, const double *numbers);
+#define COST 3 /* of most functions, beside a sum */
+
 typedef void kernel_fn(int64_t n, const real *x, real *y);
 /* Of int32; may be beyond it. */
 typedef int64_t whole_fn(int64_t x, const double *numbers);
@@ -28,7 +30,8 @@ static bool value_piece(void *arg, const rnni_piece *p) {
 
 static rnn_status forward(rnn_ctx *ctx, rnni_call *c, value_fn *f) {
   job j = {.c = c, .value = f};
-  rnni_walk w = {.inputs = 1, .in = c->in, .ndim = c->out_ndim, .dims = c->out_dims, .piece = value_piece, .arg = &j};
+  rnni_walk w = {.inputs = 1, .in = c->in, .ndim = c->out_ndim, .dims = c->out_dims, .piece = value_piece, .arg = &j,
+                 .cost = COST};
   bool right;
   return rnni_walk_all(ctx, &w, &right);
 }
@@ -43,7 +46,8 @@ static bool slope_piece(void *arg, const rnni_piece *p) {
 static rnn_status backward(rnn_ctx *ctx, rnni_call *c, slope_fn *f) {
   const rnn_tensor *dy = c->dout[0];
   job j = {.c = c, .slope = f};
-  rnni_walk w = {.inputs = 1, .in = c->dout, .ndim = dy->ndim, .dims = dy->dims, .piece = slope_piece, .arg = &j};
+  rnni_walk w = {.inputs = 1, .in = c->dout, .ndim = dy->ndim, .dims = dy->dims, .piece = slope_piece, .arg = &j,
+                 .cost = COST};
   bool right;
   return rnni_walk_all(ctx, &w, &right);
 }
@@ -196,11 +200,10 @@ static void atan_value(int64_t n, const real *restrict x, real *restrict y, cons
   rnni_kernel->atan2(n, x, 1, &(real){1}, 0, y);
 }
 /* e^|x| / 2 in two factors, which stays finite as long as it can. */
-static void half_exp(int64_t n, const real *x, real *y) {
-  real half[RNNI_PIECE];
+static __attribute__((noinline)) void half_exp(int64_t n, const real *x, real *y) {
   EACH(Y = RNNI_M(fabs)(X) / 2);
-  rnni_kernel->exp(n, y, half);
-  EACH(Y = half[i] / 2 * half[i]);
+  rnni_kernel->exp(n, y, y);
+  EACH(Y = Y / 2 * Y);
 }
 static void cosh_value(int64_t n, const real *restrict x, real *restrict y, const double *numbers) {
   (void)numbers;

@@ -236,7 +236,7 @@ rnn_status rnni_walk_all(rnn_ctx *ctx, const rnni_walk *w, bool *right) {
     return RNN_OK;
   }
   p.unit = p.run <= SHORT ? p.run : 16;
-  p.tasks = rnni_threads_for_elements(ctx, (double)p.count);
+  p.tasks = rnni_threads_for_elements(ctx, (double)p.count * RNNI_MAX(w->cost, 1));
   if (p.tasks > 1) rnni_parallel(ctx, p.tasks, task, &p);
   else task(&p, 0);
   *right = !atomic_load_explicit(&p.wrong, memory_order_relaxed);

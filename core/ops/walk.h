@@ -22,6 +22,7 @@ typedef struct rnni_walk {
   int ndim;
   const int64_t *dims; /* of the result */
   bool moving;         /* every step has to be 1 */
+  int cost;            /* of an element, in those of a sum; 0 is 1 */
   rnni_piece_fn *piece;
   void *arg;
 } rnni_walk;

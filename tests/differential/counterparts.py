@@ -147,6 +147,15 @@ def where(condition, a, b):
     return keeps(torch.where(condition != 0, a, b), condition)
 
 
+def floor_div(a, b):
+    a, b = a.detach(), b.detach()
+    return torch.floor(a / b) if a.is_floating_point() else torch.floor_divide(a, b)
+
+
+def straight_round(x):
+    return x + (x.round() - x).detach()
+
+
 # ---- places ----
 
 def one_hot(ids, classes):

@@ -202,6 +202,12 @@ UNARY = {  # op: (PyTorch, where it has kinks, from, to)
     "square": ("{0}.square()", (), None, None), "reciprocal": ("{0}.reciprocal()", (), 0.05, None),
     "sin": ("{0}.sin()", (), None, None), "cos": ("{0}.cos()", (), None, None),
     "is_finite": ("{0}.isfinite().double()", (), None, None),
+    "expm1": ("{0}.expm1()", (), -20, 5), "log1p": ("{0}.log1p()", (), -0.9, None),
+    "rsqrt": ("{0}.rsqrt()", (), 0.05, None), "tan": ("{0}.tan()", (), -1.3, 1.3),
+    "asin": ("{0}.asin()", (), -0.9, 0.9), "acos": ("{0}.acos()", (), -0.9, 0.9), "atan": ("{0}.atan()", (), None, None),
+    "sinh": ("{0}.sinh()", (), -5, 5), "cosh": ("{0}.cosh()", (), -5, 5), "erf": ("{0}.erf()", (), None, None),
+    "gelu": ("F.gelu({0})", (), None, None), "silu": ("F.silu({0})", (), None, None),
+    "log_sigmoid": ("F.logsigmoid({0})", (), None, None),
     "tanh": ("{0}.tanh()", (), None, None), "sigmoid": ("{0}.sigmoid()", (), None, None),
     "relu": ("{0}.relu()", (0,), None, None),
     "elu": ("F.elu({0})", (0,), None, None), "selu": ("F.selu({0})", (0,), None, None),
@@ -217,22 +223,43 @@ def unary(op):
         return (low is None or bool((t >= low).all())) and (high is None or bool((t <= high).all()))
 
     def write(g):
-        x = g.some(within, padded=True, low=-2 if low is None else 0.1)
-        g.need(within(g.run[x]))
+        kind = "int" if op in ("neg", "abs", "sign", "square") and g.chance(0.1) else "float"
+        if kind == "int":
+            x = g.some(lambda t: bool((t.abs() < 1000).all()), kind=kind, padded=True, low=-3, high=3)
+        else:
+            least = -2 if low is None or low < 0 else 0.1
+            x = g.some(within, padded=True, low=max(least, low or least), high=min(2, high or 2))
+        g.need(within(g.run[x]) and (kind == "float" or bool((g.run[x].abs() < 1000).all())))
         g.clear_of(x, *kinks)
         exact = op in ("neg", "abs", "sign", "relu") and x in g.exact
-        y = g.apply(op, [x], torch_, lengths=g.run.defined[x], exact=exact)
+        y = g.apply(op, [x], torch_, lengths=g.run.defined[x], exact=exact or kind == "int")
         if op == "neg" and g.chance(0.5):
             g.statements[-1].lua = f"{y} = -{x}"
     return write
 
 
-def floor(g):
+def clear_of_steps(g, t, shift=0):
+    """No value is so near to a whole number, and shift, that rounding decides on which side it is."""
+    g.need(not bool((((t - shift) - (t - shift).round()).abs() < NEAR).any()))
+
+
+def step(op, shift=0):
+    def write(g):
+        x = g.some(padded=True)
+        if x not in g.exact:
+            clear_of_steps(g, g.value(x), shift)
+        g.apply(op, [x], f"{{0}}.detach().{op}()", lengths=g.run.defined[x], exact=True)
+    return write
+
+
+def round_(g):
+    """As PyTorch's, half to even; straight through it has the gradient of what it rounds."""
     x = g.some(padded=True)
     if x not in g.exact:
-        t = g.value(x)
-        g.need(not bool(((t - t.round()).abs() < NEAR).any()))
-    g.apply("floor", [x], "{0}.detach().floor()", lengths=g.run.defined[x], exact=x in g.exact)
+        clear_of_steps(g, g.value(x), 0.5)
+    straight = g.chance(0.5)
+    g.apply("round", [x, True] if straight else [x], "straight_round({0})" if straight else "{0}.detach().round()",
+            lengths=g.run.defined[x], exact=not straight and x in g.exact)
 
 
 def clamp(g):
@@ -296,7 +323,7 @@ def partner(g, x, kind="float", low=-2, high=2, ok=None, numbers=True):
     return g.leaf(shape, kind=kind, low=low, high=high)
 
 
-SYMBOLS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "^"}
+SYMBOLS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "^", "floor_div": "//", "mod": "%"}
 
 
 def two(g, op, a, b, torch_, **fields):
@@ -316,8 +343,49 @@ def arithmetic(op):
     def write(g):
         kind = "int" if g.chance(0.1) else "float"
         x = g.some(kind=kind, padded=True, low=-3 if kind == "int" else -2, high=3 if kind == "int" else 2)
-        a, b = shuffled(g, x, partner(g, x, kind))
-        two(g, op, a, b, f"{{0}} {SYMBOLS[op]} {{1}}", exact=kind == "int")
+        other = kind if g.chance(0.9) else "int" if kind == "float" else "float"  # int32 beside float is float
+        y = partner(g, x, other, numbers=other == kind)
+        a, b = shuffled(g, x, y)
+        two(g, op, a, b, f"{{0}} {SYMBOLS[op]} {{1}}", exact=kind == other == "int")
+    return write
+
+
+def remainder(op):
+    """a // b and a % b: rounded down, of int32 exactly."""
+    def write(g):
+        kind = "int" if g.chance(0.4) else "float"
+
+        def divides(t):
+            return bool((t.abs() > 0.3).all())
+        b = g.some(divides, kind=kind, padded=True, low=1 if kind == "int" else 0.4, high=3)
+        g.need(divides(g.run[b]))
+        a = partner(g, b, kind)
+        if kind == "float":
+            x, y = (g.value(n) if isinstance(n, str) else torch.tensor(float(n), dtype=torch.float64) for n in (a, b))
+            clear_of_steps(g, x / y)
+        f = {"floor_div": "floor_div", "mod": "torch.remainder"}[op]
+        two(g, op, a, b, f"{f}(torch.as_tensor({{0}}), {{1}})" + (".int()" if kind == "int" else ""), exact=kind == "int")
+    return write
+
+
+def atan2(g):
+    x = g.some(away, padded=True, low=0.2)
+    g.need(away(g.run[x]))
+    y = partner(g, x, ok=away)
+    g.need(not isinstance(y, str) or away(g.run[y]))
+    a, b = shuffled(g, x, y)
+    two(g, "atan2", a, b, "torch.atan2(torch.as_tensor({0}, dtype=torch.float64), torch.as_tensor({1}, dtype=torch.float64))")
+
+
+# ---- masks ----
+
+def logic(op):
+    def write(g):
+        a = mask(g, torch.Size(g.shape()))
+        if op == "logical_not":
+            return g.apply(op, [a], "torch.logical_not({0}).double()", exact=True)
+        b = mask(g, g.run[a].shape)
+        g.apply(op, [a, b], f"torch.{op}({{0}}, {{1}}).double()", exact=True)
     return write
 
 
@@ -385,17 +453,13 @@ def comparison(op):
 
 
 def where(g):
-    a = g.some()
-    b = partner(g, a)
+    kind = "int" if g.chance(0.1) else "float"
+    a = g.some(kind=kind, low=-3, high=3)
+    b = partner(g, a, kind)
     shape = g.run[a].shape if not isinstance(b, str) else broadcast(g.run[a].shape, g.run[b].shape)
-    found = g.names(lambda t: not t.requires_grad and t.shape == shape)
-    c = g.pick(found) if found and g.chance(0.5) else None
-    if c is None:
-        flags = [float(g.r.randint(0, 1)) for _ in range(torch.Size(shape).numel())]
-        c = g.leaf(list(shape), values=flags, grad=False)
-    g.clear_of(c, 0)
+    c = mask(g, shape)
     a, b = shuffled(g, a, b)
-    g.apply("where", [c, a, b], "where({0}, {1}, {2})", method=False)
+    g.apply("where", [c, a, b], "where({0}, {1}, {2})", method=False, exact=kind == "int")
 
 
 # ---- reductions ----
@@ -1485,8 +1549,11 @@ OPS.update({op: quantile(op) for op in ("quantile", "median")})
 OPS.update({op: flags(op) for op in ("any", "all")})
 OPS.update({op: pair(op) for op in ("mse", "mae", "huber", "quantile_loss", "binary_cross_entropy", "kl_div",
                                     "poisson_nll", "gaussian_nll")})
-OPS.update(floor=floor, clamp=clamp, leaky_relu=leaky_relu, to_int=to_int, to_float=to_float, dropout=dropout)
-OPS.update(div=div, pow=pow_, maximum=extreme("maximum"), minimum=extreme("minimum"), where=where)
+OPS.update(floor=step("floor"), ceil=step("ceil"), round=round_, clamp=clamp, leaky_relu=leaky_relu, to_int=to_int,
+           to_float=to_float, dropout=dropout)
+OPS.update({op: remainder(op) for op in ("floor_div", "mod")})
+OPS.update({op: logic(op) for op in ("logical_and", "logical_or", "logical_xor", "logical_not")})
+OPS.update(div=div, atan2=atan2, pow=pow_, maximum=extreme("maximum"), minimum=extreme("minimum"), where=where)
 OPS.update(argmax=place("argmax"), argmin=place("argmin"), norm=norm, cumsum=cumsum, cumprod=cumprod)
 OPS.update(softmax=softmax("softmax"), log_softmax=softmax("log_softmax"))
 OPS.update(matmul=matmul, linear=linear, conv1d=conv1d, rfft=rfft, irfft=irfft)
