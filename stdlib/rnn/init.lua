@@ -57,10 +57,10 @@ local parts = {
   meshgrid = "rnn.shapes",
 }
 
-for _, name in ipairs { "split", "chunk", "flatten", "outer", "unfold" } do parts[name] = "rnn.shapes" end
+for _, name in ipairs { "split", "chunk", "flatten", "outer", "unfold", "masked_fill" } do parts[name] = "rnn.shapes" end
 
 -- Functions made of other ops, which are methods of tensors as well and take their places when they are first called.
-for _, name in ipairs { "split", "chunk", "flatten", "outer", "unfold", "dot", "bilinear", "stft" } do
+for _, name in ipairs { "split", "chunk", "flatten", "outer", "unfold", "masked_fill", "dot", "bilinear", "stft" } do
   core.methods[name] = function(...)
     core.methods[name] = rnn[name]
     return rnn[name](...)

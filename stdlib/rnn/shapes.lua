@@ -1,4 +1,4 @@
--- shapes.lua: what cuts, joins and unrolls tensors and is made of other ops.
+-- shapes.lua: what cuts, joins, unrolls and fills tensors and is made of other ops.
 
 local core = require "rnn.core"
 local check = require "rnn.check"
@@ -157,6 +157,25 @@ function shapes.unfold(x, axis, size, step)
   for i = 1, #shape do order[i] = i end
   table.insert(order, table.remove(order, axis + 1))
   return x:gather(axis, ids:reshape(-1)):reshape(shape):permute(order)
+end
+
+--- rnn.masked_fill(x, mask, value) -> tensor
+---
+--- x with value where mask is 1; x[mask] = value does it in place. Errors: a mask that is not of 0 and 1, or cannot be
+--- broadcast to x.
+---@param x rnn.Tensor
+---@param mask rnn.Tensor float, of 0 and 1
+---@param value number
+---@return rnn.Tensor of the shape of x
+function shapes.masked_fill(x, mask, value)
+  check.tensor("masked_fill", "argument 1", x)
+  check.tensor("masked_fill", "argument 2 (mask)", mask)
+  if type(value) ~= "number" then check.expected("masked_fill", "argument 3 (value)", "a number", value) end
+  local y = core.where(mask, value, x)
+  if check.shape(y) ~= check.shape(x) then
+    core.fail("masked_fill: the mask %s cannot be broadcast to %s", check.shape(mask), check.shape(x))
+  end
+  return y
 end
 
 return shapes

@@ -583,4 +583,17 @@ describe("functions made of other ops:", function()
     assert.same({ 8, 0 }, { x:unfold(1, 0):shape() })
     fails("unfold: argument 3 (size): expected an integer from 0 to 7", x.unfold, x, 1, 8)
   end)
+
+  it("masked_fill", function()
+    local w = leaf { { 1, 2 }, { 3, 4 } }
+    local y = w:masked_fill(rnn.tensor { 0, 1 }, -1)
+    assert.same({ { 1, -1 }, { 3, -1 } }, values(y));
+    (y * y):sum():backward()
+    assert.same({ { 2, 0 }, { 6, 0 } }, values(w.grad))
+    assert.same({ 9, 2 }, values(ints { 1, 2 }:masked_fill(rnn.tensor { 1, 0 }, 9)))
+    assert.same({ -math.huge, 2 }, values(rnn.masked_fill(rnn.tensor { 1, 2 }, rnn.tensor { 1, 0 }, -math.huge)))
+    fails("masked_fill: the mask (2, 1) cannot be broadcast to (2)", rnn.masked_fill, rnn.ones(2), rnn.ones(2, 1), 0)
+    fails("a mask holds 0 and 1, but element 1 is 2", w.masked_fill, w, w * 2, 0)
+    fails("masked_fill: argument 3 (value): expected a number, got nil", w.masked_fill, w, w)
+  end)
 end)
