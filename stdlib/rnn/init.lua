@@ -57,7 +57,9 @@ local parts = {
   meshgrid = "rnn.shapes",
 }
 
-for _, name in ipairs { "split", "chunk", "flatten", "outer", "unfold", "masked_fill" } do parts[name] = "rnn.shapes" end
+for _, name in ipairs { "split", "chunk", "flatten", "outer", "unfold", "masked_fill" } do
+  parts[name] = "rnn.shapes"
+end
 
 -- Functions made of other ops, which are methods of tensors as well and take their places when they are first called.
 for _, name in ipairs { "split", "chunk", "flatten", "outer", "unfold", "masked_fill", "dot", "bilinear", "stft" } do
