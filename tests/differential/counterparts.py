@@ -129,6 +129,19 @@ def windows(series, starts, length):
     return keeps(series[rows], starts)
 
 
+def pick_at(x, at, which):
+    """Ids, or a mask of one axis, along axis at."""
+    return keeps(x.index_select(at, which.long() - 1 if which.dtype == torch.int32 else which.nonzero()[:, 0]), which)
+
+
+def assign_at(x, at, which, y):
+    """The same for writing; x is a part, so it is written to as a whole."""
+    places = which.long() - 1 if which.dtype == torch.int32 else which.nonzero()[:, 0]
+    shape = x.shape[:at] + places.shape + x.shape[at + 1:]
+    y = torch.as_tensor(y, dtype=x.dtype).expand(shape)
+    assign(x, keeps(x.index_copy(at, places, y), which))
+
+
 def assign(x, y):
     """y may share memory with x: what it held before counts."""
     y = y.clone() if isinstance(y, torch.Tensor) else y
@@ -408,7 +421,7 @@ def valid(x, lengths):
     return x[mask_of(x, lengths)] if lengths else x
 
 
-def reduced(values, counts, sample_weights, reduction):
+def weighed(values, counts, sample_weights, reduction):
     """What is made of the values of a loss, which are 0 where they do not count; the mean is over the sum of the counts."""
     if sample_weights is not None:
         times = sample_weights.reshape(sample_weights.shape + (1,) * (values.dim() - sample_weights.dim()))
@@ -420,7 +433,7 @@ def loss(f, prediction, target, lengths=None, sample_weights=None, reduction="me
     mask = mask_of(prediction, lengths) if lengths else torch.ones_like(prediction, dtype=torch.bool)
     at = {k: torch.where(mask, v, 1.0) if isinstance(v, torch.Tensor) else v for k, v in options.items()}
     values = f(torch.where(mask, prediction, 0.5), torch.where(mask, target, 0.5), reduction="none", **at)
-    return reduced(torch.where(mask, values, 0.0), mask.to(values.dtype), sample_weights, reduction)
+    return weighed(torch.where(mask, values, 0.0), mask.to(values.dtype), sample_weights, reduction)
 
 
 def quantile_loss(prediction, target, q, reduction):
@@ -441,7 +454,7 @@ def cross_entropy(logits, labels, lengths=None, weights=None, smoothing=0.0, sam
     counts = (given > 0).to(values.dtype)
     if weights is not None:
         counts = counts * weights[(given - 1).clamp(min=0)]
-    return keeps(reduced(values, counts, sample_weights, reduction), logits, labels)
+    return keeps(weighed(values, counts, sample_weights, reduction), logits, labels)
 
 
 def ctc_loss(logits, labels, blank, lengths=None, sample_weights=None, reduction="mean"):
@@ -450,7 +463,7 @@ def ctc_loss(logits, labels, blank, lengths=None, sample_weights=None, reduction
     values = F.ctc_loss(logits.log_softmax(-1).transpose(0, 1), torch.cat(given), lengths or [steps] * n,
                         [len(row) for row in given], blank=blank - 1, reduction="none")
     counts = torch.tensor([float(len(row)) for row in given], dtype=values.dtype)
-    return reduced(values, counts, sample_weights, reduction)
+    return weighed(values, counts, sample_weights, reduction)
 
 
 # ---- gradients and steps ----

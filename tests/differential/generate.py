@@ -744,6 +744,15 @@ def slice_(g):
             exact=x in g.exact)
 
 
+def chosen(g, shape, distinct=False):
+    """Ids of one axis of shape among all of the others, or a mask: (the axis, their name, Lua)."""
+    at = g.r.randrange(len(shape))
+    n = shape[at]
+    g.need(n > 0)
+    which = mask(g, torch.Size([n])) if g.chance(0.4) else distinct_ids(g, n) if distinct else ids(g, [g.size()], 1, n)
+    return at, which, f"[{{{'{}, ' * at}{which}}}]"
+
+
 def unsqueeze(g):
     x = g.some(lambda t: t.dim() <= 4)
     axis = g.r.randint(1, g.run[x].dim() + 1)
@@ -812,6 +821,10 @@ def index(g):
     g.need(g.run[x].dim() >= 2 and g.run[x].shape[0] > 0)
     i = g.r.randint(1, g.run[x].shape[0])
     y = g.name()
+    if g.chance(0.2):
+        at, which, lua = chosen(g, g.run[x].shape)
+        return g.add("index", f"{y} = {x}{lua}", f"{y} = pick_at({x}, {at}, {which})", [x, which], [y], copies=True,
+                     exact=x in g.exact)
     if g.chance(0.5):
         lua, torch_ = entries(g, g.run[x].shape)
         g.need(counterparts.part(g.value(x), *eval(f"[{torch_}]")).dim() > 0)  # an element is a number
@@ -1490,7 +1503,7 @@ def write(g):
     x = g.some(lambda t: t.numel() > 0, kind=kind, low=-2, high=2)
     lua, torch_, t = part(g, x)
     g.need(t.numel() > 0)
-    way = g.pick(["fill_", "assign", "set", "index", "index", "part", "part", "mask", "ids"] if t.dim() else
+    way = g.pick(["fill_", "assign", "set", "index", "index", "part", "part", "at", "mask", "ids"] if t.dim() else
                  ["fill_", "assign"])
     uses, literals = [], None
     if way == "fill_":
@@ -1514,6 +1527,12 @@ def write(g):
         more = entries(g, t.shape)
         v = content(g, kind, counterparts.part(t, *eval(f"[{more[1]}]")).shape)
         lua, torch_ = f"{lua}{more[0]} = {v}", f"assign(part({torch_}, {more[1]}), {v})"
+    elif way == "at":
+        at, which, more = chosen(g, t.shape, distinct=True)
+        count = g.run[which].numel() if g.run[which].dtype == torch.int32 else int(g.value(which).sum())
+        v = content(g, kind, t.shape[:at] + torch.Size([count]) + t.shape[at + 1:])
+        way, lua, torch_ = "index_put", f"{lua}{more} = {v}", f"assign_at({torch_}, {at}, {which}, {v})"
+        uses.append(which)
     elif way == "mask":
         m = mask(g, t.shape)
         v = content(g, kind, torch.Size([]))
