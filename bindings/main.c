@@ -194,6 +194,8 @@ static bool read_options(char **argv) {
     if (!(argv[i][1] == '-' ? read_long_option(argv, &i) : read_short_option(argv, &i))) return false;
   }
   options.script = i;
+  if (options.blas && strcmp(options.blas, "openblas") == 0 && getenv("RNNLUA_DETERMINISTIC"))
+    return refuse("--blas %s: not with --deterministic", options.blas);
   return true;
 }
 

@@ -2,8 +2,8 @@
  *
  * The core is tensors, automatic differentiation, a recurrent engine, optimisers and files. It is a C11
  * library that can be used without Lua (tests/c/test_example.c is a complete program); it never includes lua.h,
- * prints nothing, exits never, and keeps no global state but the table of kernels for this processor and a count of
- * forks.
+ * prints nothing, exits never, and keeps no global state but the table of kernels for this processor, a count of forks
+ * and the libraries that it has opened.
  *
  * Alphabet: N batch, T time, D input features, H units, V vocabulary. Sequences are batch-first, (N, T, D).
  * dx is the gradient of x. Gates are i f g o (LSTM) and r z n (GRU), in that order in every weight, as in PyTorch.

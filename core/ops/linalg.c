@@ -27,7 +27,7 @@ static rnn_status need_matrices(rnn_ctx *ctx, const rnni_call *c, int input, boo
 static int64_t rows_of(const rnn_tensor *a) { return a->dims[a->ndim - 2]; }
 static int64_t columns_of(const rnn_tensor *a) { return a->dims[a->ndim - 1]; }
 
-/* An output (batch of in, then the given axes, of which -1 is none). */
+/* An output: the batch of input 0, then count more axes. */
 static rnn_status make_output(rnn_ctx *ctx, rnni_call *c, int output, rnn_type type, const int64_t *last, int count) {
   const rnn_tensor *a = c->in[0];
   int64_t dims[RNN_MAX_DIMS + 2];

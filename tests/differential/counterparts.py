@@ -42,6 +42,21 @@ class Keeps(torch.autograd.Function):
 keeps = Keeps.apply
 
 
+class Saves(torch.autograd.Function):
+    """Results in a record that saves the values of inputs and, when own is true, theirs, as that of our op does."""
+    @staticmethod
+    def forward(ctx, count, own, *tensors):
+        results = tuple(t.clone() for t in tensors[:count])
+        ctx.save_for_backward(*(results if own else ()), *tensors[count:])
+        ctx.more = len(tensors) - count
+        return results if count > 1 else results[0]
+
+    @staticmethod
+    def backward(ctx, *grads):
+        ctx.saved_tensors  # raises when one was changed
+        return (None, None, *grads, *[None] * ctx.more)
+
+
 # ---- shapes and memory ----
 
 def reshape(x, *shape):
@@ -167,6 +182,76 @@ def floor_div(a, b):
 
 def straight_round(x):
     return x + (x.round() - x).detach()
+
+
+# ---- linear algebra: signs are ours, and of nearly symmetric matrices the symmetric part is taken ----
+
+def symmetric(a):
+    return (a + a.mT) / 2
+
+
+def largest_positive(v):
+    """Signs that make the first of the largest entries of each column positive."""
+    size = v.detach().abs()
+    at = (size >= size.amax(-2, True) * (1 - 1e-6)).double().argmax(-2, True)
+    return v.detach().gather(-2, at).sign()
+
+
+def cholesky(a):
+    return Saves.apply(1, True, torch.linalg.cholesky(symmetric(a.clone())))
+
+
+def inv(a):
+    return Saves.apply(1, True, torch.linalg.inv(a.clone()))
+
+
+def det(a):
+    return Saves.apply(1, False, torch.linalg.det(a.clone()), a)
+
+
+def slogdet(a):
+    sign, log = torch.linalg.slogdet(a.clone())
+    return Saves.apply(2, False, sign, log, a)
+
+
+def solve(a, b):
+    x = torch.linalg.solve(a.clone(), b.clone().expand(a.shape[:-2] + b.shape))  # b is a matrix, never vectors
+    return Saves.apply(1, wants(a), x, a)
+
+
+def solve_triangular(a, b, upper):
+    x = torch.linalg.solve_triangular(a.clone(), b.clone(), upper=upper)
+    return Saves.apply(1, wants(a), x, a)
+
+
+def lstsq(a, b):
+    x = torch.linalg.pinv(a.clone()) @ b.clone()
+    return Saves.apply(1, True, x, a, b) if wants(a) else Saves.apply(1, False, x, a)
+
+
+def wants(a):
+    return a.requires_grad and torch.is_grad_enabled()
+
+
+def qr(a):
+    q, r = torch.linalg.qr(a.clone())
+    sign = r.detach().diagonal(dim1=-2, dim2=-1).sign()
+    return Saves.apply(2, True, q * sign[..., None, :], r * sign[..., :, None])
+
+
+def svd(a):
+    u, s, vt = torch.linalg.svd(a.clone(), full_matrices=False)
+    sign = largest_positive(u)
+    return Saves.apply(3, True, u * sign, s, vt * sign.mT)
+
+
+def eigh(a):
+    w, v = torch.linalg.eigh(symmetric(a.clone()))
+    return Saves.apply(2, True, w, v * largest_positive(v))
+
+
+def eigvals_sum(a):
+    return torch.view_as_real(torch.linalg.eigvals(a.detach())).sum(-2)
 
 
 # ---- places ----

@@ -654,6 +654,63 @@ def irfft(g):
             lengths=lengths)
 
 
+def is_apart(values):
+    """Are they all well apart, and none near 0?"""
+    v = values.abs().sort(-1)[0]
+    return v.numel() == 0 or (v.min() > 0.1 and (v.shape[-1] < 2 or v.diff(dim=-1).min() > 0.05))
+
+
+def matrix(g, square=True, ok=lambda t: True):
+    """A batch of matrices that rounding and small changes leave as they are."""
+    def fits(t):
+        return t.dim() >= 2 and t.numel() > 0 and (not square or t.shape[-1] == t.shape[-2]) and \
+            t.isfinite().all() and torch.linalg.cond(t).max() < 30 and t.abs().max() < 100 and bool(ok(t))
+    m = g.r.randint(1, 4)
+    n = m if square else g.r.randint(1, 4)
+    shape = [g.r.randint(1, 2)] * g.chance(0.3) + [m, n]
+    count = torch.Size(shape).numel()
+    values = [v + (2 * m + i % n if i % (m * n) // n == i % n and square else 0)
+              for i, v in enumerate(g.numbers(count, -2, 2))]
+    found = g.names(fits)
+    a = g.pick(found) if found and g.chance(0.5) else g.leaf(shape, values=values)
+    g.need(fits(g.run[a].detach()))
+    return a
+
+
+def linalg(op, results=1, square=True, ok=lambda t: True, sides=False):
+    def write(g):
+        a = matrix(g, square, lambda t: ok(t))
+        uses = [a]
+        if sides:
+            rows = g.run[a].shape[-2]
+            uses.append(g.some(lambda t: t.dim() == 2 and t.shape[0] == rows, lambda: [rows, g.r.randint(1, 3)]))
+            g.need(g.run[uses[1]].dim() == 2 and g.run[uses[1]].shape[0] == rows)
+        names = [g.name() for _ in range(results)]
+        more, more_torch = "", ""
+        if op == "solve_triangular":
+            upper = g.chance(0.5)
+            more, more_torch = f", {{ upper = {str(upper).lower()} }}", f", {upper}"
+        g.add(op, f"{', '.join(names)} = rnn.linalg.{op}({', '.join(uses)}{more})",
+              f"{', '.join(names)} = {op}({', '.join(uses)}{more_torch})", uses, names)
+    return write
+
+
+def triangle(t):
+    diagonal = t.diagonal(dim1=-2, dim2=-1).abs()
+    return diagonal.min() > 0.5 and t.abs().max() < 20
+
+
+def eigenvalues(op):
+    def write(g):
+        a, x = matrix(g), g.name()
+        g.add(op, f"{x} = (rnn.linalg.{op}({a}:detach())):sum(-2)", f"{x} = eigvals_sum({a})", [a], [x])
+    return write
+
+
+def symmetric(t):
+    return (t + t.mT) / 2
+
+
 def linear(g):
     x = g.some(lambda t: t.dim() >= 1, padded=True)
     g.need(g.run[x].dim() >= 1)
@@ -1588,6 +1645,27 @@ OPS.update(argsort=argsort, sort=sort, topk=topk, unique=unique, searchsorted=se
 OPS.update(bincount=bincount, histogram=histogram)
 OPS.update(layer_norm=layer_norm, batch_norm=batch_norm, recurrent=recurrent)
 OPS.update(cross_entropy=cross_entropy, ctc_loss=ctc_loss)
+
+
+OPS.update({op: reduction(op) for op in ("sum", "mean", "max", "min")})
+OPS.update({op: pair(op) for op in ("mse", "mae", "huber", "binary_cross_entropy")})
+OPS.update(floor=floor, clamp=clamp, leaky_relu=leaky_relu, to_int=to_int, to_float=to_float, dropout=dropout,
+           div=div, pow=pow_, maximum=extreme("maximum"), minimum=extreme("minimum"), where=where,
+           argmax=place("argmax"), argmin=place("argmin"), cumsum=cumsum, softmax=softmax("softmax"),
+           log_softmax=softmax("log_softmax"), matmul=matmul,
+           cholesky=linalg("cholesky", ok=lambda t: torch.linalg.eigvalsh(symmetric(t)).min() > 0.3),
+           solve=linalg("solve", sides=True), solve_triangular=linalg("solve_triangular", ok=triangle, sides=True),
+           inv=linalg("inv"), det=linalg("det"), slogdet=linalg("slogdet", 2),
+           qr=linalg("qr", 2, square=False, ok=lambda t: torch.linalg.cond(t[..., :t.shape[-2]]).max() < 30),
+           svd=linalg("svd", 3, square=False, ok=lambda t: is_apart(torch.linalg.svdvals(t))),
+           eigh=linalg("eigh", 2, ok=lambda t: is_apart(torch.linalg.eigvalsh(symmetric(t)))),
+           eig=eigenvalues("eig"), eigvals=eigenvalues("eigvals"), lstsq=linalg("lstsq", square=False, sides=True),
+           linear=linear, conv1d=conv1d, reshape=reshape,
+           transpose=transpose, slice=slice_, select=select, concat=concat, stack=stack, broadcast_to=broadcast_to,
+           zero_padding=zero_padding, gather=gather, index_put=index_put, embedding=embedding, one_hot=one_hot,
+           windows=windows, argsort=argsort, topk=topk,
+           nonzero=nonzero, layer_norm=layer_norm, batch_norm=batch_norm, recurrent=recurrent,
+           cross_entropy=cross_entropy, ctc_loss=ctc_loss)
 
 OTHERS = [(write, 12), (rows, 2), (index, 2), (pick, 2), (split, 2), (detach, 2), (copy, 1), (einsum, 1), (forget, 2), (padded, 3),
           (without_lengths, 1), (with_lengths, 1),

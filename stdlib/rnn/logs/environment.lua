@@ -45,6 +45,7 @@ end
 function environment.list()
   local kernel = find_line("/proc/sys/kernel/osrelease", ".+")
   local kernels = core.isa() .. (os.getenv "RNNLUA_DETERMINISTIC" and ", deterministic" or "")
+    .. (core.blas() == "openblas" and ", openblas" or "")
   return {
     { "command", environment.command() },
     { "seed", tostring(core.random_state().seed) },
