@@ -11,22 +11,31 @@
 ---@field ModelCheckpoint rnn.ModelCheckpoint
 ---@field TimeLimit rnn.TimeLimit
 ---@field args fun(spec: table): table
+---@field bilinear fun(x1: rnn.Tensor, x2: rnn.Tensor, weight: rnn.Tensor, bias?: rnn.Tensor): rnn.Tensor
 ---@field chunk fun(x: rnn.Tensor, axis: integer, count: integer): rnn.Tensor[]
+---@field dot fun(a: rnn.Tensor, b: rnn.Tensor): rnn.Tensor
+---@field einsum fun(equation: string, ...): rnn.Tensor
 ---@field evaluate fun(model: nn.Module, data: data.Windows|data.Arrays|data.Batches|function, options: { loss?: string|function|table, metrics?: table, tbptt?: integer, padded?: boolean }): table<string, number>
 ---@field find_lr fun(model: nn.Module, options: table): rnn.RateRange
 ---@field fit fun(model: nn.Module, options: table): rnn.History
 ---@field flatten fun(x: rnn.Tensor, first?: integer, last?: integer): rnn.Tensor
 ---@field forecast_report fun(options: table): rnn.ForecastReport
+---@field gradcheck fun(f: fun(...): any, inputs: rnn.Tensor|any[], options?: { eps?: number, atol?: number, rtol?: number }): boolean
+---@field hvp fun(f: fun(...): rnn.Tensor, inputs: rnn.Tensor|rnn.Tensor[], v: rnn.Tensor|rnn.Tensor[]): rnn.Tensor|rnn.Tensor[]
 ---@field load fun(path: string, model?: nn.Module): nn.Module|nil, table|string|nil, string?
+---@field masked_fill fun(x: rnn.Tensor, mask: rnn.Tensor, value: number): rnn.Tensor
 ---@field meshgrid fun(...): rnn.Tensor
 ---@field monitor rnn.Monitor
 ---@field null userdata
 ---@field outer fun(x: rnn.Tensor, y: rnn.Tensor): rnn.Tensor
+---@field padded fun(sequences: table, type?: "float"|"int32"): rnn.Tensor
 ---@field precision string
----@field predict fun(model: nn.Module, x: rnn.Tensor|data.Windows|data.Arrays|data.Sequences|data.Batches, options?: { size?: integer }): rnn.Tensor
+---@field predict fun(model: nn.Module, x: rnn.Tensor|table|function|data.Windows|data.Arrays|data.Sequences|data.Batches, options?: { size?: integer }): rnn.Tensor|table
 ---@field results rnn.Results
+---@field sanitized boolean
 ---@field save fun(path: string, model: nn.Module, extra?: table): true|nil, string?, string?
 ---@field split fun(x: rnn.Tensor, axis: integer, sizes: integer|integer[]|{ size: integer }): rnn.Tensor[]
+---@field stft fun(x: rnn.Tensor, window: integer|rnn.Tensor, hop: integer, fft?: integer): rnn.Tensor
 ---@field unfold fun(x: rnn.Tensor, axis: integer, size: integer, step?: integer): rnn.Tensor
 ---@field version string
 ---@field audio rnn.audio
@@ -34,6 +43,7 @@
 ---@field data rnn.data
 ---@field decode rnn.decode
 ---@field doc rnn.doc
+---@field linalg rnn.linalg
 ---@field logs rnn.logs
 ---@field metrics rnn.metrics
 ---@field music rnn.music
@@ -58,6 +68,7 @@ local rnn = {}
 
 ---@class rnn.data
 ---@field Frame data.Frame
+---@field PCA data.PCA
 ---@field Scaler data.Scaler
 ---@field arrays data.Arrays
 ---@field classes fun(labels: any[], key?: string): string[], table<string, integer>
@@ -67,7 +78,7 @@ local rnn = {}
 ---@field idx fun(path: string): rnn.Tensor?, string?
 ---@field keep fun(where: string, what: string, list: any[], test: fun(entry: any): any, string?): any[]?, string?
 ---@field lines fun(path: string, what: string, read: fun(line: string): any, options?: { header?: boolean }): any[]?, string?
----@field map fun(batches: data.Batches|table, f: fun(x: rnn.Tensor, y?: rnn.Tensor): rnn.Tensor, rnn.Tensor?): table
+---@field map fun(batches: data.Batches|table, f: fun(x: rnn.Tensor|table, y?: rnn.Tensor|table, weights?: rnn.Tensor|table): any, any, any): table
 ---@field sequences data.Sequences
 ---@field windows data.Windows
 
@@ -81,6 +92,27 @@ local rnn = {}
 ---@field names fun(): string[]
 ---@field options fun(name: string): string[]
 ---@field text fun(entry: table): string
+
+---@class rnn.linalg
+---@field cholesky fun(a: rnn.Tensor): rnn.Tensor
+---@field cond fun(a: rnn.Tensor): rnn.Tensor
+---@field det fun(a: rnn.Tensor): rnn.Tensor
+---@field eig fun(a: rnn.Tensor): rnn.Tensor, rnn.Tensor
+---@field eigh fun(a: rnn.Tensor): rnn.Tensor, rnn.Tensor
+---@field eigvals fun(a: rnn.Tensor): rnn.Tensor
+---@field inv fun(a: rnn.Tensor): rnn.Tensor
+---@field logdet fun(a: rnn.Tensor): rnn.Tensor
+---@field lstsq fun(a: rnn.Tensor, b: rnn.Tensor): rnn.Tensor, rnn.Tensor
+---@field matrix_rank fun(a: rnn.Tensor, options?: { tolerance?: number }): rnn.Tensor
+---@field norm fun(a: rnn.Tensor, order?: "fro"|"nuc"|number): rnn.Tensor
+---@field pinv fun(a: rnn.Tensor): rnn.Tensor
+---@field qr fun(a: rnn.Tensor): rnn.Tensor, rnn.Tensor
+---@field slogdet fun(a: rnn.Tensor): rnn.Tensor, rnn.Tensor
+---@field solve fun(a: rnn.Tensor, b: rnn.Tensor): rnn.Tensor
+---@field solve_triangular fun(a: rnn.Tensor, b: rnn.Tensor, options?: { upper?: boolean }): rnn.Tensor
+---@field spectral_radius fun(a: rnn.Tensor): rnn.Tensor
+---@field svd fun(a: rnn.Tensor): rnn.Tensor, rnn.Tensor, rnn.Tensor
+---@field svdvals fun(a: rnn.Tensor): rnn.Tensor
 
 ---@class rnn.logs
 ---@field report fun(path: string, page: table): true?, string?, string?
@@ -132,6 +164,7 @@ local rnn = {}
 ---@field RNNCell nn.RNNCell
 ---@field ReLU table
 ---@field Recurrent nn.Recurrent
+---@field Reservoir nn.Reservoir
 ---@field SELU table
 ---@field Seq2Seq nn.Seq2Seq
 ---@field Sequential nn.Sequential
@@ -195,23 +228,33 @@ local rnn = {}
 
 --- Numbers of one type, "float" (the working precision) or "int32", in up to 6 axes, batch first. Operators + - * / ^
 --- and unary - work element by element, with broadcasting; x[i] is an element of a vector or row i of anything else; #x
---- is the size of the first axis. Every op is a function and a method: rnn.tanh(x), x:tanh().
+--- is the size of the first axis; ipairs(x) and pairs(x) go over x[1] to x[#x]. < <= > >= compare the numbers of tensors
+--- of one element, also with numbers; x:lt(y) compares element by element, as x:eq(y) does, for == asks whether both are
+--- the same tensor. In .. and string.format a tensor of one element is its number; Lua's other functions of numbers take
+--- x:item(). Every op is a function and a method: rnn.tanh(x), x:tanh().
 ---@class rnn.Tensor
 ---@field grad rnn.Tensor? what backward has added up, of the same shape
 ---@field abs fun(self: rnn.Tensor): rnn.Tensor
+---@field acos fun(self: rnn.Tensor): rnn.Tensor
 ---@field add fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
 ---@field all fun(self: rnn.Tensor, axes?: integer|integer[], keep?: boolean): rnn.Tensor
 ---@field any fun(self: rnn.Tensor, axes?: integer|integer[], keep?: boolean): rnn.Tensor
 ---@field argmax fun(self: rnn.Tensor, axis?: integer, keep?: boolean): rnn.Tensor
 ---@field argmin fun(self: rnn.Tensor, axis?: integer, keep?: boolean): rnn.Tensor
----@field argsort fun(self: rnn.Tensor): rnn.Tensor
+---@field argsort fun(self: rnn.Tensor, axis?: integer, descending?: boolean): rnn.Tensor
+---@field asin fun(self: rnn.Tensor): rnn.Tensor
+---@field atan fun(self: rnn.Tensor): rnn.Tensor
+---@field atan2 fun(self: rnn.Tensor, x: rnn.Tensor|number): rnn.Tensor
 ---@field batch_norm fun(self: rnn.Tensor, gain: rnn.Tensor, bias: rnn.Tensor, running_mean: rnn.Tensor, running_variance: rnn.Tensor, momentum: number, eps: number, training: boolean): rnn.Tensor
 ---@field binary_cross_entropy fun(self: rnn.Tensor, target: rnn.Tensor|number, sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none"): rnn.Tensor
+---@field bincount fun(self: rnn.Tensor, n?: integer, weights?: rnn.Tensor): rnn.Tensor
 ---@field broadcast_to fun(self: rnn.Tensor, shape: integer[]): rnn.Tensor
+---@field ceil fun(self: rnn.Tensor): rnn.Tensor
 ---@field clamp fun(self: rnn.Tensor, low: number, high: number): rnn.Tensor
 ---@field concat fun(self: rnn.Tensor, axis: integer): rnn.Tensor
 ---@field conv1d fun(self: rnn.Tensor, weight: rnn.Tensor, bias?: rnn.Tensor, stride: integer, dilation: integer, padding: integer): rnn.Tensor
 ---@field cos fun(self: rnn.Tensor): rnn.Tensor
+---@field cosh fun(self: rnn.Tensor): rnn.Tensor
 ---@field cross_entropy fun(self: rnn.Tensor, labels: rnn.Tensor, weights?: rnn.Tensor, smoothing?: number, padded?: boolean, sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none"): rnn.Tensor
 ---@field ctc_loss fun(self: rnn.Tensor, labels: rnn.Tensor, blank?: integer, skip?: integer, padded?: boolean, sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none"): rnn.Tensor
 ---@field cumprod fun(self: rnn.Tensor, axis: integer): rnn.Tensor
@@ -222,34 +265,50 @@ local rnn = {}
 ---@field elu fun(self: rnn.Tensor): rnn.Tensor
 ---@field embedding fun(self: rnn.Tensor, ids: rnn.Tensor): rnn.Tensor
 ---@field eq fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
+---@field erf fun(self: rnn.Tensor): rnn.Tensor
 ---@field exp fun(self: rnn.Tensor): rnn.Tensor
----@field flip fun(self: rnn.Tensor, axes: integer[]): rnn.Tensor
+---@field expm1 fun(self: rnn.Tensor): rnn.Tensor
+---@field flip fun(self: rnn.Tensor, axes?: integer[]): rnn.Tensor
 ---@field floor fun(self: rnn.Tensor): rnn.Tensor
+---@field floor_div fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
 ---@field gather fun(self: rnn.Tensor, axis: integer, ids: rnn.Tensor): rnn.Tensor
 ---@field gaussian_nll fun(self: rnn.Tensor, target: rnn.Tensor|number, variance: rnn.Tensor|number, sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none"): rnn.Tensor
 ---@field ge fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
+---@field gelu fun(self: rnn.Tensor): rnn.Tensor
 ---@field gt fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
 ---@field hard_sigmoid fun(self: rnn.Tensor): rnn.Tensor
+---@field histogram fun(self: rnn.Tensor, bins?: integer, low?: number, high?: number): rnn.Tensor, rnn.Tensor
 ---@field huber fun(self: rnn.Tensor, target: rnn.Tensor|number, delta?: number, sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none"): rnn.Tensor
 ---@field index_add fun(self: rnn.Tensor, axis: integer, ids: rnn.Tensor, y: rnn.Tensor): rnn.Tensor
 ---@field index_put fun(self: rnn.Tensor, ids: rnn.Tensor, y: rnn.Tensor|number): rnn.Tensor
+---@field irfft fun(self: rnn.Tensor, n?: integer): rnn.Tensor
 ---@field is_finite fun(self: rnn.Tensor): rnn.Tensor
 ---@field kl_div fun(self: rnn.Tensor, target: rnn.Tensor|number, sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none"): rnn.Tensor
+---@field last fun(self: rnn.Tensor): rnn.Tensor
 ---@field layer_norm fun(self: rnn.Tensor, gain: rnn.Tensor, bias: rnn.Tensor, eps: number): rnn.Tensor
 ---@field le fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
 ---@field leaky_relu fun(self: rnn.Tensor, slope: number): rnn.Tensor
 ---@field linear fun(self: rnn.Tensor, weight: rnn.Tensor, bias?: rnn.Tensor): rnn.Tensor
 ---@field log fun(self: rnn.Tensor): rnn.Tensor
+---@field log1p fun(self: rnn.Tensor): rnn.Tensor
+---@field log_sigmoid fun(self: rnn.Tensor): rnn.Tensor
 ---@field log_softmax fun(self: rnn.Tensor, axis: integer): rnn.Tensor
+---@field logical_and fun(self: rnn.Tensor, b: rnn.Tensor): rnn.Tensor
+---@field logical_not fun(self: rnn.Tensor): rnn.Tensor
+---@field logical_or fun(self: rnn.Tensor, b: rnn.Tensor): rnn.Tensor
+---@field logical_xor fun(self: rnn.Tensor, b: rnn.Tensor): rnn.Tensor
 ---@field logsumexp fun(self: rnn.Tensor, axes?: integer|integer[], keep?: boolean): rnn.Tensor
 ---@field lt fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
 ---@field mae fun(self: rnn.Tensor, target: rnn.Tensor|number, sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none"): rnn.Tensor
+---@field mask fun(self: rnn.Tensor): rnn.Tensor
 ---@field matmul fun(self: rnn.Tensor, b: rnn.Tensor): rnn.Tensor
 ---@field max fun(self: rnn.Tensor, axes?: integer|integer[], keep?: boolean): rnn.Tensor
 ---@field maximum fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
 ---@field mean fun(self: rnn.Tensor, axes?: integer|integer[], keep?: boolean): rnn.Tensor
+---@field median fun(self: rnn.Tensor, axes?: integer|integer[], keep?: boolean): rnn.Tensor
 ---@field min fun(self: rnn.Tensor, axes?: integer|integer[], keep?: boolean): rnn.Tensor
 ---@field minimum fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
+---@field mod fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
 ---@field mse fun(self: rnn.Tensor, target: rnn.Tensor|number, sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none"): rnn.Tensor
 ---@field mul fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
 ---@field ne fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
@@ -262,23 +321,32 @@ local rnn = {}
 ---@field poisson_nll fun(self: rnn.Tensor, target: rnn.Tensor|number, sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none"): rnn.Tensor
 ---@field pow fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
 ---@field prod fun(self: rnn.Tensor, axes?: integer|integer[], keep?: boolean): rnn.Tensor
+---@field quantile fun(self: rnn.Tensor, q: number, axes?: integer|integer[], keep?: boolean): rnn.Tensor
 ---@field quantile_loss fun(self: rnn.Tensor, target: rnn.Tensor|number, q: number, sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none"): rnn.Tensor
 ---@field reciprocal fun(self: rnn.Tensor): rnn.Tensor
 ---@field relu fun(self: rnn.Tensor): rnn.Tensor
 ---@field repeat_interleave fun(self: rnn.Tensor, count: integer, axis: integer): rnn.Tensor
 ---@field reshape fun(self: rnn.Tensor, shape: integer[]): rnn.Tensor
+---@field reverse_steps fun(self: rnn.Tensor): rnn.Tensor
+---@field rfft fun(self: rnn.Tensor, n?: integer): rnn.Tensor
 ---@field roll fun(self: rnn.Tensor, shift: integer, axis?: integer): rnn.Tensor
+---@field round fun(self: rnn.Tensor, straight_through: boolean): rnn.Tensor
+---@field rsqrt fun(self: rnn.Tensor): rnn.Tensor
 ---@field scatter fun(self: rnn.Tensor, axis: integer, ids: rnn.Tensor, y: rnn.Tensor|number): rnn.Tensor
 ---@field scatter_add fun(self: rnn.Tensor, axis: integer, ids: rnn.Tensor, y: rnn.Tensor|number): rnn.Tensor
+---@field searchsorted fun(self: rnn.Tensor, x: rnn.Tensor, right?: boolean): rnn.Tensor
 ---@field select fun(self: rnn.Tensor, axis: integer, index: integer): rnn.Tensor
 ---@field selu fun(self: rnn.Tensor): rnn.Tensor
 ---@field sigmoid fun(self: rnn.Tensor): rnn.Tensor
 ---@field sign fun(self: rnn.Tensor): rnn.Tensor
+---@field silu fun(self: rnn.Tensor): rnn.Tensor
 ---@field sin fun(self: rnn.Tensor): rnn.Tensor
+---@field sinh fun(self: rnn.Tensor): rnn.Tensor
 ---@field slice fun(self: rnn.Tensor, axis: integer, from: integer, to: integer, step?: integer): rnn.Tensor
 ---@field softmax fun(self: rnn.Tensor, axis: integer): rnn.Tensor
 ---@field softplus fun(self: rnn.Tensor): rnn.Tensor
 ---@field softsign fun(self: rnn.Tensor): rnn.Tensor
+---@field sort fun(self: rnn.Tensor, axis?: integer, descending?: boolean): rnn.Tensor, rnn.Tensor
 ---@field sqrt fun(self: rnn.Tensor): rnn.Tensor
 ---@field square fun(self: rnn.Tensor): rnn.Tensor
 ---@field squeeze fun(self: rnn.Tensor, axis?: integer): rnn.Tensor
@@ -287,14 +355,16 @@ local rnn = {}
 ---@field sub fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
 ---@field sum fun(self: rnn.Tensor, axes?: integer|integer[], keep?: boolean): rnn.Tensor
 ---@field take_along_axis fun(self: rnn.Tensor, ids: rnn.Tensor, axis: integer): rnn.Tensor
+---@field tan fun(self: rnn.Tensor): rnn.Tensor
 ---@field tanh fun(self: rnn.Tensor): rnn.Tensor
 ---@field tile fun(self: rnn.Tensor, counts: integer[]): rnn.Tensor
 ---@field to_float fun(self: rnn.Tensor): rnn.Tensor
 ---@field to_int fun(self: rnn.Tensor): rnn.Tensor
----@field topk fun(self: rnn.Tensor, k: integer): rnn.Tensor
+---@field topk fun(self: rnn.Tensor, k: integer, smallest?: boolean): rnn.Tensor
 ---@field transpose fun(self: rnn.Tensor, a: integer, b: integer): rnn.Tensor
 ---@field tril fun(self: rnn.Tensor, k?: integer): rnn.Tensor
 ---@field triu fun(self: rnn.Tensor, k?: integer): rnn.Tensor
+---@field unique fun(self: rnn.Tensor): rnn.Tensor, rnn.Tensor, rnn.Tensor
 ---@field unsqueeze fun(self: rnn.Tensor, axis: integer): rnn.Tensor
 ---@field var fun(self: rnn.Tensor, axes?: integer|integer[], keep?: boolean, correction?: integer): rnn.Tensor
 ---@field where fun(self: rnn.Tensor, a: rnn.Tensor|number, b: rnn.Tensor|number): rnn.Tensor
@@ -465,6 +535,19 @@ function rnn.audio_features(samples, options) end
 ---@return string? code
 function rnn.csv_read(path, options) end
 
+--- rnn.custom(functions) -> function
+---
+--- An operation with a gradient of one's own: op = rnn.custom { forward = f, backward = g }. A call op(x, ...) calls
+--- f(ctx, x, ...), without recording, and gives the tensors that it returns, with a history; backward calls g(ctx, dy,
+--- ...) with the gradient of each of them, of its shape and lengths, and g returns a gradient for each argument of op, of
+--- its shape: nil for none, and for what is no tensor. ctx is a table for what g needs; ctx.needs_input_grad says of each
+--- argument whether its gradient is wanted. Tensors in ctx must not be changed in place before backward. f and g may use
+--- any op, and g rnn.grad of a computation of its own. Errors: those of f and g; gradients of other shapes or too few; a
+--- yield out of f or g.
+---@param functions { forward: function, backward: function }
+---@return function op (...) -> tensors of the shapes that f gives them
+function rnn.custom(functions) end
+
 --- rnn.events_open(folder) -> file | nil, message, code
 ---
 --- A new event file for TensorBoard: what rnn.logs.writer is made of. Errors: a folder that is no string; one that
@@ -521,14 +604,14 @@ function rnn.finally(name, after, f, ...) end
 
 --- rnn.grad(loss, tensors [, options]) -> gradients
 ---
---- The gradients of loss by tensors: parameters, or results on the way to it. They are values: no x.grad changes, and they
---- have no history, as there are no second derivatives (rnn.hvp gives their products with a vector). Only the history
---- between loss and tensors is used, and forgotten; with retain_graph it stays, so that it can be gone through again.
---- Errors: as of x:backward; a tensor that requires no gradient, or that loss does not depend on.
+--- The gradients of loss by tensors: parameters, or results on the way to it. They are values: no x.grad changes, and
+--- they have no history, as there are no second derivatives (rnn.hvp gives their products with a vector). Only the
+--- history between loss and tensors is used, and forgotten; with retain_graph it stays, so that it can be gone through
+--- again. gradient is that of loss, of its shape, and 1 for a scalar. Errors: as of x:backward; a tensor that requires no
+--- gradient; one that loss does not depend on, for which there are zeros with allow_unused.
 ---@param loss rnn.Tensor of one element, or of any shape with the option gradient
 ---@param tensors rnn.Tensor|rnn.Tensor[] of any shapes
----@param options? { gradient?: rnn.Tensor, retain_graph?: boolean, allow_unused?: boolean } gradient: of loss, of its
----shape (default 1); allow_unused: zeros for tensors that loss does not depend on
+---@param options? { gradient?: rnn.Tensor, retain_graph?: boolean, allow_unused?: boolean }
 ---@return rnn.Tensor|rnn.Tensor[] gradients of the shapes and with the lengths of tensors; one for one tensor
 function rnn.grad(loss, tensors, options) end
 
@@ -728,6 +811,16 @@ function rnn.fail(format, ...) end
 ---@return integer
 function rnn.threads(n) end
 
+--- rnn.blas([name]) -> name
+---
+--- Who computes large matrix products: "own", our kernels, or "openblas" (also rnnlua --blas); with an argument it is
+--- chosen. OpenBLAS's results differ in their last bits from one processor to another. It is the default only where
+--- no kernels of ours were made for the processor. Errors: another name; openblas where it is missing or older than
+--- 0.3.21, and with --deterministic.
+---@param name? "own"|"openblas"
+---@return "own"|"openblas"
+function rnn.blas(name) end
+
 --- rnn.check_finite(on) -> before
 ---
 --- On: every op's results, and every gradient that an op makes, must be finite; the first that is not is an error that
@@ -837,12 +930,72 @@ function rnn.rand(...) end
 ---@return rnn.Tensor of shape (n, m, ...)
 function rnn.randn(...) end
 
---- rnn.arange(n) -> tensor
+--- rnn.zeros_like(x) -> tensor
 ---
---- The numbers 1 to n. Errors: an n that is no integer from 0 to 2147483647.
+--- Zeros of the shape, the type and the lengths of x. Never an error but too little memory.
+---@param x rnn.Tensor
+---@return rnn.Tensor
+function rnn.zeros_like(x) end
+
+--- rnn.ones_like(x) -> tensor
+---
+--- Ones of the shape, the type and the lengths of x. Never an error but too little memory.
+---@param x rnn.Tensor
+---@return rnn.Tensor
+function rnn.ones_like(x) end
+
+--- rnn.full_like(x, value) -> tensor
+---
+--- A tensor of the shape, the type and the lengths of x in which every element is value. Errors: a value that the type
+--- cannot hold.
+---@param x rnn.Tensor
+---@param value number
+---@return rnn.Tensor
+function rnn.full_like(x, value) end
+
+--- rnn.rand_like(x) -> tensor
+---
+--- Random numbers, uniform from 0 to below 1, of the shape and the lengths of x. Errors: an int32 tensor.
+---@param x rnn.Tensor
+---@return rnn.Tensor
+function rnn.rand_like(x) end
+
+--- rnn.randn_like(x) -> tensor
+---
+--- Random numbers of the normal distribution with mean 0 and deviation 1, of the shape and the lengths of x. Errors: an
+--- int32 tensor.
+---@param x rnn.Tensor
+---@return rnn.Tensor
+function rnn.randn_like(x) end
+
+--- rnn.eye(n [, m = n]) -> tensor
+---
+--- Ones on the main diagonal, else zeros. Errors: as rnn.zeros; more than two sizes.
+---@param n integer|table the rows; or a table of the sizes, with type = "int32" for integers
+---@param m? integer the columns
+---@return rnn.Tensor (n, m)
+function rnn.eye(n, m) end
+
+--- rnn.arange(n) -> tensor; rnn.arange(from, to [, step = 1])
+---
+--- The numbers 1 to n; or from, from + step ... up to to, which is included, as Lua's for counts: int32 when from and step
+--- are integers, else float. rnn.linspace meets its end exactly. Errors: an n that is no integer from 0 to 2147483647, a
+--- step of 0, numbers that the type cannot hold.
+---@param from number or n
+---@param to? number
+---@param step? number
+---@return rnn.Tensor of one axis
+function rnn.arange(from, to, step) end
+
+--- rnn.linspace(from, to, n) -> tensor
+---
+--- n numbers at equal distances, the first of them from, the last to; one alone is from. Errors: a negative n, ends that
+--- are not finite.
+---@param from number
+---@param to number
 ---@param n integer
----@return rnn.Tensor int32 (n)
-function rnn.arange(n) end
+---@return rnn.Tensor float (n)
+function rnn.linspace(from, to, n) end
 
 --- rnn.randperm(n) -> tensor
 ---
@@ -850,6 +1003,42 @@ function rnn.arange(n) end
 ---@param n integer
 ---@return rnn.Tensor int32 (n)
 function rnn.randperm(n) end
+
+--- rnn.randint(low, high, n, m, ...) -> tensor
+---
+--- Random integers from low to high, both included, each as likely as the others. Errors: as rnn.zeros; low above high,
+--- numbers that are no int32.
+---@param low integer
+---@param high integer
+---@param ... integer|table sizes of the axes, or one table of them; none make a scalar
+---@return rnn.Tensor int32 (n, m, ...)
+function rnn.randint(low, high, ...) end
+
+--- rnn.bernoulli(p) -> tensor
+---
+--- For each probability 1 with that probability, else 0; of the shape and the lengths of p, 0 behind them. Errors:
+--- probabilities outside 0 .. 1.
+---@param p rnn.Tensor float
+---@return rnn.Tensor
+function rnn.bernoulli(p) end
+
+--- rnn.multinomial(weights, n [, replacement = false]) -> tensor
+---
+--- n places drawn from each row of weights, which need not add up to 1: each with the probability of its weight, and
+--- without replacement each at most once. (..., K) -> int32 (..., n), places from 1; 0 behind lengths. Errors: weights
+--- that are negative or not finite, a row of zeros, more places than have a weight.
+---@param weights rnn.Tensor float (..., K)
+---@param n integer
+---@param replacement? boolean
+---@return rnn.Tensor int32 (..., n)
+function rnn.multinomial(weights, n, replacement) end
+
+--- rnn.categorical(weights) -> tensor
+---
+--- One place drawn from each row of weights, as rnn.multinomial does: (..., K) -> int32 (...). Errors: as there.
+---@param weights rnn.Tensor float (..., K)
+---@return rnn.Tensor int32 (...)
+function rnn.categorical(weights) end
 
 --- rnn.tensor(values [, type = "float"]) -> tensor
 ---
@@ -979,16 +1168,35 @@ function rnn.average_step(averages, live, decay) end
 ---@return rnn.Tensor forecast (N', K)
 function rnn.linear_forecast(x, starts, length, y, new_x, new_starts) end
 
+--- rnn.ridge(x, y, penalty) -> w
+---
+--- Ridge regression: w (P, K) with the least |x w - y|^2 + penalty |w|^2 for x (R, P) and y (R, K). Normal equations in
+--- double, by Cholesky, with the same bits on every machine. Nothing is recorded. Errors: other shapes, numbers that
+--- are not finite, a penalty that is not positive or too small for columns that depend on each other.
+---@param x rnn.Tensor
+---@param y rnn.Tensor
+---@param penalty number
+---@return rnn.Tensor w
+function rnn.ridge(x, y, penalty) end
+
 --- rnn.abs(x) -> tensor
 ---
---- |x|; its derivative at 0 is 0. Any shape. Errors: an int32 tensor.
+--- |x|; its derivative at 0 is 0. Any shape, float or int32.
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.abs(x) end
 
+--- rnn.acos(x) -> tensor
+---
+--- The angle whose cosine is x, in radians; NaN beyond -1 to 1. Any shape. Errors: an int32 tensor.
+---@param x rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.acos(x) end
+
 --- rnn.add(a, b) -> tensor
 ---
---- a + b, broadcast. Errors: shapes that do not fit together, a float tensor beside an int32 one.
+--- a + b. Broadcast. int32 gives int32, beside a float tensor float. Errors: shapes that do not fit together, an
+--- int32 result beyond int32.
 ---@param a rnn.Tensor|number
 ---@param b rnn.Tensor|number
 ---@return rnn.Tensor
@@ -1038,12 +1246,39 @@ function rnn.argmax(x, axis, keep) end
 ---@return rnn.Tensor
 function rnn.argmin(x, axis, keep) end
 
---- rnn.argsort(x) -> int32
+--- rnn.argsort(x [, axis [, descending]]) -> int32
 ---
---- The places (from 1) that put x, of one axis, in ascending order; stable; NaN last. Errors: more than one axis.
+--- The places (from 1) that put x in order along axis, the last when it is not given: ascending, or with descending
+--- from the largest. Equal elements stay as they are; NaN is the largest. Errors: an axis that x does not have, the
+--- batch or time of one with lengths.
 ---@param x rnn.Tensor
+---@param axis? integer from 1, or from -1 backwards
+---@param descending? boolean
 ---@return rnn.Tensor
-function rnn.argsort(x) end
+function rnn.argsort(x, axis, descending) end
+
+--- rnn.asin(x) -> tensor
+---
+--- The angle whose sine is x, in radians; NaN beyond -1 to 1. Any shape. Errors: an int32 tensor.
+---@param x rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.asin(x) end
+
+--- rnn.atan(x) -> tensor
+---
+--- The angle whose tangent is x, in radians. Any shape. Errors: an int32 tensor.
+---@param x rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.atan(x) end
+
+--- rnn.atan2(y, x) -> tensor
+---
+--- The angle of the point (x, y), in radians from -pi to pi. Broadcast. Errors: shapes that do not fit together, an
+--- int32 that float would round.
+---@param y rnn.Tensor|number
+---@param x rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.atan2(y, x) end
 
 --- rnn.batch_norm(x, gain, bias, running_mean, running_variance, momentum, eps, training) -> tensor
 ---
@@ -1060,7 +1295,7 @@ function rnn.argsort(x) end
 ---@return rnn.Tensor
 function rnn.batch_norm(x, gain, bias, running_mean, running_variance, momentum, eps, training) end
 
---- rnn.binary_cross_entropy(logits, target[, sample_weights [, reduction = "mean"]]) -> tensor
+--- rnn.binary_cross_entropy(logits, target [, sample_weights [, reduction = "mean"]]) -> tensor
 ---
 --- -t log s(y) - (1-t) log(1-s(y)), s the sigmoid; target from 0 to 1, all else is an error. Any shape, over valid
 --- steps; none gives the value of each element. sample_weights, with the first axes of the target, says how many
@@ -1072,6 +1307,17 @@ function rnn.batch_norm(x, gain, bias, running_mean, running_variance, momentum,
 ---@return rnn.Tensor
 function rnn.binary_cross_entropy(logits, target, sample_weights, reduction) end
 
+--- rnn.bincount(ids [, n [, weights]]) -> int32
+---
+--- (n): how often each id 1 .. n (int32, any shape) comes, or, float, the sum of their weights, of the shape of ids.
+--- Id 0 and padding are not counted. Without n: up to the largest id. Errors: ids below 0 or above n, weights of
+--- another shape.
+---@param ids rnn.Tensor
+---@param n? integer
+---@param weights? rnn.Tensor
+---@return rnn.Tensor
+function rnn.bincount(ids, n, weights) end
+
 --- rnn.broadcast_to(x, shape) -> tensor
 ---
 --- x repeated to a shape it can be broadcast to; -1 is the size that x has there. Errors: a shape that x cannot
@@ -1081,9 +1327,17 @@ function rnn.binary_cross_entropy(logits, target, sample_weights, reduction) end
 ---@return rnn.Tensor
 function rnn.broadcast_to(x, shape) end
 
+--- rnn.ceil(x) -> tensor
+---
+--- The smallest integer not below x. Any shape, float or int32.
+---@param x rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.ceil(x) end
+
 --- rnn.clamp(x, low, high) -> tensor
 ---
---- x limited to [low, high]; NaN stays. Errors: a low above high. Any shape. Errors: an int32 tensor.
+--- x limited to [low, high], either of which may be infinite; NaN stays. Any shape, float or int32. Errors: a low
+--- above high, for int32 a limit that is none.
 ---@param x rnn.Tensor|number
 ---@param low number
 ---@param high number
@@ -1117,6 +1371,13 @@ function rnn.conv1d(x, weight, bias, stride, dilation, padding) end
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.cos(x) end
+
+--- rnn.cosh(x) -> tensor
+---
+--- Hyperbolic cosine. Any shape. Errors: an int32 tensor.
+---@param x rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.cosh(x) end
 
 --- rnn.cross_entropy(logits, labels [, weights [, smoothing = 0 [, padded = false [, sample_weights [, reduction = "mean"]]]]]) -> tensor
 ---
@@ -1181,7 +1442,7 @@ function rnn.diag(x, k) end
 
 --- rnn.div(a, b) -> tensor
 ---
---- a / b, broadcast. Errors: shapes that do not fit together, a float tensor beside an int32 one.
+--- a / b, float as in Lua. Broadcast. Errors: shapes that do not fit together, an int32 that float would round.
 ---@param a rnn.Tensor|number
 ---@param b rnn.Tensor|number
 ---@return rnn.Tensor
@@ -1213,12 +1474,18 @@ function rnn.embedding(weight, ids) end
 
 --- rnn.eq(a, b) -> tensor
 ---
---- 1 where a == b, else 0; float or int32. Errors: shapes that do not fit together, a float tensor beside an int32
---- one.
+--- 1 where a == b, else 0; float or int32, exactly. Broadcast. Errors: shapes that do not fit together.
 ---@param a rnn.Tensor|number
 ---@param b rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.eq(a, b) end
+
+--- rnn.erf(x) -> tensor
+---
+--- The error function. Any shape. Errors: an int32 tensor.
+---@param x rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.erf(x) end
 
 --- rnn.exp(x) -> tensor
 ---
@@ -1227,21 +1494,37 @@ function rnn.eq(a, b) end
 ---@return rnn.Tensor
 function rnn.exp(x) end
 
---- rnn.flip(x, axes) -> tensor
+--- rnn.expm1(x) -> tensor
+---
+--- e^x - 1, also of a small x. Any shape. Errors: an int32 tensor.
+---@param x rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.expm1(x) end
+
+--- rnn.flip(x [, axes]) -> tensor
 ---
 --- x backwards along axes; without any, along all. x:slice(axis, -1, 1, -1) is a view. Errors: an axis that x does
 --- not have; along sequences or time of a batch with lengths.
 ---@param x rnn.Tensor
----@param axes integer[] axes from 1, or from -1 backwards, in a table or one by one
+---@param axes? integer[] axes from 1, or from -1 backwards, in a table or one by one
 ---@return rnn.Tensor
 function rnn.flip(x, axes) end
 
 --- rnn.floor(x) -> tensor
 ---
---- The largest integer not above x. Any shape. Errors: an int32 tensor.
+--- The largest integer not above x. Any shape, float or int32.
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.floor(x) end
+
+--- rnn.floor_div(a, b) -> tensor
+---
+--- a // b: a / b rounded down, as in Lua. Broadcast. int32 gives int32, beside a float tensor float. Errors: shapes
+--- that do not fit together, an int32 divided by 0.
+---@param a rnn.Tensor|number
+---@param b rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.floor_div(a, b) end
 
 --- rnn.gather(x, axis, ids) -> tensor
 ---
@@ -1252,7 +1535,7 @@ function rnn.floor(x) end
 ---@return rnn.Tensor
 function rnn.gather(x, axis, ids) end
 
---- rnn.gaussian_nll(mean, target, variance[, sample_weights [, reduction = "mean"]]) -> tensor
+--- rnn.gaussian_nll(mean, target, variance [, sample_weights [, reduction = "mean"]]) -> tensor
 ---
 --- (log v + (y - t)^2 / v) / 2: -log of the normal density of the targets t at means y and variances v, without its
 --- constant; v below 1e-6 counts as 1e-6 (Nix, Weigend 1994). Any shape, over valid steps; none gives the value of
@@ -1268,17 +1551,23 @@ function rnn.gaussian_nll(mean, target, variance, sample_weights, reduction) end
 
 --- rnn.ge(a, b) -> tensor
 ---
---- 1 where a >= b, else 0; float or int32. Errors: shapes that do not fit together, a float tensor beside an int32
---- one.
+--- 1 where a >= b, else 0; float or int32, exactly. Broadcast. Errors: shapes that do not fit together.
 ---@param a rnn.Tensor|number
 ---@param b rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.ge(a, b) end
 
+--- rnn.gelu(x) -> tensor
+---
+--- x times the share of the normal distribution below x, exactly, by erf (Hendrycks and Gimpel 2016). Any shape.
+--- Errors: an int32 tensor.
+---@param x rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.gelu(x) end
+
 --- rnn.gt(a, b) -> tensor
 ---
---- 1 where a > b, else 0; float or int32. Errors: shapes that do not fit together, a float tensor beside an int32
---- one.
+--- 1 where a > b, else 0; float or int32, exactly. Broadcast. Errors: shapes that do not fit together.
 ---@param a rnn.Tensor|number
 ---@param b rnn.Tensor|number
 ---@return rnn.Tensor
@@ -1290,6 +1579,20 @@ function rnn.gt(a, b) end
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.hard_sigmoid(x) end
+
+--- rnn.histogram(x [, bins = 10 [, low [, high]]]) -> counts, edges
+---
+--- int32 (bins): how many elements of x lie in each of so many equal ranges from low to high, and the edges of these,
+--- (bins + 1). Each range begins with its lower edge, the last one has both. What lies outside, NaN and padding is
+--- not counted. low and high both 0 or not given: the smallest and the largest element. Errors: less than one bin,
+--- limits that are no numbers low < high.
+---@param x rnn.Tensor
+---@param bins? integer
+---@param low? number
+---@param high? number
+---@return rnn.Tensor
+---@return rnn.Tensor
+function rnn.histogram(x, bins, low, high) end
 
 --- rnn.huber(prediction, target [, delta = 1 [, sample_weights [, reduction = "mean"]]]) -> tensor
 ---
@@ -1326,6 +1629,16 @@ function rnn.index_add(x, axis, ids, y) end
 ---@return rnn.Tensor
 function rnn.index_put(x, ids, y) end
 
+--- rnn.irfft(X [, n]) -> tensor
+---
+--- The real sequences (..., n) whose rfft is X (..., frequencies, 2); n is 2 (frequencies - 1), or 2 frequencies - 1
+--- for an odd one. Another n cuts X or puts zeros behind it; imaginary parts that rfft makes 0 are not looked at.
+--- Errors: n below 1, a last axis that is not 2, int32, an axis that is time of a batch with lengths.
+---@param X rnn.Tensor
+---@param n? integer
+---@return rnn.Tensor
+function rnn.irfft(X, n) end
+
 --- rnn.is_finite(x) -> tensor
 ---
 --- 1 where x is a number, 0 where it is NaN or infinite. Any shape. Errors: an int32 tensor.
@@ -1333,7 +1646,7 @@ function rnn.index_put(x, ids, y) end
 ---@return rnn.Tensor
 function rnn.is_finite(x) end
 
---- rnn.kl_div(log_probabilities, target[, sample_weights [, reduction = "mean"]]) -> tensor
+--- rnn.kl_div(log_probabilities, target [, sample_weights [, reduction = "mean"]]) -> tensor
 ---
 --- t (log t - y) of log-probabilities y, such as x:log_softmax(-1), and probabilities t: the Kullback-Leibler
 --- divergence of whole distributions is the sum of their elements. Any shape, over valid steps; none gives the value
@@ -1345,6 +1658,14 @@ function rnn.is_finite(x) end
 ---@param reduction? "mean"|"sum"|"none"
 ---@return rnn.Tensor
 function rnn.kl_div(log_probabilities, target, sample_weights, reduction) end
+
+--- rnn.last(x) -> tensor
+---
+--- Of x (N, T, ...) the last valid step of each sequence, (N, ...); 0 of a sequence without steps. Errors: an x of
+--- less than two axes.
+---@param x rnn.Tensor
+---@return rnn.Tensor
+function rnn.last(x) end
 
 --- rnn.layer_norm(x, gain, bias, eps) -> tensor
 ---
@@ -1359,8 +1680,7 @@ function rnn.layer_norm(x, gain, bias, eps) end
 
 --- rnn.le(a, b) -> tensor
 ---
---- 1 where a <= b, else 0; float or int32. Errors: shapes that do not fit together, a float tensor beside an int32
---- one.
+--- 1 where a <= b, else 0; float or int32, exactly. Broadcast. Errors: shapes that do not fit together.
 ---@param a rnn.Tensor|number
 ---@param b rnn.Tensor|number
 ---@return rnn.Tensor
@@ -1391,6 +1711,20 @@ function rnn.linear(x, weight, bias) end
 ---@return rnn.Tensor
 function rnn.log(x) end
 
+--- rnn.log1p(x) -> tensor
+---
+--- log(1 + x), also of a small x; NaN below -1. Any shape. Errors: an int32 tensor.
+---@param x rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.log1p(x) end
+
+--- rnn.log_sigmoid(x) -> tensor
+---
+--- log(sigmoid(x)), also where the sigmoid is 0. Any shape. Errors: an int32 tensor.
+---@param x rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.log_sigmoid(x) end
+
 --- rnn.log_softmax(x, axis) -> tensor
 ---
 --- log(softmax(x)) along axis. Errors: an axis that x does not have; int32.
@@ -1398,6 +1732,40 @@ function rnn.log(x) end
 ---@param axis integer from 1, or from -1 backwards
 ---@return rnn.Tensor
 function rnn.log_softmax(x, axis) end
+
+--- rnn.logical_and(a, b) -> tensor
+---
+--- 1 where both are, else 0; of masks, float tensors of 0 and 1, as comparisons give them. Broadcast. Errors: other
+--- values, shapes that do not fit together.
+---@param a rnn.Tensor of 0 and 1
+---@param b rnn.Tensor of 0 and 1
+---@return rnn.Tensor
+function rnn.logical_and(a, b) end
+
+--- rnn.logical_not(x) -> tensor
+---
+--- 1 - x; of a mask, a float tensor of 0 and 1. Errors: other values.
+---@param x rnn.Tensor of 0 and 1
+---@return rnn.Tensor
+function rnn.logical_not(x) end
+
+--- rnn.logical_or(a, b) -> tensor
+---
+--- 1 where at least one is, else 0; of masks, float tensors of 0 and 1, as comparisons give them. Broadcast. Errors:
+--- other values, shapes that do not fit together.
+---@param a rnn.Tensor of 0 and 1
+---@param b rnn.Tensor of 0 and 1
+---@return rnn.Tensor
+function rnn.logical_or(a, b) end
+
+--- rnn.logical_xor(a, b) -> tensor
+---
+--- 1 where just one is, else 0; of masks, float tensors of 0 and 1, as comparisons give them. Broadcast. Errors:
+--- other values, shapes that do not fit together.
+---@param a rnn.Tensor of 0 and 1
+---@param b rnn.Tensor of 0 and 1
+---@return rnn.Tensor
+function rnn.logical_xor(a, b) end
 
 --- rnn.logsumexp(x [, axes [, keep]]) -> tensor
 ---
@@ -1412,14 +1780,13 @@ function rnn.logsumexp(x, axes, keep) end
 
 --- rnn.lt(a, b) -> tensor
 ---
---- 1 where a < b, else 0; float or int32. Errors: shapes that do not fit together, a float tensor beside an int32
---- one.
+--- 1 where a < b, else 0; float or int32, exactly. Broadcast. Errors: shapes that do not fit together.
 ---@param a rnn.Tensor|number
 ---@param b rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.lt(a, b) end
 
---- rnn.mae(prediction, target[, sample_weights [, reduction = "mean"]]) -> tensor
+--- rnn.mae(prediction, target [, sample_weights [, reduction = "mean"]]) -> tensor
 ---
 --- Absolute error. Any shape, over valid steps; none gives the value of each element. sample_weights, with the first
 --- axes of the target, says how many times each part counts; reduction "mean", "sum" or "none". Errors: shapes that
@@ -1431,10 +1798,20 @@ function rnn.lt(a, b) end
 ---@return rnn.Tensor
 function rnn.mae(prediction, target, sample_weights, reduction) end
 
+--- rnn.mask(x) -> tensor
+---
+--- Of x (N, T, ...) the mask (N, T): 1 where a step is valid, 0 behind the lengths; all 1 without lengths. Errors: an
+--- x of less than two axes.
+---@param x rnn.Tensor
+---@return rnn.Tensor
+function rnn.mask(x) end
+
 --- rnn.matmul(a, b) -> tensor
 ---
---- Matrix product (..., m, k) x (..., k, n) -> (..., m, n); leading axes broadcast. Errors: inner sizes that differ,
---- batches that do not fit together, a sum over the steps of what has lengths.
+--- Matrix product (..., m, k) x (..., k, n) -> (..., m, n); leading axes broadcast. A vector (k) is a row on the
+--- left, a column on the right, and the result lacks its axis of size 1: matrix and vector give (..., m), two vectors
+--- a number. Errors: int32, inner sizes that differ, batches that do not fit together, a sum over the steps of what
+--- has lengths.
 ---@param a rnn.Tensor
 ---@param b rnn.Tensor
 ---@return rnn.Tensor
@@ -1453,8 +1830,8 @@ function rnn.max(x, axes, keep) end
 
 --- rnn.maximum(a, b) -> tensor
 ---
---- The larger of each pair, NaN before all; a's gradient where equal. Errors: shapes that do not fit together, a
---- float tensor beside an int32 one.
+--- The larger of each pair, NaN before all; a's gradient where equal. Broadcast. int32 gives int32, beside a float
+--- tensor float. Errors: shapes that do not fit together, an int32 result beyond int32.
 ---@param a rnn.Tensor|number
 ---@param b rnn.Tensor|number
 ---@return rnn.Tensor
@@ -1471,6 +1848,18 @@ function rnn.maximum(a, b) end
 ---@return rnn.Tensor
 function rnn.mean(x, axes, keep) end
 
+--- rnn.median(x [, axes [, keep]]) -> tensor
+---
+--- The middle element, or the mean of the two in the middle, as in NumPy (PyTorch takes the lower). Along axes: one,
+--- several in a table, or nil for all; keep leaves them with size 1. Over time of a batch with lengths only valid
+--- steps count. nan of nothing, and where an element is; its gradient goes to the elements it is made of; int32 gives
+--- float. Errors: an axis that x does not have, the batch without time of one with lengths.
+---@param x rnn.Tensor|number
+---@param axes? integer|integer[] from 1, or from -1 backwards
+---@param keep? boolean
+---@return rnn.Tensor
+function rnn.median(x, axes, keep) end
+
 --- rnn.min(x [, axes [, keep]]) -> tensor
 ---
 --- Smallest element along axes: one, several in a table, or nil for all; keep leaves them with size 1. Over time of a
@@ -1484,14 +1873,23 @@ function rnn.min(x, axes, keep) end
 
 --- rnn.minimum(a, b) -> tensor
 ---
---- The smaller of each pair, NaN before all; a's gradient where equal. Errors: shapes that do not fit together, a
---- float tensor beside an int32 one.
+--- The smaller of each pair, NaN before all; a's gradient where equal. Broadcast. int32 gives int32, beside a float
+--- tensor float. Errors: shapes that do not fit together, an int32 result beyond int32.
 ---@param a rnn.Tensor|number
 ---@param b rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.minimum(a, b) end
 
---- rnn.mse(prediction, target[, sample_weights [, reduction = "mean"]]) -> tensor
+--- rnn.mod(a, b) -> tensor
+---
+--- a % b, what floor_div leaves: of b's sign, as in Lua. Broadcast. int32 gives int32, beside a float tensor float.
+--- Errors: shapes that do not fit together, an int32 divided by 0.
+---@param a rnn.Tensor|number
+---@param b rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.mod(a, b) end
+
+--- rnn.mse(prediction, target [, sample_weights [, reduction = "mean"]]) -> tensor
 ---
 --- Squared error. Any shape, over valid steps; none gives the value of each element. sample_weights, with the first
 --- axes of the target, says how many times each part counts; reduction "mean", "sum" or "none". Errors: shapes that
@@ -1505,7 +1903,8 @@ function rnn.mse(prediction, target, sample_weights, reduction) end
 
 --- rnn.mul(a, b) -> tensor
 ---
---- a * b, element by element, broadcast. Errors: shapes that do not fit together, a float tensor beside an int32 one.
+--- a * b, element by element. Broadcast. int32 gives int32, beside a float tensor float. Errors: shapes that do not
+--- fit together, an int32 result beyond int32.
 ---@param a rnn.Tensor|number
 ---@param b rnn.Tensor|number
 ---@return rnn.Tensor
@@ -1513,8 +1912,7 @@ function rnn.mul(a, b) end
 
 --- rnn.ne(a, b) -> tensor
 ---
---- 1 where a ~= b, else 0; float or int32. Errors: shapes that do not fit together, a float tensor beside an int32
---- one.
+--- 1 where a ~= b, else 0; float or int32, exactly. Broadcast. Errors: shapes that do not fit together.
 ---@param a rnn.Tensor|number
 ---@param b rnn.Tensor|number
 ---@return rnn.Tensor
@@ -1522,7 +1920,7 @@ function rnn.ne(a, b) end
 
 --- rnn.neg(x) -> tensor
 ---
---- -x. Any shape. Errors: an int32 tensor.
+--- -x. Any shape, float or int32.
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.neg(x) end
@@ -1579,7 +1977,7 @@ function rnn.pad(x, axis, before, after, mode, value) end
 ---@return rnn.Tensor
 function rnn.permute(x, axes) end
 
---- rnn.poisson_nll(log_rate, target[, sample_weights [, reduction = "mean"]]) -> tensor
+--- rnn.poisson_nll(log_rate, target [, sample_weights [, reduction = "mean"]]) -> tensor
 ---
 --- e^y - t y: -log of the Poisson probability of the counts t at rates e^y, without the part that depends on t alone.
 --- Any shape, over valid steps; none gives the value of each element. sample_weights, with the first axes of the
@@ -1593,7 +1991,8 @@ function rnn.poisson_nll(log_rate, target, sample_weights, reduction) end
 
 --- rnn.pow(a, b) -> tensor
 ---
---- a to the power b, broadcast. Errors: shapes that do not fit together, a float tensor beside an int32 one.
+--- a to the power b. Broadcast. int32 gives int32, beside a float tensor float. Errors: shapes that do not fit
+--- together, an int32 result beyond int32, a negative int32 exponent.
 ---@param a rnn.Tensor|number
 ---@param b rnn.Tensor|number
 ---@return rnn.Tensor
@@ -1610,7 +2009,20 @@ function rnn.pow(a, b) end
 ---@return rnn.Tensor
 function rnn.prod(x, axes, keep) end
 
---- rnn.quantile_loss(prediction, target, q[, sample_weights [, reduction = "mean"]]) -> tensor
+--- rnn.quantile(x, q [, axes [, keep]]) -> tensor
+---
+--- What the share q, 0 to 1, of the elements is not above; between two elements linear, as in NumPy. Along axes: one,
+--- several in a table, or nil for all; keep leaves them with size 1. Over time of a batch with lengths only valid
+--- steps count. nan of nothing, and where an element is; its gradient goes to the elements it is made of; int32 gives
+--- float. Errors: an axis that x does not have, the batch without time of one with lengths, a q outside 0 .. 1.
+---@param x rnn.Tensor|number
+---@param q number
+---@param axes? integer|integer[] from 1, or from -1 backwards
+---@param keep? boolean
+---@return rnn.Tensor
+function rnn.quantile(x, q, axes, keep) end
+
+--- rnn.quantile_loss(prediction, target, q [, sample_weights [, reduction = "mean"]]) -> tensor
 ---
 --- The pinball loss, whose least is at the quantile q of the targets: q (t - y) for a prediction y below its target
 --- t, (1 - q) (y - t) above (Koenker, Bassett 1978). Any shape, over valid steps; none gives the value of each
@@ -1657,6 +2069,24 @@ function rnn.repeat_interleave(x, count, axis) end
 ---@return rnn.Tensor
 function rnn.reshape(x, shape) end
 
+--- rnn.reverse_steps(x) -> tensor
+---
+--- x (N, T, ...) with the steps of each sequence in reverse, within its length; padding stays where it is. Errors: an
+--- x of less than two axes.
+---@param x rnn.Tensor
+---@return rnn.Tensor
+function rnn.reverse_steps(x) end
+
+--- rnn.rfft(x [, n]) -> tensor
+---
+--- Fourier transform of real x (..., n) along its last axis: (..., n // 2 + 1, 2), the frequencies 0, 1 .. n // 2 of
+--- n samples, real and imaginary parts; X[k] = sum of x[j] exp(-2 pi i j k / n) with j and k from 0. Another n cuts x
+--- or puts zeros behind it. Errors: n below 1, int32, an axis that is time of a batch with lengths.
+---@param x rnn.Tensor
+---@param n? integer
+---@return rnn.Tensor
+function rnn.rfft(x, n) end
+
 --- rnn.roll(x, shift, axis or nil) -> tensor
 ---
 --- Each place moved shift further along axis, the last ones to the beginning; without axis, all elements row by row.
@@ -1666,6 +2096,22 @@ function rnn.reshape(x, shape) end
 ---@param axis? integer from 1, or from -1 backwards
 ---@return rnn.Tensor
 function rnn.roll(x, shift, axis) end
+
+--- rnn.round(x [, straight_through]) -> tensor
+---
+--- The nearest integer, of two the even one. No gradient, or with straight_through that of x (Bengio et al. 2013).
+--- Any shape, float or int32.
+---@param x rnn.Tensor|number
+---@param straight_through boolean
+---@return rnn.Tensor
+function rnn.round(x, straight_through) end
+
+--- rnn.rsqrt(x) -> tensor
+---
+--- 1 over the square root; NaN below 0. Any shape. Errors: an int32 tensor.
+---@param x rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.rsqrt(x) end
 
 --- rnn.scatter(x, axis, ids, y) -> tensor
 ---
@@ -1691,6 +2137,17 @@ function rnn.scatter(x, axis, ids, y) end
 ---@param y rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.scatter_add(x, axis, ids, y) end
+
+--- rnn.searchsorted(sorted, x [, right]) -> int32
+---
+--- The place (from 1 to n + 1), of the shape of x, where each element can be put into sorted, (n), ascending, so that
+--- it stays in order: before those equal to it, or with right behind them. NaN is the largest. Errors: sorted that is
+--- not, two types.
+---@param sorted rnn.Tensor
+---@param x rnn.Tensor
+---@param right? boolean
+---@return rnn.Tensor
+function rnn.searchsorted(sorted, x, right) end
 
 --- rnn.select(x, axis, index) -> tensor
 ---
@@ -1718,10 +2175,17 @@ function rnn.sigmoid(x) end
 
 --- rnn.sign(x) -> tensor
 ---
---- -1, 0 or 1. Any shape. Errors: an int32 tensor.
+--- -1, 0 or 1. Any shape, float or int32.
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.sign(x) end
+
+--- rnn.silu(x) -> tensor
+---
+--- x sigmoid(x), also called swish (Elfwing et al. 2018). Any shape. Errors: an int32 tensor.
+---@param x rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.silu(x) end
 
 --- rnn.sin(x) -> tensor
 ---
@@ -1729,6 +2193,13 @@ function rnn.sign(x) end
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.sin(x) end
+
+--- rnn.sinh(x) -> tensor
+---
+--- Hyperbolic sine. Any shape. Errors: an int32 tensor.
+---@param x rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.sinh(x) end
 
 --- rnn.slice(x, axis, from, to [, step = 1]) -> tensor
 ---
@@ -1764,6 +2235,18 @@ function rnn.softplus(x) end
 ---@return rnn.Tensor
 function rnn.softsign(x) end
 
+--- rnn.sort(x [, axis [, descending]]) -> values, ids
+---
+--- x in order, and int32 the places (from 1) where its elements were, along axis, the last when it is not given:
+--- ascending, or with descending from the largest. Equal elements stay as they are; NaN is the largest. Errors: an
+--- axis that x does not have, the batch or time of one with lengths.
+---@param x rnn.Tensor
+---@param axis? integer from 1, or from -1 backwards
+---@param descending? boolean
+---@return rnn.Tensor
+---@return rnn.Tensor
+function rnn.sort(x, axis, descending) end
+
 --- rnn.sqrt(x) -> tensor
 ---
 --- Square root; NaN below 0. Any shape. Errors: an int32 tensor.
@@ -1773,7 +2256,7 @@ function rnn.sqrt(x) end
 
 --- rnn.square(x) -> tensor
 ---
---- x*x. Any shape. Errors: an int32 tensor.
+--- x*x. Any shape, float or int32.
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.square(x) end
@@ -1811,7 +2294,8 @@ function rnn.std(x, axes, keep, correction) end
 
 --- rnn.sub(a, b) -> tensor
 ---
---- a - b, broadcast. Errors: shapes that do not fit together, a float tensor beside an int32 one.
+--- a - b. Broadcast. int32 gives int32, beside a float tensor float. Errors: shapes that do not fit together, an
+--- int32 result beyond int32.
 ---@param a rnn.Tensor|number
 ---@param b rnn.Tensor|number
 ---@return rnn.Tensor
@@ -1838,6 +2322,13 @@ function rnn.sum(x, axes, keep) end
 ---@param axis integer from 1, or from -1 backwards
 ---@return rnn.Tensor
 function rnn.take_along_axis(x, ids, axis) end
+
+--- rnn.tan(x) -> tensor
+---
+--- Tangent, x in radians. Any shape. Errors: an int32 tensor.
+---@param x rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.tan(x) end
 
 --- rnn.tanh(x) -> tensor
 ---
@@ -1870,14 +2361,16 @@ function rnn.to_float(x) end
 ---@return rnn.Tensor
 function rnn.to_int(x) end
 
---- rnn.topk(x, k) -> int32
+--- rnn.topk(x, k [, smallest]) -> int32
 ---
---- (..., V) -> (..., k): the places (from 1) of the k largest along the last axis, largest first, the first of equals
---- first; NaN last. Errors: a k outside 1 .. V; along time of a batch with lengths.
+--- (..., V) -> (..., k): the places (from 1) of the k largest along the last axis, largest first, or of the k
+--- smallest; the first of equals first; NaN is the largest. Errors: a k outside 1 .. V; along time of a batch with
+--- lengths.
 ---@param x rnn.Tensor
 ---@param k integer
+---@param smallest? boolean
 ---@return rnn.Tensor
-function rnn.topk(x, k) end
+function rnn.topk(x, k, smallest) end
 
 --- rnn.transpose(x, a, b) -> tensor
 ---
@@ -1907,6 +2400,17 @@ function rnn.tril(x, k) end
 ---@return rnn.Tensor
 function rnn.triu(x, k) end
 
+--- rnn.unique(x) -> values, counts, ids
+---
+--- The different values of x, (n), ascending, all NaN as one, the last; int32 how often each comes, (n), and, of the
+--- shape of x, which of them stands there (from 1). Padding of a batch with lengths is not counted; its ids are 0.
+--- Errors: too little memory.
+---@param x rnn.Tensor
+---@return rnn.Tensor
+---@return rnn.Tensor
+---@return rnn.Tensor
+function rnn.unique(x) end
+
 --- rnn.unsqueeze(x, axis) -> tensor
 ---
 --- x with a new axis of size 1; -1 is behind the last. Shares memory with x. Errors: an axis outside 1 .. the number
@@ -1929,14 +2433,15 @@ function rnn.unsqueeze(x, axis) end
 ---@return rnn.Tensor
 function rnn.var(x, axes, keep, correction) end
 
---- rnn.where(condition, a, b) -> tensor
+--- rnn.where(mask, a, b) -> tensor
 ---
---- a where condition is not 0, else b; broadcast. Errors: shapes that do not fit together.
----@param condition rnn.Tensor|number
+--- a where the mask is 1, b where it is 0. Broadcast. int32 a and b give int32, beside a float tensor float. Errors:
+--- other values in the mask, shapes that do not fit together.
+---@param mask rnn.Tensor of 0 and 1
 ---@param a rnn.Tensor|number
 ---@param b rnn.Tensor|number
 ---@return rnn.Tensor
-function rnn.where(condition, a, b) end
+function rnn.where(mask, a, b) end
 
 --- rnn.windows(series, starts, length) -> tensor
 ---
@@ -1955,6 +2460,17 @@ function rnn.windows(series, starts, length) end
 ---@param x rnn.Tensor
 ---@return rnn.Tensor
 function rnn.zero_padding(x) end
+
+--- x:on_grad(f) -> function
+---
+--- Has every backward, and rnn.grad, that reaches x call f(g) once, when the whole gradient g of x is there, with the shape
+--- and lengths of x; when f returns a tensor, it is the gradient from there on: x:on_grad(function(g) return g:clamp(-1, 1)
+--- end). The function that is returned removes the hook. A result loses its hooks with its history; those of a parameter
+--- stay. Errors: a tensor without history that requires no gradient, or whose history is used up; in backward those of f,
+--- gradients of another shape, a yield out of f.
+---@param f fun(g: rnn.Tensor): rnn.Tensor?
+---@return function remove (), which may be called more than once
+function Tensor:on_grad(f) end
 
 --- x:requires_grad([on]) -> boolean | x
 ---
@@ -2087,21 +2603,47 @@ function Tensor:assign(y) end
 ---@return rnn.Tensor x itself, of any shape
 function Tensor:fill_(value) end
 
---- x:uniform_(low, high) -> x
+--- x:uniform_([low = 0 [, high = 1]]) -> x
 ---
 --- Fills x with random numbers, uniform from low to below high. Errors: an int32 tensor.
----@param low number
----@param high number
+---@param low? number
+---@param high? number
 ---@return rnn.Tensor x itself, of any shape
 function Tensor:uniform_(low, high) end
 
---- x:normal_(mean, deviation) -> x
+--- x:normal_([mean = 0 [, deviation = 1]]) -> x
 ---
 --- Fills x with random numbers of a normal distribution. Errors: an int32 tensor.
----@param mean number
----@param deviation number
+---@param mean? number
+---@param deviation? number
 ---@return rnn.Tensor x itself, of any shape
 function Tensor:normal_(mean, deviation) end
+
+--- x:truncated_normal_([mean = 0 [, deviation = 1 [, low [, high]]]]) -> x
+---
+--- Fills x with random numbers of a normal distribution, but only such from low to high; without these, up to two
+--- deviations from the mean. Errors: an int32 tensor, low not below high.
+---@param mean? number
+---@param deviation? number
+---@param low? number may be -math.huge
+---@param high? number may be math.huge
+---@return rnn.Tensor x itself, of any shape
+function Tensor:truncated_normal_(mean, deviation, low, high) end
+
+--- x:exponential_([rate = 1]) -> x
+---
+--- Fills x with random numbers of the exponential distribution, of mean 1 / rate. Errors: an int32 tensor, a rate that is
+--- not positive.
+---@param rate? number
+---@return rnn.Tensor x itself, of any shape
+function Tensor:exponential_(rate) end
+
+--- x:bernoulli_([p = 0.5]) -> x
+---
+--- Makes each element 1 with probability p, else 0. Errors: an int32 tensor, probabilities outside 0 .. 1.
+---@param p? number|rnn.Tensor of a shape that can be broadcast to that of x
+---@return rnn.Tensor x itself, of any shape
+function Tensor:bernoulli_(p) end
 
 --- x:orthogonal_([blocks = 1 [, gain = 1]]) -> x
 ---

@@ -86,6 +86,12 @@ describe("rnn.grad", function()
     local w = leaf { 1, 2 }
     local loss = w:square():sum()
     for _ = 1, 3 do assert.same({ 2, 4 }, values(rnn.grad(loss, w, { retain_graph = true }))) end
+    local x, layer = rnn.zeros(2, 3, 2), nn.Linear(2, 2)
+    x:fill_(0 / 0):slice(2, 1, 1):fill_(1)
+    local y = layer(x:with_lengths { 1, 1 }):sum()
+    for _ = 1, 3 do
+      assert.same({ { 2, 2 }, { 2, 2 } }, values(rnn.grad(y, layer.weight, { retain_graph = true })))
+    end
     rnn.grad(loss, w)
     assert.matches("grad: the history of this result %(%) was already consumed", message_of(rnn.grad, loss, w))
     local shared = w:exp()
@@ -269,7 +275,7 @@ describe("an operation of one's own", function()
     local object = {}
     local cases = {
       { here(0) .. "oops", function() error("oops") end },
-      { here(0) .. "matmul: ", function(_, dy) return dy:matmul(rnn.ones(3, 3)) end },
+      { here(0) .. "matmul: ", function(_, dy) return dy:matmul(rnn.ones(5, 5)) end },
       { "custom at [^ ]*autograd_spec.lua:%d+: expected a float gradient %(2,%), got %(%) %a+$",
         function(_, dy) return dy:sum() end },
       { "expected a float gradient %(2,%), got %(2,%) int32", function(_, dy) return dy:to_int() end },
@@ -544,6 +550,27 @@ describe("a hook", function()
     used:backward()
     assert.matches("already consumed", message_of(used.on_grad, used, print))
     assert.matches("expected a function, got nothing", message_of(used.on_grad, used))
+  end)
+
+  it("runs in the coroutine that calls backward, one inside the other", function()
+    local w, v, seen = leaf { 1 }, leaf { 2 }, {}
+    v:on_grad(function() seen.v = coroutine.running() end)
+    local inner
+    w:on_grad(function(g)
+      seen.w = coroutine.running()
+      inner = coroutine.create(function() return rnn.grad(v:sum(), v) end)
+      rnn.recording(true)
+      assert.same({ 1 }, values(select(2, coroutine.resume(inner))))
+      rnn.recording(false)
+      seen.again = coroutine.running()
+      return g * 3
+    end)
+    local outer = coroutine.create(function() return rnn.grad(w:sum(), w) end)
+    assert.same({ 3 }, values(select(2, coroutine.resume(outer))))
+    assert.same({ v = inner, w = outer, again = outer }, seen)
+    local y = w:sum()
+    assert.same({ 3 }, values(rnn.no_grad(rnn.grad, y, w)))
+    assert.is_true(rnn.recording())
   end)
 
   it("runs without recording, and may run another backward", function()
