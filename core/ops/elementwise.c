@@ -3,7 +3,7 @@
 #include "walk.h"
 
 #define ELEMENTWISE " Any shape. Errors: an int32 tensor."
-#define OF_BOTH " Any shape, float or int32."
+#define OF_BOTH " Any shape, float or int32. Errors: a result that no int32 can hold."
 
 /* One piece: y = f(x); dx += dy df. Where x or y is not kept, nobody looks at it. */
 typedef void value_fn(int64_t n, const real *restrict x, real *restrict y, const double *numbers);
