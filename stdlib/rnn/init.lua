@@ -57,6 +57,7 @@ local parts = {
 -- Functions made of other ops, which are methods of tensors as well.
 for module, names in pairs {
   ["rnn.shapes"] = { "split", "chunk", "flatten", "outer", "unfold", "masked_fill" },
+  ["rnn.elements"] = { "lerp", "diff" },
   ["rnn.products"] = { "dot", "bilinear" },
   ["rnn.stft"] = { "stft" },
 } do

@@ -1,5 +1,5 @@
 -- Functions of one and two tensors, element by element: what int32 and float, masks and numbers give, and broadcasting.
-local core = require "rnn.core"
+local core = require "rnn"
 
 local function int(values) return core.tensor(values, "int32") end
 
@@ -348,5 +348,32 @@ describe("x:set", function()
     s:backward()
     assert.equal(9, s:item())
     assert.same({ 2, 0, 2 }, w.grad:totable())
+  end)
+end)
+
+describe("functions made of others", function()
+  it("diff", function()
+    local x = core.tensor { { 1, 4, 9 }, { 2, 2, 0 } }
+    is(x:diff(), "float", { { 3, 5 }, { 0, -2 } })
+    is(x:diff(1), "float", { { 1, -2, -9 } })
+    is(core.diff(x, -2), "float", { { 1, -2, -9 } })
+    is(int { 5, 7, 4 }:diff(), "int32", { 2, -3 })
+    assert.equal(0, core.ones(1):diff():count())
+    fails("diff: axis -1 of", function() return core.zeros(0):diff() end)
+    fails("diff: expected a tensor of at least one axis", function() return core.tensor(1):diff() end)
+    fails("diff: argument 2 (axis)", function() return x:diff(3) end)
+    fails("diff: argument 2 (axis)", function() return x:diff(0) end)
+    local w = core.tensor { 1, 3, 2 }:requires_grad(true)
+    local y = (w:diff() * core.tensor { 2, 5 }):sum()
+    y:backward()
+    is(w.grad, "float", { -2, -3, 5 })
+  end)
+
+  it("lerp", function()
+    local a, b = core.tensor { 1, 2 }, core.tensor { 3, 6 }
+    is(a:lerp(b, 0), "float", { 1, 2 })
+    is(a:lerp(b, 1), "float", { 3, 6 })
+    is(core.lerp(a, b, core.tensor { 0.5, 0.25 }), "float", { 2, 3 })
+    fails("lerp: argument 3 (weight)", function() return a:lerp(b) end)
   end)
 end)
