@@ -743,20 +743,45 @@ INLINE void extreme_line(const bool smallest, const bool wants_row, const int la
   *row = found;
 }
 
+/* As many lines side by side as a vector has lanes. */
+INLINE void extreme_beside(const bool smallest, int64_t n, const real *x, ptrdiff_t stride, vec *top, veci *row) {
+  vec best = {0};
+  veci at = {0};
+  for (lane_int k = 0; k < n; k++) {
+    vec y;
+    for (int i = 0; i < LANES; i++) y[i] = x[i * stride + k];
+    if (smallest) y = -y;
+    veci m = k == 0 ? ~at : beats(y, best);
+    best = choose(m, y, best);
+    at = (m & k) | (~m & at);
+  }
+  *top = smallest ? -best : best;
+  *row = at;
+}
+
 INLINE void extreme_all_lines(const bool smallest, const bool wants_row, int64_t lines, int64_t n, const real *x,
                               ptrdiff_t stride, rnni_row first, real *top, rnni_row *row) {
-  for (int64_t i = 0; i < lines; i++, x += stride) {
+  int64_t i = 0;
+  for (; n < 16 && i + LANES <= lines; i += LANES) {
+    vec best;
+    veci at;
+    extreme_beside(smallest, n, x + i * stride, stride, &best, &at);
+    store(top + i, best + 0); /* which of 0 and -0 comes first depends on the width of a vector */
+    if (wants_row) *(veci_loose *)(row + i) = at + first;
+  }
+  for (; i < lines; i++) {
     rnni_row place;
     real best, few[16];
+    const real *line = x + i * stride;
     if (n < 16) { /* the first again and again behind them: it loses against itself */
-      for (int k = 0; k < 16; k++) few[k] = x[k < n ? k : 0];
+      for (int k = 0; k < 16; k++) few[k] = line[k < n ? k : 0];
       extreme_line(smallest, wants_row, 16, 16, few, &best, &place);
     } else if (n < 64) {
-      extreme_line(smallest, wants_row, 16, n, x, &best, &place);
+      extreme_line(smallest, wants_row, 16, n, line, &best, &place);
     } else {
-      extreme_line(smallest, wants_row, 64, n, x, &best, &place);
+      extreme_line(smallest, wants_row, 64, n, line, &best, &place);
     }
-    top[i] = best + 0; /* which of 0 and -0 comes first depends on the width of a vector */
+    top[i] = best + 0;
     if (wants_row) row[i] = first + place;
   }
 }
