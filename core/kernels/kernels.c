@@ -583,6 +583,10 @@ static void sum_columns(int64_t rows, int64_t n, const real *a, ptrdiff_t lda, c
 
 #ifdef RNN_DOUBLE
 INLINE dvec load_wide(const real *p) { return load(p); }
+#elif defined(__AVX512F__) /* what GCC makes of __builtin_convertvector takes five instructions */
+INLINE dvec load_wide(const real *p) { return (dvec)_mm512_cvtps_pd(_mm256_loadu_ps(p)); }
+#elif defined(__AVX2__)
+INLINE dvec load_wide(const real *p) { return (dvec)_mm256_cvtps_pd(_mm_loadu_ps(p)); }
 #else
 typedef float half_vec __attribute__((vector_size(VEC_BYTES / 2), aligned(sizeof(float)), may_alias));
 INLINE dvec load_wide(const real *p) { return __builtin_convertvector(*(const half_vec *)p, dvec); }
@@ -708,6 +712,204 @@ static void extreme(bool smallest, int64_t rows, int64_t n, const real *x, ptrdi
   else if (smallest) extreme_all(true, false, rows, n, x, ld, first, top, NULL);
   else if (row) extreme_all(false, true, rows, n, x, ld, first, top, row);
   else extreme_all(false, false, rows, n, x, ld, first, top, NULL);
+}
+
+/* ---- reductions of lines: a line in lanes, whose number its length says ---- */
+
+INLINE double fold_one(const rnni_fold how, double x, double shift) {
+  return how == RNNI_SIZES ? fabs(x) : how == RNNI_SQUARES ? (x - shift) * (x - shift) : x;
+}
+INLINE double join(const rnni_fold how, double a, double b) { return how == RNNI_PRODUCT ? a * b : a + b; }
+
+/* lanes and how are constants wherever this is expanded. */
+INLINE double fold_line(const rnni_fold how, const int lanes, int64_t n, const real *x, double shift) {
+  enum { MOST = 32 / DLANES };
+  dvec acc[MOST], s = d_splat(shift);
+  double lane[DLANES];
+  int64_t k = 0;
+#pragma GCC unroll 16
+  for (int v = 0; v < lanes / DLANES; v++) acc[v] = d_splat(how == RNNI_PRODUCT);
+  for (; k + lanes <= n; k += lanes) {
+#pragma GCC unroll 16
+    for (int v = 0; v < lanes / DLANES; v++)
+      acc[v] = fold_two(how, acc[v], fold_term(how, load_wide(x + k + v * DLANES), s));
+  }
+#pragma GCC unroll 16
+  for (int v = 0; v < lanes / DLANES; v++) {
+    if (k + DLANES <= n) {
+      acc[v] = fold_two(how, acc[v], fold_term(how, load_wide(x + k), s));
+      k += DLANES;
+    } else if (k < n) { /* the last ones, in the lanes that are next */
+      for (int i = 0; i < DLANES; i++, k++) lane[i] = k < n ? fold_one(how, (double)x[k], shift) : how == RNNI_PRODUCT;
+      acc[v] = fold_two(how, acc[v], load_doubles(lane));
+    }
+  }
+#pragma GCC unroll 16
+  for (int left = lanes / DLANES / 2; left > 0; left /= 2) {
+#pragma GCC unroll 16
+    for (int v = 0; v < left; v++) acc[v] = fold_two(how, acc[v], acc[v + left]);
+  }
+  store_doubles(lane, acc[0]);
+#pragma GCC unroll 16
+  for (int left = DLANES / 2; left > 0; left /= 2) {
+#pragma GCC unroll 16
+    for (int i = 0; i < left; i++) lane[i] = join(how, lane[i], lane[i + left]);
+  }
+  return lane[0];
+}
+
+INLINE double fold_short(const rnni_fold how, int64_t n, const real *x, double shift) {
+  double start = how == RNNI_PRODUCT, chain[4] = {start, start, start, start};
+  int64_t k = 0;
+  for (; k + 4 <= n; k += 4)
+    for (int i = 0; i < 4; i++) chain[i] = join(how, chain[i], fold_one(how, (double)x[k + i], shift));
+  for (int i = 0; k < n; i++, k++) chain[i] = join(how, chain[i], fold_one(how, (double)x[k], shift));
+  return join(how, join(how, chain[0], chain[2]), join(how, chain[1], chain[3]));
+}
+
+INLINE void fold_all_lines(const rnni_fold how, int64_t lines, int64_t n, const real *x, ptrdiff_t stride,
+                           const double *shift, double *acc) {
+  for (int64_t i = 0; i < lines; i++, x += stride) {
+    double s = shift ? shift[i] : 0;
+    acc[i] = n < 16 ? fold_short(how, n, x, s) : n < 64 ? fold_line(how, 8, n, x, s) : fold_line(how, 32, n, x, s);
+  }
+}
+
+static void fold_lines(rnni_fold how, int64_t lines, int64_t n, const real *x, ptrdiff_t stride, const double *shift,
+                       double *acc) {
+  switch (how) {
+    case RNNI_SUM: fold_all_lines(RNNI_SUM, lines, n, x, stride, NULL, acc); break;
+    case RNNI_SIZES: fold_all_lines(RNNI_SIZES, lines, n, x, stride, NULL, acc); break;
+    case RNNI_SQUARES: fold_all_lines(RNNI_SQUARES, lines, n, x, stride, shift, acc); break;
+    case RNNI_PRODUCT: fold_all_lines(RNNI_PRODUCT, lines, n, x, stride, NULL, acc); break;
+  }
+}
+
+INLINE bool beats_one(const bool smallest, real b, real a) {
+  return (smallest ? b < a : b > a) | ((b != b) & (a == a)); /* without a branch: nobody can foretell it */
+}
+
+#ifdef __clang__
+INLINE vec turn_real(vec x, veci lane) {
+  vec y = x;
+  for (int i = 0; i < LANES; i++) y[i] = x[lane[i]];
+  return y;
+}
+INLINE veci turn_int(veci x, veci lane) {
+  veci y = x;
+  for (int i = 0; i < LANES; i++) y[i] = x[lane[i]];
+  return y;
+}
+#define SHUFFLED(x, lane) _Generic((x), vec: turn_real, veci: turn_int)(x, lane)
+#else
+#define SHUFFLED(x, lane) __builtin_shuffle(x, lane)
+#endif
+
+/* best, at the places at, takes in other, which is there: of equals the one in front. */
+INLINE void meet_lanes(const bool wants_row, vec *best, veci *at, vec other, veci there) {
+  veci m = beats(other, *best);
+  if (wants_row) {
+    m |= ((other == *best) | ((other != other) & (*best != *best))) & (there < *at);
+    *at = (m & there) | (~m & *at);
+  }
+  *best = choose(m, other, *best);
+}
+
+/* n is at least lanes, of which each keeps its best element and the step where it met it. */
+INLINE void extreme_line(const bool smallest, const bool wants_row, const int lanes, int64_t n, const real *x, real *top,
+                         rnni_row *row) {
+  enum { MOST = 64 / LANES };
+  vec best[MOST];
+  veci at[MOST], first;
+  lane_int step = 1;
+  int64_t k = lanes;
+  for (int i = 0; i < LANES; i++) first[i] = i;
+#define PART(p) (smallest ? -load(p) : load(p))
+#define MEET(v, p)                                            \
+  do {                                                        \
+    vec y = PART(p);                                          \
+    veci m = beats(y, best[v]);                               \
+    best[v] = choose(m, y, best[v]);                          \
+    if (wants_row) at[v] = (m & step) | (~m & at[v]);         \
+  } while (0)
+#pragma GCC unroll 16
+  for (int v = 0; v < lanes / LANES; v++) best[v] = PART(x + v * LANES), at[v] = (veci){0};
+  for (; k + lanes <= n; k += lanes, step++) {
+#pragma GCC unroll 16
+    for (int v = 0; v < lanes / LANES; v++) MEET(v, x + k + v * LANES);
+  }
+#pragma GCC unroll 16
+  for (int v = 0; v < lanes / LANES; v++)
+    if (k + LANES <= n) {
+      MEET(v, x + k);
+      k += LANES;
+    }
+#undef MEET
+#undef PART
+  at[0] = at[0] * lanes + first;
+#pragma GCC unroll 16
+  for (int v = 1; v < lanes / LANES; v++)
+    meet_lanes(wants_row, &best[0], &at[0], best[v], at[v] * lanes + (first + v * LANES));
+  for (lane_int by = LANES / 2; by > 0; by /= 2) /* each lane and its partner, until all have the same */
+    meet_lanes(wants_row, &best[0], &at[0], SHUFFLED(best[0], first ^ by), SHUFFLED(at[0], first ^ by));
+  real b = best[0][0];
+  lane_int found = at[0][0];
+  if (smallest) b = -b;
+  for (; k < n; k++)
+    if (beats_one(smallest, x[k], b)) b = x[k], found = (lane_int)k;
+  *top = b;
+  *row = found;
+}
+
+/* As many lines side by side as a vector has lanes. */
+INLINE void extreme_beside(const bool smallest, int64_t n, const real *x, ptrdiff_t stride, vec *top, veci *row) {
+  vec best = {0};
+  veci at = {0};
+  for (lane_int k = 0; k < n; k++) {
+    vec y;
+    for (int i = 0; i < LANES; i++) y[i] = x[i * stride + k];
+    if (smallest) y = -y;
+    veci m = k == 0 ? ~at : beats(y, best);
+    best = choose(m, y, best);
+    at = (m & k) | (~m & at);
+  }
+  *top = smallest ? -best : best;
+  *row = at;
+}
+
+INLINE void extreme_all_lines(const bool smallest, const bool wants_row, int64_t lines, int64_t n, const real *x,
+                              ptrdiff_t stride, rnni_row first, real *top, rnni_row *row) {
+  int64_t i = 0;
+  for (; n < 16 && i + LANES <= lines; i += LANES) {
+    vec best;
+    veci at;
+    extreme_beside(smallest, n, x + i * stride, stride, &best, &at);
+    store(top + i, best + 0); /* which of 0 and -0 comes first depends on the width of a vector */
+    if (wants_row) *(veci_loose *)(row + i) = at + first;
+  }
+  for (; i < lines; i++) {
+    rnni_row place;
+    real best, few[16];
+    const real *line = x + i * stride;
+    if (n < 16) { /* the first again and again behind them: it loses against itself */
+      for (int k = 0; k < 16; k++) few[k] = line[k < n ? k : 0];
+      extreme_line(smallest, wants_row, 16, 16, few, &best, &place);
+    } else if (n < 64) {
+      extreme_line(smallest, wants_row, 16, n, line, &best, &place);
+    } else {
+      extreme_line(smallest, wants_row, 64, n, line, &best, &place);
+    }
+    top[i] = best + 0;
+    if (wants_row) row[i] = first + place;
+  }
+}
+
+static void extreme_lines(bool smallest, int64_t lines, int64_t n, const real *x, ptrdiff_t stride, rnni_row first,
+                          real *top, rnni_row *row) {
+  if (smallest && row) extreme_all_lines(true, true, lines, n, x, stride, first, top, row);
+  else if (smallest) extreme_all_lines(true, false, lines, n, x, stride, first, top, NULL);
+  else if (row) extreme_all_lines(false, true, lines, n, x, stride, first, top, row);
+  else extreme_all_lines(false, false, lines, n, x, stride, first, top, NULL);
 }
 
 /* ---- gates ------------------------------------------------------------------------------------------------------- */
@@ -966,6 +1168,8 @@ const rnni_kernels RNNI_TABLE = {
     .sum_columns = sum_columns,
     .fold = fold,
     .extreme = extreme,
+    .fold_lines = fold_lines,
+    .extreme_lines = extreme_lines,
     .rnn_backward = cell_backward,
     .lstm_output = lstm_output,
     .lstm_output_backward = lstm_output_backward,

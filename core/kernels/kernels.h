@@ -146,6 +146,13 @@ typedef struct rnni_kernels {
   void (*extreme)(bool smallest, int64_t rows, int64_t n, const rnn_real *x, ptrdiff_t ld, rnni_row first,
                   rnn_real *top, rnni_row *row);
 
+  /* The same of lines of n elements that lie behind each other, stride apart: each by itself, in a number of lanes that
+     n says. shift has one for each line, or is NULL; acc, top and row are written; at least one element for extremes. */
+  void (*fold_lines)(rnni_fold how, int64_t lines, int64_t n, const rnn_real *x, ptrdiff_t stride, const double *shift,
+                     double *acc);
+  void (*extreme_lines)(bool smallest, int64_t lines, int64_t n, const rnn_real *x, ptrdiff_t stride, rnni_row first,
+                        rnn_real *top, rnni_row *row);
+
   /* One time step for rows samples; buffers are (rows, units), a is (rows, 4*units).
      dh is the whole gradient of h, from above and from the next step. */
 

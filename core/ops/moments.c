@@ -100,9 +100,9 @@ static rnn_status norm_shape(rnn_ctx *ctx, rnni_call *c) {
 
 /* |x|^p; of p 0, whether x is not 0. */
 static void map_powers(const rnni_reduction *r, int64_t rows, int64_t n, const real *x, int64_t ld, const double *shift,
-                       real *y) {
+                       bool of_rows, real *y) {
   real p = (real)r->number;
-  (void)shift;
+  (void)shift, (void)of_rows;
   for (int64_t k = 0; k < rows; k++)
     for (int64_t i = 0; i < n; i++) {
       real v = RNNI_M(fabs)(x[k * ld + i]);
@@ -112,8 +112,8 @@ static void map_powers(const rnni_reduction *r, int64_t rows, int64_t n, const r
 }
 
 static void map_sizes(const rnni_reduction *r, int64_t rows, int64_t n, const real *x, int64_t ld, const double *shift,
-                      real *y) {
-  (void)r, (void)shift;
+                      bool of_rows, real *y) {
+  (void)r, (void)shift, (void)of_rows;
   for (int64_t k = 0; k < rows; k++)
     for (int64_t i = 0; i < n; i++) y[k * n + i] = RNNI_M(fabs)(x[k * ld + i]);
 }

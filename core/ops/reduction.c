@@ -1,9 +1,9 @@
 /* reduction.c: reduces lines to one value each, with vectors and threads.
  *
- * The order in which elements meet depends on the shape alone, not on the instruction set or the number of threads: a
- * line of its own is cut into rows of LANES elements, so that it becomes columns like those of a first axis; columns are
- * cut into strips, and long ones into pieces, whose results meet in their order (kernels.h: fold, extreme). Sums and
- * products are carried in double, those of int32 in 64 bits. */
+ * The order in which elements meet depends on the shape alone, not on the instruction set or the number of threads. Lines
+ * beside each other are columns, cut into strips; few of them, and int32, are cut into rows of up to LANES elements, which
+ * makes more columns. Long lines are cut into pieces, whose results meet in their order (kernels.h: fold, extreme,
+ * fold_lines, extreme_lines). Sums and products are carried in double, those of int32 in 64 bits. */
 #include "reduction.h"
 
 #define LANES 64                 /* at most, side by side in a line */
@@ -69,6 +69,12 @@ static bool precedes(bool smallest, real v, rnni_row j, real u, rnni_row i) {
   return (v == u || (v != v && u != u)) && j < i;
 }
 
+/* One line of n elements. */
+static void take_line(const rnni_reduction *r, int64_t n, const real *x, int64_t first, const double *shift, state *s) {
+  if (folds(r)) rnni_kernel->fold_lines(r->how, 1, n, x, n, shift, s->sum);
+  else rnni_kernel->extreme_lines(r->smallest, 1, n, x, n, (rnni_row)first, s->top, r->place ? s->row : NULL);
+}
+
 /* Adds what map makes of the rows, or compares it; of extremes no places. */
 static void take_mapped(const rnni_reduction *r, int64_t rows, int64_t n, const real *x, int64_t ld,
                         const double *shift, state *s) {
@@ -76,7 +82,7 @@ static void take_mapped(const rnni_reduction *r, int64_t rows, int64_t n, const 
   int64_t most = RNNI_PIECE / n, count;
   for (; rows > 0; rows -= count, x += count * ld) {
     count = RNNI_MIN(rows, most);
-    r->map(r, count, n, x, ld, shift, y);
+    r->map(r, count, n, x, ld, shift, false, y);
     if (folds(r)) {
       rnni_kernel->fold(r->how, count, n, y, n, NULL, s->sum);
       continue;
@@ -91,6 +97,8 @@ static void take(const rnni_reduction *r, int64_t rows, int64_t n, const void *x
                  const double *shift, state *s) {
   if (r->type == RNN_INT) {
     take_ints(r, rows, n, x, ld, first, s);
+  } else if (n == 1 && ld == 1 && rows > 0 && !r->map) {
+    take_line(r, rows, x, first, shift, s);
   } else if (folds(r)) {
     for (int64_t i = 0; i < n; i++) s->sum[i] = r->how == RNNI_PRODUCT;
     if (r->map) take_mapped(r, rows, n, x, ld, shift, s);
@@ -162,7 +170,7 @@ static void put(const rnni_reduction *r, const strip *s, const state *from) {
   for (int64_t i = 0; i < s->count; i++) {
     if (r->sums) r->sums[s->line + i] = from->sum[i];
     if (r->ints) r->ints[s->line + i] = from->whole[i];
-    if (r->top && r->type == RNN_FLOAT) ((real *)r->top)[s->line + i] = from->top[i];
+    if (r->top && r->type == RNN_FLOAT) ((real *)r->top)[s->line + i] = from->top[i] + 0; /* not -0 */
     if (r->top && r->type == RNN_INT) ((int32_t *)r->top)[s->line + i] = (int32_t)from->whole[i];
     if (r->place) r->place[s->line + i] = from->row[i];
   }
@@ -192,6 +200,39 @@ static void finish_strip(const rnni_reduction *r, int64_t item) {
 
 /* ---- all of them ---- */
 
+/* Whole lines from o on. */
+static void take_lines(const rnni_reduction *r, int64_t o, int64_t lines) {
+  const rnni_lines *l = r->l;
+  const real *x = (const real *)l->x + o * l->length;
+  const double *shift = r->shift ? r->shift + o : NULL;
+  int64_t n = rnni_line_valid(l, o);
+  real mapped[RNNI_PIECE], top[STRIP];
+  rnni_row row[STRIP];
+  if (r->map) {
+    r->map(r, lines, n, x, l->length, shift, true, mapped);
+    x = mapped;
+    shift = NULL;
+  }
+  if (folds(r)) {
+    rnni_kernel->fold_lines(r->how, lines, n, x, l->length, shift, r->sums + o);
+    return;
+  }
+  rnni_kernel->extreme_lines(r->smallest, lines, n, x, l->length, 0, r->top ? (real *)r->top + o : top,
+                             r->place ? row : NULL);
+  for (int64_t i = 0; i < lines && r->place; i++) r->place[o + i] = row[i];
+}
+
+/* Many short lines, a few of which go together: they have no time for strips. */
+static void lines_task(void *arg, int task) {
+  const rnni_reduction *r = arg;
+  int64_t end = rnni_cut(r->l->outer, 1, task + 1, r->tasks), next;
+  int64_t most = RNNI_MAX(RNNI_MIN(RNNI_PIECE / r->l->length, STRIP), 1);
+  for (int64_t o = rnni_cut(r->l->outer, 1, task, r->tasks); o < end && !rnni_interrupted(r->ctx); o = next) {
+    next = r->l->lengths ? o + 1 : RNNI_MIN(end, o + most);
+    take_lines(r, o, next - o);
+  }
+}
+
 static void strips_task(void *arg, int task) {
   const rnni_reduction *r = arg;
   int64_t items = r->l->outer * r->strips, end = rnni_cut(items, 1, task + 1, r->tasks);
@@ -215,13 +256,15 @@ rnn_status rnni_reduce(rnni_reduction *r) {
   if (r->place && l->length > INT32_MAX)
     return rnni_fail(r->ctx, RNN_EARG, "places in lines of at most %d elements, got %lld", INT32_MAX,
                      (long long)l->length);
+  bool single = l->inner == 1 && r->type == RNN_FLOAT;
+  bool whole = single && l->length > 0 && l->length <= (r->map ? RNNI_PIECE : PIECE) && (folds(r) || !l->lengths);
   r->lanes = 1;
-  while (r->lanes * 2 * l->inner <= LANES && r->lanes * 2 <= l->length) r->lanes *= 2;
+  while (!whole && !(single && !r->map) && r->lanes * 2 * l->inner <= LANES && r->lanes * 2 <= l->length) r->lanes *= 2;
   r->strips = (l->inner + STRIP - 1) / STRIP;
   r->piece_rows = PIECE / RNNI_MAX(RNNI_MIN(STRIP, l->inner) * r->lanes, 1);
   r->pieces = RNNI_MAX((l->length / r->lanes + r->piece_rows - 1) / r->piece_rows, 1);
   int64_t items = l->outer * r->strips;
-  int threads = rnni_threads_for_elements(r->ctx, (double)elements);
+  int threads = rnni_threads_for_elements(r->ctx, (double)elements + RNNI_ROW * (double)items);
   if (threads > 1 && items < 8 * threads && r->pieces > 1) {
     RNNI_TRY(rnni_array(r->ctx, items * r->pieces, sizeof *r->parts, &r->parts));
     r->tasks = threads;
@@ -229,7 +272,7 @@ rnn_status rnni_reduce(rnni_reduction *r) {
     RNNI_GOTO(rnni_poll(r->ctx));
   }
   r->tasks = RNNI_MIN(items, threads);
-  rnni_parallel(r->ctx, (int)r->tasks, strips_task, r);
+  rnni_parallel(r->ctx, (int)r->tasks, whole ? lines_task : strips_task, r);
   status = rnni_poll(r->ctx);
 done:
   rnni_free(r->ctx, r->parts);

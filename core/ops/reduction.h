@@ -13,9 +13,10 @@ typedef struct rnni_reduction {
   /* Sums and products: in sums, or those of int32 in ints, INT64_MAX standing for all beyond. */
   rnni_fold how;
   const double *shift; /* what to subtract from the elements of each line, or NULL */
-  /* What is taken in their place, for values alone, or NULL: y, rows behind each other, of rows of n elements that lie ld apart. */
+  /* What is taken in their place, for values alone, or NULL: y, rows behind each other, of rows of n elements that lie ld
+     apart; shift has one for each element of a row, or, of_rows, for each row. */
   void (*map)(const struct rnni_reduction *r, int64_t rows, int64_t n, const real *x, int64_t ld, const double *shift,
-              real *y);
+              bool of_rows, real *y);
   double number; /* for map */
   double *sums;
   int64_t *ints;

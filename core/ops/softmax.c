@@ -106,10 +106,12 @@ const rnn_op rnni_op_log_softmax = {.name = "log_softmax", .args = "tx", .doc = 
 /* ---- logsumexp ---- */
 
 static void map_exponentials(const rnni_reduction *r, int64_t rows, int64_t n, const real *x, int64_t ld,
-                             const double *shift, real *y) {
+                             const double *shift, bool of_rows, real *y) {
   (void)r;
-  for (int64_t k = 0; k < rows; k++)
-    for (int64_t i = 0; i < n; i++) y[k * n + i] = x[k * ld + i] - (real)shift[i];
+  for (int64_t k = 0; k < rows; k++) {
+    real s = of_rows ? (real)shift[k] : 0;
+    for (int64_t i = 0; i < n; i++) y[k * n + i] = x[k * ld + i] - (of_rows ? s : (real)shift[i]);
+  }
   rnni_kernel->exp(rows * n, y, y);
 }
 
