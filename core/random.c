@@ -346,9 +346,12 @@ static rnn_status draw_each(rnn_ctx *ctx, const real *w, int64_t count, int64_t 
                             int64_t *done) {
   double sum = 0;
   int64_t last = 0;
-  for (int64_t k = 0; k < count; k++) {
-    sums[k] = sum += (double)w[k];
-    if (w[k] > 0) last = k;
+  for (RNNI_PIECES(count, from, to)) {
+    RNNI_TRY(rnni_pace(ctx, done, 4 * (to - from)));
+    for (int64_t k = from; k < to; k++) {
+      sums[k] = sum += (double)w[k];
+      if (w[k] > 0) last = k;
+    }
   }
   for (int64_t i = 0; i < n; i++) {
     RNNI_TRY(rnni_pace(ctx, done, 32));
@@ -377,8 +380,8 @@ static int64_t weights_of(const rnn_tensor *w, int64_t r) {
 static rnn_status check_weights(rnn_ctx *ctx, const real *w, int64_t r, int64_t count, int64_t need, int64_t *done) {
   double sum = 0;
   int64_t positive = 0;
-  RNNI_TRY(rnni_pace(ctx, done, RNNI_ROW + count));
   for (int64_t k = 0; k < count; k++) {
+    if (k % RNNI_PIECE == 0) RNNI_TRY(rnni_pace(ctx, done, RNNI_ROW + 4 * RNNI_MIN(RNNI_PIECE, count - k)));
     if (!(w[k] >= 0))
       return rnni_fail(ctx, RNN_EARG, "multinomial: row %lld, place %lld: expected a weight of at least 0, got %s",
                        (long long)r + 1, (long long)k + 1, rnni_number_text((double)w[k]));

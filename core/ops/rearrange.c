@@ -45,55 +45,76 @@ static void move_run(const rnni_call *c, const rnn_tensor *y, int64_t at, const 
 #undef RUN
 }
 
+/* An axis of y as it comes from x. */
+typedef struct origin {
+  const rnni_call *c;
+  rule *rule;
+  int axis;
+  int64_t size, stride; /* of the axis of x; 1 and 0 where x has none */
+} origin;
+
+/* What a place adds to the place in x, or -1. */
+static int64_t offset(const origin *o, int64_t place) {
+  int64_t from = o->rule(o->c, o->axis, o->size, place);
+  return from < 0 ? -1 : from * o->stride;
+}
+
+/* Is the axis as in x? */
+static rnn_status is_same(rnn_ctx *ctx, const origin *o, int64_t size, bool *same) {
+  int64_t done = 0;
+  *same = size == o->size;
+  for (int64_t k = 0; k < size && *same; k++) {
+    RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW));
+    *same = o->rule(o->c, o->axis, o->size, k) == k;
+  }
+  return RNN_OK;
+}
+
 /* y from x, or with backward the gradient of x from that of y. y has the axes of x and perhaps more in front. */
-static rnn_status rearrange(rnn_ctx *ctx, const rnni_call *c, const rnn_tensor *y, const rnn_tensor *x, rule *source,
+static rnn_status rearrange(rnn_ctx *ctx, const rnni_call *c, const rnn_tensor *y, const rnn_tensor *x, rule *where,
                             bool backward) {
   if (y->count == 0) return RNN_OK;
-  int64_t strides[RNN_MAX_DIMS], index[RNN_MAX_DIMS] = {0}, *map[RNN_MAX_DIMS], room = 0, done = 0, width = 1, *places;
-  int last = y->ndim, lead = y->ndim - x->ndim;
-  rnn_status status = RNN_OK;
-  bool whole = true; /* so far from the end, axes are as in x: their elements are moved together */
+  origin o[RNN_MAX_DIMS];
+  int64_t strides[RNN_MAX_DIMS], index[RNN_MAX_DIMS] = {0}, from[RNN_MAX_DIMS], inner[RNNI_PIECE], done = 0;
+  int64_t width = 1, begin = -1;
+  int lead = y->ndim - x->ndim, last = y->ndim;
   rnni_row_strides(x->ndim, x->dims, strides);
-  for (int i = 0; i < y->ndim; i++) room += y->dims[i];
-  RNNI_TRY(rnni_array(ctx, room, sizeof *places, &places));
-  for (int i = y->ndim - 1; i >= 0; i--) {
-    int64_t n = i < lead ? 1 : x->dims[i - lead], stride = i < lead ? 0 : strides[i - lead];
-    map[i] = places + (room -= y->dims[i]);
-    bool same = n == y->dims[i];
-    for (int64_t k = 0; k < y->dims[i]; k++) {
-      int64_t from = source(c, i, n, k);
-      RNNI_GOTO(rnni_pace(ctx, &done, RNNI_ROW));
-      same &= from == k;
-      map[i][k] = from < 0 ? -1 : from * stride;
-    }
-    whole &= same;
-    if (whole) width *= y->dims[i], last = i;
+  for (int i = 0; i < y->ndim; i++) {
+    o[i] = (origin){c, where, i, i < lead ? 1 : x->dims[i - lead], i < lead ? 0 : strides[i - lead]};
+    from[i] = offset(&o[i], 0);
   }
-  int64_t runs = last ? y->dims[last - 1] : 1, zero = 0, *inner = last ? map[last - 1] : &zero;
+  for (bool same = true; last > 0; last--) { /* elements of the last axes that are as in x are moved together */
+    RNNI_TRY(is_same(ctx, &o[last - 1], y->dims[last - 1], &same));
+    if (!same) break;
+    width *= y->dims[last - 1];
+  }
+  int64_t runs = last ? y->dims[last - 1] : 1;
+  inner[0] = 0; /* for one run of all */
   for (int64_t at = 0; at < y->count;) {
     int64_t base = 0;
-    for (int i = 0; i < last - 1; i++) base = base < 0 || map[i][index[i]] < 0 ? -1 : base + map[i][index[i]];
-    if (base < 0) { /* none of them comes from x */
-      RNNI_GOTO(rnni_pace(ctx, &done, runs * width));
-      RNNI_GOTO(move_block(c, y, at, x, -1, runs * width, backward));
-      at += runs * width;
-    } else if (width == 1) {
-      for (RNNI_PIECES(runs, k, end)) {
-        RNNI_GOTO(rnni_pace(ctx, &done, RNNI_ROW + end - k));
-        move_run(c, y, at, x, base, inner + k, end - k, backward);
+    for (int i = 0; i < last - 1; i++) base = base < 0 || from[i] < 0 ? -1 : base + from[i];
+    for (RNNI_PIECES(runs, k, end)) {
+      RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW + end - k));
+      if (last && base >= 0 && begin != k)
+        for (int64_t i = 0; i < end - k; i++) inner[i] = offset(&o[last - 1], k + i);
+      if (base >= 0) begin = k;
+      if (base >= 0 && width == 1) {
+        move_run(c, y, at, x, base, inner, end - k, backward);
         at += end - k;
+        continue;
       }
-    } else {
-      for (int64_t k = 0; k < runs; k++, at += width) {
-        RNNI_GOTO(rnni_pace(ctx, &done, RNNI_ROW + width));
-        RNNI_GOTO(move_block(c, y, at, x, inner[k] < 0 ? -1 : base + inner[k], width, backward));
+      for (int64_t i = 0; i < end - k; i++, at += width) {
+        RNNI_TRY(rnni_pace(ctx, &done, width));
+        RNNI_TRY(move_block(c, y, at, x, base < 0 || inner[i] < 0 ? -1 : base + inner[i], width, backward));
       }
     }
-    for (int i = last - 2; i >= 0 && ++index[i] == y->dims[i]; i--) index[i] = 0;
+    for (int i = last - 2; i >= 0; i--) {
+      index[i] = index[i] + 1 == y->dims[i] ? 0 : index[i] + 1;
+      from[i] = offset(&o[i], index[i]);
+      if (index[i]) break;
+    }
   }
-done:
-  rnni_free(ctx, places);
-  return status;
+  return RNN_OK;
 }
 
 /* For the ops below: forward and backward by their rule. */
