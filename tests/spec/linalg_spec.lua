@@ -2,7 +2,6 @@
 -- batches, and our own code, with --deterministic, against LAPACK's.
 local rnn = require "rnn"
 local approx = require "support.approx"
-local differences = require "rnn.differences"
 local shell = require "support.shell"
 
 local linalg = rnn.linalg
@@ -319,14 +318,7 @@ end)
 
 if DOUBLE then
   describe("gradients", function()
-    local function check(f, ...)
-      local args, leaves = {}, {}
-      for i, t in ipairs { ... } do
-        args[i] = leaf(t:copy())
-        leaves["argument " .. i] = args[i]
-      end
-      differences.gradcheck(function() return f(table.unpack(args)) end, leaves, { atol = 1e-8, rtol = 1e-6 })
-    end
+    local function check(f, ...) rnn.gradcheck(f, { ... }, { atol = 1e-8, rtol = 1e-6 }) end
     local a = rnn.stack({ regular(4, 1), regular(4, 2) }, 1)
     it("of all outputs together", function()
       for _, shape in ipairs { { 5, 3 }, { 3, 5 }, { 4, 4 }, { 1, 1 }, { 1, 3 }, { 3, 1 } } do
