@@ -58,15 +58,16 @@ future = rnn.tensor(targets)
 local train, valid, last = {}, {}, {}
 for i, values in ipairs(history) do
   local log = rnn.tensor(values):log():reshape(-1, 1)
-  local series, n = rnn.concat({ log, rnn.full({ #log, 1 }, i) }, 2), #log
+  local n = #log
   local function windows(from, to, stride)
-    return data.windows(series:rows(from, to),
-      { length = PAST, target = AHEAD, target_columns = { 1 }, stride = stride })
+    return data.windows(log:rows(from, to), { length = PAST, target = AHEAD, stride = stride,
+      beside = { id = rnn.full({ to - from + 1, type = "int32" }, i) } })
   end
   train[i], valid[i] = windows(1, n - AHEAD, 7), windows(n - AHEAD - PAST + 1, n, 1)
-  last[i] = series:rows(n - PAST + 1, n)
+  last[i] = log:rows(n - PAST + 1, n)
 end
-train, last = train[1]:concat(table.unpack(train, 2)), rnn.stack(last, 1)
+train = train[1]:concat(table.unpack(train, 2))
+last = { series = rnn.stack(last, 1), id = rnn.arange(#history):reshape(-1, 1) }
 valid = data.arrays(valid[1]:concat(table.unpack(valid, 2)):all())
 
 local Forecaster = nn.module("Forecaster", function(self)
@@ -77,8 +78,7 @@ local Forecaster = nn.module("Forecaster", function(self)
 end)
 
 function Forecaster:forward(x)
-  local n = #x
-  local past, id = x:select(3, 1), x:select(2, 1):select(2, 2):to_int()
+  local past, id, n = x.series:select(3, 1), x.id:select(2, 1), #x.series
   local level = past:slice(2, PAST - WEEK + 1, PAST):mean(2, true)
   past = past - level
   local character = self.character(id):reshape(n, 1, -1):broadcast_to(n, DAYS, 8)
@@ -138,7 +138,7 @@ if options.save then assert(rnn.save(options.save, ensemble)) end
 
 -- One series: its last values and those that follow, in truth and as foretold.
 local before = math.min(PAST, 3 * DAY)
-local shown = rnn.concat({ last[1]:slice(2, 1, 1):reshape(-1):exp():rows(PAST - before + 1, PAST), future[1] }, 1)
+local shown = rnn.concat({ last.series[1]:slice(2, 1, 1):reshape(-1):exp():rows(PAST - before + 1, PAST), future[1] }, 1)
 local hours = rnn.arange(before + AHEAD)
 assert(rnn.plot.lines({ { x = hours, y = shown, label = "actual" },
   { x = hours:rows(before + 1, before + AHEAD), y = forecast[1], label = "forecast" } },

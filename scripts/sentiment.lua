@@ -74,8 +74,7 @@ end)
 -- 8,500 sentences are few for 9,000 words: the model learns them by heart unless it must do without half of the words
 -- each time. Dropped words become <unk>, which is what unknown words of new sentences are as well.
 function Critic:forward(x)
-  local lengths = x:lengths()
-  local ids, pairs = x:without_lengths():select(3, 1):to_int(), x:without_lengths():select(3, 2):to_int()
+  local lengths, ids, pairs = x.words:lengths(), x.words:without_lengths(), x.pairs:without_lengths()
   if self.training then
     local word = ids:ne(0):to_int()
     local keep = rnn.rand(ids:shape()):gt(0.5):to_int() * word
@@ -95,15 +94,15 @@ local both = {}
 for i, sentence in ipairs(parts.train[1]) do both[i] = pairs_of(sentence) end
 both = text.words(both, { min_count = 2 })
 
--- A sentence as (T, 2): the ids of its words and of its pairs.
-local function encode(sentence)
-  return rnn.stack({ rnn.tensor(vocab:encode(sentence)), rnn.tensor(both:encode(pairs_of(sentence))) }, 2)
+-- Sentences as the ids of their words and of their pairs.
+local function encode(sentences)
+  local x = { words = {}, pairs = {} }
+  for i, sentence in ipairs(sentences) do
+    x.words[i], x.pairs[i] = vocab:encode(sentence), both:encode(pairs_of(sentence))
+  end
+  return x
 end
-local function dataset(part)
-  local xs = {}
-  for i, sentence in ipairs(part[1]) do xs[i] = encode(sentence) end
-  return data.sequences(xs, part[2])
-end
+local function dataset(part) return data.sequences(encode(part[1]), part[2]) end
 local results, critic, said, history = rnn.results(), nil, nil, nil
 if options.load then
   local tensors = assert(rnn.archive_read(options.load)) -- as large as its own vocabularies
@@ -142,7 +141,7 @@ local probabilities = said:sigmoid():reshape(-1)
 for i = 1, math.min(4, #parts.test[1]) do
   show(probabilities:get(i), parts.test[1][i], parts.test[2][i] == 2 and " (yes)" or " (no) ")
 end
-show(rnn.predict(critic, data.sequences { encode(options.sentence) }):sigmoid():item(), options.sentence)
+show(rnn.predict(critic, data.sequences(encode { options.sentence })):sigmoid():item(), options.sentence)
 print(("accuracy, median of %d: %.2f %% on validation, %.2f %% on the test%s"):format(options.seeds,
   100 * results:median("valid", "accuracy"), 100 * results:median("test", "accuracy"),
   known and " (naive Bayes 78.1 %, with bigrams 79.7 %)" or ""))

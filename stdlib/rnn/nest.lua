@@ -60,16 +60,14 @@ function nest.first(value)
   end
 end
 
-local function pick(t, ids)
-  local lengths = t:lengths()
-  if not lengths then return t:gather(1, ids) end
-  return t:without_lengths():gather(1, ids):with_lengths(lengths:gather(1, ids))
-end
+local is_tensor, gather, lengths_of = core.is_tensor, core.gather, core.methods.lengths -- batches come often
 
 --- nest.rows(value, ids) -> the nest of those rows (int32), which keep their lengths
 function nest.rows(value, ids)
-  if core.is_tensor(value) then return pick(value, ids) end
-  return nest.map(value, function(t) return pick(t, ids) end)
+  if not is_tensor(value) then return nest.map(value, function(t) return nest.rows(t, ids) end) end
+  local lengths = lengths_of(value)
+  if not lengths then return gather(value, 1, ids) end
+  return value:without_lengths():gather(1, ids):with_lengths(lengths:gather(1, ids))
 end
 
 return nest

@@ -51,6 +51,31 @@ describe("a frozen model", function()
     assert.is_true((loaded.encoder.weight - before["encoder.weight"]):abs():max():item() > 0)
   end)
 
+  for _, name in ipairs { "RNN", "LSTM", "GRU" } do
+    it("has the gradients of an nn." .. name .. " that is not", function()
+      for _, options in ipairs { {}, { layers = 2, bidirectional = true }, { layer_norm = true }, { recompute = 2 } } do
+        local layer, x = nn[name](3, 4, options), rnn.randn(2, 5, 3)
+        local function gradients()
+          layer:zero_grad();
+          (layer(x)):square():sum():backward()
+          local found = {}
+          for _, pair in ipairs(layer:named_parameters()) do found[pair[1]] = pair[2].grad:totable() end
+          return found
+        end
+        local all = gradients()
+        for _, pattern in ipairs { "weight_ih", "weight_hh", "bias" } do
+          layer:freeze(pattern)
+          local some = gradients()
+          assert.is_truthy(next(some))
+          for key, gradient in pairs(some) do assert.same(all[key], gradient) end
+          assert.is_nil(some[pattern .. "_l0"])
+          layer:unfreeze()
+        end
+        assert.is_false((layer:freeze()(x)):requires_grad())
+      end
+    end)
+  end
+
   it("leaves buffers alone", function()
     local model = nn.Sequential { nn.Linear(2, 3), nn.BatchNorm(3), nn.LSTM(3, 3) }
     local count = #model:parameters()

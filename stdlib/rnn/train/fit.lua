@@ -189,8 +189,8 @@ end
 ---               of one of several targets stand in a list: { demand = { "mae" } } gives demand_mae
 ---   padded      true: labels 0 in targets without lengths are padding; else they are an error, as labels count from 1
 ---   optimizer   optim.SGD(model:parameters(), { lr = 0.05, momentum = 0.9 }); or several for different parts, which
----               take their steps in turn, each by a loss of its own, as in a GAN: optimizer = { judge, maker } with
----               loss = { f, g }, functions (model, x, y, weights) -> scalar
+---               take their steps in turn (by number, or by the alphabet), each by a loss of its own, as in a GAN:
+---               optimizer = { judge, maker } with loss = { f, g }, functions (model, x, y, weights) -> scalar
 ---   schedule    optim.schedules.cosine(), or a function t -> factor of the lr after t steps
 ---   epochs      at most so many (1)
 ---   clip_norm, clip_value    clipping of the gradients by their common norm, or one by one

@@ -23,7 +23,7 @@ end
 -- Elements of targets that count: labels other than 0, or all elements of valid steps; with weights, what these add up
 -- to.
 local function count(fname, y, target, padded, weights)
-  y = nest.first(y)
+  if type(y) == "table" then y = nest.first(y) end
   local lengths = valid.lengths(y, target)
   if target:type() == "int32" then
     valid.check(fname, target, lengths, padded)
@@ -47,7 +47,7 @@ end
 --- metrics.weight(fname, x, y, target, padded, weights) -> how much a batch counts in a mean over batches: its valid
 --- elements, or, where there is no one target, its rows; with weights what these add up to
 function metrics.weight(fname, x, y, target, padded, weights)
-  if not core.is_tensor(target) or nest.is_table(weights) then return rows(x, weights) end
+  if type(weights) == "table" or not core.is_tensor(target) then return rows(x, weights) end
   return count(fname, y, target, padded, weights)
 end
 

@@ -100,8 +100,9 @@ function objective.of(fname, model, options)
     core.fail("%s: option 'loss_weights' goes with a loss for each target, loss = { name = ... }", fname)
   end
   local each = by_target(fname, nil, function() return loss_of end, factors_of(fname, options.loss_weights))
+  local by_name = type(loss) ~= "function"
   return function(call, x, y, weights)
-    if type(loss) ~= "function" and nest.is_table(y) then return each(call, x, y, weights) end
+    if by_name and type(y) == "table" then return each(call, x, y, weights) end
     local prediction = call(x)
     return loss_of(prediction, y, weights), prediction, y
   end
