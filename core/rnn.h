@@ -238,8 +238,9 @@ RNN_MUST_USE rnn_status rnn_tensor_retain_grad(rnn_ctx *ctx, rnn_tensor *t);
 
 /* Adds d(loss)/d(parameter) to the gradient of every parameter that loss depends on. loss has one element, or
    dloss gives its gradient, of equal shape. Consumes the recorded history: results used in it become stale,
-   and using one in a further op that would record is RNN_ESTALE (detach it first). After a failure no gradient has
-   changed; the history is consumed as far as it went, so the losses must be computed again. */
+   and using one in a further op that would record is RNN_ESTALE (detach it first); a part of a parameter stays one.
+   After a failure no gradient has changed; the history is consumed as far as it went, so the losses must be computed
+   again. */
 RNN_MUST_USE rnn_status rnn_backward(rnn_ctx *ctx, rnn_tensor *loss, rnn_tensor *dloss);
 
 /* The gradients of loss by tensors, parameters or results on the way, as values: out[i] has the shape and lengths of

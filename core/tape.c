@@ -34,9 +34,9 @@ static void node_empty(rnn_ctx *ctx, rnni_node *node) {
   free_all(c->out, c->nout);
   free_all(c->dout, c->nout);
   free_all(c->scratch, RNNI_MAX_SCRATCH);
-  rnni_hooks_free(&node->hooks);
+  if (node->hooks) rnni_hooks_free(&node->hooks);
   if (node->custom.free) node->custom.free(node->custom.self);
-  node->custom = (rnn_custom){0};
+  node->custom.free = NULL;
   for (int i = 0; i < c->nin; i++) {
     rnn_tensor_free(node->edges[i].leaf);
     if (node->edges[i].node) node_release(ctx, node->edges[i].node);
@@ -429,7 +429,7 @@ static rnn_status check_not_consumed(const run *r, const rnni_node *node, const 
   if (!node->consumed) return RNN_OK;
   return rnni_fail(r->ctx, RNN_ESTALE,
                    "%s: the result %s of %s, on the way, was already consumed by another backward; "
-                   "add the losses and run backward once",
+                   "add the losses and run backward once, or keep it with the option retain_graph of rnn.grad",
                    r->name, RNNI_SHAPE(result), node->call.op->name);
 }
 
@@ -503,11 +503,14 @@ static rnn_status node_backward(run *r, rnni_node *node) {
     RNNI_TRY(rnni_array(r->ctx, c->nin, sizeof *din + sizeof *wants, &din));
     wants = (bool *)(din + c->nin);
   }
-  memset(din, 0, (size_t)c->nin * sizeof *din);
   for (int i = 0; i < c->nin; i++) {
+    din[i] = NULL;
     wants[i] = goes_along(r, &node->edges[i]);
     wanted |= wants[i];
-    if (c->op->adds_steps && c->in[i] && c->in[i]->storage) RNNI_GOTO(rnni_clean(r->ctx, &c->in[i]));
+    if (c->op->adds_steps && c->in[i] && c->in[i]->storage) {
+      RNNI_GOTO(rnni_clean(r->ctx, &c->in[i]));
+      node->versions[i] = c->in[i]->storage->version; /* it may be another one, to be gone through again */
+    }
     if (wants[i]) RNNI_GOTO(gradient_of(r, &node->edges[i], c->in[i], handed_on(node, i), &din[i]));
   }
   c->din = din;
@@ -544,10 +547,11 @@ static rnn_status run_backward(run *r) {
     bool passed = !r->chosen || node->needed;
     if (status == RNN_OK) status = hand_out(r, node);
     if (status == RNN_OK && passed) status = node_backward(r, node);
-    free_all(node->call.dout, node->call.nout);
     if (passed && !r->retain) {
       node->consumed = true;
       node_empty(r->ctx, node);
+    } else {
+      free_all(node->call.dout, node->call.nout);
     }
     node_release(r->ctx, node);
     RNNI_TRY(status);

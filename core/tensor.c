@@ -91,7 +91,7 @@ void rnn_tensor_free(rnn_tensor *t) {
   rnn_ctx *ctx = t->ctx;
   rnn_tensor_free(t->lengths);
   rnn_tensor_free(t->grad);
-  rnni_hooks_free(&t->hooks);
+  if (t->hooks) rnni_hooks_free(&t->hooks);
   rnni_node_forget(t);
   rnn_tensor_free(t->base);
   rnni_storage *s = t->storage;

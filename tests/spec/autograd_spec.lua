@@ -86,6 +86,12 @@ describe("rnn.grad", function()
     local w = leaf { 1, 2 }
     local loss = w:square():sum()
     for _ = 1, 3 do assert.same({ 2, 4 }, values(rnn.grad(loss, w, { retain_graph = true }))) end
+    local x, layer = rnn.zeros(2, 3, 2), nn.Linear(2, 2)
+    x:fill_(0 / 0):slice(2, 1, 1):fill_(1)
+    local y = layer(x:with_lengths { 1, 1 }):sum()
+    for _ = 1, 3 do
+      assert.same({ { 2, 2 }, { 2, 2 } }, values(rnn.grad(y, layer.weight, { retain_graph = true })))
+    end
     rnn.grad(loss, w)
     assert.matches("grad: the history of this result %(%) was already consumed", message_of(rnn.grad, loss, w))
     local shared = w:exp()
