@@ -233,6 +233,45 @@ function fits.fill_(x) return x, random(9) end
 function fits.orthogonal_() return core.zeros(shape(2)), 1, random() end
 function fits.with_lengths(x) return x, ids({ x:ndim() > 0 and x:size(1) or 0 }, x:ndim() > 1 and x:size(2) or 0) end
 function fits.backward(x) return x, x:count() ~= 1 and x:type() == "float" and core.randn { x:shape() } or nil end
+
+local hostile
+
+-- Functions that backward calls.
+local forwards = {
+  function(_, x) return x end,
+  function(ctx, x, y)
+    ctx.x, ctx.list = x, { { y } }
+    return x * 2, y
+  end,
+  function(_, x) return x:sum(), x:transpose(1, -1), x:gt(0):to_int() end,
+  function(_, ...) return ... end,
+  function() return hostile() end,
+}
+local backwards = {
+  function(_, dy) return dy end,
+  function(ctx, dy) return ctx.x and 2 * dy * ctx.x:without_lengths() or dy end,
+  function(_, ...) return ... end,
+  function(_, dy)
+    core.recording(true)
+    local x = core.ones(2):requires_grad(true)
+    return dy * core.grad((x * x):sum(), x):sum()
+  end,
+  function() return hostile(), hostile() end,
+  function() error(hostile()) end,
+  coroutine.yield,
+}
+function fits.custom() return { forward = pick(forwards), backward = pick(backwards) } end
+function fits.operation(x) return x, float() end
+function fits.on_grad(x)
+  return chance(0.5) and x or float(), pick { pick(backwards), function(g) return g end,
+    function(g) return g:fill_(0) end, function(g) return g * 2 end, function() end }
+end
+function fits.grad()
+  local x, y = float(), tensor()
+  local loss = x:without_lengths():sum() + (y:requires_grad() and y:without_lengths():sum() or 0)
+  local options = { retain_graph = chance(0.5), allow_unused = chance(0.5) }
+  return loss, chance(0.5) and x or { x, chance(0.3) and y or x }, options
+end
 function fits.tensor() return core.randn(shape()):totable(), chance(0.3) and "int32" or nil end
 function fits.zeros() return shape() end
 fits.ones, fits.rand, fits.randn = fits.zeros, fits.zeros, fits.zeros
@@ -295,8 +334,6 @@ local strings = {
 local keys = {
   1, 2, "type", "cell", "units", "kind", "seed", "position", "indent", "sort", "separator", "columns", "types",
 }
-
-local hostile
 
 local function cyclic()
   local t = {}
@@ -374,6 +411,14 @@ local function operators()
     div = function(a, b) return a / b end,
     pow = function(a, b) return a ^ b end,
     unm = function(a) return -a end,
+    operation = function(...) return core.custom(fits.custom())(...) end,
+    le = function(a, b) return a <= b end,
+    concat = function(a, b) return a .. b end,
+    pairs = function(a)
+      local last
+      for i in pairs(a) do last = i end
+      return last
+    end,
   }
 end
 

@@ -552,6 +552,27 @@ describe("a hook", function()
     assert.matches("expected a function, got nothing", message_of(used.on_grad, used))
   end)
 
+  it("runs in the coroutine that calls backward, one inside the other", function()
+    local w, v, seen = leaf { 1 }, leaf { 2 }, {}
+    v:on_grad(function() seen.v = coroutine.running() end)
+    local inner
+    w:on_grad(function(g)
+      seen.w = coroutine.running()
+      inner = coroutine.create(function() return rnn.grad(v:sum(), v) end)
+      rnn.recording(true)
+      assert.same({ 1 }, values(select(2, coroutine.resume(inner))))
+      rnn.recording(false)
+      seen.again = coroutine.running()
+      return g * 3
+    end)
+    local outer = coroutine.create(function() return rnn.grad(w:sum(), w) end)
+    assert.same({ 3 }, values(select(2, coroutine.resume(outer))))
+    assert.same({ v = inner, w = outer, again = outer }, seen)
+    local y = w:sum()
+    assert.same({ 3 }, values(rnn.no_grad(rnn.grad, y, w)))
+    assert.is_true(rnn.recording())
+  end)
+
   it("runs without recording, and may run another backward", function()
     local w, other, states = leaf { 1, 2 }, leaf { 3 }, {}
     w:on_grad(function(g)
