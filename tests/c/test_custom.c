@@ -264,6 +264,7 @@ static void passes_may_lie_inside_of_each_other(void **state) {
   ok(rnn_grad(ctx, c, NULL, &w, 1, true, false, &grad));
   assert_true(fabs(first(grad) - (1 - exp(-3))) < 1e-6);
   assert_true(first(rnn_tensor_grad(w)) == 6);
+  rnn_tensor_free(grad);
   rnn_tensor_clear_grad(w);
   n.other = a; /* already has a gradient of the outer pass */
   ok(rnn_grad(ctx, c, NULL, &w, 1, true, false, &grad));
@@ -291,6 +292,8 @@ int main(void) {
   };
   if (rnn_ctx_new(&ctx) != RNN_OK) return 1;
   int failed = cmocka_run_group_tests(tests, NULL, NULL);
+  rnn_memory m;
+  rnn_memory_read(ctx, &m);
   rnn_ctx_free(ctx);
-  return failed;
+  return failed + (m.live != 0);
 }
