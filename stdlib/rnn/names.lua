@@ -6,11 +6,14 @@ local check = require "rnn.check"
 
 -- Names of ours, of which the first that exists is meant, or a sentence.
 local OPS = {
-  reshape = "view view_as reshape_as resize resize_ resizeAs flatten ravel",
+  reshape = "view view_as reshape_as resize resize_ resizeAs",
+  flatten = "ravel",
   copy = "clone contiguous deepcopy ascontiguousarray",
   transpose = "t T mT swapaxes swapdims transpose_",
-  ["permute transpose"] = "movedim moveaxis",
-  ["unsqueeze reshape"] = "expand_dims newaxis addSingletonDimension",
+  permute = "movedim moveaxis rollaxis",
+  unsqueeze = "expand_dims newaxis addSingletonDimension",
+  flip = "fliplr flipud reverse",
+  tile = "repeat",
   ndim = "dim ndimension nDimension rank",
   count = "numel nElement nelement",
   type = "dtype",
@@ -21,7 +24,15 @@ local OPS = {
   stack = "dstack column_stack",
   slice = "narrow sub_",
   gather = "index_select index take gather_nd gather_rows embedding_lookup",
-  matmul = "mm bmm dot mv inner addmm tensordot",
+  take_along_axis = "take_along_dim",
+  searchsorted = "bucketize digitize",
+  padded = "pad_sequence pad_sequences",
+  matmul = "mm bmm mv inner addmm",
+  einsum = "tensordot kron",
+  floor_div = "floor_divide",
+  mod = "remainder fmod",
+  silu = "swish",
+  zeros_like = "empty_like new_zeros",
   mul = "multiply times cmul",
   add = "cadd",
   sub = "subtract csub",
@@ -48,15 +59,13 @@ local OPS = {
   is_leaf = "grad_fn",
   broadcast_to = "expand expand_as expandAs broadcast",
   one_hot = "onehot to_categorical",
-  topk = "top_k",
+  topk = "top_k kthvalue",
   item = "scalar",
   uniform_ = "uniform rand_",
   normal_ = "normal randn_",
   orthogonal_ = "orthogonal",
-  reciprocal = "inverse_",
   with_lengths = "pack_padded_sequence pack",
   without_lengths = "pad_packed_sequence unpack",
-  selu = "selu_",
   hard_sigmoid = "hardsigmoid",
   log_softmax = "logsoftmax LogSoftMax",
   binary_cross_entropy = "binary_cross_entropy_with_logits bce_loss",
@@ -68,7 +77,10 @@ local OPS = {
   ["x:to_int() and x:to_float() convert"] = "astype cast type_as typeAs",
   ["x[mask] has these elements"] = "masked_select boolean_mask compress",
   ["x[i] is row i; for i, row in ipairs(x) goes over all"] = "unbind unstack rows_of",
-  ["x:sqrt():reciprocal()"] = "rsqrt",
+  ["(x - y):abs():max() < 1e-6 says whether two are close"] = "isclose allclose array_equal",
+  ["rnn.linalg.inv"] = "inverse",
+  ["rnn.linalg.pinv"] = "pinverse",
+  ["rnn.linalg.eigh"] = "symeig",
   ["there are no devices: tensors are in main memory"] = "cuda cpu to device is_cuda gpu pin_memory",
   ["the precision is that of the program: float, or double with rnnlua --double"] = "half bfloat16 float16",
 }
@@ -144,7 +156,8 @@ local function turned(list)
   return by_name
 end
 
-local MODULES = { "nn", "optim", "data", "metrics", "text", "plot", "ctc", "decode", "logs", "music", "audio" }
+local MODULES = { "nn", "optim", "linalg", "data", "metrics", "text", "plot", "ctc", "decode", "logs", "music",
+  "audio" }
 
 local names = { foreign = { ops = turned(OPS), rnn = turned(RNN), nn = turned(NN), optim = turned(OPTIM) } }
 
