@@ -392,7 +392,7 @@ static rnn_status logical_not_forward(rnn_ctx *ctx, rnni_call *c) {
   return rnni_walk_all(ctx, &w, &right);
 }
 const rnn_op rnni_op_logical_not = {.name = "logical_not", .args = "m", .shape = rnni_shape_same,
-                                    .doc = "(x). 1 - x; of a mask, a float tensor of 0 and 1. Errors: other values.",
+                                    .doc = "(x). 1 - x; of a mask, a float tensor of 0 and 1 of any shape. Errors: other values.",
                                     .forward = logical_not_forward, .lengths = RNNI_LENGTHS_KEEP};
 
 /* ---- where ---- */

@@ -20,7 +20,7 @@
 
 static void assert_values(const char *name, const rnn_tensor *t, rnn_type type, int ndim, const int64_t *dims,
                           const double *values) {
-  if (t->type != type || t->ndim != ndim || memcmp(t->dims, dims, (size_t)ndim * sizeof *dims) != 0)
+  if (t->type != type || t->ndim != ndim || (ndim && memcmp(t->dims, dims, (size_t)ndim * sizeof *dims) != 0))
     fail_msg("%s: %s %s", name, rnni_type_text(t->type), RNNI_SHAPE(t));
   for (int64_t i = 0; i < t->count; i++) {
     double got = type == RNN_FLOAT ? (double)rnni_f(t)[i] : rnni_i(t)[i];

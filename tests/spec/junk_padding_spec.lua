@@ -189,6 +189,7 @@ describe("junk behind the lengths and", function()
   ops.matmul = function(x, w) return x:matmul(core.matmul(w:reshape(2, 1), w:reshape(1, 2))) end
   ops.linear = function(x, w) return core.linear(x, core.concat({ w:reshape(1, 2), w:reshape(1, 2) }, 1), w) end
   ops.concat = function(x, w) return core.concat({ x, x * w }, 3) end
+  ops.last = function(x, w) return (x * w):last() + (x * w):reverse_steps():last() end
   ops.rfft = function(x, w) return core.rfft(x * w):sum(4) end
   ops.irfft = function(x, w) return core.irfft(core.concat({ x * w, x }, 3):reshape(N, T, D, 2)) end
   ops.cumsum = function(x, w) return (x * w):cumsum(2) + (x * w):cumsum(3) end
