@@ -13,6 +13,7 @@
 ---@field args fun(spec: table): table
 ---@field bilinear fun(x1: rnn.Tensor, x2: rnn.Tensor, weight: rnn.Tensor, bias?: rnn.Tensor): rnn.Tensor
 ---@field chunk fun(x: rnn.Tensor, axis: integer, count: integer): rnn.Tensor[]
+---@field diff fun(x: rnn.Tensor, axis?: integer): rnn.Tensor
 ---@field dot fun(a: rnn.Tensor, b: rnn.Tensor): rnn.Tensor
 ---@field einsum fun(equation: string, ...): rnn.Tensor
 ---@field evaluate fun(model: nn.Module, data: data.Windows|data.Arrays|data.Batches|function, options: { loss?: string|function|table, metrics?: table, tbptt?: integer, padded?: boolean }): table<string, number>
@@ -22,6 +23,7 @@
 ---@field forecast_report fun(options: table): rnn.ForecastReport
 ---@field gradcheck fun(f: fun(...): any, inputs: rnn.Tensor|any[], options?: { eps?: number, atol?: number, rtol?: number }): boolean
 ---@field hvp fun(f: fun(...): rnn.Tensor, inputs: rnn.Tensor|rnn.Tensor[], v: rnn.Tensor|rnn.Tensor[]): rnn.Tensor|rnn.Tensor[]
+---@field lerp fun(a: rnn.Tensor, b: rnn.Tensor, weight: rnn.Tensor|number): rnn.Tensor
 ---@field load fun(path: string, model?: nn.Module): nn.Module|nil, table|string|nil, string?
 ---@field masked_fill fun(x: rnn.Tensor, mask: rnn.Tensor, value: number): rnn.Tensor
 ---@field meshgrid fun(...): rnn.Tensor
@@ -1181,7 +1183,7 @@ function rnn.ridge(x, y, penalty) end
 
 --- rnn.abs(x) -> tensor
 ---
---- |x|; its derivative at 0 is 0. Any shape, float or int32.
+--- |x|; its derivative at 0 is 0. Any shape, float or int32. Errors: a result that no int32 can hold.
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.abs(x) end
@@ -1329,15 +1331,15 @@ function rnn.broadcast_to(x, shape) end
 
 --- rnn.ceil(x) -> tensor
 ---
---- The smallest integer not below x. Any shape, float or int32.
+--- The smallest integer not below x. Any shape, float or int32. Errors: a result that no int32 can hold.
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.ceil(x) end
 
 --- rnn.clamp(x, low, high) -> tensor
 ---
---- x limited to [low, high], either of which may be infinite; NaN stays. Any shape, float or int32. Errors: a low
---- above high, for int32 a limit that is none.
+--- x limited to [low, high], either of which may be infinite; NaN stays. Any shape, float or int32. Errors: a result
+--- that no int32 can hold. Errors: a low above high, for int32 a limit that is none.
 ---@param x rnn.Tensor|number
 ---@param low number
 ---@param high number
@@ -1512,7 +1514,7 @@ function rnn.flip(x, axes) end
 
 --- rnn.floor(x) -> tensor
 ---
---- The largest integer not above x. Any shape, float or int32.
+--- The largest integer not above x. Any shape, float or int32. Errors: a result that no int32 can hold.
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.floor(x) end
@@ -1744,7 +1746,7 @@ function rnn.logical_and(a, b) end
 
 --- rnn.logical_not(x) -> tensor
 ---
---- 1 - x; of a mask, a float tensor of 0 and 1. Errors: other values.
+--- 1 - x; of a mask, a float tensor of 0 and 1 of any shape. Errors: other values.
 ---@param x rnn.Tensor of 0 and 1
 ---@return rnn.Tensor
 function rnn.logical_not(x) end
@@ -1920,7 +1922,7 @@ function rnn.ne(a, b) end
 
 --- rnn.neg(x) -> tensor
 ---
---- -x. Any shape, float or int32.
+--- -x. Any shape, float or int32. Errors: a result that no int32 can hold.
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.neg(x) end
@@ -2100,7 +2102,7 @@ function rnn.roll(x, shift, axis) end
 --- rnn.round(x [, straight_through]) -> tensor
 ---
 --- The nearest integer, of two the even one. No gradient, or with straight_through that of x (Bengio et al. 2013).
---- Any shape, float or int32.
+--- Any shape, float or int32. Errors: a result that no int32 can hold.
 ---@param x rnn.Tensor|number
 ---@param straight_through boolean
 ---@return rnn.Tensor
@@ -2175,7 +2177,7 @@ function rnn.sigmoid(x) end
 
 --- rnn.sign(x) -> tensor
 ---
---- -1, 0 or 1. Any shape, float or int32.
+--- -1, 0 or 1. Any shape, float or int32. Errors: a result that no int32 can hold.
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.sign(x) end
@@ -2256,7 +2258,7 @@ function rnn.sqrt(x) end
 
 --- rnn.square(x) -> tensor
 ---
---- x*x. Any shape, float or int32.
+--- x*x. Any shape, float or int32. Errors: a result that no int32 can hold.
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.square(x) end
