@@ -91,6 +91,10 @@ describe("gradients of", function()
     huber = { function(y, t) return nn.huber(y, t, 0.8) end, target, 2 },
     cross_entropy = { function(y, t) return nn.cross_entropy(y, t, { padded = true }) end, labels, 3 },
     binary_cross_entropy = { nn.binary_cross_entropy, chances, 2 },
+    kl_div = { nn.kl_div, chances, 2 },
+    poisson_nll = { nn.poisson_nll, chances, 2 },
+    quantile = { function(y, t) return nn.quantile(y, t, 0.3) end, target, 2 },
+    gaussian_nll = { function(y, t) return nn.gaussian_nll(y, t, (y:square() + 0.5)) end, target, 2 },
   }
   for name, loss in pairs(require "rnn.nn.loss") do
     if name ~= "loss" then
