@@ -138,7 +138,7 @@ if options.save then assert(rnn.save(options.save, ensemble)) end
 
 -- One series: its last values and those that follow, in truth and as foretold.
 local before = math.min(PAST, 3 * DAY)
-local shown = rnn.concat({ last.series[1]:slice(2, 1, 1):reshape(-1):exp():rows(PAST - before + 1, PAST), future[1] }, 1)
+local shown = rnn.concat({ last.series[1]:reshape(-1):exp():rows(PAST - before + 1, PAST), future[1] }, 1)
 local hours = rnn.arange(before + AHEAD)
 assert(rnn.plot.lines({ { x = hours, y = shown, label = "actual" },
   { x = hours:rows(before + 1, before + AHEAD), y = forecast[1], label = "forecast" } },

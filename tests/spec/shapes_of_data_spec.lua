@@ -238,6 +238,18 @@ describe("a GAN", function()
     for name, t in pairs(model:state_dict()) do assert.same(t:totable(), state[name]:totable()) end
   end)
 
+  it("keeps the ratio of the rates when a schedule changes them", function()
+    local model, rates = Gan(), {}
+    local fast = optim.SGD(model.judge:parameters(), { lr = 0.1 })
+    local slow = optim.SGD(model.maker:parameters(), { lr = 0.02 })
+    local history = rnn.fit(model, { data = data.arrays(rnn.randn(8, 1)):batches { size = 4 }, epochs = 3,
+      progress = false, optimizer = { fast, slow }, loss = { model.judge_loss, model.maker_loss },
+      schedule = optim.schedules.cosine(), on_epoch = function(e) rates[e] = { fast.lr, slow.lr } end })
+    assert.equal(3, #history["1_loss"])
+    assert.is_true(rates[3][1] < rates[1][1])
+    for _, pair in ipairs(rates) do assert.near(5, pair[1] / pair[2], 1e-9) end
+  end)
+
   it("says what does not fit", function()
     local model = Gan()
     local both = optim.SGD(model:parameters())

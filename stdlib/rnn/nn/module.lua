@@ -16,9 +16,10 @@ local scripted = require "rnn.nn.scripted"
 --- nn.Module(fields) -> module
 ---
 --- Base of all layers. Called with a table of fields it makes a plain container, so that parts which a script wires up
---- itself can be trained and saved together: nn.Module { embed = embed, lstm = lstm, head = head }.
---- nn.module defines classes of one's own. layer(x, ...) calls layer:forward(x, ...). A tensor in a field that requires a gradient is a parameter, any other a
---- buffer, which is saved too. A tensor that forward, step or loss puts into a field (self.hidden = h) is neither.
+--- itself can be trained and saved together: nn.Module { embed = embed, lstm = lstm, head = head }. nn.module defines
+--- classes of one's own. layer(x, ...) calls layer:forward(x, ...). A tensor in a field that requires a gradient is a
+--- parameter, any other a buffer, which is saved too. A tensor that forward, step or loss puts into a field
+--- (self.hidden = h) is neither.
 --- Errors: a constructor that leaves the result of an op in a field, which an optimiser could not train.
 ---@class nn.Module
 ---@field training boolean true between :train() and :eval(); what Dropout and BatchNorm look at
