@@ -146,7 +146,7 @@ static void add_elu_slope(real above, real below, int64_t n, const real *x, cons
 #define UNARY_BOTH(op, f, df, g, save, text)                                                                     \
   PIECES(op, EACH(Y = (f)), EACH(dx[i] += dy[i] * (df)))                                                         \
   WHOLE_FORWARD(op, g)                                                                                           \
-  DEFINE(op, op##_backward, "t", shape_alike, save, text OF_BOTH)
+  DEFINE(op, op##_backward, "t", shape_alike, save, text OF_BOTH " Errors: an int32 result beyond int32.")
 
 #define SELU_SCALE ((real)1.0507009873554805)
 #define SELU_ALPHA ((real)1.6732632423543772)
@@ -316,7 +316,8 @@ DEFINE(clamp, clamp_backward, "tnn", clamp_shape, RNNI_SAVE_IN0,
     (void)numbers;                                                                                               \
     statement;                                                                                                   \
   }
-#define STEP(op, statement, g, text) STEP_VALUE(op, statement) WHOLE_FORWARD(op, g) DEFINE(op, NULL, "t", shape_alike, 0, text OF_BOTH)
+#define STEP(op, statement, g, text) STEP_VALUE(op, statement) WHOLE_FORWARD(op, g) \
+  DEFINE(op, NULL, "t", shape_alike, 0, text OF_BOTH " Never an error.")
 STEP(sign, EACH(Y = (real)((X > 0) - (X < 0))), (x > 0) - (x < 0), "(x). -1, 0 or 1.")
 STEP(floor, rnni_kernel->elements->floor(n, x, y), x, "(x). The largest integer not above x.")
 STEP(ceil, EACH(Y = -X); rnni_kernel->elements->floor(n, y, y); EACH(Y = -Y), x, "(x). The smallest integer not below x.")
@@ -334,7 +335,7 @@ WHOLE_FORWARD(round, x)
 static rnn_status round_backward(rnn_ctx *ctx, rnni_call *c) { return rnni_add_tensor(ctx, c->din[0], c->dout[0]); }
 DEFINE(round, round_backward, "tb", round_shape, 0,
        "(x [, straight_through]). The nearest integer, of two the even one. No gradient, or with straight_through that of x (Bengio et al. 2013)."
-       OF_BOTH)
+       OF_BOTH " Never an error.")
 
 static rnn_status to_int_shape(rnn_ctx *ctx, rnni_call *c) {
   (void)ctx;

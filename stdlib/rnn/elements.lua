@@ -22,7 +22,7 @@ end
 
 --- rnn.diff(x [, axis = -1]) -> tensor
 ---
---- The differences of neighbours along an axis: the second less the first, and so on. Shape: that of x, by one less along
+--- The differences of neighbours along an axis: the second less the first, and so on. Shape: that of x, one less along
 --- axis. Errors: an axis that x does not have, or without elements; padded batches along their steps.
 ---@param x rnn.Tensor float or int32
 ---@param axis? integer from 1, or from -1 backwards

@@ -15,8 +15,8 @@ local SECONDS = tonumber(os.getenv("RNNLUA_BENCH_SECONDS")) or 0.2
 local TURNS = 8
 local SIZES = { 100, 1000, 10000, 100000, 1000000, 10000000 }
 
--- The op's name, what it is here, and what it is in PyTorch. x and y are float, positive is 0 to 1, m a mask of the shape
--- of x; the matrix a has columns of 100, row and column fit beside it.
+-- The op's name, what it is here, and what it is in PyTorch. x and y are float, positive is 0 to 1, m a mask of the
+-- shape of x; the matrix a has rows of 100, row and column fit beside it.
 local OPS = {
   { "add", function(v) return v.x + v.y end, "x + y" },
   { "mul", function(v) return v.x * v.y end, "x * y" },
