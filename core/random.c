@@ -158,7 +158,7 @@ static double truncated(rnn_ctx *ctx, double low, double high) {
   double x, pair[2];
   if (high < 0) return -truncated(ctx, -high, -low);
   bool tail = low > 0, narrow = tail ? (high - low) * (high + low) < 2 : high - low < 1.5;
-  double slope = (low + sqrt(low * low + 4)) / 2;
+  double slope = low < 1e8 ? (low + sqrt(low * low + 4)) / 2 : low; /* whose square may be beyond doubles */
   for (;;) {
     if (!tail && !narrow) {
       normal_pairs(ctx, 1, 1, pair);

@@ -196,6 +196,7 @@ describe("random numbers", function()
     assert.is_true(t:min():item() >= 4 and t:max():item() <= 16 and t:max():item() > 15.5)
     assert.is_true(rnn.zeros(1000):truncated_normal_(0, 1, 2, math.huge):min():item() >= 2)
     near(0, mean(rnn.zeros(4000):truncated_normal_(0, 1, -math.huge, math.huge)), 0.05)
+    assert.equal(1, rnn.zeros(1):truncated_normal_(0, 1e-170, 1, 2):item()) -- 10^170 deviations away
     for _, bad in ipairs { { 0, 0 }, { 0, -1 }, { 0, 1, 2, 1 }, { 0, 1, 0 / 0, 1 }, { 0 / 0, 1 }, { 0, 1, 1, 1 } } do
       fails("truncated_normal_: expected a mean, a positive deviation and low < high", t.truncated_normal_, t,
         table.unpack(bad))
