@@ -372,28 +372,49 @@ static rnn_status det_forward(rnn_ctx *ctx, rnni_call *c) {
   fill(c->out[0], 1);
   return EACH(det_one, count_of(c->in[0]), n, n * n);
 }
-/* by A^-T, of the determinant's logarithm. */
-static rnn_status determinant_backward(rnn_ctx *ctx, rnni_call *c, const one *o, double by, bool of_log) {
-  const int64_t n = rows_of(c->in[0]);
-  rnni_lu lu;
-  double sign, size;
-  if (by == 0) return RNN_OK;
-  RNNI_TRY(determinant(ctx, c, o, &lu, &sign, &size));
-  if (lu.pivot)
-    return rnni_fail(ctx, RNN_EARG, "backward of %s is singular: there its gradient is not computed", o->what);
-  if (!of_log) by *= sign * rnni_exp(size);
+/* Adds by A^-T, the gradient of the determinant's logarithm, for A = LU in w[0]. */
+static rnn_status add_inverse(rnn_ctx *ctx, rnni_call *c, const one *o, const rnni_lu *lu, double by) {
+  const int64_t n = lu->n;
   identity(n, o->w[1]);
-  RNNI_TRY(rnni_lu_solve(ctx, &lu, true, n, o->w[1]));
+  RNNI_TRY(rnni_lu_solve(ctx, lu, true, n, o->w[1]));
   for (int64_t i = 0; i < n * n; i++) o->w[1][i] *= by;
   add(c->din[0], o->i, n * n, o->w[1]);
   return RNN_OK;
 }
+/* The same for a singular A, of the determinant itself: its cofactors, from A = U S V'. */
+static rnn_status add_cofactors(rnn_ctx *ctx, rnni_call *c, const one *o, double by) {
+  const int64_t n = rows_of(c->in[0]);
+  double *u = o->w[1], *vt = o->w[2], *s = o->w[3], sign, size;
+  rnni_lu lu;
+  load(c->in[0], o->i, n * n, o->w[0]);
+  RNNI_TRY(rnni_svd(ctx, o->what, n, n, o->w[0], u, s, vt));
+  const double *const factors[] = {u, vt};
+  for (int k = 0; k < 2; k++) {
+    memcpy(o->w[0], factors[k], (size_t)(n * n) * sizeof(double));
+    RNNI_TRY(rnni_lu_factor(ctx, o->what, n, o->w[0], o->whole, &lu));
+    rnni_lu_determinant(&lu, &sign, &size);
+    by *= sign;
+  }
+  for (int64_t j = 0; j < n; j++) {
+    double others = by;
+    for (int64_t i = 0; i < n; i++)
+      if (i != j) others *= s[i];
+    for (int64_t i = 0; i < n; i++) u[i * n + j] *= others;
+  }
+  RNNI_TRY(product(ctx, "NN", n, n, n, u, vt, NULL, o->w[0]));
+  add(c->din[0], o->i, n * n, o->w[0]);
+  return RNN_OK;
+}
 static rnn_status det_one_backward(rnn_ctx *ctx, rnni_call *c, const one *o) {
-  return determinant_backward(ctx, c, o, (double)rnni_f(c->dout[0])[o->i], false);
+  rnni_lu lu;
+  double sign, size, by = (double)rnni_f(c->dout[0])[o->i];
+  RNNI_TRY(determinant(ctx, c, o, &lu, &sign, &size));
+  if (lu.pivot) return add_cofactors(ctx, c, o, by);
+  return add_inverse(ctx, c, o, &lu, by * sign * rnni_exp(size));
 }
 static rnn_status det_backward(rnn_ctx *ctx, rnni_call *c) {
   const int64_t n = rows_of(c->in[0]);
-  return EACH(det_one_backward, count_of(c->in[0]), n, n * n, n * n);
+  return EACH(det_one_backward, count_of(c->in[0]), n, n * n, n * n, n * n, n);
 }
 const rnn_op rnni_op_det = {.name = "linalg.det", .args = "T", .doc = "(a). See rnn.linalg.det.", .shape = det_shape,
                             .forward = det_forward, .backward = det_backward, .saves = RNNI_SAVE_IN0,
@@ -415,7 +436,11 @@ static rnn_status slogdet_forward(rnn_ctx *ctx, rnni_call *c) {
   return EACH(slogdet_one, count_of(c->in[0]), n, n * n);
 }
 static rnn_status slogdet_one_backward(rnn_ctx *ctx, rnni_call *c, const one *o) {
-  return determinant_backward(ctx, c, o, (double)rnni_f(c->dout[1])[o->i], true);
+  rnni_lu lu;
+  double sign, size;
+  RNNI_TRY(determinant(ctx, c, o, &lu, &sign, &size));
+  if (lu.pivot) return rnni_fail(ctx, RNN_EARG, "backward of %s is singular: its logarithm has no gradient", o->what);
+  return add_inverse(ctx, c, o, &lu, (double)rnni_f(c->dout[1])[o->i]);
 }
 static rnn_status slogdet_backward(rnn_ctx *ctx, rnni_call *c) {
   const int64_t n = rows_of(c->in[0]);

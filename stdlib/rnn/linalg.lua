@@ -53,8 +53,8 @@ function linalg.inv(a) return ops.inv(a) end
 
 --- linalg.det(a) -> tensor (...)
 ---
---- The determinants of square matrices (..., n, n); of many rows they overflow: slogdet. Has a gradient, but for
---- singular matrices, of which backward is an error.
+--- The determinants of square matrices (..., n, n); of many rows they overflow: slogdet. Has a gradient; that of
+--- singular matrices is an error with --deterministic.
 ---@param a rnn.Tensor
 ---@return rnn.Tensor
 function linalg.det(a) return ops.det(a) end
