@@ -53,9 +53,10 @@ static rnn_status custom_backward(rnn_ctx *ctx, rnni_call *c) {
 
 static const rnn_op op_custom = {.name = "custom", .args = "L", .backward = custom_backward};
 
-/* The values of y as a result: memory of its own, that of y where nobody among the inputs and earlier results has it. */
+/* The values of y as a result: in the memory of y, where neither inputs nor earlier results have it and it is that of no
+   parameter. */
 static rnn_status result_of(rnn_ctx *ctx, rnn_tensor *const *x, int nx, rnn_tensor *const *y, int i, rnn_tensor **out) {
-  bool own = y[i]->contiguous && !y[i]->base && !y[i]->copied;
+  bool own = y[i]->contiguous && !y[i]->base && !y[i]->copied && !y[i]->requires_grad;
   for (int k = 0; k < nx; k++) own &= y[i]->storage != x[k]->storage;
   for (int k = 0; k < i; k++) own &= y[i]->storage != y[k]->storage;
   return own ? rnn_tensor_detach(ctx, y[i], out) : rnn_tensor_copy(ctx, y[i], out);

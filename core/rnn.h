@@ -265,8 +265,8 @@ typedef struct rnn_custom {
 } rnn_custom;
 
 /* out: new tensors with the values of y, which were computed from x without recording, and a history that says so. They
-   have the memory of y where that is not the memory of an x, so y is read only from then on. When there is nothing to
-   record, free is called at once; after a failure it is not called at all. */
+   have the memory of y where that is not the memory of an x or a parameter, so y is read only from then on. When there is
+   nothing to record, free is called at once; after a failure it is not called at all. */
 RNN_MUST_USE rnn_status rnn_record(rnn_ctx *ctx, const rnn_custom *custom, rnn_tensor *const *x, int nx,
                                    rnn_tensor *const *y, int ny, rnn_tensor **out);
 

@@ -367,7 +367,8 @@ static rnni_node *queue_pop(run *r) {
 
 static rnn_status add_made(run *r, rnn_tensor *t, rnn_tensor *grad) {
   RNNI_TRY(grow(r->ctx, &r->made, r->made_count, &r->made_room, sizeof *r->made));
-  r->made[r->made_count++] = (made){.t = rnn_tensor_ref(t), .grad = rnn_tensor_ref(grad), .mark = t->mark, .slot = t->slot};
+  made m = {.t = rnn_tensor_ref(t), .grad = rnn_tensor_ref(grad), .mark = t->mark, .slot = t->slot};
+  r->made[r->made_count++] = m;
   return RNN_OK;
 }
 
@@ -681,8 +682,8 @@ static rnn_status check_tensors(rnn_ctx *ctx, rnn_tensor *const *tensors, int64_
     rnn_tensor *t = tensors[i];
     RNNI_TRY(rnni_history_of(ctx, t));
     if (!t->requires_grad)
-      return rnni_fail(ctx, RNN_EARG, "grad: tensor %lld, %s %s, does not require a gradient; x:requires_grad(true) before it "
-                       "is used", (long long)i + 1, RNNI_SHAPE(t), rnni_type_text(t->type));
+      return rnni_fail(ctx, RNN_EARG, "grad: tensor %lld, %s %s, does not require a gradient; x:requires_grad(true) "
+                       "before it is used", (long long)i + 1, RNNI_SHAPE(t), rnni_type_text(t->type));
     if (t->node && t->node->consumed)
       return rnni_fail(ctx, RNN_ESTALE, "grad: the history of tensor %lld, %s, was already consumed by backward",
                        (long long)i + 1, RNNI_SHAPE(t));

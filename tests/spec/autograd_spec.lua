@@ -243,6 +243,9 @@ describe("an operation of one's own", function()
     assert.same({ 1, 2 }, values(x))
     y:sum():backward()
     assert.same({ 0, -1 }, values(x.grad))
+    local constant = rnn.custom { forward = function() return x end, backward = function() end }
+    constant()[2] = 9
+    assert.same({ 1, 2 }, values(x))
     local twice = rnn.custom { forward = function(_, t) local h = t * 2 return h, h:reshape(1, 2):transpose(1, 2) end,
       backward = function(_, a, b) return 2 * a + 2 * b:reshape(2) end }
     local a, b = twice(x)
