@@ -4,8 +4,8 @@
  *   for each member: central header, name, extra fields, comment
  *   [ZIP64 end record, its locator] | end record, comment
  *
- * What is written here in 300 lines on zlib, which is linked anyway, is all that these files use. A library of ZIP files
- * would take memory that the context's limit does not see and replace files in its own way.
+ * What is here, on zlib, which is linked anyway, is all that these files use. A library of ZIP files would take memory
+ * that the context's limit does not see and replace files in its own way.
  *
  * The central directory is believed as far as the file bears it out: members lie in the file and do not overlap, their
  * local headers say the same, no member is larger than deflate could make it, and checksums agree. */

@@ -5,7 +5,7 @@
  * frequencies halved, for each stands for two; that of irfft is rfft with them doubled. */
 #include "../fft.h"
 
-#define ABSENT (-1) /* n as given */
+#define ABSENT INT32_MIN /* for n: as the shape says */
 
 static rnn_status need_last_axis(rnn_ctx *ctx, rnni_call *c, int axes) {
   const rnn_tensor *x = c->in[0];

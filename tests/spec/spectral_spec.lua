@@ -90,6 +90,7 @@ describe("Fourier transforms", function()
   it("say what they expect", function()
     for message, f in pairs {
       ["rfft: expected n of 1 or more, got 0, with %(4,%)"] = function() core.randn(4):rfft(0) end,
+      ["rfft: expected n of 1 or more, got %-1, with %(4,%)"] = function() core.randn(4):rfft(-1) end,
       ["rfft: expected n of 1 or more, got 0, with %(0,%)"] = function() core.randn(0):rfft() end,
       ["rfft: expected %(..., n%), got %(%)"] = function() core.tensor(1):rfft() end,
       ["rfft: argument 1: expected a float tensor"] = function() core.arange(4):rfft() end,
