@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include <lauxlib.h>
+#include <zlib.h>
 
 /* The folder whose files go before the embedded ones, or NULL. */
 static const char *override_folder(lua_State *L) {
@@ -76,6 +77,17 @@ static const struct rnnlua_chunk *find_chunk(const char *name) {
   return NULL;
 }
 
+/* Pushes the source of c, in a userdata. */
+static const char *push_source(lua_State *L, const struct rnnlua_chunk *c) {
+  char *source = lua_newuserdatauv(L, c->size, 0);
+  z_stream z = {.next_in = (Bytef *)c->packed, .avail_in = (uInt)c->packed_size, .next_out = (Bytef *)source,
+                .avail_out = (uInt)c->size};
+  bool done = inflateInit2(&z, 16 + MAX_WBITS) == Z_OK && inflate(&z, Z_FINISH) == Z_STREAM_END;
+  inflateEnd(&z);
+  if (!done || z.total_out != c->size) luaL_error(L, "not enough memory");
+  return source;
+}
+
 /* Upvalue 1: the module's name. Arguments (name, ":preload:") go on to the chunk, as require passes them. */
 static int load_chunk(lua_State *L) {
   const struct rnnlua_chunk *c = find_chunk(luaL_checkstring(L, lua_upvalueindex(1)));
@@ -83,8 +95,9 @@ static int load_chunk(lua_State *L) {
   int arguments = lua_gettop(L);
   if (!load_override(L, c->name)) {
     const char *chunkname = push_path(L, "@[rnn]", c->name, suffix_of(c->name));
-    if (luaL_loadbufferx(L, c->source, c->size, chunkname, "t") != LUA_OK) return lua_error(L);
-    lua_remove(L, -2);
+    if (luaL_loadbufferx(L, push_source(L, c), c->size, chunkname, "t") != LUA_OK) return lua_error(L);
+    lua_replace(L, -3);
+    lua_pop(L, 1);
   }
   lua_insert(L, 1);
   lua_call(L, arguments, 1);
@@ -136,7 +149,7 @@ static int sources(lua_State *L) {
     return 1;
   const struct rnnlua_chunk *c = find_chunk(name);
   if (!c) return 0;
-  lua_pushlstring(L, c->source, c->size);
+  lua_pushlstring(L, push_source(L, c), c->size);
   return 1;
 }
 

@@ -9,8 +9,8 @@
 /* One file of stdlib/: "rnn.nn.linear" is rnn/nn/linear.lua or rnn/nn/linear/init.lua. */
 struct rnnlua_chunk {
   const char *name;
-  const char *source;
-  size_t size; /* bytes */
+  const unsigned char *packed; /* by gzip */
+  size_t packed_size, size;    /* bytes, and bytes of the source */
 };
 
 /* Made by CMake from stdlib/; ends with an entry whose name is NULL. */
