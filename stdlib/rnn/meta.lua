@@ -1183,7 +1183,8 @@ function rnn.ridge(x, y, penalty) end
 
 --- rnn.abs(x) -> tensor
 ---
---- |x|; its derivative at 0 is 0. Any shape, float or int32. Errors: a result that no int32 can hold.
+--- |x|; its derivative at 0 is 0. Any shape, float or int32. Errors: a result that no int32 can hold. Errors: an
+--- int32 result beyond int32.
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.abs(x) end
@@ -1331,7 +1332,8 @@ function rnn.broadcast_to(x, shape) end
 
 --- rnn.ceil(x) -> tensor
 ---
---- The smallest integer not below x. Any shape, float or int32. Errors: a result that no int32 can hold.
+--- The smallest integer not below x. Any shape, float or int32. Errors: a result that no int32 can hold. Never an
+--- error.
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.ceil(x) end
@@ -1514,7 +1516,8 @@ function rnn.flip(x, axes) end
 
 --- rnn.floor(x) -> tensor
 ---
---- The largest integer not above x. Any shape, float or int32. Errors: a result that no int32 can hold.
+--- The largest integer not above x. Any shape, float or int32. Errors: a result that no int32 can hold. Never an
+--- error.
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.floor(x) end
@@ -1922,7 +1925,7 @@ function rnn.ne(a, b) end
 
 --- rnn.neg(x) -> tensor
 ---
---- -x. Any shape, float or int32. Errors: a result that no int32 can hold.
+--- -x. Any shape, float or int32. Errors: a result that no int32 can hold. Errors: an int32 result beyond int32.
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.neg(x) end
@@ -2102,7 +2105,7 @@ function rnn.roll(x, shift, axis) end
 --- rnn.round(x [, straight_through]) -> tensor
 ---
 --- The nearest integer, of two the even one. No gradient, or with straight_through that of x (Bengio et al. 2013).
---- Any shape, float or int32. Errors: a result that no int32 can hold.
+--- Any shape, float or int32. Errors: a result that no int32 can hold. Never an error.
 ---@param x rnn.Tensor|number
 ---@param straight_through boolean
 ---@return rnn.Tensor
@@ -2177,7 +2180,7 @@ function rnn.sigmoid(x) end
 
 --- rnn.sign(x) -> tensor
 ---
---- -1, 0 or 1. Any shape, float or int32. Errors: a result that no int32 can hold.
+--- -1, 0 or 1. Any shape, float or int32. Errors: a result that no int32 can hold. Never an error.
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.sign(x) end
@@ -2258,7 +2261,7 @@ function rnn.sqrt(x) end
 
 --- rnn.square(x) -> tensor
 ---
---- x*x. Any shape, float or int32. Errors: a result that no int32 can hold.
+--- x*x. Any shape, float or int32. Errors: a result that no int32 can hold. Errors: an int32 result beyond int32.
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.square(x) end
