@@ -1,9 +1,10 @@
 /* box.c: tensors as Lua values, and when Lua collects those that are no longer used.
  *
  * A box is a userdata with a pointer, born NULL with its metatable, so that __gc may run at any moment. Lua cannot see
- * the memory behind it, so lrnn_box has it collect (lrnn_collect_sometimes): whenever tensors have taken 256 KB and twice
- * what Lua itself holds, for collecting takes as long as that is large. So a loop of any length is flat, the
- * memory that it takes again and again stays in the cache, and large tables do not slow small ones. */
+ * the memory behind it, so lrnn_box has it collect (lrnn_collect_sometimes): young values, which takes a moment, as often as
+ * new tensors would leave the processor's cache; and all, whenever 256 KB and twice what Lua itself held
+ * have come to what was in use before, for that takes as long as it is large. So a loop of any length is flat, the memory that it takes again and
+ * again stays in the cache, and large tables do not slow small ones. In Lua's incremental mode only the second helps. */
 #include <string.h>
 
 #include "binding.h"
@@ -39,7 +40,8 @@ void *lrnn_check_class(lua_State *L, const char *fname, const char *class) {
 
 typedef struct holder {
   rnn_ctx *ctx;
-  uint64_t collected; /* memory.allocated when Lua last collected for it */
+  uint64_t collected; /* memory.allocated when Lua last collected young values for it */
+  size_t kept, heap;  /* all that was in use when Lua last collected everything, and what of it was Lua's */
 } holder;
 
 /* What tells a box from other userdata of its size. */
@@ -65,18 +67,35 @@ static holder *holder_of(lua_State *L) {
 
 rnn_ctx *lrnn_context(lua_State *L) { return holder_of(L)->ctx; }
 
-#define SLACK ((uint64_t)1 << 18)
+#define YOUNG ((uint64_t)1 << 16)
+#define SLACK ((size_t)1 << 18)
+
+/* Everything there is: tensors, and what Lua holds. */
+static size_t in_use(lua_State *L, const holder *h, rnn_memory *m) {
+  rnn_memory_read(h->ctx, m);
+  return m->live + 1024 * (size_t)lua_gc(L, LUA_GCCOUNT);
+}
+
+static void collect(lua_State *L, holder *h) {
+  rnn_memory m;
+  lua_gc(L, LUA_GCSTEP, 0);
+  size_t now = in_use(L, h, &m);
+  h->collected = m.allocated;
+  if (now < h->kept) h->kept = now;
+  if (now - h->kept < SLACK + 2 * h->heap) return;
+  lua_gc(L, LUA_GCCOLLECT);
+  h->kept = in_use(L, h, &m);
+  h->heap = h->kept - m.live;
+}
 
 rnn_ctx *lrnn_collect_sometimes(lua_State *L) {
   holder *h = holder_of(L);
   rnn_memory m;
   rnn_memory_read(h->ctx, &m);
   uint64_t fresh = m.allocated - h->collected;
-  if (fresh < SLACK) return h->ctx;
+  if (fresh < YOUNG) return h->ctx;
   int kilobytes = lua_gc(L, LUA_GCCOUNT); /* -1 in a finaliser */
-  if (kilobytes < 0 || fresh - SLACK < 2 * 1024 * (uint64_t)kilobytes) return h->ctx;
-  lua_gc(L, LUA_GCCOLLECT);
-  h->collected = m.allocated;
+  if (kilobytes >= 0 && fresh - YOUNG >= 128 * (uint64_t)kilobytes) collect(L, h);
   return h->ctx;
 }
 
