@@ -5,8 +5,8 @@ local guard = require "rnn.guard"
 --- lazy(prefix, t, whole, parts) -> t
 ---
 --- Reading t.Linear loads the module whole.Linear, or takes the field Linear of the module parts.Linear, and keeps it
---- in t. Other names are errors that suggest one. getmetatable(t).names holds the names (as keys), for completion and for tests. All of it
---- is what users call, so functions are guarded; prefix is what stands before their names: "nn.".
+--- in t. Other names are errors that suggest one. getmetatable(t).names holds the names (as keys), for completion and
+--- for tests. All of it is what users call, so functions are guarded; prefix is what stands before their names: "nn.".
 ---@param prefix string
 ---@param t table
 ---@param whole table<string, string> name -> module whose value it is

@@ -318,7 +318,7 @@ static void test_help_and_sources(void **state) {
   type(t, "nn.LSTM?\r");
   expect(t, "Hochreiter, Schmidhuber 1997");
   type(t, "?? rnn.split\r");
-  expect(t, "local function split(x, axis, sizes)");
+  expect(t, "function shapes.split(x, axis, sizes)");
   type(t, ";echo $((6 * 7))\r");
   expect(t, "42\r\n");
   type(t, "nn.LSTM(3, 4, { bidir\ttrue })\r");

@@ -695,7 +695,7 @@ def linalg(op, results=1, square=True, ok=lambda t: True, sides=False):
     return write
 
 
-def triangle(t):
+def well_scaled(t):
     diagonal = t.diagonal(dim1=-2, dim2=-1).abs()
     return diagonal.min() > 0.5 and t.abs().max() < 20
 
@@ -1645,27 +1645,13 @@ OPS.update(argsort=argsort, sort=sort, topk=topk, unique=unique, searchsorted=se
 OPS.update(bincount=bincount, histogram=histogram)
 OPS.update(layer_norm=layer_norm, batch_norm=batch_norm, recurrent=recurrent)
 OPS.update(cross_entropy=cross_entropy, ctc_loss=ctc_loss)
-
-
-OPS.update({op: reduction(op) for op in ("sum", "mean", "max", "min")})
-OPS.update({op: pair(op) for op in ("mse", "mae", "huber", "binary_cross_entropy")})
-OPS.update(floor=floor, clamp=clamp, leaky_relu=leaky_relu, to_int=to_int, to_float=to_float, dropout=dropout,
-           div=div, pow=pow_, maximum=extreme("maximum"), minimum=extreme("minimum"), where=where,
-           argmax=place("argmax"), argmin=place("argmin"), cumsum=cumsum, softmax=softmax("softmax"),
-           log_softmax=softmax("log_softmax"), matmul=matmul,
-           cholesky=linalg("cholesky", ok=lambda t: torch.linalg.eigvalsh(symmetric(t)).min() > 0.3),
-           solve=linalg("solve", sides=True), solve_triangular=linalg("solve_triangular", ok=triangle, sides=True),
+OPS.update(cholesky=linalg("cholesky", ok=lambda t: torch.linalg.eigvalsh(symmetric(t)).min() > 0.3),
+           solve=linalg("solve", sides=True), solve_triangular=linalg("solve_triangular", ok=well_scaled, sides=True),
            inv=linalg("inv"), det=linalg("det"), slogdet=linalg("slogdet", 2),
            qr=linalg("qr", 2, square=False, ok=lambda t: torch.linalg.cond(t[..., :t.shape[-2]]).max() < 30),
            svd=linalg("svd", 3, square=False, ok=lambda t: is_apart(torch.linalg.svdvals(t))),
            eigh=linalg("eigh", 2, ok=lambda t: is_apart(torch.linalg.eigvalsh(symmetric(t)))),
-           eig=eigenvalues("eig"), eigvals=eigenvalues("eigvals"), lstsq=linalg("lstsq", square=False, sides=True),
-           linear=linear, conv1d=conv1d, reshape=reshape,
-           transpose=transpose, slice=slice_, select=select, concat=concat, stack=stack, broadcast_to=broadcast_to,
-           zero_padding=zero_padding, gather=gather, index_put=index_put, embedding=embedding, one_hot=one_hot,
-           windows=windows, argsort=argsort, topk=topk,
-           nonzero=nonzero, layer_norm=layer_norm, batch_norm=batch_norm, recurrent=recurrent,
-           cross_entropy=cross_entropy, ctc_loss=ctc_loss)
+           eig=eigenvalues("eig"), eigvals=eigenvalues("eigvals"), lstsq=linalg("lstsq", square=False, sides=True))
 
 OTHERS = [(write, 12), (rows, 2), (index, 2), (pick, 2), (split, 2), (detach, 2), (copy, 1), (einsum, 1), (forget, 2), (padded, 3),
           (without_lengths, 1), (with_lengths, 1),

@@ -33,15 +33,16 @@ local function entries()
   return registry
 end
 
-local function field(value, name) return value[name] end
+local function read(value, name) return value[name] end
 
 -- The value of "nn.LSTM" or "rnn.fit", or nil.
 local function value_of(path)
-  local ok, value = true, require "rnn"
+  local value = require "rnn"
   for name in path:gsub("^rnn%.", ""):gmatch("[^.]+") do
     if type(value) ~= "table" then return nil end
-    ok, value = pcall(field, value, name) -- modules do not take other names
+    local ok, found = pcall(read, value, name) -- modules do not take other names
     if not ok then return nil end
+    value = found
   end
   return value
 end
