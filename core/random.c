@@ -452,19 +452,21 @@ static rnn_status orthogonal_block(rnn_ctx *ctx, real *w, int64_t rows, int64_t 
                                    double *t) {
   const bool tall = rows > columns;
   const int64_t m = RNNI_MAX(rows, columns), n = RNNI_MIN(rows, columns), ld = rnni_apart(n);
-  for (int64_t from = 0; from < m * n; from += 2 * PAIRS_MOST) { /* column by column; q holds them as drawn */
-    int64_t count = RNNI_MIN(2 * PAIRS_MOST, m * n - from);
-    normal_pairs(ctx, (count + 1) / 2, 1, q);
-    for (int64_t i = 0; i < count; i++) a[(from + i) % m * ld + (from + i) / m] = q[i];
+  for (int64_t from = 0; from < m * n; from += 2 * PAIRS_MOST) { /* q (n, m) for now */
+    normal_pairs(ctx, (RNNI_MIN(2 * PAIRS_MOST, m * n - from) + 1) / 2, 1, q + from);
     RNNI_TRY(rnni_poll(ctx));
   }
+  for (int64_t b = 0; b < n; b += 16) /* a few at a time: what lies far apart shares places in the cache */
+    for (int64_t i = 0; i < m; i++)
+      for (int64_t j = b; j < RNNI_MIN(b + 16, n); j++) a[i * ld + j] = q[j * m + i];
   RNNI_TRY(rnni_own_qr(ctx, m, n, a, ld, t));
   RNNI_TRY(rnni_own_qr_q(ctx, m, n, a, ld, t, q, ld));
-  for (int64_t i = 0; i < m; i++)
-    for (int64_t j = 0; j < n; j++) {
-      double v = gain * q[i * ld + j];
-      w[tall ? i * n + j : j * m + i] = (real)(a[j * ld + j] < 0 ? -v : v);
-    }
+  for (int64_t b = 0; b < m; b += 16)
+    for (int64_t j = 0; j < n; j++)
+      for (int64_t i = b; i < RNNI_MIN(b + 16, m); i++) {
+        double v = gain * q[i * ld + j];
+        w[tall ? i * n + j : j * m + i] = (real)(a[j * ld + j] < 0 ? -v : v);
+      }
   return RNN_OK;
 }
 
