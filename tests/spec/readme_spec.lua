@@ -1,4 +1,4 @@
--- The code of README.md runs: its Lua blocks, one after the other as one script, on the data they name, with a single epoch
+-- The code of README.md runs: its Lua blocks, one after the other as one script, with a single epoch for each training.
 -- for each training.
 local rnn = require "rnn"
 
