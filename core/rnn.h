@@ -636,8 +636,8 @@ void rnn_csv_free(rnn_ctx *ctx, rnn_csv *csv);
 
 /* ---- audio --------------------------------------------------------------------------------------------------------- */
 
-/* Recordings are float tensors (L), or (L, channels), mostly from -1 to 1. Each of these needs a library, which is opened
-   when it is first called; without it they are RNN_EIO, and the message names it. */
+/* Recordings are float tensors (L), or (L, channels), mostly from -1 to 1. Reading, writing and resampling need a
+   library, which is opened when it is first called; without it they are RNN_EIO, and the message names it. */
 
 /* Any file that libsndfile knows: WAV, FLAC, Ogg ... A file cut short is RNN_EFORMAT. rate: samples a second. */
 RNN_MUST_USE rnn_status rnn_audio_read(rnn_ctx *ctx, const char *path, rnn_tensor **out, int *rate);
@@ -656,7 +656,7 @@ typedef struct rnn_features {
   double top_db;         /* decibels below the loudest value are raised to this distance; INFINITY: none */
 } rnn_features;
 
-/* x (L) -> (1 + L / hop, bands or coefficients), as librosa 0.11 defines them (KISS FFT); not differentiable. */
+/* x (L) -> (1 + L / hop, bands or coefficients), as librosa 0.11 defines them; not differentiable. */
 RNN_MUST_USE rnn_status rnn_audio_features(rnn_ctx *ctx, const rnn_features *o, const rnn_tensor *x, rnn_tensor **out);
 
 #ifdef __cplusplus

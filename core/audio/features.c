@@ -6,35 +6,21 @@
  *   decibels 10 log10(max(1e-10, .)), nothing more than top_db below the loudest;
  *   coefficients: the orthonormal DCT-II over the bands.
  *
- * The transform is KISS FFT's, in float; everything after it is double. */
+ * All of it is computed in double. */
+#include "../fft.h"
 #include "audio.h"
 
 static const char *name_of(const rnn_features *o) { return o->coefficients ? "audio.mfcc" : "audio.log_mel"; }
-
-#ifdef RNNLUA_KISSFFT
-#include <kiss_fftr.h>
-
-static struct {
-  __typeof__(&kiss_fftr_alloc) plan;
-  __typeof__(&kiss_fftr) run;
-} fft;
-
-static const rnni_symbol symbols[] = {{"kiss_fftr_alloc", (void **)&fft.plan},
-                                      {"kiss_fftr", (void **)&fft.run},
-                                      {NULL, NULL}};
-
-static rnni_library library = {"libkissfft-float.so.131", "libkissfft-float131", symbols, false};
 
 /* Linear up to 1000 Hz, logarithmic above. */
 static double to_mel(double hz) { return hz < 1000 ? hz * 3 / 200 : 15 + rnni_log(hz / 1000) * 27 / rnni_log(6.4); }
 static double to_hz(double mel) { return mel < 15 ? mel * 200 / 3 : 1000 * rnni_exp((mel - 15) * rnni_log(6.4) / 27); }
 
-/* filters (bands, bins), cosines (coefficients, bands), hann (window), power (bins): what frames share */
+/* filters (bands, bins), cosines (coefficients, bands), hann (window), power (bins), frame (fft): what frames share */
 typedef struct tables {
-  double *filters, *cosines, *hann, *power;
-  float *frame;
-  kiss_fft_cpx *spectrum;
-  kiss_fftr_cfg plan;
+  double *filters, *cosines, *hann, *power, *frame;
+  rnni_complex *spectrum;
+  rnni_fft *fft;
 } tables;
 
 static rnn_status make_filters(rnn_ctx *ctx, const rnn_features *o, double *filters) {
@@ -63,13 +49,9 @@ static rnn_status make_tables(rnn_ctx *ctx, const rnn_features *o, tables *t) {
   RNNI_TRY(rnni_array(ctx, o->coefficients * o->bands, sizeof(double), &t->cosines));
   RNNI_TRY(rnni_array(ctx, o->window, sizeof(double), &t->hann));
   RNNI_TRY(rnni_array(ctx, bins, sizeof(double), &t->power));
-  RNNI_TRY(rnni_array(ctx, o->fft, sizeof(float), &t->frame));
-  RNNI_TRY(rnni_array(ctx, bins, sizeof(kiss_fft_cpx), &t->spectrum));
-  size_t size = 0;
-  void *memory;
-  fft.plan((int)o->fft, 0, NULL, &size); /* says how much it wants */
-  RNNI_TRY(rnni_alloc(ctx, size, &memory));
-  t->plan = fft.plan((int)o->fft, 0, memory, &size);
+  RNNI_TRY(rnni_array(ctx, o->fft, sizeof(double), &t->frame));
+  RNNI_TRY(rnni_array(ctx, bins, sizeof *t->spectrum, &t->spectrum));
+  RNNI_TRY(rnni_fft_plan(ctx, o->fft, &t->fft));
   RNNI_TRY(make_filters(ctx, o, t->filters));
   for (int64_t i = 0; i < o->window; i++) t->hann[i] = 0.5 - 0.5 * rnni_cos(2 * M_PI * (double)i / (double)o->window);
   for (int64_t c = 0; c < o->coefficients; c++)
@@ -86,19 +68,19 @@ static void free_tables(rnn_ctx *ctx, tables *t) {
   rnni_free(ctx, t->power);
   rnni_free(ctx, t->frame);
   rnni_free(ctx, t->spectrum);
-  rnni_free(ctx, t->plan);
+  rnni_fft_free(ctx, t->fft);
 }
 
 /* Frame number at of x, in decibels. */
-static void hear(const rnn_features *o, const tables *t, const rnn_tensor *x, int64_t at, double *decibels) {
+static rnn_status hear(rnn_ctx *ctx, const rnn_features *o, const tables *t, const rnn_tensor *x, int64_t at, double *decibels) {
   const int64_t bins = o->fft / 2 + 1, from = (o->fft - o->window) / 2; /* a shorter window lies in the middle */
   const int64_t shift = at * o->hop - o->fft / 2 + from; /* sample under the first place of the window */
-  memset(t->frame, 0, (size_t)o->fft * sizeof(float));
+  memset(t->frame, 0, (size_t)o->fft * sizeof *t->frame);
   for (int64_t i = RNNI_MAX(0, -shift); i < o->window && shift + i < x->count; i++)
-    t->frame[from + i] = (float)((double)rnni_f(x)[shift + i] * t->hann[i]);
-  fft.run(t->plan, t->frame, t->spectrum);
+    t->frame[from + i] = (double)rnni_f(x)[shift + i] * t->hann[i];
+  RNNI_TRY(rnni_fft_forward(ctx, t->fft, t->frame, t->spectrum));
   for (int64_t k = 0; k < bins; k++) {
-    double re = (double)t->spectrum[k].r, im = (double)t->spectrum[k].i;
+    double re = t->spectrum[k].re, im = t->spectrum[k].im;
     t->power[k] = re * re + im * im;
   }
   for (int64_t b = 0; b < o->bands; b++) {
@@ -107,6 +89,7 @@ static void hear(const rnn_features *o, const tables *t, const rnn_tensor *x, in
     for (int64_t k = 0; k < bins; k++) sum += filter[k] * t->power[k];
     decibels[b] = 10 * rnni_log10(RNNI_MAX(1e-10, sum));
   }
+  return RNN_OK;
 }
 
 static rnn_status compute(rnn_ctx *ctx, const rnn_features *o, const rnn_tensor *x, int64_t frames, const tables *t,
@@ -114,7 +97,7 @@ static rnn_status compute(rnn_ctx *ctx, const rnn_features *o, const rnn_tensor 
   const int64_t bands = o->bands;
   for (int64_t at = 0; at < frames; at++) {
     RNNI_TRY(rnni_poll(ctx));
-    hear(o, t, x, at, decibels + at * bands);
+    RNNI_TRY(hear(ctx, o, t, x, at, decibels + at * bands));
   }
   double loudest = -INFINITY;
   for (int64_t i = 0; i < frames * bands; i++) loudest = RNNI_MAX(loudest, decibels[i]);
@@ -151,7 +134,6 @@ rnn_status rnn_audio_features(rnn_ctx *ctx, const rnn_features *o, const rnn_ten
                      "top_db %s", name, rnni_number_text(o->rate), (long long)o->hop, (long long)o->window,
                      (long long)o->fft, (long long)o->bands, (long long)o->coefficients, rnni_number_text(o->fmin),
                      rnni_number_text(o->fmax), rnni_number_text(o->top_db));
-  RNNI_TRY(rnni_library_need(ctx, name, &library));
   const int64_t frames = 1 + x->count / o->hop;
   tables t = {0};
   double *decibels = NULL;
@@ -169,12 +151,3 @@ done:
   free_tables(ctx, &t);
   return status;
 }
-
-#else
-
-rnn_status rnn_audio_features(rnn_ctx *ctx, const rnn_features *o, const rnn_tensor *x, rnn_tensor **out) {
-  (void)x, (void)out;
-  return rnni_library_missing(ctx, name_of(o), "KISS FFT", "libkissfft-dev");
-}
-
-#endif
