@@ -46,12 +46,13 @@ assert(cut > first, ("%s: %d cases are too few, or --limit is"):format(path, #ca
 local function part(from, to) return table.move(cases, from, to, 1, {}) end
 local train, test = part(first, last), part(last + 1, #cases)
 
--- For each event what the model is told, and what it is to say: the activity that follows, or END; the same where the
--- protocol counts it, after two events or more and not at the end; the same with the end; log(1 + days until then).
+-- For each event what the model is told, and what it is to say: follows, the activity that follows, or END; counted, the
+-- same where the protocol counts it, after two events or more and not at the end; ends, the same with the end; time,
+-- log(1 + days until then).
 local function dataset(list)
-  local xs, ys = {}, {}
+  local xs, y = {}, { follows = {}, counted = {}, ends = {}, time = {} }
   for n, case in ipairs(list) do
-    local x, y = {}, {}
+    local x, follow, counted, ends, time = {}, {}, {}, {}, {}
     for i, event in ipairs(case) do
       local row, follows = {}, case[i + 1]
       local function days(from, to) return math.log(1 + math.max(to.days - from.days, 0)) end
@@ -60,24 +61,23 @@ local function dataset(list)
       row[INPUTS - 2], row[INPUTS - 1] = days(case[i - 1] or event, event), days(case[1], event)
       row[INPUTS] = event.clock
       local label = follows and follows.activity or END
-      x[i] = row
-      y[i] = { label, follows and i >= 2 and label or 0, i >= 2 and label or 0, follows and days(event, follows) or 0 }
+      x[i], follow[i], ends[i], time[i] = row, label, i >= 2 and label or 0, { follows and days(event, follows) or 0 }
+      counted[i] = follows and ends[i] or 0
     end
-    xs[n], ys[n] = rnn.tensor(x), rnn.tensor(y)
+    xs[n], y.follows[n], y.counted[n], y.ends[n], y.time[n] = rnn.tensor(x), follow, counted, ends, rnn.tensor(time)
   end
-  return data.sequences(xs, ys)
+  return data.sequences(xs, y)
 end
 
 -- p is what the model says, (N, T, END + 1): logits of what follows, then log(1 + days until it).
 local function logits(p) return p:slice(3, 1, END) end
-local function labels(y, k) return y:select(3, k):to_int() end
 local weights = rnn.concat({ rnn.ones(ACTIVITIES), rnn.full({ 1 }, options.end_weight) }, 1)
 -- To guess the end can only be wrong, as the protocol never counts it: it has a smaller weight. The absolute error of
 -- the logarithm makes the time a median, which is what the absolute error in days asks for.
 local function loss_of(p, y)
-  local follows = labels(y, 1):ne(0):without_lengths() * labels(y, 1):ne(END):without_lengths()
-  local far = (p:select(3, END + 1) - y:select(3, 4)):abs():without_lengths()
-  return nn.cross_entropy(logits(p), labels(y, 1), { weights = weights })
+  local follows = y.follows:ne(0):without_lengths() * y.follows:ne(END):without_lengths()
+  local far = (p:select(3, END + 1) - y.time:squeeze(3)):abs():without_lengths()
+  return nn.cross_entropy(logits(p), y.follows, { weights = weights })
     + (far * follows):sum() / follows:sum():maximum(1)
 end
 -- The three ways to count, and the error of the time where the protocol counts.
@@ -85,17 +85,17 @@ local function measure(model, list)
   local x, y = dataset(list):all()
   model:eval()
   local p = rnn.no_grad(function() return model(x):detach() end)
-  local counts, true_days = labels(y, 2):ne(0):without_lengths(), y:select(3, 4):exp()
+  local counts, true_days = y.counted:ne(0):without_lengths(), y.time:squeeze(3):exp()
   local far = (p:select(3, END + 1):exp() - true_days):abs():without_lengths()
-  return { accuracy = rnn.metrics.accuracy(logits(p), labels(y, 2)),
-    accuracy_without_end = rnn.metrics.accuracy(p:slice(3, 1, ACTIVITIES), labels(y, 2)),
-    accuracy_with_ends = rnn.metrics.accuracy(logits(p), labels(y, 3)),
+  return { accuracy = rnn.metrics.accuracy(logits(p), y.counted),
+    accuracy_without_end = rnn.metrics.accuracy(p:slice(3, 1, ACTIVITIES), y.counted),
+    accuracy_with_ends = rnn.metrics.accuracy(logits(p), y.ends),
     mae_days = (far * counts):sum():item() / counts:sum():item() }
 end
 -- A baseline: after each activity what most often followed it, as a model that says how often (and no time).
 local function markov(list)
   local x, y = dataset(list):all()
-  x, y = x:without_lengths():reshape(-1, INPUTS):slice(2, 1, ACTIVITIES), labels(y, 1):without_lengths():reshape(-1)
+  x, y = x:without_lengths():reshape(-1, INPUTS):slice(2, 1, ACTIVITIES), y.follows:without_lengths():reshape(-1)
   local counts = x:transpose(1, 2):matmul(y:one_hot(END))
   return nn.Module { forward = function(_, input)
     local p = input:slice(3, 1, ACTIVITIES):matmul(counts)
