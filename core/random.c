@@ -326,14 +326,17 @@ static rnn_status draw_distinct(rnn_ctx *ctx, const real *w, int64_t count, int6
     arrival next = {-rnni_log(1 - to_unit(rnni_random_bits(ctx))) / (double)w[k], (int32_t)k + 1};
     if (size < n) {
       heap[size++] = next;
-      for (int64_t i = size / 2 - 1; size == n && i >= 0; i--) sink(heap, n, i);
+      for (int64_t i = size / 2 - 1; size == n && i >= 0; i--) {
+        RNNI_TRY(rnni_pace(ctx, done, 32));
+        sink(heap, n, i);
+      }
     } else if (n > 0 && later(&heap[0], &next)) {
       heap[0] = next;
       sink(heap, n, 0);
     }
   }
   for (; size > 0; size--) {
-    RNNI_TRY(rnni_pace(ctx, done, 16));
+    RNNI_TRY(rnni_pace(ctx, done, 64)); /* places far apart */
     out[size - 1] = heap[0].place;
     heap[0] = heap[size - 1];
     sink(heap, size - 1, 0);
@@ -406,7 +409,7 @@ static rnn_status draw_rows(rnn_ctx *ctx, const rnn_tensor *w, int64_t n, bool r
   for (int64_t r = 0; r < rows; r++, out += n) {
     const real *weights = rnni_f(w) + r * count;
     int64_t valid = weights_of(w, r);
-    memset(out, 0, (size_t)n * sizeof *out);
+    RNNI_GOTO(rnni_copy(ctx, out, NULL, (size_t)n * sizeof *out));
     if (valid == 0 && w->lengths) continue;
     RNNI_GOTO(check_weights(ctx, weights, r, valid, replacement ? 0 : n, &done));
     if (replacement) RNNI_GOTO(draw_each(ctx, weights, valid, n, room, out, &done));
