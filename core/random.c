@@ -455,11 +455,14 @@ static rnn_status orthogonal_block(rnn_ctx *ctx, real *w, int64_t rows, int64_t 
                                    double *t) {
   const bool tall = rows > columns;
   const int64_t m = RNNI_MAX(rows, columns), n = RNNI_MIN(rows, columns), ld = rnni_apart(n);
+  int64_t done = 0;
   for (int64_t from = 0; from < m * n; from += 2 * PAIRS_MOST) { /* column by column; q holds them as drawn */
     int64_t count = RNNI_MIN(2 * PAIRS_MOST, m * n - from);
     normal_pairs(ctx, (count + 1) / 2, 1, q);
-    for (int64_t i = 0; i < count; i++) a[(from + i) % m * ld + (from + i) / m] = q[i];
-    RNNI_TRY(rnni_poll(ctx));
+    for (int64_t i = 0; i < count; i++) {
+      RNNI_TRY(rnni_pace(ctx, &done, 512)); /* each into a page of its own, perhaps a new one */
+      a[(from + i) % m * ld + (from + i) / m] = q[i];
+    }
   }
   RNNI_TRY(rnni_own_qr(ctx, m, n, a, ld, t));
   RNNI_TRY(rnni_own_qr_q(ctx, m, n, a, ld, t, q, ld));
