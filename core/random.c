@@ -326,14 +326,17 @@ static rnn_status draw_distinct(rnn_ctx *ctx, const real *w, int64_t count, int6
     arrival next = {-rnni_log(1 - to_unit(rnni_random_bits(ctx))) / (double)w[k], (int32_t)k + 1};
     if (size < n) {
       heap[size++] = next;
-      for (int64_t i = size / 2 - 1; size == n && i >= 0; i--) sink(heap, n, i);
+      for (int64_t i = size / 2 - 1; size == n && i >= 0; i--) {
+        RNNI_TRY(rnni_pace(ctx, done, 32));
+        sink(heap, n, i);
+      }
     } else if (n > 0 && later(&heap[0], &next)) {
       heap[0] = next;
       sink(heap, n, 0);
     }
   }
   for (; size > 0; size--) {
-    RNNI_TRY(rnni_pace(ctx, done, 16));
+    RNNI_TRY(rnni_pace(ctx, done, 64)); /* places far apart */
     out[size - 1] = heap[0].place;
     heap[0] = heap[size - 1];
     sink(heap, size - 1, 0);
@@ -406,7 +409,7 @@ static rnn_status draw_rows(rnn_ctx *ctx, const rnn_tensor *w, int64_t n, bool r
   for (int64_t r = 0; r < rows; r++, out += n) {
     const real *weights = rnni_f(w) + r * count;
     int64_t valid = weights_of(w, r);
-    memset(out, 0, (size_t)n * sizeof *out);
+    RNNI_GOTO(rnni_copy(ctx, out, NULL, (size_t)n * sizeof *out));
     if (valid == 0 && w->lengths) continue;
     RNNI_GOTO(check_weights(ctx, weights, r, valid, replacement ? 0 : n, &done));
     if (replacement) RNNI_GOTO(draw_each(ctx, weights, valid, n, room, out, &done));
@@ -452,13 +455,16 @@ static rnn_status orthogonal_block(rnn_ctx *ctx, real *w, int64_t rows, int64_t 
                                    double *t) {
   const bool tall = rows > columns;
   const int64_t m = RNNI_MAX(rows, columns), n = RNNI_MIN(rows, columns), ld = rnni_apart(n);
+  int64_t done = 0;
   for (int64_t from = 0; from < m * n; from += 2 * PAIRS_MOST) { /* q (n, m) for now */
     normal_pairs(ctx, (RNNI_MIN(2 * PAIRS_MOST, m * n - from) + 1) / 2, 1, q + from);
     RNNI_TRY(rnni_poll(ctx));
   }
   for (int64_t b = 0; b < n; b += 16) /* a few at a time: what lies far apart shares places in the cache */
-    for (int64_t i = 0; i < m; i++)
+    for (int64_t i = 0; i < m; i++) {
+      RNNI_TRY(rnni_pace(ctx, &done, 16 * RNNI_ROW)); /* each may lie on a page of its own */
       for (int64_t j = b; j < RNNI_MIN(b + 16, n); j++) a[i * ld + j] = q[j * m + i];
+    }
   RNNI_TRY(rnni_own_qr(ctx, m, n, a, ld, t));
   RNNI_TRY(rnni_own_qr_q(ctx, m, n, a, ld, t, q, ld));
   for (int64_t b = 0; b < m; b += 16)

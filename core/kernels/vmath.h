@@ -172,11 +172,13 @@ INLINE vec log_reduced(vec f, vec e, vec more) {
   return madd(e, splat(0.693359375f), sum);
 }
 
-/* x as m 2^e; x positive and finite. Gives m - 1. */
+typedef uint32_t word __attribute__((vector_size(VEC_BYTES))); /* wraps around */
+
+/* x as m 2^e, and anything for an x that is not positive and finite. Gives m - 1. */
 INLINE vec mantissa(vec x, vec *e) {
   veci tiny = x < splat(0x1p-126f);
   x = choose(tiny, x * 0x1p23f, x);
-  veci bits = (veci)x - 0x3f3504f3; /* of the square root of 1/2 */
+  veci bits = (veci)((word)x - 0x3f3504f3); /* of the square root of 1/2 */
   *e = __builtin_convertvector(bits >> 23, vec) - choose(tiny, splat(23.0f), (vec){0});
   return (vec)((bits & 0x7fffff) + 0x3f3504f3) - 1.0f;
 }

@@ -5,7 +5,7 @@
 
 #include "../kernels/kernels.h"
 
-#define POLL_MULTIPLY_ADDS 1e8 /* between two looks at the interrupt flag */
+#define POLL_MULTIPLY_ADDS 3e7 /* between two looks at the interrupt flag */
 
 /* ---- products ---- */
 

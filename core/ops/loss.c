@@ -74,11 +74,12 @@ static rnn_status need_within(rnn_ctx *ctx, const rnni_call *c, int input, doubl
   const real *t = rnni_f(c->in[input]);
   for (int64_t r = 0; r < rows; r++) {
     if (!rnni_is_valid_row(judge(c), r)) continue;
-    RNNI_TRY(rnni_pace(ctx, &done, width));
-    for (int64_t i = r * width; i < (r + 1) * width; i++)
+    for (int64_t i = r * width; i < (r + 1) * width; i++) {
+      RNNI_TRY(rnni_pace(ctx, &done, 1));
       if ((double)t[i] < least || (double)t[i] > most || (strict && t[i] != t[i]))
         return rnni_fail(ctx, RNN_EARG, "%s: %s %s at place %lld %s", c->op->name, input == 2 ? "variance" : "target",
                          rnni_number_text((double)t[i]), (long long)i + 1, what);
+    }
   }
   return RNN_OK;
 }
@@ -214,8 +215,10 @@ static rnn_status total_weight(rnn_ctx *ctx, const rnni_call *c, double *all) {
     if (!rnni_is_valid_row(of, r)) continue;
     valid += width;
     if (!w) continue;
-    RNNI_TRY(rnni_pace(ctx, &done, width));
-    for (int64_t i = r * width; i < (r + 1) * width; i++) *all += rnni_sample_weight(w, c->in[0]->count, i);
+    for (int64_t i = r * width; i < (r + 1) * width; i++) {
+      RNNI_TRY(rnni_pace(ctx, &done, 1));
+      *all += rnni_sample_weight(w, c->in[0]->count, i);
+    }
   }
   if (!w) *all = (double)valid;
   return RNN_OK;

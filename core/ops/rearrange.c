@@ -324,10 +324,11 @@ const rnn_op rnni_op_triu = {.name = "triu", .args = "T?i", .doc = "(x [, k = 0]
 
 static rnn_status diag_shape(rnn_ctx *ctx, rnni_call *c) {
   const rnn_tensor *x = c->in[0];
-  int64_t k = c->args.i[0], n = x->ndim, down = RNNI_MAX(-k, 0), right = RNNI_MAX(k, 0);
+  int64_t k = c->args.i[0], n = x->ndim;
   if (n == 0) return rnni_fail(ctx, RNN_ESHAPE, "diag: expected a vector or matrices, got ()");
   if (k < -INT32_MAX || k > INT32_MAX) return rnni_fail(ctx, RNN_EARG, "diag: there is no diagonal %lld", (long long)k);
   RNNI_TRY(shape_like(ctx, c));
+  int64_t down = RNNI_MAX(-k, 0), right = RNNI_MAX(k, 0);
   if (n == 1) {
     c->out_ndim = 2;
     c->out_dims[0] = c->out_dims[1] = x->dims[0] + down + right;

@@ -127,10 +127,11 @@ static void repeat(size_t size, const void *from, int64_t n, uint64_t *out) {
     for (int64_t i = 0; i < n; i++) out[i] = *(const uint64_t *)from;
 }
 
-/* Calls piece for what is left of one run, within elements of which are done; *from goes on to its end, or to to. */
+/* Calls piece for what is left of one run, within elements of which are done; *from goes on to its end, or to to, unless
+   stopped. */
 static void one_run(plan *p, int64_t within, int64_t *from, int64_t to, const char *const *start, const int *step,
                     const int *shown_step) {
-  for (; within < p->run && *from < to; within += RNNI_PIECE) {
+  for (; within < p->run && *from < to && !stopped(p); within += RNNI_PIECE) {
     rnni_piece piece = {.at = *from, .n = RNNI_MIN(RNNI_MIN(p->run - within, to - *from), RNNI_PIECE)};
     for (int k = 0; k < p->w->inputs; k++) {
       piece.step[k] = shown_step[k];

@@ -92,7 +92,7 @@ typedef struct large_case {
 
 static const large_case cases[] = {
     {.op= "clamp", .inputs = "f", .n = {0, 1}},
-    {.op= "round", .inputs = "f"},
+    {.op= "round", .inputs = "f", .i = {1}},
     {.op= "leaky_relu", .inputs = "f", .n = {0.1}},
     {.op= "sum", .inputs = "f"},
     {.op= "sum", .inputs = "m", .nshape = 1, .shape = {0}},

@@ -528,6 +528,7 @@ describe("matrices", function()
     assert.same({ { 0, 0, 0 }, { 1, 0, 0 }, { 0, 2, 0 } }, values(rnn.tensor { 1, 2 }:diag(-1)))
     assert.same({ 0, 0 }, { rnn.zeros(0):diag():shape() })
     assert.same({ 0 }, { rnn.zeros(0, 4):diag(-2):shape() })
+    for _, k in ipairs { math.mininteger, math.maxinteger } do fails("there is no diagonal", x.diag, x, k) end
     fails("diag: expected a vector or matrices, got ()", rnn.diag, rnn.tensor(1))
     fails("there is no diagonal", x.diag, x, 1 << 40)
   end)
