@@ -132,6 +132,40 @@ describe("the phrasebook", function()
     assert.is_true(others >= 40, others)
   end)
 
+  -- What an error says of a name of NumPy's or PyTorch's, of a function or of a method.
+  local function message_of(object, name)
+    local _, message = pcall(function() return object[name] end)
+    return tostring(message)
+  end
+
+  it("agrees with what errors say of the others' names", function()
+    local ours, x, modules = {}, rnn.zeros(2), { torch = true, np = true, F = true }
+    for _, section in ipairs(phrases.sections) do
+      for _, entry in ipairs(section.columns[1] == "numpy" and section.entries or {}) do
+        for _, language in ipairs { "numpy", "torch" } do
+          for object, name in (entry.ours and entry[language] or ""):gmatch "%f[%w_]([%w_]+)%.([%a_][%w_]*)%(" do
+            local where = modules[object] and "rnn." or #object == 1 and "x:" or nil
+            if where then ours[where .. name] = (ours[where .. name] or "") .. " " .. entry.ours end
+          end
+        end
+      end
+    end
+    local count = 0
+    for name, lines in pairs(ours) do
+      local object = name:find "^rnn" and rnn or x
+      local there = object == rnn and rawget(core, name:sub(5)) or rawget(core.methods, name:match "[.:](.*)")
+      if not there and not (object == rnn and getmetatable(rnn).names[name:sub(5)]) then
+        local message = message_of(object, name:match "[.:](.*)")
+        local hint = message:match "; (.*)$"
+        assert(hint, name .. ": " .. message)
+        local meant = hint:match "^did you mean [%w_.]+[.:]([%w_]+)%?$"
+        assert(not meant or lines:find(meant, 1, true), ("%s: %s, but%s"):format(name, hint, lines))
+        count = count + 1
+      end
+    end
+    assert.is_true(count > 80, count)
+  end)
+
   it("is written as it is here", function()
     local pipe = assert(io.popen(PROGRAM .. " docs/phrasebook.lua --check"))
     assert.equal("", pipe:read("a"))
