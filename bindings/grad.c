@@ -27,15 +27,19 @@ int lrnn_results(lua_State *L, int status, const char *fname) {
 
 /*--- rnn.no_grad(f, ...) -> results of f
 ---
---- Calls f(...) without recording: no memory is kept for backward. Errors: an f that is no function, a yield out of f,
---- which would leave recording off elsewhere, and the errors of f.
----@param f function
+--- Calls f(...), such as a model, without recording: no memory is kept for backward. Errors: an f that cannot be called,
+--- a yield out of f, which would leave recording off elsewhere, and the errors of f.
+---@param f function|nn.Module
 ---@param ... any
 ---@return any ... what f returned */
 static int lrnn_no_grad(lua_State *L) {
-  if (!lua_isfunction(L, 1)) return lrnn_argument_error(L, "no_grad", 1, "f", "a function");
+  int n = lua_gettop(L);
+  if (!lua_isfunction(L, 1) && luaL_getmetafield(L, 1, "__call") == LUA_TNIL) {
+    return lrnn_argument_error(L, "no_grad", 1, "f", "a function");
+  }
+  lua_settop(L, n);
   bool was = rnn_ctx_set_recording(lrnn_context(L), false);
-  int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
+  int status = lua_pcall(L, n - 1, LUA_MULTRET, 0);
   rnn_ctx_set_recording(lrnn_context(L), was);
   return lrnn_results(L, status, "no_grad");
 }

@@ -517,27 +517,36 @@ static bool is_nonzero(const rnn_tensor *x, int64_t i) {
 }
 
 static rnn_status nonzero_shape(rnn_ctx *ctx, rnni_call *c) {
-  RNNI_TRY(rnni_need_ndim(ctx, c, 0, 1));
+  const rnn_tensor *x = c->in[0];
+  if (x->ndim == 0) return rnni_fail(ctx, RNN_ESHAPE, "nonzero: expected a tensor with an axis, got a scalar");
   c->out_type = RNN_INT;
-  c->out_ndim = 1;
+  c->out_ndim = x->ndim == 1 ? 1 : 2;
   c->out_dims[0] = 0;
+  c->out_dims[1] = x->ndim;
   int64_t done = 0;
-  for (int64_t i = 0; i < c->in[0]->count; i++) {
+  for (int64_t i = 0; i < x->count; i++) {
     RNNI_TRY(rnni_pace(ctx, &done, 1));
-    c->out_dims[0] += is_nonzero(c->in[0], i);
+    c->out_dims[0] += is_nonzero(x, i);
   }
   return RNN_OK;
 }
 
 static rnn_status nonzero_forward(rnn_ctx *ctx, rnni_call *c) {
+  const rnn_tensor *x = c->in[0];
   int32_t *y = rnni_i(c->out[0]);
   int64_t done = 0;
-  for (int64_t i = 0; i < c->in[0]->count; i++) {
-    RNNI_TRY(rnni_pace(ctx, &done, 1));
-    if (is_nonzero(c->in[0], i)) *y++ = (int32_t)i + 1;
+  for (int64_t i = 0; i < x->count; i++) {
+    RNNI_TRY(rnni_pace(ctx, &done, x->ndim));
+    if (!is_nonzero(x, i)) continue;
+    int64_t rest = i;
+    for (int k = x->ndim - 1; k >= 0; k--) {
+      y[k] = (int32_t)(rest % x->dims[k]) + 1;
+      rest /= x->dims[k];
+    }
+    y += x->ndim;
   }
   return RNN_OK;
 }
-const rnn_op rnni_op_nonzero = {.name = "nonzero", .args = "T", .doc = "(x) -> int32. The places (from 1) of the elements of x, of one axis, that are not 0."
-                               " Errors: more than one axis.",
+const rnn_op rnni_op_nonzero = {.name = "nonzero", .args = "T", .doc = "(x) -> int32. The places (from 1) of the elements of x that are not 0, in order: (n) for a vector,"
+                               " else a row for each, (n, number of axes). Errors: a scalar.",
                                 .shape = nonzero_shape, .forward = nonzero_forward, .lengths = RNNI_LENGTHS_REFUSE};

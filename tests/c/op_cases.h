@@ -264,6 +264,7 @@ static const op_case op_cases[] = {
     {.op = "one_hot", .inputs = "z5x2x4", .i = {5}},
     {.op = "windows", .inputs = "f9x2,i6x5", .i = {4}},
     {.op = "nonzero", .inputs = "b6"},
+    {.op = "nonzero", .inputs = "b2x3x4"},
     {.op = "sort", .inputs = "f2x7", .i = {-1}},
     {.op = "sort", .inputs = "f3x5x2", .i = {1, 1}},
     {.op = "sort", .inputs = "f3x5x4L", .i = {2}},

@@ -185,6 +185,7 @@ static const large_case cases[] = {
     {.op= "one_hot", .inputs = "i", .i = {4}},
     {.op= "windows", .inputs = "mj", .i = {2}},
     {.op= "nonzero", .inputs = "f"},
+    {.op= "nonzero", .inputs = "m"},
     {.op= "sort", .inputs = "f", .i = {0}},
     {.op= "sort", .inputs = "m", .i = {1}},
     {.op= "argsort", .inputs = "w", .i = {1, 1}},

@@ -298,7 +298,8 @@ def histogram(x, bins, low, high):
 
 
 def nonzero(x):
-    return (x.nonzero()[:, 0] + 1).int()
+    places = x.nonzero() + 1
+    return (places[:, 0] if x.dim() == 1 else places).int()
 
 
 def embedding(weight, ids):

@@ -1204,7 +1204,7 @@ def topk(g):
 
 def nonzero(g):
     kind = g.pick(["int", "float"])
-    x = g.some(lambda t: t.dim() == 1, lambda: [g.size()], kind=kind, low=-1, high=1)
+    x = g.some(lambda t: t.dim() >= 1, lambda: [g.size()] * g.r.randint(1, 3), kind=kind, low=-1, high=1)
     if kind == "float":
         g.clear_of(x, 0)
     g.apply("nonzero", [x], "nonzero({0}.detach())", exact=True)
