@@ -585,9 +585,9 @@ function rnn.recording(on) end
 
 --- rnn.no_grad(f, ...) -> results of f
 ---
---- Calls f(...) without recording: no memory is kept for backward. Errors: an f that is no function, a yield out of f,
---- which would leave recording off elsewhere, and the errors of f.
----@param f function
+--- Calls f(...), such as a model, without recording: no memory is kept for backward. Errors: an f that cannot be called,
+--- a yield out of f, which would leave recording off elsewhere, and the errors of f.
+---@param f function|nn.Module
 ---@param ... any
 ---@return any ... what f returned
 function rnn.no_grad(f, ...) end
@@ -1932,7 +1932,8 @@ function rnn.neg(x) end
 
 --- rnn.nonzero(x) -> int32
 ---
---- The places (from 1) of the elements of x, of one axis, that are not 0. Errors: more than one axis.
+--- The places (from 1) of the elements of x that are not 0, in order: (n) for a vector, else a row for each, (n,
+--- number of axes). Errors: a scalar.
 ---@param x rnn.Tensor
 ---@return rnn.Tensor
 function rnn.nonzero(x) end
