@@ -111,7 +111,7 @@ def main():
     for section in phrases["sections"]:
         for entry in section["entries"]:
             for language in values:
-                if entry.get(language) and not entry.get("unrun"):
+                if entry.get(language) and entry.get("unrun") not in (True, language):
                     try:
                         with contextlib.redirect_stdout(io.StringIO()):
                             values[language][entry[language]] = run(phrases, entry, language)
