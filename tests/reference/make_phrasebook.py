@@ -1,6 +1,6 @@
 """phrasebook.json: the values of the lines of docs/phrases.lua in NumPy, PyTorch and Keras; used by phrasebook_spec.lua.
 
-    python3 -m venv env && env/bin/pip install torch==2.13.0 numpy keras==3.15.1 --extra-index-url https://download.pytorch.org/whl/cpu
+    env/bin/pip install torch==2.13.0 numpy scipy keras==3.15.1 --extra-index-url https://download.pytorch.org/whl/cpu
     env/bin/python make_phrasebook.py build/rnnlua
 
 Each line runs by itself, in double, on the inputs of docs/phrases.lua, positions less one. The file has, for each line,
@@ -114,7 +114,9 @@ def main():
                 if entry.get(language) and entry.get("unrun") not in (True, language):
                     try:
                         with contextlib.redirect_stdout(io.StringIO()):
-                            values[language][entry[language]] = run(phrases, entry, language)
+                            value = run(phrases, entry, language)
+                        if values[language].setdefault(entry[language], value) != value and not entry.get("only"):
+                            raise ValueError("the same line shows two things")
                     except Exception as error:
                         print(f"{section['title']}: {entry[language]}: {error!r}")
                         failed += 1
