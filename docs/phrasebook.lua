@@ -9,9 +9,9 @@ local phrases = dofile "docs/phrases.lua"
 local HEAD = [[
 # rnnlua: the phrasebook
 
-What you write in NumPy, PyTorch, Keras and Torch7, and what you write here: %d lines of tensors, %d of models, training,
-data and of Torch7. Made by docs/phrasebook.lua of docs/phrases.lua. tests/spec/phrasebook_spec.lua runs every line of
-ours in both precisions and compares it with what NumPy, PyTorch and Keras computed (make_phrasebook.py in
+What you write in NumPy, PyTorch, Keras and Torch7, and what you write here: %d lines of tensors, %d of models,
+training, data and of Torch7. Made by docs/phrasebook.lua of docs/phrases.lua. tests/spec/phrasebook_spec.lua runs every
+line of ours in both precisions and compares it with what NumPy, PyTorch and Keras computed (make_phrasebook.py in
 tests/reference); the lines of Torch7, which is no longer made, are of its manual.
 
 Axes, positions, ids and labels count from 1 here and from 0 there; negative ones count from the end in both. A mask is
