@@ -82,8 +82,24 @@ const char *lrnn_describe(lua_State *L, int arg) {
   }
 }
 
+/* What the text of an op, "(x [, axis = 1]). ...", calls its argument; NULL when it does not say. Pushes. */
+static const char *op_argument(lua_State *L, const char *fname, int arg) {
+  const rnn_op *op = rnn_op_find(fname);
+  const char *s = op ? rnn_op_doc(op) : "";
+  if (*s++ != '(') return NULL;
+  for (; arg > 1; arg--) {
+    s += strcspn(s, ",{)");
+    if (*s != ',') return NULL;
+    s++;
+  }
+  s += strspn(s, " [");
+  size_t length = strcspn(s, " ,])");
+  return length > 0 && *s != '{' ? lua_pushlstring(L, s, length) : NULL;
+}
+
 int lrnn_argument_error(lua_State *L, const char *fname, int arg, const char *what, const char *expected) {
   const char *got = lrnn_describe(L, arg);
+  if (!what) what = op_argument(L, fname, arg);
   if (what) return lrnn_error(L, "%s: argument %d (%s): expected %s, got %s", fname, arg, what, expected, got);
   return lrnn_error(L, "%s: argument %d: expected %s, got %s", fname, arg, expected, got);
 }

@@ -46,9 +46,9 @@ assert(cut > first, ("%s: %d cases are too few, or --limit is"):format(path, #ca
 local function part(from, to) return table.move(cases, from, to, 1, {}) end
 local train, test = part(first, last), part(last + 1, #cases)
 
--- For each event what the model is told, and what it is to say: follows, the activity that follows, or END; counted, the
--- same where the protocol counts it, after two events or more and not at the end; ends, the same with the end; time,
--- log(1 + days until then).
+-- For each event what the model is told, and what it is to say: follows, the activity that follows, or END; counted,
+-- the same where the protocol counts it, after two events or more and not at the end; ends, the same with the end;
+-- time, log(1 + days until then).
 local function dataset(list)
   local xs, y = {}, { follows = {}, counted = {}, ends = {}, time = {} }
   for n, case in ipairs(list) do

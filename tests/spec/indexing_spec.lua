@@ -444,7 +444,7 @@ describe("places of an axis in another order:", function()
     assert.same({ { 0, 1, 2, 3 }, { 0, 4, 5, 6 } }, values(x:pad(2, 1, 0)))
     assert.same({ { 1, 2, 3 }, { 4, 5, 6 }, { 7, 7, 7 } }, values(x:pad(1, 0, 1, "constant", 7)))
     assert.same({ 2, 2 }, values(rnn.zeros(0):pad(1, 0, 2, "constant", 2)))
-    fails("pad: argument 5: expected one of 'constant', 'replicate', 'reflect', 'circular', got string 'mirror'",
+    fails("pad: argument 5 (mode): expected one of 'constant', 'replicate', 'reflect', 'circular', got string 'mirror'",
       y.pad, y, 1, 1, 1, "mirror")
     fails("pad: -5 before and 2 behind do not fit axis 1 of (4,)", y.pad, y, 1, -5, 2)
     fails("pad: axis 1 of (0,) has nothing to repeat", rnn.pad, rnn.zeros(0), 1, 1, 0, "reflect")

@@ -114,7 +114,7 @@ describe("sample weights and reductions", function()
     assert.equal(4, nn.mse(core.tensor(1.0), core.tensor(3.0), { reduction = "none" }):item())
     fails("nn.mse: option 'reduction': expected one of 'mean', 'sum', 'none', got string 'avg'", nn.mse, x, x,
       { reduction = "avg" })
-    fails("argument 4: expected one of 'mean', 'sum', 'none', got 2", core.mse, x, x, nil, 2)
+    fails("argument 4 (reduction): expected one of 'mean', 'sum', 'none', got 2", core.mse, x, x, nil, 2)
     fails("mse: sample weights (3,) do not have the first axes of (2, 3)", nn.mse, x, x,
       { sample_weights = core.ones(3) })
     fails("sample weight 2 is -1", nn.huber, x, x, 1, { sample_weights = core.tensor { 1, -1 } })

@@ -198,6 +198,15 @@ describe("a name that does not exist", function()
     end
     assert.matches("rnn.optim has no field 'adam'; did you mean rnn.optim.Adam", said(rnn.optim, "adam"))
     assert.matches("rnn.metrics has no field 'MAE'; did you mean rnn.metrics.mae", said(rnn.metrics, "MAE"))
+    for name, right in pairs {
+      inverse = "; did you mean rnn.linalg.inv?", Cholesky = "; did you mean rnn.linalg.cholesky?", expm = "",
+    } do
+      local message = said(rnn.linalg, name)
+      assert.matches("^[^ ]*manners_spec.lua:%d+: rnn.linalg has no field '" .. name .. "'" .. right:gsub("%p", "%%%0")
+        .. "$", message)
+    end
+    assert.matches("rnn.nn.initializers has no field 'xavir'", said(rnn.nn.initializers, "xavir"))
+    assert.is_nil(rnn.linalg._private)
     assert.is_nil(rnn[1])
     assert.is_nil(rnn.__name)
     assert.is_nil(rnn.nn._private)

@@ -76,7 +76,7 @@ groups["making tensors"] = {
 
 groups["operations on tensors"] = {
   { MATRIX, "local y = x + rnn.zeros(4, 3)", "add: shapes %(2, 3%) and %(4, 3%) do not fit together" },
-  { MATRIX, "local y = x + nil", "add: argument 2: expected a tensor or a number, got nil" },
+  { MATRIX, "local y = x + nil", "add: argument 2 %(b%): expected a tensor or a number, got nil" },
   { MATRIX, "local y = x:to_int():exp()",
     "exp: argument 1: expected a float tensor, got int32 %(2, 3%); x:to_float%(%) converts" },
   { MATRIX, "local y = x:to_int() // 0", "floor_div: element 1: %-?%d // 0 is no int32; x:to_float%(%) .*" },
@@ -85,7 +85,7 @@ groups["operations on tensors"] = {
   { MATRIX, "local y = (x + 2):logical_and(x:gt(0))", "logical_and: argument 1: a mask holds 0 and 1, .*" },
   { MATRIX, "x:matmul(x)", "matmul: inner sizes differ: %(2, 3%) x %(2, 3%)" },
   { MATRIX, "x:sum(3)", "sum: argument 2 %(axis%): expected 1 to 2 or %-1 to %-2, got 3" },
-  { MATRIX, "x:sum(2, 1)", "sum: argument 3: expected true or false, got 1" },
+  { MATRIX, "x:sum(2, 1)", "sum: argument 3 %(keep%): expected true or false, got 1" },
   { MATRIX, "x:argmax(0)", "argmax: argument 2 %(axis%): expected 1 to 2 or %-1 to %-2, got 0" },
   { MATRIX, "x:reshape(4)", "reshape: %(2, 3%) has 6 elements, %(4,%) has 4" },
   { MATRIX, "x:reshape({ 2, 3 }, 1)", "reshape: expected at most 2 arguments, got 3" },
@@ -96,7 +96,7 @@ groups["operations on tensors"] = {
   { MATRIX, "x:squeeze(1)", "squeeze: axis 1 of %(2, 3%) has size 2, not 1" },
   { MATRIX, "x:transpose(1)", "transpose: argument 3 %(axis%): expected an integer, got nil" },
   { MATRIX, "x:gather(1, rnn.arange(3))", "gather: id 3 at place 3 is not within 1 to 2" },
-  { MATRIX, "x:gather(1, { 1 })", "gather: argument 3: expected a tensor, got table" },
+  { MATRIX, "x:gather(1, { 1 })", "gather: argument 3 %(ids%): expected a tensor, got table" },
   { MATRIX, "x:gather(1, rnn.ones(1))", "gather: argument 3: expected an int32 tensor, got .* %(1,%); .*" },
   { MATRIX, "rnn.concat(x, x, 1)", "concat: argument 1: expected a table, got tensor %(2, 3%) .*" },
   { MATRIX, "rnn.concat({}, 1)", "concat: argument 1: expected a table of at least one tensor, got table" },
