@@ -274,9 +274,10 @@ static void push_row(lua_State *L, rnn_tensor *t, int64_t i) {
 typedef struct places {
   int n;
   struct {
-    int64_t from, to, step; /* step 0: one place, whose axis goes */
+    enum { PLACE, RANGE, IDS } kind; /* the axis of a place goes */
+    int64_t from, to, step;
   } of[RNN_MAX_DIMS];
-  rnn_tensor *ids; /* of one entry, whose from is 0: ids, or a mask, which may stand for several axes */
+  rnn_tensor *ids; /* of the one entry of this kind: ids, or a mask, which may stand for several axes */
 } places;
 
 static bool check_range(lua_State *L, int64_t *numbers) {
@@ -308,7 +309,6 @@ static places check_places(lua_State *L, rnn_tensor *t) {
     rnn_tensor *ids = lrnn_test_tensor(L, -1);
     if (kind == LUA_TNUMBER) {
       range[0] = lua_tointegerx(L, -1, &whole);
-      range[2] = 0;
       if (whole && from_zero(range[0], rnn_tensor_dims(t)[axis]) < 0)
         lrnn_error(L, "index: %lld is not within 1 to %lld, axis %d of %s", (long long)range[0],
                    (long long)rnn_tensor_dims(t)[axis], axis + 1, rnn_tensor_describe(t, text, sizeof text));
@@ -316,11 +316,11 @@ static places check_places(lua_State *L, rnn_tensor *t) {
       if (p.ids) lrnn_error(L, "index: entry %d: only one entry may be ids or a mask", (int)k);
       if (rnn_tensor_type(ids) == RNN_FLOAT) axis += rnn_tensor_ndim(ids) - 1;
       p.ids = ids;
-      range[0] = 0;
     }
     if (!(kind == LUA_TNUMBER ? whole : ids || (kind == LUA_TTABLE && check_range(L, range))))
       lrnn_error(L, "index: entry %d: expected " ENTRY ", got %s", (int)k, lrnn_describe(L, -1));
     if (!ids) lua_pop(L, 1);
+    p.of[p.n].kind = ids ? IDS : kind == LUA_TNUMBER ? PLACE : RANGE;
     p.of[p.n].from = range[0];
     p.of[p.n].to = range[1];
     p.of[p.n].step = range[2];
@@ -341,24 +341,24 @@ static rnn_status replace(rnn_ctx *ctx, rnn_tensor **t, const char *op, const in
 /* Replaces *t, of which it takes the reference, by a view of its part at places but for ids, whose axis goes to *axis. A
    place of a batch with lengths is a sequence with its padding. bare: of what is written to, all padding counts. */
 static rnn_status take(rnn_ctx *ctx, rnn_tensor **t, const places *p, bool bare, int *axis) {
-  bool drop = rnn_tensor_lengths(*t) && (bare || (p->n && p->of[0].step == 0)), viewed = drop;
+  bool drop = rnn_tensor_lengths(*t) && (bare || (p->n && p->of[0].kind == PLACE)), viewed = drop;
   rnn_status status = RNN_OK;
   int at = 0;
   if (drop) status = replace(ctx, t, "transpose", (int64_t[4]){0});
   if (drop && status == RNN_OK) status = rnn_tensor_set_lengths(ctx, *t, NULL);
   for (int k = 0; k < p->n && status == RNN_OK; k++) {
     int64_t from = p->of[k].from, to = p->of[k].to, step = p->of[k].step;
-    bool whole = from == 1 && to == -1 && step == 1;
-    if (from == 0) {
+    bool whole = p->of[k].kind == RANGE && from == 1 && to == -1 && step == 1;
+    if (p->of[k].kind == IDS) {
       *axis = at;
       at += rnn_tensor_type(p->ids) == RNN_FLOAT ? rnn_tensor_ndim(p->ids) : 1;
-    } else if (step == 0) {
+    } else if (p->of[k].kind == PLACE) {
       status = replace(ctx, t, "select", (int64_t[4]){at, from});
     } else {
       if (!whole) status = replace(ctx, t, "slice", (int64_t[4]){at, from, to, step});
       at++;
     }
-    viewed |= from != 0 && !whole;
+    viewed |= p->of[k].kind != IDS && !whole;
   }
   if (viewed || status != RNN_OK) return status;
   return replace(ctx, t, rnn_tensor_ndim(*t) ? "transpose" : "reshape", (int64_t[4]){0});
@@ -368,7 +368,7 @@ static void push_part(lua_State *L, rnn_tensor *t) {
   places p = check_places(L, t);
   int64_t at = 0;
   int axis = 0, single = 0;
-  while (single < p.n && p.of[single].step == 0) {
+  while (single < p.n && p.of[single].kind == PLACE) {
     at += from_zero(p.of[single].from, rnn_tensor_dims(t)[single]) * rnn_tensor_strides(t)[single];
     single++;
   }

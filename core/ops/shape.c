@@ -223,9 +223,10 @@ static rnn_status slice_shape(rnn_ctx *ctx, rnni_call *c) {
   if (step == 0) return rnni_fail(ctx, RNN_EARG, "slice: a step of 0 leads nowhere");
   bool fits = step > 0 ? from >= 1 && to >= from - 1 && to <= n : from <= n && to <= from + 1 && to >= 1;
   if (!fits)
-    return rnni_fail(ctx, RNN_EARG, "slice: %lld to %lld%s is not within 1 to %lld, axis %lld of %s",
+    return rnni_fail(ctx, RNN_EARG, "slice: %lld to %lld%s is not within 1 to %lld, axis %lld of %s%s",
                      (long long)c->args.i[1], (long long)c->args.i[2], step < 0 ? " backwards" : "", (long long)n,
-                     (long long)axis + 1, RNNI_SHAPE(x));
+                     (long long)axis + 1, RNNI_SHAPE(x),
+                     step > 0 && to < from ? "; backwards takes a step of -1" : "");
   c->args.i[1] = from;
   c->args.i[3] = step;
   rnni_out_like(c, x);

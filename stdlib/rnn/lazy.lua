@@ -32,7 +32,7 @@ local function lazy(prefix, t, whole, parts)
       if whole[name] then
         value = guard.value(name, require(whole[name]), home)
         if type(value) == "table" and not getmetatable(value) then
-          setmetatable(value, { __index = unknown_of(prefix .. name .. ".") })
+          setmetatable(value, { names = {}, __index = unknown_of(prefix .. name .. ".") })
         end
       elseif parts[name] then
         value = guard.value(name, require(parts[name])[name], home)
