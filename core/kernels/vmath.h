@@ -91,17 +91,26 @@ INLINE vec vatan2(vec y, vec x) { return d_atan2(y, x); }
 
 #else
 
-/* x within [least, most]; NaN stays. */
-INLINE vec within(float least, vec x, float most) {
+/* The smaller, or larger, of x and a number; NaN stays. */
+INLINE vec below(vec x, float most) {
 #if defined(__AVX512F__)
-  return (vec)_mm512_max_ps((__m512)splat(least), _mm512_min_ps((__m512)splat(most), (__m512)x));
+  return (vec)_mm512_min_ps((__m512)splat(most), (__m512)x);
 #elif defined(__AVX2__)
-  return (vec)_mm256_max_ps((__m256)splat(least), _mm256_min_ps((__m256)splat(most), (__m256)x));
+  return (vec)_mm256_min_ps((__m256)splat(most), (__m256)x);
 #else
-  x = choose(x > splat(most), splat(most), x);
+  return choose(x > splat(most), splat(most), x);
+#endif
+}
+INLINE vec above(vec x, float least) {
+#if defined(__AVX512F__)
+  return (vec)_mm512_max_ps((__m512)splat(least), (__m512)x);
+#elif defined(__AVX2__)
+  return (vec)_mm256_max_ps((__m256)splat(least), (__m256)x);
+#else
   return choose(x < splat(least), splat(least), x);
 #endif
 }
+INLINE vec within(float least, vec x, float most) { return above(below(x, most), least); }
 
 /* p 2^k for a whole number k, rounded once; in two factors, so that subnormal results and overflow come out right. */
 INLINE vec scale(vec p, vec k) {
@@ -113,21 +122,28 @@ INLINE vec scale(vec p, vec k) {
 #endif
 }
 
-/* exp(x + more) = p 2^k, for -104 <= x <= 104, more at most 0.1; the polynomial is the minimax one of Cephes' expf. */
-INLINE vec exp_reduced_more(vec x, vec more, vec *k) {
+/* exp(x) = exp(r) 2^k for -104 <= x <= 104. */
+INLINE vec reduce_exp(vec x, vec *k) {
   vec shifted = madd(x, splat(1.44269504088896341f), splat(12582912.0f)); /* 1.5 * 2^23: rounds to an integer in the low bits */
   *k = shifted - 12582912.0f;
-  vec r = madd(*k, splat(-0.693359375f), x);
-  r = madd(*k, splat(2.12194440e-4f), r) + more;
-  vec sum = r + 1.0f, lost = r - (sum - 1.0f); /* what rounding took from 1 + r is added with the small terms */
-  vec p = madd(r, splat(1.9875691500e-4f), splat(1.3981999507e-3f));
-  p = madd(p, r, splat(8.3334519073e-3f));
-  p = madd(p, r, splat(4.1665795894e-2f));
-  p = madd(p, r, splat(1.6666665459e-1f));
-  p = madd(p, r, splat(5.0000001201e-1f));
-  return sum + madd(p, r * r, lost);
+  return madd(*k, splat(2.12194440e-4f), madd(*k, splat(-0.693359375f), x));
 }
-INLINE vec exp_reduced(vec x, vec *k) { return exp_reduced_more(x, (vec){0}, k); }
+
+/* exp(r) for such an r. Polynomials here and below: tests/reference/make_polynomials.py. */
+INLINE vec exp_of_reduced(vec r) {
+  vec p = madd(splat(0.00139336416f), r, splat(0.00836914871f));
+  p = madd(p, r, splat(0.0416664667f));
+  p = madd(p, r, splat(0.166665047f));
+  p = madd(p, r, splat(0.5f));
+  p = madd(p, r, splat(1.0f));
+  return madd(p, r, splat(1.0f));
+}
+
+/* exp(x) = p 2^k */
+INLINE vec exp_reduced(vec x, vec *k) {
+  vec r = reduce_exp(x, k);
+  return exp_of_reduced(r);
+}
 
 INLINE vec vexp(vec x) {
   vec k, p = exp_reduced(within(-104.0f, x, 89.0f), &k);
@@ -136,7 +152,7 @@ INLINE vec vexp(vec x) {
 
 INLINE vec vtanh(vec x) {
   vec size = vabs(x);
-  vec k, p = exp_reduced(within(0.0f, size + size, 20.0f), &k); /* beyond it has long been 1 */
+  vec k, p = exp_reduced(below(size + size, 20.0f), &k); /* beyond it has long been 1 */
   vec large = (vec)((veci)(1.0f - 2.0f / (scale(p, k) + 1.0f)) | ((veci)x & SIGN_BIT));
   vec s = x * x;
   vec q = madd(s, splat(-5.70498872745e-3f), splat(2.06390887954e-2f));
@@ -156,17 +172,16 @@ INLINE vec vsigmoid(vec x) {
   return scale(madd(wrong, y, y), -k);
 }
 
-/* log(m 2^e) for f = m - 1, from sqrt(1/2) - 1 to sqrt(2) - 1; more, tiny, is added. Polynomials here and below:
-   tests/reference/make_polynomials.py. */
+/* log(m 2^e) for f = m - 1, from -1/4 to 1/2; more, tiny, is added. */
 INLINE vec log_reduced(vec f, vec e, vec more) {
-  vec p = madd(splat(0.0697161183f), f, splat(-0.114797339f));
-  p = madd(p, f, splat(0.116854198f));
-  p = madd(p, f, splat(-0.124256872f));
-  p = madd(p, f, splat(0.142490581f));
-  p = madd(p, f, splat(-0.166678026f));
-  p = madd(p, f, splat(0.200007156f));
-  p = madd(p, f, splat(-0.24999997f));
-  p = madd(p, f, splat(0.333333313f));
+  vec p = madd(splat(0.0428719781f), f, splat(-0.0956133977f));
+  p = madd(p, f, splat(0.11680682f));
+  p = madd(p, f, splat(-0.12639311f));
+  p = madd(p, f, splat(0.142683059f));
+  p = madd(p, f, splat(-0.16660817f));
+  p = madd(p, f, splat(0.200001404f));
+  p = madd(p, f, splat(-0.250000566f));
+  p = madd(p, f, splat(0.333333343f));
   vec s = f * f, low = madd(s * f, p, madd(e, splat(-2.12194440e-4f), more));
   vec small = madd(s, splat(-0.5f), low), sum = f + small;
   return madd(e, splat(0.693359375f), sum);
@@ -174,19 +189,29 @@ INLINE vec log_reduced(vec f, vec e, vec more) {
 
 typedef uint32_t word __attribute__((vector_size(VEC_BYTES))); /* wraps around */
 
-/* x as m 2^e, and anything for an x that is not positive and finite. Gives m - 1. */
+/* x as m 2^e, m from 3/4 to 3/2, and anything for an x that is not positive and finite. Gives m - 1. */
 INLINE vec mantissa(vec x, vec *e) {
+#if defined(__AVX512F__)
+  __m512 m = _mm512_getmant_ps((__m512)x, _MM_MANT_NORM_p75_1p5, _MM_MANT_SIGN_nan);
+  *e = (vec)_mm512_getexp_ps((__m512)x) - (vec)_mm512_getexp_ps(m);
+  return (vec)m - 1.0f;
+#else
   veci tiny = x < splat(0x1p-126f);
   x = choose(tiny, x * 0x1p23f, x);
-  veci bits = (veci)((word)x - 0x3f3504f3); /* of the square root of 1/2 */
+  veci bits = (veci)((word)x - 0x3f400000); /* of 3/4 */
   *e = __builtin_convertvector(bits >> 23, vec) - choose(tiny, splat(23.0f), (vec){0});
-  return (vec)((bits & 0x7fffff) + 0x3f3504f3) - 1.0f;
+  return (vec)((bits & 0x7fffff) + 0x3f400000) - 1.0f;
+#endif
 }
 
 /* What log gives for what is not positive and finite. */
 INLINE vec log_edges(vec x, vec y) {
+#if defined(__AVX512F__) /* of zero -infinity, of infinity itself */
+  y = (vec)_mm512_fixupimm_ps((__m512)y, (__m512)x, _mm512_set1_epi32(0x00100400), 0);
+#else
   y = choose(x == splat(INFINITY), x, y);
   y = choose(x == (vec){0}, splat(-INFINITY), y);
+#endif
   return choose(x >= (vec){0}, y, splat(NAN));
 }
 
@@ -197,7 +222,7 @@ INLINE vec vlog(vec x) {
 
 INLINE vec vlog1p(vec x) {
   vec u = 1.0f + x, e, f = mantissa(u, &e), lost = choose(x > splat(1.0f), 1.0f - (u - x), x - (u - 1.0f)) / u;
-  veci near = (x > splat(-0.29f)) & (x < splat(0.41f));
+  veci near = (x > splat(-0.25f)) & (x < splat(0.5f));
   f = choose(near, x, f);
   e = choose(near, (vec){0}, e);
   vec y = log_edges(u, log_reduced(f, e, choose(near | (u == splat(INFINITY)), (vec){0}, lost)));
@@ -207,7 +232,7 @@ INLINE vec vlog1p(vec x) {
 /* log(1 + e^x) = max(x, 0) + log(1 + t), t = e^-|x|, 1 + t without its rounding. */
 INLINE vec vsoftplus(vec x) {
   vec t = vexp(-vabs(x)), zero = {0};
-  veci large = t > splat(0.414f);
+  veci large = t > splat(0.5f);
   vec y = log_reduced(choose(large, 0.5f * (t - 1.0f), t), choose(large, splat(1.0f), zero), zero);
   return choose(x > zero, x, zero) + choose(x != x, x, y);
 }
@@ -215,27 +240,28 @@ INLINE vec vsoftplus(vec x) {
 /* What is left of z >= 0, at most 14.5, under the normal distribution: e^(-z^2/2) times a ratio. The exponent in two parts:
    z^2 with z cut to 12 bits is exact. */
 INLINE vec tail(vec z) {
-  vec cut = (vec)((veci)z & ~0xfff), k, down = -0.5f * cut * cut;
-  vec e = exp_reduced_more(down, -0.5f * ((z - cut) * (z + cut)), &k);
-  vec quotient = 1.0f / ((z + 4.0f) * (z + 1.0f)), t = (z - 4.0f) * (z + 1.0f) * quotient;
-  vec p = madd(splat(-7.39324605e-05f), t, splat(-6.57207565e-05f));
-  p = madd(p, t, splat(0.000691233552f));
-  p = madd(p, t, splat(-0.000300496991f));
-  p = madd(p, t, splat(-0.00500252098f));
-  p = madd(p, t, splat(0.0179395489f));
-  p = madd(p, t, splat(-0.0321977288f));
-  p = madd(p, t, splat(0.0286000278f));
-  p = madd(p, t, splat(0.0139996307f));
-  p = madd(p, t, splat(-0.0967034698f));
-  p = madd(p, t, splat(0.4720532f));
-  return scale(e * (p * ((z + 4.0f) * quotient)), k);
+  vec cut = (vec)((veci)z & ~0xfff), k, r = reduce_exp(-0.5f * cut * cut, &k);
+  r = madd(splat(-0.5f), (z - cut) * (z + cut), r);
+  vec e = exp_of_reduced(r);
+  vec quotient = 1.0f / (z + 4.0f), u = madd(z, quotient, splat(-0.375f));
+  vec p = madd(splat(-0.0629673749f), u, splat(0.120707572f));
+  p = madd(p, u, splat(0.115583725f));
+  p = madd(p, u, splat(-0.369123489f));
+  p = madd(p, u, splat(-0.0132195223f));
+  p = madd(p, u, splat(1.05155706f));
+  p = madd(p, u, splat(-2.00265193f));
+  p = madd(p, u, splat(2.20248175f));
+  p = madd(p, u, splat(-1.68067443f));
+  p = madd(p, u, splat(0.934612095f));
+  return scale(e * (p * quotient), k);
 }
+/* max(x, 0) - |x| tail(|x|) */
 INLINE vec vgelu(vec x) {
-  vec zero = {0}, q = tail(within(0.0f, vabs(x), 14.5f)), y = x * choose(x < zero, q, 1.0f - q);
-  return choose(x < splat(-14.5f), zero, y);
+  vec size = below(vabs(x), 14.5f);
+  return madd(-size, tail(size), above(x, 0.0f));
 }
 INLINE vec verf(vec x) {
-  vec a = within(0.0f, vabs(x), 4.0f), s = a * a;
+  vec a = below(vabs(x), 4.0f), s = a * a;
   vec p = madd(splat(7.87587487e-05f), s, splat(-0.00080168643f));
   p = madd(p, s, splat(0.00518908724f));
   p = madd(p, s, splat(-0.0268542115f));

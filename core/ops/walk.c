@@ -2,7 +2,7 @@
  * still. Short runs are put together: inputs that do not lie as the result does are copied into a piece before. */
 #include "walk.h"
 
-#define SHORT 128 /* elements of a run for which a piece of its own takes too long */
+#define SHORT 32 /* elements of a run for which a piece of its own takes too long */
 
 /* One input as the walk sees it. */
 typedef struct input {

@@ -44,8 +44,8 @@ def fit(name, f, low, high, degree):
     print("  " + ",\n  ".join(float(c).hex() for c in reversed(shifted)))
 
 
-def tail(c):
-    """The upper tail of the normal distribution at z = c (1 + t)/(1 - t), times e^(z^2/2) (1 + z)."""
+def tail(c, d):
+    """The upper tail of the normal distribution at z = c (1 + t)/(1 - t), times e^(z^2/2) (d + z)."""
     def f(t):
         if t >= 1:
             return 1 / sqrt(2 * pi)
@@ -54,7 +54,7 @@ def tail(c):
             ratio = 1 / z * (1 - 1 / z**2 + 3 / z**4) / sqrt(2 * pi)
         else:
             ratio = erfc(z / sqrt(mpf(2))) / 2 * exp(z * z / 2)
-        return ratio * (1 + z)
+        return ratio * (d + z)
     return f
 
 
@@ -63,14 +63,19 @@ def odd(f):
     return lambda s: f(sqrt(s)) / sqrt(s) if s > 0 else f(mpf(10) ** -25) * mpf(10) ** 25
 
 
+def growth(r):
+    return (exp(r) - 1) / r if abs(r) > mpf(10) ** -20 else 1 + r / 2
+
+
 if __name__ == "__main__":
     fit("erf(x)/x of x^2 in [0, 1]", odd(erf), mpf(0), mpf(1), 12)
     fit("erf(x)/x, float, of x^2 in [0, 1]", odd(erf), mpf(0), mpf(1), 6)
-    fit("tail, double, of (z - 5)/(z + 5)", tail(mpf(5)), mpf(-1), mpf(1), 25)
-    fit("tail, float, of (z - 4)/(z + 4)", tail(mpf(4)), mpf(-1), mpf(21) / 37, 10)
+    fit("tail, double, of (z - 5)/(z + 5)", tail(mpf(5), 1), mpf(-1), mpf(1), 25)
+    fit("tail, float, of z/(z + 4) - 3/8", lambda u: tail(mpf(4), 4)(2 * u - mpf(1) / 4), mpf(-3) / 8, mpf(29) / 37 - mpf(3) / 8, 9)
     fit("(atan(x)/x - 1)/x^2 of x^2 in [0, tan(pi/8)^2]",
         lambda s: (atan(sqrt(s)) / sqrt(s) - 1) / s if s > mpf(10) ** -20 else -mpf(1) / 3 + s / 5, mpf(0),
         mpf("0.17157287525381"), 11)
-    fit("(log(1 + f) - f + f^2/2)/f^3, float, of f in [sqrt(1/2) - 1, sqrt(2) - 1]",
+    fit("(log(1 + f) - f + f^2/2)/f^3, float, of f in [-1/4, 1/2]",
         lambda f: (log(1 + f) - f + f * f / 2) / f**3 if abs(f) > mpf(10) ** -15 else mpf(1) / 3 - f / 4,
-        sqrt(mpf(1) / 2) - 1, sqrt(mpf(2)) - 1, 8)
+        mpf(-1) / 4, mpf(1) / 2, 8)
+    fit("(exp(r) - 1)/r, float, of r in [-log(2)/2, log(2)/2]", growth, -log(mpf(2)) / 2, log(mpf(2)) / 2, 5)
