@@ -166,7 +166,6 @@ local RNN = {
   rand = "random uniform random_uniform",
   randn = "normal random_normal standard_normal",
   seed = "manual_seed manualSeed set_seed random_seed",
-  randperm = "permutation shuffle",
   multinomial = "choice",
   eye = "identity",
   recording = "set_grad_enabled enable_grad is_grad_enabled",
