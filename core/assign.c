@@ -132,7 +132,7 @@ static rnn_status part_backward(rnn_ctx *ctx, rnni_call *c) {
   rnni_move_add(&part, c->dout[0]);
   return RNN_OK;
 }
-static const rnn_op op_part = {.name = "view", .args = "T", .backward = part_backward};
+static const rnn_op op_part = {.name = "view", .args = "T", .backward = part_backward, .view = true};
 
 static void clear(const rnn_tensor *part) {
   rnn_tensor zero = {.type = RNN_FLOAT, .data = &(real){0}};
@@ -164,8 +164,7 @@ const rnn_op rnni_op_assign = {.name = "assign", .args = "TTT", .backward = assi
 
 rnn_status rnni_refresh(rnn_ctx *ctx, rnn_tensor *t) {
   if (!t || !t->base || !ctx->recording) return RNN_OK;
-  bool parameter = t->base->requires_grad && !t->base->node; /* a part of it is never used up */
-  if (t->writes == t->base->writes && !(parameter && t->node && t->node->consumed)) return RNN_OK;
+  if (t->writes == t->base->writes) return RNN_OK;
   rnni_call c = {.op = &op_part, .nin = 1, .nout = 1, .in = &t->base, .out = &t};
   RNNI_TRY(rnni_record(ctx, &c, t));
   t->writes = t->base->writes;

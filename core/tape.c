@@ -541,6 +541,13 @@ static rnn_status hand_out(run *r, rnni_node *node) {
   return RNN_OK;
 }
 
+/* Is it the record of a part of a parameter? That holds no values but those of the parameter, and is never used up. */
+static bool is_part_of_parameter(const rnni_node *node) {
+  for (; node && node->call.op->view; node = node->edges[0].node)
+    if (node->edges[0].leaf) return true;
+  return false;
+}
+
 static rnn_status run_backward(run *r) {
   while (r->count > 0) {
     rnni_node *node = queue_pop(r);
@@ -548,7 +555,7 @@ static rnn_status run_backward(run *r) {
     bool passed = !r->chosen || node->needed;
     if (status == RNN_OK) status = hand_out(r, node);
     if (status == RNN_OK && passed) status = node_backward(r, node);
-    if (passed && !r->retain) {
+    if (passed && !r->retain && !is_part_of_parameter(node)) {
       node->consumed = true;
       node_empty(r->ctx, node);
     } else {

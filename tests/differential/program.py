@@ -86,6 +86,7 @@ class Run:
         self.copies = set()    # copies of parts, and parts of those
         self.quiet = set()     # what was taken under no_grad, and parts of it
         self.unsure = set()    # views whose base was changed after retain_grad: PyTorch may have forgotten about it
+        self.parts = set()     # records of parts of parameters, which no backward uses up
         self.together = []     # the records of ops with several results, which are one record in rnnlua
 
     def __getitem__(self, name):
@@ -108,7 +109,7 @@ class Run:
         self.again.update({self.env[u].grad_fn: self.first[u] for u in s.uses if self.made_again(u)})
         way = set()
         if s.op == "backward":
-            way = history(self.env[s.uses[0]].grad_fn, self.again)
+            way = history(self.env[s.uses[0]].grad_fn, self.again) - self.parts
             grads = {n: gradient(self.env[n]) for n in self.defined}
             before = {n: None if g is None else g.clone() for n, g in grads.items()}
             if way & self.consumed:
@@ -141,7 +142,10 @@ class Run:
             self.together.append({self.env[n].grad_fn for n in s.defines} - {None})
         for name in s.defines:
             self.defined[name] = s.lengths if name == s.defines[0] else None
-            self.first[name] = self.env[name].grad_fn
+            t = self.env[name]
+            self.first[name] = t.grad_fn
+            if t._base is not None and t._base.is_leaf and t.grad_fn is not None:
+                self.parts |= history(t.grad_fn, {})
             for names, here in ((self.copies, s.copies), (self.quiet, s.quiet)):
                 if here or any(u in names and self.shares(u, name) for u in s.uses):
                     names.add(name)
