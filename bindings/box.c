@@ -1,10 +1,11 @@
 /* box.c: tensors as Lua values, and when Lua collects those that are no longer used.
  *
  * A box is a userdata with a pointer, born NULL with its metatable, so that __gc may run at any moment. Lua cannot see
- * the memory behind it, so lrnn_box has it collect (lrnn_collect_sometimes): young values, which takes a moment, as often as
- * new tensors would leave the processor's cache; and all, whenever 256 KB and twice what Lua itself held
- * have come to what was in use before, for that takes as long as it is large. So a loop of any length is flat, the memory that it takes again and
- * again stays in the cache, and large tables do not slow small ones. In Lua's incremental mode only the second helps. */
+ * the memory behind it, so lrnn_box has it collect (lrnn_collect_sometimes): young values, which takes a moment, as often
+ * as new tensors would leave the processor's cache; and all, whenever 256 KB and twice what Lua itself held have come to
+ * what was in use before, for that takes as long as it is large. So a loop of any length is flat, the memory that it takes
+ * again and again stays in the cache, and large tables do not slow small ones. In Lua's incremental mode only the second
+ * helps. */
 #include <string.h>
 
 #include "binding.h"

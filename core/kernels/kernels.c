@@ -591,6 +591,23 @@ INLINE dvec load_wide(const real *p) { return (dvec)_mm256_cvtps_pd(_mm_loadu_ps
 typedef float half_vec __attribute__((vector_size(VEC_BYTES / 2), aligned(sizeof(float)), may_alias));
 INLINE dvec load_wide(const real *p) { return __builtin_convertvector(*(const half_vec *)p, dvec); }
 #endif
+
+/* The first n < DLANES lanes. */
+typedef int64_t dvec_int __attribute__((vector_size(VEC_BYTES), aligned(sizeof(int64_t)), may_alias));
+INLINE dvec_int load_mask(int64_t n) {
+  static const int64_t masks[2 * DLANES] = {[0 ... DLANES - 1] = -1};
+  return *(const dvec_int *)(masks + DLANES - n);
+}
+/* The first n < DLANES; absent lanes read as 0. */
+INLINE dvec load_wide_part(const real *p, int64_t n) {
+#if defined(__AVX512F__) && !defined(RNN_DOUBLE)
+  return (dvec)_mm512_cvtps_pd(_mm256_maskz_loadu_ps((__mmask8)((1 << n) - 1), p));
+#else
+  real all[DLANES] = {0};
+  for (int64_t i = 0; i < n; i++) all[i] = p[i];
+  return load_wide(all);
+#endif
+}
 typedef double dvec_loose __attribute__((vector_size(VEC_BYTES), aligned(sizeof(double)), may_alias));
 INLINE dvec load_doubles(const double *p) { return *(const dvec_loose *)p; }
 INLINE void store_doubles(double *p, dvec v) { *(dvec_loose *)p = v; }
@@ -602,32 +619,33 @@ INLINE dvec fold_term(const rnni_fold how, dvec x, dvec shift) {
 }
 INLINE dvec fold_two(const rnni_fold how, dvec a, dvec b) { return how == RNNI_PRODUCT ? a * b : a + b; }
 
-/* One vector of columns. */
-INLINE void fold_vector(const rnni_fold how, int64_t rows, const real *x, ptrdiff_t ld, const double *shifts, double *acc) {
-  dvec shift = {0};
-  if (shifts) shift = load_doubles(shifts);
-#define TERM(r) fold_term(how, load_wide(x + (r) * ld), shift)
-  dvec all = TERM(0);
-  if (rows == 4) all = fold_two(how, fold_two(how, all, TERM(1)), fold_two(how, TERM(2), TERM(3)));
-  store_doubles(acc, fold_two(how, load_doubles(acc), all));
-#undef TERM
+/* The same of one. */
+INLINE double fold_one(const rnni_fold how, double x, double shift) {
+  return how == RNNI_SIZES ? fabs(x) : how == RNNI_SQUARES ? (x - shift) * (x - shift) : x;
 }
+INLINE double join(const rnni_fold how, double a, double b) { return how == RNNI_PRODUCT ? a * b : a + b; }
 
-/* rows is 4 or 1; columns past the last vector come in copies. */
+/* rows is 4 or 1. */
 INLINE void fold_rows(const rnni_fold how, const int64_t rows, int64_t n, const real *x, ptrdiff_t ld,
                       const double *shift, double *acc) {
   int64_t u = 0;
-  for (; u + DLANES <= n; u += DLANES)
-    fold_vector(how, rows, x + u, ld, shift ? shift + u : NULL, acc + u);
-  if (u == n) return;
-  real left[4 * DLANES] = {0};
-  double s[DLANES] = {0}, a[DLANES] = {0};
-  size_t count = (size_t)(n - u);
-  for (int64_t r = 0; r < rows; r++) memcpy(left + r * DLANES, x + r * ld + u, count * sizeof *x);
-  if (shift) memcpy(s, shift + u, count * sizeof *s);
-  memcpy(a, acc + u, count * sizeof *a);
-  fold_vector(how, rows, left, DLANES, shift ? s : NULL, a);
-  memcpy(acc + u, a, count * sizeof *a);
+  for (; u + DLANES <= n; u += DLANES) {
+    dvec by = {0};
+    if (shift) by = load_doubles(shift + u);
+#define TERM(r) fold_term(how, load_wide(x + (r) * ld + u), by)
+    dvec all = TERM(0);
+    if (rows == 4) all = fold_two(how, fold_two(how, all, TERM(1)), fold_two(how, TERM(2), TERM(3)));
+#undef TERM
+    store_doubles(acc + u, fold_two(how, load_doubles(acc + u), all));
+  }
+  for (; u < n; u++) { /* columns past the last vector, one by one */
+    double by = shift ? shift[u] : 0;
+#define TERM(r) fold_one(how, (double)x[(r) * ld + u], by)
+    double all = TERM(0);
+    if (rows == 4) all = join(how, join(how, all, TERM(1)), join(how, TERM(2), TERM(3)));
+#undef TERM
+    acc[u] = join(how, acc[u], all);
+  }
 }
 
 INLINE void fold_all(const rnni_fold how, int64_t rows, int64_t n, const real *x, ptrdiff_t ld, const double *shift,
@@ -716,11 +734,6 @@ static void extreme(bool smallest, int64_t rows, int64_t n, const real *x, ptrdi
 
 /* ---- reductions of lines: a line in lanes, whose number its length says ---- */
 
-INLINE double fold_one(const rnni_fold how, double x, double shift) {
-  return how == RNNI_SIZES ? fabs(x) : how == RNNI_SQUARES ? (x - shift) * (x - shift) : x;
-}
-INLINE double join(const rnni_fold how, double a, double b) { return how == RNNI_PRODUCT ? a * b : a + b; }
-
 /* lanes and how are constants wherever this is expanded. */
 INLINE double fold_line(const rnni_fold how, const int lanes, int64_t n, const real *x, double shift) {
   enum { MOST = 32 / DLANES };
@@ -740,8 +753,11 @@ INLINE double fold_line(const rnni_fold how, const int lanes, int64_t n, const r
       acc[v] = fold_two(how, acc[v], fold_term(how, load_wide(x + k), s));
       k += DLANES;
     } else if (k < n) { /* the last ones, in the lanes that are next */
-      for (int i = 0; i < DLANES; i++, k++) lane[i] = k < n ? fold_one(how, (double)x[k], shift) : how == RNNI_PRODUCT;
-      acc[v] = fold_two(how, acc[v], load_doubles(lane));
+      dvec_int there = load_mask(n - k);
+      dvec term = fold_term(how, load_wide_part(x + k, n - k), s);
+      term = (dvec)((there & (dvec_int)term) | (~there & (dvec_int)d_splat(how == RNNI_PRODUCT)));
+      acc[v] = fold_two(how, acc[v], term);
+      k = n;
     }
   }
 #pragma GCC unroll 16
@@ -783,10 +799,6 @@ static void fold_lines(rnni_fold how, int64_t lines, int64_t n, const real *x, p
     case RNNI_SQUARES: fold_all_lines(RNNI_SQUARES, lines, n, x, stride, shift, acc); break;
     case RNNI_PRODUCT: fold_all_lines(RNNI_PRODUCT, lines, n, x, stride, NULL, acc); break;
   }
-}
-
-INLINE bool beats_one(const bool smallest, real b, real a) {
-  return (smallest ? b < a : b > a) | ((b != b) & (a == a)); /* without a branch: nobody can foretell it */
 }
 
 #ifdef __clang__
@@ -845,20 +857,17 @@ INLINE void extreme_line(const bool smallest, const bool wants_row, const int la
       k += LANES;
     }
 #undef MEET
-#undef PART
   at[0] = at[0] * lanes + first;
 #pragma GCC unroll 16
   for (int v = 1; v < lanes / LANES; v++)
     meet_lanes(wants_row, &best[0], &at[0], best[v], at[v] * lanes + (first + v * LANES));
+  if (k < n) /* the last elements, with some of those before once more */
+    meet_lanes(wants_row, &best[0], &at[0], PART(x + n - LANES), first + (lane_int)(n - LANES));
+#undef PART
   for (lane_int by = LANES / 2; by > 0; by /= 2) /* each lane and its partner, until all have the same */
     meet_lanes(wants_row, &best[0], &at[0], SHUFFLED(best[0], first ^ by), SHUFFLED(at[0], first ^ by));
-  real b = best[0][0];
-  lane_int found = at[0][0];
-  if (smallest) b = -b;
-  for (; k < n; k++)
-    if (beats_one(smallest, x[k], b)) b = x[k], found = (lane_int)k;
-  *top = b;
-  *row = found;
+  *top = smallest ? -best[0][0] : best[0][0];
+  *row = at[0][0];
 }
 
 /* As many lines side by side as a vector has lanes. */

@@ -264,7 +264,7 @@ rnn_status rnni_reduce(rnni_reduction *r) {
   r->piece_rows = PIECE / RNNI_MAX(RNNI_MIN(STRIP, l->inner) * r->lanes, 1);
   r->pieces = RNNI_MAX((l->length / r->lanes + r->piece_rows - 1) / r->piece_rows, 1);
   int64_t items = l->outer * r->strips;
-  int threads = rnni_threads_for_elements(r->ctx, (double)elements + RNNI_ROW * (double)items);
+  int threads = rnni_threads_for_elements(r->ctx, (double)elements * (r->map ? 3 : 1) + RNNI_ROW * (double)items);
   if (threads > 1 && items < 8 * threads && r->pieces > 1) {
     RNNI_TRY(rnni_array(r->ctx, items * r->pieces, sizeof *r->parts, &r->parts));
     r->tasks = threads;

@@ -2,7 +2,9 @@
  * still. Short runs are put together: inputs that do not lie as the result does are copied into a piece before. */
 #include "walk.h"
 
-#define SHORT 32 /* elements of a run for which a piece of its own takes too long */
+/* Elements of a run for which a piece of its own takes too long; where each run meets the same, one copy does for all. */
+#define SHORT 32
+#define SHORT_STILL 128
 
 /* One input as the walk sees it. */
 typedef struct input {
@@ -19,6 +21,7 @@ typedef struct plan {
   rnn_ctx *ctx;
   int outer; /* axes before those of a run */
   int tasks;
+  bool together; /* runs are short, so that several make a piece */
   int64_t count, run, unit; /* unit: tasks are cut between multiples of it */
   input in[RNNI_WALK_INPUTS];
   atomic_bool wrong;
@@ -80,10 +83,13 @@ static void find_run(plan *p) {
     if (!same && w->dims[i] != 1) break;
     p->run *= w->dims[i];
   }
+  bool still = true;
   for (int k = 0; k < w->inputs; k++) {
     p->in[k].still = true;
     for (int i = 0; i < p->outer; i++) p->in[k].still &= p->in[k].stride[i] == 0 || w->dims[i] == 1;
+    still &= p->in[k].whole || p->in[k].still;
   }
+  p->together = p->run < p->count && p->run <= (still ? SHORT_STILL : SHORT);
 }
 
 /* A place in the result, as the number of its run, and that run's index of each outer axis. */
@@ -211,7 +217,7 @@ static void short_runs(plan *p, int64_t from, int64_t to) {
 static void task(void *arg, int number) {
   plan *p = arg;
   int64_t from = rnni_cut(p->count, p->unit, number, p->tasks), to = rnni_cut(p->count, p->unit, number + 1, p->tasks);
-  if (p->run <= SHORT && p->run < p->count) short_runs(p, from, to);
+  if (p->together) short_runs(p, from, to);
   else if (p->w->moving) long_runs_moving(p, from, to);
   else long_runs(p, from, to);
 }
@@ -220,6 +226,7 @@ rnn_status rnni_walk_all(rnn_ctx *ctx, const rnni_walk *w, bool *right) {
   plan p;
   p.w = w;
   p.ctx = ctx;
+  p.together = false;
   p.count = 1;
   atomic_init(&p.wrong, false);
   for (int i = 0; i < w->ndim; i++) p.count *= w->dims[i];
@@ -236,7 +243,7 @@ rnn_status rnni_walk_all(rnn_ctx *ctx, const rnni_walk *w, bool *right) {
     *right = w->piece(w->arg, &piece);
     return RNN_OK;
   }
-  p.unit = p.run <= SHORT ? p.run : 16;
+  p.unit = p.together ? p.run : 16;
   p.tasks = rnni_threads_for_elements(ctx, (double)p.count * RNNI_MAX(w->cost, 1));
   if (p.tasks > 1) rnni_parallel(ctx, p.tasks, task, &p);
   else task(&p, 0);
