@@ -12,7 +12,7 @@ local HEAD = [[
 What you write in NumPy, PyTorch, Keras and Torch7, and what you write here: %d lines of tensors, %d of models,
 training, data and of Torch7. Made by docs/phrasebook.lua of docs/phrases.lua. tests/spec/phrasebook_spec.lua runs every
 line of ours in both precisions and compares it with what NumPy, PyTorch and Keras computed (make_phrasebook.py in
-tests/reference); the lines of Torch7, which is no longer made, are of its manual.
+tests/reference); those of Torch7, which is no longer made, are written from memory and do not run.
 
 Axes, positions, ids and labels count from 1 here and from 0 there; negative ones count from the end in both. A mask is
 a tensor of 0 and 1. Most functions are methods, too: `x:sum()` is `rnn.sum(x)`. What starts with `nn.`, `optim.` and

@@ -5,7 +5,7 @@
 
 Each line runs by itself, in double, on the inputs of docs/phrases.lua, positions less one. The file has, for each line,
 its results: {type, shape, data}, with nan and inf as text, complex numbers as a last axis of 2; false as a result has no
-value that could be compared. Torch7 is no longer made: its lines are of its manual and do not run.
+value that could be compared. Torch7 is no longer made: its lines are written from memory and do not run.
 """
 import contextlib
 import copy
