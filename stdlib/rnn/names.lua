@@ -162,7 +162,6 @@ local RNN = {
   tensor = "from_numpy as_tensor array asarray Tensor FloatTensor DoubleTensor LongTensor IntTensor constant",
   zeros = "empty",
   arange = "range",
-  randperm = "permutation shuffle",
   rand = "random uniform random_uniform",
   randn = "normal random_normal standard_normal",
   seed = "manual_seed manualSeed set_seed random_seed",
