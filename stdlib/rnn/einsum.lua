@@ -71,13 +71,11 @@ local function diagonal(o, sizes)
           if k ~= i and k ~= j then rest[#rest + 1] = k end
         end
         local axes = table.move({ i, j }, 1, 2, #rest + 1, table.move(rest, 1, #rest, 1, {}))
-        local shape, labels, places = {}, {}, {}
+        local shape, labels = {}, {}
         for k, axis in ipairs(rest) do shape[k], labels[k] = o.x:size(axis), o.labels[axis] end
-        for k = 1, n do places[k] = (k - 1) * n + k end
         shape[#shape + 1], labels[#labels + 1] = n * n, label
         local x = o.x:permute(axes):reshape(table.unpack(shape))
-        places = n > 0 and core.tensor(places, "int32") or core.zeros { 0, type = "int32" }
-        return diagonal({ x = x:gather(#shape, places), labels = labels }, sizes)
+        return diagonal({ x = n > 0 and x:slice(#shape, 1, n * n, n + 1) or x, labels = labels }, sizes)
       end
     end
   end
@@ -132,6 +130,7 @@ local function contract(a, b, needed, sizes)
   end
   local labels, shape = joined(batch, of_a, of_b), {}
   for i, label in ipairs(labels) do shape[i] = sizes[label] end
+  if #shape > 6 then core.fail("einsum: the product of two operands has %d axes, at most 6 are possible", #shape) end
   return { x = x:reshape(shape), labels = labels }
 end
 
@@ -177,7 +176,8 @@ end
 --- vector. Each operand has a letter for each of its axes, and ... for any number of others, which are broadcast;
 --- equal letters are equal axes. Without -> the result has the axes of ..., then the letters that stand once, sorted.
 --- Operands are taken from left to right. As numpy.einsum.
---- Errors: letters that do not name the axes, sizes that differ (1 is broadcast), int32, steps that would be added up.
+--- Errors: letters that do not name the axes, sizes that differ (1 is broadcast), int32, steps that would be added up,
+--- more than 6 axes at a time.
 ---@param equation string
 ---@param ... rnn.Tensor
 ---@return rnn.Tensor

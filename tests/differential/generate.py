@@ -621,13 +621,14 @@ def einsum(g):
     sizes, terms = {}, []
     for x in xs:
         term = ""
-        for size in g.run[x].shape:
-            known = [label for label in sizes if sizes[label] == size]
+        for i, size in enumerate(g.run[x].shape):  # a letter twice: of the last axes, which lie in rows
+            known = [label for label in sizes if sizes[label] == size
+                     and (label not in term or term[-1] == label and i == len(g.run[x].shape) - 1)]
             label = g.r.choice(known) if known and g.chance(0.6) else "abcdefghijkl"[len(sizes)]
             sizes[label] = size
             term += label
         terms.append(term)
-    g.need(torch.Size(sizes.values()).numel() <= 2000)
+    g.need(len(sizes) <= 6 and torch.Size(sizes.values()).numel() <= 2000)
     result = "".join(g.r.sample(sorted(sizes), g.r.randint(0, min(4, len(sizes)))))
     equation = ",".join(terms) + ("->" + result if g.chance(0.8) else "")
     y = g.name()

@@ -106,6 +106,9 @@ class Run:
             raise Refused("history that backward has consumed; PyTorch notices only where it saved values")
         if s.writes in self.copies:
             raise Refused("a write into a copy of a part, which would not reach the original")
+        for u in s.uses:
+            if self.made_again(u) and self.first[u] in self.parts:
+                self.parts |= history(self.env[u].grad_fn, {})
         self.again.update({self.env[u].grad_fn: self.first[u] for u in s.uses if self.made_again(u)})
         way = set()
         if s.op == "backward":

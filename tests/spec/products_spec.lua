@@ -60,6 +60,20 @@ describe("dot and bilinear", function()
 end)
 
 describe("einsum", function()
+  it("takes a diagonal that lies in rows as a part, to which one may write", function()
+    local x = rnn.ones(3, 3)
+    rnn.einsum("ii->i", x):set(2, 5)
+    assert.equal(5, x:get(2, 2))
+    assert.has_error(function() rnn.einsum("iji->ij", rnn.ones(2, 3, 2)):fill_(0) end) -- a copy
+  end)
+
+  it("says when there are too many axes", function()
+    local x = rnn.ones(1, 1, 1)
+    local ok, message = pcall(rnn.einsum, "abc,def,ghi->abcdefghi", x, x, x)
+    assert.is_false(ok)
+    assert.matches("products_spec.lua:%d+: einsum: the product of two operands has 9 axes, at most 6", message)
+  end)
+
   -- The sum written out: every label runs through its sizes. Operands as lists; no "...".
   local function written_out(equation, operands)
     local left, right = equation:match "^(.-)%->(.*)$"
