@@ -529,13 +529,24 @@ done:
   return status;
 }
 
+/* The gradient of a result, added to the one that it had: parts of a parameter meet several runs. */
+static rnn_status add_retained(run *r, rnn_tensor *t, rnn_tensor *grad) {
+  if (!t->grad) return add_made(r, t, grad);
+  rnn_tensor *sum;
+  RNNI_TRY(rnn_tensor_copy(r->ctx, t->grad, &sum));
+  rnn_status status = rnni_add_tensor(r->ctx, sum, grad);
+  if (status == RNN_OK) status = add_made(r, t, sum);
+  rnn_tensor_free(sum);
+  return status;
+}
+
 /* A record has all its gradients: to those who wait for them. */
 static rnn_status hand_out(run *r, rnni_node *node) {
   for (int i = 0; i < node->call.nout && node->hooks; i++)
     if (node->call.dout[i])
       RNNI_TRY(rnni_hooks_run(r->ctx, node->hooks, i, node->call.out[i]->lengths, &node->call.dout[i]));
   for (int i = 0; i < node->call.nout && !r->chosen; i++)
-    if (node->results[i] && node->call.dout[i]) RNNI_TRY(add_made(r, node->results[i], node->call.dout[i]));
+    if (node->results[i] && node->call.dout[i]) RNNI_TRY(add_retained(r, node->results[i], node->call.dout[i]));
   for (int64_t i = 0; i < r->tensor_count && node->asked; i++)
     if (r->tensors[i]->node == node) r->arrived[i] = rnn_tensor_ref(node->call.dout[r->tensors[i]->output]);
   return RNN_OK;
