@@ -1039,7 +1039,7 @@ def pick(g):
         torch_ = f"gather({x}, 1, {which})"
     else:
         which = mask(g, t.shape[:g.r.randint(1, t.dim())])
-        torch_ = f"keeps({x}[{which} != 0], {which})"
+        torch_ = f"{x}[{which} != 0]"
     g.add("pick", f"{y} = {x}[{which}]", f"{y} = {torch_}", [x, which], [y], copies=True, exact=x in g.exact)
 
 
