@@ -2,7 +2,7 @@
  *
  * A box is a userdata with a pointer, born NULL with its metatable, so that __gc may run at any moment. Lua cannot see
  * the memory behind it, so lrnn_box has it collect (lrnn_collect_sometimes): young values, which takes a moment, as often
- * as new tensors would leave the processor's cache; and all, whenever 256 KB and twice what Lua itself held have come to
+ * as new tensors would leave the processor's cache; and all, whenever 8 MB and twice what Lua itself held have come to
  * what was in use before, for that takes as long as it is large. So a loop of any length is flat, the memory that it takes
  * again and again stays in the cache, and large tables do not slow small ones. In Lua's incremental mode only the second
  * helps. */
@@ -69,7 +69,7 @@ static holder *holder_of(lua_State *L) {
 rnn_ctx *lrnn_context(lua_State *L) { return holder_of(L)->ctx; }
 
 #define YOUNG ((uint64_t)1 << 16)
-#define SLACK ((size_t)1 << 18)
+#define SLACK ((size_t)8 << 20)
 
 /* Everything there is: tensors, and what Lua holds. */
 static size_t in_use(lua_State *L, const holder *h, rnn_memory *m) {
@@ -96,7 +96,7 @@ rnn_ctx *lrnn_collect_sometimes(lua_State *L) {
   uint64_t fresh = m.allocated - h->collected;
   if (fresh < YOUNG) return h->ctx;
   int kilobytes = lua_gc(L, LUA_GCCOUNT); /* -1 in a finaliser */
-  if (kilobytes >= 0 && fresh - YOUNG >= 128 * (uint64_t)kilobytes) collect(L, h);
+  if (kilobytes >= 0 && fresh - YOUNG >= 1024 * (uint64_t)kilobytes) collect(L, h);
   return h->ctx;
 }
 
