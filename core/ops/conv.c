@@ -76,7 +76,7 @@ static rnn_status conv1d_shape(rnn_ctx *ctx, rnni_call *c) {
 /* ---- work cut into items, which threads take ---- */
 
 #define BLOCK 96 /* steps of an item */
-#define POLL_MULTIPLY_ADDS 2e8
+#define POLL_MULTIPLY_ADDS 4e7
 
 typedef struct job {
   conv v;

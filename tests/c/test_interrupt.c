@@ -18,7 +18,7 @@
 #include "rnn.h"
 
 #define DELAY 0.005
-#define WITHIN 0.05 /* seconds; what is promised is 0.2 */
+#define WITHIN 0.1 /* seconds; what is promised is 0.2, and others share the processor's cache */
 #define SIZE ((int64_t)1 << 24)
 
 static rnn_ctx *ctx;
