@@ -76,8 +76,12 @@ rnn_tensor **lrnn_box(lua_State *L);
 /* The same without it; metatable: the index of that of boxes, which 0 looks for. */
 rnn_tensor **lrnn_new_box(lua_State *L, int metatable);
 void lrnn_push_metatable(lua_State *L); /* that of boxes */
+/* A tensor, for what looks at its values, which one of a formula has not: an error. */
 rnn_tensor *lrnn_test_tensor(lua_State *L, int arg); /* NULL when it is no tensor */
 rnn_tensor *lrnn_check_tensor(lua_State *L, const char *fname, int arg);
+/* For what needs its shape only, or applies ops to it. */
+rnn_tensor *lrnn_test_shape(lua_State *L, int arg);
+rnn_tensor *lrnn_check_shape_of(lua_State *L, const char *fname, int arg);
 /* The same for functions that read its elements one after the other: what does not lie in rows is replaced on the stack by
    a copy. */
 rnn_tensor *lrnn_check_rows(lua_State *L, const char *fname, int arg);
@@ -134,6 +138,8 @@ extern uint64_t lrnn_backward_calls;             /* how often backward has been 
 extern const lrnn_function lrnn_train_functions[];    /* train.c: recurrent, optimisers, clipping */
 /* The options table of a recurrent layer; has_state is left to the caller. */
 rnn_recurrent lrnn_recurrent_description(lua_State *L, int arg);
+extern const lrnn_function lrnn_trace_functions[];    /* trace.c: formulas and programs */
+void lrnn_trace_open(lua_State *L);
 extern const lrnn_function lrnn_stepper_functions[];  /* stepper.c: one step at a time */
 void lrnn_stepper_open(lua_State *L);            /* its metatable, and core.step into the table on top */
 extern const lrnn_function lrnn_system_functions[];   /* system.c: memory, threads, clock, terminal */

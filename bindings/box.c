@@ -137,15 +137,31 @@ static int box_gc(lua_State *L) {
   return 0;
 }
 
-rnn_tensor *lrnn_test_tensor(lua_State *L, int arg) {
+rnn_tensor *lrnn_test_shape(lua_State *L, int arg) {
   box *b = test_box(L, arg);
   return b ? b->t : NULL;
 }
 
-rnn_tensor *lrnn_check_tensor(lua_State *L, const char *fname, int arg) {
-  rnn_tensor *t = lrnn_test_tensor(L, arg);
+rnn_tensor *lrnn_check_shape_of(lua_State *L, const char *fname, int arg) {
+  rnn_tensor *t = lrnn_test_shape(L, arg);
   if (!t) lrnn_argument_error(L, fname, arg, NULL, "a tensor");
   return t;
+}
+
+/* A tensor of a formula has no values to be read or written. */
+static rnn_tensor *need_values(lua_State *L, const char *fname, rnn_tensor *t) {
+  if (!rnn_tensor_is_formula(t)) return t;
+  size_t n = fname ? strlen(fname) : 0;
+  bool writes = n > 0 && (fname[n - 1] == '_' || strncmp(fname, "assign", 6) == 0 || strcmp(fname, "set") == 0);
+  if (writes) lrnn_error(L, "%s changes its argument in place; write h = h + ...", fname);
+  lrnn_error(L, "step reads a value: a formula has no values yet; use where(cond, a, b)");
+  return NULL;
+}
+
+rnn_tensor *lrnn_test_tensor(lua_State *L, int arg) { return need_values(L, NULL, lrnn_test_shape(L, arg)); }
+
+rnn_tensor *lrnn_check_tensor(lua_State *L, const char *fname, int arg) {
+  return need_values(L, fname, lrnn_check_shape_of(L, fname, arg));
 }
 
 rnn_tensor *lrnn_check_rows(lua_State *L, const char *fname, int arg) {
@@ -170,7 +186,7 @@ int lrnn_push_tensors(lua_State *L, const char *fname, int arg, int max, rnn_ten
   luaL_checkstack(L, n + 8, "too many tensors");
   for (int i = 0; i < n; i++) {
     lua_rawgeti(L, arg, i + 1);
-    out[i] = lrnn_test_tensor(L, -1);
+    out[i] = lrnn_test_shape(L, -1);
     if (!out[i])
       lrnn_error(L, "%s: argument %d: expected a table of tensors, but element %d is %s", fname, arg, i + 1,
                  luaL_typename(L, -1));

@@ -19,7 +19,7 @@ static void push_user_position(lua_State *L) {
 }
 
 void lrnn_note_position(lua_State *L, rnn_ctx *ctx) {
-  if (!rnn_ctx_checks_finite(ctx)) return;
+  if (!rnn_ctx_wants_lines(ctx)) return;
   luaL_checkstack(L, 1, NULL);
   push_user_position(L);
   size_t length;
@@ -61,7 +61,7 @@ int lrnn_fail(lua_State *L, rnn_status status) {
 }
 
 const char *lrnn_describe(lua_State *L, int arg) {
-  rnn_tensor *t = lrnn_test_tensor(L, arg);
+  rnn_tensor *t = lrnn_test_shape(L, arg);
   if (t) {
     char text[160];
     return lua_pushfstring(L, "tensor %s", rnn_tensor_describe(t, text, sizeof text));

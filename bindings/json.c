@@ -159,7 +159,7 @@ static void encode(lua_State *L, const place *p) {
         return;
       } /* fall through */
     default:
-      if (lrnn_test_tensor(L, -1)) encode_error(L, p, "JSON has no form for a tensor: give its totable()");
+      if (lrnn_test_shape(L, -1)) encode_error(L, p, "JSON has no form for a tensor: give its totable()");
       lua_pushfstring(L, "JSON has no form for a %s", luaL_typename(L, -1));
       encode_error(L, p, lua_tostring(L, -1));
   }

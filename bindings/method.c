@@ -9,7 +9,7 @@
 --- The sizes of all axes, as several results; none for a scalar. Never an error.
 ---@return integer ... one for each axis */
 static int lrnn_tensor_shape(lua_State *L) {
-  rnn_tensor *t = lrnn_check_tensor(L, "shape", 1);
+  rnn_tensor *t = lrnn_check_shape_of(L, "shape", 1);
   int n = rnn_tensor_ndim(t);
   for (int i = 0; i < n; i++) lua_pushinteger(L, rnn_tensor_dims(t)[i]);
   return n;
@@ -21,7 +21,7 @@ static int lrnn_tensor_shape(lua_State *L) {
 ---@param axis integer from 1, or from -1 backwards
 ---@return integer */
 static int lrnn_tensor_size(lua_State *L) {
-  rnn_tensor *t = lrnn_check_tensor(L, "size", 1);
+  rnn_tensor *t = lrnn_check_shape_of(L, "size", 1);
   lua_pushinteger(L, rnn_tensor_dims(t)[lrnn_check_axis(L, "size", 2, rnn_tensor_ndim(t))]);
   return 1;
 }
@@ -31,7 +31,7 @@ static int lrnn_tensor_size(lua_State *L) {
 --- The number of axes. Never an error.
 ---@return integer */
 static int lrnn_tensor_ndim(lua_State *L) {
-  lua_pushinteger(L, rnn_tensor_ndim(lrnn_check_tensor(L, "ndim", 1)));
+  lua_pushinteger(L, rnn_tensor_ndim(lrnn_check_shape_of(L, "ndim", 1)));
   return 1;
 }
 
@@ -40,7 +40,7 @@ static int lrnn_tensor_ndim(lua_State *L) {
 --- The number of elements. Never an error.
 ---@return integer */
 static int lrnn_tensor_count(lua_State *L) {
-  lua_pushinteger(L, rnn_tensor_count(lrnn_check_tensor(L, "count", 1)));
+  lua_pushinteger(L, rnn_tensor_count(lrnn_check_shape_of(L, "count", 1)));
   return 1;
 }
 
@@ -49,12 +49,12 @@ static int lrnn_tensor_count(lua_State *L) {
 --- "float" stands for the working precision, rnn.precision. Never an error.
 ---@return string */
 static int lrnn_tensor_type(lua_State *L) {
-  lua_pushstring(L, rnn_tensor_type(lrnn_check_tensor(L, "type", 1)) == RNN_FLOAT ? "float" : "int32");
+  lua_pushstring(L, rnn_tensor_type(lrnn_check_shape_of(L, "type", 1)) == RNN_FLOAT ? "float" : "int32");
   return 1;
 }
 
 static int length(lua_State *L) {
-  rnn_tensor *t = lrnn_check_tensor(L, "#", 1);
+  rnn_tensor *t = lrnn_check_shape_of(L, "#", 1);
   if (rnn_tensor_ndim(t) == 0) return lrnn_error(L, "#: a scalar tensor has no length");
   lua_pushinteger(L, rnn_tensor_dims(t)[0]);
   return 1;
@@ -184,7 +184,7 @@ static rnn_args arguments(rnn_tensor *const *t, const int64_t *i) {
 static rnn_tensor *apply(lua_State *L, const char *op, rnn_tensor *t, const int64_t *i) {
   rnn_args args = arguments(&t, i);
   lrnn_apply(L, rnn_op_find(op), &args);
-  return lrnn_test_tensor(L, -1);
+  return lrnn_test_shape(L, -1);
 }
 
 /* A view of t with other lengths: an exchange of an axis with itself, as a scalar its own shape again. */
@@ -201,7 +201,7 @@ static rnn_tensor *with_lengths(lua_State *L, rnn_tensor *t, rnn_tensor *lengths
 ---@param to integer likewise; from - 1 gives none
 ---@return rnn.Tensor of shape (to - from + 1, ...) */
 static int lrnn_tensor_rows(lua_State *L) {
-  rnn_tensor *t = lrnn_check_tensor(L, "rows", 1);
+  rnn_tensor *t = lrnn_check_shape_of(L, "rows", 1);
   int64_t from = lrnn_check_integer(L, "rows", 2, "from"), to = lrnn_check_integer(L, "rows", 3, "to");
   int64_t n = rnn_tensor_ndim(t) ? rnn_tensor_dims(t)[0] : 0;
   int64_t first = from < 0 ? from + n + 1 : from, last = to < 0 ? to + n + 1 : to;
@@ -415,7 +415,7 @@ static void assign_part(lua_State *L, rnn_tensor *t) {
 
 /* t[i], t[{ ... }], t[ids], t[mask], t.grad, t:method. Upvalue 1: the methods. */
 static int tensor_index(lua_State *L) {
-  rnn_tensor *t = lrnn_check_tensor(L, "index", 1), *which;
+  rnn_tensor *t = lrnn_check_shape_of(L, "index", 1), *which;
   int whole;
   switch (lua_type(L, 2)) {
     case LUA_TNUMBER: {
@@ -452,7 +452,7 @@ static int tensor_index(lua_State *L) {
 
 /* t[i] = v, t[{ ... }] = v, t[ids] = v, t[mask] = v */
 static int tensor_newindex(lua_State *L) {
-  rnn_tensor *t = lrnn_check_tensor(L, "index", 1), *which = lrnn_test_tensor(L, 2);
+  rnn_tensor *t = lrnn_check_tensor(L, "assignment", 1), *which = lrnn_test_tensor(L, 2);
   if (lua_type(L, 2) == LUA_TSTRING)
     return lrnn_error(L, "a tensor has no fields to change, got '%s'; x:requires_grad(true), x:zero_grad() and x:assign(y) "
                       "are methods", lua_tostring(L, 2));
@@ -684,7 +684,7 @@ static int lrnn_tensor_orthogonal(lua_State *L) {
 --- How many steps of each sequence of a padded batch count; nil for a batch without lengths. Never an error.
 ---@return rnn.Tensor? int32 (N) */
 static int lrnn_tensor_lengths(lua_State *L) {
-  rnn_tensor *lengths = rnn_tensor_lengths(lrnn_check_tensor(L, "lengths", 1));
+  rnn_tensor *lengths = rnn_tensor_lengths(lrnn_check_shape_of(L, "lengths", 1));
   if (!lengths) {
     lua_pushnil(L);
     return 1;

@@ -12,7 +12,7 @@
 
 static const lrnn_function *const functions[] = {
     lrnn_tensor_functions,  lrnn_like_functions,    lrnn_grad_functions,   lrnn_custom_functions,
-    lrnn_train_functions,   lrnn_stepper_functions, lrnn_system_functions, lrnn_csv_functions,
+    lrnn_train_functions,   lrnn_trace_functions,   lrnn_stepper_functions, lrnn_system_functions, lrnn_csv_functions,
     lrnn_numbers_functions, lrnn_archive_functions, lrnn_json_functions,   lrnn_events_functions,
     lrnn_runfile_functions, lrnn_audio_functions,
 #ifdef RNNLUA_CAIRO
@@ -34,7 +34,7 @@ static void set_ops(lua_State *L, const char *family) {
   for (int i = 0; rnn_op_at(i); i++) {
     const rnn_op *op = rnn_op_at(i);
     const char *name = rnn_op_name(op), *dot = strchr(name, '.');
-    if (strcmp(rnn_op_signature(op), "R") == 0) continue; /* recurrent has a function of its own */
+    if (strchr("RP", *rnn_op_signature(op))) continue; /* recurrent and scan have functions of their own */
     if (family ? !dot || strncmp(name, family, (size_t)(dot - name)) != 0 : dot != NULL) continue;
     lrnn_push_op(L, i);
     lua_setfield(L, -2, family ? dot + 1 : name);
@@ -88,6 +88,7 @@ int OPEN(lua_State *L) {
   lrnn_numbers_open(L);
   lrnn_locale_open(L);
   lrnn_format_open(L);
+  lrnn_trace_open(L);
   lua_newtable(L);
   set_ops(L, NULL);
   lua_newtable(L);

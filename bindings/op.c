@@ -37,7 +37,7 @@ static void note_number(reader *r, int arg, rnn_type type) {
 /* Of the first tensor that is no mask. */
 static rnn_type neighbour_type(const reader *r) {
   for (int i = 1; i <= lua_gettop(r->L); i++) {
-    rnn_tensor *t = r->signature[i - 1] == 'm' ? NULL : lrnn_test_tensor(r->L, i);
+    rnn_tensor *t = r->signature[i - 1] == 'm' ? NULL : lrnn_test_shape(r->L, i);
     if (t) return rnn_tensor_type(t);
     if (!r->signature[i - 1]) break;
   }
@@ -45,7 +45,7 @@ static rnn_type neighbour_type(const reader *r) {
 }
 
 static void read_tensor(reader *r, bool number_allowed) {
-  rnn_tensor *t = lrnn_test_tensor(r->L, r->arg);
+  rnn_tensor *t = lrnn_test_shape(r->L, r->arg);
   bool is_number = !t && number_allowed && lua_type(r->L, r->arg) == LUA_TNUMBER;
   if (is_number) note_number(r, r->arg, neighbour_type(r));
   else if (!t) lrnn_argument_error(r->L, r->name, r->arg, NULL, number_allowed ? "a tensor or a number" : "a tensor");

@@ -45,7 +45,7 @@ static rnn_tensor *new_from_shape(lua_State *L, const char *fname, bool float_on
 
 /* Zeros of the shape, the type and the lengths of argument 1. */
 static rnn_tensor *new_like(lua_State *L, const char *fname, bool float_only) {
-  rnn_tensor *x = lrnn_check_tensor(L, fname, 1);
+  rnn_tensor *x = lrnn_check_shape_of(L, fname, 1);
   if (float_only && rnn_tensor_type(x) != RNN_FLOAT) lrnn_error(L, "%s: random numbers are float, not int32", fname);
   rnn_tensor *t = new_tensor(L, rnn_tensor_type(x), rnn_tensor_ndim(x), rnn_tensor_dims(x));
   lrnn_check(L, rnn_tensor_set_lengths(lrnn_context(L), t, rnn_tensor_lengths(x)));
@@ -139,7 +139,7 @@ static int lrnn_ones_like(lua_State *L) {
 ---@param value number
 ---@return rnn.Tensor */
 static int lrnn_full_like(lua_State *L) {
-  double value = lrnn_check_element(L, "full_like", lrnn_check_tensor(L, "full_like", 1), 2);
+  double value = lrnn_check_element(L, "full_like", lrnn_check_shape_of(L, "full_like", 1), 2);
   lrnn_check(L, rnn_tensor_fill(lrnn_context(L), new_like(L, "full_like", false), value));
   return 1;
 }
@@ -444,7 +444,7 @@ static int lrnn_tensor(lua_State *L) {
 ---@param value any
 ---@return boolean */
 static int lrnn_is_tensor(lua_State *L) {
-  lua_pushboolean(L, lrnn_test_tensor(L, 1) != NULL);
+  lua_pushboolean(L, lrnn_test_shape(L, 1) != NULL);
   return 1;
 }
 

@@ -7,7 +7,10 @@
  * PyTorch's views and CopySlices). */
 #include "tape.h"
 
-void rnn_tensor_changed(rnn_tensor *t) { t->storage->version++; }
+void rnn_tensor_changed(rnn_tensor *t) {
+  t->storage->version++;
+  if (t->ctx->trace) rnni_trace_wrote(t->ctx);
+}
 
 /* ---- moving elements ---- */
 

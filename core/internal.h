@@ -67,6 +67,9 @@ struct rnn_ctx {
   char where[128];
   /* recurrent/watch.c */
   rnni_watch *watches;
+  /* trace.c */
+  rnn_trace *trace; /* the one that goes on */
+  uint64_t traces;  /* how many have begun */
 };
 void rnni_watch_free(rnn_ctx *ctx);
 
@@ -197,6 +200,8 @@ struct rnn_tensor {
   rnn_hook *hooks;        /* of a leaf */
   struct rnni_node *node; /* NULL for leaves */
   int output;             /* which output of node */
+  int place;              /* in a formula, from 1 */
+  uint64_t formula;       /* the trace of which it is a tensor without values, or 0 */
 };
 
 static inline real *rnni_f(const rnn_tensor *t) { return t->data; }
@@ -291,6 +296,11 @@ typedef enum rnni_mix {
   RNNI_FLOATS /* it becomes float */
 } rnni_mix;
 
+/* Of an op of one tensor, element by element: y = f(x); dx += dy df. n is at most RNNI_PIECE. */
+typedef void rnni_value_fn(int64_t n, const real *restrict x, real *restrict y, const double *numbers);
+typedef void rnni_slope_fn(int64_t n, const real *restrict x, const real *restrict y, const real *restrict dy,
+                           real *restrict dx, const double *numbers);
+
 struct rnn_op {
   const char *name;
   const char *args; /* signature, see rnn.h */
@@ -309,6 +319,8 @@ struct rnn_op {
   void (*commit)(rnni_call *c, rnn_tensor *const *t);
   int absent; /* the first optional integer or number when it is not given */
   const char *const *choices; /* the names of its letter c, ended by NULL; the first when it is not given */
+  rnni_value_fn *value;       /* of an op that is element by element; for programs (recurrent/scan.c) */
+  rnni_slope_fn *slope;
 };
 
 extern const char *const rnni_reductions[]; /* the choices of a loss, in the order of RNN_MEAN, RNN_SUM, RNN_NONE; table.c */
@@ -375,6 +387,15 @@ RNN_MUST_USE rnn_status rnni_clean(rnn_ctx *ctx, rnn_tensor **t);
 void rnni_out_like(rnni_call *c, const rnn_tensor *t);
 /* outer * dims[axis] * inner = count */
 void rnni_split_at(const rnn_tensor *t, int axis, int64_t *outer, int64_t *length, int64_t *inner);
+
+rnn_program *rnni_program_ref(const rnn_program *p); /* recurrent/program.c */
+
+/* ---- formulas: trace.c ---- */
+
+bool rnni_is_traced(const rnn_args *args);
+/* Notes c, which has a tensor of a formula, and makes its result. */
+RNN_MUST_USE rnn_status rnni_trace_note(rnn_ctx *ctx, rnni_call *c);
+void rnni_trace_wrote(rnn_ctx *ctx); /* values have changed in place while a trace went on */
 
 /* ---- products ---- */
 

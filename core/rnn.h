@@ -310,6 +310,7 @@ typedef struct rnn_args {
   int64_t shape[RNN_MAX_DIMS];
   int nshape;
   const rnn_recurrent *recurrent; /* for the op "recurrent" only */
+  struct rnn_program *program;    /* for the op "scan" only */
 } rnn_args;
 
 typedef struct rnn_op rnn_op;
@@ -325,11 +326,118 @@ bool rnn_op_differentiable(const rnn_op *op);
 int rnn_op_absent(const rnn_op *op);
 const char *const *rnn_op_choices(const rnn_op *op); /* the names of its choices, ended by NULL */
 
-#define RNN_MAX_OUTPUTS 3
+#define RNN_MAX_OUTPUTS 32
 
 /* Applies an op: checks, computes, and records when recording is on and an argument requires a gradient.
    out receives rnn_op_outputs(op, args) new references. */
 RNN_MUST_USE rnn_status rnn_apply(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args, rnn_tensor **out);
+
+/* ---- formulas -------------------------------------------------------------------------------------------------- */
+
+/* While a trace goes on, ops on its tensors are noted and not computed: tensors (samples, ...) that have a shape and no
+   values. Ops on other tensors compute as always, and the formula captures those that it uses. An op that has no rule, or
+   whose rows mix, is RNN_EARG; so is a tensor of another trace. One trace at a time. */
+typedef struct rnn_trace rnn_trace;
+
+#define RNN_TRACE_INPUTS 8
+
+typedef struct rnn_trace_node {
+  const rnn_op *op; /* NULL: an input */
+  rnn_args args;    /* without tensors */
+  int nt;
+  int inputs[RNN_TRACE_INPUTS]; /* the place of a node, from 1, or minus that of a captured tensor; 0: absent */
+  int ndim;
+  int64_t dims[RNN_MAX_DIMS];
+  char where[128]; /* in the program, when the trace asks for lines */
+} rnn_trace_node;
+
+RNN_MUST_USE rnn_status rnn_trace_begin(rnn_ctx *ctx, int64_t samples, bool lines, rnn_trace **out);
+bool rnn_ctx_wants_lines(const rnn_ctx *ctx); /* rnn_ctx_note before each op: results are checked, or a trace asks */
+RNN_MUST_USE rnn_status rnn_trace_input(rnn_trace *t, int ndim, const int64_t *dims, rnn_tensor **out);
+void rnn_trace_end(rnn_trace *t);    /* ops compute again */
+void rnn_trace_forget(rnn_trace *t); /* lets go of captured tensors */
+void rnn_trace_free(rnn_trace *t);   /* ends it, too; NULL is allowed */
+bool rnn_tensor_is_formula(const rnn_tensor *t);
+/* What happened since the trace began that running once instead of once a step would get wrong, or NULL. */
+const char *rnn_trace_side_effect(const rnn_trace *t);
+/* All of the structure as bytes: ops, arguments, what is whose input, shapes without the number of samples. Two formulas
+   with equal ones differ in the values of captured tensors alone. */
+const char *rnn_trace_signature(const rnn_trace *t, size_t *size);
+int rnn_trace_place(const rnn_trace *t, const rnn_tensor *x); /* of a tensor of the formula, from 1; 0 for others */
+int rnn_trace_count(const rnn_trace *t);
+const rnn_trace_node *rnn_trace_node_at(const rnn_trace *t, int place);
+int rnn_trace_captured_count(const rnn_trace *t);
+rnn_tensor *rnn_trace_captured(const rnn_trace *t, int k); /* borrowed; k from 1 */
+/* Computes the op of a node on other tensors, of any number of rows. */
+RNN_MUST_USE rnn_status rnn_trace_apply(rnn_trace *t, int place, rnn_tensor *const *in, int count, rnn_tensor **out);
+
+/* ---- programs --------------------------------------------------------------------------------------------------- */
+
+/* What the op "scan" runs at each time step, forwards and back: instructions on values, which have a row for each sample.
+   Everything lies time-major: T blocks of N rows. The op takes the tensors of the program's inputs, then the first state of
+   each, (N, width), then lengths, int32 (N), or NULL; i[0] = T, i[1] = 1 in reverse, i[2] a watch or 0. It gives of each
+   state all places, ((T+1) N, width): the first one, then that after each step (in reverse the other way round); and
+   outputs (T N, width). What is behind the lengths of states repeats; of outputs it may be anything. */
+typedef enum rnn_value_kind {
+  RNN_STREAM,    /* an input tensor (T N, width) */
+  RNN_CONSTANT,  /* an input tensor: one number, a row of width, or (N, width), as form says */
+  RNN_MATRIX,    /* an input tensor (rows, width) */
+  RNN_BEFORE,    /* a state before the step, and after it: written by forward once */
+  RNN_AFTER,
+  RNN_OUTPUT,    /* written by forward */
+  RNN_SAVED,     /* written by forward and kept for all steps */
+  RNN_TEMPORARY, /* of one step of the code that writes it */
+  RNN_D_AFTER,   /* backward: gradients of states, given and to be written */
+  RNN_D_BEFORE,
+  RNN_D_OUTPUT,  /* given */
+  RNN_D_STREAM,  /* to be written */
+  RNN_D_PRODUCT  /* to be written: of the result of a product, from which that of its matrix is made */
+} rnn_value_kind;
+
+typedef enum rnn_constant_form { RNN_NUMBER, RNN_ROW, RNN_SAMPLES } rnn_constant_form;
+
+typedef struct rnn_value {
+  rnn_value_kind kind;
+  int index; /* from 0: of the input, the state, the output */
+  int64_t width, rows;
+  rnn_constant_form form;
+} rnn_value;
+
+/* name: an op that is element by element (add, tanh ...), "tanh_slope" (x, y, d) and the like for d times its slope, or copy,
+   accumulate, product, part, place, expand, row_sum, row_mean, row_max, row_min, softmax, softmax_back, norm, norm_back. */
+typedef struct rnn_instruction {
+  const char *name;
+  int to, in[3]; /* values, from 0; -1: none */
+  double numbers[2];
+  int64_t from; /* part, place: the first column, from 0 */
+  bool add;     /* product: go on from what is there */
+  bool turned;  /* product: x W instead of x W' */
+} rnn_instruction;
+
+typedef struct rnn_program_product {
+  int left, matrix, gradient; /* values: the first factor of all steps, the matrix, RNN_D_PRODUCT or RNN_D_STREAM */
+  bool turned;
+} rnn_program_product;
+
+typedef struct rnn_watched_value {
+  int value; /* RNN_SAVED */
+  int function; /* an rnn_activation */
+  bool gate;
+} rnn_watched_value;
+
+typedef struct rnn_program_text {
+  const rnn_value *values;
+  const rnn_instruction *forward, *backward;
+  const rnn_program_product *products;
+  const rnn_watched_value *watched;
+  int value_count, inputs, states, outputs, forward_count, backward_count, product_count, watched_count;
+} rnn_program_text;
+
+typedef struct rnn_program rnn_program;
+
+/* Checks and compiles; what would reach outside of a value, or read one that nobody wrote, is RNN_EARG. */
+RNN_MUST_USE rnn_status rnn_program_new(rnn_ctx *ctx, const rnn_program_text *text, rnn_program **out);
+void rnn_program_free(rnn_program *p); /* drops one reference; NULL is allowed */
 
 /* ---- the recurrent engine -------------------------------------------------------------------------------------- */
 

@@ -35,6 +35,8 @@ static void node_empty(rnn_ctx *ctx, rnni_node *node) {
   free_all(c->dout, c->nout);
   free_all(c->scratch, RNNI_MAX_SCRATCH);
   if (node->hooks) rnni_hooks_free(&node->hooks);
+  rnn_program_free(c->args.program);
+  c->args.program = NULL;
   if (node->custom.free) node->custom.free(node->custom.self);
   node->custom.free = NULL;
   for (int i = 0; i < c->nin; i++) {
@@ -90,6 +92,7 @@ static rnn_status node_new(rnn_ctx *ctx, const rnni_call *c, rnni_node **out) {
     node->recurrent = *c->args.recurrent;
     node->call.args.recurrent = &node->recurrent;
   }
+  if (c->args.program) rnni_program_ref(c->args.program);
   *out = node;
   return RNN_OK;
 }
@@ -261,6 +264,7 @@ rnn_status rnn_apply(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args, rnn_t
   rnn_status status;
   c.nout = rnn_op_outputs(op, args);
   memset(out, 0, (size_t)c.nout * sizeof *out);
+  if (rnni_is_traced(args)) return rnni_trace_note(ctx, &c);
   RNNI_TRY(rnni_check_inputs(ctx, &c, &record));
   RNNI_TRY(find_lengths(ctx, &c, &lengths));
   c.out_type = RNN_FLOAT;

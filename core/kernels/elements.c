@@ -41,6 +41,8 @@ FUNCTION(eq_real, real, real, x == y)
 FUNCTION(ne_real, real, real, x != y)
 FUNCTION(lt_real, real, real, x < y)
 FUNCTION(le_real, real, real, x <= y)
+FUNCTION(tanh_back, real, real, y *(1 - x * x))
+FUNCTION(sigmoid_back, real, real, y *(x * (1 - x)))
 FUNCTION(eq_int, int32_t, real, x == y)
 FUNCTION(ne_int, int32_t, real, x != y)
 FUNCTION(lt_int, int32_t, real, x < y)
@@ -124,7 +126,7 @@ static bool is_mask(int64_t n, const real *x) {
 extern const rnni_elements RNNI_ELEMENTS;
 const rnni_elements RNNI_ELEMENTS = {
     .real = {add_real, sub_real, mul_real, div_real, floor_div_real, mod_real, maximum_real, minimum_real, eq_real, ne_real,
-             lt_real, le_real},
+             lt_real, le_real, tanh_back, sigmoid_back},
     .whole = {[RNNI_ADD] = add_int, [RNNI_SUB] = sub_int, [RNNI_MUL] = mul_int, [RNNI_MAXIMUM] = maximum_int,
               [RNNI_MINIMUM] = minimum_int},
     .compare = {eq_int, ne_int, lt_int, le_int},

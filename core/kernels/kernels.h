@@ -46,6 +46,8 @@ typedef enum rnni_pair {
   RNNI_NE,
   RNNI_LT,
   RNNI_LE,
+  RNNI_TANH_BACK,    /* y (1 - x x): the gradient of what is left of tanh, x, when y arrives; the same of a sigmoid */
+  RNNI_SIGMOID_BACK,
   RNNI_PAIRS,
 } rnni_pair;
 

@@ -5,10 +5,9 @@
 #define ELEMENTWISE " Any shape. Errors: an int32 tensor."
 #define OF_BOTH " Any shape, float or int32. Errors: a result that no int32 can hold."
 
-/* One piece: y = f(x); dx += dy df. Where x or y is not kept, nobody looks at it. */
-typedef void value_fn(int64_t n, const real *restrict x, real *restrict y, const double *numbers);
-typedef void slope_fn(int64_t n, const real *restrict x, const real *restrict y, const real *restrict dy,
-                      real *restrict dx, const double *numbers);
+/* One piece; where x or y is not kept, nobody looks at it. */
+typedef rnni_value_fn value_fn;
+typedef rnni_slope_fn slope_fn;
 #define COST 3 /* of most functions, beside a sum */
 
 typedef void kernel_fn(int64_t n, const real *x, real *y);
@@ -120,11 +119,12 @@ static void add_elu_slope(real above, real below, int64_t n, const real *x, cons
 
 #define UNARY_OP(op, sig, shape_rule, save, text)                                                                \
   static rnn_status op##_forward(rnn_ctx *ctx, rnni_call *c) { return forward(ctx, c, op##_value); }             \
-  DEFINE(op, op##_backward, sig, shape_rule, save, text)
+  DEFINE(op, op##_backward, op##_slope, sig, shape_rule, save, text)
 
-#define DEFINE(op, bwd, sig, shape_rule, save, text)                                                             \
+#define DEFINE(op, bwd, df, sig, shape_rule, save, text)                                                         \
   const rnn_op rnni_op_##op = {.name = #op, .args = sig, .doc = text, .shape = shape_rule,                       \
-                               .forward = op##_forward, .backward = bwd, .saves = save, .lengths = RNNI_LENGTHS_KEEP};
+                               .forward = op##_forward, .backward = bwd, .saves = save, .lengths = RNNI_LENGTHS_KEEP, \
+                               .value = op##_value, .slope = df};
 
 #define EACH(statement) for (int64_t i = 0; i < n; i++) statement
 #define X x[i]
@@ -146,7 +146,7 @@ static void add_elu_slope(real above, real below, int64_t n, const real *x, cons
 #define UNARY_BOTH(op, f, df, g, save, text)                                                                     \
   PIECES(op, EACH(Y = (f)), EACH(dx[i] += dy[i] * (df)))                                                         \
   WHOLE_FORWARD(op, g)                                                                                           \
-  DEFINE(op, op##_backward, "t", shape_alike, save, text OF_BOTH " Errors: an int32 result beyond int32.")
+  DEFINE(op, op##_backward, op##_slope, "t", shape_alike, save, text OF_BOTH " Errors: an int32 result beyond int32.")
 
 #define SELU_SCALE ((real)1.0507009873554805)
 #define SELU_ALPHA ((real)1.6732632423543772)
@@ -306,7 +306,7 @@ static int64_t clamp_whole(int64_t x, const double *numbers) {
 static rnn_status clamp_forward(rnn_ctx *ctx, rnni_call *c) {
   return c->out_type == RNN_INT ? whole_forward(ctx, c, clamp_whole) : forward(ctx, c, clamp_value);
 }
-DEFINE(clamp, clamp_backward, "tnn", clamp_shape, RNNI_SAVE_IN0,
+DEFINE(clamp, clamp_backward, clamp_slope, "tnn", clamp_shape, RNNI_SAVE_IN0,
        "(x, low, high). x limited to [low, high], either of which may be infinite; NaN stays." OF_BOTH
        " Errors: a low above high, for int32 a limit that is none.")
 
@@ -317,13 +317,13 @@ DEFINE(clamp, clamp_backward, "tnn", clamp_shape, RNNI_SAVE_IN0,
     statement;                                                                                                   \
   }
 #define STEP(op, statement, g, text) STEP_VALUE(op, statement) WHOLE_FORWARD(op, g) \
-  DEFINE(op, NULL, "t", shape_alike, 0, text OF_BOTH " Never an error.")
+  DEFINE(op, NULL, NULL, "t", shape_alike, 0, text OF_BOTH " Never an error.")
 STEP(sign, EACH(Y = (real)((X > 0) - (X < 0))), (x > 0) - (x < 0), "(x). -1, 0 or 1.")
 STEP(floor, rnni_kernel->elements->floor(n, x, y), x, "(x). The largest integer not above x.")
 STEP(ceil, EACH(Y = -X); rnni_kernel->elements->floor(n, y, y); EACH(Y = -Y), x, "(x). The smallest integer not below x.")
 STEP_VALUE(is_finite, EACH(Y = (real)isfinite(X)))
 static rnn_status is_finite_forward(rnn_ctx *ctx, rnni_call *c) { return forward(ctx, c, is_finite_value); }
-DEFINE(is_finite, NULL, "t", rnni_shape_same, 0, "(x). 1 where x is a number, 0 where it is NaN or infinite." ELEMENTWISE)
+DEFINE(is_finite, NULL, NULL, "t", rnni_shape_same, 0, "(x). 1 where x is a number, 0 where it is NaN or infinite." ELEMENTWISE)
 
 /* i[0]: straight through; without it the call is as flat as floor. */
 static rnn_status round_shape(rnn_ctx *ctx, rnni_call *c) {
@@ -333,7 +333,7 @@ static rnn_status round_shape(rnn_ctx *ctx, rnni_call *c) {
 STEP_VALUE(round, rnni_kernel->elements->round(n, x, y))
 WHOLE_FORWARD(round, x)
 static rnn_status round_backward(rnn_ctx *ctx, rnni_call *c) { return rnni_add_tensor(ctx, c->din[0], c->dout[0]); }
-DEFINE(round, round_backward, "tb", round_shape, 0,
+DEFINE(round, round_backward, NULL, "tb", round_shape, 0,
        "(x [, straight_through]). The nearest integer, of two the even one. No gradient, or with straight_through that of x (Bengio et al. 2013)."
        OF_BOTH " Never an error.")
 

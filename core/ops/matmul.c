@@ -120,20 +120,29 @@ static rnn_status linear_shape(rnn_ctx *ctx, rnni_call *c) {
     return rnni_fail(ctx, RNN_ESHAPE, "linear: expected input (..., %lld) for weight %s, got %s", (long long)w->dims[1],
                      RNNI_SHAPE(w), RNNI_SHAPE(x));
   if (x->ndim < 3) RNNI_TRY(rnni_need_no_lengths(ctx, c, 0));
-  if (b && (b->type != RNN_FLOAT || b->ndim != 1 || b->dims[0] != w->dims[0]))
-    return rnni_fail(ctx, RNN_ESHAPE, "linear: expected bias (%lld,) for weight %s, got %s %s", (long long)w->dims[0],
-                     RNNI_SHAPE(w), RNNI_SHAPE(b), rnni_type_text(b->type));
   rnni_out_like(c, x);
   c->out_dims[x->ndim - 1] = w->dims[0];
+  if (!b) return RNN_OK;
+  bool fits = b->type == RNN_FLOAT && (b->ndim == 1 || b->ndim == x->ndim);
+  for (int i = 1; fits && i <= b->ndim; i++) fits = b->dims[b->ndim - i] == c->out_dims[x->ndim - i];
+  if (!fits)
+    return rnni_fail(ctx, RNN_ESHAPE, "linear: expected bias (%lld,) for weight %s, or a sum %s to go on from, got %s %s",
+                     (long long)w->dims[0], RNNI_SHAPE(w), rnni_shape_text(c->out_ndim, c->out_dims), RNNI_SHAPE(b),
+                     rnni_type_text(b->type));
   return RNN_OK;
 }
+
+/* Is the third input a sum that every row goes on from, and not one bias for all? */
+static bool goes_on(const rnni_call *c) { return c->nin > 2 && c->in[2] && c->in[2]->ndim == c->in[0]->ndim && c->in[2]->ndim > 1; }
 
 static rnn_status linear_forward(rnn_ctx *ctx, rnni_call *c) {
   const rnn_tensor *x = c->in[0], *w = c->in[1], *b = c->nin > 2 ? c->in[2] : NULL;
   int64_t n = w->dims[0], k = w->dims[1], m = 1;
   for (int i = 0; i < x->ndim - 1; i++) m *= x->dims[i];
   rnni_save_factors(c);
-  return rnni_gemm(ctx, m, n, k, rnni_f(x), k, 1, rnni_f(w), 1, k, b ? rnni_f(b) : NULL, rnni_f(c->out[0]), n, false);
+  bool on = goes_on(c);
+  if (on) RNNI_TRY(rnni_copy(ctx, c->out[0]->data, b->data, (size_t)(m * n) * sizeof(real)));
+  return rnni_gemm(ctx, m, n, k, rnni_f(x), k, 1, rnni_f(w), 1, k, b && !on ? rnni_f(b) : NULL, rnni_f(c->out[0]), n, on);
 }
 
 static rnn_status linear_backward(rnn_ctx *ctx, rnni_call *c) {
@@ -144,16 +153,18 @@ static rnn_status linear_backward(rnn_ctx *ctx, rnni_call *c) {
   if (c->wants[0]) RNNI_TRY(rnni_gemm(ctx, m, k, n, dy, n, 1, rnni_f(w), k, 1, NULL, rnni_f(c->din[0]), k, true));
   if (c->wants[1]) RNNI_TRY(rnni_gemm(ctx, n, k, m, dy, 1, n, rnni_f(x), k, 1, NULL, rnni_f(c->din[1]), k, true));
   int64_t done = 0;
-  if (c->nin > 2 && c->in[2] && c->wants[2])
-    for (int64_t i = 0; i < m; i++) {
-      RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW + n));
-      rnni_add(rnni_f(c->din[2]), dy + i * n, n);
-    }
+  if (c->nin < 3 || !c->in[2] || !c->wants[2]) return RNN_OK;
+  if (goes_on(c)) return rnni_add_tensor(ctx, c->din[2], c->dout[0]);
+  for (int64_t i = 0; i < m; i++) {
+    RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW + n));
+    rnni_add(rnni_f(c->din[2]), dy + i * n, n);
+  }
   return RNN_OK;
 }
 const rnn_op rnni_op_linear = {.name = "linear", .args = "TT?T",
-                               .doc = "(x, weight [, bias]). x W' + b: x (..., in), weight (out, in), bias (out) -> (..., out)."
-                               " Errors: an x whose last axis is not in, a bias that is not (out).",
+                               .doc = "(x, weight [, bias]). x W' + b: x (..., in), weight (out, in), bias (out) -> (..., out). A bias (..., out) is a sum that"
+                               " goes on: linear(h, u, linear(x, w, b)) adds up as one product of both does."
+                               " Errors: an x whose last axis is not in, a bias that is neither.",
                                .shape = linear_shape, .forward = linear_forward, .backward = linear_backward,
                                .saves = RNNI_SAVE_IN0 | RNNI_SAVE_IN1, .lengths = RNNI_LENGTHS_KEEP,
                                .adds_steps = true};

@@ -1,5 +1,6 @@
 /* norm.c: dropout, layer normalisation, batch normalisation. */
 #include "../internal.h"
+#include "../kernels/kernels.h"
 
 /* ---- dropout: element i is kept when the random number at position + i says so; nothing is stored ---- */
 
@@ -72,59 +73,46 @@ static double inverse_deviation(double variance, double eps) {
   return variance + eps == 0 ? 0 : 1 / sqrt(variance + eps);
 }
 
-/* The mean is that of the distances from the first element: that of a constant row is exact. */
-static void row_statistics(const real *x, int64_t d, double eps, double *mean, double *scale) {
-  double sum = 0, squares = 0;
-  for (int64_t i = 0; i < d; i++) sum += (double)x[i] - (double)x[0];
-  *mean = (d > 0 ? (double)x[0] : 0) + sum / (double)d;
-  for (int64_t i = 0; i < d; i++) squares += ((double)x[i] - *mean) * ((double)x[i] - *mean);
-  *scale = inverse_deviation(squares / (double)d, eps);
-}
+#define NORM_ROWS 16 /* at a time */
 
 static rnn_status layer_norm_forward(rnn_ctx *ctx, rnni_call *c) {
   const rnn_tensor *x = c->in[0];
-  int64_t d = x->dims[x->ndim - 1], done = 0;
-  const real *gain = rnni_f(c->in[1]), *bias = rnni_f(c->in[2]);
+  int64_t d = x->dims[x->ndim - 1], all = d ? x->count / d : 0, done = 0;
   save_for_norm(c, true);
-  for (int64_t at = 0; at < x->count; at += d) {
-    const real *from = rnni_f(x) + at;
-    real *to = rnni_f(c->out[0]) + at;
-    double mean, scale;
-    RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW + d));
-    row_statistics(from, d, c->args.n[0], &mean, &scale);
-    for (int64_t i = 0; i < d; i++) to[i] = (real)(((double)from[i] - mean) * scale) * gain[i] + bias[i];
+  for (int64_t r = 0; r < all; r += NORM_ROWS) {
+    int64_t rows = RNNI_MIN(NORM_ROWS, all - r);
+    real scale[NORM_ROWS], *to = rnni_f(c->out[0]) + r * d;
+    RNNI_TRY(rnni_pace(ctx, &done, rows * (RNNI_ROW + d)));
+    rnni_kernel->norm_forward(rows, d, c->args.n[0], rnni_f(x) + r * d, d, to, scale);
+    rnni_kernel->scale_columns(rows, d, rnni_f(c->in[1]), to, d, rnni_f(c->in[2]), to, d, false);
   }
   return RNN_OK;
 }
 
-/* With h = (x - mean) scale and g = dy gain: dx = scale (g - mean(g) - h mean(g h)). Statistics are computed again. */
+/* What was normalised is computed again. */
 static rnn_status layer_norm_backward(rnn_ctx *ctx, rnni_call *c) {
   const rnn_tensor *x = c->in[0];
-  int64_t d = x->dims[x->ndim - 1], done = 0;
-  const real *gain = rnni_f(c->in[1]);
-  for (int64_t at = 0; at < x->count; at += d) {
-    const real *dy = rnni_f(c->dout[0]) + at;
-    double mean, scale, sum_g = 0, sum_gh = 0;
-    RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW + d));
-    if (c->wants[2]) rnni_add(rnni_f(c->din[2]), dy, d);
+  int64_t d = x->dims[x->ndim - 1], all = d ? x->count / d : 0, done = 0;
+  real *hat, *dx;
+  rnn_status status = RNN_OK;
+  RNNI_TRY(rnni_array(ctx, 2 * NORM_ROWS * d, sizeof *hat, &hat));
+  dx = hat + NORM_ROWS * d;
+  for (int64_t r = 0; r < all; r += NORM_ROWS) {
+    int64_t rows = RNNI_MIN(NORM_ROWS, all - r);
+    const real *dy = rnni_f(c->dout[0]) + r * d;
+    real scale[NORM_ROWS];
+    RNNI_GOTO(rnni_pace(ctx, &done, rows * (RNNI_ROW + d)));
+    if (c->wants[2]) rnni_kernel->sum_columns(rows, d, dy, d, NULL, 0, rnni_f(c->din[2]));
     if (!c->wants[0] && !c->wants[1]) continue;
-    const real *from = rnni_f(x) + at;
-    row_statistics(from, d, c->args.n[0], &mean, &scale);
-    for (int64_t i = 0; i < d; i++) {
-      double h = ((double)from[i] - mean) * scale;
-      if (c->wants[1]) rnni_f(c->din[1])[i] += (real)((double)dy[i] * h);
-      if (!c->wants[0]) continue;
-      double g = (double)dy[i] * (double)gain[i];
-      sum_g += g;
-      sum_gh += g * h;
-    }
+    rnni_kernel->norm_forward(rows, d, c->args.n[0], rnni_f(x) + r * d, d, hat, scale);
+    if (c->wants[1]) rnni_kernel->sum_columns(rows, d, dy, d, hat, d, rnni_f(c->din[1]));
     if (!c->wants[0]) continue;
-    for (int64_t i = 0; i < d; i++) {
-      double h = ((double)from[i] - mean) * scale, g = (double)dy[i] * (double)gain[i];
-      rnni_f(c->din[0])[at + i] += (real)(scale * (g - (sum_g + h * sum_gh) / (double)d));
-    }
+    rnni_kernel->norm_backward(rows, d, dy, d, rnni_f(c->in[1]), hat, scale, dx);
+    rnni_add(rnni_f(c->din[0]) + r * d, dx, rows * d);
   }
-  return RNN_OK;
+done:
+  rnni_free(ctx, hat);
+  return status;
 }
 const rnn_op rnni_op_layer_norm = {.name = "layer_norm", .args = "TTTn", .doc = "(x, gain, bias, eps). Normalised over the last axis (Ba et al. 2016): x (..., D), gain and bias (D)."
                                " Errors: gain or bias that are not (D).",

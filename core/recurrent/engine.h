@@ -148,6 +148,12 @@ RNN_MUST_USE rnn_status rnni_sum_over_time(rnn_ctx *ctx, const rnni_layer *l, co
 
 /* ---- watch.c: what a watched layer meets in backward ---- */
 
+/* Room for the figures of N samples at T steps, of so many activations and gates. */
+RNN_MUST_USE rnn_status rnni_watch_open(rnn_ctx *ctx, int64_t id, int64_t N, int64_t T, int64_t units, int64_t gates,
+                                        double **figures);
+/* Those of sample n at step t, where the gradient dh of h has arrived; y: n values of a gate, or of an activation. */
+double *rnni_watch_at(double *figures, int64_t N, int64_t t, int64_t n, const real *dh, int64_t width);
+void rnni_watch_count(double *figures, bool gate, rnn_activation function, const real *y, int64_t n);
 /* figures: NULL when the layer is not watched. */
 RNN_MUST_USE rnn_status rnni_watch_begin(rnn_ctx *ctx, const rnni_layer *l, double **figures);
 /* dh: of the rows r0 to r1, the whole gradient of h after step t; a: their gates, or h of the simple RNN. */

@@ -14,26 +14,32 @@ struct rnni_watch {
   double *figures; /* (T, N, FIGURES) */
 };
 
-rnn_status rnni_watch_begin(rnn_ctx *ctx, const rnni_layer *l, double **figures) {
+rnn_status rnni_watch_open(rnn_ctx *ctx, int64_t id, int64_t N, int64_t T, int64_t units, int64_t gates, double **figures) {
   *figures = NULL;
-  if (!l->r->watch) return RNN_OK;
   rnni_watch *w = ctx->watches;
-  while (w && w->id != l->r->watch) w = w->next;
+  while (w && w->id != id) w = w->next;
   if (!w) {
     RNNI_TRY(rnni_calloc(ctx, sizeof *w, &w));
-    w->id = l->r->watch;
+    w->id = id;
     w->next = ctx->watches;
     ctx->watches = w;
   }
   w->T = 0; /* nothing to read, should the memory fail */
-  RNNI_TRY(rnni_realloc(ctx, (size_t)(l->N * l->all) * FIGURES * sizeof *w->figures, &w->figures));
-  memset(w->figures, 0, (size_t)(l->N * l->all) * FIGURES * sizeof *w->figures);
-  w->N = l->N;
-  w->T = l->all;
-  w->units = l->H;
-  w->gates = l->H * (l->r->cell == RNN_CELL_RNN ? 0 : l->r->cell == RNN_CELL_GRU || l->r->coupled ? 2 : 3);
+  RNNI_TRY(rnni_realloc(ctx, (size_t)(N * T) * FIGURES * sizeof *w->figures, &w->figures));
+  memset(w->figures, 0, (size_t)(N * T) * FIGURES * sizeof *w->figures);
+  w->N = N;
+  w->T = T;
+  w->units = units;
+  w->gates = gates;
   *figures = w->figures;
   return RNN_OK;
+}
+
+rnn_status rnni_watch_begin(rnn_ctx *ctx, const rnni_layer *l, double **figures) {
+  *figures = NULL;
+  if (!l->r->watch) return RNN_OK;
+  int64_t gates = l->r->cell == RNN_CELL_RNN ? 0 : l->r->cell == RNN_CELL_GRU || l->r->coupled ? 2 : 3;
+  return rnni_watch_open(ctx, l->r->watch, l->N, l->all, l->H, l->H * gates, figures);
 }
 
 /* How many lie within a twentieth of an end of the function's range, or on the flat part of a ramp. A loop for each
@@ -58,24 +64,30 @@ static int64_t count(rnn_activation f, const real *y, int64_t n) {
   return sum;
 }
 
+double *rnni_watch_at(double *figures, int64_t N, int64_t t, int64_t n, const real *dh, int64_t width) {
+  double *f = figures + (t * N + n) * FIGURES;
+  f[SQUARES] = rnni_squares(dh, width);
+  f[VALID] = 1;
+  return f;
+}
+
+void rnni_watch_count(double *f, bool gate, rnn_activation function, const real *y, int64_t n) {
+  f[gate ? GATES : ACTIVATIONS] += (double)count(function, y, n);
+}
+
 void rnni_watch_step(const rnni_layer *l, double *figures, int64_t t, int64_t r0, int64_t r1, const real *dh,
                      const real *a) {
   int64_t H = l->H;
   rnn_activation act = l->r->activation, gate = l->r->gate_activation;
   for (int64_t n = r0; n < r1; n++, dh += l->R, a += l->A) {
     if (rnni_padding(l, n, t)) continue;
-    double *f = figures + ((l->t0 + t) * l->N + n) * FIGURES;
-    f[SQUARES] = rnni_squares(dh, l->R);
-    f[VALID] = 1;
-    if (l->r->cell == RNN_CELL_RNN) {
-      f[ACTIVATIONS] = (double)count(act, a, H);
-      continue;
-    }
-    f[ACTIVATIONS] = (double)count(act, a + 2 * H, H);
-    int64_t gates = count(gate, a + H, H);
-    if (!l->r->coupled) gates += count(gate, a, H);
-    if (l->r->cell == RNN_CELL_LSTM) gates += count(gate, a + 3 * H, H);
-    f[GATES] = (double)gates;
+    double *f = rnni_watch_at(figures, l->N, l->t0 + t, n, dh, l->R);
+    bool rnn = l->r->cell == RNN_CELL_RNN;
+    rnni_watch_count(f, false, act, rnn ? a : a + 2 * H, H);
+    if (rnn) continue;
+    rnni_watch_count(f, true, gate, a + H, H);
+    if (!l->r->coupled) rnni_watch_count(f, true, gate, a, H);
+    if (l->r->cell == RNN_CELL_LSTM) rnni_watch_count(f, true, gate, a + 3 * H, H);
   }
 }
 
@@ -96,11 +108,11 @@ rnn_status rnn_watched(rnn_ctx *ctx, int64_t id, rnn_tensor **out) {
     double sum[FIGURES] = {0};
     for (int64_t n = 0; n < w->N; n++)
       for (int i = 0; i < FIGURES; i++) sum[i] += w->figures[(t * w->N + n) * FIGURES + i];
-    double valid = RNNI_MAX(sum[VALID], 1), gates = RNNI_MAX((double)w->gates, 1);
+    double valid = RNNI_MAX(sum[VALID], 1), gates = RNNI_MAX((double)w->gates, 1), units = RNNI_MAX((double)w->units, 1);
     real *to = rnni_f(*out) + t * 3;
     to[0] = (real)sqrt(sum[SQUARES]);
     to[1] = (real)(sum[GATES] / (valid * gates));
-    to[2] = (real)(sum[ACTIVATIONS] / (valid * (double)w->units));
+    to[2] = (real)(sum[ACTIVATIONS] / (valid * units));
   }
   *at = w->next; /* read once */
   drop(ctx, w);

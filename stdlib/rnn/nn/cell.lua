@@ -26,7 +26,7 @@ cells.Cell = Cell
 --- One time step: x (N, inputs), y (N, units). Errors: a state of another structure.
 ---@param x rnn.Tensor (N, inputs)
 ---@param state any what the cell returned last, or cell:initial_state(N)
-function Cell:step(_, _)
+function Cell:step(_, _, _)
   core.fail("%s: has no step; write function %s:step(x, state)", self:describe(), self:describe())
 end
 
@@ -100,7 +100,7 @@ function RNNCell:init(inputs, units, options)
   self.activation = check.one_of("nn.RNNCell", "option 'activation'", options.activation, { "tanh", "relu" })
 end
 
-function RNNCell:step(x, h)
+function RNNCell:step(x, h, _)
   h = core.linear(x, self.weight_ih, self.bias_ih) + core.linear(h, self.weight_hh, self.bias_hh)
   h = core[self.activation](h)
   return h, h
@@ -119,7 +119,7 @@ function LSTMCell:init(inputs, units, options)
   self.bias_ih:detach():rows(self.units + 1, 2 * self.units):fill_(forget_bias)
 end
 
-function LSTMCell:step(x, state)
+function LSTMCell:step(x, state, _)
   -- A tensor has entries 1 and 2 as well: rows.
   if type(state) ~= "table" then check.expected(self:describe(), "state", "{h, c}", state) end
   local h, c = state[1], state[2]
@@ -144,7 +144,7 @@ local GRUCell = builtin("GRUCell", 3)
 
 GRUCell.init = GRUCell._build
 
-function GRUCell:step(x, h)
+function GRUCell:step(x, h, _)
   local xr, xz, xn = table.unpack(split(core.linear(x, self.weight_ih, self.bias_ih), 2, 3))
   local hr, hz, hn = table.unpack(split(core.linear(h, self.weight_hh, self.bias_hh), 2, 3))
   local r, z = (xr + hr):sigmoid(), (xz + hz):sigmoid()

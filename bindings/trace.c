@@ -1,0 +1,370 @@
+/* trace.c: formulas and programs in Lua: what nn.Recurrent makes of a cell's step. */
+#include <string.h>
+
+#include "binding.h"
+
+#define TRACE "rnn.Trace"
+#define PROGRAM "rnn.Program"
+#define MOST 64 /* inputs of a step: x, t and the tensors of a state */
+
+typedef struct holder {
+  rnn_trace *trace;
+} holder;
+
+static int trace_gc(lua_State *L) {
+  holder *h = lrnn_check_class(L, "__gc", TRACE);
+  rnn_trace_free(h->trace);
+  h->trace = NULL;
+  return 0;
+}
+
+static rnn_trace *check_trace(lua_State *L, const char *fname) {
+  holder *h = lrnn_test(L, 1, TRACE);
+  if (!h || !h->trace) lrnn_argument_error(L, fname, 1, "trace", "what rnn.trace gave");
+  return h->trace;
+}
+
+/*--- rnn.trace(samples, widths, f [, lines]) -> trace, results
+---
+--- Runs f once on tensors (samples, width) without values, one for each of widths, and notes the ops that it applies to them
+--- instead of computing them. Ops on other tensors compute as always. results are what f returned. With lines each op
+--- knows the script's line. Errors: those of f; what has no meaning for all time steps at once: a value that is read,
+--- a change in place, random numbers, an op without a rule or one that mixes samples.
+---@param samples integer
+---@param widths integer[]
+---@param f function
+---@param lines? boolean
+---@return userdata trace
+---@return any ... */
+static int lrnn_trace(lua_State *L) {
+  const char *fname = "trace";
+  lua_settop(L, 4);
+  lua_Integer samples = lrnn_check_integer(L, fname, 1, "samples");
+  if (samples < 1 || samples > 1 << 30) lrnn_argument_error(L, fname, 1, "samples", "an integer from 1 to 1073741824");
+  lrnn_check_table(L, fname, 2, "widths");
+  if (!lua_isfunction(L, 3)) lrnn_argument_error(L, fname, 3, "f", "a function");
+  bool lines = lua_toboolean(L, 4);
+  int n = (int)lua_rawlen(L, 2);
+  if (n < 1 || n > MOST) return lrnn_error(L, "trace: argument 2 (widths): expected 1 to %d widths, got %d", MOST, n);
+  luaL_checkstack(L, n + 8, NULL);
+  holder *h = lrnn_new(L, TRACE, sizeof *h, 0, trace_gc); /* at 5 */
+  lua_pushvalue(L, 3);
+  for (int i = 1; i <= n; i++) {
+    int whole;
+    lua_rawgeti(L, 2, i);
+    lua_Integer width = lua_tointegerx(L, -1, &whole);
+    if (!whole || width < 1 || width > INT32_MAX) return lrnn_error(L, "trace: width %d is no integer from 1 on", i);
+    lua_pop(L, 1);
+    rnn_tensor **box = lrnn_box(L);
+    if (i == 1) lrnn_check(L, rnn_trace_begin(lrnn_context(L), samples, lines, &h->trace));
+    rnn_status status = rnn_trace_input(h->trace, 2, (int64_t[]){samples, width}, box);
+    if (status != RNN_OK) rnn_trace_end(h->trace);
+    lrnn_check(L, status);
+  }
+  int failed = lua_pcall(L, n, LUA_MULTRET, 0);
+  const char *effect = rnn_trace_side_effect(h->trace);
+  rnn_trace_end(h->trace);
+  if (failed != LUA_OK) return lua_error(L);
+  if (effect) return lrnn_error(L, "%s", effect);
+  return lua_gettop(L) - 4;
+}
+
+/*--- rnn.trace_key(trace, results ...) -> string
+---
+--- The structure of the formula and its results: two with equal keys differ in the values of captured tensors alone.
+---@param trace userdata
+---@param ... rnn.Tensor
+---@return string */
+static int lrnn_trace_key(lua_State *L) {
+  rnn_trace *t = check_trace(L, "trace_key");
+  int top = lua_gettop(L);
+  size_t size;
+  const char *bytes = rnn_trace_signature(t, &size);
+  luaL_Buffer b;
+  luaL_buffinit(L, &b);
+  for (int i = 2; i <= top; i++) {
+    int place = rnn_trace_place(t, lrnn_test_shape(L, i));
+    luaL_addlstring(&b, (const char *)&place, sizeof place);
+  }
+  luaL_addlstring(&b, bytes, size);
+  luaL_pushresult(&b);
+  return 1;
+}
+
+/*--- rnn.trace_place(trace, x) -> integer
+---
+--- The number of the op that gives x, from 1; inputs come first. 0 when x is no tensor of the formula.
+---@param trace userdata
+---@param x any
+---@return integer */
+static int lrnn_trace_place(lua_State *L) {
+  lua_settop(L, 2);
+  lua_pushinteger(L, rnn_trace_place(check_trace(L, "trace_place"), lrnn_test_shape(L, 2)));
+  return 1;
+}
+
+static void push_integers(lua_State *L, const int64_t *list, int n) {
+  lua_createtable(L, n, 0);
+  for (int i = 0; i < n; i++) {
+    lua_pushinteger(L, (lua_Integer)list[i]);
+    lua_rawseti(L, -2, i + 1);
+  }
+}
+
+/*--- rnn.trace_nodes(trace) -> table
+---
+--- The ops of a formula in order: { op, inputs, dims, integers, numbers, shape, line } each. inputs are places, or minus the
+--- place of a captured tensor; 0 where an optional one is absent. Axes and places count from 0 here.
+---@param trace userdata
+---@return table[] */
+static int lrnn_trace_nodes(lua_State *L) {
+  rnn_trace *t = check_trace(L, "trace_nodes");
+  int n = rnn_trace_count(t);
+  lua_createtable(L, n, 0);
+  for (int k = 1; k <= n; k++) {
+    const rnn_trace_node *node = rnn_trace_node_at(t, k);
+    lua_createtable(L, 0, 7);
+    if (node->op) lua_pushstring(L, rnn_op_name(node->op));
+    else lua_pushliteral(L, "input");
+    lua_setfield(L, -2, "op");
+    lua_createtable(L, node->nt, 0);
+    for (int i = 0; i < node->nt; i++) {
+      lua_pushinteger(L, node->inputs[i]);
+      lua_rawseti(L, -2, i + 1);
+    }
+    lua_setfield(L, -2, "inputs");
+    push_integers(L, node->dims, node->ndim);
+    lua_setfield(L, -2, "dims");
+    push_integers(L, node->args.i, 4);
+    lua_setfield(L, -2, "integers");
+    lua_createtable(L, 2, 0);
+    for (int i = 0; i < 2; i++) {
+      lua_pushnumber(L, node->args.n[i]);
+      lua_rawseti(L, -2, i + 1);
+    }
+    lua_setfield(L, -2, "numbers");
+    push_integers(L, node->args.shape, node->args.nshape);
+    lua_setfield(L, -2, "shape");
+    lua_pushstring(L, node->where);
+    lua_setfield(L, -2, "line");
+    lua_rawseti(L, -2, k);
+  }
+  return 1;
+}
+
+/*--- rnn.trace_captured(trace) -> table
+---
+--- The tensors with values that the formula uses, in the order of their places; from then on it holds them no longer.
+---@param trace userdata
+---@return rnn.Tensor[] */
+static int lrnn_trace_captured(lua_State *L) {
+  rnn_trace *t = check_trace(L, "trace_captured");
+  int n = rnn_trace_captured_count(t);
+  lua_createtable(L, n, 0);
+  for (int k = 1; k <= n; k++) {
+    rnn_tensor **box = lrnn_new_box(L, 0);
+    *box = rnn_tensor_ref(rnn_trace_captured(t, k));
+    lua_rawseti(L, -2, k);
+  }
+  rnn_trace_forget(t);
+  return 1;
+}
+
+/*--- rnn.trace_apply(trace, place, tensors ...) -> tensor
+---
+--- Computes the op of a place on tensors with values, of any number of rows; nil where an optional one is absent.
+---@param trace userdata
+---@param place integer
+---@param ... rnn.Tensor
+---@return rnn.Tensor */
+static int lrnn_trace_apply(lua_State *L) {
+  rnn_trace *t = check_trace(L, "trace_apply");
+  lua_Integer place = lrnn_check_integer(L, "trace_apply", 2, "place");
+  int n = lua_gettop(L) - 2;
+  rnn_tensor *in[RNN_TRACE_INPUTS];
+  if (place < 1 || place > rnn_trace_count(t) || !rnn_trace_node_at(t, (int)place)->op)
+    return lrnn_argument_error(L, "trace_apply", 2, "place", "the place of an op");
+  if (n > RNN_TRACE_INPUTS) return lrnn_error(L, "trace_apply: at most %d tensors, got %d", RNN_TRACE_INPUTS, n);
+  for (int i = 0; i < n; i++) in[i] = lua_isnil(L, 3 + i) ? NULL : lrnn_check_tensor(L, "trace_apply", 3 + i);
+  while (n > 0 && !in[n - 1]) n--;
+  rnn_tensor **box = lrnn_box(L);
+  lrnn_note_position(L, lrnn_context(L));
+  lrnn_check(L, rnn_trace_apply(t, (int)place, in, n, box));
+  return 1;
+}
+
+/* ---- programs ---- */
+
+typedef struct program_holder {
+  rnn_program *program;
+} program_holder;
+
+static int program_gc(lua_State *L) {
+  program_holder *h = lrnn_check_class(L, "__gc", PROGRAM);
+  rnn_program_free(h->program);
+  h->program = NULL;
+  return 0;
+}
+
+/* The integer in a field of the table on top; otherwise when it is absent. */
+static int64_t field(lua_State *L, const char *name, int64_t otherwise) {
+  int whole;
+  lua_getfield(L, -1, name);
+  int64_t v = lua_isnil(L, -1) ? (whole = 1, otherwise) : lua_tointegerx(L, -1, &whole);
+  if (!whole || v < INT32_MIN || v > INT32_MAX) lrnn_error(L, "program: field '%s' is no integer", name);
+  lua_pop(L, 1);
+  return v;
+}
+
+static bool flag(lua_State *L, const char *name) {
+  lua_getfield(L, -1, name);
+  bool v = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return v;
+}
+
+/* The number of a field's name in a list. */
+static int choice(lua_State *L, const char *name, const char *const *list, bool optional) {
+  int found = -1;
+  lua_getfield(L, -1, name);
+  const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+  for (int i = 0; text && list[i]; i++)
+    if (strcmp(text, list[i]) == 0) found = i;
+  if (found < 0 && !(optional && lua_isnil(L, -1))) lrnn_error(L, "program: field '%s' is none of its names", name);
+  lua_pop(L, 1);
+  return found < 0 ? 0 : found;
+}
+
+/* Pushes the list in a field of the program's table, at 1, and zeroed memory for what it holds. */
+static void *list(lua_State *L, const char *name, size_t size, int *count) {
+  if (lua_getfield(L, 1, name) != LUA_TTABLE) lrnn_error(L, "program: field '%s' is no list", name);
+  lua_Unsigned n = lua_rawlen(L, -1);
+  if (n > 4096) lrnn_error(L, "program: field '%s' has more than 4096 entries", name);
+  *count = (int)n;
+  return memset(lua_newuserdatauv(L, (size_t)(n + 1) * size, 0), 0, (size_t)(n + 1) * size);
+}
+
+/* Entry i of the list below what is on top. */
+static void entry(lua_State *L, int i, const char *name) {
+  if (lua_rawgeti(L, -2, i + 1) != LUA_TTABLE) lrnn_error(L, "program: entry %d of '%s' is no table", i + 1, name);
+}
+
+static const rnn_instruction *read_code(lua_State *L, const char *name, int *count) {
+  rnn_instruction *code = list(L, name, sizeof *code, count);
+  for (int i = 0; i < *count; i++) {
+    rnn_instruction *to = &code[i];
+    entry(L, i, name);
+    lua_getfield(L, -1, "op"); /* stays alive in its table */
+    to->name = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+    lua_pop(L, 1);
+    to->to = (int)field(L, "to", 0) - 1;
+    to->in[0] = (int)field(L, "a", 0) - 1;
+    to->in[1] = (int)field(L, "b", 0) - 1;
+    to->in[2] = (int)field(L, "c", 0) - 1;
+    to->from = field(L, "from", 0);
+    to->add = flag(L, "add");
+    to->turned = flag(L, "turned");
+    static const char *const numbers[] = {"p", "q"};
+    for (int k = 0; k < 2; k++) {
+      lua_getfield(L, -1, numbers[k]);
+      to->numbers[k] = lua_tonumber(L, -1);
+      lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+  }
+  return code;
+}
+
+/*--- rnn.program(text) -> program
+---
+--- Compiles what rnn.scan runs. text has counts inputs, states, outputs; values, a list of { kind, index, width, rows, form };
+--- forward and backward, lists of instructions { op, to, a, b, c, p, q, from, add, turned } on values by their number;
+--- products, { left, matrix, gradient, turned } each; watched, { value, activation, gate } each. See core/rnn.h.
+--- Errors: what would reach outside of a value or read one that nobody wrote.
+---@param text table
+---@return userdata */
+static int lrnn_program(lua_State *L) {
+  static const char *const kinds[] = {"stream", "constant", "matrix", "before", "after", "output", "saved", "temporary",
+                                      "d_after", "d_before", "d_output", "d_stream", "d_product", NULL};
+  static const char *const forms[] = {"number", "row", "samples", NULL};
+  static const char *const functions[] = {"tanh", "relu", "sigmoid", "hard_sigmoid", "softsign", NULL};
+  lua_settop(L, 1);
+  lrnn_check_table(L, "program", 1, "text");
+  rnn_program_text t = {0};
+  lua_pushvalue(L, 1);
+  t.inputs = (int)field(L, "inputs", 0);
+  t.states = (int)field(L, "states", 0);
+  t.outputs = (int)field(L, "outputs", 0);
+  rnn_value *values = list(L, "values", sizeof *values, &t.value_count);
+  for (int i = 0; i < t.value_count; i++) {
+    entry(L, i, "values");
+    values[i] = (rnn_value){.kind = (rnn_value_kind)choice(L, "kind", kinds, false), .index = (int)field(L, "index", 1) - 1,
+                            .width = field(L, "width", 0), .rows = field(L, "rows", 0),
+                            .form = (rnn_constant_form)choice(L, "form", forms, true)};
+    lua_pop(L, 1);
+  }
+  t.values = values;
+  t.forward = read_code(L, "forward", &t.forward_count);
+  t.backward = read_code(L, "backward", &t.backward_count);
+  rnn_program_product *products = list(L, "products", sizeof *products, &t.product_count);
+  for (int i = 0; i < t.product_count; i++) {
+    entry(L, i, "products");
+    products[i] = (rnn_program_product){.left = (int)field(L, "left", 0) - 1, .matrix = (int)field(L, "matrix", 0) - 1,
+                                        .gradient = (int)field(L, "gradient", 0) - 1, .turned = flag(L, "turned")};
+    lua_pop(L, 1);
+  }
+  t.products = products;
+  rnn_watched_value *watched = list(L, "watched", sizeof *watched, &t.watched_count);
+  for (int i = 0; i < t.watched_count; i++) {
+    entry(L, i, "watched");
+    static const int activations[] = {RNN_TANH, RNN_RELU, RNN_SIGMOID, RNN_HARD_SIGMOID, RNN_SOFTSIGN};
+    watched[i] = (rnn_watched_value){.value = (int)field(L, "value", 0) - 1,
+                                     .function = activations[choice(L, "activation", functions, false)], .gate = flag(L, "gate")};
+    lua_pop(L, 1);
+  }
+  t.watched = watched;
+  program_holder *h = lrnn_new(L, PROGRAM, sizeof *h, 0, program_gc);
+  lrnn_check(L, rnn_program_new(lrnn_context(L), &t, &h->program));
+  return 1;
+}
+
+/*--- rnn.scan(program, tensors, steps [, reverse [, lengths [, watch]]]) -> tensors ...
+---
+--- Runs a program over all steps, time-major: tensors are its inputs and the first state of each. Gives of each state all
+--- places, ((steps + 1) N, width), and the outputs (steps N, width). watch is a number as for rnn.recurrent.
+--- Errors: tensors that do not fit the program.
+---@param program userdata
+---@param tensors rnn.Tensor[]
+---@param steps integer
+---@param reverse? boolean
+---@param lengths? rnn.Tensor int32 (N)
+---@param watch? integer
+---@return rnn.Tensor ... */
+static int lrnn_scan(lua_State *L) {
+  const char *fname = "scan";
+  lua_settop(L, 6);
+  program_holder *h = lrnn_test(L, 1, PROGRAM);
+  if (!h || !h->program) return lrnn_argument_error(L, fname, 1, "program", "what rnn.program gave");
+  int n = lrnn_table_length(L, fname, 2);
+  rnn_args args = {.program = h->program, .i = {lrnn_check_integer(L, fname, 3, "steps"), lua_toboolean(L, 4), 0}};
+  if (args.i[0] < 1 || args.i[0] > INT32_MAX) return lrnn_argument_error(L, fname, 3, "steps", "an integer from 1 on");
+  rnn_tensor **in = lrnn_scratch(L, n + 1);
+  n = lrnn_push_tensors(L, fname, 2, n, in);
+  in[n] = lua_isnil(L, 5) ? NULL : lrnn_check_tensor(L, fname, 5);
+  if (!lua_isnil(L, 6)) args.i[2] = lrnn_check_integer(L, fname, 6, "watch");
+  args.t = in;
+  args.nt = n + 1;
+  luaL_checkstack(L, RNN_MAX_OUTPUTS + 8, NULL);
+  return lrnn_apply(L, rnn_op_find("scan"), &args);
+}
+
+void lrnn_trace_open(lua_State *L) {
+  lrnn_class(L, TRACE, trace_gc);
+  lrnn_class(L, PROGRAM, program_gc);
+  lua_pop(L, 2);
+}
+
+const lrnn_function lrnn_trace_functions[] = {
+    {"trace", lrnn_trace, 4},           {"trace_key", lrnn_trace_key, LRNN_ANY}, {"trace_place", lrnn_trace_place, 2},
+    {"trace_nodes", lrnn_trace_nodes, 1}, {"trace_captured", lrnn_trace_captured, 1},
+    {"trace_apply", lrnn_trace_apply, LRNN_ANY}, {"program", lrnn_program, 1}, {"scan", lrnn_scan, 6}, {NULL, NULL, 0}};

@@ -1,0 +1,69 @@
+/* program.h: a compiled program of a cell, as scan.c runs it and program.c makes it from what rnn.h describes. */
+#ifndef RNNI_PROGRAM_H
+#define RNNI_PROGRAM_H
+
+#include "engine.h"
+
+typedef enum rnni_kind {
+  /* element by element: */
+  RNNI_DO_PAIR,
+  RNNI_DO_WHERE,
+  RNNI_DO_COPY,
+  RNNI_DO_VALUE, /* of an op of one tensor, and d times its slope, of (x, y, d) */
+  RNNI_DO_SLOPE,
+  RNNI_DO_ACCUMULATE, /* to the sums of a constant's gradient */
+  /* of whole rows: */
+  RNNI_DO_PRODUCT,
+  RNNI_DO_PART,
+  RNNI_DO_PLACE,
+  RNNI_DO_EXPAND,
+  RNNI_DO_ROW_SUM,
+  RNNI_DO_ROW_MAX,
+  RNNI_DO_SOFTMAX,
+  RNNI_DO_SOFTMAX_BACK,
+  RNNI_DO_NORM,
+  RNNI_DO_NORM_BACK
+} rnni_kind;
+
+typedef struct rnni_instruction {
+  rnni_kind kind;
+  rnni_pair pair;
+  const rnn_op *op;
+  int to, in[3], inputs;
+  double numbers[2];
+  int64_t from; /* the first column of a part */
+  bool add;     /* a product goes on from what is there */
+} rnni_instruction;
+
+/* Instructions from .. to, element by element over rows of width; or one of whole rows, width 0. */
+typedef struct rnni_run {
+  int from, to;
+  int64_t width;
+} rnni_run;
+
+enum { RNNI_ROWS = -1, RNNI_ELSEWHERE = -2 };   /* homes that are no register */
+enum { RNNI_UNUSED, RNNI_PLAIN, RNNI_TURNED };  /* how a matrix is packed: for x W', for x W */
+
+typedef struct rnni_code {
+  rnni_instruction *list;
+  rnni_run *run;
+  int *homes, *packs; /* of each value */
+  int count, runs, registers;
+  int64_t width; /* of all its instructions, which go element by element; 0: of several, or some of whole rows */
+  double work;   /* multiply-adds for a sample and step, about */
+} rnni_code;
+
+struct rnn_program {
+  rnn_ctx *ctx;
+  int refs;
+  int count, inputs, states, outputs, products, watched;
+  rnn_value *values;
+  rnn_program_product *product;
+  rnn_watched_value *watch;
+  int64_t *state_widths;
+  bool *sums; /* which constants have instructions that accumulate */
+  real *ones; /* as many as the widest value */
+  rnni_code forward, backward;
+};
+
+#endif

@@ -1,0 +1,624 @@
+/* scan.c: the op "scan": a program that runs once a time step, forwards, and one that goes back through it. Programs are
+ * what the plan of a cell (stdlib/rnn/nn/plan.lua) leaves in the loop: the rest of a step runs over all steps at once, by
+ * ordinary ops. Everything is time-major: the rows of a step, one for each sample, lie together.
+ *
+ * Instructions that go element by element are run in pieces of TILE elements, one after the other on the same piece, so
+ * that what passes from one to the next stays in the first cache. A value that only such a run uses is one register of
+ * that size; others have a row for each sample, or for each sample and step when the way back needs them. Where no
+ * instruction needs whole rows, the loops are turned around: all steps of one piece, then the next piece. */
+#include "program.h"
+
+#define TILE 512
+
+typedef struct loop {
+  rnn_ctx *ctx;
+  const rnni_code *code;
+  const rnn_program *p;
+  int64_t N, T;
+  bool reverse, backward;
+  const int32_t *lengths;
+  struct place {
+    real *base;         /* of its rows at the first step in time; NULL: a register */
+    ptrdiff_t step;     /* from there to the next step */
+    rnni_panels panels; /* of a matrix */
+    real *sums;         /* the gradient of a constant, (N, width) */
+  } *at;                /* of each value */
+  struct side {
+    real *all;                  /* all places of the state, forwards */
+    real *gradients;            /* backwards: three blocks (N, width), two that take turns and one of padding */
+    const real *from_above;     /* backwards: the gradient of all places, or NULL */
+  } *state;
+  double *figures; /* of a watch */
+  int tasks;
+  real *registers; /* of each task, count * TILE */
+} loop;
+
+/* Rows [r0, r1), columns [c0, c1) of values of one width: whole rows, or a part of one. */
+typedef struct piece {
+  int64_t r0, r1, c0, c1;
+} piece;
+
+/* As many rows as fit; of a wide value, a part of one. */
+static int64_t rows_of_piece(int64_t width) { return RNNI_MAX(1, TILE / width); }
+
+static int64_t before(const loop *j, int64_t t) { return j->reverse ? t + 1 : t; }
+static int64_t after(const loop *j, int64_t t) { return j->reverse ? t : t + 1; }
+static bool padding(const loop *j, int64_t n, int64_t t) { return j->lengths && t >= j->lengths[n]; }
+
+/* Of the two blocks of a state's gradient that take turns, the one that arrives at step s in order, or leaves it. */
+static real *turn(const loop *j, int k, int64_t t, bool leaving) {
+  int64_t s = j->reverse ? t : j->T - 1 - t;
+  return j->state[k].gradients + ((s + leaving) % 2) * j->N * j->p->state_widths[k];
+}
+static real *aside(const loop *j, int k) { return j->state[k].gradients + 2 * j->N * j->p->state_widths[k]; }
+
+/* Where the elements of a value begin at step t, for a piece of it. */
+static real *locate(const loop *j, int id, int64_t t, const piece *q, real *registers) {
+  const rnn_value *v = &j->p->values[id];
+  if (v->kind == RNN_CONSTANT && v->form != RNN_SAMPLES) return j->at[id].base + q->c0;
+  if (v->kind == RNN_D_AFTER || v->kind == RNN_D_BEFORE)
+    return turn(j, v->index, t, v->kind == RNN_D_BEFORE) + q->r0 * v->width + q->c0;
+  if (!j->at[id].base) return registers + j->code->homes[id] * TILE;
+  return j->at[id].base + t * j->at[id].step + q->r0 * v->width + q->c0;
+}
+
+/* ---- element by element ---- */
+
+static void add_to_sums(const loop *j, const rnni_instruction *i, int64_t t, const piece *q, real *registers) {
+  const rnn_value *v = &j->p->values[i->in[0]];
+  const real *from = locate(j, i->in[0], t, q, registers);
+  real *to = j->at[i->to].sums + q->r0 * v->width + q->c0;
+  int64_t columns = q->c1 - q->c0;
+  for (int64_t r = q->r0; r < q->r1; r++, from += columns, to += v->width)
+    if (!padding(j, r, t)) rnni_kernel->add(columns, from, to);
+}
+
+static void run_piece(const loop *j, const rnni_run *run, int64_t t, const piece *q, real *registers) {
+  int64_t n = (q->r1 - q->r0) * (q->c1 - q->c0);
+  for (int k = run->from; k < run->to; k++) {
+    const rnni_instruction *i = &j->code->list[k];
+    if (i->kind == RNNI_DO_ACCUMULATE) {
+      add_to_sums(j, i, t, q, registers);
+      continue;
+    }
+    const real *a = locate(j, i->in[0], t, q, registers);
+    const real *b = i->inputs > 1 ? locate(j, i->in[1], t, q, registers) : NULL;
+    const real *c = i->inputs > 2 ? locate(j, i->in[2], t, q, registers) : NULL;
+    real *to = locate(j, i->to, t, q, registers);
+    switch (i->kind) {
+      case RNNI_DO_PAIR: rnni_kernel->elements->real[i->pair](n, a, 1, b, 1, to); break;
+      case RNNI_DO_WHERE: rnni_kernel->elements->where[RNN_FLOAT](n, a, b, c, to); break;
+      case RNNI_DO_COPY: memcpy(to, a, (size_t)n * sizeof *to); break;
+      case RNNI_DO_VALUE: i->op->value(n, a, to, i->numbers); break;
+      case RNNI_DO_SLOPE:
+        memset(to, 0, (size_t)n * sizeof *to);
+        i->op->slope(n, a, b, c, to, i->numbers);
+        break;
+      default: break;
+    }
+  }
+}
+
+/* ---- whole rows ---- */
+
+static void softmax_row(int64_t n, const real *x, real *y) {
+  real top = (real)-INFINITY;
+  double sum = 0;
+  for (int64_t k = 0; k < n; k++)
+    if (x[k] > top) top = x[k];
+  for (int64_t k = 0; k < n; k++) y[k] = x[k] - top;
+  rnni_kernel->exp(n, y, y);
+  for (int64_t k = 0; k < n; k++) sum += (double)y[k];
+  real scale = (real)(1 / sum);
+  for (int64_t k = 0; k < n; k++) y[k] = y[k] * scale;
+}
+
+/* d y of the softmax y and the gradient d: y (d - sum of y d) */
+static void softmax_back(int64_t n, const real *y, const real *d, real *dx) {
+  double dot = 0;
+  for (int64_t k = 0; k < n; k++) dot += (double)y[k] * (double)d[k];
+  for (int64_t k = 0; k < n; k++) dx[k] = y[k] * (d[k] - (real)dot);
+}
+
+static void run_rows(const loop *j, const rnni_instruction *i, int64_t t, int64_t r0, int64_t r1) {
+  const rnn_value *v = j->p->values;
+  const piece q = {r0, r1, 0, 0};
+  int64_t rows = r1 - r0, n = v[i->to].width, w = v[i->in[0]].width;
+  const real *a = locate(j, i->in[0], t, &q, NULL);
+  const real *b = i->inputs > 1 ? locate(j, i->in[1], t, &q, NULL) : NULL;
+  const real *c = i->inputs > 2 ? locate(j, i->in[2], t, &q, NULL) : NULL;
+  real *to = locate(j, i->to, t, &q, NULL), one[1];
+  double sum;
+  switch (i->kind) {
+    case RNNI_DO_PRODUCT: { /* a W [+ what is there]; a bias, or a sum to go on from, is the third */
+      bool on = i->add, bias = c && v[i->in[2]].kind == RNN_CONSTANT && v[i->in[2]].form == RNN_ROW;
+      if (c && !bias && c != to) memcpy(to, c, (size_t)(rows * n) * sizeof *to);
+      rnni_kernel->product(rows, n, w, a, w, 1, j->at[i->in[1]].panels, bias ? c : NULL, to, n, on || (c && !bias));
+      break;
+    }
+    case RNNI_DO_PART: /* columns from .. of a */
+      for (int64_t r = 0; r < rows; r++) memcpy(to + r * n, a + r * w + i->from, (size_t)n * sizeof *to);
+      break;
+    case RNNI_DO_PLACE: /* a becomes the columns from .. of zeros, or of what is there */
+      if (!i->add) memset(to, 0, (size_t)(rows * n) * sizeof *to);
+      for (int64_t r = 0; r < rows; r++) memcpy(to + r * n + i->from, a + r * w, (size_t)w * sizeof *to);
+      break;
+    case RNNI_DO_EXPAND: /* (rows, 1) to (rows, n) */
+      for (int64_t r = 0; r < rows; r++)
+        for (int64_t k = 0; k < n; k++) to[r * n + k] = a[r];
+      break;
+    case RNNI_DO_ROW_SUM:
+      for (int64_t r = 0; r < rows; r++) {
+        rnni_kernel->fold_lines(RNNI_SUM, 1, w, a + r * w, w, NULL, &sum);
+        to[r] = (real)(i->numbers[0] == 0 ? sum : sum / (double)w); /* the mean */
+      }
+      break;
+    case RNNI_DO_ROW_MAX:
+      for (int64_t r = 0; r < rows; r++) rnni_kernel->extreme_lines(i->numbers[0] != 0, 1, w, a + r * w, w, 0, to + r, NULL);
+      break;
+    case RNNI_DO_SOFTMAX:
+      for (int64_t r = 0; r < rows; r++) softmax_row(n, a + r * n, to + r * n);
+      break;
+    case RNNI_DO_SOFTMAX_BACK:
+      for (int64_t r = 0; r < rows; r++) softmax_back(n, a + r * n, b + r * n, to + r * n);
+      break;
+    case RNNI_DO_NORM: /* (a - mean) scale; gain and bias are instructions of their own */
+      for (int64_t r = 0; r < rows; r++) rnni_kernel->norm_forward(1, n, i->numbers[0], a + r * n, n, to + r * n, one);
+      break;
+    case RNNI_DO_NORM_BACK: /* of x, what it became, and the gradient of that */
+      for (int64_t r = 0; r < rows; r++) {
+        rnni_kernel->norm_forward(1, n, i->numbers[0], a + r * n, n, to + r * n, one);
+        rnni_kernel->norm_backward(1, n, c + r * n, n, j->p->ones, b + r * n, one, to + r * n);
+      }
+      break;
+    default: break;
+  }
+}
+
+/* ---- a step ---- */
+
+static void copy_row(real *to, const real *from, int64_t n, int64_t width, const piece *q) {
+  memcpy(to + n * width + q->c0, from + n * width + q->c0, (size_t)(q->c1 - q->c0) * sizeof *to);
+}
+
+/* The columns of a piece, or of whole rows all. */
+static piece part_of_row(const piece *q, int64_t n, int64_t width) {
+  return q->c1 ? (piece){n, n + 1, q->c0, q->c1} : (piece){n, n + 1, 0, width};
+}
+
+/* Where a sequence has ended, its states go on unchanged. */
+static void carry(const loop *j, int64_t t, const piece *q) {
+  for (int64_t n = q->r0; j->lengths && n < q->r1; n++)
+    for (int k = 0; padding(j, n, t) && k < j->p->states; k++) {
+      int64_t w = j->p->state_widths[k];
+      piece row = part_of_row(q, n, w);
+      copy_row(j->state[k].all + after(j, t) * j->N * w, j->state[k].all + before(j, t) * j->N * w, n, w, &row);
+    }
+}
+
+/* Backwards: the gradient of the states after step t is whole. */
+static void arrive(const loop *j, int64_t t, const piece *q) {
+  for (int k = 0; k < j->p->states; k++) {
+    int64_t w = j->p->state_widths[k], columns = q->c1 ? q->c1 - q->c0 : w;
+    const real *from = j->state[k].from_above;
+    if (!from) continue;
+    from += (after(j, t) * j->N + q->r0) * w + q->c0;
+    real *to = turn(j, k, t, false) + q->r0 * w + q->c0;
+    if (columns == w) rnni_kernel->add((q->r1 - q->r0) * w, from, to);
+    else rnni_kernel->add(columns, from, to);
+  }
+}
+
+static void clear(const loop *j, int id, int64_t t, int64_t n, const piece *q) {
+  int64_t w = j->p->values[id].width;
+  piece row = part_of_row(q, n, w);
+  memset(j->at[id].base + t * j->at[id].step + n * w + row.c0, 0, (size_t)(row.c1 - row.c0) * sizeof(real));
+}
+
+/* Of padding nothing arrives at the step; what would have is put aside for the state before. */
+static void put_aside(const loop *j, int64_t t, const piece *q) {
+  for (int64_t n = q->r0; j->lengths && n < q->r1; n++) {
+    if (!padding(j, n, t)) continue;
+    for (int k = 0; k < j->p->states; k++) {
+      int64_t w = j->p->state_widths[k];
+      piece row = part_of_row(q, n, w);
+      real *d = turn(j, k, t, false);
+      copy_row(aside(j, k), d, n, w, &row);
+      memset(d + n * w + row.c0, 0, (size_t)(row.c1 - row.c0) * sizeof *d);
+    }
+    for (int i = 0; i < j->p->count; i++)
+      if (j->p->values[i].kind == RNN_D_OUTPUT) clear(j, i, t, n, q);
+  }
+}
+
+/* And it has no part in any product or input. */
+static void take_back(const loop *j, int64_t t, const piece *q) {
+  for (int64_t n = q->r0; j->lengths && n < q->r1; n++) {
+    if (!padding(j, n, t)) continue;
+    for (int k = 0; k < j->p->states; k++) {
+      piece row = part_of_row(q, n, j->p->state_widths[k]);
+      copy_row(turn(j, k, t, true), aside(j, k), n, j->p->state_widths[k], &row);
+    }
+    for (int i = 0; i < j->p->count; i++)
+      if (j->p->values[i].kind == RNN_D_STREAM || j->p->values[i].kind == RNN_D_PRODUCT) clear(j, i, t, n, q);
+  }
+}
+
+static void watch(const loop *j, int64_t t, const piece *q) {
+  int64_t w = j->p->state_widths[0];
+  for (int64_t n = q->r0; n < q->r1; n++) {
+    if (padding(j, n, t)) continue;
+    double *f = rnni_watch_at(j->figures, j->N, t, n, turn(j, 0, t, false) + n * w, w);
+    for (int k = 0; k < j->p->watched; k++) {
+      const rnn_watched_value *v = &j->p->watch[k];
+      const struct place *at = &j->at[v->value];
+      int64_t width = j->p->values[v->value].width;
+      rnni_watch_count(f, v->gate, (rnn_activation)v->function, at->base + t * at->step + n * width, width);
+    }
+  }
+}
+
+/* All instructions at step t of a piece; of whole rows when its columns are 0 to 0. */
+static void run_step(const loop *j, int64_t t, const piece *q, real *registers) {
+  const rnni_code *code = j->code;
+  if (j->backward) {
+    arrive(j, t, q);
+    if (j->figures) watch(j, t, q);
+    put_aside(j, t, q);
+  }
+  for (int k = 0; k < code->runs; k++) {
+    const rnni_run *run = &code->run[k];
+    if (run->width == 0) {
+      run_rows(j, &code->list[run->from], t, q->r0, q->r1);
+    } else if (q->c1) {
+      run_piece(j, run, t, q, registers);
+    } else {
+      int64_t rows = rows_of_piece(run->width);
+      for (int64_t r = q->r0; r < q->r1; r += rows)
+        for (int64_t c = 0; c < run->width; c += TILE)
+          run_piece(j, run, t, &(piece){r, RNNI_MIN(r + rows, q->r1), c, RNNI_MIN(c + TILE, run->width)}, registers);
+    }
+  }
+  if (!j->backward) carry(j, t, q);
+  else take_back(j, t, q);
+}
+
+static int64_t step_number(const loop *j, int64_t s) {
+  bool last_first = j->reverse != j->backward;
+  return last_first ? j->T - 1 - s : s;
+}
+
+static void run_steps(const loop *j, const piece *q, int task) {
+  real *registers = j->registers + task * j->code->registers * TILE;
+  for (int64_t s = 0; s < j->T && !rnni_interrupted(j->ctx); s++) run_step(j, step_number(j, s), q, registers);
+}
+
+static void run_slice(void *arg, int task) {
+  const loop *j = arg;
+  piece q = {j->N * task / j->tasks, j->N * (task + 1) / j->tasks, 0, 0};
+  if (q.r0 < q.r1) run_steps(j, &q, task);
+}
+
+/* With the loops turned around: all steps of one piece after the other. */
+static void run_turned(void *arg, int task) {
+  const loop *j = arg;
+  int64_t width = j->code->width, rows = rows_of_piece(width), across = (width + TILE - 1) / TILE;
+  int64_t pieces = (j->N + rows - 1) / rows * across;
+  for (int64_t k = pieces * task / j->tasks; k < pieces * (task + 1) / j->tasks; k++) {
+    int64_t r = k / across * rows, c = k % across * TILE;
+    run_steps(j, &(piece){r, RNNI_MIN(r + rows, j->N), c, RNNI_MIN(c + TILE, width)}, task);
+  }
+}
+
+static rnn_status run_loop(loop *j) {
+  bool turned = j->code->width > 0 && !j->figures;
+  double work = (double)j->T * (double)j->N * j->code->work;
+  int64_t most = j->N;
+  if (turned) {
+    int64_t rows = rows_of_piece(j->code->width);
+    most = (j->N + rows - 1) / rows * ((j->code->width + TILE - 1) / TILE);
+  }
+  j->tasks = (int)RNNI_MIN(rnni_threads_for(j->ctx, work), RNNI_MAX(most, 1));
+  RNNI_TRY(rnni_array(j->ctx, (int64_t)j->tasks * j->code->registers * TILE, sizeof(real), &j->registers));
+  rnni_parallel(j->ctx, j->tasks, turned ? run_turned : run_slice, j);
+  rnni_free(j->ctx, j->registers);
+  return rnni_poll(j->ctx);
+}
+
+/* ---- memory ---- */
+
+/* Constants that are numbers or rows are spread over as many rows as a piece has. */
+static rnn_status spread(loop *j, int id, const rnn_tensor *x, real **block) {
+  const rnn_value *v = &j->p->values[id];
+  int64_t rows = rows_of_piece(v->width);
+  real *to = *block;
+  *block += rows * v->width;
+  for (int64_t r = 0; r < rows; r++)
+    for (int64_t k = 0; k < v->width; k++) to[r * v->width + k] = rnni_f(x)[v->form == RNN_NUMBER ? 0 : k];
+  j->at[id].base = to;
+  return RNN_OK;
+}
+
+static int64_t spread_size(const rnn_program *p) {
+  int64_t size = 0;
+  for (int i = 0; i < p->count; i++)
+    if (p->values[i].kind == RNN_CONSTANT && p->values[i].form != RNN_SAMPLES)
+      size += rows_of_piece(p->values[i].width) * p->values[i].width;
+  return size;
+}
+
+/* Inputs of the op: streams, constants and matrices, then first states. */
+static rnn_tensor *input_of(const rnni_call *c, const rnn_program *p, const rnn_value *v) {
+  return c->in[v->kind == RNN_BEFORE || v->kind == RNN_AFTER ? p->inputs + v->index : v->index];
+}
+
+static rnn_status begin(rnn_ctx *ctx, const rnni_call *c, bool backward, loop *j) {
+  const rnn_program *p = c->args.program;
+  *j = (loop){.ctx = ctx, .p = p, .code = backward ? &p->backward : &p->forward, .backward = backward,
+              .T = c->args.i[0], .reverse = c->args.i[1], .N = c->in[p->inputs]->dims[0]};
+  const rnn_tensor *lengths = c->in[p->inputs + p->states];
+  j->lengths = lengths ? rnni_i(lengths) : NULL;
+  size_t values = (size_t)p->count * sizeof *j->at, states = (size_t)p->states * sizeof *j->state;
+  RNNI_TRY(rnni_calloc(ctx, values + states, &j->at));
+  j->state = (struct side *)(j->at + p->count);
+  return RNN_OK;
+}
+
+/* Values that lie in the op's inputs and outputs. states and saved: of forward. */
+static rnn_status place_values(loop *j, const rnni_call *c, real *saved, real **block) {
+  const rnn_program *p = j->p;
+  for (int i = 0; i < p->count; i++) {
+    const rnn_value *v = &p->values[i];
+    int64_t step = j->N * v->width;
+    j->at[i].step = step;
+    switch (v->kind) {
+      case RNN_STREAM: j->at[i].base = rnni_f(input_of(c, p, v)); break;
+      case RNN_CONSTANT:
+        if (v->form == RNN_SAMPLES) {
+          j->at[i].base = rnni_f(input_of(c, p, v));
+          j->at[i].step = 0;
+        } else {
+          RNNI_TRY(spread(j, i, input_of(c, p, v), block));
+        }
+        break;
+      case RNN_BEFORE: j->at[i].base = j->state[v->index].all + before(j, 0) * step; break;
+      case RNN_AFTER: j->at[i].base = j->state[v->index].all + after(j, 0) * step; break;
+      case RNN_SAVED:
+        j->at[i].base = saved;
+        saved += j->T * step;
+        break;
+      default: break;
+    }
+  }
+  return RNN_OK;
+}
+
+/* Memory of the code's own: values that are neither in registers nor anywhere else. */
+static int64_t own_size(const loop *j) {
+  int64_t size = 0;
+  for (int i = 0; i < j->p->count; i++) {
+    const rnn_value *v = &j->p->values[i];
+    if (v->kind == RNN_D_PRODUCT && j->backward) size += j->T * j->N * v->width;
+    if (v->kind == RNN_TEMPORARY && j->code->homes[i] == RNNI_ROWS) size += j->N * v->width;
+    if (v->kind == RNN_MATRIX && j->code->packs[i]) {
+      int64_t k = j->code->packs[i] == RNNI_TURNED ? v->rows : v->width, n = j->code->packs[i] == RNNI_TURNED ? v->width : v->rows;
+      size += rnni_packed_size(k, n);
+    }
+  }
+  return size;
+}
+
+static void place_own(loop *j, const rnni_call *c, real **block) {
+  for (int i = 0; i < j->p->count; i++) {
+    const rnn_value *v = &j->p->values[i];
+    if (v->kind == RNN_MATRIX && j->code->packs[i]) {
+      /* the tensor is (rows, width); x W' takes it as it is, and x W turned */
+      bool turned = j->code->packs[i] == RNNI_TURNED;
+      const real *w = rnni_f(input_of(c, j->p, v));
+      if (turned) j->at[i].panels = rnni_pack_into(j->ctx, block, v->rows, v->width, w, v->width, 1);
+      else j->at[i].panels = rnni_pack_into(j->ctx, block, v->width, v->rows, w, 1, v->width);
+    } else if (v->kind == RNN_D_PRODUCT && j->backward) {
+      j->at[i].base = rnni_take(block, j->T * j->N * v->width);
+    } else if (v->kind == RNN_TEMPORARY && j->code->homes[i] == RNNI_ROWS) {
+      j->at[i].base = rnni_take(block, j->N * v->width);
+      j->at[i].step = 0;
+    }
+  }
+}
+
+/* ---- the op ---- */
+
+enum { KEPT };
+
+static int scan_outputs(const rnn_args *args) { return args->program->states + args->program->outputs; }
+
+static rnn_status wrong(rnn_ctx *ctx, int input, const rnn_tensor *t) {
+  return rnni_fail(ctx, RNN_ESHAPE, "scan: tensor %d does not fit the program: %s", input + 1, t ? RNNI_SHAPE(t) : "nothing");
+}
+
+static rnn_status scan_shape(rnn_ctx *ctx, rnni_call *c) {
+  const rnn_program *p = c->args.program;
+  int64_t T = c->args.i[0];
+  if (c->nin != p->inputs + p->states + 1)
+    return rnni_fail(ctx, RNN_EARG, "scan: expected %d tensors, got %d", p->inputs + p->states + 1, c->nin);
+  if (T < 1) return rnni_fail(ctx, RNN_EARG, "scan: expected at least one step");
+  const rnn_tensor *h = c->in[p->inputs], *lengths = c->in[p->inputs + p->states];
+  int64_t N = h && h->ndim == 2 ? h->dims[0] : 0;
+  for (int k = 0; k < p->states; k++) {
+    const rnn_tensor *t = c->in[p->inputs + k];
+    if (!t || t->type != RNN_FLOAT || t->ndim != 2 || t->dims[0] != N || t->dims[1] != p->state_widths[k])
+      return wrong(ctx, p->inputs + k, t);
+  }
+  if (lengths && (lengths->type != RNN_INT || lengths->ndim != 1 || lengths->dims[0] != N))
+    return wrong(ctx, p->inputs + p->states, lengths);
+  for (int i = 0; i < p->count; i++) {
+    const rnn_value *v = &p->values[i];
+    if (v->kind != RNN_STREAM && v->kind != RNN_CONSTANT && v->kind != RNN_MATRIX) continue;
+    const rnn_tensor *t = c->in[v->index];
+    int64_t rows = v->kind == RNN_STREAM ? T * N : v->kind == RNN_MATRIX ? v->rows : v->form == RNN_SAMPLES ? N : 1;
+    int64_t count = rows * (v->kind == RNN_CONSTANT && v->form == RNN_NUMBER ? 1 : v->width);
+    if (!t || t->type != RNN_FLOAT || t->count != count) return wrong(ctx, v->index, t);
+  }
+  c->out_ndim = -1;
+  return RNN_OK;
+}
+
+static int64_t saved_size(const rnn_program *p, int64_t rows) {
+  int64_t size = 0;
+  for (int i = 0; i < p->count; i++)
+    if (p->values[i].kind == RNN_SAVED) size += rows * p->values[i].width;
+  return size;
+}
+
+static rnn_status scan_forward(rnn_ctx *ctx, rnni_call *c) {
+  const rnn_program *p = c->args.program;
+  loop j;
+  RNNI_TRY(begin(ctx, c, false, &j));
+  real *block = NULL, *next;
+  int64_t saved = saved_size(p, j.T * j.N);
+  rnn_status status;
+  for (int k = 0; k < p->states; k++) {
+    int64_t w = p->state_widths[k], first = j.reverse ? j.T : 0;
+    RNNI_GOTO(rnni_tensor_raw(ctx, RNN_FLOAT, 2, (int64_t[]){(j.T + 1) * j.N, w}, &c->out[k]));
+    j.state[k].all = rnni_f(c->out[k]);
+    memcpy(j.state[k].all + first * j.N * w, c->in[p->inputs + k]->data, (size_t)(j.N * w) * sizeof(real));
+  }
+  for (int i = 0; i < p->count; i++) {
+    const rnn_value *v = &p->values[i];
+    if (v->kind != RNN_OUTPUT) continue;
+    RNNI_GOTO(rnni_tensor_raw(ctx, RNN_FLOAT, 2, (int64_t[]){j.T * j.N, v->width}, &c->out[p->states + v->index]));
+    j.at[i].base = rnni_f(c->out[p->states + v->index]);
+  }
+  RNNI_GOTO(rnni_tensor_raw(ctx, RNN_FLOAT, 1, &saved, &c->scratch[KEPT]));
+  RNNI_GOTO(rnni_array(ctx, spread_size(p) + own_size(&j), sizeof *block, &block));
+  next = block;
+  RNNI_GOTO(place_values(&j, c, rnni_f(c->scratch[KEPT]), &next));
+  place_own(&j, c, &next);
+  RNNI_GOTO(run_loop(&j));
+done:
+  rnni_free(ctx, block);
+  rnni_free(ctx, j.at);
+  return status;
+}
+
+/* dW += dY' A over all rows. */
+static rnn_status weight_gradients(loop *j, const rnni_call *c) {
+  const rnn_program *p = j->p;
+  for (int k = 0; k < p->products; k++) {
+    const rnn_program_product *q = &p->product[k];
+    const rnn_value *w = &p->values[q->matrix], *d = &p->values[q->gradient];
+    if (!c->wants[w->index]) continue;
+    int64_t rows = j->T * j->N, m = d->width, n = p->values[q->left].width;
+    const real *dy = j->at[q->gradient].base, *a = j->at[q->left].base;
+    real *dw = rnni_f(c->din[w->index]);
+    if (q->turned) RNNI_TRY(rnni_gemm(j->ctx, n, m, rows, a, 1, n, dy, m, 1, NULL, dw, m, true));
+    else RNNI_TRY(rnni_gemm(j->ctx, m, n, rows, dy, 1, m, a, n, 1, NULL, dw, n, true));
+  }
+  return RNN_OK;
+}
+
+static void constant_gradients(const loop *j, const rnni_call *c) {
+  for (int i = 0; i < j->p->count; i++) {
+    const rnn_value *v = &j->p->values[i];
+    if (!j->at[i].sums || !c->wants[v->index]) continue;
+    real *to = rnni_f(c->din[v->index]);
+    if (v->form == RNN_SAMPLES) {
+      rnni_add(to, j->at[i].sums, j->N * v->width);
+    } else if (v->form == RNN_ROW) {
+      rnni_kernel->sum_columns(j->N, v->width, j->at[i].sums, v->width, NULL, 0, to);
+    } else {
+      double sum = 0;
+      rnni_kernel->fold_lines(RNNI_SUM, 1, j->N * v->width, j->at[i].sums, j->N * v->width, NULL, &sum);
+      to[0] += (real)sum;
+    }
+  }
+}
+
+static int64_t gradients_size(const loop *j) {
+  const rnn_program *p = j->p;
+  int64_t size = 0;
+  for (int k = 0; k < p->states; k++) size += 3 * j->N * p->state_widths[k];
+  for (int i = 0; i < p->count; i++) {
+    const rnn_value *v = &p->values[i];
+    if (p->sums[i]) size += j->N * v->width;
+    if (v->kind == RNN_D_OUTPUT || v->kind == RNN_D_STREAM) size += j->T * j->N * v->width;
+  }
+  return size;
+}
+
+static rnn_status place_gradients(loop *j, const rnni_call *c, real **block) {
+  const rnn_program *p = j->p;
+  int64_t all = j->T * j->N;
+  for (int i = 0; i < p->count; i++) {
+    const rnn_value *v = &p->values[i];
+    if (p->sums[i]) {
+      j->at[i].sums = rnni_take(block, j->N * v->width);
+      memset(j->at[i].sums, 0, (size_t)(j->N * v->width) * sizeof(real));
+    }
+    if (v->kind == RNN_D_OUTPUT) { /* a copy, in which padding is cleared */
+      const rnn_tensor *d = c->dout[p->states + v->index];
+      j->at[i].base = rnni_take(block, all * v->width);
+      RNNI_TRY(rnni_copy(j->ctx, j->at[i].base, d ? d->data : NULL, (size_t)(all * v->width) * sizeof(real)));
+    }
+    if (v->kind == RNN_D_STREAM) j->at[i].base = rnni_take(block, all * v->width);
+  }
+  for (int k = 0; k < p->states; k++) {
+    int64_t part = j->N * p->state_widths[k];
+    j->state[k].gradients = rnni_take(block, 3 * part);
+    memset(j->state[k].gradients, 0, (size_t)(2 * part) * sizeof(real));
+    j->state[k].from_above = c->dout[k] ? rnni_f(c->dout[k]) : NULL;
+  }
+  return RNN_OK;
+}
+
+static void state_gradients(const loop *j, const rnni_call *c) {
+  const rnn_program *p = j->p;
+  for (int k = 0; k < p->states; k++) {
+    int64_t part = j->N * p->state_widths[k], first = j->reverse ? j->T : 0;
+    if (!c->wants[p->inputs + k]) continue;
+    real *to = rnni_f(c->din[p->inputs + k]);
+    rnni_add(to, j->state[k].gradients + j->T % 2 * part, part);
+    if (j->state[k].from_above) rnni_add(to, j->state[k].from_above + first * part, part);
+  }
+}
+
+static rnn_status scan_backward(rnn_ctx *ctx, rnni_call *c) {
+  const rnn_program *p = c->args.program;
+  loop j;
+  RNNI_TRY(begin(ctx, c, true, &j));
+  real *block = NULL, *next;
+  uint64_t mode = rnni_float_mode();
+  rnn_status status;
+  rnni_flush_subnormals();
+  for (int k = 0; k < p->states; k++) j.state[k].all = rnni_f(c->out[k]);
+  RNNI_GOTO(rnni_array(ctx, spread_size(p) + own_size(&j) + gradients_size(&j), sizeof *block, &block));
+  next = block;
+  RNNI_GOTO(place_values(&j, c, rnni_f(c->scratch[KEPT]), &next));
+  place_own(&j, c, &next);
+  RNNI_GOTO(place_gradients(&j, c, &next));
+  if (c->args.i[2]) {
+    int64_t sizes[2] = {0, 0}; /* activations, gates */
+    for (int k = 0; k < p->watched; k++) sizes[p->watch[k].gate] += p->values[p->watch[k].value].width;
+    RNNI_GOTO(rnni_watch_open(ctx, c->args.i[2], j.N, j.T, sizes[0], sizes[1], &j.figures));
+  }
+  RNNI_GOTO(run_loop(&j));
+  state_gradients(&j, c);
+  for (int i = 0; i < p->count; i++) {
+    const rnn_value *v = &p->values[i];
+    if (v->kind == RNN_D_STREAM && c->wants[v->index])
+      rnni_add(rnni_f(c->din[v->index]), j.at[i].base, j.T * j.N * v->width);
+  }
+  constant_gradients(&j, c);
+  RNNI_GOTO(weight_gradients(&j, c));
+done:
+  rnni_set_float_mode(mode);
+  rnni_free(ctx, block);
+  rnni_free(ctx, j.at);
+  return status;
+}
+
+const rnn_op rnni_op_scan = {.name = "scan", .args = "P",
+                             .doc = "(program, tensors, steps). A program of a recurrent cell over all time steps; see rnn.h.",
+                             .shape = scan_shape, .forward = scan_forward, .backward = scan_backward,
+                             .saves = RNNI_SAVE_INPUTS | RNNI_SAVE_OUT, .lengths = RNNI_LENGTHS_OWN,
+                             .outputs = scan_outputs};

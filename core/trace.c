@@ -1,0 +1,282 @@
+/* trace.c: formulas. While a trace goes on, ops on its tensors are noted instead of computed: the step of a cell runs once
+ * and gives the list of its ops, from which a plan of the whole loop over time is made (recurrent/scan.c).
+ *
+ * A tensor of a formula has a shape (N, ...), with a row for each sample, and no values: it is a view that never moves over
+ * a single NaN, so nothing that reads it by mistake can crash. Ops on other tensors compute as always, once a call: what
+ * depends on parameters only never enters the loop. Only ops whose rows do not mix may be noted, as the same op will also
+ * run over the rows of all time steps at once. */
+#include <stdio.h>
+
+#include "internal.h"
+
+extern const rnn_op rnni_op_linear, rnni_op_slice;
+
+/* How an op treats its first axis, of samples. */
+typedef enum rows {
+  EACH,    /* element by element, broadcast */
+  AXIS,    /* along the axis i[0] */
+  AXES,    /* over the axes of shape[], none for all */
+  LAST,    /* along the last axis; other tensors are parameters of it */
+  PRODUCT, /* of rows with a matrix that all have in common */
+  SHAPE    /* shape[0] is the number of samples, or -1 */
+} rows;
+
+static const struct {
+  const char *name;
+  rows rows;
+} known[] = {
+    {"neg", EACH},      {"abs", EACH},        {"sign", EACH},        {"exp", EACH},         {"expm1", EACH},
+    {"log", EACH},      {"log1p", EACH},      {"sqrt", EACH},        {"rsqrt", EACH},       {"square", EACH},
+    {"reciprocal", EACH}, {"sin", EACH},      {"cos", EACH},         {"tan", EACH},         {"asin", EACH},
+    {"acos", EACH},     {"atan", EACH},       {"sinh", EACH},        {"cosh", EACH},        {"erf", EACH},
+    {"floor", EACH},    {"ceil", EACH},       {"round", EACH},       {"clamp", EACH},       {"is_finite", EACH},
+    {"tanh", EACH},     {"sigmoid", EACH},    {"relu", EACH},        {"leaky_relu", EACH},  {"elu", EACH},
+    {"selu", EACH},     {"softplus", EACH},   {"gelu", EACH},        {"silu", EACH},        {"log_sigmoid", EACH},
+    {"softsign", EACH}, {"hard_sigmoid", EACH}, {"add", EACH},       {"sub", EACH},         {"mul", EACH},
+    {"div", EACH},      {"floor_div", EACH},  {"mod", EACH},         {"pow", EACH},         {"atan2", EACH},
+    {"maximum", EACH},  {"minimum", EACH},    {"eq", EACH},          {"ne", EACH},          {"lt", EACH},
+    {"le", EACH},       {"gt", EACH},         {"ge", EACH},          {"logical_and", EACH}, {"logical_or", EACH},
+    {"logical_xor", EACH}, {"logical_not", EACH}, {"where", EACH},   {"sum", AXES},         {"mean", AXES},
+    {"prod", AXES},     {"max", AXES},        {"min", AXES},         {"any", AXES},         {"all", AXES},
+    {"norm", AXES},     {"softmax", AXIS},    {"log_softmax", AXIS}, {"logsumexp", AXES},   {"cumsum", AXIS},
+    {"concat", AXIS},   {"slice", AXIS},      {"layer_norm", LAST},  {"linear", PRODUCT},   {"matmul", PRODUCT},
+    {"reshape", SHAPE},
+};
+
+struct rnn_trace {
+  rnn_ctx *ctx;
+  uint64_t id; /* of its tensors; another for each trace */
+  int64_t samples;
+  rnn_tensor *nothing; /* the NaN */
+  rnn_trace_node *nodes; /* those of inputs first */
+  int count, room;
+  rnn_tensor **captured; /* tensors with values that the formula uses */
+  int captured_count, captured_room;
+  char *signature; /* all of the structure as bytes */
+  size_t used, size;
+  bool wrote, lines;
+  rnn_random_state random;
+};
+
+static rnn_status grow(rnn_ctx *ctx, void *block, int count, int *room, size_t size) {
+  if (count < *room) return RNN_OK;
+  int more = *room ? 2 * *room : 32;
+  RNNI_TRY(rnni_realloc(ctx, (size_t)more * size, block));
+  *room = more;
+  return RNN_OK;
+}
+
+static rnn_status sign(rnn_trace *t, const void *bytes, size_t size) {
+  if (t->used + size > t->size) {
+    size_t more = 2 * t->size + size + 1024;
+    RNNI_TRY(rnni_realloc(t->ctx, more, &t->signature));
+    t->size = more;
+  }
+  memcpy(t->signature + t->used, bytes, size);
+  t->used += size;
+  return RNN_OK;
+}
+
+/* ---- life ---- */
+
+void rnn_trace_end(rnn_trace *t) {
+  if (t && t->ctx->trace == t) t->ctx->trace = NULL;
+}
+
+void rnn_trace_forget(rnn_trace *t) {
+  for (int i = 0; t && i < t->captured_count; i++) rnn_tensor_free(t->captured[i]);
+  if (t) t->captured_count = 0;
+}
+
+void rnn_trace_free(rnn_trace *t) {
+  if (!t) return;
+  rnn_trace_end(t);
+  rnn_trace_forget(t);
+  rnn_tensor_free(t->nothing);
+  rnni_free(t->ctx, t->captured);
+  rnni_free(t->ctx, t->signature);
+  rnni_free(t->ctx, t->nodes);
+  rnni_free(t->ctx, t);
+}
+
+bool rnn_ctx_wants_lines(const rnn_ctx *ctx) { return ctx->checks_finite || (ctx->trace && ctx->trace->lines); }
+
+rnn_status rnn_trace_begin(rnn_ctx *ctx, int64_t samples, bool lines, rnn_trace **out) {
+  RNNI_NEED(ctx, out, "out is NULL");
+  RNNI_NEED(ctx, samples >= 1, "samples is not 1 or more");
+  if (ctx->trace) return rnni_fail(ctx, RNN_EARG, "a layer inside a step has no formula of its own");
+  rnn_trace *t;
+  RNNI_TRY(rnni_calloc(ctx, sizeof *t, &t));
+  *t = (rnn_trace){.ctx = ctx, .samples = samples, .lines = lines, .id = ++ctx->traces, .random = ctx->random};
+  rnn_status status = rnni_tensor_raw(ctx, RNN_FLOAT, 0, NULL, &t->nothing);
+  if (status != RNN_OK) {
+    rnn_trace_free(t);
+    return status;
+  }
+  rnni_f(t->nothing)[0] = (real)NAN;
+  ctx->trace = t;
+  *out = t;
+  return RNN_OK;
+}
+
+void rnni_trace_wrote(rnn_ctx *ctx) { ctx->trace->wrote = true; }
+
+const char *rnn_trace_side_effect(const rnn_trace *t) {
+  if (t->wrote) return "step changes a tensor in place; write h = h + ... and return what is new as state";
+  if (t->random.position != t->ctx->random.position || t->random.seed != t->ctx->random.seed)
+    return "step draws random numbers; use the options zoneout and recurrent_dropout";
+  return NULL;
+}
+
+/* ---- tensors of a formula ---- */
+
+static const int64_t still[RNN_MAX_DIMS];
+
+static rnn_status formula(rnn_trace *t, int ndim, const int64_t *dims, rnn_tensor **out) {
+  RNNI_TRY(rnni_tensor_view(t->ctx, t->nothing, ndim, dims, still, 0, out));
+  (*out)->formula = t->id;
+  (*out)->place = t->count;
+  return RNN_OK;
+}
+
+bool rnn_tensor_is_formula(const rnn_tensor *t) { return t && t->formula; }
+
+int rnn_trace_place(const rnn_trace *t, const rnn_tensor *x) { return x && x->formula == t->id ? x->place : 0; }
+
+static rnn_status add_node(rnn_trace *t, const rnn_trace_node *node, rnn_tensor **out) {
+  RNNI_TRY(grow(t->ctx, &t->nodes, t->count, &t->room, sizeof *t->nodes));
+  t->nodes[t->count++] = *node;
+  rnn_status status = formula(t, node->ndim, node->dims, out);
+  if (status != RNN_OK) t->count--;
+  return status;
+}
+
+rnn_status rnn_trace_input(rnn_trace *t, int ndim, const int64_t *dims, rnn_tensor **out) {
+  RNNI_NEED(t ? t->ctx : NULL, out, "out is NULL");
+  RNNI_NEED(t->ctx, ndim >= 2 && ndim <= RNN_MAX_DIMS && dims[0] == t->samples, "dims do not begin with the samples");
+  rnn_trace_node node = {.ndim = ndim};
+  memcpy(node.dims, dims, (size_t)ndim * sizeof *dims);
+  int64_t described[RNN_MAX_DIMS + 1] = {ndim};
+  memcpy(described + 1, dims + 1, (size_t)(ndim - 1) * sizeof *dims);
+  RNNI_TRY(sign(t, described, (size_t)ndim * sizeof *described));
+  return add_node(t, &node, out);
+}
+
+/* ---- noting an op ---- */
+
+static rnn_status rows_of(rnn_ctx *ctx, const rnn_op *op, rows *out) {
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+    if (strcmp(known[i].name, op->name) == 0) {
+      *out = known[i].rows;
+      return RNN_OK;
+    }
+  return rnni_fail(ctx, RNN_EARG, "%s has no rule for a formula", op->name);
+}
+
+static rnn_status mixes(rnn_ctx *ctx, const rnni_call *c) {
+  return rnni_fail(ctx, RNN_EARG, "%s mixes samples of the batch", c->op->name);
+}
+
+/* May input i be a part of the formula? Parameters of an op may not. */
+static bool made_of_rows(const rnni_call *c, rows how, int i) {
+  return i == 0 || how == EACH || *c->op->args == 'L' || (c->op == &rnni_op_linear && i == 2);
+}
+
+/* Rows stay rows: of the result, and of what stands beside formulas. */
+static rnn_status check_rows(rnn_trace *t, const rnni_call *c, rows how) {
+  rnn_ctx *ctx = t->ctx;
+  if (how == AXIS && c->args.i[0] == 0) return mixes(ctx, c);
+  for (int i = 0; how == AXES && i < c->args.nshape; i++)
+    if (c->args.shape[i] == 0) return mixes(ctx, c);
+  if (how == AXES && c->args.nshape == 0) return mixes(ctx, c);
+  for (int i = 0; i < c->nin; i++) {
+    const rnn_tensor *x = c->in[i];
+    if (!x) continue;
+    if (x->type != RNN_FLOAT)
+      return rnni_fail(ctx, RNN_EARG, "%s takes an int32 tensor; x:to_float() makes it a float", c->op->name);
+    if (x->formula && !made_of_rows(c, how, i))
+      return rnni_fail(ctx, RNN_EARG, "%s: %s is made by the step itself, for which there is no rule", c->op->name,
+                       rnni_input_name(c, i));
+    if (how == PRODUCT && (i == 0 ? !x->formula : i == 1 && x->ndim != 2)) return mixes(ctx, c);
+  }
+  if (c->out_ndim < 2)
+    return rnni_fail(ctx, RNN_EARG, "%s leaves no axis of features; keepdim = true does", c->op->name);
+  return c->out_dims[0] == t->samples ? RNN_OK : mixes(ctx, c);
+}
+
+/* The number of a tensor with values: -1, -2 ... in the order of their first use. */
+static rnn_status capture(rnn_trace *t, rnn_tensor *x, int *input) {
+  for (int i = 0; i < t->captured_count; i++)
+    if (t->captured[i] == x && x->ndim > 0) { /* numbers are new each time */
+      *input = -1 - i;
+      return RNN_OK;
+    }
+  RNNI_TRY(grow(t->ctx, &t->captured, t->captured_count, &t->captured_room, sizeof *t->captured));
+  t->captured[t->captured_count++] = rnn_tensor_ref(x);
+  *input = -t->captured_count;
+  int64_t described[RNN_MAX_DIMS + 2] = {x->ndim, x->requires_grad};
+  for (int i = 0; i < x->ndim; i++) described[i + 2] = i == 0 && x->ndim > 1 && x->dims[0] == t->samples && x->dims[0] > 1 ? -1 : x->dims[i];
+  return sign(t, described, (size_t)(x->ndim + 2) * sizeof *described);
+}
+
+bool rnni_is_traced(const rnn_args *args) {
+  for (int i = 0; i < args->nt; i++)
+    if (args->t[i] && args->t[i]->formula) return true;
+  return false;
+}
+
+rnn_status rnni_trace_note(rnn_ctx *ctx, rnni_call *c) {
+  rnn_trace *t = ctx->trace;
+  rows how = EACH;
+  for (int i = 0; i < c->nin; i++)
+    if (c->in[i] && c->in[i]->formula && (!t || c->in[i]->formula != t->id))
+      return rnni_fail(ctx, RNN_EARG, "%s uses a tensor of an earlier step; return it as state", c->op->name);
+  RNNI_TRY(rows_of(ctx, c->op, &how));
+  if (c->nin > RNN_TRACE_INPUTS) return rnni_fail(ctx, RNN_EARG, "%s takes more than %d tensors", c->op->name, RNN_TRACE_INPUTS);
+  c->out_type = RNN_FLOAT;
+  RNNI_TRY(c->op->shape(ctx, c));
+  if (c->op == &rnni_op_slice) c->out_ndim = c->in[0]->ndim; /* views are made by forward */
+  if (how == SHAPE) c->out_ndim = c->args.nshape;
+  RNNI_TRY(check_rows(t, c, how));
+  if (how == SHAPE) c->args.shape[0] = -1;
+  rnn_trace_node node = {.op = c->op, .args = c->args, .nt = c->nin, .ndim = c->out_ndim};
+  memcpy(node.dims, c->out_dims, sizeof node.dims);
+  for (int i = 0; i < c->nin; i++) {
+    if (!c->in[i]) continue;
+    if (c->in[i]->formula) node.inputs[i] = c->in[i]->place;
+    else RNNI_TRY(capture(t, c->in[i], &node.inputs[i]));
+  }
+  node.args.t = NULL;
+  if (t->lines) memcpy(node.where, ctx->where, sizeof node.where);
+  RNNI_TRY(sign(t, &node.op, sizeof node.op));
+  RNNI_TRY(sign(t, node.inputs, (size_t)node.nt * sizeof *node.inputs));
+  RNNI_TRY(sign(t, node.args.i, sizeof node.args.i));
+  RNNI_TRY(sign(t, node.args.n, sizeof node.args.n));
+  if (node.args.nshape) RNNI_TRY(sign(t, node.args.shape, (size_t)node.args.nshape * sizeof *node.args.shape));
+  return add_node(t, &node, &c->out[0]);
+}
+
+/* ---- reading ---- */
+
+const char *rnn_trace_signature(const rnn_trace *t, size_t *size) {
+  *size = t->used;
+  return t->signature;
+}
+
+int rnn_trace_count(const rnn_trace *t) { return t->count; }
+const rnn_trace_node *rnn_trace_node_at(const rnn_trace *t, int place) {
+  return place >= 1 && place <= t->count ? &t->nodes[place - 1] : NULL;
+}
+int rnn_trace_captured_count(const rnn_trace *t) { return t->captured_count; }
+rnn_tensor *rnn_trace_captured(const rnn_trace *t, int k) {
+  return k >= 1 && k <= t->captured_count ? t->captured[k - 1] : NULL;
+}
+
+rnn_status rnn_trace_apply(rnn_trace *t, int place, rnn_tensor *const *in, int count, rnn_tensor **out) {
+  const rnn_trace_node *node = rnn_trace_node_at(t, place);
+  RNNI_NEED(t->ctx, node && node->op && out, "there is no such op");
+  rnn_args args = node->args;
+  args.t = in;
+  args.nt = count;
+  return rnn_apply(t->ctx, node->op, &args, out);
+}

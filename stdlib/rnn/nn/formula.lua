@@ -1,0 +1,317 @@
+-- formula.lua: the step of a cell as a graph, from what core.trace noted: what of it belongs before the loop over time,
+-- into it, and behind it.
+--
+-- A value of the graph is a table with a kind: "x", "t" (the inputs), "state" (before the step, index), "captured" (a
+-- tensor with values, index), "number" (value), "draw" (random numbers for each step), "shift" (a state that is known for
+-- all steps, one step later), or "op" (op, inputs, place in the trace). width is its last axis. Captured tensors and
+-- parts of them are the same in all steps; others have a row for each sample.
+
+local core = require "rnn.core"
+
+local formula = {}
+
+-- Ops that go element by element, so that a part of the result is the op of parts.
+local elementwise = {}
+for name in ([[neg abs sign exp expm1 log log1p sqrt rsqrt square reciprocal sin cos tan asin acos atan sinh cosh erf floor
+    ceil round clamp is_finite tanh sigmoid relu leaky_relu elu selu softplus gelu silu log_sigmoid softsign hard_sigmoid
+    add sub mul div floor_div mod pow atan2 maximum minimum eq ne lt le gt ge logical_and logical_or logical_xor
+    logical_not where]]):gmatch("%a[%w_]*") do
+  elementwise[name] = true
+end
+formula.elementwise = elementwise
+
+local products = { linear = true, matmul = true }
+formula.products = products
+
+-- ---- captured tensors, and what they are beside a value (N, w) ----
+
+-- "number", "row" (w), "samples" (N, w); of a product's second factor, "matrix".
+local function form_of(dims, samples, ndim)
+  local count = 1
+  for _, size in ipairs(dims) do count = count * size end
+  if count == 1 then return "number" end
+  if #dims == 1 then return "row" end
+  if #dims == 2 and dims[1] == 1 then return "row" end
+  if #dims == ndim and dims[1] == samples then return "samples" end
+  return "other"
+end
+
+local function captured(graph, index)
+  local known = graph.captured[index]
+  if not known then
+    local dims = graph.captured_dims[index]
+    known = { kind = "captured", index = index, dims = dims, width = dims[#dims] or 1,
+      form = form_of(dims, graph.samples, 2), needs = graph.captured_needs[index] }
+    graph.captured[index] = known
+  end
+  return known
+end
+
+-- ---- from the trace ----
+
+--- formula.read(trace, y, states, about) -> graph
+---
+--- about: { samples, names = { [place] = name }, captured_dims, captured_needs }. graph.roots are y and the new states.
+function formula.read(trace, y, states, about)
+  local graph = { captured = {}, captured_dims = about.captured_dims, captured_needs = about.captured_needs,
+    samples = about.samples, states = {}, values = {} }
+  for place, node in ipairs(core.trace_nodes(trace)) do
+    local value = { kind = "op", op = node.op, place = place, line = node.line, integers = node.integers,
+      numbers = node.numbers, shape = node.shape, dims = node.dims, width = node.dims[#node.dims], ndim = #node.dims,
+      inputs = {} }
+    if node.op == "input" then
+      value = { kind = place == 1 and "x" or place == 2 and "t" or "state", index = place - 2, width = value.width, ndim = 2 }
+      if place > 2 then graph.states[place - 2] = value end
+    end
+    for i, input in ipairs(node.inputs) do
+      value.inputs[i] = input > 0 and graph.values[input] or input < 0 and captured(graph, -input) or false
+    end
+    graph.values[place] = value
+  end
+  graph.y, graph.new = graph.values[core.trace_place(trace, y)], {}
+  for k, state in ipairs(states) do graph.new[k] = graph.values[core.trace_place(trace, state)] end
+  return graph
+end
+
+-- ---- walking ----
+
+-- Values that roots need, inputs first.
+local function order(roots)
+  local list, seen = {}, {}
+  local function visit(value)
+    if not value or seen[value] then return end
+    seen[value] = true
+    for _, input in ipairs(value.inputs or {}) do visit(input) end
+    list[#list + 1] = value
+  end
+  for _, root in ipairs(roots) do visit(root) end
+  return list
+end
+formula.order = order
+
+local function roots_of(graph)
+  local roots = { graph.y }
+  for _, value in ipairs(graph.new) do roots[#roots + 1] = value end
+  for _, value in ipairs(graph.recorded or {}) do roots[#roots + 1] = value end
+  return roots
+end
+formula.roots_of = roots_of
+
+-- The graph with each value replaced by f(value, its new inputs).
+local function rewrite(graph, f)
+  local new = {}
+  for _, value in ipairs(order(roots_of(graph))) do
+    local inputs, changed = {}, false
+    for i, input in ipairs(value.inputs or {}) do
+      inputs[i] = input and new[input]
+      changed = changed or inputs[i] ~= input
+    end
+    new[value] = f(value, inputs, changed)
+  end
+  graph.y = new[graph.y]
+  for k, value in ipairs(graph.new) do graph.new[k] = new[value] end
+  for k, value in ipairs(graph.recorded or {}) do graph.recorded[k] = new[value] end
+  return graph
+end
+
+local function with_inputs(value, inputs, changed)
+  if not changed then return value end
+  local copy = {}
+  for key, item in pairs(value) do copy[key] = item end
+  copy.inputs = inputs
+  return copy
+end
+
+-- ---- options of the layer ----
+
+local function op(name, inputs, width, line)
+  return { kind = "op", op = name, inputs = inputs, width = width, ndim = 2, line = line, integers = {}, numbers = {} }
+end
+
+--- formula.drop(graph, masks): states, where they go into a product and only there, times their mask (N, width): recurrent
+--- dropout. masks[k] is the number of a captured tensor, or nil.
+function formula.drop(graph, masks)
+  -- Does a value reach a result without passing a product?
+  local direct = {}
+  for _, root in ipairs(roots_of(graph)) do direct[root] = true end
+  local list = order(roots_of(graph))
+  for i = #list, 1, -1 do
+    local value = list[i]
+    for _, input in ipairs(value.inputs or {}) do
+      if input and direct[value] and not products[value.op] then direct[input] = true end
+    end
+  end
+  local dropped = {}
+  for k, index in pairs(masks) do
+    dropped[graph.states[k]] = op("mul", { graph.states[k], captured(graph, index) }, graph.states[k].width)
+  end
+  return rewrite(graph, function(value, inputs, changed)
+    local enters = products[value.op] or not direct[value]
+    for i, input in ipairs(inputs) do
+      if enters and dropped[input] then inputs[i], changed = dropped[input], true end
+    end
+    return with_inputs(value, inputs, changed)
+  end)
+end
+
+--- formula.zoneout(graph, shares): new states become share * old + (1 - share) * new. shares[k]: a rate, or "draw" for a
+--- value of each element and step.
+function formula.zoneout(graph, shares)
+  for k, share in pairs(shares) do
+    local old, new = graph.states[k], graph.new[k]
+    local keep = type(share) == "number" and { kind = "number", value = share, width = 1 }
+      or { kind = "draw", index = k, width = old.width, ndim = 2 }
+    local one = { kind = "number", value = 1, width = 1 }
+    local rest = op("mul", { op("sub", { one, keep }, keep.width), new }, old.width)
+    local zoned = op("add", { op("mul", { keep, old }, old.width), rest }, old.width)
+    if graph.y == new then graph.y = zoned end
+    for i = 1, #graph.new do
+      if i ~= k and graph.new[i] == new then graph.new[i] = new end
+    end
+    graph.new[k] = zoned
+  end
+  return graph
+end
+
+-- ---- parts ----
+
+local part
+
+-- Columns from .. to (from 0, inclusive and exclusive) of a captured tensor beside a value.
+local function captured_part(value, from, to)
+  if value.width == 1 or value.form == "number" then return value end
+  return { kind = "captured", index = value.index, axis = #value.dims, from = from, to = to, width = to - from,
+    form = value.form, needs = value.needs, dims = value.dims }
+end
+
+-- Rows or columns of a matrix.
+local function matrix_part(value, axis, from, to)
+  local dims = { value.dims[1], value.dims[2] }
+  dims[axis] = to - from
+  return { kind = "captured", index = value.index, axis = axis, from = from, to = to, dims = dims, width = dims[2],
+    form = "matrix", needs = value.needs }
+end
+
+local function part_of_op(value, from, to)
+  local inputs = {}
+  if products[value.op] then
+    inputs[1] = value.inputs[1]
+    inputs[2] = matrix_part(value.inputs[2], value.op == "linear" and 1 or 2, from, to)
+    if value.inputs[3] then inputs[3] = part(value.inputs[3], from, to) end
+  else
+    for i, input in ipairs(value.inputs) do inputs[i] = input and part(input, from, to) end
+  end
+  local result = with_inputs(value, inputs, true)
+  result.width = to - from
+  return result
+end
+
+local parts -- of the graph at hand: value -> "from to" -> part
+
+function part(value, from, to)
+  if value.kind == "captured" then return captured_part(value, from, to) end
+  if value.width == 1 and to - from >= 1 and from == 0 then return value end
+  if from == 0 and to == value.width then return value end
+  local key, known = ("%d %d"):format(from, to), parts[value]
+  if not known then known = {} parts[value] = known end
+  if known[key] then return known[key] end
+  local result
+  if value.kind == "op" and value.pushable and (elementwise[value.op] or products[value.op]) then
+    result = part_of_op(value, from, to)
+  elseif value.op == "part" then
+    result = part(value.inputs[1], value.from + from, value.from + to)
+  else
+    result = op("part", { value }, to - from, value.line)
+    result.from = from
+  end
+  known[key] = result
+  return result
+end
+
+local function is_slice(value)
+  return value.op == "slice" and value.integers[1] == 1 and value.integers[4] == 1 and value.ndim == 2
+end
+
+--- formula.split(graph): the gates of split(linear(x, W), 2, 4) become four products of a quarter of W each, so that each
+--- lies in one piece. Only where nobody needs the whole.
+function formula.split(graph)
+  local list, whole = order(roots_of(graph)), {}
+  for _, root in ipairs(roots_of(graph)) do whole[root] = true end
+  for i = #list, 1, -1 do
+    local value = list[i]
+    value.pushable = not whole[value]
+    for k, input in ipairs(value.inputs or {}) do
+      local through = value.pushable and (elementwise[value.op] or (products[value.op] and k == 3))
+      if input and not is_slice(value) and not through then whole[input] = true end
+    end
+  end
+  parts = {}
+  rewrite(graph, function(value, inputs, changed)
+    if is_slice(value) then
+      return part(inputs[1], value.integers[2] - 1, value.integers[2] - 1 + value.width)
+    end
+    local new = with_inputs(value, inputs, changed)
+    new.pushable = value.pushable
+    return new
+  end)
+  parts = nil
+  return graph
+end
+
+-- ---- classes ----
+
+--- formula.classify(graph, shifts): each value gets class "before", "loop" or "behind". With shifts, a state whose new value
+--- needs no state is a shifted sequence, and leaves the loop.
+function formula.classify(graph, shifts)
+  local known = {} -- states whose values of all steps are known before the loop
+  local function needs_state(value, memo)
+    if value.kind == "state" then return not known[value] end
+    if memo[value] ~= nil then return memo[value] end
+    local found = false
+    for _, input in ipairs(value.inputs or {}) do found = found or (input and needs_state(input, memo)) end
+    memo[value] = found or false
+    return memo[value]
+  end
+  local again = shifts
+  while again do
+    again = false
+    local fresh = {}
+    for k, state in ipairs(graph.states) do
+      if not known[state] and graph.new[k] ~= state and not needs_state(graph.new[k], {}) then fresh[#fresh + 1] = k end
+    end
+    for _, k in ipairs(fresh) do
+      known[graph.states[k]] = k
+      again = true
+    end
+  end
+  graph.shifted = {}
+  for state, k in pairs(known) do graph.shifted[k] = state end
+  if next(known) then
+    local shift = {}
+    rewrite(graph, function(value, inputs, changed)
+      if known[value] then
+        shift[known[value]] = { kind = "shift", index = known[value], width = value.width, ndim = 2 }
+        return shift[known[value]]
+      end
+      return with_inputs(value, inputs, changed)
+    end)
+    for k, value in pairs(shift) do value.of = graph.new[k] end
+  end
+  local list, memo, feeds = order(roots_of(graph)), {}, {}
+  for k, value in ipairs(graph.new) do
+    if not graph.shifted[k] then feeds[value] = true end
+  end
+  for i = #list, 1, -1 do
+    for _, input in ipairs(list[i].inputs or {}) do
+      if input and feeds[list[i]] then feeds[input] = true end
+    end
+  end
+  for _, value in ipairs(list) do
+    local dependent = needs_state(value, memo)
+    value.class = not dependent and "before" or feeds[value] and "loop" or "behind"
+    if value.kind == "state" then value.class = "loop" end
+  end
+  return graph
+end
+
+return formula

@@ -1,0 +1,162 @@
+-- plan.lua: runs a cell over all time steps as its formula allows: what needs no state before the loop, by ordinary ops on
+-- all steps at once; the loop in one op, core.scan; what feeds no state behind it. Plans are kept by the structure of the
+-- formula, which is traced at every call: so nothing that a script changes can make one stale.
+
+local core = require "rnn.core"
+local formula = require "rnn.nn.formula"
+local program = require "rnn.nn.program"
+
+local plan = {}
+
+-- ---- making one ----
+
+local function shape_of(t) return { t:shape() } end
+
+-- about: samples, records, x_needs, state_needs, shifts, drop, zoneout, recorded (places), trace, y, states, captured
+local function make(about)
+  local dims, needs = {}, {}
+  for k, t in ipairs(about.captured) do dims[k], needs[k] = shape_of(t), about.records and t:requires_grad() end
+  about.captured_dims, about.captured_needs = dims, needs
+  local graph = formula.read(about.trace, about.y, about.states, about)
+  graph.recorded = {}
+  for name, place in pairs(about.recorded or {}) do
+    graph.recorded[#graph.recorded + 1] = graph.values[place]
+    graph.names = graph.names or {}
+    graph.names[#graph.recorded] = name
+  end
+  if about.drop then formula.drop(graph, about.drop) end
+  if about.zoneout then formula.zoneout(graph, about.zoneout) end
+  formula.split(graph)
+  formula.classify(graph, about.shifts)
+  local made = { graph = graph, trace = about.trace }
+  local any = false
+  for k in ipairs(graph.new) do any = any or not graph.shifted[k] end
+  if any then
+    local loop, why = program.build(graph, about)
+    if not loop then return nil, why end
+    made.loop = loop
+  end
+  return made
+end
+
+-- ---- evaluating what is outside of the loop ----
+
+-- An environment of one call: T steps of N samples, tensors of the captured, and what has been computed.
+local Call = {}
+Call.__index = Call
+
+local function numbers(t) return core.tensor(t.value) end
+
+-- A captured tensor or its part; a number.
+function Call:constant(value)
+  local known = self.done[value]
+  if known then return known end
+  if value.kind == "number" then known = numbers(value)
+  else
+    known = self.captured[value.index]
+    if value.from then known = core.slice(known, value.axis, value.from + 1, value.to) end
+  end
+  self.done[value] = known
+  return known
+end
+
+-- The same beside all steps: what has a row for each sample is repeated.
+function Call:beside(value)
+  local t = self:constant(value)
+  if value.form ~= "samples" or self.steps == 1 then return t end
+  local known = self.repeated[value]
+  if not known then
+    known = core.tile(t, self.steps, 1)
+    self.repeated[value] = known
+  end
+  return known
+end
+
+-- (T N, width): a value outside of the loop at all steps.
+function Call:all(value)
+  if value.kind == "captured" or value.kind == "number" then return self:beside(value) end
+  local known = self.done[value]
+  if known then return known end
+  if value.kind == "shift" then
+    local first, rest = self.states[value.index], self:all(value.of)
+    if self.steps == 1 then known = first
+    elseif self.reverse then known = core.concat({ core.slice(rest, 1, self.samples + 1, -1), first }, 1)
+    else known = core.concat({ first, core.slice(rest, 1, 1, (self.steps - 1) * self.samples) }, 1) end
+  elseif value.op == "part" then
+    known = core.slice(self:all(value.inputs[1]), 2, value.from + 1, value.from + value.width)
+  elseif value.place then
+    local inputs = {}
+    for i, input in ipairs(value.inputs) do inputs[i] = input and self:all(input) or nil end
+    if value.op == "linear" or value.op == "matmul" then inputs[2] = self:constant(value.inputs[2]) end
+    if value.op == "linear" and value.inputs[3] and value.inputs[3].kind == "captured" and value.inputs[3].form ~= "samples" then
+      inputs[3] = self:constant(value.inputs[3])
+    end
+    known = core.trace_apply(self.trace, value.place, table.unpack(inputs, 1, #value.inputs))
+  else -- made by an option of the layer
+    local inputs = {}
+    for i, input in ipairs(value.inputs) do inputs[i] = self:all(input) end
+    known = core[value.op](table.unpack(inputs))
+  end
+  self.done[value] = known
+  return known
+end
+
+-- ---- running ----
+
+--- plan.run(made, call) -> y (T N, width), final states, call
+---
+--- call: { steps, samples, x (T N, inputs), t (T N, 1), states, captured, reverse, lengths, watch, draws }
+function plan.run(made, call)
+  local graph, loop = made.graph, made.loop
+  setmetatable(call, Call)
+  call.trace, call.done, call.repeated = made.trace, {}, {}
+  for _, value in ipairs(formula.order(formula.roots_of(graph))) do
+    if value.kind == "x" then call.done[value] = call.x
+    elseif value.kind == "t" then call.done[value] = call.t
+    elseif value.kind == "draw" then call.done[value] = call.draws[value.index] end
+  end
+  local rows, samples, final = call.steps * call.samples, call.samples, {}
+  if loop then
+    local tensors = {}
+    for i, value in ipairs(loop.inputs) do
+      tensors[i] = (value.kind == "captured" or value.kind == "number") and call:constant(value) or call:all(value)
+    end
+    for k = 1, #graph.new do
+      if loop.slots[k] then tensors[#loop.inputs + loop.slots[k]] = call.states[k] end
+    end
+    local results = { core.scan(loop.program, tensors, call.steps, call.reverse, call.lengths, call.watch) }
+    for k, value in ipairs(graph.new) do
+      if loop.slots[k] then
+        local places = results[loop.slots[k]]
+        local first, last = core.slice(places, 1, 1, rows), core.slice(places, 1, samples + 1, rows + samples)
+        if call.reverse then first, last = last, first end
+        call.done[graph.states[k]] = first
+        if not call.done[value] and value.class == "loop" then call.done[value] = last end
+        final[k] = call.reverse and core.slice(places, 1, 1, samples) or core.slice(places, 1, rows + 1, rows + samples)
+      end
+    end
+    for j, value in ipairs(loop.outputs) do
+      call.done[value] = results[#results - #loop.outputs + j]
+    end
+  end
+  for k, value in ipairs(graph.new) do
+    if graph.shifted[k] then final[k] = call:last(call:all(value), call.states[k]) end
+  end
+  return call:all(graph.y), final
+end
+
+-- Of a value at all steps, that after the last step of each sample; first where there is none.
+function Call:last(all, first)
+  if not self.lengths then
+    local from = self.reverse and 1 or (self.steps - 1) * self.samples + 1
+    return core.slice(all, 1, from, from + self.samples - 1)
+  end
+  local n = self.samples
+  local at = (self.lengths - 1) * n + core.arange(n)
+  local none = self.lengths:eq(0):reshape(n, 1)
+  return core.where(none, first, core.gather(all, 1, core.maximum(at, 1)))
+end
+
+plan.make = make
+
+return plan

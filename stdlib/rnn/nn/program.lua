@@ -1,0 +1,594 @@
+-- program.lua: what a formula leaves in the loop over time, as instructions for core.scan, and the way back through them.
+--
+-- A rule of the table below says how the gradient d of an op's result becomes those of its inputs, in instructions on
+-- values. What the way back needs is kept for all steps, unless it is cheap to compute again from what is kept anyway.
+
+local core = require "rnn.core"
+local formula = require "rnn.nn.formula"
+
+local program = {}
+
+-- ---- instructions ----
+
+-- A program under construction: values, the code at hand, and what they stand for.
+local Builder = {}
+Builder.__index = Builder
+
+function Builder:value(kind, width, fields)
+  local value = { kind = kind, width = width }
+  for key, item in pairs(fields or {}) do value[key] = item end
+  self.values[#self.values + 1] = value
+  value.id = #self.values
+  return value
+end
+
+-- Appends an instruction whose result has that width; a, b, c are values. Gives the result.
+function Builder:emit(op, width, a, b, c, fields)
+  local instruction = { op = op, a = a, b = b, c = c }
+  for key, item in pairs(fields or {}) do instruction[key] = item end
+  instruction.to = instruction.to or self:value("temporary", width)
+  instruction.to.by = instruction
+  self.code[#self.code + 1] = instruction
+  return instruction.to
+end
+
+-- The place of an input of the op among its tensors.
+function Builder:input(source)
+  self.inputs[#self.inputs + 1] = source
+  return #self.inputs
+end
+
+-- ---- values of the graph as operands ----
+
+-- What stands beside values of width: a constant.
+function Builder:constant(value, width)
+  local key = ("%d %s"):format(width, value.form or "number")
+  local known = self.constants[value]
+  if not known then known = {} self.constants[value] = known end
+  if known[key] then return known[key] end
+  local form = value.kind == "number" and "number" or value.form
+  if form == "other" or form == "matrix" then self:refuse(("a tensor of %d axes stands in it"):format(#value.dims)) end
+  local own = form == "samples" and value.width or width
+  if form == "row" and value.width ~= width then self:refuse("a row of another width stands in it") end
+  known.input = known.input or self:input(value)
+  known[key] = self:value("constant", own, { index = known.input, form = form, source = value })
+  return known[key]
+end
+
+function Builder:matrix(value, turned)
+  local known = self.matrices[value]
+  if not known then
+    known = { input = self:input(value) }
+    self.matrices[value] = known
+  end
+  local key = turned and "turned" or "plain"
+  if not known[key] then
+    known[key] = self:value("matrix", value.dims[2], { index = known.input, rows = value.dims[1], source = value })
+  end
+  return known[key]
+end
+
+function Builder:refuse(why) error({ refused = why }, 0) end
+
+-- The operand that a value of the graph is in forward, in its own width.
+function Builder:own(value)
+  if self.made[value] then return self.made[value] end
+  if value.class == "loop" then return self:refuse("its order is circular") end
+  if value.ndim ~= 2 then self:refuse("a tensor of more than two axes enters the loop") end
+  local made = self:value("stream", value.width, { index = self:input(value), source = value })
+  self.made[value] = made
+  return made
+end
+
+local function is_constant(value) return value.kind == "captured" or value.kind == "number" end
+
+-- The same beside values of width.
+function Builder:operand(value, width)
+  if is_constant(value) then
+    local constant = self:constant(value, width)
+    return constant.width == width and constant or self:expanded(value, constant, width)
+  end
+  local own = self:own(value)
+  return own.width == width and own or self:expanded(value, own, width)
+end
+
+function Builder:expanded(value, own, width)
+  local known = self.wide[value]
+  if not known then known = {} self.wide[value] = known end
+  if not known[width] then known[width] = self:emit("expand", width, own) end
+  return known[width]
+end
+
+-- ---- forward: one function for each op that is not simply of that name ----
+
+local straight = {} -- ops with an instruction of the same name and as many operands
+for name in ([[add sub mul div maximum minimum floor_div mod eq ne lt le where neg abs sign exp expm1 log log1p sqrt rsqrt
+    square reciprocal sin cos tan asin acos atan sinh cosh erf floor ceil round clamp is_finite tanh sigmoid relu
+    leaky_relu elu selu softplus gelu silu log_sigmoid softsign hard_sigmoid]]):gmatch("%a[%w_]*") do
+  straight[name] = true
+end
+
+local forward = {}
+
+local function same(b, v)
+  local operands = {}
+  for i, input in ipairs(v.inputs) do operands[i] = input and b:operand(input, v.width) end
+  return b:emit(v.op, v.width, operands[1], operands[2], operands[3], { p = v.numbers[1], q = v.numbers[2] })
+end
+
+function forward.gt(b, v) return b:emit("lt", v.width, b:operand(v.inputs[2], v.width), b:operand(v.inputs[1], v.width)) end
+function forward.ge(b, v) return b:emit("le", v.width, b:operand(v.inputs[2], v.width), b:operand(v.inputs[1], v.width)) end
+function forward.logical_and(b, v) return b:emit("mul", v.width, b:operand(v.inputs[1], v.width), b:operand(v.inputs[2], v.width)) end
+function forward.logical_or(b, v) return b:emit("maximum", v.width, b:operand(v.inputs[1], v.width), b:operand(v.inputs[2], v.width)) end
+function forward.logical_xor(b, v) return b:emit("ne", v.width, b:operand(v.inputs[1], v.width), b:operand(v.inputs[2], v.width)) end
+
+-- x W' + b or x W; b may be a sum that the product goes on from.
+function forward.linear(b, v)
+  local x, w, bias = v.inputs[1], v.inputs[2], v.inputs[3]
+  local third
+  if bias and is_constant(bias) then
+    third = b:constant(bias.form == "number" and setmetatable({ form = "row", width = 1 }, { __index = bias }) or bias, v.width)
+  elseif bias then
+    third = b:own(bias)
+  end
+  return b:emit("product", v.width, b:own(x), b:matrix(w, v.op == "matmul"), third, { turned = v.op == "matmul" })
+end
+forward.matmul = forward.linear
+
+function forward.part(b, v) return b:emit("part", v.width, b:own(v.inputs[1]), nil, nil, { from = v.from }) end
+
+function forward.concat(b, v)
+  if v.integers[1] ~= 1 then b:refuse("concat along another axis than the last") end
+  local to, at = nil, 0
+  for _, input in ipairs(v.inputs) do
+    if is_constant(input) then b:refuse("concat with a tensor of the cell's own") end
+    to = b:emit("place", v.width, b:own(input), nil, nil, { from = at, to = to, add = at > 0 })
+    at = at + input.width
+  end
+  return to
+end
+
+-- The gain and the bias are ordinary instructions.
+function forward.layer_norm(b, v)
+  local hat = b:emit("norm", v.width, b:own(v.inputs[1]), nil, nil, { p = v.numbers[1] })
+  b.hats[v] = hat
+  local scaled = b:emit("mul", v.width, b:operand(v.inputs[2], v.width), hat)
+  return b:emit("add", v.width, scaled, b:operand(v.inputs[3], v.width))
+end
+
+local function over_features(b, v)
+  local axes = v.shape
+  if #axes ~= 1 or axes[1] ~= 1 or v.ndim ~= 2 then b:refuse(v.op .. " over other axes than the last, or without keepdim") end
+end
+
+local reductions = { sum = "row_sum", mean = "row_mean", max = "row_max", min = "row_min" }
+for name, instruction in pairs(reductions) do
+  forward[name] = function(b, v)
+    over_features(b, v)
+    return b:emit(instruction, 1, b:own(v.inputs[1]))
+  end
+end
+
+function forward.softmax(b, v)
+  if v.integers[1] ~= 1 then b:refuse("softmax along another axis than the last") end
+  return b:emit("softmax", v.width, b:own(v.inputs[1]))
+end
+
+-- ---- backward: d is the gradient of v; f(value) the operand that a value of the graph has in the way back ----
+
+local backward = {}
+
+local function pass(b, v, d) for i = 1, 2 do b:give(v.inputs[i], d, v.width) end end
+backward.add = pass
+function backward.sub(b, v, d)
+  b:give(v.inputs[1], d, v.width)
+  if b:wants(v.inputs[2]) then b:give(v.inputs[2], b:emit("neg", v.width, d), v.width) end
+end
+function backward.mul(b, v, d)
+  for i = 1, 2 do
+    local other = v.inputs[3 - i]
+    if b:wants(v.inputs[i]) then b:give(v.inputs[i], b:emit("mul", v.width, d, b:again(other, v.width)), v.width) end
+  end
+end
+function backward.div(b, v, d)
+  local x, y, w = v.inputs[1], v.inputs[2], v.width
+  if b:wants(x) then b:give(x, b:emit("div", w, d, b:again(y, w)), w) end
+  if b:wants(y) then
+    local by = b:again(y, w)
+    local quotient = b:emit("div", w, b:emit("div", w, b:again(x, w), by), by)
+    b:give(y, b:emit("neg", w, b:emit("mul", w, d, quotient)), w)
+  end
+end
+function backward.mod(b, v, d)
+  local x, y, w = v.inputs[1], v.inputs[2], v.width
+  b:give(x, d, w)
+  if b:wants(y) then
+    local quotient = b:emit("floor_div", w, b:again(x, w), b:again(y, w))
+    b:give(y, b:emit("neg", w, b:emit("mul", w, d, quotient)), w)
+  end
+end
+
+-- The gradient goes to the first where the mask is 1, else to the second.
+local function choose(b, first, second, mask, d, w)
+  local zero = b:constant(b.zero, w)
+  if b:wants(first) then b:give(first, b:emit("where", w, mask, d, zero), w) end
+  if b:wants(second) then b:give(second, b:emit("where", w, mask, zero, d), w) end
+end
+function backward.maximum(b, v, d)
+  local x, y, w = v.inputs[1], v.inputs[2], v.width
+  choose(b, x, y, b:emit("le", w, b:again(y, w), b:again(x, w)), d, w)
+end
+function backward.minimum(b, v, d)
+  local x, y, w = v.inputs[1], v.inputs[2], v.width
+  choose(b, x, y, b:emit("le", w, b:again(x, w), b:again(y, w)), d, w)
+end
+function backward.where(b, v, d) choose(b, v.inputs[2], v.inputs[3], b:again(v.inputs[1], v.width), d, v.width) end
+
+function backward.neg(b, v, d) b:give(v.inputs[1], b:emit("neg", v.width, d), v.width) end
+function backward.tanh(b, v, d) b:give(v.inputs[1], b:emit("tanh_back", v.width, b:again(v), d), v.width) end
+function backward.sigmoid(b, v, d) b:give(v.inputs[1], b:emit("sigmoid_back", v.width, b:again(v), d), v.width) end
+function backward.exp(b, v, d) b:give(v.inputs[1], b:emit("mul", v.width, d, b:again(v)), v.width) end
+function backward.round(b, v, d) if v.integers[1] ~= 0 then b:give(v.inputs[1], d, v.width) end end
+
+-- Those whose slope is a function of the argument (x) or of the result (y).
+local slopes = { x = "abs square log log1p sin cos asin acos atan sinh cosh erf softplus leaky_relu elu selu softsign "
+  .. "hard_sigmoid clamp gelu silu log_sigmoid", y = "sqrt rsqrt reciprocal expm1 tan relu" }
+for of, names in pairs(slopes) do
+  for name in names:gmatch("%S+") do
+    backward[name] = function(b, v, d)
+      local seen = of == "x" and b:again(v.inputs[1], v.width) or b:again(v)
+      b:give(v.inputs[1], b:emit(name .. "_slope", v.width, seen, seen, d, { p = v.numbers[1], q = v.numbers[2] }), v.width)
+    end
+  end
+end
+
+function backward.linear(b, v, d)
+  local x, w, bias = v.inputs[1], v.inputs[2], v.inputs[3]
+  local turned = v.op == "matmul"
+  if bias and b:wants(bias) then b:give(bias, d, v.width) end
+  if b:wants(x) then b:give(x, b:emit("product", x.width, d, b:matrix(w, not turned), nil, { turned = not turned }), x.width) end
+  if w.needs then b.products[#b.products + 1] = { left = x, matrix = w, gradient = d, turned = turned } end
+end
+backward.matmul = backward.linear
+
+function backward.part(b, v, d)
+  local x = v.inputs[1]
+  b:give(x, b:emit("place", x.width, d, nil, nil, { from = v.from }), x.width)
+end
+function backward.concat(b, v, d)
+  local at = 0
+  for _, input in ipairs(v.inputs) do
+    if b:wants(input) then b:give(input, b:emit("part", input.width, d, nil, nil, { from = at }), input.width) end
+    at = at + input.width
+  end
+end
+function backward.layer_norm(b, v, d)
+  local x, gain, w = v.inputs[1], v.inputs[2], v.width
+  local hat = b:again_hat(v)
+  b:give(v.inputs[3], d, w)
+  if b:wants(gain) then b:give(gain, b:emit("mul", w, d, hat), w) end
+  if b:wants(x) then
+    local dhat = b:emit("mul", w, d, b:again(gain, w))
+    b:give(x, b:emit("norm_back", w, b:again(x, w), hat, dhat, { p = v.numbers[1] }), w)
+  end
+end
+function backward.sum(b, v, d)
+  local x = v.inputs[1]
+  b:give(x, b:emit("expand", x.width, d), x.width)
+end
+function backward.mean(b, v, d)
+  local x = v.inputs[1]
+  local share = b:constant({ kind = "number", value = 1 / x.width, form = "number" }, x.width)
+  b:give(x, b:emit("mul", x.width, b:emit("expand", x.width, d), share), x.width)
+end
+function backward.softmax(b, v, d) b:give(v.inputs[1], b:emit("softmax_back", v.width, b:again(v), d), v.width) end
+
+-- Piecewise constant: nothing flows through them.
+for name in ("eq ne lt le gt ge logical_and logical_or logical_xor logical_not floor ceil sign floor_div is_finite"):gmatch("%S+") do
+  backward[name] = false
+end
+
+-- ---- gradients: who wants one, and adding up ----
+
+function Builder:wants(value) return value and self.needs[value] end
+
+-- The way back needs a value of the graph, as it stands beside others of width.
+function Builder:again(value, width)
+  if is_constant(value) then return self:operand(value, width) end
+  local own = self:own(value)
+  self.kept[value] = true
+  if not width or own.width == width then return own end
+  local known = self.wide_back[value]
+  if not known then known = {} self.wide_back[value] = known end
+  known[width] = known[width] or self:emit("expand", width, own)
+  return known[width]
+end
+
+function Builder:again_hat(v)
+  self.kept_hats[v] = true
+  return self.hats[v]
+end
+
+-- d, of width, is a part of the gradient of a value; it is summed to the value's own width.
+function Builder:give(value, d, width)
+  if not self:wants(value) then return end
+  if is_constant(value) then
+    local constant = self:constant(value, width)
+    if constant.form == "samples" and constant.width ~= width then d = self:emit("row_sum", 1, d) end
+    self:emit("accumulate", 0, d, nil, nil, { to = constant })
+    return
+  end
+  if value.width ~= width then d = self:emit("row_sum", 1, d) end
+  local sum = self.sums[value]
+  self.sums[value] = sum and self:emit("add", value.width, sum, d) or d
+end
+
+-- ---- the order of instructions ----
+
+local of_rows = { product = true, part = true, place = true, expand = true, row_sum = true, row_mean = true, row_max = true,
+  row_min = true, softmax = true, softmax_back = true, norm = true, norm_back = true }
+
+-- The same instructions, those that go element by element as often behind each other as they can.
+local function group(code)
+  local writers, done, result = {}, {}, {}
+  for _, i in ipairs(code) do
+    i.after = {}
+    for _, name in ipairs { "a", "b", "c" } do
+      local writer = i[name] and writers[i[name]]
+      if writer then i.after[#i.after + 1] = writer end
+    end
+    if i.add and writers[i.to] then i.after[#i.after + 1] = writers[i.to] end
+    if i.op ~= "accumulate" then writers[i.to] = i end
+  end
+  local function ready(i)
+    for _, before in ipairs(i.after) do
+      if not done[before] then return false end
+    end
+    return not done[i]
+  end
+  local width
+  while #result < #code do
+    local found
+    for _, i in ipairs(code) do -- of the width at hand; else of whole rows; else the first
+      local own = not of_rows[i.op] and (i.op == "accumulate" and i.a.width or i.to.width) or 0
+      if ready(i) and (own == width or not found) then
+        found = i
+        if own == width then break end
+      end
+    end
+    width = not of_rows[found.op] and (found.op == "accumulate" and found.a.width or found.to.width) or 0
+    done[found] = true
+    result[#result + 1] = found
+  end
+  return result
+end
+
+local function numbered(code)
+  local list = {}
+  for k, i in ipairs(group(code)) do
+    list[k] = { op = i.op, to = i.to.id, a = i.a and i.a.id, b = i.b and i.b.id, c = i.c and i.c.id, p = i.p, q = i.q,
+      from = i.from, add = i.add, turned = i.turned }
+  end
+  return list
+end
+
+-- ---- the whole ----
+
+-- Which values depend on something whose gradient is wanted.
+local function find_needs(graph, list, about)
+  local needs = {}
+  local states = {}
+  repeat
+    local changed = false
+    for _, value in ipairs(list) do
+      local need = value.needs or (value.kind == "x" and about.x_needs) or (value.kind == "state" and states[value])
+        or (value.kind == "shift" and needs[value.of]) or false
+      if value.kind == "state" and about.state_needs[value.index] then need = true end
+      if value.kind == "shift" and about.state_needs[value.index] then need = true end
+      if value.kind == "op" and backward[value.op] ~= false then
+        for _, input in ipairs(value.inputs) do need = need or (input and needs[input]) or false end
+      end
+      if need and not needs[value] then
+        needs[value] = true
+        changed = true
+      end
+    end
+    for k, state in ipairs(graph.states) do
+      if needs[graph.new[k]] and not states[state] then
+        states[state] = true
+        changed = true
+      end
+    end
+  until not changed
+  return needs
+end
+
+-- Cheap enough to be computed twice.
+local cheap = { add = true, sub = true, mul = true, neg = true, square = true, eq = true, ne = true, lt = true, le = true,
+  gt = true, ge = true, where = true, maximum = true, minimum = true }
+
+-- Values of the loop that the way back reads: saved, or computed again at its head from others that are there.
+local function settle(b, list)
+  local there, first, head, code = {}, {}, {}, b.code
+  b.code = head
+  for _, value in ipairs(list) do
+    local made = b.made[value]
+    if value.kind == "state" then there[value] = true
+    elseif value.class == "loop" and b.kept[value] and made.kind == "temporary" then
+      local again = cheap[value.op]
+      for _, input in ipairs(value.inputs) do
+        again = again and (not input or is_constant(input) or input.class ~= "loop" or there[input])
+      end
+      if again then
+        b.replaced[made] = (forward[value.op] or same)(b, value)
+        b.made[value] = b.replaced[made]
+        first[value] = made
+      else
+        made.kind = "saved"
+      end
+      there[value] = true
+    elseif made and made.kind ~= "temporary" then there[value] = true
+    end
+  end
+  for value, made in pairs(first) do b.made[value] = made end
+  for v in pairs(b.kept_hats) do b.hats[v].kind = "saved" end
+  for _, i in ipairs(code) do
+    for _, name in ipairs { "a", "b", "c" } do i[name] = b.replaced[i[name]] or i[name] end
+    head[#head + 1] = i
+  end
+end
+
+-- What the way back leaves: gradients of first states, streams and products.
+local function finish(b, graph)
+  local taken = {}
+  local function put(kind, width, d, index)
+    if d and d.kind == "temporary" and d.by and d.by.to == d and not d.by.add and not taken[d] and d.width == width then
+      d.kind, d.index = kind, index
+      taken[d] = d
+      return d
+    end
+    local to = b:value(kind, width, { index = index })
+    b:emit("copy", width, d or b:constant(b.zero, width), nil, nil, { to = to })
+    if d then taken[d] = to end
+    return to
+  end
+  for value, made in pairs(b.made) do
+    if made.kind == "stream" and b.needs[value] then b.streams[#b.streams + 1] = { value = value, made = made } end
+  end
+  table.sort(b.streams, function(x, y) return x.made.index < y.made.index end)
+  for _, s in ipairs(b.streams) do put("d_stream", s.made.width, b.sums[s.value], s.made.index) end
+  for _, p in ipairs(b.products) do
+    local d = taken[p.gradient]
+    if not d or (d.kind ~= "d_stream" and d.kind ~= "d_product") then d = put("d_product", p.gradient.width, p.gradient, 1) end
+    p.d = d
+  end
+  for k, state in ipairs(graph.states) do
+    if not graph.shifted[k] then put("d_before", state.width, b.sums[state], b.slot[k]) end
+  end
+end
+
+local activations = { tanh = false, relu = false, softsign = false, sigmoid = true, hard_sigmoid = true }
+
+--- program.build(graph, about) -> { program, inputs, slots, outputs, saved, text } | nil, reason
+---
+--- about: { records, x_needs, state_needs }. inputs are values of the graph whose tensors the program takes; slots[k] is
+--- the place of state k among its states, nil for one that has left the loop; outputs are values that it gives for all steps.
+function program.build(graph, about)
+  local list = formula.order(formula.roots_of(graph))
+  local b = setmetatable({ values = {}, code = {}, inputs = {}, constants = {}, matrices = {}, made = {}, wide = {},
+    wide_back = {}, hats = {}, kept = {}, kept_hats = {}, sums = {}, products = {}, replaced = {}, streams = {}, slot = {},
+    zero = { kind = "number", value = 0, form = "number" } }, Builder)
+  local states = 0
+  for k in ipairs(graph.new) do
+    if not graph.shifted[k] then
+      states = states + 1
+      b.slot[k] = states
+    end
+  end
+  local function build()
+    b.needs = about.records and find_needs(graph, list, about) or {}
+    for k, state in ipairs(graph.states) do
+      if b.slot[k] then b.made[state] = b:value("before", state.width, { index = b.slot[k] }) end
+    end
+    for _, value in ipairs(list) do
+      if value.class == "loop" and value.kind == "op" then
+        if not (forward[value.op] or straight[value.op]) then b:refuse(value.op .. " has no rule for the loop") end
+        if b.needs[value] and backward[value.op] == nil then b:refuse(value.op .. " has no gradient rule for the loop") end
+        b.made[value] = (forward[value.op] or same)(b, value)
+      end
+    end
+    -- New states, and what is wanted behind the loop.
+    local after = {}
+    for k, value in ipairs(graph.new) do
+      if b.slot[k] then
+        local made = not is_constant(value) and b:own(value)
+        if made and made.kind == "temporary" and not made.by.add then
+          made.kind, made.index = "after", b.slot[k]
+        else
+          local to = b:value("after", graph.states[k].width, { index = b.slot[k] })
+          b:emit("copy", to.width, made or b:constant(value, to.width), nil, nil, { to = to })
+        end
+        after[value] = after[value] or k
+      end
+    end
+    b.after = after
+    local outputs, wanted = {}, {}
+    for _, value in ipairs(list) do
+      if value.class == "behind" or value == graph.y then
+        for _, input in ipairs(value == graph.y and value.class == "loop" and { value } or value.inputs or {}) do
+          if input and input.class == "loop" and input.kind ~= "state" and not after[input] then wanted[input] = true end
+        end
+      end
+    end
+    for _, value in ipairs(graph.recorded or {}) do
+      if value.class == "loop" and value.kind ~= "state" and not after[value] then wanted[value] = true end
+    end
+    for _, value in ipairs(list) do
+      if wanted[value] then
+        outputs[#outputs + 1] = value
+        local to = b:value("output", value.width, { index = #outputs })
+        b:emit("copy", to.width, b:own(value), nil, nil, { to = to })
+      end
+    end
+    b.outputs = outputs
+    local forward_code = b.code
+    -- The way back.
+    b.code, b.wide = {}, {}
+    local any = false
+    for _, value in ipairs(list) do any = any or (b.needs[value] and (value.class == "loop" or value.kind == "state")) end
+    if any then
+      for k, value in ipairs(graph.new) do
+        if b.slot[k] and b.needs[graph.states[k]] or b.slot[k] and b.needs[value] then
+          b:give(value, b:value("d_after", graph.states[k].width, { index = b.slot[k] }), value.width)
+        end
+      end
+      for j, value in ipairs(outputs) do
+        if b.needs[value] then b:give(value, b:value("d_output", value.width, { index = j }), value.width) end
+      end
+      for i = #list, 1, -1 do
+        local value = list[i]
+        if value.class == "loop" and value.kind == "op" and b.sums[value] and backward[value.op] then
+          backward[value.op](b, value, b.sums[value])
+        end
+      end
+      settle(b, list)
+      finish(b, graph)
+    end
+    -- The first factors of products: kept for all steps.
+    for _, p in ipairs(b.products) do
+      local left = b:own(p.left)
+      if left.kind == "temporary" then left.kind = "saved" end
+    end
+    local text = { inputs = #b.inputs, states = states, outputs = #outputs, products = {}, watched = {}, values = {} }
+    local watched = {}
+    for _, value in ipairs(list) do
+      local made = b.made[value]
+      if any and value.class == "loop" and activations[value.op] ~= nil and made.kind == "saved" then
+        watched[#watched + 1] = { value = made.id, activation = value.op, gate = activations[value.op] }
+      end
+    end
+    text.watched = watched
+    for k, p in ipairs(b.products) do
+      text.products[k] = { left = b:own(p.left).id, matrix = b:matrix(p.matrix, p.turned).id, gradient = p.d.id, turned = p.turned }
+    end
+    text.forward, text.backward = numbered(forward_code), numbered(b.code)
+    for i, value in ipairs(b.values) do
+      text.values[i] = { kind = value.kind, index = value.index, width = value.width, rows = value.rows, form = value.form }
+    end
+    text.inputs = #b.inputs
+    return text
+  end
+  local ok, text = pcall(build)
+  if not ok then
+    if type(text) == "table" and text.refused then return nil, text.refused end
+    error(text, 0)
+  end
+  local saved = 0
+  for _, value in ipairs(b.values) do
+    if value.kind == "saved" then saved = saved + value.width end
+  end
+  return { program = core.program(text), inputs = b.inputs, slots = b.slot, outputs = b.outputs, after = b.after, saved = saved,
+    text = text, backward = #text.backward > 0 }
+end
+
+return program
