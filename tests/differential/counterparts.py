@@ -144,17 +144,24 @@ def windows(series, starts, length):
     return keeps(series[rows], starts)
 
 
+def chosen(which):
+    """The places from 0 that ids, or a mask of one axis, choose, and what the record saves: ids, but of a mask its
+    places, so that it may change."""
+    return (which.long() - 1, [which]) if which.dtype == torch.int32 else (which.nonzero()[:, 0], [])
+
+
 def pick_at(x, at, which):
     """Ids, or a mask of one axis, along axis at."""
-    return keeps(x.index_select(at, which.long() - 1 if which.dtype == torch.int32 else which.nonzero()[:, 0]), which)
+    places, saved = chosen(which)
+    return keeps(x.index_select(at, places), *saved)
 
 
 def assign_at(x, at, which, y):
     """The same for writing; x is a part, so it is written to as a whole."""
-    places = which.long() - 1 if which.dtype == torch.int32 else which.nonzero()[:, 0]
+    places, saved = chosen(which)
     shape = x.shape[:at] + places.shape + x.shape[at + 1:]
     y = torch.as_tensor(y, dtype=x.dtype).expand(shape)
-    assign(x, keeps(x.index_copy(at, places, y), which))
+    assign(x, keeps(x.index_copy(at, places, y), *saved))
 
 
 def assign(x, y):
