@@ -5,6 +5,7 @@
  * in which what was overwritten has no gradient and what was written has. A view notices by the number of recorded writes
  * that the base has seen since the view's own history was made, and is then a part of the base as it is now (after
  * PyTorch's views and CopySlices). */
+#include "ops/ops.h"
 #include "tape.h"
 
 void rnn_tensor_changed(rnn_tensor *t) { t->storage->version++; }
@@ -228,7 +229,7 @@ static rnn_status assign_last_axes(rnn_ctx *ctx, rnn_tensor *dst, rnn_tensor *sr
   rnn_tensor *fewer;
   rnn_args args = {.t = &src, .nt = 1, .nshape = dst->ndim};
   memcpy(args.shape, src->dims + src->ndim - dst->ndim, (size_t)dst->ndim * sizeof *args.shape);
-  RNNI_TRY(rnn_apply(ctx, rnn_op_find("reshape"), &args, &fewer));
+  RNNI_TRY(rnn_apply(ctx, &rnni_op_reshape, &args, &fewer));
   rnn_status status = rnn_tensor_assign(ctx, dst, fewer);
   rnn_tensor_free(fewer);
   return status;
@@ -378,13 +379,13 @@ static rnn_status chosen(rnn_ctx *ctx, rnn_tensor *x, int axis, rnn_tensor *whic
   flat->dims[0] = flat->count;
   flat->strides[0] = 1;
   args.t = &flat;
-  RNNI_GOTO(rnn_apply(ctx, rnn_op_find("nonzero"), &args, ids));
+  RNNI_GOTO(rnn_apply(ctx, &rnni_op_nonzero, &args, ids));
   args.t = &x;
   args.nshape = axis + 1 + rest;
   memcpy(args.shape, x->dims, (size_t)axis * sizeof *x->dims);
   args.shape[axis] = which->count;
   memcpy(args.shape + axis + 1, x->dims + behind, (size_t)rest * sizeof *x->dims);
-  status = rnn_apply(ctx, rnn_op_find("reshape"), &args, rows);
+  status = rnn_apply(ctx, &rnni_op_reshape, &args, rows);
   if (status != RNN_OK) rnn_tensor_free(*ids);
 done:
   rnn_tensor_free(flat);
@@ -393,7 +394,7 @@ done:
 
 /* x as a view without its lengths: a place that is chosen is chosen, padding or not. */
 static rnn_status without_lengths(rnn_ctx *ctx, rnn_tensor *x, rnn_tensor **out) {
-  RNNI_TRY(rnn_apply(ctx, rnn_op_find("transpose"), &(rnn_args){.t = &x, .nt = 1}, out));
+  RNNI_TRY(rnn_apply(ctx, &rnni_op_transpose, &(rnn_args){.t = &x, .nt = 1}, out));
   return rnn_tensor_set_lengths(ctx, *out, NULL);
 }
 
@@ -408,7 +409,7 @@ rnn_status rnn_tensor_pick(rnn_ctx *ctx, rnn_tensor *x, int axis, rnn_tensor *wh
   rnn_tensor_free(bare);
   RNNI_TRY(status);
   rnn_args args = {.t = in, .nt = 2, .i = {axis}};
-  status = rnn_apply(ctx, rnn_op_find("gather"), &args, out);
+  status = rnn_apply(ctx, &rnni_op_gather, &args, out);
   rnn_tensor_free(in[0]);
   rnn_tensor_free(in[1]);
   return status;
@@ -423,10 +424,10 @@ static rnn_status put(rnn_ctx *ctx, rnn_tensor *x, rnn_tensor *which, rnn_tensor
   if (record && x->base && !x->node) x->writes = x->base->writes - 1; /* what is not written to keeps its history */
   rnn_args args = {.t = in, .nt = 3};
   RNNI_GOTO(chosen(ctx, x, 0, which, &in[1], &in[0]));
-  RNNI_GOTO(rnn_apply(ctx, rnn_op_find("index_put"), &args, &made));
+  RNNI_GOTO(rnn_apply(ctx, &rnni_op_index_put, &args, &made));
   args = (rnn_args){.t = &made, .nt = 1, .nshape = x->ndim};
   memcpy(args.shape, x->dims, sizeof args.shape);
-  RNNI_GOTO(rnn_apply(ctx, rnn_op_find("reshape"), &args, &back));
+  RNNI_GOTO(rnn_apply(ctx, &rnni_op_reshape, &args, &back));
   status = rnn_tensor_assign(ctx, x, back);
 done:
   ctx->recording = recording;
@@ -443,7 +444,7 @@ static rnn_status in_front(rnn_ctx *ctx, rnn_tensor *t, int axis, int count, rnn
   for (int i = 0; i < count; i++) args.shape[args.nshape++] = axis + i;
   for (int i = 0; i < t->ndim; i++)
     if (i < axis || i >= axis + count) args.shape[args.nshape++] = i;
-  return rnn_apply(ctx, rnn_op_find("permute"), &args, out);
+  return rnn_apply(ctx, &rnni_op_permute, &args, out);
 }
 
 /* The values y of what has ndim axes, with this axis first. */
@@ -456,7 +457,7 @@ static rnn_status values_in_front(rnn_ctx *ctx, rnn_tensor *y, int ndim, int axi
   }
   for (int i = 0; i < ndim; i++) args.shape[i] = i < lead ? 1 : y->dims[i - lead];
   rnn_tensor *all;
-  RNNI_TRY(rnn_apply(ctx, rnn_op_find("reshape"), &args, &all));
+  RNNI_TRY(rnn_apply(ctx, &rnni_op_reshape, &args, &all));
   rnn_status status = in_front(ctx, all, axis, 1, out);
   rnn_tensor_free(all);
   return status;

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "internal.h"
+#include "ops/ops.h"
 
 /* ---- the rule ---- */
 
@@ -129,7 +130,7 @@ static rnn_status sort_by(const rnn_numbers *x, half h, rnn_tensor **out) {
   rnn_tensor *keys;
   RNNI_TRY(rnni_tensor_raw(x->ctx, RNN_INT, 1, &x->count, &keys));
   rnn_status status = each_piece(x, x->count, half_keys, &h, rnni_i(keys));
-  if (status == RNN_OK) status = rnn_apply(x->ctx, rnn_op_find("argsort"), &(rnn_args){.t = &keys, .nt = 1}, out);
+  if (status == RNN_OK) status = rnn_apply(x->ctx, &rnni_op_argsort, &(rnn_args){.t = &keys, .nt = 1}, out);
   rnn_tensor_free(keys);
   return status;
 }
