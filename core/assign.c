@@ -365,16 +365,17 @@ static rnn_status chosen(rnn_ctx *ctx, rnn_tensor *x, int axis, rnn_tensor *whic
   }
   RNNI_TRY(need_axes(ctx, x, axis, which));
   int behind = axis + which->ndim, rest = x->ndim - behind;
+  int64_t wrong;
   rnn_status status;
   RNNI_TRY(rnn_tensor_copy(ctx, which, &flat)); /* row by row */
   rnn_tensor_free(flat->lengths);
   flat->lengths = NULL;
-  for (int64_t i = 0; i < flat->count; i++)
-    if (rnni_f(flat)[i] != 0 && rnni_f(flat)[i] != 1) {
-      status = rnni_fail(ctx, RNN_EARG, "index: a mask holds 0 and 1, but element %lld is %g; ids are int32",
-                         (long long)i + 1, (double)rnni_f(flat)[i]);
-      goto done;
-    }
+  RNNI_GOTO(rnni_no_mask_at(ctx, flat, &wrong));
+  if (wrong >= 0) {
+    status = rnni_fail(ctx, RNN_EARG, "index: a mask holds 0 and 1, but element %lld is %s; ids are int32",
+                       (long long)wrong + 1, rnni_number_text((double)rnni_f(flat)[wrong]));
+    goto done;
+  }
   flat->ndim = 1;
   flat->dims[0] = flat->count;
   flat->strides[0] = 1;

@@ -247,7 +247,7 @@ static rnn_tensor *input(char kind) {
     case 'j': t = INTS(SIZE / 4 - 1); break;
     case 'd': t = INTS(SIZE / 4); break;
     case 'l': t = INTS(8, 40); break;
-    case 'e': return INTS(SIZE);
+    case 'e': return FLOATS(SIZE);
     default: t = FLOATS(SIZE);
   }
   int64_t n = rnn_tensor_count(t);
