@@ -557,8 +557,8 @@ static int lrnn_tensor_detach(lua_State *L) {
 ---
 --- Writes y, broadcast, into all of x, as x[i] = y does into a part. Parts share memory, so a write into one is a write
 --- into the tensor that it was taken from. A y with a history keeps it; what was overwritten has no gradient any more.
---- Errors: a shape that cannot become that of x, another type, a y with a history into a parameter, an x that is a copy
---- of a part.
+--- Ctrl-C may leave a large write half done; the error says how far it came. Errors: a shape that cannot become that of
+--- x, another type, a y with a history into a parameter, an x that is a copy of a part.
 ---@param y rnn.Tensor of a shape that can be broadcast to that of x
 ---@return rnn.Tensor x itself, of any shape */
 static int lrnn_tensor_assign(lua_State *L) {
@@ -570,7 +570,7 @@ static int lrnn_tensor_assign(lua_State *L) {
 
 /*--- x:fill_(value) -> x
 ---
---- Makes every element value. Errors: a value that the type cannot hold.
+--- Makes every element value; Ctrl-C as for x:assign. Errors: a value that the type cannot hold.
 ---@param value number
 ---@return rnn.Tensor x itself, of any shape */
 static int lrnn_tensor_fill(lua_State *L) {

@@ -61,11 +61,11 @@ static void add_run(int64_t n, real *to, int64_t to_step, const real *from, int6
     for (int64_t i = 0; i < n; i++) to[i * to_step] += from[i * from_step];
 }
 
-/* With stop, it leaves early after an interrupt, and says false: for new memory, which nobody has seen. */
-static bool move(const rnn_tensor *dst, const rnn_tensor *src, bool add, const rnn_ctx *stop) {
-  if (dst->count == 0) return true;
+/* How many elements of dst have been written, row by row: all, or with stop fewer after an interrupt. */
+static int64_t move(const rnn_tensor *dst, const rnn_tensor *src, bool add, const rnn_ctx *stop) {
+  if (dst->count == 0) return 0;
   walk w = walk_of(dst, src);
-  int64_t size = (int64_t)rnni_type_size(dst->type), index[RNN_MAX_DIMS] = {0}, done = 0;
+  int64_t size = (int64_t)rnni_type_size(dst->type), index[RNN_MAX_DIMS] = {0}, moved = 0, look = RNNI_BLOCK;
   int64_t length = w.dims[w.n - 1], to_step = w.to[w.n - 1], from_step = w.from[w.n - 1];
   char *to = dst->data;
   const char *from = src->data;
@@ -74,7 +74,11 @@ static bool move(const rnn_tensor *dst, const rnn_tensor *src, bool add, const r
       int64_t n = RNNI_MIN(length - at, RNNI_BLOCK);
       void *d = to + at * to_step * size;
       const void *s = from + at * from_step * size;
-      if (stop && (done += n) > RNNI_BLOCK && (done = n, rnni_interrupted(stop))) return false;
+      if (stop && moved >= look) {
+        if (rnni_interrupted(stop)) return moved;
+        look = moved + RNNI_BLOCK;
+      }
+      moved += n;
       if (add) add_run(n, d, to_step, s, from_step);
       else copy_run((size_t)size, n, d, to_step, s, from_step);
     }
@@ -87,13 +91,13 @@ static bool move(const rnn_tensor *dst, const rnn_tensor *src, bool add, const r
       index[axis] = 0;
     }
   }
-  return true;
+  return moved;
 }
 
 void rnni_move(const rnn_tensor *dst, const rnn_tensor *src) { move(dst, src, false, NULL); }
 void rnni_move_add(const rnn_tensor *dst, const rnn_tensor *src) { move(dst, src, true, dst->ctx); }
 rnn_status rnni_move_new(rnn_ctx *ctx, const rnn_tensor *dst, const rnn_tensor *src) {
-  return move(dst, src, false, ctx) ? RNN_OK : rnni_poll(ctx);
+  return move(dst, src, false, ctx) == dst->count ? RNN_OK : rnni_poll(ctx);
 }
 
 static rnn_tensor as_rows(const rnn_tensor *t, void *data) {
@@ -211,14 +215,17 @@ static rnn_status record_write(rnn_ctx *ctx, rnn_tensor *base, rnn_tensor *src, 
   return status;
 }
 
-/* src is not on the stack when the write is recorded. */
-static rnn_status write(rnn_ctx *ctx, rnn_tensor *dst, rnn_tensor *src, bool record) {
+/* src is not on the stack when the write is recorded. stop as for move; a record is of the whole. */
+static rnn_status write(rnn_ctx *ctx, rnn_tensor *dst, rnn_tensor *src, bool record, const rnn_ctx *stop) {
   rnn_tensor *apart = NULL;
   if (src->storage == dst->storage) RNNI_TRY(rnn_tensor_copy(ctx, src, &apart)); /* they may overlap */
   rnn_status status = record ? record_write(ctx, dst->base ? dst->base : dst, src, dst) : RNN_OK;
   if (status == RNN_OK) {
     rnn_tensor_changed(dst);
-    rnni_move(dst, apart ? apart : src);
+    int64_t moved = move(dst, apart ? apart : src, false, stop);
+    if (moved < dst->count)
+      status = rnni_fail(ctx, RNN_EINTR, "the first %lld of the %lld elements of %s have been written: interrupted!",
+                         (long long)moved, (long long)dst->count, RNNI_SHAPE(dst));
   }
   rnn_tensor_free(apart);
   return status;
@@ -251,7 +258,7 @@ rnn_status rnn_tensor_assign(rnn_ctx *ctx, rnn_tensor *dst, rnn_tensor *src) {
     return rnni_fail(ctx, RNN_ETYPE, "assign: expected %s, got %s", rnni_type_text(dst->type), rnni_type_text(src->type));
   RNNI_TRY(need_own(ctx, dst));
   RNNI_TRY(recorded(ctx, dst, !dst->base, src, &record));
-  return write(ctx, dst, src, record);
+  return write(ctx, dst, src, record, record ? NULL : ctx);
 }
 
 /* value as an element of type, where number has room for one. */
@@ -274,9 +281,9 @@ rnn_status rnn_tensor_fill(rnn_ctx *ctx, rnn_tensor *t, double value) {
   RNNI_TRY(element_of(ctx, t->type, value, &number));
   RNNI_TRY(need_own(ctx, t));
   RNNI_TRY(recorded(ctx, t, true, NULL, &record));
-  if (!record) return write(ctx, t, &one, false);
+  if (!record) return write(ctx, t, &one, false, ctx);
   RNNI_TRY(rnn_tensor_copy(ctx, &one, &src));
-  rnn_status status = write(ctx, t, src, true);
+  rnn_status status = write(ctx, t, src, true, NULL);
   rnn_tensor_free(src);
   return status;
 }
@@ -295,7 +302,7 @@ rnn_status rnni_fill_by(rnn_ctx *ctx, rnn_tensor *t, rnn_status (*make)(rnn_ctx 
   }
   RNNI_TRY(rnni_tensor_raw(ctx, t->type, t->ndim, t->dims, &made));
   rnn_status status = make(ctx, made, arg);
-  if (status == RNN_OK) status = write(ctx, t, made, record);
+  if (status == RNN_OK) status = write(ctx, t, made, record, NULL);
   if (status != RNN_OK) ctx->random = before;
   rnn_tensor_free(made);
   return status;
