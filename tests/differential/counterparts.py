@@ -103,8 +103,8 @@ def pad(x, i, before, after, mode, value):
         places = torch.where(places < n, places, 2 * (n - 1) - places)
     elif mode == "circular":
         places = places % n
-    y = x.index_select(axis(i), places.clamp(0, max(n - 1, 0))) if n else x.new_zeros(
-        [len(places) if a == axis(i) % x.dim() else d for a, d in enumerate(x.shape)])
+    y = x.index_select(axis(i), places.clamp(0, n - 1)) if n else x.sum() + x.new_zeros(
+        [len(places) if a == axis(i) % x.dim() else d for a, d in enumerate(x.shape)])  # 0, with the history of x
     if mode != "constant":
         return y
     shape = [-1 if a == axis(i) % x.dim() else 1 for a in range(x.dim())]
@@ -119,15 +119,19 @@ def take_along_axis(x, ids, i):
     return keeps(torch.take_along_dim(x, ids.long() - 1, axis(i)), ids)
 
 
-def scatter(x, i, ids, y):
+def beside(ids, y, x):
+    """What there is of y for each id: of more than that, PyTorch has no gradient."""
     if not isinstance(y, torch.Tensor):
-        y = torch.full(ids.shape, y, dtype=x.dtype)
-    return keeps(x.scatter(axis(i), ids.long() - 1, y), ids)
+        return torch.full(ids.shape, y, dtype=x.dtype)
+    return y[tuple(slice(n) for n in ids.shape)]
+
+
+def scatter(x, i, ids, y):
+    return keeps(x.scatter(axis(i), ids.long() - 1, beside(ids, y, x)), ids)
 
 
 def scatter_add(x, i, ids, y):
-    return keeps(x.scatter_add(axis(i), ids.long() - 1, torch.as_tensor(y, dtype=x.dtype).expand(
-        ids.shape if not isinstance(y, torch.Tensor) else y.shape)), ids)
+    return keeps(x.scatter_add(axis(i), ids.long() - 1, beside(ids, y, x)), ids)
 
 
 def index_add(x, i, ids, y):
