@@ -88,6 +88,7 @@ int OPEN(lua_State *L) {
   lrnn_numbers_open(L);
   lrnn_locale_open(L);
   lrnn_format_open(L);
+  lrnn_nil_open(L);
   lua_newtable(L);
   set_ops(L, NULL);
   lua_newtable(L);
