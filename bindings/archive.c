@@ -94,9 +94,10 @@ static rnn_archive *read_archive(lua_State *L, const format *f) {
 
 /*--- rnn.archive_read(path) -> tensors, metadata | nil, message, code
 ---
---- All tensors of a safetensors file by their names, and its text entries. Loading runs no code. Errors: a path that
---- is no string, and the name of a tensor of a type that is not known here: the others are read. A file that cannot be
---- read or is not sound gives nil and a message, as does an element that the type it becomes cannot hold.
+--- All tensors of a safetensors file by their names, and its text entries. Floats become float, integers int32, bool a
+--- mask, float 0 and 1. Loading runs no code. Errors: a path that is no string, and the name of a tensor of a type that
+--- is not known here: the others are read. A file that cannot be read or is not sound gives nil and a message, as does
+--- an element that the type it becomes cannot hold.
 ---@param path string
 ---@return table<string, rnn.Tensor>? tensors of the shapes in the file
 ---@return table<string, string>|string
@@ -181,9 +182,9 @@ static int lrnn_archive_write(lua_State *L) {
 /*--- rnn.npy_read(path) -> tensor | nil, message, code
 ---
 --- The array of one of NumPy's .npy files (numpy.save), of its shape: C or Fortran order, either order of bytes. Floats
---- of 16, 32 and 64 bits become float; integers of 8 to 64 bits and bool become int32. Loading runs no code. Errors: a
---- path that is no string. A file that cannot be read or is not sound gives nil and a message, as does one of another
---- type (complex, text, dates, records, Python objects), or with an element that the type it becomes cannot hold.
+--- of 16, 32 and 64 bits become float; integers of 8 to 64 bits int32; bool a mask, float 0 and 1. Loading runs no code.
+--- Errors: a path that is no string. A file that cannot be read or is not sound gives nil and a message, as does one of
+--- another type (complex, text, dates, records, Python objects), or with an element that the type it becomes cannot hold.
 ---@param path string
 ---@return rnn.Tensor?
 ---@return string? message

@@ -26,6 +26,9 @@ const char *lrnn_describe(lua_State *L, int arg);
 /* "fname: argument 2 (axis): expected an integer, got table 'x'", raised. what names the argument or is NULL. */
 int lrnn_argument_error(lua_State *L, const char *fname, int arg, const char *what, const char *expected);
 
+/* Makes nil say more when it is called, as a method of an object is that does not exist. */
+void lrnn_nil_open(lua_State *L);
+
 /* ---- check.c: arguments; fname stands in the message ---- */
 
 /* Tells the core where in the user's program the op about to be applied is, while results are checked. */

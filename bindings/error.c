@@ -103,3 +103,43 @@ int lrnn_argument_error(lua_State *L, const char *fname, int arg, const char *wh
   if (what) return lrnn_error(L, "%s: argument %d (%s): expected %s, got %s", fname, arg, what, expected, got);
   return lrnn_error(L, "%s: argument %d: expected %s, got %s", fname, arg, expected, got);
 }
+
+/* nil is called: Lua's own error and, of x:froward(...), which method of x was meant. Reading an absent field of an object
+   is no mistake, and costs nothing more. */
+static int call_nil(lua_State *L) {
+  lua_Debug ar;
+  int given = lua_gettop(L);
+  luaL_checkstack(L, 6, NULL);
+  lua_getstack(L, 0, &ar);
+  lua_getinfo(L, "n", &ar);
+  luaL_where(L, 1);
+  lua_pushliteral(L, "attempt to call a nil value");
+  if (ar.name) lua_pushfstring(L, " (%s '%s')", ar.namewhat, ar.name);
+  if (ar.name && strcmp(ar.namewhat, "method") == 0) {
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "rnn.names");
+    lua_call(L, 1, 1);
+    lua_getfield(L, -1, "meant");
+    lua_remove(L, -2);
+    lua_pushvalue(L, 2);
+    lua_pushstring(L, ar.name);
+    lua_call(L, 2, 1);
+  }
+  lua_concat(L, lua_gettop(L) - given);
+  return lua_error(L);
+}
+
+void lrnn_nil_open(lua_State *L) {
+  lua_pushnil(L);
+  if (!lua_getmetatable(L, -1)) { /* else somebody has another use for it */
+    lua_createtable(L, 0, 2);
+    lua_pushcfunction(L, call_nil);
+    lua_setfield(L, -2, "__call");
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable"); /* nil has none, to who asks whether it can be called */
+    lua_setmetatable(L, -2);
+  } else {
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+}

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "binding.h"
+#include "ops/ops.h"
 
 /*--- x:shape() -> n, m, ...
 ---
@@ -181,15 +182,15 @@ static rnn_args arguments(rnn_tensor *const *t, const int64_t *i) {
   return (rnn_args){.t = t, .nt = 1, .i = {i[0], i[1], i[2], i[3]}};
 }
 
-static rnn_tensor *apply(lua_State *L, const char *op, rnn_tensor *t, const int64_t *i) {
+static rnn_tensor *apply(lua_State *L, const rnn_op *op, rnn_tensor *t, const int64_t *i) {
   rnn_args args = arguments(&t, i);
-  lrnn_apply(L, rnn_op_find(op), &args);
+  lrnn_apply(L, op, &args);
   return lrnn_test_shape(L, -1);
 }
 
 /* A view of t with other lengths: an exchange of an axis with itself, as a scalar its own shape again. */
 static rnn_tensor *with_lengths(lua_State *L, rnn_tensor *t, rnn_tensor *lengths) {
-  rnn_tensor *view = apply(L, rnn_tensor_ndim(t) ? "transpose" : "reshape", t, (int64_t[4]){0});
+  rnn_tensor *view = apply(L, rnn_tensor_ndim(t) ? &rnni_op_transpose : &rnni_op_reshape, t, (int64_t[4]){0});
   lrnn_check(L, rnn_tensor_set_lengths(lrnn_context(L), view, lengths));
   return view;
 }
@@ -207,7 +208,7 @@ static int lrnn_tensor_rows(lua_State *L) {
   int64_t first = from < 0 ? from + n + 1 : from, last = to < 0 ? to + n + 1 : to;
   if (first < 1 || last < first - 1 || last > n)
     return lrnn_error(L, "rows: %lld to %lld is not within 1 to %lld", (long long)from, (long long)to, (long long)n);
-  apply(L, "slice", t, (int64_t[4]){0, first, last, 1});
+  apply(L, &rnni_op_slice, t, (int64_t[4]){0, first, last, 1});
   return 1;
 }
 
@@ -264,7 +265,7 @@ static void push_row(lua_State *L, rnn_tensor *t, int64_t i) {
     return;
   }
   if (rnn_tensor_lengths(t)) t = with_lengths(L, t, NULL);
-  apply(L, "select", t, (int64_t[4]){0, at + 1});
+  apply(L, &rnni_op_select, t, (int64_t[4]){0, at + 1});
 }
 
 /* ---- x[{ ... }]: an entry for each of the first axes ---- */
@@ -328,10 +329,10 @@ static places check_places(lua_State *L, rnn_tensor *t) {
   return p;
 }
 
-static rnn_status replace(rnn_ctx *ctx, rnn_tensor **t, const char *op, const int64_t *i) {
+static rnn_status replace(rnn_ctx *ctx, rnn_tensor **t, const rnn_op *op, const int64_t *i) {
   rnn_tensor *next;
   rnn_args args = arguments(t, i);
-  rnn_status status = rnn_apply(ctx, rnn_op_find(op), &args, &next);
+  rnn_status status = rnn_apply(ctx, op, &args, &next);
   if (status != RNN_OK) return status;
   rnn_tensor_free(*t);
   *t = next;
@@ -344,7 +345,7 @@ static rnn_status take(rnn_ctx *ctx, rnn_tensor **t, const places *p, bool bare,
   bool drop = rnn_tensor_lengths(*t) && (bare || (p->n && p->of[0].kind == PLACE)), viewed = drop;
   rnn_status status = RNN_OK;
   int at = 0;
-  if (drop) status = replace(ctx, t, "transpose", (int64_t[4]){0});
+  if (drop) status = replace(ctx, t, &rnni_op_transpose, (int64_t[4]){0});
   if (drop && status == RNN_OK) status = rnn_tensor_set_lengths(ctx, *t, NULL);
   for (int k = 0; k < p->n && status == RNN_OK; k++) {
     int64_t from = p->of[k].from, to = p->of[k].to, step = p->of[k].step;
@@ -353,15 +354,15 @@ static rnn_status take(rnn_ctx *ctx, rnn_tensor **t, const places *p, bool bare,
       *axis = at;
       at += rnn_tensor_type(p->ids) == RNN_FLOAT ? rnn_tensor_ndim(p->ids) : 1;
     } else if (p->of[k].kind == PLACE) {
-      status = replace(ctx, t, "select", (int64_t[4]){at, from});
+      status = replace(ctx, t, &rnni_op_select, (int64_t[4]){at, from});
     } else {
-      if (!whole) status = replace(ctx, t, "slice", (int64_t[4]){at, from, to, step});
+      if (!whole) status = replace(ctx, t, &rnni_op_slice, (int64_t[4]){at, from, to, step});
       at++;
     }
     viewed |= p->of[k].kind != IDS && !whole;
   }
   if (viewed || status != RNN_OK) return status;
-  return replace(ctx, t, rnn_tensor_ndim(*t) ? "transpose" : "reshape", (int64_t[4]){0});
+  return replace(ctx, t, rnn_tensor_ndim(*t) ? &rnni_op_transpose : &rnni_op_reshape, (int64_t[4]){0});
 }
 
 static void push_part(lua_State *L, rnn_tensor *t) {
@@ -556,8 +557,8 @@ static int lrnn_tensor_detach(lua_State *L) {
 ---
 --- Writes y, broadcast, into all of x, as x[i] = y does into a part. Parts share memory, so a write into one is a write
 --- into the tensor that it was taken from. A y with a history keeps it; what was overwritten has no gradient any more.
---- Errors: a shape that cannot become that of x, another type, a y with a history into a parameter, an x that is a copy
---- of a part.
+--- Ctrl-C may leave a large write half done; the error says how far it came. Errors: a shape that cannot become that of
+--- x, another type, a y with a history into a parameter, an x that is a copy of a part.
 ---@param y rnn.Tensor of a shape that can be broadcast to that of x
 ---@return rnn.Tensor x itself, of any shape */
 static int lrnn_tensor_assign(lua_State *L) {
@@ -569,7 +570,7 @@ static int lrnn_tensor_assign(lua_State *L) {
 
 /*--- x:fill_(value) -> x
 ---
---- Makes every element value. Errors: a value that the type cannot hold.
+--- Makes every element value; Ctrl-C as for x:assign. Errors: a value that the type cannot hold.
 ---@param value number
 ---@return rnn.Tensor x itself, of any shape */
 static int lrnn_tensor_fill(lua_State *L) {

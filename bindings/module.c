@@ -89,6 +89,7 @@ int OPEN(lua_State *L) {
   lrnn_locale_open(L);
   lrnn_format_open(L);
   lrnn_trace_open(L);
+  lrnn_nil_open(L);
   lua_newtable(L);
   set_ops(L, NULL);
   lua_newtable(L);

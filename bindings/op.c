@@ -13,6 +13,7 @@ typedef struct number {
 
 typedef struct reader {
   lua_State *L;
+  const rnn_op *op;
   const char *name, *signature;
   rnn_args args;
   rnn_tensor **t;
@@ -74,7 +75,7 @@ static void read_axes(reader *r) {
 /* The number of the name among the op's choices. */
 static int64_t read_choice(reader *r) {
   lua_State *L = r->L;
-  const char *const *names = rnn_op_choices(rnn_op_find(r->name));
+  const char *const *names = rnn_op_choices(r->op);
   for (int i = 0; lua_type(L, r->arg) == LUA_TSTRING && names[i]; i++)
     if (strcmp(lua_tostring(L, r->arg), names[i]) == 0) return i;
   lua_pushfstring(L, "one of '%s'", names[0]);
@@ -164,15 +165,16 @@ static int op_call(lua_State *L) {
   const rnn_op *op = index == (int)index ? rnn_op_at((int)index) : NULL;
   if (!op) return luaL_error(L, "no such op");
   rnn_tensor *plain[MAX_PLAIN];
-  reader r = {.L = L, .name = rnn_op_name(op), .signature = rnn_op_signature(op), .t = plain, .absent = rnn_op_absent(op), .arg = 1};
+  reader r = {.L = L, .op = op, .name = rnn_op_name(op), .signature = rnn_op_signature(op), .t = plain,
+              .absent = rnn_op_absent(op), .arg = 1};
   int most = 0;
-  for (const char *s = rnn_op_signature(op); *s; s++) {
+  for (const char *s = r.signature; *s; s++) {
     if ((*s == 's' || *s == 'a') && !lua_istable(L, most + 1)) most = lua_gettop(L); /* one by one, to the last */
     else if (*s != '?') most++;
   }
   int given = lrnn_count(L, most);
   lua_settop(L, most); /* what is absent is nil, whatever comes onto the stack meanwhile */
-  for (const char *s = rnn_op_signature(op); *s; s++) {
+  for (const char *s = r.signature; *s; s++) {
     bool optional = *s == '?';
     if (optional) s++;
     read_argument(&r, *s, optional);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "binding.h"
+#include "ops/ops.h"
 
 /* ---- sizes ---- */
 
@@ -342,7 +343,7 @@ static int lrnn_categorical(lua_State *L) {
   rnn_tensor *weights = lrnn_check_tensor(L, "categorical", 1);
   rnn_tensor **box = lrnn_box(L);
   lrnn_check(L, rnn_multinomial(lrnn_context(L), weights, 1, true, box));
-  lrnn_apply(L, rnn_op_find("squeeze"), &(rnn_args){.t = box, .nt = 1, .i = {rnn_tensor_ndim(*box) - 1}});
+  lrnn_apply(L, &rnni_op_squeeze, &(rnn_args){.t = box, .nt = 1, .i = {rnn_tensor_ndim(*box) - 1}});
   return 1;
 }
 

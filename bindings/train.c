@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "binding.h"
+#include "ops/ops.h"
 
 /* recurrent({cell, units, returns, reverse, ...}, x, weights [, state]) -> y, state; the options are those of
    rnn_recurrent in rnn.h under their own names. */
@@ -58,7 +59,7 @@ static int lrnn_recurrent(lua_State *L) {
   lua_createtable(L, rnn_recurrent_states(&r), 0);
   int table = lua_gettop(L);
   rnn_args args = {.t = in, .nt = 1 + weights + states, .recurrent = &r};
-  for (int i = lrnn_apply(L, rnn_op_find("recurrent"), &args) - 1; i > 0; i--) lua_rawseti(L, table, i);
+  for (int i = lrnn_apply(L, &rnni_op_recurrent, &args) - 1; i > 0; i--) lua_rawseti(L, table, i);
   lua_insert(L, table); /* y goes before the states */
   return 2;
 }

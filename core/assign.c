@@ -5,6 +5,7 @@
  * in which what was overwritten has no gradient and what was written has. A view notices by the number of recorded writes
  * that the base has seen since the view's own history was made, and is then a part of the base as it is now (after
  * PyTorch's views and CopySlices). */
+#include "ops/ops.h"
 #include "tape.h"
 
 void rnn_tensor_changed(rnn_tensor *t) {
@@ -63,11 +64,11 @@ static void add_run(int64_t n, real *to, int64_t to_step, const real *from, int6
     for (int64_t i = 0; i < n; i++) to[i * to_step] += from[i * from_step];
 }
 
-/* With stop, it leaves early after an interrupt, and says false: for new memory, which nobody has seen. */
-static bool move(const rnn_tensor *dst, const rnn_tensor *src, bool add, const rnn_ctx *stop) {
-  if (dst->count == 0) return true;
+/* How many elements of dst have been written, row by row: all, or with stop fewer after an interrupt. */
+static int64_t move(const rnn_tensor *dst, const rnn_tensor *src, bool add, const rnn_ctx *stop) {
+  if (dst->count == 0) return 0;
   walk w = walk_of(dst, src);
-  int64_t size = (int64_t)rnni_type_size(dst->type), index[RNN_MAX_DIMS] = {0}, done = 0;
+  int64_t size = (int64_t)rnni_type_size(dst->type), index[RNN_MAX_DIMS] = {0}, moved = 0, look = RNNI_BLOCK;
   int64_t length = w.dims[w.n - 1], to_step = w.to[w.n - 1], from_step = w.from[w.n - 1];
   char *to = dst->data;
   const char *from = src->data;
@@ -76,7 +77,11 @@ static bool move(const rnn_tensor *dst, const rnn_tensor *src, bool add, const r
       int64_t n = RNNI_MIN(length - at, RNNI_BLOCK);
       void *d = to + at * to_step * size;
       const void *s = from + at * from_step * size;
-      if (stop && (done += n) > RNNI_BLOCK && (done = n, rnni_interrupted(stop))) return false;
+      if (stop && moved >= look) {
+        if (rnni_interrupted(stop)) return moved;
+        look = moved + RNNI_BLOCK;
+      }
+      moved += n;
       if (add) add_run(n, d, to_step, s, from_step);
       else copy_run((size_t)size, n, d, to_step, s, from_step);
     }
@@ -89,13 +94,13 @@ static bool move(const rnn_tensor *dst, const rnn_tensor *src, bool add, const r
       index[axis] = 0;
     }
   }
-  return true;
+  return moved;
 }
 
 void rnni_move(const rnn_tensor *dst, const rnn_tensor *src) { move(dst, src, false, NULL); }
 void rnni_move_add(const rnn_tensor *dst, const rnn_tensor *src) { move(dst, src, true, dst->ctx); }
 rnn_status rnni_move_new(rnn_ctx *ctx, const rnn_tensor *dst, const rnn_tensor *src) {
-  return move(dst, src, false, ctx) ? RNN_OK : rnni_poll(ctx);
+  return move(dst, src, false, ctx) == dst->count ? RNN_OK : rnni_poll(ctx);
 }
 
 static rnn_tensor as_rows(const rnn_tensor *t, void *data) {
@@ -213,14 +218,17 @@ static rnn_status record_write(rnn_ctx *ctx, rnn_tensor *base, rnn_tensor *src, 
   return status;
 }
 
-/* src is not on the stack when the write is recorded. */
-static rnn_status write(rnn_ctx *ctx, rnn_tensor *dst, rnn_tensor *src, bool record) {
+/* src is not on the stack when the write is recorded. stop as for move; a record is of the whole. */
+static rnn_status write(rnn_ctx *ctx, rnn_tensor *dst, rnn_tensor *src, bool record, const rnn_ctx *stop) {
   rnn_tensor *apart = NULL;
   if (src->storage == dst->storage) RNNI_TRY(rnn_tensor_copy(ctx, src, &apart)); /* they may overlap */
   rnn_status status = record ? record_write(ctx, dst->base ? dst->base : dst, src, dst) : RNN_OK;
   if (status == RNN_OK) {
     rnn_tensor_changed(dst);
-    rnni_move(dst, apart ? apart : src);
+    int64_t moved = move(dst, apart ? apart : src, false, stop);
+    if (moved < dst->count)
+      status = rnni_fail(ctx, RNN_EINTR, "the first %lld of the %lld elements of %s have been written: interrupted!",
+                         (long long)moved, (long long)dst->count, RNNI_SHAPE(dst));
   }
   rnn_tensor_free(apart);
   return status;
@@ -231,7 +239,7 @@ static rnn_status assign_last_axes(rnn_ctx *ctx, rnn_tensor *dst, rnn_tensor *sr
   rnn_tensor *fewer;
   rnn_args args = {.t = &src, .nt = 1, .nshape = dst->ndim};
   memcpy(args.shape, src->dims + src->ndim - dst->ndim, (size_t)dst->ndim * sizeof *args.shape);
-  RNNI_TRY(rnn_apply(ctx, rnn_op_find("reshape"), &args, &fewer));
+  RNNI_TRY(rnn_apply(ctx, &rnni_op_reshape, &args, &fewer));
   rnn_status status = rnn_tensor_assign(ctx, dst, fewer);
   rnn_tensor_free(fewer);
   return status;
@@ -253,7 +261,7 @@ rnn_status rnn_tensor_assign(rnn_ctx *ctx, rnn_tensor *dst, rnn_tensor *src) {
     return rnni_fail(ctx, RNN_ETYPE, "assign: expected %s, got %s", rnni_type_text(dst->type), rnni_type_text(src->type));
   RNNI_TRY(need_own(ctx, dst));
   RNNI_TRY(recorded(ctx, dst, !dst->base, src, &record));
-  return write(ctx, dst, src, record);
+  return write(ctx, dst, src, record, record ? NULL : ctx);
 }
 
 /* value as an element of type, where number has room for one. */
@@ -276,9 +284,9 @@ rnn_status rnn_tensor_fill(rnn_ctx *ctx, rnn_tensor *t, double value) {
   RNNI_TRY(element_of(ctx, t->type, value, &number));
   RNNI_TRY(need_own(ctx, t));
   RNNI_TRY(recorded(ctx, t, true, NULL, &record));
-  if (!record) return write(ctx, t, &one, false);
+  if (!record) return write(ctx, t, &one, false, ctx);
   RNNI_TRY(rnn_tensor_copy(ctx, &one, &src));
-  rnn_status status = write(ctx, t, src, true);
+  rnn_status status = write(ctx, t, src, true, NULL);
   rnn_tensor_free(src);
   return status;
 }
@@ -297,7 +305,7 @@ rnn_status rnni_fill_by(rnn_ctx *ctx, rnn_tensor *t, rnn_status (*make)(rnn_ctx 
   }
   RNNI_TRY(rnni_tensor_raw(ctx, t->type, t->ndim, t->dims, &made));
   rnn_status status = make(ctx, made, arg);
-  if (status == RNN_OK) status = write(ctx, t, made, record);
+  if (status == RNN_OK) status = write(ctx, t, made, record, NULL);
   if (status != RNN_OK) ctx->random = before;
   rnn_tensor_free(made);
   return status;
@@ -367,27 +375,28 @@ static rnn_status chosen(rnn_ctx *ctx, rnn_tensor *x, int axis, rnn_tensor *whic
   }
   RNNI_TRY(need_axes(ctx, x, axis, which));
   int behind = axis + which->ndim, rest = x->ndim - behind;
+  int64_t wrong;
   rnn_status status;
   RNNI_TRY(rnn_tensor_copy(ctx, which, &flat)); /* row by row */
   rnn_tensor_free(flat->lengths);
   flat->lengths = NULL;
-  for (int64_t i = 0; i < flat->count; i++)
-    if (rnni_f(flat)[i] != 0 && rnni_f(flat)[i] != 1) {
-      status = rnni_fail(ctx, RNN_EARG, "index: a mask holds 0 and 1, but element %lld is %g; ids are int32",
-                         (long long)i + 1, (double)rnni_f(flat)[i]);
-      goto done;
-    }
+  RNNI_GOTO(rnni_no_mask_at(ctx, flat, &wrong));
+  if (wrong >= 0) {
+    status = rnni_fail(ctx, RNN_EARG, "index: a mask holds 0 and 1, but element %lld is %s; ids are int32",
+                       (long long)wrong + 1, rnni_number_text((double)rnni_f(flat)[wrong]));
+    goto done;
+  }
   flat->ndim = 1;
   flat->dims[0] = flat->count;
   flat->strides[0] = 1;
   args.t = &flat;
-  RNNI_GOTO(rnn_apply(ctx, rnn_op_find("nonzero"), &args, ids));
+  RNNI_GOTO(rnn_apply(ctx, &rnni_op_nonzero, &args, ids));
   args.t = &x;
   args.nshape = axis + 1 + rest;
   memcpy(args.shape, x->dims, (size_t)axis * sizeof *x->dims);
   args.shape[axis] = which->count;
   memcpy(args.shape + axis + 1, x->dims + behind, (size_t)rest * sizeof *x->dims);
-  status = rnn_apply(ctx, rnn_op_find("reshape"), &args, rows);
+  status = rnn_apply(ctx, &rnni_op_reshape, &args, rows);
   if (status != RNN_OK) rnn_tensor_free(*ids);
 done:
   rnn_tensor_free(flat);
@@ -396,7 +405,7 @@ done:
 
 /* x as a view without its lengths: a place that is chosen is chosen, padding or not. */
 static rnn_status without_lengths(rnn_ctx *ctx, rnn_tensor *x, rnn_tensor **out) {
-  RNNI_TRY(rnn_apply(ctx, rnn_op_find("transpose"), &(rnn_args){.t = &x, .nt = 1}, out));
+  RNNI_TRY(rnn_apply(ctx, &rnni_op_transpose, &(rnn_args){.t = &x, .nt = 1}, out));
   return rnn_tensor_set_lengths(ctx, *out, NULL);
 }
 
@@ -411,7 +420,7 @@ rnn_status rnn_tensor_pick(rnn_ctx *ctx, rnn_tensor *x, int axis, rnn_tensor *wh
   rnn_tensor_free(bare);
   RNNI_TRY(status);
   rnn_args args = {.t = in, .nt = 2, .i = {axis}};
-  status = rnn_apply(ctx, rnn_op_find("gather"), &args, out);
+  status = rnn_apply(ctx, &rnni_op_gather, &args, out);
   rnn_tensor_free(in[0]);
   rnn_tensor_free(in[1]);
   return status;
@@ -426,10 +435,10 @@ static rnn_status put(rnn_ctx *ctx, rnn_tensor *x, rnn_tensor *which, rnn_tensor
   if (record && x->base && !x->node) x->writes = x->base->writes - 1; /* what is not written to keeps its history */
   rnn_args args = {.t = in, .nt = 3};
   RNNI_GOTO(chosen(ctx, x, 0, which, &in[1], &in[0]));
-  RNNI_GOTO(rnn_apply(ctx, rnn_op_find("index_put"), &args, &made));
+  RNNI_GOTO(rnn_apply(ctx, &rnni_op_index_put, &args, &made));
   args = (rnn_args){.t = &made, .nt = 1, .nshape = x->ndim};
   memcpy(args.shape, x->dims, sizeof args.shape);
-  RNNI_GOTO(rnn_apply(ctx, rnn_op_find("reshape"), &args, &back));
+  RNNI_GOTO(rnn_apply(ctx, &rnni_op_reshape, &args, &back));
   status = rnn_tensor_assign(ctx, x, back);
 done:
   ctx->recording = recording;
@@ -446,7 +455,7 @@ static rnn_status in_front(rnn_ctx *ctx, rnn_tensor *t, int axis, int count, rnn
   for (int i = 0; i < count; i++) args.shape[args.nshape++] = axis + i;
   for (int i = 0; i < t->ndim; i++)
     if (i < axis || i >= axis + count) args.shape[args.nshape++] = i;
-  return rnn_apply(ctx, rnn_op_find("permute"), &args, out);
+  return rnn_apply(ctx, &rnni_op_permute, &args, out);
 }
 
 /* The values y of what has ndim axes, with this axis first. */
@@ -459,7 +468,7 @@ static rnn_status values_in_front(rnn_ctx *ctx, rnn_tensor *y, int ndim, int axi
   }
   for (int i = 0; i < ndim; i++) args.shape[i] = i < lead ? 1 : y->dims[i - lead];
   rnn_tensor *all;
-  RNNI_TRY(rnn_apply(ctx, rnn_op_find("reshape"), &args, &all));
+  RNNI_TRY(rnn_apply(ctx, &rnni_op_reshape, &args, &all));
   rnn_status status = in_front(ctx, all, axis, 1, out);
   rnn_tensor_free(all);
   return status;

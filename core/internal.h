@@ -345,6 +345,8 @@ const char *rnni_layer_tensor_name(const rnn_recurrent *r, int input);
 RNN_MUST_USE rnn_status rnni_need_float(rnn_ctx *ctx, const rnni_call *c, int input);
 /* Masks are float tensors of 0 and 1, in padding of anything; binary.c. */
 RNN_MUST_USE rnn_status rnni_need_mask(rnn_ctx *ctx, const rnni_call *c, int input);
+/* The first element of a float tensor, lying in rows, that no mask has; -1 when it is one. */
+RNN_MUST_USE rnn_status rnni_no_mask_at(rnn_ctx *ctx, const rnn_tensor *t, int64_t *at);
 RNN_MUST_USE rnn_status rnni_need_int(rnn_ctx *ctx, const rnni_call *c, int input);
 RNN_MUST_USE rnn_status rnni_need_ndim(rnn_ctx *ctx, const rnni_call *c, int input, int ndim);
 /* dst (shape of an input) += src (broadcast shape) summed over the broadcast axes. */

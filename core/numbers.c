@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "internal.h"
+#include "ops/ops.h"
 
 /* ---- the rule ---- */
 
@@ -66,11 +67,11 @@ static rnn_status give_tensor(rnn_status status, rnn_tensor *made, rnn_tensor **
 /* One piece of work on the elements from .. to of x, for each_piece. */
 typedef rnn_status piece(const rnn_numbers *x, const void *other, int64_t from, int64_t to, void *out);
 
-/* All of n, with looks for an interrupt. */
+/* All of n, with looks for an interrupt; each may lie anywhere, which takes as long as beginning a row. */
 static rnn_status each_piece(const rnn_numbers *x, int64_t n, piece *work, const void *other, void *out) {
   int64_t done = 0;
   for (RNNI_PIECES(n, from, to)) {
-    RNNI_TRY(rnni_pace(x->ctx, &done, to - from));
+    RNNI_TRY(rnni_pace(x->ctx, &done, RNNI_ROW * (to - from)));
     RNNI_TRY(work(x, other, from, to, out));
   }
   return RNN_OK;
@@ -129,7 +130,7 @@ static rnn_status sort_by(const rnn_numbers *x, half h, rnn_tensor **out) {
   rnn_tensor *keys;
   RNNI_TRY(rnni_tensor_raw(x->ctx, RNN_INT, 1, &x->count, &keys));
   rnn_status status = each_piece(x, x->count, half_keys, &h, rnni_i(keys));
-  if (status == RNN_OK) status = rnn_apply(x->ctx, rnn_op_find("argsort"), &(rnn_args){.t = &keys, .nt = 1}, out);
+  if (status == RNN_OK) status = rnn_apply(x->ctx, &rnni_op_argsort, &(rnn_args){.t = &keys, .nt = 1}, out);
   rnn_tensor_free(keys);
   return status;
 }

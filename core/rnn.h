@@ -189,8 +189,9 @@ RNN_MUST_USE rnn_status rnn_tensor_copy(rnn_ctx *ctx, const rnn_tensor *t, rnn_t
 RNN_MUST_USE rnn_status rnn_tensor_part(rnn_ctx *ctx, rnn_tensor *t, int n, const int64_t *index, rnn_tensor **out);
 /* Copies the values of src, of equal type, broadcast to dst's shape, into dst. While recording, a write of values with a
    history, or over values with one, is recorded: afterwards what was overwritten has no gradient, and src has that of
-   its new place. A parameter takes numbers only (RNN_EARG for values with a history). The same for what follows, which
-   writes values without history. */
+   its new place. A parameter takes numbers only (RNN_EARG for values with a history). An interrupt may come in the middle
+   of a write that is not recorded: the message says how far it came. The same for what follows, which writes values
+   without history. */
 RNN_MUST_USE rnn_status rnn_tensor_assign(rnn_ctx *ctx, rnn_tensor *dst, rnn_tensor *src);
 RNN_MUST_USE rnn_status rnn_tensor_fill(rnn_ctx *ctx, rnn_tensor *t, double value);
 /* Fills the part that rnn_tensor_part gives; one element without a history is written at once. */

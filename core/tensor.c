@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "internal.h"
+#include "ops/ops.h"
 #include "tape.h"
 
 size_t rnni_type_size(rnn_type type) { return type == RNN_FLOAT ? sizeof(real) : sizeof(int32_t); }
@@ -209,7 +210,7 @@ rnn_status rnn_tensor_rows(rnn_ctx *ctx, rnn_tensor *t, int64_t from, int64_t to
   RNNI_NEED_TENSOR(ctx, t);
   RNNI_NEED(ctx, out, "out is NULL");
   rnn_args args = {.t = &t, .nt = 1, .i = {0, from + 1, to, 1}};
-  return rnn_apply(ctx, rnn_op_find("slice"), &args, out);
+  return rnn_apply(ctx, &rnni_op_slice, &args, out);
 }
 
 rnn_status rnn_tensor_detach(rnn_ctx *ctx, rnn_tensor *t, rnn_tensor **out) {

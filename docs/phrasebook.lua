@@ -15,8 +15,9 @@ line of ours in both precisions and compares it with what NumPy, PyTorch and Ker
 tests/reference); those of Torch7, which is no longer made, are written from memory and do not run.
 
 Axes, positions, ids and labels count from 1 here and from 0 there; negative ones count from the end in both. A mask is
-a tensor of 0 and 1. Most functions are methods, too: `x:sum()` is `rnn.sum(x)`. What starts with `nn.`, `optim.` and
-`data.` here are the tables of `rnn`. `docs/manual.md` has the rest.
+a float tensor of 0 and 1, as comparisons give it, and what an array of bool in a file becomes. Most functions are
+methods, too: `x:sum()` is `rnn.sum(x)`. What starts with `nn.`, `optim.` and `data.` here are the tables of `rnn`.
+`docs/manual.md` has the rest.
 
 In the lines x, y, p are (3, 4), p positive, a (3, 3), b (2, 3, 4), v (4), u (3), s (8), i and k integers, mask and q
 masks, ids, labels and places positions, lengths numbers of steps, W (2, 4) and c (2) weights, t (3, 2) targets, z has

@@ -167,8 +167,10 @@ static rnn_status put_date(rnn_ctx *ctx, rnni_column *c, int64_t row, const char
 
 /* The days of all cells, once the last has been seen. */
 static rnn_status finish_dates(rnn_ctx *ctx, const rnni_column *c, int32_t *days) {
+  int64_t done = 0;
   if (c->format || !(c->orders & (RNNI_MDY | RNNI_DMY))) return RNN_OK;
   for (int64_t i = 0; i < c->rows; i++) {
+    RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW));
     if (days[i] == INT32_MIN) continue;
     rnni_date d = of_parts(days[i]);
     if (c->orders == (RNNI_MDY | RNNI_DMY) && d.month != d.day) {
@@ -305,14 +307,19 @@ rnn_status rnni_column_finish(rnn_ctx *ctx, rnni_column *c, int64_t rows, rnn_cs
   rnn_tensor *values = NULL;
   rnn_numbers *numbers = NULL;
   void *data;
+  int64_t done = 0;
   rnn_status status = RNN_OK;
   if (c->type == RNN_CSV_AUTO) RNNI_GOTO(settle(ctx, c, c->sample ? c->sample->type : RNN_CSV_AUTO));
-  while (c->rows < rows) RNNI_GOTO(append_missing(ctx, c));
+  while (c->rows < rows) {
+    RNNI_GOTO(rnni_pace(ctx, &done, 1));
+    RNNI_GOTO(append_missing(ctx, c));
+  }
   if (c->type == RNN_CSV_NUMBER) RNNI_GOTO(rnn_numbers_new(ctx, c->whole, rows, &numbers));
   else RNNI_GOTO(rnni_tensor_raw(ctx, RNN_INT, 1, &rows, &values));
   data = numbers ? (void *)numbers->integers : values->data;
   for (int64_t i = 0; i < c->chunk_count; i++) {
     int64_t n = RNNI_MIN(rows - i * CHUNK, CHUNK);
+    RNNI_GOTO(rnni_pace(ctx, &done, n));
     memcpy((char *)data + (size_t)(i * CHUNK) * value_size(c), c->chunks[i], (size_t)n * value_size(c));
   }
   if (c->type == RNN_CSV_DATE) RNNI_GOTO(finish_dates(ctx, c, data));

@@ -39,7 +39,7 @@ CONVERT(from_i16, int32_t, int16_t, x)
 CONVERT(from_u16, int32_t, uint16_t, x)
 CONVERT(from_i8, int32_t, int8_t, x)
 CONVERT(from_u8, int32_t, uint8_t, x)
-CONVERT(from_bool, int32_t, uint8_t, x != 0)
+CONVERT(from_bool, real, uint8_t, x != 0)
 
 static size_t from_f64(void *dst, const void *src, size_t n) {
   char text[160];
@@ -71,7 +71,7 @@ static const rnni_element elements[] = {
     {"BF16", 2, RNN_FLOAT, from_bf16}, {"I64", 8, RNN_INT, from_i64}, {"I32", 4, RNN_INT, from_i32},
     {"I16", 2, RNN_INT, from_i16},   {"I8", 1, RNN_INT, from_i8},     {"U64", 8, RNN_INT, from_u64},
     {"U32", 4, RNN_INT, from_u32},   {"U16", 2, RNN_INT, from_u16},   {"U8", 1, RNN_INT, from_u8},
-    {"BOOL", 1, RNN_INT, from_bool},
+    {"BOOL", 1, RNN_FLOAT, from_bool},
 };
 
 const char *rnni_element_written(rnn_type type) { return type == RNN_INT ? "I32" : sizeof(real) == 8 ? "F64" : "F32"; }

@@ -1,5 +1,6 @@
 /* elements.h: the element types of files of tensors, by their names in safetensors files, and what ours make of them:
- * floats of any size become float, as rnn_real_refuses allows; integers and booleans become int32 where they fit. */
+ * floats of any size become float, as rnn_real_refuses allows; integers become int32 where they fit; booleans a mask,
+ * float 0 and 1. */
 #ifndef RNNI_ELEMENTS_H
 #define RNNI_ELEMENTS_H
 

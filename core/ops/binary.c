@@ -347,21 +347,28 @@ COMPARE(ge, RNNI_LE, 1, "(a, b). 1 where a >= b,")
 
 /* ---- logic: of masks, float tensors of 0 and 1 ---- */
 
-rnn_status rnni_need_mask(rnn_ctx *ctx, const rnni_call *c, int input) {
-  RNNI_TRY(rnni_need_float(ctx, c, input));
-  const rnn_tensor *t = c->in[input];
-  int64_t width, rows = rnni_valid_rows(t, &width), done = 0; /* behind its lengths may be anything */
+rnn_status rnni_no_mask_at(rnn_ctx *ctx, const rnn_tensor *t, int64_t *at) {
+  int64_t width, rows = rnni_valid_rows(t, &width), done = 0;
+  *at = -1;
   for (int64_t r = 0; r < rows; r++)
     for (RNNI_PIECES(rnni_is_valid_row(t, r) ? width : 0, from, to)) {
       const real *x = rnni_f(t) + r * width;
       RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW + to - from));
       if (rnni_kernel->elements->is_mask(to - from, x + from)) continue;
       while (x[from] == 0 || x[from] == 1) from++;
-      return rnni_fail(ctx, RNN_EARG, "%s: %s: a mask holds 0 and 1, but element %lld is %s; x:ne(0) makes one",
-                       c->op->name, rnni_input_name(c, input), (long long)(r * width + from) + 1,
-                       rnni_number_text((double)x[from]));
+      *at = r * width + from;
+      return RNN_OK;
     }
   return RNN_OK;
+}
+
+rnn_status rnni_need_mask(rnn_ctx *ctx, const rnni_call *c, int input) {
+  int64_t at;
+  RNNI_TRY(rnni_need_float(ctx, c, input));
+  RNNI_TRY(rnni_no_mask_at(ctx, c->in[input], &at));
+  if (at < 0) return RNN_OK;
+  return rnni_fail(ctx, RNN_EARG, "%s: %s: a mask holds 0 and 1, but element %lld is %s; x:ne(0) makes one", c->op->name,
+                   rnni_input_name(c, input), (long long)at + 1, rnni_number_text((double)rnni_f(c->in[input])[at]));
 }
 
 static rnn_status logic_forward(rnn_ctx *ctx, rnni_call *c, rnni_pair pair) {

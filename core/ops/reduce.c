@@ -282,55 +282,27 @@ const rnn_op rnni_op_argmin = {.name = "argmin", .args = "tX?b", .doc = "(x [, a
 
 /* ---- masks ---- */
 
-static bool is_mask(rnn_type type, const void *x, int64_t from, int64_t to) {
-  bool mask = true;
-  if (type == RNN_INT)
-    for (int64_t i = from; i < to; i++) mask &= ((const int32_t *)x)[i] >> 1 == 0;
-  else
-    for (int64_t i = from; i < to; i++) mask &= ((const real *)x)[i] == 0 || ((const real *)x)[i] == 1;
-  return mask;
-}
-
-static rnn_status check_mask(rnn_ctx *ctx, const rnni_call *c, const rnni_lines *l) {
-  int64_t work = 0;
-  for (int64_t o = 0; o < l->outer; o++) {
-    int64_t first = o * l->length * l->inner, n = rnni_line_is_padding(c, l, o) ? 0 : rnni_line_valid(l, o) * l->inner;
-    for (RNNI_PIECES(n, from, to)) {
-      RNNI_TRY(rnni_pace(ctx, &work, RNNI_ROW + to - from));
-      if (!is_mask(c->in[0]->type, l->x, first + from, first + to))
-        return rnni_fail(ctx, RNN_EARG, "%s: a mask holds 0 and 1, but %s %s has other elements; x:ne(0) makes a mask",
-                         c->op->name, rnni_type_text(c->in[0]->type), RNNI_SHAPE(c->in[0]));
-    }
-  }
-  return RNN_OK;
-}
-
-/* The largest or smallest element, as a float; of nothing what does not decide. */
+/* The largest or smallest element; of nothing what does not decide. */
 static rnn_status mask_forward(rnn_ctx *ctx, rnni_call *c, bool smallest) {
   real *y = rnni_f(c->out[0]);
-  int32_t *tops = NULL;
   rnni_lines l;
   rnn_status status;
-  bool whole = c->in[0]->type == RNN_INT;
+  RNNI_TRY(rnni_need_mask(ctx, c, 0));
   RNNI_TRY(rnni_lines_open(ctx, c, &l));
-  RNNI_GOTO(check_mask(ctx, c, &l));
-  if (whole) RNNI_GOTO(rnni_array(ctx, RNNI_MAX(c->out[0]->count, 1), sizeof *tops, &tops));
-  RNNI_GOTO(rnni_reduce(&(rnni_reduction){.ctx = ctx, .l = &l, .type = c->in[0]->type, .smallest = smallest,
-                                          .top = whole ? (void *)tops : y}));
+  RNNI_GOTO(rnni_reduce(&(rnni_reduction){.ctx = ctx, .l = &l, .type = RNN_FLOAT, .smallest = smallest, .top = y}));
   for (int64_t i = 0; i < c->out[0]->count; i++) {
-    bool decided = whole ? tops[i] == !smallest : y[i] == (real)!smallest;
-    y[i] = (real)(rnni_line_valid(&l, i / l.inner) > 0 && decided ? !smallest : smallest);
+    bool decided = rnni_line_valid(&l, i / l.inner) > 0 && y[i] == (real)!smallest;
+    y[i] = (real)(decided ? !smallest : smallest);
   }
   status = rnni_reduced_lengths(ctx, c);
 done:
-  rnni_free(ctx, tops);
   rnni_lines_close(ctx, &l);
   return status;
 }
 
 static rnn_status any_forward(rnn_ctx *ctx, rnni_call *c) { return mask_forward(ctx, c, false); }
 static rnn_status all_forward(rnn_ctx *ctx, rnni_call *c) { return mask_forward(ctx, c, true); }
-const rnn_op rnni_op_any = {.name = "any", .args = "tA?b", .doc = "(mask [, axes [, keep]]). 1 where an element of a mask of 0 and 1 is 1, else 0, along" RNNI_AXES " 0 of nothing." RNNI_AXES_ERRORS ", elements other than 0 and 1.",
+const rnn_op rnni_op_any = {.name = "any", .args = "mA?b", .doc = "(mask [, axes [, keep]]). 1 where an element of a mask, a float tensor of 0 and 1, is 1, else 0, along" RNNI_AXES " 0 of nothing." RNNI_AXES_ERRORS ", other values.",
                             .shape = rnni_reduced_shape, .forward = any_forward, .lengths = RNNI_LENGTHS_OWN};
-const rnn_op rnni_op_all = {.name = "all", .args = "tA?b", .doc = "(mask [, axes [, keep]]). 1 where all elements of a mask of 0 and 1 are 1, else 0, along" RNNI_AXES " 1 of nothing." RNNI_AXES_ERRORS ", elements other than 0 and 1.",
+const rnn_op rnni_op_all = {.name = "all", .args = "mA?b", .doc = "(mask [, axes [, keep]]). 1 where all elements of a mask, a float tensor of 0 and 1, are 1, else 0, along" RNNI_AXES " 1 of nothing." RNNI_AXES_ERRORS ", other values.",
                             .shape = rnni_reduced_shape, .forward = all_forward, .lengths = RNNI_LENGTHS_OWN};

@@ -49,6 +49,7 @@ static rnn_status sort_items(rnn_ctx *ctx, int64_t *work, rnn_type type, item *a
   int64_t count[8][256] = {{0}};
   for (RNNI_PIECES(n, from, to)) {
     RNNI_TRY(rnni_pace(ctx, work, 8 * (to - from)));
+    b[from].key = 0; /* new memory comes here, bit by bit, not for all 256 digits at once below */
     for (int64_t i = from; i < to; i++)
       for (int d = 0; d < digits; d++) count[d][a[i].key >> 8 * d & 255]++;
   }

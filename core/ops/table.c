@@ -3,10 +3,7 @@
 
 #include "../internal.h"
 #include "../kernels/kernels.h"
-
-#define RNNI_OP(name) extern const rnn_op rnni_op_##name;
-#include "ops.def"
-#undef RNNI_OP
+#include "ops.h"
 
 static const rnn_op *const table[] = {
 #define RNNI_OP(name) &rnni_op_##name,

@@ -337,4 +337,23 @@ function names.field(prefix, module, name)
     or folded(name, whole .. ".", known) or misspelt(name, whole .. ".", known) or "")
 end
 
+--- names.meant(object, name) -> string
+---
+--- What to add to Lua's error when an object has no method of that name: which one was meant, or "".
+---@param object any
+---@param name string
+---@return string
+function names.meant(object, name)
+  local known, seen, at = {}, {}, object
+  while at and not seen[at] do
+    seen[at] = true
+    for key, value in next, type(at) == "table" and at or {} do
+      if type(value) == "function" then known[key] = true end
+    end
+    local meta = debug.getmetatable(at)
+    at = meta and rawget(meta, "__index")
+  end
+  return folded(name, "x:", known) or misspelt(name, "x:", known) or did_you_mean(home_of(name, order_of "rnn")) or ""
+end
+
 return names

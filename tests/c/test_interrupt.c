@@ -247,7 +247,7 @@ static rnn_tensor *input(char kind) {
     case 'j': t = INTS(SIZE / 4 - 1); break;
     case 'd': t = INTS(SIZE / 4); break;
     case 'l': t = INTS(8, 40); break;
-    case 'e': return INTS(SIZE);
+    case 'e': return FLOATS(SIZE);
     default: t = FLOATS(SIZE);
   }
   int64_t n = rnn_tensor_count(t);
@@ -370,6 +370,14 @@ WORK(orthogonal, rnn_tensor_orthogonal(ctx, target, 1, 1))
 WORK(shuffle, rnn_tensor_shuffle(ctx, target))
 WORK(assign, rnn_tensor_assign(ctx, target, source))
 WORK(fill, rnn_tensor_fill(ctx, target, 1))
+static rnn_numbers *numbers;
+static rnn_status argsort(void *arg) {
+  rnn_tensor *t;
+  (void)arg;
+  rnn_status status = rnn_numbers_argsort(numbers, &t);
+  if (status == RNN_OK) rnn_tensor_free(t);
+  return status;
+}
 WORK(all_finite, ((void)rnn_tensor_finite(target), RNN_OK))
 static rnn_status copy(void *arg) {
   rnn_tensor *t;
@@ -428,11 +436,56 @@ static void fills_and_copies(void **state) {
   rnn_tensor_free(target);
 }
 
+/* A write that was interrupted says how many elements it has written; one that is recorded, or made of random numbers,
+   is done as a whole. */
+static void writes_say_how_far(void **state) {
+  (void)state;
+  for (int k = 0; k < 2; k++) {
+    long long of, written;
+    target = FLOATS(3, SIZE);
+    source = FLOATS(3, SIZE);
+    ok(rnn_tensor_fill(ctx, source, 1));
+    rnn_ctx_interrupt(ctx);
+    assert_int_equal(k ? rnn_tensor_fill(ctx, target, 1) : rnn_tensor_assign(ctx, target, source), RNN_EINTR);
+    rnn_ctx_clear_interrupt(ctx);
+    assert_int_equal(sscanf(rnn_message(ctx), "the first %lld of the %lld elements of (3, 16777216) have been written: int",
+                            &written, &of), 2);
+    assert_int_equal(of, 3 * SIZE);
+    assert_true(written > 0 && written < of);
+    for (int64_t i = 0; i < of; i++)
+      if (rnn_tensor_floats(target)[i] != (i < written)) fail_msg("element %lld of %lld", (long long)i, written);
+    rnn_tensor_free(source);
+
+    source = FLOATS(1);
+    ok(rnn_tensor_set_requires_grad(ctx, source, true));
+    rnn_ctx_interrupt(ctx);
+    ok(rnn_tensor_assign(ctx, target, source));
+    rnn_ctx_clear_interrupt(ctx);
+    assert_true(rnn_tensor_floats(target)[3 * SIZE - 1] == 0);
+    rnn_tensor_free(source);
+    rnn_tensor_free(target);
+  }
+}
+
+/* The digits of a sort are many places in new memory, and the halves of its keys lie anywhere. */
+static void columns(void **state) {
+  (void)state;
+  uint64_t next = 1;
+  ok(rnn_numbers_new(ctx, true, SIZE, &numbers));
+  for (int64_t i = 0; i < SIZE; i++) {
+    next = next * 6364136223846793005u + 1442695040888963407u;
+    numbers->integers[i] = (int64_t)(next >> 3);
+  }
+  assert_int_equal(interrupted("argsort of int64", argsort, NULL), RNN_EINTR);
+  rnn_numbers_free(numbers);
+}
+
 int main(void) {
 #if defined(__SANITIZE_ADDRESS__) || !defined(__OPTIMIZE__)
   return 77; /* it is about time */
 #endif
-  const struct CMUnitTest tests[] = {cmocka_unit_test(every_op), cmocka_unit_test(fills_and_copies)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(every_op), cmocka_unit_test(fills_and_copies),
+                                     cmocka_unit_test(writes_say_how_far), cmocka_unit_test(columns)};
   if (rnn_ctx_new(&ctx) != RNN_OK) return 1;
   pthread_getcpuclockid(pthread_self(), &worker);
   int failures = cmocka_run_group_tests(tests, NULL, NULL);

@@ -64,7 +64,7 @@ static void reads_every_type_of_numpy(void **state) {
   }
   assert_file(s, "i1.npy", RNN_INT, SHAPE(4), VALUES(0, 1, 127, -128));
   assert_file(s, "u1.npy", RNN_INT, SHAPE(4), VALUES(0, 1, 255, 0));
-  assert_file(s, "b1.npy", RNN_INT, SHAPE(3), VALUES(1, 0, 1));
+  assert_file(s, "b1.npy", RNN_FLOAT, SHAPE(3), VALUES(1, 0, 1));
 }
 
 static void reads_every_shape_and_version(void **state) {

@@ -151,7 +151,7 @@ static void reads_every_dtype_of_the_reference(void **state) {
   assert_tensor(&a, "i16", RNN_INT, SHAPE(4), VALUES(0, 1, 32767, -32768));
   assert_tensor(&a, "i8", RNN_INT, SHAPE(4), VALUES(0, 1, 127, -128));
   assert_tensor(&a, "u8", RNN_INT, SHAPE(4), VALUES(0, 1, 255, 128));
-  assert_tensor(&a, "bool", RNN_INT, SHAPE(3), VALUES(1, 0, 1));
+  assert_tensor(&a, "bool", RNN_FLOAT, SHAPE(3), VALUES(1, 0, 1));
   assert_tensor(&a, "scalar", RNN_FLOAT, 0, NULL, VALUES(1.5));
   assert_tensor(&a, "empty", RNN_INT, SHAPE(3, 0, 2), NULL);
   double count[24];
@@ -202,7 +202,7 @@ static void bool_is_0_or_1(void **state) {
   rnn_archive a;
   assert_ok(s->ctx,
             read_by_hand(s, "{\"x\":{\"dtype\":\"BOOL\",\"shape\":[3],\"data_offsets\":[0,3]}}", 3, &a)); /* 0, 1, 2 */
-  assert_tensor(&a, "x", RNN_INT, SHAPE(3), VALUES(0, 1, 1));
+  assert_tensor(&a, "x", RNN_FLOAT, SHAPE(3), VALUES(0, 1, 1));
   rnn_archive_free(s->ctx, &a);
 }
 

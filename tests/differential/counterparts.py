@@ -103,8 +103,8 @@ def pad(x, i, before, after, mode, value):
         places = torch.where(places < n, places, 2 * (n - 1) - places)
     elif mode == "circular":
         places = places % n
-    y = x.index_select(axis(i), places.clamp(0, max(n - 1, 0))) if n else x.new_zeros(
-        [len(places) if a == axis(i) % x.dim() else d for a, d in enumerate(x.shape)])
+    y = x.index_select(axis(i), places.clamp(0, n - 1)) if n else x.sum() + x.new_zeros(
+        [len(places) if a == axis(i) % x.dim() else d for a, d in enumerate(x.shape)])  # 0, with the history of x
     if mode != "constant":
         return y
     shape = [-1 if a == axis(i) % x.dim() else 1 for a in range(x.dim())]
@@ -119,15 +119,19 @@ def take_along_axis(x, ids, i):
     return keeps(torch.take_along_dim(x, ids.long() - 1, axis(i)), ids)
 
 
-def scatter(x, i, ids, y):
+def beside(ids, y, x):
+    """What there is of y for each id: of more than that, PyTorch has no gradient."""
     if not isinstance(y, torch.Tensor):
-        y = torch.full(ids.shape, y, dtype=x.dtype)
-    return keeps(x.scatter(axis(i), ids.long() - 1, y), ids)
+        return torch.full(ids.shape, y, dtype=x.dtype)
+    return y[tuple(slice(n) for n in ids.shape)]
+
+
+def scatter(x, i, ids, y):
+    return keeps(x.scatter(axis(i), ids.long() - 1, beside(ids, y, x)), ids)
 
 
 def scatter_add(x, i, ids, y):
-    return keeps(x.scatter_add(axis(i), ids.long() - 1, torch.as_tensor(y, dtype=x.dtype).expand(
-        ids.shape if not isinstance(y, torch.Tensor) else y.shape)), ids)
+    return keeps(x.scatter_add(axis(i), ids.long() - 1, beside(ids, y, x)), ids)
 
 
 def index_add(x, i, ids, y):
@@ -144,17 +148,24 @@ def windows(series, starts, length):
     return keeps(series[rows], starts)
 
 
+def chosen(which):
+    """The places from 0 that ids, or a mask of one axis, choose, and what the record saves: ids, but of a mask its
+    places, so that it may change."""
+    return (which.long() - 1, [which]) if which.dtype == torch.int32 else (which.nonzero()[:, 0], [])
+
+
 def pick_at(x, at, which):
     """Ids, or a mask of one axis, along axis at."""
-    return keeps(x.index_select(at, which.long() - 1 if which.dtype == torch.int32 else which.nonzero()[:, 0]), which)
+    places, saved = chosen(which)
+    return keeps(x.index_select(at, places), *saved)
 
 
 def assign_at(x, at, which, y):
     """The same for writing; x is a part, so it is written to as a whole."""
-    places = which.long() - 1 if which.dtype == torch.int32 else which.nonzero()[:, 0]
+    places, saved = chosen(which)
     shape = x.shape[:at] + places.shape + x.shape[at + 1:]
     y = torch.as_tensor(y, dtype=x.dtype).expand(shape)
-    assign(x, keeps(x.index_copy(at, places, y), which))
+    assign(x, keeps(x.index_copy(at, places, y), *saved))
 
 
 def assign(x, y):

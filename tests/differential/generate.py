@@ -1459,6 +1459,8 @@ def requires_grad(g):
     x = g.pick(g.names(lambda t: t.is_leaf))
     on = not g.run[x].requires_grad
     g.need(g.run[x].is_contiguous() and not any(g.run.shares(x, n) for n in g.run.defined if n != x))
+    g.need(g.run[x]._base is None)  # PyTorch writes nothing into a view that is a leaf, even of what has no name
+    g.need(x not in g.run.turned)
     g.add("requires_grad", f"{x}:requires_grad({str(on).lower()})", f"{x}.requires_grad_({on})", [x])
 
 

@@ -85,6 +85,7 @@ class Run:
         self.again = {}        # PyTorch's later record of a part of a parameter -> the first, which rnnlua keeps to
         self.copies = set()    # copies of parts, and parts of those
         self.quiet = set()     # what was taken under no_grad, and parts of it
+        self.turned = set()    # results that rnnlua may give in another order of memory, and parts of them
         self.unsure = set()    # views whose base was changed after retain_grad: PyTorch may have forgotten about it
         self.parts = set()     # records of parts of parameters, which no backward uses up
         self.together = []     # the records of ops with several results, which are one record in rnnlua
@@ -149,7 +150,7 @@ class Run:
             self.first[name] = t.grad_fn
             if t._base is not None and t._base.is_leaf and t.grad_fn is not None:
                 self.parts |= history(t.grad_fn, {})
-            for names, here in ((self.copies, s.copies), (self.quiet, s.quiet)):
+            for names, here in ((self.copies, s.copies), (self.quiet, s.quiet), (self.turned, s.op == "einsum")):
                 if here or any(u in names and self.shares(u, name) for u in s.uses):
                     names.add(name)
         if s.op == "reshape" and not self.shares(s.uses[0], s.defines[0]):

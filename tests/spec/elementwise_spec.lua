@@ -191,13 +191,24 @@ describe("masks", function()
   end)
 
   it("hold 0 and 1 and nothing else", function()
-    for _, junk in ipairs { 2, 0.5, -1, 0 / 0, 1 / 0 } do
-      local wrong = core.tensor { 1, junk }
-      fails("a mask holds 0 and 1, but element 2 is", function() return wrong:logical_not() end)
-      fails("argument 2: a mask holds 0 and 1, but element 2", function() return core.ones(2):logical_and(wrong) end)
-      fails("where: argument 1: a mask holds", function() return core.where(wrong, 1, 2) end)
+    local x, one = core.tensor { 3, 4 }, core.ones(2)
+    local takers = {
+      function(m) return m:logical_not() end, function(m) return m:logical_and(one) end,
+      function(m) return one:logical_or(m) end, function(m) return m:logical_xor(m) end,
+      function(m) return core.where(m, 1, 2) end, function(m) return x:masked_fill(m, 0) end,
+      function(m) return m:any() end, function(m) return m:all(1) end,
+    }
+    for _, take in ipairs(takers) do
+      for _, junk in ipairs { 2, 0.5, -1, 0 / 0, 1 / 0 } do
+        fails("a mask holds 0 and 1, but element 2 is", function() return take(core.tensor { 1, junk }) end)
+      end
+      fails("expected a float tensor, got int32", function() return take(int { 1, 0 }) end)
+      take(core.tensor { 1, -0.0 })
     end
-    fails("expected a float tensor, got int32", function() return int { 1, 0 }:logical_not() end)
+    fails("where: argument 1: a mask holds", function() return core.where(core.tensor { 2 }, 1, 2) end)
+    fails("argument 2: a mask holds", function() return one:logical_and(core.tensor { 2, 0 }) end)
+    fails("index: a mask holds 0 and 1, but element 2 is nan; ids are int32",
+      function() return x[core.tensor { 1, 0 / 0 }] end)
     local padded = core.tensor { { 1, 0 / 0 }, { 0, 1 } }:with_lengths { 1, 2 }
     assert.equal(0, padded:logical_not():get(1, 1)) -- behind the lengths may be anything
     assert.equal(0, padded:logical_and(padded):get(2, 1))

@@ -179,6 +179,40 @@ describe("a name that does not exist", function()
     assert.matches("'cat'; did you mean x:concat", message_of(function() return x:cat(x) end))
   end)
 
+  it("of another object's method, too, in Lua's own message", function()
+    local model = rnn.nn.Linear(2, 1)
+    local rate = rnn.optim.SGD(model:parameters(), { lr = 0.1 })
+    assert.is_nil(model.froward) -- what is absent is nil
+    for _, case in ipairs {
+      { model, "froward", "forward" }, { model, "Parameters", "parameters" }, { model, "zero_grads", "zero_grad" },
+      { rate, "stpe", "step" }, { rnn.data.arrays(rnn.ones(2, 1), rnn.ones(2, 1)), "bacth", "batch" },
+      { { scale = tostring }, "sclae", "scale" }, { "text", "uper", "upper" },
+    } do
+      local object, name, right = table.unpack(case)
+      local call = load(("local object = ... object:%s(1)"):format(name), "=call")
+      local expected = ("call:1: attempt to call a nil value (method '%s'); did you mean x:%s?"):format(name, right)
+      assert.same({ false, expected }, { pcall(call, object) })
+    end
+    assert.matches("%(method 'fit'%); did you mean rnn%.fit%?$", message_of(function() model:fit(1) end))
+  end)
+
+  it("of what is no method leaves Lua's message as it is", function()
+    local model = rnn.nn.Linear(2, 1)
+    for text, expected in pairs {
+      ["object:qqqqqq()"] = "call:1: attempt to call a nil value (method 'qqqqqq')",
+      ["return object:qqqqqq()"] = "call:1: attempt to call a nil value (method 'qqqqqq')",
+      ["object.froward(1)"] = "call:1: attempt to call a nil value (field 'froward')",
+      ["froward(1)"] = "call:1: attempt to call a nil value (global 'froward')",
+      ["local f f(object)"] = "call:1: attempt to call a nil value (local 'f')",
+      ["for x in nil do print(x) end"] = "call:1: attempt to call a nil value (for iterator 'for iterator')",
+      ["(nil)()"] = "call:1: attempt to call a nil value",
+    } do
+      assert.same({ false, expected }, { pcall(load("local object = ... " .. text, "=call"), model) })
+    end
+    assert.same({ false, "attempt to call a nil value" }, { pcall(nil) })
+    assert.is_false(getmetatable(nil))
+  end)
+
   it("of rnn and its modules, too", function()
     for name, right in pairs {
       cat = "rnn.concat", manual_seed = "rnn.seed", from_numpy = "rnn.tensor", Linear = "rnn.nn.Linear",

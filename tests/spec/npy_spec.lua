@@ -61,6 +61,17 @@ describe("NumPy's files", function()
     assert.is_true(#write { compress = true } < #write() / 2)
   end)
 
+  it("of bool are masks", function()
+    local text = "{'descr': '|b1', 'fortran_order': False, 'shape': (2, 3), }\n"
+    assert(core.file_write(path, "\x93NUMPY\1\0" .. ("<s2"):pack(text) .. "\1\0\1\0\0\2"))
+    local m, x = assert(core.npy_read(path)), core.arange(6):to_float():reshape(2, 3)
+    same(core.tensor { { 1, 0, 1 }, { 0, 0, 1 } }, m)
+    same(core.tensor { 1, 3, 6 }, x[m])
+    same(core.tensor { { 1, 0, 3 }, { 0, 0, 6 } }, core.where(m, x, 0))
+    same(core.tensor { 0, 0 }, m:all(2))
+    same(core.tensor { 1, 1, 0 }, m:logical_not():any(1))
+  end)
+
   it("are read by NumPy", function()
     local pipe = io.popen "python3 -c 'import numpy' 2>&1"
     local missing = pipe:read "a"

@@ -8,30 +8,22 @@ local guard = require "rnn.guard"
 
 local losses = {}
 
-local function tensors(name, a, a_name, b, b_name)
-  check.tensor(name, ("argument 1 (%s)"):format(a_name), a)
-  check.tensor(name, ("argument 2 (%s)"):format(b_name), b)
-end
-
 local REDUCTIONS = { "mean", "sum", "none" }
 
--- The options of a loss over those that all have, checked.
-local function options_of(fname, options, more)
+-- Checks what all losses take, two tensors and options: sample_weights, reduction and, of a loss with more options than
+-- these, all of them. Nothing where there are none.
+local function checked(fname, y, y_name, target, target_name, options, more)
+  check.tensor(fname, ("argument 1 (%s)"):format(y_name), y)
+  check.tensor(fname, ("argument 2 (%s)"):format(target_name), target)
+  if options == nil then return end
   local defaults = { sample_weights = check.none, reduction = "mean" }
   for name, default in pairs(more or {}) do defaults[name] = default end
   options = check.options(fname, options, defaults)
   local weights = options.sample_weights
   if weights ~= nil then check.tensor(fname, "option 'sample_weights'", weights, "float") end
   check.one_of(fname, "option 'reduction'", options.reduction, REDUCTIONS)
-  return options
-end
-
--- A loss of each element: op(y, target, sample_weights, reduction).
-local function each(fname, op, y, y_name, target, target_name, options)
-  tensors(fname, y, y_name, target, target_name)
-  if options == nil then return op(y, target) end
-  options = options_of(fname, options)
-  return op(y, target, options.sample_weights, options.reduction)
+  if more then return weights, options.reduction, options end
+  return weights, options.reduction
 end
 
 --- nn.mse(y, target [, { sample_weights = nil, reduction = "mean" }]) -> scalar
@@ -47,7 +39,7 @@ end
 ---@param options? { sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none" }
 ---@return rnn.Tensor
 function losses.mse(y, target, options)
-  return each("nn.mse", core.mse, y, "y", target, "target", options)
+  return core.mse(y, target, checked("nn.mse", y, "y", target, "target", options))
 end
 
 --- nn.mae(y, target [, { sample_weights = nil, reduction = "mean" }]) -> scalar
@@ -58,7 +50,7 @@ end
 ---@param options? { sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none" }
 ---@return rnn.Tensor
 function losses.mae(y, target, options)
-  return each("nn.mae", core.mae, y, "y", target, "target", options)
+  return core.mae(y, target, checked("nn.mae", y, "y", target, "target", options))
 end
 
 --- nn.huber(y, target [, delta = 1 [, { sample_weights = nil, reduction = "mean" }]]) -> scalar
@@ -70,10 +62,8 @@ end
 ---@param options? { sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none" }
 ---@return rnn.Tensor
 function losses.huber(y, target, delta, options)
-  tensors("nn.huber", y, "y", target, "target")
   if delta ~= nil then check.positive("nn.huber", "argument 3 (delta)", delta) end
-  options = options_of("nn.huber", options)
-  return core.huber(y, target, delta or 1, options.sample_weights, options.reduction)
+  return core.huber(y, target, delta or 1, checked("nn.huber", y, "y", target, "target", options))
 end
 
 --- nn.quantile(y, target, q [, { sample_weights = nil, reduction = "mean" }]) -> scalar
@@ -89,11 +79,10 @@ end
 ---@return rnn.Tensor
 function losses.quantile(y, target, q, options)
   local fname = "nn.quantile"
-  tensors(fname, y, "y", target, "target")
-  options = options_of(fname, options)
+  local weights, reduction = checked(fname, y, "y", target, "target", options)
   if type(q) ~= "table" then
     check.number(fname, "argument 3 (q)", q, 0, 1)
-    return core.quantile_loss(y, target, q, options.sample_weights, options.reduction)
+    return core.quantile_loss(y, target, q, weights, reduction)
   end
   if #q == 0 or y:ndim() == 0 or y:size(-1) ~= #q then
     core.fail("%s: %d quantiles want a y with as many columns, got %s", fname, #q, check.shape(y))
@@ -102,12 +91,12 @@ function losses.quantile(y, target, q, options)
   local columns = {}
   for k, level in ipairs(q) do
     check.number(fname, ("argument 3 (q[%d])"):format(k), level, 0, 1)
-    columns[k] = core.quantile_loss(y:select(-1, k), target, level, options.sample_weights, options.reduction)
+    columns[k] = core.quantile_loss(y:select(-1, k), target, level, weights, reduction)
   end
-  if options.reduction == "none" then return core.stack(columns, columns[1]:ndim() + 1) end
+  if reduction == "none" then return core.stack(columns, columns[1]:ndim() + 1) end
   local total = columns[1]
   for k = 2, #columns do total = total + columns[k] end
-  return options.reduction == "sum" and total or total / #columns
+  return reduction == "sum" and total or total / #columns
 end
 
 --- nn.kl_div(log_probabilities, target [, { sample_weights = nil, reduction = "mean" }]) -> scalar
@@ -120,7 +109,8 @@ end
 ---@param options? { sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none" }
 ---@return rnn.Tensor
 function losses.kl_div(log_probabilities, target, options)
-  return each("nn.kl_div", core.kl_div, log_probabilities, "log_probabilities", target, "target", options)
+  return core.kl_div(log_probabilities, target,
+    checked("nn.kl_div", log_probabilities, "log_probabilities", target, "target", options))
 end
 
 --- nn.poisson_nll(log_rate, target [, { sample_weights = nil, reduction = "mean" }]) -> scalar
@@ -132,7 +122,7 @@ end
 ---@param options? { sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none" }
 ---@return rnn.Tensor
 function losses.poisson_nll(log_rate, target, options)
-  return each("nn.poisson_nll", core.poisson_nll, log_rate, "log_rate", target, "target", options)
+  return core.poisson_nll(log_rate, target, checked("nn.poisson_nll", log_rate, "log_rate", target, "target", options))
 end
 
 --- nn.gaussian_nll(mean, target, variance [, { sample_weights = nil, reduction = "mean" }]) -> scalar
@@ -155,13 +145,14 @@ function losses.gaussian_nll(mean, target, variance, options)
     end
     mean, variance = table.unpack(mean)
   end
-  tensors(fname, mean, "mean", target, "target")
-  options = options_of(fname, options)
+  local weights, reduction = checked(fname, mean, "mean", target, "target", options)
   if type(variance) == "number" then variance = core.full({}, variance) end
   check.tensor(fname, "argument 3 (variance)", variance, "float")
   if check.shape(variance) ~= check.shape(mean) then variance = variance:broadcast_to(mean:shape()) end
-  return core.gaussian_nll(mean, target, variance, options.sample_weights, options.reduction)
+  return core.gaussian_nll(mean, target, variance, weights, reduction)
 end
+
+local OF_CLASSES = { weights = check.none, label_smoothing = 0, padded = false }
 
 --- nn.cross_entropy(logits, labels [, { weights = nil, label_smoothing = 0, padded = false, sample_weights = nil,
 --- reduction = "mean" }]) -> scalar
@@ -178,15 +169,14 @@ end
 ---@return rnn.Tensor
 function losses.cross_entropy(logits, labels, options)
   local fname = "nn.cross_entropy"
-  tensors(fname, logits, "logits", labels, "labels")
-  if options == nil then return core.cross_entropy(logits, labels) end
-  options = options_of(fname, options, { weights = check.none, label_smoothing = 0, padded = false })
-  local smoothing = check.number(fname, "option 'label_smoothing'", options.label_smoothing, 0, 1)
-  local weights = options.weights
+  local sample_weights, reduction, more = checked(fname, logits, "logits", labels, "labels", options, OF_CLASSES)
+  if not more then return core.cross_entropy(logits, labels) end
+  local smoothing = check.number(fname, "option 'label_smoothing'", more.label_smoothing, 0, 1)
+  local weights = more.weights
   if type(weights) == "table" then weights = core.tensor(weights) end
   if weights ~= nil then check.tensor(fname, "option 'weights'", weights, "float", 1) end
-  local padded = check.boolean(fname, "option 'padded'", options.padded)
-  return core.cross_entropy(logits, labels, weights, smoothing, padded, options.sample_weights, options.reduction)
+  local padded = check.boolean(fname, "option 'padded'", more.padded)
+  return core.cross_entropy(logits, labels, weights, smoothing, padded, sample_weights, reduction)
 end
 
 --- nn.binary_cross_entropy(logits, targets [, { sample_weights = nil, reduction = "mean" }]) -> scalar
@@ -197,7 +187,8 @@ end
 ---@param options? { sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none" }
 ---@return rnn.Tensor
 function losses.binary_cross_entropy(logits, targets, options)
-  return each("nn.binary_cross_entropy", core.binary_cross_entropy, logits, "logits", targets, "targets", options)
+  return core.binary_cross_entropy(logits, targets,
+    checked("nn.binary_cross_entropy", logits, "logits", targets, "targets", options))
 end
 
 local names = {}
