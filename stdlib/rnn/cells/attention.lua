@@ -1,11 +1,12 @@
 -- attention.lua: a cell that looks at a memory before each step.
 
 local core = require "rnn.core"
+local check = require "rnn.check"
 local zoo = require "rnn.cells.zoo"
 local nn = require "rnn.nn"
 local GRU = require "rnn.cells.gru"
 
-local memories = setmetatable({}, { __mode = "k" }) -- cell -> what nn.Attention:prepare gave
+local memories = setmetatable({}, { __mode = "k" }) -- cell -> memory
 
 --- cells.Attention(inputs, units [, options])
 ---
@@ -32,15 +33,16 @@ end)
 ---@param memory rnn.Tensor (N, S, width)
 ---@return cells.Attention
 function Attention:attend(memory)
-  memories[self] = self.attention:prepare(memory)
+  check.tensor(self:describe() .. ": attend", "argument 1 (memory)", memory, "float", 3)
+  memories[self] = memory
   return self
 end
 
 function Attention:step(x, h)
   local memory = memories[self]
   if not memory then core.fail("%s: has no memory to look at; cell:attend(memory) gives it one", self:describe()) end
-  local context = self.attention:attend(h:reshape(#h, 1, self.units), memory)
-  return self.gru:step(core.concat({ x, context:reshape(#h, -1) }, 2), h)
+  local context = self.attention(h:reshape(#h, 1, self.units), memory)
+  return self.gru:step(core.concat({ x, context:select(2, 1) }, 2), h)
 end
 
 return Attention
