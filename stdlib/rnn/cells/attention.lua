@@ -10,8 +10,8 @@ local memories = setmetatable({}, { __mode = "k" }) -- cell -> memory
 
 --- cells.Attention(inputs, units [, options])
 ---
---- A GRU whose input is x and the mean of a memory by weights that its state chooses: context = sum of a_j memory_j, a =
---- softmax(v . tanh(W h' + U memory_j + b)), h = GRU([x, context], h'). Bahdanau, Cho, Bengio 2015, "Neural machine
+--- A GRU whose input is x and the mean of a memory by weights that its state chooses: context = sum of a_j memory_j, a
+--- = softmax(v . tanh(W h' + U memory_j + b)), h = GRU([x, context], h'). Bahdanau, Cho, Bengio 2015, "Neural machine
 --- translation by jointly learning to align and translate", arXiv 1409.0473, section 3 and appendix A. x (N, inputs), y
 --- = h (N, units); the state is h. cell:attend(memory) comes first. Options: memory = units (the width of its vectors),
 --- score = "additive" or "multiplicative" (h' . W memory_j; Luong et al. 2015, arXiv 1508.04025). Parameters: those of

@@ -11,8 +11,8 @@ local linear = core.linear
 --- others; a group sees itself and slower ones. Periods are 1, 2, 4 ... Koutnik et al. 2014, "A clockwork RNN", arXiv
 --- 1402.3511, section 3. x (N, inputs), y = h (N, units); the state is h. Options: groups = 4, kernel =
 --- "glorot_uniform", recurrent = "orthogonal". Parameters: weight_ih (units, inputs), weight_hh (units, units), of
---- which the lower blocks count as 0, bias_ih (units); buffers: periods (units), mask (units, units). Errors: units that
---- groups do not divide.
+--- which the lower blocks count as 0, bias_ih (units); buffers: periods (units), mask (units, units). Errors: units
+--- that groups do not divide.
 ---@class cells.Clockwork : nn.Cell
 ---@overload fun(inputs: integer, units: integer, options?: table): cells.Clockwork
 local Clockwork = zoo.cell("Clockwork", {
@@ -29,7 +29,7 @@ local Clockwork = zoo.cell("Clockwork", {
 end)
 
 function Clockwork:step(x, h, t)
-  local turns = (t - 1) / self.periods
+  local turns = core.sub(t, 1) / self.periods
   local new = (linear(x, self.weight_ih, self.bias_ih) + linear(h, self.weight_hh * self.mask)):tanh()
   h = core.where(turns:eq(turns:floor()), new, h)
   return h, h

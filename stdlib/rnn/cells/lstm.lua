@@ -61,15 +61,15 @@ local LSTM = zoo.cell("LSTM", {
   self.weight_hh = zoo.parameter(options.recurrent, rows, self.outputs)
   self.bias_ih = zoo.zeros(rows)
   self.bias_hh = zoo.zeros(rows):requires_grad(false)
-  local rates = options.chrono and zoo.chrono(self, options.chrono)
-  if self.gates.f then zoo.gate(self, self.gates.f, rates or options.forget_bias) end
-  if self.gates.i and rates then zoo.gate(self, self.gates.i, -rates) end
   if options.layer_norm then
     self.gain_ih, self.gain_hh = zoo.ones(rows), zoo.ones(rows)
     self.gain_c, self.bias_c = zoo.ones(units), zoo.zeros(units)
   end
   if options.peepholes then self.peephole = zoo.zeros(3, units) end
   if options.projection then self.weight_hr = zoo.parameter(options.kernel, self.outputs, units) end
+  local rates = options.chrono and zoo.chrono(self, options.chrono)
+  if self.gates.f then zoo.gate(self, self.gates.f, rates or options.forget_bias) end
+  if self.gates.i and rates then zoo.gate(self, self.gates.i, -rates) end
 end)
 
 -- The sums of all gates, in the order of their weights.

@@ -12,8 +12,8 @@ local linear = core.linear
 --- Before an LSTM, in turn: x = 2 sigmoid(Q h') x, h' = 2 sigmoid(R x) h', x = ... Melis, Kocisky, Blunsom 2020,
 --- "Mogrifier LSTM", arXiv 1909.01792, equations 1 and 2. x (N, inputs), y = h (N, units); the state is { h, c }.
 --- Options: rounds = 5, rank = nil (Q and R are products of matrices of this rank), forget_bias = 1, kernel =
---- "glorot_uniform", recurrent = "orthogonal". Parameters: those of cells.LSTM in lstm, gate, for each round a matrix (to,
---- from), Q and R in turn, or with rank two, gate_left (to, rank), gate_right (rank, from).
+--- "glorot_uniform", recurrent = "orthogonal". Parameters: those of cells.LSTM in lstm, gate, for each round a matrix
+--- (to, from), Q and R in turn, or with rank two, gate_left (to, rank), gate_right (rank, from).
 ---@class cells.Mogrifier : nn.Cell
 ---@overload fun(inputs: integer, units: integer, options?: table): cells.Mogrifier
 local Mogrifier = zoo.cell("Mogrifier", {

@@ -9,8 +9,8 @@ local zoo = require "rnn.cells.zoo"
 --- Bradbury, Merity, Xiong, Socher 2017, "Quasi-recurrent neural networks", arXiv 1611.01576, equations 1 to 6; with b,
 --- as its implementations have it. x (N, inputs), y (N, units); the state is { c, x', x'' ... }, c (N, units), the
 --- inputs before (N, inputs). Options: pooling = "fo", "f" (y = c) or "ifo" (c = f c' + i z), window = 2 (inputs in X;
---- 1: of this step alone, which may be convolved before), kernel = "glorot_uniform". Parameters, in the order z f (o i):
---- weight_ih (gates units, window inputs), bias_ih (gates units).
+--- 1: of this step alone, which may be convolved before), kernel = "glorot_uniform". Parameters, in the order z f (o
+--- i): weight_ih (gates units, window inputs), bias_ih (gates units).
 ---@class cells.QRNN : nn.Cell
 ---@overload fun(inputs: integer, units: integer, options?: table): cells.QRNN
 local QRNN = zoo.cell("QRNN", {

@@ -14,8 +14,9 @@ local NOTHING = -1e30 -- the exponent before the first input
 --- to 17; c and n are held divided by exp(m), m = max(log f + m', log i), which changes nothing but keeps them small. x
 --- (N, inputs), y = h (N, units); the state is { h, c, n, m }, (N, units) each. Options: forget = "sigmoid" or "exp",
 --- heads = 1 (U has so many blocks: units see those of their own head), forget_bias = 1 (where b of f starts), kernel =
---- "glorot_uniform", recurrent = "orthogonal". Parameters, in the order i f o z: weight_ih (4 units, inputs), weight_hh,
---- one (4 units / heads, units / heads) for each head, bias_ih (4 units). Errors: units that heads do not divide.
+--- "glorot_uniform", recurrent = "orthogonal". Parameters, in the order i f o z: weight_ih (4 units, inputs),
+--- weight_hh, one (4 units / heads, units / heads) for each head, bias_ih (4 units). Errors: units that heads do not
+--- divide.
 ---@class cells.sLSTM : nn.Cell
 ---@overload fun(inputs: integer, units: integer, options?: table): cells.sLSTM
 local sLSTM = zoo.cell("sLSTM", {

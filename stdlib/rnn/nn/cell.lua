@@ -17,7 +17,8 @@ local cells = {}
 --- nn.Cell
 ---
 --- Base of all cells. cell(x, state [, t]) calls cell:step(x, state, t) -> output, new state; t (N, 1), the number of
---- the step, is 1 where it is not given. The state is a tensor or a table of tensors, (N, units) each. A call refuses a state that another layer made; nn.State(state) hands it over.
+--- the step, is 1 where it is not given. The state is a tensor or a table of tensors, (N, units) each. A call refuses a
+--- state that another layer made; nn.State(state) hands it over.
 ---@class nn.Cell : nn.Module
 local Cell = class("nn.Cell", Module)
 cells.Cell = Cell
@@ -34,6 +35,7 @@ end
 
 function Cell:forward(x, state, t)
   check.tensor(self:describe(), "input", x)
+  if t ~= nil then check.tensor(self:describe(), "argument 3 (t)", t, "float", 2) end
   local n = x:size(1)
   local y, new = guard.inner(self.step)(self, x, self:begin(owner.check(self, state), n), t or core.ones(n, 1))
   return y, owner.mark(self, new)
