@@ -378,6 +378,7 @@ describe("cells", function()
         "cells.JANET: option 'chrono': expected an integer of at least 2, got number 1",
       ["cells.LSTM(2, 3)(rnn.zeros(1, 2), rnn.zeros(1, 3))"] =
         "cells.LSTM(2 -> 3): state: expected {h, c}, got tensor (1, 3) float",
+      ["rnn.nn.minGRU(2, 3)"] = "rnn.nn has no field 'minGRU'; did you mean rnn.cells.minGRU?",
       ["cells.LSTMP(2, 3)"] = "rnn.cells has no field 'LSTMP'; did you mean rnn.cells.LSTM?",
     } do
       local f = load("local cells, rnn = ... return " .. call)

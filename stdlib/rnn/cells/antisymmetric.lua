@@ -9,10 +9,10 @@ local linear = core.linear
 ---
 --- h = h' + step tanh(A h' + V x + b), A = U - U^T - damping I: its eigenvalues are imaginary but for the damping.
 --- Gated h = h' + step z tanh(...), z = sigmoid(A h' + V x + b) with a V and b of its own. Chang, Chen, Haber, Chi
---- 2019, "AntisymmetricRNN: a dynamical system view on recurrent neural networks", arXiv 1902.09689, equations 10 to
---- 13. x (N, inputs), y = h (N, units); the state is h. Options: gated = false, step = 0.1, damping = 0.01, kernel =
---- "glorot_uniform", recurrent = "glorot_normal". Parameters: weight_ih (units, inputs), bias_ih (units), gated twice
---- as many rows, the second for z; weight_hh (units, units).
+--- 2019, "AntisymmetricRNN: a dynamical system view on recurrent neural networks", arXiv 1902.09689. x (N, inputs), y =
+--- h (N, units); the state is h. Options: gated = false, step = 0.1, damping = 0.01, kernel = "glorot_uniform",
+--- recurrent = "glorot_normal". Parameters: weight_ih (units, inputs), bias_ih (units), gated twice as many rows, the
+--- second for z; weight_hh (units, units).
 ---@class cells.Antisymmetric : nn.Cell
 ---@overload fun(inputs: integer, units: integer, options?: table): cells.Antisymmetric
 local Antisymmetric = zoo.cell("Antisymmetric", {

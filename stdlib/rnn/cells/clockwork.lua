@@ -9,10 +9,9 @@ local linear = core.linear
 ---
 --- h = tanh(W x + U h' + b) for the groups whose period divides the number of steps before this one, and h' for the
 --- others; a group sees itself and slower ones. Periods are 1, 2, 4 ... Koutnik et al. 2014, "A clockwork RNN", arXiv
---- 1402.3511, section 3. x (N, inputs), y = h (N, units); the state is h. Options: groups = 4, kernel =
---- "glorot_uniform", recurrent = "orthogonal". Parameters: weight_ih (units, inputs), weight_hh (units, units), of
---- which the lower blocks count as 0, bias_ih (units); buffers: periods (units), mask (units, units). Errors: units
---- that groups do not divide.
+--- 1402.3511. x (N, inputs), y = h (N, units); the state is h. Options: groups = 4, kernel = "glorot_uniform",
+--- recurrent = "orthogonal". Parameters: weight_ih (units, inputs), weight_hh (units, units), of which the lower blocks
+--- count as 0, bias_ih (units); buffers: periods (units), mask (units, units). Errors: units that groups do not divide.
 ---@class cells.Clockwork : nn.Cell
 ---@overload fun(inputs: integer, units: integer, options?: table): cells.Clockwork
 local Clockwork = zoo.cell("Clockwork", {

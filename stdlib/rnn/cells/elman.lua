@@ -7,11 +7,11 @@ local linear = core.linear
 
 --- cells.Elman(inputs, units [, options])
 ---
---- h = f(W x + b + U h' + b'). Elman 1990, "Finding structure in time", Cognitive Science 14. x (N, inputs), y = h
---- (N, units); the state is h. Options: activation = "tanh" (the names of nn.RNN), layer_norm = false (h =
---- f(LN(W x; g, b) + LN(U h'; g', b')); Ba et al. 2016, arXiv 1607.06450, equation 4), kernel = "glorot_uniform",
---- recurrent = "orthogonal". Parameters, as nn.RNN has them: weight_ih (units, inputs), weight_hh (units, units),
---- bias_ih (units), with layer_norm gain_ih, gain_hh (units); bias_hh (units) stays as it is, for it adds nothing new.
+--- h = f(W x + b + U h' + b'). Elman 1990, "Finding structure in time", Cognitive Science 14. x (N, inputs), y = h (N,
+--- units); the state is h. Options: activation = "tanh" (the names of nn.RNN), layer_norm = false (h = f(LN(W x; g, b)
+--- + LN(U h'; g', b')); Ba et al. 2016, arXiv 1607.06450, as in their LSTM), kernel = "glorot_uniform", recurrent =
+--- "orthogonal". Parameters, as nn.RNN has them: weight_ih (units, inputs), weight_hh (units, units), bias_ih (units),
+--- with layer_norm gain_ih, gain_hh (units); bias_hh (units) stays as it is, for it adds nothing new.
 ---@class cells.Elman : nn.Cell
 ---@overload fun(inputs: integer, units: integer, options?: table): cells.Elman
 local Elman = zoo.cell("Elman", {

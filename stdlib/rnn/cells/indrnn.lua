@@ -6,10 +6,10 @@ local zoo = require "rnn.cells.zoo"
 --- cells.IndRNN(inputs, units [, options])
 ---
 --- h = f(W x + u h' + b), u h' unit by unit: units meet in the next layer. Li et al. 2018, "Independently recurrent
---- neural network (IndRNN)", arXiv 1803.04831, equation 4. x (N, inputs), y = h (N, units); the state is h. Options:
---- activation = "relu" (the names of nn.RNN), bound = nil (|u| is held below it; section 4.1: 2^(1/T) for T steps
---- that are to be remembered), kernel = "glorot_uniform". Parameters: weight_ih (units, inputs), weight_hh (units),
---- uniform in 0..1, bias_ih (units).
+--- neural network (IndRNN)", arXiv 1803.04831. x (N, inputs), y = h (N, units); the state is h. Options: activation =
+--- "relu" (the names of nn.RNN), bound = nil (|u| is held below it; the paper has 2^(1/T) for T steps that are to be
+--- remembered), kernel = "glorot_uniform". Parameters: weight_ih (units, inputs), weight_hh (units), uniform in 0..1,
+--- bias_ih (units).
 ---@class cells.IndRNN : nn.Cell
 ---@overload fun(inputs: integer, units: integer, options?: table): cells.IndRNN
 local IndRNN = zoo.cell("IndRNN", {

@@ -10,9 +10,9 @@ local function narrow(t) t:normal_(0, 0.001) end
 --- cells.IRNN(inputs, units [, options])
 ---
 --- h = relu(W x + b + U h'), U starting as the identity times scale. Le, Jaitly, Hinton 2015, "A simple way to
---- initialize recurrent networks of rectified linear units", arXiv 1504.00941, section 3. x (N, inputs), y = h
---- (N, units); the state is h. Options: scale = 1 (smaller where long memory is not wanted), kernel (normal, with
---- deviation 0.001, as in the paper). Parameters: weight_ih (units, inputs), weight_hh (units, units), bias_ih (units).
+--- initialize recurrent networks of rectified linear units", arXiv 1504.00941. x (N, inputs), y = h (N, units); the
+--- state is h. Options: scale = 1 (smaller where long memory is not wanted), kernel (normal, with deviation 0.001, as
+--- in the paper). Parameters: weight_ih (units, inputs), weight_hh (units, units), bias_ih (units).
 ---@class cells.IRNN : nn.Cell
 ---@overload fun(inputs: integer, units: integer, options?: table): cells.IRNN
 local IRNN = zoo.cell("IRNN", { scale = 1.0, kernel = narrow }, function(self, options)

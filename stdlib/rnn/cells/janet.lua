@@ -8,11 +8,11 @@ local linear = core.linear
 --- cells.JANET(inputs, units [, options])
 ---
 --- s = W x + U h' + b, n = tanh(W x + U h' + b), h = sigmoid(s) h' + (1 - sigmoid(s - beta)) n. Van der Westhuizen,
---- Lasenby 2018, "The unreasonable effectiveness of the forget gate", arXiv 1804.04849, equations 9 to 12. x
---- (N, inputs), y = h (N, units); the state is h. Options: beta = 1 (lets in a little more than is forgotten), chrono =
---- nil (the steps of the longest memory: b of s starts at the logarithms of random times up to it, in place of
---- forget_bias; the paper has it), forget_bias = 1, kernel = "glorot_uniform", recurrent = "orthogonal". Parameters, in
---- the order s n: weight_ih (2 units, inputs), weight_hh (2 units, units), bias_ih (2 units).
+--- Lasenby 2018, "The unreasonable effectiveness of the forget gate", arXiv 1804.04849. x (N, inputs), y = h (N,
+--- units); the state is h. Options: beta = 1 (lets in a little more than is forgotten), chrono = nil (the steps of the
+--- longest memory: b of s starts at the logarithms of random times up to it, in place of forget_bias; the paper has
+--- it), forget_bias = 1, kernel = "glorot_uniform", recurrent = "orthogonal". Parameters, in the order s n: weight_ih
+--- (2 units, inputs), weight_hh (2 units, units), bias_ih (2 units).
 ---@class cells.JANET : nn.Cell
 ---@overload fun(inputs: integer, units: integer, options?: table): cells.JANET
 local JANET = zoo.cell("JANET", {

@@ -8,8 +8,8 @@ local linear = core.linear
 --- cells.Jordan(inputs, units [, options])
 ---
 --- h = f(W x + U s' + b), y = f_y(V h + c), s = decay s' + y: the network sees its outputs, not its hidden units.
---- Jordan 1986, "Serial order: a parallel distributed processing approach", ICS report 8604. x (N, inputs), y
---- (N, outputs); the state is s (N, outputs). Options: outputs = units, decay = 0 (how much of older outputs stays),
+--- Jordan 1986, "Serial order: a parallel distributed processing approach", ICS report 8604. x (N, inputs), y (N,
+--- outputs); the state is s (N, outputs). Options: outputs = units, decay = 0 (how much of older outputs stays),
 --- activation = "tanh", output_activation = "identity" (the names of nn.RNN), kernel = "glorot_uniform", recurrent =
 --- "orthogonal". Parameters: weight_ih (units, inputs), weight_hh (units, outputs), bias_ih (units), weight_out
 --- (outputs, units), bias_out (outputs).

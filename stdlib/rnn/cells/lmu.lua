@@ -34,11 +34,10 @@ end
 ---
 --- u = e x + e h' + e m', m = A m' + B u, h = tanh(W x + W h' + W m): m holds the coefficients of Legendre polynomials
 --- that draw u over the last theta steps; A and B are not trained. Voelker, Kajic, Eliasmith 2019, "Legendre memory
---- units", NeurIPS, equations 1 to 7, held constant for a step. x (N, inputs), y = h (N, units); the state is { h, m },
---- m (N, order). Options: order = 16, theta = 100 (the steps of the window), kernel = "glorot_uniform", recurrent =
---- "orthogonal". Parameters: encoder_x (1, inputs), encoder_h (1, units), encoder_m (1, order), which starts at 0,
---- weight_ih (units, inputs), weight_hh (units, units), weight_mh (units, order); buffers: memory_a (order, order),
---- memory_b (order).
+--- units", NeurIPS, held constant for a step. x (N, inputs), y = h (N, units); the state is { h, m }, m (N, order).
+--- Options: order = 16, theta = 100 (the steps of the window), kernel = "glorot_uniform", recurrent = "orthogonal".
+--- Parameters: encoder_x (1, inputs), encoder_h (1, units), encoder_m (1, order), which starts at 0, weight_ih (units,
+--- inputs), weight_hh (units, units), weight_mh (units, order); buffers: memory_a (order, order), memory_b (order).
 ---@class cells.LMU : nn.Cell
 ---@overload fun(inputs: integer, units: integer, options?: table): cells.LMU
 local LMU = zoo.cell("LMU", {

@@ -8,11 +8,10 @@ local linear = core.linear
 --- cells.LRU(inputs, units [, options])
 ---
 --- h = lambda h' + gamma (B x), y = Re(C h) + D x, lambda = exp(-exp(nu) + i exp(theta)) and gamma = exp(gamma_log) one
---- by one. Orvieto et al. 2023, "Resurrecting recurrent neural networks for long sequences", arXiv 2303.06349, equation
---- 6 and appendix A. x (N, inputs), y (N, units); the state is { re, im } of h, (N, states) each. Options: states =
---- units, r_min = 0, r_max = 1 (between which |lambda| starts), max_phase = 6.283 (up to which its angle does).
---- Parameters: nu, theta, gamma_log (states), b_re, b_im (states, inputs), c_re, c_im (units, states), weight_d (units,
---- inputs).
+--- by one. Orvieto et al. 2023, "Resurrecting recurrent neural networks for long sequences", arXiv 2303.06349, appendix
+--- A. x (N, inputs), y (N, units); the state is { re, im } of h, (N, states) each. Options: states = units, r_min = 0,
+--- r_max = 1 (between which |lambda| starts), max_phase = 6.283 (up to which its angle does). Parameters: nu, theta,
+--- gamma_log (states), b_re, b_im (states, inputs), c_re, c_im (units, states), weight_d (units, inputs).
 ---@class cells.LRU : nn.Cell
 ---@overload fun(inputs: integer, units: integer, options?: table): cells.LRU
 local LRU = zoo.cell("LRU", {

@@ -7,8 +7,8 @@ local zoo = require "rnn.cells.zoo"
 ---
 --- f i = sigmoid(W x + b), n = W x + b, h = f / (f + i) h' + i / (f + i) n: the gates add up to 1. Feng et al. 2024,
 --- "Were RNNs all we needed?", arXiv 2410.01201, section 3.2. x (N, inputs), y = h (N, units); the state is h. Options:
---- forget_bias = 0 (where b of f starts), kernel = "glorot_uniform". Parameters, in the order f i n: weight_ih
---- (3 units, inputs), bias_ih (3 units).
+--- forget_bias = 0 (where b of f starts), kernel = "glorot_uniform". Parameters, in the order f i n: weight_ih (3
+--- units, inputs), bias_ih (3 units).
 ---@class cells.minLSTM : nn.Cell
 ---@overload fun(inputs: integer, units: integer, options?: table): cells.minLSTM
 local minLSTM = zoo.cell("minLSTM", { forget_bias = 0.0, kernel = "glorot_uniform" }, function(self, options)

@@ -8,11 +8,11 @@ local LSTM = require "rnn.cells.lstm"
 ---
 --- The h and c of an LSTM with peepholes, mixed with those before: c = k LSTM_c + (1 - k) c', h = k LSTM_h + (1 - k)
 --- h'; of each period of a unit, k rises and falls between 0 and 1 in its first share, open, and is leak in the rest.
---- Neil, Pfeiffer, Liu 2016, "Phased LSTM", arXiv 1610.09513, equations 6 to 10. x (N, inputs), y = h (N, units); the
---- state is { h, c }. Time is the number of the step, or what stands in the last column of x. Options: time = "step" or
---- "input", open = 0.05, leak = 0.001 (in training; 0 in evaluation), longest = 20 (periods start between 1 and this,
---- logarithmically), forget_bias = 1, kernel = "glorot_uniform", recurrent = "orthogonal". Parameters: those of
---- cells.LSTM in lstm, period_log, shift (units).
+--- Neil, Pfeiffer, Liu 2016, "Phased LSTM", arXiv 1610.09513. x (N, inputs), y = h (N, units); the state is { h, c }.
+--- Time is the number of the step, or what stands in the last column of x. Options: time = "step" or "input", open =
+--- 0.05, leak = 0.001 (in training; 0 in evaluation), longest = 20 (periods start between 1 and this, logarithmically),
+--- forget_bias = 1, kernel = "glorot_uniform", recurrent = "orthogonal". Parameters: those of cells.LSTM in lstm,
+--- period_log, shift (units).
 ---@class cells.PhasedLSTM : nn.Cell
 ---@overload fun(inputs: integer, units: integer, options?: table): cells.PhasedLSTM
 local PhasedLSTM = zoo.cell("PhasedLSTM", {

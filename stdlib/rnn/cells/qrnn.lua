@@ -6,11 +6,11 @@ local zoo = require "rnn.cells.zoo"
 --- cells.QRNN(inputs, units [, options])
 ---
 --- z = tanh(W X), f o i = sigmoid(W X) of the last inputs X = x'' x' x side by side; c = f c' + (1 - f) z, y = o c.
---- Bradbury, Merity, Xiong, Socher 2017, "Quasi-recurrent neural networks", arXiv 1611.01576, equations 1 to 6; with b,
---- as its implementations have it. x (N, inputs), y (N, units); the state is { c, x', x'' ... }, c (N, units), the
---- inputs before (N, inputs). Options: pooling = "fo", "f" (y = c) or "ifo" (c = f c' + i z), window = 2 (inputs in X;
---- 1: of this step alone, which may be convolved before), kernel = "glorot_uniform". Parameters, in the order z f (o
---- i): weight_ih (gates units, window inputs), bias_ih (gates units).
+--- Bradbury, Merity, Xiong, Socher 2017, "Quasi-recurrent neural networks", arXiv 1611.01576, section 2; with b, as its
+--- implementations have it. x (N, inputs), y (N, units); the state is { c, x', x'' ... }, c (N, units), the inputs
+--- before (N, inputs). Options: pooling = "fo", "f" (y = c) or "ifo" (c = f c' + i z), window = 2 (inputs in X; 1: of
+--- this step alone, which may be convolved before), kernel = "glorot_uniform". Parameters, in the order z f (o i):
+--- weight_ih (gates units, window inputs), bias_ih (gates units).
 ---@class cells.QRNN : nn.Cell
 ---@overload fun(inputs: integer, units: integer, options?: table): cells.QRNN
 local QRNN = zoo.cell("QRNN", {

@@ -8,10 +8,10 @@ local linear = core.linear
 --- cells.RHN(inputs, units [, options])
 ---
 --- For each of depth micro-steps, with W x in the first: n = tanh(W x + R s + b), t = sigmoid(W x + R s + b), s = n t +
---- s (1 - t). Zilly et al. 2017, "Recurrent highway networks", arXiv 1607.03474, equations 7 to 9, with coupled gates.
---- x (N, inputs), y = s (N, units); the state is s. Options: depth = 3, transform_bias = -2 (where b of t starts: at
---- first most is carried), kernel = "glorot_uniform", recurrent = "orthogonal". Parameters, in the order n t: weight_ih
---- (2 units, inputs), weight_hh, one (2 units, units) for each micro-step, bias_hh, one (2 units) for each.
+--- s (1 - t). Zilly et al. 2017, "Recurrent highway networks", arXiv 1607.03474, with coupled gates. x (N, inputs), y =
+--- s (N, units); the state is s. Options: depth = 3, transform_bias = -2 (where b of t starts: at first most is
+--- carried), kernel = "glorot_uniform", recurrent = "orthogonal". Parameters, in the order n t: weight_ih (2 units,
+--- inputs), weight_hh, one (2 units, units) for each micro-step, bias_hh, one (2 units) for each.
 ---@class cells.RHN : nn.Cell
 ---@overload fun(inputs: integer, units: integer, options?: table): cells.RHN
 local RHN = zoo.cell("RHN", {

@@ -11,11 +11,11 @@ local NOTHING = -1e30 -- the exponent of weights that nothing has yet
 ---
 --- r k v = W (m x + (1 - m) x'), each with its own m; wkv is the mean of all v so far, by the weights exp(k - w age)
 --- and exp(k + u) for the newest, w = exp(decay); y = W (sigmoid(r) wkv). Peng et al. 2023, "RWKV: reinventing RNNs for
---- the transformer era", arXiv 2305.13048, equations 11 to 18; computed as in appendix D, with the largest exponent
---- taken out. x (N, inputs), y (N, units); the state is { x', a, b, p }: the input before (N, inputs), sums of weighted
---- v and of weights, divided by exp(p), and p (N, units). Options: kernel = "glorot_uniform". Parameters, of which the
---- vectors start as in the first layer of the paper's models: mix (3, inputs), weight_ih (3 units, inputs) in the order
---- r k v, decay, bonus u (units), weight_out (units, units).
+--- the transformer era", arXiv 2305.13048; computed as in its appendix, with the largest exponent taken out. x (N,
+--- inputs), y (N, units); the state is { x', a, b, p }: the input before (N, inputs), sums of weighted v and of
+--- weights, divided by exp(p), and p (N, units). Options: kernel = "glorot_uniform". Parameters, of which the vectors
+--- start as in the first layer of the paper's models: mix (3, inputs), weight_ih (3 units, inputs) in the order r k v,
+--- decay, bonus u (units), weight_out (units, units).
 ---@class cells.RWKV : nn.Cell
 ---@overload fun(inputs: integer, units: integer, options?: table): cells.RWKV
 local RWKV = zoo.cell("RWKV", { kernel = "glorot_uniform" }, function(self, options)

@@ -8,9 +8,9 @@ local zoo = require "rnn.cells.zoo"
 --- f = sigmoid(W x + v c' + b), c = f c' + (1 - f) W x, r = sigmoid(W x + v c' + b), h = r c + (1 - r) alpha x. Lei et
 --- al. 2018, "Simple recurrent units for highly parallelizable recurrence", arXiv 1709.02755, equations 1 to 4. Where
 --- inputs are not as many as units, a product of its own stands for x. x (N, inputs), y = h (N, units); the state is c
---- (N, units). Options: highway_bias = 0 (where b of r starts; alpha = sqrt(1 + 2 exp(highway_bias)), section 3.3),
---- kernel = "glorot_uniform". Parameters, in the order f r c (x): weight_ih (3 or 4 units, inputs), weight_c (2 units)
---- for v of f and r, from within +-0.05, bias_ih (2 units).
+--- (N, units). Options: highway_bias = 0 (where b of r starts; alpha = sqrt(1 + 2 exp(highway_bias))), kernel =
+--- "glorot_uniform". Parameters, in the order f r c (x): weight_ih (3 or 4 units, inputs), weight_c (2 units) for v of
+--- f and r, from within +-0.05, bias_ih (2 units).
 ---@class cells.SRU : nn.Cell
 ---@overload fun(inputs: integer, units: integer, options?: table): cells.SRU
 local SRU = zoo.cell("SRU", { highway_bias = 0.0, kernel = "glorot_uniform" }, function(self, options)

@@ -8,10 +8,9 @@ local linear = core.linear
 --- cells.UGRNN(inputs, units [, options])
 ---
 --- g = sigmoid(W x + U h' + b), c = tanh(W x + U h' + b), h = g h' + (1 - g) c. Collins, Sohl-Dickstein, Sussillo 2017,
---- "Capacity and trainability in recurrent neural networks", arXiv 1611.09913, equations 6 to 8. x (N, inputs), y = h
---- (N, units); the state is h. Options: forget_bias = 1 (where b of g starts), kernel = "glorot_uniform", recurrent =
---- "orthogonal". Parameters, in the order g c: weight_ih (2 units, inputs), weight_hh (2 units, units), bias_ih
---- (2 units).
+--- "Capacity and trainability in recurrent neural networks", arXiv 1611.09913. x (N, inputs), y = h (N, units); the
+--- state is h. Options: forget_bias = 1 (where b of g starts), kernel = "glorot_uniform", recurrent = "orthogonal".
+--- Parameters, in the order g c: weight_ih (2 units, inputs), weight_hh (2 units, units), bias_ih (2 units).
 ---@class cells.UGRNN : nn.Cell
 ---@overload fun(inputs: integer, units: integer, options?: table): cells.UGRNN
 local UGRNN = zoo.cell("UGRNN", {

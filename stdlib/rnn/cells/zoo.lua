@@ -1,11 +1,13 @@
 -- zoo.lua: what the files of the zoo share: classes with checked arguments, their parameters, and short forms.
 
 local core = require "rnn.core"
+local class = require "rnn.class"
 local check = require "rnn.check"
 local split = require "rnn.shapes".split
 local parameter = require "rnn.nn.parameter"
 local initializers = require "rnn.nn.initializers"
-local define = require "rnn.nn.define".cell
+local scripted = require "rnn.nn.scripted"
+local Cell = require "rnn.nn.cell".Cell
 
 local zoo = {}
 
@@ -30,6 +32,10 @@ function zoo.activation_names(default)
   table.sort(names, function(a, b) return b ~= default and (a == default or a < b) end)
   return names
 end
+
+local Base = class("cells.Cell", Cell)
+
+function Base:describe() return ("%s(%d -> %d)"):format(getmetatable(self).__name, self.inputs, self.units) end
 
 -- An option as its default says: of a list one, the first of which is the default; a number, a boolean, a name.
 local function checked(fname, name, value, default)
@@ -57,15 +63,13 @@ function zoo.cell(name, defaults, init)
   for key, default in pairs(defaults) do
     plain[key] = type(default) == "table" and default ~= check.none and default[1] or default
   end
-  local cls = define(fname, function(self, inputs, units, options)
+  return scripted.define(fname, fname, function(self, inputs, units, options)
     self.inputs = check.int(fname, "argument 1 (inputs)", inputs, 1)
     self.units = check.int(fname, "argument 2 (units)", units, 1)
     options = check.options(fname, options, plain)
     for key, value in pairs(options) do options[key] = checked(fname, key, value, defaults[key]) end
     init(self, options)
-  end)
-  function cls:describe() return ("%s(%d -> %d)"):format(fname, self.inputs, self.units) end
-  return cls
+  end, Base)
 end
 
 --- zoo.parameter(fill, ...) -> tensor of the sizes ... that requires a gradient, filled by fill
