@@ -61,6 +61,6 @@ function LMU:step(x, state)
   return h, { h, m }
 end
 
-function LMU:initial_state(batch) return zoo.none(batch, self.units, self.order) end
+function LMU:initial_state(batch) return zoo.zero_state(batch, self.units, self.order) end
 
 return LMU

@@ -49,6 +49,6 @@ function LRU:step(x, state)
   return y, { new_re, new_im }
 end
 
-function LRU:initial_state(batch) return zoo.none(batch, self.states, self.states) end
+function LRU:initial_state(batch) return zoo.zero_state(batch, self.states, self.states) end
 
 return LRU

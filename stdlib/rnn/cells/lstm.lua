@@ -97,6 +97,6 @@ function LSTM:step(x, state)
   return h, { h, c }
 end
 
-function LSTM:initial_state(batch) return zoo.none(batch, self.outputs, self.units) end
+function LSTM:initial_state(batch) return zoo.zero_state(batch, self.outputs, self.units) end
 
 return LSTM

@@ -48,6 +48,6 @@ function Mogrifier:step(x, state)
   return self.lstm:step(x, { h, c })
 end
 
-function Mogrifier:initial_state(batch) return zoo.none(batch, self.units, self.units) end
+function Mogrifier:initial_state(batch) return zoo.zero_state(batch, self.units, self.units) end
 
 return Mogrifier

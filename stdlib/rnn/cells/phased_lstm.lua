@@ -19,7 +19,7 @@ local PhasedLSTM = zoo.cell("PhasedLSTM", {
   time = { "step", "input" }, open = 0.05, leak = 0.001, longest = 20.0, forget_bias = 1.0, kernel = "glorot_uniform",
   recurrent = "orthogonal",
 }, function(self, options)
-  self.time, self.open, self.leak = options.time, options.open, options.leak
+  self.time, self.open, self.leak = options.time, zoo.positive(self, options, "open"), options.leak
   self.lstm = LSTM(self.inputs, self.units, { peepholes = true, forget_bias = options.forget_bias,
     kernel = options.kernel, recurrent = options.recurrent })
   self.period_log = zoo.parameter(function(t) t:uniform_(0, math.log(options.longest)) end, self.units)
@@ -42,6 +42,6 @@ function PhasedLSTM:step(x, state, t)
   return h, { h, c }
 end
 
-function PhasedLSTM:initial_state(batch) return zoo.none(batch, self.units, self.units) end
+function PhasedLSTM:initial_state(batch) return zoo.zero_state(batch, self.units, self.units) end
 
 return PhasedLSTM

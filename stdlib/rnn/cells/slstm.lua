@@ -59,7 +59,7 @@ function sLSTM:step(x, state)
 end
 
 function sLSTM:initial_state(batch)
-  local state = zoo.none(batch, self.units, self.units, self.units)
+  local state = zoo.zero_state(batch, self.units, self.units, self.units)
   state[4] = core.full({ batch, self.units }, NOTHING)
   return state
 end

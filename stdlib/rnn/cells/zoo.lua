@@ -75,10 +75,9 @@ end
 --- zoo.parameter(fill, ...) -> tensor of the sizes ... that requires a gradient, filled by fill
 zoo.parameter = parameter.new
 
---- zoo.zeros(...), zoo.ones(...), zoo.full(value, ...): parameters of the sizes ... that start at one value.
+--- zoo.zeros(...), zoo.ones(...): parameters of the sizes ... that start at 0 and at 1
 function zoo.zeros(...) return parameter.new(initializers.zeros, ...) end
 function zoo.ones(...) return parameter.new(initializers.ones, ...) end
-function zoo.full(value, ...) return parameter.new(function(t) t:fill_(value) end, ...) end
 
 --- zoo.weights(cell, options, gates)
 ---
@@ -122,8 +121,8 @@ function zoo.state(cell, state, text)
   return table.unpack(state)
 end
 
---- zoo.none(batch, ...) -> a state of zeros, of the widths ...
-function zoo.none(batch, ...)
+--- zoo.zero_state(batch, ...) -> a state of zeros, of the widths ...
+function zoo.zero_state(batch, ...)
   local state = {}
   for i, width in ipairs { ... } do state[i] = core.zeros(batch, width) end
   return state
