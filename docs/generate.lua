@@ -205,8 +205,8 @@ three rows backwards. Places given as numbers count from 1, or from -1 backwards
 ]]
 
 -- In the order of a first course; what is not named here comes by its name after the rest.
-local CHAPTERS = { "rnn", "rnn.Tensor", "nn", "optim", "data", "metrics", "text", "decode", "ctc", "audio", "plot",
-  "logs" }
+local CHAPTERS = { "rnn", "rnn.Tensor", "nn", "cells", "optim", "data", "metrics", "text", "decode", "ctc", "audio",
+  "plot", "logs" }
 
 local function is_public(name, entry)
   return not name:find("[.:]_") and entry.module:find("^rnn%.%w+") ~= nil and not name:find("^train%.")

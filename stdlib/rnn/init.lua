@@ -17,6 +17,7 @@ for name, value in pairs(core) do rnn[name] = value end
 
 local whole = {
   nn = "rnn.nn",
+  cells = "rnn.cells",
   optim = "rnn.optim",
   data = "rnn.data",
   plot = "rnn.plot",

@@ -234,7 +234,7 @@ local function turned(list)
   return by_name
 end
 
-local MODULES = { "nn", "optim", "linalg", "data", "metrics", "text", "plot", "ctc", "decode", "logs", "music",
+local MODULES = { "nn", "cells", "optim", "linalg", "data", "metrics", "text", "plot", "ctc", "decode", "logs", "music",
   "audio" }
 
 local names = { foreign = { ops = turned(OPS), rnn = turned(RNN), nn = turned(NN), optim = turned(OPTIM) } }

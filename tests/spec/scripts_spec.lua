@@ -11,6 +11,8 @@ local PROGRAM = os.getenv("RNNLUA") or FOLDER .. "/build/rnnlua"
 -- false: it has no such figures.
 local ENTRIES = {
   adding = { "--length 20 --limit 1000 --epochs 2 --cell lstm,gru", figures = { "lstm.test_mse", "gru.test_mse" } },
+  cells = { "--task adding,copy --cell Elman,minGRU,PhasedLSTM --length 20 --blanks 5 --limit 40 --epochs 2",
+    figures = { "minGRU.adding", "Elman.copy", "PhasedLSTM.adding_memory", "minGRU.copy_parameters" } },
   copy = { "--length 10 --limit 250 --epochs 2 --units 32", figures = { "lstm.test_nats", "gru.test_accuracy" } },
   forecast = { "--epochs 1", losses = false, figures = { "rnn1.test_mse", "deep.test_mse" } },
   ridership = { "--model rnn1 --epochs 3", losses = false, figures = { "rnn1.val_mae", "rnn1.test_mae" },
@@ -246,6 +248,7 @@ local WRONG = {
   { "ridership", "--data data/shop.csv", FOREIGN.ridership[2],
     "there is no column 'service_date'; the columns are 'day'" },
   { "adding", "--save x.safetensors", function() end, "--save keeps one model: choose it by --cell" },
+  { "cells", "--plot x.svg", function() end, "--plot draws one task: choose it by --task" },
 }
 
 local function run(sh, name, options)

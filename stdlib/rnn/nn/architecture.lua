@@ -10,7 +10,7 @@ local scripted = require "rnn.nn.scripted"
 
 local architecture = {}
 
--- The built-in classes that a file may name.
+-- The built-in classes that a file may name, beside those of rnn.cells.
 local buildable = {}
 for _, name in ipairs {
   "Module", "Sequential", "Linear", "Conv1d", "Embedding", "RNN", "LSTM", "GRU", "Recurrent", "Reservoir", "RNNCell",
@@ -23,6 +23,8 @@ end
 local function class_of(name)
   local field = buildable[name]
   if field then return require("rnn.nn")[field] end
+  local cell = tostring(name):match "^cells%.(%w+)$"
+  if cell and getmetatable(require "rnn.cells").names[cell] then return require("rnn.cells")[cell] end
   return scripted.class(name)
 end
 

@@ -62,8 +62,9 @@ end
 local function scores(self, query, keys)
   if self.score == "multiplicative" then return query:matmul(keys:transpose(2, 3)) end
   local batch, steps, units = keys:shape()
-  local sums = self.query(query):reshape(batch, -1, 1, units) + keys:reshape(batch, 1, steps, units)
-  return self.energy(sums:tanh()):reshape(batch, -1, steps)
+  local asked = query:size(2)
+  local sums = self.query(query):reshape(batch, asked, 1, units) + keys:reshape(batch, 1, steps, units)
+  return self.energy(sums:tanh()):reshape(batch, asked, steps)
 end
 
 --- attention:attend(query, prepared) -> context, weights

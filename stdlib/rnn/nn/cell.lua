@@ -6,6 +6,7 @@ local core = require "rnn.core"
 local split = require "rnn.shapes".split
 local class = require "rnn.class"
 local check = require "rnn.check"
+local guard = require "rnn.guard"
 local Module = require "rnn.nn.module"
 local owner = require "rnn.nn.owner"
 local parameter = require "rnn.nn.parameter"
@@ -15,24 +16,28 @@ local cells = {}
 
 --- nn.Cell
 ---
---- Base of all cells. cell(x, state) calls cell:step(x, state) -> output, new state. The state is a tensor or a table
---- of tensors, (N, units) each. A call refuses a state that another layer made; nn.State(state) hands it over.
+--- Base of all cells. cell(x, state [, t]) calls cell:step(x, state, t) -> output, new state; t (N, 1), the number of
+--- the step, is 1 where it is not given. The state is a tensor or a table of tensors, (N, units) each. A call refuses a
+--- state that another layer made; nn.State(state) hands it over.
 ---@class nn.Cell : nn.Module
 local Cell = class("nn.Cell", Module)
 cells.Cell = Cell
 
---- cell:step(x, state) -> y, state
+--- cell:step(x, state, t) -> y, state
 ---
 --- One time step: x (N, inputs), y (N, units). Errors: a state of another structure.
 ---@param x rnn.Tensor (N, inputs)
 ---@param state any what the cell returned last, or cell:initial_state(N)
+---@param t rnn.Tensor (N, 1), the number of the step, from 1
 function Cell:step(_, _, _)
   core.fail("%s: has no step; write function %s:step(x, state)", self:describe(), self:describe())
 end
 
-function Cell:forward(x, state)
+function Cell:forward(x, state, t)
   check.tensor(self:describe(), "input", x)
-  local y, new = self:step(x, self:begin(owner.check(self, state), x:size(1)))
+  if t ~= nil then check.tensor(self:describe(), "argument 3 (t)", t, "float", 2) end
+  local n = x:size(1)
+  local y, new = guard.inner(self.step)(self, x, self:begin(owner.check(self, state), n), t or core.ones(n, 1))
   return y, owner.mark(self, new)
 end
 

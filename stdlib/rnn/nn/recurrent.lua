@@ -3,6 +3,7 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local guard = require "rnn.guard"
 local Module = require "rnn.nn.module"
 local State = require "rnn.nn.state"
 local owner = require "rnn.nn.owner"
@@ -48,9 +49,9 @@ function Recurrent:forward(x, state)
     x = x:zero_padding():without_lengths()
   end
   state = self.cell:begin(owner.check(self, state), x:size(1))
-  local outputs, last = {}, nil
+  local outputs, last, step = {}, nil, guard.inner(self.cell.step) -- whose cells may leave out t
   for t = 1, x:size(2) do
-    local y, new_state = self.cell:step(core.select(x, 2, t), state)
+    local y, new_state = step(self.cell, core.select(x, 2, t), state, core.full({ x:size(1), 1 }, t))
     if new_state == nil then core.fail("%s: its step returned no new state (output, state)", self.cell:describe()) end
     if t > shortest then
       local valid = core.reshape(core.ge(lengths, t), -1, 1)

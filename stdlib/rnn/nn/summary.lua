@@ -3,6 +3,7 @@
 local core = require "rnn.core"
 local check = require "rnn.check"
 local class = require "rnn.class"
+local guard = require "rnn.guard"
 local nest = require "rnn.nest"
 local Cell = require("rnn.nn.cell").Cell
 
@@ -33,7 +34,7 @@ local function trace(model, ...)
   for _, pair in ipairs(model:modules()) do
     local m = pair[2]
     local method = class.is_a(m, Cell) and "step" or "forward"
-    local run, own, training = m[method], rawget(m, method), rawget(m, "training")
+    local run, own, training = guard.inner(m[method]), rawget(m, method), rawget(m, "training")
     undo[#undo + 1] = function() m[method], m.training = own, training end
     m[method] = function(self, ...)
       if not shape[m] then

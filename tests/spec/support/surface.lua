@@ -67,6 +67,9 @@ local makers = {
   ["text.Words"] = function() return text.words { "a b", "b c" } end,
 }
 for name, case in pairs(layers.cases) do makers["nn." .. name] = case.make end
+for name in pairs(getmetatable(rnn.cells).names) do
+  makers["cells." .. name] = function() return rnn.cells[name](2, 4) end
+end
 for _, name in ipairs { "SGD", "RMSprop", "Adam", "AdamW", "Nadam" } do
   makers["optim." .. name] = function() return optim[name](linear():parameters()) end
 end

@@ -1,0 +1,48 @@
+-- attention.lua: a cell that looks at a memory before each step.
+
+local core = require "rnn.core"
+local check = require "rnn.check"
+local zoo = require "rnn.cells.zoo"
+local nn = require "rnn.nn"
+local GRU = require "rnn.cells.gru"
+
+local memories = setmetatable({}, { __mode = "k" }) -- cell -> memory
+
+--- cells.Attention(inputs, units [, options])
+---
+--- A GRU whose input is x and the mean of a memory by weights that its state chooses: context = sum of a_j memory_j, a
+--- = softmax(v . tanh(W h' + U memory_j + b)), h = GRU([x, context], h'). Bahdanau, Cho, Bengio 2015, "Neural machine
+--- translation by jointly learning to align and translate", arXiv 1409.0473, section 3 and appendix A. x (N, inputs), y
+--- = h (N, units); the state is h. cell:attend(memory) comes first. Options: memory = units (the width of its vectors),
+--- score = "additive" or "multiplicative" (h' . W memory_j; Luong et al. 2015, arXiv 1508.04025). Parameters: those of
+--- nn.Attention in attention, those of cells.GRU in gru.
+---@class cells.Attention : nn.Cell
+---@overload fun(inputs: integer, units: integer, options?: table): cells.Attention
+local Attention = zoo.cell("Attention", {
+  memory = zoo.unset, score = { "additive", "multiplicative" },
+}, function(self, options)
+  local width = zoo.width(self, options, "memory", self.units)
+  self.attention = nn.Attention(self.units, width, { score = options.score })
+  self.gru = GRU(self.inputs + width, self.units, { reset = "before" })
+end)
+
+--- cell:attend(memory) -> cell
+---
+--- Says what is looked at from now on: memory (N, S, width), with lengths where it is padded, a vector for each of S
+--- places. It is no part of the cell: files have none. Errors: another shape.
+---@param memory rnn.Tensor (N, S, width)
+---@return cells.Attention
+function Attention:attend(memory)
+  check.tensor(self:describe() .. ": attend", "argument 1 (memory)", memory, "float", 3)
+  memories[self] = memory
+  return self
+end
+
+function Attention:step(x, h)
+  local memory = memories[self]
+  if not memory then core.fail("%s: has no memory to look at; cell:attend(memory) gives it one", self:describe()) end
+  local context = self.attention(h:reshape(#h, 1, self.units), memory)
+  return self.gru:step(core.concat({ x, context:select(2, 1) }, 2), h)
+end
+
+return Attention

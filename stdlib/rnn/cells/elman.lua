@@ -1,0 +1,37 @@
+-- elman.lua: the simple recurrent network.
+
+local core = require "rnn.core"
+local zoo = require "rnn.cells.zoo"
+
+local linear = core.linear
+
+--- cells.Elman(inputs, units [, options])
+---
+--- h = f(W x + b + U h' + b'). Elman 1990, "Finding structure in time", Cognitive Science 14. x (N, inputs), y = h (N,
+--- units); the state is h. Options: activation = "tanh" (the names of nn.RNN), layer_norm = false (h = f(LN(W x; g, b)
+--- + LN(U h'; g', b')); Ba et al. 2016, arXiv 1607.06450, as in their LSTM), kernel = "glorot_uniform", recurrent =
+--- "orthogonal". Parameters, as nn.RNN has them: weight_ih (units, inputs), weight_hh (units, units), bias_ih (units),
+--- with layer_norm gain_ih, gain_hh (units); bias_hh (units) stays as it is, for it adds nothing new.
+---@class cells.Elman : nn.Cell
+---@overload fun(inputs: integer, units: integer, options?: table): cells.Elman
+local Elman = zoo.cell("Elman", {
+  activation = zoo.activation_names "tanh", layer_norm = false, kernel = "glorot_uniform", recurrent = "orthogonal",
+}, function(self, options)
+  self.f = zoo.activations[options.activation]
+  zoo.weights(self, options, 1)
+  self.bias_hh = zoo.zeros(self.units):requires_grad(false)
+  if options.layer_norm then self.gain_ih, self.gain_hh = zoo.ones(self.units), zoo.ones(self.units) end
+end)
+
+function Elman:step(x, h)
+  if self.gain_ih then
+    h = zoo.norm(linear(x, self.weight_ih), self.gain_ih, self.bias_ih)
+      + zoo.norm(linear(h, self.weight_hh), self.gain_hh, self.bias_hh)
+  else
+    h = linear(x, self.weight_ih, self.bias_ih) + linear(h, self.weight_hh, self.bias_hh)
+  end
+  h = self.f(h)
+  return h, h
+end
+
+return Elman
