@@ -98,7 +98,7 @@ local function last_of(x, columns)
   x = x:gather(3, core.tensor(columns, "int32"))
   local lengths, steps = x:lengths(), x:size(2)
   if not lengths then return x:select(2, steps) end
-  return (x:without_lengths() * core.one_hot(lengths, steps):reshape(#x, steps, 1)):sum(2)
+  return (x:zero_padding():without_lengths() * core.one_hot(lengths, steps):reshape(#x, steps, 1)):sum(2)
 end
 
 --- model:encode(x) -> state of decoding, known
