@@ -1,10 +1,10 @@
 -- Digits, drawn: a vector that says which digit, and in whose hand, becomes the movement of a pen.
 --
 -- 7,494 digits that 30 people wrote on a tablet (Alpaydin, Alimoglu 1998, "Pen-Based Recognition of Handwritten
--- Digits"), or the signs in train.tsv and test.tsv of --data FOLDER. A GRU begins with the vector, sees it at every step,
--- and goes on from where the pen is: x, y and whether a stroke begins. Of every writer one digit is left out of training,
--- to be drawn in a hand that nobody has seen write it. What is drawn is read by the nearest neighbour among the digits of
--- the 14 other people of test.tsv.
+-- Digits"), or the signs in train.tsv and test.tsv of --data FOLDER. A GRU begins with the vector, sees it at every
+-- step, and goes on from where the pen is: x, y and whether a stroke begins. Of every writer one digit is left out of
+-- training, to be drawn in a hand that nobody has seen write it. What is drawn is read by the nearest neighbour among
+-- the digits of the 14 other people of test.tsv.
 --
 --   rnnlua scripts/draw.lua --plot digits.svg
 local rnn = require "rnn"
@@ -110,12 +110,13 @@ end
 class, writer, unseen = rnn.tensor(class, "int32"), rnn.tensor(writer, "int32"), rnn.tensor(unseen)
 
 local results, model, drawn = rnn.results(), nil, nil
--- What the model draws for vectors, and the share of it that is read as what was asked for.
-local function draw(v, wanted, weights)
+-- What the model draws for vectors; notes the share of it that is read as what was asked for.
+local function draw(name, v, wanted, weights)
   local y = model:decode(v)
   y = rnn.concat({ y:slice(3, 1, 2), y:slice(3, 3, 3):gt(0.5) }, 3)
   local right = nearest(y):eq(wanted)
-  return y, (weights and (right * weights):sum() / weights:sum() or right:mean()):item()
+  results:add(name, { accuracy = (weights and (right * weights):sum() / weights:sum() or right:mean()):item() })
+  return y
 end
 for seed = options.seed, options.seed + options.seeds - 1 do
   rnn.seed(seed)
@@ -131,15 +132,10 @@ for seed = options.seed, options.seed + options.seeds - 1 do
       epochs = options.epochs, clip_norm = 1, optimizer = optim.Adam(model:parameters(), { lr = options.lr }),
       schedule = optim.schedules.cosine(), callbacks = { results:training() } })
   end
-  local all, new, average
-  drawn, all = draw(vectors(class, writer), class)
-  if several then _, new = draw(vectors(class, writer), class, unseen) end
-  local each = rnn.arange(#classes)
-  local nobody = rnn.full({ #classes, #writers }, 1 / #writers)
-  _, average = draw(rnn.concat({ rnn.one_hot(each, #classes), nobody }, 2), each)
-  results:add("drawn", { accuracy = all })
-  results:add("unseen", { accuracy = new })
-  results:add("average", { accuracy = average })
+  drawn = draw("drawn", vectors(class, writer), class)
+  if several then draw("unseen", vectors(class, writer), class, unseen) end
+  local each, nobody = rnn.arange(#classes), rnn.full({ #classes, #writers }, 1 / #writers)
+  draw("average", rnn.concat({ rnn.one_hot(each, #classes), nobody }, 2), each)
   results:add("", { seconds = rnn.clock() - begun })
 end
 results:add("written", { accuracy = nearest(column(training, strokes)):eq(column(training, label)):mean():item() })
@@ -160,8 +156,8 @@ if options.plot then -- a row for each of the first hands
     file = options.plot }))
 end
 print(([[
-How much of it the nearest neighbour reads as what was asked for, medians of %d seed%s. drawn: every digit in every hand;
-unseen: those that nobody saw this hand write; average: with no hand in particular; written: what people wrote.]])
+How much of it the nearest neighbour reads as what was asked for, medians of %d seed%s. drawn: every digit in every
+hand; unseen: those that nobody saw this hand write; average: with no hand in particular; written: what people wrote.]])
   :format(options.seeds, options.seeds == 1 and "" or "s"))
 io.write(results:table { { "accuracy", "%.3f", "read right" } })
 if options.result then assert(results:write(options.result)) end

@@ -70,15 +70,15 @@ function LNCell:step(x, h)
   h = self.norm(self.wx(x) + self.wh(h)):tanh()
   return h, h -- output, new state
 end
--- Encoder and decoder: the decoder goes on from the last day, is told what kind of day comes next, and goes on from what
--- it said itself, in training as well.
+-- Encoder and decoder: the decoder goes on from the last day, is told what kind of day comes next, and goes on from
+-- what it said itself, in training as well.
 local Decoder = nn.module("Decoder", function(self)
   self.seq2seq = nn.Seq2Seq { encoder = nn.Encoder { inputs = INPUTS, recurrent = nn.GRU(INPUTS, 32) },
     decoder = nn.Decoder { outputs = 1, inputs = KINDS, recurrent = nn.GRU(1 + KINDS, 32) }, start = { 2 } }
 end)
 function Decoder:forward(x)
-  local known = x.coming:select(2, x.coming:size(2)):reshape(-1, 14, KINDS)
-  return self.seq2seq({ x.series, known }):reshape(-1, 14)
+  local next_14_kinds = x.coming:select(2, x.coming:size(2)):reshape(-1, 14, KINDS) -- as the last day knows them
+  return self.seq2seq({ x.series, next_14_kinds }):reshape(-1, 14)
 end
 -- Convolutions that look back 1, 2, 4, 8 days, and again, and see no later day (van den Oord et al. 2016, "WaveNet").
 local function wavenet()

@@ -9,14 +9,14 @@ local folder = arg[1]
 local x = rnn.tensor({ { 4, 5, 6, 7 }, { 8, 9, 0, 0 }, { 5, 4, 9, 0 } }, "int32")
 local y = rnn.tensor({ { 2, 5, 4, 7, 3 }, { 2, 6, 3, 0, 0 }, { 2, 3, 0, 0, 0 } }, "int32")
 local xl, yl = rnn.tensor({ 4, 2, 3 }, "int32"), rnn.tensor({ 5, 3, 2 }, "int32")
-local function keep(name, model, x, xl)
+local function keep(name, model, input, lengths)
   for _, p in ipairs(model:parameters()) do p:uniform_(-0.7, 0.7) end
   model:eval()
-  local given = xl and x:with_lengths(xl) or x
+  local given = lengths and input:with_lengths(lengths) or input
   local logits = model(given, y:with_lengths(yl))
   local ids = model:decode(given, { beam = 2, max_length = 5 })
-  assert(rnn.save(folder .. "/" .. name .. ".safetensors", model, { x = x, x_lengths = xl, y = y, y_lengths = yl,
-    logits = logits:without_lengths():detach(), ids = ids }))
+  assert(rnn.save(folder .. "/" .. name .. ".safetensors", model, { x = input, x_lengths = lengths, y = y,
+    y_lengths = yl, logits = logits:without_lengths():detach(), ids = ids }))
 end
 keep("words", nn.Seq2Seq {
   encoder = nn.Encoder { vocab = 9, dim = 4, cell = "lstm", hidden = 5, layers = 2, bidirectional = true, dropout = 0.2,

@@ -96,8 +96,8 @@ end
 ---
 --- As forward, for sequences that come in pieces of any lengths, with padding = "causal": all pieces together give what
 --- the whole sequence gives. The state is a tensor (N, steps, inputs), of the steps that later windows reach back to;
---- nil is those in front of the first, zeros. Errors: another padding; lengths with a stride; a state of another layer or
---- shape.
+--- nil is those in front of the first, zeros. Errors: another padding; lengths with a stride; a state of another layer
+--- or shape.
 ---@param x rnn.Tensor (N, T, inputs)
 ---@param state? nn.State|rnn.Tensor[]|rnn.Tensor
 ---@return rnn.Tensor y (N, T', filters)

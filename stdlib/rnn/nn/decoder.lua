@@ -1,5 +1,5 @@
--- decoder.lua: from a state, and perhaps a memory to look at, to a sequence of ids or of numbers. ids.lua and numbers.lua
--- have what tells the two apart, sequence.lua the steps.
+-- decoder.lua: from a state, and perhaps a memory to look at, to a sequence of ids or of numbers. ids.lua and
+-- numbers.lua have what tells the two apart, sequence.lua the steps.
 
 local core = require "rnn.core"
 local split = require "rnn.shapes".split
@@ -27,8 +27,8 @@ local numbers = require "rnn.nn.numbers"
 ---   input_feeding = false  that vector is also part of the next step's input, so that the recurrence knows what was
 ---                          looked at, as in both papers; training then goes step by step and is slower
 ---   condition              C: begins with a vector (N, C): vector -> sequence
----   condition_as           "state": it makes the first state, through tanh(W v + b); "input": it is part of the input of
----                          every step; or "both" ("state")
+---   condition_as           "state": it makes the first state, through tanh(W v + b); "input": it is part of the input
+---                          of every step; or "both" ("state")
 ---   dropout = 0            rate for vectors and before the output
 ---   memory                 features of the memory; nn.Seq2Seq fills it in
 --- Of ids:
@@ -44,8 +44,8 @@ local numbers = require "rnn.nn.numbers"
 ---   loss = "mse"           or "mae", "huber", "quantile", "gaussian_nll" (the last layer then also says the variance),
 ---                          "binary_cross_entropy" (logits; probabilities go on), "poisson_nll" (logarithms of rates)
 ---   quantiles              for loss = "quantile" ({ 0.1, 0.5, 0.9 }); the middle one goes on
---- Instead of recurrent its short form: cell = "gru" ("lstm", "rnn"), hidden = 256, layers = 1 (dropout is between them,
---- too).
+--- Instead of recurrent its short form: cell = "gru" ("lstm", "rnn"), hidden = 256, layers = 1 (dropout is between
+--- them, too).
 ---
 ---   local captioner = nn.Decoder { vocab = words, hidden = 256, condition = 80 }
 ---   local loss = captioner:loss(v, y)                     -- v (N, 80); y int32 with start and stop
@@ -287,9 +287,9 @@ end
 
 --- decoder:forward(v, y) -> logits, target
 ---
---- Vectors to sequences, each step told the true id or numbers before it (teacher forcing). Of ids y has start and stop.
---- Of numbers y may be nil: then each step goes on from what the decoder gave itself, for as many steps as are known in
---- advance or as option steps says, and the prediction is all that comes.
+--- Vectors to sequences, each step told the true id or numbers before it (teacher forcing). Of ids y has start and
+--- stop. Of numbers y may be nil: then each step goes on from what the decoder gave itself, for as many steps as are
+--- known in advance or as option steps says, and the prediction is all that comes.
 ---@param v rnn.Tensor|table float (N, C), or { v, known (N, T, inputs) } for a decoder with inputs
 ---@param y? rnn.Tensor int32 (N, T), or float (N, T, outputs) or (N, T * outputs)
 ---@return rnn.Tensor|rnn.Tensor[] logits (N, T - 1, vocab), or the prediction: (N, T, outputs), of gaussian_nll

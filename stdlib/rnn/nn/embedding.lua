@@ -16,7 +16,7 @@ local parameter = require "rnn.nn.parameter"
 ---@field dim integer
 ---@field weight rnn.Tensor
 ---@field word_dropout number
----@overload fun(vocab: integer|text.Vocab, dim: integer, options?: { word_dropout?: number, kernel?: string|function }): nn.Embedding
+---@overload fun(vocab: integer|text.Vocab, dim: integer, options?: table): nn.Embedding
 local Embedding = class("nn.Embedding", Module)
 
 function Embedding:init(vocab, dim, options)

@@ -76,8 +76,8 @@ end
 
 local NAMES = { "h", "c" } -- what a numbered entry is called, as nn.LSTM has them
 
--- The tensors of the state of a part (one layer, one direction): appends { name, size, path } to list. path has the keys
--- that lead to it.
+-- The tensors of the state of a part (one layer, one direction): appends { name, size, path } to list. path has the
+-- keys that lead to it.
 local function entries(recurrent, state, path, list)
   if core.is_tensor(state) then
     if state:ndim() ~= 2 then

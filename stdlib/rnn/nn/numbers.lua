@@ -99,8 +99,8 @@ end
 
 --- numbers.shift(decoder, y, state) -> inputs, target
 ---
---- y (N, T, outputs), or (N, T * outputs) as data.windows gives it -> the outputs that the steps get and those that they
---- should give, (N, T, outputs).
+--- y (N, T, outputs), or (N, T * outputs) as data.windows gives it -> the outputs that the steps get and those that
+--- they should give, (N, T, outputs).
 function numbers.shift(decoder, y, state)
   local k, name = decoder.numbers, decoder:describe()
   local flat = core.is_tensor(y) and y:ndim() == 2 and y:size(2) % k == 0 and (k == 1 or not y:lengths())

@@ -32,8 +32,8 @@ local layers = require "rnn.nn.layers"
 ---   local loss = forecaster:loss({ x, known }, y)       -- x (N, S, 5), known (N, 14, 3), y (N, 14, 1)
 ---   local y = forecaster:decode { x, known }
 ---
---- start: for each output of a decoder of numbers the column of the encoder's input whose last value its first step goes
---- on from; without start these are zeros.
+--- start: for each output of a decoder of numbers the column of the encoder's input whose last value its first step
+--- goes on from; without start these are zeros.
 --- Errors: parts of other classes, a decoder that begins with a vector, columns that the encoder's input does not have.
 ---@class nn.Seq2Seq : nn.Module
 ---@field encoder nn.Encoder

@@ -6,18 +6,17 @@ local sequence = {}
 
 --- sequence.steps(decoder, state, told, options) -> logits, weights, lengths
 ---
---- Step by step, where a step needs what the one before found. told (N, T, ...) has what steps are told; options: count,
---- how many there are to be (T); forcing, the probability that a step is told and does not go on from what the decoder
---- gave (1; scheduled sampling, Bengio et al. 2015); known, beside what is told; over(own) -> mask (N) of sequences that
---- end with this step, whose number of steps is then in lengths.
+--- Step by step, where a step needs what the one before found. told (N, T, ...) has what steps are told; options:
+--- count, how many there are to be (T); forcing, the probability that a step is told and does not go on from what the
+--- decoder gave (1; scheduled sampling, Bengio et al. 2015); known, beside what is told; over(own) -> mask (N) of
+--- sequences that end with this step, whose number of steps is then in lengths.
 function sequence.steps(decoder, state, told, options)
   local forcing, known, over, count = options.forcing or 1, options.known, options.over, options.count or told:size(2)
   local alone = forcing < 1 or over or count > told:size(2) -- some step goes on from what the decoder gave
-  local features, logits, weights, x, own, going, lengths = {}, {}, {}, nil, nil, nil, nil
+  local features, logits, weights, own, going, lengths = {}, {}, {}, nil, nil, nil
   for t = 1, count do
-    if own and (forcing == 0 or t > told:size(2)) then
-      x = own
-    else
+    local x = own
+    if not own or forcing > 0 and t <= told:size(2) then
       x = told:slice(2, t, t)
       if own and forcing < 1 then
         local coin = core.rand(#x):lt(forcing)

@@ -7,10 +7,10 @@ local Module = require "rnn.nn.module"
 
 --- nn.TimeDistributed(module)
 ---
---- (N, T, ...) -> (N, T, ...): the module, which takes (M, ...), sees every step as an item of one batch, such as each of
---- T pictures, or each of T sentences (N, T, words, dim), of which a layer with returns = "last" makes a vector. Steps
---- behind a sequence's length are not given to it and are 0; y has the lengths of x. nn.Linear and what acts on single
---- elements do the same by themselves. Of several results of the module the first counts.
+--- (N, T, ...) -> (N, T, ...): the module, which takes (M, ...), sees every step as an item of one batch, such as each
+--- of T pictures, or each of T sentences (N, T, words, dim), of which a layer with returns = "last" makes a vector.
+--- Steps behind a sequence's length are not given to it and are 0; y has the lengths of x. nn.Linear and what acts on
+--- single elements do the same by themselves. Of several results of the module the first counts.
 --- Errors: what is no layer.
 ---@class nn.TimeDistributed : nn.Module
 ---@field module nn.Module
