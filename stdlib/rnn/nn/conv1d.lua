@@ -99,7 +99,7 @@ end
 --- nil is those in front of the first, zeros. Errors: another padding; lengths with a stride; a state of another layer
 --- or shape.
 ---@param x rnn.Tensor (N, T, inputs)
----@param state? nn.State|rnn.Tensor[]|rnn.Tensor
+---@param state? nn.State|rnn.Tensor[]|rnn.Tensor (N, steps, inputs)
 ---@return rnn.Tensor y (N, T', filters)
 ---@return nn.State state
 function Conv1d:stream(x, state)
@@ -138,9 +138,9 @@ end
 
 --- conv1d:step(x [, state]) -> y, state
 ---
---- One step of a stream, with a stride of 1. Nothing is recorded.
+--- One step of a stream. Nothing is recorded. Errors: as stream; a stride.
 ---@param x rnn.Tensor (N, inputs)
----@param state? nn.State|rnn.Tensor[]|rnn.Tensor what step or stream gave
+---@param state? nn.State|rnn.Tensor[]|rnn.Tensor (N, steps, inputs), what step or stream gave
 ---@return rnn.Tensor y (N, filters)
 ---@return nn.State state
 function Conv1d:step(x, state)

@@ -18,7 +18,8 @@ local numbers = require "rnn.nn.numbers"
 
 --- nn.Decoder { vocab = V, recurrent = nn.GRU(128, 256), ... }, nn.Decoder { outputs = k, recurrent = ..., ... }
 ---
---- Writes sequences of ids or of numbers: for an nn.Seq2Seq, or by itself from a vector (condition). Options:
+--- Writes sequences of ids or of numbers: for an nn.Seq2Seq, or by itself from a vector (condition).
+--- Options:
 ---   recurrent              nn.RNN, nn.LSTM, nn.GRU, or nn.Recurrent of any cell, in one direction. A step takes the
 ---                          vector of the id before (dim), or the numbers before and the known inputs (outputs +
 ---                          inputs), and behind these what attention found (with input_feeding) or the condition
@@ -31,21 +32,23 @@ local numbers = require "rnn.nn.numbers"
 ---                          of every step; or "both" ("state")
 ---   dropout = 0            rate for vectors and before the output
 ---   memory                 features of the memory; nn.Seq2Seq fills it in
---- Of ids:
+--- Options of ids:
 ---   vocab                  number of ids, or a text.Vocab, which also says start and stop
 ---   start = 2, stop = 3    the ids around every sequence
 ---   dim                    features of an id's vector (as recurrent takes them, or 128)
 ---   tied = false           the logits' weights are the embedding's (Press and Wolf 2017)
 ---   word_dropout = 0       rate at which whole ids are left out of the inputs in training
---- Of numbers:
+--- Options of numbers:
 ---   outputs                k: how many numbers a step gives
 ---   inputs = 0             j: how many are known in advance for each step, such as what day it will be
 ---   steps                  how many steps it makes where nothing else says it
 ---   loss = "mse"           or "mae", "huber", "quantile", "gaussian_nll" (the last layer then also says the variance),
 ---                          "binary_cross_entropy" (logits; probabilities go on), "poisson_nll" (logarithms of rates)
 ---   quantiles              for loss = "quantile" ({ 0.1, 0.5, 0.9 }); the middle one goes on
---- Instead of recurrent its short form: cell = "gru" ("lstm", "rnn"), hidden = 256, layers = 1 (dropout is between
---- them, too).
+--- Options in place of recurrent, its short form:
+---   cell = "gru"           or "lstm", "rnn"
+---   hidden = 256           units of each layer
+---   layers = 1             dropout is between them, too
 ---
 ---   local captioner = nn.Decoder { vocab = words, hidden = 256, condition = 80 }
 ---   local loss = captioner:loss(v, y)                     -- v (N, 80); y int32 with start and stop
@@ -73,7 +76,7 @@ for _, more in ipairs { OF_IDS, OF_NUMBERS } do
 end
 
 -- What is told apart: ids.lua or numbers.lua.
-function Decoder:kind()
+function Decoder:_kind()
   return self.numbers and numbers or ids
 end
 
@@ -202,7 +205,7 @@ function Decoder:run(x, state)
   end
   owner.check(self, state)
   local batch = #x
-  x = self:kind().read(self, x)
+  x = self:_kind().read(self, x)
   if state.attended then x = core.concat({ x, state.attended:reshape(batch, 1, -1) }, 3) end
   if state.condition then
     x = core.concat({ x, state.condition:reshape(batch, 1, -1):broadcast_to(batch, x:size(2), self.condition) }, 3)
@@ -226,7 +229,7 @@ end
 ---@param features rnn.Tensor (..., units)
 ---@return rnn.Tensor
 function Decoder:logits(features)
-  return self:kind().write(self, self.dropout(features))
+  return self:_kind().write(self, self.dropout(features))
 end
 
 --- decoder:step(x, state) -> logits, state
@@ -242,7 +245,7 @@ function Decoder:step(x, state)
   check.tensor(self:describe() .. ":step", ("argument 1 (%s)"):format(what), x, self.numbers and "float" or "int32",
     self.numbers and 2 or 1)
   local features, new = self:run(self.numbers and x:reshape(#x, 1, -1) or x:reshape(-1, 1), state)
-  return self:kind().outputs(self, self:logits(features:reshape(#x, -1))), new
+  return self:_kind().outputs(self, self:logits(features:reshape(#x, -1))), new
 end
 
 -- What was given in place of x: x itself and, for a decoder with inputs, what is known in advance, (N, T, inputs).
@@ -265,13 +268,13 @@ function Decoder:_forward(state, known, y)
     return prediction, nil, weights
   end
   local logits, target, weights = sequence.told(self, state, y, known, 1)
-  return self:kind().outputs(self, logits), target, weights
+  return self:_kind().outputs(self, logits), target, weights
 end
 
 function Decoder:_loss(state, known, y, options, weights)
-  local forcing, loss = self:kind().loss(self, options)
+  local forcing, loss = self:_kind().loss(self, options)
   local logits, target = sequence.told(self, state, y, known, forcing)
-  local prediction = self:kind().outputs(self, logits)
+  local prediction = self:_kind().outputs(self, logits)
   return loss(prediction, target, weights), prediction, target
 end
 
@@ -327,7 +330,7 @@ end
 function Decoder:decode(v, options)
   return require "rnn.train.evaluation"(self:describe() .. ":decode", self, function()
     local state, known = begin(self, "decode", v)
-    return self:kind().decode(self, state, known, options)
+    return self:_kind().decode(self, state, known, options)
   end)
 end
 
@@ -337,7 +340,7 @@ function Decoder:describe()
 end
 
 function Decoder:config()
-  local fields = self:kind().config(self)
+  local fields = self:_kind().config(self)
   fields.attention, fields.input_feeding, fields.memory = self.score, self.input_feeding, self.memory
   fields.condition, fields.condition_as = self.condition, self.condition and self.condition_as
   fields.dropout, fields.recurrent = self.dropout.rate, self.recurrent

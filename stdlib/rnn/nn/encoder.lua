@@ -10,15 +10,19 @@ local layers = require "rnn.nn.layers"
 
 --- nn.Encoder { vocab = V, recurrent = nn.GRU(128, 256), ... }
 ---
---- Reads sequences for an nn.Seq2Seq. Options:
----   vocab              number of ids, or a text.Vocab; ids become vectors of dim features (what recurrent takes, or
----                      128)
+--- Reads sequences for an nn.Seq2Seq.
+--- Options:
+---   vocab              number of ids, or a text.Vocab; ids become vectors
+---   dim                features of these vectors (as recurrent takes them, or 128)
 ---   inputs             instead of vocab: the sequences are float (N, S, inputs) already
 ---   recurrent          nn.RNN, nn.LSTM, nn.GRU, or nn.Recurrent of any cell, in one direction or both
 ---   dropout = 0        rate for vectors, and of the memory
 ---   word_dropout = 0   rate at which whole ids are left out in training (Gal and Ghahramani 2016)
---- Instead of recurrent its short form: cell = "gru" ("lstm", "rnn"), hidden = 256, layers = 1 (dropout is between
---- them, too), bidirectional = false.
+--- Options in place of recurrent, its short form:
+---   cell = "gru"       or "lstm", "rnn"
+---   hidden = 256       units of each layer and direction
+---   layers = 1         dropout is between them, too
+---   bidirectional = false
 --- Errors: neither vocab nor inputs, or both; layers that take other features.
 ---@class nn.Encoder : nn.Module
 ---@field recurrent nn.Module
@@ -26,7 +30,8 @@ local layers = require "rnn.nn.layers"
 ---@overload fun(options: table): nn.Encoder
 local Encoder = class("nn.Encoder", Module)
 
-local DEFAULTS = layers.options { vocab = check.none, inputs = check.none, dim = 128, dropout = 0, word_dropout = 0 }
+local DEFAULTS = layers.options { vocab = check.none, inputs = check.none, dim = 128, dropout = 0, word_dropout = 0,
+  bidirectional = check.none }
 
 function Encoder:init(options)
   local fname, dim = "nn.Encoder", type(options) == "table" and options.dim

@@ -9,13 +9,12 @@ local layers = {}
 
 local CELLS = { rnn = "rnn.nn.rnn", gru = "rnn.nn.gru", lstm = "rnn.nn.lstm" }
 
--- The short form of option 'recurrent'; every one of these is known to encoders and decoders.
-local SHORT = { cell = check.none, hidden = check.none, layers = check.none, bidirectional = check.none }
+-- The short form of option 'recurrent'; encoders have bidirectional as well.
+local SHORT = { "cell", "hidden", "layers", "bidirectional" }
 
 --- layers.options(more) -> defaults: the options that say which layers, and more
 function layers.options(more)
-  more.recurrent = check.none
-  for name, default in pairs(SHORT) do more[name] = default end
+  for _, name in ipairs { "recurrent", "cell", "hidden", "layers" } do more[name] = check.none end
   return more
 end
 
@@ -48,8 +47,8 @@ function layers.of(fname, options, inputs)
       bidirectional = options.bidirectional, dropout = (options.layers or 1) ~= 1 and options.dropout or nil })
   end
   local given = options.recurrent
-  for name in pairs(SHORT) do
-    check.effect(fname, options, SHORT, name, false, "option 'recurrent' is the layers")
+  for _, name in ipairs(SHORT) do
+    check.effect(fname, options, {}, name, false, "option 'recurrent' is the layers")
   end
   if wanted ~= inputs then
     core.fail("%s: option 'recurrent': expected layers that take the %d features of a step, got %s", fname, inputs,

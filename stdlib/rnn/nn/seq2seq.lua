@@ -8,7 +8,7 @@ local State = require "rnn.nn.state"
 local Linear = require "rnn.nn.linear"
 local layers = require "rnn.nn.layers"
 
---- nn.Seq2Seq { encoder = nn.Encoder {...}, decoder = nn.Decoder {...} }
+--- nn.Seq2Seq { encoder = nn.Encoder {...}, decoder = nn.Decoder {...}, start = {...} }
 ---
 --- Encoder-decoder (Sutskever et al. 2014, Cho et al. 2014), with attention when the decoder has it. The decoder's
 --- layers begin with the states in which the encoder's ended, both directions together; where sizes differ, through a
@@ -189,7 +189,7 @@ end
 
 local function decode(self, x, options, with_weights)
   local state, known = self:encode(x)
-  local ids, scores, details = self.decoder:kind().decode(self.decoder, state, known, options)
+  local ids, scores, details = self.decoder:_kind().decode(self.decoder, state, known, options)
   if with_weights then add_weights(self, x, ids, details) end
   return ids, scores, details
 end
@@ -213,7 +213,7 @@ end
 --- top_k, top_p, prefix, on_token; and weights = true, which gives details[n].weights, the attention's weights
 --- (ids and stop, source steps). Runs in evaluation mode and records nothing.
 ---
---- Of numbers x is a batch. Options: steps, how many (those that are known in advance, or the decoder's); stop, a
+--- Of numbers x is a batch. steps = n makes so many steps (as are known in advance, or the decoder's), and stop is a
 --- function (y (N, outputs)) -> mask (N) of sequences that end with this step: the numbers then have lengths. It gives
 --- the numbers, the prediction that a loss compares, and the attention's weights (N, T, S).
 --- Errors: a prefix or on_token for a list of sequences.

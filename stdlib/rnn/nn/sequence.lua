@@ -26,7 +26,7 @@ function sequence.steps(decoder, state, told, options)
     features[t], state, weights[t] = decoder:run(known and core.concat({ x, known:slice(2, t, t) }, 3) or x, state)
     if alone then
       logits[t] = decoder:logits(features[t])
-      own = decoder:kind().own(decoder, logits[t])
+      own = decoder:_kind().own(decoder, logits[t])
     end
     if over then
       going = going or core.ones(#x)
@@ -42,7 +42,7 @@ end
 --- sequence.told(decoder, state, y, known, forcing) -> logits, target, weights: every step, or the share forcing of
 --- them, is told what the one before should have given.
 function sequence.told(decoder, state, y, known, forcing)
-  local told, target = decoder:kind().shift(decoder, y, state)
+  local told, target = decoder:_kind().shift(decoder, y, state)
   local lengths = told:lengths()
   if lengths and known then known = known:with_lengths(lengths) end
   if forcing == 1 and not state.attended then
