@@ -114,7 +114,7 @@ local logits, labels = rnn.zeros(2, 3, 4), rnn.ones { 2, 2, type = "int32" }
 local function loss_of_decoder(condition, in_model)
   return function(o)
     local lists = {}
-    for i, decoder in ipairs { { vocab = 4, dim = 2 }, { outputs = 1 } } do
+    for i, decoder in ipairs { { vocab = 4, dim = 2 }, { outputs = 1, steps = 1 } } do
       decoder.hidden, decoder.condition = 2, condition
       local model_, input = in_model(rnn.nn.Decoder(decoder))
       lists[i] = select(2, pcall(model_.loss, model_, input, i == 1 and labels or rnn.zeros(2, 2), o))

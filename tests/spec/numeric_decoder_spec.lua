@@ -187,7 +187,7 @@ describe("losses of a decoder of numbers:", function()
   end)
 
   it("of quantiles, keep the middle one", function()
-    local model = nn.Decoder { outputs = 1, condition = 2, hidden = 3, loss = "quantile",
+    local model = nn.Decoder { outputs = 1, condition = 2, hidden = 3, steps = 4, loss = "quantile",
       quantiles = { 0.9, 0.4, 0.05 } }
     local outputs, prediction = model:decode(core.randn(2, 2), { steps = 3 })
     assert.equal(0, approx.distance(outputs, prediction:select(-1, 2)))
@@ -243,7 +243,7 @@ describe("a decoder of numbers from a vector", function()
   end)
 
   it("ends each sequence where stop says", function()
-    local model = nn.Decoder { outputs = 2, recurrent = nn.RNN(2, 3), condition = 1 }
+    local model = nn.Decoder { outputs = 2, recurrent = nn.RNN(2, 3), condition = 1, steps = 2 }
     local v, calls = core.randn(3, 1), 0
     local whole = model:decode(v, { steps = 6 })
     local outputs = model:decode(v, { steps = 6, stop = function(step)
@@ -308,6 +308,19 @@ describe("a forecaster", function()
   end)
 end)
 
+it("layers that encoder and decoder share stay shared in their file", function()
+  local shared, path = nn.GRU(1, 4), os.tmpname()
+  local model = nn.Seq2Seq { encoder = nn.Encoder { recurrent = shared },
+    decoder = nn.Decoder { outputs = 1, recurrent = shared, steps = 3 }, start = { 1 } }
+  local series = core.randn(2, 6, 1)
+  assert(rnn.save(path, model))
+  local again = assert(rnn.load(path))
+  os.remove(path)
+  assert.equal(#model:parameters(), #again:parameters())
+  assert.equal(0, approx.distance(model:decode(series), again:decode(series)))
+  assert.equal(1, model.encoder.inputs)
+end)
+
 describe("the short form of recurrent layers", function()
   it("makes what they say", function()
     core.seed(8)
@@ -333,21 +346,22 @@ describe("mistakes with decoders of numbers", function()
     { "option 'quantiles' has no effect: option 'loss' is 'mse'", { outputs = 1, quantiles = { 0.5 } } },
     { "option 'quantiles', entry 1: expected a number from 0 to 1",
       { outputs = 1, loss = "quantile", quantiles = { 2 } } },
+    { "option 'steps': expected a positive integer, got nil", { outputs = 1 } },
     { "option 'condition_as' has no effect", { outputs = 1, condition_as = "input" } },
     { "option 'condition_as': expected one of", { outputs = 1, condition = 2, condition_as = "x" } },
     { "option 'recurrent': expected an nn.RNN, .*, got nn.Linear%(1 %-> 2%)",
-      { outputs = 1, recurrent = nn.Linear(1, 2) } },
+      { outputs = 1, steps = 2, recurrent = nn.Linear(1, 2) } },
     { "option 'recurrent': expected layers that take the 1 features of a step, got nn.GRU%(3 %-> 2%)",
-      { outputs = 1, recurrent = nn.GRU(3, 2) } },
+      { outputs = 1, steps = 2, recurrent = nn.GRU(3, 2) } },
     { "option 'recurrent': a decoder knows no later steps",
-      { outputs = 1, recurrent = nn.GRU(1, 2, { bidirectional = true }) } },
+      { outputs = 1, steps = 2, recurrent = nn.GRU(1, 2, { bidirectional = true }) } },
     { "option 'recurrent': expected layers with returns = 'sequence'",
-      { outputs = 1, recurrent = nn.GRU(1, 2, { returns = "last" }) } },
+      { outputs = 1, steps = 2, recurrent = nn.GRU(1, 2, { returns = "last" }) } },
     { "option 'hidden' has no effect: option 'recurrent' is the layers",
-      { outputs = 1, hidden = 2, recurrent = nn.GRU(1, 2) } },
+      { outputs = 1, steps = 2, hidden = 2, recurrent = nn.GRU(1, 2) } },
     { "option 'hidden': expected a positive integer, got string 'x'",
-      { outputs = 1, hidden = "x", attention = "additive", input_feeding = true } },
-    { "option 'dropout': expected a number from 0 up to but not 1", { outputs = 1, dropout = 1 } },
+      { outputs = 1, steps = 2, hidden = "x", attention = "additive", input_feeding = true } },
+    { "option 'dropout': expected a number from 0 up to but not 1", { outputs = 1, steps = 2, dropout = 1 } },
   }
   for _, case in ipairs(cases) do
     it(case[1], function() assert.matches(case[1], message_of(nn.Decoder, case[2])) end)
@@ -365,9 +379,10 @@ describe("mistakes with decoders of numbers", function()
     says("unknown option 'beam'; known: steps, stop", model.decode, model, { x, known }, { beam = 2 })
     says("loss: option 'teacher_forcing': expected a number from 0 to 1", model.loss, model, { x, known }, y,
       { teacher_forcing = 2 })
-    says("how many steps%? Option 'steps' of the decoder, or of decode, says it", function()
-      nn.Decoder { outputs = 1, condition = 2, hidden = 3 }:decode(core.zeros(1, 2))
-    end)
+    says("expected known inputs of 4 steps, as the target has, got %(3, 3, 3%)", model.loss, model,
+      { x, known:slice(2, 1, 3) }, y)
+    says("argument 3 %(start%): expected %(N, 2%), got %(3, 1%)", model.decoder.begin, model.decoder, nil,
+      core.zeros(3, 2, 6), core.zeros(3, 1))
     says("needs option 'condition'", model.decoder.decode, model.decoder, x)
     says("expected vectors %(N, 2%), got %(1, 3%)", function()
       nn.Decoder { outputs = 1, condition = 2, hidden = 3, steps = 1 }(core.zeros(1, 3))
@@ -375,7 +390,7 @@ describe("mistakes with decoders of numbers", function()
     local function whole(options)
       return function()
         options.encoder = options.encoder or nn.Encoder { inputs = 3, hidden = 2 }
-        options.decoder = options.decoder or nn.Decoder { outputs = 1, hidden = 2 }
+        options.decoder = options.decoder or nn.Decoder { outputs = 1, hidden = 2, steps = 2 }
         nn.Seq2Seq(options)
       end
     end
@@ -383,7 +398,7 @@ describe("mistakes with decoders of numbers", function()
     says("option 'start': expected a list of 1 columns", whole { start = { 1, 2 } })
     says("option 'start' is for an encoder and a decoder of numbers", whole { start = { 1 },
       encoder = nn.Encoder { vocab = 3, hidden = 2 } })
-    says("begins with a vector", whole { decoder = nn.Decoder { outputs = 1, hidden = 2, condition = 2 } })
+    says("begins with a vector", whole { decoder = nn.Decoder { outputs = 1, hidden = 2, steps = 2, condition = 2 } })
   end)
 end)
 

@@ -41,7 +41,7 @@ local numbers = require "rnn.nn.numbers"
 --- Options of numbers:
 ---   outputs                k: how many numbers a step gives
 ---   inputs = 0             j: how many are known in advance for each step, such as what day it will be
----   steps                  how many steps it makes where nothing else says it
+---   steps                  how many steps it makes by itself, where known inputs do not say it
 ---   loss = "mse"           or "mae", "huber", "quantile", "gaussian_nll" (the last layer then also says the variance),
 ---                          "binary_cross_entropy" (logits; probabilities go on), "poisson_nll" (logarithms of rates)
 ---   quantiles              for loss = "quantile" ({ 0.1, 0.5, 0.9 }); the middle one goes on
@@ -54,9 +54,10 @@ local numbers = require "rnn.nn.numbers"
 ---   local loss = captioner:loss(v, y)                     -- v (N, 80); y int32 with start and stop
 ---   local ids, scores = captioner:decode(v, { beam = 5, max_length = 20 })
 ---
----   local pen = nn.Decoder { outputs = 2, recurrent = nn.LSTM(2 + 10, 128), condition = 10, condition_as = "both" }
+---   local pen = nn.Decoder { outputs = 2, recurrent = nn.LSTM(2 + 10, 128), steps = 40, condition = 10,
+---     condition_as = "both" }
 ---   local loss = pen:loss(v, y, { teacher_forcing = 0.5 })  -- v (N, 10); y (N, T, 2)
----   local y = pen:decode(v, { steps = 40 })
+---   local y = pen:decode(v)                               -- (N, 40, 2)
 --- Errors: neither vocab nor outputs, or both; input_feeding without attention, attention with condition; layers that
 --- read backwards or take other features.
 ---@class nn.Decoder : nn.Module
@@ -159,7 +160,7 @@ end
 --- state: the first state of the recurrent layers, whichever layer made it (nil: zeros), or with option condition the
 --- vectors (N, C). What it gives is a value as other states are: { recurrent, attended, memory, condition, start }, all
 --- tensors batch first.
---- Errors: attention without a memory.
+--- Errors: attention without a memory, vectors or a start of another width.
 ---@param state nn.State|rnn.Tensor|nil
 ---@param memory? rnn.Tensor (N, S, features), for attention
 ---@param start? rnn.Tensor (N, outputs): the numbers that the first step goes on from (zeros)
@@ -185,6 +186,11 @@ function Decoder:begin(state, memory, start)
   end
   if self.numbers then
     batch = batch or memory and #memory
+    if start ~= nil and check.tensor(self:describe() .. ":begin", "argument 3 (start)", start, "float", 2):size(2)
+      ~= self.numbers then
+      core.fail("%s:begin: argument 3 (start): expected (N, %d), got %s", self:describe(), self.numbers,
+        check.input(start))
+    end
     s.start = start or batch and core.zeros(batch, self.numbers)
   end
   return owner.mark(self, s)

@@ -14,7 +14,7 @@ local layers = require "rnn.nn.layers"
 --- Options:
 ---   vocab              number of ids, or a text.Vocab; ids become vectors
 ---   dim                features of these vectors (as recurrent takes them, or 128)
----   inputs             instead of vocab: the sequences are float (N, S, inputs) already
+---   inputs             instead of vocab: the sequences are float (N, S, inputs) already (as recurrent takes them)
 ---   recurrent          nn.RNN, nn.LSTM, nn.GRU, or nn.Recurrent of any cell, in one direction or both
 ---   dropout = 0        rate for vectors, and of the memory
 ---   word_dropout = 0   rate at which whole ids are left out in training (Gal and Ghahramani 2016)
@@ -36,6 +36,7 @@ local DEFAULTS = layers.options { vocab = check.none, inputs = check.none, dim =
 function Encoder:init(options)
   local fname, dim = "nn.Encoder", type(options) == "table" and options.dim
   options = check.options(fname, options, DEFAULTS)
+  if options.vocab == nil and options.inputs == nil then options.inputs = layers.inputs(fname, options) end
   if (options.vocab == nil) == (options.inputs == nil) then
     core.fail("%s: needs either option 'vocab' (ids) or option 'inputs' (features)", fname)
   end

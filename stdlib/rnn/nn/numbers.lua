@@ -51,12 +51,14 @@ end
 function numbers.begin(decoder, fname, options)
   decoder.numbers = check.int(fname, "option 'outputs'", options.outputs, 1)
   decoder.inputs = check.int(fname, "option 'inputs'", options.inputs or 0, 0)
-  if options.steps ~= nil then decoder.steps = check.int(fname, "option 'steps'", options.steps, 1) end
   decoder.loss_name = check.one_of(fname, "option 'loss'", options.loss or "mse", names)
   if decoder.loss_name == "quantile" then
     decoder.quantiles, decoder.middle = check_quantiles(fname, options.quantiles or { 0.1, 0.5, 0.9 })
   elseif options.quantiles ~= nil then
     core.fail("%s: option 'quantiles' has no effect: option 'loss' is '%s'", fname, decoder.loss_name)
+  end
+  if options.steps ~= nil or decoder.inputs == 0 then -- known inputs say it as well
+    decoder.steps = check.int(fname, "option 'steps'", options.steps, 1)
   end
   return decoder.numbers + decoder.inputs
 end
@@ -144,15 +146,10 @@ end
 
 -- How many steps a decoder that is told nothing makes.
 local function count_of(decoder, known, steps)
-  local fname = decoder:describe()
   local most = known and known:size(2)
-  if steps == nil then steps = most or decoder.steps end
-  if steps == nil then
-    core.fail("%s: how many steps? Option 'steps' of the decoder, or of decode, says it", fname)
-  end
-  check.int(fname, "option 'steps'", steps, 1)
+  steps = check.int("decode", "option 'steps'", steps or most or decoder.steps, 1)
   if most and steps > most then
-    core.fail("%s: expected known inputs of %d steps, got %s", fname, steps, check.shape(known))
+    core.fail("%s: expected known inputs of %d steps, got %s", decoder:describe(), steps, check.shape(known))
   end
   return steps
 end

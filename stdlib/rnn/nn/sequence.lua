@@ -1,6 +1,7 @@
 -- sequence.lua: the steps of a decoder that has its first state, whatever that came from and whatever it writes.
 
 local core = require "rnn.core"
+local check = require "rnn.check"
 
 local sequence = {}
 
@@ -44,6 +45,10 @@ end
 function sequence.told(decoder, state, y, known, forcing)
   local told, target = decoder:_kind().shift(decoder, y, state)
   local lengths = told:lengths()
+  if known and known:size(2) ~= told:size(2) then
+    core.fail("%s: expected known inputs of %d steps, as the target has, got %s", decoder:describe(), told:size(2),
+      check.shape(known))
+  end
   if lengths and known then known = known:with_lengths(lengths) end
   if forcing == 1 and not state.attended then
     local features, _, weights = decoder:run(known and core.concat({ told, known }, 3) or told, state)
