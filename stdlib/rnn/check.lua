@@ -130,6 +130,20 @@ function check.positive(fname, argname, value)
   return value
 end
 
+--- check.rate(fname, argname, value) -> number
+---
+--- A share of elements that are left out: from 0 up to but not 1.
+---@param fname string
+---@param argname string
+---@param value any
+---@return number
+function check.rate(fname, argname, value)
+  if type(value) ~= "number" or not (value >= 0 and value < 1) then
+    check.expected(fname, argname, "a number from 0 up to but not 1", value)
+  end
+  return value
+end
+
 local function of_type(kind, what)
   return function(fname, argname, value)
     if type(value) ~= kind then check.expected(fname, argname, what, value) end

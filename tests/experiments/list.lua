@@ -35,6 +35,9 @@ return {
     accuracy(0.975, nil, "95.3 % (kernel ridge)", "accuracy, official split"),
     accuracy(nil, 0.85, "75.7 % (kernel ridge)", "accuracy, unknown speakers", "loso.accuracy") } },
   { "handwriting", "handwriting", "", { accuracy(0.983, 0.99, "97.8 % (nearest neighbour)") } },
+  { "draw", "draw", "--seeds 3", {
+    accuracy(0.8, nil, "95.9 % (what people wrote)", "drawn digits that are read", "drawn.accuracy"),
+    accuracy(0.8, nil, nil, "in a hand not seen to write them", "unseen.accuracy") } },
   { "behaviour", "behaviour", "", { accuracy(0.7123, nil, "71.2 % (Tax et al. 2017)") } },
   { "caption", "caption", "", { bleu(13, 16, "11.0 (nearest image)") } },
   { "caption emoji", "caption", "--data @emoji-captions", { bleu() } },

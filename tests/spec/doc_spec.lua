@@ -110,6 +110,18 @@ local NOT_THERE = { ["no such option"] = 1 }
 
 -- Calls that show the options of a name where the documented arguments do not lead there.
 local logits, labels = rnn.zeros(2, 3, 4), rnn.ones { 2, 2, type = "int32" }
+-- The options of decoders of ids and of numbers together; in_model gives the model that has the decoder, and an input.
+local function loss_of_decoder(condition, in_model)
+  return function(o)
+    local lists = {}
+    for i, decoder in ipairs { { vocab = 4, dim = 2 }, { outputs = 1, steps = 1 } } do
+      decoder.hidden, decoder.condition = 2, condition
+      local model_, input = in_model(rnn.nn.Decoder(decoder))
+      lists[i] = select(2, pcall(model_.loss, model_, input, i == 1 and labels or rnn.zeros(2, 2), o))
+    end
+    error(lists[1] .. ", " .. lists[2]:match "known: (.*)", 0)
+  end
+end
 local dataset = rnn.data.arrays(rnn.zeros(4, 3), rnn.zeros(4, 3))
 local CALLS = {
   ["ctc.beam"] = function(o) rnn.ctc.beam(logits, o) end,
@@ -123,15 +135,10 @@ local CALLS = {
   ["data.lines"] = function(o) rnn.data.lines("x", "x", print, o) end,
   ["metrics.bleu"] = function(o) rnn.metrics.bleu({ "a" }, { "a" }, o) end,
   ["rnn.npz_write"] = function(o) rnn.npz_write("/dev/null", {}, o) end,
-  ["nn.Decoder:loss"] = function(o)
-    local decoder = rnn.nn.Decoder { vocab = 4, dim = 2, hidden = 2, condition = 2 }
-    decoder:loss(rnn.zeros(2, 2), labels, o)
-  end,
-  ["nn.Seq2Seq:loss"] = function(o)
-    local model_ = rnn.nn.Seq2Seq { encoder = rnn.nn.Encoder { vocab = 4, dim = 2, hidden = 2 },
-      decoder = rnn.nn.Decoder { vocab = 4, dim = 2, hidden = 2 } }
-    model_:loss(labels, labels, o)
-  end,
+  ["nn.Decoder:loss"] = loss_of_decoder(2, function(decoder) return decoder, rnn.zeros(2, 2) end),
+  ["nn.Seq2Seq:loss"] = loss_of_decoder(nil, function(decoder)
+    return rnn.nn.Seq2Seq { encoder = rnn.nn.Encoder { vocab = 4, dim = 2, hidden = 2 }, decoder = decoder }, labels
+  end),
   ["nn.Module:load_state_dict"] = function(o) model:load_state_dict({}, o) end,
   ["nn.Reservoir:fit"] = function(o)
     rnn.nn.Reservoir(1, 2, { outputs = 1 }):fit(rnn.zeros(1, 3, 1), rnn.zeros(1, 3, 1), o)

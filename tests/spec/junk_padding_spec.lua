@@ -81,6 +81,7 @@ local function call(layer, x) return layer(x) end
 
 local SKIPPED = { -- what takes no padded (N, T, ...): cells, and what is told apart below
   RNNCell = true, LSTMCell = true, GRUCell = true, Decoder = true, Dropout = true, Attention = true, Seq2Seq = true,
+  RepeatVector = true,
 }
 
 describe("junk behind the lengths and nn.", function()
@@ -151,6 +152,31 @@ describe("junk behind the lengths and nn.", function()
       check(make, target, function(model, y)
         core.seed(2)
         return (model:loss(source():with_lengths(LENGTHS), y, { teacher_forcing = 0.5 }))
+      end)
+    end
+  end)
+
+  it("Seq2Seq of numbers, of histories, of what is known and of targets", function()
+    for _, o in ipairs { { loss = "mse" }, { loss = "gaussian_nll", attention = "additive" },
+      { loss = "quantile", attention = "multiplicative", input_feeding = true } } do
+      local function make()
+        o.outputs, o.inputs, o.hidden = 2, 2, 3
+        return nn.Seq2Seq { encoder = nn.Encoder { inputs = D, hidden = 3 }, decoder = nn.Decoder(o), start = { 2, 1 } }
+      end
+      local past, goal = float(), float():with_lengths(LENGTHS)
+      for _, forcing in ipairs { 1, 0.5, 0 } do
+        local function loss(model, x, known, y)
+          core.seed(2)
+          return (model:loss({ x, known }, y, { teacher_forcing = forcing }))
+        end
+        check(make, float, function(model, x) return loss(model, x, past, goal) end)
+        check(make, float, function(model, known) return loss(model, past, known, goal) end)
+        check(make, float, function(model, y) return loss(model, past, past, y) end)
+      end
+      check(make, float, function(model, known)
+        local prediction, none = model { past, known }
+        assert.is_nil(none)
+        return core.is_tensor(prediction) and prediction or prediction[1] + prediction[2]
       end)
     end
   end)

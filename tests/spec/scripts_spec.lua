@@ -8,7 +8,7 @@ local FOLDER = os.getenv("PWD")
 local PROGRAM = os.getenv("RNNLUA") or FOLDER .. "/build/rnnlua"
 
 -- script -> its options; data: a file that it needs; figures: what its result must have, beside the losses; losses =
--- false: it has no such figures.
+-- false: it has no such figures; least: what figures must reach.
 local ENTRIES = {
   adding = { "--length 20 --limit 1000 --epochs 2 --cell lstm,gru", figures = { "lstm.test_mse", "gru.test_mse" } },
   cells = { "--task adding,copy --cell Elman,minGRU,PhasedLSTM --length 20 --blanks 5 --limit 40 --epochs 2",
@@ -20,6 +20,8 @@ local ENTRIES = {
   reservoir = { "--series mackey-glass --units 60 --seeds 1", losses = false, figures = { "mackey-glass.nrmse84" } },
   handwriting = { "--limit 200 --epochs 2 --units 16", figures = { "test.accuracy", "valid.accuracy" },
     data = "pendigits/train.tsv" },
+  draw = { "--epochs 4 --units 64 --lr 0.005", figures = { "unseen.accuracy", "average.accuracy" },
+    least = { ["drawn.accuracy"] = 0.8 }, data = "pendigits/train.tsv" },
   m4_hourly = { "--limit 10 --epochs 2 --units 32 --members 1", figures = { "test.smape", "test.mase", "valid.smape" },
     data = "m4-hourly/Hourly-train.csv" },
   sentiment = { "--limit 400 --units 16 --epochs 2", figures = { "test.accuracy" },
@@ -67,6 +69,9 @@ local function check(name, entry)
   for _, figure in ipairs(entry.figures) do
     local value = figures[figure]
     assert.is_true(math.type(value) ~= nil and value == value, figure .. " is " .. tostring(value))
+  end
+  for figure, least in pairs(entry.least or {}) do
+    assert.is_true(figures[figure] >= least, ("%s is %g"):format(figure, figures[figure]))
   end
   if entry.losses == false then return end
   local first, last = figures["train.first_loss"], figures["train.last_loss"]
@@ -138,6 +143,10 @@ end
 
 -- script -> { options, make(sh) that writes files into a folder "data", what the output shows, what it must not show }
 local FOREIGN = {
+  draw = { "--data data --epochs 1 --units 4", function(sh)
+    sh:write("data/train.tsv", "letter\twriter\tpath\n" .. lines(260, function(i) return sign(i, 10) end))
+    sh:write("data/test.tsv", lines(40, function(i) return sign(i, 9) end))
+  end, "unseen", "tablet", figure = "drawn.accuracy" },
   handwriting = { "--data data --epochs 1 --units 4", function(sh)
     sh:write("data/train.tsv", "letter\twriter\tpath\n" .. lines(260, function(i) return sign(i, 10) end))
     local test = lines(140, function(i) return sign(i, 3) end)

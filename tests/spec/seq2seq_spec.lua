@@ -270,6 +270,34 @@ describe("nn.Decoder from a vector", function()
   end)
 end)
 
+for _, as in ipairs { "state", "input", "both" } do
+  it("nn.Decoder from a vector as " .. as .. " computes at once what it computes one by one", function()
+    core.seed(3)
+    local model = nn.Decoder { vocab = 8, recurrent = nn.LSTM(4 + (as == "state" and 0 or 3), 5), condition = 3,
+      condition_as = as }
+    for _, p in ipairs(model:parameters()) do p:uniform_(-0.7, 0.7) end
+    assert.equal(4, model.embed.dim)
+    local v = core.randn(3, 3)
+    local logits, state = model(v, y), model:begin(v)
+    for t = 1, 4 do
+      local step
+      step, state = model:step(y:without_lengths():select(2, t), state)
+      local valid = core.gt(y:lengths(), t):reshape(-1, 1)
+      approx.equal(logits:without_lengths():select(2, t) * valid, step * valid, "step " .. t)
+    end
+    local together, scores = model:decode(v, { beam = 3, max_length = 5 })
+    for n = 1, 3 do
+      local alone, score = model:decode(v:rows(n, n), { beam = 3, max_length = 5 })
+      assert.same(alone[1], together[n])
+      assert.near(score[1], scores[n], 1e-5)
+    end
+    local path = os.tmpname()
+    assert(rnn.save(path, model))
+    assert.same(together, (assert(rnn.load(path)):decode(v, { beam = 3, max_length = 5 })))
+    os.remove(path)
+  end)
+end
+
 describe("encoder and decoder", function()
   it("leave out words and elements in training only", function()
     core.seed(4)

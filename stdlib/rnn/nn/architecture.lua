@@ -14,8 +14,9 @@ local architecture = {}
 local buildable = {}
 for _, name in ipairs {
   "Module", "Sequential", "Linear", "Conv1d", "Embedding", "RNN", "LSTM", "GRU", "Recurrent", "Reservoir", "RNNCell",
-  "LSTMCell", "GRUCell", "Attention", "Encoder", "Decoder", "Seq2Seq", "LayerNorm", "BatchNorm", "Dropout", "Tanh",
-  "Sigmoid", "HardSigmoid", "ReLU", "LeakyReLU", "ELU", "SELU", "Softplus", "Softsign", "Softmax", "LogSoftmax",
+  "LSTMCell", "GRUCell", "Attention", "Encoder", "Decoder", "Seq2Seq", "RepeatVector", "TimeDistributed", "LayerNorm",
+  "BatchNorm", "Dropout", "Tanh", "Sigmoid", "HardSigmoid", "ReLU", "LeakyReLU", "ELU", "SELU", "Softplus", "Softsign",
+  "Softmax", "LogSoftmax",
 } do
   buildable["nn." .. name] = name
 end

@@ -4,6 +4,7 @@ local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
 local Module = require "rnn.nn.module"
+local owner = require "rnn.nn.owner"
 local parameter = require "rnn.nn.parameter"
 local initializers = require "rnn.nn.initializers"
 
@@ -55,22 +56,100 @@ function Conv1d:init(inputs, filters, kernel, options)
   end
 end
 
+local function check_input(self, x)
+  if not core.is_tensor(x) or x:type() ~= "float" or x:ndim() ~= 3 or x:size(3) ~= self.inputs then
+    core.fail("%s: expected input (N, T, %d), got %s", self:describe(), self.inputs, check.input(x))
+  end
+end
+
+local function convolve(self, x, padding)
+  local y = core.conv1d(x, self.weight, self.bias, self.stride, self.dilation, padding)
+  return self.activation and core[self.activation](y) or y
+end
+
 --- conv1d:forward(x) -> y
 ---
 --- Errors: an x that is not (N, T, inputs), fewer steps than the taps span.
 ---@param x rnn.Tensor (N, T, inputs)
 ---@return rnn.Tensor y (N, T', filters)
 function Conv1d:forward(x)
-  if not core.is_tensor(x) or x:type() ~= "float" or x:ndim() ~= 3 or x:size(3) ~= self.inputs then
-    core.fail("%s: expected input (N, T, %d), got %s", self:describe(), self.inputs, check.input(x))
-  end
-  local y = core.conv1d(x, self.weight, self.bias, self.stride, self.dilation, code[self.padding])
-  return self.activation and core[self.activation](y) or y
+  check_input(self, x)
+  return convolve(self, x, code[self.padding])
 end
 
--- In a Sequential whose sequences come in pieces, steps at the border of two would see zeros in place of neighbours.
-function Conv1d:stream(_, _)
-  core.fail("%s: stream: a convolution needs the whole sequence", self:describe())
+-- The most steps before a piece that its windows may reach back to, or that the stride has passed over: in front of the
+-- first step there are so many zeros.
+local function reach(self)
+  return math.max((self.kernel - 1) * self.dilation, self.stride - 1)
+end
+
+-- The last steps of whole (N, W + T, inputs), of sequences of W + length steps, W of them.
+local function tail(whole, kept, lengths)
+  local batch, steps, width = whole:shape()
+  if not lengths then return whole:slice(2, steps - kept + 1, steps) end
+  local firsts = (core.arange(batch) - 1) * steps + lengths
+  local rows = firsts:reshape(-1, 1) + core.arange(kept):reshape(1, -1)
+  return whole:reshape(batch * steps, width):gather(1, rows:reshape(-1)):reshape(batch, kept, width)
+end
+
+--- conv1d:stream(x [, state]) -> y, state
+---
+--- As forward, for sequences that come in pieces of any lengths, with padding = "causal": all pieces together give what
+--- the whole sequence gives. The state is a tensor (N, steps, inputs), of the steps that later windows reach back to;
+--- nil is those in front of the first, zeros. Errors: another padding; lengths with a stride; a state of another layer
+--- or shape.
+---@param x rnn.Tensor (N, T, inputs)
+---@param state? nn.State|rnn.Tensor[]|rnn.Tensor (N, steps, inputs)
+---@return rnn.Tensor y (N, T', filters)
+---@return nn.State state
+function Conv1d:stream(x, state)
+  if self.padding ~= "causal" then
+    core.fail("%s: stream: steps would look at later ones, which another piece has; padding = 'causal' looks back only",
+      self:describe())
+  end
+  check_input(self, x)
+  local lengths, most = x:lengths(), reach(self)
+  if lengths and self.stride > 1 then
+    core.fail("%s: stream: sequences of different lengths would each have other steps of y; leave out lengths or the "
+      .. "stride", self:describe())
+  end
+  if lengths then x = x:zero_padding():without_lengths() end
+  state = owner.check(self, state)
+  if type(state) == "table" then state = state[1] end
+  if state == nil then state = core.zeros(#x, most, self.inputs) end
+  if not core.is_tensor(state) or state:type() ~= "float" or state:ndim() ~= 3 or #state ~= #x
+    or state:size(3) ~= self.inputs or state:size(2) > most or self.stride == 1 and state:size(2) < most then
+    core.fail("%s: stream: expected a state (%d, %s%d, %d), got %s", self:describe(), #x,
+      self.stride > 1 and "up to " or "", most, self.inputs, check.input(state))
+  end
+  local whole = core.concat({ state, x }, 2)
+  local steps, span = whole:size(2), (self.kernel - 1) * self.dilation + 1
+  local count = math.max((steps - most - 1) // self.stride + 1, 0) -- of y; its first window ends at step most + 1
+  local after = lengths and tail(whole, most, lengths) or whole:slice(2, count * self.stride + 1, steps)
+  local y = core.zeros(#x, 0, self.filters)
+  if count > 0 then
+    local seen = whole:slice(2, most - span + 2, most + 1 + (count - 1) * self.stride)
+    y = convolve(self, lengths and seen:with_lengths(lengths + most) or seen, code.valid)
+  elseif lengths then
+    y = y:with_lengths(lengths)
+  end
+  return y, owner.mark(self, { after })
+end
+
+--- conv1d:step(x [, state]) -> y, state
+---
+--- One step of a stream. Nothing is recorded. Errors: as stream; a stride.
+---@param x rnn.Tensor (N, inputs)
+---@param state? nn.State|rnn.Tensor[]|rnn.Tensor (N, steps, inputs), what step or stream gave
+---@return rnn.Tensor y (N, filters)
+---@return nn.State state
+function Conv1d:step(x, state)
+  if self.stride > 1 then core.fail("%s: step: with a stride not every step of x makes one of y", self:describe()) end
+  if not core.is_tensor(x) or x:type() ~= "float" or x:ndim() ~= 2 or x:size(2) ~= self.inputs then
+    core.fail("%s: step: expected input (N, %d), got %s", self:describe(), self.inputs, check.input(x))
+  end
+  local y, after = core.no_grad(self.stream, self, x:reshape(#x, 1, self.inputs), state)
+  return y:select(2, 1), after
 end
 
 function Conv1d:describe()

@@ -1,4 +1,5 @@
--- decoder.lua: from a state, and perhaps a memory to look at, to a sequence of ids.
+-- decoder.lua: from a state, and perhaps a memory to look at, to a sequence of ids or of numbers. ids.lua and
+-- numbers.lua have what tells the two apart, sequence.lua the steps.
 
 local core = require "rnn.core"
 local split = require "rnn.shapes".split
@@ -8,83 +9,128 @@ local Module = require "rnn.nn.module"
 local State = require "rnn.nn.state"
 local owner = require "rnn.nn.owner"
 local Attention = require "rnn.nn.attention"
-local Embedding = require "rnn.nn.embedding"
+local Dropout = require "rnn.nn.dropout"
 local Linear = require "rnn.nn.linear"
-local initializers = require "rnn.nn.initializers"
-local parameter = require "rnn.nn.parameter"
+local layers = require "rnn.nn.layers"
 local sequence = require "rnn.nn.sequence"
-local shared = require "rnn.nn.seq_options"
+local ids = require "rnn.nn.ids"
+local numbers = require "rnn.nn.numbers"
 
---- nn.Decoder { vocab = V, dim = 128, cell = "gru", hidden = 256, ... }
+--- nn.Decoder { vocab = V, recurrent = nn.GRU(128, 256), ... }, nn.Decoder { outputs = k, recurrent = ..., ... }
 ---
---- Writes sequences: for an nn.Seq2Seq, or by itself from a vector (condition). Options:
----   vocab                  number of ids, or a text.Vocab, which also says start and stop
----   start = 2, stop = 3    the ids around every sequence
----   dim = 128, cell = "gru" ("lstm", "rnn"), hidden = 256, layers = 1
+--- Writes sequences of ids or of numbers: for an nn.Seq2Seq, or by itself from a vector (condition).
+--- Options:
+---   recurrent              nn.RNN, nn.LSTM, nn.GRU, or nn.Recurrent of any cell, in one direction. A step takes the
+---                          vector of the id before (dim), or the numbers before and the known inputs (outputs +
+---                          inputs), and behind these what attention found (with input_feeding) or the condition
 ---   attention = "none"     or "multiplicative" (Luong et al. 2015), "additive" (Bahdanau et al. 2015): looks at the
----                          memory with h of the top layer; tanh(W [context, h]) goes on to the logits
+---                          memory with h of the top layer; tanh(W [context, h]) goes on to the output
 ---   input_feeding = false  that vector is also part of the next step's input, so that the recurrence knows what was
 ---                          looked at, as in both papers; training then goes step by step and is slower
----   condition              C: a vector (N, C) makes the first state, through tanh(W v + b): vector -> sequence
----   tied = false           the logits' weights are the embedding's (Press and Wolf 2017)
----   dropout = 0            rate for vectors, between layers, before the logits
----   word_dropout = 0       rate at which whole ids are left out of the inputs in training
+---   condition              C: begins with a vector (N, C): vector -> sequence
+---   condition_as           "state": it makes the first state, through tanh(W v + b); "input": it is part of the input
+---                          of every step; or "both" ("state")
+---   dropout = 0            rate for vectors and before the output
 ---   memory                 features of the memory; nn.Seq2Seq fills it in
+--- Options of ids:
+---   vocab                  number of ids, or a text.Vocab, which also says start and stop
+---   start = 2, stop = 3    the ids around every sequence
+---   dim                    features of an id's vector (as recurrent takes them, or 128)
+---   tied = false           the logits' weights are the embedding's (Press and Wolf 2017)
+---   word_dropout = 0       rate at which whole ids are left out of the inputs in training
+--- Options of numbers:
+---   outputs                k: how many numbers a step gives
+---   inputs = 0             j: how many are known in advance for each step, such as what day it will be
+---   steps                  how many steps it makes by itself, where known inputs do not say it
+---   loss = "mse"           or "mae", "huber", "quantile", "gaussian_nll" (the last layer then also says the variance),
+---                          "binary_cross_entropy" (logits; probabilities go on), "poisson_nll" (logarithms of rates)
+---   quantiles              for loss = "quantile" ({ 0.1, 0.5, 0.9 }); the middle one goes on
+--- Options in place of recurrent, its short form:
+---   cell = "gru"           or "lstm", "rnn"
+---   hidden = 256           units of each layer
+---   layers = 1             dropout is between them, too
 ---
 ---   local captioner = nn.Decoder { vocab = words, hidden = 256, condition = 80 }
 ---   local loss = captioner:loss(v, y)                     -- v (N, 80); y int32 with start and stop
 ---   local ids, scores = captioner:decode(v, { beam = 5, max_length = 20 })
---- Errors: input_feeding without attention, attention with condition.
+---
+---   local pen = nn.Decoder { outputs = 2, recurrent = nn.LSTM(2 + 10, 128), steps = 40, condition = 10,
+---     condition_as = "both" }
+---   local loss = pen:loss(v, y, { teacher_forcing = 0.5 })  -- v (N, 10); y (N, T, 2)
+---   local y = pen:decode(v)                               -- (N, 40, 2)
+--- Errors: neither vocab nor outputs, or both; input_feeding without attention, attention with condition; layers that
+--- read backwards or take other features.
 ---@class nn.Decoder : nn.Module
+---@field recurrent nn.Module
 ---@field start integer
 ---@field stop integer
 ---@overload fun(options: table): nn.Decoder
 local Decoder = class("nn.Decoder", Module)
 
-local DEFAULTS = { vocab = check.none, start = check.none, stop = check.none, dim = 128, cell = "gru", hidden = 256,
-  layers = 1, attention = "none", input_feeding = false, condition = check.none, tied = false, dropout = 0,
-  word_dropout = 0, memory = check.none }
-
-function Decoder:init(options)
-  local fname = "nn.Decoder"
-  options = check.options(fname, options, DEFAULTS)
-  local words = type(options.vocab) == "table" and options.vocab or { start = 2, stop = 3 }
-  options.vocab = shared.vocabulary(fname, options.vocab)
-  options.start = check.int(fname, "option 'start'", options.start or words.start, 1, options.vocab)
-  options.stop = check.int(fname, "option 'stop'", options.stop or words.stop, 1, options.vocab)
-  check.one_of(fname, "option 'attention'", options.attention, { "none", "multiplicative", "additive" })
-  check.boolean(fname, "option 'input_feeding'", options.input_feeding)
-  check.boolean(fname, "option 'tied'", options.tied)
-  if options.input_feeding and options.attention == "none" then
-    core.fail("%s: option 'input_feeding' feeds what attention found; there is none", fname)
-  end
-  check.effect(fname, options, DEFAULTS, "memory", options.attention ~= "none", "option 'attention' is 'none'")
-  self.options, self.start, self.stop = options, options.start, options.stop
-  self.dropout = shared.rate(fname, options, "dropout")
-  self.word_dropout = shared.rate(fname, options, "word_dropout")
-  self.embed = Embedding(options.vocab, options.dim)
-  self.recurrent = shared.recurrent(fname, options, options.dim + (options.input_feeding and options.hidden or 0))
-  if options.condition ~= nil then
-    check.int(fname, "option 'condition'", options.condition, 1)
-    if options.attention ~= "none" then
-      core.fail("%s: option 'condition': one vector is nothing to attend to; leave attention out", fname)
-    end
-    local width = 0
-    for _, slot in ipairs(shared.state_layout(self.recurrent)) do width = width + slot.size end
-    self.bridge = Linear(options.condition, width)
-  end
-  self:_build_output()
-  if options.memory ~= nil then self:connect(options.memory) end
+local OF_IDS = { vocab = check.none, start = check.none, stop = check.none, dim = 128, tied = false, word_dropout = 0 }
+local OF_NUMBERS = { outputs = check.none, inputs = check.none, steps = check.none, loss = check.none,
+  quantiles = check.none }
+local DEFAULTS = layers.options { attention = "none", input_feeding = false, condition = check.none,
+  condition_as = "state", dropout = 0, memory = check.none }
+for _, more in ipairs { OF_IDS, OF_NUMBERS } do
+  for name, default in pairs(more) do DEFAULTS[name] = default end
 end
 
-function Decoder:_build_output()
-  local o = self.options
-  if not o.tied then
-    self.output = Linear(o.hidden, o.vocab)
-    return
+-- What is told apart: ids.lua or numbers.lua.
+function Decoder:_kind()
+  return self.numbers and numbers or ids
+end
+
+local function check_attention(self, fname, options)
+  self.score = check.one_of(fname, "option 'attention'", options.attention, { "none", "multiplicative", "additive" })
+  self.input_feeding = check.boolean(fname, "option 'input_feeding'", options.input_feeding)
+  if self.input_feeding and self.score == "none" then
+    core.fail("%s: option 'input_feeding' feeds what attention found; there is none", fname)
   end
-  if o.hidden ~= o.dim then self.project = Linear(o.hidden, o.dim, { bias = false }) end
-  self.bias = parameter.new(initializers.zeros, o.vocab)
+  check.effect(fname, options, DEFAULTS, "memory", self.score ~= "none", "option 'attention' is 'none'")
+end
+
+local function check_condition(self, fname, options)
+  self.condition_as = check.one_of(fname, "option 'condition_as'", options.condition_as, { "state", "input", "both" })
+  check.effect(fname, options, DEFAULTS, "condition_as", options.condition ~= nil, "option 'condition' is not given")
+  if options.condition == nil then return end
+  self.condition = check.int(fname, "option 'condition'", options.condition, 1)
+  if self.score ~= "none" then
+    core.fail("%s: option 'condition': one vector is nothing to attend to; leave attention out", fname)
+  end
+end
+
+function Decoder:init(options)
+  local fname, dim = "nn.Decoder", type(options) == "table" and options.dim
+  options = check.options(fname, options, DEFAULTS)
+  if (options.vocab == nil) == (options.outputs == nil) then
+    core.fail("%s: needs either option 'vocab' (ids) or option 'outputs' (numbers)", fname)
+  end
+  for name in pairs(options.vocab and OF_NUMBERS or OF_IDS) do
+    check.effect(fname, options, DEFAULTS, name, false, options.vocab and "option 'vocab' is for ids"
+      or "option 'outputs' is for numbers")
+  end
+  check_attention(self, fname, options)
+  check_condition(self, fname, options)
+  self.dropout = Dropout(check.rate(fname, "option 'dropout'", options.dropout))
+  local given, beside = layers.inputs(fname, options), 0
+  if self.condition and self.condition_as ~= "state" then beside = self.condition end
+  if self.input_feeding then beside = layers.units(fname, options) end
+  local kind = options.vocab and ids or numbers
+  local width = kind.begin(self, fname, options, dim or given and math.max(given - beside, 1))
+  self.recurrent = layers.of(fname, options, width + beside)
+  if self.recurrent.directions == 2 then
+    core.fail("%s: option 'recurrent': a decoder knows no later steps, and %s reads backwards as well", fname,
+      self.recurrent:describe())
+  end
+  self.units = layers.outputs(self.recurrent)
+  if self.condition and self.condition_as ~= "input" then
+    local total = 0
+    for _, slot in ipairs(layers.slots(self.recurrent)) do total = total + slot.size end
+    self.bridge = Linear(self.condition, total)
+  end
+  kind.finish(self, self.units)
+  if options.memory ~= nil then self:connect(options.memory) end
 end
 
 --- decoder:connect(features)
@@ -93,154 +139,218 @@ end
 --- Errors: a memory of other features than it was made for.
 ---@param features integer
 function Decoder:connect(features)
-  local o = self.options
-  if o.attention == "none" or self.attention and o.memory == features then return end
+  if self.score == "none" or self.attention and self.memory == features then return end
   if self.attention then
-    core.fail("%s: was made for a memory of %d features, not %d", self:describe(), o.memory, features)
+    core.fail("%s: was made for a memory of %d features, not %d", self:describe(), self.memory, features)
   end
-  o.memory = check.int("nn.Decoder", "option 'memory'", features, 1)
-  self.attention = Attention(o.hidden, features, { score = o.attention })
-  self.combine = Linear(features + o.hidden, o.hidden, { bias = false })
+  self.memory = check.int("nn.Decoder", "option 'memory'", features, 1)
+  self.attention = Attention(self.units, features, { score = self.score })
+  self.combine = Linear(features + self.units, self.units, { bias = false })
 end
 
---- decoder:begin(state [, memory]) -> state of decoding
+-- The first state of the layers from vectors (N, C).
+local function bridged(self, v)
+  local slots, sizes = layers.slots(self.recurrent), {}
+  for i, slot in ipairs(slots) do sizes[i] = slot.size end
+  return State(layers.state(slots, split(self.bridge(v):tanh(), 2, sizes)))
+end
+
+--- decoder:begin(state [, memory [, start]]) -> state of decoding
 ---
 --- state: the first state of the recurrent layers, whichever layer made it (nil: zeros), or with option condition the
---- vectors (N, C). What it gives is a value as other states are: { recurrent, attended, memory }, all tensors batch
---- first.
---- Errors: attention without a memory.
+--- vectors (N, C). What it gives is a value as other states are: { recurrent, attended, memory, condition, start }, all
+--- tensors batch first.
+--- Errors: attention without a memory, vectors or a start of another width.
 ---@param state nn.State|rnn.Tensor|nil
 ---@param memory? rnn.Tensor (N, S, features), for attention
+---@param start? rnn.Tensor (N, outputs): the numbers that the first step goes on from (zeros)
 ---@return nn.State
-function Decoder:begin(state, memory)
-  local s = {}
-  if self.bridge then
-    local v = check.tensor(self:describe(), "the vectors", state, "float", 2)
-    local sums, sizes = self.bridge(v):tanh(), {}
-    for i, slot in ipairs(shared.state_layout(self.recurrent)) do sizes[i] = slot.size end
-    s.recurrent = setmetatable(split(sums, 2, sizes), State)
+function Decoder:begin(state, memory, start)
+  local s, batch = {}, nil
+  if self.condition then
+    check.tensor(self:describe(), "the vectors", state, "float", 2)
+    if state:size(2) ~= self.condition then
+      core.fail("%s: expected vectors (N, %d), got %s", self:describe(), self.condition, check.input(state))
+    end
+    batch = #state
+    if self.bridge then s.recurrent = bridged(self, state) end
+    if self.condition_as ~= "state" then s.condition = state end
   else
     s.recurrent = state and State(state)
   end
-  if self.options.attention ~= "none" then
-    if not self.attention then
-      core.fail("%s: its attention has no memory: put it into an nn.Seq2Seq, or give option 'memory'",
-        self:describe())
-    end
+  if self.attention then
     s.memory = self.attention:prepare(memory)
-    if self.options.input_feeding then s.attended = core.zeros(#memory, self.options.hidden) end
+    if self.input_feeding then s.attended = core.zeros(#memory, self.units) end
+  elseif self.score ~= "none" then
+    core.fail("%s: its attention has no memory: put it into an nn.Seq2Seq, or give option 'memory'", self:describe())
+  end
+  if self.numbers then
+    batch = batch or memory and #memory
+    if start ~= nil and check.tensor(self:describe() .. ":begin", "argument 3 (start)", start, "float", 2):size(2)
+      ~= self.numbers then
+      core.fail("%s:begin: argument 3 (start): expected (N, %d), got %s", self:describe(), self.numbers,
+        check.input(start))
+    end
+    s.start = start or batch and core.zeros(batch, self.numbers)
   end
   return owner.mark(self, s)
 end
 
---- decoder:run(ids, state) -> features, state, weights
+--- decoder:run(x, state) -> features, state, weights
 ---
---- All steps of the ids at once, up to the features (N, T, hidden) that logits takes. With input feeding one step only
---- (T = 1). Errors: a state that begin or run did not give.
----@param ids rnn.Tensor int32 (N, T)
+--- All steps of the ids (N, T), or of numbers (N, T, outputs + inputs), at once, up to the features (N, T, units) that
+--- logits takes. With input feeding one step only (T = 1). Errors: a state that begin or run did not give.
+---@param x rnn.Tensor int32 (N, T), or float (N, T, outputs + inputs)
 ---@param state nn.State
 ---@return rnn.Tensor features
 ---@return nn.State state
 ---@return rnn.Tensor? weights (N, T, S), with attention
-function Decoder:run(ids, state)
+function Decoder:run(x, state)
   if not class.is_a(state, State) then
     check.expected(self:describe() .. ":run", "argument 2 (state)", "a state that decoder:begin gave", state)
   end
   owner.check(self, state)
-  local x = shared.embed(self, ids)
-  if state.attended then x = core.concat({ x, state.attended:reshape(#ids, 1, -1) }, 3) end
+  local batch = #x
+  x = self:_kind().read(self, x)
+  if state.attended then x = core.concat({ x, state.attended:reshape(batch, 1, -1) }, 3) end
+  if state.condition then
+    x = core.concat({ x, state.condition:reshape(batch, 1, -1):broadcast_to(batch, x:size(2), self.condition) }, 3)
+  end
   local h, recurrent = self.recurrent(x, state.recurrent)
-  local new, weights = owner.mark(self, { recurrent = recurrent, memory = state.memory }), nil
+  local new = owner.mark(self, { recurrent = recurrent, memory = state.memory, condition = state.condition })
+  local weights
   if self.attention then
     local context
     context, weights = self.attention:attend(h, state.memory)
     h = self.combine(core.concat({ context, h }, 3)):tanh()
-    if state.attended then new.attended = h:reshape(#ids, -1) end
+    if state.attended then new.attended = h:reshape(batch, -1) end
   end
   return h, new, weights
 end
 
 --- decoder:logits(features) -> (..., vocab)
 ---
---- From the features that step or forward gives, (..., hidden), to (..., vocab).
----@param features rnn.Tensor (..., hidden)
+--- From the features that run gives, (..., units), to logits (..., vocab) of ids, or for numbers to what the prediction
+--- is made of, (..., outputs) or more for losses that compare more.
+---@param features rnn.Tensor (..., units)
 ---@return rnn.Tensor
 function Decoder:logits(features)
-  features = shared.drop(self, features)
-  if self.output then return self.output(features) end
-  if self.project then features = self.project(features) end
-  return core.linear(features, self.embed.weight, self.bias)
+  return self:_kind().write(self, self.dropout(features))
 end
 
---- decoder:step(ids, state) -> logits, state
+--- decoder:step(x, state) -> logits, state
 ---
---- One step, as decode.generate asks for it.
----@param ids rnn.Tensor int32 (N)
+--- One step: of ids, as decode.generate asks for it, or of numbers, beside which the known inputs stand; then what it
+--- gives is the prediction of the step.
+---@param x rnn.Tensor int32 (N), or float (N, outputs + inputs)
 ---@param state nn.State
----@return rnn.Tensor logits (N, vocab)
+---@return rnn.Tensor|rnn.Tensor[] logits (N, vocab), or a prediction for (N, outputs)
 ---@return nn.State state
-function Decoder:step(ids, state)
-  check.tensor(self:describe() .. ":step", "argument 1 (ids)", ids, "int32", 1)
-  local features, new = self:run(ids:reshape(-1, 1), state)
-  return self:logits(features:reshape(#ids, -1)), new
+function Decoder:step(x, state)
+  local what = self.numbers and "numbers" or "ids"
+  check.tensor(self:describe() .. ":step", ("argument 1 (%s)"):format(what), x, self.numbers and "float" or "int32",
+    self.numbers and 2 or 1)
+  local features, new = self:run(self.numbers and x:reshape(#x, 1, -1) or x:reshape(-1, 1), state)
+  return self:_kind().outputs(self, self:logits(features:reshape(#x, -1))), new
 end
 
-local function need_condition(self, method)
-  if not self.bridge then
+-- What was given in place of x: x itself and, for a decoder with inputs, what is known in advance, (N, T, inputs).
+function Decoder:_parts(x)
+  if not self.inputs or self.inputs == 0 then return x end
+  local known = type(x) == "table" and not getmetatable(x) and x[2]
+  if not core.is_tensor(known) or known:type() ~= "float" or known:ndim() ~= 3 or known:size(3) ~= self.inputs then
+    core.fail("%s: expected { x, known } with the inputs that are known in advance, (N, T, %d), got %s",
+      self:describe(), self.inputs, known and check.input(known) or check.input(x))
+  end
+  return x[1], known
+end
+
+-- What forward, loss and decode are, for decoders that begin with vectors and for those of an nn.Seq2Seq, which has the
+-- state.
+
+function Decoder:_forward(state, known, y)
+  if y == nil and self.numbers then
+    local prediction, _, weights = numbers.free(self, state, known)
+    return prediction, nil, weights
+  end
+  local logits, target, weights = sequence.told(self, state, y, known, 1)
+  return self:_kind().outputs(self, logits), target, weights
+end
+
+function Decoder:_loss(state, known, y, options, weights)
+  local forcing, loss = self:_kind().loss(self, options)
+  local logits, target = sequence.told(self, state, y, known, forcing)
+  local prediction = self:_kind().outputs(self, logits)
+  return loss(prediction, target, weights), prediction, target
+end
+
+local function begin(self, method, v)
+  if not self.condition then
     core.fail("%s:%s: needs option 'condition'; a decoder of an nn.Seq2Seq is asked through it", self:describe(),
       method)
   end
+  local known
+  v, known = self:_parts(v)
+  return self:begin(v), known
 end
 
 --- decoder:forward(v, y) -> logits, target
 ---
---- Vectors to sequences, each step told the true id before it (teacher forcing). y has start and stop.
----@param v rnn.Tensor float (N, C)
----@param y rnn.Tensor int32 (N, T)
----@return rnn.Tensor logits (N, T - 1, vocab)
----@return rnn.Tensor target int32 (N, T - 1): y from its second id on
+--- Vectors to sequences, each step told the true id or numbers before it (teacher forcing). Of ids y has start and
+--- stop. Of numbers y may be nil: then each step goes on from what the decoder gave itself, for as many steps as are
+--- known in advance or as option steps says, and the prediction is all that comes.
+---@param v rnn.Tensor|table float (N, C), or { v, known (N, T, inputs) } for a decoder with inputs
+---@param y? rnn.Tensor int32 (N, T), or float (N, T, outputs) or (N, T * outputs)
+---@return rnn.Tensor|rnn.Tensor[] logits (N, T - 1, vocab), or the prediction: (N, T, outputs), of gaussian_nll
+--- { mean, variance }, of quantile (N, T, outputs, quantiles)
+---@return rnn.Tensor? target int32 (N, T - 1), y from its second id on; or y as (N, T, outputs)
 function Decoder:forward(v, y)
-  need_condition(self, "forward")
-  return sequence.forced(self, self:begin(v), y)
+  local state, known = begin(self, "forward", v)
+  local prediction, target = self:_forward(state, known, y)
+  return prediction, target
 end
 
 --- decoder:loss(v, y [, options [, weights]]) -> loss, logits, target
 ---
 --- As nn.Seq2Seq's loss, for vectors v (N, C).
----@param v rnn.Tensor
+---@param v rnn.Tensor|table
 ---@param y rnn.Tensor
----@param options? { teacher_forcing?: number, label_smoothing?: number, padded?: boolean }
+---@param options? { teacher_forcing?: number, label_smoothing?: number, padded?: boolean, loss?: string|function }
 ---@param weights? rnn.Tensor float (N) or (N, T - 1), how many times each sequence or id counts
 ---@return rnn.Tensor loss
 ---@return rnn.Tensor logits
 ---@return rnn.Tensor target
 function Decoder:loss(v, y, options, weights)
-  need_condition(self, "loss")
-  return sequence.loss(self, self:begin(v), y, options, self.training, weights)
+  local state, known = begin(self, "loss", v)
+  return self:_loss(state, known, y, options, weights)
 end
 
 --- decoder:decode(v [, options]) -> ids, scores, details
 ---
 --- As nn.Seq2Seq's decode, for vectors v (N, C).
----@param v rnn.Tensor
+---@param v rnn.Tensor|table
 ---@param options? table
----@return integer[][] ids
----@return number[] scores
----@return table[] details
+---@return integer[][]|rnn.Tensor ids, or numbers (N, T, outputs)
+---@return number[]|rnn.Tensor|table scores, or the prediction
+---@return table[]? details of ids
 function Decoder:decode(v, options)
-  need_condition(self, "decode")
   return require "rnn.train.evaluation"(self:describe() .. ":decode", self, function()
-    return sequence.decode(self, self:begin(v), options)
+    local state, known = begin(self, "decode", v)
+    return self:_kind().decode(self, state, known, options)
   end)
 end
 
 function Decoder:describe()
-  local o = self.options
-  return ("nn.Decoder(%s %d -> %d, attention %s)"):format(o.cell, o.hidden, o.vocab, o.attention)
+  return ("nn.Decoder(%s %d -> %d, attention %s)"):format(layers.name(self.recurrent), self.units,
+    self.numbers or self.embed.vocab, self.score)
 end
 
 function Decoder:config()
-  return { class = "nn.Decoder", options = self.options }
+  local fields = self:_kind().config(self)
+  fields.attention, fields.input_feeding, fields.memory = self.score, self.input_feeding, self.memory
+  fields.condition, fields.condition_as = self.condition, self.condition and self.condition_as
+  fields.dropout, fields.recurrent = self.dropout.rate, self.recurrent
+  return { class = "nn.Decoder", fields = fields }
 end
 
 return Decoder

@@ -16,8 +16,7 @@ local Module = require "rnn.nn.module"
 local Dropout = class("nn.Dropout", Module)
 
 function Dropout:init(rate)
-  self.rate = check.number("nn.Dropout", "argument 1 (rate)", rate, 0, 1)
-  if rate == 1 then check.expected("nn.Dropout", "argument 1 (rate)", "a number below 1", rate) end
+  self.rate = check.rate("nn.Dropout", "argument 1 (rate)", rate)
 end
 
 --- dropout:forward(x) -> y

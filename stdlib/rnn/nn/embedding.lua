@@ -9,18 +9,21 @@ local parameter = require "rnn.nn.parameter"
 --- nn.Embedding(vocab, dim [, options])
 ---
 --- Ids 1 .. vocab, an int32 tensor of any shape (...), -> their vectors (..., dim). Id 0 is padding and gives zeros.
---- Options: kernel = "uniform" (within ±0.05). Parameter: weight (vocab, dim).
+--- vocab is their number, or a text.Vocab. Options: word_dropout = 0 (the rate at which whole ids are left out in
+--- training; Gal, Ghahramani 2016), kernel = "uniform" (within ±0.05). Parameter: weight (vocab, dim).
 ---@class nn.Embedding : nn.Module
 ---@field vocab integer
 ---@field dim integer
 ---@field weight rnn.Tensor
----@overload fun(vocab: integer, dim: integer, options?: { kernel?: string|function }): nn.Embedding
+---@field word_dropout number
+---@overload fun(vocab: integer|text.Vocab, dim: integer, options?: table): nn.Embedding
 local Embedding = class("nn.Embedding", Module)
 
 function Embedding:init(vocab, dim, options)
-  self.vocab = check.int("nn.Embedding", "argument 1 (vocab)", vocab, 1)
+  self.vocab = check.int("nn.Embedding", "argument 1 (vocab)", type(vocab) == "table" and #vocab or vocab, 1)
   self.dim = check.int("nn.Embedding", "argument 2 (dim)", dim, 1)
-  options = check.options("nn.Embedding", options, { kernel = "uniform" })
+  options = check.options("nn.Embedding", options, { kernel = "uniform", word_dropout = 0 })
+  self.word_dropout = check.rate("nn.Embedding", "option 'word_dropout'", options.word_dropout)
   self.weight = parameter.new(parameter.initializer("nn.Embedding", "kernel", options.kernel), self.vocab, self.dim)
 end
 
@@ -34,6 +37,9 @@ function Embedding:forward(ids)
     core.fail("%s: expected an int32 tensor of ids from 0 to %d, got %s", self:describe(), self.vocab,
       check.describe(ids))
   end
+  if self.training and self.word_dropout > 0 then
+    ids = ids * core.rand { ids:shape() }:ge(self.word_dropout):to_int()
+  end
   return core.embedding(self.weight, ids)
 end
 
@@ -42,11 +48,12 @@ function Embedding:input_type() -- luacheck: no self
 end
 
 function Embedding:describe()
-  return ("nn.Embedding(%d -> %d)"):format(self.vocab, self.dim)
+  local dropped = self.word_dropout > 0 and (", word_dropout = %g"):format(self.word_dropout) or ""
+  return ("nn.Embedding(%d -> %d%s)"):format(self.vocab, self.dim, dropped)
 end
 
 function Embedding:config()
-  return { class = "nn.Embedding", args = { self.vocab, self.dim } }
+  return { class = "nn.Embedding", args = { self.vocab, self.dim }, options = { word_dropout = self.word_dropout } }
 end
 
 return Embedding

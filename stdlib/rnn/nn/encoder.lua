@@ -4,48 +4,54 @@ local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
 local Module = require "rnn.nn.module"
+local Dropout = require "rnn.nn.dropout"
 local Embedding = require "rnn.nn.embedding"
-local shared = require "rnn.nn.seq_options"
+local layers = require "rnn.nn.layers"
 
---- nn.Encoder { vocab = V, dim = 128, cell = "gru", hidden = 256, ... }
+--- nn.Encoder { vocab = V, recurrent = nn.GRU(128, 256), ... }
 ---
---- Reads sequences for an nn.Seq2Seq. Options:
----   vocab              number of ids, or a text.Vocab; ids become vectors of dim features (128)
----   inputs             instead of vocab: the sequences are float (N, S, inputs) already
----   cell = "gru"       or "lstm", "rnn"
----   hidden = 256, layers = 1, bidirectional = false    of the recurrent layers
----   dropout = 0        rate for vectors, between layers, and of the memory
+--- Reads sequences for an nn.Seq2Seq.
+--- Options:
+---   vocab              number of ids, or a text.Vocab; ids become vectors
+---   dim                features of these vectors (as recurrent takes them, or 128)
+---   inputs             instead of vocab: the sequences are float (N, S, inputs) already (as recurrent takes them)
+---   recurrent          nn.RNN, nn.LSTM, nn.GRU, or nn.Recurrent of any cell, in one direction or both
+---   dropout = 0        rate for vectors, and of the memory
 ---   word_dropout = 0   rate at which whole ids are left out in training (Gal and Ghahramani 2016)
---- Errors: neither vocab nor inputs, or both.
+--- Options in place of recurrent, its short form:
+---   cell = "gru"       or "lstm", "rnn"
+---   hidden = 256       units of each layer and direction
+---   layers = 1         dropout is between them, too
+---   bidirectional = false
+--- Errors: neither vocab nor inputs, or both; layers that take other features.
 ---@class nn.Encoder : nn.Module
+---@field recurrent nn.Module
 ---@field outputs integer features of the memory
 ---@overload fun(options: table): nn.Encoder
 local Encoder = class("nn.Encoder", Module)
 
-local DEFAULTS = { vocab = check.none, inputs = check.none, dim = 128, cell = "gru", hidden = 256, layers = 1,
-  bidirectional = false, dropout = 0, word_dropout = 0 }
+local DEFAULTS = layers.options { vocab = check.none, inputs = check.none, dim = 128, dropout = 0, word_dropout = 0,
+  bidirectional = check.none }
 
 function Encoder:init(options)
-  local fname = "nn.Encoder"
+  local fname, dim = "nn.Encoder", type(options) == "table" and options.dim
   options = check.options(fname, options, DEFAULTS)
+  if options.vocab == nil and options.inputs == nil then options.inputs = layers.inputs(fname, options) end
   if (options.vocab == nil) == (options.inputs == nil) then
     core.fail("%s: needs either option 'vocab' (ids) or option 'inputs' (features)", fname)
   end
-  check.boolean(fname, "option 'bidirectional'", options.bidirectional)
-  self.dropout = shared.rate(fname, options, "dropout")
-  self.word_dropout = shared.rate(fname, options, "word_dropout")
+  self.dropout = Dropout(check.rate(fname, "option 'dropout'", options.dropout))
   if options.vocab ~= nil then
-    options.vocab = shared.vocabulary(fname, options.vocab)
-    self.embed = Embedding(options.vocab, options.dim)
+    self.embed = Embedding(options.vocab, dim or layers.inputs(fname, options) or options.dim,
+      { word_dropout = options.word_dropout })
   else
-    check.int(fname, "option 'inputs'", options.inputs, 1)
+    self.inputs = check.int(fname, "option 'inputs'", options.inputs, 1)
     for _, name in ipairs { "dim", "word_dropout" } do
       check.effect(fname, options, DEFAULTS, name, false, "option 'inputs' is for features, which have no ids")
     end
   end
-  self.options = options
-  self.recurrent = shared.recurrent(fname, options, options.inputs or options.dim)
-  self.outputs = self.recurrent.outputs
+  self.recurrent = layers.of(fname, options, self.inputs or self.embed.dim)
+  self.outputs = layers.outputs(self.recurrent)
 end
 
 --- encoder:forward(x [, state]) -> memory, state
@@ -58,10 +64,10 @@ end
 function Encoder:forward(x, state)
   if self.embed then
     check.tensor(self:describe(), "input", x, "int32", 2)
-    x = shared.embed(self, x)
+    x = self.dropout(self.embed(x))
   end
   local memory, last = self.recurrent(x, state)
-  return shared.drop(self, memory), last
+  return self.dropout(memory), last
 end
 
 function Encoder:input_type()
@@ -69,12 +75,13 @@ function Encoder:input_type()
 end
 
 function Encoder:describe()
-  local o = self.options
-  return ("nn.Encoder(%d -> %s %d)"):format(o.vocab or o.inputs, o.cell, self.outputs)
+  return ("nn.Encoder(%d -> %s %d)"):format(self.inputs or self.embed.vocab, layers.name(self.recurrent), self.outputs)
 end
 
 function Encoder:config()
-  return { class = "nn.Encoder", options = self.options }
+  local embed = self.embed or {}
+  return { class = "nn.Encoder", fields = { vocab = embed.vocab, dim = embed.dim, word_dropout = embed.word_dropout,
+    inputs = self.inputs, recurrent = self.recurrent, dropout = self.dropout.rate } }
 end
 
 return Encoder

@@ -31,6 +31,8 @@ return lazy("nn.", {}, {
   Encoder = "rnn.nn.encoder",
   Decoder = "rnn.nn.decoder",
   Seq2Seq = "rnn.nn.seq2seq",
+  RepeatVector = "rnn.nn.repeatvector",
+  TimeDistributed = "rnn.nn.timedistributed",
   State = "rnn.nn.state",
   LayerNorm = "rnn.nn.layernorm",
   BatchNorm = "rnn.nn.batchnorm",

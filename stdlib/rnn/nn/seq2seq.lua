@@ -6,10 +6,9 @@ local check = require "rnn.check"
 local Module = require "rnn.nn.module"
 local State = require "rnn.nn.state"
 local Linear = require "rnn.nn.linear"
-local sequence = require "rnn.nn.sequence"
-local shared = require "rnn.nn.seq_options"
+local layers = require "rnn.nn.layers"
 
---- nn.Seq2Seq { encoder = nn.Encoder {...}, decoder = nn.Decoder {...} }
+--- nn.Seq2Seq { encoder = nn.Encoder {...}, decoder = nn.Decoder {...}, start = {...} }
 ---
 --- Encoder-decoder (Sutskever et al. 2014, Cho et al. 2014), with attention when the decoder has it. The decoder's
 --- layers begin with the states in which the encoder's ended, both directions together; where sizes differ, through a
@@ -17,102 +16,151 @@ local shared = require "rnn.nn.seq_options"
 --- { label_smoothing = 0.1 } }).
 ---
 ---   local translator = nn.Seq2Seq {
----     encoder = nn.Encoder { vocab = src, hidden = 256, bidirectional = true },
----     decoder = nn.Decoder { vocab = dst, hidden = 256, attention = "multiplicative" },
+---     encoder = nn.Encoder { vocab = src, recurrent = nn.GRU(128, 256, { bidirectional = true }) },
+---     decoder = nn.Decoder { vocab = dst, recurrent = nn.GRU(128, 256), attention = "multiplicative" },
 ---   }
 ---   local loss = translator:loss(x, y)                  -- y with start and stop
 ---   local ids, scores = translator:decode(x, { beam = 5, max_length = 40 })
---- Errors: parts of other classes, a decoder that begins with a vector.
+---
+--- Of numbers, the next 14 days of column 2 from 5 columns, of which 3 say what day it will be:
+---
+---   local forecaster = nn.Seq2Seq {
+---     encoder = nn.Encoder { inputs = 5, recurrent = nn.GRU(5, 32) },
+---     decoder = nn.Decoder { outputs = 1, inputs = 3, recurrent = nn.GRU(1 + 3, 32), steps = 14 },
+---     start = { 2 },
+---   }
+---   local loss = forecaster:loss({ x, known }, y)       -- x (N, S, 5), known (N, 14, 3), y (N, 14, 1)
+---   local y = forecaster:decode { x, known }
+---
+--- start: for each output of a decoder of numbers the column of the encoder's input whose last value its first step
+--- goes on from; without start these are zeros.
+--- Errors: parts of other classes, a decoder that begins with a vector, columns that the encoder's input does not have.
 ---@class nn.Seq2Seq : nn.Module
 ---@field encoder nn.Encoder
 ---@field decoder nn.Decoder
----@overload fun(parts: { encoder: nn.Encoder, decoder: nn.Decoder }): nn.Seq2Seq
+---@overload fun(parts: { encoder: nn.Encoder, decoder: nn.Decoder, start?: integer[] }): nn.Seq2Seq
 local Seq2Seq = class("nn.Seq2Seq", Module)
 
--- For each tensor of the decoder's state the encoder's layer it comes from, and a Linear where sizes differ.
+-- For each tensor of the decoder's state the encoder's layer it comes from, and a Linear where sizes differ. h is what
+-- goes where the encoder has nothing of that name.
 local function build_bridge(self)
   local from, plan = {}, {}
-  for _, slot in ipairs(shared.state_layout(self.encoder.recurrent)) do
-    from[slot.layer] = from[slot.layer] or {}
-    from[slot.layer][slot.kind] = slot
+  for _, slot in ipairs(layers.slots(self.encoder.recurrent)) do
+    from[slot.layer] = from[slot.layer] or { first = slot }
+    from[slot.layer][slot.name] = slot
   end
-  self.bridge = {}
-  for i, slot in ipairs(shared.state_layout(self.decoder.recurrent)) do
+  self.bridge, self.slots = {}, layers.slots(self.decoder.recurrent)
+  for i, slot in ipairs(self.slots) do
     local layer = from[math.min(slot.layer, #from)]
-    local source = layer[slot.kind] or layer[1]
-    local name = (slot.kind == 1 and "h" or "c") .. slot.layer
+    local source = layer[slot.name] or layer.h or layer.first
+    local name = ("%s%s%d"):format(slot.name, slot.name:find "%d$" and "_" or "", slot.layer)
     if source.size ~= slot.size then self.bridge[name] = Linear(source.size, slot.size) end
-    plan[i] = { name = name, source = source, squash = slot.kind == 1 }
+    plan[i] = { name = name, source = source, squash = slot.name == "h" }
   end
   self.plan = plan
 end
 
+-- The columns of the encoder's input that the decoder starts with.
+local function check_start(self, fname, start)
+  if start == nil then return nil end
+  local outputs, inputs = self.decoder.numbers, self.encoder.inputs
+  if not outputs or not inputs then
+    core.fail("%s: option 'start' is for an encoder and a decoder of numbers", fname)
+  end
+  if type(start) ~= "table" or getmetatable(start) or #start ~= outputs then
+    check.expected(fname, "option 'start'", ("a list of %d columns of the encoder's input"):format(outputs), start)
+  end
+  for i, column in ipairs(start) do
+    check.int(fname, ("option 'start', entry %d"):format(i), column, 1, inputs)
+  end
+  return table.move(start, 1, #start, 1, {})
+end
+
 function Seq2Seq:init(parts)
   local fname = "nn.Seq2Seq"
-  parts = check.options(fname, parts, { encoder = check.none, decoder = check.none })
+  parts = check.options(fname, parts, { encoder = check.none, decoder = check.none, start = check.none })
   for name, cls in pairs { encoder = "rnn.nn.encoder", decoder = "rnn.nn.decoder" } do
     if not class.is_a(parts[name], require(cls)) then
       check.expected(fname, ("option '%s'"):format(name), "an nn." .. name:gsub("^%l", string.upper), parts[name])
     end
   end
   self.encoder, self.decoder = parts.encoder, parts.decoder
-  if self.decoder.bridge then
+  if self.decoder.condition then
     core.fail("%s: option 'decoder': one with option 'condition' begins with a vector, not with an encoder", fname)
   end
+  self.start = check_start(self, fname, parts.start)
   self.decoder:connect(self.encoder.outputs)
   build_bridge(self)
 end
 
---- model:encode(x) -> state of decoding
+-- The values (N, #columns) of the last valid step of x (N, S, D).
+local function last_of(x, columns)
+  x = x:gather(3, core.tensor(columns, "int32"))
+  local lengths, steps = x:lengths(), x:size(2)
+  if not lengths then return x:select(2, steps) end
+  return (x:zero_padding():without_lengths() * core.one_hot(lengths, steps):reshape(#x, steps, 1)):sum(2)
+end
+
+--- model:encode(x) -> state of decoding, known
 ---
 --- What decode begins with: the decoder's first state, and the memory. For decode.generate with a step of one's own.
---- x is int32 (N, S) or float (N, S, features), as the encoder reads it.
----@param x rnn.Tensor
+--- x is int32 (N, S) or float (N, S, features), as the encoder reads it; for a decoder with inputs it is { x, known },
+--- and known is given back.
+---@param x rnn.Tensor|rnn.Tensor[]
 ---@return nn.State
+---@return rnn.Tensor? known
 function Seq2Seq:encode(x)
+  local known
+  x, known = self.decoder:_parts(x)
   local memory, state = self.encoder(x)
   local first = {}
   for i, entry in ipairs(self.plan) do
-    local source = entry.source
-    local h = state[source.first]
-    if self.encoder.recurrent.directions == 2 then h = core.concat({ h, state[source.first + source.step] }, 2) end
-    local bridge = self.bridge[entry.name]
+    local h, bridge = layers.take(state, entry.source), self.bridge[entry.name]
     if bridge then
       h = bridge(h)
       if entry.squash then h = h:tanh() end
     end
     first[i] = h
   end
-  return self.decoder:begin(setmetatable(first, State), memory)
+  local start = self.start and last_of(x, self.start)
+  return self.decoder:begin(State(layers.state(self.slots, first)), memory, start), known
 end
 
 --- model:forward(x, y) -> logits, target, weights
 ---
---- Every step told the true id before it (teacher forcing).
----@param x rnn.Tensor what the encoder takes
----@param y rnn.Tensor int32 (N, T), each sequence with start and stop
----@return rnn.Tensor logits (N, T - 1, vocab)
----@return rnn.Tensor target int32 (N, T - 1): y from its second id on
----@return rnn.Tensor? weights (N, T - 1, S) of the attention
+--- Every step told the true id or number before it (teacher forcing). Of a decoder of numbers y may be nil: then each
+--- step goes on from what it gave itself, and there is no target.
+---@param x rnn.Tensor|rnn.Tensor[] what the encoder takes, or { x, known (N, T, inputs) } for a decoder with inputs
+---@param y? rnn.Tensor int32 (N, T), each sequence with start and stop; or float (N, T, outputs) or (N, T * outputs)
+---@return rnn.Tensor|rnn.Tensor[] logits (N, T - 1, vocab); or the prediction: (N, T, outputs), of gaussian_nll { mean,
+--- variance }, of quantile (N, T, outputs, quantiles)
+---@return rnn.Tensor? target int32 (N, T - 1), y from its second id on; or y as (N, T, outputs)
+---@return rnn.Tensor? weights (N, T - 1, S) or (N, T, S) of the attention
 function Seq2Seq:forward(x, y)
-  return sequence.forced(self.decoder, self:encode(x), y)
+  local state, known = self:encode(x)
+  return self.decoder:_forward(state, known, y)
 end
 
 --- model:loss(x, y [, options [, weights]]) -> loss, logits, target
 ---
---- Mean cross entropy of an id, padding not counted. Options, both for training only (in evaluation mode the loss is
---- the plain one, in nats an id): teacher_forcing = 1, the probability that a step is told the true id and not the
---- decoder's own choice (scheduled sampling, Bengio et al. 2015); label_smoothing = 0. In both
+--- Of ids: mean cross entropy of an id, padding not counted. Options, both for training only (in evaluation mode the
+--- loss is the plain one, in nats an id): teacher_forcing = 1, the probability that a step is told the true id and not
+--- the decoder's own choice (scheduled sampling, Bengio et al. 2015); label_smoothing = 0. In both
 --- modes padded = true says that 0 is padding in a y without lengths.
----@param x rnn.Tensor
----@param y rnn.Tensor int32 (N, T), each sequence with start and stop
----@param options? { teacher_forcing?: number, label_smoothing?: number, padded?: boolean }
+---
+--- Of numbers: the decoder's loss, or options.loss, a name or a function (prediction, target, weights) -> scalar.
+--- teacher_forcing = 1 is the probability that a step is told the true numbers, 0 lets it run free; the gradient goes
+--- through the numbers that it gave itself. In evaluation mode it runs free: the error is that of a forecast.
+---@param x rnn.Tensor|rnn.Tensor[]
+---@param y rnn.Tensor int32 (N, T), each sequence with start and stop; or float (N, T, outputs) or (N, T * outputs)
+---@param options? { teacher_forcing?: number, label_smoothing?: number, padded?: boolean, loss?: string|function }
 ---@param weights? rnn.Tensor float (N) or (N, T - 1), how many times each sequence or id counts
 ---@return rnn.Tensor loss
----@return rnn.Tensor logits (N, T - 1, vocab)
----@return rnn.Tensor target int32 (N, T - 1)
+---@return rnn.Tensor logits (N, T - 1, vocab), or the prediction
+---@return rnn.Tensor target int32 (N, T - 1), or float (N, T, outputs)
 function Seq2Seq:loss(x, y, options, weights)
-  return sequence.loss(self.decoder, self:encode(x), y, options, self.training, weights)
+  local state, known = self:encode(x)
+  return self.decoder:_loss(state, known, y, options, weights)
 end
 
 -- The weights of the attention for what was decoded: details[n].weights (ids, with the stop; source steps).
@@ -140,7 +188,8 @@ local function add_weights(self, x, ids, details)
 end
 
 local function decode(self, x, options, with_weights)
-  local ids, scores, details = sequence.decode(self.decoder, self:encode(x), options)
+  local state, known = self:encode(x)
+  local ids, scores, details = self.decoder:_kind().decode(self.decoder, state, known, options)
   if with_weights then add_weights(self, x, ids, details) end
   return ids, scores, details
 end
@@ -163,20 +212,24 @@ end
 --- size sequences (64). Options are those of decode.generate: beam, length_penalty, max_length (100), temperature,
 --- top_k, top_p, prefix, on_token; and weights = true, which gives details[n].weights, the attention's weights
 --- (ids and stop, source steps). Runs in evaluation mode and records nothing.
+---
+--- Of numbers x is a batch. steps = n makes so many steps (as are known in advance, or the decoder's), and stop is a
+--- function (y (N, outputs)) -> mask (N) of sequences that end with this step: the numbers then have lengths. It gives
+--- the numbers, the prediction that a loss compares, and the attention's weights (N, T, S).
 --- Errors: a prefix or on_token for a list of sequences.
 ---@param x rnn.Tensor|table
 ---@param options? table
----@return integer[][] ids without start and stop
----@return number[] scores log probability / length ^ length_penalty
----@return table[] details { logp, count, finished, beams, weights }
+---@return integer[][]|rnn.Tensor ids without start and stop, or numbers (N, T, outputs)
+---@return number[]|rnn.Tensor|table scores log probability / length ^ length_penalty, or the prediction
+---@return table[]|rnn.Tensor details { logp, count, finished, beams, weights }, or the attention's weights
 function Seq2Seq:decode(x, options)
-  local fname, given = self:describe() .. ":decode", {}
+  local fname, given, evaluation = self:describe() .. ":decode", {}, require "rnn.train.evaluation"
+  if self.decoder.numbers then return evaluation(fname, self, decode, self, x, options) end
   if options ~= nil then check.table(fname, "options", options) end
   for name, value in pairs(options or {}) do given[name] = value end
   local size = check.int(fname, "option 'size'", given.size or 64, 1)
   local with_weights = check.boolean(fname, "option 'weights'", given.weights or false)
   given.size, given.weights = nil, nil
-  local evaluation = require "rnn.train.evaluation"
   if core.is_tensor(x) then return evaluation(fname, self, decode, self, x, given, with_weights) end
   check.table(fname, "argument 1", x)
   if (given.prefix and type(given.prefix[1]) == "table") or given.on_token then
@@ -190,7 +243,8 @@ function Seq2Seq:input_type()
 end
 
 function Seq2Seq:config()
-  return { class = "nn.Seq2Seq", fields = { encoder = self.encoder, decoder = self.decoder } }
+  return { class = "nn.Seq2Seq", fields = { encoder = self.encoder, decoder = self.decoder,
+    start = self.start } }
 end
 
 return Seq2Seq

@@ -1,82 +1,62 @@
--- sequence.lua: training and decoding of a decoder that has its first state, whatever that came from.
+-- sequence.lua: the steps of a decoder that has its first state, whatever that came from and whatever it writes.
 
 local core = require "rnn.core"
 local check = require "rnn.check"
-local losses = require "rnn.nn.loss"
 
 local sequence = {}
 
--- y (N, T) with start and stop -> the ids that the steps get and those that they should give, (N, T - 1).
-local function shifted(decoder, y)
-  local name = decoder:describe()
-  check.tensor(name, "target ids", y, "int32", 2)
-  local lengths, steps = y:lengths(), y:size(2)
-  if lengths then y, lengths = y:zero_padding():without_lengths(), (lengths - 1):maximum(0) end
-  if steps < 2 or y:select(2, 1):eq(decoder.start):sum():item() < #y then
-    core.fail("%s: every target sequence must begin with the start %d and end with the stop %d; "
-      .. "vocab:encode(s, { start = true, stop = true }) makes such", name, decoder.start, decoder.stop)
-  end
-  local inputs, target = core.slice(y, 2, 1, steps - 1), core.slice(y, 2, 2, steps)
-  if lengths then return inputs:with_lengths(lengths), target:with_lengths(lengths) end
-  return inputs, target
-end
-
--- Step by step: where every step needs what the one before found. With forcing below 1 an id comes from the decoder
--- itself with the probability 1 - forcing (Bengio et al. 2015); its choice is the likeliest one.
-local function step_by_step(decoder, state, inputs, forcing)
-  local lengths = inputs:lengths()
-  if lengths then inputs = inputs:without_lengths() end
-  local features, logits, weights, ids = {}, {}, {}, inputs:select(2, 1)
-  for t = 1, inputs:size(2) do
-    if t > 1 then
-      ids = inputs:select(2, t)
-      if forcing < 1 then
-        local own, coin = logits[t - 1]:detach():argmax(-1), core.rand(#ids):lt(forcing):to_int()
-        ids = own + coin * (ids - own)
+--- sequence.steps(decoder, state, told, options) -> logits, weights, lengths
+---
+--- Step by step, where a step needs what the one before found. told (N, T, ...) has what steps are told; options:
+--- count, how many there are to be (T); forcing, the probability that a step is told and does not go on from what the
+--- decoder gave (1; scheduled sampling, Bengio et al. 2015); known, beside what is told; over(own) -> mask (N) of
+--- sequences that end with this step, whose number of steps is then in lengths.
+function sequence.steps(decoder, state, told, options)
+  local forcing, known, over, count = options.forcing or 1, options.known, options.over, options.count or told:size(2)
+  local alone = forcing < 1 or over or count > told:size(2) -- some step goes on from what the decoder gave
+  local features, logits, weights, own, going, lengths = {}, {}, {}, nil, nil, nil
+  for t = 1, count do
+    local x = own
+    if not own or forcing > 0 and t <= told:size(2) then
+      x = told:slice(2, t, t)
+      if own and forcing < 1 then
+        local coin = core.rand(#x):lt(forcing)
+        x = core.where(x:ndim() == 2 and coin:reshape(-1, 1) or coin:reshape(-1, 1, 1), x, own)
       end
     end
-    features[t], state, weights[t] = decoder:run(ids:reshape(-1, 1), state)
-    if forcing < 1 then logits[t] = decoder:logits(features[t]:reshape(#ids, -1)) end
+    features[t], state, weights[t] = decoder:run(known and core.concat({ x, known:slice(2, t, t) }, 3) or x, state)
+    if alone then
+      logits[t] = decoder:logits(features[t])
+      own = decoder:_kind().own(decoder, logits[t])
+    end
+    if over then
+      going = going or core.ones(#x)
+      lengths = lengths and lengths + going or going
+      going = going * (1 - over(own:select(2, 1)))
+      if #x == 0 or going:max():item() == 0 then break end
+    end
   end
-  local y = forcing < 1 and core.stack(logits, 2) or decoder:logits(core.concat(features, 2))
-  return lengths and y:with_lengths(lengths) or y, weights[1] and core.concat(weights, 2)
+  return alone and core.concat(logits, 2) or decoder:logits(core.concat(features, 2)),
+    weights[1] and core.concat(weights, 2), lengths and lengths:to_int()
 end
 
---- sequence.forced(decoder, state, y [, forcing]) -> logits, target, weights
-function sequence.forced(decoder, state, y, forcing)
-  local inputs, target = shifted(decoder, y)
-  local logits, weights
-  if forcing and forcing < 1 or state.attended then
-    logits, weights = step_by_step(decoder, state, inputs, forcing or 1)
-  else
-    local features, _
-    features, _, weights = decoder:run(inputs, state)
-    logits = decoder:logits(features)
+--- sequence.told(decoder, state, y, known, forcing) -> logits, target, weights: every step, or the share forcing of
+--- them, is told what the one before should have given.
+function sequence.told(decoder, state, y, known, forcing)
+  local told, target = decoder:_kind().shift(decoder, y, state)
+  local lengths = told:lengths()
+  if known and known:size(2) ~= told:size(2) then
+    core.fail("%s: expected known inputs of %d steps, as the target has, got %s", decoder:describe(), told:size(2),
+      check.shape(known))
   end
-  return logits, target, weights
-end
-
---- sequence.loss(decoder, state, y, options, training, weights) -> loss, logits, target
-function sequence.loss(decoder, state, y, options, training, weights)
-  options = check.options("loss", options, { teacher_forcing = 1, label_smoothing = 0, padded = false })
-  local forcing = check.number("loss", "option 'teacher_forcing'", options.teacher_forcing, 0, 1)
-  local logits, target = sequence.forced(decoder, state, y, training and forcing or 1)
-  local smoothing = training and options.label_smoothing or 0
-  local loss = losses.cross_entropy(logits, target, { label_smoothing = smoothing, padded = options.padded,
-    sample_weights = weights })
-  return loss, logits, target
-end
-
---- sequence.decode(decoder, state, options) -> ids, scores, details
-function sequence.decode(decoder, state, options)
-  local all = { step = function(ids, s) return decoder:step(ids, s) end, state = state, start = decoder.start,
-    stop = decoder.stop }
-  if options ~= nil then check.table("decode", "options", options) end
-  for name, value in pairs(options or {}) do
-    if all[name] ~= nil then core.fail("decode: option '%s' is the decoder's own", name) end
-    all[name] = value
+  if lengths and known then known = known:with_lengths(lengths) end
+  if forcing == 1 and not state.attended then
+    local features, _, weights = decoder:run(known and core.concat({ told, known }, 3) or told, state)
+    return decoder:logits(features), target, weights
   end
-  return require("rnn.decode").generate(all)
+  if lengths then told, known = told:without_lengths(), known and known:zero_padding():without_lengths() end
+  local logits, weights = sequence.steps(decoder, state, told, { forcing = forcing, known = known })
+  return lengths and logits:with_lengths(lengths) or logits, target, weights
 end
 
 return sequence

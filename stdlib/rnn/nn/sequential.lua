@@ -41,10 +41,10 @@ end
 
 --- sequential:stream(x [, states]) -> y, states
 ---
---- As forward, for sequences that come in pieces: each recurrent layer goes on from its state. states is what the piece
---- before gave; nil is the zero state of all. A Sequential without a recurrent layer gives no states.
---- Errors: states that another model made, which nn.State(states) hands over; more or fewer than recurrent layers.
---- x and y are of the shapes of the first and the last layer.
+--- As forward, for sequences that come in pieces: each recurrent layer and causal nn.Conv1d goes on from its state.
+--- states is what the piece before gave; nil is the zero state of all. A Sequential without such layers gives no
+--- states. Errors: states that another model made, which nn.State(states) hands over; more or fewer than recurrent
+--- layers. x and y are of the shapes of the first and the last layer.
 ---@param x rnn.Tensor
 ---@param states? table
 ---@return rnn.Tensor
@@ -53,7 +53,7 @@ function Sequential:stream(x, states)
   local after, n = {}, 0
   for i = 1, #self do n = n + (self[i].stream and 1 or 0) end
   if states ~= nil and (type(owner.check(self, states)) ~= "table" or #states ~= n) then
-    check.expected(self:describe() .. ": stream", "argument 2", ("the states of %d recurrent layers"):format(n), states)
+    check.expected(self:describe() .. ": stream", "argument 2", ("the states of %d layers"):format(n), states)
   end
   for i = 1, #self do
     local layer, k = self[i], #after + 1

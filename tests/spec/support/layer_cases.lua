@@ -68,6 +68,12 @@ local cases = {
     input = function() return core.randn(3, 2) end,
     run = function(layer, x) return (layer(x, targets())) end,
   },
+  RepeatVector = { make = function() return nn.RepeatVector(3) end, input = function() return core.randn(3, 2) end },
+  TimeDistributed = {
+    make = function() return nn.TimeDistributed(nn.Sequential { nn.Linear(2, 3), nn.BatchNorm(3) }) end,
+    input = batch,
+    sequences = true,
+  },
   Seq2Seq = {
     make = function()
       return nn.Seq2Seq {
