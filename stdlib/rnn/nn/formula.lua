@@ -2,7 +2,7 @@
 -- into it, and behind it.
 --
 -- A value of the graph is a table with a kind: "x", "t" (the inputs), "state" (before the step, index), "captured" (a
--- tensor with values, index), "number" (value), "draw" (random numbers for each step), "shift" (a state that is known for
+-- tensor with values, index), "number" (value), "mask" (of a state, index), "draw" (random numbers for each step), "shift" (a state that is known for
 -- all steps, one step later), or "op" (op, inputs, place in the trace). width is its last axis. Captured tensors and
 -- parts of them are the same in all steps; others have a row for each sample.
 
@@ -122,15 +122,18 @@ local function with_inputs(value, inputs, changed)
   return copy
 end
 
+--- formula.is_constant(value): the same at all steps?
+function formula.is_constant(value) return value.kind == "captured" or value.kind == "number" or value.kind == "mask" end
+
 -- ---- options of the layer ----
 
 local function op(name, inputs, width, line)
   return { kind = "op", op = name, inputs = inputs, width = width, ndim = 2, line = line, integers = {}, numbers = {} }
 end
 
---- formula.drop(graph, masks): states, where they go into a product and only there, times their mask (N, width): recurrent
---- dropout. masks[k] is the number of a captured tensor, or nil.
-function formula.drop(graph, masks)
+--- formula.drop(graph): states, where they go into a product and only there, times a mask (N, width) of their own:
+--- recurrent dropout.
+function formula.drop(graph)
   -- Does a value reach a result without passing a product?
   local direct = {}
   for _, root in ipairs(roots_of(graph)) do direct[root] = true end
@@ -142,8 +145,9 @@ function formula.drop(graph, masks)
     end
   end
   local dropped = {}
-  for k, index in pairs(masks) do
-    dropped[graph.states[k]] = op("mul", { graph.states[k], captured(graph, index) }, graph.states[k].width)
+  for k, state in ipairs(graph.states) do
+    local mask = { kind = "mask", index = k, width = state.width, form = "samples", dims = { graph.samples, state.width } }
+    dropped[state] = op("mul", { state, mask }, state.width)
   end
   return rewrite(graph, function(value, inputs, changed)
     local enters = products[value.op] or not direct[value]
@@ -210,6 +214,7 @@ local parts -- of the graph at hand: value -> "from to" -> part
 
 function part(value, from, to)
   if value.kind == "captured" then return captured_part(value, from, to) end
+  if value.kind == "number" then return value end
   if value.width == 1 and to - from >= 1 and from == 0 then return value end
   if from == 0 and to == value.width then return value end
   local key, known = ("%d %d"):format(from, to), parts[value]

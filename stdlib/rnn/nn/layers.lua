@@ -114,12 +114,11 @@ local function parts(recurrent)
         list[p][kind] = { name = NAMES[kind], size = size, path = { at } }
       end
     end
-  elseif recurrent.initial_state then
-    for p, state in ipairs(recurrent:initial_state(1)) do
-      list[p] = entries(recurrent, state, { from = 2, p }, {})
+  else -- nn.Recurrent: one cell's state as it is, of several a list of theirs
+    local states = recurrent:initial_state(1)
+    for p, state in ipairs(states) do
+      list[p] = entries(recurrent, state, states[2] and { from = 2, p } or { from = 1 }, {})
     end
-  else
-    list[1] = entries(recurrent, recurrent.cell:initial_state(1), { from = 1 }, {})
   end
   return list
 end

@@ -12,7 +12,7 @@ local plan = {}
 
 local function shape_of(t) return { t:shape() } end
 
--- about: samples, records, x_needs, state_needs, shifts, drop, zoneout, recorded (places), trace, y, states, captured
+-- about: samples, records, x_needs, state_needs, shifts, masks, zoneout, recorded (places), trace, y, states, captured
 local function make(about)
   local dims, needs = {}, {}
   for k, t in ipairs(about.captured) do dims[k], needs[k] = shape_of(t), about.records and t:requires_grad() end
@@ -24,18 +24,15 @@ local function make(about)
     graph.names = graph.names or {}
     graph.names[#graph.recorded] = name
   end
-  if about.drop then formula.drop(graph, about.drop) end
+  if about.masks then formula.drop(graph) end
   if about.zoneout then formula.zoneout(graph, about.zoneout) end
   formula.split(graph)
   formula.classify(graph, about.shifts)
   local made = { graph = graph, trace = about.trace }
   local any = false
   for k in ipairs(graph.new) do any = any or not graph.shifted[k] end
-  if any then
-    local loop, why = program.build(graph, about)
-    if not loop then return nil, why end
-    made.loop = loop
-  end
+  if any then made.loop, made.why = program.build(graph, about) end
+  made.any = any
   return made
 end
 
@@ -47,11 +44,18 @@ Call.__index = Call
 
 local function numbers(t) return core.tensor(t.value) end
 
+-- (T N, 1): 1, 2 ... for each sample.
+function Call:numbers_of_steps()
+  local t = core.arange(self.steps):to_float():reshape(self.steps, 1)
+  return core.broadcast_to(t, self.steps, self.samples):reshape(self.steps * self.samples, 1)
+end
+
 -- A captured tensor or its part; a number.
 function Call:constant(value)
   local known = self.done[value]
   if known then return known end
   if value.kind == "number" then known = numbers(value)
+  elseif value.kind == "mask" then known = self.masks[value.index]
   else
     known = self.captured[value.index]
     if value.from then known = core.slice(known, value.axis, value.from + 1, value.to) end
@@ -74,7 +78,7 @@ end
 
 -- (T N, width): a value outside of the loop at all steps.
 function Call:all(value)
-  if value.kind == "captured" or value.kind == "number" then return self:beside(value) end
+  if formula.is_constant(value) then return self:beside(value) end
   local known = self.done[value]
   if known then return known end
   if value.kind == "shift" then
@@ -112,14 +116,16 @@ function plan.run(made, call)
   call.trace, call.done, call.repeated = made.trace, {}, {}
   for _, value in ipairs(formula.order(formula.roots_of(graph))) do
     if value.kind == "x" then call.done[value] = call.x
-    elseif value.kind == "t" then call.done[value] = call.t
+    elseif value.kind == "t" then call.done[value] = call:numbers_of_steps()
     elseif value.kind == "draw" then call.done[value] = call.draws[value.index] end
   end
   local rows, samples, final = call.steps * call.samples, call.samples, {}
-  if loop then
+  if made.any and not loop then
+    final = call:step_by_step(graph)
+  elseif loop then
     local tensors = {}
     for i, value in ipairs(loop.inputs) do
-      tensors[i] = (value.kind == "captured" or value.kind == "number") and call:constant(value) or call:all(value)
+      tensors[i] = formula.is_constant(value) and call:constant(value) or call:all(value)
     end
     for k = 1, #graph.new do
       if loop.slots[k] then tensors[#loop.inputs + loop.slots[k]] = call.states[k] end
@@ -143,6 +149,52 @@ function plan.run(made, call)
     if graph.shifted[k] then final[k] = call:last(call:all(value), call.states[k]) end
   end
   return call:all(graph.y), final
+end
+
+-- The loop by ordinary ops, for what scan has no rule for: of each value of the loop, all steps.
+function Call:step_by_step(graph)
+  local n, current, collected = self.samples, {}, {}
+  local list = {}
+  for _, value in ipairs(formula.order(formula.roots_of(graph))) do
+    if value.class == "loop" then list[#list + 1] = value end
+  end
+  for k in ipairs(graph.states) do current[k] = self.states[k] end
+  local from, to, by = 1, self.steps, 1
+  if self.reverse then from, to, by = self.steps, 1, -1 end
+  for t = from, to, by do
+    local env = {}
+    local function now(value)
+      if not value then return nil end
+      if value.class == "loop" then return env[value] end
+      if formula.is_constant(value) then return self:constant(value) end
+      return core.slice(self:all(value), 1, (t - 1) * n + 1, t * n)
+    end
+    for _, value in ipairs(list) do
+      if value.kind == "state" then
+        env[value] = current[value.index]
+      elseif value.op == "part" then
+        env[value] = core.slice(now(value.inputs[1]), 2, value.from + 1, value.from + value.width)
+      else
+        local inputs = {}
+        for i, input in ipairs(value.inputs) do inputs[i] = now(input) end
+        if value.place then env[value] = core.trace_apply(self.trace, value.place, table.unpack(inputs, 1, #value.inputs))
+        else env[value] = core[value.op](table.unpack(inputs)) end
+      end
+      collected[value] = collected[value] or {}
+      collected[value][t] = env[value]
+    end
+    local valid = self.lengths and core.reshape(core.ge(self.lengths, t), n, 1)
+    local new = {}
+    for k, value in ipairs(graph.new) do
+      if not graph.shifted[k] then
+        new[k] = now(value)
+        if valid then new[k] = core.where(valid, new[k], current[k]) end
+      end
+    end
+    current = new
+  end
+  for value, steps in pairs(collected) do self.done[value] = core.concat(steps, 1) end
+  return current
 end
 
 -- Of a value at all steps, that after the last step of each sample; first where there is none.

@@ -80,7 +80,7 @@ function Builder:own(value)
   return made
 end
 
-local function is_constant(value) return value.kind == "captured" or value.kind == "number" end
+local is_constant = formula.is_constant
 
 -- The same beside values of width.
 function Builder:operand(value, width)
