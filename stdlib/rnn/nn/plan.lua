@@ -110,8 +110,10 @@ end
 --- plan.run(made, call) -> y (T N, width), final states, call
 ---
 --- call: { steps, samples, x (T N, inputs), t (T N, 1), states, captured, reverse, lengths, watch, draws }
+plan.eager = false
+
 function plan.run(made, call)
-  local graph, loop = made.graph, made.loop
+  local graph, loop = made.graph, not plan.eager and made.loop
   setmetatable(call, Call)
   call.trace, call.done, call.repeated = made.trace, {}, {}
   for _, value in ipairs(formula.order(formula.roots_of(graph))) do

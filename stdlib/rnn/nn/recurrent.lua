@@ -440,7 +440,9 @@ local function first_states(self, state, samples)
       given = rebuild(cell:initial_state(1), list)
     end
     starts[i] = cell:begin(given, samples)
-    if class.is_a(starts[i], State) then starts[i] = setmetatable({ table.unpack(starts[i]) }, nil) end
+    if not pcall(flatten, starts[i], {}) then
+      core.fail("%s: expected a state of tensors, got %s", self:describe(), check.describe(starts[i]))
+    end
   end
   return starts
 end
