@@ -1607,6 +1607,7 @@ def write(g):
         uses.append(v)
     base = g.run[x] if g.run[x]._base is None else g.run[x]._base
     g.need(base.grad_fn not in g.run.consumed and not g.run.stale(x))
+    g.need(not base.retains_grad or base.output_nr == 0)  # PyTorch 2.13 ends with a fault in memory
     whole = way == "assign" and lua.startswith(x + ":assign") and g.run[x]._base is None
     numbers = not isinstance(v, str) or not g.run[v].requires_grad or (whole and not g.run[v].grad_fn)
     if base.is_leaf and base.requires_grad and numbers and not g.quiet:
