@@ -52,6 +52,11 @@ return {
     small("gru.test_mse", "GRU, MSE at T = 750", "%.5f", 0.005, nil, "0.1667 (no memory)"),
     small("ln_lstm.test_mse", "LSTM with layer norm", "%.5f", nil, nil, "0.1667 (no memory)"),
     small("rnn.test_mse", "simple RNN, MSE at T = 750", "%.4f", nil, nil, "0.1667 (no memory)") } },
+  { "cells", "cells", "", {
+    small("minGRU.adding", "minGRU, MSE at T = 100", "%.4f", 0.005, nil, "0.1667 (no memory)"),
+    small("JANET.adding", "JANET, MSE at T = 100", "%.4f", 0.005, nil, "0.1667 (no memory)"),
+    { key = "LRU.copy", title = "LRU, symbols copied", format = "%.3f", more = true, reference = "0.125 (no memory)" },
+    small("minGRU.ridership", "minGRU, MAE, riders a day", "%.0f") } },
   { "copy", "copy", "", {
     small("lstm.test_nats", "LSTM, nats at T = 100", "%.4f", 0.1733, nil, "0.1733 (no memory)"),
     small("gru.test_nats", "GRU, nats at T = 100", "%.4f", 0.1733, nil, "0.1733 (no memory)"),
