@@ -12,9 +12,9 @@ local nn, data, optim = rnn.nn, rnn.data, rnn.optim
 
 local options = rnn.args {
   about = "Draws handwritten digits, stroke by stroke, from their class and their writer.",
-  epochs = 20,
-  units = { 128, "units of the GRU" },
-  lr = { 0.003, "learning rate of Adam" },
+  epochs = 10,
+  units = { 64, "units of the GRU" },
+  lr = { 0.005, "learning rate of Adam" },
   forcing = { 0, "the share of steps that are told where the pen really was" },
   limit = { 0, "digits to train on; 0: all" },
 }

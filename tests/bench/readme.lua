@@ -32,7 +32,7 @@ local function ridership()
     multivariate = "22,062", multitask = "25,330 (rail)", ahead14 = "35,017" }
   local rows = {}
   for _, name in ipairs { "naive", "linear", "rnn1", "rnn32", "deep", "multivariate", "multitask", "ahead14", "seq2seq",
-    "ln_rnn", "lstm", "gru", "conv_gru", "wavenet" } do
+    "ln_rnn", "lstm", "gru", "conv_gru", "wavenet", "decoder" } do
     local function figure(key) return r[name .. "." .. key] end
     rows[#rows + 1] = { name, riders(figure "val_mae_rail" or figure "val_mae"), riders(figure "val_mae_best"),
       published[name] or "–", riders(figure "val_mae_1"), riders(figure "val_mae_14"),

@@ -278,6 +278,42 @@ describe("a forecaster", function()
     assert.same({ #valid, 9, 1 }, { model:decode(valid:all(), { steps = 9 }):shape() })
   end)
 
+  it("learns from what is known in advance, by itself and after an encoder", function()
+    core.seed(7)
+    local past, coming, v = core.randn(32, 4, 1), core.randn(32, 5, 2), core.randn(32, 3)
+    local sums = coming:sum(3, true)
+    for _, case in ipairs {
+      { past, nn.Seq2Seq { encoder = nn.Encoder { recurrent = nn.GRU(1, 6) },
+        decoder = nn.Decoder { outputs = 1, inputs = 2, recurrent = nn.GRU(3, 6) } } },
+      { v, nn.Decoder { outputs = 1, inputs = 2, condition = 3, condition_as = "input", recurrent = nn.GRU(6, 6) } },
+    } do
+      local input, model = table.unpack(case)
+      local set = data.arrays({ input, coming }, sums)
+      local before = rnn.evaluate(model, set, {}).loss
+      local history = rnn.fit(model, { data = set:batches { size = 16 }, valid = set, epochs = 40, metrics = { "mae" },
+        loss = { teacher_forcing = 0.5, loss = "huber" }, progress = false,
+        optimizer = optim.Adam(model:parameters(), { lr = 0.02 }) })
+      assert.is_true(rnn.evaluate(model, set, {}).loss < before / 4)
+      assert.near(history.val_mae[40], nn.mae(rnn.predict(model, { input, coming }), sums):item(), 1e-4)
+      assert.same({ 0, 5, 1 }, { model:decode({ input:rows(1, 0), coming:rows(1, 0) }):shape() })
+      assert.matches("expected { x, known }", message_of(model.forward, model, input))
+    end
+  end)
+
+  it("is shown by summary, copied by clone", function()
+    local model = forecaster("Leaky", { steps = 3 })
+    local copy, written, write = model:clone(), nil, io.write
+    io.write = function(text) written = text end -- luacheck: ignore
+    local ok, message = pcall(model.summary, model, { x, known })
+    io.write = write -- luacheck: ignore
+    assert.is_true(ok, message)
+    assert.matches("decoder.recurrent", written, 1, true)
+    local before = copy:decode { x, known }
+    approx.equal(before, model:decode { x, known }, "copy")
+    for _, p in ipairs(model:parameters()) do p:detach():fill_(0) end
+    assert.equal(0, approx.distance(before, copy:decode { x, known }))
+  end)
+
   it("encodes ids, and numbers go on to ids", function()
     local words = core.tensor({ { 1, 2, 0 }, { 3, 0, 0 } }, "int32"):with_lengths { 2, 1 }
     local rates = nn.Seq2Seq { encoder = nn.Encoder { vocab = 3, recurrent = nn.GRU(4, 3) },

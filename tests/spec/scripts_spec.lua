@@ -20,7 +20,7 @@ local ENTRIES = {
   reservoir = { "--series mackey-glass --units 60 --seeds 1", losses = false, figures = { "mackey-glass.nrmse84" } },
   handwriting = { "--limit 200 --epochs 2 --units 16", figures = { "test.accuracy", "valid.accuracy" },
     data = "pendigits/train.tsv" },
-  draw = { "--epochs 4 --units 64 --lr 0.005", figures = { "unseen.accuracy", "average.accuracy" },
+  draw = { "--epochs 4", figures = { "unseen.accuracy", "average.accuracy" },
     least = { ["drawn.accuracy"] = 0.8 }, data = "pendigits/train.tsv" },
   m4_hourly = { "--limit 10 --epochs 2 --units 32 --members 1", figures = { "test.smape", "test.mase", "valid.smape" },
     data = "m4-hourly/Hourly-train.csv" },

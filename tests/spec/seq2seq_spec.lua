@@ -56,14 +56,33 @@ end)
 
 -- A translator of some kind, and a padded batch for it.
 local function translator(encoder, decoder)
-  encoder.vocab, encoder.dim, encoder.hidden = 9, 4, encoder.hidden or 5
-  decoder.vocab, decoder.dim, decoder.hidden = 8, 4, decoder.hidden or 6
+  encoder.vocab, encoder.dim = 9, 4
+  decoder.vocab, decoder.dim = 8, 4
+  if not encoder.recurrent then encoder.hidden = encoder.hidden or 5 end
+  if not decoder.recurrent then decoder.hidden = decoder.hidden or 6 end
   return nn.Seq2Seq { encoder = nn.Encoder(encoder), decoder = nn.Decoder(decoder) }
 end
 local x = ids { { 4, 5, 6, 7 }, { 8, 9, 0, 0 }, { 5, 4, 9, 0 } }:with_lengths { 4, 2, 3 }
 local y = ids { { 2, 5, 4, 7, 3 }, { 2, 6, 3, 0, 0 }, { 2, 3, 0, 0, 0 } }:with_lengths { 5, 3, 2 }
 
+-- A cell whose state is a table in a table.
+local Leaky = nn.cell("LeakyOfSeq2SeqSpec", function(self, inputs, units)
+  self.wx, self.wh = nn.Linear(inputs, units), nn.Linear(units, units, { bias = false })
+end)
+function Leaky:step(input, state)
+  local fast = (self.wx(input) + self.wh(state.h)):tanh()
+  local slow = state.memory.slow * 0.5 + fast * 0.5
+  return fast + slow, { h = fast, memory = { slow = slow } }
+end
+function Leaky:initial_state(batch)
+  return { h = core.zeros(batch, self.units), memory = { slow = core.zeros(batch, self.units) } }
+end
+
 local kinds = {
+  { "cells of a script's own", { recurrent = function() return nn.Recurrent(Leaky(4, 5)) end },
+    { recurrent = function() return nn.Recurrent(Leaky(4 + 6, 6)) end, attention = "additive", input_feeding = true } },
+  { "a given lstm to a cell", { recurrent = function() return nn.LSTM(4, 5, { bidirectional = true }) end },
+    { recurrent = function() return nn.Recurrent(nn.LSTMCell(4, 6)) end, tied = true } },
   { "gru without attention", { cell = "gru" }, { cell = "gru" } },
   { "lstm both ways, several layers", { cell = "lstm", bidirectional = true, layers = 2 },
     { cell = "lstm", layers = 3, attention = "multiplicative" } },
@@ -79,7 +98,7 @@ for _, kind in ipairs(kinds) do
     local function make()
       local function copy(t)
         local c = {}
-        for k, v in pairs(t) do c[k] = v end
+        for k, v in pairs(t) do c[k] = type(v) == "function" and v() or v end
         return c
       end
       core.seed(5)

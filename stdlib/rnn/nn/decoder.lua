@@ -78,7 +78,7 @@ end
 
 -- What is told apart: ids.lua or numbers.lua.
 function Decoder:_kind()
-  return self.numbers and numbers or ids
+  return self.embed and ids or numbers
 end
 
 local function check_attention(self, fname, options)
@@ -184,14 +184,14 @@ function Decoder:begin(state, memory, start)
   elseif self.score ~= "none" then
     core.fail("%s: its attention has no memory: put it into an nn.Seq2Seq, or give option 'memory'", self:describe())
   end
-  if self.numbers then
+  if self.outputs then
     batch = batch or memory and #memory
     if start ~= nil and check.tensor(self:describe() .. ":begin", "argument 3 (start)", start, "float", 2):size(2)
-      ~= self.numbers then
-      core.fail("%s:begin: argument 3 (start): expected (N, %d), got %s", self:describe(), self.numbers,
+      ~= self.outputs then
+      core.fail("%s:begin: argument 3 (start): expected (N, %d), got %s", self:describe(), self.outputs,
         check.input(start))
     end
-    s.start = start or batch and core.zeros(batch, self.numbers)
+    s.start = start or batch and core.zeros(batch, self.outputs)
   end
   return owner.mark(self, s)
 end
@@ -212,9 +212,10 @@ function Decoder:run(x, state)
   owner.check(self, state)
   local batch = #x
   x = self:_kind().read(self, x)
-  if state.attended then x = core.concat({ x, state.attended:reshape(batch, 1, -1) }, 3) end
+  if state.attended then x = core.concat({ x, state.attended:reshape(batch, 1, self.units) }, 3) end
   if state.condition then
-    x = core.concat({ x, state.condition:reshape(batch, 1, -1):broadcast_to(batch, x:size(2), self.condition) }, 3)
+    x = core.concat({ x, state.condition:reshape(batch, 1, self.condition)
+      :broadcast_to(batch, x:size(2), self.condition) }, 3)
   end
   local h, recurrent = self.recurrent(x, state.recurrent)
   local new = owner.mark(self, { recurrent = recurrent, memory = state.memory, condition = state.condition })
@@ -223,7 +224,7 @@ function Decoder:run(x, state)
     local context
     context, weights = self.attention:attend(h, state.memory)
     h = self.combine(core.concat({ context, h }, 3)):tanh()
-    if state.attended then new.attended = h:reshape(batch, -1) end
+    if state.attended then new.attended = h:select(2, 1) end
   end
   return h, new, weights
 end
@@ -247,11 +248,13 @@ end
 ---@return rnn.Tensor|rnn.Tensor[] logits (N, vocab), or a prediction for (N, outputs)
 ---@return nn.State state
 function Decoder:step(x, state)
-  local what = self.numbers and "numbers" or "ids"
-  check.tensor(self:describe() .. ":step", ("argument 1 (%s)"):format(what), x, self.numbers and "float" or "int32",
-    self.numbers and 2 or 1)
-  local features, new = self:run(self.numbers and x:reshape(#x, 1, -1) or x:reshape(-1, 1), state)
-  return self:_kind().outputs(self, self:logits(features:reshape(#x, -1))), new
+  if self.outputs then
+    check.tensor(self:describe() .. ":step", "argument 1 (numbers)", x, "float", 2)
+  else
+    check.tensor(self:describe() .. ":step", "argument 1 (ids)", x, "int32", 1)
+  end
+  local features, new = self:run(x:unsqueeze(2), state)
+  return self:_kind().outputs(self, self:logits(features:select(2, 1))), new
 end
 
 -- What was given in place of x: x itself and, for a decoder with inputs, what is known in advance, (N, T, inputs).
@@ -269,7 +272,7 @@ end
 -- state.
 
 function Decoder:_forward(state, known, y)
-  if y == nil and self.numbers then
+  if y == nil and self.outputs then
     local prediction, _, weights = numbers.free(self, state, known)
     return prediction, nil, weights
   end
@@ -342,7 +345,7 @@ end
 
 function Decoder:describe()
   return ("nn.Decoder(%s %d -> %d, attention %s)"):format(layers.name(self.recurrent), self.units,
-    self.numbers or self.embed.vocab, self.score)
+    self.outputs or self.embed.vocab, self.score)
 end
 
 function Decoder:config()

@@ -18,14 +18,14 @@ local kinds = { mse = point, mae = point, huber = point,
   binary_cross_entropy = { columns = 1, prediction = same, outputs = function(_, logits) return logits:sigmoid() end },
   gaussian_nll = { columns = 2,
     prediction = function(decoder, x)
-      local k = decoder.numbers
+      local k = decoder.outputs
       return { x:slice(-1, 1, k), x:slice(-1, k + 1, 2 * k):softplus() }
     end,
     outputs = function(_, prediction) return prediction[1] end },
   quantile = {
     prediction = function(decoder, x)
       local shape = { x:shape() }
-      shape[#shape], shape[#shape + 1] = decoder.numbers, #decoder.quantiles
+      shape[#shape], shape[#shape + 1] = decoder.outputs, #decoder.quantiles
       return x:reshape(table.unpack(shape))
     end,
     outputs = function(decoder, prediction) return prediction:select(-1, decoder.middle) end },
@@ -49,7 +49,7 @@ end
 
 --- numbers.begin(decoder, fname, options) -> features of a step's input
 function numbers.begin(decoder, fname, options)
-  decoder.numbers = check.int(fname, "option 'outputs'", options.outputs, 1)
+  decoder.outputs = check.int(fname, "option 'outputs'", options.outputs, 1)
   decoder.inputs = check.int(fname, "option 'inputs'", options.inputs or 0, 0)
   decoder.loss_name = check.one_of(fname, "option 'loss'", options.loss or "mse", names)
   if decoder.loss_name == "quantile" then
@@ -60,23 +60,23 @@ function numbers.begin(decoder, fname, options)
   if options.steps ~= nil or decoder.inputs == 0 then -- known inputs say it as well
     decoder.steps = check.int(fname, "option 'steps'", options.steps, 1)
   end
-  return decoder.numbers + decoder.inputs
+  return decoder.outputs + decoder.inputs
 end
 
 --- numbers.finish(decoder, units): the way from features to what the loss takes
 function numbers.finish(decoder, units)
   local columns = decoder.quantiles and #decoder.quantiles or kinds[decoder.loss_name].columns
-  decoder.output = Linear(units, decoder.numbers * columns)
+  decoder.output = Linear(units, decoder.outputs * columns)
 end
 
 function numbers.config(decoder)
-  return { outputs = decoder.numbers, inputs = decoder.inputs, steps = decoder.steps, loss = decoder.loss_name,
+  return { outputs = decoder.outputs, inputs = decoder.inputs, steps = decoder.steps, loss = decoder.loss_name,
     quantiles = decoder.quantiles }
 end
 
 --- numbers.read(decoder, x) -> x (N, T, outputs + inputs), checked
 function numbers.read(decoder, x)
-  local width = decoder.numbers + decoder.inputs
+  local width = decoder.outputs + decoder.inputs
   if not core.is_tensor(x) or x:type() ~= "float" or x:ndim() ~= 3 or x:size(3) ~= width then
     core.fail("%s: expected the numbers of the steps before, and known inputs, as (N, T, %d), got %s",
       decoder:describe(), width, check.input(x))
@@ -104,7 +104,7 @@ end
 --- y (N, T, outputs), or (N, T * outputs) as data.windows gives it -> the outputs that the steps get and those that
 --- they should give, (N, T, outputs).
 function numbers.shift(decoder, y, state)
-  local k, name = decoder.numbers, decoder:describe()
+  local k, name = decoder.outputs, decoder:describe()
   local flat = core.is_tensor(y) and y:ndim() == 2 and y:size(2) % k == 0 and (k == 1 or not y:lengths())
   if not core.is_tensor(y) or y:type() ~= "float" or not flat and (y:ndim() ~= 3 or y:size(3) ~= k) then
     core.fail("%s: expected target numbers (N, T, %d), or (N, T * %d) without lengths, got %s", name, k, k,
@@ -114,7 +114,7 @@ function numbers.shift(decoder, y, state)
   local lengths, steps = y:lengths(), y:size(2)
   if steps == 0 then core.fail("%s: expected targets of one step or more, got %s", name, check.shape(y)) end
   local bare = lengths and y:zero_padding():without_lengths() or y
-  local inputs = (state.start or core.zeros(#y, k)):reshape(-1, 1, k)
+  local inputs = (state.start or core.zeros(#y, k)):unsqueeze(2)
   if steps > 1 then inputs = core.concat({ inputs, bare:slice(2, 1, steps - 1) }, 2) end
   return lengths and inputs:with_lengths(lengths) or inputs, y
 end
@@ -156,10 +156,10 @@ end
 
 --- numbers.free(decoder, state, known [, steps [, over]]) -> prediction, outputs, weights: told nothing but its start
 function numbers.free(decoder, state, known, steps, over)
-  local k, lengths = decoder.numbers, known and known:lengths()
+  local lengths = known and known:lengths()
   local count = count_of(decoder, known, steps)
   if lengths then known, lengths = known:zero_padding():without_lengths(), lengths:minimum(count) end
-  local logits, weights, ended = sequence.steps(decoder, state, state.start:reshape(-1, 1, k),
+  local logits, weights, ended = sequence.steps(decoder, state, state.start:unsqueeze(2),
     { count = count, known = known, over = over })
   if ended and lengths then ended = ended:minimum(lengths) end
   if ended or lengths then logits = logits:with_lengths(ended or lengths) end

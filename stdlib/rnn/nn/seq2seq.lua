@@ -63,7 +63,7 @@ end
 -- The columns of the encoder's input that the decoder starts with.
 local function check_start(self, fname, start)
   if start == nil then return nil end
-  local outputs, inputs = self.decoder.numbers, self.encoder.inputs
+  local outputs, inputs = self.decoder.outputs, self.encoder.inputs
   if not outputs or not inputs then
     core.fail("%s: option 'start' is for an encoder and a decoder of numbers", fname)
   end
@@ -224,7 +224,7 @@ end
 ---@return table[]|rnn.Tensor details { logp, count, finished, beams, weights }, or the attention's weights
 function Seq2Seq:decode(x, options)
   local fname, given, evaluation = self:describe() .. ":decode", {}, require "rnn.train.evaluation"
-  if self.decoder.numbers then return evaluation(fname, self, decode, self, x, options) end
+  if self.decoder.outputs then return evaluation(fname, self, decode, self, x, options) end
   if options ~= nil then check.table(fname, "options", options) end
   for name, value in pairs(options or {}) do given[name] = value end
   local size = check.int(fname, "option 'size'", given.size or 64, 1)
