@@ -248,10 +248,10 @@ end
 ---@return rnn.Tensor|rnn.Tensor[] logits (N, vocab), or a prediction for (N, outputs)
 ---@return nn.State state
 function Decoder:step(x, state)
-  if self.outputs then
-    check.tensor(self:describe() .. ":step", "argument 1 (numbers)", x, "float", 2)
-  else
-    check.tensor(self:describe() .. ":step", "argument 1 (ids)", x, "int32", 1)
+  local kind, axes = self.outputs and "float" or "int32", self.outputs and 2 or 1
+  if not core.is_tensor(x) or x:type() ~= kind or x:ndim() ~= axes then -- describe takes its time
+    check.tensor(self:describe() .. ":step", ("argument 1 (%s)"):format(self.outputs and "numbers" or "ids"), x, kind,
+      axes)
   end
   local features, new = self:run(x:unsqueeze(2), state)
   return self:_kind().outputs(self, self:logits(features:select(2, 1))), new
