@@ -254,6 +254,10 @@ describe("a decoder of numbers from a vector", function()
     assert.equal(4, calls)
     assert.same({ 2, 4, 1 }, outputs:lengths():totable())
     approx.equal(bare(outputs), bare(whole:slice(2, 1, 4):with_lengths { 2, 4, 1 }), "outputs")
+    for _, wrong in ipairs { core.zeros(3, 1), core.zeros(2), false } do
+      assert.matches("decode: option 'stop': its result: expected a ", message_of(model.decode, model, v,
+        { stop = function() return wrong end }))
+    end
     local all = model:decode(v, { steps = 3, stop = function() return core.zeros(3) end })
     assert.same({ 3, 3, 3 }, all:lengths():totable())
   end)

@@ -319,7 +319,7 @@ end
 ---@param v rnn.Tensor|table
 ---@param y rnn.Tensor
 ---@param options? { teacher_forcing?: number, label_smoothing?: number, padded?: boolean, loss?: string|function }
----@param weights? rnn.Tensor float (N) or (N, T - 1), how many times each sequence or id counts
+---@param weights? rnn.Tensor float (N), or one for each id (N, T - 1) or number, how many times each counts
 ---@return rnn.Tensor loss
 ---@return rnn.Tensor logits
 ---@return rnn.Tensor target
