@@ -123,7 +123,7 @@ function Decoder:init(options)
     core.fail("%s: option 'recurrent': a decoder knows no later steps, and %s reads backwards as well", fname,
       self.recurrent:describe())
   end
-  self.units = layers.outputs(self.recurrent)
+  self.units = self.recurrent.outputs
   if self.condition and self.condition_as ~= "input" then
     local total = 0
     for _, slot in ipairs(layers.slots(self.recurrent)) do total = total + slot.size end
