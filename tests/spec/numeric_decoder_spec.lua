@@ -356,10 +356,10 @@ describe("a forecaster", function()
     local model = pair(nn.Recurrent(Leaky(3, 2), { layers = 2, bidirectional = true }), kinds.stacked(1))
     assert.is_nil(next(model.bridge))
     local _, ends = model.encoder(x)
-    local first = model:encode(x).recurrent
+    local begun = model:encode(x).recurrent
     for k = 1, 2 do
-      approx.equal(first[k].fast, core.concat({ ends[2 * k - 1].fast, ends[2 * k].fast }, 2), "layer " .. k)
-      approx.equal(first[k].memory.slow, core.concat({ ends[2 * k - 1].memory.slow, ends[2 * k].memory.slow }, 2),
+      approx.equal(begun[k].fast, core.concat({ ends[2 * k - 1].fast, ends[2 * k].fast }, 2), "layer " .. k)
+      approx.equal(begun[k].memory.slow, core.concat({ ends[2 * k - 1].memory.slow, ends[2 * k].memory.slow }, 2),
         "layer " .. k)
     end
   end)
