@@ -536,7 +536,7 @@ function program.build(graph, about)
     b.code, b.wide = {}, {}
     local any = false
     for _, value in ipairs(list) do any = any or (b.needs[value] and (value.class == "loop" or value.kind == "state")) end
-    for k, value in ipairs(graph.new) do any = any or (b.slot[k] and b.needs[value]) end
+    for k, value in ipairs(graph.new) do any = any or b.slot[k] and (b.needs[value] or about.state_needs[k]) end
     if any then
       for k, value in ipairs(graph.new) do
         if b.slot[k] and b.needs[graph.states[k]] or b.slot[k] and b.needs[value] then
