@@ -12,7 +12,7 @@ local plan = {}
 
 local function shape_of(t) return { t:shape() } end
 
--- about: samples, records, x_needs, state_needs, shifts, masks, zoneout, recorded (places), trace, y, states, captured
+-- about: samples, records, x_needs, state_needs, shifts, padded, masks, zoneout, recorded (places), trace, y, states, captured
 local function make(about)
   local dims, needs = {}, {}
   for k, t in ipairs(about.captured) do dims[k], needs[k] = shape_of(t), about.records and t:requires_grad() end

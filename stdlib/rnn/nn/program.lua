@@ -68,7 +68,10 @@ function Builder:matrix(value, turned)
   return known[key]
 end
 
-function Builder:refuse(why) error({ refused = why }, 0) end
+function Builder:refuse(why)
+  local line = self.at and self.at.line or ""
+  error({ refused = line ~= "" and line .. ": " .. why or why }, 0)
+end
 
 -- The operand that a value of the graph is in forward, in its own width.
 function Builder:own(value)
@@ -491,6 +494,7 @@ function program.build(graph, about)
       if b.slot[k] then b.made[state] = b:value("before", state.width, { index = b.slot[k] }) end
     end
     for _, value in ipairs(list) do
+      b.at = value
       if value.class == "loop" and value.kind == "op" then
         if not (forward[value.op] or straight[value.op]) then b:refuse(value.op .. " has no rule for the loop") end
         if b.needs[value] and backward[value.op] == nil then b:refuse(value.op .. " has no gradient rule for the loop") end
@@ -512,11 +516,13 @@ function program.build(graph, about)
       end
     end
     b.after = after
+    -- A state goes on unchanged behind a length, where an op behind the loop may have no gradient.
+    local function padded(value) return about.padded and value.class == "behind" end
     local outputs, wanted = {}, {}
     for _, value in ipairs(list) do
       if value.class == "behind" or value == graph.y then
         for _, input in ipairs(value == graph.y and value.class == "loop" and { value } or value.inputs or {}) do
-          if input and input.class == "loop" and input.kind ~= "state" and not after[input] then wanted[input] = true end
+          if input and input.class == "loop" and input.kind ~= "state" and (not after[input] or padded(value)) then wanted[input] = true end
         end
       end
     end
