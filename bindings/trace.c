@@ -292,7 +292,8 @@ static const rnn_instruction *read_code(lua_State *L, const char *name, int *cou
 
 /*--- rnn.program(text) -> program
 ---
---- Compiles what rnn.scan runs. text has counts inputs, states, outputs; values, a list of { kind, index, width, rows, form };
+--- Compiles what rnn.scan runs. text has counts inputs, states, outputs; flow, the value that a watch takes for the
+--- gradient of the first state; values, a list of { kind, index, width, rows, form };
 --- forward and backward, lists of instructions { op, to, a, b, c, p, q, from, add, turned } on values by their number;
 --- products, { left, matrix, gradient, turned } each; watched, { value, activation, gate } each. See core/rnn.h.
 --- Errors: what would reach outside of a value or read one that nobody wrote.
@@ -310,6 +311,7 @@ static int lrnn_program(lua_State *L) {
   t.inputs = (int)field(L, "inputs", 0);
   t.states = (int)field(L, "states", 0);
   t.outputs = (int)field(L, "outputs", 0);
+  t.flow = (int)field(L, "flow", 0) - 1;
   rnn_value *values = list(L, "values", sizeof *values, &t.value_count);
   for (int i = 0; i < t.value_count; i++) {
     entry(L, i, "values");

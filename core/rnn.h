@@ -433,6 +433,7 @@ typedef struct rnn_program_text {
   const rnn_program_product *products;
   const rnn_watched_value *watched;
   int value_count, inputs, states, outputs, forward_count, backward_count, product_count, watched_count;
+  int flow; /* the RNN_D_PRODUCT or RNN_D_STREAM that is the whole gradient of state 0 after the step, for a watch; -1: none */
 } rnn_program_text;
 
 typedef struct rnn_program rnn_program;

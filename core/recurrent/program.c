@@ -323,6 +323,11 @@ static rnn_status check_ends(rnn_ctx *ctx, const rnn_program *p, const bool *wri
     if (id < 0 || id >= p->count || p->values[id].kind != RNN_SAVED || (unsigned)p->watch[k].function > RNN_IDENTITY)
       return rnni_fail(ctx, RNN_EARG, "program: watched value %d is not saved", k + 1);
   }
+  if (p->flow >= 0) {
+    const rnn_value *v = p->flow < p->count ? &p->values[p->flow] : NULL;
+    if (!v || (v->kind != RNN_D_PRODUCT && v->kind != RNN_D_STREAM) || v->width != p->state_widths[0])
+      return rnni_fail(ctx, RNN_EARG, "program: the flow is no gradient as wide as the first state");
+  }
   return RNN_OK;
 }
 
@@ -358,7 +363,7 @@ rnn_status rnn_program_new(rnn_ctx *ctx, const rnn_program_text *text, rnn_progr
   bool *written = NULL;
   RNNI_TRY(rnni_calloc(ctx, sizeof *p, &p));
   *p = (rnn_program){.ctx = ctx, .refs = 1, .count = text->value_count, .inputs = text->inputs, .states = text->states,
-                     .outputs = text->outputs, .products = text->product_count, .watched = text->watched_count};
+                     .outputs = text->outputs, .products = text->product_count, .watched = text->watched_count, .flow = text->flow};
   rnn_status status = rnni_calloc(ctx, (size_t)p->count + 1, &written);
   if (status == RNN_OK) status = build(ctx, text, p, written);
   rnni_free(ctx, written);

@@ -248,7 +248,9 @@ static void watch(const loop *j, int64_t t, const piece *q) {
   int64_t w = j->p->state_widths[0];
   for (int64_t n = q->r0; n < q->r1; n++) {
     if (padding(j, n, t)) continue;
-    double *f = rnni_watch_at(j->figures, j->N, t, n, turn(j, 0, t, false) + n * w, w);
+    int flow = j->p->flow;
+    const real *d = flow < 0 ? turn(j, 0, t, false) : j->at[flow].base + t * j->at[flow].step;
+    double *f = rnni_watch_at(j->figures, j->N, t, n, d + n * w, w);
     for (int k = 0; k < j->p->watched; k++) {
       const rnn_watched_value *v = &j->p->watch[k];
       const struct place *at = &j->at[v->value];
@@ -263,7 +265,6 @@ static void run_step(const loop *j, int64_t t, const piece *q, real *registers) 
   const rnni_code *code = j->code;
   if (j->backward) {
     arrive(j, t, q);
-    if (j->figures) watch(j, t, q);
     put_aside(j, t, q);
     for (int k = 0; code->count == 0 && k < j->p->states; k++) /* of rows that are no padding nothing goes back */
       memset(turn(j, k, t, true) + q->r0 * j->p->state_widths[k], 0, (size_t)((q->r1 - q->r0) * j->p->state_widths[k]) * sizeof(real));
@@ -281,6 +282,7 @@ static void run_step(const loop *j, int64_t t, const piece *q, real *registers) 
           run_piece(j, run, t, &(piece){r, RNNI_MIN(r + rows, q->r1), c, RNNI_MIN(c + TILE, run->width)}, registers);
     }
   }
+  if (j->figures) watch(j, t, q);
   if (!j->backward) carry(j, t, q);
   else take_back(j, t, q);
 }

@@ -316,8 +316,8 @@ local function by_plan(self, part, cell, x, start, states, samples, steps, lengt
     bits[#bits + 1] = state_needs[k] and "1" or "0"
   end
   local about = { records = records, x_needs = records and x:requires_grad(), state_needs = state_needs,
-    shifts = not (part.reverse and lengths ~= nil), padded = lengths ~= nil }
-  bits[#bits + 1] = ("%s %s %s %s"):format(records, about.x_needs, about.shifts, about.padded)
+    shifts = not (part.reverse and lengths ~= nil), padded = lengths ~= nil, watched = part.watch ~= nil }
+  bits[#bits + 1] = ("%s %s %s %s %s"):format(records, about.x_needs, about.shifts, about.padded, about.watched)
   if shares then
     about.zoneout = {}
     for k, share in pairs(shares) do about.zoneout[k] = type(share) == "number" and share or "draw" end
