@@ -165,13 +165,11 @@ function formula.zoneout(graph, shares)
     local old, new = graph.states[k], graph.new[k]
     local keep = type(share) == "number" and { kind = "number", value = share, width = 1 }
       or { kind = "draw", index = k, width = old.width, ndim = 2 }
-    local one = { kind = "number", value = 1, width = 1 }
-    local rest = op("mul", { op("sub", { one, keep }, keep.width), new }, old.width)
+    local others = type(share) == "number" and { kind = "number", value = 1 - share, width = 1 }
+      or op("sub", { { kind = "number", value = 1, width = 1 }, keep }, keep.width)
+    local rest = op("mul", { others, new }, old.width)
     local zoned = op("add", { op("mul", { keep, old }, old.width), rest }, old.width)
     if graph.y == new then graph.y = zoned end
-    for i = 1, #graph.new do
-      if i ~= k and graph.new[i] == new then graph.new[i] = new end
-    end
     graph.new[k] = zoned
   end
   return graph
@@ -184,16 +182,17 @@ local part
 -- Columns from .. to (from 0, inclusive and exclusive) of a captured tensor beside a value.
 local function captured_part(value, from, to)
   if value.width == 1 or value.form == "number" then return value end
-  return { kind = "captured", index = value.index, axis = #value.dims, from = from, to = to, width = to - from,
-    form = value.form, needs = value.needs, dims = value.dims }
+  local first = value.from or 0 -- of a part of a part
+  return { kind = "captured", index = value.index, axis = #value.dims, from = first + from, to = first + to,
+    width = to - from, form = value.form, needs = value.needs, dims = value.dims }
 end
 
 -- Rows or columns of a matrix.
 local function matrix_part(value, axis, from, to)
-  local dims = { value.dims[1], value.dims[2] }
+  local dims, first = { value.dims[1], value.dims[2] }, value.from or 0
   dims[axis] = to - from
-  return { kind = "captured", index = value.index, axis = axis, from = from, to = to, dims = dims, width = dims[2],
-    form = "matrix", needs = value.needs }
+  return { kind = "captured", index = value.index, axis = axis, from = first + from, to = first + to, dims = dims,
+    width = dims[2], form = "matrix", needs = value.needs }
 end
 
 local function part_of_op(value, from, to)
@@ -215,7 +214,7 @@ local parts -- of the graph at hand: value -> "from to" -> part
 function part(value, from, to)
   if value.kind == "captured" then return captured_part(value, from, to) end
   if value.kind == "number" then return value end
-  if value.width == 1 and to - from >= 1 and from == 0 then return value end
+  if value.width == 1 then return value end -- it stands beside wider ones
   if from == 0 and to == value.width then return value end
   local key, known = ("%d %d"):format(from, to), parts[value]
   if not known then known = {} parts[value] = known end

@@ -68,7 +68,10 @@ function Builder:matrix(value, turned)
   return known[key]
 end
 
-function Builder:refuse(why) error({ refused = why }, 0) end
+function Builder:refuse(why)
+  local line = self.at and self.at.line or ""
+  error({ refused = line ~= "" and line .. ": " .. why or why }, 0)
+end
 
 -- The operand that a value of the graph is in forward, in its own width.
 function Builder:own(value)
@@ -439,7 +442,7 @@ local function settle(b, list)
 end
 
 -- What the way back leaves: gradients of first states, streams and products.
-local function finish(b, graph)
+local function finish(b, graph, about)
   local taken = {}
   local function put(kind, width, d, index)
     if d and d.kind == "temporary" and d.by and d.by.to == d and not d.by.add and not taken[d] and d.width == width then
@@ -457,10 +460,14 @@ local function finish(b, graph)
   end
   table.sort(b.streams, function(x, y) return x.made.index < y.made.index end)
   for _, s in ipairs(b.streams) do put("d_stream", s.made.width, b.sums[s.value], s.made.index) end
-  for _, p in ipairs(b.products) do
-    local d = taken[p.gradient]
-    if not d or (d.kind ~= "d_stream" and d.kind ~= "d_product") then d = put("d_product", p.gradient.width, p.gradient, 1) end
-    p.d = d
+  local function kept(gradient) -- for all steps
+    local d = taken[gradient]
+    if d and (d.kind == "d_stream" or d.kind == "d_product") then return d end
+    return put("d_product", gradient.width, gradient, 1)
+  end
+  for _, p in ipairs(b.products) do p.d = kept(p.gradient) end
+  for k, value in ipairs(graph.new) do
+    if about.watched and b.slot[k] == 1 and b.sums[value] then b.flow = kept(b.sums[value]) end
   end
   for k, state in ipairs(graph.states) do
     if not graph.shifted[k] then put("d_before", state.width, b.sums[state], b.slot[k]) end
@@ -471,8 +478,8 @@ local activations = { tanh = false, relu = false, softsign = false, sigmoid = tr
 
 --- program.build(graph, about) -> { program, inputs, slots, states, results, saved, text } | nil, reason
 ---
---- about: { records, x_needs, state_needs }. inputs are values of the graph whose tensors the program takes; slots[k] is
---- the place of state k among its states, nil for one that has left the loop; results are { value, batch }.
+--- about: { records, x_needs, state_needs, padded, watched }. inputs are values of the graph whose tensors the program
+--- takes; slots[k] is the place of state k among its states, nil for one that has left the loop; results are { value, batch }.
 function program.build(graph, about)
   local list = formula.order(formula.roots_of(graph))
   local b = setmetatable({ values = {}, code = {}, inputs = {}, constants = {}, matrices = {}, made = {}, wide = {},
@@ -491,6 +498,7 @@ function program.build(graph, about)
       if b.slot[k] then b.made[state] = b:value("before", state.width, { index = b.slot[k] }) end
     end
     for _, value in ipairs(list) do
+      b.at = value
       if value.class == "loop" and value.kind == "op" then
         if not (forward[value.op] or straight[value.op]) then b:refuse(value.op .. " has no rule for the loop") end
         if b.needs[value] and backward[value.op] == nil then b:refuse(value.op .. " has no gradient rule for the loop") end
@@ -533,6 +541,7 @@ function program.build(graph, about)
     b.code, b.wide = {}, {}
     local any = false
     for _, value in ipairs(list) do any = any or (b.needs[value] and (value.class == "loop" or value.kind == "state")) end
+    for k, value in ipairs(graph.new) do any = any or b.slot[k] and (b.needs[value] or about.state_needs[k]) end
     if any then
       for k, value in ipairs(graph.new) do
         if b.slot[k] and b.needs[graph.states[k]] or b.slot[k] and b.needs[value] then
@@ -551,14 +560,14 @@ function program.build(graph, about)
         end
       end
       settle(b, list)
-      finish(b, graph)
+      finish(b, graph, about)
     end
     -- The first factors of products: kept for all steps.
     for _, p in ipairs(b.products) do
       local left = b:own(p.left)
       if left.kind == "temporary" then left.kind = "saved" end
     end
-    local text = { inputs = #b.inputs, states = states, results = {}, products = {}, watched = {}, values = {} }
+    local text = { flow = b.flow and b.flow.id, inputs = #b.inputs, states = states, results = {}, products = {}, watched = {}, values = {} }
     for j, r in ipairs(results) do text.results[j] = { value = r.made.id, batch = r.batch } end
     local watched = {}
     for _, value in ipairs(list) do

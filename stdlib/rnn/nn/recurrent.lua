@@ -234,6 +234,17 @@ local function shape_text(list) -- as they would read with any number of samples
   return table.concat(texts, ", ")
 end
 
+-- Raises what is wrong with a step as a whole, where it is defined.
+local function refuse(cell, format, ...)
+  local where = debug.getinfo(guard.inner(cell.step), "S")
+  if where.source:find "^@%[rnn%]" then core.fail(format, ...) end
+  error(("%s:%d: %s"):format(where.short_src, where.linedefined, format:format(...)), 0)
+end
+
+local UNSTEADY = "step is not the same at every time step: it runs once a call, not once a step; use t"
+
+local function no_random() core.fail("step draws random numbers; use the options zoneout and recurrent_dropout") end
+
 -- Runs the step once on formulas.
 local function trace(self, cell, x, start, states, samples, lines)
   local widths = { x:size(2), 1 }
@@ -241,64 +252,52 @@ local function trace(self, cell, x, start, states, samples, lines)
     if t:ndim() ~= 2 or t:type() ~= "float" then core.fail("a state is a tensor %s, not (N, width)", check.shape(t)) end
     widths[i + 2] = t:size(2)
   end
-  local step = guard.inner(cell.step)
-  return core.trace(samples, widths, function(fx, ft, ...)
+  local step, random = guard.inner(cell.step), math.random
+  math.random = no_random
+  local results = table.pack(pcall(core.trace, samples, widths, function(fx, ft, ...)
     local y, new = step(cell, fx, rebuild(start, { ... }), ft)
-    if new == nil then core.fail("its step returned no new state (output, state)") end
+    if new == nil then refuse(cell, "its step returned no new state (output, state)") end
     local list = flatten(new, {})
     for i = 1, math.max(#list, #states) do
       local t, was = list[i], states[i]
       if not t or not was or t:ndim() ~= 2 or t:size(1) ~= samples or t:size(2) ~= was:size(2) then
-        core.fail("state %d: %s in, %s out", i, was and shape_text { was } or "nothing",
+        refuse(cell, "state %d: %s in, %s out", i, was and shape_text { was } or "nothing",
           t and (t:ndim() == 2 and t:size(1) == samples and shape_text { t } or check.shape(t)) or "nothing")
       end
     end
     if not core.is_tensor(y) or y:ndim() ~= 2 or y:size(1) ~= samples then
-      core.fail("its output is %s, not a tensor (N, width)", check.describe(y))
+      refuse(cell, "its output is %s, not a tensor (N, width)", check.describe(y))
     end
     return y, list
-  end, lines)
+  end, lines))
+  math.random = random
+  if not results[1] then error(results[2], 0) end
+  return table.unpack(results, 2, results.n)
 end
-
-local function is_number(t) return t:ndim() == 0 end
-
-local function same_numbers(a, b)
-  for i, t in ipairs(a) do
-    if is_number(t) and not (t:item() == b[i]:item()) then return false end
-  end
-  return true
-end
-
-local UNSTEADY = "step is not the same at every time step: it runs once a call, not once a step; use t"
 
 -- The plan of this call and its captured tensors.
 local function plan_of(self, part, cell, x, start, states, samples, about)
   local made = { trace(self, cell, x, start, states, samples) }
   local t, y, new = made[1], made[2], made[3]
   for _, result in ipairs { y, table.unpack(new) } do
-    if core.trace_place(t, result) == 0 then core.fail("a result of the step depends on nothing that changes; return it "
-      .. "as x * 0 + ...") end
+    if core.trace_place(t, result) == 0 then
+      refuse(cell, "a result of the step depends on nothing that changes; return it as x * 0 + ...")
+    end
   end
   local key = core.trace_key(t, y, table.unpack(new)) .. about.key
-  local captured = core.trace_captured(t)
   part.calls = part.calls + 1
   local known = part.plans[key]
-  local again = known == nil or part.calls & (part.calls - 1) == 0
-  if again then
+  if known == nil or part.calls & (part.calls - 1) == 0 then
     local t2, y2, new2 = trace(self, cell, x, start, states, samples, true)
-    local captured2 = core.trace_captured(t2)
-    if core.trace_key(t2, y2, table.unpack(new2)) .. about.key ~= key or not same_numbers(captured, captured2) then
-      core.fail("%s", UNSTEADY)
-    end
+    local same = core.trace_same(t, t2) and core.trace_key(t2, y2, table.unpack(new2)) .. about.key == key
+    if not same then refuse(cell, "%s", UNSTEADY) end
     if not known then
-      local why
-      about.trace, about.y, about.states, about.captured, about.samples = t2, y2, new2, captured2, samples
-      known, why = plan.make(about)
+      about.trace, about.y, about.states, about.captured, about.samples = t2, y2, new2, core.trace_captured(t2), samples
+      known = plan.make(about)
       part.plans[key] = known
-      if not known.loop and why then known.why = why end
     end
   end
-  return known, captured
+  return known, core.trace_captured(t)
 end
 
 local function any_requires_grad(list)
@@ -317,8 +316,8 @@ local function by_plan(self, part, cell, x, start, states, samples, steps, lengt
     bits[#bits + 1] = state_needs[k] and "1" or "0"
   end
   local about = { records = records, x_needs = records and x:requires_grad(), state_needs = state_needs,
-    shifts = not (part.reverse and lengths ~= nil) }
-  bits[#bits + 1] = ("%s %s %s"):format(records, about.x_needs, about.shifts)
+    shifts = not (part.reverse and lengths ~= nil), padded = lengths ~= nil, watched = part.watch ~= nil }
+  bits[#bits + 1] = ("%s %s %s %s %s"):format(records, about.x_needs, about.shifts, about.padded, about.watched)
   if shares then
     about.zoneout = {}
     for k, share in pairs(shares) do about.zoneout[k] = type(share) == "number" and share or "draw" end
@@ -329,6 +328,8 @@ local function by_plan(self, part, cell, x, start, states, samples, steps, lengt
   about.key = table.concat(bits, " ")
   about.recorded = part.recorded
   local made, captured = plan_of(self, part, cell, x, start, states, samples, about)
+  part.why = made.why
+  if made.why and self.options.compile then error(made.why, 0) end
   return plan.run(made, { steps = steps, samples = samples, x = x, states = states, captured = captured,
     reverse = part.reverse, lengths = lengths, watch = part.watch, draws = shares, masks = masks })
 end
@@ -359,20 +360,34 @@ function Recurrent:_by_loop(part, cell, x, start, states, samples, steps, length
   return core.concat(outputs, 1), list
 end
 
+-- Drops the prefix "file:12: " of a message, to say the line behind.
+local function with_line(message)
+  local where, line, rest = tostring(message):match "^([^\n]-):(%d+): ([^\n]*)"
+  if not where then return tostring(message) end
+  return ("%s (line %s of %s)"):format(rest, line, where)
+end
+
 local said = setmetatable({}, { __mode = "k" }) -- cells' classes of which it was said
 
 local function say(cell, why)
   local kind = getmetatable(cell)
   if said[kind] then return end
   said[kind] = true
-  io.stderr:write(("%s runs step by step: %s\n"):format(cell:describe(), why))
+  io.stderr:write(("%s runs step by step: %s\n"):format(cell:describe(), with_line(why)))
 end
 
--- Drops the prefix "file:12: " of a message, to say the line behind.
-local function with_line(message)
-  local where, line, rest = tostring(message):match "^([^\n]-):(%d+): ([^\n]*)"
-  if not where then return tostring(message) end
-  return ("%s (line %s of %s)"):format(rest, line, where)
+-- What a step that was refused has left in its cell is taken back, before it runs step by step.
+local function fields_of(cell)
+  local fields = {}
+  for key, value in next, cell do fields[key] = value end
+  return fields
+end
+
+local function restore(cell, fields)
+  for key in next, fields_of(cell) do
+    if fields[key] == nil then rawset(cell, key, nil) end
+  end
+  for key, value in next, fields do rawset(cell, key, value) end
 end
 
 -- Padding is 0.
@@ -387,14 +402,19 @@ local function run_cell(self, part, x, state, samples, steps, lengths)
   local masks, shares = draws_of(self, states, steps, samples)
   local searching = core.check_finite()
   if samples > 0 and not searching then
-    local results = table.pack(pcall(by_plan, self, part, cell, x, start, states, samples, steps, lengths, masks, shares))
-    if results[1] then return clean(results[2], lengths), rebuild(start, results[3]) end
-    if self.options.compile then error(results[2], 0) end
-    part.why = with_line(results[2])
+    local fields = (part.calls == 0 or part.why) and fields_of(cell)
+    local ok, y, new = pcall(by_plan, self, part, cell, x, start, states, samples, steps, lengths, masks, shares)
+    if ok then
+      if part.why then say(cell, part.why) end
+      return clean(y, lengths), rebuild(start, new)
+    end
+    if fields then restore(cell, fields) end
+    if self.options.compile or tostring(y):find "interrupted!$" then error(y, 0) end
+    part.why = y
   end
   if masks then
     core.fail("%s: option 'recurrent_dropout' needs a step that is a formula: %s", self:describe(),
-      searching and "results are being checked for NaN" or part.why or "there are no samples")
+      searching and "results are being checked for NaN" or part.why and with_line(part.why) or "there are no samples")
   end
   local y, new = self:_by_loop(part, cell, x, start, states, samples, steps, lengths, shares)
   if part.why and not searching then say(cell, part.why) end
