@@ -1,18 +1,19 @@
--- plan.lua: runs a cell over all time steps as its formula allows: what needs no state before the loop, by ordinary ops on
--- all steps at once; the loop in one op, core.scan; what feeds no state behind it. Plans are kept by the structure of the
--- formula, which is traced at every call: so nothing that a script changes can make one stale.
+-- plan.lua: runs a cell over all time steps as its formula allows: what needs no state before the loop, by ordinary
+-- ops on all steps at once; the loop in one op, core.scan; what feeds no state behind it. Plans are kept by the
+-- structure of the formula, which is traced at every call: so nothing that a script changes can make one stale.
 
 local core = require "rnn.core"
 local formula = require "rnn.nn.formula"
 local program = require "rnn.nn.program"
 
-local plan = {}
+local plan = { loops = 0 } -- loops that have become programs
 
 -- ---- making one ----
 
 local function shape_of(t) return { t:shape() } end
 
--- about: samples, records, x_needs, state_needs, shifts, padded, masks, zoneout, recorded (places), trace, y, states, captured
+-- about: samples, records, x_needs, state_needs, shifts, padded, masks, zoneout, recorded (places), trace, y, states,
+-- captured
 local function make(about)
   local dims, needs = {}, {}
   for k, t in ipairs(about.captured) do dims[k], needs[k] = shape_of(t), about.records and t:requires_grad() end
@@ -32,6 +33,7 @@ local function make(about)
   local any = false
   for k in ipairs(graph.new) do any = any or not graph.shifted[k] end
   if any then made.loop, made.why = program.build(graph, about) end
+  if made.loop then plan.loops = plan.loops + 1 end
   made.any, made.inputs = any, {}
   for _, value in ipairs(formula.order(formula.roots_of(graph))) do
     if value.kind == "x" or value.kind == "t" or value.kind == "draw" then made.inputs[#made.inputs + 1] = value end
@@ -67,7 +69,8 @@ function Call:constant(value)
   return known
 end
 
--- The same beside all steps: what has a row for each sample is repeated. Of one sample, such a row looks like one for all;
+-- The same beside all steps: what has a row for each sample is repeated. Of one sample, such a row looks like one for
+-- all;
 -- rows: does the op take it as one row for each sample?
 function Call:beside(value, rows)
   local t = self:constant(value)
@@ -122,8 +125,8 @@ plan.to_batch = to_batch
 
 --- plan.run(made, call) -> y (N, T, width), final states
 ---
---- call: { steps, samples, x (T N, inputs), states, captured, reverse, lengths, watch, draws, masks }. What y is behind the
---- lengths may be anything.
+--- call: { steps, samples, x (T N, inputs), states, captured, reverse, lengths, watch, draws, masks }. What y is
+--- behind the lengths may be anything.
 function plan.run(made, call)
   local graph, loop = made.graph, not plan.eager and made.loop
   setmetatable(call, Call)
@@ -185,7 +188,8 @@ function Call:step_by_step(graph)
       else
         local inputs = {}
         for i, input in ipairs(value.inputs) do inputs[i] = now(input) end
-        if value.place then env[value] = core.trace_apply(self.trace, value.place, table.unpack(inputs, 1, #value.inputs))
+        if value.place then env[value] = core.trace_apply(self.trace, value.place, table.unpack(inputs, 1,
+          #value.inputs))
         else env[value] = core[value.op](table.unpack(inputs)) end
       end
       collected[value] = collected[value] or {}

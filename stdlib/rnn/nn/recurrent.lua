@@ -1,5 +1,5 @@
--- recurrent.lua: runs cells, built in or a script's own, over the steps of sequences: in one pass of the engine where the
--- step is a formula (plan.lua), else step by step.
+-- recurrent.lua: runs cells, built in or a script's own, over the steps of sequences: in one pass of the engine where
+-- the step is a formula (plan.lua), else step by step.
 
 local core = require "rnn.core"
 local class = require "rnn.class"
@@ -18,10 +18,10 @@ local Cell = require("rnn.nn.cell").Cell
 --- nn.Recurrent(cell [, options])
 ---
 --- local y, state = layer(x, state): cell:step for every time step of x (N, T, inputs), its outputs stacked, y (N, T,
---- width). The step runs once a call, on tensors without values: its formula is then computed for all steps by the engine,
---- with the same bits as step by step. layer:explain() says how. A step that is no formula (it reads values, say) runs
---- step by step, which is said once. A nil state is cell:initial_state(N). Steps past a sequence's length give zeros and
---- leave its state alone. Options:
+--- width). The step runs once a call, on tensors without values: its formula is then computed for all steps by the
+--- engine, with the same bits as step by step. layer:explain() says how. A step that is no formula (it reads values,
+--- say) runs step by step, which is said once. A nil state is cell:initial_state(N). Steps past a sequence's length
+--- give zeros and leave its state alone. Options:
 ---   layers = 1                further cells like the first one, each on the outputs of the one before
 ---   widths = nil              the units of each layer, { 128, 64 }
 ---   bidirectional = false     a second cell of each layer reads backwards (Schuster, Paliwal 1997)
@@ -35,8 +35,8 @@ local Cell = require("rnn.nn.cell").Cell
 ---   initial_state = "zeros"   what cell:initial_state gives, or "trained"
 ---   recompute = false         true, or the steps of a segment: segments run again in backward (Chen et al. 2016)
 ---   compile = false           true: a step that is no formula is an error
---- The state of one cell is as the cell has it; of several, a list of theirs, directions of a layer one after the other.
---- Parameters: cell, and for further ones cell_l0_reverse, cell_l1 ... Errors: a cell that nn.cell has not made.
+--- The state of one cell is as the cell has it; of several, a list of theirs, directions of a layer one after the
+--- other. Parameters: cell, and for further ones cell_l0_reverse, cell_l1 ... Errors: a cell that nn.cell has not made.
 ---@class nn.Recurrent : nn.Module
 ---@field cell nn.Cell
 ---@overload fun(cell: nn.Cell, options?: table): nn.Recurrent
@@ -85,13 +85,16 @@ end
 
 -- ---- making the layer ----
 
+local plans = setmetatable({}, { __mode = "k" }) -- of each part, by their keys; no tensors of a model are in them
+
 -- A cell like another one.
 local function another(cell, inputs, units)
   local given = scripted.arguments(cell)
   if given then return getmetatable(cell)(inputs, units, table.unpack(given, 3, given.n)) end
   local config = cell:config()
   if not config then
-    core.fail("nn.Recurrent: %s cannot be made again for another layer or direction; define it by nn.cell", cell:describe())
+    core.fail("nn.Recurrent: %s cannot be made again for another layer or direction; define it by nn.cell",
+      cell:describe())
   end
   return getmetatable(cell)(inputs, units, config.options)
 end
@@ -101,7 +104,8 @@ local function width_of(cell)
   if math.type(cell.outputs) == "integer" then return cell.outputs end
   if math.type(cell.inputs) ~= "integer" then return cell.units end
   local ok, y = pcall(function()
-    return core.no_grad(guard.inner(cell.step), cell, core.zeros(1, cell.inputs), cell:initial_state(1), core.ones(1, 1))
+    return core.no_grad(guard.inner(cell.step), cell, core.zeros(1, cell.inputs), cell:initial_state(1), core.ones(1,
+      1))
   end)
   return ok and core.is_tensor(y) and y:ndim() == 2 and y:size(2) or cell.units
 end
@@ -123,7 +127,8 @@ local function zones_of(zoneout, state)
       if known == tostring(name) then at = k end
     end
     if not at then
-      core.fail("nn.Recurrent: option 'zoneout': the state has no '%s'; it has %s", tostring(name), table.concat(names, ", "))
+      core.fail("nn.Recurrent: option 'zoneout': the state has no '%s'; it has %s", tostring(name), table.concat(names,
+        ", "))
     end
     rates[at] = rate("zoneout", value)
   end
@@ -137,7 +142,8 @@ local function check_options(self, options)
     check.table(fname, "option 'widths'", options.widths)
     if options.layers == 1 then options.layers = #options.widths end
     if #options.widths ~= options.layers then
-      core.fail("nn.Recurrent: %d widths in option 'widths', but option 'layers' is %d", #options.widths, options.layers)
+      core.fail("nn.Recurrent: %d widths in option 'widths', but option 'layers' is %d", #options.widths,
+        options.layers)
     end
     if options.widths[1] ~= self.cell.units then
       core.fail("nn.Recurrent: option 'widths': the first cell has %s units, not %s", tostring(self.cell.units),
@@ -164,7 +170,8 @@ local function add_part(self, cell, k, reverse)
   local name = ("l%d%s"):format(k - 1, reverse and "_reverse" or "")
   local field = k == 1 and not reverse and "cell" or "cell_" .. name
   self[field] = cell
-  local part = { field = field, name = name, reverse = reverse, plans = {}, calls = 0 }
+  local part = { field = field, name = name, reverse = reverse, calls = 0 }
+  plans[part] = {}
   if self.options.initial_state == "trained" then
     part.initial = {}
     local start = cell:initial_state(1)
@@ -210,13 +217,13 @@ end
 
 -- A sequence's draws of random numbers, the same step by step: recurrent dropout, then zoneout of each state.
 local function draws_of(self, states, steps, samples)
-  local o, masks, shares, rates = self.options, nil, nil, nil
+  local o, masks, shares = self.options, nil, nil
   if self.training and o.recurrent_dropout > 0 then
     masks = {}
     for k, t in ipairs(states) do masks[k] = core.dropout(core.ones(samples, t:size(2)), o.recurrent_dropout) end
   end
   if o.zoneout ~= 0 then
-    rates = zones_of(o.zoneout, self.cell:initial_state(1)) -- a table of rates, or one for all
+    local rates = zones_of(o.zoneout, self.cell:initial_state(1)) -- a table of rates, or one for all
     shares = {}
     for k, t in ipairs(states) do
       local own = type(rates) == "table" and rates[k] or type(rates) == "number" and rates or nil
@@ -246,14 +253,14 @@ local UNSTEADY = "step is not the same at every time step: it runs once a call, 
 local function no_random() core.fail("step draws random numbers; use the options zoneout and recurrent_dropout") end
 
 -- Runs the step once on formulas.
-local function trace(self, cell, x, start, states, samples, lines)
+local function trace(cell, x, start, states, samples, lines)
   local widths = { x:size(2), 1 }
   for i, t in ipairs(states) do
     if t:ndim() ~= 2 or t:type() ~= "float" then core.fail("a state is a tensor %s, not (N, width)", check.shape(t)) end
     widths[i + 2] = t:size(2)
   end
   local step, random = guard.inner(cell.step), math.random
-  math.random = no_random
+  rawset(math, "random", no_random)
   local results = table.pack(pcall(core.trace, samples, widths, function(fx, ft, ...)
     local y, new = step(cell, fx, rebuild(start, { ... }), ft)
     if new == nil then refuse(cell, "its step returned no new state (output, state)") end
@@ -270,14 +277,14 @@ local function trace(self, cell, x, start, states, samples, lines)
     end
     return y, list
   end, lines))
-  math.random = random
+  rawset(math, "random", random)
   if not results[1] then error(results[2], 0) end
   return table.unpack(results, 2, results.n)
 end
 
 -- The plan of this call and its captured tensors.
-local function plan_of(self, part, cell, x, start, states, samples, about)
-  local made = { trace(self, cell, x, start, states, samples) }
+local function plan_of(part, cell, x, start, states, samples, about)
+  local made = { trace(cell, x, start, states, samples) }
   local t, y, new = made[1], made[2], made[3]
   for _, result in ipairs { y, table.unpack(new) } do
     if core.trace_place(t, result) == 0 then
@@ -286,25 +293,18 @@ local function plan_of(self, part, cell, x, start, states, samples, about)
   end
   local key = core.trace_key(t, y, table.unpack(new)) .. about.key
   part.calls = part.calls + 1
-  local known = part.plans[key]
+  local known = plans[part][key]
   if known == nil or part.calls & (part.calls - 1) == 0 then
-    local t2, y2, new2 = trace(self, cell, x, start, states, samples, true)
+    local t2, y2, new2 = trace(cell, x, start, states, samples, true)
     local same = core.trace_same(t, t2) and core.trace_key(t2, y2, table.unpack(new2)) .. about.key == key
     if not same then refuse(cell, "%s", UNSTEADY) end
     if not known then
       about.trace, about.y, about.states, about.captured, about.samples = t2, y2, new2, core.trace_captured(t2), samples
       known = plan.make(about)
-      part.plans[key] = known
+      plans[part][key] = known
     end
   end
   return known, core.trace_captured(t)
-end
-
-local function any_requires_grad(list)
-  for _, t in ipairs(list) do
-    if t:requires_grad() then return true end
-  end
-  return false
 end
 
 -- y (N, T, width) and the final states, by the plan; raises where there is none.
@@ -327,15 +327,16 @@ local function by_plan(self, part, cell, x, start, states, samples, steps, lengt
   about.masks = masks
   about.key = table.concat(bits, " ")
   about.recorded = part.recorded
-  local made, captured = plan_of(self, part, cell, x, start, states, samples, about)
+  local made, captured = plan_of(part, cell, x, start, states, samples, about)
   part.why = made.why
   if made.why and self.options.compile then error(made.why, 0) end
   return plan.run(made, { steps = steps, samples = samples, x = x, states = states, captured = captured,
     reverse = part.reverse, lengths = lengths, watch = part.watch, draws = shares, masks = masks })
 end
 
--- The same step by step, in Lua; what is no formula, and what is searched for NaN.
-function Recurrent:_by_loop(part, cell, x, start, states, samples, steps, lengths, shares)
+-- The same step by step, in Lua; what is no formula, and what is searched for NaN: the autopsy finds the layer in the
+-- first argument and the step in t.
+local function by_loop(_, part, cell, x, start, states, samples, steps, lengths, shares)
   local step, outputs, list, shortest = guard.inner(cell.step), {}, states, steps
   for _, length in ipairs(lengths and lengths:totable() or {}) do shortest = math.min(shortest, length) end
   local from, to, by = 1, steps, 1
@@ -416,7 +417,7 @@ local function run_cell(self, part, x, state, samples, steps, lengths)
     core.fail("%s: option 'recurrent_dropout' needs a step that is a formula: %s", self:describe(),
       searching and "results are being checked for NaN" or part.why and with_line(part.why) or "there are no samples")
   end
-  local y, new = self:_by_loop(part, cell, x, start, states, samples, steps, lengths, shares)
+  local y, new = by_loop(self, part, cell, x, start, states, samples, steps, lengths, shares)
   if part.why and not searching then say(cell, part.why) end
   return clean(plan.to_batch(y, samples, steps), lengths), rebuild(start, new)
 end
@@ -424,7 +425,8 @@ end
 -- ---- forward ----
 
 -- (N, T, ...) to (T N, ...).
-local function to_steps(x) return core.transpose(x, 1, 2):reshape(x:size(1) * x:size(2), table.unpack({ x:shape() }, 3)) end
+local function to_steps(x) return core.transpose(x, 1, 2):reshape(x:size(1) * x:size(2), table.unpack({ x:shape() },
+  3)) end
 
 -- The output of the step that was computed last, (N, width), of y (N, T, width); 0 of an empty sequence.
 local function last_of(y, part, lengths)
@@ -447,7 +449,8 @@ local function first_states(self, state, samples)
     local cell = self[part.field]
     local given = #self.parts == 1 and state or type(state) == "table" and state[i] or nil
     if given == nil and state ~= nil then
-      core.fail("%s: expected a list of the states of %d cells, got %s", self:describe(), #self.parts, check.describe(state))
+      core.fail("%s: expected a list of the states of %d cells, got %s", self:describe(), #self.parts,
+        check.describe(state))
     end
     if given == nil and part.initial then
       local list = {}
@@ -497,7 +500,8 @@ end
 local function check_input(self, x)
   local inputs = self.cell.inputs
   local fits = core.is_tensor(x) and x:ndim() >= 2 and x:size(2) > 0
-  if fits and math.type(inputs) == "integer" and x:type() == "float" and x:ndim() == 3 then fits = x:size(3) == inputs end
+  if fits and math.type(inputs) == "integer" and x:type() == "float" and x:ndim() == 3 then
+    fits = x:size(3) == inputs end
   if not fits then
     core.fail("%s: expected input (N, T, %s) of one step or more, got %s", self:describe(), tostring(inputs or "..."),
       check.input(x))
@@ -555,8 +559,9 @@ function Recurrent:step(x, state, t)
     local number = core.full({ samples, 1 }, t or 1)
     for i, part in ipairs(self.parts) do
       local cell = self[part.field]
-      local list, out = flatten(starts[i], {}), nil
-      out, states[i] = guard.inner(cell.step)(cell, y, starts[i], number)
+      local list = flatten(starts[i], {})
+      local out, after_step = guard.inner(cell.step)(cell, y, starts[i], number)
+      states[i] = after_step
       local rates = self.options.zoneout ~= 0 and zones_of(self.options.zoneout, starts[i]) or nil
       if rates then
         local after = flatten(states[i], {})
@@ -600,8 +605,8 @@ end
 --- recurrent:flow() -> array of { name, figures }
 ---
 --- As nn.LSTM's: of each cell (T, 3): the norm of the loss's gradient by the first tensor of the state, the share of
---- saturated gates (values of sigmoid in its step) and of saturated activations (tanh, ReLU). A cell that ran step by step
---- has none.
+--- saturated gates (values of sigmoid in its step) and of saturated activations (tanh, ReLU). A cell that ran step by
+--- step has none.
 ---@return { [1]: string, [2]: rnn.Tensor }[]
 function Recurrent:flow()
   local found = {}

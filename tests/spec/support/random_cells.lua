@@ -47,7 +47,8 @@ function Formula:of(width, fresh)
   local from = self:any()
   local given = self:width(from)
   local w = self:own(0.7 / math.sqrt(given), width, given)
-  return self:add(width, ("linear(v%d, %s)"):format(from, w), function(env, cell) return core.linear(env[from], cell[w]) end)
+  return self:add(width, ("linear(v%d, %s)"):format(from, w), function(env, cell) return core.linear(env[from],
+    cell[w]) end)
 end
 
 -- What may stand beside a value of width: a function of (env, cell), and its text.
@@ -172,7 +173,8 @@ end
 function grow.linear(f)
   local x, width = f:any(), pick(f.widths)
   local given = f:width(x)
-  local w, scale = nil, 0.8 / math.sqrt(given)
+  local w
+  local scale = 0.8 / math.sqrt(given)
   local matrix, wtext
   local kind = math.random(6)
   if kind == 1 then
@@ -210,7 +212,8 @@ function grow.linear(f)
       return core.matmul(env[x], core.transpose(matrix(cell), 1, 2))
     end)
   end
-  return f:add(width, ("linear(v%d, %s)"):format(x, wtext), function(env, cell) return core.linear(env[x], matrix(cell)) end)
+  return f:add(width, ("linear(v%d, %s)"):format(x, wtext), function(env, cell) return core.linear(env[x],
+    matrix(cell)) end)
 end
 
 function grow.again(f) -- two products with the same matrix, one as it is and one turned
@@ -231,7 +234,8 @@ function grow.gates(f) -- split(linear)
   local w, b = f:own(0.8 / math.sqrt(given), count * width, given), chance(0.5) and f:own(0.5, count * width)
   local u, h = nil, f:any()
   if chance(0.5) then u = f:own(0.8 / math.sqrt(f:width(h)), count * width, f:width(h)) end
-  local sums = f:add(count * width, ("linear(v%d, %s, %s)%s"):format(x, w, b or "nil", u and (" + linear(v%d, %s)"):format(h, u)
+  local sums = f:add(count * width, ("linear(v%d, %s, %s)%s"):format(x, w, b or "nil", u
+    and (" + linear(v%d, %s)"):format(h, u)
     or ""), function(env, cell)
     local s = core.linear(env[x], cell[w], b and cell[b] or nil)
     return u and s + core.linear(env[h], cell[u]) or s
@@ -252,7 +256,8 @@ function grow.slice(f)
   local width = f:width(x)
   local from = math.random(width)
   local to = math.random(from, width)
-  return f:add(to - from + 1, ("v%d[%d..%d]"):format(x, from, to), function(env) return core.slice(env[x], 2, from, to) end)
+  return f:add(to - from + 1, ("v%d[%d..%d]"):format(x, from, to), function(env) return core.slice(env[x], 2, from,
+    to) end)
 end
 
 function grow.concat(f)
@@ -311,7 +316,8 @@ function grow.heads(f) -- (N, heads d) to (N, heads, d) and back
 end
 
 local KINDS = {}
-for kind, weight in pairs { unary = 5, binary = 7, gated = 3, where = 2, broadcast = 2, outer = 1, linear = 6, again = 1,
+for kind, weight in pairs { unary = 5, binary = 7, gated = 3, where = 2, broadcast = 2, outer = 1, linear = 6,
+  again = 1,
   gates = 3, slice = 2, concat = 3, reduce = 2, rows = 2, heads = 0.4 } do
   for _ = 1, weight * 5 do KINDS[#KINDS + 1] = kind end
 end

@@ -55,7 +55,7 @@ local function outcome(f, inputs, seed)
     end
   end
   local gradients = {}
-  for k, t in ipairs(inputs) do t:zero_grad() end
+  for _, t in ipairs(inputs) do t:zero_grad() end
   if loss and loss:requires_grad() then
     loss:backward()
     for k, t in ipairs(inputs) do
@@ -99,13 +99,14 @@ function ways.compare(f, inputs, seed, list)
     end
     local scale = 1e-3
     for k = 1, #inputs do
-      if wanted[k] and finite(wanted[k]) and wanted[k]:count() > 0 then scale = math.max(scale, wanted[k]:abs():max():item()) end
+      if wanted[k] and finite(wanted[k]) and wanted[k]:count() > 0 then scale = math.max(scale,
+        wanted[k]:abs():max():item()) end
     end
     for k = 1, #inputs do
       local a, b = gradients[k], wanted[k]
       if a and b and finite(b) and b:count() > 0 then
         local d = (a - b):abs():max():item()
-        if not (d <= ROUNDING * scale) then return against .. difference("gradient", k, a, b) end
+        if d > ROUNDING * scale or d ~= d then return against .. difference("gradient", k, a, b) end
       elseif not a ~= not b then
         local there = a or b
         if there:count() > 0 and there:abs():max():item() ~= 0 then
