@@ -72,8 +72,9 @@ static int lrnn_trace(lua_State *L) {
 /*--- rnn.trace_key(trace, results ...) -> string
 ---
 --- The structure of the formula and its results: two with equal keys differ in the values of captured tensors alone.
+--- Errors: what rnn.trace did not give.
 ---@param trace userdata
----@param ... rnn.Tensor
+---@param ... rnn.Tensor (samples, width) each
 ---@return string */
 static int lrnn_trace_key(lua_State *L) {
   rnn_trace *t = check_trace(L, "trace_key");
@@ -94,6 +95,7 @@ static int lrnn_trace_key(lua_State *L) {
 /*--- rnn.trace_same(trace, other) -> boolean
 ---
 --- Are two formulas the same, with the same values in their captured tensors, which neither has given away?
+--- Errors: what rnn.trace did not give.
 ---@param trace userdata
 ---@param other userdata
 ---@return boolean */
@@ -109,6 +111,7 @@ static int lrnn_trace_same(lua_State *L) {
 /*--- rnn.trace_place(trace, x) -> integer
 ---
 --- The number of the op that gives x, from 1; inputs come first. 0 when x is no tensor of the formula.
+--- Errors: what rnn.trace did not give.
 ---@param trace userdata
 ---@param x any
 ---@return integer */
@@ -130,6 +133,7 @@ static void push_integers(lua_State *L, const int64_t *list, int n) {
 ---
 --- The ops of a formula in order: { op, inputs, dims, integers, numbers, shape, line } each. inputs are places, or minus the
 --- place of a captured tensor; 0 where an optional one is absent. Axes and places count from 0 here.
+--- Errors: what rnn.trace did not give.
 ---@param trace userdata
 ---@return table[] */
 static int lrnn_trace_nodes(lua_State *L) {
@@ -170,8 +174,9 @@ static int lrnn_trace_nodes(lua_State *L) {
 /*--- rnn.trace_captured(trace) -> table
 ---
 --- The tensors with values that the formula uses, in the order of their places; from then on it holds them no longer.
+--- Errors: what rnn.trace did not give.
 ---@param trace userdata
----@return rnn.Tensor[] */
+---@return rnn.Tensor[] of any shape */
 static int lrnn_trace_captured(lua_State *L) {
   rnn_trace *t = check_trace(L, "trace_captured");
   int n = rnn_trace_captured_count(t);
@@ -188,10 +193,11 @@ static int lrnn_trace_captured(lua_State *L) {
 /*--- rnn.trace_apply(trace, place, tensors ...) -> tensor
 ---
 --- Computes the op of a place on tensors with values, of any number of rows; nil where an optional one is absent.
+--- Errors: a place without an op; those of the op.
 ---@param trace userdata
 ---@param place integer
----@param ... rnn.Tensor
----@return rnn.Tensor */
+---@param ... rnn.Tensor (rows, width) each, or parameters of the op
+---@return rnn.Tensor (rows, width) */
 static int lrnn_trace_apply(lua_State *L) {
   rnn_trace *t = check_trace(L, "trace_apply");
   lua_Integer place = lrnn_check_integer(L, "trace_apply", 2, "place");

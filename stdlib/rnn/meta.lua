@@ -1127,14 +1127,16 @@ function rnn.trace(samples, widths, f, lines) end
 --- rnn.trace_key(trace, results ...) -> string
 ---
 --- The structure of the formula and its results: two with equal keys differ in the values of captured tensors alone.
+--- Errors: what rnn.trace did not give.
 ---@param trace userdata
----@param ... rnn.Tensor
+---@param ... rnn.Tensor (samples, width) each
 ---@return string
 function rnn.trace_key(trace, ...) end
 
 --- rnn.trace_same(trace, other) -> boolean
 ---
 --- Are two formulas the same, with the same values in their captured tensors, which neither has given away?
+--- Errors: what rnn.trace did not give.
 ---@param trace userdata
 ---@param other userdata
 ---@return boolean
@@ -1143,6 +1145,7 @@ function rnn.trace_same(trace, other) end
 --- rnn.trace_place(trace, x) -> integer
 ---
 --- The number of the op that gives x, from 1; inputs come first. 0 when x is no tensor of the formula.
+--- Errors: what rnn.trace did not give.
 ---@param trace userdata
 ---@param x any
 ---@return integer
@@ -1152,6 +1155,7 @@ function rnn.trace_place(trace, x) end
 ---
 --- The ops of a formula in order: { op, inputs, dims, integers, numbers, shape, line } each. inputs are places, or minus the
 --- place of a captured tensor; 0 where an optional one is absent. Axes and places count from 0 here.
+--- Errors: what rnn.trace did not give.
 ---@param trace userdata
 ---@return table[]
 function rnn.trace_nodes(trace) end
@@ -1159,17 +1163,19 @@ function rnn.trace_nodes(trace) end
 --- rnn.trace_captured(trace) -> table
 ---
 --- The tensors with values that the formula uses, in the order of their places; from then on it holds them no longer.
+--- Errors: what rnn.trace did not give.
 ---@param trace userdata
----@return rnn.Tensor[]
+---@return rnn.Tensor[] of any shape
 function rnn.trace_captured(trace) end
 
 --- rnn.trace_apply(trace, place, tensors ...) -> tensor
 ---
 --- Computes the op of a place on tensors with values, of any number of rows; nil where an optional one is absent.
+--- Errors: a place without an op; those of the op.
 ---@param trace userdata
 ---@param place integer
----@param ... rnn.Tensor
----@return rnn.Tensor
+---@param ... rnn.Tensor (rows, width) each, or parameters of the op
+---@return rnn.Tensor (rows, width)
 function rnn.trace_apply(trace, place, ...) end
 
 --- rnn.program(text) -> program

@@ -542,7 +542,8 @@ end
 
 --- recurrent:step(x [, state [, t]]) -> y, state
 ---
---- One time step, for streams. Nothing is recorded; zoneout takes its expectation, dropout is off.
+--- One time step, for streams. Nothing is recorded; zoneout takes its expectation, dropout is off. Errors: a
+--- bidirectional layer; a state that another layer made.
 ---@param x rnn.Tensor (N, inputs)
 ---@param state? any what step or forward gave
 ---@param t? integer the number of the step, from 1, for cells that ask for it
