@@ -55,6 +55,7 @@ static real *aside(const loop *j, int k) { return j->state[k].gradients + 2 * j-
 /* Where the elements of a value begin at step t, for a piece of it. */
 static real *locate(const loop *j, int id, int64_t t, const piece *q, real *registers) {
   const rnn_value *v = &j->p->values[id];
+  if (v->kind == RNN_MATRIX) return NULL; /* its panels are all there is */
   if (v->kind == RNN_CONSTANT && v->form != RNN_SAMPLES) return j->at[id].base + q->c0;
   if (v->kind == RNN_D_AFTER || v->kind == RNN_D_BEFORE)
     return turn(j, v->index, t, v->kind == RNN_D_BEFORE) + q->r0 * v->width + q->c0;
