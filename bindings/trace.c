@@ -131,7 +131,7 @@ static void push_integers(lua_State *L, const int64_t *list, int n) {
 
 /*--- rnn.trace_nodes(trace) -> table
 ---
---- The ops of a formula in order: { op, inputs, dims, integers, numbers, shape, line } each. inputs are places, or minus the
+--- The ops of a formula in order: { op, inputs, dims, integers, numbers, shape, each, line }. inputs are places, or minus the
 --- place of a captured tensor; 0 where an optional one is absent. Axes and places count from 0 here.
 --- Errors: what rnn.trace did not give.
 ---@param trace userdata
@@ -142,7 +142,7 @@ static int lrnn_trace_nodes(lua_State *L) {
   lua_createtable(L, n, 0);
   for (int k = 1; k <= n; k++) {
     const rnn_trace_node *node = rnn_trace_node_at(t, k);
-    lua_createtable(L, 0, 7);
+    lua_createtable(L, 0, 8);
     if (node->op) lua_pushstring(L, rnn_op_name(node->op));
     else lua_pushliteral(L, "input");
     lua_setfield(L, -2, "op");
@@ -164,6 +164,8 @@ static int lrnn_trace_nodes(lua_State *L) {
     lua_setfield(L, -2, "numbers");
     push_integers(L, node->args.shape, node->args.nshape);
     lua_setfield(L, -2, "shape");
+    lua_pushboolean(L, node->each);
+    lua_setfield(L, -2, "each");
     lua_pushstring(L, node->where);
     lua_setfield(L, -2, "line");
     lua_rawseti(L, -2, k);

@@ -349,6 +349,7 @@ typedef struct rnn_trace_node {
   int inputs[RNN_TRACE_INPUTS]; /* the place of a node, from 1, or minus that of a captured tensor; 0: absent */
   int ndim;
   int64_t dims[RNN_MAX_DIMS];
+  bool each; /* goes element by element, so that a part of the result is the op of parts */
   char where[128]; /* in the program, when the trace asks for lines */
 } rnn_trace_node;
 

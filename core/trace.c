@@ -8,8 +8,7 @@
 #include <stdio.h>
 
 #include "internal.h"
-
-extern const rnn_op rnni_op_linear, rnni_op_slice;
+#include "ops/ops.h"
 
 /* How an op treats its first axis, of samples. */
 typedef enum rows {
@@ -21,27 +20,27 @@ typedef enum rows {
   SHAPE    /* shape[0] is the number of samples, or -1 */
 } rows;
 
+#define OP(name) &rnni_op_##name
 static const struct {
-  const char *name;
+  const rnn_op *op;
   rows rows;
 } known[] = {
-    {"neg", EACH},      {"abs", EACH},        {"sign", EACH},        {"exp", EACH},         {"expm1", EACH},
-    {"log", EACH},      {"log1p", EACH},      {"sqrt", EACH},        {"rsqrt", EACH},       {"square", EACH},
-    {"reciprocal", EACH}, {"sin", EACH},      {"cos", EACH},         {"tan", EACH},         {"asin", EACH},
-    {"acos", EACH},     {"atan", EACH},       {"sinh", EACH},        {"cosh", EACH},        {"erf", EACH},
-    {"floor", EACH},    {"ceil", EACH},       {"round", EACH},       {"clamp", EACH},       {"is_finite", EACH},
-    {"tanh", EACH},     {"sigmoid", EACH},    {"relu", EACH},        {"leaky_relu", EACH},  {"elu", EACH},
-    {"selu", EACH},     {"softplus", EACH},   {"gelu", EACH},        {"silu", EACH},        {"log_sigmoid", EACH},
-    {"softsign", EACH}, {"hard_sigmoid", EACH}, {"add", EACH},       {"sub", EACH},         {"mul", EACH},
-    {"div", EACH},      {"floor_div", EACH},  {"mod", EACH},         {"pow", EACH},         {"atan2", EACH},
-    {"maximum", EACH},  {"minimum", EACH},    {"eq", EACH},          {"ne", EACH},          {"lt", EACH},
-    {"le", EACH},       {"gt", EACH},         {"ge", EACH},          {"logical_and", EACH}, {"logical_or", EACH},
-    {"logical_xor", EACH}, {"logical_not", EACH}, {"where", EACH},   {"sum", AXES},         {"mean", AXES},
-    {"prod", AXES},     {"max", AXES},        {"min", AXES},         {"any", AXES},         {"all", AXES},
-    {"norm", AXES},     {"softmax", AXIS},    {"log_softmax", AXIS}, {"logsumexp", AXES},   {"cumsum", AXIS},
-    {"concat", AXIS},   {"slice", AXIS},      {"layer_norm", LAST},  {"linear", PRODUCT},   {"matmul", PRODUCT},
-    {"reshape", SHAPE},
+    {OP(neg), EACH}, {OP(abs), EACH}, {OP(sign), EACH}, {OP(exp), EACH}, {OP(expm1), EACH}, {OP(log), EACH},
+    {OP(log1p), EACH}, {OP(sqrt), EACH}, {OP(rsqrt), EACH}, {OP(square), EACH}, {OP(reciprocal), EACH},
+    {OP(sin), EACH}, {OP(cos), EACH}, {OP(tan), EACH}, {OP(asin), EACH}, {OP(acos), EACH}, {OP(atan), EACH},
+    {OP(sinh), EACH}, {OP(cosh), EACH}, {OP(erf), EACH}, {OP(floor), EACH}, {OP(ceil), EACH}, {OP(round), EACH},
+    {OP(clamp), EACH}, {OP(is_finite), EACH}, {OP(tanh), EACH}, {OP(sigmoid), EACH}, {OP(relu), EACH},
+    {OP(leaky_relu), EACH}, {OP(elu), EACH}, {OP(selu), EACH}, {OP(softplus), EACH}, {OP(gelu), EACH},
+    {OP(silu), EACH}, {OP(log_sigmoid), EACH}, {OP(softsign), EACH}, {OP(hard_sigmoid), EACH}, {OP(add), EACH},
+    {OP(sub), EACH}, {OP(mul), EACH}, {OP(div), EACH}, {OP(floor_div), EACH}, {OP(mod), EACH}, {OP(pow), EACH},
+    {OP(atan2), EACH}, {OP(maximum), EACH}, {OP(minimum), EACH}, {OP(eq), EACH}, {OP(ne), EACH}, {OP(lt), EACH},
+    {OP(le), EACH}, {OP(gt), EACH}, {OP(ge), EACH}, {OP(logical_and), EACH}, {OP(logical_or), EACH},
+    {OP(logical_xor), EACH}, {OP(logical_not), EACH}, {OP(where), EACH}, {OP(sum), AXES}, {OP(mean), AXES},
+    {OP(prod), AXES}, {OP(max), AXES}, {OP(min), AXES}, {OP(any), AXES}, {OP(all), AXES}, {OP(norm), AXES},
+    {OP(softmax), AXIS}, {OP(log_softmax), AXIS}, {OP(logsumexp), AXES}, {OP(cumsum), AXIS}, {OP(concat), AXIS},
+    {OP(slice), AXIS}, {OP(layer_norm), LAST}, {OP(linear), PRODUCT}, {OP(matmul), PRODUCT}, {OP(reshape), SHAPE},
 };
+#undef OP
 
 struct rnn_trace {
   rnn_ctx *ctx;
@@ -181,13 +180,13 @@ static rnn_status mixes(rnn_ctx *ctx, const rnni_call *c) {
 static rnn_status rows_of(rnn_ctx *ctx, const rnni_call *c, rows *out) {
   const rnn_op *op = c->op;
   for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-    if (strcmp(known[i].name, op->name) == 0) {
+    if (known[i].op == op) {
       *out = known[i].rows;
       return RNN_OK;
     }
-  if (strcmp(op->name, "select") == 0 && c->args.i[0] == 0)
+  if (op == &rnni_op_select && c->args.i[0] == 0)
     return rnni_fail(ctx, RNN_EARG, "step takes a sample out of the batch; where(cond, a, b) decides for each of them");
-  if (strcmp(op->name, "dropout") == 0) return rnni_trace_refuse_draw(ctx);
+  if (op == &rnni_op_dropout) return rnni_trace_refuse_draw(ctx);
   return rnni_fail(ctx, RNN_EARG, "%s has no rule for a formula", op->name);
 }
 
@@ -277,7 +276,7 @@ rnn_status rnni_trace_note(rnn_ctx *ctx, rnni_call *c) {
   if (how == SHAPE) c->out_ndim = c->args.nshape;
   RNNI_TRY(check_rows(t, c, how));
   if (how == SHAPE) c->args.shape[0] = -1;
-  rnn_trace_node node = {.op = c->op, .args = c->args, .nt = c->nin, .ndim = c->out_ndim};
+  rnn_trace_node node = {.op = c->op, .args = c->args, .nt = c->nin, .ndim = c->out_ndim, .each = how == EACH};
   memcpy(node.dims, c->out_dims, sizeof node.dims);
   for (int i = 0; i < c->nin; i++) {
     if (!c->in[i]) continue;

@@ -1153,7 +1153,7 @@ function rnn.trace_place(trace, x) end
 
 --- rnn.trace_nodes(trace) -> table
 ---
---- The ops of a formula in order: { op, inputs, dims, integers, numbers, shape, line } each. inputs are places, or minus the
+--- The ops of a formula in order: { op, inputs, dims, integers, numbers, shape, each, line }. inputs are places, or minus the
 --- place of a captured tensor; 0 where an optional one is absent. Axes and places count from 0 here.
 --- Errors: what rnn.trace did not give.
 ---@param trace userdata

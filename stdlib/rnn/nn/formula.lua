@@ -3,22 +3,13 @@
 --
 -- A value of the graph is a table with a kind: "x", "t" (the inputs), "state" (before the step, index), "captured" (a
 -- tensor with values, index), "number" (value), "mask" (of a state, index), "draw" (random numbers for each step),
--- "shift" (a state that is known for all steps, one step later), or "op" (op, inputs, place in the trace). width is
--- its last axis. Captured tensors and parts of them are the same in all steps; others have a row for each sample.
+-- "shift" (a state that is known for all steps, one step later), or "op" (op, inputs, place in the trace; each: it goes
+-- element by element, so that a part of the result is the op of parts). width is its last axis. Captured tensors and
+-- parts of them are the same in all steps; others have a row for each sample.
 
 local core = require "rnn.core"
 
 local formula = {}
-
--- Ops that go element by element, so that a part of the result is the op of parts.
-local elementwise = {}
-for name in ([[neg abs sign exp expm1 log log1p sqrt rsqrt square reciprocal sin cos tan asin acos atan sinh
-    cosh erf floor ceil round clamp is_finite tanh sigmoid relu leaky_relu elu selu softplus gelu silu
-    log_sigmoid softsign hard_sigmoid add sub mul div floor_div mod pow atan2 maximum minimum eq ne lt le gt ge
-    logical_and logical_or logical_xor logical_not where]]):gmatch("%a[%w_]*") do
-  elementwise[name] = true
-end
-formula.elementwise = elementwise
 
 local products = { linear = true, matmul = true }
 formula.products = products
@@ -26,13 +17,13 @@ formula.products = products
 -- ---- captured tensors, and what they are beside a value (N, w) ----
 
 -- "number", "row" (w), "samples" (N, w); of a product's second factor, "matrix".
-local function form_of(dims, samples, ndim)
+local function form_of(dims, samples)
   local count = 1
   for _, size in ipairs(dims) do count = count * size end
   if count == 1 then return "number" end
   if #dims == 1 then return "row" end
   if #dims == 2 and dims[1] == 1 then return "row" end
-  if #dims == ndim and dims[1] == samples then return "samples" end
+  if #dims == 2 and dims[1] == samples then return "samples" end
   return "other"
 end
 
@@ -41,7 +32,7 @@ local function captured(graph, index)
   if not known then
     local dims = graph.captured_dims[index]
     known = { kind = "captured", index = index, dims = dims, width = dims[#dims] or 1,
-      form = form_of(dims, graph.samples, 2), needs = graph.captured_needs[index] }
+      form = form_of(dims, graph.samples), needs = graph.captured_needs[index] }
     graph.captured[index] = known
   end
   return known
@@ -51,14 +42,14 @@ end
 
 --- formula.read(trace, y, states, about) -> graph
 ---
---- about: { samples, names = { [place] = name }, captured_dims, captured_needs }. graph.roots are y and the new states.
+--- about: { samples, captured_dims, captured_needs }. graph.y and graph.new are the output and the new states.
 function formula.read(trace, y, states, about)
   local graph = { captured = {}, captured_dims = about.captured_dims, captured_needs = about.captured_needs,
     samples = about.samples, states = {}, values = {} }
   for place, node in ipairs(core.trace_nodes(trace)) do
     local value = { kind = "op", op = node.op, place = place, line = node.line, integers = node.integers,
       numbers = node.numbers, shape = node.shape, dims = node.dims, width = node.dims[#node.dims], ndim = #node.dims,
-      inputs = {} }
+      each = node.each, inputs = {} }
     if node.op == "input" then
       value = { kind = place == 1 and "x" or place == 2 and "t" or "state", index = place - 2, width = value.width,
         ndim = 2 }
@@ -93,7 +84,6 @@ formula.order = order
 local function roots_of(graph)
   local roots = { graph.y }
   for _, value in ipairs(graph.new) do roots[#roots + 1] = value end
-  for _, value in ipairs(graph.recorded or {}) do roots[#roots + 1] = value end
   return roots
 end
 formula.roots_of = roots_of
@@ -111,7 +101,6 @@ local function rewrite(graph, f)
   end
   graph.y = new[graph.y]
   for k, value in ipairs(graph.new) do graph.new[k] = new[value] end
-  for k, value in ipairs(graph.recorded or {}) do graph.recorded[k] = new[value] end
   return graph
 end
 
@@ -124,13 +113,15 @@ local function with_inputs(value, inputs, changed)
 end
 
 --- formula.is_constant(value): the same at all steps?
-function formula.is_constant(value) return value.kind == "captured" or value.kind == "number"
-  or value.kind == "mask" end
+function formula.is_constant(value)
+  return value.kind == "captured" or value.kind == "number" or value.kind == "mask"
+end
 
 -- ---- options of the layer ----
 
 local function op(name, inputs, width, line)
-  return { kind = "op", op = name, inputs = inputs, width = width, ndim = 2, line = line, integers = {}, numbers = {} }
+  return { kind = "op", op = name, each = name ~= "part", inputs = inputs, width = width, ndim = 2, line = line,
+    integers = {}, numbers = {} }
 end
 
 --- formula.drop(graph): states, where they go into a product and only there, times a mask (N, width) of their own:
@@ -148,8 +139,8 @@ function formula.drop(graph)
   end
   local dropped = {}
   for k, state in ipairs(graph.states) do
-    local mask = { kind = "mask", index = k, width = state.width, form = "samples", dims = { graph.samples,
-      state.width } }
+    local mask = { kind = "mask", index = k, width = state.width, form = "samples",
+      dims = { graph.samples, state.width } }
     dropped[state] = op("mul", { state, mask }, state.width)
   end
   return rewrite(graph, function(value, inputs, changed)
@@ -223,7 +214,7 @@ function part(value, from, to)
   if not known then known = {} parts[value] = known end
   if known[key] then return known[key] end
   local result
-  if value.kind == "op" and value.pushable and (elementwise[value.op] or products[value.op]) then
+  if value.kind == "op" and value.pushable and (value.each or products[value.op]) then
     result = part_of_op(value, from, to)
   elseif value.op == "part" then
     result = part(value.inputs[1], value.from + from, value.from + to)
@@ -248,7 +239,7 @@ function formula.split(graph)
     local value = list[i]
     value.pushable = not whole[value]
     for k, input in ipairs(value.inputs or {}) do
-      local through = value.pushable and (elementwise[value.op] or (products[value.op] and k == 3))
+      local through = value.pushable and (value.each or (products[value.op] and k == 3))
       if input and not is_slice(value) and not through then whole[input] = true end
     end
   end

@@ -18,15 +18,11 @@ function layers.options(more)
   return more
 end
 
-local function is_recurrent(value)
-  return class.is_a(value, require "rnn.nn.recurrent_base") or class.is_a(value, require "rnn.nn.recurrent")
-end
-
 --- layers.inputs(fname, options) -> the inputs of option 'recurrent', or nil where the short form makes the layers
 function layers.inputs(fname, options)
   local given = options.recurrent
   if given == nil then return nil end
-  if not is_recurrent(given) then
+  if not class.is_a(given, require "rnn.nn.recurrent_base") then
     check.expected(fname, "option 'recurrent'", "an nn.RNN, nn.LSTM, nn.GRU or nn.Recurrent", given)
   end
   return given.inputs

@@ -10,31 +10,20 @@ local plan = { loops = 0 } -- loops that have become programs
 
 -- ---- making one ----
 
-local function shape_of(t) return { t:shape() } end
-
--- about: samples, records, x_needs, state_needs, shifts, padded, masks, zoneout, recorded (places), trace, y, states,
--- captured
-local function make(about)
+-- about: samples, records, x_needs, state_needs, shifts, watched, masks, zoneout, trace, y, states, captured
+function plan.make(about)
   local dims, needs = {}, {}
-  for k, t in ipairs(about.captured) do dims[k], needs[k] = shape_of(t), about.records and t:requires_grad() end
+  for k, t in ipairs(about.captured) do dims[k], needs[k] = { t:shape() }, about.records and t:requires_grad() end
   about.captured_dims, about.captured_needs = dims, needs
   local graph = formula.read(about.trace, about.y, about.states, about)
-  graph.recorded = {}
-  for name, place in pairs(about.recorded or {}) do
-    graph.recorded[#graph.recorded + 1] = graph.values[place]
-    graph.names = graph.names or {}
-    graph.names[#graph.recorded] = name
-  end
   if about.masks then formula.drop(graph) end
   if about.zoneout then formula.zoneout(graph, about.zoneout) end
   formula.split(graph)
   formula.classify(graph, about.shifts)
-  local made = { graph = graph, trace = about.trace }
-  local any = false
-  for k in ipairs(graph.new) do any = any or not graph.shifted[k] end
-  if any then made.loop, made.why = program.build(graph, about) end
+  local made = { graph = graph, trace = about.trace, any = false, inputs = {} } -- any: is there a loop at all?
+  for k in ipairs(graph.new) do made.any = made.any or not graph.shifted[k] end
+  if made.any then made.loop, made.why = program.build(graph, about) end
   if made.loop then plan.loops = plan.loops + 1 end
-  made.any, made.inputs = any, {}
   for _, value in ipairs(formula.order(formula.roots_of(graph))) do
     if value.kind == "x" or value.kind == "t" or value.kind == "draw" then made.inputs[#made.inputs + 1] = value end
   end
@@ -47,8 +36,6 @@ end
 local Call = {}
 Call.__index = Call
 
-local function numbers(t) return core.tensor(t.value) end
-
 -- (T N, 1): 1, 2 ... for each sample.
 function Call:numbers_of_steps()
   local t = core.arange(self.steps):to_float():reshape(self.steps, 1)
@@ -59,7 +46,7 @@ end
 function Call:constant(value)
   local known = self.done[value]
   if known then return known end
-  if value.kind == "number" then known = numbers(value)
+  if value.kind == "number" then known = core.tensor(value.value)
   elseif value.kind == "mask" then known = self.masks[value.index]
   else
     known = self.captured[value.index]
@@ -70,8 +57,7 @@ function Call:constant(value)
 end
 
 -- The same beside all steps: what has a row for each sample is repeated. Of one sample, such a row looks like one for
--- all;
--- rows: does the op take it as one row for each sample?
+-- all; rows: does the op take it as one row for each sample?
 function Call:beside(value, rows)
   local t = self:constant(value)
   if self.steps == 1 or not (value.form == "samples" or rows and t:ndim() == 2) then return t end
@@ -81,6 +67,12 @@ function Call:beside(value, rows)
     self.repeated[value] = known
   end
   return known
+end
+
+-- The op of a value on tensors; one that an option of the layer has made has no place in the trace.
+function Call:apply(value, inputs)
+  if value.place then return core.trace_apply(self.trace, value.place, table.unpack(inputs, 1, #value.inputs)) end
+  return core[value.op](table.unpack(inputs))
 end
 
 -- (T N, width): a value outside of the loop at all steps.
@@ -95,7 +87,7 @@ function Call:all(value)
     else known = core.concat({ first, core.slice(rest, 1, 1, (self.steps - 1) * self.samples) }, 1) end
   elseif value.op == "part" then
     known = core.slice(self:all(value.inputs[1]), 2, value.from + 1, value.from + value.width)
-  elseif value.place then
+  else
     local inputs = {}
     local rows = value.op == "concat" or value.op == "linear"
     for i, input in ipairs(value.inputs) do
@@ -103,11 +95,7 @@ function Call:all(value)
       elseif input and formula.is_constant(input) then inputs[i] = self:beside(input, rows)
       else inputs[i] = input and self:all(input) or nil end
     end
-    known = core.trace_apply(self.trace, value.place, table.unpack(inputs, 1, #value.inputs))
-  else -- made by an option of the layer
-    local inputs = {}
-    for i, input in ipairs(value.inputs) do inputs[i] = self:all(input) end
-    known = core[value.op](table.unpack(inputs))
+    known = self:apply(value, inputs)
   end
   self.done[value] = known
   return known
@@ -188,9 +176,7 @@ function Call:step_by_step(graph)
       else
         local inputs = {}
         for i, input in ipairs(value.inputs) do inputs[i] = now(input) end
-        if value.place then env[value] = core.trace_apply(self.trace, value.place, table.unpack(inputs, 1,
-          #value.inputs))
-        else env[value] = core[value.op](table.unpack(inputs)) end
+        env[value] = self:apply(value, inputs)
       end
       collected[value] = collected[value] or {}
       collected[value][t] = env[value]
@@ -220,7 +206,5 @@ function Call:last(all, first)
   local none = self.lengths:eq(0):reshape(n, 1)
   return core.where(none, first, core.gather(all, 1, core.maximum(at, 1)))
 end
-
-plan.make = make
 
 return plan

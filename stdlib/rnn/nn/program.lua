@@ -103,16 +103,11 @@ function Builder:expanded(value, own, width)
   return known[width]
 end
 
--- ---- forward: one function for each op that is not simply of that name ----
-
-local straight = {} -- ops with an instruction of the same name and as many operands
-for name in ([[add sub mul div maximum minimum floor_div mod eq ne lt le where neg abs sign exp expm1 log log1p sqrt
-    rsqrt square reciprocal sin cos tan asin acos atan sinh cosh erf floor ceil round clamp is_finite tanh sigmoid relu
-    leaky_relu elu selu softplus gelu silu log_sigmoid softsign hard_sigmoid]]):gmatch("%a[%w_]*") do
-  straight[name] = true
-end
+-- ---- forward: one function for each op that has no instruction of its own name and as many operands ----
 
 local forward = {}
+
+local lacking = { pow = true, atan2 = true, logical_not = true } -- element by element, but without an instruction
 
 local function same(b, v)
   local operands = {}
@@ -120,16 +115,14 @@ local function same(b, v)
   return b:emit(v.op, v.width, operands[1], operands[2], operands[3], { p = v.numbers[1], q = v.numbers[2] })
 end
 
-function forward.gt(b, v) return b:emit("lt", v.width, b:operand(v.inputs[2], v.width), b:operand(v.inputs[1],
-  v.width)) end
-function forward.ge(b, v) return b:emit("le", v.width, b:operand(v.inputs[2], v.width), b:operand(v.inputs[1],
-  v.width)) end
-function forward.logical_and(b, v) return b:emit("mul", v.width, b:operand(v.inputs[1], v.width),
-  b:operand(v.inputs[2], v.width)) end
-function forward.logical_or(b, v) return b:emit("maximum", v.width, b:operand(v.inputs[1], v.width),
-  b:operand(v.inputs[2], v.width)) end
-function forward.logical_xor(b, v) return b:emit("ne", v.width, b:operand(v.inputs[1], v.width), b:operand(v.inputs[2],
-  v.width)) end
+-- As another instruction, of these operands.
+local function as(instruction, first, second)
+  return function(b, v)
+    return b:emit(instruction, v.width, b:operand(v.inputs[first], v.width), b:operand(v.inputs[second], v.width))
+  end
+end
+forward.gt, forward.ge = as("lt", 2, 1), as("le", 2, 1)
+forward.logical_and, forward.logical_or, forward.logical_xor = as("mul", 1, 2), as("maximum", 1, 2), as("ne", 1, 2)
 
 -- x W' + b or x W; b may be a sum that the product goes on from.
 function forward.linear(b, v)
@@ -168,8 +161,9 @@ end
 
 local function over_features(b, v)
   local axes = v.shape
-  if #axes ~= 1 or axes[1] ~= 1 or v.ndim ~= 2 then b:refuse(v.op
-    .. " over other axes than the last, or without keepdim") end
+  if #axes ~= 1 or axes[1] ~= 1 or v.ndim ~= 2 then
+    b:refuse(v.op .. " over other axes than the last, or without keepdim")
+  end
 end
 
 local reductions = { sum = "row_sum", mean = "row_mean", max = "row_max", min = "row_min" }
@@ -189,8 +183,7 @@ end
 
 local backward = {}
 
-local function pass(b, v, d) for i = 1, 2 do b:give(v.inputs[i], d, v.width) end end
-backward.add = pass
+function backward.add(b, v, d) for i = 1, 2 do b:give(v.inputs[i], d, v.width) end end
 function backward.sub(b, v, d)
   b:give(v.inputs[1], d, v.width)
   if b:wants(v.inputs[2]) then b:give(v.inputs[2], b:emit("neg", v.width, d), v.width) end
@@ -258,8 +251,9 @@ function backward.linear(b, v, d)
   local x, w, bias = v.inputs[1], v.inputs[2], v.inputs[3]
   local turned = v.op == "matmul"
   if bias and b:wants(bias) then b:give(bias, d, v.width) end
-  if b:wants(x) then b:give(x, b:emit("product", x.width, d, b:matrix(w, not turned), nil, { turned = not turned }),
-    x.width) end
+  if b:wants(x) then
+    b:give(x, b:emit("product", x.width, d, b:matrix(w, not turned), nil, { turned = not turned }), x.width)
+  end
   if w.needs then b.products[#b.products + 1] = { left = x, matrix = w, gradient = d, turned = turned } end
 end
 backward.matmul = backward.linear
@@ -277,7 +271,8 @@ function backward.concat(b, v, d)
 end
 function backward.layer_norm(b, v, d)
   local x, gain, w = v.inputs[1], v.inputs[2], v.width
-  local hat = b:again_hat(v)
+  local hat = b.hats[v]
+  b.kept_hats[v] = true
   b:give(v.inputs[3], d, w)
   if b:wants(gain) then b:give(gain, b:emit("mul", w, d, hat), w) end
   if b:wants(x) then
@@ -311,16 +306,7 @@ function Builder:again(value, width)
   if is_constant(value) then return self:operand(value, width) end
   local own = self:own(value)
   self.kept[value] = true
-  if not width or own.width == width then return own end
-  local known = self.wide_back[value]
-  if not known then known = {} self.wide_back[value] = known end
-  known[width] = known[width] or self:emit("expand", width, own)
-  return known[width]
-end
-
-function Builder:again_hat(v)
-  self.kept_hats[v] = true
-  return self.hats[v]
+  return (not width or own.width == width) and own or self:expanded(value, own, width)
 end
 
 -- d, of width, is a part of the gradient of a value; it is summed to the value's own width.
@@ -340,8 +326,13 @@ end
 -- ---- the order of instructions ----
 
 local of_rows = { product = true, part = true, place = true, expand = true, row_sum = true, row_mean = true,
-  row_max = true,
-  row_min = true, softmax = true, softmax_back = true, norm = true, norm_back = true }
+  row_max = true, row_min = true, softmax = true, softmax_back = true, norm = true, norm_back = true }
+
+-- The width of what an instruction goes through element by element, or 0.
+local function width_of(i)
+  if of_rows[i.op] then return 0 end
+  return i.op == "accumulate" and i.a.width or i.to.width
+end
 
 -- The same instructions, those that go element by element as often behind each other as they can.
 local function group(code)
@@ -365,13 +356,13 @@ local function group(code)
   while #result < #code do
     local found
     for _, i in ipairs(code) do -- of the width at hand; else of whole rows; else the first
-      local own = not of_rows[i.op] and (i.op == "accumulate" and i.a.width or i.to.width) or 0
+      local own = width_of(i)
       if ready(i) and (own == width or not found) then
         found = i
         if own == width then break end
       end
     end
-    width = not of_rows[found.op] and (found.op == "accumulate" and found.a.width or found.to.width) or 0
+    width = width_of(found)
     done[found] = true
     result[#result + 1] = found
   end
@@ -420,13 +411,12 @@ end
 
 -- Cheap enough to be computed twice.
 local cheap = { add = true, sub = true, mul = true, neg = true, square = true, eq = true, ne = true, lt = true,
-  le = true,
-  gt = true, ge = true, where = true, maximum = true, minimum = true }
+  le = true, gt = true, ge = true, where = true, maximum = true, minimum = true }
 
 -- Values of the loop that the way back reads: saved, or computed again at its head from others that are there.
 local function settle(b, list)
   local there, first, head, code = {}, {}, {}, b.code
-  b.code = head
+  b.code, b.wide = head, {} -- what stands wide further on is not there yet
   for _, value in ipairs(list) do
     local made = b.made[value]
     if value.kind == "state" then there[value] = true
@@ -489,16 +479,14 @@ end
 
 local activations = { tanh = false, relu = false, softsign = false, sigmoid = true, hard_sigmoid = true }
 
---- program.build(graph, about) -> { program, inputs, slots, states, results, saved, text } | nil, reason
+--- program.build(graph, about) -> { program, inputs, slots, states, results } | nil, reason
 ---
---- about: { records, x_needs, state_needs, padded, watched }. inputs are values of the graph whose tensors the program
---- takes; slots[k] is the place of state k among its states, nil for one that has left the loop; results are { value,
---- batch }.
+--- about: { records, x_needs, state_needs, watched }. inputs are values of the graph whose tensors the program takes;
+--- slots[k] is the place of state k among its states, nil for one that has left the loop; results are { value, batch }.
 function program.build(graph, about)
   local list = formula.order(formula.roots_of(graph))
   local b = setmetatable({ values = {}, code = {}, inputs = {}, constants = {}, matrices = {}, made = {}, wide = {},
-    wide_back = {}, hats = {}, kept = {}, kept_hats = {}, sums = {}, products = {}, replaced = {}, streams = {},
-      slot = {},
+    hats = {}, kept = {}, kept_hats = {}, sums = {}, products = {}, replaced = {}, streams = {}, slot = {},
     zero = { kind = "number", value = 0, form = "number" } }, Builder)
   local states = 0
   for k in ipairs(graph.new) do
@@ -515,10 +503,12 @@ function program.build(graph, about)
     for _, value in ipairs(list) do
       b.at = value
       if value.class == "loop" and value.kind == "op" then
-        if not (forward[value.op] or straight[value.op]) then b:refuse(value.op .. " has no rule for the loop") end
-        if b.needs[value] and backward[value.op] == nil then b:refuse(value.op
-          .. " has no gradient rule for the loop") end
-        b.made[value] = (forward[value.op] or same)(b, value)
+        local make = forward[value.op] or (value.each and not lacking[value.op] and same)
+        if not make then b:refuse(value.op .. " has no rule for the loop") end
+        if b.needs[value] and backward[value.op] == nil then
+          b:refuse(value.op .. " has no gradient rule for the loop")
+        end
+        b.made[value] = make(b, value)
       end
     end
     -- New states, and what is wanted behind the loop.
@@ -535,30 +525,26 @@ function program.build(graph, about)
     end
     -- Of the values of the loop, those that are needed at all steps.
     local results = {}
+    local kept = { [true] = {}, [false] = {} } -- as a batch, and as steps
     local function keep(value, batch)
+      if kept[batch][value] then return end
+      kept[batch][value] = true
       local made = b:own(value)
       if made.kind == "temporary" then made.kind = "saved" end
       results[#results + 1] = { value = value, made = made, batch = batch }
-      results[value] = results[value] or {}
-      results[value][batch] = #results
     end
     for _, value in ipairs(list) do
       for _, input in ipairs(value.class == "behind" and value.inputs or {}) do
-        if input and input.class == "loop" and not (results[input] and results[input][false]) then keep(input,
-          false) end
+        if input and input.class == "loop" then keep(input, false) end
       end
     end
     if graph.y.class == "loop" then keep(graph.y, true) end
-    for _, value in ipairs(graph.recorded or {}) do
-      if value.class == "loop" and not (results[value] and results[value][false]) then keep(value, false) end
-    end
     b.results = results
     local forward_code = b.code
     -- The way back.
     b.code, b.wide = {}, {}
     local any = false
-    for _, value in ipairs(list) do any = any or (b.needs[value] and (value.class == "loop"
-      or value.kind == "state")) end
+    for _, value in ipairs(list) do any = any or (b.needs[value] and value.class == "loop") end
     for k, value in ipairs(graph.new) do any = any or b.slot[k] and (b.needs[value] or about.state_needs[k]) end
     if any then
       for k, value in ipairs(graph.new) do
@@ -585,17 +571,15 @@ function program.build(graph, about)
       local left = b:own(p.left)
       if left.kind == "temporary" then left.kind = "saved" end
     end
-    local text = { flow = b.flow and b.flow.id, inputs = #b.inputs, states = states, results = {}, products = {},
-      watched = {}, values = {} }
+    local text = { flow = b.flow and b.flow.id, states = states, results = {}, products = {}, watched = {},
+      values = {} }
     for j, r in ipairs(results) do text.results[j] = { value = r.made.id, batch = r.batch } end
-    local watched = {}
     for _, value in ipairs(list) do
       local made = b.made[value]
       if any and value.class == "loop" and activations[value.op] ~= nil and made.kind == "saved" then
-        watched[#watched + 1] = { value = made.id, activation = value.op, gate = activations[value.op] }
+        text.watched[#text.watched + 1] = { value = made.id, activation = value.op, gate = activations[value.op] }
       end
     end
-    text.watched = watched
     for k, p in ipairs(b.products) do
       text.products[k] = { left = b:own(p.left).id, matrix = b:matrix(p.matrix, p.turned).id, gradient = p.d.id,
         turned = p.turned }
@@ -613,13 +597,7 @@ function program.build(graph, about)
     if type(text) == "table" and text.refused then return nil, text.refused end
     error(text, 0)
   end
-  local saved = 0
-  for _, value in ipairs(b.values) do
-    if value.kind == "saved" then saved = saved + value.width end
-  end
-  return { program = core.program(text), inputs = b.inputs, slots = b.slot, states = states, results = b.results,
-    saved = saved,
-    text = text, backward = #text.backward > 0 }
+  return { program = core.program(text), inputs = b.inputs, slots = b.slot, states = states, results = b.results }
 end
 
 return program

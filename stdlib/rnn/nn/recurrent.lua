@@ -6,7 +6,7 @@ local class = require "rnn.class"
 local check = require "rnn.check"
 local guard = require "rnn.guard"
 local nest = require "rnn.nest"
-local Module = require "rnn.nn.module"
+local Base = require "rnn.nn.recurrent_base"
 local State = require "rnn.nn.state"
 local owner = require "rnn.nn.owner"
 local plan = require "rnn.nn.plan"
@@ -19,8 +19,8 @@ local Cell = require("rnn.nn.cell").Cell
 ---
 --- local y, state = layer(x, state): cell:step for every time step of x (N, T, inputs), its outputs stacked, y (N, T,
 --- width). The step runs once a call, on tensors without values: its formula is then computed for all steps by the
---- engine, with the same bits as step by step. layer:explain() says how. A step that is no formula (it reads values,
---- say) runs step by step, which is said once. A nil state is cell:initial_state(N). Steps past a sequence's length
+--- engine, with the same bits as step by step. A step that is no formula (it reads values, say) runs step by step,
+--- which is said once. A nil state is cell:initial_state(N). Steps past a sequence's length
 --- give zeros and leave its state alone. Options:
 ---   layers = 1                further cells like the first one, each on the outputs of the one before
 ---   widths = nil              the units of each layer, { 128, 64 }
@@ -33,18 +33,16 @@ local Cell = require("rnn.nn.cell").Cell
 ---   zoneout = 0               rate at which units keep their state (Krueger et al. 2017); { h = 0.1, c = 0.2 } by the
 ---                             names or numbers of a state that is a table
 ---   initial_state = "zeros"   what cell:initial_state gives, or "trained"
----   recompute = false         true, or the steps of a segment: segments run again in backward (Chen et al. 2016)
 ---   compile = false           true: a step that is no formula is an error
 --- The state of one cell is as the cell has it; of several, a list of theirs, directions of a layer one after the
 --- other. Parameters: cell, and for further ones cell_l0_reverse, cell_l1 ... Errors: a cell that nn.cell has not made.
----@class nn.Recurrent : nn.Module
+---@class nn.Recurrent : nn.RecurrentBase
 ---@field cell nn.Cell
 ---@overload fun(cell: nn.Cell, options?: table): nn.Recurrent
-local Recurrent = class("nn.Recurrent", Module)
+local Recurrent = class("nn.Recurrent", Base)
 
 local DEFAULTS = { layers = 1, widths = check.none, bidirectional = false, merge = "concat", returns = "sequence",
-  residual = false, dropout = 0, recurrent_dropout = 0, zoneout = 0, initial_state = "zeros", recompute = false,
-  compile = false }
+  residual = false, dropout = 0, recurrent_dropout = 0, zoneout = 0, initial_state = "zeros", compile = false }
 
 -- ---- states: any nest of tensors, and a flat list of them ----
 
@@ -99,38 +97,37 @@ local function another(cell, inputs, units)
   return getmetatable(cell)(inputs, units, config.options)
 end
 
--- The features of a step of the cell's output, from its formula or by trying.
+-- The features of a step of the cell's output: as it says, or as a step gives.
 local function width_of(cell)
   if math.type(cell.outputs) == "integer" then return cell.outputs end
   if math.type(cell.inputs) ~= "integer" then return cell.units end
   local ok, y = pcall(function()
-    return core.no_grad(guard.inner(cell.step), cell, core.zeros(1, cell.inputs), cell:initial_state(1), core.ones(1,
-      1))
+    return core.no_grad(guard.inner(cell.step), cell, core.zeros(1, cell.inputs), cell:initial_state(1),
+      core.ones(1, 1))
   end)
   return ok and core.is_tensor(y) and y:ndim() == 2 and y:size(2) or cell.units
 end
 
-local function rate(name, value)
-  local argname = ("option '%s'"):format(name)
-  value = check.number("nn.Recurrent", argname, value, 0)
-  if value >= 1 then check.expected("nn.Recurrent", argname, "a number from 0 up to but not 1", value) end
-  return value
-end
+local function rate(name, value) return check.rate("nn.Recurrent", ("option '%s'"):format(name), value) end
 
--- The rate of each tensor of a state, or nil without zoneout.
+-- The rate of each tensor of a state that has one.
 local function zones_of(zoneout, state)
-  if type(zoneout) ~= "table" then return rate("zoneout", zoneout) > 0 and zoneout or nil end
   local names, rates = names_of(state, nil, {}), {}
+  if type(zoneout) ~= "table" then
+    local all = rate("zoneout", zoneout)
+    for k in ipairs(names) do rates[k] = all > 0 and all or nil end
+    return rates
+  end
   for name, value in pairs(zoneout) do
     local at
     for k, known in ipairs(names) do
       if known == tostring(name) then at = k end
     end
     if not at then
-      core.fail("nn.Recurrent: option 'zoneout': the state has no '%s'; it has %s", tostring(name), table.concat(names,
-        ", "))
+      core.fail("nn.Recurrent: option 'zoneout': the state has no '%s'; it has %s", tostring(name),
+        table.concat(names, ", "))
     end
-    rates[at] = rate("zoneout", value)
+    rates[at] = rate("zoneout", value) > 0 and value or nil
   end
   return rates
 end
@@ -163,7 +160,6 @@ local function check_options(self, options)
   check.effect(fname, options, DEFAULTS, "residual", options.layers > 1, several)
   check.effect(fname, options, DEFAULTS, "merge", options.bidirectional, "it joins two directions; option "
     .. "'bidirectional' is false")
-  if type(options.recompute) ~= "boolean" then check.int(fname, "option 'recompute'", options.recompute, 1) end
 end
 
 local function add_part(self, cell, k, reverse)
@@ -191,7 +187,7 @@ function Recurrent:init(cell, options)
   self.cell, self.given = cell, options
   options = check.options("nn.Recurrent", options, DEFAULTS)
   check_options(self, options)
-  self.options, self.returns, self.layers = options, options.returns, options.layers
+  self.options, self.returns, self.layers, self.merge = options, options.returns, options.layers, options.merge
   self.directions, self.inputs = options.bidirectional and 2 or 1, cell.inputs
   self.parts = {}
   local width = cell.inputs
@@ -210,7 +206,7 @@ function Recurrent:init(cell, options)
     width = made
   end
   self.outputs = width
-  if options.zoneout ~= 0 then zones_of(options.zoneout, cell:initial_state(1)) end
+  self.zones = options.zoneout == 0 and {} or zones_of(options.zoneout, cell:initial_state(1))
 end
 
 -- ---- one cell over all steps ----
@@ -222,14 +218,11 @@ local function draws_of(self, states, steps, samples)
     masks = {}
     for k, t in ipairs(states) do masks[k] = core.dropout(core.ones(samples, t:size(2)), o.recurrent_dropout) end
   end
-  if o.zoneout ~= 0 then
-    local rates = zones_of(o.zoneout, self.cell:initial_state(1)) -- a table of rates, or one for all
-    shares = {}
-    for k, t in ipairs(states) do
-      local own = type(rates) == "table" and rates[k] or type(rates) == "number" and rates or nil
-      if own and own > 0 then
-        shares[k] = self.training and core.zeros(steps * samples, t:size(2)):bernoulli_(own) or own
-      end
+  for k, t in ipairs(states) do
+    local own = self.zones[k]
+    if own then
+      shares = shares or {}
+      shares[k] = self.training and core.zeros(steps * samples, t:size(2)):bernoulli_(own) or own
     end
   end
   return masks, shares
@@ -316,8 +309,8 @@ local function by_plan(self, part, cell, x, start, states, samples, steps, lengt
     bits[#bits + 1] = state_needs[k] and "1" or "0"
   end
   local about = { records = records, x_needs = records and x:requires_grad(), state_needs = state_needs,
-    shifts = not (part.reverse and lengths ~= nil), padded = lengths ~= nil, watched = part.watch ~= nil }
-  bits[#bits + 1] = ("%s %s %s %s %s"):format(records, about.x_needs, about.shifts, about.padded, about.watched)
+    shifts = not (part.reverse and lengths ~= nil), watched = part.watch ~= nil }
+  bits[#bits + 1] = ("%s %s %s %s"):format(records, about.x_needs, about.shifts, about.watched)
   if shares then
     about.zoneout = {}
     for k, share in pairs(shares) do about.zoneout[k] = type(share) == "number" and share or "draw" end
@@ -326,12 +319,22 @@ local function by_plan(self, part, cell, x, start, states, samples, steps, lengt
   if masks then bits[#bits + 1] = "masks" end
   about.masks = masks
   about.key = table.concat(bits, " ")
-  about.recorded = part.recorded
   local made, captured = plan_of(part, cell, x, start, states, samples, about)
   part.why = made.why
   if made.why and self.options.compile then error(made.why, 0) end
   return plan.run(made, { steps = steps, samples = samples, x = x, states = states, captured = captured,
     reverse = part.reverse, lengths = lengths, watch = part.watch, draws = shares, masks = masks })
+end
+
+-- One step of zoneout: each new state that has a share keeps as much of the old one. Gives the output, which may be a
+-- state.
+local function zone(shares, old, new, y)
+  for k, share in pairs(shares) do
+    local zoned = share * old[k] + (1 - share) * new[k]
+    if rawequal(y, new[k]) then y = zoned end
+    new[k] = zoned
+  end
+  return y
 end
 
 -- The same step by step, in Lua; what is no formula, and what is searched for NaN: the autopsy finds the layer in the
@@ -346,12 +349,11 @@ local function by_loop(_, part, cell, x, start, states, samples, steps, lengths,
       core.full({ samples, 1 }, t))
     if new == nil then core.fail("%s: its step returned no new state (output, state)", cell:describe()) end
     local after = flatten(new, {})
+    local own = {}
     for k, share in pairs(shares or {}) do
-      local own = type(share) == "number" and share or core.slice(share, 1, (t - 1) * samples + 1, t * samples)
-      local zoned = own * list[k] + (1 - own) * after[k]
-      if rawequal(y, after[k]) then y = zoned end
-      after[k] = zoned
+      own[k] = type(share) == "number" and share or core.slice(share, 1, (t - 1) * samples + 1, t * samples)
     end
+    y = zone(own, list, after, y)
     if t > shortest then
       local valid = core.reshape(core.ge(lengths, t), -1, 1)
       for k, new_state in ipairs(after) do after[k] = core.where(valid, new_state, list[k]) end
@@ -425,20 +427,14 @@ end
 -- ---- forward ----
 
 -- (N, T, ...) to (T N, ...).
-local function to_steps(x) return core.transpose(x, 1, 2):reshape(x:size(1) * x:size(2), table.unpack({ x:shape() },
-  3)) end
+local function to_steps(x)
+  return core.transpose(x, 1, 2):reshape(x:size(1) * x:size(2), table.unpack({ x:shape() }, 3))
+end
 
 -- The output of the step that was computed last, (N, width), of y (N, T, width); 0 of an empty sequence.
 local function last_of(y, part, lengths)
   if part.reverse then return core.select(y, 2, 1) end
   return lengths and y:with_lengths(lengths):last() or core.select(y, 2, -1)
-end
-
-local function merge(self, first, second)
-  if not second then return first end
-  if self.options.merge == "concat" then return core.concat({ first, second }, -1) end
-  local sum = first + second
-  return self.options.merge == "mean" and sum * 0.5 or sum
 end
 
 -- The state of each part before the first step.
@@ -465,6 +461,13 @@ local function first_states(self, state, samples)
   return starts
 end
 
+-- The states of the parts as the layer gives them.
+local function state_of(self, states)
+  local new = #self.parts == 1 and states[1] or states
+  if not core.is_tensor(new) and getmetatable(new) == nil then new = setmetatable(new, State) end
+  return owner.mark(self, new)
+end
+
 --- recurrent:initial_state(batch) -> list of the states of its cells before a first step, (batch, width) each
 ---
 --- One for each layer and direction. Errors: a cell that has none.
@@ -487,8 +490,8 @@ local function run_layers(self, x, starts, samples, steps, lengths)
         ends[direction] = last_of(outputs[direction], self.parts[i], lengths)
       end
     end
-    y = merge(self, outputs[1], outputs[2])
-    last = ends[1] and merge(self, ends[1], ends[2])
+    y = self:_merge(outputs[1], outputs[2])
+    last = ends[1] and self:_merge(ends[1], ends[2])
     if self.options.residual and k > 1 then
       y = y + input
       last = last and last + last_of(input, { reverse = false }, lengths)
@@ -501,7 +504,8 @@ local function check_input(self, x)
   local inputs = self.cell.inputs
   local fits = core.is_tensor(x) and x:ndim() >= 2 and x:size(2) > 0
   if fits and math.type(inputs) == "integer" and x:type() == "float" and x:ndim() == 3 then
-    fits = x:size(3) == inputs end
+    fits = x:size(3) == inputs
+  end
   if not fits then
     core.fail("%s: expected input (N, T, %s) of one step or more, got %s", self:describe(), tostring(inputs or "..."),
       check.input(x))
@@ -523,21 +527,9 @@ function Recurrent:forward(x, state)
   if lengths then x = x:zero_padding():without_lengths() end
   local starts = first_states(self, state, samples)
   local y, states, last = run_layers(self, x, starts, samples, steps, lengths)
-  local new = #self.parts == 1 and states[1] or states
-  if not core.is_tensor(new) and getmetatable(new) == nil then new = setmetatable(new, State) end
-  new = owner.mark(self, new)
+  local new = state_of(self, states)
   if self.returns == "last" then return last, new end
   return lengths and y:with_lengths(lengths) or y, new, last
-end
-
---- recurrent:stream(x, state) -> y, state
----
---- As forward, for sequences that come in pieces, which a bidirectional layer cannot take.
-function Recurrent:stream(x, state)
-  if self.directions == 2 then
-    core.fail("%s: stream: a bidirectional layer needs the whole sequence", self:describe())
-  end
-  return self:forward(x, state)
 end
 
 --- recurrent:step(x [, state [, t]]) -> y, state
@@ -560,62 +552,17 @@ function Recurrent:step(x, state, t)
     local number = core.full({ samples, 1 }, t or 1)
     for i, part in ipairs(self.parts) do
       local cell = self[part.field]
-      local list = flatten(starts[i], {})
-      local out, after_step = guard.inner(cell.step)(cell, y, starts[i], number)
-      states[i] = after_step
-      local rates = self.options.zoneout ~= 0 and zones_of(self.options.zoneout, starts[i]) or nil
-      if rates then
-        local after = flatten(states[i], {})
-        for k, was in ipairs(list) do
-          local own = type(rates) == "table" and rates[k] or type(rates) == "number" and rates or 0
-          if own > 0 then
-            local zoned = own * was + (1 - own) * after[k]
-            if rawequal(out, after[k]) then out = zoned end
-            after[k] = zoned
-          end
-        end
-        states[i] = rebuild(starts[i], after)
+      local out, new = guard.inner(cell.step)(cell, y, starts[i], number)
+      if next(self.zones) then
+        local after = flatten(new, {})
+        out = zone(self.zones, flatten(starts[i], {}), after, out)
+        new = rebuild(starts[i], after)
       end
+      states[i] = new
       y = self.options.residual and i > 1 and out + y or out
     end
-    local new = #self.parts == 1 and states[1] or states
-    if not core.is_tensor(new) and getmetatable(new) == nil then new = setmetatable(new, State) end
-    return y, owner.mark(self, new)
+    return y, state_of(self, states)
   end)
-end
-
--- ---- looking inside ----
-
--- Cells are told apart by numbers; those of nn.LSTM and the like are small.
-local watches = 1 << 20
-
---- recurrent:watch([on = true]) -> layer
----
---- As nn.LSTM's: has backward record what it meets, for layer:flow().
----@param on? boolean
----@return nn.Recurrent
-function Recurrent:watch(on)
-  if on ~= nil then check.boolean(self:describe() .. ": watch", "argument 1 (on)", on) end
-  for _, part in ipairs(self.parts) do
-    watches = watches + 1
-    part.watch = on ~= false and watches or nil
-  end
-  return self
-end
-
---- recurrent:flow() -> array of { name, figures }
----
---- As nn.LSTM's: of each cell (T, 3): the norm of the loss's gradient by the first tensor of the state, the share of
---- saturated gates (values of sigmoid in its step) and of saturated activations (tanh, ReLU). A cell that ran step by
---- step has none.
----@return { [1]: string, [2]: rnn.Tensor }[]
-function Recurrent:flow()
-  local found = {}
-  for _, part in ipairs(self.parts) do
-    local figures = part.watch and core.watched(part.watch)
-    if figures then found[#found + 1] = { part.name, figures } end
-  end
-  return found
 end
 
 function Recurrent:describe()

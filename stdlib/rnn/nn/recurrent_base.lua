@@ -1,6 +1,7 @@
--- recurrent_base.lua: what nn.RNN, nn.LSTM and nn.GRU share: options, parameters, stacks, directions. The engine runs
--- one layer in one direction; everything around it is composed here from ordinary ops. Their own files say the
--- formulas. The same formulas in ordinary ops stand in cell.lua; the tests hold one against the other.
+-- recurrent_base.lua: what nn.RNN, nn.LSTM and nn.GRU share: options, parameters, stacks, directions. nn.Recurrent has
+-- streams, the outputs of two directions and watching from here. The engine runs one layer in one direction;
+-- everything around it is composed here from ordinary ops. Their own files say the formulas. The same formulas in
+-- ordinary ops stand in cell.lua; the tests hold one against the other.
 
 local core = require "rnn.core"
 local class = require "rnn.class"
@@ -27,12 +28,6 @@ local common = {
   kernel = "glorot_uniform", recurrent = "orthogonal", recompute = false,
 }
 
-local function rate(fname, name, value)
-  value = check.number(fname, ("option '%s'"):format(name), value, 0)
-  if value >= 1 then check.expected(fname, ("option '%s'"):format(name), "a number from 0 up to but not 1", value) end
-  return value
-end
-
 -- The widths of the layers: one number for all of them, or a table with one for each.
 local function widths_of(fname, units, layers)
   if type(units) ~= "table" then
@@ -56,14 +51,15 @@ end
 -- A part has what the engine wants (description) and the names of its parameters in the engine's order.
 local function new_part(self, options, k, inputs, units, reverse)
   local width = options.projection and options.projection > 0 and options.projection or units
-  local part = { width = width, names = {}, description = {
+  local place = ("l%d%s"):format(k - 1, reverse and "_reverse" or "")
+  local part = { name = place, width = width, names = {}, description = {
     cell = self.cell, units = units, reverse = reverse, activation = options.activation,
     gate_activation = options.recurrent_activation, layer_norm = options.layer_norm,
     recurrent_dropout = options.recurrent_dropout, zoneout_h = options.zoneout, zoneout_c = options.zoneout_cell,
     peepholes = options.peepholes, projection = options.projection, coupled = options.coupled,
     reset_before = options.reset == "before",
   } }
-  local suffix = ("_l%d%s"):format(k - 1, reverse and "_reverse" or "")
+  local suffix = "_" .. place
   local function add(name, fill, ...)
     self[name .. suffix] = parameter.new(fill, ...)
     part.names[#part.names + 1] = name .. suffix
@@ -114,7 +110,7 @@ function Base:_build(inputs, units, options, more)
     check.one_of(fname, "option 'recurrent_activation'", options.recurrent_activation, activations)
   end
   for _, name in ipairs { "dropout", "recurrent_dropout", "zoneout", "zoneout_cell" } do
-    if options[name] then rate(fname, name, options[name]) end
+    if options[name] then check.rate(fname, ("option '%s'"):format(name), options[name]) end
   end
   for _, name in ipairs { "bidirectional", "residual", "layer_norm", "peepholes", "coupled" } do
     if options[name] ~= nil then check.boolean(fname, ("option '%s'"):format(name), options[name]) end
@@ -200,7 +196,9 @@ end
 
 -- ---- forward ----
 
-local function merge(self, forwards, backwards)
+-- The outputs of two directions as one; of one direction, its own.
+function Base:_merge(forwards, backwards)
+  if not backwards then return forwards end
   if self.merge == "concat" then return core.concat({ forwards, backwards }, -1) end
   local sum = forwards + backwards
   return self.merge == "mean" and sum * 0.5 or sum
@@ -208,7 +206,7 @@ end
 
 local function run_part(self, part, x, state, returns)
   local description, weights = part.description, {}
-  description.training, description.returns = self.training, returns
+  description.training, description.returns, description.watch = self.training, returns, part.watch
   -- √T segments of √T steps hold least; a number says how long they are.
   description.recompute = self.recompute == true and math.ceil(math.sqrt(x:size(2))) or self.recompute or 0
   for i, name in ipairs(part.names) do weights[i] = self[name] end
@@ -225,7 +223,7 @@ local function run_layer(self, k, x, state, states, returns)
     outputs[direction] = y
     for _, t in ipairs(new) do states[#states + 1] = t end
   end
-  return outputs[2] and merge(self, outputs[1], outputs[2]) or outputs[1]
+  return self:_merge(outputs[1], outputs[2])
 end
 
 -- The output of each sequence's last valid step: y (N, T, H) -> (N, H).
@@ -290,7 +288,7 @@ function Base:_last_of_directions(states, y, added)
     local any = lengths:gt(0):reshape(#lengths, 1)
     forwards, backwards = forwards * any, backwards * any
   end
-  local last = merge(self, forwards, backwards)
+  local last = self:_merge(forwards, backwards)
   return added and last + last_step(added) or last
 end
 
@@ -335,15 +333,16 @@ local watches = 0
 
 --- lstm:watch([on = true]) -> layer
 ---
---- Has backward record what it meets in each layer and direction, for layer:flow(): the same for nn.RNN, nn.LSTM and
---- nn.GRU. It costs a pass over the gates in backward; off, nothing. rnn.monitor does this at chosen steps.
+--- Has backward record what it meets in each layer and direction, for layer:flow(): the same for nn.RNN, nn.LSTM,
+--- nn.GRU and nn.Recurrent. It costs a pass over the gates in backward; off, nothing. rnn.monitor does this at chosen
+--- steps.
 ---@param on? boolean
 ---@return nn.RecurrentBase
 function Base:watch(on)
   if on ~= nil then check.boolean(self:describe() .. ": watch", "argument 1 (on)", on) end
   for _, part in ipairs(self.parts) do
     watches = watches + 1
-    part.description.watch = on ~= false and watches or nil
+    part.watch = on ~= false and watches or nil
   end
   return self
 end
@@ -353,13 +352,14 @@ end
 --- What the last backward pass met, for each watched layer and direction (name "l0", "l0_reverse", ...): figures
 --- (T, 3), for each step the norm of the loss's gradient by h_t over the batch, the share of saturated gates (sigmoid
 --- below 0.05 or above 0.95) and of saturated activations (tanh beyond 0.95, ReLU at 0). Reading takes it away; a layer
---- that ran several times before shows its last pass. Empty without a backward pass.
+--- that ran several times before shows its last pass. Of nn.Recurrent h is the first tensor of the cell's state, gates
+--- are the sigmoids in its step. Empty without a backward pass, and for a cell that ran step by step.
 ---@return { [1]: string, [2]: rnn.Tensor }[]
 function Base:flow()
   local found = {}
   for _, part in ipairs(self.parts) do
-    local figures = part.description.watch and core.watched(part.description.watch)
-    if figures then found[#found + 1] = { part.names[1]:match "^weight_ih_(.*)$", figures } end
+    local figures = part.watch and core.watched(part.watch)
+    if figures then found[#found + 1] = { part.name, figures } end
   end
   return found
 end
