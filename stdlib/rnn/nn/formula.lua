@@ -163,10 +163,15 @@ end
 function formula.zoneout(graph, shares)
   for k, share in pairs(shares) do
     local old, new = graph.states[k], graph.new[k]
-    local keep = type(share) == "number" and { kind = "number", value = share, width = 1 }
-      or { kind = "draw", index = k, width = old.width, ndim = 2 }
-    local one = { kind = "number", value = 1, width = 1 }
-    local rest = op("mul", { op("sub", { one, keep }, keep.width), new }, old.width)
+    local function number(value) return { kind = "number", value = value, width = 1 } end
+    local keep, rest
+    if type(share) == "number" then
+      keep, rest = number(share), number(1 - share)
+    else
+      keep = { kind = "draw", index = k, width = old.width, ndim = 2 }
+      rest = op("sub", { number(1), keep }, keep.width)
+    end
+    rest = op("mul", { rest, new }, old.width)
     local zoned = op("add", { op("mul", { keep, old }, old.width), rest }, old.width)
     if graph.y == new then graph.y = zoned end
     for i = 1, #graph.new do
