@@ -130,8 +130,9 @@ function LSTMCell:step(x, state, _)
   local h, c = state[1], state[2]
   local sums = core.linear(x, self.weight_ih, self.bias_ih) + core.linear(h, self.weight_hh, self.bias_hh)
   local i, f, g, o = table.unpack(split(sums, 2, 4))
-  c = f:sigmoid() * c + i:sigmoid() * g:tanh()
-  h = o:sigmoid() * c:tanh()
+  i, f, g, o = i:sigmoid(), f:sigmoid(), g:tanh(), o:sigmoid() -- names that layer:record takes
+  c = f * c + i * g
+  h = o * c:tanh()
   return h, { h, c }
 end
 

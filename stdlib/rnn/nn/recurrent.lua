@@ -10,6 +10,7 @@ local Module = require "rnn.nn.module"
 local State = require "rnn.nn.state"
 local owner = require "rnn.nn.owner"
 local plan = require "rnn.nn.plan"
+local locals = require "rnn.nn.locals"
 local parameter = require "rnn.nn.parameter"
 local initializers = require "rnn.nn.initializers"
 local scripted = require "rnn.nn.scripted"
@@ -234,14 +235,22 @@ local function shape_text(list) -- as they would read with any number of samples
   return table.concat(texts, ", ")
 end
 
--- Runs the step once on formulas.
-local function trace(self, cell, x, start, states, samples, lines)
+-- The cell's step, which leaves its local variables in found where they are asked for.
+local function step_of(part, cell, found)
+  local step = guard.inner(cell.step)
+  if not part.recorded then return step end
+  return function(...) return locals.run(found, step, ...) end
+end
+
+-- Runs the step once on formulas: trace, y, states, local variables.
+local function trace(part, cell, x, start, states, samples, lines)
   local widths = { x:size(2), 1 }
   for i, t in ipairs(states) do
     if t:ndim() ~= 2 or t:type() ~= "float" then core.fail("a state is a tensor %s, not (N, width)", check.shape(t)) end
     widths[i + 2] = t:size(2)
   end
-  local step = guard.inner(cell.step)
+  local found = {}
+  local step = step_of(part, cell, found)
   return core.trace(samples, widths, function(fx, ft, ...)
     local y, new = step(cell, fx, rebuild(start, { ... }), ft)
     if new == nil then core.fail("its step returned no new state (output, state)") end
@@ -256,7 +265,7 @@ local function trace(self, cell, x, start, states, samples, lines)
     if not core.is_tensor(y) or y:ndim() ~= 2 or y:size(1) ~= samples then
       core.fail("its output is %s, not a tensor (N, width)", check.describe(y))
     end
-    return y, list
+    return y, list, found
   end, lines)
 end
 
@@ -272,27 +281,31 @@ end
 local UNSTEADY = "step is not the same at every time step: it runs once a call, not once a step; use t"
 
 -- The plan of this call and its captured tensors.
-local function plan_of(self, part, cell, x, start, states, samples, about)
-  local made = { trace(self, cell, x, start, states, samples) }
-  local t, y, new = made[1], made[2], made[3]
-  for _, result in ipairs { y, table.unpack(new) } do
-    if core.trace_place(t, result) == 0 then core.fail("a result of the step depends on nothing that changes; return it "
-      .. "as x * 0 + ...") end
+local function plan_of(part, cell, x, start, states, samples, about)
+  local function traced(lines)
+    local t, y, new, found = trace(part, cell, x, start, states, samples, lines)
+    for _, result in ipairs { y, table.unpack(new) } do
+      if core.trace_place(t, result) == 0 then core.fail("a result of the step depends on nothing that changes; return "
+        .. "it as x * 0 + ...") end
+    end
+    local results, places = { y, table.unpack(new) }, {}
+    local function fit(value) return core.trace_place(t, value) > 0 and value:ndim() == 2 end
+    for i, value in ipairs(part.recorded and locals.pick(found, part.recorded, fit, cell) or {}) do
+      results[#results + 1], places[i] = value, core.trace_place(t, value)
+    end
+    return core.trace_key(t, table.unpack(results)) .. about.key, core.trace_captured(t), t, y, new, places
   end
-  local key = core.trace_key(t, y, table.unpack(new)) .. about.key
-  local captured = core.trace_captured(t)
+  local key, captured = traced(false)
   part.calls = part.calls + 1
   local known = part.plans[key]
   local again = known == nil or part.calls & (part.calls - 1) == 0
   if again then
-    local t2, y2, new2 = trace(self, cell, x, start, states, samples, true)
-    local captured2 = core.trace_captured(t2)
-    if core.trace_key(t2, y2, table.unpack(new2)) .. about.key ~= key or not same_numbers(captured, captured2) then
-      core.fail("%s", UNSTEADY)
-    end
+    local key2, captured2, t, y, new, places = traced(true)
+    if key2 ~= key or not same_numbers(captured, captured2) then core.fail("%s", UNSTEADY) end
     if not known then
       local why
-      about.trace, about.y, about.states, about.captured, about.samples = t2, y2, new2, captured2, samples
+      about.trace, about.y, about.states, about.captured, about.samples = t, y, new, captured2, samples
+      about.recorded = places
       known, why = plan.make(about)
       part.plans[key] = known
       if not known.loop and why then known.why = why end
@@ -301,14 +314,7 @@ local function plan_of(self, part, cell, x, start, states, samples, about)
   return known, captured
 end
 
-local function any_requires_grad(list)
-  for _, t in ipairs(list) do
-    if t:requires_grad() then return true end
-  end
-  return false
-end
-
--- y (T N, width) and the final states, by the plan; or nil and why not.
+-- y (T N, width), the final states and what is recorded, by the plan.
 local function by_plan(self, part, cell, x, start, states, samples, steps, lengths, masks, shares)
   local state_needs, bits = {}, {}
   local records = core.recording()
@@ -326,16 +332,25 @@ local function by_plan(self, part, cell, x, start, states, samples, steps, lengt
   end
   if masks then bits[#bits + 1] = "masks" end
   about.masks = masks
-  about.key = table.concat(bits, " ")
-  about.recorded = part.recorded
-  local made, captured = plan_of(self, part, cell, x, start, states, samples, about)
-  return plan.run(made, { steps = steps, samples = samples, x = x, states = states, captured = captured,
-    reverse = part.reverse, lengths = lengths, watch = part.watch, draws = shares, masks = masks })
+  about.key = table.concat(bits, " ") .. (part.recorded and table.concat(part.recorded, " ") or "")
+  local made, captured = plan_of(part, cell, x, start, states, samples, about)
+  local call = { steps = steps, samples = samples, x = x, states = states, captured = captured,
+    reverse = part.reverse, lengths = lengths, watch = part.watch, draws = shares, masks = masks }
+  local length = self.options.recompute
+  part.watched = nil
+  if not length or not records then return plan.run(made, call) end
+  part.watched = {}
+  call.watched = part.watched
+  return plan.run_in_segments(made, call, length == true and math.ceil(math.sqrt(steps)) or length)
 end
 
 -- The same step by step, in Lua; what is no formula, and what is searched for NaN.
 function Recurrent:_by_loop(part, cell, x, start, states, samples, steps, lengths, shares)
-  local step, outputs, list, shortest = guard.inner(cell.step), {}, states, steps
+  local outputs, list, shortest, found, recorded = {}, states, steps, {}, {}
+  local step = step_of(part, cell, found)
+  local function fit(value)
+    return core.is_tensor(value) and value:type() == "float" and value:ndim() == 2 and value:size(1) == samples
+  end
   for _, length in ipairs(lengths and lengths:totable() or {}) do shortest = math.min(shortest, length) end
   local from, to, by = 1, steps, 1
   if part.reverse then from, to, by = steps, 1, -1 end
@@ -355,8 +370,13 @@ function Recurrent:_by_loop(part, cell, x, start, states, samples, steps, length
       for k, new_state in ipairs(after) do after[k] = core.where(valid, new_state, list[k]) end
     end
     list, outputs[t] = after, y
+    for i, value in ipairs(part.recorded and locals.pick(found, part.recorded, fit, cell) or {}) do
+      recorded[i] = recorded[i] or {}
+      recorded[i][t] = value:detach()
+    end
   end
-  return core.concat(outputs, 1), list
+  for i, values in ipairs(recorded) do recorded[i] = core.concat(values, 1) end
+  return core.concat(outputs, 1), list, recorded
 end
 
 local said = setmetatable({}, { __mode = "k" }) -- cells' classes of which it was said
@@ -381,19 +401,24 @@ local function run_cell(self, part, x, state, samples, steps, lengths)
   local states = flatten(start, {})
   local masks, shares = draws_of(self, states, steps, samples)
   local searching = core.check_finite()
+  local function done(y, new, recorded)
+    part.taken = part.recorded and { values = recorded, samples = samples, steps = steps, lengths = lengths }
+    return y, rebuild(start, new)
+  end
   if samples > 0 and not searching then
     local results = table.pack(pcall(by_plan, self, part, cell, x, start, states, samples, steps, lengths, masks, shares))
-    if results[1] then return results[2], rebuild(start, results[3]) end
+    if results[1] then return done(table.unpack(results, 2)) end
     if self.options.compile then error(results[2], 0) end
     part.why = with_line(results[2])
   end
-  if masks then
-    core.fail("%s: option 'recurrent_dropout' needs a step that is a formula: %s", self:describe(),
-      searching and "results are being checked for NaN" or part.why or "there are no samples")
+  local needing = masks and "recurrent_dropout" or self.options.recompute and core.recording() and "recompute"
+  if needing and samples > 0 and not (searching and needing == "recompute") then
+    core.fail("%s: option '%s' needs a step that is a formula: %s", self:describe(), needing,
+      searching and "results are being checked for NaN" or part.why)
   end
-  local y, new = self:_by_loop(part, cell, x, start, states, samples, steps, lengths, shares)
+  local y, new, recorded = self:_by_loop(part, cell, x, start, states, samples, steps, lengths, shares)
   if part.why and not searching then say(cell, part.why) end
-  return y, rebuild(start, new)
+  return done(y, new, recorded)
 end
 
 -- ---- forward ----
@@ -411,7 +436,7 @@ end
 local function last_of(y, part, samples, steps, lengths)
   if not lengths then
     local t = part.reverse and 1 or steps
-    return core.slice(y, 1, (t - 1) * samples + 1, t * samples)
+    return core.concat({ core.slice(y, 1, (t - 1) * samples + 1, t * samples) }, 1) -- of its own: no part of all steps
   end
   local at = part.reverse and core.arange(samples) or (lengths:maximum(1) - 1) * samples + core.arange(samples)
   return core.where(lengths:gt(0):reshape(samples, 1), core.gather(y, 1, at), 0)
@@ -592,7 +617,45 @@ function Recurrent:flow()
   local found = {}
   for _, part in ipairs(self.parts) do
     local figures = part.watch and core.watched(part.watch)
+    if part.watch and part.watched then -- of segments
+      local parts = {}
+      for _, from in ipairs(nest.keys(part.watched)) do parts[#parts + 1] = part.watched[from] end
+      part.watched, figures = {}, parts[1] and core.concat(parts, 1)
+    end
     if figures then found[#found + 1] = { part.name, figures } end
+  end
+  return found
+end
+
+--- recurrent:record(names) -> layer
+---
+--- From the next forward on, layer:recorded() has the values over time of the local variables of the cell's step that have
+--- these names, as they are when it returns: layer:record { "f", "c" } for a step with local f = ...; nil ends it. The
+--- step must end in return y, state. Errors, of forward: a name that is no local variable with a row for each sample.
+---@param names? string[]
+---@return nn.Recurrent
+function Recurrent:record(names)
+  names = locals.names(self:describe() .. ": record", names)
+  for _, part in ipairs(self.parts) do part.recorded, part.taken = names, nil end
+  return self
+end
+
+--- recurrent:recorded() -> { name = tensor (N, T, width) }
+---
+--- What layer:record asked for, at the last forward, without history; 0 behind the end of a sequence. With several layers
+--- or directions the names end in theirs: f_l0, f_l0_reverse, f_l1. Errors: no forward since layer:record.
+---@return table<string, rnn.Tensor>
+function Recurrent:recorded()
+  local found = {}
+  for _, part in ipairs(self.parts) do
+    local taken = part.taken
+    if not taken then
+      core.fail("%s: recorded: nothing is recorded; layer:record { \"h\" }, then a forward", self:describe())
+    end
+    for i, name in ipairs(part.recorded) do
+      local values = core.no_grad(to_batch, taken.values[i], taken.samples, taken.steps, taken.lengths)
+      found[#self.parts > 1 and name .. "_" .. part.name or name] = values
+    end
   end
   return found
 end

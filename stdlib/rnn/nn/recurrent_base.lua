@@ -212,6 +212,7 @@ local function run_part(self, part, x, state, returns)
   -- √T segments of √T steps hold least; a number says how long they are.
   description.recompute = self.recompute == true and math.ceil(math.sqrt(x:size(2))) or self.recompute or 0
   for i, name in ipairs(part.names) do weights[i] = self[name] end
+  if part.recorded then part.taken = require "rnn.nn.twin"(self, part, x, state, part.recorded) end
   return core.recurrent(description, x, weights, state)
 end
 
@@ -330,6 +331,8 @@ function Base:step(x, state)
 end
 Base.step = core.step(Base.step) -- in the middle of a stream it is a single call
 
+local function name_of(part) return part.names[1]:match "^weight_ih_(.*)$" end
+
 -- Layers are told apart by numbers.
 local watches = 0
 
@@ -359,7 +362,35 @@ function Base:flow()
   local found = {}
   for _, part in ipairs(self.parts) do
     local figures = part.description.watch and core.watched(part.description.watch)
-    if figures then found[#found + 1] = { part.names[1]:match "^weight_ih_(.*)$", figures } end
+    if figures then found[#found + 1] = { name_of(part), figures } end
+  end
+  return found
+end
+
+--- lstm:record(names) -> layer
+---
+--- As layer:record of nn.Recurrent, from the next forward on, by the names in the steps of cells.LSTM (i f g o c h),
+--- cells.GRU (r z n h) and cells.Elman (h), which run over the same input for it. nil ends it. Errors, of forward: other
+--- names; options that draw random numbers, in training.
+---@param names? string[]
+---@return nn.RecurrentBase
+function Base:record(names)
+  names = require "rnn.nn.locals".names(self:describe() .. ": record", names)
+  for _, part in ipairs(self.parts) do part.recorded, part.taken = names, nil end
+  return self
+end
+
+--- lstm:recorded() -> { name = tensor (N, T, width) }
+---
+--- As layer:recorded of nn.Recurrent.
+---@return table<string, rnn.Tensor>
+function Base:recorded()
+  local found = {}
+  for _, part in ipairs(self.parts) do
+    for name, values in pairs(part.taken or core.fail("%s: recorded: nothing is recorded; layer:record { \"h\" }, then a "
+      .. "forward", self:describe())) do
+      found[#self.parts > 1 and name .. "_" .. name_of(part) or name] = values
+    end
   end
   return found
 end
