@@ -154,6 +154,10 @@ static rnn_tensor *need_values(lua_State *L, const char *fname, rnn_tensor *t) {
   size_t n = fname ? strlen(fname) : 0;
   bool writes = n > 0 && (fname[n - 1] == '_' || strncmp(fname, "assign", 6) == 0 || strcmp(fname, "set") == 0);
   if (writes) lrnn_error(L, "%s changes its argument in place; write h = h + ...", fname);
+  bool reads = !fname || !rnn_op_find(fname);
+  static const char *const others[] = {"detach", "copy", "requires_grad", "retain_grad", "with_lengths", "recurrent", "backward"};
+  for (size_t i = 0; reads && i < sizeof others / sizeof *others; i++) reads = strcmp(fname ? fname : "", others[i]) != 0;
+  if (!reads) lrnn_error(L, "%s has no rule for a formula", fname);
   lrnn_error(L, "step reads a value: a formula has no values yet; use where(cond, a, b)");
   return NULL;
 }

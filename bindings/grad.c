@@ -34,7 +34,7 @@ int lrnn_results(lua_State *L, int status, const char *fname) {
 ---@return any ... what f returned */
 static int lrnn_no_grad(lua_State *L) {
   int n = lua_gettop(L);
-  if (!lua_isfunction(L, 1) && luaL_getmetafield(L, 1, "__call") == LUA_TNIL) {
+  if (lua_isnoneornil(L, 1) || (!lua_isfunction(L, 1) && luaL_getmetafield(L, 1, "__call") == LUA_TNIL)) {
     return lrnn_argument_error(L, "no_grad", 1, "f", "a function");
   }
   lua_settop(L, n);

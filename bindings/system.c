@@ -66,17 +66,17 @@ static void set_bytes(lua_State *L, const char *key, uint64_t n) {
   lua_setfield(L, -2, key);
 }
 
-/*--- rnn.check_finite(on) -> before
+/*--- rnn.check_finite([on]) -> before
 ---
 --- On: every op's results, and every gradient that an op makes, must be finite; the first that is not is an error that
 --- names the op, the element (of sequences: sample and time step) and the line of the script. Slow: it is for finding out
---- where a NaN comes from, which rnn.fit does by itself. Errors: an argument that is no boolean.
----@param on boolean
+--- where a NaN comes from, which rnn.fit does by itself. Without on nothing changes. Errors: an argument that is no boolean.
+---@param on? boolean
 ---@return boolean before */
 static int lrnn_check_finite(lua_State *L) {
   rnn_ctx *ctx = lrnn_context(L);
   bool before = rnn_ctx_checks_finite(ctx);
-  rnn_ctx_check_finite(ctx, lrnn_check_boolean(L, "check_finite", 1, "on"));
+  if (!lua_isnoneornil(L, 1)) rnn_ctx_check_finite(ctx, lrnn_check_boolean(L, "check_finite", 1, "on"));
   lua_pushboolean(L, before);
   return 1;
 }

@@ -72,8 +72,9 @@ static int lrnn_trace(lua_State *L) {
 /*--- rnn.trace_key(trace, results ...) -> string
 ---
 --- The structure of the formula and its results: two with equal keys differ in the values of captured tensors alone.
+--- Errors: what rnn.trace did not give.
 ---@param trace userdata
----@param ... rnn.Tensor
+---@param ... rnn.Tensor (samples, width) each
 ---@return string */
 static int lrnn_trace_key(lua_State *L) {
   rnn_trace *t = check_trace(L, "trace_key");
@@ -91,9 +92,26 @@ static int lrnn_trace_key(lua_State *L) {
   return 1;
 }
 
+/*--- rnn.trace_same(trace, other) -> boolean
+---
+--- Are two formulas the same, with the same values in their captured tensors, which neither has given away?
+--- Errors: what rnn.trace did not give.
+---@param trace userdata
+---@param other userdata
+---@return boolean */
+static int lrnn_trace_same(lua_State *L) {
+  lua_settop(L, 2);
+  rnn_trace *t = check_trace(L, "trace_same");
+  holder *other = lrnn_test(L, 2, TRACE);
+  if (!other || !other->trace) return lrnn_argument_error(L, "trace_same", 2, "other", "what rnn.trace gave");
+  lua_pushboolean(L, rnn_trace_same(t, other->trace));
+  return 1;
+}
+
 /*--- rnn.trace_place(trace, x) -> integer
 ---
 --- The number of the op that gives x, from 1; inputs come first. 0 when x is no tensor of the formula.
+--- Errors: what rnn.trace did not give.
 ---@param trace userdata
 ---@param x any
 ---@return integer */
@@ -115,6 +133,7 @@ static void push_integers(lua_State *L, const int64_t *list, int n) {
 ---
 --- The ops of a formula in order: { op, inputs, dims, integers, numbers, shape, line } each. inputs are places, or minus the
 --- place of a captured tensor; 0 where an optional one is absent. Axes and places count from 0 here.
+--- Errors: what rnn.trace did not give.
 ---@param trace userdata
 ---@return table[] */
 static int lrnn_trace_nodes(lua_State *L) {
@@ -155,8 +174,9 @@ static int lrnn_trace_nodes(lua_State *L) {
 /*--- rnn.trace_captured(trace) -> table
 ---
 --- The tensors with values that the formula uses, in the order of their places; from then on it holds them no longer.
+--- Errors: what rnn.trace did not give.
 ---@param trace userdata
----@return rnn.Tensor[] */
+---@return rnn.Tensor[] of any shape */
 static int lrnn_trace_captured(lua_State *L) {
   rnn_trace *t = check_trace(L, "trace_captured");
   int n = rnn_trace_captured_count(t);
@@ -173,10 +193,11 @@ static int lrnn_trace_captured(lua_State *L) {
 /*--- rnn.trace_apply(trace, place, tensors ...) -> tensor
 ---
 --- Computes the op of a place on tensors with values, of any number of rows; nil where an optional one is absent.
+--- Errors: a place without an op; those of the op.
 ---@param trace userdata
 ---@param place integer
----@param ... rnn.Tensor
----@return rnn.Tensor */
+---@param ... rnn.Tensor (rows, width) each, or parameters of the op
+---@return rnn.Tensor (rows, width) */
 static int lrnn_trace_apply(lua_State *L) {
   rnn_trace *t = check_trace(L, "trace_apply");
   lua_Integer place = lrnn_check_integer(L, "trace_apply", 2, "place");
@@ -277,7 +298,8 @@ static const rnn_instruction *read_code(lua_State *L, const char *name, int *cou
 
 /*--- rnn.program(text) -> program
 ---
---- Compiles what rnn.scan runs. text has counts inputs, states; values, a list of { kind, index, width, rows, form };
+--- Compiles what rnn.scan runs. text has counts inputs, states; flow, the value that a watch takes for the gradient of the
+--- first state; values, a list of { kind, index, width, rows, form };
 --- forward and backward, lists of instructions { op, to, a, b, c, p, q, from, add, turned } on values by their number;
 --- products, { left, matrix, gradient, turned } each; results, { value, batch } each; watched, { value, activation, gate } each. See core/rnn.h.
 --- Errors: what would reach outside of a value or read one that nobody wrote.
@@ -294,6 +316,7 @@ static int lrnn_program(lua_State *L) {
   lua_pushvalue(L, 1);
   t.inputs = (int)field(L, "inputs", 0);
   t.states = (int)field(L, "states", 0);
+  t.flow = (int)field(L, "flow", 0) - 1;
   rnn_value *values = list(L, "values", sizeof *values, &t.value_count);
   for (int i = 0; i < t.value_count; i++) {
     entry(L, i, "values");
@@ -371,6 +394,7 @@ void lrnn_trace_open(lua_State *L) {
 }
 
 const lrnn_function lrnn_trace_functions[] = {
-    {"trace", lrnn_trace, 4},           {"trace_key", lrnn_trace_key, LRNN_ANY}, {"trace_place", lrnn_trace_place, 2},
+    {"trace", lrnn_trace, 4},           {"trace_key", lrnn_trace_key, LRNN_ANY}, {"trace_same", lrnn_trace_same, 2},
+    {"trace_place", lrnn_trace_place, 2},
     {"trace_nodes", lrnn_trace_nodes, 1}, {"trace_captured", lrnn_trace_captured, 1},
     {"trace_apply", lrnn_trace_apply, LRNN_ANY}, {"program", lrnn_program, 1}, {"scan", lrnn_scan, 6}, {NULL, NULL, 0}};

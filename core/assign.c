@@ -10,7 +10,7 @@
 
 void rnn_tensor_changed(rnn_tensor *t) {
   t->storage->version++;
-  if (t->ctx->trace) rnni_trace_wrote(t->ctx);
+  if (t->ctx->trace && rnni_trace_keeps(t)) rnni_trace_wrote(t->ctx);
 }
 
 /* ---- moving elements ---- */
@@ -184,6 +184,7 @@ rnn_status rnni_refresh(rnn_ctx *ctx, rnn_tensor *t) {
 static rnn_status recorded(rnn_ctx *ctx, const rnn_tensor *dst, bool whole, rnn_tensor *src, bool *record) {
   const rnn_tensor *base = dst->base ? dst->base : dst;
   *record = false;
+  if (ctx->trace && rnni_trace_keeps(dst)) return rnni_trace_refuse_write(ctx);
   if (!ctx->recording) return RNN_OK;
   if (src) RNNI_TRY(rnni_refresh(ctx, src));
   bool parameter = base->requires_grad && !base->node;
@@ -294,6 +295,7 @@ rnn_status rnn_tensor_fill(rnn_ctx *ctx, rnn_tensor *t, double value) {
 rnn_status rnni_fill_by(rnn_ctx *ctx, rnn_tensor *t, rnn_status (*make)(rnn_ctx *, rnn_tensor *, void *), void *arg) {
   bool record;
   rnn_tensor *made;
+  if (ctx->trace) return rnni_trace_refuse_draw(ctx);
   RNNI_TRY(need_own(ctx, t));
   RNNI_TRY(recorded(ctx, t, true, NULL, &record));
   rnn_random_state before = ctx->random;

@@ -173,6 +173,7 @@ typedef struct rnni_storage {
                        early */
   int64_t count;
   void *data;
+  uint64_t trace; /* during which it was made, or 0 */
 } rnni_storage;
 
 /* A tensor has memory of its own, or is a view: a part of its base, to which it may write (assign.c). A base is no view,
@@ -399,7 +400,10 @@ rnn_program *rnni_program_ref(const rnn_program *p); /* recurrent/program.c */
 bool rnni_is_traced(const rnn_args *args);
 /* Notes c, which has a tensor of a formula, and makes its result. */
 RNN_MUST_USE rnn_status rnni_trace_note(rnn_ctx *ctx, rnni_call *c);
-void rnni_trace_wrote(rnn_ctx *ctx); /* values have changed in place while a trace went on */
+bool rnni_trace_keeps(const rnn_tensor *t); /* was it there before the trace that goes on? */
+void rnni_trace_wrote(rnn_ctx *ctx);        /* values of such a tensor have changed in place */
+rnn_status rnni_trace_refuse_write(rnn_ctx *ctx);
+rnn_status rnni_trace_refuse_draw(rnn_ctx *ctx);
 
 /* ---- products ---- */
 

@@ -364,6 +364,7 @@ const char *rnn_trace_side_effect(const rnn_trace *t);
 /* All of the structure as bytes: ops, arguments, what is whose input, shapes without the number of samples. Two formulas
    with equal ones differ in the values of captured tensors alone. */
 const char *rnn_trace_signature(const rnn_trace *t, size_t *size);
+bool rnn_trace_same(const rnn_trace *a, const rnn_trace *b); /* equal, and with the same values */
 int rnn_trace_place(const rnn_trace *t, const rnn_tensor *x); /* of a tensor of the formula, from 1; 0 for others */
 int rnn_trace_count(const rnn_trace *t);
 const rnn_trace_node *rnn_trace_node_at(const rnn_trace *t, int place);
@@ -437,6 +438,7 @@ typedef struct rnn_program_text {
   const rnn_program_result *results;
   const rnn_watched_value *watched;
   int value_count, inputs, states, result_count, forward_count, backward_count, product_count, watched_count;
+  int flow; /* the RNN_D_PRODUCT or RNN_D_STREAM that is the whole gradient of state 0 after the step, for a watch; -1: none */
 } rnn_program_text;
 
 typedef struct rnn_program rnn_program;

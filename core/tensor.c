@@ -58,7 +58,7 @@ rnn_status rnni_tensor_raw(rnn_ctx *ctx, rnn_type type, int ndim, const int64_t 
   RNNI_TRY(handle_new(ctx, type, ndim, dims, true, &t));
   rnni_storage *s = &((whole *)t)->storage;
   size_t bytes = (size_t)t->count * rnni_type_size(type);
-  *s = (rnni_storage){.refs = 1, .count = t->count, .data = s + 1};
+  *s = (rnni_storage){.refs = 1, .count = t->count, .data = s + 1, .trace = ctx->trace ? ctx->traces : 0};
   if (bytes > SMALL) {
     rnn_status status = rnni_alloc(ctx, bytes, &s->data);
     if (status != RNN_OK) {

@@ -80,7 +80,9 @@ static rnn_status sign(rnn_trace *t, const void *bytes, size_t size) {
 /* ---- life ---- */
 
 void rnn_trace_end(rnn_trace *t) {
-  if (t && t->ctx->trace == t) t->ctx->trace = NULL;
+  if (!t || t->ctx->trace != t) return;
+  t->ctx->trace = NULL;
+  t->ctx->random = t->random; /* whoever drew is refused, and draws again step by step */
 }
 
 void rnn_trace_forget(rnn_trace *t) {
@@ -119,13 +121,21 @@ rnn_status rnn_trace_begin(rnn_ctx *ctx, int64_t samples, bool lines, rnn_trace 
   return RNN_OK;
 }
 
+static const char writes[] = "step changes a tensor in place; write h = h + ... and return what is new as state";
+static const char draws[] = "step draws random numbers; use the options zoneout and recurrent_dropout";
+
+bool rnni_trace_keeps(const rnn_tensor *t) { return t->storage->trace != t->ctx->trace->id; }
+
 void rnni_trace_wrote(rnn_ctx *ctx) { ctx->trace->wrote = true; }
 
+rnn_status rnni_trace_refuse_write(rnn_ctx *ctx) { return rnni_fail(ctx, RNN_EARG, "%s", writes); }
+
+rnn_status rnni_trace_refuse_draw(rnn_ctx *ctx) { return rnni_fail(ctx, RNN_EARG, "%s", draws); }
+
 const char *rnn_trace_side_effect(const rnn_trace *t) {
-  if (t->wrote) return "step changes a tensor in place; write h = h + ... and return what is new as state";
-  if (t->random.position != t->ctx->random.position || t->random.seed != t->ctx->random.seed)
-    return "step draws random numbers; use the options zoneout and recurrent_dropout";
-  return NULL;
+  if (t->wrote) return writes;
+  bool drew = t->random.position != t->ctx->random.position || t->random.seed != t->ctx->random.seed;
+  return drew ? draws : NULL;
 }
 
 /* ---- tensors of a formula ---- */
@@ -164,17 +174,21 @@ rnn_status rnn_trace_input(rnn_trace *t, int ndim, const int64_t *dims, rnn_tens
 
 /* ---- noting an op ---- */
 
-static rnn_status rows_of(rnn_ctx *ctx, const rnn_op *op, rows *out) {
+static rnn_status mixes(rnn_ctx *ctx, const rnni_call *c) {
+  return rnni_fail(ctx, RNN_EARG, "%s mixes samples of the batch", c->op->name);
+}
+
+static rnn_status rows_of(rnn_ctx *ctx, const rnni_call *c, rows *out) {
+  const rnn_op *op = c->op;
   for (size_t i = 0; i < sizeof known / sizeof *known; i++)
     if (strcmp(known[i].name, op->name) == 0) {
       *out = known[i].rows;
       return RNN_OK;
     }
+  if (strcmp(op->name, "select") == 0 && c->args.i[0] == 0)
+    return rnni_fail(ctx, RNN_EARG, "step takes a sample out of the batch; where(cond, a, b) decides for each of them");
+  if (strcmp(op->name, "dropout") == 0) return rnni_trace_refuse_draw(ctx);
   return rnni_fail(ctx, RNN_EARG, "%s has no rule for a formula", op->name);
-}
-
-static rnn_status mixes(rnn_ctx *ctx, const rnni_call *c) {
-  return rnni_fail(ctx, RNN_EARG, "%s mixes samples of the batch", c->op->name);
 }
 
 /* May input i be a part of the formula? Parameters of an op may not. */
@@ -219,6 +233,30 @@ static rnn_status capture(rnn_trace *t, rnn_tensor *x, int *input) {
   return sign(t, described, (size_t)(x->ndim + 2) * sizeof *described);
 }
 
+/* From axis on, of what begins at these bytes. */
+static bool same_part(const rnn_tensor *a, const rnn_tensor *b, int axis, const char *x, const char *y) {
+  int64_t size = (int64_t)rnni_type_size(a->type);
+  if (axis == a->ndim) return memcmp(x, y, (size_t)size) == 0;
+  for (int64_t i = 0; i < a->dims[axis]; i++)
+    if (!same_part(a, b, axis + 1, x + i * a->strides[axis] * size, y + i * b->strides[axis] * size)) return false;
+  return true;
+}
+
+static bool same_values(const rnn_tensor *a, const rnn_tensor *b) {
+  if (a == b) return true;
+  if (a->type != b->type || !rnni_same_shape(a, b)) return false;
+  if (!a->contiguous || !b->contiguous) return a->data == b->data || same_part(a, b, 0, a->data, b->data);
+  return memcmp(a->data, b->data, (size_t)a->count * rnni_type_size(a->type)) == 0;
+}
+
+bool rnn_trace_same(const rnn_trace *a, const rnn_trace *b) {
+  if (a->used != b->used || a->captured_count != b->captured_count) return false;
+  if (a->used && memcmp(a->signature, b->signature, a->used) != 0) return false;
+  for (int i = 0; i < a->captured_count; i++)
+    if (!same_values(a->captured[i], b->captured[i])) return false;
+  return true;
+}
+
 bool rnni_is_traced(const rnn_args *args) {
   for (int i = 0; i < args->nt; i++)
     if (args->t[i] && args->t[i]->formula) return true;
@@ -231,7 +269,7 @@ rnn_status rnni_trace_note(rnn_ctx *ctx, rnni_call *c) {
   for (int i = 0; i < c->nin; i++)
     if (c->in[i] && c->in[i]->formula && (!t || c->in[i]->formula != t->id))
       return rnni_fail(ctx, RNN_EARG, "%s uses a tensor of an earlier step; return it as state", c->op->name);
-  RNNI_TRY(rows_of(ctx, c->op, &how));
+  RNNI_TRY(rows_of(ctx, c, &how));
   if (c->nin > RNN_TRACE_INPUTS) return rnni_fail(ctx, RNN_EARG, "%s takes more than %d tensors", c->op->name, RNN_TRACE_INPUTS);
   c->out_type = RNN_FLOAT;
   RNNI_TRY(c->op->shape(ctx, c));
@@ -253,6 +291,7 @@ rnn_status rnni_trace_note(rnn_ctx *ctx, rnni_call *c) {
   RNNI_TRY(sign(t, node.args.i, sizeof node.args.i));
   RNNI_TRY(sign(t, node.args.n, sizeof node.args.n));
   if (node.args.nshape) RNNI_TRY(sign(t, node.args.shape, (size_t)node.args.nshape * sizeof *node.args.shape));
+  RNNI_TRY(sign(t, node.dims + 1, (size_t)(node.ndim - 1) * sizeof *node.dims));
   return add_node(t, &node, &c->out[0]);
 }
 

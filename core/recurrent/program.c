@@ -139,6 +139,16 @@ static int64_t run_width(const rnn_program *p, const rnni_instruction *i) {
   return whole_rows(i->kind) ? 0 : p->values[i->to].width;
 }
 
+/* Whether all that the steps of a piece touch is as wide as its instructions. */
+static bool same_width(const rnn_program *p, int64_t width) {
+  for (int i = 0; i < p->count; i++) {
+    rnn_value_kind k = p->values[i].kind;
+    bool touched = k == RNN_BEFORE || k == RNN_AFTER || k >= RNN_D_AFTER;
+    if (touched && p->values[i].width != width) return false;
+  }
+  return true;
+}
+
 static void make_runs(const rnn_program *p, rnni_code *code) {
   for (int k = 0; k < code->count; k++) {
     int64_t width = run_width(p, &code->list[k]);
@@ -146,7 +156,7 @@ static void make_runs(const rnn_program *p, rnni_code *code) {
     if (last && width && last->width == width) last->to = k + 1;
     else code->run[code->runs++] = (rnni_run){k, k + 1, width};
   }
-  code->width = code->runs == 1 ? code->run[0].width : 0;
+  code->width = code->runs == 1 && same_width(p, code->run[0].width) ? code->run[0].width : 0;
 }
 
 /* A temporary value that lives within one run is a register, from its first instruction to its last; others have rows. */
@@ -291,10 +301,15 @@ static rnn_status check_inputs(rnn_ctx *ctx, const rnn_program *p) {
 
 /* What has been written by the end of a backward pass. */
 static rnn_status check_ends(rnn_ctx *ctx, const rnn_program *p, const bool *written) {
-  for (int i = 0; p->backward.count && i < p->count; i++) {
+  for (int i = 0; i < p->count; i++) {
     rnn_value_kind k = p->values[i].kind;
     if ((k == RNN_D_BEFORE || k == RNN_D_STREAM || k == RNN_D_PRODUCT) && !written[i])
       return rnni_fail(ctx, RNN_EARG, "program: gradient %d is not written", i + 1);
+  }
+  for (int k = 0; p->backward.count && k < p->states; k++) {
+    int id;
+    RNNI_TRY(find(ctx, p, RNN_D_BEFORE, k, &id));
+    if (id < 0) return rnni_fail(ctx, RNN_EARG, "program: state %d has no gradient", k + 1);
   }
   for (int k = 0; k < p->products; k++) {
     const rnn_program_product *q = &p->product[k];
@@ -310,6 +325,11 @@ static rnn_status check_ends(rnn_ctx *ctx, const rnn_program *p, const bool *wri
     int id = p->watch[k].value;
     if (id < 0 || id >= p->count || p->values[id].kind != RNN_SAVED || (unsigned)p->watch[k].function > RNN_IDENTITY)
       return rnni_fail(ctx, RNN_EARG, "program: watched value %d is not saved", k + 1);
+  }
+  if (p->flow >= 0) {
+    const rnn_value *v = p->flow < p->count ? &p->values[p->flow] : NULL;
+    if (!v || (v->kind != RNN_D_PRODUCT && v->kind != RNN_D_STREAM) || v->width != p->state_widths[0])
+      return rnni_fail(ctx, RNN_EARG, "program: the flow is no gradient as wide as the first state");
   }
   return RNN_OK;
 }
@@ -348,7 +368,8 @@ rnn_status rnn_program_new(rnn_ctx *ctx, const rnn_program_text *text, rnn_progr
   bool *written = NULL;
   RNNI_TRY(rnni_calloc(ctx, sizeof *p, &p));
   *p = (rnn_program){.ctx = ctx, .refs = 1, .count = text->value_count, .inputs = text->inputs, .states = text->states,
-                     .results = text->result_count, .products = text->product_count, .watched = text->watched_count};
+                     .results = text->result_count, .products = text->product_count, .watched = text->watched_count,
+                     .flow = text->flow};
   rnn_status status = rnni_calloc(ctx, (size_t)p->count + 1, &written);
   if (status == RNN_OK) status = build(ctx, text, p, written);
   rnni_free(ctx, written);

@@ -56,7 +56,7 @@ typedef struct rnni_code {
 struct rnn_program {
   rnn_ctx *ctx;
   int refs;
-  int count, inputs, states, results, products, watched;
+  int count, inputs, states, results, products, watched, flow;
   rnn_value *values;
   rnn_program_product *product;
   rnn_program_result *result;

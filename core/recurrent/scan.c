@@ -55,6 +55,7 @@ static real *aside(const loop *j, int k) { return j->state[k].gradients + 2 * j-
 /* Where the elements of a value begin at step t, for a piece of it. */
 static real *locate(const loop *j, int id, int64_t t, const piece *q, real *registers) {
   const rnn_value *v = &j->p->values[id];
+  if (v->kind == RNN_MATRIX) return NULL; /* its panels are all there is */
   if (v->kind == RNN_CONSTANT && v->form != RNN_SAMPLES) return j->at[id].base + q->c0;
   if (v->kind == RNN_D_AFTER || v->kind == RNN_D_BEFORE)
     return turn(j, v->index, t, v->kind == RNN_D_BEFORE) + q->r0 * v->width + q->c0;
@@ -259,7 +260,9 @@ static void watch(const loop *j, int64_t t, const piece *q) {
   int64_t w = j->p->state_widths[0];
   for (int64_t n = q->r0; n < q->r1; n++) {
     if (padding(j, n, t)) continue;
-    double *f = rnni_watch_at(j->figures, j->N, t, n, turn(j, 0, t, false) + n * w, w);
+    int flow = j->p->flow;
+    const real *d = flow < 0 ? turn(j, 0, t, false) : j->at[flow].base + t * j->at[flow].step;
+    double *f = rnni_watch_at(j->figures, j->N, t, n, d + n * w, w);
     for (int k = 0; k < j->p->watched; k++) {
       const rnn_watched_value *v = &j->p->watch[k];
       const struct place *at = &j->at[v->value];
@@ -274,8 +277,9 @@ static void run_step(const loop *j, int64_t t, const piece *q, real *registers) 
   const rnni_code *code = j->code;
   if (j->backward) {
     arrive(j, t, q);
-    if (j->figures) watch(j, t, q);
     put_aside(j, t, q);
+    for (int k = 0; code->count == 0 && k < j->p->states; k++) /* of rows that are no padding nothing goes back */
+      memset(turn(j, k, t, true) + q->r0 * j->p->state_widths[k], 0, (size_t)((q->r1 - q->r0) * j->p->state_widths[k]) * sizeof(real));
   }
   for (int k = 0; k < code->runs; k++) {
     const rnni_run *run = &code->run[k];
@@ -290,6 +294,7 @@ static void run_step(const loop *j, int64_t t, const piece *q, real *registers) 
           run_piece(j, run, t, &(piece){r, RNNI_MIN(r + rows, q->r1), c, RNNI_MIN(c + TILE, run->width)}, registers);
     }
   }
+  if (j->figures) watch(j, t, q);
   if (!j->backward) carry(j, t, q);
   else take_back(j, t, q);
 }
@@ -456,6 +461,9 @@ static rnn_status scan_shape(rnn_ctx *ctx, rnni_call *c) {
   if (T < 1) return rnni_fail(ctx, RNN_EARG, "scan: expected at least one step");
   const rnn_tensor *h = c->in[p->inputs], *lengths = c->in[p->inputs + p->states];
   int64_t N = h && h->ndim == 2 ? h->dims[0] : 0;
+  double widths = 0; /* of everything that there is of a step */
+  for (int i = 0; i < p->count; i++) widths += (double)p->values[i].width;
+  if (((double)T + 1) * (double)N * widths > 1e15) return rnni_fail(ctx, RNN_ENOMEM, "scan: not enough memory for that many steps");
   for (int k = 0; k < p->states; k++) {
     const rnn_tensor *t = c->in[p->inputs + k];
     if (!t || t->type != RNN_FLOAT || t->ndim != 2 || t->dims[0] != N || t->dims[1] != p->state_widths[k])

@@ -41,6 +41,7 @@
 ---@field unfold fun(x: rnn.Tensor, axis: integer, size: integer, step?: integer): rnn.Tensor
 ---@field version string
 ---@field audio rnn.audio
+---@field cells rnn.cells
 ---@field ctc rnn.ctc
 ---@field data rnn.data
 ---@field decode rnn.decode
@@ -62,6 +63,32 @@ local rnn = {}
 ---@field read fun(path: string, options?: { rate?: number }): rnn.Tensor?, number|string, string?
 ---@field resample fun(x: rnn.Tensor, from: number, to: number): rnn.Tensor
 ---@field write fun(path: string, samples: rnn.Tensor, rate: integer): true?, string?, string?
+
+---@class rnn.cells
+---@field Antisymmetric cells.Antisymmetric
+---@field Attention cells.Attention
+---@field CFN cells.CFN
+---@field Clockwork cells.Clockwork
+---@field Elman cells.Elman
+---@field GRU cells.GRU
+---@field IRNN cells.IRNN
+---@field IndRNN cells.IndRNN
+---@field JANET cells.JANET
+---@field Jordan cells.Jordan
+---@field LMU cells.LMU
+---@field LRU cells.LRU
+---@field LSTM cells.LSTM
+---@field MGU cells.MGU
+---@field Mogrifier cells.Mogrifier
+---@field PhasedLSTM cells.PhasedLSTM
+---@field QRNN cells.QRNN
+---@field RHN cells.RHN
+---@field RWKV cells.RWKV
+---@field SRU cells.SRU
+---@field UGRNN cells.UGRNN
+---@field minGRU cells.minGRU
+---@field minLSTM cells.minLSTM
+---@field sLSTM cells.sLSTM
 
 ---@class rnn.ctc
 ---@field beam fun(logits: rnn.Tensor, options?: { width?: integer, blank?: integer }): integer[][], number[]
@@ -166,6 +193,7 @@ local rnn = {}
 ---@field RNNCell nn.RNNCell
 ---@field ReLU table
 ---@field Recurrent nn.Recurrent
+---@field RepeatVector nn.RepeatVector
 ---@field Reservoir nn.Reservoir
 ---@field SELU table
 ---@field Seq2Seq nn.Seq2Seq
@@ -176,6 +204,7 @@ local rnn = {}
 ---@field Softsign table
 ---@field State nn.State
 ---@field Tanh table
+---@field TimeDistributed nn.TimeDistributed
 ---@field binary_cross_entropy fun(logits: rnn.Tensor, targets: rnn.Tensor, options?: { sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none" }): rnn.Tensor
 ---@field cell fun(name: string, init: fun(self: nn.Cell, ...)): table
 ---@field cross_entropy fun(logits: rnn.Tensor, labels: rnn.Tensor, options?: table): rnn.Tensor
@@ -376,9 +405,10 @@ local Tensor = {}
 
 --- rnn.archive_read(path) -> tensors, metadata | nil, message, code
 ---
---- All tensors of a safetensors file by their names, and its text entries. Loading runs no code. Errors: a path that
---- is no string, and the name of a tensor of a type that is not known here: the others are read. A file that cannot be
---- read or is not sound gives nil and a message, as does an element that the type it becomes cannot hold.
+--- All tensors of a safetensors file by their names, and its text entries. Floats become float, integers int32, bool a
+--- mask, float 0 and 1. Loading runs no code. Errors: a path that is no string, and the name of a tensor of a type that
+--- is not known here: the others are read. A file that cannot be read or is not sound gives nil and a message, as does
+--- an element that the type it becomes cannot hold.
 ---@param path string
 ---@return table<string, rnn.Tensor>? tensors of the shapes in the file
 ---@return table<string, string>|string
@@ -400,9 +430,9 @@ function rnn.archive_write(path, tensors, metadata) end
 --- rnn.npy_read(path) -> tensor | nil, message, code
 ---
 --- The array of one of NumPy's .npy files (numpy.save), of its shape: C or Fortran order, either order of bytes. Floats
---- of 16, 32 and 64 bits become float; integers of 8 to 64 bits and bool become int32. Loading runs no code. Errors: a
---- path that is no string. A file that cannot be read or is not sound gives nil and a message, as does one of another
---- type (complex, text, dates, records, Python objects), or with an element that the type it becomes cannot hold.
+--- of 16, 32 and 64 bits become float; integers of 8 to 64 bits int32; bool a mask, float 0 and 1. Loading runs no code.
+--- Errors: a path that is no string. A file that cannot be read or is not sound gives nil and a message, as does one of
+--- another type (complex, text, dates, records, Python objects), or with an element that the type it becomes cannot hold.
 ---@param path string
 ---@return rnn.Tensor?
 ---@return string? message
@@ -823,12 +853,12 @@ function rnn.threads(n) end
 ---@return "own"|"openblas"
 function rnn.blas(name) end
 
---- rnn.check_finite(on) -> before
+--- rnn.check_finite([on]) -> before
 ---
 --- On: every op's results, and every gradient that an op makes, must be finite; the first that is not is an error that
 --- names the op, the element (of sequences: sample and time step) and the line of the script. Slow: it is for finding out
---- where a NaN comes from, which rnn.fit does by itself. Errors: an argument that is no boolean.
----@param on boolean
+--- where a NaN comes from, which rnn.fit does by itself. Without on nothing changes. Errors: an argument that is no boolean.
+---@param on? boolean
 ---@return boolean before
 function rnn.check_finite(on) end
 
@@ -1080,6 +1110,99 @@ function rnn.random_state(state) end
 ---@return integer
 function rnn.random_position() end
 
+--- rnn.trace(samples, widths, f [, lines]) -> trace, results
+---
+--- Runs f once on tensors (samples, width) without values, one for each of widths, and notes the ops that it applies to them
+--- instead of computing them. Ops on other tensors compute as always. results are what f returned. With lines each op
+--- knows the script's line. Errors: those of f; what has no meaning for all time steps at once: a value that is read,
+--- a change in place, random numbers, an op without a rule or one that mixes samples.
+---@param samples integer
+---@param widths integer[]
+---@param f function
+---@param lines? boolean
+---@return userdata trace
+---@return any ...
+function rnn.trace(samples, widths, f, lines) end
+
+--- rnn.trace_key(trace, results ...) -> string
+---
+--- The structure of the formula and its results: two with equal keys differ in the values of captured tensors alone.
+--- Errors: what rnn.trace did not give.
+---@param trace userdata
+---@param ... rnn.Tensor (samples, width) each
+---@return string
+function rnn.trace_key(trace, ...) end
+
+--- rnn.trace_same(trace, other) -> boolean
+---
+--- Are two formulas the same, with the same values in their captured tensors, which neither has given away?
+--- Errors: what rnn.trace did not give.
+---@param trace userdata
+---@param other userdata
+---@return boolean
+function rnn.trace_same(trace, other) end
+
+--- rnn.trace_place(trace, x) -> integer
+---
+--- The number of the op that gives x, from 1; inputs come first. 0 when x is no tensor of the formula.
+--- Errors: what rnn.trace did not give.
+---@param trace userdata
+---@param x any
+---@return integer
+function rnn.trace_place(trace, x) end
+
+--- rnn.trace_nodes(trace) -> table
+---
+--- The ops of a formula in order: { op, inputs, dims, integers, numbers, shape, line } each. inputs are places, or minus the
+--- place of a captured tensor; 0 where an optional one is absent. Axes and places count from 0 here.
+--- Errors: what rnn.trace did not give.
+---@param trace userdata
+---@return table[]
+function rnn.trace_nodes(trace) end
+
+--- rnn.trace_captured(trace) -> table
+---
+--- The tensors with values that the formula uses, in the order of their places; from then on it holds them no longer.
+--- Errors: what rnn.trace did not give.
+---@param trace userdata
+---@return rnn.Tensor[] of any shape
+function rnn.trace_captured(trace) end
+
+--- rnn.trace_apply(trace, place, tensors ...) -> tensor
+---
+--- Computes the op of a place on tensors with values, of any number of rows; nil where an optional one is absent.
+--- Errors: a place without an op; those of the op.
+---@param trace userdata
+---@param place integer
+---@param ... rnn.Tensor (rows, width) each, or parameters of the op
+---@return rnn.Tensor (rows, width)
+function rnn.trace_apply(trace, place, ...) end
+
+--- rnn.program(text) -> program
+---
+--- Compiles what rnn.scan runs. text has counts inputs, states; flow, the value that a watch takes for the gradient of the
+--- first state; values, a list of { kind, index, width, rows, form };
+--- forward and backward, lists of instructions { op, to, a, b, c, p, q, from, add, turned } on values by their number;
+--- products, { left, matrix, gradient, turned } each; results, { value, batch } each; watched, { value, activation, gate } each. See core/rnn.h.
+--- Errors: what would reach outside of a value or read one that nobody wrote.
+---@param text table
+---@return userdata
+function rnn.program(text) end
+
+--- rnn.scan(program, tensors, steps [, reverse [, lengths [, watch]]]) -> tensors ...
+---
+--- Runs a program over all steps, time-major: tensors are its inputs and the first state of each. Gives the last state of
+--- each, (N, width), and the results, (steps N, width) or (N, steps, width). watch is a number as for rnn.recurrent.
+--- Errors: tensors that do not fit the program.
+---@param program userdata
+---@param tensors rnn.Tensor[]
+---@param steps integer
+---@param reverse? boolean
+---@param lengths? rnn.Tensor int32 (N)
+---@param watch? integer
+---@return rnn.Tensor ...
+function rnn.scan(program, tensors, steps, reverse, lengths, watch) end
+
 --- rnn.recurrent(description, x, weights [, state]) -> y, state
 ---
 --- One recurrent layer over whole sequences, forward and recorded for backward: what nn.RNN, nn.LSTM and nn.GRU are
@@ -1207,10 +1330,10 @@ function rnn.add(a, b) end
 
 --- rnn.all(mask [, axes [, keep]]) -> tensor
 ---
---- 1 where all elements of a mask of 0 and 1 are 1, else 0, along axes: one, several in a table, or nil for all; keep
---- leaves them with size 1. Over time of a batch with lengths only valid steps count. 1 of nothing. Errors: an axis
---- that x does not have, the batch without time of one with lengths, elements other than 0 and 1.
----@param mask rnn.Tensor|number
+--- 1 where all elements of a mask, a float tensor of 0 and 1, are 1, else 0, along axes: one, several in a table, or
+--- nil for all; keep leaves them with size 1. Over time of a batch with lengths only valid steps count. 1 of nothing.
+--- Errors: an axis that x does not have, the batch without time of one with lengths, other values.
+---@param mask rnn.Tensor of 0 and 1
 ---@param axes? integer|integer[] from 1, or from -1 backwards
 ---@param keep? boolean
 ---@return rnn.Tensor
@@ -1218,10 +1341,10 @@ function rnn.all(mask, axes, keep) end
 
 --- rnn.any(mask [, axes [, keep]]) -> tensor
 ---
---- 1 where an element of a mask of 0 and 1 is 1, else 0, along axes: one, several in a table, or nil for all; keep
---- leaves them with size 1. Over time of a batch with lengths only valid steps count. 0 of nothing. Errors: an axis
---- that x does not have, the batch without time of one with lengths, elements other than 0 and 1.
----@param mask rnn.Tensor|number
+--- 1 where an element of a mask, a float tensor of 0 and 1, is 1, else 0, along axes: one, several in a table, or nil
+--- for all; keep leaves them with size 1. Over time of a batch with lengths only valid steps count. 0 of nothing.
+--- Errors: an axis that x does not have, the batch without time of one with lengths, other values.
+---@param mask rnn.Tensor of 0 and 1
 ---@param axes? integer|integer[] from 1, or from -1 backwards
 ---@param keep? boolean
 ---@return rnn.Tensor
@@ -1701,8 +1824,9 @@ function rnn.leaky_relu(x, slope) end
 
 --- rnn.linear(x, weight [, bias]) -> tensor
 ---
---- x W' + b: x (..., in), weight (out, in), bias (out) -> (..., out). Errors: an x whose last axis is not in, a bias
---- that is not (out).
+--- x W' + b: x (..., in), weight (out, in), bias (out) -> (..., out). A bias (..., out) is a sum that goes on:
+--- linear(h, u, linear(x, w, b)) adds up as one product of both does. Errors: an x whose last axis is not in, a bias
+--- that is neither.
 ---@param x rnn.Tensor
 ---@param weight rnn.Tensor
 ---@param bias? rnn.Tensor
@@ -2596,15 +2720,15 @@ function Tensor:detach() end
 ---
 --- Writes y, broadcast, into all of x, as x[i] = y does into a part. Parts share memory, so a write into one is a write
 --- into the tensor that it was taken from. A y with a history keeps it; what was overwritten has no gradient any more.
---- Errors: a shape that cannot become that of x, another type, a y with a history into a parameter, an x that is a copy
---- of a part.
+--- Ctrl-C may leave a large write half done; the error says how far it came. Errors: a shape that cannot become that of
+--- x, another type, a y with a history into a parameter, an x that is a copy of a part.
 ---@param y rnn.Tensor of a shape that can be broadcast to that of x
 ---@return rnn.Tensor x itself, of any shape
 function Tensor:assign(y) end
 
 --- x:fill_(value) -> x
 ---
---- Makes every element value. Errors: a value that the type cannot hold.
+--- Makes every element value; Ctrl-C as for x:assign. Errors: a value that the type cannot hold.
 ---@param value number
 ---@return rnn.Tensor x itself, of any shape
 function Tensor:fill_(value) end

@@ -35,6 +35,7 @@ local kinds = {
   GRUCell = function(inputs) return nn.Recurrent(nn.GRUCell(inputs, 4)) end,
   LSTMCell = function(inputs) return nn.Recurrent(nn.LSTMCell(inputs, 4)) end,
   Leaky = function(inputs) return nn.Recurrent(Leaky(inputs, 4)) end,
+  stacked = function(inputs) return nn.Recurrent(Leaky(inputs, 4), { layers = 2, initial_state = "trained" }) end,
 }
 
 local LOSSES = { "mse", "mae", "huber", "quantile", "gaussian_nll", "poisson_nll", "binary_cross_entropy" }
@@ -254,6 +255,10 @@ describe("a decoder of numbers from a vector", function()
     assert.equal(4, calls)
     assert.same({ 2, 4, 1 }, outputs:lengths():totable())
     approx.equal(bare(outputs), bare(whole:slice(2, 1, 4):with_lengths { 2, 4, 1 }), "outputs")
+    for _, wrong in ipairs { core.zeros(3, 1), core.zeros(2), false } do
+      assert.matches("decode: option 'stop': its result: expected a ", message_of(model.decode, model, v,
+        { stop = function() return wrong end }))
+    end
     local all = model:decode(v, { steps = 3, stop = function() return core.zeros(3) end })
     assert.same({ 3, 3, 3 }, all:lengths():totable())
   end)
@@ -337,10 +342,26 @@ describe("a forecaster", function()
     second.decoder:load_state_dict(first.decoder:state_dict())
     approx.equal(first:decode(x), second:decode(x), "c goes on as c, h as h")
     assert.is_nil(next(first.bridge))
-    local names = {}
-    for name in pairs(pair(nn.GRU(3, 5), kinds.Leaky(1)).bridge) do names[#names + 1] = name end
-    table.sort(names)
-    assert.same({ "fast1", "memory/slow1" }, names)
+    local function bridges(from, to)
+      local names = {}
+      for name in pairs(pair(from, to).bridge) do names[#names + 1] = name end
+      table.sort(names)
+      return names
+    end
+    assert.same({ "fast1", "memory/slow1" }, bridges(nn.GRU(3, 5), kinds.Leaky(1)))
+    assert.same({}, bridges(kinds.Leaky(3), kinds.stacked(1)))
+    local both = nn.Recurrent(Leaky(3, 4), { layers = 2, bidirectional = true })
+    assert.same({ "fast1", "fast2", "memory/slow1", "memory/slow2" }, bridges(both, kinds.stacked(1)))
+    -- Where sizes agree, the state of each direction is half of what the decoder begins with.
+    local model = pair(nn.Recurrent(Leaky(3, 2), { layers = 2, bidirectional = true }), kinds.stacked(1))
+    assert.is_nil(next(model.bridge))
+    local _, ends = model.encoder(x)
+    local begun = model:encode(x).recurrent
+    for k = 1, 2 do
+      approx.equal(begun[k].fast, core.concat({ ends[2 * k - 1].fast, ends[2 * k].fast }, 2), "layer " .. k)
+      approx.equal(begun[k].memory.slow, core.concat({ ends[2 * k - 1].memory.slow, ends[2 * k].memory.slow }, 2),
+        "layer " .. k)
+    end
   end)
 end)
 

@@ -123,7 +123,7 @@ function Decoder:init(options)
     core.fail("%s: option 'recurrent': a decoder knows no later steps, and %s reads backwards as well", fname,
       self.recurrent:describe())
   end
-  self.units = layers.outputs(self.recurrent)
+  self.units = self.recurrent.outputs
   if self.condition and self.condition_as ~= "input" then
     local total = 0
     for _, slot in ipairs(layers.slots(self.recurrent)) do total = total + slot.size end
@@ -248,10 +248,10 @@ end
 ---@return rnn.Tensor|rnn.Tensor[] logits (N, vocab), or a prediction for (N, outputs)
 ---@return nn.State state
 function Decoder:step(x, state)
-  if self.outputs then
-    check.tensor(self:describe() .. ":step", "argument 1 (numbers)", x, "float", 2)
-  else
-    check.tensor(self:describe() .. ":step", "argument 1 (ids)", x, "int32", 1)
+  local kind, axes = self.outputs and "float" or "int32", self.outputs and 2 or 1
+  if not core.is_tensor(x) or x:type() ~= kind or x:ndim() ~= axes then -- describe takes its time
+    check.tensor(self:describe() .. ":step", ("argument 1 (%s)"):format(self.outputs and "numbers" or "ids"), x, kind,
+      axes)
   end
   local features, new = self:run(x:unsqueeze(2), state)
   return self:_kind().outputs(self, self:logits(features:select(2, 1))), new
@@ -319,7 +319,7 @@ end
 ---@param v rnn.Tensor|table
 ---@param y rnn.Tensor
 ---@param options? { teacher_forcing?: number, label_smoothing?: number, padded?: boolean, loss?: string|function }
----@param weights? rnn.Tensor float (N) or (N, T - 1), how many times each sequence or id counts
+---@param weights? rnn.Tensor float (N), or one for each id (N, T - 1) or number, how many times each counts
 ---@return rnn.Tensor loss
 ---@return rnn.Tensor logits
 ---@return rnn.Tensor target

@@ -25,7 +25,7 @@ end
 ---@param x rnn.Tensor
 ---@return rnn.Tensor
 function Dropout:forward(x)
-  check.tensor(self:describe(), "input", x, "float")
+  if not core.is_tensor(x) or x:type() ~= "float" then check.tensor(self:describe(), "input", x, "float") end
   if not self.training or self.rate == 0 then return x end
   return core.dropout(x, self.rate)
 end

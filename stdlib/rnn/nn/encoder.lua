@@ -51,7 +51,7 @@ function Encoder:init(options)
     end
   end
   self.recurrent = layers.of(fname, options, self.inputs or self.embed.dim)
-  self.outputs = layers.outputs(self.recurrent)
+  self.outputs = self.recurrent.outputs
 end
 
 --- encoder:forward(x [, state]) -> memory, state

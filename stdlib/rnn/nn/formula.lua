@@ -2,9 +2,9 @@
 -- into it, and behind it.
 --
 -- A value of the graph is a table with a kind: "x", "t" (the inputs), "state" (before the step, index), "captured" (a
--- tensor with values, index), "number" (value), "mask" (of a state, index), "draw" (random numbers for each step), "shift" (a state that is known for
--- all steps, one step later), or "op" (op, inputs, place in the trace). width is its last axis. Captured tensors and
--- parts of them are the same in all steps; others have a row for each sample.
+-- tensor with values, index), "number" (value), "mask" (of a state, index), "draw" (random numbers for each step),
+-- "shift" (a state that is known for all steps, one step later), or "op" (op, inputs, place in the trace). width is
+-- its last axis. Captured tensors and parts of them are the same in all steps; others have a row for each sample.
 
 local core = require "rnn.core"
 
@@ -12,10 +12,10 @@ local formula = {}
 
 -- Ops that go element by element, so that a part of the result is the op of parts.
 local elementwise = {}
-for name in ([[neg abs sign exp expm1 log log1p sqrt rsqrt square reciprocal sin cos tan asin acos atan sinh cosh erf floor
-    ceil round clamp is_finite tanh sigmoid relu leaky_relu elu selu softplus gelu silu log_sigmoid softsign hard_sigmoid
-    add sub mul div floor_div mod pow atan2 maximum minimum eq ne lt le gt ge logical_and logical_or logical_xor
-    logical_not where]]):gmatch("%a[%w_]*") do
+for name in ([[neg abs sign exp expm1 log log1p sqrt rsqrt square reciprocal sin cos tan asin acos atan sinh
+    cosh erf floor ceil round clamp is_finite tanh sigmoid relu leaky_relu elu selu softplus gelu silu
+    log_sigmoid softsign hard_sigmoid add sub mul div floor_div mod pow atan2 maximum minimum eq ne lt le gt ge
+    logical_and logical_or logical_xor logical_not where]]):gmatch("%a[%w_]*") do
   elementwise[name] = true
 end
 formula.elementwise = elementwise
@@ -60,7 +60,8 @@ function formula.read(trace, y, states, about)
       numbers = node.numbers, shape = node.shape, dims = node.dims, width = node.dims[#node.dims], ndim = #node.dims,
       inputs = {} }
     if node.op == "input" then
-      value = { kind = place == 1 and "x" or place == 2 and "t" or "state", index = place - 2, width = value.width, ndim = 2 }
+      value = { kind = place == 1 and "x" or place == 2 and "t" or "state", index = place - 2, width = value.width,
+        ndim = 2 }
       if place > 2 then graph.states[place - 2] = value end
     end
     for i, input in ipairs(node.inputs) do
@@ -123,7 +124,8 @@ local function with_inputs(value, inputs, changed)
 end
 
 --- formula.is_constant(value): the same at all steps?
-function formula.is_constant(value) return value.kind == "captured" or value.kind == "number" or value.kind == "mask" end
+function formula.is_constant(value) return value.kind == "captured" or value.kind == "number"
+  or value.kind == "mask" end
 
 -- ---- options of the layer ----
 
@@ -146,7 +148,8 @@ function formula.drop(graph)
   end
   local dropped = {}
   for k, state in ipairs(graph.states) do
-    local mask = { kind = "mask", index = k, width = state.width, form = "samples", dims = { graph.samples, state.width } }
+    local mask = { kind = "mask", index = k, width = state.width, form = "samples", dims = { graph.samples,
+      state.width } }
     dropped[state] = op("mul", { state, mask }, state.width)
   end
   return rewrite(graph, function(value, inputs, changed)
@@ -158,25 +161,18 @@ function formula.drop(graph)
   end)
 end
 
---- formula.zoneout(graph, shares): new states become share * old + (1 - share) * new. shares[k]: a rate, or "draw" for a
---- value of each element and step.
+--- formula.zoneout(graph, shares): new states become share * old + (1 - share) * new. shares[k]: a rate, or "draw"
+--- for a value of each element and step.
 function formula.zoneout(graph, shares)
   for k, share in pairs(shares) do
     local old, new = graph.states[k], graph.new[k]
-    local function number(value) return { kind = "number", value = value, width = 1 } end
-    local keep, rest
-    if type(share) == "number" then
-      keep, rest = number(share), number(1 - share)
-    else
-      keep = { kind = "draw", index = k, width = old.width, ndim = 2 }
-      rest = op("sub", { number(1), keep }, keep.width)
-    end
-    rest = op("mul", { rest, new }, old.width)
+    local keep = type(share) == "number" and { kind = "number", value = share, width = 1 }
+      or { kind = "draw", index = k, width = old.width, ndim = 2 }
+    local others = type(share) == "number" and { kind = "number", value = 1 - share, width = 1 }
+      or op("sub", { { kind = "number", value = 1, width = 1 }, keep }, keep.width)
+    local rest = op("mul", { others, new }, old.width)
     local zoned = op("add", { op("mul", { keep, old }, old.width), rest }, old.width)
     if graph.y == new then graph.y = zoned end
-    for i = 1, #graph.new do
-      if i ~= k and graph.new[i] == new then graph.new[i] = new end
-    end
     graph.new[k] = zoned
   end
   return graph
@@ -189,16 +185,17 @@ local part
 -- Columns from .. to (from 0, inclusive and exclusive) of a captured tensor beside a value.
 local function captured_part(value, from, to)
   if value.width == 1 or value.form == "number" then return value end
-  return { kind = "captured", index = value.index, axis = #value.dims, from = from, to = to, width = to - from,
-    form = value.form, needs = value.needs, dims = value.dims }
+  local first = value.from or 0 -- of a part of a part
+  return { kind = "captured", index = value.index, axis = #value.dims, from = first + from, to = first + to,
+    width = to - from, form = value.form, needs = value.needs, dims = value.dims }
 end
 
 -- Rows or columns of a matrix.
 local function matrix_part(value, axis, from, to)
-  local dims = { value.dims[1], value.dims[2] }
+  local dims, first = { value.dims[1], value.dims[2] }, value.from or 0
   dims[axis] = to - from
-  return { kind = "captured", index = value.index, axis = axis, from = from, to = to, dims = dims, width = dims[2],
-    form = "matrix", needs = value.needs }
+  return { kind = "captured", index = value.index, axis = axis, from = first + from, to = first + to, dims = dims,
+    width = dims[2], form = "matrix", needs = value.needs }
 end
 
 local function part_of_op(value, from, to)
@@ -220,7 +217,7 @@ local parts -- of the graph at hand: value -> "from to" -> part
 function part(value, from, to)
   if value.kind == "captured" then return captured_part(value, from, to) end
   if value.kind == "number" then return value end
-  if value.width == 1 and to - from >= 1 and from == 0 then return value end
+  if value.width == 1 then return value end -- it stands beside wider ones
   if from == 0 and to == value.width then return value end
   local key, known = ("%d %d"):format(from, to), parts[value]
   if not known then known = {} parts[value] = known end
@@ -242,8 +239,8 @@ local function is_slice(value)
   return value.op == "slice" and value.integers[1] == 1 and value.integers[4] == 1 and value.ndim == 2
 end
 
---- formula.split(graph): the gates of split(linear(x, W), 2, 4) become four products of a quarter of W each, so that each
---- lies in one piece. Only where nobody needs the whole.
+--- formula.split(graph): the gates of split(linear(x, W), 2, 4) become four products of a quarter of W each, so that
+--- each lies in one piece. Only where nobody needs the whole.
 function formula.split(graph)
   local list, whole = order(roots_of(graph)), {}
   for _, root in ipairs(roots_of(graph)) do whole[root] = true end
@@ -270,8 +267,8 @@ end
 
 -- ---- classes ----
 
---- formula.classify(graph, shifts): each value gets class "before", "loop" or "behind". With shifts, a state whose new value
---- needs no state is a shifted sequence, and leaves the loop.
+--- formula.classify(graph, shifts): each value gets class "before", "loop" or "behind". With shifts, a state whose
+--- new value needs no state is a shifted sequence, and leaves the loop.
 function formula.classify(graph, shifts)
   local known = {} -- states whose values of all steps are known before the loop
   local function needs_state(value, memo)

@@ -29,28 +29,27 @@ function layers.inputs(fname, options)
   if not is_recurrent(given) then
     check.expected(fname, "option 'recurrent'", "an nn.RNN, nn.LSTM, nn.GRU or nn.Recurrent", given)
   end
-  return given.inputs or given.cell.inputs
+  return given.inputs
 end
 
 --- layers.units(fname, options) -> features of a step of their output
 function layers.units(fname, options)
-  if options.recurrent ~= nil then return layers.outputs(options.recurrent) end
+  if options.recurrent ~= nil then return options.recurrent.outputs end
   return check.int(fname, "option 'hidden'", options.hidden or 256, 1)
 end
 
 --- layers.of(fname, options, inputs) -> the recurrent layers that option 'recurrent' gives, or its short form says
 function layers.of(fname, options, inputs)
-  local wanted = layers.inputs(fname, options)
-  if not wanted then
+  local given, wanted = options.recurrent, layers.inputs(fname, options)
+  if given == nil then
     check.one_of(fname, "option 'cell'", options.cell or "gru", { "rnn", "gru", "lstm" })
     return require(CELLS[options.cell or "gru"])(inputs, layers.units(fname, options), { layers = options.layers,
       bidirectional = options.bidirectional, dropout = (options.layers or 1) ~= 1 and options.dropout or nil })
   end
-  local given = options.recurrent
   for _, name in ipairs(SHORT) do
     check.effect(fname, options, {}, name, false, "option 'recurrent' is the layers")
   end
-  if wanted ~= inputs then
+  if wanted ~= nil and wanted ~= inputs then -- a script's cell may take any
     core.fail("%s: option 'recurrent': expected layers that take the %d features of a step, got %s", fname, inputs,
       given:describe())
   end
@@ -58,11 +57,6 @@ function layers.of(fname, options, inputs)
     core.fail("%s: option 'recurrent': expected layers with returns = 'sequence', got %s", fname, given:describe())
   end
   return given
-end
-
---- layers.outputs(recurrent) -> features of a step of its output
-function layers.outputs(recurrent)
-  return recurrent.outputs or recurrent.cell.units
 end
 
 --- layers.name(recurrent) -> text: "gru", or the name of a script's cell
@@ -127,7 +121,7 @@ end
 ---
 --- What its state consists of. size is that of the directions of a layer together; paths has the way to each of them.
 function layers.slots(recurrent)
-  local list, all, directions = {}, parts(recurrent), recurrent.directions or 1
+  local list, all, directions = {}, parts(recurrent), recurrent.directions
   for p = 1, #all, directions do
     for i, entry in ipairs(all[p]) do
       local slot = { layer = (p - 1) // directions + 1, name = entry.name, size = entry.size * directions, paths = {} }

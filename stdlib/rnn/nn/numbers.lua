@@ -170,8 +170,18 @@ end
 --- numbers.decode(decoder, state, known, options) -> outputs, prediction, weights
 function numbers.decode(decoder, state, known, options)
   options = check.options("decode", options, { steps = check.none, stop = check.none })
-  if options.stop ~= nil then check.callback("decode", "option 'stop'", options.stop) end
-  local prediction, outputs, weights = numbers.free(decoder, state, known, options.steps, options.stop)
+  local stop, over = options.stop, nil
+  if stop ~= nil then
+    check.callback("decode", "option 'stop'", stop)
+    function over(y)
+      local mask = check.tensor("decode", "option 'stop': its result", stop(y), "float", 1)
+      if #mask ~= #y then
+        core.fail("decode: option 'stop': its result: expected a mask (%d), got %s", #y, check.shape(mask))
+      end
+      return mask
+    end
+  end
+  local prediction, outputs, weights = numbers.free(decoder, state, known, options.steps, over)
   return outputs:lengths() and outputs:zero_padding() or outputs, prediction, weights
 end
 

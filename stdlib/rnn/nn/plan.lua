@@ -1,19 +1,19 @@
--- plan.lua: runs a cell over all time steps as its formula allows: what needs no state before the loop, by ordinary ops on
--- all steps at once; the loop in one op, core.scan; what feeds no state behind it. Plans are kept by the structure of the
--- formula, which is traced at every call: so nothing that a script changes can make one stale.
+-- plan.lua: runs a cell over all time steps as its formula allows: what needs no state before the loop, by ordinary
+-- ops on all steps at once; the loop in one op, core.scan; what feeds no state behind it. Plans are kept by the
+-- structure of the formula, which is traced at every call: so nothing that a script changes can make one stale.
 
 local core = require "rnn.core"
 local formula = require "rnn.nn.formula"
 local program = require "rnn.nn.program"
 
-local plan = {}
+local plan = { loops = 0 } -- loops that have become programs
 
 -- ---- making one ----
 
 local function shape_of(t) return { t:shape() } end
 
--- about: samples, records, x_needs, state_needs, shifts, masks, zoneout, recorded (list of places), trace, y, states,
--- captured
+-- about: samples, records, x_needs, state_needs, shifts, padded, masks, zoneout, recorded (places in order), trace, y,
+-- states, captured
 local function make(about)
   local dims, needs = {}, {}
   for k, t in ipairs(about.captured) do dims[k], needs[k] = shape_of(t), about.records and t:requires_grad() end
@@ -29,6 +29,7 @@ local function make(about)
   local any = false
   for k in ipairs(graph.new) do any = any or not graph.shifted[k] end
   if any then made.loop, made.why = program.build(graph, about) end
+  if made.loop then plan.loops = plan.loops + 1 end
   made.any, made.inputs = any, {}
   for _, value in ipairs(formula.order(formula.roots_of(graph))) do
     if value.kind == "x" or value.kind == "t" or value.kind == "draw" then made.inputs[#made.inputs + 1] = value end
@@ -64,10 +65,12 @@ function Call:constant(value)
   return known
 end
 
--- The same beside all steps: what has a row for each sample is repeated.
-function Call:beside(value)
+-- The same beside all steps: what has a row for each sample is repeated. Of one sample, such a row looks like one for
+-- all;
+-- rows: does the op take it as one row for each sample?
+function Call:beside(value, rows)
   local t = self:constant(value)
-  if value.form ~= "samples" or self.steps == 1 then return t end
+  if self.steps == 1 or not (value.form == "samples" or rows and t:ndim() == 2) then return t end
   local known = self.repeated[value]
   if not known then
     known = core.tile(t, self.steps, 1)
@@ -90,10 +93,11 @@ function Call:all(value)
     known = core.slice(self:all(value.inputs[1]), 2, value.from + 1, value.from + value.width)
   elseif value.place then
     local inputs = {}
-    for i, input in ipairs(value.inputs) do inputs[i] = input and self:all(input) or nil end
-    if value.op == "linear" or value.op == "matmul" then inputs[2] = self:constant(value.inputs[2]) end
-    if value.op == "linear" and value.inputs[3] and value.inputs[3].kind == "captured" and value.inputs[3].form ~= "samples" then
-      inputs[3] = self:constant(value.inputs[3])
+    local rows = value.op == "concat" or value.op == "linear"
+    for i, input in ipairs(value.inputs) do
+      if formula.products[value.op] and i == 2 then inputs[i] = self:constant(input)
+      elseif input and formula.is_constant(input) then inputs[i] = self:beside(input, rows)
+      else inputs[i] = input and self:all(input) or nil end
     end
     known = core.trace_apply(self.trace, value.place, table.unpack(inputs, 1, #value.inputs))
   else -- made by an option of the layer
@@ -185,7 +189,8 @@ function Call:step_by_step(graph)
       else
         local inputs = {}
         for i, input in ipairs(value.inputs) do inputs[i] = now(input) end
-        if value.place then env[value] = core.trace_apply(self.trace, value.place, table.unpack(inputs, 1, #value.inputs))
+        if value.place then env[value] = core.trace_apply(self.trace, value.place, table.unpack(inputs, 1,
+          #value.inputs))
         else env[value] = core[value.op](table.unpack(inputs)) end
       end
       collected[value] = collected[value] or {}

@@ -1,4 +1,5 @@
--- program.lua: what a formula leaves in the loop over time, as instructions for core.scan, and the way back through them.
+-- program.lua: what a formula leaves in the loop over time, as instructions for core.scan, and the way back through
+-- them.
 --
 -- A rule of the table below says how the gradient d of an op's result becomes those of its inputs, in instructions on
 -- values. What the way back needs is kept for all steps, unless it is cheap to compute again from what is kept anyway.
@@ -68,7 +69,10 @@ function Builder:matrix(value, turned)
   return known[key]
 end
 
-function Builder:refuse(why) error({ refused = why }, 0) end
+function Builder:refuse(why)
+  local line = self.at and self.at.line or ""
+  error({ refused = line ~= "" and line .. ": " .. why or why }, 0)
+end
 
 -- The operand that a value of the graph is in forward, in its own width.
 function Builder:own(value)
@@ -102,8 +106,8 @@ end
 -- ---- forward: one function for each op that is not simply of that name ----
 
 local straight = {} -- ops with an instruction of the same name and as many operands
-for name in ([[add sub mul div maximum minimum floor_div mod eq ne lt le where neg abs sign exp expm1 log log1p sqrt rsqrt
-    square reciprocal sin cos tan asin acos atan sinh cosh erf floor ceil round clamp is_finite tanh sigmoid relu
+for name in ([[add sub mul div maximum minimum floor_div mod eq ne lt le where neg abs sign exp expm1 log log1p sqrt
+    rsqrt square reciprocal sin cos tan asin acos atan sinh cosh erf floor ceil round clamp is_finite tanh sigmoid relu
     leaky_relu elu selu softplus gelu silu log_sigmoid softsign hard_sigmoid]]):gmatch("%a[%w_]*") do
   straight[name] = true
 end
@@ -116,18 +120,24 @@ local function same(b, v)
   return b:emit(v.op, v.width, operands[1], operands[2], operands[3], { p = v.numbers[1], q = v.numbers[2] })
 end
 
-function forward.gt(b, v) return b:emit("lt", v.width, b:operand(v.inputs[2], v.width), b:operand(v.inputs[1], v.width)) end
-function forward.ge(b, v) return b:emit("le", v.width, b:operand(v.inputs[2], v.width), b:operand(v.inputs[1], v.width)) end
-function forward.logical_and(b, v) return b:emit("mul", v.width, b:operand(v.inputs[1], v.width), b:operand(v.inputs[2], v.width)) end
-function forward.logical_or(b, v) return b:emit("maximum", v.width, b:operand(v.inputs[1], v.width), b:operand(v.inputs[2], v.width)) end
-function forward.logical_xor(b, v) return b:emit("ne", v.width, b:operand(v.inputs[1], v.width), b:operand(v.inputs[2], v.width)) end
+function forward.gt(b, v) return b:emit("lt", v.width, b:operand(v.inputs[2], v.width), b:operand(v.inputs[1],
+  v.width)) end
+function forward.ge(b, v) return b:emit("le", v.width, b:operand(v.inputs[2], v.width), b:operand(v.inputs[1],
+  v.width)) end
+function forward.logical_and(b, v) return b:emit("mul", v.width, b:operand(v.inputs[1], v.width),
+  b:operand(v.inputs[2], v.width)) end
+function forward.logical_or(b, v) return b:emit("maximum", v.width, b:operand(v.inputs[1], v.width),
+  b:operand(v.inputs[2], v.width)) end
+function forward.logical_xor(b, v) return b:emit("ne", v.width, b:operand(v.inputs[1], v.width), b:operand(v.inputs[2],
+  v.width)) end
 
 -- x W' + b or x W; b may be a sum that the product goes on from.
 function forward.linear(b, v)
   local x, w, bias = v.inputs[1], v.inputs[2], v.inputs[3]
   local third
   if bias and is_constant(bias) then
-    third = b:constant(bias.form == "number" and setmetatable({ form = "row", width = 1 }, { __index = bias }) or bias, v.width)
+    third = b:constant(bias.form == "number" and setmetatable({ form = "row", width = 1 }, { __index = bias }) or bias,
+      v.width)
   elseif bias then
     third = b:own(bias)
   end
@@ -158,7 +168,8 @@ end
 
 local function over_features(b, v)
   local axes = v.shape
-  if #axes ~= 1 or axes[1] ~= 1 or v.ndim ~= 2 then b:refuse(v.op .. " over other axes than the last, or without keepdim") end
+  if #axes ~= 1 or axes[1] ~= 1 or v.ndim ~= 2 then b:refuse(v.op
+    .. " over other axes than the last, or without keepdim") end
 end
 
 local reductions = { sum = "row_sum", mean = "row_mean", max = "row_max", min = "row_min" }
@@ -237,7 +248,8 @@ for of, names in pairs(slopes) do
   for name in names:gmatch("%S+") do
     backward[name] = function(b, v, d)
       local seen = of == "x" and b:again(v.inputs[1], v.width) or b:again(v)
-      b:give(v.inputs[1], b:emit(name .. "_slope", v.width, seen, seen, d, { p = v.numbers[1], q = v.numbers[2] }), v.width)
+      b:give(v.inputs[1], b:emit(name .. "_slope", v.width, seen, seen, d, { p = v.numbers[1], q = v.numbers[2] }),
+        v.width)
     end
   end
 end
@@ -246,7 +258,8 @@ function backward.linear(b, v, d)
   local x, w, bias = v.inputs[1], v.inputs[2], v.inputs[3]
   local turned = v.op == "matmul"
   if bias and b:wants(bias) then b:give(bias, d, v.width) end
-  if b:wants(x) then b:give(x, b:emit("product", x.width, d, b:matrix(w, not turned), nil, { turned = not turned }), x.width) end
+  if b:wants(x) then b:give(x, b:emit("product", x.width, d, b:matrix(w, not turned), nil, { turned = not turned }),
+    x.width) end
   if w.needs then b.products[#b.products + 1] = { left = x, matrix = w, gradient = d, turned = turned } end
 end
 backward.matmul = backward.linear
@@ -284,7 +297,8 @@ end
 function backward.softmax(b, v, d) b:give(v.inputs[1], b:emit("softmax_back", v.width, b:again(v), d), v.width) end
 
 -- Piecewise constant: nothing flows through them.
-for name in ("eq ne lt le gt ge logical_and logical_or logical_xor logical_not floor ceil sign floor_div is_finite"):gmatch("%S+") do
+for name in ([[eq ne lt le gt ge logical_and logical_or logical_xor logical_not floor ceil sign floor_div
+    is_finite]]):gmatch("%S+") do
   backward[name] = false
 end
 
@@ -325,7 +339,8 @@ end
 
 -- ---- the order of instructions ----
 
-local of_rows = { product = true, part = true, place = true, expand = true, row_sum = true, row_mean = true, row_max = true,
+local of_rows = { product = true, part = true, place = true, expand = true, row_sum = true, row_mean = true,
+  row_max = true,
   row_min = true, softmax = true, softmax_back = true, norm = true, norm_back = true }
 
 -- The same instructions, those that go element by element as often behind each other as they can.
@@ -404,7 +419,8 @@ local function find_needs(graph, list, about)
 end
 
 -- Cheap enough to be computed twice.
-local cheap = { add = true, sub = true, mul = true, neg = true, square = true, eq = true, ne = true, lt = true, le = true,
+local cheap = { add = true, sub = true, mul = true, neg = true, square = true, eq = true, ne = true, lt = true,
+  le = true,
   gt = true, ge = true, where = true, maximum = true, minimum = true }
 
 -- Values of the loop that the way back reads: saved, or computed again at its head from others that are there.
@@ -439,7 +455,7 @@ local function settle(b, list)
 end
 
 -- What the way back leaves: gradients of first states, streams and products.
-local function finish(b, graph)
+local function finish(b, graph, about)
   local taken = {}
   local function put(kind, width, d, index)
     if d and d.kind == "temporary" and d.by and d.by.to == d and not d.by.add and not taken[d] and d.width == width then
@@ -457,10 +473,14 @@ local function finish(b, graph)
   end
   table.sort(b.streams, function(x, y) return x.made.index < y.made.index end)
   for _, s in ipairs(b.streams) do put("d_stream", s.made.width, b.sums[s.value], s.made.index) end
-  for _, p in ipairs(b.products) do
-    local d = taken[p.gradient]
-    if not d or (d.kind ~= "d_stream" and d.kind ~= "d_product") then d = put("d_product", p.gradient.width, p.gradient, 1) end
-    p.d = d
+  local function kept(gradient) -- for all steps
+    local d = taken[gradient]
+    if d and (d.kind == "d_stream" or d.kind == "d_product") then return d end
+    return put("d_product", gradient.width, gradient, 1)
+  end
+  for _, p in ipairs(b.products) do p.d = kept(p.gradient) end
+  for k, value in ipairs(graph.new) do
+    if about.watched and b.slot[k] == 1 and b.sums[value] then b.flow = kept(b.sums[value]) end
   end
   for k, state in ipairs(graph.states) do
     if not graph.shifted[k] then put("d_before", state.width, b.sums[state], b.slot[k]) end
@@ -471,12 +491,14 @@ local activations = { tanh = false, relu = false, softsign = false, sigmoid = tr
 
 --- program.build(graph, about) -> { program, inputs, slots, states, results, saved, text } | nil, reason
 ---
---- about: { records, x_needs, state_needs }. inputs are values of the graph whose tensors the program takes; slots[k] is
---- the place of state k among its states, nil for one that has left the loop; results are { value, batch }.
+--- about: { records, x_needs, state_needs, padded, watched }. inputs are values of the graph whose tensors the program
+--- takes; slots[k] is the place of state k among its states, nil for one that has left the loop; results are { value,
+--- batch }.
 function program.build(graph, about)
   local list = formula.order(formula.roots_of(graph))
   local b = setmetatable({ values = {}, code = {}, inputs = {}, constants = {}, matrices = {}, made = {}, wide = {},
-    wide_back = {}, hats = {}, kept = {}, kept_hats = {}, sums = {}, products = {}, replaced = {}, streams = {}, slot = {},
+    wide_back = {}, hats = {}, kept = {}, kept_hats = {}, sums = {}, products = {}, replaced = {}, streams = {},
+      slot = {},
     zero = { kind = "number", value = 0, form = "number" } }, Builder)
   local states = 0
   for k in ipairs(graph.new) do
@@ -491,9 +513,11 @@ function program.build(graph, about)
       if b.slot[k] then b.made[state] = b:value("before", state.width, { index = b.slot[k] }) end
     end
     for _, value in ipairs(list) do
+      b.at = value
       if value.class == "loop" and value.kind == "op" then
         if not (forward[value.op] or straight[value.op]) then b:refuse(value.op .. " has no rule for the loop") end
-        if b.needs[value] and backward[value.op] == nil then b:refuse(value.op .. " has no gradient rule for the loop") end
+        if b.needs[value] and backward[value.op] == nil then b:refuse(value.op
+          .. " has no gradient rule for the loop") end
         b.made[value] = (forward[value.op] or same)(b, value)
       end
     end
@@ -520,7 +544,8 @@ function program.build(graph, about)
     end
     for _, value in ipairs(list) do
       for _, input in ipairs(value.class == "behind" and value.inputs or {}) do
-        if input and input.class == "loop" and not (results[input] and results[input][false]) then keep(input, false) end
+        if input and input.class == "loop" and not (results[input] and results[input][false]) then keep(input,
+          false) end
       end
     end
     if graph.y.class == "loop" then keep(graph.y, true) end
@@ -532,7 +557,9 @@ function program.build(graph, about)
     -- The way back.
     b.code, b.wide = {}, {}
     local any = false
-    for _, value in ipairs(list) do any = any or (b.needs[value] and (value.class == "loop" or value.kind == "state")) end
+    for _, value in ipairs(list) do any = any or (b.needs[value] and (value.class == "loop"
+      or value.kind == "state")) end
+    for k, value in ipairs(graph.new) do any = any or b.slot[k] and (b.needs[value] or about.state_needs[k]) end
     if any then
       for k, value in ipairs(graph.new) do
         if b.slot[k] and b.needs[graph.states[k]] or b.slot[k] and b.needs[value] then
@@ -551,14 +578,15 @@ function program.build(graph, about)
         end
       end
       settle(b, list)
-      finish(b, graph)
+      finish(b, graph, about)
     end
     -- The first factors of products: kept for all steps.
     for _, p in ipairs(b.products) do
       local left = b:own(p.left)
       if left.kind == "temporary" then left.kind = "saved" end
     end
-    local text = { inputs = #b.inputs, states = states, results = {}, products = {}, watched = {}, values = {} }
+    local text = { flow = b.flow and b.flow.id, inputs = #b.inputs, states = states, results = {}, products = {},
+      watched = {}, values = {} }
     for j, r in ipairs(results) do text.results[j] = { value = r.made.id, batch = r.batch } end
     local watched = {}
     for _, value in ipairs(list) do
@@ -569,11 +597,13 @@ function program.build(graph, about)
     end
     text.watched = watched
     for k, p in ipairs(b.products) do
-      text.products[k] = { left = b:own(p.left).id, matrix = b:matrix(p.matrix, p.turned).id, gradient = p.d.id, turned = p.turned }
+      text.products[k] = { left = b:own(p.left).id, matrix = b:matrix(p.matrix, p.turned).id, gradient = p.d.id,
+        turned = p.turned }
     end
     text.forward, text.backward = numbered(forward_code), numbered(b.code)
     for i, value in ipairs(b.values) do
-      text.values[i] = { kind = value.kind, index = value.index, width = value.width, rows = value.rows, form = value.form }
+      text.values[i] = { kind = value.kind, index = value.index, width = value.width, rows = value.rows,
+        form = value.form }
     end
     text.inputs = #b.inputs
     return text
@@ -587,7 +617,8 @@ function program.build(graph, about)
   for _, value in ipairs(b.values) do
     if value.kind == "saved" then saved = saved + value.width end
   end
-  return { program = core.program(text), inputs = b.inputs, slots = b.slot, states = states, results = b.results, saved = saved,
+  return { program = core.program(text), inputs = b.inputs, slots = b.slot, states = states, results = b.results,
+    saved = saved,
     text = text, backward = #text.backward > 0 }
 end
 

@@ -1,5 +1,5 @@
--- recurrent.lua: runs cells, built in or a script's own, over the steps of sequences: in one pass of the engine where the
--- step is a formula (plan.lua), else step by step.
+-- recurrent.lua: runs cells, built in or a script's own, over the steps of sequences: in one pass of the engine where
+-- the step is a formula (plan.lua), else step by step.
 
 local core = require "rnn.core"
 local class = require "rnn.class"
@@ -19,10 +19,10 @@ local Cell = require("rnn.nn.cell").Cell
 --- nn.Recurrent(cell [, options])
 ---
 --- local y, state = layer(x, state): cell:step for every time step of x (N, T, inputs), its outputs stacked, y (N, T,
---- width). The step runs once a call, on tensors without values: its formula is then computed for all steps by the engine,
---- with the same bits as step by step. layer:explain() says how. A step that is no formula (it reads values, say) runs
---- step by step, which is said once. A nil state is cell:initial_state(N). Steps past a sequence's length give zeros and
---- leave its state alone. Options:
+--- width). The step runs once a call, on tensors without values: its formula is then computed for all steps by the
+--- engine, with the same bits as step by step. layer:explain() says how. A step that is no formula (it reads values,
+--- say) runs step by step, which is said once. A nil state is cell:initial_state(N). Steps past a sequence's length
+--- give zeros and leave its state alone. Options:
 ---   layers = 1                further cells like the first one, each on the outputs of the one before
 ---   widths = nil              the units of each layer, { 128, 64 }
 ---   bidirectional = false     a second cell of each layer reads backwards (Schuster, Paliwal 1997)
@@ -36,8 +36,8 @@ local Cell = require("rnn.nn.cell").Cell
 ---   initial_state = "zeros"   what cell:initial_state gives, or "trained"
 ---   recompute = false         true, or the steps of a segment: segments run again in backward (Chen et al. 2016)
 ---   compile = false           true: a step that is no formula is an error
---- The state of one cell is as the cell has it; of several, a list of theirs, directions of a layer one after the other.
---- Parameters: cell, and for further ones cell_l0_reverse, cell_l1 ... Errors: a cell that nn.cell has not made.
+--- The state of one cell is as the cell has it; of several, a list of theirs, directions of a layer one after the
+--- other. Parameters: cell, and for further ones cell_l0_reverse, cell_l1 ... Errors: a cell that nn.cell has not made.
 ---@class nn.Recurrent : nn.Module
 ---@field cell nn.Cell
 ---@overload fun(cell: nn.Cell, options?: table): nn.Recurrent
@@ -86,13 +86,16 @@ end
 
 -- ---- making the layer ----
 
+local plans = setmetatable({}, { __mode = "k" }) -- of each part, by their keys; no tensors of a model are in them
+
 -- A cell like another one.
 local function another(cell, inputs, units)
   local given = scripted.arguments(cell)
   if given then return getmetatable(cell)(inputs, units, table.unpack(given, 3, given.n)) end
   local config = cell:config()
   if not config then
-    core.fail("nn.Recurrent: %s cannot be made again for another layer or direction; define it by nn.cell", cell:describe())
+    core.fail("nn.Recurrent: %s cannot be made again for another layer or direction; define it by nn.cell",
+      cell:describe())
   end
   return getmetatable(cell)(inputs, units, config.options)
 end
@@ -102,7 +105,8 @@ local function width_of(cell)
   if math.type(cell.outputs) == "integer" then return cell.outputs end
   if math.type(cell.inputs) ~= "integer" then return cell.units end
   local ok, y = pcall(function()
-    return core.no_grad(guard.inner(cell.step), cell, core.zeros(1, cell.inputs), cell:initial_state(1), core.ones(1, 1))
+    return core.no_grad(guard.inner(cell.step), cell, core.zeros(1, cell.inputs), cell:initial_state(1), core.ones(1,
+      1))
   end)
   return ok and core.is_tensor(y) and y:ndim() == 2 and y:size(2) or cell.units
 end
@@ -124,7 +128,8 @@ local function zones_of(zoneout, state)
       if known == tostring(name) then at = k end
     end
     if not at then
-      core.fail("nn.Recurrent: option 'zoneout': the state has no '%s'; it has %s", tostring(name), table.concat(names, ", "))
+      core.fail("nn.Recurrent: option 'zoneout': the state has no '%s'; it has %s", tostring(name), table.concat(names,
+        ", "))
     end
     rates[at] = rate("zoneout", value)
   end
@@ -138,7 +143,8 @@ local function check_options(self, options)
     check.table(fname, "option 'widths'", options.widths)
     if options.layers == 1 then options.layers = #options.widths end
     if #options.widths ~= options.layers then
-      core.fail("nn.Recurrent: %d widths in option 'widths', but option 'layers' is %d", #options.widths, options.layers)
+      core.fail("nn.Recurrent: %d widths in option 'widths', but option 'layers' is %d", #options.widths,
+        options.layers)
     end
     if options.widths[1] ~= self.cell.units then
       core.fail("nn.Recurrent: option 'widths': the first cell has %s units, not %s", tostring(self.cell.units),
@@ -165,7 +171,8 @@ local function add_part(self, cell, k, reverse)
   local name = ("l%d%s"):format(k - 1, reverse and "_reverse" or "")
   local field = k == 1 and not reverse and "cell" or "cell_" .. name
   self[field] = cell
-  local part = { field = field, name = name, reverse = reverse, plans = {}, calls = 0 }
+  local part = { field = field, name = name, reverse = reverse, calls = 0 }
+  plans[part] = {}
   if self.options.initial_state == "trained" then
     part.initial = {}
     local start = cell:initial_state(1)
@@ -211,13 +218,13 @@ end
 
 -- A sequence's draws of random numbers, the same step by step: recurrent dropout, then zoneout of each state.
 local function draws_of(self, states, steps, samples)
-  local o, masks, shares, rates = self.options, nil, nil, nil
+  local o, masks, shares = self.options, nil, nil
   if self.training and o.recurrent_dropout > 0 then
     masks = {}
     for k, t in ipairs(states) do masks[k] = core.dropout(core.ones(samples, t:size(2)), o.recurrent_dropout) end
   end
   if o.zoneout ~= 0 then
-    rates = zones_of(o.zoneout, self.cell:initial_state(1)) -- a table of rates, or one for all
+    local rates = zones_of(o.zoneout, self.cell:initial_state(1)) -- a table of rates, or one for all
     shares = {}
     for k, t in ipairs(states) do
       local own = type(rates) == "table" and rates[k] or type(rates) == "number" and rates or nil
@@ -235,6 +242,17 @@ local function shape_text(list) -- as they would read with any number of samples
   return table.concat(texts, ", ")
 end
 
+-- Raises what is wrong with a step as a whole, where it is defined.
+local function refuse(cell, format, ...)
+  local where = debug.getinfo(guard.inner(cell.step), "S")
+  if where.source:find "^@%[rnn%]" then core.fail(format, ...) end
+  error(("%s:%d: %s"):format(where.short_src, where.linedefined, format:format(...)), 0)
+end
+
+local UNSTEADY = "step is not the same at every time step: it runs once a call, not once a step; use t"
+
+local function no_random() core.fail("step draws random numbers; use the options zoneout and recurrent_dropout") end
+
 -- The cell's step, which leaves its local variables in found where they are asked for.
 local function step_of(part, cell, found)
   local step = guard.inner(cell.step)
@@ -249,69 +267,60 @@ local function trace(part, cell, x, start, states, samples, lines)
     if t:ndim() ~= 2 or t:type() ~= "float" then core.fail("a state is a tensor %s, not (N, width)", check.shape(t)) end
     widths[i + 2] = t:size(2)
   end
-  local found = {}
+  local found, random = {}, math.random
   local step = step_of(part, cell, found)
-  return core.trace(samples, widths, function(fx, ft, ...)
+  rawset(math, "random", no_random)
+  local results = table.pack(pcall(core.trace, samples, widths, function(fx, ft, ...)
     local y, new = step(cell, fx, rebuild(start, { ... }), ft)
-    if new == nil then core.fail("its step returned no new state (output, state)") end
+    if new == nil then refuse(cell, "its step returned no new state (output, state)") end
     local list = flatten(new, {})
     for i = 1, math.max(#list, #states) do
       local t, was = list[i], states[i]
       if not t or not was or t:ndim() ~= 2 or t:size(1) ~= samples or t:size(2) ~= was:size(2) then
-        core.fail("state %d: %s in, %s out", i, was and shape_text { was } or "nothing",
+        refuse(cell, "state %d: %s in, %s out", i, was and shape_text { was } or "nothing",
           t and (t:ndim() == 2 and t:size(1) == samples and shape_text { t } or check.shape(t)) or "nothing")
       end
     end
     if not core.is_tensor(y) or y:ndim() ~= 2 or y:size(1) ~= samples then
-      core.fail("its output is %s, not a tensor (N, width)", check.describe(y))
+      refuse(cell, "its output is %s, not a tensor (N, width)", check.describe(y))
     end
     return y, list, found
-  end, lines)
+  end, lines))
+  rawset(math, "random", random)
+  if not results[1] then error(results[2], 0) end
+  return table.unpack(results, 2, results.n)
 end
-
-local function is_number(t) return t:ndim() == 0 end
-
-local function same_numbers(a, b)
-  for i, t in ipairs(a) do
-    if is_number(t) and not (t:item() == b[i]:item()) then return false end
-  end
-  return true
-end
-
-local UNSTEADY = "step is not the same at every time step: it runs once a call, not once a step; use t"
 
 -- The plan of this call and its captured tensors.
 local function plan_of(part, cell, x, start, states, samples, about)
   local function traced(lines)
     local t, y, new, found = trace(part, cell, x, start, states, samples, lines)
-    for _, result in ipairs { y, table.unpack(new) } do
-      if core.trace_place(t, result) == 0 then core.fail("a result of the step depends on nothing that changes; return "
-        .. "it as x * 0 + ...") end
-    end
     local results, places = { y, table.unpack(new) }, {}
+    for _, result in ipairs(results) do
+      if core.trace_place(t, result) == 0 then
+        refuse(cell, "a result of the step depends on nothing that changes; return it as x * 0 + ...")
+      end
+    end
     local function fit(value) return core.trace_place(t, value) > 0 and value:ndim() == 2 end
     for i, value in ipairs(part.recorded and locals.pick(found, part.recorded, fit, cell) or {}) do
       results[#results + 1], places[i] = value, core.trace_place(t, value)
     end
-    return core.trace_key(t, table.unpack(results)) .. about.key, core.trace_captured(t), t, y, new, places
+    return core.trace_key(t, table.unpack(results)) .. about.key, t, y, new, places
   end
-  local key, captured = traced(false)
+  local key, t = traced(false)
   part.calls = part.calls + 1
-  local known = part.plans[key]
-  local again = known == nil or part.calls & (part.calls - 1) == 0
-  if again then
-    local key2, captured2, t, y, new, places = traced(true)
-    if key2 ~= key or not same_numbers(captured, captured2) then core.fail("%s", UNSTEADY) end
+  local known = plans[part][key]
+  if known == nil or part.calls & (part.calls - 1) == 0 then
+    local key2, t2, y2, new2, places = traced(true)
+    if not core.trace_same(t, t2) or key2 ~= key then refuse(cell, "%s", UNSTEADY) end
     if not known then
-      local why
-      about.trace, about.y, about.states, about.captured, about.samples = t, y, new, captured2, samples
+      about.trace, about.y, about.states, about.captured, about.samples = t2, y2, new2, core.trace_captured(t2), samples
       about.recorded = places
-      known, why = plan.make(about)
-      part.plans[key] = known
-      if not known.loop and why then known.why = why end
+      known = plan.make(about)
+      plans[part][key] = known
     end
   end
-  return known, captured
+  return known, core.trace_captured(t)
 end
 
 -- y (N, T, width), the final states and what is recorded, by the plan; raises where there is none.
@@ -323,8 +332,8 @@ local function by_plan(self, part, cell, x, start, states, samples, steps, lengt
     bits[#bits + 1] = state_needs[k] and "1" or "0"
   end
   local about = { records = records, x_needs = records and x:requires_grad(), state_needs = state_needs,
-    shifts = not (part.reverse and lengths ~= nil) }
-  bits[#bits + 1] = ("%s %s %s"):format(records, about.x_needs, about.shifts)
+    shifts = not (part.reverse and lengths ~= nil), padded = lengths ~= nil, watched = part.watch ~= nil }
+  bits[#bits + 1] = ("%s %s %s %s %s"):format(records, about.x_needs, about.shifts, about.padded, about.watched)
   if shares then
     about.zoneout = {}
     for k, share in pairs(shares) do about.zoneout[k] = type(share) == "number" and share or "draw" end
@@ -334,6 +343,8 @@ local function by_plan(self, part, cell, x, start, states, samples, steps, lengt
   about.masks = masks
   about.key = table.concat(bits, " ") .. (part.recorded and table.concat(part.recorded, " ") or "")
   local made, captured = plan_of(part, cell, x, start, states, samples, about)
+  part.why = made.why
+  if made.why and self.options.compile then error(made.why, 0) end
   local call = { steps = steps, samples = samples, x = x, states = states, captured = captured,
     reverse = part.reverse, lengths = lengths, watch = part.watch, draws = shares, masks = masks }
   local length = self.options.recompute
@@ -344,8 +355,9 @@ local function by_plan(self, part, cell, x, start, states, samples, steps, lengt
   return plan.run_in_segments(made, call, length == true and math.ceil(math.sqrt(steps)) or length)
 end
 
--- The same step by step, in Lua; what is no formula, and what is searched for NaN.
-function Recurrent:_by_loop(part, cell, x, start, states, samples, steps, lengths, shares)
+-- The same step by step, in Lua; what is no formula, and what is searched for NaN: the autopsy finds the layer in the
+-- first argument and the step in t.
+local function by_loop(_, part, cell, x, start, states, samples, steps, lengths, shares)
   local outputs, list, shortest, found, recorded = {}, states, steps, {}, {}
   local step = step_of(part, cell, found)
   local function fit(value)
@@ -379,20 +391,34 @@ function Recurrent:_by_loop(part, cell, x, start, states, samples, steps, length
   return core.concat(outputs, 1), list, recorded
 end
 
+-- Drops the prefix "file:12: " of a message, to say the line behind.
+local function with_line(message)
+  local where, line, rest = tostring(message):match "^([^\n]-):(%d+): ([^\n]*)"
+  if not where then return tostring(message) end
+  return ("%s (line %s of %s)"):format(rest, line, where)
+end
+
 local said = setmetatable({}, { __mode = "k" }) -- cells' classes of which it was said
 
 local function say(cell, why)
   local kind = getmetatable(cell)
   if said[kind] then return end
   said[kind] = true
-  io.stderr:write(("%s runs step by step: %s\n"):format(cell:describe(), why))
+  io.stderr:write(("%s runs step by step: %s\n"):format(cell:describe(), with_line(why)))
 end
 
--- Drops the prefix "file:12: " of a message, to say the line behind.
-local function with_line(message)
-  local where, line, rest = tostring(message):match "^([^\n]-):(%d+): ([^\n]*)"
-  if not where then return tostring(message) end
-  return ("%s (line %s of %s)"):format(rest, line, where)
+-- What a step that was refused has left in its cell is taken back, before it runs step by step.
+local function fields_of(cell)
+  local fields = {}
+  for key, value in next, cell do fields[key] = value end
+  return fields
+end
+
+local function restore(cell, fields)
+  for key in next, fields_of(cell) do
+    if fields[key] == nil then rawset(cell, key, nil) end
+  end
+  for key, value in next, fields do rawset(cell, key, value) end
 end
 
 -- Padding is 0.
@@ -411,17 +437,22 @@ local function run_cell(self, part, x, state, samples, steps, lengths)
     return clean(y, lengths), rebuild(start, new)
   end
   if samples > 0 and not searching then
+    local fields = (part.calls == 0 or part.why) and fields_of(cell)
     local results = table.pack(pcall(by_plan, self, part, cell, x, start, states, samples, steps, lengths, masks, shares))
-    if results[1] then return done(table.unpack(results, 2)) end
-    if self.options.compile then error(results[2], 0) end
-    part.why = with_line(results[2])
+    if results[1] then
+      if part.why then say(cell, part.why) end
+      return done(table.unpack(results, 2))
+    end
+    if fields then restore(cell, fields) end
+    if self.options.compile or tostring(results[2]):find "interrupted!$" then error(results[2], 0) end
+    part.why = results[2]
   end
   local needing = masks and "recurrent_dropout" or self.options.recompute and core.recording() and "recompute"
   if needing and samples > 0 and not (searching and needing == "recompute") then
     core.fail("%s: option '%s' needs a step that is a formula: %s", self:describe(), needing,
-      searching and "results are being checked for NaN" or part.why)
+      searching and "results are being checked for NaN" or with_line(part.why))
   end
-  local y, new, recorded = self:_by_loop(part, cell, x, start, states, samples, steps, lengths, shares)
+  local y, new, recorded = by_loop(self, part, cell, x, start, states, samples, steps, lengths, shares)
   if part.why and not searching then say(cell, part.why) end
   return done(plan.to_batch(y, samples, steps), new, recorded)
 end
@@ -429,7 +460,8 @@ end
 -- ---- forward ----
 
 -- (N, T, ...) to (T N, ...).
-local function to_steps(x) return core.transpose(x, 1, 2):reshape(x:size(1) * x:size(2), table.unpack({ x:shape() }, 3)) end
+local function to_steps(x) return core.transpose(x, 1, 2):reshape(x:size(1) * x:size(2), table.unpack({ x:shape() },
+  3)) end
 
 -- The output of the step that was computed last, (N, width), of y (N, T, width); 0 of an empty sequence. A copy, that
 -- keeps no other steps alive.
@@ -453,7 +485,8 @@ local function first_states(self, state, samples)
     local cell = self[part.field]
     local given = #self.parts == 1 and state or type(state) == "table" and state[i] or nil
     if given == nil and state ~= nil then
-      core.fail("%s: expected a list of the states of %d cells, got %s", self:describe(), #self.parts, check.describe(state))
+      core.fail("%s: expected a list of the states of %d cells, got %s", self:describe(), #self.parts,
+        check.describe(state))
     end
     if given == nil and part.initial then
       local list = {}
@@ -503,7 +536,8 @@ end
 local function check_input(self, x)
   local inputs = self.cell.inputs
   local fits = core.is_tensor(x) and x:ndim() >= 2 and x:size(2) > 0
-  if fits and math.type(inputs) == "integer" and x:type() == "float" and x:ndim() == 3 then fits = x:size(3) == inputs end
+  if fits and math.type(inputs) == "integer" and x:type() == "float" and x:ndim() == 3 then
+    fits = x:size(3) == inputs end
   if not fits then
     core.fail("%s: expected input (N, T, %s) of one step or more, got %s", self:describe(), tostring(inputs or "..."),
       check.input(x))
@@ -544,7 +578,8 @@ end
 
 --- recurrent:step(x [, state [, t]]) -> y, state
 ---
---- One time step, for streams. Nothing is recorded; zoneout takes its expectation, dropout is off.
+--- One time step, for streams. Nothing is recorded; zoneout takes its expectation, dropout is off. Errors: a
+--- bidirectional layer; a state that another layer made.
 ---@param x rnn.Tensor (N, inputs)
 ---@param state? any what step or forward gave
 ---@param t? integer the number of the step, from 1, for cells that ask for it
@@ -561,8 +596,9 @@ function Recurrent:step(x, state, t)
     local number = core.full({ samples, 1 }, t or 1)
     for i, part in ipairs(self.parts) do
       local cell = self[part.field]
-      local list, out = flatten(starts[i], {}), nil
-      out, states[i] = guard.inner(cell.step)(cell, y, starts[i], number)
+      local list = flatten(starts[i], {})
+      local out, after_step = guard.inner(cell.step)(cell, y, starts[i], number)
+      states[i] = after_step
       local rates = self.options.zoneout ~= 0 and zones_of(self.options.zoneout, starts[i]) or nil
       if rates then
         local after = flatten(states[i], {})
@@ -606,8 +642,8 @@ end
 --- recurrent:flow() -> array of { name, figures }
 ---
 --- As nn.LSTM's: of each cell (T, 3): the norm of the loss's gradient by the first tensor of the state, the share of
---- saturated gates (values of sigmoid in its step) and of saturated activations (tanh, ReLU). A cell that ran step by step
---- has none.
+--- saturated gates (values of sigmoid in its step) and of saturated activations (tanh, ReLU). A cell that ran step by
+--- step has none.
 ---@return { [1]: string, [2]: rnn.Tensor }[]
 function Recurrent:flow()
   local found = {}

@@ -154,7 +154,7 @@ end
 ---@param x rnn.Tensor|rnn.Tensor[]
 ---@param y rnn.Tensor int32 (N, T), each sequence with start and stop; or float (N, T, outputs) or (N, T * outputs)
 ---@param options? { teacher_forcing?: number, label_smoothing?: number, padded?: boolean, loss?: string|function }
----@param weights? rnn.Tensor float (N) or (N, T - 1), how many times each sequence or id counts
+---@param weights? rnn.Tensor float (N), or one for each id (N, T - 1) or number, how many times each counts
 ---@return rnn.Tensor loss
 ---@return rnn.Tensor logits (N, T - 1, vocab), or the prediction
 ---@return rnn.Tensor target int32 (N, T - 1), or float (N, T, outputs)

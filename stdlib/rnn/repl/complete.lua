@@ -36,7 +36,7 @@ end
 
 local function is_callable(value)
   local meta = getmetatable(value)
-  return type(value) == "function" or (meta ~= nil and rawget(meta, "__call") ~= nil)
+  return type(value) == "function" or (type(meta) == "table" and rawget(meta, "__call") ~= nil)
 end
 
 -- Adds the keys of t that are names beginning with prefix. Those with an underscore in front are for who asks for them.
