@@ -1,5 +1,5 @@
--- What happens inside recurrent layers: values over time by the names in a cell's step (layer:record), segments that run
--- again in backward (recompute), plans as text (layer:explain).
+-- What happens inside recurrent layers: values over time by the names in a cell's step (layer:record), segments that
+-- run again in backward (recompute), plans as text (layer:explain).
 local rnn = require "rnn"
 local nn, cells = rnn.nn, rnn.cells
 local plan = require "rnn.nn.plan"
@@ -117,9 +117,9 @@ describe("layer:record", function()
   it("takes the names of the twins of nn.LSTM, nn.GRU and nn.RNN", function()
     for _, case in ipairs {
       { "LSTM", {}, "i f g o c h" }, { "LSTM", { layers = 2, bidirectional = true, residual = true }, "f c" },
-      { "LSTM", { peepholes = true, projection = 2 }, "i f o c" }, { "LSTM", { coupled = true, layer_norm = true }, "f i" },
-      { "LSTM", { dropout = 0.5, layers = 3 }, "h" }, { "GRU", { reset = "before", merge = "sum", bidirectional = true },
-      "r z n h" }, { "GRU", { layer_norm = true, initial_state = "trained", activation = "relu" }, "z h" },
+      { "LSTM", { peepholes = true, projection = 2 }, "i f o c" },
+      { "LSTM", { coupled = true, layer_norm = true }, "f i" }, { "LSTM", { dropout = 0.5, layers = 3 }, "h" },
+      { "GRU", { reset = "before", merge = "sum", bidirectional = true }, "r z n h" }, { "GRU", { layer_norm = true, initial_state = "trained", activation = "relu" }, "z h" },
       { "RNN", { layers = 2 }, "h" },
     } do
       rnn.seed(4)
@@ -185,7 +185,8 @@ describe("layer:record", function()
     end
     assert.matches("it has none, as one that ends in a call, return f%(x%), has lost them by then",
       message_of(nn.Recurrent(Tail(2, 2)):record { "h" }, x))
-    assert.matches("record: argument 1 %(names%): expected a table, got string 'h'", message_of(layer.record, layer, "h"))
+    assert.matches("record: argument 1 %(names%): expected a table, got string 'h'", message_of(layer.record, layer,
+      "h"))
     assert.matches("record: argument 1 %(names%)%[1%]: expected a string, got number 1", message_of(layer.record, layer,
       { 1 }))
     assert.matches("it has c, f, g, h, i, o, x", (message_of(nn.LSTM(2, 3):record { "forget" }, x)
@@ -282,7 +283,8 @@ describe("recompute of nn.Recurrent", function()
 
   it("holds memory that grows with the square root of the steps", function()
     local function held(recompute, steps)
-      local layer, x = nn.Recurrent(cells.LSTM(1, 16), { returns = "last", recompute = recompute }), rnn.randn(2, steps, 1)
+      local layer = nn.Recurrent(cells.LSTM(1, 16), { returns = "last", recompute = recompute })
+      local x = rnn.randn(2, steps, 1)
       layer(x)
       collectgarbage()
       collectgarbage()
@@ -321,5 +323,106 @@ describe("recompute of nn.Recurrent", function()
     end
     local layer, x = nn.Recurrent(Reading(2, 2), { recompute = true }), rnn.randn(1, 3, 2):requires_grad(true)
     assert.matches("option 'recompute' needs a step that is a formula: step reads a value", message_of(layer, x))
+  end)
+end)
+
+describe("layer:explain", function()
+  local function text_of(layer)
+    local text = layer:explain()
+    for line in text:gmatch "[^\n]*" do
+      assert.is_true(#line < 100, line)
+      assert.is_nil(line:find "[^ -~]", line)
+    end
+    return text
+  end
+
+  it("shows the plan of a small cell", function()
+    local Small = nn.cell("SmallOfInsideSpec", function(self, inputs, units)
+      self.wx, self.wh = nn.Linear(inputs, units), nn.Linear(units, units)
+      self.rate = rnn.zeros(units):requires_grad(true)
+    end)
+    local first = debug.getinfo(1, "l").currentline + 2
+    function Small:step(x, h)
+      local k = (self.wh(h) * self.rate:exp()):sigmoid()
+      h = k * h +
+        (1 - k) * self.wx(x):tanh()
+      return 2 * h, h
+    end
+    local function at(...)
+      local lines = {}
+      for i, offset in ipairs { ... } do lines[i] = first + offset - 1 end
+      return "  inside_spec.lua:" .. table.concat(lines, ", ")
+    end
+    local bytes = DOUBLE and 96 or 48
+    assert.equal(table.concat({
+      "nn.Recurrent(SmallOfInsideSpec)",
+      "l0: SmallOfInsideSpec",
+      "  once a call",
+      "    a tensor (3)",
+      "  before the loop, for all steps at once",
+      "    product of x with wx.weight + wx.bias" .. at(3),
+      "    tanh" .. at(3),
+      "  in the loop, step by step",
+      "    product of h with wh.weight + wh.bias" .. at(1),
+      "    one pass over 3 features: mul, sigmoid, mul, sub, mul, add" .. at(1, 2, 3),
+      "  behind the loop, for all steps at once",
+      "    mul" .. at(4),
+    }, "\n"), (text_of(Small(2, 3)):match "^(.*)\n  kept"))
+    assert.matches(("kept by the loop for backward: 12 numbers, %d bytes, of each sample and step: 3 of states, 3\n"
+      .. "    from before the loop, 6 saved in it: k %%(3%%), linear %%(3%%)\n  backward: a loop of %%d+ instructions, of which "
+      .. "1 product; behind it 1 product over all steps,\n"):format(bytes), Small(2, 3):explain())
+    rnn.no_grad(function() assert.is_nil(Small(2, 3):explain():find("kept", 1, true)) end)
+  end)
+
+  it("shows gates of one product together, and states that need no loop", function()
+    assert.matches("3 products of h with weight_hh%[%d..%d%] %+ bias_hh%[%d..%d%]; weight_hh",
+      text_of(nn.GRUCell(2, 3)))
+    local text = text_of(cells.QRNN(2, 3))
+    assert.matches("state 2 needs no loop: it is x of the step before", text)
+    assert.matches("in the loop, step by step\n    one pass over 3 features: mul, add\n", text)
+    assert.is_nil(text:find "inside_spec") -- the lines are the library's
+  end)
+
+  it("shows every cell of a layer, with its options, as it was called last", function()
+    local layer = nn.Recurrent(cells.GRU(2, 3), { layers = 2, bidirectional = true, zoneout = 0.1,
+      recurrent_dropout = 0.1, recompute = true })
+    local text = text_of(layer)
+    for _, title in ipairs { "l0: cells.GRU(2 -> 3)", "l0_reverse: cells.GRU(2 -> 3), backwards",
+      "l1: cells.GRU(6 -> 3)", "l1_reverse: cells.GRU(6 -> 3), backwards" } do
+      assert.is_truthy(text:find("\n" .. title .. "\n", 1, true), title)
+    end
+    assert.matches("3 products of h times its dropout with", text)
+    assert.matches("recompute: this is kept of one segment at a time", text)
+    layer:eval()
+    assert.is_nil(text_of(layer):find("dropout", 1, true))
+    local position = rnn.random_state().position
+    layer(rnn.randn(2, 4, 2))
+    local after = rnn.random_state().position
+    assert.equal(text_of(layer), layer:explain())
+    assert.is_true(after > position and after == rnn.random_state().position)
+  end)
+
+  it("takes the width of a cell that does not say it from the last call", function()
+    local Any = nn.cell("AnyOfInsideSpec", function() end)
+    function Any:step(x, h) -- luacheck: ignore
+      h = h + x:sum(2, true)
+      return h, h
+    end
+    function Any:initial_state(batch) return rnn.zeros(batch, 1) end -- luacheck: ignore
+    local layer = nn.Recurrent(Any())
+    assert.matches("runs step by step in Lua, as it is no formula: the width of its input is unknown", layer:explain())
+    layer(rnn.randn(1, 3, 2))
+    assert.matches("before the loop, for all steps at once\n    sum", layer:explain())
+  end)
+
+  it("says why a step is no formula, and where", function()
+    local Reading = nn.cell("ReadsOfInsideSpec", function() end)
+    local line = debug.getinfo(1, "l").currentline + 2
+    function Reading:step(x, h) -- luacheck: ignore
+      self.seen = x:get(1, 1)
+      return h + x, h + x
+    end
+    assert.matches(("runs step by step in Lua, as it is no formula: step reads a value.*line %d of"):format(line),
+      (text_of(Reading(2, 2)):gsub("\n *", " ")))
   end)
 end)

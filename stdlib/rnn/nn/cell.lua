@@ -64,6 +64,12 @@ function Cell:initial_state(batch)
   return core.zeros(check.int("nn.Cell:initial_state", "argument 1 (batch)", batch, 0), self.units)
 end
 
+--- cell:explain() -> text
+---
+--- How the cell runs over sequences: nn.Recurrent(cell):explain().
+---@return string
+function Cell:explain() return require "rnn.nn.recurrent"(self):explain() end
+
 -- A class of this file, with the parameters that all three have; more: further options with their defaults.
 local function builtin(name, gates, more)
   local cls = class("nn." .. name, Cell)

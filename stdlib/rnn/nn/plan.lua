@@ -279,7 +279,7 @@ local segment = core.custom {
 --- The same bits, keeping of each segment of that many steps no more than its first states: backward runs it again.
 --- call.watched[t] gets what is watched of the segment that begins at step t.
 function plan.run_in_segments(made, call, length)
-  local states, outputs, recorded, first = call.states, {}, {}, 1
+  local states, outputs, recorded = call.states, {}, {}
   local count = (call.steps + length - 1) // length
   for i = 1, count do
     local k = call.reverse and count + 1 - i or i
@@ -290,10 +290,10 @@ function plan.run_in_segments(made, call, length)
     local results = { segment(made, call, from, to, table.unpack(list)) }
     outputs[k] = results[1]
     states = { table.unpack(results, 2, 1 + #states) }
-    first = 2 + #states
-    for j = first, #results do
-      recorded[j - first + 1] = recorded[j - first + 1] or {}
-      recorded[j - first + 1][k] = results[j]:detach()
+    for j = 2 + #states, #results do
+      local place = j - 1 - #states
+      recorded[place] = recorded[place] or {}
+      recorded[place][k] = results[j]:detach()
     end
   end
   for j, parts in ipairs(recorded) do recorded[j] = core.concat(parts, 1) end

@@ -340,8 +340,8 @@ end
 -- ---- the order of instructions ----
 
 local of_rows = { product = true, part = true, place = true, expand = true, row_sum = true, row_mean = true,
-  row_max = true,
-  row_min = true, softmax = true, softmax_back = true, norm = true, norm_back = true }
+  row_max = true, row_min = true, softmax = true, softmax_back = true, norm = true, norm_back = true }
+program.of_rows = of_rows
 
 -- The same instructions, those that go element by element as often behind each other as they can.
 local function group(code)
@@ -618,8 +618,7 @@ function program.build(graph, about)
     if value.kind == "saved" then saved = saved + value.width end
   end
   return { program = core.program(text), inputs = b.inputs, slots = b.slot, states = states, results = b.results,
-    saved = saved,
-    text = text, backward = #text.backward > 0 }
+    saved = saved, text = text, made = b.made, backward = #text.backward > 0 }
 end
 
 return program

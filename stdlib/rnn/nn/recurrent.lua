@@ -318,6 +318,7 @@ local function plan_of(part, cell, x, start, states, samples, about)
       about.recorded = places
       known = plan.make(about)
       plans[part][key] = known
+      about.trace, about.y, about.states, about.captured = nil, nil, nil, nil
     end
   end
   return known, core.trace_captured(t)
@@ -340,7 +341,8 @@ local function by_plan(self, part, cell, x, start, states, samples, steps, lengt
     for k in ipairs(states) do bits[#bits + 1] = tostring(about.zoneout[k]) end
   end
   if masks then bits[#bits + 1] = "masks" end
-  about.masks = masks
+  about.masks, about.width = masks ~= nil, x:size(2)
+  part.about = about -- for explain
   about.key = table.concat(bits, " ") .. (part.recorded and table.concat(part.recorded, " ") or "")
   local made, captured = plan_of(part, cell, x, start, states, samples, about)
   part.why = made.why
@@ -438,7 +440,8 @@ local function run_cell(self, part, x, state, samples, steps, lengths)
   end
   if samples > 0 and not searching then
     local fields = (part.calls == 0 or part.why) and fields_of(cell)
-    local results = table.pack(pcall(by_plan, self, part, cell, x, start, states, samples, steps, lengths, masks, shares))
+    local results = table.pack(pcall(by_plan, self, part, cell, x, start, states, samples, steps, lengths, masks,
+      shares))
     if results[1] then
       if part.why then say(cell, part.why) end
       return done(table.unpack(results, 2))
@@ -659,11 +662,80 @@ function Recurrent:flow()
   return found
 end
 
+-- The plan of a part for one sequence, after what the last call was like; and what explain says of names.
+local function plan_alone(self, part, start)
+  local cell, states, training = self[part.field], flatten(start, {}), self.training
+  local last, zoneout, state_needs = part.about, nil, {}
+  local width = last and last.width or cell.inputs
+  if math.type(width) ~= "integer" then
+    core.fail("the width of its input is unknown before a first call")
+  end
+  for k in ipairs(states) do state_needs[k] = core.recording() and part.initial ~= nil end
+  if self.options.zoneout ~= 0 then
+    zoneout = {}
+    local rates = zones_of(self.options.zoneout, start)
+    for k in ipairs(states) do
+      local own = type(rates) == "table" and rates[k] or type(rates) == "number" and rates or 0
+      if own > 0 then zoneout[k] = training and "draw" or own end
+    end
+  end
+  local about = { records = core.recording(), x_needs = last and last.x_needs or part.name:find "^l0" == nil,
+    state_needs = last and last.state_needs or state_needs, shifts = not last or last.shifts,
+    padded = last and last.padded, watched = part.watch ~= nil, zoneout = zoneout, samples = 1,
+    masks = training and self.options.recurrent_dropout > 0 }
+  local t, y, new, found = trace({ recorded = {} }, cell, core.zeros(1, width), start, states, 1, true)
+  about.trace, about.y, about.states = t, y, new
+  local tensors, names, says = cell:named_tensors(), {}, { captured = {}, results = {}, numbers = {}, locals = {} }
+  for i, pair in ipairs(tensors) do tensors[i], names[i] = pair[2], pair[1] end
+  local places
+  about.captured, places = core.trace_captured(t, tensors)
+  for i, captured in ipairs(about.captured) do
+    says.captured[i] = names[places[i]]
+    if captured:ndim() == 0 and places[i] == 0 then says.numbers[i] = captured:item()
+    elseif not captured:is_leaf() then says.results[i] = "a tensor " .. check.shape(captured):gsub("^tensor ", "") end
+  end
+  for _, name in ipairs(nest.keys(found)) do
+    local place = core.trace_place(t, found[name])
+    if place > 2 then says.locals[place] = says.locals[place] or name end
+  end
+  says.states = names_of(start, nil, {})
+  for k, name in ipairs(says.states) do
+    if name:find "^%d" then says.states[k] = says.locals[2 + k] or "state " .. name end
+  end
+  return plan.make(about), says
+end
+
+--- recurrent:explain() -> text
+---
+--- How each cell runs, in lines of less than 100 columns: what is computed once a call, before the loop, in it
+--- (products with a common left side, and which elementwise instructions make one pass), behind it; what is kept for
+--- backward, with bytes for each sample and step; the lines of the script that each comes from; or why a step is no
+--- formula. It is traced for it as it is now, with gradients and lengths as at the last call: print(layer:explain()). A
+--- cell has it, too: cell:explain().
+---@return string
+function Recurrent:explain()
+  local list, starts = { self:describe() }, first_states(self, nil, 1)
+  for i, part in ipairs(self.parts) do
+    local cell, fields = self[part.field], fields_of(self[part.field])
+    local ok, made, says = pcall(plan_alone, self, part, starts[i])
+    if not ok then
+      restore(cell, fields)
+      made, says = nil, { why = with_line(made) }
+    end
+    says.library = debug.getinfo(guard.inner(cell.step), "S").source:find "^@%[rnn%]" ~= nil
+    says.recompute = self.options.recompute ~= false
+    local title = ("%s: %s%s"):format(part.name, cell:describe(), part.reverse and ", backwards" or "")
+    require "rnn.nn.explain"(list, title, made, says)
+  end
+  return table.concat(list, "\n") .. "\n"
+end
+
 --- recurrent:record(names) -> layer
 ---
---- From the next forward on, layer:recorded() has the values over time of the local variables of the cell's step that have
---- these names, as they are when it returns: layer:record { "f", "c" } for a step with local f = ...; nil ends it. The
---- step must end in return y, state. Errors, of forward: a name that is no local variable with a row for each sample.
+--- From the next forward on, layer:recorded() has the values over time of the local variables of the cell's step that
+--- have these names, as they are when it returns: layer:record { "f", "c" } for a step with local f = ...; nil ends it.
+--- The step must end in return y, state. Errors, of forward: a name that is no local variable with a row for each
+--- sample.
 ---@param names? string[]
 ---@return nn.Recurrent
 function Recurrent:record(names)
@@ -674,8 +746,8 @@ end
 
 --- recurrent:recorded() -> { name = tensor (N, T, width) }
 ---
---- What layer:record asked for, at the last forward, without history; 0 behind the end of a sequence. With several layers
---- or directions the names end in theirs: f_l0, f_l0_reverse, f_l1. Errors: no forward since layer:record.
+--- What layer:record asked for, at the last forward, without history; 0 behind the end of a sequence. With several
+--- layers or directions the names end in theirs: f_l0, f_l0_reverse, f_l1. Errors: no forward since layer:record.
 ---@return table<string, rnn.Tensor>
 function Recurrent:recorded()
   local found = {}

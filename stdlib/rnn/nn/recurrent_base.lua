@@ -370,8 +370,8 @@ end
 --- lstm:record(names) -> layer
 ---
 --- As layer:record of nn.Recurrent, from the next forward on, by the names in the steps of cells.LSTM (i f g o c h),
---- cells.GRU (r z n h) and cells.Elman (h), which run over the same input for it. nil ends it. Errors, of forward: other
---- names; options that draw random numbers, in training.
+--- cells.GRU (r z n h) and cells.Elman (h), which run over the same input for it. nil ends it. Errors, of forward:
+--- other names; options that draw random numbers, in training.
 ---@param names? string[]
 ---@return nn.RecurrentBase
 function Base:record(names)
@@ -387,8 +387,10 @@ end
 function Base:recorded()
   local found = {}
   for _, part in ipairs(self.parts) do
-    for name, values in pairs(part.taken or core.fail("%s: recorded: nothing is recorded; layer:record { \"h\" }, then a "
-      .. "forward", self:describe())) do
+    if not part.taken then
+      core.fail("%s: recorded: nothing is recorded; layer:record { \"h\" }, then a forward", self:describe())
+    end
+    for name, values in pairs(part.taken) do
       found[#self.parts > 1 and name .. "_" .. name_of(part) or name] = values
     end
   end
