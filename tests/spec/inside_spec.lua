@@ -119,7 +119,8 @@ describe("layer:record", function()
       { "LSTM", {}, "i f g o c h" }, { "LSTM", { layers = 2, bidirectional = true, residual = true }, "f c" },
       { "LSTM", { peepholes = true, projection = 2 }, "i f o c" },
       { "LSTM", { coupled = true, layer_norm = true }, "f i" }, { "LSTM", { dropout = 0.5, layers = 3 }, "h" },
-      { "GRU", { reset = "before", merge = "sum", bidirectional = true }, "r z n h" }, { "GRU", { layer_norm = true, initial_state = "trained", activation = "relu" }, "z h" },
+      { "GRU", { reset = "before", merge = "sum", bidirectional = true }, "r z n h" },
+      { "GRU", { layer_norm = true, initial_state = "trained", activation = "relu" }, "z h" },
       { "RNN", { layers = 2 }, "h" },
     } do
       rnn.seed(4)
@@ -369,8 +370,8 @@ describe("layer:explain", function()
       "    mul" .. at(4),
     }, "\n"), (text_of(Small(2, 3)):match "^(.*)\n  kept"))
     assert.matches(("kept by the loop for backward: 12 numbers, %d bytes, of each sample and step: 3 of states, 3\n"
-      .. "    from before the loop, 6 saved in it: k %%(3%%), linear %%(3%%)\n  backward: a loop of %%d+ instructions, of which "
-      .. "1 product; behind it 1 product over all steps,\n"):format(bytes), Small(2, 3):explain())
+      .. "    from before the loop, 6 saved in it: k %%(3%%), linear %%(3%%)\n  backward: a loop of %%d+ instructions, "
+      .. "of which 1 product; behind it 1 product over all steps,\n"):format(bytes), Small(2, 3):explain())
     rnn.no_grad(function() assert.is_nil(Small(2, 3):explain():find("kept", 1, true)) end)
   end)
 

@@ -744,10 +744,11 @@ function Recurrent:record(names)
   return self
 end
 
---- recurrent:recorded() -> { name = tensor (N, T, width) }
+--- recurrent:recorded() -> table of tensors by name
 ---
---- What layer:record asked for, at the last forward, without history; 0 behind the end of a sequence. With several
---- layers or directions the names end in theirs: f_l0, f_l0_reverse, f_l1. Errors: no forward since layer:record.
+--- What layer:record asked for, (N, T, width) each, at the last forward, without history; 0 behind the end of a
+--- sequence. With several layers or directions the names end in theirs: f_l0, f_l0_reverse, f_l1. Errors: no forward
+--- since layer:record.
 ---@return table<string, rnn.Tensor>
 function Recurrent:recorded()
   local found = {}

@@ -380,9 +380,9 @@ function Base:record(names)
   return self
 end
 
---- lstm:recorded() -> { name = tensor (N, T, width) }
+--- lstm:recorded() -> table of tensors by name
 ---
---- As layer:recorded of nn.Recurrent.
+--- As layer:recorded of nn.Recurrent, (N, T, width) each. Errors: no forward since layer:record.
 ---@return table<string, rnn.Tensor>
 function Base:recorded()
   local found = {}
