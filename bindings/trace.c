@@ -225,6 +225,8 @@ static int lrnn_trace_apply(lua_State *L) {
   while (n > 0 && !in[n - 1]) n--;
   rnn_tensor **box = lrnn_box(L);
   lrnn_note_position(L, lrnn_context(L));
+  const char *where = rnn_trace_node_at(t, (int)place)->where;
+  if (*where && rnn_ctx_wants_lines(lrnn_context(L))) rnn_ctx_note(lrnn_context(L), where);
   lrnn_check(L, rnn_trace_apply(t, (int)place, in, n, box));
   return 1;
 }

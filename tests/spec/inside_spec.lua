@@ -427,3 +427,51 @@ describe("layer:explain", function()
       (text_of(Reading(2, 2)):gsub("\n *", " ")))
   end)
 end)
+
+describe("layers of nn.Recurrent", function()
+  it("are summed up with their cells", function()
+    local lines, write = {}, io.write
+    io.write = function(text) lines[#lines + 1] = text end -- luacheck: ignore
+    local ok, message = pcall(function()
+      nn.Sequential { nn.Recurrent(cells.LSTM(3, 4), { layers = 2, bidirectional = true, returns = "last" }),
+        nn.Linear(8, 1) }:summary(2, 5, 3)
+    end)
+    io.write = write -- luacheck: ignore
+    assert(ok, message)
+    local text = table.concat(lines):gsub(" +", " ")
+    for _, line in ipairs { '1 nn.Recurrent(cells.LSTM(3 -> 4), layers = 2, bidirectional, returns = "last") (2, 8) 0',
+      "1.cell cells.LSTM(3 -> 4) (2, 4) 144", "1.cell_l0_reverse cells.LSTM(3 -> 4) (2, 4) 144",
+      "1.cell_l1 cells.LSTM(8 -> 4) (2, 4) 224", "1.cell_l1_reverse cells.LSTM(8 -> 4) (2, 4) 224",
+      "2 nn.Linear(8 -> 1) (2, 1) 9" } do
+      assert.is_truthy(text:find("\n" .. line .. "\n", 1, true), line)
+    end
+  end)
+
+  it("are recorded by rnn.monitor, each cell by its name, and advised", function()
+    -- The monitor of a model of small weights after three steps.
+    local function watched(options)
+      rnn.seed(6)
+      local model = nn.Sequential { nn.Recurrent(cells.Elman(1, 4), options) }
+      for _, p in ipairs(model:parameters()) do p:detach():assign(p:detach() * 0.1) end
+      local monitor = rnn.monitor(model, { every = 1 })
+      local optimizer = rnn.optim.SGD(model:parameters(), { lr = 1e-4 })
+      for _ = 1, 3 do
+        optimizer:zero_grad()
+        local loss = model(rnn.randn(2, 60, 1)):select(2, 60):square():mean()
+        loss:backward()
+        optimizer:step()
+        monitor:step { loss = loss:item(), lr = 1e-4 }
+      end
+      return monitor
+    end
+    local names = {}
+    for i, layer in ipairs(watched({ layers = 2, bidirectional = true }).records[2].layers) do
+      names[i] = layer.name
+      assert.equal("nn.Recurrent", layer.kind)
+      assert.equal(60, #layer.norms)
+    end
+    assert.same({ "1.l0", "1.l0_reverse", "1.l1", "1.l1_reverse" }, names)
+    assert.matches("gradients vanish in 1.l0: .*use a cell that keeps more, such as cells.LSTM with chrono = 60",
+      watched({}):advice())
+  end)
+end)

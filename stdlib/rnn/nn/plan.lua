@@ -79,6 +79,15 @@ function Call:beside(value, rows)
   return known
 end
 
+-- The op of a value on tensors. Where results are checked for NaN, an error names the step's line and the time step.
+function Call:apply(value, inputs, count)
+  if not core.check_finite() then return core.trace_apply(self.trace, value.place, table.unpack(inputs, 1, count)) end
+  local ok, result = pcall(core.trace_apply, self.trace, value.place, table.unpack(inputs, 1, count))
+  if ok then return result end
+  error(("%s: %s%s"):format(value.line, tostring(result):gsub("^[^\n]-:%d+: ", "", 1),
+    self.now and (", at time step %d"):format(self.now) or ""), 0)
+end
+
 -- (T N, width): a value outside of the loop at all steps.
 function Call:all(value)
   if formula.is_constant(value) then return self:beside(value) end
@@ -99,7 +108,7 @@ function Call:all(value)
       elseif input and formula.is_constant(input) then inputs[i] = self:beside(input, rows)
       else inputs[i] = input and self:all(input) or nil end
     end
-    known = core.trace_apply(self.trace, value.place, table.unpack(inputs, 1, #value.inputs))
+    known = self:apply(value, inputs, #value.inputs)
   else -- made by an option of the layer
     local inputs = {}
     for i, input in ipairs(value.inputs) do inputs[i] = self:all(input) end
@@ -124,7 +133,7 @@ plan.to_batch = to_batch
 --- call: { steps, samples, x (T N, inputs), states, captured, reverse, lengths, watch, draws, masks, before }; before:
 --- the steps that there are before its first one. What y is behind the lengths may be anything.
 function plan.run(made, call)
-  local graph, loop = made.graph, not plan.eager and made.loop
+  local graph, loop = made.graph, not (plan.eager or core.check_finite()) and made.loop
   setmetatable(call, Call)
   call.trace, call.done, call.repeated = made.trace, {}, {}
   for _, value in ipairs(made.inputs) do
@@ -189,8 +198,8 @@ function Call:step_by_step(graph)
       else
         local inputs = {}
         for i, input in ipairs(value.inputs) do inputs[i] = now(input) end
-        if value.place then env[value] = core.trace_apply(self.trace, value.place, table.unpack(inputs, 1,
-          #value.inputs))
+        self.now = t
+        if value.place then env[value] = self:apply(value, inputs, #value.inputs)
         else env[value] = core[value.op](table.unpack(inputs)) end
       end
       collected[value] = collected[value] or {}
@@ -206,6 +215,7 @@ function Call:step_by_step(graph)
     end
     current = new
   end
+  self.now = nil
   for value, steps in pairs(collected) do self.done[value] = core.concat(steps, 1) end
   return current
 end

@@ -351,7 +351,7 @@ local function by_plan(self, part, cell, x, start, states, samples, steps, lengt
     reverse = part.reverse, lengths = lengths, watch = part.watch, draws = shares, masks = masks }
   local length = self.options.recompute
   part.watched = nil
-  if not length or not records then return plan.run(made, call) end
+  if not length or not records or core.check_finite() then return plan.run(made, call) end
   part.watched = {}
   call.watched = part.watched
   return plan.run_in_segments(made, call, length == true and math.ceil(math.sqrt(steps)) or length)
@@ -438,6 +438,9 @@ local function run_cell(self, part, x, state, samples, steps, lengths)
     part.taken = part.recorded and { values = recorded, samples = samples, steps = steps, lengths = lengths }
     return clean(y, lengths), rebuild(start, new)
   end
+  if samples > 0 and searching and masks then -- which loops have in products alone: the plan by ordinary ops
+    return done(by_plan(self, part, cell, x, start, states, samples, steps, lengths, masks, shares))
+  end
   if samples > 0 and not searching then
     local fields = (part.calls == 0 or part.why) and fields_of(cell)
     local results = table.pack(pcall(by_plan, self, part, cell, x, start, states, samples, steps, lengths, masks,
@@ -451,9 +454,8 @@ local function run_cell(self, part, x, state, samples, steps, lengths)
     part.why = results[2]
   end
   local needing = masks and "recurrent_dropout" or self.options.recompute and core.recording() and "recompute"
-  if needing and samples > 0 and not (searching and needing == "recompute") then
-    core.fail("%s: option '%s' needs a step that is a formula: %s", self:describe(), needing,
-      searching and "results are being checked for NaN" or with_line(part.why))
+  if needing and samples > 0 and not searching then
+    core.fail("%s: option '%s' needs a step that is a formula: %s", self:describe(), needing, with_line(part.why))
   end
   local y, new, recorded = by_loop(self, part, cell, x, start, states, samples, steps, lengths, shares)
   if part.why and not searching then say(cell, part.why) end
