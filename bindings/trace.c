@@ -173,23 +173,38 @@ static int lrnn_trace_nodes(lua_State *L) {
   return 1;
 }
 
-/*--- rnn.trace_captured(trace) -> table
+/*--- rnn.trace_captured(trace [, tensors]) -> table [, places]
 ---
---- The tensors with values that the formula uses, in the order of their places; from then on it holds them no longer.
+--- The tensors with values that the formula uses, in the order of their places; from then on it holds them no longer. places
+--- says of each which of tensors it is, 0 for none of them.
 --- Errors: what rnn.trace did not give.
 ---@param trace userdata
----@return rnn.Tensor[] of any shape */
+---@param tensors? rnn.Tensor[]
+---@return rnn.Tensor[] of any shape
+---@return integer[]? places */
 static int lrnn_trace_captured(lua_State *L) {
+  lua_settop(L, 2);
   rnn_trace *t = check_trace(L, "trace_captured");
-  int n = rnn_trace_captured_count(t);
+  int n = rnn_trace_captured_count(t), known = lua_isnil(L, 2) ? -1 : lrnn_table_length(L, "trace_captured", 2);
+  rnn_tensor **in = lrnn_scratch(L, known);
+  known = known < 0 ? -1 : lrnn_push_tensors(L, "trace_captured", 2, known, in);
   lua_createtable(L, n, 0);
   for (int k = 1; k <= n; k++) {
     rnn_tensor **box = lrnn_new_box(L, 0);
     *box = rnn_tensor_ref(rnn_trace_captured(t, k));
     lua_rawseti(L, -2, k);
   }
+  if (known >= 0) {
+    lua_createtable(L, n, 0);
+    for (int k = 1; k <= n; k++) {
+      int found = 0;
+      for (int i = 0; i < known && !found; i++) found = in[i] == rnn_trace_captured(t, k) ? i + 1 : 0;
+      lua_pushinteger(L, found);
+      lua_rawseti(L, -2, k);
+    }
+  }
   rnn_trace_forget(t);
-  return 1;
+  return known >= 0 ? 2 : 1;
 }
 
 /*--- rnn.trace_apply(trace, place, tensors ...) -> tensor
@@ -212,6 +227,8 @@ static int lrnn_trace_apply(lua_State *L) {
   while (n > 0 && !in[n - 1]) n--;
   rnn_tensor **box = lrnn_box(L);
   lrnn_note_position(L, lrnn_context(L));
+  const char *where = rnn_trace_node_at(t, (int)place)->where;
+  if (*where && rnn_ctx_wants_lines(lrnn_context(L))) rnn_ctx_note(lrnn_context(L), where);
   lrnn_check(L, rnn_trace_apply(t, (int)place, in, n, box));
   return 1;
 }
@@ -398,5 +415,5 @@ void lrnn_trace_open(lua_State *L) {
 const lrnn_function lrnn_trace_functions[] = {
     {"trace", lrnn_trace, 4},           {"trace_key", lrnn_trace_key, LRNN_ANY}, {"trace_same", lrnn_trace_same, 2},
     {"trace_place", lrnn_trace_place, 2},
-    {"trace_nodes", lrnn_trace_nodes, 1}, {"trace_captured", lrnn_trace_captured, 1},
+    {"trace_nodes", lrnn_trace_nodes, 1}, {"trace_captured", lrnn_trace_captured, 2},
     {"trace_apply", lrnn_trace_apply, LRNN_ANY}, {"program", lrnn_program, 1}, {"scan", lrnn_scan, 6}, {NULL, NULL, 0}};

@@ -37,6 +37,7 @@ local whole = {
 }
 
 local parts = {
+  cell_check = "rnn.cell_check",
   gradcheck = "rnn.differences",
   hvp = "rnn.differences",
   save = "rnn.nn.save",

@@ -49,6 +49,26 @@ describe("a NaN in training", function()
     assert.matches("time step 17", message)
   end)
 
+  it("in a cell with recurrent dropout is found by the plan's ordinary ops", function()
+    local line
+    local Cell = nn.cell("DroppedOfAutopsySpec", function(self, inputs, units)
+      self.wx, self.wh = nn.Linear(inputs, units), nn.Linear(units, units)
+    end)
+    function Cell:step(x, h, t)
+      line = debug.getinfo(1, "l").currentline + 1
+      h = (self.wx(x) + self.wh(h)):tanh() * (h * 0 + 17.5 - t):sqrt() -- of a negative number at step 18
+      return h, h
+    end
+    for _, recompute in ipairs { false, true } do
+      local layer = nn.Recurrent(Cell(2, 5), { returns = "last", recurrent_dropout = 0.2, recompute = recompute })
+      local model = nn.Sequential { nn.Linear(2, 2), layer, nn.Linear(5, 1) }
+      local message = message_of(model, { data = data.arrays(rnn.rand(6, 20, 2), rnn.zeros(6, 1)):batches { size = 6 },
+        loss = "mse" })
+      assert.matches(("autopsy_spec.lua:%d: sqrt gives nan at %%(1, 1%%)"):format(line), message)
+      assert.matches("from %-0.5, at time step 18, in layer '2'", message)
+    end
+  end)
+
   it("from a learning rate that is too high is called so", function()
     local model = nn.Sequential { nn.RNN(1, 8, { activation = "relu", returns = "last" }), nn.Linear(8, 1) }
     local x = rnn.randn(64, 30, 1)

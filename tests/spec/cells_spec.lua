@@ -1,5 +1,5 @@
 -- The zoo, rnn.cells: every cell and every option of it against the same formula in NumPy (reference/make_cells.py),
--- gradients against differences, padding, states, files; LSTM, GRU and Elman against the engine.
+-- rnn.cell_check, states, files; LSTM, GRU and Elman against the engine.
 local rnn = require "rnn"
 local cells = require "rnn.cells"
 local nn = rnn.nn
@@ -107,21 +107,11 @@ describe("the cells", function()
     approx.equal(nn.Recurrent(cell)(rnn.tensor(case.x)), rnn.tensor(case.y), "y")
   end)
 
-  if DOUBLE then
-    each_case("has the gradients of differences", function(case)
-      local cell = make(case)
-      local layer = nn.Recurrent(cell)
-      local inputs = { x = rnn.randn(2, 3, case.inputs):requires_grad(true) }
-      for _, pair in ipairs(cell:named_parameters()) do inputs[pair[1]] = pair[2] end
-      local state = random_state(cell, 2)
-      for i, t in ipairs(tensors_of(state)) do inputs["state " .. i] = t:requires_grad(true) end
-      rnn.gradcheck(function()
-        local y, new = layer(inputs.x, state)
-        return y, tensors_of(new)
-      end, inputs, { atol = 1e-8, rtol = 1e-6 })
-      rnn.gradcheck(function() return (layer(inputs.x)) end, { x = inputs.x }, { atol = 1e-8, rtol = 1e-6 })
-    end)
-  end
+  each_case("passes rnn.cell_check", function(case)
+    -- That its memory goes with the batch is no formula; further cells have none, and files neither.
+    local skip = case.memory and { "formula", "plan", "directions", "files" } or {}
+    assert.is_true(rnn.cell_check(make(case, 3), { quiet = true, skip = skip }))
+  end)
 
   each_case("keeps the shapes of its states", function(case)
     for _, batch in ipairs { 3, 1, 0 } do
@@ -135,43 +125,6 @@ describe("the cells", function()
       local again = cell(rnn.randn(batch, case.inputs), state)
       assert.same({ y:shape() }, { again:shape() })
     end
-  end)
-
-  each_case("leaves states alone where a sequence has ended", function(case)
-    local lengths = { 5, 0, 2 }
-    local cell = make(case, 3)
-    local layer, state = nn.Recurrent(cell), random_state(cell, 3)
-    local x = rnn.randn(3, 5, case.inputs)
-    local clean, ends = layer(x, state)
-    local junk = x:copy()
-    for i, length in ipairs(lengths) do
-      for t = length + 1, 5 do junk[i][t]:fill_(0 / 0) end
-    end
-    local y, final = layer(junk:with_lengths(lengths), state)
-    y = y:without_lengths()
-    for i, length in ipairs(lengths) do
-      for t = 1, 5 do
-        local want = t <= length and clean[i][t] or rnn.zeros(y:size(3))
-        assert.equal(0, approx.distance(y[i][t], want))
-      end
-      for k, t in ipairs(tensors_of(final)) do
-        local short = length == 0 and tensors_of(state)[k]
-          or tensors_of(select(2, layer(x:slice(2, 1, length), state)))[k]
-        assert.equal(0, approx.distance(t[i], short[i]))
-      end
-    end
-    assert.equal(0, approx.distance(tensors_of(ends)[1][1], tensors_of(final)[1][1]))
-  end)
-
-  each_case("goes on in parts", function(case)
-    if case.cell == "Clockwork" or case.cell == "PhasedLSTM" then return end -- they count the steps of a call
-    local cell = make(case, 2)
-    local layer, x = nn.Recurrent(cell), rnn.randn(2, 6, case.inputs)
-    local whole, last = layer(x)
-    local _, state = layer(x:slice(2, 1, 4))
-    local rest, final = layer(x:slice(2, 5, 6), state)
-    assert.equal(0, approx.distance(rest, whole:slice(2, 5, 6)))
-    for k, t in ipairs(tensors_of(final)) do assert.equal(0, approx.distance(t, tensors_of(last)[k])) end
   end)
 
   each_case("stays finite for large inputs", function(case)

@@ -3,6 +3,9 @@ local rnn = require "rnn"
 local nn = rnn.nn
 local approx = require "support.approx"
 local layers = require "support.layer_cases"
+local shell = require "support.shell"
+
+local PROGRAM = os.getenv("RNNLUA") or os.getenv("PWD") .. "/build/rnnlua"
 
 local path
 
@@ -222,6 +225,107 @@ describe("a model with a script's own layers", function()
     assert.equal(again, same)
     assert.equal(3, extra.epoch)
     assert.same(model[1].cell.wx.weight:totable(), again[1].cell.wx.weight:totable())
+  end)
+
+  describe("in a module", function()
+    local sh, x
+    local SOURCE = [[
+      local nn = require("rnn").nn
+      local Cell = nn.cell("LeakyOfModule", function(self, inputs, units, rate)
+        self.wx, self.rate = nn.Linear(inputs, units), rate
+      end)
+      function Cell:step(x, h)
+        h = (1 - self.rate) * h + self.rate * self.wx(x):tanh()
+        return h, h
+      end
+      return ]]
+
+    -- The module's file; what it returns; forgotten after the test.
+    local function module(name, result)
+      sh:write(name .. ".lua", SOURCE .. result)
+      return require(name)
+    end
+
+    before_each(function()
+      sh, x = shell.new(), rnn.randn(2, 4, 2)
+      package.path = sh.folder .. "/?.lua;" .. package.path
+    end)
+    after_each(function()
+      package.path = package.path:gsub("^[^;]*;", "")
+      package.loaded.mycells, package.loaded.others = nil, nil
+      sh:remove()
+    end)
+
+    -- Loads the file in a program of its own that ran these lines before; what is wrong, or "right".
+    local function load_elsewhere(before, second)
+      sh:write("load.lua", ([[local rnn = require "rnn"
+        package.path = %q .. "/?.lua;" .. package.path
+        %s
+        local model, message = rnn.load(%q%s)
+        if not model then print(message) os.exit() end
+        local y = assert(rnn.archive_read %q)
+        print(rnn.checksum(model(y.x):detach()) == rnn.checksum(y.y) and "right" or "other values")]]):format(sh.folder,
+        before, path, second or "", sh.folder .. "/xy"))
+      local out, err, code = sh:run(("%s %s load.lua"):format(shell.quote(PROGRAM),
+        rnn.precision == "double" and "--double" or ""))
+      assert.equal(0, code, err)
+      return (out:gsub("\n$", ""))
+    end
+
+    local function save(Cell)
+      local model = nn.Sequential { nn.Recurrent(Cell(2, 3, 0.25), { layers = 2 }), nn.Linear(3, 1) }
+      assert(rnn.save(path, model))
+      assert(rnn.archive_write(sh.folder .. "/xy", { x = x, y = model(x):detach() }))
+      return model
+    end
+
+    it("is made again by the option classes, or after require", function()
+      save(module("mycells", "Cell"))
+      assert.equal("right", load_elsewhere("", ', { classes = { require "mycells" } }'))
+      assert.equal("right", load_elsewhere("", ', { classes = { LeakyOfModule = require "mycells" } }'))
+      assert.equal("right", load_elsewhere [[require "mycells"]])
+      assert.equal(("rnn.load: '%s': unknown layer 'LeakyOfModule', of module 'mycells'; require \"mycells\" first, or "
+        .. "give the class: rnn.load(path, { classes = { LeakyOfModule } })"):format(path), load_elsewhere "")
+    end)
+
+    it("is found in a table of the module", function()
+      local cells = module("mycells", "{ version = 1, Leaky = Cell, help = print }")
+      save(cells.Leaky)
+      assert.equal("right", load_elsewhere("", ', { classes = { require("mycells").Leaky } }'))
+      assert.equal("right", load_elsewhere("", ', { classes = { require "mycells" } }'))
+      assert.equal("right", load_elsewhere("", ', { classes = require "mycells" }'))
+      assert.equal("right", load_elsewhere [[require "mycells"]])
+      assert.matches("of module 'mycells'", load_elsewhere "")
+    end)
+
+    it("is told from one of that name in another module", function()
+      local Cell = module("mycells", "Cell")
+      local Other = module("others", "Cell")
+      assert.not_equal(Cell, Other)
+      save(Cell)
+      assert.equal(Cell, getmetatable(assert(rnn.load(path))[1].cell))
+      assert.equal(Other, getmetatable(assert(rnn.load(path, { classes = { Other } }))[1].cell))
+      save(Other)
+      assert.equal(Other, getmetatable(assert(rnn.load(path))[1].cell))
+    end)
+
+    it("finds in no module but classes of nn.cell and nn.module", function()
+      assert(rnn.archive_write(path, {}, { format = "rnnlua",
+        ["rnnlua.config"] = '{"class":"nn.RecurrentBase","module":"rnn.nn.recurrent_base","args":[]}' }))
+      require "rnn.nn.recurrent_base"
+      assert.matches("unknown layer 'nn.RecurrentBase'", select(2, rnn.load(path)))
+    end)
+
+    it("says what classes are wrong", function()
+      local function message_of(...) return (select(2, pcall(rnn.load, ...)):gsub("^.-:%d+: ", "", 1)) end
+      assert.equal("rnn.load: option 'classes': expected classes of nn.cell or nn.module, got table",
+        message_of(path, { classes = { print } }))
+      assert.equal("rnn.load: option 'classes': expected a table, got string 'MyCell'",
+        message_of(path, { classes = "MyCell" }))
+      assert.equal("rnn.load: unknown option 'class'; known: classes", message_of(path, { class = MyCell }))
+      assert.equal("rnn.load: argument 2 (model): expected a model, or a table of options, got number 3",
+        message_of(path, 3))
+    end)
   end)
 
   it("is not taken for the built-in class that it derives from", function()

@@ -43,13 +43,15 @@ function GRU:step(x, h)
   local from_x = self.gain_ih and zoo.norm(linear(x, self.weight_ih), self.gain_ih, self.bias_ih)
     or linear(x, self.weight_ih, self.bias_ih)
   local xr, xz, xn = zoo.split(from_x, 3)
-  local hr, hz, hn, z
+  local hr, hz, hn, r, z
   if self.before then
     hr, hz = zoo.split(from_state(self, h, 1, 2), 2)
-    hn, z = from_state(self, self.s(xr + hr) * h, 3, 3), self.s(xz + hz)
+    r, z = self.s(xr + hr), self.s(xz + hz)
+    hn = from_state(self, r * h, 3, 3)
   else
     hr, hz, hn = zoo.split(from_state(self, h, 1, 3), 3)
-    hn, z = self.s(xr + hr) * hn, self.s(xz + hz)
+    r, z = self.s(xr + hr), self.s(xz + hz)
+    hn = r * hn
   end
   local n = self.t(xn + hn)
   h = n + z * (h - n)

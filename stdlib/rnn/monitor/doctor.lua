@@ -113,6 +113,7 @@ rule("vanishing", function(m)
   -- Layer norm does not help a simple RNN: input and state get equal shares of the next state, so that a gradient falls
   -- by the square root of two with each step.
   local other = layer.kind == "nn.RNN" and "use nn.LSTM or nn.GRU"
+    or layer.kind == "nn.Recurrent" and "use a cell that keeps more, such as cells.LSTM with chrono = " .. layer.steps
     or "start with longer memory (chrono = " .. layer.steps .. "), or shorten the sequences (Conv1d with a stride)"
   return ("gradients vanish in %s: %d steps back they are below a thousandth of those beside the last step, after " ..
     "%d steps %.1g; what lies further back cannot be learnt: %s"):format(layer.name, reach(layer), layer.steps - 1,

@@ -1,6 +1,6 @@
 -- architecture.lua: models as data and back. A model becomes nested tables of names, numbers and strings; building from
 -- them calls only the constructors listed here and those of classes that the running script has defined by nn.module
--- and nn.cell, so a file can never bring code of its own.
+-- and nn.cell, or gives, so a file can never bring code of its own.
 
 local core = require "rnn.core"
 local check = require "rnn.check"
@@ -21,12 +21,12 @@ for _, name in ipairs {
   buildable["nn." .. name] = name
 end
 
-local function class_of(name)
+local function class_of(name, module)
   local field = buildable[name]
   if field then return require("rnn.nn")[field] end
   local cell = tostring(name):match "^cells%.(%w+)$"
   if cell and getmetatable(require "rnn.cells").names[cell] then return require("rnn.cells")[cell] end
-  return scripted.class(name)
+  return scripted.class(name, type(module) == "string" and module or nil)
 end
 
 local encode
@@ -61,7 +61,8 @@ end
 -- A layer of a class of a script's own that nn.module or nn.cell has made.
 local function encode_scripted(module, given)
   local name, args = getmetatable(module).__name, {}
-  if class_of(name) ~= getmetatable(module) then
+  local home = scripted.module(getmetatable(module))
+  if class_of(name, home) ~= getmetatable(module) then
     return nil, ("%s is not the class that has this name now"):format(name)
   end
   for i = 1, given.n do
@@ -69,7 +70,7 @@ local function encode_scripted(module, given)
     if encoded == nil then return nil, ("argument %d of %s: %s"):format(i, name, why) end
     args[i] = encoded
   end
-  return { class = name, args = args }
+  return { class = name, args = args, module = home }
 end
 
 -- nil and the reason where a layer is not built in. A class derived by a script inherits config, so the class must be
@@ -109,29 +110,33 @@ end
 local build
 
 -- What an argument, a field or a layer is: a layer, or a table of such, or a plain value.
-local function build_value(value)
+local function build_value(value, classes)
   if type(value) ~= "table" then
     if value ~= core.null then return value end
     return nil
   end
-  if value.class ~= nil then return build(value) end
+  if value.class ~= nil then return build(value, classes) end
   local result = {}
-  for key, item in pairs(value) do result[key] = build_value(item) end
+  for key, item in pairs(value) do result[key] = build_value(item, classes) end
   return result
 end
 
-function build(config)
-  local cls = class_of(config.class)
-  if not cls then
-    core.fail("unknown layer '%s'; one of a script's own has to be defined, by nn.module or nn.cell, before its file "
-      .. "is loaded", tostring(config.class))
-  end
+local function fail_unknown(config)
+  local name = tostring(config.class)
+  local from = type(config.module) == "string" and (", of module '%s'; require \"%s\" first"):format(config.module,
+    config.module) or "; one of a script's own has to be defined, by nn.module or nn.cell, before its file is loaded"
+  core.fail("unknown layer '%s'%s, or give the class: rnn.load(path, { classes = { %s } })", name, from, name)
+end
+
+function build(config, classes)
+  local cls = classes[config.class] or class_of(config.class, config.module)
+  if not cls then fail_unknown(config) end
   local args, count = {}, #(config.args or {})
-  for i = 1, count do args[i] = build_value(config.args[i]) end
+  for i = 1, count do args[i] = build_value(config.args[i], classes) end
   for _, part in ipairs { "layers", "fields" } do
     if config[part] then
       args[1], count = {}, 1
-      for key, value in pairs(config[part]) do args[1][key] = build_value(value) end
+      for key, value in pairs(config[part]) do args[1][key] = build_value(value, classes) end
     end
   end
   if config.options then args[count + 1], count = config.options, count + 1 end
@@ -163,14 +168,18 @@ local function count_numbers(config, weights)
   return count
 end
 
---- architecture.build(config, weights) -> model
+--- architecture.build(config, weights, classes) -> model
 ---
---- Raises for a config that is not one, or that needs more than weights; parameters are zero.
+--- Raises for a config that is not one, or that needs more than weights; parameters are zero. classes go before those
+--- that are defined.
 ---@param config table
 ---@param weights table<string, rnn.Tensor>
+---@param classes table<string, table>
 ---@return nn.Module
-function architecture.build(config, weights)
-  local model = parameter.to_be_loaded(count_numbers(config, weights), function() return build_value(config) end)
+function architecture.build(config, weights, classes)
+  local model = parameter.to_be_loaded(count_numbers(config, weights), function()
+    return build_value(config, classes)
+  end)
   if not Module.is(model) then core.fail("no layer at the top") end
   for alias, name in pairs(config.shared or {}) do
     local from, from_key = locate(model, name)

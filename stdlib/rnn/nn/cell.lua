@@ -64,6 +64,12 @@ function Cell:initial_state(batch)
   return core.zeros(check.int("nn.Cell:initial_state", "argument 1 (batch)", batch, 0), self.units)
 end
 
+--- cell:explain() -> text
+---
+--- How the cell runs over sequences: nn.Recurrent(cell):explain().
+---@return string
+function Cell:explain() return require "rnn.nn.recurrent"(self):explain() end
+
 -- A class of this file, with the parameters that all three have; more: further options with their defaults.
 local function builtin(name, gates, more)
   local cls = class("nn." .. name, Cell)
@@ -130,8 +136,9 @@ function LSTMCell:step(x, state, _)
   local h, c = state[1], state[2]
   local sums = core.linear(x, self.weight_ih, self.bias_ih) + core.linear(h, self.weight_hh, self.bias_hh)
   local i, f, g, o = table.unpack(split(sums, 2, 4))
-  c = f:sigmoid() * c + i:sigmoid() * g:tanh()
-  h = o:sigmoid() * c:tanh()
+  i, f, g, o = i:sigmoid(), f:sigmoid(), g:tanh(), o:sigmoid() -- names that layer:record takes
+  c = f * c + i * g
+  h = o * c:tanh()
   return h, { h, c }
 end
 

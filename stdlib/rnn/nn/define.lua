@@ -62,7 +62,9 @@ end
 ---   end
 ---
 --- nn.Recurrent(LNCell(5, 32)) runs it over sequences, starting at zeros (N, units). A cell whose state is more than
---- that (a table of tensors, say) also has function LNCell:initial_state(batch).
+--- that (a table of tensors, say) also has function LNCell:initial_state(batch). To publish a cell, put it into a
+--- module, mycells.lua, that returns the class; rnn.cell_check(LNCell) tests it, and rnn.load(path, { classes = {
+--- require "mycells" } }) makes models of it again.
 ---@param name string
 ---@param init fun(self: nn.Cell, ...)
 ---@return table

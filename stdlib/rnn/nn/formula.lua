@@ -42,10 +42,11 @@ end
 
 --- formula.read(trace, y, states, about) -> graph
 ---
---- about: { samples, captured_dims, captured_needs }. graph.y and graph.new are the output and the new states.
+--- about: { samples, captured_dims, captured_needs, recorded }. graph.y and graph.new are the output and the new states,
+--- graph.recorded what else is wanted at all steps, of the places about.recorded.
 function formula.read(trace, y, states, about)
   local graph = { captured = {}, captured_dims = about.captured_dims, captured_needs = about.captured_needs,
-    samples = about.samples, states = {}, values = {} }
+    samples = about.samples, states = {}, values = {}, recorded = {} }
   for place, node in ipairs(core.trace_nodes(trace)) do
     local value = { kind = "op", op = node.op, place = place, line = node.line, integers = node.integers,
       numbers = node.numbers, shape = node.shape, dims = node.dims, width = node.dims[#node.dims], ndim = #node.dims,
@@ -62,6 +63,7 @@ function formula.read(trace, y, states, about)
   end
   graph.y, graph.new = graph.values[core.trace_place(trace, y)], {}
   for k, state in ipairs(states) do graph.new[k] = graph.values[core.trace_place(trace, state)] end
+  for i, place in ipairs(about.recorded or {}) do graph.recorded[i] = graph.values[place] end
   return graph
 end
 
@@ -84,6 +86,7 @@ formula.order = order
 local function roots_of(graph)
   local roots = { graph.y }
   for _, value in ipairs(graph.new) do roots[#roots + 1] = value end
+  for _, value in ipairs(graph.recorded) do roots[#roots + 1] = value end
   return roots
 end
 formula.roots_of = roots_of
@@ -101,6 +104,7 @@ local function rewrite(graph, f)
   end
   graph.y = new[graph.y]
   for k, value in ipairs(graph.new) do graph.new[k] = new[value] end
+  for k, value in ipairs(graph.recorded) do graph.recorded[k] = new[value] end
   return graph
 end
 

@@ -10,7 +10,8 @@ local plan = { loops = 0 } -- loops that have become programs
 
 -- ---- making one ----
 
--- about: samples, records, x_needs, state_needs, shifts, watched, masks, zoneout, trace, y, states, captured
+-- about: samples, records, x_needs, state_needs, shifts, watched, masks, zoneout, recorded (places in order), trace, y,
+-- states, captured
 function plan.make(about)
   local dims, needs = {}, {}
   for k, t in ipairs(about.captured) do dims[k], needs[k] = { t:shape() }, about.records and t:requires_grad() end
@@ -38,7 +39,7 @@ Call.__index = Call
 
 -- (T N, 1): 1, 2 ... for each sample.
 function Call:numbers_of_steps()
-  local t = core.arange(self.steps):to_float():reshape(self.steps, 1)
+  local t = (core.arange(self.steps) + (self.before or 0)):to_float():reshape(self.steps, 1)
   return core.broadcast_to(t, self.steps, self.samples):reshape(self.steps * self.samples, 1)
 end
 
@@ -69,10 +70,16 @@ function Call:beside(value, rows)
   return known
 end
 
--- The op of a value on tensors; one that an option of the layer has made has no place in the trace.
+-- The op of a value on tensors; one that an option of the layer has made has no place in the trace. Where results are
+-- checked for NaN, an error names the step's line and the time step.
 function Call:apply(value, inputs)
-  if value.place then return core.trace_apply(self.trace, value.place, table.unpack(inputs, 1, #value.inputs)) end
-  return core[value.op](table.unpack(inputs))
+  if not value.place then return core[value.op](table.unpack(inputs)) end
+  local count = #value.inputs
+  if not core.check_finite() then return core.trace_apply(self.trace, value.place, table.unpack(inputs, 1, count)) end
+  local ok, result = pcall(core.trace_apply, self.trace, value.place, table.unpack(inputs, 1, count))
+  if ok then return result end
+  error(("%s: %s%s"):format(value.line, tostring(result):gsub("^[^\n]-:%d+: ", "", 1),
+    self.now and (", at time step %d"):format(self.now) or ""), 0)
 end
 
 -- (T N, width): a value outside of the loop at all steps.
@@ -111,12 +118,12 @@ local function to_batch(y, samples, steps)
 end
 plan.to_batch = to_batch
 
---- plan.run(made, call) -> y (N, T, width), final states
+--- plan.run(made, call) -> y (N, T, width), final states, what was to be recorded, (T N, width) each
 ---
---- call: { steps, samples, x (T N, inputs), states, captured, reverse, lengths, watch, draws, masks }. What y is
---- behind the lengths may be anything.
+--- call: { steps, samples, x (T N, inputs), states, captured, reverse, lengths, watch, draws, masks, before }; before:
+--- the steps that there are before its first one. What y is behind the lengths may be anything.
 function plan.run(made, call)
-  local graph, loop = made.graph, not plan.eager and made.loop
+  local graph, loop = made.graph, not (plan.eager or core.check_finite()) and made.loop
   setmetatable(call, Call)
   call.trace, call.done, call.repeated = made.trace, {}, {}
   for _, value in ipairs(made.inputs) do
@@ -147,7 +154,12 @@ function plan.run(made, call)
   for k, value in ipairs(graph.new) do
     if graph.shifted[k] then final[k] = call:last(call:all(value), call.states[k]) end
   end
-  return batch or to_batch(call:all(graph.y), call.samples, call.steps), final
+  local recorded = {}
+  local y = batch or to_batch(call:all(graph.y), call.samples, call.steps)
+  core.no_grad(function()
+    for i, value in ipairs(graph.recorded) do recorded[i] = call:all(value):detach() end
+  end)
+  return y, final, recorded
 end
 
 -- The loop by ordinary ops, for what scan has no rule for: of each value of the loop, all steps.
@@ -176,6 +188,7 @@ function Call:step_by_step(graph)
       else
         local inputs = {}
         for i, input in ipairs(value.inputs) do inputs[i] = now(input) end
+        self.now = t
         env[value] = self:apply(value, inputs)
       end
       collected[value] = collected[value] or {}
@@ -191,6 +204,7 @@ function Call:step_by_step(graph)
     end
     current = new
   end
+  self.now = nil
   for value, steps in pairs(collected) do self.done[value] = core.concat(steps, 1) end
   return current
 end
@@ -205,6 +219,84 @@ function Call:last(all, first)
   local at = (self.lengths - 1) * n + core.arange(n)
   local none = self.lengths:eq(0):reshape(n, 1)
   return core.where(none, first, core.gather(all, 1, core.maximum(at, 1)))
+end
+
+-- ---- segments that run again in backward: Chen et al. 2016, "Training deep nets with sublinear memory cost" ----
+
+-- Of a call its steps from .. to.
+local function cut(call, from, to, x, states, captured)
+  local n, draws, lengths = call.samples, nil, call.lengths
+  for k, draw in pairs(call.draws or {}) do
+    draws = draws or {}
+    draws[k] = type(draw) == "number" and draw or core.slice(draw, 1, (from - 1) * n + 1, to * n)
+  end
+  lengths = lengths and core.minimum(core.maximum(lengths - (from - 1), 0), to - from + 1)
+  return { steps = to - from + 1, samples = n, x = x, states = states, captured = captured, reverse = call.reverse,
+    lengths = lengths, watch = call.watch, draws = draws, masks = call.masks, before = from - 1 }
+end
+
+-- The tensors of a segment, x, first states and captured, as one list; and its run on such a list.
+local function run_list(made, call, from, to, list)
+  local states, count = {}, #call.states
+  for k = 1, count do states[k] = list[1 + k] end
+  local y, final, recorded = plan.run(made, cut(call, from, to, list[1], states, { table.unpack(list, count + 2) }))
+  local results = { y, table.unpack(final) }
+  for _, t in ipairs(recorded) do results[#results + 1] = t end
+  return results
+end
+
+-- All that the way back needs is among its arguments, so no gradient can be lost.
+local segment = core.custom {
+  forward = function(ctx, made, call, from, to, ...)
+    ctx.made, ctx.call, ctx.from, ctx.to, ctx.list = made, call, from, to, { ... }
+    return table.unpack(run_list(made, call, from, to, ctx.list))
+  end,
+  backward = function(ctx, ...)
+    local list, wanted, places, gradients = {}, {}, {}, { n = 4 + #ctx.list }
+    core.recording(true)
+    for i, t in ipairs(ctx.list) do
+      list[i] = t:detach()
+      if ctx.needs_input_grad[4 + i] then
+        wanted[#wanted + 1], places[#places + 1] = list[i]:requires_grad(true), 4 + i
+      end
+    end
+    local results, sum = run_list(ctx.made, ctx.call, ctx.from, ctx.to, list), nil
+    for i, dy in ipairs { ... } do
+      if results[i]:requires_grad() then
+        local part = (results[i] * dy):sum()
+        sum = sum and sum + part or part
+      end
+    end
+    for i, g in ipairs(sum and core.grad(sum, wanted, { allow_unused = true }) or {}) do gradients[places[i]] = g end
+    if ctx.call.watch then ctx.call.watched[ctx.from] = core.watched(ctx.call.watch) end
+    return table.unpack(gradients, 1, gradients.n)
+  end,
+}
+
+--- plan.run_in_segments(made, call, length) -> as plan.run
+---
+--- The same bits, keeping of each segment of that many steps no more than its first states: backward runs it again.
+--- call.watched[t] gets what is watched of the segment that begins at step t.
+function plan.run_in_segments(made, call, length)
+  local states, outputs, recorded = call.states, {}, {}
+  local count = (call.steps + length - 1) // length
+  for i = 1, count do
+    local k = call.reverse and count + 1 - i or i
+    local from, to = (k - 1) * length + 1, math.min(k * length, call.steps)
+    local x = core.slice(call.x, 1, (from - 1) * call.samples + 1, to * call.samples)
+    local list = { x, table.unpack(states) }
+    for _, t in ipairs(call.captured) do list[#list + 1] = t end
+    local results = { segment(made, call, from, to, table.unpack(list)) }
+    outputs[k] = results[1]
+    states = { table.unpack(results, 2, 1 + #states) }
+    for j = 2 + #states, #results do
+      local place = j - 1 - #states
+      recorded[place] = recorded[place] or {}
+      recorded[place][k] = results[j]:detach()
+    end
+  end
+  for j, parts in ipairs(recorded) do recorded[j] = core.concat(parts, 1) end
+  return core.concat(outputs, 2), states, recorded
 end
 
 return plan

@@ -327,6 +327,7 @@ end
 
 local of_rows = { product = true, part = true, place = true, expand = true, row_sum = true, row_mean = true,
   row_max = true, row_min = true, softmax = true, softmax_back = true, norm = true, norm_back = true }
+program.of_rows = of_rows
 
 -- The width of what an instruction goes through element by element, or 0.
 local function width_of(i)
@@ -479,10 +480,12 @@ end
 
 local activations = { tanh = false, relu = false, softsign = false, sigmoid = true, hard_sigmoid = true }
 
---- program.build(graph, about) -> { program, inputs, slots, states, results } | nil, reason
+--- program.build(graph, about) -> { program, inputs, slots, states, results, ... } | nil, reason
 ---
 --- about: { records, x_needs, state_needs, watched }. inputs are values of the graph whose tensors the program takes;
 --- slots[k] is the place of state k among its states, nil for one that has left the loop; results are { value, batch }.
+--- For explain: saved, the numbers kept of a sample and step; text, the program; made, its value of each of the graph's;
+--- backward, whether there is a way back.
 function program.build(graph, about)
   local list = formula.order(formula.roots_of(graph))
   local b = setmetatable({ values = {}, code = {}, inputs = {}, constants = {}, matrices = {}, made = {}, wide = {},
@@ -539,6 +542,9 @@ function program.build(graph, about)
       end
     end
     if graph.y.class == "loop" then keep(graph.y, true) end
+    for _, value in ipairs(graph.recorded) do
+      if value.class == "loop" then keep(value, false) end
+    end
     b.results = results
     local forward_code = b.code
     -- The way back.
@@ -597,7 +603,12 @@ function program.build(graph, about)
     if type(text) == "table" and text.refused then return nil, text.refused end
     error(text, 0)
   end
-  return { program = core.program(text), inputs = b.inputs, slots = b.slot, states = states, results = b.results }
+  local saved = 0
+  for _, value in ipairs(b.values) do
+    if value.kind == "saved" then saved = saved + value.width end
+  end
+  return { program = core.program(text), inputs = b.inputs, slots = b.slot, states = states, results = b.results,
+    saved = saved, text = text, made = b.made, backward = #text.backward > 0 }
 end
 
 return program

@@ -10,6 +10,7 @@ local Base = require "rnn.nn.recurrent_base"
 local State = require "rnn.nn.state"
 local owner = require "rnn.nn.owner"
 local plan = require "rnn.nn.plan"
+local locals = require "rnn.nn.locals"
 local parameter = require "rnn.nn.parameter"
 local initializers = require "rnn.nn.initializers"
 local scripted = require "rnn.nn.scripted"
@@ -33,6 +34,7 @@ local Cell = require("rnn.nn.cell").Cell
 ---   zoneout = 0               rate at which units keep their state (Krueger et al. 2017); { h = 0.1, c = 0.2 } by the
 ---                             names or numbers of a state that is a table
 ---   initial_state = "zeros"   what cell:initial_state gives, or "trained"
+---   recompute = false         true, or the steps of a segment: segments run again in backward (Chen et al. 2016)
 ---   compile = false           true: a step that is no formula is an error
 --- The state of one cell is as the cell has it; of several, a list of theirs, directions of a layer one after the
 --- other. Parameters: cell, and for further ones cell_l0_reverse, cell_l1 ... Errors: a cell that nn.cell has not made.
@@ -42,7 +44,8 @@ local Cell = require("rnn.nn.cell").Cell
 local Recurrent = class("nn.Recurrent", Base)
 
 local DEFAULTS = { layers = 1, widths = check.none, bidirectional = false, merge = "concat", returns = "sequence",
-  residual = false, dropout = 0, recurrent_dropout = 0, zoneout = 0, initial_state = "zeros", compile = false }
+  residual = false, dropout = 0, recurrent_dropout = 0, zoneout = 0, initial_state = "zeros", recompute = false,
+  compile = false }
 
 -- ---- states: any nest of tensors, and a flat list of them ----
 
@@ -153,6 +156,7 @@ local function check_options(self, options)
   check.one_of(fname, "option 'merge'", options.merge, { "concat", "sum", "mean" })
   check.one_of(fname, "option 'returns'", options.returns, { "sequence", "last", "both" })
   check.one_of(fname, "option 'initial_state'", options.initial_state, { "zeros", "trained" })
+  if type(options.recompute) ~= "boolean" then check.int(fname, "option 'recompute'", options.recompute, 1) end
   rate("dropout", options.dropout)
   rate("recurrent_dropout", options.recurrent_dropout)
   local several = "it acts between layers, and there is one"
@@ -245,14 +249,22 @@ local UNSTEADY = "step is not the same at every time step: it runs once a call, 
 
 local function no_random() core.fail("step draws random numbers; use the options zoneout and recurrent_dropout") end
 
--- Runs the step once on formulas.
-local function trace(cell, x, start, states, samples, lines)
+-- The cell's step, which leaves its local variables in found where they are asked for.
+local function step_of(part, cell, found)
+  local step = guard.inner(cell.step)
+  if not part.recorded then return step end
+  return function(...) return locals.run(found, step, ...) end
+end
+
+-- Runs the step once on formulas: trace, y, states, local variables.
+local function trace(part, cell, x, start, states, samples, lines)
   local widths = { x:size(2), 1 }
   for i, t in ipairs(states) do
     if t:ndim() ~= 2 or t:type() ~= "float" then core.fail("a state is a tensor %s, not (N, width)", check.shape(t)) end
     widths[i + 2] = t:size(2)
   end
-  local step, random = guard.inner(cell.step), math.random
+  local found, random = {}, math.random
+  local step = step_of(part, cell, found)
   rawset(math, "random", no_random)
   local results = table.pack(pcall(core.trace, samples, widths, function(fx, ft, ...)
     local y, new = step(cell, fx, rebuild(start, { ... }), ft)
@@ -268,7 +280,7 @@ local function trace(cell, x, start, states, samples, lines)
     if not core.is_tensor(y) or y:ndim() ~= 2 or y:size(1) ~= samples then
       refuse(cell, "its output is %s, not a tensor (N, width)", check.describe(y))
     end
-    return y, list
+    return y, list, found
   end, lines))
   rawset(math, "random", random)
   if not results[1] then error(results[2], 0) end
@@ -277,53 +289,74 @@ end
 
 -- The plan of this call and its captured tensors.
 local function plan_of(part, cell, x, start, states, samples, about)
-  local made = { trace(cell, x, start, states, samples) }
-  local t, y, new = made[1], made[2], made[3]
-  for _, result in ipairs { y, table.unpack(new) } do
-    if core.trace_place(t, result) == 0 then
-      refuse(cell, "a result of the step depends on nothing that changes; return it as x * 0 + ...")
+  local function traced(lines)
+    local t, y, new, found = trace(part, cell, x, start, states, samples, lines)
+    local results, places = { y, table.unpack(new) }, {}
+    for _, result in ipairs(results) do
+      if core.trace_place(t, result) == 0 then
+        refuse(cell, "a result of the step depends on nothing that changes; return it as x * 0 + ...")
+      end
     end
+    local function fit(value) return core.trace_place(t, value) > 0 and value:ndim() == 2 end
+    for i, value in ipairs(part.recorded and locals.pick(found, part.recorded, fit, cell) or {}) do
+      results[#results + 1], places[i] = value, core.trace_place(t, value)
+    end
+    return core.trace_key(t, table.unpack(results)) .. about.key, t, y, new, places
   end
-  local key = core.trace_key(t, y, table.unpack(new)) .. about.key
+  local key, t = traced(false)
   part.calls = part.calls + 1
   local known = plans[part][key]
   if known == nil or part.calls & (part.calls - 1) == 0 then
-    local t2, y2, new2 = trace(cell, x, start, states, samples, true)
-    local same = core.trace_same(t, t2) and core.trace_key(t2, y2, table.unpack(new2)) .. about.key == key
-    if not same then refuse(cell, "%s", UNSTEADY) end
+    local key2, t2, y2, new2, places = traced(true)
+    if not core.trace_same(t, t2) or key2 ~= key then refuse(cell, "%s", UNSTEADY) end
     if not known then
       about.trace, about.y, about.states, about.captured, about.samples = t2, y2, new2, core.trace_captured(t2), samples
+      about.recorded = places
       known = plan.make(about)
       plans[part][key] = known
+      about.trace, about.y, about.states, about.captured = nil, nil, nil, nil
     end
   end
   return known, core.trace_captured(t)
 end
 
--- y (N, T, width) and the final states, by the plan; raises where there is none.
-local function by_plan(self, part, cell, x, start, states, samples, steps, lengths, masks, shares)
-  local state_needs, bits = {}, {}
-  local records = core.recording()
-  for k, t in ipairs(states) do
-    state_needs[k] = records and t:requires_grad()
-    bits[#bits + 1] = state_needs[k] and "1" or "0"
+-- What a plan depends on beside the formula, and its key.
+local function about_of(self, part, records, x_needs, state_needs, padded)
+  local about = { records = records, x_needs = x_needs, state_needs = state_needs,
+    shifts = not (part.reverse and padded), watched = part.watch ~= nil,
+    masks = self.training and self.options.recurrent_dropout > 0 }
+  local bits = { tostring(records), tostring(x_needs), tostring(about.shifts), tostring(about.watched),
+    tostring(about.masks) }
+  for k, needs in ipairs(state_needs) do
+    local rate = self.zones[k]
+    if rate then
+      about.zoneout = about.zoneout or {}
+      about.zoneout[k] = self.training and "draw" or rate
+    end
+    bits[#bits + 1] = ("%s %s"):format(needs, rate and about.zoneout[k])
   end
-  local about = { records = records, x_needs = records and x:requires_grad(), state_needs = state_needs,
-    shifts = not (part.reverse and lengths ~= nil), watched = part.watch ~= nil }
-  bits[#bits + 1] = ("%s %s %s %s"):format(records, about.x_needs, about.shifts, about.watched)
-  if shares then
-    about.zoneout = {}
-    for k, share in pairs(shares) do about.zoneout[k] = type(share) == "number" and share or "draw" end
-    for k in ipairs(states) do bits[#bits + 1] = tostring(about.zoneout[k]) end
-  end
-  if masks then bits[#bits + 1] = "masks" end
-  about.masks = masks
+  for _, name in ipairs(part.recorded or {}) do bits[#bits + 1] = name end
   about.key = table.concat(bits, " ")
+  return about
+end
+
+-- y (N, T, width), the final states and what is recorded, by the plan; raises where there is none.
+local function by_plan(self, part, cell, x, start, states, samples, steps, lengths, masks, shares)
+  local records, state_needs = core.recording(), {}
+  for k, t in ipairs(states) do state_needs[k] = records and t:requires_grad() end
+  local about = about_of(self, part, records, records and x:requires_grad(), state_needs, lengths ~= nil)
+  part.last = { width = x:size(2), x_needs = about.x_needs, state_needs = state_needs, padded = lengths ~= nil }
   local made, captured = plan_of(part, cell, x, start, states, samples, about)
   part.why = made.why
   if made.why and self.options.compile then error(made.why, 0) end
-  return plan.run(made, { steps = steps, samples = samples, x = x, states = states, captured = captured,
-    reverse = part.reverse, lengths = lengths, watch = part.watch, draws = shares, masks = masks })
+  local call = { steps = steps, samples = samples, x = x, states = states, captured = captured,
+    reverse = part.reverse, lengths = lengths, watch = part.watch, draws = shares, masks = masks }
+  local length = self.options.recompute
+  part.watched = nil
+  if not length or not records or core.check_finite() then return plan.run(made, call) end
+  part.watched = {}
+  call.watched = part.watched
+  return plan.run_in_segments(made, call, length == true and math.ceil(math.sqrt(steps)) or length)
 end
 
 -- One step of zoneout: each new state that has a share keeps as much of the old one. Gives the output, which may be a
@@ -340,7 +373,11 @@ end
 -- The same step by step, in Lua; what is no formula, and what is searched for NaN: the autopsy finds the layer in the
 -- first argument and the step in t.
 local function by_loop(_, part, cell, x, start, states, samples, steps, lengths, shares)
-  local step, outputs, list, shortest = guard.inner(cell.step), {}, states, steps
+  local outputs, list, shortest, found, recorded = {}, states, steps, {}, {}
+  local step = step_of(part, cell, found)
+  local function fit(value)
+    return core.is_tensor(value) and value:type() == "float" and value:ndim() == 2 and value:size(1) == samples
+  end
   for _, length in ipairs(lengths and lengths:totable() or {}) do shortest = math.min(shortest, length) end
   local from, to, by = 1, steps, 1
   if part.reverse then from, to, by = steps, 1, -1 end
@@ -359,8 +396,13 @@ local function by_loop(_, part, cell, x, start, states, samples, steps, lengths,
       for k, new_state in ipairs(after) do after[k] = core.where(valid, new_state, list[k]) end
     end
     list, outputs[t] = after, y
+    for i, value in ipairs(part.recorded and locals.pick(found, part.recorded, fit, cell) or {}) do
+      recorded[i] = recorded[i] or {}
+      recorded[i][t] = value:detach()
+    end
   end
-  return core.concat(outputs, 1), list
+  for i, values in ipairs(recorded) do recorded[i] = core.concat(values, 1) end
+  return core.concat(outputs, 1), list, recorded
 end
 
 -- Drops the prefix "file:12: " of a message, to say the line behind.
@@ -404,24 +446,32 @@ local function run_cell(self, part, x, state, samples, steps, lengths)
   local states = flatten(start, {})
   local masks, shares = draws_of(self, states, steps, samples)
   local searching = core.check_finite()
+  local function done(y, new, recorded)
+    part.taken = part.recorded and { values = recorded, samples = samples, steps = steps, lengths = lengths }
+    return clean(y, lengths), rebuild(start, new)
+  end
+  if samples > 0 and searching and masks then -- which loops have in products alone: the plan by ordinary ops
+    return done(by_plan(self, part, cell, x, start, states, samples, steps, lengths, masks, shares))
+  end
   if samples > 0 and not searching then
     local fields = (part.calls == 0 or part.why) and fields_of(cell)
-    local ok, y, new = pcall(by_plan, self, part, cell, x, start, states, samples, steps, lengths, masks, shares)
-    if ok then
+    local results = table.pack(pcall(by_plan, self, part, cell, x, start, states, samples, steps, lengths, masks,
+      shares))
+    if results[1] then
       if part.why then say(cell, part.why) end
-      return clean(y, lengths), rebuild(start, new)
+      return done(table.unpack(results, 2))
     end
     if fields then restore(cell, fields) end
-    if self.options.compile or tostring(y):find "interrupted!$" then error(y, 0) end
-    part.why = y
+    if self.options.compile or tostring(results[2]):find "interrupted!$" then error(results[2], 0) end
+    part.why = results[2]
   end
-  if masks then
-    core.fail("%s: option 'recurrent_dropout' needs a step that is a formula: %s", self:describe(),
-      searching and "results are being checked for NaN" or part.why and with_line(part.why) or "there are no samples")
+  local needing = masks and "recurrent_dropout" or self.options.recompute and core.recording() and "recompute"
+  if needing and samples > 0 and not searching then
+    core.fail("%s: option '%s' needs a step that is a formula: %s", self:describe(), needing, with_line(part.why))
   end
-  local y, new = by_loop(self, part, cell, x, start, states, samples, steps, lengths, shares)
+  local y, new, recorded = by_loop(self, part, cell, x, start, states, samples, steps, lengths, shares)
   if part.why and not searching then say(cell, part.why) end
-  return clean(plan.to_batch(y, samples, steps), lengths), rebuild(start, new)
+  return done(plan.to_batch(y, samples, steps), new, recorded)
 end
 
 -- ---- forward ----
@@ -431,10 +481,11 @@ local function to_steps(x)
   return core.transpose(x, 1, 2):reshape(x:size(1) * x:size(2), table.unpack({ x:shape() }, 3))
 end
 
--- The output of the step that was computed last, (N, width), of y (N, T, width); 0 of an empty sequence.
+-- The output of the step that was computed last, (N, width), of y (N, T, width); 0 of an empty sequence. A copy, that
+-- keeps no other steps alive.
 local function last_of(y, part, lengths)
-  if part.reverse then return core.select(y, 2, 1) end
-  return lengths and y:with_lengths(lengths):last() or core.select(y, 2, -1)
+  if lengths and not part.reverse then return y:with_lengths(lengths):last() end
+  return core.concat({ core.select(y, 2, part.reverse and 1 or -1) }, 1)
 end
 
 -- The state of each part before the first step.
@@ -563,6 +614,104 @@ function Recurrent:step(x, state, t)
     end
     return y, state_of(self, states)
   end)
+end
+
+-- ---- looking inside ----
+
+-- The plan of a part for one sequence, after what the last call was like; and what explain says of names.
+local function plan_alone(self, part, start)
+  local cell, states, last, records = self[part.field], flatten(start, {}), part.last, core.recording()
+  local width = last and last.width or cell.inputs
+  if math.type(width) ~= "integer" then
+    core.fail("the width of its input is unknown before a first call")
+  end
+  local needs = last and last.state_needs or {}
+  for k in ipairs(states) do needs[k] = needs[k] or records and part.initial ~= nil end
+  local x_needs = part.name:find "^l0" == nil
+  if last then x_needs = last.x_needs end
+  local about = about_of(self, part, records, x_needs, needs, last and last.padded)
+  about.samples = 1
+  local t, y, new, found = trace({ recorded = {} }, cell, core.zeros(1, width), start, states, 1, true)
+  about.trace, about.y, about.states = t, y, new
+  local tensors, names, says = cell:named_tensors(), {}, { captured = {}, results = {}, numbers = {}, locals = {} }
+  for i, pair in ipairs(tensors) do tensors[i], names[i] = pair[2], pair[1] end
+  local places
+  about.captured, places = core.trace_captured(t, tensors)
+  for i, captured in ipairs(about.captured) do
+    says.captured[i] = names[places[i]]
+    if captured:ndim() == 0 and places[i] == 0 then says.numbers[i] = captured:item()
+    elseif not captured:is_leaf() then says.results[i] = "a tensor " .. check.shape(captured):gsub("^tensor ", "") end
+  end
+  for _, name in ipairs(nest.keys(found)) do
+    local place = core.trace_place(t, found[name])
+    if place > 2 then says.locals[place] = says.locals[place] or name end
+  end
+  says.states = names_of(start, nil, {})
+  for k, name in ipairs(says.states) do
+    if name:find "^%d" then says.states[k] = says.locals[2 + k] or "state " .. name end
+  end
+  return plan.make(about), says
+end
+
+--- recurrent:explain() -> text
+---
+--- How each cell runs, in lines of less than 100 columns: what is computed once a call, before the loop, in it
+--- (products with a common left side, and which elementwise instructions make one pass), behind it; what is kept for
+--- backward, with bytes for each sample and step; the lines of the script that each comes from; or why a step is no
+--- formula. It is traced for it as it is now, with gradients and lengths as at the last call: print(layer:explain()). A
+--- cell has it, too: cell:explain().
+---@return string
+function Recurrent:explain()
+  local list, starts = { self:describe() }, first_states(self, nil, 1)
+  for i, part in ipairs(self.parts) do
+    local cell, fields = self[part.field], fields_of(self[part.field])
+    local ok, made, says = pcall(plan_alone, self, part, starts[i])
+    if not ok then
+      restore(cell, fields)
+      made, says = nil, { why = with_line(made) }
+    end
+    says.library = debug.getinfo(guard.inner(cell.step), "S").source:find "^@%[rnn%]" ~= nil
+    says.recompute = self.options.recompute ~= false
+    local title = ("%s: %s%s"):format(part.name, cell:describe(), part.reverse and ", backwards" or "")
+    require "rnn.nn.explain"(list, title, made, says)
+  end
+  return table.concat(list, "\n") .. "\n"
+end
+
+--- recurrent:record(names) -> layer
+---
+--- From the next forward on, layer:recorded() has the values over time of the local variables of the cell's step that
+--- have these names, as they are when it returns: layer:record { "f", "c" } for a step with local f = ...; nil ends it.
+--- The step must end in return y, state. Errors, of forward: a name that is no local variable with a row for each
+--- sample.
+---@param names? string[]
+---@return nn.Recurrent
+function Recurrent:record(names)
+  names = locals.names(self:describe() .. ": record", names)
+  for _, part in ipairs(self.parts) do part.recorded, part.taken = names, nil end
+  return self
+end
+
+--- recurrent:recorded() -> table of tensors by name
+---
+--- What layer:record asked for, (N, T, width) each, at the last forward, without history; 0 behind the end of a
+--- sequence. With several layers or directions the names end in theirs: f_l0, f_l0_reverse, f_l1. Errors: no forward
+--- since layer:record.
+---@return table<string, rnn.Tensor>
+function Recurrent:recorded()
+  local found = {}
+  for _, part in ipairs(self.parts) do
+    local taken = part.taken
+    if not taken then
+      core.fail("%s: recorded: nothing is recorded; layer:record { \"h\" }, then a forward", self:describe())
+    end
+    for i, name in ipairs(part.recorded) do
+      local values = plan.to_batch(taken.values[i], taken.samples, taken.steps)
+      if taken.lengths then values = values:with_lengths(taken.lengths):zero_padding() end
+      found[#self.parts > 1 and name .. "_" .. part.name or name] = values
+    end
+  end
+  return found
 end
 
 function Recurrent:describe()

@@ -6,6 +6,7 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local nest = require "rnn.nest"
 local Module = require "rnn.nn.module"
 local owner = require "rnn.nn.owner"
 local parameter = require "rnn.nn.parameter"
@@ -210,6 +211,7 @@ local function run_part(self, part, x, state, returns)
   -- √T segments of √T steps hold least; a number says how long they are.
   description.recompute = self.recompute == true and math.ceil(math.sqrt(x:size(2))) or self.recompute or 0
   for i, name in ipairs(part.names) do weights[i] = self[name] end
+  if part.recorded then part.taken = require "rnn.nn.twin"(self, part, x, state, part.recorded) end
   return core.recurrent(description, x, weights, state)
 end
 
@@ -359,7 +361,42 @@ function Base:flow()
   local found = {}
   for _, part in ipairs(self.parts) do
     local figures = part.watch and core.watched(part.watch)
+    if part.watched then -- of segments
+      local list = {}
+      for _, from in ipairs(nest.keys(part.watched)) do list[#list + 1] = part.watched[from] end
+      part.watched, figures = {}, list[1] and core.concat(list, 1)
+    end
     if figures then found[#found + 1] = { part.name, figures } end
+  end
+  return found
+end
+
+--- lstm:record(names) -> layer
+---
+--- As layer:record of nn.Recurrent, from the next forward on, by the names in the steps of cells.LSTM (i f g o c h),
+--- cells.GRU (r z n h) and cells.Elman (h), which run over the same input for it. nil ends it. Errors, of forward:
+--- other names; options that draw random numbers, in training.
+---@param names? string[]
+---@return nn.RecurrentBase
+function Base:record(names)
+  names = require "rnn.nn.locals".names(self:describe() .. ": record", names)
+  for _, part in ipairs(self.parts) do part.recorded, part.taken = names, nil end
+  return self
+end
+
+--- lstm:recorded() -> table of tensors by name
+---
+--- As layer:recorded of nn.Recurrent, (N, T, width) each. Errors: no forward since layer:record.
+---@return table<string, rnn.Tensor>
+function Base:recorded()
+  local found = {}
+  for _, part in ipairs(self.parts) do
+    if not part.taken then
+      core.fail("%s: recorded: nothing is recorded; layer:record { \"h\" }, then a forward", self:describe())
+    end
+    for name, values in pairs(part.taken) do
+      found[#self.parts > 1 and name .. "_" .. part.name or name] = values
+    end
   end
   return found
 end

@@ -7,6 +7,7 @@
 --   file
 
 local core = require "rnn.core"
+local class = require "rnn.class"
 local check = require "rnn.check"
 local Module = require "rnn.nn.module"
 local architecture = require "rnn.nn.architecture"
@@ -127,7 +128,7 @@ function save.read(path)
   return weights, extra, metadata["rnnlua.config"], stated ~= nil, from_json(metadata["rnnlua.frozen"])
 end
 
-local function restore(path, model, tensors, metadata)
+local function restore(path, model, classes, tensors, metadata)
   local weights, extra = parts(tensors, metadata)
   if not model then
     local config = from_json(metadata["rnnlua.config"])
@@ -135,30 +136,57 @@ local function restore(path, model, tensors, metadata)
       core.fail("%s. Make the model with its script, then rnn.load('%s', model) fills it by model:load_state_dict",
         metadata["rnnlua.no_config"] or "the file holds tensors but no architecture", path)
     end
-    model = architecture.build(config, weights)
+    model = architecture.build(config, weights, classes)
   end
   model:load_state_dict(weights)
   freeze(model, from_json(metadata["rnnlua.frozen"]))
   return model, extra
 end
 
---- rnn.load(path [, model]) -> model, extra | nil, message, code
+-- Puts the classes in a table, and in tables in it, into classes by their names. What else is there is no matter: a
+-- module has functions, and require gives a file's name as well.
+local function find_classes(given, classes, seen)
+  seen[given] = true
+  for key, item in next, given do
+    if class.derives(item, Module) then
+      classes[item.__name] = item
+      if type(key) == "string" then classes[key] = item end
+    elseif type(item) == "table" and not getmetatable(item) and not seen[item] then
+      find_classes(item, classes, seen)
+    end
+  end
+  return classes
+end
+
+--- rnn.load(path [, model or options]) -> model, extra | nil, message, code
 ---
 --- Rebuilds a model saved by rnn.save, in training mode (call model:eval() before using it), and the extra table. What
 --- was frozen is. Loading never runs code of the file: it makes built-in layers, and those of classes that the script
---- has defined before, by nn.module and nn.cell, with the arguments that the file has. Weights of other models, or from
---- another framework, are loaded into a model given as second argument (by model:load_state_dict).
+--- has defined before, by nn.module and nn.cell, with the arguments that the file has. Classes of modules are given by
+--- rnn.load(path, { classes = { require "mycells" } }), or by name, { MyCell = class }; the file holds the name of the
+--- module that had them. Weights of other models, or from another framework, are loaded into a model given as second
+--- argument (by model:load_state_dict).
 ---@param path string
----@param model? nn.Module
+---@param model? nn.Module|{ classes: table }
 ---@return nn.Module|nil
 ---@return table|string|nil extra
 ---@return string? code
 function save.load(path, model)
   check.string("rnn.load", "argument 1 (path)", path)
-  if model ~= nil and not Module.is(model) then check.expected("rnn.load", "argument 2 (model)", "a model", model) end
+  local classes = {}
+  if model ~= nil and not Module.is(model) then
+    if type(model) ~= "table" or getmetatable(model) then
+      check.expected("rnn.load", "argument 2 (model)", "a model, or a table of options", model)
+    end
+    local given = check.options("rnn.load", model, { classes = {} }).classes
+    classes, model = find_classes(check.table("rnn.load", "option 'classes'", given), {}, {}), nil
+    if next(given) and not next(classes) then
+      check.expected("rnn.load", "option 'classes'", "classes of nn.cell or nn.module", given)
+    end
+  end
   local tensors, metadata, code = core.archive_read(path)
   if not tensors then return nil, metadata, code end
-  local ok, loaded, extra = pcall(restore, path, model, tensors, metadata)
+  local ok, loaded, extra = pcall(restore, path, model, classes, tensors, metadata)
   if not ok then return format_error(path, loaded) end
   return loaded, extra
 end

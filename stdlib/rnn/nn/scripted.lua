@@ -7,6 +7,7 @@ local check = require "rnn.check"
 local scripted = {}
 
 local classes = {} -- name -> the class that was defined last under it
+local defined = setmetatable({}, { __mode = "k" }) -- class -> true
 local arguments = setmetatable({}, { __mode = "k" }) -- object -> what its constructor was given, n of them
 
 -- Tables are copied, as a constructor may change its own.
@@ -30,12 +31,36 @@ function scripted.define(fname, name, init, base)
     end
     init(self, ...)
   end
-  classes[name] = cls
+  classes[name], defined[cls] = cls, true
   return cls
 end
 
---- scripted.class(name) -> the class that was defined last under that name, or nil
-function scripted.class(name) return classes[name] end
+-- Does what require gave have a class, itself or in a field? f(value) says which.
+local function find(value, f)
+  if f(value) then return value end
+  for _, item in next, type(value) == "table" and value or {} do
+    if f(item) then return item end
+  end
+end
+
+--- scripted.class(name [, module]) -> the class of that name that a loaded module has; else the one that was defined
+--- last under that name, or nil
+function scripted.class(name, module)
+  return find(package.loaded[module or ""], function(item) return defined[item] and item.__name == name end)
+    or classes[name]
+end
+
+--- scripted.module(class) -> the name of a loaded module that has the class, or nil
+function scripted.module(cls)
+  local found
+  for name, value in next, package.loaded do
+    local ours = name == "_G" or name:find "^rnn%.?"
+    if not ours and (not found or name < found) and find(value, function(item) return item == cls end) then
+      found = name
+    end
+  end
+  return found
+end
 
 --- scripted.arguments(object) -> what its constructor was given, n of them; nil for an object of no such class
 function scripted.arguments(object) return arguments[object] end
