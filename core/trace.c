@@ -36,7 +36,7 @@ static const struct {
     {"div", EACH},      {"floor_div", EACH},  {"mod", EACH},         {"pow", EACH},         {"atan2", EACH},
     {"maximum", EACH},  {"minimum", EACH},    {"eq", EACH},          {"ne", EACH},          {"lt", EACH},
     {"le", EACH},       {"gt", EACH},         {"ge", EACH},          {"logical_and", EACH}, {"logical_or", EACH},
-    {"logical_xor", EACH}, {"logical_not", EACH}, {"where", EACH},   {"sum", AXES},         {"mean", AXES},
+    {"logical_xor", EACH}, {"logical_not", EACH}, {"where", EACH},   {"fma", EACH},         {"sum", AXES},         {"mean", AXES},
     {"prod", AXES},     {"max", AXES},        {"min", AXES},         {"any", AXES},         {"all", AXES},
     {"norm", AXES},     {"softmax", AXIS},    {"log_softmax", AXIS}, {"logsumexp", AXES},   {"cumsum", AXIS},
     {"concat", AXIS},   {"slice", AXIS},      {"layer_norm", LAST},  {"linear", PRODUCT},   {"matmul", PRODUCT},

@@ -456,6 +456,12 @@ static void activate_all(rnn_activation f, int64_t n, const real *x, real *y) {
     }                                                            \
   } while (0)
 
+static void multiply_add(int64_t n, const real *a, const real *b, const real *c, real *out) {
+#define BODY(GET, PUT) PUT(out + u, madd(GET(a + u), GET(b + u), GET(c + u)));
+  FOR_UNITS(n, BODY);
+#undef BODY
+}
+
 /* ---- layer normalisation: sums in 16 chains whatever the width of a vector, so that every set gives the same bits ---- */
 
 #define CHAINS (16 / LANES)
@@ -1168,6 +1174,7 @@ const rnni_kernels RNNI_TABLE = {
     .log_add = log_add,
     .normal_pairs = normal_pairs,
     .add_product = add_product,
+    .multiply_add = multiply_add,
     .add = add,
     .swap_axes = swap_axes,
     .activate = activate_all,

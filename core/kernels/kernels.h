@@ -118,6 +118,8 @@ typedef struct rnni_kernels {
   void (*add_product)(int64_t m, int64_t n, int64_t k, const double *a, ptrdiff_t ars, ptrdiff_t acs, const double *b,
                       ptrdiff_t ldb, double *c, ptrdiff_t ldc);
 
+  /* out = a b + c, rounded once where there is an instruction for it */
+  void (*multiply_add)(int64_t n, const rnn_real *a, const rnn_real *b, const rnn_real *c, rnn_real *out);
   /* y += x */
   void (*add)(int64_t n, const rnn_real *x, rnn_real *y);
   /* (A, B, width), with rows of from row apart, to (B, A, width), rows to_row apart. */

@@ -462,6 +462,17 @@ def where(g):
     g.apply("where", [c, a, b], "where({0}, {1}, {2})", method=False, exact=kind == "int")
 
 
+def fma(g):
+    x = g.some(padded=True, low=-2, high=2)
+    a, b = shuffled(g, x, partner(g, x))
+    c = partner(g, x)
+    shape = g.run[x].shape
+    for other in (a, b, c):
+        shape = broadcast(shape, g.run[other].shape) if isinstance(other, str) and shape is not None else shape
+    g.need(shape is not None)
+    g.apply("fma", [a, b, c], "({0} * {1} + {2})")
+
+
 # ---- reductions ----
 
 def axes(g, x):
@@ -1633,7 +1644,7 @@ OPS.update(floor=step("floor"), ceil=step("ceil"), round=round_, clamp=clamp, le
            to_float=to_float, dropout=dropout)
 OPS.update({op: remainder(op) for op in ("floor_div", "mod")})
 OPS.update({op: logic(op) for op in ("logical_and", "logical_or", "logical_xor", "logical_not")})
-OPS.update(div=div, atan2=atan2, pow=pow_, maximum=extreme("maximum"), minimum=extreme("minimum"), where=where)
+OPS.update(div=div, atan2=atan2, pow=pow_, maximum=extreme("maximum"), minimum=extreme("minimum"), where=where, fma=fma)
 OPS.update(argmax=place("argmax"), argmin=place("argmin"), norm=norm, cumsum=cumsum, cumprod=cumprod)
 OPS.update(softmax=softmax("softmax"), log_softmax=softmax("log_softmax"))
 OPS.update(matmul=matmul, linear=linear, conv1d=conv1d, rfft=rfft, irfft=irfft)

@@ -15,7 +15,7 @@ local elementwise = {}
 for name in ([[neg abs sign exp expm1 log log1p sqrt rsqrt square reciprocal sin cos tan asin acos atan sinh cosh erf floor
     ceil round clamp is_finite tanh sigmoid relu leaky_relu elu selu softplus gelu silu log_sigmoid softsign hard_sigmoid
     add sub mul div floor_div mod pow atan2 maximum minimum eq ne lt le gt ge logical_and logical_or logical_xor
-    logical_not where]]):gmatch("%a[%w_]*") do
+    logical_not where fma]]):gmatch("%a[%w_]*") do
   elementwise[name] = true
 end
 formula.elementwise = elementwise

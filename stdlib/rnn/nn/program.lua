@@ -102,7 +102,7 @@ end
 -- ---- forward: one function for each op that is not simply of that name ----
 
 local straight = {} -- ops with an instruction of the same name and as many operands
-for name in ([[add sub mul div maximum minimum floor_div mod eq ne lt le where neg abs sign exp expm1 log log1p sqrt rsqrt
+for name in ([[add sub mul div maximum minimum floor_div mod eq ne lt le where fma neg abs sign exp expm1 log log1p sqrt rsqrt
     square reciprocal sin cos tan asin acos atan sinh cosh erf floor ceil round clamp is_finite tanh sigmoid relu
     leaky_relu elu selu softplus gelu silu log_sigmoid softsign hard_sigmoid]]):gmatch("%a[%w_]*") do
   straight[name] = true
@@ -189,6 +189,10 @@ function backward.mul(b, v, d)
     local other = v.inputs[3 - i]
     if b:wants(v.inputs[i]) then b:give(v.inputs[i], b:emit("mul", v.width, d, b:again(other, v.width)), v.width) end
   end
+end
+function backward.fma(b, v, d)
+  backward.mul(b, v, d)
+  b:give(v.inputs[3], d, v.width)
 end
 function backward.div(b, v, d)
   local x, y, w = v.inputs[1], v.inputs[2], v.width
@@ -405,7 +409,7 @@ end
 
 -- Cheap enough to be computed twice.
 local cheap = { add = true, sub = true, mul = true, neg = true, square = true, eq = true, ne = true, lt = true, le = true,
-  gt = true, ge = true, where = true, maximum = true, minimum = true }
+  gt = true, ge = true, where = true, fma = true, maximum = true, minimum = true }
 
 -- Values of the loop that the way back reads: saved, or computed again at its head from others that are there.
 local function settle(b, list)
