@@ -134,7 +134,7 @@ function zoo.split(x, n) return table.unpack(split(x, 2, n)) end
 --- zoo.rows(x, n) -> n tensors of consecutive rows of x (rows, ...): the parts of gates in a parameter
 function zoo.rows(x, n) return table.unpack(split(x, 1, n)) end
 
---- zoo.norm(x, gain, bias) -> x (N, width), each row normalised; gain, bias (width)
-function zoo.norm(x, gain, bias) return core.layer_norm(x, gain, bias, 1e-5) end
+--- zoo.norm(x, gain [, bias]) -> x (N, width), each row normalised; gain, bias (width)
+function zoo.norm(x, gain, bias) return core.layer_norm(x, gain, bias or core.zeros(gain:size(1)), 1e-5) end
 
 return zoo
