@@ -10,6 +10,8 @@ local plan = {}
 
 -- ---- making one ----
 
+local Plan = {} -- with a metatable, so that nobody looks for a module's tensors in it
+
 local function shape_of(t) return { t:shape() } end
 
 -- about: samples, records, x_needs, state_needs, shifts, masks, zoneout, recorded (places), trace, y, states, captured
@@ -28,7 +30,7 @@ local function make(about)
   if about.zoneout then formula.zoneout(graph, about.zoneout) end
   formula.split(graph)
   formula.classify(graph, about.shifts)
-  local made = { graph = graph, trace = about.trace }
+  local made = setmetatable({ graph = graph, trace = about.trace }, Plan)
   local any = false
   for k in ipairs(graph.new) do any = any or not graph.shifted[k] end
   if any then made.loop, made.why = program.build(graph, about) end
