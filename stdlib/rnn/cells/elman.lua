@@ -17,14 +17,14 @@ local linear = core.linear
 local Elman = zoo.cell("Elman", {
   activation = zoo.activation_names "tanh", layer_norm = false, kernel = "glorot_uniform", recurrent = "orthogonal",
 }, function(self, options)
-  self:prepare(options)
+  self:_prepare(options)
   zoo.weights(self, options, 1)
   self.bias_hh = zoo.zeros(self.units):requires_grad(false)
   if options.layer_norm then self.gain_ih, self.gain_hh = zoo.ones(self.units), zoo.ones(self.units) end
 end)
 
 -- What the step has to know beside the parameters, of the options of this cell or of nn.RNN.
-function Elman:prepare(options) self.f = zoo.activations[options.activation] end
+function Elman:_prepare(options) self.f = zoo.activations[options.activation] end
 
 function Elman:step(x, h)
   local bias = self.bias_ih + self.bias_hh

@@ -23,7 +23,7 @@ local GRU = zoo.cell("GRU", {
   recurrent_activation = zoo.activation_names "sigmoid", kernel = "glorot_uniform", recurrent = "orthogonal",
 }, function(self, options)
   local rows = 3 * self.units
-  self:prepare(options)
+  self:_prepare(options)
   zoo.weights(self, options, 3)
   self.bias_hh = zoo.zeros(rows):requires_grad(not self.before)
   if options.chrono then zoo.gate(self, 2, zoo.chrono(self, options.chrono)) end
@@ -31,7 +31,7 @@ local GRU = zoo.cell("GRU", {
 end)
 
 -- What the step has to know beside the parameters, of the options of this cell or of nn.GRU.
-function GRU:prepare(options)
+function GRU:_prepare(options)
   self.before = options.reset == "before"
   self.t, self.s = zoo.activations[options.activation], zoo.activations[options.recurrent_activation]
 end

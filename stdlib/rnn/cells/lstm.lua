@@ -45,7 +45,7 @@ local LSTM = zoo.cell("LSTM", {
     core.fail("cells.LSTM: option 'coupled' needs the gate that option 'without' takes away")
   end
   self.outputs = zoo.width(self, options, "projection", units)
-  self:prepare(options)
+  self:_prepare(options)
   local rows = self.count * units
   self.weight_ih = zoo.parameter(options.kernel, rows, self.inputs)
   self.weight_hh = zoo.parameter(options.recurrent, rows, self.outputs)
@@ -63,7 +63,7 @@ local LSTM = zoo.cell("LSTM", {
 end)
 
 -- What the step has to know beside the parameters, of the options of this cell or of nn.LSTM.
-function LSTM:prepare(options)
+function LSTM:_prepare(options)
   local without = options.without
   self.coupled = options.coupled
   self.t, self.s = zoo.activations[options.activation], zoo.activations[options.recurrent_activation]

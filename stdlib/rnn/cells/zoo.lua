@@ -19,7 +19,11 @@ local function identity(x) return x end
 --- zoo.activations: name -> function of a tensor of any shape, the names of option activation of nn.LSTM.
 zoo.activations = {
   tanh = core.tanh, relu = core.relu, sigmoid = core.sigmoid, hard_sigmoid = core.hard_sigmoid,
-  softsign = core.softsign, selu = core.selu, identity = identity,
+  softsign = core.softsign, identity = identity,
+  selu = function(x) -- as the layers of nn have always rounded it
+    local below = x:lt(0)
+    return 1.0507009873554805 * core.where(below, 1.6732632423543772 * (core.where(below, x, 0):exp() - 1), x)
+  end,
   leaky_relu = function(x) return core.leaky_relu(x, 0.2) end,
 }
 

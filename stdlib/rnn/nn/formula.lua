@@ -166,7 +166,9 @@ function formula.zoneout(graph, shares)
     local keep = type(share) == "number" and { kind = "number", value = share, width = 1 }
       or { kind = "draw", index = k, width = old.width, ndim = 2 }
     local one = { kind = "number", value = 1, width = 1 }
-    local rest = op("mul", { op("sub", { one, keep }, keep.width), new }, old.width)
+    local other = type(share) == "number" and { kind = "number", value = 1 - share, width = 1 }
+      or op("sub", { one, keep }, keep.width)
+    local rest = op("mul", { other, new }, old.width)
     local zoned = op("add", { op("mul", { keep, old }, old.width), rest }, old.width)
     if graph.y == new then graph.y = zoned end
     for i = 1, #graph.new do

@@ -44,7 +44,7 @@ end
 local Call = {}
 Call.__index = Call
 
-local function numbers(t) return core.tensor(t.value) end
+local function numbers(t) return core.tensor(t.value + 0.0) end
 
 -- (T N, 1): 1, 2 ... for each sample.
 function Call:numbers_of_steps()

@@ -209,7 +209,7 @@ end
 -- ---- one cell over all steps ----
 
 -- A sequence's draws of random numbers, the same step by step: recurrent dropout, then zoneout of each state.
-local function draws_of(self, states, steps, samples)
+function Recurrent:_draws(states, steps, samples)
   local o, masks, shares, rates = self.options, nil, nil, nil
   if self.training and o.recurrent_dropout > 0 then
     masks = {}
@@ -221,6 +221,7 @@ local function draws_of(self, states, steps, samples)
     for k, t in ipairs(states) do
       local own = type(rates) == "table" and rates[k] or type(rates) == "number" and rates or nil
       if own and own > 0 then
+        own = core.tensor(own):item() -- in working precision, so that 1 - own is the same wherever it is computed
         shares[k] = self.training and core.zeros(steps * samples, t:size(2)):bernoulli_(own) or own
       end
     end
@@ -375,13 +376,14 @@ local function with_line(message)
   return ("%s (line %s of %s)"):format(rest, line, where)
 end
 
+-- Of a layer of its own, or of nn.LSTM and the like, whose parts have cells.
 local function run_cell(self, part, x, state, samples, steps, lengths)
-  local cell = self[part.field]
+  local cell = part.cell or self[part.field]
   local start = state
   local states = flatten(start, {})
-  local masks, shares = draws_of(self, states, steps, samples)
+  local masks, shares = self:_draws(states, steps, samples)
   local searching = core.check_finite()
-  if samples > 0 and not searching then
+  if samples > 0 and (not searching or masks) then
     local results = table.pack(pcall(by_plan, self, part, cell, x, start, states, samples, steps, lengths, masks, shares))
     if results[1] then return results[2], rebuild(start, results[3]) end
     if self.options.compile then error(results[2], 0) end
@@ -389,7 +391,7 @@ local function run_cell(self, part, x, state, samples, steps, lengths)
   end
   if masks then
     core.fail("%s: option 'recurrent_dropout' needs a step that is a formula: %s", self:describe(),
-      searching and "results are being checked for NaN" or part.why or "there are no samples")
+      part.why or "there are no samples")
   end
   local y, new = self:_by_loop(part, cell, x, start, states, samples, steps, lengths, shares)
   if part.why and not searching then say(cell, part.why) end
@@ -611,5 +613,8 @@ function Recurrent:config()
   options.returns = self.returns
   return { class = "nn.Recurrent", args = { self.cell }, options = options }
 end
+
+-- For nn.LSTM and the like.
+Recurrent._run_cell, Recurrent._to_steps, Recurrent._to_batch = run_cell, to_steps, to_batch
 
 return Recurrent

@@ -5,6 +5,7 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local guard = require "rnn.guard"
 local Module = require "rnn.nn.module"
 local owner = require "rnn.nn.owner"
 local parameter = require "rnn.nn.parameter"
@@ -53,16 +54,31 @@ end
 
 -- ---- parts: one layer in one direction ----
 
--- A part has what the engine wants (description) and the names of its parameters in the engine's order.
+-- The engine has passes of its own for these layers as they are; with any of these options they run as formulas.
+local function is_variant(self, options)
+  return options.layer_norm or options.peepholes or options.coupled or (options.projection or 0) > 0
+    or options.reset == "before" or options.recurrent_dropout > 0 or options.zoneout > 0
+    or (options.zoneout_cell or 0) > 0 or (options.recurrent_activation or "sigmoid") ~= "sigmoid"
+    or not (options.activation == "tanh" or options.activation == "relu" and self.cell == "rnn")
+end
+
+-- A cell of the zoo whose parameters are those of a layer: as cell.layer has them with its suffix.
+local View = {}
+function View.__index(view, name) return rawget(view, "layer")[name .. rawget(view, "suffix")] end
+
+local function new_cell(self, options, suffix, inputs, units, width)
+  local kind = require("rnn.cells." .. (self.cell == "rnn" and "elman" or self.cell))
+  local view = setmetatable({ layer = self, suffix = suffix, inputs = inputs, units = units, outputs = width,
+    step = guard.inner(kind.step), describe = function(view) return view.layer:describe() end }, View)
+  guard.inner(kind._prepare)(view, options)
+  return view
+end
+
+-- A part has the names of its parameters, and what the engine wants (description, with names in the engine's order) or
+-- a cell.
 local function new_part(self, options, k, inputs, units, reverse)
   local width = options.projection and options.projection > 0 and options.projection or units
-  local part = { width = width, names = {}, description = {
-    cell = self.cell, units = units, reverse = reverse, activation = options.activation,
-    gate_activation = options.recurrent_activation, layer_norm = options.layer_norm,
-    recurrent_dropout = options.recurrent_dropout, zoneout_h = options.zoneout, zoneout_c = options.zoneout_cell,
-    peepholes = options.peepholes, projection = options.projection, coupled = options.coupled,
-    reset_before = options.reset == "before",
-  } }
+  local part = { width = width, units = units, reverse = reverse, names = {} }
   local suffix = ("_l%d%s"):format(k - 1, reverse and "_reverse" or "")
   local function add(name, fill, ...)
     self[name .. suffix] = parameter.new(fill, ...)
@@ -87,6 +103,11 @@ local function new_part(self, options, k, inputs, units, reverse)
   if options.peepholes then add("peephole", initializers.zeros, 3, units) end
   if options.projection and options.projection > 0 then add("weight_hr", options.kernel, width, units) end
   part.sizes = self.states == 2 and { width, units } or { width }
+  if is_variant(self, options) then
+    part.cell, part.plans, part.calls = new_cell(self, options, suffix, inputs, units, width), {}, 0
+  else
+    part.description = { cell = self.cell, units = units, reverse = reverse, activation = options.activation }
+  end
   if options.initial_state == "trained" then
     part.initial = { "initial_h" .. suffix, self.states == 2 and "initial_c" .. suffix or nil }
     for i, name in ipairs(part.initial) do self[name] = parameter.new(initializers.zeros, 1, part.sizes[i]) end
@@ -131,6 +152,7 @@ function Base:_build(inputs, units, options, more)
   options.kernel = parameter.initializer(fname, "kernel", options.kernel)
   options.recurrent = parameter.initializer(fname, "recurrent", options.recurrent)
   self.activation, self.dropout, self.residual = options.activation, options.dropout, options.residual
+  self.options = options
   self.directions = options.bidirectional and 2 or 1
   self.parts = {}
   local width = self.inputs
@@ -206,9 +228,62 @@ local function merge(self, forwards, backwards)
   return self.merge == "mean" and sum * 0.5 or sum
 end
 
+-- The rates of zoneout of h and c, in working precision: 1 - rate is the same wherever it is computed.
+local function zoneout_of(options)
+  return { core.tensor(options.zoneout + 0.0):item(), core.tensor((options.zoneout_cell or 0) + 0.0):item() }
+end
+
+-- A sequence's draws, numbered as the engine's once were: recurrent dropout of h; zoneout of h, then of c, or of none.
+function Base:_draws(states, steps, samples)
+  local o, masks, shares = self.options, nil, {}
+  local rates = zoneout_of(o)
+  if self.training and o.recurrent_dropout > 0 then
+    masks = { core.dropout(core.ones(samples, states[1]:size(2)), o.recurrent_dropout) }
+  end
+  local draws = self.training and (rates[1] > 0 or rates[2] > 0)
+  for k = 1, 2 do
+    local all = draws and core.ones(steps * samples, (states[k] or states[1]):size(2))
+    local share = all and core.dropout(all, rates[k]):eq(0) or rates[k]
+    if rates[k] > 0 then shares[k] = share end
+  end
+  return masks, next(shares) and shares
+end
+
+function Base:_by_loop(...) return require("rnn.nn.recurrent")._by_loop(self, ...) end
+
+-- The state of a part as its cell has it.
+local function state_of_cell(part, state, samples)
+  local list = {}
+  for i, size in ipairs(part.sizes) do list[i] = state and state[i] or core.zeros(samples, size) end
+  return part.sizes[2] and list or list[1]
+end
+
+local last_step
+
+-- The same by the cell's formula.
+local function run_formula(self, part, x, state, returns)
+  local samples, steps, lengths = x:size(1), x:size(2), x:lengths()
+  local y, new = core.zeros(samples, steps, part.width), state_of_cell(part, state, samples)
+  if samples > 0 and steps > 0 then
+    local runner = require "rnn.nn.recurrent"
+    if lengths then x = x:zero_padding():without_lengths() end
+    y, new = runner._run_cell(self, part, runner._to_steps(x), new, samples, steps, lengths)
+    y = runner._to_batch(y, samples, steps, lengths)
+  elseif lengths then
+    y = y:with_lengths(lengths)
+  end
+  new = part.sizes[2] and new or { new }
+  if returns == "last" then
+    y = part.reverse and steps > 0 and new[1] or last_step(y)
+    if part.reverse and lengths then y = y * lengths:gt(0):reshape(samples, 1) end
+  end
+  return y, new
+end
+
 local function run_part(self, part, x, state, returns)
+  if part.cell then return run_formula(self, part, x, state, returns) end
   local description, weights = part.description, {}
-  description.training, description.returns = self.training, returns
+  description.returns, description.watch = returns, part.watch
   -- √T segments of √T steps hold least; a number says how long they are.
   description.recompute = self.recompute == true and math.ceil(math.sqrt(x:size(2))) or self.recompute or 0
   for i, name in ipairs(part.names) do weights[i] = self[name] end
@@ -229,7 +304,7 @@ local function run_layer(self, k, x, state, states, returns)
 end
 
 -- The output of each sequence's last valid step: y (N, T, H) -> (N, H).
-local function last_step(y)
+function last_step(y)
   local lengths, steps = y:lengths(), y:size(2)
   if steps == 0 then return core.zeros(y:size(1), y:size(3)) end
   if not lengths then return y:select(2, steps) end
@@ -315,6 +390,23 @@ end
 ---@param state? nn.State|rnn.Tensor[] what step or forward gave; nil: the zero state, or the trained one
 ---@return rnn.Tensor y (N, units)
 ---@return nn.State state
+local function step_of_cells(self, x, start)
+  local rates, states, at = zoneout_of(self.options), {}, 0
+  for i, part in ipairs(self.parts) do
+    local before = { table.unpack(start, at + 1, at + #part.sizes) }
+    local y, new = part.cell:step(x, state_of_cell(part, before), 1)
+    new = part.sizes[2] and new or { new }
+    for k, was in ipairs(before) do
+      local zoned = rates[k] > 0 and rates[k] * was + (1 - rates[k]) * new[k] or new[k]
+      if rawequal(y, new[k]) then y = zoned end
+      states[at + k] = zoned
+    end
+    at = at + #before
+    x = self.residual and i > 1 and y + x or y
+  end
+  return x, setmetatable(states, owner.kind(self))
+end
+
 function Base:step(x, state)
   if self.directions == 2 then
     core.fail("%s: step: a bidirectional layer needs the whole sequence", self:describe())
@@ -323,6 +415,7 @@ function Base:step(x, state)
     core.fail("%s: step: expected input (N, %d), got %s", self:describe(), self.inputs, check.input(x))
   end
   local start = first_state(self, given_state(self, state, #x), #x)
+  if self.parts[1].cell then return core.no_grad(step_of_cells, self, x, start) end
   local y, new = step(self, x, start)
   if y then return y, new end
   core.stepper(self, self.parts, #x, owner.kind(self), self.residual) -- another batch, or weights that changed
@@ -343,7 +436,7 @@ function Base:watch(on)
   if on ~= nil then check.boolean(self:describe() .. ": watch", "argument 1 (on)", on) end
   for _, part in ipairs(self.parts) do
     watches = watches + 1
-    part.description.watch = on ~= false and watches or nil
+    part.watch = on ~= false and watches or nil
   end
   return self
 end
@@ -358,7 +451,7 @@ end
 function Base:flow()
   local found = {}
   for _, part in ipairs(self.parts) do
-    local figures = part.description.watch and core.watched(part.description.watch)
+    local figures = part.watch and core.watched(part.watch)
     if figures then found[#found + 1] = { part.names[1]:match "^weight_ih_(.*)$", figures } end
   end
   return found

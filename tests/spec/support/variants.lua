@@ -97,7 +97,7 @@ function variants.run(case)
   loss:backward()
   gradients.x = x.grad
   for i, t in ipairs(state or {}) do gradients["state " .. i] = t.grad end
-  for name, p in pairs(layer:state_dict()) do gradients[name] = p.grad end
+  for name in pairs(layer:state_dict()) do gradients[name] = layer[name].grad end
   return forward, gradients
 end
 
