@@ -277,15 +277,15 @@ static const rnn_instruction *read_code(lua_State *L, const char *name, int *cou
 
 /*--- rnn.program(text) -> program
 ---
---- Compiles what rnn.scan runs. text has counts inputs, states, outputs; values, a list of { kind, index, width, rows, form };
+--- Compiles what rnn.scan runs. text has counts inputs, states; values, a list of { kind, index, width, rows, form };
 --- forward and backward, lists of instructions { op, to, a, b, c, p, q, from, add, turned } on values by their number;
---- products, { left, matrix, gradient, turned } each; watched, { value, activation, gate } each. See core/rnn.h.
+--- products, { left, matrix, gradient, turned } each; results, { value, batch } each; watched, { value, activation, gate } each. See core/rnn.h.
 --- Errors: what would reach outside of a value or read one that nobody wrote.
 ---@param text table
 ---@return userdata */
 static int lrnn_program(lua_State *L) {
-  static const char *const kinds[] = {"stream", "constant", "matrix", "before", "after", "output", "saved", "temporary",
-                                      "d_after", "d_before", "d_output", "d_stream", "d_product", NULL};
+  static const char *const kinds[] = {"stream", "constant", "matrix", "before", "after", "saved", "temporary",
+                                      "d_after", "d_before", "d_result", "d_stream", "d_product", NULL};
   static const char *const forms[] = {"number", "row", "samples", NULL};
   static const char *const functions[] = {"tanh", "relu", "sigmoid", "hard_sigmoid", "softsign", NULL};
   lua_settop(L, 1);
@@ -294,7 +294,6 @@ static int lrnn_program(lua_State *L) {
   lua_pushvalue(L, 1);
   t.inputs = (int)field(L, "inputs", 0);
   t.states = (int)field(L, "states", 0);
-  t.outputs = (int)field(L, "outputs", 0);
   rnn_value *values = list(L, "values", sizeof *values, &t.value_count);
   for (int i = 0; i < t.value_count; i++) {
     entry(L, i, "values");
@@ -314,6 +313,13 @@ static int lrnn_program(lua_State *L) {
     lua_pop(L, 1);
   }
   t.products = products;
+  rnn_program_result *results = list(L, "results", sizeof *results, &t.result_count);
+  for (int i = 0; i < t.result_count; i++) {
+    entry(L, i, "results");
+    results[i] = (rnn_program_result){.value = (int)field(L, "value", 0) - 1, .batch = flag(L, "batch")};
+    lua_pop(L, 1);
+  }
+  t.results = results;
   rnn_watched_value *watched = list(L, "watched", sizeof *watched, &t.watched_count);
   for (int i = 0; i < t.watched_count; i++) {
     entry(L, i, "watched");
@@ -330,8 +336,8 @@ static int lrnn_program(lua_State *L) {
 
 /*--- rnn.scan(program, tensors, steps [, reverse [, lengths [, watch]]]) -> tensors ...
 ---
---- Runs a program over all steps, time-major: tensors are its inputs and the first state of each. Gives of each state all
---- places, ((steps + 1) N, width), and the outputs (steps N, width). watch is a number as for rnn.recurrent.
+--- Runs a program over all steps, time-major: tensors are its inputs and the first state of each. Gives the last state of
+--- each, (N, width), and the results, (steps N, width) or (N, steps, width). watch is a number as for rnn.recurrent.
 --- Errors: tensors that do not fit the program.
 ---@param program userdata
 ---@param tensors rnn.Tensor[]

@@ -266,6 +266,7 @@ typedef struct rnni_call {
   /* backward: */
   rnn_tensor **dout;    /* gradients of the outputs; NULL where none arrived */
   rnn_tensor **din;     /* gradients of wanted inputs: backward ADDS to them */
+  const bool *raw;      /* of an op that fills: which of them have no values yet, and are written instead */
 } rnni_call;
 
 enum {
@@ -314,6 +315,7 @@ struct rnn_op {
   bool adds_steps; /* backward adds up products over the steps of its float inputs: it gets them clean (padding.c) */
   int (*outputs)(const rnn_args *args); /* NULL: one */
   rnni_mix mixes;
+  bool fills;                           /* its backward writes gradients that are raw, and adds to others */
   bool view;                            /* takes tensors of any strides and gives views of them */
   /* What changes anything but results, the tensors t that the op was applied to; called when nothing can fail any more. */
   void (*commit)(rnni_call *c, rnn_tensor *const *t);

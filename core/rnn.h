@@ -377,20 +377,19 @@ RNN_MUST_USE rnn_status rnn_trace_apply(rnn_trace *t, int place, rnn_tensor *con
 /* What the op "scan" runs at each time step, forwards and back: instructions on values, which have a row for each sample.
    Everything lies time-major: T blocks of N rows. The op takes the tensors of the program's inputs, then the first state of
    each, (N, width), then lengths, int32 (N), or NULL; i[0] = T, i[1] = 1 in reverse, i[2] a watch or 0. It gives of each
-   state all places, ((T+1) N, width): the first one, then that after each step (in reverse the other way round); and
-   outputs (T N, width). What is behind the lengths of states repeats; of outputs it may be anything. */
+   state the last one, (N, width), and results: values at all steps, (T N, width), or as a batch, (N, T, width), which is 0
+   behind the lengths; there others may be anything, and no gradient that arrives there counts. */
 typedef enum rnn_value_kind {
   RNN_STREAM,    /* an input tensor (T N, width) */
   RNN_CONSTANT,  /* an input tensor: one number, a row of width, or (N, width), as form says */
   RNN_MATRIX,    /* an input tensor (rows, width) */
   RNN_BEFORE,    /* a state before the step, and after it: written by forward once */
   RNN_AFTER,
-  RNN_OUTPUT,    /* written by forward */
   RNN_SAVED,     /* written by forward and kept for all steps */
   RNN_TEMPORARY, /* of one step of the code that writes it */
   RNN_D_AFTER,   /* backward: gradients of states, given and to be written */
   RNN_D_BEFORE,
-  RNN_D_OUTPUT,  /* given */
+  RNN_D_RESULT,  /* given, of a result that is no state after a step: those are in D_AFTER */
   RNN_D_STREAM,  /* to be written */
   RNN_D_PRODUCT  /* to be written: of the result of a product, from which that of its matrix is made */
 } rnn_value_kind;
@@ -399,7 +398,7 @@ typedef enum rnn_constant_form { RNN_NUMBER, RNN_ROW, RNN_SAMPLES } rnn_constant
 
 typedef struct rnn_value {
   rnn_value_kind kind;
-  int index; /* from 0: of the input, the state, the output */
+  int index; /* from 0: of the input, the state, the result */
   int64_t width, rows;
   rnn_constant_form form;
 } rnn_value;
@@ -420,6 +419,11 @@ typedef struct rnn_program_product {
   bool turned;
 } rnn_program_product;
 
+typedef struct rnn_program_result {
+  int value; /* RNN_BEFORE, RNN_AFTER, RNN_SAVED or RNN_STREAM */
+  bool batch;
+} rnn_program_result;
+
 typedef struct rnn_watched_value {
   int value; /* RNN_SAVED */
   int function; /* an rnn_activation */
@@ -430,8 +434,9 @@ typedef struct rnn_program_text {
   const rnn_value *values;
   const rnn_instruction *forward, *backward;
   const rnn_program_product *products;
+  const rnn_program_result *results;
   const rnn_watched_value *watched;
-  int value_count, inputs, states, outputs, forward_count, backward_count, product_count, watched_count;
+  int value_count, inputs, states, result_count, forward_count, backward_count, product_count, watched_count;
 } rnn_program_text;
 
 typedef struct rnn_program rnn_program;

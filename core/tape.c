@@ -448,8 +448,9 @@ static rnn_status check_not_busy(const run *r, const rnni_node *node) {
   return RNN_OK;
 }
 
-/* The gradient that an input's gradient is added to: when it is the first, handed, or zeros. */
-static rnn_status gradient_of(run *r, const rnni_edge *e, const rnn_tensor *in, rnn_tensor *handed, rnn_tensor **out) {
+/* The gradient that an input's gradient is added to: when it is the first, handed, or zeros; with raw, no values yet. */
+static rnn_status gradient_of(run *r, const rnni_edge *e, const rnn_tensor *in, rnn_tensor *handed, bool *raw,
+                              rnn_tensor **out) {
   if (e->leaf) {
     RNNI_TRY(begin_leaf(r, e->leaf));
   } else {
@@ -458,7 +459,9 @@ static rnn_status gradient_of(run *r, const rnni_edge *e, const rnn_tensor *in, 
   }
   rnn_tensor **slot = e->leaf ? &r->made[e->leaf->slot].grad : &e->node->call.dout[e->output];
   if (!*slot && handed) *slot = rnn_tensor_ref(handed);
-  if (!*slot) RNNI_TRY(rnn_tensor_new(r->ctx, RNN_FLOAT, in->ndim, in->dims, slot));
+  if (*slot) *raw = false;
+  else if (*raw) RNNI_TRY(rnni_tensor_raw(r->ctx, RNN_FLOAT, in->ndim, in->dims, slot));
+  else RNNI_TRY(rnn_tensor_new(r->ctx, RNN_FLOAT, in->ndim, in->dims, slot));
   if (e->node && e->node->mark != r->mark) {
     rnn_status status = queue_push(r, e->node);
     if (status != RNN_OK) {
@@ -501,25 +504,28 @@ static rnn_status node_backward(run *r, rnni_node *node) {
   enum { FEW = 16 };
   rnni_call *c = &node->call;
   rnn_tensor *few[FEW], **din = few;
-  bool few_wants[FEW], *wants = few_wants, wanted = false;
+  bool few_wants[2 * FEW], *wants = few_wants, *raw, wanted = false;
   rnn_status status = RNN_OK;
   RNNI_TRY(check_unchanged(r, node));
   if (c->nin > FEW) {
-    RNNI_TRY(rnni_array(r->ctx, c->nin, sizeof *din + sizeof *wants, &din));
+    RNNI_TRY(rnni_array(r->ctx, c->nin, sizeof *din + 2 * sizeof *wants, &din));
     wants = (bool *)(din + c->nin);
   }
+  raw = wants + c->nin;
   for (int i = 0; i < c->nin; i++) {
     din[i] = NULL;
+    raw[i] = c->op->fills;
     wants[i] = goes_along(r, &node->edges[i]);
     wanted |= wants[i];
     if (c->op->adds_steps && c->in[i] && c->in[i]->storage) {
       RNNI_GOTO(rnni_clean(r->ctx, &c->in[i]));
       node->versions[i] = c->in[i]->storage->version; /* it may be another one, to be gone through again */
     }
-    if (wants[i]) RNNI_GOTO(gradient_of(r, &node->edges[i], c->in[i], handed_on(node, i), &din[i]));
+    if (wants[i]) RNNI_GOTO(gradient_of(r, &node->edges[i], c->in[i], handed_on(node, i), &raw[i], &din[i]));
   }
   c->din = din;
   c->wants = wants;
+  c->raw = raw;
   c->keep = r->retain;
   if (wanted) status = c->op->backward(r->ctx, c);
   for (int i = 0; i < c->nin; i++)
@@ -618,8 +624,9 @@ static rnni_edge edge_to(rnn_tensor *t) {
 static rnn_status run_from(run *r, rnn_tensor *loss, rnn_tensor *dloss) {
   rnni_edge to_loss = edge_to(loss);
   rnn_tensor *seed;
+  bool raw = false;
   if (!goes_along(r, &to_loss)) return RNN_OK;
-  RNNI_TRY(gradient_of(r, &to_loss, loss, NULL, &seed));
+  RNNI_TRY(gradient_of(r, &to_loss, loss, NULL, &raw, &seed));
   if (dloss) rnni_move(seed, dloss);
   else rnni_f(seed)[0] = 1;
   rnni_clear_padding(rnni_f(seed), loss);

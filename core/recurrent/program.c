@@ -79,7 +79,7 @@ static bool may_write(const checker *q, int id) {
   rnn_value_kind k = q->p->values[id].kind;
   if (k == RNN_TEMPORARY) return true;
   return q->backward ? k == RNN_D_BEFORE || k == RNN_D_STREAM || k == RNN_D_PRODUCT
-                     : k == RNN_AFTER || k == RNN_OUTPUT || k == RNN_SAVED;
+                     : k == RNN_AFTER || k == RNN_SAVED;
 }
 
 static rnn_status check_widths(const checker *q, int at, const rnn_instruction *text, const rnni_instruction *i) {
@@ -201,7 +201,7 @@ static rnn_status compile(rnn_ctx *ctx, rnn_program *p, const rnn_program_text *
   checker q = {.ctx = ctx, .p = p, .text = text, .backward = backward, .written = written};
   for (int i = 0; i < p->count; i++) {
     rnn_value_kind k = p->values[i].kind;
-    written[i] = k <= RNN_BEFORE || (backward && (k == RNN_AFTER || k == RNN_SAVED || k == RNN_D_AFTER || k == RNN_D_OUTPUT));
+    written[i] = k <= RNN_BEFORE || (backward && (k == RNN_AFTER || k == RNN_SAVED || k == RNN_D_AFTER || k == RNN_D_RESULT));
   }
   for (int k = 0; k < code->count; k++) {
     rnni_instruction *i = &code->list[k];
@@ -223,19 +223,19 @@ static rnn_status compile(rnn_ctx *ctx, rnn_program *p, const rnn_program_text *
 /* ---- the whole ---- */
 
 static rnn_status check_values(rnn_ctx *ctx, const rnn_program_text *t) {
-  const int counts[] = {t->value_count, t->inputs, t->states, t->outputs, t->forward_count, t->backward_count, t->product_count,
+  const int counts[] = {t->value_count, t->inputs, t->states, t->result_count, t->forward_count, t->backward_count, t->product_count,
                         t->watched_count};
   for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
     if (counts[i] < 0 || counts[i] > MOST_VALUES) return rnni_fail(ctx, RNN_EARG, "program: %d of one kind", counts[i]);
-  if (t->states < 1 || t->states > MOST_STATES || t->states + t->outputs > RNN_MAX_OUTPUTS)
-    return rnni_fail(ctx, RNN_EARG, "program: expected 1 to %d states and at most %d outputs with them, got %d and %d", MOST_STATES,
-                     RNN_MAX_OUTPUTS, t->states, t->outputs);
+  if (t->states < 1 || t->states > MOST_STATES || t->states + t->result_count > RNN_MAX_OUTPUTS)
+    return rnni_fail(ctx, RNN_EARG, "program: expected 1 to %d states and at most %d results with them, got %d and %d", MOST_STATES,
+                     RNN_MAX_OUTPUTS, t->states, t->result_count);
   for (int i = 0; i < t->value_count; i++) {
     const rnn_value *v = &t->values[i];
     rnn_value_kind k = v->kind;
     int most = k == RNN_STREAM || k == RNN_CONSTANT || k == RNN_MATRIX || k == RNN_D_STREAM   ? t->inputs
                : k == RNN_BEFORE || k == RNN_AFTER || k == RNN_D_AFTER || k == RNN_D_BEFORE ? t->states
-               : k == RNN_OUTPUT || k == RNN_D_OUTPUT                                       ? t->outputs
+               : k == RNN_D_RESULT                                                          ? t->result_count
                                                                                             : MOST_VALUES;
     if ((unsigned)k > RNN_D_PRODUCT || (unsigned)v->form > RNN_SAMPLES || v->index < 0 || v->index >= most || v->width < 1 ||
         v->width > INT32_MAX || (k == RNN_MATRIX && (v->rows < 1 || v->rows > INT32_MAX)))
@@ -266,12 +266,15 @@ static rnn_status check_states(rnn_ctx *ctx, rnn_program *p, const bool *written
       if (id >= 0 && p->values[id].width != p->state_widths[k]) return rnni_fail(ctx, RNN_EARG, "program: state %d has two widths", k + 1);
     }
   }
-  for (int k = 0; k < p->outputs; k++) {
-    int id, back;
-    RNNI_TRY(find(ctx, p, RNN_OUTPUT, k, &id));
-    RNNI_TRY(find(ctx, p, RNN_D_OUTPUT, k, &back));
-    if (id < 0 || !written[id]) return rnni_fail(ctx, RNN_EARG, "program: output %d is not written", k + 1);
-    if (back >= 0 && p->values[id].width != p->values[back].width) return rnni_fail(ctx, RNN_EARG, "program: output %d has two widths", k + 1);
+  for (int k = 0; k < p->results; k++) {
+    int id = p->result[k].value, back;
+    rnn_value_kind kind = id >= 0 && id < p->count ? p->values[id].kind : RNN_TEMPORARY;
+    if ((kind != RNN_BEFORE && kind != RNN_AFTER && kind != RNN_SAVED && kind != RNN_STREAM) || !written[id])
+      return rnni_fail(ctx, RNN_EARG, "program: result %d is not kept", k + 1);
+    RNNI_TRY(find(ctx, p, RNN_D_RESULT, k, &back));
+    if (back >= 0 && (kind == RNN_AFTER || p->values[id].width != p->values[back].width))
+      return rnni_fail(ctx, RNN_EARG, "program: result %d has no such gradient", k + 1);
+    p->back[k] = back;
   }
   return RNN_OK;
 }
@@ -323,8 +326,10 @@ static rnn_status copy_array(rnn_ctx *ctx, const void *from, int count, size_t s
 static rnn_status build(rnn_ctx *ctx, const rnn_program_text *t, rnn_program *p, bool *written) {
   RNNI_TRY(copy_array(ctx, t->values, t->value_count, sizeof *t->values, &p->values));
   RNNI_TRY(copy_array(ctx, t->products, t->product_count, sizeof *t->products, &p->product));
+  RNNI_TRY(copy_array(ctx, t->results, t->result_count, sizeof *t->results, &p->result));
   RNNI_TRY(copy_array(ctx, t->watched, t->watched_count, sizeof *t->watched, &p->watch));
   RNNI_TRY(rnni_array(ctx, p->states, sizeof *p->state_widths, &p->state_widths));
+  RNNI_TRY(rnni_array(ctx, p->results + 1, sizeof *p->back, &p->back));
   RNNI_TRY(rnni_calloc(ctx, (size_t)p->count + 1, &p->sums));
   int64_t widest = 1;
   for (int i = 0; i < p->count; i++) widest = RNNI_MAX(widest, p->values[i].width);
@@ -344,7 +349,7 @@ rnn_status rnn_program_new(rnn_ctx *ctx, const rnn_program_text *text, rnn_progr
   bool *written = NULL;
   RNNI_TRY(rnni_calloc(ctx, sizeof *p, &p));
   *p = (rnn_program){.ctx = ctx, .refs = 1, .count = text->value_count, .inputs = text->inputs, .states = text->states,
-                     .outputs = text->outputs, .products = text->product_count, .watched = text->watched_count};
+                     .results = text->result_count, .products = text->product_count, .watched = text->watched_count};
   rnn_status status = rnni_calloc(ctx, (size_t)p->count + 1, &written);
   if (status == RNN_OK) status = build(ctx, text, p, written);
   rnni_free(ctx, written);
@@ -373,8 +378,10 @@ void rnn_program_free(rnn_program *p) {
   code_free(ctx, &p->backward);
   rnni_free(ctx, p->values);
   rnni_free(ctx, p->product);
+  rnni_free(ctx, p->result);
   rnni_free(ctx, p->watch);
   rnni_free(ctx, p->state_widths);
+  rnni_free(ctx, p->back);
   rnni_free(ctx, p->sums);
   rnni_free(ctx, p->ones);
   rnni_free(ctx, p);

@@ -57,11 +57,13 @@ typedef struct rnni_code {
 struct rnn_program {
   rnn_ctx *ctx;
   int refs;
-  int count, inputs, states, outputs, products, watched;
+  int count, inputs, states, results, products, watched;
   rnn_value *values;
   rnn_program_product *product;
+  rnn_program_result *result;
   rnn_watched_value *watch;
   int64_t *state_widths;
+  int *back;  /* of each result, the value of its gradient, or -1 */
   bool *sums; /* which constants have instructions that accumulate */
   real *ones; /* as many as the widest value */
   rnni_code forward, backward;

@@ -26,9 +26,9 @@ typedef struct loop {
   struct side {
     real *all;                  /* all places of the state, forwards */
     real *gradients;            /* backwards: three blocks (N, width), two that take turns and one of padding */
-    const real *from_above;     /* backwards: the gradient of all places, or NULL */
   } *state;
-  double *figures; /* of a watch */
+  const real **above; /* backwards: the gradient of each result, or NULL */
+  double *figures;    /* of a watch */
   int tasks;
   real *registers; /* of each task, count * TILE */
 } loop;
@@ -197,16 +197,29 @@ static void carry(const loop *j, int64_t t, const piece *q) {
     }
 }
 
-/* Backwards: the gradient of the states after step t is whole. */
+/* Where the gradient of a result for sample n at step t lies. */
+static const real *from_above(const loop *j, int k, int64_t n, int64_t t) {
+  int64_t w = j->p->values[j->p->result[k].value].width;
+  return j->above[k] + (j->p->result[k].batch ? n * j->T + t : t * j->N + n) * w;
+}
+
+/* Backwards: the gradients of results arrive, those of states after a step at these. None counts in padding. */
 static void arrive(const loop *j, int64_t t, const piece *q) {
-  for (int k = 0; k < j->p->states; k++) {
-    int64_t w = j->p->state_widths[k], columns = q->c1 ? q->c1 - q->c0 : w;
-    const real *from = j->state[k].from_above;
-    if (!from) continue;
-    from += (after(j, t) * j->N + q->r0) * w + q->c0;
-    real *to = turn(j, k, t, false) + q->r0 * w + q->c0;
-    if (columns == w) rnni_kernel->add((q->r1 - q->r0) * w, from, to);
-    else rnni_kernel->add(columns, from, to);
+  for (int k = 0; k < j->p->results; k++) {
+    const rnn_value *v = &j->p->values[j->p->result[k].value];
+    bool state = v->kind == RNN_AFTER;
+    int back = state ? -1 : j->p->back[k];
+    if (state ? !j->above[k] : back < 0) continue;
+    int64_t w = v->width, from = q->c1 ? q->c0 : 0, columns = q->c1 ? q->c1 - q->c0 : w;
+    real *to = state ? turn(j, v->index, t, false) : j->at[back].base;
+    for (int64_t n = q->r0; n < q->r1; n++) {
+      bool none = !j->above[k] || padding(j, n, t);
+      real *row = to + n * w + from;
+      if (state && !none) rnni_kernel->add(columns, from_above(j, k, n, t) + from, row);
+      if (state) continue;
+      if (none) memset(row, 0, (size_t)columns * sizeof *row);
+      else memcpy(row, from_above(j, k, n, t) + from, (size_t)columns * sizeof *row);
+    }
   }
 }
 
@@ -227,8 +240,6 @@ static void put_aside(const loop *j, int64_t t, const piece *q) {
       copy_row(aside(j, k), d, n, w, &row);
       memset(d + n * w + row.c0, 0, (size_t)(row.c1 - row.c0) * sizeof *d);
     }
-    for (int i = 0; i < j->p->count; i++)
-      if (j->p->values[i].kind == RNN_D_OUTPUT) clear(j, i, t, n, q);
   }
 }
 
@@ -360,8 +371,9 @@ static rnn_status begin(rnn_ctx *ctx, const rnni_call *c, bool backward, loop *j
   const rnn_tensor *lengths = c->in[p->inputs + p->states];
   j->lengths = lengths ? rnni_i(lengths) : NULL;
   size_t values = (size_t)p->count * sizeof *j->at, states = (size_t)p->states * sizeof *j->state;
-  RNNI_TRY(rnni_calloc(ctx, values + states, &j->at));
+  RNNI_TRY(rnni_calloc(ctx, values + states + (size_t)p->results * sizeof *j->above, &j->at));
   j->state = (struct side *)(j->at + p->count);
+  j->above = (const real **)(j->state + p->states);
   return RNN_OK;
 }
 
@@ -431,7 +443,7 @@ static void place_own(loop *j, const rnni_call *c, real **block) {
 
 enum { KEPT };
 
-static int scan_outputs(const rnn_args *args) { return args->program->states + args->program->outputs; }
+static int scan_outputs(const rnn_args *args) { return args->program->states + args->program->results; }
 
 static rnn_status wrong(rnn_ctx *ctx, int input, const rnn_tensor *t) {
   return rnni_fail(ctx, RNN_ESHAPE, "scan: tensor %d does not fit the program: %s", input + 1, t ? RNNI_SHAPE(t) : "nothing");
@@ -464,38 +476,68 @@ static rnn_status scan_shape(rnn_ctx *ctx, rnni_call *c) {
   return RNN_OK;
 }
 
-static int64_t saved_size(const rnn_program *p, int64_t rows) {
+/* Elements of what is kept for backward: saved values, and each state before and after every step. */
+static int64_t kept_size(const rnn_program *p, int64_t N, int64_t T) {
   int64_t size = 0;
   for (int i = 0; i < p->count; i++)
-    if (p->values[i].kind == RNN_SAVED) size += rows * p->values[i].width;
+    if (p->values[i].kind == RNN_SAVED) size += T * N * p->values[i].width;
+  for (int k = 0; k < p->states; k++) size += (T + 1) * N * p->state_widths[k];
   return size;
+}
+
+/* The states lie first in what is kept; gives what is behind them. */
+static real *place_states(loop *j, real *kept) {
+  for (int k = 0; k < j->p->states; k++) {
+    j->state[k].all = kept;
+    kept += (j->T + 1) * j->N * j->p->state_widths[k];
+  }
+  return kept;
+}
+
+static rnn_status make_results(rnn_ctx *ctx, rnni_call *c, const loop *j) {
+  const rnn_program *p = j->p;
+  for (int k = 0; k < p->states; k++) {
+    int64_t part = j->N * p->state_widths[k], last = j->reverse ? 0 : j->T;
+    RNNI_TRY(rnni_tensor_raw(ctx, RNN_FLOAT, 2, (int64_t[]){j->N, p->state_widths[k]}, &c->out[k]));
+    memcpy(c->out[k]->data, j->state[k].all + last * part, (size_t)part * sizeof(real));
+  }
+  for (int k = 0; k < p->results; k++) {
+    int id = p->result[k].value;
+    int64_t w = p->values[id].width, N = j->N, T = j->T;
+    bool batch = p->result[k].batch;
+    rnn_tensor **out = &c->out[p->states + k];
+    RNNI_TRY(rnni_tensor_raw(ctx, RNN_FLOAT, batch ? 3 : 2, batch ? (int64_t[]){N, T, w} : (int64_t[]){T * N, w}, out));
+    real *y = rnni_f(*out);
+    if (!batch) {
+      RNNI_TRY(rnni_copy(ctx, y, j->at[id].base, (size_t)(T * N * w) * sizeof *y));
+      continue;
+    }
+    rnni_kernel->swap_axes(T, N, w, j->at[id].base, N * w, y, T * w);
+    for (int64_t n = 0; j->lengths && n < N; n++)
+      for (int64_t t = j->lengths[n]; t < T; t++) memset(y + (n * T + t) * w, 0, (size_t)w * sizeof *y);
+  }
+  return RNN_OK;
 }
 
 static rnn_status scan_forward(rnn_ctx *ctx, rnni_call *c) {
   const rnn_program *p = c->args.program;
   loop j;
   RNNI_TRY(begin(ctx, c, false, &j));
-  real *block = NULL, *next;
-  int64_t saved = saved_size(p, j.T * j.N);
+  real *block = NULL, *next, *saved;
+  int64_t kept = kept_size(p, j.N, j.T);
   rnn_status status;
+  RNNI_GOTO(rnni_tensor_raw(ctx, RNN_FLOAT, 1, &kept, &c->scratch[KEPT]));
+  saved = place_states(&j, rnni_f(c->scratch[KEPT]));
   for (int k = 0; k < p->states; k++) {
-    int64_t w = p->state_widths[k], first = j.reverse ? j.T : 0;
-    RNNI_GOTO(rnni_tensor_raw(ctx, RNN_FLOAT, 2, (int64_t[]){(j.T + 1) * j.N, w}, &c->out[k]));
-    j.state[k].all = rnni_f(c->out[k]);
-    memcpy(j.state[k].all + first * j.N * w, c->in[p->inputs + k]->data, (size_t)(j.N * w) * sizeof(real));
+    int64_t part = j.N * p->state_widths[k];
+    memcpy(j.state[k].all + (j.reverse ? j.T : 0) * part, c->in[p->inputs + k]->data, (size_t)part * sizeof(real));
   }
-  for (int i = 0; i < p->count; i++) {
-    const rnn_value *v = &p->values[i];
-    if (v->kind != RNN_OUTPUT) continue;
-    RNNI_GOTO(rnni_tensor_raw(ctx, RNN_FLOAT, 2, (int64_t[]){j.T * j.N, v->width}, &c->out[p->states + v->index]));
-    j.at[i].base = rnni_f(c->out[p->states + v->index]);
-  }
-  RNNI_GOTO(rnni_tensor_raw(ctx, RNN_FLOAT, 1, &saved, &c->scratch[KEPT]));
   RNNI_GOTO(rnni_array(ctx, spread_size(p) + own_size(&j), sizeof *block, &block));
   next = block;
-  RNNI_GOTO(place_values(&j, c, rnni_f(c->scratch[KEPT]), &next));
+  RNNI_GOTO(place_values(&j, c, saved, &next));
   place_own(&j, c, &next);
   RNNI_GOTO(run_loop(&j));
+  status = make_results(ctx, c, &j);
 done:
   rnni_free(ctx, block);
   rnni_free(ctx, j.at);
@@ -535,19 +577,25 @@ static void constant_gradients(const loop *j, const rnni_call *c) {
   }
 }
 
-static int64_t gradients_size(const loop *j) {
+/* Of a stream whose gradient tensor has no values yet, the program writes it there. */
+static bool writes_there(const rnni_call *c, const rnn_value *v) {
+  return v->kind == RNN_D_STREAM && c->wants[v->index] && c->raw[v->index];
+}
+
+static int64_t gradients_size(const loop *j, const rnni_call *c) {
   const rnn_program *p = j->p;
   int64_t size = 0;
   for (int k = 0; k < p->states; k++) size += 3 * j->N * p->state_widths[k];
   for (int i = 0; i < p->count; i++) {
     const rnn_value *v = &p->values[i];
     if (p->sums[i]) size += j->N * v->width;
-    if (v->kind == RNN_D_OUTPUT || v->kind == RNN_D_STREAM) size += j->T * j->N * v->width;
+    if (v->kind == RNN_D_RESULT) size += j->N * v->width;
+    if (v->kind == RNN_D_STREAM && !writes_there(c, v)) size += j->T * j->N * v->width;
   }
   return size;
 }
 
-static rnn_status place_gradients(loop *j, const rnni_call *c, real **block) {
+static void place_gradients(loop *j, const rnni_call *c, real **block) {
   const rnn_program *p = j->p;
   int64_t all = j->T * j->N;
   for (int i = 0; i < p->count; i++) {
@@ -556,57 +604,61 @@ static rnn_status place_gradients(loop *j, const rnni_call *c, real **block) {
       j->at[i].sums = rnni_take(block, j->N * v->width);
       memset(j->at[i].sums, 0, (size_t)(j->N * v->width) * sizeof(real));
     }
-    if (v->kind == RNN_D_OUTPUT) { /* a copy, in which padding is cleared */
-      const rnn_tensor *d = c->dout[p->states + v->index];
-      j->at[i].base = rnni_take(block, all * v->width);
-      RNNI_TRY(rnni_copy(j->ctx, j->at[i].base, d ? d->data : NULL, (size_t)(all * v->width) * sizeof(real)));
+    if (v->kind == RNN_D_RESULT) {
+      j->at[i].base = rnni_take(block, j->N * v->width);
+      j->at[i].step = 0;
     }
-    if (v->kind == RNN_D_STREAM) j->at[i].base = rnni_take(block, all * v->width);
+    if (v->kind == RNN_D_STREAM) j->at[i].base = writes_there(c, v) ? rnni_f(c->din[v->index]) : rnni_take(block, all * v->width);
   }
   for (int k = 0; k < p->states; k++) {
     int64_t part = j->N * p->state_widths[k];
     j->state[k].gradients = rnni_take(block, 3 * part);
-    memset(j->state[k].gradients, 0, (size_t)(2 * part) * sizeof(real));
-    j->state[k].from_above = c->dout[k] ? rnni_f(c->dout[k]) : NULL;
+    if (c->dout[k]) memcpy(j->state[k].gradients, c->dout[k]->data, (size_t)part * sizeof(real));
+    else memset(j->state[k].gradients, 0, (size_t)part * sizeof(real));
   }
-  return RNN_OK;
+  for (int k = 0; k < p->results; k++) j->above[k] = c->dout[p->states + k] ? rnni_f(c->dout[p->states + k]) : NULL;
 }
 
-static void state_gradients(const loop *j, const rnni_call *c) {
-  const rnn_program *p = j->p;
-  for (int k = 0; k < p->states; k++) {
-    int64_t part = j->N * p->state_widths[k], first = j->reverse ? j->T : 0;
-    if (!c->wants[p->inputs + k]) continue;
-    real *to = rnni_f(c->din[p->inputs + k]);
-    rnni_add(to, j->state[k].gradients + j->T % 2 * part, part);
-    if (j->state[k].from_above) rnni_add(to, j->state[k].from_above + first * part, part);
+/* What the program does not write has to be added to. */
+static rnn_status clear_raw(rnn_ctx *ctx, const rnni_call *c) {
+  const rnn_program *p = c->args.program;
+  for (int i = 0; i < c->nin; i++) {
+    bool written = false;
+    for (int k = 0; k < p->count && !written; k++) written = p->values[k].index == i && writes_there(c, &p->values[k]);
+    if (c->wants[i] && c->raw[i] && !written)
+      RNNI_TRY(rnni_copy(ctx, c->din[i]->data, NULL, (size_t)c->din[i]->count * sizeof(real)));
   }
+  return RNN_OK;
 }
 
 static rnn_status scan_backward(rnn_ctx *ctx, rnni_call *c) {
   const rnn_program *p = c->args.program;
   loop j;
   RNNI_TRY(begin(ctx, c, true, &j));
-  real *block = NULL, *next;
+  real *block = NULL, *next, *saved;
   uint64_t mode = rnni_float_mode();
   rnn_status status;
   rnni_flush_subnormals();
-  for (int k = 0; k < p->states; k++) j.state[k].all = rnni_f(c->out[k]);
-  RNNI_GOTO(rnni_array(ctx, spread_size(p) + own_size(&j) + gradients_size(&j), sizeof *block, &block));
+  saved = place_states(&j, rnni_f(c->scratch[KEPT]));
+  RNNI_GOTO(clear_raw(ctx, c));
+  RNNI_GOTO(rnni_array(ctx, spread_size(p) + own_size(&j) + gradients_size(&j, c), sizeof *block, &block));
   next = block;
-  RNNI_GOTO(place_values(&j, c, rnni_f(c->scratch[KEPT]), &next));
+  RNNI_GOTO(place_values(&j, c, saved, &next));
   place_own(&j, c, &next);
-  RNNI_GOTO(place_gradients(&j, c, &next));
+  place_gradients(&j, c, &next);
   if (c->args.i[2]) {
     int64_t sizes[2] = {0, 0}; /* activations, gates */
     for (int k = 0; k < p->watched; k++) sizes[p->watch[k].gate] += p->values[p->watch[k].value].width;
     RNNI_GOTO(rnni_watch_open(ctx, c->args.i[2], j.N, j.T, sizes[0], sizes[1], &j.figures));
   }
   RNNI_GOTO(run_loop(&j));
-  state_gradients(&j, c);
+  for (int k = 0; k < p->states; k++) {
+    int64_t part = j.N * p->state_widths[k];
+    if (c->wants[p->inputs + k]) rnni_add(rnni_f(c->din[p->inputs + k]), j.state[k].gradients + j.T % 2 * part, part);
+  }
   for (int i = 0; i < p->count; i++) {
     const rnn_value *v = &p->values[i];
-    if (v->kind == RNN_D_STREAM && c->wants[v->index])
+    if (v->kind == RNN_D_STREAM && c->wants[v->index] && !c->raw[v->index])
       rnni_add(rnni_f(c->din[v->index]), j.at[i].base, j.T * j.N * v->width);
   }
   constant_gradients(&j, c);
@@ -621,5 +673,5 @@ done:
 const rnn_op rnni_op_scan = {.name = "scan", .args = "P",
                              .doc = "(program, tensors, steps). A program of a recurrent cell over all time steps; see rnn.h.",
                              .shape = scan_shape, .forward = scan_forward, .backward = scan_backward,
-                             .saves = RNNI_SAVE_INPUTS | RNNI_SAVE_OUT, .lengths = RNNI_LENGTHS_OWN,
+                             .saves = RNNI_SAVE_INPUTS, .lengths = RNNI_LENGTHS_OWN, .fills = true,
                              .outputs = scan_outputs};

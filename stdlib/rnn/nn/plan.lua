@@ -34,7 +34,10 @@ local function make(about)
   local any = false
   for k in ipairs(graph.new) do any = any or not graph.shifted[k] end
   if any then made.loop, made.why = program.build(graph, about) end
-  made.any = any
+  made.any, made.inputs = any, {}
+  for _, value in ipairs(formula.order(formula.roots_of(graph))) do
+    if value.kind == "x" or value.kind == "t" or value.kind == "draw" then made.inputs[#made.inputs + 1] = value end
+  end
   return made
 end
 
@@ -109,21 +112,28 @@ end
 
 -- ---- running ----
 
---- plan.run(made, call) -> y (T N, width), final states, call
----
---- call: { steps, samples, x (T N, inputs), t (T N, 1), states, captured, reverse, lengths, watch, draws }
-plan.eager = false
+plan.eager = false -- the loop by ordinary ops, to be compared with
 
+-- (T N, ...) to (N, T, ...).
+local function to_batch(y, samples, steps)
+  return core.concat({ core.transpose(y:reshape(steps, samples, table.unpack({ y:shape() }, 2)), 1, 2) }, 1)
+end
+plan.to_batch = to_batch
+
+--- plan.run(made, call) -> y (N, T, width), final states
+---
+--- call: { steps, samples, x (T N, inputs), states, captured, reverse, lengths, watch, draws, masks }. What y is behind the
+--- lengths may be anything.
 function plan.run(made, call)
   local graph, loop = made.graph, not plan.eager and made.loop
   setmetatable(call, Call)
   call.trace, call.done, call.repeated = made.trace, {}, {}
-  for _, value in ipairs(formula.order(formula.roots_of(graph))) do
+  for _, value in ipairs(made.inputs) do
     if value.kind == "x" then call.done[value] = call.x
     elseif value.kind == "t" then call.done[value] = call:numbers_of_steps()
-    elseif value.kind == "draw" then call.done[value] = call.draws[value.index] end
+    else call.done[value] = call.draws[value.index] end
   end
-  local rows, samples, final = call.steps * call.samples, call.samples, {}
+  local final, batch = {}, nil
   if made.any and not loop then
     final = call:step_by_step(graph)
   elseif loop then
@@ -135,24 +145,18 @@ function plan.run(made, call)
       if loop.slots[k] then tensors[#loop.inputs + loop.slots[k]] = call.states[k] end
     end
     local results = { core.scan(loop.program, tensors, call.steps, call.reverse, call.lengths, call.watch) }
-    for k, value in ipairs(graph.new) do
-      if loop.slots[k] then
-        local places = results[loop.slots[k]]
-        local first, last = core.slice(places, 1, 1, rows), core.slice(places, 1, samples + 1, rows + samples)
-        if call.reverse then first, last = last, first end
-        call.done[graph.states[k]] = first
-        if not call.done[value] and value.class == "loop" then call.done[value] = last end
-        final[k] = call.reverse and core.slice(places, 1, 1, samples) or core.slice(places, 1, rows + 1, rows + samples)
-      end
+    for k = 1, #graph.new do
+      if loop.slots[k] then final[k] = results[loop.slots[k]] end
     end
-    for j, value in ipairs(loop.outputs) do
-      call.done[value] = results[#results - #loop.outputs + j]
+    for j, r in ipairs(loop.results) do
+      if r.batch then batch = results[loop.states + j]
+      else call.done[r.value] = results[loop.states + j] end
     end
   end
   for k, value in ipairs(graph.new) do
     if graph.shifted[k] then final[k] = call:last(call:all(value), call.states[k]) end
   end
-  return call:all(graph.y), final
+  return batch or to_batch(call:all(graph.y), call.samples, call.steps), final
 end
 
 -- The loop by ordinary ops, for what scan has no rule for: of each value of the loop, all steps.

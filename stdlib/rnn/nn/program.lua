@@ -473,10 +473,10 @@ end
 
 local activations = { tanh = false, relu = false, softsign = false, sigmoid = true, hard_sigmoid = true }
 
---- program.build(graph, about) -> { program, inputs, slots, outputs, saved, text } | nil, reason
+--- program.build(graph, about) -> { program, inputs, slots, states, results, saved, text } | nil, reason
 ---
 --- about: { records, x_needs, state_needs }. inputs are values of the graph whose tensors the program takes; slots[k] is
---- the place of state k among its states, nil for one that has left the loop; outputs are values that it gives for all steps.
+--- the place of state k among its states, nil for one that has left the loop; results are { value, batch }.
 function program.build(graph, about)
   local list = formula.order(formula.roots_of(graph))
   local b = setmetatable({ values = {}, code = {}, inputs = {}, constants = {}, matrices = {}, made = {}, wide = {},
@@ -502,7 +502,6 @@ function program.build(graph, about)
       end
     end
     -- New states, and what is wanted behind the loop.
-    local after = {}
     for k, value in ipairs(graph.new) do
       if b.slot[k] then
         local made = not is_constant(value) and b:own(value)
@@ -512,29 +511,27 @@ function program.build(graph, about)
           local to = b:value("after", graph.states[k].width, { index = b.slot[k] })
           b:emit("copy", to.width, made or b:constant(value, to.width), nil, nil, { to = to })
         end
-        after[value] = after[value] or k
       end
     end
-    b.after = after
-    local outputs, wanted = {}, {}
+    -- Of the values of the loop, those that are needed at all steps.
+    local results = {}
+    local function keep(value, batch)
+      local made = b:own(value)
+      if made.kind == "temporary" then made.kind = "saved" end
+      results[#results + 1] = { value = value, made = made, batch = batch }
+      results[value] = results[value] or {}
+      results[value][batch] = #results
+    end
     for _, value in ipairs(list) do
-      if value.class == "behind" or value == graph.y then
-        for _, input in ipairs(value == graph.y and value.class == "loop" and { value } or value.inputs or {}) do
-          if input and input.class == "loop" and input.kind ~= "state" and not after[input] then wanted[input] = true end
-        end
+      for _, input in ipairs(value.class == "behind" and value.inputs or {}) do
+        if input and input.class == "loop" and not (results[input] and results[input][false]) then keep(input, false) end
       end
     end
+    if graph.y.class == "loop" then keep(graph.y, true) end
     for _, value in ipairs(graph.recorded or {}) do
-      if value.class == "loop" and value.kind ~= "state" and not after[value] then wanted[value] = true end
+      if value.class == "loop" and not (results[value] and results[value][false]) then keep(value, false) end
     end
-    for _, value in ipairs(list) do
-      if wanted[value] then
-        outputs[#outputs + 1] = value
-        local to = b:value("output", value.width, { index = #outputs })
-        b:emit("copy", to.width, b:own(value), nil, nil, { to = to })
-      end
-    end
-    b.outputs = outputs
+    b.results = results
     local forward_code = b.code
     -- The way back.
     b.code, b.wide = {}, {}
@@ -546,8 +543,10 @@ function program.build(graph, about)
           b:give(value, b:value("d_after", graph.states[k].width, { index = b.slot[k] }), value.width)
         end
       end
-      for j, value in ipairs(outputs) do
-        if b.needs[value] then b:give(value, b:value("d_output", value.width, { index = j }), value.width) end
+      for j, r in ipairs(results) do
+        if b.needs[r.value] and r.made.kind ~= "after" then
+          b:give(r.value, b:value("d_result", r.value.width, { index = j }), r.value.width)
+        end
       end
       for i = #list, 1, -1 do
         local value = list[i]
@@ -563,7 +562,8 @@ function program.build(graph, about)
       local left = b:own(p.left)
       if left.kind == "temporary" then left.kind = "saved" end
     end
-    local text = { inputs = #b.inputs, states = states, outputs = #outputs, products = {}, watched = {}, values = {} }
+    local text = { inputs = #b.inputs, states = states, results = {}, products = {}, watched = {}, values = {} }
+    for j, r in ipairs(results) do text.results[j] = { value = r.made.id, batch = r.batch } end
     local watched = {}
     for _, value in ipairs(list) do
       local made = b.made[value]
@@ -591,7 +591,7 @@ function program.build(graph, about)
   for _, value in ipairs(b.values) do
     if value.kind == "saved" then saved = saved + value.width end
   end
-  return { program = core.program(text), inputs = b.inputs, slots = b.slot, outputs = b.outputs, after = b.after, saved = saved,
+  return { program = core.program(text), inputs = b.inputs, slots = b.slot, states = states, results = b.results, saved = saved,
     text = text, backward = #text.backward > 0 }
 end
 

@@ -309,7 +309,7 @@ local function any_requires_grad(list)
   return false
 end
 
--- y (T N, width) and the final states, by the plan; or nil and why not.
+-- y (N, T, width) and the final states, by the plan; raises where there is none.
 local function by_plan(self, part, cell, x, start, states, samples, steps, lengths, masks, shares)
   local state_needs, bits = {}, {}
   local records = core.recording()
@@ -376,6 +376,11 @@ local function with_line(message)
   return ("%s (line %s of %s)"):format(rest, line, where)
 end
 
+-- Padding is 0.
+local function clean(y, lengths)
+  return lengths and y:with_lengths(lengths):zero_padding():without_lengths() or y
+end
+
 -- Of a layer of its own, or of nn.LSTM and the like, whose parts have cells.
 local function run_cell(self, part, x, state, samples, steps, lengths)
   local cell = part.cell or self[part.field]
@@ -385,7 +390,7 @@ local function run_cell(self, part, x, state, samples, steps, lengths)
   local searching = core.check_finite()
   if samples > 0 and (not searching or masks) then
     local results = table.pack(pcall(by_plan, self, part, cell, x, start, states, samples, steps, lengths, masks, shares))
-    if results[1] then return results[2], rebuild(start, results[3]) end
+    if results[1] then return clean(results[2], lengths), rebuild(start, results[3]) end
     if self.options.compile then error(results[2], 0) end
     part.why = with_line(results[2])
   end
@@ -395,28 +400,18 @@ local function run_cell(self, part, x, state, samples, steps, lengths)
   end
   local y, new = self:_by_loop(part, cell, x, start, states, samples, steps, lengths, shares)
   if part.why and not searching then say(cell, part.why) end
-  return y, rebuild(start, new)
+  return clean(plan.to_batch(y, samples, steps), lengths), rebuild(start, new)
 end
 
 -- ---- forward ----
 
--- (N, T, ...) to (T N, ...), and back.
+-- (N, T, ...) to (T N, ...).
 local function to_steps(x) return core.transpose(x, 1, 2):reshape(x:size(1) * x:size(2), table.unpack({ x:shape() }, 3)) end
 
-local function to_batch(y, samples, steps, lengths)
-  local batch = core.transpose(y:reshape(steps, samples, table.unpack({ y:shape() }, 2)), 1, 2)
-  if lengths then return batch:with_lengths(lengths):zero_padding() end
-  return core.concat({ batch }, 1)
-end
-
--- The output of the step that was computed last, (N, width); 0 of an empty sequence.
-local function last_of(y, part, samples, steps, lengths)
-  if not lengths then
-    local t = part.reverse and 1 or steps
-    return core.slice(y, 1, (t - 1) * samples + 1, t * samples)
-  end
-  local at = part.reverse and core.arange(samples) or (lengths:maximum(1) - 1) * samples + core.arange(samples)
-  return core.where(lengths:gt(0):reshape(samples, 1), core.gather(y, 1, at), 0)
+-- The output of the step that was computed last, (N, width), of y (N, T, width); 0 of an empty sequence.
+local function last_of(y, part, lengths)
+  if part.reverse then return core.select(y, 2, 1) end
+  return lengths and y:with_lengths(lengths):last() or core.select(y, 2, -1)
 end
 
 local function merge(self, first, second)
@@ -458,7 +453,7 @@ function Recurrent:initial_state(batch)
   return first_states(self, nil, check.int("nn.Recurrent:initial_state", "argument 1 (batch)", batch, 0))
 end
 
--- All layers over x (T N, ...); y likewise, the new states and the last outputs.
+-- All layers over x (N, T, ...); y likewise, the new states and the last outputs.
 local function run_layers(self, x, starts, samples, steps, lengths)
   local states, y, last = {}, x, nil
   for k = 1, self.layers do
@@ -466,16 +461,16 @@ local function run_layers(self, x, starts, samples, steps, lengths)
     if k > 1 and self.training and self.options.dropout > 0 then input = core.dropout(input, self.options.dropout) end
     for direction = 1, self.directions do
       local i = (k - 1) * self.directions + direction
-      outputs[direction], states[i] = run_cell(self, self.parts[i], input, starts[i], samples, steps, lengths)
+      outputs[direction], states[i] = run_cell(self, self.parts[i], to_steps(input), starts[i], samples, steps, lengths)
       if k == self.layers and self.returns ~= "sequence" then
-        ends[direction] = last_of(outputs[direction], self.parts[i], samples, steps, lengths)
+        ends[direction] = last_of(outputs[direction], self.parts[i], lengths)
       end
     end
     y = merge(self, outputs[1], outputs[2])
     last = ends[1] and merge(self, ends[1], ends[2])
     if self.options.residual and k > 1 then
       y = y + input
-      last = last and last + last_of(input, { reverse = false }, samples, steps, lengths)
+      last = last and last + last_of(input, { reverse = false }, lengths)
     end
   end
   return y, states, last
@@ -505,12 +500,12 @@ function Recurrent:forward(x, state)
   local lengths, samples, steps = x:lengths(), x:size(1), x:size(2)
   if lengths then x = x:zero_padding():without_lengths() end
   local starts = first_states(self, state, samples)
-  local y, states, last = run_layers(self, to_steps(x), starts, samples, steps, lengths)
+  local y, states, last = run_layers(self, x, starts, samples, steps, lengths)
   local new = #self.parts == 1 and states[1] or states
   if not core.is_tensor(new) and getmetatable(new) == nil then new = setmetatable(new, State) end
   new = owner.mark(self, new)
   if self.returns == "last" then return last, new end
-  return to_batch(y, samples, steps, lengths), new, last
+  return lengths and y:with_lengths(lengths) or y, new, last
 end
 
 --- recurrent:stream(x, state) -> y, state
