@@ -610,6 +610,6 @@ function Recurrent:config()
 end
 
 -- For nn.LSTM and the like.
-Recurrent._run_cell, Recurrent._to_steps, Recurrent._to_batch = run_cell, to_steps, to_batch
+Recurrent._run_cell, Recurrent._to_steps = run_cell, to_steps
 
 return Recurrent

@@ -268,10 +268,8 @@ local function run_formula(self, part, x, state, returns)
     local runner = require "rnn.nn.recurrent"
     if lengths then x = x:zero_padding():without_lengths() end
     y, new = runner._run_cell(self, part, runner._to_steps(x), new, samples, steps, lengths)
-    y = runner._to_batch(y, samples, steps, lengths)
-  elseif lengths then
-    y = y:with_lengths(lengths)
   end
+  if lengths then y = y:with_lengths(lengths) end
   new = part.sizes[2] and new or { new }
   if returns == "last" then
     y = part.reverse and steps > 0 and new[1] or last_step(y)
