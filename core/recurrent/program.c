@@ -309,7 +309,7 @@ static rnn_status check_ends(rnn_ctx *ctx, const rnn_program *p, const bool *wri
   }
   for (int k = 0; k < p->watched; k++) {
     int id = p->watch[k].value;
-    if (id < 0 || id >= p->count || p->values[id].kind != RNN_SAVED || (unsigned)p->watch[k].function > RNN_IDENTITY)
+    if (id < 0 || id >= p->count || p->values[id].kind != RNN_SAVED || (unsigned)p->watch[k].function > RNN_SOFTSIGN)
       return rnni_fail(ctx, RNN_EARG, "program: watched value %d is not saved", k + 1);
   }
   return RNN_OK;
