@@ -1299,18 +1299,12 @@ def recurrent(g):
     cell, units = g.pick(["rnn", "lstm", "gru"]), g.size()
     g.need(units > 0)
     gates = {"rnn": 1, "lstm": 4, "gru": 3}[cell] * units
-    projection = g.r.randint(1, units - 1) if cell == "lstm" and units > 1 and g.chance(0.3) else None
-    out = projection or units
 
     def like(shape):
         return g.some(lambda t: list(t.shape) == shape, shape)
-    weights = [like(shape) for shape in ([gates, d], [gates, out], [gates], [gates])]
-    state = [like([n, width]) for width in ((out, units) if cell == "lstm" else (out,))] if g.chance(0.5) else []
+    weights = [like(shape) for shape in ([gates, d], [gates, units], [gates], [gates])]
+    state = [like([n, units]) for _ in range(2 if cell == "lstm" else 1)] if g.chance(0.5) else []
     options, lua_options = {}, [f'cell = "{cell}"', f"units = {units}"]
-    if projection:
-        weights.append(like([projection, units]))
-        options["proj_size"] = projection
-        lua_options.append(f"projection = {projection}")
     if cell == "rnn" and g.chance(0.3):
         options["nonlinearity"] = "relu"
         lua_options.append('activation = "relu"')
