@@ -66,8 +66,8 @@ end
 local View = {}
 function View.__index(view, name) return rawget(view, "layer")[name .. rawget(view, "suffix")] end
 
-local function new_cell(self, options, suffix, inputs, units, width)
-  local kind = require("rnn.cells." .. (self.cell == "rnn" and "elman" or self.cell))
+local function new_cell(self, cell, options, suffix, inputs, units, width)
+  local kind = require("rnn.cells." .. (cell == "rnn" and "elman" or cell))
   local view = setmetatable({ layer = self, suffix = suffix, inputs = inputs, units = units, outputs = width,
     step = guard.inner(kind.step), describe = function(view) return view.layer:describe() end }, View)
   guard.inner(kind._prepare)(view, options)
@@ -104,7 +104,7 @@ local function new_part(self, options, k, inputs, units, reverse)
   if options.projection and options.projection > 0 then add("weight_hr", options.kernel, width, units) end
   part.sizes = self.states == 2 and { width, units } or { width }
   if is_variant(self, options) then
-    part.cell, part.plans, part.calls = new_cell(self, options, suffix, inputs, units, width), {}, 0
+    part.cell, part.plans, part.calls = new_cell(self, self.cell, options, suffix, inputs, units, width), {}, 0
   else
     part.description = { cell = self.cell, units = units, reverse = reverse, activation = options.activation }
   end
@@ -234,7 +234,7 @@ local function zoneout_of(options)
 end
 
 -- A sequence's draws, numbered as the engine's once were: recurrent dropout of h; zoneout of h, then of c, or of none.
-function Base:_draws(states, steps, samples)
+local function draws_of(self, states, steps, samples)
   local o, masks, shares = self.options, nil, {}
   local rates = zoneout_of(o)
   if self.training and o.recurrent_dropout > 0 then
@@ -249,7 +249,9 @@ function Base:_draws(states, steps, samples)
   return masks, next(shares) and shares
 end
 
-function Base:_by_loop(...) return require("rnn.nn.recurrent")._by_loop(self, ...) end
+Base._draws = draws_of
+
+function Base:_by_loop(...) return guard.inner(require("rnn.nn.recurrent")._by_loop)(self, ...) end
 
 -- The state of a part as its cell has it.
 local function state_of_cell(part, state, samples)
@@ -276,6 +278,18 @@ local function run_formula(self, part, x, state, returns)
     if part.reverse and lengths then y = y * lengths:gt(0):reshape(samples, 1) end
   end
   return y, new
+end
+
+--- Base.leaky(layer) -> function(x, state) -> y, { h }
+---
+--- The simple RNN with a layer's parameters whose units keep the share 1 - layer.leak of h', by its formula: what zoneout keeps
+--- in evaluation.
+function Base.leaky(layer)
+  local part = { width = layer.units, sizes = { layer.units }, plans = {}, calls = 0,
+    cell = new_cell(layer, "rnn", { activation = "tanh" }, "", layer.inputs, layer.units, layer.units) }
+  local runner = { training = false, options = { zoneout = 1 - layer.leak, recurrent_dropout = 0 }, _draws = draws_of,
+    _by_loop = guard.inner(Base._by_loop), describe = part.cell.describe, layer = layer }
+  return function(x, state) return run_formula(runner, part, x, state, "sequence") end
 end
 
 local function run_part(self, part, x, state, returns)
