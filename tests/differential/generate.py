@@ -470,7 +470,8 @@ def fma(g):
     for other in (a, b, c):
         shape = broadcast(shape, g.run[other].shape) if isinstance(other, str) and shape is not None else shape
     g.need(shape is not None)
-    g.apply("fma", [a, b, c], "({0} * {1} + {2})")
+    lengths = next((g.run.defined[n] for n in (a, b, c) if isinstance(n, str) and g.run.defined[n]), None)
+    g.apply("fma", [a, b, c], "({0} * {1} + {2})", lengths=lengths)
 
 
 # ---- reductions ----

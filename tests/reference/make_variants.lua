@@ -1,9 +1,8 @@
--- What layers with each option compute, for variants_spec.lua: run by an rnnlua whose engine had hand-written passes for
--- all of them (commit 380a100).
+-- What layers with each option compute, for variants_spec.lua: run by an rnnlua whose engine had hand-written passes
+-- for all of them (commit 380a100).
 --
 --   rnnlua tests/reference/make_variants.lua; rnnlua --double tests/reference/make_variants.lua
 package.path = "tests/spec/?.lua;" .. package.path
-local rnn = require "rnn"
 local variants = require "support.variants"
 local core = require "rnn.core"
 

@@ -1,5 +1,5 @@
--- Layers with each of their options compute, bit for bit, what they did when the engine had hand-written passes for all of
--- them: earlier models go on as they were. tests/reference/make_variants.lua made the file.
+-- Layers with each of their options compute, bit for bit, what they did when the engine had hand-written passes for all
+-- of them: earlier models go on as they were. tests/reference/make_variants.lua made the file.
 local core = require "rnn.core"
 local approx = require "support.approx"
 local variants = require "support.variants"
@@ -20,7 +20,9 @@ describe("the numbers of earlier versions", function()
       for name, t in pairs(forward) do
         local want = kept[case.name .. ": " .. name]
         local distance = approx.distance(t, want)
-        if distance > (exact and 0 or approx.rounding) then wrong[#wrong + 1] = ("%s by %.3g"):format(name, distance) end
+        if distance > (exact and 0 or approx.rounding) then
+          wrong[#wrong + 1] = ("%s by %.3g"):format(name, distance)
+        end
       end
       for name, t in pairs(gradients) do
         local distance = approx.distance(t, gradients_kept[case.name .. ": gradient of " .. name])

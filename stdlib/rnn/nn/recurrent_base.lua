@@ -1,6 +1,7 @@
 -- recurrent_base.lua: what nn.RNN, nn.LSTM and nn.GRU share: options, parameters, stacks, directions. The engine runs
--- one layer in one direction; everything around it is composed here from ordinary ops. Their own files say the
--- formulas. The same formulas in ordinary ops stand in cell.lua; the tests hold one against the other.
+-- one layer in one direction; with options that it has no pass for, a cell of the zoo (rnn.cells) with the layer's
+-- parameters runs in its place, as a formula. Everything around is composed here from ordinary ops. Their own files
+-- say the formulas. The same formulas in ordinary ops stand in cell.lua; the tests hold one against the other.
 
 local core = require "rnn.core"
 local class = require "rnn.class"
@@ -282,8 +283,8 @@ end
 
 --- Base.leaky(layer) -> function(x, state) -> y, { h }
 ---
---- The simple RNN with a layer's parameters whose units keep the share 1 - layer.leak of h', by its formula: what zoneout keeps
---- in evaluation.
+--- The simple RNN with a layer's parameters whose units keep the share 1 - layer.leak of h', by its formula: what
+--- zoneout keeps in evaluation.
 function Base.leaky(layer)
   local part = { width = layer.units, sizes = { layer.units }, plans = {}, calls = 0,
     cell = new_cell(layer, "rnn", { activation = "tanh" }, "", layer.inputs, layer.units, layer.units) }

@@ -1,5 +1,5 @@
--- variants.lua: layers of nn.RNN, nn.LSTM and nn.GRU with each of their options, and what they compute from fixed seeds:
--- for variants_spec.lua and the file that it reads (tests/reference/make_variants.lua).
+-- variants.lua: layers of nn.RNN, nn.LSTM and nn.GRU with each of their options, and what they compute from fixed
+-- seeds: for variants_spec.lua and the file that it reads (tests/reference/make_variants.lua).
 
 local core = require "rnn.core"
 local nn = require("rnn").nn
@@ -43,7 +43,8 @@ end
 add("LSTM", { peepholes = true }, { lengths = true, state = true })
 add("LSTM", { coupled = true }, { state = true })
 add("LSTM", { projection = 3 }, { lengths = true, state = true })
-add("LSTM", { peepholes = true, coupled = true, projection = 3, bidirectional = true, merge = "mean" }, { lengths = true })
+add("LSTM", { peepholes = true, coupled = true, projection = 3, bidirectional = true, merge = "mean" },
+  { lengths = true })
 add("LSTM", { peepholes = true, layer_norm = true, projection = 3 }, { state = true })
 add("LSTM", { coupled = true, layer_norm = true, returns = "last" }, { lengths = true })
 add("LSTM", { zoneout_cell = 0.3, peepholes = true }, { training = true })
