@@ -19,7 +19,7 @@ typedef struct stepper {
   struct part {
     rnn_stepper *run;
     int weights, states;
-    int64_t width[2]; /* of h and c */
+    int64_t units;
     rnn_tensor **box[WEIGHTS]; /* what the layer had under the names */
   } part[];
 } stepper;
@@ -79,8 +79,7 @@ static int lrnn_stepper(lua_State *L) {
     lua_settop(L, 7);
     if (n < 1) return lrnn_error(L, "stepper: part %d has no weights", k + 1);
     struct part *p = s->part + k;
-    *p = (struct part){.weights = n, .states = rnn_recurrent_states(&r),
-                       .width = {r.projection ? r.projection : r.units, r.units}};
+    *p = (struct part){.weights = n, .states = rnn_recurrent_states(&r), .units = r.units};
     rnn_tensor *weights[WEIGHTS];
     luaL_checkstack(L, n + 8, NULL);
     for (int i = 0; i < n; i++) {
@@ -93,7 +92,7 @@ static int lrnn_stepper(lua_State *L) {
     lrnn_check(L, rnn_stepper_new(s->ctx, &r, weights, n, batch, &p->run));
     s->count = k + 1;
     s->states += p->states;
-    for (int i = 0; i < p->states; i++) s->bytes += batch * p->width[i] * (int64_t)sizeof(rnn_real) + 512;
+    s->bytes += p->states * (batch * p->units * (int64_t)sizeof(rnn_real) + 512);
     known += n;
     for (int i = n; i > 0; i--) lua_rawsetp(L, 7, p->box[i - 1]);
   }
@@ -193,8 +192,8 @@ static int step(lua_State *L) {
   rnn_tensor *to[2 * PARTS], *sum[PARTS]; /* sum only with residual, and not of the first */
   /* All places first: making one may run finalisers of the script's, and those may step, too. */
   for (int k = 0, at = 0; k < s->count; k++)
-    for (int i = 0; i < s->part[k].states; i++) to[at++] = push_place(L, s, s->part[k].width[i]);
-  for (int k = 1; s->residual && k < s->count; k++) sum[k] = push_place(L, s, s->part[k].width[0]);
+    for (int i = 0; i < s->part[k].states; i++) to[at++] = push_place(L, s, s->part[k].units);
+  for (int k = 1; s->residual && k < s->count; k++) sum[k] = push_place(L, s, s->part[k].units);
   const void *tensors = lua_topointer(L, lua_upvalueindex(1));
   rnn_tensor *x = tensor_at(L, 2, tensors);
   if (!x || !rnn_stepper_takes(s->part[0].run, x) || !is_current(L, s) || !load(L, s, tensors)) return 0;

@@ -8,27 +8,16 @@
    rnn_recurrent in rnn.h under their own names. */
 rnn_recurrent lrnn_recurrent_description(lua_State *L, int arg) {
   static const char *const cells[] = {"rnn", "lstm", "gru", NULL};
-  static const char *const activations[] = {"tanh",     "relu",       "sigmoid", "hard_sigmoid",
-                                            "softsign", "leaky_relu", "selu",    "identity", NULL};
+  static const char *const activations[] = {"tanh", "relu", NULL};
   static const char *const returns[] = {"sequence", "last", NULL};
   const char *f = "recurrent";
   lrnn_check_table(L, f, arg, "description");
   return (rnn_recurrent){
       .cell = (rnn_cell)lrnn_option_name(L, f, arg, "cell", cells, NULL),
       .activation = (rnn_activation)lrnn_option_name(L, f, arg, "activation", activations, "tanh"),
-      .gate_activation = (rnn_activation)lrnn_option_name(L, f, arg, "gate_activation", activations, "sigmoid"),
       .last_only = lrnn_option_name(L, f, arg, "returns", returns, "sequence") == 1,
       .units = lrnn_option_integer(L, f, arg, "units", 0),
-      .projection = lrnn_option_integer(L, f, arg, "projection", 0),
       .reverse = lrnn_option_boolean(L, f, arg, "reverse"),
-      .layer_norm = lrnn_option_boolean(L, f, arg, "layer_norm"),
-      .peepholes = lrnn_option_boolean(L, f, arg, "peepholes"),
-      .coupled = lrnn_option_boolean(L, f, arg, "coupled"),
-      .reset_before = lrnn_option_boolean(L, f, arg, "reset_before"),
-      .training = lrnn_option_boolean(L, f, arg, "training"),
-      .recurrent_dropout = lrnn_option_number(L, f, arg, "recurrent_dropout", 0),
-      .zoneout_h = lrnn_option_number(L, f, arg, "zoneout_h", 0),
-      .zoneout_c = lrnn_option_number(L, f, arg, "zoneout_c", 0),
       .recompute = lrnn_option_integer(L, f, arg, "recompute", 0),
       .watch = lrnn_option_integer(L, f, arg, "watch", 0),
   };
@@ -41,7 +30,7 @@ rnn_recurrent lrnn_recurrent_description(lua_State *L, int arg) {
 --- Errors: shapes that do not fit the description; the message names the tensor.
 ---@param description table
 ---@param x rnn.Tensor (N, T, D)
----@param weights rnn.Tensor[] weight_ih (G units, D), weight_hh (G units, units), bias_ih, bias_hh (G units), and more
+---@param weights rnn.Tensor[] weight_ih (G units, D), weight_hh (G units, units), bias_ih, bias_hh (G units)
 ---@param state? rnn.Tensor[] (N, units) each
 ---@return rnn.Tensor y (N, T, units), or (N, units) with returns = "last"
 ---@return rnn.Tensor[] state (N, units) each */

@@ -452,46 +452,27 @@ void rnn_program_free(rnn_program *p); /* drops one reference; NULL is allowed *
 
 typedef enum rnn_cell { RNN_CELL_RNN, RNN_CELL_LSTM, RNN_CELL_GRU } rnn_cell;
 
-/* Leaky slope 0.2, hard sigmoid clamp(x/6 + 1/2, 0, 1), as in Keras. */
-typedef enum rnn_activation {
-  RNN_TANH,
-  RNN_RELU,
-  RNN_SIGMOID,
-  RNN_HARD_SIGMOID,
-  RNN_SOFTSIGN,
-  RNN_LEAKY_RELU,
-  RNN_SELU,
-  RNN_IDENTITY
-} rnn_activation;
+/* Functions whose saturation a watch counts; RNN_TANH and RNN_RELU are what the simple RNN may apply. */
+typedef enum rnn_activation { RNN_TANH, RNN_RELU, RNN_SIGMOID, RNN_HARD_SIGMOID, RNN_SOFTSIGN } rnn_activation;
 
-/* One recurrent layer in one direction, run over whole sequences by the op "recurrent". Stacks, both directions,
- * residual connections are compositions of it with other ops.
+/* One recurrent layer in one direction, run over whole sequences by the op "recurrent". Stacks, both directions, residual
+ * connections are compositions of it with other ops; variants are programs, which the op "scan" runs.
  *
- *   RNN:  h = act(W x + b + U h + b')                                         (Elman 1990)
- *   LSTM: i f o = gate(...), g = act(...), c = f c + i g, h = o act(c)         (Hochreiter, Schmidhuber 1997; Gers 2000)
- *   GRU:  r z = gate(...), n = act(W x + b + r (U h + b')), h = (1-z) n + z h  (Cho et al. 2014, reset after the product)
+ *   RNN:  h = act(W x + b + U h + b')                                              (Elman 1990)
+ *   LSTM: i f o = sigmoid(...), g = tanh(...), c = f c + i g, h = o tanh(c)        (Hochreiter, Schmidhuber 1997; Gers 2000)
+ *   GRU:  r z = sigmoid(...), n = tanh(W x + b + r (U h + b')), h = (1-z) n + z h  (Cho et al. 2014, reset after the product)
  *
- * Tensors, in this order; G = 1, 4, 3 gates (3 for a coupled LSTM: f g o), H units, R = projection or H:
- *   x (N, T, D), weight_ih (G*H, D), weight_hh (G*H, R), bias_ih (G*H), bias_hh (G*H);
- *   layer_norm: gain_ih (G*H), gain_hh (G*H) and, LSTM, gain_c (H), bias_c (H);
- *   peepholes:  peephole (3, H) for i f o;    projection: weight_hr (R, H);
- *   has_state:  h (N, R) and, LSTM, c (N, H).
- * Outputs: y, (N, T, R) or, with last_only, (N, R): the output of the last valid step (reverse: the step that is
+ * Tensors, in this order; G = 1, 4, 3 gates, H units:
+ *   x (N, T, D), weight_ih (G*H, D), weight_hh (G*H, H), bias_ih (G*H), bias_hh (G*H);
+ *   has_state:  h (N, H) and, LSTM, c (N, H).
+ * Outputs: y, (N, T, H) or, with last_only, (N, H): the output of the last valid step (reverse: the step that is
  * computed last, the first one); then the final h and c. Lengths on x are honoured: steps past a sequence's length
  * give 0 and leave its state alone; reverse begins at the last valid step. */
 struct rnn_recurrent {
   rnn_cell cell;
-  rnn_activation activation, gate_activation; /* usually RNN_TANH, RNN_SIGMOID */
+  rnn_activation activation; /* RNN_TANH; of the simple RNN also RNN_RELU */
   int64_t units;
-  int64_t projection;      /* LSTM: 0 or the width of h (Sak et al. 2014) */
   bool has_state, last_only, reverse;
-  bool layer_norm;         /* of W x, of U h and, LSTM, of c before act (Ba et al. 2016); eps 1e-5 */
-  bool peepholes;          /* LSTM (Gers and Schmidhuber 2000) */
-  bool coupled;            /* LSTM: i = 1 - f (Greff et al. 2017) */
-  bool reset_before;       /* GRU: n = act(W x + b + U (r h) + b'), Cho's first reading */
-  bool training;           /* draws masks; otherwise dropout is off and zoneout takes its expectation */
-  double recurrent_dropout; /* on h where it enters U, one mask for all steps (Gal and Ghahramani 2016) */
-  double zoneout_h, zoneout_c; /* keeps old state at random (Krueger et al. 2017) */
   int64_t recompute;       /* 0, or the steps of a segment: forward keeps only the states between segments and backward
                               runs each of them again, so memory grows with T/recompute + recompute (Chen et al. 2016) */
   int64_t watch;           /* 0, or a number of your own by which rnn_watched gives what backward met */
@@ -506,7 +487,7 @@ RNN_MUST_USE rnn_status rnn_watched(rnn_ctx *ctx, int64_t id, rnn_tensor **out);
 typedef struct rnn_stepper rnn_stepper;
 
 /* weights: as for the op, from weight_ih on, without x and state; batch: N. They are read now: a stepper does not
-   follow later changes (rnn_stepper_made_of). Forward only, without masks: training, returns and reverse do not apply. */
+   follow later changes (rnn_stepper_made_of). Forward only: returns and reverse do not apply. */
 RNN_MUST_USE rnn_status rnn_stepper_new(rnn_ctx *ctx, const rnn_recurrent *r, rnn_tensor *const *weights, int count,
                                         int64_t batch, rnn_stepper **out);
 void rnn_stepper_free(rnn_stepper *s); /* NULL is allowed */
@@ -514,9 +495,9 @@ void rnn_stepper_free(rnn_stepper *s); /* NULL is allowed */
 bool rnn_stepper_made_of(const rnn_stepper *s, rnn_tensor *const *weights, int count);
 /* Is x (N, D), as run expects it? */
 bool rnn_stepper_takes(const rnn_stepper *s, const rnn_tensor *x);
-/* The state before the next step: h (N, R) and, for the LSTM, c (N, H); NULL for zeros. They are read now. */
+/* The state before the next step: h (N, H) and, for the LSTM, c (N, H); NULL for zeros. They are read now. */
 RNN_MUST_USE rnn_status rnn_stepper_load(rnn_stepper *s, rnn_tensor *h, rnn_tensor *c);
-/* x (N, D) -> h (N, R) and, for the LSTM, c (N, H), from the state that was loaded. sum, when it is not NULL, gets
+/* x (N, D) -> h (N, H) and, for the LSTM, c (N, H), from the state that was loaded. sum, when it is not NULL, gets
    h + x. Tensors must have these shapes; nothing is recorded. */
 RNN_MUST_USE rnn_status rnn_stepper_run(rnn_stepper *s, rnn_tensor *x, rnn_tensor *h, rnn_tensor *c, rnn_tensor *sum);
 

@@ -434,12 +434,6 @@ static void swap_axes(int64_t A, int64_t B, int64_t width, const real *from, ptr
       }
 }
 
-static void activate_all(rnn_activation f, int64_t n, const real *x, real *y) {
-  int64_t i = 0;
-  for (; i + LANES <= n; i += LANES) store(y + i, activate(f, load(x + i)));
-  if (i < n) store_part(y + i, activate(f, load_part(x + i, n - i)), n - i);
-}
-
 #define LOAD_LEFT(p) load_part(p, left)
 #define STORE_LEFT(p, v) store_part(p, v, left)
 
@@ -455,6 +449,12 @@ static void activate_all(rnn_activation f, int64_t n, const real *x, real *y) {
       body(LOAD_LEFT, STORE_LEFT)                                \
     }                                                            \
   } while (0)
+
+static void multiply_add(int64_t n, const real *a, const real *b, const real *c, real *out) {
+#define BODY(GET, PUT) PUT(out + u, madd(GET(a + u), GET(b + u), GET(c + u)));
+  FOR_UNITS(n, BODY);
+#undef BODY
+}
 
 /* ---- layer normalisation: sums in 16 chains whatever the width of a vector, so that every set gives the same bits ---- */
 
@@ -516,14 +516,9 @@ static void norm_forward(int64_t rows, int64_t n, double eps, const real *x, ptr
   }
 }
 
-static void scale_columns(int64_t rows, int64_t n, const real *gain, const real *x, ptrdiff_t ldx, const real *bias,
-                          real *y, ptrdiff_t ldy, bool add) {
-  for (int64_t r = 0; r < rows; r++, x += ldx, y += ldy) {
-#define BODY(GET, PUT)                          \
-  vec out = GET(gain + u) * GET(x + u);         \
-  if (bias) out += GET(bias + u);               \
-  if (add) out += GET(y + u);                   \
-  PUT(y + u, out);
+static void scale_columns(int64_t rows, int64_t n, const real *gain, const real *x, const real *bias, real *y) {
+  for (int64_t r = 0; r < rows; r++, x += n, y += n) {
+#define BODY(GET, PUT) PUT(y + u, GET(gain + u) * GET(x + u) + GET(bias + u));
     FOR_UNITS(n, BODY);
 #undef BODY
   }
@@ -923,220 +918,91 @@ static void extreme_lines(bool smallest, int64_t lines, int64_t n, const real *x
 
 /* ---- gates ------------------------------------------------------------------------------------------------------- */
 
-/* A function with the usual settings gets a copy of its own in which they are constants; NAME##_body has the rest. */
-#define SPECIALISE(g, call, ...)                                                                        \
-  do {                                                                                                  \
-    if (g->act == RNN_TANH && g->gate == RNN_SIGMOID && !g->peephole && !g->coupled && !g->apart) {     \
-      const rnni_gates usual = {.units = g->units, .act = RNN_TANH, .gate = RNN_SIGMOID};               \
-      call(&usual, __VA_ARGS__);                                                                        \
-    } else {                                                                                            \
-      call(g, __VA_ARGS__);                                                                             \
-    }                                                                                                   \
-  } while (0)
+/* Slopes of tanh and sigmoid by their values. */
+INLINE vec tanh_slope(vec y) { return 1 - y * y; }
+INLINE vec sigmoid_slope(vec y) { return y * (1 - y); }
 
-static void cell_backward(const rnni_gates *g, int64_t rows, const real *h, const real *dh, real *a) {
-  int64_t n = rows * g->units; /* the rows lie together */
-#define BODY(GET, PUT) PUT(a + u, GET(dh + u) * slope(g->act, GET(h + u)));
-  if (g->act == RNN_TANH) {
-#define TANH(GET, PUT)        \
-  vec y = GET(h + u);         \
-  PUT(a + u, GET(dh + u) * (1 - y * y));
-    FOR_UNITS(n, TANH);
+static void elman_forward(bool relu, int64_t n, real *h) {
+#define TANH(GET, PUT) PUT(h + u, vtanh(GET(h + u)));
+#define RELU(GET, PUT)   \
+  vec x = GET(h + u);    \
+  PUT(h + u, choose(x < (vec){0}, (vec){0}, x));
+  if (relu) FOR_UNITS(n, RELU);
+  else FOR_UNITS(n, TANH);
 #undef TANH
-  } else {
-    FOR_UNITS(n, BODY);
-  }
-#undef BODY
+#undef RELU
 }
 
-INLINE void lstm_forward_body(const rnni_gates *g, int64_t rows, real *a, const real *c_before, real *c, real *h) {
-  const int64_t units = g->units;
-  const real *peep = g->peephole;
+static void elman_backward(bool relu, int64_t n, const real *h, const real *dh, real *a) {
+#define TANH(GET, PUT) PUT(a + u, GET(dh + u) * tanh_slope(GET(h + u)));
+#define RELU(GET, PUT) PUT(a + u, GET(dh + u) * choose(GET(h + u) > (vec){0}, splat(1), (vec){0}));
+  if (relu) FOR_UNITS(n, RELU);
+  else FOR_UNITS(n, TANH);
+#undef TANH
+#undef RELU
+}
+
+static void lstm_forward(int64_t units, int64_t rows, real *a, const real *c_before, real *c, real *h) {
   for (int64_t r = 0; r < rows; r++, a += 4 * units, c_before += units, c += units, h += units) {
-#define BODY(GET, PUT)                                               \
-  vec i = {0}, f = GET(a + units + u), o = GET(a + 3 * units + u);   \
-  vec before = GET(c_before + u);                                    \
-  if (peep) f += GET(peep + units + u) * before;                     \
-  f = activate(g->gate, f);                                          \
-  if (g->coupled) {                                                  \
-    i = 1 - f;                                                       \
-  } else {                                                           \
-    i = GET(a + u);                                                  \
-    if (peep) i += GET(peep + u) * before;                           \
-    i = activate(g->gate, i);                                        \
-  }                                                                  \
-  vec n = activate(g->act, GET(a + 2 * units + u));                  \
-  vec now = madd(f, before, i * n);                                  \
-  if (peep) o += GET(peep + 2 * units + u) * now;                    \
-  o = activate(g->gate, o);                                          \
-  PUT(a + u, i);                                                     \
-  PUT(a + units + u, f);                                             \
-  PUT(a + 2 * units + u, n);                                         \
-  PUT(a + 3 * units + u, o);                                         \
-  PUT(c + u, now);                                                   \
-  if (!g->apart) PUT(h + u, o * activate(g->act, now));
+#define BODY(GET, PUT)                                                              \
+  vec i = vsigmoid(GET(a + u)), f = vsigmoid(GET(a + units + u));                   \
+  vec n = vtanh(GET(a + 2 * units + u)), o = vsigmoid(GET(a + 3 * units + u));      \
+  vec now = madd(f, GET(c_before + u), i * n);                                      \
+  PUT(a + u, i);                                                                    \
+  PUT(a + units + u, f);                                                            \
+  PUT(a + 2 * units + u, n);                                                        \
+  PUT(a + 3 * units + u, o);                                                        \
+  PUT(c + u, now);                                                                  \
+  PUT(h + u, o * vtanh(now));
     FOR_UNITS(units, BODY);
 #undef BODY
   }
 }
 
-static void lstm_forward(const rnni_gates *g, int64_t rows, real *a, const real *c_before, real *c, real *h) {
-  SPECIALISE(g, lstm_forward_body, rows, a, c_before, c, h);
-}
-
-static void lstm_output(const rnni_gates *g, int64_t rows, const real *a, const real *c, real *h) {
-  const int64_t units = g->units;
-  for (int64_t r = 0; r < rows; r++, a += 4 * units, c += units, h += units) {
-#define BODY(GET, PUT) PUT(h + u, GET(a + 3 * units + u) * activate(g->act, GET(c + u)));
-    FOR_UNITS(units, BODY);
-#undef BODY
-  }
-}
-
-static void lstm_output_backward(const rnni_gates *g, int64_t rows, real *a, const real *c, const real *dh, real *dc) {
-  const int64_t units = g->units;
-  for (int64_t r = 0; r < rows; r++, a += 4 * units, c += units, dh += units, dc += units) {
-#define BODY(GET, PUT)                                      \
-  vec o = GET(a + 3 * units + u), d = GET(dh + u);          \
-  vec s = activate(g->act, GET(c + u));                     \
-  PUT(dc + u, d * o * slope(g->act, s));                    \
-  PUT(a + 3 * units + u, d * s * slope(g->gate, o));
-    FOR_UNITS(units, BODY);
-#undef BODY
-  }
-}
-
-INLINE void lstm_backward_body(const rnni_gates *g, int64_t rows, real *a, const real *c_before, const real *c,
-                               const real *dh, real *dc) {
-  const int64_t units = g->units;
-  const real *peep = g->peephole;
+static void lstm_backward(int64_t units, int64_t rows, real *a, const real *c_before, const real *c, const real *dh,
+                          real *dc) {
   for (int64_t r = 0; r < rows; r++, a += 4 * units, c_before += units, c += units, dh += units, dc += units) {
 #define BODY(GET, PUT)                                                    \
   vec i = GET(a + u), f = GET(a + units + u);                             \
   vec n = GET(a + 2 * units + u), o = GET(a + 3 * units + u);             \
-  vec before = GET(c_before + u), e = GET(dc + u), to;                    \
-  if (g->apart) {                                                         \
-    to = o;                                                               \
-  } else {                                                                \
-    vec s = activate(g->act, GET(c + u)), d = GET(dh + u);                \
-    e += d * o * slope(g->act, s);                                        \
-    to = d * s * slope(g->gate, o);                                       \
-  }                                                                       \
-  if (peep) e += to * GET(peep + 2 * units + u);                          \
-  vec ti = {0}, tf = e * before;                                          \
-  if (g->coupled) tf -= e * n;                                            \
-  else ti = e * n * slope(g->gate, i);                                    \
-  tf = tf * slope(g->gate, f);                                            \
-  vec back = e * f;                                                       \
-  if (peep) {                                                             \
-    back += tf * GET(peep + units + u);                                   \
-    if (!g->coupled) back += ti * GET(peep + u);                          \
-  }                                                                       \
-  PUT(a + u, ti);                                                         \
-  PUT(a + units + u, tf);                                                 \
-  PUT(a + 2 * units + u, e * i * slope(g->act, n));                       \
-  PUT(a + 3 * units + u, to);                                             \
-  PUT(dc + u, back);
+  vec s = vtanh(GET(c + u)), d = GET(dh + u);                             \
+  vec e = GET(dc + u) + d * o * tanh_slope(s);                            \
+  PUT(a + u, e * n * sigmoid_slope(i));                                   \
+  PUT(a + units + u, e * GET(c_before + u) * sigmoid_slope(f));           \
+  PUT(a + 2 * units + u, e * i * tanh_slope(n));                          \
+  PUT(a + 3 * units + u, d * s * sigmoid_slope(o));                       \
+  PUT(dc + u, e * f);
     FOR_UNITS(units, BODY);
 #undef BODY
   }
 }
 
-static void lstm_backward(const rnni_gates *g, int64_t rows, real *a, const real *c_before, const real *c,
-                          const real *dh, real *dc) {
-  SPECIALISE(g, lstm_backward_body, rows, a, c_before, c, dh, dc);
-}
-
-INLINE void gru_forward_body(const rnni_gates *g, int64_t rows, real *a, const real *h_before, real *h) {
-  const int64_t units = g->units;
+static void gru_forward(int64_t units, int64_t rows, real *a, const real *h_before, real *h) {
   for (int64_t r = 0; r < rows; r++, a += 4 * units, h_before += units, h += units) {
-#define BODY(GET, PUT)                                                           \
-  vec reset = activate(g->gate, GET(a + u));                                     \
-  vec z = activate(g->gate, GET(a + units + u));                                 \
-  vec n = activate(g->act, GET(a + 2 * units + u) + reset * GET(a + 3 * units + u)); \
-  PUT(a + u, reset);                                                             \
-  PUT(a + units + u, z);                                                         \
-  PUT(a + 2 * units + u, n);                                                     \
+#define BODY(GET, PUT)                                                      \
+  vec reset = vsigmoid(GET(a + u)), z = vsigmoid(GET(a + units + u));       \
+  vec n = vtanh(GET(a + 2 * units + u) + reset * GET(a + 3 * units + u));   \
+  PUT(a + u, reset);                                                        \
+  PUT(a + units + u, z);                                                    \
+  PUT(a + 2 * units + u, n);                                                \
   PUT(h + u, n + z * (GET(h_before + u) - n));
     FOR_UNITS(units, BODY);
 #undef BODY
   }
 }
 
-static void gru_forward(const rnni_gates *g, int64_t rows, real *a, const real *h_before, real *h) {
-  SPECIALISE(g, gru_forward_body, rows, a, h_before, h);
-}
-
-INLINE void gru_backward_body(const rnni_gates *g, int64_t rows, real *a, const real *h_before, real *dh) {
-  const int64_t units = g->units;
+static void gru_backward(int64_t units, int64_t rows, real *a, const real *h_before, real *dh) {
   for (int64_t r = 0; r < rows; r++, a += 4 * units, h_before += units, dh += units) {
 #define BODY(GET, PUT)                                                      \
   vec reset = GET(a + u), z = GET(a + units + u);                           \
   vec n = GET(a + 2 * units + u), hn = GET(a + 3 * units + u);              \
   vec d = GET(dh + u);                                                      \
-  vec dn = d * (1 - z) * slope(g->act, n);                                  \
-  PUT(a + u, dn * hn * slope(g->gate, reset));                              \
-  PUT(a + units + u, d * (GET(h_before + u) - n) * slope(g->gate, z));      \
+  vec dn = d * (1 - z) * tanh_slope(n);                                     \
+  PUT(a + u, dn * hn * sigmoid_slope(reset));                               \
+  PUT(a + units + u, d * (GET(h_before + u) - n) * sigmoid_slope(z));       \
   PUT(a + 2 * units + u, dn);                                               \
   PUT(a + 3 * units + u, dn * reset);                                       \
   PUT(dh + u, d * z);
-    FOR_UNITS(units, BODY);
-#undef BODY
-  }
-}
-
-static void gru_backward(const rnni_gates *g, int64_t rows, real *a, const real *h_before, real *dh) {
-  SPECIALISE(g, gru_backward_body, rows, a, h_before, dh);
-}
-
-static void gru_reset(const rnni_gates *g, int64_t rows, real *a, const real *h_before) {
-  const int64_t units = g->units;
-  for (int64_t r = 0; r < rows; r++, a += 4 * units, h_before += units) {
-#define BODY(GET, PUT)                          \
-  vec reset = activate(g->gate, GET(a + u));    \
-  PUT(a + u, reset);                            \
-  PUT(a + 3 * units + u, reset * GET(h_before + u));
-    FOR_UNITS(units, BODY);
-#undef BODY
-  }
-}
-
-static void gru_update(const rnni_gates *g, int64_t rows, real *a, const real *h_before, real *h) {
-  const int64_t units = g->units;
-  for (int64_t r = 0; r < rows; r++, a += 4 * units, h_before += units, h += units) {
-#define BODY(GET, PUT)                                    \
-  vec z = activate(g->gate, GET(a + units + u));          \
-  vec n = activate(g->act, GET(a + 2 * units + u));       \
-  PUT(a + units + u, z);                                  \
-  PUT(a + 2 * units + u, n);                              \
-  PUT(h + u, n + z * (GET(h_before + u) - n));
-    FOR_UNITS(units, BODY);
-#undef BODY
-  }
-}
-
-static void gru_update_backward(const rnni_gates *g, int64_t rows, real *a, const real *h_before, real *dh) {
-  const int64_t units = g->units;
-  for (int64_t r = 0; r < rows; r++, a += 4 * units, h_before += units, dh += units) {
-#define BODY(GET, PUT)                                                  \
-  vec z = GET(a + units + u), n = GET(a + 2 * units + u);               \
-  vec d = GET(dh + u);                                                  \
-  PUT(a + units + u, d * (GET(h_before + u) - n) * slope(g->gate, z));  \
-  PUT(a + 2 * units + u, d * (1 - z) * slope(g->act, n));               \
-  PUT(dh + u, d * z);
-    FOR_UNITS(units, BODY);
-#undef BODY
-  }
-}
-
-static void gru_reset_backward(const rnni_gates *g, int64_t rows, real *a, const real *h_before, const real *drh,
-                               real *dh) {
-  const int64_t units = g->units;
-  for (int64_t r = 0; r < rows; r++, a += 4 * units, h_before += units, drh += units, dh += units) {
-#define BODY(GET, PUT)                                                  \
-  vec reset = GET(a + u), d = GET(drh + u);                             \
-  PUT(a + u, d * GET(h_before + u) * slope(g->gate, reset));            \
-  PUT(dh + u, GET(dh + u) + d * reset);
     FOR_UNITS(units, BODY);
 #undef BODY
   }
@@ -1168,9 +1034,9 @@ const rnni_kernels RNNI_TABLE = {
     .log_add = log_add,
     .normal_pairs = normal_pairs,
     .add_product = add_product,
+    .multiply_add = multiply_add,
     .add = add,
     .swap_axes = swap_axes,
-    .activate = activate_all,
     .norm_forward = norm_forward,
     .norm_backward = norm_backward,
     .scale_columns = scale_columns,
@@ -1179,13 +1045,8 @@ const rnni_kernels RNNI_TABLE = {
     .extreme = extreme,
     .fold_lines = fold_lines,
     .extreme_lines = extreme_lines,
-    .rnn_backward = cell_backward,
-    .lstm_output = lstm_output,
-    .lstm_output_backward = lstm_output_backward,
-    .gru_reset = gru_reset,
-    .gru_update = gru_update,
-    .gru_update_backward = gru_update_backward,
-    .gru_reset_backward = gru_reset_backward,
+    .elman_forward = elman_forward,
+    .elman_backward = elman_backward,
     .lstm_forward = lstm_forward,
     .lstm_backward = lstm_backward,
     .gru_forward = gru_forward,

@@ -23,15 +23,6 @@ typedef struct rnni_target {
   ptrdiff_t ldc;
 } rnni_target;
 
-/* What the passes over the gates have to know, the same for all steps. */
-typedef struct rnni_gates {
-  int64_t units;
-  rnn_activation act, gate; /* of the cell and of its gates */
-  const rnn_real *peephole; /* LSTM: (3, units) for i f o, or NULL */
-  bool coupled;             /* LSTM: i = 1 - f, and a's first part is no gate */
-  bool apart;               /* LSTM: the output is made from a normalised c, by lstm_output */
-} rnni_gates;
-
 /* Functions of two numbers, x and y. */
 typedef enum rnni_pair {
   RNNI_ADD,
@@ -118,13 +109,13 @@ typedef struct rnni_kernels {
   void (*add_product)(int64_t m, int64_t n, int64_t k, const double *a, ptrdiff_t ars, ptrdiff_t acs, const double *b,
                       ptrdiff_t ldb, double *c, ptrdiff_t ldc);
 
+  /* out = a b + c, rounded once where there is an instruction for it */
+  void (*multiply_add)(int64_t n, const rnn_real *a, const rnn_real *b, const rnn_real *c, rnn_real *out);
   /* y += x */
   void (*add)(int64_t n, const rnn_real *x, rnn_real *y);
   /* (A, B, width), with rows of from row apart, to (B, A, width), rows to_row apart. */
   void (*swap_axes)(int64_t A, int64_t B, int64_t width, const rnn_real *from, ptrdiff_t row, rnn_real *to,
                     ptrdiff_t to_row);
-  /* y = f(x), f an rnn_activation. */
-  void (*activate)(rnn_activation f, int64_t n, const rnn_real *x, rnn_real *y);
 
   /* Layer normalisation of rows of n: hat = (x - mean) scale, scale = 1/sqrt(variance + eps), one a row. x may be hat. */
   void (*norm_forward)(int64_t rows, int64_t n, double eps, const rnn_real *x, ptrdiff_t ldx, rnn_real *hat,
@@ -133,9 +124,8 @@ typedef struct rnni_kernels {
   void (*norm_backward)(int64_t rows, int64_t n, const rnn_real *dy, ptrdiff_t lddy, const rnn_real *gain,
                         const rnn_real *hat, const rnn_real *scale, rnn_real *dx);
 
-  /* y = gain x [+ bias] [+ y] for rows of n; bias may be NULL. */
-  void (*scale_columns)(int64_t rows, int64_t n, const rnn_real *gain, const rnn_real *x, ptrdiff_t ldx,
-                        const rnn_real *bias, rnn_real *y, ptrdiff_t ldy, bool add);
+  /* y = gain x + bias for rows of n. */
+  void (*scale_columns)(int64_t rows, int64_t n, const rnn_real *gain, const rnn_real *x, const rnn_real *bias, rnn_real *y);
   /* sums (n) += over rows of a, or of a b. b may be NULL. */
   void (*sum_columns)(int64_t rows, int64_t n, const rnn_real *a, ptrdiff_t lda, const rnn_real *b, ptrdiff_t ldb,
                       rnn_real *sums);
@@ -158,30 +148,18 @@ typedef struct rnni_kernels {
   /* One time step for rows samples; buffers are (rows, units), a is (rows, 4*units).
      dh is the whole gradient of h, from above and from the next step. */
 
-  /* a = dh act'(h) */
-  void (*rnn_backward)(const rnni_gates *g, int64_t rows, const rnn_real *h, const rnn_real *dh, rnn_real *a);
-  /* LSTM: a holds i f g o before, and after, their activations; c and, unless g->apart, h are written. */
-  void (*lstm_forward)(const rnni_gates *g, int64_t rows, rnn_real *a, const rnn_real *c_before, rnn_real *c,
-                       rnn_real *h);
-  /* With g->apart: h = o act(c). */
-  void (*lstm_output)(const rnni_gates *g, int64_t rows, const rnn_real *a, const rnn_real *c, rnn_real *h);
-  void (*lstm_output_backward)(const rnni_gates *g, int64_t rows, rnn_real *a, const rnn_real *c, const rnn_real *dh,
-                               rnn_real *dc);
-  /* a becomes the gradient of the gates before activation; dc, of c, becomes that of c_before. With g->apart the
-     output's part has been done: a's fourth part is a gradient already. */
-  void (*lstm_backward)(const rnni_gates *g, int64_t rows, rnn_real *a, const rnn_real *c_before, const rnn_real *c,
+  /* The simple RNN, n = rows * units: h becomes tanh(h), or ReLU; a = dh times its slope. */
+  void (*elman_forward)(bool relu, int64_t n, rnn_real *h);
+  void (*elman_backward)(bool relu, int64_t n, const rnn_real *h, const rnn_real *dh, rnn_real *a);
+  /* LSTM: a holds i f g o before, and after, their activations; c and h are written. */
+  void (*lstm_forward)(int64_t units, int64_t rows, rnn_real *a, const rnn_real *c_before, rnn_real *c, rnn_real *h);
+  /* a becomes the gradient of the gates before activation; dc, of c, becomes that of c_before. */
+  void (*lstm_backward)(int64_t units, int64_t rows, rnn_real *a, const rnn_real *c_before, const rnn_real *c,
                         const rnn_real *dh, rnn_real *dc);
-  /* GRU, reset after the product: a holds r z n and, fourth, U_n h + b'_n; r z n become activations. */
-  void (*gru_forward)(const rnni_gates *g, int64_t rows, rnn_real *a, const rnn_real *h_before, rnn_real *h);
+  /* GRU: a holds r z n and, fourth, U_n h + b'_n; r z n become activations. */
+  void (*gru_forward)(int64_t units, int64_t rows, rnn_real *a, const rnn_real *h_before, rnn_real *h);
   /* a becomes dr dz dn and, fourth, the gradient of U_n h + b'_n; dh becomes its direct part z dh. */
-  void (*gru_backward)(const rnni_gates *g, int64_t rows, rnn_real *a, const rnn_real *h_before, rnn_real *dh);
-  /* GRU, reset before the product: first r, and a's fourth part becomes r h; then, with U_n (r h) added to n, the
-     rest. Backward in reverse: z and n first, then, with drh = dn U_n, dr. */
-  void (*gru_reset)(const rnni_gates *g, int64_t rows, rnn_real *a, const rnn_real *h_before);
-  void (*gru_update)(const rnni_gates *g, int64_t rows, rnn_real *a, const rnn_real *h_before, rnn_real *h);
-  void (*gru_update_backward)(const rnni_gates *g, int64_t rows, rnn_real *a, const rnn_real *h_before, rnn_real *dh);
-  void (*gru_reset_backward)(const rnni_gates *g, int64_t rows, rnn_real *a, const rnn_real *h_before,
-                             const rnn_real *drh, rnn_real *dh);
+  void (*gru_backward)(int64_t units, int64_t rows, rnn_real *a, const rnn_real *h_before, rnn_real *dh);
 } rnni_kernels;
 
 extern const rnni_kernels *rnni_kernel; /* chosen by rnni_kernels_choose, the same for every context */

@@ -313,46 +313,4 @@ WIDEN(sin)
 WIDEN(cos)
 WIDEN(expm1)
 
-/* ---- activations, and their derivatives from their outputs ---- */
-
-#define LEAK ((real)0.2) /* as in Keras */
-#define SELU_SCALE ((real)1.0507009873554805)
-#define SELU_ALPHA ((real)1.6732632423543772)
-
-INLINE vec activate(rnn_activation f, vec x) {
-  vec zero = {0};
-  switch (f) {
-    case RNN_TANH: return vtanh(x);
-    case RNN_SIGMOID: return vsigmoid(x);
-    case RNN_RELU: return choose(x < zero, zero, x);
-    case RNN_LEAKY_RELU: return choose(x < zero, LEAK * x, x);
-    case RNN_SELU: return SELU_SCALE * choose(x < zero, SELU_ALPHA * (vexp(choose(x < zero, x, zero)) - 1), x);
-    case RNN_SOFTSIGN: {
-      vec size = vabs(x), one = zero + 1;
-      vec sign = (vec)((veci)one | ((veci)x & SIGN_BIT)); /* at infinity, where the quotient is none */
-      return choose(size == zero + (real)INFINITY, sign, x / (1 + size));
-    }
-    case RNN_HARD_SIGMOID: {
-      vec y = x / 6 + (real)0.5;
-      y = choose(y < zero, zero, y);
-      return choose(y > zero + 1, zero + 1, y);
-    }
-    default: return x; /* RNN_IDENTITY */
-  }
-}
-
-INLINE vec slope(rnn_activation f, vec y) {
-  vec zero = {0}, one = zero + 1;
-  switch (f) {
-    case RNN_TANH: return 1 - y * y;
-    case RNN_SIGMOID: return y * (1 - y);
-    case RNN_RELU: return choose(y > zero, one, zero);
-    case RNN_LEAKY_RELU: return choose(y > zero, one, zero + LEAK);
-    case RNN_SELU: return choose(y > zero, zero + SELU_SCALE, y + SELU_SCALE * SELU_ALPHA);
-    case RNN_SOFTSIGN: return (1 - vabs(y)) * (1 - vabs(y));
-    case RNN_HARD_SIGMOID: return choose((y > zero) & (y < one), one / 6, zero);
-    default: return one;
-  }
-}
-
 #endif

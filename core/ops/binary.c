@@ -1,4 +1,4 @@
-/* binary.c: functions of two tensors with NumPy broadcasting (walk.h), comparisons, logic, and where.
+/* binary.c: functions of two tensors with NumPy broadcasting (walk.h), comparisons, logic, where and fma.
  *
  * int32 with int32 gives int32, and a result beyond it is an error; beside a float tensor int32 becomes float before (the
  * tape does it, as rnn_op.mixes says). */
@@ -440,3 +440,37 @@ const rnn_op rnni_op_where = {.name = "where", .args = "mtt", .mixes = RNNI_MIXE
                                " Errors: other values in the mask, shapes that do not fit together.",
                               .shape = where_shape, .forward = where_forward, .backward = where_backward,
                               .saves = RNNI_SAVE_IN0, .lengths = RNNI_LENGTHS_KEEP};
+
+/* ---- fma ---- */
+
+static rnn_status fma_shape(rnn_ctx *ctx, rnni_call *c) {
+  for (int i = 0; i < 3; i++) RNNI_TRY(rnni_need_float(ctx, c, i));
+  rnn_tensor both = {0};
+  RNNI_TRY(rnni_broadcast_dims(ctx, "fma", c->in[0], c->in[1], &both.ndim, both.dims));
+  return rnni_broadcast_dims(ctx, "fma", &both, c->in[2], &c->out_ndim, c->out_dims);
+}
+
+static bool fma_piece(void *arg, const rnni_piece *p) {
+  rnni_call *c = arg;
+  rnni_kernel->multiply_add(p->n, p->in[0], p->in[1], p->in[2], rnni_f(c->out[0]) + p->at);
+  return true;
+}
+
+static rnn_status fma_forward(rnn_ctx *ctx, rnni_call *c) {
+  rnni_walk w = walk_of(c, fma_piece, c);
+  bool right;
+  w.moving = true;
+  rnni_save_factors(c);
+  return rnni_walk_all(ctx, &w, &right);
+}
+
+static rnn_status fma_backward(rnn_ctx *ctx, rnni_call *c) {
+  RNNI_TRY(run_backward(ctx, c, 0, mul_da));
+  RNNI_TRY(run_backward(ctx, c, 1, mul_db));
+  return run_backward(ctx, c, 2, add_da);
+}
+const rnn_op rnni_op_fma = {.name = "fma", .args = "ttt", .mixes = RNNI_FLOATS,
+                            .doc = "(a, b, c). a * b + c as floats, rounded once where the processor has fused multiply-adds. Broadcast."
+                                   " Errors: shapes that do not fit together.",
+                            .shape = fma_shape, .forward = fma_forward, .backward = fma_backward,
+                            .saves = RNNI_SAVE_IN0 | RNNI_SAVE_IN1, .lengths = RNNI_LENGTHS_KEEP};

@@ -84,7 +84,7 @@ static rnn_status layer_norm_forward(rnn_ctx *ctx, rnni_call *c) {
     real scale[NORM_ROWS], *to = rnni_f(c->out[0]) + r * d;
     RNNI_TRY(rnni_pace(ctx, &done, rows * (RNNI_ROW + d)));
     rnni_kernel->norm_forward(rows, d, c->args.n[0], rnni_f(x) + r * d, d, to, scale);
-    rnni_kernel->scale_columns(rows, d, rnni_f(c->in[1]), to, d, rnni_f(c->in[2]), to, d, false);
+    rnni_kernel->scale_columns(rows, d, rnni_f(c->in[1]), to, rnni_f(c->in[2]), to);
   }
   return RNN_OK;
 }

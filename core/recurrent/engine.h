@@ -10,68 +10,32 @@
 #include "../internal.h"
 #include "../kernels/kernels.h"
 
-/* The tensors of the op in their order; those an option does not need are absent. */
-enum {
-  RNNI_X,
-  RNNI_W_IH,
-  RNNI_W_HH,
-  RNNI_B_IH,
-  RNNI_B_HH,
-  RNNI_GAIN_IH,
-  RNNI_GAIN_HH,
-  RNNI_GAIN_C,
-  RNNI_BIAS_C,
-  RNNI_PEEPHOLE,
-  RNNI_W_HR,
-  RNNI_H0,
-  RNNI_C0,
-  RNNI_TENSORS
-};
-
-#define RNNI_NORM_EPS 1e-5
+/* The tensors of the op in their order; states may be absent. */
+enum { RNNI_X, RNNI_W_IH, RNNI_W_HH, RNNI_B_IH, RNNI_B_HH, RNNI_H0, RNNI_C0, RNNI_TENSORS };
 
 typedef struct rnni_layer {
   const rnn_recurrent *r;
-  int64_t N, T, D, H, R;  /* R: the width of h */
+  int64_t N, T, D, H;
   int64_t G;              /* columns of the products: gates * H */
   int64_t A;              /* columns of a step's row in a: 4H, or H for the simple RNN */
-  int64_t first;          /* the column of a at which the products begin: H when i is no gate, else 0 */
   int64_t t0, all;        /* these T steps are steps t0, t0 + 1 ... of all */
   const int32_t *lengths; /* (N) or NULL */
-  const real *p[RNNI_TENSORS]; /* parameters, NULL where absent */
-  rnni_gates gates;
-  /* What forward leaves for backward; NULL where not needed: */
-  real *x;        /* (T, N, D) */
-  real *a;        /* (T, N, A) activated gates; the GRU's fourth part is U_n h + b'_n, or r h. The simple RNN's outputs
-                     lie here when h is something else, because of zoneout, or else directly in h */
-  real *h, *c;    /* (T+1, N, R), (T+1, N, H) */
-  real *fresh;    /* (T, N, H) c before zoneout */
-  real *m;        /* (T, N, H) o act(c) before the projection */
-  real *nx, *sx;  /* (T, N, G), (T, N): normalised W x and its scale */
-  real *nh, *sh;  /* (T, N, G), (T, N, 2): the same of U h; two scales for a GRU that resets before */
-  real *nc, *sc;  /* (T, N, H), (T, N): the same of c */
-  real *mask;     /* (N, R) of recurrent dropout */
-  uint64_t seed, position; /* of the random numbers of zoneout */
+  const real *p[RNNI_H0]; /* parameters */
+  /* What forward leaves for backward: */
+  real *x;                /* (T, N, D) */
+  real *a;                /* (T, N, A) activated gates; the GRU's fourth part is U_n h + b'_n. NULL for the simple RNN */
+  real *h, *c;            /* (T+1, N, H); c NULL but for the LSTM */
 } rnni_layer;
 
 typedef struct rnni_layer_gradients {
   const real *dy;              /* from above, NULL when none; of sample n at step t: dy + n*row + t*step */
   ptrdiff_t row, step;
-  real *dh, *dc;               /* (N, R), (N, H) of the final states; become those of the initial ones */
+  real *dh, *dc;               /* (N, H) of the final states; become those of the initial ones */
   double *figures;             /* where the watch writes, or NULL */
   real *dx;                    /* of the input, added to, NULL when not wanted: of sample n at step t, at */
   ptrdiff_t dx_row;            /*   dx + n*dx_row + t*D */
-  real *d[RNNI_TENSORS];       /* of the parameters, added to; NULL when not wanted */
+  real *d[RNNI_H0];            /* of the parameters, added to; NULL when not wanted */
 } rnni_layer_gradients;
-
-/* What the loop backwards leaves of every step. */
-typedef struct rnni_step_gradients {
-  real *a;      /* (T, N, A) of the gates before activation: l->a, or a block of its own for the simple RNN */
-  real *dnh;    /* (T, N, G) of U h, with layer norm */
-  real *dnc;    /* (T, N, H) of c normalised, with layer norm */
-  real *dmade;  /* (T, N, R) of h before projection's zoneout: what dW_hr needs */
-  real *masked; /* (T, N, R) h as it entered U, with dropout */
-} rnni_step_gradients;
 
 /* Is the state carried at step t, because sample n ended before? */
 static inline bool rnni_padding(const rnni_layer *l, int64_t n, int64_t t) {
@@ -83,14 +47,12 @@ static inline int64_t rnni_after(const rnni_layer *l, int64_t t) { return l->r->
 static inline int64_t rnni_end(const rnni_layer *l) { return l->r->reverse ? 0 : l->T; }
 static inline int64_t rnni_start(const rnni_layer *l) { return l->r->reverse ? l->T : 0; }
 /* The states before and after step 0; those of the other steps follow. */
-static inline const real *rnni_state_before(const rnni_layer *l, const real *states, int64_t width) {
-  return states + rnni_before(l, 0) * l->N * width;
+static inline const real *rnni_state_before(const rnni_layer *l, const real *states) {
+  return states + rnni_before(l, 0) * l->N * l->H;
 }
-static inline const real *rnni_state_after(const rnni_layer *l, const real *states, int64_t width) {
-  return states + rnni_after(l, 0) * l->N * width;
+static inline const real *rnni_state_after(const rnni_layer *l, const real *states) {
+  return states + rnni_after(l, 0) * l->N * l->H;
 }
-/* A GRU that resets after the product keeps what it resets apart, at 3H. */
-static inline bool rnni_resets_after(const rnni_layer *l) { return l->r->cell == RNN_CELL_GRU && !l->r->reset_before; }
 /* Step number s in the order of computation. */
 static inline int64_t rnni_step(const rnni_layer *l, int64_t s) { return l->r->reverse ? l->T - 1 - s : s; }
 
@@ -116,17 +78,16 @@ void rnni_row_product(rnn_ctx *ctx, int64_t n, int64_t k, const real *a, rnni_pa
 /* How many slices of the batch to run at once. */
 int rnni_slices(rnn_ctx *ctx, const rnni_layer *l);
 
-/* Weights packed for one direction of the computation, and scratch for a step; the same for all segments. */
+/* Weights packed for one direction of the computation; the same for all segments. */
 typedef struct rnni_packed_layer {
-  real *room;                     /* one allocation */
-  rnni_panels w, u, u_n, w_hr;    /* W' (only when made for steps), U', the GRU's U_n', the projection */
-  real *bias;                     /* (G) of the input product */
-  real *product, *masked, *made, *cell; /* (N, G), (N, R), (N, R), (N, H) */
+  real *room;             /* one allocation */
+  rnni_panels w, u, u_n;  /* W' (only when made for steps), U', the GRU's U_n' */
+  real *bias;             /* (G) of the input product */
 } rnni_packed_layer;
 RNN_MUST_USE rnn_status rnni_pack_forward(rnn_ctx *ctx, const rnni_layer *l, bool input, rnni_packed_layer *p);
 
-/* The tensors that options call for: place[which] is the index among the op's inputs, or -1. Returns how many. */
-int rnni_places(const rnn_recurrent *r, int *place);
+/* How many tensors the op has, of which the states are the last. */
+int rnni_tensors(const rnn_recurrent *r);
 /* Lays out T steps, from t0 on, of a layer in memory that begins at kept; returns the elements it takes. */
 int64_t rnni_lay_out(rnni_layer *l, int64_t t0, int64_t T, real *kept);
 /* Sizes, options and parameters of a layer; in has the op's inputs, of which x and states may be NULL. */
@@ -143,8 +104,8 @@ RNN_MUST_USE rnn_status rnni_layer_backward(rnn_ctx *ctx, const rnni_layer *l, c
 
 /* ---- sums.c: the gradients of the parameters and of x ---- */
 
-RNN_MUST_USE rnn_status rnni_sum_over_time(rnn_ctx *ctx, const rnni_layer *l, const rnni_layer_gradients *g,
-                                           const rnni_step_gradients *s);
+/* a: (T, N, A), the gradients of the gates before activation at every step. */
+RNN_MUST_USE rnn_status rnni_sum_over_time(rnn_ctx *ctx, const rnni_layer *l, const rnni_layer_gradients *g, const real *a);
 
 /* ---- watch.c: what a watched layer meets in backward ---- */
 
@@ -159,15 +120,5 @@ RNN_MUST_USE rnn_status rnni_watch_begin(rnn_ctx *ctx, const rnni_layer *l, doub
 /* dh: of the rows r0 to r1, the whole gradient of h after step t; a: their gates, or h of the simple RNN. */
 void rnni_watch_step(const rnni_layer *l, double *figures, int64_t t, int64_t r0, int64_t r1, const real *dh,
                      const real *a);
-
-/* ---- zoneout.c: the share of the old state that element (t, n, u) keeps: 0 or 1 when training, else the rate ---- */
-
-enum { RNNI_ZONE_H, RNNI_ZONE_C };
-bool rnni_zoned(const rnni_layer *l, int which);
-/* after = k before + (1-k) fresh for the rows from r0 on. */
-void rnni_zone(const rnni_layer *l, int which, int64_t t, int64_t r0, int64_t rows, const real *before,
-               const real *fresh, real *after);
-/* kept = k d; d = (1-k) d. */
-void rnni_zone_backward(const rnni_layer *l, int which, int64_t t, int64_t r0, int64_t rows, real *d, real *kept);
 
 #endif

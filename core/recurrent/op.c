@@ -9,8 +9,7 @@ static int outputs(const rnn_args *args) { return 1 + rnn_recurrent_states(args-
 
 static rnn_status recurrent_shape(rnn_ctx *ctx, rnni_call *c) {
   const rnn_recurrent *r = c->args.recurrent;
-  int place[RNNI_TENSORS];
-  int wanted = rnni_places(r, place);
+  int wanted = rnni_tensors(r);
   if (c->nin != wanted) return rnni_fail(ctx, RNN_EARG, "recurrent: expected %d tensors, got %d", wanted, c->nin);
   const rnn_tensor *x = c->in[0], *w = c->in[1];
   if (!c->in[0]) return rnni_fail(ctx, RNN_EARG, "recurrent: expected x, got nothing");
@@ -29,7 +28,7 @@ static rnn_status recurrent_shape(rnn_ctx *ctx, rnni_call *c) {
 
 /* ---- segments ---- */
 
-enum { KEPT, BOUNDARIES, MASK }; /* scratch: a whole run; (segments, N, R [+ H]) states; (N, R) recurrent dropout */
+enum { KEPT, BOUNDARIES }; /* scratch: a whole run; (segments, N, H [+ H]) states */
 
 typedef struct run {
   rnn_ctx *ctx;
@@ -56,13 +55,10 @@ static void run_init(rnn_ctx *ctx, const rnni_call *c, bool keep, run *q) {
   *q = (run){.ctx = ctx, .c = c, .steps = segment_steps(r, N, T, keep)};
   rnni_layer_init(&q->l, r, N, T, x->dims[2], c->in);
   q->l.lengths = x->lengths ? rnni_i(x->lengths) : NULL;
-  q->l.seed = (uint64_t)c->args.i[0];
-  q->l.position = (uint64_t)c->args.i[1];
-  q->l.mask = c->scratch[MASK] ? rnni_f(c->scratch[MASK]) : NULL;
   q->count = RNNI_MAX((T + q->steps - 1) / q->steps, 1);
 }
 
-static int64_t state_size(const rnni_layer *l) { return l->N * (l->R + (l->r->cell == RNN_CELL_LSTM ? l->H : 0)); }
+static int64_t state_size(const rnni_layer *l) { return rnn_recurrent_states(l->r) * l->N * l->H; }
 
 /* Segment number s in the order of computation, laid out in the buffer; its place in time. */
 static void enter_segment(run *q, int64_t s) {
@@ -80,76 +76,54 @@ static void take_input(const rnni_layer *l, const rnn_tensor *x) {
 
 /* The states at place in h and c, as one row of boundaries. */
 static void save_state(const rnni_layer *l, int64_t place, real *to) {
-  int64_t h = l->N * l->R, c = l->N * l->H;
-  memcpy(to, l->h + place * h, (size_t)h * sizeof *to);
-  if (l->c) memcpy(to + h, l->c + place * c, (size_t)c * sizeof *to);
+  int64_t n = l->N * l->H;
+  memcpy(to, l->h + place * n, (size_t)n * sizeof *to);
+  if (l->c) memcpy(to + n, l->c + place * n, (size_t)n * sizeof *to);
 }
 
 static void load_state(const rnni_layer *l, int64_t place, const real *from) {
-  int64_t h = l->N * l->R, c = l->N * l->H;
-  memcpy(l->h + place * h, from, (size_t)h * sizeof *from);
-  if (l->c) memcpy(l->c + place * c, from + h, (size_t)c * sizeof *from);
+  int64_t n = l->N * l->H;
+  memcpy(l->h + place * n, from, (size_t)n * sizeof *from);
+  if (l->c) memcpy(l->c + place * n, from + n, (size_t)n * sizeof *from);
 }
 
 /* ---- forward ---- */
 
-/* One mask for all steps, and numbers set apart for zoneout. */
-static rnn_status draw(rnn_ctx *ctx, rnni_call *c) {
-  const rnn_recurrent *r = c->args.recurrent;
-  if (!r->training) return RNN_OK;
-  int64_t N = c->in[0]->dims[0], T = c->in[0]->dims[1], H = r->units, R = r->projection ? r->projection : H;
-  rnn_random_state *at = &ctx->random;
-  if (r->recurrent_dropout > 0) {
-    RNNI_TRY(rnni_tensor_raw(ctx, RNN_FLOAT, 2, (int64_t[]){N, R}, &c->scratch[MASK]));
-    for (int64_t i = 0; i < N * R; i++) {
-      bool keep = rnni_random_at(at->seed, at->position++) >= r->recurrent_dropout;
-      rnni_f(c->scratch[MASK])[i] = keep ? (real)(1 / (1 - r->recurrent_dropout)) : 0;
-    }
-  }
-  c->args.i[0] = (int64_t)at->seed;
-  c->args.i[1] = (int64_t)at->position;
-  if (r->zoneout_h > 0 || r->zoneout_c > 0) at->position += (uint64_t)(T * N * (R + H));
-  return RNN_OK;
-}
-
 static void put_output(const rnni_layer *l, real *y) {
-  int64_t N = l->N, R = l->R, row = l->all * R;
-  rnni_kernel->swap_axes(l->T, N, R, l->h + rnni_after(l, 0) * N * R, N * R, y + l->t0 * R, row);
+  int64_t N = l->N, H = l->H, row = l->all * H;
+  rnni_kernel->swap_axes(l->T, N, H, rnni_state_after(l, l->h), N * H, y + l->t0 * H, row);
   for (int64_t n = 0; l->lengths && n < N; n++)
     for (int64_t t = RNNI_MAX(l->lengths[n] - l->t0, 0); t < l->T; t++)
-      memset(y + n * row + (l->t0 + t) * R, 0, (size_t)R * sizeof *y);
+      memset(y + n * row + (l->t0 + t) * H, 0, (size_t)H * sizeof *y);
 }
 
 static rnn_status make_outputs(rnn_ctx *ctx, rnni_call *c, const rnni_layer *l) {
   bool last = l->r->last_only;
-  int64_t dims[3] = {l->N, last ? l->R : l->all, l->R};
+  int64_t dims[3] = {l->N, last ? l->H : l->all, l->H};
   RNNI_TRY(rnni_tensor_raw(ctx, RNN_FLOAT, last ? 2 : 3, dims, &c->out[0]));
-  RNNI_TRY(rnni_tensor_raw(ctx, RNN_FLOAT, 2, (int64_t[]){l->N, l->R}, &c->out[1]));
-  if (l->r->cell == RNN_CELL_LSTM)
-    RNNI_TRY(rnni_tensor_raw(ctx, RNN_FLOAT, 2, (int64_t[]){l->N, l->H}, &c->out[2]));
+  for (int k = 1; k <= rnn_recurrent_states(l->r); k++)
+    RNNI_TRY(rnni_tensor_raw(ctx, RNN_FLOAT, 2, (int64_t[]){l->N, l->H}, &c->out[k]));
   return last ? RNN_OK : rnni_carry_lengths(ctx, c, true);
 }
 
 static bool empty(const rnni_layer *l, int64_t n) { return l->all == 0 || (l->lengths && l->lengths[n] == 0); }
 
 static void finish_outputs(const rnni_call *c, const rnni_layer *l, const real *state) {
-  int64_t h = l->N * l->R;
-  memcpy(c->out[1]->data, state, (size_t)h * sizeof *state);
-  if (l->r->cell == RNN_CELL_LSTM) memcpy(c->out[2]->data, state + h, (size_t)(l->N * l->H) * sizeof *state);
+  int64_t size = l->N * l->H;
+  for (int k = 0; k < rnn_recurrent_states(l->r); k++)
+    memcpy(c->out[k + 1]->data, state + k * size, (size_t)size * sizeof *state);
   if (!l->r->last_only) return;
   real *y = rnni_f(c->out[0]);
-  memcpy(y, state, (size_t)h * sizeof *y);
+  memcpy(y, state, (size_t)size * sizeof *y);
   for (int64_t n = 0; n < l->N; n++) /* the last output of an empty sequence is 0, not its initial state */
-    if (empty(l, n)) memset(y + n * l->R, 0, (size_t)l->R * sizeof *y);
+    if (empty(l, n)) memset(y + n * l->H, 0, (size_t)l->H * sizeof *y);
 }
 
 static void first_state(const rnni_call *c, const rnni_layer *l, real *state) {
-  int place[RNNI_TENSORS];
-  rnni_places(l->r, place);
+  int64_t size = l->N * l->H;
   memset(state, 0, (size_t)state_size(l) * sizeof *state);
-  if (place[RNNI_H0] >= 0) memcpy(state, c->in[place[RNNI_H0]]->data, (size_t)(l->N * l->R) * sizeof *state);
-  if (place[RNNI_C0] >= 0)
-    memcpy(state + l->N * l->R, c->in[place[RNNI_C0]]->data, (size_t)(l->N * l->H) * sizeof *state);
+  for (int k = 0; l->r->has_state && k < rnn_recurrent_states(l->r); k++)
+    memcpy(state + k * size, c->in[RNNI_H0 + k]->data, (size_t)size * sizeof *state);
 }
 
 static rnn_status run_segments(run *q, const rnni_packed_layer *k, real *state) {
@@ -167,7 +141,6 @@ static rnn_status run_segments(run *q, const rnni_packed_layer *k, real *state) 
 }
 
 static rnn_status recurrent_forward(rnn_ctx *ctx, rnni_call *c) {
-  RNNI_TRY(draw(ctx, c));
   run q;
   run_init(ctx, c, c->keep, &q);
   rnni_packed_layer k = {0};
@@ -209,12 +182,13 @@ static const real *arrived(const rnni_call *c, int output) {
 /* The gradients of the final states; with last_only that of y is one of h, except where a sequence is empty. */
 static void last_gradients(const rnni_call *c, const rnni_layer *l, real *dh, real *dc) {
   const real *y = arrived(c, 0), *h = arrived(c, 1), *cell = arrived(c, 2);
-  memset(dh, 0, (size_t)(l->N * l->R) * sizeof *dh);
-  memset(dc, 0, (size_t)(l->N * l->H) * sizeof *dc);
-  if (h) rnni_add(dh, h, l->N * l->R);
-  if (cell) rnni_add(dc, cell, l->N * l->H);
+  int64_t H = l->H, size = l->N * H;
+  memset(dh, 0, (size_t)size * sizeof *dh);
+  memset(dc, 0, (size_t)size * sizeof *dc);
+  if (h) rnni_add(dh, h, size);
+  if (cell) rnni_add(dc, cell, size);
   for (int64_t n = 0; y && l->r->last_only && n < l->N; n++)
-    if (!empty(l, n)) rnni_add(dh + n * l->R, y + n * l->R, l->R);
+    if (!empty(l, n)) rnni_add(dh + n * H, y + n * H, H);
 }
 
 static rnn_status back_through_segments(run *q, const rnni_packed_layer *k, rnni_layer_gradients *g) {
@@ -227,9 +201,9 @@ static rnn_status back_through_segments(run *q, const rnni_packed_layer *k, rnni
       load_state(l, rnni_start(l), q->boundaries + s * state_size(l));
       RNNI_TRY(rnni_layer_forward(q->ctx, l, k));
     }
-    g->row = l->all * l->R;
-    g->step = l->R;
-    g->dy = dy ? dy + l->t0 * l->R : NULL;
+    g->row = l->all * l->H;
+    g->step = l->H;
+    g->dy = dy ? dy + l->t0 * l->H : NULL;
     g->dx = q->c->wants[0] ? rnni_f(q->c->din[0]) + l->t0 * l->D : NULL;
     g->dx_row = l->all * l->D;
     RNNI_TRY(rnni_layer_backward(q->ctx, l, g));
@@ -244,10 +218,9 @@ static rnn_status recurrent_backward(rnn_ctx *ctx, rnni_call *c) {
   rnni_packed_layer k = {0};
   rnni_layer_gradients g = {0};
   real *own = NULL, *ends = NULL;
-  int place[RNNI_TENSORS];
-  rnni_places(l->r, place);
+  int64_t size = l->N * l->H;
   rnn_status status;
-  RNNI_GOTO(rnni_array(ctx, l->N * (l->R + l->H), sizeof *ends, &ends));
+  RNNI_GOTO(rnni_array(ctx, 2 * size, sizeof *ends, &ends));
   if (c->scratch[KEPT] && !c->keep) {
     q.buffer = rnni_f(c->scratch[KEPT]); /* becomes that of the gradients */
   } else if (c->scratch[KEPT]) {
@@ -261,14 +234,14 @@ static rnn_status recurrent_backward(rnn_ctx *ctx, rnni_call *c) {
     q.boundaries = rnni_f(c->scratch[BOUNDARIES]);
   }
   for (int which = RNNI_W_IH; which < RNNI_H0; which++)
-    if (place[which] >= 0 && c->wants[place[which]]) g.d[which] = rnni_f(c->din[place[which]]);
+    if (c->wants[which]) g.d[which] = rnni_f(c->din[which]);
   RNNI_GOTO(rnni_watch_begin(ctx, l, &g.figures));
   g.dh = ends;
-  g.dc = ends + l->N * l->R;
+  g.dc = ends + size;
   last_gradients(c, l, g.dh, g.dc);
   RNNI_GOTO(back_through_segments(&q, &k, &g));
-  if (place[RNNI_H0] >= 0 && c->wants[place[RNNI_H0]]) rnni_add(rnni_f(c->din[place[RNNI_H0]]), g.dh, l->N * l->R);
-  if (place[RNNI_C0] >= 0 && c->wants[place[RNNI_C0]]) rnni_add(rnni_f(c->din[place[RNNI_C0]]), g.dc, l->N * l->H);
+  for (int which = RNNI_H0; which < rnni_tensors(l->r); which++)
+    if (c->wants[which]) rnni_add(rnni_f(c->din[which]), which == RNNI_H0 ? g.dh : g.dc, size);
 done:
   rnni_free(ctx, k.room);
   rnni_free(ctx, own);

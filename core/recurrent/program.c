@@ -16,7 +16,8 @@ static const struct {
     {"eq", RNNI_DO_PAIR, 2, RNNI_EQ},           {"ne", RNNI_DO_PAIR, 2, RNNI_NE},
     {"lt", RNNI_DO_PAIR, 2, RNNI_LT},           {"le", RNNI_DO_PAIR, 2, RNNI_LE},
     {"tanh_back", RNNI_DO_PAIR, 2, RNNI_TANH_BACK}, {"sigmoid_back", RNNI_DO_PAIR, 2, RNNI_SIGMOID_BACK},
-    {"where", RNNI_DO_WHERE, 3, 0},             {"copy", RNNI_DO_COPY, 1, 0},
+    {"where", RNNI_DO_WHERE, 3, 0},             {"fma", RNNI_DO_FMA, 3, 0},
+    {"copy", RNNI_DO_COPY, 1, 0},
     {"accumulate", RNNI_DO_ACCUMULATE, 1, 0},   {"product", RNNI_DO_PRODUCT, 2, 0},
     {"part", RNNI_DO_PART, 1, 0},               {"place", RNNI_DO_PLACE, 1, 0},
     {"expand", RNNI_DO_EXPAND, 1, 0},           {"row_sum", RNNI_DO_ROW_SUM, 1, 0},
@@ -216,7 +217,7 @@ static rnn_status compile(rnn_ctx *ctx, rnn_program *p, const rnn_program_text *
     rnni_instruction *i = &code->list[k];
     RNNI_TRY(decode(ctx, k, &list[k], i));
     RNNI_TRY(check(&q, k, &list[k], i));
-    double cost = i->kind == RNNI_DO_PAIR || i->kind == RNNI_DO_COPY ? 4 : 24;
+    double cost = i->kind <= RNNI_DO_COPY ? 4 : 24;
     if (i->kind == RNNI_DO_PRODUCT) {
       int pack = list[k].turned ? RNNI_TURNED : RNNI_PLAIN, *known = &code->packs[i->in[1]];
       if (*known && *known != pack) return bad(ctx, k, &list[k], "takes a matrix both as it is and turned; give it twice");
@@ -323,7 +324,7 @@ static rnn_status check_ends(rnn_ctx *ctx, const rnn_program *p, const bool *wri
   }
   for (int k = 0; k < p->watched; k++) {
     int id = p->watch[k].value;
-    if (id < 0 || id >= p->count || p->values[id].kind != RNN_SAVED || (unsigned)p->watch[k].function > RNN_IDENTITY)
+    if (id < 0 || id >= p->count || p->values[id].kind != RNN_SAVED || (unsigned)p->watch[k].function > RNN_SOFTSIGN)
       return rnni_fail(ctx, RNN_EARG, "program: watched value %d is not saved", k + 1);
   }
   if (p->flow >= 0) {

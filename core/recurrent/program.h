@@ -8,6 +8,7 @@ typedef enum rnni_kind {
   /* element by element: */
   RNNI_DO_PAIR,
   RNNI_DO_WHERE,
+  RNNI_DO_FMA,
   RNNI_DO_COPY,
   RNNI_DO_VALUE, /* of an op of one tensor, and d times its slope, of (x, y, d) */
   RNNI_DO_SLOPE,

@@ -89,6 +89,7 @@ static void run_piece(const loop *j, const rnni_run *run, int64_t t, const piece
     switch (i->kind) {
       case RNNI_DO_PAIR: rnni_kernel->elements->real[i->pair](n, a, 1, b, 1, to); break;
       case RNNI_DO_WHERE: rnni_kernel->elements->where[RNN_FLOAT](n, a, b, c, to); break;
+      case RNNI_DO_FMA: rnni_kernel->multiply_add(n, a, b, c, to); break;
       case RNNI_DO_COPY: memcpy(to, a, (size_t)n * sizeof *to); break;
       case RNNI_DO_VALUE: i->op->value(n, a, to, i->numbers); break;
       case RNNI_DO_SLOPE:

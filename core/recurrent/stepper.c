@@ -51,9 +51,8 @@ rnn_status rnn_stepper_new(rnn_ctx *ctx, const rnn_recurrent *r, rnn_tensor *con
   RNNI_TRY(rnni_calloc(ctx, sizeof *s, &s));
   s->ctx = ctx;
   s->r = *r;
-  s->r.has_state = s->r.last_only = s->r.reverse = s->r.training = false;
-  int place[RNNI_TENSORS];
-  int wanted = rnni_places(&s->r, place) - 1;
+  s->r.has_state = s->r.last_only = s->r.reverse = false;
+  int wanted = rnni_tensors(&s->r) - 1;
   rnn_status status = count == wanted ? build(s, weights, count, batch)
                                       : rnni_fail(ctx, RNN_EARG, "stepper: expected %d weights, got %d", wanted, count);
   if (status != RNN_OK) rnn_stepper_free(s);
@@ -90,9 +89,9 @@ static void set(real *to, const rnn_tensor *from, int64_t n) {
 rnn_status rnn_stepper_load(rnn_stepper *s, rnn_tensor *h, rnn_tensor *c) {
   RNNI_NEED(s ? s->ctx : NULL, true, "");
   rnni_layer *l = &s->l;
-  if (h) RNNI_TRY(need(s, h, "state h", l->R));
+  if (h) RNNI_TRY(need(s, h, "state h", l->H));
   if (c && l->c) RNNI_TRY(need(s, c, "state c", l->H));
-  set(l->h, h, l->N * l->R);
+  set(l->h, h, l->N * l->H);
   if (l->c) set(l->c, c, l->N * l->H);
   return RNN_OK;
 }
@@ -102,26 +101,26 @@ rnn_status rnn_stepper_run(rnn_stepper *s, rnn_tensor *x, rnn_tensor *h, rnn_ten
   RNNI_NEED_TENSOR(s->ctx, x);
   RNNI_NEED_TENSOR(s->ctx, h);
   rnni_layer *l = &s->l;
-  int64_t nh = l->N * l->R, nc = l->N * l->H;
+  int64_t n = l->N * l->H;
   RNNI_TRY(need(s, x, "input", l->D));
-  RNNI_TRY(need(s, h, "output h", l->R));
+  RNNI_TRY(need(s, h, "output h", l->H));
   if (l->c && !c) return rnni_fail(s->ctx, RNN_EARG, "step: expected a place for the state c of an LSTM, got nothing");
   if (l->c) RNNI_TRY(need(s, c, "output c", l->H));
   if (sum) {
-    RNNI_TRY(need(s, x, "input, to which h is added,", l->R));
-    RNNI_TRY(need(s, sum, "a place for the sum", l->R));
+    RNNI_TRY(need(s, x, "input, to which h is added,", l->H));
+    RNNI_TRY(need(s, sum, "a place for the sum", l->H));
   }
   set(l->x, x, l->N * l->D);
   RNNI_TRY(rnni_layer_forward(s->ctx, l, &s->packed));
-  memcpy(h->data, l->h + nh, (size_t)nh * sizeof(real));
+  memcpy(h->data, l->h + n, (size_t)n * sizeof(real));
   rnn_tensor_changed(h);
   if (l->c) {
-    memcpy(c->data, l->c + nc, (size_t)nc * sizeof(real));
+    memcpy(c->data, l->c + n, (size_t)n * sizeof(real));
     rnn_tensor_changed(c);
   }
   if (sum) {
-    memcpy(rnni_f(sum), l->x, (size_t)nh * sizeof(real)); /* x itself may be where h has been written */
-    rnni_add(rnni_f(sum), l->h + nh, nh);
+    memcpy(rnni_f(sum), l->x, (size_t)n * sizeof(real)); /* x itself may be where h has been written */
+    rnni_add(rnni_f(sum), l->h + n, n);
     rnn_tensor_changed(sum);
   }
   return RNN_OK;

@@ -9,12 +9,10 @@ typedef struct sums {
   rnn_ctx *ctx;
   const rnni_layer *l;
   const rnni_layer_gradients *g;
-  const rnni_step_gradients *s;
+  const real *a;  /* (T, N, A) the gates' gradients */
   int tasks;
   real *room;     /* for each task, what it packs of a block, or makes of one */
   int64_t size;
-  const real *dwx; /* the gradient of W x, of a row every ld */
-  int64_t ld;
   rnni_panels w;   /* W */
 } sums;
 
@@ -35,45 +33,21 @@ static int64_t cut(const sums *q, int64_t n, int task) {
 
 /* ---- vectors ---- */
 
-/* to += the sums of n columns of a, times those of b when there is one. */
-static void columns(const part *p, int64_t n, const real *a, int64_t lda, const real *b, int64_t ldb, real *to) {
+/* to += the sums of n columns of a. */
+static void columns(const part *p, int64_t n, const real *a, int64_t lda, real *to) {
   int64_t from = cut(p->q, n, p->task), count = cut(p->q, n, p->task + 1) - from;
-  if (!to || count == 0) return;
-  rnni_kernel->sum_columns(p->rows, count, a + from + p->at * lda, lda, b ? b + from + p->at * ldb : NULL, ldb, to + from);
-}
-
-/* The same for what belongs to U h, whose last part a GRU that resets after keeps at 3H. */
-static void recurrent_columns(const part *p, const real *b, real *to) {
-  const rnni_layer *l = p->q->l;
-  const real *a = p->q->s->a;
-  int64_t H = l->H;
-  if (!to) return;
-  bool apart = rnni_resets_after(l);
-  columns(p, apart ? 2 * H : l->G, a + l->first, l->A, b, l->G, to);
-  if (apart) columns(p, H, a + 3 * H, l->A, b ? b + 2 * H : NULL, l->G, to + 2 * H);
+  if (to && count > 0) rnni_kernel->sum_columns(p->rows, count, a + from + p->at * lda, lda, NULL, 0, to + from);
 }
 
 static void vectors(part *p) {
   const rnni_layer *l = p->q->l;
-  const rnni_step_gradients *s = p->q->s;
+  const real *a = p->q->a;
   real *const *d = p->q->g->d;
-  int64_t H = l->H, A = l->A;
-  columns(p, l->G, s->a + l->first, A, NULL, 0, d[RNNI_B_IH]);
-  recurrent_columns(p, NULL, d[RNNI_B_HH]);
-  if (l->r->layer_norm) {
-    columns(p, l->G, s->a + l->first, A, l->nx, l->G, d[RNNI_GAIN_IH]);
-    recurrent_columns(p, l->nh, d[RNNI_GAIN_HH]);
-    if (l->nc) {
-      columns(p, H, s->dnc, H, l->nc, H, d[RNNI_GAIN_C]);
-      columns(p, H, s->dnc, H, NULL, 0, d[RNNI_BIAS_C]);
-    }
-  }
-  if (d[RNNI_PEEPHOLE]) {
-    const real *before = rnni_state_before(l, l->c, H), *c = l->fresh ? l->fresh : rnni_state_after(l, l->c, H);
-    if (!l->r->coupled) columns(p, H, s->a, A, before, H, d[RNNI_PEEPHOLE]);
-    columns(p, H, s->a + H, A, before, H, d[RNNI_PEEPHOLE] + H);
-    columns(p, H, s->a + 3 * H, A, c, H, d[RNNI_PEEPHOLE] + 2 * H);
-  }
+  int64_t H = l->H;
+  bool gru = l->r->cell == RNN_CELL_GRU; /* its last part beside U h is apart, at 3H */
+  columns(p, l->G, a, l->A, d[RNNI_B_IH]);
+  columns(p, gru ? 2 * H : l->G, a, l->A, d[RNNI_B_HH]);
+  if (gru && d[RNNI_B_HH]) columns(p, H, a + 3 * H, l->A, d[RNNI_B_HH] + 2 * H);
 }
 
 /* ---- matrices ---- */
@@ -91,14 +65,14 @@ static rnni_panels pack(real **next, int64_t k, int64_t n, const real *b, int64_
   return rnni_packed(to, k);
 }
 
-static factor factor_of(part *p, const real *b, int64_t ldb, int64_t n, real *dw) {
+static factor factor_of(part *p, const real *b, int64_t n, real *dw) {
   int64_t cols = rnni_kernel->tile_cols;
   factor f = {.n = n, .dw = dw};
   if (!dw) return f;
-  b += p->at * ldb;
-  if (n == 1) f.b = (rnni_panels){b, ldb, 0}; /* see add_products */
-  else if (n == cols && ldb == cols) f.b = rnni_packed(b, p->rows); /* is packed as it lies */
-  else f.b = pack(&p->next, p->rows, n, b, ldb);
+  b += p->at * n;
+  if (n == 1) f.b = (rnni_panels){b, 1, 0}; /* see add_products */
+  else if (n == cols) f.b = rnni_packed(b, p->rows); /* is packed as it lies */
+  else f.b = pack(&p->next, p->rows, n, b, n);
   return f;
 }
 
@@ -109,8 +83,8 @@ static void add_row(part *p, int64_t m, const real *d, int64_t ld, const factor 
 }
 
 /* Rows [row, row + n) of the gradients += d' x, d' h; d: n columns of the gates' gradients. */
-static void add_products(part *p, int64_t n, const real *d, int64_t ld, int64_t row, const factor *f, int count) {
-  int64_t from = cut(p->q, n, p->task), m = cut(p->q, n, p->task + 1) - from;
+static void add_products(part *p, int64_t n, const real *d, int64_t row, const factor *f, int count) {
+  int64_t from = cut(p->q, n, p->task), m = cut(p->q, n, p->task + 1) - from, ld = p->q->l->A;
   if (m == 0) return;
   d += p->at * ld + from;
   rnni_target to[2];
@@ -127,31 +101,15 @@ static void add_products(part *p, int64_t n, const real *d, int64_t ld, int64_t 
 
 static void matrices(part *p) {
   const rnni_layer *l = p->q->l;
-  const rnni_step_gradients *s = p->q->s;
+  const real *a = p->q->a;
   real *const *d = p->q->g->d;
-  int64_t D = l->D, G = l->G, H = l->H, R = l->R;
-  bool gru = l->r->cell == RNN_CELL_GRU, norm = l->r->layer_norm, before = l->r->reset_before;
-  factor f[2] = {factor_of(p, l->x, D, D, d[RNNI_W_IH]),
-                 factor_of(p, l->mask ? s->masked : rnni_state_before(l, l->h, R), R, R, d[RNNI_W_HH])};
-  factor f_n[2] = {f[0], before ? factor_of(p, l->a + 3 * H, l->A, H, d[RNNI_W_HH]) : f[1]}; /* r h */
-  if (d[RNNI_W_HR]) {
-    factor m = factor_of(p, l->m, H, H, d[RNNI_W_HR]);
-    add_products(p, R, s->dmade, R, 0, &m, 1);
-  }
-  if (norm) { /* what W x and U h get differs */
-    add_products(p, G, l->nx, G, 0, f, 1);
-    add_products(p, gru ? 2 * H : G, s->dnh, G, 0, f + 1, 1);
-    if (gru) add_products(p, H, s->dnh + 2 * H, G, 2 * H, f_n + 1, 1);
-    return;
-  }
-  add_products(p, gru ? 2 * H : G, s->a + l->first, l->A, 0, f, 2);
+  int64_t D = l->D, H = l->H;
+  bool gru = l->r->cell == RNN_CELL_GRU;
+  factor f[2] = {factor_of(p, l->x, D, d[RNNI_W_IH]), factor_of(p, rnni_state_before(l, l->h), H, d[RNNI_W_HH])};
+  add_products(p, gru ? 2 * H : l->G, a, 0, f, 2);
   if (!gru) return;
-  if (before) {
-    add_products(p, H, s->a + 2 * H, l->A, 2 * H, f_n, 2);
-  } else {
-    add_products(p, H, s->a + 2 * H, l->A, 2 * H, f_n, 1);
-    add_products(p, H, s->a + 3 * H, l->A, 2 * H, f_n + 1, 1);
-  }
+  add_products(p, H, a + 2 * H, 2 * H, f, 1);
+  add_products(p, H, a + 3 * H, 2 * H, f + 1, 1);
 }
 
 /* ---- the input ---- */
@@ -166,7 +124,7 @@ static void input_task(void *arg, int task) {
   real *dx = q->room + task * q->size;
   for (int64_t b = blocks * task / q->tasks; b < blocks * (task + 1) / q->tasks && !rnni_interrupted(q->ctx); b++) {
     int64_t from = b * steps, rows = RNNI_MIN(steps, l->T - from) * N;
-    rnni_kernel->product(rows, D, l->G, q->dwx + from * N * q->ld, q->ld, 1, q->w, NULL, dx, D, false);
+    rnni_kernel->product(rows, D, l->G, q->a + from * N * l->A, l->A, 1, q->w, NULL, dx, D, false);
     for (int64_t r = 0; r < rows; r++)
       rnni_kernel->add(D, dx + r * D, q->g->dx + r % N * q->g->dx_row + (from + r / N) * D);
   }
@@ -187,36 +145,19 @@ static void through_blocks(const sums *q, int task, void (*add)(part *)) {
 static void vector_task(void *q, int task) { through_blocks(q, task, vectors); }
 static void matrix_task(void *q, int task) { through_blocks(q, task, matrices); }
 
-/* nx becomes the gradient of W x before it was normalised. */
-static void unnormalise_task(void *arg, int task) {
-  const sums *q = arg;
-  const rnni_layer *l = q->l;
-  int64_t all = l->T * l->N, from = all * task / q->tasks, rows = all * (task + 1) / q->tasks - from, G = l->G;
-  rnni_kernel->norm_backward(rows, G, q->s->a + from * l->A + l->first, l->A, l->p[RNNI_GAIN_IH], l->nx + from * G,
-                             l->sx + from, l->nx + from * G);
-}
-
 static int64_t room_of(const rnni_layer *l, int64_t all) {
-  int64_t block = RNNI_MIN(rnni_block_steps(l->N) * l->N, all), D = l->D, R = l->R, H = l->H;
-  int64_t packed = rnni_packed_size(block, D) + rnni_packed_size(block, R) +
-                   (l->m || l->r->reset_before ? rnni_packed_size(block, H) : 0) +
-                   (D == 1 || R == 1 || H == 1 ? rnni_packed_size(block, l->G) : 0);
+  int64_t block = RNNI_MIN(rnni_block_steps(l->N) * l->N, all), D = l->D, H = l->H;
+  int64_t packed = rnni_packed_size(block, D) + rnni_packed_size(block, H) +
+                   (D == 1 || H == 1 ? rnni_packed_size(block, l->G) : 0);
   return (RNNI_MAX(packed, RNNI_MIN(input_steps(l) * l->N, all) * D) + 15) / 16 * 16;
 }
 
-rnn_status rnni_sum_over_time(rnn_ctx *ctx, const rnni_layer *l, const rnni_layer_gradients *g,
-                              const rnni_step_gradients *s) {
+rnn_status rnni_sum_over_time(rnn_ctx *ctx, const rnni_layer *l, const rnni_layer_gradients *g, const real *a) {
   int64_t all = l->T * l->N;
-  int tasks = rnni_threads_for(ctx, (double)all * (double)l->G * (double)(l->D + l->R));
-  sums q = {.ctx = ctx, .l = l, .g = g, .s = s, .tasks = tasks, .size = room_of(l, all), .dwx = s->a + l->first,
-            .ld = l->A};
+  int tasks = rnni_threads_for(ctx, (double)all * (double)l->G * (double)(l->D + l->H));
+  sums q = {.ctx = ctx, .l = l, .g = g, .a = a, .tasks = tasks, .size = room_of(l, all)};
   RNNI_TRY(rnni_array(ctx, tasks * q.size + (g->dx ? rnni_packed_size(l->G, l->D) : 0), sizeof *q.room, &q.room));
   rnni_parallel(ctx, tasks, vector_task, &q);
-  if (l->r->layer_norm) {
-    rnni_parallel(ctx, tasks, unnormalise_task, &q);
-    q.dwx = l->nx;
-    q.ld = l->G;
-  }
   rnni_parallel(ctx, tasks, matrix_task, &q);
   if (g->dx) {
     real *next = q.room + tasks * q.size;

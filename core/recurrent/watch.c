@@ -38,7 +38,7 @@ rnn_status rnni_watch_open(rnn_ctx *ctx, int64_t id, int64_t N, int64_t T, int64
 rnn_status rnni_watch_begin(rnn_ctx *ctx, const rnni_layer *l, double **figures) {
   *figures = NULL;
   if (!l->r->watch) return RNN_OK;
-  int64_t gates = l->r->cell == RNN_CELL_RNN ? 0 : l->r->cell == RNN_CELL_GRU || l->r->coupled ? 2 : 3;
+  int64_t gates = rnn_recurrent_gates(l->r) - 1; /* the other one is the activation */
   return rnni_watch_open(ctx, l->r->watch, l->N, l->all, l->H, l->H * gates, figures);
 }
 
@@ -59,7 +59,6 @@ static int64_t count(rnn_activation f, const real *y, int64_t n) {
     case RNN_RELU:
       for (int64_t i = 0; i < n; i++) sum += y[i] == 0;
       break;
-    default: break;
   }
   return sum;
 }
@@ -78,16 +77,13 @@ void rnni_watch_count(double *f, bool gate, rnn_activation function, const real 
 void rnni_watch_step(const rnni_layer *l, double *figures, int64_t t, int64_t r0, int64_t r1, const real *dh,
                      const real *a) {
   int64_t H = l->H;
-  rnn_activation act = l->r->activation, gate = l->r->gate_activation;
-  for (int64_t n = r0; n < r1; n++, dh += l->R, a += l->A) {
+  for (int64_t n = r0; n < r1; n++, dh += H, a += l->A) {
     if (rnni_padding(l, n, t)) continue;
-    double *f = rnni_watch_at(figures, l->N, l->t0 + t, n, dh, l->R);
-    bool rnn = l->r->cell == RNN_CELL_RNN;
-    rnni_watch_count(f, false, act, rnn ? a : a + 2 * H, H);
-    if (rnn) continue;
-    rnni_watch_count(f, true, gate, a + H, H);
-    if (!l->r->coupled) rnni_watch_count(f, true, gate, a, H);
-    if (l->r->cell == RNN_CELL_LSTM) rnni_watch_count(f, true, gate, a + 3 * H, H);
+    double *f = rnni_watch_at(figures, l->N, l->t0 + t, n, dh, H);
+    for (int64_t k = 0; k < l->G / H; k++) { /* i f g o, or r z n, or h */
+      bool gate = l->G > H && k != 2;
+      rnni_watch_count(f, gate, gate ? RNN_SIGMOID : l->r->activation, a + k * H, H);
+    }
   }
 }
 

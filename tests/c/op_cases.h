@@ -81,6 +81,8 @@ static const op_case op_cases[] = {
     {.op = "logical_not", .inputs = "b2x3"},
     {.op = "where", .inputs = "b4x5,f5,f4x1"},
     {.op = "where", .inputs = "b4x1,f4x5,f"},
+    {.op = "fma", .inputs = "f4x5,f5,f4x1"},
+    {.op = "fma", .inputs = "f,f4x5,f4x5"},
     {.op = "add", .inputs = "f200x3,f3"},
     {.op = "mul", .inputs = "f3x200,f3x1"},
     {.op = "sum", .inputs = "f2x3x4"},

@@ -51,7 +51,7 @@ int main(void) {
   for (int i = 0; i < 2 * PARAMS; i++)
     check(rnn_tensor_new(ctx, RNN_FLOAT, rnn_tensor_ndim(params[i / 2]), rnn_tensor_dims(params[i / 2]), &state[i]));
   rnn_optimizer_options adam = {.kind = RNN_ADAM, .lr = 0.01, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8};
-  rnn_recurrent lstm = {.cell = RNN_CELL_LSTM, .activation = RNN_TANH, .gate_activation = RNN_SIGMOID, .units = H,
+  rnn_recurrent lstm = {.cell = RNN_CELL_LSTM, .activation = RNN_TANH, .units = H,
                         .last_only = true};
   double first = 0, last = 0;
   for (adam.step = 1; adam.step <= STEPS; adam.step++) {

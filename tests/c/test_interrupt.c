@@ -220,6 +220,7 @@ static const large_case cases[] = {
     {.op= "logical_xor", .inputs = "bb"},
     {.op= "logical_not", .inputs = "b"},
     {.op= "where", .inputs = "bff"},
+    {.op= "fma", .inputs = "fff"},
     {.op= "floor_div", .inputs = "ii"},
     {.op= "mod", .inputs = "ii"},
     {.op= "mod", .inputs = "ff"},

@@ -113,7 +113,7 @@ static void layers_check_their_descriptions(void **state) {
   rnn_tensor *x = new_tensor(ctx, RNN_FLOAT, 3, (int64_t[]){2, 3, 4}), *w = new_tensor(ctx, RNN_FLOAT, 2, (int64_t[]){5, 4}),
              *u = new_tensor(ctx, RNN_FLOAT, 2, (int64_t[]){5, 5}), *b = new_tensor(ctx, RNN_FLOAT, 1, (int64_t[]){5});
   rnn_tensor *in[16] = {x, w, u, b, b};
-  const rnn_recurrent good = {.cell = RNN_CELL_RNN, .activation = RNN_TANH, .gate_activation = RNN_SIGMOID, .units = 5};
+  const rnn_recurrent good = {.cell = RNN_CELL_RNN, .activation = RNN_TANH, .units = 5};
   const rnn_op *op = rnn_op_find("recurrent");
   ok(apply(op, &(rnn_args){.t = in, .nt = 5, .recurrent = &good}));
   rnn_recurrent bad[16];
@@ -122,13 +122,10 @@ static void layers_check_their_descriptions(void **state) {
   bad[n++].cell = (rnn_cell)9;
   bad[n++].cell = (rnn_cell)-1;
   bad[n++].activation = (rnn_activation)99;
-  bad[n++].gate_activation = (rnn_activation)-3;
+  bad[n++].activation = RNN_SIGMOID;
   bad[n++].units = -1;
   bad[n++].units = INT64_MAX;
-  bad[n++].projection = INT64_MIN;
   bad[n++].recompute = -1;
-  bad[n++].recurrent_dropout = (double)NAN;
-  bad[n++].zoneout_h = 1;
   for (size_t i = 0; i < n; i++) {
     rnn_stepper *s;
     refused(op, &(rnn_args){.t = in, .nt = 5, .recurrent = &bad[i]}, "an impossible description");

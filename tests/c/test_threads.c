@@ -49,7 +49,7 @@ static void run_layer(work *w) {
   int64_t dims[5][3] = {{N, T, H}, {4 * H, H}, {4 * H, H}, {4 * H}, {4 * H}};
   int ndim[5] = {3, 2, 2, 1, 1};
   rnn_tensor *in[5] = {NULL}, *out[3] = {NULL}, *loss = NULL;
-  rnn_recurrent r = {.cell = RNN_CELL_LSTM, .activation = RNN_TANH, .gate_activation = RNN_SIGMOID, .units = H};
+  rnn_recurrent r = {.cell = RNN_CELL_LSTM, .activation = RNN_TANH, .units = H};
   for (int i = 0; i < 5; i++)
     if (rnn_tensor_new(w->ctx, RNN_FLOAT, ndim[i], dims[i], &in[i]) != RNN_OK ||
         rnn_tensor_uniform(w->ctx, in[i], -0.1, 0.1) != RNN_OK ||

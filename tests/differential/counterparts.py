@@ -497,7 +497,7 @@ def recurrent(cell, options, x, weights, state, lengths, last=False, reverse=Fal
     units = weights[2].shape[0] // {"rnn": 1, "lstm": 4, "gru": 3}[cell]
     net = kind(x.shape[2], units, batch_first=True, bidirectional=reverse, **options)
     given = {}
-    for name, weight in zip(("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0", "weight_hr_l0"), weights):
+    for name, weight in zip(("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"), weights):
         given[name] = weight.detach() if reverse else weight
         if reverse:
             given[name + "_reverse"] = weight

@@ -462,6 +462,18 @@ def where(g):
     g.apply("where", [c, a, b], "where({0}, {1}, {2})", method=False, exact=kind == "int")
 
 
+def fma(g):
+    x = g.some(padded=True, low=-2, high=2)
+    a, b = shuffled(g, x, partner(g, x))
+    c = partner(g, x)
+    shape = g.run[x].shape
+    for other in (a, b, c):
+        shape = broadcast(shape, g.run[other].shape) if isinstance(other, str) and shape is not None else shape
+    g.need(shape is not None)
+    lengths = next((g.run.defined[n] for n in (a, b, c) if isinstance(n, str) and g.run.defined[n]), None)
+    g.apply("fma", [a, b, c], "({0} * {1} + {2})", lengths=lengths)
+
+
 # ---- reductions ----
 
 def axes(g, x):
@@ -1288,18 +1300,12 @@ def recurrent(g):
     cell, units = g.pick(["rnn", "lstm", "gru"]), g.size()
     g.need(units > 0)
     gates = {"rnn": 1, "lstm": 4, "gru": 3}[cell] * units
-    projection = g.r.randint(1, units - 1) if cell == "lstm" and units > 1 and g.chance(0.3) else None
-    out = projection or units
 
     def like(shape):
         return g.some(lambda t: list(t.shape) == shape, shape)
-    weights = [like(shape) for shape in ([gates, d], [gates, out], [gates], [gates])]
-    state = [like([n, width]) for width in ((out, units) if cell == "lstm" else (out,))] if g.chance(0.5) else []
+    weights = [like(shape) for shape in ([gates, d], [gates, units], [gates], [gates])]
+    state = [like([n, units]) for _ in range(2 if cell == "lstm" else 1)] if g.chance(0.5) else []
     options, lua_options = {}, [f'cell = "{cell}"', f"units = {units}"]
-    if projection:
-        weights.append(like([projection, units]))
-        options["proj_size"] = projection
-        lua_options.append(f"projection = {projection}")
     if cell == "rnn" and g.chance(0.3):
         options["nonlinearity"] = "relu"
         lua_options.append('activation = "relu"')
@@ -1633,7 +1639,7 @@ OPS.update(floor=step("floor"), ceil=step("ceil"), round=round_, clamp=clamp, le
            to_float=to_float, dropout=dropout)
 OPS.update({op: remainder(op) for op in ("floor_div", "mod")})
 OPS.update({op: logic(op) for op in ("logical_and", "logical_or", "logical_xor", "logical_not")})
-OPS.update(div=div, atan2=atan2, pow=pow_, maximum=extreme("maximum"), minimum=extreme("minimum"), where=where)
+OPS.update(div=div, atan2=atan2, pow=pow_, maximum=extreme("maximum"), minimum=extreme("minimum"), where=where, fma=fma)
 OPS.update(argmax=place("argmax"), argmin=place("argmin"), norm=norm, cumsum=cumsum, cumprod=cumprod)
 OPS.update(softmax=softmax("softmax"), log_softmax=softmax("log_softmax"))
 OPS.update(matmul=matmul, linear=linear, conv1d=conv1d, rfft=rfft, irfft=irfft)

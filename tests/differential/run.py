@@ -31,8 +31,7 @@ CHUNK = 500  # programs for one process of rnnlua
 # Every op has a counterpart in PyTorch, but of these not all can be compared.
 PARTLY = {"dropout": "at rate 0 only, as each library has its own random numbers",
           "eig": "the sum of its values, as libraries order them differently",
-          "eigvals": "their sum, as libraries order them differently",
-          "recurrent": "without peepholes, coupled gates, layer norm, zoneout, recurrent dropout: not in torch.nn"}
+          "eigvals": "their sum, as libraries order them differently"}
 
 
 def get_torch():

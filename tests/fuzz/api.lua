@@ -85,49 +85,35 @@ local function description()
   local d, h = random(4), random(4)
   local cell = pick { "rnn", "lstm", "gru" }
   local o = {
-    cell = cell, units = h, returns = pick { "sequence", "last" }, reverse = chance(0.3), layer_norm = chance(0.3),
-    training = chance(0.5), recurrent_dropout = pick { 0, 0.5 }, zoneout_h = pick { 0, 0.5 },
-    activation = pick { "tanh", "relu", "selu" }, recompute = pick { 0, 0, 1, 5 },
+    cell = cell, units = h, returns = pick { "sequence", "last" }, reverse = chance(0.3),
+    activation = pick { "tanh", "tanh", "relu" }, recompute = pick { 0, 0, 1, 5 },
   }
-  if cell == "lstm" then
-    o.peepholes, o.coupled, o.projection = chance(0.3), chance(0.3), pick { 0, 0, random(3) }
-    o.zoneout_c = pick { 0, 0.5 }
-  end
-  if cell == "gru" then o.reset_before = chance(0.4) end
-  local g = h * (cell == "rnn" and 1 or cell == "gru" and 3 or o.coupled and 3 or 4)
-  local r = o.projection and o.projection > 0 and o.projection or h
-  local w = weights({ g, d }, { g, r }, { g }, { g })
-  if o.layer_norm then
-    table.move(weights({ g }, { g }), 1, 2, #w + 1, w)
-    if cell == "lstm" then table.move(weights({ h }, { h }), 1, 2, #w + 1, w) end
-  end
-  if o.peepholes then w[#w + 1] = core.randn(3, h) end
-  if r ~= h then w[#w + 1] = core.randn(r, h) end
-  return o, w, d, r
+  local g = h * (cell == "rnn" and 1 or cell == "gru" and 3 or 4)
+  return o, weights({ g, d }, { g, h }, { g }, { g }), d
 end
 
 local function recurrent()
-  local o, w, d, r = description()
-  local n = size()
-  local state = chance(0.5) and weights({ n, r }, o.cell == "lstm" and { n, o.units } or nil) or nil
+  local o, w, d = description()
+  local n, h = size(), o.units
+  local state = chance(0.5) and weights({ n, h }, o.cell == "lstm" and { n, h } or nil) or nil
   return o, float { n, size(), d }, w, state
 end
 
 local function stepper_of() -- the arguments of a stepper of one part; sizes of its input and state
-  local o, w, d, r = description()
+  local o, w, d = description()
   local layer, names = {}, {}
   for i, t in ipairs(w) do
     names[i] = "w" .. i
     layer[names[i]] = t
   end
-  return layer, { { description = o, names = names } }, random(4), d, r, o.units
+  return layer, { { description = o, names = names } }, random(4), d, o.units
 end
 
 local function stepping() -- a stepper and what its method run takes
-  local layer, parts, n, d, r, units = stepper_of()
+  local layer, parts, n, d, units = stepper_of()
   local ok, stepper = pcall(core.stepper, layer, parts, n)
   local function state(width) return chance(0.8) and core.randn(n, width) or nil end
-  return ok and stepper, layer, core.randn(n, d), { state(r), state(units) }, { state(r), state(units) }
+  return ok and stepper, layer, core.randn(n, d), { state(units), state(units) }, { state(units), state(units) }
 end
 
 local function optimizer()

@@ -279,6 +279,21 @@ describe("functions", function()
   end)
 end)
 
+describe("fma", function()
+  it("adds before it rounds, where there are instructions for it", function()
+    local e = core.precision == "double" and 2.0 ^ -27 or 2.0 ^ -12
+    local x = core.full({ 19 }, 1 + e)
+    local rest = core.isa() == "plain" and 0 or e * e
+    assert.equal(rest, core.fma(x, x, -1 - 2 * e):max():item())
+    assert.equal(rest, x:fma(x, -1 - 2 * e):min():item())
+    is(core.fma(int { 1, 2 }, int { 3, 4 }, 1), "float", { 4, 9 })
+    is(core.fma(core.zeros(0, 3), 1, 2), "float", {})
+    fails("fma: shapes (3,) and (2,) do not fit together", function()
+      return core.fma(core.zeros(3), core.zeros(2), 1)
+    end)
+  end)
+end)
+
 describe("broadcasting", function()
   local SHAPES = { { { 3, 4 }, { 4 } }, { { 3, 4 }, { 3, 1 } }, { { 1, 4 }, { 3, 1 } }, { { 2, 1, 3 }, { 4, 1 } },
     { { 5, 300 }, { 300 } }, { { 5, 300 }, { 5, 1 } }, { { 300, 5 }, { 5 } }, { { 300, 5 }, { 300, 1 } },

@@ -1,5 +1,5 @@
--- The options of nn.RNN, nn.LSTM and nn.GRU that are composed around the engine. The engine's own are held against a
--- plain pass in tests/c/test_recurrent.c.
+-- The options of nn.RNN, nn.LSTM and nn.GRU that are composed around the engine. The engine's own passes are held
+-- against a plain one in tests/c/test_recurrent.c, variants against what they were in variants_spec.lua.
 local rnn = require "rnn"
 local core = require "rnn.core"
 local nn = rnn.nn

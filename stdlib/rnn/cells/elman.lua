@@ -17,18 +17,21 @@ local linear = core.linear
 local Elman = zoo.cell("Elman", {
   activation = zoo.activation_names "tanh", layer_norm = false, kernel = "glorot_uniform", recurrent = "orthogonal",
 }, function(self, options)
-  self.f = zoo.activations[options.activation]
+  self:_prepare(options)
   zoo.weights(self, options, 1)
   self.bias_hh = zoo.zeros(self.units):requires_grad(false)
   if options.layer_norm then self.gain_ih, self.gain_hh = zoo.ones(self.units), zoo.ones(self.units) end
 end)
 
+-- What the step has to know beside the parameters, of the options of this cell or of nn.RNN.
+function Elman:_prepare(options) self.f = zoo.activations[options.activation] end
+
 function Elman:step(x, h)
+  local bias = self.bias_ih + self.bias_hh
   if self.gain_ih then
-    h = zoo.norm(linear(x, self.weight_ih), self.gain_ih, self.bias_ih)
-      + zoo.norm(linear(h, self.weight_hh), self.gain_hh, self.bias_hh)
+    h = zoo.norm(linear(x, self.weight_ih), self.gain_ih, bias) + zoo.norm(linear(h, self.weight_hh), self.gain_hh)
   else
-    h = linear(x, self.weight_ih, self.bias_ih) + linear(h, self.weight_hh, self.bias_hh)
+    h = linear(h, self.weight_hh, linear(x, self.weight_ih, bias))
   end
   h = self.f(h)
   return h, h

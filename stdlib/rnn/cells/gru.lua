@@ -23,37 +23,58 @@ local GRU = zoo.cell("GRU", {
   recurrent_activation = zoo.activation_names "sigmoid", kernel = "glorot_uniform", recurrent = "orthogonal",
 }, function(self, options)
   local rows = 3 * self.units
-  self.before = options.reset == "before"
-  self.t, self.s = zoo.activations[options.activation], zoo.activations[options.recurrent_activation]
+  self:_prepare(options)
   zoo.weights(self, options, 3)
   self.bias_hh = zoo.zeros(rows):requires_grad(not self.before)
   if options.chrono then zoo.gate(self, 2, zoo.chrono(self, options.chrono)) end
   if options.layer_norm then self.gain_ih, self.gain_hh = zoo.ones(rows), zoo.ones(rows) end
 end)
 
--- The sums of the gates first to last that h gives, normalised together.
-local function from_state(self, h, first, last)
-  local from, to = (first - 1) * self.units + 1, last * self.units
-  local function part(t) return core.slice(t, 1, from, to) end
-  if not self.gain_hh then return linear(h, part(self.weight_hh), part(self.bias_hh)) end
-  return zoo.norm(linear(h, part(self.weight_hh)), part(self.gain_hh), part(self.bias_hh))
+-- What the step has to know beside the parameters, of the options of this cell or of nn.GRU.
+function GRU:_prepare(options)
+  self.before = options.reset == "before"
+  self.t, self.s = zoo.activations[options.activation], zoo.activations[options.recurrent_activation]
+end
+
+-- Rows of a parameter: those of r and z, and those of n.
+local function parts(self, t)
+  local units = self.units
+  return core.slice(t, 1, 1, 2 * units), core.slice(t, 1, 2 * units + 1, 3 * units)
+end
+
+-- The bias beside W x, and that of n beside U h, which is reset with it.
+local function biases(self)
+  if self.before then return self.bias_ih + self.bias_hh, nil end
+  local rz, n = parts(self, self.bias_ih)
+  local more, reset = parts(self, self.bias_hh)
+  return core.concat({ rz + more, n }, 1), reset
 end
 
 function GRU:step(x, h)
-  local from_x = self.gain_ih and zoo.norm(linear(x, self.weight_ih), self.gain_ih, self.bias_ih)
-    or linear(x, self.weight_ih, self.bias_ih)
-  local xr, xz, xn = zoo.split(from_x, 3)
-  local hr, hz, hn, r, z
-  if self.before then
-    hr, hz = zoo.split(from_state(self, h, 1, 2), 2)
-    r, z = self.s(xr + hr), self.s(xz + hz)
-    hn = from_state(self, r * h, 3, 3)
+  local bias, bias_n = biases(self)
+  local u, u_n = parts(self, self.weight_hh)
+  local xr, xz, xn, r, z, n
+  if not self.gain_ih then
+    local from_x = linear(x, self.weight_ih, bias)
+    xn = core.slice(from_x, 2, 2 * self.units + 1, 3 * self.units)
+    r, z = zoo.split(linear(h, u, core.slice(from_x, 2, 1, 2 * self.units)), 2)
+    r, z = self.s(r), self.s(z)
+    if self.before then n = linear(r * h, u_n, xn) else n = xn + r * linear(h, u_n, bias_n) end
   else
-    hr, hz, hn = zoo.split(from_state(self, h, 1, 3), 3)
-    r, z = self.s(xr + hr), self.s(xz + hz)
-    hn = r * hn
+    xr, xz, xn = zoo.split(zoo.norm(linear(x, self.weight_ih), self.gain_ih, bias), 3)
+    if self.before then
+      local gain, gain_n = parts(self, self.gain_hh)
+      r, z = zoo.split(zoo.norm(linear(h, u), gain), 2)
+      r, z = self.s(xr + r), self.s(xz + z)
+      n = xn + zoo.norm(linear(r * h, u_n), gain_n)
+    else
+      local none = core.zeros(2 * self.units)
+      r, z, n = zoo.split(zoo.norm(linear(h, self.weight_hh), self.gain_hh, core.concat({ none, bias_n }, 1)), 3)
+      r, z = self.s(xr + r), self.s(xz + z)
+      n = xn + r * n
+    end
   end
-  local n = self.t(xn + hn)
+  n = self.t(n)
   h = n + z * (h - n)
   return h, h
 end

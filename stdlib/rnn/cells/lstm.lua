@@ -44,19 +44,9 @@ local LSTM = zoo.cell("LSTM", {
   if options.coupled and (without == "input_gate" or without == "forget_gate") then
     core.fail("cells.LSTM: option 'coupled' needs the gate that option 'without' takes away")
   end
-  self.coupled, self.outputs = options.coupled, zoo.width(self, options, "projection", units)
-  self.t, self.s = zoo.activations[options.activation], zoo.activations[options.recurrent_activation]
-  self.t_g = without == "input_activation" and zoo.activations.identity or self.t
-  self.t_c = without == "output_activation" and zoo.activations.identity or self.t
-  self.gates = {} -- their places among the sums
-  local count = 0
-  for _, gate in ipairs { "i", "f", "g", "o" } do
-    local missing = gate == "i" and (options.coupled or without == "input_gate")
-      or gate == "f" and without == "forget_gate" or gate == "o" and without == "output_gate"
-    if not missing then count, self.gates[gate] = count + 1, count + 1 end
-  end
-  self.count = count
-  local rows = count * units
+  self.outputs = zoo.width(self, options, "projection", units)
+  self:_prepare(options)
+  local rows = self.count * units
   self.weight_ih = zoo.parameter(options.kernel, rows, self.inputs)
   self.weight_hh = zoo.parameter(options.recurrent, rows, self.outputs)
   self.bias_ih = zoo.zeros(rows)
@@ -72,11 +62,28 @@ local LSTM = zoo.cell("LSTM", {
   if self.gates.i and rates then zoo.gate(self, self.gates.i, -rates) end
 end)
 
+-- What the step has to know beside the parameters, of the options of this cell or of nn.LSTM.
+function LSTM:_prepare(options)
+  local without = options.without
+  self.coupled = options.coupled
+  self.t, self.s = zoo.activations[options.activation], zoo.activations[options.recurrent_activation]
+  self.t_g = without == "input_activation" and zoo.activations.identity or self.t
+  self.t_c = without == "output_activation" and zoo.activations.identity or self.t
+  self.gates = {} -- their places among the sums
+  local count = 0
+  for _, gate in ipairs { "i", "f", "g", "o" } do
+    local missing = gate == "i" and (options.coupled or without == "input_gate")
+      or gate == "f" and without == "forget_gate" or gate == "o" and without == "output_gate"
+    if not missing then count, self.gates[gate] = count + 1, count + 1 end
+  end
+  self.count = count
+end
+
 -- The sums of all gates, in the order of their weights.
 local function sums_of(self, x, h)
-  if not self.gain_ih then return linear(x, self.weight_ih, self.bias_ih) + linear(h, self.weight_hh, self.bias_hh) end
-  return zoo.norm(linear(x, self.weight_ih), self.gain_ih, self.bias_ih)
-    + zoo.norm(linear(h, self.weight_hh), self.gain_hh, self.bias_hh)
+  local bias = self.bias_ih + self.bias_hh
+  if not self.gain_ih then return linear(h, self.weight_hh, linear(x, self.weight_ih, bias)) end
+  return zoo.norm(linear(x, self.weight_ih), self.gain_ih, bias) + zoo.norm(linear(h, self.weight_hh), self.gain_hh)
 end
 
 function LSTM:step(x, state)
@@ -89,7 +96,8 @@ function LSTM:step(x, state)
   local f, i = gate(at.f, 2, before), gate(at.i, 1, before)
   local g = self.t_g(sums[at.g])
   if self.coupled then i = 1 - f end
-  local c = (f and f * before or before) + (i and i * g or g)
+  local new = i and i * g or g
+  local c = f and core.fma(f, before, new) or before + new
   local o = gate(at.o, 3, c)
   h = self.t_c(self.gain_c and zoo.norm(c, self.gain_c, self.bias_c) or c)
   if o then h = o * h end

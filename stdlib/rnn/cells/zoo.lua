@@ -19,7 +19,11 @@ local function identity(x) return x end
 --- zoo.activations: name -> function of a tensor of any shape, the names of option activation of nn.LSTM.
 zoo.activations = {
   tanh = core.tanh, relu = core.relu, sigmoid = core.sigmoid, hard_sigmoid = core.hard_sigmoid,
-  softsign = core.softsign, selu = core.selu, identity = identity,
+  softsign = core.softsign, identity = identity,
+  selu = function(x) -- as the layers of nn have always rounded it
+    local below = x:lt(0)
+    return 1.0507009873554805 * core.where(below, 1.6732632423543772 * (core.where(below, x, 0):exp() - 1), x)
+  end,
   leaky_relu = function(x) return core.leaky_relu(x, 0.2) end,
 }
 
@@ -134,7 +138,7 @@ function zoo.split(x, n) return table.unpack(split(x, 2, n)) end
 --- zoo.rows(x, n) -> n tensors of consecutive rows of x (rows, ...): the parts of gates in a parameter
 function zoo.rows(x, n) return table.unpack(split(x, 1, n)) end
 
---- zoo.norm(x, gain, bias) -> x (N, width), each row normalised; gain, bias (width)
-function zoo.norm(x, gain, bias) return core.layer_norm(x, gain, bias, 1e-5) end
+--- zoo.norm(x, gain [, bias]) -> x (N, width), each row normalised; gain, bias (width)
+function zoo.norm(x, gain, bias) return core.layer_norm(x, gain, bias or core.zeros(gain:size(1)), 1e-5) end
 
 return zoo

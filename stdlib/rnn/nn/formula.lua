@@ -42,8 +42,8 @@ end
 
 --- formula.read(trace, y, states, about) -> graph
 ---
---- about: { samples, captured_dims, captured_needs, recorded }. graph.y and graph.new are the output and the new states,
---- graph.recorded what else is wanted at all steps, of the places about.recorded.
+--- about: { samples, captured_dims, captured_needs, recorded }. graph.y and graph.new are the output and the new
+--- states, graph.recorded what else is wanted at all steps, of the places about.recorded.
 function formula.read(trace, y, states, about)
   local graph = { captured = {}, captured_dims = about.captured_dims, captured_needs = about.captured_needs,
     samples = about.samples, states = {}, values = {}, recorded = {} }

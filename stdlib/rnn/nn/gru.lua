@@ -36,7 +36,7 @@ function GRU:init(inputs, units, options)
   options = self:_build(inputs, units, options, own)
   check.one_of("nn.GRU", "option 'reset'", options.reset, { "after", "before" })
   for _, part in ipairs(self.parts) do
-    local n = part.description.units
+    local n = part.units
     local rates = self:_chrono(options, n)
     if rates then self[part.names[3]]:detach():rows(n + 1, 2 * n):assign(rates) end -- z is the second gate
   end

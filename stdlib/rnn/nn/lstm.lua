@@ -46,7 +46,7 @@ function LSTM:init(inputs, units, options)
   check.effect("nn.LSTM", options, own, "forget_bias", not options.chrono, "option 'chrono' sets these biases")
   local forget_bias = check.number("nn.LSTM", "option 'forget_bias'", options.forget_bias)
   for _, part in ipairs(self.parts) do
-    local n = part.description.units
+    local n = part.units
     local first = options.coupled and 0 or n -- f is the second gate, or the first
     local bias, rates = self[part.names[3]]:detach(), self:_chrono(options, n)
     bias:rows(first + 1, first + n):fill_(forget_bias)

@@ -194,6 +194,10 @@ function backward.mul(b, v, d)
     if b:wants(v.inputs[i]) then b:give(v.inputs[i], b:emit("mul", v.width, d, b:again(other, v.width)), v.width) end
   end
 end
+function backward.fma(b, v, d)
+  backward.mul(b, v, d)
+  b:give(v.inputs[3], d, v.width)
+end
 function backward.div(b, v, d)
   local x, y, w = v.inputs[1], v.inputs[2], v.width
   if b:wants(x) then b:give(x, b:emit("div", w, d, b:again(y, w)), w) end
@@ -412,7 +416,7 @@ end
 
 -- Cheap enough to be computed twice.
 local cheap = { add = true, sub = true, mul = true, neg = true, square = true, eq = true, ne = true, lt = true,
-  le = true, gt = true, ge = true, where = true, maximum = true, minimum = true }
+  le = true, gt = true, ge = true, where = true, fma = true, maximum = true, minimum = true }
 
 -- Values of the loop that the way back reads: saved, or computed again at its head from others that are there.
 local function settle(b, list)
@@ -484,8 +488,8 @@ local activations = { tanh = false, relu = false, softsign = false, sigmoid = tr
 ---
 --- about: { records, x_needs, state_needs, watched }. inputs are values of the graph whose tensors the program takes;
 --- slots[k] is the place of state k among its states, nil for one that has left the loop; results are { value, batch }.
---- For explain: saved, the numbers kept of a sample and step; text, the program; made, its value of each of the graph's;
---- backward, whether there is a way back.
+--- For explain: saved, the numbers kept of a sample and step; text, the program; made, its value of each of the
+--- graph's; backward, whether there is a way back.
 function program.build(graph, about)
   local list = formula.order(formula.roots_of(graph))
   local b = setmetatable({ values = {}, code = {}, inputs = {}, constants = {}, matrices = {}, made = {}, wide = {},

@@ -1,11 +1,13 @@
 -- recurrent_base.lua: what nn.RNN, nn.LSTM and nn.GRU share: options, parameters, stacks, directions. nn.Recurrent has
--- streams, the outputs of two directions and watching from here. The engine runs one layer in one direction;
--- everything around it is composed here from ordinary ops. Their own files say the formulas. The same formulas in
--- ordinary ops stand in cell.lua; the tests hold one against the other.
+-- streams, the outputs of two directions and looking inside from here. The engine runs one layer in one direction;
+-- with options that it has no pass for, a cell of the zoo (rnn.cells) with the layer's parameters runs in its place, as
+-- a formula. Everything around is composed here from ordinary ops. The layers' own files say the formulas. The same
+-- formulas in ordinary ops stand in cell.lua; the tests hold one against the other.
 
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local guard = require "rnn.guard"
 local nest = require "rnn.nest"
 local Module = require "rnn.nn.module"
 local owner = require "rnn.nn.owner"
@@ -49,17 +51,46 @@ end
 
 -- ---- parts: one layer in one direction ----
 
--- A part has what the engine wants (description) and the names of its parameters in the engine's order.
+-- The engine has passes of its own for these layers as they are; with any of these options they run as formulas.
+local function is_variant(self, options)
+  return options.layer_norm or options.peepholes or options.coupled or (options.projection or 0) > 0
+    or options.reset == "before" or options.recurrent_dropout > 0 or options.zoneout > 0
+    or (options.zoneout_cell or 0) > 0 or (options.recurrent_activation or "sigmoid") ~= "sigmoid"
+    or not (options.activation == "tanh" or options.activation == "relu" and self.cell == "rnn")
+end
+
+-- A cell of the zoo whose parameters are those of a layer: as cell.layer has them with its suffix.
+local View = {}
+function View.__index(view, name) return rawget(view, "layer")[name .. rawget(view, "suffix")] end
+
+local function new_cell(self, cell, options, suffix, inputs, units, width)
+  local kind = require("rnn.cells." .. (cell == "rnn" and "elman" or cell))
+  local view = setmetatable({ layer = self, suffix = suffix, inputs = inputs, units = units, outputs = width,
+    step = guard.inner(kind.step), describe = function(view) return view.layer:describe() end }, View)
+  guard.inner(kind._prepare)(view, options)
+  return view
+end
+
+-- The cell of a part.
+local function cell_of(self, part)
+  part.cell = part.cell or new_cell(self, self.cell, self.options, "_" .. part.name, part.inputs, part.units,
+    part.width)
+  return part.cell
+end
+
+-- The rates of zoneout of h and c that are not 0, in working precision: 1 - rate is the same wherever it is computed.
+local function zones_of(h, c)
+  local zones = {}
+  for k, rate in ipairs { h, c } do zones[k] = rate > 0 and core.tensor(rate + 0.0):item() or nil end
+  return zones
+end
+
+-- A part has the names of its parameters in the engine's order, and what else the engine wants (description), if it has
+-- a pass for it.
 local function new_part(self, options, k, inputs, units, reverse)
   local width = options.projection and options.projection > 0 and options.projection or units
   local place = ("l%d%s"):format(k - 1, reverse and "_reverse" or "")
-  local part = { name = place, width = width, names = {}, description = {
-    cell = self.cell, units = units, reverse = reverse, activation = options.activation,
-    gate_activation = options.recurrent_activation, layer_norm = options.layer_norm,
-    recurrent_dropout = options.recurrent_dropout, zoneout_h = options.zoneout, zoneout_c = options.zoneout_cell,
-    peepholes = options.peepholes, projection = options.projection, coupled = options.coupled,
-    reset_before = options.reset == "before",
-  } }
+  local part = { name = place, width = width, units = units, inputs = inputs, reverse = reverse, names = {}, calls = 0 }
   local suffix = "_" .. place
   local function add(name, fill, ...)
     self[name .. suffix] = parameter.new(fill, ...)
@@ -84,6 +115,9 @@ local function new_part(self, options, k, inputs, units, reverse)
   if options.peepholes then add("peephole", initializers.zeros, 3, units) end
   if options.projection and options.projection > 0 then add("weight_hr", options.kernel, width, units) end
   part.sizes = self.states == 2 and { width, units } or { width }
+  if not is_variant(self, options) then
+    part.description = { cell = self.cell, units = units, reverse = reverse, activation = options.activation }
+  end
   if options.initial_state == "trained" then
     part.initial = { "initial_h" .. suffix, self.states == 2 and "initial_c" .. suffix or nil }
     for i, name in ipairs(part.initial) do self[name] = parameter.new(initializers.zeros, 1, part.sizes[i]) end
@@ -128,6 +162,7 @@ function Base:_build(inputs, units, options, more)
   options.kernel = parameter.initializer(fname, "kernel", options.kernel)
   options.recurrent = parameter.initializer(fname, "recurrent", options.recurrent)
   self.activation, self.dropout, self.residual = options.activation, options.dropout, options.residual
+  self.options, self.zones = options, zones_of(options.zoneout, options.zoneout_cell)
   self.directions = options.bidirectional and 2 or 1
   self.parts = {}
   local width = self.inputs
@@ -205,13 +240,64 @@ function Base:_merge(forwards, backwards)
   return self.merge == "mean" and sum * 0.5 or sum
 end
 
+-- A sequence's draws, numbered as the engine's once were: recurrent dropout of h; zoneout of h, then of c, or of none.
+function Base:_draws(states, steps, samples)
+  local rate, zones, masks, shares = self.options.recurrent_dropout, self.zones, nil, {}
+  if self.training and rate > 0 then masks = { core.dropout(core.ones(samples, states[1]:size(2)), rate) } end
+  for k = 1, next(zones) and 2 or 0 do
+    local draws = self.training and core.ones(steps * samples, (states[k] or states[1]):size(2))
+    local share = draws and core.dropout(draws, zones[k] or 0):eq(0)
+    if zones[k] then shares[k] = share or zones[k] end
+  end
+  return masks, next(shares) and shares
+end
+
+-- The state of a part as its cell has it.
+local function state_of_cell(part, state, samples)
+  local list = {}
+  for i, size in ipairs(part.sizes) do list[i] = state and state[i] or core.zeros(samples, size) end
+  return part.sizes[2] and list or list[1]
+end
+
+local last_step
+
+-- The same by the cell's formula.
+local function run_formula(self, part, x, state, returns)
+  local samples, steps, lengths = x:size(1), x:size(2), x:lengths()
+  local y, new = core.zeros(samples, steps, part.width), state_of_cell(part, state, samples)
+  if samples > 0 and steps > 0 then
+    if lengths then x = x:zero_padding():without_lengths() end
+    y, new = require "rnn.nn.runner".run(self, part, cell_of(self, part), x, new, lengths)
+  end
+  if lengths then y = y:with_lengths(lengths) end
+  new = part.sizes[2] and new or { new }
+  if returns == "last" then
+    y = part.reverse and steps > 0 and new[1] or last_step(y)
+    if part.reverse and lengths then y = y * lengths:gt(0):reshape(samples, 1) end
+  end
+  return y, new
+end
+
+--- Base.leaky(layer) -> function(x, state) -> y, { h }
+---
+--- The simple RNN with a layer's parameters whose units keep the share 1 - layer.leak of h', by its formula: what
+--- zoneout keeps in evaluation.
+function Base.leaky(layer)
+  local part = { name = "l0", width = layer.units, sizes = { layer.units }, calls = 0,
+    cell = new_cell(layer, "rnn", { activation = "tanh" }, "", layer.inputs, layer.units, layer.units) }
+  local runner = { training = false, options = { recurrent_dropout = 0 }, zones = zones_of(1 - layer.leak),
+    layer = layer,
+    _draws = guard.inner(Base._draws), describe = part.cell.describe }
+  return function(x, state) return run_formula(runner, part, x, state, "sequence") end
+end
+
 local function run_part(self, part, x, state, returns)
+  if not part.description or part.recorded then return run_formula(self, part, x, state, returns) end
   local description, weights = part.description, {}
-  description.training, description.returns, description.watch = self.training, returns, part.watch
+  description.returns, description.watch = returns, part.watch
   -- √T segments of √T steps hold least; a number says how long they are.
   description.recompute = self.recompute == true and math.ceil(math.sqrt(x:size(2))) or self.recompute or 0
   for i, name in ipairs(part.names) do weights[i] = self[name] end
-  if part.recorded then part.taken = require "rnn.nn.twin"(self, part, x, state, part.recorded) end
   return core.recurrent(description, x, weights, state)
 end
 
@@ -229,7 +315,7 @@ local function run_layer(self, k, x, state, states, returns)
 end
 
 -- The output of each sequence's last valid step: y (N, T, H) -> (N, H).
-local function last_step(y)
+function last_step(y)
   local lengths, steps = y:lengths(), y:size(2)
   if steps == 0 then return core.zeros(y:size(1), y:size(3)) end
   if not lengths then return y:select(2, steps) end
@@ -306,6 +392,29 @@ local function first_state(self, given, batch)
   return start
 end
 
+-- The parts with their cells, nil for a pass of the engine, and the states before a first step of one sample.
+function Base:_cells()
+  local start, list, at = first_state(self, nil, 1), {}, 0
+  for i, part in ipairs(self.parts) do
+    local own = { table.unpack(start, at + 1, at + #part.sizes) }
+    list[i] = { part, not part.description and cell_of(self, part) or nil, state_of_cell(part, own) }
+    at = at + #own
+  end
+  return list
+end
+
+local function step_of_cells(self, x, start)
+  local states, at = {}, 0
+  for i, part in ipairs(self.parts) do
+    local before = { table.unpack(start, at + 1, at + #part.sizes) }
+    local y, new = require "rnn.nn.runner".step(self, cell_of(self, part), x, state_of_cell(part, before))
+    for k, t in ipairs(part.sizes[2] and new or { new }) do states[at + k] = t end
+    at = at + #before
+    x = self.residual and i > 1 and y + x or y
+  end
+  return x, setmetatable(states, owner.kind(self))
+end
+
 --- lstm:step(x [, state]) -> y, state
 ---
 --- One time step, for streams: the same for nn.RNN, nn.LSTM and nn.GRU. Nothing is recorded. y and state are new each
@@ -323,6 +432,7 @@ function Base:step(x, state)
     core.fail("%s: step: expected input (N, %d), got %s", self:describe(), self.inputs, check.input(x))
   end
   local start = first_state(self, given_state(self, state, #x), #x)
+  if not self.parts[1].description then return core.no_grad(step_of_cells, self, x, start) end
   local y, new = step(self, x, start)
   if y then return y, new end
   core.stepper(self, self.parts, #x, owner.kind(self), self.residual) -- another batch, or weights that changed
@@ -373,9 +483,11 @@ end
 
 --- lstm:record(names) -> layer
 ---
---- As layer:record of nn.Recurrent, from the next forward on, by the names in the steps of cells.LSTM (i f g o c h),
---- cells.GRU (r z n h) and cells.Elman (h), which run over the same input for it. nil ends it. Errors, of forward:
---- other names; options that draw random numbers, in training.
+--- From the next forward on, layer:recorded() has the values over time of the local variables of the cell's step that
+--- have these names, as they are when it returns: layer:record { "f", "c" } for a step with local f = ...; nil ends it.
+--- The step must end in return y, state. nn.LSTM has the names of cells.LSTM (i f g o c h), nn.GRU those of cells.GRU
+--- (r z n h), nn.RNN that of cells.Elman (h), and runs as a formula meanwhile, with the same bits. Errors, of
+--- forward: a name that is no local variable with a row for each sample.
 ---@param names? string[]
 ---@return nn.RecurrentBase
 function Base:record(names)
@@ -386,7 +498,9 @@ end
 
 --- lstm:recorded() -> table of tensors by name
 ---
---- As layer:recorded of nn.Recurrent, (N, T, width) each. Errors: no forward since layer:record.
+--- What layer:record asked for, (N, T, width) each, at the last forward, without history; 0 behind the end of a
+--- sequence. With several layers or directions the names end in theirs: f_l0, f_l0_reverse, f_l1. Errors: no forward
+--- since layer:record.
 ---@return table<string, rnn.Tensor>
 function Base:recorded()
   local found = {}
@@ -394,11 +508,28 @@ function Base:recorded()
     if not part.taken then
       core.fail("%s: recorded: nothing is recorded; layer:record { \"h\" }, then a forward", self:describe())
     end
-    for name, values in pairs(part.taken) do
-      found[#self.parts > 1 and name .. "_" .. part.name or name] = values
-    end
+    for name, values in pairs(part.taken) do found[#self.parts > 1 and name .. "_" .. part.name or name] = values end
   end
   return found
+end
+
+--- lstm:explain() -> text
+---
+--- How each cell runs, in lines of less than 100 columns: what is computed once a call, before the loop, in it
+--- (products with a common left side, and which elementwise instructions make one pass), behind it; what is kept for
+--- backward, with bytes for each sample and step; the lines of the script that each comes from; or why a step is no
+--- formula. It is traced for it as it is now, with gradients and lengths as at the last call: print(layer:explain()).
+--- nn.RNN, nn.LSTM and nn.GRU without further options run in passes of the engine that are written by hand. A cell has
+--- it, too: cell:explain().
+---@return string
+function Base:explain()
+  local list = { self:describe() }
+  for _, entry in ipairs(self:_cells()) do
+    local part, cell, state = table.unpack(entry, 1, 3)
+    if cell then require "rnn.nn.runner".explain(self, part, cell, state, list)
+    else list[#list + 1] = ("%s: a pass of the engine%s"):format(part.name, part.reverse and ", backwards" or "") end
+  end
+  return table.concat(list, "\n") .. "\n"
 end
 
 function Base:describe()

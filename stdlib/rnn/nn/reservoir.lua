@@ -7,6 +7,7 @@ local check = require "rnn.check"
 local Module = require "rnn.nn.module"
 local owner = require "rnn.nn.owner"
 local parameter = require "rnn.nn.parameter"
+local Base = require "rnn.nn.recurrent_base"
 
 --- nn.Reservoir(inputs, units [, options])
 ---
@@ -97,11 +98,24 @@ local function need_input(self, x)
   end
 end
 
--- What zoneout keeps of h' in evaluation is what a leaky unit keeps.
+local leaky = setmetatable({}, { __mode = "k" }) -- layer -> what runs it
+
 local function run(self, x, state)
   owner.check(self, state)
-  local h, new = core.recurrent({ cell = "rnn", units = self.units, zoneout_h = 1 - self.leak }, x,
-    { self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh }, state)
+  local n, first = x:size(1), type(state) == "table" and state[1]
+  if state ~= nil and not (core.is_tensor(first) and first:ndim() == 2 and first:size(1) == n
+      and first:size(2) == self.units) then
+    core.fail("%s: expected a state of a tensor (%d, %d), got %s", self:describe(), n, self.units,
+      check.describe(first or state))
+  end
+  local h, new
+  if self.leak == 1 then
+    h, new = core.recurrent({ cell = "rnn", units = self.units }, x,
+      { self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh }, state)
+  else
+    leaky[self] = leaky[self] or Base.leaky(self)
+    h, new = leaky[self](x, state)
+  end
   return h, setmetatable(new, owner.kind(self))
 end
 

@@ -5,7 +5,7 @@ local core = require "rnn.core"
 local class = require "rnn.class"
 local nest = require "rnn.nest"
 local Batches = require "rnn.data.batches"
-local Recurrent = require "rnn.nn.recurrent"
+local RecurrentBase = require "rnn.nn.recurrent_base"
 
 -- What is not finite in t: "nan at (3, 17, 1)" and its sample and time step; or nothing.
 local function bad_element(t)
@@ -67,7 +67,7 @@ local function layer_and_time(names)
     local _, self = debug.getlocal(level, 1)
     if type(self) == "table" and names[self] then
       if not path and names[self] ~= "" then path = names[self] end
-      for i = 2, class.is_a(self, Recurrent) and 60 or 1 do
+      for i = 2, class.is_a(self, RecurrentBase) and 60 or 1 do
         local name, value = debug.getlocal(level, i)
         if name == "t" and math.type(value) == "integer" then time = value end
       end

@@ -1,0 +1,377 @@
+-- runner.lua: runs one cell over all steps, for nn.Recurrent and for nn.LSTM and the like where a formula runs in place
+-- of the engine's own pass: by the plan of its formula (plan.lua), or step by step in Lua where it has none.
+--
+-- A layer has options (compile, recompute, recurrent_dropout), training, describe(), zones (index of a state -> rate of
+-- zoneout) and _draws(states, steps, samples). A part is a cell of it in one direction: name, reverse, calls = 0,
+-- initial (are its first states trained?), watch, recorded (names of local variables of the step); the runner leaves in
+-- it why it runs step by step, taken (what was recorded), watched and last (what the last call was like).
+
+local core = require "rnn.core"
+local check = require "rnn.check"
+local guard = require "rnn.guard"
+local nest = require "rnn.nest"
+local plan = require "rnn.nn.plan"
+local locals = require "rnn.nn.locals"
+
+local runner = {}
+
+-- ---- states: any nest of tensors, and a flat list of them ----
+
+local function flatten(state, list)
+  if core.is_tensor(state) then
+    list[#list + 1] = state
+  elseif type(state) == "table" then
+    for _, key in ipairs(nest.keys(state)) do flatten(state[key], list) end
+  else
+    core.fail("a state is %s, not a tensor", check.describe(state))
+  end
+  return list
+end
+runner.flatten = flatten
+
+-- The same structure with the tensors of the list.
+local function rebuild(template, list, at)
+  at = at or { 0 }
+  if core.is_tensor(template) then
+    at[1] = at[1] + 1
+    return list[at[1]]
+  end
+  local result = {}
+  for _, key in ipairs(nest.keys(template)) do result[key] = rebuild(template[key], list, at) end
+  return result
+end
+runner.rebuild = rebuild
+
+-- The names of its tensors: "h", or the keys that lead to each.
+local function names_of(state, prefix, list)
+  if core.is_tensor(state) then
+    list[#list + 1] = prefix or "h"
+  else
+    for _, key in ipairs(nest.keys(state)) do
+      names_of(state[key], prefix and prefix .. "_" .. key or tostring(key), list)
+    end
+  end
+  return list
+end
+runner.names_of = names_of
+
+-- ---- the plan of a call ----
+
+local function shape_text(list) -- as they would read with any number of samples
+  local texts = {}
+  for i, t in ipairs(list) do texts[i] = ("(N, %d)"):format(t:size(2)) end
+  return table.concat(texts, ", ")
+end
+
+-- Raises what is wrong with a step as a whole, where it is defined.
+local function refuse(cell, format, ...)
+  local where = debug.getinfo(guard.inner(cell.step), "S")
+  if where.source:find "^@%[rnn%]" then core.fail(format, ...) end
+  error(("%s:%d: %s"):format(where.short_src, where.linedefined, format:format(...)), 0)
+end
+
+local UNSTEADY = "step is not the same at every time step: it runs once a call, not once a step; use t"
+
+local function no_random() core.fail("step draws random numbers; use the options zoneout and recurrent_dropout") end
+
+-- The cell's step, which leaves its local variables in found where they are asked for.
+local function step_of(part, cell, found)
+  local step = guard.inner(cell.step)
+  if not part.recorded then return step end
+  return function(...) return locals.run(found, step, ...) end
+end
+
+-- Runs the step once on formulas: trace, y, states, local variables.
+local function trace(part, cell, x, start, states, samples, lines)
+  local widths = { x:size(2), 1 }
+  for i, t in ipairs(states) do
+    if t:ndim() ~= 2 or t:type() ~= "float" then core.fail("a state is a tensor %s, not (N, width)", check.shape(t)) end
+    widths[i + 2] = t:size(2)
+  end
+  local found, random = {}, math.random
+  local step = step_of(part, cell, found)
+  rawset(math, "random", no_random)
+  local results = table.pack(pcall(core.trace, samples, widths, function(fx, ft, ...)
+    local y, new = step(cell, fx, rebuild(start, { ... }), ft)
+    if new == nil then refuse(cell, "its step returned no new state (output, state)") end
+    local list = flatten(new, {})
+    for i = 1, math.max(#list, #states) do
+      local t, was = list[i], states[i]
+      if not t or not was or t:ndim() ~= 2 or t:size(1) ~= samples or t:size(2) ~= was:size(2) then
+        refuse(cell, "state %d: %s in, %s out", i, was and shape_text { was } or "nothing",
+          t and (t:ndim() == 2 and t:size(1) == samples and shape_text { t } or check.shape(t)) or "nothing")
+      end
+    end
+    if not core.is_tensor(y) or y:ndim() ~= 2 or y:size(1) ~= samples then
+      refuse(cell, "its output is %s, not a tensor (N, width)", check.describe(y))
+    end
+    return y, list, found
+  end, lines))
+  rawset(math, "random", random)
+  if not results[1] then error(results[2], 0) end
+  return table.unpack(results, 2, results.n)
+end
+
+-- Of each part its plans by their keys. They are no part of a module, and no tensors of one are in them.
+local plans = setmetatable({}, { __mode = "k" })
+
+-- The plan of this call and its captured tensors.
+local function plan_of(part, cell, x, start, states, samples, about)
+  local function traced(lines)
+    local t, y, new, found = trace(part, cell, x, start, states, samples, lines)
+    local results, places = { y, table.unpack(new) }, {}
+    for _, result in ipairs(results) do
+      if core.trace_place(t, result) == 0 then
+        refuse(cell, "a result of the step depends on nothing that changes; return it as x * 0 + ...")
+      end
+    end
+    local function fit(value) return core.trace_place(t, value) > 0 and value:ndim() == 2 end
+    for i, value in ipairs(part.recorded and locals.pick(found, part.recorded, fit, cell) or {}) do
+      results[#results + 1], places[i] = value, core.trace_place(t, value)
+    end
+    return core.trace_key(t, table.unpack(results)) .. about.key, t, y, new, places
+  end
+  local key, t = traced(false)
+  part.calls = part.calls + 1
+  plans[part] = plans[part] or {}
+  local known = plans[part][key]
+  if known == nil or part.calls & (part.calls - 1) == 0 then
+    local key2, t2, y2, new2, places = traced(true)
+    if not core.trace_same(t, t2) or key2 ~= key then refuse(cell, "%s", UNSTEADY) end
+    if not known then
+      about.trace, about.y, about.states, about.captured, about.samples = t2, y2, new2, core.trace_captured(t2), samples
+      about.recorded = places
+      known = plan.make(about)
+      plans[part][key] = known
+      about.trace, about.y, about.states, about.captured = nil, nil, nil, nil
+    end
+  end
+  return known, core.trace_captured(t)
+end
+
+-- What a plan depends on beside the formula, and its key.
+local function about_of(self, part, records, x_needs, state_needs, padded)
+  local about = { records = records, x_needs = x_needs, state_needs = state_needs,
+    shifts = not (part.reverse and padded), watched = part.watch ~= nil,
+    masks = self.training and self.options.recurrent_dropout > 0 }
+  local bits = { tostring(records), tostring(x_needs), tostring(about.shifts), tostring(about.watched),
+    tostring(about.masks) }
+  for k, needs in ipairs(state_needs) do
+    local rate = self.zones[k]
+    if rate then
+      about.zoneout = about.zoneout or {}
+      about.zoneout[k] = self.training and "draw" or rate
+    end
+    bits[#bits + 1] = ("%s %s"):format(needs, rate and about.zoneout[k])
+  end
+  for _, name in ipairs(part.recorded or {}) do bits[#bits + 1] = name end
+  about.key = table.concat(bits, " ")
+  return about
+end
+
+-- y (N, T, width), the final states and what is recorded, by the plan; raises where there is none.
+local function by_plan(self, part, cell, x, start, states, samples, steps, lengths, masks, shares)
+  local records, state_needs = core.recording(), {}
+  for k, t in ipairs(states) do state_needs[k] = records and t:requires_grad() end
+  local about = about_of(self, part, records, records and x:requires_grad(), state_needs, lengths ~= nil)
+  part.last = { width = x:size(2), x_needs = about.x_needs, state_needs = state_needs, padded = lengths ~= nil }
+  local made, captured = plan_of(part, cell, x, start, states, samples, about)
+  part.why = made.why
+  if made.why and self.options.compile then error(made.why, 0) end
+  local call = { steps = steps, samples = samples, x = x, states = states, captured = captured,
+    reverse = part.reverse, lengths = lengths, watch = part.watch, draws = shares, masks = masks }
+  local length = self.options.recompute
+  part.watched = nil
+  if not length or not records or core.check_finite() then return plan.run(made, call) end
+  part.watched = {}
+  call.watched = part.watched
+  return plan.run_in_segments(made, call, length == true and math.ceil(math.sqrt(steps)) or length)
+end
+
+-- One step of zoneout: each new state that has a share keeps as much of the old one. Gives the output, which may be a
+-- state.
+local function zone(shares, old, new, y)
+  for k, share in pairs(shares) do
+    local zoned = share * old[k] + (1 - share) * new[k]
+    if rawequal(y, new[k]) then y = zoned end
+    new[k] = zoned
+  end
+  return y
+end
+
+-- The same step by step, in Lua; what is no formula, and what is searched for NaN: the autopsy finds the layer in the
+-- first argument and the step in t.
+local function by_loop(_, part, cell, x, start, states, samples, steps, lengths, shares)
+  local outputs, list, shortest, found, recorded = {}, states, steps, {}, {}
+  local step = step_of(part, cell, found)
+  local function fit(value)
+    return core.is_tensor(value) and value:type() == "float" and value:ndim() == 2 and value:size(1) == samples
+  end
+  for _, length in ipairs(lengths and lengths:totable() or {}) do shortest = math.min(shortest, length) end
+  local from, to, by = 1, steps, 1
+  if part.reverse then from, to, by = steps, 1, -1 end
+  for t = from, to, by do
+    local y, new = step(cell, core.slice(x, 1, (t - 1) * samples + 1, t * samples), rebuild(start, list),
+      core.full({ samples, 1 }, t))
+    if new == nil then core.fail("%s: its step returned no new state (output, state)", cell:describe()) end
+    local after = flatten(new, {})
+    local own = {}
+    for k, share in pairs(shares or {}) do
+      own[k] = type(share) == "number" and share or core.slice(share, 1, (t - 1) * samples + 1, t * samples)
+    end
+    y = zone(own, list, after, y)
+    if t > shortest then
+      local valid = core.reshape(core.ge(lengths, t), -1, 1)
+      for k, new_state in ipairs(after) do after[k] = core.where(valid, new_state, list[k]) end
+    end
+    list, outputs[t] = after, y
+    for i, value in ipairs(part.recorded and locals.pick(found, part.recorded, fit, cell) or {}) do
+      recorded[i] = recorded[i] or {}
+      recorded[i][t] = value:detach()
+    end
+  end
+  for i, values in ipairs(recorded) do recorded[i] = core.concat(values, 1) end
+  return core.concat(outputs, 1), list, recorded
+end
+
+-- Drops the prefix "file:12: " of a message, to say the line behind.
+local function with_line(message)
+  local where, line, rest = tostring(message):match "^([^\n]-):(%d+): ([^\n]*)"
+  if not where then return tostring(message) end
+  return ("%s (line %s of %s)"):format(rest, line, where)
+end
+
+local said = setmetatable({}, { __mode = "k" }) -- cells' classes of which it was said
+
+local function say(cell, why)
+  local kind = getmetatable(cell)
+  if said[kind] then return end
+  said[kind] = true
+  io.stderr:write(("%s runs step by step: %s\n"):format(cell:describe(), with_line(why)))
+end
+
+-- What a step that was refused has left in its cell is taken back, before it runs step by step.
+local function fields_of(cell)
+  local fields = {}
+  for key, value in next, cell do fields[key] = value end
+  return fields
+end
+
+local function restore(cell, fields)
+  for key in next, fields_of(cell) do
+    if fields[key] == nil then rawset(cell, key, nil) end
+  end
+  for key, value in next, fields do rawset(cell, key, value) end
+end
+
+
+-- What was recorded at all steps, (T N, width) each, by name and as batches without history.
+local function taken_of(part, recorded, samples, steps, lengths)
+  local taken = {}
+  for i, name in ipairs(part.recorded) do
+    local values = plan.to_batch(recorded[i], samples, steps)
+    taken[name] = lengths and values:with_lengths(lengths):zero_padding() or values
+  end
+  return taken
+end
+
+--- runner.run(layer, part, cell, x, state, lengths) -> y (N, T, width), state
+---
+--- x (N, T, ...) has no lengths of its own and one step or more; what y is behind the lengths is 0. Errors: a step that
+--- gives no state; options that need a formula where it is none; what the step raises.
+function runner.run(layer, part, cell, x, state, lengths)
+  local samples, steps, states = x:size(1), x:size(2), flatten(state, {})
+  local masks, shares = layer:_draws(states, steps, samples)
+  local searching = core.check_finite()
+  x = core.transpose(x, 1, 2):reshape(steps * samples, table.unpack({ x:shape() }, 3))
+  local function done(y, new, recorded)
+    part.taken = part.recorded and taken_of(part, recorded, samples, steps, lengths)
+    return lengths and y:with_lengths(lengths):zero_padding():without_lengths() or y, rebuild(state, new)
+  end
+  if samples > 0 and searching and masks then -- which loops have in products alone: the plan by ordinary ops
+    return done(by_plan(layer, part, cell, x, state, states, samples, steps, lengths, masks, shares))
+  end
+  if samples > 0 and not searching then
+    local fields = (part.calls == 0 or part.why) and fields_of(cell)
+    local results = table.pack(pcall(by_plan, layer, part, cell, x, state, states, samples, steps, lengths, masks,
+      shares))
+    if results[1] then
+      if part.why then say(cell, part.why) end
+      return done(table.unpack(results, 2))
+    end
+    if fields then restore(cell, fields) end
+    if layer.options.compile or tostring(results[2]):find "interrupted!$" then error(results[2], 0) end
+    part.why = results[2]
+    local needing = masks and "recurrent_dropout" or layer.options.recompute and core.recording() and "recompute"
+    if needing then
+      core.fail("%s: option '%s' needs a step that is a formula: %s", layer:describe(), needing, with_line(part.why))
+    end
+  end
+  local y, new, recorded = by_loop(layer, part, cell, x, state, states, samples, steps, lengths, shares)
+  if part.why and not searching then say(cell, part.why) end
+  return done(plan.to_batch(y, samples, steps), new, recorded)
+end
+
+--- runner.step(layer, cell, x, state, t) -> y, state
+---
+--- One step, x (N, ...), t (N, 1); zoneout takes its expectation.
+function runner.step(layer, cell, x, state, t)
+  local y, new = guard.inner(cell.step)(cell, x, state, t)
+  if not next(layer.zones) then return y, new end
+  local after = flatten(new, {})
+  y = zone(layer.zones, flatten(state, {}), after, y)
+  return y, rebuild(state, after)
+end
+
+-- The plan of a part for one sequence, after what the last call was like; and what explain says of names.
+local function plan_alone(self, part, cell, start)
+  local states, last, records = flatten(start, {}), part.last, core.recording()
+  local width = last and last.width or cell.inputs
+  if math.type(width) ~= "integer" then
+    core.fail("the width of its input is unknown before a first call")
+  end
+  local needs = last and last.state_needs or {}
+  for k in ipairs(states) do needs[k] = needs[k] or records and part.initial ~= nil end
+  local x_needs = part.name:find "^l0" == nil
+  if last then x_needs = last.x_needs end
+  local about = about_of(self, part, records, x_needs, needs, last and last.padded)
+  about.samples = 1
+  local t, y, new, found = trace({ recorded = {} }, cell, core.zeros(1, width), start, states, 1, true)
+  about.trace, about.y, about.states = t, y, new
+  local tensors, names, says = cell:named_tensors(), {}, { captured = {}, results = {}, numbers = {}, locals = {} }
+  for i, pair in ipairs(tensors) do tensors[i], names[i] = pair[2], pair[1] end
+  local places
+  about.captured, places = core.trace_captured(t, tensors)
+  for i, captured in ipairs(about.captured) do
+    says.captured[i] = names[places[i]]
+    if captured:ndim() == 0 and places[i] == 0 then says.numbers[i] = captured:item()
+    elseif not captured:is_leaf() then says.results[i] = "a tensor " .. check.shape(captured):gsub("^tensor ", "") end
+  end
+  for _, name in ipairs(nest.keys(found)) do
+    local place = core.trace_place(t, found[name])
+    if place > 2 then says.locals[place] = says.locals[place] or name end
+  end
+  says.states = names_of(start, nil, {})
+  for k, name in ipairs(says.states) do
+    if name:find "^%d" then says.states[k] = says.locals[2 + k] or "state " .. name end
+  end
+  return plan.make(about), says
+end
+
+--- runner.explain(layer, part, cell, state, list)
+---
+--- Appends lines on how the cell runs, from a state of one sample, to the list.
+function runner.explain(layer, part, cell, state, list)
+  local fields = fields_of(cell)
+  local ok, made, says = pcall(plan_alone, layer, part, cell, state)
+  if not ok then
+    restore(cell, fields)
+    made, says = nil, { why = with_line(made) }
+  end
+  says.library = debug.getinfo(guard.inner(cell.step), "S").source:find "^@%[rnn%]" ~= nil
+  says.recompute = layer.options.recompute ~= false
+  local title = ("%s: %s%s"):format(part.name, cell:describe(), part.reverse and ", backwards" or "")
+  require "rnn.nn.explain"(list, title, made, says)
+end
+
+return runner
