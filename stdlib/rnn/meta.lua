@@ -12,6 +12,7 @@
 ---@field TimeLimit rnn.TimeLimit
 ---@field args fun(spec: table): table
 ---@field bilinear fun(x1: rnn.Tensor, x2: rnn.Tensor, weight: rnn.Tensor, bias?: rnn.Tensor): rnn.Tensor
+---@field cell_check fun(cell: nn.Cell|table, options?: table): boolean
 ---@field chunk fun(x: rnn.Tensor, axis: integer, count: integer): rnn.Tensor[]
 ---@field diff fun(x: rnn.Tensor, axis?: integer): rnn.Tensor
 ---@field dot fun(a: rnn.Tensor, b: rnn.Tensor): rnn.Tensor
@@ -24,7 +25,7 @@
 ---@field gradcheck fun(f: fun(...): any, inputs: rnn.Tensor|any[], options?: { eps?: number, atol?: number, rtol?: number }): boolean
 ---@field hvp fun(f: fun(...): rnn.Tensor, inputs: rnn.Tensor|rnn.Tensor[], v: rnn.Tensor|rnn.Tensor[]): rnn.Tensor|rnn.Tensor[]
 ---@field lerp fun(a: rnn.Tensor, b: rnn.Tensor, weight: rnn.Tensor|number): rnn.Tensor
----@field load fun(path: string, model?: nn.Module): nn.Module|nil, table|string|nil, string?
+---@field load fun(path: string, model?: nn.Module|{ classes: table }): nn.Module|nil, table|string|nil, string?
 ---@field masked_fill fun(x: rnn.Tensor, mask: rnn.Tensor, value: number): rnn.Tensor
 ---@field meshgrid fun(...): rnn.Tensor
 ---@field monitor rnn.Monitor
@@ -302,6 +303,7 @@ local rnn = {}
 ---@field flip fun(self: rnn.Tensor, axes?: integer[]): rnn.Tensor
 ---@field floor fun(self: rnn.Tensor): rnn.Tensor
 ---@field floor_div fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
+---@field fma fun(self: rnn.Tensor, b: rnn.Tensor|number, c: rnn.Tensor|number): rnn.Tensor
 ---@field gather fun(self: rnn.Tensor, axis: integer, ids: rnn.Tensor): rnn.Tensor
 ---@field gaussian_nll fun(self: rnn.Tensor, target: rnn.Tensor|number, variance: rnn.Tensor|number, sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none"): rnn.Tensor
 ---@field ge fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
@@ -1160,13 +1162,16 @@ function rnn.trace_place(trace, x) end
 ---@return table[]
 function rnn.trace_nodes(trace) end
 
---- rnn.trace_captured(trace) -> table
+--- rnn.trace_captured(trace [, tensors]) -> table [, places]
 ---
---- The tensors with values that the formula uses, in the order of their places; from then on it holds them no longer.
+--- The tensors with values that the formula uses, in the order of their places; from then on it holds them no longer. places
+--- says of each which of tensors it is, 0 for none of them.
 --- Errors: what rnn.trace did not give.
 ---@param trace userdata
+---@param tensors? rnn.Tensor[]
 ---@return rnn.Tensor[] of any shape
-function rnn.trace_captured(trace) end
+---@return integer[]? places
+function rnn.trace_captured(trace, tensors) end
 
 --- rnn.trace_apply(trace, place, tensors ...) -> tensor
 ---
@@ -1210,7 +1215,7 @@ function rnn.scan(program, tensors, steps, reverse, lengths, watch) end
 --- Errors: shapes that do not fit the description; the message names the tensor.
 ---@param description table
 ---@param x rnn.Tensor (N, T, D)
----@param weights rnn.Tensor[] weight_ih (G units, D), weight_hh (G units, units), bias_ih, bias_hh (G units), and more
+---@param weights rnn.Tensor[] weight_ih (G units, D), weight_hh (G units, units), bias_ih, bias_hh (G units)
 ---@param state? rnn.Tensor[] (N, units) each
 ---@return rnn.Tensor y (N, T, units), or (N, units) with returns = "last"
 ---@return rnn.Tensor[] state (N, units) each
@@ -1653,6 +1658,16 @@ function rnn.floor(x) end
 ---@param b rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.floor_div(a, b) end
+
+--- rnn.fma(a, b, c) -> tensor
+---
+--- a * b + c as floats, rounded once where the processor has fused multiply-adds. Broadcast. Errors: shapes that do
+--- not fit together.
+---@param a rnn.Tensor|number
+---@param b rnn.Tensor|number
+---@param c rnn.Tensor|number
+---@return rnn.Tensor
+function rnn.fma(a, b, c) end
 
 --- rnn.gather(x, axis, ids) -> tensor
 ---
