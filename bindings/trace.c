@@ -179,7 +179,7 @@ static int lrnn_trace_nodes(lua_State *L) {
 --- says of each which of tensors it is, 0 for none of them.
 --- Errors: what rnn.trace did not give.
 ---@param trace userdata
----@param tensors? rnn.Tensor[]
+---@param tensors? rnn.Tensor[] of any shape
 ---@return rnn.Tensor[] of any shape
 ---@return integer[]? places */
 static int lrnn_trace_captured(lua_State *L) {

@@ -1168,7 +1168,7 @@ function rnn.trace_nodes(trace) end
 --- says of each which of tensors it is, 0 for none of them.
 --- Errors: what rnn.trace did not give.
 ---@param trace userdata
----@param tensors? rnn.Tensor[]
+---@param tensors? rnn.Tensor[] of any shape
 ---@return rnn.Tensor[] of any shape
 ---@return integer[]? places
 function rnn.trace_captured(trace, tensors) end

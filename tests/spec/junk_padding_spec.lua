@@ -212,6 +212,7 @@ describe("junk behind the lengths and", function()
     ops[name] = function(x, w) return core[name](x, w) + core[name](w, x) end
   end
   ops.where = function(x, w) return core.where(x:gt(0), x * w, w) end
+  ops.fma = function(x, w) return core.fma(x, w, x) end
   ops.matmul = function(x, w) return x:matmul(core.matmul(w:reshape(2, 1), w:reshape(1, 2))) end
   ops.linear = function(x, w) return core.linear(x, core.concat({ w:reshape(1, 2), w:reshape(1, 2) }, 1), w) end
   ops.concat = function(x, w) return core.concat({ x, x * w }, 3) end

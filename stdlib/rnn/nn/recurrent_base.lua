@@ -63,19 +63,21 @@ end
 local View = {}
 function View.__index(view, name) return rawget(view, "layer")[name .. rawget(view, "suffix")] end
 
-local function new_cell(self, cell, options, suffix, inputs, units, width)
-  local kind = require("rnn.cells." .. (cell == "rnn" and "elman" or cell))
-  local view = setmetatable({ layer = self, suffix = suffix, inputs = inputs, units = units, outputs = width,
-    step = guard.inner(kind.step), describe = function(view) return view.layer:describe() end }, View)
-  guard.inner(kind._prepare)(view, options)
-  return view
-end
-
 -- The cell of a part.
 local function cell_of(self, part)
-  part.cell = part.cell or new_cell(self, self.cell, self.options, "_" .. part.name, part.inputs, part.units,
-    part.width)
-  return part.cell
+  if part.cell then return part.cell end
+  local kind = require("rnn.cells." .. (self.cell == "rnn" and "elman" or self.cell))
+  local suffix = "_" .. part.name
+  local view = { layer = self, suffix = suffix, inputs = part.inputs, units = part.units, outputs = part.width,
+    step = guard.inner(kind.step), describe = function() return self:describe() end }
+  function view.named_tensors()
+    local list = {}
+    for i, name in ipairs(part.names) do list[i] = { name:sub(1, -1 - #suffix), self[name] } end
+    return list
+  end
+  part.cell = setmetatable(view, View)
+  guard.inner(kind._prepare)(view, self.options)
+  return view
 end
 
 -- The rates of zoneout of h and c that are not 0, in working precision: 1 - rate is the same wherever it is computed.
@@ -276,19 +278,6 @@ local function run_formula(self, part, x, state, returns)
     if part.reverse and lengths then y = y * lengths:gt(0):reshape(samples, 1) end
   end
   return y, new
-end
-
---- Base.leaky(layer) -> function(x, state) -> y, { h }
----
---- The simple RNN with a layer's parameters whose units keep the share 1 - layer.leak of h', by its formula: what
---- zoneout keeps in evaluation.
-function Base.leaky(layer)
-  local part = { name = "l0", width = layer.units, sizes = { layer.units }, calls = 0,
-    cell = new_cell(layer, "rnn", { activation = "tanh" }, "", layer.inputs, layer.units, layer.units) }
-  local runner = { training = false, options = { recurrent_dropout = 0 }, zones = zones_of(1 - layer.leak),
-    layer = layer,
-    _draws = guard.inner(Base._draws), describe = part.cell.describe }
-  return function(x, state) return run_formula(runner, part, x, state, "sequence") end
 end
 
 local function run_part(self, part, x, state, returns)

@@ -7,7 +7,7 @@ local check = require "rnn.check"
 local Module = require "rnn.nn.module"
 local owner = require "rnn.nn.owner"
 local parameter = require "rnn.nn.parameter"
-local Base = require "rnn.nn.recurrent_base"
+local runner = require "rnn.nn.runner"
 
 --- nn.Reservoir(inputs, units [, options])
 ---
@@ -98,7 +98,18 @@ local function need_input(self, x)
   end
 end
 
-local leaky = setmetatable({}, { __mode = "k" }) -- layer -> what runs it
+-- A cell whose units keep the share 1 - leak of h; in working precision, so that 1 - share is the same everywhere.
+local function leaky(self)
+  local share = core.tensor(1 - self.leak):item()
+  return { describe = function() return self:describe() end, step = function(_, x, h)
+    local new = core.linear(h, self.weight_hh, core.linear(x, self.weight_ih, self.bias_ih + self.bias_hh)):tanh()
+    h = share * h + (1 - share) * new
+    return h, h
+  end }
+end
+
+local parts = setmetatable({}, { __mode = "k" }) -- layer -> what runner keeps of it
+local plain = { options = {}, zones = {}, _draws = function() end } -- what runner asks of a layer
 
 local function run(self, x, state)
   owner.check(self, state)
@@ -109,12 +120,15 @@ local function run(self, x, state)
       check.describe(first or state))
   end
   local h, new
-  if self.leak == 1 then
+  if self.leak == 1 or x:size(2) == 0 then
     h, new = core.recurrent({ cell = "rnn", units = self.units }, x,
       { self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh }, state)
   else
-    leaky[self] = leaky[self] or Base.leaky(self)
-    h, new = leaky[self](x, state)
+    local lengths = x:lengths()
+    parts[self] = parts[self] or { calls = 0 }
+    if lengths then x = x:zero_padding():without_lengths() end
+    h, new = runner.run(plain, parts[self], leaky(self), x, first or core.zeros(n, self.units), lengths)
+    h, new = lengths and h:with_lengths(lengths) or h, { new }
   end
   return h, setmetatable(new, owner.kind(self))
 end
@@ -177,6 +191,7 @@ function Reservoir:fit(x, y, options)
     local steps = core.arange(x:size(2))
     local counts = steps:gt(washout):reshape(1, -1)
     local lengths = x:lengths()
+    parts[self] = parts[self] or { calls = 0 }
     counts = lengths and counts * steps:reshape(1, -1):le(lengths:reshape(-1, 1)) or counts:broadcast_to(#x, x:size(2))
     local ids = counts:reshape(-1):nonzero()
     if #ids == 0 then
