@@ -474,6 +474,7 @@ end
 ---
 --- From the next forward on, layer:recorded() has the values over time of the local variables of the cell's step that
 --- have these names, as they are when it returns: layer:record { "f", "c" } for a step with local f = ...; nil ends it.
+--- What a forget gate keeps and erases: plot.matrix(layer:recorded().f[1]:transpose(1, 2), { title = "f" }).
 --- The step must end in return y, state. nn.LSTM has the names of cells.LSTM (i f g o c h), nn.GRU those of cells.GRU
 --- (r z n h), nn.RNN that of cells.Elman (h), and runs as a formula meanwhile, with the same bits. Errors, of
 --- forward: a name that is no local variable with a row for each sample.
