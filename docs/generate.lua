@@ -7,6 +7,7 @@
 -- core/ops/, and the docstrings of stdlib/.
 
 local core = require "rnn.core"
+local option = require "rnn.option"
 local parse = require "rnn.doc.parse"
 
 local function read(path)
@@ -141,6 +142,22 @@ local function modules()
   return table.concat(fields, "\n"), table.concat(blocks, "\n")
 end
 
+-- The tables of options as types.
+local function option_types()
+  local doc, blocks = require "rnn.doc", {}
+  for _, item in ipairs(require "rnn.doc.public"()) do
+    local declaration = doc.declaration(item.name)
+    if declaration then
+      local lines = { ("---@class %s.Options"):format(declaration.fname) }
+      for _, row in ipairs(declaration.rows) do
+        lines[#lines + 1] = ("---@field %s? %s %s"):format(row[1], (option.type_of(row)), row[4])
+      end
+      blocks[#blocks + 1] = table.concat(lines, "\n") .. "\n"
+    end
+  end
+  return table.concat(blocks, "\n")
+end
+
 local TENSOR = [[
 --- Numbers of one type, "float" (the working precision) or "int32", in up to 6 axes, batch first. Operators + - * / ^
 --- and unary - work element by element, with broadcasting; x[i] is an element of a vector or row i of anything else; #x
@@ -167,7 +184,7 @@ local function meta()
     "---@meta rnn", "-- luacheck: ignore", "",
     "-- What is made in C, for editors and for help. Made by docs/generate.lua from the comments in bindings/ and the",
     "-- texts of the ops in core/ops/: change those.", "",
-    "---@class rnn", whole, "local rnn = {}", "", parts,
+    "---@class rnn", whole, "local rnn = {}", "", parts, option_types(),
     TENSOR,
     "---@class rnn.Tensor",
     "---@field grad rnn.Tensor? what backward has added up, of the same shape",

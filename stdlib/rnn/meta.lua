@@ -117,11 +117,13 @@ local rnn = {}
 ---@field sample fun(logits: rnn.Tensor, options?: { temperature?: number, top_k?: integer, top_p?: number }): rnn.Tensor
 
 ---@class rnn.doc
+---@field declaration fun(name: string): table?
 ---@field entry fun(name: string): { name: string, signature: string, text: string, params: table[], returns: table[], fields: table[] }?
 ---@field lookup fun(name: string): string?
 ---@field names fun(): string[]
 ---@field options fun(name: string): string[]
 ---@field text fun(entry: table): string
+---@field values fun(name: string, wanted: string): string[]
 
 ---@class rnn.linalg
 ---@field cholesky fun(a: rnn.Tensor): rnn.Tensor
@@ -257,6 +259,94 @@ local rnn = {}
 ---@field stream text.Stream
 ---@field tokens fun(s: string, options?: { lowercase?: boolean }): string[]
 ---@field words text.Words
+
+---@class nn.Conv1d.Options
+---@field stride? integer steps of x from one step of y to the next
+---@field dilation? integer steps of x between two taps
+---@field padding? "valid"|"causal"|"same" only whole windows; zeros before the first step, so that no step sees a later one; or zeros at both ends
+---@field bias? boolean adds a bias
+---@field activation? "relu"|"tanh"|"sigmoid"|"hard_sigmoid"|"elu"|"selu"|"softplus"|"softsign" of the sums
+---@field kernel? string|function first values of weight
+
+---@class nn.Embedding.Options
+---@field word_dropout? number rate at which whole ids are left out in training (Gal, Ghahramani 2016)
+---@field kernel? string|function first values of weight, within ±0.05
+
+---@class nn.GRU.Options
+---@field layers? integer layers, each on the outputs of the one before
+---@field bidirectional? boolean further cells read backwards (Schuster, Paliwal 1997)
+---@field merge? "concat"|"sum"|"mean" how two directions are joined
+---@field returns? "sequence"|"last"|"both" the outputs of all steps; of each sequence's last one alone, (N, outputs); or both: y, state, last
+---@field residual? boolean adds the input of each layer but the first to its output
+---@field dropout? number rate between layers
+---@field recurrent_dropout? number rate of the states in products, one mask for all steps (Gal, Ghahramani 2016)
+---@field zoneout? number rate at which units keep their h (Krueger et al. 2017)
+---@field initial_state? "zeros"|"trained" the state before the first step
+---@field recompute? boolean|integer runs segments again in backward, of that many steps or of the square root of T: less memory (Chen et al. 2016)
+---@field layer_norm? boolean normalises the sums inside the cell (Ba et al. 2016)
+---@field activation? "tanh"|"relu"|"sigmoid"|"hard_sigmoid"|"softsign"|"leaky_relu"|"selu"|"identity" of the new values
+---@field kernel? string|function first values of weight_ih
+---@field recurrent? string|function first values of weight_hh
+---@field recurrent_activation? "tanh"|"relu"|"sigmoid"|"hard_sigmoid"|"softsign"|"leaky_relu"|"selu"|"identity" of the gates
+---@field reset? "after"|"before" before the product: n = tanh(W x + b + U (r h') + b'), Cho's first reading
+---@field chrono? integer the steps of the longest memory: biases of z start at the logarithms of random times up to it (Tallec, Ollivier 2018, "Can recurrent neural networks warp time?")
+
+---@class nn.LSTM.Options
+---@field layers? integer layers, each on the outputs of the one before
+---@field bidirectional? boolean further cells read backwards (Schuster, Paliwal 1997)
+---@field merge? "concat"|"sum"|"mean" how two directions are joined
+---@field returns? "sequence"|"last"|"both" the outputs of all steps; of each sequence's last one alone, (N, outputs); or both: y, state, last
+---@field residual? boolean adds the input of each layer but the first to its output
+---@field dropout? number rate between layers
+---@field recurrent_dropout? number rate of the states in products, one mask for all steps (Gal, Ghahramani 2016)
+---@field zoneout? number rate at which units keep their h (Krueger et al. 2017)
+---@field initial_state? "zeros"|"trained" the state before the first step
+---@field recompute? boolean|integer runs segments again in backward, of that many steps or of the square root of T: less memory (Chen et al. 2016)
+---@field layer_norm? boolean normalises the sums inside the cell (Ba et al. 2016)
+---@field activation? "tanh"|"relu"|"sigmoid"|"hard_sigmoid"|"softsign"|"leaky_relu"|"selu"|"identity" of the new values
+---@field kernel? string|function first values of weight_ih
+---@field recurrent? string|function first values of weight_hh
+---@field recurrent_activation? "tanh"|"relu"|"sigmoid"|"hard_sigmoid"|"softsign"|"leaky_relu"|"selu"|"identity" of the gates
+---@field forget_bias? any where the forget gate's bias starts (Jozefowicz et al. 2015)
+---@field zoneout_cell? number rate at which units keep their c (Krueger et al. 2017)
+---@field peepholes? boolean gates see c (Gers, Schmidhuber 2000)
+---@field projection? integer the width of h, where it is not units (Sak et al. 2014)
+---@field coupled? boolean i = 1 - f (Greff et al. 2017)
+---@field chrono? integer the steps of the longest memory: biases of f start at the logarithms of random times up to it, those of i at minus these (Tallec, Ollivier 2018, "Can recurrent neural networks warp time?")
+
+---@class nn.Linear.Options
+---@field bias? boolean adds a bias
+---@field kernel? string|function first values of weight
+
+---@class nn.RNN.Options
+---@field layers? integer layers, each on the outputs of the one before
+---@field bidirectional? boolean further cells read backwards (Schuster, Paliwal 1997)
+---@field merge? "concat"|"sum"|"mean" how two directions are joined
+---@field returns? "sequence"|"last"|"both" the outputs of all steps; of each sequence's last one alone, (N, outputs); or both: y, state, last
+---@field residual? boolean adds the input of each layer but the first to its output
+---@field dropout? number rate between layers
+---@field recurrent_dropout? number rate of the states in products, one mask for all steps (Gal, Ghahramani 2016)
+---@field zoneout? number rate at which units keep their h (Krueger et al. 2017)
+---@field initial_state? "zeros"|"trained" the state before the first step
+---@field recompute? boolean|integer runs segments again in backward, of that many steps or of the square root of T: less memory (Chen et al. 2016)
+---@field layer_norm? boolean normalises the sums inside the cell (Ba et al. 2016)
+---@field activation? "tanh"|"relu"|"sigmoid"|"hard_sigmoid"|"softsign"|"leaky_relu"|"selu"|"identity" of the new values
+---@field kernel? string|function first values of weight_ih
+---@field recurrent? string|function first values of weight_hh
+
+---@class nn.Recurrent.Options
+---@field layers? integer layers, each on the outputs of the one before
+---@field bidirectional? boolean further cells read backwards (Schuster, Paliwal 1997)
+---@field merge? "concat"|"sum"|"mean" how two directions are joined
+---@field returns? "sequence"|"last"|"both" the outputs of all steps; of each sequence's last one alone, (N, outputs); or both: y, state, last
+---@field residual? boolean adds the input of each layer but the first to its output
+---@field dropout? number rate between layers
+---@field recurrent_dropout? number rate of the states in products, one mask for all steps (Gal, Ghahramani 2016)
+---@field zoneout? number|table rate at which units keep their state (Krueger et al. 2017); { h = 0.1, c = 0.2 } by the names or numbers of a state that is a table
+---@field initial_state? "zeros"|"trained" the state before the first step
+---@field recompute? boolean|integer runs segments again in backward, of that many steps or of the square root of T: less memory (Chen et al. 2016)
+---@field widths? table the units of each layer, { 128, 64 }
+---@field compile? boolean a step that is no formula is an error
 
 --- Numbers of one type, "float" (the working precision) or "int32", in up to 6 axes, batch first. Operators + - * / ^
 --- and unary - work element by element, with broadcasting; x[i] is an element of a vector or row i of anything else; #x

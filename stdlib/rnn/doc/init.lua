@@ -2,6 +2,7 @@
 -- its text in meta.lua.
 
 local check = require "rnn.check"
+local option = require "rnn.option"
 local parse = require "rnn.doc.parse"
 local options_of = require "rnn.doc.options"
 
@@ -80,12 +81,22 @@ function doc.entry(name)
   return method_entry(class_name, method) or method_entry("rnn." .. class_name, method)
 end
 
+local WIDTH <const> = 112
+
+-- Rows of a name and a text, which goes on below itself where it is long.
 local function column(lines, heading, rows)
   local width = 0
-  for _, row in ipairs(rows) do width = math.max(width, math.min(#row[1], 30)) end
+  for _, row in ipairs(rows) do width = math.max(width, math.min(#row[1], 34)) end
   for i, row in ipairs(rows) do
-    lines[#lines + 1] = (("%-9s %-" .. width .. "s  %s"):format(i == 1 and heading or "", row[1], row[2]))
-      :gsub("%s+$", "")
+    local line = ("%-9s %-" .. width .. "s "):format(i == 1 and heading or "", row[1])
+    local indent = math.min(#line, width + 11)
+    for word in row[2]:gmatch "%S+" do
+      if #line + #word + 1 > WIDTH and #line > indent then
+        lines[#lines + 1], line = line, (" "):rep(indent)
+      end
+      line = line .. " " .. word
+    end
+    lines[#lines + 1] = (line:gsub("%s+$", ""))
   end
 end
 
@@ -95,8 +106,32 @@ local function rows_of(list)
     if not item.name then
       rows[#rows + 1] = { item.type, item.text }
     elseif not item.type:find("^fun%(self") then -- methods are listed by their names
-      rows[#rows + 1] = { item.name, item.type .. "  " .. item.text }
+      rows[#rows + 1] = { item.name, item.type .. " " .. item.text }
     end
+  end
+  return rows
+end
+
+-- What an entry's function declares as its options, or nil.
+local function declaration_of(entry)
+  local name = entry.signature:match "^[%w_.:]+"
+  pcall(require, entry.module)
+  return option.declared(name) or option.declared("rnn." .. name)
+end
+
+local function written(value)
+  if type(value) == "string" then return ("%q"):format(value) end
+  return value == nil and "" or tostring(value)
+end
+
+-- name = default, what may be written, and the meaning below where it is long.
+local function option_rows(declaration)
+  local rows = {}
+  for _, row in ipairs(declaration.rows) do
+    local _, values = option.type_of(row)
+    local choices = values and type(row[2]) == "string" and #values < 10 and (" (%s)"):format(table.concat(values, ", "))
+    rows[#rows + 1] = { row[2] == nil and row[1] or ("%s = %s"):format(row[1], written(row[2])),
+      row[4] .. (choices or "") }
   end
   return rows
 end
@@ -126,8 +161,10 @@ function doc.text(entry)
   local lines = { entry.signature }
   if entry.text ~= "" then lines[#lines + 1] = "" end
   if entry.text ~= "" then lines[#lines + 1] = entry.text end
-  if #entry.params + #entry.returns + #entry.fields > 0 then lines[#lines + 1] = "" end
+  if #entry.params + #entry.returns + #entry.fields > 0 or declaration_of(entry) then lines[#lines + 1] = "" end
   column(lines, "arguments", rows_of(entry.params))
+  local declaration = declaration_of(entry)
+  if declaration then column(lines, "options", option_rows(declaration)) end
   column(lines, "returns", rows_of(entry.returns))
   column(lines, "fields", rows_of(entry.fields))
   local methods = entry.class and methods_of(entry.name) or {}
@@ -164,18 +201,45 @@ function doc.names()
   return names
 end
 
+--- rnn.doc.declaration(name) -> declaration | nil
+---
+--- What rnn.option has of the options of a function or class; nil for a name that has none of its own.
+---@param name string
+---@return table?
+function doc.declaration(name)
+  local entry = doc.entry(check.string("doc.declaration", "argument 1 (name)", name))
+  local found = entry and declaration_of(entry)
+  return found and (found.fname == name or found.fname == "rnn." .. name) and found or nil
+end
+
 --- rnn.doc.options(name) -> array of names
 ---
---- The options that the documentation of a function or class names, sorted.
+--- The options of a function or class, sorted.
 ---@param name string
 ---@return string[]
 function doc.options(name)
   check.string("doc.options", "argument 1 (name)", name)
   local entry = doc.entry(name)
-  local found = {}
-  for option in pairs(entry and options_of(entry, doc.entry) or {}) do found[#found + 1] = option end
-  table.sort(found)
-  return found
+  local found, list = {}, {}
+  local declaration = entry and declaration_of(entry)
+  if declaration then for _, row in ipairs(declaration.rows) do found[row[1]] = true end
+  elseif entry then found = options_of(entry, doc.entry) end
+  for option in pairs(found) do list[#list + 1] = option end
+  table.sort(list)
+  return list
+end
+
+--- rnn.doc.values(name, option) -> array of texts
+---
+--- What may be written for an option where there is a choice: '"sum"', "true".
+---@param name string
+---@param wanted string
+---@return string[]
+function doc.values(name, wanted)
+  local entry = doc.entry(check.string("doc.values", "argument 1 (name)", name))
+  local declaration = entry and declaration_of(entry)
+  local row = declaration and declaration.by_name[wanted]
+  return row and select(2, option.type_of(row)) or {}
 end
 
 return doc

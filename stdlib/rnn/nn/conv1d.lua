@@ -3,6 +3,7 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local option = require "rnn.option"
 local Module = require "rnn.nn.module"
 local owner = require "rnn.nn.owner"
 local parameter = require "rnn.nn.parameter"
@@ -12,11 +13,8 @@ local initializers = require "rnn.nn.initializers"
 ---
 --- Convolution over time, (N, T, inputs) -> (N, T', filters): each step of y is a linear function of kernel steps of x.
 --- In front of a recurrent layer it shortens sequences; stacked with growing dilation it replaces one (van den Oord et
---- al. 2016, "WaveNet"). Options: stride = 1 (steps of x from one step of y to the next), dilation = 1 (steps of x
---- between two taps), bias = true, activation = none ("relu", "tanh", ...), kernel = "glorot_uniform" (a name in
---- nn.initializers or a function), padding = "valid" (only whole windows: T' = (T - (kernel-1) dilation - 1) // stride
---- + 1), "causal" (zeros before the first step, so that no step sees a later one) or "same" (zeros at both ends); with
---- these two T' = ceil(T / stride).
+--- al. 2016, "WaveNet").
+--- With padding "valid" T' = (T - (kernel-1) dilation - 1) // stride + 1, else T' = ceil(T / stride).
 --- Lengths are honoured: steps behind a sequence's length count as the zeros of the padding, and y has lengths by the
 --- same formulas. Parameters: weight (filters, inputs, kernel), bias (filters), which starts at 0.
 ---@class nn.Conv1d : nn.Module
@@ -29,31 +27,32 @@ local initializers = require "rnn.nn.initializers"
 ---@field activation? string
 ---@field weight rnn.Tensor
 ---@field bias? rnn.Tensor
----@overload fun(inputs: integer, filters: integer, kernel: integer, options?: table): nn.Conv1d
+---@overload fun(inputs: integer, filters: integer, kernel: integer, options?: nn.Conv1d.Options): nn.Conv1d
 local Conv1d = class("nn.Conv1d", Module)
 
-local paddings = { "valid", "causal", "same" }
 local code = { valid = 0, causal = 1, same = 2 } -- the op's
-local activations = { "relu", "tanh", "sigmoid", "hard_sigmoid", "elu", "selu", "softplus", "softsign" }
+
+local OPTIONS = option.of("nn.Conv1d", {
+  { "stride", 1, option.int(1), "steps of x from one step of y to the next" },
+  { "dilation", 1, option.int(1), "steps of x between two taps" },
+  { "padding", "valid", option.one_of { "valid", "causal", "same" }, "only whole windows; zeros before the first step, "
+    .. "so that no step sees a later one; or zeros at both ends" },
+  { "bias", true, check.boolean, "adds a bias" },
+  { "activation", nil, option.one_of { "relu", "tanh", "sigmoid", "hard_sigmoid", "elu", "selu", "softplus",
+    "softsign" }, "of the sums" },
+  { "kernel", "glorot_uniform", parameter.initializer, "first values of weight" },
+})
 
 function Conv1d:init(inputs, filters, kernel, options)
   local fname = "nn.Conv1d"
   self.inputs = check.int(fname, "argument 1 (inputs)", inputs, 1)
   self.filters = check.int(fname, "argument 2 (filters)", filters, 1)
   self.kernel = check.int(fname, "argument 3 (kernel)", kernel, 1)
-  options = check.options(fname, options, { stride = 1, dilation = 1, padding = "valid", bias = true,
-    activation = check.none, kernel = "glorot_uniform" })
-  self.stride = check.int(fname, "option 'stride'", options.stride, 1)
-  self.dilation = check.int(fname, "option 'dilation'", options.dilation, 1)
-  self.padding = check.one_of(fname, "option 'padding'", options.padding, paddings)
-  if options.activation ~= nil then
-    self.activation = check.one_of(fname, "option 'activation'", options.activation, activations)
-  end
-  self.weight = parameter.new(parameter.initializer(fname, "kernel", options.kernel), self.filters, self.inputs,
-    self.kernel)
-  if check.boolean(fname, "option 'bias'", options.bias) then
-    self.bias = parameter.new(initializers.zeros, self.filters)
-  end
+  options = OPTIONS:read(options)
+  self.stride, self.dilation, self.padding = options.stride, options.dilation, options.padding
+  self.activation = options.activation
+  self.weight = parameter.new(options.kernel, self.filters, self.inputs, self.kernel)
+  if options.bias then self.bias = parameter.new(initializers.zeros, self.filters) end
 end
 
 local function check_input(self, x)

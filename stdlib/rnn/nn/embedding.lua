@@ -3,28 +3,33 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local option = require "rnn.option"
 local Module = require "rnn.nn.module"
 local parameter = require "rnn.nn.parameter"
 
 --- nn.Embedding(vocab, dim [, options])
 ---
 --- Ids 1 .. vocab, an int32 tensor of any shape (...), -> their vectors (..., dim). Id 0 is padding and gives zeros.
---- vocab is their number, or a text.Vocab. Options: word_dropout = 0 (the rate at which whole ids are left out in
---- training; Gal, Ghahramani 2016), kernel = "uniform" (within ±0.05). Parameter: weight (vocab, dim).
+--- vocab is their number, or a text.Vocab. Parameter: weight (vocab, dim).
 ---@class nn.Embedding : nn.Module
 ---@field vocab integer
 ---@field dim integer
 ---@field weight rnn.Tensor
 ---@field word_dropout number
----@overload fun(vocab: integer|text.Vocab, dim: integer, options?: table): nn.Embedding
+---@overload fun(vocab: integer|text.Vocab, dim: integer, options?: nn.Embedding.Options): nn.Embedding
 local Embedding = class("nn.Embedding", Module)
+
+local OPTIONS = option.of("nn.Embedding", {
+  { "word_dropout", 0, check.rate, "rate at which whole ids are left out in training (Gal, Ghahramani 2016)" },
+  { "kernel", "uniform", parameter.initializer, "first values of weight, within ±0.05" },
+})
 
 function Embedding:init(vocab, dim, options)
   self.vocab = check.int("nn.Embedding", "argument 1 (vocab)", type(vocab) == "table" and #vocab or vocab, 1)
   self.dim = check.int("nn.Embedding", "argument 2 (dim)", dim, 1)
-  options = check.options("nn.Embedding", options, { kernel = "uniform", word_dropout = 0 })
-  self.word_dropout = check.rate("nn.Embedding", "option 'word_dropout'", options.word_dropout)
-  self.weight = parameter.new(parameter.initializer("nn.Embedding", "kernel", options.kernel), self.vocab, self.dim)
+  options = OPTIONS:read(options)
+  self.word_dropout = options.word_dropout
+  self.weight = parameter.new(options.kernel, self.vocab, self.dim)
 end
 
 --- embedding:forward(ids) -> y

@@ -3,6 +3,7 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local option = require "rnn.option"
 local Module = require "rnn.nn.module"
 local parameter = require "rnn.nn.parameter"
 local initializers = require "rnn.nn.initializers"
@@ -10,24 +11,26 @@ local initializers = require "rnn.nn.initializers"
 --- nn.Linear(inputs, units [, options])
 ---
 --- A dense layer: (..., inputs) -> (..., units), the same at every time step.
---- Options: bias = true, kernel = "glorot_uniform" (a name in nn.initializers or a function).
 --- Parameters: weight (units, inputs), bias (units), which starts at 0.
 ---@class nn.Linear : nn.Module
 ---@field inputs integer
 ---@field units integer
 ---@field weight rnn.Tensor
 ---@field bias? rnn.Tensor
----@overload fun(inputs: integer, units: integer, options?: { bias?: boolean, kernel?: string|function }): nn.Linear
+---@overload fun(inputs: integer, units: integer, options?: nn.Linear.Options): nn.Linear
 local Linear = class("nn.Linear", Module)
+
+local OPTIONS = option.of("nn.Linear", {
+  { "bias", true, check.boolean, "adds a bias" },
+  { "kernel", "glorot_uniform", parameter.initializer, "first values of weight" },
+})
 
 function Linear:init(inputs, units, options)
   self.inputs = check.int("nn.Linear", "argument 1 (inputs)", inputs, 1)
   self.units = check.int("nn.Linear", "argument 2 (units)", units, 1)
-  options = check.options("nn.Linear", options, { bias = true, kernel = "glorot_uniform" })
-  self.weight = parameter.new(parameter.initializer("nn.Linear", "kernel", options.kernel), self.units, self.inputs)
-  if check.boolean("nn.Linear", "option 'bias'", options.bias) then
-    self.bias = parameter.new(initializers.zeros, self.units)
-  end
+  options = OPTIONS:read(options)
+  self.weight = parameter.new(options.kernel, self.units, self.inputs)
+  if options.bias then self.bias = parameter.new(initializers.zeros, self.units) end
 end
 
 --- linear:forward(x) -> y

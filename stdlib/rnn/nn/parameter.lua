@@ -2,21 +2,25 @@
 
 local core = require "rnn.core"
 local check = require "rnn.check"
+local option = require "rnn.option"
 local initializers = require "rnn.nn.initializers"
 
 local names = {}
 for name in pairs(initializers) do names[#names + 1] = name end
 table.sort(names)
+local quoted = {}
+for i, name in ipairs(names) do quoted[i] = ("%q"):format(name) end
 
 local parameter = {}
 
---- parameter.initializer(fname, option, given) -> function
+--- parameter.initializer(fname, argname, given) -> function
 ---
 --- given is a name in nn.initializers or a function that fills a tensor.
-function parameter.initializer(fname, option, given)
+function parameter.initializer(fname, argname, given)
   if type(given) == "function" then return given end
-  return initializers[check.one_of(fname, ("option '%s'"):format(option), given, names)]
+  return initializers[check.one_of(fname, argname, given, names)]
 end
+option.kind("string|function", parameter.initializer, quoted)
 
 local room -- how many numbers a file has for the parameters that are made; nil: they are not to be loaded
 

@@ -5,6 +5,7 @@ local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
 local guard = require "rnn.guard"
+local option = require "rnn.option"
 local Base = require "rnn.nn.recurrent_base"
 local State = require "rnn.nn.state"
 local owner = require "rnn.nn.owner"
@@ -20,32 +21,24 @@ local Cell = require("rnn.nn.cell").Cell
 --- width). The step runs once a call, on tensors without values: its formula is then computed for all steps by the
 --- engine, with the same bits as step by step. A step that is no formula (it reads values, say) runs step by step,
 --- which is said once. A nil state is cell:initial_state(N). Steps past a sequence's length
---- give zeros and leave its state alone. Options:
----   layers = 1                further cells like the first one, each on the outputs of the one before
----   widths = nil              the units of each layer, { 128, 64 }
----   bidirectional = false     a second cell of each layer reads backwards (Schuster, Paliwal 1997)
----   merge = "concat"          or "sum", "mean" of two directions
----   returns = "sequence"      or "last" (the output of each sequence's last step, (N, width)), "both" (y, state, last)
----   residual = false          adds the input of each layer but the first
----   dropout = 0               rate between layers
----   recurrent_dropout = 0     rate of the states that enter products, one mask for all steps (Gal, Ghahramani 2016)
----   zoneout = 0               rate at which units keep their state (Krueger et al. 2017); { h = 0.1, c = 0.2 } by the
----                             names or numbers of a state that is a table
----   initial_state = "zeros"   what cell:initial_state gives, or "trained"
----   recompute = false         true, or the steps of a segment: segments run again in backward (Chen et al. 2016)
----   compile = false           true: a step that is no formula is an error
+--- give zeros and leave its state alone.
 --- The state of one cell is as the cell has it; of several, a list of theirs, directions of a layer one after the
 --- other. Parameters: cell, and for further ones cell_l0_reverse, cell_l1 ... Errors: a cell that nn.cell has not made.
 ---@class nn.Recurrent : nn.RecurrentBase
 ---@field cell nn.Cell
----@overload fun(cell: nn.Cell, options?: table): nn.Recurrent
+---@overload fun(cell: nn.Cell, options?: nn.Recurrent.Options): nn.Recurrent
 local Recurrent = class("nn.Recurrent", Base)
 
 local flatten, rebuild, names_of = runner.flatten, runner.rebuild, runner.names_of
 
-local DEFAULTS = { layers = 1, widths = check.none, bidirectional = false, merge = "concat", returns = "sequence",
-  residual = false, dropout = 0, recurrent_dropout = 0, zoneout = 0, initial_state = "zeros", recompute = false,
-  compile = false }
+local OPTIONS = option.of("nn.Recurrent", Base._stacking, {
+  { "widths", nil, check.table, "the units of each layer, { 128, 64 }" },
+  { "zoneout", 0, option.kind("number|table", function(fname, argname, value)
+    return type(value) == "table" and value or check.rate(fname, argname, value)
+  end), "rate at which units keep their state (Krueger et al. 2017); { h = 0.1, c = 0.2 } by the names or numbers of a "
+    .. "state that is a table" },
+  { "compile", false, check.boolean, "a step that is no formula is an error" },
+})
 
 -- ---- making the layer ----
 
@@ -96,35 +89,16 @@ local function zones_of(zoneout, state)
   return rates
 end
 
-local function check_options(self, options)
-  local fname = "nn.Recurrent"
-  options.layers = check.int(fname, "option 'layers'", options.layers, 1, 32)
-  if options.widths ~= nil then
-    check.table(fname, "option 'widths'", options.widths)
-    if options.layers == 1 then options.layers = #options.widths end
-    if #options.widths ~= options.layers then
-      core.fail("nn.Recurrent: %d widths in option 'widths', but option 'layers' is %d", #options.widths,
-        options.layers)
-    end
-    if options.widths[1] ~= self.cell.units then
-      core.fail("nn.Recurrent: option 'widths': the first cell has %s units, not %s", tostring(self.cell.units),
-        tostring(options.widths[1]))
-    end
+local function check_widths(self, options)
+  if not options.widths then return end
+  if options.layers == 1 then options.layers = #options.widths end
+  if #options.widths ~= options.layers then
+    core.fail("nn.Recurrent: %d widths in option 'widths', but option 'layers' is %d", #options.widths, options.layers)
   end
-  for _, name in ipairs { "bidirectional", "residual", "compile" } do
-    check.boolean(fname, ("option '%s'"):format(name), options[name])
+  if options.widths[1] ~= self.cell.units then
+    core.fail("nn.Recurrent: option 'widths': the first cell has %s units, not %s", tostring(self.cell.units),
+      tostring(options.widths[1]))
   end
-  check.one_of(fname, "option 'merge'", options.merge, { "concat", "sum", "mean" })
-  check.one_of(fname, "option 'returns'", options.returns, { "sequence", "last", "both" })
-  check.one_of(fname, "option 'initial_state'", options.initial_state, { "zeros", "trained" })
-  if type(options.recompute) ~= "boolean" then check.int(fname, "option 'recompute'", options.recompute, 1) end
-  rate("dropout", options.dropout)
-  rate("recurrent_dropout", options.recurrent_dropout)
-  local several = "it acts between layers, and there is one"
-  check.effect(fname, options, DEFAULTS, "dropout", options.layers > 1, several)
-  check.effect(fname, options, DEFAULTS, "residual", options.layers > 1, several)
-  check.effect(fname, options, DEFAULTS, "merge", options.bidirectional, "it joins two directions; option "
-    .. "'bidirectional' is false")
 end
 
 local function add_part(self, cell, k, reverse)
@@ -149,8 +123,9 @@ function Recurrent:init(cell, options)
     check.expected("nn.Recurrent", "argument 1 (cell)", "a cell, made by nn.cell", cell)
   end
   self.cell, self.given = cell, options
-  options = check.options("nn.Recurrent", options, DEFAULTS)
-  check_options(self, options)
+  options = OPTIONS:read(options)
+  check_widths(self, options)
+  Base._check_stacking(OPTIONS, options, options.layers)
   self.options, self.returns, self.layers, self.merge = options, options.returns, options.layers, options.merge
   self.directions, self.inputs = options.bidirectional and 2 or 1, cell.inputs
   self.parts = {}

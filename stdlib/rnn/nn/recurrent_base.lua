@@ -9,6 +9,7 @@ local class = require "rnn.class"
 local check = require "rnn.check"
 local guard = require "rnn.guard"
 local nest = require "rnn.nest"
+local option = require "rnn.option"
 local Module = require "rnn.nn.module"
 local owner = require "rnn.nn.owner"
 local parameter = require "rnn.nn.parameter"
@@ -19,17 +20,42 @@ local step = core.step()
 -- A derived class sets cell (the engine's name of it), gates and states (tensors of state of a layer).
 local Base = class("nn.RecurrentBase", Module)
 
-local activations = {
-  "tanh", "relu", "sigmoid", "hard_sigmoid", "softsign", "leaky_relu", "selu", "identity",
-}
-Base.activations = activations
+local activation = option.one_of { "tanh", "relu", "sigmoid", "hard_sigmoid", "softsign", "leaky_relu", "selu",
+  "identity" }
 
--- Options that all three have, with their defaults.
-local common = {
-  layers = 1, returns = "sequence", bidirectional = false, merge = "concat", residual = false, dropout = 0,
-  recurrent_dropout = 0, zoneout = 0, layer_norm = false, activation = "tanh", initial_state = "zeros",
-  kernel = "glorot_uniform", recurrent = "orthogonal", recompute = false,
+-- Options of every layer of cells, nn.Recurrent too.
+Base._stacking = {
+  { "layers", 1, option.int(1, 32), "layers, each on the outputs of the one before" },
+  { "bidirectional", false, check.boolean, "further cells read backwards (Schuster, Paliwal 1997)" },
+  { "merge", "concat", option.one_of { "concat", "sum", "mean" }, "how two directions are joined" },
+  { "returns", "sequence", option.one_of { "sequence", "last", "both" }, "the outputs of all steps; of each "
+    .. "sequence's last one alone, (N, outputs); or both: y, state, last" },
+  { "residual", false, check.boolean, "adds the input of each layer but the first to its output" },
+  { "dropout", 0, check.rate, "rate between layers" },
+  { "recurrent_dropout", 0, check.rate, "rate of the states in products, one mask for all steps (Gal, Ghahramani "
+    .. "2016)" },
+  { "zoneout", 0, check.rate, "rate at which units keep their h (Krueger et al. 2017)" },
+  { "initial_state", "zeros", option.one_of { "zeros", "trained" }, "the state before the first step" },
+  { "recompute", false, option.or_boolean(option.int(1)), "runs segments again in backward, of that many steps or of "
+    .. "the square root of T: less memory (Chen et al. 2016)" },
 }
+
+-- Further ones of nn.RNN, nn.LSTM and nn.GRU.
+Base._common = {
+  { "layer_norm", false, check.boolean, "normalises the sums inside the cell (Ba et al. 2016)" },
+  { "activation", "tanh", activation, "of the new values" },
+  { "kernel", "glorot_uniform", parameter.initializer, "first values of weight_ih" },
+  { "recurrent", "orthogonal", parameter.initializer, "first values of weight_hh" },
+}
+Base._gate_activation = { "recurrent_activation", "sigmoid", activation, "of the gates" }
+
+-- Raises where options of stacks or directions have no effect.
+function Base._check_stacking(declaration, options, layers)
+  local several = "it acts between layers, and there is one"
+  declaration:effect(options, "dropout", layers > 1, several)
+  declaration:effect(options, "residual", layers > 1, several)
+  declaration:effect(options, "merge", options.bidirectional, "it joins two directions; option 'bidirectional' is false")
+end
 
 -- The widths of the layers: one number for all of them, or a table with one for each.
 local function widths_of(fname, units, layers)
@@ -127,42 +153,16 @@ local function new_part(self, options, k, inputs, units, reverse)
   return part
 end
 
---- more: options of the derived class with their defaults.
-function Base:_build(inputs, units, options, more)
+-- declaration: the options of the derived class.
+function Base:_build(inputs, units, given, declaration)
   local fname = getmetatable(self).__name
-  local defaults = {}
-  for name, default in pairs(common) do defaults[name] = default end
-  for name, default in pairs(more) do defaults[name] = default end
   self.inputs = check.int(fname, "argument 1 (inputs)", inputs, 1)
-  self.given = options
-  options = check.options(fname, options, defaults)
-  options.layers = check.int(fname, "option 'layers'", options.layers, 1, 32)
+  self.given = given
+  local options = declaration:read(given)
   self.widths = widths_of(fname, units, options.layers)
   self.layers, self.units = #self.widths, self.widths[#self.widths]
-  self.returns = check.one_of(fname, "option 'returns'", options.returns, { "sequence", "last", "both" })
-  self.merge = check.one_of(fname, "option 'merge'", options.merge, { "concat", "sum", "mean" })
-  check.one_of(fname, "option 'initial_state'", options.initial_state, { "zeros", "trained" })
-  check.one_of(fname, "option 'activation'", options.activation, activations)
-  if options.recurrent_activation then
-    check.one_of(fname, "option 'recurrent_activation'", options.recurrent_activation, activations)
-  end
-  for _, name in ipairs { "dropout", "recurrent_dropout", "zoneout", "zoneout_cell" } do
-    if options[name] then check.rate(fname, ("option '%s'"):format(name), options[name]) end
-  end
-  for _, name in ipairs { "bidirectional", "residual", "layer_norm", "peepholes", "coupled" } do
-    if options[name] ~= nil then check.boolean(fname, ("option '%s'"):format(name), options[name]) end
-  end
-  local several = "it acts between layers, and there is one"
-  check.effect(fname, options, defaults, "dropout", self.layers > 1, several)
-  check.effect(fname, options, defaults, "residual", self.layers > 1, several)
-  check.effect(fname, options, defaults, "merge", options.bidirectional, "it joins two directions; option "
-    .. "'bidirectional' is false")
-  if options.recompute ~= true and options.recompute ~= false then
-    check.int(fname, "option 'recompute'", options.recompute, 1)
-  end
-  self.recompute = options.recompute
-  options.kernel = parameter.initializer(fname, "kernel", options.kernel)
-  options.recurrent = parameter.initializer(fname, "recurrent", options.recurrent)
+  self.returns, self.merge, self.recompute = options.returns, options.merge, options.recompute
+  Base._check_stacking(declaration, options, self.layers)
   self.activation, self.dropout, self.residual = options.activation, options.dropout, options.residual
   self.options, self.zones = options, zones_of(options.zoneout, options.zoneout_cell)
   self.directions = options.bidirectional and 2 or 1
@@ -190,8 +190,7 @@ end
 --- Gate biases log(u), u uniform in 1..chrono - 1: a unit with such a bias forgets within about u steps.
 function Base:_chrono(options, units)
   if options.chrono == nil then return nil end
-  local longest = check.int(getmetatable(self).__name, "option 'chrono'", options.chrono, 2)
-  return (core.rand(units) * (longest - 2) + 1):log()
+  return (core.rand(units) * (options.chrono - 2) + 1):log()
 end
 
 -- ---- state ----

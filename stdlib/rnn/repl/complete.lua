@@ -76,7 +76,7 @@ end
 local function called_with_options(before)
   local text = open_text(before)
   local inside = text:match("^.*{(.*)$")
-  if not inside or not (inside:find("^%s*[%w_]*$") or inside:find("[,;]%s*[%w_]*$")) then return nil end
+  if not inside or not (inside:find("^%s*[%w_]*$") or inside:find("[,;=]%s*[%w_]*$")) then return nil end
   local head = text:match("^(.*){[^{]*$")
   return head:match("([%a_][%w_.:]*)%s*%([^()]*$") or head:match("([%a_][%w_.:]*)%s*%(?%s*$")
 end
@@ -88,13 +88,18 @@ local function class_name(value)
   return type(name) == "string" and name or nil
 end
 
--- The options of what is called, as its documentation has them.
-local function add_options(found, name, prefix, environment)
+-- The options of what is called; or, behind "merge = ", the values of one.
+local function add_options(found, name, before, prefix, environment)
   local ok, doc = pcall(require, "rnn.doc")
   if not ok then return end
   local holder, method = name:match("^(.*):([%w_]+)$")
   local class = holder and class_name(resolve(holder, environment))
-  for _, option in ipairs(doc.options(class and class .. ":" .. method or name)) do
+  name = class and class .. ":" .. method or name
+  local given = before:match("([%a_][%w_]*)%s*=%s*[%w_]*$")
+  for _, value in ipairs(given and doc.values(name, given) or {}) do
+    if value:gsub('"', ""):sub(1, #prefix) == prefix then found[value] = true end
+  end
+  for _, option in ipairs(given and {} or doc.options(name)) do
     if option:sub(1, #prefix) == prefix then found[option .. " = "] = true end
   end
 end
@@ -137,7 +142,7 @@ local function complete(before, environment)
   elseif in_string(before) then
     return {}
   elseif separator == "" then
-    if called then add_options(found, called, prefix, environment) end
+    if called then add_options(found, called, before, prefix, environment) end
     if not next(found) or prefix == "" and not called then
       add_fields(found, environment, prefix)
       if environment ~= globals then add_fields(found, globals, prefix) end
