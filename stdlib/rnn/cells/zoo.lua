@@ -44,7 +44,9 @@ function Base:describe() return ("%s(%d -> %d)"):format(getmetatable(self).__nam
 -- An option as its default says: of a list one, the first of which is the default; a number, a boolean, a name.
 local function checked(fname, name, value, default)
   local argname = ("option '%s'"):format(name)
-  if name == "kernel" or name == "recurrent" then return parameter.initializer(fname, ("option '%s'"):format(name), value) end
+  if name == "kernel" or name == "recurrent" then
+    return parameter.initializer(fname, ("option '%s'"):format(name), value)
+  end
   if type(default) == "table" and default ~= check.none then return check.one_of(fname, argname, value, default) end
   if type(default) == "boolean" then return check.boolean(fname, argname, value) end
   if math.type(default) == "integer" then return check.int(fname, argname, value, 1) end

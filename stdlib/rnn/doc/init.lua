@@ -129,7 +129,7 @@ local function option_rows(declaration)
   local rows = {}
   for _, row in ipairs(declaration.rows) do
     local _, values = option.type_of(row)
-    local choices = values and type(row[2]) == "string" and #values < 10 and (" (%s)"):format(table.concat(values, ", "))
+    local choices = values and type(row[2]) == "string" and (" (%s)"):format(table.concat(values, ", "))
     rows[#rows + 1] = { row[2] == nil and row[1] or ("%s = %s"):format(row[1], written(row[2])),
       row[4] .. (choices or "") }
   end
@@ -224,7 +224,7 @@ function doc.options(name)
   local declaration = entry and declaration_of(entry)
   if declaration then for _, row in ipairs(declaration.rows) do found[row[1]] = true end
   elseif entry then found = options_of(entry, doc.entry) end
-  for option in pairs(found) do list[#list + 1] = option end
+  for each in pairs(found) do list[#list + 1] = each end
   table.sort(list)
   return list
 end

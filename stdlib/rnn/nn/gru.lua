@@ -21,17 +21,17 @@ GRU.cell, GRU.gates, GRU.states = "gru", 3, 1
 
 local OPTIONS = option.of("nn.GRU", Base._stacking, Base._common, {
   Base._gate_activation,
-  { "reset", "after", option.one_of { "after", "before" }, "before the product: n = tanh(W x + b + U (r h') + b'), Cho's "
-    .. "first reading" },
-  { "chrono", nil, option.int(2), "the steps of the longest memory: biases of z start at the logarithms of random times "
-    .. "up to it (Tallec, Ollivier 2018, \"Can recurrent neural networks warp time?\")" },
+  { "reset", "after", option.one_of { "after", "before" }, "before the product: n = tanh(W x + b + U (r h') + b'), "
+    .. "Cho's first reading" },
+  { "chrono", nil, option.int(2), "the steps of the longest memory: biases of z start at the logarithms of random "
+    .. "times up to it (Tallec, Ollivier 2018, \"Can recurrent neural networks warp time?\")" },
 })
 
 function GRU:init(inputs, units, options)
   options = self:_build(inputs, units, options, OPTIONS)
   for _, part in ipairs(self.parts) do
     local n = part.units
-    local rates = self:_chrono(options, n)
+    local rates = Base._chrono(options, n)
     if rates then self[part.names[3]]:detach():rows(n + 1, 2 * n):assign(rates) end -- z is the second gate
   end
 end

@@ -29,8 +29,8 @@ local OPTIONS = option.of("nn.LSTM", Base._stacking, Base._common, {
   { "peepholes", false, check.boolean, "gates see c (Gers, Schmidhuber 2000)" },
   { "projection", 0, option.int(0), "the width of h, where it is not units (Sak et al. 2014)" },
   { "coupled", false, check.boolean, "i = 1 - f (Greff et al. 2017)" },
-  { "chrono", nil, option.int(2), "the steps of the longest memory: biases of f start at the logarithms of random times "
-    .. "up to it, those of i at minus these (Tallec, Ollivier 2018, \"Can recurrent neural networks warp time?\")" },
+  { "chrono", nil, option.int(2), "the steps of the longest memory: biases of f start at the logarithms of random "
+    .. "times up to it, those of i at minus these (Tallec, Ollivier 2018, \"Can recurrent neural networks warp time?\")" },
 })
 
 function LSTM:init(inputs, units, options)
@@ -39,7 +39,7 @@ function LSTM:init(inputs, units, options)
   for _, part in ipairs(self.parts) do
     local n = part.units
     local first = options.coupled and 0 or n -- f is the second gate, or the first
-    local bias, rates = self[part.names[3]]:detach(), self:_chrono(options, n)
+    local bias, rates = self[part.names[3]]:detach(), Base._chrono(options, n)
     bias:rows(first + 1, first + n):fill_(options.forget_bias)
     if rates then bias:rows(first + 1, first + n):assign(rates) end
     if rates and not options.coupled then bias:rows(1, n):assign(-rates) end

@@ -54,7 +54,8 @@ function Base._check_stacking(declaration, options, layers)
   local several = "it acts between layers, and there is one"
   declaration:effect(options, "dropout", layers > 1, several)
   declaration:effect(options, "residual", layers > 1, several)
-  declaration:effect(options, "merge", options.bidirectional, "it joins two directions; option 'bidirectional' is false")
+  declaration:effect(options, "merge", options.bidirectional, "it joins two directions; option 'bidirectional' is "
+    .. "false")
 end
 
 -- The widths of the layers: one number for all of them, or a table with one for each.
@@ -185,10 +186,10 @@ function Base:_build(inputs, units, given, declaration)
   return options
 end
 
---- base:_chrono(options, units) -> tensor (units), or nil without the option chrono
+--- Base._chrono(options, units) -> tensor (units), or nil without the option chrono
 ---
 --- Gate biases log(u), u uniform in 1..chrono - 1: a unit with such a bias forgets within about u steps.
-function Base:_chrono(options, units)
+function Base._chrono(options, units)
   if options.chrono == nil then return nil end
   return (core.rand(units) * (options.chrono - 2) + 1):log()
 end
