@@ -161,7 +161,9 @@ rnn_status rnni_record_new(rnn_ctx *ctx, const rnni_call *c, rnni_node **node) {
   if (status == RNN_OK && ctx->checks_finite) status = rnni_strdup(ctx, ctx->where, &(*node)->where);
   for (int i = 0; status == RNN_OK && i < c->nout; i++)
     if (c->out[i]->type == RNN_FLOAT) attach(*node, c->out[i], i);
+  bool last = (*node)->refs == 1;
   node_release(ctx, *node);
+  if (last) *node = NULL;
   return status;
 }
 

@@ -51,7 +51,7 @@ void rnni_node_forget(rnn_tensor *t);
 void rnni_node_share(rnn_tensor *t, const rnn_tensor *from);
 /* Records c, whose inputs and single result are those of an op that has been computed, as the history of result. */
 RNN_MUST_USE rnn_status rnni_record(rnn_ctx *ctx, const rnni_call *c, rnn_tensor *result);
-/* Records c as the history of its new results; *node is owned by them. */
+/* Records c as the history of its new results; *node is owned by them, NULL where none is float. */
 RNN_MUST_USE rnn_status rnni_record_new(rnn_ctx *ctx, const rnni_call *c, rnni_node **node);
 /* Inputs must not have a history that is used up; does c have to be recorded? */
 RNN_MUST_USE rnn_status rnni_check_inputs(rnn_ctx *ctx, const rnni_call *c, bool *record);

@@ -258,6 +258,16 @@ describe("an operation of one's own", function()
     assert.same({ 2, 2 }, values(rnn.grad(a:sum() + b:sum(), x)) and values(rnn.grad(twice(x):sum(), x)))
   end)
 
+  it("may give integers alone, which have no history", function()
+    local places = rnn.custom { forward = function(_, x) return x:argmax(-1) end, backward = function() end }
+    for _ = 1, 3 do
+      local ids = places(rnn.tensor { { 1, 3, 2 } }:requires_grad(true))
+      assert.same({ 2 }, ids:totable())
+      assert.is_false(ids:requires_grad())
+      collectgarbage()
+    end
+  end)
+
   it("passes on lengths", function()
     local last = rnn.custom {
       forward = function(ctx, x)
