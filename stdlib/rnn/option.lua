@@ -62,6 +62,14 @@ function option.or_boolean(f)
   end, { "true", "false", table.unpack(kind[2] or {}) })
 end
 
+--- option.unless_false(f) -> check of what f lets pass; false stands for nothing
+function option.unless_false(f)
+  local kind = kinds[f]
+  return option.kind(kind[1] .. "|false", function(fname, argname, value)
+    if value ~= false then return f(fname, argname, value) end
+  end, kind[2])
+end
+
 --- option.any: no check; whoever reads the option sees to it.
 function option.any(_, _, value) return value end
 kinds[option.any] = { "any" }

@@ -225,7 +225,7 @@ describe("rnn.fit, when things go wrong,", function()
       assert.is_false(ok)
       assert.matches("fit_spec.lua:%d+: rnn.fit: " .. pattern, message)
     end
-    says("unknown option 'optimiser'; known: accumulate, average, callbacks, ",
+    says("unknown option 'optimiser'; did you mean 'optimizer'%? known: accumulate, average, ",
       { data = good, loss = "mse", optimiser = optimizer })
     says("option 'data': expected batches, as dataset:batches makes them, got nil", { loss = "mse" })
     says("option 'data': expected batches, got a dataset; write dataset:batches", { data = line, loss = "mse" })

@@ -334,7 +334,8 @@ describe("nn.RNN, nn.LSTM, nn.GRU", function()
   it("say what they expected", function()
     assert.equal("nn.LSTM: argument 2 (units): expected a positive integer, got string 'x'",
       message_of(nn.LSTM, 64, "x"))
-    assert.matches("^nn.LSTM: unknown option 'dropuot'; did you mean 'dropout'%? known: activation, bidirectional, chrono, coupled, dropout, ",
+    assert.matches("^nn.LSTM: unknown option 'dropuot'; did you mean 'dropout'%? known: activation, bidirectional, "
+      .. "chrono, coupled, dropout, ",
       message_of(nn.LSTM, 64, 8, { dropuot = 0.1 }))
     assert.equal("nn.LSTM(64 -> 8): expected input (N, T, 64), got (32, 56, 32)",
       message_of(nn.LSTM(64, 8), core.zeros(32, 56, 32)))

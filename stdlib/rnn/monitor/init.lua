@@ -7,7 +7,6 @@ local check = require "rnn.check"
 local Module = require "rnn.nn.module"
 local doctor = require "rnn.monitor.doctor"
 local picture = require "rnn.monitor.picture"
-local plain_json = require "rnn.train.plain_json"
 local Run = require "rnn.train.run"
 
 -- Records beyond this are thinned: every second one goes, and from then on half as many are made.
@@ -214,7 +213,7 @@ end
 -- All records in the run's folder, for whoever wants to draw something else.
 local function write(self, run)
   if not run.folder then return end
-  local ok, message = core.file_write(run.folder .. "/gradients.json", plain_json(self.records))
+  local ok, message = core.file_write(run.folder .. "/gradients.json", Run.json(self.records))
   if not ok then run:warn(("%s; the run goes on"):format(message)) end
 end
 

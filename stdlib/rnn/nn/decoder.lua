@@ -337,7 +337,7 @@ end
 ---@return number[]|rnn.Tensor|table scores, or the prediction
 ---@return table[]? details of ids
 function Decoder:decode(v, options)
-  return require "rnn.train.evaluation"(self:describe() .. ":decode", self, function()
+  return require("rnn.train.evaluate").mode(self:describe() .. ":decode", self, function()
     local state, known = begin(self, "decode", v)
     return self:_kind().decode(self, state, known, options)
   end)

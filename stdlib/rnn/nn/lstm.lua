@@ -30,7 +30,7 @@ local OPTIONS = option.of("nn.LSTM", Base._stacking, Base._common, {
   { "projection", 0, option.int(0), "the width of h, where it is not units (Sak et al. 2014)" },
   { "coupled", false, check.boolean, "i = 1 - f (Greff et al. 2017)" },
   { "chrono", nil, option.int(2), "the steps of the longest memory: biases of f start at the logarithms of random "
-    .. "times up to it, those of i at minus these (Tallec, Ollivier 2018, \"Can recurrent neural networks warp time?\")" },
+    .. "times up to it, of i at minus these (Tallec, Ollivier 2018, \"Can recurrent neural networks warp time?\")" },
 })
 
 function LSTM:init(inputs, units, options)

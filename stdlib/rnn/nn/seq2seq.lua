@@ -223,7 +223,7 @@ end
 ---@return number[]|rnn.Tensor|table scores log probability / length ^ length_penalty, or the prediction
 ---@return table[]|rnn.Tensor details { logp, count, finished, beams, weights }, or the attention's weights
 function Seq2Seq:decode(x, options)
-  local fname, given, evaluation = self:describe() .. ":decode", {}, require "rnn.train.evaluation"
+  local fname, given, evaluation = self:describe() .. ":decode", {}, require("rnn.train.evaluate").mode
   if self.decoder.outputs then return evaluation(fname, self, decode, self, x, options) end
   if options ~= nil then check.table(fname, "options", options) end
   for name, value in pairs(options or {}) do given[name] = value end

@@ -15,7 +15,6 @@ local pretty = require "rnn.repl.pretty"
 local reading = require "rnn.repl.reading"
 local spark = require "rnn.repl.spark"
 local top_locals = require "rnn.repl.locals"
-local clock = require "rnn.train.clock"
 local interruption = require "rnn.train.interruption"
 
 -- The prompt works on when users give these names to things of their own.
@@ -152,7 +151,7 @@ local function visit(host, outer, thread)
   local word = converse(host, new_session(host, { prompt = "loop> ", environment = environment, known = outer.known,
     entries = outer.entries, scripts = {} }), WORDS)
   host.complete_with(complete)
-  clock.pause(core.clock() - begun)
+  interruption.pause(core.clock() - begun)
   return word ~= "stop"
 end
 

@@ -11,37 +11,179 @@
 --   callback:state() -> table            what a checkpoint shall keep of it (numbers, strings, tensors, tables of them)
 --   callback:load_state(saved, run)      that table back, after on_begin
 --
--- watched, where a callback has it, is the train.Better that says what it monitors.
+-- watched, where a callback has it, is the Better (optim/better.lua) that says what it monitors.
 --
 -- run has model, optimizer, history, options (those of rnn.fit), epoch (the one that runs or ran last), epochs, step,
 -- folder (with option run) and resumed (true when it goes on from a checkpoint).
 
+local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
-local clock = require "rnn.train.clock"
-local Best = require "rnn.train.best"
+local option = require "rnn.option"
+local Better = require "rnn.optim.better"
+local Module = require "rnn.nn.module"
+local save = require "rnn.nn.save"
+local interruption = require "rnn.train.interruption"
 local Run = require "rnn.train.run"
 
 local callbacks = {}
 
---- rnn.EarlyStopping { monitor = "val_loss", patience = 10, mode = nil, min_delta = 0, restore_best = true }
+-- ---- what they keep ----
+
+--- Weights(model): a copy of all parameters and buffers of a model; keep() copies them again, restore() puts them back,
+--- swap() exchanges the two.
+---@class train.Weights
+---@field live rnn.Tensor[] those of the model
+---@field kept rnn.Tensor[]
+---@overload fun(model: nn.Module): train.Weights
+local Weights = class("train.Weights")
+
+function Weights:init(model)
+  self.live, self.kept = {}, {}
+  for i, pair in ipairs((model:named_tensors())) do
+    self.live[i], self.kept[i] = pair[2], pair[2]:copy()
+  end
+end
+
+function Weights:keep()
+  for i, kept in ipairs(self.kept) do kept:assign(self.live[i]:detach()) end
+end
+
+function Weights:restore()
+  for i, kept in ipairs(self.kept) do self.live[i]:assign(kept) end
+end
+
+function Weights:swap()
+  for i, kept in ipairs(self.kept) do
+    local copy = kept:copy()
+    kept:assign(self.live[i]:detach())
+    self.live[i]:assign(copy)
+  end
+end
+
+--- weights:state() -> what pack can save; weights:load_state(saved) takes it back.
+function Weights:state()
+  return self.kept
+end
+
+function Weights:load_state(saved)
+  if #saved ~= #self.kept then
+    core.fail("the model has %d tensors, the saved weights %d", #self.kept, #saved)
+  end
+  for i, kept in ipairs(self.kept) do kept:assign(saved[i]) end
+end
+
+callbacks.Weights = Weights
+
+--- Best(fname, { monitor =, mode =, min_delta = }, keep)
+---@class train.Best
+---@field epoch integer the best one, 0 before the first
+---@field weights? train.Weights of that epoch, when keep is true
+---@overload fun(fname: string, options: table, keep: boolean): train.Best
+local Best = class("train.Best")
+
+function Best:init(fname, options, keep)
+  self.better, self.keep, self.monitor = Better(fname, options), keep, options.monitor
+  self:clear()
+end
+
+function Best:clear()
+  self.better:clear()
+  self.epoch, self.weights = 0, nil
+end
+
+--- best:see(run, logs) -> true when this epoch is the best one
+function Best:see(run, logs)
+  if not self.better:see(logs) then return false end
+  self.epoch = run.epoch
+  if self.keep then
+    if self.weights then self.weights:keep() else self.weights = Weights(run.model) end
+  end
+  return true
+end
+
+function Best:state()
+  return { epoch = self.epoch, better = self.better:state(), weights = self.weights and self.weights:state() }
+end
+
+function Best:load_state(run, saved)
+  self.epoch = saved.epoch
+  self.better:load_state(saved.better)
+  if self.keep and saved.weights then
+    self.weights = Weights(run.model)
+    self.weights:load_state(saved.weights)
+  end
+end
+
+callbacks.Best = Best
+
+local AVERAGE = option.of("rnn.Average", { { "decay", 0.999, option.number(0, 1),
+  "share of the average that stays at an "
+  .. "update" } })
+
+--- rnn.Average(model [, options])
 ---
---- Ends training when monitor has not become better, by more than min_delta, for patience epochs, and puts the weights
---- of the best epoch back; that also happens when training runs to its last epoch. mode "min" or "max" says what better
---- means; by default less, but more for accuracy, F1, top-k and BLEU.
+--- An exponential moving average of all weights (Polyak, Juditsky 1992): average:update() after each step of the
+--- optimiser takes average = decay * average + (1 - decay) * weights; the first update copies them. average:swap()
+--- exchanges the model's weights and the averaged ones: to measure or to save the model with averaged weights, swap
+--- before and again after. rnn.fit has it as option average. Errors: a decay outside 0 .. 1.
+---@class rnn.Average
+---@field decay number
+---@field updates integer
+---@overload fun(model: nn.Module, options?: rnn.Average.Options): rnn.Average
+local Average = class("rnn.Average")
+
+function Average:init(model, options)
+  local fname = "rnn.Average"
+  if not Module.is(model) then check.expected(fname, "argument 1 (model)", "a model (nn.Module)", model) end
+  self.decay = AVERAGE:read(options).decay
+  self.weights, self.updates = Weights(model), 0
+end
+
+--- average:update(): takes in the weights that the model has now.
+function Average:update()
+  local decay = self.updates == 0 and 0 or self.decay
+  core.average_step(self.weights.kept, self.weights.live, decay)
+  self.updates = self.updates + 1
+end
+
+--- average:swap(): exchanges the model's weights and the averaged ones.
+function Average:swap()
+  self.weights:swap()
+end
+
+function Average:state()
+  return { updates = self.updates, weights = self.weights:state() }
+end
+
+function Average:load_state(saved, _)
+  self.weights:load_state(saved.weights)
+  self.updates = saved.updates
+end
+
+callbacks.Average = Average
+
+-- ---- the callbacks ----
+
+local EARLY = option.of("rnn.EarlyStopping", Better.OPTIONS, {
+  { "patience", 10, option.int(1), "epochs without an improvement" },
+  { "restore_best", true, check.boolean, "puts the weights of the best epoch back, also when training runs to its last "
+    .. "epoch" },
+})
+
+--- rnn.EarlyStopping([options])
+---
+--- Ends training when monitor has not become better, by more than min_delta, for patience epochs.
 ---@class rnn.EarlyStopping
 ---@field best_epoch integer
----@overload fun(options?: table): rnn.EarlyStopping
+---@overload fun(options?: rnn.EarlyStopping.Options): rnn.EarlyStopping
 local EarlyStopping = class("rnn.EarlyStopping")
 callbacks.EarlyStopping = EarlyStopping
 
 function EarlyStopping:init(options)
   local fname = "rnn.EarlyStopping"
-  options = check.options(fname, options, {
-    monitor = "val_loss", patience = 10, mode = check.none, min_delta = 0, restore_best = true,
-  })
-  self.patience = check.int(fname, "option 'patience'", options.patience, 1)
-  self.restore_best = check.boolean(fname, "option 'restore_best'", options.restore_best)
+  options = EARLY:read(options)
+  self.patience, self.restore_best = options.patience, options.restore_best
   self.best, self.best_epoch = Best(fname, options, self.restore_best), 0
   self.watched = self.best.better
 end
@@ -92,14 +234,63 @@ function TimeLimit:init(seconds)
 end
 
 function TimeLimit:on_begin(_)
-  self.last = clock.now() + self.seconds
+  self.last = interruption.now() + self.seconds
 end
 
 function TimeLimit:on_step(run, _, _)
   Run.check("rnn.TimeLimit:on_step", run)
-  if clock.now() < self.last then return false end
+  if interruption.now() < self.last then return false end
   run.history.stopped = ("the time limit of %g s"):format(self.seconds)
   return true
 end
+
+local MODEL_CHECKPOINT = option.of("rnn.ModelCheckpoint", Better.OPTIONS, {
+  { "best_only", true, check.boolean, "saves after epochs in which monitor became better, not after every one" },
+})
+
+--- rnn.ModelCheckpoint(path [, options])
+---
+--- A callback that saves the model (rnn.save) after every epoch in which monitor became better, or, without best_only,
+--- after every epoch. "{epoch}" in path stands for the number of the epoch. rnn.load(path) gives the model and a table
+--- of that epoch's values (but its seconds). A write that fails is a warning; the old file stays, and the run goes on.
+---@class rnn.ModelCheckpoint
+---@overload fun(path: string, options?: rnn.ModelCheckpoint.Options): rnn.ModelCheckpoint
+local ModelCheckpoint = class("rnn.ModelCheckpoint")
+
+function ModelCheckpoint:init(path, options)
+  local fname = "rnn.ModelCheckpoint"
+  self.path = check.string(fname, "argument 1 (path)", path)
+  options = MODEL_CHECKPOINT:read(options)
+  self.best_only = options.best_only
+  for _, name in ipairs { "monitor", "mode", "min_delta" } do
+    MODEL_CHECKPOINT:effect(options, name, self.best_only, "with best_only = false every epoch is saved")
+  end
+  self.better = Better(fname, options)
+  self.watched = self.best_only and self.better or nil
+end
+
+function ModelCheckpoint:on_begin(_)
+  self.better:clear()
+end
+
+function ModelCheckpoint:on_epoch(run, logs)
+  Run.check("rnn.ModelCheckpoint:on_epoch", run)
+  if self.best_only and not self.better:see(logs) then return end
+  local values = { epoch = run.epoch }
+  for name, value in pairs(logs) do values[name] = value end
+  values.seconds = nil -- identical runs write identical files
+  local done, message = save.save(self.path:gsub("{epoch}", run.epoch), run.model, values)
+  if not done then run:warn(("the model of epoch %d is not saved: %s; the run goes on"):format(run.epoch, message)) end
+end
+
+function ModelCheckpoint:state()
+  return self.better:state()
+end
+
+function ModelCheckpoint:load_state(saved, _)
+  self.better:load_state(saved)
+end
+
+callbacks.ModelCheckpoint = ModelCheckpoint
 
 return callbacks

@@ -10,24 +10,26 @@ local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
 local nest = require "rnn.nest"
-local clock = require "rnn.train.clock"
-local plain_json = require "rnn.train.plain_json"
+local option = require "rnn.option"
+local interruption = require "rnn.train.interruption"
+local Run = require "rnn.train.run"
 local save = require "rnn.nn.save"
-local Weights = require "rnn.train.weights"
+local Weights = require("rnn.train.callbacks").Weights
 
 local FORMAT = 2 -- 1, of version 0.1, had no checksum and no settings, and times in it
 
 ---@class train.Checkpoint
 local Checkpoint = class("train.Checkpoint")
 
+local OPTIONS = option.of("rnn.fit: option 'checkpoint'", {
+  { "every_seconds", nil, check.positive, "seconds from one to the next" },
+  { "every_steps", nil, option.int(1), "steps from one to the next" },
+})
+
 --- Checkpoint(fname, folder, { every_seconds = 60, every_steps = nil })
 function Checkpoint:init(fname, folder, options)
-  options = check.options(fname .. ": option 'checkpoint'", options or {},
-    { every_seconds = check.none, every_steps = check.none })
-  self.every_steps = options.every_steps and check.int(fname, "option 'checkpoint.every_steps'", options.every_steps, 1)
-  self.every_seconds = options.every_seconds
-    and check.positive(fname, "option 'checkpoint.every_seconds'", options.every_seconds)
-    or not self.every_steps and 60 or nil
+  options = OPTIONS:read(options)
+  self.every_steps, self.every_seconds = options.every_steps, options.every_seconds or not options.every_steps and 60
   self.fname, self.path, self.best_path = fname, folder .. "/checkpoint.safetensors", folder .. "/best.safetensors"
   self.times_path = folder .. "/times.json"
   self.saved_at = core.clock()
@@ -125,7 +127,7 @@ end
 
 --- checkpoint:save(run) -> true | nil, message
 function Checkpoint:save(run)
-  core.file_write(self.times_path, plain_json { epochs = run.history.seconds, running = clock.now() - run.begun,
+  core.file_write(self.times_path, Run.json { epochs = run.history.seconds, running = interruption.now() - run.begun,
     step = run.step }) -- first: then it is never the older one; without it only times are missing
   local done, message = save.checkpoint(self.path, run.model, { checkpoint = collect(run) })
   self.saved_at = core.clock()
@@ -204,7 +206,7 @@ local function load_times(self, run, state)
   if file then file:close() end
   if type(times) ~= "table" then times = {} end
   run.history:load_state(state.history, type(times.epochs) == "table" and times.epochs or {})
-  run.begun = clock.now() - (state.seconds or times.step == state.step and tonumber(times.running) or 0)
+  run.begun = interruption.now() - (state.seconds or times.step == state.step and tonumber(times.running) or 0)
 end
 
 local function apply(self, run, state)

@@ -1,16 +1,111 @@
--- evaluate.lua: loss and metrics of a model over data it is not trained on.
+-- evaluate.lua: a model in evaluation mode: loss and metrics over data it is not trained on, and its answers.
 
 local core = require "rnn.core"
-local check = require "rnn.check"
 local class = require "rnn.class"
-local Module = require "rnn.nn.module"
+local check = require "rnn.check"
+local arrays = require "rnn.data.arrays"
 local Batches = require "rnn.data.batches"
-local evaluation = require "rnn.train.evaluation"
+local nest = require "rnn.nest"
+local option = require "rnn.option"
+local Module = require "rnn.nn.module"
 local metrics = require "rnn.train.metrics"
 local objective = require "rnn.train.objective"
-local Source = require "rnn.train.source"
 
 local evaluate = {}
+
+-- ---- evaluation mode ----
+
+--- evaluate.mode(fname, model, f, ...) -> results of f
+---
+--- Calls f(...) with the model in evaluation mode and nothing recorded; then each of its modules is as it was, even
+--- when an error ended it.
+---@param fname string
+---@param model nn.Module
+---@param f function
+function evaluate.mode(fname, model, f, ...)
+  local modules, modes = model:modules(), {}
+  for i, pair in ipairs(modules) do modes[i] = rawget(pair[2], "training") end
+  return core.finally(fname, function()
+    for i, pair in ipairs(modules) do pair[2].training = modes[i] end
+  end, function(...)
+    model:eval()
+    return core.no_grad(f, ...)
+  end, ...)
+end
+
+-- ---- batches ----
+
+-- Batches that a script's own function gives. It is called when an epoch begins, and may be an iterator,
+-- which gives the batches itself, call by call, or make one: a function that returns what the loop `for x, y in ...`
+-- takes, or a coroutine that yields x, y.
+
+--- Source(fname, argname, f): called like batches, source(nil, nil) begins an epoch.
+---@class train.Source
+---@field plain boolean f is an iterator itself, which has but one place
+---@overload fun(fname: string, argname: string, f: function): train.Source
+local Source = class("train.Source")
+
+function Source:init(fname, argname, f)
+  self.fname, self.argname, self.f, self.plain = fname, argname, f, false
+end
+
+local function is_iterator(value)
+  if type(value) == "function" then return true end
+  local meta = getmetatable(value)
+  return type(value) == "table" and type(meta) == "table" and meta.__call ~= nil
+end
+
+-- The next batch of a coroutine; its error is one of the caller's.
+local function resume(thread)
+  local ok, x, y, weights = coroutine.resume(thread)
+  if not ok then error(x, 0) end
+  if coroutine.status(thread) == "dead" then return nil end
+  return x, y, weights
+end
+
+-- Objects are the script's own affair: its model knows them.
+local function check_part(self, name, value)
+  if value == nil or type(value) == "table" and getmetatable(value) then return end
+  nest.check(self.fname, ("%s: a batch of it: %s"):format(self.argname, name), value)
+end
+
+-- x, y and weights as they are, or an error that says what is wrong with them.
+local function checked(self, x, y, weights)
+  check_part(self, "x", x)
+  check_part(self, "y", y)
+  check_part(self, "weights", weights)
+  return x, y, weights
+end
+
+-- The first call in an epoch.
+local function begin(self)
+  local ok, a, b, c = pcall(self.f, nil, nil)
+  if not ok then
+    if tostring(a):find("cannot resume dead coroutine", 1, true) then
+      core.fail("%s: %s: the coroutine ended in the epoch before; give a function that makes a new one for each epoch: "
+        .. "function() return coroutine.wrap(f) end", self.fname, self.argname)
+    end
+    error(a, 0)
+  end
+  self.plain = false
+  if type(a) == "thread" then
+    self.next, self.state, self.control = function() return resume(a) end, nil, nil
+  elseif is_iterator(a) then
+    self.next, self.state, self.control = a, b, c
+  else
+    self.next, self.state, self.plain = self.f, nil, true
+    return a, b, c
+  end
+  return self.next(self.state, self.control)
+end
+
+function Source.__call(self, _, before)
+  if before == nil then
+    self.next = nil
+    return checked(self, begin(self))
+  end
+  return checked(self, self.next(self.state, before))
+end
 
 local function pass(call, source, objective_of, scores, stop)
   for x, y, weights in source do
@@ -26,7 +121,7 @@ end
 --- One pass in evaluation mode, nothing recorded; adds to scores. A reader is called in the model's stead; false when
 --- stop() was true before the end.
 function evaluate.pass(model, source, objective_of, scores, reader, stop)
-  return evaluation("rnn.evaluate", model, pass, reader or model, source, objective_of, scores, stop)
+  return evaluate.mode("rnn.evaluate", model, pass, reader or model, source, objective_of, scores, stop)
 end
 
 --- evaluate.batches(dataset, size) -> batches: for one pass, in the order that takes least time
@@ -60,35 +155,109 @@ function evaluate.source(fname, argname, value)
   return type(value) == "function" and Source(fname, argname, value) or value
 end
 
---- rnn.evaluate(model, data, { loss = "mse", loss_weights = nil, metrics = { "mae" }, tbptt = nil,
---- padded = false }) -> table
+local EVALUATE = option.of("rnn.evaluate", metrics.OPTIONS)
+
+--- rnn.evaluate(model, data [, options]) -> table
 ---
 --- Loss and metrics over batches or a whole dataset: rnn.evaluate(model, test, { loss = "huber" }).loss. Means count
---- every valid element once, however the data are cut. With tbptt = n sequences are read in windows of n steps, each
---- from the state in which the one before ended, as in rnn.fit: for a text.stream, and for sequences too long at once.
---- loss, loss_weights, metrics and padded are as in rnn.fit.
+--- every valid element once, however the data are cut. The options are those of rnn.fit; tbptt is for a
+--- text.stream, and for sequences too long at once.
 --- Errors: data without a valid element.
 ---@param model nn.Module
 ---@param data data.Windows|data.Arrays|data.Batches|function
----@param options { loss?: string|function|table, metrics?: table, tbptt?: integer, padded?: boolean }
+---@param options? rnn.evaluate.Options
 ---@return table<string, number>
 function evaluate.evaluate(model, data, options)
   local fname = "rnn.evaluate"
   if not Module.is(model) then check.expected(fname, "argument 1 (model)", "a model (nn.Module)", model) end
   local source = evaluate.source(fname, "argument 2 (data)", data)
-  options = check.options(fname, options, { loss = check.none, loss_weights = check.none, metrics = check.none,
-    tbptt = check.none, padded = false })
+  options = EVALUATE:read(options)
   local scores = metrics.Scores(fname, options.metrics, options.padded)
   local objective_of = objective.of(fname, model, options)
   local reader
   if options.tbptt then
     local tbptt = require "rnn.train.tbptt"
-    source = tbptt.Windows(fname, source, check.int(fname, "option 'tbptt'", options.tbptt, 1))
+    source = tbptt.Windows(fname, source, options.tbptt)
     reader = tbptt.Reader(fname, model, source)
   end
   evaluate.pass(model, source, objective_of, scores, reader)
   if scores.weight == 0 then core.fail("%s: argument 2 (data): it gave no batch with a valid element", fname) end
   return scores:read({}, "")
+end
+
+-- ---- predict ----
+
+-- Outputs of batches, (N, T, ...) each, those of different lengths padded to the longest; of a table each entry.
+local function join(parts)
+  if nest.is_table(parts[1]) then
+    local result = {}
+    for _, key in ipairs(nest.keys(parts[1])) do
+      local column = {}
+      for i, part in ipairs(parts) do column[i] = part[key] end
+      result[key] = join(column)
+    end
+    return result
+  end
+  if #parts == 1 then return parts[1] end
+  local longest, lengths = 0, {}
+  for i, y in ipairs(parts) do
+    lengths[i] = y:lengths()
+    if not lengths[i] then return core.concat(parts, 1) end
+    longest = math.max(longest, y:size(2))
+  end
+  for i, y in ipairs(parts) do
+    local dims = { y:shape() }
+    dims[2], dims.type, y = longest - dims[2], y:type(), y:without_lengths()
+    parts[i] = dims[2] > 0 and core.concat({ y, core.zeros(dims) }, 2) or y
+  end
+  return core.concat(parts, 1):with_lengths(core.concat(lengths, 1))
+end
+
+local function answers(model, source)
+  local parts, items = {}, {}
+  for x in source do
+    local y = model(x)
+    nest.check("rnn.predict", "the model's result", y)
+    parts[#parts + 1] = nest.map(y, function(t) return t:detach() end)
+    items[#items + 1] = source.bucket and source:items(x)
+  end
+  return parts, items
+end
+
+local PREDICT = option.of("rnn.predict", { { "size", 256, option.int(1), "rows at a time" } })
+
+--- rnn.predict(model, x [, options]) -> tensor
+---
+--- The model's outputs for every row of a tensor or of a table of tensors, every item of a dataset or every batch, in
+--- the order of the data, also where batches are made of sequences of about the same length; outputs (N, T, ...) that
+--- know their lengths are padded to the longest. x may be a function as well, an iterator or one that makes an
+--- iterator. Of a model that gives a table of tensors the result is such a table. Runs in evaluation mode, records
+--- nothing, and leaves the mode as it was.
+--- Errors: batches that are shuffled, none at all.
+---@param model nn.Module
+---@param x rnn.Tensor|table|function|data.Windows|data.Arrays|data.Sequences|data.Batches
+---@param options? rnn.predict.Options
+---@return rnn.Tensor|table
+function evaluate.predict(model, x, options)
+  local fname = "rnn.predict"
+  if not Module.is(model) then check.expected(fname, "argument 1 (model)", "a model (nn.Module)", model) end
+  local size = PREDICT:read(options).size
+  local source = (core.is_tensor(x) or nest.is_table(x) and nest.first(x) ~= nil) and arrays(x) or x
+  if type(source) == "table" and source.batches then source = evaluate.batches(source, size) end
+  if type(source) == "function" then source = evaluate.source(fname, "argument 2", source) end
+  if not class.is_a(source, Batches) and not class.is_a(source, Source) then
+    check.expected(fname, "argument 2", "a tensor, a dataset or its batches", x)
+  end
+  if source.shuffle then
+    core.fail("%s: argument 2: these batches are shuffled, so the order of the answers would mean nothing; take "
+      .. "batches without shuffle", fname)
+  end
+  local parts, items = evaluate.mode(fname, model, answers, model, source)
+  if #parts == 0 then core.fail("%s: argument 2 gave no batch", fname) end
+  local y = join(parts)
+  if not source.bucket then return y end
+  local places = core.concat(items, 1):argsort() -- batches of equal lengths were given out in another order
+  return nest.rows(y, places)
 end
 
 return evaluate

@@ -3,11 +3,12 @@
 local core = require "rnn.core"
 local check = require "rnn.check"
 local class = require "rnn.class"
+local option = require "rnn.option"
 local Module = require "rnn.nn.module"
 local evaluate = require "rnn.train.evaluate"
+local metrics = require "rnn.train.metrics"
 local objective = require "rnn.train.objective"
-local trains = require "rnn.train.trains"
-local Weights = require "rnn.train.weights"
+local Weights = require("rnn.train.callbacks").Weights
 
 local SMOOTH = 0.9  -- of the running mean of the loss
 local DIVERGED = 4  -- times the least loss: the rates beyond would only make the picture flat
@@ -82,35 +83,39 @@ local function try(self, model, o)
   end
 end
 
---- rnn.find_lr(model, { data =, loss =, loss_weights = nil, optimizer =, from = 1e-6, to = 10, steps = 100,
---- clip_norm = nil, padded = false }) -> range
+local OPTIONS = option.of("rnn.find_lr", {
+  { "data", nil, option.any, "batches, as for rnn.fit" },
+  metrics.OPTIONS[1], metrics.OPTIONS[2], metrics.OPTIONS[3],
+  { "optimizer", nil, option.any, "optim.SGD(model:parameters())" },
+  { "from", 1e-6, check.positive, "the first rate" },
+  { "to", 10, check.positive, "the last rate" },
+  { "steps", 100, option.int(2), "rates to try" },
+  { "clip_norm", nil, option.unless_false(check.positive), "clips the gradients by their common norm" },
+})
+
+--- rnn.find_lr(model, options) -> range
 ---
 --- Trains for up to so many steps, each with a larger learning rate than the last, and stops when the loss explodes
 --- (Smith 2017, "Cyclical learning rates for training neural networks"). Then model, optimiser and random numbers are
 --- again as they were. range.suggestion is a tenth of the rate with the least loss; range:plot() shows all.
 --- Errors: to below from, a loss that is not finite from the start.
 ---@param model nn.Module
----@param options table
+---@param options rnn.find_lr.Options
 ---@return rnn.RateRange
 return { find_lr = function(model, options)
   local fname = "rnn.find_lr"
   if not Module.is(model) then check.expected(fname, "argument 1 (model)", "a model (nn.Module)", model) end
-  local o = check.options(fname, options, { data = check.none, loss = check.none, loss_weights = check.none,
-    optimizer = check.none, from = 1e-6, to = 10, steps = 100, clip_norm = check.none, padded = false })
+  local o = OPTIONS:read(options)
   o.data = evaluate.source(fname, "option 'data'", o.data)
-  check.boolean(fname, "option 'padded'", o.padded)
   o.objective = objective.of(fname, model, o)
   local optimizer = o.optimizer
   if type(optimizer) ~= "table" or type(optimizer.state_dict) ~= "function" then
     check.expected(fname, "option 'optimizer'", "an optimiser, such as optim.SGD(model:parameters())", optimizer)
   end
-  trains(fname, optimizer, model)
-  check.positive(fname, "option 'from'", o.from)
-  if check.positive(fname, "option 'to'", o.to) <= o.from then
+  objective.trains(fname, optimizer, model)
+  if o.to <= o.from then
     core.fail("%s: option 'to': expected a rate above 'from', got %g", fname, o.to)
   end
-  check.int(fname, "option 'steps'", o.steps, 2)
-  if o.clip_norm then check.positive(fname, "option 'clip_norm'", o.clip_norm) end
 
   local weights, state, random, training = Weights(model), optimizer:state_dict(), core.random_state(), model.training
   local number = type(o.data) == "table" and o.data.number

@@ -1,17 +1,323 @@
--- fit.lua: training, epoch by epoch. options.lua checks what is asked for, step.lua has the steps, checkpoint.lua what
--- survives the process.
+-- fit.lua: training, epoch by epoch: rnn.fit. step.lua has the steps, checkpoint.lua what survives the process.
 
 local core = require "rnn.core"
 local class = require "rnn.class"
+local check = require "rnn.check"
 local Batches = require "rnn.data.batches"
 local Windows = require "rnn.data.windows"
-local clock = require "rnn.train.clock"
+local nest = require "rnn.nest"
+local option = require "rnn.option"
+local Module = require "rnn.nn.module"
+local Better = require "rnn.optim.better"
+local callbacks = require "rnn.train.callbacks"
 local evaluate = require "rnn.train.evaluate"
-local interruption = require "rnn.train.interruption"
-local prepare = require "rnn.train.options"
 local report = require "rnn.train.forecast_report"
+local History = require "rnn.train.history"
+local interruption = require "rnn.train.interruption"
+local metrics = require "rnn.train.metrics"
+local objective = require "rnn.train.objective"
+local progress = require "rnn.train.progress"
+local Run = require "rnn.train.run"
 local step = require "rnn.train.step"
-local Weights = require "rnn.train.weights"
+
+-- ---- what is asked for ----
+
+local FNAME = "rnn.fit"
+
+local OPTIONS = option.of(FNAME, {
+  { "data", nil, option.any,
+    "batches (dataset:batches { size = 32, shuffle = true }), any iterator of x, y, weights that "
+    .. "begins again in each epoch, or a function that makes one for each: what `for x, y in` takes, such as a "
+    .. "coroutine.wrap(f), or a coroutine. x, y and weights are tensors or tables of them (data.arrays)" },
+  { "valid", nil, option.any, "batches or a dataset to measure after each epoch: val_loss, val_mae ..." },
+}, metrics.OPTIONS, {
+  { "optimizer", nil, option.any,
+    "optim.SGD(model:parameters(), { lr = 0.05, momentum = 0.9 }); or several for different "
+    .. "parts, which take their steps in turn (by number, or by the alphabet), each by a loss of its own, as in a GAN: "
+    .. "optimizer = { judge, maker } with loss = { f, g }, functions (model, x, y, weights) -> scalar" },
+  { "schedule", nil, option.any, "optim.schedules.cosine(), or a function t -> factor of the lr after t steps" },
+  { "epochs", 1, option.int(1), "at most that many" },
+  { "clip_norm", nil, option.unless_false(check.positive), "clips the gradients by their common norm" },
+  { "clip_value", nil, option.unless_false(check.positive), "clips the gradients one by one" },
+  { "accumulate", 1, option.int(1),
+    "one update for that many batches, by the mean gradient over all their valid elements" },
+  { "average", nil, option.any,
+    "decay, such as 0.999: an exponential moving average of the weights (rnn.Average) is what "
+    .. "is measured, kept as best and left in the model at the end" },
+  { "on_nan", "error", option.one_of { "error", "stop" }, "a loss that is not finite: an error, or the end, which sets "
+    .. "history.stopped. Either way the weights are those before that epoch" },
+  { "monitor", nil, option.kind("boolean|table", function(fname, argname, value)
+    return type(value) == "boolean" and value or value and check.table(fname, argname, value)
+  end),
+    "true, or options of rnn.monitor: what happens to the gradients at every 40th step; at most one advice an epoch on "
+    .. "standard error, all of them in history.advice; heat maps in report.html" },
+  { "callbacks", nil, option.any,
+    "{ rnn.EarlyStopping { monitor = \"val_mae\", patience = 50 } }: tables of functions, "
+    .. "see callbacks.lua" },
+  { "on_epoch", nil, option.unless_false(check.callback),
+    "function (epoch, logs), after each epoch; returning false ends "
+    .. "training" },
+  { "progress", nil, option.kind("boolean|integer|\"terminal\"", option.any, { "true", "false", '"terminal"' }),
+    "nil: a "
+    .. "bar on a terminal, else a line an epoch, on standard error; n: a line every n epochs; \"terminal\": a bar or "
+    .. "nothing; false: nothing. The last two leave out the comparison as well" },
+  { "run", nil, option.unless_false(check.string), "\"runs/name\": a folder for checkpoint.safetensors, "
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+    .. "best.safetensors (the model of the best epoch), metrics.jsonl, report.html (the run, in any browser) and an event "
+    .. "file (`tensorboard --logdir runs`)" },
+  { "checkpoint", nil, option.unless_false(check.table),
+    "{ every_seconds = 60 } or { every_steps = 500 }: how often; at "
+    .. "the end it is saved anyway" },
+  { "resume", true, check.boolean, "false: a run begins from the start, whatever is in its folder" },
+  { "log_every", 50, option.int(1), "steps from one line in metrics.jsonl to the next, beside those of the epochs" },
+})
+
+local function sources(run, options)
+  if type(options.data) == "table" and options.data.batches then
+    core.fail("%s: option 'data': expected batches, got a dataset; write dataset:batches { size = 32, shuffle = true }",
+      FNAME)
+  end
+  run.data = evaluate.source(FNAME, "option 'data'", options.data)
+  run.valid = options.valid ~= nil and evaluate.source(FNAME, "option 'valid'", options.valid) or nil
+  run.source, run.valid_source = run.data, run.valid
+  local length = options.tbptt
+  if not length then return end
+  local tbptt = require "rnn.train.tbptt"
+  run.source = tbptt.Windows(FNAME, run.data, length)
+  run.reader = tbptt.Reader(FNAME, run.model, run.source)
+  if run.valid then
+    run.valid_source = tbptt.Windows(FNAME, run.valid, length)
+    run.valid_reader = tbptt.Reader(FNAME, run.model, run.valid_source)
+  end
+end
+
+-- Batches in an epoch, or nil: with tbptt, batches become as many windows as they are long, but for streams, which
+-- are cut already.
+local function batches_of(run, options)
+  local data = run.data
+  if type(data) ~= "table" or not getmetatable(data).__len then return nil end
+  local cut = run.reader and not (data.continues and data.time and data.time <= options.tbptt)
+  return not cut and #data or nil
+end
+
+local function optimizer_of(run, options)
+  local optimizer = options.optimizer
+  if run.turns then
+    optimizer = objective.Several(FNAME, optimizer)
+    for _, name in ipairs { "accumulate", "tbptt", "loss_weights" } do
+      OPTIONS:effect(options, name, false, "several optimisers take their steps in turn")
+    end
+  elseif not objective.is(optimizer) then
+    check.expected(FNAME, "option 'optimizer'", "an optimiser, such as optim.SGD(model:parameters())", optimizer)
+  end
+  run.others = {}
+  for _, each in ipairs(optimizer.each or { optimizer }) do
+    table.move(objective.trains(FNAME, each, run.model), 1, #each.params, #run.others + 1, run.others)
+  end
+  return optimizer
+end
+
+-- What a batch comes to, and the names of the losses of several targets or optimisers, where they are known.
+local function objective_of(run, options)
+  local optimizer = options.optimizer
+  if nest.is_table(optimizer) and not objective.is(optimizer) and next(optimizer) ~= nil then
+    run.part_names = nest.keys(optimizer)
+    run.turns, run.objective = objective.turns(FNAME, options.loss, run.part_names)
+  else
+    run.objective, run.part_names = objective.of(FNAME, run.model, options)
+  end
+end
+
+local function schedule_of(run, options)
+  local schedule = options.schedule
+  if schedule == nil then return end
+  local schedules = require "rnn.optim.schedules"
+  if type(schedule) == "function" then schedule = schedules.own(schedule) end
+  if not class.is_a(schedule, schedules.Schedule) then
+    check.expected(FNAME, "option 'schedule'", "a schedule, such as optim.schedules.cosine(), or a function", schedule)
+  end
+  run.schedule = schedule
+  if schedule.per == "step" then run.step_schedule = schedule else run.epoch_schedule = schedule end
+end
+
+local METHODS = { "on_begin", "on_step", "on_epoch", "on_end", "on_error", "state", "load_state" }
+
+-- A method under another name would never be called.
+local function check_callback(argname, callback)
+  local known, any = {}, false
+  for _, name in ipairs(METHODS) do
+    known[name] = true
+    any = any or callback[name] ~= nil
+    if callback[name] ~= nil then check.callback(FNAME, ("%s: %s"):format(argname, name), callback[name]) end
+  end
+  for name, value in next, callback do
+    local method = type(name) == "string" and type(value) == "function" and not getmetatable(callback)
+    if method and not known[name] then
+      core.fail("%s: %s: nothing calls its '%s'%s; known: %s", FNAME, argname, name, check.nearest(name, METHODS),
+        table.concat(METHODS, ", "))
+    end
+  end
+  if not any and next(callback) ~= nil then
+    core.fail("%s: %s: it has none of the methods that are called: %s", FNAME, argname, table.concat(METHODS, ", "))
+  end
+end
+
+local function callbacks_of(options)
+  local list = check.table(FNAME, "option 'callbacks'", options.callbacks or {})
+  if next(list) ~= nil and #list == 0 then check.expected(FNAME, "option 'callbacks'", "a list of callbacks", list) end
+  local checked = {}
+  for i, callback in ipairs(list) do
+    local argname = ("option 'callbacks', entry %d"):format(i)
+    checked[i] = check.table(FNAME, argname, callback)
+    check_callback(argname, callback)
+  end
+  return checked
+end
+
+-- What is monitored has to be there before an epoch is spent. Callbacks of the script's own may add to what there is.
+local function check_monitors(run)
+  local names = { "loss", "lr", "seconds" }
+  local measured = { table.unpack(run.scores.names) }
+  for _, name in ipairs(run.part_names or {}) do measured[#measured + 1] = name .. "_loss" end
+  table.move(measured, 1, #measured, #names + 1, names)
+  if run.valid then
+    names[#names + 1] = "val_loss"
+    for _, name in ipairs(measured) do names[#names + 1] = "val_" .. name end
+  end
+  for _, callback in ipairs { run.epoch_schedule or {}, table.unpack(run.callbacks) } do
+    if class.is_a(callback.watched, Better) then
+      callback.watched:check(names)
+    elseif callback.on_epoch and not getmetatable(callback) then
+      return
+    end
+  end
+end
+
+-- The folder of the run, the checkpoint and the files that are written beside it.
+local function folder_of(run, options)
+  run.folder = options.run
+  if not run.folder then
+    for _, name in ipairs { "resume", "log_every" } do
+      OPTIONS:effect(options, name, false, "option 'run', the folder of the run, is not given")
+    end
+    if options.checkpoint then core.fail("%s: option 'checkpoint' needs option 'run', the folder for it", FNAME) end
+    return
+  end
+  if type(run.optimizer.state_dict) ~= "function" then
+    check.expected(FNAME, "option 'optimizer'", "with option 'run', an optimiser that has a state_dict", run.optimizer)
+  end
+  run.checkpoint = require "rnn.train.checkpoint"(FNAME, run.folder, options.checkpoint)
+  table.insert(run.callbacks, require("rnn.train.records").MetricsLog(run.folder .. "/metrics.jsonl",
+    options.log_every))
+  table.insert(run.callbacks, require("rnn.train.records").Logger())
+end
+
+-- The best weights that a checkpoint keeps are those of early stopping, where it keeps some.
+local function best_of(run)
+  for _, callback in ipairs(run.callbacks) do
+    local best = callback.restore_best and callback.best
+    if best then
+      run.best, run.best_is_shared = best, true
+      return
+    end
+  end
+  local monitor = run.valid and "val_loss" or "loss"
+  run.best = require("rnn.train.callbacks").Best(FNAME, { monitor = monitor }, true)
+end
+
+-- The run of a call.
+local function prepare(model, options)
+  if not Module.is(model) then check.expected(FNAME, "argument 1 (model)", "a model (nn.Module)", model) end
+  options = OPTIONS:read(options)
+  local run = Run { model = model, options = options, history = History() }
+  sources(run, options)
+  local padded = options.padded
+  run.scores = metrics.Scores(FNAME, options.metrics, padded)
+  run.valid_scores = metrics.Scores(FNAME, options.metrics, padded)
+  objective_of(run, options)
+  run.optimizer = optimizer_of(run, options)
+  schedule_of(run, options)
+  run.epochs, run.accumulate, run.on_nan, run.on_epoch = options.epochs, options.accumulate, options.on_nan,
+    options.on_epoch
+  run.clip_norm, run.clip_value = options.clip_norm, options.clip_value
+  run.callbacks = callbacks_of(options)
+  check_monitors(run)
+  if options.monitor then
+    local settings = options.monitor == true and {} or options.monitor
+    settings.clip = settings.clip or run.clip_norm
+    run.monitor = require "rnn.monitor"(model, settings)
+    table.insert(run.callbacks, run.monitor)
+  end
+  local steps = batches_of(run, options)
+  run.batches, run.steps = steps, steps and (steps + run.accumulate - 1) // run.accumulate
+  run.show = progress.new(FNAME, options.progress, run.epochs, steps)
+  run.quiet = options.progress == false or options.progress == "terminal"
+  folder_of(run, options)
+  if run.checkpoint then best_of(run) end
+  if options.average then
+    run.average = require("rnn.train.callbacks").Average(model, { decay = options.average })
+  end
+  return run
+end
+
+-- ---- the epochs ----
 
 -- The folder is ours, and what a checkpoint in it holds is back.
 local function open_folder(run)
@@ -43,7 +349,7 @@ local function begin(run)
     run.schedule:begin(run.optimizer, total)
   end
   if run.folder then open_folder(run) end
-  run.start, run.start_is = Weights(run.model), "of the checkpoint"
+  run.start, run.start_is = callbacks.Weights(run.model), "of the checkpoint"
   run.watched = true
   run:call("on_begin")
   if run.resumed then run.checkpoint:load_callbacks(run) end
@@ -57,7 +363,7 @@ local function begin(run)
 end
 
 local function begin_epoch(run)
-  run.epoch, run.batch, run.inside, run.begun = run.epoch + 1, 0, true, clock.now()
+  run.epoch, run.batch, run.inside, run.begun = run.epoch + 1, 0, true, interruption.now()
   run.start:keep()
   run.start_is = "before this epoch"
   run.scores:clear()
@@ -77,7 +383,7 @@ local function measure(run)
     end
     run.valid_scores:read(logs, "val_")
   end
-  logs.lr, logs.seconds = run.lr or run.optimizer.lr, clock.now() - run.begun
+  logs.lr, logs.seconds = run.lr or run.optimizer.lr, interruption.now() - run.begun
   return logs
 end
 
@@ -172,52 +478,14 @@ end
 
 --- rnn.fit(model, options) -> history
 ---
---- Trains a model. Options:
----   data        batches (dataset:batches { size = 32, shuffle = true }), any iterator of x, y, weights that starts
----               anew in each epoch, or a function that makes one for each: what `for x, y in` takes, such as a
----               coroutine.wrap(f), or a coroutine. x, y and weights are tensors or tables of them (data.arrays)
----   valid       batches or a dataset to measure after each epoch: val_loss, val_mae ...
----   loss        "mse", "mae", "huber", "cross_entropy", "binary_cross_entropy", "kl_div", "poisson_nll",
----               "gaussian_nll" (of { mean, variance }), or a function (y, target, weights) -> scalar. For a model that
----               gives a table, as its targets are one: { demand = "mse", alarm = "cross_entropy" }, a loss for each
----               target, whose sum is made small (history.demand_loss ...); one name stands for all of them.
----               A model with a loss of its own needs none, or a table of options for it: model:loss(x, y, options,
----               weights) -> loss, or loss, prediction, target for metrics; nn.Seq2Seq has one
----   loss_weights  { demand = 0.5 }: factors of the losses of targets (1)
----   metrics     { "mae", "last_mae" (of each sequence's last step), "mse", "rmse", "smape", "accuracy", "top_5", "f1",
----               "nats", "perplexity", name = function (y, target) or an object such as metrics.F1 }, for both; those
----               of one of several targets stand in a list: { demand = { "mae" } } gives demand_mae
----   padded      true: labels 0 in targets without lengths are padding; else they are an error, as labels count from 1
----   optimizer   optim.SGD(model:parameters(), { lr = 0.05, momentum = 0.9 }); or several for different parts, which
----               take their steps in turn (by number, or by the alphabet), each by a loss of its own, as in a GAN:
----               optimizer = { judge, maker } with loss = { f, g }, functions (model, x, y, weights) -> scalar
----   schedule    optim.schedules.cosine(), or a function t -> factor of the lr after t steps
----   epochs      at most so many (1)
----   clip_norm, clip_value    clipping of the gradients by their common norm, or one by one
----   accumulate  n: one update for n batches (1), by the mean gradient over all their valid elements
----   average     decay, such as 0.999: an exponential moving average of the weights (rnn.Average) is what is measured,
----               kept as best and left in the model at the end
----   tbptt       n: sequences of any length are cut into windows of n steps, each a step of training that goes on from
----               the state in which the last one ended; targets have a value for each step. The model is an
----               nn.Sequential, a recurrent layer, or has forward(x, state) -> y, state
----   on_nan      a loss that is not finite: "error", or "stop", which ends training and sets history.stopped. Either
----               way the weights are those before that epoch
----   monitor     true, or options of rnn.monitor: what happens to the gradients at every 40th step; at most one advice
----               an epoch on standard error, all of them in history.advice; heat maps in report.html
----   callbacks   { rnn.EarlyStopping { monitor = "val_mae", patience = 50 } }: tables of functions, see callbacks.lua
----   on_epoch    function (epoch, logs), after each epoch; returning false ends training
----   progress    nil: a bar on a terminal, else a line an epoch, on standard error; n: a line every n epochs;
----               "terminal": a bar or nothing; false: nothing. The last two leave out the comparison as well
----   run         "runs/name": a folder for checkpoint.safetensors, best.safetensors (the model of the best epoch),
----               metrics.jsonl, report.html (the run, in any browser) and an event file (`tensorboard --logdir runs`).
----               The same command goes on from the checkpoint, as if nothing had been between: same weights, same
----               history. A checkpoint that cannot be read, was altered, or is of other data, another model, loss,
----               optimiser, tbptt or accumulate is an error, and nothing is changed. Identical runs write identical
----               .safetensors files: times are in times.json. Ctrl-C, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU and
----               a pipe that nobody reads end the step and save; a second one leaves at once
----   checkpoint  { every_seconds = 60 } or { every_steps = 500 }: how often; at the end it is saved anyway
----   resume      false: a run begins anew, whatever is in its folder
----   log_every   a line in metrics.jsonl every so many steps (50), beside those of the epochs
+--- Trains a model.
+---
+--- With option run the same command goes on from the checkpoint, as if nothing had been between: same weights, same
+--- history. A checkpoint that cannot be read, was altered, or is of other data, another model, loss, optimiser, tbptt
+--- or accumulate is an error, and nothing is changed. Identical runs write identical .safetensors files: times are in
+--- times.json. Ctrl-C, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU and a pipe that nobody reads end the step and save; a
+--- second one leaves at once.
+---
 --- When data and valid are windows of a series, the result is compared with simple forecasts (history.forecast).
 ---
 --- Without run, Ctrl-C ends training after the step, and the history of the epochs so far is returned; a second one
@@ -226,7 +494,7 @@ end
 --- Settings of the optimiser that the script changed before a run goes on are taken from the script. Data given as a
 --- function are run through up to the place; random numbers of math.random are not kept.
 ---@param model nn.Module
----@param options table
+---@param options rnn.fit.Options
 ---@return rnn.History
 return function(model, options)
   local run <close> = prepare(model, options)

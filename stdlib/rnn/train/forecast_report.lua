@@ -3,9 +3,10 @@
 local core = require "rnn.core"
 local check = require "rnn.check"
 local class = require "rnn.class"
+local option = require "rnn.option"
 local baselines = require "rnn.data.baselines"
 local Windows = require "rnn.data.windows"
-local predict = require "rnn.train.predict"
+local predict = require("rnn.train.evaluate").predict
 
 local CHUNK = 1024 -- windows at a time
 
@@ -139,19 +140,28 @@ end
 
 local module = {}
 
---- rnn.forecast_report { train =, test =, forecast =, season =, scale = 1, name = "model", quiet = false } -> report
+local OPTIONS = option.of("rnn.forecast_report", {
+  { "train", nil, option.any, "windows (data.windows) to which the linear model is fitted" },
+  { "test", nil, option.any, "windows on which all are compared" },
+  { "forecast", nil, option.any, "of the test windows (N, ahead * D), or (N, T, ahead * D); nil: the baselines alone" },
+  { "season", nil, option.any, "steps; nil: the lag at which train repeats itself best" },
+  { "scale", 1, check.positive, "multiplies all errors" },
+  { "name", "model", check.string, "of the model in the table" },
+  { "quiet", false, check.boolean, "prints nothing" },
+})
+
+--- rnn.forecast_report(options) -> report
 ---
 --- Compares forecasts with the last value, the value of one season before and a linear model on the window, all on the
 --- windows of test; the linear model is fitted to the windows of train. Skill is 1 - MAE / MAE of the baseline: 0 is no
 --- better, 1 is perfect. Prints a table, and warns when a baseline is better or when the forecast is just its input
---- shifted by a step. Without season the lag is taken at which train repeats itself best. scale multiplies all errors.
---- Without a forecast only the baselines are scored.
----@param options table
+--- shifted by a step. Errors: train or test that are no windows, or differ in length or ahead; a forecast of another
+--- shape.
+---@param options rnn.forecast_report.Options
 ---@return rnn.ForecastReport
 function module.forecast_report(options)
   local fname = "rnn.forecast_report"
-  options = check.options(fname, options, { train = check.none, test = check.none, forecast = check.none,
-    season = check.none, scale = 1, name = "model", quiet = false })
+  options = OPTIONS:read(options)
   local train, test = options.train, options.test
   for _, name in ipairs { "train", "test" } do
     if not class.is_a(options[name], Windows) then
@@ -171,11 +181,8 @@ function module.forecast_report(options)
   end
   local season = options.season
   if season ~= nil then season = check.int(fname, "option 'season'", season, 1, test.length) end
-  check.string(fname, "option 'name'", options.name)
-  local report = make(train, test, forecast, season, check.positive(fname, "option 'scale'", options.scale))
-  if not check.boolean(fname, "option 'quiet'", options.quiet) then
-    io.write(text(report, options.name, #test, test.ahead))
-  end
+  local report = make(train, test, forecast, season, options.scale)
+  if not options.quiet then io.write(text(report, options.name, #test, test.ahead)) end
   return report
 end
 

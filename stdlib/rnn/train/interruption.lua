@@ -1,5 +1,8 @@
--- interruption.lua: Ctrl-C, and signals that end a program, while rnn.fit trains. In the program rnnlua they are held
--- until the step has ended; in a stock lua they do what they do there.
+-- interruption.lua: what comes between the steps of training: Ctrl-C, and signals that end a program. In the program
+-- rnnlua they are held until the step has ended; in a stock lua they do what they do there. A prompt inside the loop
+-- takes time that is none of training.
+
+local core = require "rnn.core"
 
 local signals = package.preload["rnn.signals"] and require "rnn.signals"
 
@@ -21,5 +24,13 @@ interruption.held = signals and signals.held or nothing
 
 --- interruption.leave(message): ends the program as the signal would have done; at the prompt Ctrl-C is an error.
 interruption.leave = signals and signals.leave or error
+
+local paused = 0
+
+--- interruption.now() -> seconds, from an arbitrary start
+function interruption.now() return core.clock() - paused end
+
+--- interruption.pause(seconds): so many of them were none of training.
+function interruption.pause(seconds) paused = paused + seconds end
 
 return interruption

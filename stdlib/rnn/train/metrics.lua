@@ -7,6 +7,7 @@ local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
 local nest = require "rnn.nest"
+local option = require "rnn.option"
 local valid = require "rnn.metrics.valid"
 
 local metrics = {}
@@ -140,6 +141,92 @@ metrics.losses = {
   end,
 }
 
+local loss_names = {}
+for name in pairs(metrics.losses) do loss_names[#loss_names + 1] = ("%q"):format(name) end
+table.sort(loss_names)
+
+-- Rows of options (see rnn.option) of all that measures a model; what a loss or metrics may be depends on the model,
+-- and is checked where they meet.
+metrics.OPTIONS = {
+  { "loss", nil, option.kind("string|function|table", function(_, _, value) return value end, loss_names),
+    "\"mse\", \"mae\", \"huber\", \"cross_entropy\", \"binary_cross_entropy\", \"kl_div\", \"poisson_nll\", "
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+    .. "\"gaussian_nll\" (of { mean, variance }), or a function (y, target, weights) -> scalar. For a model that gives a "
+    .. "table, as its targets are one: { demand = \"mse\", alarm = \"cross_entropy\" }, a loss for each target, whose "
+    .. "sum is made small (history.demand_loss ...); one name stands for all of them. A model with a loss of its own "
+    .. "needs none, or a table of options for it: model:loss(x, y, options, weights) -> loss, or loss, prediction, "
+    .. "target for metrics; nn.Seq2Seq has one" },
+  { "loss_weights", nil, option.any, "{ demand = 0.5 }: factors of the losses of targets (1)" },
+  { "padded", false, check.boolean,
+    "labels 0 in targets without lengths are padding; else they are an error, as labels "
+    .. "count from 1" },
+  { "metrics", nil, option.any, "{ \"mae\", \"last_mae\" (of each sequence's last step), \"mse\", \"rmse\", "
+    .. "\"smape\", \"accuracy\", \"top_5\", \"f1\", \"nats\", \"perplexity\", name = function (y, target) or an "
+    .. "object such as metrics.F1 }; those of one of several targets stand in a list: { demand = { \"mae\" } } gives "
+    .. "demand_mae" },
+  { "tbptt", nil, option.unless_false(option.int(1)),
+    "sequences of any length are cut into windows of that many steps, "
+    .. "each read from the state in which the last one ended; targets have a value for each step. The model is an "
+    .. "nn.Sequential, a recurrent layer, or has forward(x, state) -> y, state" },
+}
+
 --- metrics.loss(fname, loss, padded) -> function
 ---@param fname string for messages
 ---@param loss string|function
@@ -199,7 +286,7 @@ local function entry(self, name, metric, given, key)
 end
 
 function Scores:init(fname, wanted, padded)
-  self.fname, self.padded = fname, check.boolean(fname, "option 'padded'", padded)
+  self.fname, self.padded = fname, padded
   self.names, self.entries = {}, {}
   if wanted ~= nil then check.table(fname, "option 'metrics'", wanted) end
   for key, metric in pairs(wanted or {}) do

@@ -1,6 +1,7 @@
--- objective.lua: what a batch comes to: the loss, and what metrics compare.
+-- objective.lua: what is made small, and by what: the loss of a batch, what metrics compare, and optimisers.
 
 local core = require "rnn.core"
+local class = require "rnn.class"
 local check = require "rnn.check"
 local nest = require "rnn.nest"
 local metrics = require "rnn.train.metrics"
@@ -135,6 +136,98 @@ function objective.turns(fname, losses, keys)
     end
     return total, nil, nil, parts
   end
+end
+
+-- ---- optimisers ----
+
+-- Does an optimiser train the model? One that was made for another, or before the model was made again,
+-- changes nothing.
+
+--- objective.trains(fname, optimizer, model) -> array of tensors
+---
+--- The optimiser's parameters that are not the model's: a loss may have some of its own. None in common is an error; a
+--- model that is trained in part is not.
+---@param fname string
+---@param optimizer optim.Optimizer
+---@param model nn.Module
+---@return rnn.Tensor[]
+function objective.trains(fname, optimizer, model)
+  local inside, others = {}, {}
+  for _, entry in ipairs((model:named_tensors())) do inside[entry[2]] = true end
+  for _, p in ipairs(optimizer.params) do
+    if not inside[p] then others[#others + 1] = p end
+  end
+  if #others == #optimizer.params then
+    core.fail("%s: option 'optimizer': it has no parameter of the model, %s, which would not be trained; make it with "
+      .. "that model's parameters()", fname, model:describe())
+  end
+  return others
+end
+
+-- Several optimisers, each for parameters of its own, as one: what a GAN is trained with.
+
+--- objective.is(value) -> is it an optimiser?
+function objective.is(value)
+  return type(value) == "table" and type(value.step) == "function" and type(value.params) == "table"
+end
+
+--- Several(fname, { a, b } or { name = a, ... }): what rnn.fit asks of an optimiser. lr is the first one's; a schedule
+--- that changes it keeps the ratio of the others to it.
+---@class train.Several
+---@field keys (string|integer)[] in their order
+---@field each optim.Optimizer[]
+---@field params rnn.Tensor[] of all
+---@overload fun(fname: string, list: table): train.Several
+local Several = class("train.Several")
+objective.Several = Several
+
+Several.defaults = { lr = true }
+
+function Several:init(fname, list)
+  self.keys, self.each, self.ratios, self.params = nest.keys(list), {}, {}, {}
+  local seen = {}
+  for i, key in ipairs(self.keys) do
+    local argname, optimizer = ("option 'optimizer', entry '%s'"):format(key), list[key]
+    if not objective.is(optimizer) then
+      check.expected(fname, argname, "an optimiser, such as optim.SGD(model.part:parameters())", optimizer)
+    end
+    for _, p in ipairs(optimizer.params) do
+      if seen[p] then
+        core.fail("%s: %s has a parameter %s that entry '%s' has as well", fname, argname, check.shape(p), seen[p])
+      end
+      seen[p] = key
+      self.params[#self.params + 1] = p
+    end
+    self.each[i] = optimizer
+    self.ratios[i] = self.each[1].lr > 0 and optimizer.lr / self.each[1].lr or 1
+  end
+  self.lr = self.each[1].lr
+  self.seen = self.lr
+end
+
+--- several:follow(): the rates of all, where a schedule has changed lr.
+function Several:follow()
+  if self.lr == self.seen then return end
+  for i, optimizer in ipairs(self.each) do optimizer.lr = self.lr * self.ratios[i] end
+  self.seen = self.lr
+end
+
+function Several:zero_grad()
+  for _, optimizer in ipairs(self.each) do optimizer:zero_grad() end
+end
+
+function Several:state_dict()
+  local state = { lr = self.lr, each = {} }
+  for i, optimizer in ipairs(self.each) do state.each[i] = optimizer:state_dict() end
+  return state
+end
+
+function Several:load_state_dict(state)
+  if type(state) ~= "table" or type(state.each) ~= "table" or #state.each ~= #self.each then
+    core.fail("the optimisers are %d, but were others", #self.each)
+  end
+  for i, optimizer in ipairs(self.each) do optimizer:load_state_dict(state.each[i]) end
+  self.lr, self.seen = state.lr, state.lr
 end
 
 return objective

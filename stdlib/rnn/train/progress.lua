@@ -4,7 +4,7 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
-local clock = require "rnn.train.clock"
+local interruption = require "rnn.train.interruption"
 
 local progress = {}
 
@@ -73,7 +73,7 @@ local Bar = class("train.Bar")
 
 function Bar:init(epochs, steps)
   self.epochs, self.steps = epochs, steps
-  self.begun, self.drawn, self.done_steps, self.figures = clock.now(), 0, 0, {}
+  self.begun, self.drawn, self.done_steps, self.figures = interruption.now(), 0, 0, {}
 end
 
 function Bar:draw(epoch, share, now)
@@ -101,7 +101,7 @@ end
 -- step: number of the step in its epoch; loss: mean of the epoch so far.
 function Bar:step(epoch, step, loss)
   self.done_steps = self.done_steps + 1
-  local now = clock.now()
+  local now = interruption.now()
   if now - self.drawn < REDRAW then return end
   if not self.complete then self.figures[1] = "loss " .. check.figure("%.4g", loss) end
   self:draw(epoch, self.steps and math.min(step / self.steps, 1) or 0, now)
@@ -109,14 +109,14 @@ end
 
 function Bar:epoch(epoch, logs)
   self.figures, self.complete = values(logs), true
-  local now = clock.now()
+  local now = interruption.now()
   if now - self.drawn >= REDRAW then self:draw(epoch, 1, now) end
   self.last = epoch
 end
 
 -- The line stays, and the next is free.
 function Bar:pause()
-  if self.last then self:draw(self.last, 1, clock.now()) end
+  if self.last then self:draw(self.last, 1, interruption.now()) end
   io.stderr:write("\n")
 end
 
@@ -124,7 +124,7 @@ end
 function Bar:done(why)
   if not why then return self:pause() end
   if self.last then
-    self:line(("epoch %d/%d "):format(self.last, self.epochs), 1, "  " .. duration(clock.now() - self.begun))
+    self:line(("epoch %d/%d "):format(self.last, self.epochs), 1, "  " .. duration(interruption.now() - self.begun))
   end
   io.stderr:write("\n", ending(self.last, self.epochs, why))
 end

@@ -3,6 +3,7 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local option = require "rnn.option"
 
 local function is_more_better(name)
   for _, part in ipairs { "accuracy", "f1", "top_%d", "bleu" } do
@@ -14,17 +15,25 @@ end
 --- Better(fname, { monitor = "val_loss", mode = nil, min_delta = 0 })
 ---
 --- mode "min" or "max" says what better means; by default less, but more for accuracy, F1, top-k and BLEU.
----@class train.Better
+---@class better.Better
 ---@field value number the best so far, its sign turned for "max"
----@overload fun(fname: string, options: table): train.Better
-local Better = class("train.Better")
+---@overload fun(fname: string, options: table): better.Better
+local Better = class("better.Better")
+
+-- Rows of options (see rnn.option) of all that asks.
+Better.OPTIONS = {
+  { "monitor", "val_loss", check.string, "the name in the history that is watched" },
+  { "mode", nil, option.one_of { "min", "max" },
+    "what better means; by default less, but more for accuracy, F1, top-k and "
+    .. "BLEU" },
+  { "min_delta", 0, option.number(0), "a change that is not more than this is none" },
+}
 
 function Better:init(fname, options)
   self.fname = fname
-  self.monitor = check.string(fname, "option 'monitor'", options.monitor)
+  self.monitor = options.monitor
   self.mode = options.mode or (is_more_better(self.monitor) and "max" or "min")
-  check.one_of(fname, "option 'mode'", self.mode, { "min", "max" })
-  self.min_delta = check.number(fname, "option 'min_delta'", options.min_delta or 0, 0)
+  self.min_delta = options.min_delta or 0
   self:clear()
 end
 
