@@ -307,7 +307,7 @@ local rnn = {}
 ---@field kernel? string|function first values of weight_ih
 ---@field recurrent? string|function first values of weight_hh
 ---@field recurrent_activation? "tanh"|"relu"|"sigmoid"|"hard_sigmoid"|"softsign"|"leaky_relu"|"selu"|"identity" of the gates
----@field forget_bias? boolean|integer|"terminal" where the forget gate's bias starts (Jozefowicz et al. 2015)
+---@field forget_bias? any where the forget gate's bias starts (Jozefowicz et al. 2015)
 ---@field zoneout_cell? number rate at which units keep their c (Krueger et al. 2017)
 ---@field peepholes? boolean gates see c (Gers, Schmidhuber 2000)
 ---@field projection? integer the width of h, where it is not units (Sak et al. 2014)
@@ -366,40 +366,40 @@ local rnn = {}
 
 ---@class rnn.evaluate.Options
 ---@field loss? string|function|table "mse", "mae", "huber", "cross_entropy", "binary_cross_entropy", "kl_div", "poisson_nll", "gaussian_nll" (of { mean, variance }), or a function (y, target, weights) -> scalar. For a model that gives a table, as its targets are one: { demand = "mse", alarm = "cross_entropy" }, a loss for each target, whose sum is made small (history.demand_loss ...); one name stands for all of them. A model with a loss of its own needs none, or a table of options for it: model:loss(x, y, options, weights) -> loss, or loss, prediction, target for metrics; nn.Seq2Seq has one
----@field loss_weights? boolean|integer|"terminal" { demand = 0.5 }: factors of the losses of targets (1)
+---@field loss_weights? any { demand = 0.5 }: factors of the losses of targets (1)
 ---@field padded? boolean labels 0 in targets without lengths are padding; else they are an error, as labels count from 1
----@field metrics? boolean|integer|"terminal" { "mae", "last_mae" (of each sequence's last step), "mse", "rmse", "smape", "accuracy", "top_5", "f1", "nats", "perplexity", name = function (y, target) or an object such as metrics.F1 }; those of one of several targets stand in a list: { demand = { "mae" } } gives demand_mae
+---@field metrics? any { "mae", "last_mae" (of each sequence's last step), "mse", "rmse", "smape", "accuracy", "top_5", "f1", "nats", "perplexity", name = function (y, target) or an object such as metrics.F1 }; those of one of several targets stand in a list: { demand = { "mae" } } gives demand_mae
 ---@field tbptt? integer|false sequences of any length are cut into windows of that many steps, each read from the state in which the last one ended; targets have a value for each step. The model is an nn.Sequential, a recurrent layer, or has forward(x, state) -> y, state
 
 ---@class rnn.find_lr.Options
----@field data? boolean|integer|"terminal" batches, as for rnn.fit
+---@field data? any batches, as for rnn.fit
 ---@field loss? string|function|table "mse", "mae", "huber", "cross_entropy", "binary_cross_entropy", "kl_div", "poisson_nll", "gaussian_nll" (of { mean, variance }), or a function (y, target, weights) -> scalar. For a model that gives a table, as its targets are one: { demand = "mse", alarm = "cross_entropy" }, a loss for each target, whose sum is made small (history.demand_loss ...); one name stands for all of them. A model with a loss of its own needs none, or a table of options for it: model:loss(x, y, options, weights) -> loss, or loss, prediction, target for metrics; nn.Seq2Seq has one
----@field loss_weights? boolean|integer|"terminal" { demand = 0.5 }: factors of the losses of targets (1)
+---@field loss_weights? any { demand = 0.5 }: factors of the losses of targets (1)
 ---@field padded? boolean labels 0 in targets without lengths are padding; else they are an error, as labels count from 1
----@field optimizer? boolean|integer|"terminal" optim.SGD(model:parameters())
+---@field optimizer? any optim.SGD(model:parameters())
 ---@field from? number the first rate
 ---@field to? number the last rate
 ---@field steps? integer rates to try
 ---@field clip_norm? number|false clips the gradients by their common norm
 
 ---@class rnn.fit.Options
----@field data? boolean|integer|"terminal" batches (dataset:batches { size = 32, shuffle = true }), any iterator of x, y, weights that begins again in each epoch, or a function that makes one for each: what `for x, y in` takes, such as a coroutine.wrap(f), or a coroutine. x, y and weights are tensors or tables of them (data.arrays)
----@field valid? boolean|integer|"terminal" batches or a dataset to measure after each epoch: val_loss, val_mae ...
+---@field data? any batches (dataset:batches { size = 32, shuffle = true }), any iterator of x, y, weights that begins again in each epoch, or a function that makes one for each: what `for x, y in` takes, such as a coroutine.wrap(f), or a coroutine. x, y and weights are tensors or tables of them (data.arrays)
+---@field valid? any batches or a dataset to measure after each epoch: val_loss, val_mae ...
 ---@field loss? string|function|table "mse", "mae", "huber", "cross_entropy", "binary_cross_entropy", "kl_div", "poisson_nll", "gaussian_nll" (of { mean, variance }), or a function (y, target, weights) -> scalar. For a model that gives a table, as its targets are one: { demand = "mse", alarm = "cross_entropy" }, a loss for each target, whose sum is made small (history.demand_loss ...); one name stands for all of them. A model with a loss of its own needs none, or a table of options for it: model:loss(x, y, options, weights) -> loss, or loss, prediction, target for metrics; nn.Seq2Seq has one
----@field loss_weights? boolean|integer|"terminal" { demand = 0.5 }: factors of the losses of targets (1)
+---@field loss_weights? any { demand = 0.5 }: factors of the losses of targets (1)
 ---@field padded? boolean labels 0 in targets without lengths are padding; else they are an error, as labels count from 1
----@field metrics? boolean|integer|"terminal" { "mae", "last_mae" (of each sequence's last step), "mse", "rmse", "smape", "accuracy", "top_5", "f1", "nats", "perplexity", name = function (y, target) or an object such as metrics.F1 }; those of one of several targets stand in a list: { demand = { "mae" } } gives demand_mae
+---@field metrics? any { "mae", "last_mae" (of each sequence's last step), "mse", "rmse", "smape", "accuracy", "top_5", "f1", "nats", "perplexity", name = function (y, target) or an object such as metrics.F1 }; those of one of several targets stand in a list: { demand = { "mae" } } gives demand_mae
 ---@field tbptt? integer|false sequences of any length are cut into windows of that many steps, each read from the state in which the last one ended; targets have a value for each step. The model is an nn.Sequential, a recurrent layer, or has forward(x, state) -> y, state
----@field optimizer? boolean|integer|"terminal" optim.SGD(model:parameters(), { lr = 0.05, momentum = 0.9 }); or several for different parts, which take their steps in turn (by number, or by the alphabet), each by a loss of its own, as in a GAN: optimizer = { judge, maker } with loss = { f, g }, functions (model, x, y, weights) -> scalar
----@field schedule? boolean|integer|"terminal" optim.schedules.cosine(), or a function t -> factor of the lr after t steps
+---@field optimizer? any optim.SGD(model:parameters(), { lr = 0.05, momentum = 0.9 }); or several for different parts, which take their steps in turn (by number, or by the alphabet), each by a loss of its own, as in a GAN: optimizer = { judge, maker } with loss = { f, g }, functions (model, x, y, weights) -> scalar
+---@field schedule? any optim.schedules.cosine(), or a function t -> factor of the lr after t steps
 ---@field epochs? integer at most that many
 ---@field clip_norm? number|false clips the gradients by their common norm
 ---@field clip_value? number|false clips the gradients one by one
 ---@field accumulate? integer one update for that many batches, by the mean gradient over all their valid elements
----@field average? boolean|integer|"terminal" decay, such as 0.999: an exponential moving average of the weights (rnn.Average) is what is measured, kept as best and left in the model at the end
+---@field average? any decay, such as 0.999: an exponential moving average of the weights (rnn.Average) is what is measured, kept as best and left in the model at the end
 ---@field on_nan? "error"|"stop" a loss that is not finite: an error, or the end, which sets history.stopped. Either way the weights are those before that epoch
 ---@field monitor? boolean|table true, or options of rnn.monitor: what happens to the gradients at every 40th step; at most one advice an epoch on standard error, all of them in history.advice; heat maps in report.html
----@field callbacks? boolean|integer|"terminal" { rnn.EarlyStopping { monitor = "val_mae", patience = 50 } }: tables of functions, see callbacks.lua
+---@field callbacks? any { rnn.EarlyStopping { monitor = "val_mae", patience = 50 } }: tables of functions, see callbacks.lua
 ---@field on_epoch? function|false function (epoch, logs), after each epoch; returning false ends training
 ---@field progress? boolean|integer|"terminal" nil: a bar on a terminal, else a line an epoch, on standard error; n: a line every n epochs; "terminal": a bar or nothing; false: nothing. The last two leave out the comparison as well
 ---@field run? string|false "runs/name": a folder for checkpoint.safetensors, best.safetensors (the model of the best epoch), metrics.jsonl, report.html (the run, in any browser) and an event file (`tensorboard --logdir runs`)
@@ -408,10 +408,10 @@ local rnn = {}
 ---@field log_every? integer steps from one line in metrics.jsonl to the next, beside those of the epochs
 
 ---@class rnn.forecast_report.Options
----@field train? boolean|integer|"terminal" windows (data.windows) to which the linear model is fitted
----@field test? boolean|integer|"terminal" windows on which all are compared
----@field forecast? boolean|integer|"terminal" of the test windows (N, ahead * D), or (N, T, ahead * D); nil: the baselines alone
----@field season? boolean|integer|"terminal" steps; nil: the lag at which train repeats itself best
+---@field train? any windows (data.windows) to which the linear model is fitted
+---@field test? any windows on which all are compared
+---@field forecast? any of the test windows (N, ahead * D), or (N, T, ahead * D); nil: the baselines alone
+---@field season? any steps; nil: the lag at which train repeats itself best
 ---@field scale? number multiplies all errors
 ---@field name? string of the model in the table
 ---@field quiet? boolean prints nothing

@@ -24,15 +24,16 @@ local kinds = {
   [check.tensor] = { "rnn.Tensor" },
 }
 
---- option.kind(type, f [, values]) -> f
+--- option.kind(type, f [, values]) -> check
 ---
---- A check of one's own with the type that it lets pass, as LuaCATS writes it, and values that Tab offers.
+--- f as a check with the type that it lets pass, as LuaCATS writes it, and values that Tab offers.
 ---@param type string
 ---@param f fun(fname: string, argname: string, value: any): any
 ---@param values? string[] as a script writes them: '"sum"', "true"
 function option.kind(type, f, values)
-  kinds[f] = { type, values }
-  return f
+  local function checked(...) return f(...) end
+  kinds[checked] = { type, values }
+  return checked
 end
 
 --- option.int([min [, max]]) -> check of an integer within closed bounds

@@ -20,7 +20,7 @@ function parameter.initializer(fname, argname, given)
   if type(given) == "function" then return given end
   return initializers[check.one_of(fname, argname, given, names)]
 end
-option.kind("string|function", parameter.initializer, quoted)
+parameter.initializer = option.kind("string|function", parameter.initializer, quoted)
 
 local room -- how many numbers a file has for the parameters that are made; nil: they are not to be loaded
 

@@ -167,8 +167,8 @@ callbacks.Average = Average
 
 local EARLY = option.of("rnn.EarlyStopping", Better.OPTIONS, {
   { "patience", 10, option.int(1), "epochs without an improvement" },
-  { "restore_best", true, check.boolean, "puts the weights of the best epoch back, also when training runs to its last "
-    .. "epoch" },
+  { "restore_best", true, check.boolean, "puts the weights of the best epoch back, also when training runs to its "
+    .. "last epoch" },
 })
 
 --- rnn.EarlyStopping([options])

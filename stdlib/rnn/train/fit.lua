@@ -44,8 +44,8 @@ local OPTIONS = option.of(FNAME, {
   { "average", nil, option.any,
     "decay, such as 0.999: an exponential moving average of the weights (rnn.Average) is what "
     .. "is measured, kept as best and left in the model at the end" },
-  { "on_nan", "error", option.one_of { "error", "stop" }, "a loss that is not finite: an error, or the end, which sets "
-    .. "history.stopped. Either way the weights are those before that epoch" },
+  { "on_nan", "error", option.one_of { "error", "stop" }, "a loss that is not finite: an error, or the end, which "
+    .. "sets history.stopped. Either way the weights are those before that epoch" },
   { "monitor", nil, option.kind("boolean|table", function(fname, argname, value)
     return type(value) == "boolean" and value or value and check.table(fname, argname, value)
   end),
@@ -62,66 +62,8 @@ local OPTIONS = option.of(FNAME, {
     .. "bar on a terminal, else a line an epoch, on standard error; n: a line every n epochs; \"terminal\": a bar or "
     .. "nothing; false: nothing. The last two leave out the comparison as well" },
   { "run", nil, option.unless_false(check.string), "\"runs/name\": a folder for checkpoint.safetensors, "
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-    .. "best.safetensors (the model of the best epoch), metrics.jsonl, report.html (the run, in any browser) and an event "
-    .. "file (`tensorboard --logdir runs`)" },
+    .. "best.safetensors (the model of the best epoch), metrics.jsonl, report.html (the run, in any browser) and an "
+    .. "event file (`tensorboard --logdir runs`)" },
   { "checkpoint", nil, option.unless_false(check.table),
     "{ every_seconds = 60 } or { every_steps = 500 }: how often; at "
     .. "the end it is saved anyway" },

@@ -148,68 +148,10 @@ table.sort(loss_names)
 -- Rows of options (see rnn.option) of all that measures a model; what a loss or metrics may be depends on the model,
 -- and is checked where they meet.
 metrics.OPTIONS = {
-  { "loss", nil, option.kind("string|function|table", function(_, _, value) return value end, loss_names),
+  { "loss", nil, option.kind("string|function|table", option.any, loss_names),
     "\"mse\", \"mae\", \"huber\", \"cross_entropy\", \"binary_cross_entropy\", \"kl_div\", \"poisson_nll\", "
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-    .. "\"gaussian_nll\" (of { mean, variance }), or a function (y, target, weights) -> scalar. For a model that gives a "
-    .. "table, as its targets are one: { demand = \"mse\", alarm = \"cross_entropy\" }, a loss for each target, whose "
+    .. "\"gaussian_nll\" (of { mean, variance }), or a function (y, target, weights) -> scalar. For a model that gives "
+    .. "a table, as its targets are one: { demand = \"mse\", alarm = \"cross_entropy\" }, a loss for each target, whose "
     .. "sum is made small (history.demand_loss ...); one name stands for all of them. A model with a loss of its own "
     .. "needs none, or a table of options for it: model:loss(x, y, options, weights) -> loss, or loss, prediction, "
     .. "target for metrics; nn.Seq2Seq has one" },
@@ -219,8 +161,8 @@ metrics.OPTIONS = {
     .. "count from 1" },
   { "metrics", nil, option.any, "{ \"mae\", \"last_mae\" (of each sequence's last step), \"mse\", \"rmse\", "
     .. "\"smape\", \"accuracy\", \"top_5\", \"f1\", \"nats\", \"perplexity\", name = function (y, target) or an "
-    .. "object such as metrics.F1 }; those of one of several targets stand in a list: { demand = { \"mae\" } } gives "
-    .. "demand_mae" },
+    .. "object such as metrics.F1 }; those of one of several targets stand in a list: { demand = { \"mae\" } } "
+    .. "gives demand_mae" },
   { "tbptt", nil, option.unless_false(option.int(1)),
     "sequences of any length are cut into windows of that many steps, "
     .. "each read from the state in which the last one ended; targets have a value for each step. The model is an "
