@@ -396,7 +396,7 @@ describe("going on", function()
     local function says(pattern, options) assert.error_matches(function() fit(options) end, pattern) end
     says("option 'checkpoint' needs option 'run'", { run = false, checkpoint = {} })
     says("unknown option 'every'; known: every_seconds, every_steps", { checkpoint = { every = 3 } })
-    says("option 'checkpoint.every_steps': expected a positive integer", { checkpoint = { every_steps = 0 } })
+    says("option 'checkpoint': option 'every_steps': expected a positive integer", { checkpoint = { every_steps = 0 } })
     says("option 'run': expected a string, got number 3", { run = 3 })
     says("option 'log_every': expected a positive integer, got number 0", { log_every = 0 })
     says("option 'resume': expected true or false", { resume = "no" })

@@ -151,9 +151,9 @@ metrics.OPTIONS = {
   { "loss", nil, option.kind("string|function|table", option.any, loss_names),
     "\"mse\", \"mae\", \"huber\", \"cross_entropy\", \"binary_cross_entropy\", \"kl_div\", \"poisson_nll\", "
     .. "\"gaussian_nll\" (of { mean, variance }), or a function (y, target, weights) -> scalar. For a model that gives "
-    .. "a table, as its targets are one: { demand = \"mse\", alarm = \"cross_entropy\" }, a loss for each target, whose "
-    .. "sum is made small (history.demand_loss ...); one name stands for all of them. A model with a loss of its own "
-    .. "needs none, or a table of options for it: model:loss(x, y, options, weights) -> loss, or loss, prediction, "
+    .. "a table, as its targets are one: { demand = \"mse\", alarm = \"cross_entropy\" }, a loss for each target, "
+    .. "whose sum is made small (history.demand_loss ...); one name stands for all of them. A model with a loss of its "
+    .. "own needs none, or a table of options for it: model:loss(x, y, options, weights) -> loss, or loss, prediction, "
     .. "target for metrics; nn.Seq2Seq has one" },
   { "loss_weights", nil, option.any, "{ demand = 0.5 }: factors of the losses of targets (1)" },
   { "padded", false, check.boolean,
