@@ -471,6 +471,11 @@ static rnn_status scan_shape(rnn_ctx *ctx, rnni_call *c) {
   }
   if (lengths && (lengths->type != RNN_INT || lengths->ndim != 1 || lengths->dims[0] != N))
     return wrong(ctx, p->inputs + p->states, lengths);
+  for (int64_t n = 0; lengths && n < N; n++) {
+    int32_t length = rnni_i(lengths)[n];
+    if (length < 0 || length > T)
+      return rnni_fail(ctx, RNN_EARG, "scan: length %d of sequence %lld is not within 0 to %lld", length, (long long)n + 1, (long long)T);
+  }
   for (int i = 0; i < p->count; i++) {
     const rnn_value *v = &p->values[i];
     if (v->kind != RNN_STREAM && v->kind != RNN_CONSTANT && v->kind != RNN_MATRIX) continue;
