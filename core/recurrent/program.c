@@ -143,7 +143,7 @@ static int64_t run_width(const rnn_program *p, const rnni_instruction *i) {
 static bool same_width(const rnn_program *p, int64_t width) {
   for (int i = 0; i < p->count; i++) {
     rnn_value_kind k = p->values[i].kind;
-    bool touched = k == RNN_BEFORE || k == RNN_AFTER || k >= RNN_D_AFTER;
+    bool touched = k == RNN_BEFORE || k == RNN_AFTER || k == RNN_SAVED || k >= RNN_D_AFTER;
     if (touched && p->values[i].width != width) return false;
   }
   return true;

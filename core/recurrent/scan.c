@@ -187,14 +187,25 @@ static piece part_of_row(const piece *q, int64_t n, int64_t width) {
   return q->c1 ? (piece){n, n + 1, q->c0, q->c1} : (piece){n, n + 1, 0, width};
 }
 
-/* Where a sequence has ended, its states go on unchanged. */
+static void clear(const loop *j, int id, int64_t t, int64_t n, const piece *q) {
+  int64_t w = j->p->values[id].width;
+  piece row = part_of_row(q, n, w);
+  memset(j->at[id].base + t * j->at[id].step + n * w + row.c0, 0, (size_t)(row.c1 - row.c0) * sizeof(real));
+}
+
+/* Where a sequence has ended, its states go on unchanged. What is kept is 0, for a gradient of 0 times what is not finite
+   would be none. */
 static void carry(const loop *j, int64_t t, const piece *q) {
-  for (int64_t n = q->r0; j->lengths && n < q->r1; n++)
-    for (int k = 0; padding(j, n, t) && k < j->p->states; k++) {
+  for (int64_t n = q->r0; j->lengths && n < q->r1; n++) {
+    if (!padding(j, n, t)) continue;
+    for (int k = 0; k < j->p->states; k++) {
       int64_t w = j->p->state_widths[k];
       piece row = part_of_row(q, n, w);
       copy_row(j->state[k].all + after(j, t) * j->N * w, j->state[k].all + before(j, t) * j->N * w, n, w, &row);
     }
+    for (int i = 0; i < j->p->count; i++)
+      if (j->p->values[i].kind == RNN_SAVED) clear(j, i, t, n, q);
+  }
 }
 
 /* Where the gradient of a result for sample n at step t lies. */
@@ -221,12 +232,6 @@ static void arrive(const loop *j, int64_t t, const piece *q) {
       else memcpy(row, from_above(j, k, n, t) + from, (size_t)columns * sizeof *row);
     }
   }
-}
-
-static void clear(const loop *j, int id, int64_t t, int64_t n, const piece *q) {
-  int64_t w = j->p->values[id].width;
-  piece row = part_of_row(q, n, w);
-  memset(j->at[id].base + t * j->at[id].step + n * w + row.c0, 0, (size_t)(row.c1 - row.c0) * sizeof(real));
 }
 
 /* Of padding nothing arrives at the step; what would have is put aside for the state before. */

@@ -16,6 +16,8 @@ typedef struct parsed {
   rnn_program_product products[PARSED_MOST];
   rnn_program_result results[PARSED_MOST];
   rnn_watched_value watched[PARSED_MOST];
+  bool given[PARSED_MOST]; /* of an input: is it this number? Others may be any tensor */
+  double numbers[PARSED_MOST];
 } parsed;
 
 static inline int parsed_int(const char *word) {
@@ -49,6 +51,7 @@ static inline void parse_program(char *text, parsed *p) {
   rnn_program_text *t = &p->text;
   *t = (rnn_program_text){.values = p->values, .forward = p->forward, .backward = p->backward, .products = p->products,
                           .results = p->results, .watched = p->watched, .flow = -1};
+  memset(p->given, 0, sizeof p->given);
   char *rest, *line = strtok_r(text, "\n", &rest);
   for (; line; line = strtok_r(NULL, "\n", &rest)) {
     static char none[1];
@@ -59,7 +62,12 @@ static inline void parse_program(char *text, parsed *p) {
     else if (strcmp(word[0], "flow") == 0) t->flow = parsed_int(word[1]) - 1;
     else if (strcmp(word[0], "forward") == 0) parsed_code(p->forward, &t->forward_count, word);
     else if (strcmp(word[0], "backward") == 0) parsed_code(p->backward, &t->backward_count, word);
-    else if (strcmp(word[0], "value") == 0 && t->value_count < PARSED_MOST) {
+    else if (strcmp(word[0], "number") == 0) {
+      int k = parsed_int(word[1]) - 1;
+      if (k < 0 || k >= PARSED_MOST) continue;
+      p->given[k] = true;
+      p->numbers[k] = strtod(word[2], NULL);
+    } else if (strcmp(word[0], "value") == 0 && t->value_count < PARSED_MOST) {
       int index = parsed_int(word[2]), kind = parsed_choice(word[1], kinds);
       p->values[t->value_count++] = (rnn_value){.kind = (rnn_value_kind)kind, .index = index > 0 ? index - 1 : index,
                                                 .width = parsed_int(word[3]), .rows = parsed_int(word[4]),

@@ -828,5 +828,7 @@ static const struct {
      "product 1 3 97 1\n"
      "result 43 0\n"
      "result 2 0\n"
+     "number 11 0\n"
+     "number 12 0.25\n"
     },
 };

@@ -5,6 +5,7 @@
 local rnn = require "rnn"
 local core = require "rnn.core"
 local cells = require "rnn.cells"
+local program = require "rnn.nn.program"
 local nn = rnn.nn
 
 -- What no cell of the zoo has: reductions, softmax, comparisons, constants of every form.
@@ -45,14 +46,22 @@ local function entry(text)
   end
   for _, p in ipairs(text.products) do put("product", p.left, p.matrix, p.gradient, p.turned and 1 or 0) end
   for _, r in ipairs(text.results) do put("result", r.value, r.batch and 1 or 0) end
+  for k, source in ipairs(text.numbers) do
+    if source.kind == "number" then put("number", k, source.value) end
+  end
   for _, w in ipairs(text.watched) do put("watched", w.value, w.activation, w.gate and 1 or 0) end
   return lines
 end
 
-local compile, last = core.program, nil
+local compile, build, last = core.program, program.build, nil
 function core.program(text)
   last = text
   return compile(text)
+end
+function program.build(...)
+  local made, why = build(...)
+  if made then last.numbers = made.inputs end
+  return made, why
 end
 
 local list = {
