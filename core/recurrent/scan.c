@@ -6,6 +6,8 @@
  * that what passes from one to the next stays in the first cache. A value that only such a run uses is one register of
  * that size; others have a row for each sample, or for each sample and step when the way back needs them. Where no
  * instruction needs whole rows, the loops are turned around: all steps of one piece, then the next piece. */
+#include <math.h>
+
 #include "program.h"
 
 #define TILE 512
@@ -187,14 +189,16 @@ static piece part_of_row(const piece *q, int64_t n, int64_t width) {
   return q->c1 ? (piece){n, n + 1, q->c0, q->c1} : (piece){n, n + 1, 0, width};
 }
 
-static void clear(const loop *j, int id, int64_t t, int64_t n, const piece *q) {
+/* What is not finite there becomes 0: a gradient of 0 times that would be NaN. */
+static void make_finite(const loop *j, int id, int64_t t, int64_t n, const piece *q) {
   int64_t w = j->p->values[id].width;
   piece row = part_of_row(q, n, w);
-  memset(j->at[id].base + t * j->at[id].step + n * w + row.c0, 0, (size_t)(row.c1 - row.c0) * sizeof(real));
+  real *x = j->at[id].base + t * j->at[id].step + n * w;
+  for (int64_t k = row.c0; k < row.c1; k++)
+    if (!isfinite(x[k])) x[k] = 0;
 }
 
-/* Where a sequence has ended, its states go on unchanged. What is kept is 0, for a gradient of 0 times what is not finite
-   would be none. */
+/* Where a sequence has ended, its states go on unchanged. */
 static void carry(const loop *j, int64_t t, const piece *q) {
   for (int64_t n = q->r0; j->lengths && n < q->r1; n++) {
     if (!padding(j, n, t)) continue;
@@ -204,7 +208,7 @@ static void carry(const loop *j, int64_t t, const piece *q) {
       copy_row(j->state[k].all + after(j, t) * j->N * w, j->state[k].all + before(j, t) * j->N * w, n, w, &row);
     }
     for (int i = 0; i < j->p->count; i++)
-      if (j->p->values[i].kind == RNN_SAVED) clear(j, i, t, n, q);
+      if (j->p->values[i].kind == RNN_SAVED) make_finite(j, i, t, n, q);
   }
 }
 
@@ -232,6 +236,12 @@ static void arrive(const loop *j, int64_t t, const piece *q) {
       else memcpy(row, from_above(j, k, n, t) + from, (size_t)columns * sizeof *row);
     }
   }
+}
+
+static void clear(const loop *j, int id, int64_t t, int64_t n, const piece *q) {
+  int64_t w = j->p->values[id].width;
+  piece row = part_of_row(q, n, w);
+  memset(j->at[id].base + t * j->at[id].step + n * w + row.c0, 0, (size_t)(row.c1 - row.c0) * sizeof(real));
 }
 
 /* Of padding nothing arrives at the step; what would have is put aside for the state before. */

@@ -31,6 +31,18 @@ function Mixed:step(x, state)
   return q:tanh() + core.linear(b, self.u:transpose(1, 2)):gelu(), { a = q:sin(), b = s * core.linear(q, self.u) }
 end
 
+local compile, build = core.program, program.build
+local last, numbers -- the text of the last program, and what its inputs are
+function core.program(text)
+  last = text
+  return compile(text)
+end
+function program.build(...)
+  local made, why = build(...)
+  if made then numbers = made.inputs end
+  return made, why
+end
+
 local function entry(text)
   local lines = {}
   local function put(...) lines[#lines + 1] = table.concat({ ... }, " ") end
@@ -46,22 +58,11 @@ local function entry(text)
   end
   for _, p in ipairs(text.products) do put("product", p.left, p.matrix, p.gradient, p.turned and 1 or 0) end
   for _, r in ipairs(text.results) do put("result", r.value, r.batch and 1 or 0) end
-  for k, source in ipairs(text.numbers) do
+  for k, source in ipairs(numbers) do
     if source.kind == "number" then put("number", k, source.value) end
   end
   for _, w in ipairs(text.watched) do put("watched", w.value, w.activation, w.gate and 1 or 0) end
   return lines
-end
-
-local compile, build, last = core.program, program.build, nil
-function core.program(text)
-  last = text
-  return compile(text)
-end
-function program.build(...)
-  local made, why = build(...)
-  if made then last.numbers = made.inputs end
-  return made, why
 end
 
 local list = {
@@ -72,7 +73,9 @@ local list = {
   { "minGRU", function() return cells.minGRU(3, 3) end },
   { "IndRNN", function() return cells.IndRNN(3, 3) end },
   { "LSTM with layer norm", function() return cells.LSTM(3, 3, { layer_norm = true }) end },
-  { "LSTM with peepholes and projection", function() return cells.LSTM(3, 4, { peepholes = true, projection = 2 }) end },
+  { "LSTM with peepholes and projection", function()
+    return cells.LSTM(3, 4, { peepholes = true, projection = 2 })
+  end },
   { "Mixed", function() return Mixed() end },
 }
 
@@ -89,7 +92,7 @@ for _, item in ipairs(list) do
   local x = core.randn(3, 4, 3):requires_grad(true)
   local cell = item[2]()
   local layer = nn.Recurrent(cell, { compile = true, returns = "both", initial_state = "trained" })
-  local y = layer(x)
+  layer(x)
   if not last then error(item[1] .. " has no program") end
   io.write(('    {"%s",\n'):format(item[1]))
   for _, text in ipairs(entry(last)) do
