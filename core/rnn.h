@@ -380,7 +380,8 @@ RNN_MUST_USE rnn_status rnn_trace_apply(rnn_trace *t, int place, rnn_tensor *con
    Everything lies time-major: T blocks of N rows. The op takes the tensors of the program's inputs, then the first state of
    each, (N, width), then lengths, int32 (N), or NULL; i[0] = T, i[1] = 1 in reverse, i[2] a watch or 0. It gives of each
    state the last one, (N, width), and results: values at all steps, (T N, width), or as a batch, (N, T, width), which is 0
-   behind the lengths; there others may be anything, and no gradient that arrives there counts. */
+   behind the lengths; there others may be anything, and no gradient that arrives there counts. What streams hold there
+   does not count either, unless it is the first factor of a product. */
 typedef enum rnn_value_kind {
   RNN_STREAM,    /* an input tensor (T N, width) */
   RNN_CONSTANT,  /* an input tensor: one number, a row of width, or (N, width), as form says */

@@ -168,8 +168,11 @@ rnn_status rnn_trace_input(rnn_trace *t, int ndim, const int64_t *dims, rnn_tens
   memcpy(node.dims, dims, (size_t)ndim * sizeof *dims);
   int64_t described[RNN_MAX_DIMS + 1] = {ndim};
   memcpy(described + 1, dims + 1, (size_t)(ndim - 1) * sizeof *dims);
+  size_t used = t->used;
   RNNI_TRY(sign(t, described, (size_t)ndim * sizeof *described));
-  return add_node(t, &node, out);
+  rnn_status status = add_node(t, &node, out);
+  if (status != RNN_OK) t->used = used;
+  return status;
 }
 
 /* ---- noting an op ---- */
@@ -263,6 +266,26 @@ bool rnni_is_traced(const rnn_args *args) {
   return false;
 }
 
+/* The op as a node and in the signature; what it fails at is half done. */
+static rnn_status note(rnn_trace *t, rnni_call *c, rows how) {
+  rnn_trace_node node = {.op = c->op, .args = c->args, .nt = c->nin, .ndim = c->out_ndim, .each = how == EACH};
+  memcpy(node.dims, c->out_dims, sizeof node.dims);
+  for (int i = 0; i < c->nin; i++) {
+    if (!c->in[i]) continue;
+    if (c->in[i]->formula) node.inputs[i] = c->in[i]->place;
+    else RNNI_TRY(capture(t, c->in[i], &node.inputs[i]));
+  }
+  node.args.t = NULL;
+  if (t->lines) memcpy(node.where, t->ctx->where, sizeof node.where);
+  RNNI_TRY(sign(t, &node.op, sizeof node.op));
+  RNNI_TRY(sign(t, node.inputs, (size_t)node.nt * sizeof *node.inputs));
+  RNNI_TRY(sign(t, node.args.i, sizeof node.args.i));
+  RNNI_TRY(sign(t, node.args.n, sizeof node.args.n));
+  if (node.args.nshape) RNNI_TRY(sign(t, node.args.shape, (size_t)node.args.nshape * sizeof *node.args.shape));
+  RNNI_TRY(sign(t, node.dims + 1, (size_t)(node.ndim - 1) * sizeof *node.dims));
+  return add_node(t, &node, &c->out[0]);
+}
+
 rnn_status rnni_trace_note(rnn_ctx *ctx, rnni_call *c) {
   rnn_trace *t = ctx->trace;
   rows how = EACH;
@@ -277,22 +300,13 @@ rnn_status rnni_trace_note(rnn_ctx *ctx, rnni_call *c) {
   if (how == SHAPE) c->out_ndim = c->args.nshape;
   RNNI_TRY(check_rows(t, c, how));
   if (how == SHAPE) c->args.shape[0] = -1;
-  rnn_trace_node node = {.op = c->op, .args = c->args, .nt = c->nin, .ndim = c->out_ndim, .each = how == EACH};
-  memcpy(node.dims, c->out_dims, sizeof node.dims);
-  for (int i = 0; i < c->nin; i++) {
-    if (!c->in[i]) continue;
-    if (c->in[i]->formula) node.inputs[i] = c->in[i]->place;
-    else RNNI_TRY(capture(t, c->in[i], &node.inputs[i]));
-  }
-  node.args.t = NULL;
-  if (t->lines) memcpy(node.where, ctx->where, sizeof node.where);
-  RNNI_TRY(sign(t, &node.op, sizeof node.op));
-  RNNI_TRY(sign(t, node.inputs, (size_t)node.nt * sizeof *node.inputs));
-  RNNI_TRY(sign(t, node.args.i, sizeof node.args.i));
-  RNNI_TRY(sign(t, node.args.n, sizeof node.args.n));
-  if (node.args.nshape) RNNI_TRY(sign(t, node.args.shape, (size_t)node.args.nshape * sizeof *node.args.shape));
-  RNNI_TRY(sign(t, node.dims + 1, (size_t)(node.ndim - 1) * sizeof *node.dims));
-  return add_node(t, &node, &c->out[0]);
+  size_t used = t->used;
+  int captured = t->captured_count;
+  rnn_status status = note(t, c, how);
+  if (status == RNN_OK) return status;
+  while (t->captured_count > captured) rnn_tensor_free(t->captured[--t->captured_count]);
+  t->used = used;
+  return status;
 }
 
 /* ---- reading ---- */

@@ -144,7 +144,7 @@ static int64_t run_width(const rnn_program *p, const rnni_instruction *i) {
 static bool same_width(const rnn_program *p, int64_t width) {
   for (int i = 0; i < p->count; i++) {
     rnn_value_kind k = p->values[i].kind;
-    bool touched = k == RNN_BEFORE || k == RNN_AFTER || k >= RNN_D_AFTER;
+    bool touched = k == RNN_BEFORE || k == RNN_AFTER || k == RNN_SAVED || k >= RNN_D_AFTER;
     if (touched && p->values[i].width != width) return false;
   }
   return true;
@@ -211,7 +211,8 @@ static rnn_status compile(rnn_ctx *ctx, rnn_program *p, const rnn_program_text *
   checker q = {.ctx = ctx, .p = p, .text = text, .backward = backward, .written = written};
   for (int i = 0; i < p->count; i++) {
     rnn_value_kind k = p->values[i].kind;
-    written[i] = k <= RNN_BEFORE || (backward && (k == RNN_AFTER || k == RNN_SAVED || k == RNN_D_AFTER || k == RNN_D_RESULT));
+    bool kept = (k == RNN_AFTER || k == RNN_SAVED) && written[i]; /* by forward */
+    written[i] = k <= RNN_BEFORE || (backward && (kept || k == RNN_D_AFTER || k == RNN_D_RESULT));
   }
   for (int k = 0; k < code->count; k++) {
     rnni_instruction *i = &code->list[k];
@@ -317,14 +318,15 @@ static rnn_status check_ends(rnn_ctx *ctx, const rnn_program *p, const bool *wri
     if (q->left < 0 || q->left >= p->count || q->matrix < 0 || q->matrix >= p->count || q->gradient < 0 || q->gradient >= p->count)
       return rnni_fail(ctx, RNN_EARG, "program: product %d has no such values", k + 1);
     const rnn_value *a = &p->values[q->left], *m = &p->values[q->matrix], *d = &p->values[q->gradient];
-    bool kept = a->kind == RNN_STREAM || a->kind == RNN_BEFORE || a->kind == RNN_AFTER || a->kind == RNN_SAVED;
+    bool kept = (a->kind == RNN_STREAM || a->kind == RNN_BEFORE || a->kind == RNN_AFTER || a->kind == RNN_SAVED) && written[q->left];
     bool fits = m->kind == RNN_MATRIX && (d->kind == RNN_D_PRODUCT || d->kind == RNN_D_STREAM) &&
                 (q->turned ? m->rows == a->width && m->width == d->width : m->width == a->width && m->rows == d->width);
     if (!kept || !fits) return rnni_fail(ctx, RNN_EARG, "program: product %d does not fit its values", k + 1);
   }
   for (int k = 0; k < p->watched; k++) {
     int id = p->watch[k].value;
-    if (id < 0 || id >= p->count || p->values[id].kind != RNN_SAVED || (unsigned)p->watch[k].function > RNN_SOFTSIGN)
+    if (id < 0 || id >= p->count || p->values[id].kind != RNN_SAVED || !written[id] ||
+        (unsigned)p->watch[k].function > RNN_SOFTSIGN)
       return rnni_fail(ctx, RNN_EARG, "program: watched value %d is not saved", k + 1);
   }
   if (p->flow >= 0) {

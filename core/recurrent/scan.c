@@ -6,6 +6,8 @@
  * that what passes from one to the next stays in the first cache. A value that only such a run uses is one register of
  * that size; others have a row for each sample, or for each sample and step when the way back needs them. Where no
  * instruction needs whole rows, the loops are turned around: all steps of one piece, then the next piece. */
+#include <math.h>
+
 #include "program.h"
 
 #define TILE 512
@@ -188,14 +190,27 @@ static piece part_of_row(const piece *q, int64_t n, int64_t width) {
   return q->c1 ? (piece){n, n + 1, q->c0, q->c1} : (piece){n, n + 1, 0, width};
 }
 
+/* What is not finite there becomes 0: a gradient of 0 times that would be NaN. */
+static void make_finite(const loop *j, int id, int64_t t, int64_t n, const piece *q) {
+  int64_t w = j->p->values[id].width;
+  piece row = part_of_row(q, n, w);
+  real *x = j->at[id].base + t * j->at[id].step + n * w;
+  for (int64_t k = row.c0; k < row.c1; k++)
+    if (!isfinite(x[k])) x[k] = 0;
+}
+
 /* Where a sequence has ended, its states go on unchanged. */
 static void carry(const loop *j, int64_t t, const piece *q) {
-  for (int64_t n = q->r0; j->lengths && n < q->r1; n++)
-    for (int k = 0; padding(j, n, t) && k < j->p->states; k++) {
+  for (int64_t n = q->r0; j->lengths && n < q->r1; n++) {
+    if (!padding(j, n, t)) continue;
+    for (int k = 0; k < j->p->states; k++) {
       int64_t w = j->p->state_widths[k];
       piece row = part_of_row(q, n, w);
       copy_row(j->state[k].all + after(j, t) * j->N * w, j->state[k].all + before(j, t) * j->N * w, n, w, &row);
     }
+    for (int i = 0; i < j->p->count; i++)
+      if (j->p->values[i].kind == RNN_SAVED) make_finite(j, i, t, n, q);
+  }
 }
 
 /* Where the gradient of a result for sample n at step t lies. */
@@ -310,10 +325,12 @@ static void run_steps(const loop *j, const piece *q, int task) {
   for (int64_t s = 0; s < j->T && !rnni_interrupted(j->ctx); s++) run_step(j, step_number(j, s), q, registers);
 }
 
+/* All steps of as many samples as take some milliseconds a step, so that an interrupt is seen, then of the next. */
 static void run_slice(void *arg, int task) {
   const loop *j = arg;
-  piece q = {j->N * task / j->tasks, j->N * (task + 1) / j->tasks, 0, 0};
-  if (q.r0 < q.r1) run_steps(j, &q, task);
+  int64_t from = j->N * task / j->tasks, to = j->N * (task + 1) / j->tasks;
+  int64_t rows = (int64_t)(3e8 / (j->code->work + 1e3 * j->code->count + 1)) + 1; /* short rows cost as long ones */
+  for (int64_t r = from; r < to; r += rows) run_steps(j, &(piece){r, RNNI_MIN(r + rows, to), 0, 0}, task);
 }
 
 /* With the loops turned around: all steps of one piece after the other. */
@@ -472,6 +489,11 @@ static rnn_status scan_shape(rnn_ctx *ctx, rnni_call *c) {
   }
   if (lengths && (lengths->type != RNN_INT || lengths->ndim != 1 || lengths->dims[0] != N))
     return wrong(ctx, p->inputs + p->states, lengths);
+  for (int64_t n = 0; lengths && n < N; n++) {
+    int32_t length = rnni_i(lengths)[n];
+    if (length < 0 || length > T)
+      return rnni_fail(ctx, RNN_EARG, "scan: length %d of sequence %lld is not within 0 to %lld", length, (long long)n + 1, (long long)T);
+  }
   for (int i = 0; i < p->count; i++) {
     const rnn_value *v = &p->values[i];
     if (v->kind != RNN_STREAM && v->kind != RNN_CONSTANT && v->kind != RNN_MATRIX) continue;
@@ -507,7 +529,7 @@ static rnn_status make_results(rnn_ctx *ctx, rnni_call *c, const loop *j) {
   for (int k = 0; k < p->states; k++) {
     int64_t part = j->N * p->state_widths[k], last = j->reverse ? 0 : j->T;
     RNNI_TRY(rnni_tensor_raw(ctx, RNN_FLOAT, 2, (int64_t[]){j->N, p->state_widths[k]}, &c->out[k]));
-    memcpy(c->out[k]->data, j->state[k].all + last * part, (size_t)part * sizeof(real));
+    RNNI_TRY(rnni_copy(ctx, c->out[k]->data, j->state[k].all + last * part, (size_t)part * sizeof(real)));
   }
   for (int k = 0; k < p->results; k++) {
     int id = p->result[k].value;
@@ -538,7 +560,7 @@ static rnn_status scan_forward(rnn_ctx *ctx, rnni_call *c) {
   saved = place_states(&j, rnni_f(c->scratch[KEPT]));
   for (int k = 0; k < p->states; k++) {
     int64_t part = j.N * p->state_widths[k];
-    memcpy(j.state[k].all + (j.reverse ? j.T : 0) * part, c->in[p->inputs + k]->data, (size_t)part * sizeof(real));
+    RNNI_GOTO(rnni_copy(ctx, j.state[k].all + (j.reverse ? j.T : 0) * part, c->in[p->inputs + k]->data, (size_t)part * sizeof(real)));
   }
   RNNI_GOTO(rnni_array(ctx, spread_size(p) + own_size(&j), sizeof *block, &block));
   next = block;
@@ -568,10 +590,11 @@ static rnn_status weight_gradients(loop *j, const rnni_call *c) {
   return RNN_OK;
 }
 
-static void constant_gradients(const loop *j, const rnni_call *c) {
+static rnn_status constant_gradients(const loop *j, const rnni_call *c) {
   for (int i = 0; i < j->p->count; i++) {
     const rnn_value *v = &j->p->values[i];
     if (!j->at[i].sums || !c->wants[v->index]) continue;
+    RNNI_TRY(rnni_poll(j->ctx));
     real *to = rnni_f(c->din[v->index]);
     if (v->form == RNN_SAMPLES) {
       rnni_add(to, j->at[i].sums, j->N * v->width);
@@ -583,6 +606,7 @@ static void constant_gradients(const loop *j, const rnni_call *c) {
       to[0] += (real)sum;
     }
   }
+  return RNN_OK;
 }
 
 /* Of a stream whose gradient tensor has no values yet, the program writes it there. */
@@ -603,14 +627,14 @@ static int64_t gradients_size(const loop *j, const rnni_call *c) {
   return size;
 }
 
-static void place_gradients(loop *j, const rnni_call *c, real **block) {
+static rnn_status place_gradients(loop *j, const rnni_call *c, real **block) {
   const rnn_program *p = j->p;
   int64_t all = j->T * j->N;
   for (int i = 0; i < p->count; i++) {
     const rnn_value *v = &p->values[i];
     if (p->sums[i]) {
       j->at[i].sums = rnni_take(block, j->N * v->width);
-      memset(j->at[i].sums, 0, (size_t)(j->N * v->width) * sizeof(real));
+      RNNI_TRY(rnni_copy(j->ctx, j->at[i].sums, NULL, (size_t)(j->N * v->width) * sizeof(real)));
     }
     if (v->kind == RNN_D_RESULT) {
       j->at[i].base = rnni_take(block, j->N * v->width);
@@ -621,10 +645,10 @@ static void place_gradients(loop *j, const rnni_call *c, real **block) {
   for (int k = 0; k < p->states; k++) {
     int64_t part = j->N * p->state_widths[k];
     j->state[k].gradients = rnni_take(block, 3 * part);
-    if (c->dout[k]) memcpy(j->state[k].gradients, c->dout[k]->data, (size_t)part * sizeof(real));
-    else memset(j->state[k].gradients, 0, (size_t)part * sizeof(real));
+    RNNI_TRY(rnni_copy(j->ctx, j->state[k].gradients, c->dout[k] ? c->dout[k]->data : NULL, (size_t)part * sizeof(real)));
   }
   for (int k = 0; k < p->results; k++) j->above[k] = c->dout[p->states + k] ? rnni_f(c->dout[p->states + k]) : NULL;
+  return RNN_OK;
 }
 
 /* What the program does not write has to be added to. */
@@ -653,7 +677,7 @@ static rnn_status scan_backward(rnn_ctx *ctx, rnni_call *c) {
   next = block;
   RNNI_GOTO(place_values(&j, c, saved, &next));
   place_own(&j, c, &next);
-  place_gradients(&j, c, &next);
+  RNNI_GOTO(place_gradients(&j, c, &next));
   if (c->args.i[2]) {
     int64_t sizes[2] = {0, 0}; /* activations, gates */
     for (int k = 0; k < p->watched; k++) sizes[p->watch[k].gate] += p->values[p->watch[k].value].width;
@@ -666,10 +690,11 @@ static rnn_status scan_backward(rnn_ctx *ctx, rnni_call *c) {
   }
   for (int i = 0; i < p->count; i++) {
     const rnn_value *v = &p->values[i];
-    if (v->kind == RNN_D_STREAM && c->wants[v->index] && !c->raw[v->index])
-      rnni_add(rnni_f(c->din[v->index]), j.at[i].base, j.T * j.N * v->width);
+    if (v->kind != RNN_D_STREAM || !c->wants[v->index] || c->raw[v->index]) continue;
+    RNNI_GOTO(rnni_poll(ctx));
+    rnni_add(rnni_f(c->din[v->index]), j.at[i].base, j.T * j.N * v->width);
   }
-  constant_gradients(&j, c);
+  RNNI_GOTO(constant_gradients(&j, c));
   RNNI_GOTO(weight_gradients(&j, c));
 done:
   rnni_set_float_mode(mode);

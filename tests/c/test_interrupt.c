@@ -16,12 +16,15 @@
 #include <cmocka.h>
 
 #include "rnn.h"
+#include "program_parse.h"
+#include "program_texts.h"
 
 #define DELAY 0.005
 #define WITHIN 0.1 /* seconds; what is promised is 0.2, and others share the processor's cache */
 #define SIZE ((int64_t)1 << 24)
 
 static rnn_ctx *ctx;
+static double delay = DELAY;
 
 static clockid_t worker;
 static double worker_time(void) {
@@ -38,7 +41,7 @@ typedef struct sending {
 static void *interrupter(void *arg) {
   sending *s = arg;
   do nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
-  while (worker_time() - s->from < DELAY);
+  while (worker_time() - s->from < delay);
   s->sent = worker_time();
   rnn_ctx_interrupt(ctx);
   return NULL;
@@ -331,7 +334,7 @@ static void every_op(void **state) {
   const char *only = getenv("RNNLUA_OP");
   for (int i = 0; rnn_op_at(i); i++) {
     const char *name = rnn_op_name(rnn_op_at(i)), *signature = rnn_op_signature(rnn_op_at(i));
-    bool found = strcmp(name, "recurrent") == 0 || strcmp(name, "scan") == 0;
+    bool found = strcmp(name, "recurrent") == 0 || strcmp(name, "scan") == 0; /* programs, below */
     if (only && strcmp(only, name) != 0) continue;
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++)
       if (strcmp(cases[k].op, name) == 0) {
@@ -342,6 +345,75 @@ static void every_op(void **state) {
     else if (!found && strcmp(signature, "tt") == 0) run_case(&(large_case){.op = name}, "ff");
     else if (!found) fail_msg("op %s has no case", name);
   }
+}
+
+/* ---- programs of a loop ---- */
+
+/* A program of program_texts.h whose values, of width 3 there, are as wide as said; 0: as they are. */
+static const struct loop_case {
+  const char *name;
+  int64_t width, T, N;
+} loop_cases[] = {
+    {"Elman", 256, 512, 64},       {"Elman", 1024, 1, 1 << 14},      {"minGRU", 64, 1024, 256},
+    {"minGRU", 0, 1, 1 << 22},     {"LSTM", 0, 1 << 18, 1},          {"LSTM with layer norm", 0, 1, 1 << 19},
+    {"Mixed", 0, 1, 1 << 18},      {"Mixed", 0, 1 << 9, 1 << 9},
+};
+
+static void run_loop_case(const struct loop_case *l) {
+  static parsed p;
+  static char text[1 << 14];
+  enum { MOST = 64, PARTS = 3 };
+  static const double parts[PARTS] = {0.05, 0.5, 0.9};
+  rnn_tensor *in[MOST];
+  application a = {.op = rnn_op_find("scan")};
+  char name[80];
+  for (size_t i = 0; i < sizeof program_texts / sizeof *program_texts; i++)
+    if (strcmp(program_texts[i].name, l->name) == 0) snprintf(text, sizeof text, "%s", program_texts[i].text);
+  parse_program(text, &p);
+  for (int i = 0; l->width && i < p.text.value_count; i++) {
+    if (p.values[i].width == 3) p.values[i].width = l->width;
+    if (p.values[i].rows == 3) p.values[i].rows = l->width;
+  }
+  ok(rnn_program_new(ctx, &p.text, &a.args.program));
+  a.args.i[0] = l->T;
+  a.args.t = in;
+  a.args.nt = p.text.inputs + p.text.states + 1;
+  for (int i = 0; i < a.args.nt; i++) {
+    int64_t dims[2];
+    in[i] = NULL;
+    if (parsed_shape(&p.text, i, l->T, l->N, dims) < 0) continue;
+    in[i] = make(RNN_FLOAT, 2, dims);
+    ok(rnn_tensor_uniform(ctx, in[i], -0.1, 0.1));
+    ok(rnn_tensor_set_requires_grad(ctx, in[i], true));
+  }
+  snprintf(name, sizeof name, "backward of %s %d, %d x %d", l->name, (int)l->width, (int)l->T, (int)l->N);
+  double took[2] = {0}; /* without an interrupt, forward and backward; then it comes at several parts of that */
+  for (int k = 0; k <= PARTS; k++)
+    for (int back = 0; back < 2; back++) {
+      application b = a;
+      double begun = worker_time();
+      delay = k ? parts[k - 1] * took[back] : 0;
+      rnn_status status = k && !back ? interrupted(name + strlen("backward of "), apply, &b) : apply(&b);
+      if (!back && k == 0) took[0] = worker_time() - begun;
+      if (back) {
+        ok(rnn_tensor_new(ctx, RNN_FLOAT, 2, rnn_tensor_dims(b.out[0]), &b.in[7]));
+        ok(rnn_tensor_fill(ctx, b.in[7], 1));
+        begun = worker_time();
+        if (k) interrupted(name, backward, &b);
+        else ok(backward(&b));
+        if (k == 0) took[1] = worker_time() - begun;
+        rnn_tensor_free(b.in[7]);
+      }
+      for (int i = 0; i < RNN_MAX_OUTPUTS && status == RNN_OK; i++) rnn_tensor_free(b.out[i]);
+    }
+  delay = DELAY;
+  for (int i = 0; i < a.args.nt; i++) rnn_tensor_free(in[i]);
+  rnn_program_free(a.args.program);
+}
+
+static void loops(void **state) {
+  (void)state;
+  for (size_t i = 0; i < sizeof loop_cases / sizeof *loop_cases; i++) run_loop_case(&loop_cases[i]);
 }
 
 /* ---- all else ---- */
@@ -485,8 +557,10 @@ int main(void) {
 #if defined(__SANITIZE_ADDRESS__) || !defined(__OPTIMIZE__)
   return 77; /* it is about time */
 #endif
-  const struct CMUnitTest tests[] = {cmocka_unit_test(every_op), cmocka_unit_test(fills_and_copies),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(every_op), cmocka_unit_test(loops), cmocka_unit_test(fills_and_copies),
                                      cmocka_unit_test(writes_say_how_far), cmocka_unit_test(columns)};
+  const char *only = getenv("RNNLUA_TEST");
+  if (only) cmocka_set_test_filter(only);
   if (rnn_ctx_new(&ctx) != RNN_OK) return 1;
   pthread_getcpuclockid(pthread_self(), &worker);
   int failures = cmocka_run_group_tests(tests, NULL, NULL);

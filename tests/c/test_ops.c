@@ -239,7 +239,7 @@ static void every_op_has_a_case(void **state) {
   (void)state;
   for (int i = 0; rnn_op_at(i); i++) {
     const char *name = rnn_op_name(rnn_op_at(i));
-    bool found = strcmp(name, "recurrent") == 0 || strcmp(name, "scan") == 0; /* test_recurrent.c; scan: formula_spec.lua */
+    bool found = strcmp(name, "recurrent") == 0 || strcmp(name, "scan") == 0; /* test_recurrent.c, test_program.c */
     for (size_t k = 0; !found && k < sizeof op_cases / sizeof *op_cases; k++) found = strcmp(op_cases[k].op, name) == 0;
     if (!found) fail_msg("op %s has no case in op_cases.h", name);
   }
