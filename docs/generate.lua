@@ -166,10 +166,18 @@ local TENSOR = [[
 --- the same tensor. In .. and string.format a tensor of one element is its number; Lua's other functions of numbers take
 --- x:item(). Every op is a function and a method: rnn.tanh(x), x:tanh().]]
 
+-- What users do not see of the core has its name there.
+local function named(block)
+  local name = block:match "^%-%-%- rnn%.([%w_]+)"
+  return name and core[name] ~= nil and rawget(require "rnn", name) == nil and block:gsub("rnn%." .. name, "core." .. name)
+    or block
+end
+
 local function meta()
   local functions, methods, fields = {}, {}, {}
   for _, path in ipairs(files("bindings/*.c")) do
     for _, block in ipairs(parse.c(read(path))) do
+      block = named(block)
       local list = block:find("^%-%-%- x:") and methods or functions
       list[#list + 1] = block .. "\n" .. code_below(block)
     end
@@ -189,7 +197,7 @@ local function meta()
     "---@class rnn.Tensor",
     "---@field grad rnn.Tensor? what backward has added up, of the same shape",
     table.concat(fields, "\n"),
-    "local Tensor = {}", "",
+    "local Tensor = {}", "local core = {}", "",
     table.concat(functions, "\n\n"), "",
     table.concat(methods, "\n\n"), "",
     "return rnn", "",

@@ -3,6 +3,7 @@
 --   build/rnnlua docs/phrasebook.lua            writes it
 --   build/rnnlua docs/phrasebook.lua --check    says whether it is up to date; tests/spec/phrasebook_spec.lua asks
 
+local core = require "rnn.core"
 local rnn = require "rnn"
 local phrases = dofile "docs/phrases.lua"
 
@@ -72,4 +73,4 @@ if arg[1] == "--check" then
   if not current then print "docs/phrasebook.md is not up to date; build/rnnlua docs/phrasebook.lua makes it anew" end
   os.exit(current)
 end
-assert(rnn.file_write("docs/phrasebook.md", text))
+assert(core.file_write("docs/phrasebook.md", text))

@@ -679,7 +679,7 @@ phrases.sections = {
 { false, false, "np.savez(path, x=x, y=y); r = np.load(path)[\"y\"]",
   "rnn.npz_write(path, { x = x, y = y }) local r = rnn.npz_read(path).y", shows = "r", file = ".npz" },
 { false, false, "np.savetxt(path, x); r = np.loadtxt(path)",
-  [[rnn.file_write(path, "a,b\n1,2\n3,4\n") local r = data.csv(path):tensor { "a", "b" }]],
+  [[local f <close> = io.open(path, "w") f:write("a,b\n1,2\n3,4\n") f:flush() local r = data.csv(path):tensor { "a", "b" }]],
   shows = { "np.array([[1.0, 2.0], [3.0, 4.0]])", "r" }, note = "columns have names" },
 { "torch.save(model.state_dict(), path); model.load_state_dict(torch.load(path))",
   false, false, "rnn.save(path, model) model = rnn.load(path)",

@@ -35,7 +35,6 @@
 ---@field precision string
 ---@field predict fun(model: nn.Module, x: rnn.Tensor|table|function|data.Windows|data.Arrays|data.Sequences|data.Batches, options?: rnn.predict.Options): rnn.Tensor|table
 ---@field results rnn.Results
----@field sanitized boolean
 ---@field save fun(path: string, model: nn.Module, extra?: table): true|nil, string?, string?
 ---@field split fun(x: rnn.Tensor, axis: integer, sizes: integer|integer[]|{ size: integer }): rnn.Tensor[]
 ---@field stft fun(x: rnn.Tensor, window: integer|rnn.Tensor, hop: integer, fft?: integer): rnn.Tensor
@@ -565,6 +564,7 @@ local rnn = {}
 ---@field windows fun(self: rnn.Tensor, starts: rnn.Tensor, length: integer): rnn.Tensor
 ---@field zero_padding fun(self: rnn.Tensor): rnn.Tensor
 local Tensor = {}
+local core = {}
 
 --- rnn.archive_read(path) -> tensors, metadata | nil, message, code
 ---
@@ -639,7 +639,7 @@ function rnn.npz_read(path) end
 ---@return string? code
 function rnn.npz_write(path, tensors, options) end
 
---- rnn.file_read(path) -> string | nil, message, code
+--- core.file_read(path) -> string | nil, message, code
 ---
 --- The whole of a file: a regular one, or a pipe that is open already, as /dev/stdin is. Errors: a path that is no
 --- string; a file that cannot be read, or need not end, as devices, gives nil and a message.
@@ -647,17 +647,17 @@ function rnn.npz_write(path, tensors, options) end
 ---@return string?
 ---@return string? message
 ---@return string? code
-function rnn.file_read(path) end
+function core.file_read(path) end
 
---- rnn.file_kind(content) -> string | nil
+--- core.file_kind(content) -> string | nil
 ---
 --- What content is, "compressed by gzip", when it is one of those that are taken for text by mistake. Errors: a content
 --- that is no string.
 ---@param content string
 ---@return string?
-function rnn.file_kind(content) end
+function core.file_kind(content) end
 
---- rnn.file_write(path, content) -> true | nil, message, code
+--- core.file_write(path, content) -> true | nil, message, code
 ---
 --- Writes a file, whole or not at all. Errors: arguments that are no strings; a file that cannot be written gives nil
 --- and a message, and the old one stays.
@@ -666,9 +666,9 @@ function rnn.file_kind(content) end
 ---@return true?
 ---@return string? message
 ---@return string? code
-function rnn.file_write(path, content) end
+function core.file_write(path, content) end
 
---- rnn.make_folder(path) -> true | nil, message, code
+--- core.make_folder(path) -> true | nil, message, code
 ---
 --- Makes a folder and those above it; one that is there is fine. Errors: a path that is no string; otherwise nil and a
 --- message.
@@ -676,18 +676,18 @@ function rnn.file_write(path, content) end
 ---@return true?
 ---@return string? message
 ---@return string? code
-function rnn.make_folder(path) end
+function core.make_folder(path) end
 
---- rnn.audio_read(path) -> samples, rate | nil, message, code
+--- core.audio_read(path) -> samples, rate | nil, message, code
 ---
 --- What audio.read is made of. Errors: a path that is no string; a file that cannot be read gives nil and a message.
 ---@param path string
 ---@return rnn.Tensor? float (L), or (L, channels)
 ---@return integer|string rate or message
 ---@return string? code
-function rnn.audio_read(path) end
+function core.audio_read(path) end
 
---- rnn.audio_write(path, samples, rate) -> true | nil, message, code
+--- core.audio_write(path, samples, rate) -> true | nil, message, code
 ---
 --- What audio.write is made of. Errors: samples that are not finite floats (L) or (L, channels), a rate below 1; a file
 --- that cannot be written gives nil and a message.
@@ -697,9 +697,9 @@ function rnn.audio_read(path) end
 ---@return true?
 ---@return string? message
 ---@return string? code
-function rnn.audio_write(path, samples, rate) end
+function core.audio_write(path, samples, rate) end
 
---- rnn.audio_resample(samples, from, to) -> samples
+--- core.audio_resample(samples, from, to) -> samples
 ---
 --- What audio.resample is made of. Errors: samples that are not finite floats (L) or (L, channels), rates that are not
 --- positive or further apart than a factor of 256.
@@ -707,16 +707,16 @@ function rnn.audio_write(path, samples, rate) end
 ---@param from number
 ---@param to number
 ---@return rnn.Tensor
-function rnn.audio_resample(samples, from, to) end
+function core.audio_resample(samples, from, to) end
 
---- rnn.audio_features(samples, options) -> (T, D)
+--- core.audio_features(samples, options) -> (T, D)
 ---
 --- What audio.log_mel and audio.mfcc are made of; options are rate, window, hop, fft, bands, coefficients (0: log-mel),
 --- fmin, fmax, top_db, all of them. Errors: samples that are not finite floats (L), options that do not fit together.
 ---@param samples rnn.Tensor
 ---@param options table
 ---@return rnn.Tensor
-function rnn.audio_features(samples, options) end
+function core.audio_features(samples, options) end
 
 --- rnn.csv_read(path [, options]) -> table | nil, message, code
 ---
@@ -743,7 +743,7 @@ function rnn.csv_read(path, options) end
 ---@return function op (...) -> tensors of the shapes that f gives them
 function rnn.custom(functions) end
 
---- rnn.events_open(folder) -> file | nil, message, code
+--- core.events_open(folder) -> file | nil, message, code
 ---
 --- A new event file for TensorBoard: what rnn.logs.writer is made of. Errors: a folder that is no string; one that
 --- cannot be written gives nil and a message.
@@ -751,7 +751,7 @@ function rnn.custom(functions) end
 ---@return userdata?
 ---@return string? message
 ---@return string? code
-function rnn.events_open(folder) end
+function core.events_open(folder) end
 
 --- rnn.histogram(x) -> table
 ---
@@ -761,12 +761,12 @@ function rnn.events_open(folder) end
 ---@return table
 function rnn.histogram(x) end
 
---- rnn.png_encode(picture) -> string
+--- core.png_encode(picture) -> string
 ---
 --- A picture as the bytes of a PNG file: grey, grey and alpha, RGB or RGBA. Errors: another shape.
 ---@param picture rnn.Tensor (H, W) or (H, W, 1 to 4): floats from 0 to 1, or int32 from 0 to 255
 ---@return string
-function rnn.png_encode(picture) end
+function core.png_encode(picture) end
 
 --- rnn.recording([on]) -> boolean
 ---
@@ -785,7 +785,7 @@ function rnn.recording(on) end
 ---@return any ... what f returned
 function rnn.no_grad(f, ...) end
 
---- rnn.finally(name, after, f, ...) -> results of f
+--- core.finally(name, after, f, ...) -> results of f
 ---
 --- Calls f(...), which changes something for a while, then after(), however f ended, also in a coroutine that an error
 --- ends (where variables to be closed wait for coroutine.close). Errors: those of f and after, and a yield out of f, with
@@ -795,7 +795,7 @@ function rnn.no_grad(f, ...) end
 ---@param f function
 ---@param ... any
 ---@return any ... what f returned
-function rnn.finally(name, after, f, ...) end
+function core.finally(name, after, f, ...) end
 
 --- rnn.grad(loss, tensors [, options]) -> gradients
 ---
@@ -891,14 +891,14 @@ function numbers:missing() end
 ---@return rnn.Numbers
 function numbers:fill(value) end
 
---- rnn.is_numbers(value) -> boolean
+--- core.is_numbers(value) -> boolean
 ---
 --- Whether a value is rnn.Numbers, as frame:column gives them. Never an error.
 ---@param value any
 ---@return boolean
-function rnn.is_numbers(value) end
+function core.is_numbers(value) end
 
---- rnn.png_write(path, width, height, list) -> true | nil, message, code
+--- core.png_write(path, width, height, list) -> true | nil, message, code
 ---
 --- Draws the display list of a plot into a PNG file: what figure:save is made of; list.scale (1) is pixels for each
 --- unit of the list. There only when rnnlua was built with cairo. Errors: a list that is none; a file that cannot be
@@ -910,9 +910,9 @@ function rnn.is_numbers(value) end
 ---@return true?
 ---@return string? message
 ---@return string? code
-function rnn.png_write(path, width, height, list) end
+function core.png_write(path, width, height, list) end
 
---- rnn.file_append(path, content) -> size | nil, message, code
+--- core.file_append(path, content) -> size | nil, message, code
 ---
 --- Adds to the end of a file; all of it is on the disk then, or none. Errors: arguments that are no strings; a file
 --- that cannot be written gives nil and a message.
@@ -921,9 +921,9 @@ function rnn.png_write(path, width, height, list) end
 ---@return integer? size of the file
 ---@return string? message
 ---@return string? code
-function rnn.file_append(path, content) end
+function core.file_append(path, content) end
 
---- rnn.file_truncate(path, size) -> true | nil, message, code
+--- core.file_truncate(path, size) -> true | nil, message, code
 ---
 --- Cuts a file to size bytes. Errors: a size that is no integer of at least 0; a shorter file gives nil and a message.
 ---@param path string
@@ -931,9 +931,9 @@ function rnn.file_append(path, content) end
 ---@return true?
 ---@return string? message
 ---@return string? code
-function rnn.file_truncate(path, size) end
+function core.file_truncate(path, size) end
 
---- rnn.file_is_there(path) -> boolean | nil, message, code
+--- core.file_is_there(path) -> boolean | nil, message, code
 ---
 --- Is there a file, a folder or anything else of that name? false only where it is certain that there is none; what
 --- cannot be found out gives nil and a message. A link is there whether or not it leads anywhere. Errors: a path that is
@@ -942,23 +942,23 @@ function rnn.file_truncate(path, size) end
 ---@return boolean?
 ---@return string? message
 ---@return string? code
-function rnn.file_is_there(path) end
+function core.file_is_there(path) end
 
---- rnn.checksum(value) -> integer
+--- core.checksum(value) -> integer
 ---
 --- 64 bits that differ when two strings do, or the types, shapes or values of two tensors: for telling whether something
 --- is still the same, not against people who want it to look so. Errors: anything else.
 ---@param value rnn.Tensor|string of any shape
 ---@return integer
-function rnn.checksum(value) end
+function core.checksum(value) end
 
---- rnn.file_sweep(path)
+--- core.file_sweep(path)
 ---
 --- Removes what killed processes left of unfinished writes to path. Errors: a path that is no string.
 ---@param path string
-function rnn.file_sweep(path) end
+function core.file_sweep(path) end
 
---- rnn.file_lock(path) -> lock | nil, message, code
+--- core.file_lock(path) -> lock | nil, message, code
 ---
 --- Keeps other processes out until lock:close() or the end of the process. Errors: a path that is no string; a file
 --- that somebody else has locked gives nil and a message.
@@ -966,9 +966,9 @@ function rnn.file_sweep(path) end
 ---@return userdata?
 ---@return string? message
 ---@return string? code
-function rnn.file_lock(path) end
+function core.file_lock(path) end
 
---- rnn.stepper(layer, parts, batch, kind [, residual])
+--- core.stepper(layer, parts, batch, kind [, residual])
 ---
 --- Prepares a recurrent layer for single steps, with its weights packed, and keeps what it made in kind[1]: see rnn.step.
 --- Each part has a description (rnn.recurrent) and the names of its weights in layer. kind is the metatable of the
@@ -978,25 +978,25 @@ function rnn.file_lock(path) end
 ---@param batch integer
 ---@param kind table
 ---@param residual? boolean
-function rnn.stepper(layer, parts, batch, kind, residual) end
+function core.stepper(layer, parts, batch, kind, residual) end
 
---- rnn.step([otherwise]) -> function(layer, x, state) -> y, state
+--- core.step([otherwise]) -> function(layer, x, state) -> y, state
 ---
---- A function for one time step with what rnn.stepper has prepared. A state is a list of tensors, h (and c) of each part,
+--- A function for one time step with what core.stepper has prepared. A state is a list of tensors, h (and c) of each part,
 --- with the metatable that the stepper was made for; y and the new state are new tensors. Where there is no stepper, a
 --- weight has changed, or x or the state is of another size, it returns otherwise(layer, x, state), or nothing.
 --- Errors: an otherwise that is no function; its own.
 ---@param otherwise? function
 ---@return function
-function rnn.step(otherwise) end
+function core.step(otherwise) end
 
---- rnn.fail(format, ...)
+--- core.fail(format, ...)
 ---
---- Raises an error at the line of the user's script, not of the library: rnn.fail("Model: expected (N, T), got %s",
+--- Raises an error at the line of the user's script, not of the library: core.fail("Model: expected (N, T), got %s",
 --- shape). The arguments go through string.format. Errors: always.
 ---@param format string
 ---@param ... any
-function rnn.fail(format, ...) end
+function core.fail(format, ...) end
 
 --- rnn.threads([n]) -> integer
 ---
@@ -1043,13 +1043,13 @@ function rnn.reset_peak() end
 ---@param bytes integer
 function rnn.memory_limit(bytes) end
 
---- rnn.fail_allocation(nth [, count = 1]) -> integer
+--- core.fail_allocation(nth [, count = 1]) -> integer
 ---
 --- For tests: the nth request for memory from now on fails, and count in all. Errors: arguments that are no integers.
 ---@param nth integer
 ---@param count? integer
 ---@return integer requests since the last call
-function rnn.fail_allocation(nth, count) end
+function core.fail_allocation(nth, count) end
 
 --- rnn.clock() -> seconds
 ---
@@ -1057,18 +1057,18 @@ function rnn.fail_allocation(nth, count) end
 ---@return number
 function rnn.clock() end
 
---- rnn.isatty(stream) -> boolean
+--- core.isatty(stream) -> boolean
 ---
 --- Whether standard input (0), output (1) or error (2) is a terminal. Errors: a stream that is no integer.
 ---@param stream integer
 ---@return boolean
-function rnn.isatty(stream) end
+function core.isatty(stream) end
 
---- rnn.terminal_width() -> integer
+--- core.terminal_width() -> integer
 ---
 --- The columns of the terminal; else of the variable COLUMNS, else 80. Never an error.
 ---@return integer
-function rnn.terminal_width() end
+function core.terminal_width() end
 
 --- rnn.isa() -> string
 ---
@@ -1076,7 +1076,7 @@ function rnn.terminal_width() end
 ---@return string
 function rnn.isa() end
 
---- rnn.op_doc(name) -> text, signature, choices | nothing
+--- core.op_doc(name) -> text, signature, choices | nothing
 ---
 --- The text that the core has for an op, and its arguments as letters (core/internal.h). Errors: a name that is no
 --- string.
@@ -1084,7 +1084,7 @@ function rnn.isa() end
 ---@return string? text
 ---@return string? signature
 ---@return string[]? choices what its letter c may be
-function rnn.op_doc(name) end
+function core.op_doc(name) end
 
 --- rnn.zeros(n, m, ...) -> tensor
 ---
@@ -1267,13 +1267,13 @@ function rnn.seed(seed) end
 ---@return { seed: integer, position: integer }
 function rnn.random_state(state) end
 
---- rnn.random_position() -> integer
+--- core.random_position() -> integer
 ---
 --- The field position of rnn.random_state(), without a table: for loops that want to come back to a place. Never an error.
 ---@return integer
-function rnn.random_position() end
+function core.random_position() end
 
---- rnn.trace(samples, widths, f [, lines]) -> trace, results
+--- core.trace(samples, widths, f [, lines]) -> trace, results
 ---
 --- Runs f once on tensors (samples, width) without values, one for each of widths, and notes the ops that it applies to them
 --- instead of computing them. Ops on other tensors compute as always. results are what f returned. With lines each op
@@ -1285,45 +1285,45 @@ function rnn.random_position() end
 ---@param lines? boolean
 ---@return userdata trace
 ---@return any ...
-function rnn.trace(samples, widths, f, lines) end
+function core.trace(samples, widths, f, lines) end
 
---- rnn.trace_key(trace, results ...) -> string
+--- core.trace_key(trace, results ...) -> string
 ---
 --- The structure of the formula and its results: two with equal keys differ in the values of captured tensors alone.
 --- Errors: what rnn.trace did not give.
 ---@param trace userdata
 ---@param ... rnn.Tensor (samples, width) each
 ---@return string
-function rnn.trace_key(trace, ...) end
+function core.trace_key(trace, ...) end
 
---- rnn.trace_same(trace, other) -> boolean
+--- core.trace_same(trace, other) -> boolean
 ---
 --- Are two formulas the same, with the same values in their captured tensors, which neither has given away?
 --- Errors: what rnn.trace did not give.
 ---@param trace userdata
 ---@param other userdata
 ---@return boolean
-function rnn.trace_same(trace, other) end
+function core.trace_same(trace, other) end
 
---- rnn.trace_place(trace, x) -> integer
+--- core.trace_place(trace, x) -> integer
 ---
 --- The number of the op that gives x, from 1; inputs come first. 0 when x is no tensor of the formula.
 --- Errors: what rnn.trace did not give.
 ---@param trace userdata
 ---@param x any
 ---@return integer
-function rnn.trace_place(trace, x) end
+function core.trace_place(trace, x) end
 
---- rnn.trace_nodes(trace) -> table
+--- core.trace_nodes(trace) -> table
 ---
 --- The ops of a formula in order: { op, inputs, dims, integers, numbers, shape, each, line }. inputs are places, or minus the
 --- place of a captured tensor; 0 where an optional one is absent. Axes and places count from 0 here.
 --- Errors: what rnn.trace did not give.
 ---@param trace userdata
 ---@return table[]
-function rnn.trace_nodes(trace) end
+function core.trace_nodes(trace) end
 
---- rnn.trace_captured(trace [, tensors]) -> table [, places]
+--- core.trace_captured(trace [, tensors]) -> table [, places]
 ---
 --- The tensors with values that the formula uses, in the order of their places; from then on it holds them no longer. places
 --- says of each which of tensors it is, 0 for none of them.
@@ -1332,9 +1332,9 @@ function rnn.trace_nodes(trace) end
 ---@param tensors? rnn.Tensor[] of any shape
 ---@return rnn.Tensor[] of any shape
 ---@return integer[]? places
-function rnn.trace_captured(trace, tensors) end
+function core.trace_captured(trace, tensors) end
 
---- rnn.trace_apply(trace, place, tensors ...) -> tensor
+--- core.trace_apply(trace, place, tensors ...) -> tensor
 ---
 --- Computes the op of a place on tensors with values, of any number of rows; nil where an optional one is absent.
 --- Errors: a place without an op; those of the op.
@@ -1342,9 +1342,9 @@ function rnn.trace_captured(trace, tensors) end
 ---@param place integer
 ---@param ... rnn.Tensor (rows, width) each, or parameters of the op
 ---@return rnn.Tensor (rows, width)
-function rnn.trace_apply(trace, place, ...) end
+function core.trace_apply(trace, place, ...) end
 
---- rnn.program(text) -> program
+--- core.program(text) -> program
 ---
 --- Compiles what rnn.scan runs. text has counts inputs, states; flow, the value that a watch takes for the gradient of the
 --- first state; values, a list of { kind, index, width, rows, form };
@@ -1353,9 +1353,9 @@ function rnn.trace_apply(trace, place, ...) end
 --- Errors: what would reach outside of a value or read one that nobody wrote.
 ---@param text table
 ---@return userdata
-function rnn.program(text) end
+function core.program(text) end
 
---- rnn.scan(program, tensors, steps [, reverse [, lengths [, watch]]]) -> tensors ...
+--- core.scan(program, tensors, steps [, reverse [, lengths [, watch]]]) -> tensors ...
 ---
 --- Runs a program over all steps, time-major: tensors are its inputs and the first state of each. Gives the last state of
 --- each, (N, width), and the results, (steps N, width) or (N, steps, width). watch is a number as for rnn.recurrent.
@@ -1367,9 +1367,9 @@ function rnn.program(text) end
 ---@param lengths? rnn.Tensor int32 (N)
 ---@param watch? integer
 ---@return rnn.Tensor ...
-function rnn.scan(program, tensors, steps, reverse, lengths, watch) end
+function core.scan(program, tensors, steps, reverse, lengths, watch) end
 
---- rnn.recurrent(description, x, weights [, state]) -> y, state
+--- core.recurrent(description, x, weights [, state]) -> y, state
 ---
 --- One recurrent layer over whole sequences, forward and recorded for backward: what nn.RNN, nn.LSTM and nn.GRU are
 --- made of. The description says cell = "rnn", "lstm" or "gru", units, and what else rnn_recurrent in core/rnn.h has.
@@ -1380,9 +1380,9 @@ function rnn.scan(program, tensors, steps, reverse, lengths, watch) end
 ---@param state? rnn.Tensor[] (N, units) each
 ---@return rnn.Tensor y (N, T, units), or (N, units) with returns = "last"
 ---@return rnn.Tensor[] state (N, units) each
-function rnn.recurrent(description, x, weights, state) end
+function core.recurrent(description, x, weights, state) end
 
---- rnn.watched(number) -> figures
+--- core.watched(number) -> figures
 ---
 --- What the last backward pass met in the layer whose description had watch = number: for each step the Euclidean norm
 --- of the loss's gradient by h_t over the batch, the share of saturated gate elements (sigmoid below 0.05 or above 0.95)
@@ -1390,9 +1390,9 @@ function rnn.recurrent(description, x, weights, state) end
 --- a number that is no integer.
 ---@param number integer
 ---@return rnn.Tensor? figures (T, 3), or nil when there was no backward pass since the last reading
-function rnn.watched(number) end
+function core.watched(number) end
 
---- rnn.optimizer_step(options, params, state) -> boolean
+--- core.optimizer_step(options, params, state) -> boolean
 ---
 --- One step over all parameters: what optim.SGD and the others are made of. options has kind = "sgd", "rmsprop",
 --- "adam", "adamw" or "nadam", their settings, and step, counted from 1. Errors: a number of state tensors other than
@@ -1401,7 +1401,7 @@ function rnn.watched(number) end
 ---@param params rnn.Tensor[] of any shape; one without a gradient is left alone
 ---@param state rnn.Tensor[] of the shapes of params: one each for "sgd", two for the others
 ---@return boolean whether a parameter had a gradient
-function rnn.optimizer_step(options, params, state) end
+function core.optimizer_step(options, params, state) end
 
 --- rnn.clip_grad_norm(params, max_norm) -> norm, any
 ---
@@ -1412,12 +1412,12 @@ function rnn.optimizer_step(options, params, state) end
 ---@return boolean whether there was a gradient
 function rnn.clip_grad_norm(params, max_norm) end
 
---- rnn.grads_finite(params) -> boolean
+--- core.grads_finite(params) -> boolean
 ---
 --- Are all gradients finite? Parameters without one count as such. Errors: params that are no tensors.
 ---@param params rnn.Tensor[] of any shape
 ---@return boolean
-function rnn.grads_finite(params) end
+function core.grads_finite(params) end
 
 --- rnn.clip_grad_value(params, limit) -> count, any
 ---
@@ -1428,23 +1428,23 @@ function rnn.grads_finite(params) end
 ---@return boolean whether there was a gradient
 function rnn.clip_grad_value(params, limit) end
 
---- rnn.scale_grad(params, factor)
+--- core.scale_grad(params, factor)
 ---
 --- Multiplies all gradients. Errors: params that are no tensors, a factor that is no number.
 ---@param params rnn.Tensor[] of any shape
 ---@param factor number
-function rnn.scale_grad(params, factor) end
+function core.scale_grad(params, factor) end
 
---- rnn.average_step(averages, live, decay)
+--- core.average_step(averages, live, decay)
 ---
 --- Moves each average towards its live tensor: decay * average + (1 - decay) * live. Errors: lists of unequal lengths,
 --- shapes that differ.
 ---@param averages rnn.Tensor[] of any shape
 ---@param live rnn.Tensor[] of the same shapes
 ---@param decay number from 0 to 1
-function rnn.average_step(averages, live, decay) end
+function core.average_step(averages, live, decay) end
 
---- rnn.linear_forecast(x, starts, length, y, new_x, new_starts) -> forecast
+--- core.linear_forecast(x, starts, length, y, new_x, new_starts) -> forecast
 ---
 --- Fits a linear model with a constant by least squares to the windows of x at starts, whose targets are the rows of y
 --- with the same numbers, and applies it to those of new_x at new_starts. Exact: QR in double precision, with a ridge of
@@ -1457,7 +1457,7 @@ function rnn.average_step(averages, live, decay) end
 ---@param new_x rnn.Tensor (L', D)
 ---@param new_starts rnn.Tensor (N') int32
 ---@return rnn.Tensor forecast (N', K)
-function rnn.linear_forecast(x, starts, length, y, new_x, new_starts) end
+function core.linear_forecast(x, starts, length, y, new_x, new_starts) end
 
 --- rnn.ridge(x, y, penalty) -> w
 ---

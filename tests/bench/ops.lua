@@ -6,6 +6,7 @@
 --
 -- RNNLUA_BENCH_SECONDS (0.2) is how long each op is measured at each size on each side. Times are microseconds an op,
 -- forward, without recording; the ratio is PyTorch's time over ours. Without a Python with torch only ours are shown.
+local core = require "rnn.core"
 local rnn = require "rnn"
 
 local FOLDER = arg[0]:match("^(.*/)") or "./"
@@ -121,6 +122,6 @@ rnn.no_grad(function()
           ratio = ratio }
       end
     end
-    assert(rnn.file_write(RESULT, rnn.json_encode(results, { indent = 2, sort = true }) .. "\n"))
+    assert(core.file_write(RESULT, rnn.json_encode(results, { indent = 2, sort = true }) .. "\n"))
   end
 end)

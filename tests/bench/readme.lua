@@ -5,6 +5,7 @@
 --   tests/run_experiments
 --   RNNLUA_BENCH_PYTHON=python3 rnnlua tests/bench/run.lua
 --   rnnlua tests/bench/readme.lua
+local core = require "rnn.core"
 local rnn = require "rnn"
 
 local function read(path)
@@ -84,4 +85,4 @@ for name, make in pairs { ridership = ridership, forecast = forecast, bench = be
   local to = text:find(closing, from, true)
   text = text:sub(1, from) .. "\n" .. make() .. "\n" .. text:sub(to)
 end
-assert(rnn.file_write("README.md", text))
+assert(core.file_write("README.md", text))

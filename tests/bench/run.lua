@@ -9,6 +9,7 @@
 -- one core and just before, on a product of 512 rows by 2048 by 512; "memory" the most bytes in use over those that
 -- inputs, gates and states of the layers, weights, gradients and Adam's moments take. Everything measured goes into
 -- RESULT.json (results.json beside this file).
+local core = require "rnn.core"
 local rnn = require "rnn"
 
 local FOLDER = arg[0]:match("^(.*/)") or "./"
@@ -163,5 +164,5 @@ for i, case in ipairs(CASES) do
   results.cases[i] = { case = case, ours = ours, peer = peer, ratio = ratio or nil, loop_ratio = loop_ratio or nil,
     limit = limit or nil, memory = memory or nil, bytes_needed = not case.stream and bytes or nil, multiply_adds = macs,
     kernel_multiply_adds_per_second = rate }
-  assert(rnn.file_write(RESULT, rnn.json_encode(results, { indent = 2, sort = true }) .. "\n"))
+  assert(core.file_write(RESULT, rnn.json_encode(results, { indent = 2, sort = true }) .. "\n"))
 end

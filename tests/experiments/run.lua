@@ -1,5 +1,6 @@
 -- Runs experiments (see tests/run_experiments) and keeps what came of them in docs/experiments.json, each as soon as it
 -- has ended: whoever stops it begins again with those that are missing.
+local core = require "rnn.core"
 local rnn = require "rnn"
 
 local FOLDER = arg[0]:match "^(.*/)" or "./"
@@ -70,8 +71,8 @@ for _, experiment in ipairs(LIST) do
     local entry, message = run(experiment)
     if entry then
       entries[name] = entry
-      assert(rnn.file_write(JSON, rnn.json_encode(entries, { indent = 2, sort = true }) .. "\n"))
-      assert(rnn.file_write(MARKDOWN, make_table(LIST, entries)))
+      assert(core.file_write(JSON, rnn.json_encode(entries, { indent = 2, sort = true }) .. "\n"))
+      assert(core.file_write(MARKDOWN, make_table(LIST, entries)))
     else
       failures[#failures + 1] = ("%s: %s"):format(name, message)
     end

@@ -3,6 +3,7 @@
 -- comes to its end, it writes all that must be the same as without killing.
 --
 --   train.lua FOLDER plain|stream
+local core = require "rnn.core"
 local rnn = require "rnn"
 local nn, data, optim = rnn.nn, rnn.data, rnn.optim
 local folder, stream = arg[1], arg[2] == "stream"
@@ -56,4 +57,4 @@ for text in io.lines(folder .. ".csv") do
   end
   out[#out + 1] = table.concat(cells, ",")
 end
-assert(rnn.file_write(folder .. ".result", table.concat(out, "\n") .. "\n"))
+assert(core.file_write(folder .. ".result", table.concat(out, "\n") .. "\n"))

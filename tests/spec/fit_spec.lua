@@ -1,4 +1,5 @@
 -- rnn.fit, rnn.evaluate, rnn.predict: the loop, its figures, when it stops, and what it says when things go wrong.
+local core = require "rnn.core"
 local rnn = require "rnn"
 local nn, data, optim = rnn.nn, rnn.data, rnn.optim
 
@@ -268,8 +269,7 @@ end)
 describe("progress", function()
   -- What a run of three epochs writes to standard error, on a terminal of so many columns, or elsewhere.
   local function shown(mode, columns, callbacks)
-    local stderr, isatty, width, parts = io.stderr, rnn.isatty, rnn.terminal_width, {}
-    local core = require "rnn.core"
+    local stderr, isatty, width, parts = io.stderr, core.isatty, core.terminal_width, {}
     io.stderr = { write = function(_, ...) parts[#parts + 1] = table.concat { ... } end } -- luacheck: ignore
     core.isatty = function() return columns ~= nil end
     core.terminal_width = function() return columns end

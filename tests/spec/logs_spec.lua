@@ -1,5 +1,6 @@
 -- rnn.logs.writer: the bytes are those of TensorBoard's own protocol buffers; a disk that refuses ends nothing.
 -- (tests/tensorboard has the files read by TensorBoard itself.)
+local core = require "rnn.core"
 local rnn = require "rnn"
 local messages = require "rnn.logs.messages"
 
@@ -88,7 +89,7 @@ describe("rnn.logs.writer", function()
     assert.equal(messages.scalar(WALL, 1, "a", 0.5), at_wall(list[2]))
     assert.equal(messages.scalar(WALL, 2, "a", 0.25), at_wall(list[3]))
     assert.equal(messages.histogram(WALL, 3, "h", rnn.histogram(x)), at_wall(list[4]))
-    assert.equal(messages.image(WALL, 4, "i", 2, 2, 1, rnn.png_encode(x)), at_wall(list[5]))
+    assert.equal(messages.image(WALL, 4, "i", 2, 2, 1, core.png_encode(x)), at_wall(list[5]))
     assert.equal(messages.text(WALL, 0, "t", "olá"), at_wall(list[6]))
   end)
 
@@ -138,7 +139,7 @@ describe("rnn.logs.writer", function()
     assert.is_nil(w)
     assert.matches("cannot make the folder /proc/none", message)
     assert.equal("EIO", code)
-    assert.is_true(rnn.file_write(folder, "a file"))
+    assert.is_true(core.file_write(folder, "a file"))
     w, message = rnn.logs.writer(folder)
     assert.is_nil(w)
     assert.matches("File exists", message)
@@ -168,10 +169,10 @@ describe("rnn.logs.writer", function()
     w:close()
     says("writer:scalar: the writer is closed", w.scalar, w, "a", 1, 1)
     says("writer:flush: the writer is closed", w.flush, w)
-    says("png_encode: a picture is a tensor %(H, W%)", rnn.png_encode, rnn.ones(3))
+    says("png_encode: a picture is a tensor %(H, W%)", core.png_encode, rnn.ones(3))
     says("histogram: argument 1 %(x%): expected a tensor", rnn.histogram, 1)
     says("record: the event file is closed", function()
-      local file = assert(rnn.events_open(folder))
+      local file = assert(core.events_open(folder))
       file:close()
       file:record "x"
     end)

@@ -1,5 +1,6 @@
 -- rnn.logs.report and the event files of rnn.fit { run = ... }. (tests/browser has a page seen by a browser,
 -- tests/tensorboard has event files read by TensorBoard.)
+local core = require "rnn.core"
 local rnn = require "rnn"
 local Thinned = require "rnn.logs.thinned"
 local environment = require "rnn.logs.environment"
@@ -23,7 +24,7 @@ end
 before_each(function()
   folder = os.tmpname()
   os.remove(folder)
-  assert(rnn.make_folder(folder))
+  assert(core.make_folder(folder))
 end)
 after_each(function() os.execute(("rm -rf '%s'"):format(folder)) end)
 
@@ -230,7 +231,7 @@ describe("rnn.fit with run", function()
   end)
 
   it("goes on when the page cannot be written", function()
-    assert(rnn.make_folder(folder .. "/run/report.html"))
+    assert(core.make_folder(folder .. "/run/report.html"))
     local stderr = io.stderr
     local said = {}
     io.stderr = { write = function(_, ...) said[#said + 1] = table.concat({ ... }) end } -- luacheck: ignore

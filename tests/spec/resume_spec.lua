@@ -1,4 +1,5 @@
 -- Runs of rnn.fit that are stopped, killed, refused by the disk, and go on: the end is as if nothing had been.
+local core = require "rnn.core"
 local rnn = require "rnn"
 local nn, data, optim = rnn.nn, rnn.data, rnn.optim
 local Shell = require "support.shell"
@@ -374,13 +375,13 @@ describe("going on", function()
     refused("kind: expected 'adam', got string 'sgd'", { optimizer = optim.Adam(model:parameters()) }, model)
     assert(rnn.save(path, nn.Linear(1, 1)))
     refused("format nil, of another version", {})
-    assert(rnn.file_write(path, "junk"))
+    assert(core.file_write(path, "junk"))
     refused("safetensors", {})
   end)
 
   it("is for one process at a time", function()
     fit {}
-    local lock <close> = assert(rnn.file_lock(sh.folder .. "/run/lock"))
+    local lock <close> = assert(core.file_lock(sh.folder .. "/run/lock"))
     assert.is_truthy(lock)
     assert.error_matches(function() fit {} end, "option 'run': .*/run/lock: another process holds it")
   end)
@@ -388,7 +389,7 @@ describe("going on", function()
   it("leaves signals and the folder free, however it ends", function()
     assert.is_false(pcall(fit, { loss = function() error "mine" end }))
     assert.equal(3, #fit {})
-    local lock <close> = assert(rnn.file_lock(sh.folder .. "/run/lock"))
+    local lock <close> = assert(core.file_lock(sh.folder .. "/run/lock"))
     assert.is_truthy(lock)
   end)
 

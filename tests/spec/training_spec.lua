@@ -1,4 +1,5 @@
 -- rnn.fit beyond the plain loop: schedules, accumulation, averaged weights, truncated back-propagation, callbacks.
+local core = require "rnn.core"
 local rnn = require "rnn"
 local nn, data, optim = rnn.nn, rnn.data, rnn.optim
 local approx = require "support.approx"
@@ -122,7 +123,7 @@ describe("averaged weights", function()
   end)
 
   it("refuse other shapes", function()
-    assert.error_matches(function() rnn.average_step({ rnn.zeros(2) }, { rnn.zeros(3) }, 0.5) end, "average 1 should")
+    assert.error_matches(function() core.average_step({ rnn.zeros(2) }, { rnn.zeros(3) }, 0.5) end, "average 1 should")
     assert.error_matches(function() rnn.Average(nn.Linear(1, 1), { decay = 2 }) end, "'decay': expected a number")
   end)
 end)

@@ -1,5 +1,6 @@
 -- write.lua FOLDER: three runs for TensorBoard below FOLDER/runs, and FOLDER/expected.json, what it shall find there.
 
+local core = require "rnn.core"
 local rnn = require "rnn"
 local folder = arg[1]
 rnn.seed(7)
@@ -61,4 +62,4 @@ assert(w:close())
 for _, kind in ipairs { "histograms", "images", "texts" } do
   for _, points in pairs(expected[kind].resumed) do points[3] = nil end -- of step 300
 end
-assert(rnn.file_write(folder .. "/expected.json", rnn.json_encode(expected)))
+assert(core.file_write(folder .. "/expected.json", rnn.json_encode(expected)))
