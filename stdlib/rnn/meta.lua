@@ -1428,12 +1428,12 @@ function core.grads_finite(params) end
 ---@return boolean whether there was a gradient
 function rnn.clip_grad_value(params, limit) end
 
---- core.scale_grad(params, factor)
+--- rnn.scale_grad(params, factor)
 ---
 --- Multiplies all gradients. Errors: params that are no tensors, a factor that is no number.
 ---@param params rnn.Tensor[] of any shape
 ---@param factor number
-function core.scale_grad(params, factor) end
+function rnn.scale_grad(params, factor) end
 
 --- core.average_step(averages, live, decay)
 ---

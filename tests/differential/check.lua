@@ -7,6 +7,7 @@
 -- or null; otherwise, the answers in case that it does not, where that is right as well.
 
 local rnn = require "rnn"
+local core = require "rnn.core"
 
 local TOLERANCE = 1e-9
 
@@ -69,7 +70,7 @@ end
 
 -- nil, or what differs.
 local function check(task)
-  local env = setmetatable({ rnn = rnn }, { __index = _G })
+  local env = setmetatable({ rnn = rnn, core = core }, { __index = _G })
   local program = assert(load(task.lua, "=program", "t", env))
   local ok, message = pcall(program)
   local line = not ok and tonumber(tostring(message):match "^program:(%d+):")

@@ -1313,7 +1313,7 @@ def recurrent(g):
     lua_options += ['returns = "last"'] * last + ["reverse = true"] * reverse + ["recompute = 2"] * g.chance(0.2)
     results = [g.name() for _ in range(3 if cell == "lstm" else 2)]
     y, first, states = results[0], results[1], ", ".join(results[1:])
-    lua = f"{y}, {first} = rnn.recurrent({{ {', '.join(lua_options)} }}, {x}, {{ {', '.join(weights)} }}"
+    lua = f"{y}, {first} = core.recurrent({{ {', '.join(lua_options)} }}, {x}, {{ {', '.join(weights)} }}"
     lua += (f", {{ {', '.join(state)} }}" if state else "") + f"); {states} = table.unpack({first})"
     torch_ = f"{y}, {states} = recurrent({cell!r}, {options}, {x}, [{', '.join(weights)}], [{', '.join(state)}], " \
         f"{list(lengths or ())}, {last}, {reverse})"

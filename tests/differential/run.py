@@ -34,30 +34,6 @@ PARTLY = {"dropout": "at rate 0 only, as each library has its own random numbers
           "eigvals": "their sum, as libraries order them differently"}
 
 
-def get_torch():
-    """Goes on in an environment with PyTorch, or ends the program, saying why not."""
-    try:
-        import torch  # noqa: F401
-        return
-    except ImportError:
-        pass
-    folder = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "rnnlua", "venv")
-    python = os.path.join(folder, "bin", "python")
-    steps = []
-    if not os.path.exists(python):
-        steps.append([sys.executable, "-m", "venv", folder])
-    if subprocess.run([python, "-c", "import torch"], capture_output=True).returncode if not steps else True:
-        steps.append([python, "-m", "pip", "install", "--quiet", TORCH, "numpy"])
-    for step in steps:
-        done = subprocess.run(step, capture_output=True, text=True)
-        if done.returncode:
-            print(f"skipped: PyTorch cannot be had here: {' '.join(step)}: {done.stderr.strip()[-300:]}")
-            sys.exit(77)
-    if os.path.abspath(sys.executable) == python:
-        sys.exit("PyTorch was installed but cannot be imported")
-    os.execv(python, [python, os.path.abspath(__file__), *sys.argv[1:]])
-
-
 def differences(rnnlua, tasks):
     """check.lua on a list of tasks: {index: what differs}; of None when rnnlua crashed."""
     with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
@@ -231,7 +207,10 @@ def main():
     return sample(options) if options.sample else fuzz(options)
 
 
-get_torch()
+sys.path.insert(0, os.path.dirname(HERE))
+from packages import need  # noqa: E402
+
+need(TORCH, "numpy")
 from generate import program  # noqa: E402
 from program import run, task  # noqa: E402
 
