@@ -309,9 +309,9 @@ local function plans()
   rnn.threads(1)
   for _, name in ipairs(names) do
     if options.cell[name] then
-      local firsts, case, times = {}, nil, nil
+      local firsts, times = {}, nil
       for k = 1, 9 do
-        case = zoo_case(name, 32)
+        local case = zoo_case(name, 32)
         times = plan_times(case.cell, case.train, k == 9 and 50 or 0)
         firsts[k] = times.first
       end

@@ -27,7 +27,9 @@ local function count(f)
     stack[#stack + 1] = file or false
     if not file or file == "guard.lua" or file == "class.lua" then return end -- stand before every call
     local depth = 0
-    for _, each in ipairs(stack) do depth = depth + (each and each ~= "guard.lua" and each ~= "class.lua" and 1 or 0) end
+    for _, each in ipairs(stack) do
+      if each and each ~= "guard.lua" and each ~= "class.lua" then depth = depth + 1 end
+    end
     found.depth = math.max(found.depth, depth)
     found.files[file] = true
     found.functions[("%s:%d"):format(file, info.linedefined)] = true
