@@ -67,7 +67,10 @@ static int lrnn_audio_resample(lua_State *L) {
 static int lrnn_audio_features(lua_State *L) {
   const char *fname = "audio.features";
   const rnn_tensor *x = lrnn_check_rows(L, fname, 1);
+  static const char *const known[] = {"rate", "window", "hop", "fft", "bands", "coefficients", "fmin", "fmax", "top_db",
+                                      NULL};
   lrnn_check_table(L, fname, 2, "options");
+  lrnn_check_options(L, fname, 2, known);
   rnn_features o = {.rate = lrnn_option_number(L, fname, 2, "rate", 0),
                     .window = lrnn_option_integer(L, fname, 2, "window", 0),
                     .hop = lrnn_option_integer(L, fname, 2, "hop", 0),

@@ -52,6 +52,8 @@ void lrnn_check_real(lua_State *L, const char *what, double v);
 int lrnn_check_shape(lua_State *L, const char *fname, int arg, int64_t least, int64_t *dims);
 /* Raises for a field of the table at arg whose name is none of names (ended by NULL); a table may be absent. */
 void lrnn_check_options(lua_State *L, const char *fname, int arg, const char *const *names);
+/* Raises for the key at that index, which is none of names, with the nearest of them. */
+void lrnn_unknown_option(lua_State *L, const char *fname, int key, const char *const *names);
 /* Fields of an options table at arg. Absent: the default. */
 double lrnn_option_number(lua_State *L, const char *fname, int arg, const char *key, double otherwise);
 lua_Integer lrnn_option_integer(lua_State *L, const char *fname, int arg, const char *key, lua_Integer otherwise);
@@ -121,6 +123,7 @@ void lrnn_push_negation(lua_State *L);      /* op.c: the operator - before a ten
 int lrnn_apply(lua_State *L, const rnn_op *op, const rnn_args *args);
 int lrnn_print_tensor(lua_State *L);               /* print.c: __tostring */
 
+extern const lrnn_function lrnn_check_functions[];    /* check.c: which name a word is a misspelling of */
 extern const lrnn_function lrnn_tensor_functions[];   /* tensor.c: constructors and random numbers */
 extern const lrnn_function lrnn_like_functions[];     /* tensor.c: those that begin with a tensor, methods as well */
 extern const lrnn_function lrnn_tensor_methods[];     /* method.c */

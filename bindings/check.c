@@ -126,14 +126,81 @@ int lrnn_check_shape(lua_State *L, const char *fname, int arg, int64_t least, in
 
 /* ---- options: fields of the table at arg ---- */
 
-static void push_list(lua_State *L, const char *const *names) {
+enum { LONGEST = 60 }; /* letters of a word that may be a misspelling */
+
+/* How many letters have to be put in, taken out, changed or swapped with the next one to make a into b (Damerau 1964,
+   Levenshtein 1966). */
+static int distance(const char *a, int m, const char *b, int n) {
+  int space[3][LONGEST + 1], *before = space[0], *above = space[1], *row = space[2];
+  for (int j = 0; j <= n; j++) above[j] = j;
+  for (int i = 1; i <= m; i++) {
+    row[0] = i;
+    for (int j = 1; j <= n; j++) {
+      int d = above[j - 1] + (a[i - 1] != b[j - 1]);
+      if (above[j] + 1 < d) d = above[j] + 1;
+      if (row[j - 1] + 1 < d) d = row[j - 1] + 1;
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + 1 < d) d = before[j - 2] + 1;
+      row[j] = d;
+    }
+    int *oldest = before;
+    before = above;
+    above = row;
+    row = oldest;
+  }
+  return above[n];
+}
+
+/* Pushes the name, in the list at index, that the word is a misspelling of, the first of equally near ones, or nil. */
+static void push_closest(lua_State *L, const char *word, int index) {
+  size_t size = strlen(word);
+  int length = size <= LONGEST ? (int)size : LONGEST, least = (length < 6 ? 1 : length / 3) + 1;
+  lua_pushnil(L);
+  if (size > LONGEST) return;
+  for (lua_Integer i = 1; lua_rawgeti(L, index, i) == LUA_TSTRING; i++) {
+    const char *name = lua_tostring(L, -1);
+    int d = lua_rawlen(L, -1) <= LONGEST ? distance(word, length, name, (int)strlen(name)) : least;
+    if (d < least) lua_copy(L, -1, -2);
+    if (d < least) least = d;
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+}
+
+/* _closest(word, names) -> name or nil: what check.closest is. */
+static int closest(lua_State *L) {
+  const char *word = lrnn_check_string(L, "closest", 1, "word");
+  lrnn_check_table(L, "closest", 2, "names");
+  push_closest(L, word, 2);
+  return 1;
+}
+
+const lrnn_function lrnn_check_functions[] = {{"_closest", closest, 2}, {NULL, NULL, 0}};
+
+/* "a, b and c", or with another last "a, b, c". */
+static void push_list(lua_State *L, const char *const *names, const char *last) {
   luaL_Buffer b;
   luaL_buffinit(L, &b);
   for (int i = 0; names[i]; i++) {
-    if (i) luaL_addstring(&b, ", ");
+    if (i) luaL_addstring(&b, names[i + 1] ? ", " : last);
     luaL_addstring(&b, names[i]);
   }
   luaL_pushresult(&b);
+}
+
+void lrnn_unknown_option(lua_State *L, const char *fname, int key, const char *const *names) {
+  key = lua_absindex(L, key);
+  const char *name = luaL_tolstring(L, key, NULL);
+  lua_newtable(L);
+  for (int i = 0; names[i]; i++) {
+    lua_pushstring(L, names[i]);
+    lua_rawseti(L, -2, i + 1);
+  }
+  push_closest(L, name, lua_gettop(L));
+  if (lua_isstring(L, -1)) lua_pushfstring(L, "; did you mean '%s'?", lua_tostring(L, -1));
+  else lua_pushliteral(L, ";");
+  push_list(L, names, " and ");
+  lrnn_error(L, "%s: unknown option '%.60s'%s the option%s %s", fname, name, lua_tostring(L, -2),
+             names[1] ? "s are" : " is", lua_tostring(L, -1));
 }
 
 void lrnn_check_options(lua_State *L, const char *fname, int arg, const char *const *names) {
@@ -142,10 +209,7 @@ void lrnn_check_options(lua_State *L, const char *fname, int arg, const char *co
   for (lua_pushnil(L); lua_next(L, arg); lua_pop(L, 1)) {
     int i = 0;
     while (lua_type(L, -2) == LUA_TSTRING && names[i] && strcmp(names[i], lua_tostring(L, -2)) != 0) i++;
-    if (lua_type(L, -2) == LUA_TSTRING && names[i]) continue;
-    const char *name = luaL_tolstring(L, -2, NULL);
-    push_list(L, names);
-    lrnn_error(L, "%s: unknown option '%.60s'; known: %s", fname, name, lua_tostring(L, -1));
+    if (lua_type(L, -2) != LUA_TSTRING || !names[i]) lrnn_unknown_option(L, fname, -2, names);
   }
 }
 
@@ -194,7 +258,7 @@ int lrnn_option_name(lua_State *L, const char *fname, int arg, const char *key, 
       if (given) lua_pop(L, 1);
       return i;
     }
-  push_list(L, names);
+  push_list(L, names, ", ");
   return lrnn_error(L, "%s: option %s: expected one of %s, got %s", fname, key, lua_tostring(L, -1),
                     name ? name : "nothing");
 }

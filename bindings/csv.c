@@ -11,16 +11,6 @@ static const char *const type_names[] = {"auto", "number", "date", "text"}; /* b
 /* The stack of csv_read. */
 enum { PATH = 1, OPTIONS, COLUMNS, TYPES, NAME_ARRAY, TYPE_ARRAY, FORMAT_ARRAY, RESULT };
 
-static void check_keys(lua_State *L) {
-  for (lua_pushnil(L); lua_next(L, OPTIONS); lua_pop(L, 1)) {
-    const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : luaL_typename(L, -2);
-    bool known = false;
-    for (int i = 0; option_names[i]; i++) known |= strcmp(key, option_names[i]) == 0;
-    if (!known)
-      lrnn_error(L, FNAME ": unknown option '%.60s'; the options are separator, columns and types", key);
-  }
-}
-
 /* The core takes strings that end at their first NUL; one that is longer would silently mean something else. */
 static const char *check_text(lua_State *L, int index, const char *what) {
   size_t size;
@@ -129,7 +119,7 @@ static int result_gc(lua_State *L) {
 /* Leaves the stack up to RESULT. Once names are taken from the tables, nothing may make a Lua object before the core is
    done with them: a finaliser of the script's could run and take the strings away. */
 static rnn_csv *take_options(lua_State *L, rnn_csv_options *o) {
-  check_keys(L);
+  lrnn_check_options(L, FNAME, OPTIONS, option_names);
   o->separator = check_separator(L);
   push_table(L, "columns", "a table of names");
   push_table(L, "types", "a table column = \"type\"");

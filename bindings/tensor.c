@@ -14,9 +14,10 @@ static void check_table(lua_State *L, const char *fname, int arg, int most) {
   if (given > most)
     lrnn_error(L, "%s: expected nothing after the table of sizes, got %d arguments more; a type goes into the table: "
                "%s{2, 3, type = \"int32\"}", fname, given - most, fname);
+  static const char *const known[] = {"type", NULL};
   for (lua_pushnil(L); lua_next(L, arg); lua_pop(L, 1))
-    if (lua_type(L, -2) == LUA_TSTRING && strcmp(lua_tostring(L, -2), "type") != 0)
-      lrnn_error(L, "%s: unknown option '%.40s'; known: type", fname, lua_tostring(L, -2));
+    if (lua_type(L, -2) == LUA_TSTRING && strcmp(lua_tostring(L, -2), known[0]) != 0)
+      lrnn_unknown_option(L, fname, -2, known);
 }
 
 /* 2, 3 or { 2, 3 } or { 2, 3, type = "int32" } from arg on; returns how many sizes. */

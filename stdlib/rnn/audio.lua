@@ -3,23 +3,26 @@
 
 local core = require "rnn.core"
 local check = require "rnn.check"
+local option = require "rnn.option"
 
 local audio = {}
 
---- audio.read(path [, { rate = nil }]) -> samples, rate | nil, message, code
+local READ = option.of("audio.read", {
+  { "rate", nil, check.positive, "samples a second that the recording is brought to" },
+})
+
+--- audio.read(path [, options]) -> samples, rate | nil, message, code
 ---
 --- A sound file: WAV, FLAC, Ogg and whatever else libsndfile knows. Samples are (L), or (L, channels) for more than one
 --- channel: x:mean(2) mixes them. Whole numbers become fractions of the largest, so 16 bits come as multiples of
---- 1/32768. rate is in samples a second; with option rate the recording is brought to that one. A file that is cut
---- short, empty or no sound gives nil and a message.
+--- 1/32768. rate is in samples a second. A file that is cut short, empty or no sound gives nil and a message.
 ---@param path string
----@param options? { rate?: number }
+---@param options? audio.read.Options
 ---@return rnn.Tensor? samples
 ---@return number|string rate or message
 ---@return string? code
 function audio.read(path, options)
-  options = check.options("audio.read", options, { rate = check.none })
-  local wanted = options.rate and check.positive("audio.read", "option 'rate'", options.rate)
+  local wanted = READ:read(options).rate
   local samples, rate, code = core.audio_read(path)
   if not samples or not wanted or wanted == rate then return samples, rate, code end
   return core.audio_resample(samples, rate, wanted), wanted
@@ -55,15 +58,25 @@ function audio.resample(x, from, to)
   return core.audio_resample(x, from, to)
 end
 
-local MEL = { rate = check.none, bands = 40, window = check.none, hop = check.none, fft = check.none, fmin = 0,
-  fmax = check.none, top_db = 80 }
-local MFCC = { coefficients = 13, deltas = 0 }
-for name, default in pairs(MEL) do MFCC[name] = default end
+local SPECTROGRAM = {
+  { "rate", nil, check.positive, "of x, in samples a second", required = true },
+  { "bands", 40, option.int(1), "triangles on the mel scale" },
+  { "window", nil, option.int(2), "in samples; 25 ms by default" },
+  { "hop", nil, option.int(1), "in samples; 10 ms by default" },
+  { "fft", nil, option.int(2), "in samples, even, at least window; the next power of 2 by default" },
+  { "fmin", 0, option.number(0), "in Hz" },
+  { "fmax", nil, option.number(0), "in Hz; rate / 2 by default" },
+  { "top_db", 80, option.unless_false(option.number(0)), "what is further below the loudest value, in dB, is raised "
+    .. "to that distance; false: nothing is" },
+}
+local MEL = option.of("audio.log_mel", SPECTROGRAM)
+local MFCC = option.of("audio.mfcc", {
+  { "coefficients", 13, option.int(1), "at most bands" },
+  { "deltas", 0, option.int(0, 2), "1 adds first differences (audio.deltas), 2 second ones as well" },
+}, SPECTROGRAM)
 
 -- The settings with what follows from others put in.
-local function settings(fname, options, known)
-  local o = check.options(fname, options, known)
-  check.positive(fname, "option 'rate'", o.rate)
+local function settings(fname, o)
   o.window = check.int(fname, "option 'window'", o.window or math.max(2, math.floor(o.rate * 0.025 + 0.5)), 2)
   o.hop = check.int(fname, "option 'hop'", o.hop or math.max(1, math.floor(o.rate * 0.01 + 0.5)), 1)
   if not o.fft then
@@ -71,11 +84,8 @@ local function settings(fname, options, known)
     while o.fft < o.window do o.fft = 2 * o.fft end
   end
   check.int(fname, "option 'fft'", o.fft, o.window)
-  check.int(fname, "option 'bands'", o.bands, 1)
-  check.number(fname, "option 'fmin'", o.fmin, 0)
   o.fmax = check.number(fname, "option 'fmax'", o.fmax or o.rate / 2, 0, o.rate / 2)
-  if o.top_db == false then o.top_db = math.huge end
-  check.number(fname, "option 'top_db'", o.top_db, 0)
+  o.top_db = o.top_db or math.huge
   return o
 end
 
@@ -83,41 +93,36 @@ end
 ---
 --- The log-mel spectrogram of one channel x (L) in decibels, a row every hop samples: T = 1 + L // hop. As
 --- librosa.power_to_db(librosa.feature.melspectrogram(...)) of librosa 0.11: frames centred, zeros beyond the ends,
---- periodic Hann window, power spectrum, triangles of area 1 on Slaney's mel scale. Options:
----
----   rate     of x, in samples a second; must be given
----   bands    40
----   window   in samples; 25 ms
----   hop      in samples; 10 ms
----   fft      even, at least window; the next power of 2
----   fmin, fmax  in Hz; 0, rate / 2
----   top_db   80: what is further below the loudest value is raised to that distance; false: nothing is
----
---- nan, infinite or no samples are errors. There is no gradient: features are computed before training.
+--- periodic Hann window, power spectrum, triangles of area 1 on Slaney's mel scale. nan, infinite or no samples are
+--- errors. There is no gradient: features are computed before training.
 ---@param x rnn.Tensor
----@param options table
+---@param options audio.log_mel.Options
 ---@return rnn.Tensor
 function audio.log_mel(x, options)
   check.tensor("audio.log_mel", "argument 1 (x)", x, "float")
-  return core.audio_features(x, settings("audio.log_mel", options, MEL))
+  return core.audio_features(x, settings("audio.log_mel", MEL:read(options)))
 end
 
---- audio.deltas(x [, { width = 9, order = 1 }]) -> (T, D)
+local DELTAS = option.of("audio.deltas", {
+  { "width", 9, option.int(3), "steps, an odd number" },
+  { "order", 1, option.int(1, 2), "1: the slope of a line, 2: the second derivative of a parabola" },
+})
+
+--- audio.deltas(x [, options]) -> (T, D)
 ---
---- How features x (T, D) change: at every step the slope of a line (order 2: the second derivative of a parabola) that
---- fits the width steps around it best (Savitzky and Golay 1964), as librosa.feature.delta. The first and last
---- width // 2 steps take the value of their neighbour that has all of them. T must be at least width, which is odd.
---- Errors: an even width, fewer steps than width.
+--- How features x (T, D) change: at every step the slope of a line, or the second derivative of a parabola, that fits
+--- the width steps around it best (Savitzky and Golay 1964), as librosa.feature.delta. The first and last width // 2
+--- steps take the value of their neighbour that has all of them. T must be at least width, which is odd. Errors: an
+--- even width, fewer steps than width.
 ---@param x rnn.Tensor
----@param options? { width?: integer, order?: integer }
+---@param options? audio.deltas.Options
 ---@return rnn.Tensor
 function audio.deltas(x, options)
   local fname = "audio.deltas"
   check.tensor(fname, "argument 1 (x)", x, "float", 2)
-  options = check.options(fname, options, { width = 9, order = 1 })
-  local width = check.int(fname, "option 'width'", options.width, 3)
+  options = DELTAS:read(options)
+  local width, order = options.width, options.order
   if width % 2 == 0 then check.expected(fname, "option 'width'", "an odd number", width) end
-  local order = check.int(fname, "option 'order'", options.order, 1, 2)
   local steps, half = #x, width // 2
   if steps < width then
     core.fail("%s: x has %d steps, but width %d needs as many", fname, steps, width)
@@ -141,20 +146,18 @@ end
 --- audio.mfcc(x, options) -> (T, coefficients * (1 + deltas))
 ---
 --- Mel-frequency cepstral coefficients of one channel x (L): the orthonormal DCT of audio.log_mel, as
---- librosa.feature.mfcc. Options are those of audio.log_mel, and
----
----   coefficients  13, at most bands
----   deltas        0; 1 adds first differences (audio.deltas), 2 second ones as well
+--- librosa.feature.mfcc. Errors: as audio.log_mel.
 ---@param x rnn.Tensor
----@param options table
+---@param options audio.mfcc.Options
 ---@return rnn.Tensor
 function audio.mfcc(x, options)
   check.tensor("audio.mfcc", "argument 1 (x)", x, "float")
-  local o = settings("audio.mfcc", options, MFCC)
+  local o = settings("audio.mfcc", MFCC:read(options))
   check.int("audio.mfcc", "option 'coefficients'", o.coefficients, 1, o.bands)
-  check.int("audio.mfcc", "option 'deltas'", o.deltas, 0, 2)
+  local deltas = o.deltas
+  o.deltas = nil
   local parts = { core.audio_features(x, o) }
-  for order = 1, o.deltas do parts[1 + order] = audio.deltas(parts[1], { order = order }) end
+  for order = 1, deltas do parts[1 + order] = audio.deltas(parts[1], { order = order }) end
   return #parts == 1 and parts[1] or core.concat(parts, 2)
 end
 

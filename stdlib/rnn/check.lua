@@ -239,38 +239,13 @@ function check.effect(fname, options, defaults, name, acts, reason)
   core.fail("%s: option '%s' has no effect: %s", fname, name, reason)
 end
 
--- How many letters have to be put in, taken out, changed or swapped with the next one to make a into b.
-local function distance(a, b)
-  local rows = { [0] = {} }
-  for j = 0, #b do rows[0][j] = j end
-  for i = 1, #a do
-    local row = { [0] = i }
-    rows[i] = row
-    for j = 1, #b do
-      local change = a:byte(i) == b:byte(j) and 0 or 1
-      row[j] = math.min(rows[i - 1][j] + 1, row[j - 1] + 1, rows[i - 1][j - 1] + change)
-      if i > 1 and j > 1 and a:byte(i) == b:byte(j - 1) and a:byte(i - 1) == b:byte(j) then
-        row[j] = math.min(row[j], rows[i - 2][j - 2] + 1)
-      end
-    end
-  end
-  return rows[#a][#b]
-end
-
 --- check.closest(word, names) -> name | nil
 ---
 --- The one of the names that word is a misspelling of.
 ---@param word string
 ---@param names string[]
 ---@return string?
-function check.closest(word, names)
-  local best, least = nil, math.max(1, #word // 3) + 1
-  for _, name in ipairs(names) do
-    local d = distance(word, name)
-    if d < least then best, least = name, d end
-  end
-  return best
-end
+check.closest = core._closest
 
 --- check.nearest(word, names) -> text
 ---

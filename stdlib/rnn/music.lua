@@ -2,6 +2,7 @@
 
 local core = require "rnn.core"
 local check = require "rnn.check"
+local option = require "rnn.option"
 local Frame = require "rnn.data.frame"
 local lines = require "rnn.data.lines"
 
@@ -178,18 +179,21 @@ local function tone(hz, count, rate)
   return wave * rise * fall * (t * -0.8):exp()
 end
 
---- music.sound(notes [, { rate = 16000, step = 0.15 }]) -> samples (L)
+local SOUND = option.of("music.sound", {
+  { "rate", 16000, check.positive, "samples a second" },
+  { "step", 0.15, check.positive, "seconds of a step" },
+})
+
+--- music.sound(notes [, options]) -> samples (L)
 ---
---- Notes as sound, for audio.write: sums of harmonics, one step as many seconds as option step says, rate samples a
---- second. The loudest sample is 0.9. The result is (L).
+--- Notes as sound, for audio.write: sums of harmonics. The loudest sample is 0.9. The result is (L).
 ---@param notes table[]
----@param options? { rate?: number, step?: number }
+---@param options? music.sound.Options
 ---@return rnn.Tensor
 function music.sound(notes, options)
   check_notes("music.sound", notes)
-  options = check.options("music.sound", options, { rate = 16000, step = 0.15 })
-  local rate = check.positive("music.sound", "option 'rate'", options.rate)
-  local samples = check.positive("music.sound", "option 'step'", options.step) * rate
+  options = SOUND:read(options)
+  local rate, samples = options.rate, options.step * options.rate
   local last = 0
   for _, note in ipairs(notes) do last = math.max(last, note.start + note.length) end
   local sound = core.zeros(math.floor(last * samples))
@@ -216,23 +220,26 @@ end
 
 local TICKS = 96 -- of a step
 
---- music.midi(path, notes [, { step = 0.15, instrument = 20 }]) -> true | nil, message, code
+local MIDI = option.of("music.midi", {
+  { "step", 0.15, option.number(1e-3, 4), "seconds of a step" },
+  { "instrument", 20, option.int(1, 128), "General MIDI program from 1 on; 20 is a church organ" },
+})
+
+--- music.midi(path, notes [, options]) -> true | nil, message, code
 ---
 --- Writes notes as a standard MIDI file of format 0, which players and notation programs open. A step is a quarter of a
---- beat and takes step seconds; instrument is a General MIDI program from 1 on (20: church organ). Every voice has its
---- channel.
+--- beat. Every voice has its channel.
 ---@param path string
 ---@param notes table[]
----@param options? { step?: number, instrument?: integer }
+---@param options? music.midi.Options
 ---@return true?
 ---@return string? message
 ---@return string? code
 function music.midi(path, notes, options)
   check.string("music.midi", "argument 1 (path)", path)
   check_notes("music.midi", notes)
-  options = check.options("music.midi", options, { step = 0.15, instrument = 20 })
-  local step = check.number("music.midi", "option 'step'", options.step, 1e-3, 4)
-  local instrument = check.int("music.midi", "option 'instrument'", options.instrument, 1, 128) - 1
+  options = MIDI:read(options)
+  local step, instrument = options.step, options.instrument - 1
   local events, channels = {}, {}
   local function add(at, kind, channel, pitch, velocity)
     events[#events + 1] = { at = math.floor(at * TICKS + 0.5), order = #events,

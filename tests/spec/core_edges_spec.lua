@@ -81,7 +81,7 @@ describe("sizes", function()
   it("below 0 are no sizes, and what follows a table of sizes is an error", function()
     fails("zeros: size 1 of the shape: expected an integer of at least 0, got -1", core.zeros, -1)
     fails("zeros: expected nothing after the table of sizes", core.zeros, { 2 }, "int32")
-    fails("zeros: unknown option 'tpye'; known: type", core.zeros, { 2, tpye = "int32" })
+    fails("zeros: unknown option 'tpye'; did you mean 'type'? the option is type", core.zeros, { 2, tpye = "int32" })
     fails("reshape: expected at most 2 arguments, got 3", core.reshape, core.zeros(4), { 2, 2 }, 4)
   end)
 

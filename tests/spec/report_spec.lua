@@ -90,7 +90,7 @@ describe("rnn.logs.report", function()
       assert.is_false(ok)
       assert.matches(pattern, message)
     end
-    says("rnn.logs.report: unknown option 'chart'; known: charts", { title = "t", chart = {} })
+    says("rnn.logs.report: unknown option 'chart'; did you mean 'charts'%? known: charts", { title = "t", chart = {} })
     says("field 'title': expected a string, got nil", {})
     says("field 'charts'%[1%]: unknown option 'y'", { title = "t", charts = { { y = {} } } })
     says("field 'charts'%[1%].series%[1%].label: expected a string",

@@ -285,8 +285,8 @@ describe("vocabularies", function()
     says("text.words: argument 1 %(corpus%): it has no word", text.words, " \n")
     says("text.words: argument 1 %(corpus%), entry 2: expected a string or a list of words, got number 3", text.words,
       { "a", 3 })
-    says("text.words: unknown option 'sise'; known: lowercase, min_count, size, tokenize", text.words, "a",
-      { sise = 3 })
+    says("text.words: unknown option 'sise'; did you mean 'size'%? known: lowercase, min_count, size, tokenize",
+      text.words, "a", { sise = 3 })
     says("text.words: option 'tokenize': expected one of 'words', 'spaces', got string 'x'", text.words, "a",
       { tokenize = "x" })
     says("text.bpe: option 'size': expected an integer from 6 to 65535, got nil", text.bpe, "a")

@@ -3,6 +3,7 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local option = require "rnn.option"
 local nest = require "rnn.nest"
 local Batches = require "rnn.data.batches"
 
@@ -22,6 +23,8 @@ local Batches = require "rnn.data.batches"
 ---@field weights? rnn.Tensor|table
 ---@overload fun(x: rnn.Tensor|table, y?: rnn.Tensor|table, weights?: rnn.Tensor|table): data.Arrays
 local Arrays = class("data.Arrays")
+
+option.of("data.Arrays:batches", Batches._options)
 
 Arrays.fname = "data.arrays"
 
@@ -72,9 +75,10 @@ function Arrays:all()
   return self.x, self.y, self.weights
 end
 
---- dataset:batches { size = 32, shuffle = false, bucket = nil, seed = nil, drop_last = false } -> batches
+--- dataset:batches([options]) -> batches
 ---
 --- Mini-batches, as data.Batches.
+---@param options? data.Arrays.batches.Options
 ---@return data.Batches
 function Arrays:batches(options)
   return Batches(self, options)

@@ -7,14 +7,13 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local option = require "rnn.option"
 local place = require "rnn.data.place"
 
---- dataset:batches { size = 32, shuffle = false, seed = nil, drop_last = false } -> batches
+--- dataset:batches([options]) -> batches
 ---
 --- A source of mini-batches for rnn.fit and for own loops: `for x, y, weights in batches do ... end` runs over one
---- epoch, each loop over the next, and loops may run inside one another; #batches is their number in an epoch. Without
---- a seed one is drawn when it is made. data.sequences adds bucket: batches of sequences of about the same length
---- (on where shuffle is).
+--- epoch, each loop over the next, and loops may run inside one another; #batches is their number in an epoch.
 ---@class data.Batches
 ---@field dataset table
 ---@field shuffle boolean
@@ -22,6 +21,18 @@ local place = require "rnn.data.place"
 ---@field seed integer
 ---@field number integer of the epoch that was begun last
 local Batches = class("data.Batches")
+
+-- Rows of options (see rnn.option) of the method batches of every dataset.
+Batches._options = {
+  { "size", 32, option.int(1), "items of a batch" },
+  { "shuffle", false, check.boolean, "a fresh order for each epoch" },
+  { "bucket", nil, check.boolean, "of data.sequences: batches of sequences of about the same length; by default where "
+    .. "shuffle is on" },
+  { "seed", nil, option.int(0), "of the orders; by default one is drawn when the batches are made" },
+  { "drop_last", false, check.boolean, "leaves out a last batch that is not full" },
+}
+
+local OPTIONS = option.of("data.Batches", Batches._options)
 
 -- 48 random bits of the generator that rnn.seed sets.
 local function draw_seed()
@@ -43,18 +54,13 @@ end
 
 function Batches:init(dataset, options)
   local fname = dataset.fname .. ":batches"
-  options = check.options(fname, options, { size = 32, shuffle = false, seed = check.none, drop_last = false,
-    bucket = check.none })
-  self.dataset = dataset
-  self.size = check.int(fname, "option 'size'", options.size, 1)
-  self.shuffle = check.boolean(fname, "option 'shuffle'", options.shuffle)
-  self.drop_last = check.boolean(fname, "option 'drop_last'", options.drop_last)
-  if options.bucket ~= nil then check.boolean(fname, "option 'bucket'", options.bucket) end
+  options = OPTIONS:read(options, fname)
+  self.dataset, self.size, self.shuffle, self.drop_last = dataset, options.size, options.shuffle, options.drop_last
   if options.bucket and not dataset.by_length then
     core.fail("%s: option 'bucket' is for sequences of different lengths, as data.sequences has", fname)
   end
   self.bucket = dataset.by_length ~= nil and (options.bucket == nil and self.shuffle or options.bucket == true)
-  self.given_seed = options.seed ~= nil and check.int(fname, "option 'seed'", options.seed, 0) or nil
+  self.given_seed = options.seed
   self.seed = self.given_seed or draw_seed()
   if self.drop_last and #dataset < self.size then
     core.fail("%s: with drop_last nothing is left: the dataset has %d items, a batch %d", fname, #dataset, self.size)

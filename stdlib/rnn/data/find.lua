@@ -1,6 +1,7 @@
 -- find.lua: where a public data set lies on this machine, and whether it is that one.
 
 local check = require "rnn.check"
+local option = require "rnn.option"
 
 local function readable(path)
   local file = io.open(path, "rb")
@@ -36,27 +37,29 @@ local function places(data)
   return list
 end
 
+local OPTIONS = option.of("data.find", {
+  { "data", nil, check.string, "the folder; or the file, under its own name, so that one file never stands for two" },
+  { "sole", false, check.boolean, "for programs that read no other file: data may be a file of any name, or, where a "
+    .. "folder is wanted, be it itself" },
+  { "fingerprint", "", check.string, "tells the public data set from others under its name" },
+  { "source", nil, check.string, "where the file is to be had, for the message" },
+})
+
 --- data.find(folder, file [, options]) -> path, known | nil, message
 ---
---- Looks for folder/file, or file itself, in the folder that options.data names, which may lie in one of those of
+--- Looks for folder/file, or file itself, in the folder that option data names, which may lie in one of those of
 --- RNNLUA_DATA; without it in the folders of the environment variable RNNLUA_DATA, separated by colons. A file that
---- ends in "/" is a folder. options.data may also be the file, under its own name: so one file never stands for two.
---- With sole = true, for programs that read no other, it may have any name, and a folder be options.data itself.
----
---- options.fingerprint tells the public data set from others under its name: known is true when the file has it.
---- options.source says in the message where the file is to be had.
+--- ends in "/" is a folder. known is true when the file has the fingerprint.
 ---@param folder string
 ---@param file string
----@param options? { data?: string, sole?: boolean, fingerprint?: string, source?: string }
+---@param options? data.find.Options
 ---@return string?
 ---@return boolean|string known or message
 return function(folder, file, options)
   check.string("data.find", "argument 1 (folder)", folder)
   check.string("data.find", "argument 2 (file)", file)
-  options = check.options("data.find", options, { data = check.none, sole = false, fingerprint = "",
-    source = check.none })
+  options = OPTIONS:read(options)
   local data = options.data
-  if data ~= nil then check.string("data.find", "option 'data'", data) end
   local function found(path)
     return path, is_known(path, options.fingerprint)
   end

@@ -8,6 +8,7 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local option = require "rnn.option"
 local dates = require "rnn.data.dates"
 
 ---@class data.Column
@@ -27,22 +28,27 @@ function Frame:init(columns, rows, order)
   self.columns, self.count, self.order = columns, rows, order
 end
 
+local CSV = option.of("data.csv", {
+  { "columns", nil, check.table, "keeps only these, { \"a\", \"b\" }" },
+  { "types", nil, check.table, "of columns by name, \"number\", \"date\" or \"text\": { zip = \"text\" }; or a format "
+    .. "that says which number of a date is the month, where no day is beyond 12: { when = \"%d/%m/%Y\" }" },
+  { "separator", ",", check.string, "between cells, one byte" },
+})
+
 --- data.csv(path [, options]) -> frame | nil, message, code
 ---
 --- Reads a CSV file with a header line, in UTF-8, packed by gzip or not; "/dev/stdin" is standard input. A column of
 --- which every cell is a date (YYYY-MM-DD, MM/DD/YYYY or DD/MM/YYYY) or a number becomes one, any other is text;
---- types = { zip = "text" } says otherwise. When no day of a column is beyond 12, a format says which number is the
---- month: types = { when = "%d/%m/%Y" }. columns = { "a", "b" } keeps only these.
+--- types says otherwise.
 --- A file that cannot be read gives nil and a message that names file, row and column: assert(data.csv(path)).
 ---@param path string
----@param options? { columns?: string[], types?: table<string, "number"|"date"|"text"|string>, separator?: string }
+---@param options? data.csv.Options
 ---@return data.Frame?
 ---@return string? message
 ---@return string? code
 local function csv(path, options)
   check.string("data.csv", "argument 1 (path)", path)
-  options = check.options("data.csv", options, { columns = check.none, types = check.none, separator = "," })
-  local columns, message, code = core.csv_read(path, options)
+  local columns, message, code = core.csv_read(path, CSV:read(options))
   if not columns then return nil, message, code end
   local rows = columns.rows
   columns.rows = nil

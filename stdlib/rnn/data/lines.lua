@@ -1,6 +1,7 @@
 -- lines.lua: files that somebody else wrote. What is dropped is counted and said; sizes come from what is kept.
 
 local check = require "rnn.check"
+local option = require "rnn.option"
 local read_text = require "rnn.text.read"
 
 local module = {}
@@ -14,22 +15,24 @@ local function say(where, kept, total, what, first)
   return true
 end
 
---- data.lines(path, what, read [, { header = false }]) -> list | nil, message
+local OPTIONS = option.of("data.lines", { { "header", false, check.boolean, "the first line does not count" } })
+
+--- data.lines(path, what, read [, options]) -> list | nil, message
 ---
 --- What read(line) makes of every line of a text file in UTF-8, in order. Lines of which it makes nil are counted and
 --- said on standard error: "a.tsv: 97 of 100 lines read 'label, text'; the others are left out, the first of them is
---- line 7: ...". Empty ones do not count, nor does the first one with header = true. When it makes nil of all, there is
---- a message that shows the first. what says how lines should be: "label, text".
+--- line 7: ...". Empty ones do not count. When it makes nil of all, there is a message that shows the first. what says
+--- how lines should be: "label, text".
 ---@param path string
 ---@param what string
 ---@param read fun(line: string): any
----@param options? { header?: boolean }
+---@param options? data.lines.Options
 ---@return any[]?
 ---@return string? message
 function module.lines(path, what, read, options)
   check.string("data.lines", "argument 2 (what)", what)
   if type(read) ~= "function" then check.expected("data.lines", "argument 3 (read)", "a function", read) end
-  local header = check.options("data.lines", options, { header = false }).header
+  local header = OPTIONS:read(options).header
   local text, message = read_text(path)
   if not text then return nil, message end
   local list, number, total, first = {}, 0, 0, nil

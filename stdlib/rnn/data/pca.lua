@@ -5,29 +5,37 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local option = require "rnn.option"
 local rows = require "rnn.data.rows"
 
---- data.PCA { components = nil, whiten = false, state = nil } -> pca
+--- data.PCA([options]) -> pca
 ---
---- Principal component analysis (Pearson 1901; Hotelling 1933), by singular values of the centred rows. components is
---- how many are kept, below 1 the share of the variance that they have to explain, nil all. whiten = true divides
---- each by its deviation. After fit it has mean (D), directions (K, D), orthonormal rows whose first largest entry is
---- positive, variance (K), of each component over R - 1, and share (K), that of the whole. pca:state() goes beside
---- the weights (rnn.save's extra); data.PCA { state = saved } is the same again. Errors: --deterministic, at fit.
+--- Principal component analysis (Pearson 1901; Hotelling 1933), by singular values of the centred rows. After fit it
+--- has mean (D), directions (K, D), orthonormal rows whose first largest entry is positive, variance (K), of each
+--- component over R - 1, and share (K), that of the whole. pca:state() goes beside the weights (rnn.save's extra);
+--- data.PCA { state = saved } is the same again. Errors: --deterministic, at fit.
 ---@class data.PCA
 ---@field mean? rnn.Tensor (D)
 ---@field directions? rnn.Tensor (K, D)
 ---@field variance? rnn.Tensor (K)
 ---@field share? rnn.Tensor (K)
----@overload fun(options?: table): data.PCA
+---@overload fun(options?: data.PCA.Options): data.PCA
 local PCA = class("data.PCA")
+
+local OPTIONS = option.of("data.PCA", {
+  { "components", nil, option.kind("number", function(fname, argname, value)
+    local share = type(value) == "number" and value > 0 and value < 1
+    return share and value or check.int(fname, argname, value, 1)
+  end), "how many are kept; below 1, the share of the variance that they have to explain; nil: all" },
+  { "whiten", false, check.boolean, "divides each component by its deviation" },
+  { "state", nil, check.table, "what pca:state() gave; nothing else counts then" },
+})
 
 function PCA:init(options)
   local fname = "data.PCA"
-  options = check.options(fname, options, { components = check.none, whiten = false, state = check.none })
+  options = OPTIONS:read(options)
   local state = options.state
-  if state ~= nil then
-    check.table(fname, "option 'state'", state)
+  if state then
     self.whiten = check.boolean(fname, "option 'state': whiten", state.whiten)
     self.mean = check.tensor(fname, "option 'state': mean", state.mean, "float", 1)
     self.directions = check.tensor(fname, "option 'state': directions", state.directions, "float", 2)
@@ -35,10 +43,7 @@ function PCA:init(options)
     self.share = check.tensor(fname, "option 'state': share", state.share, "float", 1)
     return
   end
-  self.whiten = check.boolean(fname, "option 'whiten'", options.whiten)
-  local wanted = options.components
-  if type(wanted) == "number" and wanted > 0 and wanted < 1 then self.components = wanted
-  elseif wanted ~= nil then self.components = check.int(fname, "option 'components'", wanted, 1) end
+  self.whiten, self.components = options.whiten, options.components
 end
 
 -- How many components are kept: the first so many whose shares add up to what is wanted.

@@ -5,34 +5,40 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local option = require "rnn.option"
 local rows_of = require "rnn.data.rows"
 
---- data.Scaler { kind = "standard", factor = nil, state = nil } -> scaler
+--- data.Scaler([options]) -> scaler
 ---
---- kind "standard" gives every column mean 0 and deviation 1, "minmax" the range 0..1, and "factor" divides all of them
---- by the number factor. scaler:state() goes beside the weights (rnn.save's extra); data.Scaler { state = saved } is
---- the same scaler again. Errors: option factor with another kind.
+--- Scales the columns of a series. scaler:state() goes beside the weights (rnn.save's extra); data.Scaler { state =
+--- saved } is the same scaler again. Errors: option factor with another kind.
 ---@class data.Scaler
 ---@field kind "standard"|"minmax"|"factor"
 ---@field shift? rnn.Tensor (D)
 ---@field scale? rnn.Tensor (D)
----@overload fun(options?: table): data.Scaler
+---@overload fun(options?: data.Scaler.Options): data.Scaler
 local Scaler = class("data.Scaler")
 
-local KINDS = { "standard", "minmax", "factor" }
+local kind = option.one_of { "standard", "minmax", "factor" }
+
+local OPTIONS = option.of("data.Scaler", {
+  { "kind", "standard", kind, "every column gets mean 0 and deviation 1, or the range 0..1, or all are divided by the "
+    .. "number factor" },
+  { "factor", nil, check.positive, "with kind = \"factor\"" },
+  { "state", nil, check.table, "what scaler:state() gave; nothing else counts then" },
+})
 
 function Scaler:init(options)
   local fname = "data.Scaler"
-  options = check.options(fname, options, { kind = "standard", factor = check.none, state = check.none })
+  options = OPTIONS:read(options)
   local state = options.state
-  if state ~= nil then
-    check.table(fname, "option 'state'", state)
-    self.kind = check.one_of(fname, "option 'state': kind", state.kind, KINDS)
+  if state then
+    self.kind = kind(fname, "option 'state': kind", state.kind)
     self.shift = check.tensor(fname, "option 'state': shift", state.shift, "float", 1)
     self.scale = check.tensor(fname, "option 'state': scale", state.scale, "float", 1)
     return
   end
-  self.kind = check.one_of(fname, "option 'kind'", options.kind, KINDS)
+  self.kind = options.kind
   if self.kind == "factor" then
     self.scale = core.full({ 1 }, check.positive(fname, "option 'factor' (with kind = 'factor')", options.factor))
     self.shift = core.zeros(1)

@@ -4,6 +4,7 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local option = require "rnn.option"
 local nest = require "rnn.nest"
 local Batches = require "rnn.data.batches"
 
@@ -26,6 +27,8 @@ local Batches = require "rnn.data.batches"
 ---@field items rnn.Tensor int32 (N)
 ---@overload fun(x: table, y?: table|rnn.Tensor, weights?: table|rnn.Tensor): data.Sequences
 local Sequences = class("data.Sequences")
+
+option.of("data.Sequences:batches", Batches._options)
 
 Sequences.fname = "data.sequences"
 
@@ -201,10 +204,11 @@ function Sequences:all()
   return self:batch(self.items)
 end
 
---- dataset:batches { size = 32, shuffle = false, bucket = nil, seed = nil, drop_last = false } -> batches
+--- dataset:batches([options]) -> batches
 ---
---- bucket puts sequences of about the same length together, so that little is padded; by default it is on where
---- shuffle is. Which go together changes from epoch to epoch with shuffle, and depends on seed and epoch alone.
+--- Mini-batches, as data.Batches. bucket puts sequences of about the same length together, so that little is padded.
+--- Which go together changes from epoch to epoch with shuffle, and depends on seed and epoch alone.
+---@param options? data.Sequences.batches.Options
 ---@return data.Batches
 function Sequences:batches(options)
   return Batches(self, options)

@@ -6,32 +6,51 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local option = require "rnn.option"
 local nest = require "rnn.nest"
 local Batches = require "rnn.data.batches"
 
 --- data.windows(series, options) -> dataset
 ---
---- series is (L, D), one row for each time step. Options:
----   length          steps in a window; x is (N, length, inputs)
----   target = k      y is the k rows after the window, (N, k * targets), earlier steps first (default 1)
----   target = "sequence", ahead = k    y gives each step of the window the k rows after it, (N, length, k * targets)
----   first = 1, every = 1              with target = "sequence": only the steps first, first + every, ... to the last,
----                                     for models whose output is shorter than their input (strided nn.Conv1d)
----   input_columns, target_columns     columns of the series, by number (default: all)
----   stride = 1      rows from the start of one window to the start of the next
----   beside          { hour = int32 (L), ... }: what each step has beside the series, such as ids for an embedding;
----                   float (L, D) as well. x is then a table { series = (N, length, inputs), hour = (N, length) ... }
---- Errors: a series that is no float (L, D), without a window, or columns that it does not have.
+--- series is (L, D), one row for each time step. x of a batch is (N, length, inputs); y is the k rows after the window,
+--- (N, k * targets), earlier steps first, or with target = "sequence" gives each step of the window the rows after it,
+--- (N, length, ahead * targets). Errors: a series that is no float (L, D), without a window, or columns that it does
+--- not have.
 ---@class data.Windows
 ---@field length integer
 ---@field ahead integer how many rows ahead the targets go
 ---@field sequence boolean
 ---@field first integer
 ---@field every integer
----@overload fun(series: rnn.Tensor, options: table): data.Windows
+---@overload fun(series: rnn.Tensor, options: data.windows.Options): data.Windows
 local Windows = class("data.Windows")
 
 Windows.fname = "data.windows"
+
+local numbers = option.kind("integer[]", function(fname, argname, value)
+  if type(value) ~= "table" or #value == 0 then check.expected(fname, argname, "a list of column numbers", value) end
+  return value
+end)
+
+local OPTIONS = option.of("data.windows", {
+  { "length", nil, option.int(1), "steps in a window", required = true },
+  { "target", 1, option.kind('integer|"sequence"', function(fname, argname, value)
+    if value ~= "sequence" and (math.type(value) ~= "integer" or value < 1) then
+      check.expected(fname, argname, "a positive integer or 'sequence'", value)
+    end
+    return value
+  end), "how many rows after the window y has; or \"sequence\"" },
+  { "ahead", nil, option.int(1), "with target = \"sequence\": rows after each step that y has" },
+  { "stride", 1, option.int(1), "rows from the start of one window to the start of the next" },
+  { "first", 1, option.int(1), "with target = \"sequence\": y has only the steps first, first + every, ... to the "
+    .. "last, for models whose output is shorter than their input (strided nn.Conv1d)" },
+  { "every", 1, option.int(1), "see first" },
+  { "input_columns", nil, numbers, "columns of the series that x has, by number; all by default" },
+  { "target_columns", nil, numbers, "columns that y has" },
+  { "beside", nil, check.table, "{ hour = int32 (L), ... }: what each step has beside the series, such as ids for an "
+    .. "embedding; float (L, D) as well. x is then a table { series = (N, length, inputs), hour = (N, length) ... }" },
+})
+option.of("data.Windows:batches", Batches._options)
 
 local function check_finite(series)
   local bad = (1 - series:reshape(-1):is_finite()):nonzero()
@@ -42,15 +61,12 @@ local function check_finite(series)
     first // columns + 1, first % columns + 1)
 end
 
-local function pick(series, argname, columns)
-  if columns == nil then return series end
-  if type(columns) ~= "table" or #columns == 0 then
-    check.expected("data.windows", argname, "a list of column numbers", columns)
-  end
-  for i, c in ipairs(columns) do
+local function pick(series, argname, wanted)
+  if not wanted then return series end
+  for i, c in ipairs(wanted) do
     check.int("data.windows", ("%s, entry %d"):format(argname, i), c, 1, series:size(2))
   end
-  return series:gather(2, core.tensor(columns, "int32"))
+  return series:gather(2, core.tensor(wanted, "int32"))
 end
 
 -- What the steps have beside the series, by name: a tensor with its rows.
@@ -84,8 +100,7 @@ end
 -- The steps of a window that have targets, where that is not every one.
 local function pick_steps(self, options)
   local fname = "data.windows"
-  self.first = check.int(fname, "option 'first'", options.first, 1, self.length)
-  self.every = check.int(fname, "option 'every'", options.every, 1)
+  self.first, self.every = check.int(fname, "option 'first'", options.first, 1, self.length), options.every
   if self.first == 1 and self.every == 1 then return end
   if not self.sequence then core.fail("%s: options 'first' and 'every' go with target = 'sequence' only", fname) end
   if (self.length - self.first) % self.every ~= 0 then
@@ -117,20 +132,14 @@ function Windows:init(series, options)
   check.tensor(fname, "argument 1 (series)", series, "float")
   if series:ndim() == 1 then series = series:reshape(-1, 1) end
   check.tensor(fname, "argument 1 (series)", series, "float", 2)
-  options = check.options(fname, options, {
-    length = check.none, target = 1, ahead = check.none, stride = 1,
-    first = 1, every = 1, input_columns = check.none, target_columns = check.none, beside = check.none,
-  })
-  self.length = check.int(fname, "option 'length'", options.length, 1)
-  self.stride = check.int(fname, "option 'stride'", options.stride, 1)
+  options = OPTIONS:read(options)
+  self.length, self.stride = options.length, options.stride
   self.sequence = options.target == "sequence"
   if self.sequence then
     self.ahead = check.int(fname, "option 'ahead' (with target = 'sequence')", options.ahead, 1)
-  elseif math.type(options.target) == "integer" and options.target >= 1 then
-    self.ahead = options.target
-    if options.ahead ~= nil then core.fail("%s: option 'ahead' goes with target = 'sequence' only", fname) end
   else
-    check.expected(fname, "option 'target'", "a positive integer or 'sequence'", options.target)
+    self.ahead = options.target
+    if options.ahead then core.fail("%s: option 'ahead' goes with target = 'sequence' only", fname) end
   end
   pick_steps(self, options)
   check_finite(series)
@@ -252,9 +261,10 @@ function Windows:concat(...)
   return whole
 end
 
---- windows:batches { size = 32, shuffle = false, bucket = nil, seed = nil, drop_last = false } -> batches
+--- windows:batches([options]) -> batches
 ---
 --- Mini-batches, as data.Batches.
+---@param options? data.Windows.batches.Options
 ---@return data.Batches
 function Windows:batches(options)
   return Batches(self, options)

@@ -2,25 +2,29 @@
 
 local core = require "rnn.core"
 local check = require "rnn.check"
+local option = require "rnn.option"
 local Writer = require "rnn.logs.writer"
 local messages = require "rnn.logs.messages"
 
---- rnn.logs.writer(folder [, { after = step }]) -> logs.Writer | nil, message, code
+local OPTIONS = option.of("rnn.logs.writer", {
+  { "after", nil, option.int(0), "the run goes on after that step: TensorBoard forgets what the files before this one "
+    .. "have of later ones" },
+})
+
+--- rnn.logs.writer(folder [, options]) -> logs.Writer | nil, message, code
 ---
 --- Writes an event file for TensorBoard into a folder, which is made when it is missing; `tensorboard --logdir` with
---- that folder, or one above it, shows it. A writer always begins a new file; after = step says that the run goes on
---- after that step, and makes TensorBoard forget what the files before it have of later ones. See logs.Writer:scalar,
---- :histogram, :image, :text, :hparams, :flush and :close.
+--- that folder, or one above it, shows it. A writer always begins a new file. See logs.Writer:scalar, :histogram,
+--- :image, :text, :hparams, :flush and :close.
 ---@param folder string
----@param options? { after?: integer }
+---@param options? rnn.logs.writer.Options
 ---@return logs.Writer?
 ---@return string? message
 ---@return string? code
 return function(folder, options)
   local fname = "rnn.logs.writer"
   check.string(fname, "argument 1 (folder)", folder)
-  options = check.options(fname, options, { after = check.none })
-  local after = options.after and check.int(fname, "option 'after'", options.after, 0)
+  local after = OPTIONS:read(options).after
   local ok, message, code = core.make_folder(folder)
   if not ok then return nil, message, code end
   local file

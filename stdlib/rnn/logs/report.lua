@@ -3,6 +3,7 @@
 
 local core = require "rnn.core"
 local check = require "rnn.check"
+local option = require "rnn.option"
 local resource = require "rnn.logs.resource"
 
 -- ---- JSON, with short numbers and null for those that are not finite ----
@@ -56,11 +57,21 @@ local function finite_note(chart)
     count == 1 and " is" or "s are", chart.xlabel, number(first))
 end
 
-local CHART = { title = check.none, unit = check.none, xlabel = "epoch", x = check.none, series = check.none,
-  mark = check.none, note = check.none, wide = false, log = true }
+-- Fields that messages call by their place in the page are checked below.
+local CHART = option.of("rnn.logs.report: chart", {
+  { "title", nil, option.any, "above the chart" },
+  { "unit", nil, check.string, "of the values" },
+  { "xlabel", "epoch", check.string, "below the x axis" },
+  { "x", nil, option.any, "numbers" },
+  { "series", nil, option.any, "{ { label, y }, ... }" },
+  { "mark", nil, check.table, "{ x, label }" },
+  { "note", nil, check.string, "below the chart" },
+  { "wide", false, check.boolean, "as wide as the page" },
+  { "log", true, check.boolean, "may be seen on a logarithmic axis first" },
+})
 
 local function check_chart(fname, argname, chart)
-  chart = check.options(("%s: %s"):format(fname, argname), check.table(fname, argname, chart), CHART)
+  chart = CHART:read(check.table(fname, argname, chart), ("%s: %s"):format(fname, argname))
   check.string(fname, argname .. ".title", chart.title)
   check.table(fname, argname .. ".x", chart.x)
   for i, s in ipairs(check.table(fname, argname .. ".series", chart.series)) do
@@ -80,11 +91,17 @@ local function chart_json(chart)
   }
 end
 
-local HEAT = { title = check.none, unit = "norm of the gradient, by colour", xlabel = "epoch", x = check.none,
-  values = check.none, note = check.none }
+local HEAT = option.of("rnn.logs.report: heat map", {
+  { "title", nil, option.any, "above the map" },
+  { "unit", "norm of the gradient, by colour", check.string, "what the colours are" },
+  { "xlabel", "epoch", check.string, "below the x axis" },
+  { "x", nil, option.any, "numbers" },
+  { "values", nil, option.any, "rows" },
+  { "note", nil, check.string, "below the map" },
+})
 
 local function check_heat(fname, argname, map)
-  map = check.options(("%s: %s"):format(fname, argname), check.table(fname, argname, map), HEAT)
+  map = HEAT:read(check.table(fname, argname, map), ("%s: %s"):format(fname, argname))
   check.string(fname, argname .. ".title", map.title)
   if core.is_tensor(map.values) then
     map.values = check.tensor(fname, argname .. ".values", map.values, "float", 2):totable()
@@ -139,40 +156,43 @@ local function all(fname, name, list, check_item)
   return out
 end
 
-local PAGE = { title = check.none, status = "", facts = {}, charts = {}, heat_maps = {}, sections = {} }
+local PAGE = option.of("rnn.logs.report", {
+  { "title", nil, option.kind("string", option.any), "a line of text; must be given" },
+  { "status", "", check.string, "a line of text below it" },
+  { "facts", nil, check.table, "{ { name, value }, ... }: what to read first" },
+  { "charts", nil, option.kind("table", option.any), "{ { title = \"Loss\", unit = \"mse\", xlabel = \"epoch\", x = "
+    .. "{ 1, 2 }, series = { { label = \"train\", y = { 0.5, 0.4 } } }, mark = { x = 2, label = \"best\" }, note = "
+    .. "\"...\", wide = true, log = true }, ... }; y may have holes. Curves above 0 whose largest value is more than "
+    .. "30 times the least are first seen on a logarithmic axis, unless log is false" },
+  { "heat_maps", nil, option.kind("table", option.any), "{ { title = \"layer 1\", values = { { -1.5, -1.2 }, { -3, "
+    .. "-2.5 } }, x = { 1, 2 }, xlabel = \"epoch\", unit = \"what the colours are\" }, ... }: row i is i - 1 time "
+    .. "steps back, column j is at x[j], values are the norms' decimal logarithms, a table of rows or a tensor "
+    .. "(rows, columns). All maps share a scale" },
+  { "sections", nil, check.table, "{ { title = \"Model\", text = \"...\" }, { title = \"Environment\", pairs = { { "
+    .. "\"seed\", 42 } } }, ... }" },
+})
 
 --- rnn.logs.report(path, page) -> true | nil, message, code
 ---
---- Writes a self-contained HTML file, whole or not at all. page has
----   title, status   two lines of text
----   facts           { { name, value }, ... }: what to read first
----   charts          { { title = "Loss", unit = "mse", xlabel = "epoch", x = { 1, 2 }, series = { { label = "train",
----                   y = { 0.5, 0.4 } } }, mark = { x = 2, label = "best" }, note = "...", wide = true, log = true },
----                   ... }; y may have holes. Curves above 0 whose largest value is more than 30 times the least are
----                   first seen on a logarithmic axis, unless log is false
----   heat_maps       { { title = "layer 1", values = { { -1.5, -1.2 }, { -3, -2.5 } }, x = { 1, 2 }, xlabel = "epoch",
----                   unit = "what the colours are" }, ... }: row i is i - 1 time steps back, column j is at x[j],
----                   values are the norms' decimal logarithms, a table of rows or a tensor (rows, columns). All maps
----                   share a scale
----   sections        { { title = "Model", text = "..." }, { title = "Environment", pairs = { { "seed", 42 } } }, ... }
+--- Writes a self-contained HTML file, whole or not at all. Errors: a page that is not as the fields say.
 ---@param path string
----@param page table
+---@param page rnn.logs.report.Options
 ---@return true?
 ---@return string? message
 ---@return string? code
 return function(path, page)
   local fname = "rnn.logs.report"
   check.string(fname, "argument 1 (path)", path)
-  page = check.options(fname, page, PAGE)
+  page = PAGE:read(page)
   check.string(fname, "field 'title'", page.title)
   local data = object {
-    charts = array(all(fname, "field 'charts'", page.charts, check_chart), chart_json),
-    heat = array(all(fname, "field 'heat_maps'", page.heat_maps, check_heat), heat_json),
+    charts = array(all(fname, "field 'charts'", page.charts or {}, check_chart), chart_json),
+    heat = array(all(fname, "field 'heat_maps'", page.heat_maps or {}, check_heat), heat_json),
   }
   local sections = {}
-  for i, section in ipairs(page.sections) do sections[i] = section_html(section) end
+  for i, section in ipairs(page.sections or {}) do sections[i] = section_html(section) end
   local parts = {
-    title = html(page.title), status = html(page.status), facts = facts_html(page.facts),
+    title = html(page.title), status = html(page.status), facts = facts_html(page.facts or {}),
     sections = table.concat(sections), data = data:gsub("<", "\\u003c"), version = core.version,
     written = os.date "%Y-%m-%d %H:%M:%S", css = resource "page.css", js = resource "page.js",
     chart_css = resource "uplot/uPlot.min.css", chart_js = resource "uplot/uPlot.iife.min.js",

@@ -3,6 +3,7 @@
 
 local core = require "rnn.core"
 local check = require "rnn.check"
+local option = require "rnn.option"
 local lowercase = require "rnn.lowercase"
 local characters = require "rnn.text.characters"
 
@@ -24,14 +25,23 @@ end
 local function same(s) return s end
 local TOKENIZERS = { ["13a"] = tokenize_13a, none = same }
 
+local OPTIONS = option.of("metrics.bleu", {
+  { "tokenize", "13a", option.kind("string|function", function(fname, argname, value)
+    if type(value) ~= "function" and not TOKENIZERS[value] then
+      check.expected(fname, argname, "'13a', 'none' or a function", value)
+    end
+    return value
+  end, { '"13a"', '"none"' }), "as sacreBLEU by default, at white space only, or a function from a string to a list of "
+    .. "tokens or a string with blanks between them" },
+  { "lowercase", false, check.boolean, "all text, before it is cut" },
+})
+
 -- text -> list of tokens, as the options say.
 local function tokenizer(fname, options)
-  local chosen, lower = options.tokenize, check.boolean(fname, "option 'lowercase'", options.lowercase)
-  local own = type(chosen) == "function"
-  local split = own and chosen or TOKENIZERS[chosen]
-  if not split then check.expected(fname, "option 'tokenize'", "'13a', 'none' or a function", chosen) end
+  local own = type(options.tokenize) == "function"
+  local split = own and options.tokenize or TOKENIZERS[options.tokenize]
   return function(s)
-    if lower then s = lowercase(s) end
+    if options.lowercase then s = lowercase(s) end
     local tokens = split(own and s or plain_spaces(s))
     if type(tokens) == "table" then return tokens end
     if type(tokens) ~= "string" then
@@ -98,28 +108,25 @@ local function score(sums)
   return sums.brevity * math.exp(logs / ORDER), sums
 end
 
---- metrics.bleu(hypotheses, references [, { tokenize = "13a", lowercase = false }]) -> number, details
+--- metrics.bleu(hypotheses, references [, options]) -> number, details
 ---
 --- BLEU of a corpus, 0 to 100. hypotheses: a list of strings; references: for each of them a string or a list of
---- strings. tokenize: "13a" (sacreBLEU's default), "none" (at white space only), or a function from a string to a list
---- of tokens or a string with blanks between them; lowercase comes before it. details has precisions (four), brevity
---- (the penalty), counts and totals (matching and all groups of 1 to 4), hypothesis_length and reference_length (in
---- tokens; of the nearest reference each).
+--- strings. details has precisions (four), brevity (the penalty), counts and totals (matching and all groups of 1 to
+--- 4), hypothesis_length and reference_length (in tokens; of the nearest reference each).
 ---
 --- Papineni et al. 2002, "BLEU"; Post 2018, "A Call for Clarity in Reporting BLEU Scores"; equals sacreBLEU 2.6
 --- "nrefs:var|case:mixed|eff:no|tok:13a|smooth:exp".
 --- Errors: no hypothesis, unequal numbers of hypotheses and references.
 ---@param hypotheses string[]
 ---@param references (string|string[])[]
----@param options? { tokenize?: string|function, lowercase?: boolean }
+---@param options? metrics.bleu.Options
 ---@return number
 ---@return table details
 local function bleu(hypotheses, references, options)
   local fname = "metrics.bleu"
   check.table(fname, "argument 1 (hypotheses)", hypotheses)
   check.table(fname, "argument 2 (references)", references)
-  options = check.options(fname, options, { tokenize = "13a", lowercase = false })
-  local tokens = tokenizer(fname, options)
+  local tokens = tokenizer(fname, OPTIONS:read(options))
   if #hypotheses == 0 then core.fail("%s: argument 1 (hypotheses): there is none", fname) end
   if #hypotheses ~= #references then
     core.fail("%s: there are %d hypotheses and %d references; every hypothesis needs a string or a list of strings",

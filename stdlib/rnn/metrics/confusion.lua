@@ -3,32 +3,39 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local option = require "rnn.option"
 local valid = require "rnn.metrics.valid"
 
 local AT_ONCE = 1 << 22 -- elements of a one-hot tensor
 
---- metrics.Confusion { classes = nil, names = nil, padded = false } -> confusion
+--- metrics.Confusion([options]) -> confusion
 ---
 --- Counts answers: confusion:add(y, labels) for each batch, with y logits (..., V) or answers int32 (...), labels from
 --- 1; with padded = true, or lengths, 0 is padding. print(confusion) shows a row for each label, a column for each
---- answer, precision and recall. classes: how many there are; logits tell. names: what to call them. counts is the
---- table, int32 (V, V), label by answer. Errors: names and classes of unequal number.
+--- answer, precision and recall. counts is the table, int32 (V, V), label by answer. Errors: names and classes of
+--- unequal number.
 ---@class metrics.Confusion
 ---@field counts? rnn.Tensor
----@overload fun(options?: { classes?: integer, names?: string[], padded?: boolean }): metrics.Confusion
+---@overload fun(options?: metrics.Confusion.Options): metrics.Confusion
 local Confusion = class("metrics.Confusion")
+
+-- Rows of options (see rnn.option) of all that counts answers.
+Confusion._options = {
+  { "classes", nil, option.int(1), "how many there are; logits tell, labels as answers do not" },
+  { "names", nil, option.kind("string[]", function(fname, argname, value)
+    for i, name in ipairs(check.table(fname, argname, value)) do check.string(fname, ("name %d"):format(i), name) end
+    return value
+  end), "what the classes are called" },
+  { "padded", false, check.boolean, "labels 0 are padding; without it and without lengths they are an error" },
+}
+
+local OPTIONS = option.of("metrics.Confusion", Confusion._options)
 
 function Confusion:init(options)
   local fname = self.__name
-  options = check.options(fname, options, { classes = check.none, names = check.none, padded = false })
-  self.padded = check.boolean(fname, "option 'padded'", options.padded)
-  if options.names ~= nil then
-    check.table(fname, "option 'names'", options.names)
-    for i, name in ipairs(options.names) do check.string(fname, ("name %d"):format(i), name) end
-  end
-  self.names = options.names
-  self.classes = options.classes and check.int(fname, "option 'classes'", options.classes, 1)
-    or (options.names and #options.names)
+  options = OPTIONS:read(options, fname)
+  self.padded, self.names = options.padded, options.names
+  self.classes = options.classes or options.names and #options.names
   if self.names and #self.names ~= self.classes then
     core.fail("%s: %d names in option 'names', but option 'classes' is %d", fname, #self.names, self.classes)
   end

@@ -1,20 +1,27 @@
 -- f1.lua: F1 as a metric of rnn.fit.
 
 local class = require "rnn.class"
-local check = require "rnn.check"
+local option = require "rnn.option"
 local Confusion = require "rnn.metrics.confusion"
 
---- metrics.F1 { average = "macro", classes = nil, padded = false } -> metric
+--- metrics.F1([options]) -> metric
 ---
 --- For rnn.fit and rnn.evaluate: metrics = { f1 = rnn.metrics.F1 {} }; F1 of an epoch is that of all its answers, not a
 --- mean over batches. "f1" alone stands for the macro average. It is a metrics.Confusion as well.
 ---@class metrics.F1: metrics.Confusion
----@overload fun(options?: { average?: "macro"|"micro", classes?: integer, padded?: boolean }): metrics.F1
+---@overload fun(options?: metrics.F1.Options): metrics.F1
 local F1 = class("metrics.F1", Confusion)
 
+local CLASSES, _, PADDED = table.unpack(Confusion._options)
+local OPTIONS = option.of("metrics.F1", {
+  { "average", "macro", option.one_of { "macro", "micro" }, "mean over the classes that occur, or all answers "
+    .. "together" },
+  CLASSES, PADDED,
+})
+
 function F1:init(options)
-  options = check.options("metrics.F1", options, { average = "macro", classes = check.none, padded = false })
-  self.average = check.one_of("metrics.F1", "option 'average'", options.average, { "macro", "micro" })
+  options = OPTIONS:read(options)
+  self.average = options.average
   Confusion.init(self, { classes = options.classes, padded = options.padded })
 end
 

@@ -4,6 +4,7 @@
 
 local core = require "rnn.core"
 local check = require "rnn.check"
+local option = require "rnn.option"
 local Confusion = require "rnn.metrics.confusion"
 local valid = require "rnn.metrics.valid"
 local choice = require "rnn.choice"
@@ -15,94 +16,103 @@ local function share(right, labels)
   return count > 0 and right:sum():item() / count or 0 / 0
 end
 
-local PADDED = { padded = false }
+local CLASSES, _, PADDED = table.unpack(Confusion._options)
+local OPTIONS = {}
+for _, name in ipairs { "accuracy", "top_k", "nats", "perplexity" } do
+  OPTIONS[name] = option.of("metrics." .. name, { PADDED })
+end
+local CONFUSION = option.of("metrics.confusion", Confusion._options)
+local F1 = option.of("metrics.f1", {
+  { "average", "macro", option.one_of { "macro", "micro", "none" }, "mean over the classes that occur as label or "
+    .. "answer; all answers together (with one label each, the accuracy); or a list, the F1 of each class" },
+  CLASSES, PADDED,
+})
 
---- metrics.accuracy(y, labels [, { padded = false }]) -> number
+--- metrics.accuracy(y, labels [, options]) -> number
 ---
 --- Share of right answers, 0 to 1; nan when there is no label.
 ---@param y rnn.Tensor logits (..., V) or labels int32 (...)
 ---@param labels rnn.Tensor int32 (...)
----@param options? { padded?: boolean } labels 0 are padding; without it and without lengths they are an error
+---@param options? metrics.accuracy.Options
 ---@return number
 function metrics.accuracy(y, labels, options)
   local fname, place = "metrics.accuracy"
-  options = check.options(fname, options, PADDED)
+  options = OPTIONS.accuracy:read(options)
   y, labels, place = valid.labels(fname, y, labels, options.padded)
   y = valid.answers(fname, y, labels, place)
   return share(y:eq(labels) * labels:ne(0), labels)
 end
 
---- metrics.top_k(logits, labels, k [, { padded = false }]) -> number
+--- metrics.top_k(logits, labels, k [, options]) -> number
 ---
 --- Share of labels among the k largest logits, 0 to 1; nan when there is no label.
 ---@param logits rnn.Tensor (..., V)
 ---@param labels rnn.Tensor int32 (...)
 ---@param k integer
----@param options? { padded?: boolean } labels 0 are padding; without it and without lengths they are an error
+---@param options? metrics.top_k.Options
 ---@return number
 function metrics.top_k(logits, labels, k, options)
   check.tensor("metrics.top_k", "argument 1 (logits)", logits, "float")
   check.int("metrics.top_k", "argument 3 (k)", k, 1, logits:size(-1))
-  options = check.options("metrics.top_k", options, PADDED)
+  options = OPTIONS.top_k:read(options)
   local place
   logits, labels, place = valid.labels("metrics.top_k", logits, labels, options.padded)
   choice.check("metrics.top_k", logits, labels:ne(0), place)
   return share(core.topk(logits, k):eq(labels:reshape(-1, 1)), labels)
 end
 
---- metrics.confusion(y, labels [, { classes = V, names = nil, padded = false }]) -> metrics.Confusion
+--- metrics.confusion(y, labels [, options]) -> metrics.Confusion
 ---
 --- How often each label got each answer: see metrics.Confusion. classes is needed when y is of labels.
 ---@param y rnn.Tensor logits (..., V) or labels int32 (...)
 ---@param labels rnn.Tensor int32 (...)
----@param options? { classes?: integer, names?: string[], padded?: boolean }
+---@param options? metrics.confusion.Options
 ---@return metrics.Confusion
 function metrics.confusion(y, labels, options)
-  local confusion = Confusion(options)
+  local confusion = Confusion(CONFUSION:read(options))
   confusion:add(y, labels)
   return confusion
 end
 
---- metrics.f1(y, labels [, { average = "macro", classes = V, padded = false }]) -> number | number[]
+--- metrics.f1(y, labels [, options]) -> number | number[]
 ---
---- F1, the harmonic mean of precision and recall: "macro" is the mean over the classes that occur as label or answer,
---- "micro" that of all answers together (with one label each it is the accuracy), "none" a list, the F1 of each class.
+--- F1, the harmonic mean of precision and recall.
 ---@param y rnn.Tensor logits (..., V) or labels int32 (...)
 ---@param labels rnn.Tensor int32 (...)
----@param options? { average?: "macro"|"micro"|"none", classes?: integer, padded?: boolean }
+---@param options? metrics.f1.Options
 ---@return number|number[]
 function metrics.f1(y, labels, options)
-  options = check.options("metrics.f1", options, { average = "macro", classes = check.none, padded = false })
+  options = F1:read(options)
   return metrics.confusion(y, labels, { classes = options.classes, padded = options.padded }):f1(options.average)
 end
 
-local function likelihood(fname, logits, labels, options)
+local function likelihood(name, logits, labels, options)
+  local fname = "metrics." .. name
   check.tensor(fname, "argument 1 (logits)", logits, "float")
   check.tensor(fname, "argument 2 (labels)", labels, "int32")
-  local padded = check.boolean(fname, "option 'padded'", check.options(fname, options, PADDED).padded)
-  return core.cross_entropy(logits:detach(), labels, nil, 0, padded):item()
+  return core.cross_entropy(logits:detach(), labels, nil, 0, OPTIONS[name]:read(options).padded):item()
 end
 
---- metrics.nats(logits, labels [, { padded = false }]) -> number
+--- metrics.nats(logits, labels [, options]) -> number
 ---
 --- Mean of -log p(label), in nats a symbol; divided by log(2) it is in bits.
 ---@param logits rnn.Tensor (..., V)
 ---@param labels rnn.Tensor int32 (...)
----@param options? { padded?: boolean } labels 0 are padding; without it and without lengths they are an error
+---@param options? metrics.nats.Options
 ---@return number
 function metrics.nats(logits, labels, options)
-  return likelihood("metrics.nats", logits, labels, options)
+  return likelihood("nats", logits, labels, options)
 end
 
---- metrics.perplexity(logits, labels [, { padded = false }]) -> number
+--- metrics.perplexity(logits, labels [, options]) -> number
 ---
 --- e to the nats: among how many equally likely symbols the model seems to choose.
 ---@param logits rnn.Tensor (..., V)
 ---@param labels rnn.Tensor int32 (...)
----@param options? { padded?: boolean } labels 0 are padding; without it and without lengths they are an error
+---@param options? metrics.perplexity.Options
 ---@return number
 function metrics.perplexity(logits, labels, options)
-  return math.exp(likelihood("metrics.perplexity", logits, labels, options))
+  return math.exp(likelihood("perplexity", logits, labels, options))
 end
 
 return metrics

@@ -4,6 +4,7 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local option = require "rnn.option"
 local Module = require "rnn.nn.module"
 local doctor = require "rnn.monitor.doctor"
 local picture = require "rnn.monitor.picture"
@@ -24,27 +25,30 @@ local function prepare(self)
   for i, entry in ipairs(self.parameters) do self.before[i] = entry[2]:detach():copy() end
 end
 
---- rnn.monitor(model [, { every = 40, clip = nil, advise = true }]) -> monitor
+--- rnn.monitor(model [, options]) -> monitor
 ---
---- Records at the first and then at every n-th step, for each nn.RNN, nn.LSTM and nn.GRU of the model: the norm of
+--- Records at the first and then at every so many steps, for each nn.RNN, nn.LSTM and nn.GRU of the model: the norm of
 --- the loss's gradient by h_t for each time step t, the shares of saturated gates and activations, and the effective
 --- memory: how many steps back the norm has 1 % of its value at the last step; for each parameter the norms of weight
 --- and gradient and how much an update changes the weight, relative to its norm. Every step it counts whether clipping
---- acted (clip: the max_norm of clip_grad_norm). With rnn.fit { monitor = true } all of this happens by itself, and the
---- records are in gradients.json in the run's folder; in a loop of one's own call monitor:step after each update.
---- Errors: a model that is none, unknown options.
+--- acted. With rnn.fit { monitor = true } all of this happens by itself, and the records are in gradients.json in the
+--- run's folder; in a loop of one's own call monitor:step after each update. Errors: a model that is none.
 ---@class rnn.Monitor
 ---@field records table[] { step, epoch, layers = { { name, norms, gates, activations, memory } }, parameters = ... }
----@overload fun(model: nn.Module, options?: table): rnn.Monitor
+---@overload fun(model: nn.Module, options?: rnn.monitor.Options): rnn.Monitor
 local Monitor = class("rnn.Monitor")
+
+local OPTIONS = option.of("rnn.monitor", {
+  { "every", 40, option.int(1), "steps from one record to the next" },
+  { "clip", nil, option.unless_false(check.positive), "the max_norm of clip_grad_norm" },
+  { "advise", true, check.boolean, "in rnn.fit, says what the records show" },
+})
 
 function Monitor:init(model, options)
   local fname = "rnn.monitor"
   if not Module.is(model) then check.expected(fname, "argument 1 (model)", "a model (nn.Module)", model) end
-  options = check.options(fname, options, { every = 40, clip = check.none, advise = true })
-  self.every = check.int(fname, "option 'every'", options.every, 1)
-  self.clip = options.clip and check.positive(fname, "option 'clip'", options.clip) or nil
-  self.advise = check.boolean(fname, "option 'advise'", options.advise)
+  options = OPTIONS:read(options)
+  self.every, self.clip, self.advise = options.every, options.clip, options.advise
   self.records, self.count, self.clipped = {}, 0, {}
   self.layers = {}
   for _, entry in ipairs(model:modules()) do
@@ -128,15 +132,20 @@ local function look_for_jump(self, loss)
     norm = core.clip_grad_norm(params, 0) } -- 0: measured, not clipped
 end
 
-local VALUES = { loss = check.none, norm = check.none, lr = check.none, epoch = check.none, x = check.none }
+local VALUES = option.of("rnn.Monitor:step", {
+  { "loss", nil, option.any, "of the step" },
+  { "norm", nil, option.any, "what clip_grad_norm gave" },
+  { "lr", nil, option.any, "learning rate of the step" },
+  { "epoch", nil, option.any, "that the step is in" },
+  { "x", nil, option.any, "the input" },
+})
 
---- monitor:step(values)
+--- monitor:step([values])
 ---
---- After an update of the weights: values may have loss, norm (what clip_grad_norm gave), lr and epoch, and x, the
---- input. Records when it is time and prepares the next recording.
----@param values? table
+--- After an update of the weights, whose values are optional. Records when it is time and prepares the next recording.
+---@param values? rnn.Monitor.step.Options
 function Monitor:step(values)
-  values = check.options("monitor:step", values, VALUES)
+  values = VALUES:read(values, "monitor:step")
   self.count = self.count + 1
   if self.clip and values.norm then
     self.clipped[(self.count - 1) % WINDOW + 1] = values.norm > self.clip and 1 or 0
@@ -186,9 +195,9 @@ function Monitor:heat_maps() return picture.maps(self.records) end
 
 --- monitor:plot([options]) -> figures | nil, message, code
 ---
---- Draws the heat maps in the terminal, or with file = "flow.svg" (.png) into files; with several layers their names
---- are put into the files' names. Errors: nothing recorded yet.
----@param options? table file, width, height, title
+--- Draws the heat maps in the terminal, or into files; with several layers their names are put into the files' names.
+--- Errors: nothing recorded yet.
+---@param options? rnn.Monitor.plot.Options
 function Monitor:plot(options) return picture.plot(self.records, options) end
 
 -- ---- as a callback of rnn.fit ----

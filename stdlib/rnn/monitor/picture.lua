@@ -2,6 +2,7 @@
 
 local core = require "rnn.core"
 local check = require "rnn.check"
+local option = require "rnn.option"
 
 local picture = {}
 
@@ -69,9 +70,16 @@ local function thin(map, n)
   return rows, names
 end
 
+local OPTIONS = option.of("rnn.Monitor:plot", {
+  { "file", nil, check.string, "flow.svg or flow.png" },
+  { "width", 800, option.int(200, 8000), "of the pictures" },
+  { "height", nil, option.int(150, 8000), "of the pictures; as many rows take by default" },
+  { "title", nil, check.string, "before the layer's name" },
+})
+
 function picture.plot(records, options)
   local fname = "monitor:plot"
-  options = check.options(fname, options, { file = check.none, width = 800, height = check.none, title = check.none })
+  options = OPTIONS:read(options, fname)
   local maps, groups = picture.maps(records, options.file and 40 or 20)
   if #maps == 0 then core.fail("%s: nothing has been recorded yet", fname) end
   local plot = require "rnn.plot"

@@ -4,6 +4,7 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local option = require "rnn.option"
 
 local optim = {}
 
@@ -43,12 +44,12 @@ end
 ---@field groups { params: rnn.Tensor[], own: table<string, any> }[]
 local Optimizer = class("optim.Optimizer")
 
-local function not_negative(fname, argname, value)
+local not_negative = option.kind("number", function(fname, argname, value)
   if type(value) ~= "number" or not (value >= 0 and value < math.huge) then
     check.expected(fname, argname, "a number of 0 or more", value)
   end
   return value
-end
+end)
 
 -- { { params, setting = value ... }, ... } from the first argument, which may be one list of parameters.
 local function given_groups(fname, params)
@@ -64,26 +65,30 @@ local function given_groups(fname, params)
   return params
 end
 
--- kind and slots (state tensors for each parameter) are fields of the derived class, as are checks: option -> check.
+-- The settings that a group gives, checked.
+local function settings_given(self, from, fname, i)
+  local given = {}
+  for name, value in pairs(from) do
+    if name ~= 1 then given[name] = value end
+  end
+  local checked = self._options:read(given, ("%s: group %d"):format(fname, i))
+  for name in pairs(given) do given[name] = checked[name] end
+  return given
+end
+
+-- kind, slots (state tensors for each parameter) and _options (their declaration) are fields of the derived class.
 function Optimizer:init(params, options)
   local fname = getmetatable(self).__name
   local given = given_groups(fname, params)
-  options = check.options(fname, options, self.defaults)
-  for name in pairs(self.defaults) do
-    self[name] = self.checks[name](fname, ("option '%s'"):format(name), options[name])
-  end
-  check.effect(fname, options, self.defaults, "nesterov", options.momentum and options.momentum > 0,
+  options = self._options:read(options)
+  for name, value in pairs(options) do self[name] = value end
+  self._options:effect(options, "nesterov", options.momentum and options.momentum > 0,
     "it looks ahead along the momentum, which is 0")
   self.steps = 0
   self.params, self.state, self.groups = {}, {}, {}
   for i, from in ipairs(given) do
-    local group = { params = from[1], state = {}, own = {}, settings = { kind = self.kind } }
-    for name, value in pairs(from) do
-      if name ~= 1 then
-        if self.defaults[name] == nil then core.fail("%s: group %d: unknown option '%s'", fname, i, tostring(name)) end
-        group.own[name] = self.checks[name](fname, ("group %d: option '%s'"):format(i, name), value)
-      end
-    end
+    local group = { params = from[1], state = {}, own = settings_given(self, from, fname, i),
+      settings = { kind = self.kind } }
     group.ratio = group.own.lr and group.own.lr / self.lr or 1
     group.own.lr = nil
     for k, p in ipairs(group.params) do
@@ -104,7 +109,8 @@ end
 -- What the core wants to know; the table is made once.
 local function settings_of(self, group)
   local settings, own = group.settings, group.own
-  for name in pairs(self.defaults) do
+  for _, row in ipairs(self._options.rows) do
+    local name = row[1]
     local value = own[name]
     if value == nil then value = self[name] end
     settings[name] = value
@@ -148,7 +154,7 @@ end
 ---@return table
 function Optimizer:state_dict()
   local saved = { kind = self.kind, steps = self.steps, settings = {}, state = {}, groups = {} }
-  for name in pairs(self.defaults) do saved.settings[name] = self[name] end
+  for _, row in ipairs(self._options.rows) do saved.settings[row[1]] = self[row[1]] end
   for i, t in ipairs(self.state) do saved.state[i] = t:copy() end
   for i, group in ipairs(self.groups) do
     local own = { ratio = group.ratio }
@@ -168,10 +174,12 @@ function Optimizer:load_state_dict(saved)
   check.table(fname, "argument 1", saved)
   if saved.kind ~= self.kind then check.expected(fname, "kind", ("'%s'"):format(self.kind), saved.kind) end
   local steps = check.int(fname, "steps", saved.steps, 0)
-  local settings = check.options(fname, saved.settings, self.defaults)
-  for name in pairs(self.defaults) do
-    local valid = name == "lr" and not_negative or self.checks[name] -- schedules end at 0
-    valid(fname, ("setting '%s'"):format(name), settings[name])
+  local settings, known = {}, self._options.by_name
+  for name, row in pairs(known) do settings[name] = row[2] end
+  for name, value in pairs(check.table(fname, "settings", saved.settings)) do
+    local valid = name == "lr" and not_negative or known[name] and known[name][3] -- schedules end at 0
+    if not valid then core.fail("%s: unknown setting '%s'", fname, tostring(name)) end
+    settings[name] = valid(fname, ("setting '%s'"):format(name), value)
   end
   check.table(fname, "state", saved.state)
   if #saved.state ~= #self.state then
@@ -187,14 +195,14 @@ function Optimizer:load_state_dict(saved)
   if #groups ~= #self.groups then core.fail("%s: groups: expected %d, got %d", fname, #self.groups, #groups) end
   for i, own in ipairs(groups) do
     for name, value in pairs(check.table(fname, ("groups[%d]"):format(i), own)) do
-      local valid = name == "ratio" and check.positive or self.defaults[name] ~= nil and self.checks[name]
+      local valid = name == "ratio" and check.positive or known[name] and known[name][3]
       if not valid then core.fail("%s: groups[%d]: unknown setting '%s'", fname, i, tostring(name)) end
       valid(fname, ("groups[%d]: setting '%s'"):format(i, name), value)
     end
     check.positive(fname, ("groups[%d]: setting 'ratio'"):format(i), own.ratio)
   end
   self.steps = steps
-  for name in pairs(self.defaults) do self[name] = settings[name] end
+  for name, value in pairs(settings) do self[name] = value end
   for i, group in ipairs(self.groups) do
     group.own = {}
     for name, value in pairs(groups[i]) do group.own[name] = value end
@@ -209,68 +217,81 @@ end
 
 Optimizer.__tostring = Optimizer.describe
 
-local function fraction(fname, argname, value)
+local fraction = option.kind("number", function(fname, argname, value)
   if type(value) ~= "number" or not (value >= 0 and value < 1) then
     check.expected(fname, argname, "a number from 0 to below 1", value)
   end
   return value
-end
+end)
 
-local checks = {
-  lr = check.positive, momentum = fraction, rho = fraction, beta1 = fraction, beta2 = fraction,
-  epsilon = check.positive, weight_decay = not_negative, nesterov = check.boolean,
+local function lr(default) return { "lr", default, check.positive, "learning rate" } end
+
+local MOMENTUM = { "momentum", 0, fraction, "how much of the step before goes into this one" }
+local EPSILON = { "epsilon", 1e-7, check.positive, "added to the root that the step is divided by" }
+
+local function weight_decay(default, meaning) return { "weight_decay", default, not_negative, meaning } end
+
+local DECAY = weight_decay(0, "that many times the parameter is added to its gradient")
+
+local ADAM = {
+  lr(0.001),
+  { "beta1", 0.9, fraction, "how much of the running mean stays in each step" },
+  { "beta2", 0.999, fraction, "how much of the running mean square stays" },
+  EPSILON, DECAY,
 }
 
-local function define(name, kind, slots, defaults)
+local function define(name, kind, slots, ...)
   local cls = class("optim." .. name, Optimizer)
-  cls.kind, cls.slots, cls.defaults, cls.checks = kind, slots, defaults, checks
+  cls.kind, cls.slots, cls._options = kind, slots, option.of("optim." .. name, ...)
   optim[name] = cls
-  return cls
 end
 
 --- optim.SGD(params [, options])
 ---
---- Stochastic gradient descent: v = momentum * v + g, p = p - lr * v; nesterov looks ahead along v. Robbins, Monro
---- 1951; Nesterov 1983. Options: lr = 0.01, momentum = 0, nesterov = false, weight_decay = 0 (added to the gradient).
+--- Stochastic gradient descent: v = momentum * v + g, p = p - lr * v. Robbins, Monro 1951.
 --- Errors: parameters that require no gradient, or are there twice.
 ---@class optim.SGD : optim.Optimizer
----@overload fun(params: rnn.Tensor[], options?: table): optim.SGD
-define("SGD", "sgd", 1, { lr = 0.01, momentum = 0, nesterov = false, weight_decay = 0 })
+---@overload fun(params: rnn.Tensor[], options?: optim.SGD.Options): optim.SGD
+define("SGD", "sgd", 1, {
+  lr(0.01), MOMENTUM,
+  { "nesterov", false, check.boolean, "looks ahead along v (Nesterov 1983); only with a momentum" },
+  DECAY,
+})
 
 --- optim.RMSprop(params [, options])
 ---
 --- Divides each step by a running root mean square of the gradient. Tieleman, Hinton 2012, lecture 6.5 of "Neural
---- networks for machine learning". Options: lr = 0.001, rho = 0.9, momentum = 0, epsilon = 1e-7, weight_decay = 0.
---- Errors: parameters that require no gradient, or are there twice.
+--- networks for machine learning". Errors: parameters that require no gradient, or are there twice.
 ---@class optim.RMSprop : optim.Optimizer
----@overload fun(params: rnn.Tensor[], options?: table): optim.RMSprop
-define("RMSprop", "rmsprop", 2, { lr = 0.001, rho = 0.9, momentum = 0, epsilon = 1e-7, weight_decay = 0 })
+---@overload fun(params: rnn.Tensor[], options?: optim.RMSprop.Options): optim.RMSprop
+define("RMSprop", "rmsprop", 2, {
+  lr(0.001), { "rho", 0.9, fraction, "how much of the running mean square stays in each step" }, MOMENTUM, EPSILON,
+  DECAY,
+})
 
 --- optim.Adam(params [, options])
 ---
 --- Running mean and mean square of the gradient, corrected for their start at 0. Kingma, Ba 2015, "Adam: a method for
---- stochastic optimization". Options: lr = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7, weight_decay = 0 (added
---- to the gradient). Errors: parameters that require no gradient, or are there twice.
+--- stochastic optimization". Errors: parameters that require no gradient, or are there twice.
 ---@class optim.Adam : optim.Optimizer
----@overload fun(params: rnn.Tensor[], options?: table): optim.Adam
-define("Adam", "adam", 2, { lr = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7, weight_decay = 0 })
+---@overload fun(params: rnn.Tensor[], options?: optim.Adam.Options): optim.Adam
+define("Adam", "adam", 2, ADAM)
 
 --- optim.AdamW(params [, options])
 ---
 --- Adam with weight decay applied to the parameters, not to the gradient. Loshchilov, Hutter 2019, "Decoupled weight
---- decay regularization". Options: as optim.Adam, weight_decay = 0.004.
---- Errors: parameters that require no gradient, or are there twice.
+--- decay regularization". Errors: parameters that require no gradient, or are there twice.
 ---@class optim.AdamW : optim.Optimizer
----@overload fun(params: rnn.Tensor[], options?: table): optim.AdamW
-define("AdamW", "adamw", 2, { lr = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7, weight_decay = 0.004 })
+---@overload fun(params: rnn.Tensor[], options?: optim.AdamW.Options): optim.AdamW
+define("AdamW", "adamw", 2, ADAM, { weight_decay(0.004, "lr times that is the share of the parameter that it loses") })
 
 --- optim.Nadam(params [, options])
 ---
---- Adam with Nesterov's momentum. Dozat 2016, "Incorporating Nesterov momentum into Adam". Options: as optim.Adam.
---- Errors: parameters that require no gradient, or are there twice.
+--- Adam with Nesterov's momentum. Dozat 2016, "Incorporating Nesterov momentum into Adam". Errors: parameters that
+--- require no gradient, or are there twice.
 ---@class optim.Nadam : optim.Optimizer
----@overload fun(params: rnn.Tensor[], options?: table): optim.Nadam
-define("Nadam", "nadam", 2, { lr = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7, weight_decay = 0 })
+---@overload fun(params: rnn.Tensor[], options?: optim.Nadam.Options): optim.Nadam
+define("Nadam", "nadam", 2, ADAM)
 
 --- optim.clip_grad_norm(params, max_norm) -> norm
 ---

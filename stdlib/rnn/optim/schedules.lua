@@ -4,6 +4,8 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local option = require "rnn.option"
+local Better = require "rnn.optim.better"
 
 local schedules = {}
 
@@ -22,17 +24,19 @@ local schedules = {}
 ---@field base number the lr whose factor it gives
 local Schedule = class("optim.Schedule")
 
--- Every schedule's own options are checked by its init; _factor(t, length) is its formula.
-local function define(name, per, defaults, init, factor)
+local function per(default) return { "per", default, option.one_of { "step", "epoch" }, "what t counts" } end
+
+local LENGTH = { "length", nil, option.int(1), "steps or epochs from beginning to end; nil: as long as rnn.fit trains" }
+local SHARE = option.number(0, 1)
+
+-- init takes the checked options of a schedule; _factor(t, length) is its formula.
+local function define(name, rows, init, factor)
   local cls = class("optim.schedules." .. name, Schedule)
-  local known = { per = per }
-  for key, value in pairs(defaults) do known[key] = value end
+  local declaration = option.of(cls.__name, rows)
   function cls:init(options)
-    local fname = cls.__name
-    options = check.options(fname, options, known)
-    self.per = check.one_of(fname, "option 'per'", options.per, { "step", "epoch" })
-    if options.length ~= nil then self.length = check.int(fname, "option 'length'", options.length, 1) end
-    init(self, options, fname)
+    options = declaration:read(options)
+    self.per, self.length = options.per, options.length
+    init(self, options, declaration)
   end
   cls._factor = factor
   schedules[name] = cls
@@ -90,79 +94,82 @@ function Schedule:load_state(saved, base)
   self:_apply()
 end
 
-local function share(fname, name, value)
-  return check.number(fname, ("option '%s'"):format(name), value, 0, 1)
-end
-
---- optim.schedules.step { every = 30, factor = 0.1, per = "epoch" }
+--- optim.schedules.step(options)
 ---
 --- Multiplies the lr by factor at every every-th epoch.
----@overload fun(options: table): optim.Schedule
-define("step", "epoch", { every = check.none, factor = 0.1 }, function(self, options, fname)
-  self.every = check.int(fname, "option 'every'", options.every, 1)
-  self.by = check.positive(fname, "option 'factor'", options.factor)
-end, function(self, t, _) return self.by ^ (t // self.every) end)
+---@overload fun(options: optim.schedules.step.Options): optim.Schedule
+define("step", {
+  { "every", nil, option.int(1), "epochs, or steps, from one change to the next", required = true },
+  { "factor", 0.1, check.positive, "of each change" },
+  per "epoch",
+}, function(self, options) self.every, self.by = options.every, options.factor end,
+  function(self, t, _) return self.by ^ (t // self.every) end)
 
---- optim.schedules.exponential { factor = 0.95, per = "epoch" }
+--- optim.schedules.exponential(options)
 ---
 --- Multiplies the lr by factor after each epoch.
----@overload fun(options: table): optim.Schedule
-define("exponential", "epoch", { factor = check.none }, function(self, options, fname)
-  self.by = check.positive(fname, "option 'factor'", options.factor)
-end, function(self, t, _) return self.by ^ t end)
+---@overload fun(options: optim.schedules.exponential.Options): optim.Schedule
+define("exponential", {
+  { "factor", nil, check.positive, "of each epoch, or step: 0.95", required = true },
+  per "epoch",
+}, function(self, options) self.by = options.factor end, function(self, t, _) return self.by ^ t end)
 
 local function half_cosine(from, to, part)
   return to + (from - to) * (1 + math.cos(math.pi * part)) / 2
 end
 
---- optim.schedules.cosine { length = nil, final = 0, per = "epoch" }
+--- optim.schedules.cosine([options])
 ---
 --- Half a wave of a cosine from 1 down to final, where it stays. Loshchilov, Hutter 2017, "SGDR".
----@overload fun(options?: table): optim.Schedule
-define("cosine", "epoch", { length = check.none, final = 0 }, function(self, options, fname)
-  self.final = share(fname, "final", options.final)
-end, function(self, t, length)
-  return half_cosine(1, self.final, math.min(t / length, 1))
-end).needs_length = true
+---@overload fun(options?: optim.schedules.cosine.Options): optim.Schedule
+define("cosine", { LENGTH, { "final", 0, SHARE, "the last factor, 0 to 1" }, per "epoch" },
+  function(self, options) self.final = options.final end,
+  function(self, t, length) return half_cosine(1, self.final, math.min(t / length, 1)) end).needs_length = true
 
---- optim.schedules.one_cycle { length = nil, rise = 0.3, start = 1 / 25, final = 4e-6, per = "step" }
+--- optim.schedules.one_cycle([options])
 ---
 --- Up from start to 1, the optimiser's lr, in a share rise of the steps, and down to final in the rest, both along a
 --- cosine. Smith, Topin 2018, "Super-convergence". The momentum stays as it is.
----@overload fun(options?: table): optim.Schedule
-define("one_cycle", "step", { length = check.none, rise = 0.3, start = 1 / 25, final = 4e-6 },
-  function(self, options, fname)
-    self.rise = share(fname, "rise", options.rise)
-    self.start, self.final = share(fname, "start", options.start), share(fname, "final", options.final)
-  end, function(self, t, length)
+---@overload fun(options?: optim.schedules.one_cycle.Options): optim.Schedule
+define("one_cycle", {
+  LENGTH,
+  { "rise", 0.3, SHARE, "share of the steps that go up, 0 to 1" },
+  { "start", 1 / 25, SHARE, "the first factor, 0 to 1" },
+  { "final", 4e-6, SHARE, "the last factor, 0 to 1" },
+  per "step",
+}, function(self, options) self.rise, self.start, self.final = options.rise, options.start, options.final end,
+  function(self, t, length)
     local top, last = self.rise * length - 1, length - 1
     if t < top then return half_cosine(self.start, 1, t / top) end
     if t == top then return 1 end
     return half_cosine(1, self.final, math.min((t - top) / (last - top), 1))
   end).needs_length = true
 
---- optim.schedules.warmup { length = 500, start = 0.01, after = nil, per = "step" }
+--- optim.schedules.warmup(options)
 ---
 --- In a straight line from start to 1, then as the schedule after says, whose t counts from there; its per is the one
 --- that counts.
----@overload fun(options: table): optim.Schedule
-local warmup = define("warmup", "step", { length = check.none, start = 0.01, after = check.none },
-  function(self, options, fname)
-    self.length = check.int(fname, "option 'length'", options.length, 1)
-    self.start, self.after = share(fname, "start", options.start), options.after
-    if self.after == nil then return end
-    if not class.is_a(self.after, Schedule) or class.is_a(self.after, schedules.plateau) then
-      check.expected(fname, "option 'after'", "a schedule other than plateau", self.after)
+---@overload fun(options: optim.schedules.warmup.Options): optim.Schedule
+local warmup = define("warmup", {
+  { "length", nil, option.int(1), "steps or epochs of the line: 500", required = true },
+  { "start", 0.01, SHARE, "the first factor, 0 to 1" },
+  { "after", nil, option.kind("optim.Schedule", function(fname, argname, value)
+    if not class.is_a(value, Schedule) or class.is_a(value, schedules.plateau) then
+      check.expected(fname, argname, "a schedule other than plateau", value)
     end
-    if options.per ~= "step" and options.per ~= self.after.per then
-      core.fail("%s: option 'per' has no effect: that of option 'after' counts", fname)
-    end
-    self.per = self.after.per
-  end, function(self, t, total)
-    if t < self.length then return self.start + (1 - self.start) * t / self.length end
-    if not self.after then return 1 end
-    return self.after:_factor(t - self.length, self.after.length or total)
-  end)
+    return value
+  end), "the schedule that follows, any but plateau; nil: the lr stays" },
+  per "step",
+}, function(self, options, declaration)
+  self.start, self.after = options.start, options.after
+  if not self.after then return end
+  declaration:effect(options, "per", options.per == self.after.per, "that of option 'after' counts")
+  self.per = self.after.per
+end, function(self, t, total)
+  if t < self.length then return self.start + (1 - self.start) * t / self.length end
+  if not self.after then return 1 end
+  return self.after:_factor(t - self.length, self.after.length or total)
+end)
 
 function warmup:begin(opt, total)
   local after = self.after
@@ -174,23 +181,24 @@ function warmup:begin(opt, total)
   return self
 end
 
---- optim.schedules.plateau { monitor = "val_loss", mode = nil, factor = 0.1, patience = 10, min_delta = 0,
----                           cooldown = 0, least = 0, per = "epoch" }
+--- optim.schedules.plateau([options])
 ---
 --- Multiplies the lr by factor when monitor has not become better, by more than min_delta, for more than patience
---- epochs; then waits cooldown epochs. The lr does not fall below least. mode "min" or "max" says what better means; by
---- default less, but more for accuracy. It is per epoch: a loop of one's own calls schedule:advance { val_loss = ... }.
----@overload fun(options?: table): optim.Schedule
-local plateau = define("plateau", "epoch", {
-  monitor = "val_loss", mode = check.none, factor = 0.1, patience = 10, min_delta = 0, cooldown = 0, least = 0,
-}, function(self, options, fname)
-  self.better = require "rnn.optim.better"(fname, options)
+--- epochs; then waits cooldown epochs. The lr does not fall below least. It is per epoch: a loop of one's own calls
+--- schedule:advance { val_loss = ... }.
+---@overload fun(options?: optim.schedules.plateau.Options): optim.Schedule
+local plateau = define("plateau", {
+  { "factor", 0.1, SHARE, "of each change, 0 to 1" },
+  { "patience", 10, option.int(0), "epochs without improvement that change nothing" },
+  { "cooldown", 0, option.int(0), "epochs after a change that do not count" },
+  { "least", 0, option.number(0), "the lr that is the lowest" },
+  per "epoch",
+  table.unpack(Better.OPTIONS),
+}, function(self, options)
+  if self.per ~= "epoch" then core.fail("optim.schedules.plateau: option 'per': it is per epoch only") end
+  self.better = Better("optim.schedules.plateau", options)
   self.watched = self.better
-  self.by = share(fname, "factor", options.factor)
-  self.patience = check.int(fname, "option 'patience'", options.patience, 0)
-  self.cooldown = check.int(fname, "option 'cooldown'", options.cooldown, 0)
-  self.least = check.number(fname, "option 'least'", options.least, 0)
-  if self.per ~= "epoch" then core.fail("%s: option 'per': it is per epoch only", fname) end
+  self.by, self.patience, self.cooldown, self.least = options.factor, options.patience, options.cooldown, options.least
 end)
 
 function plateau:begin(opt, _)
@@ -220,19 +228,20 @@ function plateau:load_state(saved, lr)
   self.better:load_state(saved.better)
 end
 
---- optim.schedules.own(f [, { per = "step" }])
+local OWN = option.of("optim.schedules.own", { per "step" })
+
+--- optim.schedules.own(f [, options])
 ---
 --- f(t) is the factor after t steps or epochs: own(function(t) return 1 / (1 + t / 1000) end).
 ---@param f fun(t: integer): number
----@param options? table
+---@param options? optim.schedules.own.Options
 ---@return optim.Schedule
 local Own = class("optim.schedules.own", Schedule)
 schedules.own = Own
 
 function Own:init(f, options)
   self.f = check.callback("optim.schedules.own", "argument 1", f)
-  self.per = check.one_of("optim.schedules.own", "option 'per'",
-    check.options("optim.schedules.own", options, { per = "step" }).per, { "step", "epoch" })
+  self.per = OWN:read(options).per
 end
 
 function Own:_factor(t, _)

@@ -1,5 +1,6 @@
 -- What plot functions return: a chart that can be shown and saved, as often and in as many forms as wanted.
 local check = require "rnn.check"
+local option = require "rnn.option"
 local core = require "rnn.core"
 local layout = require "rnn.plot.layout"
 local style = require "rnn.plot.style"
@@ -25,16 +26,20 @@ local function utf8_locale()
   return (locale:find("utf%-?8") ~= nil)
 end
 
----The figure as lines of text. Depends on nothing but its arguments: width in columns (80) and height in rows, color
----for ANSI colours (false), unicode for Braille rather than ASCII (true).
----@param options? { width?: integer, height?: integer, color?: boolean, unicode?: boolean }
+local TEXT = option.of("rnn.Figure:text", {
+  { "width", COLUMNS, option.int(1, 1000), "columns" },
+  { "height", nil, option.int(8, 1000), "rows" },
+  { "color", false, check.boolean, "ANSI colours" },
+  { "unicode", true, check.boolean, "Braille rather than ASCII" },
+})
+
+---The figure as lines of text. Depends on nothing but its options.
+---@param options? rnn.Figure.text.Options
 ---@return string
 function Figure:text(options)
-  options = check.options("figure:text", options,
-    { width = COLUMNS, height = check.none, color = false, unicode = true })
-  local columns = math.max(NARROWEST, check.int("figure:text", "option 'width'", options.width, 1, 1000))
-  local rows = options.height and check.int("figure:text", "option 'height'", options.height, 8, 1000)
-    or self.chart.matrix and #self.chart.matrix + (self.chart.title and 2 or 1)
+  options = TEXT:read(options, "figure:text")
+  local columns = math.max(NARROWEST, options.width)
+  local rows = options.height or self.chart.matrix and #self.chart.matrix + (self.chart.title and 2 or 1)
     or math.max(14, math.min(26, columns // 5 + 5))
   local list = layout(self.chart, style.terminal(columns, rows))
   return terminal(list, options)

@@ -7,6 +7,7 @@
 -- A chart, which layout.lua draws: { title, xlabel, ylabel, log_y, bars = boolean, x = "number" | "whole" | "date",
 -- series = { { label, x, y }, ... } }.
 local check = require "rnn.check"
+local option = require "rnn.option"
 local core = require "rnn.core"
 local count = require "rnn.plot.bins"
 local new_figure = require "rnn.plot.figure"
@@ -15,28 +16,43 @@ local values = require "rnn.plot.values"
 
 local plot = {}
 
-local function options_and(own)
-  local known = { title = check.none, xlabel = check.none, ylabel = check.none, log_y = false, file = check.none,
-    width = 800, height = 420 }
-  for name, default in pairs(own) do known[name] = default end
-  return known
-end
+local label = option.kind("string", function(fname, argname, v) return text.clean(check.string(fname, argname, v)) end)
 
-local SERIES = options_and { x = check.none, order = check.none }
-local LINES = options_and {}
-local HISTOGRAM = options_and { bins = check.none }
+local HIGHEST <const> = 8000
 
-local function label(fname, argname, v) return v ~= nil and text.clean(check.string(fname, argname, v)) or nil end
+local TITLE = { "title", nil, label, "above the plot" }
+local WIDTH = { "width", 800, option.int(200, 8000), "of the picture" }
+local FILE = { "file", nil, option.kind("string", option.any), "a name that ends in .svg or .png" } -- finish checks
 
--- Checks the common options, makes the figure and shows or saves it.
+local COMMON = {
+  TITLE,
+  { "xlabel", nil, label, "below the x axis" },
+  { "ylabel", nil, label, "beside the y axis" },
+  { "log_y", false, check.boolean, "a logarithmic y axis" },
+  WIDTH,
+  { "height", 420, option.int(150, HIGHEST), "of the picture" },
+  FILE,
+}
+
+local SERIES = option.of("plot.series", COMMON, {
+  { "x", nil, option.any, "numbers or dates \"YYYY-MM-DD\" that all series share; 1, 2, 3 ..." },
+  { "order", nil, option.kind("string[]", check.table), "names as the legend shall list them" },
+})
+local LINES = option.of("plot.lines", COMMON)
+local LINE = option.of("plot.lines: line", {
+  { "x", nil, option.any, "numbers or dates" }, { "y", nil, option.any, "numbers" },
+  { "label", nil, option.any, "for the legend" },
+})
+local HISTOGRAM = option.of("plot.histogram", COMMON, {
+  { "bins", nil, option.int(1, 1000), "number of bars; the default grows with the cube root of the number of values, "
+    .. "up to 60" },
+})
+
+-- Makes the figure and shows or saves it.
 local function finish(fname, options, chart)
-  for _, name in ipairs { "title", "xlabel", "ylabel" } do
-    chart[name] = label(fname, ("option '%s'"):format(name), options[name])
-  end
-  chart.log_y = options.log_y and check.boolean(fname, "option 'log_y'", options.log_y) or false
-  local width = check.int(fname, "option 'width'", options.width, 200, 8000)
-  local height = check.int(fname, "option 'height'", options.height, 150, 8000)
-  local figure, file = new_figure(chart, width, height), options.file
+  chart.title, chart.xlabel, chart.ylabel = options.title, options.xlabel, options.ylabel
+  chart.log_y = options.log_y or false
+  local figure, file = new_figure(chart, options.width, options.height), options.file
   if file == nil then
     figure:print()
     return figure
@@ -62,14 +78,14 @@ end
 -- Names of series: first those of order, then the others by name.
 local function ordered(fname, fields, order)
   local rank, names = {}, {}
-  for i, name in ipairs(order and check.table(fname, "option 'order'", order) or {}) do
-    if fields[name] == nil or SERIES[name] ~= nil then
+  for i, name in ipairs(order or {}) do
+    if fields[name] == nil or SERIES.by_name[name] then
       check.expected(fname, ("order[%d]"):format(i), "the name of a series", name)
     end
     rank[name] = i
   end
   for name in pairs(fields) do
-    if SERIES[name] == nil then names[#names + 1] = name end
+    if not SERIES.by_name[name] then names[#names + 1] = name end
   end
   table.sort(names, function(a, b)
     local ra, rb = rank[a] or math.huge, rank[b] or math.huge
@@ -79,19 +95,18 @@ local function ordered(fname, fields, order)
   return names
 end
 
-local function listed(known)
+-- The names of the options of series.
+local function known_options()
   local names = {}
-  for name in pairs(known) do names[#names + 1] = name end
+  for i, row in ipairs(SERIES.rows) do names[i] = row[1] end
   table.sort(names)
-  return table.concat(names, ", ")
+  return names
 end
 
 ---Named series over time: plot.series { actual = t, forecast = u, title = "Ridership", file = "forecast.svg" }.
 ---
----Every field that is no option is a series. They share x (default 1, 2, 3 ...): numbers or dates "YYYY-MM-DD".
----Options: title, xlabel, ylabel, x, order (names as the legend shall list them), log_y, width, height, file.
----Errors: no series, series of unequal lengths.
----@param fields table
+---Every field that is no option is a series. They share x. Errors: no series, series of unequal lengths.
+---@param fields plot.series.Options
 ---@return rnn.Figure? figure
 ---@return string? message
 ---@return string? code
@@ -101,14 +116,15 @@ function plot.series(fields)
   for name, v in pairs(fields) do
     if type(name) ~= "string" then
       core.fail("%s: series need names, as in { actual = values }; there is one at [%s]", fname, tostring(name))
-    elseif SERIES[name] ~= nil then
+    elseif SERIES.by_name[name] then
       options[name] = v
     elseif type(v) ~= "table" and not core.is_tensor(v) and not core.is_numbers(v) then
-      core.fail("%s: '%s' is no option (%s), and as a series it must be an array of numbers or a tensor, got %s", fname,
-        name, listed(SERIES), check.describe(v))
+      local known = known_options()
+      core.fail("%s: '%s' is no option (%s), and as a series it must be an array of numbers or a tensor, got %s%s",
+        fname, name, table.concat(known, ", "), check.describe(v), check.nearest(name, known))
     end
   end
-  options = check.options(fname, options, SERIES)
+  options = SERIES:read(options)
   local chart = { series = {}, x = "whole" }
   for i, name in ipairs(ordered(fname, fields, options.order)) do
     local quoted = ("'%s'"):format(name)
@@ -123,16 +139,15 @@ end
 
 ---Curves with their own positions: plot.lines({ { y = losses, label = "train" }, { x = epochs, y = valid } }, options).
 ---
----Options: title, xlabel, ylabel, log_y (logarithmic y axis), width, height, file.
 ---Errors: no line, x and y of unequal lengths, dates in some lines only.
 ---@param lines { x?: any, y: any, label?: string }[]
----@param options? table
+---@param options? plot.lines.Options
 ---@return rnn.Figure? figure
 ---@return string? message
 ---@return string? code
 function plot.lines(lines, options)
   local fname = "plot.lines"
-  options = check.options(fname, options, LINES)
+  options = LINES:read(options)
   if type(lines) ~= "table" or #lines == 0 then
     check.expected(fname, "argument 1 (lines)", "an array of { x =, y =, label = }", lines)
   end
@@ -140,14 +155,14 @@ function plot.lines(lines, options)
   for i, line in ipairs(lines) do
     local name = ("lines[%d]"):format(i)
     check.table(fname, name, line)
-    line = check.options(fname .. ": " .. name, line, { x = check.none, y = check.none, label = check.none })
+    line = LINE:read(line, fname .. ": " .. name)
     local y = values.numbers(fname, name .. ".y", line.y)
     local x, kind = positions(fname, name .. ".x", line.x, name .. ".y", y)
     kinds[kind] = true
     if kinds.date and (kinds.number or kinds.whole) then
       core.fail("%s: %s.x: lines in one plot must have dates all or none", fname, name)
     end
-    chart.series[i] = { label = label(fname, name .. ".label", line.label), x = x, y = y }
+    chart.series[i] = { label = line.label ~= nil and label(fname, name .. ".label", line.label) or nil, x = x, y = y }
   end
   chart.x = kinds.date and "date" or kinds.number and "number" or "whole"
   return finish(fname, options, chart)
@@ -155,45 +170,47 @@ end
 
 ---How values are distributed: plot.histogram(weights, { bins = 30, title = "weights" }).
 ---
----Values that are not finite are left out. Options: bins (number of bars; the default grows with the cube root of the
----number of values, up to 60), title, xlabel, ylabel, log_y, width, height, file.
+---Values that are not finite are left out.
 ---@param data any an array of numbers or a tensor of any shape
----@param options? table
+---@param options? plot.histogram.Options
 ---@return rnn.Figure? figure
 ---@return string? message
 ---@return string? code
 function plot.histogram(data, options)
   local fname = "plot.histogram"
-  options = check.options(fname, options, HISTOGRAM)
-  local bins = options.bins and check.int(fname, "option 'bins'", options.bins, 1, 1000)
-  local edges, counts = count(values.all(fname, "argument 1 (values)", data), bins)
+  options = HISTOGRAM:read(options)
+  local edges, counts = count(values.all(fname, "argument 1 (values)", data), options.bins)
   return finish(fname, options, { bars = true, x = "number", series = { { x = edges, y = counts } } })
 end
 
-local MATRIX = { rows = check.none, columns = check.none, title = check.none, file = check.none, width = 800,
-  height = check.none }
+local NAMES = option.kind("string[]", check.table)
+local MATRIX = option.of("plot.matrix", {
+  { "rows", nil, NAMES, "names of the rows; numbers by default" },
+  { "columns", nil, NAMES, "names of the columns" },
+  TITLE, WIDTH,
+  { "height", nil, option.int(150, HIGHEST), "of the picture; as many rows take by default" },
+  FILE,
+})
 
 -- The names of rows or columns: given, or their numbers.
-local function names(fname, option, list, wanted)
-  local argname, out = ("option '%s'"):format(option), {}
-  if list ~= nil and #check.table(fname, argname, list) ~= wanted then
-    core.fail("%s: %s: %d names for %d %s", fname, argname, #list, wanted, option)
-  end
+local function names(fname, name, list, wanted)
+  local argname, out = ("option '%s'"):format(name), {}
+  if list and #list ~= wanted then core.fail("%s: %s: %d names for %d %s", fname, argname, #list, wanted, name) end
   for i = 1, wanted do out[i] = list and label(fname, argname, list[i]) or tostring(i) end
   return out
 end
 
 ---A matrix as cells, darker for larger values: plot.matrix(weights, { rows = words, columns = source_words }).
 ---
----Options: rows and columns (names), title, width, height, file. Errors: rows of unequal lengths, no value.
+---Errors: rows of unequal lengths, no value.
 ---@param data any a tensor (rows, columns), or an array of arrays of numbers
----@param options? table
+---@param options? plot.matrix.Options
 ---@return rnn.Figure? figure
 ---@return string? message
 ---@return string? code
 function plot.matrix(data, options)
   local fname = "plot.matrix"
-  options = check.options(fname, options, MATRIX)
+  options = MATRIX:read(options)
   if core.is_tensor(data) then data = check.tensor(fname, "argument 1 (data)", data, nil, 2):totable() end
   check.table(fname, "argument 1 (data)", data)
   local matrix, columns = {}, nil
@@ -205,7 +222,7 @@ function plot.matrix(data, options)
     end
   end
   if not columns or columns == 0 then check.expected(fname, "argument 1 (data)", "a matrix with values", data) end
-  options.height = options.height or math.max(150, 90 + 28 * #matrix)
+  options.height = options.height or math.min(math.max(150, 90 + 28 * #matrix), HIGHEST)
   local chart = { matrix = matrix, rows = names(fname, "rows", options.rows, #matrix),
     columns = names(fname, "columns", options.columns, columns) }
   return finish(fname, options, chart)

@@ -7,22 +7,27 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local option = require "rnn.option"
 local characters = require "rnn.text.characters"
 local merges = require "rnn.text.merges"
 local Vocab = require "rnn.text.vocab"
 
---- text.bpe(corpus, { size = 8000 }) -> vocabulary
+--- text.bpe(corpus, options) -> vocabulary
 ---
---- Parts of words, learnt from a string or a list of strings: size ids at most (65,535), among them every character of
---- the corpus (the most frequent ones, where they are more), a newline and the blank that ends a word. Rare and new
---- words become several ids, so that only a new character is unknown. decode(encode(s)) is s, but that white space
---- between words becomes one blank and none is kept at the ends of lines; newlines stay.
+--- Parts of words, learnt from a string or a list of strings: size ids at most, among them every character of the
+--- corpus (the most frequent ones, where they are more), a newline and the blank that ends a word. Rare and new words
+--- become several ids, so that only a new character is unknown. decode(encode(s)) is s, but that white space between
+--- words becomes one blank and none is kept at the ends of lines; newlines stay.
 ---@class text.Bpe : text.Vocab
 ---@field merges integer[] pairs of ids, left << 16 | right, in the order they were learnt
----@overload fun(corpus: string|string[], options: { size: integer }): text.Bpe
+---@overload fun(corpus: string|string[], options: text.bpe.Options): text.Bpe
 local Bpe = class("text.Bpe", Vocab)
 
 Bpe.unknown_text = characters.REPLACEMENT
+
+local OPTIONS = option.of("text.bpe", {
+  { "size", nil, option.int(6, merges.IDS), "ids at most, such as 8000; up to 65,535", required = true },
+})
 
 local CACHED = 50000 -- words whose ids are kept
 local CACHED_BYTES = 64 -- of such a word
@@ -76,8 +81,7 @@ end
 
 function Bpe:init(corpus, options)
   local fname = "text.bpe"
-  local size = check.options(fname, options, { size = check.none }).size
-  check.int(fname, "option 'size'", size, 6, merges.IDS)
+  local size = OPTIONS:read(options).size
   local words = {}
   for _, s in ipairs(self._corpus(fname, corpus)) do
     for_words(characters.clean(s), function(word) words[word] = (words[word] or 0) + 1 end, function() end)

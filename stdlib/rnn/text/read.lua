@@ -2,20 +2,24 @@
 
 local core = require "rnn.core"
 local check = require "rnn.check"
+local option = require "rnn.option"
 local characters = require "rnn.text.characters"
 
---- text.read(path [, { invalid = "error" }]) -> string | nil, message
+local OPTIONS = option.of("text.read", {
+  { "invalid", "error", option.one_of { "error", "replace" }, "bytes that are no UTF-8 are an error that says where "
+    .. "the first one is (the file is in another encoding, or is no text), or become U+FFFD" },
+})
+
+--- text.read(path [, options]) -> string | nil, message
 ---
---- The whole of a text file in UTF-8, without a byte order mark. Bytes that are no UTF-8 are an error that says where
---- the first one is: the file is in another encoding, or is no text. With invalid = "replace" each becomes U+FFFD.
+--- The whole of a text file in UTF-8, without a byte order mark.
 ---@param path string
----@param options? { invalid?: "error"|"replace" }
+---@param options? text.read.Options
 ---@return string?
 ---@return string? message
 return function(path, options)
   check.string("text.read", "argument 1 (path)", path)
-  local invalid = check.options("text.read", options, { invalid = "error" }).invalid
-  check.one_of("text.read", "option 'invalid'", invalid, { "error", "replace" })
+  local invalid = OPTIONS:read(options).invalid
   local s, message = core.file_read(path)
   if not s then return nil, "text.read: " .. message end
   local kind = core.file_kind(s)

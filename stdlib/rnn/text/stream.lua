@@ -4,9 +4,10 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local option = require "rnn.option"
 local place = require "rnn.data.place"
 
---- text.stream(ids, { batch = 32, time = 64 }) -> stream
+--- text.stream(ids [, options]) -> stream
 ---
 --- Cuts a text into `batch` parts of equal length, one for each row, and gives windows of `time` steps of all of them:
 --- `for x, y in stream do ... end`, x and y int32 (batch, time), y the ids that follow those of x. Row n of a window
@@ -20,12 +21,17 @@ local place = require "rnn.data.place"
 ---@field continues boolean true: rows go on from window to window
 ---@field batch integer
 ---@field time integer
----@overload fun(ids: integer[]|rnn.Tensor, options?: { batch?: integer, time?: integer }): text.Stream
+---@overload fun(ids: integer[]|rnn.Tensor, options?: text.stream.Options): text.Stream
 local Stream = class("text.Stream")
 
 Stream.continues = true
 
 local fname = "text.stream"
+
+local OPTIONS = option.of(fname, {
+  { "batch", 32, option.int(1), "rows: parts of the text that are read side by side" },
+  { "time", 64, option.int(1), "steps of a window" },
+})
 
 function Stream:init(ids, options)
   if type(ids) == "table" and not getmetatable(ids) then
@@ -33,9 +39,8 @@ function Stream:init(ids, options)
     ids = core.tensor(ids, "int32")
   end
   check.tensor(fname, "argument 1 (ids)", ids, "int32", 1)
-  options = check.options(fname, options, { batch = 32, time = 64 })
-  self.batch = check.int(fname, "option 'batch'", options.batch, 1)
-  self.time = check.int(fname, "option 'time'", options.time, 1)
+  options = OPTIONS:read(options)
+  self.batch, self.time = options.batch, options.time
   local pairs_ = #ids - 1 -- of an id and the next one
   if pairs_ < self.batch then
     core.fail("%s: %d ids are too few for %d rows with one to learn and one to foretell each", fname, #ids, self.batch)

@@ -3,6 +3,7 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local option = require "rnn.option"
 
 --- text.Vocab: ids for the parts of a text. text.chars, text.words and text.bpe make them.
 ---
@@ -56,19 +57,24 @@ function Vocab:__len()
   return #self.tokens
 end
 
---- vocab:encode(s [, { start = false, stop = false }]) -> list of ids
+local ENCODE = option.of("text.Vocab:encode", {
+  { "start", false, check.boolean, "<s> before the text" },
+  { "stop", false, check.boolean, "</s> behind it" },
+})
+
+--- vocab:encode(s [, options]) -> list of ids
 ---
---- The ids of a text, with <s> before and </s> behind it if wanted. What the vocabulary does not have becomes
+--- The ids of a text. What the vocabulary does not have becomes
 --- v.unknown; a byte that is no UTF-8 counts as U+FFFD. An empty text has no ids.
 ---@param s string
----@param options? { start?: boolean, stop?: boolean }
+---@param options? text.Vocab.encode.Options
 ---@return integer[]
 function Vocab:encode(s, options)
   local fname = "vocab:encode"
-  options = check.options(fname, options, { start = false, stop = false })
-  local ids = check.boolean(fname, "option 'start'", options.start) and { self.start } or {}
+  options = ENCODE:read(options, fname)
+  local ids = options.start and { self.start } or {}
   self:_append(fname, s, ids)
-  if check.boolean(fname, "option 'stop'", options.stop) then ids[#ids + 1] = self.stop end
+  if options.stop then ids[#ids + 1] = self.stop end
   return ids
 end
 

@@ -3,26 +3,32 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local option = require "rnn.option"
 local characters = require "rnn.text.characters"
 local lowercase = require "rnn.lowercase"
 local split = require "rnn.text.split"
 local Vocab = require "rnn.text.vocab"
 
---- text.words(corpus [, { size = nil, min_count = 1, tokenize = "words", lowercase = false }]) -> vocabulary
+--- text.words(corpus [, options]) -> vocabulary
 ---
---- An id for each word of a corpus, the most frequent first, those of equal frequency in the order of their bytes:
----   size        at most so many ids, with the three special ones
----   min_count   only words that are there so often
----   tokenize    "words": as text.tokens; "spaces": what stands between white space; or a function s -> list of words,
----               which a file cannot hold: after rnn.load set vocab.tokenize to it again
----   lowercase   of all text first
---- The corpus is a string or a list; an entry of it, and what encode takes, is a string or a list of words. A word
---- <unk>, <s> or </s> of the text is the special id. decode puts a blank between words. A corpus without words raises
---- an error.
+--- An id for each word of a corpus, the most frequent first, those of equal frequency in the order of their bytes. The
+--- corpus is a string or a list; an entry of it, and what encode takes, is a string or a list of words. A word <unk>,
+--- <s> or </s> of the text is the special id. decode puts a blank between words. A corpus without words raises an
+--- error.
 ---@class text.Words : text.Vocab
 ---@field tokenize "words"|"spaces"|fun(s: string): string[]
----@overload fun(corpus: string|table, options?: table): text.Words
+---@overload fun(corpus: string|table, options?: text.words.Options): text.Words
 local Words = class("text.Words", Vocab)
+
+local OPTIONS = option.of("text.words", {
+  { "size", nil, option.int(4), "at most so many ids, with the three special ones" },
+  { "min_count", 1, option.int(1), "only words that are there so often" },
+  { "tokenize", "words", option.kind('"words"|"spaces"|function', function(fname, argname, value)
+    return type(value) == "function" and value or check.one_of(fname, argname, value, { "words", "spaces" })
+  end, { '"words"', '"spaces"' }), "as text.tokens; what stands between white space; or a function s -> list of words, "
+    .. "which a file cannot hold: after rnn.load set vocab.tokenize to it again" },
+  { "lowercase", false, check.boolean, "all text, before it is cut" },
+})
 
 -- Words that somebody else has cut, in valid UTF-8.
 local function given(fname, argname, words)
@@ -56,13 +62,9 @@ end
 
 function Words:init(corpus, options)
   local fname = "text.words"
-  options = check.options(fname, options, { size = check.none, min_count = 1, tokenize = "words", lowercase = false })
-  local size = options.size and check.int(fname, "option 'size'", options.size, 4) or math.huge
-  local least = check.int(fname, "option 'min_count'", options.min_count, 1)
-  self.tokenize, self.lowercase = options.tokenize, check.boolean(fname, "option 'lowercase'", options.lowercase)
-  if type(self.tokenize) ~= "function" then
-    check.one_of(fname, "option 'tokenize'", self.tokenize, { "words", "spaces" })
-  end
+  options = OPTIONS:read(options)
+  local size, least = options.size or math.huge, options.min_count
+  self.tokenize, self.lowercase = options.tokenize, options.lowercase
   self:_begin()
   if type(corpus) == "string" then corpus = { corpus } end
   check.table(fname, "argument 1 (corpus)", corpus)
