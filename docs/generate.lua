@@ -148,7 +148,7 @@ local function option_types()
   for _, item in ipairs(require "rnn.doc.public"()) do
     local declaration = doc.declaration(item.name)
     if declaration then
-      local lines = { ("---@class %s.Options"):format(declaration.fname) }
+      local lines = { ("---@class %s.Options"):format((declaration.fname:gsub(":", "."))) }
       for _, row in ipairs(declaration.rows) do
         lines[#lines + 1] = ("---@field %s? %s %s"):format(row[1], (option.type_of(row)), row[4])
       end

@@ -116,7 +116,7 @@ end
 local function declaration_of(entry)
   local name = entry.signature:match "^[%w_.:]+"
   pcall(require, entry.module)
-  return option.declared(name) or option.declared("rnn." .. name)
+  return option.declared(name) or option.declared("rnn." .. name) or option.declared(entry.name)
 end
 
 local function written(value)
