@@ -150,7 +150,7 @@ local function option_types()
     if declaration then
       local lines = { ("---@class %s.Options"):format((declaration.fname:gsub(":", "."))) }
       for _, row in ipairs(declaration.rows) do
-        lines[#lines + 1] = ("---@field %s? %s %s"):format(row[1], (option.type_of(row)), row[4])
+        lines[#lines + 1] = ("---@field %s%s %s %s"):format(row[1], row.required and "" or "?", (option.type_of(row)), row[4])
       end
       blocks[#blocks + 1] = table.concat(lines, "\n") .. "\n"
     end

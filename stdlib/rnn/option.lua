@@ -8,7 +8,7 @@
 --   local given = OPTIONS:read(argument)      -- { bias = true }, or an error at the user's line
 --
 -- A row has the name, the default (nil: none), a check as in check.lua, f(fname, argname, value) -> value, and the
--- meaning, a phrase.
+-- meaning, a phrase; with required = true the option must be given, for then nil, too, is checked.
 
 local core = require "rnn.core"
 local check = require "rnn.check"
@@ -143,7 +143,7 @@ function Declaration:read(given, fname)
   for _, row in ipairs(self.rows) do
     local name, value = row[1], row[2]
     if given and given[name] ~= nil then value = given[name] end
-    if value ~= nil then merged[name] = row[3](fname, ("option '%s'"):format(name), value) end
+    if value ~= nil or row.required then merged[name] = row[3](fname, ("option '%s'"):format(name), value) end
   end
   return merged
 end

@@ -131,7 +131,7 @@ local function option_rows(declaration)
     local _, values = option.type_of(row)
     local choices = values and type(row[2]) == "string" and (" (%s)"):format(table.concat(values, ", "))
     rows[#rows + 1] = { row[2] == nil and row[1] or ("%s = %s"):format(row[1], written(row[2])),
-      row[4] .. (choices or "") }
+      row[4] .. (choices or "") .. (row.required and "; must be given" or "") }
   end
   return rows
 end
