@@ -3,6 +3,7 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local option = require "rnn.option"
 local guard = require "rnn.guard"
 local nest = require "rnn.nest"
 local Cell = require("rnn.nn.cell").Cell
@@ -288,6 +289,20 @@ end)
 local names = {}
 for i, each in ipairs(checks) do names[i] = each.name end
 
+local OPTIONS = option.of("rnn.cell_check", {
+  { "inputs", 3, option.int(1), "inputs of the cell that a class makes" },
+  { "units", 4, option.int(1), "units of that cell" },
+  { "arguments", nil, check.table, "further arguments of the constructor" },
+  { "samples", 3, option.int(2), "sequences of a batch, at least 2" },
+  { "skip", nil, option.kind("string[]", function(fname, argname, value)
+    for i, name in ipairs(check.table(fname, argname, value)) do
+      check.one_of(fname, ("%s[%d]"):format(argname, i), name, names)
+    end
+    return value
+  end), "names of checks that are left out" },
+  { "quiet", false, check.boolean, "prints nothing" },
+})
+
 --- rnn.cell_check(cell [, options]) -> true
 ---
 --- What every cell should pass; a class is made with (inputs, units, arguments ...). One line is printed for each
@@ -302,23 +317,17 @@ for i, each in ipairs(checks) do names[i] = each.name end
 ---   streams     pieces of a sequence equal the whole
 ---   steps       layer:step equals the whole
 ---   files       saved and loaded, the same bits
---- Options: inputs = 3, units = 4, arguments = {} of the constructor, samples = 3 (sequences of a batch, at least 2),
---- skip = {} (names of checks), quiet = false. Random numbers go on as if nothing had been. Errors: all that is wrong.
+--- Random numbers go on as if nothing had been. Errors: all that is wrong.
 ---@param cell nn.Cell|table a cell or a class of nn.cell
----@param options? table
+---@param options? rnn.cell_check.Options
 ---@return boolean true
 local function cell_check(cell, options)
   local fname = "cell_check"
-  options = check.options(fname, options, { inputs = 3, units = 4, arguments = {}, samples = 3, skip = {},
-    quiet = false })
+  options = OPTIONS:read(options, fname)
+  local inputs, samples = options.inputs, options.samples
   local skip, wrong, random = {}, {}, core.random_state()
   local here = select(2, pcall(core.fail, "")) -- the position that begins messages
-  for i, name in ipairs(check.table(fname, "option 'skip'", options.skip)) do
-    skip[check.one_of(fname, ("option 'skip'[%d]"):format(i), name, names)] = true
-  end
-  local inputs = check.int(fname, "option 'inputs'", options.inputs, 1)
-  local samples = check.int(fname, "option 'samples'", options.samples, 2)
-  check.table(fname, "option 'arguments'", options.arguments)
+  for _, name in ipairs(options.skip or {}) do skip[name] = true end
   local is_class = type(cell) == "table" and class.derives(cell, Cell)
   if not is_class and not class.is_a(cell, Cell) then
     check.expected(fname, "argument 1 (cell)", "a cell, or a class of nn.cell", cell)
@@ -328,8 +337,7 @@ local function cell_check(cell, options)
   end
   core.finally(fname, function() core.random_state(random) end, function()
     core.seed(3)
-    if is_class then cell = cell(inputs, check.int(fname, "option 'units'", options.units, 1),
-      table.unpack(options.arguments)) end
+    if is_class then cell = cell(inputs, options.units, table.unpack(options.arguments or {})) end
     if math.type(cell.inputs) == "integer" then inputs = cell.inputs end
     local case = setmetatable({ cell = cell, samples = samples, input = core.randn(samples, STEPS, inputs),
       lengths = { STEPS, 0 } }, Case)

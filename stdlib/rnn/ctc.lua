@@ -7,38 +7,46 @@
 local core = require "rnn.core"
 local check = require "rnn.check"
 local choice = require "rnn.choice"
+local option = require "rnn.option"
 
 local ctc = {}
+
+local BLANK = { "blank", nil, option.int(1), "class of the blank; the last where it is not given" }
+
+local LOSS = option.of("ctc.loss", {
+  BLANK,
+  { "skip_impossible", false, check.boolean, "leaves sequences out whose labels have more frames than there are" },
+  { "padded", false, check.boolean, "labels 0 are padding where there are no lengths" },
+  { "sample_weights", nil, option.kind("rnn.Tensor", function(fname, argname, value)
+    return check.tensor(fname, argname, value, "float", 1)
+  end), "float (N), how many times each sequence counts; one of weight 0 is left out, whatever it holds" },
+  { "reduction", "mean", option.one_of { "mean", "sum", "none" }, "by label, the sum over the sequences over the "
+    .. "number of all labels; the sum; or the value of each sequence, (N)" },
+})
+local GREEDY = option.of("ctc.greedy", { BLANK })
+local BEAM = option.of("ctc.beam", { { "width", 16, option.int(1), "how many beginnings are followed" }, BLANK })
 
 local function blank_of(fname, options, classes)
   return options.blank == nil and classes or check.int(fname, "option 'blank'", options.blank, 1, classes)
 end
 
---- ctc.loss(logits, labels [, { blank = C, skip_impossible = false, padded = false, sample_weights = nil,
---- reduction = "mean" }]) -> scalar
+--- ctc.loss(logits, labels [, options]) -> scalar
 ---
 --- -log of the probability of the labels, by label: the sum over the sequences divided by the number of all labels.
 --- logits (N, T, C) are plain sums; with lengths, what is behind them does not count. labels int32 (N, S) from 1,
 --- with lengths, or with padded = true padded with 0. labels that have more frames than there are (one each, and a
 --- blank between two equal ones) are impossible: an error, or with skip_impossible that sequence is left out.
---- sample_weights (N) and reduction are as in nn.mse: "none" gives the value of each sequence, (N).
 ---@param logits rnn.Tensor
 ---@param labels rnn.Tensor
----@param options? table
+---@param options? ctc.loss.Options
 ---@return rnn.Tensor
 function ctc.loss(logits, labels, options)
   local fname = "ctc.loss"
   check.tensor(fname, "argument 1 (logits)", logits, "float", 3)
   check.tensor(fname, "argument 2 (labels)", labels, "int32", 2)
-  options = check.options(fname, options, { blank = check.none, skip_impossible = false, padded = false,
-    sample_weights = check.none, reduction = "mean" })
-  local skip = check.boolean(fname, "option 'skip_impossible'", options.skip_impossible)
-  local padded = check.boolean(fname, "option 'padded'", options.padded)
-  local weights = options.sample_weights
-  if weights ~= nil then check.tensor(fname, "option 'sample_weights'", weights, "float", 1) end
-  check.one_of(fname, "option 'reduction'", options.reduction, { "mean", "sum", "none" })
-  return core.ctc_loss(logits, labels, blank_of(fname, options, logits:size(3)), skip and 1 or 0, padded, weights,
-    options.reduction)
+  options = LOSS:read(options)
+  return core.ctc_loss(logits, labels, blank_of(fname, options, logits:size(3)), options.skip_impossible and 1 or 0,
+    options.padded, options.sample_weights, options.reduction)
 end
 
 -- Logits as rows (N * T, C) without history. Errors: a frame of a sequence that allows no choice.
@@ -61,17 +69,17 @@ local function each(logits, f)
   return results, scores
 end
 
---- ctc.greedy(logits [, { blank = C }]) -> list of lists of labels
+--- ctc.greedy(logits [, options]) -> list of lists of labels
 ---
 --- The likeliest class of each frame, read as labels: "best path decoding", quick and not always the likeliest labels.
 --- Errors: a frame whose logits hold nan, +inf, or -inf alone.
 ---@param logits rnn.Tensor (N, T, C), with lengths or without
----@param options? { blank?: integer }
+---@param options? ctc.greedy.Options
 ---@return integer[][]
 function ctc.greedy(logits, options)
   local fname = "ctc.greedy"
   check.tensor(fname, "argument 1 (logits)", logits, "float", 3)
-  local blank = blank_of(fname, check.options(fname, options, { blank = check.none }), logits:size(3))
+  local blank = blank_of(fname, GREEDY:read(options), logits:size(3))
   local best = frames_of(fname, logits):argmax(-1):totable()
   return (each(logits, function(before, frames)
     local labels, last = {}, blank
@@ -153,23 +161,21 @@ local function search(rows, before, frames, blank, width)
   return beam[1]
 end
 
---- ctc.beam(logits [, { width = 16, blank = C }]) -> list of lists of labels, list of log-probabilities
+--- ctc.beam(logits [, options]) -> list of lists of labels, list of log-probabilities
 ---
 --- Prefix beam search: the chances of all frames' readings of the same labels are added, and the width likeliest
 --- beginnings are followed (Graves 2008, section 7.5; Hannun et al. 2014). The second result is the logarithm of the
 --- probability of each sequence's labels, as far as the beam has followed it: never more than the true one.
 --- Errors: a frame whose logits hold nan, +inf, or -inf alone.
 ---@param logits rnn.Tensor (N, T, C), with lengths or without
----@param options? { width?: integer, blank?: integer }
+---@param options? ctc.beam.Options
 ---@return integer[][]
 ---@return number[]
 function ctc.beam(logits, options)
   local fname = "ctc.beam"
   check.tensor(fname, "argument 1 (logits)", logits, "float", 3)
-  options = check.options(fname, options, { width = 16, blank = check.none })
-  local width = check.int(fname, "option 'width'", options.width, 1)
-  local classes = logits:size(3)
-  local blank = blank_of(fname, options, classes)
+  options = BEAM:read(options)
+  local width, blank = options.width, blank_of(fname, options, logits:size(3))
   local rows = frames_of(fname, logits):log_softmax(-1):totable()
   return each(logits, function(before, frames)
     local best, labels = search(rows, before, frames, blank, width), {}

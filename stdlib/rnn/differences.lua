@@ -3,6 +3,7 @@
 
 local core = require "rnn.core"
 local check = require "rnn.check"
+local option = require "rnn.option"
 
 local double = core.precision == "double"
 
@@ -114,11 +115,11 @@ local function place(t, i)
   return "(" .. table.concat(index, ", ") .. ")"
 end
 
-local CHECK = {
-  eps = double and 1e-5 or 1e-2,
-  atol = double and 1e-7 or 1e-2,
-  rtol = double and 1e-5 or 1e-2,
-}
+local CHECK = option.of("rnn.gradcheck", {
+  { "eps", double and 1e-5 or 1e-2, check.positive, "by how much elements are moved" },
+  { "atol", double and 1e-7 or 1e-2, option.number(0), "how much gradients may differ" },
+  { "rtol", double and 1e-5 or 1e-2, option.number(0), "how much more, as a share of the difference" },
+})
 
 --- rnn.gradcheck(f, inputs [, options]) -> true
 ---
@@ -130,13 +131,11 @@ local CHECK = {
 --- and both values; an f without a tensor as result, or one that gives other numbers when it is called again.
 ---@param f fun(...): any a function or a model
 ---@param inputs rnn.Tensor|any[] what f is called with
----@param options? { eps?: number, atol?: number, rtol?: number } eps: by how much elements are moved
+---@param options? rnn.gradcheck.Options
 ---@return boolean true
 function differences.gradcheck(f, inputs, options)
   check_callable("gradcheck", f)
-  options = check.options("gradcheck", options, CHECK)
-  for name in pairs(CHECK) do check.number("gradcheck", "option '" .. name .. "'", options[name], 0) end
-  check.positive("gradcheck", "option 'eps'", options.eps)
+  options = CHECK:read(options, "gradcheck")
   if not core.recording() then core.fail("gradcheck: there are no gradients under no_grad") end
   local given, list, keys = leaves_of("gradcheck", inputs)
   local run = repeatable(f, given)

@@ -8,6 +8,7 @@
 
 local core = require "rnn.core"
 local check = require "rnn.check"
+local option = require "rnn.option"
 
 local ops = core._linalg
 
@@ -30,17 +31,20 @@ function linalg.cholesky(a) return ops.cholesky(a) end
 ---@return rnn.Tensor
 function linalg.solve(a, b) return ops.solve(a, b) end
 
---- linalg.solve_triangular(a, b [, { upper = false }]) -> x
+local TRIANGLE = option.of("linalg.solve_triangular", {
+  { "upper", false, check.boolean, "a is an upper triangle" },
+})
+
+--- linalg.solve_triangular(a, b [, options]) -> x
 ---
 --- The same where a (..., n, n) is a lower or an upper triangle; what lies on its other side is not read. Has
 --- gradients. Errors: a 0 on the diagonal, sizes that differ.
 ---@param a rnn.Tensor
 ---@param b rnn.Tensor
----@param options? { upper?: boolean }
+---@param options? linalg.solve_triangular.Options
 ---@return rnn.Tensor
 function linalg.solve_triangular(a, b, options)
-  options = check.options("linalg.solve_triangular", options, { upper = false })
-  return ops.solve_triangular(a, b, check.boolean("linalg.solve_triangular", "option 'upper'", options.upper))
+  return ops.solve_triangular(a, b, TRIANGLE:read(options).upper)
 end
 
 --- linalg.inv(a) -> tensor
@@ -182,20 +186,21 @@ end
 ---@return rnn.Tensor
 function linalg.svdvals(a) return values("linalg.svdvals", a) end
 
---- linalg.matrix_rank(a [, { tolerance = nil }]) -> int32 tensor (...)
+local RANK = option.of("linalg.matrix_rank", {
+  { "tolerance", nil, option.number(0), "by default max(m, n) times the precision of the largest singular value" },
+})
+
+--- linalg.matrix_rank(a [, options]) -> int32 tensor (...)
 ---
---- How many singular values of matrices (..., m, n) are greater than tolerance: by default max(m, n) times the
---- precision of the largest. Errors: --deterministic.
+--- How many singular values of matrices (..., m, n) are greater than tolerance. Errors: --deterministic.
 ---@param a rnn.Tensor
----@param options? { tolerance?: number }
+---@param options? linalg.matrix_rank.Options
 ---@return rnn.Tensor
 function linalg.matrix_rank(a, options)
-  local fname = "linalg.matrix_rank"
-  options = check.options(fname, options, { tolerance = check.none })
-  local s = values(fname, core.is_tensor(a) and a:detach() or a)
+  local tolerance = RANK:read(options).tolerance
+  local s = values("linalg.matrix_rank", core.is_tensor(a) and a:detach() or a)
   if s:size(-1) == 0 then return s:sum(-1):to_int() end
-  local least = options.tolerance and check.number(fname, "option 'tolerance'", options.tolerance, 0)
-    or s:max(-1, true) * (math.max(a:size(-1), a:size(-2)) * EPSILON)
+  local least = tolerance or s:max(-1, true) * (math.max(a:size(-1), a:size(-2)) * EPSILON)
   return s:gt(least):sum(-1):to_int()
 end
 

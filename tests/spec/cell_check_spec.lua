@@ -144,8 +144,8 @@ describe("rnn.cell_check", function()
     assert.equal("cell_check: argument 1 (cell): expected a cell, or a class of nn.cell, got nn.LSTM(2 -> 3)",
       message_of(nn.LSTM(2, 3)))
     assert.equal("cell_check: argument 1 (cell): expected a cell, or a class of nn.cell, got nil", message_of())
-    assert.equal("cell_check: unknown option 'unit'; known: arguments, inputs, quiet, samples, skip, units",
-      message_of(cells.GRU, { unit = 3 }))
+    assert.equal("cell_check: unknown option 'unit'; did you mean 'units'? known: arguments, inputs, quiet, samples, "
+      .. "skip, units", message_of(cells.GRU, { unit = 3 }))
     assert.matches("^cell_check: option 'skip'%[1%]: expected one of 'state', ", message_of(cells.GRU,
       { skip = { "x" } }))
     assert.equal("cell_check: option 'samples': expected an integer of at least 2, got number 1",

@@ -111,13 +111,14 @@ local NOT_THERE = { ["no such option"] = 1 }
 -- Calls that show the options of a name where the documented arguments do not lead there.
 local logits, labels = rnn.zeros(2, 3, 4), rnn.ones { 2, 2, type = "int32" }
 -- The options of decoders of ids and of numbers together; in_model gives the model that has the decoder, and an input.
-local function loss_of_decoder(condition, in_model)
+local function of_decoder(method, condition, in_model)
   return function(o)
     local lists = {}
     for i, decoder in ipairs { { vocab = 4, dim = 2 }, { outputs = 1, steps = 1 } } do
       decoder.hidden, decoder.condition = 2, condition
       local model_, input = in_model(rnn.nn.Decoder(decoder))
-      lists[i] = select(2, pcall(model_.loss, model_, input, i == 1 and labels or rnn.zeros(2, 2), o))
+      local arguments = method == "loss" and { i == 1 and labels or rnn.zeros(2, 2), o } or { o }
+      lists[i] = select(2, pcall(model_[method], model_, input, table.unpack(arguments)))
     end
     error(lists[1] .. ", " .. lists[2]:match "known: (.*)", 0)
   end
@@ -135,8 +136,9 @@ local CALLS = {
   ["data.lines"] = function(o) rnn.data.lines("x", "x", print, o) end,
   ["metrics.bleu"] = function(o) rnn.metrics.bleu({ "a" }, { "a" }, o) end,
   ["rnn.npz_write"] = function(o) rnn.npz_write("/dev/null", {}, o) end,
-  ["nn.Decoder:loss"] = loss_of_decoder(2, function(decoder) return decoder, rnn.zeros(2, 2) end),
-  ["nn.Seq2Seq:loss"] = loss_of_decoder(nil, function(decoder)
+  ["nn.Decoder:loss"] = of_decoder("loss", 2, function(decoder) return decoder, rnn.zeros(2, 2) end),
+  ["nn.Decoder:decode"] = of_decoder("decode", 2, function(decoder) return decoder, rnn.zeros(2, 2) end),
+  ["nn.Seq2Seq:loss"] = of_decoder("loss", nil, function(decoder)
     return rnn.nn.Seq2Seq { encoder = rnn.nn.Encoder { vocab = 4, dim = 2, hidden = 2 }, decoder = decoder }, labels
   end),
   ["nn.Module:load_state_dict"] = function(o) model:load_state_dict({}, o) end,
@@ -145,13 +147,14 @@ local CALLS = {
   end,
   ["nn.Recurrent"] = function(o) rnn.nn.Recurrent(rnn.nn.RNNCell(1, 1), o) end,
   ["optim.schedules.own"] = function(o) rnn.optim.schedules.own(print, o) end,
+  ["rnn.load"] = function(o) rnn.load("x", o) end,
   ["rnn.csv_read"] = function(o) rnn.csv_read("x", o) end,
   ["text.Vocab:encode"] = function(o) rnn.text.chars("a"):encode("a", o) end,
   ["text.stream"] = function(o) rnn.text.stream(rnn.ones { 9, type = "int32" }, o) end,
 }
 
--- Tables whose keys are the script's own, too, or are not checked.
-local OPEN = { ["rnn.args"] = true, ["rnn.json_encode"] = true, ["plot.series"] = true }
+-- Tables whose keys are the script's own, too, or are not checked, or are read in parts.
+local OPEN = { ["rnn.args"] = true, ["rnn.json_encode"] = true, ["plot.series"] = true, ["nn.Seq2Seq:decode"] = true }
 
 -- The options that the code knows: those that it lists when it meets an unknown one.
 local function known_options(item, entry)
@@ -184,7 +187,8 @@ end
 
 local function option_faults(item)
   local entry, faults = doc.entry(item.name), {}
-  local told = entry and options_of(entry, doc.entry) or {}
+  local told = {}
+  for _, name in ipairs(doc.options(item.name)) do told[name] = true end
   if next(told) == nil or OPEN[item.name] then return faults end
   local known, message = known_options(item, entry)
   if not known then

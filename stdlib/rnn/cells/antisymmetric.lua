@@ -1,6 +1,8 @@
 -- antisymmetric.lua: a step of a stable differential equation.
 
 local core = require "rnn.core"
+local check = require "rnn.check"
+local option = require "rnn.option"
 local zoo = require "rnn.cells.zoo"
 
 local linear = core.linear
@@ -10,13 +12,16 @@ local linear = core.linear
 --- h = h' + step tanh(A h' + V x + b), A = U - U^T - damping I: its eigenvalues are imaginary but for the damping.
 --- Gated h = h' + step z tanh(...), z = sigmoid(A h' + V x + b) with a V and b of its own. Chang, Chen, Haber, Chi
 --- 2019, "AntisymmetricRNN: a dynamical system view on recurrent neural networks", arXiv 1902.09689. x (N, inputs), y =
---- h (N, units); the state is h. Options: gated = false, step = 0.1, damping = 0.01, kernel = "glorot_uniform",
---- recurrent = "glorot_normal". Parameters: weight_ih (units, inputs), bias_ih (units), gated twice as many rows, the
+--- h (N, units); the state is h. Parameters: weight_ih (units, inputs), bias_ih (units), gated twice as many rows, the
 --- second for z; weight_hh (units, units).
 ---@class cells.Antisymmetric : nn.Cell
----@overload fun(inputs: integer, units: integer, options?: table): cells.Antisymmetric
+---@overload fun(inputs: integer, units: integer, options?: cells.Antisymmetric.Options): cells.Antisymmetric
 local Antisymmetric = zoo.cell("Antisymmetric", {
-  gated = false, step = 0.1, damping = 0.01, kernel = "glorot_uniform", recurrent = "glorot_normal",
+  { "gated", false, check.boolean, "a gate z says how far each unit steps" },
+  { "step", 0.1, option.number(), "step of the equation's solution" },
+  { "damping", 0.01, option.number(), "how fast the state fades without input" },
+  zoo.kernel,
+  { "recurrent", "glorot_normal", zoo.recurrent[3], zoo.recurrent[4] },
 }, function(self, options)
   self.gated, self.size, self.damping = options.gated, options.step, options.damping
   local rows = (self.gated and 2 or 1) * self.units

@@ -2,6 +2,7 @@
 
 local core = require "rnn.core"
 local check = require "rnn.check"
+local option = require "rnn.option"
 local zoo = require "rnn.cells.zoo"
 local nn = require "rnn.nn"
 local GRU = require "rnn.cells.gru"
@@ -13,15 +14,16 @@ local memories = setmetatable({}, { __mode = "k" }) -- cell -> memory
 --- A GRU whose input is x and the mean of a memory by weights that its state chooses: context = sum of a_j memory_j, a
 --- = softmax(v . tanh(W h' + U memory_j + b)), h = GRU([x, context], h'). Bahdanau, Cho, Bengio 2015, "Neural machine
 --- translation by jointly learning to align and translate", arXiv 1409.0473, section 3 and appendix A. x (N, inputs), y
---- = h (N, units); the state is h. cell:attend(memory) comes first. Options: memory = units (the width of its vectors),
---- score = "additive" or "multiplicative" (h' . W memory_j; Luong et al. 2015, arXiv 1508.04025). Parameters: those of
---- nn.Attention in attention, those of cells.GRU in gru.
+--- = h (N, units); the state is h. cell:attend(memory) comes first. Parameters: those of nn.Attention in attention,
+--- those of cells.GRU in gru.
 ---@class cells.Attention : nn.Cell
----@overload fun(inputs: integer, units: integer, options?: table): cells.Attention
+---@overload fun(inputs: integer, units: integer, options?: cells.Attention.Options): cells.Attention
 local Attention = zoo.cell("Attention", {
-  memory = zoo.unset, score = { "additive", "multiplicative" },
+  { "memory", nil, option.int(1), "width of the memory's vectors; units where it is not given" },
+  { "score", "additive", option.one_of { "additive", "multiplicative" }, "v . tanh(W h' + U memory_j + b), or h' . W "
+    .. "memory_j (Luong et al. 2015, arXiv 1508.04025)" },
 }, function(self, options)
-  local width = zoo.width(self, options, "memory", self.units)
+  local width = options.memory or self.units
   self.attention = nn.Attention(self.units, width, { score = options.score })
   self.gru = GRU(self.inputs + width, self.units, { reset = "before" })
 end)

@@ -1,6 +1,7 @@
 -- clockwork.lua: groups of units that work at rates of their own.
 
 local core = require "rnn.core"
+local option = require "rnn.option"
 local zoo = require "rnn.cells.zoo"
 
 local linear = core.linear
@@ -9,13 +10,14 @@ local linear = core.linear
 ---
 --- h = tanh(W x + U h' + b) for the groups whose period divides the number of steps before this one, and h' for the
 --- others; a group sees itself and slower ones. Periods are 1, 2, 4 ... Koutnik et al. 2014, "A clockwork RNN", arXiv
---- 1402.3511. x (N, inputs), y = h (N, units); the state is h. Options: groups = 4, kernel = "glorot_uniform",
---- recurrent = "orthogonal". Parameters: weight_ih (units, inputs), weight_hh (units, units), of which the lower blocks
---- count as 0, bias_ih (units); buffers: periods (units), mask (units, units). Errors: units that groups do not divide.
+--- 1402.3511. x (N, inputs), y = h (N, units); the state is h. Parameters: weight_ih (units, inputs), weight_hh (units,
+--- units), of which the lower blocks count as 0, bias_ih (units); buffers: periods (units), mask (units, units).
+--- Errors: units that groups do not divide.
 ---@class cells.Clockwork : nn.Cell
----@overload fun(inputs: integer, units: integer, options?: table): cells.Clockwork
+---@overload fun(inputs: integer, units: integer, options?: cells.Clockwork.Options): cells.Clockwork
 local Clockwork = zoo.cell("Clockwork", {
-  groups = 4, kernel = "glorot_uniform", recurrent = "orthogonal",
+  { "groups", 4, option.int(1), "how many groups there are, each with a period of its own" },
+  zoo.kernel, zoo.recurrent,
 }, function(self, options)
   if self.units % options.groups ~= 0 then
     core.fail("cells.Clockwork: option 'groups': %d groups do not divide %d units", options.groups, self.units)

@@ -1,6 +1,7 @@
 -- elman.lua: the simple recurrent network.
 
 local core = require "rnn.core"
+local check = require "rnn.check"
 local zoo = require "rnn.cells.zoo"
 
 local linear = core.linear
@@ -8,14 +9,15 @@ local linear = core.linear
 --- cells.Elman(inputs, units [, options])
 ---
 --- h = f(W x + b + U h' + b'). Elman 1990, "Finding structure in time", Cognitive Science 14. x (N, inputs), y = h (N,
---- units); the state is h. Options: activation = "tanh" (the names of nn.RNN), layer_norm = false (h = f(LN(W x; g, b)
---- + LN(U h'; g', b')); Ba et al. 2016, arXiv 1607.06450, as in their LSTM), kernel = "glorot_uniform", recurrent =
---- "orthogonal". Parameters, as nn.RNN has them: weight_ih (units, inputs), weight_hh (units, units), bias_ih (units),
---- with layer_norm gain_ih, gain_hh (units); bias_hh (units) stays as it is, for it adds nothing new.
+--- units); the state is h. Parameters, as nn.RNN has them: weight_ih (units, inputs), weight_hh (units, units), bias_ih
+--- (units), with layer_norm gain_ih, gain_hh (units); bias_hh (units) stays as it is, for it adds nothing new.
 ---@class cells.Elman : nn.Cell
----@overload fun(inputs: integer, units: integer, options?: table): cells.Elman
+---@overload fun(inputs: integer, units: integer, options?: cells.Elman.Options): cells.Elman
 local Elman = zoo.cell("Elman", {
-  activation = zoo.activation_names "tanh", layer_norm = false, kernel = "glorot_uniform", recurrent = "orthogonal",
+  { "activation", "tanh", zoo.activation, "f" },
+  { "layer_norm", false, check.boolean, "h = f(LN(W x; g, b) + LN(U h'; g', b')) (Ba et al. 2016, arXiv 1607.06450, as "
+    .. "in their LSTM)" },
+  zoo.kernel, zoo.recurrent,
 }, function(self, options)
   self:_prepare(options)
   zoo.weights(self, options, 1)

@@ -1,6 +1,8 @@
 -- gru.lua: the gated recurrent unit, in both readings.
 
 local core = require "rnn.core"
+local check = require "rnn.check"
+local option = require "rnn.option"
 local zoo = require "rnn.cells.zoo"
 
 local linear = core.linear
@@ -9,18 +11,20 @@ local linear = core.linear
 ---
 --- r z = s(W x + b + U h' + b'), n = t(W x + b + r (U h' + b')), h = (1 - z) n + z h'. Cho et al. 2014, "Learning
 --- phrase representations using RNN encoder-decoder", arXiv 1406.1078, equations 5 to 8. x (N, inputs), y = h (N,
---- units); the state is h. Options: reset = "after" the product, or "before": n = t(W x + b + U (r h') + b'), as the
---- paper has it; layer_norm = false (LN(W x; g, b) + LN(U h'; g', b'); Ba et al. 2016, arXiv 1607.06450), chrono = nil
---- (the steps of the longest memory: b of z starts at the logarithms of random times up to it; Tallec, Ollivier 2018,
---- arXiv 1804.11188), activation = "tanh" (t, a name of nn.GRU), recurrent_activation = "sigmoid" (s), kernel =
---- "glorot_uniform", recurrent = "orthogonal". Parameters, as nn.GRU has them, gates in the order r z n: weight_ih (3
---- units, inputs), weight_hh (3 units, units), bias_ih, bias_hh (3 units); with layer_norm gain_ih, gain_hh (3 units).
---- bias_hh stays as it is with reset = "before", for it adds nothing new there.
+--- units); the state is h. Parameters, as nn.GRU has them, gates in the order r z n: weight_ih (3 units, inputs),
+--- weight_hh (3 units, units), bias_ih, bias_hh (3 units); with layer_norm gain_ih, gain_hh (3 units). bias_hh stays as
+--- it is with reset = "before", for it adds nothing new there.
 ---@class cells.GRU : nn.Cell
----@overload fun(inputs: integer, units: integer, options?: table): cells.GRU
+---@overload fun(inputs: integer, units: integer, options?: cells.GRU.Options): cells.GRU
 local GRU = zoo.cell("GRU", {
-  reset = { "after", "before" }, layer_norm = false, chrono = zoo.unset, activation = zoo.activation_names "tanh",
-  recurrent_activation = zoo.activation_names "sigmoid", kernel = "glorot_uniform", recurrent = "orthogonal",
+  { "reset", "after", option.one_of { "after", "before" }, "after the product, or before it: n = t(W x + b + U (r h') "
+    .. "+ b'), as the paper has it" },
+  { "layer_norm", false, check.boolean, "LN(W x; g, b) + LN(U h'; g', b') (Ba et al. 2016, arXiv 1607.06450)" },
+  { "chrono", nil, option.int(2), "steps of the longest memory: b of z starts at the logarithms of random times up to "
+    .. "it (Tallec, Ollivier 2018, arXiv 1804.11188)" },
+  { "activation", "tanh", zoo.activation, "t" },
+  { "recurrent_activation", "sigmoid", zoo.activation, "s" },
+  zoo.kernel, zoo.recurrent,
 }, function(self, options)
   local rows = 3 * self.units
   self:_prepare(options)

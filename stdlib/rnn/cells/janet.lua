@@ -1,6 +1,7 @@
 -- janet.lua: just another network: an LSTM with nothing but its forget gate.
 
 local core = require "rnn.core"
+local option = require "rnn.option"
 local zoo = require "rnn.cells.zoo"
 
 local linear = core.linear
@@ -9,14 +10,16 @@ local linear = core.linear
 ---
 --- s = W x + U h' + b, n = tanh(W x + U h' + b), h = sigmoid(s) h' + (1 - sigmoid(s - beta)) n. Van der Westhuizen,
 --- Lasenby 2018, "The unreasonable effectiveness of the forget gate", arXiv 1804.04849. x (N, inputs), y = h (N,
---- units); the state is h. Options: beta = 1 (lets in a little more than is forgotten), chrono = nil (the steps of the
---- longest memory: b of s starts at the logarithms of random times up to it, in place of forget_bias; the paper has
---- it), forget_bias = 1, kernel = "glorot_uniform", recurrent = "orthogonal". Parameters, in the order s n: weight_ih
---- (2 units, inputs), weight_hh (2 units, units), bias_ih (2 units).
+--- units); the state is h. Parameters, in the order s n: weight_ih (2 units, inputs), weight_hh (2 units, units),
+--- bias_ih (2 units).
 ---@class cells.JANET : nn.Cell
----@overload fun(inputs: integer, units: integer, options?: table): cells.JANET
+---@overload fun(inputs: integer, units: integer, options?: cells.JANET.Options): cells.JANET
 local JANET = zoo.cell("JANET", {
-  beta = 1.0, chrono = zoo.unset, forget_bias = 1.0, kernel = "glorot_uniform", recurrent = "orthogonal",
+  { "beta", 1, option.number(), "lets in a little more than is forgotten" },
+  { "chrono", nil, option.int(2), "steps of the longest memory: b of s starts at the logarithms of random times up to "
+    .. "it, in place of forget_bias; the paper has it" },
+  { "forget_bias", 1, option.number(), "where b of s starts" },
+  zoo.kernel, zoo.recurrent,
 }, function(self, options)
   self.beta = options.beta
   zoo.weights(self, options, 2)

@@ -1,6 +1,8 @@
 -- lmu.lua: the Legendre memory unit: a sliding window of the past as polynomials.
 
 local core = require "rnn.core"
+local check = require "rnn.check"
+local option = require "rnn.option"
 local zoo = require "rnn.cells.zoo"
 
 local linear = core.linear
@@ -35,13 +37,14 @@ end
 --- u = e x + e h' + e m', m = A m' + B u, h = tanh(W x + W h' + W m): m holds the coefficients of Legendre polynomials
 --- that draw u over the last theta steps; A and B are not trained. Voelker, Kajic, Eliasmith 2019, "Legendre memory
 --- units", NeurIPS, held constant for a step. x (N, inputs), y = h (N, units); the state is { h, m }, m (N, order).
---- Options: order = 16, theta = 100 (the steps of the window), kernel = "glorot_uniform", recurrent = "orthogonal".
 --- Parameters: encoder_x (1, inputs), encoder_h (1, units), encoder_m (1, order), which starts at 0, weight_ih (units,
 --- inputs), weight_hh (units, units), weight_mh (units, order); buffers: memory_a (order, order), memory_b (order).
 ---@class cells.LMU : nn.Cell
----@overload fun(inputs: integer, units: integer, options?: table): cells.LMU
+---@overload fun(inputs: integer, units: integer, options?: cells.LMU.Options): cells.LMU
 local LMU = zoo.cell("LMU", {
-  order = 16, theta = 100.0, kernel = "glorot_uniform", recurrent = "orthogonal",
+  { "order", 16, option.int(1), "how many coefficients there are" },
+  { "theta", 100, check.positive, "steps of the window" },
+  zoo.kernel, zoo.recurrent,
 }, function(self, options)
   self.order = options.order
   self.encoder_x = zoo.parameter(options.kernel, 1, self.inputs)
@@ -50,7 +53,7 @@ local LMU = zoo.cell("LMU", {
   self.weight_ih = zoo.parameter(options.kernel, self.units, self.inputs)
   self.weight_hh = zoo.parameter(options.recurrent, self.units, self.units)
   self.weight_mh = zoo.parameter(options.kernel, self.units, self.order)
-  self.memory_a, self.memory_b = discretised(self.order, zoo.positive(self, options, "theta"))
+  self.memory_a, self.memory_b = discretised(self.order, options.theta)
 end)
 
 function LMU:step(x, state)

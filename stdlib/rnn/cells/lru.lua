@@ -1,6 +1,7 @@
 -- lru.lua: the linear recurrent unit: a diagonal of complex numbers.
 
 local core = require "rnn.core"
+local option = require "rnn.option"
 local zoo = require "rnn.cells.zoo"
 
 local linear = core.linear
@@ -9,15 +10,17 @@ local linear = core.linear
 ---
 --- h = lambda h' + gamma (B x), y = Re(C h) + D x, lambda = exp(-exp(nu) + i exp(theta)) and gamma = exp(gamma_log) one
 --- by one. Orvieto et al. 2023, "Resurrecting recurrent neural networks for long sequences", arXiv 2303.06349, appendix
---- A. x (N, inputs), y (N, units); the state is { re, im } of h, (N, states) each. Options: states = units, r_min = 0,
---- r_max = 1 (between which |lambda| starts), max_phase = 6.283 (up to which its angle does). Parameters: nu, theta,
---- gamma_log (states), b_re, b_im (states, inputs), c_re, c_im (units, states), weight_d (units, inputs).
+--- A. x (N, inputs), y (N, units); the state is { re, im } of h, (N, states) each. Parameters: nu, theta, gamma_log
+--- (states), b_re, b_im (states, inputs), c_re, c_im (units, states), weight_d (units, inputs).
 ---@class cells.LRU : nn.Cell
----@overload fun(inputs: integer, units: integer, options?: table): cells.LRU
+---@overload fun(inputs: integer, units: integer, options?: cells.LRU.Options): cells.LRU
 local LRU = zoo.cell("LRU", {
-  states = zoo.unset, r_min = 0.0, r_max = 1.0, max_phase = 6.283,
+  { "states", nil, option.int(1), "width of h; units where it is not given" },
+  { "r_min", 0, option.number(), "from where on |lambda| starts" },
+  { "r_max", 1, option.number(), "up to where |lambda| starts" },
+  { "max_phase", 6.283, option.number(), "up to which angle, in radians, lambda starts" },
 }, function(self, options)
-  local n, inputs = zoo.width(self, options, "states", self.units), self.inputs
+  local n, inputs = options.states or self.units, self.inputs
   local low, high = options.r_min ^ 2, options.r_max ^ 2
   self.states = n
   local function normal(deviation) return function(t) t:normal_(0, deviation) end end

@@ -2,49 +2,45 @@
 
 local core = require "rnn.core"
 local split = require "rnn.shapes".split
+local check = require "rnn.check"
+local option = require "rnn.option"
 local zoo = require "rnn.cells.zoo"
 
 local linear = core.linear
-
-local PARTS = { "nothing", "input_gate", "forget_gate", "output_gate", "input_activation", "output_activation" }
 
 --- cells.LSTM(inputs, units [, options])
 ---
 --- i f o = s(W x + b + U h' + b'), g = t(W x + b + U h' + b'), c = f c' + i g, m = o t(c), y = h = m. Hochreiter,
 --- Schmidhuber 1997, "Long short-term memory"; forget gate: Gers et al. 2000, "Learning to forget"; the variants as
 --- Greff et al. 2017, "LSTM: a search space odyssey", arXiv 1503.04069, names them. x (N, inputs), y (N, units); the
---- state is { h, c }. Options:
----   peepholes = false             i and f see c', o sees c, unit by unit (Gers, Schmidhuber 2000)
----   coupled = false               i = 1 - f (CIFG)
----   without = "nothing"           "input_gate" (i = 1; NIG), "forget_gate" (f = 1; NFG), "output_gate" (o = 1; NOG),
----                                 "input_activation" (g is its sum; NIAF), "output_activation" (m = o c; NOAF)
----   projection = nil              y = h = W m of that width (Sak et al. 2014, arXiv 1402.1128)
----   layer_norm = false            LN(W x; g, b) + LN(U h'; g', b'), m = o t(LN(c)) (Ba et al. 2016, arXiv 1607.06450,
----                                 equations 20 to 22)
----   forget_bias = 1               where b of f starts (Jozefowicz et al. 2015)
----   chrono = nil                  the steps of the longest memory: b of f starts at the logarithms of random times up
----                                 to it, that of i at minus these (Tallec, Ollivier 2018, arXiv 1804.11188)
----   activation = "tanh"           t, a name of nn.LSTM
----   recurrent_activation = "sigmoid"  s
----   kernel = "glorot_uniform"
----   recurrent = "orthogonal"
+--- state is { h, c }.
 --- Parameters, as nn.LSTM has them, gates in the order i f g o, without those that are missing, R the width of h:
 --- weight_ih (4 units, inputs), weight_hh (4 units, R), bias_ih (4 units); with layer_norm gain_ih, gain_hh (4 units),
 --- gain_c, bias_c (units); peephole (3, units) for i f o; weight_hr (R, units). bias_hh (4 units) stays as it is, for
 --- it adds nothing new.
 ---@class cells.LSTM : nn.Cell
----@overload fun(inputs: integer, units: integer, options?: table): cells.LSTM
+---@overload fun(inputs: integer, units: integer, options?: cells.LSTM.Options): cells.LSTM
 local LSTM = zoo.cell("LSTM", {
-  peepholes = false, coupled = false, without = PARTS, projection = zoo.unset, layer_norm = false, forget_bias = 1.0,
-  chrono = zoo.unset, activation = zoo.activation_names "tanh",
-  recurrent_activation = zoo.activation_names "sigmoid", kernel = "glorot_uniform",
-  recurrent = "orthogonal",
+  { "peepholes", false, check.boolean, "i and f see c', o sees c, unit by unit (Gers, Schmidhuber 2000)" },
+  { "coupled", false, check.boolean, "i = 1 - f (CIFG)" },
+  { "without", "nothing", option.one_of { "nothing", "input_gate", "forget_gate", "output_gate", "input_activation",
+    "output_activation" }, "what is left out: i = 1 (NIG), f = 1 (NFG), o = 1 (NOG), g is its sum (NIAF), m = o c "
+    .. "(NOAF)" },
+  { "projection", nil, option.int(1), "y = h = W m of that width (Sak et al. 2014, arXiv 1402.1128)" },
+  { "layer_norm", false, check.boolean, "LN(W x; g, b) + LN(U h'; g', b'), m = o t(LN(c)) (Ba et al. 2016, arXiv "
+    .. "1607.06450, equations 20 to 22)" },
+  { "forget_bias", 1, option.number(), "where b of f starts (Jozefowicz et al. 2015)" },
+  { "chrono", nil, option.int(2), "steps of the longest memory: b of f starts at the logarithms of random times up to "
+    .. "it, that of i at minus these (Tallec, Ollivier 2018, arXiv 1804.11188)" },
+  { "activation", "tanh", zoo.activation, "t" },
+  { "recurrent_activation", "sigmoid", zoo.activation, "s" },
+  zoo.kernel, zoo.recurrent,
 }, function(self, options)
   local units, without = self.units, options.without
   if options.coupled and (without == "input_gate" or without == "forget_gate") then
     core.fail("cells.LSTM: option 'coupled' needs the gate that option 'without' takes away")
   end
-  self.outputs = zoo.width(self, options, "projection", units)
+  self.outputs = options.projection or units
   self:_prepare(options)
   local rows = self.count * units
   self.weight_ih = zoo.parameter(options.kernel, rows, self.inputs)

@@ -9,11 +9,11 @@ local linear = core.linear
 ---
 --- f = sigmoid(W x + U h' + b), n = tanh(W x + U (f h') + b), h = (1 - f) h' + f n: a GRU whose gates are one. Zhou,
 --- Wu, Zhang, Zhou 2016, "Minimal gated unit for recurrent neural networks", arXiv 1603.09420. x (N, inputs), y = h (N,
---- units); the state is h. Options: kernel = "glorot_uniform", recurrent = "orthogonal". Parameters, in the order f n:
---- weight_ih (2 units, inputs), weight_hh (2 units, units), bias_ih (2 units).
+--- units); the state is h. Parameters, in the order f n: weight_ih (2 units, inputs), weight_hh (2 units, units),
+--- bias_ih (2 units).
 ---@class cells.MGU : nn.Cell
----@overload fun(inputs: integer, units: integer, options?: table): cells.MGU
-local MGU = zoo.cell("MGU", { kernel = "glorot_uniform", recurrent = "orthogonal" }, function(self, options)
+---@overload fun(inputs: integer, units: integer, options?: cells.MGU.Options): cells.MGU
+local MGU = zoo.cell("MGU", { zoo.kernel, zoo.recurrent }, function(self, options)
   zoo.weights(self, options, 2)
 end)
 

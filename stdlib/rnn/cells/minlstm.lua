@@ -1,17 +1,20 @@
 -- minlstm.lua: an LSTM whose gates do not see the state.
 
 local core = require "rnn.core"
+local option = require "rnn.option"
 local zoo = require "rnn.cells.zoo"
 
 --- cells.minLSTM(inputs, units [, options])
 ---
 --- f i = sigmoid(W x + b), n = W x + b, h = f / (f + i) h' + i / (f + i) n: the gates add up to 1. Feng et al. 2024,
---- "Were RNNs all we needed?", arXiv 2410.01201, section 3.2. x (N, inputs), y = h (N, units); the state is h. Options:
---- forget_bias = 0 (where b of f starts), kernel = "glorot_uniform". Parameters, in the order f i n: weight_ih (3
---- units, inputs), bias_ih (3 units).
+--- "Were RNNs all we needed?", arXiv 2410.01201, section 3.2. x (N, inputs), y = h (N, units); the state is h.
+--- Parameters, in the order f i n: weight_ih (3 units, inputs), bias_ih (3 units).
 ---@class cells.minLSTM : nn.Cell
----@overload fun(inputs: integer, units: integer, options?: table): cells.minLSTM
-local minLSTM = zoo.cell("minLSTM", { forget_bias = 0.0, kernel = "glorot_uniform" }, function(self, options)
+---@overload fun(inputs: integer, units: integer, options?: cells.minLSTM.Options): cells.minLSTM
+local minLSTM = zoo.cell("minLSTM", {
+  { "forget_bias", 0, option.number(), "where b of f starts" },
+  zoo.kernel,
+}, function(self, options)
   zoo.weights(self, options, 3)
   zoo.gate(self, 1, options.forget_bias)
 end)

@@ -1,7 +1,7 @@
 -- mogrifier.lua: an LSTM whose input and state gate each other first.
 
 local core = require "rnn.core"
-local check = require "rnn.check"
+local option = require "rnn.option"
 local zoo = require "rnn.cells.zoo"
 local LSTM = require "rnn.cells.lstm"
 
@@ -11,15 +11,17 @@ local linear = core.linear
 ---
 --- Before an LSTM, in turn: x = 2 sigmoid(Q h') x, h' = 2 sigmoid(R x) h', x = ... Melis, Kocisky, Blunsom 2020,
 --- "Mogrifier LSTM", arXiv 1909.01792, equations 1 and 2. x (N, inputs), y = h (N, units); the state is { h, c }.
---- Options: rounds = 5, rank = nil (Q and R are products of matrices of this rank), forget_bias = 1, kernel =
---- "glorot_uniform", recurrent = "orthogonal". Parameters: those of cells.LSTM in lstm, gate, for each round a matrix
---- (to, from), Q and R in turn, or with rank two, gate_left (to, rank), gate_right (rank, from).
+--- Parameters: those of cells.LSTM in lstm, gate, for each round a matrix (to, from), Q and R in turn, or with rank
+--- two, gate_left (to, rank), gate_right (rank, from).
 ---@class cells.Mogrifier : nn.Cell
----@overload fun(inputs: integer, units: integer, options?: table): cells.Mogrifier
+---@overload fun(inputs: integer, units: integer, options?: cells.Mogrifier.Options): cells.Mogrifier
 local Mogrifier = zoo.cell("Mogrifier", {
-  rounds = 5, rank = zoo.unset, forget_bias = 1.0, kernel = "glorot_uniform", recurrent = "orthogonal",
+  { "rounds", 5, option.int(1), "how often one of x and h' is gated" },
+  { "rank", nil, option.int(1), "Q and R are products of matrices of this rank" },
+  { "forget_bias", 1, option.number(), "where b of the LSTM's f starts" },
+  zoo.kernel, zoo.recurrent,
 }, function(self, options)
-  local rank = options.rank and check.int("cells.Mogrifier", "option 'rank'", options.rank, 1)
+  local rank = options.rank
   self.rounds = options.rounds
   self.lstm = LSTM(self.inputs, self.units, { forget_bias = options.forget_bias, kernel = options.kernel,
     recurrent = options.recurrent })

@@ -1,6 +1,8 @@
 -- phased_lstm.lua: an LSTM each of whose units is open for a part of its own period only.
 
 local core = require "rnn.core"
+local check = require "rnn.check"
+local option = require "rnn.option"
 local zoo = require "rnn.cells.zoo"
 local LSTM = require "rnn.cells.lstm"
 
@@ -9,17 +11,19 @@ local LSTM = require "rnn.cells.lstm"
 --- The h and c of an LSTM with peepholes, mixed with those before: c = k LSTM_c + (1 - k) c', h = k LSTM_h + (1 - k)
 --- h'; of each period of a unit, k rises and falls between 0 and 1 in its first share, open, and is leak in the rest.
 --- Neil, Pfeiffer, Liu 2016, "Phased LSTM", arXiv 1610.09513. x (N, inputs), y = h (N, units); the state is { h, c }.
---- Time is the number of the step, or what stands in the last column of x. Options: time = "step" or "input", open =
---- 0.05, leak = 0.001 (in training; 0 in evaluation), longest = 20 (periods start between 1 and this, logarithmically),
---- forget_bias = 1, kernel = "glorot_uniform", recurrent = "orthogonal". Parameters: those of cells.LSTM in lstm,
---- period_log, shift (units).
+--- Parameters: those of cells.LSTM in lstm, period_log, shift (units).
 ---@class cells.PhasedLSTM : nn.Cell
----@overload fun(inputs: integer, units: integer, options?: table): cells.PhasedLSTM
+---@overload fun(inputs: integer, units: integer, options?: cells.PhasedLSTM.Options): cells.PhasedLSTM
 local PhasedLSTM = zoo.cell("PhasedLSTM", {
-  time = { "step", "input" }, open = 0.05, leak = 0.001, longest = 20.0, forget_bias = 1.0, kernel = "glorot_uniform",
-  recurrent = "orthogonal",
+  { "time", "step", option.one_of { "step", "input" }, "the number of the step, or what stands in the last column of "
+    .. "x" },
+  { "open", 0.05, check.positive, "share of a period in which a unit is open" },
+  { "leak", 0.001, option.number(), "k of a unit that is not open, in training; 0 in evaluation" },
+  { "longest", 20, option.number(), "periods start between 1 and this, logarithmically" },
+  { "forget_bias", 1, option.number(), "where b of the LSTM's f starts" },
+  zoo.kernel, zoo.recurrent,
 }, function(self, options)
-  self.time, self.open, self.leak = options.time, zoo.positive(self, options, "open"), options.leak
+  self.time, self.open, self.leak = options.time, options.open, options.leak
   self.lstm = LSTM(self.inputs, self.units, { peepholes = true, forget_bias = options.forget_bias,
     kernel = options.kernel, recurrent = options.recurrent })
   self.period_log = zoo.parameter(function(t) t:uniform_(0, math.log(options.longest)) end, self.units)

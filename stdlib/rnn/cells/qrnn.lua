@@ -1,6 +1,7 @@
 -- qrnn.lua: the quasi-recurrent network: a convolution, and pooling over time.
 
 local core = require "rnn.core"
+local option = require "rnn.option"
 local zoo = require "rnn.cells.zoo"
 
 --- cells.QRNN(inputs, units [, options])
@@ -8,13 +9,14 @@ local zoo = require "rnn.cells.zoo"
 --- z = tanh(W X), f o i = sigmoid(W X) of the last inputs X = x'' x' x side by side; c = f c' + (1 - f) z, y = o c.
 --- Bradbury, Merity, Xiong, Socher 2017, "Quasi-recurrent neural networks", arXiv 1611.01576, section 2; with b, as its
 --- implementations have it. x (N, inputs), y (N, units); the state is { c, x', x'' ... }, c (N, units), the inputs
---- before (N, inputs). Options: pooling = "fo", "f" (y = c) or "ifo" (c = f c' + i z), window = 2 (inputs in X; 1: of
---- this step alone, which may be convolved before), kernel = "glorot_uniform". Parameters, in the order z f (o i):
---- weight_ih (gates units, window inputs), bias_ih (gates units).
+--- before (N, inputs). Parameters, in the order z f (o i): weight_ih (gates units, window inputs), bias_ih (gates
+--- units).
 ---@class cells.QRNN : nn.Cell
----@overload fun(inputs: integer, units: integer, options?: table): cells.QRNN
+---@overload fun(inputs: integer, units: integer, options?: cells.QRNN.Options): cells.QRNN
 local QRNN = zoo.cell("QRNN", {
-  pooling = { "fo", "f", "ifo" }, window = 2, kernel = "glorot_uniform",
+  { "pooling", "fo", option.one_of { "fo", "f", "ifo" }, "as above, y = c, or c = f c' + i z" },
+  { "window", 2, option.int(1), "inputs in X; 1: of this step alone, which may be convolved before" },
+  zoo.kernel,
 }, function(self, options)
   self.gates, self.window = #options.pooling + 1, options.window
   self.weight_ih = zoo.parameter(options.kernel, self.gates * self.units, self.window * self.inputs)

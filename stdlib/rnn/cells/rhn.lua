@@ -1,6 +1,7 @@
 -- rhn.lua: the recurrent highway network: several layers from one step to the next.
 
 local core = require "rnn.core"
+local option = require "rnn.option"
 local zoo = require "rnn.cells.zoo"
 
 local linear = core.linear
@@ -9,13 +10,14 @@ local linear = core.linear
 ---
 --- For each of depth micro-steps, with W x in the first: n = tanh(W x + R s + b), t = sigmoid(W x + R s + b), s = n t +
 --- s (1 - t). Zilly et al. 2017, "Recurrent highway networks", arXiv 1607.03474, with coupled gates. x (N, inputs), y =
---- s (N, units); the state is s. Options: depth = 3, transform_bias = -2 (where b of t starts: at first most is
---- carried), kernel = "glorot_uniform", recurrent = "orthogonal". Parameters, in the order n t: weight_ih (2 units,
---- inputs), weight_hh, one (2 units, units) for each micro-step, bias_hh, one (2 units) for each.
+--- s (N, units); the state is s. Parameters, in the order n t: weight_ih (2 units, inputs), weight_hh, one (2 units,
+--- units) for each micro-step, bias_hh, one (2 units) for each.
 ---@class cells.RHN : nn.Cell
----@overload fun(inputs: integer, units: integer, options?: table): cells.RHN
+---@overload fun(inputs: integer, units: integer, options?: cells.RHN.Options): cells.RHN
 local RHN = zoo.cell("RHN", {
-  depth = 3, transform_bias = -2.0, kernel = "glorot_uniform", recurrent = "orthogonal",
+  { "depth", 3, option.int(1), "how many micro-steps a step has" },
+  { "transform_bias", -2, option.number(), "where b of t starts: at first most is carried" },
+  zoo.kernel, zoo.recurrent,
 }, function(self, options)
   self.weight_ih, self.weight_hh, self.bias_hh = zoo.parameter(options.kernel, 2 * self.units, self.inputs), {}, {}
   for k = 1, options.depth do

@@ -13,12 +13,12 @@ local NOTHING = -1e30 -- the exponent of weights that nothing has yet
 --- and exp(k + u) for the newest, w = exp(decay); y = W (sigmoid(r) wkv). Peng et al. 2023, "RWKV: reinventing RNNs for
 --- the transformer era", arXiv 2305.13048; computed as in its appendix, with the largest exponent taken out. x (N,
 --- inputs), y (N, units); the state is { x', a, b, p }: the input before (N, inputs), sums of weighted v and of
---- weights, divided by exp(p), and p (N, units). Options: kernel = "glorot_uniform". Parameters, of which the vectors
---- start as in the first layer of the paper's models: mix (3, inputs), weight_ih (3 units, inputs) in the order r k v,
---- decay, bonus u (units), weight_out (units, units).
+--- weights, divided by exp(p), and p (N, units). Parameters, of which the vectors start as in the first layer of the
+--- paper's models: mix (3, inputs), weight_ih (3 units, inputs) in the order r k v, decay, bonus u (units), weight_out
+--- (units, units).
 ---@class cells.RWKV : nn.Cell
----@overload fun(inputs: integer, units: integer, options?: table): cells.RWKV
-local RWKV = zoo.cell("RWKV", { kernel = "glorot_uniform" }, function(self, options)
+---@overload fun(inputs: integer, units: integer, options?: cells.RWKV.Options): cells.RWKV
+local RWKV = zoo.cell("RWKV", { zoo.kernel }, function(self, options)
   local inputs, units = self.inputs, self.units
   self.mix = zoo.parameter(function(t)
     local place = (core.arange(inputs):to_float() - 1) / inputs

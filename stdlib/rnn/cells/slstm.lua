@@ -1,6 +1,7 @@
 -- slstm.lua: the LSTM with exponential gates.
 
 local core = require "rnn.core"
+local option = require "rnn.option"
 local zoo = require "rnn.cells.zoo"
 
 local linear = core.linear
@@ -12,15 +13,16 @@ local NOTHING = -1e30 -- the exponent before the first input
 --- i = exp(...), f = sigmoid(...) or exp(...), o = sigmoid(...), z = tanh(...), each of W x + b + U h'; c = f c' + i z,
 --- n = f n' + i, h = o c / n. Beck et al. 2024, "xLSTM: extended long short-term memory", arXiv 2405.04517, equations 8
 --- to 17; c and n are held divided by exp(m), m = max(log f + m', log i), which changes nothing but keeps them small. x
---- (N, inputs), y = h (N, units); the state is { h, c, n, m }, (N, units) each. Options: forget = "sigmoid" or "exp",
---- heads = 1 (U has so many blocks: units see those of their own head), forget_bias = 1 (where b of f starts), kernel =
---- "glorot_uniform", recurrent = "orthogonal". Parameters, in the order i f o z: weight_ih (4 units, inputs),
---- weight_hh, one (4 units / heads, units / heads) for each head, bias_ih (4 units). Errors: units that heads do not
---- divide.
+--- (N, inputs), y = h (N, units); the state is { h, c, n, m }, (N, units) each. Parameters, in the order i f o z:
+--- weight_ih (4 units, inputs), weight_hh, one (4 units / heads, units / heads) for each head, bias_ih (4 units).
+--- Errors: units that heads do not divide.
 ---@class cells.sLSTM : nn.Cell
----@overload fun(inputs: integer, units: integer, options?: table): cells.sLSTM
+---@overload fun(inputs: integer, units: integer, options?: cells.sLSTM.Options): cells.sLSTM
 local sLSTM = zoo.cell("sLSTM", {
-  forget = { "sigmoid", "exp" }, heads = 1, forget_bias = 1.0, kernel = "glorot_uniform", recurrent = "orthogonal",
+  { "forget", "sigmoid", option.one_of { "sigmoid", "exp" }, "what f is of its sum" },
+  { "heads", 1, option.int(1), "U has so many blocks: units see those of their own head" },
+  { "forget_bias", 1, option.number(), "where b of f starts" },
+  zoo.kernel, zoo.recurrent,
 }, function(self, options)
   self.heads, self.exponential = options.heads, options.forget == "exp"
   if self.units % self.heads ~= 0 then

@@ -1,6 +1,7 @@
 -- sru.lua: the simple recurrent unit: all products are of the input.
 
 local core = require "rnn.core"
+local option = require "rnn.option"
 local zoo = require "rnn.cells.zoo"
 
 --- cells.SRU(inputs, units [, options])
@@ -8,12 +9,14 @@ local zoo = require "rnn.cells.zoo"
 --- f = sigmoid(W x + v c' + b), c = f c' + (1 - f) W x, r = sigmoid(W x + v c' + b), h = r c + (1 - r) alpha x. Lei et
 --- al. 2018, "Simple recurrent units for highly parallelizable recurrence", arXiv 1709.02755, equations 1 to 4. Where
 --- inputs are not as many as units, a product of its own stands for x. x (N, inputs), y = h (N, units); the state is c
---- (N, units). Options: highway_bias = 0 (where b of r starts; alpha = sqrt(1 + 2 exp(highway_bias))), kernel =
---- "glorot_uniform". Parameters, in the order f r c (x): weight_ih (3 or 4 units, inputs), weight_c (2 units) for v of
---- f and r, from within +-0.05, bias_ih (2 units).
+--- (N, units). Parameters, in the order f r c (x): weight_ih (3 or 4 units, inputs), weight_c (2 units) for v of f and
+--- r, from within +-0.05, bias_ih (2 units).
 ---@class cells.SRU : nn.Cell
----@overload fun(inputs: integer, units: integer, options?: table): cells.SRU
-local SRU = zoo.cell("SRU", { highway_bias = 0.0, kernel = "glorot_uniform" }, function(self, options)
+---@overload fun(inputs: integer, units: integer, options?: cells.SRU.Options): cells.SRU
+local SRU = zoo.cell("SRU", {
+  { "highway_bias", 0, option.number(), "where b of r starts; alpha = sqrt(1 + 2 exp(highway_bias))" },
+  zoo.kernel,
+}, function(self, options)
   self.count = self.inputs == self.units and 3 or 4
   self.alpha = math.sqrt(1 + 2 * math.exp(options.highway_bias))
   self.weight_ih = zoo.parameter(options.kernel, self.count * self.units, self.inputs)

@@ -3,6 +3,7 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local option = require "rnn.option"
 local split = require "rnn.shapes".split
 local parameter = require "rnn.nn.parameter"
 local initializers = require "rnn.nn.initializers"
@@ -10,9 +11,6 @@ local scripted = require "rnn.nn.scripted"
 local Cell = require "rnn.nn.cell".Cell
 
 local zoo = {}
-
---- zoo.unset: the default of an option that has none.
-zoo.unset = check.none
 
 local function identity(x) return x end
 
@@ -27,54 +25,36 @@ zoo.activations = {
   leaky_relu = function(x) return core.leaky_relu(x, 0.2) end,
 }
 
---- zoo.activation_names(default) -> the names, default first
-function zoo.activation_names(default)
-  local names = { default }
-  for name in pairs(zoo.activations) do
-    if name ~= default then names[#names + 1] = name end
-  end
-  table.sort(names, function(a, b) return b ~= default and (a == default or a < b) end)
-  return names
-end
+local names = {}
+for name in pairs(zoo.activations) do names[#names + 1] = name end
+table.sort(names)
+
+--- zoo.activation: the check of an option that has such a name.
+zoo.activation = option.one_of(names)
+
+--- zoo.kernel, zoo.recurrent: rows of options for the first values of parameters.
+zoo.kernel = { "kernel", "glorot_uniform", parameter.initializer, "first values of weight_ih and other matrices" }
+zoo.recurrent = { "recurrent", "orthogonal", parameter.initializer, "first values of weight_hh" }
 
 local Base = class("cells.Cell", Cell)
 
 function Base:describe() return ("%s(%d -> %d)"):format(getmetatable(self).__name, self.inputs, self.units) end
 
--- An option as its default says: of a list one, the first of which is the default; a number, a boolean, a name.
-local function checked(fname, name, value, default)
-  local argname = ("option '%s'"):format(name)
-  if name == "kernel" or name == "recurrent" then
-    return parameter.initializer(fname, ("option '%s'"):format(name), value)
-  end
-  if type(default) == "table" and default ~= check.none then return check.one_of(fname, argname, value, default) end
-  if type(default) == "boolean" then return check.boolean(fname, argname, value) end
-  if math.type(default) == "integer" then return check.int(fname, argname, value, 1) end
-  if type(default) == "number" then return check.number(fname, argname, value) end
-  return value
-end
-
---- zoo.cell(name, defaults, init) -> class
+--- zoo.cell(name, rows, init) -> class
 ---
 --- The class cells.NAME: its constructor (inputs, units [, options]) checks all three and calls init(cell, options).
---- defaults: option -> false or true; an integer, for integers from 1; a float, for any number; a list of names, of
---- which the first is the default; a function or the name of one in nn.initializers, for kernel and recurrent;
---- check.none.
+--- rows: those of its options, as option.of takes them.
 ---@param name string
----@param defaults table
+---@param rows table[]
 ---@param init fun(self: nn.Cell, options: table)
 ---@return table
-function zoo.cell(name, defaults, init)
-  local fname, plain = "cells." .. name, {}
-  for key, default in pairs(defaults) do
-    plain[key] = type(default) == "table" and default ~= check.none and default[1] or default
-  end
+function zoo.cell(name, rows, init)
+  local fname = "cells." .. name
+  local declaration = option.of(fname, rows)
   return scripted.define(fname, fname, function(self, inputs, units, options)
     self.inputs = check.int(fname, "argument 1 (inputs)", inputs, 1)
     self.units = check.int(fname, "argument 2 (units)", units, 1)
-    options = check.options(fname, options, plain)
-    for key, value in pairs(options) do options[key] = checked(fname, key, value, defaults[key]) end
-    init(self, options)
+    init(self, declaration:read(options))
   end, Base)
 end
 
@@ -101,23 +81,11 @@ function zoo.gate(cell, k, value)
   if core.is_tensor(value) then rows:assign(value) else rows:fill_(value) end
 end
 
---- zoo.width(cell, options, name, default) -> the integer of an option without a fixed default
-function zoo.width(cell, options, name, default)
-  return check.int(getmetatable(cell).__name, ("option '%s'"):format(name), options[name] or default, 1)
-end
-
---- zoo.positive(cell, options, name) -> the number of an option that may be nil
-function zoo.positive(cell, options, name)
-  if options[name] == nil then return nil end
-  return check.positive(getmetatable(cell).__name, ("option '%s'"):format(name), options[name])
-end
-
 --- zoo.chrono(cell, steps) -> tensor (units)
 ---
 --- log(u), u uniform in 1 .. steps - 1: with such a bias a unit forgets within about u steps. Tallec, Ollivier 2018,
 --- "Can recurrent neural networks warp time?".
 function zoo.chrono(cell, steps)
-  steps = check.int(getmetatable(cell).__name, "option 'chrono'", steps, 2)
   return (core.rand(cell.units) * (steps - 2) + 1):log()
 end
 

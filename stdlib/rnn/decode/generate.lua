@@ -2,16 +2,23 @@
 
 local core = require "rnn.core"
 local check = require "rnn.check"
+local option = require "rnn.option"
+local shared = require "rnn.decode.options"
 local sample = require "rnn.decode.sample"
 local search = require "rnn.decode.search"
 
-local OPTIONS = {
-  step = check.none, state = check.none, start = check.none, stop = check.none, max_length = 100, beam = check.none,
-  length_penalty = 1, prefix = check.none, on_token = check.none, temperature = check.none, top_k = check.none,
-  top_p = check.none,
-}
-
 local fname = "decode.generate"
+
+local OPTIONS = option.of(fname, {
+  { "step", nil, check.callback, "function (ids, state) -> logits (N, V), new state; ids int32 (N) are those chosen "
+    .. "last", required = true },
+  { "state", nil, option.any, "the first step's: a tensor, or tables of tensors, with a row for each sequence" },
+  { "start", nil, option.kind("integer|rnn.Tensor", function(_, argname, value)
+    if core.is_tensor(value) then return check.tensor(fname, argname, value, "int32", 1) end
+    return check.int(fname, argname, value, 1)
+  end), "id that the first step gets, or an int32 (N); without it the prefix begins the sequences" },
+  { "stop", nil, option.int(1), "id that ends a sequence; without it all have max_length ids" },
+}, shared.search, shared.sampling)
 
 -- How many rows the first tensor of a state has; nil for no state.
 local function rows_of(state)
@@ -23,18 +30,10 @@ local function rows_of(state)
   end
 end
 
-local function id_list(argname, ids)
-  check.table(fname, argname, ids)
-  for i, id in ipairs(ids) do check.int(fname, ("%s, entry %d"):format(argname, i), id, 1) end
-  return ids
-end
-
 -- The forced ids of each row, and their number of rows where the option says it.
 local function read_prefix(prefix)
   if prefix == nil then return {}, nil end
-  check.table(fname, "option 'prefix'", prefix)
-  if type(prefix[1]) ~= "table" then return { all = id_list("option 'prefix'", prefix) }, nil end
-  for row, ids in ipairs(prefix) do id_list(("option 'prefix', row %d"):format(row), ids) end
+  if type(prefix[1]) ~= "table" then return { all = prefix }, nil end
   return prefix, #prefix
 end
 
@@ -62,18 +61,11 @@ local function begin(run, start)
 end
 
 local function prepare(options)
-  options = check.options(fname, options, OPTIONS)
-  local run = { fname = fname, step = check.callback(fname, "option 'step'", options.step), state = options.state }
-  run.max_length = check.int(fname, "option 'max_length'", options.max_length, 1)
-  run.stop = options.stop ~= nil and check.int(fname, "option 'stop'", options.stop, 1) or nil
-  run.length_penalty = check.number(fname, "option 'length_penalty'", options.length_penalty, 0)
-  run.on_token = options.on_token ~= nil and check.callback(fname, "option 'on_token'", options.on_token) or nil
+  options = OPTIONS:read(options)
+  local run = { fname = fname, step = options.step, state = options.state,
+    stop = options.stop, max_length = options.max_length, length_penalty = options.length_penalty,
+    beam = options.beam, on_token = options.on_token }
   local start = options.start
-  if core.is_tensor(start) then
-    check.tensor(fname, "option 'start'", start, "int32", 1)
-  elseif start ~= nil then
-    check.int(fname, "option 'start'", start, 1)
-  end
   local prefix, prefix_rows = read_prefix(options.prefix)
   local rows = equal_rows(rows_of(run.state), core.is_tensor(start) and #start or nil, "start")
   run.rows = equal_rows(rows, prefix_rows, "prefix") or 1
@@ -86,9 +78,8 @@ local function prepare(options)
     run.found[row] = { ids = {}, logp = 0, count = 0, finished = false }
   end
   begin(run, start)
-  if options.temperature or options.top_k or options.top_p then run.sampling = sample.settings(fname, options) end
-  if options.beam ~= nil then
-    run.beam = check.int(fname, "option 'beam'", options.beam, 1)
+  if options.temperature or options.top_k or options.top_p then run.sampling = sample.settings(OPTIONS, options) end
+  if run.beam then
     if run.sampling then core.fail("%s: option 'beam' excludes temperature, top_k and top_p", fname) end
     if run.on_token then
       core.fail("%s: option 'on_token': a beam search knows its ids only at the end; leave beam out", fname)
@@ -99,22 +90,13 @@ end
 
 --- decode.generate { step = f, state = s, start = id, stop = id, ... } -> ids, scores, details
 ---
---- Sequences from a model that gives the next id's logits, many at once. Options:
----   step         function (ids, state) -> logits (N, V), new state. ids int32 (N): the ids chosen last
----   state        the first step's state: nil, a tensor, or tables of tensors, with a row for each sequence
----   start        the id that the first step gets, or an int32 (N); without it the prefix begins the sequences
----   stop         the id that ends a sequence (nil: all have max_length ids)
----   max_length   ids in a sequence at most, with the prefix, without start and stop (100)
----   temperature, top_k, top_p    draws ids, as decode.sample does; without them the likeliest id is taken
----   beam         beam search with so many hypotheses a sequence
----   length_penalty    hypotheses are compared by log probability / length ^ length_penalty (1); the stop counts
----   prefix       ids that the sequences must begin with: a list for all, or a list of lists, one for each
----   on_token     function (id, row, position), called at once for each id that was chosen; false ends that row
---- Returns the ids of each sequence (lists, with the prefix, without start and stop), its score (log probability /
---- length ^ length_penalty) and details: { logp, count (ids scored), finished (stopped by itself), and with beam:
---- beams = { { ids, score, logp, finished }, ... }, best first }.
---- Rows that have ended are taken out of ids and state, so step must not rely on their number. Records nothing.
----@param options table
+--- Sequences from a model that gives the next id's logits, many at once. With temperature, top_k or top_p ids are
+--- drawn, as decode.sample does; without them the likeliest id is taken. Returns the ids of each sequence (lists, with
+--- the prefix, without start and stop), its score (log probability / length ^ length_penalty) and details: { logp,
+--- count (ids scored), finished (stopped by itself), and with beam: beams = { { ids, score, logp, finished }, ... },
+--- best first }. Rows that have ended are taken out of ids and state, so step must not rely on their number. Records
+--- nothing.
+---@param options decode.generate.Options
 ---@return integer[][] ids
 ---@return number[] scores
 ---@return table[] details

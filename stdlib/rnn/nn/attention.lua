@@ -3,36 +3,40 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local option = require "rnn.option"
 local Module = require "rnn.nn.module"
 local Linear = require "rnn.nn.linear"
 
 --- nn.Attention(queries, keys [, options])
 ---
 --- Scores every step k of a memory (N, S, keys) for every query q (N, T, queries); softmax over the memory's valid
---- steps gives the weights, and the context is the mean of the memory by them. Options:
----   score = "multiplicative"    q . W k ("general" of Luong et al. 2015)
----           "additive"          v . tanh(W q + U k + b) (Bahdanau et al. 2015)
----   units                       width of the additive score (queries)
+--- steps gives the weights, and the context is the mean of the memory by them.
 --- Parameters: key.weight, and for the additive score query.weight, key.bias and energy.weight (v).
 --- Errors: option units with a score that has none.
 ---@class nn.Attention : nn.Module
 ---@field queries integer
 ---@field keys integer
 ---@field score string
----@overload fun(queries: integer, keys: integer, options?: { score?: string, units?: integer }): nn.Attention
+---@overload fun(queries: integer, keys: integer, options?: nn.Attention.Options): nn.Attention
 local Attention = class("nn.Attention", Module)
+
+local OPTIONS = option.of("nn.Attention", {
+  { "score", "multiplicative", option.one_of { "multiplicative", "additive" }, 'q . W k ("general" of Luong et al. '
+    .. "2015), or v . tanh(W q + U k + b) (Bahdanau et al. 2015)" },
+  { "units", nil, option.int(1), "width of the additive score; queries where it is not given" },
+})
 
 function Attention:init(queries, keys, options)
   local fname = "nn.Attention"
   self.queries = check.int(fname, "argument 1 (queries)", queries, 1)
   self.keys = check.int(fname, "argument 2 (keys)", keys, 1)
-  options = check.options(fname, options, { score = "multiplicative", units = check.none })
-  self.score = check.one_of(fname, "option 'score'", options.score, { "multiplicative", "additive" })
+  options = OPTIONS:read(options)
+  self.score = options.score
   if self.score == "multiplicative" then
     if options.units ~= nil then core.fail("%s: option 'units' belongs to the additive score", fname) end
     self.key = Linear(self.keys, self.queries, { bias = false })
   else
-    self.units = check.int(fname, "option 'units'", options.units or self.queries, 1)
+    self.units = options.units or self.queries
     self.query = Linear(self.queries, self.units, { bias = false })
     self.key = Linear(self.keys, self.units)
     self.energy = Linear(self.units, 1, { bias = false })

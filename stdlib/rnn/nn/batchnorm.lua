@@ -3,6 +3,7 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local option = require "rnn.option"
 local Module = require "rnn.nn.module"
 local parameter = require "rnn.nn.parameter"
 local initializers = require "rnn.nn.initializers"
@@ -11,21 +12,24 @@ local initializers = require "rnn.nn.initializers"
 ---
 --- (..., features) -> (..., features): each feature less its mean over all rows and valid steps, over its deviation,
 --- times weight, plus bias. In evaluation the running statistics take the batch's place. Ioffe, Szegedy 2015, "Batch
---- normalization". Between recurrent layers, not over time inside them. Options: momentum = 0.99 (running = momentum *
---- running + (1 - momentum) * batch), epsilon = 0.001. Parameters: weight, bias (features); buffers: running_mean,
---- running_var (features).
+--- normalization". Between recurrent layers, not over time inside them. Parameters: weight, bias (features); buffers:
+--- running_mean, running_var (features).
 ---@class nn.BatchNorm : nn.Module
 ---@field features integer
 ---@field running_mean rnn.Tensor
 ---@field running_var rnn.Tensor
----@overload fun(features: integer, options?: { momentum?: number, epsilon?: number }): nn.BatchNorm
+---@overload fun(features: integer, options?: nn.BatchNorm.Options): nn.BatchNorm
 local BatchNorm = class("nn.BatchNorm", Module)
+
+local OPTIONS = option.of("nn.BatchNorm", {
+  { "momentum", 0.99, option.number(0, 1), "running = momentum * running + (1 - momentum) * batch" },
+  { "epsilon", 1e-3, check.positive, "is added to the variance" },
+})
 
 function BatchNorm:init(features, options)
   self.features = check.int("nn.BatchNorm", "argument 1 (features)", features, 1)
-  options = check.options("nn.BatchNorm", options, { momentum = 0.99, epsilon = 1e-3 })
-  self.momentum = check.number("nn.BatchNorm", "option 'momentum'", options.momentum, 0, 1)
-  self.epsilon = check.positive("nn.BatchNorm", "option 'epsilon'", options.epsilon)
+  options = OPTIONS:read(options)
+  self.momentum, self.epsilon = options.momentum, options.epsilon
   self.weight = parameter.new(initializers.ones, self.features)
   self.bias = parameter.new(initializers.zeros, self.features)
   self.running_mean = core.zeros(self.features)

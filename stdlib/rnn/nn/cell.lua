@@ -7,6 +7,7 @@ local split = require "rnn.shapes".split
 local class = require "rnn.class"
 local check = require "rnn.check"
 local guard = require "rnn.guard"
+local option = require "rnn.option"
 local Module = require "rnn.nn.module"
 local owner = require "rnn.nn.owner"
 local parameter = require "rnn.nn.parameter"
@@ -70,20 +71,22 @@ end
 ---@return string
 function Cell:explain() return require "rnn.nn.recurrent"(self):explain() end
 
--- A class of this file, with the parameters that all three have; more: further options with their defaults.
+local FILLS = {
+  { "kernel", "glorot_uniform", parameter.initializer, "first values of weight_ih" },
+  { "recurrent", "orthogonal", parameter.initializer, "first values of weight_hh" },
+}
+
+-- A class of this file, with the parameters that all three have; more: rows of further options.
 local function builtin(name, gates, more)
   local cls = class("nn." .. name, Cell)
+  local declaration = option.of("nn." .. name, more, FILLS)
   function cls:_build(inputs, units, options)
     local fname = cls.__name
-    local defaults = { kernel = "glorot_uniform", recurrent = "orthogonal" }
-    for key, default in pairs(more or {}) do defaults[key] = default end
     self.inputs = check.int(fname, "argument 1 (inputs)", inputs, 1)
     self.units = check.int(fname, "argument 2 (units)", units, 1)
-    options = check.options(fname, options, defaults)
-    local kernel = parameter.initializer(fname, "option 'kernel'", options.kernel)
-    local recurrent = parameter.initializer(fname, "option 'recurrent'", options.recurrent)
-    self.weight_ih = parameter.new(kernel, gates * self.units, self.inputs)
-    self.weight_hh = parameter.new(recurrent, gates * self.units, self.units)
+    options = declaration:read(options)
+    self.weight_ih = parameter.new(options.kernel, gates * self.units, self.inputs)
+    self.weight_hh = parameter.new(options.recurrent, gates * self.units, self.units)
     self.bias_ih = parameter.new(initializers.zeros, gates * self.units)
     self.bias_hh = parameter.new(initializers.zeros, gates * self.units)
     return options
@@ -101,14 +104,15 @@ end
 
 --- nn.RNNCell(inputs, units [, options])
 ---
---- One step of nn.RNN: x (N, inputs), h (N, units) -> h, h. Options: activation = "tanh" or "relu", kernel, recurrent.
+--- One step of nn.RNN: x (N, inputs), h (N, units) -> h, h.
 ---@class nn.RNNCell : nn.Cell
----@overload fun(inputs: integer, units: integer, options?: table): nn.RNNCell
-local RNNCell = builtin("RNNCell", 1, { activation = "tanh" })
+---@overload fun(inputs: integer, units: integer, options?: nn.RNNCell.Options): nn.RNNCell
+local RNNCell = builtin("RNNCell", 1, {
+  { "activation", "tanh", option.one_of { "tanh", "relu" }, "of the new values" },
+})
 
 function RNNCell:init(inputs, units, options)
-  options = self:_build(inputs, units, options)
-  self.activation = check.one_of("nn.RNNCell", "option 'activation'", options.activation, { "tanh", "relu" })
+  self.activation = self:_build(inputs, units, options).activation
 end
 
 function RNNCell:step(x, h, _)
@@ -119,15 +123,16 @@ end
 
 --- nn.LSTMCell(inputs, units [, options])
 ---
---- One step of nn.LSTM: x (N, inputs), {h, c} -> h, {h, c}. Options: forget_bias = 1, kernel, recurrent.
+--- One step of nn.LSTM: x (N, inputs), {h, c} -> h, {h, c}.
 ---@class nn.LSTMCell : nn.Cell
----@overload fun(inputs: integer, units: integer, options?: table): nn.LSTMCell
-local LSTMCell = builtin("LSTMCell", 4, { forget_bias = 1 })
+---@overload fun(inputs: integer, units: integer, options?: nn.LSTMCell.Options): nn.LSTMCell
+local LSTMCell = builtin("LSTMCell", 4, {
+  { "forget_bias", 1, option.number(), "where the biases of f start" },
+})
 
 function LSTMCell:init(inputs, units, options)
   options = self:_build(inputs, units, options)
-  local forget_bias = check.number("nn.LSTMCell", "option 'forget_bias'", options.forget_bias)
-  self.bias_ih:detach():rows(self.units + 1, 2 * self.units):fill_(forget_bias)
+  self.bias_ih:detach():rows(self.units + 1, 2 * self.units):fill_(options.forget_bias)
 end
 
 function LSTMCell:step(x, state, _)
@@ -149,10 +154,10 @@ end
 
 --- nn.GRUCell(inputs, units [, options])
 ---
---- One step of nn.GRU: x (N, inputs), h (N, units) -> h, h. Options: kernel, recurrent.
+--- One step of nn.GRU: x (N, inputs), h (N, units) -> h, h.
 ---@class nn.GRUCell : nn.Cell
----@overload fun(inputs: integer, units: integer, options?: table): nn.GRUCell
-local GRUCell = builtin("GRUCell", 3)
+---@overload fun(inputs: integer, units: integer, options?: nn.GRUCell.Options): nn.GRUCell
+local GRUCell = builtin("GRUCell", 3, {})
 
 GRUCell.init = GRUCell._build
 

@@ -5,6 +5,7 @@ local core = require "rnn.core"
 local split = require "rnn.shapes".split
 local class = require "rnn.class"
 local check = require "rnn.check"
+local option = require "rnn.option"
 local Module = require "rnn.nn.module"
 local State = require "rnn.nn.state"
 local owner = require "rnn.nn.owner"
@@ -18,37 +19,10 @@ local numbers = require "rnn.nn.numbers"
 
 --- nn.Decoder { vocab = V, recurrent = nn.GRU(128, 256), ... }, nn.Decoder { outputs = k, recurrent = ..., ... }
 ---
---- Writes sequences of ids or of numbers: for an nn.Seq2Seq, or by itself from a vector (condition).
---- Options:
----   recurrent              nn.RNN, nn.LSTM, nn.GRU, or nn.Recurrent of any cell, in one direction. A step takes the
----                          vector of the id before (dim), or the numbers before and the known inputs (outputs +
----                          inputs), and behind these what attention found (with input_feeding) or the condition
----   attention = "none"     or "multiplicative" (Luong et al. 2015), "additive" (Bahdanau et al. 2015): looks at the
----                          memory with h of the top layer; tanh(W [context, h]) goes on to the output
----   input_feeding = false  that vector is also part of the next step's input, so that the recurrence knows what was
----                          looked at, as in both papers; training then goes step by step and is slower
----   condition              C: begins with a vector (N, C): vector -> sequence
----   condition_as           "state": it makes the first state, through tanh(W v + b); "input": it is part of the input
----                          of every step; or "both" ("state")
----   dropout = 0            rate for vectors and before the output
----   memory                 features of the memory; nn.Seq2Seq fills it in
---- Options of ids:
----   vocab                  number of ids, or a text.Vocab, which also says start and stop
----   start = 2, stop = 3    the ids around every sequence
----   dim                    features of an id's vector (as recurrent takes them, or 128)
----   tied = false           the logits' weights are the embedding's (Press and Wolf 2017)
----   word_dropout = 0       rate at which whole ids are left out of the inputs in training
---- Options of numbers:
----   outputs                k: how many numbers a step gives
----   inputs = 0             j: how many are known in advance for each step, such as what day it will be
----   steps                  how many steps it makes by itself, where known inputs do not say it
----   loss = "mse"           or "mae", "huber", "quantile", "gaussian_nll" (the last layer then also says the variance),
----                          "binary_cross_entropy" (logits; probabilities go on), "poisson_nll" (logarithms of rates)
----   quantiles              for loss = "quantile" ({ 0.1, 0.5, 0.9 }); the middle one goes on
---- Options in place of recurrent, its short form:
----   cell = "gru"           or "lstm", "rnn"
----   hidden = 256           units of each layer
----   layers = 1             dropout is between them, too
+--- Writes sequences of ids or of numbers: for an nn.Seq2Seq, or by itself from a vector (condition). Layers in one
+--- direction are given as recurrent, or made of the options cell, hidden and layers. A step of given ones takes the
+--- vector of the id before (dim), or the numbers before and the known inputs (outputs + inputs), and behind these what
+--- attention found (with input_feeding) or the condition.
 ---
 ---   local captioner = nn.Decoder { vocab = words, hidden = 256, condition = 80 }
 ---   local loss = captioner:loss(v, y)                     -- v (N, 80); y int32 with start and stop
@@ -64,63 +38,64 @@ local numbers = require "rnn.nn.numbers"
 ---@field recurrent nn.Module
 ---@field start integer
 ---@field stop integer
----@overload fun(options: table): nn.Decoder
+---@overload fun(options: nn.Decoder.Options): nn.Decoder
 local Decoder = class("nn.Decoder", Module)
 
-local OF_IDS = { vocab = check.none, start = check.none, stop = check.none, dim = 128, tied = false, word_dropout = 0 }
-local OF_NUMBERS = { outputs = check.none, inputs = check.none, steps = check.none, loss = check.none,
-  quantiles = check.none }
-local DEFAULTS = layers.options { attention = "none", input_feeding = false, condition = check.none,
-  condition_as = "state", dropout = 0, memory = check.none }
-for _, more in ipairs { OF_IDS, OF_NUMBERS } do
-  for name, default in pairs(more) do DEFAULTS[name] = default end
-end
+local OPTIONS = option.of("nn.Decoder", layers.options, {
+  { "attention", "none", option.one_of { "none", "multiplicative", "additive" }, "looks at the memory with h of the "
+    .. "top layer (Luong et al. 2015; Bahdanau et al. 2015); tanh(W [context, h]) goes on to the output" },
+  { "input_feeding", false, check.boolean, "that vector is also part of the next step's input, so that the recurrence "
+    .. "knows what was looked at, as in both papers; training then goes step by step and is slower" },
+  { "condition", nil, option.int(1), "C: begins with a vector (N, C): vector -> sequence" },
+  { "condition_as", "state", option.one_of { "state", "input", "both" }, "it makes the first state, through tanh(W v + "
+    .. "b); it is part of the input of every step; or both" },
+  { "dropout", 0, check.rate, "rate for vectors and before the output" },
+  { "memory", nil, option.int(1), "features of the memory; nn.Seq2Seq fills it in" },
+}, ids.options, numbers.options)
+
+-- For help and for nn.Seq2Seq; ids.lua and numbers.lua read their own part.
+Decoder._loss_options = option.of("nn.Decoder:loss", ids.loss_options, numbers.loss_options).rows
+Decoder._decode_options = option.of("nn.Decoder:decode", ids.decode_options, numbers.decode_options).rows
 
 -- What is told apart: ids.lua or numbers.lua.
 function Decoder:_kind()
   return self.embed and ids or numbers
 end
 
-local function check_attention(self, fname, options)
-  self.score = check.one_of(fname, "option 'attention'", options.attention, { "none", "multiplicative", "additive" })
-  self.input_feeding = check.boolean(fname, "option 'input_feeding'", options.input_feeding)
-  if self.input_feeding and self.score == "none" then
-    core.fail("%s: option 'input_feeding' feeds what attention found; there is none", fname)
+-- Raises what options say that does not go together.
+local function check_options(options)
+  if (options.vocab == nil) == (options.outputs == nil) then
+    core.fail "nn.Decoder: needs either option 'vocab' (ids) or option 'outputs' (numbers)"
   end
-  check.effect(fname, options, DEFAULTS, "memory", self.score ~= "none", "option 'attention' is 'none'")
-end
-
-local function check_condition(self, fname, options)
-  self.condition_as = check.one_of(fname, "option 'condition_as'", options.condition_as, { "state", "input", "both" })
-  check.effect(fname, options, DEFAULTS, "condition_as", options.condition ~= nil, "option 'condition' is not given")
-  if options.condition == nil then return end
-  self.condition = check.int(fname, "option 'condition'", options.condition, 1)
-  if self.score ~= "none" then
-    core.fail("%s: option 'condition': one vector is nothing to attend to; leave attention out", fname)
+  for _, row in ipairs((options.vocab and numbers or ids).options) do
+    OPTIONS:effect(options, row[1], false, options.vocab and "option 'vocab' is for ids"
+      or "option 'outputs' is for numbers")
+  end
+  local attends = options.attention ~= "none"
+  if options.input_feeding and not attends then
+    core.fail "nn.Decoder: option 'input_feeding' feeds what attention found; there is none"
+  end
+  OPTIONS:effect(options, "memory", attends, "option 'attention' is 'none'")
+  OPTIONS:effect(options, "condition_as", options.condition, "option 'condition' is not given")
+  if options.condition and attends then
+    core.fail "nn.Decoder: option 'condition': one vector is nothing to attend to; leave attention out"
   end
 end
 
 function Decoder:init(options)
-  local fname, dim = "nn.Decoder", type(options) == "table" and options.dim
-  options = check.options(fname, options, DEFAULTS)
-  if (options.vocab == nil) == (options.outputs == nil) then
-    core.fail("%s: needs either option 'vocab' (ids) or option 'outputs' (numbers)", fname)
-  end
-  for name in pairs(options.vocab and OF_NUMBERS or OF_IDS) do
-    check.effect(fname, options, DEFAULTS, name, false, options.vocab and "option 'vocab' is for ids"
-      or "option 'outputs' is for numbers")
-  end
-  check_attention(self, fname, options)
-  check_condition(self, fname, options)
-  self.dropout = Dropout(check.rate(fname, "option 'dropout'", options.dropout))
-  local given, beside = layers.inputs(fname, options), 0
+  options = OPTIONS:read(options)
+  check_options(options)
+  self.score, self.input_feeding = options.attention, options.input_feeding
+  self.condition, self.condition_as = options.condition, options.condition_as
+  self.dropout = Dropout(options.dropout)
+  local given, beside = layers.inputs(options), 0
   if self.condition and self.condition_as ~= "state" then beside = self.condition end
-  if self.input_feeding then beside = layers.units(fname, options) end
+  if self.input_feeding then beside = layers.units(options) end
   local kind = options.vocab and ids or numbers
-  local width = kind.begin(self, fname, options, dim or given and math.max(given - beside, 1))
-  self.recurrent = layers.of(fname, options, width + beside)
+  local width = kind.begin(self, OPTIONS, options, options.dim or given and math.max(given - beside, 1))
+  self.recurrent = layers.of(OPTIONS, options, width + beside)
   if self.recurrent.directions == 2 then
-    core.fail("%s: option 'recurrent': a decoder knows no later steps, and %s reads backwards as well", fname,
+    core.fail("nn.Decoder: option 'recurrent': a decoder knows no later steps, and %s reads backwards as well",
       self.recurrent:describe())
   end
   self.units = self.recurrent.outputs
@@ -318,7 +293,7 @@ end
 --- As nn.Seq2Seq's loss, for vectors v (N, C).
 ---@param v rnn.Tensor|table
 ---@param y rnn.Tensor
----@param options? { teacher_forcing?: number, label_smoothing?: number, padded?: boolean, loss?: string|function }
+---@param options? nn.Decoder.loss.Options
 ---@param weights? rnn.Tensor float (N), or one for each id (N, T - 1) or number, how many times each counts
 ---@return rnn.Tensor loss
 ---@return rnn.Tensor logits
@@ -332,7 +307,7 @@ end
 ---
 --- As nn.Seq2Seq's decode, for vectors v (N, C).
 ---@param v rnn.Tensor|table
----@param options? table
+---@param options? nn.Decoder.decode.Options
 ---@return integer[][]|rnn.Tensor ids, or numbers (N, T, outputs)
 ---@return number[]|rnn.Tensor|table scores, or the prediction
 ---@return table[]? details of ids

@@ -3,6 +3,7 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local option = require "rnn.option"
 local Module = require "rnn.nn.module"
 local Dropout = require "rnn.nn.dropout"
 local Embedding = require "rnn.nn.embedding"
@@ -10,47 +11,45 @@ local layers = require "rnn.nn.layers"
 
 --- nn.Encoder { vocab = V, recurrent = nn.GRU(128, 256), ... }
 ---
---- Reads sequences for an nn.Seq2Seq.
---- Options:
----   vocab              number of ids, or a text.Vocab; ids become vectors
----   dim                features of these vectors (as recurrent takes them, or 128)
----   inputs             instead of vocab: the sequences are float (N, S, inputs) already (as recurrent takes them)
----   recurrent          nn.RNN, nn.LSTM, nn.GRU, or nn.Recurrent of any cell, in one direction or both
----   dropout = 0        rate for vectors, and of the memory
----   word_dropout = 0   rate at which whole ids are left out in training (Gal and Ghahramani 2016)
---- Options in place of recurrent, its short form:
----   cell = "gru"       or "lstm", "rnn"
----   hidden = 256       units of each layer and direction
----   layers = 1         dropout is between them, too
----   bidirectional = false
+--- Reads sequences for an nn.Seq2Seq: ids (vocab), or features (inputs, which layers given as recurrent say as well).
+--- Layers in one direction or both are given as recurrent, or made of the options cell, hidden, layers and
+--- bidirectional.
 --- Errors: neither vocab nor inputs, or both; layers that take other features.
 ---@class nn.Encoder : nn.Module
 ---@field recurrent nn.Module
 ---@field outputs integer features of the memory
----@overload fun(options: table): nn.Encoder
+---@overload fun(options: nn.Encoder.Options): nn.Encoder
 local Encoder = class("nn.Encoder", Module)
 
-local DEFAULTS = layers.options { vocab = check.none, inputs = check.none, dim = 128, dropout = 0, word_dropout = 0,
-  bidirectional = check.none }
+local OPTIONS = option.of("nn.Encoder", {
+  { "vocab", nil, option.kind("integer|text.Vocab", function(_, _, value) return value end), "number of ids, or a "
+    .. "text.Vocab; ids become vectors" },
+  { "dim", nil, option.int(1), "features of these vectors; where it is not given, as recurrent takes them, or 128" },
+  { "inputs", nil, option.int(1), "instead of vocab: the sequences are float (N, S, inputs) already; where it is not "
+    .. "given, as recurrent takes them" },
+  { "dropout", 0, check.rate, "rate for vectors, and of the memory" },
+  { "word_dropout", 0, check.rate, "rate at which whole ids are left out in training (Gal, Ghahramani 2016)" },
+}, layers.options, {
+  { "bidirectional", false, check.boolean, "in place of recurrent: further cells read backwards" },
+})
 
 function Encoder:init(options)
-  local fname, dim = "nn.Encoder", type(options) == "table" and options.dim
-  options = check.options(fname, options, DEFAULTS)
-  if options.vocab == nil and options.inputs == nil then options.inputs = layers.inputs(fname, options) end
+  options = OPTIONS:read(options)
+  if options.vocab == nil and options.inputs == nil then options.inputs = layers.inputs(options) end
   if (options.vocab == nil) == (options.inputs == nil) then
-    core.fail("%s: needs either option 'vocab' (ids) or option 'inputs' (features)", fname)
+    core.fail "nn.Encoder: needs either option 'vocab' (ids) or option 'inputs' (features)"
   end
-  self.dropout = Dropout(check.rate(fname, "option 'dropout'", options.dropout))
+  self.dropout = Dropout(options.dropout)
   if options.vocab ~= nil then
-    self.embed = Embedding(options.vocab, dim or layers.inputs(fname, options) or options.dim,
+    self.embed = Embedding(options.vocab, options.dim or layers.inputs(options) or 128,
       { word_dropout = options.word_dropout })
   else
-    self.inputs = check.int(fname, "option 'inputs'", options.inputs, 1)
+    self.inputs = options.inputs
     for _, name in ipairs { "dim", "word_dropout" } do
-      check.effect(fname, options, DEFAULTS, name, false, "option 'inputs' is for features, which have no ids")
+      OPTIONS:effect(options, name, false, "option 'inputs' is for features, which have no ids")
     end
   end
-  self.recurrent = layers.of(fname, options, self.inputs or self.embed.dim)
+  self.recurrent = layers.of(OPTIONS, options, self.inputs or self.embed.dim)
   self.outputs = self.recurrent.outputs
 end
 

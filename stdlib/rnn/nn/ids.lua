@@ -2,22 +2,47 @@
 
 local core = require "rnn.core"
 local check = require "rnn.check"
+local option = require "rnn.option"
 local losses = require "rnn.nn.loss"
 local Embedding = require "rnn.nn.embedding"
 local Linear = require "rnn.nn.linear"
 local initializers = require "rnn.nn.initializers"
 local parameter = require "rnn.nn.parameter"
+local sequence = require "rnn.nn.sequence"
+local rows = require "rnn.decode.options"
 
 local ids = {}
 
---- ids.begin(decoder, fname, options, dim) -> features of a step's input; dim is how many are wanted, if anybody says
-function ids.begin(decoder, fname, options, dim)
+--- Rows of options of a decoder of ids.
+ids.options = {
+  { "vocab", nil, option.kind("integer|text.Vocab", function(_, _, value) return value end), "of ids: their number, or "
+    .. "a text.Vocab, which also says start and stop" },
+  { "start", nil, option.int(1), "the id before every sequence; 2 where no text.Vocab says it" },
+  { "stop", nil, option.int(1), "the id behind every sequence; 3 where no text.Vocab says it" },
+  { "dim", nil, option.int(1), "features of an id's vector; where it is not given, as recurrent takes them, or 128" },
+  { "tied", false, check.boolean, "the logits' weights are the embedding's (Press, Wolf 2017)" },
+  { "word_dropout", 0, check.rate, "rate at which whole ids are left out of the inputs in training" },
+}
+
+local LOSS = option.of("ids.loss", {
+  sequence.teacher_forcing,
+  { "label_smoothing", 0, option.number(0, 1), "of ids, in training: as in nn.cross_entropy" },
+  { "padded", false, check.boolean, "of ids: 0 is padding in a y without lengths" },
+})
+ids.loss_options = LOSS.rows
+
+local DECODE = option.of("ids.decode", rows.search, rows.sampling)
+ids.decode_options = DECODE.rows
+
+--- ids.begin(decoder, declaration, options, dim) -> features of a step's input; dim is how many are wanted, if anybody
+--- says
+function ids.begin(decoder, declaration, options, dim)
   local words = type(options.vocab) == "table" and options.vocab or { start = 2, stop = 3 }
-  decoder.embed = Embedding(options.vocab, dim or options.dim, { word_dropout = options.word_dropout })
-  local vocab = decoder.embed.vocab
+  decoder.embed = Embedding(options.vocab, dim or 128, { word_dropout = options.word_dropout })
+  local vocab, fname = decoder.embed.vocab, declaration.fname
   decoder.start = check.int(fname, "option 'start'", options.start or words.start, 1, vocab)
   decoder.stop = check.int(fname, "option 'stop'", options.stop or words.stop, 1, vocab)
-  decoder.tied = check.boolean(fname, "option 'tied'", options.tied)
+  decoder.tied = options.tied
   return decoder.embed.dim
 end
 
@@ -77,10 +102,9 @@ end
 ---
 --- In evaluation mode every step is told, and nothing is smoothed: the plain loss, in nats an id.
 function ids.loss(decoder, options)
-  options = check.options("loss", options, { teacher_forcing = 1, label_smoothing = 0, padded = false })
-  local forcing = check.number("loss", "option 'teacher_forcing'", options.teacher_forcing, 0, 1)
+  options = LOSS:read(options, "loss")
   local smoothing = decoder.training and options.label_smoothing or 0
-  return decoder.training and forcing or 1, function(logits, target, weights)
+  return decoder.training and options.teacher_forcing or 1, function(logits, target, weights)
     return losses.cross_entropy(logits, target, { label_smoothing = smoothing, padded = options.padded,
       sample_weights = weights })
   end
@@ -91,10 +115,10 @@ function ids.decode(decoder, state, _, options)
   local all = { step = function(x, s) return decoder:step(x, s) end, state = state, start = decoder.start,
     stop = decoder.stop }
   if options ~= nil then check.table("decode", "options", options) end
-  for name, value in pairs(options or {}) do
+  for name in pairs(options or {}) do
     if all[name] ~= nil then core.fail("decode: option '%s' is the decoder's own", name) end
-    all[name] = value
   end
+  for name, value in pairs(DECODE:read(options, "decode")) do all[name] = value end
   return require("rnn.decode").generate(all)
 end
 

@@ -3,6 +3,7 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local option = require "rnn.option"
 local Module = require "rnn.nn.module"
 local parameter = require "rnn.nn.parameter"
 local initializers = require "rnn.nn.initializers"
@@ -11,16 +12,19 @@ local initializers = require "rnn.nn.initializers"
 ---
 --- (..., features) -> (..., features): y = (x - mean) / sqrt(variance + epsilon) * weight + bias, with mean and
 --- variance over the last axis. Ba et al. 2016, "Layer normalization". Inside a recurrent cell it keeps gradients
---- stable. Options: epsilon = 0.001. Parameters: weight (features), from 1, and bias (features), from 0.
+--- stable. Parameters: weight (features), from 1, and bias (features), from 0.
 ---@class nn.LayerNorm : nn.Module
 ---@field features integer
----@overload fun(features: integer, options?: { epsilon?: number }): nn.LayerNorm
+---@overload fun(features: integer, options?: nn.LayerNorm.Options): nn.LayerNorm
 local LayerNorm = class("nn.LayerNorm", Module)
+
+local OPTIONS = option.of("nn.LayerNorm", {
+  { "epsilon", 1e-3, check.positive, "is added to the variance" },
+})
 
 function LayerNorm:init(features, options)
   self.features = check.int("nn.LayerNorm", "argument 1 (features)", features, 1)
-  options = check.options("nn.LayerNorm", options, { epsilon = 1e-3 })
-  self.epsilon = check.positive("nn.LayerNorm", "option 'epsilon'", options.epsilon)
+  self.epsilon = OPTIONS:read(options).epsilon
   self.weight = parameter.new(initializers.ones, self.features)
   self.bias = parameter.new(initializers.zeros, self.features)
 end

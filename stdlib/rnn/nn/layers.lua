@@ -4,46 +4,44 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local option = require "rnn.option"
 
 local layers = {}
 
 local CELLS = { rnn = "rnn.nn.rnn", gru = "rnn.nn.gru", lstm = "rnn.nn.lstm" }
 
--- The short form of option 'recurrent'; encoders have bidirectional as well.
+--- Rows of the options that say which layers: recurrent, or its short form; encoders have bidirectional as well.
+layers.options = {
+  { "recurrent", nil, option.kind("nn.RecurrentBase", function(fname, argname, value)
+    if class.is_a(value, require "rnn.nn.recurrent_base") then return value end
+    check.expected(fname, argname, "an nn.RNN, nn.LSTM, nn.GRU or nn.Recurrent", value)
+  end), "nn.RNN, nn.LSTM, nn.GRU, or nn.Recurrent of any cell" },
+  { "cell", "gru", option.one_of { "rnn", "gru", "lstm" }, "in place of recurrent: what its layers are made of" },
+  { "hidden", 256, option.int(1), "in place of recurrent: units of each layer and direction" },
+  { "layers", 1, option.int(1, 32), "in place of recurrent: how many layers; dropout is between them, too" },
+}
+
 local SHORT = { "cell", "hidden", "layers", "bidirectional" }
 
---- layers.options(more) -> defaults: the options that say which layers, and more
-function layers.options(more)
-  for _, name in ipairs { "recurrent", "cell", "hidden", "layers" } do more[name] = check.none end
-  return more
+--- layers.inputs(options) -> the inputs of option 'recurrent', or nil where the short form makes the layers
+function layers.inputs(options)
+  return options.recurrent and options.recurrent.inputs
 end
 
---- layers.inputs(fname, options) -> the inputs of option 'recurrent', or nil where the short form makes the layers
-function layers.inputs(fname, options)
-  local given = options.recurrent
-  if given == nil then return nil end
-  if not class.is_a(given, require "rnn.nn.recurrent_base") then
-    check.expected(fname, "option 'recurrent'", "an nn.RNN, nn.LSTM, nn.GRU or nn.Recurrent", given)
-  end
-  return given.inputs
+--- layers.units(options) -> features of a step of their output
+function layers.units(options)
+  return options.recurrent and options.recurrent.outputs or options.hidden
 end
 
---- layers.units(fname, options) -> features of a step of their output
-function layers.units(fname, options)
-  if options.recurrent ~= nil then return options.recurrent.outputs end
-  return check.int(fname, "option 'hidden'", options.hidden or 256, 1)
-end
-
---- layers.of(fname, options, inputs) -> the recurrent layers that option 'recurrent' gives, or its short form says
-function layers.of(fname, options, inputs)
-  local given, wanted = options.recurrent, layers.inputs(fname, options)
+--- layers.of(declaration, options, inputs) -> the recurrent layers, given by option 'recurrent' or by its short form
+function layers.of(declaration, options, inputs)
+  local given, wanted, fname = options.recurrent, layers.inputs(options), declaration.fname
   if given == nil then
-    check.one_of(fname, "option 'cell'", options.cell or "gru", { "rnn", "gru", "lstm" })
-    return require(CELLS[options.cell or "gru"])(inputs, layers.units(fname, options), { layers = options.layers,
-      bidirectional = options.bidirectional, dropout = (options.layers or 1) ~= 1 and options.dropout or nil })
+    return require(CELLS[options.cell])(inputs, options.hidden, { layers = options.layers,
+      bidirectional = options.bidirectional, dropout = options.layers ~= 1 and options.dropout or nil })
   end
   for _, name in ipairs(SHORT) do
-    check.effect(fname, options, {}, name, false, "option 'recurrent' is the layers")
+    declaration:effect(options, name, false, "option 'recurrent' is the layers")
   end
   if wanted ~= nil and wanted ~= inputs then -- a script's cell may take any
     core.fail("%s: option 'recurrent': expected layers that take the %d features of a step, got %s", fname, inputs,

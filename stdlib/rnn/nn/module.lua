@@ -10,6 +10,7 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local option = require "rnn.option"
 local guard = require "rnn.guard"
 local scripted = require "rnn.nn.scripted"
 
@@ -381,19 +382,23 @@ local function missing_and_unexpected(tensors, aliases, state)
   return missing, unexpected
 end
 
+local LOADING = option.of("nn.Module:load_state_dict", {
+  { "strict", true, check.boolean, "names that only one side has are an error" },
+})
+
 --- module:load_state_dict(state [, options]) -> missing, unexpected
 ---
 --- Copies the tensors of a state_dict, or of a safetensors file of another framework, into the module. Names and
---- shapes must be equal; with { strict = false } names on one side only are left alone and returned as two arrays.
+--- shapes must be equal, or with strict = false names on one side only are left alone and returned as two arrays.
 --- Nothing is changed when it fails. Errors: names or shapes that differ.
 ---@param state table<string, rnn.Tensor>
----@param options? { strict?: boolean }
+---@param options? nn.Module.load_state_dict.Options
 ---@return string[] missing
 ---@return string[] unexpected
 function Module:load_state_dict(state, options)
   local fname = self:describe() .. ":load_state_dict"
   check.table(fname, "argument 1 (state)", state)
-  local strict = check.options(fname, options, { strict = true }).strict
+  local strict = LOADING:read(options, fname).strict
   local tensors, aliases = self:named_tensors()
   local missing, unexpected = missing_and_unexpected(tensors, aliases, state)
   if strict and (#missing > 0 or #unexpected > 0) then

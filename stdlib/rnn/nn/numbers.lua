@@ -3,6 +3,7 @@
 
 local core = require "rnn.core"
 local check = require "rnn.check"
+local option = require "rnn.option"
 local losses = require "rnn.nn.loss"
 local Linear = require "rnn.nn.linear"
 local sequence = require "rnn.nn.sequence"
@@ -34,32 +35,57 @@ local names = {}
 for name in pairs(kinds) do names[#names + 1] = name end
 table.sort(names)
 
--- The quantiles, rising within 0 .. 1, and which of them is the middle one.
-local function check_quantiles(fname, list)
+local a_loss = option.one_of(names)
+
+local function check_quantiles(fname, argname, list)
   if type(list) ~= "table" or getmetatable(list) or #list == 0 then
-    check.expected(fname, "option 'quantiles'", "a list of numbers between 0 and 1", list)
+    check.expected(fname, argname, "a list of numbers between 0 and 1", list)
   end
-  local middle = 1
-  for i, q in ipairs(list) do
-    check.number(fname, ("option 'quantiles', entry %d"):format(i), q, 0, 1)
-    if math.abs(q - 0.5) < math.abs(list[middle] - 0.5) then middle = i end
-  end
-  return table.move(list, 1, #list, 1, {}), middle
+  for i, q in ipairs(list) do check.number(fname, ("%s, entry %d"):format(argname, i), q, 0, 1) end
+  return table.move(list, 1, #list, 1, {})
 end
 
---- numbers.begin(decoder, fname, options) -> features of a step's input
-function numbers.begin(decoder, fname, options)
-  decoder.outputs = check.int(fname, "option 'outputs'", options.outputs, 1)
-  decoder.inputs = check.int(fname, "option 'inputs'", options.inputs or 0, 0)
-  decoder.loss_name = check.one_of(fname, "option 'loss'", options.loss or "mse", names)
+--- Rows of options of a decoder of numbers.
+numbers.options = {
+  { "outputs", nil, option.int(1), "of numbers: how many a step gives" },
+  { "inputs", 0, option.int(0), "how many numbers are known in advance for each step, such as what day it will be" },
+  { "steps", nil, option.int(1), "how many steps it makes by itself, where known inputs do not say it" },
+  { "loss", "mse", a_loss, "what the numbers are for; with gaussian_nll the last layer also says the variance, with "
+    .. "binary_cross_entropy it gives logits, and probabilities go on, with poisson_nll logarithms of rates" },
+  { "quantiles", nil, option.kind("number[]", check_quantiles), 'of loss = "quantile", { 0.1, 0.5, 0.9 } where they '
+    .. "are not given; the middle one goes on" },
+}
+
+local LOSS = option.of("numbers.loss", {
+  sequence.teacher_forcing,
+  { "loss", nil, option.kind("string|function", function(fname, argname, value)
+    return type(value) == "function" and value or a_loss(fname, argname, value)
+  end, select(2, option.type_of { "loss", nil, a_loss })), "of numbers: another loss that compares the same, or a "
+    .. "function (prediction, target, weights) -> scalar" },
+})
+numbers.loss_options = LOSS.rows
+
+local DECODE = option.of("numbers.decode", {
+  { "steps", nil, option.int(1), "of numbers: makes so many steps; where it is not given, as are known in advance, or "
+    .. "the decoder's" },
+  { "stop", nil, check.callback, "of numbers: function (y (N, outputs)) -> mask (N) of sequences that end with "
+    .. "this step" },
+})
+numbers.decode_options = DECODE.rows
+
+--- numbers.begin(decoder, declaration, options) -> features of a step's input
+function numbers.begin(decoder, declaration, options)
+  decoder.outputs, decoder.inputs, decoder.loss_name = options.outputs, options.inputs, options.loss
   if decoder.loss_name == "quantile" then
-    decoder.quantiles, decoder.middle = check_quantiles(fname, options.quantiles or { 0.1, 0.5, 0.9 })
-  elseif options.quantiles ~= nil then
-    core.fail("%s: option 'quantiles' has no effect: option 'loss' is '%s'", fname, decoder.loss_name)
+    local list, middle = options.quantiles or { 0.1, 0.5, 0.9 }, 1
+    for i, q in ipairs(list) do
+      if math.abs(q - 0.5) < math.abs(list[middle] - 0.5) then middle = i end
+    end
+    decoder.quantiles, decoder.middle = list, middle
   end
-  if options.steps ~= nil or decoder.inputs == 0 then -- known inputs say it as well
-    decoder.steps = check.int(fname, "option 'steps'", options.steps, 1)
-  end
+  declaration:effect(options, "quantiles", decoder.quantiles, ("option 'loss' is '%s'"):format(decoder.loss_name))
+  if decoder.inputs == 0 then check.int(declaration.fname, "option 'steps'", options.steps, 1) end
+  decoder.steps = options.steps
   return decoder.outputs + decoder.inputs
 end
 
@@ -124,11 +150,10 @@ end
 ---
 --- In evaluation mode the decoder is told nothing, as when it forecasts.
 function numbers.loss(decoder, options)
-  options = check.options("loss", options, { teacher_forcing = 1, loss = decoder.loss_name })
-  local forcing = check.number("loss", "option 'teacher_forcing'", options.teacher_forcing, 0, 1)
-  local name, f = options.loss, options.loss
+  options = LOSS:read(options, "loss")
+  local name = options.loss or decoder.loss_name
+  local f = name
   if type(f) ~= "function" then
-    check.one_of("loss", "option 'loss'", name, names)
     if kinds[name] ~= kinds[decoder.loss_name] then
       core.fail("loss: option 'loss': '%s' compares other numbers than '%s', for which the decoder was made", name,
         decoder.loss_name)
@@ -141,7 +166,7 @@ function numbers.loss(decoder, options)
       return losses[name](prediction, target, more)
     end
   end
-  return decoder.training and forcing or 0, f
+  return decoder.training and options.teacher_forcing or 0, f
 end
 
 -- How many steps a decoder that is told nothing makes.
@@ -169,10 +194,9 @@ end
 
 --- numbers.decode(decoder, state, known, options) -> outputs, prediction, weights
 function numbers.decode(decoder, state, known, options)
-  options = check.options("decode", options, { steps = check.none, stop = check.none })
+  options = DECODE:read(options, "decode")
   local stop, over = options.stop, nil
-  if stop ~= nil then
-    check.callback("decode", "option 'stop'", stop)
+  if stop then
     function over(y)
       local mask = check.tensor("decode", "option 'stop': its result", stop(y), "float", 1)
       if #mask ~= #y then

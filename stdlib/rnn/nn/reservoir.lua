@@ -4,6 +4,7 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local option = require "rnn.option"
 local Module = require "rnn.nn.module"
 local owner = require "rnn.nn.owner"
 local parameter = require "rnn.nn.parameter"
@@ -15,24 +16,33 @@ local runner = require "rnn.nn.runner"
 --- = (1 - leak) h' + leak tanh(W x + b + U h'), where W, b and a sparse U are random and never trained. local h,
 --- state = reservoir(x, state) takes x (N, T, inputs) to h (N, T, units), on which layers may be trained as on any
 --- other. With option outputs it has a linear read-out of h and x, y (N, T, outputs), which reservoir:fit(x, y)
---- solves. Options:
----
----   outputs      nil: no read-out
----   radius       0.9: the spectral radius of U, the size of its largest eigenvalue; below 1 inputs are forgotten
----   connections  10: how many elements of a row of U are not 0, on average
----   input_scale  1: W is uniform within +-input_scale
----   bias_scale   0.2: b is uniform within +-bias_scale
----   leak         1: from 0 to 1; slower units for slower series
----
---- How to choose them: Lukosevicius 2012, "A practical guide to applying echo state networks". Buffers: weight_ih
---- (units, inputs), weight_hh (units, units), bias_ih, bias_hh (units); parameters of the read-out: weight_out
---- (outputs, units + inputs), bias_out (outputs), which start at 0.
+--- solves. How to choose the options: Lukosevicius 2012, "A practical guide to applying echo state networks".
+--- Buffers: weight_ih (units, inputs), weight_hh (units, units), bias_ih, bias_hh (units); parameters of the read-out:
+--- weight_out (outputs, units + inputs), bias_out (outputs), which start at 0.
 ---@class nn.Reservoir : nn.Module
 ---@field inputs integer
 ---@field units integer
 ---@field outputs? integer
----@overload fun(inputs: integer, units: integer, options?: table): nn.Reservoir
+---@overload fun(inputs: integer, units: integer, options?: nn.Reservoir.Options): nn.Reservoir
 local Reservoir = class("nn.Reservoir", Module)
+
+local OPTIONS = option.of("nn.Reservoir", {
+  { "outputs", nil, option.int(1), "features of the read-out; without it there is none" },
+  { "radius", 0.9, check.positive, "spectral radius of U, the size of its largest eigenvalue; below 1 inputs are "
+    .. "forgotten" },
+  { "connections", 10, check.positive, "how many elements of a row of U are not 0, on average" },
+  { "input_scale", 1, check.positive, "W is uniform within ±input_scale" },
+  { "bias_scale", 0.2, option.number(0, 1e6), "b is uniform within ±bias_scale" },
+  { "leak", 1, option.kind("number", function(fname, argname, value)
+    return check.number(fname, argname, check.positive(fname, argname, value), 0, 1)
+  end), "above 0 and up to 1; slower units for slower series" },
+})
+
+local FIT = option.of("nn.Reservoir:fit", {
+  { "washout", 100, option.int(0), "first steps of each sequence that do not count, while its state still tells of its "
+    .. "beginning" },
+  { "ridge", 1e-6, check.positive, "weight of the read-out's squares; the larger, the smoother and the stabler" },
+})
 
 local SQUARINGS = 16
 
@@ -66,14 +76,7 @@ function Reservoir:init(inputs, units, options)
   local fname = "nn.Reservoir"
   self.inputs = check.int(fname, "argument 1 (inputs)", inputs, 1)
   self.units = check.int(fname, "argument 2 (units)", units, 1)
-  options = check.options(fname, options, { outputs = check.none, radius = 0.9, connections = 10, input_scale = 1,
-    bias_scale = 0.2, leak = 1 })
-  self.radius = check.positive(fname, "option 'radius'", options.radius)
-  self.connections = check.positive(fname, "option 'connections'", options.connections)
-  self.input_scale = check.positive(fname, "option 'input_scale'", options.input_scale)
-  self.bias_scale = check.number(fname, "option 'bias_scale'", options.bias_scale, 0, 1e6)
-  self.leak = check.positive(fname, "option 'leak'", options.leak)
-  check.number(fname, "option 'leak'", self.leak, 0, 1)
+  for name, value in pairs(OPTIONS:read(options)) do self[name] = value end
   local function within(scale)
     return function(t) t:uniform_(-scale, scale) end
   end
@@ -85,8 +88,7 @@ function Reservoir:init(inputs, units, options)
   self.weight_hh = fixed(sparse(self.units, self.connections, self.radius), self.units, self.units)
   self.bias_ih = fixed(within(self.bias_scale), self.units)
   self.bias_hh = fixed(within(0), self.units)
-  if options.outputs ~= nil then
-    self.outputs = check.int(fname, "option 'outputs'", options.outputs, 1)
+  if self.outputs then
     self.weight_out = parameter.new(within(0), self.outputs, self.units + self.inputs)
     self.bias_out = parameter.new(within(0), self.outputs)
   end
@@ -169,19 +171,16 @@ end
 --- reservoir:fit(x, y [, options]) -> reservoir
 ---
 --- Solves the read-out for x (N, T, inputs) and y (N, T, outputs) by ridge regression, in double, whatever the
---- precision; padding does not count. Options: washout = 100 (first steps of each sequence that do not count, while
---- its state still tells of its beginning), ridge = 1e-6 (the weight of the read-out's squares; the larger, the
---- smoother and the stabler). Errors: other shapes, no steps beyond the washout, numbers that are not finite.
+--- precision; padding does not count. Errors: other shapes, no steps beyond the washout, numbers that are not finite.
 ---@param x rnn.Tensor
 ---@param y rnn.Tensor
----@param options? { washout?: integer, ridge?: number }
+---@param options? nn.Reservoir.fit.Options
 ---@return nn.Reservoir
 function Reservoir:fit(x, y, options)
   local fname = "nn.Reservoir: fit"
   need_outputs(self, "fit")
-  options = check.options(fname, options, { washout = 100, ridge = 1e-6 })
-  local washout = check.int(fname, "option 'washout'", options.washout, 0)
-  local ridge = check.positive(fname, "option 'ridge'", options.ridge)
+  options = FIT:read(options, fname)
+  local washout, ridge = options.washout, options.ridge
   need_input(self, x)
   check.tensor(fname, "argument 2 (y)", y, "float", 3)
   if y:size(1) ~= #x or y:size(2) ~= x:size(2) or y:size(3) ~= self.outputs then

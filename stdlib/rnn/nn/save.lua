@@ -9,6 +9,7 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local option = require "rnn.option"
 local Module = require "rnn.nn.module"
 local architecture = require "rnn.nn.architecture"
 local pack = require "rnn.nn.pack"
@@ -158,6 +159,10 @@ local function find_classes(given, classes, seen)
   return classes
 end
 
+local LOAD = option.of("rnn.load", {
+  { "classes", nil, check.table, "classes of the script's own: { MyCell = class }, or { require \"mycells\" }" },
+})
+
 --- rnn.load(path [, model or options]) -> model, extra | nil, message, code
 ---
 --- Rebuilds a model saved by rnn.save, in training mode (call model:eval() before using it), and the extra table. What
@@ -167,7 +172,7 @@ end
 --- module that had them. Weights of other models, or from another framework, are loaded into a model given as second
 --- argument (by model:load_state_dict).
 ---@param path string
----@param model? nn.Module|{ classes: table }
+---@param model? nn.Module|rnn.load.Options
 ---@return nn.Module|nil
 ---@return table|string|nil extra
 ---@return string? code
@@ -178,8 +183,8 @@ function save.load(path, model)
     if type(model) ~= "table" or getmetatable(model) then
       check.expected("rnn.load", "argument 2 (model)", "a model, or a table of options", model)
     end
-    local given = check.options("rnn.load", model, { classes = {} }).classes
-    classes, model = find_classes(check.table("rnn.load", "option 'classes'", given), {}, {}), nil
+    local given = LOAD:read(model).classes or {}
+    classes, model = find_classes(given, {}, {}), nil
     if next(given) and not next(classes) then
       check.expected("rnn.load", "option 'classes'", "classes of nn.cell or nn.module", given)
     end

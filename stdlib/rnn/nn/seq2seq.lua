@@ -3,10 +3,13 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local option = require "rnn.option"
 local Module = require "rnn.nn.module"
 local State = require "rnn.nn.state"
 local Linear = require "rnn.nn.linear"
 local layers = require "rnn.nn.layers"
+local Decoder = require "rnn.nn.decoder"
+local Encoder = require "rnn.nn.encoder"
 
 --- nn.Seq2Seq { encoder = nn.Encoder {...}, decoder = nn.Decoder {...}, start = {...} }
 ---
@@ -32,14 +35,33 @@ local layers = require "rnn.nn.layers"
 ---   local loss = forecaster:loss({ x, known }, y)       -- x (N, S, 5), known (N, 14, 3), y (N, 14, 1)
 ---   local y = forecaster:decode { x, known }
 ---
---- start: for each output of a decoder of numbers the column of the encoder's input whose last value its first step
---- goes on from; without start these are zeros.
 --- Errors: parts of other classes, a decoder that begins with a vector, columns that the encoder's input does not have.
 ---@class nn.Seq2Seq : nn.Module
 ---@field encoder nn.Encoder
 ---@field decoder nn.Decoder
----@overload fun(parts: { encoder: nn.Encoder, decoder: nn.Decoder, start?: integer[] }): nn.Seq2Seq
+---@overload fun(parts: nn.Seq2Seq.Options): nn.Seq2Seq
 local Seq2Seq = class("nn.Seq2Seq", Module)
+
+local function part(cls)
+  return option.kind(cls.__name, function(fname, argname, value)
+    if class.is_a(value, cls) then return value end
+    check.expected(fname, argname, "an " .. cls.__name, value)
+  end)
+end
+
+local PARTS = option.of("nn.Seq2Seq", {
+  { "encoder", nil, part(Encoder), "what reads", required = true },
+  { "decoder", nil, part(Decoder), "what writes", required = true },
+  { "start", nil, check.table, "for each output of a decoder of numbers the column of the encoder's input whose last "
+    .. "value its first step goes on from; without it these are zeros" },
+})
+
+option.of("nn.Seq2Seq:loss", Decoder._loss_options)
+
+local DECODE = option.of("nn.Seq2Seq:decode", Decoder._decode_options, {
+  { "size", 64, option.int(1), "of ids: how many sequences of a list are decoded at a time" },
+  { "weights", false, check.boolean, "of ids: gives details[n].weights, the attention's (ids and stop, source steps)" },
+})
 
 -- For each tensor of the decoder's state the encoder's layer it comes from, and a Linear where sizes differ. h is what
 -- goes where the encoder has nothing of that name.
@@ -78,12 +100,7 @@ end
 
 function Seq2Seq:init(parts)
   local fname = "nn.Seq2Seq"
-  parts = check.options(fname, parts, { encoder = check.none, decoder = check.none, start = check.none })
-  for name, cls in pairs { encoder = "rnn.nn.encoder", decoder = "rnn.nn.decoder" } do
-    if not class.is_a(parts[name], require(cls)) then
-      check.expected(fname, ("option '%s'"):format(name), "an nn." .. name:gsub("^%l", string.upper), parts[name])
-    end
-  end
+  parts = PARTS:read(parts)
   self.encoder, self.decoder = parts.encoder, parts.decoder
   if self.decoder.condition then
     core.fail("%s: option 'decoder': one with option 'condition' begins with a vector, not with an encoder", fname)
@@ -143,19 +160,16 @@ end
 
 --- model:loss(x, y [, options [, weights]]) -> loss, logits, target
 ---
---- Of ids: mean cross entropy of an id, padding not counted. Options, both for training only (in evaluation mode the
---- loss is the plain one, in nats an id): teacher_forcing = 1, the probability that a step is told the true id and not
---- the decoder's own choice (scheduled sampling, Bengio et al. 2015); label_smoothing = 0. In both
---- modes padded = true says that 0 is padding in a y without lengths.
+--- Of ids: mean cross entropy of an id, padding not counted; in evaluation mode every step is told, and the loss is the
+--- plain one, in nats an id.
 ---
---- Of numbers: the decoder's loss, or options.loss, a name or a function (prediction, target, weights) -> scalar.
---- teacher_forcing = 1 is the probability that a step is told the true numbers, 0 lets it run free; the gradient goes
---- through the numbers that it gave itself. In evaluation mode it runs free: the error is that of a forecast.
----@param x rnn.Tensor|rnn.Tensor[]
+--- Of numbers: the decoder's loss, or option loss. teacher_forcing = 0 lets it run free; the gradient goes through the
+--- numbers that it gave itself. In evaluation mode it runs free: the error is that of a forecast.
+---@param x rnn.Tensor|rnn.Tensor[] what the encoder takes, (N, S) or (N, S, features), or { x, known }
 ---@param y rnn.Tensor int32 (N, T), each sequence with start and stop; or float (N, T, outputs) or (N, T * outputs)
----@param options? { teacher_forcing?: number, label_smoothing?: number, padded?: boolean, loss?: string|function }
+---@param options? nn.Seq2Seq.loss.Options
 ---@param weights? rnn.Tensor float (N), or one for each id (N, T - 1) or number, how many times each counts
----@return rnn.Tensor loss
+---@return rnn.Tensor loss a scalar
 ---@return rnn.Tensor logits (N, T - 1, vocab), or the prediction
 ---@return rnn.Tensor target int32 (N, T - 1), or float (N, T, outputs)
 function Seq2Seq:loss(x, y, options, weights)
@@ -209,16 +223,13 @@ end
 --- model:decode(x [, options]) -> ids, scores, details
 ---
 --- Sequences for x, a batch as the encoder takes it, or a list of id lists (or tensors), which is cut into batches of
---- size sequences (64). Options are those of decode.generate: beam, length_penalty, max_length (100), temperature,
---- top_k, top_p, prefix, on_token; and weights = true, which gives details[n].weights, the attention's weights
---- (ids and stop, source steps). Runs in evaluation mode and records nothing.
+--- size sequences. The options are those of decode.generate and two more. Runs in evaluation mode and records nothing.
 ---
---- Of numbers x is a batch. steps = n makes so many steps (as are known in advance, or the decoder's), and stop is a
---- function (y (N, outputs)) -> mask (N) of sequences that end with this step: the numbers then have lengths. It gives
---- the numbers, the prediction that a loss compares, and the attention's weights (N, T, S).
+--- Of numbers x is a batch, and the options are steps and stop, with which the numbers have lengths. It gives the
+--- numbers, the prediction that a loss compares, and the attention's weights (N, T, S).
 --- Errors: a prefix or on_token for a list of sequences.
 ---@param x rnn.Tensor|table
----@param options? table
+---@param options? nn.Seq2Seq.decode.Options
 ---@return integer[][]|rnn.Tensor ids without start and stop, or numbers (N, T, outputs)
 ---@return number[]|rnn.Tensor|table scores log probability / length ^ length_penalty, or the prediction
 ---@return table[]|rnn.Tensor details { logp, count, finished, beams, weights }, or the attention's weights
@@ -227,8 +238,8 @@ function Seq2Seq:decode(x, options)
   if self.decoder.outputs then return evaluation(fname, self, decode, self, x, options) end
   if options ~= nil then check.table(fname, "options", options) end
   for name, value in pairs(options or {}) do given[name] = value end
-  local size = check.int(fname, "option 'size'", given.size or 64, 1)
-  local with_weights = check.boolean(fname, "option 'weights'", given.weights or false)
+  local own = DECODE:read({ size = given.size, weights = given.weights }, fname)
+  local size, with_weights = own.size, own.weights
   given.size, given.weights = nil, nil
   if core.is_tensor(x) then return evaluation(fname, self, decode, self, x, given, with_weights) end
   check.table(fname, "argument 1", x)

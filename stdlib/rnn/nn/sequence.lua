@@ -2,8 +2,13 @@
 
 local core = require "rnn.core"
 local check = require "rnn.check"
+local option = require "rnn.option"
 
 local sequence = {}
+
+--- The row of an option of losses.
+sequence.teacher_forcing = { "teacher_forcing", 1, option.number(0, 1), "in training, probability that a step is told "
+  .. "the true id or numbers before it, and not what the decoder gave itself (scheduled sampling, Bengio et al. 2015)" }
 
 --- sequence.steps(decoder, state, told, options) -> logits, weights, lengths
 ---
