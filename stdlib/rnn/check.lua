@@ -9,9 +9,6 @@ local core = require "rnn.core"
 
 local check = {}
 
---- check.none: in the table of defaults of check.options, a known option without a default.
-check.none = setmetatable({}, { __tostring = function() return "none" end })
-
 --- check.shape(x) -> "(32, 56, 1)"
 ---@param x rnn.Tensor
 ---@return string
@@ -194,49 +191,6 @@ function check.tensor(fname, argname, value, kind, ndim)
     check.expected(fname, argname, what, value)
   end
   return value
-end
-
---- check.options(fname, options, defaults) -> table
----
---- A new table of the options over their defaults. A key that defaults does not have is an error that lists the known
---- ones; an option without a default is written as check.none there. nil stands for no options.
----@param fname string
----@param options table|nil
----@param defaults table
----@return table
-function check.options(fname, options, defaults)
-  if options ~= nil and (type(options) ~= "table" or getmetatable(options)) then
-    check.expected(fname, "options", "a table", options)
-  end
-  local merged = {}
-  for key, value in pairs(defaults) do
-    if value ~= check.none then merged[key] = value end
-  end
-  for key, value in pairs(options or {}) do
-    if defaults[key] == nil then
-      local known = {}
-      for name in pairs(defaults) do known[#known + 1] = name end
-      table.sort(known)
-      core.fail("%s: unknown option '%s'; known: %s", fname, tostring(key), table.concat(known, ", "))
-    end
-    merged[key] = value
-  end
-  return merged
-end
-
---- check.effect(fname, options, defaults, name, acts, reason)
----
---- Raises when an option was given, and not as its default, where it cannot have any effect. options as check.options
---- gives them.
----@param fname string
----@param options table
----@param defaults table
----@param name string
----@param acts any whether it has an effect
----@param reason string why it has none
-function check.effect(fname, options, defaults, name, acts, reason)
-  if acts or options[name] == nil or options[name] == defaults[name] then return end
-  core.fail("%s: option '%s' has no effect: %s", fname, name, reason)
 end
 
 --- check.closest(word, names) -> name | nil

@@ -12,7 +12,7 @@
 ---@field TimeLimit rnn.TimeLimit
 ---@field args fun(spec: table): table
 ---@field bilinear fun(x1: rnn.Tensor, x2: rnn.Tensor, weight: rnn.Tensor, bias?: rnn.Tensor): rnn.Tensor
----@field cell_check fun(cell: nn.Cell|table, options?: table): boolean
+---@field cell_check fun(cell: nn.Cell|table, options?: rnn.cell_check.Options): boolean
 ---@field chunk fun(x: rnn.Tensor, axis: integer, count: integer): rnn.Tensor[]
 ---@field diff fun(x: rnn.Tensor, axis?: integer): rnn.Tensor
 ---@field dot fun(a: rnn.Tensor, b: rnn.Tensor): rnn.Tensor
@@ -22,10 +22,10 @@
 ---@field fit fun(model: nn.Module, options: rnn.fit.Options): rnn.History
 ---@field flatten fun(x: rnn.Tensor, first?: integer, last?: integer): rnn.Tensor
 ---@field forecast_report fun(options: rnn.forecast_report.Options): rnn.ForecastReport
----@field gradcheck fun(f: fun(...): any, inputs: rnn.Tensor|any[], options?: { eps?: number, atol?: number, rtol?: number }): boolean
+---@field gradcheck fun(f: fun(...): any, inputs: rnn.Tensor|any[], options?: rnn.gradcheck.Options): boolean
 ---@field hvp fun(f: fun(...): rnn.Tensor, inputs: rnn.Tensor|rnn.Tensor[], v: rnn.Tensor|rnn.Tensor[]): rnn.Tensor|rnn.Tensor[]
 ---@field lerp fun(a: rnn.Tensor, b: rnn.Tensor, weight: rnn.Tensor|number): rnn.Tensor
----@field load fun(path: string, model?: nn.Module|{ classes: table }): nn.Module|nil, table|string|nil, string?
+---@field load fun(path: string, model?: nn.Module|rnn.load.Options): nn.Module|nil, table|string|nil, string?
 ---@field masked_fill fun(x: rnn.Tensor, mask: rnn.Tensor, value: number): rnn.Tensor
 ---@field meshgrid fun(...): rnn.Tensor
 ---@field monitor rnn.Monitor
@@ -57,10 +57,10 @@
 local rnn = {}
 
 ---@class rnn.audio
----@field deltas fun(x: rnn.Tensor, options?: { width?: integer, order?: integer }): rnn.Tensor
----@field log_mel fun(x: rnn.Tensor, options: table): rnn.Tensor
----@field mfcc fun(x: rnn.Tensor, options: table): rnn.Tensor
----@field read fun(path: string, options?: { rate?: number }): rnn.Tensor?, number|string, string?
+---@field deltas fun(x: rnn.Tensor, options?: audio.deltas.Options): rnn.Tensor
+---@field log_mel fun(x: rnn.Tensor, options: audio.log_mel.Options): rnn.Tensor
+---@field mfcc fun(x: rnn.Tensor, options: audio.mfcc.Options): rnn.Tensor
+---@field read fun(path: string, options?: audio.read.Options): rnn.Tensor?, number|string, string?
 ---@field resample fun(x: rnn.Tensor, from: number, to: number): rnn.Tensor
 ---@field write fun(path: string, samples: rnn.Tensor, rate: integer): true?, string?, string?
 
@@ -91,9 +91,9 @@ local rnn = {}
 ---@field sLSTM cells.sLSTM
 
 ---@class rnn.ctc
----@field beam fun(logits: rnn.Tensor, options?: { width?: integer, blank?: integer }): integer[][], number[]
----@field greedy fun(logits: rnn.Tensor, options?: { blank?: integer }): integer[][]
----@field loss fun(logits: rnn.Tensor, labels: rnn.Tensor, options?: table): rnn.Tensor
+---@field beam fun(logits: rnn.Tensor, options?: ctc.beam.Options): integer[][], number[]
+---@field greedy fun(logits: rnn.Tensor, options?: ctc.greedy.Options): integer[][]
+---@field loss fun(logits: rnn.Tensor, labels: rnn.Tensor, options?: ctc.loss.Options): rnn.Tensor
 
 ---@class rnn.data
 ---@field Frame data.Frame
@@ -101,19 +101,19 @@ local rnn = {}
 ---@field Scaler data.Scaler
 ---@field arrays data.Arrays
 ---@field classes fun(labels: any[], key?: string): string[], table<string, integer>
----@field csv fun(path: string, options?: { columns?: string[], types?: table<string, "number"|"date"|"text"|string>, separator?: string }): data.Frame?, string?, string?
+---@field csv fun(path: string, options?: data.csv.Options): data.Frame?, string?, string?
 ---@field files fun(folder: string): string[]?, string?
----@field find fun(folder: string, file: string, options?: { data?: string, sole?: boolean, fingerprint?: string, source?: string }): string?, boolean|string
+---@field find fun(folder: string, file: string, options?: data.find.Options): string?, boolean|string
 ---@field idx fun(path: string): rnn.Tensor?, string?
 ---@field keep fun(where: string, what: string, list: any[], test: fun(entry: any): any, string?): any[]?, string?
----@field lines fun(path: string, what: string, read: fun(line: string): any, options?: { header?: boolean }): any[]?, string?
+---@field lines fun(path: string, what: string, read: fun(line: string): any, options?: data.lines.Options): any[]?, string?
 ---@field map fun(batches: data.Batches|table, f: fun(x: rnn.Tensor|table, y?: rnn.Tensor|table, weights?: rnn.Tensor|table): any, any, any): table
 ---@field sequences data.Sequences
 ---@field windows data.Windows
 
 ---@class rnn.decode
----@field generate fun(options: table): integer[][], number[], table[]
----@field sample fun(logits: rnn.Tensor, options?: { temperature?: number, top_k?: integer, top_p?: number }): rnn.Tensor
+---@field generate fun(options: decode.generate.Options): integer[][], number[], table[]
+---@field sample fun(logits: rnn.Tensor, options?: decode.sample.Options): rnn.Tensor
 
 ---@class rnn.doc
 ---@field declaration fun(name: string): table?
@@ -134,43 +134,43 @@ local rnn = {}
 ---@field inv fun(a: rnn.Tensor): rnn.Tensor
 ---@field logdet fun(a: rnn.Tensor): rnn.Tensor
 ---@field lstsq fun(a: rnn.Tensor, b: rnn.Tensor): rnn.Tensor, rnn.Tensor
----@field matrix_rank fun(a: rnn.Tensor, options?: { tolerance?: number }): rnn.Tensor
+---@field matrix_rank fun(a: rnn.Tensor, options?: linalg.matrix_rank.Options): rnn.Tensor
 ---@field norm fun(a: rnn.Tensor, order?: "fro"|"nuc"|number): rnn.Tensor
 ---@field pinv fun(a: rnn.Tensor): rnn.Tensor
 ---@field qr fun(a: rnn.Tensor): rnn.Tensor, rnn.Tensor
 ---@field slogdet fun(a: rnn.Tensor): rnn.Tensor, rnn.Tensor
 ---@field solve fun(a: rnn.Tensor, b: rnn.Tensor): rnn.Tensor
----@field solve_triangular fun(a: rnn.Tensor, b: rnn.Tensor, options?: { upper?: boolean }): rnn.Tensor
+---@field solve_triangular fun(a: rnn.Tensor, b: rnn.Tensor, options?: linalg.solve_triangular.Options): rnn.Tensor
 ---@field spectral_radius fun(a: rnn.Tensor): rnn.Tensor
 ---@field svd fun(a: rnn.Tensor): rnn.Tensor, rnn.Tensor, rnn.Tensor
 ---@field svdvals fun(a: rnn.Tensor): rnn.Tensor
 
 ---@class rnn.logs
----@field report fun(path: string, page: table): true?, string?, string?
----@field writer fun(folder: string, options?: { after?: integer }): logs.Writer?, string?, string?
+---@field report fun(path: string, page: rnn.logs.report.Options): true?, string?, string?
+---@field writer fun(folder: string, options?: rnn.logs.writer.Options): logs.Writer?, string?, string?
 
 ---@class rnn.metrics
 ---@field Confusion metrics.Confusion
 ---@field F1 metrics.F1
----@field accuracy fun(y: rnn.Tensor, labels: rnn.Tensor, options?: { padded?: boolean }): number
----@field bleu fun(hypotheses: string[], references: (string|string[])[], options?: { tokenize?: string|function, lowercase?: boolean }): number, table
----@field confusion fun(y: rnn.Tensor, labels: rnn.Tensor, options?: { classes?: integer, names?: string[], padded?: boolean }): metrics.Confusion
----@field f1 fun(y: rnn.Tensor, labels: rnn.Tensor, options?: { average?: "macro"|"micro"|"none", classes?: integer, padded?: boolean }): number|number[]
+---@field accuracy fun(y: rnn.Tensor, labels: rnn.Tensor, options?: metrics.accuracy.Options): number
+---@field bleu fun(hypotheses: string[], references: (string|string[])[], options?: metrics.bleu.Options): number, table
+---@field confusion fun(y: rnn.Tensor, labels: rnn.Tensor, options?: metrics.confusion.Options): metrics.Confusion
+---@field f1 fun(y: rnn.Tensor, labels: rnn.Tensor, options?: metrics.f1.Options): number|number[]
 ---@field mae fun(forecast: rnn.Tensor, actual: rnn.Tensor): number
 ---@field mase fun(forecast: rnn.Tensor, actual: rnn.Tensor, history: rnn.Tensor, season?: integer): number, integer
----@field nats fun(logits: rnn.Tensor, labels: rnn.Tensor, options?: { padded?: boolean }): number
----@field perplexity fun(logits: rnn.Tensor, labels: rnn.Tensor, options?: { padded?: boolean }): number
+---@field nats fun(logits: rnn.Tensor, labels: rnn.Tensor, options?: metrics.nats.Options): number
+---@field perplexity fun(logits: rnn.Tensor, labels: rnn.Tensor, options?: metrics.perplexity.Options): number
 ---@field smape fun(forecast: rnn.Tensor, actual: rnn.Tensor): number
----@field top_k fun(logits: rnn.Tensor, labels: rnn.Tensor, k: integer, options?: { padded?: boolean }): number
+---@field top_k fun(logits: rnn.Tensor, labels: rnn.Tensor, k: integer, options?: metrics.top_k.Options): number
 
 ---@class rnn.music
 ---@field hz fun(pitch: number): number
----@field midi fun(path: string, notes: table[], options?: { step?: number, instrument?: integer }): true?, string?, string?
+---@field midi fun(path: string, notes: table[], options?: music.midi.Options): true?, string?, string?
 ---@field name fun(pitch: integer): string
 ---@field notes fun(chords: rnn.Tensor): table[], integer
 ---@field read_chords fun(folder: string, least?: integer): rnn.Tensor[]?, integer|string, integer?
 ---@field read_rolls fun(path: string, least?: integer): rnn.Tensor[]?, integer|string|nil, integer?
----@field sound fun(notes: table[], options?: { rate?: number, step?: number }): rnn.Tensor
+---@field sound fun(notes: table[], options?: music.sound.Options): rnn.Tensor
 
 ---@class rnn.nn
 ---@field Attention nn.Attention
@@ -207,24 +207,24 @@ local rnn = {}
 ---@field State nn.State
 ---@field Tanh table
 ---@field TimeDistributed nn.TimeDistributed
----@field binary_cross_entropy fun(logits: rnn.Tensor, targets: rnn.Tensor, options?: { sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none" }): rnn.Tensor
+---@field binary_cross_entropy fun(logits: rnn.Tensor, targets: rnn.Tensor, options?: nn.binary_cross_entropy.Options): rnn.Tensor
 ---@field cell fun(name: string, init: fun(self: nn.Cell, ...)): table
----@field cross_entropy fun(logits: rnn.Tensor, labels: rnn.Tensor, options?: table): rnn.Tensor
+---@field cross_entropy fun(logits: rnn.Tensor, labels: rnn.Tensor, options?: nn.cross_entropy.Options): rnn.Tensor
 ---@field detach fun(state: rnn.Tensor|table|nil): rnn.Tensor|nn.State|nil
 ---@field elu fun()
----@field gaussian_nll fun(mean: rnn.Tensor|rnn.Tensor[], target: rnn.Tensor, variance?: rnn.Tensor|number, options?: { sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none" }): rnn.Tensor
+---@field gaussian_nll fun(mean: rnn.Tensor|rnn.Tensor[], target: rnn.Tensor, variance?: rnn.Tensor|number, options?: nn.gaussian_nll.Options): rnn.Tensor
 ---@field hard_sigmoid fun()
----@field huber fun(y: rnn.Tensor, target: rnn.Tensor, delta?: number, options?: { sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none" }): rnn.Tensor
+---@field huber fun(y: rnn.Tensor, target: rnn.Tensor, delta?: number, options?: nn.huber.Options): rnn.Tensor
 ---@field initializers nn.initializers
----@field kl_div fun(log_probabilities: rnn.Tensor, target: rnn.Tensor, options?: { sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none" }): rnn.Tensor
+---@field kl_div fun(log_probabilities: rnn.Tensor, target: rnn.Tensor, options?: nn.kl_div.Options): rnn.Tensor
 ---@field leaky_relu fun()
 ---@field log_softmax fun()
 ---@field loss fun(name: string|function): function
----@field mae fun(y: rnn.Tensor, target: rnn.Tensor, options?: { sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none" }): rnn.Tensor
+---@field mae fun(y: rnn.Tensor, target: rnn.Tensor, options?: nn.mae.Options): rnn.Tensor
 ---@field module fun(name: string, init: fun(self: nn.Module, ...), base?: table): table
----@field mse fun(y: rnn.Tensor, target: rnn.Tensor, options?: { sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none" }): rnn.Tensor
----@field poisson_nll fun(log_rate: rnn.Tensor, target: rnn.Tensor, options?: { sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none" }): rnn.Tensor
----@field quantile fun(y: rnn.Tensor, target: rnn.Tensor, q: number|number[], options?: { sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none" }): rnn.Tensor
+---@field mse fun(y: rnn.Tensor, target: rnn.Tensor, options?: nn.mse.Options): rnn.Tensor
+---@field poisson_nll fun(log_rate: rnn.Tensor, target: rnn.Tensor, options?: nn.poisson_nll.Options): rnn.Tensor
+---@field quantile fun(y: rnn.Tensor, target: rnn.Tensor, q: number|number[], options?: nn.quantile.Options): rnn.Tensor
 ---@field relu fun()
 ---@field selu fun()
 ---@field sigmoid fun()
@@ -245,19 +245,348 @@ local rnn = {}
 ---@field schedules optim.Schedule
 
 ---@class rnn.plot
----@field histogram fun(data: any, options?: table): rnn.Figure?, string?, string?
----@field lines fun(lines: { x?: any, y: any, label?: string }[], options?: table): rnn.Figure?, string?, string?
----@field matrix fun(data: any, options?: table): rnn.Figure?, string?, string?
----@field series fun(fields: table): rnn.Figure?, string?, string?
+---@field histogram fun(data: any, options?: plot.histogram.Options): rnn.Figure?, string?, string?
+---@field lines fun(lines: { x?: any, y: any, label?: string }[], options?: plot.lines.Options): rnn.Figure?, string?, string?
+---@field matrix fun(data: any, options?: plot.matrix.Options): rnn.Figure?, string?, string?
+---@field series fun(fields: plot.series.Options): rnn.Figure?, string?, string?
 
 ---@class rnn.text
 ---@field Vocab text.Vocab
 ---@field bpe text.Bpe
 ---@field chars text.Chars
----@field read fun(path: string, options?: { invalid?: "error"|"replace" }): string?, string?
+---@field read fun(path: string, options?: text.read.Options): string?, string?
 ---@field stream text.Stream
----@field tokens fun(s: string, options?: { lowercase?: boolean }): string[]
+---@field tokens fun(s: string, options?: text.tokens.Options): string[]
 ---@field words text.Words
+
+---@class audio.deltas.Options
+---@field width? integer steps, an odd number
+---@field order? integer 1: the slope of a line, 2: the second derivative of a parabola
+
+---@class audio.log_mel.Options
+---@field rate number of x, in samples a second
+---@field bands? integer triangles on the mel scale
+---@field window? integer in samples; 25 ms by default
+---@field hop? integer in samples; 10 ms by default
+---@field fft? integer in samples, even, at least window; the next power of 2 by default
+---@field fmin? number in Hz
+---@field fmax? number in Hz; rate / 2 by default
+---@field top_db? number|false what is further below the loudest value, in dB, is raised to that distance; false: nothing is
+
+---@class audio.mfcc.Options
+---@field coefficients? integer at most bands
+---@field deltas? integer 1 adds first differences (audio.deltas), 2 second ones as well
+---@field rate number of x, in samples a second
+---@field bands? integer triangles on the mel scale
+---@field window? integer in samples; 25 ms by default
+---@field hop? integer in samples; 10 ms by default
+---@field fft? integer in samples, even, at least window; the next power of 2 by default
+---@field fmin? number in Hz
+---@field fmax? number in Hz; rate / 2 by default
+---@field top_db? number|false what is further below the loudest value, in dB, is raised to that distance; false: nothing is
+
+---@class audio.read.Options
+---@field rate? number samples a second that the recording is brought to
+
+---@class cells.Antisymmetric.Options
+---@field gated? boolean a gate z says how far each unit steps
+---@field step? number step of the equation's solution
+---@field damping? number how fast the state fades without input
+---@field kernel? string|function first values of weight_ih and other matrices
+---@field recurrent? string|function first values of weight_hh
+
+---@class cells.Attention.Options
+---@field memory? integer width of the memory's vectors; units where it is not given
+---@field score? "additive"|"multiplicative" v . tanh(W h' + U memory_j + b), or h' . W memory_j (Luong et al. 2015, arXiv 1508.04025)
+
+---@class cells.CFN.Options
+---@field kernel? string|function first values of weight_ih and other matrices
+---@field recurrent? string|function first values of weight_hh
+
+---@class cells.Clockwork.Options
+---@field groups? integer how many groups there are, each with a period of its own
+---@field kernel? string|function first values of weight_ih and other matrices
+---@field recurrent? string|function first values of weight_hh
+
+---@class cells.Elman.Options
+---@field activation? "hard_sigmoid"|"identity"|"leaky_relu"|"relu"|"selu"|"sigmoid"|"softsign"|"tanh" f
+---@field layer_norm? boolean h = f(LN(W x; g, b) + LN(U h'; g', b')) (Ba et al. 2016, arXiv 1607.06450, as in their LSTM)
+---@field kernel? string|function first values of weight_ih and other matrices
+---@field recurrent? string|function first values of weight_hh
+
+---@class cells.GRU.Options
+---@field reset? "after"|"before" after the product, or before it: n = t(W x + b + U (r h') + b'), as the paper has it
+---@field layer_norm? boolean LN(W x; g, b) + LN(U h'; g', b') (Ba et al. 2016, arXiv 1607.06450)
+---@field chrono? integer steps of the longest memory: b of z starts at the logarithms of random times up to it (Tallec, Ollivier 2018, arXiv 1804.11188)
+---@field activation? "hard_sigmoid"|"identity"|"leaky_relu"|"relu"|"selu"|"sigmoid"|"softsign"|"tanh" t
+---@field recurrent_activation? "hard_sigmoid"|"identity"|"leaky_relu"|"relu"|"selu"|"sigmoid"|"softsign"|"tanh" s
+---@field kernel? string|function first values of weight_ih and other matrices
+---@field recurrent? string|function first values of weight_hh
+
+---@class cells.IRNN.Options
+---@field scale? number smaller where long memory is not wanted
+---@field kernel? string|function first values of weight_ih; normal, with deviation 0.001, where it is not given, as in the paper
+
+---@class cells.IndRNN.Options
+---@field activation? "hard_sigmoid"|"identity"|"leaky_relu"|"relu"|"selu"|"sigmoid"|"softsign"|"tanh" f
+---@field bound? number |u| is held below it; the paper has 2^(1/T) for T steps that are to be remembered
+---@field kernel? string|function first values of weight_ih and other matrices
+
+---@class cells.JANET.Options
+---@field beta? number lets in a little more than is forgotten
+---@field chrono? integer steps of the longest memory: b of s starts at the logarithms of random times up to it, in place of forget_bias; the paper has it
+---@field forget_bias? number where b of s starts
+---@field kernel? string|function first values of weight_ih and other matrices
+---@field recurrent? string|function first values of weight_hh
+
+---@class cells.Jordan.Options
+---@field outputs? integer width of y; units where it is not given
+---@field decay? number how much of older outputs stays
+---@field activation? "hard_sigmoid"|"identity"|"leaky_relu"|"relu"|"selu"|"sigmoid"|"softsign"|"tanh" f
+---@field output_activation? "hard_sigmoid"|"identity"|"leaky_relu"|"relu"|"selu"|"sigmoid"|"softsign"|"tanh" f_y
+---@field kernel? string|function first values of weight_ih and other matrices
+---@field recurrent? string|function first values of weight_hh
+
+---@class cells.LMU.Options
+---@field order? integer how many coefficients there are
+---@field theta? number steps of the window
+---@field kernel? string|function first values of weight_ih and other matrices
+---@field recurrent? string|function first values of weight_hh
+
+---@class cells.LRU.Options
+---@field states? integer width of h; units where it is not given
+---@field r_min? number from where on |lambda| starts
+---@field r_max? number up to where |lambda| starts
+---@field max_phase? number up to which angle, in radians, lambda starts
+
+---@class cells.LSTM.Options
+---@field peepholes? boolean i and f see c', o sees c, unit by unit (Gers, Schmidhuber 2000)
+---@field coupled? boolean i = 1 - f (CIFG)
+---@field without? "nothing"|"input_gate"|"forget_gate"|"output_gate"|"input_activation"|"output_activation" what is left out: i = 1 (NIG), f = 1 (NFG), o = 1 (NOG), g is its sum (NIAF), m = o c (NOAF)
+---@field projection? integer y = h = W m of that width (Sak et al. 2014, arXiv 1402.1128)
+---@field layer_norm? boolean LN(W x; g, b) + LN(U h'; g', b'), m = o t(LN(c)) (Ba et al. 2016, arXiv 1607.06450, equations 20 to 22)
+---@field forget_bias? number where b of f starts (Jozefowicz et al. 2015)
+---@field chrono? integer steps of the longest memory: b of f starts at the logarithms of random times up to it, that of i at minus these (Tallec, Ollivier 2018, arXiv 1804.11188)
+---@field activation? "hard_sigmoid"|"identity"|"leaky_relu"|"relu"|"selu"|"sigmoid"|"softsign"|"tanh" t
+---@field recurrent_activation? "hard_sigmoid"|"identity"|"leaky_relu"|"relu"|"selu"|"sigmoid"|"softsign"|"tanh" s
+---@field kernel? string|function first values of weight_ih and other matrices
+---@field recurrent? string|function first values of weight_hh
+
+---@class cells.MGU.Options
+---@field kernel? string|function first values of weight_ih and other matrices
+---@field recurrent? string|function first values of weight_hh
+
+---@class cells.Mogrifier.Options
+---@field rounds? integer how often one of x and h' is gated
+---@field rank? integer Q and R are products of matrices of this rank
+---@field forget_bias? number where b of the LSTM's f starts
+---@field kernel? string|function first values of weight_ih and other matrices
+---@field recurrent? string|function first values of weight_hh
+
+---@class cells.PhasedLSTM.Options
+---@field time? "step"|"input" the number of the step, or what stands in the last column of x
+---@field open? number share of a period in which a unit is open
+---@field leak? number k of a unit that is not open, in training; 0 in evaluation
+---@field longest? number periods start between 1 and this, logarithmically
+---@field forget_bias? number where b of the LSTM's f starts
+---@field kernel? string|function first values of weight_ih and other matrices
+---@field recurrent? string|function first values of weight_hh
+
+---@class cells.QRNN.Options
+---@field pooling? "fo"|"f"|"ifo" as above, y = c, or c = f c' + i z
+---@field window? integer inputs in X; 1: of this step alone, which may be convolved before
+---@field kernel? string|function first values of weight_ih and other matrices
+
+---@class cells.RHN.Options
+---@field depth? integer how many micro-steps a step has
+---@field transform_bias? number where b of t starts: at first most is carried
+---@field kernel? string|function first values of weight_ih and other matrices
+---@field recurrent? string|function first values of weight_hh
+
+---@class cells.RWKV.Options
+---@field kernel? string|function first values of weight_ih and other matrices
+
+---@class cells.SRU.Options
+---@field highway_bias? number where b of r starts; alpha = sqrt(1 + 2 exp(highway_bias))
+---@field kernel? string|function first values of weight_ih and other matrices
+
+---@class cells.UGRNN.Options
+---@field forget_bias? number where b of g starts
+---@field kernel? string|function first values of weight_ih and other matrices
+---@field recurrent? string|function first values of weight_hh
+
+---@class cells.minGRU.Options
+---@field chrono? integer steps of the longest memory: b of z starts at minus the logarithms of random times up to it (Tallec, Ollivier 2018, arXiv 1804.11188)
+---@field kernel? string|function first values of weight_ih and other matrices
+
+---@class cells.minLSTM.Options
+---@field forget_bias? number where b of f starts
+---@field kernel? string|function first values of weight_ih and other matrices
+
+---@class cells.sLSTM.Options
+---@field forget? "sigmoid"|"exp" what f is of its sum
+---@field heads? integer U has so many blocks: units see those of their own head
+---@field forget_bias? number where b of f starts
+---@field kernel? string|function first values of weight_ih and other matrices
+---@field recurrent? string|function first values of weight_hh
+
+---@class ctc.beam.Options
+---@field width? integer how many beginnings are followed
+---@field blank? integer class of the blank; the last where it is not given
+
+---@class ctc.greedy.Options
+---@field blank? integer class of the blank; the last where it is not given
+
+---@class ctc.loss.Options
+---@field blank? integer class of the blank; the last where it is not given
+---@field skip_impossible? boolean leaves sequences out whose labels have more frames than there are
+---@field padded? boolean labels 0 are padding where there are no lengths
+---@field sample_weights? rnn.Tensor float (N), how many times each sequence counts; one of weight 0 is left out, whatever it holds
+---@field reduction? "mean"|"sum"|"none" by label, the sum over the sequences over the number of all labels; the sum; or the value of each sequence, (N)
+
+---@class data.Arrays.batches.Options
+---@field size? integer items of a batch
+---@field shuffle? boolean a fresh order for each epoch
+---@field bucket? boolean of data.sequences: batches of sequences of about the same length; by default where shuffle is on
+---@field seed? integer of the orders; by default one is drawn when the batches are made
+---@field drop_last? boolean leaves out a last batch that is not full
+
+---@class data.PCA.Options
+---@field components? number how many are kept; below 1, the share of the variance that they have to explain; nil: all
+---@field whiten? boolean divides each component by its deviation
+---@field state? table what pca:state() gave; nothing else counts then
+
+---@class data.Scaler.Options
+---@field kind? "standard"|"minmax"|"factor" every column gets mean 0 and deviation 1, or the range 0..1, or all are divided by the number factor
+---@field factor? number with kind = "factor"
+---@field state? table what scaler:state() gave; nothing else counts then
+
+---@class data.Sequences.batches.Options
+---@field size? integer items of a batch
+---@field shuffle? boolean a fresh order for each epoch
+---@field bucket? boolean of data.sequences: batches of sequences of about the same length; by default where shuffle is on
+---@field seed? integer of the orders; by default one is drawn when the batches are made
+---@field drop_last? boolean leaves out a last batch that is not full
+
+---@class data.Windows.batches.Options
+---@field size? integer items of a batch
+---@field shuffle? boolean a fresh order for each epoch
+---@field bucket? boolean of data.sequences: batches of sequences of about the same length; by default where shuffle is on
+---@field seed? integer of the orders; by default one is drawn when the batches are made
+---@field drop_last? boolean leaves out a last batch that is not full
+
+---@class data.csv.Options
+---@field columns? table keeps only these, { "a", "b" }
+---@field types? table of columns by name, "number", "date" or "text": { zip = "text" }; or a format that says which number of a date is the month, where no day is beyond 12: { when = "%d/%m/%Y" }
+---@field separator? string between cells, one byte
+
+---@class data.find.Options
+---@field data? string the folder; or the file, under its own name, so that one file never stands for two
+---@field sole? boolean for programs that read no other file: data may be a file of any name, or, where a folder is wanted, be it itself
+---@field fingerprint? string tells the public data set from others under its name
+---@field source? string where the file is to be had, for the message
+
+---@class data.lines.Options
+---@field header? boolean the first line does not count
+
+---@class data.windows.Options
+---@field length integer steps in a window
+---@field target? integer|"sequence" how many rows after the window y has; or "sequence"
+---@field ahead? integer with target = "sequence": rows after each step that y has
+---@field stride? integer rows from the start of one window to the start of the next
+---@field first? integer with target = "sequence": y has only the steps first, first + every, ... to the last, for models whose output is shorter than their input (strided nn.Conv1d)
+---@field every? integer see first
+---@field input_columns? integer[] columns of the series that x has, by number; all by default
+---@field target_columns? integer[] columns that y has
+---@field beside? table { hour = int32 (L), ... }: what each step has beside the series, such as ids for an embedding; float (L, D) as well. x is then a table { series = (N, length, inputs), hour = (N, length) ... }
+
+---@class decode.generate.Options
+---@field step function function (ids, state) -> logits (N, V), new state; ids int32 (N) are those chosen last
+---@field state? any the first step's: a tensor, or tables of tensors, with a row for each sequence
+---@field start? integer|rnn.Tensor id that the first step gets, or an int32 (N); without it the prefix begins the sequences
+---@field stop? integer id that ends a sequence; without it all have max_length ids
+---@field max_length? integer ids in a sequence at most, with the prefix, without start and stop
+---@field beam? integer beam search with so many hypotheses a sequence
+---@field length_penalty? number hypotheses are compared by log probability / length ^ length_penalty; the stop counts
+---@field prefix? integer[]|integer[][] ids that the sequences must begin with: a list for all, or a list of lists, one for each
+---@field on_token? function (id, row, position) is called at once for each id that was chosen; false ends that row
+---@field temperature? number what logits are divided by: below 1 likely ids become likelier, 0 takes the likeliest
+---@field top_k? integer keeps so many of the likeliest ids
+---@field top_p? number keeps the likeliest ids whose probabilities together reach it (the nucleus of Holtzman et al. 2020)
+
+---@class decode.sample.Options
+---@field temperature? number what logits are divided by: below 1 likely ids become likelier, 0 takes the likeliest
+---@field top_k? integer keeps so many of the likeliest ids
+---@field top_p? number keeps the likeliest ids whose probabilities together reach it (the nucleus of Holtzman et al. 2020)
+
+---@class linalg.matrix_rank.Options
+---@field tolerance? number by default max(m, n) times the precision of the largest singular value
+
+---@class linalg.solve_triangular.Options
+---@field upper? boolean a is an upper triangle
+
+---@class rnn.logs.report.Options
+---@field title? string a line of text; must be given
+---@field status? string a line of text below it
+---@field facts? table { { name, value }, ... }: what to read first
+---@field charts? table { { title = "Loss", unit = "mse", xlabel = "epoch", x = { 1, 2 }, series = { { label = "train", y = { 0.5, 0.4 } } }, mark = { x = 2, label = "best" }, note = "...", wide = true, log = true }, ... }; y may have holes. Curves above 0 whose largest value is more than 30 times the least are first seen on a logarithmic axis, unless log is false
+---@field heat_maps? table { { title = "layer 1", values = { { -1.5, -1.2 }, { -3, -2.5 } }, x = { 1, 2 }, xlabel = "epoch", unit = "what the colours are" }, ... }: row i is i - 1 time steps back, column j is at x[j], values are the norms' decimal logarithms, a table of rows or a tensor (rows, columns). All maps share a scale
+---@field sections? table { { title = "Model", text = "..." }, { title = "Environment", pairs = { { "seed", 42 } } }, ... }
+
+---@class rnn.logs.writer.Options
+---@field after? integer the run goes on after that step: TensorBoard forgets what the files before this one have of later ones
+
+---@class metrics.Confusion.Options
+---@field classes? integer how many there are; logits tell, labels as answers do not
+---@field names? string[] what the classes are called
+---@field padded? boolean labels 0 are padding; without it and without lengths they are an error
+
+---@class metrics.F1.Options
+---@field average? "macro"|"micro" mean over the classes that occur, or all answers together
+---@field classes? integer how many there are; logits tell, labels as answers do not
+---@field padded? boolean labels 0 are padding; without it and without lengths they are an error
+
+---@class metrics.accuracy.Options
+---@field padded? boolean labels 0 are padding; without it and without lengths they are an error
+
+---@class metrics.bleu.Options
+---@field tokenize? string|function as sacreBLEU by default, at white space only, or a function from a string to a list of tokens or a string with blanks between them
+---@field lowercase? boolean all text, before it is cut
+
+---@class metrics.confusion.Options
+---@field classes? integer how many there are; logits tell, labels as answers do not
+---@field names? string[] what the classes are called
+---@field padded? boolean labels 0 are padding; without it and without lengths they are an error
+
+---@class metrics.f1.Options
+---@field average? "macro"|"micro"|"none" mean over the classes that occur as label or answer; all answers together (with one label each, the accuracy); or a list, the F1 of each class
+---@field classes? integer how many there are; logits tell, labels as answers do not
+---@field padded? boolean labels 0 are padding; without it and without lengths they are an error
+
+---@class metrics.nats.Options
+---@field padded? boolean labels 0 are padding; without it and without lengths they are an error
+
+---@class metrics.perplexity.Options
+---@field padded? boolean labels 0 are padding; without it and without lengths they are an error
+
+---@class metrics.top_k.Options
+---@field padded? boolean labels 0 are padding; without it and without lengths they are an error
+
+---@class music.midi.Options
+---@field step? number seconds of a step
+---@field instrument? integer General MIDI program from 1 on; 20 is a church organ
+
+---@class music.sound.Options
+---@field rate? number samples a second
+---@field step? number seconds of a step
+
+---@class nn.Attention.Options
+---@field score? "multiplicative"|"additive" q . W k ("general" of Luong et al. 2015), or v . tanh(W q + U k + b) (Bahdanau et al. 2015)
+---@field units? integer width of the additive score; queries where it is not given
+
+---@class nn.BatchNorm.Options
+---@field momentum? number running = momentum * running + (1 - momentum) * batch
+---@field epsilon? number is added to the variance
 
 ---@class nn.Conv1d.Options
 ---@field stride? integer steps of x from one step of y to the next
@@ -267,9 +596,62 @@ local rnn = {}
 ---@field activation? "relu"|"tanh"|"sigmoid"|"hard_sigmoid"|"elu"|"selu"|"softplus"|"softsign" of the sums
 ---@field kernel? string|function first values of weight
 
+---@class nn.Decoder.Options
+---@field recurrent? nn.RecurrentBase nn.RNN, nn.LSTM, nn.GRU, or nn.Recurrent of any cell
+---@field cell? "rnn"|"gru"|"lstm" in place of recurrent: what its layers are made of
+---@field hidden? integer in place of recurrent: units of each layer and direction
+---@field layers? integer in place of recurrent: how many layers; dropout is between them, too
+---@field attention? "none"|"multiplicative"|"additive" looks at the memory with h of the top layer (Luong et al. 2015; Bahdanau et al. 2015); tanh(W [context, h]) goes on to the output
+---@field input_feeding? boolean that vector is also part of the next step's input, so that the recurrence knows what was looked at, as in both papers; training then goes step by step and is slower
+---@field condition? integer C: begins with a vector (N, C): vector -> sequence
+---@field condition_as? "state"|"input"|"both" it makes the first state, through tanh(W v + b); it is part of the input of every step; or both
+---@field dropout? number rate for vectors and before the output
+---@field memory? integer features of the memory; nn.Seq2Seq fills it in
+---@field vocab? integer|text.Vocab of ids: their number, or a text.Vocab, which also says start and stop
+---@field start? integer the id before every sequence; 2 where no text.Vocab says it
+---@field stop? integer the id behind every sequence; 3 where no text.Vocab says it
+---@field dim? integer features of an id's vector; where it is not given, as recurrent takes them, or 128
+---@field tied? boolean the logits' weights are the embedding's (Press, Wolf 2017)
+---@field word_dropout? number rate at which whole ids are left out of the inputs in training
+---@field outputs? integer of numbers: how many a step gives
+---@field inputs? integer how many numbers are known in advance for each step, such as what day it will be
+---@field steps? integer how many steps it makes by itself, where known inputs do not say it
+---@field loss? "binary_cross_entropy"|"gaussian_nll"|"huber"|"mae"|"mse"|"poisson_nll"|"quantile" what the numbers are for; with gaussian_nll the last layer also says the variance, with binary_cross_entropy it gives logits, and probabilities go on, with poisson_nll logarithms of rates
+---@field quantiles? number[] of loss = "quantile", { 0.1, 0.5, 0.9 } where they are not given; the middle one goes on
+
+---@class nn.Decoder.decode.Options
+---@field max_length? integer ids in a sequence at most, with the prefix, without start and stop
+---@field beam? integer beam search with so many hypotheses a sequence
+---@field length_penalty? number hypotheses are compared by log probability / length ^ length_penalty; the stop counts
+---@field prefix? integer[]|integer[][] ids that the sequences must begin with: a list for all, or a list of lists, one for each
+---@field on_token? function (id, row, position) is called at once for each id that was chosen; false ends that row
+---@field temperature? number what logits are divided by: below 1 likely ids become likelier, 0 takes the likeliest
+---@field top_k? integer keeps so many of the likeliest ids
+---@field top_p? number keeps the likeliest ids whose probabilities together reach it (the nucleus of Holtzman et al. 2020)
+---@field steps? integer of numbers: makes so many steps; where it is not given, as are known in advance, or the decoder's
+---@field stop? function of numbers: function (y (N, outputs)) -> mask (N) of sequences that end with this step
+
+---@class nn.Decoder.loss.Options
+---@field teacher_forcing? number in training, probability that a step is told the true id or numbers before it, and not what the decoder gave itself (scheduled sampling, Bengio et al. 2015)
+---@field label_smoothing? number of ids, in training: as in nn.cross_entropy
+---@field padded? boolean of ids: 0 is padding in a y without lengths
+---@field loss? string|function of numbers: another loss that compares the same, or a function (prediction, target, weights) -> scalar
+
 ---@class nn.Embedding.Options
 ---@field word_dropout? number rate at which whole ids are left out in training (Gal, Ghahramani 2016)
 ---@field kernel? string|function first values of weight, within ±0.05
+
+---@class nn.Encoder.Options
+---@field vocab? integer|text.Vocab number of ids, or a text.Vocab; ids become vectors
+---@field dim? integer features of these vectors; where it is not given, as recurrent takes them, or 128
+---@field inputs? integer instead of vocab: the sequences are float (N, S, inputs) already; where it is not given, as recurrent takes them
+---@field dropout? number rate for vectors, and of the memory
+---@field word_dropout? number rate at which whole ids are left out in training (Gal, Ghahramani 2016)
+---@field recurrent? nn.RecurrentBase nn.RNN, nn.LSTM, nn.GRU, or nn.Recurrent of any cell
+---@field cell? "rnn"|"gru"|"lstm" in place of recurrent: what its layers are made of
+---@field hidden? integer in place of recurrent: units of each layer and direction
+---@field layers? integer in place of recurrent: how many layers; dropout is between them, too
+---@field bidirectional? boolean in place of recurrent: further cells read backwards
 
 ---@class nn.GRU.Options
 ---@field layers? integer layers, each on the outputs of the one before
@@ -289,6 +671,10 @@ local rnn = {}
 ---@field recurrent_activation? "tanh"|"relu"|"sigmoid"|"hard_sigmoid"|"softsign"|"leaky_relu"|"selu"|"identity" of the gates
 ---@field reset? "after"|"before" before the product: n = tanh(W x + b + U (r h') + b'), Cho's first reading
 ---@field chrono? integer the steps of the longest memory: biases of z start at the logarithms of random times up to it (Tallec, Ollivier 2018, "Can recurrent neural networks warp time?")
+
+---@class nn.GRUCell.Options
+---@field kernel? string|function first values of weight_ih
+---@field recurrent? string|function first values of weight_hh
 
 ---@class nn.LSTM.Options
 ---@field layers? integer layers, each on the outputs of the one before
@@ -313,9 +699,20 @@ local rnn = {}
 ---@field coupled? boolean i = 1 - f (Greff et al. 2017)
 ---@field chrono? integer the steps of the longest memory: biases of f start at the logarithms of random times up to it, of i at minus these (Tallec, Ollivier 2018, "Can recurrent neural networks warp time?")
 
+---@class nn.LSTMCell.Options
+---@field forget_bias? number where the biases of f start
+---@field kernel? string|function first values of weight_ih
+---@field recurrent? string|function first values of weight_hh
+
+---@class nn.LayerNorm.Options
+---@field epsilon? number is added to the variance
+
 ---@class nn.Linear.Options
 ---@field bias? boolean adds a bias
 ---@field kernel? string|function first values of weight
+
+---@class nn.Module.load_state_dict.Options
+---@field strict? boolean names that only one side has are an error
 
 ---@class nn.RNN.Options
 ---@field layers? integer layers, each on the outputs of the one before
@@ -333,6 +730,11 @@ local rnn = {}
 ---@field kernel? string|function first values of weight_ih
 ---@field recurrent? string|function first values of weight_hh
 
+---@class nn.RNNCell.Options
+---@field activation? "tanh"|"relu" of the new values
+---@field kernel? string|function first values of weight_ih
+---@field recurrent? string|function first values of weight_hh
+
 ---@class nn.Recurrent.Options
 ---@field layers? integer layers, each on the outputs of the one before
 ---@field bidirectional? boolean further cells read backwards (Schuster, Paliwal 1997)
@@ -346,6 +748,194 @@ local rnn = {}
 ---@field recompute? boolean|integer runs segments again in backward, of that many steps or of the square root of T: less memory (Chen et al. 2016)
 ---@field widths? table the units of each layer, { 128, 64 }
 ---@field compile? boolean a step that is no formula is an error
+
+---@class nn.Reservoir.Options
+---@field outputs? integer features of the read-out; without it there is none
+---@field radius? number spectral radius of U, the size of its largest eigenvalue; below 1 inputs are forgotten
+---@field connections? number how many elements of a row of U are not 0, on average
+---@field input_scale? number W is uniform within ±input_scale
+---@field bias_scale? number b is uniform within ±bias_scale
+---@field leak? number above 0 and up to 1; slower units for slower series
+
+---@class nn.Reservoir.fit.Options
+---@field washout? integer first steps of each sequence that do not count, while its state still tells of its beginning
+---@field ridge? number weight of the read-out's squares; the larger, the smoother and the stabler
+
+---@class nn.Seq2Seq.Options
+---@field encoder nn.Encoder what reads
+---@field decoder nn.Decoder what writes
+---@field start? table for each output of a decoder of numbers the column of the encoder's input whose last value its first step goes on from; without it these are zeros
+
+---@class nn.Seq2Seq.decode.Options
+---@field max_length? integer ids in a sequence at most, with the prefix, without start and stop
+---@field beam? integer beam search with so many hypotheses a sequence
+---@field length_penalty? number hypotheses are compared by log probability / length ^ length_penalty; the stop counts
+---@field prefix? integer[]|integer[][] ids that the sequences must begin with: a list for all, or a list of lists, one for each
+---@field on_token? function (id, row, position) is called at once for each id that was chosen; false ends that row
+---@field temperature? number what logits are divided by: below 1 likely ids become likelier, 0 takes the likeliest
+---@field top_k? integer keeps so many of the likeliest ids
+---@field top_p? number keeps the likeliest ids whose probabilities together reach it (the nucleus of Holtzman et al. 2020)
+---@field steps? integer of numbers: makes so many steps; where it is not given, as are known in advance, or the decoder's
+---@field stop? function of numbers: function (y (N, outputs)) -> mask (N) of sequences that end with this step
+---@field size? integer of ids: how many sequences of a list are decoded at a time
+---@field weights? boolean of ids: gives details[n].weights, the attention's (ids and stop, source steps)
+
+---@class nn.Seq2Seq.loss.Options
+---@field teacher_forcing? number in training, probability that a step is told the true id or numbers before it, and not what the decoder gave itself (scheduled sampling, Bengio et al. 2015)
+---@field label_smoothing? number of ids, in training: as in nn.cross_entropy
+---@field padded? boolean of ids: 0 is padding in a y without lengths
+---@field loss? string|function of numbers: another loss that compares the same, or a function (prediction, target, weights) -> scalar
+
+---@class nn.binary_cross_entropy.Options
+---@field sample_weights? rnn.Tensor float, with the first axes of the target, (N), (N, T) ...: how many times each item, step or element counts; one of weight 0 is left out, whatever it holds
+---@field reduction? "mean"|"sum"|"none" the sum of weight times value over the sum of the weights; the sum; or weight times value of each element (of each label), 0 behind the lengths
+
+---@class nn.cross_entropy.Options
+---@field weights? rnn.Tensor|number[] (V), how many times each class counts: the mean is the sum of weights[label] times the loss over the sum of weights[label]
+---@field label_smoothing? number e gives each class e / V of the target and the label 1 - e more (Szegedy et al. 2016, "Rethinking the Inception Architecture")
+---@field padded? boolean labels 0 are padding where there are no lengths
+---@field sample_weights? rnn.Tensor float, with the first axes of the target, (N), (N, T) ...: how many times each item, step or element counts; one of weight 0 is left out, whatever it holds
+---@field reduction? "mean"|"sum"|"none" the sum of weight times value over the sum of the weights; the sum; or weight times value of each element (of each label), 0 behind the lengths
+
+---@class nn.gaussian_nll.Options
+---@field sample_weights? rnn.Tensor float, with the first axes of the target, (N), (N, T) ...: how many times each item, step or element counts; one of weight 0 is left out, whatever it holds
+---@field reduction? "mean"|"sum"|"none" the sum of weight times value over the sum of the weights; the sum; or weight times value of each element (of each label), 0 behind the lengths
+
+---@class nn.huber.Options
+---@field sample_weights? rnn.Tensor float, with the first axes of the target, (N), (N, T) ...: how many times each item, step or element counts; one of weight 0 is left out, whatever it holds
+---@field reduction? "mean"|"sum"|"none" the sum of weight times value over the sum of the weights; the sum; or weight times value of each element (of each label), 0 behind the lengths
+
+---@class nn.kl_div.Options
+---@field sample_weights? rnn.Tensor float, with the first axes of the target, (N), (N, T) ...: how many times each item, step or element counts; one of weight 0 is left out, whatever it holds
+---@field reduction? "mean"|"sum"|"none" the sum of weight times value over the sum of the weights; the sum; or weight times value of each element (of each label), 0 behind the lengths
+
+---@class nn.mae.Options
+---@field sample_weights? rnn.Tensor float, with the first axes of the target, (N), (N, T) ...: how many times each item, step or element counts; one of weight 0 is left out, whatever it holds
+---@field reduction? "mean"|"sum"|"none" the sum of weight times value over the sum of the weights; the sum; or weight times value of each element (of each label), 0 behind the lengths
+
+---@class nn.mse.Options
+---@field sample_weights? rnn.Tensor float, with the first axes of the target, (N), (N, T) ...: how many times each item, step or element counts; one of weight 0 is left out, whatever it holds
+---@field reduction? "mean"|"sum"|"none" the sum of weight times value over the sum of the weights; the sum; or weight times value of each element (of each label), 0 behind the lengths
+
+---@class nn.poisson_nll.Options
+---@field sample_weights? rnn.Tensor float, with the first axes of the target, (N), (N, T) ...: how many times each item, step or element counts; one of weight 0 is left out, whatever it holds
+---@field reduction? "mean"|"sum"|"none" the sum of weight times value over the sum of the weights; the sum; or weight times value of each element (of each label), 0 behind the lengths
+
+---@class nn.quantile.Options
+---@field sample_weights? rnn.Tensor float, with the first axes of the target, (N), (N, T) ...: how many times each item, step or element counts; one of weight 0 is left out, whatever it holds
+---@field reduction? "mean"|"sum"|"none" the sum of weight times value over the sum of the weights; the sum; or weight times value of each element (of each label), 0 behind the lengths
+
+---@class optim.Adam.Options
+---@field lr? number learning rate
+---@field beta1? number how much of the running mean stays in each step
+---@field beta2? number how much of the running mean square stays
+---@field epsilon? number added to the root that the step is divided by
+---@field weight_decay? number that many times the parameter is added to its gradient
+
+---@class optim.AdamW.Options
+---@field lr? number learning rate
+---@field beta1? number how much of the running mean stays in each step
+---@field beta2? number how much of the running mean square stays
+---@field epsilon? number added to the root that the step is divided by
+---@field weight_decay? number lr times that is the share of the parameter that it loses
+
+---@class optim.Nadam.Options
+---@field lr? number learning rate
+---@field beta1? number how much of the running mean stays in each step
+---@field beta2? number how much of the running mean square stays
+---@field epsilon? number added to the root that the step is divided by
+---@field weight_decay? number that many times the parameter is added to its gradient
+
+---@class optim.RMSprop.Options
+---@field lr? number learning rate
+---@field rho? number how much of the running mean square stays in each step
+---@field momentum? number how much of the step before goes into this one
+---@field epsilon? number added to the root that the step is divided by
+---@field weight_decay? number that many times the parameter is added to its gradient
+
+---@class optim.SGD.Options
+---@field lr? number learning rate
+---@field momentum? number how much of the step before goes into this one
+---@field nesterov? boolean looks ahead along v (Nesterov 1983); only with a momentum
+---@field weight_decay? number that many times the parameter is added to its gradient
+
+---@class optim.schedules.cosine.Options
+---@field length? integer steps or epochs from beginning to end; nil: as long as rnn.fit trains
+---@field final? number the last factor, 0 to 1
+---@field per? "step"|"epoch" what t counts
+
+---@class optim.schedules.exponential.Options
+---@field factor number of each epoch, or step: 0.95
+---@field per? "step"|"epoch" what t counts
+
+---@class optim.schedules.one_cycle.Options
+---@field length? integer steps or epochs from beginning to end; nil: as long as rnn.fit trains
+---@field rise? number share of the steps that go up, 0 to 1
+---@field start? number the first factor, 0 to 1
+---@field final? number the last factor, 0 to 1
+---@field per? "step"|"epoch" what t counts
+
+---@class optim.schedules.own.Options
+---@field per? "step"|"epoch" what t counts
+
+---@class optim.schedules.plateau.Options
+---@field factor? number of each change, 0 to 1
+---@field patience? integer epochs without improvement that change nothing
+---@field cooldown? integer epochs after a change that do not count
+---@field least? number the lr that is the lowest
+---@field per? "step"|"epoch" what t counts
+---@field monitor? string the name in the history that is watched
+---@field mode? "min"|"max" what better means; by default less, but more for accuracy, F1, top-k and BLEU
+---@field min_delta? number a change that is not more than this is none
+
+---@class optim.schedules.step.Options
+---@field every integer epochs, or steps, from one change to the next
+---@field factor? number of each change
+---@field per? "step"|"epoch" what t counts
+
+---@class optim.schedules.warmup.Options
+---@field length integer steps or epochs of the line: 500
+---@field start? number the first factor, 0 to 1
+---@field after? optim.Schedule the schedule that follows, any but plateau; nil: the lr stays
+---@field per? "step"|"epoch" what t counts
+
+---@class plot.histogram.Options
+---@field title? string above the plot
+---@field xlabel? string below the x axis
+---@field ylabel? string beside the y axis
+---@field log_y? boolean a logarithmic y axis
+---@field width? integer of the picture
+---@field height? integer of the picture
+---@field file? string a name that ends in .svg or .png
+---@field bins? integer number of bars; the default grows with the cube root of the number of values, up to 60
+
+---@class plot.lines.Options
+---@field title? string above the plot
+---@field xlabel? string below the x axis
+---@field ylabel? string beside the y axis
+---@field log_y? boolean a logarithmic y axis
+---@field width? integer of the picture
+---@field height? integer of the picture
+---@field file? string a name that ends in .svg or .png
+
+---@class plot.matrix.Options
+---@field rows? string[] names of the rows; numbers by default
+---@field columns? string[] names of the columns
+---@field title? string above the plot
+---@field width? integer of the picture
+---@field height? integer of the picture; as many rows take by default
+---@field file? string a name that ends in .svg or .png
+
+---@class plot.series.Options
+---@field title? string above the plot
+---@field xlabel? string below the x axis
+---@field ylabel? string beside the y axis
+---@field log_y? boolean a logarithmic y axis
+---@field width? integer of the picture
+---@field height? integer of the picture
+---@field file? string a name that ends in .svg or .png
+---@field x? any numbers or dates "YYYY-MM-DD" that all series share; 1, 2, 3 ...
+---@field order? string[] names as the legend shall list them
 
 ---@class rnn.Average.Options
 ---@field decay? number share of the average that stays at an update
@@ -362,6 +952,27 @@ local rnn = {}
 ---@field mode? "min"|"max" what better means; by default less, but more for accuracy, F1, top-k and BLEU
 ---@field min_delta? number a change that is not more than this is none
 ---@field best_only? boolean saves after epochs in which monitor became better, not after every one
+
+---@class rnn.Monitor.plot.Options
+---@field file? string flow.svg or flow.png
+---@field width? integer of the pictures
+---@field height? integer of the pictures; as many rows take by default
+---@field title? string before the layer's name
+
+---@class rnn.Monitor.step.Options
+---@field loss? any of the step
+---@field norm? any what clip_grad_norm gave
+---@field lr? any learning rate of the step
+---@field epoch? any that the step is in
+---@field x? any the input
+
+---@class rnn.cell_check.Options
+---@field inputs? integer inputs of the cell that a class makes
+---@field units? integer units of that cell
+---@field arguments? table further arguments of the constructor
+---@field samples? integer sequences of a batch, at least 2
+---@field skip? string[] names of checks that are left out
+---@field quiet? boolean prints nothing
 
 ---@class rnn.evaluate.Options
 ---@field loss? string|function|table "mse", "mae", "huber", "cross_entropy", "binary_cross_entropy", "kl_div", "poisson_nll", "gaussian_nll" (of { mean, variance }), or a function (y, target, weights) -> scalar. For a model that gives a table, as its targets are one: { demand = "mse", alarm = "cross_entropy" }, a loss for each target, whose sum is made small (history.demand_loss ...); one name stands for all of them. A model with a loss of its own needs none, or a table of options for it: model:loss(x, y, options, weights) -> loss, or loss, prediction, target for metrics; nn.Seq2Seq has one
@@ -415,8 +1026,44 @@ local rnn = {}
 ---@field name? string of the model in the table
 ---@field quiet? boolean prints nothing
 
+---@class rnn.gradcheck.Options
+---@field eps? number by how much elements are moved
+---@field atol? number how much gradients may differ
+---@field rtol? number how much more, as a share of the difference
+
+---@class rnn.load.Options
+---@field classes? table classes of the script's own: { MyCell = class }, or { require "mycells" }
+
+---@class rnn.monitor.Options
+---@field every? integer steps from one record to the next
+---@field clip? number|false the max_norm of clip_grad_norm
+---@field advise? boolean in rnn.fit, says what the records show
+
 ---@class rnn.predict.Options
 ---@field size? integer rows at a time
+
+---@class text.Vocab.encode.Options
+---@field start? boolean <s> before the text
+---@field stop? boolean </s> behind it
+
+---@class text.bpe.Options
+---@field size integer ids at most, such as 8000; up to 65,535
+
+---@class text.read.Options
+---@field invalid? "error"|"replace" bytes that are no UTF-8 are an error that says where the first one is (the file is in another encoding, or is no text), or become U+FFFD
+
+---@class text.stream.Options
+---@field batch? integer rows: parts of the text that are read side by side
+---@field time? integer steps of a window
+
+---@class text.tokens.Options
+---@field lowercase? boolean all text, before it is cut
+
+---@class text.words.Options
+---@field size? integer at most so many ids, with the three special ones
+---@field min_count? integer only words that are there so often
+---@field tokenize? "words"|"spaces"|function as text.tokens; what stands between white space; or a function s -> list of words, which a file cannot hold: after rnn.load set vocab.tokenize to it again
+---@field lowercase? boolean all text, before it is cut
 
 --- Numbers of one type, "float" (the working precision) or "int32", in up to 6 axes, batch first. Operators + - * / ^
 --- and unary - work element by element, with broadcasting; x[i] is an element of a vector or row i of anything else; #x

@@ -3,10 +3,8 @@
 local core = require "rnn.core"
 local doc = require "rnn.doc"
 local guard = require "rnn.guard"
-local parse = require "rnn.doc.parse"
 local public = require "rnn.doc.public"
 local rnn = require "rnn"
-local options_of = require "rnn.doc.options"
 local sources = require "rnn.sources"
 local shell = require "support.shell"
 
@@ -145,6 +143,9 @@ local CALLS = {
   ["nn.Reservoir:fit"] = function(o)
     rnn.nn.Reservoir(1, 2, { outputs = 1 }):fit(rnn.zeros(1, 3, 1), rnn.zeros(1, 3, 1), o)
   end,
+  ["logs.report"] = function(o) rnn.logs.report("/dev/null", o) end,
+  ["rnn.Monitor:plot"] = function(o) rnn.monitor(rnn.nn.LSTM(2, 3)):plot(o) end,
+  ["rnn.Monitor:step"] = function(o) rnn.monitor(rnn.nn.LSTM(2, 3)):step(o) end,
   ["nn.Recurrent"] = function(o) rnn.nn.Recurrent(rnn.nn.RNNCell(1, 1), o) end,
   ["optim.schedules.own"] = function(o) rnn.optim.schedules.own(print, o) end,
   ["rnn.load"] = function(o) rnn.load("x", o) end,
@@ -231,14 +232,6 @@ describe("these checks", function()
   it("see what is missing", function()
     assert.equal("nn.Nothing: has no documentation", faults("nn.Nothing", print))
   end)
-
-  it("see wrong options", function()
-    local entry = parse.lua("--- f(x [, options])\n---\n--- Text. Options: a = 1 (b = 2), c.\n---@param x integer\n"
-      .. "local function f() end", "m")[1]
-    assert.same({ a = true, c = true }, options_of(entry, doc.entry))
-    assert.equal("f", entry.name)
-    assert.same({ "x" }, { entry.params[1].name })
-  end)
 end)
 
 describe("rnn.doc", function()
@@ -249,7 +242,7 @@ describe("rnn.doc", function()
     assert.is_nil(doc.lookup("nn.LSTM:fly"))
   end)
 
-  it("knows options in sentences, lists, first lines and types", function()
+  it("knows options, declared or read in C", function()
     assert.same({ "bias", "kernel" }, doc.options("nn.Linear"))
     assert.same({ "columns", "separator", "types" }, doc.options("data.csv"))
     assert.same({ "beta1", "beta2", "epsilon", "lr", "weight_decay" }, doc.options("optim.AdamW"))

@@ -433,3 +433,34 @@ describe("a watched formula", function()
     end
   end
 end)
+
+describe("padding", function()
+  -- 1 / x of zeros would be infinite, and a gradient of 0 times that nan: outside of the loop, in it, behind it.
+  local steps = {
+    before = function(self, x, h) h = (rnn.linear(1 / x, self.w) + h):tanh() return h, h end,
+    inside = function(self, x, h) h = (x + rnn.linear(h / x, self.w)):tanh() return h, h end,
+    behind = function(self, x, h) h = (x + h):tanh() return rnn.linear(h / x, self.w), h end,
+  }
+  for name, step in pairs(steps) do
+    it("is as finite as the sequences are: " .. name .. " the loop", function()
+      local Divides = nn.cell("Divides" .. name, function(self)
+        self.units, self.w = 3, rnn.randn(3, 3):requires_grad(true)
+      end)
+      Divides.step = step
+      rnn.seed(1)
+      local layer, x = nn.Recurrent(Divides(), { compile = true }), rnn.randn(3, 4, 3)
+      local one, whole = {}, nil
+      for n, length in ipairs { 4, 2 } do
+        local part = x:slice(1, n, n):slice(2, 1, length)
+        layer(part):sum():backward()
+        one[n] = layer.cell.w.grad:copy()
+        layer:zero_grad()
+      end
+      x[{ 2, { 3, 4 } }], x[3] = 0 / 0, 0
+      layer(x:with_lengths { 4, 2, 0 }):sum():backward()
+      whole = layer.cell.w.grad
+      local difference = (whole - one[1] - one[2]):abs():max():item()
+      assert.is_true(difference < 1e-3, tostring(difference))
+    end)
+  end
+end)

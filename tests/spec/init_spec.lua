@@ -2,6 +2,7 @@
 local rnn = require "rnn"
 local core = require "rnn.core"
 local check = require "rnn.check"
+local option = require "rnn.option"
 local class = require "rnn.class"
 
 local function message_of(f, ...)
@@ -97,8 +98,11 @@ describe("check", function()
     assert.equal("integer", math.type(check.int("f", "n", 3.0, 1)))
     assert.equal(0.5, check.number("f", "n", 0.5, 0, 1))
     assert.equal("b", check.one_of("f", "n", "b", { "a", "b" }))
-    assert.same({ a = 1, b = false }, check.options("f", { b = false }, { a = 1, b = true, c = check.none }))
-    assert.same({ a = 1 }, check.options("f", nil, { a = 1 }))
+    local options = option.of("f of init_spec", { { "a", 1, option.int(0) }, { "b", true, check.boolean },
+      { "c", nil, check.string } })
+    assert.same({ a = 1, b = false }, options:read { b = false })
+    assert.same({ a = 2, b = true, c = "x" }, options:read { a = 2, c = "x" })
+    assert.same({ a = 1, b = true }, options:read(nil))
   end)
 
   it("says function, argument, what was expected and what came", function()
@@ -120,11 +124,14 @@ describe("check", function()
     } do
       assert.equal(case[1], message_of(case[2], "f", "n", table.unpack(case, 3)))
     end
-    assert.equal("f: unknown option 'x'; known: a, c", message_of(check.options, "f", { x = 1 },
-      { a = 1, c = check.none }))
-    assert.equal("f: options: expected a table, got number 3", message_of(check.options, "f", 3, {}))
-    assert.equal("f: options: expected a table, got nn.Linear(1 -> 1)",
-      message_of(check.options, "f", rnn.nn.Linear(1, 1), {}))
+    local options = option.of("f of init_spec", { { "a", 1, option.int(0) }, { "length", nil, check.string } })
+    local read = getmetatable(options).__index.read
+    local function refused(given) return message_of(read, options, given, "f") end
+    assert.equal("f: unknown option 'zzz'; known: a, length", refused { zzz = 1 })
+    assert.equal("f: unknown option 'lenght'; did you mean 'length'? known: a, length", refused { lenght = "1" })
+    assert.equal("f: option 'a': expected an integer of 0 or more, got number -1", refused { a = -1 })
+    assert.equal("f: options: expected a table, got number 3", refused(3))
+    assert.equal("f: options: expected a table, got nn.Linear(1 -> 1)", refused(rnn.nn.Linear(1, 1)))
   end)
 
   it("blames the user's line", function()

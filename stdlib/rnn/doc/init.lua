@@ -4,7 +4,6 @@
 local check = require "rnn.check"
 local option = require "rnn.option"
 local parse = require "rnn.doc.parse"
-local options_of = require "rnn.doc.options"
 
 local doc = {}
 
@@ -222,8 +221,11 @@ function doc.options(name)
   local entry = doc.entry(name)
   local found, list = {}, {}
   local declaration = entry and declaration_of(entry)
-  if declaration then for _, row in ipairs(declaration.rows) do found[row[1]] = true end
-  elseif entry then found = options_of(entry, doc.entry) end
+  for _, row in ipairs(declaration and declaration.rows or {}) do found[row[1]] = true end
+  for _, param in ipairs(entry and not declaration and entry.params or {}) do -- read in C: { columns?: string[], ... }
+    local fields = param.name == "options" and param.type:match "^{(.*)}" or ""
+    for field in (", " .. fields:gsub("%b{}", "")):gmatch "[,;]%s*([%a_][%w_]*)%??%s*:" do found[field] = true end
+  end
   for each in pairs(found) do list[#list + 1] = each end
   table.sort(list)
   return list

@@ -264,7 +264,6 @@ end
 function Recurrent:forward(x, state)
   check_input(self, x)
   local lengths = x:lengths()
-  if lengths then x = x:zero_padding():without_lengths() end
   local starts = first_states(self, state, x:size(1))
   local y, states, last = run_layers(self, x, starts, lengths)
   local new = state_of(self, states)

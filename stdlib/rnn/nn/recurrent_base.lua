@@ -268,7 +268,6 @@ local function run_formula(self, part, x, state, returns)
   local samples, steps, lengths = x:size(1), x:size(2), x:lengths()
   local y, new = core.zeros(samples, steps, part.width), state_of_cell(part, state, samples)
   if samples > 0 and steps > 0 then
-    if lengths then x = x:zero_padding():without_lengths() end
     y, new = require "rnn.nn.runner".run(self, part, cell_of(self, part), x, new, lengths)
   end
   if lengths then y = y:with_lengths(lengths) end

@@ -128,7 +128,6 @@ local function run(self, x, state)
   else
     local lengths = x:lengths()
     parts[self] = parts[self] or { calls = 0 }
-    if lengths then x = x:zero_padding():without_lengths() end
     h, new = runner.run(plain, parts[self], leaky(self), x, first or core.zeros(n, self.units), lengths)
     h, new = lengths and h:with_lengths(lengths) or h, { new }
   end

@@ -275,15 +275,27 @@ local function taken_of(part, recorded, samples, steps, lengths)
   return taken
 end
 
+-- x without its lengths, a valid row in each place of padding: what a step computes there is as finite as of the
+-- sequences, and 0 times it, in gradients, is 0.
+local function filled(x, lengths)
+  local samples, steps = x:size(1), x:size(2)
+  if not lengths then return x end
+  if samples == 0 or lengths:max():item() == 0 then return x:zero_padding():without_lengths() end
+  local t, rows = core.arange(steps):reshape(1, steps), (core.arange(samples) - 1):reshape(samples, 1) * steps
+  local places = core.where(t:le(lengths:reshape(samples, 1)), rows + t, (lengths:argmax(1):item() - 1) * steps + 1)
+  return x:without_lengths():reshape(samples * steps, table.unpack({ x:shape() }, 3)):gather(1, places:reshape(-1))
+    :reshape(x:shape())
+end
+
 --- runner.run(layer, part, cell, x, state, lengths) -> y (N, T, width), state
 ---
---- x (N, T, ...) has no lengths of its own and one step or more; what y is behind the lengths is 0. Errors: a step that
+--- x (N, T, ...) has one step or more; what it is behind the lengths does not matter, and y is 0 there. Errors: a step that
 --- gives no state; options that need a formula where it is none; what the step raises.
 function runner.run(layer, part, cell, x, state, lengths)
   local samples, steps, states = x:size(1), x:size(2), flatten(state, {})
   local masks, shares = layer:_draws(states, steps, samples)
   local searching = core.check_finite()
-  x = core.transpose(x, 1, 2):reshape(steps * samples, table.unpack({ x:shape() }, 3))
+  x = core.transpose(filled(x, lengths), 1, 2):reshape(steps * samples, table.unpack({ x:shape() }, 3))
   local function done(y, new, recorded)
     part.taken = part.recorded and taken_of(part, recorded, samples, steps, lengths)
     return lengths and y:with_lengths(lengths):zero_padding():without_lengths() or y, rebuild(state, new)
