@@ -244,6 +244,8 @@ describe("rnn.doc", function()
 
   it("knows options, declared or read in C", function()
     assert.same({ "bias", "kernel" }, doc.options("nn.Linear"))
+    assert.same({ "beam", "length_penalty", "max_length", "on_token", "prefix", "size", "steps", "stop", "temperature",
+      "top_k", "top_p", "weights" }, doc.options("nn.Seq2Seq:decode"))
     assert.same({ "columns", "separator", "types" }, doc.options("data.csv"))
     assert.same({ "beta1", "beta2", "epsilon", "lr", "weight_decay" }, doc.options("optim.AdamW"))
   end)
