@@ -59,11 +59,10 @@ static int lrnn_audio_resample(lua_State *L) {
 
 /*--- rnn.audio_features(samples, options) -> (T, D)
 ---
---- What audio.log_mel and audio.mfcc are made of. Options, all of them: rate, window, hop, fft, bands, coefficients,
---- fmin, fmax, top_db. Without coefficients, or with 0, it is log-mel. Errors: samples that are not finite floats (L),
---- options that do not fit together.
+--- What audio.log_mel and audio.mfcc are made of. Without coefficients, or with 0, it is log-mel. Errors: samples that
+--- are not finite floats (L), options that do not fit together.
 ---@param samples rnn.Tensor (L)
----@param options table<string, number>
+---@param options { rate: number, window: integer, hop: integer, fft: integer, bands: integer, coefficients?: integer, fmin: number, fmax: number, top_db: number }
 ---@return rnn.Tensor */
 static int lrnn_audio_features(lua_State *L) {
   const char *fname = "audio.features";

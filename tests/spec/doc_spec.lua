@@ -129,7 +129,6 @@ local CALLS = {
   ["data.Arrays:batches"] = function(o) dataset:batches(o) end,
   ["data.Sequences:batches"] = function(o) rnn.data.sequences({ { 1 }, { 2 } }):batches(o) end,
   ["data.Windows:batches"] = function(o) rnn.data.windows(rnn.zeros(9, 1), { length = 2, target = 1 }):batches(o) end,
-  ["logs.report"] = function(o) rnn.logs.report("/dev/null", o) end,
   ["metrics.nats"] = function(o) rnn.metrics.nats(logits, labels, o) end,
   ["metrics.perplexity"] = function(o) rnn.metrics.perplexity(logits, labels, o) end,
   ["data.lines"] = function(o) rnn.data.lines("x", "x", print, o) end,
@@ -149,8 +148,6 @@ local CALLS = {
   ["rnn.Monitor:step"] = function(o) rnn.monitor(rnn.nn.LSTM(2, 3)):step(o) end,
   ["nn.Recurrent"] = function(o) rnn.nn.Recurrent(rnn.nn.RNNCell(1, 1), o) end,
   ["optim.schedules.own"] = function(o) rnn.optim.schedules.own(print, o) end,
-  ["rnn.Monitor:plot"] = function(o) rnn.monitor(model):plot(o) end,
-  ["rnn.Monitor:step"] = function(o) rnn.monitor(model):step(o) end,
   ["rnn.csv_read"] = function(o) rnn.csv_read("x", o) end,
   ["rnn.load"] = function(o) rnn.load("x", o) end,
   ["text.Vocab:encode"] = function(o) rnn.text.chars("a"):encode("a", o) end,
@@ -158,7 +155,7 @@ local CALLS = {
 }
 
 -- Tables whose keys are the script's own, too, or that are read in parts.
-local OPEN = { ["rnn.args"] = true, ["nn.Seq2Seq:decode"] = true }
+local OPEN = { ["rnn.args"] = true, ["plot.series"] = true, ["nn.Seq2Seq:decode"] = true }
 
 -- A function that calls the item with a table of options.
 local function call_of(item, entry)
@@ -236,12 +233,8 @@ end
 -- Every option misspelt: the code has to suggest it, or another that is as near.
 local function spelling_faults(item)
   local entry, faults, known = doc.entry(item.name), {}, {}
-  local declaration = entry and doc.declaration(item.name)
-  if declaration then
-    for _, row in ipairs(declaration.rows) do known[row[1]] = true end
-  elseif entry and next(options_of(entry, doc.entry)) and not OPEN[item.name] then
-    known = known_options(item, entry) or {}
-  end
+  if not entry or OPEN[item.name] then return faults end
+  for _, name in ipairs(doc.options(item.name)) do known[name] = true end
   for name in pairs(known) do
     for word in pairs(#name >= 4 and misspellings(name) or {}) do
       if not known[word] then
