@@ -232,14 +232,14 @@ static int lrnn_npz_read(lua_State *L) {
   return 1;
 }
 
-/*--- rnn.npz_write(path, tensors [, { compress = false }]) -> true | nil, message, code
+/*--- rnn.npz_write(path, tensors [, options]) -> true | nil, message, code
 ---
 --- Writes tensors, of any shapes, by their names as numpy.load reads them, whole or not at all; compress as
 --- numpy.savez_compressed does. Errors: names that are no strings, values that are no tensors or have lengths; a file
 --- that cannot be written gives nil and a message, and the old one stays.
 ---@param path string
 ---@param tensors table<string, rnn.Tensor>
----@param options? table
+---@param options? { compress?: boolean }
 ---@return true?
 ---@return string? message
 ---@return string? code */

@@ -59,18 +59,18 @@ static int lrnn_audio_resample(lua_State *L) {
 
 /*--- rnn.audio_features(samples, options) -> (T, D)
 ---
---- What audio.log_mel and audio.mfcc are made of; options are rate, window, hop, fft, bands, coefficients (0: log-mel),
---- fmin, fmax, top_db, all of them. Errors: samples that are not finite floats (L), options that do not fit together.
----@param samples rnn.Tensor
----@param options table
+--- What audio.log_mel and audio.mfcc are made of. Without coefficients, or with 0, it is log-mel. Errors: samples that
+--- are not finite floats (L), options that do not fit together.
+---@param samples rnn.Tensor (L)
+---@param options { rate: number, window: integer, hop: integer, fft: integer, bands: integer, coefficients?: integer, fmin: number, fmax: number, top_db: number }
 ---@return rnn.Tensor */
 static int lrnn_audio_features(lua_State *L) {
   const char *fname = "audio.features";
-  const rnn_tensor *x = lrnn_check_rows(L, fname, 1);
   static const char *const known[] = {"rate", "window", "hop", "fft", "bands", "coefficients", "fmin", "fmax", "top_db",
                                       NULL};
   lrnn_check_table(L, fname, 2, "options");
   lrnn_check_options(L, fname, 2, known);
+  const rnn_tensor *x = lrnn_check_rows(L, fname, 1);
   rnn_features o = {.rate = lrnn_option_number(L, fname, 2, "rate", 0),
                     .window = lrnn_option_integer(L, fname, 2, "window", 0),
                     .hop = lrnn_option_integer(L, fname, 2, "hop", 0),

@@ -150,10 +150,11 @@ static int distance(const char *a, int m, const char *b, int n) {
   return above[n];
 }
 
-/* Pushes the name, in the list at index, that the word is a misspelling of, the first of equally near ones, or nil. */
+/* Pushes the name, in the list at index, that the word is a misspelling of, the first of equally near ones, or nil. A
+   third of the letters may be wrong, one of two to five. */
 static void push_closest(lua_State *L, const char *word, int index) {
   size_t size = strlen(word);
-  int length = size <= LONGEST ? (int)size : LONGEST, least = (length < 6 ? 1 : length / 3) + 1;
+  int length = size <= LONGEST ? (int)size : LONGEST, least = length < 2 ? length : length < 6 ? 2 : length / 3 + 1;
   lua_pushnil(L);
   if (size > LONGEST) return;
   for (lua_Integer i = 1; lua_rawgeti(L, index, i) == LUA_TSTRING; i++) {

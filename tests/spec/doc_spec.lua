@@ -118,7 +118,7 @@ local function of_decoder(method, condition, in_model)
       local arguments = method == "loss" and { i == 1 and labels or rnn.zeros(2, 2), o } or { o }
       lists[i] = select(2, pcall(model_[method], model_, input, table.unpack(arguments)))
     end
-    error(lists[1] .. ", " .. lists[2]:match "known: (.*)", 0)
+    error(lists[1] .. ", " .. lists[2]:match "known: (.*)" .. (lists[2]:match "; did you mean '[%w_]+'%?" or ""), 0)
   end
 end
 local dataset = rnn.data.arrays(rnn.zeros(4, 3), rnn.zeros(4, 3))
@@ -148,24 +148,24 @@ local CALLS = {
   ["rnn.Monitor:step"] = function(o) rnn.monitor(rnn.nn.LSTM(2, 3)):step(o) end,
   ["nn.Recurrent"] = function(o) rnn.nn.Recurrent(rnn.nn.RNNCell(1, 1), o) end,
   ["optim.schedules.own"] = function(o) rnn.optim.schedules.own(print, o) end,
-  ["rnn.load"] = function(o) rnn.load("x", o) end,
   ["rnn.csv_read"] = function(o) rnn.csv_read("x", o) end,
+  ["rnn.load"] = function(o) rnn.load("x", o) end,
   ["text.Vocab:encode"] = function(o) rnn.text.chars("a"):encode("a", o) end,
   ["text.stream"] = function(o) rnn.text.stream(rnn.ones { 9, type = "int32" }, o) end,
 }
 
--- Tables whose keys are the script's own, too, or are not checked, or are read in parts.
-local OPEN = { ["rnn.args"] = true, ["rnn.json_encode"] = true, ["plot.series"] = true, ["nn.Seq2Seq:decode"] = true }
+-- Tables whose keys are the script's own, too, or that are read in parts.
+local OPEN = { ["rnn.args"] = true, ["plot.series"] = true, ["nn.Seq2Seq:decode"] = true }
 
--- The options that the code knows: those that it lists when it meets an unknown one.
-local function known_options(item, entry)
-  local arguments, n = {}, 0
+-- A function that calls the item with a table of options.
+local function call_of(item, entry)
+  local arguments, n, place = {}, 0, 1
   local call = CALLS[item.name]
   if not call then
     for name in (entry.signature:match("%((.*)%)") or ""):gsub("%b{}", "options"):gmatch("[%a_][%w_]*") do
       n = n + 1
       if name == "options" then
-        arguments[n] = NOT_THERE
+        place = n
         break
       end
       local kind = entry.overload and entry.overload:match(name .. "%??:%s*([^,)]+)") or ""
@@ -174,14 +174,21 @@ local function known_options(item, entry)
       end
       arguments[n] = sample(kind)
     end
-    if n == 0 then arguments, n = { NOT_THERE }, 1 end
-    call = function() return item.value(table.unpack(arguments, 1, n)) end
+    call = function(options)
+      arguments[place] = options
+      return item.value(table.unpack(arguments, 1, math.max(n, place)))
+    end
   end
-  local _, message = pcall(call, NOT_THERE)
+  return call
+end
+
+-- The options that the code knows: those that it lists when it meets an unknown one.
+local function known_options(item, entry)
+  local _, message = pcall(call_of(item, entry), NOT_THERE)
   local list = tostring(message):match("unknown option 'no such option'; (.*)$")
   if not list then return nil, message end
   local known = {}
-  list = list:gsub("^known: ", ""):gsub("^the options are ", ""):gsub(" and ", ",")
+  list = list:gsub("^known: ", ""):gsub("^the options? %a+ ", ""):gsub(" and ", ",")
   for name in list:gmatch("[%w_]+") do known[name] = true end
   return known
 end
@@ -204,6 +211,44 @@ local function option_faults(item)
   return faults
 end
 
+-- What a slip of the finger makes of a word: a letter is left out, doubled or changes places with the next one.
+local function misspellings(word)
+  local found = {}
+  for i = 1, #word do
+    local before, letter, after = word:sub(1, i - 1), word:sub(i, i), word:sub(i + 1)
+    found[before .. after], found[before .. letter .. letter .. after] = true, true
+    found[before .. after:sub(1, 1) .. letter .. after:sub(2)] = true
+  end
+  found[word] = nil
+  return found
+end
+
+-- May word have been meant as other?
+local function is_near(word, other)
+  local differ = #word == #other and 0 or 2
+  for i = 1, #word do differ = differ + (word:byte(i) == other:byte(i) and 0 or 1) end
+  return differ <= 1 or misspellings(other)[word]
+end
+
+-- Every option misspelt: the code has to suggest it, or another that is as near.
+local function spelling_faults(item)
+  local entry, faults, known = doc.entry(item.name), {}, {}
+  if not entry or OPEN[item.name] then return faults end
+  for _, name in ipairs(doc.options(item.name)) do known[name] = true end
+  for name in pairs(known) do
+    for word in pairs(#name >= 4 and misspellings(name) or {}) do
+      if not known[word] then
+        local _, message = pcall(call_of(item, entry), { [word] = 1 })
+        local suggested = tostring(message):match("'" .. word .. "'.*; did you mean '([%w_]+)'%?")
+        if not known[suggested] or not is_near(word, suggested) then
+          faults[#faults + 1] = ("%s: %s for %s gives: %s"):format(item.name, word, name, message)
+        end
+      end
+    end
+  end
+  return faults
+end
+
 local function all_faults(faults_of_item)
   local all = {}
   for _, item in ipairs(public()) do
@@ -216,6 +261,10 @@ describe("the documentation", function()
   it("has every public name, with shapes and errors", function() assert.equal("", all_faults(faults_of)) end)
 
   it("tells the options that there are", function() assert.equal("", all_faults(option_faults)) end)
+
+  it("has options of which each is suggested for its misspellings", function()
+    assert.equal("", all_faults(spelling_faults))
+  end)
 
   it("is what the manual and the annotations for editors are made of", function()
     if not core.png_write then return pending "built without cairo, so without what the manual says of PNG files" end

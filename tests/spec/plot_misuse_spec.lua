@@ -17,6 +17,7 @@ describe("rnn.plot", function()
       says("plot.series: series need names", plot.series, { { 1, 2 } })
       says("plot.series: 'titel' is no option (file, height, log_y, order, title, width, x, xlabel, ylabel)",
         plot.series, { y = { 1 }, titel = "t" })
+      says("got string 't'; did you mean 'title'?", plot.series, { y = { 1 }, titel = "t" })
       says("plot.series: 'y': expected an array of numbers or a tensor of one axis, got tensor (2, 2) float",
         plot.series, { y = core.tensor { { 1, 2 }, { 3, 4 } } })
       says("plot.series: 'y'[2]: expected a number, got string 'x'", plot.series, { y = { 1, "x" } })
