@@ -17,6 +17,15 @@ static const rnn_tensor *judge(const rnni_call *c) {
   return c->in[0];
 }
 
+/* The rows of the members that are valid or not as one, and how many elements of a member are in each. The lengths may be
+   those of the sample weights, which have fewer axes. */
+static int64_t rows_of(const rnni_call *c, int64_t *width) {
+  const rnn_tensor *of = judge(c);
+  int64_t rows = of->lengths ? of->dims[0] * of->dims[1] : 1;
+  *width = rows ? c->in[0]->count / rows : 0;
+  return rows;
+}
+
 const rnn_tensor *rnni_sample_weights(const rnni_call *c, int input) { return input < c->nin ? c->in[input] : NULL; }
 
 double rnni_sample_weight(const rnn_tensor *w, int64_t count, int64_t at) {
@@ -70,7 +79,7 @@ static rnn_status each_shape(rnn_ctx *ctx, rnni_call *c) {
 /* RNN_EARG for a valid element of an input that is below least or above most; NaN passes unless strict. */
 static rnn_status need_within(rnn_ctx *ctx, const rnni_call *c, int input, double least, double most, bool strict,
                               const char *what) {
-  int64_t width, rows = rnni_valid_rows(judge(c), &width), done = 0;
+  int64_t width, rows = rows_of(c, &width), done = 0;
   const real *t = rnni_f(c->in[input]);
   for (int64_t r = 0; r < rows; r++) {
     if (!rnni_is_valid_row(judge(c), r)) continue;
@@ -209,7 +218,7 @@ static void weigh(const rnn_tensor *w, int64_t count, int64_t at, int64_t n, dou
 /* The sum of the weights of all valid elements. */
 static rnn_status total_weight(rnn_ctx *ctx, const rnni_call *c, double *all) {
   const rnn_tensor *of = judge(c), *w = rnni_sample_weights(c, members(c));
-  int64_t width, rows = rnni_valid_rows(of, &width), valid = 0, done = 0;
+  int64_t width, rows = rows_of(c, &width), valid = 0, done = 0;
   *all = 0;
   for (int64_t r = 0; r < rows; r++) {
     if (!rnni_is_valid_row(of, r)) continue;
@@ -226,7 +235,7 @@ static rnn_status total_weight(rnn_ctx *ctx, const rnni_call *c, double *all) {
 
 static rnn_status each_forward(rnn_ctx *ctx, rnni_call *c, value_fn *f, unsigned seldom) {
   const rnn_tensor *of = judge(c), *w = rnni_sample_weights(c, members(c));
-  int64_t width, rows = rnni_valid_rows(of, &width), done = 0;
+  int64_t width, rows = rows_of(c, &width), done = 0;
   real *none = c->args.i[0] == RNN_NONE ? rnni_f(c->out[0]) : NULL;
   double total = 0, all = 1, v[RNNI_PIECE];
   const real *in[3];
@@ -258,7 +267,7 @@ static rnn_status each_forward(rnn_ctx *ctx, rnni_call *c, value_fn *f, unsigned
 
 static rnn_status each_backward(rnn_ctx *ctx, rnni_call *c, slope_fn *slope) {
   const rnn_tensor *of = judge(c), *w = rnni_sample_weights(c, members(c));
-  int64_t width, rows = rnni_valid_rows(of, &width), done = 0;
+  int64_t width, rows = rows_of(c, &width), done = 0;
   const real *dout = rnni_f(c->dout[0]), *in[3];
   bool none = c->args.i[0] == RNN_NONE;
   double slopes[3][RNNI_PIECE], *d[3] = {NULL}, all = 1;

@@ -337,3 +337,43 @@ describe("ctc", function()
     fails("ctc.greedy: unknown option 'width'", ctc.greedy, x, { width = 2 })
   end)
 end)
+
+describe("lengths", function()
+  -- (N, T, D) with lengths 3 and 1: whoever brings them, the value and the gradient are those of the valid steps.
+  local LOSSES = { mse = {}, mae = {}, huber = { 1 }, quantile = { 0.3 }, kl_div = {}, poisson_nll = {},
+    gaussian_nll = { core.ones(2, 3, 2) }, binary_cross_entropy = {} }
+  for name, more in pairs(LOSSES) do
+    it("may come with any argument of " .. name, function()
+      core.seed(1)
+      local x, target = core.randn(2, 3, 2), core.rand(2, 3, 2)
+      local weights, want, want_grad = core.rand(2, 3), nil, nil
+      for _, who in ipairs { "123", "1", "2", "3", "12" } do
+        local function with(t, k) return who:find(k) and t:with_lengths { 3, 1 } or t:without_lengths() end
+        local p = with(x:copy(), "1"):requires_grad(true)
+        local args = { table.unpack(more) }
+        args[#args + 1] = { sample_weights = with(weights, "3") }
+        local y = nn[name](p, with(target, "2"), table.unpack(args))
+        y:backward()
+        want, want_grad = want or y:item(), want_grad or p.grad:copy()
+        assert.equal(want, y:item(), who)
+        assert.same(want_grad:totable(), p.grad:without_lengths():totable(), who)
+      end
+      assert.is_true(want_grad[2][1]:abs():max():item() > 0)
+      assert.equal(0, want_grad:without_lengths()[{ 2, { 2, 3 } }]:abs():max():item())
+      -- Nothing to read where there are no features.
+      local none = core.zeros(2, 3, 0)
+      if name ~= "gaussian_nll" then
+        more = { table.unpack(more) }
+        more[#more + 1] = { sample_weights = weights:with_lengths { 3, 1 } }
+        assert.equal(0, nn[name](none, none, table.unpack(more)):item())
+      end
+    end)
+  end
+
+  it("that come with weights do not hide a target that is none", function()
+    local target = core.ones(2, 3, 2)
+    target[{ 2, 1, 2 }] = -1
+    local weights = core.ones(2, 3):with_lengths { 3, 1 }
+    fails("place 8", nn.poisson_nll, core.zeros(2, 3, 2), target, { sample_weights = weights })
+  end)
+end)

@@ -281,10 +281,11 @@ local function filled(x, lengths)
   local samples, steps = x:size(1), x:size(2)
   if not lengths then return x end
   if samples == 0 or lengths:max():item() == 0 then return x:zero_padding():without_lengths() end
-  local t, rows = core.arange(steps):reshape(1, steps), (core.arange(samples) - 1):reshape(samples, 1) * steps
-  local places = core.where(t:le(lengths:reshape(samples, 1)), rows + t, (lengths:argmax(1):item() - 1) * steps + 1)
-  return x:without_lengths():reshape(samples * steps, table.unpack({ x:shape() }, 3)):gather(1, places:reshape(-1))
-    :reshape(x:shape())
+  local t, before = core.arange(steps):reshape(1, steps), (core.arange(samples) - 1):reshape(samples, 1) * steps
+  local valid = (lengths:argmax(1):item() - 1) * steps + 1
+  local places = core.where(t:le(lengths:reshape(samples, 1)), before + t, valid)
+  local rows = x:without_lengths():reshape(samples * steps, table.unpack({ x:shape() }, 3))
+  return rows:gather(1, places:reshape(-1)):reshape(x:shape())
 end
 
 --- runner.run(layer, part, cell, x, state, lengths) -> y (N, T, width), state
