@@ -3,6 +3,7 @@
 
 local core = require "rnn.core"
 local lazy = require "rnn.lazy"
+local beside = require "rnn.beside"
 
 local rnn = {}
 for name, value in pairs(core) do rnn[name] = value end
@@ -40,8 +41,8 @@ local parts = {
   cell_check = "rnn.cell_check",
   gradcheck = "rnn.differences",
   hvp = "rnn.differences",
-  save = "rnn.nn.save",
-  load = "rnn.nn.save",
+  save = "rnn.save",
+  load = "rnn.save",
   fit = "rnn.train",
   evaluate = "rnn.train",
   predict = "rnn.train",
@@ -68,6 +69,9 @@ for module, names in pairs {
     core.methods[name] = function(...) return rnn[name](...) end
   end
 end
+
+function beside.plot() return require "rnn.plot" end
+function beside.logger() return require "rnn.logs.logger"() end
 
 setmetatable(core.methods, { __index = function(_, name) return require "rnn.names".method(name) end })
 

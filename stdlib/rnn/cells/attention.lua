@@ -3,7 +3,7 @@
 local core = require "rnn.core"
 local check = require "rnn.check"
 local zoo = require "rnn.cells.zoo"
-local nn = require "rnn.nn"
+local Scores = require "rnn.nn.attention"
 local GRU = require "rnn.cells.gru"
 
 local memories = setmetatable({}, { __mode = "k" }) -- cell -> memory
@@ -22,7 +22,7 @@ local Attention = zoo.cell("Attention", {
   memory = zoo.unset, score = { "additive", "multiplicative" },
 }, function(self, options)
   local width = zoo.width(self, options, "memory", self.units)
-  self.attention = nn.Attention(self.units, width, { score = options.score })
+  self.attention = Scores(self.units, width, { score = options.score })
   self.gru = GRU(self.inputs + width, self.units, { reset = "before" })
 end)
 

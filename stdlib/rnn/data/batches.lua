@@ -7,7 +7,7 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
-local place = require "rnn.data.place"
+local place = require "rnn.place"
 
 --- dataset:batches { size = 32, shuffle = false, seed = nil, drop_last = false } -> batches
 ---

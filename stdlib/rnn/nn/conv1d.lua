@@ -4,7 +4,7 @@ local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
 local Module = require "rnn.nn.module"
-local owner = require "rnn.nn.owner"
+local owner = require "rnn.owner"
 local parameter = require "rnn.nn.parameter"
 local initializers = require "rnn.nn.initializers"
 

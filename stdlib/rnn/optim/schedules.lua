@@ -184,7 +184,7 @@ end
 local plateau = define("plateau", "epoch", {
   monitor = "val_loss", mode = check.none, factor = 0.1, patience = 10, min_delta = 0, cooldown = 0, least = 0,
 }, function(self, options, fname)
-  self.better = require "rnn.train.better"(fname, options)
+  self.better = require "rnn.optim.better"(fname, options)
   self.watched = self.better
   self.by = share(fname, "factor", options.factor)
   self.patience = check.int(fname, "option 'patience'", options.patience, 0)

@@ -4,7 +4,7 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
-local place = require "rnn.data.place"
+local place = require "rnn.place"
 
 --- text.stream(ids, { batch = 32, time = 64 }) -> stream
 ---

@@ -1,7 +1,7 @@
 -- best.lua: the best epoch so far, and its weights.
 
 local class = require "rnn.class"
-local Better = require "rnn.train.better"
+local Better = require "rnn.optim.better"
 local Weights = require "rnn.train.weights"
 
 --- Best(fname, { monitor =, mode =, min_delta = }, keep)

@@ -20,7 +20,6 @@ local class = require "rnn.class"
 local check = require "rnn.check"
 local clock = require "rnn.train.clock"
 local Best = require "rnn.train.best"
-local Run = require "rnn.train.run"
 
 local callbacks = {}
 
@@ -52,7 +51,7 @@ function EarlyStopping:on_begin(_)
 end
 
 function EarlyStopping:on_epoch(run, logs)
-  Run.check("rnn.EarlyStopping:on_epoch", run)
+  check.run("rnn.EarlyStopping:on_epoch", run)
   if self.best:see(run, logs) then self.best_epoch = run.epoch end
   if run.epoch - self.best_epoch < self.patience then return false end
   run.history.stopped = ("%s did not become better for %d epochs"):format(self.best.monitor, self.patience)
@@ -60,7 +59,7 @@ function EarlyStopping:on_epoch(run, logs)
 end
 
 function EarlyStopping:on_end(run)
-  Run.check("rnn.EarlyStopping:on_end", run)
+  check.run("rnn.EarlyStopping:on_end", run)
   local best = self.best
   if best.weights then
     best.weights:restore()
@@ -96,7 +95,7 @@ function TimeLimit:on_begin(_)
 end
 
 function TimeLimit:on_step(run, _, _)
-  Run.check("rnn.TimeLimit:on_step", run)
+  check.run("rnn.TimeLimit:on_step", run)
   if clock.now() < self.last then return false end
   run.history.stopped = ("the time limit of %g s"):format(self.seconds)
   return true

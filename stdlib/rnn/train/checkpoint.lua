@@ -11,8 +11,8 @@ local class = require "rnn.class"
 local check = require "rnn.check"
 local nest = require "rnn.nest"
 local clock = require "rnn.train.clock"
-local plain_json = require "rnn.train.plain_json"
-local save = require "rnn.nn.save"
+local plain_json = require "rnn.plain_json"
+local save = require "rnn.save"
 local Weights = require "rnn.train.weights"
 
 local FORMAT = 2 -- 1, of version 0.1, had no checksum and no settings, and times in it

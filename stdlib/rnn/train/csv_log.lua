@@ -3,7 +3,6 @@
 local class = require "rnn.class"
 local check = require "rnn.check"
 local LineFile = require "rnn.train.line_file"
-local Run = require "rnn.train.run"
 
 --- rnn.CSVLog(path)
 ---
@@ -18,13 +17,13 @@ function CSVLog:init(path)
 end
 
 function CSVLog:on_begin(run)
-  Run.check("rnn.CSVLog:on_begin", run)
+  check.run("rnn.CSVLog:on_begin", run)
   self.columns = nil
   self.file:begin(run)
 end
 
 function CSVLog:on_epoch(run, logs)
-  Run.check("rnn.CSVLog:on_epoch", run)
+  check.run("rnn.CSVLog:on_epoch", run)
   if not self.columns then
     self.columns = {}
     for name in pairs(logs) do self.columns[#self.columns + 1] = name end

@@ -4,7 +4,7 @@
 
 local class = require "rnn.class"
 local LineFile = require "rnn.train.line_file"
-local plain_json = require "rnn.train.plain_json"
+local plain_json = require "rnn.plain_json"
 
 ---@class train.MetricsLog
 local MetricsLog = class("train.MetricsLog")

@@ -2,9 +2,8 @@
 
 local class = require "rnn.class"
 local check = require "rnn.check"
-local Better = require "rnn.train.better"
-local Run = require "rnn.train.run"
-local save = require "rnn.nn.save"
+local Better = require "rnn.optim.better"
+local save = require "rnn.save"
 
 --- rnn.ModelCheckpoint(path [, { monitor = "val_loss", mode = nil, min_delta = 0, best_only = true }])
 ---
@@ -34,7 +33,7 @@ function ModelCheckpoint:on_begin(_)
 end
 
 function ModelCheckpoint:on_epoch(run, logs)
-  Run.check("rnn.ModelCheckpoint:on_epoch", run)
+  check.run("rnn.ModelCheckpoint:on_epoch", run)
   if self.best_only and not self.better:see(logs) then return end
   local values = { epoch = run.epoch }
   for name, value in pairs(logs) do values[name] = value end

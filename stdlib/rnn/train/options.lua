@@ -3,7 +3,8 @@
 local core = require "rnn.core"
 local check = require "rnn.check"
 local class = require "rnn.class"
-local Better = require "rnn.train.better"
+local beside = require "rnn.beside"
+local Better = require "rnn.optim.better"
 local Module = require "rnn.nn.module"
 local evaluate = require "rnn.train.evaluate"
 local History = require "rnn.train.history"
@@ -169,7 +170,7 @@ local function folder_of(run, options)
   run.checkpoint = require "rnn.train.checkpoint"(FNAME, run.folder, options.checkpoint)
   local every = check.int(FNAME, "option 'log_every'", options.log_every, 1)
   table.insert(run.callbacks, require "rnn.train.metrics_log"(run.folder .. "/metrics.jsonl", every))
-  table.insert(run.callbacks, require "rnn.train.logger"())
+  table.insert(run.callbacks, beside.logger())
 end
 
 -- The best weights that a checkpoint keeps are those of early stopping, where it keeps some.

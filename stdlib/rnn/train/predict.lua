@@ -9,7 +9,7 @@ local Batches = require "rnn.data.batches"
 local arrays = require "rnn.data.arrays"
 local evaluate = require "rnn.train.evaluate"
 local Source = require "rnn.train.source"
-local evaluation = require "rnn.train.evaluation"
+local evaluation = require "rnn.nn.evaluation"
 
 -- Outputs of batches, (N, T, ...) each, those of different lengths padded to the longest; of a table each entry.
 local function join(parts)

@@ -2,7 +2,6 @@
 
 local core = require "rnn.core"
 local class = require "rnn.class"
-local check = require "rnn.check"
 local evaluate = require "rnn.train.evaluate"
 local interruption = require "rnn.train.interruption"
 
@@ -18,11 +17,6 @@ local interruption = require "rnn.train.interruption"
 ---@field folder? string
 ---@field resumed? boolean
 local Run = class("train.Run")
-
---- Run.check(fname, run): the run that rnn.fit hands to its callbacks.
-function Run.check(fname, run)
-  if not class.is_a(run, Run) then check.expected(fname, "argument 1 (run)", "the run that rnn.fit hands out", run) end
-end
 
 function Run:init(fields)
   for name, value in pairs(fields) do self[name] = value end
