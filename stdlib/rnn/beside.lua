@@ -3,6 +3,9 @@
 
 local beside = {}
 
+--- beside.rnn: the table rnn, for whoever looks names up in it. It is not loaded in this way.
+beside.rnn = nil
+
 --- beside.plot() -> the table rnn.plot
 function beside.plot() end
 

@@ -6,6 +6,7 @@ local lazy = require "rnn.lazy"
 local beside = require "rnn.beside"
 
 local rnn = {}
+beside.rnn = rnn
 for name, value in pairs(core) do rnn[name] = value end
 
 --- rnn.precision: "float" or "double", the type of all tensors that are not int32; rnnlua --double chooses.

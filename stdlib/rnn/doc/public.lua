@@ -2,6 +2,7 @@
 -- Names that begin with an underscore are nobody's.
 
 local core = require "rnn.core"
+local beside = require "rnn.beside"
 
 -- Methods that the library calls, as train/callbacks.lua and save/init.lua say, not its users.
 local INNER = {}
@@ -78,7 +79,7 @@ end
 --- Sorted by name: "rnn.fit", "nn.LSTM", "nn.State:copy", "rnn.Tensor:shape".
 ---@return { name: string, value: any }[]
 return function()
-  local rnn, list = require "rnn", {}
+  local rnn, list = beside.rnn, {}
   add_module(list, "rnn", rnn)
   for _, key in ipairs(keys_of(core.methods)) do add(list, "rnn.Tensor:" .. key, core.methods[key]) end
   local prefixes = { rnn = true }
