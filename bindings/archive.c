@@ -3,21 +3,6 @@
 
 #include "binding.h"
 
-/* The string at index as the core reads it: one with a zero byte would mean something else there. */
-static const char *c_string(lua_State *L, const char *fname, int index, const char *what) {
-  if (lua_type(L, index) != LUA_TSTRING)
-    lrnn_error(L, "%s: %s must be a string, got %s", fname, what, luaL_typename(L, index));
-  size_t size;
-  const char *text = lua_tolstring(L, index, &size);
-  if (strlen(text) != size) lrnn_error(L, "%s: %s has a zero byte: '%.100s\\0...'", fname, what, text);
-  return text;
-}
-
-const char *lrnn_check_path(lua_State *L, const char *fname, int arg) {
-  lrnn_check_string(L, fname, arg, "path");
-  return c_string(L, fname, arg, "the path");
-}
-
 #define ARCHIVE "rnn.Archive" /* what is read, until Lua's boxes have taken it over */
 
 #define BYTES "rnn.Bytes" /* of a file, until Lua has a string of them */
@@ -132,7 +117,7 @@ static rnn_archive borrow_tensors(lua_State *L, const char *fname) {
   a.tensors = lrnn_scratch(L, count);
   top = lua_gettop(L);
   for (lua_pushnil(L); a.count < count && lua_next(L, 2); lua_pop(L, 1)) {
-    const char *name = c_string(L, fname, -2, "a tensor's name");
+    const char *name = lrnn_check_c_string(L, fname, -2, "a tensor's name");
     rnn_tensor *t = lrnn_test_tensor(L, -1);
     if (!t) lrnn_error(L, "%s: '%.100s': expected a tensor, got %s", fname, name, luaL_typename(L, -1));
     a.names[a.count] = (char *)name;
@@ -172,8 +157,8 @@ static int lrnn_archive_write(lua_State *L) {
   rnn_archive a = borrow_tensors(L, "archive_write");
   a.metadata = metadata;
   for (lua_pushnil(L); a.metadata_count < texts && lua_next(L, 3); lua_pop(L, 1)) {
-    a.metadata[2 * a.metadata_count] = (char *)c_string(L, "archive_write", -2, "a metadata key");
-    a.metadata[2 * a.metadata_count + 1] = (char *)c_string(L, "archive_write", -1, "a metadata value");
+    a.metadata[2 * a.metadata_count] = (char *)lrnn_check_c_string(L, "archive_write", -2, "a metadata key");
+    a.metadata[2 * a.metadata_count + 1] = (char *)lrnn_check_c_string(L, "archive_write", -1, "a metadata value");
     a.metadata_count++;
   }
   return written(L, rnn_safetensors_write(lrnn_context(L), path, &a));

@@ -11,6 +11,35 @@
 
 #include "rnn.h"
 
+/* ---- userdata.c: the context and tensors as userdata, and what other userdata have in common ---- */
+
+/* Pushes the metatable of a class of userdata: closed to scripts, with gc to free what one holds. */
+void lrnn_class(lua_State *L, const char *class, lua_CFunction gc);
+/* Pushes size zeroed bytes of that class. */
+void *lrnn_new(lua_State *L, const char *class, size_t size, int uservalues, lua_CFunction gc);
+/* What lrnn_new gave; NULL when argument arg is anything else. Scripts can call any metamethod, finalisers too, with any
+   value (debug.getmetatable), so each looks at its argument with this or lrnn_check_class. */
+void *lrnn_test(lua_State *L, int arg, const char *class);
+
+rnn_ctx *lrnn_context(lua_State *L);
+/* Presses the collector in proportion to what the core has allocated since the last time. */
+rnn_ctx *lrnn_collect_sometimes(lua_State *L);
+/* Pushes an empty box, after lrnn_collect_sometimes. */
+rnn_tensor **lrnn_box(lua_State *L);
+/* The same without it; metatable: the index of that of boxes, which 0 looks for. */
+rnn_tensor **lrnn_new_box(lua_State *L, int metatable);
+void lrnn_push_metatable(lua_State *L); /* that of boxes */
+/* A tensor, for what needs its shape only, or applies ops to it; NULL when it is none. */
+rnn_tensor *lrnn_test_shape(lua_State *L, int arg);
+/* Frees the tensor in the box at arg, which is none from then on; false when there is no box. */
+bool lrnn_box_end(lua_State *L, int arg);
+/* Scratch for count pointers, anchored on the stack. */
+rnn_tensor **lrnn_scratch(lua_State *L, int count);
+/* Makes the context, whose holder is a userdata of that class; ends what such a holder holds. */
+void lrnn_context_open(lua_State *L, const char *class, lua_CFunction gc);
+void lrnn_context_end(void *holder);
+void lrnn_metatable_open(lua_State *L); /* the table on top is the metatable of boxes */
+
 /* ---- error.c ---- */
 
 /* Raises "user.lua:41: message": the position of the first Lua frame outside the stdlib. */
@@ -25,6 +54,8 @@ int lrnn_fail(lua_State *L, rnn_status status);
 const char *lrnn_describe(lua_State *L, int arg);
 /* "fname: argument 2 (axis): expected an integer, got table 'x'", raised. what names the argument or is NULL. */
 int lrnn_argument_error(lua_State *L, const char *fname, int arg, const char *what, const char *expected);
+/* The results of a lua_pcall of fname's, or its error, raised. */
+int lrnn_results(lua_State *L, int status, const char *fname);
 
 /* Makes nil say more when it is called, as a method of an object is that does not exist. */
 void lrnn_nil_open(lua_State *L);
@@ -36,7 +67,9 @@ void lrnn_note_position(lua_State *L, rnn_ctx *ctx);
 lua_Integer lrnn_check_integer(lua_State *L, const char *fname, int arg, const char *what);
 lua_Number lrnn_check_number(lua_State *L, const char *fname, int arg, const char *what);
 const char *lrnn_check_string(lua_State *L, const char *fname, int arg, const char *what);
-/* A string without zero bytes: with one, it would mean something else to the operating system. */
+/* A string without zero bytes: with one, it would mean something else to the core and to the operating system. what
+   names it. */
+const char *lrnn_check_c_string(lua_State *L, const char *fname, int index, const char *what);
 const char *lrnn_check_path(lua_State *L, const char *fname, int arg);
 void lrnn_check_table(lua_State *L, const char *fname, int arg, const char *what);
 bool lrnn_check_boolean(lua_State *L, const char *fname, int arg, const char *what); /* absent: false */
@@ -62,30 +95,13 @@ bool lrnn_option_boolean(lua_State *L, const char *fname, int arg, const char *k
 int lrnn_option_name(lua_State *L, const char *fname, int arg, const char *key, const char *const *names,
                      const char *otherwise);
 
-/* ---- box.c: tensors as userdata, and what other userdata have in common ---- */
+/* ---- box.c: what has to be a tensor, or another userdata, is one ---- */
 
-/* Pushes the metatable of a class of userdata: closed to scripts, with gc to free what one holds. */
-void lrnn_class(lua_State *L, const char *class, lua_CFunction gc);
-/* Pushes size zeroed bytes of that class. */
-void *lrnn_new(lua_State *L, const char *class, size_t size, int uservalues, lua_CFunction gc);
-/* What lrnn_new gave; NULL when argument arg is anything else. Scripts can call any metamethod, finalisers too, with any
-   value (debug.getmetatable), so each looks at its argument with one of these. */
-void *lrnn_test(lua_State *L, int arg, const char *class);
 void *lrnn_check_class(lua_State *L, const char *fname, const char *class); /* of argument 1, or raises */
-
-rnn_ctx *lrnn_context(lua_State *L);
-/* Presses the collector in proportion to what the core has allocated since the last time. */
-rnn_ctx *lrnn_collect_sometimes(lua_State *L);
-/* Pushes an empty box, after lrnn_collect_sometimes. */
-rnn_tensor **lrnn_box(lua_State *L);
-/* The same without it; metatable: the index of that of boxes, which 0 looks for. */
-rnn_tensor **lrnn_new_box(lua_State *L, int metatable);
-void lrnn_push_metatable(lua_State *L); /* that of boxes */
 /* A tensor, for what looks at its values, which one of a formula has not: an error. */
 rnn_tensor *lrnn_test_tensor(lua_State *L, int arg); /* NULL when it is no tensor */
 rnn_tensor *lrnn_check_tensor(lua_State *L, const char *fname, int arg);
-/* For what needs its shape only, or applies ops to it. */
-rnn_tensor *lrnn_test_shape(lua_State *L, int arg);
+/* As lrnn_test_shape, or raises. */
 rnn_tensor *lrnn_check_shape_of(lua_State *L, const char *fname, int arg);
 /* The same for functions that read its elements one after the other: what does not lie in rows is replaced on the stack by
    a copy. */
@@ -94,8 +110,6 @@ rnn_tensor *lrnn_check_rows(lua_State *L, const char *fname, int arg);
 int lrnn_push_tensors(lua_State *L, const char *fname, int arg, int max, rnn_tensor **out);
 /* How many tensors a table at arg claims to hold. */
 int lrnn_table_length(lua_State *L, const char *fname, int arg);
-/* Scratch for count pointers, anchored on the stack. */
-rnn_tensor **lrnn_scratch(lua_State *L, int count);
 void lrnn_box_open(lua_State *L); /* makes the context and the metatable; leaves the metatable on the stack */
 
 /* ---- the files of the surface, joined in module.c ---- */
@@ -131,8 +145,6 @@ extern const luaL_Reg lrnn_tensor_metamethods[]; /* method.c */
 void lrnn_format_open(lua_State *L);             /* method.c: string.format takes tensors of one element */
 extern const lrnn_function lrnn_grad_functions[];     /* grad.c: recording */
 extern const lrnn_function lrnn_grad_methods[];       /* grad.c: backward, gradients */
-/* The results of a lua_pcall of fname's, or its error, raised; grad.c. */
-int lrnn_results(lua_State *L, int status, const char *fname);
 extern const lrnn_function lrnn_custom_functions[];   /* custom.c: operations of one's own */
 extern const lrnn_function lrnn_custom_methods[];     /* custom.c: hooks */
 void lrnn_custom_open(lua_State *L);

@@ -50,6 +50,20 @@ const char *lrnn_check_string(lua_State *L, const char *fname, int arg, const ch
   return lua_tostring(L, arg);
 }
 
+const char *lrnn_check_c_string(lua_State *L, const char *fname, int index, const char *what) {
+  if (lua_type(L, index) != LUA_TSTRING)
+    lrnn_error(L, "%s: %s must be a string, got %s", fname, what, luaL_typename(L, index));
+  size_t size;
+  const char *text = lua_tolstring(L, index, &size);
+  if (strlen(text) != size) lrnn_error(L, "%s: %s has a zero byte: '%.100s\\0...'", fname, what, text);
+  return text;
+}
+
+const char *lrnn_check_path(lua_State *L, const char *fname, int arg) {
+  lrnn_check_string(L, fname, arg, "path");
+  return lrnn_check_c_string(L, fname, arg, "the path");
+}
+
 void lrnn_check_table(lua_State *L, const char *fname, int arg, const char *what) {
   if (!lua_istable(L, arg)) lrnn_argument_error(L, fname, arg, what, "a table");
 }

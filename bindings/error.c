@@ -60,6 +60,14 @@ int lrnn_fail(lua_State *L, rnn_status status) {
   return 3;
 }
 
+int lrnn_results(lua_State *L, int status, const char *fname) {
+  if (status == LUA_OK) return lua_gettop(L);
+  bool yielded = lua_type(L, -1) == LUA_TSTRING &&
+                 strcmp(lua_tostring(L, -1), "attempt to yield across a C-call boundary") == 0;
+  if (yielded) return lrnn_error(L, "%s: a coroutine cannot yield from inside of it, only before or after", fname);
+  return lua_error(L);
+}
+
 const char *lrnn_describe(lua_State *L, int arg) {
   rnn_tensor *t = lrnn_test_shape(L, arg);
   if (t) {

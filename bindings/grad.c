@@ -17,14 +17,6 @@ static int lrnn_recording(lua_State *L) {
   return 1;
 }
 
-int lrnn_results(lua_State *L, int status, const char *fname) {
-  if (status == LUA_OK) return lua_gettop(L);
-  bool yielded = lua_type(L, -1) == LUA_TSTRING &&
-                 strcmp(lua_tostring(L, -1), "attempt to yield across a C-call boundary") == 0;
-  if (yielded) return lrnn_error(L, "%s: a coroutine cannot yield from inside of it, only before or after", fname);
-  return lua_error(L);
-}
-
 /*--- rnn.no_grad(f, ...) -> results of f
 ---
 --- Calls f(...), such as a model, without recording: no memory is kept for backward. Errors: an f that cannot be called,

@@ -8,122 +8,6 @@
 #include "ops/ops.h"
 #include "tape.h"
 
-void rnn_tensor_changed(rnn_tensor *t) {
-  t->storage->version++;
-  if (t->ctx->trace && rnni_trace_keeps(t)) rnni_trace_wrote(t->ctx);
-}
-
-/* ---- moving elements ---- */
-
-/* Axes on which both walk, as few as possible; the last is the inner loop. */
-typedef struct walk {
-  int n;
-  int64_t dims[RNN_MAX_DIMS], to[RNN_MAX_DIMS], from[RNN_MAX_DIMS];
-} walk;
-
-static walk walk_of(const rnn_tensor *dst, const rnn_tensor *src) {
-  walk w = {0};
-  int lead = dst->ndim - src->ndim;
-  for (int i = 0; i < dst->ndim; i++) {
-    int64_t d = dst->dims[i], to = dst->strides[i], from = 0;
-    if (d == 1) continue;
-    if (i >= lead && src->dims[i - lead] != 1) from = src->strides[i - lead];
-    if (w.n && w.to[w.n - 1] == to * d && w.from[w.n - 1] == from * d) {
-      w.dims[w.n - 1] *= d;
-    } else {
-      w.dims[w.n++] = d;
-    }
-    w.to[w.n - 1] = to;
-    w.from[w.n - 1] = from;
-  }
-  if (w.n == 0) w = (walk){.n = 1, .dims = {dst->count}, .to = {1}};
-  return w;
-}
-
-static void copy_run(size_t size, int64_t n, void *to, int64_t to_step, const void *from, int64_t from_step) {
-#define RUN(T)                                                                     \
-  do {                                                                             \
-    T *d = to;                                                                     \
-    const T *s = from;                                                             \
-    if (to_step == 1 && from_step == 1) memcpy(d, s, (size_t)n * sizeof *d);       \
-    else if (to_step == 1 && from_step == 0) {                                     \
-      T v = *s;                                                                    \
-      for (int64_t i = 0; i < n; i++) d[i] = v;                                    \
-    } else {                                                                       \
-      for (int64_t i = 0; i < n; i++) d[i * to_step] = s[i * from_step];           \
-    }                                                                              \
-  } while (0)
-  if (size == 4) RUN(uint32_t);
-  else RUN(uint64_t);
-#undef RUN
-}
-
-static void add_run(int64_t n, real *to, int64_t to_step, const real *from, int64_t from_step) {
-  if (to_step == 1 && from_step == 1) rnni_add(to, from, n);
-  else
-    for (int64_t i = 0; i < n; i++) to[i * to_step] += from[i * from_step];
-}
-
-/* How many elements of dst have been written, row by row: all, or with stop fewer after an interrupt. */
-static int64_t move(const rnn_tensor *dst, const rnn_tensor *src, bool add, const rnn_ctx *stop) {
-  if (dst->count == 0) return 0;
-  walk w = walk_of(dst, src);
-  int64_t size = (int64_t)rnni_type_size(dst->type), index[RNN_MAX_DIMS] = {0}, moved = 0, look = RNNI_BLOCK;
-  int64_t length = w.dims[w.n - 1], to_step = w.to[w.n - 1], from_step = w.from[w.n - 1];
-  char *to = dst->data;
-  const char *from = src->data;
-  for (int axis = 0; axis >= 0;) {
-    for (int64_t at = 0; at < length; at += RNNI_BLOCK) {
-      int64_t n = RNNI_MIN(length - at, RNNI_BLOCK);
-      void *d = to + at * to_step * size;
-      const void *s = from + at * from_step * size;
-      if (stop && moved >= look) {
-        if (rnni_interrupted(stop)) return moved;
-        look = moved + RNNI_BLOCK;
-      }
-      moved += n;
-      if (add) add_run(n, d, to_step, s, from_step);
-      else copy_run((size_t)size, n, d, to_step, s, from_step);
-    }
-    for (axis = w.n - 2; axis >= 0; axis--) {
-      to += w.to[axis] * size;
-      from += w.from[axis] * size;
-      if (++index[axis] < w.dims[axis]) break;
-      to -= w.to[axis] * size * w.dims[axis];
-      from -= w.from[axis] * size * w.dims[axis];
-      index[axis] = 0;
-    }
-  }
-  return moved;
-}
-
-void rnni_move(const rnn_tensor *dst, const rnn_tensor *src) { move(dst, src, false, NULL); }
-void rnni_move_add(const rnn_tensor *dst, const rnn_tensor *src) { move(dst, src, true, dst->ctx); }
-rnn_status rnni_move_new(rnn_ctx *ctx, const rnn_tensor *dst, const rnn_tensor *src) {
-  return move(dst, src, false, ctx) == dst->count ? RNN_OK : rnni_poll(ctx);
-}
-
-static rnn_tensor as_rows(const rnn_tensor *t, void *data) {
-  rnn_tensor rows = *t;
-  rows.data = data;
-  rnni_row_strides(rows.ndim, rows.dims, rows.strides);
-  return rows;
-}
-
-void rnni_read_rows(const rnn_tensor *t, void *to) {
-  if (t->contiguous) {
-    memcpy(to, t->data, (size_t)t->count * rnni_type_size(t->type));
-    return;
-  }
-  rnn_tensor rows = as_rows(t, to);
-  rnni_move(&rows, t);
-}
-
-rnn_status rnni_copy_rows(rnn_ctx *ctx, const rnn_tensor *t, void *to) {
-  rnn_tensor rows = as_rows(t, to);
-  return rnni_move_new(ctx, &rows, t);
-}
-
 /* The part of whole, shaped and lying like the base, that the shell of a view says. */
 static rnn_tensor part_of(const rnn_tensor *whole, const rnn_tensor *shell) {
   rnn_tensor part = *shell;
@@ -219,14 +103,14 @@ static rnn_status record_write(rnn_ctx *ctx, rnn_tensor *base, rnn_tensor *src, 
   return status;
 }
 
-/* src is not on the stack when the write is recorded. stop as for move; a record is of the whole. */
+/* src is not on the stack when the write is recorded. stop as for rnni_move_until; a record is of the whole. */
 static rnn_status write(rnn_ctx *ctx, rnn_tensor *dst, rnn_tensor *src, bool record, const rnn_ctx *stop) {
   rnn_tensor *apart = NULL;
   if (src->storage == dst->storage) RNNI_TRY(rnn_tensor_copy(ctx, src, &apart)); /* they may overlap */
   rnn_status status = record ? record_write(ctx, dst->base ? dst->base : dst, src, dst) : RNN_OK;
   if (status == RNN_OK) {
     rnn_tensor_changed(dst);
-    int64_t moved = move(dst, apart ? apart : src, false, stop);
+    int64_t moved = rnni_move_until(dst, apart ? apart : src, false, stop);
     if (moved < dst->count)
       status = rnni_fail(ctx, RNN_EINTR, "the first %lld of the %lld elements of %s have been written: interrupted!",
                          (long long)moved, (long long)dst->count, RNNI_SHAPE(dst));
@@ -323,6 +207,13 @@ static rnn_status place_of(rnn_ctx *ctx, const rnn_tensor *t, int n, const int64
     *offset += index[i] * t->strides[i];
   }
   return RNN_OK;
+}
+
+rnn_status rnn_tensor_rows(rnn_ctx *ctx, rnn_tensor *t, int64_t from, int64_t to, rnn_tensor **out) {
+  RNNI_NEED_TENSOR(ctx, t);
+  RNNI_NEED(ctx, out, "out is NULL");
+  rnn_args args = {.t = &t, .nt = 1, .i = {0, from + 1, to, 1}};
+  return rnn_apply(ctx, &rnni_op_slice, &args, out);
 }
 
 rnn_status rnn_tensor_part(rnn_ctx *ctx, rnn_tensor *t, int n, const int64_t *index, rnn_tensor **out) {

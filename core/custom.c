@@ -2,13 +2,6 @@
  * way. Both are functions that may do anything: apply ops, and run backward over other computations. */
 #include "tape.h"
 
-static rnn_status check_gradient(rnn_ctx *ctx, const char *name, const rnn_tensor *grad, const rnn_tensor *of) {
-  if (!rnni_is_tensor(ctx, grad)) return rnni_fail(ctx, RNN_EARG, "%s: the gradient is no tensor of this context", name);
-  if (grad->type == RNN_FLOAT && rnni_same_shape(grad, of)) return RNN_OK;
-  return rnni_fail(ctx, RNN_ESHAPE, "%s: expected a float gradient %s, got %s %s", name, RNNI_SHAPE(of), RNNI_SHAPE(grad),
-                   rnni_type_text(grad->type));
-}
-
 /* ---- operations ---- */
 
 static rnni_node *node_of(rnni_call *c) { return (rnni_node *)((char *)c - offsetof(rnni_node, call)); }
@@ -35,7 +28,7 @@ static rnn_status call_backward(rnn_ctx *ctx, const rnn_custom *custom, rnni_cal
   RNNI_TRY(status);
   for (int i = 0; i < c->nin; i++) {
     if (!dx[i]) continue;
-    RNNI_TRY(check_gradient(ctx, custom->name, dx[i], c->in[i]));
+    RNNI_TRY(rnni_check_gradient(ctx, custom->name, dx[i], c->in[i]));
     if (c->wants[i]) rnni_move_add(c->din[i], dx[i]);
   }
   return RNN_OK;
@@ -88,42 +81,6 @@ done:
 
 /* ---- hooks ---- */
 
-static void hook_drop(rnn_hook *h) {
-  if (--h->refs == 0) rnni_free(h->ctx, h);
-}
-
-void rnn_hook_remove(rnn_hook *h) {
-  if (!h || !h->call) return;
-  h->call = NULL;
-  if (h->free) h->free(h->self);
-}
-
-void rnn_hook_free(rnn_hook *h) {
-  if (h) hook_drop(h);
-}
-
-void rnni_hooks_free(rnn_hook **list) {
-  while (*list) {
-    rnn_hook *h = *list;
-    *list = h->next;
-    rnn_hook_remove(h);
-    hook_drop(h);
-  }
-}
-
-/* Nobody goes over a list that is changed: removed hooks stay in it while a run goes on. */
-static void forget_removed(rnn_ctx *ctx, rnn_hook **list) {
-  while (*list && ctx->runs == 0) {
-    rnn_hook *h = *list;
-    if (h->call) {
-      list = &h->next;
-      continue;
-    }
-    *list = h->next;
-    hook_drop(h);
-  }
-}
-
 rnn_status rnn_tensor_on_grad(rnn_ctx *ctx, rnn_tensor *t, rnn_hook_call *call, void (*release)(void *self), void *self,
                               rnn_hook **out) {
   RNNI_NEED_TENSOR(ctx, t);
@@ -134,49 +91,10 @@ rnn_status rnn_tensor_on_grad(rnn_ctx *ctx, rnn_tensor *t, rnn_hook_call *call, 
   if (t->node && t->node->consumed)
     return rnni_fail(ctx, RNN_ESTALE, "on_grad: the history of this result %s was already consumed by backward",
                      RNNI_SHAPE(t));
-  rnn_hook *h, **end = t->node ? &t->node->hooks : &t->hooks;
+  rnn_hook *h;
   RNNI_TRY(rnni_calloc(ctx, sizeof *h, &h));
   *h = (rnn_hook){.ctx = ctx, .refs = 2, .output = t->node ? t->output : 0, .call = call, .free = release, .self = self};
-  forget_removed(ctx, end);
-  while (*end) end = &(*end)->next;
-  *end = *out = h;
+  rnni_hooks_add(ctx, t->node ? &t->node->hooks : &t->hooks, h);
+  *out = h;
   return RNN_OK;
-}
-
-static rnn_status run_hook(rnn_ctx *ctx, const rnn_hook *h, rnn_tensor *lengths, rnn_tensor **grad) {
-  rnn_tensor *seen, *other = NULL, *copy;
-  RNNI_TRY(rnn_tensor_copy(ctx, *grad, &seen)); /* theirs to keep; what they make of it, too, is copied */
-  rnn_tensor_free(seen->lengths);
-  seen->lengths = rnn_tensor_ref(lengths);
-  (void)rnni_fail(ctx, RNN_OK, "on_grad: the function failed");
-  bool was = rnn_ctx_set_recording(ctx, false);
-  rnn_status status = h->call(h->self, seen, &other);
-  rnn_ctx_set_recording(ctx, was);
-  if (status != RNN_OK) goto done;
-  if (!other && seen->storage->version != 0) {
-    status = rnni_fail(ctx, RNN_EARG, "on_grad: the gradient %s was changed in place, which has no effect; return the new "
-                       "one", RNNI_SHAPE(seen));
-    goto done;
-  }
-  if (!other) goto done;
-  RNNI_GOTO(check_gradient(ctx, "on_grad", other, seen));
-  RNNI_GOTO(rnn_tensor_copy(ctx, other, &copy));
-  rnn_tensor_free(copy->lengths);
-  copy->lengths = rnn_tensor_ref(lengths);
-  rnni_clear_padding(rnni_f(copy), copy);
-  rnn_tensor_free(*grad);
-  *grad = copy;
-done:
-  rnn_tensor_free(seen);
-  rnn_tensor_free(other);
-  return status;
-}
-
-rnn_status rnni_hooks_run(rnn_ctx *ctx, rnn_hook *list, int output, rnn_tensor *lengths, rnn_tensor **grad) {
-  rnn_status status = RNN_OK;
-  const rnn_hook *last = list;
-  while (last && last->next) last = last->next; /* one that is added now waits for the next run */
-  for (rnn_hook *h = list; h && status == RNN_OK; h = h == last ? NULL : h->next)
-    if (h->call && h->output == output) status = run_hook(ctx, h, lengths, grad);
-  return status;
 }

@@ -48,7 +48,7 @@ struct rnn_ctx {
   size_t limit;
   uint64_t asked, fail_at, fail_count;
   rnni_block *free_blocks[RNNI_CLASSES];
-  /* random.c */
+  /* philox.c */
   rnn_random_state random;
   /* tape.c */
   bool recording;
@@ -67,11 +67,14 @@ struct rnn_ctx {
   char where[128];
   /* recurrent/watch.c */
   rnni_watch *watches;
+  void (*drop_watches)(rnn_ctx *ctx); /* set with the first; so are the next two */
+  void (*drop_hooks)(rnn_hook **list);  /* hooks.c */
+  void (*drop_node)(rnn_tensor *t);     /* tape.c: t, one of its results, dies */
   /* trace.c */
   rnn_trace *trace; /* the one that goes on */
   uint64_t traces;  /* how many have begun */
+  bool trace_wrote; /* values that were there before it have changed in place */
 };
-void rnni_watch_free(rnn_ctx *ctx);
 
 /* Writes the message and returns status. */
 RNN_PRINTF(3, 4) rnn_status rnni_fail(rnn_ctx *ctx, rnn_status status, const char *format, ...);
@@ -132,11 +135,15 @@ double rnni_sin(double x);
 double rnni_cos(double x);
 double rnni_pow(double x, double y);
 double rnni_fmod(double x, double y); /* with the sign of x, exact */
+/* The sum of x^2, in eight lanes, so that its order never depends on the machine. */
+double rnni_squares(const real *x, int64_t n);
 
-/* ---- random ---- */
+/* ---- random: philox.c ---- */
 
 uint64_t rnni_random_bits(rnn_ctx *ctx);                 /* 64 bits, one position */
 double rnni_random_at(uint64_t seed, uint64_t position); /* [0, 1), of one position */
+void rnni_random_bits_at(uint64_t seed, uint64_t position, int64_t n, uint64_t *bits); /* those of n positions */
+static inline double rnni_to_unit(uint64_t bits) { return (double)(bits >> 11) * 0x1p-53; } /* [0, 1) */
 
 /* ---- threads ---- */
 
@@ -152,9 +159,7 @@ void rnni_flush_subnormals(void);
 /* How many threads this many multiply-adds are worth. */
 int rnni_threads_for(const rnn_ctx *ctx, double multiply_adds);
 /* The same for work that passes once over elements of memory: each takes as long as some forty multiply-adds. */
-static inline int rnni_threads_for_elements(const rnn_ctx *ctx, double elements) {
-  return rnni_threads_for(ctx, 40 * elements);
-}
+int rnni_threads_for_elements(const rnn_ctx *ctx, double elements);
 /* Did a row's work end a moment ago (rnni_threads_used), so that other threads still wait for more? Some microseconds of
    work are not worth waking them: a stream whose steps come slowly is faster on one. */
 bool rnni_threads_warm(const rnn_ctx *ctx);
@@ -208,6 +213,9 @@ struct rnn_tensor {
 static inline real *rnni_f(const rnn_tensor *t) { return t->data; }
 static inline int32_t *rnni_i(const rnn_tensor *t) { return t->data; }
 
+/* Was it there before the trace that goes on? */
+static inline bool rnni_trace_keeps(const rnn_tensor *t) { return t->storage->trace != t->ctx->traces; }
+
 size_t rnni_type_size(rnn_type type);
 /* As rnn_tensor_new without clearing. */
 RNN_MUST_USE rnn_status rnni_tensor_raw(rnn_ctx *ctx, rnn_type type, int ndim, const int64_t *dims, rnn_tensor **out);
@@ -222,6 +230,8 @@ RNN_MUST_USE rnn_status rnni_tensor_stand_in(rnn_ctx *ctx, rnn_tensor *t, rnn_te
    any strides, no overlap. */
 void rnni_move(const rnn_tensor *dst, const rnn_tensor *src);
 void rnni_move_add(const rnn_tensor *dst, const rnn_tensor *src);
+/* dst = src; how many elements have been written, row by row: all, or with stop fewer after an interrupt. */
+int64_t rnni_move_until(const rnn_tensor *dst, const rnn_tensor *src, bool add, const rnn_ctx *stop);
 /* The same into new memory, which an interrupt may leave half filled: RNN_EINTR. */
 RNN_MUST_USE rnn_status rnni_move_new(rnn_ctx *ctx, const rnn_tensor *dst, const rnn_tensor *src);
 /* The elements of t, row by row, into memory of that size; into new memory. */
@@ -239,6 +249,7 @@ bool rnni_same_shape(const rnn_tensor *a, const rnn_tensor *b);
 /* The strings of a shape for messages: "(32, 64)". Each call uses one of 8 slots in turn. */
 const char *rnni_shape_text(int ndim, const int64_t *dims);
 #define RNNI_SHAPE(t) rnni_shape_text((t)->ndim, (t)->dims)
+#define RNNI_EXACT_MOST 0x1p53 /* beyond it doubles have gaps, and a number is an approximation anyway */
 const char *rnni_type_text(rnn_type type); /* "float", "int32" */
 /* A number for a message, "nan" whatever its sign; 4 slots in turn. */
 const char *rnni_number_text(double value);
@@ -322,12 +333,13 @@ struct rnn_op {
   void (*commit)(rnni_call *c, rnn_tensor *const *t);
   int absent; /* the first optional integer or number when it is not given */
   const char *const *choices; /* the names of its letter c, ended by NULL; the first when it is not given */
+  const char *(*input_name)(const rnni_call *c, int input); /* NULL: as the signature says */
   rnni_value_fn *value;       /* of an op that is element by element; for programs (recurrent/scan.c) */
   rnni_slope_fn *slope;
 };
 
-extern const char *const rnni_reductions[]; /* the choices of a loss, in the order of RNN_MEAN, RNN_SUM, RNN_NONE; table.c */
-/* RNN_EARG when args do not have what op's signature says; table.c. */
+extern const char *const rnni_reductions[]; /* the choices of a loss, in the order of RNN_MEAN, RNN_SUM, RNN_NONE; rules.c */
+/* RNN_EARG when args do not have what op's signature says; rules.c. */
 RNN_MUST_USE rnn_status rnni_check_args(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args);
 /* Shape rules and helpers shared by the families. */
 rnn_status rnni_shape_same(rnn_ctx *ctx, rnni_call *c);      /* one float input, output alike */
@@ -343,8 +355,6 @@ RNN_MUST_USE rnn_status rnni_check_results(rnn_ctx *ctx, const rnni_call *c);
 RNN_MUST_USE rnn_status rnni_check_gradients(rnn_ctx *ctx, const rnni_call *c, const char *where);
 /* RNN_EARG for an input that is not all finite; finite.c. */
 RNN_MUST_USE rnn_status rnni_need_finite(rnn_ctx *ctx, const rnni_call *c, int input);
-/* A layer's tensors in their order: "x", "weight_ih" ... */
-const char *rnni_layer_tensor_name(const rnn_recurrent *r, int input);
 RNN_MUST_USE rnn_status rnni_need_float(rnn_ctx *ctx, const rnni_call *c, int input);
 /* Masks are float tensors of 0 and 1, in padding of anything; binary.c. */
 RNN_MUST_USE rnn_status rnni_need_mask(rnn_ctx *ctx, const rnni_call *c, int input);
@@ -357,8 +367,6 @@ void rnni_add_reduced(rnn_tensor *dst, const rnn_tensor *src);
 /* dst += src, of equal count. */
 void rnni_add(real *dst, const real *src, int64_t n);
 RNN_MUST_USE rnn_status rnni_add_tensor(rnn_ctx *ctx, rnn_tensor *dst, const rnn_tensor *src); /* polls */
-/* The sum of x^2, in eight lanes, so that its order never depends on the machine. */
-double rnni_squares(const real *x, int64_t n);
 RNN_MUST_USE /* Labels that have no lengths and are not said to be padded have no 0. (loss.c) */
 rnn_status rnni_need_no_padding(rnn_ctx *ctx, const rnni_call *c, const rnn_tensor *labels);
 /* The end of the shape rule of a loss that has a value for each place of dims: its sample weights are the input of that
@@ -400,8 +408,6 @@ rnn_program *rnni_program_ref(const rnn_program *p); /* recurrent/program.c */
 bool rnni_is_traced(const rnn_args *args);
 /* Notes c, which has a tensor of a formula, and makes its result. */
 RNN_MUST_USE rnn_status rnni_trace_note(rnn_ctx *ctx, rnni_call *c);
-bool rnni_trace_keeps(const rnn_tensor *t); /* was it there before the trace that goes on? */
-void rnni_trace_wrote(rnn_ctx *ctx);        /* values of such a tensor have changed in place */
 rnn_status rnni_trace_refuse_write(rnn_ctx *ctx);
 rnn_status rnni_trace_refuse_draw(rnn_ctx *ctx);
 

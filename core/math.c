@@ -35,3 +35,13 @@ double rnni_fmod(double x, double y) {
   }
   return x < 0 || (x == 0 && 1 / x < 0) ? -r : r;
 }
+
+double rnni_squares(const real *x, int64_t n) {
+  double lanes[8] = {0}, sum = 0;
+  int64_t i = 0;
+  for (; i + 8 <= n; i += 8)
+    for (int k = 0; k < 8; k++) lanes[k] += (double)x[i + k] * (double)x[i + k];
+  for (int k = 0; i + k < n; k++) lanes[k] += (double)x[i + k] * (double)x[i + k];
+  for (int k = 0; k < 8; k++) sum += lanes[k];
+  return sum;
+}

@@ -6,20 +6,6 @@
 
 /* ---- the rule ---- */
 
-#define EXACT 9007199254740992.0 /* 2^53: beyond it doubles have gaps, and a number is an approximation anyway */
-
-const char *rnn_real_refuses(double v, char *text, size_t size) {
-  real r = (real)v;
-  if ((double)r == v || isnan(v)) return NULL;
-  if (isinf(r)) {
-    snprintf(text, size, "%g is beyond the range of " RNN_PRECISION, v);
-    return text;
-  }
-  if (fabs(v) > EXACT || v != rint(v)) return NULL;
-  snprintf(text, size, "%.0f is a whole number that " RNN_PRECISION " would round to %.0f", v, (double)r);
-  return text;
-}
-
 static const char *refuses_integer(int64_t v, char *text, size_t size) {
   real r = (real)v;
   if (r < (real)0x1p63 && (int64_t)r == v) return NULL;
@@ -198,7 +184,7 @@ static rnn_status fill(const rnn_numbers *x, const void *value, int64_t from, in
 rnn_status rnn_numbers_fill(const rnn_numbers *x, const double *value, rnn_numbers **out) {
   RNNI_NEED(x ? x->ctx : NULL, out, "out is NULL");
   rnn_numbers *y = NULL;
-  if (value && x->whole && (*value != rint(*value) || fabs(*value) > EXACT))
+  if (value && x->whole && (*value != rint(*value) || fabs(*value) > RNNI_EXACT_MOST))
     return rnni_fail(x->ctx, RNN_EARG, "fill: whole numbers beyond 2^53 cannot stand beside %g", *value);
   RNNI_TRY(rnn_numbers_new(x->ctx, x->whole, x->count, &y));
   return give_numbers(each_piece(x, x->count, fill, value, y), y, out);

@@ -152,16 +152,6 @@ typedef struct norms {
 
 static int64_t chunks_of(const rnn_tensor *p) { return p->grad ? (p->grad->count + CHUNK - 1) / CHUNK : 0; }
 
-double rnni_squares(const real *x, int64_t n) {
-  double lanes[8] = {0}, sum = 0;
-  int64_t i = 0;
-  for (; i + 8 <= n; i += 8)
-    for (int k = 0; k < 8; k++) lanes[k] += (double)x[i + k] * (double)x[i + k];
-  for (int k = 0; i + k < n; k++) lanes[k] += (double)x[i + k] * (double)x[i + k];
-  for (int k = 0; k < 8; k++) sum += lanes[k];
-  return sum;
-}
-
 static void norm_task(void *arg, int task) {
   const norms *s = arg;
   int64_t first = 0;

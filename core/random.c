@@ -1,46 +1,9 @@
-/* random.c: Philox4x32-10 and what is drawn from it. Everything is computed in double with operations that IEEE 754
+/* random.c: what is drawn from the bits of philox.c. Everything is computed in double with operations that IEEE 754
  * rounds exactly (this file is compiled without contraction and calls no transcendental function of the C library), so
  * the numbers are the same on every machine. One number uses one position of the counter. */
 #include "internal.h"
 #include "kernels/kernels.h"
 #include "linalg/linalg.h"
-
-static void philox(uint32_t c[4], uint32_t k0, uint32_t k1) {
-  for (int round = 0; round < 10; round++) {
-    uint64_t p0 = (uint64_t)0xD2511F53u * c[0], p1 = (uint64_t)0xCD9E8D57u * c[2];
-    uint32_t next[4] = {(uint32_t)(p1 >> 32) ^ c[1] ^ k0, (uint32_t)p1, (uint32_t)(p0 >> 32) ^ c[3] ^ k1, (uint32_t)p0};
-    memcpy(c, next, sizeof next);
-    k0 += 0x9E3779B9u;
-    k1 += 0xBB67AE85u;
-  }
-}
-
-/* Those of n positions: a block of 128 bits holds two. */
-static void bits_from(uint64_t seed, uint64_t position, int64_t n, uint64_t *bits) {
-  for (int64_t i = 0; i < n;) {
-    uint64_t block = (position + (uint64_t)i) >> 1;
-    uint32_t c[4] = {(uint32_t)block, (uint32_t)(block >> 32), 0, 0};
-    philox(c, (uint32_t)seed, (uint32_t)(seed >> 32));
-    if (((position + (uint64_t)i) & 1) == 0) bits[i++] = (uint64_t)c[1] << 32 | c[0];
-    if (i < n) bits[i++] = (uint64_t)c[3] << 32 | c[2];
-  }
-}
-
-static uint64_t bits_at(uint64_t seed, uint64_t position) {
-  uint64_t bits;
-  bits_from(seed, position, 1, &bits);
-  return bits;
-}
-
-uint64_t rnni_random_bits(rnn_ctx *ctx) { return bits_at(ctx->random.seed, ctx->random.position++); }
-
-static double to_unit(uint64_t bits) { return (double)(bits >> 11) * 0x1p-53; }
-
-double rnni_random_at(uint64_t seed, uint64_t position) { return to_unit(bits_at(seed, position)); }
-
-void rnn_seed(rnn_ctx *ctx, uint64_t seed) { ctx->random = (rnn_random_state){.seed = seed}; }
-rnn_random_state rnn_random_get(const rnn_ctx *ctx) { return ctx->random; }
-void rnn_random_set(rnn_ctx *ctx, rnn_random_state state) { ctx->random = state; }
 
 static rnn_status need_float(rnn_ctx *ctx, const char *name, const rnn_tensor *t) {
   if (t->type == RNN_FLOAT) return RNN_OK;
@@ -92,7 +55,7 @@ static void pairs_task(void *arg, int task) {
   for (int64_t i = rnni_cut(p->count, 8, task, p->tasks); i < end; i += 32) {
     uint64_t bits[64];
     int64_t count = RNNI_MIN(32, end - i);
-    bits_from(p->from.seed, p->from.position + (uint64_t)(2 * i), 2 * count, bits);
+    rnni_random_bits_at(p->from.seed, p->from.position + (uint64_t)(2 * i), 2 * count, bits);
     rnni_kernel->normal_pairs(count, bits, p->deviation, p->out + 2 * i);
   }
 }
@@ -137,7 +100,7 @@ static rnn_status exponential(rnn_ctx *ctx, rnn_tensor *t, void *arg) {
   int64_t done = 0;
   for (int64_t i = 0; i < t->count; i++) {
     RNNI_TRY(rnni_pace(ctx, &done, 16));
-    rnni_f(t)[i] = (real)(-rnni_log(1 - to_unit(rnni_random_bits(ctx))) / ((draw *)arg)->a);
+    rnni_f(t)[i] = (real)(-rnni_log(1 - rnni_to_unit(rnni_random_bits(ctx))) / ((draw *)arg)->a);
   }
   return RNN_OK;
 }
@@ -166,7 +129,7 @@ static double truncated(rnn_ctx *ctx, double low, double high) {
         if (pair[i] >= low && pair[i] <= high) return pair[i];
       continue;
     }
-    double u = to_unit(rnni_random_bits(ctx)), chance = to_unit(rnni_random_bits(ctx));
+    double u = rnni_to_unit(rnni_random_bits(ctx)), chance = rnni_to_unit(rnni_random_bits(ctx));
     x = narrow ? low + (high - low) * u : low - rnni_log(1 - u) / slope;
     double from = narrow ? (tail ? low : 0) : slope;
     double power = narrow ? from * from - x * x : -(x - from) * (x - from);
@@ -211,7 +174,7 @@ static rnn_status bernoulli(rnn_ctx *ctx, rnn_tensor *t, void *arg) {
   RNNI_TRY(rnni_move_new(ctx, t, arg));
   for (int64_t i = 0; i < t->count; i++) {
     RNNI_TRY(rnni_pace(ctx, &done, 4));
-    rnni_f(t)[i] = to_unit(rnni_random_bits(ctx)) < (double)rnni_f(t)[i];
+    rnni_f(t)[i] = rnni_to_unit(rnni_random_bits(ctx)) < (double)rnni_f(t)[i];
   }
   return RNN_OK;
 }
@@ -323,7 +286,7 @@ static rnn_status draw_distinct(rnn_ctx *ctx, const real *w, int64_t count, int6
   for (int64_t k = 0; k < count; k++) {
     RNNI_TRY(rnni_pace(ctx, done, 32));
     if (w[k] == 0) continue;
-    arrival next = {-rnni_log(1 - to_unit(rnni_random_bits(ctx))) / (double)w[k], (int32_t)k + 1};
+    arrival next = {-rnni_log(1 - rnni_to_unit(rnni_random_bits(ctx))) / (double)w[k], (int32_t)k + 1};
     if (size < n) {
       heap[size++] = next;
       for (int64_t i = size / 2 - 1; size == n && i >= 0; i--) {
@@ -358,7 +321,7 @@ static rnn_status draw_each(rnn_ctx *ctx, const real *w, int64_t count, int64_t 
   }
   for (int64_t i = 0; i < n; i++) {
     RNNI_TRY(rnni_pace(ctx, done, 32));
-    double at = sum * to_unit(rnni_random_bits(ctx));
+    double at = sum * rnni_to_unit(rnni_random_bits(ctx));
     int64_t low = 0, high = last; /* the first place whose sum is larger, and rounding leads no further than the last */
     while (low < high) {
       int64_t middle = (low + high) / 2;

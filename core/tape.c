@@ -8,14 +8,6 @@
 
 #include "tape.h"
 
-bool rnn_ctx_recording(const rnn_ctx *ctx) { return ctx->recording; }
-
-bool rnn_ctx_set_recording(rnn_ctx *ctx, bool on) {
-  bool was = ctx->recording;
-  ctx->recording = on;
-  return was;
-}
-
 /* ---- life of a record --------------------------------------------------------------------------------------------- */
 
 static void free_all(rnn_tensor **t, int n) {
@@ -61,9 +53,9 @@ static void node_release(rnn_ctx *ctx, rnni_node *node) {
   ctx->reaping = false;
 }
 
-void rnni_node_forget(rnn_tensor *t) {
+/* t dies: its share in its record goes. */
+static void node_forget(rnn_tensor *t) {
   rnni_node *node = t->node;
-  if (!node) return;
   if (node->results[t->output] == t) node->results[t->output] = NULL;
   node_release(t->ctx, node);
 }
@@ -93,6 +85,7 @@ static rnn_status node_new(rnn_ctx *ctx, const rnni_call *c, rnni_node **out) {
     node->call.args.recurrent = &node->recurrent;
   }
   if (c->args.program) rnni_program_ref(c->args.program);
+  ctx->drop_node = node_forget;
   *out = node;
   return RNN_OK;
 }
@@ -127,11 +120,21 @@ static rnn_status node_fill(rnn_ctx *ctx, rnni_node *node, const rnni_call *c) {
   return RNN_OK;
 }
 
-void rnni_node_share(rnn_tensor *t, const rnn_tensor *from) {
+static void node_share(rnn_tensor *t, const rnn_tensor *from) {
   t->requires_grad = from->requires_grad;
   t->node = from->node;
   t->output = from->output;
   if (t->node) t->node->refs++;
+}
+
+rnn_status rnni_tensor_stand_in(rnn_ctx *ctx, rnn_tensor *t, rnn_tensor **out) {
+  if (t->contiguous) {
+    *out = rnn_tensor_ref(t);
+    return RNN_OK;
+  }
+  RNNI_TRY(rnn_tensor_copy(ctx, t, out));
+  node_share(*out, t);
+  return RNN_OK;
 }
 
 static void attach(rnni_node *node, rnn_tensor *result, int output) {
@@ -147,7 +150,7 @@ rnn_status rnni_record(rnn_ctx *ctx, const rnni_call *c, rnn_tensor *result) {
   RNNI_TRY(node_new(ctx, c, &node));
   rnn_status status = node_fill(ctx, node, c);
   if (status == RNN_OK) {
-    rnni_node_forget(result);
+    if (result->node) node_forget(result);
     attach(node, result, 0);
     if (retained) node->results[0] = result;
   }

@@ -11,7 +11,7 @@ typedef struct rnni_edge {
   rnn_tensor *leaf;
 } rnni_edge;
 
-/* A function that meets the gradient of an output of a record, or of a leaf; custom.c. Owned by its list and by who may
+/* A function that meets the gradient of an output of a record, or of a leaf; hooks.c. Owned by its list and by who may
    remove it. */
 struct rnn_hook {
   rnn_ctx *ctx;
@@ -45,10 +45,6 @@ typedef struct rnni_node {
 
 extern const rnn_op rnni_op_assign; /* assign.c */
 
-/* Called when a tensor dies: drops its share in its record. */
-void rnni_node_forget(rnn_tensor *t);
-/* Gives t the history of from. */
-void rnni_node_share(rnn_tensor *t, const rnn_tensor *from);
 /* Records c, whose inputs and single result are those of an op that has been computed, as the history of result. */
 RNN_MUST_USE rnn_status rnni_record(rnn_ctx *ctx, const rnni_call *c, rnn_tensor *result);
 /* Records c as the history of its new results; *node is owned by them, NULL where none is float. */
@@ -59,6 +55,9 @@ RNN_MUST_USE rnn_status rnni_check_inputs(rnn_ctx *ctx, const rnni_call *c, bool
 RNN_MUST_USE rnn_status rnni_history_of(rnn_ctx *ctx, rnn_tensor *t);
 /* Has the hooks of this output meet *grad, which they may replace. */
 RNN_MUST_USE rnn_status rnni_hooks_run(rnn_ctx *ctx, rnn_hook *list, int output, rnn_tensor *lengths, rnn_tensor **grad);
+void rnni_hooks_add(rnn_ctx *ctx, rnn_hook **list, rnn_hook *h);
 void rnni_hooks_free(rnn_hook **list);
+/* RNN_ESHAPE, RNN_ETYPE when grad is none of a tensor; name is whose message it is. */
+RNN_MUST_USE rnn_status rnni_check_gradient(rnn_ctx *ctx, const char *name, const rnn_tensor *grad, const rnn_tensor *of);
 
 #endif

@@ -3,10 +3,7 @@
 #include <stdio.h>
 
 #include "internal.h"
-#include "ops/ops.h"
-#include "tape.h"
 
-size_t rnni_type_size(rnn_type type) { return type == RNN_FLOAT ? sizeof(real) : sizeof(int32_t); }
 const char *rnni_type_text(rnn_type type) { return type == RNN_FLOAT ? RNN_PRECISION : "int32"; }
 
 #define SMALL ((size_t)4096) /* bytes of elements that lie behind their storage, in one block */
@@ -14,20 +11,24 @@ const char *rnni_type_text(rnn_type type) { return type == RNN_FLOAT ? RNN_PRECI
 /* No memory bounds the axes of a tensor without elements, but there are loops over them. */
 #define EMPTY_MOST ((int64_t)1 << 28)
 
-void rnni_row_strides(int ndim, const int64_t *dims, int64_t *strides) {
-  int64_t step = 1;
-  for (int i = ndim - 1; i >= 0; i--) {
-    strides[i] = step;
-    step = (int64_t)((uint64_t)step * (uint64_t)RNNI_MAX(dims[i], 1)); /* of an impossible shape, which wraps, nothing is made */
-  }
-}
-
 /* A storage lies behind the handle that it was made with, in one block, and so do few elements: making a small tensor is
    one allocation. The block goes with the storage, which other handles may keep. */
 typedef struct whole {
   rnn_tensor handle;
   rnni_storage storage;
 } whole;
+
+const char *rnn_real_refuses(double v, char *text, size_t size) {
+  real r = (real)v;
+  if ((double)r == v || isnan(v)) return NULL;
+  if (isinf(r)) {
+    snprintf(text, size, "%g is beyond the range of " RNN_PRECISION, v);
+    return text;
+  }
+  if (fabs(v) > RNNI_EXACT_MOST || v != rint(v)) return NULL;
+  snprintf(text, size, "%.0f is a whole number that " RNN_PRECISION " would round to %.0f", v, (double)r);
+  return text;
+}
 
 /* A handle, in a block of its own or at the head of a whole one. */
 static rnn_status handle_new(rnn_ctx *ctx, rnn_type type, int ndim, const int64_t *dims, bool with_storage, rnn_tensor **out) {
@@ -92,8 +93,8 @@ void rnn_tensor_free(rnn_tensor *t) {
   rnn_ctx *ctx = t->ctx;
   rnn_tensor_free(t->lengths);
   rnn_tensor_free(t->grad);
-  if (t->hooks) rnni_hooks_free(&t->hooks);
-  rnni_node_forget(t);
+  if (t->hooks) ctx->drop_hooks(&t->hooks);
+  if (t->node) ctx->drop_node(t);
   rnn_tensor_free(t->base);
   rnni_storage *s = t->storage;
   whole *born = s ? (whole *)((char *)s - offsetof(whole, storage)) : NULL;
@@ -101,6 +102,11 @@ void rnn_tensor_free(rnn_tensor *t) {
   if (!s || --s->refs > 0) return;
   if (s->data != s + 1) rnni_free(ctx, s->data);
   rnni_free(ctx, born);
+}
+
+void rnn_tensor_changed(rnn_tensor *t) {
+  t->storage->version++;
+  if (t->ctx->trace && rnni_trace_keeps(t)) t->ctx->trace_wrote = true;
 }
 
 rnn_type rnn_tensor_type(const rnn_tensor *t) { return t ? t->type : RNN_FLOAT; }
@@ -206,13 +212,6 @@ rnn_status rnni_tensor_shell(rnn_ctx *ctx, const rnn_tensor *t, rnn_tensor **out
   return RNN_OK;
 }
 
-rnn_status rnn_tensor_rows(rnn_ctx *ctx, rnn_tensor *t, int64_t from, int64_t to, rnn_tensor **out) {
-  RNNI_NEED_TENSOR(ctx, t);
-  RNNI_NEED(ctx, out, "out is NULL");
-  rnn_args args = {.t = &t, .nt = 1, .i = {0, from + 1, to, 1}};
-  return rnn_apply(ctx, &rnni_op_slice, &args, out);
-}
-
 rnn_status rnn_tensor_detach(rnn_ctx *ctx, rnn_tensor *t, rnn_tensor **out) {
   RNNI_NEED_TENSOR(ctx, t);
   RNNI_NEED(ctx, out, "out is NULL");
@@ -245,16 +244,6 @@ rnn_status rnni_need_rows(rnn_ctx *ctx, const char *name, const rnn_tensor *t) {
   if (t->contiguous) return RNN_OK;
   return rnni_fail(ctx, RNN_EARG, "%s: the part %s does not lie in rows; rnn_tensor_contiguous or x:copy() gives one that does",
                    name, RNNI_SHAPE(t));
-}
-
-rnn_status rnni_tensor_stand_in(rnn_ctx *ctx, rnn_tensor *t, rnn_tensor **out) {
-  if (t->contiguous) {
-    *out = rnn_tensor_ref(t);
-    return RNN_OK;
-  }
-  RNNI_TRY(rnn_tensor_copy(ctx, t, out));
-  rnni_node_share(*out, t);
-  return RNN_OK;
 }
 
 rnn_status rnn_tensor_set_lengths(rnn_ctx *ctx, rnn_tensor *t, rnn_tensor *lengths) {

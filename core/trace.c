@@ -82,6 +82,7 @@ static rnn_status sign(rnn_trace *t, const void *bytes, size_t size) {
 void rnn_trace_end(rnn_trace *t) {
   if (!t || t->ctx->trace != t) return;
   t->ctx->trace = NULL;
+  t->wrote = t->ctx->trace_wrote;
   t->ctx->random = t->random; /* whoever drew is refused, and draws again step by step */
 }
 
@@ -117,6 +118,7 @@ rnn_status rnn_trace_begin(rnn_ctx *ctx, int64_t samples, bool lines, rnn_trace 
   }
   rnni_f(t->nothing)[0] = (real)NAN;
   ctx->trace = t;
+  ctx->trace_wrote = false;
   *out = t;
   return RNN_OK;
 }
@@ -124,16 +126,12 @@ rnn_status rnn_trace_begin(rnn_ctx *ctx, int64_t samples, bool lines, rnn_trace 
 static const char writes[] = "step changes a tensor in place; write h = h + ... and return what is new as state";
 static const char draws[] = "step draws random numbers; use the options zoneout and recurrent_dropout";
 
-bool rnni_trace_keeps(const rnn_tensor *t) { return t->storage->trace != t->ctx->trace->id; }
-
-void rnni_trace_wrote(rnn_ctx *ctx) { ctx->trace->wrote = true; }
-
 rnn_status rnni_trace_refuse_write(rnn_ctx *ctx) { return rnni_fail(ctx, RNN_EARG, "%s", writes); }
 
 rnn_status rnni_trace_refuse_draw(rnn_ctx *ctx) { return rnni_fail(ctx, RNN_EARG, "%s", draws); }
 
 const char *rnn_trace_side_effect(const rnn_trace *t) {
-  if (t->wrote) return writes;
+  if (t->ctx->trace == t ? t->ctx->trace_wrote : t->wrote) return writes;
   bool drew = t->random.position != t->ctx->random.position || t->random.seed != t->ctx->random.seed;
   return drew ? draws : NULL;
 }

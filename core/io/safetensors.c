@@ -117,7 +117,7 @@ static rnn_status read_entry(reader *r, const char *name, const json_t *info, en
     overflow |= __builtin_mul_overflow(count, e->dims[i], &count) || count > INT64_MAX / 16;
   }
   if (overflow) return BAD(r, "tensor '%.100s': the product of its sizes overflows", name);
-  
+
   const json_t *offsets = json_object_get(info, "data_offsets");
   if (json_array_size(offsets) != 2 || !natural(json_array_get(offsets, 0), &e->begin) ||
       !natural(json_array_get(offsets, 1), &e->end) || e->begin > e->end)

@@ -88,6 +88,8 @@ RNN_MUST_USE rnn_status rnni_pack_forward(rnn_ctx *ctx, const rnni_layer *l, boo
 
 /* How many tensors the op has, of which the states are the last. */
 int rnni_tensors(const rnn_recurrent *r);
+/* "x", "weight_ih" ...; of the op recurrent. */
+const char *rnni_layer_input_name(const rnni_call *c, int input);
 /* Lays out T steps, from t0 on, of a layer in memory that begins at kept; returns the elements it takes. */
 int64_t rnni_lay_out(rnni_layer *l, int64_t t0, int64_t T, real *kept);
 /* Sizes, options and parameters of a layer; in has the op's inputs, of which x and states may be NULL. */

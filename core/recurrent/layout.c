@@ -7,8 +7,8 @@ int rnni_tensors(const rnn_recurrent *r) { return RNNI_H0 + (r->has_state ? rnn_
 
 static const char *const names[RNNI_TENSORS] = {"x", "weight_ih", "weight_hh", "bias_ih", "bias_hh", "state h", "state c"};
 
-const char *rnni_layer_tensor_name(const rnn_recurrent *r, int input) {
-  return input < rnni_tensors(r) ? names[input] : "a tensor too many";
+const char *rnni_layer_input_name(const rnni_call *c, int input) {
+  return input < rnni_tensors(c->args.recurrent) ? names[input] : "a tensor too many";
 }
 
 static rnn_status expect(rnn_ctx *ctx, const rnn_tensor *t, int which, int ndim, int64_t a, int64_t b) {

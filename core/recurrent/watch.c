@@ -14,6 +14,19 @@ struct rnni_watch {
   double *figures; /* (T, N, FIGURES) */
 };
 
+static void drop(rnn_ctx *ctx, rnni_watch *w) {
+  rnni_free(ctx, w->figures);
+  rnni_free(ctx, w);
+}
+
+static void drop_all(rnn_ctx *ctx) {
+  for (rnni_watch *w = ctx->watches, *next; w; w = next) {
+    next = w->next;
+    drop(ctx, w);
+  }
+  ctx->watches = NULL;
+}
+
 rnn_status rnni_watch_open(rnn_ctx *ctx, int64_t id, int64_t N, int64_t T, int64_t units, int64_t gates, double **figures) {
   *figures = NULL;
   rnni_watch *w = ctx->watches;
@@ -23,6 +36,7 @@ rnn_status rnni_watch_open(rnn_ctx *ctx, int64_t id, int64_t N, int64_t T, int64
     w->id = id;
     w->next = ctx->watches;
     ctx->watches = w;
+    ctx->drop_watches = drop_all;
   }
   w->T = 0; /* nothing to read, should the memory fail */
   RNNI_TRY(rnni_realloc(ctx, (size_t)(N * T) * FIGURES * sizeof *w->figures, &w->figures));
@@ -87,11 +101,6 @@ void rnni_watch_step(const rnni_layer *l, double *figures, int64_t t, int64_t r0
   }
 }
 
-static void drop(rnn_ctx *ctx, rnni_watch *w) {
-  rnni_free(ctx, w->figures);
-  rnni_free(ctx, w);
-}
-
 rnn_status rnn_watched(rnn_ctx *ctx, int64_t id, rnn_tensor **out) {
   RNNI_NEED(ctx, out, "out is NULL");
   rnni_watch **at = &ctx->watches;
@@ -113,12 +122,4 @@ rnn_status rnn_watched(rnn_ctx *ctx, int64_t id, rnn_tensor **out) {
   *at = w->next; /* read once */
   drop(ctx, w);
   return RNN_OK;
-}
-
-void rnni_watch_free(rnn_ctx *ctx) {
-  for (rnni_watch *w = ctx->watches, *next; w; w = next) {
-    next = w->next;
-    drop(ctx, w);
-  }
-  ctx->watches = NULL;
 }

@@ -276,7 +276,7 @@ add("files", function(case)
   local layer = case:layer()
   local want, last = layer(case.input)
   core.finally("cell_check", function() os.remove(path) end, function()
-    local save = require "rnn.nn.save"
+    local save = require "rnn.save"
     assert(save.save(path, layer))
     local again, message = save.load(path, { classes = { getmetatable(case.cell) } })
     if not again then core.fail("%s", message:gsub("^rnn.load: '[^']*': ", "")) end

@@ -157,6 +157,14 @@ check.table = of_type("table", "a table")
 --- check.callback(fname, argname, value) -> function
 check.callback = of_type("function", "a function")
 
+--- check.run(fname, run): the run that rnn.fit hands to its callbacks (train/run.lua).
+function check.run(fname, run)
+  local meta = type(run) == "table" and getmetatable(run)
+  if type(meta) ~= "table" or meta.__name ~= "train.Run" then
+    check.expected(fname, "argument 1 (run)", "the run that rnn.fit hands out", run)
+  end
+end
+
 --- check.one_of(fname, argname, value, choices) -> value
 ---
 --- One of a list of strings.

@@ -67,6 +67,8 @@ local function is_a(value, cls)
   return type(value) == "table" and derives(getmetatable(value), cls)
 end
 
+guard.is_a = is_a -- a guard asks, and is there first
+
 return setmetatable({ is_a = is_a, derives = derives }, {
   __call = function(_, name, base) return class(name, base) end,
 })

@@ -42,7 +42,7 @@ end
 -- The object may be the first of its class that comes here.
 local function check_object(f, home, self)
   local class = home.class
-  if not require "rnn.class".is_a(self, class) then
+  if not guard.is_a(self, class) then
     core.fail("%s: expected an object of %s before the colon, got %s", name_of(f, home), class.__name,
       check.describe(self))
   end

@@ -3,6 +3,7 @@
 
 local core = require "rnn.core"
 local lazy = require "rnn.lazy"
+local beside = require "rnn.beside"
 
 -- What the library needs of the core, and its users do not: it stays in rnn.core.
 local inner = {}
@@ -17,6 +18,7 @@ for name in ([[
 end
 
 local rnn = {}
+beside.rnn = rnn
 for name, value in pairs(core) do rnn[name] = not inner[name] and value or nil end
 
 --- rnn.precision: "float" or "double", the type of all tensors that are not int32; rnnlua --double chooses.
@@ -52,8 +54,8 @@ local parts = {
   cell_check = "rnn.cell_check",
   gradcheck = "rnn.differences",
   hvp = "rnn.differences",
-  save = "rnn.nn.save",
-  load = "rnn.nn.save",
+  save = "rnn.save",
+  load = "rnn.save",
   fit = "rnn.train",
   evaluate = "rnn.train",
   predict = "rnn.train",
@@ -80,6 +82,9 @@ for module, names in pairs {
     core.methods[name] = function(...) return rnn[name](...) end
   end
 end
+
+function beside.plot() return require "rnn.plot" end
+function beside.logger() return require "rnn.logs.logger"() end
 
 setmetatable(core.methods, { __index = function(_, name) return require "rnn.names".method(name) end })
 

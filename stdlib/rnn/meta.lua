@@ -1273,14 +1273,14 @@ function rnn.npy_write(path, tensor) end
 ---@return string? code
 function rnn.npz_read(path) end
 
---- rnn.npz_write(path, tensors [, { compress = false }]) -> true | nil, message, code
+--- rnn.npz_write(path, tensors [, options]) -> true | nil, message, code
 ---
 --- Writes tensors, of any shapes, by their names as numpy.load reads them, whole or not at all; compress as
 --- numpy.savez_compressed does. Errors: names that are no strings, values that are no tensors or have lengths; a file
 --- that cannot be written gives nil and a message, and the old one stays.
 ---@param path string
 ---@param tensors table<string, rnn.Tensor>
----@param options? table
+---@param options? { compress?: boolean }
 ---@return true?
 ---@return string? message
 ---@return string? code
@@ -1358,10 +1358,10 @@ function core.audio_resample(samples, from, to) end
 
 --- core.audio_features(samples, options) -> (T, D)
 ---
---- What audio.log_mel and audio.mfcc are made of; options are rate, window, hop, fft, bands, coefficients (0: log-mel),
---- fmin, fmax, top_db, all of them. Errors: samples that are not finite floats (L), options that do not fit together.
----@param samples rnn.Tensor
----@param options table
+--- What audio.log_mel and audio.mfcc are made of. Without coefficients, or with 0, it is log-mel. Errors: samples that
+--- are not finite floats (L), options that do not fit together.
+---@param samples rnn.Tensor (L)
+---@param options { rate: number, window: integer, hop: integer, fft: integer, bands: integer, coefficients?: integer, fmin: number, fmax: number, top_db: number }
 ---@return rnn.Tensor
 function core.audio_features(samples, options) end
 

@@ -2,6 +2,7 @@
 -- Keras or Torch7, or the one that it is a misspelling of. Loaded by the first mistake.
 
 local core = require "rnn.core"
+local beside = require "rnn.beside"
 local check = require "rnn.check"
 
 -- Names of ours, of which the first that exists is meant, or a sentence.
@@ -239,7 +240,7 @@ local MODULES = { "nn", "cells", "optim", "linalg", "data", "metrics", "text", "
 
 local names = { foreign = { ops = turned(OPS), rnn = turned(RNN), nn = turned(NN), optim = turned(OPTIM) } }
 
-local function rnn() return require "rnn" end
+local function rnn() return beside.rnn end
 
 -- The names of a module's fields, also those that are not loaded yet.
 local function fields(module)

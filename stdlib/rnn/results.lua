@@ -3,7 +3,6 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
-local Run = require "rnn.train.run"
 
 --- rnn.results() -> results
 ---
@@ -52,7 +51,7 @@ function Training:on_step(_, _, values)
 end
 
 function Training:on_end(run)
-  Run.check("rnn.results.training:on_end", run)
+  check.run("rnn.results.training:on_end", run)
   local losses, by_epoch = self.losses, run.history.loss
   local function mean(from, to)
     local sum = 0

@@ -245,8 +245,10 @@ groups["another model"] = {
   { OTHER, "fit { callbacks = { rnn.monitor(other) } }",
     "rnn.monitor: it watches another model than nn.Linear%(2 %-> 1%), which is trained" },
   -- in part is allowed
-  { OTHER .. " local part = optim.SGD { m.weight }", "error(('%d epoch'):format(#fit { optimizer = part }))", "1 epoch" },
-  { OTHER .. " local both = optim.SGD { m.weight, other.weight }", "error(('%d epoch'):format(#fit { optimizer = both }))",
+  { OTHER .. " local part = optim.SGD { m.weight }",
+    "error(('%d epoch'):format(#fit { optimizer = part }))", "1 epoch" },
+  { OTHER .. " local both = optim.SGD { m.weight, other.weight }",
+    "error(('%d epoch'):format(#fit { optimizer = both }))",
     "1 epoch" },
 }
 

@@ -1,6 +1,6 @@
 -- rnn.plot.axis and rnn.plot.dates: which values get ticks, and what the labels say.
 local axis = require "rnn.plot.axis"
-local dates = require "rnn.plot.dates"
+local dates = require "rnn.calendar"
 
 local function labels(scale, count)
   local out = {}

@@ -4,7 +4,7 @@ local core = require "rnn.core"
 local check = require "rnn.check"
 local option = require "rnn.option"
 local zoo = require "rnn.cells.zoo"
-local nn = require "rnn.nn"
+local Scores = require "rnn.nn.attention"
 local GRU = require "rnn.cells.gru"
 
 local memories = setmetatable({}, { __mode = "k" }) -- cell -> memory
@@ -24,7 +24,7 @@ local Attention = zoo.cell("Attention", {
     .. "memory_j (Luong et al. 2015, arXiv 1508.04025)" },
 }, function(self, options)
   local width = options.memory or self.units
-  self.attention = nn.Attention(self.units, width, { score = options.score })
+  self.attention = Scores(self.units, width, { score = options.score })
   self.gru = GRU(self.inputs + width, self.units, { reset = "before" })
 end)
 

@@ -8,7 +8,7 @@ local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
 local option = require "rnn.option"
-local place = require "rnn.data.place"
+local place = require "rnn.place"
 
 --- dataset:batches([options]) -> batches
 ---

@@ -1,6 +1,6 @@
 -- dates.lua: days as a frame holds them (int32, since 1970-01-01) to and from the text users write.
 
-local calendar = require "rnn.plot.dates"
+local calendar = require "rnn.calendar"
 
 local dates = {}
 

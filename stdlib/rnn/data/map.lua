@@ -2,7 +2,7 @@
 
 local check = require "rnn.check"
 local guard = require "rnn.guard"
-local place = require "rnn.data.place"
+local place = require "rnn.place"
 
 local fname = "data.map"
 

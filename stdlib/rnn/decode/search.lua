@@ -3,7 +3,7 @@
 local core = require "rnn.core"
 local check = require "rnn.check"
 local choice = require "rnn.choice"
-local State = require "rnn.nn.state"
+local State = require "rnn.state"
 
 local search = {}
 

@@ -1,6 +1,7 @@
 -- doc/init.lua: the documentation, read out of the library's own text when it is first asked for. What is made in C has
 -- its text in meta.lua.
 
+local beside = require "rnn.beside"
 local check = require "rnn.check"
 local option = require "rnn.option"
 local parse = require "rnn.doc.parse"
@@ -37,7 +38,7 @@ local function read(value, name) return value[name] end
 
 -- The value of "nn.LSTM" or "rnn.fit", or nil.
 local function value_of(path)
-  local value = require "rnn"
+  local value = beside.rnn
   for name in path:gsub("^rnn%.", ""):gmatch("[^.]+") do
     if type(value) ~= "table" then return nil end
     local ok, found = pcall(read, value, name) -- modules do not take other names

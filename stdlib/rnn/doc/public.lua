@@ -2,8 +2,9 @@
 -- Names that begin with an underscore are nobody's.
 
 local core = require "rnn.core"
+local beside = require "rnn.beside"
 
--- Methods that the library calls, as train/callbacks.lua and nn/save.lua say, not its users.
+-- Methods that the library calls, as train/callbacks.lua and save/init.lua say, not its users.
 local INNER = {}
 for name in ([[on_begin on_step on_epoch on_end on_error state load_state init begin_epoch see stream
   wall]]):gmatch("%S+") do INNER[name] = true end
@@ -78,7 +79,7 @@ end
 --- Sorted by name: "rnn.fit", "nn.LSTM", "nn.State:copy", "rnn.Tensor:shape".
 ---@return { name: string, value: any }[]
 return function()
-  local rnn, list = require "rnn", {}
+  local rnn, list = beside.rnn, {}
   add_module(list, "rnn", rnn)
   for _, key in ipairs(keys_of(core.methods)) do add(list, "rnn.Tensor:" .. key, core.methods[key]) end
   local prefixes = { rnn = true }

@@ -4,11 +4,11 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local plain_json = require "rnn.plain_json"
 local option = require "rnn.option"
 local Module = require "rnn.nn.module"
 local doctor = require "rnn.monitor.doctor"
 local picture = require "rnn.monitor.picture"
-local Run = require "rnn.train.run"
 
 -- Records beyond this are thinned: every second one goes, and from then on half as many are made.
 local KEPT = 128
@@ -203,7 +203,7 @@ function Monitor:plot(options) return picture.plot(self.records, options) end
 -- ---- as a callback of rnn.fit ----
 
 function Monitor:on_begin(run)
-  Run.check("rnn.Monitor:on_begin", run)
+  check.run("rnn.Monitor:on_begin", run)
   local own = {}
   for _, p in ipairs(run.model:parameters()) do own[p] = true end
   for _, entry in ipairs(self.parameters) do
@@ -213,7 +213,7 @@ function Monitor:on_begin(run)
 end
 
 function Monitor:on_step(run, _, values)
-  Run.check("rnn.Monitor:on_step", run)
+  check.run("rnn.Monitor:on_step", run)
   local seen = self.seen -- values belongs to all callbacks
   seen.loss, seen.norm, seen.lr, seen.epoch, seen.x = values.loss, values.norm, values.lr, run.epoch, run.input
   self:step(seen)
@@ -222,12 +222,12 @@ end
 -- All records in the run's folder, for whoever wants to draw something else.
 local function write(self, run)
   if not run.folder then return end
-  local ok, message = core.file_write(run.folder .. "/gradients.json", Run.json(self.records))
+  local ok, message = core.file_write(run.folder .. "/gradients.json", plain_json(self.records))
   if not ok then run:warn(("%s; the run goes on"):format(message)) end
 end
 
 function Monitor:on_epoch(run, _)
-  Run.check("rnn.Monitor:on_epoch", run)
+  check.run("rnn.Monitor:on_epoch", run)
   local latest = self.records[#self.records]
   if latest ~= self.shown or not run.heat_maps then -- an epoch may be shorter than it is from record to record
     run.heat_maps, self.shown = self:heat_maps(), latest

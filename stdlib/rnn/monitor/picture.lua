@@ -1,6 +1,7 @@
 -- picture.lua: heat maps of the gradient's norm, time steps back against training steps.
 
 local core = require "rnn.core"
+local beside = require "rnn.beside"
 local check = require "rnn.check"
 local option = require "rnn.option"
 
@@ -82,7 +83,7 @@ function picture.plot(records, options)
   options = OPTIONS:read(options, fname)
   local maps, groups = picture.maps(records, options.file and 40 or 20)
   if #maps == 0 then core.fail("%s: nothing has been recorded yet", fname) end
-  local plot = require "rnn.plot"
+  local plot = beside.plot()
   local figures = {}
   for k, map in ipairs(maps) do
     local rows, names = thin(map, 14)

@@ -7,8 +7,8 @@ local class = require "rnn.class"
 local check = require "rnn.check"
 local option = require "rnn.option"
 local Module = require "rnn.nn.module"
-local State = require "rnn.nn.state"
-local owner = require "rnn.nn.owner"
+local State = require "rnn.state"
+local owner = require "rnn.owner"
 local Attention = require "rnn.nn.attention"
 local Dropout = require "rnn.nn.dropout"
 local Linear = require "rnn.nn.linear"
@@ -312,7 +312,7 @@ end
 ---@return number[]|rnn.Tensor|table scores, or the prediction
 ---@return table[]? details of ids
 function Decoder:decode(v, options)
-  return require("rnn.train.evaluate").mode(self:describe() .. ":decode", self, function()
+  return require "rnn.nn.evaluation"(self:describe() .. ":decode", self, function()
     local state, known = begin(self, "decode", v)
     return self:_kind().decode(self, state, known, options)
   end)

@@ -2,7 +2,7 @@
 
 local lazy = require "rnn.lazy"
 
-local parts = { module = "rnn.nn.define", cell = "rnn.nn.define", detach = "rnn.nn.state", loss = "rnn.nn.loss" }
+local parts = { module = "rnn.nn.define", cell = "rnn.nn.define", detach = "rnn.state", loss = "rnn.nn.loss" }
 for _, name in ipairs { "RNNCell", "LSTMCell", "GRUCell" } do parts[name] = "rnn.nn.cell" end
 for _, name in ipairs { "mse", "mae", "huber", "quantile", "cross_entropy", "binary_cross_entropy", "kl_div",
   "poisson_nll", "gaussian_nll" } do
@@ -33,7 +33,7 @@ return lazy("nn.", {}, {
   Seq2Seq = "rnn.nn.seq2seq",
   RepeatVector = "rnn.nn.repeatvector",
   TimeDistributed = "rnn.nn.timedistributed",
-  State = "rnn.nn.state",
+  State = "rnn.state",
   LayerNorm = "rnn.nn.layernorm",
   BatchNorm = "rnn.nn.batchnorm",
   Dropout = "rnn.nn.dropout",

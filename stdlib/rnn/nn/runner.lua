@@ -290,8 +290,8 @@ end
 
 --- runner.run(layer, part, cell, x, state, lengths) -> y (N, T, width), state
 ---
---- x (N, T, ...) has one step or more; what it is behind the lengths does not matter, and y is 0 there. Errors: a step that
---- gives no state; options that need a formula where it is none; what the step raises.
+--- x (N, T, ...) has one step or more; what it is behind the lengths does not matter, and y is 0 there. Errors: a step
+--- that gives no state; options that need a formula where it is none; what the step raises.
 function runner.run(layer, part, cell, x, state, lengths)
   local samples, steps, states = x:size(1), x:size(2), flatten(state, {})
   local masks, shares = layer:_draws(states, steps, samples)

@@ -5,7 +5,7 @@ local class = require "rnn.class"
 local check = require "rnn.check"
 local option = require "rnn.option"
 local Module = require "rnn.nn.module"
-local State = require "rnn.nn.state"
+local State = require "rnn.state"
 local Linear = require "rnn.nn.linear"
 local layers = require "rnn.nn.layers"
 local Decoder = require "rnn.nn.decoder"
@@ -210,7 +210,7 @@ end
 
 -- Many sequences: in batches of about equal length, the results in the order of the list.
 local function decode_list(self, list, size, options, with_weights)
-  local dataset = require("rnn.data").sequences(list)
+  local dataset = require "rnn.data.sequences"(list)
   local order, ids, scores, details = dataset:by_length(dataset.items), {}, {}, {}
   for from = 1, #list, size do
     local items = order:rows(from, math.min(from + size - 1, #list))
@@ -234,7 +234,7 @@ end
 ---@return number[]|rnn.Tensor|table scores log probability / length ^ length_penalty, or the prediction
 ---@return table[]|rnn.Tensor details { logp, count, finished, beams, weights }, or the attention's weights
 function Seq2Seq:decode(x, options)
-  local fname, given, evaluation = self:describe() .. ":decode", {}, require("rnn.train.evaluate").mode
+  local fname, given, evaluation = self:describe() .. ":decode", {}, require "rnn.nn.evaluation"
   if self.decoder.outputs then return evaluation(fname, self, decode, self, x, options) end
   if options ~= nil then check.table(fname, "options", options) end
   for name, value in pairs(options or {}) do given[name] = value end

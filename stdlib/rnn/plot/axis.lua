@@ -1,6 +1,6 @@
 -- Scales: where a value lies between the ends of an axis, and which round values get a tick and a label.
 -- A scale is { lo, hi, place = value -> 0..1, ticks = wanted count -> { {value, label}, ... } }.
-local dates = require "rnn.plot.dates"
+local dates = require "rnn.calendar"
 
 local axis = {}
 

@@ -1,7 +1,7 @@
 -- Users' numbers as plain Lua arrays: from arrays and from tensors, with errors that name the argument.
 local check = require "rnn.check"
 local core = require "rnn.core"
-local dates = require "rnn.plot.dates"
+local dates = require "rnn.calendar"
 
 local values = {}
 

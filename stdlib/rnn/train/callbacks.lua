@@ -22,9 +22,8 @@ local check = require "rnn.check"
 local option = require "rnn.option"
 local Better = require "rnn.optim.better"
 local Module = require "rnn.nn.module"
-local save = require "rnn.nn.save"
+local save = require "rnn.save"
 local interruption = require "rnn.train.interruption"
-local Run = require "rnn.train.run"
 
 local callbacks = {}
 
@@ -194,7 +193,7 @@ function EarlyStopping:on_begin(_)
 end
 
 function EarlyStopping:on_epoch(run, logs)
-  Run.check("rnn.EarlyStopping:on_epoch", run)
+  check.run("rnn.EarlyStopping:on_epoch", run)
   if self.best:see(run, logs) then self.best_epoch = run.epoch end
   if run.epoch - self.best_epoch < self.patience then return false end
   run.history.stopped = ("%s did not become better for %d epochs"):format(self.best.monitor, self.patience)
@@ -202,7 +201,7 @@ function EarlyStopping:on_epoch(run, logs)
 end
 
 function EarlyStopping:on_end(run)
-  Run.check("rnn.EarlyStopping:on_end", run)
+  check.run("rnn.EarlyStopping:on_end", run)
   local best = self.best
   if best.weights then
     best.weights:restore()
@@ -238,7 +237,7 @@ function TimeLimit:on_begin(_)
 end
 
 function TimeLimit:on_step(run, _, _)
-  Run.check("rnn.TimeLimit:on_step", run)
+  check.run("rnn.TimeLimit:on_step", run)
   if interruption.now() < self.last then return false end
   run.history.stopped = ("the time limit of %g s"):format(self.seconds)
   return true
@@ -274,7 +273,7 @@ function ModelCheckpoint:on_begin(_)
 end
 
 function ModelCheckpoint:on_epoch(run, logs)
-  Run.check("rnn.ModelCheckpoint:on_epoch", run)
+  check.run("rnn.ModelCheckpoint:on_epoch", run)
   if self.best_only and not self.better:see(logs) then return end
   local values = { epoch = run.epoch }
   for name, value in pairs(logs) do values[name] = value end

@@ -9,11 +9,11 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local plain_json = require "rnn.plain_json"
 local nest = require "rnn.nest"
 local option = require "rnn.option"
 local interruption = require "rnn.train.interruption"
-local Run = require "rnn.train.run"
-local save = require "rnn.nn.save"
+local save = require "rnn.save"
 local Weights = require("rnn.train.callbacks").Weights
 
 local FORMAT = 2 -- 1, of version 0.1, had no checksum and no settings, and times in it
@@ -127,7 +127,7 @@ end
 
 --- checkpoint:save(run) -> true | nil, message
 function Checkpoint:save(run)
-  core.file_write(self.times_path, Run.json { epochs = run.history.seconds, running = interruption.now() - run.begun,
+  core.file_write(self.times_path, plain_json { epochs = run.history.seconds, running = interruption.now() - run.begun,
     step = run.step }) -- first: then it is never the older one; without it only times are missing
   local done, message = save.checkpoint(self.path, run.model, { checkpoint = collect(run) })
   self.saved_at = core.clock()

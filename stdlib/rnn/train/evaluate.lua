@@ -8,30 +8,11 @@ local Batches = require "rnn.data.batches"
 local nest = require "rnn.nest"
 local option = require "rnn.option"
 local Module = require "rnn.nn.module"
+local evaluation = require "rnn.nn.evaluation"
 local metrics = require "rnn.train.metrics"
 local objective = require "rnn.train.objective"
 
 local evaluate = {}
-
--- ---- evaluation mode ----
-
---- evaluate.mode(fname, model, f, ...) -> results of f
----
---- Calls f(...) with the model in evaluation mode and nothing recorded; then each of its modules is as it was, even
---- when an error ended it.
----@param fname string
----@param model nn.Module
----@param f function
-function evaluate.mode(fname, model, f, ...)
-  local modules, modes = model:modules(), {}
-  for i, pair in ipairs(modules) do modes[i] = rawget(pair[2], "training") end
-  return core.finally(fname, function()
-    for i, pair in ipairs(modules) do pair[2].training = modes[i] end
-  end, function(...)
-    model:eval()
-    return core.no_grad(f, ...)
-  end, ...)
-end
 
 -- ---- batches ----
 
@@ -121,7 +102,7 @@ end
 --- One pass in evaluation mode, nothing recorded; adds to scores. A reader is called in the model's stead; false when
 --- stop() was true before the end.
 function evaluate.pass(model, source, objective_of, scores, reader, stop)
-  return evaluate.mode("rnn.evaluate", model, pass, reader or model, source, objective_of, scores, stop)
+  return evaluation("rnn.evaluate", model, pass, reader or model, source, objective_of, scores, stop)
 end
 
 --- evaluate.batches(dataset, size) -> batches: for one pass, in the order that takes least time
@@ -252,7 +233,7 @@ function evaluate.predict(model, x, options)
     core.fail("%s: argument 2: these batches are shuffled, so the order of the answers would mean nothing; take "
       .. "batches without shuffle", fname)
   end
-  local parts, items = evaluate.mode(fname, model, answers, model, source)
+  local parts, items = evaluation(fname, model, answers, model, source)
   if #parts == 0 then core.fail("%s: argument 2 gave no batch", fname) end
   local y = join(parts)
   if not source.bucket then return y end

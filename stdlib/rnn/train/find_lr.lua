@@ -2,6 +2,7 @@
 
 local core = require "rnn.core"
 local check = require "rnn.check"
+local beside = require "rnn.beside"
 local class = require "rnn.class"
 local option = require "rnn.option"
 local Module = require "rnn.nn.module"
@@ -48,7 +49,7 @@ function Range:plot(options)
   local at = math.log(self.suggestion, 10)
   local all = { title = "Loss against learning rate", xlabel = "log10(lr)", ylabel = "loss" }
   for name, value in pairs(options or {}) do all[name] = value end
-  return require "rnn.plot".lines({ { x = x, y = self.loss, label = "loss, smoothed" },
+  return beside.plot().lines({ { x = x, y = self.loss, label = "loss, smoothed" },
     { x = { at, at }, y = { low, high }, label = ("suggestion %.2g"):format(self.suggestion) } }, all)
 end
 

@@ -3,6 +3,7 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local beside = require "rnn.beside"
 local Batches = require "rnn.data.batches"
 local Windows = require "rnn.data.windows"
 local nest = require "rnn.nest"
@@ -208,7 +209,7 @@ local function folder_of(run, options)
   run.checkpoint = require "rnn.train.checkpoint"(FNAME, run.folder, options.checkpoint)
   table.insert(run.callbacks, require("rnn.train.records").MetricsLog(run.folder .. "/metrics.jsonl",
     options.log_every))
-  table.insert(run.callbacks, require("rnn.train.records").Logger())
+  table.insert(run.callbacks, beside.logger())
 end
 
 -- The best weights that a checkpoint keeps are those of early stopping, where it keeps some.

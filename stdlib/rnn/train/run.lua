@@ -2,7 +2,6 @@
 
 local core = require "rnn.core"
 local class = require "rnn.class"
-local check = require "rnn.check"
 local evaluate = require "rnn.train.evaluate"
 local interruption = require "rnn.train.interruption"
 
@@ -18,11 +17,6 @@ local interruption = require "rnn.train.interruption"
 ---@field folder? string
 ---@field resumed? boolean
 local Run = class("train.Run")
-
---- Run.check(fname, run): the run that rnn.fit hands to its callbacks.
-function Run.check(fname, run)
-  if not class.is_a(run, Run) then check.expected(fname, "argument 1 (run)", "the run that rnn.fit hands out", run) end
-end
 
 function Run:init(fields)
   for name, value in pairs(fields) do self[name] = value end
@@ -87,21 +81,5 @@ function Run.__close(self, message)
   self.model:train(self.training)
   if message ~= nil and self.watched then self:call("on_error", message) end
 end
-
--- Records of a run as JSON that any program reads. JSON has no word for what is not finite: such
--- figures become the texts "nan", "inf" and "-inf".
-
-local function plain(value)
-  if type(value) == "number" and value - value ~= 0 then return value ~= value and "nan" or tostring(value) end
-  if type(value) ~= "table" then return value end
-  local result = {}
-  for key, each in pairs(value) do result[key] = plain(each) end
-  return result
-end
-
---- Run.json(record) -> JSON text with its keys in order
----@param record table
----@return string
-function Run.json(record) return core.json_encode(plain(record), { sort = true }) end
 
 return Run

@@ -5,7 +5,7 @@ local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
 local nest = require "rnn.nest"
-local State = require "rnn.nn.state"
+local State = require "rnn.state"
 
 local tbptt = {}
 

@@ -13,7 +13,7 @@ local makers = setmetatable({}, { __mode = "k" }) -- of such a metatable, or of 
 function owner.kind(layer)
   local kind = kinds[layer]
   if not kind then
-    kind = class("nn.State", require "rnn.nn.state")
+    kind = class("nn.State", require "rnn.state")
     kinds[layer], makers[kind] = kind, layer
   end
   return kind
@@ -32,7 +32,7 @@ function owner.mark(layer, state)
     makers[state] = layer
     return state
   end
-  if type(state) ~= "table" or getmetatable(state) and not class.is_a(state, require "rnn.nn.state") then
+  if type(state) ~= "table" or getmetatable(state) and not class.is_a(state, require "rnn.state") then
     return state
   end
   local marked = {}

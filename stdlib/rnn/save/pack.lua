@@ -15,7 +15,7 @@ local objects = {
       for key, value in pairs(state) do plain[key] = value end
       return plain
     end,
-    revive = function(state) return require("rnn.nn").State(state) end,
+    revive = function(state) return require "rnn.state"(state) end,
   },
 }
 

@@ -7,7 +7,7 @@ local core = require "rnn.core"
 local split = require "rnn.shapes".split
 local class = require "rnn.class"
 local check = require "rnn.check"
-local owner = require "rnn.nn.owner"
+local owner = require "rnn.owner"
 
 --- nn.State(tensors)
 ---

@@ -1,4 +1,4 @@
--- save.lua: models in safetensors files, which PyTorch and others read as they are: tensors have the names of
+-- save/init.lua: models in safetensors files, which PyTorch and others read as they are: tensors have the names of
 -- state_dict. The metadata carry the architecture as data, so that rnn.load needs no script:
 --
 --   format = "rnnlua", rnnlua.version, rnnlua.config (JSON; absent where a layer cannot be built from data: then
@@ -11,8 +11,8 @@ local class = require "rnn.class"
 local check = require "rnn.check"
 local option = require "rnn.option"
 local Module = require "rnn.nn.module"
-local architecture = require "rnn.nn.architecture"
-local pack = require "rnn.nn.pack"
+local architecture = require "rnn.save.architecture"
+local pack = require "rnn.save.pack"
 
 local save = {}
 
