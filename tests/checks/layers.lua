@@ -265,7 +265,7 @@ end
 -- The longest name that fits decides.
 local part_cache = {}
 local function part_of(path)
-  if part_cache[path] then return part_cache[path] end
+  if part_cache[path] ~= nil then return part_cache[path] end
   local best, length = nil, -1
   for _, pattern in ipairs(patterns) do
     local file = pattern[1]
@@ -275,7 +275,8 @@ local function part_of(path)
   end
   if not best then
     problem("%s: is in no part of the table", path)
-    return nil
+    part_cache[path] = false
+    return false
   end
   best[3], best[2].files = true, best[2].files + 1
   part_cache[path] = best[2]
