@@ -5,6 +5,7 @@ local core = require "rnn.core"
 local arguments = require "rnn.experiment.arguments"
 local check = require "rnn.check"
 local class = require "rnn.class"
+local option = require "rnn.option"
 local Results = require "rnn.results"
 
 local FNAME = "rnn.experiment"
@@ -277,24 +278,29 @@ function Experiment:load(model)
   return loaded, extra or {}
 end
 
---- experiment:finish { model = model, extra = {...}, plot = "Loss" }
+local FINISH = option.of("rnn.Experiment:finish", {
+  { "model", nil, check.table, "the model that --save keeps" },
+  { "extra", nil, check.table, "what is kept beside it, for experiment:load" },
+  { "plot", nil, check.string, "the title of a picture of all losses, for --plot; nil: the script draws" },
+})
+
+--- experiment:finish([options])
 ---
---- Saves the model where --save says, with what belongs to it, draws the losses of all trainings into the file of
---- --plot, under a title (where the script does not draw itself), and writes the figures to that of --result.
----@param last { model?: nn.Module, extra?: table, plot?: string }
-function Experiment:finish(last)
-  last = check.options("experiment:finish", last, { model = check.none, extra = check.none, plot = check.none })
-  local options = self.options
-  if options.save then assert(require("rnn.nn.save").save(options.save, last.model, last.extra)) end
-  if options.plot and last.plot then
+--- Saves the model where --save says, draws the losses of all trainings into the file of --plot, and writes the figures
+--- to that of --result.
+---@param options? rnn.Experiment.finish.Options
+function Experiment:finish(options)
+  local last, given = FINISH:read(options), self.options
+  if given.save then assert(require("rnn.nn.save").save(given.save, last.model, last.extra)) end
+  if given.plot and last.plot then
     if #self.curves == 0 then
       io.stderr:write "--plot draws the training; with --evaluate there is none\n"
     else
-      assert(require("rnn.plot").lines(self.curves, { title = last.plot, xlabel = "epoch", file = options.plot }))
+      assert(require("rnn.plot").lines(self.curves, { title = last.plot, xlabel = "epoch", file = given.plot }))
     end
   end
   self.results:add("", { seconds = core.clock() - self.begun })
-  if options.result then assert(self.results:write(options.result)) end
+  if given.result then assert(self.results:write(given.result)) end
 end
 
 return Experiment
