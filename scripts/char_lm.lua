@@ -42,12 +42,14 @@ end
 -- The ids of the parts; a loaded model brings its vocabulary along.
 local model, saved = experiment:load()
 local files, texts = experiment:files { "txt" }, {}
-for part, path in pairs(files) do texts[part] = experiment:check(text.read(path)) end
+for part, path in pairs(files) do
+  texts[part] = experiment:check(text.read(path))
+  experiment:check(#texts[part] > 0, path .. ": the file is empty")
+end
 local first = texts.all or texts.train or texts.dev or texts.test
 local vocab = saved and saved.vocab or text.chars(first)
 local ids = {}
 for part, whole in pairs(texts) do
-  experiment:check(#whole > 0, files[part] .. ": the file is empty")
   ids[part] = rnn.tensor(vocab:encode(whole), "int32")
   local unknown = #ids[part]:eq(vocab.unknown):nonzero()
   if unknown > 0 then

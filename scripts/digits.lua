@@ -50,7 +50,7 @@ local model, saved = experiment:load()
 local folder, files = experiment:tree "wav"
 local several = #data.classes(files, "folder") > 1
 local all = experiment:check(data.keep(folder, "files are WORD/SPEAKER_NUMBER.wav or "
-  .. "WORD_SPEAKER_NUMBER.wav, and can be read", files, function(r)
+  .. "WORD_SPEAKER_NUMBER.wav, of 32 ms or more, that can be read", files, function(r)
   local word, speaker, number = r.stem:match "^(.+)_([^_]+)_(%d+)$"
   if several then
     word, speaker, number = r.folder, r.stem:match "^([^_-]*)", r.stem:match "(%d+)$"
@@ -58,7 +58,9 @@ local all = experiment:check(data.keep(folder, "files are WORD/SPEAKER_NUMBER.wa
   local message
   r.word, r.speaker, r.number = word, speaker, tonumber(number) or 0
   if word then r.samples, message = audio.read(folder .. r.name, { rate = 8000 }) end
-  return r.samples, message or r.name
+  if r.samples and r.samples:ndim() == 2 then r.samples = r.samples:mean(2) end -- stereo
+  local enough = r.samples and #r.samples >= 256 -- a window
+  return enough, not r.samples and message or r.name
 end))
 local tables = { all = all }
 local words, ids = experiment:classes(tables, "word", saved and saved.words)

@@ -13,6 +13,8 @@ local FNAME = "rnn.experiment"
 -- An error that is no fault of the program: as it is no string, nothing is added to it.
 local Fault = { __name = "message", __tostring = function(self) return self.message end }
 
+local function script_name() return ((arg or {})[0] or "rnnlua"):match "[^/]*$" end
+
 --- rnn.experiment { about = "...", data = {...}, epochs = 20, units = { 64, "units of the GRU" } } -> experiment
 ---
 --- Reads the script's command line into experiment.options: --data, --split, --epochs, --seed, --seeds, --threads,
@@ -50,15 +52,16 @@ function Experiment:init(spec)
   self.begun, self.known = core.clock(), nil
 end
 
---- experiment:check(value, message) -> value, message
+--- experiment:check(value, message [, code]) -> value, message
 ---
 --- What assert does for mistakes of the user and his data: without a value it raises an error that is the message and
 --- how data are written, which ends the program without a stack traceback. Errors: a message that is no string, then.
 ---@param value any
 ---@param message? any
+---@param code? any of what gives nil, message, code; not used
 ---@return any
 ---@return any
-function Experiment:check(value, message)
+function Experiment:check(value, message, code) -- luacheck: no unused args
   if value then return value, message end
   check.string("experiment:check", "argument 2 (message)", message)
   local format = self.about_data and self.about_data.format
@@ -265,7 +268,8 @@ end
 
 --- experiment:load([model]) -> model, extra | nil
 ---
---- The model of --evaluate, and what was saved beside it; nil without --evaluate.
+--- The model of --evaluate, and what was saved beside it; nil without --evaluate. Ends the program when the file cannot
+--- be read, or another script saved it.
 ---@param model? nn.Module
 ---@return nn.Module?
 ---@return table? extra
@@ -275,7 +279,12 @@ function Experiment:load(model)
   if not path then return nil end
   local loaded, extra = require("rnn.nn.save").load(path, model)
   if not loaded then error(setmetatable({ message = extra }, Fault)) end
-  return loaded, extra or {}
+  local script = extra and extra.script
+  if script ~= script_name() then
+    error(setmetatable({ message = ("%s: expected a model that %s saved, got one of %s"):format(path, script_name(),
+      script or "another program") }, Fault))
+  end
+  return loaded, extra
 end
 
 local FINISH = option.of("rnn.Experiment:finish", {
@@ -291,7 +300,11 @@ local FINISH = option.of("rnn.Experiment:finish", {
 ---@param options? rnn.Experiment.finish.Options
 function Experiment:finish(options)
   local last, given = FINISH:read(options), self.options
-  if given.save then assert(require("rnn.nn.save").save(given.save, last.model, last.extra)) end
+  if given.save then
+    local extra = { script = script_name() }
+    for key, value in pairs(last.extra or {}) do extra[key] = value end
+    assert(require("rnn.nn.save").save(given.save, last.model, extra))
+  end
   if given.plot and last.plot then
     if #self.curves == 0 then
       io.stderr:write "--plot draws the training; with --evaluate there is none\n"

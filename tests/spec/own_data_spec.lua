@@ -227,6 +227,7 @@ local WRONG = {
   end, "nothing is left for dev: there are 50 examples, and --split is 100/0/0" },
   { "sentiment", "--data data --evaluate none.safetensors", function(sh) sh:write("data/test.tsv", "a\tb\n") end,
     "none.safetensors" },
+  { "char_lm", "--data data", function(sh) sh:write("data/x.txt", "") end, "x.txt: the file is empty" },
   { "char_lm", "--data data/x.txt --start ROMEO", function(sh) sh:write("data/x.txt", lines(300, phrase)) end,
     "--start has characters that are not in the model's text" },
   { "translate", "--data data/cs-de --direction en-pt", function(sh)
@@ -263,6 +264,7 @@ local WRONG = {
   end, "there is no column 'sales'; the columns are 'day', 'sold'" },
   { "ridership", "--data data/shop.csv", function(sh) sh:write("data/shop.csv", "day,sold\n2024-01-01,5\n") end,
     "shop.csv: there are fewer than 30 rows" },
+  { "ridership", "--data data/shop.csv", function(sh) sh:write("data/shop.csv", "\xFF\xFE\0x") end, "shop.csv" },
   { "forecast", "--data data/x.csv", function(sh) sh:write("data/x.csv", "day,sold\n2024-01-01,5\n2024-01-02,6\n") end,
     "a series is too short" },
   { "adding", "--save x.safetensors", function() end, "--save keeps one model: choose it by --cell" },

@@ -90,6 +90,11 @@ local function files(experiment, extensions, word)
   if #names == 0 then return nil, ("%s: there is no %s"):format(path, what) end
   local is_test = found.test and experiment.options.evaluate
   if extensions and #names == 1 and not is_test then return { all = path .. "/" .. names[1] } end
+  for _, extension in ipairs(next(found) == nil and extensions or {}) do -- beside a licence.txt
+    local of_kind = {}
+    for _, name in ipairs(names) do of_kind[#of_kind + 1] = ends_in(name, { extension }) and name or nil end
+    if #of_kind == 1 then return { all = path .. "/" .. of_kind[1] } end
+  end
   if next(found) == nil then
     return nil, ("%s: expected names with train, dev and test, or one %s, got %s"):format(path, what,
       table.concat(names, ", ", 1, math.min(#names, 5)) .. (#names > 5 and " ..." or ""))

@@ -89,7 +89,7 @@ function series.read(path)
   end
   if not list then return nil, kind end
   for _, name in ipairs { "hourly", "daily", "weekly", "monthly", "quarterly", "yearly" } do
-    if not kind and path:lower():match("[^/]*$"):find(name, 1, true) then kind = name end
+    if not kind and path:lower():match("[^/]*/?[^/]*$"):find(name, 1, true) then kind = name end
   end
   return list, kind
 end
