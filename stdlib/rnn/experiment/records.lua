@@ -92,7 +92,7 @@ end
 
 --- records.read(path, columns, read) -> list | nil, message
 ---
---- See experiment:records. What read gives gets the field part, when the table says so. Of a column with time = true
+--- See experiment:tables. What read gives gets the field part, when the table says so. Of a column with time = true
 --- row has the days since 1970, and row.clock the share of the day.
 function records.read(path, columns, read)
   local text, message = read_text(path)
