@@ -1,44 +1,60 @@
--- Translation between two languages: an encoder reads a sentence, a decoder with attention writes it in the other
--- language (Bahdanau et al. 2015; the attention is that of Luong et al. 2015, behind the recurrent layer).
+-- Translation between two languages: an encoder reads a sentence, a decoder with attention writes
+-- it in the other language (Bahdanau et al. 2015; the attention is that of Luong et al. 2015,
+-- behind the recurrent layer).
 --
---   rnnlua scripts/translate.lua --save en-pt.safetensors            strings of LibreOffice, English to Portuguese
---   rnnlua scripts/translate.lua --direction pt-en --data tatoeba-en-pt    everyday sentences, Portuguese to English
---   rnnlua scripts/translate.lua --load en-pt.safetensors            measure and translate with a trained model
+--   rnnlua scripts/translate.lua --save en-pt.safetensors          LibreOffice, to Portuguese
+--   rnnlua scripts/translate.lua --direction pt-en --data tatoeba-en-pt      everyday sentences
+--   rnnlua scripts/translate.lua --evaluate en-pt.safetensors      measure, translate
 --
--- A data set is a folder with train.tsv, dev.tsv and test.tsv, whose name ends in its languages, those of the first and
--- the second column. dev.tsv decided about the learning rate and the size of batches, and says which epoch's weights
--- are kept. test.tsv is translated once, at the end.
+-- The name of a folder or file of data may end in its languages, those of the first and the second
+-- column. The part dev decided about the learning rate and the size of batches, and says which
+-- epoch's weights are kept. The test is translated once, at the end.
 local rnn = require "rnn"
 local nn, data, optim, text = rnn.nn, rnn.data, rnn.optim, rnn.text
 
-local options = rnn.args {
+local experiment = rnn.experiment {
   about = "Translates between two languages with an encoder, attention and a decoder.",
+  data = { folder = "libreoffice-ui-en-pt",
+    source = "the Debian package libreoffice-l10n-pt-br (English and Portuguese, side by side)",
+    format = [[
+a folder such as my-de-en with train.tsv, dev.tsv and test.tsv, or one file such as de-en.tsv
+sentence<TAB>its translation
+Guten Morgen.<TAB>Good morning.]] },
+  split = "90/5/5",
   epochs = 25,
   direction = { "", "such as pt-en (default: from the first column to the second, en-pt)" },
   size = { 3000, "ids of each vocabulary: words and parts of words" },
   units = { 256, "units of the recurrent layers" },
   dropout = { 0.3, "share of elements dropped in training" },
   lr = { 0.002, "highest learning rate" },
-  limit = { 0, "train with so many pairs (0: all)" },
   beam = { 5, "translations that the search keeps in sight" },
 }
+local options, results = experiment.options, experiment.results
 
-local model, saved
-if options.load then
-  model, saved = assert(rnn.load(options.load))
-  options.direction = saved.direction
+local function Translator(source, target)
+  local dropout, units = options.dropout, options.units
+  return nn.Seq2Seq {
+    encoder = nn.Encoder { vocab = source, dim = 256, hidden = units, bidirectional = true,
+      dropout = dropout, word_dropout = 0.05 },
+    decoder = nn.Decoder { vocab = target, dim = 256, hidden = units,
+      attention = "multiplicative", tied = true, dropout = dropout, word_dropout = 0.05 },
+  }
 end
 
--- --data is a folder, or the name of a data set in one of the folders of RNNLUA_DATA.
-local function find(name) return data.find("libreoffice-ui-en-pt", name, { data = options.data }) end
-local files = { train = assert(find "train.tsv"), dev = assert(find "dev.tsv"), test = assert(find "test.tsv") }
-local first, second = files.train:match "%f[%a](%a%a%a?)%-(%a%a%a?)/+[^/]*$"
+local model, saved = experiment:load()
+if saved then options.direction = saved.direction end
+local files = experiment:files { "tsv", "txt" }
+local path = files.all or files.train or files.test
+local CODES = "%f[%a](%a%a%a?)[-_](%a%a%a?)%f[%A]"
+local first, second = (path:match "[^/]*$"):match(CODES)
+if not first then first, second = (path:match "([^/]*)/[^/]*$" or ""):match(CODES .. "$") end
 first, second = first or "first", second or "second"
 local directions = { [first .. "-" .. second] = true, [second .. "-" .. first] = false }
 if options.direction == "" then options.direction = first .. "-" .. second end
 local forward = directions[options.direction]
-assert(forward ~= nil, ("%s has %s-%s and %s-%s, not --direction %s"):format(files.train, first, second, second, first,
-  options.direction))
+if saved and forward == nil then forward = saved.forward end
+experiment:check(forward ~= nil, ("%s has %s-%s and %s-%s, not --direction %s"):format(path, first,
+  second, second, first, options.direction))
 
 local function map(list, f)
   local result = {}
@@ -46,93 +62,94 @@ local function map(list, f)
   return result
 end
 
--- Appends the sentences of a file to two lists, those to translate and their translations.
-local function read(path, from, to)
-  for _, pair in ipairs(assert(data.lines(path, first .. "<TAB>" .. second, function(line)
+-- The sentences of a file: { from, to }
+local function read(name)
+  return experiment:check(data.lines(name, first .. "<TAB>" .. second, function(line)
     local a, b = line:match "^([^\t]*%S[^\t]*)\t([^\t]*%S[^\t]*)"
-    return a and (forward and { a, b } or { b, a })
-  end))) do from[#from + 1], to[#to + 1] = pair[1], pair[2] end
-  return from, to
+    if a then return forward and { from = a, to = b } or { from = b, to = a } end
+  end))
 end
-local train_from, train_to = read(files.train, {}, {})
-local dev_from, dev_to = read(files.dev, {}, {})
-local test_from, test_to = read(files.test, {}, {})
-local pivot = find "train-pivot.tsv" -- need not be there
-if pivot then read(pivot, train_from, train_to) end
-if options.limit > 0 then
-  train_from = table.move(train_from, 1, options.limit, 1, {})
-  train_to = table.move(train_to, 1, options.limit, 1, {})
+local tables = {}
+for part, name in pairs(files) do tables[part] = read(name) end
+local folder = (tables.train and path or ""):match "^(.*/)"
+for _, name in ipairs(folder and data.files(folder) or {}) do
+  if name == "train-pivot.tsv" then -- Tatoeba has more pairs
+    local more = read(folder .. name)
+    table.move(more, 1, #more, #tables.train + 1, tables.train)
+  end
 end
+local parts = experiment:parts(tables)
+local function from(pair) return pair.from end
+local function to(pair) return pair.to end
 
 -- Punctuation gets a blank, so that "file" and "file." begin with the same id; and loses it again.
-local function apart(s) return (s:gsub("([^ ])([.,!?;:)%]])", "%1 %2"):gsub("([(%[])([^ ])", "%1 %2")) end
+local function apart(s)
+  return (s:gsub("([^ ])([.,!?;:)%]])", "%1 %2"):gsub("([(%[])([^ ])", "%1 %2"))
+end
 local function together(s) return (s:gsub(" ([.,!?;:)%]])", "%1"):gsub("([(%[]) ", "%1")) end
 
 -- The vocabularies that belong to the model: new ones, or those of its file.
-local source = saved and saved.source or text.bpe(map(train_from, apart), { size = options.size })
-local target = saved and saved.target or text.bpe(map(train_to, apart), { size = options.size })
+local source, target = saved and saved.source, saved and saved.target
+if not saved then
+  source = text.bpe(map(map(parts.train, from), apart), { size = options.size })
+  target = text.bpe(map(map(parts.train, to), apart), { size = options.size })
+end
 local function ids_of(vocab, list, ends)
   return map(list, function(s) return vocab:encode(apart(s), ends) end)
 end
-local function pairs_of(from, to)
-  return data.sequences(ids_of(source, from), ids_of(target, to, { start = true, stop = true }))
-end
-local dev = pairs_of(dev_from, dev_to):batches { size = 64, bucket = true }
-local results = rnn.results()
-
-local function learn(seed)
-  rnn.seed(seed)
-  local dropout, units = options.dropout, options.units
-  model = nn.Seq2Seq {
-    encoder = nn.Encoder { vocab = source, dim = 256, hidden = units, bidirectional = true, dropout = dropout,
-      word_dropout = 0.05 },
-    decoder = nn.Decoder { vocab = target, dim = 256, hidden = units, attention = "multiplicative", tied = true,
-      dropout = dropout, word_dropout = 0.05 },
-  }
-  local begun = rnn.clock()
-  rnn.fit(model, {
-    data = pairs_of(train_from, train_to):batches { size = 32, shuffle = true }, valid = dev,
-    loss = { label_smoothing = 0.1 }, epochs = options.epochs, clip_norm = 1,
-    optimizer = optim.Adam(model:parameters(), { lr = options.lr }), schedule = optim.schedules.cosine(),
-    callbacks = { rnn.EarlyStopping { patience = 4 }, results:training() },
-  })
-  results:add("", { seconds = rnn.clock() - begun })
+local function dataset(list)
+  return data.sequences(ids_of(source, map(list, from)),
+    ids_of(target, map(list, to), { start = true, stop = true }))
 end
 
--- BLEU as the data's README counts it: small letters, runs of letters and digits, single other signs.
+-- BLEU as the data's README counts it: small letters, runs of letters and digits, single signs.
 local function words(s)
   local list = {}
   for _, token in ipairs(text.tokens(s)) do
-    for part in token:gsub("['.,]", " %0 "):gsub("’", " ’ "):gmatch "%S+" do list[#list + 1] = part end
+    local spaced = token:gsub("['.,]", " %0 "):gsub("’", " ’ ")
+    for part in spaced:gmatch "%S+" do list[#list + 1] = part end
   end
   return list
 end
-local function measure(name, from, to)
-  local found = model:decode(ids_of(source, from), { beam = options.beam, max_length = 80 })
+local function measure(name, list)
+  local settings = { beam = options.beam, max_length = 80 }
+  local found, truth = model:decode(ids_of(source, map(list, from)), settings), map(list, to)
   local sentences = map(found, function(ids) return together(target:decode(ids)) end)
-  results:add(name, { bleu = (rnn.metrics.bleu(sentences, to, { tokenize = words, lowercase = true })),
-    sacrebleu = (rnn.metrics.bleu(sentences, to)) })
+  local bleu = rnn.metrics.bleu(sentences, truth, { tokenize = words, lowercase = true })
+  results:add(name, { bleu = bleu, sacrebleu = (rnn.metrics.bleu(sentences, truth)) })
   return sentences
 end
 
 local sentences
-for seed = options.seed, options.seed + options.seeds - 1 do
-  if not options.load then learn(seed) end
-  results:add("valid", { nats = rnn.evaluate(model, dev, {}).loss })
-  measure("valid", dev_from, dev_to)
-  sentences = measure("test", test_from, test_to)
+local dev = not saved and dataset(parts.dev):batches { size = 64, bucket = true }
+for _ in experiment:seeds() do
+  if not saved then
+    model = Translator(source, target)
+    experiment:fit("translator", model, {
+      data = dataset(parts.train):batches { size = 32, shuffle = true }, valid = dev,
+      loss = { label_smoothing = 0.1 }, clip_norm = 1,
+      optimizer = optim.Adam(model:parameters(), { lr = options.lr }),
+      schedule = optim.schedules.cosine(), callbacks = { rnn.EarlyStopping { patience = 4 } } })
+    results:add("valid", { nats = rnn.evaluate(model, dev, {}).loss })
+    measure("valid", parts.dev)
+  end
+  sentences = measure("test", parts.test)
 end
 
--- Some of the test's sentences, the model's translations and those of the data; and where the decoder looked.
-for i = 1, #test_from, math.max(1, #test_from // 10) do
-  print(("%s\n  %s\n  (%s)\n"):format(test_from[i], sentences[i], test_to[i]))
+-- Some of the test's sentences, the model's translations and those of the data; and where the
+-- decoder looked.
+local test = parts.test
+for i = 1, #test, math.max(1, #test // 10) do
+  print(("%s\n  %s\n  (%s)\n"):format(test[i].from, sentences[i], test[i].to))
 end
-local shown = test_from[1]
-for _, s in ipairs(test_from) do
+local shown = test[1].from
+for _, pair in ipairs(test) do
+  local s = pair.from
   if #s >= 25 and #s <= 40 and s:find "^[%a ,.]+$" then shown = s end
 end
 local asked = source:encode(apart(shown))
-local found, _, details = model:decode({ asked }, { beam = options.beam, max_length = 80, weights = true })
+local found, _, details = model:decode({ asked }, { beam = options.beam, max_length = 80,
+  weights = true })
 local names = map(found[1], function(id) return target:token(id) end)
 if details[1].finished then names[#names + 1] = "(end)" end
 local picture = { title = "Where the decoder looked", rows = names,
@@ -140,8 +157,7 @@ local picture = { title = "Where the decoder looked", rows = names,
 rnn.plot.matrix(details[1].weights, picture)
 picture.file = options.plot
 if options.plot then assert(rnn.plot.matrix(details[1].weights, picture)) end
-print(("\nBLEU %s: validation %.1f, test %.1f (sacreBLEU of the test: %.1f)"):format(options.direction,
-  results:median("valid", "bleu"), results:median("test", "bleu"), results:median("test", "sacrebleu")))
-local extra = { source = source, target = target, direction = options.direction }
-if options.save then assert(rnn.save(options.save, model, extra)) end
-if options.result then assert(results:write(options.result)) end
+print(("\nBLEU %s"):format(options.direction))
+io.write(results:table { { "bleu", "%.1f", "BLEU" }, { "sacrebleu", "%.1f", "sacreBLEU" } })
+experiment:finish { model = model, extra = { source = source, target = target,
+  direction = options.direction, forward = forward } }

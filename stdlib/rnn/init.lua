@@ -38,6 +38,7 @@ local whole = {
   einsum = "rnn.einsum",
   padded = "rnn.padded",
   results = "rnn.results",
+  experiment = "rnn.experiment",
   logs = "rnn.logs",
   metrics = "rnn.metrics",
   ctc = "rnn.ctc",
@@ -66,7 +67,6 @@ local parts = {
   CSVLog = "rnn.train",
   Average = "rnn.train",
   find_lr = "rnn.train",
-  args = "rnn.args",
   meshgrid = "rnn.shapes",
 }
 

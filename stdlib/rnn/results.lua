@@ -59,7 +59,7 @@ function Training:on_end(run)
     return sum / (to - from + 1)
   end
   local tenth = math.max(1, #losses // 10)
-  local several = #by_epoch > 1
+  local several = #by_epoch > 1 or #losses == 0 -- a run that had ended before takes no steps
   self.results:add("train", { first_loss = several and by_epoch[1] or mean(1, tenth),
     last_loss = several and by_epoch[#by_epoch] or mean(#losses - tenth + 1, #losses) })
 end

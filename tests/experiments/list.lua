@@ -51,6 +51,8 @@ return {
     small("lstm.test_mse", "LSTM, MSE at T = 750", "%.5f", 0.005, nil, "0.1667 (no memory)"),
     small("gru.test_mse", "GRU, MSE at T = 750", "%.5f", 0.005, nil, "0.1667 (no memory)"),
     small("ln_lstm.test_mse", "LSTM with layer norm", "%.5f", nil, nil, "0.1667 (no memory)"),
+    small("mingru.test_mse", "minGRU", "%.5f", nil, nil, "0.1667 (no memory)"),
+    small("janet.test_mse", "JANET", "%.5f", nil, nil, "0.1667 (no memory)"),
     small("rnn.test_mse", "simple RNN, MSE at T = 750", "%.4f", nil, nil, "0.1667 (no memory)") } },
   { "cells", "cells", "", {
     small("minGRU.adding", "minGRU, MSE at T = 100", "%.4f", 0.005, nil, "0.1667 (no memory)"),

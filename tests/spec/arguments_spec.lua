@@ -18,7 +18,7 @@ local function restore() -- what a call may have switched
   core.check_finite(false)
 end
 
--- The message of the error of a call, or nil.
+-- The message of the error of a call, or nil; what is no string is about the user's data, not about the call.
 local function message_of(entry, ...)
   local ok, message
   if entry.own then
@@ -28,7 +28,7 @@ local function message_of(entry, ...)
     ok, message = pcall(entry.call, ...)
   end
   restore()
-  return not ok and tostring(message) or nil
+  return not ok and type(message) == "string" and message or nil
 end
 
 -- Nothing that is called writes or reads the command line of the tests.

@@ -7,6 +7,7 @@ local public = require "rnn.doc.public"
 local rnn = require "rnn"
 local sources = require "rnn.sources"
 local shell = require "support.shell"
+local surface = require "support.surface"
 
 local PROGRAM = os.getenv("RNNLUA") or os.getenv("PWD") .. "/build/rnnlua"
 
@@ -148,6 +149,7 @@ local CALLS = {
   ["rnn.Monitor:step"] = function(o) rnn.monitor(rnn.nn.LSTM(2, 3)):step(o) end,
   ["nn.Recurrent"] = function(o) rnn.nn.Recurrent(rnn.nn.RNNCell(1, 1), o) end,
   ["optim.schedules.own"] = function(o) rnn.optim.schedules.own(print, o) end,
+  ["rnn.Experiment:finish"] = function(o) surface.make("rnn.Experiment"):finish(o) end,
   ["rnn.csv_read"] = function(o) rnn.csv_read("x", o) end,
   ["rnn.load"] = function(o) rnn.load("x", o) end,
   ["text.Vocab:encode"] = function(o) rnn.text.chars("a"):encode("a", o) end,
@@ -155,7 +157,7 @@ local CALLS = {
 }
 
 -- Tables whose keys are the script's own, too, or that are read in parts.
-local OPEN = { ["rnn.args"] = true, ["plot.series"] = true, ["nn.Seq2Seq:decode"] = true }
+local OPEN = { ["rnn.experiment"] = true, ["plot.series"] = true, ["nn.Seq2Seq:decode"] = true }
 
 -- A function that calls the item with a table of options.
 local function call_of(item, entry)

@@ -3,7 +3,7 @@
 
 local parse = {}
 
--- Name, arguments and the rest of "nn.huber(y, target [, delta = 1]) -> scalar" and "rnn.args { ... } -> options".
+-- Name, arguments and the rest of "nn.huber(y, target [, delta = 1]) -> scalar" and "rnn.experiment { ... } -> e".
 local function split_signature(line)
   local name, rest = line:match("^([%a_][%w_.:]*)%s*(.*)$")
   if not name or name:find("[.:]$") then return nil end

@@ -20,6 +20,14 @@ local function trained()
     optimizer = optim.SGD(model:parameters()), progress = false })
 end
 
+local function experiment() -- with an empty command line
+  local given = _G.arg
+  _G.arg = {} -- luacheck: ignore
+  local made = rnn.experiment { data = { folder = "none", format = "a\nb\nc" }, split = "80/10/10" }
+  _G.arg = given -- luacheck: ignore
+  return made
+end
+
 local csv = "day,value\n2024-01-01,1\n2024-01-02,2\n2024-01-03,4\n"
 
 -- An object of each class that users meet, by its name.
@@ -55,6 +63,7 @@ local makers = {
   ["rnn.Average"] = function() return rnn.Average(linear()) end,
   ["rnn.CSVLog"] = function(folder) return rnn.CSVLog(folder .. "/log.csv") end,
   ["rnn.EarlyStopping"] = function() return rnn.EarlyStopping() end,
+  ["rnn.Experiment"] = experiment,
   ["rnn.History"] = trained,
   ["rnn.ModelCheckpoint"] = function(folder) return rnn.ModelCheckpoint(folder .. "/m.safetensors") end,
   ["rnn.Monitor"] = function() return rnn.monitor(nn.LSTM(2, 3)) end,
@@ -123,5 +132,8 @@ function surface.entries(folder)
   table.sort(entries, function(a, b) return a.name < b.name end)
   return entries
 end
+
+--- surface.make(name, folder) -> an object of the class
+function surface.make(name, folder) return makers[name](folder) end
 
 return surface

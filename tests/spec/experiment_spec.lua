@@ -1,6 +1,6 @@
 -- The command line of scripts, and the figures they collect.
 local rnn = require "rnn"
-local parse = require("rnn.args").parse
+local parse = require("rnn.experiment.arguments").parse
 
 local SPEC = {
   about = "Tests.", epochs = 500, model = { "all", "which" }, lr = { 0.1, "rate" }, quick = { false, "fast" },
@@ -8,7 +8,7 @@ local SPEC = {
 
 local function options(...) return parse(SPEC, { [0] = "x.lua", ... }) end
 
-describe("args.parse", function()
+describe("arguments of an experiment", function()
   it("gives defaults", function()
     assert.same({ epochs = 500, model = "all", lr = 0.1, quick = false, seed = 42, seeds = 1 }, (options()))
   end)
@@ -118,5 +118,91 @@ describe("rnn.results", function()
     assert.same({ ["a.mae"] = 20, ["a.seconds"] = 2, ["longer.mae"] = 1.5, seconds = 3,
       skill = rnn.null, mase = rnn.null }, value)
     assert.equal("model    MAE\na       20.0\nlonger   1.5\n", results:table { { "mae", "%.1f", "MAE" } })
+  end)
+end)
+
+describe("data of an experiment", function()
+  local times = require "rnn.experiment.times"
+  local split = require "rnn.experiment.split"
+  local records = require "rnn.experiment.records"
+  local series = require "rnn.experiment.series"
+  local shell = require "support.shell"
+
+  it("reads points in time as people write them", function()
+    for _, text in ipairs { "2024-02-29 18:00", "2024/2/29T18:00:00.5Z", "29.02.2024 18:00", "02/29/2024 18:00",
+      "1709229600", "1709229600000" } do
+      assert.same({ 19782, 0.75 }, { times.read(text, false) }, text)
+    end
+    assert.same({ 19782, 0 }, { times.read("2024-02-29", false) })
+    assert.is_true(times.day_first { "3/4/2024", "13/4/2024" })
+    assert.is_false(times.day_first { "3/4/2024", "4/13/2024" })
+    assert.same({ 19816, 0 }, { times.read("3/4/2024", true) })
+    for _, text in ipairs { "2024-13-01", "2024-02-29 25:00", "soon", "12", "2024-02-29 soon", "" } do
+      assert.is_nil(times.read(text, false))
+    end
+  end)
+
+  it("cuts stretches, or of every label a share", function()
+    local list = {}
+    for i = 1, 100 do list[i] = { label = i <= 60 and "a" or "b", writer = i % 10 } end
+    local function counts(parts) return { #parts.train, #parts.dev, #parts.test } end
+    local function labels(part, label)
+      local n = 0
+      for _, e in ipairs(part) do n = n + (e.label == label and 1 or 0) end
+      return n
+    end
+    assert.same({ 70, 20, 10 }, counts(split.cut(list, { 7, 2, 1 })))
+    local parts = split.cut(list, { 80, 10, 10 }, "label")
+    for _, part in ipairs { "dev", "test" } do
+      assert.is_true(math.abs(labels(parts[part], "a") - 6) <= 1)
+      assert.is_true(math.abs(labels(parts[part], "b") - 4) <= 1)
+    end
+    local seen = {}
+    for name, part in pairs(split.cut(list, { 70, 15, 15 }, { "writer" })) do
+      for _, e in ipairs(part) do
+        assert.is_true(seen[e.writer] == nil or seen[e.writer] == name)
+        seen[e.writer] = name
+      end
+    end
+    assert.same({ 2, 1, 1 }, counts(split.by_column {
+      { part = "train" }, { part = "valid" }, { part = "0" }, { part = "9" } }))
+    assert.is_nil(split.by_column { { part = "train" } })
+  end)
+
+  it("tells columns by their headings, by what is in them, or by their order", function()
+    local sh = shell.new()
+    finally(function() sh:remove() end)
+    local columns = { { "case", "order" }, { "activity", "event" }, { "time", "when", time = true } }
+    local function first(text, given)
+      columns[1].given = given
+      return assert(records.read(sh:write("x.csv", text), columns, function(row)
+        return ("%s %s %d %g"):format(row.case, row.activity, row.time, row.clock)
+      end))[1]
+    end
+    for _, text in ipairs { "case,activity,time\n7,pay,2024-02-29 12:00\n", "7,pay,2024-02-29 12:00\n",
+      "When;Order_ID;n;event type\n29.02.2024 12:00;7;1;pay\n", "2024-02-29 12:00\t7\tpay\n",
+      '"the order","event",x,"when"\n"7","pay","a,b",2024-02-29 12:00\n' } do
+      assert.equal("7 pay 19782 0.5", first(text), text)
+    end
+    assert.equal("8 pay 19782 0.5", first("order,who,event,when\n7,8,pay,2024-02-29 12:00\n", "who"))
+    assert.equal('a "b" pay 19782 0', first('case,activity,time\n"a ""b""",pay,2024-02-29\n'))
+  end)
+
+  it("reads series by rows, by columns beside dates, and by names", function()
+    local sh = shell.new()
+    finally(function() sh:remove() end)
+    local function read(name, text)
+      local list, kind = series.read(sh:write(name, text))
+      return { list, kind }
+    end
+    assert.same({ { { name = "H1", 1, 2 }, { name = "H2", 3, 4, 5 } }, "hourly" },
+      read("Hourly-train.csv", '"V1","V2","V3","V4"\n"H1","1","2",""\n"H2","3","4","5"\n'))
+    local columns = read("a.csv", "week,a,b\n2024-01-08,3,4\n2024-01-01,1,2\n")
+    assert.equal("weekly", columns[2])
+    assert.same({ 1, 3 }, table.move(columns[1][1], 1, 2, 1, {}))
+    assert.equal("b", columns[1][2].name)
+    local long = read("a.csv", "shop,month,sold\nx,2024-01-01,1\ny,2024-01-01,2\nx,2024-02-01,3\ny,2024-02-01,4\n")
+    assert.equal("monthly", long[2])
+    assert.same({ 2, 4 }, table.move(long[1][2], 1, 2, 1, {}))
   end)
 end)

@@ -1,45 +1,48 @@
--- args.lua: the command line of a script. Every script has the same options beside its own.
+-- arguments.lua: the command line of a script. Every script has the same options beside its own.
 
 local core = require "rnn.core"
 local check = require "rnn.check"
 
 local COMMON = {
-  { "data", "FILE", "the data file, or a folder that has it (default: the folders of RNNLUA_DATA)" },
+  { "data", "PATH", "a file or folder of data, see below (default: the public data in RNNLUA_DATA)" },
+  { "split", "A/B/C", "what of data in one piece is for training, to choose by, and for the test" },
   { "epochs", "N", "train for at most so many epochs" },
   { "seed", "N", "seed of the random numbers" },
   { "seeds", "N", "train every model with so many seeds, counted from --seed on, and give medians" },
   { "threads", "N", "use so many processors" },
   { "save", "FILE", "save the trained model there" },
-  { "load", "FILE", "take the model from there instead of training one" },
+  { "evaluate", "FILE", "train nothing: what does the model do that --save put there?" },
+  { "run", "FOLDER", "keep checkpoints and a report of each training there; the same command goes on" },
   { "plot", "FILE", "draw what came of it into an .svg or .png file" },
   { "result", "FILE", "write the figures to a JSON file" },
 }
 
+local FNAME = "rnn.experiment"
+
 local args = {}
+
+-- What the specification has beside options.
+local NO_OPTION = { about = true, data = true }
 
 -- The options as a list of { name, value shown in help, help, default }, and by name.
 local function describe(spec)
-  local list, by_name = {}, {}
+  local list, by_name, own, common, is_common = {}, {}, {}, {}, {}
   local function add(name, shown, help, default)
     by_name[name] = { name, shown, help, default }
     list[#list + 1] = by_name[name]
   end
-  local own = {}
-  for name, value in pairs(spec) do
-    if name ~= "about" and type(value) == "table" then own[#own + 1] = name end
-  end
-  table.sort(own)
-  local common = {}
-  for _, option in ipairs(COMMON) do common[#common + 1] = option[1] end
+  for i, option in ipairs(COMMON) do common[i], is_common[option[1]] = option[1], true end
   for name, value in pairs(spec) do
     local argname = ("option '%s'"):format(name)
-    if name ~= "about" and type(value) == "table" then
-      check.string("rnn.args", argname .. ", its help", value[2])
-    elseif name ~= "about" and not table.concat(common, " "):find("%f[%w]" .. tostring(name) .. "%f[%W]") then
-      core.fail("rnn.args: %s: expected { default, help }, as it is none of %s%s", argname, table.concat(common, ", "),
+    if type(value) == "table" and not NO_OPTION[name] then
+      check.string(FNAME, argname .. ", its help", value[2])
+      own[#own + 1] = name
+    elseif not is_common[name] and not NO_OPTION[name] then
+      core.fail("%s: %s: expected { default, help }, as it is none of %s%s", FNAME, argname, table.concat(common, ", "),
         check.nearest(tostring(name), common))
     end
   end
+  table.sort(own)
   for _, name in ipairs(own) do
     local default, help = spec[name][1], spec[name][2]
     if type(default) == "table" then
@@ -48,10 +51,12 @@ local function describe(spec)
       add(name, type(default) == "number" and "N" or type(default) == "string" and "NAME", help, default)
     end
   end
-  local defaults = { seed = 42, seeds = 1, epochs = 1 }
+  local defaults = { seed = 42, seeds = 1, epochs = 1, evaluate = spec.save }
   for _, option in ipairs(COMMON) do
     local name, default = option[1], spec[option[1]]
     if default == nil then default = defaults[name] end
+    if name == "data" then default = spec.data == nil and false or nil end
+    if name == "split" and default == nil then default = false end
     if default ~= false then add(name, option[2], option[3], default) end
   end
   return list, by_name
@@ -63,11 +68,20 @@ local function help(spec, list, script)
   for _, option in ipairs(list) do
     local left = ("  --%s%s"):format(option[1], option[2] and " " .. option[2] or "")
     local default = option[2] == "NAMES" and "all" or option[4]
-    default = default ~= nil and (" [%s]"):format(default) or ""
+    default = default ~= nil and default ~= "" and (" [%s]"):format(default) or ""
     lines[#lines + 1] = ("%-18s %s%s"):format(left, option[3], default)
   end
   lines[#lines + 1] = ("%-18s %s"):format("  --help", "show this")
+  local format = spec.data and spec.data.format
+  if format then lines[#lines + 1] = "\nData: " .. format:gsub("\n", "\n  ") end
   return table.concat(lines, "\n") .. "\n"
+end
+
+--- args.shares("80/10/10") -> 80, 10, 10 | nil
+function args.shares(text)
+  local a, b, c = text:match "^(%d+)/(%d+)/(%d+)$"
+  a, b, c = math.tointeger(a), math.tointeger(b), math.tointeger(c)
+  if a and a + b + c > 0 then return a, b, c end
 end
 
 -- Names with commas between as a set, or nil and what is wrong.
@@ -87,6 +101,9 @@ end
 -- text as the kind of value that the option holds, or nil and what is wrong.
 local function convert(option, text)
   if option[2] == "NAMES" then return choose(option, text) end
+  if option[2] == "A/B/C" and not args.shares(text) then
+    return nil, ("--%s: expected three shares such as 80/10/10, got '%s'"):format(option[1], text)
+  end
   if option[2] ~= "N" then return text end
   local value, expected = tonumber(text), "a number"
   if math.type(option[4]) ~= "float" then
@@ -100,7 +117,7 @@ end
 
 -- What would fail only when all is done: nil, or what is wrong.
 local function check_outputs(options)
-  for _, name in ipairs { "save", "plot", "result" } do
+  for _, name in ipairs { "save", "run", "plot", "result" } do
     local path = options[name]
     local folder = type(path) == "string" and path:match "^(.*)/[^/]*$"
     local found <close> = folder and io.open(folder .. "/.") or nil
@@ -114,7 +131,7 @@ end
 
 --- args.parse(spec, argv) -> options | nil, message | nil, nil, help text
 ---
---- What rnn.args does, without printing and leaving.
+--- The options of a command line by name, each of the type of its default.
 ---@param spec table
 ---@param argv string[] with the script's name at [0]
 function args.parse(spec, argv)
@@ -147,31 +164,6 @@ function args.parse(spec, argv)
   end
   local message = check_outputs(options)
   if message then return nil, message end
-  return options
-end
-
---- rnn.args { about = "...", epochs = 500, model = { { "rnn", "gru" }, "help" } } -> options
----
---- Reads the script's command line: --data, --epochs, --seed, --seeds, --threads, --save, --load, --plot and --result,
---- for which the table gives defaults, or false where the script has no use for one, and the script's own options,
---- given as { default, help }; the default says the type: a number, a string, false for a switch, or a list of names,
---- of which the user chooses some (--model rnn,gru; all by default): options.model.gru is then true. --help shows them
---- and ends the program; so does a mistake, such as a folder to save in that is not there, with exit code 2. --threads
---- is put into effect.
----@param spec table
----@return table
-function args.args(spec)
-  check.table("rnn.args", "argument 1", spec)
-  local argv = arg or {}
-  local options, message, help_text = args.parse(spec, argv)
-  if help_text then
-    io.write(help_text)
-    os.exit(0, true)
-  elseif not options then
-    io.stderr:write(argv[0] or "rnnlua", ": ", message, "\n")
-    os.exit(2, true)
-  end
-  if options.threads then core.threads(options.threads) end
   return options
 end
 

@@ -1,0 +1,141 @@
+-- records.lua: tables that somebody else wrote: which column is which, and what their rows come to.
+
+local lines = require "rnn.data.lines".lines
+local times = require "rnn.experiment.times"
+local read_text = require "rnn.text.read"
+
+local records = {}
+
+-- The cells of a line; with commas and semicolons they may be in quotes, which are doubled inside.
+local function cells_of(line, separator)
+  local cells, at = {}, 1
+  while at <= #line + 1 do
+    local cell, after
+    if separator ~= "\t" and line:sub(at, at) == '"' then
+      local from, to = at + 1, nil -- luacheck: ignore
+      cell = ""
+      repeat
+        to = line:find('"', from, true) or #line + 1
+        local doubled = line:sub(to + 1, to + 1) == '"'
+        cell = cell .. line:sub(from, doubled and to or to - 1)
+        from = to + 2
+      until not doubled
+      after = to + 1
+    else
+      after = line:find(separator, at, true) or #line + 1
+      cell = line:sub(at, after - 1)
+    end
+    cells[#cells + 1] = cell
+    at = after + 1
+  end
+  return cells
+end
+
+local function separator_of(line, second)
+  line = line .. (second or "")
+  if line:find("\t", 1, true) then return "\t" end
+  local commas, semicolons = select(2, line:gsub(",", "")), select(2, line:gsub(";", ""))
+  return semicolons > commas and ";" or ","
+end
+
+records.cells, records.separator = cells_of, separator_of
+
+-- The place of a column among the headings: of the very word, or of a heading that has it among its words.
+local function by_heading(column, headings, taken)
+  for _, whole in ipairs { true, false } do
+    for _, word in ipairs(column.given and { column.given } or column) do
+      for i, heading in ipairs(headings) do
+        local plain = #heading <= 40 and heading:gsub("(%l)(%u)", "%1 %2"):gsub("[_%-.:]", " "):lower() or ""
+        local has = not whole and not column.given and (" " .. plain .. " "):find(" " .. word .. " ", 1, true)
+        if not taken[i] and (heading == word or not column.given and plain == word or has) then return i end
+      end
+    end
+  end
+end
+
+-- Which cell is which column: places by name, whether the first line has headings, and which of these were only
+-- guessed; or nil and a message. Columns are told by their headings; of the others, that of the time by its cells, and
+-- the rest come in their usual order.
+local function understand(columns, first, second, convert)
+  local places, taken, asked = {}, {}, {}
+  for _, column in ipairs(columns) do
+    if column.given then table.insert(asked, 1, column) else asked[#asked + 1] = column end
+  end
+  for _, column in ipairs(asked) do -- first what the user named
+    local place = by_heading(column, first, taken)
+    if place then places[column[1]], taken[place] = place, true
+    elseif column.given then
+      return nil, ("there is no column '%s'; the columns are '%s'"):format(column.given, table.concat(first, "', '"))
+    end
+  end
+  local named, guessed = next(places) ~= nil, {}
+  for _, column in ipairs(columns) do
+    for i = 1, #first do
+      if column.time and not places[column[1]] and not taken[i] and times.read(second[i] or "", false) then
+        places[column[1]], taken[i] = i, true
+      end
+    end
+  end
+  local at, spare = 1, named and 0 or math.max(#first, #second) -- cells for columns that may be missing
+  for _, column in ipairs(columns) do spare = spare - (column.optional and 0 or 1) end
+  for _, column in ipairs(columns) do
+    if not places[column[1]] and (not column.optional or spare > 0) then
+      while taken[at] do at = at + 1 end
+      places[column[1]], taken[at] = at, true
+      guessed[#guessed + 1] = ("'%s' for the %s"):format(first[at] or "nothing", column[1])
+      spare = spare - (column.optional and 1 or 0)
+    end
+  end
+  local heading = named or not convert(first, places)
+  return places, heading, heading and first[2] and guessed[1] and table.concat(guessed, ", ")
+end
+
+--- records.read(path, columns, read) -> list | nil, message
+---
+--- See experiment:tables. What read gives gets the field part, when the table says so. Of a column with time = true
+--- row has the days since 1970, and row.clock the share of the day.
+function records.read(path, columns, read)
+  local text, message = read_text(path)
+  if not text then return nil, message end
+  local top = {}
+  for line in text:gmatch "[^\r\n]+" do
+    top[#top + 1] = line
+    if #top == 2 then break end
+  end
+  if not top[1] then return nil, path .. ": the file is empty" end
+  local separator, day_first = separator_of(top[1], top[2]), false
+  local function convert(cells, places)
+    local row = {}
+    for _, column in ipairs(columns) do
+      local name = column[1]
+      row[name] = cells[places[name] or 0]
+      if not column.optional and (row[name] or "") == "" then return nil end
+      if column.time then row[name], row.clock = times.read(row[name], day_first) end
+      if column.time and not row[name] then return nil end
+    end
+    local record = read(row)
+    if record and row.part then record.part = row.part:lower() end
+    return record
+  end
+  local first, second = cells_of(top[1], separator), cells_of(top[2] or top[1], separator)
+  local places, heading, guessed = understand(columns, first, second, convert)
+  if not places then return nil, ("%s: %s"):format(path, heading) end
+  if guessed then io.stderr:write(("%s: takes the column %s\n"):format(path, guessed)) end
+  local names = {}
+  for _, column in ipairs(columns) do
+    local place = places[column[1]]
+    if place then names[#names + 1] = { place, column.form or column[1] } end
+    if column.time then
+      local texts = {}
+      for line in text:gmatch "[^\r\n]+" do texts[#texts + 1] = cells_of(line, separator)[place] end
+      day_first = times.day_first(texts)
+    end
+  end
+  table.sort(names, function(x, y) return x[1] < y[1] end)
+  for i, name in ipairs(names) do names[i] = name[2] end
+  return lines(path, table.concat(names, separator == "\t" and "<TAB>" or separator), function(line)
+    return convert(cells_of(line, separator), places)
+  end, { header = heading })
+end
+
+return records
