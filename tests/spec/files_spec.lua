@@ -8,7 +8,7 @@ local function with_path()
   local names = {}
   for line in io.lines "stdlib/rnn/meta.lua" do
     local name = line:match "^function ([%w_.]+)%(path[,)]"
-    if name then names[#names + 1] = name:find "^rnn" and name or "rnn." .. name end
+    if name then names[#names + 1] = (name:find "^rnn" or name:find "^core") and name or "rnn." .. name end
   end
   return names
 end
@@ -26,7 +26,7 @@ local function find(name)
   for part in name:gmatch "[^.]+" do at = at[part] end
   return at
 end
-_G.rnn = rnn
+_G.rnn, _G.core = rnn, require "rnn.core"
 for _, module in ipairs { "nn", "data", "text", "audio", "music", "logs", "optim" } do _G[module] = rnn[module] end
 for i = 2, #arg do
   local f = find(arg[i])

@@ -45,6 +45,7 @@ function Encoder:init(options)
       { word_dropout = options.word_dropout })
   else
     self.inputs = options.inputs
+    if options.dim == 128 then options.dim = nil end -- what files of earlier versions say of every encoder
     for _, name in ipairs { "dim", "word_dropout" } do
       OPTIONS:effect(options, name, false, "option 'inputs' is for features, which have no ids")
     end
