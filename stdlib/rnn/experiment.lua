@@ -277,7 +277,7 @@ function Experiment:load(model)
   if model ~= nil then check.table("experiment:load", "argument 1 (model)", model) end
   local path = self.options.evaluate
   if not path then return nil end
-  local loaded, extra = require("rnn.nn.save").load(path, model)
+  local loaded, extra = require("rnn.save").load(path, model)
   if not loaded then error(setmetatable({ message = extra }, Fault)) end
   local script = extra and extra.script
   if script ~= script_name() then
@@ -303,7 +303,7 @@ function Experiment:finish(options)
   if given.save then
     local extra = { script = script_name() }
     for key, value in pairs(last.extra or {}) do extra[key] = value end
-    assert(require("rnn.nn.save").save(given.save, last.model, extra))
+    assert(require("rnn.save").save(given.save, last.model, extra))
   end
   if given.plot and last.plot then
     if #self.curves == 0 then

@@ -10,7 +10,6 @@
 ---@field EarlyStopping rnn.EarlyStopping
 ---@field ModelCheckpoint rnn.ModelCheckpoint
 ---@field TimeLimit rnn.TimeLimit
----@field args fun(spec: table): table
 ---@field bilinear fun(x1: rnn.Tensor, x2: rnn.Tensor, weight: rnn.Tensor, bias?: rnn.Tensor): rnn.Tensor
 ---@field cell_check fun(cell: nn.Cell|table, options?: rnn.cell_check.Options): boolean
 ---@field chunk fun(x: rnn.Tensor, axis: integer, count: integer): rnn.Tensor[]
@@ -18,6 +17,7 @@
 ---@field dot fun(a: rnn.Tensor, b: rnn.Tensor): rnn.Tensor
 ---@field einsum fun(equation: string, ...): rnn.Tensor
 ---@field evaluate fun(model: nn.Module, data: data.Windows|data.Arrays|data.Batches|function, options?: rnn.evaluate.Options): table<string, number>
+---@field experiment rnn.Experiment
 ---@field find_lr fun(model: nn.Module, options: rnn.find_lr.Options): rnn.RateRange
 ---@field fit fun(model: nn.Module, options: rnn.fit.Options): rnn.History
 ---@field flatten fun(x: rnn.Tensor, first?: integer, last?: integer): rnn.Tensor
@@ -946,6 +946,11 @@ local rnn = {}
 ---@field min_delta? number a change that is not more than this is none
 ---@field patience? integer epochs without an improvement
 ---@field restore_best? boolean puts the weights of the best epoch back, also when training runs to its last epoch
+
+---@class rnn.Experiment.finish.Options
+---@field model? table the model that --save keeps
+---@field extra? table what is kept beside it, for experiment:load
+---@field plot? string the title of a picture of all losses, for --plot; nil: the script draws
 
 ---@class rnn.ModelCheckpoint.Options
 ---@field monitor? string the name in the history that is watched

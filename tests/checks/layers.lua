@@ -36,7 +36,7 @@ local BANDS = {
       .. "bindings/textload", "interface, module" },
   } },
   { "stdlib, in Lua", {
-    { "base", "args beside calendar check choice class guard lazy lowercase names nest option owner place plain_json "
+    { "base", "beside calendar check choice class guard lazy lowercase names nest option owner place plain_json "
       .. "shapes state", "" },
     { "functions of tensors", "ctc differences einsum elements linalg padded products stft", "base" },
     { "text", "text", "base" },
@@ -56,6 +56,7 @@ local BANDS = {
     { "audio", "audio", "base" },
     { "music", "music", "base, data" },
     { "doc", "doc", "base" },
+    { "experiment", "experiment", "base, text, data, train, save, plot" },
     { "rnn", "init", "everything" },
     { "repl", "repl", "base, train, doc, rnn" },
   } },

@@ -17,8 +17,6 @@ local COMMON = {
   { "result", "FILE", "write the figures to a JSON file" },
 }
 
-local FNAME = "rnn.experiment"
-
 local args = {}
 
 -- What the specification has beside options.
@@ -35,10 +33,10 @@ local function describe(spec)
   for name, value in pairs(spec) do
     local argname = ("option '%s'"):format(name)
     if type(value) == "table" and not NO_OPTION[name] then
-      check.string(FNAME, argname .. ", its help", value[2])
+      check.string("rnn.experiment: " .. argname, "its help", value[2])
       own[#own + 1] = name
     elseif not is_common[name] and not NO_OPTION[name] then
-      core.fail("%s: %s: expected { default, help }, as it is none of %s%s", FNAME, argname, table.concat(common, ", "),
+      core.fail("rnn.experiment: %s: expected { default, help }, as it is none of %s%s", argname, table.concat(common, ", "),
         check.nearest(tostring(name), common))
     end
   end

@@ -1,6 +1,6 @@
 -- times.lua: points in time as people write them.
 
-local calendar = require "rnn.plot.dates"
+local calendar = require "rnn.calendar"
 
 local times = {}
 
