@@ -36,7 +36,8 @@ local function describe(spec)
       check.string("rnn.experiment: " .. argname, "its help", value[2])
       own[#own + 1] = name
     elseif not is_common[name] and not NO_OPTION[name] then
-      core.fail("rnn.experiment: %s: expected { default, help }, as it is none of %s%s", argname, table.concat(common, ", "),
+      core.fail("rnn.experiment: %s: expected { default, help }, as it is none of %s%s", argname,
+        table.concat(common, ", "),
         check.nearest(tostring(name), common))
     end
   end
