@@ -408,7 +408,7 @@ typedef struct rnn_value {
 } rnn_value;
 
 /* name: an op that is element by element (add, tanh ...), "tanh_slope" (x, y, d) and the like for d times its slope, or copy,
-   accumulate, product, expand, row_sum, row_mean, row_max, row_min, softmax, softmax_back, norm, which writes its second
+   accumulate (one value, or the product of two), product, expand, row_sum, row_mean, row_max, row_min, softmax, softmax_back, norm, which writes its second
    value, too, (N, 1): 1 / the standard deviation, and norm_back (result, that, gradient). */
 typedef struct rnn_instruction {
   const char *name;

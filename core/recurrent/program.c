@@ -56,6 +56,7 @@ static rnn_status decode(rnn_ctx *ctx, int at, const rnn_instruction *from, rnni
     if (to->kind == RNNI_DO_PAIR) to->pair = (rnni_pair)names[k].detail;
     if (to->kind == RNNI_DO_ROW_SUM || to->kind == RNNI_DO_ROW_MAX) to->numbers[0] = names[k].detail;
     if (to->kind == RNNI_DO_PRODUCT && from->in[2] >= 0) to->inputs = 3;
+    if (to->kind == RNNI_DO_ACCUMULATE && from->in[1] >= 0) to->inputs = 2;
     return RNN_OK;
   }
   bool slope;

@@ -12,7 +12,7 @@ typedef enum rnni_kind {
   RNNI_DO_COPY,
   RNNI_DO_VALUE, /* of an op of one tensor, and d times its slope, of (x, y, d) */
   RNNI_DO_SLOPE,
-  RNNI_DO_ACCUMULATE, /* to the sums of a constant's gradient */
+  RNNI_DO_ACCUMULATE, /* a value, or the product of two, to the sums of a constant's gradient */
   /* of whole rows: */
   RNNI_DO_PRODUCT,
   RNNI_DO_EXPAND,

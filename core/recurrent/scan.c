@@ -78,11 +78,16 @@ static int64_t pitch(const loop *j, int id) { return j->p->values[rnni_whole(j->
 
 static void add_to_sums(const loop *j, const rnni_instruction *i, int64_t t, const piece *q, real *registers) {
   const rnn_value *v = &j->p->values[i->in[0]];
-  const real *from = locate(j, i->in[0], t, q, registers);
+  const real *a = locate(j, i->in[0], t, q, registers), *b = i->inputs > 1 ? locate(j, i->in[1], t, q, registers) : NULL;
   real *to = j->at[i->to].sums + q->r0 * v->width + q->c0;
-  int64_t columns = q->c1 - q->c0, next = pitch(j, i->in[0]);
-  for (int64_t r = q->r0; r < q->r1; r++, from += next, to += v->width)
-    if (!padding(j, r, t)) rnni_kernel->add(columns, from, to);
+  int64_t columns = q->c1 - q->c0, pa = pitch(j, i->in[0]), pb = b ? pitch(j, i->in[1]) : 0;
+  bool at_once = !j->lengths && !i->parts; /* then all rows lie together */
+  int64_t rows = at_once ? 1 : q->r1 - q->r0, n = at_once ? (q->r1 - q->r0) * columns : columns;
+  for (int64_t r = 0; r < rows; r++, to += v->width) {
+    if (padding(j, q->r0 + r, t)) continue;
+    if (b) rnni_kernel->multiply_add(n, a + r * pa, b + r * pb, to, to);
+    else rnni_kernel->add(n, a + r * pa, to);
+  }
 }
 
 static void run_elements(const rnni_instruction *i, int64_t n, const real *a, const real *b, const real *c, real *to) {

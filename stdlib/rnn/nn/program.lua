@@ -176,7 +176,8 @@ function forward.layer_norm(b, v)
   local hat = b:emit("norm", v.width, b:own(v.inputs[1]), scale, nil, { p = v.numbers[1] })
   b.hats[v] = { hat = hat, scale = scale }
   local scaled = b:emit("mul", v.width, b:operand(v.inputs[2], v.width), hat)
-  return b:emit("add", v.width, scaled, b:operand(v.inputs[3], v.width))
+  local bias = v.inputs[3]
+  return bias and b:emit("add", v.width, scaled, b:operand(bias, v.width)) or scaled
 end
 
 local function over_features(b, v)
@@ -205,14 +206,15 @@ local backward = {}
 
 function backward.add(b, v, d) for i = 1, 2 do b:give(v.inputs[i], d, v.width) end end
 function backward.sub(b, v, d)
+  local y = v.inputs[2]
   b:give(v.inputs[1], d, v.width)
-  if b:wants(v.inputs[2]) then b:give(v.inputs[2], b:emit("neg", v.width, d), v.width) end
+  if b:wants(y) then
+    if b:goes_on(y, v.width) then b.sums[y] = b:emit("sub", v.width, b.sums[y], d)
+    else b:give(y, b:emit("neg", v.width, d), v.width) end
+  end
 end
 function backward.mul(b, v, d)
-  for i = 1, 2 do
-    local other = v.inputs[3 - i]
-    if b:wants(v.inputs[i]) then b:give(v.inputs[i], b:emit("mul", v.width, d, b:again(other, v.width)), v.width) end
-  end
+  for i = 1, 2 do b:give_product(v.inputs[i], d, v.inputs[3 - i], v.width) end
 end
 function backward.fma(b, v, d)
   backward.mul(b, v, d)
@@ -299,7 +301,7 @@ function backward.layer_norm(b, v, d)
   local hat, scale = b.hats[v].hat, b.hats[v].scale
   hat.kind, scale.kind = "saved", "saved"
   b:give(v.inputs[3], d, w)
-  if b:wants(gain) then b:give(gain, b:emit("mul", w, d, hat), w) end
+  if b:wants(gain) then b:emit("accumulate", 0, d, hat, nil, { to = b:constant(gain, w) }) end
   if b:wants(x) then
     local dhat = b:emit("mul", w, d, b:again(gain, w))
     b:give(x, b:emit("norm_back", w, hat, scale, dhat), w)
@@ -347,6 +349,22 @@ function Builder:give(value, d, width)
   if value.op == "part" then return self:give_part(value, d) end
   local sum = self.sums[value]
   self.sums[value] = sum and self:emit("add", value.width, sum, d) or d
+end
+
+-- Is there a sum of value's gradient that what comes in that width can go on from?
+function Builder:goes_on(value, width) return self.sums[value] and value.width == width end
+
+-- The same with d times another value of the graph.
+function Builder:give_product(value, d, other, width)
+  if not self:wants(value) then return end
+  other = self:again(other, width)
+  if self:goes_on(value, width) then
+    self.sums[value] = self:emit("fma", width, d, other, self.sums[value])
+  elseif is_constant(value) and self:constant(value, width).width == width then
+    self:emit("accumulate", 0, d, other, nil, { to = self:constant(value, width) })
+  else
+    self:give(value, self:emit("mul", width, d, other), width)
+  end
 end
 
 -- d is a part of the gradient of a part; what there is of each waits until the whole takes its turn.
