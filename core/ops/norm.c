@@ -96,6 +96,7 @@ static rnn_status layer_norm_forward(rnn_ctx *ctx, rnni_call *c) {
     rnni_kernel->norm_forward(rows, d, c->args.n[0], rnni_f(x) + r * d, d, hat, scale);
     rnni_kernel->scale_columns(rows, d, rnni_f(c->in[1]), hat, bias ? rnni_f(bias) : NULL, to);
   }
+  if (keep) rnni_clear_padding(rnni_f(c->scratch[HAT]), x);
   return RNN_OK;
 }
 
