@@ -103,9 +103,11 @@ static rnn_status layer_norm_forward(rnn_ctx *ctx, rnni_call *c) {
 static rnn_status layer_norm_backward(rnn_ctx *ctx, rnni_call *c) {
   const rnn_tensor *dy = c->dout[0];
   int64_t d = dy->dims[dy->ndim - 1], all = d ? dy->count / d : 0, done = 0;
-  real *dx;
+  real *room;
   rnn_status status = RNN_OK;
-  RNNI_TRY(rnni_array(ctx, NORM_ROWS * d, sizeof *dx, &dx));
+  for (int i = 1; i < c->nin; i++)
+    if (c->wants[i] && c->raw[i]) memset(c->din[i]->data, 0, (size_t)d * sizeof(real));
+  RNNI_TRY(rnni_array(ctx, NORM_ROWS * d, sizeof *room, &room));
   for (int64_t r = 0; r < all; r += NORM_ROWS) {
     int64_t rows = RNNI_MIN(NORM_ROWS, all - r);
     const real *from = rnni_f(dy) + r * d, *hat = c->scratch[HAT] ? rnni_f(c->scratch[HAT]) + r * d : NULL;
@@ -113,18 +115,19 @@ static rnn_status layer_norm_backward(rnn_ctx *ctx, rnni_call *c) {
     if (c->nin > 2 && c->wants[2]) rnni_kernel->sum_columns(rows, d, from, d, NULL, 0, rnni_f(c->din[2]));
     if (c->wants[1]) rnni_kernel->sum_columns(rows, d, from, d, hat, d, rnni_f(c->din[1]));
     if (!c->wants[0]) continue;
+    real *to = rnni_f(c->din[0]) + r * d, *dx = c->raw[0] ? to : room;
     rnni_kernel->norm_backward(rows, d, from, d, rnni_f(c->in[1]), hat, rnni_f(c->scratch[SCALE]) + r, dx);
-    rnni_add(rnni_f(c->din[0]) + r * d, dx, rows * d);
+    if (dx != to) rnni_add(to, dx, rows * d);
   }
 done:
-  rnni_free(ctx, dx);
+  rnni_free(ctx, room);
   return status;
 }
 const rnn_op rnni_op_layer_norm = {.name = "layer_norm", .args = "TT?Tn", .doc = "(x, gain, bias, eps). Normalised over the last axis (Ba et al. 2016): x (..., D), gain and bias (D); bias may be nil."
                                " Errors: gain or bias that are not (D).",
                                    .shape = layer_norm_shape, .forward = layer_norm_forward,
                                    .backward = layer_norm_backward, .saves = RNNI_SAVE_IN1,
-                                   .lengths = RNNI_LENGTHS_KEEP, .adds_steps = true};
+                                   .lengths = RNNI_LENGTHS_KEEP, .adds_steps = true, .fills = true};
 
 /* ---- batch norm over the last axis's features (Ioffe and Szegedy 2015), statistics over all valid rows ---- */
 
