@@ -209,9 +209,8 @@ static piece part_of_row(const piece *q, int64_t n, int64_t width) {
 
 /* What is not finite there becomes 0: a gradient of 0 times that would be NaN. */
 static void make_finite(const loop *j, int id, int64_t t, int64_t n, const piece *q) {
-  int64_t w = j->p->values[id].width;
-  piece row = part_of_row(q, n, w);
-  real *x = j->at[id].base + t * j->at[id].step + n * w;
+  piece row = part_of_row(q, n, j->p->values[id].width);
+  real *x = locate(j, id, t, &row, NULL) - row.c0;
   for (int64_t k = row.c0; k < row.c1; k++)
     if (!isfinite(x[k])) x[k] = 0;
 }
@@ -226,7 +225,7 @@ static void carry(const loop *j, int64_t t, const piece *q) {
       copy_row(j->state[k].all + after(j, t) * j->N * w, j->state[k].all + before(j, t) * j->N * w, n, w, &row);
     }
     for (int i = 0; i < j->p->count; i++)
-      if (j->p->values[i].kind == RNN_SAVED) make_finite(j, i, t, n, q);
+      if (j->code->writes[i] && j->p->values[rnni_whole(j->p->values, i)].kind == RNN_SAVED) make_finite(j, i, t, n, q);
   }
 }
 

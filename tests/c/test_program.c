@@ -432,19 +432,22 @@ static const char sound[] =
     "value d_product 0 3\n"        /* 15 */
     "value temporary 0 6\n"        /* 16 */
     "value temporary 0 3\n"        /* 17 */
+    "value part 16 3\n"            /* 18 */
+    "value part 16 3 0 0 3\n"      /* 19 */
+    "value part 16 3 0 0 2\n"      /* 20 */
     "forward product 6 1 3 2\n"
     "forward add 5 4 6\n"
     "forward row_sum 14 5\n"
-    "forward place 16 5 0 0 0 0 0\n"
-    "forward place 16 6 0 0 0 0 3 1\n"
-    "forward part 17 16 0 0 0 0 2\n"
+    "forward copy 18 5\n"
+    "forward copy 19 6\n"
+    "forward copy 17 20\n"
     "forward tanh 7 5\n"
     "backward tanh_back 6 7 8\n"
     "backward add 10 6 9\n"
     "backward copy 15 10\n"
     "backward accumulate 2 10\n"
     "backward tanh_slope 17 5 7 10 \n"
-    "backward product 11 15 12 0 0 0 0 0 1\n"
+    "backward product 11 15 12 0 0 0 0 1\n"
     "product 1 3 15 0\n"
     "result 7 1\nresult 5 0\n"
     "watched 5 tanh 0\n";
@@ -515,29 +518,29 @@ static const fault faults[] = {
     {"backward copy 15 10", "backward copy 7 10", "program: instruction 3 (copy): writes what is not its own"},
     {"backward copy 15 10", "backward copy 8 10", "program: instruction 3 (copy): writes what is not its own"},
     {"forward tanh 7 5", "forward tanh 6 5", "program: instruction 7 (tanh): writes what is there already"},
-    {"forward place 16 5 0 0 0 0 0", "forward place 16 5 0 0 0 0 0 1", "program: instruction 4 (place): goes on from what nobody has written"},
-    {"forward tanh 7 5", "forward product 7 5 3 0 0 0 0 1", "program: instruction 7 (product): goes on from what nobody has written"},
-    {"forward place 16 6 0 0 0 0 3 1", "forward place 16 16 0 0 0 0 0 1", "program: instruction 5 (place): reads what it writes"},
+    {"forward product 6 1 3 2", "forward product 6 1 3 2 0 0 1", "program: instruction 1 (product): goes on from what nobody has written"},
+    {"forward copy 18 5", "forward copy 20 5", "program: instruction 5 (copy): writes what is there already"},
+    {"forward copy 19 6", "forward tanh 14 14", "program: instruction 5 (tanh): reads what it writes"},
+    {"forward tanh 7 5", "forward product 7 5 3 0 0 0 1", "program: instruction 7 (product): goes on from what nobody has written"},
     {"forward tanh 7 5", "forward tanh 7 16", "program: instruction 7 (tanh): the widths of its values do not fit"},
     {"forward tanh 7 5", "forward add 7 5 16", "program: instruction 7 (add): the widths of its values do not fit"},
     {"forward tanh 7 5", "forward where 7 5 5 14", "program: instruction 7 (where): the widths of its values do not fit"},
     {"forward tanh 7 5", "forward softmax 7 16", "program: instruction 7 (softmax): the widths of its values do not fit"},
-    {"forward tanh 7 5", "forward norm 7 16", "program: instruction 7 (norm): the widths of its values do not fit"},
+    {"forward tanh 7 5", "forward norm 7 16 14", "program: instruction 7 (norm): the widths of its values do not fit"},
     {"forward tanh 7 5", "forward norm_back 7 5 5 16", "program: instruction 7 (norm_back): the widths of its values do not fit"},
     {"forward tanh 7 5", "forward expand 7 5", "program: instruction 7 (expand): the widths of its values do not fit"},
     {"forward tanh 7 5", "forward row_max 7 5", "program: instruction 7 (row_max): the widths of its values do not fit"},
     {"forward tanh 7 5", "forward product 7 16 3", "program: instruction 7 (product): the widths of its values do not fit"},
     {"forward tanh 7 5", "forward product 7 5 3 14", "program: instruction 7 (product): the widths of its values do not fit"},
     {"forward product 6 1 3 2", "forward product 6 1 3 13", "program: instruction 1 (product): the widths of its values do not fit"},
-    {"forward part 17 16 0 0 0 0 2", "forward part 17 16 0 0 0 0 4", "program: instruction 6 (part): the widths of its values do not fit"},
-    {"forward part 17 16 0 0 0 0 2", "forward part 17 16 0 0 0 0 -1", "program: instruction 6 (part): the widths of its values do not fit"},
-    {"forward place 16 6 0 0 0 0 3 1", "forward place 16 6 0 0 0 0 4 1", "program: instruction 5 (place): the widths of its values do not fit"},
-    {"forward place 16 6 0 0 0 0 3 1", "forward place 16 6 0 0 0 0 -1 1", "program: instruction 5 (place): the widths of its values do not fit"},
+    {"value part 16 3 0 0 2", "value part 16 3 0 0 4", "program: value 20 is impossible"},
+    {"value part 16 3 0 0 2", "value part 16 3 0 0 -1", "program: value 20 is impossible"},
+    {"value part 16 3 0 0 2", "value part 18 3", "program: value 20 is impossible"},
     {"backward accumulate 2 10", "backward accumulate 2 14", "program: instruction 4 (accumulate): reads what nobody has written"},
     {"forward tanh 7 5", "forward softmax 7 2", "program: instruction 7 (softmax): takes no constant row"},
     {"forward tanh 7 5", "forward product 7 2 3", "program: instruction 7 (product): takes no constant row"},
     {"forward tanh 7 5", "forward softmax 7 13", "program: instruction 7 (softmax): takes no constant row"},
-    {"forward tanh 7 5", "forward product 7 5 3 0 0 0 0 0 1",
+    {"forward tanh 7 5", "forward product 7 5 3 0 0 0 0 1",
      "program: instruction 7 (product): takes a matrix both as it is and turned; give it twice"},
     {"forward tanh 7 5", "", "program: state 1 is not written"},
     {"value before 1 3", "value before 1 4", "program: instruction 1 (product): the widths of its values do not fit"},
@@ -550,7 +553,7 @@ static const fault faults[] = {
     {"value d_result 2 3", "value d_result 1 3", "program: result 1 has no such gradient"},
     {"value d_result 2 3", "value d_result 2 4", "program: result 2 has no such gradient"},
     {"backward copy 15 10", "", "program: instruction 5 (product): reads what nobody has written"},
-    {"backward product 11 15 12 0 0 0 0 0 1", "", "program: gradient 11 is not written"},
+    {"backward product 11 15 12 0 0 0 0 1", "", "program: gradient 11 is not written"},
     {"", "value d_product 0 3", "program: gradient 18 is not written"},
     {"value d_before 1 3", "value temporary 1 3", "program: state 1 has no gradient"},
     {"product 1 3 15 0", "product 0 3 15 0", "program: product 1 has no such values"},
