@@ -92,7 +92,7 @@ static rnn_status set_up(machine *m, options o) {
   for (int i = 0; i < m->args.nt - 1; i++) {
     int64_t dims[2];
     if (parsed_shape(t, i, o.T, o.N, dims) < 0) continue;
-    if (dims[0] < 0 || dims[1] < 0 || dims[0] * dims[1] > 1 << 20) return RNN_ENOMEM;
+    if (dims[0] < 0 || dims[1] < 0 || dims[0] * dims[1] > 1 << 21) return RNN_ENOMEM;
     rnn_status status = random_floats(2, dims, &m->in[i]);
     if (status == RNN_OK && i < t->inputs && m->p.given[i]) status = rnn_tensor_fill(ctx, m->in[i], m->p.numbers[i]);
     if (status == RNN_OK) status = rnn_tensor_set_requires_grad(ctx, m->in[i], has_gradient(m, i));
@@ -472,13 +472,13 @@ static const fault faults[] = {
     {"value matrix 2 3 3", "value matrix 2 3 0", "program: value 3 is impossible"},
     {"value stream 3 3", "value stream 5 3", "program: value 4 is impossible"},
     {"value d_result 2 3", "value d_result 3 3", "program: value 9 is impossible"},
-    {"", "value before 1 3", "program: value 18 is there twice"},
-    {"", "value after 1 3", "program: value 18 is there twice"},
-    {"", "value d_after 1 3", "program: value 18 is there twice"},
-    {"", "value d_before 1 3", "program: value 18 is there twice"},
-    {"", "value stream 3 3", "program: value 18 is there twice"},
-    {"", "value d_stream 3 3", "program: value 18 is there twice"},
-    {"", "value d_result 2 3", "program: value 18 is there twice"},
+    {"", "value before 1 3", "program: value 21 is there twice"},
+    {"", "value after 1 3", "program: value 21 is there twice"},
+    {"", "value d_after 1 3", "program: value 21 is there twice"},
+    {"", "value d_before 1 3", "program: value 21 is there twice"},
+    {"", "value stream 3 3", "program: value 21 is there twice"},
+    {"", "value d_stream 3 3", "program: value 21 is there twice"},
+    {"", "value d_result 2 3", "program: value 21 is there twice"},
     {"", "value d_stream 1 3", "program: input 1 is no stream of that width"},
     {"value d_stream 3 3", "value d_stream 3 4", "program: input 3 is no stream of that width"},
     {"forward tanh 7 5", "forward", "program: instruction 7 (no name): it has no name"},
@@ -489,9 +489,9 @@ static const fault faults[] = {
     {"forward tanh 7 5", "forward a_name_of_forty_letters_or_even_more_slope 7 5 5 5",
      "program: instruction 7 (a_name_of_forty_letters_or_even_more_slope): there is no such instruction"},
     {"forward tanh 7 5", "forward tanh 7", "program: instruction 7 (tanh): there is no such value"},
-    {"forward tanh 7 5", "forward tanh 7 18", "program: instruction 7 (tanh): there is no such value"},
+    {"forward tanh 7 5", "forward tanh 7 21", "program: instruction 7 (tanh): there is no such value"},
     {"forward tanh 7 5", "forward tanh 0 5", "program: instruction 7 (tanh): there is no such value"},
-    {"forward tanh 7 5", "forward tanh 18 5", "program: instruction 7 (tanh): there is no such value"},
+    {"forward tanh 7 5", "forward tanh 22 5", "program: instruction 7 (tanh): there is no such value"},
     {"forward tanh 7 5", "forward add 7 5", "program: instruction 7 (add): there is no such value"},
     {"forward tanh 7 5", "forward where 7 5 5", "program: instruction 7 (where): there is no such value"},
     {"forward tanh 7 5", "forward tanh 7 3", "program: instruction 7 (tanh): a matrix is for products"},
@@ -554,7 +554,7 @@ static const fault faults[] = {
     {"value d_result 2 3", "value d_result 2 4", "program: result 2 has no such gradient"},
     {"backward copy 15 10", "", "program: instruction 5 (product): reads what nobody has written"},
     {"backward product 11 15 12 0 0 0 0 1", "", "program: gradient 11 is not written"},
-    {"", "value d_product 0 3", "program: gradient 18 is not written"},
+    {"", "value d_product 0 3", "program: gradient 21 is not written"},
     {"value d_before 1 3", "value temporary 1 3", "program: state 1 has no gradient"},
     {"product 1 3 15 0", "product 0 3 15 0", "program: product 1 has no such values"},
     {"product 1 3 15 0", "product 1 18 15 0", "program: product 1 has no such values"},
