@@ -92,7 +92,7 @@ static rnn_status set_up(machine *m, options o) {
   for (int i = 0; i < m->args.nt - 1; i++) {
     int64_t dims[2];
     if (parsed_shape(t, i, o.T, o.N, dims) < 0) continue;
-    if (dims[0] < 0 || dims[1] < 0 || dims[0] * dims[1] > 1 << 21) return RNN_ENOMEM;
+    if (dims[0] < 0 || dims[1] < 0 || dims[0] * dims[1] > 1 << 22) return RNN_ENOMEM;
     rnn_status status = random_floats(2, dims, &m->in[i]);
     if (status == RNN_OK && i < t->inputs && m->p.given[i]) status = rnn_tensor_fill(ctx, m->in[i], m->p.numbers[i]);
     if (status == RNN_OK) status = rnn_tensor_set_requires_grad(ctx, m->in[i], has_gradient(m, i));
@@ -549,7 +549,7 @@ static const fault faults[] = {
     {"result 5 0", "result 6 0", "program: result 2 is not kept"},
     {"result 5 0", "result 2 0", "program: result 2 is not kept"},
     {"result 5 0", "result 0 0", "program: result 2 is not kept"},
-    {"result 5 0", "result 18 0", "program: result 2 is not kept"},
+    {"result 5 0", "result 21 0", "program: result 2 is not kept"},
     {"value d_result 2 3", "value d_result 1 3", "program: result 1 has no such gradient"},
     {"value d_result 2 3", "value d_result 2 4", "program: result 2 has no such gradient"},
     {"backward copy 15 10", "", "program: instruction 5 (product): reads what nobody has written"},
@@ -557,8 +557,8 @@ static const fault faults[] = {
     {"", "value d_product 0 3", "program: gradient 21 is not written"},
     {"value d_before 1 3", "value temporary 1 3", "program: state 1 has no gradient"},
     {"product 1 3 15 0", "product 0 3 15 0", "program: product 1 has no such values"},
-    {"product 1 3 15 0", "product 1 18 15 0", "program: product 1 has no such values"},
-    {"product 1 3 15 0", "product 1 3 18 0", "program: product 1 has no such values"},
+    {"product 1 3 15 0", "product 1 21 15 0", "program: product 1 has no such values"},
+    {"product 1 3 15 0", "product 1 3 21 0", "program: product 1 has no such values"},
     {"product 1 3 15 0", "product 6 3 15 0", "program: product 1 does not fit its values"},
     {"product 1 3 15 0", "product 1 2 15 0", "program: product 1 does not fit its values"},
     {"product 1 3 15 0", "product 1 3 8 0", "program: product 1 does not fit its values"},
@@ -566,7 +566,7 @@ static const fault faults[] = {
     {"watched 5 tanh 0", "watched 0 tanh 0", "program: watched value 1 is not saved"},
     {"watched 5 tanh 0", "watched 5 9999 0", "program: watched value 1 is not saved"},
     {"flow 10", "flow 8", "program: the flow is no gradient as wide as the first state"},
-    {"flow 10", "flow 18", "program: the flow is no gradient as wide as the first state"},
+    {"flow 10", "flow 21", "program: the flow is no gradient as wide as the first state"},
 };
 
 static void edited(const char *text, const char *line, const char *instead, char *out, size_t size) {
@@ -602,10 +602,10 @@ static void every_fault_has_its_message(void **state) {
 static void nothing_is_read_that_nobody_wrote(void **state) {
   (void)state;
   static const fault unwritten[] = {
-      {"backward add 10 6 9", "backward add 10 18 9", "program: instruction 2 (add): reads what nobody has written"},
-      {"product 1 3 15 0", "product 18 3 15 0", "program: product 1 does not fit its values"},
-      {"watched 5 tanh 0", "watched 18 tanh 0", "program: watched value 1 is not saved"},
-      {"result 5 0", "result 18 0", "program: result 2 is not kept"},
+      {"backward add 10 6 9", "backward add 10 21 9", "program: instruction 2 (add): reads what nobody has written"},
+      {"product 1 3 15 0", "product 21 3 15 0", "program: product 1 does not fit its values"},
+      {"watched 5 tanh 0", "watched 21 tanh 0", "program: watched value 1 is not saved"},
+      {"result 5 0", "result 21 0", "program: result 2 is not kept"},
   };
   static machine m;
   char text[1 << 12], more[1 << 12];
