@@ -387,7 +387,7 @@ describe("layer:explain", function()
       text_of(cells.GRU(2, 3)))
     local text = text_of(cells.QRNN(2, 3))
     assert.matches("state 2 needs no loop: it is x of the step before", text)
-    assert.matches("in the loop, step by step\n    one pass over 3 features: mul, add\n", text)
+    assert.matches("in the loop, step by step\n    one pass over 3 features: sigmoid, mul, sub, tanh, mul, add\n", text)
     assert.is_nil(text:find "inside_spec") -- the lines are the library's
   end)
 

@@ -191,8 +191,9 @@ end
 -- ---- classes ----
 
 --- formula.classify(graph, shifts): each value gets class "before", "loop" or "behind". With shifts, a state whose
---- new value needs no state is a shifted sequence, and leaves the loop.
-function formula.classify(graph, shifts)
+--- new value needs no state is a shifted sequence, and leaves the loop. takes(value): can the loop compute it, element
+--- by element?
+function formula.classify(graph, shifts, takes)
   local known = {} -- states whose values of all steps are known before the loop
   local function needs_state(value, memo)
     if value.kind == "state" then return not known[value] end
@@ -240,6 +241,22 @@ function formula.classify(graph, shifts)
     local dependent = needs_state(value, memo)
     value.class = not dependent and "before" or feeds[value] and "loop" or "behind"
     if value.kind == "state" then value.class = "loop" end
+  end
+  -- What goes element by element from parts into the loop alone, the loop computes: it reads parts where they lie.
+  local from_part, outside = {}, {}
+  for _, value in ipairs(list) do
+    for _, input in ipairs(takes(value) and value.inputs or {}) do
+      from_part[value] = from_part[value] or (input and (input.op == "part" or from_part[input]))
+    end
+  end
+  for _, root in ipairs(roots_of(graph)) do outside[root] = true end
+  for state in pairs(known) do outside[graph.new[known[state]]] = true end
+  for i = #list, 1, -1 do
+    local value = list[i]
+    if value.class == "before" and from_part[value] and not outside[value] then value.class = "loop" end
+    for _, input in ipairs(value.class ~= "loop" and value.inputs or {}) do
+      if input then outside[input] = true end
+    end
   end
   return graph
 end

@@ -20,7 +20,7 @@ function plan.make(about)
   if about.masks then formula.drop(graph) end
   if about.zoneout then formula.zoneout(graph, about.zoneout) end
   formula.parts(graph)
-  formula.classify(graph, about.shifts)
+  formula.classify(graph, about.shifts, program.takes)
   local made = { graph = graph, trace = about.trace, any = false, inputs = {} } -- any: is there a loop at all?
   for k in ipairs(graph.new) do made.any = made.any or not graph.shifted[k] end
   if made.any then made.loop, made.why = program.build(graph, about) end

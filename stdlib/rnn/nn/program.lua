@@ -324,6 +324,11 @@ for name in ([[eq ne lt le gt ge logical_and logical_or logical_xor logical_not 
   backward[name] = false
 end
 
+--- program.takes(value): is there an instruction for it, element by element, and a way back?
+function program.takes(value)
+  return value.each and not lacking[value.op] and backward[value.op] ~= nil
+end
+
 -- ---- gradients: who wants one, and adding up ----
 
 function Builder:wants(value) return value and self.needs[value] end
