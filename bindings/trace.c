@@ -301,7 +301,6 @@ static const rnn_instruction *read_code(lua_State *L, const char *name, int *cou
     to->in[0] = (int)field(L, "a", 0) - 1;
     to->in[1] = (int)field(L, "b", 0) - 1;
     to->in[2] = (int)field(L, "c", 0) - 1;
-    to->from = field(L, "from", 0);
     to->add = flag(L, "add");
     to->turned = flag(L, "turned");
     static const char *const numbers[] = {"p", "q"};
@@ -318,15 +317,15 @@ static const rnn_instruction *read_code(lua_State *L, const char *name, int *cou
 /*--- rnn.program(text) -> program
 ---
 --- Compiles what rnn.scan runs. text has counts inputs, states; flow, the value that a watch takes for the gradient of the
---- first state; values, a list of { kind, index, width, rows, form };
---- forward and backward, lists of instructions { op, to, a, b, c, p, q, from, add, turned } on values by their number;
+--- first state; values, a list of { kind, index, width, rows, form, from };
+--- forward and backward, lists of instructions { op, to, a, b, c, p, q, add, turned } on values by their number;
 --- products, { left, matrix, gradient, turned } each; results, { value, batch } each; watched, { value, activation, gate } each. See core/rnn.h.
 --- Errors: what would reach outside of a value or read one that nobody wrote.
 ---@param text table
 ---@return userdata */
 static int lrnn_program(lua_State *L) {
   static const char *const kinds[] = {"stream", "constant", "matrix", "before", "after", "saved", "temporary",
-                                      "d_after", "d_before", "d_result", "d_stream", "d_product", NULL};
+                                      "d_after", "d_before", "d_result", "d_stream", "d_product", "part", NULL};
   static const char *const forms[] = {"number", "row", "samples", NULL};
   static const char *const functions[] = {"tanh", "relu", "sigmoid", "hard_sigmoid", "softsign", NULL};
   lua_settop(L, 1);
@@ -340,7 +339,7 @@ static int lrnn_program(lua_State *L) {
   for (int i = 0; i < t.value_count; i++) {
     entry(L, i, "values");
     values[i] = (rnn_value){.kind = (rnn_value_kind)choice(L, "kind", kinds, false), .index = (int)field(L, "index", 1) - 1,
-                            .width = field(L, "width", 0), .rows = field(L, "rows", 0),
+                            .width = field(L, "width", 0), .rows = field(L, "rows", 0), .from = field(L, "from", 0),
                             .form = (rnn_constant_form)choice(L, "form", forms, true)};
     lua_pop(L, 1);
   }

@@ -394,25 +394,26 @@ typedef enum rnn_value_kind {
   RNN_D_BEFORE,
   RNN_D_RESULT,  /* given, of a result that is no state after a step: those are in D_AFTER */
   RNN_D_STREAM,  /* to be written */
-  RNN_D_PRODUCT  /* to be written: of the result of a product, from which that of its matrix is made */
+  RNN_D_PRODUCT, /* to be written: of the result of a product, from which that of its matrix is made */
+  RNN_PART       /* columns from .. of another value that has rows and is no part: read and written where they lie */
 } rnn_value_kind;
 
 typedef enum rnn_constant_form { RNN_NUMBER, RNN_ROW, RNN_SAMPLES } rnn_constant_form;
 
 typedef struct rnn_value {
   rnn_value_kind kind;
-  int index; /* from 0: of the input, the state, the result */
-  int64_t width, rows;
+  int index; /* from 0: of the input, the state, the result, the value */
+  int64_t width, rows, from;
   rnn_constant_form form;
 } rnn_value;
 
 /* name: an op that is element by element (add, tanh ...), "tanh_slope" (x, y, d) and the like for d times its slope, or copy,
-   accumulate, product, part, place, expand, row_sum, row_mean, row_max, row_min, softmax, softmax_back, norm, norm_back. */
+   accumulate (one value, or the product of two), product, expand, row_sum, row_mean, row_max, row_min, softmax, softmax_back, norm, which writes its second
+   value, too, (N, 1): 1 / the standard deviation, and norm_back (result, that, gradient). */
 typedef struct rnn_instruction {
   const char *name;
   int to, in[3]; /* values, from 0; -1: none */
   double numbers[2];
-  int64_t from; /* part, place: the first column, from 0 */
   bool add;     /* product: go on from what is there */
   bool turned;  /* product: x W instead of x W' */
 } rnn_instruction;

@@ -518,7 +518,7 @@ static void norm_forward(int64_t rows, int64_t n, double eps, const real *x, ptr
 
 static void scale_columns(int64_t rows, int64_t n, const real *gain, const real *x, const real *bias, real *y) {
   for (int64_t r = 0; r < rows; r++, x += n, y += n) {
-#define BODY(GET, PUT) PUT(y + u, GET(gain + u) * GET(x + u) + GET(bias + u));
+#define BODY(GET, PUT) PUT(y + u, bias ? GET(gain + u) * GET(x + u) + GET(bias + u) : GET(gain + u) * GET(x + u));
     FOR_UNITS(n, BODY);
 #undef BODY
   }

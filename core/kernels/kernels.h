@@ -124,7 +124,7 @@ typedef struct rnni_kernels {
   void (*norm_backward)(int64_t rows, int64_t n, const rnn_real *dy, ptrdiff_t lddy, const rnn_real *gain,
                         const rnn_real *hat, const rnn_real *scale, rnn_real *dx);
 
-  /* y = gain x + bias for rows of n. */
+  /* y = gain x + bias for rows of n. bias may be NULL. */
   void (*scale_columns)(int64_t rows, int64_t n, const rnn_real *gain, const rnn_real *x, const rnn_real *bias, rnn_real *y);
   /* sums (n) += over rows of a, or of a b. b may be NULL. */
   void (*sum_columns)(int64_t rows, int64_t n, const rnn_real *a, ptrdiff_t lda, const rnn_real *b, ptrdiff_t ldb,

@@ -150,10 +150,11 @@ static rnn_status linear_backward(rnn_ctx *ctx, rnni_call *c) {
   int64_t n = w->dims[0], k = w->dims[1], m = 1;
   for (int i = 0; i < x->ndim - 1; i++) m *= x->dims[i];
   const real *dy = rnni_f(c->dout[0]);
-  if (c->wants[0]) RNNI_TRY(rnni_gemm(ctx, m, k, n, dy, n, 1, rnni_f(w), k, 1, NULL, rnni_f(c->din[0]), k, true));
-  if (c->wants[1]) RNNI_TRY(rnni_gemm(ctx, n, k, m, dy, 1, n, rnni_f(x), k, 1, NULL, rnni_f(c->din[1]), k, true));
+  if (c->wants[0]) RNNI_TRY(rnni_gemm(ctx, m, k, n, dy, n, 1, rnni_f(w), k, 1, NULL, rnni_f(c->din[0]), k, !c->raw[0]));
+  if (c->wants[1]) RNNI_TRY(rnni_gemm(ctx, n, k, m, dy, 1, n, rnni_f(x), k, 1, NULL, rnni_f(c->din[1]), k, !c->raw[1]));
   int64_t done = 0;
   if (c->nin < 3 || !c->in[2] || !c->wants[2]) return RNN_OK;
+  if (c->raw[2]) RNNI_TRY(rnni_copy(ctx, c->din[2]->data, NULL, (size_t)c->din[2]->count * sizeof(real)));
   if (goes_on(c)) return rnni_add_tensor(ctx, c->din[2], c->dout[0]);
   for (int64_t i = 0; i < m; i++) {
     RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW + n));
@@ -167,4 +168,4 @@ const rnn_op rnni_op_linear = {.name = "linear", .args = "TT?T",
                                " Errors: an x whose last axis is not in, a bias that is neither.",
                                .shape = linear_shape, .forward = linear_forward, .backward = linear_backward,
                                .saves = RNNI_SAVE_IN0 | RNNI_SAVE_IN1, .lengths = RNNI_LENGTHS_KEEP,
-                               .adds_steps = true};
+                               .adds_steps = true, .fills = true};

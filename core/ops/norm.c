@@ -49,8 +49,9 @@ static rnn_status need_features(rnn_ctx *ctx, rnni_call *c, int first, int last)
   if (x->ndim < 1) return rnni_fail(ctx, RNN_ESHAPE, "%s: a scalar has no features", c->op->name);
   if (x->ndim < 3) RNNI_TRY(rnni_need_no_lengths(ctx, c, 0));
   int64_t d = x->dims[x->ndim - 1];
-  for (int i = first; i <= last; i++) {
+  for (int i = first; i <= last && i < c->nin; i++) {
     const rnn_tensor *p = c->in[i];
+    if (!p) continue; /* an optional one */
     if (p->type != RNN_FLOAT || p->ndim != 1 || p->dims[0] != d)
       return rnni_fail(ctx, RNN_ESHAPE, "%s: argument %d: expected (%lld,) float for input %s, got %s %s", c->op->name,
                        i + 1, (long long)d, RNNI_SHAPE(x), RNNI_SHAPE(p), rnni_type_text(p->type));
@@ -75,50 +76,58 @@ static double inverse_deviation(double variance, double eps) {
 
 #define NORM_ROWS 16 /* at a time */
 
+/* scratch, kept when recorded: what was normalised, as x, and of each row 1 / the deviation. */
+enum { HAT, SCALE };
+
 static rnn_status layer_norm_forward(rnn_ctx *ctx, rnni_call *c) {
-  const rnn_tensor *x = c->in[0];
+  const rnn_tensor *x = c->in[0], *bias = c->nin > 2 ? c->in[2] : NULL;
   int64_t d = x->dims[x->ndim - 1], all = d ? x->count / d : 0, done = 0;
-  save_for_norm(c, true);
+  bool keep = c->keep && c->wants && (c->wants[0] || c->wants[1]);
+  if (c->wants && !c->wants[0]) c->saves &= ~(unsigned)RNNI_SAVE_IN1;
+  if (keep) {
+    RNNI_TRY(rnni_tensor_raw(ctx, RNN_FLOAT, x->ndim, x->dims, &c->scratch[HAT]));
+    RNNI_TRY(rnni_tensor_raw(ctx, RNN_FLOAT, 1, &all, &c->scratch[SCALE]));
+  }
   for (int64_t r = 0; r < all; r += NORM_ROWS) {
     int64_t rows = RNNI_MIN(NORM_ROWS, all - r);
-    real scale[NORM_ROWS], *to = rnni_f(c->out[0]) + r * d;
+    real some[NORM_ROWS], *to = rnni_f(c->out[0]) + r * d;
+    real *hat = keep ? rnni_f(c->scratch[HAT]) + r * d : to, *scale = keep ? rnni_f(c->scratch[SCALE]) + r : some;
     RNNI_TRY(rnni_pace(ctx, &done, rows * (RNNI_ROW + d)));
-    rnni_kernel->norm_forward(rows, d, c->args.n[0], rnni_f(x) + r * d, d, to, scale);
-    rnni_kernel->scale_columns(rows, d, rnni_f(c->in[1]), to, rnni_f(c->in[2]), to);
+    rnni_kernel->norm_forward(rows, d, c->args.n[0], rnni_f(x) + r * d, d, hat, scale);
+    rnni_kernel->scale_columns(rows, d, rnni_f(c->in[1]), hat, bias ? rnni_f(bias) : NULL, to);
   }
+  if (keep) rnni_clear_padding(rnni_f(c->scratch[HAT]), x);
   return RNN_OK;
 }
 
-/* What was normalised is computed again. */
 static rnn_status layer_norm_backward(rnn_ctx *ctx, rnni_call *c) {
-  const rnn_tensor *x = c->in[0];
-  int64_t d = x->dims[x->ndim - 1], all = d ? x->count / d : 0, done = 0;
-  real *hat, *dx;
+  const rnn_tensor *dy = c->dout[0];
+  int64_t d = dy->dims[dy->ndim - 1], all = d ? dy->count / d : 0, done = 0;
+  real *room;
   rnn_status status = RNN_OK;
-  RNNI_TRY(rnni_array(ctx, 2 * NORM_ROWS * d, sizeof *hat, &hat));
-  dx = hat + NORM_ROWS * d;
+  for (int i = 1; i < c->nin; i++)
+    if (c->wants[i] && c->raw[i]) memset(c->din[i]->data, 0, (size_t)d * sizeof(real));
+  RNNI_TRY(rnni_array(ctx, NORM_ROWS * d, sizeof *room, &room));
   for (int64_t r = 0; r < all; r += NORM_ROWS) {
     int64_t rows = RNNI_MIN(NORM_ROWS, all - r);
-    const real *dy = rnni_f(c->dout[0]) + r * d;
-    real scale[NORM_ROWS];
+    const real *from = rnni_f(dy) + r * d, *hat = c->scratch[HAT] ? rnni_f(c->scratch[HAT]) + r * d : NULL;
     RNNI_GOTO(rnni_pace(ctx, &done, rows * (RNNI_ROW + d)));
-    if (c->wants[2]) rnni_kernel->sum_columns(rows, d, dy, d, NULL, 0, rnni_f(c->din[2]));
-    if (!c->wants[0] && !c->wants[1]) continue;
-    rnni_kernel->norm_forward(rows, d, c->args.n[0], rnni_f(x) + r * d, d, hat, scale);
-    if (c->wants[1]) rnni_kernel->sum_columns(rows, d, dy, d, hat, d, rnni_f(c->din[1]));
+    if (c->nin > 2 && c->wants[2]) rnni_kernel->sum_columns(rows, d, from, d, NULL, 0, rnni_f(c->din[2]));
+    if (c->wants[1]) rnni_kernel->sum_columns(rows, d, from, d, hat, d, rnni_f(c->din[1]));
     if (!c->wants[0]) continue;
-    rnni_kernel->norm_backward(rows, d, dy, d, rnni_f(c->in[1]), hat, scale, dx);
-    rnni_add(rnni_f(c->din[0]) + r * d, dx, rows * d);
+    real *to = rnni_f(c->din[0]) + r * d, *dx = c->raw[0] ? to : room;
+    rnni_kernel->norm_backward(rows, d, from, d, rnni_f(c->in[1]), hat, rnni_f(c->scratch[SCALE]) + r, dx);
+    if (dx != to) rnni_add(to, dx, rows * d);
   }
 done:
-  rnni_free(ctx, hat);
+  rnni_free(ctx, room);
   return status;
 }
-const rnn_op rnni_op_layer_norm = {.name = "layer_norm", .args = "TTTn", .doc = "(x, gain, bias, eps). Normalised over the last axis (Ba et al. 2016): x (..., D), gain and bias (D)."
+const rnn_op rnni_op_layer_norm = {.name = "layer_norm", .args = "TT?Tn", .doc = "(x, gain, bias, eps). Normalised over the last axis (Ba et al. 2016): x (..., D), gain and bias (D); bias may be nil."
                                " Errors: gain or bias that are not (D).",
                                    .shape = layer_norm_shape, .forward = layer_norm_forward,
-                                   .backward = layer_norm_backward, .saves = RNNI_SAVE_IN0 | RNNI_SAVE_IN1,
-                                   .lengths = RNNI_LENGTHS_KEEP, .adds_steps = true};
+                                   .backward = layer_norm_backward, .saves = RNNI_SAVE_IN1,
+                                   .lengths = RNNI_LENGTHS_KEEP, .adds_steps = true, .fills = true};
 
 /* ---- batch norm over the last axis's features (Ioffe and Szegedy 2015), statistics over all valid rows ---- */
 

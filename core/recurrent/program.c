@@ -19,11 +19,10 @@ static const struct {
     {"where", RNNI_DO_WHERE, 3, 0},             {"fma", RNNI_DO_FMA, 3, 0},
     {"copy", RNNI_DO_COPY, 1, 0},
     {"accumulate", RNNI_DO_ACCUMULATE, 1, 0},   {"product", RNNI_DO_PRODUCT, 2, 0},
-    {"part", RNNI_DO_PART, 1, 0},               {"place", RNNI_DO_PLACE, 1, 0},
     {"expand", RNNI_DO_EXPAND, 1, 0},           {"row_sum", RNNI_DO_ROW_SUM, 1, 0},
     {"row_mean", RNNI_DO_ROW_SUM, 1, 1},        {"row_max", RNNI_DO_ROW_MAX, 1, 0},
     {"row_min", RNNI_DO_ROW_MAX, 1, 1},         {"softmax", RNNI_DO_SOFTMAX, 1, 0},
-    {"softmax_back", RNNI_DO_SOFTMAX_BACK, 2, 0}, {"norm", RNNI_DO_NORM, 1, 0},
+    {"softmax_back", RNNI_DO_SOFTMAX_BACK, 2, 0}, {"norm", RNNI_DO_NORM, 2, 0},
     {"norm_back", RNNI_DO_NORM_BACK, 3, 0},
 };
 
@@ -47,8 +46,8 @@ static const rnn_op *find_op(const char *name, bool *slope) {
 }
 
 static rnn_status decode(rnn_ctx *ctx, int at, const rnn_instruction *from, rnni_instruction *to) {
-  *to = (rnni_instruction){.to = from->to, .in = {from->in[0], from->in[1], from->in[2]}, .from = from->from,
-                           .add = from->add, .numbers = {from->numbers[0], from->numbers[1]}};
+  *to = (rnni_instruction){.to = from->to, .in = {from->in[0], from->in[1], from->in[2]}, .add = from->add,
+                           .numbers = {from->numbers[0], from->numbers[1]}};
   if (!from->name) return bad(ctx, at, from, "it has no name");
   for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
     if (strcmp(names[k].name, from->name) != 0) continue;
@@ -57,6 +56,7 @@ static rnn_status decode(rnn_ctx *ctx, int at, const rnn_instruction *from, rnni
     if (to->kind == RNNI_DO_PAIR) to->pair = (rnni_pair)names[k].detail;
     if (to->kind == RNNI_DO_ROW_SUM || to->kind == RNNI_DO_ROW_MAX) to->numbers[0] = names[k].detail;
     if (to->kind == RNNI_DO_PRODUCT && from->in[2] >= 0) to->inputs = 3;
+    if (to->kind == RNNI_DO_ACCUMULATE && from->in[1] >= 0) to->inputs = 2;
     return RNN_OK;
   }
   bool slope;
@@ -71,12 +71,29 @@ typedef struct checker {
   rnn_ctx *ctx;
   const rnn_program *p;
   const rnn_program_text *text;
+  rnni_code *code;
   bool backward;
-  bool *written; /* of each value: may it be read? */
+  bool *written; /* of each value: has it been written as such? */
 } checker;
 
+/* Which columns two values share; from: as for parts of the same whole. */
+static int64_t shared(const rnn_value *values, int x, int y) {
+  if (rnni_whole(values, x) != rnni_whole(values, y)) return 0;
+  const rnn_value *a = &values[x], *b = &values[y];
+  int64_t first = a->kind == RNN_PART ? a->from : 0, second = b->kind == RNN_PART ? b->from : 0;
+  return RNNI_MAX(0, RNNI_MIN(first + a->width, second + b->width) - RNNI_MAX(first, second));
+}
+
+/* How many columns of a value have been written: no two values that are marked share any. */
+static int64_t columns_written(const checker *q, int id) {
+  int64_t count = 0;
+  for (int i = 0; i < q->p->count; i++)
+    if (q->written[i]) count += shared(q->p->values, id, i);
+  return count;
+}
+
 static bool may_write(const checker *q, int id) {
-  rnn_value_kind k = q->p->values[id].kind;
+  rnn_value_kind k = q->p->values[rnni_whole(q->p->values, id)].kind;
   if (k == RNN_TEMPORARY) return true;
   return q->backward ? k == RNN_D_BEFORE || k == RNN_D_STREAM || k == RNN_D_PRODUCT
                      : k == RNN_AFTER || k == RNN_SAVED;
@@ -92,14 +109,17 @@ static rnn_status check_widths(const checker *q, int at, const rnn_instruction *
       fits = text->turned ? a->width == m->rows && to->width == m->width : a->width == m->width && to->width == m->rows;
       if (i->inputs > 2) fits &= v[i->in[2]].width == to->width && (v[i->in[2]].kind != RNN_CONSTANT || v[i->in[2]].form != RNN_NUMBER);
       break;
-    case RNNI_DO_PART: fits = i->from >= 0 && i->from <= a->width && to->width <= a->width - i->from; break;
-    case RNNI_DO_PLACE: fits = i->from >= 0 && i->from <= to->width && a->width <= to->width - i->from; break;
     case RNNI_DO_EXPAND: fits = a->width == 1; break;
     case RNNI_DO_ROW_SUM:
     case RNNI_DO_ROW_MAX: fits = to->width == 1; break;
+    case RNNI_DO_NORM: fits = a->width == to->width && v[i->in[1]].width == 1; break;
+    case RNNI_DO_NORM_BACK: fits = a->width == to->width && v[i->in[1]].width == 1 && v[i->in[2]].width == to->width; break;
     default:
       for (int k = 0; k < i->inputs; k++) fits &= v[i->in[k]].width == to->width;
   }
+  bool norm = i->kind == RNNI_DO_NORM || i->kind == RNNI_DO_NORM_BACK;
+  if (norm && (to->kind == RNN_PART || v[i->in[1]].kind == RNN_PART || (i->kind == RNNI_DO_NORM_BACK && a->kind == RNN_PART)))
+    return bad(q->ctx, at, text, "takes whole values");
   /* Constants of few rows have them spread for pieces only. */
   for (int k = 0; whole_rows(i->kind) && k < i->inputs; k++) {
     const rnn_value *c = &v[i->in[k]];
@@ -109,29 +129,37 @@ static rnn_status check_widths(const checker *q, int at, const rnn_instruction *
   return fits ? RNN_OK : bad(q->ctx, at, text, "the widths of its values do not fit");
 }
 
+static rnn_status check_writing(checker *q, int at, const rnn_instruction *text, int id, bool again) {
+  const rnn_value *v = q->p->values;
+  int64_t there = columns_written(q, id);
+  if (!may_write(q, id)) return bad(q->ctx, at, text, "writes what is not its own");
+  if (there > 0 && !again) return bad(q->ctx, at, text, "writes what is there already");
+  if (there < v[id].width && again) return bad(q->ctx, at, text, "goes on from what nobody has written");
+  q->code->writes[id] = true;
+  if (!again) q->written[id] = true;
+  return RNN_OK;
+}
+
 static rnn_status check(checker *q, int at, const rnn_instruction *text, const rnni_instruction *i) {
   const rnn_program *p = q->p;
+  bool norm = i->kind == RNNI_DO_NORM; /* writes its second value */
   for (int k = 0; k < i->inputs; k++) {
     int id = i->in[k];
     if (id < 0 || id >= p->count) return bad(q->ctx, at, text, "there is no such value");
     if (p->values[id].kind == RNN_MATRIX && !(i->kind == RNNI_DO_PRODUCT && k == 1)) return bad(q->ctx, at, text, "a matrix is for products");
-    if (!q->written[id]) return bad(q->ctx, at, text, "reads what nobody has written");
+    if (!(norm && k == 1) && columns_written(q, id) < p->values[id].width) return bad(q->ctx, at, text, "reads what nobody has written");
   }
   if (i->to < 0 || i->to >= p->count) return bad(q->ctx, at, text, "there is no such value");
+  RNNI_TRY(check_widths(q, at, text, i));
   if (i->kind == RNNI_DO_ACCUMULATE) {
     if (!q->backward || p->values[i->to].kind != RNN_CONSTANT) return bad(q->ctx, at, text, "is for gradients of constants");
     p->sums[i->to] = true;
-  } else {
-    bool again = i->add && (i->kind == RNNI_DO_PRODUCT || i->kind == RNNI_DO_PLACE);
-    if (!may_write(q, i->to)) return bad(q->ctx, at, text, "writes what is not its own");
-    if (q->written[i->to] && !again) return bad(q->ctx, at, text, "writes what is there already");
-    if (again && !q->written[i->to]) return bad(q->ctx, at, text, "goes on from what nobody has written");
-    for (int k = 0; k < i->inputs; k++)
-      if (i->in[k] == i->to) return bad(q->ctx, at, text, "reads what it writes");
-    q->written[i->to] = true;
+    return RNN_OK;
   }
-  RNNI_TRY(check_widths(q, at, text, i));
-  return RNN_OK;
+  for (int k = 0; k < i->inputs; k++)
+    if (shared(p->values, i->in[k], i->to) > 0) return bad(q->ctx, at, text, "reads what it writes");
+  if (norm) RNNI_TRY(check_writing(q, at, text, i->in[1], false));
+  return check_writing(q, at, text, i->to, i->add && i->kind == RNNI_DO_PRODUCT);
 }
 
 /* ---- runs and registers ---- */
@@ -140,21 +168,31 @@ static int64_t run_width(const rnn_program *p, const rnni_instruction *i) {
   return whole_rows(i->kind) ? 0 : p->values[i->to].width;
 }
 
-/* Whether all that the steps of a piece touch is as wide as its instructions. */
+/* Whether all that the steps of a piece touch beside its instructions is as wide as these. */
 static bool same_width(const rnn_program *p, int64_t width) {
   for (int i = 0; i < p->count; i++) {
     rnn_value_kind k = p->values[i].kind;
-    bool touched = k == RNN_BEFORE || k == RNN_AFTER || k == RNN_SAVED || k >= RNN_D_AFTER;
+    bool touched = k == RNN_BEFORE || k == RNN_AFTER || k == RNN_D_AFTER || k == RNN_D_BEFORE || k == RNN_D_RESULT;
     if (touched && p->values[i].width != width) return false;
   }
   return true;
+}
+
+/* Whether an instruction reads what those before it, from first on, write as another value: other columns than those of
+   its piece. */
+static bool reads_across(const rnn_program *p, const rnni_code *code, int first, int at) {
+  const rnni_instruction *i = &code->list[at];
+  for (int k = first; k < at; k++)
+    for (int n = 0; n < i->inputs; n++)
+      if (i->in[n] != code->list[k].to && shared(p->values, i->in[n], code->list[k].to) > 0) return true;
+  return false;
 }
 
 static void make_runs(const rnn_program *p, rnni_code *code) {
   for (int k = 0; k < code->count; k++) {
     int64_t width = run_width(p, &code->list[k]);
     rnni_run *last = code->runs ? &code->run[code->runs - 1] : NULL;
-    if (last && width && last->width == width) last->to = k + 1;
+    if (last && width && last->width == width && !reads_across(p, code, last->from, k)) last->to = k + 1;
     else code->run[code->runs++] = (rnni_run){k, k + 1, width};
   }
   code->width = code->runs == 1 && same_width(p, code->run[0].width) ? code->run[0].width : 0;
@@ -170,6 +208,8 @@ static rnn_status give_homes(rnn_ctx *ctx, const rnn_program *p, rnni_code *code
     last[i] = in_run[i] = -1;
     code->homes[i] = p->values[i].kind == RNN_TEMPORARY ? 0 : RNNI_ELSEWHERE;
   }
+  for (int i = 0; i < p->count; i++)
+    if (p->values[i].kind == RNN_PART && code->homes[p->values[i].index] == 0) code->homes[p->values[i].index] = RNNI_ROWS;
   for (int r = 0; r < code->runs; r++)
     for (int k = code->run[r].from; k < code->run[r].to; k++) {
       const rnni_instruction *i = &code->list[k];
@@ -208,7 +248,8 @@ static rnn_status compile(rnn_ctx *ctx, rnn_program *p, const rnn_program_text *
   RNNI_TRY(rnni_calloc(ctx, (size_t)code->count * sizeof *code->run + 1, &code->run));
   RNNI_TRY(rnni_calloc(ctx, (size_t)p->count * sizeof *code->homes + 1, &code->homes));
   RNNI_TRY(rnni_calloc(ctx, (size_t)p->count * sizeof *code->packs + 1, &code->packs));
-  checker q = {.ctx = ctx, .p = p, .text = text, .backward = backward, .written = written};
+  RNNI_TRY(rnni_calloc(ctx, (size_t)p->count + 1, &code->writes));
+  checker q = {.ctx = ctx, .p = p, .text = text, .code = code, .backward = backward, .written = written};
   for (int i = 0; i < p->count; i++) {
     rnn_value_kind k = p->values[i].kind;
     bool kept = (k == RNN_AFTER || k == RNN_SAVED) && written[i]; /* by forward */
@@ -218,6 +259,7 @@ static rnn_status compile(rnn_ctx *ctx, rnn_program *p, const rnn_program_text *
     rnni_instruction *i = &code->list[k];
     RNNI_TRY(decode(ctx, k, &list[k], i));
     RNNI_TRY(check(&q, k, &list[k], i));
+    for (int n = -1; n < i->inputs; n++) i->parts |= p->values[n < 0 ? i->to : i->in[n]].kind == RNN_PART;
     double cost = i->kind <= RNNI_DO_COPY ? 4 : 24;
     if (i->kind == RNNI_DO_PRODUCT) {
       int pack = list[k].turned ? RNNI_TURNED : RNNI_PLAIN, *known = &code->packs[i->in[1]];
@@ -227,11 +269,20 @@ static rnn_status compile(rnn_ctx *ctx, rnn_program *p, const rnn_program_text *
     }
     code->work += cost * (double)p->values[i->to].width;
   }
+  for (int i = 0; i < p->count; i++) /* from here on: may it be read? */
+    if (p->values[i].kind != RNN_PART) written[i] = columns_written(&q, i) == p->values[i].width;
+  for (int i = 0; i < p->count; i++)
+    if (p->values[i].kind == RNN_PART) written[i] = columns_written(&q, i) >= p->values[i].width;
   make_runs(p, code);
   return give_homes(ctx, p, code);
 }
 
 /* ---- the whole ---- */
+
+static bool is_part(const rnn_value *v, const rnn_value *whole) {
+  bool has_rows = whole->kind != RNN_CONSTANT && whole->kind != RNN_MATRIX && whole->kind != RNN_PART;
+  return has_rows && v->from >= 0 && v->from <= whole->width && v->width <= whole->width - v->from;
+}
 
 static rnn_status check_values(rnn_ctx *ctx, const rnn_program_text *t) {
   const int counts[] = {t->value_count, t->inputs, t->states, t->result_count, t->forward_count, t->backward_count, t->product_count,
@@ -247,9 +298,11 @@ static rnn_status check_values(rnn_ctx *ctx, const rnn_program_text *t) {
     int most = k == RNN_STREAM || k == RNN_CONSTANT || k == RNN_MATRIX || k == RNN_D_STREAM   ? t->inputs
                : k == RNN_BEFORE || k == RNN_AFTER || k == RNN_D_AFTER || k == RNN_D_BEFORE ? t->states
                : k == RNN_D_RESULT                                                          ? t->result_count
+               : k == RNN_PART                                                              ? t->value_count
                                                                                             : MOST_VALUES;
-    if ((unsigned)k > RNN_D_PRODUCT || (unsigned)v->form > RNN_SAMPLES || v->index < 0 || v->index >= most || v->width < 1 ||
-        v->width > INT32_MAX || (k == RNN_MATRIX && (v->rows < 1 || v->rows > INT32_MAX)))
+    if ((unsigned)k > RNN_PART || (unsigned)v->form > RNN_SAMPLES || v->index < 0 || v->index >= most || v->width < 1 ||
+        v->width > INT32_MAX || (k == RNN_MATRIX && (v->rows < 1 || v->rows > INT32_MAX)) ||
+        (k == RNN_PART && !is_part(v, &t->values[v->index])))
       return rnni_fail(ctx, RNN_EARG, "program: value %d is impossible", i + 1);
   }
   return RNN_OK;
@@ -318,8 +371,9 @@ static rnn_status check_ends(rnn_ctx *ctx, const rnn_program *p, const bool *wri
     if (q->left < 0 || q->left >= p->count || q->matrix < 0 || q->matrix >= p->count || q->gradient < 0 || q->gradient >= p->count)
       return rnni_fail(ctx, RNN_EARG, "program: product %d has no such values", k + 1);
     const rnn_value *a = &p->values[q->left], *m = &p->values[q->matrix], *d = &p->values[q->gradient];
-    bool kept = (a->kind == RNN_STREAM || a->kind == RNN_BEFORE || a->kind == RNN_AFTER || a->kind == RNN_SAVED) && written[q->left];
-    bool fits = m->kind == RNN_MATRIX && (d->kind == RNN_D_PRODUCT || d->kind == RNN_D_STREAM) &&
+    rnn_value_kind left = p->values[rnni_whole(p->values, q->left)].kind, by = p->values[rnni_whole(p->values, q->gradient)].kind;
+    bool kept = (left == RNN_STREAM || left == RNN_BEFORE || left == RNN_AFTER || left == RNN_SAVED) && written[q->left];
+    bool fits = m->kind == RNN_MATRIX && (by == RNN_D_PRODUCT || by == RNN_D_STREAM) &&
                 (q->turned ? m->rows == a->width && m->width == d->width : m->width == a->width && m->rows == d->width);
     if (!kept || !fits) return rnni_fail(ctx, RNN_EARG, "program: product %d does not fit its values", k + 1);
   }
@@ -392,6 +446,7 @@ static void code_free(rnn_ctx *ctx, rnni_code *code) {
   rnni_free(ctx, code->run);
   rnni_free(ctx, code->homes);
   rnni_free(ctx, code->packs);
+  rnni_free(ctx, code->writes);
 }
 
 void rnn_program_free(rnn_program *p) {

@@ -12,11 +12,9 @@ typedef enum rnni_kind {
   RNNI_DO_COPY,
   RNNI_DO_VALUE, /* of an op of one tensor, and d times its slope, of (x, y, d) */
   RNNI_DO_SLOPE,
-  RNNI_DO_ACCUMULATE, /* to the sums of a constant's gradient */
+  RNNI_DO_ACCUMULATE, /* a value, or the product of two, to the sums of a constant's gradient */
   /* of whole rows: */
   RNNI_DO_PRODUCT,
-  RNNI_DO_PART,
-  RNNI_DO_PLACE,
   RNNI_DO_EXPAND,
   RNNI_DO_ROW_SUM,
   RNNI_DO_ROW_MAX,
@@ -32,8 +30,8 @@ typedef struct rnni_instruction {
   const rnn_op *op;
   int to, in[3], inputs;
   double numbers[2];
-  int64_t from; /* the first column of a part */
-  bool add;     /* a product goes on from what is there */
+  bool add;   /* a product goes on from what is there */
+  bool parts; /* some of its values are parts */
 } rnni_instruction;
 
 /* Instructions from .. to, element by element over rows of width; or one of whole rows, width 0. */
@@ -49,6 +47,7 @@ typedef struct rnni_code {
   rnni_instruction *list;
   rnni_run *run;
   int *homes, *packs; /* of each value */
+  bool *writes;
   int count, runs, registers;
   int64_t width; /* of all its instructions, which go element by element; 0: of several, or some of whole rows */
   double work;   /* multiply-adds for a sample and step, about */
@@ -68,5 +67,8 @@ struct rnn_program {
   real *ones; /* as many as the widest value */
   rnni_code forward, backward;
 };
+
+/* The value whose rows those of a value lie in. */
+static inline int rnni_whole(const rnn_value *values, int id) { return values[id].kind == RNN_PART ? values[id].index : id; }
 
 #endif

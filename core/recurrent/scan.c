@@ -57,27 +57,56 @@ static real *aside(const loop *j, int k) { return j->state[k].gradients + 2 * j-
 /* Where the elements of a value begin at step t, for a piece of it. */
 static real *locate(const loop *j, int id, int64_t t, const piece *q, real *registers) {
   const rnn_value *v = &j->p->values[id];
+  int64_t column = q->c0;
+  if (v->kind == RNN_PART) {
+    column += v->from;
+    id = v->index;
+    v = &j->p->values[id];
+  }
   if (v->kind == RNN_MATRIX) return NULL; /* its panels are all there is */
-  if (v->kind == RNN_CONSTANT && v->form != RNN_SAMPLES) return j->at[id].base + q->c0;
+  if (v->kind == RNN_CONSTANT && v->form != RNN_SAMPLES) return j->at[id].base + column;
   if (v->kind == RNN_D_AFTER || v->kind == RNN_D_BEFORE)
-    return turn(j, v->index, t, v->kind == RNN_D_BEFORE) + q->r0 * v->width + q->c0;
+    return turn(j, v->index, t, v->kind == RNN_D_BEFORE) + q->r0 * v->width + column;
   if (!j->at[id].base) return registers + j->code->homes[id] * TILE;
-  return j->at[id].base + t * j->at[id].step + q->r0 * v->width + q->c0;
+  return j->at[id].base + t * j->at[id].step + q->r0 * v->width + column;
 }
+
+/* From a row of a value to the next, where whole rows are at hand. */
+static int64_t pitch(const loop *j, int id) { return j->p->values[rnni_whole(j->p->values, id)].width; }
 
 /* ---- element by element ---- */
 
 static void add_to_sums(const loop *j, const rnni_instruction *i, int64_t t, const piece *q, real *registers) {
   const rnn_value *v = &j->p->values[i->in[0]];
-  const real *from = locate(j, i->in[0], t, q, registers);
+  const real *a = locate(j, i->in[0], t, q, registers), *b = i->inputs > 1 ? locate(j, i->in[1], t, q, registers) : NULL;
   real *to = j->at[i->to].sums + q->r0 * v->width + q->c0;
-  int64_t columns = q->c1 - q->c0;
-  for (int64_t r = q->r0; r < q->r1; r++, from += columns, to += v->width)
-    if (!padding(j, r, t)) rnni_kernel->add(columns, from, to);
+  int64_t columns = q->c1 - q->c0, pa = pitch(j, i->in[0]), pb = b ? pitch(j, i->in[1]) : 0;
+  bool at_once = !j->lengths && !i->parts; /* then all rows lie together */
+  int64_t rows = at_once ? 1 : q->r1 - q->r0, n = at_once ? (q->r1 - q->r0) * columns : columns;
+  for (int64_t r = 0; r < rows; r++, to += v->width) {
+    if (padding(j, q->r0 + r, t)) continue;
+    if (b) rnni_kernel->multiply_add(n, a + r * pa, b + r * pb, to, to);
+    else rnni_kernel->add(n, a + r * pa, to);
+  }
+}
+
+static void run_elements(const rnni_instruction *i, int64_t n, const real *a, const real *b, const real *c, real *to) {
+  switch (i->kind) {
+    case RNNI_DO_PAIR: rnni_kernel->elements->real[i->pair](n, a, 1, b, 1, to); break;
+    case RNNI_DO_WHERE: rnni_kernel->elements->where[RNN_FLOAT](n, a, b, c, to); break;
+    case RNNI_DO_FMA: rnni_kernel->multiply_add(n, a, b, c, to); break;
+    case RNNI_DO_COPY: memcpy(to, a, (size_t)n * sizeof *to); break;
+    case RNNI_DO_VALUE: i->op->value(n, a, to, i->numbers); break;
+    case RNNI_DO_SLOPE:
+      memset(to, 0, (size_t)n * sizeof *to);
+      i->op->slope(n, a, b, c, to, i->numbers);
+      break;
+    default: break;
+  }
 }
 
 static void run_piece(const loop *j, const rnni_run *run, int64_t t, const piece *q, real *registers) {
-  int64_t n = (q->r1 - q->r0) * (q->c1 - q->c0);
+  int64_t rows = q->r1 - q->r0, columns = q->c1 - q->c0;
   for (int k = run->from; k < run->to; k++) {
     const rnni_instruction *i = &j->code->list[k];
     if (i->kind == RNNI_DO_ACCUMULATE) {
@@ -88,18 +117,13 @@ static void run_piece(const loop *j, const rnni_run *run, int64_t t, const piece
     const real *b = i->inputs > 1 ? locate(j, i->in[1], t, q, registers) : NULL;
     const real *c = i->inputs > 2 ? locate(j, i->in[2], t, q, registers) : NULL;
     real *to = locate(j, i->to, t, q, registers);
-    switch (i->kind) {
-      case RNNI_DO_PAIR: rnni_kernel->elements->real[i->pair](n, a, 1, b, 1, to); break;
-      case RNNI_DO_WHERE: rnni_kernel->elements->where[RNN_FLOAT](n, a, b, c, to); break;
-      case RNNI_DO_FMA: rnni_kernel->multiply_add(n, a, b, c, to); break;
-      case RNNI_DO_COPY: memcpy(to, a, (size_t)n * sizeof *to); break;
-      case RNNI_DO_VALUE: i->op->value(n, a, to, i->numbers); break;
-      case RNNI_DO_SLOPE:
-        memset(to, 0, (size_t)n * sizeof *to);
-        i->op->slope(n, a, b, c, to, i->numbers);
-        break;
-      default: break;
+    if (!i->parts || rows == 1) {
+      run_elements(i, rows * columns, a, b, c, to);
+      continue;
     }
+    int64_t pa = pitch(j, i->in[0]), pb = b ? pitch(j, i->in[1]) : 0, pc = c ? pitch(j, i->in[2]) : 0, pt = pitch(j, i->to);
+    for (int64_t r = 0; r < rows; r++)
+      run_elements(i, columns, a + r * pa, b ? b + r * pb : NULL, c ? c + r * pc : NULL, to + r * pt);
   }
 }
 
@@ -129,51 +153,44 @@ static void run_rows(const loop *j, const rnni_instruction *i, int64_t t, int64_
   const piece q = {r0, r1, 0, 0};
   int64_t rows = r1 - r0, n = v[i->to].width, w = v[i->in[0]].width;
   const real *a = locate(j, i->in[0], t, &q, NULL);
-  const real *b = i->inputs > 1 ? locate(j, i->in[1], t, &q, NULL) : NULL;
+  real *b = i->inputs > 1 ? locate(j, i->in[1], t, &q, NULL) : NULL;
   const real *c = i->inputs > 2 ? locate(j, i->in[2], t, &q, NULL) : NULL;
-  real *to = locate(j, i->to, t, &q, NULL), one[1];
+  real *to = locate(j, i->to, t, &q, NULL);
+  int64_t pa = pitch(j, i->in[0]), pc = c ? pitch(j, i->in[2]) : 0, pt = pitch(j, i->to);
   double sum;
   switch (i->kind) {
     case RNNI_DO_PRODUCT: { /* a W [+ what is there]; a bias, or a sum to go on from, is the third */
       bool on = i->add, bias = c && v[i->in[2]].kind == RNN_CONSTANT && v[i->in[2]].form == RNN_ROW;
-      if (c && !bias && c != to) memcpy(to, c, (size_t)(rows * n) * sizeof *to);
-      rnni_kernel->product(rows, n, w, a, w, 1, j->at[i->in[1]].panels, bias ? c : NULL, to, n, on || (c && !bias));
+      if (c && !bias)
+        for (int64_t r = 0; r < rows; r++) memcpy(to + r * pt, c + r * pc, (size_t)n * sizeof *to);
+      rnni_kernel->product(rows, n, w, a, pa, 1, j->at[i->in[1]].panels, bias ? c : NULL, to, pt, on || (c && !bias));
       break;
     }
-    case RNNI_DO_PART: /* columns from .. of a */
-      for (int64_t r = 0; r < rows; r++) memcpy(to + r * n, a + r * w + i->from, (size_t)n * sizeof *to);
-      break;
-    case RNNI_DO_PLACE: /* a becomes the columns from .. of zeros, or of what is there */
-      if (!i->add) memset(to, 0, (size_t)(rows * n) * sizeof *to);
-      for (int64_t r = 0; r < rows; r++) memcpy(to + r * n + i->from, a + r * w, (size_t)w * sizeof *to);
-      break;
     case RNNI_DO_EXPAND: /* (rows, 1) to (rows, n) */
       for (int64_t r = 0; r < rows; r++)
-        for (int64_t k = 0; k < n; k++) to[r * n + k] = a[r];
+        for (int64_t k = 0; k < n; k++) to[r * pt + k] = a[r * pa];
       break;
     case RNNI_DO_ROW_SUM:
       for (int64_t r = 0; r < rows; r++) {
-        rnni_kernel->fold_lines(RNNI_SUM, 1, w, a + r * w, w, NULL, &sum);
-        to[r] = (real)(i->numbers[0] == 0 ? sum : sum / (double)w); /* the mean */
+        rnni_kernel->fold_lines(RNNI_SUM, 1, w, a + r * pa, w, NULL, &sum);
+        to[r * pt] = (real)(i->numbers[0] == 0 ? sum : sum / (double)w); /* the mean */
       }
       break;
     case RNNI_DO_ROW_MAX:
-      for (int64_t r = 0; r < rows; r++) rnni_kernel->extreme_lines(i->numbers[0] != 0, 1, w, a + r * w, w, 0, to + r, NULL);
+      for (int64_t r = 0; r < rows; r++)
+        rnni_kernel->extreme_lines(i->numbers[0] != 0, 1, w, a + r * pa, w, 0, to + r * pt, NULL);
       break;
     case RNNI_DO_SOFTMAX:
-      for (int64_t r = 0; r < rows; r++) softmax_row(n, a + r * n, to + r * n);
+      for (int64_t r = 0; r < rows; r++) softmax_row(n, a + r * pa, to + r * pt);
       break;
     case RNNI_DO_SOFTMAX_BACK:
-      for (int64_t r = 0; r < rows; r++) softmax_back(n, a + r * n, b + r * n, to + r * n);
+      for (int64_t r = 0; r < rows; r++) softmax_back(n, a + r * pa, b + r * pitch(j, i->in[1]), to + r * pt);
       break;
-    case RNNI_DO_NORM: /* (a - mean) scale; gain and bias are instructions of their own */
-      for (int64_t r = 0; r < rows; r++) rnni_kernel->norm_forward(1, n, i->numbers[0], a + r * n, n, to + r * n, one);
+    case RNNI_DO_NORM: /* (a - mean) b, b = 1 / the standard deviation; gain and bias are instructions of their own */
+      rnni_kernel->norm_forward(rows, n, i->numbers[0], a, pa, to, b);
       break;
-    case RNNI_DO_NORM_BACK: /* of x, what it became, and the gradient of that */
-      for (int64_t r = 0; r < rows; r++) {
-        rnni_kernel->norm_forward(1, n, i->numbers[0], a + r * n, n, to + r * n, one);
-        rnni_kernel->norm_backward(1, n, c + r * n, n, j->p->ones, b + r * n, one, to + r * n);
-      }
+    case RNNI_DO_NORM_BACK: /* of its result a, b, and the gradient c */
+      rnni_kernel->norm_backward(rows, n, c, pc, j->p->ones, a, b, to);
       break;
     default: break;
   }
@@ -192,9 +209,8 @@ static piece part_of_row(const piece *q, int64_t n, int64_t width) {
 
 /* What is not finite there becomes 0: a gradient of 0 times that would be NaN. */
 static void make_finite(const loop *j, int id, int64_t t, int64_t n, const piece *q) {
-  int64_t w = j->p->values[id].width;
-  piece row = part_of_row(q, n, w);
-  real *x = j->at[id].base + t * j->at[id].step + n * w;
+  piece row = part_of_row(q, n, j->p->values[id].width);
+  real *x = locate(j, id, t, &row, NULL) - row.c0;
   for (int64_t k = row.c0; k < row.c1; k++)
     if (!isfinite(x[k])) x[k] = 0;
 }
@@ -209,7 +225,7 @@ static void carry(const loop *j, int64_t t, const piece *q) {
       copy_row(j->state[k].all + after(j, t) * j->N * w, j->state[k].all + before(j, t) * j->N * w, n, w, &row);
     }
     for (int i = 0; i < j->p->count; i++)
-      if (j->p->values[i].kind == RNN_SAVED) make_finite(j, i, t, n, q);
+      if (j->code->writes[i] && j->p->values[rnni_whole(j->p->values, i)].kind == RNN_SAVED) make_finite(j, i, t, n, q);
   }
 }
 
@@ -240,9 +256,8 @@ static void arrive(const loop *j, int64_t t, const piece *q) {
 }
 
 static void clear(const loop *j, int id, int64_t t, int64_t n, const piece *q) {
-  int64_t w = j->p->values[id].width;
-  piece row = part_of_row(q, n, w);
-  memset(j->at[id].base + t * j->at[id].step + n * w + row.c0, 0, (size_t)(row.c1 - row.c0) * sizeof(real));
+  piece row = part_of_row(q, n, j->p->values[id].width);
+  memset(locate(j, id, t, &row, NULL), 0, (size_t)(row.c1 - row.c0) * sizeof(real));
 }
 
 /* Of padding nothing arrives at the step; what would have is put aside for the state before. */
@@ -267,8 +282,10 @@ static void take_back(const loop *j, int64_t t, const piece *q) {
       piece row = part_of_row(q, n, j->p->state_widths[k]);
       copy_row(turn(j, k, t, true), aside(j, k), n, j->p->state_widths[k], &row);
     }
-    for (int i = 0; i < j->p->count; i++)
-      if (j->p->values[i].kind == RNN_D_STREAM || j->p->values[i].kind == RNN_D_PRODUCT) clear(j, i, t, n, q);
+    for (int i = 0; i < j->p->count; i++) {
+      rnn_value_kind k = j->p->values[rnni_whole(j->p->values, i)].kind;
+      if (j->code->writes[i] && (k == RNN_D_STREAM || k == RNN_D_PRODUCT)) clear(j, i, t, n, q);
+    }
   }
 }
 
@@ -581,11 +598,12 @@ static rnn_status weight_gradients(loop *j, const rnni_call *c) {
     const rnn_program_product *q = &p->product[k];
     const rnn_value *w = &p->values[q->matrix], *d = &p->values[q->gradient];
     if (!c->wants[w->index]) continue;
-    int64_t rows = j->T * j->N, m = d->width, n = p->values[q->left].width;
-    const real *dy = j->at[q->gradient].base, *a = j->at[q->left].base;
+    const piece all = {0};
+    int64_t rows = j->T * j->N, m = d->width, n = p->values[q->left].width, pd = pitch(j, q->gradient), pa = pitch(j, q->left);
+    const real *dy = locate(j, q->gradient, 0, &all, NULL), *a = locate(j, q->left, 0, &all, NULL);
     real *dw = rnni_f(c->din[w->index]);
-    if (q->turned) RNNI_TRY(rnni_gemm(j->ctx, n, m, rows, a, 1, n, dy, m, 1, NULL, dw, m, true));
-    else RNNI_TRY(rnni_gemm(j->ctx, m, n, rows, dy, 1, m, a, n, 1, NULL, dw, n, true));
+    if (q->turned) RNNI_TRY(rnni_gemm(j->ctx, n, m, rows, a, 1, pa, dy, pd, 1, NULL, dw, m, true));
+    else RNNI_TRY(rnni_gemm(j->ctx, m, n, rows, dy, 1, pd, a, pa, 1, NULL, dw, n, true));
   }
   return RNN_OK;
 }

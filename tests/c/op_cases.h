@@ -285,6 +285,7 @@ static const op_case op_cases[] = {
     {.op = "histogram", .inputs = "f2x7", .i = {4}, .n = {-1, 1}},
     {.op = "dropout", .inputs = "f6x5", .n = {0.4}},
     {.op = "layer_norm", .inputs = "f3x5,f5,f5", .n = {1e-3}},
+    {.op = "layer_norm", .inputs = "f3x5,f5", .n = {1e-3}},
     {.op = "batch_norm", .inputs = "f6x3,f3,f3,c3,p3", .i = {1}, .n = {0.9, 1e-3}},
     {.op = "batch_norm", .inputs = "f4x5x3L,f3,f3,c3,p3", .i = {1}, .n = {0.9, 1e-3}},
     {.op = "batch_norm", .inputs = "f6x3,f3,f3,c3,p3", .i = {0}, .n = {0.9, 1e-3}},

@@ -35,9 +35,9 @@ static inline int parsed_choice(const char *word, const char *const *names) {
 static inline void parsed_code(rnn_instruction *list, int *count, char **word) {
   rnn_instruction *i = &list[*count];
   if (*count == PARSED_MOST) return;
-  *i = (rnn_instruction){.name = *word[1] ? word[1] : NULL, .to = parsed_int(word[2]) - 1, .from = parsed_int(word[8]),
-                         .numbers = {strtod(word[6], NULL), strtod(word[7], NULL)}, .add = *word[9] == '1',
-                         .turned = *word[10] == '1'};
+  *i = (rnn_instruction){.name = *word[1] ? word[1] : NULL, .to = parsed_int(word[2]) - 1,
+                         .numbers = {strtod(word[6], NULL), strtod(word[7], NULL)}, .add = *word[8] == '1',
+                         .turned = *word[9] == '1'};
   for (int k = 0; k < 3; k++) i->in[k] = parsed_int(word[3 + k]) - 1;
   ++*count;
 }
@@ -45,7 +45,7 @@ static inline void parsed_code(rnn_instruction *list, int *count, char **word) {
 /* Changes text, in which the names of instructions stay. */
 static inline void parse_program(char *text, parsed *p) {
   static const char *const kinds[] = {"stream", "constant", "matrix", "before", "after", "saved", "temporary",
-                                      "d_after", "d_before", "d_result", "d_stream", "d_product", NULL};
+                                      "d_after", "d_before", "d_result", "d_stream", "d_product", "part", NULL};
   static const char *const forms[] = {"number", "row", "samples", NULL};
   static const char *const functions[] = {"tanh", "relu", "sigmoid", "hard_sigmoid", "softsign", NULL}; /* in their order */
   rnn_program_text *t = &p->text;
@@ -71,7 +71,8 @@ static inline void parse_program(char *text, parsed *p) {
       int index = parsed_int(word[2]), kind = parsed_choice(word[1], kinds);
       p->values[t->value_count++] = (rnn_value){.kind = (rnn_value_kind)kind, .index = index > 0 ? index - 1 : index,
                                                 .width = parsed_int(word[3]), .rows = parsed_int(word[4]),
-                                                .form = (rnn_constant_form)parsed_choice(word[5], forms)};
+                                                .form = (rnn_constant_form)parsed_choice(word[5], forms),
+                                                .from = parsed_int(word[6])};
     } else if (strcmp(word[0], "product") == 0 && t->product_count < PARSED_MOST) {
       p->products[t->product_count++] = (rnn_program_product){parsed_int(word[1]) - 1, parsed_int(word[2]) - 1,
                                                               parsed_int(word[3]) - 1, *word[4] == '1'};

@@ -49,10 +49,12 @@ local function entry(text)
   put("inputs", text.inputs)
   put("states", text.states)
   put("flow", text.flow or 0)
-  for _, v in ipairs(text.values) do put("value", v.kind, v.index or 0, v.width, v.rows or 0, v.form or "number") end
+  for _, v in ipairs(text.values) do
+    put("value", v.kind, v.index or 0, v.width, v.rows or 0, v.form or "number", v.from or 0)
+  end
   for _, name in ipairs { "forward", "backward" } do
     for _, i in ipairs(text[name]) do
-      put(name, i.op, i.to, i.a or 0, i.b or 0, i.c or 0, i.p or 0, i.q or 0, i.from or 0, i.add and 1 or 0,
+      put(name, i.op, i.to, i.a or 0, i.b or 0, i.c or 0, i.p or 0, i.q or 0, i.add and 1 or 0,
         i.turned and 1 or 0)
     end
   end

@@ -109,6 +109,6 @@ function zoo.split(x, n) return table.unpack(split(x, 2, n)) end
 function zoo.rows(x, n) return table.unpack(split(x, 1, n)) end
 
 --- zoo.norm(x, gain [, bias]) -> x (N, width), each row normalised; gain, bias (width)
-function zoo.norm(x, gain, bias) return core.layer_norm(x, gain, bias or core.zeros(gain:size(1)), 1e-5) end
+function zoo.norm(x, gain, bias) return core.layer_norm(x, gain, bias, 1e-5) end
 
 return zoo

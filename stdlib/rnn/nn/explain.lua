@@ -16,11 +16,13 @@ local function name_of(about, value)
   elseif value.kind == "captured" then
     name = about.captured[value.index] or "a tensor (" .. table.concat(value.dims, ", ") .. ")"
     if about.numbers[value.index] then name = ("%.6g"):format(about.numbers[value.index]) end
-    if value.from then name = ("%s[%d..%d]"):format(name, value.from + 1, value.to) end
   elseif value.kind == "shift" then name = name_of(about, value.of) .. " of the step before"
   elseif value.kind == "state" then name = about.states[value.index]
   elseif value.kind == "x" or value.kind == "t" then name = value.kind
-  elseif value.place then name = about.locals[value.place] or value.op
+  elseif value.place and about.locals[value.place] then name = about.locals[value.place]
+  elseif value.op == "part" then
+    name = ("%s[%d..%d]"):format(name_of(about, value.inputs[1]), value.from + 1, value.from + value.width)
+  elseif value.place then name = value.op
   elseif value.inputs[2] and value.inputs[2].kind == "mask" then
     name = name_of(about, value.inputs[1]) .. " times its dropout"
   else name = value.op end
@@ -146,8 +148,9 @@ local function put_plan(list, about, made)
   put(list, 4, #once > 0 and table.concat(once, ", ") or "nothing")
   local before, behind = {}, {}
   for _, value in ipairs(formula.order(formula.roots_of(graph))) do
-    if value.kind == "op" and value.class == "before" then before[#before + 1] = value end
-    if value.kind == "op" and value.class == "behind" then behind[#behind + 1] = value end
+    local work = value.kind == "op" and value.op ~= "part"
+    if work and value.class == "before" then before[#before + 1] = value end
+    if work and value.class == "behind" then behind[#behind + 1] = value end
   end
   put(list, 2, "before the loop, for all steps at once")
   put_ops(list, about, before)

@@ -123,8 +123,8 @@ end
 
 -- ---- options of the layer ----
 
-local function op(name, inputs, width, line)
-  return { kind = "op", op = name, each = name ~= "part", inputs = inputs, width = width, ndim = 2, line = line,
+local function op(name, inputs, width)
+  return { kind = "op", op = name, each = true, inputs = inputs, width = width, ndim = 2,
     integers = {}, numbers = {} }
 end
 
@@ -175,96 +175,25 @@ end
 
 -- ---- parts ----
 
-local part
-
--- Columns from .. to (from 0, inclusive and exclusive) of a captured tensor beside a value.
-local function captured_part(value, from, to)
-  if value.width == 1 or value.form == "number" then return value end
-  local first = value.from or 0 -- of a part of a part
-  return { kind = "captured", index = value.index, axis = #value.dims, from = first + from, to = first + to,
-    width = to - from, form = value.form, needs = value.needs, dims = value.dims }
-end
-
--- Rows or columns of a matrix.
-local function matrix_part(value, axis, from, to)
-  local dims, first = { value.dims[1], value.dims[2] }, value.from or 0
-  dims[axis] = to - from
-  return { kind = "captured", index = value.index, axis = axis, from = first + from, to = first + to, dims = dims,
-    width = dims[2], form = "matrix", needs = value.needs }
-end
-
-local function part_of_op(value, from, to)
-  local inputs = {}
-  if products[value.op] then
-    inputs[1] = value.inputs[1]
-    inputs[2] = matrix_part(value.inputs[2], value.op == "linear" and 1 or 2, from, to)
-    if value.inputs[3] then inputs[3] = part(value.inputs[3], from, to) end
-  else
-    for i, input in ipairs(value.inputs) do inputs[i] = input and part(input, from, to) end
-  end
-  local result = with_inputs(value, inputs, true)
-  result.width = to - from
-  return result
-end
-
-local parts -- of the graph at hand: value -> "from to" -> part
-
-function part(value, from, to)
-  if value.kind == "captured" then return captured_part(value, from, to) end
-  if value.kind == "number" then return value end
-  if value.width == 1 then return value end -- it stands beside wider ones
-  if from == 0 and to == value.width then return value end
-  local key, known = ("%d %d"):format(from, to), parts[value]
-  if not known then known = {} parts[value] = known end
-  if known[key] then return known[key] end
-  local result
-  if value.kind == "op" and value.pushable and (value.each or products[value.op]) then
-    result = part_of_op(value, from, to)
-  elseif value.op == "part" then
-    result = part(value.inputs[1], value.from + from, value.from + to)
-  else
-    result = op("part", { value }, to - from, value.line)
-    result.from = from
-  end
-  known[key] = result
-  return result
-end
-
 local function is_slice(value)
   return value.op == "slice" and value.integers[1] == 1 and value.integers[4] == 1 and value.ndim == 2
 end
 
---- formula.split(graph): the gates of split(linear(x, W), 2, 4) become four products of a quarter of W each, so that
---- each lies in one piece. Only where nobody needs the whole.
-function formula.split(graph)
-  local list, whole = order(roots_of(graph)), {}
-  for _, root in ipairs(roots_of(graph)) do whole[root] = true end
-  for i = #list, 1, -1 do
-    local value = list[i]
-    value.pushable = not whole[value]
-    for k, input in ipairs(value.inputs or {}) do
-      local through = value.pushable and (value.each or (products[value.op] and k == 3))
-      if input and not is_slice(value) and not through then whole[input] = true end
-    end
-  end
-  parts = {}
-  rewrite(graph, function(value, inputs, changed)
-    if is_slice(value) then
-      return part(inputs[1], value.integers[2] - 1, value.integers[2] - 1 + value.width)
-    end
-    local new = with_inputs(value, inputs, changed)
-    new.pushable = value.pushable
+--- formula.parts(graph): slices of columns become op "part": width columns from .. of the input, counted from 0.
+function formula.parts(graph)
+  return rewrite(graph, function(value, inputs, changed)
+    local new = with_inputs(value, inputs, changed or is_slice(value))
+    if is_slice(value) then new.op, new.each, new.from = "part", false, value.integers[2] - 1 end
     return new
   end)
-  parts = nil
-  return graph
 end
 
 -- ---- classes ----
 
 --- formula.classify(graph, shifts): each value gets class "before", "loop" or "behind". With shifts, a state whose
---- new value needs no state is a shifted sequence, and leaves the loop.
-function formula.classify(graph, shifts)
+--- new value needs no state is a shifted sequence, and leaves the loop. takes(value): can the loop compute it, element
+--- by element?
+function formula.classify(graph, shifts, takes)
   local known = {} -- states whose values of all steps are known before the loop
   local function needs_state(value, memo)
     if value.kind == "state" then return not known[value] end
@@ -312,6 +241,22 @@ function formula.classify(graph, shifts)
     local dependent = needs_state(value, memo)
     value.class = not dependent and "before" or feeds[value] and "loop" or "behind"
     if value.kind == "state" then value.class = "loop" end
+  end
+  -- What goes element by element from parts into the loop alone, the loop computes: it reads parts where they lie.
+  local from_part, outside = {}, {}
+  for _, value in ipairs(list) do
+    for _, input in ipairs(takes(value) and value.inputs or {}) do
+      from_part[value] = from_part[value] or (input and (input.op == "part" or from_part[input]))
+    end
+  end
+  for _, root in ipairs(roots_of(graph)) do outside[root] = true end
+  for state in pairs(known) do outside[graph.new[known[state]]] = true end
+  for i = #list, 1, -1 do
+    local value = list[i]
+    if value.class == "before" and from_part[value] and not outside[value] then value.class = "loop" end
+    for _, input in ipairs(value.class ~= "loop" and value.inputs or {}) do
+      if input then outside[input] = true end
+    end
   end
   return graph
 end

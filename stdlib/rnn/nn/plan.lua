@@ -19,8 +19,8 @@ function plan.make(about)
   local graph = formula.read(about.trace, about.y, about.states, about)
   if about.masks then formula.drop(graph) end
   if about.zoneout then formula.zoneout(graph, about.zoneout) end
-  formula.split(graph)
-  formula.classify(graph, about.shifts)
+  formula.parts(graph)
+  formula.classify(graph, about.shifts, program.takes)
   local made = { graph = graph, trace = about.trace, any = false, inputs = {} } -- any: is there a loop at all?
   for k in ipairs(graph.new) do made.any = made.any or not graph.shifted[k] end
   if made.any then made.loop, made.why = program.build(graph, about) end
@@ -51,7 +51,6 @@ function Call:constant(value)
   elseif value.kind == "mask" then known = self.masks[value.index]
   else
     known = self.captured[value.index]
-    if value.from then known = core.slice(known, value.axis, value.from + 1, value.to) end
   end
   self.done[value] = known
   return known

@@ -74,12 +74,31 @@ function Builder:refuse(why)
   error({ refused = line ~= "" and line .. ": " .. why or why }, 0)
 end
 
+-- Columns from .. of a value, where they lie. whole: what they are a part of.
+function Builder:part(value, from, width)
+  local whole = value.whole or value
+  local part = self:value("part", width, { index = whole.id, from = from + (value.from or 0), whole = whole })
+  whole.parts = whole.parts or {}
+  table.insert(whole.parts, part)
+  return part
+end
+
+-- A temporary value, with its parts, lies in the columns from .. of whole from now on.
+local function move(value, whole, from)
+  for _, part in ipairs { value, table.unpack(value.parts or {}) } do
+    part.kind, part.index, part.from, part.whole = "part", whole.id, from + (part.from or 0), whole
+    table.insert(whole.parts, part)
+  end
+end
+
 -- The operand that a value of the graph is in forward, in its own width.
 function Builder:own(value)
   if self.made[value] then return self.made[value] end
   if value.class == "loop" then return self:refuse("its order is circular") end
   if value.ndim ~= 2 then self:refuse("a tensor of more than two axes enters the loop") end
-  local made = self:value("stream", value.width, { index = self:input(value), source = value })
+  local made
+  if value.op == "part" then made = self:part(self:own(value.inputs[1]), value.from, value.width)
+  else made = self:value("stream", value.width, { index = self:input(value), source = value }) end
   self.made[value] = made
   return made
 end
@@ -138,25 +157,27 @@ function forward.linear(b, v)
 end
 forward.matmul = forward.linear
 
-function forward.part(b, v) return b:emit("part", v.width, b:own(v.inputs[1]), nil, nil, { from = v.from }) end
+function forward.part(b, v) return b:part(b:own(v.inputs[1]), v.from, v.width) end
 
 function forward.concat(b, v)
   if v.integers[1] ~= 1 then b:refuse("concat along another axis than the last") end
-  local to, at = nil, 0
+  local whole, at = b:value("temporary", v.width), 0
   for _, input in ipairs(v.inputs) do
     if is_constant(input) then b:refuse("concat with a tensor of the cell's own") end
-    to = b:emit("place", v.width, b:own(input), nil, nil, { from = at, to = to, add = at > 0 })
+    b:emit("copy", input.width, b:own(input), nil, nil, { to = b:part(whole, at, input.width) })
     at = at + input.width
   end
-  return to
+  return whole
 end
 
 -- The gain and the bias are ordinary instructions.
 function forward.layer_norm(b, v)
-  local hat = b:emit("norm", v.width, b:own(v.inputs[1]), nil, nil, { p = v.numbers[1] })
-  b.hats[v] = hat
+  local scale = b:value("temporary", 1)
+  local hat = b:emit("norm", v.width, b:own(v.inputs[1]), scale, nil, { p = v.numbers[1] })
+  b.hats[v] = { hat = hat, scale = scale }
   local scaled = b:emit("mul", v.width, b:operand(v.inputs[2], v.width), hat)
-  return b:emit("add", v.width, scaled, b:operand(v.inputs[3], v.width))
+  local bias = v.inputs[3]
+  return bias and b:emit("add", v.width, scaled, b:operand(bias, v.width)) or scaled
 end
 
 local function over_features(b, v)
@@ -185,14 +206,15 @@ local backward = {}
 
 function backward.add(b, v, d) for i = 1, 2 do b:give(v.inputs[i], d, v.width) end end
 function backward.sub(b, v, d)
+  local y = v.inputs[2]
   b:give(v.inputs[1], d, v.width)
-  if b:wants(v.inputs[2]) then b:give(v.inputs[2], b:emit("neg", v.width, d), v.width) end
+  if b:wants(y) then
+    if b:goes_on(y, v.width) then b.sums[y] = b:emit("sub", v.width, b.sums[y], d)
+    else b:give(y, b:emit("neg", v.width, d), v.width) end
+  end
 end
 function backward.mul(b, v, d)
-  for i = 1, 2 do
-    local other = v.inputs[3 - i]
-    if b:wants(v.inputs[i]) then b:give(v.inputs[i], b:emit("mul", v.width, d, b:again(other, v.width)), v.width) end
-  end
+  for i = 1, 2 do b:give_product(v.inputs[i], d, v.inputs[3 - i], v.width) end
 end
 function backward.fma(b, v, d)
   backward.mul(b, v, d)
@@ -255,33 +277,34 @@ function backward.linear(b, v, d)
   local x, w, bias = v.inputs[1], v.inputs[2], v.inputs[3]
   local turned = v.op == "matmul"
   if bias and b:wants(bias) then b:give(bias, d, v.width) end
-  if b:wants(x) then
-    b:give(x, b:emit("product", x.width, d, b:matrix(w, not turned), nil, { turned = not turned }), x.width)
+  if b:wants(x) then -- goes on from what there is of the gradient, in place where that is a product
+    local sum, again = b.sums[x], b.sums[x] and b.sums[x] == b.from_products[x]
+    local dx = b:emit("product", x.width, d, b:matrix(w, not turned), not again and sum or nil,
+      { turned = not turned, to = again and sum or nil, add = again })
+    b.from_products[x] = dx
+    if sum then b.sums[x] = dx else b:give(x, dx, x.width) end
   end
   if w.needs then b.products[#b.products + 1] = { left = x, matrix = w, gradient = d, turned = turned } end
 end
 backward.matmul = backward.linear
 
-function backward.part(b, v, d)
-  local x = v.inputs[1]
-  b:give(x, b:emit("place", x.width, d, nil, nil, { from = v.from }), x.width)
-end
+function backward.part() end -- give does it
 function backward.concat(b, v, d)
   local at = 0
   for _, input in ipairs(v.inputs) do
-    if b:wants(input) then b:give(input, b:emit("part", input.width, d, nil, nil, { from = at }), input.width) end
+    if b:wants(input) then b:give(input, b:part(d, at, input.width), input.width) end
     at = at + input.width
   end
 end
 function backward.layer_norm(b, v, d)
   local x, gain, w = v.inputs[1], v.inputs[2], v.width
-  local hat = b.hats[v]
-  b.kept_hats[v] = true
+  local hat, scale = b.hats[v].hat, b.hats[v].scale
+  hat.kind, scale.kind = "saved", "saved"
   b:give(v.inputs[3], d, w)
-  if b:wants(gain) then b:give(gain, b:emit("mul", w, d, hat), w) end
+  if b:wants(gain) then b:emit("accumulate", 0, d, hat, nil, { to = b:constant(gain, w) }) end
   if b:wants(x) then
     local dhat = b:emit("mul", w, d, b:again(gain, w))
-    b:give(x, b:emit("norm_back", w, b:again(x, w), hat, dhat, { p = v.numbers[1] }), w)
+    b:give(x, b:emit("norm_back", w, hat, scale, dhat), w)
   end
 end
 function backward.sum(b, v, d)
@@ -299,6 +322,11 @@ function backward.softmax(b, v, d) b:give(v.inputs[1], b:emit("softmax_back", v.
 for name in ([[eq ne lt le gt ge logical_and logical_or logical_xor logical_not floor ceil sign floor_div
     is_finite]]):gmatch("%S+") do
   backward[name] = false
+end
+
+--- program.takes(value): is there an instruction for it, element by element, and a way back?
+function program.takes(value)
+  return value.each and not lacking[value.op] and backward[value.op] ~= nil
 end
 
 -- ---- gradients: who wants one, and adding up ----
@@ -323,14 +351,77 @@ function Builder:give(value, d, width)
     return
   end
   if value.width ~= width then d = self:emit("row_sum", 1, d) end
+  if value.op == "part" then return self:give_part(value, d) end
   local sum = self.sums[value]
   self.sums[value] = sum and self:emit("add", value.width, sum, d) or d
 end
 
+-- Is there a sum of value's gradient that what comes in that width can go on from?
+function Builder:goes_on(value, width) return self.sums[value] and value.width == width end
+
+-- The same with d times another value of the graph.
+function Builder:give_product(value, d, other, width)
+  if not self:wants(value) then return end
+  other = self:again(other, width)
+  if self:goes_on(value, width) then
+    self.sums[value] = self:emit("fma", width, d, other, self.sums[value])
+  elseif is_constant(value) and self:constant(value, width).width == width then
+    self:emit("accumulate", 0, d, other, nil, { to = self:constant(value, width) })
+  else
+    self:give(value, self:emit("mul", width, d, other), width)
+  end
+end
+
+-- d is a part of the gradient of a part; what there is of each waits until the whole takes its turn.
+function Builder:give_part(value, d)
+  local from, width = 0, value.width
+  while value.op == "part" do from, value = from + value.from, value.inputs[1] end
+  local parts = self.parts[value] or {}
+  self.parts[value] = parts
+  for _, p in ipairs(parts) do
+    if p.from == from and p.width == width then
+      p.d = self:emit("add", width, p.d, d)
+      return
+    end
+  end
+  parts[#parts + 1] = { from = from, width = width, d = d }
+end
+
+-- The gradients of a value's parts become one of the value, written where they belong.
+function Builder:join(value)
+  local parts = self.parts[value]
+  while parts and #parts > 0 do
+    table.sort(parts, function(x, y) return x.from < y.from or (x.from == y.from and x.width < y.width) end)
+    local whole, at, others = self:value("temporary", value.width, { parts = {} }), 0, {}
+    local function fill(to)
+      if to == at then return end
+      self:emit("copy", to - at, self:constant(self.zero, to - at), nil, nil, { to = self:part(whole, at, to - at) })
+    end
+    for _, p in ipairs(parts) do
+      if p.from < at then
+        others[#others + 1] = p
+      else
+        fill(p.from)
+        at = p.from + p.width
+        local d = p.d
+        if d.kind == "temporary" and not (d.by and program.of_rows[d.by.op]) then move(d, whole, p.from)
+        else
+          self:emit("copy", p.width, d, nil, nil, { to = self:part(whole, p.from, p.width) })
+        end
+      end
+    end
+    fill(value.width)
+    local sum = self.sums[value]
+    self.sums[value] = sum and self:emit("add", value.width, sum, whole) or whole
+    parts = others
+  end
+  self.parts[value] = nil
+end
+
 -- ---- the order of instructions ----
 
-local of_rows = { product = true, part = true, place = true, expand = true, row_sum = true, row_mean = true,
-  row_max = true, row_min = true, softmax = true, softmax_back = true, norm = true, norm_back = true }
+local of_rows = { product = true, expand = true, row_sum = true, row_mean = true, row_max = true, row_min = true,
+  softmax = true, softmax_back = true, norm = true, norm_back = true }
 program.of_rows = of_rows
 
 -- The width of what an instruction goes through element by element, or 0.
@@ -341,15 +432,30 @@ end
 
 -- The same instructions, those that go element by element as often behind each other as they can.
 local function group(code)
-  local writers, done, result = {}, {}, {}
+  local writers, done, result = {}, {}, {} -- of a value, those of itself and its parts
+  local function writers_of(value)
+    local whole = value.whole or value
+    writers[whole] = writers[whole] or {}
+    return writers[whole]
+  end
+  local function add_after(i, value)
+    local from = value.from or 0
+    for _, w in ipairs(writers_of(value)) do
+      if w.from < from + value.width and from < w.to then i.after[#i.after + 1] = w.by end
+    end
+  end
+  local function add_writer(i, value)
+    local list, from = writers_of(value), value.from or 0
+    list[#list + 1] = { by = i, from = from, to = from + value.width }
+  end
   for _, i in ipairs(code) do
     i.after = {}
     for _, name in ipairs { "a", "b", "c" } do
-      local writer = i[name] and writers[i[name]]
-      if writer then i.after[#i.after + 1] = writer end
+      if i[name] then add_after(i, i[name]) end
     end
-    if i.add and writers[i.to] then i.after[#i.after + 1] = writers[i.to] end
-    if i.op ~= "accumulate" then writers[i.to] = i end
+    if i.add then add_after(i, i.to) end
+    if i.op ~= "accumulate" then add_writer(i, i.to) end
+    if i.op == "norm" then add_writer(i, i.b) end
   end
   local function ready(i)
     for _, before in ipairs(i.after) do
@@ -378,7 +484,7 @@ local function numbered(code)
   local list = {}
   for k, i in ipairs(group(code)) do
     list[k] = { op = i.op, to = i.to.id, a = i.a and i.a.id, b = i.b and i.b.id, c = i.c and i.c.id, p = i.p, q = i.q,
-      from = i.from, add = i.add, turned = i.turned }
+      add = i.add, turned = i.turned }
   end
   return list
 end
@@ -419,12 +525,30 @@ local cheap = { add = true, sub = true, mul = true, neg = true, square = true, e
   le = true, gt = true, ge = true, where = true, fma = true, maximum = true, minimum = true }
 
 -- Values of the loop that the way back reads: saved, or computed again at its head from others that are there.
-local function settle(b, list)
-  local there, first, head, code = {}, {}, {}, b.code
+local function settle(b, list, forward_code)
+  local there, first, head, code, columns = {}, {}, {}, b.code, {}
+  for _, value in ipairs(list) do -- of which all columns are kept, part by part, is kept as it is
+    local whole = value.class == "loop" and value.op == "part" and b.kept[value] and value.inputs[1]
+    if whole then
+      columns[whole] = (columns[whole] or 0) + value.width
+      b.kept[whole] = b.kept[whole] or columns[whole] >= whole.width
+    end
+  end
   b.code, b.wide = head, {} -- what stands wide further on is not there yet
   for _, value in ipairs(list) do
     local made = b.made[value]
     if value.kind == "state" then there[value] = true
+    elseif value.op == "part" and value.class == "loop" then
+      there[value] = there[value.inputs[1]] or b.kept[value]
+      if b.replaced[made.whole] then
+        b.replaced[made] = forward.part(b, value)
+        b.made[value], first[value] = b.replaced[made], made
+      elseif b.kept[value] and not there[value.inputs[1]] then
+        b.replaced[made] = b:value("saved", value.width)
+        b.code = forward_code
+        b.made[value] = b:emit("copy", value.width, made, nil, nil, { to = b.replaced[made] })
+        b.code = head
+      end
     elseif value.class == "loop" and b.kept[value] and made.kind == "temporary" then
       local again = cheap[value.op]
       for _, input in ipairs(value.inputs) do
@@ -442,7 +566,6 @@ local function settle(b, list)
     end
   end
   for value, made in pairs(first) do b.made[value] = made end
-  for v in pairs(b.kept_hats) do b.hats[v].kind = "saved" end
   for _, i in ipairs(code) do
     for _, name in ipairs { "a", "b", "c" } do i[name] = b.replaced[i[name]] or i[name] end
     head[#head + 1] = i
@@ -453,7 +576,7 @@ end
 local function finish(b, graph, about)
   local taken = {}
   local function put(kind, width, d, index)
-    if d and d.kind == "temporary" and d.by and d.by.to == d and not d.by.add and not taken[d] and d.width == width then
+    if d and d.kind == "temporary" and not taken[d] and d.width == width then
       d.kind, d.index = kind, index
       taken[d] = d
       return d
@@ -469,13 +592,18 @@ local function finish(b, graph, about)
   table.sort(b.streams, function(x, y) return x.made.index < y.made.index end)
   for _, s in ipairs(b.streams) do put("d_stream", s.made.width, b.sums[s.value], s.made.index) end
   local function kept(gradient) -- for all steps
-    local d = taken[gradient]
-    if d and (d.kind == "d_stream" or d.kind == "d_product") then return d end
+    local d = taken[gradient] or gradient
+    local whole = d.whole or d
+    if d.whole and whole.kind == "temporary" then whole.kind, whole.index = "d_product", 1 end
+    if whole.kind == "d_stream" or whole.kind == "d_product" then return d end
     return put("d_product", gradient.width, gradient, 1)
   end
   for _, p in ipairs(b.products) do p.d = kept(p.gradient) end
   for k, value in ipairs(graph.new) do
-    if about.watched and b.slot[k] == 1 and b.sums[value] then b.flow = kept(b.sums[value]) end
+    if about.watched and b.slot[k] == 1 and b.sums[value] then
+      b.flow = kept(b.sums[value])
+      if b.flow.whole then b.flow = put("d_product", value.width, b.flow, 1) end
+    end
   end
   for k, state in ipairs(graph.states) do
     if not graph.shifted[k] then put("d_before", state.width, b.sums[state], b.slot[k]) end
@@ -493,7 +621,7 @@ local activations = { tanh = false, relu = false, softsign = false, sigmoid = tr
 function program.build(graph, about)
   local list = formula.order(formula.roots_of(graph))
   local b = setmetatable({ values = {}, code = {}, inputs = {}, constants = {}, matrices = {}, made = {}, wide = {},
-    hats = {}, kept = {}, kept_hats = {}, sums = {}, products = {}, replaced = {}, streams = {}, slot = {},
+    hats = {}, kept = {}, sums = {}, from_products = {}, parts = {}, products = {}, replaced = {}, streams = {}, slot = {},
     zero = { kind = "number", value = 0, form = "number" } }, Builder)
   local states = 0
   for k in ipairs(graph.new) do
@@ -522,7 +650,7 @@ function program.build(graph, about)
     for k, value in ipairs(graph.new) do
       if b.slot[k] then
         local made = not is_constant(value) and b:own(value)
-        if made and made.kind == "temporary" and not made.by.add then
+        if made and made.kind == "temporary" then
           made.kind, made.index = "after", b.slot[k]
         else
           local to = b:value("after", graph.states[k].width, { index = b.slot[k] })
@@ -537,6 +665,7 @@ function program.build(graph, about)
       if kept[batch][value] then return end
       kept[batch][value] = true
       local made = b:own(value)
+      if made.whole then made = b:emit("copy", value.width, made) end
       if made.kind == "temporary" then made.kind = "saved" end
       results[#results + 1] = { value = value, made = made, batch = batch }
     end
@@ -569,16 +698,18 @@ function program.build(graph, about)
       end
       for i = #list, 1, -1 do
         local value = list[i]
+        b:join(value)
         if value.class == "loop" and value.kind == "op" and b.sums[value] and backward[value.op] then
           backward[value.op](b, value, b.sums[value])
         end
       end
-      settle(b, list)
+      settle(b, list, forward_code)
       finish(b, graph, about)
     end
     -- The first factors of products: kept for all steps.
     for _, p in ipairs(b.products) do
       local left = b:own(p.left)
+      left = left.whole or left
       if left.kind == "temporary" then left.kind = "saved" end
     end
     local text = { flow = b.flow and b.flow.id, states = states, results = {}, products = {}, watched = {},
@@ -597,7 +728,7 @@ function program.build(graph, about)
     text.forward, text.backward = numbered(forward_code), numbered(b.code)
     for i, value in ipairs(b.values) do
       text.values[i] = { kind = value.kind, index = value.index, width = value.width, rows = value.rows,
-        form = value.form }
+        form = value.form, from = value.from }
     end
     text.inputs = #b.inputs
     return text
