@@ -383,8 +383,8 @@ describe("layer:explain", function()
 
   it("shows gates of one product together, and states that need no loop", function()
     assert.matches("\n    product of h with weight_hh %+ bias_hh\n", text_of(nn.GRUCell(2, 3)))
-    assert.matches("\n    2 products of h with a tensor %(6, 3%) %+ linear%[1..6%]; a tensor %(3, 3%) %+ a tensor %(3%)\n",
-      text_of(cells.GRU(2, 3)))
+    assert.matches("\n    2 products of h with a tensor %(6, 3%) %+ linear%[1..6%]; a tensor %(3, 3%) %+ a "
+      .. "tensor %(3%)\n", text_of(cells.GRU(2, 3)))
     local text = text_of(cells.QRNN(2, 3))
     assert.matches("state 2 needs no loop: it is x of the step before", text)
     assert.matches("in the loop, step by step\n    one pass over 3 features: sigmoid, mul, sub, tanh, mul, add\n", text)

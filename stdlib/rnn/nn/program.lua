@@ -621,7 +621,8 @@ local activations = { tanh = false, relu = false, softsign = false, sigmoid = tr
 function program.build(graph, about)
   local list = formula.order(formula.roots_of(graph))
   local b = setmetatable({ values = {}, code = {}, inputs = {}, constants = {}, matrices = {}, made = {}, wide = {},
-    hats = {}, kept = {}, sums = {}, from_products = {}, parts = {}, products = {}, replaced = {}, streams = {}, slot = {},
+    hats = {}, kept = {}, sums = {}, from_products = {}, parts = {}, products = {}, replaced = {},
+    streams = {}, slot = {},
     zero = { kind = "number", value = 0, form = "number" } }, Builder)
   local states = 0
   for k in ipairs(graph.new) do
