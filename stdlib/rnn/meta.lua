@@ -1130,7 +1130,7 @@ local rnn = {}
 ---@field is_finite fun(self: rnn.Tensor): rnn.Tensor
 ---@field kl_div fun(self: rnn.Tensor, target: rnn.Tensor|number, sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none"): rnn.Tensor
 ---@field last fun(self: rnn.Tensor): rnn.Tensor
----@field layer_norm fun(self: rnn.Tensor, gain: rnn.Tensor, bias: rnn.Tensor, eps: number): rnn.Tensor
+---@field layer_norm fun(self: rnn.Tensor, gain: rnn.Tensor, bias?: rnn.Tensor, eps: number): rnn.Tensor
 ---@field le fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
 ---@field leaky_relu fun(self: rnn.Tensor, slope: number): rnn.Tensor
 ---@field linear fun(self: rnn.Tensor, weight: rnn.Tensor, bias?: rnn.Tensor): rnn.Tensor
@@ -1999,8 +1999,8 @@ function core.trace_apply(trace, place, ...) end
 --- core.program(text) -> program
 ---
 --- Compiles what rnn.scan runs. text has counts inputs, states; flow, the value that a watch takes for the gradient of the
---- first state; values, a list of { kind, index, width, rows, form };
---- forward and backward, lists of instructions { op, to, a, b, c, p, q, from, add, turned } on values by their number;
+--- first state; values, a list of { kind, index, width, rows, form, from };
+--- forward and backward, lists of instructions { op, to, a, b, c, p, q, add, turned } on values by their number;
 --- products, { left, matrix, gradient, turned } each; results, { value, batch } each; watched, { value, activation, gate } each. See core/rnn.h.
 --- Errors: what would reach outside of a value or read one that nobody wrote.
 ---@param text table
@@ -2625,11 +2625,11 @@ function rnn.last(x) end
 
 --- rnn.layer_norm(x, gain, bias, eps) -> tensor
 ---
---- Normalised over the last axis (Ba et al. 2016): x (..., D), gain and bias (D). Errors: gain or bias that are not
---- (D).
+--- Normalised over the last axis (Ba et al. 2016): x (..., D), gain and bias (D); bias may be nil. Errors: gain or
+--- bias that are not (D).
 ---@param x rnn.Tensor
 ---@param gain rnn.Tensor
----@param bias rnn.Tensor
+---@param bias? rnn.Tensor
 ---@param eps number
 ---@return rnn.Tensor
 function rnn.layer_norm(x, gain, bias, eps) end
