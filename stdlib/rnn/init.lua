@@ -67,6 +67,7 @@ local parts = {
   CSVLog = "rnn.train",
   Average = "rnn.train",
   find_lr = "rnn.train",
+  args = "rnn.args",
   meshgrid = "rnn.shapes",
 }
 

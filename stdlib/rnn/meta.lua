@@ -10,6 +10,7 @@
 ---@field EarlyStopping rnn.EarlyStopping
 ---@field ModelCheckpoint rnn.ModelCheckpoint
 ---@field TimeLimit rnn.TimeLimit
+---@field args fun(spec: table): table
 ---@field bilinear fun(x1: rnn.Tensor, x2: rnn.Tensor, weight: rnn.Tensor, bias?: rnn.Tensor): rnn.Tensor
 ---@field cell_check fun(cell: nn.Cell|table, options?: rnn.cell_check.Options): boolean
 ---@field chunk fun(x: rnn.Tensor, axis: integer, count: integer): rnn.Tensor[]

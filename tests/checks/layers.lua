@@ -56,7 +56,7 @@ local BANDS = {
     { "audio", "audio", "base" },
     { "music", "music", "base, data" },
     { "doc", "doc", "base" },
-    { "experiment", "experiment", "base, text, data, train, save, plot" },
+    { "experiment", "experiment args", "base, text, data, train, save, plot" },
     { "rnn", "init", "everything" },
     { "repl", "repl", "base, train, doc, rnn" },
   } },

@@ -206,3 +206,20 @@ describe("data of an experiment", function()
     assert.same({ 2, 4 }, table.move(long[1][2], 1, 2, 1, {}))
   end)
 end)
+
+describe("rnn.args", function()
+  it("is the earlier name of the options, and says so once", function()
+    local stderr, said, before = io.stderr, {}, _G.arg
+    io.stderr = { write = function(_, ...) said[#said + 1] = table.concat { ... } end } -- luacheck: ignore
+    _G.arg = { [0] = "x.lua", "--epochs", "3", "--model", "gru", "--evaluate", "m.safetensors" }
+    local ok, first = pcall(rnn.args, { about = "Tests.", epochs = 500, model = { { "rnn", "gru" }, "which" } })
+    _G.arg = { [0] = "x.lua" }
+    local again, defaults = pcall(rnn.args, { data = false, load = false, epochs = 2 })
+    io.stderr, _G.arg = stderr, before -- luacheck: ignore
+    assert(ok, first)
+    assert(again, defaults)
+    assert.same({ 3, true, "m.safetensors" }, { first.epochs, first.model.gru, first.load })
+    assert.same({ 2 }, { defaults.epochs, defaults.data, defaults.load })
+    assert.same({ "rnn.args is an earlier name; write rnn.experiment { ... }.options\n" }, said)
+  end)
+end)
