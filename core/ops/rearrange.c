@@ -250,7 +250,7 @@ static int64_t tile_rule(const rnni_call *c, int axis, int64_t n, int64_t place)
 static bool tile_keeps(const rnni_call *c) {
   int n = c->args.nshape, lead = n - c->in[0]->ndim;
   bool keeps = lead <= 0;
-  for (int i = 0; i < 2 + lead; i++) keeps &= c->args.shape[i] == 1;
+  for (int i = 0; keeps && i < RNNI_MIN(2 + lead, n); i++) keeps &= c->args.shape[i] == 1;
   return keeps;
 }
 BY_RULE(tile)

@@ -234,6 +234,7 @@ static const op_case op_cases[] = {
     {.op = "tile", .inputs = "f2x3", .nshape = 2, .shape = {3, 2}},
     {.op = "tile", .inputs = "f2x3", .nshape = 1, .shape = {2}},
     {.op = "tile", .inputs = "f3", .nshape = 3, .shape = {2, 1, 2}},
+    {.op = "tile", .inputs = "f", .nshape = 6, .shape = {1, 2, 1, 1, 1, 2}}, /* as many axes as there may be */
     {.op = "repeat_interleave", .inputs = "f2x3x2", .i = {3, 1}},
     {.op = "tril", .inputs = "f2x3x4", .i = {1}},
     {.op = "tril", .inputs = "f4x3L", .i = {-1}},
