@@ -450,7 +450,7 @@ end
 
 local function mutate(args)
   for i = 1, args.n do
-    if chance(0.08) then args[i] = hostile() end
+    if chance(0.08) then args[i] = select(2, pcall(hostile)) end -- tensors may not be finite, which a call may check
   end
   if chance(0.04) then args.n = math.max(args.n - 1, 0) end
   if chance(0.04) then
