@@ -450,7 +450,7 @@ end
 
 local function mutate(args)
   for i = 1, args.n do
-    if chance(0.08) then args[i] = select(2, pcall(hostile)) end -- tensors may not be finite, which a call may check
+    if chance(0.08) then args[i] = hostile() end
   end
   if chance(0.04) then args.n = math.max(args.n - 1, 0) end
   if chance(0.04) then
@@ -501,7 +501,7 @@ local function one_call(target, counts)
   core.recording(true)
   local made, args = pcall(fitting, target[4], target[3])
   if not made then args = { n = 2, hostile(), hostile() } end
-  mutate(args)
+  pcall(mutate, args) -- where a call has results checked, what is not finite cannot be made
   local in_coroutine = chance(0.05)
   local recording = core.recording()
   local ok, results
