@@ -19,7 +19,9 @@ end
 
 local rnn = {}
 beside.rnn = rnn
-for name, value in pairs(core) do rnn[name] = not inner[name] and value or nil end
+for name, value in pairs(core) do
+  if not inner[name] then rnn[name] = value end
+end
 
 --- rnn.precision: "float" or "double", the type of all tensors that are not int32; rnnlua --double chooses.
 

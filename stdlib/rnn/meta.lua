@@ -36,6 +36,7 @@
 ---@field precision string
 ---@field predict fun(model: nn.Module, x: rnn.Tensor|table|function|data.Windows|data.Arrays|data.Sequences|data.Batches, options?: rnn.predict.Options): rnn.Tensor|table
 ---@field results rnn.Results
+---@field sanitized boolean
 ---@field save fun(path: string, model: nn.Module, extra?: table): true|nil, string?, string?
 ---@field split fun(x: rnn.Tensor, axis: integer, sizes: integer|integer[]|{ size: integer }): rnn.Tensor[]
 ---@field stft fun(x: rnn.Tensor, window: integer|rnn.Tensor, hop: integer, fft?: integer): rnn.Tensor

@@ -349,7 +349,7 @@ static void every_op(void **state) {
 
 /* ---- programs of a loop ---- */
 
-/* A program of program_texts.h whose values, of width 3 there, are as wide as said; 0: as they are. */
+/* A program of program_texts.h whose values, of width 3, 6 ... there, are as many times as wide as said; 0: as they are. */
 static const struct loop_case {
   const char *name;
   int64_t width, T, N;
@@ -371,8 +371,10 @@ static void run_loop_case(const struct loop_case *l) {
     if (strcmp(program_texts[i].name, l->name) == 0) snprintf(text, sizeof text, "%s", program_texts[i].text);
   parse_program(text, &p);
   for (int i = 0; l->width && i < p.text.value_count; i++) {
-    if (p.values[i].width == 3) p.values[i].width = l->width;
-    if (p.values[i].rows == 3) p.values[i].rows = l->width;
+    rnn_value *v = &p.values[i];
+    int64_t *sizes[] = {&v->width, &v->rows, &v->from};
+    for (int k = 0; k < 3; k++)
+      if (*sizes[k] % 3 == 0) *sizes[k] = *sizes[k] / 3 * l->width;
   }
   ok(rnn_program_new(ctx, &p.text, &a.args.program));
   a.args.i[0] = l->T;
