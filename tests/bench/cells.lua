@@ -19,6 +19,7 @@ local cells, core, plan = require "rnn.cells", require "rnn.core", require "rnn.
 local nn = rnn.nn
 
 local FOLDER = arg[0]:match("^(.*/)") or "./"
+local machine = dofile(FOLDER .. "machine.lua")
 local PYTHON = os.getenv("RNNLUA_BENCH_PYTHON")
 local N, T, TURNS = 32, 64, 8
 
@@ -147,33 +148,8 @@ end
 
 -- ---- the peers ----
 
--- A program that answers a line of JSON for each line, through a pair of pipes in the file system.
 local function open_peer(threads)
-  local pipe = os.tmpname()
-  os.remove(pipe)
-  assert(os.execute(("mkfifo '%s'"):format(pipe)))
-  local ask = assert(io.popen(("'%s' '%speer_cells.py' %d > '%s'"):format(PYTHON, FOLDER, threads, pipe), "w"))
-  local answer = assert(io.open(pipe))
-  os.remove(pipe)
-  return function(task)
-    ask:write(rnn.json_encode(task), "\n")
-    ask:flush()
-    local line = assert(answer:read "l", "the peer has gone")
-    return rnn.json_decode(line)
-  end
-end
-
-local function processor()
-  for line in io.lines("/proc/cpuinfo") do
-    local model = line:match("^model name%s*:%s*(.+)$")
-    if model then return model end
-  end
-  return "unknown"
-end
-
-local function load()
-  local file <close> = assert(io.open("/proc/loadavg"))
-  return file:read("n")
+  return machine.peer(("'%s' '%speer_cells.py' %d"):format(PYTHON, FOLDER, threads))
 end
 
 -- ---- the table, and what is kept: results of other runs stay where this one has none ----
@@ -182,8 +158,8 @@ local results = rnn.json_decode(core.file_read(options.result) or "{}") or {}
 results.cases = results.cases or {}
 
 local function keep(name, entry)
-  entry.load, entry.date = load(), os.date("!%Y-%m-%d")
-  results.processor, results.system = processor(), ("rnnlua %s, %s"):format(rnn.version, rnn.isa())
+  entry.load, entry.date = machine.load(), os.date("!%Y-%m-%d")
+  results.processor, results.system = machine.processor(), ("rnnlua %s, %s"):format(rnn.version, rnn.isa())
   local known = results.cases[name] or {}
   for key, value in pairs(entry) do
     if type(value) == "table" and type(known[key]) == "table" then
@@ -212,7 +188,7 @@ end
 
 -- ---- the parts ----
 
-print(("%s, kernels %s, load %.1f"):format(processor(), rnn.isa(), load()))
+print(("%s, kernels %s, load %.1f"):format(machine.processor(), rnn.isa(), machine.load()))
 
 -- name, the built-in layer, the layer of a cell
 local LAYERS = {

@@ -10,6 +10,7 @@ local core = require "rnn.core"
 local rnn = require "rnn"
 
 local FOLDER = arg[0]:match("^(.*/)") or "./"
+local machine = dofile(FOLDER .. "machine.lua")
 local PYTHON = os.getenv("RNNLUA_BENCH_PYTHON")
 local RESULT = arg[1] or FOLDER .. "ops.json"
 local SECONDS = tonumber(os.getenv("RNNLUA_BENCH_SECONDS")) or 0.2
@@ -68,33 +69,8 @@ local function measure(f, v, seconds)
   return times[(#times + 1) // 2]
 end
 
--- PyTorch answers a line for each line, through a pair of pipes in the file system.
-local function open_peer()
-  if not PYTHON then return nil end
-  local pipe = os.tmpname()
-  os.remove(pipe)
-  assert(os.execute(("mkfifo '%s'"):format(pipe)))
-  local ask = assert(io.popen(("'%s' '%speer_ops.py' > '%s'"):format(PYTHON, FOLDER, pipe), "w"))
-  local answer = assert(io.open(pipe))
-  os.remove(pipe)
-  return function(task)
-    ask:write(rnn.json_encode(task), "\n")
-    ask:flush()
-    local line = assert(answer:read "l", "PyTorch has gone")
-    return rnn.json_decode(line)
-  end
-end
-
-local function processor()
-  for line in io.lines("/proc/cpuinfo") do
-    local model = line:match("^model name%s*:%s*(.+)$")
-    if model then return model end
-  end
-  return "unknown"
-end
-
-local peer = open_peer()
-local results = { processor = processor(), isa = rnn.isa(), date = os.date("!%Y-%m-%d"), cases = {},
+local peer = PYTHON and machine.peer(("'%s' '%speer_ops.py'"):format(PYTHON, FOLDER))
+local results = { processor = machine.processor(), isa = rnn.isa(), date = os.date("!%Y-%m-%d"), cases = {},
   peer = peer and peer { op = "version" }.version }
 print(("%s, kernels %s, peer %s"):format(results.processor, results.isa, results.peer or "none"))
 print(("%-12s %9s %2s %12s %12s %7s"):format("us an op", "elements", "", "rnnlua", "torch", "ratio"))

@@ -13,6 +13,7 @@ local core = require "rnn.core"
 local rnn = require "rnn"
 
 local FOLDER = arg[0]:match("^(.*/)") or "./"
+local machine = dofile(FOLDER .. "machine.lua")
 local RNNLUA = arg[-1]
 local PYTHON = os.getenv("RNNLUA_BENCH_PYTHON")
 local RESULT = arg[1] or FOLDER .. "results.json"
@@ -124,21 +125,7 @@ end
 
 local function cell(answer) return answer and ("%10.4f"):format(answer.median) or ("%10s"):format("-") end
 
-local function processor()
-  for line in io.lines("/proc/cpuinfo") do
-    local model = line:match("^model name%s*:%s*(.+)$")
-    if model then return model end
-  end
-  return "unknown"
-end
-
--- What else the machine is doing: near 0 when the numbers can be trusted.
-local function load()
-  local file <close> = assert(io.open("/proc/loadavg"))
-  return file:read("n")
-end
-
-local results = { processor = processor(), date = os.date("!%Y-%m-%d"), load = load(), cases = {} }
+local results = { processor = machine.processor(), date = os.date("!%Y-%m-%d"), load = machine.load(), cases = {} }
 print(("%s, load %.2f"):format(results.processor, results.load))
 print(("%-36s %10s %10s %10s %10s %8s %8s %8s"):format("ms a step, median", "rnnlua 1", "rnnlua 2", "torch 1",
   "torch 2", "ratio", "limit", "memory"))

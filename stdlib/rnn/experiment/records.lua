@@ -90,6 +90,12 @@ local function understand(columns, first, second, convert)
   return places, heading, heading and first[2] and guessed[1] and table.concat(guessed, ", ")
 end
 
+--- records.top(text) -> the first two lines, nil for those that are not there
+function records.top(text)
+  local lines_of = text:gmatch "[^\r\n]+"
+  return lines_of(), lines_of()
+end
+
 --- records.read(path, columns, read) -> list | nil, message
 ---
 --- See experiment:tables. What read gives gets the field part, when the table says so. Of a column with time = true
@@ -97,13 +103,9 @@ end
 function records.read(path, columns, read)
   local text, message = read_text(path)
   if not text then return nil, message end
-  local top = {}
-  for line in text:gmatch "[^\r\n]+" do
-    top[#top + 1] = line
-    if #top == 2 then break end
-  end
-  if not top[1] then return nil, path .. ": the file is empty" end
-  local separator, day_first = separator_of(top[1], top[2]), false
+  local head, line = records.top(text)
+  if not head then return nil, path .. ": the file is empty" end
+  local separator, day_first = separator_of(head, line), false
   local function convert(cells, places)
     local row = {}
     for _, column in ipairs(columns) do
@@ -117,7 +119,7 @@ function records.read(path, columns, read)
     if record and row.part then record.part = row.part:lower() end
     return record
   end
-  local first, second = cells_of(top[1], separator), cells_of(top[2] or top[1], separator)
+  local first, second = cells_of(head, separator), cells_of(line or head, separator)
   local places, heading, guessed = understand(columns, first, second, convert)
   if not places then return nil, ("%s: %s"):format(path, heading) end
   if guessed then io.stderr:write(("%s: takes the column %s\n"):format(path, guessed)) end
@@ -127,14 +129,14 @@ function records.read(path, columns, read)
     if place then names[#names + 1] = { place, column.form or column[1] } end
     if column.time then
       local texts = {}
-      for line in text:gmatch "[^\r\n]+" do texts[#texts + 1] = cells_of(line, separator)[place] end
+      for each in text:gmatch "[^\r\n]+" do texts[#texts + 1] = cells_of(each, separator)[place] end
       day_first = times.day_first(texts)
     end
   end
   table.sort(names, function(x, y) return x[1] < y[1] end)
   for i, name in ipairs(names) do names[i] = name[2] end
-  return lines(path, table.concat(names, separator == "\t" and "<TAB>" or separator), function(line)
-    return convert(cells_of(line, separator), places)
+  return lines(path, table.concat(names, separator == "\t" and "<TAB>" or separator), function(each)
+    return convert(cells_of(each, separator), places)
   end, { header = heading })
 end
 

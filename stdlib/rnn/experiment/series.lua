@@ -73,14 +73,10 @@ end
 function series.read(path)
   local text, message = read_text(path)
   if not text then return nil, message end
-  local top = {}
-  for line in text:gmatch "[^\r\n]+" do
-    top[#top + 1] = line
-    if #top == 2 then break end
-  end
-  if not top[2] then return nil, path .. ": expected a heading and at least one line" end
-  local separator = records.separator(top[1], top[2])
-  local headings, first = records.cells(top[1], separator), records.cells(top[2], separator)
+  local heading, line = records.top(text)
+  if not line then return nil, path .. ": expected a heading and at least one line" end
+  local separator = records.separator(heading, line)
+  local headings, first = records.cells(heading, separator), records.cells(line, separator)
   local list, kind
   if is_time(first[1]) or is_time(first[2]) and not tonumber(first[1]) then
     list, kind = columns(path, separator, headings, first, text)

@@ -189,7 +189,6 @@ function Reservoir:fit(x, y, options)
     local steps = core.arange(x:size(2))
     local counts = steps:gt(washout):reshape(1, -1)
     local lengths = x:lengths()
-    parts[self] = parts[self] or { calls = 0 }
     counts = lengths and counts * steps:reshape(1, -1):le(lengths:reshape(-1, 1)) or counts:broadcast_to(#x, x:size(2))
     local ids = counts:reshape(-1):nonzero()
     if #ids == 0 then

@@ -343,8 +343,8 @@ local function plan_alone(self, part, cell, start)
   if math.type(width) ~= "integer" then
     core.fail("the width of its input is unknown before a first call")
   end
-  local needs = last and last.state_needs or {}
-  for k in ipairs(states) do needs[k] = needs[k] or records and part.initial ~= nil end
+  local needs = {}
+  for k in ipairs(states) do needs[k] = last and last.state_needs[k] or records and part.initial ~= nil end
   local x_needs = part.name:find "^l0" == nil
   if last then x_needs = last.x_needs end
   local about = about_of(self, part, records, x_needs, needs, last and last.padded)
