@@ -35,6 +35,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 #define RNN_VERSION "0.1.0"
 #define RNN_VERSION_NUMBER 100 /* major * 10000 + minor * 100 + patch */
@@ -759,6 +760,7 @@ typedef struct rnn_features {
 /* x (L) -> (1 + L / hop, bands or coefficients), as librosa 0.11 defines them; not differentiable. */
 RNN_MUST_USE rnn_status rnn_audio_features(rnn_ctx *ctx, const rnn_features *o, const rnn_tensor *x, rnn_tensor **out);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif
