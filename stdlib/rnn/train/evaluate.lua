@@ -9,8 +9,8 @@ local nest = require "rnn.nest"
 local option = require "rnn.option"
 local Module = require "rnn.nn.module"
 local evaluation = require "rnn.nn.evaluation"
-local metrics = require "rnn.train.metrics"
 local objective = require "rnn.train.objective"
+local Scores = require "rnn.train.scores"
 
 local evaluate = {}
 
@@ -136,7 +136,7 @@ function evaluate.source(fname, argname, value)
   return type(value) == "function" and Source(fname, argname, value) or value
 end
 
-local EVALUATE = option.of("rnn.evaluate", metrics.OPTIONS)
+local EVALUATE = option.of("rnn.evaluate", objective.OPTIONS)
 
 --- rnn.evaluate(model, data [, options]) -> table
 ---
@@ -153,7 +153,7 @@ function evaluate.evaluate(model, data, options)
   if not Module.is(model) then check.expected(fname, "argument 1 (model)", "a model (nn.Module)", model) end
   local source = evaluate.source(fname, "argument 2 (data)", data)
   options = EVALUATE:read(options)
-  local scores = metrics.Scores(fname, options.metrics, options.padded)
+  local scores = Scores(fname, options.metrics, options.padded)
   local objective_of = objective.of(fname, model, options)
   local reader
   if options.tbptt then

@@ -15,10 +15,10 @@ local evaluate = require "rnn.train.evaluate"
 local report = require "rnn.train.forecast_report"
 local History = require "rnn.train.history"
 local interruption = require "rnn.train.interruption"
-local metrics = require "rnn.train.metrics"
 local objective = require "rnn.train.objective"
 local progress = require "rnn.train.progress"
 local Run = require "rnn.train.run"
+local Scores = require "rnn.train.scores"
 local step = require "rnn.train.step"
 
 -- ---- what is asked for ----
@@ -31,7 +31,7 @@ local OPTIONS = option.of(FNAME, {
     .. "begins again in each epoch, or a function that makes one for each: what `for x, y in` takes, such as a "
     .. "coroutine.wrap(f), or a coroutine. x, y and weights are tensors or tables of them (data.arrays)" },
   { "valid", nil, option.any, "batches or a dataset to measure after each epoch: val_loss, val_mae ..." },
-}, metrics.OPTIONS, {
+}, objective.OPTIONS, {
   { "optimizer", nil, option.any,
     "optim.SGD(model:parameters(), { lr = 0.05, momentum = 0.9 }); or several for different "
     .. "parts, which take their steps in turn (by number, or by the alphabet), each by a loss of its own, as in a GAN: "
@@ -232,8 +232,8 @@ local function prepare(model, options)
   local run = Run { model = model, options = options, history = History() }
   sources(run, options)
   local padded = options.padded
-  run.scores = metrics.Scores(FNAME, options.metrics, padded)
-  run.valid_scores = metrics.Scores(FNAME, options.metrics, padded)
+  run.scores = Scores(FNAME, options.metrics, padded)
+  run.valid_scores = Scores(FNAME, options.metrics, padded)
   objective_of(run, options)
   run.optimizer = optimizer_of(run, options)
   schedule_of(run, options)

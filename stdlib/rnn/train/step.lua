@@ -3,7 +3,6 @@
 
 local core = require "rnn.core"
 local interruption = require "rnn.train.interruption"
-local metrics = require "rnn.train.metrics"
 local safe_place = require "rnn.train.safe_place"
 
 local step = {}
@@ -38,7 +37,7 @@ local function backward(run, loss, x, prediction, y, weights)
     loss:backward()
     return
   end
-  local weight = metrics.weight("rnn.fit", x, prediction, y, run.options.padded, weights)
+  local weight = run.scores:weigh(x, prediction, y, weights)
   loss = loss * weight
   loss:backward()
   run.weight = run.weight + weight
