@@ -77,7 +77,7 @@ local function names_of(history)
 end
 
 local function epoch_charts(run, x)
-  local history, charts, best = run.history, {}, run.best and run.best.epoch or 0
+  local history, charts, best = run.history, {}, run.best and run.best.best_epoch or 0
   for _, name in ipairs(names_of(history)) do
     local loss = run.options.loss
     local kind = name ~= "loss" and name or type(loss) == "string" and loss or nil
@@ -110,7 +110,7 @@ local function step_charts(run, steps)
 end
 
 local function facts(run, seconds)
-  local history, best, epochs = run.history, run.best and run.best.epoch or 0, #run.history
+  local history, best, epochs = run.history, run.best and run.best.best_epoch or 0, #run.history
   local list = {}
   if best > 0 then
     local monitor = run.best.monitor

@@ -8,7 +8,7 @@ local option = require "rnn.option"
 local valid = require "rnn.metrics.valid"
 
 local OPTIONS = option.of("metrics.Mean", {
-  { "finish", nil, option.kind("function", check.callback), "what is done to the mean: math.sqrt makes a root mean "
+  { "finish", nil, check.callback, "what is done to the mean: math.sqrt makes a root mean "
     .. "square" },
   { "weighted", false, check.boolean, "sample weights count; without it each element counts once" },
   { "padded", false, check.boolean, "labels 0 are padding; without it and without lengths they are an error" },
@@ -63,7 +63,7 @@ function Mean:add(y, target, weights, count)
     nest.check(fname, "argument 1 (y)", y)
     nest.check(fname, "argument 2 (target)", target)
     if weights ~= nil then check.tensor(fname, "argument 3 (weights)", weights, "float") end
-    count = valid.count(fname, y, target, count ~= nil or self.padded, weights)
+    count = valid.count(fname, target, y, target, count ~= nil or self.padded, weights)
   end
   if count == 0 then return end -- nothing but padding: its mean is 0/0
   local value, n = self.f(y, target, weights)

@@ -77,8 +77,6 @@ local OPTIONS = option.of("metrics.Scores", { { "padded", false, check.boolean,
 ---@overload fun(list: table, options?: metrics.Scores.Options): metrics.Scores
 local Scores = class("metrics.Scores")
 
-Scores.fname, Scores.what = "metrics.Scores", "argument 1"
-
 local METHODS = { "clear", "add", "read" }
 
 -- Is it an object that counts for itself?
@@ -110,10 +108,10 @@ local function insert(self, name, given, key)
   table.insert(self.entries, { name = full, key = key, metric = metric, named = is_named })
 end
 
-function Scores:init(list, options)
-  self.padded = OPTIONS:read(options, self.fname).padded
-  self.names, self.entries = {}, {}
-  for key, metric in pairs(check.table(self.fname, self.what, list)) do
+-- fname and what are for messages: the function, and the argument that the list is.
+local function fill(self, fname, what, list, padded)
+  self.fname, self.what, self.padded, self.names, self.entries = fname, what, padded, {}, {}
+  for key, metric in pairs(check.table(fname, what, list)) do
     if nest.is_table(metric) and not counts(metric) then
       for name, of_target in pairs(metric) do insert(self, name, of_target, key) end
     else
@@ -123,6 +121,11 @@ function Scores:init(list, options)
   table.sort(self.entries, function(a, b) return a.name < b.name end)
   for i, e in ipairs(self.entries) do self.names[i] = e.name end
   self:clear()
+  return self
+end
+
+function Scores:init(list, options)
+  fill(self, "metrics.Scores", "argument 1", list, OPTIONS:read(options).padded)
 end
 
 --- scores:clear(): nothing counted.
@@ -150,13 +153,13 @@ function Scores:add(y, target, weights, count)
   if not count then
     nest.check(self.fname .. ":add", "argument 1 (y)", y)
     nest.check(self.fname .. ":add", "argument 2 (target)", target)
-    count = valid.count(self.fname, y, target, self.padded)
+    count = valid.count(self.fname, target, y, target, self.padded)
   end
   self.counted = self.counted + count
   for _, e in ipairs(self.entries) do
     if e.key ~= nil then
       local of_y, of_target, of_weights = part(self, e.key, y, target, weights)
-      e.metric:add(of_y, of_target, of_weights, valid.count(self.fname, of_y, of_target, self.padded))
+      e.metric:add(of_y, of_target, of_weights, valid.count(self.fname, of_target, of_y, of_target, self.padded))
     elseif e.named and nest.is_table(target) then
       core.fail("%s: %s: '%s' of which target? Write metrics = { name = { '%s' } }", self.fname, self.what, e.name,
         e.name)
@@ -177,7 +180,12 @@ function Scores:read(into, prefix)
   into = into and check.table("metrics.Scores:read", "argument 1 (into)", into) or {}
   prefix = prefix and check.string("metrics.Scores:read", "argument 2 (prefix)", prefix) or ""
   if self.counted == 0 then core.fail("%s: nothing that counts was added", self.fname) end
-  for _, e in ipairs(self.entries) do into[prefix .. e.name] = e.metric:read() end
+  return self:_read(into, prefix)
+end
+
+-- An epoch of rnn.fit may be nothing but padding: its means are nan.
+function Scores:_read(into, prefix)
+  for _, e in ipairs(self.entries) do into[prefix .. e.name] = self.counted > 0 and e.metric:read() or 0 / 0 end
   return into
 end
 
@@ -195,8 +203,8 @@ function Scores:load_state(saved)
   end
 end
 
-local Once = class("metrics.Scores", Scores)
-Once.fname, Once.what = "metrics.measure", "argument 3"
+-- The metrics of a function that has the list as an argument of its own.
+local function of(...) return fill(setmetatable({}, Scores), ...) end
 
 local MEASURE = option.of("metrics.measure", OPTIONS.rows, {
   { "sample_weights", nil, option.any, "float, with the first axes of the target, or a table of such; for the metrics "
@@ -216,9 +224,9 @@ local function measure(y, target, list, options)
   nest.check("metrics.measure", "argument 1 (y)", y)
   nest.check("metrics.measure", "argument 2 (target)", target)
   options = MEASURE:read(options)
-  local scores = Once(list, { padded = options.padded })
+  local scores = of("metrics.measure", "argument 3", list, options.padded)
   scores:add(y, target, options.sample_weights)
   return scores:read()
 end
 
-return { Scores = Scores, measure = measure }
+return { Scores = Scores, measure = measure, of = of }

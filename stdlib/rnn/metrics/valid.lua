@@ -32,7 +32,7 @@ end
 --- valid.mask(fname, y, target, padded) -> float tensor of the target's shape, 1 where an element counts and 0 where it
 --- is padding; nil when all count. y may be a table, whose first tensor has the lengths.
 function valid.mask(fname, y, target, padded)
-  local lengths = valid.lengths(nest.first(y), target)
+  local lengths = valid.lengths(nest.is_table(y) and nest.first(y) or y, target)
   local labels = target:type() == "int32"
   if labels then valid.check(fname, target, lengths, padded) end
   if not lengths and not (labels and padded) then return nil end
@@ -46,22 +46,22 @@ local function weighted(mask, weights)
   return core.where(mask:reshape(#times, -1):gt(0), times, 0)
 end
 
---- valid.count(fname, y, target, padded, weights) -> how much a batch counts in a mean over batches
+--- valid.rows(x, weights) -> the rows of a batch, or what their weights add up to
+function valid.rows(x, weights)
+  if core.is_tensor(weights) then return weights:detach():without_lengths():sum():item() end
+  return #nest.first(x)
+end
+
+--- valid.count(fname, x, y, target, padded, weights) -> how much a batch counts in a mean over batches
 ---
---- Its valid elements; with weights what these add up to; of a table of targets its rows, or what their weights add up
---- to.
-function valid.count(fname, y, target, padded, weights)
-  if not core.is_tensor(target) then return valid.rows(target, weights) end
+--- Its valid elements; with weights what these add up to; where there is no one target the rows of x, or what their
+--- weights add up to.
+function valid.count(fname, x, y, target, padded, weights)
+  if type(weights) == "table" or not core.is_tensor(target) then return valid.rows(x, weights) end
   local mask = valid.mask(fname, y, target, padded)
   if not weights then return mask and math.tointeger(mask:sum():item()) or target:count() end
   if weights:count() == 0 then return 0 end
   return weighted(mask or core.ones { target:shape() }, weights):sum():item()
-end
-
---- valid.rows(x, weights) -> the rows of a table of tensors, or what their weights add up to
-function valid.rows(x, weights)
-  if core.is_tensor(weights) then return weights:detach():without_lengths():sum():item() end
-  return #nest.first(x)
 end
 
 --- valid.has_first_axes(values, target) -> does a tensor have a value for each element, step or row of the target?

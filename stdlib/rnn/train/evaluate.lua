@@ -88,21 +88,17 @@ function Source.__call(self, _, before)
   return checked(self, self.next(self.state, before))
 end
 
-local function pass(call, source, objective_of, scores, stop)
+--- evaluate.pass(call, source, objective, scores [, stop]) -> true | false
+---
+--- One pass over a source; adds to scores. false when stop() was true before the end. It is called by evaluation
+--- (nn/evaluation.lua); call is the model, or a reader in its stead.
+function evaluate.pass(call, source, objective_of, scores, stop)
   for x, y, weights in source do
     local loss, prediction, target, parts = objective_of(call, x, y, weights)
     scores:add(x, loss:item(), prediction, target, weights, parts)
     if stop and stop() then return false end
   end
   return true
-end
-
---- evaluate.pass(model, source, objective, scores [, reader [, stop]]) -> true | false
----
---- One pass in evaluation mode, nothing recorded; adds to scores. A reader is called in the model's stead; false when
---- stop() was true before the end.
-function evaluate.pass(model, source, objective_of, scores, reader, stop)
-  return evaluation("rnn.evaluate", model, pass, reader or model, source, objective_of, scores, stop)
 end
 
 --- evaluate.batches(dataset, size) -> batches: for one pass, in the order that takes least time
@@ -161,7 +157,7 @@ function evaluate.evaluate(model, data, options)
     source = tbptt.Windows(fname, source, options.tbptt)
     reader = tbptt.Reader(fname, model, source)
   end
-  evaluate.pass(model, source, objective_of, scores, reader)
+  evaluation(fname, model, evaluate.pass, reader or model, source, objective_of, scores)
   if scores.weight == 0 then core.fail("%s: argument 2 (data): it gave no batch with a valid element", fname) end
   return scores:read({}, "")
 end

@@ -90,13 +90,14 @@ end
 
 -- Factors for the losses of targets.
 local function factors_of(fname, given, keys)
-  for key, factor in pairs(given and check.table(fname, "option 'loss_weights'", given) or {}) do
+  if given == nil then return {} end
+  for key, factor in pairs(check.table(fname, "option 'loss_weights'", given)) do
     check.number(fname, ("option 'loss_weights', entry '%s'"):format(key), factor, 0, math.huge)
     local known = not keys
     for _, name in ipairs(keys or {}) do known = known or name == key end
     if not known then core.fail("%s: option 'loss_weights': there is no loss '%s'", fname, key) end
   end
-  return given or {}
+  return given
 end
 
 -- The function of a loss, (y, target, weights) -> scalar; with padded, labels 0 are padding.
@@ -146,10 +147,12 @@ function objective.of(fname, model, options)
   if type(loss) == "function" and options.loss_weights then
     core.fail("%s: option 'loss_weights' goes with a loss for each target, loss = { name = ... }", fname)
   end
-  local each = by_target(fname, nil, function() return loss_of end, factors_of(fname, options.loss_weights))
-  local by_name = type(loss) ~= "function"
+  local by_name, factors, each = type(loss) ~= "function", factors_of(fname, options.loss_weights), nil
   return function(call, x, y, weights)
-    if by_name and type(y) == "table" then return each(call, x, y, weights) end
+    if by_name and type(y) == "table" then
+      each = each or by_target(fname, nil, function() return loss_of end, factors)
+      return each(call, x, y, weights)
+    end
     local prediction = call(x)
     return loss_of(prediction, y, weights), prediction, y
   end
