@@ -36,7 +36,7 @@ local BANDS = {
       .. "bindings/textload", "interface, module" },
   } },
   { "stdlib, in Lua", {
-    { "base", "beside calendar check choice class guard lazy lowercase names nest option owner place plain_json "
+    { "base", "beside calendar check choice class columns guard lazy lowercase names nest option owner place plain_json "
       .. "shapes state", "" },
     { "functions of tensors", "ctc differences einsum elements linalg padded products stft", "base" },
     { "text", "text", "base" },
