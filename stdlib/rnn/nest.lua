@@ -11,12 +11,17 @@ local function before(a, b)
   return a < b
 end
 
+--- nest.sort(keys) -> keys: numbers in order, then names by the alphabet
+function nest.sort(keys)
+  table.sort(keys, before)
+  return keys
+end
+
 --- nest.keys(t) -> array of the keys of a plain table: numbers in order, then names by the alphabet
 function nest.keys(t)
   local keys = {}
   for key in next, t do keys[#keys + 1] = key end
-  table.sort(keys, before)
-  return keys
+  return nest.sort(keys)
 end
 
 --- nest.is_table(value) -> is it a plain table, and no tensor or object?

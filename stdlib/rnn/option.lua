@@ -31,7 +31,8 @@ local kinds = {
 ---@param f fun(fname: string, argname: string, value: any): any
 ---@param values? string[] as a script writes them: '"sum"', "true"
 function option.kind(type, f, values)
-  local function checked(...) return f(...) end
+  local checked = f
+  if kinds[f] then checked = function(...) return f(...) end end -- one check, two types
   kinds[checked] = { type, values }
   return checked
 end

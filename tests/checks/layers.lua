@@ -36,15 +36,15 @@ local BANDS = {
     { "program", "bindings/host/", "interface, module" },
   } },
   { "stdlib, in Lua", {
-    { "base", "beside calendar check choice class guard lazy lowercase names nest option owner place plain_json "
+    { "base", "beside calendar check choice class columns guard lazy lowercase names nest option owner place plain_json "
       .. "shapes state", "" },
     { "functions of tensors", "ctc differences einsum elements linalg padded products stft", "base" },
     { "text", "text", "base" },
     { "data", "data", "base, functions of tensors, text" },
-    { "metrics", "metrics", "base, text" },
     { "optim", "optim", "base" },
     { "decode", "decode", "base" },
     { "nn", "nn", "base, data, decode" },
+    { "metrics", "metrics", "base, text, nn" },
     { "cells", "cells", "base, nn" },
     { "save", "save", "base, text, data, nn, cells" },
     { "cell_check", "cell_check", "base, functions of tensors, nn, save" },

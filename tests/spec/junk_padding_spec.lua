@@ -487,6 +487,18 @@ describe("junk behind the lengths and training:", function()
         metric:add(y, t)
         return metric:read()
       end),
+      Mean = float(function(y, t)
+        local mean = metrics.Mean(function(a, b) return (a - b):abs() end)
+        mean:add(y, t)
+        return mean:read()
+      end),
+      Scores = float(function(y, t)
+        local scores = metrics.Scores { "rmse", "last_mae", own = function(a, b) return (a - b):abs() end }
+        scores:add(y, t)
+        local all = scores:read()
+        return all.rmse + all.last_mae + all.own
+      end),
+      measure = labels(function(y, t) return metrics.measure(y, t, { "accuracy", "top_2", "nats" }).accuracy end),
       Confusion = labels(function(y, t)
         local confusion = metrics.Confusion { classes = 3 }
         confusion:add(y:argmax(-1), t)

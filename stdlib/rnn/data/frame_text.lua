@@ -1,5 +1,6 @@
 -- frame_text.lua: how a frame looks at the prompt: its size, its names, its first rows.
 
+local columns = require "rnn.columns"
 local dates = require "rnn.data.dates"
 
 local SHOWN = 5
@@ -24,31 +25,19 @@ local function cell(column, row)
   return value ~= value and "missing" or number(value)
 end
 
-local function width(text) return utf8.len(text) or #text end
-
--- The lines of one column, all of one width: its name, then the shown cells; numbers to the right.
-local function column_lines(column, shown)
-  local lines, widest = { column.name }, width(column.name)
-  for row = 1, shown do
-    lines[row + 1] = cell(column, row)
-    widest = math.max(widest, width(lines[row + 1]))
-  end
-  for i, text in ipairs(lines) do
-    local pad = (" "):rep(widest - width(text))
-    lines[i] = column.type == "number" and pad .. text or text .. pad
-  end
-  return lines
-end
-
 --- The text of a frame: "7639 rows × 5 columns" and a table of its first rows.
 ---@param frame data.Frame
 ---@return string
 return function(frame)
   local shown = math.min(#frame, SHOWN)
-  local lines = { ("%d rows × %d columns"):format(#frame, #frame.columns) }
-  for _, column in ipairs(frame.columns) do
-    for i, text in ipairs(column_lines(column, shown)) do lines[i + 1] = (lines[i + 1] or "") .. "  " .. text end
+  local rows = {}
+  for i = 0, shown do
+    rows[i + 1] = {}
+    for j, column in ipairs(frame.columns) do rows[i + 1][j] = i == 0 and column.name or cell(column, i) end
   end
+  local lines = columns.lines(rows, function(j) return frame.columns[j].type == "number" end)
+  for i, line in ipairs(lines) do lines[i] = "  " .. line end
+  table.insert(lines, 1, ("%d rows × %d columns"):format(#frame, #frame.columns))
   if #frame > shown then lines[#lines + 1] = "  …" end
   return table.concat(lines, "\n")
 end

@@ -3,6 +3,7 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local columns = require "rnn.columns"
 local option = require "rnn.option"
 local valid = require "rnn.metrics.valid"
 
@@ -145,23 +146,6 @@ function Confusion:f1(average)
   return sum / present
 end
 
--- Rows of cells as lines, each column as wide as its widest cell; the first one is flush left.
-local function layout(rows)
-  local widths, lines = {}, {}
-  for _, row in ipairs(rows) do
-    for j, cell in ipairs(row) do widths[j] = math.max(widths[j] or 0, utf8.len(cell) or #cell) end
-  end
-  for i, row in ipairs(rows) do
-    local cells = {}
-    for j, cell in ipairs(row) do
-      local blanks = (" "):rep(widths[j] - (utf8.len(cell) or #cell))
-      cells[j] = j == 1 and cell .. blanks or blanks .. cell
-    end
-    lines[i] = table.concat(cells, "  ")
-  end
-  return table.concat(lines, "\n")
-end
-
 function Confusion:__tostring()
   if not self.counts then return self.__name .. " (nothing was added)" end
   local recall, precision = self:recall(), self:precision()
@@ -177,7 +161,7 @@ function Confusion:__tostring()
   table.insert(rows[1], "recall")
   last[#last + 1] = ("%.3f"):format(self:accuracy())
   rows[#rows + 1] = last
-  return layout(rows)
+  return table.concat(columns.lines(rows, columns.all_but_first), "\n")
 end
 
 return Confusion

@@ -4,6 +4,7 @@ return require "rnn.lazy"("metrics.", {}, {
   bleu = "rnn.metrics.bleu",
   Confusion = "rnn.metrics.confusion",
   F1 = "rnn.metrics.f1",
+  Mean = "rnn.metrics.mean",
 }, {
   accuracy = "rnn.metrics.labels",
   top_k = "rnn.metrics.labels",
@@ -13,5 +14,7 @@ return require "rnn.lazy"("metrics.", {}, {
   perplexity = "rnn.metrics.labels",
   mae = "rnn.metrics.forecast",
   mase = "rnn.metrics.forecast",
+  Scores = "rnn.metrics.scores",
+  measure = "rnn.metrics.scores",
   smape = "rnn.metrics.forecast",
 })

@@ -159,11 +159,8 @@ function numbers.loss(decoder, options)
         decoder.loss_name)
     end
     function f(prediction, target, weights)
-      local more = weights and { sample_weights = weights } or nil
-      if name == "huber" then return losses.huber(prediction, target, 1, more) end
-      if name == "quantile" then return losses.quantile(prediction, target, decoder.quantiles, more) end
-      if name == "gaussian_nll" then return losses.gaussian_nll(prediction, target, nil, more) end
-      return losses[name](prediction, target, more)
+      if name ~= "quantile" then return losses.named[name](prediction, target, weights) end
+      return losses.quantile(prediction, target, decoder.quantiles, weights and { sample_weights = weights })
     end
   end
   return decoder.training and options.teacher_forcing or 0, f

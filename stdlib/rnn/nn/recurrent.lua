@@ -230,8 +230,8 @@ local function run_layers(self, x, starts, lengths)
         ends[direction] = last_of(outputs[direction], self.parts[i], lengths)
       end
     end
-    y = self:_merge(outputs[1], outputs[2])
-    last = ends[1] and self:_merge(ends[1], ends[2])
+    y, last = outputs[1], ends[1]
+    if self.directions == 2 then y, last = self:_merge(y, outputs[2]), last and self:_merge(last, ends[2]) end
     if self.options.residual and k > 1 then
       y = y + input
       last = last and last + last_of(input, { reverse = false }, lengths)

@@ -1,4 +1,4 @@
--- fit.lua: training, epoch by epoch: rnn.fit. step.lua has the steps, checkpoint.lua what survives the process.
+-- fit.lua: training, epoch by epoch: rnn.fit. run.lua has the steps, checkpoint.lua what survives the process.
 
 local core = require "rnn.core"
 local class = require "rnn.class"
@@ -12,14 +12,14 @@ local Module = require "rnn.nn.module"
 local Better = require "rnn.optim.better"
 local callbacks = require "rnn.train.callbacks"
 local evaluate = require "rnn.train.evaluate"
+local evaluation = require "rnn.nn.evaluation"
 local report = require "rnn.train.forecast_report"
 local History = require "rnn.train.history"
 local interruption = require "rnn.train.interruption"
-local metrics = require "rnn.train.metrics"
 local objective = require "rnn.train.objective"
 local progress = require "rnn.train.progress"
 local Run = require "rnn.train.run"
-local step = require "rnn.train.step"
+local Scores = require "rnn.train.scores"
 
 -- ---- what is asked for ----
 
@@ -31,7 +31,7 @@ local OPTIONS = option.of(FNAME, {
     .. "begins again in each epoch, or a function that makes one for each: what `for x, y in` takes, such as a "
     .. "coroutine.wrap(f), or a coroutine. x, y and weights are tensors or tables of them (data.arrays)" },
   { "valid", nil, option.any, "batches or a dataset to measure after each epoch: val_loss, val_mae ..." },
-}, metrics.OPTIONS, {
+}, objective.OPTIONS, {
   { "optimizer", nil, option.any,
     "optim.SGD(model:parameters(), { lr = 0.05, momentum = 0.9 }); or several for different "
     .. "parts, which take their steps in turn (by number, or by the alphabet), each by a loss of its own, as in a GAN: "
@@ -215,14 +215,13 @@ end
 -- The best weights that a checkpoint keeps are those of early stopping, where it keeps some.
 local function best_of(run)
   for _, callback in ipairs(run.callbacks) do
-    local best = callback.restore_best and callback.best
-    if best then
-      run.best, run.best_is_shared = best, true
+    if class.is_a(callback, callbacks.EarlyStopping) and callback.keep then
+      run.best, run.best_is_shared = callback, true
       return
     end
   end
   local monitor = run.valid and "val_loss" or "loss"
-  run.best = require("rnn.train.callbacks").Best(FNAME, { monitor = monitor }, true)
+  run.best = callbacks.Best(FNAME, { monitor = monitor }, true)
 end
 
 -- The run of a call.
@@ -232,8 +231,8 @@ local function prepare(model, options)
   local run = Run { model = model, options = options, history = History() }
   sources(run, options)
   local padded = options.padded
-  run.scores = metrics.Scores(FNAME, options.metrics, padded)
-  run.valid_scores = metrics.Scores(FNAME, options.metrics, padded)
+  run.scores = Scores(FNAME, options.metrics, padded)
+  run.valid_scores = Scores(FNAME, options.metrics, padded)
   objective_of(run, options)
   run.optimizer = optimizer_of(run, options)
   schedule_of(run, options)
@@ -255,7 +254,7 @@ local function prepare(model, options)
   folder_of(run, options)
   if run.checkpoint then best_of(run) end
   if options.average then
-    run.average = require("rnn.train.callbacks").Average(model, { decay = options.average })
+    run.average = callbacks.Average(model, { decay = options.average })
   end
   return run
 end
@@ -319,8 +318,8 @@ local function measure(run)
     local state = run.scores:state()
     run.valid_scores:clear()
     run:begin_epoch_of(run.valid)
-    if not evaluate.pass(run.model, run.valid_source, run.objective, run.valid_scores, run.valid_reader,
-      interruption.held) then
+    if not evaluation(FNAME, run.model, evaluate.pass, run.valid_reader or run.model, run.valid_source, run.objective,
+      run.valid_scores, interruption.held) then
       run.scores:load_state(state) -- a metric that counts for itself is one object for both
       return nil
     end
@@ -334,7 +333,7 @@ end
 local function note(run, logs)
   run.history:add(logs)
   run.show:epoch(run.epoch, logs)
-  if run.best and not run.best_is_shared then run.best:see(run, logs) end
+  if run.best and not run.best_is_shared then run.best:_see(run, logs) end
   run.ended = run:call("on_epoch", logs)
   if run.on_epoch and run.on_epoch(run.epoch, logs) == false then
     run.ended = true
@@ -347,7 +346,7 @@ local function epoch(run)
   if not run.inside then begin_epoch(run) end
   run.model:train()
   evaluate.read(run.data, true)
-  step.epoch(run)
+  run:train_epoch()
   evaluate.read(run.data, false)
   if run.left then return end
   if run.batch == 0 then

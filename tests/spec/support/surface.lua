@@ -60,6 +60,8 @@ local makers = {
   ["logs.Thinned"] = function() return require "rnn.logs.thinned"() end,
   ["metrics.Confusion"] = function() return metrics.Confusion { classes = 3 } end,
   ["metrics.F1"] = function() return metrics.F1 { classes = 3 } end,
+  ["metrics.Mean"] = function() return metrics.Mean(function(y, target) return (y - target):abs() end) end,
+  ["metrics.Scores"] = function() return metrics.Scores { "mae", f1 = metrics.F1 { classes = 3 } } end,
   ["rnn.Average"] = function() return rnn.Average(linear()) end,
   ["rnn.CSVLog"] = function(folder) return rnn.CSVLog(folder .. "/log.csv") end,
   ["rnn.EarlyStopping"] = function() return rnn.EarlyStopping() end,
