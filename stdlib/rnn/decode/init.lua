@@ -1,7 +1,316 @@
--- rnn.decode: sequences from models: greedy, at random, by beam search.
+-- rnn.decode: sequences from whatever gives the next id's logits, many at once. One search for all: in each step every
+-- living hypothesis of a sequence is offered next ids. Where ids are drawn, a sequence has one hypothesis, and it is
+-- offered the id drawn, or the likeliest (greedy). In a beam search it has the `beam` best; of their continuations by
+-- every id the best 2 * beam are offered, since at most one continuation of each hypothesis is the stop.
 
-return require "rnn.lazy"("decode.", {}, {
-  generate = "rnn.decode.generate",
-}, {
-  sample = "rnn.decode.sample",
-})
+local core = require "rnn.core"
+local check = require "rnn.check"
+local choice = require "rnn.choice"
+local option = require "rnn.option"
+local State = require "rnn.state"
+
+local decode = {}
+
+-- ---- options ----
+
+local function check_ids(fname, argname, ids)
+  for i, id in ipairs(check.table(fname, argname, ids)) do
+    check.int(fname, ("%s, entry %d"):format(argname, i), id, 1)
+  end
+  return ids
+end
+
+local SAMPLING = {
+  { "temperature", nil, option.number(0), "what logits are divided by: below 1 likely ids become likelier, 0 takes the "
+    .. "likeliest" },
+  { "top_k", nil, option.int(1), "keeps so many of the likeliest ids" },
+  { "top_p", nil, option.kind("number", function(fname, argname, value)
+    check.number(fname, argname, value, 0, 1)
+    if value == 0 then check.expected(fname, argname, "a number above 0 and up to 1", value) end
+    return value
+  end), "keeps the likeliest ids whose probabilities together reach it (the nucleus of Holtzman et al. 2020)" },
+}
+
+local SEARCH = {
+  { "max_length", 100, option.int(1), "ids in a sequence at most, with the prefix, without start and stop" },
+  { "beam", nil, option.int(1), "beam search with so many hypotheses a sequence" },
+  { "length_penalty", 1, option.number(0), "hypotheses are compared by log probability / length ^ length_penalty; the "
+    .. "stop counts" },
+  { "prefix", nil, option.kind("integer[]|integer[][]", function(fname, argname, value)
+    if type(check.table(fname, argname, value)[1]) ~= "table" then return check_ids(fname, argname, value) end
+    for row, ids in ipairs(value) do check_ids(fname, ("%s, row %d"):format(argname, row), ids) end
+    return value
+  end), "ids that the sequences must begin with: a list for all, or a list of lists, one for each" },
+  { "on_token", nil, check.callback, "(id, row, position) is called at once for each id that was chosen; false ends "
+    .. "that row" },
+}
+
+local GENERATE = option.of("decode.generate", {
+  { "step", nil, check.callback, "function (ids, state) -> logits (N, V), new state; ids int32 (N) are those chosen "
+    .. "last", required = true },
+  { "state", nil, option.any, "the first step's: a tensor, or tables of tensors, with a row for each sequence" },
+  { "start", nil, option.kind("integer|rnn.Tensor", function(fname, argname, value)
+    if core.is_tensor(value) then return check.tensor(fname, argname, value, "int32", 1) end
+    return check.int(fname, argname, value, 1)
+  end), "id that the first step gets, or an int32 (N); without it the prefix begins the sequences" },
+  { "stop", nil, option.int(1), "id that ends a sequence; without it all have max_length ids" },
+}, SEARCH, SAMPLING)
+
+local SAMPLE = option.of("decode.sample", SAMPLING, { { "temperature", 1, SAMPLING[1][3], SAMPLING[1][4] } })
+
+-- ---- one id for each row ----
+
+local COLDEST = 1e-30 -- no float divides by less
+
+local function check_sampling(fname, options)
+  for _, name in ipairs { "top_k", "top_p" } do
+    SAMPLE:effect(options, name, options.temperature ~= 0, "temperature 0 takes the likeliest id", fname)
+  end
+end
+
+-- int32 (N) from logits (N, V).
+local function draw(logits, temperature, top_k, top_p)
+  if temperature < COLDEST then return logits:argmax(-1) end
+  local rows, k = logits:shape()
+  if temperature ~= 1 then logits = (logits - logits:max(-1, true)) / temperature end
+  local ids -- of the columns, where they are not 1 .. V
+  if top_k and top_k < k or top_p then
+    k = math.min(top_k or k, k)
+    ids = logits:topk(k)
+    logits = logits:take_along_axis(ids, 2)
+  end
+  if top_p then
+    local p = logits:softmax(-1)
+    logits = core.where((p:cumsum(-1) - p):lt(top_p), logits, -math.huge)
+  end
+  -- The largest of logits + Gumbel noise is a draw from their softmax; noise of -inf or logits of -inf never win.
+  local place = (logits - (-core.rand(rows, k):log()):log()):argmax(-1)
+  return ids and ids:take_along_axis(place:reshape(rows, 1), 2):reshape(rows) or place
+end
+
+--- decode.sample(logits [, options]) -> ids
+---
+--- Draws one id for each row from softmax(logits / temperature). Both top_k and top_p may be given. The numbers are
+--- those of rnn.seed.
+--- Errors: logits of no id, rows of logits that hold nan, +inf, or -inf alone.
+---@param logits rnn.Tensor (N, V)
+---@param options? decode.sample.Options
+---@return rnn.Tensor ids int32 (N)
+function decode.sample(logits, options)
+  local fname = "decode.sample"
+  check.tensor(fname, "argument 1 (logits)", logits, "float", 2)
+  if logits:count() == 0 then check.expected(fname, "argument 1 (logits)", "logits of an id or more", logits) end
+  options = SAMPLE:read(options)
+  check_sampling(fname, options)
+  logits = (logits:lengths() and logits:without_lengths() or logits):detach()
+  choice.check(fname, logits, nil, choice.place { #logits })
+  return core.no_grad(draw, logits, options.temperature, options.top_k, options.top_p)
+end
+
+-- ---- the search ----
+--
+-- A hypothesis is a chain of its ids from the last to the first: { id, before, logp, count of ids scored, slot: the
+-- place of the one before among those that lived }. The first has the id that the first step gets. A sequence is { row,
+-- prefix, living, found, index: its place among those that the last step was asked for }.
+
+-- Puts a hypothesis among those that its sequence has found, best first.
+local function finish(run, sequence, hypothesis, stopped)
+  local found, logp, count, ids = sequence.found, hypothesis.logp, hypothesis.count, {}
+  local at, shift = stopped and hypothesis.before or hypothesis, run.from - 1 -- 1: the first id is the sequence's own
+  for place = at.count + shift, 1, -1 do ids[place], at = at.id, at.before end
+  local score, place = count == 0 and 0 or logp / count ^ run.length_penalty, #found + 1
+  while place > 1 and found[place - 1].score < score do place = place - 1 end
+  table.insert(found, place, { ids = ids, score = score, logp = logp, count = count, finished = stopped })
+end
+
+-- What each sequence is offered where ids are drawn: places (the id) and scores.
+local function drawn(run, sequences, logits, logp, position)
+  local ids = draw(logits, run.temperature, run.top_k, run.top_p):totable()
+  for i, sequence in ipairs(sequences) do ids[i] = sequence.prefix[position] or ids[i] end
+  local gained = logp:take_along_axis(core.tensor(ids, "int32"):reshape(#ids, 1), 2):reshape(#ids):totable()
+  local places, scores = {}, {}
+  for i, sequence in ipairs(sequences) do places[i], scores[i] = { ids[i] }, { sequence.living[1].logp + gained[i] } end
+  return places, scores
+end
+
+-- What each sequence is offered in a beam search: places among all continuations, by hypothesis and id, and scores,
+-- best first. total: the scores of them all (sequences, hypotheses * vocabulary).
+local function best(run, sequences, total, vocabulary, position)
+  local found = total:topk(math.min(2 * run.beam, total:size(2)))
+  local places, scores = found:totable(), total:take_along_axis(found, 2):totable()
+  for i, sequence in ipairs(sequences) do
+    local forced = sequence.prefix[position]
+    if forced then
+      places[i], scores[i] = {}, {}
+      for slot = 1, #sequence.living do
+        places[i][slot] = (slot - 1) * vocabulary + forced
+        scores[i][slot] = total[i]:get(places[i][slot])
+      end
+    end
+  end
+  return places, scores
+end
+
+-- The living hypotheses of a sequence after one more id, from what it is offered. Those that stop among the first
+-- `keep` are finished; when so many have finished, none lives. What the prefix forces neither stops nor ends.
+local function continue(run, sequence, places, scores, vocabulary, position)
+  local forced, living, keep = sequence.prefix[position], {}, run.beam or 1
+  for rank, place in ipairs(places) do
+    if run.beam and not forced and (scores[rank] == -math.huge or #living == keep) then break end
+    local slot, id = (place - 1) // vocabulary + 1, (place - 1) % vocabulary + 1
+    local before = sequence.living[slot]
+    local hypothesis = { id = id, before = before, slot = slot, logp = scores[rank], count = before.count + 1 }
+    if forced or id ~= run.stop then
+      living[#living + 1] = hypothesis
+      if run.on_token and not forced and run.on_token(id, sequence.row, position) == false then
+        finish(run, sequence, hypothesis, false)
+      end
+    elseif rank <= keep then
+      finish(run, sequence, hypothesis, true)
+    end
+  end
+  return #sequence.found < keep and living or {}
+end
+
+-- What the next step is asked for, width rows a sequence: ids, the state's rows, and scores. Where fewer hypotheses
+-- live, the first is repeated with a score that nothing can come from. asked: { rows, width } of the last step.
+local function rows_of(sequences, width, state, asked)
+  local ids, parents, scores, moved = {}, {}, {}, #sequences * width ~= asked.rows
+  for _, sequence in ipairs(sequences) do
+    for slot = 1, width do
+      local hypothesis, at = sequence.living[slot] or sequence.living[1], #ids + 1
+      ids[at], parents[at] = hypothesis.id, (sequence.index - 1) * asked.width + hypothesis.slot
+      scores[at] = sequence.living[slot] and hypothesis.logp or -math.huge
+      moved = moved or parents[at] ~= at
+    end
+  end
+  if moved and state ~= nil then
+    local rows = core.tensor(parents, "int32")
+    state = State.map(function(t) return core.gather(t, 1, rows) end, state)
+  end
+  return core.tensor(ids, "int32"), state, scores
+end
+
+-- Calls the step and checks what it gives: logits, their log probabilities, the new state.
+local function ask(run, ids, state, sequences, width, position)
+  local logits, new = run.step(ids, state)
+  if not core.is_tensor(logits) or logits:type() ~= "float" or logits:ndim() ~= 2 or #logits ~= #ids
+    or logits:size(2) == 0 then
+    check.expected(run.fname, "option 'step': its result", ("logits (%d, V)"):format(#ids), logits)
+  end
+  local logp = logits:log_softmax(-1)
+  local first = logp:select(2, 1) -- one log probability is nan where all are
+  if first:ne(first):sum():item() > 0 then
+    choice.check(run.fname, logits, nil, function(i)
+      return ("row %d, step %d"):format(sequences[(i - 1) // width + 1].row, position)
+    end)
+  end
+  return logits, logp, new
+end
+
+local function search(run)
+  local sequences, state, position, asked = run.sequences, run.state, run.from, { rows = #run.sequences, width = 1 }
+  local found_ids, found_scores, details = {}, {}, {}
+  while true do
+    local going = {}
+    for _, sequence in ipairs(sequences) do
+      if position <= run.max_length and #sequence.living > 0 then
+        going[#going + 1] = sequence
+      else
+        local row = sequence.row
+        for _, hypothesis in ipairs(sequence.living) do finish(run, sequence, hypothesis, false) end
+        local top = sequence.found[1] or { ids = {}, score = 0, logp = -math.huge, count = 0, finished = false }
+        found_ids[row], found_scores[row] = top.ids, top.score
+        details[row] = { ids = top.ids, logp = top.logp, count = top.count, finished = top.finished,
+          beams = run.beam and table.move(sequence.found, 1, run.beam, 1, {}) or nil }
+      end
+    end
+    if #going == 0 then return found_ids, found_scores, details end
+    local width = position == run.from and 1 or run.beam or 1
+    local ids, scores, logits, logp, places
+    ids, state, scores = rows_of(going, width, state, asked)
+    logits, logp, state = ask(run, ids, state, going, width, position)
+    local vocabulary = logp:size(2)
+    if run.beam then
+      logp = (logp + core.tensor(scores):reshape(-1, 1)):reshape(#going, width * vocabulary)
+      places, scores = best(run, going, logp, vocabulary, position)
+    else
+      places, scores = drawn(run, going, logits, logp, position)
+    end
+    for i, sequence in ipairs(going) do
+      sequence.index = i
+      sequence.living = continue(run, sequence, places[i], scores[i], vocabulary, position)
+    end
+    sequences, position, asked = going, position + 1, { rows = #ids, width = width }
+  end
+end
+
+-- ---- what it is asked for ----
+
+-- How many rows the first tensor of a state has; nil for no state.
+local function count_rows(state)
+  if core.is_tensor(state) then return state:ndim() > 0 and #state or nil end
+  if type(state) ~= "table" then return nil end
+  for _, value in pairs(state) do
+    local rows = count_rows(value)
+    if rows then return rows end
+  end
+end
+
+-- The rows of options that whoever decodes by _run reads.
+decode._options = { SEARCH, SAMPLING }
+
+-- decode.generate after its options, those of GENERATE, have been read.
+function decode._run(fname, options)
+  local run, prefix, start, rows = options, options.prefix or {}, options.start, count_rows(options.state)
+  local lists = type(prefix[1]) == "table"
+  for _, given in ipairs { { "start", core.is_tensor(start) and start }, { "prefix", lists and prefix } } do
+    if given[2] and rows and #given[2] ~= rows then
+      core.fail("%s: option '%s' is for %d sequences, but there are %d", fname, given[1], #given[2], rows)
+    end
+    rows = given[2] and #given[2] or rows
+  end
+  run.fname, run.sequences, run.from = fname, {}, start and 1 or 2
+  local first = core.is_tensor(start) and start:totable()
+  for row = 1, rows or 1 do
+    local own = lists and prefix[row] or not lists and prefix
+    if #own > run.max_length then
+      core.fail("%s: option 'prefix': %d ids, more than max_length %d", fname, #own, run.max_length)
+    end
+    local root = { id = first and first[row] or start or own[1], slot = 1, logp = 0, count = 0 }
+    run.sequences[row] = { row = row, index = row, prefix = own, living = { root }, found = {} }
+  end
+  for _, sequence in ipairs(run.sequences) do
+    if not sequence.living[1].id then
+      core.fail("%s: needs option 'start', or a prefix of one id or more for each row", fname)
+    end
+  end
+  if run.temperature or run.top_k or run.top_p then
+    check_sampling(fname, run)
+    if run.beam then core.fail("%s: option 'beam' excludes temperature, top_k and top_p", fname) end
+    run.temperature = run.temperature or 1
+  end
+  run.temperature = run.temperature or 0
+  if run.beam and run.on_token then
+    core.fail("%s: option 'on_token': a beam search knows its ids only at the end; leave beam out", fname)
+  end
+  return core.no_grad(search, run)
+end
+
+--- decode.generate { step = f, state = s, start = id, stop = id, ... } -> ids, scores, details
+---
+--- Sequences from a model that gives the next id's logits, many at once. With temperature, top_k or top_p ids are
+--- drawn, as decode.sample does; without them the likeliest id is taken. Returns the ids of each sequence (lists, with
+--- the prefix, without start and stop), its score (log probability / length ^ length_penalty) and details: { logp,
+--- count (ids scored), finished (stopped by itself), and with beam: beams = { { ids, score, logp, finished }, ... },
+--- best first }. Rows that have ended are taken out of ids and state, so step must not rely on their number. Records
+--- nothing.
+---@param options decode.generate.Options
+---@return integer[][] ids
+---@return number[] scores
+---@return table[] details
+function decode.generate(options)
+  return decode._run("decode.generate", GENERATE:read(options))
+end
+
+return decode

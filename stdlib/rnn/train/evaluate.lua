@@ -8,7 +8,6 @@ local Batches = require "rnn.data.batches"
 local nest = require "rnn.nest"
 local option = require "rnn.option"
 local Module = require "rnn.nn.module"
-local evaluation = require "rnn.nn.evaluation"
 local metrics = require "rnn.train.metrics"
 local objective = require "rnn.train.objective"
 
@@ -102,7 +101,7 @@ end
 --- One pass in evaluation mode, nothing recorded; adds to scores. A reader is called in the model's stead; false when
 --- stop() was true before the end.
 function evaluate.pass(model, source, objective_of, scores, reader, stop)
-  return evaluation("rnn.evaluate", model, pass, reader or model, source, objective_of, scores, stop)
+  return model:_evaluated("rnn.evaluate", pass, reader or model, source, objective_of, scores, stop)
 end
 
 --- evaluate.batches(dataset, size) -> batches: for one pass, in the order that takes least time
@@ -233,7 +232,7 @@ function evaluate.predict(model, x, options)
     core.fail("%s: argument 2: these batches are shuffled, so the order of the answers would mean nothing; take "
       .. "batches without shuffle", fname)
   end
-  local parts, items = evaluation(fname, model, answers, model, source)
+  local parts, items = model:_evaluated(fname, answers, model, source)
   if #parts == 0 then core.fail("%s: argument 2 gave no batch", fname) end
   local y = join(parts)
   if not source.bucket then return y end
