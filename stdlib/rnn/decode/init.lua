@@ -157,7 +157,8 @@ local function continue(run, sequence, places, scores, vocabulary, position)
   local forced, living, keep = sequence.prefix[position], {}, run.beam or 1
   for rank, place in ipairs(places) do
     if run.beam and not forced and (scores[rank] == -math.huge or #living == keep) then break end
-    local slot, id = (place - 1) // vocabulary + 1, (place - 1) % vocabulary + 1
+    local slot, id = rank, forced
+    if not forced then slot, id = (place - 1) // vocabulary + 1, (place - 1) % vocabulary + 1 end
     local before = sequence.living[slot]
     local hypothesis = { id = id, before = before, slot = slot, logp = scores[rank], count = before.count + 1 }
     if forced or id ~= run.stop then
@@ -262,7 +263,7 @@ decode._options = { SEARCH, SAMPLING }
 
 -- decode.generate after its options, those of GENERATE, have been read.
 function decode._run(fname, options)
-  local run, prefix, start, rows = options, options.prefix or {}, options.start, count_rows(options.state)
+  local run, prefix, start, rows = {}, options.prefix or {}, options.start, count_rows(options.state)
   local lists = type(prefix[1]) == "table"
   for _, given in ipairs { { "start", core.is_tensor(start) and start }, { "prefix", lists and prefix } } do
     if given[2] and rows and #given[2] ~= rows then
@@ -270,6 +271,7 @@ function decode._run(fname, options)
     end
     rows = given[2] and #given[2] or rows
   end
+  for name, value in pairs(options) do run[name] = value end
   run.fname, run.sequences, run.from = fname, {}, start and 1 or 2
   local first = core.is_tensor(start) and start:totable()
   for row = 1, rows or 1 do
