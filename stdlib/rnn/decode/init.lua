@@ -1,7 +1,7 @@
--- rnn.decode: sequences from whatever gives the next id's logits, many at once. One search for all: in each step every
--- living hypothesis of a sequence is offered next ids. Where ids are drawn, a sequence has one hypothesis, and it is
--- offered the id drawn, or the likeliest (greedy). In a beam search it has the `beam` best; of their continuations by
--- every id the best 2 * beam are offered, since at most one continuation of each hypothesis is the stop.
+-- rnn.decode: sequences from whatever gives the next id's logits, many at once, in one search. Where ids are drawn,
+-- each sequence has one hypothesis, which goes on by the id drawn; greedy is drawing at temperature 0. A beam search
+-- keeps the `beam` best: of their continuations by every id the best 2 * beam are looked at, since at most one
+-- continuation of each is the stop.
 
 local core = require "rnn.core"
 local check = require "rnn.check"
@@ -109,81 +109,81 @@ end
 
 -- ---- the search ----
 --
--- A hypothesis is a chain of its ids from the last to the first: { id, before, logp, count of ids scored, slot: the
--- place of the one before among those that lived }. The first has the id that the first step gets. A sequence is { row,
--- prefix, living, found, index: its place among those that the last step was asked for }.
+-- A sequence is { row, prefix, living, found, index: its place among those that the last step was asked for }. A
+-- hypothesis is { id, logp, count of ids scored, slot: the place of the one that it goes on from }. Where ids are drawn
+-- it has its ids as well; in a beam search, where several go on from one, it is a chain from the last id to the first,
+-- by before.
 
 -- Puts a hypothesis among those that its sequence has found, best first.
 local function finish(run, sequence, hypothesis, stopped)
-  local found, logp, count, ids = sequence.found, hypothesis.logp, hypothesis.count, {}
-  local at, shift = stopped and hypothesis.before or hypothesis, run.from - 1 -- 1: the first id is the sequence's own
-  for place = at.count + shift, 1, -1 do ids[place], at = at.id, at.before end
+  local found, logp, count, ids = sequence.found, hypothesis.logp, hypothesis.count, hypothesis.ids
+  if not ids then
+    local at, shift = stopped and hypothesis.before or hypothesis, run.from - 1 -- 1: the first id is the sequence's own
+    ids = {}
+    for place = at.count + shift, 1, -1 do ids[place], at = at.id, at.before end
+  end
   local score, place = count == 0 and 0 or logp / count ^ run.length_penalty, #found + 1
   while place > 1 and found[place - 1].score < score do place = place - 1 end
   table.insert(found, place, { ids = ids, score = score, logp = logp, count = count, finished = stopped })
 end
 
--- What each sequence is offered where ids are drawn: places (the id) and scores.
-local function drawn(run, sequences, logits, logp, position)
+-- Each sequence's hypothesis goes on by an id drawn from its logits, or by the prefix's, which neither stops nor ends
+-- it.
+-- Gives these ids.
+local function draw_on(run, sequences, logits, logp, position)
   local ids = draw(logits, run.temperature, run.top_k, run.top_p):totable()
   for i, sequence in ipairs(sequences) do ids[i] = sequence.prefix[position] or ids[i] end
-  local gained = logp:take_along_axis(core.tensor(ids, "int32"):reshape(#ids, 1), 2):reshape(#ids):totable()
-  local places, scores = {}, {}
-  for i, sequence in ipairs(sequences) do places[i], scores[i] = { ids[i] }, { sequence.living[1].logp + gained[i] } end
-  return places, scores
-end
-
--- What each sequence is offered in a beam search: places among all continuations, by hypothesis and id, and scores,
--- best first. total: the scores of them all (sequences, hypotheses * vocabulary).
-local function best(run, sequences, total, vocabulary, position)
-  local found = total:topk(math.min(2 * run.beam, total:size(2)))
-  local places, scores = found:totable(), total:take_along_axis(found, 2):totable()
+  local chosen = core.tensor(ids, "int32")
+  local gained = logp:take_along_axis(chosen:reshape(#ids, 1), 2):reshape(#ids):totable()
   for i, sequence in ipairs(sequences) do
-    local forced = sequence.prefix[position]
-    if forced then
-      places[i], scores[i] = {}, {}
-      for slot = 1, #sequence.living do
-        places[i][slot] = (slot - 1) * vocabulary + forced
-        scores[i][slot] = total[i]:get(places[i][slot])
-      end
+    local hypothesis, id, forced = sequence.living[1], ids[i], sequence.prefix[position]
+    local stopped = id == run.stop and not forced
+    hypothesis.id, hypothesis.logp, hypothesis.count = id, hypothesis.logp + gained[i], hypothesis.count + 1
+    if not stopped then hypothesis.ids[position] = id end
+    if stopped or run.on_token and not forced and run.on_token(id, sequence.row, position) == false then
+      finish(run, sequence, hypothesis, stopped)
+      sequence.living = {}
     end
   end
-  return places, scores
+  return chosen
 end
 
--- The living hypotheses of a sequence after one more id, from what it is offered. Those that stop among the first
--- `keep` are finished; when so many have finished, none lives. What the prefix forces neither stops nor ends.
-local function continue(run, sequence, places, scores, vocabulary, position)
-  local forced, living, keep = sequence.prefix[position], {}, run.beam or 1
-  for rank, place in ipairs(places) do
-    if run.beam and not forced and (scores[rank] == -math.huge or #living == keep) then break end
-    local slot, id = rank, forced
-    if not forced then slot, id = (place - 1) // vocabulary + 1, (place - 1) % vocabulary + 1 end
-    local before = sequence.living[slot]
-    local hypothesis = { id = id, before = before, slot = slot, logp = scores[rank], count = before.count + 1 }
-    if forced or id ~= run.stop then
-      living[#living + 1] = hypothesis
-      if run.on_token and not forced and run.on_token(id, sequence.row, position) == false then
-        finish(run, sequence, hypothesis, false)
+-- Each sequence's best continuations live on; those that stop among the first `beam` are finished, and when so many
+-- have finished, none lives. The prefix goes on from all. total: the scores of all continuations (N, hypotheses *
+-- vocabulary).
+local function branch(run, sequences, total, vocabulary, position)
+  local best = total:topk(math.min(2 * run.beam, total:size(2)))
+  local places, scores = best:totable(), total:take_along_axis(best, 2):totable()
+  for i, sequence in ipairs(sequences) do
+    local before, living, forced = sequence.living, {}, sequence.prefix[position]
+    for rank = 1, forced and #before or #places[i] do
+      local slot, id = rank, forced
+      if not forced then slot, id = (places[i][rank] - 1) // vocabulary + 1, (places[i][rank] - 1) % vocabulary + 1 end
+      local logp = forced and total[i]:get((slot - 1) * vocabulary + id) or scores[i][rank]
+      if not forced and (logp == -math.huge or #living == run.beam) then break end
+      local hypothesis = { id = id, logp = logp, count = before[slot].count + 1, slot = slot, before = before[slot] }
+      if forced or id ~= run.stop then
+        living[#living + 1] = hypothesis
+      elseif rank <= run.beam then
+        finish(run, sequence, hypothesis, true)
       end
-    elseif rank <= keep then
-      finish(run, sequence, hypothesis, true)
     end
+    sequence.living = #sequence.found < run.beam and living or {}
   end
-  return #sequence.found < keep and living or {}
 end
 
 -- What the next step is asked for, width rows a sequence: ids, the state's rows, and scores. Where fewer hypotheses
 -- live, the first is repeated with a score that nothing can come from. asked: { rows, width } of the last step.
 local function rows_of(sequences, width, state, asked)
   local ids, parents, scores, moved = {}, {}, {}, #sequences * width ~= asked.rows
-  for _, sequence in ipairs(sequences) do
+  for i, sequence in ipairs(sequences) do
     for slot = 1, width do
       local hypothesis, at = sequence.living[slot] or sequence.living[1], #ids + 1
       ids[at], parents[at] = hypothesis.id, (sequence.index - 1) * asked.width + hypothesis.slot
       scores[at] = sequence.living[slot] and hypothesis.logp or -math.huge
       moved = moved or parents[at] ~= at
     end
+    sequence.index = i
   end
   if moved and state ~= nil then
     local rows = core.tensor(parents, "int32")
@@ -211,7 +211,7 @@ end
 
 local function search(run)
   local sequences, state, position, asked = run.sequences, run.state, run.from, { rows = #run.sequences, width = 1 }
-  local found_ids, found_scores, details = {}, {}, {}
+  local found_ids, found_scores, details, ids = {}, {}, {}, nil
   while true do
     local going = {}
     for _, sequence in ipairs(sequences) do
@@ -227,22 +227,17 @@ local function search(run)
       end
     end
     if #going == 0 then return found_ids, found_scores, details end
-    local width = position == run.from and 1 or run.beam or 1
-    local ids, scores, logits, logp, places
-    ids, state, scores = rows_of(going, width, state, asked)
+    local width, scores, logits, logp = position == run.from and 1 or run.beam or 1, nil, nil, nil
+    if not ids or #going < #sequences then ids, state, scores = rows_of(going, width, state, asked) end
     logits, logp, state = ask(run, ids, state, going, width, position)
-    local vocabulary = logp:size(2)
     if run.beam then
-      logp = (logp + core.tensor(scores):reshape(-1, 1)):reshape(#going, width * vocabulary)
-      places, scores = best(run, going, logp, vocabulary, position)
+      local total = (logp + core.tensor(scores):reshape(-1, 1)):reshape(#going, -1)
+      branch(run, going, total, logp:size(2), position)
+      ids = nil
     else
-      places, scores = drawn(run, going, logits, logp, position)
+      ids = draw_on(run, going, logits, logp, position)
     end
-    for i, sequence in ipairs(going) do
-      sequence.index = i
-      sequence.living = continue(run, sequence, places[i], scores[i], vocabulary, position)
-    end
-    sequences, position, asked = going, position + 1, { rows = #ids, width = width }
+    sequences, position, asked = going, position + 1, { rows = #logits, width = width }
   end
 end
 
@@ -280,6 +275,7 @@ function decode._run(fname, options)
       core.fail("%s: option 'prefix': %d ids, more than max_length %d", fname, #own, run.max_length)
     end
     local root = { id = first and first[row] or start or own[1], slot = 1, logp = 0, count = 0 }
+    if not run.beam then root.ids = { not start and root.id or nil } end
     run.sequences[row] = { row = row, index = row, prefix = own, living = { root }, found = {} }
   end
   for _, sequence in ipairs(run.sequences) do

@@ -1,6 +1,6 @@
--- decoder.lua: from a state, and perhaps a memory to look at, to a sequence. Of ids their vectors go in, logits come out,
--- and the likeliest goes on. Of numbers the outputs of the step before go in, beside inputs that are known in advance;
--- what the loss compares comes out, and of this the outputs go on.
+-- decoder.lua: from a state, and perhaps a memory to look at, to a sequence. Of ids their vectors go in, logits come
+-- out, and the likeliest goes on. Of numbers the outputs of the step before go in, beside inputs that are known in
+-- advance; what the loss compares comes out, and of this the outputs go on.
 
 local core = require "rnn.core"
 local split = require "rnn.shapes".split
