@@ -24,6 +24,12 @@ local kinds = {
   [check.tensor] = { "rnn.Tensor" },
 }
 
+-- f, a check that nothing else is, with its type and its values.
+local function typed(type, f, values)
+  kinds[f] = { type, values }
+  return f
+end
+
 --- option.kind(type, f [, values]) -> check
 ---
 --- f as a check with the type that it lets pass, as LuaCATS writes it, and values that Tab offers.
@@ -31,26 +37,24 @@ local kinds = {
 ---@param f fun(fname: string, argname: string, value: any): any
 ---@param values? string[] as a script writes them: '"sum"', "true"
 function option.kind(type, f, values)
-  local function checked(...) return f(...) end
-  kinds[checked] = { type, values }
-  return checked
+  return typed(type, function(...) return f(...) end, values)
 end
 
 --- option.int([min [, max]]) -> check of an integer within closed bounds
 function option.int(min, max)
-  return option.kind("integer", function(fname, argname, value) return check.int(fname, argname, value, min, max) end)
+  return typed("integer", function(fname, argname, value) return check.int(fname, argname, value, min, max) end)
 end
 
 --- option.number([min [, max]]) -> check of a number within closed bounds
 function option.number(min, max)
-  return option.kind("number", function(fname, argname, value) return check.number(fname, argname, value, min, max) end)
+  return typed("number", function(fname, argname, value) return check.number(fname, argname, value, min, max) end)
 end
 
 --- option.one_of(choices) -> check of one of a list of strings
 function option.one_of(choices)
   local quoted = {}
   for i, choice in ipairs(choices) do quoted[i] = ("%q"):format(choice) end
-  return option.kind(table.concat(quoted, "|"), function(fname, argname, value)
+  return typed(table.concat(quoted, "|"), function(fname, argname, value)
     return check.one_of(fname, argname, value, choices)
   end, quoted)
 end
@@ -58,7 +62,7 @@ end
 --- option.or_boolean(f) -> check of true, false or what f lets pass
 function option.or_boolean(f)
   local kind = kinds[f]
-  return option.kind("boolean|" .. kind[1], function(fname, argname, value)
+  return typed("boolean|" .. kind[1], function(fname, argname, value)
     return type(value) == "boolean" and value or value ~= false and f(fname, argname, value)
   end, { "true", "false", table.unpack(kind[2] or {}) })
 end
@@ -66,7 +70,7 @@ end
 --- option.unless_false(f) -> check of what f lets pass; false stands for nothing
 function option.unless_false(f)
   local kind = kinds[f]
-  return option.kind(kind[1] .. "|false", function(fname, argname, value)
+  return typed(kind[1] .. "|false", function(fname, argname, value)
     if value ~= false then return f(fname, argname, value) end
   end, kind[2])
 end

@@ -128,8 +128,7 @@ local function finish(run, sequence, hypothesis, stopped)
 end
 
 -- Each sequence's hypothesis goes on by an id drawn from its logits, or by the prefix's, which neither stops nor ends
--- it.
--- Gives these ids.
+-- it. Gives these ids.
 local function draw_on(run, sequences, logits, logp, position)
   local ids = draw(logits, run.temperature, run.top_k, run.top_p):totable()
   for i, sequence in ipairs(sequences) do ids[i] = sequence.prefix[position] or ids[i] end

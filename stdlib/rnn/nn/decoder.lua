@@ -8,8 +8,8 @@ local class = require "rnn.class"
 local check = require "rnn.check"
 local decode = require "rnn.decode"
 local option = require "rnn.option"
-local owner = require "rnn.owner"
 local State = require "rnn.state"
+local owner = State._owner
 local Module = require "rnn.nn.module"
 local Attention = require "rnn.nn.attention"
 local Dropout = require "rnn.nn.dropout"
@@ -301,7 +301,7 @@ function Decoder:begin(state, memory, start)
     end
     s.start = start or batch and core.zeros(batch, self.outputs)
   end
-  return owner.mark(self, s)
+  return setmetatable(s, owner.kind(self))
 end
 
 --- decoder:run(x, state) -> features, state, weights
@@ -332,8 +332,9 @@ function Decoder:run(x, state)
       :broadcast_to(batch, x:size(2), self.condition) }, 3)
   end
   local h, recurrent = self.recurrent(x, state.recurrent)
-  local new = owner.mark(self, { recurrent = recurrent, memory = state.memory, condition = state.condition })
   local weights
+  local new = setmetatable({ recurrent = recurrent, memory = state.memory, condition = state.condition },
+    owner.kind(self))
   if self.attention then
     local context
     context, weights = self.attention:attend(h, state.memory)
@@ -500,7 +501,7 @@ end
 
 -- What was given in place of x: x itself and, for a decoder with inputs, what is known in advance, (N, T, inputs).
 function Decoder:_parts(x)
-  if not self.inputs or self.inputs == 0 then return x end
+  if self.inputs == 0 then return x end
   local known = type(x) == "table" and not getmetatable(x) and x[2]
   if not core.is_tensor(known) or known:type() ~= "float" or known:ndim() ~= 3 or known:size(3) ~= self.inputs then
     core.fail("%s: expected { x, known } with the inputs that are known in advance, (N, T, %d), got %s",
@@ -596,7 +597,7 @@ local function begin(self, method, v)
       method)
   end
   local known
-  v, known = self:_parts(v)
+  if self.inputs then v, known = self:_parts(v) end
   return self:begin(v), known
 end
 

@@ -138,7 +138,7 @@ local function walk(holder, prefix, visit, open, paths, at)
         visit(name, value)
       end
     elseif type(value) == "table" and not open[value] then
-      if Module.is(value) then
+      if class.is_a(value, Module) then
         visit(name, value)
         walk(value, name .. ".", visit, open, owned[value], "")
       elseif not getmetatable(value) then
@@ -233,10 +233,11 @@ end
 function Module:_evaluated(fname, f, ...)
   local modules, modes = self:modules(), {}
   for i, pair in ipairs(modules) do
-    modes[i], pair[2].training = rawget(pair[2], "training"), false
+    modes[i] = rawget(pair[2], "training")
+    rawset(pair[2], "training", false)
   end
   return core.finally(fname, function()
-    for i, pair in ipairs(modules) do pair[2].training = modes[i] end
+    for i, pair in ipairs(modules) do rawset(pair[2], "training", modes[i]) end
   end, core.no_grad, f, ...)
 end
 

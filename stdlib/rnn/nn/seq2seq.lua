@@ -67,7 +67,9 @@ end
 ---@return nn.State state of its recurrent layers
 function Encoder:forward(x, state)
   if self.embed then
-    check.tensor(self:describe(), "input", x, "int32", 2)
+    if not core.is_tensor(x) or x:type() ~= "int32" or x:ndim() ~= 2 then -- describe takes its time
+      check.tensor(self:describe(), "input", x, "int32", 2)
+    end
     x = self.embed(x)
     if self.dropout.rate > 0 then x = self.dropout(x) end
   end
@@ -210,10 +212,9 @@ end
 ---@return nn.State
 ---@return rnn.Tensor? known
 function Seq2Seq:encode(x)
-  local known
-  x, known = self.decoder:_parts(x)
+  local first, known = {}, nil
+  if self.decoder.inputs then x, known = self.decoder:_parts(x) end
   local memory, state = self.encoder(x)
-  local first = {}
   for i, entry in ipairs(self.plan) do
     local parts, bridge = {}, self.bridge[entry.name]
     for d, path in ipairs(entry.source.paths) do -- of both directions
