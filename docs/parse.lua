@@ -1,5 +1,6 @@
--- parse.lua: documentation out of source text, when the program is built. A block is a run of lines that begin with three dashes; what it belongs
--- to follows from its first line, "name(arguments) -> results", or from the line of code below it.
+-- parse.lua: documentation out of source text, when the program is built. A block is a run of lines that begin with
+-- three dashes; what it belongs to follows from its first line, "name(arguments) -> results", or from the line of code
+-- below it.
 
 local parse = {}
 

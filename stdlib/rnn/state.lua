@@ -83,7 +83,7 @@ function State:init(tensors)
   check.table("nn.State", "argument 1 (tensors)", tensors)
   for key, value in pairs(tensors) do -- states within it are handed over as well
     if type(value) == "table" then value = State(value) end
-    if core.is_tensor(value) and owner.of(value) then value = value:reshape(value:shape()) end
+    if core.is_tensor(value) and makers[value] then value = value:reshape(value:shape()) end
     self[key] = value
   end
 end

@@ -191,21 +191,27 @@ local function rows_of(sequences, width, state, asked)
   return core.tensor(ids, "int32"), state, scores
 end
 
--- Calls the step and checks what it gives: logits, their log probabilities, the new state.
-local function ask(run, ids, state, sequences, width, position)
-  local logits, new = run.step(ids, state)
-  if not core.is_tensor(logits) or logits:type() ~= "float" or logits:ndim() ~= 2 or #logits ~= #ids
+-- Log probabilities from what the step gave for rows of sequences, checked.
+local function log_probabilities(run, logits, rows, sequences, position)
+  if not core.is_tensor(logits) or logits:type() ~= "float" or logits:ndim() ~= 2 or #logits ~= rows
     or logits:size(2) == 0 then
-    check.expected(run.fname, "option 'step': its result", ("logits (%d, V)"):format(#ids), logits)
+    check.expected(run.fname, "option 'step': its result", ("logits (%d, V)"):format(rows), logits)
   end
   local logp = logits:log_softmax(-1)
   local first = logp:select(2, 1) -- one log probability is nan where all are
   if first:ne(first):sum():item() > 0 then
     choice.check(run.fname, logits, nil, function(i)
-      return ("row %d, step %d"):format(sequences[(i - 1) // width + 1].row, position)
+      return ("row %d, step %d"):format(sequences[(i - 1) * #sequences // rows + 1].row, position)
     end)
   end
-  return logits, logp, new
+  for i = 1, run.prefix and #sequences or 0 do
+    local forced = sequences[i].prefix[position]
+    if forced and forced > logits:size(2) then
+      core.fail("%s: option 'prefix', row %d, entry %d: expected an id from 1 to %d, as the logits have, got %d",
+        run.fname, sequences[i].row, position, logits:size(2), forced)
+    end
+  end
+  return logp
 end
 
 local function search(run)
@@ -226,9 +232,10 @@ local function search(run)
       end
     end
     if #going == 0 then return found_ids, found_scores, details end
-    local width, scores, logits, logp = position == run.from and 1 or run.beam or 1, nil, nil, nil
+    local width, scores = position == run.from and 1 or run.beam or 1, nil
     if not ids or #going < #sequences then ids, state, scores = rows_of(going, width, state, asked) end
-    logits, logp, state = ask(run, ids, state, going, width, position)
+    local logits, after = run.step(ids, state)
+    local logp = log_probabilities(run, logits, #ids, going, position)
     if run.beam then
       local total = (logp + core.tensor(scores):reshape(-1, 1)):reshape(#going, -1)
       branch(run, going, total, logp:size(2), position)
@@ -236,7 +243,7 @@ local function search(run)
     else
       ids = draw_on(run, going, logits, logp, position)
     end
-    sequences, position, asked = going, position + 1, { rows = #logits, width = width }
+    sequences, state, position, asked = going, after, position + 1, { rows = #logits, width = width }
   end
 end
 

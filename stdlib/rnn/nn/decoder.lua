@@ -387,13 +387,13 @@ local function own_of(self, logits)
   return KINDS[self.loss_name].outputs(self, prediction_of(self, logits))
 end
 
--- steps(decoder, state, told, options) -> logits, weights, lengths
+-- run_steps(decoder, state, told, options) -> logits, weights, lengths
 --
 -- Step by step, where a step needs what the one before found. told (N, T, ...) has what steps are told; options: count,
 -- how many there are to be (T); forcing, the probability that a step is told and does not go on from what the decoder
 -- gave (1; scheduled sampling, Bengio et al. 2015); known, beside what is told; over(own) -> mask (N) of sequences that
 -- end with this step, whose number of steps is then in lengths.
-local function steps(decoder, state, told, options)
+local function run_steps(decoder, state, told, options)
   local forcing, known, over, count = options.forcing or 1, options.known, options.over, options.count or told:size(2)
   local alone = forcing < 1 or over or count > told:size(2) -- some step goes on from what the decoder gave
   local features, logits, weights, own, going, lengths = {}, {}, {}, nil, nil, nil
@@ -470,7 +470,7 @@ local function tell(decoder, state, y, known, forcing)
     return decoder:logits(features), target, weights
   end
   if lengths then told, known = told:without_lengths(), known and known:zero_padding():without_lengths() end
-  local logits, weights = steps(decoder, state, told, { forcing = forcing, known = known })
+  local logits, weights = run_steps(decoder, state, told, { forcing = forcing, known = known })
   return lengths and logits:with_lengths(lengths) or logits, target, weights
 end
 
@@ -489,7 +489,7 @@ local function free(decoder, state, known, wanted, over)
   local lengths = known and known:lengths()
   local count = count_of(decoder, known, wanted)
   if lengths then known, lengths = known:zero_padding():without_lengths(), lengths:minimum(count) end
-  local logits, weights, ended = steps(decoder, state, state.start:unsqueeze(2),
+  local logits, weights, ended = run_steps(decoder, state, state.start:unsqueeze(2),
     { count = count, known = known, over = over })
   if ended and lengths then ended = ended:minimum(lengths) end
   if ended or lengths then logits = logits:with_lengths(ended or lengths) end
