@@ -36,7 +36,7 @@ local BANDS = {
     { "program", "bindings/host/", "interface, module" },
   } },
   { "stdlib, in Lua", {
-    { "base", "beside calendar check choice class columns guard lazy lowercase names nest option owner place plain_json "
+    { "base", "beside calendar check choice class columns guard lazy lowercase names nest option place plain_json "
       .. "shapes state", "" },
     { "functions of tensors", "ctc differences einsum elements linalg padded products stft", "base" },
     { "text", "text", "base" },
@@ -70,7 +70,6 @@ local EXCEPTIONS = {
   { "stdlib/rnn/nn/recurrent_base.lua", "stdlib/rnn/cells/", "a variant of nn.LSTM runs the step of its cell" },
   { "stdlib/rnn/nn/cell.lua", "stdlib/rnn/nn/recurrent.lua", "cell:explain() explains the layer around it" },
   { "stdlib/rnn/nn/module.lua", "stdlib/rnn/nn/summary.lua", "model:summary() is loaded when it is called" },
-  { "stdlib/rnn/owner.lua", "stdlib/rnn/state.lua", "the states of a layer have a kind derived from nn.State" },
   { "stdlib/rnn/logs/resource.lua", "stdlib/rnn/logs/", "the names of files that are not Lua, such as page.css" },
 }
 

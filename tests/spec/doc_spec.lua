@@ -3,7 +3,7 @@
 local core = require "rnn.core"
 local doc = require "rnn.doc"
 local guard = require "rnn.guard"
-local public = require "rnn.doc.public"
+local public = dofile "docs/public.lua"
 local rnn = require "rnn"
 local sources = require "rnn.sources"
 local shell = require "support.shell"

@@ -126,29 +126,4 @@ function layers.slots(recurrent)
   return list
 end
 
---- layers.take(state, slot) -> tensor (N, size): what is in it, of both directions side by side
-function layers.take(state, slot)
-  local found = {}
-  for d, path in ipairs(slot.paths) do
-    found[d] = state
-    for _, key in ipairs(path) do found[d] = found[d][key] end
-  end
-  return found[2] and core.concat(found, 2) or found[1]
-end
-
---- layers.state(slots, tensors) -> state of layers in one direction, a tensor (N, size) for each of their slots
-function layers.state(slots, tensors)
-  local state = {}
-  for i, slot in ipairs(slots) do
-    local path, holder = slot.paths[1], state
-    if #path == 0 then return tensors[i] end
-    for k = 1, #path - 1 do
-      holder[path[k]] = holder[path[k]] or {}
-      holder = holder[path[k]]
-    end
-    holder[path[#path]] = tensors[i]
-  end
-  return state
-end
-
 return layers

@@ -237,6 +237,19 @@ function Module:eval()
   return self:train(false)
 end
 
+-- Results of f(...), called with the module in evaluation mode and nothing recorded; then each of its modules is as it
+-- was, even when an error ended it.
+function Module:_evaluated(fname, f, ...)
+  local modules, modes = self:modules(), {}
+  for i, pair in ipairs(modules) do
+    modes[i] = rawget(pair[2], "training")
+    rawset(pair[2], "training", false)
+  end
+  return core.finally(fname, function()
+    for i, pair in ipairs(modules) do rawset(pair[2], "training", modes[i]) end
+  end, core.no_grad, f, ...)
+end
+
 -- Every parameter, frozen or not, under all its names: an array of { names, tensor }.
 local function all_parameters(self)
   local list, places = {}, {}

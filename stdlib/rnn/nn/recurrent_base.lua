@@ -11,7 +11,7 @@ local guard = require "rnn.guard"
 local nest = require "rnn.nest"
 local option = require "rnn.option"
 local Module = require "rnn.nn.module"
-local owner = require "rnn.owner"
+local owner = require "rnn.state"._owner
 local parameter = require "rnn.nn.parameter"
 local initializers = require "rnn.nn.initializers"
 

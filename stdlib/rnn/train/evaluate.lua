@@ -8,7 +8,6 @@ local Batches = require "rnn.data.batches"
 local nest = require "rnn.nest"
 local option = require "rnn.option"
 local Module = require "rnn.nn.module"
-local evaluation = require "rnn.nn.evaluation"
 local objective = require "rnn.train.objective"
 local Scores = require "rnn.train.scores"
 
@@ -90,8 +89,8 @@ end
 
 --- evaluate.pass(call, source, objective, scores [, stop]) -> true | false
 ---
---- One pass over a source; adds to scores. false when stop() was true before the end. It is called by evaluation
---- (nn/evaluation.lua); call is the model, or a reader in its stead.
+--- One pass over a source; adds to scores. false when stop() was true before the end. It is called by
+--- Module:_evaluated; call is the model, or a reader in its stead.
 function evaluate.pass(call, source, objective_of, scores, stop)
   for x, y, weights in source do
     local loss, prediction, target, parts = objective_of(call, x, y, weights)
@@ -157,7 +156,7 @@ function evaluate.evaluate(model, data, options)
     source = tbptt.Windows(fname, source, options.tbptt)
     reader = tbptt.Reader(fname, model, source)
   end
-  evaluation(fname, model, evaluate.pass, reader or model, source, objective_of, scores)
+  model:_evaluated(fname, evaluate.pass, reader or model, source, objective_of, scores)
   if scores.weight == 0 then core.fail("%s: argument 2 (data): it gave no batch with a valid element", fname) end
   return scores:read({}, "")
 end
@@ -229,7 +228,7 @@ function evaluate.predict(model, x, options)
     core.fail("%s: argument 2: these batches are shuffled, so the order of the answers would mean nothing; take "
       .. "batches without shuffle", fname)
   end
-  local parts, items = evaluation(fname, model, answers, model, source)
+  local parts, items = model:_evaluated(fname, answers, model, source)
   if #parts == 0 then core.fail("%s: argument 2 gave no batch", fname) end
   local y = join(parts)
   if not source.bucket then return y end

@@ -12,7 +12,6 @@ local Module = require "rnn.nn.module"
 local Better = require "rnn.optim.better"
 local callbacks = require "rnn.train.callbacks"
 local evaluate = require "rnn.train.evaluate"
-local evaluation = require "rnn.nn.evaluation"
 local report = require "rnn.train.forecast_report"
 local History = require "rnn.train.history"
 local interruption = require "rnn.train.interruption"
@@ -318,7 +317,7 @@ local function measure(run)
     local state = run.scores:state()
     run.valid_scores:clear()
     run:begin_epoch_of(run.valid)
-    if not evaluation(FNAME, run.model, evaluate.pass, run.valid_reader or run.model, run.valid_source, run.objective,
+    if not run.model:_evaluated(FNAME, evaluate.pass, run.valid_reader or run.model, run.valid_source, run.objective,
       run.valid_scores, interruption.held) then
       run.scores:load_state(state) -- a metric that counts for itself is one object for both
       return nil

@@ -3,7 +3,7 @@
 
 local core = require "rnn.core"
 local rnn = require "rnn"
-local public = require "rnn.doc.public"
+local public = dofile "docs/public.lua"
 local layers = require "support.layer_cases"
 
 local nn, data, optim, metrics, text = rnn.nn, rnn.data, rnn.optim, rnn.metrics, rnn.text

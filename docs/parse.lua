@@ -1,5 +1,6 @@
--- parse.lua: documentation out of source text. A block is a run of lines that begin with three dashes; what it belongs
--- to follows from its first line, "name(arguments) -> results", or from the line of code below it.
+-- parse.lua: documentation out of source text, when the program is built. A block is a run of lines that begin with
+-- three dashes; what it belongs to follows from its first line, "name(arguments) -> results", or from the line of code
+-- below it.
 
 local parse = {}
 
@@ -114,9 +115,9 @@ local function name_of(entry, head, code, classes, module)
   return head or name
 end
 
-local function new_entry(lines, code, classes, module, line)
+local function new_entry(lines, code, classes, module)
   local text, tags = sort_lines(lines)
-  local entry = { module = module, line = line, params = {}, returns = {}, fields = {} }
+  local entry = { module = module, params = {}, returns = {}, fields = {} }
   for _, tag in ipairs(tags) do add_tag(entry, tag) end
   while #text > 1 and not balanced(text[1]) and text[1]:find("^[%a_][%w_.:]*%s*[({]") do
     text[1] = text[1] .. " " .. table.remove(text, 2):gsub("^%s+", "")
@@ -130,9 +131,8 @@ local function new_entry(lines, code, classes, module, line)
   end
   entry.name = name_of(entry, head, code, classes, module)
   if not entry.name then return nil end
-  local _, separator, _, arguments = code_of(code)
+  local _, _, _, arguments = code_of(code)
   entry.signature = signature or entry.name .. (not entry.class and arguments or "")
-  entry.method = separator == ":" or entry.name:find(":") ~= nil
   entry.text = table.concat(text, "\n"):gsub("^%s*\n", ""):gsub("%s+$", "")
   return entry, head
 end
@@ -158,32 +158,54 @@ end
 --- parse.lua(source, module) -> array of entries
 ---
 --- The documented things of a Lua file: name ("nn.mse", "nn.State:copy"), signature, text, params, returns, fields,
---- class and extends of classes, line, module.
+--- class and extends of classes, module.
 ---@param source string
 ---@param module string
 ---@return table[]
 function parse.lua(source, module)
-  local entries, block, begun, number = {}, {}, 0, 0
+  local entries, block = {}, {}
   local classes = classes_of("\n" .. source)
   for line in (source .. "\n"):gmatch("(.-)\n") do
-    number = number + 1
     local comment = line:match("^%s*%-%-%-(.*)$")
     if comment and not comment:find("^%-") then
-      if #block == 0 then begun = number end
       block[#block + 1] = comment:gsub("^ ", "")
     elseif #block > 0 then
-      local entry, head = new_entry(block, line, classes, module, begun)
+      local entry, head = new_entry(block, line, classes, module)
       if entry then
         entries[#entries + 1] = entry
         -- "nn.Tanh(), nn.tanh(x): text" documents both
         for name in (head and entry.signature or ""):gmatch(",%s+([%a_][%w_]*%.[%w_.]+)%(") do
-          entries[#entries + 1] = setmetatable({ name = name }, { __index = entry })
+          local other = {}
+          for key, value in pairs(entry) do other[key] = value end
+          other.name = name
+          entries[#entries + 1] = other
         end
       end
       block = {}
     end
   end
   return entries
+end
+
+--- parse.all(modules) -> name -> entry
+---
+--- The entries of Lua files, a list of { module, source }, by name. Of several with one name that with the longest text
+--- counts; a class is also known by the name in its first line.
+---@param modules { [1]: string, [2]: string }[]
+---@return table<string, table>
+function parse.all(modules)
+  local found = {}
+  local function add(name, entry)
+    if not found[name] or #found[name].text < #entry.text then found[name] = entry end
+  end
+  for _, module in ipairs(modules) do
+    for _, entry in ipairs(parse.lua(module[2], module[1])) do
+      add(entry.name, entry)
+      local head = entry.class and entry.signature:match("^[%a_][%w_.:]*")
+      if head and not head:find(":") and head ~= entry.name and head:find(".", 1, true) then add(head, entry) end
+    end
+  end
+  return found
 end
 
 --- parse.c(source) -> array of texts

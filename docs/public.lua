@@ -1,4 +1,5 @@
--- public.lua: every name that users can reach: what rnn and its modules hold, the methods of classes, of tensors too.
+-- public.lua: for the manual and for tests, every name that users can reach: what rnn and its modules hold, the methods
+-- of classes, of tensors too.
 -- Names that begin with an underscore are nobody's.
 
 local core = require "rnn.core"
