@@ -170,9 +170,9 @@ describe("decode.generate", function()
     local function constant(ids) return core.zeros(#ids, 3) end
     for _, beam in ipairs { false, 2 } do
       for _, prefix in ipairs { { 4 }, { 1, 4 } } do
-        assert.equal(("decode.generate: option 'prefix', row 1, entry %d: expected an id from 1 to 3, as the logits have, "
-          .. "got 4"):format(#prefix), message_of(decode.generate, { step = constant, start = 1, prefix = prefix,
-            max_length = 4, beam = beam or nil }))
+        assert.equal(("decode.generate: option 'prefix', row 1, entry %d: expected an id from 1 to 3, as the logits "
+          .. "have, got 4"):format(#prefix), message_of(decode.generate, { step = constant, start = 1,
+            prefix = prefix, max_length = 4, beam = beam or nil }))
       end
     end
   end)

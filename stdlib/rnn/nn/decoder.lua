@@ -23,11 +23,11 @@ local parameter = require "rnn.nn.parameter"
 --- nn.Decoder { vocab = V, recurrent = nn.GRU(128, 256), ... }, nn.Decoder { outputs = k, recurrent = ..., ... }
 ---
 --- Writes sequences of ids or of numbers: for an nn.Seq2Seq, or by itself from a vector (condition). Layers in one
---- direction are given as recurrent, or made of the options cell, hidden and layers. A step of given ones takes the
+--- direction are given as recurrent, or made of the options cell, units and layers. A step of given ones takes the
 --- vector of the id before (dim), or the numbers before and the known inputs (outputs + inputs), and behind these what
 --- attention found (with input_feeding) or the condition.
 ---
----   local captioner = nn.Decoder { vocab = words, hidden = 256, condition = 80 }
+---   local captioner = nn.Decoder { vocab = words, units = 256, condition = 80 }
 ---   local loss = captioner:loss(v, y)                     -- v (N, 80); y int32 with start and stop
 ---   local ids, scores = captioner:decode(v, { beam = 5, max_length = 20 })
 ---

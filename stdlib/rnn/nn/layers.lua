@@ -17,11 +17,11 @@ layers.options = {
     check.expected(fname, argname, "an nn.RNN, nn.LSTM, nn.GRU or nn.Recurrent", value)
   end), "nn.RNN, nn.LSTM, nn.GRU, or nn.Recurrent of any cell" },
   { "cell", "gru", option.one_of { "rnn", "gru", "lstm" }, "in place of recurrent: what its layers are made of" },
-  { "hidden", 256, option.int(1), "in place of recurrent: units of each layer and direction" },
+  { "units", 256, option.int(1), "in place of recurrent: units of each layer and direction", was = "hidden" },
   { "layers", 1, option.int(1, 32), "in place of recurrent: how many layers; dropout is between them, too" },
 }
 
-local SHORT = { "cell", "hidden", "layers", "bidirectional" }
+local SHORT = { "cell", "units", "layers", "bidirectional" }
 
 --- layers.inputs(options) -> the inputs of option 'recurrent', or nil where the short form makes the layers
 function layers.inputs(options)
@@ -30,14 +30,14 @@ end
 
 --- layers.units(options) -> features of a step of their output
 function layers.units(options)
-  return options.recurrent and options.recurrent.outputs or options.hidden
+  return options.recurrent and options.recurrent.outputs or options.units
 end
 
 --- layers.of(declaration, options, inputs) -> the recurrent layers, given by option 'recurrent' or by its short form
 function layers.of(declaration, options, inputs)
   local given, wanted, fname = options.recurrent, layers.inputs(options), declaration.fname
   if given == nil then
-    return require(CELLS[options.cell])(inputs, options.hidden, { layers = options.layers,
+    return require(CELLS[options.cell])(inputs, options.units, { layers = options.layers,
       bidirectional = options.bidirectional, dropout = options.layers ~= 1 and options.dropout or nil })
   end
   for _, name in ipairs(SHORT) do

@@ -16,7 +16,7 @@ local Decoder = require "rnn.nn.decoder"
 --- nn.Encoder { vocab = V, recurrent = nn.GRU(128, 256), ... }
 ---
 --- Reads sequences for an nn.Seq2Seq: ids (vocab), or features (inputs, which layers given as recurrent say as well).
---- Layers in one direction or both are given as recurrent, or made of the options cell, hidden, layers and
+--- Layers in one direction or both are given as recurrent, or made of the options cell, units, layers and
 --- bidirectional.
 --- Errors: neither vocab nor inputs, or both; layers that take other features.
 ---@class nn.Encoder : nn.Module

@@ -95,7 +95,7 @@ end
 local function batches_of(run, options)
   local data = run.data
   if type(data) ~= "table" or not getmetatable(data).__len then return nil end
-  local cut = run.reader and not (data.continues and data.time and data.time <= options.tbptt)
+  local cut = run.reader and not (data.continues and data.length and data.length <= options.tbptt)
   return not cut and #data or nil
 end
 

@@ -73,7 +73,7 @@ local makers = {
   ["rnn.TimeLimit"] = function() return rnn.TimeLimit(1) end,
   ["text.Bpe"] = function() return text.bpe("ab ab abc", { size = 20 }) end,
   ["text.Chars"] = function() return text.chars "abc" end,
-  ["text.Stream"] = function() return text.stream(ids(), { batch = 2, time = 2 }) end,
+  ["text.Stream"] = function() return text.stream(ids(), { size = 2, length = 2 }) end,
   ["text.Vocab"] = function() return text.chars "abc" end,
   ["text.Words"] = function() return text.words { "a b", "b c" } end,
 }
