@@ -7,9 +7,9 @@
 --   })
 --   local given = OPTIONS:read(argument)      -- { bias = true }, or an error at the user's line
 --
--- A row has the name, the default (nil: none), a check as in check.lua, f(fname, argname, value) -> value, and the
--- meaning, a phrase; with required = true the option must be given, for then nil, too, is checked; was = "hidden" is an
--- earlier name, which still goes and says once how it is called now.
+-- A row has the name, the default (nil: none; it is checked once), a check as in check.lua, f(fname, argname, value) ->
+-- value, and the meaning, a phrase. With required = true the option must be given, for then nil, too, is checked. was =
+-- "hidden" is an earlier name, which still goes and says once how it is called now.
 
 local core = require "rnn.core"
 local check = require "rnn.check"
@@ -91,7 +91,8 @@ local declared = {} -- fname -> declaration
 ---@param fname string
 ---@param ... table[]
 function option.of(fname, ...)
-  local self = setmetatable({ fname = fname, rows = {}, by_name = {}, by_earlier_name = {} }, Declaration)
+  local self = setmetatable({ fname = fname, rows = {}, by_name = {}, by_earlier_name = {}, defaults = {} },
+    Declaration)
   for _, rows in ipairs { ... } do
     for _, row in ipairs(rows) do
       local known = self.by_name[row[1]]
@@ -164,10 +165,15 @@ function Declaration:read(given, fname)
   end
   local merged = {}
   for _, row in ipairs(self.rows) do
-    local name, value = row[1], row[2]
+    local name = row[1]
     local written = row.was and given and given[row.was] ~= nil and row.was or name
-    if given and given[written] ~= nil then value = given[written] end
-    if value ~= nil or row.required then merged[name] = row[3](fname, ("option '%s'"):format(written), value) end
+    local value = given and given[written]
+    if value ~= nil or row.required then
+      merged[name] = row[3](fname, ("option '%s'"):format(written), value)
+    elseif row[2] ~= nil then
+      if self.defaults[name] == nil then self.defaults[name] = row[3](fname, ("option '%s'"):format(name), row[2]) end
+      merged[name] = self.defaults[name]
+    end
     if written ~= name then merged[written] = merged[name] end -- so that messages have the name that was written
   end
   return merged

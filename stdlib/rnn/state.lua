@@ -154,7 +154,12 @@ end
 ---@param ids rnn.Tensor int32 (B)
 ---@return nn.State
 function State:gather(ids)
-  return map(function(t) return core.gather(t, 1, ids) end, self)
+  return State._gather(self, ids)
+end
+
+-- The same of any state, a tensor or a table of tensors.
+function State._gather(state, ids)
+  return map(function(t) return core.gather(t, 1, ids) end, state)
 end
 
 --- state:split(sizes) -> array of states

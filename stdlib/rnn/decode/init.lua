@@ -184,10 +184,7 @@ local function rows_of(sequences, width, state, asked)
     end
     sequence.index = i
   end
-  if moved and state ~= nil then
-    local rows = core.tensor(parents, "int32")
-    state = State.map(function(t) return core.gather(t, 1, rows) end, state)
-  end
+  if moved and state ~= nil then state = State._gather(state, core.tensor(parents, "int32")) end
   return core.tensor(ids, "int32"), state, scores
 end
 

@@ -207,20 +207,21 @@ end
 local function given_state(self, state, batch)
   owner.check(self, state)
   local tensors = core.is_tensor(state) and { state } or state
-  local wanted, fits, i = {}, type(tensors) == "table", 0
+  local fits, i = type(tensors) == "table", 0
   for _, part in ipairs(self.parts) do
     for _, size in ipairs(part.sizes) do
       i = i + 1
-      wanted[i] = ("(%d, %d)"):format(batch, size)
       local t = fits and tensors[i]
       fits = fits and core.is_tensor(t) and t:ndim() == 2 and t:size(1) == batch and t:size(2) == size
     end
   end
-  if not fits or #tensors ~= i then
-    core.fail("%s: expected a state of %d tensor%s %s, got %s", self:describe(), i, i == 1 and "" or "s",
-      table.concat(wanted, ", "), describe_state(state))
+  if fits and #tensors == i then return tensors end
+  local wanted = {}
+  for _, part in ipairs(self.parts) do
+    for _, size in ipairs(part.sizes) do wanted[#wanted + 1] = ("(%d, %d)"):format(batch, size) end
   end
-  return tensors
+  core.fail("%s: expected a state of %d tensor%s %s, got %s", self:describe(), i, i == 1 and "" or "s",
+    table.concat(wanted, ", "), describe_state(state))
 end
 
 local function state_of(self, part, state, first, batch)
