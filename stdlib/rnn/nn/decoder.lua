@@ -161,7 +161,8 @@ end
 
 -- ---- layers ----
 
--- From features to logits, of ids: a Linear, or the vectors of the ids themselves.
+-- What only a decoder of ids has, or one of numbers -> features of a step's input.
+
 local function make_ids(self, options, dim)
   local words = type(options.vocab) == "table" and options.vocab or { start = 2, stop = 3 }
   self.embed = Embedding(options.vocab, dim or 128, { word_dropout = options.word_dropout })
@@ -186,7 +187,7 @@ local function make_numbers(self, options)
   return self.outputs + self.inputs
 end
 
--- The way from features to what the loss takes.
+-- The way from features to what the loss takes: a Linear, or the vectors of the ids.
 local function make_output(self, units)
   local embed = self.embed
   if self.outputs then
@@ -455,8 +456,8 @@ local function shift_numbers(decoder, y, state)
   return lengths and inputs:with_lengths(lengths) or inputs, y
 end
 
--- tell(decoder, state, y, known, forcing) -> logits, target, weights: every step, or the share forcing of
--- them, is told what the one before should have given.
+-- tell(decoder, state, y, known, forcing) -> logits, target, weights: every step, or the share forcing of them, is told
+-- what the one before should have given.
 local function tell(decoder, state, y, known, forcing)
   local told, target = (decoder.outputs and shift_numbers or shift_ids)(decoder, y, state)
   local lengths = told:lengths()
