@@ -92,7 +92,7 @@ end
 local function named(self, name)
   local k = math.tointeger(tonumber(type(name) == "string" and name:match "^top_(%d+)$"))
   if k then return Mean(function(y, target) return labels.top_k(y, target, k, { padded = true }) end) end
-  if name == "f1" then return require "rnn.metrics.f1" { padded = true } end
+  if name == "f1" then return require("rnn.metrics.confusion").F1 { padded = true } end
   local entry = known[name] or check.one_of(self.fname, self.what, name, NAMES)
   return Mean(entry[1], { finish = entry[2] })
 end
