@@ -139,8 +139,7 @@ local function part(self, key, y, target, weights)
   if not nest.is_table(y) or not nest.is_table(target) or y[key] == nil or target[key] == nil then
     core.fail("%s: %s: there is no target '%s'", self.fname, self.what, key)
   end
-  if nest.is_table(weights) then weights = weights[key] end
-  return y[key], target[key], weights
+  return y[key], target[key], nest.part(weights, key)
 end
 
 --- scores:add(y, target [, weights [, count]]): one batch. weights are sample weights, for the metrics that take them;
