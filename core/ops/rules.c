@@ -159,13 +159,8 @@ void rnni_add_reduced(rnn_tensor *dst, const rnn_tensor *src) {
   if (src->count == 0) return;
   /* Strides of dst seen from the axes of src; 0 where dst is broadcast. The last axes on which both walk in step, or
      dst stands still, make one inner run. */
-  int64_t stride[RNN_MAX_DIMS], index[RNN_MAX_DIMS] = {0}, step = 1, run = 1;
-  int lead = src->ndim - dst->ndim;
-  for (int i = src->ndim - 1; i >= 0; i--) {
-    int64_t d = i < lead ? 1 : dst->dims[i - lead];
-    stride[i] = d == 1 ? 0 : step;
-    step *= d;
-  }
+  int64_t stride[RNN_MAX_DIMS], index[RNN_MAX_DIMS] = {0}, run = 1;
+  rnni_broadcast_strides(dst, src->ndim, stride);
   int outer = src->ndim;
   int64_t expected = 1;
   bool moves = src->ndim > 0 && stride[src->ndim - 1] != 0;

@@ -27,6 +27,12 @@ end
 --- nest.is_table(value) -> is it a plain table, and no tensor or object?
 function nest.is_table(value) return type(value) == "table" and getmetatable(value) == nil end
 
+--- nest.part(value, key) -> the part of a table; what is no table belongs to every key
+function nest.part(value, key)
+  if nest.is_table(value) then return value[key] end
+  return value
+end
+
 --- nest.map(value, f) -> the nest of f(tensor)
 function nest.map(value, f)
   if not nest.is_table(value) then return f(value) end

@@ -146,6 +146,15 @@ function Confusion:f1(average)
   return sum / present
 end
 
+--- confusion:state() -> what a checkpoint keeps; confusion:load_state(saved) takes it back.
+function Confusion:state()
+  return { counts = self.counts, classes = self.classes }
+end
+
+function Confusion:load_state(saved)
+  self.counts, self.classes = saved.counts, saved.classes
+end
+
 function Confusion:__tostring()
   if not self.counts then return self.__name .. " (nothing was added)" end
   local recall, precision = self:recall(), self:precision()
@@ -164,4 +173,32 @@ function Confusion:__tostring()
   return table.concat(columns.lines(rows, columns.all_but_first), "\n")
 end
 
-return Confusion
+--- metrics.F1([options]) -> metric
+---
+--- For rnn.fit and rnn.evaluate: metrics = { f1 = rnn.metrics.F1 {} }; F1 of an epoch is that of all its answers, not a
+--- mean over batches. "f1" alone stands for the macro average. It is a metrics.Confusion as well.
+---@class metrics.F1: metrics.Confusion
+---@overload fun(options?: metrics.F1.Options): metrics.F1
+local F1 = class("metrics.F1", Confusion)
+
+local CLASSES, _, PADDED = table.unpack(Confusion._options)
+local F1_OPTIONS = option.of("metrics.F1", {
+  { "average", "macro", option.one_of { "macro", "micro" }, "mean over the classes that occur, or all answers "
+    .. "together" },
+  CLASSES, PADDED,
+})
+
+function F1:init(options)
+  options = F1_OPTIONS:read(options)
+  self.average = options.average
+  Confusion.init(self, { classes = options.classes, padded = options.padded })
+end
+
+--- f1:read() -> number
+---
+--- The figure over all that was added.
+function F1:read()
+  return self:f1(self.average)
+end
+
+return { Confusion = Confusion, F1 = F1 }

@@ -2,8 +2,6 @@
 
 return require "rnn.lazy"("metrics.", {}, {
   bleu = "rnn.metrics.bleu",
-  Confusion = "rnn.metrics.confusion",
-  F1 = "rnn.metrics.f1",
   Mean = "rnn.metrics.mean",
 }, {
   accuracy = "rnn.metrics.labels",
@@ -12,9 +10,11 @@ return require "rnn.lazy"("metrics.", {}, {
   f1 = "rnn.metrics.labels",
   nats = "rnn.metrics.labels",
   perplexity = "rnn.metrics.labels",
+  Confusion = "rnn.metrics.confusion",
+  F1 = "rnn.metrics.confusion",
   mae = "rnn.metrics.forecast",
   mase = "rnn.metrics.forecast",
+  smape = "rnn.metrics.forecast",
   Scores = "rnn.metrics.scores",
   measure = "rnn.metrics.scores",
-  smape = "rnn.metrics.forecast",
 })

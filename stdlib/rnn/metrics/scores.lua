@@ -92,7 +92,7 @@ end
 local function named(self, name)
   local k = math.tointeger(tonumber(type(name) == "string" and name:match "^top_(%d+)$"))
   if k then return Mean(function(y, target) return labels.top_k(y, target, k, { padded = true }) end) end
-  if name == "f1" then return require "rnn.metrics.f1" { padded = true } end
+  if name == "f1" then return require("rnn.metrics.confusion").F1 { padded = true } end
   local entry = known[name] or check.one_of(self.fname, self.what, name, NAMES)
   return Mean(entry[1], { finish = entry[2] })
 end
@@ -139,8 +139,7 @@ local function part(self, key, y, target, weights)
   if not nest.is_table(y) or not nest.is_table(target) or y[key] == nil or target[key] == nil then
     core.fail("%s: %s: there is no target '%s'", self.fname, self.what, key)
   end
-  if nest.is_table(weights) then weights = weights[key] end
-  return y[key], target[key], weights
+  return y[key], target[key], nest.part(weights, key)
 end
 
 --- scores:add(y, target [, weights [, count]]): one batch. weights are sample weights, for the metrics that take them;

@@ -18,6 +18,7 @@ local Linear = require "rnn.nn.linear"
 local initializers = require "rnn.nn.initializers"
 local layers = require "rnn.nn.layers"
 local losses = require "rnn.nn.loss"
+local named = require "rnn.nn.named_losses"
 local parameter = require "rnn.nn.parameter"
 
 --- nn.Decoder { vocab = V, recurrent = nn.GRU(128, 256), ... }, nn.Decoder { outputs = k, recurrent = ..., ... }
@@ -533,7 +534,7 @@ local function loss_of_numbers(self, options)
         self.loss_name)
     end
     function f(prediction, target, weights)
-      if name ~= "quantile" then return losses.named[name](prediction, target, weights) end
+      if name ~= "quantile" then return named[name](prediction, target, weights) end
       return losses.quantile(prediction, target, self.quantiles, weights and { sample_weights = weights })
     end
   end

@@ -209,23 +209,4 @@ function losses.loss(name)
   return losses[check.one_of("nn.loss", "argument 1 (name)", name, names)]
 end
 
-guard.all("nn.", losses)
-
---- named: the losses that need nothing but a name, as training calls them: function (y, target, sample_weights [,
---- padded]).
-losses.named = {
-  mse = core.mse,
-  mae = core.mae,
-  huber = function(y, target, weights) return core.huber(y, target, 1, weights) end,
-  cross_entropy = function(y, target, weights, padded)
-    return core.cross_entropy(y, target, nil, 0, padded, weights)
-  end,
-  binary_cross_entropy = core.binary_cross_entropy,
-  kl_div = core.kl_div,
-  poisson_nll = core.poisson_nll,
-  gaussian_nll = function(y, target, weights)
-    return losses.gaussian_nll(y, target, nil, { sample_weights = weights })
-  end,
-}
-
-return losses
+return guard.all("nn.", losses)

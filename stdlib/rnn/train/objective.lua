@@ -5,7 +5,7 @@ local class = require "rnn.class"
 local check = require "rnn.check"
 local nest = require "rnn.nest"
 local option = require "rnn.option"
-local named = require("rnn.nn.loss").named
+local named = require "rnn.nn.named_losses"
 
 local objective = {}
 
@@ -59,12 +59,6 @@ local function own(fname, model, options)
   end
 end
 
--- What belongs to the target of that key, in weights that may be for all targets.
-local function weights_of(weights, key)
-  if nest.is_table(weights) then return weights[key] end
-  return weights
-end
-
 -- A loss for each target: loss_of(key) is the function of one.
 local function by_target(fname, keys, loss_of, factors)
   return function(call, x, y, weights)
@@ -76,7 +70,7 @@ local function by_target(fname, keys, loss_of, factors)
           "a table with an entry for each target", nest.is_table(prediction) and prediction[key] or prediction)
       end
       if y[key] == nil then core.fail("%s: option 'loss': the batch has no target '%s'", fname, key) end
-      local loss, factor = loss_of(key)(prediction[key], y[key], weights_of(weights, key)), factors[key] or 1
+      local loss, factor = loss_of(key)(prediction[key], y[key], nest.part(weights, key)), factors[key] or 1
       parts[i] = { name = tostring(key), key = key, loss = loss, factor = factor }
       loss = factor == 1 and loss or loss * factor
       total = total and total + loss or loss

@@ -37,10 +37,9 @@ end
 -- The losses of several targets: each is a mean over its own elements.
 local function add_parts(self, x, parts, y, target, weights)
   for _, part in ipairs(parts) do
-    local key, own = part.key, weights
-    if key ~= nil and nest.is_table(weights) then own = weights[key] end
+    local key = part.key
     local n = key == nil and valid.rows(x, weights)
-      or valid.count(self.fname, x, y[key], target[key], self.padded, own)
+      or valid.count(self.fname, x, y[key], target[key], self.padded, nest.part(weights, key))
     local sums = self.parts[part.name] or { loss = 0.0, weight = 0, factor = part.factor }
     self.parts[part.name] = sums
     local loss = type(part.loss) == "number" and part.loss or part.loss:item()
