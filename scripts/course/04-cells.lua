@@ -1,7 +1,7 @@
 -- Memory cells: h(t) = f(x(t), h(t - 1)), and an output ŷ(t) that need not be the state h(t).
 --
--- A sensor shows a slow signal and much noise. The cell keeps a mean that follows: its memory. It says how much
--- x(t) surprises it: its output. How fast it shall forget, a, is found by gradient descent, and theory knows the answer.
+-- A sensor shows a slow signal and much noise. The cell keeps a mean that follows: its memory. It says how much x(t)
+-- surprises it: its output. How fast it shall forget, a, is found by gradient descent, and theory knows the answer.
 --
 --   rnnlua scripts/course/04-cells.lua       draws it here, and into 04-cells.svg
 local rnn = require "rnn"
@@ -43,7 +43,8 @@ local y = rnn.no_grad(function() return layer(x) end)
 local h = layer:recorded().h
 print(("error of the sensor %.3f, of the memory %.3f\n"):format((x - signal):square():mean():sqrt():item(),
   (h - signal):square():mean():sqrt():item()))
-local figure = rnn.plot.series { ["x(t), the sensor"] = x[1]:reshape(T), ["h(t), the memory"] = h[1]:reshape(T),
-  ["ŷ(t), the surprise"] = y[1]:reshape(T), order = { "x(t), the sensor", "h(t), the memory" }, xlabel = "t",
+local function row(v) return v[1]:reshape(T):rows(1, 50) end    -- the first sensor, half of its steps
+local figure = rnn.plot.series { ["x(t), the sensor"] = row(x), ["h(t), the memory"] = row(h), xlabel = "t",
+  ["ŷ(t), the surprise"] = row(y), order = { "x(t), the sensor", "h(t), the memory" },
   title = "A cell whose output is not its state" }
 assert(figure:save "04-cells.svg")

@@ -10,7 +10,7 @@ rnn.seed(6)
 
 local ONES = { "um", "dois", "três", "quatro", "cinco", "seis", "sete", "oito", "nove", "dez", "onze", "doze", "treze",
   "catorze", "quinze", "dezesseis", "dezessete", "dezoito", "dezenove" }
-local TENS = { [2] = "vinte", "trinta", "quarenta", "cinquenta", "sessenta", "setenta", "oitenta", "noventa" }
+local TENS = { "dez", "vinte", "trinta", "quarenta", "cinquenta", "sessenta", "setenta", "oitenta", "noventa" }
 local HUNDREDS = { "cento", "duzentos", "trezentos", "quatrocentos", "quinhentos", "seiscentos", "setecentos",
   "oitocentos", "novecentos" }
 local function spell(n)
@@ -23,7 +23,7 @@ local function spell(n)
 end
 
 local digits, words = rnn.text.chars "0123456789", rnn.text.words { table.concat(ONES, " "), "e cem",
-  table.concat(TENS, " ", 2), table.concat(HUNDREDS, " ") }
+  table.concat(TENS, " "), table.concat(HUNDREDS, " ") }
 local train, test = { {}, {} }, { {}, {} }
 for i, n in ipairs(rnn.randperm(999):totable()) do
   local set = i <= 600 and train or test

@@ -28,8 +28,8 @@ for i, entry in ipairs(models) do
 end
 
 print "mean absolute error, riders a day (2019-01 to 2019-05)"
-for _, baseline in ipairs(reports[1].baselines) do print(("  %-24s %7.0f"):format(baseline.name, baseline.mae * 1e6)) end
-for i, entry in ipairs(models) do print(("  %-24s %7.0f"):format(entry[1], reports[i].mae * 1e6)) end
+for _, rule in ipairs(reports[1].baselines) do print(("  %-28s %7.0f"):format(rule.label, rule.mae * 1e6)) end
+for i, entry in ipairs(models) do print(("  %-28s %7.0f"):format(entry[1], reports[i].mae * 1e6)) end
 print()
 
 local _, actual = valid:all()

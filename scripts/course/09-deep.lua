@@ -44,5 +44,6 @@ for i, entry in ipairs(models) do
   lines[i] = { y = history.val_loss, label = name }
 end
 print()
-local figure = rnn.plot.lines(lines, { title = "Deep against shallow", xlabel = "epoch", ylabel = "error", log_y = true })
+local figure = rnn.plot.lines(lines, { title = "Deep against shallow", xlabel = "epoch", ylabel = "error",
+  log_y = true })
 assert(figure:save "09-deep.svg")

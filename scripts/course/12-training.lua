@@ -37,7 +37,7 @@ for i, case in ipairs(CASES) do
     optimizer = optim[kind](model:parameters(), { lr = lr }), monitor = true, progress = false,
     run = "runs/" .. name:gsub(" ", "-"), resume = false })           -- a folder each, for TensorBoard
   local loss = history.loss[#history]
-  print(loss and ("%-16s loss %.4f after 15 epochs"):format(name, loss) or name .. "          exploded in the first epoch")
+  print(("%-16s "):format(name) .. (loss and ("loss %.4f after 15 epochs"):format(loss) or "exploded"))
   if history.advice then print("                 advice: " .. history.advice[1].text) end
   lines[i] = { y = loss and history.loss or { 0 / 0 }, label = name }
 end
