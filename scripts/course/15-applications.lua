@@ -32,6 +32,7 @@ rnn.seed(1)
 local written = rnn.decode.generate { step = step, prefix = vocab:encode "ROMEO:", max_length = 300, temperature = 0.6 }
 print("\n" .. vocab:decode(written[1]) .. "\n")
 
-local figure = rnn.plot.lines({ { y = history.loss, label = "training" },
-  { y = history.val_loss, label = "validation" } }, { title = "A network that writes", xlabel = "epoch", ylabel = "nats a letter", height = 300 })
+local lines = { { y = history.loss, label = "training" }, { y = history.val_loss, label = "validation" } }
+local figure = rnn.plot.lines(lines, { title = "A network that writes", xlabel = "epoch", ylabel = "nats a letter",
+  height = 300 })
 assert(figure:save "15-applications.svg")
