@@ -51,9 +51,9 @@ local TOPICS <const> = {
   { "14-gates", "The GRU cell", "A célula GRU", "GRU record recorded", "GRU" },
   { "15-applications", "Applications", "Aplicações", "text.stream decode.generate", "Embedding" },
 }
-local LANGUAGES <const> = { -- the ending of pages, the heads of both tables, where a topic has its name
-  { "", { "lesson", "script" }, { "slide", "lesson", "script", "here", "Keras" }, 2 },
-  { ".pt", { "lição", "script" }, { "slide", "lição", "script", "aqui", "Keras" }, 3 },
+local LANGUAGES <const> = { -- the ending of pages, the heads of both tables, where a topic has its name, the other language
+  { "", { "lesson", "script" }, { "slide", "script", "page", "here", "Keras" }, 2, "[português](%s.pt.md)" },
+  { ".pt", { "lição", "script" }, { "slide", "script", "página", "aqui", "Keras" }, 3, "[English](%s.md)" },
 }
 
 local function read(path)
@@ -89,7 +89,7 @@ local function markdown(rows)
 end
 
 for _, language in ipairs(LANGUAGES) do
-  local ending, lesson_head, topic_head, column = table.unpack(language)
+  local ending, lesson_head, topic_head, column, other = table.unpack(language)
   local tables, seen = { lessons = { lesson_head }, topics = { topic_head } }, {}
   for _, topic in ipairs(TOPICS) do
     local lesson = topic[1]
@@ -101,8 +101,8 @@ for _, language in ipairs(LANGUAGES) do
       seen[lesson] = true
       table.insert(tables.lessons, links)
     end
-    table.insert(tables.topics, { topic[column], links[1], links[2], words(topic[4], read(script), script),
-      words(topic[5], text:match "```python\n(.-)```", page) })
+    table.insert(tables.topics, { topic[column], links[2], links[1] .. " · " .. other:format(lesson),
+      words(topic[4], read(script), script), words(topic[5], text:match "```python\n(.-)```", page) })
   end
   local path = ("docs/course/README%s.md"):format(ending)
   local old = read(path)

@@ -28,7 +28,7 @@ print(("learning rate finder, Adam: %.4f"):format(range.suggestion))
 
 -- 2. The same weights at the start, five ways to go on; the error of no memory at all is 0.167.
 local CASES <const> = { { "SGD 0.01", "SGD", 0.01 }, { "SGD 0.3", "SGD", 0.3 }, { "SGD 0.3 clipped", "SGD", 0.3, 1 },
-  { "Adam 0.003", "Adam", 0.003 }, { "Adam 0.1", "Adam", 0.1 } }
+  { "Adam 0.01", "Adam", 0.01 }, { "Adam 0.1", "Adam", 0.1 } }
 local lines = {}
 for i, case in ipairs(CASES) do
   local name, kind, lr, clip = table.unpack(case)
