@@ -18,7 +18,7 @@ local UNITS = {
   smape = "symmetric error in percent, 0 to 200",
 }
 
-local NO_CURVES = { best = true, forecast = true, lr = true, seconds = true }
+local NO_CURVES = { advice = true, best = true, forecast = true, lr = true, seconds = true }
 
 local function duration(seconds)
   if seconds < 60 then return ("%.1f s"):format(seconds) end
