@@ -1,7 +1,13 @@
 /* bundle.c: what sharing an experiment needs: ZIP archives of whole files, fingerprints that nobody can forge, and which
  * files a script has used. */
+#include <errno.h>
+#include <ftw.h>
 #include <gnu/libc-version.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "binding.h"
 
@@ -145,10 +151,110 @@ static int lrnn_built_with(lua_State *L) {
   return 2;
 }
 
+/* ---- folders ---- */
+
+/* nil, message, code for what a call of the system could not do. */
+static int refused(lua_State *L, const char *what, const char *path) {
+  int reason = errno;
+  lua_pushnil(L);
+  lua_pushfstring(L, "cannot %s %s: %s", what, path, strerror(reason));
+  lua_pushliteral(L, "EIO");
+  return 3;
+}
+
+/*--- rnn.folder_scratch() -> path | nil, message, code
+---
+--- A new, empty folder in that of the variable TMPDIR, else in /tmp, for this user alone. Never an error.
+---@return string?
+---@return string? message
+---@return string? code */
+static int lrnn_folder_scratch(lua_State *L) {
+  char path[PATH_MAX];
+  const char *above = getenv("TMPDIR");
+  snprintf(path, sizeof path, "%s/rnnlua-XXXXXX", above && *above ? above : "/tmp");
+  if (!mkdtemp(path)) return refused(L, "make the folder", path);
+  lua_pushstring(L, path);
+  return 1;
+}
+
+static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *place) {
+  (void)info;
+  (void)kind;
+  (void)place;
+  return remove(path);
+}
+
+/*--- rnn.folder_remove(path) -> true | nil, message, code
+---
+--- Removes a folder and all that is in it; links are removed, not followed. Errors: a path that is no string; what cannot
+--- be removed gives nil and a message.
+---@param path string
+---@return true?
+---@return string? message
+---@return string? code */
+static int lrnn_folder_remove(lua_State *L) {
+  const char *path = lrnn_check_path(L, "folder_remove", 1);
+  if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) != 0) return refused(L, "remove", path);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* nftw has no argument for its function: the names, NUL after NUL, and sizes of what it found. */
+static _Thread_local struct found {
+  char *bytes;
+  size_t used, room;
+} found;
+
+static int find_one(const char *path, const struct stat *info, int kind, struct FTW *place) {
+  (void)place;
+  if (kind != FTW_F || !S_ISREG(info->st_mode)) return 0;
+  size_t length = strlen(path) + 1, need = found.used + length + sizeof(int64_t);
+  if (need > found.room) {
+    char *more = realloc(found.bytes, 2 * need);
+    if (!more) return -1;
+    found.bytes = more;
+    found.room = 2 * need;
+  }
+  memcpy(found.bytes + found.used, path, length);
+  memcpy(found.bytes + found.used + length, &(int64_t){info->st_size}, sizeof(int64_t));
+  found.used = need;
+  return 0;
+}
+
+/*--- rnn.folder_files(path) -> sizes | nil, message, code
+---
+--- The sizes of all regular files in a folder and in those below it, by their paths; links are not followed. Errors: a
+--- path that is no string; a folder that cannot be read gives nil and a message.
+---@param path string
+---@return table<string, integer>?
+---@return string? message
+---@return string? code */
+static int lrnn_folder_files(lua_State *L) {
+  const char *path = lrnn_check_path(L, "folder_files", 1);
+  found.used = 0;
+  if (nftw(path, find_one, 16, FTW_PHYS) != 0) return refused(L, "read the folder", path);
+  lua_newtable(L);
+  for (size_t at = 0; at < found.used;) {
+    const char *name = found.bytes + at;
+    int64_t size;
+    at += strlen(name) + 1;
+    memcpy(&size, found.bytes + at, sizeof size);
+    at += sizeof size;
+    lua_pushinteger(L, size);
+    lua_setfield(L, -2, name);
+  }
+  free(found.bytes);
+  found = (struct found){0};
+  return 1;
+}
+
 const lrnn_function lrnn_bundle_functions[] = {{"bundle_read", lrnn_bundle_read, 2},
                                                {"bundle_write", lrnn_bundle_write, 2},
                                                {"sha256", lrnn_sha256, 1},
                                                {"file_sha256", lrnn_file_sha256, 1},
                                                {"files_used", lrnn_files_used, 0},
                                                {"built_with", lrnn_built_with, 0},
+                                               {"folder_scratch", lrnn_folder_scratch, 0},
+                                               {"folder_remove", lrnn_folder_remove, 1},
+                                               {"folder_files", lrnn_folder_files, 1},
                                                {NULL, NULL, 0}};

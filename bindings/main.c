@@ -259,6 +259,16 @@ static int run_init(lua_State *L) {
   return init[0] == '@' ? run_file(L, init + 1) : run_string(L, init, name);
 }
 
+/* rnn.record notes what the script does (rnnlua capsule). */
+static void call_record(lua_State *L, const char *function) {
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "rnn.record");
+  lua_call(L, 1, 1);
+  lua_getfield(L, -1, function);
+  lua_call(L, 0, 0);
+  lua_pop(L, 1);
+}
+
 /* The script with arg[1], arg[2] ... as its arguments, as they are after LUA_INIT and -e had their way. */
 static int run_script(lua_State *L, const char *path) {
   int status = luaL_loadfilex(L, path, "t");
@@ -269,7 +279,11 @@ static int run_script(lua_State *L, const char *path) {
   luaL_checkstack(L, count + 3, "too many arguments to script");
   for (int i = 1; i <= count; i++) lua_rawgeti(L, -i, i);
   lua_remove(L, -count - 1); /* arg */
-  return report(L, lrnn_call(L, count, 0));
+  const bool recorded = getenv("RNNLUA_RECORD") != NULL;
+  if (recorded) call_record(L, "begin");
+  status = report(L, lrnn_call(L, count, 0));
+  if (recorded) call_record(L, "finish");
+  return status;
 }
 
 /* ---- commands ---- */
