@@ -20,14 +20,17 @@ end
 
 local function write(self, run, ended)
   local history = run.history
+  local weights, tensors = nil, nil
+  if ended then weights, tensors = record.weights(run.model) end
   local done, message = record.write(self.folder, { folder = not self.alone and self.folder or nil,
     training = self.number, seed = self.seed, epochs = #history, of_epochs = run.epochs, best = run.best
-    and run.best.epoch or nil, stopped = history.stopped, ended = ended })
+    and run.best.epoch or nil, stopped = history.stopped, ended = ended,
+    weights = weights, tensors = tensors, resumed = run.resumed or nil })
   if not done then run:warn(("%s; the run goes on"):format(message)) end
 end
 
 function Recorder:on_begin(run)
-  self.idle = run.resumed and (run.ended or run.epoch >= run.epochs and not run.inside) -- it ended before
+  self.idle = run.resumed and (run.ended or run.epoch >= run.epochs and not run.inside) and not self.alone
   if self.idle then return end
   self.seed = core.random_state().seed
   if self.alone then
@@ -44,8 +47,7 @@ end
 function Recorder:on_end(run)
   if self.idle then return end
   if self.log then self.log:on_end(run) end
-  local done, message = save.of_run(self.folder .. "/model.safetensors", run.model, nil, not self.alone and self.folder
-    or nil)
+  local done, message = save.of_run(self.folder .. "/model.safetensors", run.model, nil, run.folder)
   if not done then run:warn(("%s; the run goes on"):format(message)) end
   write(self, run, not run.left)
 end
