@@ -52,10 +52,10 @@ end
 local FIELDS = { "seed", "epochs", "of_epochs", "best", "stopped", "weights", "tensors" }
 
 -- One training, from its folder: what the manifest says of it; its files are added.
-local function training_of(folder, number, files)
+local function training_of(folder, number, files, partial)
   local run, message = read_json(folder .. "/run.json")
   if not run then return nil, message end
-  if not run.ended then return nil, ("%s: this training has not ended"):format(folder) end
+  if not run.ended and not partial then return nil, ("%s: this training has not ended"):format(folder) end
   if run.resumed and number then
     return nil, ("training %d went on from a checkpoint that was there before: take another folder for the run, or "
       .. "pack that one"):format(number)
@@ -64,10 +64,10 @@ local function training_of(folder, number, files)
   if not epochs then return nil, lines end
   local weights
   weights, message = core.file_read(folder .. "/model.safetensors")
-  if not weights then return nil, message end
+  if not weights and run.ended then return nil, message end
   number = number or run.training
   files[#files + 1] = { name = ("trainings/%d/metrics.jsonl"):format(number), bytes = lines, compress = true }
-  files[#files + 1] = { name = ("trainings/%d/weights.safetensors"):format(number), bytes = weights }
+  if weights then files[#files + 1] = { name = ("trainings/%d/weights.safetensors"):format(number), bytes = weights } end
   local training = { number = number }
   for _, name in ipairs(FIELDS) do training[name] = run[name] end
   return training
@@ -112,9 +112,9 @@ end
 --- capsule.assemble(folder [, options]) -> { manifest =, files = } | nil, message
 ---
 --- What is in the folder of a run, or, with recorded = true, in that of everything that a script did; stdout is what it
---- wrote. with_data: the data too.
+--- wrote. with_data: the data too; partial: trainings may have been left.
 ---@param folder string
----@param options? { recorded?: boolean, stdout?: string, with_data?: boolean }
+---@param options? { recorded?: boolean, partial?: boolean, stdout?: string, with_data?: boolean }
 ---@return table?
 ---@return string? message
 function capsule.assemble(folder, options)
@@ -129,7 +129,7 @@ function capsule.assemble(folder, options)
   for number = 1, options.recorded and manifest.trainings or 1 do
     local training
     training, message = training_of(options.recorded and ("%s/%d"):format(folder, number) or folder,
-      options.recorded and number or nil, files)
+      options.recorded and number or nil, files, options.partial)
     if not training then return nil, message end
     trainings[number] = training
   end

@@ -53,5 +53,6 @@ return function(options)
   local stdout = copy(pipe)
   local _, _, code = pipe:close()
   if code ~= 0 then return nil, ("the script ended with exit code %d"):format(code), code end
-  return capsule.assemble(record, { recorded = true, stdout = stdout, with_data = options.with_data })
+  return capsule.assemble(record, { recorded = true, stdout = stdout, with_data = options.with_data,
+    partial = options.epochs ~= nil })
 end

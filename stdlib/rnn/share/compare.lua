@@ -83,7 +83,7 @@ local function trainings(a, b, prefix, note)
           ", weights"))
       end
     end
-    if prefix and #y < #x then goto continue end
+    if not other.weights then goto continue end -- it was left
     local same = one.weights == other.weights
     for name, hash in pairs(one.tensors) do
       tensors = tensors + (other.tensors[name] == hash and 1 or 0)

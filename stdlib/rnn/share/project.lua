@@ -22,11 +22,11 @@ local options = experiment.options
 rnn.seed(options.seed)
 
 local series = assert(data.csv("data/series.csv"))
-local values = series.value / 100
+local values = series:matrix("value") / 100
 local last = values:size(1) * 4 // 5
 local past = { length = 14, ahead = 1, target = 1 }
-local train = data.windows(values:rows(1, last):reshape(-1, 1), past)
-local valid = data.windows(values:rows(last - 13, values:size(1)):reshape(-1, 1), past)
+local train = data.windows(values:rows(1, last), past)
+local valid = data.windows(values:rows(last - 13, values:size(1)), past)
 
 local model = nn.Sequential { nn.GRU(1, options.units, { returns = "last" }), nn.Linear(options.units, 1) }
 local history = experiment:fit("gru", model, {
@@ -43,7 +43,7 @@ local TEST = [[
 local rnn = require "rnn"
 
 local series = assert(rnn.data.csv "data/series.csv")
-assert(series.value:size(1) == 400, "data/series.csv: expected 400 values")
+assert(#series == 400, "data/series.csv: expected 400 values")
 local model = rnn.nn.Sequential { rnn.nn.GRU(1, 4, { returns = "last" }), rnn.nn.Linear(4, 1) }
 local shape = model(rnn.zeros(3, 14, 1)):shape()
 assert(shape[1] == 3 and shape[2] == 1)
