@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "binding.h"
-#include "interrupt.h"
+#include "host/interrupt.h"
 
 #ifdef RNN_DOUBLE
 #define OPEN luaopen_rnn_core_double

@@ -175,7 +175,7 @@ end
 
 local function meta()
   local functions, methods, fields = {}, {}, {}
-  for _, path in ipairs(files("bindings/*.c")) do
+  for _, path in ipairs(files("bindings/*.c bindings/*/*.c")) do
     for _, block in ipairs(parse.c(read(path))) do
       block = named(block)
       local list = block:find("^%-%-%- x:") and methods or functions

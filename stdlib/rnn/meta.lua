@@ -1384,19 +1384,6 @@ function core.audio_features(samples, options) end
 ---@return string? code
 function rnn.csv_read(path, options) end
 
---- rnn.custom(functions) -> function
----
---- An operation with a gradient of one's own: op = rnn.custom { forward = f, backward = g }. A call op(x, ...) calls
---- f(ctx, x, ...), without recording, and gives the tensors that it returns, with a history; backward calls g(ctx, dy,
---- ...) with the gradient of each of them, of its shape and lengths, and g returns a gradient for each argument of op, of
---- its shape: nil for none, and for what is no tensor. ctx is a table for what g needs; ctx.needs_input_grad says of each
---- argument whether its gradient is wanted. Tensors in ctx must not be changed in place before backward. f and g may use
---- any op, and g rnn.grad of a computation of its own. Errors: those of f and g; gradients of other shapes or too few; a
---- yield out of f or g.
----@param functions { forward: function, backward: function }
----@return function op (...) -> tensors of the shapes that f gives them
-function rnn.custom(functions) end
-
 --- core.events_open(folder) -> file | nil, message, code
 ---
 --- A new event file for TensorBoard: what rnn.logs.writer is made of. Errors: a folder that is no string; one that
@@ -1421,48 +1408,6 @@ function rnn.histogram(x) end
 ---@param picture rnn.Tensor (H, W) or (H, W, 1 to 4): floats from 0 to 1, or int32 from 0 to 255
 ---@return string
 function core.png_encode(picture) end
-
---- rnn.recording([on]) -> boolean
----
---- Whether ops are recorded for backward; with an argument it is switched, and what it was is returned. rnn.no_grad is
---- safer, as it switches back. There is one switch for all coroutines. Errors: an argument that is no boolean.
----@param on? boolean
----@return boolean
-function rnn.recording(on) end
-
---- rnn.no_grad(f, ...) -> results of f
----
---- Calls f(...), such as a model, without recording: no memory is kept for backward. Errors: an f that cannot be called,
---- a yield out of f, which would leave recording off elsewhere, and the errors of f.
----@param f function|nn.Module
----@param ... any
----@return any ... what f returned
-function rnn.no_grad(f, ...) end
-
---- core.finally(name, after, f, ...) -> results of f
----
---- Calls f(...), which changes something for a while, then after(), however f ended, also in a coroutine that an error
---- ends (where variables to be closed wait for coroutine.close). Errors: those of f and after, and a yield out of f, with
---- which the change would last; it is said to come from the function name.
----@param name string
----@param after function
----@param f function
----@param ... any
----@return any ... what f returned
-function core.finally(name, after, f, ...) end
-
---- rnn.grad(loss, tensors [, options]) -> gradients
----
---- The gradients of loss by tensors: parameters, or results on the way to it. They are values: no x.grad changes, and
---- they have no history, as there are no second derivatives (rnn.hvp gives their products with a vector). Only the
---- history between loss and tensors is used, and forgotten; with retain_graph it stays, so that it can be gone through
---- again. gradient is that of loss, of its shape, and 1 for a scalar. Errors: as of x:backward; a tensor that requires no
---- gradient; one that loss does not depend on, for which there are zeros with allow_unused.
----@param loss rnn.Tensor of one element, or of any shape with the option gradient
----@param tensors rnn.Tensor|rnn.Tensor[] of any shapes
----@param options? { gradient?: rnn.Tensor, retain_graph?: boolean, allow_unused?: boolean }
----@return rnn.Tensor|rnn.Tensor[] gradients of the shapes and with the lengths of tensors; one for one tensor
-function rnn.grad(loss, tensors, options) end
 
 --- rnn.json_encode(value [, options]) -> string
 ---
@@ -1622,28 +1567,6 @@ function core.file_sweep(path) end
 ---@return string? code
 function core.file_lock(path) end
 
---- core.stepper(layer, parts, batch, kind [, residual])
----
---- Prepares a recurrent layer for single steps, with its weights packed, and keeps what it made in kind[1]: see rnn.step.
---- Each part has a description (rnn.recurrent) and the names of its weights in layer. kind is the metatable of the
---- layer's states. With residual, each part after the first adds its input to its output. Errors: as rnn.recurrent.
----@param layer table
----@param parts table[] { description =, names = } each
----@param batch integer
----@param kind table
----@param residual? boolean
-function core.stepper(layer, parts, batch, kind, residual) end
-
---- core.step([otherwise]) -> function(layer, x, state) -> y, state
----
---- A function for one time step with what core.stepper has prepared. A state is a list of tensors, h (and c) of each part,
---- with the metatable that the stepper was made for; y and the new state are new tensors. Where there is no stepper, a
---- weight has changed, or x or the state is of another size, it returns otherwise(layer, x, state), or nothing.
---- Errors: an otherwise that is no function; its own.
----@param otherwise? function
----@return function
-function core.step(otherwise) end
-
 --- core.fail(format, ...)
 ---
 --- Raises an error at the line of the user's script, not of the library: core.fail("Model: expected (N, T), got %s",
@@ -1739,6 +1662,83 @@ function rnn.isa() end
 ---@return string? signature
 ---@return string[]? choices what its letter c may be
 function core.op_doc(name) end
+
+--- rnn.custom(functions) -> function
+---
+--- An operation with a gradient of one's own: op = rnn.custom { forward = f, backward = g }. A call op(x, ...) calls
+--- f(ctx, x, ...), without recording, and gives the tensors that it returns, with a history; backward calls g(ctx, dy,
+--- ...) with the gradient of each of them, of its shape and lengths, and g returns a gradient for each argument of op, of
+--- its shape: nil for none, and for what is no tensor. ctx is a table for what g needs; ctx.needs_input_grad says of each
+--- argument whether its gradient is wanted. Tensors in ctx must not be changed in place before backward. f and g may use
+--- any op, and g rnn.grad of a computation of its own. Errors: those of f and g; gradients of other shapes or too few; a
+--- yield out of f or g.
+---@param functions { forward: function, backward: function }
+---@return function op (...) -> tensors of the shapes that f gives them
+function rnn.custom(functions) end
+
+--- rnn.recording([on]) -> boolean
+---
+--- Whether ops are recorded for backward; with an argument it is switched, and what it was is returned. rnn.no_grad is
+--- safer, as it switches back. There is one switch for all coroutines. Errors: an argument that is no boolean.
+---@param on? boolean
+---@return boolean
+function rnn.recording(on) end
+
+--- rnn.no_grad(f, ...) -> results of f
+---
+--- Calls f(...), such as a model, without recording: no memory is kept for backward. Errors: an f that cannot be called,
+--- a yield out of f, which would leave recording off elsewhere, and the errors of f.
+---@param f function|nn.Module
+---@param ... any
+---@return any ... what f returned
+function rnn.no_grad(f, ...) end
+
+--- core.finally(name, after, f, ...) -> results of f
+---
+--- Calls f(...), which changes something for a while, then after(), however f ended, also in a coroutine that an error
+--- ends (where variables to be closed wait for coroutine.close). Errors: those of f and after, and a yield out of f, with
+--- which the change would last; it is said to come from the function name.
+---@param name string
+---@param after function
+---@param f function
+---@param ... any
+---@return any ... what f returned
+function core.finally(name, after, f, ...) end
+
+--- rnn.grad(loss, tensors [, options]) -> gradients
+---
+--- The gradients of loss by tensors: parameters, or results on the way to it. They are values: no x.grad changes, and
+--- they have no history, as there are no second derivatives (rnn.hvp gives their products with a vector). Only the
+--- history between loss and tensors is used, and forgotten; with retain_graph it stays, so that it can be gone through
+--- again. gradient is that of loss, of its shape, and 1 for a scalar. Errors: as of x:backward; a tensor that requires no
+--- gradient; one that loss does not depend on, for which there are zeros with allow_unused.
+---@param loss rnn.Tensor of one element, or of any shape with the option gradient
+---@param tensors rnn.Tensor|rnn.Tensor[] of any shapes
+---@param options? { gradient?: rnn.Tensor, retain_graph?: boolean, allow_unused?: boolean }
+---@return rnn.Tensor|rnn.Tensor[] gradients of the shapes and with the lengths of tensors; one for one tensor
+function rnn.grad(loss, tensors, options) end
+
+--- core.stepper(layer, parts, batch, kind [, residual])
+---
+--- Prepares a recurrent layer for single steps, with its weights packed, and keeps what it made in kind[1]: see rnn.step.
+--- Each part has a description (rnn.recurrent) and the names of its weights in layer. kind is the metatable of the
+--- layer's states. With residual, each part after the first adds its input to its output. Errors: as rnn.recurrent.
+---@param layer table
+---@param parts table[] { description =, names = } each
+---@param batch integer
+---@param kind table
+---@param residual? boolean
+function core.stepper(layer, parts, batch, kind, residual) end
+
+--- core.step([otherwise]) -> function(layer, x, state) -> y, state
+---
+--- A function for one time step with what core.stepper has prepared. A state is a list of tensors, h (and c) of each part,
+--- with the metatable that the stepper was made for; y and the new state are new tensors. Where there is no stepper, a
+--- weight has changed, or x or the state is of another size, it returns otherwise(layer, x, state), or nothing.
+--- Errors: an otherwise that is no function; its own.
+---@param otherwise? function
+---@return function
+function core.step(otherwise) end
 
 --- rnn.zeros(n, m, ...) -> tensor
 ---

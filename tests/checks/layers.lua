@@ -29,11 +29,11 @@ local BANDS = {
   } },
   { "bindings, in C", {
     { "arguments", "bindings/binding.h bindings/userdata bindings/error bindings/check bindings/box", "interface" },
-    { "functions", "bindings/", "interface, context, op list, arguments" },
-    { "module", "bindings/module bindings/embedded bindings/lua_module bindings/interrupt.h",
+    { "functions", "bindings/tensors/ bindings/files/ bindings/system bindings/locale",
+      "interface, context, op list, arguments" },
+    { "module", "bindings/module bindings/host/embedded bindings/host/lua_module bindings/host/interrupt.h",
       "interface, arguments, functions" },
-    { "program", "bindings/main bindings/host.h bindings/line bindings/interrupt bindings/living bindings/coroutine "
-      .. "bindings/textload", "interface, module" },
+    { "program", "bindings/host/", "interface, module" },
   } },
   { "stdlib, in Lua", {
     { "base", "beside calendar check choice class guard lazy lowercase names nest option owner place plain_json "

@@ -22,7 +22,7 @@ local options = experiment.options
 rnn.seed(options.seed)
 
 local series = assert(data.csv("data/series.csv"))
-local values = series:matrix("value") / 100
+local values = series:tensor { "value" } / 100
 local last = values:size(1) * 4 // 5
 local past = { length = 14, ahead = 1, target = 1 }
 local train = data.windows(values:rows(1, last), past)

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "binding.h"
+#include "../binding.h"
 #include "ops/ops.h"
 
 /* ---- sizes ---- */

@@ -1,7 +1,7 @@
 /* audio.c: recordings from Lua. stdlib/rnn/audio.lua has the functions for users, with their defaults. */
 #include <limits.h>
 
-#include "binding.h"
+#include "../binding.h"
 
 /*--- rnn.audio_read(path) -> samples, rate | nil, message, code
 ---

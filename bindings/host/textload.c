@@ -29,6 +29,8 @@ static int loaded(lua_State *L, int status, int env) {
   if (env) {
     lua_pushvalue(L, env);
     if (!lua_setupvalue(L, -2, 1)) lua_pop(L, 1); /* a chunk without globals has no _ENV to set */
+  } else {
+    lrnn_set_environment(L);
   }
   return 1;
 }
@@ -86,6 +88,7 @@ static int text_dofile(lua_State *L) {
   lua_settop(L, 1);
   if (luaL_loadfilex(L, path, "t") != LUA_OK) return lua_error(L);
   lrnn_note_script(L, path, NULL);
+  lrnn_set_environment(L);
   lua_callk(L, 0, LUA_MULTRET, 0, dofile_results);
   return dofile_results(L, LUA_OK, 0);
 }

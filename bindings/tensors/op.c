@@ -1,7 +1,7 @@
 /* op.c: one C function for every op. Its upvalue is the op's number; arguments are read as the op's signature says. */
 #include <string.h>
 
-#include "binding.h"
+#include "../binding.h"
 
 #define MAX_PLAIN 8 /* tensors of ops without a list */
 

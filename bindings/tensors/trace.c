@@ -1,7 +1,7 @@
 /* trace.c: formulas and programs in Lua: what nn.Recurrent makes of a cell's step. */
 #include <string.h>
 
-#include "binding.h"
+#include "../binding.h"
 
 #define TRACE "rnn.Trace"
 #define PROGRAM "rnn.Program"

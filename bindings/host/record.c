@@ -6,7 +6,7 @@
 
 #include <lauxlib.h>
 
-#include "binding.h"
+#include "../binding.h"
 #include "host.h"
 
 /* The text of a file that could be loaded just now; nothing is pushed. */

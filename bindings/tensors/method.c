@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "binding.h"
+#include "../binding.h"
 #include "ops/ops.h"
 
 /*--- x:shape() -> n, m, ...

@@ -1,7 +1,7 @@
 /* csv.c: core.csv_read: a CSV file as tensors and words. */
 #include <string.h>
 
-#include "binding.h"
+#include "../binding.h"
 
 #define FNAME "csv_read"
 

@@ -1,5 +1,5 @@
 /* events.c: event files, histograms and pictures for logs, from Lua. rnn.logs makes the records. */
-#include "binding.h"
+#include "../binding.h"
 
 #define NAME "rnn.Events"
 

@@ -2,7 +2,7 @@
  * makes one, as far as the working precision can hold them. */
 #include <math.h>
 
-#include "binding.h"
+#include "../binding.h"
 
 #define NUMBERS_NAME "rnn.Numbers"
 

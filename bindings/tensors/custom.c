@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "binding.h"
+#include "../binding.h"
 
 static char calls_key, held_key;
 

@@ -1,7 +1,7 @@
 /* grad.c: recording and gradients from Lua. */
 #include <string.h>
 
-#include "binding.h"
+#include "../binding.h"
 
 /*--- rnn.recording([on]) -> boolean
 ---

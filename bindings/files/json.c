@@ -11,7 +11,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "binding.h"
+#include "../binding.h"
 
 /* Tables within tables, both ways. jansson's own limit is 2048; C's stack has room for far more. */
 #define MAX_DEPTH 200

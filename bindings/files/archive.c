@@ -1,7 +1,7 @@
 /* archive.c: files of tensors, safetensors and NumPy's, and whole files, for scripts. */
 #include <string.h>
 
-#include "binding.h"
+#include "../binding.h"
 
 #define ARCHIVE "rnn.Archive" /* what is read, until Lua's boxes have taken it over */
 

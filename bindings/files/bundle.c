@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "binding.h"
+#include "../binding.h"
 
 #define BUNDLE "rnn.Bundle" /* what is read, until Lua has strings of it */
 

@@ -67,4 +67,9 @@ bool lrnn_living_open(lua_State *L);
 /* Replaces the functions of Lua that run coroutines, catch errors or end the program by ones that tell interrupt.c. */
 void lrnn_watch_functions(lua_State *L);
 
+/* ---- closed.c ---- */
+
+/* In the sandbox, gives the function on top of the stack, a script's chunk, the environment that scripts have there. */
+void lrnn_set_environment(lua_State *L);
+
 #endif

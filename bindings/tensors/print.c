@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "binding.h"
+#include "../binding.h"
 
 #define EDGE 3       /* elements kept at each end of a cut axis */
 #define COLUMNS 80     /* of a line */

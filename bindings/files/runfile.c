@@ -3,7 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "binding.h"
+#include "../binding.h"
 
 #define LOCK_NAME "rnn.Lock"
 

@@ -1,7 +1,7 @@
 /* train.c: the recurrent engine, optimisers and clipping from Lua. */
 #include <string.h>
 
-#include "binding.h"
+#include "../binding.h"
 #include "ops/ops.h"
 
 /* recurrent({cell, units, returns, reverse, ...}, x, weights [, state]) -> y, state; the options are those of

@@ -3,7 +3,7 @@
  * Built only where cairo's headers are (RNNLUA_CAIRO); otherwise core.png_write is absent. cairo itself is opened by the
  * first picture (library.h). The primitives are described in stdlib/rnn/plot/layout.lua. All C memory hangs on one
  * userdata, so an error in the list can raise anywhere. */
-#include "binding.h"
+#include "../binding.h"
 
 #ifdef RNNLUA_CAIRO
 #include <cairo.h>

@@ -1,6 +1,6 @@
 /* stepper.c: layers that run one step at a time, from Lua: nn's layer:step. A step is a
  * single call: on small layers, what Lua does around it takes longer than its products. */
-#include "binding.h"
+#include "../binding.h"
 
 #define NAME "rnn.Stepper"
 #define WEIGHTS 16 /* more than any layer has */
