@@ -43,11 +43,10 @@ local function weights_apart(a, b, number)
   local worst = 0
   for name, x in pairs(tensors[1]) do
     local y = tensors[2][name]
-    if not y or table.concat(x:shape(), ",") ~= table.concat(y:shape(), ",") then return math.huge end
+    if not y or table.concat({ x:shape() }, ",") ~= table.concat({ y:shape() }, ",") then return math.huge end
     if x:count() > 0 and core.sha256(x) ~= core.sha256(y) then
-      local x_float, y_float = x:dtype() == "int32" and x:to_float() or x, y:dtype() == "int32" and y:to_float() or y
-      local largest = x_float:abs():max():item()
-      local far = (x_float - y_float):abs():max():item()
+      if x:type() ~= "float" or y:type() ~= "float" then return math.huge end
+      local largest, far = x:abs():max():item(), (x - y):abs():max():item()
       far = largest > 0 and far / largest or math.huge
       worst = far == far and math.max(worst, far) or math.huge
     end
@@ -139,12 +138,13 @@ function compare.results(a, b, prefix)
     if far > worst then worst, where = far, what end
   end
   local epochs, of_epochs, tensors = trainings(a, b, prefix, note)
-  if not prefix and #b.manifest.trainings > #a.manifest.trainings then
+  local whole = not prefix and not a.manifest.run and not b.manifest.run -- pack knows of one training only
+  if whole and #b.manifest.trainings > #a.manifest.trainings then
     note(math.huge, ("%s, where there were %d"):format(plural(#b.manifest.trainings, "training"), #a.manifest.trainings))
   end
-  local count = prefix and 0 or figures(a, b, note)
+  local count = whole and figures(a, b, note) or 0
   local out, other = a.content["results/stdout.txt"], b.content["results/stdout.txt"]
-  local lines = not first and epochs + count == 0 and not prefix and out and other and out ~= ""
+  local lines = not first and epochs + count == 0 and whole and out and other and out ~= ""
   if lines and out ~= other then note(math.huge, ("line %d of what the script wrote"):format(first_line(out, other))) end
   if not first then
     if epochs + count == 0 and not lines then return "nothing", "there is nothing to compare" end

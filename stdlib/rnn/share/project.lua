@@ -24,7 +24,7 @@ rnn.seed(options.seed)
 local series = assert(data.csv("data/series.csv"))
 local values = series:tensor { "value" } / 100
 local last = values:size(1) * 4 // 5
-local past = { length = 14, ahead = 1, target = 1 }
+local past = { length = 14 }
 local train = data.windows(values:rows(1, last), past)
 local valid = data.windows(values:rows(last - 13, values:size(1)), past)
 
@@ -45,8 +45,8 @@ local rnn = require "rnn"
 local series = assert(rnn.data.csv "data/series.csv")
 assert(#series == 400, "data/series.csv: expected 400 values")
 local model = rnn.nn.Sequential { rnn.nn.GRU(1, 4, { returns = "last" }), rnn.nn.Linear(4, 1) }
-local shape = model(rnn.zeros(3, 14, 1)):shape()
-assert(shape[1] == 3 and shape[2] == 1)
+local rows, columns = model(rnn.zeros(3, 14, 1)):shape()
+assert(rows == 3 and columns == 1)
 print "ok"
 ]]
 

@@ -110,7 +110,7 @@ local function tree(config, indent, name)
 end
 
 local function describe(value)
-  if core.is_tensor(value) then return ("tensor (%s)"):format(table.concat(value:shape(), ", ")) end
+  if core.is_tensor(value) then return ("tensor (%s)"):format(table.concat({ value:shape() }, ", ")) end
   if type(value) ~= "table" then return clean(value) end
   local meta = getmetatable(value)
   if meta then return (clean(value)) end
@@ -141,8 +141,8 @@ local function show_model(path, tensors, metadata)
   for _, name in ipairs(sorted(tensors)) do
     if not name:find "^extra/" then
       local t = tensors[name]
-      say("  %-32s (%s) %s", name, table.concat(t:shape(), ", "), t:dtype())
-      count, bytes = count + t:count(), bytes + t:count() * (t:dtype() == "float" and core.precision == "double" and 8 or 4)
+      say("  %-32s (%s) %s", name, table.concat({ t:shape() }, ", "), t:type())
+      count, bytes = count + t:count(), bytes + t:count() * (t:type() == "float" and core.precision == "double" and 8 or 4)
     end
   end
   say("  %d numbers, %.1f kB", count, bytes / 1000)
