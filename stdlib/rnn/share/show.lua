@@ -113,7 +113,7 @@ local function describe(value)
   if core.is_tensor(value) then return ("tensor (%s)"):format(table.concat({ value:shape() }, ", ")) end
   if type(value) ~= "table" then return clean(value) end
   local meta = getmetatable(value)
-  if meta then return (clean(value)) end
+  if meta then return type(meta) == "table" and not meta.__tostring and clean(meta.__name) or clean(value) end
   local parts = {}
   for _, key in ipairs(sorted(value)) do
     local text = describe(value[key])
