@@ -317,6 +317,17 @@ function record.provenance(run)
     sha256 = complete and core.sha256(list[1].text) or nil, seed = core.random_state().seed }
 end
 
+-- A file that may be made again at any time: it need not wait for the disk.
+local function put(path, text)
+  local file, message = io.open(path, "wb")
+  if not file then return nil, message end
+  local done
+  done, message = file:write(text)
+  local closed, why = file:close()
+  if not done or not closed then return nil, ("cannot write %s: %s"):format(path, message or why) end
+  return true
+end
+
 --- record.write(folder, fields) -> true | nil, message
 ---
 --- run.json in the folder, with fields beside the identity, and script/ with all Lua files.
@@ -331,15 +342,15 @@ function record.write(folder, fields)
   for _, each in ipairs(list) do
     local path = ("%s/script/%s"):format(folder, each.path)
     local done, message = core.make_folder(path:match "^(.*)/")
-    if done then done, message = core.file_write(path, each.text) end
+    if done then done, message = put(path, each.text) end
     if not done then return nil, message end
   end
   if record.folder == folder then -- where rnnlua capsule finds the bytes, if it is to take them
     local places = {}
     for _, each in ipairs(found) do places[each.name] = each.path end
-    core.file_write(folder .. "/places.json", core.json_encode(places, { sort = true }))
+    put(folder .. "/places.json", core.json_encode(places, { sort = true }))
   end
-  return core.file_write(folder .. "/run.json", core.json_encode(identity, { indent = 1, sort = true }) .. "\n")
+  return put(folder .. "/run.json", core.json_encode(identity, { indent = 1, sort = true }) .. "\n")
 end
 
 local figures = {}
@@ -360,7 +371,7 @@ function record.finish()
   record.finished = true
   local lines = {}
   for i, line in ipairs(figures) do lines[i] = plain_json(line) .. "\n" end
-  assert(core.file_write(record.folder .. "/figures.jsonl", table.concat(lines)))
+  assert(put(record.folder .. "/figures.jsonl", table.concat(lines)))
   assert(record.write(record.folder, { trainings = record.trainings }))
 end
 

@@ -342,7 +342,10 @@ local function note(run, logs)
   run.show:epoch(run.epoch, logs)
   if run.best and not run.best_is_shared then run.best:see(run, logs) end
   run.ended = run:call("on_epoch", logs)
-  if record.epochs and run.epoch >= record.epochs and run.epoch < run.epochs then os.exit(0, true) end
+  if record.epochs and run.epoch >= record.epochs and run.epoch < run.epochs then
+    run:call("on_error", "these are all the epochs that are wanted")
+    os.exit(0, true)
+  end
   if run.on_epoch and run.on_epoch(run.epoch, logs) == false then
     run.ended = true
     run.history.stopped = run.history.stopped or "on_epoch returned false"

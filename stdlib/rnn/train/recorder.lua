@@ -52,7 +52,7 @@ function Recorder:on_end(run)
   write(self, run, not run.left)
 end
 
-Recorder.on_error = function(self, run)
+function Recorder:on_error(run, _)
   if self.log and not self.idle then self.log:on_end(run) end
 end
 
