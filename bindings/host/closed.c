@@ -312,6 +312,11 @@ void lrnn_close_environment(lua_State *L) {
   }
   lua_getglobal(L, "arg");
   lua_setfield(L, environment, "arg");
+#ifdef RNNLUA_SANDBOX_TEST
+  lrnn_raw_open(L);
+  lua_getglobal(L, "raw");
+  lua_setfield(L, environment, "raw");
+#endif
   lua_pushcfunction(L, closed_getmetatable);
   lua_setfield(L, environment, "getmetatable");
   lua_getglobal(L, "setmetatable");

@@ -443,6 +443,9 @@ static void open_state(lua_State *L) {
   preload(L);
   set_arg(L);
   if (options.seeded) seed_lua(L);
+#ifdef RNNLUA_SANDBOX_TEST
+  lrnn_raw_open(L);
+#endif
   if (lrnn_sandboxed()) { /* with the script's modules among the paths */
     add_script_folder(L, options.sandbox.script);
     lrnn_close_environment(L);
