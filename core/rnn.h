@@ -618,6 +618,10 @@ RNN_MUST_USE rnn_status rnn_file_write(rnn_ctx *ctx, const char *path, const voi
 /* Makes a folder and those above it that are missing; one that is there already is no failure. */
 RNN_MUST_USE rnn_status rnn_folder_make(rnn_ctx *ctx, const char *path);
 
+/* The names in a folder, in order by bytes, each with a 0 behind it and a folder's with a / before that; what is behind a
+   link counts. Free them with rnn_file_read_free. id is the same for two ways to one folder. */
+RNN_MUST_USE rnn_status rnn_folder_list(rnn_ctx *ctx, const char *path, char **names, size_t *size, uint64_t *id);
+
 /* Adds size bytes to the end of a file, which is made when it is missing, and syncs it: after a failure the file has
    none of them. end becomes the file's size. */
 RNN_MUST_USE rnn_status rnn_file_append(rnn_ctx *ctx, const char *path, const void *bytes, size_t size, int64_t *end);

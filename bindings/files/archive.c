@@ -309,6 +309,33 @@ static int lrnn_make_folder(lua_State *L) {
   return written(L, rnn_folder_make(lrnn_context(L), lrnn_check_path(L, "make_folder", 1)));
 }
 
+/*--- rnn.folder_list(path) -> names, id | nil, message, code
+---
+--- The names in a folder, in order by bytes; one that is a folder itself, or a link to one, ends with "/". Two ways to the
+--- same folder give the same id. Errors: a path that is no string; otherwise nil and a message.
+---@param path string
+---@return string[]?
+---@return integer|string id or message
+---@return string? code */
+static int lrnn_folder_list(lua_State *L) {
+  const char *path = lrnn_check_path(L, "folder_list", 1);
+  char **names = lrnn_new(L, BYTES, sizeof *names, 0, bytes_gc);
+  size_t size;
+  uint64_t id;
+  rnn_status status = rnn_folder_list(lrnn_context(L), path, names, &size, &id);
+  if (status != RNN_OK) return lrnn_fail(L, status);
+  lua_newtable(L);
+  lua_Integer i = 1;
+  for (const char *name = *names; name < *names + size; name += strlen(name) + 1) {
+    lua_pushstring(L, name);
+    lua_rawseti(L, -2, i++);
+  }
+  rnn_file_read_free(lrnn_context(L), *names);
+  *names = NULL;
+  lua_pushinteger(L, (lua_Integer)id);
+  return 2;
+}
+
 const lrnn_function lrnn_archive_functions[] = {{"archive_read", lrnn_archive_read, 1},
                                                 {"archive_write", lrnn_archive_write, 3},
                                                 {"npy_read", lrnn_npy_read, 1},
@@ -319,4 +346,5 @@ const lrnn_function lrnn_archive_functions[] = {{"archive_read", lrnn_archive_re
                                                 {"file_kind", lrnn_file_kind, 1},
                                                 {"file_write", lrnn_file_write, 2},
                                                 {"make_folder", lrnn_make_folder, 1},
+                                                {"folder_list", lrnn_folder_list, 1},
                                                 {NULL, NULL, 0}};

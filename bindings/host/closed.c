@@ -194,7 +194,7 @@ static const struct {
     {LUA_MATHLIBNAME, " abs acos asin atan ceil cos deg exp floor fmod log max min modf rad sin sqrt tan tointeger type ult "
                       "cosh sinh tanh pow frexp ldexp log10 "},
     {LUA_IOLIBNAME, " close flush input lines open output read type write "},
-    {LUA_OSLIBNAME, " clock date difftime getenv remove rename time "},
+    {LUA_OSLIBNAME, " clock date difftime getenv remove rename time tmpname "},
     {LUA_DBLIBNAME, " traceback "},
     {NULL, NULL}};
 
@@ -312,6 +312,11 @@ void lrnn_close_environment(lua_State *L) {
   }
   lua_getglobal(L, "arg");
   lua_setfield(L, environment, "arg");
+#ifdef RNNLUA_SANDBOX_TEST
+  lrnn_raw_open(L);
+  lua_getglobal(L, "raw");
+  lua_setfield(L, environment, "raw");
+#endif
   lua_pushcfunction(L, closed_getmetatable);
   lua_setfield(L, environment, "getmetatable");
   lua_getglobal(L, "setmetatable");

@@ -12,6 +12,22 @@ static bool is_hidden(unsigned code) {
          code > 0x10ffff;
 }
 
+/* Has a sequence of colours the parameter 8, which hides text, and not as a colour's number, 38;5;8? */
+static bool conceals(const unsigned char *s, int end) {
+  int before = 0, now = 0;
+  for (int i = 2; i <= end; i++) {
+    if (i < end && s[i] != ';') {
+      now = now * 10 + s[i] - '0';
+      if (now > 999) return true;
+      continue;
+    }
+    if (now == 8 && before != 5) return true;
+    before = now;
+    now = 0;
+  }
+  return false;
+}
+
 /* The sequence that begins in held: how many bytes it has, 0 while it is not whole; *pass says whether it may go on. A
  * sequence that is none has one byte, which is dropped. */
 static int sequence(const unsigned char *s, int n, bool *pass) {
@@ -24,7 +40,7 @@ static int sequence(const unsigned char *s, int n, bool *pass) {
     if (i == n) return n == LRNN_FILTER_HELD; /* too long to be one */
     int digits = 2;
     while (digits < i && (s[digits] == ';' || (s[digits] >= '0' && s[digits] <= '9'))) digits++;
-    *pass = digits == i && (s[i] == 'm' || (s[i] == 'K' && i <= 3));
+    *pass = digits == i && (s[i] == 'm' ? !conceals(s, i) : s[i] == 'K' && i <= 3);
     return s[i] >= 0x40 && s[i] < 0x7f ? i + 1 : 1;
   }
   if (s[0] < 0x80) {

@@ -67,6 +67,14 @@ bool lrnn_living_open(lua_State *L);
 /* Replaces the functions of Lua that run coroutines, catch errors or end the program by ones that tell interrupt.c. */
 void lrnn_watch_functions(lua_State *L);
 
+/* ---- repeats.c ---- */
+
+/* With --deterministic, pairs has an order, and what may spoil repetition is noted. rnn.repeats says it. */
+void lrnn_repeat(lua_State *L);
+
+/* Is --deterministic on? */
+bool lrnn_repeats(void);
+
 /* ---- closed.c ---- */
 
 /* In the sandbox, gives the function on top of the stack, a script's chunk, the environment that scripts have there. */

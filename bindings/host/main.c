@@ -241,7 +241,7 @@ static bool read_options(char **argv) {
     if (!(argv[i][1] == '-' ? read_long_option(argv, &i) : read_short_option(argv, &i))) return false;
   }
   options.script = i;
-  if (options.blas && strcmp(options.blas, "openblas") == 0 && getenv("RNNLUA_DETERMINISTIC"))
+  if (options.blas && strcmp(options.blas, "openblas") == 0 && lrnn_repeats())
     return refuse("--blas %s: not with --deterministic", options.blas);
   return check_sandbox(argv);
 }
@@ -494,7 +494,11 @@ static void open_state(lua_State *L) {
   lrnn_note_files(L);
   preload(L);
   set_arg(L);
-  if (options.seeded) seed_lua(L);
+  lrnn_repeat(L);
+  if (options.seeded || lrnn_repeats()) seed_lua(L); /* with 0, as the core, when there is no --seed */
+#ifdef RNNLUA_SANDBOX_TEST
+  lrnn_raw_open(L);
+#endif
   if (lrnn_sandboxed()) { /* with the script's modules among the paths */
     add_script_folder(L, options.sandbox.script);
     lrnn_close_environment(L);

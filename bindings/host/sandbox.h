@@ -65,6 +65,11 @@ void lrnn_walls_libraries(void);
  * names; with best_effort the others stand all the same. */
 bool lrnn_walls_up(const lrnn_sandbox *box, char *message, size_t room);
 
+#ifdef RNNLUA_SANDBOX_TEST
+/* raw(call, ...): any call of the kernel (tests/sandbox/raw.c). */
+void lrnn_raw_open(lua_State *L);
+#endif
+
 /* Does the wall of that number stand, in a child? */
 bool lrnn_walls_stands(int number);
 

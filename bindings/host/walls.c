@@ -157,7 +157,7 @@ static bool wall_files(const lrnn_sandbox *box, char *message, size_t room) {
   }
   const struct abi *abi = &abis[(version > 6 ? 6 : version) - 1];
   struct ruleset known = {abi->files, (1u << abi->network) - 1, (1u << abi->scopes) - 1};
-  wall w = {(int)syscall(LANDLOCK_CREATE, &known, abi->size, 0), abi->files, 10000};
+  wall w = {(int)syscall(LANDLOCK_CREATE, &known, abi->size, 0), abi->files, 100000};
   if (w.ruleset < 0) return say(message, room, "Landlock%s: %s", "");
   if (!allow_given(&w, box, message, room)) return false;
   if (syscall(LANDLOCK_RESTRICT, w.ruleset, 0) != 0) return say(message, room, "Landlock%s: %s", "");

@@ -445,7 +445,7 @@ end
 --- ends the script. `stop` at the prompt inside the loop does so with run as well. history.stopped says it.
 ---
 --- Settings of the optimiser that the script changed before a run goes on are taken from the script. Data given as a
---- function are run through up to the place; random numbers of math.random are not kept.
+--- function are run through up to the place. Random numbers of math.random go on, too.
 ---@param model nn.Module
 ---@param options rnn.fit.Options
 ---@return rnn.History
