@@ -1,4 +1,5 @@
 /* error.c: the one place where a status or a wrong argument becomes a Lua error. */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -56,6 +57,9 @@ int lrnn_fail(lua_State *L, rnn_status status) {
   if (status != RNN_EIO && status != RNN_EFORMAT) lrnn_check(L, status);
   luaL_pushfail(L);
   lua_pushstring(L, rnn_message(lrnn_context(L)));
+  if (lua_getfield(L, LUA_REGISTRYINDEX, "rnn.Denied") == LUA_TSTRING && strstr(lua_tostring(L, -2), strerror(EACCES)))
+    lua_concat(L, 2); /* the sandbox says which wall it was */
+  else lua_pop(L, 1);
   lua_pushstring(L, rnn_status_name(status));
   return 3;
 }

@@ -12,6 +12,14 @@
  * does not verify it and a crafted chunk can do anything. */
 void lrnn_load_text_only(lua_State *L);
 
+/* ---- record.c ---- */
+
+/* Notes a Lua file that was loaded, as the module when there is one. */
+void lrnn_note_script(lua_State *L, const char *path, const char *module);
+
+/* Replaces io.open, io.lines and io.input by ones that note the file. */
+void lrnn_note_files(lua_State *L);
+
 /* ---- interrupt.c ---- */
 
 /* Looks for the way to stop computations in rnn.core, which has been opened. */
@@ -58,5 +66,18 @@ bool lrnn_living_open(lua_State *L);
 
 /* Replaces the functions of Lua that run coroutines, catch errors or end the program by ones that tell interrupt.c. */
 void lrnn_watch_functions(lua_State *L);
+
+/* ---- repeats.c ---- */
+
+/* With --deterministic, pairs has an order, and what may spoil repetition is noted. rnn.repeats says it. */
+void lrnn_repeat(lua_State *L);
+
+/* Is --deterministic on? */
+bool lrnn_repeats(void);
+
+/* ---- closed.c ---- */
+
+/* In the sandbox, gives the function on top of the stack, a script's chunk, the environment that scripts have there. */
+void lrnn_set_environment(lua_State *L);
 
 #endif

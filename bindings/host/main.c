@@ -19,6 +19,7 @@
 #include "host.h"
 #include "line.h"
 #include "rnn.h"
+#include "sandbox.h"
 
 #define EXIT_SIGNAL 128 /* + its number, as a shell reports it */
 
@@ -31,12 +32,13 @@ static struct {
   char **argv;
   const char *program;
   int script; /* index into argv of the script, or of what follows the options */
-  bool interactive, version, execute, ignore_environment;
+  bool interactive, version, execute, required, ignore_environment;
   bool help, full_version, use_double;
   lua_Integer threads; /* 0: not given */
   bool seeded;
   lua_Integer seed;
   const char *blas; /* NULL: not given */
+  lrnn_sandbox sandbox;
 } options;
 
 /* ---- messages ---- */
@@ -60,6 +62,7 @@ static int report(lua_State *L, int status) {
 static void print_usage(FILE *out) {
   fprintf(out,
           "usage: %s [options] [script [args]]\n"
+          "       %s new|run|capsule|pack|show|diff|rerun ...   share an experiment; each with --help\n"
           "Available options are:\n"
           "  -e stat      execute string 'stat'\n"
           "  -i           enter interactive mode after executing 'script'\n"
@@ -73,11 +76,16 @@ static void print_usage(FILE *out) {
           "  --deterministic  the same bits on every processor, at any price\n"
           "  --double     compute in double precision\n"
           "  --blas NAME  large products by 'own' kernels or by 'openblas'\n"
+          "  --sandbox    run a stranger's script: no network, no programs, no files but these\n"
+          "  --read PATH  what it may read, a folder or a file; may be given again\n"
+          "  --write DIR  the folder it may write to (default: a fresh one)\n"
+          "  --time 10m   and how long it may take (default: 1h)\n"
+          "  --memory 2G  and how much memory (default: 2G)\n"
           "  --version    show version information and leave\n"
           "  --help       show this text and leave\n"
           "  --           stop handling options\n"
           "  -            stop handling options and execute stdin\n",
-          options.program);
+          options.program, options.program);
 }
 
 static void print_version(void) { printf("rnnlua " RNN_VERSION "  " LUA_COPYRIGHT "\n"); }
@@ -129,8 +137,46 @@ static bool is_valued(char **argv, int *i, const char *name, const char **value)
   return true;
 }
 
+/* Options of the sandbox. *known: it is one of them. */
+static bool read_sandbox_option(char **argv, int *i, bool *known) {
+  lrnn_sandbox *box = &options.sandbox;
+  const char *value;
+  *known = true;
+  if (strcmp(argv[*i], "--sandbox") == 0) box->on = true;
+  else if (strcmp(argv[*i], "--sandbox=best-effort") == 0) box->on = box->best_effort = true;
+  else if (is_valued(argv, i, "--read", &value)) {
+    if (!value || !*value) return refuse("--read: expected a folder or a file, got %s", "nothing");
+    box->reads[box->read_count++] = value;
+  } else if (is_valued(argv, i, "--write", &box->write)) {
+    if (!box->write || !*box->write) return refuse("--write: expected a folder, got %s", "nothing");
+  } else if (is_valued(argv, i, "--time", &value)) {
+    box->seconds = lrnn_sandbox_time(value);
+    if (box->seconds < 0) return refuse("--time: expected a time such as 90s, 10m or 2h, got '%s'", value ? value : "nothing");
+  } else if (is_valued(argv, i, "--memory", &value)) {
+    box->memory = lrnn_sandbox_size(value);
+    if (box->memory < 0) return refuse("--memory: expected a size such as 512M or 2G, got '%s'", value ? value : "nothing");
+  } else *known = false;
+  return true;
+}
+
+/* They stand before a script, and not alone. */
+static bool check_sandbox(char **argv) {
+  lrnn_sandbox *box = &options.sandbox;
+  if (!box->on && (box->read_count || box->write || box->seconds || box->memory))
+    return refuse("--read, --write, --time and --memory are for %s", "--sandbox");
+  if (!box->on) return true;
+  box->script = argv[options.script];
+  bool others = options.interactive || options.execute || options.required;
+  if (!box->script || strcmp(box->script, "-") == 0 || others)
+    return refuse("--sandbox: expected a script%s", others ? " without -e, -i and -l" : "");
+  return true;
+}
+
 static bool read_long_option(char **argv, int *i) {
   const char *value;
+  bool known;
+  if (!read_sandbox_option(argv, i, &known)) return false;
+  if (known) return true;
   if (is_valued(argv, i, "--threads", &value)) return read_integer("--threads", value, 1, 256, &options.threads);
   if (is_valued(argv, i, "--seed", &value)) {
     options.seeded = true;
@@ -165,6 +211,7 @@ static bool read_short_option(char **argv, int *i) {
       options.execute = true;
       return has_argument(argv, i);
     case 'l':
+      options.required = true;
       return has_argument(argv, i);
     case 'i':
       options.interactive = options.version = true;
@@ -194,9 +241,9 @@ static bool read_options(char **argv) {
     if (!(argv[i][1] == '-' ? read_long_option(argv, &i) : read_short_option(argv, &i))) return false;
   }
   options.script = i;
-  if (options.blas && strcmp(options.blas, "openblas") == 0 && getenv("RNNLUA_DETERMINISTIC"))
+  if (options.blas && strcmp(options.blas, "openblas") == 0 && lrnn_repeats())
     return refuse("--blas %s: not with --deterministic", options.blas);
-  return true;
+  return check_sandbox(argv);
 }
 
 /* ---- running things ---- */
@@ -234,9 +281,10 @@ static bool run_options(lua_State *L) {
   char **argv = options.argv;
   for (int i = 1; i < options.script; i++) {
     const char *value;
-    if (is_valued(argv, &i, "--threads", &value) || is_valued(argv, &i, "--seed", &value) ||
-        is_valued(argv, &i, "--blas", &value))
-      continue;
+    static const char *const valued[] = {"--threads", "--seed", "--blas", "--read", "--write", "--time", "--memory"};
+    bool found = false;
+    for (size_t k = 0; k < sizeof valued / sizeof *valued && !found; k++) found = is_valued(argv, &i, valued[k], &value);
+    if (found) continue;
     int option = argv[i][1];
     if (option == 'W') lua_warning(L, "@on", 0);
     if (option != 'e' && option != 'l') continue;
@@ -258,16 +306,67 @@ static int run_init(lua_State *L) {
   return init[0] == '@' ? run_file(L, init + 1) : run_string(L, init, name);
 }
 
+/* rnn.record notes what the script does (rnnlua capsule). */
+static void call_record(lua_State *L, const char *function) {
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "rnn.record");
+  lua_call(L, 1, 1);
+  lua_getfield(L, -1, function);
+  lua_call(L, 0, 0);
+  lua_pop(L, 1);
+}
+
 /* The script with arg[1], arg[2] ... as its arguments, as they are after LUA_INIT and -e had their way. */
 static int run_script(lua_State *L, const char *path) {
   int status = luaL_loadfilex(L, path, "t");
   if (status != LUA_OK) return report(L, status);
+  lrnn_note_script(L, path, NULL);
+  lrnn_set_environment(L);
   if (lua_getglobal(L, "arg") != LUA_TTABLE) luaL_error(L, "'arg' is not a table");
   int count = (int)luaL_len(L, -1);
   luaL_checkstack(L, count + 3, "too many arguments to script");
   for (int i = 1; i <= count; i++) lua_rawgeti(L, -i, i);
   lua_remove(L, -count - 1); /* arg */
-  return report(L, lrnn_call(L, count, 0));
+  const bool recorded = getenv("RNNLUA_RECORD") != NULL;
+  if (recorded) call_record(L, "begin");
+  status = report(L, lrnn_call(L, count, 0));
+  if (recorded) call_record(L, "finish");
+  return status;
+}
+
+/* ---- commands ---- */
+
+/* Words that stand where a script would; a script of such a name is ./show. */
+static bool is_command(const char *word) {
+  static const char *const words[] = {"new", "run", "capsule", "pack", "show", "diff", "rerun", NULL};
+  for (int i = 0; words[i]; i++)
+    if (strcmp(words[i], word) == 0) return true;
+  return false;
+}
+
+/* rnn.share.commands(word, its arguments, the options before it, the program) -> exit code */
+static int run_command(lua_State *L, int *code) {
+  char program[PATH_MAX];
+  ssize_t length = readlink("/proc/self/exe", program, sizeof program);
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "rnn.share.commands");
+  int status = lrnn_call(L, 1, 1);
+  if (status != LUA_OK) return report(L, status);
+  lua_pushstring(L, options.argv[options.script]);
+  lua_newtable(L);
+  for (int i = options.script + 1; i < options.argc; i++) {
+    lua_pushstring(L, options.argv[i]);
+    lua_rawseti(L, -2, i - options.script);
+  }
+  lua_newtable(L);
+  for (int i = 1; i < options.script; i++) {
+    lua_pushstring(L, options.argv[i]);
+    lua_rawseti(L, -2, i);
+  }
+  lua_pushlstring(L, program, length > 0 ? (size_t)length : 0);
+  status = lrnn_call(L, 4, 1);
+  if (status == LUA_OK) *code = (int)lua_tointeger(L, -1);
+  return report(L, status);
 }
 
 /* ---- the state ---- */
@@ -385,31 +484,46 @@ static void run_prompt(lua_State *L) {
 
 static void open_state(lua_State *L) {
   luaL_checkversion(L);
-  if (options.ignore_environment) {
+  if (options.ignore_environment || lrnn_sandboxed()) {
     lua_pushboolean(L, 1);
     lua_setfield(L, LUA_REGISTRYINDEX, "LUA_NOENV");
   }
   luaL_openlibs(L);
   lrnn_load_text_only(L);
   lrnn_watch_functions(L);
+  lrnn_note_files(L);
   preload(L);
   set_arg(L);
-  if (options.seeded) seed_lua(L);
+  lrnn_repeat(L);
+  if (options.seeded || lrnn_repeats()) seed_lua(L); /* with 0, as the core, when there is no --seed */
+#ifdef RNNLUA_SANDBOX_TEST
+  lrnn_raw_open(L);
+#endif
+  if (lrnn_sandboxed()) { /* with the script's modules among the paths */
+    add_script_folder(L, options.sandbox.script);
+    lrnn_close_environment(L);
+  }
   lua_gc(L, LUA_GCRESTART);
   lua_gc(L, LUA_GCGEN, 0, 0);
 }
 
-/* Everything after the options are read. Returns whether all went well. */
+/* Everything after the options are read. Returns the exit code when all went well. */
 static int run(lua_State *L) {
   char **argv = options.argv;
   bool has_script = options.script < options.argc;
   open_state(L);
-  if (!options.ignore_environment && run_init(L) != LUA_OK) return 0;
+  if (!options.ignore_environment && !lrnn_sandboxed() && run_init(L) != LUA_OK) return 0;
   if (!run_options(L)) return 0;
+  if (has_script && is_command(argv[options.script])) {
+    int code = EXIT_FAILURE;
+    if (run_command(L, &code) != LUA_OK) return 0;
+    lua_pushinteger(L, code);
+    return 1;
+  }
   if (has_script) {
     const char *path = argv[options.script];
     bool from_stdin = strcmp(path, "-") == 0 && strcmp(argv[options.script - 1], "--") != 0;
-    if (!from_stdin && !options.ignore_environment) add_script_folder(L, path);
+    if (!from_stdin && !options.ignore_environment && !lrnn_sandboxed()) add_script_folder(L, path);
     if (run_script(L, from_stdin ? NULL : path) != LUA_OK) return 0;
   }
   if (options.interactive) run_prompt(L);
@@ -417,7 +531,7 @@ static int run(lua_State *L) {
     if (isatty(STDIN_FILENO)) run_prompt(L);
     else if (run_file(L, NULL) != LUA_OK) return 0;
   }
-  lua_pushboolean(L, 1);
+  lua_pushinteger(L, EXIT_SUCCESS);
   return 1;
 }
 
@@ -425,9 +539,9 @@ static int run_state(lua_State *L) {
   lua_gc(L, LUA_GCSTOP); /* while the state is being built, all of it stays */
   lua_pushcfunction(L, run);
   int status = report(L, lua_pcall(L, 0, 1, 0));
-  bool good = status == LUA_OK && lua_toboolean(L, -1);
+  int code = status == LUA_OK && !lua_isnil(L, -1) ? (int)lua_tointeger(L, -1) : -1;
   lua_close(L);
-  if (good) return EXIT_SUCCESS;
+  if (code >= 0) return code;
   int signal_number = lrnn_interrupted_by();
   return signal_number ? EXIT_SIGNAL + signal_number : EXIT_FAILURE;
 }
@@ -446,11 +560,17 @@ int main(int argc, char **argv) {
   signal(SIGPIPE, SIG_DFL); /* rnnlua ... | head ends quietly, whoever started us */
   signal(SIGXFSZ, SIG_IGN); /* a file beyond the limit is a failed write, not the end of a training run */
   if (argc < 1) return EXIT_FAILURE;
+  options.sandbox.reads = malloc((size_t)argc * sizeof *options.sandbox.reads);
+  if (!options.sandbox.reads) return EXIT_FAILURE;
   if (!read_options(argv)) return EXIT_FAILURE;
   if (options.help) print_usage(stdout);
   if (options.full_version || (options.version && !options.interactive)) print_version();
   if (options.full_version) print_blas_version();
   if (options.help || options.full_version) return EXIT_SUCCESS;
+  if (options.sandbox.on) {
+    int code = lrnn_sandbox_start(&options.sandbox);
+    if (code >= 0) return code;
+  }
   lua_State *L = luaL_newstate();
   if (!L) {
     complain("cannot create state: not enough memory");

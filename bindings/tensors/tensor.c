@@ -468,17 +468,49 @@ static int lrnn_seed(lua_State *L) {
   return 0;
 }
 
+/* The four words that Lua's math.random keeps (xoshiro256**), in a userdata that its functions share; NULL when a script has put another
+   function in its place. */
+static uint64_t *lua_random(lua_State *L) {
+  uint64_t *words = NULL;
+  int top = lua_gettop(L);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  if (lua_getfield(L, -1, "math") == LUA_TTABLE && lua_getfield(L, -1, "random") == LUA_TFUNCTION &&
+      lua_iscfunction(L, -1) && lua_getupvalue(L, -1, 1) && lua_type(L, -1) == LUA_TUSERDATA &&
+      lua_rawlen(L, -1) == 4 * sizeof *words)
+    words = lua_touserdata(L, -1); /* math.random keeps it alive */
+  lua_settop(L, top);
+  return words;
+}
+
+/* The field lua of a state to math.random. */
+static void set_lua_random(lua_State *L, int arg) {
+  uint64_t words[4], *all = lua_random(L);
+  if (lua_getfield(L, arg, "lua") != LUA_TTABLE) {
+    if (!lua_isnil(L, -1)) lrnn_error(L, "random_state: option lua: expected four integers, got %s", lrnn_describe(L, -1));
+    return;
+  }
+  for (int i = 0; i < 4; i++) {
+    int ok = 0;
+    if (lua_rawgeti(L, -1, i + 1) == LUA_TNUMBER) words[i] = (uint64_t)lua_tointegerx(L, -1, &ok);
+    if (!ok) lrnn_error(L, "random_state: option lua: expected four integers, got %s", lrnn_describe(L, -1));
+    lua_pop(L, 1);
+  }
+  if (all) memcpy(all, words, sizeof words);
+}
+
 /*--- rnn.random_state([state]) -> state
 ---
---- Where the library's random numbers are; given back later, they go on from there. Those of math.random stay as they
---- are: Lua does not tell where they are. Errors: fields that are no integers.
----@param state? { seed: integer, position: integer }
----@return { seed: integer, position: integer } */
+--- Where the random numbers are: those of the library, and in the field lua those of math.random, as long as that is
+--- Lua's own. Given back later, they go on from there; without a field lua math.random stays where it is. Errors: fields
+--- that are no integers.
+---@param state? { seed: integer, position: integer, lua?: integer[] }
+---@return { seed: integer, position: integer, lua?: integer[] } */
 static int lrnn_random_state(lua_State *L) {
   rnn_ctx *ctx = lrnn_context(L);
   if (!lua_isnoneornil(L, 1)) {
-    static const char *const known[] = {"seed", "position", NULL};
+    static const char *const known[] = {"seed", "position", "lua", NULL};
     lrnn_check_options(L, "random_state", 1, known);
+    if (lua_istable(L, 1)) set_lua_random(L, 1);
     rnn_random_set(ctx, (rnn_random_state){(uint64_t)lrnn_option_integer(L, "random_state", 1, "seed", 0),
                                            (uint64_t)lrnn_option_integer(L, "random_state", 1, "position", 0)});
   }
@@ -488,6 +520,14 @@ static int lrnn_random_state(lua_State *L) {
   lua_setfield(L, -2, "seed");
   lua_pushinteger(L, (lua_Integer)s.position);
   lua_setfield(L, -2, "position");
+  const uint64_t *words = lua_random(L);
+  if (!words) return 1;
+  lua_createtable(L, 4, 0);
+  for (int i = 0; i < 4; i++) {
+    lua_pushinteger(L, (lua_Integer)words[i]);
+    lua_rawseti(L, -2, i + 1);
+  }
+  lua_setfield(L, -2, "lua");
   return 1;
 }
 

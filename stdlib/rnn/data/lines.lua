@@ -1,5 +1,6 @@
 -- lines.lua: files that somebody else wrote. What is dropped is counted and said; sizes come from what is kept.
 
+local core = require "rnn.core"
 local check = require "rnn.check"
 local option = require "rnn.option"
 local read_text = require "rnn.text.read"
@@ -118,10 +119,12 @@ end
 ---@return string? message
 function module.files(folder)
   check.string("data.files", "argument 1 (folder)", folder)
-  local pipe = assert(io.popen(("LC_ALL=C ls -- '%s' 2> /dev/null"):format(folder:gsub("'", "'\\''"))))
+  local list, message = core.folder_list(folder)
+  if not list then return nil, ("data.files: the folder %s cannot be read: %s"):format(folder, message) end
   local names = {}
-  for name in pipe:lines() do names[#names + 1] = name end
-  if not pipe:close() then return nil, ("data.files: the folder %s cannot be read"):format(folder) end
+  for _, name in ipairs(list) do
+    if name:sub(1, 1) ~= "." then names[#names + 1] = name:gsub("/$", "") end
+  end
   return names
 end
 

@@ -1,5 +1,6 @@
 -- files.lua: where a script's data are: the user's, as --data says, or the public ones.
 
+local core = require "rnn.core"
 local find = require "rnn.data.find"
 local list_files = require("rnn.data.lines").files
 
@@ -114,14 +115,27 @@ local function part_of(name)
   end
 end
 
+-- Adds the names of the files below folder, with prefix before them; above has the folders around it, for a link may lead
+-- back to one.
+local function gather(names, folder, prefix, ending, above)
+  local list, id = core.folder_list(folder)
+  if not list or above[id] then return end
+  above[id] = true
+  for _, name in ipairs(list) do
+    local path = folder .. "/" .. name
+    if name:find "^[._]" then goto next_name end
+    if name:sub(-1) == "/" then gather(names, path:sub(1, -2), prefix .. name, ending, above)
+    elseif name:sub(-#ending):lower() == ending then names[#names + 1] = prefix .. name end
+    ::next_name::
+  end
+  above[id] = nil
+end
+
 -- The names of all files below a folder with an extension, in order.
 local function tree(folder, extension)
-  local names, pipe = {}, assert(io.popen(("cd -- '%s' && LC_ALL=C find -L . -type f -iname '*.%s' | LC_ALL=C sort")
-    :format(folder:gsub("'", "'\\''"), extension)))
-  for name in pipe:lines() do
-    if not name:find "/[._]" then names[#names + 1] = name:sub(3) end
-  end
-  pipe:close()
+  local names = {}
+  gather(names, folder, "", "." .. extension:lower(), {})
+  table.sort(names)
   return names
 end
 

@@ -17,6 +17,7 @@ local History = require "rnn.train.history"
 local interruption = require "rnn.train.interruption"
 local objective = require "rnn.train.objective"
 local progress = require "rnn.train.progress"
+local record = require "rnn.record"
 local Run = require "rnn.train.run"
 local Scores = require "rnn.train.scores"
 
@@ -194,6 +195,10 @@ end
 
 -- The folder of the run, the checkpoint and the files that are written beside it.
 local function folder_of(run, options)
+  record.trainings = record.trainings + 1
+  if record.folder then
+    table.insert(run.callbacks, require "rnn.train.recorder"(record.folder .. "/" .. record.trainings, true))
+  end
   run.folder = options.run
   if not run.folder then
     for _, name in ipairs { "resume", "log_every" } do
@@ -208,6 +213,7 @@ local function folder_of(run, options)
   run.checkpoint = require "rnn.train.checkpoint"(FNAME, run.folder, options.checkpoint)
   table.insert(run.callbacks, require("rnn.train.records").MetricsLog(run.folder .. "/metrics.jsonl",
     options.log_every))
+  table.insert(run.callbacks, require "rnn.train.recorder"(run.folder, false))
   table.insert(run.callbacks, beside.logger())
 end
 
@@ -334,6 +340,10 @@ local function note(run, logs)
   run.show:epoch(run.epoch, logs)
   if run.best and not run.best_is_shared then run.best:_see(run, logs) end
   run.ended = run:call("on_epoch", logs)
+  if record.epochs and run.epoch >= record.epochs and run.epoch < run.epochs then
+    run:call("on_error", "these are all the epochs that are wanted")
+    os.exit(0, true)
+  end
   if run.on_epoch and run.on_epoch(run.epoch, logs) == false then
     run.ended = true
     run.history.stopped = run.history.stopped or "on_epoch returned false"
@@ -433,7 +443,7 @@ end
 --- ends the script. `stop` at the prompt inside the loop does so with run as well. history.stopped says it.
 ---
 --- Settings of the optimiser that the script changed before a run goes on are taken from the script. Data given as a
---- function are run through up to the place; random numbers of math.random are not kept.
+--- function are run through up to the place. Random numbers of math.random go on, too.
 ---@param model nn.Module
 ---@param options rnn.fit.Options
 ---@return rnn.History

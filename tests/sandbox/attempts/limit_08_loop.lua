@@ -1,0 +1,3 @@
+-- Never ends.
+-- limits: --time 1s
+while true do end

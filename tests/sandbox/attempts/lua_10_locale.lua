@@ -1,0 +1,3 @@
+-- Changes how numbers are read.
+-- held by: 4
+print(os.setlocale("C") and "ESCAPED")

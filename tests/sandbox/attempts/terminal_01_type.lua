@@ -1,0 +1,5 @@
+-- Types into the terminal (TIOCSTI).
+-- held by: 2
+local TIOCSTI = 0x5412
+local done, why = raw("ioctl", 1, TIOCSTI, "x")
+print((done == 0 or why == "ENOTTY" or why == "EIO") and "ESCAPED" or why)

@@ -1,0 +1,102 @@
+-- scripts.lua: every script of scripts/ in the sandbox, with its data to read and a folder to write: the same bits, pictures and
+-- pages as without, in the same time. Takes minutes.
+--
+--   RNNLUA_DATA=... rnnlua tests/sandbox/scripts.lua [script ...]
+package.path = "tests/spec/?.lua;" .. package.path
+local core = require "rnn.core"
+local cases = require "support.script_cases"
+
+local PROGRAM = os.getenv "RNNLUA" or "build/rnnlua"
+local DATA = os.getenv "RNNLUA_DATA" or ""
+
+local function quote(s) return "'" .. s:gsub("'", "'\\''") .. "'" end
+
+local function run(command)
+  local from = core.clock()
+  local pipe = assert(io.popen(command .. " 2>&1"))
+  local text = pipe:read "a"
+  return pipe:close(), text, core.clock() - from
+end
+
+local folder = os.tmpname()
+os.remove(folder)
+
+-- One run with all that a script can write. The two are at the same place one after the other, for their names are in it.
+local function once(name, options, before, kept)
+  local out = quote(folder .. "/out")
+  local command = ("rm -rf %s && mkdir -p %s && %s %s scripts/%s.lua %s --run %s/run --result %s/result.json"):format(out, out,
+    PROGRAM, before, name, options, out, out)
+  local good, text, seconds = run(command)
+  if not good then return nil, text end
+  run(("mv %s %s"):format(out, quote(folder .. "/" .. kept)))
+  return seconds
+end
+
+local function files(path, list, prefix)
+  list, prefix = list or {}, prefix or ""
+  for _, name in ipairs(core.folder_list(path) or {}) do
+    if name:sub(-1) == "/" then files(path .. "/" .. name, list, prefix .. name)
+    else list[prefix .. name] = path .. "/" .. name end
+  end
+  return list
+end
+
+-- A file's bytes without times and the process's number.
+local function content(path)
+  local file <close> = assert(io.open(path, "rb"))
+  local text = file:read "a"
+  if path:find "%.json" then
+    text = text:gsub('("[^"\n]*seconds[^"]*": ?)[%d.e+-]+', "%1"):gsub('"time": ?[%d.e+-]+', "")
+  end
+  return text
+end
+
+local SKIPPED = { ["times.json"] = true, ["report.html"] = true }
+
+local function differences(name)
+  local a, b, list = files(("%s/%s.free"):format(folder, name)), files(("%s/%s.box"):format(folder, name)), {}
+  local count = 0
+  for path, where in pairs(a) do
+    local last = path:match "[^/]*$"
+    if last:find "^events%.out" or SKIPPED[last] then goto next_file end
+    count = count + 1
+    if not b[path] then list[#list + 1] = path .. " is missing"
+    elseif content(where) ~= content(b[path]) then list[#list + 1] = path .. " differs" end
+    ::next_file::
+  end
+  for path in pairs(a) do
+    if path:find "report%.html$" and not b[path] then list[#list + 1] = path .. " is missing" end
+  end
+  table.sort(list)
+  return list, count
+end
+
+local names = { table.unpack(arg) }
+if #names == 0 then
+  for name in pairs(cases) do names[#names + 1] = name end
+  table.sort(names)
+end
+
+local bad, free_all, box_all = 0, 0, 0
+print "script         free, s  sandbox, s  files  what differs"
+for _, name in ipairs(names) do
+  local case = cases[name]
+  local options = case[1] .. " --threads 1"
+  local file = io.open(("scripts/%s.lua"):format(name)):read "a"
+  if file:find "plot" and not file:find "%f[%w]plot = false" then options = ("%s --plot %s/out/plot.png"):format(options, folder) end
+  local free, why = once(name, options, "", name .. ".free")
+  if not free then
+    print(("%-13s  not run: %s"):format(name, why:match "[^\n]*"))
+    goto next_script
+  end
+  local box, said = once(name, options, ("--sandbox --read %s --write %s/out"):format(quote(DATA), quote(folder)), name .. ".box")
+  local list, count = differences(name)
+  if not box then list = { said:sub(-300) } end
+  if #list > 0 then bad = bad + 1 end
+  free_all, box_all = free_all + free, box_all + (box or 0)
+  print(("%-13s  %7.2f  %10.2f  %5d  %s"):format(name, free, box or 0, count, table.concat(list, ", ")))
+  ::next_script::
+end
+print(("%-13s  %7.2f  %10.2f         %+.1f %%"):format("all", free_all, box_all, 100 * (box_all / free_all - 1)))
+run("rm -rf " .. quote(folder))
+os.exit(bad == 0)
