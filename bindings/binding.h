@@ -71,6 +71,11 @@ const char *lrnn_check_string(lua_State *L, const char *fname, int arg, const ch
    names it. */
 const char *lrnn_check_c_string(lua_State *L, const char *fname, int index, const char *what);
 const char *lrnn_check_path(lua_State *L, const char *fname, int arg);
+#define LRNN_FILES "rnn.files" /* in the registry: what was done first with a file, "read" or "write", by its path */
+#define LRNN_SCRIPTS "rnn.scripts" /* in the registry: a list of the Lua files that were loaded, as the program notes */
+/* Of a file that is read or written, which is noted: rnn.files_used gives what was. */
+const char *lrnn_check_read(lua_State *L, const char *fname, int arg);
+const char *lrnn_check_write(lua_State *L, const char *fname, int arg);
 void lrnn_check_table(lua_State *L, const char *fname, int arg, const char *what);
 bool lrnn_check_boolean(lua_State *L, const char *fname, int arg, const char *what); /* absent: false */
 /* An axis, 1-based or negative from the end, to 0-based. */
@@ -172,6 +177,7 @@ rnn_numbers **lrnn_numbers_box(lua_State *L);    /* pushes empty ones */
 void lrnn_numbers_open(lua_State *L);            /* its metatable */
 void lrnn_locale_open(lua_State *L);             /* locale.c: os.setlocale leaves numbers alone */
 extern const lrnn_function lrnn_archive_functions[];  /* archive.c */
+extern const lrnn_function lrnn_bundle_functions[];   /* bundle.c: ZIP archives of files, fingerprints, what was used */
 extern const lrnn_function lrnn_json_functions[];     /* json.c */
 #ifdef RNNLUA_CAIRO
 extern const lrnn_function lrnn_png_functions[]; /* png.c */

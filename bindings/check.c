@@ -64,6 +64,20 @@ const char *lrnn_check_path(lua_State *L, const char *fname, int arg) {
   return lrnn_check_c_string(L, fname, arg, "the path");
 }
 
+static const char *note_file(lua_State *L, const char *fname, int arg, const char *use) {
+  const char *path = lrnn_check_path(L, fname, arg);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LRNN_FILES);
+  if (lua_getfield(L, -1, path) == LUA_TNIL) {
+    lua_pushstring(L, use);
+    lua_setfield(L, -3, path);
+  }
+  lua_pop(L, 2);
+  return path;
+}
+
+const char *lrnn_check_read(lua_State *L, const char *fname, int arg) { return note_file(L, fname, arg, "read"); }
+const char *lrnn_check_write(lua_State *L, const char *fname, int arg) { return note_file(L, fname, arg, "write"); }
+
 void lrnn_check_table(lua_State *L, const char *fname, int arg, const char *what) {
   if (!lua_istable(L, arg)) lrnn_argument_error(L, fname, arg, what, "a table");
 }

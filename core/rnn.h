@@ -588,6 +588,23 @@ RNN_MUST_USE rnn_status rnn_npz_read(rnn_ctx *ctx, const char *path, rnn_archive
 /* a's metadata have no place in the file. compress: by deflate, as numpy.savez_compressed does. */
 RNN_MUST_USE rnn_status rnn_npz_write(rnn_ctx *ctx, const char *path, const rnn_archive *a, bool compress);
 
+/* Whole files in one ZIP archive. Reading refuses names that lead elsewhere, are the same but for capitals, or are no
+   UTF-8; links and folders; what is no member; and more than most bytes, or than the file's size bears out. Equal
+   bundles are equal bytes. */
+typedef struct rnn_bundle_file {
+  const char *name;
+  const void *bytes; /* read: with a NUL behind them */
+  size_t size;
+  bool compress;
+} rnn_bundle_file;
+typedef struct rnn_bundle {
+  int count;
+  rnn_bundle_file *files;
+} rnn_bundle;
+RNN_MUST_USE rnn_status rnn_bundle_read(rnn_ctx *ctx, const char *path, int64_t most, rnn_bundle *out);
+RNN_MUST_USE rnn_status rnn_bundle_write(rnn_ctx *ctx, const char *path, const rnn_bundle *b);
+void rnn_bundle_free(rnn_ctx *ctx, rnn_bundle *b);
+
 /* The whole of a file that ends: a regular one, or a pipe that is open already, like /dev/stdin. */
 RNN_MUST_USE rnn_status rnn_file_read(rnn_ctx *ctx, const char *path, char **bytes, size_t *size);
 void rnn_file_read_free(rnn_ctx *ctx, char *bytes);
@@ -618,6 +635,13 @@ void rnn_file_sweep(const char *path);
 /* 64 bits that are others as soon as the bytes are, or a tensor's type, shape or values. */
 uint64_t rnn_checksum(const void *bytes, size_t size);
 RNN_MUST_USE rnn_status rnn_tensor_checksum(rnn_ctx *ctx, rnn_tensor *t, uint64_t *out);
+
+/* SHA-256 (FIPS 180-4), which no two different things are known to share: of bytes, of a file as it lies on the disk, of
+   the elements of a tensor in rows, each in the order of bytes of a safetensors file. */
+#define RNN_SHA256_TEXT 65 /* in hexadecimal digits, with a NUL */
+void rnn_sha256(const void *bytes, size_t size, char out[RNN_SHA256_TEXT]);
+RNN_MUST_USE rnn_status rnn_file_sha256(rnn_ctx *ctx, const char *path, char out[RNN_SHA256_TEXT], int64_t *size);
+RNN_MUST_USE rnn_status rnn_tensor_sha256(rnn_ctx *ctx, rnn_tensor *t, char out[RNN_SHA256_TEXT]);
 
 /* A file of events for TensorBoard, folder/events.out.tfevents.SECONDS.HOST.PID.N, new and later in the order of names
    than every other in that folder. A record is the bytes of one Event of TensorFlow's event.proto. */

@@ -54,7 +54,7 @@ static void push_unread(lua_State *L, const rnn_archive *a, const char *path, co
 /* Pushes the file at argument 1 as an archive, which keeps what Lua has not taken over, and its tensors as a table; or
    nil, message, code, and returns NULL. */
 static rnn_archive *read_archive(lua_State *L, const format *f) {
-  const char *path = lrnn_check_path(L, f->fname, 1);
+  const char *path = lrnn_check_read(L, f->fname, 1);
   rnn_archive *a = lrnn_new(L, ARCHIVE, sizeof *a, 0, archive_gc);
   rnn_ctx *ctx = lrnn_context(L);
   rnn_status status = f->read(ctx, path, a);
@@ -144,7 +144,7 @@ static int written(lua_State *L, rnn_status status) {
 ---@return string? message
 ---@return string? code */
 static int lrnn_archive_write(lua_State *L) {
-  const char *path = lrnn_check_path(L, "archive_write", 1);
+  const char *path = lrnn_check_write(L, "archive_write", 1);
   lrnn_check_table(L, "archive_write", 2, "tensors");
   if (lua_isnoneornil(L, 3)) {
     lua_settop(L, 2);
@@ -175,7 +175,7 @@ static int lrnn_archive_write(lua_State *L) {
 ---@return string? message
 ---@return string? code */
 static int lrnn_npy_read(lua_State *L) {
-  const char *path = lrnn_check_path(L, "npy_read", 1);
+  const char *path = lrnn_check_read(L, "npy_read", 1);
   rnn_tensor **box = lrnn_box(L);
   rnn_status status = rnn_npy_read(lrnn_context(L), path, box);
   if (status == RNN_ENOMEM) {
@@ -196,7 +196,7 @@ static int lrnn_npy_read(lua_State *L) {
 ---@return string? message
 ---@return string? code */
 static int lrnn_npy_write(lua_State *L) {
-  const char *path = lrnn_check_path(L, "npy_write", 1);
+  const char *path = lrnn_check_write(L, "npy_write", 1);
   return written(L, rnn_npy_write(lrnn_context(L), path, lrnn_check_tensor(L, "npy_write", 2)));
 }
 
@@ -230,7 +230,7 @@ static int lrnn_npz_read(lua_State *L) {
 ---@return string? code */
 static int lrnn_npz_write(lua_State *L) {
   static const char *const options[] = {"compress", NULL};
-  const char *path = lrnn_check_path(L, "npz_write", 1);
+  const char *path = lrnn_check_write(L, "npz_write", 1);
   lrnn_check_table(L, "npz_write", 2, "tensors");
   lrnn_check_options(L, "npz_write", 3, options);
   bool compress = !lua_isnoneornil(L, 3) && lrnn_option_boolean(L, "npz_write", 3, "compress");
@@ -255,7 +255,7 @@ static int bytes_gc(lua_State *L) {
 ---@return string? message
 ---@return string? code */
 static int lrnn_file_read(lua_State *L) {
-  const char *path = lrnn_check_path(L, "file_read", 1);
+  const char *path = lrnn_check_read(L, "file_read", 1);
   char **bytes = lrnn_new(L, BYTES, sizeof *bytes, 0, bytes_gc);
   size_t size;
   rnn_status status = rnn_file_read(lrnn_context(L), path, bytes, &size);
@@ -290,7 +290,7 @@ static int lrnn_file_kind(lua_State *L) {
 ---@return string? message
 ---@return string? code */
 static int lrnn_file_write(lua_State *L) {
-  const char *path = lrnn_check_path(L, "file_write", 1);
+  const char *path = lrnn_check_write(L, "file_write", 1);
   lrnn_check_string(L, "file_write", 2, "content");
   size_t size;
   const char *bytes = lua_tolstring(L, 2, &size);

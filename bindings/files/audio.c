@@ -11,7 +11,7 @@
 ---@return integer|string rate or message
 ---@return string? code */
 static int lrnn_audio_read(lua_State *L) {
-  const char *path = lrnn_check_path(L, "audio.read", 1);
+  const char *path = lrnn_check_read(L, "audio.read", 1);
   rnn_tensor **box = lrnn_box(L);
   int rate;
   rnn_status status = rnn_audio_read(lrnn_context(L), path, box, &rate);
@@ -31,7 +31,7 @@ static int lrnn_audio_read(lua_State *L) {
 ---@return string? message
 ---@return string? code */
 static int lrnn_audio_write(lua_State *L) {
-  const char *path = lrnn_check_path(L, "audio.write", 1);
+  const char *path = lrnn_check_write(L, "audio.write", 1);
   const rnn_tensor *x = lrnn_check_rows(L, "audio.write", 2);
   lua_Integer rate = lrnn_check_integer(L, "audio.write", 3, "rate");
   if (rate < 1 || rate > INT_MAX) lrnn_argument_error(L, "audio.write", 3, "rate", "a positive integer");

@@ -183,7 +183,8 @@ static void push_column(lua_State *L, rnn_csv_column *c) {
 static int lrnn_csv_read(lua_State *L) {
   lua_settop(L, OPTIONS);
   lrnn_check_string(L, FNAME, PATH, "path");
-  const char *path = check_text(L, PATH, "path");
+  check_text(L, PATH, "path");
+  const char *path = lrnn_check_read(L, FNAME, PATH);
   if (lua_isnil(L, OPTIONS)) {
     lua_newtable(L);
     lua_replace(L, OPTIONS);

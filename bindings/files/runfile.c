@@ -17,7 +17,7 @@
 ---@return string? message
 ---@return string? code */
 static int lrnn_file_append(lua_State *L) {
-  const char *path = lrnn_check_path(L, "file_append", 1);
+  const char *path = lrnn_check_write(L, "file_append", 1);
   lrnn_check_string(L, "file_append", 2, "content");
   size_t size;
   int64_t end;

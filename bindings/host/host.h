@@ -12,6 +12,14 @@
  * does not verify it and a crafted chunk can do anything. */
 void lrnn_load_text_only(lua_State *L);
 
+/* ---- record.c ---- */
+
+/* Notes a Lua file that was loaded, as the module when there is one. */
+void lrnn_note_script(lua_State *L, const char *path, const char *module);
+
+/* Replaces io.open, io.lines and io.input by ones that note the file. */
+void lrnn_note_files(lua_State *L);
+
 /* ---- interrupt.c ---- */
 
 /* Looks for the way to stop computations in rnn.core, which has been opened. */

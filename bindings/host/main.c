@@ -62,6 +62,7 @@ static int report(lua_State *L, int status) {
 static void print_usage(FILE *out) {
   fprintf(out,
           "usage: %s [options] [script [args]]\n"
+          "       %s new|run|capsule|pack|show|diff|rerun ...   share an experiment; each with --help\n"
           "Available options are:\n"
           "  -e stat      execute string 'stat'\n"
           "  -i           enter interactive mode after executing 'script'\n"
@@ -84,7 +85,7 @@ static void print_usage(FILE *out) {
           "  --help       show this text and leave\n"
           "  --           stop handling options\n"
           "  -            stop handling options and execute stdin\n",
-          options.program);
+          options.program, options.program);
 }
 
 static void print_version(void) { printf("rnnlua " RNN_VERSION "  " LUA_COPYRIGHT "\n"); }
@@ -305,17 +306,67 @@ static int run_init(lua_State *L) {
   return init[0] == '@' ? run_file(L, init + 1) : run_string(L, init, name);
 }
 
+/* rnn.record notes what the script does (rnnlua capsule). */
+static void call_record(lua_State *L, const char *function) {
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "rnn.record");
+  lua_call(L, 1, 1);
+  lua_getfield(L, -1, function);
+  lua_call(L, 0, 0);
+  lua_pop(L, 1);
+}
+
 /* The script with arg[1], arg[2] ... as its arguments, as they are after LUA_INIT and -e had their way. */
 static int run_script(lua_State *L, const char *path) {
   int status = luaL_loadfilex(L, path, "t");
   if (status != LUA_OK) return report(L, status);
+  lrnn_note_script(L, path, NULL);
   lrnn_set_environment(L);
   if (lua_getglobal(L, "arg") != LUA_TTABLE) luaL_error(L, "'arg' is not a table");
   int count = (int)luaL_len(L, -1);
   luaL_checkstack(L, count + 3, "too many arguments to script");
   for (int i = 1; i <= count; i++) lua_rawgeti(L, -i, i);
   lua_remove(L, -count - 1); /* arg */
-  return report(L, lrnn_call(L, count, 0));
+  const bool recorded = getenv("RNNLUA_RECORD") != NULL;
+  if (recorded) call_record(L, "begin");
+  status = report(L, lrnn_call(L, count, 0));
+  if (recorded) call_record(L, "finish");
+  return status;
+}
+
+/* ---- commands ---- */
+
+/* Words that stand where a script would; a script of such a name is ./show. */
+static bool is_command(const char *word) {
+  static const char *const words[] = {"new", "run", "capsule", "pack", "show", "diff", "rerun", NULL};
+  for (int i = 0; words[i]; i++)
+    if (strcmp(words[i], word) == 0) return true;
+  return false;
+}
+
+/* rnn.share.commands(word, its arguments, the options before it, the program) -> exit code */
+static int run_command(lua_State *L, int *code) {
+  char program[PATH_MAX];
+  ssize_t length = readlink("/proc/self/exe", program, sizeof program);
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "rnn.share.commands");
+  int status = lrnn_call(L, 1, 1);
+  if (status != LUA_OK) return report(L, status);
+  lua_pushstring(L, options.argv[options.script]);
+  lua_newtable(L);
+  for (int i = options.script + 1; i < options.argc; i++) {
+    lua_pushstring(L, options.argv[i]);
+    lua_rawseti(L, -2, i - options.script);
+  }
+  lua_newtable(L);
+  for (int i = 1; i < options.script; i++) {
+    lua_pushstring(L, options.argv[i]);
+    lua_rawseti(L, -2, i);
+  }
+  lua_pushlstring(L, program, length > 0 ? (size_t)length : 0);
+  status = lrnn_call(L, 4, 1);
+  if (status == LUA_OK) *code = (int)lua_tointeger(L, -1);
+  return report(L, status);
 }
 
 /* ---- the state ---- */
@@ -440,6 +491,7 @@ static void open_state(lua_State *L) {
   luaL_openlibs(L);
   lrnn_load_text_only(L);
   lrnn_watch_functions(L);
+  lrnn_note_files(L);
   preload(L);
   set_arg(L);
   lrnn_repeat(L);
@@ -455,13 +507,19 @@ static void open_state(lua_State *L) {
   lua_gc(L, LUA_GCGEN, 0, 0);
 }
 
-/* Everything after the options are read. Returns whether all went well. */
+/* Everything after the options are read. Returns the exit code when all went well. */
 static int run(lua_State *L) {
   char **argv = options.argv;
   bool has_script = options.script < options.argc;
   open_state(L);
   if (!options.ignore_environment && !lrnn_sandboxed() && run_init(L) != LUA_OK) return 0;
   if (!run_options(L)) return 0;
+  if (has_script && is_command(argv[options.script])) {
+    int code = EXIT_FAILURE;
+    if (run_command(L, &code) != LUA_OK) return 0;
+    lua_pushinteger(L, code);
+    return 1;
+  }
   if (has_script) {
     const char *path = argv[options.script];
     bool from_stdin = strcmp(path, "-") == 0 && strcmp(argv[options.script - 1], "--") != 0;
@@ -473,7 +531,7 @@ static int run(lua_State *L) {
     if (isatty(STDIN_FILENO)) run_prompt(L);
     else if (run_file(L, NULL) != LUA_OK) return 0;
   }
-  lua_pushboolean(L, 1);
+  lua_pushinteger(L, EXIT_SUCCESS);
   return 1;
 }
 
@@ -481,9 +539,9 @@ static int run_state(lua_State *L) {
   lua_gc(L, LUA_GCSTOP); /* while the state is being built, all of it stays */
   lua_pushcfunction(L, run);
   int status = report(L, lua_pcall(L, 0, 1, 0));
-  bool good = status == LUA_OK && lua_toboolean(L, -1);
+  int code = status == LUA_OK && !lua_isnil(L, -1) ? (int)lua_tointeger(L, -1) : -1;
   lua_close(L);
-  if (good) return EXIT_SUCCESS;
+  if (code >= 0) return code;
   int signal_number = lrnn_interrupted_by();
   return signal_number ? EXIT_SIGNAL + signal_number : EXIT_FAILURE;
 }

@@ -71,7 +71,9 @@ static int text_loadfile(lua_State *L) {
   const char *path = luaL_optstring(L, 1, NULL);
   int env = lua_isnone(L, 3) ? 0 : 3;
   if (!allows_text(L, 2)) return 2;
-  return loaded(L, luaL_loadfilex(L, path, "t"), env);
+  int status = luaL_loadfilex(L, path, "t");
+  if (status == LUA_OK) lrnn_note_script(L, path, NULL);
+  return loaded(L, status, env);
 }
 
 static int dofile_results(lua_State *L, int status, lua_KContext context) {
@@ -85,6 +87,7 @@ static int text_dofile(lua_State *L) {
   const char *path = luaL_optstring(L, 1, NULL);
   lua_settop(L, 1);
   if (luaL_loadfilex(L, path, "t") != LUA_OK) return lua_error(L);
+  lrnn_note_script(L, path, NULL);
   lrnn_set_environment(L);
   lua_callk(L, 0, LUA_MULTRET, 0, dofile_results);
   return dofile_results(L, LUA_OK, 0);
@@ -102,6 +105,7 @@ static int search_lua(lua_State *L) {
   const char *path = lua_tostring(L, -2);
   if (luaL_loadfilex(L, path, "t") != LUA_OK)
     return luaL_error(L, "error loading module '%s' from file '%s':\n\t%s", name, path, lua_tostring(L, -1));
+  lrnn_note_script(L, path, name);
   lua_pushstring(L, path);
   return 2; /* the chunk, and what require passes to it and returns */
 }

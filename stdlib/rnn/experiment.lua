@@ -6,6 +6,7 @@ local arguments = require "rnn.experiment.arguments"
 local check = require "rnn.check"
 local class = require "rnn.class"
 local option = require "rnn.option"
+local record = require "rnn.record"
 local Results = require "rnn.results"
 
 local FNAME = "rnn.experiment"
@@ -50,6 +51,7 @@ function Experiment:init(spec)
   if options.threads then core.threads(options.threads) end
   self.options, self.results, self.about_data, self.curves = options, Results(), spec.data, {}
   self.begun, self.known = core.clock(), nil
+  record.options, record.source = options, spec.data and spec.data.source
 end
 
 --- experiment:check(value, message [, code]) -> value, message

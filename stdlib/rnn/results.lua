@@ -3,6 +3,7 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local record = require "rnn.record"
 
 --- rnn.results() -> results
 ---
@@ -34,6 +35,7 @@ function Results:add(model, figures)
     self.figures[model][name] = values
     values[#values + 1] = value
   end
+  record.figures(model, figures)
 end
 
 local Training = class("rnn.results.training")

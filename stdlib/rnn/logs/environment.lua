@@ -1,23 +1,9 @@
 -- environment.lua: what a result may depend on beside the script: program, processor, threads, seed, command.
 
 local core = require "rnn.core"
+local record = require "rnn.record"
 
 local environment = {}
-
--- The first line of a file that matches, or nil.
-local function find_line(path, pattern)
-  local file = io.open(path)
-  if not file then return nil end
-  for line in file:lines() do
-    local found = line:match(pattern)
-    if found then
-      file:close()
-      return found
-    end
-  end
-  file:close()
-  return nil
-end
 
 local function quoted(word)
   return word:find "^[%w%-_./=,:+@%%]+$" and word or "'" .. word:gsub("'", "'\\''") .. "'"
@@ -43,7 +29,7 @@ end
 --- The seed is that of the last rnn.seed.
 ---@return { [1]: string, [2]: string }[]
 function environment.list()
-  local kernel = find_line("/proc/sys/kernel/osrelease", ".+")
+  local kernel = core.file_read "/proc/sys/kernel/osrelease"
   local kernels = core.isa() .. (os.getenv "RNNLUA_DETERMINISTIC" and ", deterministic" or "")
     .. (core.blas() == "openblas" and ", openblas" or "")
   return {
@@ -52,8 +38,8 @@ function environment.list()
     { "rnnlua", ("%s, %s, %s"):format(core.version, core.precision, _VERSION) },
     { "kernels", kernels },
     { "threads", tostring(core.threads()) },
-    { "processor", find_line("/proc/cpuinfo", "^model name%s*:%s*(.+)") or "unknown" },
-    { "system", kernel and "Linux " .. kernel or "unknown" },
+    { "processor", (record.machine()) },
+    { "system", kernel and "Linux " .. kernel:gsub("%s+$", "") or "unknown" },
   }
 end
 

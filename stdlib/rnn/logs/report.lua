@@ -158,6 +158,7 @@ end
 
 local PAGE = option.of("rnn.logs.report", {
   { "title", nil, option.kind("string", option.any), "a line of text; must be given" },
+  { "dated", true, check.boolean, "false: nothing says when it was written, so that equal pages are equal files" },
   { "status", "", check.string, "a line of text below it" },
   { "facts", nil, check.table, "{ { name, value }, ... }: what to read first" },
   { "charts", nil, option.kind("table", option.any), "{ { title = \"Loss\", unit = \"mse\", xlabel = \"epoch\", x = "
@@ -194,7 +195,7 @@ return function(path, page)
   local parts = {
     title = html(page.title), status = html(page.status), facts = facts_html(page.facts or {}),
     sections = table.concat(sections), data = data:gsub("<", "\\u003c"), version = core.version,
-    written = os.date "%Y-%m-%d %H:%M:%S", css = resource "page.css", js = resource "page.js",
+    written = page.dated and "Written " .. os.date "%Y-%m-%d %H:%M:%S" or "Written", css = resource "page.css", js = resource "page.js",
     chart_css = resource "uplot/uPlot.min.css", chart_js = resource "uplot/uPlot.iife.min.js",
     licence = resource "uplot/LICENSE",
   }

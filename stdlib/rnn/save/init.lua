@@ -3,13 +3,15 @@
 --
 --   format = "rnnlua", rnnlua.version, rnnlua.config (JSON; absent where a layer cannot be built from data: then
 --   rnnlua.no_config says why), rnnlua.frozen (JSON, the names of frozen parameters, if any), rnnlua.extra (JSON; its
---   tensors are named extra/...), and in checkpoints rnnlua.precision and rnnlua.checksum, of everything else in the
+--   tensors are named extra/...), rnnlua.run (JSON: script, its SHA-256, seed, folder of the run, which the model comes
+--   from), and in checkpoints rnnlua.precision and rnnlua.checksum, of everything else in the
 --   file
 
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
 local option = require "rnn.option"
+local record = require "rnn.record"
 local Module = require "rnn.nn.module"
 local architecture = require "rnn.save.architecture"
 local pack = require "rnn.save.pack"
@@ -62,7 +64,14 @@ end
 function save.save(path, model, extra)
   check.string("rnn.save", "argument 1 (path)", path)
   if not Module.is(model) then check.expected("rnn.save", "argument 2 (model)", "a model", model) end
-  return core.archive_write(path, contents(model, extra))
+  return save.of_run(path, model, extra)
+end
+
+--- save.of_run(path, model, extra, run) -> true | nil, message, code: the same, for the model of the run in a folder.
+function save.of_run(path, model, extra, run)
+  local tensors, metadata = contents(model, extra)
+  metadata["rnnlua.run"] = core.json_encode(record.provenance(run), { sort = true })
+  return core.archive_write(path, tensors, metadata)
 end
 
 --- save.checkpoint(path, model, extra) -> true | nil, message, code: the same, with a checksum.

@@ -18,6 +18,7 @@ local interruption = require "rnn.train.interruption"
 local metrics = require "rnn.train.metrics"
 local objective = require "rnn.train.objective"
 local progress = require "rnn.train.progress"
+local record = require "rnn.record"
 local Run = require "rnn.train.run"
 local step = require "rnn.train.step"
 
@@ -195,6 +196,10 @@ end
 
 -- The folder of the run, the checkpoint and the files that are written beside it.
 local function folder_of(run, options)
+  record.trainings = record.trainings + 1
+  if record.folder then
+    table.insert(run.callbacks, require "rnn.train.recorder"(record.folder .. "/" .. record.trainings, true))
+  end
   run.folder = options.run
   if not run.folder then
     for _, name in ipairs { "resume", "log_every" } do
@@ -209,6 +214,7 @@ local function folder_of(run, options)
   run.checkpoint = require "rnn.train.checkpoint"(FNAME, run.folder, options.checkpoint)
   table.insert(run.callbacks, require("rnn.train.records").MetricsLog(run.folder .. "/metrics.jsonl",
     options.log_every))
+  table.insert(run.callbacks, require "rnn.train.recorder"(run.folder, false))
   table.insert(run.callbacks, beside.logger())
 end
 
@@ -336,6 +342,10 @@ local function note(run, logs)
   run.show:epoch(run.epoch, logs)
   if run.best and not run.best_is_shared then run.best:see(run, logs) end
   run.ended = run:call("on_epoch", logs)
+  if record.epochs and run.epoch >= record.epochs and run.epoch < run.epochs then
+    run:call("on_error", "these are all the epochs that are wanted")
+    os.exit(0, true)
+  end
   if run.on_epoch and run.on_epoch(run.epoch, logs) == false then
     run.ended = true
     run.history.stopped = run.history.stopped or "on_epoch returned false"

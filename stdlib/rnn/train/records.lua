@@ -4,6 +4,7 @@ local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
 local plain_json = require "rnn.plain_json"
+local identity = require "rnn.record"
 
 local records = {}
 
@@ -143,7 +144,7 @@ end
 records.CSVLog = CSVLog
 
 -- Metrics.jsonl in the folder of a run: one JSON object a line, for every epoch
--- {"epoch":3,"step":120,"loss":...,"val_loss":...,"lr":...,"seconds":...}, and for every log_every-th step
+-- {"epoch":3,"step":120,"loss":...,"val_loss":...,"lr":...,"seconds":...,"weights":"SHA-256"}, and for every log_every-th step
 -- {"step":50,"epoch":2,"loss":...,"lr":...}, loss being that of the step's batch.
 
 ---@class train.MetricsLog
@@ -165,7 +166,7 @@ function MetricsLog:on_step(run, step, values)
 end
 
 function MetricsLog:on_epoch(run, logs)
-  local record = { step = run.step, epoch = run.epoch }
+  local record = { step = run.step, epoch = run.epoch, weights = identity.weights(run.model) }
   for name, value in pairs(logs) do record[name] = value end
   self.file:add(plain_json(record))
 end

@@ -1,0 +1,198 @@
+-- commands.lua: the words that may stand in the place of a script: rnnlua capsule, pack, show, diff, rerun, new, run.
+
+local core = require "rnn.core"
+local capsule = require "rnn.share.capsule"
+
+local commands = {}
+
+local HELP = {
+  capsule = [[
+usage: rnnlua capsule [-o FILE] [--with-data] [options of rnnlua] train.lua [arguments]
+Runs a script with --deterministic and packs it with all that decided its numbers and all that
+came of it into FILE (default: train.capsule.zip). Data are named with their SHA-256, and packed
+with --with-data only.]],
+  pack = [[
+usage: rnnlua pack FOLDER [-o FILE] [--with-data]
+Packs a run that rnn.fit { run = FOLDER } has kept into FILE (default: FOLDER.capsule.zip).]],
+  show = [[
+usage: rnnlua show FILE
+What is in a capsule, in a model file or in the folder of a run. Runs nothing.]],
+  diff = [[
+usage: rnnlua diff A B
+What differs in the scripts, options and results of two capsules. Exit code: 0 the same result,
+1 close, 2 it differs, 3 one cannot be read.]],
+  rerun = [[
+usage: rnnlua rerun FILE [--data FOLDER] [--epochs N] [--trust]
+Repeats what a capsule is of, in a fresh folder and in the sandbox. Data are looked for by name and
+SHA-256 in FOLDER, in RNNLUA_DATA and here. --epochs N ends it where a training has N epochs and
+compares those; --trust runs it outside of the sandbox. Exit code: 0 same bits, 1 close, 2 it
+differs, 3 it could not run.]],
+  new = [[
+usage: rnnlua new NAME
+Starts a project in the folder NAME: train.lua, data, a test, README.md. rnnlua run works there.]],
+  run = [[
+usage: rnnlua run [arguments of train.lua]
+In the folder of a project: runs train.lua, and packs the run into runs/N.capsule.zip, which
+rnnlua rerun repeats.]],
+}
+
+local function complain(word, message)
+  io.stderr:write("rnnlua ", word, ": ", message, "\n")
+  return 1
+end
+
+local function stem(path) return (path:gsub("%.lua$", "")) end
+
+-- Options of the command up to the first word that is none; those of rnnlua go into before.
+local function read_options(words, known, before)
+  local given, i = {}, 1
+  while words[i] and words[i]:find "^%-." do
+    local name, value = words[i]:match "^(%-%-[%w-]+)=(.*)$"
+    name = name or words[i]
+    local kind = known[name]
+    if name == "--help" or name == "-h" then return { help = true } end
+    if kind == "flag" then given[name] = true
+    elseif kind then
+      if not value then
+        i = i + 1
+        value = words[i]
+      end
+      if not value then return nil, name .. ": a value is missing" end
+      given[name] = value
+    elseif before and words[i]:find "^%-%-" then
+      before[#before + 1] = words[i]
+      if not value and (name == "--seed" or name == "--threads" or name == "--blas") then
+        i = i + 1
+        before[#before + 1] = words[i]
+      end
+    else
+      return nil, ("unknown option '%s'"):format(words[i])
+    end
+    i = i + 1
+  end
+  return given, table.move(words, i, #words, 1, {})
+end
+
+-- All options wherever they stand; the other words.
+local function read_words(words, known)
+  local given, rest = {}, {}
+  local options, left = read_options(words, known)
+  while options do
+    for name, value in pairs(options) do given[name] = value end
+    if given.help then return given, {} end
+    if #left == 0 then return given, rest end
+    rest[#rest + 1] = table.remove(left, 1)
+    options, left = read_options(left, known)
+  end
+  return nil, left
+end
+
+local function made_from(program, before, script, arguments, with_data)
+  local folder, message = core.folder_scratch()
+  if not folder then return nil, message end
+  local made, code
+  made, message, code = require "rnn.share.child" { program = program, before = before, script = script,
+    arguments = arguments, record = folder, with_data = with_data }
+  core.folder_remove(folder)
+  return made, message, code
+end
+
+local function write(word, file, made)
+  local done, message = capsule.write(file, made)
+  if not done then return complain(word, message) end
+  io.stderr:write(("%s: %d files, %d bytes, SHA-256 %s\n"):format(file, #made.files + 5,
+    select(2, core.file_sha256(file)), core.file_sha256(file)))
+  for _, doubt in ipairs(made.manifest.doubts) do
+    io.stderr:write("doubt: ", require("rnn.share.texts").doubt(doubt), "\n")
+  end
+  return 0
+end
+
+function commands.capsule(words, before, program)
+  local given, rest = read_options(words, { ["-o"] = "value", ["--with-data"] = "flag" }, before)
+  if not given then return complain("capsule", rest) end
+  if given.help or #rest == 0 then return nil end
+  local script = table.remove(rest, 1)
+  local made, message, code = made_from(program, before, script, rest, given["--with-data"])
+  if not made then
+    complain("capsule", message)
+    return code and code < 256 and code or 1
+  end
+  return write("capsule", given["-o"] or stem(script) .. ".capsule.zip", made)
+end
+
+function commands.pack(words)
+  local given, rest = read_words(words, { ["-o"] = "value", ["--with-data"] = "flag" })
+  if not given then return complain("pack", rest) end
+  if given.help or #rest ~= 1 then return nil end
+  local folder = rest[1]:gsub("/+$", "")
+  local made, message = capsule.assemble(folder, { with_data = given["--with-data"] })
+  if not made then return complain("pack", message) end
+  return write("pack", given["-o"] or folder .. ".capsule.zip", made)
+end
+
+function commands.show(words)
+  local given, rest = read_words(words, {})
+  if not given then return complain("show", rest) end
+  if given.help or #rest ~= 1 then return nil end
+  local done, message = require("rnn.share.show").show(rest[1])
+  return done and 0 or complain("show", message)
+end
+
+function commands.diff(words)
+  local given, rest = read_words(words, {})
+  if not given then return complain("diff", rest) end
+  if given.help or #rest ~= 2 then return nil end
+  return require("rnn.share.show").diff(rest[1], rest[2])
+end
+
+function commands.rerun(words, _, program)
+  local given, rest = read_words(words, { ["--data"] = "value", ["--epochs"] = "value", ["--trust"] = "flag" })
+  if not given then return complain("rerun", rest) or 3 end
+  if given.help or #rest ~= 1 then return nil end
+  local epochs = given["--epochs"] and math.tointeger(tonumber(given["--epochs"]))
+  if given["--epochs"] and (not epochs or epochs < 1) then
+    complain("rerun", ("--epochs: expected an integer of at least 1, got '%s'"):format(given["--epochs"]))
+    return 3
+  end
+  return require "rnn.share.rerun"(rest[1], { data = given["--data"], epochs = epochs, trust = given["--trust"],
+    program = program })
+end
+
+function commands.new(words)
+  local given, rest = read_words(words, {})
+  if not given then return complain("new", rest) end
+  if given.help or #rest ~= 1 then return nil end
+  local done, message = require("rnn.share.project").new(rest[1])
+  return done and 0 or complain("new", message)
+end
+
+function commands.run(words, before, program)
+  if words[1] == "--help" then return nil end
+  local file, message = require("rnn.share.project").next_run()
+  if not file then return complain("run", message) end
+  local made, code
+  made, message, code = made_from(program, before, "train.lua", words)
+  if not made then
+    complain("run", message)
+    return code and code < 256 and code or 1
+  end
+  code = write("run", file, made)
+  if code == 0 then io.stderr:write(("to repeat it: rnnlua rerun %s\n"):format(file)) end
+  return code
+end
+
+--- commands(word, arguments, options before it, program) -> exit code
+return function(word, words, before, program)
+  for _, each in ipairs(words) do
+    if each == "--help" and (word ~= "capsule" or words[1] == "--help") and word ~= "run" then
+      io.write(HELP[word], "\n")
+      return 0
+    end
+  end
+  local code = commands[word](words, before, program)
+  if code then return code end
+  local asked = words[1] == "--help" or words[1] == "-h";
+  (asked and io.stdout or io.stderr):write(HELP[word], "\n")
+  return asked and 0 or (word == "rerun" or word == "diff") and 3 or 1
+end

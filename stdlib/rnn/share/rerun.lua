@@ -1,0 +1,74 @@
+-- rerun.lua: repeats what a capsule is of, in a fresh folder and in the sandbox, and says whether it came to the same.
+
+local core = require "rnn.core"
+local capsule = require "rnn.share.capsule"
+local child = require "rnn.share.child"
+local compare = require "rnn.share.compare"
+local texts = require "rnn.share.texts"
+local unpack = require "rnn.share.unpack"
+
+local CODES = { same = 0, close = 1, differs = 2, nothing = 3 }
+local COULD_NOT = 3
+
+-- The options that keep a stranger's script inside its folder.
+local function walls(folder)
+  return { "--sandbox", "--read", folder, "--write", folder }
+end
+
+local function environment_of(manifest)
+  local has_root = false
+  for _, each in ipairs(manifest.data) do has_root = has_root or each.from == "RNNLUA_DATA" end
+  return { RNNLUA_DATA = has_root and unpack.DATA or nil }
+end
+
+local function run(read, options, folder)
+  local manifest = read.manifest
+  local ok, message = unpack.to(read, folder, options.data)
+  if not ok then return nil, message end
+  local record = folder .. "/.record"
+  assert(core.make_folder(record))
+  local before = options.trust and {} or walls(folder)
+  table.move(manifest.program_options, 1, #manifest.program_options, #before + 1, before)
+  if manifest.precision == "double" and not table.concat(before, " "):find "--double" then before[#before + 1] = "--double" end
+  -- A script may ask for a folder to write in, which has to be there, as it was.
+  for _, word in ipairs(manifest.arguments) do
+    local value = word:match "^%-%-[%w_-]+=(.*)$" or word
+    local above = value:match "^([%w_][^:]*)/[^/]*$"
+    if above and not ("/" .. above .. "/"):find "/%.%./" then core.make_folder(folder .. "/" .. above) end
+  end
+  return child { program = options.program, before = before, script = manifest.script, arguments = manifest.arguments,
+    folder = folder, record = record, environment = environment_of(manifest), epochs = options.epochs }
+end
+
+--- rerun(path, options) -> exit code
+---
+--- 0: same bits, 1: close, 2: differs, 3: could not run. options: data, a folder to look in for data; epochs, how many of
+--- a training are enough; trust: outside of the sandbox; program: this one.
+---@param path string
+---@param options table
+---@return integer
+return function(path, options)
+  local function could_not(message)
+    io.stderr:write("rnnlua rerun: could not run: ", message, "\n")
+    return COULD_NOT
+  end
+  local read, message = capsule.read(path)
+  if not read then return could_not(message) end
+  io.stderr:write(("repeats: %s\n"):format(texts.command(read.manifest)))
+  local folder
+  folder, message = core.folder_scratch()
+  if not folder then return could_not(message) end
+  local made
+  made, message = run(read, options, folder)
+  core.folder_remove(folder)
+  if not made then return could_not(message) end
+  made.content = {}
+  for _, file in ipairs(made.files) do made.content[file.name] = file.bytes end
+  local verdict, text = compare.results(read, made, options.epochs ~= nil)
+  for _, doubt in ipairs(verdict ~= "same" and read.manifest.doubts or {}) do
+    io.write("doubt: ", texts.doubt(doubt), "\n")
+  end
+  local heading = verdict == "same" and "reproduced" or verdict == "nothing" and "could not run" or verdict
+  io.write(("%s: %s\n"):format(heading, text))
+  return CODES[verdict]
+end

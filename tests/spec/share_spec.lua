@@ -1,0 +1,328 @@
+-- Experiments that are handed on: capsules, runs that say what they are, rerun, show, diff, pack, new, run.
+local core = require "rnn.core"
+local capsule = require "rnn.share.capsule"
+local shell = require "support.shell"
+
+local PROGRAM = os.getenv("RNNLUA") or os.getenv("PWD") .. "/build/rnnlua"
+local ROOT = os.getenv("PWD")
+local GOLDEN = ROOT .. "/tests/golden/forecast.capsule.zip"
+local DOUBLE = core.precision == "double" and "--double " or ""
+local rnnlua = "unset RNNLUA_DATA RNNLUA_ISA; " .. shell.quote(PROGRAM) .. " "
+
+local SCRIPT = [[
+local rnn = require "rnn"
+local double = require "double"
+rnn.seed(5)
+local text = assert(rnn.text.read(arg[1] or "data/numbers.txt"))
+local numbers = {}
+for word in text:gmatch "%S+" do numbers[#numbers + 1] = double(tonumber(word)) end
+local x = rnn.tensor(numbers):reshape(-1, 2)
+local model = rnn.nn.Linear(2, 1)
+local function data()
+  local given = false
+  return function()
+    if not given then
+      given = true
+      return x, x:sum(2):reshape(-1, 1)
+    end
+  end
+end
+local history = rnn.fit(model, { data = data, loss = "mse", epochs = 5, progress = false, run = arg[2],
+  optimizer = rnn.optim.SGD(model:parameters(), { lr = 0.01 }) })
+rnn.results():add("linear", { loss = history.loss[5], seconds = rnn.clock() })
+print(("%.6f"):format(history.loss[5]))
+]]
+
+local sh
+
+local function new()
+  local made = shell.new()
+  made:write("train.lua", SCRIPT)
+  made:write("double.lua", "return function(x) return 2 * x end")
+  made:write("data/numbers.txt", "1 2 3 4 5 6 7 8")
+  return made
+end
+
+before_each(function() sh = new() end)
+after_each(function() sh:remove() end)
+
+local function run(command) return sh:run(rnnlua .. command) end
+
+local function made(arguments, name)
+  local _, err, code = run(("%scapsule -o %s %s"):format(DOUBLE, name or "x.zip", arguments or "train.lua"))
+  assert.equal(0, code, err)
+  return assert(capsule.read(sh.folder .. "/" .. (name or "x.zip")))
+end
+
+describe("a capsule", function()
+  it("has the script, its modules, the hashes of the data and what came of it", function()
+    local read = made()
+    local m = read.manifest
+    assert.equal("train.lua", m.script)
+    assert.equal(SCRIPT, read.content["script/train.lua"])
+    assert.equal("double", m.files[2].module)
+    assert.equal(1, #m.data)
+    assert.equal("data/numbers.txt", m.data[1].name)
+    assert.equal(core.sha256 "1 2 3 4 5 6 7 8", m.data[1].sha256)
+    assert.is_nil(read.content["data/data/numbers.txt"])
+    assert.equal(5, #capsule.epochs(read.content, 1))
+    assert.is_number(capsule.figures(read.content)["linear.loss"][1])
+    assert.is_nil(capsule.figures(read.content)["linear.seconds"])
+    assert.is_truthy(read.content["results/stdout.txt"]:find "^%d+%.%d+\n$")
+    assert.equal("https://w3id.org/ro/crate/1.1/context",
+      core.json_decode(read.content["ro-crate-metadata.json"])["@context"])
+  end)
+
+  it("of the same run is the same bytes, wherever and whenever it is made", function()
+    made("train.lua", "a.zip")
+    sh:run "mkdir -p elsewhere/deep && cp -r train.lua double.lua data elsewhere/deep && sleep 1"
+    local _, err, code = sh:run(("cd elsewhere/deep && %s%scapsule -o ../../b.zip train.lua"):format(rnnlua, DOUBLE))
+    assert.equal(0, code, err)
+    assert.equal(core.file_sha256(sh.folder .. "/a.zip"), core.file_sha256(sh.folder .. "/b.zip"))
+  end)
+
+  it("tells nothing of the machine's names and folders", function()
+    local folder = sh.folder
+    for _, arguments in ipairs { "train.lua", folder .. "/train.lua " .. folder .. "/data/numbers.txt" } do
+      local read = made(arguments)
+      local all = core.json_encode(read.manifest)
+      for _, bytes in pairs(read.content) do all = all .. bytes end
+      assert.is_nil(all:find(folder, 1, true))
+      assert.is_nil(all:find(folder:match "[^/]*$", 1, true))
+      local host = io.open "/proc/sys/kernel/hostname":read "l"
+      if #host > 3 then assert.is_nil(all:find(host, 1, true)) end
+    end
+  end)
+
+  it("with --with-data has the data, and needs nothing to be repeated", function()
+    made("--with-data train.lua")
+    sh:run "rm -r data"
+    local out, err, code = run(DOUBLE .. "rerun x.zip")
+    assert.equal(0, code, out .. err)
+  end)
+
+  it("names what may spoil repetition, with its line", function()
+    sh:write("odd.lua", 'local rnn = require "rnn"\n-- os.time\nlocal t = os.time() -- x\nprint(os.getenv "HOME")\n'
+      .. 'local f = io.popen\nmath.randomseed()\nrnn.results():add("x", { t = t })')
+    local found = {}
+    for _, doubt in ipairs(made("odd.lua").manifest.doubts) do found[doubt.what .. " " .. doubt.where] = true end
+    for _, what in ipairs { "os.time odd.lua:3", "os.getenv odd.lua:4", "io.popen odd.lua:5",
+      "math.randomseed odd.lua:6" } do
+      assert.is_true(found[what], what)
+    end
+    assert.is_nil(found["os.time odd.lua:2"])
+  end)
+
+  it("is made of a script that ends by os.exit, and of one that trains nothing", function()
+    sh:write("exit.lua", 'local rnn = require "rnn" rnn.results():add("a", { b = 1 }) print "done" os.exit(0)')
+    assert.same({ 1 }, capsule.figures(made("exit.lua").content)["a.b"])
+    sh:write("plain.lua", "print(1 + 1)")
+    made("plain.lua")
+    local out, err, code = run(DOUBLE .. "rerun x.zip")
+    assert.equal(0, code, out .. err)
+    assert.is_truthy(out:find "all that the script wrote")
+  end)
+
+  it("is not made of a script that fails, whose exit code it has", function()
+    sh:write("fails.lua", "os.exit(7)")
+    assert.equal(7, select(3, run "capsule fails.lua"))
+    assert.equal(1, select(3, run "capsule nowhere.lua"))
+    assert.is_false(core.file_is_there(sh.folder .. "/fails.capsule.zip"))
+  end)
+
+  it("is not made on a full disk, or of a run that was there before", function()
+    local _, err, code = sh:run("ulimit -f 20; " .. rnnlua .. "capsule -o x.zip train.lua")
+    assert.not_equal(0, code, err)
+    assert.is_false(core.file_is_there(sh.folder .. "/x.zip"))
+    made "train.lua data/numbers.txt runs/a"
+    _, err, code = run(DOUBLE .. "capsule train.lua data/numbers.txt runs/a")
+    assert.equal(1, code)
+    assert.is_truthy(err:find "went on from a checkpoint")
+  end)
+
+  it("takes names with spaces and in UTF-8", function()
+    sh:write("mein Skript ü.lua", SCRIPT)
+    sh:write("daten ä/zahlen 1.txt", "1 2 3 4")
+    local read = made "'mein Skript ü.lua' 'daten ä/zahlen 1.txt'"
+    assert.equal("daten ä/zahlen 1.txt", read.manifest.data[1].name)
+    local out, err, code = run(DOUBLE .. "rerun x.zip")
+    assert.equal(0, code, out .. err)
+  end)
+end)
+
+describe("rerun", function()
+  it("gives the same bits with every instruction set, for any number of threads, in another folder", function()
+    made()
+    sh:run "mkdir other && cp x.zip other && mkdir -p other/found && cp data/numbers.txt other/found/renamed.txt"
+    for _, set in ipairs { "plain", "x86-64-v3", "x86-64-v4" } do
+      local out, err, code = sh:run(("cd other && unset RNNLUA_DATA; RNNLUA_ISA=%s %s %srerun x.zip --data found"):format(
+        set, shell.quote(PROGRAM), DOUBLE))
+      assert.equal(0, code, out .. err)
+      assert.is_truthy(out:find "reproduced: 5 of 5 epochs, all 2 tensors, 1 figure, same bits")
+    end
+  end)
+
+  it("compares a prefix with --epochs", function()
+    made()
+    local out, err, code = run(DOUBLE .. "rerun --epochs 2 x.zip")
+    assert.equal(0, code, out .. err)
+    assert.is_truthy(out:find "reproduced: 2 of 5 epochs, same bits")
+  end)
+
+  it("says what is missing, and which byte-for-byte other file is there instead", function()
+    made()
+    sh:run "mv data away"
+    local _, err, code = run(DOUBLE .. "rerun x.zip")
+    assert.equal(3, code)
+    assert.is_truthy(err:find "data are missing: data/numbers.txt, 15 bytes, SHA%-256")
+    sh:write("data/numbers.txt", "1 2 3 4 5 6 7 9")
+    _, err, code = run(DOUBLE .. "rerun x.zip")
+    assert.equal(3, code)
+    assert.is_truthy(err:find "data/numbers.txt is not the file that was read")
+    assert.equal(0, select(3, run(DOUBLE .. "rerun x.zip --data away")))
+  end)
+
+  it("tells a result with the time of day in it", function()
+    sh:write("time.lua", 'local rnn = require "rnn" rnn.results():add("x", { t = os.time() })')
+    made("time.lua")
+    sh:run "sleep 1.1"
+    local out, _, code = run(DOUBLE .. "rerun x.zip")
+    assert.equal(2, code, out)
+    assert.is_truthy(out:find "doubt: time.lua:1: os.time")
+    assert.is_truthy(out:find "differs: first difference in the figure x.t")
+  end)
+
+  it("finds data of RNNLUA_DATA and of arguments with absolute paths", function()
+    sh:write("root/set/numbers.txt", "1 2 3 4")
+    sh:write("set.lua", 'local path = os.getenv "RNNLUA_DATA" .. "/set/numbers.txt"\n' .. SCRIPT:gsub('arg%[1%] or "[^"]*"',
+      "path"))
+    local _, err, code = sh:run(("RNNLUA_DATA=$PWD/root %s %scapsule -o x.zip set.lua"):format(shell.quote(PROGRAM), DOUBLE))
+    assert.equal(0, code, err)
+    sh:run "mkdir other && mv root other/elsewhere && mv x.zip other"
+    _, err, code = sh:run(("cd other && %s%srerun x.zip --data elsewhere"):format(rnnlua, DOUBLE))
+    assert.equal(0, code, err)
+    made("train.lua $PWD/data/numbers.txt")
+    sh:run "mv data found"
+    _, err, code = run(DOUBLE .. "rerun x.zip --data found")
+    assert.equal(0, code, err)
+  end)
+
+  it("leaves nothing behind and writes into no capsule", function()
+    made()
+    local before = core.file_sha256(sh.folder .. "/x.zip")
+    sh:run "mkdir tmp"
+    sh:run(("TMPDIR=$PWD/tmp; export TMPDIR; %s%srerun x.zip"):format(rnnlua, DOUBLE))
+    assert.same({}, core.folder_files(sh.folder .. "/tmp"))
+    assert.equal(before, core.file_sha256(sh.folder .. "/x.zip"))
+  end)
+end)
+
+describe("a run", function()
+  it("keeps what it is, and can be packed and repeated", function()
+    local _, err, code = run(DOUBLE .. "train.lua data/numbers.txt runs/a")
+    assert.equal(0, code, err)
+    local kept = core.json_decode(core.file_read(sh.folder .. "/runs/a/run.json"))
+    assert.same({ "data/numbers.txt", "runs/a" }, kept.arguments)
+    assert.equal(core.sha256 "1 2 3 4 5 6 7 8", kept.data[1].sha256)
+    assert.equal(SCRIPT, core.file_read(sh.folder .. "/runs/a/script/train.lua"))
+    _, err, code = run("pack runs/a/")
+    assert.equal(0, code, err)
+    local out
+    out, err, code = run(DOUBLE .. "rerun runs/a.capsule.zip")
+    assert.equal(0, code, out .. err)
+    out, err, code = run("show runs/a")
+    assert.equal(0, code, err)
+    assert.is_truthy(out:find "made by +rnnlua .*train.lua data/numbers.txt runs/a")
+    out, err, code = run(DOUBLE .. "show runs/a/model.safetensors")
+    assert.equal(0, code, err)
+    assert.is_truthy(out:find "run: a\n")
+  end)
+
+  it("is not packed when its script was changed afterwards, or it has not ended", function()
+    run(DOUBLE .. "train.lua data/numbers.txt runs/a")
+    sh:write("runs/a/script/train.lua", "print(1)")
+    local _, err, code = run("pack runs/a")
+    assert.equal(1, code)
+    assert.is_truthy(err:find "this is not the file that ran")
+    assert.equal(1, select(3, run "pack nowhere"))
+  end)
+end)
+
+it("diff names what differs in scripts, options and figures", function()
+  made("train.lua", "a.zip")
+  sh:write("train.lua", (SCRIPT:gsub("0%.01", "0.02")))
+  made("train.lua", "b.zip")
+  local out, err, code = run "diff a.zip b.zip"
+  assert.equal(2, code, err)
+  assert.is_truthy(out:find "script train.lua, line %d+\n  %- [^\n]*0%.01[^\n]*\n  %+ [^\n]*0%.02")
+  assert.is_truthy(out:find "figure linear.loss")
+  assert.equal(0, select(3, run "diff a.zip a.zip"))
+  assert.equal(3, select(3, run "diff a.zip nowhere.zip"))
+end)
+
+it("a new project runs at once, and the second command repeats it", function()
+  assert.equal(0, select(3, run "new 'my project'"))
+  assert.equal(1, select(3, run "new 'my project'"))
+  local _, err, code = sh:run(("cd 'my project' && %s%srun --epochs 2"):format(rnnlua, DOUBLE))
+  assert.equal(0, code, err)
+  assert.is_truthy(err:find "to repeat it: rnnlua rerun runs/1.capsule.zip")
+  local out
+  out, err, code = sh:run(("cd 'my project' && %s%srerun runs/1.capsule.zip"):format(rnnlua, DOUBLE))
+  assert.equal(0, code, out .. err)
+  assert.equal(0, select(3, sh:run(("cd 'my project' && %s%stests/forecast.lua"):format(rnnlua, DOUBLE))))
+  sh:run "mkdir empty"
+  assert.equal(1, select(3, sh:run("cd empty && " .. rnnlua .. "run")))
+end)
+
+it("each command explains itself, and refuses what it does not know", function()
+  for _, word in ipairs { "capsule", "pack", "show", "diff", "rerun", "new", "run" } do
+    local out, _, code = run(word .. " --help")
+    assert.equal(0, code)
+    assert.is_truthy(out:find("usage: rnnlua " .. word, 1, true))
+    if word ~= "run" then assert.not_equal(0, select(3, run(word .. " --no-such-thing"))) end
+  end
+end)
+
+describe("what an earlier version made", function()
+  it("is a capsule that shows and repeats itself", function()
+    local out, err, code = run("show " .. GOLDEN)
+    assert.equal(0, code, err)
+    assert.is_truthy(out:find "gru.loss: 0.155571")
+    if core.precision == "float" then
+      out, err, code = run("rerun " .. GOLDEN)
+      assert.equal(0, code, out .. err)
+    end
+  end)
+
+  it("is a model with its scaler, labels, vocabulary and what it takes", function()
+    local model, extra = require("rnn").load(ROOT .. "/tests/golden/model.safetensors")
+    assert(model, extra)
+    assert.same({ "low", "high" }, extra.labels)
+    assert.equal("7 days, scaled", extra.input)
+    assert.equal("abc", extra.vocabulary:decode(extra.vocabulary:encode "abc"))
+    assert.equal(2, extra.scaler:transform(require("rnn").zeros(3, 1)):ndim())
+    local out, err, code = run("show " .. ROOT .. "/tests/golden/model.safetensors")
+    assert.equal(0, code, err)
+    assert.is_truthy(out:find "scaler: data.Scaler")
+  end)
+end)
+
+it("nothing in a capsule that somebody has tampered with is believed", function()
+  local result = dofile "tests/fuzz/capsule.lua"(11, core.sanitized and 100 or 300)
+  assert.is_true(result.refused > 50 and result.read > 5)
+end)
+
+it("SHA-256 is that of FIPS 180-4, for strings, files and tensors", function()
+  assert.equal("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", core.sha256 "")
+  assert.equal("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", core.sha256 "abc")
+  for _, n in ipairs { 1, 55, 56, 57, 63, 64, 65, 127, 128, 1000, 1048576 + 3 } do
+    local text = ("x"):rep(n)
+    sh:write("f", text)
+    local out = sh:run "sha256sum f"
+    assert.equal(out:sub(1, 64), core.sha256(text))
+    assert.equal(out:sub(1, 64), core.file_sha256(sh.folder .. "/f"))
+  end
+  local t = core.tensor({ 1, 2, 3 }, "int32")
+  assert.equal(core.sha256(("<i4i4i4"):pack(1, 2, 3)), core.sha256(t))
+  assert.has_error(function() core.sha256(3) end)
+end)
