@@ -1,5 +1,5 @@
--- scripts.lua: every script of scripts/ in the sandbox, with its data to read and a folder to write: the same bits, pictures and
--- pages as without, in the same time. Takes minutes.
+-- scripts.lua: every script of scripts/ in the sandbox, with its data to read and a folder to write: the same bits,
+-- pictures and pages as without, in the same time. Takes minutes.
 --
 --   RNNLUA_DATA=... rnnlua tests/sandbox/scripts.lua [script ...]
 package.path = "tests/spec/?.lua;" .. package.path
@@ -21,11 +21,11 @@ end
 local folder = os.tmpname()
 os.remove(folder)
 
--- One run with all that a script can write. The two are at the same place one after the other, for their names are in it.
+-- One run with all that a script can write. The two are at the same place one after the other, for it is in the files.
 local function once(name, options, before, kept)
   local out = quote(folder .. "/out")
-  local command = ("rm -rf %s && mkdir -p %s && %s %s scripts/%s.lua %s --run %s/run --result %s/result.json"):format(out, out,
-    PROGRAM, before, name, options, out, out)
+  local command = ("rm -rf %s && mkdir -p %s && %s %s scripts/%s.lua %s --run %s/run --result %s/result.json"):format(
+    out, out, PROGRAM, before, name, options, out, out)
   local good, text, seconds = run(command)
   if not good then return nil, text end
   run(("mv %s %s"):format(out, quote(folder .. "/" .. kept)))
@@ -83,13 +83,16 @@ for _, name in ipairs(names) do
   local case = cases[name]
   local options = case[1] .. " --threads 1"
   local file = io.open(("scripts/%s.lua"):format(name)):read "a"
-  if file:find "plot" and not file:find "%f[%w]plot = false" then options = ("%s --plot %s/out/plot.png"):format(options, folder) end
+  if file:find "plot" and not file:find "%f[%w]plot = false" then
+    options = ("%s --plot %s/out/plot.png"):format(options, folder)
+  end
   local free, why = once(name, options, "", name .. ".free")
   if not free then
     print(("%-13s  not run: %s"):format(name, why:match "[^\n]*"))
     goto next_script
   end
-  local box, said = once(name, options, ("--sandbox --read %s --write %s/out"):format(quote(DATA), quote(folder)), name .. ".box")
+  local sandbox = ("--sandbox --read %s --write %s/out"):format(quote(DATA), quote(folder))
+  local box, said = once(name, options, sandbox, name .. ".box")
   local list, count = differences(name)
   if not box then list = { said:sub(-300) } end
   if #list > 0 then bad = bad + 1 end
