@@ -17,6 +17,7 @@
 
 #include "embedded.h"
 #include "host.h"
+#include "pool.h"
 #include "line.h"
 #include "rnn.h"
 
@@ -451,7 +452,7 @@ int main(int argc, char **argv) {
   if (options.full_version || (options.version && !options.interactive)) print_version();
   if (options.full_version) print_blas_version();
   if (options.help || options.full_version) return EXIT_SUCCESS;
-  lua_State *L = luaL_newstate();
+  lua_State *L = lrnn_pool_state();
   if (!L) {
     complain("cannot create state: not enough memory");
     return EXIT_FAILURE;

@@ -1,6 +1,7 @@
 /* userdata.c: the context and tensors as userdata, and when Lua collects those that are no longer used.
  *
- * A box is a userdata with a pointer, born NULL with its metatable, so that __gc may run at any moment. Lua cannot see
+ * A box is a userdata with a pointer, born NULL with its metatable, so that its end may come at any moment: by its
+ * finaliser, or, in the program's own memory (pool.h), by what that tells. Lua cannot see
  * the memory behind it, so lrnn_box has it collect (lrnn_collect_sometimes): young values, which takes a moment, as often
  * as new tensors would leave the processor's cache; and all, whenever 8 MB and twice what Lua itself held have come to
  * what was in use before, for that takes as long as it is large. So a loop of any length is flat, the memory that it takes
@@ -9,6 +10,7 @@
 #include <string.h>
 
 #include "binding.h"
+#include "pool.h"
 
 static char context_key, metatable_key; /* addresses as registry keys */
 
@@ -43,12 +45,18 @@ typedef struct box {
   const void *mark;
 } box;
 
-static holder *holder_of(lua_State *L) {
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &context_key);
-  holder *h = lua_touserdata(L, -1);
-  lua_pop(L, 1);
+void lrnn_push_holder(lua_State *L) { lua_rawgetp(L, LUA_REGISTRYINDEX, &context_key); }
+
+static holder *need_open(lua_State *L, holder *h) {
   if (!h->ctx) luaL_error(L, "rnn.core: too late: the Lua state is closing"); /* a finaliser of the script's */
   return h;
+}
+
+static holder *holder_of(lua_State *L) {
+  lrnn_push_holder(L);
+  holder *h = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  return need_open(L, h);
 }
 
 rnn_ctx *lrnn_context(lua_State *L) { return holder_of(L)->ctx; }
@@ -74,8 +82,8 @@ static void collect(lua_State *L, holder *h) {
   h->heap = h->kept - m.live;
 }
 
-rnn_ctx *lrnn_collect_sometimes(lua_State *L) {
-  holder *h = holder_of(L);
+rnn_ctx *lrnn_collect_for(lua_State *L, void *held) {
+  holder *h = need_open(L, held);
   rnn_memory m;
   rnn_memory_read(h->ctx, &m);
   uint64_t fresh = m.allocated - h->collected;
@@ -84,6 +92,8 @@ rnn_ctx *lrnn_collect_sometimes(lua_State *L) {
   if (kilobytes >= 0 && fresh - YOUNG >= 1024 * (uint64_t)kilobytes) collect(L, h);
   return h->ctx;
 }
+
+rnn_ctx *lrnn_collect_sometimes(lua_State *L) { return lrnn_collect_for(L, holder_of(L)); }
 
 void lrnn_push_metatable(lua_State *L) { lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key); }
 
@@ -136,7 +146,73 @@ void lrnn_context_end(void *held) {
   h->ctx = NULL;
 }
 
-void lrnn_metatable_open(lua_State *L) {
+/* ---- boxes that die without a finaliser ---- */
+
+/* What the memory of a box is from its end until its tensor is freed. */
+typedef struct ended {
+  struct ended *next;
+  rnn_tensor *t;
+} ended;
+
+typedef struct grave {
+  size_t offset; /* from the head of a userdata to what it holds */
+  ended *first;
+} grave;
+
+static bool box_died(lrnn_pool *pool, void *block) {
+  grave *g = pool->listener;
+  const box *b = (const box *)((char *)block + g->offset);
+  if (b->mark != &metatable_key || !b->t) return false;
+  ended e = {g->first, b->t}, *at = block;
+  *at = e;
+  g->first = at;
+  return true;
+}
+
+/* The finaliser of a value that each collection finds dead: frees the tensors of boxes that died in it. */
+static int bury(lua_State *L) {
+  lrnn_pool *pool = lua_touserdata(L, lua_upvalueindex(1));
+  grave *g = pool->listener;
+  while (g->first) {
+    ended *e = g->first;
+    g->first = e->next;
+    rnn_tensor_free(e->t);
+    pool->keep(pool, e);
+  }
+  lua_newuserdatauv(L, 0, 0); /* the next one */
+  lua_pushvalue(L, lua_upvalueindex(2));
+  lua_setmetatable(L, -2);
+  return 0;
+}
+
+/* Has the pool tell of boxes that die; false where Lua has another memory. */
+static bool watch_boxes(lua_State *L) {
+  lua_getfield(L, LUA_REGISTRYINDEX, LRNN_POOL);
+  lrnn_pool *pool = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  if (!pool) return false;
+  grave *g = memset(lua_newuserdatauv(L, sizeof *g, 0), 0, sizeof *g);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, g);
+  char *content = lua_newuserdatauv(L, sizeof(box), 0);
+  g->offset = (size_t)(content - (char *)pool->last);
+  pool->listener = g;
+  pool->died = box_died;
+  pool->watched = g->offset + sizeof(box);
+  lua_newuserdatauv(L, 0, 0);
+  lua_createtable(L, 0, 2);
+  lua_pushlightuserdata(L, pool);
+  lua_pushvalue(L, -2);
+  lua_pushcclosure(L, bury, 2);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2);
+  lua_pop(L, 2);
+  return true;
+}
+
+void lrnn_metatable_open(lua_State *L, lua_CFunction gc) {
   lua_pushvalue(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &metatable_key);
+  if (watch_boxes(L)) return;
+  lua_pushcfunction(L, gc);
+  lua_setfield(L, -2, "__gc");
 }
