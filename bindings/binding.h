@@ -24,8 +24,8 @@ void *lrnn_test(lua_State *L, int arg, const char *class);
 rnn_ctx *lrnn_context(lua_State *L);
 /* Presses the collector in proportion to what the core has allocated since the last time. */
 rnn_ctx *lrnn_collect_sometimes(lua_State *L);
-/* The same for who has what lrnn_push_holder pushes: the userdata that keeps the context. */
-rnn_ctx *lrnn_collect_for(lua_State *L, void *holder);
+/* The same for who has at index what lrnn_push_holder pushes: the userdata that keeps the context. */
+rnn_ctx *lrnn_collect_for(lua_State *L, int index);
 void lrnn_push_holder(lua_State *L);
 /* Pushes an empty box, after lrnn_collect_sometimes. */
 rnn_tensor **lrnn_box(lua_State *L);

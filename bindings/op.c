@@ -173,7 +173,7 @@ enum { NUMBER = 1, HOLDER, METATABLE }; /* upvalues */
 static int op_call(lua_State *L) {
   lua_Integer index = lua_tointeger(L, lua_upvalueindex(NUMBER));
   const rnn_op *op = index == (int)index ? rnn_op_at((int)index) : NULL;
-  if (!op) return luaL_error(L, "no such op");
+  if (!op || !lua_istable(L, lua_upvalueindex(METATABLE))) return luaL_error(L, "no such op");
   rnn_tensor *plain[MAX_PLAIN];
   number numbers[MAX_PLAIN];
   reader r = {.L = L, .op = op, .name = rnn_op_name(op), .signature = rnn_op_signature(op), .t = plain,
@@ -194,7 +194,7 @@ static int op_call(lua_State *L) {
   while (r.args.nt > 0 && !r.t[r.args.nt - 1] && r.args.nt - 1 != last) r.args.nt--;
   if (given > most) return lrnn_count_error(L, r.name, most, given); /* a wrong argument explains more */
   r.args.t = r.t;
-  rnn_ctx *ctx = lrnn_collect_for(L, lua_touserdata(L, lua_upvalueindex(HOLDER)));
+  rnn_ctx *ctx = lrnn_collect_for(L, lua_upvalueindex(HOLDER));
   return apply(L, ctx, lua_upvalueindex(METATABLE), op, &r.args, r.number, r.scalars, r.t);
 }
 

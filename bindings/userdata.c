@@ -2,8 +2,8 @@
  *
  * A box is a userdata with a pointer, born NULL with its metatable, so that its end may come at any moment: by its
  * finaliser, or, in the program's own memory (pool.h), by what that tells. Lua cannot see
- * the memory behind it, so lrnn_box has it collect (lrnn_collect_sometimes): young values, which takes a moment, as often
- * as new tensors would leave the processor's cache; and all, whenever 8 MB and twice what Lua itself held have come to
+ * the memory behind it, so lrnn_box has it collect (lrnn_collect_sometimes): young values, which takes half a microsecond,
+ * as often as new tensors would leave the processor's cache; and all, whenever 8 MB and twice what Lua itself held have come to
  * what was in use before, for that takes as long as it is large. So a loop of any length is flat, the memory that it takes
  * again and again stays in the cache, and large tables do not slow small ones. In Lua's incremental mode only the second
  * helps. */
@@ -35,7 +35,9 @@ void *lrnn_test(lua_State *L, int arg, const char *class) {
 
 typedef struct holder {
   rnn_ctx *ctx;
-  uint64_t collected; /* memory.allocated when Lua last collected young values for it */
+  const void *mark; /* tells it from other userdata of its size */
+  uint64_t collected; /* memory.allocated when Lua last collected young values for it, */
+  uint64_t seen, large; /* when it was last looked at, and by how much it grew since in large parts */
   size_t kept, heap;  /* all that was in use when Lua last collected everything, and what of it was Lua's */
 } holder;
 
@@ -62,6 +64,8 @@ static holder *holder_of(lua_State *L) {
 rnn_ctx *lrnn_context(lua_State *L) { return holder_of(L)->ctx; }
 
 #define YOUNG ((uint64_t)1 << 16)
+#define LARGE ((uint64_t)1 << 15) /* so much at once takes longer to fetch than to collect */
+#define LARGE_MOST ((uint64_t)1 << 18)
 #define SLACK ((size_t)8 << 20)
 
 /* Everything there is: tensors, and what Lua holds. */
@@ -75,6 +79,7 @@ static void collect(lua_State *L, holder *h) {
   lua_gc(L, LUA_GCSTEP, 0);
   size_t now = in_use(L, h, &m);
   h->collected = m.allocated;
+  h->large = 0;
   if (now < h->kept) h->kept = now;
   if (now - h->kept < SLACK + 2 * h->heap) return;
   lua_gc(L, LUA_GCCOLLECT);
@@ -82,18 +87,26 @@ static void collect(lua_State *L, holder *h) {
   h->heap = h->kept - m.live;
 }
 
-rnn_ctx *lrnn_collect_for(lua_State *L, void *held) {
-  holder *h = need_open(L, held);
+static rnn_ctx *collect_sometimes(lua_State *L, holder *h) {
   rnn_memory m;
   rnn_memory_read(h->ctx, &m);
-  uint64_t fresh = m.allocated - h->collected;
+  uint64_t fresh = m.allocated - h->collected, grown = m.allocated - h->seen;
+  h->seen = m.allocated;
+  if (grown >= LARGE) h->large += grown;
   if (fresh < YOUNG) return h->ctx;
   int kilobytes = lua_gc(L, LUA_GCCOUNT); /* -1 in a finaliser */
-  if (kilobytes >= 0 && fresh - YOUNG >= 1024 * (uint64_t)kilobytes) collect(L, h);
+  if (kilobytes >= 0 && (h->large >= LARGE_MOST || fresh - YOUNG >= 1024 * (uint64_t)kilobytes)) collect(L, h);
   return h->ctx;
 }
 
-rnn_ctx *lrnn_collect_sometimes(lua_State *L) { return lrnn_collect_for(L, holder_of(L)); }
+rnn_ctx *lrnn_collect_sometimes(lua_State *L) { return collect_sometimes(L, holder_of(L)); }
+
+rnn_ctx *lrnn_collect_for(lua_State *L, int index) {
+  holder *h = lua_touserdata(L, index);
+  bool right = h && lua_rawlen(L, index) == sizeof *h && h->mark == &context_key;
+  if (!right) luaL_error(L, "not what lrnn_push_holder pushes");
+  return collect_sometimes(L, need_open(L, h));
+}
 
 void lrnn_push_metatable(lua_State *L) { lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key); }
 
@@ -136,6 +149,7 @@ rnn_tensor **lrnn_scratch(lua_State *L, int count) {
 
 void lrnn_context_open(lua_State *L, const char *class, lua_CFunction gc) {
   holder *h = lrnn_new(L, class, sizeof *h, 0, gc);
+  h->mark = &context_key;
   if (rnn_ctx_new(&h->ctx) != RNN_OK) luaL_error(L, "not enough memory");
   lua_rawsetp(L, LUA_REGISTRYINDEX, &context_key);
 }

@@ -9,13 +9,9 @@ static rnn_status reduced_same_shape(rnn_ctx *ctx, rnni_call *c) {
 
 /* ---- sums and what is made of them ---- */
 
-/* What becomes of the sum of a line, of which so many elements count. */
+/* What becomes of the sum of a line, of which so many elements count; NULL: it stays as it is. */
 typedef double finish_fn(double sum, double count, double number);
 
-static double as_it_is(double sum, double count, double number) {
-  (void)count, (void)number;
-  return sum;
-}
 static double divided(double sum, double count, double number) {
   (void)number;
   return count > 0 ? sum / count : 0;
@@ -26,7 +22,13 @@ static rnn_status put(rnn_ctx *ctx, const rnni_lines *l, finish_fn *f, double nu
   for (int64_t o = 0; o < l->outer; o++) {
     double count = (double)rnni_line_valid(l, o);
     RNNI_TRY(rnni_pace(ctx, &work, RNNI_ROW + l->inner));
-    for (int64_t i = o * l->inner; i < (o + 1) * l->inner; i++) y[i] = (real)f(sums[i], count, number);
+    int64_t from = o * l->inner, to = from + l->inner;
+    if (f == divided && count > 0)
+      for (int64_t i = from; i < to; i++) y[i] = (real)(sums[i] / count);
+    else if (f)
+      for (int64_t i = from; i < to; i++) y[i] = (real)f(sums[i], count, number);
+    else
+      for (int64_t i = from; i < to; i++) y[i] = (real)sums[i];
   }
   return RNN_OK;
 }
@@ -116,7 +118,7 @@ done:
 }
 
 static rnn_status sum_forward(rnn_ctx *ctx, rnni_call *c) {
-  return c->in[0]->type == RNN_INT ? fold_ints(ctx, c, RNNI_SUM) : fold_forward(ctx, c, RNNI_SUM, as_it_is, 0);
+  return c->in[0]->type == RNN_INT ? fold_ints(ctx, c, RNNI_SUM) : fold_forward(ctx, c, RNNI_SUM, NULL, 0);
 }
 static rnn_status sum_backward(rnn_ctx *ctx, rnni_call *c) { return sum_or_mean_backward(ctx, c, false); }
 const rnn_op rnni_op_sum = {.name = "sum", .args = "tA?b", .doc = "(x [, axes [, keep]]). Sum along" RNNI_AXES " int32 gives int32." RNNI_AXES_ERRORS ", an int32 sum that overflows.",
@@ -132,7 +134,7 @@ const rnn_op rnni_op_mean = {.name = "mean", .args = "tA?b", .doc = "(x [, axes 
 /* ---- products ---- */
 
 static rnn_status prod_forward(rnn_ctx *ctx, rnni_call *c) {
-  return c->in[0]->type == RNN_INT ? fold_ints(ctx, c, RNNI_PRODUCT) : fold_forward(ctx, c, RNNI_PRODUCT, as_it_is, 0);
+  return c->in[0]->type == RNN_INT ? fold_ints(ctx, c, RNNI_PRODUCT) : fold_forward(ctx, c, RNNI_PRODUCT, NULL, 0);
 }
 
 /* dx_k = dy times the product of all others: those before it and those behind it, so that no zero divides. */
