@@ -175,8 +175,10 @@ typedef struct grave {
 
 static bool box_died(lrnn_pool *pool, void *block) {
   grave *g = pool->listener;
-  const box *b = (const box *)((char *)block + g->offset);
-  if (b->mark != &metatable_key || !b->t) return false;
+  box *b = (box *)((char *)block + g->offset);
+  if (b->mark != &metatable_key) return false;
+  b->mark = NULL; /* the memory may be that of scratch next, whose content nobody clears */
+  if (!b->t) return false;
   ended e = {g->first, b->t}, *at = block;
   *at = e;
   g->first = at;

@@ -28,12 +28,12 @@ local BANDS = {
     { "sound", "core/audio/", "context, tensors, products, files" },
   } },
   { "bindings, in C", {
-    { "arguments", "bindings/binding.h bindings/userdata bindings/error bindings/check bindings/box", "interface" },
+    { "arguments", "bindings/binding.h bindings/pool.h bindings/userdata bindings/error bindings/check bindings/box", "interface" },
     { "functions", "bindings/", "interface, context, op list, arguments" },
     { "module", "bindings/module bindings/embedded bindings/lua_module bindings/interrupt.h",
       "interface, arguments, functions" },
     { "program", "bindings/main bindings/host.h bindings/line bindings/interrupt bindings/living bindings/coroutine "
-      .. "bindings/textload", "interface, module" },
+      .. "bindings/textload bindings/pool", "interface, module" },
   } },
   { "stdlib, in Lua", {
     { "base", "beside calendar check choice class guard lazy lowercase names nest option owner place plain_json "
