@@ -12,7 +12,7 @@ for name in ([[
   fail_allocation file_append file_is_there file_kind file_lock file_read file_sweep file_truncate file_write
   finally grads_finite is_numbers isatty linear_forecast make_folder methods op_doc optimizer_step png_encode
   png_write program random_position recurrent scan step stepper terminal_width trace trace_apply
-  trace_captured trace_key trace_nodes trace_place trace_same watched _linalg
+  trace_alike trace_captured trace_nodes trace_place trace_results trace_same watched _linalg
 ]]):gmatch "%S+" do
   inner[name] = true
 end

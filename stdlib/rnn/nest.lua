@@ -13,9 +13,13 @@ end
 
 --- nest.keys(t) -> array of the keys of a plain table: numbers in order, then names by the alphabet
 function nest.keys(t)
-  local keys = {}
-  for key in next, t do keys[#keys + 1] = key end
-  table.sort(keys, before)
+  local keys, n, sorted = {}, 0, true
+  for key in next, t do
+    n = n + 1
+    keys[n] = key
+    sorted = sorted and key == n
+  end
+  if not sorted then table.sort(keys, before) end
   return keys
 end
 

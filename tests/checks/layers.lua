@@ -28,12 +28,14 @@ local BANDS = {
     { "sound", "core/audio/", "context, tensors, products, files" },
   } },
   { "bindings, in C", {
-    { "arguments", "bindings/binding.h bindings/pool.h bindings/userdata bindings/error bindings/check bindings/box", "interface" },
+    { "memory", "bindings/pool", "" },
+    { "arguments", "bindings/binding.h bindings/userdata bindings/error bindings/check bindings/box",
+      "interface, memory" },
     { "functions", "bindings/", "interface, context, op list, arguments" },
     { "module", "bindings/module bindings/embedded bindings/lua_module bindings/interrupt.h",
       "interface, arguments, functions" },
     { "program", "bindings/main bindings/host.h bindings/line bindings/interrupt bindings/living bindings/coroutine "
-      .. "bindings/textload bindings/pool", "interface, module" },
+      .. "bindings/textload", "interface, module, memory" },
   } },
   { "stdlib, in Lua", {
     { "base", "beside calendar check choice class guard lazy lowercase names nest option owner place plain_json "
