@@ -92,7 +92,7 @@ static rnn_ctx *collect_sometimes(lua_State *L, holder *h) {
   rnn_memory_read(h->ctx, &m);
   uint64_t fresh = m.allocated - h->collected, grown = m.allocated - h->seen;
   h->seen = m.allocated;
-  if (grown >= LARGE) h->large += grown;
+  if (grown >= LARGE && !rnn_ctx_recording(h->ctx)) h->large += grown; /* recorded values live on, and would grow old */
   if (fresh < YOUNG) return h->ctx;
   int kilobytes = lua_gc(L, LUA_GCCOUNT); /* -1 in a finaliser */
   if (kilobytes >= 0 && (h->large >= LARGE_MOST || fresh - YOUNG >= 1024 * (uint64_t)kilobytes)) collect(L, h);

@@ -95,6 +95,8 @@ static rnn_status sum_or_mean_backward(rnn_ctx *ctx, rnni_call *c, bool mean) {
   int64_t work = 0;
   RNNI_TRY(rnni_lines_open(ctx, c, &l));
   RNNI_GOTO(rnni_lines_gradient(ctx, c, &l));
+  bool writes = c->raw[0] && l.inner == 1 && l.dx == rnni_f(c->din[0]) && !l.lengths;
+  if (c->raw[0] && !writes) RNNI_GOTO(rnni_copy(ctx, rnni_f(c->din[0]), NULL, (size_t)c->din[0]->count * sizeof(real)));
   for (int64_t o = 0; o < l.outer; o++, dy += l.inner) {
     int64_t n = rnni_line_valid(&l, o);
     real *dx = l.dx + o * l.length * l.inner, scale = (real)(mean && n ? 1 / (double)n : 1);
@@ -102,7 +104,10 @@ static rnn_status sum_or_mean_backward(rnn_ctx *ctx, rnni_call *c, bool mean) {
       real d = scale * *dy;
       for (RNNI_PIECES(n, from, to)) {
         RNNI_GOTO(rnni_pace(ctx, &work, RNNI_ROW + to - from));
-        for (int64_t k = from; k < to; k++) dx[k] += d;
+        if (writes)
+          for (int64_t k = from; k < to; k++) dx[k] = d + 0; /* not -0, as added to 0 */
+        else
+          for (int64_t k = from; k < to; k++) dx[k] += d;
       }
       continue;
     }
@@ -122,13 +127,13 @@ static rnn_status sum_forward(rnn_ctx *ctx, rnni_call *c) {
 }
 static rnn_status sum_backward(rnn_ctx *ctx, rnni_call *c) { return sum_or_mean_backward(ctx, c, false); }
 const rnn_op rnni_op_sum = {.name = "sum", .args = "tA?b", .doc = "(x [, axes [, keep]]). Sum along" RNNI_AXES " int32 gives int32." RNNI_AXES_ERRORS ", an int32 sum that overflows.",
-                            .shape = reduced_same_shape, .forward = sum_forward, .backward = sum_backward,
+                            .shape = reduced_same_shape, .forward = sum_forward, .backward = sum_backward, .fills = true,
                             .lengths = RNNI_LENGTHS_OWN};
 
 static rnn_status mean_forward(rnn_ctx *ctx, rnni_call *c) { return fold_forward(ctx, c, RNNI_SUM, divided, 0); }
 static rnn_status mean_backward(rnn_ctx *ctx, rnni_call *c) { return sum_or_mean_backward(ctx, c, true); }
 const rnn_op rnni_op_mean = {.name = "mean", .args = "tA?b", .doc = "(x [, axes [, keep]]). Mean along" RNNI_AXES " 0 of nothing; int32 gives float." RNNI_AXES_ERRORS ".",
-                             .shape = rnni_reduced_shape, .forward = mean_forward, .backward = mean_backward,
+                             .shape = rnni_reduced_shape, .forward = mean_forward, .backward = mean_backward, .fills = true,
                              .lengths = RNNI_LENGTHS_OWN};
 
 /* ---- products ---- */
