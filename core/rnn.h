@@ -363,10 +363,13 @@ void rnn_trace_free(rnn_trace *t);   /* ends it, too; NULL is allowed */
 bool rnn_tensor_is_formula(const rnn_tensor *t);
 /* What happened since the trace began that running once instead of once a step would get wrong, or NULL. */
 const char *rnn_trace_side_effect(const rnn_trace *t);
+/* Makes the places of these tensors a part of the structure: they are its results. */
+RNN_MUST_USE rnn_status rnn_trace_results(rnn_trace *t, rnn_tensor *const *results, int count);
 /* All of the structure as bytes: ops, arguments, what is whose input, shapes without the number of samples. Two formulas
    with equal ones differ in the values of captured tensors alone. */
 const char *rnn_trace_signature(const rnn_trace *t, size_t *size);
-bool rnn_trace_same(const rnn_trace *a, const rnn_trace *b); /* equal, and with the same values */
+bool rnn_trace_alike(const rnn_trace *a, const rnn_trace *b); /* of equal structure */
+bool rnn_trace_same(const rnn_trace *a, const rnn_trace *b);  /* and with the same values */
 int rnn_trace_place(const rnn_trace *t, const rnn_tensor *x); /* of a tensor of the formula, from 1; 0 for others */
 int rnn_trace_count(const rnn_trace *t);
 const rnn_trace_node *rnn_trace_node_at(const rnn_trace *t, int place);

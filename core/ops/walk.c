@@ -46,10 +46,11 @@ static void find_inputs(plan *p) {
     input *in = &p->in[k];
     in->data = t->storage ? t->data : &nothing;
     in->size = rnni_type_size(t->type);
-    in->whole = t->storage && t->count == p->count;
-    in->still = !t->storage || t->count == 1;
-    in->step = in->whole;
-    simple &= in->whole || in->still;
+    bool whole = t->storage && t->count == p->count, still = !t->storage || t->count == 1;
+    in->whole = whole;
+    in->still = still;
+    in->step = whole;
+    simple &= whole | still;
   }
   p->run = p->count;
   p->outer = 0;

@@ -19,9 +19,13 @@ end
 
 --- nest.keys(t) -> array of the keys of a plain table: numbers in order, then names by the alphabet
 function nest.keys(t)
-  local keys = {}
-  for key in next, t do keys[#keys + 1] = key end
-  return nest.sort(keys)
+  local keys, n, sorted = {}, 0, true
+  for key in next, t do
+    n = n + 1
+    keys[n] = key
+    sorted = sorted and key == n
+  end
+  return sorted and keys or nest.sort(keys)
 end
 
 --- nest.is_table(value) -> is it a plain table, and no tensor or object?

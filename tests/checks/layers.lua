@@ -28,12 +28,14 @@ local BANDS = {
     { "sound", "core/audio/", "context, tensors, products, files" },
   } },
   { "bindings, in C", {
-    { "arguments", "bindings/binding.h bindings/userdata bindings/error bindings/check bindings/box", "interface" },
+    { "memory", "bindings/pool bindings/host/pool", "" },
+    { "arguments", "bindings/binding.h bindings/userdata bindings/error bindings/check bindings/box",
+      "interface, memory" },
     { "functions", "bindings/tensors/ bindings/files/ bindings/system bindings/locale",
       "interface, context, op list, arguments" },
     { "module", "bindings/module bindings/host/embedded bindings/host/lua_module bindings/host/interrupt.h",
       "interface, arguments, functions" },
-    { "program", "bindings/host/", "interface, module" },
+    { "program", "bindings/host/", "interface, module, memory" },
   } },
   { "stdlib, in Lua", {
     { "base", "beside calendar check choice class columns guard lazy lowercase names nest option place plain_json "
