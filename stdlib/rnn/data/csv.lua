@@ -19,8 +19,8 @@ local ROWS = {
   { "encoding", nil, check.string, "\"latin1\", \"windows-1252\", \"utf-16\" or another one that the C library knows; "
     .. "UTF-8 by default" },
   { "comment", nil, check.string, "lines that begin with this byte are left out" },
-  { "missing", nil, check.table, "cells that mean missing, { \"-\", \"?\", \"-999\" }, beside the empty one and NA, NaN, "
-    .. "null, None, N/A" },
+  { "missing", nil, check.table, "cells that mean missing, { \"-\", \"?\", \"-999\" }, beside the empty one and NA, "
+    .. "NaN, null, None, N/A" },
   { "zone", nil, check.string, "whose clocks the times of day are of, \"Europe/Berlin\" or \"+02:00\"; times with an "
     .. "offset from UTC are shown as of this zone" },
 }
@@ -99,13 +99,12 @@ end
 ---@return string? message
 ---@return string? code
 local function csv(path, options)
-  local zone
   path = source("data.csv", path)
-  options, zone = split(CSV:read(options))
-  local columns, message, code = core.csv_read(path, options)
+  local given, zone = split(CSV:read(options))
+  local columns, message, code = core.csv_read(path, given)
   if not columns then return nil, message, code end
   local frame
-  frame, message, code = frame_of(path, columns, options, zone)
+  frame, message, code = frame_of(path, columns, given, zone)
   if not frame then return nil, message, code end
   say(path, frame.notes)
   return frame
@@ -127,9 +126,9 @@ end
 local function csv_stream(path, options)
   path = source("data.csv_stream", path)
   options = STREAM:read(options)
-  local rows, zone = options.rows, nil
-  options, zone = split(options)
-  local next_part, message, code = core.csv_open(path, options)
+  local rows = options.rows
+  local given, zone = split(options)
+  local next_part, message, code = core.csv_open(path, given)
   if not next_part then return nil, message, code end
   local said = false
   return function()
@@ -142,7 +141,7 @@ local function csv_stream(path, options)
       return nil
     end
     local frame
-    frame, what = frame_of(path, columns, options, zone)
+    frame, what = frame_of(path, columns, given, zone)
     if not frame then core.fail("data.csv_stream: %s", what) end
     if not said then say(path, frame.notes) end
     said = true

@@ -22,8 +22,8 @@ local columns = option.kind("string[]|table<string, string[]>", check.table)
 local OPTIONS = option.of("data.Encoder", {
   { "one_hot", nil, columns, "columns { \"weather\" }, or with their words { weather = { \"sun\", \"rain\" } }" },
   { "ordinal", nil, columns, "the same; { size = { \"small\", \"large\" } } gives 1 and 2" },
-  { "unknown", "missing", option.one_of { "missing", "error" }, "what becomes of a word that fit did not see: nan, or in "
-    .. "one-hot columns zeros; or an error" },
+  { "unknown", "missing", option.one_of { "missing", "error" }, "what becomes of a word that fit did not see: nan, or "
+    .. "in one-hot columns zeros; or an error" },
   { "state", nil, check.table, "what encoder:state() gave; nothing else counts then" },
 })
 

@@ -117,7 +117,9 @@ end
 function Frame:doubles()
   local known, column = need_step(self, "frame:doubles")
   local list = {}
-  for i, row in ipairs(known.diffs:eq(0):nonzero():totable()) do list[i] = { row = row + 1, at = column:get(row + 1) } end
+  for i, row in ipairs(known.diffs:eq(0):nonzero():totable()) do
+    list[i] = { row = row + 1, at = column:get(row + 1) }
+  end
   return list
 end
 
@@ -240,7 +242,7 @@ function Frame:calendar(parts, holidays)
 end
 
 -- A frame of the time column alone, at these positions.
-local function times_at(frame, known, column, positions)
+local function times_at(known, column, positions)
   local values = steps.times(known.step, column, positions)
   return base.with_values(column, values)
 end
@@ -254,7 +256,7 @@ function Frame:after(n)
   n = check.int("frame:after", "argument 1 (n)", n, 1)
   local known, column = need_step(self, "frame:after")
   local positions = core.numbers(core.arange(n)) + known.positions:get(self.count)
-  return Frame({ times_at(self, known, column, positions) }, n, column.name)
+  return Frame({ times_at(known, column, positions) }, n, column.name)
 end
 
 local REGULAR = option.of("frame:regular", {
@@ -309,7 +311,8 @@ function Frame:regular(options)
   local known, column
   if options.step then
     column = need_time(self, fname)
-    local step = steps.parse(options.step) or check.expected(fname, "option 'step'", "a step such as '1h'", options.step)
+    local step = steps.parse(options.step)
+      or check.expected(fname, "option 'step'", "a step such as '1h'", options.step)
     local off = steps.off_grid(step, column)
     if off then
       core.fail("%s: row %d (%s) is not on the steps of %s from the first row on; frame:resample('%s', 'mean') brings "
@@ -332,7 +335,7 @@ function Frame:regular(options)
       .. "like in data.csv tells the two hours apart")
   end
   local frame = base.take(self, ids, column.name)
-  local new_time = times_at(self, known, column, core.numbers(core.arange(#ids)) + (first - 1))
+  local new_time = times_at(known, column, core.numbers(core.arange(#ids)) + (first - 1))
   frame = base.put(frame, new_time)
   if options.mark then
     frame = base.put(frame, { name = "filled", type = "number", values = core.numbers(ids:eq(0)) })

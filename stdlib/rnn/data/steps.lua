@@ -48,11 +48,9 @@ end
 --- steps.count(span, step) -> how many steps a span has | nil
 function steps.count(span, step)
   if span.kind == step.kind then return span.n % step.n == 0 and span.n // step.n or nil end
-  if step.kind == "business" and span.kind == "fixed" and span.n % (7 * DAY) == 0 and 5 * span.n // (7 * DAY) % step.n == 0
-  then
-    return 5 * span.n // (7 * DAY) // step.n
-  end
-  return nil
+  local days = span.n // (7 * DAY) * 5 -- of whole weeks
+  if step.kind ~= "business" or span.kind ~= "fixed" or span.n % (7 * DAY) ~= 0 or days % step.n ~= 0 then return nil end
+  return days // step.n
 end
 
 --- steps.season(step) -> steps | nil
