@@ -47,6 +47,7 @@ local whole = {
   decode = "rnn.decode",
   doc = "rnn.doc",
   linalg = "rnn.linalg",
+  baselines = "rnn.forecast.baselines",
   audio = "rnn.audio",
   music = "rnn.music",
   text = "rnn.text",
