@@ -48,6 +48,7 @@ local whole = {
   doc = "rnn.doc",
   linalg = "rnn.linalg",
   baselines = "rnn.forecast.baselines",
+  Forecaster = "rnn.forecast.forecaster",
   audio = "rnn.audio",
   music = "rnn.music",
   text = "rnn.text",
@@ -70,6 +71,7 @@ local parts = {
   CSVLog = "rnn.train",
   Average = "rnn.train",
   find_lr = "rnn.train",
+  load_forecaster = "rnn.forecast.files",
   args = "rnn.args",
   meshgrid = "rnn.shapes",
 }

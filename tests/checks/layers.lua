@@ -51,6 +51,7 @@ local BANDS = {
     { "cell_check", "cell_check", "base, functions of tensors, nn, save" },
     { "monitor", "monitor", "base, nn" },
     { "train", "train results", "base, data, metrics, optim, nn, save, monitor" },
+    { "forecast", "forecast", "base, data, simple forecasts, optim, nn, save, train" },
     -- Beside rnn: they may use it, and nothing of it uses them. The table rnn itself names them all.
     { "plot", "plot", "base" },
     { "logs", "logs", "base, data, nn" },

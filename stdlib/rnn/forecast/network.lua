@@ -1,0 +1,138 @@
+-- network.lua: the network of a Forecaster that is given no other: a linear model of the window, fitted by ridge
+-- regression, and a recurrent network that learns what is wrong with it. Before training it is the linear model.
+
+local core = require "rnn.core"
+local nn = require "rnn.nn"
+
+local PENALTIES = { 1e-3, 3e-2, 1 } -- for each window, of the ridge regression
+local PRODUCTS = 2 ^ 33 -- of all normal equations: some seconds
+
+-- sizes: inputs (columns of a step), targets (the first of them), length, horizon, future (columns known in advance of
+-- each step ahead), static (columns of a series), series (how many, for an embedding), known (the last columns of a
+-- step, which are future at that step), columns (of each number, see nn.Distribution), centre (the one that is the
+-- forecast), units, cell, layers, dropout.
+local Network = nn.module("rnn.forecast.Network", function(self, sizes)
+  self.sizes = sizes
+  local units, hidden = sizes.units, math.max(16, sizes.units // 2)
+  local beside = sizes.static + (sizes.series > 1 and 8 or 0)
+  if sizes.series > 1 then self.names = nn.Embedding(sizes.series, 8) end
+  self.recurrent = nn[sizes.cell](sizes.inputs + beside, units, { layers = sizes.layers, returns = "last",
+    dropout = sizes.layers > 1 and sizes.dropout or nil })
+  self.dropout = nn.Dropout(sizes.dropout)
+  self.memory = nn.Linear(units, hidden)
+  self.steps = nn.Embedding(sizes.horizon, hidden)
+  if sizes.future > 0 then self.coming = nn.Linear(2 * sizes.future, hidden, { bias = false }) end
+  self.head = nn.Linear(hidden, sizes.targets * sizes.columns, { kernel = "zeros" })
+  self.window = nn.Linear(self:terms(), sizes.horizon * sizes.targets, { kernel = "zeros" })
+  if sizes.future > 0 then
+    self.calendar = nn.Linear(sizes.future, sizes.horizon * sizes.targets, { bias = false, kernel = "zeros" })
+  end
+end)
+
+-- Inputs of the linear model: the changes of the window against its last step, and what is known of that step.
+function Network:terms()
+  local sizes = self.sizes
+  return (sizes.length - 1) * sizes.targets + sizes.future
+end
+
+-- last (N, K), terms (N, terms)
+local function window_of(self, series)
+  local sizes = self.sizes
+  local n, k, steps = #series, sizes.targets, sizes.length
+  local targets = series:slice(3, 1, k)
+  local last = targets:slice(2, steps, steps)
+  local parts = {}
+  if steps > 1 then parts[1] = (targets:slice(2, 1, steps - 1) - last):reshape(n, -1) end
+  if sizes.future > 0 then
+    parts[#parts + 1] = series:select(2, steps):slice(2, sizes.inputs - sizes.future + 1, sizes.inputs)
+  end
+  return last, #parts == 2 and core.concat(parts, 2) or parts[1]
+end
+
+-- The linear forecast (N, H, K).
+local function linear(self, x)
+  local sizes = self.sizes
+  local n, h, k = #x.series, sizes.horizon, sizes.targets
+  local last, terms = window_of(self, x.series)
+  local base = last:broadcast_to(n, h, k) + self.window(terms):reshape(n, h, k)
+  if not self.calendar then return base end
+  -- of each step ahead its own columns: (H, N, F) x (H, F, K)
+  local weight = self.calendar.weight:reshape(h, k, sizes.future):transpose(2, 3)
+  return base + x.future:transpose(1, 2):matmul(weight):transpose(1, 2)
+end
+
+function Network:forward(x)
+  local sizes = self.sizes
+  local n, h, steps = #x.series, sizes.horizon, sizes.length
+  local base, parts = linear(self, x), { x.series }
+  if sizes.static > 0 then
+    parts[2] = x.static:reshape(n, 1, sizes.static):broadcast_to(n, steps, sizes.static)
+  end
+  if self.names then
+    parts[#parts + 1] = self.names(x.id:select(2, 1)):reshape(n, 1, 8):broadcast_to(n, steps, 8)
+  end
+  local state = self.recurrent(#parts > 1 and core.concat(parts, 3) or x.series)
+  local hidden = self.memory(self.dropout(state)):unsqueeze(2) + self.steps(core.arange(h))
+  if self.coming then
+    local now = x.series:slice(2, steps, steps):slice(3, sizes.inputs - sizes.future + 1, sizes.inputs)
+    hidden = hidden + self.coming(core.concat({ x.future, now:broadcast_to(n, h, sizes.future) }, 3))
+  end
+  local y = self.head(self.dropout(hidden:relu())):reshape(n, h * sizes.targets, sizes.columns)
+  base = base:reshape(n, h * sizes.targets, 1)
+  if sizes.columns == 1 then return (y + base):reshape(n, -1) end
+  local centre = sizes.centre
+  local columns = { y:slice(3, centre, centre) + base }
+  if centre > 1 then table.insert(columns, 1, y:slice(3, 1, centre - 1)) end
+  if centre < sizes.columns then columns[#columns + 1] = y:slice(3, centre + 1, sizes.columns) end
+  return core.concat(columns, 3):reshape(n, -1)
+end
+
+-- What the linear model of step j reads: (N, terms + future + 1).
+local function design(terms, future, j)
+  local parts = { terms, core.ones(#terms, 1) }
+  if future then parts[2], parts[3] = future:select(2, j), parts[2] end
+  return core.concat(parts, 2)
+end
+
+--- network:begin(train, valid): the linear model of the windows of train, with the penalty that is best on valid.
+function Network:begin(train, valid)
+  local sizes = self.sizes
+  local width = self:terms() + sizes.future + 1
+  local most = math.max(PRODUCTS / (width * width * sizes.horizon * #PENALTIES), 4 * width)
+  local x, y, weights = train:some(most)
+  local vx, vy, vweights = valid:some(2000)
+  local k, h = sizes.targets, sizes.horizon
+  local last, terms = window_of(self, x.series)
+  local vlast, vterms = window_of(self, vx.series)
+  local function goal(t, from, j) return t:reshape(#t, h, k):select(2, j) - from:select(2, 1) end
+  local found, least = nil, math.huge
+  for _, penalty in ipairs(PENALTIES) do
+    local error_sum, solution = 0.0, {}
+    for j = 1, h do
+      local a, b = design(terms, x.future, j), goal(y, last, j)
+      if weights then
+        local whole = weights:reshape(#y, h, k):select(2, j):min(2):gt(0):nonzero()
+        if #whole < 2 then return end
+        a, b = a:gather(1, whole), b:gather(1, whole)
+      end
+      local w = core.ridge(a, b, penalty * #a)
+      local e = (design(vterms, vx.future, j):matmul(w) - goal(vy, vlast, j)):abs()
+      if vweights then e = e * vweights:reshape(#vy, h, k):select(2, j) end
+      solution[j], error_sum = w, error_sum + e:mean():item()
+    end
+    if error_sum < least then found, least = solution, error_sum end
+  end
+  if not found then return end
+  local n = self:terms()
+  local window, calendar, constant = {}, {}, {}
+  for j, w in ipairs(found) do -- (width, K)
+    window[j] = w:rows(1, n):transpose(1, 2)
+    if sizes.future > 0 then calendar[j] = w:rows(n + 1, n + sizes.future):transpose(1, 2) end
+    constant[j] = w:rows(width, width):reshape(k)
+  end
+  self.window.weight:assign(core.concat(window, 1))
+  self.window.bias:assign(core.concat(constant, 1))
+  if sizes.future > 0 then self.calendar.weight:assign(core.concat(calendar, 1)) end
+end
+
+return Network
