@@ -9,7 +9,6 @@ local methods = require "rnn.forecast.methods"
 local panel = require "rnn.forecast.panel"
 
 local FNAME = "forecaster:backtest"
-local CHUNK <const> = 512
 
 local OPTIONS = option.of("rnn.Forecaster:backtest", {
   { "from", nil, option.kind("string|integer", option.any), "first row that is forecast: a date such as \"2015\", or its "
@@ -49,13 +48,8 @@ end
 -- Rows that it was trained on may not be forecast.
 local function check_leak(self, list, options)
   if options.refit > 0 then return end
-  for i, series in ipairs(list) do
-    local last = self.ends[#list == #self.ends and i or 1] or 0
-    if self.trained_to and series.frame then
-      local ok, _, row = pcall(series.frame.between, series.frame, nil, self.trained_to, self.spec.time)
-      last = ok and row or 0
-    end
-    if series.from <= last then
+  for _, series in ipairs(list) do
+    if series.from <= self:_trained_rows(series) then
       core.fail("%s: row %d is in the training span%s, and errors there say nothing; take a later 'from', or 'refit'",
         FNAME, series.from, self.trained_to and (", which ends at %s"):format(self.trained_to) or "")
     end
@@ -158,18 +152,7 @@ local function forecasts(self, list, origins, season)
   end
   if #starts == 0 then core.fail("%s: there is no origin from which to forecast", FNAME) end
   starts = core.tensor(starts, "int32")
-  local samples = reading:ends()
-  local parts = {}
-  for from = 1, #starts, CHUNK do
-    local some = starts:rows(from, math.min(from + CHUNK - 1, #starts))
-    local x, level, spread = samples:inputs(some)
-    for j, t in ipairs((self:_levels(x, level, spread))) do
-      parts[j] = parts[j] or {}
-      table.insert(parts[j], reading:unscale(t:reshape(#some, h, k), some))
-    end
-  end
-  local levels = {}
-  for j, t in ipairs(parts) do levels[j] = #t > 1 and core.concat(t, 1) or t[1] end
+  local levels = self:_at(reading, origins)
   for name, rows in pairs(tables) do found[name] = core.tensor(rows) end
   local scaled = linear(self, reading, starts, function(s) return s.from - 1 end)
   found.linear = scaled and reading:unscale(scaled, starts) or nil

@@ -12,7 +12,7 @@ local save = require "rnn.save"
 local files = {}
 
 local OF_SPEC = { "targets", "past", "future_known", "static", "series", "time", "step", "words", "calendar", "holidays" }
-local PLAIN = { "horizon", "length", "season", "scaling", "sizes", "margins", "residuals", "ends", "trained_to" }
+local PLAIN = { "horizon", "length", "season", "scaling", "sizes", "margins", "scores", "residuals", "ends", "trained_to" }
 
 -- A frame as tables of texts and numbers.
 local function columns_of(frame)

@@ -394,20 +394,79 @@ function Forecaster:_raw(x)
   return total / #self.network.members
 end
 
---- self:_levels(x, level, spread, which) -> list of (N, horizon K), a forecast for each level, in units of the scaled
---- series
-function Forecaster:_levels(x, level, spread)
+--- self:_levels(x) -> list of (N, horizon K), a forecast for each level, on the scale of x, without margins; raw outputs
+function Forecaster:_levels(x)
   local raw, doubt = self:_raw(x)
   local list = {}
   for k, q in ipairs(self.levels) do list[k] = self.distribution:quantile(raw, q) end
   interval.widen(self, list, doubt)
-  if level then
-    local h = self.horizon
-    local function flat(t) return t:broadcast_to(#t, h, t:size(3)):reshape(#t, -1) end
-    local shift, scale = flat(level), flat(spread)
-    for k, t in ipairs(list) do list[k] = t * scale + shift end
-  end
   return list, raw
+end
+
+-- Levels of windows on scales of their own, on that of the series.
+local function on_scale(self, list, level, spread)
+  if not level then return list end
+  local h = self.horizon
+  local function flat(t) return t:broadcast_to(#t, h, t:size(3)):reshape(#t, -1) end
+  local shift, scale = flat(level), flat(spread)
+  for k, t in ipairs(list) do list[k] = t * scale + shift end
+  return list
+end
+
+local CHUNK <const> = 512
+local FOLLOWED <const> = 2000 -- origins, at most, that come before those that are asked for
+
+--- self:_at(reading, origins) -> list of (N, horizon, K), in the units of the data: the forecasts from these rows, a list
+--- for each series. Of one series margins follow what came since training.
+function Forecaster:_at(reading, origins)
+  local h, k, starts, rows, asked = self.horizon, self.sizes.targets, {}, {}, {}
+  local follows = self.margins and #reading.list == 1
+  for i, list in ipairs(origins) do
+    if follows and #list > 0 then
+      local wanted, first = {}, math.max(self:_trained_rows(reading.list[1]), list[1] - FOLLOWED, 1)
+      for _, t in ipairs(list) do wanted[t] = true end
+      local all = {}
+      for t = math.min(first, list[1]), list[#list] do all[#all + 1] = t end
+      for _, t in ipairs(all) do asked[#asked + 1] = wanted[t] and 1 or 0 end
+      list = all
+    end
+    for _, t in ipairs(list) do
+      starts[#starts + 1], rows[#rows + 1] = reading.first[i] + t - self.length + 1, t
+    end
+  end
+  starts = core.tensor(starts, "int32")
+  local samples, parts = reading:ends(), {}
+  local function keep(name, t)
+    parts[name] = parts[name] or {}
+    table.insert(parts[name], t)
+  end
+  for from = 1, #starts, CHUNK do
+    local some = starts:rows(from, math.min(from + CHUNK - 1, #starts))
+    local x, y, weights, level, spread = samples:batch(some)
+    for j, t in ipairs((self:_levels(x))) do keep(j, t) end
+    if follows then keep("y", y) keep("weights", weights) end
+    if level then keep("level", level) keep("spread", spread) end
+  end
+  for name, list in pairs(parts) do parts[name] = #list > 1 and core.concat(list, 1) or list[1] end
+  local list = table.move(parts, 1, #self.levels, 1, {})
+  local margins = follows and interval.follow(self, list, parts.y, parts.weights, rows) or self.margins
+  interval.widen(self, list, nil, margins)
+  on_scale(self, list, parts.level, parts.spread)
+  for j, t in ipairs(list) do list[j] = reading:unscale(t:reshape(#t, h, k), starts) end
+  if not follows then return list end
+  local kept = core.tensor(asked):nonzero()
+  for j, t in ipairs(list) do list[j] = t:gather(1, kept) end
+  return list
+end
+
+--- self:_trained_rows(series) -> how many of its rows are in the training span
+function Forecaster:_trained_rows(series)
+  if not (self.trained_to and series.frame) then
+    return self.stream and 0 or math.min(self.ends[1], series.rows)
+  end
+  local first = series.frame:rows(1, 1):dates(self.spec.time)[1]
+  if first > self.trained_to then return 0 end
+  return (select(2, series.frame:between(nil, self.trained_to, self.spec.time)))
 end
 
 -- Forecasts of each series from its end, (S, n, K) for each level: those of the network and, beyond its horizon, paths
@@ -462,11 +521,9 @@ end
 
 --- self:_forecast(list, steps) -> list of (S, steps, K), in the units of the data
 function Forecaster:_forecast(list, steps)
-  local flat = self.flat:read(list)
-  local samples = flat:ends()
-  local x, level, spread = samples:inputs(samples.items)
-  local levels = self:_levels(x, level, spread)
-  for j, t in ipairs(levels) do levels[j] = flat:unscale(t:reshape(#t, self.horizon, self.sizes.targets)) end
+  local reading, origins = self.flat:read(list), {}
+  for i, series in ipairs(list) do origins[i] = { series.rows } end
+  local levels = self:_at(reading, origins)
   if steps > self.horizon then return beyond(self, list, steps, levels) end
   if steps < self.horizon then
     for j, t in ipairs(levels) do levels[j] = t:slice(2, 1, steps) end

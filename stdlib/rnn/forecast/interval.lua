@@ -17,27 +17,32 @@ local function opposite(self, j)
   end
 end
 
--- The share of scores, a list, with the correction for their number (Vovk et al. 2005); nil where there are none.
-local function conformal(scores, share)
-  if #scores == 0 then return nil end
-  table.sort(scores)
-  return scores[math.min(#scores, math.ceil((#scores + 1) * share))]
+-- How far a value must lie outside for the share that is wanted, by scores in ascending order, with the correction for
+-- their number (Vovk et al. 2005).
+local function conformal(sorted, share)
+  return sorted[math.max(1, math.min(#sorted, math.ceil((#sorted + 1) * share)))] or 0
 end
 
--- By how far actual values lie outside low and high, of each column of (N, columns), as lists.
+-- Scores of y (N, columns): how far it lies outside low and high; nan where there is none.
 local function scores_of(low, high, y, weights)
-  local rows = (low - y):maximum(y - high):totable()
-  local seen = weights and weights:totable()
+  local scores = (low - y):maximum(y - high)
+  return weights and core.where(weights:gt(0), scores, 0 / 0) or scores
+end
+
+-- The scores of each column that are there, in ascending order, and those of all.
+local function sorted_of(scores)
   local columns, all = {}, {}
-  for n, row in ipairs(rows) do
+  for _, row in ipairs(scores:totable()) do
     for c, v in ipairs(row) do
       columns[c] = columns[c] or {}
-      if (not seen or seen[n][c] > 0) and v == v then
+      if v == v then
         table.insert(columns[c], v)
         all[#all + 1] = v
       end
     end
   end
+  for _, list in ipairs(columns) do table.sort(list) end
+  table.sort(all)
   return columns, all
 end
 
@@ -46,36 +51,86 @@ end
 --- Conformalised quantile regression (Romano, Patterson, Candès 2019): the margin of each step ahead is such that the
 --- share that is wanted of the values of this span lies within.
 function interval.calibrate(self, samples)
-  self.margins = nil
   if #samples == 0 then return end
   local x, y, weights = samples:some(MOST)
   local list, raw = self:_levels(x)
-  self.margins = {}
-  for j in ipairs(self.levels) do self.margins[j] = core.zeros(y:size(2)) end
+  self.margins, self.scores = {}, {}
+  for j in ipairs(self.levels) do self.margins[j], self.scores[j] = core.zeros(y:size(2)), core.zeros(0) end
   for j in ipairs(self.levels) do
     local other = opposite(self, j)
     if other then
-      local share = self.levels[other] - self.levels[j]
-      local columns, all = scores_of(list[j], list[other], y, weights)
-      local pooled, margin = conformal(all, share) or 0, {}
-      for c, scores in ipairs(columns) do
-        margin[c] = #scores >= FEW and conformal(scores, share) or pooled
-      end
-      self.margins[j], self.margins[other] = core.tensor(margin), core.tensor(margin)
+      self.scores[j] = scores_of(list[j], list[other], y, weights)
+      local columns, all = sorted_of(self.scores[j])
+      local share, margin = self.levels[other] - self.levels[j], {}
+      for c, scores in ipairs(columns) do margin[c] = conformal(#scores >= FEW and scores or all, share) end
+      self.margins[j] = core.tensor(margin)
+      self.margins[other] = self.margins[j]
     end
   end
   if #self.levels > 1 then self.spec.say("intervals are calibrated on %d windows that training did not see", #y) end
   if self.distribution.kind == "point" then -- what a draw adds
     local residuals = y - self.distribution:quantile(raw, 0.5)
-    if weights then residuals = residuals * weights end
-    self.residuals = residuals
+    self.residuals = weights and residuals * weights or residuals
   end
 end
 
---- interval.widen(forecaster, list, doubt): changes a list of levels (N, columns); doubt (N, columns) or nil is the
---- deviation of the forecast itself.
-function interval.widen(self, list, doubt)
-  local centre, margins = list[self.middle], self.margins or {}
+local PACE <const> = 0.02 -- of adaptive conformal inference
+
+-- Margins of one column: of origin n by the scores that were known then. rows[n]: of the origin; step: how far ahead.
+local function followed(sorted, scores, rows, step, share)
+  local margins, next_known, wanted = {}, 1, share
+  for n, row in ipairs(rows) do
+    while next_known < n and rows[next_known] + step <= row do
+      local score = scores[next_known]
+      if score == score then
+        local missed = score > margins[next_known] and 1 or 0
+        wanted = math.max(0.5, math.min(0.999, wanted + PACE * (missed - (1 - share))))
+        local low, high = 1, #sorted + 1
+        while low < high do
+          local middle = (low + high) // 2
+          if sorted[middle] < score then low = middle + 1 else high = middle end
+        end
+        table.insert(sorted, low, score)
+      end
+      next_known = next_known + 1
+    end
+    margins[n] = conformal(sorted, wanted)
+  end
+  return margins
+end
+
+--- interval.follow(forecaster, list, y, weights, rows) -> list of (N, columns), margins of each level
+---
+--- Calibration that goes on: of each origin by all scores that were known then, and with a share that rises after a
+--- miss and falls after a hit (Gibbs, Candès 2021, "Adaptive conformal inference under distribution shift"). list: levels
+--- without margins at consecutive origins of one series, rows: theirs.
+function interval.follow(self, list, y, weights, rows)
+  local result, width = {}, y:size(2)
+  for j in ipairs(self.levels) do
+    local other = opposite(self, j)
+    if other then
+      local columns, all = sorted_of(self.scores[j])
+      local own = scores_of(list[j], list[other], y, weights):transpose(1, 2):totable()
+      local margins = {}
+      for c = 1, width do
+        local sorted = #columns[c] >= FEW and columns[c] or table.move(all, 1, #all, 1, {})
+        margins[c] = followed(sorted, own[c], rows, math.ceil(c / self.sizes.targets),
+          self.levels[other] - self.levels[j])
+      end
+      result[j] = core.tensor(margins):transpose(1, 2)
+      result[other] = result[j]
+    elseif not result[j] then
+      result[j] = core.zeros(#y, width)
+    end
+  end
+  return result
+end
+
+--- interval.widen(forecaster, list, doubt, margins): changes a list of levels (N, columns); doubt (N, columns) or nil is
+--- the deviation of the forecast itself, margins a list of (N, columns) or (columns), or nil.
+function interval.widen(self, list, doubt, margins)
+  local centre = list[self.middle]
+  margins = margins or {}
   for j, q in ipairs(self.levels) do
     if j ~= self.middle then
       local t = list[j]

@@ -48,14 +48,14 @@ function Samples:inputs(starts)
   return x, level, spread
 end
 
---- samples:batch(starts) -> x, y (N, horizon K), weights of that shape or nil
+--- samples:batch(starts) -> x, y (N, horizon K), weights of that shape or nil, level, spread
 function Samples:batch(starts)
   local flat, sizes = self.flat, self.sizes
   local x, level, spread = self:inputs(starts)
   local y = core.windows(flat.targets, starts + sizes.length, sizes.horizon)
   if level then y = (y - level) / spread end
   local weights = flat.seen and core.windows(flat.seen, starts + sizes.length, sizes.horizon):reshape(#starts, -1)
-  return x, y:reshape(#starts, -1), weights
+  return x, y:reshape(#starts, -1), weights, level, spread
 end
 
 --- samples:some(most) -> x, y, weights: of at most so many windows, evenly spread
