@@ -205,6 +205,7 @@ local FIT = option.of("rnn.Forecaster:fit", {
   { "stride", nil, option.int(1), "steps from a training window to the next; 1, or more where there are very many" },
   { "seconds", nil, check.positive, "of training, at most" },
   { "seed", nil, option.int(0), "of member i seed + i; nil: goes on from where the generator is" },
+  { "refit", nil, check.boolean, "trains anew on all rows in the end; by default, unless the model is given ready made" },
   { "progress", nil, option.any, "see rnn.fit" },
   { "run", nil, check.string, "a folder: checkpoints of rnn.fit, a folder below it for each member" },
 })
@@ -241,7 +242,8 @@ local function sets_of(self, list, settings)
   local training = reading:samples(function(s) return self.length, s.train - h end, stride)
   local validation = reading:samples(function(s) return s.train, s.valid - h end, math.min(stride, h))
   local calibration = reading:samples(function(s) return s.valid, s.rows - h end, math.min(stride, h))
-  return training, validation, calibration
+  local function everything() return reading:samples(function(s) return self.length, s.rows - h end, stride) end
+  return training, validation, calibration, everything
 end
 
 local function new_network(self, index)
@@ -276,48 +278,62 @@ local function outputs_of(self, network, x)
   return y
 end
 
+-- One training: history. The schedule ends with the last epoch.
+local function run(self, network, sets, settings, name, epochs, callbacks, on_epoch)
+  local distribution, training = self.distribution, sets[1]
+  local batch = settings.batch or math.max(32, math.min(256, #training // 64))
+  if settings.seconds then callbacks[#callbacks + 1] = train.TimeLimit(settings.seconds) end
+  return train.fit(network, {
+    data = training:batches { size = batch, shuffle = true }, valid = sets[2], epochs = epochs, clip_norm = 1,
+    loss = function(y, target, weights) return distribution:loss(y, target, weights) end,
+    optimizer = optim.Adam(network:parameters(), { lr = settings.lr, weight_decay = settings.weight_decay }),
+    schedule = optim.schedules.cosine(), progress = settings.progress, callbacks = callbacks,
+    run = settings.run and ("%s/%s"):format(settings.run, name) or nil, on_epoch = on_epoch })
+end
+
+-- A member, what came of it, and how it is made again with more data: epochs and the penalty of its linear model.
 local function train_member(self, index, sets, settings)
   local training, validation = sets[1], sets[2]
   if settings.seed then core.seed(settings.seed + index) end
-  local network = new_network(self, index)
+  local network, penalty = new_network(self, index), nil
   outputs_of(self, network, (training:some(2)))
-  if network.begin then network:begin(training, validation) end
+  if network.begin then penalty = network:begin(training, validation) end
   local distribution = self.distribution
-  local function loss(y, target, weights) return distribution:loss(y, target, weights) end
   local weights = require "rnn.train.callbacks".Weights(network)
-  local before = train.evaluate(network, validation, { loss = loss }).loss
-  local batch = settings.batch or math.max(32, math.min(256, #training // 64))
-  local batches = training:batches { size = batch, shuffle = true }
-  local begun, told = core.clock(), self.options.quiet
-  local callbacks = { train.EarlyStopping { monitor = "val_loss", patience = settings.patience } }
-  if settings.seconds then callbacks[2] = train.TimeLimit(settings.seconds) end
-  local history = train.fit(network, {
-    data = batches, valid = validation, loss = loss, epochs = settings.epochs, clip_norm = 1,
-    optimizer = optim.Adam(network:parameters(), { lr = settings.lr, weight_decay = settings.weight_decay }),
-    schedule = optim.schedules.cosine(), progress = settings.progress, callbacks = callbacks,
-    run = settings.run and ("%s/member-%d"):format(settings.run, index) or nil,
-    on_epoch = function(epoch)
-      if told or epoch > 1 then return end
+  local before = train.evaluate(network, validation, { loss = function(y, target, w)
+    return distribution:loss(y, target, w)
+  end }).loss
+  local begun = core.clock()
+  local history = run(self, network, sets, settings, "member-" .. index, settings.epochs,
+    { train.EarlyStopping { monitor = "val_loss", patience = settings.patience } }, function(epoch)
+      if epoch > 1 or index > 1 then return end
       local seconds = core.clock() - begun
-      local most = seconds * settings.epochs
-      say(self, "member %d of %d: an epoch takes %.1f s; %d of them are %.0f s at most%s", index, self.options.members,
-        seconds, settings.epochs, settings.seconds and math.min(most, settings.seconds) or most,
-        " (Ctrl-C keeps what was learnt)")
-    end,
-  })
-  local best = history.best and history.best.val_loss
-  if not best or best ~= best or best >= before then
+      local most = seconds * settings.epochs * self.options.members * (settings.refit and 2 or 1)
+      say(self, "an epoch takes %.1f s; all take %.0f s at most (Ctrl-C ends a training and keeps what was learnt)",
+        seconds, settings.seconds and math.min(most, 2 * settings.seconds * self.options.members) or most)
+    end)
+  local best, epochs = history.best and history.best.val_loss, history.best and history.best.epoch or #history
+  if penalty and (not best or best ~= best or best >= before) then
     weights:restore()
-    say(self, "training did not improve on the linear model that member %d began as, which stays", index)
+    epochs = 0
   end
-  return network, history
+  return network, history, { epochs = epochs, penalty = penalty }
+end
+
+-- The same network trained on all rows.
+local function train_again(self, index, everything, validation, settings, how)
+  if settings.seed then core.seed(settings.seed + index) end
+  local network = new_network(self, index)
+  if how.penalty then network:begin(everything, validation, how.penalty) end
+  if how.epochs > 0 then run(self, network, { everything }, settings, "again-" .. index, how.epochs, {}) end
+  return network
 end
 
 --- forecaster:fit(source [, settings]) -> forecaster
 ---
 --- Trains on a frame (or a tensor (T) or (T, K), or a list of them or of { name = ..., number, number ... }, without
 --- dates). Its last rows decide when to stop, and intervals are calibrated on those behind them, which the network never
---- saw. forecaster.history is a list of what rnn.fit gave for each member. Ctrl-C ends a member's training, not the
+--- saw; then, with refit, it is trained anew on all of them for as many epochs. forecaster.history is a list of what rnn.fit gave for each member. Ctrl-C ends a member's training, not the
 --- script. Errors: columns that are not there, too few rows.
 ---@param source data.Frame|rnn.Tensor|table
 ---@param settings? rnn.Forecaster.fit.Options
@@ -337,22 +353,33 @@ function Forecaster:fit(source, settings)
   list = cut(self, list, settings)
   self.flat = Flat(self):fit(list)
   self.sizes = self.flat:sizes()
-  local training, validation, calibration = sets_of(self, list, settings)
+  local training, validation, calibration, everything = sets_of(self, list, settings)
   if training.flat.seen then
     local missing = 0
     for _, series in ipairs(list) do missing = missing + (1 - series.y:rows(1, series.train):eq(series.y:rows(1,
       series.train))):sum():item() end
     say(self, "%d target values of the training span are missing: left out of loss and errors", missing)
   end
-  local members, history = {}, {}
+  if settings.refit == nil then settings.refit = not Module.is(options.model) end
+  local members, history, how = {}, {}, {}
   for i = 1, options.members do
-    members[i], history[i] = train_member(self, i, { training, validation }, settings)
+    members[i], history[i], how[i] = train_member(self, i, { training, validation }, settings)
+  end
+  local linear = 0
+  for _, h in ipairs(how) do linear = linear + (h.epochs == 0 and 1 or 0) end
+  if linear > 0 then
+    say(self, "%d of %d networks did not improve on the linear model that they began as, which stays", linear, #how)
   end
   self.network, self.history = Ensemble(members), history
   self.ends = {}
   for _, series in ipairs(list) do self.ends[#self.ends + 1] = series.rows end
   self.trained_to = spec.time and self:_last_time(list) or nil
   if options.conformal then interval.calibrate(self, #calibration > 0 and calibration or validation) end
+  if settings.refit then
+    local all = everything()
+    for i = 1, options.members do members[i] = train_again(self, i, all, validation, settings, how[i]) end
+    self.network = Ensemble(members)
+  end
   self.recent = self:_tail(source, list)
   return self
 end

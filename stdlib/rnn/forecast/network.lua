@@ -4,7 +4,7 @@
 local core = require "rnn.core"
 local nn = require "rnn.nn"
 
-local PENALTIES = { 1e-3, 3e-2, 1 } -- for each window, of the ridge regression
+local PENALTIES = { 3e-3, 3e-2, 3e-1 } -- for each window, of the ridge regression
 local PRODUCTS = 2 ^ 33 -- of all normal equations: some seconds
 
 -- sizes: inputs (columns of a step), targets (the first of them), length, horizon, future (columns known in advance of
@@ -14,9 +14,9 @@ local PRODUCTS = 2 ^ 33 -- of all normal equations: some seconds
 local Network = nn.module("rnn.forecast.Network", function(self, sizes)
   self.sizes = sizes
   local units, hidden = sizes.units, math.max(16, sizes.units // 2)
-  local beside = sizes.static + (sizes.series > 1 and 8 or 0)
+  local constant = sizes.static + (sizes.series > 1 and 8 or 0)
   if sizes.series > 1 then self.names = nn.Embedding(sizes.series, 8) end
-  self.recurrent = nn[sizes.cell](sizes.inputs + beside, units, { layers = sizes.layers, returns = "last",
+  self.recurrent = nn[sizes.cell](sizes.inputs + constant, units, { layers = sizes.layers, returns = "last",
     dropout = sizes.layers > 1 and sizes.dropout or nil })
   self.dropout = nn.Dropout(sizes.dropout)
   self.memory = nn.Linear(units, hidden)
@@ -29,24 +29,34 @@ local Network = nn.module("rnn.forecast.Network", function(self, sizes)
   end
 end)
 
--- Inputs of the linear model: the changes of the window against its last step, and what is known of that step.
+local RECENT <const> = 3 -- steps of which the linear model sees the columns beside the target
+
+-- Columns of a step that are neither targets nor known in advance.
+local function beside(sizes) return sizes.inputs - sizes.targets - sizes.future end
+
+-- Inputs of the linear model: the changes of the window against its last step, this step, what stood beside it lately,
+-- and what is known of that step.
 function Network:terms()
   local sizes = self.sizes
-  return (sizes.length - 1) * sizes.targets + sizes.future
+  return sizes.length * sizes.targets + beside(sizes) * math.min(RECENT, sizes.length) + sizes.future
 end
 
--- last (N, K), terms (N, terms)
+-- last (N, 1, K), terms (N, terms)
 local function window_of(self, series)
   local sizes = self.sizes
   local n, k, steps = #series, sizes.targets, sizes.length
   local targets = series:slice(3, 1, k)
   local last = targets:slice(2, steps, steps)
-  local parts = {}
-  if steps > 1 then parts[1] = (targets:slice(2, 1, steps - 1) - last):reshape(n, -1) end
+  local parts = { last:reshape(n, k) }
+  if steps > 1 then parts[2] = (targets:slice(2, 1, steps - 1) - last):reshape(n, -1) end
+  if beside(sizes) > 0 then
+    parts[#parts + 1] = series:slice(2, math.max(1, steps - RECENT + 1), steps)
+      :slice(3, k + 1, sizes.inputs - sizes.future):reshape(n, -1)
+  end
   if sizes.future > 0 then
     parts[#parts + 1] = series:select(2, steps):slice(2, sizes.inputs - sizes.future + 1, sizes.inputs)
   end
-  return last, #parts == 2 and core.concat(parts, 2) or parts[1]
+  return last, #parts > 1 and core.concat(parts, 2) or parts[1]
 end
 
 -- The linear forecast (N, H, K).
@@ -94,11 +104,12 @@ local function design(terms, future, j)
   return core.concat(parts, 2)
 end
 
---- network:begin(train, valid): the linear model of the windows of train, with the penalty that is best on valid.
-function Network:begin(train, valid)
-  local sizes = self.sizes
+--- network:begin(train, valid [, penalty]) -> penalty: the linear model of the windows of train, with the penalty that is
+--- best on valid, or that one.
+function Network:begin(train, valid, penalty)
+  local sizes, penalties = self.sizes, penalty and { penalty } or PENALTIES
   local width = self:terms() + sizes.future + 1
-  local most = math.max(PRODUCTS / (width * width * sizes.horizon * #PENALTIES), 4 * width)
+  local most = math.max(PRODUCTS / (width * width * sizes.horizon * #penalties), 4 * width)
   local x, y, weights = train:some(most)
   local vx, vy, vweights = valid:some(2000)
   local k, h = sizes.targets, sizes.horizon
@@ -106,7 +117,7 @@ function Network:begin(train, valid)
   local vlast, vterms = window_of(self, vx.series)
   local function goal(t, from, j) return t:reshape(#t, h, k):select(2, j) - from:select(2, 1) end
   local found, least = nil, math.huge
-  for _, penalty in ipairs(PENALTIES) do
+  for _, each in ipairs(penalties) do
     local error_sum, solution = 0.0, {}
     for j = 1, h do
       local a, b = design(terms, x.future, j), goal(y, last, j)
@@ -115,12 +126,12 @@ function Network:begin(train, valid)
         if #whole < 2 then return end
         a, b = a:gather(1, whole), b:gather(1, whole)
       end
-      local w = core.ridge(a, b, penalty * #a)
+      local w = core.ridge(a, b, each * #a)
       local e = (design(vterms, vx.future, j):matmul(w) - goal(vy, vlast, j)):abs()
       if vweights then e = e * vweights:reshape(#vy, h, k):select(2, j) end
       solution[j], error_sum = w, error_sum + e:mean():item()
     end
-    if error_sum < least then found, least = solution, error_sum end
+    if error_sum < least then found, least, penalty = solution, error_sum, each end
   end
   if not found then return end
   local n = self:terms()
@@ -133,6 +144,8 @@ function Network:begin(train, valid)
   self.window.weight:assign(core.concat(window, 1))
   self.window.bias:assign(core.concat(constant, 1))
   if sizes.future > 0 then self.calendar.weight:assign(core.concat(calendar, 1)) end
+  if os.getenv "FZ" then self:freeze "^window" if self.calendar then self:freeze "^calendar" end end
+  return penalty
 end
 
 return Network
