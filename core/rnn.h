@@ -691,9 +691,13 @@ typedef enum rnn_csv_type { RNN_CSV_AUTO, RNN_CSV_NUMBER, RNN_CSV_DATE, RNN_CSV_
 typedef struct rnn_csv_column {
   char *name;
   rnn_csv_type type;
-  rnn_numbers *numbers; /* number: as the file has them; NULL in other columns */
-  rnn_tensor *values;   /* (rows): date int32 days since 1970-01-01, INT32_MIN where missing; text int32 ids into
-                           words, 0 where missing; NULL in a number column */
+  rnn_numbers *numbers; /* number: as the file has them; date with times of day: integers, microseconds since
+                           1970-01-01 UTC, or of the wall clock when not zoned; else NULL */
+  rnn_tensor *values;   /* (rows): date without times of day: int32 days since 1970-01-01, INT32_MIN where missing; text:
+                           int32 ids into words, 0 where missing; else NULL */
+  bool zoned;           /* date: its cells have offsets from UTC, of which all are offset seconds to the east, or */
+  bool offsets_differ;  /* they differ, and offset is 0 */
+  int32_t offset;
   int word_count;     /* text: the distinct words in the order of their first appearance; id 1 is words[0] */
   char **words;
   int64_t odd_row; /* text that AUTO found: the row of the file with the first cell that made it text; else 0 */
@@ -704,34 +708,55 @@ typedef struct rnn_csv {
   int64_t rows;
   int count;
   rnn_csv_column *columns;
+  char separator; /* that the file was read with */
 } rnn_csv;
 
+typedef enum rnn_csv_header { RNN_CSV_NAMES, RNN_CSV_ANY_NAMES, RNN_CSV_NO_NAMES } rnn_csv_header;
+
+/* Strings are borrowed until the file is closed. */
 typedef struct rnn_csv_options {
-  char separator;                /* 0: comma */
+  char separator;                /* 0: the one of , ; tab | that cuts the first lines into equally many cells */
   const char *const *columns;    /* names to keep, which is also the order of the result; NULL: all, as in the file */
   const rnn_csv_type *types;     /* one for each name in columns, or NULL: all RNN_CSV_AUTO */
-  const char *const *formats;    /* one for each name in columns, of dates like "%d/%m/%Y", or NULL; NULL: none */
+  const char *const *formats;    /* one for each name in columns, of dates like "%d/%m/%Y", or seconds, milliseconds,
+                                    microseconds, nanoseconds: numbers since 1970; or NULL; NULL: none */
   int column_count;
   bool others;                   /* keep the columns that are not named, too, as RNN_CSV_AUTO; order of the file */
+  rnn_csv_header header;         /* names in row 1: unless all are values; whatever they are; none: column1, column2 ... */
+  char decimal;                  /* 0: a point */
+  const char *thousands;         /* between groups of three digits; NULL: a point where decimal is a comma, else nothing */
+  char comment;                  /* lines that begin with it are skipped; 0: none */
+  const char *const *missing;    /* cells that mean missing, beside those below; without blanks around */
+  int missing_count;
+  const char *encoding;          /* as iconv of the C library knows it; NULL: UTF-8 */
 } rnn_csv_options;
 
-/* Reads a CSV file whose first row names its columns: RFC 4180 quoting, CRLF or LF, BOM; options NULL: the defaults.
+/* A CSV file whose first row names its columns: RFC 4180 quoting, CRLF or LF, BOM; options NULL: the defaults.
    What gzip wrote is unpacked; /dev/stdin and other pipes that are open already are read, other devices are refused.
    The file is streamed; memory grows with the columns kept, not with the others.
-     number  -1, +.5, 12., 1.5e-3 whatever the locale, correctly rounded; inf, infinity. No hexadecimal, no thousands
-             separators, nothing beyond the range of a double, no whole number that neither a double nor an int64 holds.
-             Missing: empty, or nan, -nan, na, n/a, null, none in letters of either case.
-     date    YYYY-MM-DD, MM/DD/YYYY or DD/MM/YYYY, the same in all of the column, followed by nothing or a midnight
-             (T00:00:00.000). A column whose days all are 12 or less is RNN_EFORMAT unless a format says which comes
-             first. Missing: as in numbers.
+     number  -1, +.5, 12., 1.5e-3 whatever the locale, correctly rounded; inf, infinity. No hexadecimal, nothing beyond
+             the range of a double, no whole number that neither a double nor an int64 holds.
+             Missing: empty, or nan, -nan, na, n/a, #n/a, <na>, null, none in letters of either case.
+     date    what rnni_cell_stamp (io/cell.h) reads, in the same order of its parts in all of the column, with an offset
+             from UTC in all cells or in none. A column whose days all are 12 or less is RNN_EFORMAT unless a format says
+             which number is the month. Missing: as in numbers.
      text    UTF-8 without NUL. Missing: only the empty cell.
      AUTO    decided by the first 1000 cells of the column that are not empty: the first of date, number, text that fits
              them all. A later cell that does not fit is an error that tells how to name the type.
    Blanks around a cell that is not quoted do not belong to it; quotation marks inside it do. Rows without any cell are
    skipped. Every other row must have as many cells as the first. A cell has at most 16 MB. Content that breaks these
    rules, or a column that is not there, is RNN_EFORMAT; the message names file, row (the header is row 1; skipped rows
-   count) and column. */
+   count) and column. So is a guessed separator where several would do, or with which a column would be numbers if they
+   had a decimal comma. */
 RNN_MUST_USE rnn_status rnn_csv_read(rnn_ctx *ctx, const char *path, const rnn_csv_options *options, rnn_csv *out);
+
+/* The same in parts. Each has least rows or a few more, but for the last; then come parts of 0 rows. Words keep their
+   ids: every part has all words so far. Types are those of the first part. After an error only close is left. */
+typedef struct rnn_csv_stream rnn_csv_stream;
+RNN_MUST_USE rnn_status rnn_csv_open(rnn_ctx *ctx, const char *path, const rnn_csv_options *options,
+                                     rnn_csv_stream **out);
+RNN_MUST_USE rnn_status rnn_csv_next(rnn_csv_stream *stream, int64_t least, rnn_csv *out);
+void rnn_csv_close(rnn_csv_stream *stream);
 void rnn_csv_free(rnn_ctx *ctx, rnn_csv *csv);
 
 /* ---- audio --------------------------------------------------------------------------------------------------------- */
