@@ -7,6 +7,7 @@ local option = require "rnn.option"
 local Frame = require "rnn.data.frame".Frame
 local methods = require "rnn.forecast.methods"
 local panel = require "rnn.forecast.panel"
+local significance = require "rnn.forecast.significance"
 
 local FNAME = "forecaster:backtest"
 
@@ -167,23 +168,6 @@ local function mean_of(errors, seen, axis)
   return sum / (axis and seen:sum(axis) or seen:sum()):maximum(1)
 end
 
--- The standard error of the mean of differences d, a list; neighbours up to lag steps away are alike (Newey, West 1987;
--- Diebold, Mariano 1995). owner: to which series each belongs.
-local function standard_error(d, owner, lag)
-  local n, mean = #d, 0.0
-  for i = 1, n do mean = mean + d[i] / n end
-  local sum = 0.0
-  for i = 1, n do
-    sum = sum + (d[i] - mean) ^ 2
-    for l = 1, lag do
-      local j = i - l
-      if j < 1 or owner[j] ~= owner[i] then break end
-      sum = sum + 2 * (1 - l / (lag + 1)) * (d[i] - mean) * (d[j] - mean)
-    end
-  end
-  return math.sqrt(math.max(sum, 0)) / n
-end
-
 ---@class rnn.Backtest
 ---@field rows { name: string, label: string, mae: number, smape: number, mase: number, at: number[], skill?: number }[] the
 --- model first, then the baselines
@@ -301,7 +285,7 @@ local function judge(self, list, k, season, levels, found, actual, owner)
   -- is it more than chance?
   local d = {}
   for n in ipairs(owner) do d[n] = losses.model[n] - losses[best.name][n] end
-  local gain, noise = 0.0, 2 * standard_error(d, owner, self.horizon - 1)
+  local gain, noise = 0.0, 2 * significance.standard_error(d, owner, self.horizon - 1)
   for n in ipairs(d) do gain = gain - d[n] / #d end
   local other = best[ranked]
   local function percent(v) return other > 0 and 100 * v / other or 0 end

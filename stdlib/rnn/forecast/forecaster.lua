@@ -11,6 +11,7 @@ local Frame = require "rnn.data.frame".Frame
 local Flat = require "rnn.forecast.flat"
 local panel = require "rnn.forecast.panel"
 local interval = require "rnn.forecast.interval"
+local significance = require "rnn.forecast.significance"
 local Distribution = require "rnn.nn.distribution"
 local Module = require "rnn.nn.module"
 local define = require "rnn.nn.define"
@@ -291,18 +292,41 @@ local function run(self, network, sets, settings, name, epochs, callbacks, on_ep
     run = settings.run and ("%s/%s"):format(settings.run, name) or nil, on_epoch = on_epoch })
 end
 
--- A member, what came of it, and how it is made again with more data: epochs and the penalty of its linear model.
+-- The absolute errors of a network in windows, a mean for each.
+local function errors_of(self, network, samples)
+  local x, y, weights = samples:some(4000)
+  local e = (self.distribution:quantile(outputs_of(self, network, x), 0.5) - y):abs()
+  return weights and (e * weights):sum(2) / weights:sum(2):maximum(1) or e:mean(2)
+end
+
+-- How much of what a network has learnt beside its linear model is worth adding: the share with the least errors in
+-- validation, and nothing where these are not less by more than their standard error.
+local function choose_trust(self, network, samples)
+  local function at(trust)
+    network.trust:fill_(trust)
+    return errors_of(self, network, samples)
+  end
+  local none = at(0)
+  local best, gain, least = 0, nil, none:mean():item()
+  for _, trust in ipairs { 0.5, 1 } do
+    local e = at(trust)
+    if e:mean():item() < least then best, gain, least = trust, none - e, e:mean():item() end
+  end
+  if gain then
+    local noise = significance.standard_error(gain:reshape(-1):totable(), nil, self.horizon - 1)
+    if gain:mean():item() <= noise then best = 0 end
+  end
+  network.trust:fill_(best)
+  return best
+end
+
+-- A member, what came of it, and how it is made again with more data.
 local function train_member(self, index, sets, settings)
   local training, validation = sets[1], sets[2]
   if settings.seed then core.seed(settings.seed + index) end
-  local network, penalty = new_network(self, index), nil
+  local network, how = new_network(self, index), {}
   outputs_of(self, network, (training:some(2)))
-  if network.begin then penalty = network:begin(training, validation) end
-  local distribution = self.distribution
-  local weights = require "rnn.train.callbacks".Weights(network)
-  local before = train.evaluate(network, validation, { loss = function(y, target, w)
-    return distribution:loss(y, target, w)
-  end }).loss
+  if network.begin then how.penalty = network:begin(training, validation) end
   local begun = core.clock()
   local history = run(self, network, sets, settings, "member-" .. index, settings.epochs,
     { train.EarlyStopping { monitor = "val_loss", patience = settings.patience } }, function(epoch)
@@ -312,12 +336,9 @@ local function train_member(self, index, sets, settings)
       say(self, "an epoch takes %.1f s; all take %.0f s at most (Ctrl-C ends a training and keeps what was learnt)",
         seconds, settings.seconds and math.min(most, 2 * settings.seconds * self.options.members) or most)
     end)
-  local best, epochs = history.best and history.best.val_loss, history.best and history.best.epoch or #history
-  if penalty and (not best or best ~= best or best >= before) then
-    weights:restore()
-    epochs = 0
-  end
-  return network, history, { epochs = epochs, penalty = penalty }
+  how.epochs = history.best and history.best.epoch or math.max(#history, 1)
+  if how.penalty then how.trust = choose_trust(self, network, validation) end
+  return network, history, how
 end
 
 -- The same network trained on all rows.
@@ -325,7 +346,8 @@ local function train_again(self, index, everything, validation, settings, how)
   if settings.seed then core.seed(settings.seed + index) end
   local network = new_network(self, index)
   if how.penalty then network:begin(everything, validation, how.penalty) end
-  if how.epochs > 0 then run(self, network, { everything }, settings, "again-" .. index, how.epochs, {}) end
+  run(self, network, { everything }, settings, "again-" .. index, how.epochs, {})
+  if how.trust then network.trust:fill_(how.trust) end
   return network
 end
 
@@ -346,6 +368,15 @@ function Forecaster:fit(source, settings)
   local rows = type(source) == "table" and not getmetatable(source) and 0 or #source
   if options.calendar and spec.time then spec.calendar = panel.calendar_of(spec.step, rows) end
   local list = panel.read(spec, source, options.horizon or 400)
+  if #spec.calendar > 0 then
+    local kept = panel.kept(spec, list)
+    if #kept < #spec.calendar then
+      spec.calendar = kept
+      list = panel.read(spec, source, options.horizon or 400)
+    end
+    say(self, "%s known in advance (calendar = false: nothing)", #kept > 0
+      and "by the calendar, " .. table.concat(kept, " and ") .. " are" or "the calendar says nothing that is")
+  end
   self.season = options.season or self.season
   local longest = 0
   for _, series in ipairs(list) do longest = math.max(longest, series.rows) end
@@ -366,9 +397,9 @@ function Forecaster:fit(source, settings)
     members[i], history[i], how[i] = train_member(self, i, { training, validation }, settings)
   end
   local linear = 0
-  for _, h in ipairs(how) do linear = linear + (h.epochs == 0 and 1 or 0) end
+  for _, each in ipairs(how) do linear = linear + (each.trust == 0 and 1 or 0) end
   if linear > 0 then
-    say(self, "%d of %d networks did not improve on the linear model that they began as, which stays", linear, #how)
+    say(self, "%d of %d networks learnt nothing that counts beyond their linear model, which stays", linear, #how)
   end
   self.network, self.history = Ensemble(members), history
   self.ends = {}

@@ -1,5 +1,6 @@
 -- network.lua: the network of a Forecaster that is given no other: a linear model of the window, fitted by ridge
--- regression, and a recurrent network that learns what is wrong with it. Before training it is the linear model.
+-- regression, and a recurrent network that learns what is wrong with it. Before training it is the linear model; trust,
+-- from 0 to 1, is the share of what was learnt that is added to it.
 
 local core = require "rnn.core"
 local nn = require "rnn.nn"
@@ -23,10 +24,11 @@ local Network = nn.module("rnn.forecast.Network", function(self, sizes)
   self.steps = nn.Embedding(sizes.horizon, hidden)
   if sizes.future > 0 then self.coming = nn.Linear(2 * sizes.future, hidden, { bias = false }) end
   self.head = nn.Linear(hidden, sizes.targets * sizes.columns, { kernel = "zeros" })
-  self.window = nn.Linear(self:terms(), sizes.horizon * sizes.targets, { kernel = "zeros" })
-  if sizes.future > 0 then
-    self.calendar = nn.Linear(sizes.future, sizes.horizon * sizes.targets, { bias = false, kernel = "zeros" })
-  end
+  local outputs = sizes.horizon * sizes.targets
+  self.change = nn.Linear(self:terms(), outputs, { kernel = "zeros" })
+  self.window_weight, self.constant = core.zeros(outputs, self:terms()), core.zeros(outputs) -- of the regression
+  if sizes.future > 0 then self.calendar_weight = core.zeros(sizes.horizon, sizes.future, sizes.targets) end
+  self.trust = core.ones(1)
 end)
 
 local RECENT <const> = 3 -- steps of which the linear model sees the columns beside the target
@@ -59,22 +61,24 @@ local function window_of(self, series)
   return last, #parts > 1 and core.concat(parts, 2) or parts[1]
 end
 
--- The linear forecast (N, H, K).
+-- The linear forecast (N, H, K), and what training has changed in it.
 local function linear(self, x)
   local sizes = self.sizes
   local n, h, k = #x.series, sizes.horizon, sizes.targets
   local last, terms = window_of(self, x.series)
-  local base = last:broadcast_to(n, h, k) + self.window(terms):reshape(n, h, k)
-  if not self.calendar then return base end
-  -- of each step ahead its own columns: (H, N, F) x (H, F, K)
-  local weight = self.calendar.weight:reshape(h, k, sizes.future):transpose(2, 3)
-  return base + x.future:transpose(1, 2):matmul(weight):transpose(1, 2)
+  local base = last:broadcast_to(n, h, k)
+    + core.linear(terms, self.window_weight, self.constant):reshape(n, h, k)
+  if self.calendar_weight then -- of each step ahead its own columns: (H, N, F) x (H, F, K)
+    base = base + x.future:transpose(1, 2):matmul(self.calendar_weight):transpose(1, 2)
+  end
+  return base, self.change(terms)
 end
 
 function Network:forward(x)
   local sizes = self.sizes
   local n, h, steps = #x.series, sizes.horizon, sizes.length
-  local base, parts = linear(self, x), { x.series }
+  local parts = { x.series }
+  local base, change = linear(self, x)
   if sizes.static > 0 then
     parts[2] = x.static:reshape(n, 1, sizes.static):broadcast_to(n, steps, sizes.static)
   end
@@ -88,13 +92,12 @@ function Network:forward(x)
     hidden = hidden + self.coming(core.concat({ x.future, now:broadcast_to(n, h, sizes.future) }, 3))
   end
   local y = self.head(self.dropout(hidden:relu())):reshape(n, h * sizes.targets, sizes.columns)
-  base = base:reshape(n, h * sizes.targets, 1)
-  if sizes.columns == 1 then return (y + base):reshape(n, -1) end
   local centre = sizes.centre
-  local columns = { y:slice(3, centre, centre) + base }
+  local learnt = y:slice(3, centre, centre) + change:unsqueeze(3)
+  local columns = { base:reshape(n, h * sizes.targets, 1) + learnt * self.trust }
   if centre > 1 then table.insert(columns, 1, y:slice(3, 1, centre - 1)) end
   if centre < sizes.columns then columns[#columns + 1] = y:slice(3, centre + 1, sizes.columns) end
-  return core.concat(columns, 3):reshape(n, -1)
+  return (#columns > 1 and core.concat(columns, 3) or columns[1]):reshape(n, -1)
 end
 
 -- What the linear model of step j reads: (N, terms + future + 1).
@@ -137,14 +140,12 @@ function Network:begin(train, valid, penalty)
   local n = self:terms()
   local window, calendar, constant = {}, {}, {}
   for j, w in ipairs(found) do -- (width, K)
-    window[j] = w:rows(1, n):transpose(1, 2)
-    if sizes.future > 0 then calendar[j] = w:rows(n + 1, n + sizes.future):transpose(1, 2) end
-    constant[j] = w:rows(width, width):reshape(k)
+    window[j], constant[j] = w:rows(1, n):transpose(1, 2), w:rows(width, width):reshape(k)
+    if self.calendar_weight then calendar[j] = w:rows(n + 1, n + sizes.future) end
   end
-  self.window.weight:assign(core.concat(window, 1))
-  self.window.bias:assign(core.concat(constant, 1))
-  if sizes.future > 0 then self.calendar.weight:assign(core.concat(calendar, 1)) end
-  if os.getenv "FZ" then self:freeze "^window" if self.calendar then self:freeze "^calendar" end end
+  self.window_weight:assign(core.concat(window, 1))
+  self.constant:assign(core.concat(constant, 1))
+  if self.calendar_weight then self.calendar_weight:assign(core.stack(calendar, 1)) end
   return penalty
 end
 

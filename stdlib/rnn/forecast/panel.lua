@@ -7,8 +7,11 @@ local core = require "rnn.core"
 local check = require "rnn.check"
 local class = require "rnn.class"
 local Frame = require "rnn.data.frame".Frame
+local significance = require "rnn.forecast.significance"
 
 local panel = {}
+
+local LEAST_F <const> = 4 -- one of a thousand series without a week would pass
 
 -- ---- columns ----
 
@@ -45,7 +48,7 @@ local function waves(t, period, count)
   local parts = {}
   for k = 1, count do
     local angle = t * (2 * math.pi * k / period)
-    parts[#parts + 1], parts[#parts + 1] = angle:sin(), angle:cos()
+    parts[2 * k - 1], parts[2 * k] = angle:sin(), angle:cos()
   end
   return core.stack(parts, 2)
 end
@@ -69,6 +72,33 @@ function panel.calendar_of(step, rows)
   if unit == "week" then return rows * count > 1.4 * a_year and { "year" } or {} end
   if unit == "month" or unit == "quarter" then return { "month" } end
   return {}
+end
+
+local WIDTH = { hour = 24, weekday = 7, month = 12, year = 4 } -- columns
+
+--- panel.kept(spec, list) -> those of spec.calendar that tell anything: between the hours, or the days of the week, the
+--- change of the target differs by more than chance
+function panel.kept(spec, list)
+  local kept = {}
+  local at = list[1].known:size(2) - (spec.holidays and 1 or 0)
+  for _, kind in ipairs(spec.calendar) do at = at - WIDTH[kind] end
+  for _, kind in ipairs(spec.calendar) do
+    local width, changes, groups = WIDTH[kind], {}, {}
+    for i, series in ipairs(list) do
+      local y = series.y:select(2, 1)
+      local d = y:rows(2, #y) - y:rows(1, #y - 1)
+      local ids = d:eq(d):nonzero()
+      d = d:gather(1, ids)
+      local size = d:abs():mean():item()
+      changes[i] = size > 0 and d / size or d
+      groups[i] = series.known:slice(2, at + 1, at + width):gather(1, ids + 1)
+    end
+    if kind == "year" or significance.groups(core.concat(changes, 1), core.concat(groups, 1)) > LEAST_F then
+      kept[#kept + 1] = kind
+    end
+    at = at + width
+  end
+  return kept
 end
 
 -- (rows, n): what the calendar says of each row.
