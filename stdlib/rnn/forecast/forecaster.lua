@@ -203,11 +203,13 @@ local FIT = option.of("rnn.Forecaster:fit", {
   { "batch", nil, option.int(1), "windows of a batch; 32 to 256 by their number" },
   { "lr", 0.003, check.positive, "learning rate of Adam, which falls to nothing (cosine)" },
   { "weight_decay", 0, option.number(0), "of Adam" },
+  { "average", nil, option.number(0, 1), "decay of a moving average of the weights, see rnn.fit" },
   { "stride", nil, option.int(1), "steps from a training window to the next; 1, or more where there are very many" },
   { "seconds", nil, check.positive, "of training, at most" },
   { "seed", nil, option.int(0), "of member i seed + i; nil: goes on from where the generator is" },
   { "refit", nil, check.boolean, "trains anew on all rows in the end; by default, unless the model is given ready made" },
   { "progress", nil, option.any, "see rnn.fit" },
+  { "callbacks", {}, check.table, "of rnn.fit, for every training" },
   { "run", nil, check.string, "a folder: checkpoints of rnn.fit, a folder below it for each member" },
 })
 
@@ -282,13 +284,14 @@ end
 -- One training: history. The schedule ends with the last epoch.
 local function run(self, network, sets, settings, name, epochs, callbacks, on_epoch)
   local distribution, training = self.distribution, sets[1]
+  for _, each in ipairs(settings.callbacks) do callbacks[#callbacks + 1] = each end
   local batch = settings.batch or math.max(32, math.min(256, #training // 64))
   if settings.seconds then callbacks[#callbacks + 1] = train.TimeLimit(settings.seconds) end
   return train.fit(network, {
     data = training:batches { size = batch, shuffle = true }, valid = sets[2], epochs = epochs, clip_norm = 1,
     loss = function(y, target, weights) return distribution:loss(y, target, weights) end,
     optimizer = optim.Adam(network:parameters(), { lr = settings.lr, weight_decay = settings.weight_decay }),
-    schedule = optim.schedules.cosine(), progress = settings.progress, callbacks = callbacks,
+    average = settings.average, schedule = optim.schedules.cosine(), progress = settings.progress, callbacks = callbacks,
     run = settings.run and ("%s/%s"):format(settings.run, name) or nil, on_epoch = on_epoch })
 end
 
