@@ -156,7 +156,7 @@ table.move(of[one.name], 1, AHEAD, before + 1, shown)
 local coming = hours:rows(before + 1, before + AHEAD)
 assert(rnn.plot.lines({ { x = hours, y = shown, label = "actual" },
   { x = coming, y = result.forecast[1]:reshape(-1), label = "forecast",
-  } },
+    bands = { { result.low[1]:reshape(-1), result.high[1]:reshape(-1) } } } },
   { title = ("Series %s"):format(one.name), xlabel = "values", file = options.plot }))
 io.write(results:table { { "smape", "%.2f", "sMAPE" }, { "mase", "%.3f", "MASE" },
   { "owa", "%.3f", "OWA" }, { "coverage", "%.3f", "within 90 %" } }, experiment:reference [[
