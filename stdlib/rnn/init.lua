@@ -47,7 +47,7 @@ local whole = {
   decode = "rnn.decode",
   doc = "rnn.doc",
   linalg = "rnn.linalg",
-  baselines = "rnn.forecast.baselines",
+  baselines = "rnn.baselines",
   Forecaster = "rnn.forecast.forecaster",
   audio = "rnn.audio",
   music = "rnn.music",
@@ -71,7 +71,7 @@ local parts = {
   CSVLog = "rnn.train",
   Average = "rnn.train",
   find_lr = "rnn.train",
-  load_forecaster = "rnn.forecast.files",
+  load_forecaster = "rnn.forecast.load",
   args = "rnn.args",
   meshgrid = "rnn.shapes",
 }

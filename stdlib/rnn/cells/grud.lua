@@ -7,12 +7,12 @@ local linear = core.linear
 
 --- cells.GRUD(inputs, units [, options])
 ---
---- A GRU whose inputs may be missing, nan: m is 1 where one is there, d the steps since it was. The last value seen, x',
---- decays to 0, the mean of scaled data, and so does h': g = exp(-max(0, w d + b)) for each input, k = exp(-max(0, W d +
---- b)); x = m x + (1 - m) g x', h' = k h', r z = sigmoid(W x + V m + U h' + b), n = tanh(W x + V m + U (r h') + b), h =
---- (1 - z) h' + z n. Che, Purushotham, Cho, Sontag, Liu 2018, "Recurrent neural networks for multivariate time series
---- with missing values", arXiv 1606.01865, equations 10 to 18. x (N, inputs), y = h (N, units); the state is { h, x', d }.
---- Parameters, in the order r z n: weight_ih (3 units, inputs), weight_mask (3 units, inputs), weight_hh (3 units,
+--- A GRU whose inputs may be missing, nan: m is 1 where one is there, d the steps since it was. The last value seen,
+--- x', decays to 0, the mean of scaled data, and so does h': g = exp(-max(0, w d + b)) for each input, k = exp(-max(0,
+--- W d + b)); x = m x + (1 - m) g x', h' = k h', r z = sigmoid(W x + V m + U h' + b), n = tanh(W x + V m + U (r h') +
+--- b), h = (1 - z) h' + z n. Che, Purushotham, Cho, Sontag, Liu 2018, "Recurrent neural networks for multivariate time
+--- series with missing values", arXiv 1606.01865, equations 10 to 18. x (N, inputs), y = h (N, units); the state is
+--- { h, x', d }. Parameters, in the order r z n: weight_ih (3 units, inputs), weight_mask (3 units, inputs), weight_hh (3 units,
 --- units), bias_ih (3 units), input_decay, input_decay_bias (inputs), decay (units, inputs), decay_bias (units).
 ---@class cells.GRUD : nn.Cell
 ---@overload fun(inputs: integer, units: integer, options?: cells.GRUD.Options): cells.GRUD

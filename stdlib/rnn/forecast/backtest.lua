@@ -5,15 +5,15 @@ local check = require "rnn.check"
 local class = require "rnn.class"
 local option = require "rnn.option"
 local Frame = require "rnn.data.frame".Frame
-local methods = require "rnn.forecast.methods"
+local methods = require "rnn.baselines.methods"
 local panel = require "rnn.forecast.panel"
 local significance = require "rnn.forecast.significance"
 
 local FNAME = "forecaster:backtest"
 
 local OPTIONS = option.of("rnn.Forecaster:backtest", {
-  { "from", nil, option.kind("string|integer", option.any), "first row that is forecast: a date such as \"2015\", or its "
-    .. "number; the first behind the training span" },
+  { "from", nil, option.kind("string|integer", option.any), "first row that is forecast: a date such as \"2015\", or "
+    .. "its number; the first behind the training span" },
   { "to", nil, option.kind("string|integer", option.any), "the last one; the last there is" },
   { "cuts", nil, option.int(1), "so many origins, evenly spread; all by default" },
   { "stride", 1, option.int(1), "steps from one origin to the next" },
@@ -127,8 +127,8 @@ local function linear(self, reading, starts, known)
   return all:reshape(#starts, h, k)
 end
 
--- Everything from the origins of all series: names -> (N, H, K), actual (N, H, K), nan where missing or beyond the span,
--- owner: for each of N the number of its series.
+-- Everything from the origins of all series: names -> (N, H, K), actual (N, H, K), nan where missing or beyond the
+-- span, owner: for each of N the number of its series.
 local function forecasts(self, list, origins, season)
   local reading = self.flat:read(list)
   local starts, owner, targets = {}, {}, {}
@@ -169,8 +169,8 @@ local function mean_of(errors, seen, axis)
 end
 
 ---@class rnn.Backtest
----@field rows { name: string, label: string, mae: number, smape: number, mase: number, at: number[], skill?: number }[] the
---- model first, then the baselines
+---@field rows { name: string, label: string, mae: number, smape: number, mase: number, at: number[], skill?: number }[]
+--- the model first, then the baselines
 ---@field best string name of the baseline with the least error
 ---@field skill number 1 - error / error of that baseline
 ---@field coverage? number share of actual values within the interval
@@ -291,8 +291,8 @@ local function judge(self, list, k, season, levels, found, actual, owner)
   local function percent(v) return other > 0 and 100 * v / other or 0 end
   report.gain, report.noise = percent(gain), percent(noise)
   if math.abs(gain) <= noise then
-    report.verdict = ("no different from the best of them, %s: %+.1f %% is within its noise, %.1f %%"):format(best.label,
-      report.gain, report.noise)
+    report.verdict = ("no different from the best of them, %s: %+.1f %% is within its noise, %.1f %%"):format(
+      best.label, report.gain, report.noise)
   elseif gain > 0 then
     report.verdict = ("better than the best of them, %s, by %.1f %% (noise %.1f %%)"):format(best.label, report.gain,
       report.noise)
@@ -300,7 +300,8 @@ local function judge(self, list, k, season, levels, found, actual, owner)
     report.verdict = ("worse than %s by %.1f %% (noise %.1f %%)"):format(best.label, -report.gain, report.noise)
   end
   if best.skill <= 0 then
-    report.warnings[1] = ("the forecast is no better than that of the %s, which costs nothing: use that"):format(best.label)
+    report.warnings[1] = ("the forecast is no better than that of the %s, which costs nothing: use that"):format(
+      best.label)
   end
   if self.low then
     local low, high = levels[self.low]:select(3, k), levels[self.high]:select(3, k)
@@ -328,7 +329,9 @@ local function origins_of(self, list, options)
     local cuts = options.cuts
     if cuts and cuts < #all then
       local some = {}
-      for c = 1, cuts do some[c] = all[cuts == 1 and #all or 1 + math.floor((c - 1) * (#all - 1) / (cuts - 1) + 0.5)] end
+      for c = 1, cuts do
+        some[c] = all[cuts == 1 and #all or 1 + math.floor((c - 1) * (#all - 1) / (cuts - 1) + 0.5)]
+      end
       all = some
     end
     origins[i] = all

@@ -1,18 +1,17 @@
 -- files.lua: a Forecaster in one safetensors file, and back.
 
-local core = require "rnn.core"
 local check = require "rnn.check"
 local class = require "rnn.class"
-local option = require "rnn.option"
 local Frame = require "rnn.data.frame".Frame
 local Flat = require "rnn.forecast.flat"
-local Forecaster = require "rnn.forecast.forecaster"
 local save = require "rnn.save"
 
 local files = {}
 
-local OF_SPEC = { "targets", "past", "future_known", "static", "series", "time", "step", "words", "calendar", "holidays" }
-local PLAIN = { "horizon", "length", "season", "scaling", "sizes", "margins", "scores", "residuals", "ends", "trained_to" }
+local OF_SPEC = { "targets", "past", "future_known", "static", "series", "time", "step", "words", "calendar",
+  "holidays" }
+local PLAIN = { "horizon", "length", "season", "scaling", "sizes", "margins", "scores", "residuals", "ends",
+  "trained_to" }
 
 -- A frame as tables of texts and numbers.
 local function columns_of(frame)
@@ -53,38 +52,14 @@ function files.save(self, path)
   return save.save(path, self.network, state)
 end
 
-local LOAD = option.of("rnn.load_forecaster", {
-  { "classes", nil, check.table, "classes of the model, where it is the script's own; see rnn.load" },
-})
-
---- rnn.load_forecaster(path [, options]) -> forecaster | nil, message, code
----
---- What forecaster:save wrote: it predicts, goes on from its last rows and is tested as before.
----@param path string
----@param options? rnn.load_forecaster.Options
----@return rnn.Forecaster|nil
----@return string? message
----@return string? code
-function files.load_forecaster(path, options)
-  check.string("rnn.load_forecaster", "argument 1 (path)", path)
-  options = LOAD:read(options)
-  require "rnn.forecast.network"
-  local network, state, code = save.load(path, options.classes and { classes = options.classes } or nil)
-  if not network then return nil, state, code end
-  if type(state) ~= "table" or state.kind ~= "rnn.Forecaster" then
-    return nil, ("rnn.load_forecaster: '%s': expected what forecaster:save wrote"):format(path), "EFORMAT"
-  end
-  local given = state.options
-  given.quiet = true
-  local ok, self = pcall(Forecaster, given)
-  if not ok then return nil, ("rnn.load_forecaster: '%s': %s"):format(path, tostring(self)), "EFORMAT" end
+--- files.fill(forecaster, state, network): what was saved, back in its place.
+function files.fill(self, state, network)
   for _, name in ipairs(OF_SPEC) do self.spec[name] = state.spec[name] end
   for _, name in ipairs(PLAIN) do self[name] = state[name] end
   self.notes, self.network = state.notes, network
   self.network:eval()
   self.flat = Flat(self)
   self.recent = state.columns and frame_of(state.columns, self.spec.time) or state.recent
-  return self
 end
 
 return files

@@ -32,7 +32,7 @@ local function name_list(fname, argname, value)
 end
 local names = option.kind("string|string[]", name_list)
 
-local level = option.kind("number", function(fname, argname, value)
+local share_of = option.kind("number", function(fname, argname, value)
   check.number(fname, argname, value, 0, 1)
   if value == 0 or value == 1 then check.expected(fname, argname, "a number between 0 and 1", value) end
   return value
@@ -72,7 +72,7 @@ local OPTIONS = option.of(FNAME, {
   { "distribution", "quantile", option.one_of(DISTRIBUTION), "what the network says, see nn.Distribution" },
   { "quantiles", nil, check.table, "of the forecast, ascending, such as { 0.1, 0.5, 0.9 }; the ends of interval and "
     .. "0.5" },
-  { "interval", 0.9, level, "share of the actual values that lie between low and high" },
+  { "interval", 0.9, share_of, "share of the actual values that lie between low and high" },
   { "conformal", true, check.boolean, "the ends are moved so that as many values of a span held out lie between them "
     .. "(Romano et al. 2019)" },
   { "samples", 0, option.int(0), "Monte-Carlo dropout: forecasts are means over so many passes with dropout, and "
@@ -204,7 +204,7 @@ local FIT = option.of("rnn.Forecaster:fit", {
   { "lr", 0.003, check.positive, "learning rate of Adam, which falls to nothing (cosine)" },
   { "weight_decay", 0, option.number(0), "of Adam" },
   { "average", nil, option.number(0, 1), "decay of a moving average of the weights, see rnn.fit" },
-  { "stride", nil, option.int(1), "steps from a training window to the next; 1, or more where there are very many" },
+  { "stride", nil, option.int(1), "steps from a training window to the next; more than 1 where there are very many" },
   { "seconds", nil, check.positive, "of training, at most" },
   { "seed", nil, option.int(0), "of member i seed + i; nil: goes on from where the generator is" },
   { "refit", nil, check.boolean, "trains anew on all rows in the end; by default, unless the model is given ready made" },
@@ -235,12 +235,12 @@ local function cut(self, list, settings)
   return kept
 end
 
-local MOST <const> = 40000 -- training windows of an epoch
+local MOST <const> = 800000 -- steps of all training windows of an epoch
 
 local function sets_of(self, list, settings)
   local h, count = self.horizon, 0
   for _, series in ipairs(list) do count = count + series.train - h - self.length + 1 end
-  local stride = settings.stride or math.max(1, math.ceil(count / MOST))
+  local stride = settings.stride or math.max(1, math.ceil(count * self.length / MOST))
   local reading = self.flat:read(list)
   local training = reading:samples(function(s) return self.length, s.train - h end, stride)
   local validation = reading:samples(function(s) return s.train, s.valid - h end, math.min(stride, h))
@@ -390,8 +390,10 @@ function Forecaster:fit(source, settings)
   local training, validation, calibration, everything = sets_of(self, list, settings)
   if training.flat.seen then
     local missing = 0
-    for _, series in ipairs(list) do missing = missing + (1 - series.y:rows(1, series.train):eq(series.y:rows(1,
-      series.train))):sum():item() end
+    for _, series in ipairs(list) do
+      local y = series.y:rows(1, series.train)
+      missing = missing + y:ne(y):sum():item()
+    end
     say(self, "%d target values of the training span are missing: left out of loss and errors", missing)
   end
   if settings.refit == nil then settings.refit = not Module.is(options.model) end

@@ -57,8 +57,8 @@ end
 function panel.calendar_of(step, rows)
   local count, unit = (step or ""):match "^(%d*)%s*(.-)s?$"
   count = tonumber(count) or 1
-  local a_year = ({ s = 31557600, min = 525960, h = 8766, d = 365.25, day = 365.25, week = 52.18, ["business day"] = 261 })
-    [unit]
+  local a_year = ({ s = 31557600, min = 525960, h = 8766, d = 365.25, day = 365.25, week = 52.18,
+    ["business day"] = 261 })[unit]
   if unit == "s" or unit == "min" or unit == "h" then
     local kinds = { "hour", "weekday" }
     if rows * count > 1.4 * a_year then kinds[3] = "year" end

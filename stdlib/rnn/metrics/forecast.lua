@@ -2,7 +2,7 @@
 
 local core = require "rnn.core"
 local check = require "rnn.check"
-local baselines = require "rnn.forecast.baselines"
+local baselines = require "rnn.baselines"
 local valid = require "rnn.metrics.valid"
 
 local metrics = {}

@@ -139,7 +139,7 @@ function plot.series(fields)
 end
 
 -- Areas as arrays of numbers, as long as their line.
-local function bands_of(fname, name, given, count)
+local function bands_of(fname, name, given, length)
   local out = {}
   for k, band in ipairs(given) do
     local what = ("%s[%d]"):format(name, k)
@@ -149,8 +149,8 @@ local function bands_of(fname, name, given, count)
     out[k] = {}
     for e, which in ipairs { "low", "high" } do
       local values_of = values.numbers(fname, what .. ": " .. which, band[e])
-      if #values_of ~= count then
-        core.fail("%s: %s: %s has %d values, its line %d", fname, what, which, #values_of, count)
+      if #values_of ~= length then
+        core.fail("%s: %s: %s has %d values, its line %d", fname, what, which, #values_of, length)
       end
       out[k][e] = values_of
     end

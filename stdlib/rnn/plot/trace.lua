@@ -36,8 +36,8 @@ local function bands(list, chart, frame, index)
         there[#there + 1], there[#there + 2] = back[i], back[i + 1]
       end
       if #there > 0 then
-        list:add { op = "polygon", role = "band", points = there, color = style.pale(index, 0.1 + 0.4 * k / (#s.bands + 1)),
-          series = index }
+        list:add { op = "polygon", role = "band", points = there, series = index,
+          color = style.pale(index, 0.1 + 0.4 * k / (#s.bands + 1)) }
       end
       there, back = {}, {}
     end

@@ -3,7 +3,7 @@
 local core = require "rnn.core"
 local check = require "rnn.check"
 local guard = require "rnn.guard"
-local methods = require "rnn.forecast.methods"
+local methods = require "rnn.baselines.methods"
 
 local baselines = {}
 
