@@ -675,14 +675,68 @@ bool rnn_numbers_missing_at(const rnn_numbers *x, int64_t i); /* from 0 */
 RNN_MUST_USE rnn_status rnn_numbers_gather(const rnn_numbers *x, const rnn_tensor *ids, rnn_numbers **out);
 /* The places (from 1) that put x into ascending order: stable, missing ones last. */
 RNN_MUST_USE rnn_status rnn_numbers_argsort(const rnn_numbers *x, rnn_tensor **out);
-/* 1 where both are the same number, 0 elsewhere; a missing one is like no other. Counts and kinds must agree. */
-RNN_MUST_USE rnn_status rnn_numbers_eq(const rnn_numbers *a, const rnn_numbers *b, rnn_tensor **out);
 RNN_MUST_USE rnn_status rnn_numbers_missing(const rnn_numbers *x, rnn_tensor **out); /* 1 where missing, else 0 */
 /* *value, or when it is NULL the one before, in place of each missing number. */
 RNN_MUST_USE rnn_status rnn_numbers_fill(const rnn_numbers *x, const double *value, rnn_numbers **out);
 /* ((x - whole) - offset) / scale as doubles; the difference of integers is exact. */
 RNN_MUST_USE rnn_status rnn_numbers_scale(const rnn_numbers *x, int64_t whole, double offset, double scale,
                                           rnn_numbers **out);
+/* Of an int32 or float tensor of one axis, where missing (int32) or NaN is a missing one. */
+RNN_MUST_USE rnn_status rnn_numbers_of(const rnn_tensor *t, int32_t missing, rnn_numbers **out);
+
+typedef enum rnn_numbers_op {
+  RNN_NUMBERS_ADD, RNN_NUMBERS_SUB, RNN_NUMBERS_MUL, RNN_NUMBERS_DIV, RNN_NUMBERS_FLOOR_DIV, RNN_NUMBERS_MOD,
+  RNN_NUMBERS_EQ, RNN_NUMBERS_NE, RNN_NUMBERS_LT, RNN_NUMBERS_LE, RNN_NUMBERS_GT, RNN_NUMBERS_GE
+} rnn_numbers_op;
+
+/* One operand: numbers, or when they are NULL one number for all rows, an integer or not. */
+typedef struct rnn_numbers_operand {
+  const rnn_numbers *numbers;
+  bool whole;
+  int64_t integer;
+  double real;
+} rnn_numbers_operand;
+
+/* Row by row. Integers with integers give integers, as in Lua, but for /; RNN_EARG when one overflows or is divided by
+   0. Where one is missing, so is the result. */
+RNN_MUST_USE rnn_status rnn_numbers_combine(rnn_ctx *ctx, rnn_numbers_op op, rnn_numbers_operand x,
+                                            rnn_numbers_operand y, rnn_numbers **out);
+/* 1 where it holds, else 0; nothing holds of a missing one but that it is not equal. */
+RNN_MUST_USE rnn_status rnn_numbers_compare(rnn_ctx *ctx, rnn_numbers_op op, rnn_numbers_operand x,
+                                            rnn_numbers_operand y, rnn_tensor **out);
+
+typedef enum rnn_numbers_sum {
+  RNN_SUM_COUNT, RNN_SUM_SUM, RNN_SUM_MEAN, RNN_SUM_MIN, RNN_SUM_MAX, RNN_SUM_STD, RNN_SUM_VAR, RNN_SUM_MEDIAN,
+  RNN_SUM_FIRST, RNN_SUM_LAST
+} rnn_numbers_sum;
+
+/* What the numbers in rows first[i] .. last[i] (int32, from 1) come to; missing ones do not count, and where none is left
+   the result is missing, but a count is 0. Deviations are those of a sample, with n - 1. */
+RNN_MUST_USE rnn_status rnn_numbers_ranges(const rnn_numbers *x, const rnn_tensor *first, const rnn_tensor *last,
+                                           rnn_numbers_sum how, rnn_numbers **out);
+/* For each of y the first place (from 1) of that number in x, 0 where there is none; int32. Kinds must agree. */
+RNN_MUST_USE rnn_status rnn_numbers_match(const rnn_numbers *x, const rnn_numbers *y, rnn_tensor **out);
+
+typedef struct rnn_numbers_summary {
+  int64_t missing, distinct; /* distinct: not counted beyond RNN_DISTINCT, then -1 */
+  int64_t least, most;       /* places from 0 of the first least and the first greatest; -1 where none is there */
+  double mean;
+} rnn_numbers_summary;
+#define RNN_DISTINCT 65536
+RNN_MUST_USE rnn_status rnn_numbers_describe(const rnn_numbers *x, rnn_numbers_summary *out);
+
+/* Times are integers: microseconds since 1970-01-01. A zone is "UTC", an offset like "+02:00", or a name of the time zone
+   database, like "Europe/Berlin", for which the C library is asked; RNN_EARG when there is none of that name. */
+RNN_MUST_USE rnn_status rnn_times_to_wall(const rnn_numbers *x, const char *zone, rnn_numbers **out);
+/* Of times of the wall clock. One that exists twice, when clocks go back, is the later one where the row before is not
+   earlier, as the rows are in order, ascending or descending. RNN_EARG for a time that was skipped when clocks went
+   forward, and for one that is there more often than twice in a row. */
+RNN_MUST_USE rnn_status rnn_times_to_utc(const rnn_numbers *x, const char *zone, rnn_numbers **out);
+
+typedef enum rnn_date_part { RNN_YEAR, RNN_MONTH, RNN_DAY, RNN_DAY_OF_YEAR, RNN_WEEK } rnn_date_part;
+/* A part of days since 1970-01-01 (integers): the year, month 1 .. 12, day 1 .. 31, day 1 .. 366, ISO week 1 .. 53. */
+RNN_MUST_USE rnn_status rnn_days_part(const rnn_numbers *days, rnn_date_part part, rnn_numbers **out);
+
 /* As a float tensor, NaN where missing; RNN_EARG when rnn_real would not hold one: the message is what and its row. */
 RNN_MUST_USE rnn_status rnn_numbers_tensor(const rnn_numbers *x, const char *what, rnn_tensor **out);
 

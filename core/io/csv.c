@@ -551,7 +551,7 @@ rnn_status rnn_csv_next(reader *r, int64_t least, rnn_csv *out) {
     c->goes_on = least != INT64_MAX;
     RNNI_GOTO(rnni_column_finish(r->ctx, c, r->rows, &csv.columns[csv.count]));
   }
-  for (int i = 0; i < csv.count && first && r->guessed; i++) RNNI_GOTO(check_commas(r, &csv.columns[i]));
+  for (int i = 0; i < csv.count && first && r->guessed && csv.separator != ','; i++) RNNI_GOTO(check_commas(r, &csv.columns[i]));
   r->rows = 0;
   *out = csv;
 done:

@@ -21,7 +21,7 @@ local BANDS = {
     { "op list", "core/ops/table core/ops/ops.h core/ops/ops.def", "interface, context, ops, engine" },
     { "tape", "core/tape core/assign core/custom core/hooks core/trace", "context, tensors, ops, engine, op list" },
     { "random", "core/random", "context, tensors, products, ops, tape" },
-    { "numbers", "core/numbers", "context, tensors, ops, op list, tape" },
+    { "numbers", "core/numbers core/columns core/times", "context, tensors, ops, op list, tape" },
     { "fits", "core/least_squares", "context, tensors, products, ops" },
     { "optimisers", "core/optim", "context, tensors" },
     { "files", "core/io/", "context, tensors, ops, numbers" },
