@@ -48,6 +48,8 @@ local whole = {
   decode = "rnn.decode",
   doc = "rnn.doc",
   linalg = "rnn.linalg",
+  baselines = "rnn.baselines",
+  Forecaster = "rnn.forecast.forecaster",
   audio = "rnn.audio",
   music = "rnn.music",
   text = "rnn.text",
@@ -70,6 +72,7 @@ local parts = {
   CSVLog = "rnn.train",
   Average = "rnn.train",
   find_lr = "rnn.train",
+  load_forecaster = "rnn.forecast.load",
   args = "rnn.args",
   meshgrid = "rnn.shapes",
 }

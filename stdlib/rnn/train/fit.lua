@@ -4,8 +4,6 @@ local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
 local beside = require "rnn.beside"
-local Batches = require "rnn.data.batches"
-local Windows = require "rnn.data.windows"
 local nest = require "rnn.nest"
 local option = require "rnn.option"
 local Module = require "rnn.nn.module"
@@ -421,10 +419,8 @@ end
 
 -- Windows of a series always meet their baselines: training that does not beat them should not pass for success.
 local function compare(run)
-  local train_set = class.is_a(run.data, Batches) and run.data.dataset
-  local valid_set = run.valid and class.is_a(run.valid, Batches) and run.valid.dataset
-  if not class.is_a(train_set, Windows) or not class.is_a(valid_set, Windows) then return end
-  run.history.forecast = report.after_fit(run.model, train_set, valid_set, run.quiet)
+  if not run.valid then return end
+  run.history.forecast = report.after_fit(run.model, run.data, run.valid, run.quiet)
 end
 
 --- rnn.fit(model, options) -> history
