@@ -405,6 +405,12 @@ describe("metrics of one's own", function()
     assert.same(first:read(), second:read())
   end)
 
+  it("take the means of an epoch from a checkpoint of version 0.1", function()
+    local scores = require "rnn.train.scores"("rnn.fit", { "mae", "rmse" }, false)
+    scores:load_state { loss = 6, weight = 2, sums = { 4, 18 }, weights = { 2, 2 }, counters = {} }
+    assert.same({ loss = 3, mae = 2, rmse = 3 }, scores:read({}, ""))
+  end)
+
   it("say what is wrong", function()
     fails("metrics.measure: argument 3: own: the metric's function gave nan for finite answers and targets",
       metrics.measure, y, target, { own = function(p, t) return (p - t) * 0 / 0 end })

@@ -94,7 +94,7 @@ function Scores:load_state(saved)
   self.loss, self.weight, self.parts = saved.loss, saved.weight, saved.parts or {}
   if not self.metrics then return end
   local metrics = saved.metrics or { counted = saved.weight, metrics = saved.counters }
-  for i, name in ipairs(self.names) do -- up to version 0.2 means stood in lists
+  for i, name in ipairs(self.names) do -- in version 0.1 means stood in lists
     if saved.sums and saved.weights[i] then
       metrics.metrics[name] = { sum = saved.sums[i], weight = saved.weights[i] }
     end
