@@ -33,11 +33,11 @@ local BANDS = {
       "interface, context, op list, arguments" },
     { "module", "bindings/module bindings/host/embedded bindings/host/lua_module bindings/host/interrupt.h",
       "interface, arguments, functions" },
-    { "program", "bindings/host/", "interface, module" },
+    { "program", "bindings/host/", "interface, arguments, module" },
   } },
   { "stdlib, in Lua", {
     { "base", "beside calendar check choice class guard lazy lowercase names nest option owner place plain_json "
-      .. "shapes state", "" },
+      .. "record shapes state", "" },
     { "functions of tensors", "ctc differences einsum elements linalg padded products stft", "base" },
     { "text", "text", "base" },
     { "data", "data", "base, functions of tensors, text" },
@@ -58,6 +58,7 @@ local BANDS = {
     { "doc", "doc", "base" },
     { "experiment", "experiment args", "base, text, data, train, save, plot" },
     { "rnn", "init", "everything" },
+    { "share", "share", "base, save, logs" },
     { "repl", "repl", "base, train, doc, rnn" },
   } },
 }
