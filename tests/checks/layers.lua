@@ -35,11 +35,11 @@ local BANDS = {
       "interface, context, op list, arguments" },
     { "module", "bindings/module bindings/host/embedded bindings/host/lua_module bindings/host/interrupt.h",
       "interface, arguments, functions" },
-    { "program", "bindings/host/", "interface, module, memory" },
+    { "program", "bindings/host/", "interface, arguments, module, memory" },
   } },
   { "stdlib, in Lua", {
     { "base", "beside calendar check choice class columns guard lazy lowercase names nest option place plain_json "
-      .. "shapes state", "" },
+      .. "record shapes state", "" },
     { "functions of tensors", "ctc differences einsum elements linalg padded products stft", "base" },
     { "text", "text", "base" },
     { "data", "data", "base, functions of tensors, text" },
@@ -62,6 +62,7 @@ local BANDS = {
     { "doc", "doc", "base" },
     { "experiment", "experiment args", "base, text, data, train, save, plot" },
     { "rnn", "init", "everything" },
+    { "share", "share", "base, save, logs" },
     { "repl", "repl", "base, train, doc, rnn" },
   } },
 }

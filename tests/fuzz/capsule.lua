@@ -1,11 +1,11 @@
--- capsule.lua: reads capsules that somebody has tampered with. Whatever is in one, the answer is a capsule that is whole,
--- or a message; nothing is written but into the folder that it is unpacked into. Meant for the sanitizer build.
+-- capsule.lua: reads capsules that somebody has tampered with. Whatever is in one, the answer is a capsule that is
+-- whole, or a message; nothing is written but into the folder that it is unpacked into. Meant for the sanitizer build.
 --
 --   rnnlua tests/fuzz/capsule.lua SEED CAPSULES      what a seed does is always the same
 --   dofile("tests/fuzz/capsule.lua")(seed, count) -> { read =, refused = }
 --
--- Half of them have bytes changed, cut off, doubled or moved. The others are sound ZIP archives, as far as the lies allow
--- it: names that lead out, twice the same, links, sizes, checksums and offsets that are not true, bombs; or a manifest
+-- Half of them have bytes changed, cut off, doubled or moved. The others are sound ZIP archives, as far as the lies
+-- allow it: names that lead out, twice the same, links, sizes, checksums and offsets that are not true, bombs; or a manifest
 -- with other values, whose fingerprints are right.
 
 local core = require "rnn.core"
@@ -41,11 +41,13 @@ local function crc32(text)
   return crcs[text]
 end
 
-local HOSTILE = { "../evil", "script/../../evil", "/tmp/rnnlua-evil", "script\\..\\evil", "C:\\evil", "script/./train.lua",
+local HOSTILE = { "../evil", "script/../../evil", "/tmp/rnnlua-evil", "script\\..\\evil", "C:\\evil",
+  "script/./train.lua",
   "script//train.lua", "script/", ".", "..", "", "SCRIPT/TRAIN.LUA", "script/train.lua/x", "capsule.json", "mimetype",
   "data/\0/x", "data/\27[2J", "data/" .. ("a"):rep(2000), "script/\xff\xfe", "evil.sh", "trainings/1/metrics.jsonl" }
 
--- files as bundle_read gives them, each with lies: flags, method, crc, packed, size, header, attributes, local_name, gap.
+-- files as bundle_read gives them, each with lies: flags, method, crc, packed, size, header, attributes, local_name,
+-- gap.
 local function zip(files)
   local parts, directory, at = {}, {}, 0
   for _, file in ipairs(files) do
@@ -57,9 +59,10 @@ local function zip(files)
     local header = ("<I4I2I2I2I2I2I4I4I4I2I2"):pack(0x04034b50, 20, lies.flags or 0, lies.method or 0, 0, 33, crc,
       (lies.packed or #bytes) & 0xffffffff, (lies.size or #bytes) & 0xffffffff, #local_name, 0)
     parts[#parts + 1] = gap .. header .. local_name .. bytes
-    directory[#directory + 1] = ("<I4I2I2I2I2I2I2I4I4I4I2I2I2I2I2I4I4"):pack(0x02014b50, lies.attributes and 0x314 or 20, 20,
-      lies.flags or 0, lies.method or 0, 0, 33, crc, (lies.packed or #bytes) & 0xffffffff,
-      (lies.size or #bytes) & 0xffffffff, #name, 0, 0, 0, 0, lies.attributes or 0, (lies.header or at) & 0xffffffff) .. name
+    directory[#directory + 1] = ("<I4I2I2I2I2I2I2I4I4I4I2I2I2I2I2I4I4"):pack(0x02014b50,
+      lies.attributes and 0x314 or 20, 20, lies.flags or 0, lies.method or 0, 0, 33, crc, (lies.packed or #bytes) & 0xffffffff,
+      (lies.size or #bytes) & 0xffffffff, #name, 0, 0, 0, 0, lies.attributes or 0,
+      (lies.header or at) & 0xffffffff) .. name
     at = at + #header + #local_name + #bytes
   end
   local central = table.concat(directory)
@@ -74,7 +77,8 @@ local function lie(files)
   local kind = random(1, 12)
   if kind == 1 then file.name = pick(HOSTILE)
   elseif kind == 2 then table.insert(files, random(1, #files + 1), { name = file.name, bytes = "twice" })
-  elseif kind == 3 then file.lies.attributes = (pick { 0xa1ff, 0x41ed, 0x21b6, 0x11b6, 0xc1ff, 0x81ff } << 16) | random(0, 0x3f)
+  elseif kind == 3 then
+    file.lies.attributes = pick { 0xa1ff, 0x41ed, 0x21b6, 0x11b6, 0xc1ff, 0x81ff } << 16 | random(0, 0x3f)
   elseif kind == 4 then file.lies.size = pick(SIZES)
   elseif kind == 5 then file.lies.packed = pick(SIZES)
   elseif kind == 6 then file.lies.header = pick(SIZES)
@@ -209,7 +213,8 @@ local function run(seed, count)
     result[kind] = result[kind] + 1
     if good then
       for each in pairs(assert(core.folder_files(folder))) do
-        assert(each:find(inside .. "/", 1, true) == 1 or each == path or each:find "bomb", each .. " was written outside")
+        local expected = each:find(inside .. "/", 1, true) == 1 or each == path or each:find "bomb"
+        assert(expected, each .. " was written outside")
       end
       core.folder_remove(inside)
     end

@@ -1,6 +1,7 @@
 -- Experiments that are handed on: capsules, runs that say what they are, rerun, show, diff, pack, new, run.
 local core = require "rnn.core"
 local capsule = require "rnn.share.capsule"
+local content = require "rnn.share.content"
 local shell = require "support.shell"
 
 local PROGRAM = os.getenv("RNNLUA") or os.getenv("PWD") .. "/build/rnnlua"
@@ -65,9 +66,9 @@ describe("a capsule", function()
     assert.equal("data/numbers.txt", m.data[1].name)
     assert.equal(core.sha256 "1 2 3 4 5 6 7 8", m.data[1].sha256)
     assert.is_nil(read.content["data/data/numbers.txt"])
-    assert.equal(5, #capsule.epochs(read.content, 1))
-    assert.is_number(capsule.figures(read.content)["linear.loss"][1])
-    assert.is_nil(capsule.figures(read.content)["linear.seconds"])
+    assert.equal(5, #content.epochs(read.content, 1))
+    assert.is_number(content.figures(read.content)["linear.loss"][1])
+    assert.is_nil(content.figures(read.content)["linear.seconds"])
     assert.is_truthy(read.content["results/stdout.txt"]:find "^%d+%.%d+\n$")
     assert.equal("https://w3id.org/ro/crate/1.1/context",
       core.json_decode(read.content["ro-crate-metadata.json"])["@context"])
@@ -115,7 +116,7 @@ describe("a capsule", function()
 
   it("is made of a script that ends by os.exit, and of one that trains nothing", function()
     sh:write("exit.lua", 'local rnn = require "rnn" rnn.results():add("a", { b = 1 }) print "done" os.exit(0)')
-    assert.same({ 1 }, capsule.figures(made("exit.lua").content)["a.b"])
+    assert.same({ 1 }, content.figures(made("exit.lua").content)["a.b"])
     sh:write("plain.lua", "print(1 + 1)")
     made("plain.lua")
     local out, err, code = run(DOUBLE .. "rerun x.zip")
@@ -155,8 +156,8 @@ describe("rerun", function()
     made()
     sh:run "mkdir other && cp x.zip other && mkdir -p other/found && cp data/numbers.txt other/found/renamed.txt"
     for _, set in ipairs { "plain", "x86-64-v3", "x86-64-v4" } do
-      local out, err, code = sh:run(("cd other && unset RNNLUA_DATA; RNNLUA_ISA=%s %s %srerun x.zip --data found"):format(
-        set, shell.quote(PROGRAM), DOUBLE))
+      local command = "cd other && unset RNNLUA_DATA; RNNLUA_ISA=%s %s %srerun x.zip --data found"
+      local out, err, code = sh:run(command:format(set, shell.quote(PROGRAM), DOUBLE))
       assert.equal(0, code, out .. err)
       assert.is_truthy(out:find "reproduced: 5 of 5 epochs, all 2 tensors, 1 figure, same bits")
     end
@@ -194,9 +195,10 @@ describe("rerun", function()
 
   it("finds data of RNNLUA_DATA and of arguments with absolute paths", function()
     sh:write("root/set/numbers.txt", "1 2 3 4")
-    sh:write("set.lua", 'local path = os.getenv "RNNLUA_DATA" .. "/set/numbers.txt"\n' .. SCRIPT:gsub('arg%[1%] or "[^"]*"',
-      "path"))
-    local _, err, code = sh:run(("RNNLUA_DATA=$PWD/root %s %scapsule -o x.zip set.lua"):format(shell.quote(PROGRAM), DOUBLE))
+    sh:write("set.lua", 'local path = os.getenv "RNNLUA_DATA" .. "/set/numbers.txt"\n'
+      .. SCRIPT:gsub('arg%[1%] or "[^"]*"', "path"))
+    local _, err, code = sh:run(("RNNLUA_DATA=$PWD/root %s %scapsule -o x.zip set.lua"):format(shell.quote(PROGRAM),
+      DOUBLE))
     assert.equal(0, code, err)
     sh:run "mkdir other && mv root other/elsewhere && mv x.zip other"
     _, err, code = sh:run(("cd other && %s%srerun x.zip --data elsewhere"):format(rnnlua, DOUBLE))

@@ -195,7 +195,8 @@ return function(path, page)
   local parts = {
     title = html(page.title), status = html(page.status), facts = facts_html(page.facts or {}),
     sections = table.concat(sections), data = data:gsub("<", "\\u003c"), version = core.version,
-    written = page.dated and "Written " .. os.date "%Y-%m-%d %H:%M:%S" or "Written", css = resource "page.css", js = resource "page.js",
+    written = page.dated and "Written " .. os.date "%Y-%m-%d %H:%M:%S" or "Written",
+    css = resource "page.css", js = resource "page.js",
     chart_css = resource "uplot/uPlot.min.css", chart_js = resource "uplot/uPlot.iife.min.js",
     licence = resource "uplot/LICENSE",
   }

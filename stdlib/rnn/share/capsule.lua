@@ -67,7 +67,9 @@ local function training_of(folder, number, files, partial)
   if not weights and run.ended then return nil, message end
   number = number or run.training
   files[#files + 1] = { name = ("trainings/%d/metrics.jsonl"):format(number), bytes = lines, compress = true }
-  if weights then files[#files + 1] = { name = ("trainings/%d/weights.safetensors"):format(number), bytes = weights } end
+  if weights then
+    files[#files + 1] = { name = ("trainings/%d/weights.safetensors"):format(number), bytes = weights }
+  end
   local training = { number = number }
   for _, name in ipairs(FIELDS) do training[name] = run[name] end
   return training
@@ -121,7 +123,9 @@ function capsule.assemble(folder, options)
   options = options or {}
   local manifest, message = read_json(folder .. "/run.json")
   if not manifest then return nil, message end
-  if type(manifest.script) ~= "string" then return nil, "the script is missing: it came from standard input, or from -e" end
+  if type(manifest.script) ~= "string" then
+    return nil, "the script is missing: it came from standard input, or from -e"
+  end
   local files, trainings = {}, {}
   local done
   done, message = add_scripts(folder, manifest, files)
@@ -318,27 +322,6 @@ function capsule.read(path)
   read, message = parse(files)
   if not read then return nil, ("%s: %s"):format(path, message) end
   return read
-end
-
---- capsule.epochs(content, number) -> list of the figures of each epoch
----@param content table<string, string>
----@param number integer
----@return table[]
-function capsule.epochs(content, number)
-  local list = {}
-  for line in (content[("trainings/%d/metrics.jsonl"):format(number)] or ""):gmatch "[^\n]+" do
-    local each = core.json_decode(line)
-    if type(each) == "table" then list[#list + 1] = each end
-  end
-  return list
-end
-
---- capsule.figures(content) -> lists of numbers by name
----@param content table<string, string>
----@return table<string, number[]>
-function capsule.figures(content)
-  local figures = core.json_decode(content["results/figures.json"] or "{}")
-  return type(figures) == "table" and figures or {}
 end
 
 return capsule

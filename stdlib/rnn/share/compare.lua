@@ -2,7 +2,7 @@
 -- how far they are apart.
 
 local core = require "rnn.core"
-local capsule = require "rnn.share.capsule"
+local content = require "rnn.share.content"
 
 local CLOSE = 1e-3 -- of the larger number: what other kernels, or another C library, may come to
 
@@ -30,7 +30,8 @@ local function furthest(a, b)
   return worst, at
 end
 
--- How far the weights of a training are apart, relative to the largest of each tensor; inf where they cannot be compared.
+-- How far the weights of a training are apart, relative to the largest of each tensor; inf where they cannot be
+-- compared.
 local function weights_apart(a, b, number)
   local tensors, folder = {}, assert(core.folder_scratch())
   for i, each in ipairs { a, b } do
@@ -67,7 +68,7 @@ local function trainings(a, b, prefix, note)
       of_epochs = of_epochs + one.epochs
       goto continue
     end
-    local x, y = capsule.epochs(a.content, one.number), capsule.epochs(b.content, one.number)
+    local x, y = content.epochs(a.content, one.number), content.epochs(b.content, one.number)
     local count = prefix and math.min(#x, #y) or #x
     of_epochs = of_epochs + #x
     if not prefix and #x ~= #y then
@@ -95,7 +96,7 @@ local function trainings(a, b, prefix, note)
 end
 
 local function figures(a, b, note)
-  local x, y, count = capsule.figures(a.content), capsule.figures(b.content), 0
+  local x, y, count = content.figures(a.content), content.figures(b.content), 0
   local names = {}
   for name in pairs(x) do names[name] = true end
   for name in pairs(y) do names[name] = true end
@@ -156,12 +157,15 @@ function compare.results(a, b, prefix)
   local trained_the_same = of_epochs > 0 and not first
   local whole = not prefix and not a.manifest.run and not b.manifest.run -- pack knows of one training only
   if whole and #b.manifest.trainings > #a.manifest.trainings then
-    note(math.huge, ("%s, where there were %d"):format(plural(#b.manifest.trainings, "training"), #a.manifest.trainings))
+    note(math.huge, ("%s, where there were %d"):format(plural(#b.manifest.trainings, "training"),
+      #a.manifest.trainings))
   end
   local count = whole and figures(a, b, note) or 0
   local out, other = a.content["results/stdout.txt"], b.content["results/stdout.txt"]
   local lines = not first and epochs + count == 0 and whole and out and other and out ~= ""
-  if lines and out ~= other then note(math.huge, ("line %d of what the script wrote"):format(first_line(out, other))) end
+  if lines and out ~= other then
+    note(math.huge, ("line %d of what the script wrote"):format(first_line(out, other)))
+  end
   if not first then
     if epochs + count == 0 and not lines then return "nothing", "there is nothing to compare" end
     local parts = {}

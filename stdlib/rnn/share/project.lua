@@ -83,8 +83,8 @@ function project.new(name)
   name = name:gsub("/+$", "")
   if core.file_is_there(name) ~= false then return nil, name .. ": there is something of that name" end
   local title = name:match "[^/]*$"
-  local files = { ["train.lua"] = TRAIN:format(title), ["tests/forecast.lua"] = TEST, ["README.md"] = README:format(title),
-    ["data/series.csv"] = series() }
+  local files = { ["train.lua"] = TRAIN:format(title), ["tests/forecast.lua"] = TEST,
+    ["README.md"] = README:format(title), ["data/series.csv"] = series() }
   for path, text in pairs(files) do
     path = name .. "/" .. path
     local done, message = core.make_folder(path:match "^(.*)/")

@@ -29,7 +29,6 @@ local function run(read, options, folder)
   assert(core.make_folder(record))
   local before = options.trust and {} or walls(folder)
   table.move(manifest.program_options, 1, #manifest.program_options, #before + 1, before)
-  if manifest.precision == "double" and not table.concat(before, " "):find "--double" then before[#before + 1] = "--double" end
   -- A script may ask for a folder to write in, which has to be there, as it was.
   for _, word in ipairs(manifest.arguments) do
     local value = word:match "^%-%-[%w_-]+=(.*)$" or word
@@ -42,8 +41,8 @@ end
 
 --- rerun(path, options) -> exit code
 ---
---- 0: same bits, 1: close, 2: differs, 3: could not run. options: data, a folder to look in for data; epochs, how many of
---- a training are enough; trust: outside of the sandbox; program: this one.
+--- 0: same bits, 1: close, 2: differs, 3: could not run. options: data, a folder to look in for data; epochs, how many
+--- of a training are enough; trust: outside of the sandbox; program: this one.
 ---@param path string
 ---@param options table
 ---@return integer

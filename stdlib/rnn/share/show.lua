@@ -2,6 +2,7 @@
 
 local core = require "rnn.core"
 local capsule = require "rnn.share.capsule"
+local content = require "rnn.share.content"
 local texts = require "rnn.share.texts"
 
 local show = {}
@@ -46,7 +47,7 @@ local function ticks(manifest, figures)
 end
 
 local function show_capsule(path, read)
-  local manifest, content = read.manifest, read.content
+  local manifest, files = read.manifest, read.content
   local program = manifest.program
   say("%s: a capsule, everything in it is as it was written", path)
   say("made by   %s", texts.command(manifest))
@@ -63,9 +64,9 @@ local function show_capsule(path, read)
   for _, each in ipairs(manifest.trainings) do
     say("  training %d: %d epochs, weights %s...%s", each.number, each.epochs, each.weights:sub(1, 16), each.stopped
       and "; " .. each.stopped or "")
-    say("    %s", last_line(capsule.epochs(content, each.number)))
+    say("    %s", last_line(content.epochs(files, each.number)))
   end
-  local figures = capsule.figures(content)
+  local figures = content.figures(files)
   for _, name in ipairs(sorted(figures)) do
     local values = {}
     for i, value in ipairs(type(figures[name]) == "table" and figures[name] or {}) do values[i] = number(value) end
@@ -89,12 +90,12 @@ local function tree(config, indent, name)
     for _, key in ipairs(sorted(type(config[group]) == "table" and config[group] or {})) do
       local value = config[group][key]
       if type(value) ~= "table" and value ~= core.null then
-        parts[#parts + 1] = (math.type(key) and "%s%s" or "%s = %s"):format(math.type(key) and "" or clean(key), clean(value))
+        parts[#parts + 1] = math.type(key) and clean(value) or ("%s = %s"):format(clean(key), clean(value))
       end
     end
   end
-  say("%s%s%s%s", ("  "):rep(indent), name and name .. ": " or "", class, #parts > 0 and " (" .. table.concat(parts, ", ")
-    .. ")" or "")
+  local inside = #parts > 0 and " (" .. table.concat(parts, ", ") .. ")" or ""
+  say("%s%s%s%s", ("  "):rep(indent), name and name .. ": " or "", class, inside)
   for _, group in ipairs { "layers", "args", "fields", "options" } do
     for _, key in ipairs(sorted(type(config[group]) == "table" and config[group] or {})) do
       local each = config[group][key]
@@ -102,7 +103,8 @@ local function tree(config, indent, name)
         tree(each, indent + 1, clean(key))
       elseif type(each) == "table" then
         for _, k in ipairs(sorted(each)) do
-          if type(each[k]) == "table" and each[k].class ~= nil then tree(each[k], indent + 1, clean(key) .. "." .. clean(k)) end
+          local layer = type(each[k]) == "table" and each[k].class ~= nil and each[k]
+          if layer then tree(layer, indent + 1, clean(key) .. "." .. clean(k)) end
         end
       end
     end
@@ -142,7 +144,8 @@ local function show_model(path, tensors, metadata)
     if not name:find "^extra/" then
       local t = tensors[name]
       say("  %-32s (%s) %s", name, table.concat({ t:shape() }, ", "), t:type())
-      count, bytes = count + t:count(), bytes + t:count() * (t:type() == "float" and core.precision == "double" and 8 or 4)
+      local size = t:type() == "float" and core.precision == "double" and 8 or 4
+      count, bytes = count + t:count(), bytes + t:count() * size
     end
   end
   say("  %d numbers, %.1f kB", count, bytes / 1000)
@@ -204,7 +207,7 @@ local function lines(path, a, b)
     for line in (text or ""):gmatch "[^\n]*" do list[#list + 1] = line end
     return list
   end
-  local x, y, shown = split(a), split(b), 0
+  local x, y = split(a), split(b)
   local from = 1
   while x[from] and x[from] == y[from] do from = from + 1 end
   local to_x, to_y = #x, #y
@@ -213,7 +216,6 @@ local function lines(path, a, b)
   for _, part in ipairs { { "-", x, to_x }, { "+", y, to_y } } do
     for i = from, math.min(part[3], from + 19) do
       say("  %s %s", part[1], part[2][i])
-      shown = shown + 1
     end
     if part[3] > from + 19 then say("  %s ... %d lines", part[1], part[3] - from - 19) end
   end
@@ -250,7 +252,9 @@ function show.diff(one, two)
   local scripts_a, scripts_b = by_name(x.files, "path"), by_name(y.files, "path")
   for _, path in ipairs(sorted(scripts_a)) do
     if not scripts_b[path] then say("script %s: only in the first", path)
-    elseif scripts_b[path] ~= scripts_a[path] then lines(path, a.content["script/" .. path], b.content["script/" .. path]) end
+    elseif scripts_b[path] ~= scripts_a[path] then
+      lines(path, a.content["script/" .. path], b.content["script/" .. path])
+    end
   end
   for _, path in ipairs(sorted(scripts_b)) do
     if not scripts_a[path] then say("script %s: only in the second", path) end
@@ -264,7 +268,7 @@ function show.diff(one, two)
   for _, name in ipairs(sorted(data_b)) do
     if not data_a[name] then say("data %s: only in the second", name) end
   end
-  local f, g = capsule.figures(a.content), capsule.figures(b.content)
+  local f, g = content.figures(a.content), content.figures(b.content)
   for _, name in ipairs(sorted(f)) do
     local u, v = describe(f[name]), describe(g[name] or {})
     if u ~= v then say("figure %s: %s | %s", name, u, v) end

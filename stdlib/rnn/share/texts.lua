@@ -2,6 +2,7 @@
 
 local core = require "rnn.core"
 local report = require "rnn.logs.report"
+local content = require "rnn.share.content"
 
 local texts = {}
 
@@ -87,27 +88,28 @@ local function charts_of(number, several, epochs)
     local training, validation, series = values(name), values("val_" .. name), {}
     if training then series[1] = { label = "training", y = training } end
     if validation then series[#series + 1] = { label = "validation", y = validation } end
-    charts[#charts + 1] = { title = several and ("%s, training %d"):format(name, number) or name, x = x, series = series }
+    charts[#charts + 1] = { title = several and ("%s, training %d"):format(name, number) or name, x = x,
+      series = series }
   end
   return charts
 end
 
 --- texts.page(manifest, files) -> report.html | nil, message
 function texts.page(manifest, files)
-  local capsule, content, charts = require "rnn.share.capsule", {}, {}
-  for _, file in ipairs(files) do content[file.name] = file.bytes end
+  local named, charts = {}, {}
+  for _, file in ipairs(files) do named[file.name] = file.bytes end
   for _, training in ipairs(manifest.trainings) do
-    local epochs = capsule.epochs(content, training.number)
+    local epochs = content.epochs(named, training.number)
     if #charts < 60 then
       table.move(charts_of(training.number, #manifest.trainings > 1, epochs), 1, 60, #charts + 1, charts)
     end
   end
   local figures, names = {}, {}
-  for name in pairs(capsule.figures(content)) do names[#names + 1] = name end
+  for name in pairs(content.figures(named)) do names[#names + 1] = name end
   table.sort(names)
   for i, name in ipairs(names) do
     local values = {}
-    for k, value in ipairs(capsule.figures(content)[name]) do
+    for k, value in ipairs(content.figures(named)[name]) do
       values[k] = type(value) == "number" and ("%.6g"):format(value) or tostring(value)
     end
     figures[i] = { name, table.concat(values, ", ") }

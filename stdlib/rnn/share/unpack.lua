@@ -70,13 +70,13 @@ function unpack.to(read, folder, data)
     local done, message = write(folder .. "/" .. each.path, read.content["script/" .. each.path])
     if not done then return nil, message end
   end
-  local sizes, problem = {}, nil
+  local sizes, problem = {} -- luacheck: ignore
   if data then
     sizes, problem = core.folder_files(data)
     if not sizes then return nil, problem end
   end
   for _, each in ipairs(read.manifest.data) do
-    local bytes, message = each.included and read.content["data/" .. each.name], nil
+    local bytes, message = each.included and read.content["data/" .. each.name] -- luacheck: ignore
     if not bytes then
       local path, other = find(each, data, sizes)
       if not path then return nil, missing(each, other) end
@@ -85,7 +85,8 @@ function unpack.to(read, folder, data)
       if core.sha256(bytes) ~= each.sha256 then return nil, missing(each) end
     end
     local done
-    done, message = write(("%s/%s%s"):format(folder, each.from == "RNNLUA_DATA" and unpack.DATA .. "/" or "", each.name), bytes)
+    local root = each.from == "RNNLUA_DATA" and unpack.DATA .. "/" or ""
+    done, message = write(("%s/%s%s"):format(folder, root, each.name), bytes)
     if not done then return nil, message end
   end
   return true

@@ -141,7 +141,8 @@ end
 records.CSVLog = CSVLog
 
 -- Metrics.jsonl in the folder of a run: one JSON object a line, for every epoch
--- {"epoch":3,"step":120,"loss":...,"val_loss":...,"lr":...,"seconds":...,"weights":"SHA-256"}, and for every log_every-th step
+-- {"epoch":3,"step":120,"loss":...,"val_loss":...,"lr":...,"seconds":...,"weights":"SHA-256"}, and for every
+-- log_every-th step
 -- {"step":50,"epoch":2,"loss":...,"lr":...}, loss being that of the step's batch.
 
 ---@class train.MetricsLog
