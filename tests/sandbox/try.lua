@@ -1,7 +1,7 @@
 -- try.lua: runs the attempts of tests/sandbox/attempts, each without the sandbox, where it has to succeed, and in it,
 -- where it may not. An attempt is a script; it prints ESCAPED when it has got what it wanted. Its second line says
--- which walls hold it, each alone, or the limits that it runs into. Its arguments are three folders: one that nobody gave it,
--- one to write to, one to read from.
+-- which walls hold it, each alone, or the limits that it runs into. Its arguments are three folders: one that nobody
+-- gave it, one to write to, one to read from.
 
 local core = require "rnn.core"
 

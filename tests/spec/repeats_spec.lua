@@ -168,3 +168,42 @@ for _, doubt in ipairs(require "rnn.repeats".doubts()) do print(doubt.where .. "
     ]])
   end)
 end)
+
+describe("rnnlua capsule --verify", function()
+  local TRAINING = [[
+    local rnn = require "rnn"
+    local model = rnn.nn.Sequential { rnn.nn.RNN(1, 2, { returns = "last" }), rnn.nn.Linear(2, 1) }
+    local x = rnn.randn(40, 1) + %s
+    local windows = rnn.data.windows(x, { length = 5, target = 1 })
+    rnn.fit(model, { data = windows:batches { size = 10 }, epochs = 3, loss = "mse", progress = false,
+      optimizer = rnn.optim.SGD(model:parameters()) })
+    print "trained"
+  ]]
+
+  local function capsule(text)
+    sh:write("train.lua", text)
+    return sh:run(shell.quote(PROGRAM) .. " capsule --verify -o t.zip" .. DOUBLE .. "--seed 3 train.lua")
+  end
+
+  it("makes a capsule when two processes give the same bits", function()
+    local out, err, code = capsule(TRAINING:format "math.random()")
+    assert.equal(0, code, err)
+    assert.equal("trained\n", out)
+    assert.matches("verified: 1 of 1 epoch, .*same bits in two processes", err)
+    assert.equal(0, select(3, sh:run "test -s t.zip"))
+  end)
+
+  it("makes none when they do not, and says where", function()
+    sh:run "rm -f t.zip"
+    for _, source in ipairs { "tonumber(tostring(print):match '0x(%x+)', 16) % 997 / 1000",
+      "io.open('/proc/self/stat'):read 'n' % 997 / 1000" } do
+      local _, err, code = capsule(TRAINING:format(source))
+      assert.equal(2, code, err)
+      assert.matches("two processes do not give the same bits: first difference in epoch 1 of training 1", err)
+      assert.equal(1, select(3, sh:run "test -e t.zip"))
+    end
+    local _, err, code = capsule "error 'mine'"
+    assert.equal(1, code)
+    assert.matches("train.lua:1: mine", err)
+  end)
+end)
