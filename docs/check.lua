@@ -2,18 +2,18 @@
 --
 --   build/rnnlua docs/check.lua [--fix] [PAGE ...]     all pages of docs/ where none is named
 --
--- Each ```lua block runs by itself, in a new folder, on one thread, with --deterministic: our numbers are then the same
--- bits everywhere. An ```output block directly below is compared exactly with what it printed, and a picture of the
--- page, ![...](name.svg), with the file of that name that it wrote. --fix writes what came out into the pages instead.
--- A block may use 20 s of processor time. Comments directly above a block say more about it:
+-- Each ```lua block runs by itself, sandboxed in a new folder, on one thread, with --deterministic: our numbers are
+-- then the same bits everywhere. An ```output block directly below is compared exactly with what it printed, and a
+-- picture of the page, ![...](name.svg), with the file of that name that it wrote. --fix writes what came out into the
+-- pages instead. A block may use 20 s of processor time. Comments directly above a block say more about it:
 --
 --   <!-- file: scripts/course/01-loop.lua -->   the block is that file
 --   <!-- needs: cta-ridership -->               folders of RNNLUA_DATA; without them it is left out, which is said
 --   <!-- fails -->                              it ends with an error, whose message is the last of its output
 --   <!-- not run: it asks for a microphone -->  and why
 --
--- name.pt.md is the translation of name.md: its blocks of code and output are the same, byte for byte, it has as many
--- headings, and a paragraph that is still English stands below <!-- untranslated -->.
+-- name.pt.md is the translation of name.md: its blocks are the same, byte for byte, but for ```text, such as equations;
+-- it has as many headings, and a paragraph that is still English stands below <!-- untranslated -->.
 --
 -- docs/blocks.txt has how many blocks each page had the last time; fewer are an error until --fix has written it anew.
 
@@ -105,6 +105,13 @@ end
 
 -- ---- running ----
 
+-- A block may read the data and write into its folder, where the program has a sandbox.
+local sandbox = ""
+if table.concat(lines_of(quote(PROGRAM) .. " --help")):find("--sandbox", 1, true) then
+  sandbox = "--sandbox=best-effort --write ."
+  for root in (os.getenv "RNNLUA_DATA" or ""):gmatch "[^:]+" do sandbox = sandbox .. " --read " .. quote(root) end
+end
+
 local ran = {} -- what came of a block, by its text: translations have the same
 
 -- -> { out, failed = message, files = { name = bytes } }
@@ -114,11 +121,12 @@ local function run(block)
   local folder = lines_of "mktemp -d"[1]
   local function at(name) return quote(folder .. "/" .. name) end
   assert(core.file_write(folder .. "/block.lua", block.text))
-  local command = ("ulimit -t %d; cd %s && LC_ALL=C.UTF-8 %s --deterministic --threads 1 block.lua >.out 2>.err "
-    .. "</dev/null"):format(SECONDS, quote(folder), quote(PROGRAM))
+  local command = ("ulimit -t %d; cd %s && LC_ALL=C.UTF-8 %s %s --deterministic --threads 1 block.lua >.out 2>.err "
+    .. "</dev/null"):format(SECONDS, quote(folder), quote(PROGRAM), sandbox)
   local ok, _, code = os.execute(command)
   local result = { out = read(folder .. "/.out"), files = {} }
   local message = read(folder .. "/.err"):gsub("\nstack traceback:.*$", "\n"):gsub("^[^\n]*rnnlua: ", "")
+    :gsub("rnnlua: sandbox:[^\n]*\n", "")
   if not ok then
     if block.note.fails then result.out = result.out .. message
     else result.failed = message ~= "" and message or ("it ended with %d, after %d s at most"):format(code, SECONDS) end
@@ -195,7 +203,8 @@ local function check_translation(path, parts, original)
     return
   end
   for i, block in ipairs(ours) do
-    if block.text ~= theirs[i].text or block.language ~= theirs[i].language then
+    local same = block.text == theirs[i].text or block.language == "text"
+    if block.language ~= theirs[i].language or not same then
       if fix then block.text, block.language = theirs[i].text, theirs[i].language
       else problem("%s:%d: the block is not that of the original", path, block.line) end
     end

@@ -51,7 +51,7 @@ local TOPICS <const> = {
   { "14-gates", "The GRU cell", "A célula GRU", "GRU record recorded", "GRU" },
   { "15-applications", "Applications", "Aplicações", "text.stream decode.generate", "Embedding" },
 }
-local LANGUAGES <const> = { -- the ending of pages, the heads of both tables, where a topic has its name, the other language
+local LANGUAGES <const> = { -- the ending of pages, the heads of both tables, where a topic has its name, the other one
   { "", { "lesson", "script" }, { "slide", "script", "page", "here", "Keras" }, 2, "[português](%s.pt.md)" },
   { ".pt", { "lição", "script" }, { "slide", "script", "página", "aqui", "Keras" }, 3, "[English](%s.md)" },
 }

@@ -198,7 +198,10 @@ describe("docs/check.lua", function()
       assert.is_false(ok, name)
       assert(out:find(name, 1, true), out)
     end
-    out, ok = check(sh, { ["a.pt.md"] = english:gsub("This", "<!-- untranslated -->\nThis") })
+    local function equation(words) return PAGE .. "\n" .. fence("text", words) end
+    out, ok = check(sh, { ["a.md"] = equation "the sum\n", ["a.pt.md"] = equation "a soma\n" })
+    assert.is_true(ok, out)
+    out, ok = check(sh, { ["a.md"] = english, ["a.pt.md"] = english:gsub("This", "<!-- untranslated -->\nThis") })
     assert.is_true(ok, out)
   end)
 end)
