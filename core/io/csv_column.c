@@ -203,16 +203,16 @@ static rnn_status put_number(rnn_ctx *ctx, rnni_column *c, int64_t row, const ch
 
 /* ---- dates ---- */
 
-/* A date whose order is not known yet waits as its parts: 14 bits of year, 4 of month, 5 of day, 39 of microseconds since
+/* A date whose order is not known yet waits as its parts: 14 bits of year, 5 of each number, 39 of microseconds since
    the day before, as an offset may lead there. */
 enum { MICROS = 39 };
 static int64_t parts_of(const rnni_stamp *s) {
-  int64_t day = ((int64_t)s->year << 9) | s->month << 5 | s->day;
+  int64_t day = ((int64_t)s->year << 10) | s->month << 5 | s->day;
   return day << MICROS | (s->micros - (int64_t)s->offset * 1000000 + RNNI_DAY);
 }
 static int64_t of_parts(int64_t parts, bool day_first, int *first, int *second, int *year) {
   int64_t day = parts >> MICROS, micros = (parts & (((int64_t)1 << MICROS) - 1)) - RNNI_DAY;
-  *year = (int)(day >> 9), *first = (int)(day >> 5 & 15), *second = (int)(day & 31);
+  *year = (int)(day >> 10), *first = (int)(day >> 5 & 31), *second = (int)(day & 31);
   return (day_first ? rnni_days(*year, *second, *first) : rnni_days(*year, *first, *second)) * RNNI_DAY + micros;
 }
 

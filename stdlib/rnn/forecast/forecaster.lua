@@ -621,7 +621,9 @@ local function to_frame(self, list, levels, steps)
       local order = { self.middle }
       for j = 1, #self.levels do if j ~= self.middle then order[#order + 1] = j end end
       for _, j in ipairs(order) do
-        frame = frame:with(column[j], levels[j][i]:select(2, k))
+        local values = levels[j][i]:select(2, k):totable()
+        for row, v in ipairs(values) do values[row] = tonumber(("%.6g"):format(v)) end
+        frame = frame:with(column[j], values)
       end
     end
     result = result and result:concat(frame) or frame
