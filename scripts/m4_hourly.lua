@@ -128,7 +128,7 @@ local forecaster, result = saved, nil
 for seed in experiment:seeds() do
   if not saved then
     forecaster = rnn.Forecaster { horizon = AHEAD, length = DAY * DAYS, season = SEASON, log = true,
-      scale = "none", distribution = "point", members = options.members, quiet = true,
+      scale = "none", distribution = "point", balance = true, members = options.members, quiet = true,
       model = function(sizes)
         return Network { series = sizes.series, day = DAY, week = WEEK, days = DAYS, ahead = AHEAD,
           units = options.units }

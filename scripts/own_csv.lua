@@ -23,6 +23,10 @@ date,sold,visits,weather
   target = { "", "the column to forecast" },
   dates = { "", "how its dates are written, such as %d/%m/%Y %H:%M" },
   zone = { "", "where its clock stands, such as Europe/Berlin" },
+  decimal = { "", "sign in numbers, such as a comma; guessed" },
+  separator = { "", "between cells; guessed" },
+  encoding = { "", "such as latin1; UTF-8" },
+  headless = { false, "the first row has values; columns are called column1, column2 ..." },
   series = { "", "a column that says which of several series a row belongs to" },
   ahead = { 0, "steps to forecast; 0: by the step, a day of hours, a week of days" },
   reads = { 0, "steps that a forecast is made from; 0: by the step" },
@@ -48,15 +52,31 @@ end
 local path = experiment:files({ "csv", "tsv", "txt", "gz" }).all
 experiment:check(path, "expected one file: own_csv.lua FILE --target COLUMN")
 local stem = path:match "[^/]*$":gsub("%.gz$", ""):gsub("%.%w+$", "")
-local csv = { zone = options.zone ~= "" and options.zone or nil }
-local frame = experiment:check(data.csv(path, csv))
-for _, note in ipairs(frame.notes or {}) do say("%s", note) end
-if options.dates ~= "" then -- of the first column that is no number
-  local column
-  for _, c in ipairs(frame.columns) do column = column or c.type ~= "number" and c.name or nil end
-  csv.types = { [experiment:check(column, "there is no column of dates")] = options.dates }
-  frame = experiment:check(data.csv(path, csv))
+local csv = {}
+for _, name in ipairs { "zone", "encoding", "decimal", "separator" } do
+  if options[name] ~= "" then csv[name] = options[name] end
 end
+if options.headless then csv.header = false end
+-- What data.csv says, with the options of this script.
+local function on_command_line(message)
+  return (message:gsub("types = {%[\".-\"%] = \"(.-)\"}", "--dates \"%1\"")
+    :gsub("header = false", "--headless"):gsub("(%l+) = (\".-\")", "--%1 %2"))
+end
+local frame, message = data.csv(path, csv)
+if not frame and message:find("decimal = \",\"", 1, true) and not csv.decimal then
+  say("numbers have decimal commas (--decimal .)")
+  csv.decimal = ","
+  frame, message = data.csv(path, csv)
+end
+if options.dates ~= "" then
+  local column = not frame and message:match "types = {%[\"(.-)\"%]"
+  for _, c in ipairs(frame and frame.columns or {}) do
+    column = column or c.type ~= "number" and c.name
+  end
+  csv.types = { [experiment:check(column, message or "there is no column of dates")] = options.dates }
+  frame, message = data.csv(path, csv)
+end
+experiment:check(frame, message and on_command_line(message))
 local numbers = {}
 for _, c in ipairs(frame.columns) do if c.type == "number" then numbers[#numbers + 1] = c.name end end
 experiment:check(#numbers > 0, path .. ": no column holds numbers; " .. table.concat(frame:names(), ", "))
@@ -179,7 +199,12 @@ end
 local coming = forecaster:predict(source, steps)
 if time then
   print(("\n%s, the next %d steps, with the interval of %g %%:"):format(target, steps, options.interval))
-  print(coming)
+  local dates, cells = coming:dates(time), {}
+  for _, name in ipairs { target, target .. "_low", target .. "_high" } do cells[name] = coming[name].values:totable() end
+  for i, date in ipairs(dates) do
+    print(("  %s  %10.6g  (%.6g to %.6g)"):format(date, cells[target][i], cells[target .. "_low"][i],
+      cells[target .. "_high"][i]))
+  end
   assert(coming:to_csv(stem .. "-forecast.csv"))
 else
   print(("\n%s, the next %d steps: %s"):format(target, steps, coming.forecast:reshape(-1)))

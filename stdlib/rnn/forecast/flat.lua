@@ -69,21 +69,43 @@ function Flat:logarithm(y)
   return y:log()
 end
 
+-- The mean absolute change of a series over a season, on its scale, in the training span.
+local function change_of(self, series, shift, scale)
+  local y = (self:logarithm(series.y:rows(1, series.train)) - shift) / scale
+  local m = math.min(self.forecaster.season or 1, #y - 1)
+  local d = (y:rows(m + 1, #y) - y:rows(1, #y - m)):abs()
+  return core.where(d:eq(d), d, 0):mean():item()
+end
+
+local MOST <const> = 4 -- times the half that a series can count for
+
+-- How much each series counts: half as all others, half by the inverse of its change.
+local function balanced(changes)
+  local sorted = table.move(changes, 1, #changes, 1, {})
+  table.sort(sorted)
+  local middle, weights = sorted[(#sorted + 1) // 2], {}
+  for i, change in ipairs(changes) do
+    weights[i] = 0.5 + 0.5 * (change > 0 and math.min(middle / change, MOST) or MOST)
+  end
+  return weights
+end
+
 --- flat:fit(list): scalers, on the training span of each series.
 function Flat:fit(list)
   local names, shifts, scales, masked, statics = {}, {}, {}, false, {}
-  local past, known = {}, {}
+  local past, known, changes = {}, {}, {}
   for i, series in ipairs(list) do
     names[i] = series.name or ""
     shifts[i], scales[i] = scale_of(self, series, series.train)
     local y = series.y:rows(1, series.train)
     masked = masked or y:eq(y):min():item() == 0
+    changes[i] = self.forecaster.options.balance and change_of(self, series, shifts[i], scales[i]) or nil
     past[i] = series.past and series.past:rows(1, series.train)
     known[i] = series.known and series.known:rows(1, series.train)
     statics[i] = series.static
   end
   local scaling = { names = names, shift = core.stack(shifts, 1), scale = core.stack(scales, 1), masked = masked,
-    targets = list[1].y:size(2), past = 0, future = 0, static = 0 }
+    weights = changes[1] and balanced(changes) or nil, targets = list[1].y:size(2), past = 0, future = 0, static = 0 }
   if past[1] then
     local all = core.concat(past, 1)
     scaling.past, scaling.past_masked = all:size(2), all:eq(all):min():item() == 0
@@ -187,6 +209,11 @@ function Reading:init(flat, list)
   self.index = all(ids) -- of the series that each row belongs to
   self.shift, self.scale = core.stack(shifts, 1), core.stack(scales, 1)
   local seen = all(parts.seen)
+  if s.weights then -- what is seen counts as its series does
+    local weights = {}
+    for i, series in ipairs(list) do weights[i] = s.weights[number_of(flat, series.name)] or 1 end
+    self.weights = core.tensor(weights):gather(1, self.index):unsqueeze(2) * seen
+  end
   self.flat = { inputs = all(parts.inputs), targets = all(parts.targets), future = all(parts.future),
     static = all(statics), seen = seen }
   self.known = seen
@@ -225,7 +252,8 @@ function Reading:samples(origins, stride, any)
   local samples = Samples(flat, f.sizes, starts, f.options.scale == "revin")
   if #starts > 0 then -- what is all there needs no weights
     local lowest = core.windows(flat.seen, samples.items + f.length, f.horizon):min():item()
-    if lowest == 1 then flat.seen = nil end
+    if self.weights then flat.seen = self.weights
+    elseif lowest == 1 then flat.seen = nil end
   end
   return samples
 end

@@ -68,6 +68,8 @@ local OPTIONS = option.of(FNAME, {
     .. "series in the training span; over the mean size there; of each window by itself (Kim et al. 2022, RevIN); "
     .. "none" },
   { "log", false, check.boolean, "the network sees logarithms: for what grows by shares, all above 0" },
+  { "balance", false, check.boolean, "of many series, those that a season before foretells well count more in the loss: "
+    .. "half by their MASE" },
   { "season", nil, option.int(1), "steps after which the series is like itself, for baselines; as the frame has it" },
   { "distribution", "quantile", option.one_of(DISTRIBUTION), "what the network says, see nn.Distribution" },
   { "quantiles", nil, check.table, "of the forecast, ascending, such as { 0.1, 0.5, 0.9 }; the ends of interval and "
@@ -246,7 +248,8 @@ local function sets_of(self, list, settings)
   local validation = reading:samples(function(s) return s.train, s.valid - h end, math.min(stride, h))
   local calibration = reading:samples(function(s) return s.valid, s.rows - h end, math.min(stride, h))
   local function everything() return reading:samples(function(s) return self.length, s.rows - h end, stride) end
-  return training, validation, calibration, everything
+  local held_out = reading:samples(function(s) return s.train, s.rows - h end, math.min(stride, h))
+  return training, validation, calibration, everything, held_out
 end
 
 local function new_network(self, index)
@@ -302,8 +305,8 @@ local function errors_of(self, network, samples)
   return weights and (e * weights):sum(2) / weights:sum(2):maximum(1) or e:mean(2)
 end
 
--- How much of what a network has learnt beside its linear model is worth adding: the share with the least errors in
--- validation, and nothing where these are not less by more than their standard error.
+-- How much of what a network has learnt beside its linear model is worth adding: the share with the least errors in all
+-- rows that were held out, and nothing where these are not less by more than twice their standard error.
 local function choose_trust(self, network, samples)
   local function at(trust)
     network.trust:fill_(trust)
@@ -317,7 +320,7 @@ local function choose_trust(self, network, samples)
   end
   if gain then
     local noise = significance.standard_error(gain:reshape(-1):totable(), nil, self.horizon - 1)
-    if gain:mean():item() <= noise then best = 0 end
+    if gain:mean():item() <= 2 * noise then best = 0 end
   end
   network.trust:fill_(best)
   return best
@@ -340,7 +343,7 @@ local function train_member(self, index, sets, settings)
         seconds, settings.seconds and math.min(most, 2 * settings.seconds * self.options.members) or most)
     end)
   how.epochs = history.best and history.best.epoch or math.max(#history, 1)
-  if how.penalty then how.trust = choose_trust(self, network, validation) end
+  if how.penalty then how.trust = choose_trust(self, network, sets[3]) end
   return network, history, how
 end
 
@@ -387,7 +390,7 @@ function Forecaster:fit(source, settings)
   list = cut(self, list, settings)
   self.flat = Flat(self):fit(list)
   self.sizes = self.flat:sizes()
-  local training, validation, calibration, everything = sets_of(self, list, settings)
+  local training, validation, calibration, everything, held_out = sets_of(self, list, settings)
   if training.flat.seen then
     local missing = 0
     for _, series in ipairs(list) do
@@ -399,7 +402,7 @@ function Forecaster:fit(source, settings)
   if settings.refit == nil then settings.refit = not Module.is(options.model) end
   local members, history, how = {}, {}, {}
   for i = 1, options.members do
-    members[i], history[i], how[i] = train_member(self, i, { training, validation }, settings)
+    members[i], history[i], how[i] = train_member(self, i, { training, validation, held_out }, settings)
   end
   local linear = 0
   for _, each in ipairs(how) do linear = linear + (each.trust == 0 and 1 or 0) end
@@ -618,7 +621,9 @@ local function to_frame(self, list, levels, steps)
       local order = { self.middle }
       for j = 1, #self.levels do if j ~= self.middle then order[#order + 1] = j end end
       for _, j in ipairs(order) do
-        frame = frame:with(column[j], levels[j][i]:select(2, k))
+        local values = levels[j][i]:select(2, k):totable()
+        for row, v in ipairs(values) do values[row] = tonumber(("%.6g"):format(v)) end
+        frame = frame:with(column[j], values)
       end
     end
     result = result and result:concat(frame) or frame

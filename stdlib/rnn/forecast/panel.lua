@@ -114,7 +114,7 @@ local function calendar(spec, frame)
     elseif kind == "year" then parts[#parts + 1] = waves(column("dayofyear"), 365.25, 2) end
   end
   if spec.holidays then
-    parts[#parts + 1] = frame:calendar { "holiday", holidays = spec.holidays }:tensor { "holiday" }
+    parts[#parts + 1] = frame:calendar({ "holiday" }, spec.holidays):tensor { "holiday" }
   end
   return #parts > 1 and core.concat(parts, 2) or parts[1]
 end
