@@ -5,7 +5,7 @@ local lazy = require "rnn.lazy"
 local parts = { module = "rnn.nn.define", cell = "rnn.nn.define", detach = "rnn.state", loss = "rnn.nn.loss" }
 for _, name in ipairs { "RNNCell", "LSTMCell", "GRUCell" } do parts[name] = "rnn.nn.cell" end
 for _, name in ipairs { "mse", "mae", "huber", "quantile", "cross_entropy", "binary_cross_entropy", "kl_div",
-  "poisson_nll", "gaussian_nll" } do
+  "poisson_nll", "gaussian_nll", "hinge" } do
   parts[name] = "rnn.nn.loss"
 end
 for _, name in ipairs {
