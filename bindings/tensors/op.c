@@ -183,8 +183,8 @@ static int op_call(lua_State *L) {
     if ((*s == 's' || *s == 'a') && !lua_istable(L, most + 1)) most = lua_gettop(L); /* one by one, to the last */
     else if (*s != '?') most++;
   }
-  int given = lrnn_count(L, most);
-  lua_settop(L, most); /* what is absent is nil, whatever comes onto the stack meanwhile */
+  int top = lua_gettop(L), given = top > most ? lrnn_count(L, most) : top;
+  if (top != most) lua_settop(L, most); /* what is absent is nil, whatever comes onto the stack meanwhile */
   for (const char *s = r.signature; *s; s++) {
     bool optional = *s == '?';
     if (optional) s++;

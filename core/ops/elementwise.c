@@ -288,7 +288,8 @@ UNARY_KERNEL(exp, EACH(dx[i] += dy[i] * Y), RNNI_SAVE_OUT, "(x). e^x.")
 UNARY_KERNEL(tanh, EACH(dx[i] += dy[i] * (1 - Y * Y)), RNNI_SAVE_OUT, "(x). Hyperbolic tangent.")
 UNARY_KERNEL(sigmoid, EACH(dx[i] += dy[i] * (Y * (1 - Y))), RNNI_SAVE_OUT, "(x). 1/(1+e^-x).")
 UNARY_KERNEL(softplus, add_slope(rnni_kernel->sigmoid, 1, n, x, dy, dx), RNNI_SAVE_IN0, "(x). log(1 + e^x).")
-UNARY(relu, X > 0 ? X : X != X ? X : 0, Y <= 0 ? 0 : 1, RNNI_SAVE_OUT, "(x). max(x, 0).")
+PIECEWISE(relu, rnni_kernel->elements->real[RNNI_MAXIMUM](n, &(real){0}, 0, x, 1, y), EACH(dx[i] += dy[i] * (Y <= 0 ? 0 : 1)),
+          RNNI_SAVE_OUT, "(x). max(x, 0).")
 PIECES(leaky_relu, EACH(Y = X > 0 ? X : p * X), EACH(dx[i] += dy[i] * (X > 0 ? 1 : p)))
 UNARY_OP(leaky_relu, "tn", rnni_shape_same, RNNI_SAVE_IN0, "(x, slope). x above 0, slope*x below." ELEMENTWISE)
 PIECEWISE(elu, rnni_kernel->expm1(n, x, y); EACH(Y = X > 0 ? X : Y), add_elu_slope(1, 1, n, x, dy, dx),

@@ -372,7 +372,7 @@ end)
 describe("junk behind the lengths and the loss", function()
   local losses = {
     mse = "float", mae = "float", huber = "float", quantile = "float", binary_cross_entropy = "float",
-    kl_div = "float", poisson_nll = "float", gaussian_nll = "float", cross_entropy = "labels",
+    kl_div = "float", poisson_nll = "float", gaussian_nll = "float", hinge = "float", cross_entropy = "labels",
   }
   local more = { quantile = 0.3, gaussian_nll = 0.5 }
   it("each has its kind here", function()

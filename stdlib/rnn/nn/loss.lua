@@ -19,7 +19,7 @@ local COMMON = {
 
 local OPTIONS = {}
 for _, name in ipairs { "mse", "mae", "huber", "quantile", "kl_div", "poisson_nll", "gaussian_nll", "student_t_nll",
-  "negative_binomial_nll", "binary_cross_entropy" } do
+  "negative_binomial_nll", "binary_cross_entropy", "hinge" } do
   OPTIONS["nn." .. name] = option.of("nn." .. name, COMMON)
 end
 local CROSS_ENTROPY = option.of("nn.cross_entropy", {
@@ -292,6 +292,23 @@ end
 function losses.binary_cross_entropy(logits, targets, options)
   return core.binary_cross_entropy(logits, targets,
     checked("nn.binary_cross_entropy", logits, "logits", targets, "targets", options))
+end
+
+--- nn.hinge(y, target [, options]) -> scalar
+---
+--- max(0, 1 - t y) of scores y and targets t, -1 or 1: what is right by a margin of 1 costs nothing. Cortes, Vapnik
+--- 1995, "Support-vector networks".
+---@param y rnn.Tensor
+---@param target rnn.Tensor of equal shape, float or int32
+---@param options? nn.hinge.Options
+---@return rnn.Tensor
+function losses.hinge(y, target, options)
+  local weights, reduction = checked("nn.hinge", y, "y", target, "target", options)
+  if check.shape(y) ~= check.shape(target) then
+    core.fail("nn.hinge: expected a target %s like y, got %s", check.shape(y), check.shape(target))
+  end
+  local missing = core.relu(1 - target * y)
+  return core.mae(missing, core.zeros(missing:shape()), weights, reduction)
 end
 
 local names = {}
