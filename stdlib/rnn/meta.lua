@@ -8,6 +8,7 @@
 ---@field Average rnn.Average
 ---@field CSVLog rnn.CSVLog
 ---@field EarlyStopping rnn.EarlyStopping
+---@field Forecaster rnn.Forecaster
 ---@field ModelCheckpoint rnn.ModelCheckpoint
 ---@field TimeLimit rnn.TimeLimit
 ---@field args fun(spec: table): table
@@ -27,6 +28,7 @@
 ---@field hvp fun(f: fun(...): rnn.Tensor, inputs: rnn.Tensor|rnn.Tensor[], v: rnn.Tensor|rnn.Tensor[]): rnn.Tensor|rnn.Tensor[]
 ---@field lerp fun(a: rnn.Tensor, b: rnn.Tensor, weight: rnn.Tensor|number): rnn.Tensor
 ---@field load fun(path: string, model?: nn.Module|rnn.load.Options): nn.Module|nil, table|string|nil, string?
+---@field load_forecaster fun(path: string, options?: rnn.load_forecaster.Options): rnn.Forecaster|nil, string?, string?
 ---@field masked_fill fun(x: rnn.Tensor, mask: rnn.Tensor, value: number): rnn.Tensor
 ---@field meshgrid fun(...): rnn.Tensor
 ---@field monitor rnn.Monitor
@@ -43,6 +45,7 @@
 ---@field unfold fun(x: rnn.Tensor, axis: integer, size: integer, step?: integer): rnn.Tensor
 ---@field version string
 ---@field audio rnn.audio
+---@field baselines rnn.baselines
 ---@field cells rnn.cells
 ---@field ctc rnn.ctc
 ---@field data rnn.data
@@ -66,6 +69,14 @@ local rnn = {}
 ---@field resample fun(x: rnn.Tensor, from: number, to: number): rnn.Tensor
 ---@field write fun(path: string, samples: rnn.Tensor, rate: integer): true?, string?, string?
 
+---@class rnn.baselines
+---@field drift fun(history: rnn.Tensor, horizon: integer, season?: integer): rnn.Tensor
+---@field last fun(history: rnn.Tensor, horizon: integer, season?: integer): rnn.Tensor
+---@field naive2 fun(history: rnn.Tensor, horizon: integer, season?: integer): rnn.Tensor
+---@field seasonal fun(history: rnn.Tensor, horizon: integer, season?: integer): rnn.Tensor
+---@field smoothing fun(history: rnn.Tensor, horizon: integer, season?: integer): rnn.Tensor
+---@field theta fun(history: rnn.Tensor, horizon: integer, season?: integer): rnn.Tensor
+
 ---@class rnn.cells
 ---@field Antisymmetric cells.Antisymmetric
 ---@field Attention cells.Attention
@@ -73,6 +84,7 @@ local rnn = {}
 ---@field Clockwork cells.Clockwork
 ---@field Elman cells.Elman
 ---@field GRU cells.GRU
+---@field GRUD cells.GRUD
 ---@field IRNN cells.IRNN
 ---@field IndRNN cells.IndRNN
 ---@field JANET cells.JANET
@@ -98,12 +110,14 @@ local rnn = {}
 ---@field loss fun(logits: rnn.Tensor, labels: rnn.Tensor, options?: ctc.loss.Options): rnn.Tensor
 
 ---@class rnn.data
+---@field Encoder data.Encoder
 ---@field Frame data.Frame
 ---@field PCA data.PCA
 ---@field Scaler data.Scaler
 ---@field arrays data.Arrays
 ---@field classes fun(labels: any[], key?: string): string[], table<string, integer>
 ---@field csv fun(path: string, options?: data.csv.Options): data.Frame?, string?, string?
+---@field csv_stream fun(path: string, options?: data.csv_stream.Options): fun(): data.Frame?, string?, string?
 ---@field files fun(folder: string): string[]?, string?
 ---@field find fun(folder: string, file: string, options?: data.find.Options): string?, boolean|string
 ---@field idx fun(path: string): rnn.Tensor?, string?
@@ -154,16 +168,26 @@ local rnn = {}
 ---@class rnn.metrics
 ---@field Confusion metrics.Confusion
 ---@field F1 metrics.F1
+---@field Mean metrics.Mean
+---@field Scores metrics.Scores
 ---@field accuracy fun(y: rnn.Tensor, labels: rnn.Tensor, options?: metrics.accuracy.Options): number
 ---@field bleu fun(hypotheses: string[], references: (string|string[])[], options?: metrics.bleu.Options): number, table
 ---@field confusion fun(y: rnn.Tensor, labels: rnn.Tensor, options?: metrics.confusion.Options): metrics.Confusion
+---@field coverage fun(low: rnn.Tensor, high: rnn.Tensor, actual: rnn.Tensor): number
+---@field crps fun(forecast: rnn.Tensor, actual: rnn.Tensor, quantiles?: number[]): number
+---@field crps_gaussian fun(mean: rnn.Tensor, deviation: rnn.Tensor, actual: rnn.Tensor): number
 ---@field f1 fun(y: rnn.Tensor, labels: rnn.Tensor, options?: metrics.f1.Options): number|number[]
+---@field interval_score fun(low: rnn.Tensor, high: rnn.Tensor, actual: rnn.Tensor, level: number): number
 ---@field mae fun(forecast: rnn.Tensor, actual: rnn.Tensor): number
 ---@field mase fun(forecast: rnn.Tensor, actual: rnn.Tensor, history: rnn.Tensor, season?: integer): number, integer
+---@field measure fun(y: rnn.Tensor|table, target: rnn.Tensor|table, list: table, options?: metrics.measure.Options): table<string, number>
 ---@field nats fun(logits: rnn.Tensor, labels: rnn.Tensor, options?: metrics.nats.Options): number
+---@field owa fun(forecast: rnn.Tensor, actual: rnn.Tensor, history: rnn.Tensor, season?: integer, benchmark?: rnn.Tensor): number
 ---@field perplexity fun(logits: rnn.Tensor, labels: rnn.Tensor, options?: metrics.perplexity.Options): number
+---@field pinball fun(forecast: rnn.Tensor, actual: rnn.Tensor, q: number|number[]): number
 ---@field smape fun(forecast: rnn.Tensor, actual: rnn.Tensor): number
 ---@field top_k fun(logits: rnn.Tensor, labels: rnn.Tensor, k: integer, options?: metrics.top_k.Options): number
+---@field width fun(low: rnn.Tensor, high: rnn.Tensor): number
 
 ---@class rnn.music
 ---@field hz fun(pitch: number): number
@@ -179,6 +203,7 @@ local rnn = {}
 ---@field BatchNorm nn.BatchNorm
 ---@field Conv1d nn.Conv1d
 ---@field Decoder nn.Decoder
+---@field Distribution nn.Distribution
 ---@field Dropout nn.Dropout
 ---@field ELU table
 ---@field Embedding nn.Embedding
@@ -216,6 +241,7 @@ local rnn = {}
 ---@field elu fun()
 ---@field gaussian_nll fun(mean: rnn.Tensor|rnn.Tensor[], target: rnn.Tensor, variance?: rnn.Tensor|number, options?: nn.gaussian_nll.Options): rnn.Tensor
 ---@field hard_sigmoid fun()
+---@field hinge fun(y: rnn.Tensor, target: rnn.Tensor, options?: nn.hinge.Options): rnn.Tensor
 ---@field huber fun(y: rnn.Tensor, target: rnn.Tensor, delta?: number, options?: nn.huber.Options): rnn.Tensor
 ---@field initializers nn.initializers
 ---@field kl_div fun(log_probabilities: rnn.Tensor, target: rnn.Tensor, options?: nn.kl_div.Options): rnn.Tensor
@@ -225,6 +251,7 @@ local rnn = {}
 ---@field mae fun(y: rnn.Tensor, target: rnn.Tensor, options?: nn.mae.Options): rnn.Tensor
 ---@field module fun(name: string, init: fun(self: nn.Module, ...), base?: table): table
 ---@field mse fun(y: rnn.Tensor, target: rnn.Tensor, options?: nn.mse.Options): rnn.Tensor
+---@field negative_binomial_nll fun(parameters: rnn.Tensor[], target: rnn.Tensor, options?: nn.negative_binomial_nll.Options): rnn.Tensor
 ---@field poisson_nll fun(log_rate: rnn.Tensor, target: rnn.Tensor, options?: nn.poisson_nll.Options): rnn.Tensor
 ---@field quantile fun(y: rnn.Tensor, target: rnn.Tensor, q: number|number[], options?: nn.quantile.Options): rnn.Tensor
 ---@field relu fun()
@@ -233,6 +260,7 @@ local rnn = {}
 ---@field softmax fun()
 ---@field softplus fun()
 ---@field softsign fun()
+---@field student_t_nll fun(parameters: rnn.Tensor[], target: rnn.Tensor, options?: nn.student_t_nll.Options): rnn.Tensor
 ---@field tanh fun()
 
 ---@class rnn.optim
@@ -248,7 +276,7 @@ local rnn = {}
 
 ---@class rnn.plot
 ---@field histogram fun(data: any, options?: plot.histogram.Options): rnn.Figure?, string?, string?
----@field lines fun(lines: { x?: any, y: any, label?: string }[], options?: plot.lines.Options): rnn.Figure?, string?, string?
+---@field lines fun(lines: { x?: any, y: any, label?: string, bands?: any[][] }[], options?: plot.lines.Options): rnn.Figure?, string?, string?
 ---@field matrix fun(data: any, options?: plot.matrix.Options): rnn.Figure?, string?, string?
 ---@field series fun(fields: plot.series.Options): rnn.Figure?, string?, string?
 
@@ -322,6 +350,10 @@ local rnn = {}
 ---@field chrono? integer steps of the longest memory: b of z starts at the logarithms of random times up to it (Tallec, Ollivier 2018, arXiv 1804.11188)
 ---@field activation? "hard_sigmoid"|"identity"|"leaky_relu"|"relu"|"selu"|"sigmoid"|"softsign"|"tanh" t
 ---@field recurrent_activation? "hard_sigmoid"|"identity"|"leaky_relu"|"relu"|"selu"|"sigmoid"|"softsign"|"tanh" s
+---@field kernel? string|function first values of weight_ih and other matrices
+---@field recurrent? string|function first values of weight_hh
+
+---@class cells.GRUD.Options
 ---@field kernel? string|function first values of weight_ih and other matrices
 ---@field recurrent? string|function first values of weight_hh
 
@@ -453,6 +485,12 @@ local rnn = {}
 ---@field seed? integer of the orders; by default one is drawn when the batches are made
 ---@field drop_last? boolean leaves out a last batch that is not full
 
+---@class data.Encoder.Options
+---@field one_hot? string[]|table<string, string[]> columns { "weather" }, or with their words { weather = { "sun", "rain" } }
+---@field ordinal? string[]|table<string, string[]> the same; { size = { "small", "large" } } gives 1 and 2
+---@field unknown? "missing"|"error" what becomes of a word that fit did not see: nan, or in one-hot columns zeros; or an error
+---@field state? table what encoder:state() gave; nothing else counts then
+
 ---@class data.PCA.Options
 ---@field components? number how many are kept; below 1, the share of the variance that they have to explain; nil: all
 ---@field whiten? boolean divides each component by its deviation
@@ -479,8 +517,28 @@ local rnn = {}
 
 ---@class data.csv.Options
 ---@field columns? table keeps only these, { "a", "b" }
----@field types? table of columns by name, "number", "date" or "text": { zip = "text" }; or a format that says which number of a date is the month, where no day is beyond 12: { when = "%d/%m/%Y" }
----@field separator? string between cells, one byte
+---@field types? table of columns by name, "number", "date" or "text": { zip = "text" }; or how dates are written: { when = "%d/%m/%Y %H:%M" }, as in strftime, or "seconds" or "milliseconds" since 1970
+---@field separator? string between cells, one byte; by default the one of comma, semicolon, tab and | that cuts the first lines into equally many cells
+---@field decimal? string sign in numbers, "," or by default "."
+---@field thousands? string what stands between groups of three digits; by default a point where decimal is a comma, else nothing
+---@field header? boolean whether row 1 has the names of the columns; by default it has, but values alone are refused. false: they are called column1, column2 ...
+---@field encoding? string "latin1", "windows-1252", "utf-16" or another one that the C library knows; UTF-8 by default
+---@field comment? string lines that begin with this byte are left out
+---@field missing? table cells that mean missing, { "-", "?", "-999" }, beside the empty one and NA, NaN, null, None, N/A
+---@field zone? string whose clocks the times of day are of, "Europe/Berlin" or "+02:00"; times with an offset from UTC are shown as of this zone
+
+---@class data.csv_stream.Options
+---@field columns? table keeps only these, { "a", "b" }
+---@field types? table of columns by name, "number", "date" or "text": { zip = "text" }; or how dates are written: { when = "%d/%m/%Y %H:%M" }, as in strftime, or "seconds" or "milliseconds" since 1970
+---@field separator? string between cells, one byte; by default the one of comma, semicolon, tab and | that cuts the first lines into equally many cells
+---@field decimal? string sign in numbers, "," or by default "."
+---@field thousands? string what stands between groups of three digits; by default a point where decimal is a comma, else nothing
+---@field header? boolean whether row 1 has the names of the columns; by default it has, but values alone are refused. false: they are called column1, column2 ...
+---@field encoding? string "latin1", "windows-1252", "utf-16" or another one that the C library knows; UTF-8 by default
+---@field comment? string lines that begin with this byte are left out
+---@field missing? table cells that mean missing, { "-", "?", "-999" }, beside the empty one and NA, NaN, null, None, N/A
+---@field zone? string whose clocks the times of day are of, "Europe/Berlin" or "+02:00"; times with an offset from UTC are shown as of this zone
+---@field rows? integer of a part, about
 
 ---@class data.find.Options
 ---@field data? string the folder; or the file, under its own name, so that one file never stands for two
@@ -498,8 +556,10 @@ local rnn = {}
 ---@field stride? integer rows from the start of one window to the start of the next
 ---@field first? integer with target = "sequence": y has only the steps first, first + every, ... to the last, for models whose output is shorter than their input (strided nn.Conv1d)
 ---@field every? integer see first
----@field input_columns? integer[] columns of the series that x has, by number; all by default
----@field target_columns? integer[] columns that y has
+---@field input_columns? integer[]|string[] columns of the series that x has, by number, or of a frame by name; all by default, of a frame all number columns
+---@field target_columns? integer[]|string[] columns that y has
+---@field across? boolean windows may cross holes in the time of a frame
+---@field breaks? table rows after which there is a hole, as frame:breaks gives them, for a series that was changed since it was a frame's
 ---@field beside? table { hour = int32 (L), ... }: what each step has beside the series, such as ids for an embedding; float (L, D) as well. x is then a table { series = (N, length, inputs), hour = (N, length) ... }
 
 ---@class decode.generate.Options
@@ -529,6 +589,7 @@ local rnn = {}
 
 ---@class rnn.logs.report.Options
 ---@field title? string a line of text; must be given
+---@field dated? boolean false: nothing says when it was written, so that equal pages are equal files
 ---@field status? string a line of text below it
 ---@field facts? table { { name, value }, ... }: what to read first
 ---@field charts? table { { title = "Loss", unit = "mse", xlabel = "epoch", x = { 1, 2 }, series = { { label = "train", y = { 0.5, 0.4 } } }, mark = { x = 2, label = "best" }, note = "...", wide = true, log = true }, ... }; y may have holes. Curves above 0 whose largest value is more than 30 times the least are first seen on a logarithmic axis, unless log is false
@@ -548,6 +609,14 @@ local rnn = {}
 ---@field classes? integer how many there are; logits tell, labels as answers do not
 ---@field padded? boolean labels 0 are padding; without it and without lengths they are an error
 
+---@class metrics.Mean.Options
+---@field finish? function what is done to the mean: math.sqrt makes a root mean square
+---@field weighted? boolean sample weights count; without it each element counts once
+---@field padded? boolean labels 0 are padding; without it and without lengths they are an error
+
+---@class metrics.Scores.Options
+---@field padded? boolean labels 0 are padding; without it and without lengths they are an error
+
 ---@class metrics.accuracy.Options
 ---@field padded? boolean labels 0 are padding; without it and without lengths they are an error
 
@@ -564,6 +633,10 @@ local rnn = {}
 ---@field average? "macro"|"micro"|"none" mean over the classes that occur as label or answer; all answers together (with one label each, the accuracy); or a list, the F1 of each class
 ---@field classes? integer how many there are; logits tell, labels as answers do not
 ---@field padded? boolean labels 0 are padding; without it and without lengths they are an error
+
+---@class metrics.measure.Options
+---@field padded? boolean labels 0 are padding; without it and without lengths they are an error
+---@field sample_weights? any float, with the first axes of the target, or a table of such; for the metrics that take them
 
 ---@class metrics.nats.Options
 ---@field padded? boolean labels 0 are padding; without it and without lengths they are an error
@@ -601,7 +674,7 @@ local rnn = {}
 ---@class nn.Decoder.Options
 ---@field recurrent? nn.RecurrentBase nn.RNN, nn.LSTM, nn.GRU, or nn.Recurrent of any cell
 ---@field cell? "rnn"|"gru"|"lstm" in place of recurrent: what its layers are made of
----@field hidden? integer in place of recurrent: units of each layer and direction
+---@field units? integer in place of recurrent: units of each layer and direction
 ---@field layers? integer in place of recurrent: how many layers; dropout is between them, too
 ---@field attention? "none"|"multiplicative"|"additive" looks at the memory with h of the top layer (Luong et al. 2015; Bahdanau et al. 2015); tanh(W [context, h]) goes on to the output
 ---@field input_feeding? boolean that vector is also part of the next step's input, so that the recurrence knows what was looked at, as in both papers; training then goes step by step and is slower
@@ -639,6 +712,10 @@ local rnn = {}
 ---@field padded? boolean of ids: 0 is padding in a y without lengths
 ---@field loss? string|function of numbers: another loss that compares the same, or a function (prediction, target, weights) -> scalar
 
+---@class nn.Distribution.Options
+---@field kind? "point"|"quantile"|"gaussian"|"student_t"|"negative_binomial" quantiles that cannot cross; a Gaussian; Student's t, with heavier tails; counts; "point": one number, by its absolute error
+---@field quantiles? number[] of kind "quantile": { 0.05, 0.5, 0.95 } where they are not given
+
 ---@class nn.Embedding.Options
 ---@field word_dropout? number rate at which whole ids are left out in training (Gal, Ghahramani 2016)
 ---@field kernel? string|function first values of weight, within ±0.05
@@ -651,7 +728,7 @@ local rnn = {}
 ---@field word_dropout? number rate at which whole ids are left out in training (Gal, Ghahramani 2016)
 ---@field recurrent? nn.RecurrentBase nn.RNN, nn.LSTM, nn.GRU, or nn.Recurrent of any cell
 ---@field cell? "rnn"|"gru"|"lstm" in place of recurrent: what its layers are made of
----@field hidden? integer in place of recurrent: units of each layer and direction
+---@field units? integer in place of recurrent: units of each layer and direction
 ---@field layers? integer in place of recurrent: how many layers; dropout is between them, too
 ---@field bidirectional? boolean in place of recurrent: further cells read backwards
 
@@ -803,6 +880,10 @@ local rnn = {}
 ---@field sample_weights? rnn.Tensor float, with the first axes of the target, (N), (N, T) ...: how many times each item, step or element counts; one of weight 0 is left out, whatever it holds
 ---@field reduction? "mean"|"sum"|"none" the sum of weight times value over the sum of the weights; the sum; or weight times value of each element (of each label), 0 behind the lengths
 
+---@class nn.hinge.Options
+---@field sample_weights? rnn.Tensor float, with the first axes of the target, (N), (N, T) ...: how many times each item, step or element counts; one of weight 0 is left out, whatever it holds
+---@field reduction? "mean"|"sum"|"none" the sum of weight times value over the sum of the weights; the sum; or weight times value of each element (of each label), 0 behind the lengths
+
 ---@class nn.huber.Options
 ---@field sample_weights? rnn.Tensor float, with the first axes of the target, (N), (N, T) ...: how many times each item, step or element counts; one of weight 0 is left out, whatever it holds
 ---@field reduction? "mean"|"sum"|"none" the sum of weight times value over the sum of the weights; the sum; or weight times value of each element (of each label), 0 behind the lengths
@@ -819,11 +900,19 @@ local rnn = {}
 ---@field sample_weights? rnn.Tensor float, with the first axes of the target, (N), (N, T) ...: how many times each item, step or element counts; one of weight 0 is left out, whatever it holds
 ---@field reduction? "mean"|"sum"|"none" the sum of weight times value over the sum of the weights; the sum; or weight times value of each element (of each label), 0 behind the lengths
 
+---@class nn.negative_binomial_nll.Options
+---@field sample_weights? rnn.Tensor float, with the first axes of the target, (N), (N, T) ...: how many times each item, step or element counts; one of weight 0 is left out, whatever it holds
+---@field reduction? "mean"|"sum"|"none" the sum of weight times value over the sum of the weights; the sum; or weight times value of each element (of each label), 0 behind the lengths
+
 ---@class nn.poisson_nll.Options
 ---@field sample_weights? rnn.Tensor float, with the first axes of the target, (N), (N, T) ...: how many times each item, step or element counts; one of weight 0 is left out, whatever it holds
 ---@field reduction? "mean"|"sum"|"none" the sum of weight times value over the sum of the weights; the sum; or weight times value of each element (of each label), 0 behind the lengths
 
 ---@class nn.quantile.Options
+---@field sample_weights? rnn.Tensor float, with the first axes of the target, (N), (N, T) ...: how many times each item, step or element counts; one of weight 0 is left out, whatever it holds
+---@field reduction? "mean"|"sum"|"none" the sum of weight times value over the sum of the weights; the sum; or weight times value of each element (of each label), 0 behind the lengths
+
+---@class nn.student_t_nll.Options
 ---@field sample_weights? rnn.Tensor float, with the first axes of the target, (N), (N, T) ...: how many times each item, step or element counts; one of weight 0 is left out, whatever it holds
 ---@field reduction? "mean"|"sum"|"none" the sum of weight times value over the sum of the weights; the sum; or weight times value of each element (of each label), 0 behind the lengths
 
@@ -952,7 +1041,62 @@ local rnn = {}
 ---@class rnn.Experiment.finish.Options
 ---@field model? table the model that --save keeps
 ---@field extra? table what is kept beside it, for experiment:load
+---@field forecaster? table an rnn.Forecaster that --save keeps instead; rnn.load_forecaster reads it
 ---@field plot? string the title of a picture of all losses, for --plot; nil: the script draws
+
+---@class rnn.Forecaster.Options
+---@field target? string|string[] column to forecast, or several; of tensors and lists their names
+---@field horizon? integer steps ahead that the network foretells at once; default by the step: a day of hours, a week of days, 13 weeks, 12 months
+---@field length? integer steps that it reads; default by the step: a week of hours, 8 weeks of days
+---@field time? string column of dates and times; the only one there is, else rows are steps
+---@field series? string column that says which of several series a row belongs to: one network for all
+---@field step? string between rows, such as "1h"; as the frame has it
+---@field past? string|string[] columns beside the target, numbers or words, that are known up to the present
+---@field future_known? string|string[] columns that are known in advance, such as what day it will be: rows that have them and no target stand at the end of the frame
+---@field static? string|string[] columns that say what a series is, the same in all of its rows
+---@field calendar? boolean hour, weekday, month and the time of the year are known in advance
+---@field holidays? table { "2024-12-25", ... }, known in advance
+---@field model? "GRU"|"LSTM"|"RNN"|function the recurrent layer beside the linear model; or a function (sizes) -> model, of x = { series = (N, length, sizes.inputs), future = (N, horizon, sizes.future), static = (N, sizes.static), id = int32 (N, 1) }, which has what there is, to (N, sizes.outputs)
+---@field units? integer of the recurrent layer
+---@field layers? integer of it
+---@field dropout? number of features
+---@field members? integer networks whose forecasts are averaged
+---@field scale? "standard"|"mean"|"revin"|"none" mean 0 and deviation 1, of each series in the training span; over the mean size there; of each window by itself (Kim et al. 2022, RevIN); none
+---@field log? boolean the network sees logarithms: for what grows by shares, all above 0
+---@field balance? boolean of many series, those that a season before foretells well count more in the loss: half by their MASE
+---@field season? integer steps after which the series is like itself, for baselines; as the frame has it
+---@field distribution? "quantile"|"gaussian"|"student_t"|"negative_binomial"|"point" what the network says, see nn.Distribution
+---@field quantiles? table of the forecast, ascending, such as { 0.1, 0.5, 0.9 }; the ends of interval and 0.5
+---@field interval? number share of the actual values that lie between low and high
+---@field conformal? boolean the ends are moved so that as many values of a span held out lie between them (Romano et al. 2019)
+---@field samples? integer Monte-Carlo dropout: forecasts are means over so many passes with dropout, and their spread widens intervals (Gal, Ghahramani 2016); 0: none
+---@field quiet? boolean says nothing of what was guessed
+
+---@class rnn.Forecaster.backtest.Options
+---@field from? string|integer first row that is forecast: a date such as "2015", or its number; the first behind the training span
+---@field to? string|integer the last one; the last there is
+---@field cuts? integer so many origins, evenly spread; all by default
+---@field stride? integer steps from one origin to the next
+---@field refit? integer trains anew at every so manieth origin, on all that is known by then; 0: never
+---@field fit? table settings of forecaster:fit for that
+---@field season? integer of the baselines, steps
+
+---@class rnn.Forecaster.fit.Options
+---@field valid? number the last share of the rows, or number of rows, that says when to stop
+---@field calibrate? number the share, or number, of rows behind them, to which intervals are calibrated
+---@field epochs? integer at most
+---@field patience? integer epochs without an improvement
+---@field batch? integer windows of a batch; 32 to 256 by their number
+---@field lr? number learning rate of Adam, which falls to nothing (cosine)
+---@field weight_decay? number of Adam
+---@field average? number decay of a moving average of the weights, see rnn.fit
+---@field stride? integer steps from a training window to the next; more than 1 where there are very many
+---@field seconds? number of training, at most
+---@field seed? integer of member i seed + i; nil: goes on from where the generator is
+---@field refit? boolean trains anew on all rows in the end; by default, unless the model is given ready made
+---@field progress? any see rnn.fit
+---@field callbacks? table of rnn.fit, for every training
+---@field run? string a folder: checkpoints of rnn.fit, a folder below it for each member
 
 ---@class rnn.ModelCheckpoint.Options
 ---@field monitor? string the name in the history that is watched
@@ -1041,6 +1185,9 @@ local rnn = {}
 ---@class rnn.load.Options
 ---@field classes? table classes of the script's own: { MyCell = class }, or { require "mycells" }
 
+---@class rnn.load_forecaster.Options
+---@field classes? table classes of the model, where it is the script's own; see rnn.load
+
 ---@class rnn.monitor.Options
 ---@field every? integer steps from one record to the next
 ---@field clip? number|false the max_norm of clip_grad_norm
@@ -1060,8 +1207,8 @@ local rnn = {}
 ---@field invalid? "error"|"replace" bytes that are no UTF-8 are an error that says where the first one is (the file is in another encoding, or is no text), or become U+FFFD
 
 ---@class text.stream.Options
----@field batch? integer rows: parts of the text that are read side by side
----@field time? integer steps of a window
+---@field size? integer rows: parts of the text that are read side by side
+---@field length? integer steps of a window
 
 ---@class text.tokens.Options
 ---@field lowercase? boolean all text, before it is cut
@@ -1332,6 +1479,16 @@ function core.file_write(path, content) end
 ---@return string? code
 function core.make_folder(path) end
 
+--- core.folder_list(path) -> names, id | nil, message, code
+---
+--- The names in a folder, in order by bytes; one that is a folder itself, or a link to one, ends with "/". Two ways to the
+--- same folder give the same id. Errors: a path that is no string; otherwise nil and a message.
+---@param path string
+---@return string[]?
+---@return integer|string id or message
+---@return string? code
+function core.folder_list(path) end
+
 --- core.audio_read(path) -> samples, rate | nil, message, code
 ---
 --- What audio.read is made of. Errors: a path that is no string; a file that cannot be read gives nil and a message.
@@ -1372,17 +1529,113 @@ function core.audio_resample(samples, from, to) end
 ---@return rnn.Tensor
 function core.audio_features(samples, options) end
 
+--- core.bundle_read(path, most) -> files | nil, message, code
+---
+--- The files in a ZIP archive, { { name = "a/b.txt", bytes = "..." }, ... }, in their order there. Names that lead out of
+--- the folder that one unpacks into, two that differ in capitals only, links, and what is no member of the archive make
+--- it unsound, as does more than most bytes. Errors: arguments of another type; a file that cannot be read or is not
+--- sound gives nil and a message.
+---@param path string
+---@param most integer
+---@return { name: string, bytes: string }[]?
+---@return string? message
+---@return string? code
+function core.bundle_read(path, most) end
+
+--- core.bundle_write(path, files) -> true | nil, message, code
+---
+--- Writes files into a ZIP archive in the order given, whole or not at all; equal files give equal bytes. compress: by
+--- deflate. Errors: files that are not as in rnn.bundle_read; one that cannot be written gives nil and a message.
+---@param path string
+---@param files { name: string, bytes: string, compress?: boolean }[]
+---@return true?
+---@return string? message
+---@return string? code
+function core.bundle_write(path, files) end
+
+--- core.sha256(value) -> string
+---
+--- SHA-256 in 64 hexadecimal digits, of a string, or of the elements of a tensor, in rows as in a safetensors file.
+--- Errors: anything else.
+---@param value rnn.Tensor|string of any shape
+---@return string
+function core.sha256(value) end
+
+--- core.file_sha256(path) -> string, size | nil, message, code
+---
+--- SHA-256 of the bytes of a file in 64 hexadecimal digits, as sha256sum has it, and how many bytes it has. Errors: a path
+--- that is no string; what cannot be read, or is no regular file, gives nil and a message.
+---@param path string
+---@return string?
+---@return integer|string
+---@return string? code
+function core.file_sha256(path) end
+
+--- core.files_used() -> files, scripts
+---
+--- What was done first with each file, "read" or "write", by its path; and the Lua files that the program has loaded, with
+--- their text, in order. Never an error.
+---@return table<string, string>
+---@return { path: string, module?: string, text: string }[]
+function core.files_used() end
+
+--- core.built_with() -> compiler, libc
+---
+--- The compiler of this program, and the release of the C library that it runs with. Never an error.
+---@return string
+---@return string
+function core.built_with() end
+
+--- core.folder_scratch() -> path | nil, message, code
+---
+--- A new, empty folder in that of the variable TMPDIR, else in /tmp, for this user alone. Never an error.
+---@return string?
+---@return string? message
+---@return string? code
+function core.folder_scratch() end
+
+--- core.folder_remove(path) -> true | nil, message, code
+---
+--- Removes a folder and all that is in it; links are removed, not followed. Errors: a path that is no string; what cannot
+--- be removed gives nil and a message.
+---@param path string
+---@return true?
+---@return string? message
+---@return string? code
+function core.folder_remove(path) end
+
+--- core.folder_files(path) -> sizes | nil, message, code
+---
+--- The sizes of all regular files in a folder and in those below it, by their paths; links are not followed. Errors: a
+--- path that is no string; a folder that cannot be read gives nil and a message.
+---@param path string
+---@return table<string, integer>?
+---@return string? message
+---@return string? code
+function core.folder_files(path) end
+
 --- rnn.csv_read(path [, options]) -> table | nil, message, code
 ---
---- What data.csv is made of: { rows = n, { name =, type =, values = numbers or tensor, words = strings,
---- odd = { row =, text = } where a cell made a column text }, ... }. Errors: options
---- that are none; a file that cannot be read gives nil and a message that names file, row and column.
+--- What data.csv is made of: { rows = n, separator =, { name =, type =, values = numbers or tensor, words = strings,
+--- zone = of dates with an offset from UTC, odd = { row =, text = } where a cell made a column text }, ... }. Errors:
+--- options that are none; a file that cannot be read gives nil and a message that names file, row and column.
 ---@param path string
----@param options? { separator?: string, columns?: string[], types?: table }
+---@param options? data.csv.Options
 ---@return table?
 ---@return string? message
 ---@return string? code
 function rnn.csv_read(path, options) end
+
+--- rnn.csv_open(path [, options]) -> next | nil, message, code
+---
+--- What data.csv_stream is made of: next(rows) gives the next part of the file, of so many rows or a few more, as
+--- csv_read does, and one of 0 rows at its end; next() closes the file. Errors as in csv_read.
+---@param path string
+---@param options? data.csv.Options
+---@return function?
+---@return string? message
+---@return string? code
+function rnn.csv_open(path, options) end
 
 --- core.events_open(folder) -> file | nil, message, code
 ---
@@ -1470,13 +1723,6 @@ function numbers:argsort() end
 ---@return rnn.Numbers
 function numbers:gather(ids) end
 
---- numbers:eq(others) -> tensor
----
---- 1 where both are the same number, else 0; of shape (rows). Errors: numbers of another type or count.
----@param others rnn.Numbers
----@return rnn.Tensor
-function numbers:eq(others) end
-
 --- numbers:missing() -> tensor
 ---
 --- 1 where one is missing, else 0; of shape (rows). Never an error.
@@ -1489,6 +1735,123 @@ function numbers:missing() end
 ---@param value? number
 ---@return rnn.Numbers
 function numbers:fill(value) end
+
+--- numbers:eq(other) -> tensor
+---
+--- 1 where both are the same number, else 0; of shape (rows). other: numbers, or a number for all rows. Errors: numbers
+--- of another count.
+---@param other rnn.Numbers|number
+---@return rnn.Tensor
+function numbers:eq(other) end
+
+--- numbers:ne(other) -> tensor
+---
+--- 1 where they differ, or one is missing, else 0; of shape (rows). Errors as in eq.
+---@param other rnn.Numbers|number
+---@return rnn.Tensor
+function numbers:ne(other) end
+
+--- numbers:lt(other) -> tensor
+---
+--- 1 where one is less, else 0; of shape (rows). Errors as in eq.
+---@param other rnn.Numbers|number
+---@return rnn.Tensor
+function numbers:lt(other) end
+
+--- numbers:le(other) -> tensor
+---
+--- 1 where one is less or equal, else 0; of shape (rows). Errors as in eq.
+---@param other rnn.Numbers|number
+---@return rnn.Tensor
+function numbers:le(other) end
+
+--- numbers:gt(other) -> tensor
+---
+--- 1 where one is greater, else 0; of shape (rows). Errors as in eq.
+---@param other rnn.Numbers|number
+---@return rnn.Tensor
+function numbers:gt(other) end
+
+--- numbers:ge(other) -> tensor
+---
+--- 1 where one is greater or equal, else 0; of shape (rows). Errors as in eq.
+---@param other rnn.Numbers|number
+---@return rnn.Tensor
+function numbers:ge(other) end
+
+--- numbers:ranges(first, last, how) -> numbers
+---
+--- For each i what rows first[i] to last[i] come to, as how says: "count", "sum", "mean", "min", "max", "std", "var",
+--- "median", "first" or "last". Missing ones do not count; where none is left the result is missing, but a count is 0.
+--- first, last: int32 of the same shape (n). Errors: rows that are not there.
+---@param first rnn.Tensor
+---@param last rnn.Tensor
+---@param how string
+---@return rnn.Numbers
+function numbers:ranges(first, last, how) end
+
+--- numbers:match(others) -> tensor
+---
+--- For each of others the first place of that number, 0 where there is none; int32, of the shape (rows) of others.
+--- Errors: doubles with int64.
+---@param others rnn.Numbers
+---@return rnn.Tensor
+function numbers:match(others) end
+
+--- numbers:describe() -> table
+---
+--- { missing =, distinct =, least =, most =, mean = }: how many are missing, how many differ (nil beyond 65536), and
+--- the least, greatest and mean of the others (nil where there are none). Never an error.
+---@return table
+function numbers:describe() end
+
+--- numbers:to_wall(zone) -> numbers
+---
+--- What clocks of a zone show at these times, both in microseconds since 1970-01-01. zone: "UTC", "+02:00" or a name
+--- like "Europe/Berlin". Errors: a zone that is none.
+---@param zone string
+---@return rnn.Numbers
+function numbers:to_wall(zone) end
+
+--- numbers:to_utc(zone) -> numbers | nil, message
+---
+--- The times at which clocks of a zone show these. Of a time that clocks show twice, as they go back, the second one is
+--- meant where the row before is not earlier. nil and a message for a time that clocks skipped. Errors: as in to_wall.
+---@param zone string
+---@return rnn.Numbers?
+---@return string? message
+function numbers:to_utc(zone) end
+
+--- numbers:date_part(part) -> numbers
+---
+--- Of days since 1970-01-01 the "year", "month", "day", "dayofyear" or "week" (ISO 8601). Errors: another part, numbers
+--- that are no whole ones.
+---@param part string
+---@return rnn.Numbers
+function numbers:date_part(part) end
+
+--- rnn.numbers(values [, missing]) -> numbers
+---
+--- Numbers of an array, or of a tensor of shape (rows); in an int32 tensor the number missing stands for a missing one.
+--- An array of integers gives int64. Errors: an element that is no number, a tensor of several axes.
+---@param values number[]|rnn.Tensor
+---@param missing? integer
+---@return rnn.Numbers
+function rnn.numbers(values, missing) end
+
+--- numbers:double() -> numbers
+---
+--- The same as doubles, rounded beyond 2^53. Never an error.
+---@return rnn.Numbers
+function numbers:double() end
+
+--- numbers:int32([offset]) -> tensor
+---
+--- As an int32 tensor of shape (rows), less offset; the least int32 where missing. Errors: one that is beyond its range
+--- or has a fraction.
+---@param offset? integer
+---@return rnn.Tensor
+function numbers:int32(offset) end
 
 --- core.is_numbers(value) -> boolean
 ---
@@ -1915,10 +2278,11 @@ function rnn.seed(seed) end
 
 --- rnn.random_state([state]) -> state
 ---
---- Where the library's random numbers are; given back later, they go on from there. Those of math.random stay as they
---- are: Lua does not tell where they are. Errors: fields that are no integers.
----@param state? { seed: integer, position: integer }
----@return { seed: integer, position: integer }
+--- Where the random numbers are: those of the library, and in the field lua those of math.random, as long as that is
+--- Lua's own. Given back later, they go on from there; without a field lua math.random stays where it is. Errors: fields
+--- that are no integers.
+---@param state? { seed: integer, position: integer, lua?: integer[] }
+---@return { seed: integer, position: integer, lua?: integer[] }
 function rnn.random_state(state) end
 
 --- core.random_position() -> integer
@@ -1929,26 +2293,37 @@ function core.random_position() end
 
 --- core.trace(samples, widths, f [, lines]) -> trace, results
 ---
---- Runs f once on tensors (samples, width) without values, one for each of widths, and notes the ops that it applies to them
---- instead of computing them. Ops on other tensors compute as always. results are what f returned. With lines each op
+--- Runs f once on tensors (samples, width) without values, one for each of widths, in which a tensor (N, width) stands for its
+--- own, and notes the ops that it applies to them instead of computing them. Ops on other tensors compute as always. results are what f returned. With lines each op
 --- knows the script's line. Errors: those of f; what has no meaning for all time steps at once: a value that is read,
 --- a change in place, random numbers, an op without a rule or one that mixes samples.
 ---@param samples integer
----@param widths integer[]
+---@param widths (integer|rnn.Tensor)[]
 ---@param f function
 ---@param lines? boolean
 ---@return userdata trace
 ---@return any ...
 function core.trace(samples, widths, f, lines) end
 
---- core.trace_key(trace, results ...) -> string
+--- core.trace_results(trace, y, states [, more]) -> boolean
 ---
---- The structure of the formula and its results: two with equal keys differ in the values of captured tensors alone.
+--- Are y and states results of a step: (samples, width) each, and as many states, as wide, as the formula has inputs behind the
+--- first two? Then they, and more, are a part of its structure from now on. Errors: what rnn.trace did not give.
+---@param trace userdata
+---@param y any
+---@param states table
+---@param more? rnn.Tensor[] (samples, width) each
+---@return boolean
+function core.trace_results(trace, y, states, more) end
+
+--- core.trace_alike(trace, other) -> boolean
+---
+--- Have two formulas the same structure, results included? Then they differ in the values of captured tensors alone.
 --- Errors: what rnn.trace did not give.
 ---@param trace userdata
----@param ... rnn.Tensor (samples, width) each
----@return string
-function core.trace_key(trace, ...) end
+---@param other userdata
+---@return boolean
+function core.trace_alike(trace, other) end
 
 --- core.trace_same(trace, other) -> boolean
 ---
