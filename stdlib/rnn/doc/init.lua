@@ -96,7 +96,10 @@ end
 
 local function written(value)
   if type(value) == "string" then return ("%q"):format(value) end
-  return value == nil and "" or tostring(value)
+  if type(value) ~= "table" then return value == nil and "" or tostring(value) end
+  local texts = {}
+  for i, part in ipairs(value) do texts[i] = written(part) end
+  return #texts == 0 and "{}" or ("{ %s }"):format(table.concat(texts, ", "))
 end
 
 -- name = default, what may be written, and the meaning below where it is long.
