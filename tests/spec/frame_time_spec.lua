@@ -100,9 +100,10 @@ describe("times", function()
       "2024-01-11"))
     assert.is_nil(step("2024-01-01 00:00", "2024-01-01 00:07", "2024-01-01 01:30", "2024-01-01 01:31:13"))
     assert.equal(12, csv("t,v\n2024-01-01,1\n2024-02-01,1\n2024-03-01,2\n"):season())
-    local zoned = assert(csv("t,v\n2022-10-29 00:00,1\n2022-10-30 00:00,1\n2022-10-31 00:00,1\n", { zone = "Europe/Berlin" }))
-    assert.equal("1h", (csv(HOURS):step()))
-    assert.same({ "2022-11-01 00:00+01:00" }, zoned:after(1):dates())
+    local zoned = assert(csv("t,v\n2022-10-29 06:00,1\n2022-10-30 06:00,1\n2022-10-31 06:00,1\n",
+      { zone = "Europe/Berlin" })) -- 24 and 25 hours
+    assert.equal("1d", (zoned:step()))
+    assert.same({ "2022-11-01 06:00+01:00" }, zoned:after(1):dates())
   end)
 end)
 
@@ -188,8 +189,9 @@ describe("frames", function()
     local encoder = data.Encoder { one_hot = { "k" } }:fit(f:head(1))
     local again = data.Encoder { state = encoder:state() }
     assert.same({ 1, 0, 1, 0 }, again:transform(f)["k=x"]:totable())
-    assert.error_matches(function() data.Encoder({ one_hot = { "k" }, unknown = "error" }):fit(f:head(1)):transform(f) end,
-      "'y' in row 2")
+    assert.error_matches(function()
+      data.Encoder({ one_hot = { "k" }, unknown = "error" }):fit(f:head(1)):transform(f)
+    end, "'y' in row 2")
   end)
 
   it("are written and read back", function()
