@@ -19,12 +19,13 @@ local dates = require "rnn.data.dates"
 local Column = class("data.Column")
 
 function Column:init(fields)
+  check.table("data.Column", "argument 1", fields)
   for key, value in pairs(fields) do self[key] = value end
 end
 
 --- #column -> number of rows
 function Column:__len()
-  return #self.values
+  return self.values and #self.values or 0
 end
 
 function Column:__tostring()

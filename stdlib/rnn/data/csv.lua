@@ -32,15 +32,14 @@ local CSV, STREAM = option.of("data.csv", ROWS), option.of("data.csv_stream", RO
 -- The options as the core has them, and the zone.
 local function split(options)
   local zone = options.zone
+  if zone then core.numbers({ 0 }):to_wall(zone) end -- is it one?
   options.zone, options.rows = nil, nil
   return options, zone
 end
 
 -- A column of times gets the zone that the user names. nil and a message: a time that its clocks never showed.
 local function set_zone(path, column, zone)
-  if column.zone then
-    column.values:to_wall(zone) -- is it one?
-  else
+  if not column.zone then
     local values, message = column.values:to_utc(zone)
     if not values then return nil, ("%s: column \"%s\": %s"):format(path, column.name, message) end
     column.values = values

@@ -23,6 +23,7 @@ local origin = require "rnn.data.origin"
 local Frame = class("data.Frame")
 
 function Frame:init(columns, rows, order)
+  check.table("data.Frame", "argument 1 (columns)", columns)
   for i, column in ipairs(columns) do
     if not class.is_a(column, Column) then columns[i] = Column(column) end
   end
@@ -35,6 +36,7 @@ end
 
 -- The column called name, or an error that lists the columns there are.
 local function find(frame, fname, name)
+  if not class.is_a(frame, Frame) then check.expected(fname, "argument 1 (frame)", "a frame", frame) end
   check.string(fname, "argument 1 (column)", name)
   for _, column in ipairs(frame.columns) do
     if column.name == name then return column end
@@ -285,13 +287,8 @@ function Frame:between(from, to, name)
   local low, high, low_zoned, high_zoned, _
   if from ~= nil then low, _, low_zoned = span(column, "argument 1 (from)", from) end
   if to ~= nil then _, high, high_zoned = span(column, "argument 2 (to)", to) end
-  if n > 1 then
-    local at = column:_moments()
-    local before, after = at:gather(core.arange(n - 1)), at:gather(core.arange(n):rows(2, n))
-    if #before:gt(after):nonzero() > 0 then
-      core.fail("frame:between: the rows are not in order of '%s'; use frame:sort('%s') first", column.name,
-        column.name)
-    end
+  if #column:_moments():diff():lt(0):nonzero() > 0 then
+    core.fail("frame:between: the rows are not in order of '%s'; use frame:sort('%s') first", column.name, column.name)
   end
   if low then first = #beside(column, "lt", low, low_zoned):nonzero() + 1 end
   if high then last = #beside(column, "le", high, high_zoned):nonzero() end
@@ -307,9 +304,9 @@ end
 ---
 --- The values as they are. A number column gives rnn.Numbers, which hold what the file says: :get(i), :totable(), and
 --- :tensor(), which is a float tensor; (numbers - offset) / scale brings what is too large for one into its range.
---- Dates with a time of day are such numbers, of microseconds since 1970-01-01: in UTC, or of the wall clock where the column
---- has no zone. Of other columns it is a tensor: int32 days since 1970-01-01 (the least int32 where missing), or int32
---- ids of the words of frame:words(name) (0 where missing).
+--- Dates with a time of day are such numbers, of microseconds since 1970-01-01: in UTC, or of the wall clock where
+--- the column has no zone. Of other columns it is a tensor: int32 days since 1970-01-01 (the least int32 where missing), or
+--- int32 ids of the words of frame:words(name) (0 where missing).
 ---@param name string
 ---@return rnn.Numbers|rnn.Tensor
 function Frame:column(name)

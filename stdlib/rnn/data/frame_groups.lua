@@ -445,7 +445,8 @@ end
 ---
 --- A row for each step of time, "1d", "1h", "15min", "1 month", from the first to the last row: the number columns as
 --- frame:group has them, "mean", or by name { rain = "sum", temp = "mean" }. The time is where the step begins, days
---- and longer on the calendar of the column's zone, as dates without a time of day. Steps without rows have missing cells.
+--- and longer on the calendar of the column's zone, as dates without a time of day. Steps without rows have missing
+--- cells.
 --- Errors: rows that are not in order of time.
 ---@param step string
 ---@param how string|table<string, string|string[]>
@@ -460,7 +461,7 @@ function Frame:resample(step, how)
       column.name)
   end
   local positions, times = steps.buckets(wanted, column)
-  if n > 1 and #positions:gather(core.arange(n):rows(2, n)):lt(positions:gather(core.arange(n - 1))):nonzero() > 0 then
+  if #positions:diff():lt(0):nonzero() > 0 then
     core.fail("%s: the rows are not in order of '%s'; use frame:sort('%s') first", fname, column.name, column.name)
   end
   local first, last = math.tointeger(positions:get(1)), math.tointeger(positions:get(n))

@@ -41,13 +41,8 @@ local function about(frame)
   end
   if known.step then
     known.positions = steps.positions(known.step, column)
-    local n = frame.count
-    if n > 1 then
-      known.diffs = known.positions:gather(core.arange(n):rows(2, n)) - known.positions:gather(core.arange(n - 1))
-      known.ascending = #known.diffs:lt(0):nonzero() == 0
-    else
-      known.diffs, known.ascending = core.numbers(core.zeros { 0, type = "int32" }), true
-    end
+    known.diffs = known.positions:diff()
+    known.ascending = #known.diffs:lt(0):nonzero() == 0
   end
   rawset(frame, "_about", known)
   return known
@@ -326,9 +321,9 @@ function Frame:regular(options)
   if n == 0 then return self end
   local first, last = known.positions:get(1), known.positions:get(n)
   local ids = known.positions:match(core.numbers(core.arange(math.tointeger(last - first + 1))) + (first - 1))
-  local diffs = n > 1 and known.positions:gather(core.arange(n):rows(2, n)) - known.positions:gather(core.arange(n - 1))
-  if diffs and #diffs:le(0):nonzero() > 0 then
-    local row = diffs:le(0):nonzero():get(1) + 1
+  local back = known.positions:diff():le(0):nonzero()
+  if #back > 0 then
+    local row = back:get(1) + 1
     core.fail("%s: row %d (%s) is at the time of the row before, or earlier; %s", fname, row, column:get(row),
       column.zone and "frame:unique('" .. column.name .. "') keeps the first of each time" or "frame:unique('"
       .. column.name .. "') keeps the first of each time; where clocks were set back, zone = \"Europe/Berlin\" or its "

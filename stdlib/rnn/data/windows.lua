@@ -16,7 +16,8 @@ local Batches = require "rnn.data.batches"
 ---
 --- series is (L, D), one row for each time step, or a frame, of which columns are then named. No window crosses a hole
 --- in the time of a frame, nor in that of the frame whose frame:tensor the series is; across = true lets them.
---- x of a batch is (N, length, inputs); y is the k rows after the window, (N, k * targets), earlier steps first, or with target = "sequence" gives each step of the window the rows after it,
+--- x of a batch is (N, length, inputs); y is the k rows after the window, (N, k * targets), earlier steps first, or with
+--- target = "sequence" gives each step of the window the rows after it,
 --- (N, length, ahead * targets). Errors: a series that is no float (L, D), without a window, or columns that it does
 --- not have.
 ---@class data.Windows
@@ -48,8 +49,8 @@ local OPTIONS = option.of("data.windows", {
   { "first", 1, option.int(1), "with target = \"sequence\": y has only the steps first, first + every, ... to the "
     .. "last, for models whose output is shorter than their input (strided nn.Conv1d)" },
   { "every", 1, option.int(1), "see first" },
-  { "input_columns", nil, numbers, "columns of the series that x has, by number, or of a frame by name; all by default, of "
-    .. "a frame all number columns" },
+  { "input_columns", nil, numbers, "columns of the series that x has, by number, or of a frame by name; all by "
+    .. "default, of a frame all number columns" },
   { "target_columns", nil, numbers, "columns that y has" },
   { "across", false, check.boolean, "windows may cross holes in the time of a frame" },
   { "breaks", nil, check.table, "rows after which there is a hole, as frame:breaks gives them, for a series that was "
