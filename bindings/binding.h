@@ -24,6 +24,9 @@ void *lrnn_test(lua_State *L, int arg, const char *class);
 rnn_ctx *lrnn_context(lua_State *L);
 /* Presses the collector in proportion to what the core has allocated since the last time. */
 rnn_ctx *lrnn_collect_sometimes(lua_State *L);
+/* The same for who has at index what lrnn_push_holder pushes: the userdata that keeps the context. */
+rnn_ctx *lrnn_collect_for(lua_State *L, int index);
+void lrnn_push_holder(lua_State *L);
 /* Pushes an empty box, after lrnn_collect_sometimes. */
 rnn_tensor **lrnn_box(lua_State *L);
 /* The same without it; metatable: the index of that of boxes, which 0 looks for. */
@@ -38,7 +41,7 @@ rnn_tensor **lrnn_scratch(lua_State *L, int count);
 /* Makes the context, whose holder is a userdata of that class; ends what such a holder holds. */
 void lrnn_context_open(lua_State *L, const char *class, lua_CFunction gc);
 void lrnn_context_end(void *holder);
-void lrnn_metatable_open(lua_State *L); /* the table on top is the metatable of boxes */
+void lrnn_metatable_open(lua_State *L, lua_CFunction gc); /* the table on top is the metatable of boxes, gc their finaliser */
 
 /* ---- error.c ---- */
 

@@ -89,11 +89,9 @@ void lrnn_box_open(lua_State *L) {
   lrnn_context_open(L, CONTEXT, holder_gc);
 
   lua_createtable(L, 0, 24);
-  lua_pushcfunction(L, box_gc);
-  lua_setfield(L, -2, "__gc");
   lua_pushliteral(L, "rnn.Tensor");
   lua_setfield(L, -2, "__name");
   lua_pushboolean(L, 0);
   lua_setfield(L, -2, "__metatable"); /* scripts cannot reach __gc and call it on something else */
-  lrnn_metatable_open(L);
+  lrnn_metatable_open(L, box_gc);
 }

@@ -1,8 +1,9 @@
 # Writes every file below ROOT/rnn as a chunk of C: module name, what gzip makes of its source, size of that, size of the
 # source (bindings/embedded.h). A file that is not Lua becomes a module that is its text: rnn/logs/page.css is
-# rnn.logs.page_css.
+# rnn.logs.page_css. The file HELP is the module rnn.doc.entries; meta.lua is for editors only.
 file(GLOB_RECURSE files RELATIVE ${ROOT} ${ROOT}/rnn/*.lua ${ROOT}/rnn/*.html ${ROOT}/rnn/*.css ${ROOT}/rnn/*.js
      ${ROOT}/rnn/*LICENSE)
+list(REMOVE_ITEM files rnn/meta.lua)
 list(SORT files)
 file(WRITE ${OUT}.empty "")
 file(WRITE ${OUT}.before "return [======[\n")
@@ -10,8 +11,13 @@ file(WRITE ${OUT}.after "]======]")
 set(text "#include \"embedded.h\"\n")
 set(rows "")
 set(n 0)
-foreach(file ${files})
-  file(SIZE ${ROOT}/${file} size)
+foreach(file ${files} help)
+  set(path ${ROOT}/${file})
+  if(file STREQUAL help)
+    set(path ${HELP})
+    set(file rnn/doc/entries.lua)
+  endif()
+  file(SIZE ${path} size)
   if(file MATCHES "\\.lua$")
     string(REGEX REPLACE "(/init)?\\.lua$" "" name ${file})
     set(before empty)
@@ -22,7 +28,7 @@ foreach(file ${files})
     set(after after)
     math(EXPR size "${size} + 24")
   endif()
-  execute_process(COMMAND cat ${OUT}.${before} ${ROOT}/${file} ${OUT}.${after} COMMAND gzip -9n OUTPUT_FILE ${OUT}.gz
+  execute_process(COMMAND cat ${OUT}.${before} ${path} ${OUT}.${after} COMMAND gzip -9n OUTPUT_FILE ${OUT}.gz
                   COMMAND_ERROR_IS_FATAL ANY)
   file(READ ${OUT}.gz hex HEX)
   string(LENGTH "${hex}" packed)

@@ -224,6 +224,8 @@ RNN_MUST_USE rnn_status rnni_tensor_view(rnn_ctx *ctx, rnn_tensor *t, int ndim, 
                                          const int64_t *strides, int64_t offset, rnn_tensor **out);
 /* Strides of a contiguous tensor. */
 void rnni_row_strides(int ndim, const int64_t *dims, int64_t *strides);
+/* Strides of t seen from the ndim axes of what it is broadcast to: 0 where it has one place for all. */
+void rnni_broadcast_strides(const rnn_tensor *t, int ndim, int64_t *strides);
 /* t itself, with a further reference, when it is contiguous, else a copy that is, with its history and lengths. */
 RNN_MUST_USE rnn_status rnni_tensor_stand_in(rnn_ctx *ctx, rnn_tensor *t, rnn_tensor **out);
 /* dst = src, dst += src (float; of gradients: an interrupt ends it, and the caller polls), src broadcast to dst's shape;
@@ -346,6 +348,9 @@ rnn_status rnni_shape_same(rnn_ctx *ctx, rnni_call *c);      /* one float input,
 rnn_status rnni_shape_broadcast(rnn_ctx *ctx, rnni_call *c); /* NumPy broadcasting of inputs 0 and 1 */
 rnn_status rnni_broadcast_dims(rnn_ctx *ctx, const char *name, const rnn_tensor *a, const rnn_tensor *b, int *ndim,
                                int64_t *dims);
+/* e = exp(x - top) of n elements of x that lie step apart, top the largest of them: their sum, of which softmax and the
+ * logarithm of sums of exponentials are made. An interrupt ends it, and the caller polls; softmax.c. */
+double rnni_exponentials(const rnn_ctx *ctx, int64_t n, const real *x, int64_t step, real *e, real *top);
 /* How messages call an input: "argument 3", as the signature has it; "tensor 2" of a list; "state h" of a layer. */
 const char *rnni_input_name(const rnni_call *c, int input);
 /* No NaN, no infinity; finite.c. */

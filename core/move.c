@@ -12,6 +12,11 @@ void rnni_row_strides(int ndim, const int64_t *dims, int64_t *strides) {
   }
 }
 
+void rnni_broadcast_strides(const rnn_tensor *t, int ndim, int64_t *strides) {
+  int lead = ndim - t->ndim;
+  for (int i = 0; i < ndim; i++) strides[i] = i < lead || t->dims[i - lead] == 1 ? 0 : t->strides[i - lead];
+}
+
 /* Axes on which both walk, as few as possible; the last is the inner loop. */
 typedef struct walk {
   int n;
@@ -20,11 +25,11 @@ typedef struct walk {
 
 static walk walk_of(const rnn_tensor *dst, const rnn_tensor *src) {
   walk w = {0};
-  int lead = dst->ndim - src->ndim;
+  int64_t strides[RNN_MAX_DIMS];
+  rnni_broadcast_strides(src, dst->ndim, strides);
   for (int i = 0; i < dst->ndim; i++) {
-    int64_t d = dst->dims[i], to = dst->strides[i], from = 0;
+    int64_t d = dst->dims[i], to = dst->strides[i], from = strides[i];
     if (d == 1) continue;
-    if (i >= lead && src->dims[i - lead] != 1) from = src->strides[i - lead];
     if (w.n && w.to[w.n - 1] == to * d && w.from[w.n - 1] == from * d) {
       w.dims[w.n - 1] *= d;
     } else {

@@ -139,24 +139,6 @@ rnn_status rnn_numbers_argsort(const rnn_numbers *x, rnn_tensor **out) {
   return status;
 }
 
-static rnn_status equal(const rnn_numbers *x, const void *other, int64_t from, int64_t to, void *out) {
-  const rnn_numbers *y = other;
-  for (int64_t i = from; i < to; i++)
-    ((real *)out)[i] = !rnn_numbers_missing_at(x, i) &&
-                       (x->whole ? x->integers[i] == y->integers[i] : x->doubles[i] == y->doubles[i]);
-  return RNN_OK;
-}
-
-rnn_status rnn_numbers_eq(const rnn_numbers *x, const rnn_numbers *y, rnn_tensor **out) {
-  RNNI_NEED(x ? x->ctx : NULL, y && out, "y or out is NULL");
-  rnn_tensor *t;
-  if (x->count != y->count || x->whole != y->whole)
-    return rnni_fail(x->ctx, RNN_ESHAPE, "eq: %lld %s numbers and %lld %s numbers", (long long)x->count,
-                     x->whole ? "int64" : "double", (long long)y->count, y->whole ? "int64" : "double");
-  RNNI_TRY(rnni_tensor_raw(x->ctx, RNN_FLOAT, 1, &x->count, &t));
-  return give_tensor(each_piece(x, x->count, equal, y, rnni_f(t)), t, out);
-}
-
 static rnn_status missing(const rnn_numbers *x, const void *other, int64_t from, int64_t to, void *out) {
   (void)other;
   for (int64_t i = from; i < to; i++) ((real *)out)[i] = rnn_numbers_missing_at(x, i);

@@ -35,6 +35,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 #define RNN_VERSION "0.1.0"
 #define RNN_VERSION_NUMBER 100 /* major * 10000 + minor * 100 + patch */
@@ -362,10 +363,13 @@ void rnn_trace_free(rnn_trace *t);   /* ends it, too; NULL is allowed */
 bool rnn_tensor_is_formula(const rnn_tensor *t);
 /* What happened since the trace began that running once instead of once a step would get wrong, or NULL. */
 const char *rnn_trace_side_effect(const rnn_trace *t);
+/* Makes the places of these tensors a part of the structure: they are its results. */
+RNN_MUST_USE rnn_status rnn_trace_results(rnn_trace *t, rnn_tensor *const *results, int count);
 /* All of the structure as bytes: ops, arguments, what is whose input, shapes without the number of samples. Two formulas
    with equal ones differ in the values of captured tensors alone. */
 const char *rnn_trace_signature(const rnn_trace *t, size_t *size);
-bool rnn_trace_same(const rnn_trace *a, const rnn_trace *b); /* equal, and with the same values */
+bool rnn_trace_alike(const rnn_trace *a, const rnn_trace *b); /* of equal structure */
+bool rnn_trace_same(const rnn_trace *a, const rnn_trace *b);  /* and with the same values */
 int rnn_trace_place(const rnn_trace *t, const rnn_tensor *x); /* of a tensor of the formula, from 1; 0 for others */
 int rnn_trace_count(const rnn_trace *t);
 const rnn_trace_node *rnn_trace_node_at(const rnn_trace *t, int place);
@@ -703,14 +707,68 @@ bool rnn_numbers_missing_at(const rnn_numbers *x, int64_t i); /* from 0 */
 RNN_MUST_USE rnn_status rnn_numbers_gather(const rnn_numbers *x, const rnn_tensor *ids, rnn_numbers **out);
 /* The places (from 1) that put x into ascending order: stable, missing ones last. */
 RNN_MUST_USE rnn_status rnn_numbers_argsort(const rnn_numbers *x, rnn_tensor **out);
-/* 1 where both are the same number, 0 elsewhere; a missing one is like no other. Counts and kinds must agree. */
-RNN_MUST_USE rnn_status rnn_numbers_eq(const rnn_numbers *a, const rnn_numbers *b, rnn_tensor **out);
 RNN_MUST_USE rnn_status rnn_numbers_missing(const rnn_numbers *x, rnn_tensor **out); /* 1 where missing, else 0 */
 /* *value, or when it is NULL the one before, in place of each missing number. */
 RNN_MUST_USE rnn_status rnn_numbers_fill(const rnn_numbers *x, const double *value, rnn_numbers **out);
 /* ((x - whole) - offset) / scale as doubles; the difference of integers is exact. */
 RNN_MUST_USE rnn_status rnn_numbers_scale(const rnn_numbers *x, int64_t whole, double offset, double scale,
                                           rnn_numbers **out);
+/* Of an int32 or float tensor of one axis, where missing (int32) or NaN is a missing one. */
+RNN_MUST_USE rnn_status rnn_numbers_of(const rnn_tensor *t, int32_t missing, rnn_numbers **out);
+
+typedef enum rnn_numbers_op {
+  RNN_NUMBERS_ADD, RNN_NUMBERS_SUB, RNN_NUMBERS_MUL, RNN_NUMBERS_DIV, RNN_NUMBERS_FLOOR_DIV, RNN_NUMBERS_MOD,
+  RNN_NUMBERS_EQ, RNN_NUMBERS_NE, RNN_NUMBERS_LT, RNN_NUMBERS_LE, RNN_NUMBERS_GT, RNN_NUMBERS_GE
+} rnn_numbers_op;
+
+/* One operand: numbers, or when they are NULL one number for all rows, an integer or not. */
+typedef struct rnn_numbers_operand {
+  const rnn_numbers *numbers;
+  bool whole;
+  int64_t integer;
+  double real;
+} rnn_numbers_operand;
+
+/* Row by row. Integers with integers give integers, as in Lua, but for /; RNN_EARG when one overflows or is divided by
+   0. Where one is missing, so is the result. */
+RNN_MUST_USE rnn_status rnn_numbers_combine(rnn_ctx *ctx, rnn_numbers_op op, rnn_numbers_operand x,
+                                            rnn_numbers_operand y, rnn_numbers **out);
+/* 1 where it holds, else 0; nothing holds of a missing one but that it is not equal. */
+RNN_MUST_USE rnn_status rnn_numbers_compare(rnn_ctx *ctx, rnn_numbers_op op, rnn_numbers_operand x,
+                                            rnn_numbers_operand y, rnn_tensor **out);
+
+typedef enum rnn_numbers_sum {
+  RNN_SUM_COUNT, RNN_SUM_SUM, RNN_SUM_MEAN, RNN_SUM_MIN, RNN_SUM_MAX, RNN_SUM_STD, RNN_SUM_VAR, RNN_SUM_MEDIAN,
+  RNN_SUM_FIRST, RNN_SUM_LAST
+} rnn_numbers_sum;
+
+/* What the numbers in rows first[i] .. last[i] (int32, from 1) come to; missing ones do not count, and where none is left
+   the result is missing, but a count is 0. Deviations are those of a sample, with n - 1. */
+RNN_MUST_USE rnn_status rnn_numbers_ranges(const rnn_numbers *x, const rnn_tensor *first, const rnn_tensor *last,
+                                           rnn_numbers_sum how, rnn_numbers **out);
+/* For each of y the first place (from 1) of that number in x, 0 where there is none; int32. Kinds must agree. */
+RNN_MUST_USE rnn_status rnn_numbers_match(const rnn_numbers *x, const rnn_numbers *y, rnn_tensor **out);
+
+typedef struct rnn_numbers_summary {
+  int64_t missing, distinct; /* distinct: not counted beyond RNN_DISTINCT, then -1 */
+  int64_t least, most;       /* places from 0 of the first least and the first greatest; -1 where none is there */
+  double mean;
+} rnn_numbers_summary;
+#define RNN_DISTINCT 65536
+RNN_MUST_USE rnn_status rnn_numbers_describe(const rnn_numbers *x, rnn_numbers_summary *out);
+
+/* Times are integers: microseconds since 1970-01-01. A zone is "UTC", an offset like "+02:00", or a name of the time zone
+   database, like "Europe/Berlin", for which the C library is asked; RNN_EARG when there is none of that name. */
+RNN_MUST_USE rnn_status rnn_times_to_wall(const rnn_numbers *x, const char *zone, rnn_numbers **out);
+/* Of times of the wall clock. One that exists twice, when clocks go back, is the later one where the row before is not
+   earlier, as the rows are in order, ascending or descending. RNN_EARG for a time that was skipped when clocks went
+   forward, and for one that is there more often than twice in a row. */
+RNN_MUST_USE rnn_status rnn_times_to_utc(const rnn_numbers *x, const char *zone, rnn_numbers **out);
+
+typedef enum rnn_date_part { RNN_YEAR, RNN_MONTH, RNN_DAY, RNN_DAY_OF_YEAR, RNN_WEEK } rnn_date_part;
+/* A part of days since 1970-01-01 (integers): the year, month 1 .. 12, day 1 .. 31, day 1 .. 366, ISO week 1 .. 53. */
+RNN_MUST_USE rnn_status rnn_days_part(const rnn_numbers *days, rnn_date_part part, rnn_numbers **out);
+
 /* As a float tensor, NaN where missing; RNN_EARG when rnn_real would not hold one: the message is what and its row. */
 RNN_MUST_USE rnn_status rnn_numbers_tensor(const rnn_numbers *x, const char *what, rnn_tensor **out);
 
@@ -719,9 +777,13 @@ typedef enum rnn_csv_type { RNN_CSV_AUTO, RNN_CSV_NUMBER, RNN_CSV_DATE, RNN_CSV_
 typedef struct rnn_csv_column {
   char *name;
   rnn_csv_type type;
-  rnn_numbers *numbers; /* number: as the file has them; NULL in other columns */
-  rnn_tensor *values;   /* (rows): date int32 days since 1970-01-01, INT32_MIN where missing; text int32 ids into
-                           words, 0 where missing; NULL in a number column */
+  rnn_numbers *numbers; /* number: as the file has them; date with times of day: integers, microseconds since
+                           1970-01-01 UTC, or of the wall clock when not zoned; else NULL */
+  rnn_tensor *values;   /* (rows): date without times of day: int32 days since 1970-01-01, INT32_MIN where missing; text:
+                           int32 ids into words, 0 where missing; else NULL */
+  bool zoned;           /* date: its cells have offsets from UTC, of which all are offset seconds to the east, or */
+  bool offsets_differ;  /* they differ, and offset is 0 */
+  int32_t offset;
   int word_count;     /* text: the distinct words in the order of their first appearance; id 1 is words[0] */
   char **words;
   int64_t odd_row; /* text that AUTO found: the row of the file with the first cell that made it text; else 0 */
@@ -732,34 +794,55 @@ typedef struct rnn_csv {
   int64_t rows;
   int count;
   rnn_csv_column *columns;
+  char separator; /* that the file was read with */
 } rnn_csv;
 
+typedef enum rnn_csv_header { RNN_CSV_NAMES, RNN_CSV_ANY_NAMES, RNN_CSV_NO_NAMES } rnn_csv_header;
+
+/* Strings are borrowed until the file is closed. */
 typedef struct rnn_csv_options {
-  char separator;                /* 0: comma */
+  char separator;                /* 0: the one of , ; tab | that cuts the first lines into equally many cells */
   const char *const *columns;    /* names to keep, which is also the order of the result; NULL: all, as in the file */
   const rnn_csv_type *types;     /* one for each name in columns, or NULL: all RNN_CSV_AUTO */
-  const char *const *formats;    /* one for each name in columns, of dates like "%d/%m/%Y", or NULL; NULL: none */
+  const char *const *formats;    /* one for each name in columns, of dates like "%d/%m/%Y", or seconds, milliseconds,
+                                    microseconds, nanoseconds: numbers since 1970; or NULL; NULL: none */
   int column_count;
   bool others;                   /* keep the columns that are not named, too, as RNN_CSV_AUTO; order of the file */
+  rnn_csv_header header;         /* names in row 1: unless all are values; whatever they are; none: column1, column2 ... */
+  char decimal;                  /* 0: a point */
+  const char *thousands;         /* between groups of three digits; NULL: a point where decimal is a comma, else nothing */
+  char comment;                  /* lines that begin with it are skipped; 0: none */
+  const char *const *missing;    /* cells that mean missing, beside those below; without blanks around */
+  int missing_count;
+  const char *encoding;          /* as iconv of the C library knows it; NULL: UTF-8 */
 } rnn_csv_options;
 
-/* Reads a CSV file whose first row names its columns: RFC 4180 quoting, CRLF or LF, BOM; options NULL: the defaults.
+/* A CSV file whose first row names its columns: RFC 4180 quoting, CRLF or LF, BOM; options NULL: the defaults.
    What gzip wrote is unpacked; /dev/stdin and other pipes that are open already are read, other devices are refused.
    The file is streamed; memory grows with the columns kept, not with the others.
-     number  -1, +.5, 12., 1.5e-3 whatever the locale, correctly rounded; inf, infinity. No hexadecimal, no thousands
-             separators, nothing beyond the range of a double, no whole number that neither a double nor an int64 holds.
-             Missing: empty, or nan, -nan, na, n/a, null, none in letters of either case.
-     date    YYYY-MM-DD, MM/DD/YYYY or DD/MM/YYYY, the same in all of the column, followed by nothing or a midnight
-             (T00:00:00.000). A column whose days all are 12 or less is RNN_EFORMAT unless a format says which comes
-             first. Missing: as in numbers.
+     number  -1, +.5, 12., 1.5e-3 whatever the locale, correctly rounded; inf, infinity. No hexadecimal, nothing beyond
+             the range of a double, no whole number that neither a double nor an int64 holds.
+             Missing: empty, or nan, -nan, na, n/a, #n/a, <na>, null, none in letters of either case.
+     date    what rnni_cell_stamp (io/cell.h) reads, in the same order of its parts in all of the column, with an offset
+             from UTC in all cells or in none. A column whose days all are 12 or less is RNN_EFORMAT unless a format says
+             which number is the month. Missing: as in numbers.
      text    UTF-8 without NUL. Missing: only the empty cell.
      AUTO    decided by the first 1000 cells of the column that are not empty: the first of date, number, text that fits
              them all. A later cell that does not fit is an error that tells how to name the type.
    Blanks around a cell that is not quoted do not belong to it; quotation marks inside it do. Rows without any cell are
    skipped. Every other row must have as many cells as the first. A cell has at most 16 MB. Content that breaks these
    rules, or a column that is not there, is RNN_EFORMAT; the message names file, row (the header is row 1; skipped rows
-   count) and column. */
+   count) and column. So is a guessed separator where several would do, or with which a column would be numbers if they
+   had a decimal comma. */
 RNN_MUST_USE rnn_status rnn_csv_read(rnn_ctx *ctx, const char *path, const rnn_csv_options *options, rnn_csv *out);
+
+/* The same in parts. Each has least rows or a few more, but for the last; then come parts of 0 rows. Words keep their
+   ids: every part has all words so far. Types are those of the first part. After an error only close is left. */
+typedef struct rnn_csv_stream rnn_csv_stream;
+RNN_MUST_USE rnn_status rnn_csv_open(rnn_ctx *ctx, const char *path, const rnn_csv_options *options,
+                                     rnn_csv_stream **out);
+RNN_MUST_USE rnn_status rnn_csv_next(rnn_csv_stream *stream, int64_t least, rnn_csv *out);
+void rnn_csv_close(rnn_csv_stream *stream);
 void rnn_csv_free(rnn_ctx *ctx, rnn_csv *csv);
 
 /* ---- audio --------------------------------------------------------------------------------------------------------- */
@@ -787,6 +870,7 @@ typedef struct rnn_features {
 /* x (L) -> (1 + L / hop, bands or coefficients), as librosa 0.11 defines them; not differentiable. */
 RNN_MUST_USE rnn_status rnn_audio_features(rnn_ctx *ctx, const rnn_features *o, const rnn_tensor *x, rnn_tensor **out);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -12,6 +12,7 @@
 
 static void free_all(rnn_tensor **t, int n) {
   for (int i = 0; i < n; i++) {
+    if (!t[i]) continue;
     rnn_tensor_free(t[i]);
     t[i] = NULL;
   }
@@ -206,8 +207,9 @@ static rnn_status keep_lengths(rnn_ctx *ctx, rnni_call *c, rnn_tensor *lengths) 
 rnn_status rnni_check_inputs(rnn_ctx *ctx, const rnni_call *c, bool *record) {
   for (int i = 0; i < c->nin; i++) {
     rnn_tensor *t = c->in[i];
+    if (!t || !ctx->recording) continue;
     RNNI_TRY(rnni_refresh(ctx, t));
-    if (!t || !t->requires_grad || !ctx->recording) continue;
+    if (!t->requires_grad) continue;
     if (t->node && t->node->consumed)
       return rnni_fail(ctx, RNN_ESTALE,
                        "%s: %s %s is a result of a computation that backward has already consumed; detach it to go on "
@@ -302,8 +304,10 @@ done:
   }
   free_all(c.scratch, RNNI_MAX_SCRATCH);
   if (node) node_release(ctx, node);
-  if (made) free_all(made, c.nin);
-  rnni_free(ctx, made);
+  if (made) {
+    free_all(made, c.nin);
+    rnni_free(ctx, made);
+  }
   return status;
 }
 

@@ -250,9 +250,21 @@ static bool same_values(const rnn_tensor *a, const rnn_tensor *b) {
   return memcmp(a->data, b->data, (size_t)a->count * rnni_type_size(a->type)) == 0;
 }
 
+rnn_status rnn_trace_results(rnn_trace *t, rnn_tensor *const *results, int count) {
+  RNNI_NEED_TENSORS(t ? t->ctx : NULL, results, count);
+  for (int i = 0; i < count; i++) {
+    int place = rnn_trace_place(t, results[i]);
+    RNNI_TRY(sign(t, &place, sizeof place));
+  }
+  return RNN_OK;
+}
+
+bool rnn_trace_alike(const rnn_trace *a, const rnn_trace *b) {
+  return a->used == b->used && (!a->used || memcmp(a->signature, b->signature, a->used) == 0);
+}
+
 bool rnn_trace_same(const rnn_trace *a, const rnn_trace *b) {
-  if (a->used != b->used || a->captured_count != b->captured_count) return false;
-  if (a->used && memcmp(a->signature, b->signature, a->used) != 0) return false;
+  if (!rnn_trace_alike(a, b) || a->captured_count != b->captured_count) return false;
   for (int i = 0; i < a->captured_count; i++)
     if (!same_values(a->captured[i], b->captured[i])) return false;
   return true;

@@ -8,7 +8,8 @@
 
 local core = require "rnn.core"
 local option = require "rnn.option"
-local parse = require "rnn.doc.parse"
+local parse = dofile "docs/parse.lua"
+local public = dofile "docs/public.lua"
 
 local function read(path)
   local file = assert(io.open(path, "rb"))
@@ -120,7 +121,7 @@ end
 -- What rnn.nn, rnn.optim and the others hold, for completion: their tables are filled when they are used.
 local function modules()
   local doc, rnn, chapters, order = require "rnn.doc", require "rnn", {}, {}
-  for _, item in ipairs(require "rnn.doc.public"()) do
+  for _, item in ipairs(public()) do
     local module, name = item.name:match("^([%l_]+)%.([%w_]+)$")
     local entry = doc.entry(item.name)
     if module and entry and entry.module ~= "rnn.meta" and (module == "rnn" or pcall(function() return rnn[module] end)) then
@@ -145,7 +146,7 @@ end
 -- The tables of options as types.
 local function option_types()
   local doc, blocks = require "rnn.doc", {}
-  for _, item in ipairs(require "rnn.doc.public"()) do
+  for _, item in ipairs(public()) do
     local declaration = doc.declaration(item.name)
     if declaration then
       local lines = { ("---@class %s.Options"):format((declaration.fname:gsub(":", "."))) }
@@ -245,7 +246,6 @@ end
 
 local function manual()
   local doc = require "rnn.doc"
-  local public = require "rnn.doc.public"
   local chapters, ranks = {}, {}
   for i, title in ipairs(CHAPTERS) do ranks[title] = i end
   for _, item in ipairs(public()) do
@@ -289,12 +289,14 @@ local function put(path, text)
   end
 end
 
--- The manual is made of the new meta.lua, not of the one in this program.
+-- The manual is made of the new meta.lua, not of the one that this program was built with.
 local new_meta, sources = meta(), require "rnn.sources"
-package.loaded["rnn.sources"] = function(name)
-  if name == "rnn.meta" then return new_meta end
-  return sources(name)
+local modules = { { "rnn.meta", new_meta } }
+for _, name in ipairs(sources()) do
+  local text = sources(name)
+  if not text:find "^return %[=" then modules[#modules + 1] = { name, text } end -- a file that is not Lua
 end
+package.loaded["rnn.doc.entries"] = parse.all(modules)
 
 put("stdlib/rnn/meta.lua", new_meta)
 put("docs/manual.md", manual())

@@ -30,7 +30,7 @@ or images.idx4-ubyte and captions.tsv: number from 0<TAB>train, dev or test<TAB>
 local options, results = experiment.options, experiment.results
 
 local function Writer(vocab, width)
-  return nn.Decoder { vocab = vocab, dim = options.hidden, hidden = options.hidden, tied = true,
+  return nn.Decoder { vocab = vocab, dim = options.hidden, units = options.hidden, tied = true,
     dropout = options.dropout, condition = width }
 end
 

@@ -76,7 +76,7 @@ end
 -- not. A short text has fewer rows.
 local function stream(list, batch)
   experiment:check(list and #list > 1, "a part of the text is missing or too short")
-  return text.stream(list, { batch = math.max(1, math.min(batch, #list // 65)), time = 64 })
+  return text.stream(list, { size = math.max(1, math.min(batch, #list // 65)), length = 64 })
 end
 for _ in experiment:seeds() do
   if not saved then

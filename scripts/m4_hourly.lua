@@ -9,9 +9,9 @@
 --   rnnlua scripts/m4_hourly.lua --data sales.csv --ahead 8     its last 8 values are the test
 --
 -- For validation the last 48 hours of each training series are held back; everything was chosen on
--- them. The test file is used once, at the end.
+-- them, and they say how wide the intervals are. The test file is used once, at the end.
 local rnn = require "rnn"
-local nn, data, optim = rnn.nn, rnn.data, rnn.optim
+local nn, data = rnn.nn, rnn.data
 
 local experiment = rnn.experiment {
   about = "Forecasts the 414 hourly series of the M4 competition, or others, with one GRU.",
@@ -34,7 +34,8 @@ name,number,number ...    a row for each series; or date,number,number: a column
 }
 local options, results = experiment.options, experiment.results
 
-local Forecaster = nn.module("Forecaster", function(self, sizes)
+-- What the forecaster's samples are read by: x.series (N, past, 1), logarithms, and x.id (N, 1).
+local Network = nn.module("Network", function(self, sizes)
   self.sizes = sizes
   self.character = nn.Embedding(sizes.series, 8) -- of each series, which the window may not show
   self.gru = nn.GRU(sizes.day + 8, sizes.units, { layers = 2, returns = "last", dropout = 0.1 })
@@ -42,10 +43,11 @@ local Forecaster = nn.module("Forecaster", function(self, sizes)
   self.head = nn.Linear(sizes.units, 2 * sizes.ahead)
 end)
 
-function Forecaster:forward(x)
+function Network:forward(x)
   local DAY, WEEK, DAYS, AHEAD = self.sizes.day, self.sizes.week, self.sizes.days, self.sizes.ahead
   local PAST = DAY * DAYS
-  local past, id, n = x.series:select(3, 1), x.id:select(2, 1), #x.series
+  local past, n = x.series:select(3, 1), #x.series
+  local id = x.id and x.id:select(2, 1) or rnn.ones { n, type = "int32" }
   local level = past:slice(2, PAST - WEEK + 1, PAST):mean(2, true)
   past = past - level
   local character = self.character(id):reshape(n, 1, -1):broadcast_to(n, DAYS, 8)
@@ -61,19 +63,11 @@ function Forecaster:forward(x)
   return level + yesterday + trust:sigmoid() * (last_week - yesterday) + change
 end
 
-local Ensemble = nn.module("Ensemble", function(self, count, seed, sizes)
-  self.members = {}
-  for i = 1, count do
-    rnn.seed(1000 * seed + i)
-    self.members[i] = Forecaster(sizes)
-  end
-end)
-
 -- The series, and what is to be foretold of each. Where there is one file, its last values are.
-local ensemble, saved = experiment:load()
+local saved = options.evaluate and experiment:check(rnn.load_forecaster(options.evaluate))
 local found, kind = experiment:series(options.series ~= "" and options.series or nil)
 local history, future, of = found.all or found.train or {}, found.test or {}, {}
-local AHEAD = saved and saved.ahead or options.ahead > 0 and options.ahead
+local AHEAD = saved and saved.horizon or options.ahead > 0 and options.ahead
   or found.test and #found.test[1] or ({ hourly = 48, daily = 14, weekly = 13 })[kind] or 6
 if found.all then
   for i, row in ipairs(history) do
@@ -83,63 +77,36 @@ if found.all then
   end
 end
 for _, row in ipairs(future) do of[row.name] = #row == AHEAD and row or nil end
+history = experiment:check(data.keep("the series", ("series have %d values above 0, and %d more to "
+  .. "foretell"):format(2 * AHEAD, AHEAD), history, function(row)
+  local least = math.huge
+  for _, value in ipairs(row) do least = math.min(least, value) end
+  return #row >= 2 * AHEAD and least > 0 and of[row.name], row.name
+end))
+local targets = {}
+for i, row in ipairs(history) do targets[i] = of[row.name] end
+future = rnn.tensor(targets)
 
--- How far a series is like itself, by its kind, and how much of it is read: two weeks.
+-- How far a series is like itself, by its kind, and how much of it is read: two weeks. Of shorter
+-- series the first value is repeated before them.
 local lengths = {}
 for i, row in ipairs(history) do lengths[i] = #row end
 table.sort(lengths)
-local most = (lengths[#lengths // 5 + 1] or 0) - 2 * AHEAD -- of nearly all series
-local DAY = saved and saved.day or options.day > 0 and options.day or kind == "hourly" and 24 or 1
-local WEEK = saved and saved.week or options.week > 0 and options.week
+local most = lengths[#lengths // 5 + 1] - 2 * AHEAD -- of nearly all series
+local DAY = options.day > 0 and options.day or kind == "hourly" and 24 or 1
+local WEEK = options.week > 0 and options.week
   or ({ hourly = 168, daily = 7, weekly = 52, monthly = 12, quarterly = 4 })[kind] or DAY
-if options.week == 0 and not saved and WEEK > most then WEEK = DAY end
-local DAYS = saved and saved.days or options.days > 0 and options.days
+if options.week == 0 and WEEK > most then WEEK = DAY end
+local DAYS = options.days > 0 and options.days
   or math.max(math.min(math.max(2 * WEEK, AHEAD), most) // DAY, 1)
-local PAST = DAY * DAYS
-experiment:check(WEEK <= PAST, ("the week, %d values, is longer than the %d steps of %d that are "
-  .. "read"):format(WEEK, DAYS, DAY))
-local ids = {}
-for i, name in ipairs(saved and saved.names or {}) do ids[name] = i end
-history = experiment:check(data.keep("the series", ("series have %d values above 0, and %d more to "
-  .. "foretell"):format(PAST + 2 * AHEAD, AHEAD), history, function(row)
-  local enough = #row >= PAST + 2 * AHEAD and math.min(table.unpack(row)) > 0
-  return enough and of[row.name] and (not saved or ids[row.name]), row.name
-end))
-local targets, names = {}, {}
-for i, row in ipairs(history) do
-  targets[i], names[i], ids[row.name] = of[row.name], row.name, ids[row.name] or i
-end
-future = rnn.tensor(targets)
-
--- Windows of the logarithm and, beside it, the number of the series. Those for training start every
--- seventh hour, so that after some weeks each hour of a day has been the first.
-local train, valid, last, numbers = {}, {}, {}, {}
-for i, values in ipairs(history) do
-  local log = rnn.tensor(values):log():reshape(-1, 1)
-  local n = #log
-  local function windows(from, to, stride)
-    return data.windows(log:rows(from, to), { length = PAST, target = AHEAD, stride = stride,
-      beside = { id = rnn.full({ to - from + 1, type = "int32" }, ids[values.name]) } })
-  end
-  train[i], valid[i] = windows(1, n - AHEAD, 7), windows(n - AHEAD - PAST + 1, n, 1)
-  last[i], numbers[i] = log:rows(n - PAST + 1, n), { ids[values.name] }
-end
-train = train[1]:concat(table.unpack(train, 2))
-last = { series = rnn.stack(last, 1), id = rnn.tensor(numbers, "int32") }
-valid = data.arrays(valid[1]:concat(table.unpack(valid, 2)):all())
-
-local function smape(forecast, actual) return rnn.metrics.smape(forecast:exp(), actual:exp()) end
-
--- The mean forecast of all members, in logarithms.
-local function predict(members, x)
-  local sum = 0
-  for _, member in ipairs(members) do sum = sum + rnn.predict(member, x) end
-  return sum / #members
-end
+experiment:check(WEEK <= DAY * DAYS, ("the week, %d values, is longer than the %d steps of %d that "
+  .. "are read"):format(WEEK, DAYS, DAY))
 
 -- Histories for the MASE, padded to the same length.
 local xs = {}
-for i, values in ipairs(history) do xs[i] = rnn.tensor(values):reshape(-1, 1) end
+for i, values in ipairs(history) do
+  xs[i] = rnn.tensor(table.move(values, 1, #values, 1, {})):reshape(-1, 1)
+end
 local past = data.sequences(xs):all()
 past = past:without_lengths():reshape(#history, -1):with_lengths(past:lengths())
 local SEASON = (kind == "monthly" or kind == "quarterly") and WEEK or DAY
@@ -149,34 +116,50 @@ if left_out > 0 then
   io.stderr:write(("%d series repeat themselves: MASE is of the others\n"):format(left_out))
 end
 
-local sizes = { series = #history, day = DAY, week = WEEK, days = DAYS, ahead = AHEAD,
-  units = options.units }
-local forecast
+local function judge(name, forecast)
+  results:add(name, { smape = rnn.metrics.smape(forecast, future),
+    mase = rnn.metrics.mase(forecast, future, past, SEASON),
+    owa = rnn.metrics.owa(forecast, future, past, SEASON) })
+end
+
+-- Windows for training start every seventh hour, so that after some weeks each hour of a day has
+-- been the first.
+local forecaster, result = saved, nil
 for seed in experiment:seeds() do
-  if not saved then ensemble = Ensemble(options.members, seed, sizes) end
-  for i, model in ipairs(saved and {} or ensemble.members) do
-    experiment:fit("member-" .. i, model, { data = train:batches { size = 256, shuffle = true },
-      valid = valid, loss = "mae", metrics = { smape = smape }, clip_norm = 1, average = 0.99,
-      optimizer = optim.Adam(model:parameters(), { lr = options.lr }),
-      schedule = optim.schedules.cosine() })
+  if not saved then
+    forecaster = rnn.Forecaster { horizon = AHEAD, length = DAY * DAYS, season = SEASON, log = true,
+      scale = "none", distribution = "point", balance = true, members = options.members, quiet = true,
+      model = function(sizes)
+        return Network { series = sizes.series, day = DAY, week = WEEK, days = DAYS, ahead = AHEAD,
+          units = options.units }
+      end }
+    forecaster:fit(history, { valid = AHEAD, calibrate = 0, epochs = options.epochs, batch = 256,
+      lr = options.lr, average = 0.99, stride = kind == "hourly" and 7 or nil, seed = 1000 * seed,
+      refit = false, progress = "terminal", callbacks = { results:training() },
+      run = experiment:folder("m4", seed) })
   end
-  forecast = predict(ensemble.members, last):exp()
-  results:add("valid", { smape = smape(predict(ensemble.members, valid.x), valid.y) })
-  results:add("test", { smape = rnn.metrics.smape(forecast, future),
-    mase = rnn.metrics.mase(forecast, future, past, SEASON) })
+  result = forecaster:predict(history, AHEAD)
+  judge("test", result.forecast:select(3, 1))
+  results:add("interval", { coverage = rnn.metrics.coverage(result.low:select(3, 1),
+    result.high:select(3, 1), future) })
+end
+for _, name in ipairs { "last", "seasonal", "naive2", "theta" } do
+  judge(name, rnn.baselines[name](past, AHEAD, SEASON))
 end
 
 -- One series: its last values and those that follow, in truth and as foretold.
-local before = math.min(PAST, math.max(3 * DAY, 2 * AHEAD))
-local shown = rnn.concat({ last.series[1]:reshape(-1):exp():rows(PAST - before + 1, PAST),
-  future[1] }, 1)
+local one = history[1]
+local before = math.min(#one, math.max(3 * DAY, 2 * AHEAD))
 local hours = rnn.arange(before + AHEAD)
+local shown = table.move(one, #one - before + 1, #one, 1, {})
+table.move(of[one.name], 1, AHEAD, before + 1, shown)
+local coming = hours:rows(before + 1, before + AHEAD)
 assert(rnn.plot.lines({ { x = hours, y = shown, label = "actual" },
-  { x = hours:rows(before + 1, before + AHEAD), y = forecast[1], label = "forecast" } },
-  { title = ("Series %s"):format(history[1].name), xlabel = "values", file = options.plot }))
-io.write(results:table { { "smape", "%.2f", "sMAPE" }, { "mase", "%.3f", "MASE" } },
-  experiment:reference [[
+  { x = coming, y = result.forecast[1]:reshape(-1), label = "forecast",
+    bands = { { result.low[1]:reshape(-1), result.high[1]:reshape(-1) } } } },
+  { title = ("Series %s"):format(one.name), xlabel = "values", file = options.plot }))
+io.write(results:table { { "smape", "%.2f", "sMAPE" }, { "mase", "%.3f", "MASE" },
+  { "owa", "%.3f", "OWA" }, { "coverage", "%.3f", "within 90 %" } }, experiment:reference [[
 on the test: seasonal naive 13.91, 1.193; the competition's MLP 13.84; its winner 9.33, 0.893
 ]])
-experiment:finish { model = ensemble, extra = { names = saved and saved.names or names, day = DAY,
-  week = WEEK, days = DAYS, ahead = AHEAD } }
+experiment:finish { forecaster = forecaster }

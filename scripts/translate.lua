@@ -34,9 +34,9 @@ local options, results = experiment.options, experiment.results
 local function Translator(source, target)
   local dropout, units = options.dropout, options.units
   return nn.Seq2Seq {
-    encoder = nn.Encoder { vocab = source, dim = 256, hidden = units, bidirectional = true,
+    encoder = nn.Encoder { vocab = source, dim = 256, units = units, bidirectional = true,
       dropout = dropout, word_dropout = 0.05 },
-    decoder = nn.Decoder { vocab = target, dim = 256, hidden = units,
+    decoder = nn.Decoder { vocab = target, dim = 256, units = units,
       attention = "multiplicative", tied = true, dropout = dropout, word_dropout = 0.05 },
   }
 end

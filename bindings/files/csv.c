@@ -1,34 +1,63 @@
-/* csv.c: core.csv_read: a CSV file as tensors and words. */
+/* csv.c: core.csv_read, core.csv_open: a CSV file as tensors and words, whole or in parts. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "../binding.h"
 
 #define FNAME "csv_read"
 
-static const char *const option_names[] = {"separator", "columns", "types", NULL};
+static const char *const option_names[] = {"separator", "columns", "types",    "header",  "decimal",
+                                           "thousands", "comment", "missing", "encoding", NULL};
 static const char *const type_names[] = {"auto", "number", "date", "text"}; /* by rnn_csv_type */
 
-/* The stack of csv_read. */
-enum { PATH = 1, OPTIONS, COLUMNS, TYPES, NAME_ARRAY, TYPE_ARRAY, FORMAT_ARRAY, RESULT };
+/* The stack of csv_read. ANCHOR is a table that has every string of the options as a key, so that no finaliser of the
+   script's can take one away. */
+enum { PATH = 1, OPTIONS, ANCHOR, COLUMNS, TYPES, MISSING, RESULT };
 
 /* The core takes strings that end at their first NUL; one that is longer would silently mean something else. */
 static const char *check_text(lua_State *L, int index, const char *what) {
   size_t size;
   const char *text = lua_tolstring(L, index, &size);
   if (strlen(text) != size) lrnn_error(L, FNAME ": %s '%.60s' has a NUL byte in it", what, text);
+  lua_pushvalue(L, index);
+  lua_pushboolean(L, 1);
+  lua_rawset(L, ANCHOR);
   return text;
 }
 
-static char check_separator(lua_State *L) {
-  char separator = '\0';
-  if (lua_getfield(L, OPTIONS, "separator") != LUA_TNIL) {
-    if (lua_type(L, -1) != LUA_TSTRING || lua_rawlen(L, -1) != 1 || *lua_tostring(L, -1) == '\0')
-      lrnn_error(L, FNAME ": option separator: expected a string of one byte, got '%.60s'",
-                 luaL_tolstring(L, -1, NULL));
-    separator = *lua_tostring(L, -1);
+/* The option as a string, or NULL. */
+static const char *take_text(lua_State *L, const char *key) {
+  const char *text = NULL;
+  if (lua_getfield(L, OPTIONS, key) != LUA_TNIL) {
+    if (lua_type(L, -1) != LUA_TSTRING)
+      lrnn_error(L, FNAME ": option %s: expected a string, got %s", key, luaL_typename(L, -1));
+    text = check_text(L, -1, key);
   }
   lua_pop(L, 1);
-  return separator;
+  return text;
+}
+
+/* The option as a single byte, or 0. */
+static char take_byte(lua_State *L, const char *key) {
+  char byte = '\0';
+  if (lua_getfield(L, OPTIONS, key) != LUA_TNIL) {
+    if (lua_type(L, -1) != LUA_TSTRING || lua_rawlen(L, -1) != 1 || *lua_tostring(L, -1) == '\0')
+      lrnn_error(L, FNAME ": option %s: expected a string of one byte, got '%.60s'", key, luaL_tolstring(L, -1, NULL));
+    byte = *lua_tostring(L, -1);
+  }
+  lua_pop(L, 1);
+  return byte;
+}
+
+static rnn_csv_header take_header(lua_State *L) {
+  rnn_csv_header header = RNN_CSV_NAMES;
+  if (lua_getfield(L, OPTIONS, "header") != LUA_TNIL) {
+    if (!lua_isboolean(L, -1))
+      lrnn_error(L, FNAME ": option header: expected true or false, got %s", luaL_typename(L, -1));
+    header = lua_toboolean(L, -1) ? RNN_CSV_ANY_NAMES : RNN_CSV_NO_NAMES;
+  }
+  lua_pop(L, 1);
+  return header;
 }
 
 /* Pushes the table of the option, or nil. */
@@ -38,18 +67,26 @@ static void push_table(lua_State *L, const char *key, const char *expected) {
     lrnn_error(L, FNAME ": option %s: expected %s, got %s", key, expected, luaL_typename(L, -1));
 }
 
-/* The type named by the value on top, for the column named below it; with a % in it, it is the format of dates. */
+static bool is_unit(const char *text) {
+  static const char *const units[] = {"seconds", "milliseconds", "microseconds", "nanoseconds"};
+  for (int i = 0; i < 4; i++)
+    if (strcmp(text, units[i]) == 0) return true;
+  return false;
+}
+
+/* The type named by the value on top, for the column named below it; with a % in it, it is the format of dates, and so
+   is the unit of numbers since 1970. */
 static rnn_csv_type check_type(lua_State *L, const char **format) {
   *format = NULL;
-  if (lua_type(L, -1) == LUA_TSTRING && strchr(lua_tostring(L, -1), '%')) {
+  if (lua_type(L, -1) == LUA_TSTRING && (strchr(lua_tostring(L, -1), '%') || is_unit(lua_tostring(L, -1)))) {
     *format = check_text(L, -1, "format");
     return RNN_CSV_DATE;
   }
   for (int i = RNN_CSV_NUMBER; i <= RNN_CSV_TEXT; i++)
     if (lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), type_names[i]) == 0) return (rnn_csv_type)i;
   const char *name = lua_tostring(L, -2), *got = luaL_tolstring(L, -1, NULL);
-  lrnn_error(L, FNAME ": option types: expected \"number\", \"date\", \"text\" or, like \"%%d/%%m/%%Y\", a format of "
-             "dates for '%.60s', got '%.60s'", name, got);
+  lrnn_error(L, FNAME ": option types: expected \"number\", \"date\", \"text\", a format of dates like \"%%d/%%m/%%Y\", "
+             "or \"seconds\" or \"milliseconds\" since 1970 for '%.60s', got '%.60s'", name, got);
   return RNN_CSV_AUTO;
 }
 
@@ -71,23 +108,30 @@ static void check_types(lua_State *L) {
   }
 }
 
-/* columns = {"a", "b"}: these; the type of each, if any, is in types. */
-static void take_columns(lua_State *L, const char **names, rnn_csv_type *types, const char **formats,
-                         int count) {
-  int typed = count_types(L);
-  for (int i = 0; i < count; i++) {
-    if (lua_rawgeti(L, COLUMNS, i + 1) != LUA_TSTRING)
-      lrnn_error(L, FNAME ": option columns: expected a table of names, but element %d is a %s", i + 1,
+/* An array of strings. */
+static int take_list(lua_State *L, int table, const char *key, const char *what, const char **list, int room) {
+  for (int i = 0; i < room; i++) {
+    if (lua_rawgeti(L, table, i + 1) != LUA_TSTRING)
+      lrnn_error(L, FNAME ": option %s: expected a table of %s, but element %d is a %s", key, what, i + 1,
                  luaL_typename(L, -1));
-    names[i] = check_text(L, -1, "column");
+    list[i] = check_text(L, -1, key);
+    lua_pop(L, 1);
+  }
+  return room;
+}
+
+/* columns = {"a", "b"}: these; the type of each, if any, is in types. */
+static void take_columns(lua_State *L, const char **names, rnn_csv_type *types, const char **formats, int count) {
+  int typed = count_types(L);
+  take_list(L, COLUMNS, "columns", "names", names, count);
+  for (int i = 0; i < count; i++) {
     types[i] = RNN_CSV_AUTO;
     formats[i] = NULL;
-    if (typed) {
-      lua_pushvalue(L, -1);
-      if (lua_rawget(L, TYPES) != LUA_TNIL) types[i] = check_type(L, &formats[i]);
-      lua_pop(L, 1);
-    }
-    lua_pop(L, 1);
+    if (!typed) continue;
+    lua_pushstring(L, names[i]);
+    lua_pushvalue(L, -1);
+    if (lua_rawget(L, TYPES) != LUA_TNIL) types[i] = check_type(L, &formats[i]);
+    lua_pop(L, 2);
   }
   if (!typed) return;
   for (lua_pushnil(L); lua_next(L, TYPES); lua_pop(L, 1)) {
@@ -98,11 +142,10 @@ static void take_columns(lua_State *L, const char **names, rnn_csv_type *types, 
 }
 
 /* Only types = {a = "text"}: all columns, these with a type. Returns how many these are. */
-static int take_types(lua_State *L, const char **names, rnn_csv_type *types, const char **formats,
-                         int count) {
+static int take_types(lua_State *L, const char **names, rnn_csv_type *types, const char **formats, int count) {
   int i = 0;
   if (!count) return 0;
-  for (lua_pushnil(L); lua_next(L, TYPES) && i < count; lua_pop(L, 1), i++) {
+  for (lua_pushnil(L); i < count && lua_next(L, TYPES); lua_pop(L, 1), i++) {
     names[i] = check_text(L, -2, "column");
     types[i] = check_type(L, &formats[i]);
   }
@@ -111,31 +154,62 @@ static int take_types(lua_State *L, const char **names, rnn_csv_type *types, con
 
 #define RESULT_CLASS "rnn.Csv"
 
+typedef struct result {
+  rnn_csv_stream *stream;
+  rnn_csv csv;
+} result;
+
+static void clear(lua_State *L, result *r) {
+  rnn_csv_close(r->stream);
+  r->stream = NULL;
+  rnn_csv_free(lrnn_context(L), &r->csv);
+}
+
 static int result_gc(lua_State *L) {
-  rnn_csv_free(lrnn_context(L), lrnn_check_class(L, "__gc", RESULT_CLASS));
+  clear(L, lrnn_check_class(L, "__gc", RESULT_CLASS));
   return 0;
 }
 
-/* Leaves the stack up to RESULT. Once names are taken from the tables, nothing may make a Lua object before the core is
-   done with them: a finaliser of the script's could run and take the strings away. */
-static rnn_csv *take_options(lua_State *L, rnn_csv_options *o) {
+/* Leaves the stack up to RESULT, whose user value is ANCHOR. */
+static result *take_options(lua_State *L, rnn_csv_options *o) {
   lrnn_check_options(L, FNAME, OPTIONS, option_names);
-  o->separator = check_separator(L);
+  lua_newtable(L);
+  *o = (rnn_csv_options){.separator = take_byte(L, "separator"), .header = take_header(L),
+                         .decimal = take_byte(L, "decimal"), .thousands = take_text(L, "thousands"),
+                         .comment = take_byte(L, "comment"), .encoding = take_text(L, "encoding")};
+  if (o->thousands && !*o->thousands) o->thousands = NULL;
   push_table(L, "columns", "a table of names");
   push_table(L, "types", "a table column = \"type\"");
+  push_table(L, "missing", "a table of strings");
   bool chosen = !lua_isnil(L, COLUMNS);
   lua_Unsigned room = chosen ? lua_rawlen(L, COLUMNS) : (lua_Unsigned)count_types(L);
+  lua_Unsigned marks = lua_isnil(L, MISSING) ? 0 : lua_rawlen(L, MISSING);
   if (room > 1000000) lrnn_error(L, FNAME ": option columns: more than 1000000 names");
+  if (marks > 1000) lrnn_error(L, FNAME ": option missing: more than 1000 strings");
+  result *r = lrnn_new(L, RESULT_CLASS, sizeof *r, 4, result_gc);
+  *r = (result){0};
   const char **names = lua_newuserdatauv(L, sizeof *names * (room + 1), 0);
+  lua_setiuservalue(L, RESULT, 1);
   rnn_csv_type *types = lua_newuserdatauv(L, sizeof *types * (room + 1), 0);
-  const char **formats = lua_newuserdatauv(L, sizeof *formats * (room + 1), 0);
-  rnn_csv *result = lrnn_new(L, RESULT_CLASS, sizeof *result, 0, result_gc);
+  lua_setiuservalue(L, RESULT, 2);
+  const char **formats = lua_newuserdatauv(L, sizeof *formats * (room + 1 + marks), 0);
+  lua_setiuservalue(L, RESULT, 3);
+  lua_pushvalue(L, ANCHOR);
+  lua_setiuservalue(L, RESULT, 4);
   check_types(L);
   int count = (int)room;
   if (chosen) take_columns(L, names, types, formats, count);
   else count = take_types(L, names, types, formats, count);
-  if (chosen || count) *o = (rnn_csv_options){o->separator, names, types, formats, count, !chosen};
-  return result;
+  o->missing = formats + room + 1;
+  o->missing_count = take_list(L, MISSING, "missing", "strings", formats + room + 1, (int)marks);
+  if (chosen || count) {
+    o->columns = names;
+    o->types = types;
+    o->formats = formats;
+    o->column_count = count;
+    o->others = !chosen;
+  }
+  return r;
 }
 
 /* Pushes {name = , type = , values = , words = , odd = } and leaves the column without its values. */
@@ -153,6 +227,18 @@ static void push_column(lua_State *L, rnn_csv_column *c) {
     c->values = NULL;
   }
   lua_setfield(L, -2, "values");
+  if (c->type == RNN_CSV_DATE && c->zoned) {
+    if (c->offset) {
+      int minutes = abs(c->offset) / 60;
+      lua_pushfstring(L, "%s%d%d:%d%d", c->offset < 0 ? "-" : "+", minutes / 600, minutes / 60 % 10, minutes % 60 / 10,
+                      minutes % 10);
+    } else {
+      lua_pushliteral(L, "UTC");
+    }
+    lua_setfield(L, -2, "zone");
+    lua_pushboolean(L, c->offsets_differ);
+    lua_setfield(L, -2, "offsets_differ");
+  }
   if (c->type != RNN_CSV_TEXT) return;
   if (c->odd_row) {
     lua_createtable(L, 0, 2);
@@ -170,39 +256,90 @@ static void push_column(lua_State *L, rnn_csv_column *c) {
   lua_setfield(L, -2, "words");
 }
 
-/*--- rnn.csv_read(path [, options]) -> table | nil, message, code
----
---- What data.csv is made of: { rows = n, { name =, type =, values = numbers or tensor, words = strings,
---- odd = { row =, text = } where a cell made a column text }, ... }. Errors: options
---- that are none; a file that cannot be read gives nil and a message that names file, row and column.
----@param path string
----@param options? { separator?: string, columns?: string[], types?: table }
----@return table?
----@return string? message
----@return string? code */
-static int lrnn_csv_read(lua_State *L) {
+/* Pushes the table of what was read. */
+static void push_csv(lua_State *L, rnn_csv *csv) {
+  char separator[2] = {csv->separator, '\0'};
+  lua_createtable(L, csv->count, 2);
+  lua_pushinteger(L, csv->rows);
+  lua_setfield(L, -2, "rows");
+  lua_pushstring(L, separator);
+  lua_setfield(L, -2, "separator");
+  for (int i = 0; i < csv->count; i++) {
+    push_column(L, &csv->columns[i]);
+    lua_rawseti(L, -2, i + 1);
+  }
+  rnn_csv_free(lrnn_context(L), csv);
+}
+
+/* The file of the arguments, open; or its status. Leaves the stack up to RESULT. */
+static rnn_status open_file(lua_State *L, result **r) {
   lua_settop(L, OPTIONS);
-  lrnn_check_string(L, FNAME, PATH, "path");
-  check_text(L, PATH, "path");
   const char *path = lrnn_check_read(L, FNAME, PATH);
   if (lua_isnil(L, OPTIONS)) {
     lua_newtable(L);
     lua_replace(L, OPTIONS);
   }
   lrnn_check_table(L, FNAME, OPTIONS, "options");
-  rnn_csv_options options = {0};
-  rnn_csv *csv = take_options(L, &options);
-  rnn_status status = rnn_csv_read(lrnn_context(L), path, &options, csv);
+  rnn_csv_options options;
+  *r = take_options(L, &options);
+  return rnn_csv_open(lrnn_context(L), path, &options, &(*r)->stream);
+}
+
+/*--- rnn.csv_read(path [, options]) -> table | nil, message, code
+---
+--- What data.csv is made of: { rows = n, separator =, { name =, type =, values = numbers or tensor, words = strings,
+--- zone = of dates with an offset from UTC, odd = { row =, text = } where a cell made a column text }, ... }. Errors:
+--- options that are none; a file that cannot be read gives nil and a message that names file, row and column.
+---@param path string
+---@param options? data.csv.Options
+---@return table?
+---@return string? message
+---@return string? code */
+static int lrnn_csv_read(lua_State *L) {
+  result *r;
+  rnn_status status = open_file(L, &r);
+  if (status == RNN_OK) status = rnn_csv_next(r->stream, INT64_MAX, &r->csv);
+  rnn_csv_close(r->stream);
+  r->stream = NULL;
   if (status != RNN_OK) return lrnn_fail(L, status);
-  lua_createtable(L, csv->count, 1);
-  lua_pushinteger(L, csv->rows);
-  lua_setfield(L, -2, "rows");
-  for (int i = 0; i < csv->count; i++) {
-    push_column(L, &csv->columns[i]);
-    lua_rawseti(L, -2, i + 1);
-  }
-  rnn_csv_free(lrnn_context(L), csv);
+  push_csv(L, &r->csv);
   return 1;
 }
 
-const lrnn_function lrnn_csv_functions[] = {{"csv_read", lrnn_csv_read, 2}, {NULL, NULL, 0}};
+/* Upvalue 1: the result. Argument 1: how many rows at least. */
+static int next_part(lua_State *L) {
+  result *r = lua_touserdata(L, lua_upvalueindex(1));
+  lua_Integer rows = luaL_optinteger(L, 1, 0);
+  if (rows < 1 || !r->stream) {
+    clear(L, r);
+    return 0;
+  }
+  rnn_status status = rnn_csv_next(r->stream, rows, &r->csv);
+  if (status != RNN_OK) {
+    rnn_csv_close(r->stream);
+    r->stream = NULL;
+    return lrnn_fail(L, status);
+  }
+  push_csv(L, &r->csv);
+  return 1;
+}
+
+/*--- rnn.csv_open(path [, options]) -> next | nil, message, code
+---
+--- What data.csv_stream is made of: next(rows) gives the next part of the file, of so many rows or a few more, as
+--- csv_read does, and one of 0 rows at its end; next() closes the file. Errors as in csv_read.
+---@param path string
+---@param options? data.csv.Options
+---@return function?
+---@return string? message
+---@return string? code */
+static int lrnn_csv_open(lua_State *L) {
+  result *r;
+  rnn_status status = open_file(L, &r);
+  if (status != RNN_OK) return lrnn_fail(L, status);
+  lua_pushcclosure(L, next_part, 1);
+  return 1;
+}
+
+const lrnn_function lrnn_csv_functions[] = {
+    {"csv_open", lrnn_csv_open, 2}, {"csv_read", lrnn_csv_read, 2}, {NULL, NULL, 0}};

@@ -1,6 +1,7 @@
 /* numbers.c: rnn.Numbers, the number columns of frames: exact as the file has them. They are no tensors; :tensor()
  * makes one, as far as the working precision can hold them. */
 #include <math.h>
+#include <string.h>
 
 #include "../binding.h"
 
@@ -106,18 +107,6 @@ static int lrnn_numbers_gather(lua_State *L) {
   return 1;
 }
 
-/*--- numbers:eq(others) -> tensor
----
---- 1 where both are the same number, else 0; of shape (rows). Errors: numbers of another type or count.
----@param others rnn.Numbers
----@return rnn.Tensor */
-static int lrnn_numbers_eq(lua_State *L) {
-  const rnn_numbers *x = check_numbers(L, "eq", 1), *y = check_numbers(L, "eq", 2);
-  rnn_tensor **box = lrnn_box(L);
-  lrnn_check(L, rnn_numbers_eq(x, y, box));
-  return 1;
-}
-
 /*--- numbers:missing() -> tensor
 ---
 --- 1 where one is missing, else 0; of shape (rows). Never an error.
@@ -145,21 +134,265 @@ static int lrnn_numbers_fill(lua_State *L) {
   return 1;
 }
 
-/* numbers - offset */
-static int numbers_sub(lua_State *L) {
-  const rnn_numbers *x = check_numbers(L, "subtraction", 1);
-  double offset = lrnn_check_number(L, "subtraction", 2, "offset");
-  int whole;
-  lua_Integer exact = lua_tointegerx(L, 2, &whole);
-  lrnn_check(L, rnn_numbers_scale(x, whole ? exact : 0, whole ? 0 : offset, 1, lrnn_numbers_box(L)));
+/* ---- arithmetic and comparison ---- */
+
+/* Numbers, or a number for all rows, at an index. */
+static rnn_numbers_operand check_operand(lua_State *L, const char *fname, int arg) {
+  rnn_numbers **box = lrnn_test(L, arg, NUMBERS_NAME);
+  if (box && *box) return (rnn_numbers_operand){.numbers = *box};
+  if (lua_isinteger(L, arg)) return (rnn_numbers_operand){.whole = true, .integer = lua_tointeger(L, arg)};
+  double value = lrnn_check_number(L, fname, arg, "number");
+  bool whole = value == rint(value) && fabs(value) < 0x1p53;
+  return (rnn_numbers_operand){.whole = whole, .integer = whole ? (int64_t)value : 0, .real = value};
+}
+
+static int combine(lua_State *L, const char *fname, rnn_numbers_op op) {
+  rnn_numbers_operand x = check_operand(L, fname, 1), y = check_operand(L, fname, 2);
+  lrnn_check(L, rnn_numbers_combine(lrnn_context(L), op, x, y, lrnn_numbers_box(L)));
   return 1;
 }
 
-/* numbers / scale */
-static int numbers_div(lua_State *L) {
-  const rnn_numbers *x = check_numbers(L, "division", 1);
-  double scale = lrnn_check_number(L, "division", 2, "scale");
-  lrnn_check(L, rnn_numbers_scale(x, 0, 0, scale, lrnn_numbers_box(L)));
+static int numbers_add(lua_State *L) { return combine(L, "addition", RNN_NUMBERS_ADD); }
+static int numbers_sub(lua_State *L) { return combine(L, "subtraction", RNN_NUMBERS_SUB); }
+static int numbers_mul(lua_State *L) { return combine(L, "multiplication", RNN_NUMBERS_MUL); }
+static int numbers_div(lua_State *L) { return combine(L, "division", RNN_NUMBERS_DIV); }
+static int numbers_idiv(lua_State *L) { return combine(L, "division", RNN_NUMBERS_FLOOR_DIV); }
+static int numbers_mod(lua_State *L) { return combine(L, "modulo", RNN_NUMBERS_MOD); }
+
+static int compare(lua_State *L, const char *fname, rnn_numbers_op op) {
+  check_numbers(L, fname, 1);
+  rnn_numbers_operand x = check_operand(L, fname, 1), y = check_operand(L, fname, 2);
+  lrnn_check(L, rnn_numbers_compare(lrnn_context(L), op, x, y, lrnn_box(L)));
+  return 1;
+}
+
+/*--- numbers:eq(other) -> tensor
+---
+--- 1 where both are the same number, else 0; of shape (rows). other: numbers, or a number for all rows. Errors: numbers
+--- of another count.
+---@param other rnn.Numbers|number
+---@return rnn.Tensor */
+static int lrnn_numbers_eq(lua_State *L) { return compare(L, "eq", RNN_NUMBERS_EQ); }
+
+/*--- numbers:ne(other) -> tensor
+---
+--- 1 where they differ, or one is missing, else 0; of shape (rows). Errors as in eq.
+---@param other rnn.Numbers|number
+---@return rnn.Tensor */
+static int lrnn_numbers_ne(lua_State *L) { return compare(L, "ne", RNN_NUMBERS_NE); }
+
+/*--- numbers:lt(other) -> tensor
+---
+--- 1 where one is less, else 0; of shape (rows). Errors as in eq.
+---@param other rnn.Numbers|number
+---@return rnn.Tensor */
+static int lrnn_numbers_lt(lua_State *L) { return compare(L, "lt", RNN_NUMBERS_LT); }
+
+/*--- numbers:le(other) -> tensor
+---
+--- 1 where one is less or equal, else 0; of shape (rows). Errors as in eq.
+---@param other rnn.Numbers|number
+---@return rnn.Tensor */
+static int lrnn_numbers_le(lua_State *L) { return compare(L, "le", RNN_NUMBERS_LE); }
+
+/*--- numbers:gt(other) -> tensor
+---
+--- 1 where one is greater, else 0; of shape (rows). Errors as in eq.
+---@param other rnn.Numbers|number
+---@return rnn.Tensor */
+static int lrnn_numbers_gt(lua_State *L) { return compare(L, "gt", RNN_NUMBERS_GT); }
+
+/*--- numbers:ge(other) -> tensor
+---
+--- 1 where one is greater or equal, else 0; of shape (rows). Errors as in eq.
+---@param other rnn.Numbers|number
+---@return rnn.Tensor */
+static int lrnn_numbers_ge(lua_State *L) { return compare(L, "ge", RNN_NUMBERS_GE); }
+
+/* ---- whole columns ---- */
+
+static const char *const sums[] = {"count", "sum", "mean", "min",   "max",  "std",
+                                   "var",   "median", "first", "last", NULL};
+
+/*--- numbers:ranges(first, last, how) -> numbers
+---
+--- For each i what rows first[i] to last[i] come to, as how says: "count", "sum", "mean", "min", "max", "std", "var",
+--- "median", "first" or "last". Missing ones do not count; where none is left the result is missing, but a count is 0.
+--- first, last: int32 of the same shape (n). Errors: rows that are not there.
+---@param first rnn.Tensor
+---@param last rnn.Tensor
+---@param how string
+---@return rnn.Numbers */
+static int lrnn_numbers_ranges(lua_State *L) {
+  const rnn_numbers *x = check_numbers(L, "ranges", 1);
+  const rnn_tensor *first = lrnn_check_tensor(L, "ranges", 2), *last = lrnn_check_tensor(L, "ranges", 3);
+  const char *how = lrnn_check_string(L, "ranges", 4, "how");
+  for (int i = 0; sums[i]; i++) {
+    if (strcmp(how, sums[i]) != 0) continue;
+    lrnn_check(L, rnn_numbers_ranges(x, first, last, (rnn_numbers_sum)i, lrnn_numbers_box(L)));
+    return 1;
+  }
+  return lrnn_error(L, "ranges: argument 3 (how): expected count, sum, mean, min, max, std, var, median, first or last, "
+                    "got '%.40s'", how);
+}
+
+/*--- numbers:match(others) -> tensor
+---
+--- For each of others the first place of that number, 0 where there is none; int32, of the shape (rows) of others.
+--- Errors: doubles with int64.
+---@param others rnn.Numbers
+---@return rnn.Tensor */
+static int lrnn_numbers_match(lua_State *L) {
+  const rnn_numbers *x = check_numbers(L, "match", 1), *y = check_numbers(L, "match", 2);
+  lrnn_check(L, rnn_numbers_match(x, y, lrnn_box(L)));
+  return 1;
+}
+
+/*--- numbers:describe() -> table
+---
+--- { missing =, distinct =, least =, most =, mean = }: how many are missing, how many differ (nil beyond 65536), and
+--- the least, greatest and mean of the others (nil where there are none). Never an error.
+---@return table */
+static int lrnn_numbers_describe(lua_State *L) {
+  const rnn_numbers *x = check_numbers(L, "describe", 1);
+  rnn_numbers_summary s;
+  lrnn_check(L, rnn_numbers_describe(x, &s));
+  lua_createtable(L, 0, 5);
+  lua_pushinteger(L, s.missing);
+  lua_setfield(L, -2, "missing");
+  if (s.distinct >= 0) {
+    lua_pushinteger(L, s.distinct);
+    lua_setfield(L, -2, "distinct");
+  }
+  if (s.least < 0) return 1;
+  push_number(L, x, s.least);
+  lua_setfield(L, -2, "least");
+  push_number(L, x, s.most);
+  lua_setfield(L, -2, "most");
+  lua_pushnumber(L, s.mean);
+  lua_setfield(L, -2, "mean");
+  return 1;
+}
+
+/*--- numbers:to_wall(zone) -> numbers
+---
+--- What clocks of a zone show at these times, both in microseconds since 1970-01-01. zone: "UTC", "+02:00" or a name
+--- like "Europe/Berlin". Errors: a zone that is none.
+---@param zone string
+---@return rnn.Numbers */
+static int lrnn_numbers_to_wall(lua_State *L) {
+  const rnn_numbers *x = check_numbers(L, "to_wall", 1);
+  const char *zone = lrnn_check_string(L, "to_wall", 2, "zone");
+  lrnn_check(L, rnn_times_to_wall(x, zone, lrnn_numbers_box(L)));
+  return 1;
+}
+
+/*--- numbers:to_utc(zone) -> numbers | nil, message
+---
+--- The times at which clocks of a zone show these. Of a time that clocks show twice, as they go back, the second one is
+--- meant where the row before is not earlier. nil and a message for a time that clocks skipped. Errors: as in to_wall.
+---@param zone string
+---@return rnn.Numbers?
+---@return string? message */
+static int lrnn_numbers_to_utc(lua_State *L) {
+  const rnn_numbers *x = check_numbers(L, "to_utc", 1);
+  const char *zone = lrnn_check_string(L, "to_utc", 2, "zone");
+  rnn_numbers *y;
+  rnn_status status = rnn_times_to_utc(x, zone, &y);
+  if (status == RNN_EARG) {
+    lua_pushnil(L);
+    lua_pushstring(L, rnn_message(lrnn_context(L)));
+    return 2;
+  }
+  lrnn_check(L, status);
+  *lrnn_numbers_box(L) = y;
+  return 1;
+}
+
+static const char *const parts[] = {"year", "month", "day", "dayofyear", "week", NULL};
+
+/*--- numbers:date_part(part) -> numbers
+---
+--- Of days since 1970-01-01 the "year", "month", "day", "dayofyear" or "week" (ISO 8601). Errors: another part, numbers
+--- that are no whole ones.
+---@param part string
+---@return rnn.Numbers */
+static int lrnn_numbers_date_part(lua_State *L) {
+  const rnn_numbers *x = check_numbers(L, "date_part", 1);
+  const char *part = lrnn_check_string(L, "date_part", 2, "part");
+  for (int i = 0; parts[i]; i++) {
+    if (strcmp(part, parts[i]) != 0) continue;
+    lrnn_check(L, rnn_days_part(x, (rnn_date_part)i, lrnn_numbers_box(L)));
+    return 1;
+  }
+  return lrnn_error(L, "date_part: expected year, month, day, dayofyear or week, got '%.40s'", part);
+}
+
+/*--- rnn.numbers(values [, missing]) -> numbers
+---
+--- Numbers of an array, or of a tensor of shape (rows); in an int32 tensor the number missing stands for a missing one.
+--- An array of integers gives int64. Errors: an element that is no number, a tensor of several axes.
+---@param values number[]|rnn.Tensor
+---@param missing? integer
+---@return rnn.Numbers */
+static int lrnn_numbers_new(lua_State *L) {
+  if (lua_type(L, 1) != LUA_TTABLE) {
+    const rnn_tensor *t = lrnn_check_tensor(L, "numbers", 1);
+    lua_Integer missing = lua_isnoneornil(L, 2) ? INT32_MIN : lrnn_check_integer(L, "numbers", 2, "missing");
+    lrnn_check(L, rnn_numbers_of(t, (int32_t)missing, lrnn_numbers_box(L)));
+    return 1;
+  }
+  int64_t n = (int64_t)lua_rawlen(L, 1);
+  bool whole = n > 0;
+  for (int64_t i = 1; i <= n; i++) {
+    if (lua_rawgeti(L, 1, i) != LUA_TNUMBER)
+      return lrnn_error(L, "numbers: element %lld: expected a number, got %s", (long long)i, luaL_typename(L, -1));
+    whole &= lua_isinteger(L, -1) != 0;
+    lua_pop(L, 1);
+  }
+  rnn_numbers **box = lrnn_numbers_box(L);
+  lrnn_check(L, rnn_numbers_new(lrnn_context(L), whole, n, box));
+  for (int64_t i = 0; i < n; i++) {
+    lua_rawgeti(L, 1, i + 1);
+    if (whole) (*box)->integers[i] = lua_tointeger(L, -1);
+    else (*box)->doubles[i] = lua_tonumber(L, -1);
+    lua_pop(L, 1);
+  }
+  return 1;
+}
+
+/*--- numbers:double() -> numbers
+---
+--- The same as doubles, rounded beyond 2^53. Never an error.
+---@return rnn.Numbers */
+static int lrnn_numbers_double(lua_State *L) {
+  const rnn_numbers *x = check_numbers(L, "double", 1);
+  lrnn_check(L, rnn_numbers_scale(x, 0, 0, 1, lrnn_numbers_box(L)));
+  return 1;
+}
+
+/*--- numbers:int32([offset]) -> tensor
+---
+--- As an int32 tensor of shape (rows), less offset; the least int32 where missing. Errors: one that is beyond its range
+--- or has a fraction.
+---@param offset? integer
+---@return rnn.Tensor */
+static int lrnn_numbers_int32(lua_State *L) {
+  const rnn_numbers *x = check_numbers(L, "int32", 1);
+  int64_t offset = lua_isnoneornil(L, 2) ? 0 : lrnn_check_integer(L, "int32", 2, "offset"), v;
+  rnn_tensor **box = lrnn_box(L);
+  lrnn_check(L, rnn_tensor_new(lrnn_context(L), RNN_INT, 1, &x->count, box));
+  int32_t *to = rnn_tensor_ints(*box);
+  for (int64_t i = 0; i < x->count; i++) {
+    to[i] = INT32_MIN;
+    if (rnn_numbers_missing_at(x, i)) continue;
+    if (!x->whole && x->doubles[i] != rint(x->doubles[i]))
+      return lrnn_error(L, "int32: row %lld: %f has a fraction", (long long)i + 1, x->doubles[i]);
+    v = x->whole ? x->integers[i] : fabs(x->doubles[i]) < 0x1p62 ? (int64_t)x->doubles[i] : INT64_MAX;
+    if (__builtin_sub_overflow(v, offset, &v) || v > INT32_MAX || v <= INT32_MIN)
+      return lrnn_error(L, "int32: row %lld is beyond its range", (long long)i + 1);
+    to[i] = (int32_t)v;
+  }
   return 1;
 }
 
@@ -184,13 +417,19 @@ static int numbers_tostring(lua_State *L) {
   return 1;
 }
 
-static const lrnn_function methods[] = {{"get", lrnn_numbers_get, 2},         {"totable", lrnn_numbers_totable, 1},
-                                        {"type", lrnn_numbers_type, 1},       {"tensor", lrnn_numbers_tensor, 2},
-                                        {"argsort", lrnn_numbers_argsort, 1}, {"gather", lrnn_numbers_gather, 2},
-                                        {"eq", lrnn_numbers_eq, 2},           {"missing", lrnn_numbers_missing, 1},
-                                        {"fill", lrnn_numbers_fill, 2},       {NULL, NULL, 0}};
+static const lrnn_function methods[] = {
+    {"get", lrnn_numbers_get, 2},         {"totable", lrnn_numbers_totable, 1},   {"type", lrnn_numbers_type, 1},
+    {"tensor", lrnn_numbers_tensor, 2},   {"double", lrnn_numbers_double, 1},     {"int32", lrnn_numbers_int32, 2},
+    {"argsort", lrnn_numbers_argsort, 1}, {"gather", lrnn_numbers_gather, 2},     {"missing", lrnn_numbers_missing, 1},
+    {"fill", lrnn_numbers_fill, 2},       {"eq", lrnn_numbers_eq, 2},             {"ne", lrnn_numbers_ne, 2},
+    {"lt", lrnn_numbers_lt, 2},           {"le", lrnn_numbers_le, 2},             {"gt", lrnn_numbers_gt, 2},
+    {"ge", lrnn_numbers_ge, 2},           {"ranges", lrnn_numbers_ranges, 4},     {"match", lrnn_numbers_match, 2},
+    {"describe", lrnn_numbers_describe, 1}, {"to_wall", lrnn_numbers_to_wall, 2}, {"to_utc", lrnn_numbers_to_utc, 2},
+    {"date_part", lrnn_numbers_date_part, 2}, {NULL, NULL, 0}};
 static const luaL_Reg metamethods[] = {{"__len", numbers_len}, {"__tostring", numbers_tostring},
-                                       {"__sub", numbers_sub}, {"__div", numbers_div}, {NULL, NULL}};
+                                       {"__add", numbers_add}, {"__sub", numbers_sub}, {"__mul", numbers_mul},
+                                       {"__div", numbers_div}, {"__idiv", numbers_idiv}, {"__mod", numbers_mod},
+                                       {NULL, NULL}};
 
 /*--- rnn.is_numbers(value) -> boolean
 ---
@@ -202,7 +441,8 @@ static int lrnn_is_numbers(lua_State *L) {
   return 1;
 }
 
-const lrnn_function lrnn_numbers_functions[] = {{"is_numbers", lrnn_is_numbers, 1}, {NULL, NULL, 0}};
+const lrnn_function lrnn_numbers_functions[] = {
+    {"is_numbers", lrnn_is_numbers, 1}, {"numbers", lrnn_numbers_new, 2}, {NULL, NULL, 0}};
 
 void lrnn_numbers_open(lua_State *L) {
   lrnn_class(L, NUMBERS_NAME, numbers_gc);

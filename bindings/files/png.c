@@ -138,6 +138,9 @@ static void draw(lua_State *L, lua_Integer index, cairo_t *cr) {
   if (strcmp(op, "rect") == 0) {
     cairo.rectangle(cr, number(L, index, "x"), number(L, index, "y"), number(L, index, "w"), number(L, index, "h"));
     cairo.fill(cr);
+  } else if (strcmp(op, "polygon") == 0) {
+    draw_points(L, index, cr);
+    cairo.fill(cr);
   } else if (strcmp(op, "text") == 0) {
     draw_text(L, index, cr);
   } else {

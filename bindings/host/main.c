@@ -15,6 +15,7 @@
 #include <lua.h>
 #include <lualib.h>
 
+#include "../pool.h"
 #include "embedded.h"
 #include "host.h"
 #include "line.h"
@@ -571,7 +572,7 @@ int main(int argc, char **argv) {
     int code = lrnn_sandbox_start(&options.sandbox);
     if (code >= 0) return code;
   }
-  lua_State *L = luaL_newstate();
+  lua_State *L = lrnn_pool_state();
   if (!L) {
     complain("cannot create state: not enough memory");
     return EXIT_FAILURE;

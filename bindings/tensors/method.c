@@ -416,9 +416,13 @@ static void assign_part(lua_State *L, rnn_tensor *t) {
 
 /* t[i], t[{ ... }], t[ids], t[mask], t.grad, t:method. Upvalue 1: the methods. */
 static int tensor_index(lua_State *L) {
+  int whole, kind = lua_type(L, 2);
+  if (kind == LUA_TSTRING) { /* before all else, as most of them are methods */
+    lua_pushvalue(L, 2);
+    if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
+  }
   rnn_tensor *t = lrnn_check_shape_of(L, "index", 1), *which;
-  int whole;
-  switch (lua_type(L, 2)) {
+  switch (kind) {
     case LUA_TNUMBER: {
       lua_Integer i = lua_tointegerx(L, 2, &whole);
       if (!whole) break;
@@ -427,8 +431,6 @@ static int tensor_index(lua_State *L) {
       return 1;
     }
     case LUA_TSTRING: {
-      lua_pushvalue(L, 2);
-      if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
       const char *key = lua_tostring(L, 2);
       if (strcmp(key, "grad") == 0) {
         if (!rnn_tensor_grad(t)) return 1;

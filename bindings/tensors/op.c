@@ -1,4 +1,5 @@
-/* op.c: one C function for every op. Its upvalue is the op's number; arguments are read as the op's signature says. */
+/* op.c: one C function for every op. Its upvalues are the op's number and, as looking for them takes longer than a small op,
+   who keeps the context and the metatable of boxes; arguments are read as the op's signature says. */
 #include <string.h>
 
 #include "../binding.h"
@@ -17,7 +18,7 @@ typedef struct reader {
   const char *name, *signature;
   rnn_args args;
   rnn_tensor **t;
-  number number[MAX_PLAIN];
+  number *number;
   int scalars;
   int ints, numbers;
   int absent; /* what the next optional integer or number is when it is not there */
@@ -89,6 +90,11 @@ static int64_t read_choice(reader *r) {
 /* Reads one argument; false when an optional one is absent. */
 static void read_argument(reader *r, char letter, bool optional) {
   lua_State *L = r->L;
+  if (letter == 't' && !optional) { /* most of them */
+    read_tensor(r, true);
+    r->arg++;
+    return;
+  }
   bool absent = lua_isnoneornil(L, r->arg);
   switch (letter) {
     case 't':
@@ -141,12 +147,12 @@ static rnn_status apply_once(rnn_ctx *ctx, const rnn_op *op, const rnn_args *arg
   return status;
 }
 
-/* The tensors of args, t, lack the scalars. */
-static int apply(lua_State *L, const rnn_op *op, const rnn_args *args, const number *n, int scalars, rnn_tensor **t) {
+/* The tensors of args, t, lack the scalars. metatable: see lrnn_new_box. */
+static int apply(lua_State *L, rnn_ctx *ctx, int metatable, const rnn_op *op, const rnn_args *args, const number *n,
+                 int scalars, rnn_tensor **t) {
   rnn_tensor **boxes[RNN_MAX_OUTPUTS], *out[RNN_MAX_OUTPUTS];
   int count = rnn_op_outputs(op, args);
-  rnn_ctx *ctx = lrnn_collect_sometimes(L);
-  for (int i = 0; i < count; i++) boxes[i] = lrnn_new_box(L, 0);
+  for (int i = 0; i < count; i++) boxes[i] = lrnn_new_box(L, metatable);
   lrnn_note_position(L, ctx);
   rnn_status status = apply_once(ctx, op, args, n, scalars, t, out);
   if (status == RNN_ENOMEM) { /* perhaps garbage holds what is missing */
@@ -158,22 +164,27 @@ static int apply(lua_State *L, const rnn_op *op, const rnn_args *args, const num
   return count;
 }
 
-int lrnn_apply(lua_State *L, const rnn_op *op, const rnn_args *args) { return apply(L, op, args, NULL, 0, NULL); }
+int lrnn_apply(lua_State *L, const rnn_op *op, const rnn_args *args) {
+  return apply(L, lrnn_collect_sometimes(L), 0, op, args, NULL, 0, NULL);
+}
+
+enum { NUMBER = 1, HOLDER, METATABLE }; /* upvalues */
 
 static int op_call(lua_State *L) {
-  lua_Integer index = lua_tointeger(L, lua_upvalueindex(1));
+  lua_Integer index = lua_tointeger(L, lua_upvalueindex(NUMBER));
   const rnn_op *op = index == (int)index ? rnn_op_at((int)index) : NULL;
-  if (!op) return luaL_error(L, "no such op");
+  if (!op || !lua_istable(L, lua_upvalueindex(METATABLE))) return luaL_error(L, "no such op");
   rnn_tensor *plain[MAX_PLAIN];
+  number numbers[MAX_PLAIN];
   reader r = {.L = L, .op = op, .name = rnn_op_name(op), .signature = rnn_op_signature(op), .t = plain,
-              .absent = rnn_op_absent(op), .arg = 1};
+              .number = numbers, .absent = rnn_op_absent(op), .arg = 1};
   int most = 0;
   for (const char *s = r.signature; *s; s++) {
     if ((*s == 's' || *s == 'a') && !lua_istable(L, most + 1)) most = lua_gettop(L); /* one by one, to the last */
     else if (*s != '?') most++;
   }
-  int given = lrnn_count(L, most);
-  lua_settop(L, most); /* what is absent is nil, whatever comes onto the stack meanwhile */
+  int top = lua_gettop(L), given = top > most ? lrnn_count(L, most) : top;
+  if (top != most) lua_settop(L, most); /* what is absent is nil, whatever comes onto the stack meanwhile */
   for (const char *s = r.signature; *s; s++) {
     bool optional = *s == '?';
     if (optional) s++;
@@ -183,7 +194,8 @@ static int op_call(lua_State *L) {
   while (r.args.nt > 0 && !r.t[r.args.nt - 1] && r.args.nt - 1 != last) r.args.nt--;
   if (given > most) return lrnn_count_error(L, r.name, most, given); /* a wrong argument explains more */
   r.args.t = r.t;
-  return apply(L, op, &r.args, r.number, r.scalars, r.t);
+  rnn_ctx *ctx = lrnn_collect_for(L, lua_upvalueindex(HOLDER));
+  return apply(L, ctx, lua_upvalueindex(METATABLE), op, &r.args, r.number, r.scalars, r.t);
 }
 
 /* -x comes with x twice. */
@@ -194,7 +206,9 @@ static int negate(lua_State *L) {
 
 static void push(lua_State *L, int index, lua_CFunction call) {
   lua_pushinteger(L, index);
-  lua_pushcclosure(L, call, 1);
+  lrnn_push_holder(L);
+  lrnn_push_metatable(L);
+  lua_pushcclosure(L, call, 3);
 }
 
 void lrnn_push_op(lua_State *L, int index) { push(L, index, op_call); }

@@ -26,12 +26,12 @@ static rnn_trace *check_trace(lua_State *L, const char *fname) {
 
 /*--- rnn.trace(samples, widths, f [, lines]) -> trace, results
 ---
---- Runs f once on tensors (samples, width) without values, one for each of widths, and notes the ops that it applies to them
---- instead of computing them. Ops on other tensors compute as always. results are what f returned. With lines each op
+--- Runs f once on tensors (samples, width) without values, one for each of widths, in which a tensor (N, width) stands for its
+--- own, and notes the ops that it applies to them instead of computing them. Ops on other tensors compute as always. results are what f returned. With lines each op
 --- knows the script's line. Errors: those of f; what has no meaning for all time steps at once: a value that is read,
 --- a change in place, random numbers, an op without a rule or one that mixes samples.
 ---@param samples integer
----@param widths integer[]
+---@param widths (integer|rnn.Tensor)[]
 ---@param f function
 ---@param lines? boolean
 ---@return userdata trace
@@ -50,12 +50,16 @@ static int lrnn_trace(lua_State *L) {
   holder *h = lrnn_new(L, TRACE, sizeof *h, 0, trace_gc); /* at 5 */
   lua_pushvalue(L, 3);
   for (int i = 1; i <= n; i++) {
-    int whole;
+    int whole = 1;
     lua_rawgeti(L, 2, i);
-    lua_Integer width = lua_tointegerx(L, -1, &whole);
+    rnn_tensor *like = lrnn_test_shape(L, -1);
+    char text[160];
+    if (like && (rnn_tensor_ndim(like) != 2 || rnn_tensor_type(like) != RNN_FLOAT))
+      return lrnn_error(L, "a state is a tensor %s, not (N, width)", rnn_tensor_describe(like, text, sizeof text));
+    lua_Integer width = like ? rnn_tensor_dims(like)[1] : lua_tointegerx(L, -1, &whole);
     if (!whole || width < 1 || width > INT32_MAX) return lrnn_error(L, "trace: width %d is no integer from 1 on", i);
     lua_pop(L, 1);
-    rnn_tensor **box = lrnn_box(L);
+    rnn_tensor **box = lrnn_new_box(L, 0); /* without values: what it takes is nothing */
     if (i == 1) lrnn_check(L, rnn_trace_begin(lrnn_context(L), samples, lines, &h->trace));
     rnn_status status = rnn_trace_input(h->trace, 2, (int64_t[]){samples, width}, box);
     if (status != RNN_OK) rnn_trace_end(h->trace);
@@ -69,26 +73,65 @@ static int lrnn_trace(lua_State *L) {
   return lua_gettop(L) - 4;
 }
 
-/*--- rnn.trace_key(trace, results ...) -> string
+static rnn_trace *check_other(lua_State *L, const char *fname) {
+  holder *h = lrnn_test(L, 2, TRACE);
+  if (!h || !h->trace) lrnn_argument_error(L, fname, 2, "other", "what rnn.trace gave");
+  return h->trace;
+}
+
+/* Is x a tensor (samples, width) of the formula? */
+static bool is_result(const rnn_trace *t, rnn_tensor *x) {
+  return x && rnn_trace_place(t, x) > 0 && rnn_tensor_ndim(x) == 2 &&
+         rnn_tensor_dims(x)[0] == rnn_trace_node_at(t, 1)->dims[0];
+}
+
+/*--- rnn.trace_results(trace, y, states [, more]) -> boolean
 ---
---- The structure of the formula and its results: two with equal keys differ in the values of captured tensors alone.
+--- Are y and states results of a step: (samples, width) each, and as many states, as wide, as the formula has inputs behind the
+--- first two? Then they, and more, are a part of its structure from now on. Errors: what rnn.trace did not give.
+---@param trace userdata
+---@param y any
+---@param states table
+---@param more? rnn.Tensor[] (samples, width) each
+---@return boolean */
+static int lrnn_trace_results(lua_State *L) {
+  const char *fname = "trace_results";
+  lua_settop(L, 4);
+  rnn_trace *t = check_trace(L, fname);
+  lrnn_check_table(L, fname, 3, "states");
+  int states = (int)lua_rawlen(L, 3), more = lua_istable(L, 4) ? (int)lua_rawlen(L, 4) : 0, n = 0;
+  rnn_tensor **results = lrnn_scratch(L, 1 + states + more);
+  const rnn_trace_node *after = rnn_trace_node_at(t, 3 + states);
+  bool right = states <= MOST && rnn_trace_count(t) >= 2 + states && !(after && !after->op);
+  results[n++] = lrnn_test_shape(L, 2);
+  for (int i = 1; i <= states && right; i++) {
+    lua_rawgeti(L, 3, i);
+    rnn_tensor *x = results[n++] = lrnn_test_shape(L, -1);
+    const rnn_trace_node *before = rnn_trace_node_at(t, 2 + i);
+    right = is_result(t, x) && !before->op && rnn_tensor_dims(x)[1] == before->dims[1];
+    lua_pop(L, 1);
+  }
+  for (int i = 1; i <= more && right; i++) {
+    lua_rawgeti(L, 4, i);
+    right = is_result(t, results[n++] = lrnn_test_shape(L, -1));
+    lua_pop(L, 1);
+  }
+  right = right && is_result(t, results[0]);
+  if (right) lrnn_check(L, rnn_trace_results(t, results, n));
+  lua_pushboolean(L, right);
+  return 1;
+}
+
+/*--- rnn.trace_alike(trace, other) -> boolean
+---
+--- Have two formulas the same structure, results included? Then they differ in the values of captured tensors alone.
 --- Errors: what rnn.trace did not give.
 ---@param trace userdata
----@param ... rnn.Tensor (samples, width) each
----@return string */
-static int lrnn_trace_key(lua_State *L) {
-  rnn_trace *t = check_trace(L, "trace_key");
-  int top = lua_gettop(L);
-  size_t size;
-  const char *bytes = rnn_trace_signature(t, &size);
-  luaL_Buffer b;
-  luaL_buffinit(L, &b);
-  for (int i = 2; i <= top; i++) {
-    int place = rnn_trace_place(t, lrnn_test_shape(L, i));
-    luaL_addlstring(&b, (const char *)&place, sizeof place);
-  }
-  luaL_addlstring(&b, bytes, size);
-  luaL_pushresult(&b);
+---@param other userdata
+---@return boolean */
+static int lrnn_trace_alike(lua_State *L) {
+  lua_settop(L, 2);
+  lua_pushboolean(L, rnn_trace_alike(check_trace(L, "trace_alike"), check_other(L, "trace_alike")));
   return 1;
 }
 
@@ -101,10 +144,7 @@ static int lrnn_trace_key(lua_State *L) {
 ---@return boolean */
 static int lrnn_trace_same(lua_State *L) {
   lua_settop(L, 2);
-  rnn_trace *t = check_trace(L, "trace_same");
-  holder *other = lrnn_test(L, 2, TRACE);
-  if (!other || !other->trace) return lrnn_argument_error(L, "trace_same", 2, "other", "what rnn.trace gave");
-  lua_pushboolean(L, rnn_trace_same(t, other->trace));
+  lua_pushboolean(L, rnn_trace_same(check_trace(L, "trace_same"), check_other(L, "trace_same")));
   return 1;
 }
 
@@ -412,7 +452,8 @@ void lrnn_trace_open(lua_State *L) {
 }
 
 const lrnn_function lrnn_trace_functions[] = {
-    {"trace", lrnn_trace, 4},           {"trace_key", lrnn_trace_key, LRNN_ANY}, {"trace_same", lrnn_trace_same, 2},
+    {"trace", lrnn_trace, 4},           {"trace_results", lrnn_trace_results, 4}, {"trace_alike", lrnn_trace_alike, 2},
+    {"trace_same", lrnn_trace_same, 2},
     {"trace_place", lrnn_trace_place, 2},
     {"trace_nodes", lrnn_trace_nodes, 1}, {"trace_captured", lrnn_trace_captured, 2},
     {"trace_apply", lrnn_trace_apply, LRNN_ANY}, {"program", lrnn_program, 1}, {"scan", lrnn_scan, 6}, {NULL, NULL, 0}};

@@ -22,7 +22,7 @@ static bool is_word(const char *text, const char *end, const char *word) {
 }
 
 bool rnni_cell_missing(const char *text, size_t size) {
-  static const char *const words[] = {"nan", "-nan", "na", "n/a", "null", "none"};
+  static const char *const words[] = {"nan", "-nan", "na", "n/a", "#n/a", "<na>", "null", "none"};
   const char *end = text + size;
   trim(&text, &end);
   if (text == end) return true;
@@ -147,18 +147,18 @@ bool rnni_cell_exact(const char *text, size_t size, double value) {
 
 /* ---- dates ---- */
 
-/* One to most digits into value; the text after them, or NULL. */
-static const char *integer(const char *text, const char *end, int most, int *value) {
-  const char *first = text;
-  *value = 0;
-  while (text < end && text - first < most && digit(*text)) *value = *value * 10 + (*text++ - '0');
-  return text == first ? NULL : text;
+/* least to most digits into value, and past them. */
+static bool integer(const char **at, const char *end, int least, int most, int *value) {
+  const char *first = *at;
+  int v = 0;
+  while (*at < end && *at - first < most && digit(**at)) v = v * 10 + (*(*at)++ - '0');
+  *value = v;
+  return *at - first >= least;
 }
 
-/* Days from 1970-01-01 in the Gregorian calendar, counting years from March, so that the leap day comes last
-   (Hinnant 2013, "chrono-compatible low-level date algorithms"). */
-int32_t rnni_days(rnni_date date) {
-  int year = date.year, month = date.month, day = date.day;
+/* Counting years from March, so that the leap day comes last (Hinnant 2013, "chrono-compatible low-level date
+   algorithms"). */
+int32_t rnni_days(int year, int month, int day) {
   year -= month <= 2;
   int era = (year >= 0 ? year : year - 399) / 400;
   int of_era = year - era * 400;
@@ -166,56 +166,316 @@ int32_t rnni_days(rnni_date date) {
   return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
 }
 
-static bool midnight(const char *text, const char *end) {
-  static const char clock[] = "00:00:00.";
-  if (text == end) return true;
-  if (*text != 'T' && *text != ' ') return false;
-  size_t i = 0;
-  for (text++; text < end && clock[i]; text++, i++)
-    if (*text != clock[i]) return false;
-  if (i != 5 && i != 8 && i != 9) return false;
-  while (text < end && *text == '0') text++;
-  return text == end;
+int64_t rnni_stamp_micros(const rnni_stamp *s) {
+  return rnni_days(s->year, s->month, s->day) * RNNI_DAY + s->micros - (int64_t)s->offset * 1000000;
 }
+
+static bool is_leap(int year) { return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0); }
 
 static bool is_date(int year, int month, int day) {
   static const int lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
   if (month < 1 || month > 12 || day < 1) return false;
-  bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-  return day <= lengths[month - 1] + (month == 2 && leap);
+  return day <= lengths[month - 1] + (month == 2 && is_leap(year));
 }
 
-bool rnni_cell_date_as(const char *text, size_t size, const char *format, rnni_date *date) {
+/* Day number n of the year, from 1. */
+static bool set_day_of_year(rnni_stamp *s, int n) {
+  if (n < 1 || n > 365 + is_leap(s->year)) return false;
+  for (s->month = 1; s->month < 12 && rnni_days(s->year, s->month + 1, 1) - rnni_days(s->year, 1, 1) < n;) s->month++;
+  s->day = n - (rnni_days(s->year, s->month, 1) - rnni_days(s->year, 1, 1));
+  return true;
+}
+
+/* Day 1 (Monday) to 7 of an ISO 8601 week: week 1 has the year's first Thursday. */
+static bool set_week(rnni_stamp *s, int week, int day) {
+  int32_t fourth = rnni_days(s->year, 1, 4), next = rnni_days(s->year + 1, 1, 4);
+  int32_t monday = fourth - ((fourth + 3) % 7 + 7) % 7, end = next - ((next + 3) % 7 + 7) % 7;
+  int32_t days = monday + (week - 1) * 7 + day - 1;
+  if (week < 1 || day < 1 || day > 7 || days >= end) return false;
+  if (days < rnni_days(s->year, 1, 1)) s->year--;
+  else if (days >= rnni_days(s->year + 1, 1, 1)) s->year++;
+  return set_day_of_year(s, days - rnni_days(s->year, 1, 1) + 1);
+}
+
+static const char *const months[] = {"january", "february", "march",     "april",   "may",      "june",
+                                     "july",    "august",   "september", "october", "november", "december"};
+static const char *const weekdays[] = {"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"};
+
+/* Which of the names, whole or its first three letters, stands there, from 1; past it and a point. 0 for none. */
+static int name(const char **at, const char *end, const char *const *names, int count) {
+  const char *stop = *at;
+  while (stop < end && ((*stop | 32) >= 'a' && (*stop | 32) <= 'z')) stop++;
+  for (int i = 0; i < count; i++) {
+    char cut[4] = {names[i][0], names[i][1], names[i][2], '\0'};
+    if (!is_word(*at, stop, names[i]) && !is_word(*at, stop, cut)) continue;
+    *at = stop < end && *stop == '.' ? stop + 1 : stop;
+    return i + 1;
+  }
+  return 0;
+}
+
+static void skip(const char **at, const char *end, const char *any) {
+  while (*at < end && strchr(any, **at) && **at) ++*at;
+}
+
+static bool year_of(const char **at, const char *end, int *year) {
+  const char *first = *at;
+  if (!integer(at, end, 2, 4, year) || *at - first == 3) return false;
+  if (*at - first == 2) *year += *year < 69 ? 2000 : 1900;
+  return *at == end || !digit(**at);
+}
+
+static bool zone(const char **at, const char *end, rnni_stamp *s) {
+  int hours, minutes = 0;
+  s->zoned = true;
+  if (*at < end && (**at | 32) == 'z') {
+    ++*at;
+    return true;
+  }
+  bool named = end - *at >= 3 && (is_word(*at, *at + 3, "utc") || is_word(*at, *at + 3, "gmt"));
+  if (named) *at += 3;
+  if (*at == end || (**at != '+' && **at != '-')) return named;
+  int sign = *(*at)++ == '-' ? -1 : 1;
+  if (!integer(at, end, 2, 2, &hours)) return false;
+  if (*at < end && **at == ':') ++*at;
+  if (*at < end && digit(**at) && !integer(at, end, 2, 2, &minutes)) return false;
+  if (hours > 23 || minutes > 59) return false;
+  s->offset = sign * (hours * 3600 + minutes * 60);
+  return true;
+}
+
+/* .123456 after the seconds, if it is there */
+static bool fraction(const char **at, const char *end, int64_t *micros) {
+  if (*at + 1 >= end || (**at != '.' && **at != ',') || !digit((*at)[1])) return true;
+  ++*at;
+  for (int64_t unit = 100000; *at < end && digit(**at); unit /= 10) *micros += (*(*at)++ - '0') * unit;
+  return true;
+}
+
+static bool half_of_day(const char **at, const char *end, int *hour) {
+  bool afternoon = (**at | 32) == 'p';
+  if (end - *at < 2 || ((**at | 32) != 'a' && !afternoon) || ((*at)[1] | 32) != 'm') return false;
+  if (*hour < 1 || *hour > 12) return false;
+  *at += 2;
+  *hour = *hour % 12 + (afternoon ? 12 : 0);
+  return true;
+}
+
+static bool set_clock(rnni_stamp *s, int hour, int minute, int second, int64_t micros) {
+  if (hour > 24 || minute > 59 || second > 60 || (hour == 24 && (minute || second || micros))) return false;
+  s->micros = ((hour * 60 + minute) * 60 + second) * (int64_t)1000000 + micros;
+  return true;
+}
+
+/* What may follow the day, up to the end. */
+static bool clock_after(const char *at, const char *end, bool compact, rnni_stamp *s) {
+  int hour, minute = 0, second = 0;
+  int64_t micros = 0;
+  if (at == end) return true;
+  if ((*at | 32) == 't') at++;
+  else if (*at == ' ' || *at == ',') skip(&at, end, " ,");
+  else return false;
+  if (!integer(&at, end, 1, 2, &hour)) return false;
+  if (at < end && (*at == ':' || (compact && digit(*at)))) {
+    at += *at == ':';
+    if (!integer(&at, end, 2, 2, &minute)) return false;
+    if (at < end && (*at == ':' || (compact && digit(*at)))) {
+      at += *at == ':';
+      if (!integer(&at, end, 2, 2, &second) || !fraction(&at, end, &micros)) return false;
+    }
+  }
+  if (at == end) return set_clock(s, hour, minute, second, micros);
+  skip(&at, end, " ");
+  if (at < end && ((*at | 32) == 'a' || (*at | 32) == 'p')) {
+    if (!half_of_day(&at, end, &hour)) return false;
+    skip(&at, end, " ");
+  }
+  if (at < end && !zone(&at, end, s)) return false;
+  if (at < end && *at == '[' && end[-1] == ']') at = end; /* +02:00[Europe/Berlin], as Java has it */
+  return at == end && set_clock(s, hour, minute, second, micros);
+}
+
+/* Behind YYYY; the separator must be the same twice. */
+static bool after_year(const char *at, const char *end, rnni_stamp *s) {
+  int week, day = 1;
+  char separator = *at;
+  if (separator == '-') at++;
+  if (at < end && (*at | 32) == 'w') {
+    at++;
+    if (!integer(&at, end, 2, 2, &week)) return false;
+    if (at < end && *at == '-') at++;
+    if (at < end && digit(*at) && !integer(&at, end, 1, 1, &day)) return false;
+    return set_week(s, week, day) && at == end;
+  }
+  if (at < end && (*at | 32) == 'q') {
+    at++;
+    s->day = 1;
+    s->month = at < end && *at >= '1' && *at <= '4' ? (*at - '1') * 3 + 1 : 0;
+    return at + 1 == end && s->month;
+  }
+  if (separator != '-' && separator != '/' && separator != '.') return false;
+  at += separator != '-';
+  const char *first = at;
+  if (!(s->month = name(&at, end, months, 12)) && !integer(&at, end, 1, 2, &s->month)) return false;
+  s->day = 1;
+  if (at == end) return separator == '-' && at - first >= 2;
+  return *at++ == separator && integer(&at, end, 1, 2, &s->day) && clock_after(at, end, false, s);
+}
+
+/* A month's name stands there; a day before it was day, 0: none. */
+static bool after_name(const char *at, const char *end, int day, rnni_stamp *s) {
+  s->day = day;
+  if (!(s->month = name(&at, end, months, 12))) return false;
+  skip(&at, end, " ,-/.");
+  const char *first = at;
+  int number;
+  if (!day && integer(&at, end, 1, 2, &number) && (at == end || !digit(*at))) { /* Dec 31, 2014 */
+    s->day = number;
+    skip(&at, end, " ,");
+  } else {
+    at = first;
+  }
+  if (!year_of(&at, end, &s->year)) return false;
+  if (!s->day) s->day = 1;
+  return clock_after(at, end, false, s);
+}
+
+int rnni_cell_stamp(const char *text, size_t size, rnni_stamp *s) {
+  const char *end = text + size, *at;
+  trim(&text, &end);
+  *s = (rnni_stamp){0};
+  if (end - text < 6 || end - text > 80) return 0;
+  at = text;
+  if (!digit(*at)) {
+    if ((*at | 32) < 'a' || (*at | 32) > 'z') return 0;
+    if (name(&at, end, weekdays, 7)) skip(&at, end, " ,");
+    if (at == end) return 0;
+    if (!digit(*at)) return after_name(at, end, 0, s) && is_date(s->year, s->month, s->day) ? RNNI_YMD : 0;
+    text = at;
+  }
+  while (at < end && at - text < 9 && digit(*at)) at++;
+  int first = 0;
+  for (const char *c = text; c < at; c++) first = first * 10 + (*c - '0');
+  if (at == end) return 0;
+  if (at - text == 4) {
+    s->year = first;
+    return after_year(at, end, s) && is_date(s->year, s->month, s->day) ? RNNI_YMD : 0;
+  }
+  if (at - text == 8) {
+    s->year = first / 10000, s->month = first / 100 % 100, s->day = first % 100;
+    return *at == 'T' && is_date(s->year, s->month, s->day) && clock_after(at, end, true, s) ? RNNI_YMD : 0;
+  }
+  if (at - text > 2) return 0;
+  char separator = *at++;
+  if (separator == ' ' || ((*at | 32) >= 'a' && (*at | 32) <= 'z')) {
+    if (!strchr(" -/.", separator)) return 0;
+    skip(&at, end, " ");
+    return after_name(at, end, first, s) && is_date(s->year, s->month, s->day) ? RNNI_YMD : 0;
+  }
+  const char *second = at;
+  if (separator != '/' && separator != '.' && separator != '-') return 0;
+  if (!integer(&at, end, 1, 2, &s->day) || at == end || *at++ != separator) return 0;
+  const char *third = at;
+  if (!year_of(&at, end, &s->year)) return 0;
+  if (at - third == 2 && (separator == '-' || (separator == '.' && third - text < 6))) return 0; /* 1.2.34: a version */
+  if (second == third || !clock_after(at, end, false, s)) return 0;
+  s->month = first;
+  int orders = is_date(s->year, s->day, first) ? RNNI_DMY : 0;
+  return separator != '.' && is_date(s->year, first, s->day) ? orders | RNNI_MDY : orders;
+}
+
+bool rnni_stamp_format(const char *format) {
+  bool year = false, month = false, day = false, day_of_year = false, iso_year = false, week = false;
+  for (; *format; format++) {
+    if (*format != '%') continue;
+    bool *part = NULL;
+    switch (*++format) {
+      case 'Y': case 'y': part = &year; break;
+      case 'm': case 'b': case 'B': part = &month; break;
+      case 'd': case 'e': part = &day; break;
+      case 'j': part = &day_of_year; break;
+      case 'G': part = &iso_year; break;
+      case 'V': part = &week; break;
+      case 'F': case 'D':
+        if (year || month) return false;
+        year = month = day = true;
+        break;
+      case '\0': return false;
+      default:
+        if (!strchr("HIpMSfzaATRu%", *format)) return false;
+    }
+    if (part && *part) return false;
+    if (part) *part = true;
+  }
+  return day_of_year ? year && !month && !day : week || iso_year ? week && iso_year && !year : year && month;
+}
+
+bool rnni_cell_stamp_as(const char *text, size_t size, const char *format, rnni_stamp *s) {
+  static const char *const wholes[] = {"F%Y-%m-%d", "T%H:%M:%S", "R%H:%M", "D%m/%d/%y"};
+  char longer[256];
   const char *end = text + size;
   trim(&text, &end);
-  for (; text && *format; format++) {
-    if (*format != '%') {
-      text = text < end && *text == *format ? text + 1 : NULL;
+  for (size_t n = 0, i = 0;; i++) { /* %F and its like, written out */
+    const char *insert = NULL;
+    for (size_t k = 0; format[i] == '%' && k < 4; k++)
+      if (format[i + 1] == wholes[k][0]) insert = wholes[k] + 1;
+    if (n + 12 > sizeof longer) return false;
+    if (insert) {
+      n += (size_t)snprintf(longer + n, sizeof longer - n, "%s", insert);
+      i++;
+    } else if (!(longer[n++] = format[i])) {
+      break;
+    } else if (format[i] == '%' && format[i + 1] == '%') {
+      longer[n++] = format[++i];
+    }
+  }
+  int hour = 0, minute = 0, second = 0, day_of_year = 0, week = 0, weekday = 1;
+  int64_t micros = 0;
+  bool clock = false, half = false, afternoon = false;
+  *s = (rnni_stamp){.day = 1};
+  for (const char *f = longer; *f; f++) {
+    if (*f == ' ') {
+      skip(&text, end, " \t");
       continue;
     }
-    const char *first = text;
-    if (*++format == 'Y') text = (text = integer(text, end, 4, &date->year)) && text - first == 4 ? text : NULL;
-    else text = integer(text, end, 2, *format == 'm' ? &date->month : &date->day);
+    if (*f != '%') {
+      if (text == end || *text++ != *f) return false;
+      continue;
+    }
+    switch (*++f) {
+      case 'Y': case 'G': if (!integer(&text, end, 4, 4, &s->year)) return false; break;
+      case 'y': if (!integer(&text, end, 2, 2, &s->year)) return false; s->year += s->year < 69 ? 2000 : 1900; break;
+      case 'm': if (!integer(&text, end, 1, 2, &s->month)) return false; break;
+      case 'd': case 'e': skip(&text, end, " "); if (!integer(&text, end, 1, 2, &s->day)) return false; break;
+      case 'j': if (!integer(&text, end, 1, 3, &day_of_year)) return false; break;
+      case 'V': if (!integer(&text, end, 1, 2, &week)) return false; break;
+      case 'u': if (!integer(&text, end, 1, 1, &weekday)) return false; break;
+      case 'b': case 'B': if (!(s->month = name(&text, end, months, 12))) return false; break;
+      case 'a': case 'A': if (!name(&text, end, weekdays, 7)) return false; break;
+      case 'H': case 'I': if (!integer(&text, end, 1, 2, &hour)) return false; clock = true; break;
+      case 'M': if (!integer(&text, end, 1, 2, &minute)) return false; break;
+      case 'S': if (!integer(&text, end, 1, 2, &second) || (f[1] != '.' && !fraction(&text, end, &micros))) return false;
+        break;
+      case 'f': {
+        const char *first = text;
+        for (int64_t unit = 100000; text < end && digit(*text); unit /= 10) micros += (*text++ - '0') * unit;
+        if (text == first) return false;
+        break;
+      }
+      case 'p':
+        if (end - text < 2 || (text[1] | 32) != 'm' || ((*text | 32) != 'a' && (*text | 32) != 'p')) return false;
+        half = true;
+        afternoon = (*text | 32) == 'p';
+        text += 2;
+        break;
+      case 'z': if (text == end || !zone(&text, end, s)) return false; break;
+      default: if (text == end || *text++ != *f) return false;
+    }
   }
-  return text && midnight(text, end) && is_date(date->year, date->month, date->day);
-}
-
-int rnni_cell_date(const char *text, size_t size, rnni_date *date) {
-  const char *end = text + size;
-  trim(&text, &end);
-  int first, month, day;
-  const char *at = integer(text, end, 4, &first);
-  if (!at || at == end) return 0;
-  if (*at == '-') {
-    if (at - text != 4 || !(at = integer(at + 1, end, 2, &month)) || at == end || *at != '-') return 0;
-    if (!(at = integer(at + 1, end, 2, &day)) || !midnight(at, end)) return 0;
-    *date = (rnni_date){first, month, day};
-    return is_date(first, month, day) ? RNNI_YMD : 0;
-  }
-  if (at - text > 2 || *at != '/' || !(at = integer(at + 1, end, 2, &day)) || at == end || *at != '/') return 0;
-  text = at + 1;
-  if (!(at = integer(text, end, 4, &date->year)) || at - text != 4 || !midnight(at, end)) return 0;
-  date->month = first;
-  date->day = day;
-  return (is_date(date->year, first, day) ? RNNI_MDY : 0) | (is_date(date->year, day, first) ? RNNI_DMY : 0);
+  if (half && (hour < 1 || hour > 12)) return false;
+  if (half) hour = hour % 12 + (afternoon ? 12 : 0);
+  if (!set_clock(s, hour, minute, second, micros)) return false;
+  if (day_of_year ? !set_day_of_year(s, day_of_year) : week && !set_week(s, week, weekday)) return false;
+  if (!clock && text < end && (!clock_after(text, end, false, s) || s->micros || s->zoned)) return false;
+  return (clock ? text == end : true) && is_date(s->year, s->month, s->day);
 }

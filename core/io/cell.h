@@ -8,7 +8,7 @@
 
 /* Blanks (space, tab) around the text never count. text need not end with a NUL. */
 
-/* An empty cell, or nan, -nan, na, n/a, null, none in letters of either case. */
+/* An empty cell, or nan, -nan, na, n/a, #n/a, <na>, null, none in letters of either case. */
 bool rnni_cell_missing(const char *text, size_t size);
 
 /* A decimal number with a point, as in C: -1, +.5, 12., 1.5e-3; or inf, infinity, with or without a sign.
@@ -24,18 +24,37 @@ bool rnni_cell_exact(const char *text, size_t size, double value);
 /* The order of a date's parts, as a set of bits. */
 enum { RNNI_YMD = 1, RNNI_MDY = 2, RNNI_DMY = 4 };
 
-typedef struct rnni_date {
-  int year, month, day; /* of a date with slashes: the first number is the month */
-} rnni_date;
+#define RNNI_DAY ((int64_t)86400000000) /* microseconds */
 
-/* YYYY-MM-DD, MM/DD/YYYY or DD/MM/YYYY (Gregorian; month and day may have one digit): in which orders it is a date, 0
-   for none. A time of day may follow when it is midnight, as exports of pure dates have it: 2001-01-31T00:00:00.000. */
-int rnni_cell_date(const char *text, size_t size, rnni_date *date);
+/* A day, or a moment of it. Where the order of the parts is open, the first number stands in month. */
+typedef struct rnni_stamp {
+  int year, month, day;
+  int64_t micros; /* of the day; 24:00 is a whole day */
+  bool zoned;     /* with an offset from UTC: */
+  int32_t offset; /* seconds to the east */
+} rnni_stamp;
 
-/* A date as format has it, of %Y, %m, %d and characters that stand for themselves; a midnight may follow. */
-bool rnni_cell_date_as(const char *text, size_t size, const char *format, rnni_date *date);
+/* In which orders the text is a date, 0 for none:
+     YYYY-MM-DD, also with / or . for -; YYYY-MM; 2024-W05, 2024-W05-1 (ISO 8601 weeks: the Monday); 2024-Q1
+     MM/DD/YYYY or DD/MM/YYYY, also with -; years may have two digits, as POSIX reads them: 69 to 99 are 1969 to 1999
+     DD.MM.YYYY; 31-Dec-2014, 31 December 2014, Dec 31, 2014, Dec 2014; a day of the week may come first
+   Month and day may have one digit. A time of day may follow after T or blanks: 13, 13:05, 1:05 PM, 13:05:59.123456,
+   and then Z, UTC, GMT, +02:00, +0200 or +02. 20141231T130559 is one as well. What is finer than a microsecond is cut
+   off. */
+int rnni_cell_stamp(const char *text, size_t size, rnni_stamp *stamp);
 
-/* Days since 1970-01-01. */
-int32_t rnni_days(rnni_date date);
+/* A date as format has it: %Y %y %m %d %e %b %B %j %H %I %p %M %S (with a fraction, if there is one) %f %z %a %A %F %T %R
+   %D, %G with %V and %u; a blank stands for any number of them, other characters for themselves. A midnight may follow
+   a format without time of day. */
+bool rnni_cell_stamp_as(const char *text, size_t size, const char *format, rnni_stamp *stamp);
+
+/* Does it name a day: a year with month and day, with the day of the year, or with the week? */
+bool rnni_stamp_format(const char *format);
+
+/* Days since 1970-01-01 in the Gregorian calendar. */
+int32_t rnni_days(int year, int month, int day);
+
+/* Microseconds since 1970-01-01 UTC, or of the wall clock where there is no offset. */
+int64_t rnni_stamp_micros(const rnni_stamp *stamp);
 
 #endif

@@ -51,7 +51,7 @@ static rnn_status unexpected(rnn_ctx *ctx, const rnni_column *c, int64_t row, co
                    c->path, (long long)row, name, expected, came, name);
 }
 
-static size_t value_size(const rnni_column *c) { return c->type == RNN_CSV_NUMBER ? sizeof(int64_t) : sizeof(int32_t); }
+static size_t value_size(const rnni_column *c) { return c->type == RNN_CSV_TEXT ? sizeof(int32_t) : sizeof(int64_t); }
 
 static rnn_status make_room(rnn_ctx *ctx, rnni_column *c) {
   if (c->chunk_count == c->chunk_room) {
@@ -89,11 +89,64 @@ static rnn_status append_int(rnn_ctx *ctx, rnni_column *c, int32_t value) {
 }
 
 static rnn_status append_missing(rnn_ctx *ctx, rnni_column *c) {
-  if (c->type != RNN_CSV_NUMBER) return append_int(ctx, c, c->type == RNN_CSV_DATE ? INT32_MIN : 0);
-  return c->whole ? append_whole(ctx, c, RNN_MISSING) : append_double(ctx, c, (double)NAN);
+  if (c->type == RNN_CSV_TEXT) return append_int(ctx, c, 0);
+  return c->type == RNN_CSV_DATE || c->whole ? append_whole(ctx, c, RNN_MISSING) : append_double(ctx, c, (double)NAN);
 }
 
 /* ---- numbers ---- */
+
+#define PLAIN 400 /* longer cells are no numbers of a dialect */
+
+/* The number as we write it, in buffer: without separators of thousands, which stand between groups of three digits,
+   and with a decimal point. NULL when it is not written so. */
+static const char *plain_number(const char *text, size_t *size, char decimal, const char *thousands, char *buffer) {
+  size_t n = 0, mark = thousands ? strlen(thousands) : 0, digits = 0, groups = 0;
+  bool whole = true; /* before the decimal sign and the exponent */
+  const char *end = text + *size;
+  while (text < end && (*text == ' ' || *text == '\t')) text++;
+  while (text < end && (end[-1] == ' ' || end[-1] == '\t')) end--;
+  if (end - text >= PLAIN) return NULL;
+  while (text < end) {
+    if (*text >= '0' && *text <= '9') {
+      digits++;
+    } else if (whole && mark && (size_t)(end - text) > mark && memcmp(text, thousands, mark) == 0) {
+      if (digits < 1 || digits > 3 || (groups && digits != 3)) return NULL;
+      groups++;
+      digits = 0;
+      text += mark;
+      if (*text < '0' || *text > '9') return NULL;
+      continue;
+    } else if (digits || *text == decimal) {
+      if (groups && whole && digits != 3) return NULL;
+      if (*text == '.' && decimal != '.') return NULL;
+      whole = false;
+    }
+    buffer[n++] = *text == decimal ? '.' : *text;
+    text++;
+  }
+  if (groups && whole && digits != 3) return NULL;
+  buffer[n] = '\0';
+  *size = n;
+  return buffer;
+}
+
+static const char *plain_of(const rnni_column *c, const char *text, size_t *size, char *buffer) {
+  if (c->plain) return text;
+  char decimal = c->dialect->decimal ? c->dialect->decimal : '.';
+  const char *thousands = c->dialect->thousands;
+  return plain_number(text, size, decimal, thousands ? thousands : decimal == ',' ? "." : NULL, buffer);
+}
+
+/* One of the user's own cells that mean missing? */
+static bool is_marked(const rnni_column *c, const char *text, size_t size) {
+  for (int i = 0; i < c->dialect->missing_count; i++)
+    if (strlen(c->dialect->missing[i]) == size && memcmp(c->dialect->missing[i], text, size) == 0) return true;
+  return false;
+}
+
+static bool is_missing(const rnni_column *c, const char *text, size_t size) {
+  return is_marked(c, text, size) || rnni_cell_missing(text, size);
+}
 
 static bool is_whole(double v) { return v == rint(v) && fabs(v) < 0x1p63; }
 
@@ -122,13 +175,24 @@ static bool is_number(const char *text, size_t size, double *number) {
   return fabs(*number) < GAPS || rnni_cell_integer(text, size, &whole) || rnni_cell_exact(text, size, *number);
 }
 
-static rnn_status put_number(rnn_ctx *ctx, rnni_column *c, int64_t row, const char *text, size_t size) {
+bool rnni_csv_is_number(const char *text, size_t size, char decimal, const char *thousands) {
+  char buffer[PLAIN];
+  double number;
+  return (text = plain_number(text, &size, decimal, thousands, buffer)) && is_number(text, size, &number);
+}
+
+static rnn_status put_number(rnn_ctx *ctx, rnni_column *c, int64_t row, const char *cell, size_t size) {
   double number;
   int64_t whole;
-  if (!is_number(text, size, &number)) {
-    if (!rnni_cell_missing(text, size)) return unexpected(ctx, c, row, "a number", text);
+  char buffer[PLAIN];
+  size_t length = size;
+  const char *text = plain_of(c, cell, &length, buffer);
+  if (is_marked(c, cell, size)) return append_missing(ctx, c);
+  if (!text || !is_number(text, length, &number)) {
+    if (!rnni_cell_missing(cell, size)) return unexpected(ctx, c, row, "a number", cell);
     return append_missing(ctx, c);
   }
+  size = length;
   if (!c->whole && (fabs(number) < GAPS || rnni_cell_exact(text, size, number))) return append_double(ctx, c, number);
   if (!c->whole && !make_whole(c))
     return unexpected(ctx, c, row, "a number that a double holds, beside fractions", text);
@@ -139,50 +203,110 @@ static rnn_status put_number(rnn_ctx *ctx, rnni_column *c, int64_t row, const ch
 
 /* ---- dates ---- */
 
-/* A date whose order is not known yet waits as its three parts. */
-static int32_t parts_of(rnni_date d) { return d.year << 10 | d.month << 5 | d.day; }
-static rnni_date of_parts(int32_t parts) { return (rnni_date){parts >> 10, parts >> 5 & 31, parts & 31}; }
+/* A date whose order is not known yet waits as its parts: 14 bits of year, 5 of each number, 39 of microseconds since
+   the day before, as an offset may lead there. */
+enum { MICROS = 39 };
+static int64_t parts_of(const rnni_stamp *s) {
+  int64_t day = ((int64_t)s->year << 10) | s->month << 5 | s->day;
+  return day << MICROS | (s->micros - (int64_t)s->offset * 1000000 + RNNI_DAY);
+}
+static int64_t of_parts(int64_t parts, bool day_first, int *first, int *second, int *year) {
+  int64_t day = parts >> MICROS, micros = (parts & (((int64_t)1 << MICROS) - 1)) - RNNI_DAY;
+  *year = (int)(day >> 10), *first = (int)(day >> 5 & 31), *second = (int)(day & 31);
+  return (day_first ? rnni_days(*year, *second, *first) : rnni_days(*year, *first, *second)) * RNNI_DAY + micros;
+}
 
 /* What another cell allows, beside those before. */
 static int orders_with(const rnni_column *c, int orders) { return c->orders ? c->orders & orders : orders; }
 
-static rnn_status put_date(rnn_ctx *ctx, rnni_column *c, int64_t row, const char *text, size_t size) {
-  rnni_date date;
-  if (rnni_cell_missing(text, size)) return append_missing(ctx, c);
-  if (c->format) {
-    if (!rnni_cell_date_as(text, size, c->format, &date)) return unexpected(ctx, c, row, c->format, text);
-    return append_int(ctx, c, rnni_days(date));
+enum { RNNI_BARE = 1, RNNI_ZONED = 2 };
+static int zones_with(const rnni_column *c, const rnni_stamp *s) { return c->zones | (s->zoned ? RNNI_ZONED : RNNI_BARE); }
+
+/* Notes the zone of a cell: with an offset in all cells, or in none. */
+static bool note_clock(rnni_column *c, const rnni_stamp *s) {
+  int zones = zones_with(c, s);
+  if (zones == (RNNI_BARE | RNNI_ZONED)) return false;
+  if (!c->zones) c->offset = s->offset;
+  c->offsets_differ |= c->offset != s->offset;
+  c->zones = zones;
+  c->clock |= s->micros != 0 || s->zoned;
+  return true;
+}
+
+static rnn_status put_epoch(rnn_ctx *ctx, rnni_column *c, int64_t row, const char *text, size_t size) {
+  static const char expected[] = "a number of seconds or their like since 1970";
+  int64_t micros;
+  double number;
+  c->clock = true;
+  c->zones = RNNI_ZONED;
+  if (rnni_cell_integer(text, size, &micros)) {
+    if (c->epoch < 0) micros = micros / -c->epoch - (micros % -c->epoch < 0);
+    else if (__builtin_mul_overflow(micros, c->epoch, &micros)) return unexpected(ctx, c, row, expected, text);
+    return append_whole(ctx, c, micros);
   }
-  int orders = orders_with(c, rnni_cell_date(text, size, &date));
+  if (rnni_cell_number(text, size, &number)) {
+    number = rint(c->epoch < 0 ? number / (double)-c->epoch : number * (double)c->epoch);
+    if (!(fabs(number) < GAPS)) return unexpected(ctx, c, row, expected, text);
+    return append_whole(ctx, c, (int64_t)number);
+  }
+  return unexpected(ctx, c, row, expected, text);
+}
+
+static rnn_status put_date(rnn_ctx *ctx, rnni_column *c, int64_t row, const char *text, size_t size) {
+  rnni_stamp stamp;
+  if (is_missing(c, text, size)) return append_missing(ctx, c);
+  if (c->epoch) return put_epoch(ctx, c, row, text, size);
+  if (c->format) {
+    if (!rnni_cell_stamp_as(text, size, c->format, &stamp)) return unexpected(ctx, c, row, c->format, text);
+    note_clock(c, &stamp);
+    return append_whole(ctx, c, rnni_stamp_micros(&stamp));
+  }
+  int orders = orders_with(c, rnni_cell_stamp(text, size, &stamp));
   if (!orders)
     return unexpected(ctx, c, row, c->orders == RNNI_YMD   ? "a date YYYY-MM-DD"
                                    : c->orders == RNNI_MDY ? "a date MM/DD/YYYY"
                                    : c->orders == RNNI_DMY ? "a date DD/MM/YYYY"
                                                            : "a date YYYY-MM-DD, MM/DD/YYYY or DD/MM/YYYY", text);
+  if (!note_clock(c, &stamp))
+    return unexpected(ctx, c, row, stamp.zoned ? "a time without an offset from UTC"
+                                               : "a time with an offset from UTC, as +02:00 or Z", text);
   c->orders = orders;
-  if (orders == RNNI_YMD) return append_int(ctx, c, rnni_days(date));
-  if (!c->open_row && date.month != date.day) c->open_row = row;
-  return append_int(ctx, c, parts_of(date));
+  if (orders == RNNI_YMD) return append_whole(ctx, c, rnni_stamp_micros(&stamp));
+  if (!c->open_row && stamp.month != stamp.day) c->open_row = row;
+  return append_whole(ctx, c, parts_of(&stamp));
 }
 
-/* The days of all cells, once the last has been seen. */
-static rnn_status finish_dates(rnn_ctx *ctx, const rnni_column *c, int32_t *days) {
+/* The times of all cells, once the last has been seen. */
+static rnn_status finish_dates(rnn_ctx *ctx, const rnni_column *c, int64_t *values, int64_t rows) {
   int64_t done = 0;
-  if (c->format || !(c->orders & (RNNI_MDY | RNNI_DMY))) return RNN_OK;
-  for (int64_t i = 0; i < c->rows; i++) {
+  if (c->format || c->epoch || !(c->orders & (RNNI_MDY | RNNI_DMY))) return RNN_OK;
+  for (int64_t i = 0; i < rows; i++) {
+    int first, second, year;
     RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW));
-    if (days[i] == INT32_MIN) continue;
-    rnni_date d = of_parts(days[i]);
-    if (c->orders == (RNNI_MDY | RNNI_DMY) && d.month != d.day) {
+    if (values[i] == RNN_MISSING) continue;
+    int64_t value = of_parts(values[i], !(c->orders & RNNI_MDY), &first, &second, &year);
+    if (c->orders == (RNNI_MDY | RNNI_DMY) && first != second) {
       char name[64];
       rnni_csv_quote(c->name, name);
       return rnni_fail(ctx, RNN_EFORMAT,
                        "%.200s: row %lld, column %s: %02d/%02d/%04d is a date, but which is the month? No row of the "
-                       "column tells; types = {[%s] = \"%%d/%%m/%%Y\"} or \"%%m/%%d/%%Y\" does",
-                       c->path, (long long)c->open_row, name, d.month, d.day, d.year, name);
+                       "column tells; types = {[%s] = \"%%d/%%m/%%Y%s\"} or \"%%m/%%d/%%Y%s\" does",
+                       c->path, (long long)c->open_row, name, first, second, year, name, c->clock ? " %H:%M" : "",
+                       c->clock ? " %H:%M" : "");
     }
-    if (!(c->orders & RNNI_MDY)) d = (rnni_date){d.year, d.day, d.month};
-    days[i] = rnni_days(d);
+    values[i] = value;
+  }
+  return RNN_OK;
+}
+
+/* Days in place of times, where no cell has a time of day. */
+static rnn_status days_of(rnn_ctx *ctx, const int64_t *values, int64_t rows, rnn_tensor **out) {
+  int64_t done = 0;
+  RNNI_TRY(rnni_tensor_raw(ctx, RNN_INT, 1, &rows, out));
+  int32_t *days = rnni_i(*out);
+  for (int64_t i = 0; i < rows; i++) {
+    RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW));
+    days[i] = values[i] == RNN_MISSING ? INT32_MIN : (int32_t)((values[i] - (values[i] < 0) * (RNNI_DAY - 1)) / RNNI_DAY);
   }
   return RNN_OK;
 }
@@ -209,15 +333,15 @@ size_t rnni_utf8_length(const void *text, size_t size) {
 const char *rnni_csv_check_text(const char *text, size_t size, char *what, size_t room) {
   size_t good = rnni_utf8_length(text, size);
   if (good == size) return NULL;
-  snprintf(what, room, "byte %zu of the cell is 0x%02X, which is no UTF-8; convert the file first, as with "
-           "iconv -f LATIN1 -t UTF-8", good + 1, (unsigned char)text[good]);
+  snprintf(what, room, "byte %zu of the cell is 0x%02X, which is no UTF-8; convert the file, or name its "
+           "encoding: encoding = \"windows-1252\" reads Western European", good + 1, (unsigned char)text[good]);
   return what;
 }
 
 static rnn_status put_text(rnn_ctx *ctx, rnni_column *c, int64_t row, const char *text, size_t size) {
   int32_t id = 0, known = c->words.count;
-  if (size) RNNI_TRY(rnni_words_add(ctx, &c->words, text, size, &id));
-  char name[64], what[160];
+  if (size && !is_marked(c, text, size)) RNNI_TRY(rnni_words_add(ctx, &c->words, text, size, &id));
+  char name[64], what[200];
   if (id > known && rnni_csv_check_text(text, size, what, sizeof what))
     return rnni_fail(ctx, RNN_EFORMAT, "%.200s: row %lld, column %s: %s", c->path, (long long)row,
                      rnni_csv_quote(c->name, name), what);
@@ -243,7 +367,7 @@ static void sample_free(rnn_ctx *ctx, struct rnni_sample *s) {
 static rnn_status settle(rnn_ctx *ctx, rnni_column *c, rnn_csv_type type) {
   struct rnni_sample *s = c->sample;
   c->type = type == RNN_CSV_AUTO ? RNN_CSV_NUMBER : type;
-  c->orders = 0;
+  c->orders = c->zones = 0;
   if (!s) return RNN_OK;
   c->sample = NULL;
   rnn_status status = RNN_OK;
@@ -275,16 +399,29 @@ static rnn_status sample_add(rnn_ctx *ctx, rnni_column *c, int64_t index, int64_
 }
 
 static rnn_csv_type type_of(rnni_column *c, const char *text, size_t size) {
-  rnni_date date;
+  rnni_stamp stamp;
   double number;
-  int orders = rnni_cell_date(text, size, &date);
-  if (orders) return (c->orders = orders_with(c, orders)) ? RNN_CSV_DATE : RNN_CSV_TEXT;
-  if (is_number(text, size, &number)) return RNN_CSV_NUMBER;
+  int orders = rnni_cell_stamp(text, size, &stamp);
+  if (orders) {
+    c->zones = zones_with(c, &stamp);
+    if (c->zones == (RNNI_BARE | RNNI_ZONED)) return RNN_CSV_TEXT;
+    return (c->orders = orders_with(c, orders)) ? RNN_CSV_DATE : RNN_CSV_TEXT;
+  }
+  char buffer[PLAIN];
+  size_t length = size;
+  const char *plain = plain_of(c, text, &length, buffer);
+  if (plain && is_number(plain, length, &number)) return RNN_CSV_NUMBER;
   return rnni_cell_missing(text, size) ? RNN_CSV_AUTO : RNN_CSV_TEXT;
 }
 
+rnn_csv_type rnni_csv_type_of(const char *text, size_t size) {
+  static const rnn_csv_options defaults = {0};
+  rnni_column c = {.dialect = &defaults, .plain = true};
+  return type_of(&c, text, size);
+}
+
 static rnn_status put_auto(rnn_ctx *ctx, rnni_column *c, int64_t index, int64_t row, const char *text, size_t size) {
-  if (!size) return RNN_OK; /* empty in every type */
+  if (!size || is_marked(c, text, size)) return RNN_OK; /* empty in every type */
   RNNI_TRY(sample_add(ctx, c, index, row, text, size));
   struct rnni_sample *s = c->sample;
   rnn_csv_type type = type_of(c, text, size);
@@ -308,33 +445,48 @@ rnn_status rnni_column_finish(rnn_ctx *ctx, rnni_column *c, int64_t rows, rnn_cs
   rnn_numbers *numbers = NULL;
   void *data;
   int64_t done = 0;
+  char *name = NULL;
   rnn_status status = RNN_OK;
+  RNNI_GOTO(rnni_strdup(ctx, c->name, &name));
   if (c->type == RNN_CSV_AUTO) RNNI_GOTO(settle(ctx, c, c->sample ? c->sample->type : RNN_CSV_AUTO));
   while (c->rows < rows) {
     RNNI_GOTO(rnni_pace(ctx, &done, 1));
     RNNI_GOTO(append_missing(ctx, c));
   }
-  if (c->type == RNN_CSV_NUMBER) RNNI_GOTO(rnn_numbers_new(ctx, c->whole, rows, &numbers));
-  else RNNI_GOTO(rnni_tensor_raw(ctx, RNN_INT, 1, &rows, &values));
+  if (c->type == RNN_CSV_TEXT) RNNI_GOTO(rnni_tensor_raw(ctx, RNN_INT, 1, &rows, &values));
+  else RNNI_GOTO(rnn_numbers_new(ctx, c->whole || c->type == RNN_CSV_DATE, rows, &numbers));
   data = numbers ? (void *)numbers->integers : values->data;
   for (int64_t i = 0; i < c->chunk_count; i++) {
     int64_t n = RNNI_MIN(rows - i * CHUNK, CHUNK);
     RNNI_GOTO(rnni_pace(ctx, &done, n));
     memcpy((char *)data + (size_t)(i * CHUNK) * value_size(c), c->chunks[i], (size_t)n * value_size(c));
   }
-  if (c->type == RNN_CSV_DATE) RNNI_GOTO(finish_dates(ctx, c, data));
+  if (c->type == RNN_CSV_DATE) {
+    RNNI_GOTO(finish_dates(ctx, c, data, rows));
+    if (!c->clock) {
+      RNNI_GOTO(days_of(ctx, data, rows, &values));
+      rnn_numbers_free(numbers);
+      numbers = NULL;
+    }
+  }
   int count = c->words.count;
   char **words;
-  RNNI_GOTO(rnni_words_take(ctx, &c->words, &words));
-  *out = (rnn_csv_column){.name = c->name, .type = c->type, .numbers = numbers, .values = values, .word_count = count,
-                          .words = words, .odd_row = c->odd_row, .odd_id = c->odd_id};
-  c->name = NULL;
+  if (c->goes_on) RNNI_GOTO(rnni_words_copy(ctx, &c->words, &words));
+  else RNNI_GOTO(rnni_words_take(ctx, &c->words, &words));
+  *out = (rnn_csv_column){.name = name, .type = c->type, .numbers = numbers, .values = values, .word_count = count,
+                          .words = words, .odd_row = c->odd_row, .odd_id = c->odd_id,
+                          .zoned = (c->zones & RNNI_ZONED) != 0, .offset = c->offsets_differ ? 0 : c->offset,
+                          .offsets_differ = c->offsets_differ};
   values = NULL;
   numbers = NULL;
+  name = NULL;
 done:
+  for (int64_t i = 0; i < c->chunk_count; i++) rnni_free(ctx, c->chunks[i]);
+  c->chunk_count = c->rows = 0;
+  c->whole = false;
+  rnni_free(ctx, name);
   rnn_tensor_free(values);
   rnn_numbers_free(numbers);
-  rnni_column_free(ctx, c);
   return status;
 }
 

@@ -8,13 +8,21 @@
 #define RNNI_CSV_SAMPLE 1000
 
 typedef struct rnni_column {
-  const char *path; /* for messages; borrowed */
+  const char *path;                /* for messages; borrowed */
+  const rnn_csv_options *dialect;  /* how numbers and missing cells are written; borrowed */
+  bool plain;                      /* as we write them */
   char *name;
   bool guessed;      /* was AUTO */
+  bool goes_on;      /* more parts come, with the same words */
   rnn_csv_type type; /* AUTO until settled */
   const char *format; /* of dates, or NULL: the orders tell; borrowed */
+  int64_t epoch;      /* of dates written as numbers since 1970: microseconds of a unit, or -1000: nanoseconds; or 0 */
   int orders;         /* of dates: RNNI_MDY and so on, those that every cell so far allows; 0 before the first */
   int64_t open_row;   /* of dates: the row of the first cell that means different days in different orders, or 0 */
+  bool clock;         /* of dates: some have a time of day, or an offset */
+  int zones;          /* of dates, bits: RNNI_BARE, RNNI_ZONED */
+  int32_t offset;     /* of dates with one: that of the first */
+  bool offsets_differ;
   bool whole;         /* of numbers: 64-bit integers, no longer doubles */
   int64_t odd_row;    /* see rnn_csv_column */
   int32_t odd_id;
@@ -29,8 +37,12 @@ typedef struct rnni_column {
    left out. text ends with a NUL at text[size] and has none before. */
 RNN_MUST_USE rnn_status rnni_column_put(rnn_ctx *ctx, rnni_column *c, int64_t index, int64_t row, const char *text,
                                         size_t size);
-/* Moves what is there into out; c is empty afterwards, also when it fails. */
+/* Moves what is there into out; c is ready for the cells of the next part. */
 RNN_MUST_USE rnn_status rnni_column_finish(rnn_ctx *ctx, rnni_column *c, int64_t rows, rnn_csv_column *out);
+/* What the text of a cell can be alone. */
+rnn_csv_type rnni_csv_type_of(const char *text, size_t size);
+/* Is it a number in this dialect? */
+bool rnni_csv_is_number(const char *text, size_t size, char decimal, const char *thousands);
 void rnni_column_free(rnn_ctx *ctx, rnni_column *c);
 
 /* NULL for UTF-8; else what is wrong with the text, written to what. */

@@ -170,6 +170,7 @@ rnn_status rnni_file_begin(rnn_ctx *ctx, const char *path, rnni_file *f) {
   int fd = -1;
   for (int n = 0; n < TRIES; n++) {
     snprintf(temporary, length + SUFFIX, "%s.tmp-%ld-%d", target, (long)getpid(), n);
+    /* What was private must not be readable for a moment: it begins with the old mode, or with less. */
     fd = rnni_open(temporary, O_WRONLY | O_CREAT | O_EXCL, exists ? old.st_mode & 0777 : 0666);
     if (fd >= 0 || (errno != EEXIST && errno != EINTR)) break;
   }
@@ -179,9 +180,9 @@ rnn_status rnni_file_begin(rnn_ctx *ctx, const char *path, rnni_file *f) {
     return status;
   }
   *f = (rnni_file){.fd = fd, .temporary = temporary, .path = final};
-  struct stat made; /* its mode is that of the old file, or less by the umask */
-  if (exists && fstat(fd, &made) == 0 && made.st_mode != old.st_mode && fchmod(fd, old.st_mode & 0777) != 0 &&
-      errno != EPERM) { /* where modes cannot be changed */
+  struct stat fresh; /* where it has the mode already, none is set; some file systems have none, nor has a sandbox */
+  if (exists && (fstat(fd, &fresh) != 0 || ((fresh.st_mode ^ old.st_mode) & 0777 && fchmod(fd, old.st_mode & 0777) != 0 &&
+                                            errno != EPERM))) {
     rnn_status status = refused(ctx, path);
     (void)!rnni_file_finish(ctx, f, false);
     return status;

@@ -88,6 +88,23 @@ rnn_status rnni_words_add(rnn_ctx *ctx, rnni_words *words, const char *text, siz
   return RNN_OK;
 }
 
+rnn_status rnni_words_copy(rnn_ctx *ctx, const rnni_words *words, char ***out) {
+  char **array = NULL, *bytes;
+  if (words->count) {
+    size_t size = words->ends[words->count - 1];
+    RNNI_TRY(rnni_alloc(ctx, size, &bytes));
+    rnn_status status = rnni_array(ctx, words->count, sizeof *array, &array);
+    if (status != RNN_OK) {
+      rnni_free(ctx, bytes);
+      return status;
+    }
+    memcpy(bytes, words->bytes, size);
+    for (int32_t i = 0; i < words->count; i++) array[i] = bytes + start_of(words, i + 1);
+  }
+  *out = array;
+  return RNN_OK;
+}
+
 rnn_status rnni_words_take(rnn_ctx *ctx, rnni_words *words, char ***out) {
   char **array = NULL;
   if (words->count) {

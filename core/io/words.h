@@ -24,6 +24,8 @@ const char *rnni_words_at(const rnni_words *words, int32_t id);
 /* The strings as an array, whose first entry is the start of the one block that holds them all; NULL for the empty
    set. The set is empty afterwards. The caller frees the block, then the array. */
 RNN_MUST_USE rnn_status rnni_words_take(rnn_ctx *ctx, rnni_words *words, char ***out);
+/* The same of a copy; the set stays as it is. */
+RNN_MUST_USE rnn_status rnni_words_copy(rnn_ctx *ctx, const rnni_words *words, char ***out);
 void rnni_words_free(rnn_ctx *ctx, rnni_words *words);
 
 #endif

@@ -729,11 +729,36 @@ static void extreme(bool smallest, int64_t rows, int64_t n, const real *x, ptrdi
 
 /* ---- reductions of lines: a line in lanes, whose number its length says ---- */
 
+typedef int64_t dvec_lanes __attribute__((vector_size(VEC_BYTES)));
+#ifdef __clang__
+INLINE vec turn_real(vec x, veci lane) {
+  vec y = x;
+  for (int i = 0; i < LANES; i++) y[i] = x[lane[i]];
+  return y;
+}
+INLINE veci turn_int(veci x, veci lane) {
+  veci y = x;
+  for (int i = 0; i < LANES; i++) y[i] = x[lane[i]];
+  return y;
+}
+#ifdef RNN_DOUBLE
+#define SHUFFLED(x, lane) _Generic((x), vec: turn_real, veci: turn_int)(x, lane)
+#else
+INLINE dvec turn_double(dvec x, dvec_lanes lane) {
+  dvec y = x;
+  for (int i = 0; i < DLANES; i++) y[i] = x[lane[i]];
+  return y;
+}
+#define SHUFFLED(x, lane) _Generic((x), vec: turn_real, veci: turn_int, dvec: turn_double)(x, lane)
+#endif
+#else
+#define SHUFFLED(x, lane) __builtin_shuffle(x, lane)
+#endif
+
 /* lanes and how are constants wherever this is expanded. */
 INLINE double fold_line(const rnni_fold how, const int lanes, int64_t n, const real *x, double shift) {
   enum { MOST = 32 / DLANES };
   dvec acc[MOST], s = d_splat(shift);
-  double lane[DLANES];
   int64_t k = 0;
 #pragma GCC unroll 16
   for (int v = 0; v < lanes / DLANES; v++) acc[v] = d_splat(how == RNNI_PRODUCT);
@@ -760,13 +785,11 @@ INLINE double fold_line(const rnni_fold how, const int lanes, int64_t n, const r
 #pragma GCC unroll 16
     for (int v = 0; v < left; v++) acc[v] = fold_two(how, acc[v], acc[v + left]);
   }
-  store_doubles(lane, acc[0]);
+  dvec_lanes first;
+  for (int i = 0; i < DLANES; i++) first[i] = i;
 #pragma GCC unroll 16
-  for (int left = DLANES / 2; left > 0; left /= 2) {
-#pragma GCC unroll 16
-    for (int i = 0; i < left; i++) lane[i] = join(how, lane[i], lane[i + left]);
-  }
-  return lane[0];
+  for (int by = DLANES / 2; by > 0; by /= 2) acc[0] = fold_two(how, acc[0], SHUFFLED(acc[0], first ^ by));
+  return acc[0][0];
 }
 
 INLINE double fold_short(const rnni_fold how, int64_t n, const real *x, double shift) {
@@ -795,22 +818,6 @@ static void fold_lines(rnni_fold how, int64_t lines, int64_t n, const real *x, p
     case RNNI_PRODUCT: fold_all_lines(RNNI_PRODUCT, lines, n, x, stride, NULL, acc); break;
   }
 }
-
-#ifdef __clang__
-INLINE vec turn_real(vec x, veci lane) {
-  vec y = x;
-  for (int i = 0; i < LANES; i++) y[i] = x[lane[i]];
-  return y;
-}
-INLINE veci turn_int(veci x, veci lane) {
-  veci y = x;
-  for (int i = 0; i < LANES; i++) y[i] = x[lane[i]];
-  return y;
-}
-#define SHUFFLED(x, lane) _Generic((x), vec: turn_real, veci: turn_int)(x, lane)
-#else
-#define SHUFFLED(x, lane) __builtin_shuffle(x, lane)
-#endif
 
 /* best, at the places at, takes in other, which is there: of equals the one in front. */
 INLINE void meet_lanes(const bool wants_row, vec *best, veci *at, vec other, veci there) {

@@ -67,12 +67,17 @@ INLINE vec madd(vec a, vec b, vec c) {
 }
 
 /* The last n < LANES elements of a row: absent lanes read as 0 and are not written. */
+#if defined(__AVX512F__) && !defined(RNN_DOUBLE)
+INLINE vec load_part(const real *p, int64_t n) { return (vec)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p); }
+INLINE void store_part(real *p, vec v, int64_t n) { _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v); }
+#else
 INLINE vec load_part(const real *p, int64_t n) {
   vec v = {0};
   memcpy(&v, p, (size_t)n * sizeof(real));
   return v;
 }
 INLINE void store_part(real *p, vec v, int64_t n) { memcpy(p, &v, (size_t)n * sizeof(real)); }
+#endif
 
 #ifdef RNN_DOUBLE
 

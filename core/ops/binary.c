@@ -74,11 +74,13 @@ typedef void grad_fn(int64_t n, const real *d, const real *a, int sa, const real
 typedef struct slope {
   const real *d;
   real *g;
+  bool raw; /* g has no values yet */
   grad_fn *f;
 } slope;
 
 static bool slope_piece(void *arg, const rnni_piece *p) {
   const slope *s = arg;
+  if (s->raw) memset(s->g + p->at, 0, (size_t)p->n * sizeof *s->g);
   s->f(p->n, s->d + p->at, p->in[0], p->step[0], p->in[1], p->step[1], s->g + p->at);
   return true;
 }
@@ -87,15 +89,22 @@ static bool slope_piece(void *arg, const rnni_piece *p) {
 static rnn_status run_backward(rnn_ctx *ctx, rnni_call *c, int which, grad_fn *f) {
   const rnn_tensor *dy = c->dout[0];
   rnn_tensor *to = c->din[which], *whole = NULL;
+  rnn_status status;
   if (!c->wants[which]) return RNN_OK;
   bool padding_of_others = c->out[0]->lengths && !c->in[which]->lengths; /* what to has already is not to be cleared */
-  if (!rnni_same_shape(to, dy) || padding_of_others) RNNI_TRY(rnn_tensor_new(ctx, RNN_FLOAT, dy->ndim, dy->dims, &whole));
-  slope s = {rnni_f(dy), rnni_f(whole ? whole : to), f};
+  bool raw = c->raw[which];
+  if (!rnni_same_shape(to, dy) || padding_of_others) {
+    RNNI_TRY(rnni_tensor_raw(ctx, RNN_FLOAT, dy->ndim, dy->dims, &whole));
+    if (raw) RNNI_GOTO(rnni_copy(ctx, to->data, NULL, (size_t)to->count * sizeof(real)));
+    raw = true;
+  }
+  slope s = {rnni_f(dy), rnni_f(whole ? whole : to), raw, f};
   rnni_walk w = {.inputs = 2, .in = c->in, .ndim = dy->ndim, .dims = dy->dims, .piece = slope_piece, .arg = &s};
   bool right;
-  rnn_status status = rnni_walk_all(ctx, &w, &right);
+  RNNI_GOTO(rnni_walk_all(ctx, &w, &right));
   rnni_clear_padding(s.g, c->out[0]); /* another input may have the lengths */
-  if (whole && status == RNN_OK) rnni_add_reduced(to, whole);
+  if (whole) rnni_add_reduced(to, whole);
+done:
   rnn_tensor_free(whole);
   return status;
 }
@@ -140,7 +149,7 @@ static rnn_status run_backward(rnn_ctx *ctx, rnni_call *c, int which, grad_fn *f
     return run_backward(ctx, c, 1, op##_db);                                                                \
   }                                                                                                         \
   const rnn_op rnni_op_##op = {.name = #op, .args = "tt", .doc = text, .shape = shape_rule, .mixes = types, \
-                               .forward = op##_forward, .backward = op##_backward,                          \
+                               .forward = op##_forward, .backward = op##_backward, .fills = true,           \
                                .saves = RNNI_SAVE_INPUTS, .lengths = RNNI_LENGTHS_KEEP};
 
 /* What forward keeps of what the op would: nothing, each factor for the other, or for dx / y no x. */
@@ -439,7 +448,7 @@ const rnn_op rnni_op_where = {.name = "where", .args = "mtt", .mixes = RNNI_MIXE
                               .doc = "(mask, a, b). a where the mask is 1, b where it is 0. Broadcast. int32 a and b give int32, beside a float tensor float."
                                " Errors: other values in the mask, shapes that do not fit together.",
                               .shape = where_shape, .forward = where_forward, .backward = where_backward,
-                              .saves = RNNI_SAVE_IN0, .lengths = RNNI_LENGTHS_KEEP};
+                              .saves = RNNI_SAVE_IN0, .lengths = RNNI_LENGTHS_KEEP, .fills = true};
 
 /* ---- fma ---- */
 
@@ -473,4 +482,4 @@ const rnn_op rnni_op_fma = {.name = "fma", .args = "ttt", .mixes = RNNI_FLOATS,
                             .doc = "(a, b, c). a * b + c as floats, rounded once where the processor has fused multiply-adds. Broadcast."
                                    " Errors: shapes that do not fit together.",
                             .shape = fma_shape, .forward = fma_forward, .backward = fma_backward,
-                            .saves = RNNI_SAVE_IN0 | RNNI_SAVE_IN1, .lengths = RNNI_LENGTHS_KEEP};
+                            .saves = RNNI_SAVE_IN0 | RNNI_SAVE_IN1, .lengths = RNNI_LENGTHS_KEEP, .fills = true};

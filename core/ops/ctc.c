@@ -112,14 +112,8 @@ static double log_p(const ctc_work *w, int64_t t, int64_t s) {
 
 static void log_sums(ctc_work *w) {
   for (int64_t t = 0; t < w->T; t++) {
-    const real *x = w->x + t * w->C;
-    real top = x[0];
-    double sum = 0;
-    for (int64_t k = 1; k < w->C; k++)
-      if (x[k] > top) top = x[k];
-    for (int64_t k = 0; k < w->C; k++) w->e[k] = x[k] - top;
-    rnni_kernel->exp(w->C, w->e, w->e);
-    for (int64_t k = 0; k < w->C; k++) sum += (double)w->e[k];
+    real top;
+    double sum = rnni_exponentials(w->ctx, w->C, w->x + t * w->C, 1, w->e, &top);
     w->lse[t] = (double)top + rnni_log(sum);
   }
 }

@@ -38,7 +38,9 @@ static rnn_status forward(rnn_ctx *ctx, rnni_call *c, value_fn *f) {
 static bool slope_piece(void *arg, const rnni_piece *p) {
   const job *j = arg;
   const real *x = rnni_f(j->c->in[0]), *y = rnni_f(j->c->out[0]);
-  j->slope(p->n, x ? x + p->at : NULL, y ? y + p->at : NULL, p->in[0], rnni_f(j->c->din[0]) + p->at, j->c->args.n);
+  real *dx = rnni_f(j->c->din[0]) + p->at;
+  if (j->c->raw[0]) memset(dx, 0, (size_t)p->n * sizeof *dx);
+  j->slope(p->n, x ? x + p->at : NULL, y ? y + p->at : NULL, p->in[0], dx, j->c->args.n);
   return true;
 }
 
@@ -124,7 +126,7 @@ static void add_elu_slope(real above, real below, int64_t n, const real *x, cons
 #define DEFINE(op, bwd, df, sig, shape_rule, save, text)                                                         \
   const rnn_op rnni_op_##op = {.name = #op, .args = sig, .doc = text, .shape = shape_rule,                       \
                                .forward = op##_forward, .backward = bwd, .saves = save, .lengths = RNNI_LENGTHS_KEEP, \
-                               .value = op##_value, .slope = df};
+                               .value = op##_value, .slope = df, .fills = true};
 
 #define EACH(statement) for (int64_t i = 0; i < n; i++) statement
 #define X x[i]
@@ -286,7 +288,8 @@ UNARY_KERNEL(exp, EACH(dx[i] += dy[i] * Y), RNNI_SAVE_OUT, "(x). e^x.")
 UNARY_KERNEL(tanh, EACH(dx[i] += dy[i] * (1 - Y * Y)), RNNI_SAVE_OUT, "(x). Hyperbolic tangent.")
 UNARY_KERNEL(sigmoid, EACH(dx[i] += dy[i] * (Y * (1 - Y))), RNNI_SAVE_OUT, "(x). 1/(1+e^-x).")
 UNARY_KERNEL(softplus, add_slope(rnni_kernel->sigmoid, 1, n, x, dy, dx), RNNI_SAVE_IN0, "(x). log(1 + e^x).")
-UNARY(relu, X > 0 ? X : X != X ? X : 0, Y <= 0 ? 0 : 1, RNNI_SAVE_OUT, "(x). max(x, 0).")
+PIECEWISE(relu, rnni_kernel->elements->real[RNNI_MAXIMUM](n, &(real){0}, 0, x, 1, y), EACH(dx[i] += dy[i] * (Y <= 0 ? 0 : 1)),
+          RNNI_SAVE_OUT, "(x). max(x, 0).")
 PIECES(leaky_relu, EACH(Y = X > 0 ? X : p * X), EACH(dx[i] += dy[i] * (X > 0 ? 1 : p)))
 UNARY_OP(leaky_relu, "tn", rnni_shape_same, RNNI_SAVE_IN0, "(x, slope). x above 0, slope*x below." ELEMENTWISE)
 PIECEWISE(elu, rnni_kernel->expm1(n, x, y); EACH(Y = X > 0 ? X : Y), add_elu_slope(1, 1, n, x, dy, dx),
@@ -332,7 +335,10 @@ static rnn_status round_shape(rnn_ctx *ctx, rnni_call *c) {
 }
 STEP_VALUE(round, rnni_kernel->elements->round(n, x, y))
 WHOLE_FORWARD(round, x)
-static rnn_status round_backward(rnn_ctx *ctx, rnni_call *c) { return rnni_add_tensor(ctx, c->din[0], c->dout[0]); }
+static rnn_status round_backward(rnn_ctx *ctx, rnni_call *c) {
+  if (c->raw[0]) return rnni_copy(ctx, rnni_f(c->din[0]), rnni_f(c->dout[0]), (size_t)c->din[0]->count * sizeof(real));
+  return rnni_add_tensor(ctx, c->din[0], c->dout[0]);
+}
 DEFINE(round, round_backward, NULL, "tb", round_shape, 0,
        "(x [, straight_through]). The nearest integer, of two the even one. No gradient, or with straight_through that of x (Bengio et al. 2013)."
        OF_BOTH " Never an error.")

@@ -156,19 +156,12 @@ typedef struct walk {
   int64_t axis_stride;
 } walk;
 
-/* Strides of t, 0 where it has one place for several of w. */
-static void walk_strides(const walk *w, const rnn_tensor *t, int64_t *strides) {
-  int lead = w->ndim - t->ndim;
-  for (int i = 0; i < w->ndim; i++)
-    strides[i] = i < lead || (t->dims[i - lead] == 1 && w->dims[i] != 1) ? 0 : t->strides[i - lead];
-}
-
 static walk walk_along(int axis, int ndim, const int64_t *dims, const rnn_tensor *ids, const rnn_tensor *x,
                        const rnn_tensor *y) {
   walk w = {.ndim = ndim, .dims = dims, .ids = ids, .x = x, .y = y, .axis_stride = x->strides[axis]};
-  walk_strides(&w, ids, w.ids_strides);
-  walk_strides(&w, x, w.x_strides);
-  walk_strides(&w, y, w.y_strides);
+  rnni_broadcast_strides(ids, ndim, w.ids_strides);
+  rnni_broadcast_strides(x, ndim, w.x_strides);
+  rnni_broadcast_strides(y, ndim, w.y_strides);
   w.x_strides[axis] = 0;
   return w;
 }

@@ -1,6 +1,8 @@
 /* lines.c: the axes of a reduction, and the lines that they make. */
 #include "lines.h"
 
+#include <stddef.h>
+
 static bool reduced(const rnni_call *c, int axis) {
   for (int i = 0; i < c->args.nshape; i++)
     if (c->args.shape[i] == axis) return true;
@@ -90,6 +92,9 @@ static void split(const rnni_call *c, const rnn_tensor *t, rnni_lines *l) {
     } else {
       l->outer *= t->dims[i];
     }
+  if (l->length != 1 || t->lengths) return;
+  l->inner *= l->outer; /* lines of one element lie behind each other as well as beside */
+  l->outer = 1;
 }
 
 /* Copies t with its reduced axes last. */
@@ -116,7 +121,12 @@ static rnn_status move_axes(rnn_ctx *ctx, const rnni_call *c, const rnn_tensor *
 rnn_status rnni_lines_open(rnn_ctx *ctx, const rnni_call *c, rnni_lines *l) {
   const rnn_tensor *x = c->in[0];
   rnn_status status = RNN_OK;
-  *l = (rnni_lines){.x = x->data};
+  memset(l, 0, offsetof(rnni_lines, arranged));
+  l->x = x->data;
+  if (!over_time(c) && together(c, x)) {
+    split(c, x, l);
+    return RNN_OK;
+  }
   rnn_tensor t = *x;
   if (over_time(c) && reduced(c, 0)) {
     l->packed = true;

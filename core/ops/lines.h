@@ -14,8 +14,8 @@ typedef struct rnni_lines {
   int64_t per, step;
   bool packed;      /* x has the valid steps only */
   bool moved;       /* x has other axes first than in arranged */
-  rnn_tensor arranged; /* when moved: the tensor, or the packed one, with its axes in the order of x */
   void *copies[3], *gradients[2];
+  rnn_tensor arranged; /* when moved: the tensor, or the packed one, with its axes in the order of x; else not set */
 } rnni_lines;
 
 /* For the texts of ops. */

@@ -464,17 +464,9 @@ static rnn_status cross_entropy_forward(rnn_ctx *ctx, rnni_call *c) {
     RNNI_GOTO(rnni_pace(ctx, &work, RNNI_ROW + 2 * v));
     sums[r] = 1;
     if (!(row_weight(c, r) > 0)) continue;
-    const real *row = rnni_f(y) + r * v;
-    real top = row[0];
-    for (int64_t k = 1; k < v; k++)
-      if (row[k] > top) top = row[k];
-    for (int64_t k = 0; k < v; k++) e[k] = row[k] - top;
-    rnni_kernel->exp(v, e, e);
-    double sum = 0;
-    for (int64_t k = 0; k < v; k++) sum += (double)e[k];
-    sums[r] = sum;
-    rnni_f(c->scratch[0])[2 * r] = top;
+    sums[r] = rnni_exponentials(ctx, v, rnni_f(y) + r * v, 1, e, rnni_f(c->scratch[0]) + 2 * r);
   }
+  RNNI_GOTO(rnni_poll(ctx));
   rnni_logs(labels->count, sums);
   for (int64_t r = 0; r < labels->count; r++) {
     double times = row_weight(c, r), value = 0;

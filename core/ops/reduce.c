@@ -9,13 +9,9 @@ static rnn_status reduced_same_shape(rnn_ctx *ctx, rnni_call *c) {
 
 /* ---- sums and what is made of them ---- */
 
-/* What becomes of the sum of a line, of which so many elements count. */
+/* What becomes of the sum of a line, of which so many elements count; NULL: it stays as it is. */
 typedef double finish_fn(double sum, double count, double number);
 
-static double as_it_is(double sum, double count, double number) {
-  (void)count, (void)number;
-  return sum;
-}
 static double divided(double sum, double count, double number) {
   (void)number;
   return count > 0 ? sum / count : 0;
@@ -26,7 +22,13 @@ static rnn_status put(rnn_ctx *ctx, const rnni_lines *l, finish_fn *f, double nu
   for (int64_t o = 0; o < l->outer; o++) {
     double count = (double)rnni_line_valid(l, o);
     RNNI_TRY(rnni_pace(ctx, &work, RNNI_ROW + l->inner));
-    for (int64_t i = o * l->inner; i < (o + 1) * l->inner; i++) y[i] = (real)f(sums[i], count, number);
+    int64_t from = o * l->inner, to = from + l->inner;
+    if (f == divided && count > 0)
+      for (int64_t i = from; i < to; i++) y[i] = (real)(sums[i] / count);
+    else if (f)
+      for (int64_t i = from; i < to; i++) y[i] = (real)f(sums[i], count, number);
+    else
+      for (int64_t i = from; i < to; i++) y[i] = (real)sums[i];
   }
   return RNN_OK;
 }
@@ -93,6 +95,8 @@ static rnn_status sum_or_mean_backward(rnn_ctx *ctx, rnni_call *c, bool mean) {
   int64_t work = 0;
   RNNI_TRY(rnni_lines_open(ctx, c, &l));
   RNNI_GOTO(rnni_lines_gradient(ctx, c, &l));
+  bool writes = c->raw[0] && l.inner == 1 && l.dx == rnni_f(c->din[0]) && !l.lengths;
+  if (c->raw[0] && !writes) RNNI_GOTO(rnni_copy(ctx, rnni_f(c->din[0]), NULL, (size_t)c->din[0]->count * sizeof(real)));
   for (int64_t o = 0; o < l.outer; o++, dy += l.inner) {
     int64_t n = rnni_line_valid(&l, o);
     real *dx = l.dx + o * l.length * l.inner, scale = (real)(mean && n ? 1 / (double)n : 1);
@@ -100,7 +104,10 @@ static rnn_status sum_or_mean_backward(rnn_ctx *ctx, rnni_call *c, bool mean) {
       real d = scale * *dy;
       for (RNNI_PIECES(n, from, to)) {
         RNNI_GOTO(rnni_pace(ctx, &work, RNNI_ROW + to - from));
-        for (int64_t k = from; k < to; k++) dx[k] += d;
+        if (writes)
+          for (int64_t k = from; k < to; k++) dx[k] = d + 0; /* not -0, as added to 0 */
+        else
+          for (int64_t k = from; k < to; k++) dx[k] += d;
       }
       continue;
     }
@@ -116,23 +123,23 @@ done:
 }
 
 static rnn_status sum_forward(rnn_ctx *ctx, rnni_call *c) {
-  return c->in[0]->type == RNN_INT ? fold_ints(ctx, c, RNNI_SUM) : fold_forward(ctx, c, RNNI_SUM, as_it_is, 0);
+  return c->in[0]->type == RNN_INT ? fold_ints(ctx, c, RNNI_SUM) : fold_forward(ctx, c, RNNI_SUM, NULL, 0);
 }
 static rnn_status sum_backward(rnn_ctx *ctx, rnni_call *c) { return sum_or_mean_backward(ctx, c, false); }
 const rnn_op rnni_op_sum = {.name = "sum", .args = "tA?b", .doc = "(x [, axes [, keep]]). Sum along" RNNI_AXES " int32 gives int32." RNNI_AXES_ERRORS ", an int32 sum that overflows.",
-                            .shape = reduced_same_shape, .forward = sum_forward, .backward = sum_backward,
+                            .shape = reduced_same_shape, .forward = sum_forward, .backward = sum_backward, .fills = true,
                             .lengths = RNNI_LENGTHS_OWN};
 
 static rnn_status mean_forward(rnn_ctx *ctx, rnni_call *c) { return fold_forward(ctx, c, RNNI_SUM, divided, 0); }
 static rnn_status mean_backward(rnn_ctx *ctx, rnni_call *c) { return sum_or_mean_backward(ctx, c, true); }
 const rnn_op rnni_op_mean = {.name = "mean", .args = "tA?b", .doc = "(x [, axes [, keep]]). Mean along" RNNI_AXES " 0 of nothing; int32 gives float." RNNI_AXES_ERRORS ".",
-                             .shape = rnni_reduced_shape, .forward = mean_forward, .backward = mean_backward,
+                             .shape = rnni_reduced_shape, .forward = mean_forward, .backward = mean_backward, .fills = true,
                              .lengths = RNNI_LENGTHS_OWN};
 
 /* ---- products ---- */
 
 static rnn_status prod_forward(rnn_ctx *ctx, rnni_call *c) {
-  return c->in[0]->type == RNN_INT ? fold_ints(ctx, c, RNNI_PRODUCT) : fold_forward(ctx, c, RNNI_PRODUCT, as_it_is, 0);
+  return c->in[0]->type == RNN_INT ? fold_ints(ctx, c, RNNI_PRODUCT) : fold_forward(ctx, c, RNNI_PRODUCT, NULL, 0);
 }
 
 /* dx_k = dy times the product of all others: those before it and those behind it, so that no zero divides. */

@@ -167,13 +167,14 @@ static void take_piece(const rnni_reduction *r, const strip *s, int64_t piece, s
 }
 
 static void put(const rnni_reduction *r, const strip *s, const state *from) {
-  for (int64_t i = 0; i < s->count; i++) {
-    if (r->sums) r->sums[s->line + i] = from->sum[i];
-    if (r->ints) r->ints[s->line + i] = from->whole[i];
-    if (r->top && r->type == RNN_FLOAT) ((real *)r->top)[s->line + i] = from->top[i] + 0; /* not -0 */
-    if (r->top && r->type == RNN_INT) ((int32_t *)r->top)[s->line + i] = (int32_t)from->whole[i];
-    if (r->place) r->place[s->line + i] = from->row[i];
-  }
+  size_t n = (size_t)s->count;
+  if (r->sums) memcpy(r->sums + s->line, from->sum, n * sizeof *from->sum);
+  if (r->ints) memcpy(r->ints + s->line, from->whole, n * sizeof *from->whole);
+  real *top = r->type == RNN_FLOAT && r->top ? (real *)r->top + s->line : NULL;
+  int32_t *whole = r->type == RNN_INT && r->top ? (int32_t *)r->top + s->line : NULL;
+  for (size_t i = 0; top && i < n; i++) top[i] = from->top[i] + 0; /* not -0 */
+  for (size_t i = 0; whole && i < n; i++) whole[i] = (int32_t)from->whole[i];
+  for (size_t i = 0; r->place && i < n; i++) r->place[s->line + (int64_t)i] = from->row[i];
 }
 
 static void finish_strip(const rnni_reduction *r, int64_t item) {
@@ -259,6 +260,11 @@ rnn_status rnni_reduce(rnni_reduction *r) {
   bool single = l->inner == 1 && r->type == RNN_FLOAT;
   bool whole = single && l->length > 0 && l->length <= (r->map ? RNNI_PIECE : PIECE) && (folds(r) || !l->lengths);
   r->lanes = 1;
+  if (whole && elements <= RNNI_PIECE) {
+    r->tasks = 1;
+    lines_task(r, 0);
+    return rnni_poll(r->ctx);
+  }
   while (!whole && !(single && !r->map) && r->lanes * 2 * l->inner <= LANES && r->lanes * 2 <= l->length) r->lanes *= 2;
   r->strips = (l->inner + STRIP - 1) / STRIP;
   r->piece_rows = PIECE / RNNI_MAX(RNNI_MIN(STRIP, l->inner) * r->lanes, 1);

@@ -34,7 +34,7 @@ static rnn_status check_axes(rnn_ctx *ctx, const rnn_op *op, const rnn_args *arg
 
 rnn_status rnni_check_args(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args) {
   int tensors = 0, needed = 0, ints = 0;
-  bool list = false, layer = false, described = false, optional = false;
+  bool list = false, layer = false, described = false, optional = false, places = false;
   for (const char *s = op->args; *s; s++) {
     list |= *s == 'L';
     layer |= *s == 'R' || *s == 'P';
@@ -43,6 +43,7 @@ rnn_status rnni_check_args(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args)
       tensors++;
       if (!optional) needed = tensors;
     }
+    places |= (*s == 'A' && args->nshape) || *s == 'a' || *s == 'x' || *s == 'X' || *s == 'c';
     optional = *s == '?';
   }
   if (args->nt < 0 || (args->nt > 0 && !args->t) || (list && args->nt < 1) ||
@@ -55,7 +56,7 @@ rnn_status rnni_check_args(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args)
   if (layer) return described ? RNN_OK : rnni_fail(ctx, RNN_EARG, "%s: expected a description of the layer", op->name);
   if (args->nshape < 0 || args->nshape > RNN_MAX_DIMS)
     return rnni_fail(ctx, RNN_EARG, "%s: at most %d axes, got %d", op->name, RNN_MAX_DIMS, args->nshape);
-  for (const char *s = op->args; *s; s++) {
+  for (const char *s = op->args; places && *s; s++) {
     if (*s == 'a' || *s == 'A') RNNI_TRY(check_axes(ctx, op, args));
     if (*s == 'x' || *s == 'X') RNNI_TRY(check_axis(ctx, op, args, args->i[ints], *s == 'X'));
     for (int64_t k = 0; *s == 'c' && k <= RNNI_MAX(args->i[ints], 0); k++)
@@ -159,13 +160,8 @@ void rnni_add_reduced(rnn_tensor *dst, const rnn_tensor *src) {
   if (src->count == 0) return;
   /* Strides of dst seen from the axes of src; 0 where dst is broadcast. The last axes on which both walk in step, or
      dst stands still, make one inner run. */
-  int64_t stride[RNN_MAX_DIMS], index[RNN_MAX_DIMS] = {0}, step = 1, run = 1;
-  int lead = src->ndim - dst->ndim;
-  for (int i = src->ndim - 1; i >= 0; i--) {
-    int64_t d = i < lead ? 1 : dst->dims[i - lead];
-    stride[i] = d == 1 ? 0 : step;
-    step *= d;
-  }
+  int64_t stride[RNN_MAX_DIMS], index[RNN_MAX_DIMS] = {0}, run = 1;
+  rnni_broadcast_strides(dst, src->ndim, stride);
   int outer = src->ndim;
   int64_t expected = 1;
   bool moves = src->ndim > 0 && stride[src->ndim - 1] != 0;

@@ -9,40 +9,44 @@ static rnn_status softmax_shape(rnn_ctx *ctx, rnni_call *c) {
   return rnni_shape_same(ctx, c);
 }
 
-/* One line of length elements, inner apart: y = x - max, and the sum of its exponentials. */
-static rnn_status shifted(rnn_ctx *ctx, int64_t *work, const real *x, real *y, real *scratch, int64_t length,
-                          int64_t inner, double *sum) {
-  real top = (real)-INFINITY;
-  *sum = 0;
-  for (int64_t k = 0; k < length; k++)
-    if (x[k * inner] > top) top = x[k * inner];
-  for (RNNI_PIECES(length, from, to)) {
-    RNNI_TRY(rnni_pace(ctx, work, RNNI_ROW + 2 * (to - from)));
-    for (int64_t k = from; k < to; k++) y[k * inner] = scratch[k] = x[k * inner] - top;
-    rnni_kernel->exp(to - from, scratch + from, scratch + from);
-    for (int64_t k = from; k < to; k++) *sum += (double)scratch[k];
+double rnni_exponentials(const rnn_ctx *ctx, int64_t n, const real *x, int64_t step, real *e, real *top) {
+  real most = (real)-INFINITY;
+  double sum = 0;
+  for (int64_t k = 0; k < n; k++)
+    if (x[k * step] > most) most = x[k * step];
+  for (RNNI_PIECES(n, from, to)) {
+    if (rnni_interrupted(ctx)) break;
+    if (step == 1)
+      for (int64_t k = from; k < to; k++) e[k] = x[k] - most;
+    else
+      for (int64_t k = from; k < to; k++) e[k] = x[k * step] - most;
+    rnni_kernel->exp(to - from, e + from, e + from);
+    for (int64_t k = from; k < to; k++) sum += (double)e[k];
   }
-  return RNN_OK;
+  *top = most;
+  return sum;
 }
 
 static rnn_status forward(rnn_ctx *ctx, rnni_call *c, bool logarithm) {
   int64_t outer, length, inner;
   rnni_split_at(c->in[0], (int)c->args.i[0], &outer, &length, &inner);
-  real *scratch;
+  real *e, top;
   int64_t work = 0;
   rnn_status status = RNN_OK;
-  RNNI_TRY(rnni_array(ctx, length, sizeof *scratch, &scratch));
+  RNNI_TRY(rnni_array(ctx, length, sizeof *e, &e));
   for (int64_t o = 0; o < outer; o++)
     for (int64_t i = 0; i < inner; i++) {
+      RNNI_GOTO(rnni_pace(ctx, &work, RNNI_ROW + 2 * length));
       int64_t at = o * length * inner + i;
+      const real *x = rnni_f(c->in[0]) + at;
       real *y = rnni_f(c->out[0]) + at;
-      double sum;
-      RNNI_GOTO(shifted(ctx, &work, rnni_f(c->in[0]) + at, y, scratch, length, inner, &sum));
+      double sum = rnni_exponentials(ctx, length, x, inner, e, &top);
       real scale = (real)(1 / sum), shift = logarithm ? (real)rnni_log(sum) : 0;
-      for (int64_t k = 0; k < length; k++) y[k * inner] = logarithm ? y[k * inner] - shift : scratch[k] * scale;
+      for (int64_t k = 0; k < length; k++) y[k * inner] = logarithm ? x[k * inner] - top - shift : e[k] * scale;
     }
+  status = rnni_poll(ctx);
 done:
-  rnni_free(ctx, scratch);
+  rnni_free(ctx, e);
   return status;
 }
 

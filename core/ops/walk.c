@@ -27,20 +27,9 @@ typedef struct plan {
   atomic_bool wrong;
 } plan;
 
-/* Element strides of in seen from the axes of the result. */
-static void strides_of(const rnn_tensor *in, int ndim, int64_t *stride) {
-  int lead = ndim - in->ndim;
-  int64_t step = 1;
-  for (int i = ndim - 1; i >= 0; i--) {
-    int64_t d = i < lead ? 1 : in->dims[i - lead];
-    stride[i] = d == 1 ? 0 : step;
-    step *= d;
-  }
-}
-
 int64_t rnni_walk_place(const rnn_tensor *in, int64_t i, int ndim, const int64_t *dims) {
   int64_t stride[RNN_MAX_DIMS], place = 0;
-  strides_of(in, ndim, stride);
+  rnni_broadcast_strides(in, ndim, stride);
   for (int axis = ndim - 1; axis >= 0; axis--) {
     place += i % dims[axis] * stride[axis];
     i /= dims[axis];
@@ -57,10 +46,11 @@ static void find_inputs(plan *p) {
     input *in = &p->in[k];
     in->data = t->storage ? t->data : &nothing;
     in->size = rnni_type_size(t->type);
-    in->whole = t->storage && t->count == p->count;
-    in->still = !t->storage || t->count == 1;
-    in->step = in->whole;
-    simple &= in->whole || in->still;
+    bool whole = t->storage && t->count == p->count, still = !t->storage || t->count == 1;
+    in->whole = whole;
+    in->still = still;
+    in->step = whole;
+    simple &= whole | still;
   }
   p->run = p->count;
   p->outer = 0;
@@ -72,7 +62,7 @@ static void find_run(plan *p) {
   const rnni_walk *w = p->w;
   int last = w->ndim - 1;
   for (int k = 0; k < w->inputs; k++)
-    if (w->in[k]->storage) strides_of(w->in[k], w->ndim, p->in[k].stride);
+    if (w->in[k]->storage) rnni_broadcast_strides(w->in[k], w->ndim, p->in[k].stride);
     else memset(p->in[k].stride, 0, sizeof p->in[k].stride);
   while (last > 0 && w->dims[last] == 1) last--; /* axes of one element say nothing about who moves */
   for (int k = 0; k < w->inputs; k++) p->in[k].step = p->in[k].stride[last] != 0;

@@ -16,6 +16,18 @@ function check.shape(x)
   return "(" .. table.concat({ x:shape() }, ", ") .. ")"
 end
 
+--- check.index(shape, n) -> list: where the n-th element of a tensor of that shape lies, by axis
+---@param shape integer[]
+---@param n integer
+---@return integer[]
+function check.index(shape, n)
+  local index, rest = {}, n - 1
+  for axis = #shape, 1, -1 do
+    index[axis], rest = rest % shape[axis] + 1, rest // shape[axis]
+  end
+  return index
+end
+
 --- check.describe(value) -> string
 ---
 --- What a value is, for the "got ..." of a message: "string 'x'", "tensor (32, 10) int32", "nn.LSTM(1 -> 32)".

@@ -2,6 +2,7 @@
 -- means nothing, however large the score beside it, so the place is named instead.
 
 local core = require "rnn.core"
+local check = require "rnn.check"
 
 local choice = {}
 
@@ -24,10 +25,7 @@ end
 --- Names the n-th of the elements that lie in that shape: rows, of time steps, of more.
 function choice.place(shape)
   return function(n)
-    local index, rest = {}, n - 1
-    for axis = #shape, 1, -1 do
-      index[axis], rest = rest % shape[axis] + 1, rest // shape[axis]
-    end
+    local index = check.index(shape, n)
     if #index == 0 then return "the only row" end
     local text = ("row %d"):format(index[1])
     if index[2] then text = ("%s, step %d"):format(text, index[2]) end

@@ -106,14 +106,7 @@ local function value_of(results, weights)
 end
 
 -- "(2, 3)": the place of element i of t.
-local function place(t, i)
-  local index, rest = {}, i - 1
-  for axis = t:ndim(), 1, -1 do
-    index[axis] = rest % t:size(axis) + 1
-    rest = rest // t:size(axis)
-  end
-  return "(" .. table.concat(index, ", ") .. ")"
-end
+local function place(t, i) return "(" .. table.concat(check.index({ t:shape() }, i), ", ") .. ")" end
 
 local CHECK = option.of("rnn.gradcheck", {
   { "eps", double and 1e-5 or 1e-2, check.positive, "by how much elements are moved" },

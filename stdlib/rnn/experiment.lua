@@ -257,15 +257,26 @@ function Experiment:fit(name, model, settings)
   all.epochs, all.noted = settings.epochs or options.epochs, nil
   all.callbacks = table.move(settings.callbacks or {}, 1, #(settings.callbacks or {}), 1, {})
   if settings.noted ~= false then table.insert(all.callbacks, self.results:training()) end
-  if options.run then
-    local seed = core.random_state().seed
-    self:check(core.make_folder(options.run))
-    all.run = ("%s/%s-%d"):format(options.run, name, seed)
-  end
+  all.run = self:folder(name, core.random_state().seed)
   local history = require("rnn.train").fit(model, all)
   self.curves[#self.curves + 1] = { y = history.loss, label = name }
   if history.val_loss then self.curves[#self.curves + 1] = { y = history.val_loss, label = name .. ", validation" } end
   return history
+end
+
+--- experiment:folder(name, seed) -> path | nil
+---
+--- The folder of a run below that of --run, for rnn.fit or an rnn.Forecaster; nil without --run.
+---@param name string
+---@param seed integer
+---@return string?
+function Experiment:folder(name, seed)
+  check.string("experiment:folder", "argument 1 (name)", name)
+  check.int("experiment:folder", "argument 2 (seed)", seed)
+  local run = self.options.run
+  if not run then return nil end
+  self:check(core.make_folder(run))
+  return ("%s/%s-%d"):format(run, name, seed)
 end
 
 --- experiment:load([model]) -> model, extra | nil
@@ -292,6 +303,7 @@ end
 local FINISH = option.of("rnn.Experiment:finish", {
   { "model", nil, check.table, "the model that --save keeps" },
   { "extra", nil, check.table, "what is kept beside it, for experiment:load" },
+  { "forecaster", nil, check.table, "an rnn.Forecaster that --save keeps instead; rnn.load_forecaster reads it" },
   { "plot", nil, check.string, "the title of a picture of all losses, for --plot; nil: the script draws" },
 })
 
@@ -302,7 +314,9 @@ local FINISH = option.of("rnn.Experiment:finish", {
 ---@param options? rnn.Experiment.finish.Options
 function Experiment:finish(options)
   local last, given = FINISH:read(options), self.options
-  if given.save then
+  if given.save and last.forecaster then
+    assert(last.forecaster:save(given.save))
+  elseif given.save then
     local extra = { script = script_name() }
     for key, value in pairs(last.extra or {}) do extra[key] = value end
     assert(require("rnn.save").save(given.save, last.model, extra))

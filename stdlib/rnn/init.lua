@@ -8,12 +8,12 @@ local beside = require "rnn.beside"
 -- What the library needs of the core, and its users do not: it stays in rnn.core.
 local inner = {}
 for name in ([[
-  audio_features audio_read audio_resample audio_write average_step built_with bundle_read bundle_write checksum
-  events_open fail fail_allocation file_append file_is_there file_kind file_lock file_read file_sha256
-  file_sweep file_truncate file_write files_used finally folder_files folder_list folder_remove folder_scratch
-  grads_finite is_numbers isatty linear_forecast make_folder methods op_doc optimizer_step png_encode png_write
-  program random_position recurrent scan sha256 step stepper terminal_width trace trace_apply trace_captured
-  trace_key trace_nodes trace_place trace_same watched _linalg
+  average_step audio_features audio_read audio_resample audio_write built_with bundle_read bundle_write
+  checksum events_open fail fail_allocation file_append file_is_there file_kind file_lock file_read file_sha256 file_sweep
+  file_truncate file_write files_used folder_files folder_list folder_remove folder_scratch
+  finally grads_finite is_numbers isatty linear_forecast make_folder methods op_doc optimizer_step png_encode
+  png_write program random_position recurrent scan sha256 step stepper terminal_width trace trace_alike trace_apply
+  trace_captured trace_nodes trace_place trace_results trace_same watched _linalg
 ]]):gmatch "%S+" do
   inner[name] = true
 end
@@ -48,6 +48,8 @@ local whole = {
   decode = "rnn.decode",
   doc = "rnn.doc",
   linalg = "rnn.linalg",
+  baselines = "rnn.baselines",
+  Forecaster = "rnn.forecast.forecaster",
   audio = "rnn.audio",
   music = "rnn.music",
   text = "rnn.text",
@@ -70,6 +72,7 @@ local parts = {
   CSVLog = "rnn.train",
   Average = "rnn.train",
   find_lr = "rnn.train",
+  load_forecaster = "rnn.forecast.load",
   args = "rnn.args",
   meshgrid = "rnn.shapes",
 }

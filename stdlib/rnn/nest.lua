@@ -11,16 +11,31 @@ local function before(a, b)
   return a < b
 end
 
---- nest.keys(t) -> array of the keys of a plain table: numbers in order, then names by the alphabet
-function nest.keys(t)
-  local keys = {}
-  for key in next, t do keys[#keys + 1] = key end
+--- nest.sort(keys) -> keys: numbers in order, then names by the alphabet
+function nest.sort(keys)
   table.sort(keys, before)
   return keys
 end
 
+--- nest.keys(t) -> array of the keys of a plain table: numbers in order, then names by the alphabet
+function nest.keys(t)
+  local keys, n, sorted = {}, 0, true
+  for key in next, t do
+    n = n + 1
+    keys[n] = key
+    sorted = sorted and key == n
+  end
+  return sorted and keys or nest.sort(keys)
+end
+
 --- nest.is_table(value) -> is it a plain table, and no tensor or object?
 function nest.is_table(value) return type(value) == "table" and getmetatable(value) == nil end
+
+--- nest.part(value, key) -> the part of a table; what is no table belongs to every key
+function nest.part(value, key)
+  if nest.is_table(value) then return value[key] end
+  return value
+end
 
 --- nest.map(value, f) -> the nest of f(tensor)
 function nest.map(value, f)

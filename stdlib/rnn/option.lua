@@ -7,8 +7,9 @@
 --   })
 --   local given = OPTIONS:read(argument)      -- { bias = true }, or an error at the user's line
 --
--- A row has the name, the default (nil: none), a check as in check.lua, f(fname, argname, value) -> value, and the
--- meaning, a phrase; with required = true the option must be given, for then nil, too, is checked.
+-- A row has the name, the default (nil: none; it is checked once), a check as in check.lua, f(fname, argname, value) ->
+-- value, and the meaning, a phrase. With required = true the option must be given, for then nil, too, is checked. was =
+-- "hidden" is an earlier name, which still goes and says once how it is called now.
 
 local core = require "rnn.core"
 local check = require "rnn.check"
@@ -31,7 +32,8 @@ local kinds = {
 ---@param f fun(fname: string, argname: string, value: any): any
 ---@param values? string[] as a script writes them: '"sum"', "true"
 function option.kind(type, f, values)
-  local function checked(...) return f(...) end
+  local checked = f
+  if kinds[f] then checked = function(...) return f(...) end end -- one check, two types
   kinds[checked] = { type, values }
   return checked
 end
@@ -89,7 +91,8 @@ local declared = {} -- fname -> declaration
 ---@param fname string
 ---@param ... table[]
 function option.of(fname, ...)
-  local self = setmetatable({ fname = fname, rows = {}, by_name = {} }, Declaration)
+  local self = setmetatable({ fname = fname, rows = {}, by_name = {}, by_earlier_name = {}, defaults = {} },
+    Declaration)
   for _, rows in ipairs { ... } do
     for _, row in ipairs(rows) do
       local known = self.by_name[row[1]]
@@ -99,6 +102,7 @@ function option.of(fname, ...)
         self.rows[#self.rows + 1] = row
       end
       self.by_name[row[1]] = row
+      if row.was then self.by_earlier_name[row.was] = row end
     end
   end
   declared[fname] = self
@@ -116,12 +120,28 @@ end
 
 -- Raises what is wrong with an unknown name.
 local function unknown(self, fname, name)
-  local known = {}
-  for i, row in ipairs(self.rows) do known[i] = row[1] end
+  local known, all = {}, {}
+  for i, row in ipairs(self.rows) do
+    known[i], all[#all + 1] = row[1], row[1]
+    all[#all + 1] = row.was
+  end
   table.sort(known)
-  local near = check.nearest(tostring(name), known)
+  local near = check.closest(tostring(name), all)
+  near = near and ("; did you mean '%s'?"):format((self.by_name[near] or self.by_earlier_name[near])[1]) or ""
   core.fail("%s: unknown option '%s'%s known: %s", fname, tostring(name), near == "" and ";" or near,
     table.concat(known, ", "))
+end
+
+local said = {}
+
+-- An option under its earlier name.
+local function earlier(fname, row, given)
+  if given[row[1]] ~= nil then
+    core.fail("%s: option '%s' is an earlier name of '%s', which is given as well", fname, row.was, row[1])
+  end
+  local text = ("%s: option '%s' is an earlier name; write '%s'\n"):format(fname, row.was, row[1])
+  if not said[text] then io.stderr:write(text) end
+  said[text] = true
 end
 
 --- declaration:read(given [, fname]) -> table
@@ -137,13 +157,24 @@ function Declaration:read(given, fname)
     check.expected(fname, "options", "a table", given)
   end
   for name in pairs(given or {}) do
-    if not self.by_name[name] then unknown(self, fname, name) end
+    if self.by_earlier_name[name] then
+      earlier(fname, self.by_earlier_name[name], given)
+    elseif not self.by_name[name] then
+      unknown(self, fname, name)
+    end
   end
   local merged = {}
   for _, row in ipairs(self.rows) do
-    local name, value = row[1], row[2]
-    if given and given[name] ~= nil then value = given[name] end
-    if value ~= nil or row.required then merged[name] = row[3](fname, ("option '%s'"):format(name), value) end
+    local name = row[1]
+    local written = row.was and given and given[row.was] ~= nil and row.was or name
+    local value = given and given[written]
+    if value ~= nil or row.required then
+      merged[name] = row[3](fname, ("option '%s'"):format(written), value)
+    elseif row[2] ~= nil then
+      if self.defaults[name] == nil then self.defaults[name] = row[3](fname, ("option '%s'"):format(name), row[2]) end
+      merged[name] = self.defaults[name]
+    end
+    if written ~= name then merged[written] = merged[name] end -- so that messages have the name that was written
   end
   return merged
 end
@@ -158,6 +189,8 @@ end
 ---@param fname? string
 function Declaration:effect(merged, name, acts, reason, fname)
   if acts or merged[name] == nil or merged[name] == self.by_name[name][2] then return end
+  local was = self.by_name[name].was
+  if was and merged[was] ~= nil then name = was end
   core.fail("%s: option '%s' has no effect: %s", fname or self.fname, name, reason)
 end
 

@@ -3,6 +3,7 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local text = require "rnn.columns"
 local record = require "rnn.record"
 
 --- rnn.results() -> results
@@ -122,28 +123,18 @@ function Results:table(columns)
       check.string(fname, ("column %d, its %s"):format(i, what), column[k])
     end
   end
-  local models, widest = {}, 5
+  local rows = { { "model" } }
+  for _, column in ipairs(columns) do table.insert(rows[1], column[3]) end
   for _, model in ipairs(self.order) do
-    local any = false
-    for _, column in ipairs(columns) do any = any or self.figures[model][column[1]] ~= nil end
-    if any then
-      models[#models + 1] = model
-      widest = math.max(widest, utf8.len(model))
+    local row, any = { model }, false
+    for _, column in ipairs(columns) do
+      local value = self:median(model, column[1])
+      any = any or value ~= nil
+      row[#row + 1] = value and column[2]:format(value) or "–"
     end
+    if any then rows[#rows + 1] = row end
   end
-  local lines = { "model" .. (" "):rep(widest - 5) }
-  for i, model in ipairs(models) do lines[i + 1] = model .. (" "):rep(widest - utf8.len(model)) end
-  for _, column in ipairs(columns) do
-    local name, format, heading = table.unpack(column)
-    local cells, width = { heading }, utf8.len(heading)
-    for i, model in ipairs(models) do
-      local value = self:median(model, name)
-      cells[i + 1] = value and format:format(value) or "–"
-      width = math.max(width, utf8.len(cells[i + 1]))
-    end
-    for i, cell in ipairs(cells) do lines[i] = lines[i] .. "  " .. (" "):rep(width - utf8.len(cell)) .. cell end
-  end
-  return table.concat(lines, "\n") .. "\n"
+  return table.concat(text.lines(rows, text.all_but_first), "\n") .. "\n"
 end
 
 --- results:write(path) -> true | nil, message, code

@@ -1,13 +1,12 @@
 -- state.lua: the state of a recurrent layer is a value. Layers take it and give the next one; nothing is hidden.
 --
 -- The state of a user's own cell may be a tensor or any table of tensors; the functions here go through both, and what
--- they give belongs to the layer that made what they were given (owner.lua).
+-- they give belongs to the layer that made what they were given.
 
 local core = require "rnn.core"
 local split = require "rnn.shapes".split
 local class = require "rnn.class"
 local check = require "rnn.check"
-local owner = require "rnn.owner"
 
 --- nn.State(tensors)
 ---
@@ -23,12 +22,68 @@ local owner = require "rnn.owner"
 ---@overload fun(tensors: rnn.Tensor[]|rnn.Tensor): nn.State
 local State = class("nn.State")
 
+-- ---- which layer made a state, so that no other takes it unasked ----
+--
+-- One that is a table has its layer's own metatable, derived from nn.State; of one that is a tensor a list says it.
+-- Tables of a script's own have no owner.
+
+local owner = {}
+State._owner = owner
+
+local kinds = setmetatable({}, { __mode = "k" }) -- of a layer, the metatable of its states
+local makers = setmetatable({}, { __mode = "k" }) -- of such a metatable, or of a tensor, the layer
+
+--- owner.kind(layer) -> the metatable of its states
+function owner.kind(layer)
+  local kind = kinds[layer]
+  if not kind then
+    kind = class("nn.State", State)
+    kinds[layer], makers[kind] = kind, layer
+  end
+  return kind
+end
+
+--- owner.of(state) -> the layer that made it, or nil
+function owner.of(state)
+  return makers[core.is_tensor(state) and state or getmetatable(state)]
+end
+
+--- owner.mark(layer, state) -> state
+---
+--- The same state, made by layer. What is no table of nn's or the script's own stays as it is.
+function owner.mark(layer, state)
+  if core.is_tensor(state) then
+    makers[state] = layer
+    return state
+  end
+  if type(state) ~= "table" or getmetatable(state) and not class.is_a(state, State) then
+    return state
+  end
+  local marked = {}
+  for key, value in pairs(state) do marked[key] = value end
+  return setmetatable(marked, owner.kind(layer))
+end
+
+--- owner.check(layer, state) -> state
+---
+--- Raises for one that another layer made.
+function owner.check(layer, state)
+  local maker = makers[core.is_tensor(state) and state or getmetatable(state)]
+  if maker and maker ~= layer then
+    core.fail("%s: expected a state of its own, got one that %s made (b(a(x)) passes it on, b((a(x))) does not); "
+      .. "nn.State(state) hands it over on purpose", layer:describe(), maker:describe())
+  end
+  return state
+end
+
+-- ---- values ----
+
 function State:init(tensors)
   if core.is_tensor(tensors) then tensors = { tensors } end
   check.table("nn.State", "argument 1 (tensors)", tensors)
   for key, value in pairs(tensors) do -- states within it are handed over as well
     if type(value) == "table" then value = State(value) end
-    if core.is_tensor(value) and owner.of(value) then value = value:reshape(value:shape()) end
+    if core.is_tensor(value) and makers[value] then value = value:reshape(value:shape()) end
     self[key] = value
   end
 end
@@ -99,7 +154,12 @@ end
 ---@param ids rnn.Tensor int32 (B)
 ---@return nn.State
 function State:gather(ids)
-  return map(function(t) return core.gather(t, 1, ids) end, self)
+  return State._gather(self, ids)
+end
+
+-- The same of any state, a tensor or a table of tensors.
+function State._gather(state, ids)
+  return map(function(t) return core.gather(t, 1, ids) end, state)
 end
 
 --- state:split(sizes) -> array of states

@@ -7,6 +7,7 @@
 --   rnnlua tests/bench/readme.lua
 local core = require "rnn.core"
 local rnn = require "rnn"
+local thousands = require("rnn.columns").thousands
 
 local function read(path)
   local f <close> = assert(io.open(path))
@@ -22,10 +23,7 @@ local function markdown(head, rows)
 end
 
 -- 29792 -> "29,792"
-local function riders(value)
-  if not value then return "–" end
-  return (("%.0f"):format(value):reverse():gsub("(%d%d%d)", "%1,"):reverse():gsub("^,", ""))
-end
+local function riders(value) return value and thousands(value) or "–" end
 
 local function ridership()
   local r = json "docs/ridership.json"

@@ -9,7 +9,7 @@ typedef struct op_case {
   int64_t i[4];
   double n[3];
   int nshape;
-  int64_t shape[4];
+  int64_t shape[RNN_MAX_DIMS];
   int output;
 } op_case;
 

@@ -90,7 +90,7 @@ typedef struct large_case {
   int64_t i[4];
   double n[3];
   int nshape;
-  int64_t shape[4];
+  int64_t shape[RNN_MAX_DIMS];
 } large_case;
 
 static const large_case cases[] = {

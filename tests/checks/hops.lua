@@ -59,8 +59,8 @@ local function fit()
 end
 
 local function decode()
-  local model = nn.Seq2Seq { encoder = nn.Encoder { vocab = 8, dim = 4, hidden = 6 },
-    decoder = nn.Decoder { vocab = 8, dim = 4, hidden = 6 } }
+  local model = nn.Seq2Seq { encoder = nn.Encoder { vocab = 8, dim = 4, units = 6 },
+    decoder = nn.Decoder { vocab = 8, dim = 4, units = 6 } }
   local x = rnn.tensor({ { 4, 5, 6 }, { 5, 6, 7 } }, "int32")
   return function() model:decode(x, { beam = 2, max_length = 5 }) end
 end

@@ -500,8 +500,9 @@ local function one_call(target, counts)
   local name, f = target[1], target[2]
   core.recording(true)
   local made, args = pcall(fitting, target[4], target[3])
-  if not made then args = { n = 2, hostile(), hostile() } end
-  pcall(mutate, args) -- where a call has results checked, what is not finite cannot be made
+  if not made then made, args = pcall(function() return { n = 2, hostile(), hostile() } end) end
+  if not made then return end -- where a call has results checked, what is not finite cannot be made
+  pcall(mutate, args)
   local in_coroutine = chance(0.05)
   local recording = core.recording()
   local ok, results

@@ -42,11 +42,15 @@ def numbers(*sizes, scale=1.0):
 cases = []
 
 
-def case(cell, step, parameters, options=None, state=(H,), inputs=D, units=H, **more):
-    """step(p, x, state, t) -> y, state, for vectors; or a function of a whole sequence x (T, inputs) -> y (T, outputs)."""
+def case(cell, step, parameters, options=None, state=(H,), inputs=D, units=H, missing=None, **more):
+    """step(p, x, state, t) -> y, state, for vectors; or a function of a whole sequence x (T, inputs) -> y (T, outputs).
+
+    Inputs above missing are nan for the step."""
     x = numbers(N, T, inputs, scale=2.0)
     y = []
-    for sequence in x:
+    if missing:
+        more["missing"] = missing
+    for sequence in np.where(x > (missing or np.inf), np.nan, x):
         if state is None:
             y.append(step(parameters, sequence))
             continue
@@ -230,6 +234,20 @@ def ugrnn(p, x, s, t):
     g, c = parts(p["weight_ih"] @ x + p["weight_hh"] @ s[0] + p["bias_ih"], 2)
     h = sigmoid(g) * s[0] + (1 - sigmoid(g)) * np.tanh(c)
     return h, [h]
+
+
+def grud(p, x, s, t):
+    """Che et al. 2018, equations 10 to 18, with the mean 0."""
+    h, last, since = s
+    seen = ~np.isnan(x)
+    last = np.where(seen, x, last)
+    x = np.where(seen, x, np.exp(-np.maximum(0, p["input_decay"] * since + p["input_decay_bias"])) * last)
+    h = np.exp(-np.maximum(0, p["decay"] @ since + p["decay_bias"])) * h
+    wr, wz, wn = parts(p["weight_ih"] @ x + p["weight_mask"] @ seen + p["bias_ih"], 3)
+    ur, uz, un = parts(p["weight_hh"], 3)
+    r, z = sigmoid(wr + ur @ h), sigmoid(wz + uz @ h)
+    h = (1 - z) * h + z * np.tanh(wn + un @ (r * h))
+    return h, [h, last, 1 + (1 - seen) * since]
 
 
 def janet(beta):
@@ -527,6 +545,11 @@ for score, width in (("additive", H), ("multiplicative", 2)):
                   "attention.energy.weight": numbers(1, H)})
     case("Attention", attention(score, memory), p, {} if width == H else dict(score=score, memory=width), state=None,
          memory=memory.tolist())
+
+p = weights(3)
+p.update(weight_mask=numbers(3 * H, D), input_decay=numbers(D), input_decay_bias=numbers(D), decay=numbers(H, D),
+         decay_bias=numbers(H))
+case("GRUD", grud, p, state=(H, D, D), missing=0.5)
 
 path = os.path.join(HERE, "cells.json")
 with open(path, "w") as file:

@@ -19,11 +19,11 @@ local function keep(name, model, input, lengths)
     y_lengths = yl, logits = logits:without_lengths():detach(), ids = ids }))
 end
 keep("words", nn.Seq2Seq {
-  encoder = nn.Encoder { vocab = 9, dim = 4, cell = "lstm", hidden = 5, layers = 2, bidirectional = true, dropout = 0.2,
+  encoder = nn.Encoder { vocab = 9, dim = 4, cell = "lstm", units = 5, layers = 2, bidirectional = true, dropout = 0.2,
     word_dropout = 0.1 },
-  decoder = nn.Decoder { vocab = 8, dim = 3, cell = "gru", hidden = 6, layers = 3, attention = "additive",
+  decoder = nn.Decoder { vocab = 8, dim = 3, cell = "gru", units = 6, layers = 3, attention = "additive",
     input_feeding = true, tied = true, dropout = 0.2 } }, x, xl)
-keep("numbers", nn.Seq2Seq { encoder = nn.Encoder { inputs = 3, cell = "rnn", hidden = 4 },
-  decoder = nn.Decoder { vocab = 8, dim = 3, cell = "lstm", hidden = 4, attention = "multiplicative" } },
+keep("numbers", nn.Seq2Seq { encoder = nn.Encoder { inputs = 3, cell = "rnn", units = 4 },
+  decoder = nn.Decoder { vocab = 8, dim = 3, cell = "lstm", units = 4, attention = "multiplicative" } },
   rnn.randn(3, 4, 3), xl)
-keep("vector", nn.Decoder { vocab = 8, dim = 4, cell = "lstm", hidden = 5, layers = 2, condition = 3 }, rnn.randn(3, 3))
+keep("vector", nn.Decoder { vocab = 8, dim = 4, cell = "lstm", units = 5, layers = 2, condition = 3 }, rnn.randn(3, 3))

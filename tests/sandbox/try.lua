@@ -1,7 +1,7 @@
--- try.lua: runs the attempts of tests/sandbox/attempts, each without the sandbox, where it has to succeed, and in it, where
--- it may not. An attempt is a script; it prints ESCAPED when it has got what it wanted. Its second line says which walls hold
--- it, each alone, or the limits that it runs into. Its arguments are three folders: one that nobody gave it, one to write
--- to, one to read from.
+-- try.lua: runs the attempts of tests/sandbox/attempts, each without the sandbox, where it has to succeed, and in it,
+-- where it may not. An attempt is a script; it prints ESCAPED when it has got what it wanted. Its second line says
+-- which walls hold it, each alone, or the limits that it runs into. Its arguments are three folders: one that nobody
+-- gave it, one to write to, one to read from.
 
 local core = require "rnn.core"
 
@@ -49,8 +49,9 @@ function try.seen(folder) return (run(SEEN:format(quote(folder)))) end
 
 local function command(attempt, folder, options, before)
   local quoted = quote(folder)
-  return ("cd %s && SECRET=hidden HOME=%s/outside %s %s %s %s %s/outside %s/inside %s/data 9< outside/secret.txt | tail -c 20000")
-    :format(quoted, quoted, before, quote(try.program), options, quote(attempt.path), quoted, quoted, quoted)
+  return (("cd %s && SECRET=hidden HOME=%s/outside %s %s %s %s %s/outside %s/inside %s/data 9< outside/secret.txt"
+    .. " | tail -c 20000"):format(quoted, quoted, before, quote(try.program), options, quote(attempt.path), quoted,
+    quoted, quoted))
 end
 
 --- try.escaped(said): has it got what it wanted, or sent what a terminal obeys?
@@ -66,7 +67,8 @@ function try.freely(attempt, folder, pause)
   return try.escaped(out) or attempt.limits ~= nil and not out:find "rnnlua_walls: ", out
 end
 
---- try.boxed(attempt, folder [, walls [, before]]) -> what it said. walls: those that stand; before: a command around it.
+--- try.boxed(attempt, folder [, walls [, before]]) -> what it said. walls: those that stand; before: a command
+--- around it.
 function try.boxed(attempt, folder, walls, before, pause)
   local quoted = quote(folder)
   try.scene(folder)

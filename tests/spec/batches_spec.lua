@@ -17,7 +17,7 @@ local iterators = {
     for i = 1, 9 do lists[i] = {} for t = 1, i do lists[i][t] = t end end
     return data.sequences(lists, { 1, 2, 3, 4, 5, 6, 7, 8, 9 }):batches { size = 2, shuffle = true, seed = 1 }
   end,
-  ["text.Stream"] = function() return text.stream(rnn.arange(50), { batch = 3, time = 4 }) end,
+  ["text.Stream"] = function() return text.stream(rnn.arange(50), { size = 3, length = 4 }) end,
   map = function() return data.map(numbers { size = 4 }, function(x, y) return x + 1, y end) end,
   ["map of a map"] = function()
     return data.map(data.map(numbers { size = 4 }, function(x, y) return x, y * 2 end), function(x, y) return y, x end)
@@ -142,7 +142,7 @@ describe("rnn.fit", function()
   it("reads a stream in windows the same, whatever else reads it", function()
     local ids = {}
     for i = 1, 60 do ids[i] = i % 7 + 1 end
-    local function make() return text.stream(rnn.tensor(ids, "int32"), { batch = 2, time = 6 }) end
+    local function make() return text.stream(rnn.tensor(ids, "int32"), { size = 2, length = 6 }) end
     local function train(source, look)
       rnn.seed(2)
       local model = nn.Sequential { nn.Embedding(8, 4), nn.GRU(4, 4), nn.Linear(4, 8) }

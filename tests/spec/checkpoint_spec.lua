@@ -344,7 +344,7 @@ describe("going on with something else", function()
     local function train(batch, time, cut, more)
       rnn.seed(2)
       local model = nn.Sequential { nn.Embedding(8, 4), nn.GRU(4, 4), nn.Linear(4, 8) }
-      return rnn.fit(model, { data = text.stream(ids, { batch = batch, time = time }), tbptt = cut, progress = false,
+      return rnn.fit(model, { data = text.stream(ids, { size = batch, length = time }), tbptt = cut, progress = false,
         loss = "cross_entropy", run = run, optimizer = optim.SGD(model:parameters()), callbacks = more, epochs = 2 })
     end
     train(4, 10, 10, { leave(5) })

@@ -166,6 +166,37 @@ describe("decode.generate", function()
     assert.same({ { 2, 2, 2 } }, ids)
   end)
 
+  it("names an id of the prefix that the logits do not have, in a beam search too", function()
+    local function constant(ids) return core.zeros(#ids, 3) end
+    for _, beam in ipairs { false, 2 } do
+      for _, prefix in ipairs { { 4 }, { 1, 4 } } do
+        assert.equal(("decode.generate: option 'prefix', row 1, entry %d: expected an id from 1 to 3, as the logits "
+          .. "have, got 4"):format(#prefix), message_of(decode.generate, { step = constant, start = 1,
+            prefix = prefix, max_length = 4, beam = beam or nil }))
+      end
+    end
+  end)
+
+  it("gives beams where the prefix leaves no step", function()
+    local options = { step = step, state = state { 0, 1 }, prefix = { 2 }, max_length = 1, beam = 2 }
+    local ids, scores, details = decode.generate(options)
+    assert.same({ { 2 }, { 2 } }, ids)
+    assert.same({ 0, 0 }, scores)
+    for row = 1, 2 do
+      assert.same({ { ids = { 2 }, score = 0, logp = 0, count = 0, finished = false } }, details[row].beams)
+    end
+  end)
+
+  it("takes the likeliest where the temperature is 0, bit for bit what greedy gives", function()
+    for _, rest in ipairs { {}, { stop = 5 }, { stop = 5, prefix = { 3, 5, 2 } } } do
+      local options = { step = step, state = state { 0, 0.5, -1 }, start = 1, max_length = 6 }
+      for name, value in pairs(rest) do options[name] = value end
+      local greedy = { decode.generate(options) }
+      options.temperature = 0
+      assert.same(greedy, { decode.generate(options) })
+    end
+  end)
+
   it("tells each id as it is chosen, and ends a row on false", function()
     local heard = { {}, {}, {} }
     local ids = generate { state = state { 0, 0.5, -1 }, max_length = 5, prefix = { 4 },

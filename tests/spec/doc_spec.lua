@@ -3,7 +3,7 @@
 local core = require "rnn.core"
 local doc = require "rnn.doc"
 local guard = require "rnn.guard"
-local public = require "rnn.doc.public"
+local public = dofile "docs/public.lua"
 local rnn = require "rnn"
 local sources = require "rnn.sources"
 local shell = require "support.shell"
@@ -114,7 +114,7 @@ local function of_decoder(method, condition, in_model)
   return function(o)
     local lists = {}
     for i, decoder in ipairs { { vocab = 4, dim = 2 }, { outputs = 1, steps = 1 } } do
-      decoder.hidden, decoder.condition = 2, condition
+      decoder.units, decoder.condition = 2, condition
       local model_, input = in_model(rnn.nn.Decoder(decoder))
       local arguments = method == "loss" and { i == 1 and labels or rnn.zeros(2, 2), o } or { o }
       lists[i] = select(2, pcall(model_[method], model_, input, table.unpack(arguments)))
@@ -138,7 +138,7 @@ local CALLS = {
   ["nn.Decoder:loss"] = of_decoder("loss", 2, function(decoder) return decoder, rnn.zeros(2, 2) end),
   ["nn.Decoder:decode"] = of_decoder("decode", 2, function(decoder) return decoder, rnn.zeros(2, 2) end),
   ["nn.Seq2Seq:loss"] = of_decoder("loss", nil, function(decoder)
-    return rnn.nn.Seq2Seq { encoder = rnn.nn.Encoder { vocab = 4, dim = 2, hidden = 2 }, decoder = decoder }, labels
+    return rnn.nn.Seq2Seq { encoder = rnn.nn.Encoder { vocab = 4, dim = 2, units = 2 }, decoder = decoder }, labels
   end),
   ["nn.Module:load_state_dict"] = function(o) model:load_state_dict({}, o) end,
   ["nn.Reservoir:fit"] = function(o)

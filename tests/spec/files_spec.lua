@@ -101,8 +101,8 @@ describe("a model file", function()
       nn.Sequential { nn.LSTM(3, 4, { layers = 2 }), nn.Linear(4, 2) },
       nn.Sequential { nn.Embedding(5, 3), nn.GRU(3, 4, { bidirectional = true }), nn.BatchNorm(8), nn.Linear(8, 2) },
       nn.Sequential { nn.Conv1d(2, 3, 3), nn.LayerNorm(3), nn.Recurrent(nn.LSTMCell(3, 4)) },
-      nn.Seq2Seq { encoder = nn.Encoder { vocab = 7, dim = 3, cell = "gru", hidden = 4 },
-        decoder = nn.Decoder { vocab = 6, dim = 3, cell = "gru", hidden = 4, attention = "additive" } },
+      nn.Seq2Seq { encoder = nn.Encoder { vocab = 7, dim = 3, cell = "gru", units = 4 },
+        decoder = nn.Decoder { vocab = 6, dim = 3, cell = "gru", units = 4, attention = "additive" } },
     }
   end
 

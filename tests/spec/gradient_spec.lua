@@ -95,6 +95,7 @@ describe("gradients of", function()
     poisson_nll = { nn.poisson_nll, chances, 2 },
     quantile = { function(y, t) return nn.quantile(y, t, 0.3) end, target, 2 },
     gaussian_nll = { function(y, t) return nn.gaussian_nll(y, t, (y:square() + 0.5)) end, target, 2 },
+    hinge = { nn.hinge, target, 2 },
   }
   for name, loss in pairs(require "rnn.nn.loss") do
     if name ~= "loss" then

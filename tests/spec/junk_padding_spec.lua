@@ -140,8 +140,8 @@ describe("junk behind the lengths and nn.", function()
   it("Seq2Seq, of sources and of targets", function()
     for _, o in ipairs { {}, { attention = "additive" }, { attention = "multiplicative", input_feeding = true } } do
       local function make()
-        o.vocab, o.dim, o.hidden = 6, 2, 3
-        return nn.Seq2Seq { encoder = nn.Encoder { vocab = 5, dim = 2, hidden = 3, bidirectional = true },
+        o.vocab, o.dim, o.units = 6, 2, 3
+        return nn.Seq2Seq { encoder = nn.Encoder { vocab = 5, dim = 2, units = 3, bidirectional = true },
           decoder = nn.Decoder(o) }
       end
       local function source() return core.to_int(core.rand(N, T) * 5) + 1 end
@@ -160,8 +160,8 @@ describe("junk behind the lengths and nn.", function()
     for _, o in ipairs { { loss = "mse" }, { loss = "gaussian_nll", attention = "additive" },
       { loss = "quantile", attention = "multiplicative", input_feeding = true } } do
       local function make()
-        o.outputs, o.inputs, o.hidden = 2, 2, 3
-        return nn.Seq2Seq { encoder = nn.Encoder { inputs = D, hidden = 3 }, decoder = nn.Decoder(o), start = { 2, 1 } }
+        o.outputs, o.inputs, o.units = 2, 2, 3
+        return nn.Seq2Seq { encoder = nn.Encoder { inputs = D, units = 3 }, decoder = nn.Decoder(o), start = { 2, 1 } }
       end
       local past, goal = float(), float():with_lengths(LENGTHS)
       for _, forcing in ipairs { 1, 0.5, 0 } do
@@ -372,7 +372,7 @@ end)
 describe("junk behind the lengths and the loss", function()
   local losses = {
     mse = "float", mae = "float", huber = "float", quantile = "float", binary_cross_entropy = "float",
-    kl_div = "float", poisson_nll = "float", gaussian_nll = "float", cross_entropy = "labels",
+    kl_div = "float", poisson_nll = "float", gaussian_nll = "float", hinge = "float", cross_entropy = "labels",
   }
   local more = { quantile = 0.3, gaussian_nll = 0.5 }
   it("each has its kind here", function()
@@ -487,6 +487,18 @@ describe("junk behind the lengths and training:", function()
         metric:add(y, t)
         return metric:read()
       end),
+      Mean = float(function(y, t)
+        local mean = metrics.Mean(function(a, b) return (a - b):abs() end)
+        mean:add(y, t)
+        return mean:read()
+      end),
+      Scores = float(function(y, t)
+        local scores = metrics.Scores { "rmse", "last_mae", own = function(a, b) return (a - b):abs() end }
+        scores:add(y, t)
+        local all = scores:read()
+        return all.rmse + all.last_mae + all.own
+      end),
+      measure = labels(function(y, t) return metrics.measure(y, t, { "accuracy", "top_2", "nats" }).accuracy end),
       Confusion = labels(function(y, t)
         local confusion = metrics.Confusion { classes = 3 }
         confusion:add(y:argmax(-1), t)

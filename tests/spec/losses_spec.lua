@@ -59,6 +59,7 @@ describe("sample weights and reductions", function()
     return {
       mse = { x, t }, mae = { x, t }, huber = { x, t, 0.5 }, quantile = { x, t, 0.3 }, binary_cross_entropy = { x, t },
       kl_div = { x:log_softmax(-1), t }, poisson_nll = { x, t }, gaussian_nll = { x, t, core.rand(4, 3, 2) },
+      hinge = { x, core.sign(t - 0.5) },
       cross_entropy = { x, core.tensor({ { 1, 2, 1 }, { 1, 1, 1 }, { 2, 1, 2 }, { 2, 2, 2 } }, "int32") },
     }
   end
@@ -105,6 +106,17 @@ describe("sample weights and reductions", function()
       args[n] = { sample_weights = core.zeros(4) }
       assert.equal(0, nn[name](table.unpack(args)):item())
     end
+  end)
+
+  it("hinge is 0 beyond the margin and grows with the distance from it", function()
+    local y = core.tensor { { 2, 0.25 }, { -1.5, 0 } }
+    local target = core.tensor({ { 1, 1 }, { 1, -1 } }, "int32")
+    local each = nn.hinge(y, target, { reduction = "none" })
+    assert.same({ { 0, 0.75 }, { 2.5, 1 } }, each:totable())
+    assert.equal(4.25, nn.hinge(y, target, { reduction = "sum" }):item())
+    assert.near(4.25 / 4, nn.loss "hinge"(y, target:to_float()):item(), 1e-6)
+    assert.same({ 0, 2 }, { nn.hinge(core.zeros(0, 2), core.zeros(0, 2), { reduction = "none" }):shape() })
+    fails("nn.hinge: expected a target (2, 2) like y, got (2)", nn.hinge, y, core.ones(2))
   end)
 
   it("take empty batches, and refuse what does not fit", function()
@@ -341,7 +353,7 @@ end)
 describe("lengths", function()
   -- (N, T, D) with lengths 3 and 1: whoever brings them, the value and the gradient are those of the valid steps.
   local LOSSES = { mse = {}, mae = {}, huber = { 1 }, quantile = { 0.3 }, kl_div = {}, poisson_nll = {},
-    gaussian_nll = { core.ones(2, 3, 2) }, binary_cross_entropy = {} }
+    gaussian_nll = { core.ones(2, 3, 2) }, binary_cross_entropy = {}, hinge = {} }
   for name, more in pairs(LOSSES) do
     it("may come with any argument of " .. name, function()
       core.seed(1)

@@ -279,3 +279,52 @@ describe("a name that does not exist", function()
       message_of(function() x.requires_grad = true end))
   end)
 end)
+
+describe("an earlier name of an option", function()
+  -- What f writes to the standard error.
+  local function said_by(f)
+    local stderr, said = io.stderr, {}
+    io.stderr = { write = function(_, ...) said[#said + 1] = table.concat { ... } end } -- luacheck: ignore
+    local ok, message = pcall(f)
+    io.stderr = stderr -- luacheck: ignore
+    assert(ok, message)
+    return said
+  end
+
+  local function units(options)
+    return rnn.nn.Encoder(options).recurrent.units, rnn.nn.Decoder(options).recurrent.units
+  end
+
+  it("does what the present one does, and says so once", function()
+    local old = { vocab = 9, dim = 2, hidden = 3 }
+    local said = said_by(function()
+      for _ = 1, 2 do assert.same({ 3, 3 }, { units(old) }) end
+    end)
+    assert.same({ "nn.Encoder: option 'hidden' is an earlier name; write 'units'\n",
+      "nn.Decoder: option 'hidden' is an earlier name; write 'units'\n" }, said)
+    assert.same({ vocab = 9, dim = 2, hidden = 3 }, old)
+    local ids = rnn.arange(30)
+    said = said_by(function()
+      local stream = rnn.text.stream(ids, { batch = 3, time = 4 })
+      local x = stream()
+      assert.same({ 3, 4 }, { x:shape() })
+    end)
+    table.sort(said)
+    assert.same({ "text.stream: option 'batch' is an earlier name; write 'size'\n",
+      "text.stream: option 'time' is an earlier name; write 'length'\n" }, said)
+  end)
+
+  it("is no second value", function()
+    assert.matches("nn.Encoder: option 'hidden' is an earlier name of 'units', which is given as well",
+      message_of(rnn.nn.Encoder, { vocab = 9, hidden = 3, units = 3 }))
+  end)
+
+  it("is not offered, neither in help nor for a misspelt name", function()
+    local doc = require "rnn.doc"
+    assert.same({ "length", "size" }, doc.options "text.stream")
+    assert.not_matches("hidden", doc.lookup "nn.Encoder")
+    assert.matches("unknown option 'hiden'; did you mean 'units'%? known: .*units",
+      message_of(rnn.nn.Encoder, { vocab = 9, hiden = 3 }))
+    assert.matches("unknown option 'unit'; did you mean 'units'%?", message_of(rnn.nn.Decoder, { vocab = 9, unit = 3 }))
+  end)
+end)

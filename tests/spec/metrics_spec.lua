@@ -299,3 +299,134 @@ describe("metrics of forecasts", function()
     fails("metrics.mase: argument 3 (history): expected a float tensor of 2 axes", metrics.mase, f, f, history[1])
   end)
 end)
+
+describe("metrics of one's own", function()
+  local function distance(y, target) return (y - target):abs() end -- by element
+  local function worst(y, target) return (y - target):abs():max(-1) end -- by step, or row
+  local nn, data = rnn.nn, rnn.data
+  local y, target = rnn.randn(7, 4, 2), rnn.randn(7, 4, 2)
+  local lengths = rnn.tensor({ 4, 1, 0, 2, 4, 3, 1 }, "int32")
+
+  -- The mean of f over all elements, steps or rows that count, by hand.
+  local function by_hand(f, a, b, weights)
+    local values, sum, count = f(a, b):totable(), 0, 0
+    for n = 1, 7 do
+      for t = 1, lengths:get(n) do
+        local row = type(values[n][t]) == "table" and values[n][t] or { values[n][t] }
+        local times = weights and weights[n] or 1
+        for _, value in ipairs(row) do sum, count = sum + times * value, count + times end
+      end
+    end
+    return sum / count
+  end
+
+  -- Batches of different sizes, with junk behind the lengths.
+  local function parts(cuts, f)
+    local from = 1
+    for _, to in ipairs(cuts) do
+      local function of(t)
+        local part, ends = t:rows(from, to), lengths:rows(from, to)
+        local counts = rnn.ones { part:shape() }:with_lengths(ends):zero_padding():without_lengths()
+        return rnn.where(counts, part, 0 / 0):with_lengths(ends)
+      end
+      f(of(y), of(target), from, to)
+      from = to + 1
+    end
+  end
+
+  it("are means over what counts, however the data are cut", function()
+    local list = { distance = distance, worst = worst, "mae",
+      root = metrics.Mean(function(a, b) return (a - b) ^ 2 end, { finish = math.sqrt }) }
+    for _, cuts in ipairs { { 7 }, { 1, 7 }, { 3, 5, 7 }, { 2, 3, 7 } } do
+      local scores = metrics.Scores(list)
+      parts(cuts, function(a, b) scores:add(a, b) end)
+      local got = scores:read()
+      near(by_hand(distance, y, target), got.distance, "distance")
+      near(by_hand(worst, y, target), got.worst, "worst")
+      near(by_hand(distance, y, target), got.mae, "mae")
+      near(by_hand(function(a, b) return (a - b) ^ 2 end, y, target) ^ 0.5, got.root, "root")
+    end
+  end)
+
+  it("count by their weights where they say so", function()
+    local weights = { 2, 0, 1, 0.5, 0, 3, 1 }
+    local plain, weighed = metrics.Mean(distance), metrics.Mean(distance, { weighted = true })
+    local steps = metrics.Mean(worst, { weighted = true })
+    parts({ 2, 3, 7 }, function(a, b, from, to)
+      local w = rnn.tensor { table.unpack(weights, from, to) }
+      plain:add(a, b, w)
+      weighed:add(a, b, w)
+      steps:add(a, b, w)
+    end)
+    near(by_hand(distance, y, target), plain:read(), "without")
+    near(by_hand(distance, y, target, weights), weighed:read(), "with")
+    near(by_hand(worst, y, target, weights), steps:read(), "of steps")
+    near(by_hand(distance, y, target, weights), metrics.measure(y:with_lengths(lengths), target:with_lengths(lengths),
+      { own = metrics.Mean(distance, { weighted = true }) }, { sample_weights = rnn.tensor(weights) }).own, "at once")
+  end)
+
+  it("leave out labels 0 that are padding", function()
+    local logits, labels = rnn.randn(3, 4, 5), rnn.tensor({ { 1, 2, 0, 0 }, { 5, 0, 0, 0 }, { 3, 3, 3, 1 } }, "int32")
+    local function right(a, b) return a:argmax(-1):eq(b) end
+    local got = metrics.measure(logits, labels, { "accuracy", right = right }, { padded = true })
+    assert.equal(got.accuracy, got.right)
+    near(metrics.accuracy(logits, labels, { padded = true }), got.right, "accuracy")
+    fails("labels count from 1", metrics.measure, logits, labels, { right = right })
+  end)
+
+  it("are the same in rnn.fit, rnn.evaluate and by themselves, of tables of targets as well", function()
+    local x, a, b = rnn.randn(11, 3), rnn.randn(11, 2), rnn.rand(11, 1)
+    local Two = nn.module("Two", function(self) self.first, self.second = nn.Linear(3, 2), nn.Linear(3, 1) end)
+    function Two:forward(input) return { a = self.first(input), b = self.second(input) } end
+    local model = Two()
+    local function gap(answers, targets)
+      return (answers.a - targets.a):abs():mean(-1) + (answers.b - targets.b):reshape(-1)
+    end
+    local list = { a = { "mae", own = distance }, b = { "rmse" }, gap = gap }
+    local wanted = metrics.measure(model(x), { a = a, b = b }, list)
+    local set = data.arrays(x, { a = a, b = b })
+    local cut = rnn.evaluate(model, set:batches { size = 4 }, { loss = "mse", metrics = list })
+    for name, value in pairs(wanted) do near(value, cut[name], name) end
+    near(distance(model(x).a, a):mean():item(), wanted.a_own, "own")
+    near(gap(model(x), { a = a, b = b }):mean():item(), wanted.gap, "gap")
+    local history = rnn.fit(model, { data = set:batches { size = 4 }, valid = set, loss = "mse", metrics = list,
+      progress = false, optimizer = rnn.optim.SGD(model:parameters(), { lr = 0.01 }) })
+    for name, value in pairs(metrics.measure(model(x), { a = a, b = b }, list)) do
+      near(value, history["val_" .. name][1], name)
+    end
+  end)
+
+  it("go on where they were", function()
+    local first = metrics.Scores { "mae", own = distance, f = metrics.Mean(worst) }
+    first:add(y:rows(1, 3), target:rows(1, 3))
+    local second = metrics.Scores { "mae", own = distance, f = metrics.Mean(worst) }
+    second:load_state(first:state())
+    for _, scores in ipairs { first, second } do scores:add(y:rows(4, 7), target:rows(4, 7)) end
+    assert.same(first:read(), second:read())
+  end)
+
+  it("take the means of an epoch from a checkpoint of version 0.1", function()
+    local scores = require "rnn.train.scores"("rnn.fit", { "mae", "rmse" }, false)
+    scores:load_state { loss = 6, weight = 2, sums = { 4, 18 }, weights = { 2, 2 }, counters = {} }
+    assert.same({ loss = 3, mae = 2, rmse = 3 }, scores:read({}, ""))
+  end)
+
+  it("say what is wrong", function()
+    fails("metrics.measure: argument 3: own: the metric's function gave nan for finite answers and targets",
+      metrics.measure, y, target, { own = function(p, t) return (p - t) * 0 / 0 end })
+    fails("expected a number, or a tensor of one element or with the first axes of the target, got tensor (4, 2) float",
+      metrics.measure, y, target, { own = function(p, t) return (p - t):mean(1) end })
+    fails("the metric's function: expected a number, or a tensor", metrics.measure, y, target,
+      { own = function() return {} end })
+    fails("metrics.Scores: argument 1: own: expected a function", metrics.Scores, { own = 3 })
+    fails("metrics.Scores: argument 1: expected one of 'accuracy', 'f1'", metrics.Scores, { "mea" })
+    fails("metrics.Scores: nothing that counts was added", function() metrics.Scores({ "mae" }):read() end)
+    fails("metrics.Mean: nothing that counts was added", function() metrics.Mean(distance):read() end)
+    fails("metrics.measure: nothing that counts was added", metrics.measure, y:with_lengths(lengths * 0), target,
+      { "mae" })
+    fails("'mae' of which target?", metrics.measure, { y }, { target }, { "mae" })
+    fails("there is no target 'x'", metrics.measure, { y }, { target }, { x = { "mae" } })
+    local answers = metrics.measure(y / 0, target, { own = distance }) -- what is not finite stays so
+    assert.equal(math.huge, answers.own)
+  end)
+end)

@@ -17,7 +17,7 @@ local function train(layer, options)
   local Optimizer = options.sgd and optim.SGD or optim.Adam
   local history = rnn.fit(model, { data = data.arrays(x, y):batches { size = 16, shuffle = true }, loss = "mse",
     epochs = options.epochs or 4, clip_norm = options.clip, progress = false, monitor = { every = 4 },
-    optimizer = Optimizer(model:parameters(), { lr = options.lr or 1e-3 }), on_nan = "stop" })
+    optimizer = Optimizer(model:parameters(), { lr = options.lr or 1e-3 }), on_nan = "stop", run = options.run })
   local said = {}
   for i, entry in ipairs(history.advice or {}) do said[i] = entry.text end
   return table.concat(said, "\n") .. (history.stopped or ""), history
@@ -84,6 +84,16 @@ describe("rnn.monitor", function()
       epochs[entry.epoch], texts[entry.text] = true, true
     end
     assert.is_true(#history.advice >= 2)
+    assert.is_nil(history:epoch(1).advice) -- it is no figure of an epoch
+  end)
+
+  it("has a report of a run about which there was something to say", function()
+    local sh = require "support.shell".new()
+    finally(function() sh:remove() end)
+    local layer = nn.RNN(1, 16, { returns = "last", recurrent = "glorot_uniform" })
+    local _, history = train(layer, { scale = 1000, epochs = 2, run = sh.folder .. "/run" })
+    assert.is_true(#history.advice >= 1)
+    assert.is_truthy(io.open(sh.folder .. "/run/report.html"))
   end)
 
   it("records in a loop of one's own, and never more than it can keep", function()

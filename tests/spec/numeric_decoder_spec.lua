@@ -188,7 +188,7 @@ describe("losses of a decoder of numbers:", function()
   end)
 
   it("of quantiles, keep the middle one", function()
-    local model = nn.Decoder { outputs = 1, condition = 2, hidden = 3, steps = 4, loss = "quantile",
+    local model = nn.Decoder { outputs = 1, condition = 2, units = 3, steps = 4, loss = "quantile",
       quantiles = { 0.9, 0.4, 0.05 } }
     local outputs, prediction = model:decode(core.randn(2, 2), { steps = 3 })
     assert.equal(0, approx.distance(outputs, prediction:select(-1, 2)))
@@ -381,7 +381,7 @@ end)
 describe("the short form of recurrent layers", function()
   it("makes what they say", function()
     core.seed(8)
-    local short = nn.Decoder { vocab = 7, dim = 3, cell = "lstm", hidden = 4, layers = 2, dropout = 0.2 }
+    local short = nn.Decoder { vocab = 7, dim = 3, cell = "lstm", units = 4, layers = 2, dropout = 0.2 }
     core.seed(8)
     local long = nn.Decoder { vocab = 7, recurrent = nn.LSTM(3, 4, { layers = 2, dropout = 0.2 }), dropout = 0.2 }
     assert.is_true(long.embed.dim == 3 and tostring(short.recurrent) == tostring(long.recurrent))
@@ -442,20 +442,20 @@ describe("mistakes with decoders of numbers", function()
       core.zeros(3, 2, 6), core.zeros(3, 1))
     says("needs option 'condition'", model.decoder.decode, model.decoder, x)
     says("expected vectors %(N, 2%), got %(1, 3%)", function()
-      nn.Decoder { outputs = 1, condition = 2, hidden = 3, steps = 1 }(core.zeros(1, 3))
+      nn.Decoder { outputs = 1, condition = 2, units = 3, steps = 1 }(core.zeros(1, 3))
     end)
     local function whole(options)
       return function()
-        options.encoder = options.encoder or nn.Encoder { inputs = 3, hidden = 2 }
-        options.decoder = options.decoder or nn.Decoder { outputs = 1, hidden = 2, steps = 2 }
+        options.encoder = options.encoder or nn.Encoder { inputs = 3, units = 2 }
+        options.decoder = options.decoder or nn.Decoder { outputs = 1, units = 2, steps = 2 }
         nn.Seq2Seq(options)
       end
     end
     says("option 'start', entry 1: expected an integer from 1 to 3, got number 4", whole { start = { 4 } })
     says("option 'start': expected a list of 1 columns", whole { start = { 1, 2 } })
     says("option 'start' is for an encoder and a decoder of numbers", whole { start = { 1 },
-      encoder = nn.Encoder { vocab = 3, hidden = 2 } })
-    says("begins with a vector", whole { decoder = nn.Decoder { outputs = 1, hidden = 2, steps = 2, condition = 2 } })
+      encoder = nn.Encoder { vocab = 3, units = 2 } })
+    says("begins with a vector", whole { decoder = nn.Decoder { outputs = 1, units = 2, steps = 2, condition = 2 } })
   end)
 end)
 

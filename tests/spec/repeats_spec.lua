@@ -21,7 +21,8 @@ local function repeated(text) return run("--deterministic", text) end
 describe("pairs with --deterministic", function()
   it("walks numbers, then strings by their bytes, then the rest", function()
     assert.equal("-inf -2 1 2 2.5 3 9007199254740993 inf  \0 A B a a\0b aa é false true\n", repeated [[
-      local t = { 1, 2, 3, [2.5] = 1, [-2] = 1, [9007199254740993] = 1, [1 / 0] = 1, [-1 / 0] = 1, a = 1, ["é"] = 1, B = 1, A = 1, aa = 1,
+      local t = { 1, 2, 3, [2.5] = 1, [-2] = 1, [9007199254740993] = 1, [1 / 0] = 1, [-1 / 0] = 1, a = 1,
+        ["é"] = 1, B = 1, A = 1, aa = 1,
         [""] = 1, ["\0"] = 1, ["a\0b"] = 1, [true] = 1, [false] = 1 }
       local seen = {}
       for k in pairs(t) do seen[#seen + 1] = tostring(k) end
@@ -60,7 +61,8 @@ describe("pairs with --deterministic", function()
 
   it("heeds __pairs, and refuses what Lua's own refuses", function()
     assert.equal("mine\nbad argument #1 to 'for iterator' (table expected, got nil)\n", repeated [[
-      for k in pairs(setmetatable({}, { __pairs = function(t) return function(_, k) return not k and "mine" or nil end, t end })) do print(k) end
+      local own = { __pairs = function(t) return function(_, k) return not k and "mine" or nil end, t end }
+      for k in pairs(setmetatable({}, own)) do print(k) end
       print((select(2, pcall(function() for _ in pairs(nil) do end end)):gsub("^.-: ", "")))
     ]])
   end)
@@ -68,7 +70,9 @@ describe("pairs with --deterministic", function()
   it("makes a vocabulary the same in every process", function()
     local text = [[
       local counts, names = {}, {}
-      for word in ("the cat sat on the mat and the dog ran after the cat into a house"):gmatch "%a+" do counts[word] = (counts[word] or 0) + 1 end
+      for word in ("the cat sat on the mat and the dog ran after the cat into a house"):gmatch "%a+" do
+        counts[word] = (counts[word] or 0) + 1
+      end
       for word in pairs(counts) do names[#names + 1] = word end
       print(table.concat(names, " "))
     ]]
@@ -100,12 +104,14 @@ describe("math.random", function()
     assert.same(numbers, { math.random(), math.random(100), math.random(0) })
     core.random_state { seed = 1, position = 0 } -- without lua it stays
     local own = math.random
-    math.random = function() return 4 end
+    rawset(math, "random", function() return 4 end)
     assert.is_nil(core.random_state().lua)
     core.random_state(before)
-    math.random = own
-    assert.error_matches(function() core.random_state { seed = 1, position = 1, lua = { 1, 2, 3 } } end, "four integers, got nil")
-    assert.error_matches(function() core.random_state { seed = 1, position = 1, lua = 3 } end, "four integers, got 3")
+    rawset(math, "random", own)
+    for lua, what in pairs { [{ 1, 2, 3 }] = "got nil", [3] = "got 3" } do
+      local function set() core.random_state { seed = 1, position = 1, lua = lua } end
+      assert.error_matches(set, "four integers, " .. what)
+    end
     core.random_state(before)
   end)
 
@@ -115,8 +121,8 @@ describe("math.random", function()
       local stop = tonumber(arg[1])
       local model = rnn.nn.Sequential { rnn.nn.RNN(1, 2, { returns = "last" }), rnn.nn.Linear(2, 1) }
       local windows = rnn.data.windows(rnn.randn(40, 1), { length = 5, target = 1 })
-      rnn.fit(model, { data = windows:batches { size = 10 }, epochs = 4, loss = "mse", progress = false, run = arg[2], optimizer = rnn.optim.SGD(model:parameters()),
-        callbacks = { { on_epoch = function(_, run)
+      rnn.fit(model, { data = windows:batches { size = 10 }, epochs = 4, loss = "mse", progress = false, run = arg[2],
+        optimizer = rnn.optim.SGD(model:parameters()), callbacks = { { on_epoch = function(_, run)
           io.write(("%d %a\n"):format(run.epoch, math.random()))
           if run.epoch == stop then run:stop "enough" end
         end } } })
@@ -160,5 +166,44 @@ for _, doubt in ipairs(require "rnn.repeats".doubts()) do print(doubt.where .. "
       print((select(2, pcall(function() return math.exp {} end)):gsub("^.-: ", "")))
       print(math.exp(0), math.log(8, 2) - 3, next { 2 })
     ]])
+  end)
+end)
+
+describe("rnnlua capsule --verify", function()
+  local TRAINING = [[
+    local rnn = require "rnn"
+    local model = rnn.nn.Sequential { rnn.nn.RNN(1, 2, { returns = "last" }), rnn.nn.Linear(2, 1) }
+    local x = rnn.randn(40, 1) + %s
+    local windows = rnn.data.windows(x, { length = 5, target = 1 })
+    rnn.fit(model, { data = windows:batches { size = 10 }, epochs = 3, loss = "mse", progress = false,
+      optimizer = rnn.optim.SGD(model:parameters()) })
+    print "trained"
+  ]]
+
+  local function capsule(text)
+    sh:write("train.lua", text)
+    return sh:run(shell.quote(PROGRAM) .. " capsule --verify -o t.zip" .. DOUBLE .. "--seed 3 train.lua")
+  end
+
+  it("makes a capsule when two processes give the same bits", function()
+    local out, err, code = capsule(TRAINING:format "math.random()")
+    assert.equal(0, code, err)
+    assert.equal("trained\n", out)
+    assert.matches("verified: 1 of 1 epoch, .*same bits in two processes", err)
+    assert.equal(0, select(3, sh:run "test -s t.zip"))
+  end)
+
+  it("makes none when they do not, and says where", function()
+    sh:run "rm -f t.zip"
+    for _, source in ipairs { "tonumber(tostring(print):match '0x(%x+)', 16) % 997 / 1000",
+      "io.open('/proc/self/stat'):read 'n' % 997 / 1000" } do
+      local _, err, code = capsule(TRAINING:format(source))
+      assert.equal(2, code, err)
+      assert.matches("two processes do not give the same bits: first difference in epoch 1 of training 1", err)
+      assert.equal(1, select(3, sh:run "test -e t.zip"))
+    end
+    local _, err, code = capsule "error 'mine'"
+    assert.equal(1, code)
+    assert.matches("train.lua:1: mine", err)
   end)
 end)

@@ -74,7 +74,9 @@ describe("the sandbox holds", function()
       core.make_folder(folder .. "/free")
       core.make_folder(folder .. "/box")
       free[attempt] = coroutine.wrap(function() return try.freely(attempt, folder .. "/free", coroutine.yield) end)
-      held[attempt] = coroutine.wrap(function() return try.boxed(attempt, folder .. "/box", nil, nil, coroutine.yield) end)
+      held[attempt] = coroutine.wrap(function()
+        return try.boxed(attempt, folder .. "/box", nil, nil, coroutine.yield)
+      end)
       free[attempt]()
       held[attempt]()
     end
@@ -86,7 +88,8 @@ describe("the sandbox holds", function()
       local seconds, limit = tonumber(out:match "after ([%d.]+) s"), tonumber(attempt.limits:match "time (%d+)s") or 8
       assert(seconds, attempt.name .. ": " .. out)
       assert.is_true(seconds <= limit + 2, ("%s: ended after %g s"):format(attempt.name, seconds))
-      assert(out:find "wall 3" or out:find "not enough memory" or out:find "wall 4" or out:find "too large", attempt.name .. ": " .. out)
+      local named = out:find "wall [34]" or out:find "not enough memory" or out:find "too large"
+      assert(named, attempt.name .. ": " .. out)
     end
   end)
 end)
@@ -96,8 +99,9 @@ describe("the sandbox", function()
   after_each(function() sh:remove() end)
 
   it("lets a script do its work", function()
-    sh:run "mkdir -p d lib/deep; echo 'a,b\n1,2\n3,4' > d/t.csv; echo 'return { name = ..., os = os.execute }' > lib/deep/mod.lua"
-    sh:run "echo 'return _ENV' > own.lua"
+    sh:write("d/t.csv", "a,b\n1,2\n3,4\n")
+    sh:write("lib/deep/mod.lua", "return { name = ..., os = os.execute }")
+    sh:write("own.lua", "return _ENV")
     local out, err, exit = boxed("--read d --seed 3 --threads 2 -W", [[
       local rnn = require "rnn"
       local mod = require "lib.deep.mod"
@@ -118,7 +122,7 @@ describe("the sandbox", function()
     ]])
     assert.equal(0, exit, err)
     local lines = {}
-    for line in out:gmatch "[^\n]+" do lines[#lines + 1] = line:gsub("function: 0x%x+", "f"):gsub("builtin: 0x%x+", "f") end
+    for line in out:gmatch "[^\n]+" do lines[#lines + 1] = line end
     assert.matches("^lib.deep.mod\tos.execute .*wall 4.*\ttrue\ttrue$", lines[1])
     assert.same({ "pre :preload:", "0\tscript.lua", "2\tt.csv", "400\t400\t2", "true\ttrue\ttrue", "true\t1970" },
       { table.unpack(lines, 2, 7) })
@@ -197,10 +201,12 @@ describe("the sandbox", function()
 
   it("refuses a command line that makes no sense", function()
     for options, what in pairs {
-      ["--sandbox"] = "expected a script", ["--sandbox -"] = "expected a script", ["--sandbox -e 1 script.lua"] = "without %-e",
+      ["--sandbox"] = "expected a script", ["--sandbox -"] = "expected a script",
+      ["--sandbox -e 1 script.lua"] = "without %-e",
       ["--sandbox -l x script.lua"] = "without %-e", ["--sandbox --time 0 script.lua"] = "%-%-time: expected a time",
       ["--sandbox --time 3y script.lua"] = "got '3y'", ["--sandbox --memory 2X script.lua"] = "got '2X'",
-      ["--sandbox --memory 99999999999T script.lua"] = "%-%-memory: expected a size", ["--read d script.lua"] = "are for %-%-sandbox",
+      ["--sandbox --memory 99999999999T script.lua"] = "%-%-memory: expected a size",
+      ["--read d script.lua"] = "are for %-%-sandbox",
       ["--sandbox=no script.lua"] = "unrecognized option", ["--sandbox --read"] = "expected a folder",
     } do
       local _, err, exit = sh:run(shell.quote(PROGRAM) .. " " .. options)
@@ -234,9 +240,9 @@ describe("the sandbox", function()
 
   it("lets colours, accents and the line of progress through, and nothing that a terminal obeys", function()
     local good = "\27[1;31mred\27[0m\r\27[K\27[2Kok\tÜ – 日本 🙂\27[38;5;8m\27[m\n"
-    local bad = "\27]0;title\7\27[8mhidden\27[2J\27[1;1H\27P\127\0\155\194\155\226\128\174\239\191\255\27[?25l\27[9999999999999"
+    local bad = "\27]0;title\7\27[8mhidden\27[2J\27[1;1H\27P\127\0\155\194\155\226\128\174\239\191\255\27[?25l\27[999999999"
     sh:write("text", good .. bad .. ("\27[" .. ("1"):rep(100) .. "m") .. good)
-    local out = boxed("--read text", "for c in io.open('text', 'rb'):read('a'):gmatch '.' do io.write(c) io.flush() end")
+    local out = boxed("--read text", "for c in io.open('text', 'rb'):read('a'):gmatch '.' do io.write(c):flush() end")
     assert.equal(good, out:sub(1, #good))
     assert.equal(good, out:sub(-#good))
     assert.is_false(try.escaped(out), out)

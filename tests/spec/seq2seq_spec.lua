@@ -58,8 +58,8 @@ end)
 local function translator(encoder, decoder)
   encoder.vocab, encoder.dim = 9, 4
   decoder.vocab, decoder.dim = 8, 4
-  if not encoder.recurrent then encoder.hidden = encoder.hidden or 5 end
-  if not decoder.recurrent then decoder.hidden = decoder.hidden or 6 end
+  if not encoder.recurrent then encoder.units = encoder.units or 5 end
+  if not decoder.recurrent then decoder.units = decoder.units or 6 end
   return nn.Seq2Seq { encoder = nn.Encoder(encoder), decoder = nn.Decoder(decoder) }
 end
 local x = ids { { 4, 5, 6, 7 }, { 8, 9, 0, 0 }, { 5, 4, 9, 0 } }:with_lengths { 4, 2, 3 }
@@ -86,7 +86,7 @@ local kinds = {
   { "gru without attention", { cell = "gru" }, { cell = "gru" } },
   { "lstm both ways, several layers", { cell = "lstm", bidirectional = true, layers = 2 },
     { cell = "lstm", layers = 3, attention = "multiplicative" } },
-  { "rnn to lstm, equal sizes", { cell = "rnn", hidden = 6 }, { cell = "lstm", attention = "additive", tied = true } },
+  { "rnn to lstm, equal sizes", { cell = "rnn", units = 6 }, { cell = "lstm", attention = "additive", tied = true } },
   { "lstm to gru with input feeding", { cell = "lstm", bidirectional = true },
     { cell = "gru", attention = "additive", input_feeding = true } },
   { "gru, tied, input feeding", { bidirectional = true }, { attention = "multiplicative", input_feeding = true,
@@ -224,8 +224,8 @@ describe("a trained nn.Seq2Seq", function()
     local from, to = reversals(300)
     local vocabulary = rnn.text.chars("abcd")
     local model = nn.Seq2Seq {
-      encoder = nn.Encoder { vocab = vocabulary, dim = 8, hidden = 16, bidirectional = true },
-      decoder = nn.Decoder { vocab = vocabulary, dim = 8, hidden = 16, attention = "multiplicative", tied = true },
+      encoder = nn.Encoder { vocab = vocabulary, dim = 8, units = 16, bidirectional = true },
+      decoder = nn.Decoder { vocab = vocabulary, dim = 8, units = 16, attention = "multiplicative", tied = true },
     }
     local test_from, test_to = reversals(60)
     local history = rnn.fit(model, {
@@ -268,7 +268,7 @@ end)
 describe("nn.Decoder from a vector", function()
   it("learns a sequence for each vector, and comes back from its file", function()
     core.seed(2)
-    local model = nn.Decoder { vocab = 7, dim = 4, cell = "lstm", hidden = 12, layers = 2, condition = 3 }
+    local model = nn.Decoder { vocab = 7, dim = 4, cell = "lstm", units = 12, layers = 2, condition = 3 }
     local v = core.tensor { { 1, 0, 0 }, { 0, 1, 0 }, { 0, 0, 1 } }
     local target = ids { { 2, 4, 5, 6, 3 }, { 2, 7, 3, 0, 0 }, { 2, 6, 6, 3, 0 } }:with_lengths { 5, 3, 4 }
     local opt = optim.Adam(model:parameters(), { lr = 0.03 })
@@ -320,7 +320,7 @@ end
 describe("encoder and decoder", function()
   it("leave out words and elements in training only", function()
     core.seed(4)
-    local encoder = nn.Encoder { vocab = 9, dim = 4, hidden = 5, dropout = 0.3, word_dropout = 0.3 }
+    local encoder = nn.Encoder { vocab = 9, dim = 4, units = 5, dropout = 0.3, word_dropout = 0.3 }
     local bare = x:without_lengths()
     assert.is_true(approx.distance(encoder(bare), encoder(bare)) > 0.01)
     encoder:eval()

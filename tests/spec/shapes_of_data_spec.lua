@@ -179,8 +179,8 @@ describe("a model with a loss of its own", function()
 
   it("is given the weights of rows", function()
     rnn.seed(4)
-    local model = nn.Seq2Seq { encoder = nn.Encoder { vocab = 6, dim = 4, hidden = 4 },
-      decoder = nn.Decoder { vocab = 6, dim = 4, hidden = 4, start = 1, stop = 2 } }
+    local model = nn.Seq2Seq { encoder = nn.Encoder { vocab = 6, dim = 4, units = 4 },
+      decoder = nn.Decoder { vocab = 6, dim = 4, units = 4, start = 1, stop = 2 } }
     local x = rnn.tensor({ { 3, 4 }, { 5, 6 } }, "int32")
     local y = rnn.tensor({ { 1, 3, 4, 2 }, { 1, 5, 6, 2 } }, "int32")
     local scores = rnn.evaluate(model, data.arrays(x, y, rnn.tensor { 1, 0 }), {})

@@ -54,7 +54,7 @@ end
 stream_of("nn.Sequential:stream", function()
   return nn.Sequential { nn.GRU(3, 4), nn.Tanh(), nn.LSTM(4, 3), nn.Recurrent(nn.RNNCell(3, 3)), nn.Linear(3, 2) }
 end, "stream", piece)
-stream_of("nn.Encoder", function() return nn.Encoder { inputs = 3, hidden = 4, cell = "lstm" } end, "forward", piece)
+stream_of("nn.Encoder", function() return nn.Encoder { inputs = 3, units = 4, cell = "lstm" } end, "forward", piece)
 stream_of("nn.Encoder of nn.Recurrent", function()
   return nn.Encoder { inputs = 3, recurrent = nn.Recurrent(nn.LSTMCell(3, 3)) }
 end, "forward", piece)
@@ -64,7 +64,7 @@ stream_of("nn.Conv1d:stream", causal, "stream", piece)
 
 local function decoder(options)
   return function()
-    local made = nn.Decoder { vocab = 6, dim = 3, hidden = 3, cell = options.cell, attention = options.attention,
+    local made = nn.Decoder { vocab = 6, dim = 3, units = 3, cell = options.cell, attention = options.attention,
       memory = options.attention and 3, input_feeding = options.attention ~= nil }
     made:eval()
     local memory = options.attention and core.randn(2, 4, 3)
@@ -182,7 +182,7 @@ describe("a state of one layer is refused by another:", function()
       { nn.GRU(3, 3), nn.Recurrent(nn.GRUCell(3, 3)) }, { nn.Recurrent(nn.GRUCell(3, 3)), nn.GRU(3, 3) },
       { nn.Recurrent(nn.LSTMCell(3, 3)), nn.Recurrent(nn.LSTMCell(3, 3)) },
       { nn.LSTM(3, 3, { bidirectional = true, merge = "sum" }), nn.LSTM(3, 3, { layers = 2 }) },
-      { nn.Encoder { inputs = 3, hidden = 3 }, nn.Encoder { inputs = 3, hidden = 3 } },
+      { nn.Encoder { inputs = 3, units = 3 }, nn.Encoder { inputs = 3, units = 3 } },
     } do
       local a, b = pair[1], pair[2]
       refuses(function() return b(a(x)) end)

@@ -316,7 +316,7 @@ describe("text.stream", function()
   it("gives every id but the first once as a target, and rows that go on", function()
     for _, case in ipairs { { 11, 3, 2 }, { 10, 3, 2 }, { 10, 4, 5 }, { 5, 4, 1 }, { 14, 4, 3 }, { 100, 7, 4 } } do
       local n, batch, time = table.unpack(case)
-      local stream = text.stream(rnn.arange(n), { batch = batch, time = time })
+      local stream = text.stream(rnn.arange(n), { size = batch, length = time })
       for _ = 1, 2 do
         local seen, last, windows = {}, {}, 0
         for x, y in stream do
@@ -345,7 +345,7 @@ describe("text.stream", function()
   end)
 
   it("says what is wrong", function()
-    says("text.stream: 4 ids are too few for 4 rows", text.stream, { 1, 2, 3, 4 }, { batch = 4 })
+    says("text.stream: 4 ids are too few for 4 rows", text.stream, { 1, 2, 3, 4 }, { size = 4 })
     says("text.stream: argument 1 %(ids%), entry 2: expected an integer of 0 or more, got string 'b'", text.stream,
       { 1, "b" })
     says("text.stream: argument 1 %(ids%): expected an int32 tensor of 1 axis, got tensor", text.stream, rnn.zeros(9))
@@ -357,7 +357,7 @@ describe("text.stream", function()
     local v, s = text.chars "abcd", ("abac"):rep(60) .. "abad"
     local ids = v:encode(s)
     local model = nn.Sequential { nn.Embedding(#v, 6), nn.GRU(6, 16), nn.Linear(16, #v) }
-    local stream = text.stream(ids, { batch = 2, time = 3 }) -- half the windows begin with an a, which says nothing
+    local stream = text.stream(ids, { size = 2, length = 3 }) -- half the windows begin with an a, which says nothing
     local history = rnn.fit(model, { data = stream, valid = stream, tbptt = 3, loss = "cross_entropy", epochs = 10,
       optimizer = rnn.optim.Adam(model:parameters(), { lr = 0.02 }), progress = false })
     assert.is_true(history.best.val_loss < 0.1)

@@ -8,6 +8,7 @@ return require "rnn.lazy"("cells.", {}, {
   IndRNN = "rnn.cells.indrnn",
   LSTM = "rnn.cells.lstm",
   GRU = "rnn.cells.gru",
+  GRUD = "rnn.cells.grud",
   MGU = "rnn.cells.mgu",
   UGRNN = "rnn.cells.ugrnn",
   JANET = "rnn.cells.janet",

@@ -6,6 +6,7 @@ local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
 local option = require "rnn.option"
+local origin = require "rnn.data.origin"
 local rows_of = require "rnn.data.rows"
 
 --- data.Scaler([options]) -> scaler
@@ -92,7 +93,7 @@ end
 ---@return rnn.Tensor
 function Scaler:transform(x)
   fitted(self, "scaler:transform", x)
-  return (x - self.shift) / self.scale
+  return origin.same((x - self.shift) / self.scale, x)
 end
 
 --- scaler:inverse(x) -> tensor of the same shape

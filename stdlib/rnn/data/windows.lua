@@ -8,12 +8,15 @@ local class = require "rnn.class"
 local check = require "rnn.check"
 local option = require "rnn.option"
 local nest = require "rnn.nest"
+local base = require "rnn.data.frame"
+local origin = require "rnn.data.origin"
 local Batches = require "rnn.data.batches"
 
 --- data.windows(series, options) -> dataset
 ---
---- series is (L, D), one row for each time step. x of a batch is (N, length, inputs); y is the k rows after the window,
---- (N, k * targets), earlier steps first, or with target = "sequence" gives each step of the window the rows after it,
+--- series is (L, D), one row for each time step, or a frame, of which columns are then named. No window crosses a hole
+--- in the time of a frame, nor in that of the frame whose frame:tensor the series is; across = true lets them.
+--- x of a batch is (N, length, inputs); y is the k rows after the window, (N, k * targets), earlier steps first, or with target = "sequence" gives each step of the window the rows after it,
 --- (N, length, ahead * targets). Errors: a series that is no float (L, D), without a window, or columns that it does
 --- not have.
 ---@class data.Windows
@@ -27,7 +30,7 @@ local Windows = class("data.Windows")
 
 Windows.fname = "data.windows"
 
-local numbers = option.kind("integer[]", function(fname, argname, value)
+local numbers = option.kind("integer[]|string[]", function(fname, argname, value)
   if type(value) ~= "table" or #value == 0 then check.expected(fname, argname, "a list of column numbers", value) end
   return value
 end)
@@ -45,8 +48,12 @@ local OPTIONS = option.of("data.windows", {
   { "first", 1, option.int(1), "with target = \"sequence\": y has only the steps first, first + every, ... to the "
     .. "last, for models whose output is shorter than their input (strided nn.Conv1d)" },
   { "every", 1, option.int(1), "see first" },
-  { "input_columns", nil, numbers, "columns of the series that x has, by number; all by default" },
+  { "input_columns", nil, numbers, "columns of the series that x has, by number, or of a frame by name; all by default, of "
+    .. "a frame all number columns" },
   { "target_columns", nil, numbers, "columns that y has" },
+  { "across", false, check.boolean, "windows may cross holes in the time of a frame" },
+  { "breaks", nil, check.table, "rows after which there is a hole, as frame:breaks gives them, for a series that was "
+    .. "changed since it was a frame's" },
   { "beside", nil, check.table, "{ hour = int32 (L), ... }: what each step has beside the series, such as ids for an "
     .. "embedding; float (L, D) as well. x is then a table { series = (N, length, inputs), hour = (N, length) ... }" },
 })
@@ -88,10 +95,7 @@ end
 -- The numbers of the rows where windows start, in one series that lies in rows from..to.
 local function starts(self, from, to)
   local room = to - from + 1 - self.length - self.ahead + 1
-  if room < 1 then
-    core.fail("data.windows: a series of %d rows is too short for windows of %d steps with %d more to forecast",
-      to - from + 1, self.length, self.ahead)
-  end
+  if room < 1 then return nil end
   local n = (room - 1) // self.stride + 1
   local ids = core.arange(from + n * self.stride - 1):rows(from, from + n * self.stride - 1)
   return self.stride == 1 and ids or ids:reshape(n, self.stride):select(2, 1)
@@ -111,8 +115,16 @@ end
 
 -- Makes ready for batch(): inputs and targets are (L, D); spans lists first and last row of each series in them.
 local function build(self)
-  local parts = {}
-  for i, span in ipairs(self.spans) do parts[i] = starts(self, span[1], span[2]) end
+  local parts, longest = {}, 0
+  for _, span in ipairs(self.spans) do
+    parts[#parts + 1] = starts(self, span[1], span[2])
+    longest = math.max(longest, span[2] - span[1] + 1)
+  end
+  if #parts == 0 then
+    core.fail("data.windows: a series of %d rows is too short for windows of %d steps with %d more to forecast%s",
+      longest, self.length, self.ahead, #self.spans == 1 and "" or (": it is the longest of %d that holes in time "
+      .. "leave; frame:regular { fill = 'last' } closes them, across = true goes over them"):format(#self.spans))
+  end
   self.items = #parts == 1 and parts[1] or core.concat(parts, 1)
   local rows, columns = self.targets:shape()
   local futures, n = self.targets, rows - self.ahead + 1 -- futures[i] is what comes at the rows i..i+ahead-1
@@ -127,12 +139,64 @@ local function build(self)
   end
 end
 
+-- The columns of a frame as a series, and the options with numbers in place of their names.
+local function series_of(frame, options)
+  local names, places, given = {}, {}, {}
+  local function place(name)
+    if not places[name] then
+      names[#names + 1] = name
+      places[name] = #names
+    end
+    return places[name]
+  end
+  for _, key in ipairs { "input_columns", "target_columns" } do
+    local list = {}
+    for i, name in ipairs(options[key] or {}) do
+      list[i] = place(check.string("data.windows", ("option '%s', entry %d"):format(key, i), name))
+    end
+    given[key] = options[key] and list
+  end
+  if not given.input_columns then
+    local list = {}
+    for _, column in ipairs(frame.columns) do
+      if column.type == "number" then list[#list + 1] = place(column.name) end
+    end
+    given.input_columns = list
+    given.target_columns = given.target_columns or list
+  end
+  if #names == 0 then core.fail("data.windows: the frame has no number column") end
+  options.input_columns = given.input_columns
+  options.target_columns = given.target_columns or given.input_columns
+  return frame:tensor(names)
+end
+
+-- First and last row of each part of the series without a hole in time.
+local function spans_of(series, frame, options)
+  local spans, from = {}, 1
+  local breaks = options.breaks or frame and not options.across and frame:breaks() or {}
+  for i, row in ipairs(breaks) do
+    row = check.int("data.windows", ("option 'breaks', entry %d"):format(i), row, from, #series)
+    spans[i], from = { from, row }, row + 1
+  end
+  spans[#spans + 1] = { from, #series }
+  return spans
+end
+
 function Windows:init(series, options)
   local fname = "data.windows"
+  options = OPTIONS:read(options)
+  local frame = class.is_a(series, base.Frame) and series
+  if frame then
+    local _, why = frame:step()
+    if frame:time() and not options.across and #frame > 1 and why then
+      core.fail("%s: the rows have no equal steps of time: %s; across = true takes rows as they stand", fname, why)
+    end
+    series = series_of(frame, options)
+  end
   check.tensor(fname, "argument 1 (series)", series, "float")
+  frame = frame or origin.of[series]
   if series:ndim() == 1 then series = series:reshape(-1, 1) end
   check.tensor(fname, "argument 1 (series)", series, "float", 2)
-  options = OPTIONS:read(options)
   self.length, self.stride = options.length, options.stride
   self.sequence = options.target == "sequence"
   if self.sequence then
@@ -146,7 +210,7 @@ function Windows:init(series, options)
   self.inputs = pick(series, "option 'input_columns'", options.input_columns)
   self.targets = pick(series, "option 'target_columns'", options.target_columns)
   self.beside = options.beside ~= nil and check_beside(options.beside, #series) or nil
-  self.spans = { { 1, #series } }
+  self.spans = spans_of(series, frame, options)
   build(self)
 end
 

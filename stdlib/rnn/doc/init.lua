@@ -1,38 +1,13 @@
--- doc/init.lua: the documentation, read out of the library's own text when it is first asked for. What is made in C has
--- its text in meta.lua.
+-- doc/init.lua: help on names. rnn.doc.entries is data, made from the comments in the code when the program is built
+-- (docs/help.lua), and loaded when help is first asked for.
 
 local beside = require "rnn.beside"
 local check = require "rnn.check"
 local option = require "rnn.option"
-local parse = require "rnn.doc.parse"
 
 local doc = {}
 
-local registry -- name -> entry, of every module
-
-local function add(found, name, entry)
-  if not found[name] or #found[name].text < #entry.text then found[name] = entry end
-end
-
-local function load_registry()
-  local sources, found = require "rnn.sources", {}
-  for _, module in ipairs(sources()) do
-    local text = sources(module)
-    if text:find("^return %[=") then text = "" end -- a file that is not Lua
-    for _, entry in ipairs(parse.lua(text, module)) do
-      add(found, entry.name, entry)
-      local head = entry.class and entry.signature:match("^[%a_][%w_.:]*")
-      if head and head:find(":") then head = nil end
-      if head and head ~= entry.name and head:find(".", 1, true) then add(found, head, entry) end
-    end
-  end
-  return found
-end
-
-local function entries()
-  registry = registry or load_registry()
-  return registry
-end
+local function entries() return require "rnn.doc.entries" end -- name -> entry
 
 local function read(value, name) return value[name] end
 
@@ -114,8 +89,8 @@ end
 
 -- What an entry's function declares as its options, or nil.
 local function declaration_of(entry)
-  local name = entry.signature:match "^[%w_.:]+"
-  pcall(require, entry.module)
+  local name = entry.signature:match "^[%w_.:]+" or entry.name
+  if entry.module ~= "rnn.meta" then pcall(require, entry.module) end -- what is made in C has no module
   return option.declared(name) or option.declared("rnn." .. name) or option.declared(entry.name)
 end
 

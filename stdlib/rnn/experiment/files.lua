@@ -115,8 +115,8 @@ local function part_of(name)
   end
 end
 
--- Adds the names of the files below folder, with prefix before them; above has the folders around it, for a link may lead
--- back to one.
+-- Adds the names of the files below folder, with prefix before them; above has the folders around it, for a link may
+-- lead back to one.
 local function gather(names, folder, prefix, ending, above)
   local list, id = core.folder_list(folder)
   if not list or above[id] then return end

@@ -4,6 +4,7 @@ local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
 local Batches = require "rnn.data.batches"
+local thousands = require("rnn.columns").thousands
 local summary = require "rnn.nn.summary"
 
 local run_page = {}
@@ -17,14 +18,7 @@ local UNITS = {
   smape = "symmetric error in percent, 0 to 200",
 }
 
-local NO_CURVES = { best = true, forecast = true, lr = true, seconds = true }
-
---- run_page.thousands(12345) -> "12,345"
----@param n integer
----@return string
-function run_page.thousands(n)
-  return (("%d"):format(n):reverse():gsub("(%d%d%d)", "%1,"):reverse():gsub("^,", ""))
-end
+local NO_CURVES = { advice = true, best = true, forecast = true, lr = true, seconds = true }
 
 local function duration(seconds)
   if seconds < 60 then return ("%.1f s"):format(seconds) end
@@ -77,7 +71,7 @@ local function names_of(history)
 end
 
 local function epoch_charts(run, x)
-  local history, charts, best = run.history, {}, run.best and run.best.epoch or 0
+  local history, charts, best = run.history, {}, run.best and run.best.best_epoch or 0
   for _, name in ipairs(names_of(history)) do
     local loss = run.options.loss
     local kind = name ~= "loss" and name or type(loss) == "string" and loss or nil
@@ -110,17 +104,17 @@ local function step_charts(run, steps)
 end
 
 local function facts(run, seconds)
-  local history, best, epochs = run.history, run.best and run.best.epoch or 0, #run.history
+  local history, best, epochs = run.history, run.best and run.best.best_epoch or 0, #run.history
   local list = {}
   if best > 0 then
     local monitor = run.best.monitor
     list[1] = { "best " .. monitor:gsub("^val_", "validation "), check.figure("%.4g", history[monitor][best]) }
-    list[2] = { "at epoch", ("%s of %s"):format(run_page.thousands(best), run_page.thousands(epochs)) }
+    list[2] = { "at epoch", ("%s of %s"):format(thousands(best), thousands(epochs)) }
   end
   if epochs > 0 then list[#list + 1] = { "last training loss", check.figure("%.4g", history.loss[epochs]) } end
-  list[#list + 1] = { "updates", run_page.thousands(run.step) }
+  list[#list + 1] = { "updates", thousands(run.step) }
   list[#list + 1] = { "time", duration(seconds) }
-  list[#list + 1] = { "parameters", run_page.thousands(run_page.parameters(run.model)) }
+  list[#list + 1] = { "parameters", thousands(run_page.parameters(run.model)) }
   return list
 end
 
@@ -148,8 +142,8 @@ function run_page.page(run, logged)
   for _, chart in ipairs(step_charts(run, logged.steps)) do charts[#charts + 1] = chart end
   return {
     title = run.folder,
-    status = ("%s: epoch %s of %s%s"):format(logged.status, run_page.thousands(#x),
-      run_page.thousands(run.epochs), run.history.stopped and "; " .. run.history.stopped or ""),
+    status = ("%s: epoch %s of %s%s"):format(logged.status, thousands(#x),
+      thousands(run.epochs), run.history.stopped and "; " .. run.history.stopped or ""),
     facts = facts(run, seconds), charts = charts, heat_maps = run.heat_maps,
     sections = {
       { title = "Model", text = logged.summary },

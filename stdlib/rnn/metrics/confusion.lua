@@ -3,6 +3,7 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local columns = require "rnn.columns"
 local option = require "rnn.option"
 local valid = require "rnn.metrics.valid"
 
@@ -145,21 +146,13 @@ function Confusion:f1(average)
   return sum / present
 end
 
--- Rows of cells as lines, each column as wide as its widest cell; the first one is flush left.
-local function layout(rows)
-  local widths, lines = {}, {}
-  for _, row in ipairs(rows) do
-    for j, cell in ipairs(row) do widths[j] = math.max(widths[j] or 0, utf8.len(cell) or #cell) end
-  end
-  for i, row in ipairs(rows) do
-    local cells = {}
-    for j, cell in ipairs(row) do
-      local blanks = (" "):rep(widths[j] - (utf8.len(cell) or #cell))
-      cells[j] = j == 1 and cell .. blanks or blanks .. cell
-    end
-    lines[i] = table.concat(cells, "  ")
-  end
-  return table.concat(lines, "\n")
+--- confusion:state() -> what a checkpoint keeps; confusion:load_state(saved) takes it back.
+function Confusion:state()
+  return { counts = self.counts, classes = self.classes }
+end
+
+function Confusion:load_state(saved)
+  self.counts, self.classes = saved.counts, saved.classes
 end
 
 function Confusion:__tostring()
@@ -177,7 +170,35 @@ function Confusion:__tostring()
   table.insert(rows[1], "recall")
   last[#last + 1] = ("%.3f"):format(self:accuracy())
   rows[#rows + 1] = last
-  return layout(rows)
+  return table.concat(columns.lines(rows, columns.all_but_first), "\n")
 end
 
-return Confusion
+--- metrics.F1([options]) -> metric
+---
+--- For rnn.fit and rnn.evaluate: metrics = { f1 = rnn.metrics.F1 {} }; F1 of an epoch is that of all its answers, not a
+--- mean over batches. "f1" alone stands for the macro average. It is a metrics.Confusion as well.
+---@class metrics.F1: metrics.Confusion
+---@overload fun(options?: metrics.F1.Options): metrics.F1
+local F1 = class("metrics.F1", Confusion)
+
+local CLASSES, _, PADDED = table.unpack(Confusion._options)
+local F1_OPTIONS = option.of("metrics.F1", {
+  { "average", "macro", option.one_of { "macro", "micro" }, "mean over the classes that occur, or all answers "
+    .. "together" },
+  CLASSES, PADDED,
+})
+
+function F1:init(options)
+  options = F1_OPTIONS:read(options)
+  self.average = options.average
+  Confusion.init(self, { classes = options.classes, padded = options.padded })
+end
+
+--- f1:read() -> number
+---
+--- The figure over all that was added.
+function F1:read()
+  return self:f1(self.average)
+end
+
+return { Confusion = Confusion, F1 = F1 }

@@ -2,8 +2,7 @@
 
 return require "rnn.lazy"("metrics.", {}, {
   bleu = "rnn.metrics.bleu",
-  Confusion = "rnn.metrics.confusion",
-  F1 = "rnn.metrics.f1",
+  Mean = "rnn.metrics.mean",
 }, {
   accuracy = "rnn.metrics.labels",
   top_k = "rnn.metrics.labels",
@@ -11,7 +10,18 @@ return require "rnn.lazy"("metrics.", {}, {
   f1 = "rnn.metrics.labels",
   nats = "rnn.metrics.labels",
   perplexity = "rnn.metrics.labels",
+  Confusion = "rnn.metrics.confusion",
+  F1 = "rnn.metrics.confusion",
+  coverage = "rnn.metrics.forecast",
+  crps = "rnn.metrics.forecast",
+  crps_gaussian = "rnn.metrics.forecast",
+  interval_score = "rnn.metrics.forecast",
   mae = "rnn.metrics.forecast",
   mase = "rnn.metrics.forecast",
+  owa = "rnn.metrics.forecast",
+  pinball = "rnn.metrics.forecast",
   smape = "rnn.metrics.forecast",
+  Scores = "rnn.metrics.scores",
+  measure = "rnn.metrics.scores",
+  width = "rnn.metrics.forecast",
 })

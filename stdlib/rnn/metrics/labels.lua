@@ -5,7 +5,7 @@
 local core = require "rnn.core"
 local check = require "rnn.check"
 local option = require "rnn.option"
-local Confusion = require "rnn.metrics.confusion"
+local Confusion = require("rnn.metrics.confusion").Confusion
 local valid = require "rnn.metrics.valid"
 local choice = require "rnn.choice"
 

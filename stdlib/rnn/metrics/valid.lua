@@ -3,6 +3,7 @@
 local core = require "rnn.core"
 local check = require "rnn.check"
 local choice = require "rnn.choice"
+local nest = require "rnn.nest"
 
 local valid = {}
 
@@ -23,10 +24,70 @@ end
 ---@param lengths rnn.Tensor|nil
 ---@param padded boolean|nil
 function valid.check(fname, labels, lengths, padded)
-  if padded ~= nil then check.boolean(fname, "option 'padded'", padded) end
   if lengths or padded or labels:eq(0):sum():item() == 0 then return end
   core.fail("%s: there are labels 0: labels count from 1, and 0 is padding; where it is meant, give the labels lengths "
     .. "or the option padded = true", fname)
+end
+
+--- valid.mask(fname, y, target, padded) -> float tensor of the target's shape, 1 where an element counts and 0 where it
+--- is padding; nil when all count. y may be a table, whose first tensor has the lengths.
+function valid.mask(fname, y, target, padded)
+  local lengths = valid.lengths(nest.is_table(y) and nest.first(y) or y, target)
+  local labels = target:type() == "int32"
+  if labels then valid.check(fname, target, lengths, padded) end
+  if not lengths and not (labels and padded) then return nil end
+  local mask = labels and target:without_lengths():ne(0) or core.ones { target:shape() }
+  return lengths and mask:with_lengths(lengths):zero_padding():without_lengths() or mask
+end
+
+-- Weights with the first axes of a mask in its stead: each element counts as often as its weight says.
+local function weighted(mask, weights)
+  local times = weights:detach():without_lengths():reshape(-1, 1)
+  return core.where(mask:reshape(#times, -1):gt(0), times, 0)
+end
+
+--- valid.rows(x, weights) -> the rows of a batch, or what their weights add up to
+function valid.rows(x, weights)
+  if core.is_tensor(weights) then return weights:detach():without_lengths():sum():item() end
+  return #nest.first(x)
+end
+
+--- valid.count(fname, x, y, target, padded, weights) -> how much a batch counts in a mean over batches
+---
+--- Its valid elements; with weights what these add up to; where there is no one target the rows of x, or what their
+--- weights add up to.
+function valid.count(fname, x, y, target, padded, weights)
+  if type(weights) == "table" or not core.is_tensor(target) then return valid.rows(x, weights) end
+  local mask = valid.mask(fname, y, target, padded)
+  if not weights then return mask and math.tointeger(mask:sum():item()) or target:count() end
+  if weights:count() == 0 then return 0 end
+  return weighted(mask or core.ones { target:shape() }, weights):sum():item()
+end
+
+--- valid.has_first_axes(values, target) -> does a tensor have a value for each element, step or row of the target?
+function valid.has_first_axes(values, target)
+  if values:ndim() == 0 or values:ndim() > target:ndim() then return false end
+  for axis = 1, values:ndim() do
+    if values:size(axis) ~= target:size(axis) then return false end
+  end
+  return true
+end
+
+--- valid.sum(fname, values, y, target, padded, weights) -> the sum of the values that count, and how much they count
+---
+--- values have the first axes of the target: a step, or a row, counts when any of its elements does.
+function valid.sum(fname, values, y, target, padded, weights)
+  local mask = valid.mask(fname, y, target, padded) or core.ones { target:shape() }
+  values = values:detach():without_lengths():reshape(-1)
+  if mask:count() == 0 then return 0.0, 0 end
+  mask = mask:reshape(#values, -1):max(2)
+  if weights then
+    if #values % weights:count() ~= 0 then
+      core.fail("%s: weights %s for a metric of values of fewer axes", fname, check.shape(weights))
+    end
+    mask = weighted(mask, weights):reshape(-1)
+  end
+  return (core.where(mask:gt(0), values, 0) * mask):sum():item(), mask:sum():item()
 end
 
 --- valid.labels(fname, y, labels, padded) -> y, labels, place; place(n) names element n of the labels

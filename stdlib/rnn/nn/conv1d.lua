@@ -5,7 +5,7 @@ local class = require "rnn.class"
 local check = require "rnn.check"
 local option = require "rnn.option"
 local Module = require "rnn.nn.module"
-local owner = require "rnn.owner"
+local owner = require "rnn.state"._owner
 local parameter = require "rnn.nn.parameter"
 local initializers = require "rnn.nn.initializers"
 

@@ -2,10 +2,11 @@
 
 local lazy = require "rnn.lazy"
 
-local parts = { module = "rnn.nn.define", cell = "rnn.nn.define", detach = "rnn.state", loss = "rnn.nn.loss" }
+local parts = { module = "rnn.nn.define", cell = "rnn.nn.define", detach = "rnn.state", loss = "rnn.nn.loss",
+  Encoder = "rnn.nn.seq2seq", Seq2Seq = "rnn.nn.seq2seq" }
 for _, name in ipairs { "RNNCell", "LSTMCell", "GRUCell" } do parts[name] = "rnn.nn.cell" end
 for _, name in ipairs { "mse", "mae", "huber", "quantile", "cross_entropy", "binary_cross_entropy", "kl_div",
-  "poisson_nll", "gaussian_nll" } do
+  "poisson_nll", "gaussian_nll", "student_t_nll", "negative_binomial_nll", "hinge" } do
   parts[name] = "rnn.nn.loss"
 end
 for _, name in ipairs {
@@ -28,9 +29,8 @@ return lazy("nn.", {}, {
   Recurrent = "rnn.nn.recurrent",
   Reservoir = "rnn.nn.reservoir",
   Attention = "rnn.nn.attention",
-  Encoder = "rnn.nn.encoder",
   Decoder = "rnn.nn.decoder",
-  Seq2Seq = "rnn.nn.seq2seq",
+    Distribution = "rnn.nn.distribution",
   RepeatVector = "rnn.nn.repeatvector",
   TimeDistributed = "rnn.nn.timedistributed",
   State = "rnn.state",

@@ -17,11 +17,11 @@ layers.options = {
     check.expected(fname, argname, "an nn.RNN, nn.LSTM, nn.GRU or nn.Recurrent", value)
   end), "nn.RNN, nn.LSTM, nn.GRU, or nn.Recurrent of any cell" },
   { "cell", "gru", option.one_of { "rnn", "gru", "lstm" }, "in place of recurrent: what its layers are made of" },
-  { "hidden", 256, option.int(1), "in place of recurrent: units of each layer and direction" },
+  { "units", 256, option.int(1), "in place of recurrent: units of each layer and direction", was = "hidden" },
   { "layers", 1, option.int(1, 32), "in place of recurrent: how many layers; dropout is between them, too" },
 }
 
-local SHORT = { "cell", "hidden", "layers", "bidirectional" }
+local SHORT = { "cell", "units", "layers", "bidirectional" }
 
 --- layers.inputs(options) -> the inputs of option 'recurrent', or nil where the short form makes the layers
 function layers.inputs(options)
@@ -30,14 +30,14 @@ end
 
 --- layers.units(options) -> features of a step of their output
 function layers.units(options)
-  return options.recurrent and options.recurrent.outputs or options.hidden
+  return options.recurrent and options.recurrent.outputs or options.units
 end
 
 --- layers.of(declaration, options, inputs) -> the recurrent layers, given by option 'recurrent' or by its short form
 function layers.of(declaration, options, inputs)
   local given, wanted, fname = options.recurrent, layers.inputs(options), declaration.fname
   if given == nil then
-    return require(CELLS[options.cell])(inputs, options.hidden, { layers = options.layers,
+    return require(CELLS[options.cell])(inputs, options.units, { layers = options.layers,
       bidirectional = options.bidirectional, dropout = options.layers ~= 1 and options.dropout or nil })
   end
   for _, name in ipairs(SHORT) do
@@ -124,31 +124,6 @@ function layers.slots(recurrent)
     end
   end
   return list
-end
-
---- layers.take(state, slot) -> tensor (N, size): what is in it, of both directions side by side
-function layers.take(state, slot)
-  local found = {}
-  for d, path in ipairs(slot.paths) do
-    found[d] = state
-    for _, key in ipairs(path) do found[d] = found[d][key] end
-  end
-  return found[2] and core.concat(found, 2) or found[1]
-end
-
---- layers.state(slots, tensors) -> state of layers in one direction, a tensor (N, size) for each of their slots
-function layers.state(slots, tensors)
-  local state = {}
-  for i, slot in ipairs(slots) do
-    local path, holder = slot.paths[1], state
-    if #path == 0 then return tensors[i] end
-    for k = 1, #path - 1 do
-      holder[path[k]] = holder[path[k]] or {}
-      holder = holder[path[k]]
-    end
-    holder[path[#path]] = tensors[i]
-  end
-  return state
 end
 
 return layers

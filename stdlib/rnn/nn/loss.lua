@@ -18,8 +18,8 @@ local COMMON = {
 }
 
 local OPTIONS = {}
-for _, name in ipairs { "mse", "mae", "huber", "quantile", "kl_div", "poisson_nll", "gaussian_nll",
-  "binary_cross_entropy" } do
+for _, name in ipairs { "mse", "mae", "huber", "quantile", "kl_div", "poisson_nll", "gaussian_nll", "student_t_nll",
+  "negative_binomial_nll", "binary_cross_entropy", "hinge" } do
   OPTIONS["nn." .. name] = option.of("nn." .. name, COMMON)
 end
 local CROSS_ENTROPY = option.of("nn.cross_entropy", {
@@ -166,6 +166,105 @@ function losses.gaussian_nll(mean, target, variance, options)
   return core.gaussian_nll(mean, target, variance, weights, reduction)
 end
 
+-- ---- distributions that are made of several parameters ----
+
+-- log of the gamma function of x > 0: Stirling's series at x + 6.
+local function log_gamma(x)
+  local z = x + 6
+  local r = z:reciprocal()
+  local r2 = r:square()
+  local series = r * (1 / 12 - r2 * (1 / 360 - r2 * (1 / 1260)))
+  return (z - 0.5) * z:log() - z + series + 0.5 * math.log(2 * math.pi) - (x * (x + 1) * (x + 2)):log()
+    - ((x + 3) * (x + 4) * (x + 5)):log()
+end
+
+-- Parameters of a distribution, and what weighs each element; where that is 0, and behind the lengths, the target is
+-- out of harm's way.
+local function distribution(fname, names, parameters, target, options)
+  if type(parameters) ~= "table" or getmetatable(parameters) or #parameters ~= #names then
+    check.expected(fname, "argument 1", "{ " .. table.concat(names, ", ") .. " }", parameters)
+  end
+  check.tensor(fname, "argument 2 (target)", target, "float")
+  for i, name in ipairs(names) do
+    check.tensor(fname, "argument 1: " .. name, parameters[i], "float")
+    if check.shape(parameters[i]) ~= check.shape(target) then
+      core.fail("%s: %s %s and target %s differ in shape", fname, name, check.shape(parameters[i]), check.shape(target))
+    end
+  end
+  options = OPTIONS[fname]:read(options)
+  local weights, lengths = options.sample_weights, target:lengths() or parameters[1]:lengths()
+  local shape = { target:shape() }
+  if weights then
+    for axis = 1, weights:ndim() do
+      if weights:size(axis) ~= shape[axis] then
+        core.fail("%s: option 'sample_weights': expected the first axes of the target %s, got %s", fname,
+          check.shape(target), check.shape(weights))
+      end
+    end
+    weights = weights:detach():without_lengths()
+    while weights:ndim() < #shape do weights = weights:unsqueeze(-1) end
+    weights = weights:broadcast_to(table.unpack(shape))
+  end
+  if lengths then
+    weights = (weights or core.ones_like(target:without_lengths())):with_lengths(lengths):zero_padding()
+      :without_lengths()
+  end
+  local bare = {}
+  for i, p in ipairs(parameters) do bare[i] = p:without_lengths() end
+  target = target:without_lengths()
+  if weights then
+    local counts = weights:gt(0)
+    target = core.where(counts, target, 1)
+    for i, p in ipairs(bare) do bare[i] = core.where(counts, p, 1) end
+  end
+  return bare, target, weights, options.reduction
+end
+
+local function reduce(loss, weights, reduction)
+  if weights then loss = loss * weights end
+  if reduction == "none" then return loss end
+  if reduction == "sum" then return loss:sum() end
+  return weights and loss:sum() / weights:sum() or loss:mean()
+end
+
+--- nn.student_t_nll({ location, scale, freedom }, target [, options]) -> scalar
+---
+--- -log of the density of Student's t distribution, moved to location and stretched by scale, with freedom degrees of
+--- freedom: a Gaussian with heavy tails, which outliers cannot rule (Lange, Little, Taylor 1989). scale and freedom are
+--- above 0, as x:softplus() is. Tensors of one shape.
+--- Errors: other parameters than these three, shapes that differ.
+---@param parameters rnn.Tensor[] location, scale, freedom
+---@param target rnn.Tensor of equal shape
+---@param options? nn.student_t_nll.Options
+---@return rnn.Tensor
+function losses.student_t_nll(parameters, target, options)
+  local p, t, weights, reduction = distribution("nn.student_t_nll", { "location", "scale", "freedom" }, parameters,
+    target, options)
+  local location, scale, v = p[1], p[2], p[3]
+  local half = (v + 1) * 0.5
+  local loss = log_gamma(v * 0.5) - log_gamma(half) + 0.5 * (v * math.pi):log() + scale:log()
+    + half * (((t - location) / scale):square() / v):log1p()
+  return reduce(loss, weights, reduction)
+end
+
+--- nn.negative_binomial_nll({ mean, dispersion }, target [, options]) -> scalar
+---
+--- -log of the probability of counts, of which the variance is mean + dispersion mean^2: a Poisson distribution of a rate
+--- that varies (Cameron, Trivedi 1986, NB2). mean and dispersion are above 0, as x:softplus() is. Tensors of one shape.
+--- Errors: other parameters than these two, shapes that differ, negative targets.
+---@param parameters rnn.Tensor[] mean, dispersion
+---@param target rnn.Tensor of equal shape, 0 or more
+---@param options? nn.negative_binomial_nll.Options
+---@return rnn.Tensor
+function losses.negative_binomial_nll(parameters, target, options)
+  local fname = "nn.negative_binomial_nll"
+  local p, t, weights, reduction = distribution(fname, { "mean", "dispersion" }, parameters, target, options)
+  if t:lt(0):sum():item() > 0 then check.expected(fname, "argument 2 (target)", "counts, 0 or more", target) end
+  local m, r = p[1], p[2]:reciprocal()
+  local loss = log_gamma(r) + log_gamma(t + 1) - log_gamma(t + r) + r * (m / r):log1p() + t * (r / m):log1p()
+  return reduce(loss, weights, reduction)
+end
+
 --- nn.cross_entropy(logits, labels [, options]) -> scalar
 ---
 --- -log softmax(logits)[label]. logits (..., V) are plain sums, not probabilities; labels int32 (...) count from 1. A
@@ -193,6 +292,23 @@ end
 function losses.binary_cross_entropy(logits, targets, options)
   return core.binary_cross_entropy(logits, targets,
     checked("nn.binary_cross_entropy", logits, "logits", targets, "targets", options))
+end
+
+--- nn.hinge(y, target [, options]) -> scalar
+---
+--- max(0, 1 - t y) of scores y and targets t, -1 or 1: what is right by a margin of 1 costs nothing. Cortes, Vapnik
+--- 1995, "Support-vector networks".
+---@param y rnn.Tensor
+---@param target rnn.Tensor of equal shape, float or int32
+---@param options? nn.hinge.Options
+---@return rnn.Tensor
+function losses.hinge(y, target, options)
+  local weights, reduction = checked("nn.hinge", y, "y", target, "target", options)
+  if check.shape(y) ~= check.shape(target) then
+    core.fail("nn.hinge: expected a target %s like y, got %s", check.shape(y), check.shape(target))
+  end
+  local missing = core.relu(1 - target * y)
+  return core.mae(missing, core.zeros(missing:shape()), weights, reduction)
 end
 
 local names = {}

@@ -12,6 +12,7 @@ local class = require "rnn.class"
 local check = require "rnn.check"
 local option = require "rnn.option"
 local guard = require "rnn.guard"
+local nest = require "rnn.nest"
 local scripted = require "rnn.nn.scripted"
 
 --- nn.Module(fields) -> module
@@ -113,16 +114,8 @@ function Module.__newindex(self, key, value)
   tensors_below(value, tostring(key), function(path) paths[path] = true end, {})
 end
 
-local function before(a, b)
-  if type(a) ~= type(b) then return type(a) == "number" end
-  return a < b
-end
-
--- Calls visit(name, value) for each tensor and each module below holder, depth first. open holds the tables on the
--- way down, so that a field that points upwards ends the walk; a table met twice on different ways is walked twice.
--- paths are those of the tensors that belong to the module above, at, the way from there to holder.
-local function walk(holder, prefix, visit, open, paths, at)
-  open[holder] = true
+-- The keys of a table under which tensors, modules and tables are, in their order.
+local function keys_of(holder)
   local keys = {}
   for key, value in pairs(holder) do
     local kind = type(value)
@@ -130,23 +123,38 @@ local function walk(holder, prefix, visit, open, paths, at)
       keys[#keys + 1] = key
     end
   end
-  table.sort(keys, before)
-  for _, key in ipairs(keys) do
-    local value, name = holder[key], prefix .. key
-    if core.is_tensor(value) then
-      if not paths or paths[at .. key] or value:is_leaf() and (value:requires_grad() or frozen[value]) then
-        visit(name, value)
+  return nest.sort(keys)
+end
+
+-- All tensors and modules below a module, depth first: an array of { name, value }. The tables on the way down are a
+-- chain, so that a field that points upwards ends it; a table met twice on different ways is walked twice. paths are
+-- those of the tensors that belong to the module above, at is the way from there.
+local function walk(top)
+  local list = {}
+  local here = { holder = top, keys = keys_of(top), i = 0, prefix = "", paths = owned[top], at = "" }
+  while here do
+    here.i = here.i + 1
+    local key = here.keys[here.i]
+    local value, name = here.holder[key], key and here.prefix .. key
+    if key == nil then
+      here = here.above
+    elseif core.is_tensor(value) then
+      local paths = here.paths
+      if not paths or paths[here.at .. key] or value:is_leaf() and (value:requires_grad() or frozen[value]) then
+        list[#list + 1] = { name, value }
       end
-    elseif type(value) == "table" and not open[value] then
-      if Module.is(value) then
-        visit(name, value)
-        walk(value, name .. ".", visit, open, owned[value], "")
-      elseif not getmetatable(value) then
-        walk(value, name .. ".", visit, open, paths, at .. key .. ".")
+    elseif type(value) == "table" then
+      local open, is_module = here, Module.is(value)
+      while open and open.holder ~= value do open = open.above end
+      if is_module and not open then list[#list + 1] = { name, value } end
+      if not open and (is_module or not getmetatable(value)) then
+        here = { holder = value, keys = keys_of(value), i = 0, prefix = name .. ".", above = here,
+          paths = is_module and owned[value] or not is_module and here.paths or nil,
+          at = is_module and "" or here.at .. key .. "." }
       end
     end
   end
-  open[holder] = nil
+  return list
 end
 
 --- module:modules() -> array of { name, module }
@@ -155,12 +163,13 @@ end
 ---@return { [1]: string, [2]: nn.Module }[]
 function Module:modules()
   local list, seen = { { "", self } }, { [self] = true }
-  walk(self, "", function(name, value)
+  for _, pair in ipairs(walk(self)) do
+    local value = pair[2]
     if not core.is_tensor(value) and not seen[value] then
       seen[value] = true
-      list[#list + 1] = { name, value }
+      list[#list + 1] = pair
     end
-  end, {}, owned[self], "")
+  end
   return list
 end
 
@@ -172,15 +181,15 @@ end
 ---@return table<string, string>
 function Module:named_tensors()
   local list, aliases, first = {}, {}, {}
-  walk(self, "", function(name, value)
-    if not core.is_tensor(value) then return end
+  for _, pair in ipairs(walk(self)) do
+    local name, value = pair[1], pair[2]
     if first[value] then
       aliases[name] = first[value]
-    else
+    elseif core.is_tensor(value) then
       first[value] = name
-      list[#list + 1] = { name, value }
+      list[#list + 1] = pair
     end
-  end, {}, owned[self], "")
+  end
   return list, aliases
 end
 
@@ -215,7 +224,7 @@ end
 ---@return nn.Module
 function Module:train(on)
   if on == nil then on = true end
-  check.boolean(self:describe() .. ":train", "argument 1", on)
+  if type(on) ~= "boolean" then check.boolean(self:describe() .. ":train", "argument 1", on) end
   for _, pair in ipairs(self:modules()) do pair[2].training = on end
   return self
 end
@@ -226,6 +235,19 @@ end
 ---@return nn.Module
 function Module:eval()
   return self:train(false)
+end
+
+-- Results of f(...), called with the module in evaluation mode and nothing recorded; then each of its modules is as it
+-- was, even when an error ended it.
+function Module:_evaluated(fname, f, ...)
+  local modules, modes = self:modules(), {}
+  for i, pair in ipairs(modules) do
+    modes[i] = rawget(pair[2], "training")
+    rawset(pair[2], "training", false)
+  end
+  return core.finally(fname, function()
+    for i, pair in ipairs(modules) do rawset(pair[2], "training", modes[i]) end
+  end, core.no_grad, f, ...)
 end
 
 -- Every parameter, frozen or not, under all its names: an array of { names, tensor }.
@@ -457,10 +479,9 @@ end
 
 local function children(module)
   local keys = {}
-  for key, value in pairs(module) do
-    if Module.is(value) then keys[#keys + 1] = key end
+  for _, key in ipairs(keys_of(module)) do
+    if Module.is(module[key]) then keys[#keys + 1] = key end
   end
-  table.sort(keys, before)
   return keys
 end
 

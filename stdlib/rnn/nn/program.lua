@@ -11,13 +11,13 @@ local program = {}
 
 -- ---- instructions ----
 
--- A program under construction: values, the code at hand, and what they stand for.
+-- A program under construction: values, the code at hand, and what they stand for. Fields become what they are of.
 local Builder = {}
 Builder.__index = Builder
 
 function Builder:value(kind, width, fields)
-  local value = { kind = kind, width = width }
-  for key, item in pairs(fields or {}) do value[key] = item end
+  local value = fields or {}
+  value.kind, value.width = kind, width
   self.values[#self.values + 1] = value
   value.id = #self.values
   return value
@@ -25,8 +25,8 @@ end
 
 -- Appends an instruction whose result has that width; a, b, c are values. Gives the result.
 function Builder:emit(op, width, a, b, c, fields)
-  local instruction = { op = op, a = a, b = b, c = c }
-  for key, item in pairs(fields or {}) do instruction[key] = item end
+  local instruction = fields or {}
+  instruction.op, instruction.a, instruction.b, instruction.c = op, a, b, c
   instruction.to = instruction.to or self:value("temporary", width)
   instruction.to.by = instruction
   self.code[#self.code + 1] = instruction
@@ -43,17 +43,16 @@ end
 
 -- What stands beside values of width: a constant.
 function Builder:constant(value, width)
-  local key = ("%d %s"):format(width, value.form or "number")
   local known = self.constants[value]
   if not known then known = {} self.constants[value] = known end
-  if known[key] then return known[key] end
+  if known[width] then return known[width] end
   local form = value.kind == "number" and "number" or value.form
   if form == "other" or form == "matrix" then self:refuse(("a tensor of %d axes stands in it"):format(#value.dims)) end
   local own = form == "samples" and value.width or width
   if form == "row" and value.width ~= width then self:refuse("a row of another width stands in it") end
   known.input = known.input or self:input(value)
-  known[key] = self:value("constant", own, { index = known.input, form = form, source = value })
-  return known[key]
+  known[width] = self:value("constant", own, { index = known.input, form = form, source = value })
+  return known[width]
 end
 
 function Builder:matrix(value, turned)
@@ -432,7 +431,7 @@ end
 
 -- The same instructions, those that go element by element as often behind each other as they can.
 local function group(code)
-  local writers, done, result = {}, {}, {} -- of a value, those of itself and its parts
+  local writers, left, result = {}, {}, {} -- of a value, those of itself and its parts
   local function writers_of(value)
     local whole = value.whole or value
     writers[whole] = writers[whole] or {}
@@ -441,15 +440,18 @@ local function group(code)
   local function add_after(i, value)
     local from = value.from or 0
     for _, w in ipairs(writers_of(value)) do
-      if w.from < from + value.width and from < w.to then i.after[#i.after + 1] = w.by end
+      if w.from < from + value.width and from < w.to then
+        i.waits = i.waits + 1
+        table.insert(w.by.awaited, i)
+      end
     end
   end
   local function add_writer(i, value)
     local list, from = writers_of(value), value.from or 0
     list[#list + 1] = { by = i, from = from, to = from + value.width }
   end
-  for _, i in ipairs(code) do
-    i.after = {}
+  for k, i in ipairs(code) do
+    left[k], i.waits, i.awaited, i.columns = i, 0, {}, width_of(i)
     for _, name in ipairs { "a", "b", "c" } do
       if i[name] then add_after(i, i[name]) end
     end
@@ -457,25 +459,19 @@ local function group(code)
     if i.op ~= "accumulate" then add_writer(i, i.to) end
     if i.op == "norm" then add_writer(i, i.b) end
   end
-  local function ready(i)
-    for _, before in ipairs(i.after) do
-      if not done[before] then return false end
-    end
-    return not done[i]
-  end
   local width
-  while #result < #code do
+  while #left > 0 do
     local found
-    for _, i in ipairs(code) do -- of the width at hand; else of whole rows; else the first
-      local own = width_of(i)
-      if ready(i) and (own == width or not found) then
-        found = i
-        if own == width then break end
+    for k, i in ipairs(left) do -- of the width at hand; else of whole rows; else the first
+      if i.waits == 0 and (i.columns == width or not found) then
+        found = k
+        if i.columns == width then break end
       end
     end
-    width = width_of(found)
-    done[found] = true
-    result[#result + 1] = found
+    local i = table.remove(left, found)
+    width = i.columns
+    for _, later in ipairs(i.awaited) do later.waits = later.waits - 1 end
+    result[#result + 1] = i
   end
   return result
 end

@@ -8,7 +8,7 @@ local guard = require "rnn.guard"
 local option = require "rnn.option"
 local Base = require "rnn.nn.recurrent_base"
 local State = require "rnn.state"
-local owner = require "rnn.owner"
+local owner = State._owner
 local runner = require "rnn.nn.runner"
 local parameter = require "rnn.nn.parameter"
 local initializers = require "rnn.nn.initializers"
@@ -230,8 +230,8 @@ local function run_layers(self, x, starts, lengths)
         ends[direction] = last_of(outputs[direction], self.parts[i], lengths)
       end
     end
-    y = self:_merge(outputs[1], outputs[2])
-    last = ends[1] and self:_merge(ends[1], ends[2])
+    y, last = outputs[1], ends[1]
+    if self.directions == 2 then y, last = self:_merge(y, outputs[2]), last and self:_merge(last, ends[2]) end
     if self.options.residual and k > 1 then
       y = y + input
       last = last and last + last_of(input, { reverse = false }, lengths)

@@ -11,7 +11,7 @@ local guard = require "rnn.guard"
 local nest = require "rnn.nest"
 local option = require "rnn.option"
 local Module = require "rnn.nn.module"
-local owner = require "rnn.owner"
+local owner = require "rnn.state"._owner
 local parameter = require "rnn.nn.parameter"
 local initializers = require "rnn.nn.initializers"
 
@@ -203,30 +203,29 @@ local function describe_state(state)
   return table.concat(shapes, ", ")
 end
 
--- The state as an array of tensors, checked; nil for the zero state. One tensor will do where there is one.
+-- The state as an array of tensors, checked. One tensor will do where there is one.
 local function given_state(self, state, batch)
-  if state == nil then return nil end
   owner.check(self, state)
   local tensors = core.is_tensor(state) and { state } or state
-  local wanted, fits, i = {}, type(tensors) == "table", 0
+  local fits, i = type(tensors) == "table", 0
   for _, part in ipairs(self.parts) do
     for _, size in ipairs(part.sizes) do
       i = i + 1
-      wanted[i] = ("(%d, %d)"):format(batch, size)
       local t = fits and tensors[i]
       fits = fits and core.is_tensor(t) and t:ndim() == 2 and t:size(1) == batch and t:size(2) == size
     end
   end
-  if not fits or #tensors ~= i then
-    core.fail("%s: expected a state of %d tensor%s %s, got %s", self:describe(), i, i == 1 and "" or "s",
-      table.concat(wanted, ", "), describe_state(state))
+  if fits and #tensors == i then return tensors end
+  local wanted = {}
+  for _, part in ipairs(self.parts) do
+    for _, size in ipairs(part.sizes) do wanted[#wanted + 1] = ("(%d, %d)"):format(batch, size) end
   end
-  return tensors
+  core.fail("%s: expected a state of %d tensor%s %s, got %s", self:describe(), i, i == 1 and "" or "s",
+    table.concat(wanted, ", "), describe_state(state))
 end
 
 local function state_of(self, part, state, first, batch)
   if state then return { state[first], part.sizes[2] and state[first + 1] or nil } end
-  if not part.initial then return nil end
   local start = {}
   for i, name in ipairs(part.initial) do start[i] = self[name]:broadcast_to(batch, part.sizes[i]) end
   return start
@@ -234,9 +233,8 @@ end
 
 -- ---- forward ----
 
--- The outputs of two directions as one; of one direction, its own.
+-- The outputs of two directions as one.
 function Base:_merge(forwards, backwards)
-  if not backwards then return forwards end
   if self.merge == "concat" then return core.concat({ forwards, backwards }, -1) end
   local sum = forwards + backwards
   return self.merge == "mean" and sum * 0.5 or sum
@@ -263,7 +261,7 @@ end
 
 local last_step
 
--- The same by the cell's formula.
+-- A part of a layer over x by its cell's formula: the outputs and the new state.
 local function run_formula(self, part, x, state, returns)
   local samples, steps, lengths = x:size(1), x:size(2), x:lengths()
   local y, new = core.zeros(samples, steps, part.width), state_of_cell(part, state, samples)
@@ -279,8 +277,8 @@ local function run_formula(self, part, x, state, returns)
   return y, new
 end
 
-local function run_part(self, part, x, state, returns)
-  if not part.description or part.recorded then return run_formula(self, part, x, state, returns) end
+-- The same by the engine.
+local function run_engine(self, part, x, state, returns)
   local description, weights = part.description, {}
   description.returns, description.watch = returns, part.watch
   -- √T segments of √T steps hold least; a number says how long they are.
@@ -294,12 +292,13 @@ local function run_layer(self, k, x, state, states, returns)
   local outputs = {}
   for direction = 1, self.directions do
     local part = self.parts[(k - 1) * self.directions + direction]
-    local own = state_of(self, part, state, #states + 1, x:size(1))
-    local y, new = run_part(self, part, x, own, returns)
+    local own = (state or part.initial) and state_of(self, part, state, #states + 1, x:size(1)) or nil
+    local run = part.description and not part.recorded and run_engine or run_formula
+    local y, new = run(self, part, x, own, returns)
     outputs[direction] = y
     for _, t in ipairs(new) do states[#states + 1] = t end
   end
-  return self:_merge(outputs[1], outputs[2])
+  return self.directions == 1 and outputs[1] or self:_merge(outputs[1], outputs[2])
 end
 
 -- The output of each sequence's last valid step: y (N, T, H) -> (N, H).
@@ -325,7 +324,7 @@ function Base:forward(x, state)
   if not core.is_tensor(x) or x:type() ~= "float" or x:ndim() ~= 3 or x:size(3) ~= self.inputs then
     core.fail("%s: expected input (N, T, %d), got %s", self:describe(), self.inputs, check.input(x))
   end
-  state = given_state(self, state, x:size(1))
+  if state ~= nil then state = given_state(self, state, x:size(1)) end
   local states, y, last = {}, x, nil
   for k = 1, self.layers do
     local top, input = k == self.layers, y
@@ -374,7 +373,7 @@ end
 local function first_state(self, given, batch)
   local start = setmetatable({}, owner.kind(self))
   for _, part in ipairs(self.parts) do
-    local own = state_of(self, part, given, #start + 1, batch)
+    local own = (given or part.initial) and state_of(self, part, given, #start + 1, batch)
     for k, size in ipairs(part.sizes) do start[#start + 1] = own and own[k] or core.zeros(batch, size) end
   end
   return start
@@ -419,7 +418,7 @@ function Base:step(x, state)
   if not core.is_tensor(x) or x:type() ~= "float" or x:ndim() ~= 2 or x:size(2) ~= self.inputs then
     core.fail("%s: step: expected input (N, %d), got %s", self:describe(), self.inputs, check.input(x))
   end
-  local start = first_state(self, given_state(self, state, #x), #x)
+  local start = first_state(self, state ~= nil and given_state(self, state, #x), #x)
   if not self.parts[1].description then return core.no_grad(step_of_cells, self, x, start) end
   local y, new = step(self, x, start)
   if y then return y, new end

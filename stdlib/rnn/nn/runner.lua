@@ -81,91 +81,95 @@ local function step_of(part, cell, found)
   return function(...) return locals.run(found, step, ...) end
 end
 
--- Runs the step once on formulas: trace, y, states, local variables.
-local function trace(part, cell, x, start, states, samples, lines)
-  local widths = { x:size(2), 1 }
-  for i, t in ipairs(states) do
-    if t:ndim() ~= 2 or t:type() ~= "float" then core.fail("a state is a tensor %s, not (N, width)", check.shape(t)) end
-    widths[i + 2] = t:size(2)
+-- Raises what is wrong with results that are none.
+local function refuse_results(cell, y, list, states, samples, t)
+  for i = 1, math.max(#list, #states) do
+    local new, was = list[i], states[i]
+    if not new or not was or new:ndim() ~= 2 or new:size(1) ~= samples or new:size(2) ~= was:size(2) then
+      refuse(cell, "state %d: %s in, %s out", i, was and shape_text { was } or "nothing",
+        new and (new:ndim() == 2 and new:size(1) == samples and shape_text { new } or check.shape(new)) or "nothing")
+    end
   end
-  local found, random = {}, math.random
-  local step = step_of(part, cell, found)
-  rawset(math, "random", no_random)
-  local results = table.pack(pcall(core.trace, samples, widths, function(fx, ft, ...)
-    local y, new = step(cell, fx, rebuild(start, { ... }), ft)
-    if new == nil then refuse(cell, "its step returned no new state (output, state)") end
-    local list = flatten(new, {})
-    for i = 1, math.max(#list, #states) do
-      local t, was = list[i], states[i]
-      if not t or not was or t:ndim() ~= 2 or t:size(1) ~= samples or t:size(2) ~= was:size(2) then
-        refuse(cell, "state %d: %s in, %s out", i, was and shape_text { was } or "nothing",
-          t and (t:ndim() == 2 and t:size(1) == samples and shape_text { t } or check.shape(t)) or "nothing")
-      end
+  if not core.is_tensor(y) or y:ndim() ~= 2 or y:size(1) ~= samples then
+    refuse(cell, "its output is %s, not a tensor (N, width)", check.describe(y))
+  end
+  for _, result in ipairs { y, table.unpack(list) } do
+    if core.trace_place(t, result) == 0 then
+      refuse(cell, "a result of the step depends on nothing that changes; return it as x * 0 + ...")
     end
-    if not core.is_tensor(y) or y:ndim() ~= 2 or y:size(1) ~= samples then
-      refuse(cell, "its output is %s, not a tensor (N, width)", check.describe(y))
-    end
-    return y, list, found
-  end, lines))
-  rawset(math, "random", random)
-  if not results[1] then error(results[2], 0) end
-  return table.unpack(results, 2, results.n)
+  end
 end
 
--- Of each part its plans by their keys. They are no part of a module, and no tensors of one are in them.
+-- Runs the step once on formulas: trace, y, states, local variables.
+local function trace(part, cell, x, start, states, samples, lines)
+  local found, random, alone = {}, math.random, core.is_tensor(start)
+  local step = step_of(part, cell, found)
+  rawset(math, "random", no_random)
+  local ok, t, y, new = pcall(core.trace, samples, { x:size(2), 1, table.unpack(states) }, function(fx, ft, ...)
+    return step(cell, fx, alone and ... or rebuild(start, { ... }), ft)
+  end, lines)
+  rawset(math, "random", random)
+  if not ok then error(t, 0) end
+  if new == nil then refuse(cell, "its step returned no new state (output, state)") end
+  local list = flatten(new, {})
+  local function fit(value) return core.trace_place(t, value) > 0 and value:ndim() == 2 end
+  local picked = part.recorded and locals.pick(found, part.recorded, fit, cell)
+  if not core.trace_results(t, y, list, picked) then refuse_results(cell, y, list, states, samples, t) end
+  return t, y, list, found, picked
+end
+
+-- Of each part its plans, the latest last. They are no part of a module, and no tensors of one are in them.
 local plans = setmetatable({}, { __mode = "k" })
 
 -- The plan of this call and its captured tensors.
 local function plan_of(part, cell, x, start, states, samples, about)
-  local function traced(lines)
-    local t, y, new, found = trace(part, cell, x, start, states, samples, lines)
-    local results, places = { y, table.unpack(new) }, {}
-    for _, result in ipairs(results) do
-      if core.trace_place(t, result) == 0 then
-        refuse(cell, "a result of the step depends on nothing that changes; return it as x * 0 + ...")
-      end
+  local t = trace(part, cell, x, start, states, samples, false)
+  local kept, known = plans[part], nil
+  for i = kept and #kept or 0, 1, -1 do
+    if kept[i].key == about.key and core.trace_alike(t, kept[i].trace) then
+      known = kept[i]
+      break
     end
-    local function fit(value) return core.trace_place(t, value) > 0 and value:ndim() == 2 end
-    for i, value in ipairs(part.recorded and locals.pick(found, part.recorded, fit, cell) or {}) do
-      results[#results + 1], places[i] = value, core.trace_place(t, value)
-    end
-    return core.trace_key(t, table.unpack(results)) .. about.key, t, y, new, places
   end
-  local key, t = traced(false)
   part.calls = part.calls + 1
-  plans[part] = plans[part] or {}
-  local known = plans[part][key]
-  if known == nil or part.calls & (part.calls - 1) == 0 then
-    local key2, t2, y2, new2, places = traced(true)
-    if not core.trace_same(t, t2) or key2 ~= key then refuse(cell, "%s", UNSTEADY) end
+  if not known or part.calls & (part.calls - 1) == 0 then
+    local t2, y, new, _, picked = trace(part, cell, x, start, states, samples, true)
+    if not core.trace_same(t, t2) then refuse(cell, "%s", UNSTEADY) end
     if not known then
-      about.trace, about.y, about.states, about.captured, about.samples = t2, y2, new2, core.trace_captured(t2), samples
-      about.recorded = places
+      about.trace, about.y, about.states, about.captured, about.samples = t2, y, new, core.trace_captured(t2), samples
+      about.recorded = {}
+      for i, value in ipairs(picked or {}) do about.recorded[i] = core.trace_place(t2, value) end
       known = plan.make(about)
-      plans[part][key] = known
-      about.trace, about.y, about.states, about.captured = nil, nil, nil, nil
+      known.key = about.key
+      kept = kept or {}
+      kept[#kept + 1] = known
+      plans[part] = kept
     end
   end
   return known, core.trace_captured(t)
 end
 
--- What a plan depends on beside the formula, and its key.
+-- What a plan depends on beside the formula, and its key: yes and no as bits, and, where there are more, a text.
 local function about_of(self, part, records, x_needs, state_needs, padded)
   local about = { records = records, x_needs = x_needs, state_needs = state_needs,
     shifts = not (part.reverse and padded), watched = part.watch ~= nil,
     masks = self.training and self.options.recurrent_dropout > 0 }
-  local bits = { tostring(records), tostring(x_needs), tostring(about.shifts), tostring(about.watched),
-    tostring(about.masks) }
-  for k, needs in ipairs(state_needs) do
-    local rate = self.zones[k]
-    if rate then
-      about.zoneout = about.zoneout or {}
-      about.zoneout[k] = self.training and "draw" or rate
+  local key = (records and 1 or 0) | (x_needs and 2 or 0) | (about.shifts and 4 or 0) | (about.watched and 8 or 0)
+    | (about.masks and 16 or 0)
+  for k, needs in ipairs(state_needs) do key = key | (needs and 1 << (4 + k) or 0) end
+  if next(self.zones) or part.recorded or #state_needs > 50 then
+    key = { key, table.unpack(part.recorded or {}) }
+    for k, needs in ipairs(state_needs) do
+      local rate = self.zones[k]
+      if rate then
+        about.zoneout = about.zoneout or {}
+        about.zoneout[k] = self.training and "draw" or rate
+      end
+      key[#key + 1] = ("%s %s"):format(needs, rate and about.zoneout[k])
     end
-    bits[#bits + 1] = ("%s %s"):format(needs, rate and about.zoneout[k])
+    key = table.concat(key, " ")
   end
-  for _, name in ipairs(part.recorded or {}) do bits[#bits + 1] = name end
-  about.key = table.concat(bits, " ")
+  about.key = key
   return about
 end
 

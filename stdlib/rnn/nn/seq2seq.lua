@@ -5,11 +5,94 @@ local class = require "rnn.class"
 local check = require "rnn.check"
 local option = require "rnn.option"
 local Module = require "rnn.nn.module"
-local State = require "rnn.state"
+local Dropout = require "rnn.nn.dropout"
+local Embedding = require "rnn.nn.embedding"
 local Linear = require "rnn.nn.linear"
 local layers = require "rnn.nn.layers"
 local Decoder = require "rnn.nn.decoder"
-local Encoder = require "rnn.nn.encoder"
+
+-- ---- the encoder: a sequence to a memory, a vector for each step, and a state at its end ----
+
+--- nn.Encoder { vocab = V, recurrent = nn.GRU(128, 256), ... }
+---
+--- Reads sequences for an nn.Seq2Seq: ids (vocab), or features (inputs, which layers given as recurrent say as well).
+--- Layers in one direction or both are given as recurrent, or made of the options cell, units, layers and
+--- bidirectional.
+--- Errors: neither vocab nor inputs, or both; layers that take other features.
+---@class nn.Encoder : nn.Module
+---@field recurrent nn.Module
+---@field outputs integer features of the memory
+---@overload fun(options: nn.Encoder.Options): nn.Encoder
+local Encoder = class("nn.Encoder", Module)
+
+local ENCODER = option.of("nn.Encoder", {
+  { "vocab", nil, option.kind("integer|text.Vocab", function(_, _, value) return value end), "number of ids, or a "
+    .. "text.Vocab; ids become vectors" },
+  { "dim", nil, option.int(1), "features of these vectors; where it is not given, as recurrent takes them, or 128" },
+  { "inputs", nil, option.int(1), "instead of vocab: the sequences are float (N, S, inputs) already; where it is not "
+    .. "given, as recurrent takes them" },
+  { "dropout", 0, check.rate, "rate for vectors, and of the memory" },
+  { "word_dropout", 0, check.rate, "rate at which whole ids are left out in training (Gal, Ghahramani 2016)" },
+}, layers.options, {
+  { "bidirectional", false, check.boolean, "in place of recurrent: further cells read backwards" },
+})
+
+function Encoder:init(options)
+  options = ENCODER:read(options)
+  if options.vocab == nil and options.inputs == nil then options.inputs = layers.inputs(options) end
+  if (options.vocab == nil) == (options.inputs == nil) then
+    core.fail "nn.Encoder: needs either option 'vocab' (ids) or option 'inputs' (features)"
+  end
+  self.dropout = Dropout(options.dropout)
+  if options.vocab ~= nil then
+    self.embed = Embedding(options.vocab, options.dim or layers.inputs(options) or 128,
+      { word_dropout = options.word_dropout })
+  else
+    self.inputs = options.inputs
+    if options.dim == 128 then options.dim = nil end -- what files of earlier versions say of every encoder
+    for _, name in ipairs { "dim", "word_dropout" } do
+      ENCODER:effect(options, name, false, "option 'inputs' is for features, which have no ids")
+    end
+  end
+  self.recurrent = layers.of(ENCODER, options, self.inputs or self.embed.dim)
+  self.outputs = self.recurrent.outputs
+end
+
+--- encoder:forward(x [, state]) -> memory, state
+---
+--- Reads the batch x: what attention looks at, (N, S, features), and the last state.
+---@param x rnn.Tensor int32 ids (N, S), or float (N, S, inputs); with lengths where it is padded
+---@param state? nn.State
+---@return rnn.Tensor memory (N, S, outputs)
+---@return nn.State state of its recurrent layers
+function Encoder:forward(x, state)
+  if self.embed then
+    if not core.is_tensor(x) or x:type() ~= "int32" or x:ndim() ~= 2 then -- describe takes its time
+      check.tensor(self:describe(), "input", x, "int32", 2)
+    end
+    x = self.embed(x)
+    if self.dropout.rate > 0 then x = self.dropout(x) end
+  end
+  local memory, last = self.recurrent(x, state)
+  if self.dropout.rate > 0 then memory = self.dropout(memory) end
+  return memory, last
+end
+
+function Encoder:input_type()
+  return self.embed and "int32" or "float"
+end
+
+function Encoder:describe()
+  return ("nn.Encoder(%d -> %s %d)"):format(self.inputs or self.embed.vocab, layers.name(self.recurrent), self.outputs)
+end
+
+function Encoder:config()
+  local embed = self.embed or {}
+  return { class = "nn.Encoder", fields = { vocab = embed.vocab, dim = embed.dim, word_dropout = embed.word_dropout,
+    inputs = self.inputs, recurrent = self.recurrent, dropout = self.dropout.rate } }
+end
+
+-- ---- both ----
 
 --- nn.Seq2Seq { encoder = nn.Encoder {...}, decoder = nn.Decoder {...}, start = {...} }
 ---
@@ -58,10 +141,12 @@ local PARTS = option.of("nn.Seq2Seq", {
 
 option.of("nn.Seq2Seq:loss", Decoder._loss_options)
 
-local DECODE = option.of("nn.Seq2Seq:decode", Decoder._decode_options, {
+local LISTS = {
   { "size", 64, option.int(1), "of ids: how many sequences of a list are decoded at a time" },
   { "weights", false, check.boolean, "of ids: gives details[n].weights, the attention's (ids and stop, source steps)" },
-})
+}
+local DECODE = option.of("nn.Seq2Seq:decode of ids", Decoder._of_ids, LISTS)
+option.of("nn.Seq2Seq:decode", Decoder._decode_options, LISTS)
 
 -- For each tensor of the decoder's state the encoder's layer it comes from, and a Linear where sizes differ. h is what
 -- goes where the encoder has nothing of that name.
@@ -127,12 +212,16 @@ end
 ---@return nn.State
 ---@return rnn.Tensor? known
 function Seq2Seq:encode(x)
-  local known
-  x, known = self.decoder:_parts(x)
+  local first, known = {}, nil
+  if self.decoder.inputs then x, known = self.decoder:_parts(x) end
   local memory, state = self.encoder(x)
-  local first = {}
   for i, entry in ipairs(self.plan) do
-    local h, bridge = layers.take(state, entry.source), self.bridge[entry.name]
+    local parts, bridge = {}, self.bridge[entry.name]
+    for d, path in ipairs(entry.source.paths) do -- of both directions
+      parts[d] = state
+      for _, key in ipairs(path) do parts[d] = parts[d][key] end
+    end
+    local h = parts[2] and core.concat(parts, 2) or parts[1]
     if bridge then
       h = bridge(h)
       if entry.squash then h = h:tanh() end
@@ -140,7 +229,7 @@ function Seq2Seq:encode(x)
     first[i] = h
   end
   local start = self.start and last_of(x, self.start)
-  return self.decoder:begin(State(layers.state(self.slots, first)), memory, start), known
+  return self.decoder:begin(Decoder._state(self.slots, first), memory, start), known
 end
 
 --- model:forward(x, y) -> logits, target, weights
@@ -201,20 +290,21 @@ local function add_weights(self, x, ids, details)
   end
 end
 
-local function decode(self, x, options, with_weights)
+local function decode(self, fname, x, options)
   local state, known = self:encode(x)
-  local ids, scores, details = self.decoder:_kind().decode(self.decoder, state, known, options)
-  if with_weights then add_weights(self, x, ids, details) end
+  if not options.weights then return self.decoder:_decode(fname, state, known, options) end
+  local ids, scores, details = self.decoder:_decode(fname, state, known, options)
+  add_weights(self, x, ids, details)
   return ids, scores, details
 end
 
 -- Many sequences: in batches of about equal length, the results in the order of the list.
-local function decode_list(self, list, size, options, with_weights)
+local function decode_list(self, fname, list, options)
   local dataset = require "rnn.data.sequences"(list)
   local order, ids, scores, details = dataset:by_length(dataset.items), {}, {}, {}
-  for from = 1, #list, size do
-    local items = order:rows(from, math.min(from + size - 1, #list))
-    local found = { decode(self, dataset:batch(items), options, with_weights) }
+  for from = 1, #list, options.size do
+    local items = order:rows(from, math.min(from + options.size - 1, #list))
+    local found = { decode(self, fname, dataset:batch(items), options) }
     for i, at in ipairs(items:totable()) do ids[at], scores[at], details[at] = found[1][i], found[2][i], found[3][i] end
   end
   return ids, scores, details
@@ -234,19 +324,14 @@ end
 ---@return number[]|rnn.Tensor|table scores log probability / length ^ length_penalty, or the prediction
 ---@return table[]|rnn.Tensor details { logp, count, finished, beams, weights }, or the attention's weights
 function Seq2Seq:decode(x, options)
-  local fname, given, evaluation = self:describe() .. ":decode", {}, require "rnn.nn.evaluation"
-  if self.decoder.outputs then return evaluation(fname, self, decode, self, x, options) end
-  if options ~= nil then check.table(fname, "options", options) end
-  for name, value in pairs(options or {}) do given[name] = value end
-  local own = DECODE:read({ size = given.size, weights = given.weights }, fname)
-  local size, with_weights = own.size, own.weights
-  given.size, given.weights = nil, nil
-  if core.is_tensor(x) then return evaluation(fname, self, decode, self, x, given, with_weights) end
+  local fname = self:describe() .. ":decode"
+  options = self.decoder:_read(fname, options, DECODE)
+  if self.decoder.outputs or core.is_tensor(x) then return self:_evaluated(fname, decode, self, fname, x, options) end
   check.table(fname, "argument 1", x)
-  if (given.prefix and type(given.prefix[1]) == "table") or given.on_token then
+  if (options.prefix and type(options.prefix[1]) == "table") or options.on_token then
     core.fail("%s: a prefix for each sequence and on_token need a batch, not a list of sequences", fname)
   end
-  return evaluation(fname, self, decode_list, self, x, size, given, with_weights)
+  return self:_evaluated(fname, decode_list, self, fname, x, options)
 end
 
 function Seq2Seq:input_type()
@@ -258,4 +343,4 @@ function Seq2Seq:config()
     start = self.start } }
 end
 
-return Seq2Seq
+return { Encoder = Encoder, Seq2Seq = Seq2Seq }

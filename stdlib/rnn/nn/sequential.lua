@@ -3,7 +3,7 @@
 local class = require "rnn.class"
 local check = require "rnn.check"
 local Module = require "rnn.nn.module"
-local owner = require "rnn.owner"
+local owner = require "rnn.state"._owner
 
 --- nn.Sequential { layer, layer, ... }
 ---

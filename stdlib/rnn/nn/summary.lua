@@ -3,6 +3,7 @@
 local core = require "rnn.core"
 local check = require "rnn.check"
 local class = require "rnn.class"
+local columns = require "rnn.columns"
 local guard = require "rnn.guard"
 local nest = require "rnn.nest"
 local Cell = require("rnn.nn.cell").Cell
@@ -54,11 +55,6 @@ local function trace(model, ...)
   return order, shape
 end
 
-local function thousands(n)
-  local text = ("%d"):format(n):reverse():gsub("(%d%d%d)", "%1,"):reverse():gsub("^,", "")
-  return text
-end
-
 local function bytes_text(n)
   if n < 1024 then return ("%d B"):format(n) end
   if n < 1024 * 1024 then return ("%.1f KB"):format(n / 1024) end
@@ -88,34 +84,13 @@ local function owners_of(tensors, modules)
   return owners
 end
 
-local function render(rows)
-  local width = {}
-  for _, row in ipairs(rows) do
-    for i, cell in ipairs(row) do width[i] = math.max(width[i] or 0, utf8.len(cell)) end
-  end
-  local total = 0
-  for _, w in ipairs(width) do total = total + w + 2 end
-  local rule = ("-"):rep(total - 2)
-  local lines = {}
-  for i, row in ipairs(rows) do
-    local cells = {}
-    for j, cell in ipairs(row) do
-      local pad = (" "):rep(width[j] - utf8.len(cell))
-      cells[j] = j == #row and pad .. cell or cell .. pad
-    end
-    lines[#lines + 1] = table.concat(cells, "  ")
-    if i == 1 then lines[#lines + 1] = rule end
-  end
-  lines[#lines + 1] = rule
-  return lines
-end
-
 --- summary(model, ...) -> text of the table
 ---@param model nn.Module
 ---@return string
 return function(model, ...)
   local order, shape = trace(model, inputs_of(model, ...))
   local modules, tensors = model:modules(), (model:named_tensors())
+  local thousands = columns.thousands
   local owners, path_of = owners_of(tensors, modules), {}
   for _, pair in ipairs(modules) do
     path_of[pair[2]] = pair[1]
@@ -132,7 +107,10 @@ return function(model, ...)
       rows[#rows + 1] = { path, m:describe(), shape[m], thousands(count) }
     end
   end
-  local lines = render(rows)
+  local lines = columns.lines(rows, function(j) return j == 4 end)
+  local rule = ("-"):rep(utf8.len(lines[1]))
+  table.insert(lines, 2, rule)
+  lines[#lines + 1] = rule
   local total, trainable, bytes = 0, 0, 0
   for _, pair in ipairs(tensors) do
     local count = pair[2]:count()

@@ -42,6 +42,7 @@ local LINES = option.of("plot.lines", COMMON)
 local LINE = option.of("plot.lines: line", {
   { "x", nil, option.any, "numbers or dates" }, { "y", nil, option.any, "numbers" },
   { "label", nil, option.any, "for the legend" },
+  { "bands", nil, check.table, "{ { low, high }, ... }: areas behind the line, the widest first: a fan chart" },
 })
 local HISTOGRAM = option.of("plot.histogram", COMMON, {
   { "bins", nil, option.int(1, 1000), "number of bars; the default grows with the cube root of the number of values, "
@@ -137,10 +138,32 @@ function plot.series(fields)
   return finish(fname, options, chart)
 end
 
+-- Areas as arrays of numbers, as long as their line.
+local function bands_of(fname, name, given, length)
+  local out = {}
+  for k, band in ipairs(given) do
+    local what = ("%s[%d]"):format(name, k)
+    if type(band) ~= "table" or getmetatable(band) or #band ~= 2 then
+      check.expected(fname, what, "{ low, high }", band)
+    end
+    out[k] = {}
+    for e, which in ipairs { "low", "high" } do
+      local values_of = values.numbers(fname, what .. ": " .. which, band[e])
+      if #values_of ~= length then
+        core.fail("%s: %s: %s has %d values, its line %d", fname, what, which, #values_of, length)
+      end
+      out[k][e] = values_of
+    end
+  end
+  return out
+end
+
 ---Curves with their own positions: plot.lines({ { y = losses, label = "train" }, { x = epochs, y = valid } }, options).
 ---
+---A forecast with its interval is { x = days, y = middle, bands = { { low, high } } }.
+---
 ---Errors: no line, x and y of unequal lengths, dates in some lines only.
----@param lines { x?: any, y: any, label?: string }[]
+---@param lines { x?: any, y: any, label?: string, bands?: any[][] }[]
 ---@param options? plot.lines.Options
 ---@return rnn.Figure? figure
 ---@return string? message
@@ -162,7 +185,8 @@ function plot.lines(lines, options)
     if kinds.date and (kinds.number or kinds.whole) then
       core.fail("%s: %s.x: lines in one plot must have dates all or none", fname, name)
     end
-    chart.series[i] = { label = line.label ~= nil and label(fname, name .. ".label", line.label) or nil, x = x, y = y }
+    chart.series[i] = { label = line.label ~= nil and label(fname, name .. ".label", line.label) or nil, x = x, y = y,
+      bands = line.bands and bands_of(fname, name .. ".bands", line.bands, #y) or nil }
   end
   chart.x = kinds.date and "date" or kinds.number and "number" or "whole"
   return finish(fname, options, chart)

@@ -3,6 +3,7 @@
 --   { op = "line", role = "grid" | "axis" | "tick" | "sample", x1, y1, x2, y2, color, width, series,
 --     round = boolean (its ends), side = "x" | "y" (of a tick) }
 --   { op = "polyline", role = "series", points = {x, y, x, y ...}, color, width, series }   round caps and joins
+--   { op = "polygon", role = "band", points = {x, y ...}, color, series }   filled
 --   { op = "text", role, x, y, text, size, color, anchor = "start" | "middle" | "end", bold }   y: baseline
 -- All text is clean (text.clean) and cut to fit. The list knows its width, height and title.
 local scales = require "rnn.plot.scales"

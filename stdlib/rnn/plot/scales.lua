@@ -29,7 +29,13 @@ end
 
 local function y_range(chart)
   local lo, hi
-  for _, s in ipairs(chart.series) do lo, hi = extent(lo, hi, s.y, chart.log_y and scales.positive or scales.finite) end
+  local usable = chart.log_y and scales.positive or scales.finite
+  for _, s in ipairs(chart.series) do
+    lo, hi = extent(lo, hi, s.y, usable)
+    for _, band in ipairs(s.bands or {}) do
+      for k = 1, 2 do lo, hi = extent(lo, hi, band[k], usable) end
+    end
+  end
   if chart.log_y then
     if not lo then return 0.1, 1 end
     if chart.bars or hi < lo * 1.0001 then return lo / 2, hi * 2 end

@@ -15,6 +15,15 @@ style.series = {
 ---@return table
 function style.of(index) return style.series[(index - 1) % #style.series + 1] end
 
+---@param index integer of a series
+---@param share number of its colour, the rest being white
+---@return string
+function style.pale(index, share)
+  return (style.of(index).rgb:gsub("%x%x", function(pair)
+    return ("%02x"):format(math.floor(255 - share * (255 - tonumber(pair, 16)) + 0.5))
+  end))
+end
+
 style.background, style.ink, style.soft = "#ffffff", "#1f2933", "#616e7c"
 style.axis, style.grid = "#7b8794", "#e4e7eb"
 

@@ -24,12 +24,18 @@ function writers.line(p)
     num(p.x2), num(p.y2), p.color, num(p.width), p.round and ' stroke-linecap="round"' or "")
 end
 
-function writers.polyline(p)
+local function points_of(p)
   local points = {}
   for i = 1, #p.points, 2 do points[#points + 1] = num(p.points[i]) .. "," .. num(p.points[i + 1]) end
-  return ('<polyline points="%s" fill="none" stroke="%s" stroke-width="%s" %s/>'):format(table.concat(points, " "),
-    p.color, num(p.width), 'stroke-linecap="round" stroke-linejoin="round"')
+  return table.concat(points, " ")
 end
+
+function writers.polyline(p)
+  return ('<polyline points="%s" fill="none" stroke="%s" stroke-width="%s" %s/>'):format(points_of(p), p.color,
+    num(p.width), 'stroke-linecap="round" stroke-linejoin="round"')
+end
+
+function writers.polygon(p) return ('<polygon points="%s" fill="%s"/>'):format(points_of(p), p.color) end
 
 function writers.text(p)
   local anchor = p.anchor == "start" and "" or (' text-anchor="%s"'):format(p.anchor)

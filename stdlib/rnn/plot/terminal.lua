@@ -152,7 +152,7 @@ end
 return function(list, options)
   local canvas = new_canvas(list, options)
   for _, p in ipairs(list) do
-    if p.op == "polyline" then
+    if p.op == "polyline" or p.op == "polygon" then -- of an area its edge
       canvas:polyline(p.points, p.series)
     elseif p.op == "rect" then
       canvas:bar(p)

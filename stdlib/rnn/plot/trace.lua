@@ -25,6 +25,35 @@ local function thin(points)
   return out
 end
 
+-- The areas of one series, the first the palest; each stretch without a gap is one.
+local function bands(list, chart, frame, index)
+  local s = chart.series[index]
+  local shown = chart.log_y and scales.positive or scales.finite
+  for k, band in ipairs(s.bands or {}) do
+    local there, back = {}, {}
+    local function finish()
+      for i = #back - 1, 1, -2 do
+        there[#there + 1], there[#there + 2] = back[i], back[i + 1]
+      end
+      if #there > 0 then
+        list:add { op = "polygon", role = "band", points = there, series = index,
+          color = style.pale(index, 0.1 + 0.4 * k / (#s.bands + 1)) }
+      end
+      there, back = {}, {}
+    end
+    for i = 1, #s.x do
+      if scales.finite(s.x[i]) and shown(band[1][i]) and shown(band[2][i]) then
+        local x, n = frame.x(s.x[i]), #there
+        there[n + 1], there[n + 2] = x, frame.y(band[1][i])
+        back[n + 1], back[n + 2] = x, frame.y(band[2][i])
+      else
+        finish()
+      end
+    end
+    finish()
+  end
+end
+
 ---Adds the lines of all series to list.
 ---@param list table
 ---@param chart table
@@ -33,6 +62,7 @@ end
 ---@return boolean drawn whether there was anything to draw
 return function(list, chart, device, frame)
   local drawn = false
+  for index in ipairs(chart.series) do bands(list, chart, frame, index) end
   for index, s in ipairs(chart.series) do
     local points = {}
     local line = #s.y * 3 > frame.right - frame.left and device.fine_line or device.line

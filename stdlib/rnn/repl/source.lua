@@ -55,7 +55,8 @@ return function(name, value, entries)
   if type(value) == "function" then return of_function(name, value, entries) end
   local class = type(value) == "table" and (rawget(value, "__name") and value or debug.getmetatable(value))
   local entry = type(class) == "table" and type(class.__name) == "string" and require "rnn.doc".entry(class.__name)
-  if entry and entry.module then return require "rnn.sources"(entry.module) end
+  if entry and entry.module == "rnn.meta" then return name .. " is made in C; ?" .. name .. " tells what it does" end
+  if entry then return require "rnn.sources"(entry.module) end
   for _, key in ipairs { "init", "forward", "step", "__call" } do
     local f = type(class) == "table" and class[key]
     if type(f) == "function" then return of_function(name .. ":" .. key, f, entries) end

@@ -5,12 +5,11 @@ local quoted = require("rnn.share.texts").quoted
 
 local HEAD = 1 << 18 -- bytes at either end of what the script writes that are kept
 
--- Copies what comes to standard output; what is kept of it.
-local function copy(pipe)
+-- Copies what comes to standard output, but when quiet; what is kept of it.
+local function copy(pipe, quiet)
   local first, last, size, before = {}, "", 0, 0
   for line in pipe:lines "L" do
-    io.write(line)
-    io.flush()
+    if not quiet then io.write(line):flush() end
     if size + #line <= HEAD then
       first[#first + 1] = line
     else
@@ -29,7 +28,7 @@ end
 ---
 --- Runs a script; made is what capsule.assemble gives. program: this one; before: options before the script; script;
 --- arguments; folder: where it runs, or nil; record: a folder for what is recorded; environment: variables by name;
---- epochs: end where a training has so many; with_data.
+--- epochs: end where a training has so many; quiet: what it writes is not shown; with_data.
 ---@param options table
 ---@return table?
 ---@return string? message
@@ -50,7 +49,7 @@ return function(options)
   for _, word in ipairs(options.arguments) do words[#words + 1] = quoted(word) end
   local command = table.concat(words, " ")
   local pipe = assert(io.popen(command))
-  local stdout = copy(pipe)
+  local stdout = copy(pipe, options.quiet)
   local _, _, code = pipe:close()
   if code ~= 0 then return nil, ("the script ended with exit code %d"):format(code), code end
   return capsule.assemble(record, { recorded = true, stdout = stdout, with_data = options.with_data,

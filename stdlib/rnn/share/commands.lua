@@ -7,10 +7,11 @@ local commands = {}
 
 local HELP = {
   capsule = [[
-usage: rnnlua capsule [-o FILE] [--with-data] [options of rnnlua] train.lua [arguments]
+usage: rnnlua capsule [-o FILE] [--with-data] [--verify] [options of rnnlua] train.lua [arguments]
 Runs a script with --deterministic and packs it with all that decided its numbers and all that
 came of it into FILE (default: train.capsule.zip). Data are named with their SHA-256, and packed
-with --with-data only.]],
+with --with-data only. --verify runs it twice before, in two processes and each training for one
+epoch, and makes nothing when the bits are not the same. Exit code: 2 they are not.]],
   pack = [[
 usage: rnnlua pack FOLDER [-o FILE] [--with-data]
 Packs a run that rnn.fit { run = FOLDER } has kept into FILE (default: FOLDER.capsule.zip).]],
@@ -92,14 +93,33 @@ local function read_words(words, known)
   return nil, left
 end
 
-local function made_from(program, before, script, arguments, with_data)
+-- settings: those of child.
+local function made_from(program, before, script, arguments, settings)
   local folder, message = core.folder_scratch()
   if not folder then return nil, message end
   local made, code
   made, message, code = require "rnn.share.child" { program = program, before = before, script = script,
-    arguments = arguments, record = folder, with_data = with_data }
+    arguments = arguments, record = folder, with_data = settings.with_data, epochs = settings.epochs,
+    quiet = settings.quiet }
   core.folder_remove(folder)
   return made, message, code
+end
+
+-- The first epoch in two processes: true; false and what differs; nil, a message and the script's exit code.
+local function verify(program, before, script, arguments)
+  local twice = {}
+  for i = 1, 2 do
+    local made, message, code = made_from(program, before, script, arguments, { epochs = 1, quiet = true })
+    if not made then return nil, message, code end
+    made.content = {}
+    for _, file in ipairs(made.files) do made.content[file.name] = file.bytes end
+    twice[i] = made
+  end
+  local verdict, text = require("rnn.share.compare").results(twice[1], twice[2])
+  for _, doubt in ipairs(verdict == "same" and {} or twice[1].manifest.doubts) do
+    io.stderr:write("doubt: ", require("rnn.share.texts").doubt(doubt), "\n")
+  end
+  return verdict == "same", text
 end
 
 local function write(word, file, made)
@@ -114,11 +134,23 @@ local function write(word, file, made)
 end
 
 function commands.capsule(words, before, program)
-  local given, rest = read_options(words, { ["-o"] = "value", ["--with-data"] = "flag" }, before)
+  local given, rest = read_options(words, { ["-o"] = "value", ["--with-data"] = "flag", ["--verify"] = "flag" },
+    before)
   if not given then return complain("capsule", rest) end
   if given.help or #rest == 0 then return nil end
   local script = table.remove(rest, 1)
-  local made, message, code = made_from(program, before, script, rest, given["--with-data"])
+  local good, made, message, code = true, nil, nil, nil
+  if given["--verify"] then
+    good, message, code = verify(program, before, script, rest)
+    if good == false then
+      complain("capsule", "two processes do not give the same bits: " .. message)
+      return 2
+    end
+    if good then io.stderr:write("verified: ", message, " in two processes\n") end
+  end
+  if good then
+    made, message, code = made_from(program, before, script, rest, { with_data = given["--with-data"] })
+  end
   if not made then
     complain("capsule", message)
     return code and code < 256 and code or 1
@@ -178,7 +210,7 @@ function commands.run(words, before, program)
   local file, message = require("rnn.share.project").next_run()
   if not file then return complain("run", message) end
   local made, code
-  made, message, code = made_from(program, before, "train.lua", words)
+  made, message, code = made_from(program, before, "train.lua", words, {})
   if not made then
     complain("run", message)
     return code and code < 256 and code or 1

@@ -9,18 +9,18 @@ local place = require "rnn.place"
 
 --- text.stream(ids [, options]) -> stream
 ---
---- Cuts a text into `batch` parts of equal length, one for each row, and gives windows of `time` steps of all of them:
---- `for x, y in stream do ... end`, x and y int32 (batch, time), y the ids that follow those of x. Row n of a window
+--- Cuts a text into `size` parts, equally long, one for each row, and gives windows of `length` steps of all of them:
+--- `for x, y in stream do ... end`, x and y int32 (size, length), y the ids that follow those of x. Row n of a window
 --- goes on where row n of the window before ended, so a state can be carried from one to the next; every loop begins
 --- anew, at the start of the parts. Every id but the first is in y once: only the last window is shorter, and where the
 --- parts cannot be equally long, its rows have lengths. #stream is the number of windows. A text of fewer ids than
---- batch + 1 raises an error.
+--- size + 1 raises an error.
 ---
 --- rnn.fit(model, { data = stream, tbptt = 64, ... }) carries the state.
 ---@class text.Stream
 ---@field continues boolean true: rows go on from window to window
----@field batch integer
----@field time integer
+---@field size integer
+---@field length integer
 ---@overload fun(ids: integer[]|rnn.Tensor, options?: text.stream.Options): text.Stream
 local Stream = class("text.Stream")
 
@@ -29,8 +29,8 @@ Stream.continues = true
 local fname = "text.stream"
 
 local OPTIONS = option.of(fname, {
-  { "batch", 32, option.int(1), "rows: parts of the text that are read side by side" },
-  { "time", 64, option.int(1), "steps of a window" },
+  { "size", 32, option.int(1), "rows: parts of the text that are read side by side", was = "batch" },
+  { "length", 64, option.int(1), "steps of a window", was = "time" },
 })
 
 function Stream:init(ids, options)
@@ -40,14 +40,14 @@ function Stream:init(ids, options)
   end
   check.tensor(fname, "argument 1 (ids)", ids, "int32", 1)
   options = OPTIONS:read(options)
-  self.batch, self.time = options.batch, options.time
+  self.size, self.length = options.size, options.length
   local pairs_ = #ids - 1 -- of an id and the next one
-  if pairs_ < self.batch then
-    core.fail("%s: %d ids are too few for %d rows with one to learn and one to foretell each", fname, #ids, self.batch)
+  if pairs_ < self.size then
+    core.fail("%s: %d ids are too few for %d rows with one to learn and one to foretell each", fname, #ids, self.size)
   end
   -- Parts of `least` steps, the first `longer` of them with one more. The 0 at the end is read where one has no more.
-  local least, longer = pairs_ // self.batch, pairs_ % self.batch
-  local row = core.arange(self.batch)
+  local least, longer = pairs_ // self.size, pairs_ % self.size
+  local row = core.arange(self.size)
   self.ids = core.concat({ ids, core.zeros { 1, type = "int32" } }, 1):reshape(-1, 1)
   self.starts = (row - 1) * least + (row - 1):minimum(longer)
   self.lengths = row:le(longer):to_int() + least
@@ -57,7 +57,7 @@ end
 
 --- #stream -> number of windows in an epoch
 function Stream:__len()
-  return (self.steps + self.time - 1) // self.time
+  return (self.steps + self.length - 1) // self.length
 end
 
 --- stream:settings() -> table
@@ -65,18 +65,18 @@ end
 --- By name, the plain values that the windows depend on. A run that goes on must find the same.
 ---@return table<string, integer>
 function Stream:settings()
-  return { ids = #self.ids - 1, batch = self.batch, time = self.time }
+  return { ids = #self.ids - 1, batch = self.size, time = self.length }
 end
 
 -- What `for` calls: x, the value before, is nil when a loop begins. A place is the number of steps given out.
 function Stream.__call(self, _, x)
   local from = x == nil and 0 or place.of(self.places, "stream", x)
   if from >= self.steps then return nil end
-  local time = math.min(self.time, self.steps - from)
+  local time = math.min(self.length, self.steps - from)
   local to = from + time
   local starts = self.starts + (from + 1)
-  x = core.windows(self.ids, starts, time):reshape(self.batch, time)
-  local y = core.windows(self.ids, starts + 1, time):reshape(self.batch, time)
+  x = core.windows(self.ids, starts, time):reshape(self.size, time)
+  local y = core.windows(self.ids, starts + 1, time):reshape(self.size, time)
   if to > self.least then
     local lengths = self.lengths - from
     local valid = core.arange(time):reshape(1, time):le(lengths:reshape(-1, 1)):to_int()

@@ -2,6 +2,7 @@
 -- result checked: the first op that gives one stops it, and what is on the stack then says which layer asked for it.
 
 local core = require "rnn.core"
+local check = require "rnn.check"
 local class = require "rnn.class"
 local nest = require "rnn.nest"
 local Batches = require "rnn.data.batches"
@@ -13,12 +14,8 @@ local function bad_element(t)
   t = t:zero_padding():without_lengths()
   local bad = t:is_finite():eq(0):reshape(-1)
   if bad:max():item() == 0 then return end
-  local rest, index = bad:argmax(1):item() - 1, {}
-  local value = t:reshape(-1):get(rest + 1)
-  for axis = t:ndim(), 1, -1 do
-    index[axis] = rest % t:size(axis) + 1
-    rest = rest // t:size(axis)
-  end
+  local n = bad:argmax(1):item()
+  local value, index = t:reshape(-1):get(n), check.index({ t:shape() }, n)
   return ("%s at (%s)"):format(value ~= value and "nan" or tostring(value), table.concat(index, ", ")), index
 end
 

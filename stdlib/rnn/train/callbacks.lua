@@ -74,40 +74,41 @@ end
 
 callbacks.Weights = Weights
 
---- Best(fname, { monitor =, mode =, min_delta = }, keep)
+--- Best(fname, { monitor =, mode =, min_delta = }, keep): the best epoch so far, by what it monitors.
 ---@class train.Best
----@field epoch integer the best one, 0 before the first
+---@field best_epoch integer 0 before the first
 ---@field weights? train.Weights of that epoch, when keep is true
 ---@overload fun(fname: string, options: table, keep: boolean): train.Best
 local Best = class("train.Best")
 
 function Best:init(fname, options, keep)
-  self.better, self.keep, self.monitor = Better(fname, options), keep, options.monitor
-  self:clear()
+  self.watched, self.keep, self.monitor = Better(fname, options), keep, options.monitor
+  self:_clear()
 end
 
-function Best:clear()
-  self.better:clear()
-  self.epoch, self.weights = 0, nil
+function Best:_clear()
+  self.watched:clear()
+  self.best_epoch, self.weights = 0, nil
 end
 
---- best:see(run, logs) -> true when this epoch is the best one
-function Best:see(run, logs)
-  if not self.better:see(logs) then return false end
-  self.epoch = run.epoch
+--- best:_see(run, logs) -> true when this epoch is the best one
+function Best:_see(run, logs)
+  if not self.watched:see(logs) then return false end
+  self.best_epoch = run.epoch
   if self.keep then
-    if self.weights then self.weights:keep() else self.weights = Weights(run.model) end
+    self.weights = self.weights or Weights(run.model)
+    self.weights:keep()
   end
   return true
 end
 
 function Best:state()
-  return { epoch = self.epoch, better = self.better:state(), weights = self.weights and self.weights:state() }
+  return { epoch = self.best_epoch, better = self.watched:state(), weights = self.weights and self.weights:state() }
 end
 
-function Best:load_state(run, saved)
-  self.epoch = saved.epoch
-  self.better:load_state(saved.better)
+function Best:load_state(saved, run)
+  self.best_epoch = saved.epoch
+  self.watched:load_state(saved.better)
   if self.keep and saved.weights then
     self.weights = Weights(run.model)
     self.weights:load_state(saved.weights)
@@ -176,47 +177,34 @@ local EARLY = option.of("rnn.EarlyStopping", Better.OPTIONS, {
 ---@class rnn.EarlyStopping
 ---@field best_epoch integer
 ---@overload fun(options?: rnn.EarlyStopping.Options): rnn.EarlyStopping
-local EarlyStopping = class("rnn.EarlyStopping")
+local EarlyStopping = class("rnn.EarlyStopping", Best)
 callbacks.EarlyStopping = EarlyStopping
 
 function EarlyStopping:init(options)
-  local fname = "rnn.EarlyStopping"
   options = EARLY:read(options)
-  self.patience, self.restore_best = options.patience, options.restore_best
-  self.best, self.best_epoch = Best(fname, options, self.restore_best), 0
-  self.watched = self.best.better
+  self.patience = options.patience
+  Best.init(self, "rnn.EarlyStopping", options, options.restore_best)
 end
 
 function EarlyStopping:on_begin(_)
-  self.best:clear()
-  self.best_epoch = 0
+  self:_clear()
 end
 
 function EarlyStopping:on_epoch(run, logs)
   check.run("rnn.EarlyStopping:on_epoch", run)
-  if self.best:see(run, logs) then self.best_epoch = run.epoch end
+  self:_see(run, logs)
   if run.epoch - self.best_epoch < self.patience then return false end
-  run.history.stopped = ("%s did not become better for %d epochs"):format(self.best.monitor, self.patience)
+  run.history.stopped = ("%s did not become better for %d epochs"):format(self.monitor, self.patience)
   return true
 end
 
 function EarlyStopping:on_end(run)
   check.run("rnn.EarlyStopping:on_end", run)
-  local best = self.best
-  if best.weights then
-    best.weights:restore()
-    best.weights = nil
+  if self.weights then
+    self.weights:restore()
+    self.weights = nil
   end
-  if best.epoch > 0 then run.history.best = run.history:epoch(best.epoch) end
-end
-
-function EarlyStopping:state()
-  return self.best:state()
-end
-
-function EarlyStopping:load_state(saved, run)
-  self.best:load_state(run, saved)
-  self.best_epoch = self.best.epoch
+  if self.best_epoch > 0 then run.history.best = run.history:epoch(self.best_epoch) end
 end
 
 --- rnn.TimeLimit(seconds)

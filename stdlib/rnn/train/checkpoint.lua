@@ -117,11 +117,11 @@ end
 
 local function save_best(self, run)
   local best = run.best
-  if best.epoch == 0 or best.epoch == self.best_saved or not best.weights then return end
+  if best.best_epoch == 0 or best.best_epoch == self.best_saved or not best.weights then return end
   best.weights:swap()
-  local done, message = save.save(self.best_path, run.model, run.history:figures(best.epoch))
+  local done, message = save.save(self.best_path, run.model, run.history:figures(best.best_epoch))
   best.weights:swap()
-  if done then self.best_saved = best.epoch
+  if done then self.best_saved = best.best_epoch
   else run:warn(("the best model is not saved: %s; the run goes on"):format(message)) end
 end
 
@@ -218,7 +218,7 @@ local function apply(self, run, state)
     run.schedule:load_state(state.schedule, state.given.lr ~= run.given.lr and run.given.lr or nil)
   end
   if run.average and state.average then run.average:load_state(state.average) end
-  if state.best and not run.best_is_shared then run.best:load_state(run, state.best) end
+  if state.best and not run.best_is_shared then run.best:load_state(state.best, run) end
   load_times(self, run, state)
   run.epoch, run.step, run.batch, run.inside, run.lr = state.epoch, state.step, state.batch, state.inside, state.lr
   if run.inside then run.scores:load_state(state.scores) end

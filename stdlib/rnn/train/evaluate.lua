@@ -8,9 +8,8 @@ local Batches = require "rnn.data.batches"
 local nest = require "rnn.nest"
 local option = require "rnn.option"
 local Module = require "rnn.nn.module"
-local evaluation = require "rnn.nn.evaluation"
-local metrics = require "rnn.train.metrics"
 local objective = require "rnn.train.objective"
+local Scores = require "rnn.train.scores"
 
 local evaluate = {}
 
@@ -88,21 +87,17 @@ function Source.__call(self, _, before)
   return checked(self, self.next(self.state, before))
 end
 
-local function pass(call, source, objective_of, scores, stop)
+--- evaluate.pass(call, source, objective, scores [, stop]) -> true | false
+---
+--- One pass over a source; adds to scores. false when stop() was true before the end. It is called by
+--- Module:_evaluated; call is the model, or a reader in its stead.
+function evaluate.pass(call, source, objective_of, scores, stop)
   for x, y, weights in source do
     local loss, prediction, target, parts = objective_of(call, x, y, weights)
     scores:add(x, loss:item(), prediction, target, weights, parts)
     if stop and stop() then return false end
   end
   return true
-end
-
---- evaluate.pass(model, source, objective, scores [, reader [, stop]]) -> true | false
----
---- One pass in evaluation mode, nothing recorded; adds to scores. A reader is called in the model's stead; false when
---- stop() was true before the end.
-function evaluate.pass(model, source, objective_of, scores, reader, stop)
-  return evaluation("rnn.evaluate", model, pass, reader or model, source, objective_of, scores, stop)
 end
 
 --- evaluate.batches(dataset, size) -> batches: for one pass, in the order that takes least time
@@ -136,7 +131,7 @@ function evaluate.source(fname, argname, value)
   return type(value) == "function" and Source(fname, argname, value) or value
 end
 
-local EVALUATE = option.of("rnn.evaluate", metrics.OPTIONS)
+local EVALUATE = option.of("rnn.evaluate", objective.OPTIONS)
 
 --- rnn.evaluate(model, data [, options]) -> table
 ---
@@ -153,7 +148,7 @@ function evaluate.evaluate(model, data, options)
   if not Module.is(model) then check.expected(fname, "argument 1 (model)", "a model (nn.Module)", model) end
   local source = evaluate.source(fname, "argument 2 (data)", data)
   options = EVALUATE:read(options)
-  local scores = metrics.Scores(fname, options.metrics, options.padded)
+  local scores = Scores(fname, options.metrics, options.padded)
   local objective_of = objective.of(fname, model, options)
   local reader
   if options.tbptt then
@@ -161,7 +156,7 @@ function evaluate.evaluate(model, data, options)
     source = tbptt.Windows(fname, source, options.tbptt)
     reader = tbptt.Reader(fname, model, source)
   end
-  evaluate.pass(model, source, objective_of, scores, reader)
+  model:_evaluated(fname, evaluate.pass, reader or model, source, objective_of, scores)
   if scores.weight == 0 then core.fail("%s: argument 2 (data): it gave no batch with a valid element", fname) end
   return scores:read({}, "")
 end
@@ -233,7 +228,7 @@ function evaluate.predict(model, x, options)
     core.fail("%s: argument 2: these batches are shuffled, so the order of the answers would mean nothing; take "
       .. "batches without shuffle", fname)
   end
-  local parts, items = evaluation(fname, model, answers, model, source)
+  local parts, items = model:_evaluated(fname, answers, model, source)
   if #parts == 0 then core.fail("%s: argument 2 gave no batch", fname) end
   local y = join(parts)
   if not source.bucket then return y end

@@ -7,7 +7,6 @@ local class = require "rnn.class"
 local option = require "rnn.option"
 local Module = require "rnn.nn.module"
 local evaluate = require "rnn.train.evaluate"
-local metrics = require "rnn.train.metrics"
 local objective = require "rnn.train.objective"
 local Weights = require("rnn.train.callbacks").Weights
 
@@ -86,7 +85,7 @@ end
 
 local OPTIONS = option.of("rnn.find_lr", {
   { "data", nil, option.any, "batches, as for rnn.fit" },
-  metrics.OPTIONS[1], metrics.OPTIONS[2], metrics.OPTIONS[3],
+  objective.OPTIONS[1], objective.OPTIONS[2], objective.OPTIONS[3],
   { "optimizer", nil, option.any, "optim.SGD(model:parameters())" },
   { "from", 1e-6, check.positive, "the first rate" },
   { "to", 10, check.positive, "the last rate" },

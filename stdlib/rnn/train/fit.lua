@@ -1,11 +1,9 @@
--- fit.lua: training, epoch by epoch: rnn.fit. step.lua has the steps, checkpoint.lua what survives the process.
+-- fit.lua: training, epoch by epoch: rnn.fit. run.lua has the steps, checkpoint.lua what survives the process.
 
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
 local beside = require "rnn.beside"
-local Batches = require "rnn.data.batches"
-local Windows = require "rnn.data.windows"
 local nest = require "rnn.nest"
 local option = require "rnn.option"
 local Module = require "rnn.nn.module"
@@ -15,12 +13,11 @@ local evaluate = require "rnn.train.evaluate"
 local report = require "rnn.train.forecast_report"
 local History = require "rnn.train.history"
 local interruption = require "rnn.train.interruption"
-local metrics = require "rnn.train.metrics"
 local objective = require "rnn.train.objective"
 local progress = require "rnn.train.progress"
 local record = require "rnn.record"
 local Run = require "rnn.train.run"
-local step = require "rnn.train.step"
+local Scores = require "rnn.train.scores"
 
 -- ---- what is asked for ----
 
@@ -32,7 +29,7 @@ local OPTIONS = option.of(FNAME, {
     .. "begins again in each epoch, or a function that makes one for each: what `for x, y in` takes, such as a "
     .. "coroutine.wrap(f), or a coroutine. x, y and weights are tensors or tables of them (data.arrays)" },
   { "valid", nil, option.any, "batches or a dataset to measure after each epoch: val_loss, val_mae ..." },
-}, metrics.OPTIONS, {
+}, objective.OPTIONS, {
   { "optimizer", nil, option.any,
     "optim.SGD(model:parameters(), { lr = 0.05, momentum = 0.9 }); or several for different "
     .. "parts, which take their steps in turn (by number, or by the alphabet), each by a loss of its own, as in a GAN: "
@@ -97,7 +94,7 @@ end
 local function batches_of(run, options)
   local data = run.data
   if type(data) ~= "table" or not getmetatable(data).__len then return nil end
-  local cut = run.reader and not (data.continues and data.time and data.time <= options.tbptt)
+  local cut = run.reader and not (data.continues and data.length and data.length <= options.tbptt)
   return not cut and #data or nil
 end
 
@@ -221,14 +218,13 @@ end
 -- The best weights that a checkpoint keeps are those of early stopping, where it keeps some.
 local function best_of(run)
   for _, callback in ipairs(run.callbacks) do
-    local best = callback.restore_best and callback.best
-    if best then
-      run.best, run.best_is_shared = best, true
+    if class.is_a(callback, callbacks.EarlyStopping) and callback.keep then
+      run.best, run.best_is_shared = callback, true
       return
     end
   end
   local monitor = run.valid and "val_loss" or "loss"
-  run.best = require("rnn.train.callbacks").Best(FNAME, { monitor = monitor }, true)
+  run.best = callbacks.Best(FNAME, { monitor = monitor }, true)
 end
 
 -- The run of a call.
@@ -238,8 +234,8 @@ local function prepare(model, options)
   local run = Run { model = model, options = options, history = History() }
   sources(run, options)
   local padded = options.padded
-  run.scores = metrics.Scores(FNAME, options.metrics, padded)
-  run.valid_scores = metrics.Scores(FNAME, options.metrics, padded)
+  run.scores = Scores(FNAME, options.metrics, padded)
+  run.valid_scores = Scores(FNAME, options.metrics, padded)
   objective_of(run, options)
   run.optimizer = optimizer_of(run, options)
   schedule_of(run, options)
@@ -261,7 +257,7 @@ local function prepare(model, options)
   folder_of(run, options)
   if run.checkpoint then best_of(run) end
   if options.average then
-    run.average = require("rnn.train.callbacks").Average(model, { decay = options.average })
+    run.average = callbacks.Average(model, { decay = options.average })
   end
   return run
 end
@@ -325,8 +321,8 @@ local function measure(run)
     local state = run.scores:state()
     run.valid_scores:clear()
     run:begin_epoch_of(run.valid)
-    if not evaluate.pass(run.model, run.valid_source, run.objective, run.valid_scores, run.valid_reader,
-      interruption.held) then
+    if not run.model:_evaluated(FNAME, evaluate.pass, run.valid_reader or run.model, run.valid_source, run.objective,
+      run.valid_scores, interruption.held) then
       run.scores:load_state(state) -- a metric that counts for itself is one object for both
       return nil
     end
@@ -340,7 +336,7 @@ end
 local function note(run, logs)
   run.history:add(logs)
   run.show:epoch(run.epoch, logs)
-  if run.best and not run.best_is_shared then run.best:see(run, logs) end
+  if run.best and not run.best_is_shared then run.best:_see(run, logs) end
   run.ended = run:call("on_epoch", logs)
   if record.epochs and run.epoch >= record.epochs and run.epoch < run.epochs then
     run:call("on_error", "these are all the epochs that are wanted")
@@ -357,7 +353,7 @@ local function epoch(run)
   if not run.inside then begin_epoch(run) end
   run.model:train()
   evaluate.read(run.data, true)
-  step.epoch(run)
+  run:train_epoch()
   evaluate.read(run.data, false)
   if run.left then return end
   if run.batch == 0 then
@@ -423,10 +419,8 @@ end
 
 -- Windows of a series always meet their baselines: training that does not beat them should not pass for success.
 local function compare(run)
-  local train_set = class.is_a(run.data, Batches) and run.data.dataset
-  local valid_set = run.valid and class.is_a(run.valid, Batches) and run.valid.dataset
-  if not class.is_a(train_set, Windows) or not class.is_a(valid_set, Windows) then return end
-  run.history.forecast = report.after_fit(run.model, train_set, valid_set, run.quiet)
+  if not run.valid then return end
+  run.history.forecast = report.after_fit(run.model, run.data, run.valid, run.quiet)
 end
 
 --- rnn.fit(model, options) -> history

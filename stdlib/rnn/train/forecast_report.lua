@@ -5,6 +5,8 @@ local check = require "rnn.check"
 local class = require "rnn.class"
 local option = require "rnn.option"
 local baselines = require "rnn.data.baselines"
+local methods = require "rnn.baselines.methods"
+local Batches = require "rnn.data.batches"
 local Windows = require "rnn.data.windows"
 local predict = require("rnn.train.evaluate").predict
 
@@ -12,7 +14,8 @@ local CHUNK = 1024 -- windows at a time
 
 ---@class rnn.ForecastReport
 ---@field mae? number of the model, like all errors here times scale
----@field baselines { name: string, label: string, mae: number, skill: number }[] last, seasonal, linear
+---@field baselines { name: string, label: string, mae: number, skill: number }[] last, seasonal, drift, smoothing,
+--- theta, linear
 ---@field season? integer
 ---@field best string name of the baseline with the least error
 ---@field each? number[] the error of each column of the forecast
@@ -37,6 +40,30 @@ local function distance(windows, f, g)
   return total / count
 end
 
+local MOST <const> = 2 ^ 20 -- numbers that a method foretells; of more windows, every n-th is measured
+
+-- The mean absolute error of a method of the series, fitted to the first window of each span and going on from there.
+local function method_error(name, windows, season)
+  local columns, total, count = windows.targets:size(2), 0.0, 0
+  local ahead, length = windows.ahead, windows.length
+  local every = math.max(1, math.ceil(#windows * ahead * columns / MOST))
+  local starts, spans, at = windows.items:totable(), windows.spans, 1
+  local rows, from, forecasts = nil, 0, {}
+  for i = 1, #starts, every do
+    while starts[i] > spans[at][2] do at, rows = at + 1, nil end
+    if not rows then
+      from, rows = spans[at][1], windows.targets:rows(spans[at][1], spans[at][2]):transpose(1, 2):totable()
+      for c, x in ipairs(rows) do forecasts[c] = methods[name](x, math.min(length, #x), season) end
+    end
+    local origin = starts[i] - from + length
+    for c, x in ipairs(rows) do
+      for h = 1, ahead do total = total + math.abs(forecasts[c](x, origin, h) - x[origin + h]) end
+    end
+    count = count + ahead * columns
+  end
+  return total / count
+end
+
 -- test windows -> { train, season, list of { name, label, mae } }: the same for every model and seed
 local known = setmetatable({}, { __mode = "k" })
 
@@ -49,11 +76,15 @@ local function score_baselines(train, test, season)
   if season then
     list[2] = { "seasonal", ("value of %d steps before"):format(season), baselines.seasonal(test, season) }
   end
+  for _, entry in ipairs { { "drift", "drift" }, { "smoothing", "exponential smoothing" }, { "theta", "Theta" } } do
+    list[#list + 1] = entry
+  end
   list[#list + 1] = { "linear", "linear model on the window", baselines.linear(train, test) }
   local function future(items) return test:future(items) end
   found = { train = train, asked = asked, season = season }
   for i, entry in ipairs(list) do
-    found[i] = { name = entry[1], label = entry[2], mae = distance(test, entry[3], future) }
+    found[i] = { name = entry[1], label = entry[2],
+      mae = entry[3] and distance(test, entry[3], future) or method_error(entry[1], test, season or 1) }
   end
   known[test] = found
   return found
@@ -152,8 +183,8 @@ local OPTIONS = option.of("rnn.forecast_report", {
 
 --- rnn.forecast_report(options) -> report
 ---
---- Compares forecasts with the last value, the value of one season before and a linear model on the window, all on the
---- windows of test; the linear model is fitted to the windows of train. Skill is 1 - MAE / MAE of the baseline: 0 is no
+--- Compares forecasts with the last value, the value of one season before, drift, exponential smoothing, Theta and a
+--- linear model on the window, all on the windows of test; the linear model is fitted to the windows of train. Skill is 1 - MAE / MAE of the baseline: 0 is no
 --- better, 1 is perfect. Prints a table, and warns when a baseline is better or when the forecast is just its input
 --- shifted by a step. Errors: train or test that are no windows, or differ in length or ahead; a forecast of another
 --- shape.
@@ -186,12 +217,29 @@ function module.forecast_report(options)
   return report
 end
 
---- What rnn.fit does at its end: the same for the model it trained; nil when the model's output is no such forecast.
-function module.after_fit(model, train, valid, quiet)
-  if train.length ~= valid.length or train.ahead ~= valid.ahead then return nil end
-  local forecast = predict(model, valid)
+-- The windows behind batches, which data.map may have changed on their way; changed: it has.
+local function windows_of(batches)
+  local ok, set = pcall(function() return batches.dataset end)
+  if ok and class.is_a(set, Windows) then return set, not class.is_a(batches, Batches) end
+end
+
+-- Are the targets of changed batches those of their windows?
+local function same_targets(batches, windows)
+  local _, y = batches(nil, nil)
+  local _, own = windows:batch(windows.items:rows(1, core.is_tensor(y) and math.min(#y, #windows) or 1))
+  return core.is_tensor(y) and check.shape(y) == check.shape(own) and (y - own):abs():max():item() == 0
+end
+
+--- What rnn.fit does at its end: the same for the model it trained on batches of windows; nil when they are others, or
+--- the model's output is no such forecast.
+function module.after_fit(model, data, valid_data, quiet)
+  local train, valid, changed = windows_of(data), windows_of(valid_data)
+  if not train or not valid or train.length ~= valid.length or train.ahead ~= valid.ahead then return nil end
+  if changed and (valid_data.shuffle or not same_targets(valid_data, valid)) then return nil end
+  local forecast = predict(model, changed and function() return valid_data end or valid)
   local columns = valid.ahead * valid.targets:size(2)
-  if forecast:ndim() < 2 or forecast:ndim() > 3 or forecast:size(-1) ~= columns then return nil end
+  if not core.is_tensor(forecast) or forecast:ndim() < 2 or forecast:ndim() > 3 or forecast:size(-1) ~= columns
+    or #forecast ~= #valid then return nil end
   local report = make(train, valid, final(forecast), nil, 1)
   if not quiet then io.stderr:write(text(report, "this model", #valid, valid.ahead)) end
   return report

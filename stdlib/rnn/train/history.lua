@@ -14,7 +14,10 @@ local check = require "rnn.check"
 ---@field best table<string, number>
 ---@field stopped? string
 ---@field forecast? rnn.ForecastReport baselines and skill, when the validation data are windows of a series
+---@field advice? { epoch: integer, text: string }[] what the monitor said
 local History = class("rnn.History")
+
+local NOT_BY_EPOCH <const> = { advice = true, best = true, forecast = true }
 
 function History:init()
   self.count, self.loss, self.lr, self.seconds = 0, {}, {}, {}
@@ -45,7 +48,7 @@ function History:epoch(e)
   check.int("history:epoch", "argument 1 (e)", e, 1)
   local logs = { epoch = e }
   for name, values in pairs(self) do
-    if type(values) == "table" and name ~= "best" and name ~= "forecast" then logs[name] = values[e] end
+    if type(values) == "table" and not NOT_BY_EPOCH[name] then logs[name] = values[e] end
   end
   return logs
 end

@@ -4,7 +4,39 @@ local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
 local nest = require "rnn.nest"
-local metrics = require "rnn.train.metrics"
+local option = require "rnn.option"
+local named = require "rnn.nn.named_losses"
+
+local objective = {}
+
+local names = nest.keys(named)
+
+local quoted = {}
+for i, name in ipairs(names) do quoted[i] = ("%q"):format(name) end
+
+-- Rows of options (see rnn.option) of all that measures a model; what a loss or metrics may be depends on the model,
+-- and is checked where they meet.
+objective.OPTIONS = {
+  { "loss", nil, option.kind("string|function|table", option.any, quoted),
+    "\"mse\", \"mae\", \"huber\", \"cross_entropy\", \"binary_cross_entropy\", \"kl_div\", \"poisson_nll\", "
+    .. "\"gaussian_nll\" (of { mean, variance }), or a function (y, target, weights) -> scalar. For a model that gives "
+    .. "a table, as its targets are one: { demand = \"mse\", alarm = \"cross_entropy\" }, a loss for each target, "
+    .. "whose sum is made small (history.demand_loss ...); one name stands for all of them. A model with a loss of its "
+    .. "own needs none, or a table of options for it: model:loss(x, y, options, weights) -> loss, or loss, prediction, "
+    .. "target for metrics; nn.Seq2Seq has one" },
+  { "loss_weights", nil, option.any, "{ demand = 0.5 }: factors of the losses of targets (1)" },
+  { "padded", false, check.boolean,
+    "labels 0 in targets without lengths are padding; else they are an error, as labels "
+    .. "count from 1" },
+  { "metrics", nil, option.any, "{ \"mae\", \"last_mae\" (of each sequence's last step), \"mse\", \"rmse\", "
+    .. "\"smape\", \"accuracy\", \"top_5\", \"f1\", \"nats\", \"perplexity\", name = function (y, target) or an "
+    .. "object such as metrics.F1 }; those of one of several targets stand in a list: { demand = { \"mae\" } } "
+    .. "gives demand_mae" },
+  { "tbptt", nil, option.unless_false(option.int(1)),
+    "sequences of any length are cut into windows of that many steps, "
+    .. "each read from the state in which the last one ended; targets have a value for each step. The model is an "
+    .. "nn.Sequential, a recurrent layer, or has forward(x, state) -> y, state" },
+}
 
 local function one_element(fname, what, value)
   if not core.is_tensor(value) or value:count() ~= 1 then
@@ -27,12 +59,6 @@ local function own(fname, model, options)
   end
 end
 
--- What belongs to the target of that key, in weights that may be for all targets.
-local function weights_of(weights, key)
-  if nest.is_table(weights) then return weights[key] end
-  return weights
-end
-
 -- A loss for each target: loss_of(key) is the function of one.
 local function by_target(fname, keys, loss_of, factors)
   return function(call, x, y, weights)
@@ -44,7 +70,7 @@ local function by_target(fname, keys, loss_of, factors)
           "a table with an entry for each target", nest.is_table(prediction) and prediction[key] or prediction)
       end
       if y[key] == nil then core.fail("%s: option 'loss': the batch has no target '%s'", fname, key) end
-      local loss, factor = loss_of(key)(prediction[key], y[key], weights_of(weights, key)), factors[key] or 1
+      local loss, factor = loss_of(key)(prediction[key], y[key], nest.part(weights, key)), factors[key] or 1
       parts[i] = { name = tostring(key), key = key, loss = loss, factor = factor }
       loss = factor == 1 and loss or loss * factor
       total = total and total + loss or loss
@@ -58,16 +84,31 @@ end
 
 -- Factors for the losses of targets.
 local function factors_of(fname, given, keys)
-  for key, factor in pairs(given and check.table(fname, "option 'loss_weights'", given) or {}) do
+  if given == nil then return {} end
+  for key, factor in pairs(check.table(fname, "option 'loss_weights'", given)) do
     check.number(fname, ("option 'loss_weights', entry '%s'"):format(key), factor, 0, math.huge)
     local known = not keys
     for _, name in ipairs(keys or {}) do known = known or name == key end
     if not known then core.fail("%s: option 'loss_weights': there is no loss '%s'", fname, key) end
   end
-  return given or {}
+  return given
 end
 
-local objective = {}
+-- The function of a loss, (y, target, weights) -> scalar; with padded, labels 0 are padding.
+local function function_of(fname, loss, padded)
+  if type(loss) == "function" then
+    return function(y, target, weights)
+      if weights == nil then return one_element(fname, "option 'loss': its result", (loss(y, target))) end
+      return one_element(fname, "option 'loss': its result", (loss(y, target, weights)))
+    end
+  end
+  local f = named[loss]
+  if not f then
+    check.expected(fname, "option 'loss'", ("a function or one of '%s'"):format(table.concat(names, "', '")), loss)
+  end
+  if loss ~= "cross_entropy" then return f end
+  return function(y, target, weights) return f(y, target, weights, padded) end
+end
 
 --- objective.of(fname, model, options) -> function (call, x, y, weights) -> loss, prediction, target, parts; names
 ---
@@ -92,18 +133,20 @@ function objective.of(fname, model, options)
   end
   if is_table and next(loss) ~= nil then
     local keys, functions = nest.keys(loss), {}
-    for _, key in ipairs(keys) do functions[key] = metrics.loss(fname, loss[key], padded) end
+    for _, key in ipairs(keys) do functions[key] = function_of(fname, loss[key], padded) end
     local factors = factors_of(fname, options.loss_weights, keys)
     return by_target(fname, keys, function(key) return functions[key] end, factors), keys
   end
-  local loss_of = metrics.loss(fname, loss, padded)
+  local loss_of = function_of(fname, loss, padded)
   if type(loss) == "function" and options.loss_weights then
     core.fail("%s: option 'loss_weights' goes with a loss for each target, loss = { name = ... }", fname)
   end
-  local each = by_target(fname, nil, function() return loss_of end, factors_of(fname, options.loss_weights))
-  local by_name = type(loss) ~= "function"
+  local by_name, factors, each = type(loss) ~= "function", factors_of(fname, options.loss_weights), nil
   return function(call, x, y, weights)
-    if by_name and type(y) == "table" then return each(call, x, y, weights) end
+    if by_name and type(y) == "table" then
+      each = each or by_target(fname, nil, function() return loss_of end, factors)
+      return each(call, x, y, weights)
+    end
     local prediction = call(x)
     return loss_of(prediction, y, weights), prediction, y
   end

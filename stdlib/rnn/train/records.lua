@@ -19,6 +19,7 @@ local records = {}
 
 local PATIENCE = 1 -- seconds
 
+--- LineFile(path): a callback that lets a derived one add lines.
 ---@class train.LineFile
 ---@overload fun(path: string): train.LineFile
 local LineFile = class("train.LineFile")
@@ -27,10 +28,11 @@ function LineFile:init(path)
   self.path, self.waiting = path, {}
 end
 
---- file:begin(run): starts a new file; a run that is resumed keeps the old one, for load_state.
-function LineFile:begin(run)
+-- Starts a new file; a run that is resumed keeps the old one, for load_state.
+function LineFile:on_begin(run)
+  check.run(self.__name .. ":on_begin", run)
   self.run, self.lines, self.waiting, self.flushed = run, 0, {}, core.clock()
-  if not run.resumed then self:cut(0) end
+  if not run.resumed then self:_cut(0) end
 end
 
 -- How many bytes the first lines take; how many lines those are; a message when there are not so many.
@@ -52,20 +54,20 @@ local function measure(path, lines)
 end
 
 -- The first lines stay.
-function LineFile:cut(lines)
+function LineFile:_cut(lines)
   local size, there, message = measure(self.path, lines)
   if not message then message = select(2, core.file_truncate(self.path, size)) end
   if message then self.run:warn(("%s; the run goes on"):format(message)) end
   self.lines = there
 end
 
-function LineFile:add(line)
+function LineFile:_add(line)
   self.waiting[#self.waiting + 1] = line .. "\n"
-  if core.clock() - self.flushed > PATIENCE then self:flush() end
+  if core.clock() - self.flushed > PATIENCE then self:on_end() end
 end
 
---- file:flush(): everything is on the disk, or there is a warning.
-function LineFile:flush()
+-- Everything is on the disk, or there is a warning.
+function LineFile:on_end(_, _)
   self.flushed = core.clock()
   if #self.waiting == 0 then return end
   local size, message = core.file_append(self.path, table.concat(self.waiting))
@@ -76,8 +78,10 @@ function LineFile:flush()
   end
 end
 
+LineFile.on_error = LineFile.on_end
+
 function LineFile:state()
-  self:flush()
+  self:on_end()
   return { lines = self.lines, waiting = self.waiting }
 end
 
@@ -90,8 +94,8 @@ local function lines_of(path, size)
   return lines
 end
 
-function LineFile:load_state(saved)
-  self:cut(saved.lines or lines_of(self.path, saved.size))
+function LineFile:load_state(saved, _)
+  self:_cut(saved.lines or lines_of(self.path, saved.size))
   for i, line in ipairs(saved.waiting) do self.waiting[i] = line end
 end
 
@@ -101,16 +105,15 @@ end
 --- file that was there is replaced, unless the run goes on from a checkpoint.
 ---@class rnn.CSVLog
 ---@overload fun(path: string): rnn.CSVLog
-local CSVLog = class("rnn.CSVLog")
+local CSVLog = class("rnn.CSVLog", LineFile)
 
 function CSVLog:init(path)
-  self.file = LineFile(check.string("rnn.CSVLog", "argument 1 (path)", path))
+  LineFile.init(self, check.string("rnn.CSVLog", "argument 1 (path)", path))
 end
 
 function CSVLog:on_begin(run)
-  check.run("rnn.CSVLog:on_begin", run)
   self.columns = nil
-  self.file:begin(run)
+  LineFile.on_begin(self, run)
 end
 
 function CSVLog:on_epoch(run, logs)
@@ -119,26 +122,20 @@ function CSVLog:on_epoch(run, logs)
     self.columns = {}
     for name in pairs(logs) do self.columns[#self.columns + 1] = name end
     table.sort(self.columns)
-    self.file:add("epoch," .. table.concat(self.columns, ","))
+    self:_add("epoch," .. table.concat(self.columns, ","))
   end
   local cells = { run.epoch }
   for _, name in ipairs(self.columns) do cells[#cells + 1] = check.figure("%.9g", logs[name]) end
-  self.file:add(table.concat(cells, ","))
+  self:_add(table.concat(cells, ","))
 end
-
-function CSVLog:on_end(_)
-  self.file:flush()
-end
-
-CSVLog.on_error = CSVLog.on_end
 
 function CSVLog:state()
-  return { columns = self.columns, file = self.file:state() }
+  return { columns = self.columns, file = LineFile.state(self) }
 end
 
 function CSVLog:load_state(saved, _)
   self.columns = saved.columns
-  self.file:load_state(saved.file)
+  LineFile.load_state(self, saved.file)
 end
 
 records.CSVLog = CSVLog
@@ -149,41 +146,24 @@ records.CSVLog = CSVLog
 -- {"step":50,"epoch":2,"loss":...,"lr":...}, loss being that of the step's batch.
 
 ---@class train.MetricsLog
-local MetricsLog = class("train.MetricsLog")
+local MetricsLog = class("train.MetricsLog", LineFile)
 
 function MetricsLog:init(path, every)
-  self.file, self.every = LineFile(path), every
-end
-
-function MetricsLog:on_begin(run)
-  self.file:begin(run)
+  LineFile.init(self, path)
+  self.every = every
 end
 
 function MetricsLog:on_step(run, step, values)
   if step % self.every ~= 0 then return end
   local record = { step = step, epoch = run.epoch }
   for name, value in pairs(values) do record[name] = value end
-  self.file:add(plain_json(record))
+  self:_add(plain_json(record))
 end
 
 function MetricsLog:on_epoch(run, logs)
   local record = { step = run.step, epoch = run.epoch, weights = identity.weights(run.model) }
   for name, value in pairs(logs) do record[name] = value end
-  self.file:add(plain_json(record))
-end
-
-function MetricsLog:on_end(_, _)
-  self.file:flush()
-end
-
-MetricsLog.on_error = MetricsLog.on_end
-
-function MetricsLog:state()
-  return self.file:state()
-end
-
-function MetricsLog:load_state(saved, _)
-  self.file:load_state(saved)
+  self:_add(plain_json(record))
 end
 
 records.MetricsLog = MetricsLog

@@ -59,12 +59,12 @@ local cases = {
     run = function(layer, x) return layer(x, (x * 0.5):sin():with_lengths { 4, 1, 0 }) end,
   },
   Encoder = {
-    make = function() return nn.Encoder { inputs = 2, cell = "lstm", hidden = 3, layers = 2, bidirectional = true } end,
+    make = function() return nn.Encoder { inputs = 2, cell = "lstm", units = 3, layers = 2, bidirectional = true } end,
     input = batch,
     sequences = true,
   },
   Decoder = {
-    make = function() return nn.Decoder { vocab = 6, dim = 2, cell = "lstm", hidden = 3, condition = 2 } end,
+    make = function() return nn.Decoder { vocab = 6, dim = 2, cell = "lstm", units = 3, condition = 2 } end,
     input = function() return core.randn(3, 2) end,
     run = function(layer, x) return (layer(x, targets())) end,
   },
@@ -77,8 +77,8 @@ local cases = {
   Seq2Seq = {
     make = function()
       return nn.Seq2Seq {
-        encoder = nn.Encoder { vocab = 5, dim = 2, hidden = 3, bidirectional = true },
-        decoder = nn.Decoder { vocab = 6, dim = 2, hidden = 3, layers = 2, attention = "multiplicative",
+        encoder = nn.Encoder { vocab = 5, dim = 2, units = 3, bidirectional = true },
+        decoder = nn.Decoder { vocab = 6, dim = 2, units = 3, layers = 2, attention = "multiplicative",
           input_feeding = true, tied = true },
       }
     end,

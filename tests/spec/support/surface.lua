@@ -3,7 +3,7 @@
 
 local core = require "rnn.core"
 local rnn = require "rnn"
-local public = require "rnn.doc.public"
+local public = dofile "docs/public.lua"
 local layers = require "support.layer_cases"
 
 local nn, data, optim, metrics, text = rnn.nn, rnn.data, rnn.optim, rnn.metrics, rnn.text
@@ -49,6 +49,12 @@ local makers = {
     assert(core.file_write(path, csv))
     return assert(data.csv(path))
   end,
+  ["data.Column"] = function(folder)
+    local path = folder .. "/frame.csv"
+    assert(core.file_write(path, csv))
+    return assert(data.csv(path)).value
+  end,
+  ["data.Encoder"] = function() return data.Encoder { state = { one_hot = { kind = { "a", "b" } }, ordinal = {} } } end,
   ["data.Scaler"] = function() return data.Scaler():fit(series()) end,
   ["data.PCA"] = function()
     return data.PCA { state = { whiten = true, mean = core.zeros(2), directions = core.ones(1, 2),
@@ -60,6 +66,8 @@ local makers = {
   ["logs.Thinned"] = function() return require "rnn.logs.thinned"() end,
   ["metrics.Confusion"] = function() return metrics.Confusion { classes = 3 } end,
   ["metrics.F1"] = function() return metrics.F1 { classes = 3 } end,
+  ["metrics.Mean"] = function() return metrics.Mean(function(y, target) return (y - target):abs() end) end,
+  ["metrics.Scores"] = function() return metrics.Scores { "mae", f1 = metrics.F1 { classes = 3 } } end,
   ["rnn.Average"] = function() return rnn.Average(linear()) end,
   ["rnn.CSVLog"] = function(folder) return rnn.CSVLog(folder .. "/log.csv") end,
   ["rnn.EarlyStopping"] = function() return rnn.EarlyStopping() end,
@@ -71,7 +79,7 @@ local makers = {
   ["rnn.TimeLimit"] = function() return rnn.TimeLimit(1) end,
   ["text.Bpe"] = function() return text.bpe("ab ab abc", { size = 20 }) end,
   ["text.Chars"] = function() return text.chars "abc" end,
-  ["text.Stream"] = function() return text.stream(ids(), { batch = 2, time = 2 }) end,
+  ["text.Stream"] = function() return text.stream(ids(), { size = 2, length = 2 }) end,
   ["text.Vocab"] = function() return text.chars "abc" end,
   ["text.Words"] = function() return text.words { "a b", "b c" } end,
 }

@@ -1,0 +1,310 @@
+-- check.lua: the Lua blocks of the pages run, and print what the pages say.
+--
+--   build/rnnlua docs/check.lua [--fix] [PAGE ...]     all pages of docs/ where none is named
+--
+-- Each ```lua block runs by itself, sandboxed in a new folder, on one thread, with --deterministic: our numbers are
+-- then the same bits everywhere. An ```output block directly below is compared exactly with what it printed, and a
+-- picture of the page, ![...](name.svg), with the file of that name that it wrote. --fix writes what came out into the
+-- pages instead. A block may use 20 s of processor time. Comments directly above a block say more about it:
+--
+--   <!-- file: scripts/course/01-loop.lua -->   the block is that file
+--   <!-- needs: cta-ridership -->               folders of RNNLUA_DATA; without them it is left out, which is said
+--   <!-- fails -->                              it ends with an error, whose message is the last of its output
+--   <!-- not run: it asks for a microphone -->  and why
+--
+-- name.pt.md is the translation of name.md: its blocks are the same, byte for byte, but for ```text, such as equations;
+-- it has as many headings, and a paragraph that is still English stands below <!-- untranslated -->.
+--
+-- docs/blocks.txt has how many blocks each page had the last time; fewer are an error until --fix has written it anew.
+
+local core = require "rnn.core"
+
+local PROGRAM = os.getenv "RNNLUA" or os.getenv "PWD" .. "/build/rnnlua"
+local COUNTS <const> = "docs/blocks.txt"
+local SECONDS <const> = 20
+
+local fix, pages, whole = false, {}, false
+for _, word in ipairs(arg) do
+  if word == "--fix" then fix = true else pages[#pages + 1] = word end
+end
+
+local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
+
+local function read(path)
+  local file = io.open(path, "rb")
+  if not file then return nil end
+  local text = file:read "a"
+  file:close()
+  return text
+end
+
+local function lines_of(command)
+  local list, pipe = {}, assert(io.popen(command))
+  for line in pipe:lines() do list[#list + 1] = line end
+  pipe:close()
+  return list
+end
+
+if #pages == 0 then
+  whole = true
+  pages = lines_of "find docs -name '*.md' | LC_ALL=C sort"
+end
+
+local problems = 0
+local function problem(...)
+  problems = problems + 1
+  print("wrong: " .. string.format(...))
+end
+
+-- ---- pages ----
+
+-- A page as parts, in their order: { kind = "text" | "code", text, language, line, fence, note = { name = value } }.
+-- Joined, they are the page again.
+local function parse(page)
+  local parts, text, number, code = {}, {}, 0, nil
+  local function flush()
+    if #text > 0 then parts[#parts + 1] = { kind = "text", text = table.concat(text) } end
+    text = {}
+  end
+  for line in page:gmatch "[^\n]*\n?" do
+    number = number + 1
+    local fence, language = line:match "^(```+)(%w*)%s*$"
+    if code then
+      if fence == code.fence and language == "" then
+        code.text, parts[#parts + 1], code = table.concat(code.lines), code, nil
+      else
+        table.insert(code.lines, line)
+      end
+    elseif fence then
+      local before = table.concat(text)
+      flush()
+      code = { kind = "code", fence = fence, language = language, lines = {}, line = number, note = {} }
+      local comments = before:match "\n?([^\n]*<!%-%-[^\n]*%-%->\n*)$"
+      while comments do -- those directly above, from the last one up
+        local name, value = comments:match "<!%-%-%s*([%l ]+):?%s*(.-)%s*%-%->"
+        if name then code.note[name:gsub("%s+$", "")] = value end
+        before = before:sub(1, #before - #comments)
+        comments = before:match "\n?(<!%-%-[^\n]*%-%->\n*)$"
+      end
+    else
+      text[#text + 1] = line
+    end
+  end
+  flush()
+  return parts, code
+end
+
+local function join(parts)
+  local out = {}
+  for _, part in ipairs(parts) do
+    out[#out + 1] = part.kind == "text" and part.text
+      or ("%s%s\n%s%s\n"):format(part.fence, part.language, part.text, part.fence)
+  end
+  return table.concat(out)
+end
+
+-- ---- running ----
+
+-- A block may read the data and write into its folder, where the program has a sandbox.
+local sandbox = ""
+if table.concat(lines_of(quote(PROGRAM) .. " --help")):find("--sandbox", 1, true) then
+  sandbox = "--sandbox=best-effort --write ."
+  for root in (os.getenv "RNNLUA_DATA" or ""):gmatch "[^:]+" do sandbox = sandbox .. " --read " .. quote(root) end
+end
+
+local ran = {} -- what came of a block, by its text: translations have the same
+
+-- -> { out, failed = message, files = { name = bytes } }
+local function run(block)
+  local key = (block.note.fails and "fails:" or "") .. block.text
+  if ran[key] then return ran[key] end
+  local folder = lines_of "mktemp -d"[1]
+  local function at(name) return quote(folder .. "/" .. name) end
+  assert(core.file_write(folder .. "/block.lua", block.text))
+  local command = ("ulimit -t %d; cd %s && LC_ALL=C.UTF-8 %s %s --deterministic --threads 1 block.lua >.out 2>.err "
+    .. "</dev/null"):format(SECONDS, quote(folder), quote(PROGRAM), sandbox)
+  local ok, _, code = os.execute(command)
+  local result = { out = read(folder .. "/.out"), files = {} }
+  local message = read(folder .. "/.err"):gsub("\nstack traceback:.*$", "\n"):gsub("^[^\n]*rnnlua: ", "")
+    :gsub("rnnlua: sandbox:[^\n]*\n", "")
+  if not ok then
+    if block.note.fails then result.out = result.out .. message
+    else result.failed = message ~= "" and message or ("it ended with %d, after %d s at most"):format(code, SECONDS) end
+  elseif block.note.fails then
+    result.failed = "it does not fail\n"
+  end
+  for _, name in ipairs(lines_of("ls " .. at "")) do
+    if name:find "%.svg$" then result.files[name] = read(folder .. "/" .. name) end
+  end
+  os.execute("rm -rf " .. quote(folder))
+  ran[key] = result
+  return result
+end
+
+local function found(folder)
+  for root in (os.getenv "RNNLUA_DATA" or ""):gmatch "[^:]+" do
+    local handle = io.open(root .. "/" .. folder)
+    if handle then
+      handle:close()
+      return true
+    end
+  end
+  return false
+end
+
+-- Why a block is left out, or nil.
+local function left_out(block)
+  if block.note["not run"] then return block.note["not run"] end
+  for folder in (block.note.needs or ""):gmatch "%S+" do
+    if not found(folder) then return "no " .. folder .. " below RNNLUA_DATA" end
+  end
+end
+
+-- The first line that differs.
+local function difference(got, want)
+  local a, b, number = got:gmatch "[^\n]*\n?", want:gmatch "[^\n]*\n?", 0
+  while true do
+    local one, other = a(), b()
+    number = number + 1
+    if one ~= other or not one then
+      return ("line %d is %q, the page has %q"):format(number, one or "missing", other or "nothing")
+    end
+  end
+end
+
+local function directly_below(parts, i)
+  local between, after = parts[i + 1], parts[i + 2]
+  if between and between.kind == "code" then return between.language == "output" and between or nil end
+  if between and not between.text:find "%S" and after and after.language == "output" then return after end
+end
+
+-- ---- a translation ----
+
+local function headings(parts)
+  local count = 0
+  for _, part in ipairs(parts) do
+    if part.kind == "text" then count = count + select(2, ("\n" .. part.text):gsub("\n#+ ", "")) end
+  end
+  return count
+end
+
+local function codes(parts)
+  local list = {}
+  for _, part in ipairs(parts) do
+    if part.kind == "code" then list[#list + 1] = part end
+  end
+  return list
+end
+
+local function check_translation(path, parts, original)
+  local ours, theirs = codes(parts), codes(original)
+  if #ours ~= #theirs then
+    problem("%s: %d blocks, the original has %d", path, #ours, #theirs)
+    return
+  end
+  for i, block in ipairs(ours) do
+    local same = block.text == theirs[i].text or block.language == "text"
+    if block.language ~= theirs[i].language or not same then
+      if fix then block.text, block.language = theirs[i].text, theirs[i].language
+      else problem("%s:%d: the block is not that of the original", path, block.line) end
+    end
+  end
+  if headings(parts) ~= headings(original) then
+    problem("%s: %d headings, the original has %d", path, headings(parts), headings(original))
+  end
+  local english = {}
+  for _, part in ipairs(original) do
+    for paragraph in (part.kind == "text" and part.text or ""):gmatch "[^\n]+" do english[paragraph] = true end
+  end
+  for _, part in ipairs(parts) do
+    local marked = false
+    for line in (part.kind == "text" and part.text or ""):gmatch "[^\n]*" do
+      if line:find "<!%-%- untranslated %-%->" then marked = true
+      elseif line == "" then marked = false
+      elseif not marked and english[line] and select(2, line:gsub("%a+", "")) > 6 and not line:find "^[|<!]" then
+        problem("%s: not translated, and not marked so: %s", path, line)
+      end
+    end
+  end
+end
+
+-- ---- everything ----
+
+local counts, blocks, skipped, total = {}, 0, 0, 0
+for _, path in ipairs(pages) do
+  local page = read(path)
+  if not page then
+    problem("%s: there is no such page", path)
+    goto continue
+  end
+  local parts, open = parse(page)
+  if open then
+    problem("%s:%d: the block does not end", path, open.line)
+    goto continue
+  end
+  local original = path:find "%.pt%.md$" and read((path:gsub("%.pt%.md$", ".md")))
+  if path:find "%.pt%.md$" then
+    if original then check_translation(path, parts, (parse(original)))
+    else problem("%s: it is a translation of nothing", path) end
+  end
+  counts[path] = 0
+  for i, block in ipairs(parts) do
+    if block.language ~= "lua" then goto next end
+    local where = ("%s:%d"):format(path, block.line)
+    local source = block.note.file and read(block.note.file)
+    if block.note.file and not source then problem("%s: there is no %s", where, block.note.file)
+    elseif source and source ~= block.text then
+      if fix then block.text = source else problem("%s: the block is not %s", where, block.note.file) end
+    end
+    counts[path] = counts[path] + (block.note["not run"] and 0 or 1)
+    local reason = left_out(block)
+    if reason then
+      print(("left out: %s: %s"):format(where, reason))
+      skipped = skipped + 1
+      if reason == "" then problem("%s: it does not say why it is not run", where) end
+      goto next
+    end
+    blocks = blocks + 1
+    local result = run(block)
+    if result.failed then
+      problem("%s: %s", where, result.failed)
+      goto next
+    end
+    local output = directly_below(parts, i)
+    if output and output.text ~= result.out then
+      if fix then output.text = result.out
+      else problem("%s: %s", where, difference(result.out, output.text)) end
+    end
+    local folder = path:match "^(.*/)" or ""
+    for name in page:gmatch "!%[[^\n]-%]%(([%w_.-]+)%)" do
+      local made = result.files[name]
+      if made and made ~= read(folder .. name) then
+        if fix then assert(core.file_write(folder .. name, made))
+        else problem("%s: %s is not the picture that it makes", where, folder .. name) end
+      end
+    end
+    ::next::
+  end
+  if fix and join(parts) ~= page then assert(core.file_write(path, join(parts))) end
+  total = total + 1
+  ::continue::
+end
+
+if whole then
+  local list, before = {}, read(COUNTS) or ""
+  for path, count in before:gmatch "(%S+) (%d+)\n" do
+    if (counts[path] or 0) < tonumber(count) and not fix then
+      problem("%s: %d blocks, there were %s; docs/check.lua --fix accepts it", path, counts[path] or 0, count)
+    end
+  end
+  for path, count in pairs(counts) do
+    if count > 0 then list[#list + 1] = ("%s %d\n"):format(path, count) end
+  end
+  table.sort(list)
+  if fix and table.concat(list) ~= before then assert(core.file_write(COUNTS, table.concat(list))) end
+end
+local distinct = 0
+for _ in pairs(ran) do distinct = distinct + 1 end
+print(("%d Lua blocks of %d pages ran (%d different ones), %d left out, %d wrong"):format(blocks, total, distinct,
+  skipped, problems))
+os.exit(problems == 0)

@@ -1,0 +1,235 @@
+-- A CSV file of one's own: from its columns to a forecast with its interval, a plot, a report on what the
+-- forecast is worth, and a saved model.
+--
+--   rnnlua scripts/own_csv.lua sales.csv --target sold
+--   rnnlua scripts/own_csv.lua sales.csv --target sold --ahead 28 --test 2024-01..2024-06
+--
+-- What is not said is guessed, and every guess is said with the option that changes it. The last fifth of the rows
+-- is only measured: errors there are those to expect. Everything is learnt before it.
+local rnn = require "rnn"
+local data = rnn.data
+
+if arg[1] and not arg[1]:find "^%-" then table.insert(arg, 1, "--data") end
+local experiment = rnn.experiment {
+  about = "Forecasts a column of a CSV file: own_csv.lua FILE --target COLUMN.",
+  data = { format = [[
+a CSV file with a heading, a row for each hour, day, week ..., and a column of dates or times:
+date,sold,visits,weather
+2024-02-26,17,203.5,rain]] },
+  split = false,
+  seeds = false,
+  evaluate = false,
+  epochs = 60,
+  target = { "", "the column to forecast" },
+  dates = { "", "how its dates are written, such as %d/%m/%Y %H:%M" },
+  zone = { "", "where its clock stands, such as Europe/Berlin" },
+  decimal = { "", "sign in numbers, such as a comma; guessed" },
+  separator = { "", "between cells; guessed" },
+  encoding = { "", "such as latin1; UTF-8" },
+  headless = { false, "the first row has values; columns are called column1, column2 ..." },
+  series = { "", "a column that says which of several series a row belongs to" },
+  ahead = { 0, "steps to forecast; 0: by the step, a day of hours, a week of days" },
+  reads = { 0, "steps that a forecast is made from; 0: by the step" },
+  known = { "", "columns that are known in advance, such as a holiday: a,b (none: none)" },
+  ignore = { "", "columns that are left out: a,b" },
+  test = { "", "the span to measure on: FROM or FROM..TO, such as 2024-01..2024-06" },
+  interval = { 90, "percent of the values that shall lie within" },
+  members = { 3, "networks whose forecasts are averaged" },
+  minutes = { 3, "of training, at most" },
+}
+local options, results = experiment.options, experiment.results
+local function say(...) io.stderr:write(("  " .. select(1, ...) .. "\n"):format(select(2, ...))) end
+local function listed(text)
+  local set, list = {}, {}
+  for name in text:gmatch "[^,]+" do
+    name = name:match "^%s*(.-)%s*$"
+    set[name], list[#list + 1] = true, name
+  end
+  return set, list
+end
+
+-- ---- the file ----
+local path = experiment:files({ "csv", "tsv", "txt", "gz" }).all
+experiment:check(path, "expected one file: own_csv.lua FILE --target COLUMN")
+local stem = path:match "[^/]*$":gsub("%.gz$", ""):gsub("%.%w+$", "")
+local csv = {}
+for _, name in ipairs { "zone", "encoding", "decimal", "separator" } do
+  if options[name] ~= "" then csv[name] = options[name] end
+end
+if options.headless then csv.header = false end
+-- What data.csv says, with the options of this script.
+local function on_command_line(message)
+  return (message:gsub("types = {%[\".-\"%] = \"(.-)\"}", "--dates \"%1\"")
+    :gsub("header = false", "--headless"):gsub("(%l+) = (\".-\")", "--%1 %2"))
+end
+local frame, message = data.csv(path, csv)
+if not frame and message:find("decimal = \",\"", 1, true) and not csv.decimal then
+  say("numbers have decimal commas (--decimal .)")
+  csv.decimal = ","
+  frame, message = data.csv(path, csv)
+end
+if options.dates ~= "" then
+  local column = not frame and message:match "types = {%[\"(.-)\"%]"
+  for _, c in ipairs(frame and frame.columns or {}) do
+    column = column or c.type ~= "number" and c.name
+  end
+  csv.types = { [experiment:check(column, message or "there is no column of dates")] = options.dates }
+  frame, message = data.csv(path, csv)
+end
+experiment:check(frame, message and on_command_line(message))
+local numbers = {}
+for _, c in ipairs(frame.columns) do if c.type == "number" then numbers[#numbers + 1] = c.name end end
+experiment:check(#numbers > 0, path .. ": no column holds numbers; " .. table.concat(frame:names(), ", "))
+local target = options.target ~= "" and options.target or #numbers == 1 and numbers[1]
+experiment:check(target, ("which column shall be forecast? --target %s"):format(table.concat(numbers, " | ")))
+local found
+for _, name in ipairs(frame:names()) do found = found or name == target end
+experiment:check(found, ("there is no column '%s'; --target %s"):format(target, table.concat(numbers, " | ")))
+local odd = frame[target].odd
+experiment:check(frame[target].type == "number", ("column '%s' holds words%s; --target %s"):format(target,
+  odd and (", '%s' in row %d"):format(odd.text, odd.row) or "", table.concat(numbers, " | ")))
+local time = frame:time()
+if not time then
+  local words = {}
+  for _, c in ipairs(frame.columns) do
+    if c.type == "text" and c.words[1] then words[#words + 1] = ("%s ('%s')"):format(c.name, c.words[1]) end
+  end
+  say("no column of dates or times%s: a row is a step", #words == 0 and ""
+    or ("; --dates FORMAT if one of %s is"):format(table.concat(words, ", ")))
+end
+if time then frame = frame:sort(time) end
+
+-- ---- what is known beside the target ----
+local ignored, known = listed(options.ignore), listed(options.known)
+local series = options.series ~= "" and options.series or nil
+if time and not series then
+  local rows, doubles = #frame, #frame:doubles()
+  experiment:check(doubles < rows / 2, ("most of %d rows have the time of another row: of several series, --series "
+    .. "COLUMN says which is which"):format(rows))
+end
+-- Does the word of a day hang on the day of the week? Its share of days that the most frequent word tells.
+local function by_weekday(column)
+  local days, ids = frame:calendar { "weekday" }:tensor { "weekday" }:reshape(-1):totable(), column.values:totable()
+  local counts, right, differ, usual = {}, 0, {}, {}
+  for i, day in ipairs(days) do
+    counts[day] = counts[day] or {}
+    counts[day][ids[i]] = (counts[day][ids[i]] or 0) + 1
+  end
+  for day, of_day in pairs(counts) do
+    for id, count in pairs(of_day) do
+      if count > (of_day[usual[day]] or 0) then usual[day] = id end
+    end
+    right, differ[usual[day]] = right + of_day[usual[day]], true
+  end
+  local first = next(differ)
+  return next(differ, first) and right / #days or 0, usual
+end
+local past, future, filled = {}, {}, {}
+for _, c in ipairs(frame.columns) do
+  local name = c.name
+  local usable = c.type == "number" or c.type == "text" and #c.words >= 2 and #c.words <= 20
+  if name ~= target and name ~= series and usable and not ignored[name] then
+    local share, usual = 0, nil
+    if c.type == "text" and time and (frame:step() or "") == "1d" and options.known == "" then
+      share, usual = by_weekday(c)
+    end
+    if known[name] then future[#future + 1] = name
+    elseif share >= 0.9 then
+      future[#future + 1], filled[name] = name, usual
+      say("'%s' goes with the day of the week (%.0f %%): taken as known in advance, the usual one where it is not "
+        .. "given (--known none)", name, 100 * share)
+    elseif frame:missing(name) < #frame / 2 then past[#past + 1] = name end
+  end
+end
+if #past > 0 then say("beside '%s' it reads %s (--ignore a,b; --known a,b)", target, table.concat(past, ", ")) end
+
+-- ---- what is learnt, and what is measured ----
+local from, to = options.test:match "^(.-)%.%.(.*)$"
+from = from or options.test
+if from == "" then from = nil end
+if to == "" then to = nil end
+local all = frame
+if to and time then all = frame:rows(1, (select(2, frame:between(nil, to, time)))) end
+local first = from and time and (all:between(from, nil, time)) or from and math.tointeger(tonumber(from))
+  or #all - #all // 5 + 1
+if series then
+  experiment:check(time, "--series wants a column of times")
+  local days = all:dates(time)
+  table.sort(days)
+  from = from or days[#days - #days // 5 + 1]
+  first = all:between(from, nil, time)
+end
+experiment:check(first > 20 and first <= #all, ("%d rows to learn from and %d to measure on are too few; --test FROM"
+  ):format(first - 1, #all - first + 1))
+say("learns from %d rows, is measured on %d%s (--test FROM..TO)", first - 1, #all - first + 1,
+  time and (", from %s"):format(all:rows(first, first):dates(time)[1]) or "")
+
+rnn.seed(options.seed)
+local forecaster = rnn.Forecaster { target = target, time = time, series = series, past = past, future_known = future,
+  horizon = options.ahead > 0 and options.ahead or nil, length = options.reads > 0 and options.reads or nil,
+  interval = options.interval / 100, members = options.members }
+local source = time and all or all:tensor({ target }, { missing = true })
+forecaster:fit(time and all:rows(1, first - 1) or source:rows(1, first - 1), { epochs = options.epochs,
+  progress = "terminal", seconds = options.minutes * 60 / (2 * options.members),
+  callbacks = { results:training() } })
+local report = forecaster:backtest(source, { from = time and all:rows(first, first):dates(time)[1] or first })
+print(report)
+for _, row in ipairs(report.rows) do
+  results:add(row.name, { mae = row.mae, mae_1 = row.at[1], mae_last = row.at[#row.at], mase = row.mase,
+    smape = row.smape })
+end
+results:add("interval", { coverage = report.coverage, width = report.width })
+
+-- ---- what comes next ----
+local steps = forecaster.horizon
+if next(filled) and not series then -- the usual word of each day to come
+  local after = all:after(steps)
+  local days = after:calendar { "weekday" }:tensor { "weekday" }:reshape(-1):totable()
+  for _, name in ipairs(all:names()) do
+    if name ~= time then
+      local values = {}
+      for i, day in ipairs(days) do
+        values[i] = filled[name] and all[name].words[filled[name][day]] or all[name].type == "number" and 0 / 0 or ""
+      end
+      after = after:with(name, values)
+    end
+  end
+  source = all:concat(after:select(all:names()))
+end
+local coming = forecaster:predict(source, steps)
+if time then
+  print(("\n%s, the next %d steps, with the interval of %g %%:"):format(target, steps, options.interval))
+  local dates, cells = coming:dates(time), {}
+  for _, name in ipairs { target, target .. "_low", target .. "_high" } do cells[name] = coming[name].values:totable() end
+  for i, date in ipairs(dates) do
+    print(("  %s  %10.6g  (%.6g to %.6g)"):format(date, cells[target][i], cells[target .. "_low"][i],
+      cells[target .. "_high"][i]))
+  end
+  assert(coming:to_csv(stem .. "-forecast.csv"))
+else
+  print(("\n%s, the next %d steps: %s"):format(target, steps, coming.forecast:reshape(-1)))
+end
+
+-- The last steps, the forecasts that were made of them, and what comes.
+if not series then
+  local n = math.min(#all, 6 * steps)
+  local low, middle, high
+  if time then
+    middle, low, high = coming[target].values, coming[target .. "_low"].values, coming[target .. "_high"].values
+  else
+    middle, low, high = coming.forecast:reshape(-1), coming.low:reshape(-1), coming.high:reshape(-1)
+  end
+  local shown = all:rows(#all - n + 1, #all)
+  local actual = shown:tensor({ target }, { missing = true }):reshape(-1)
+  local file = options.plot or stem .. "-forecast.svg"
+  local x, ahead = rnn.arange(n), rnn.arange(n + steps):rows(n + 1, n + steps)
+  assert(rnn.plot.lines({ { x = x, y = actual, label = "actual" },
+    { x = ahead, y = middle, bands = { { low, high } }, label = ("forecast, %g %%"):format(options.interval) } },
+    { title = target, xlabel = time and ("steps of %s, to %s"):format(forecaster.spec.step,
+      all:rows(#all, #all):dates(time)[1]) or "rows", file = file }))
+  say("plot: %s", file)
+end
+if time then say("forecast: %s-forecast.csv", stem) end
+options.save = options.save or stem .. "-forecaster.safetensors"
+experiment:finish { forecaster = forecaster }
+say("model: %s (rnn.load_forecaster)", options.save)

@@ -1,0 +1,412 @@
+-- backtest.lua: rolling origins: a Forecaster and the simple forecasts, from the same places, against what came.
+
+local core = require "rnn.core"
+local check = require "rnn.check"
+local class = require "rnn.class"
+local option = require "rnn.option"
+local Frame = require "rnn.data.frame".Frame
+local methods = require "rnn.baselines.methods"
+local panel = require "rnn.forecast.panel"
+local significance = require "rnn.forecast.significance"
+
+local FNAME = "forecaster:backtest"
+
+local OPTIONS = option.of("rnn.Forecaster:backtest", {
+  { "from", nil, option.kind("string|integer", option.any), "first row that is forecast: a date such as \"2015\", or "
+    .. "its number; the first behind the training span" },
+  { "to", nil, option.kind("string|integer", option.any), "the last one; the last there is" },
+  { "cuts", nil, option.int(1), "so many origins, evenly spread; all by default" },
+  { "stride", 1, option.int(1), "steps from one origin to the next" },
+  { "refit", 0, option.int(0), "trains anew at every so manieth origin, on all that is known by then; 0: never" },
+  { "fit", nil, check.table, "settings of forecaster:fit for that" },
+  { "season", nil, option.int(1), "of the baselines, steps" },
+})
+
+-- ---- what is forecast ----
+
+-- First and last row of a series that is forecast.
+local function span_of(self, series, options)
+  local from, to = options.from, options.to
+  if series.frame and self.spec.time and (type(from) == "string" or type(to) == "string") then
+    local first, last = series.frame:between(type(from) == "string" and from or nil, type(to) == "string" and to or nil,
+      self.spec.time)
+    if type(from) == "string" then from = first end
+    if type(to) == "string" then to = last end
+  end
+  if from == nil and self.trained_to and series.frame then
+    local last = select(2, series.frame:between(nil, self.trained_to, self.spec.time))
+    from = last + 1
+  end
+  from = check.int(FNAME, "option 'from'", from or (self.ends[1] or 0) + 1, 2)
+  to = math.min(check.int(FNAME, "option 'to'", to or series.rows, from), series.rows)
+  if from > series.rows then
+    core.fail("%s: there is no row behind the training span%s; give a frame that has later rows, or option 'refit' and "
+      .. "'from'", FNAME, self.trained_to and (", which ends at %s"):format(self.trained_to) or "")
+  end
+  return from, to
+end
+
+-- Rows that it was trained on may not be forecast.
+local function check_leak(self, list, options)
+  if options.refit > 0 then return end
+  for _, series in ipairs(list) do
+    if series.from <= self:_trained_rows(series) then
+      core.fail("%s: row %d is in the training span%s, and errors there say nothing; take a later 'from', or 'refit'",
+        FNAME, series.from, self.trained_to and (", which ends at %s"):format(self.trained_to) or "")
+    end
+  end
+end
+
+-- ---- forecasts of all kinds from the same origins ----
+
+-- y as arrays, one for each target, without missing values.
+local function arrays_of(y)
+  local rows, out = y:totable(), {}
+  for k = 1, #rows[1] do
+    local column, last = {}, nil
+    for t = 1, #rows do
+      local v = rows[t][k]
+      if v == v then last = v end
+      column[t] = last or 0
+    end
+    out[k] = column
+  end
+  return out
+end
+
+local LABELS = { { "last", "last value" }, { "seasonal", "value of %d steps before" }, { "drift", "drift" },
+  { "smoothing", "exponential smoothing" }, { "theta", "Theta" } }
+
+-- name -> forecasts (N, H, K) as nested lists, of the origins of one series; fitted to what is known before known.
+local function simple(series, origins, known, horizon, season)
+  local arrays, out = arrays_of(series.y), {}
+  for _, entry in ipairs(LABELS) do
+    local name, by_origin = entry[1], {}
+    for n in ipairs(origins) do by_origin[n] = {} end
+    for k, x in ipairs(arrays) do
+      local f = methods[name](x, known, season)
+      for n, origin in ipairs(origins) do
+        local steps = by_origin[n]
+        for h = 1, horizon do
+          steps[h] = steps[h] or {}
+          steps[h][k] = f(x, origin, h)
+        end
+      end
+    end
+    out[name] = by_origin
+  end
+  return out
+end
+
+local INPUTS <const> = 2048 -- of the linear model
+
+-- Forecasts of the linear model on the window (N, H, K), scaled: fitted to all windows before the rows that are
+-- forecast. starts: of the windows, in the reading.
+local function linear(self, reading, starts, known)
+  local flat, h, l, k = reading.flat, self.horizon, self.length, self.sizes.targets
+  local steps = math.min(l, math.max(1, INPUTS // k))
+  local training = reading:samples(function(s) return math.min(steps, known(s)), known(s) - h end, 1)
+  local x = flat.inputs:slice(2, 1, k)
+  local rows = #x
+  local n = rows - l - h + 1
+  local futures = core.windows(flat.targets, core.arange(n) + l, h):reshape(n, h * k)
+  local items = training.items
+  if training.flat.seen then
+    local seen = core.windows(reading.known, items + l, h):reshape(#items, -1):min(2)
+    items = items:gather(1, seen:gt(0):nonzero())
+  end
+  if #items < 2 then return nil end
+  local budget = math.max(1, 2 ^ 33 // ((steps * k) * (steps * k + h * k)))
+  if #items > budget then
+    local every = math.ceil(#items / budget)
+    local m = #items // every
+    items = items:rows(1, m * every):reshape(m, every):select(2, 1)
+  end
+  local skipped = l - steps
+  local all = core.linear_forecast(x:rows(skipped + 1, rows), items, steps, futures, x:rows(skipped + 1, rows), starts)
+  return all:reshape(#starts, h, k)
+end
+
+-- Everything from the origins of all series: names -> (N, H, K), actual (N, H, K), nan where missing or beyond the
+-- span, owner: for each of N the number of its series.
+local function forecasts(self, list, origins, season)
+  local reading = self.flat:read(list)
+  local starts, owner, targets = {}, {}, {}
+  local h, k = self.horizon, self.sizes.targets
+  local tables, found = {}, {}
+  for i, series in ipairs(list) do
+    local rows = series.y:totable()
+    for _, t in ipairs(origins[i]) do
+      starts[#starts + 1], owner[#owner + 1] = reading.first[i] + t - self.length + 1, i
+      local steps = {}
+      for j = 1, h do
+        local row = t + j <= series.to and rows[t + j]
+        steps[j] = {}
+        for c = 1, k do steps[j][c] = row and row[c] or 0 / 0 end
+      end
+      targets[#targets + 1] = steps
+    end
+    for name, by_origin in pairs(simple(series, origins[i], series.from - 1, h, season)) do
+      tables[name] = tables[name] or {}
+      for _, steps in ipairs(by_origin) do table.insert(tables[name], steps) end
+    end
+  end
+  if #starts == 0 then core.fail("%s: there is no origin from which to forecast", FNAME) end
+  starts = core.tensor(starts, "int32")
+  local levels = self:_at(reading, origins)
+  for name, rows in pairs(tables) do found[name] = core.tensor(rows) end
+  local scaled = linear(self, reading, starts, function(s) return s.from - 1 end)
+  found.linear = scaled and reading:unscale(scaled, starts) or nil
+  return levels, found, core.tensor(targets), owner
+end
+
+-- ---- what comes of it ----
+
+-- Mean of what counts, along an axis or of all.
+local function mean_of(errors, seen, axis)
+  local sum = axis and (errors * seen):sum(axis) or (errors * seen):sum()
+  return sum / (axis and seen:sum(axis) or seen:sum()):maximum(1)
+end
+
+---@class rnn.Backtest
+---@field rows { name: string, label: string, mae: number, smape: number, mase: number, at: number[], skill?: number }[]
+--- the model first, then the baselines
+---@field best string name of the baseline with the least error
+---@field skill number 1 - error / error of that baseline
+---@field coverage? number share of actual values within the interval
+---@field width? number
+---@field pinball number mean over the levels
+---@field origins integer
+---@field season? integer
+---@field warnings string[]
+---@overload fun(): rnn.Backtest
+local Backtest = class("rnn.Backtest")
+
+function Backtest:init() self.rows, self.warnings = {}, {} end
+
+local function number(x)
+  if math.abs(x) < 1000 then return ("%.4g"):format(x) end
+  local text = ("%.0f"):format(x)
+  repeat
+    local more
+    text, more = text:gsub("^(-?%d+)(%d%d%d)", "%1,%2")
+  until more == 0
+  return text
+end
+
+-- Steps ahead that a table shows: 1, 2, 4, 7 ... and the last.
+local function shown(horizon)
+  local list, seen = {}, {}
+  for _, h in ipairs { 1, 2, 3, 6, 12, 24, 48, horizon } do
+    if h <= horizon and not seen[h] then
+      seen[h] = true
+      list[#list + 1] = h
+    end
+  end
+  table.sort(list)
+  while #list > 6 do table.remove(list, 3) end
+  return list
+end
+
+function Backtest:__tostring()
+  local steps = shown(self.horizon)
+  local lines = { ("backtest of '%s': %d origin%s%s, mean absolute error"):format(self.target, self.origins,
+    self.origins == 1 and "" or "s", self.span and (", forecasts of %s to %s"):format(table.unpack(self.span)) or "") }
+  local head = { ("  %-26s"):format("steps ahead") }
+  for _, h in ipairs(steps) do head[#head + 1] = ("%9s"):format("+" .. h) end
+  head[#head + 1] = ("%9s%8s%8s"):format("mean", "MASE", "skill")
+  lines[2] = table.concat(head)
+  for _, row in ipairs(self.rows) do
+    local cells = { ("  %-26s"):format(row.label) }
+    for _, h in ipairs(steps) do cells[#cells + 1] = ("%9s"):format(number(row.at[h])) end
+    cells[#cells + 1] = ("%9s%8s%8s"):format(number(row.mae), row.mase and ("%.3f"):format(row.mase) or "",
+      row.skill and ("%+.3f"):format(row.skill) or "")
+    lines[#lines + 1] = table.concat(cells)
+  end
+  if self.coverage then
+    lines[#lines + 1] = ("  %.4g %% interval: %.1f %% of the values within, %s wide in the mean"):format(
+      100 * self.level, 100 * self.coverage, number(self.width))
+  end
+  lines[#lines + 1] = "  " .. self.verdict
+  for _, warning in ipairs(self.warnings) do lines[#lines + 1] = "warning: " .. warning end
+  return table.concat(lines, "\n")
+end
+
+-- The mean absolute change over a season of the rows before from, by which errors of a series are scaled.
+local function scale_of(series, season, k)
+  local x = arrays_of(series.y:rows(1, series.from - 1))[k]
+  local m, sum = math.min(season or 1, #x - 1), 0.0
+  if m < 1 then return nil end
+  for t = m + 1, #x do sum = sum + math.abs(x[t] - x[t - m]) end
+  return sum > 0 and sum / (#x - m) or nil
+end
+
+-- The report of target k.
+local function judge(self, list, k, season, levels, found, actual, owner)
+  local report = Backtest()
+  local y = actual:select(3, k)
+  local seen = y:eq(y)
+  y = core.where(seen, y, 0)
+  local scales = {}
+  for i, series in ipairs(list) do scales[i] = scale_of(series, season, k) or false end
+  local weights = {}
+  for n, i in ipairs(owner) do weights[n] = scales[i] and 1 / scales[i] or 0 end
+  weights = core.tensor(weights):unsqueeze(2)
+  local ranked = #list > 1 and "mase" or "mae"
+  local losses = {}
+  local function add(name, label, forecast)
+    local f = forecast:select(3, k)
+    local e = core.where(seen, (f - y):abs(), 0)
+    local size = f:abs() + y:abs()
+    local row = { name = name, label = label, at = mean_of(e, seen, 1):totable(), mae = mean_of(e, seen):item(),
+      smape = mean_of(core.where(seen, e * 200 / (size + size:eq(0)), 0), seen):item(),
+      mase = mean_of(e * weights, seen * weights:gt(0)):item() }
+    losses[name] = mean_of(ranked == "mase" and e * weights or e, seen, 2):reshape(-1):totable()
+    report.rows[#report.rows + 1] = row
+    return row
+  end
+  local model = add("model", "this forecaster", levels[self.middle])
+  for _, entry in ipairs(LABELS) do
+    if entry[1] ~= "seasonal" or season and season > 1 then add(entry[1], entry[2]:format(season), found[entry[1]]) end
+  end
+  if found.linear then add("linear", "linear model on the window", found.linear) end
+  local best
+  for i = 2, #report.rows do
+    local row = report.rows[i]
+    if not best or row[ranked] < best[ranked] then best = row end
+  end
+  for i = 2, #report.rows do
+    local other = report.rows[i][ranked]
+    report.rows[i].skill = other > 0 and 1 - model[ranked] / other or model[ranked] == 0 and 0 or -math.huge
+  end
+  report.best, report.skill, report.target = best.name, best.skill, self.spec.targets[k]
+  report.horizon, report.origins, report.season, report.mae = self.horizon, #owner, season, model.mae
+  report.forecast, report.actual = levels[self.middle]:select(3, k), actual:select(3, k)
+  -- is it more than chance?
+  local d = {}
+  for n in ipairs(owner) do d[n] = losses.model[n] - losses[best.name][n] end
+  local gain, noise = 0.0, 2 * significance.standard_error(d, owner, self.horizon - 1)
+  for n in ipairs(d) do gain = gain - d[n] / #d end
+  local other = best[ranked]
+  local function percent(v) return other > 0 and 100 * v / other or 0 end
+  report.gain, report.noise = percent(gain), percent(noise)
+  if math.abs(gain) <= noise then
+    report.verdict = ("no different from the best of them, %s: %+.1f %% is within its noise, %.1f %%"):format(
+      best.label, report.gain, report.noise)
+  elseif gain > 0 then
+    report.verdict = ("better than the best of them, %s, by %.1f %% (noise %.1f %%)"):format(best.label, report.gain,
+      report.noise)
+  else
+    report.verdict = ("worse than %s by %.1f %% (noise %.1f %%)"):format(best.label, -report.gain, report.noise)
+  end
+  if best.skill <= 0 then
+    report.warnings[1] = ("the forecast is no better than that of the %s, which costs nothing: use that"):format(
+      best.label)
+  end
+  if self.low then
+    local low, high = levels[self.low]:select(3, k), levels[self.high]:select(3, k)
+    report.low, report.high = low, high
+    report.level = self.levels[self.high] - self.levels[self.low]
+    report.coverage = mean_of(low:le(y) * y:le(high), seen):item()
+    report.width = mean_of(high - low, seen):item()
+  end
+  local loss = 0.0
+  for j, q in ipairs(self.levels) do
+    local e = y - levels[j]:select(3, k)
+    loss = loss + mean_of(core.where(seen, (e * q):maximum(e * (q - 1)), 0), seen):item() / #self.levels
+  end
+  report.pinball = loss
+  return report
+end
+
+-- Origins of each series: the last rows before what is forecast.
+local function origins_of(self, list, options)
+  local origins = {}
+  for i, series in ipairs(list) do
+    local all = {}
+    local last = math.max(series.from - 1, series.to - (options.cuts and self.horizon or 1))
+    for t = series.from - 1, last, options.stride do all[#all + 1] = t end
+    local cuts = options.cuts
+    if cuts and cuts < #all then
+      local some = {}
+      for c = 1, cuts do
+        some[c] = all[cuts == 1 and #all or 1 + math.floor((c - 1) * (#all - 1) / (cuts - 1) + 0.5)]
+      end
+      all = some
+    end
+    origins[i] = all
+  end
+  return origins
+end
+
+-- The forecaster trained on what is known at an origin.
+local function refitted(self, list, origin, settings)
+  local options = {}
+  for key, value in pairs(self.options) do options[key] = value end
+  options.horizon, options.length, options.season, options.quiet = self.horizon, self.length, self.season, true
+  options.time, options.step, options.series = self.spec.time, self.spec.step, self.spec.series
+  local known
+  if list[1].frame then known = list[1].frame:rows(1, origin)
+  else known = list[1].y:rows(1, origin) end
+  return getmetatable(self)(options):fit(known, settings)
+end
+
+local backtest = {}
+
+--- backtest.run(forecaster, source, options) -> Backtest
+function backtest.run(self, source, options)
+  options = OPTIONS:read(options)
+  local list = panel.read(self.spec, source, self.horizon)
+  for _, series in ipairs(list) do series.from, series.to = span_of(self, series, options) end
+  check_leak(self, list, options)
+  local season = options.season or self.season
+  if options.refit > 0 and #list > 1 then core.fail("%s: option 'refit' is for one series", FNAME) end
+  local origins = origins_of(self, list, options)
+  local levels, found, actual, owner
+  if options.refit == 0 then
+    levels, found, actual, owner = forecasts(self, list, origins, season)
+  else
+    local all, parts_levels, parts_found, parts_actual = origins[1], {}, {}, {}
+    owner = {}
+    local series = list[1]
+    local to = series.to
+    for from = 1, #all, options.refit do
+      local some = table.move(all, from, math.min(from + options.refit - 1, #all), 1, {})
+      local other = refitted(self, list, some[1], options.fit)
+      series.from, series.to = some[1] + 1, to
+      local l, f, a = forecasts(other, list, { some }, season)
+      for j, t in ipairs(l) do
+        parts_levels[j] = parts_levels[j] or {}
+        table.insert(parts_levels[j], t)
+      end
+      for name, t in pairs(f) do
+        parts_found[name] = parts_found[name] or {}
+        table.insert(parts_found[name], t)
+      end
+      parts_actual[#parts_actual + 1] = a
+      for _ in ipairs(some) do owner[#owner + 1] = 1 end
+    end
+    levels, found = {}, {}
+    for j, t in ipairs(parts_levels) do levels[j] = core.concat(t, 1) end
+    for name, t in pairs(parts_found) do found[name] = core.concat(t, 1) end
+    actual = core.concat(parts_actual, 1)
+    series.from = all[1] + 1
+  end
+  local reports = {}
+  for k, name in ipairs(self.spec.targets) do
+    reports[name] = judge(self, list, k, season, levels, found, actual, owner)
+  end
+  local report = reports[self.spec.targets[1]]
+  if #self.spec.targets > 1 then report.targets = reports end
+  if list[1].frame and class.is_a(list[1].frame, Frame) and self.spec.time then
+    local frame = list[1].frame
+    report.span = { frame:rows(list[1].from, list[1].from):dates(self.spec.time)[1],
+      frame:rows(list[1].to, list[1].to):dates(self.spec.time)[1] }
+    local dates = {}
+    for n, t in ipairs(origins[1]) do dates[n] = frame:rows(t, t):dates(self.spec.time)[1] end
+    report.dates = dates
+  end
+  return report
+end
+
+return backtest

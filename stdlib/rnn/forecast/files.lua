@@ -1,0 +1,65 @@
+-- files.lua: a Forecaster in one safetensors file, and back.
+
+local check = require "rnn.check"
+local class = require "rnn.class"
+local Frame = require "rnn.data.frame".Frame
+local Flat = require "rnn.forecast.flat"
+local save = require "rnn.save"
+
+local files = {}
+
+local OF_SPEC = { "targets", "past", "future_known", "static", "series", "time", "step", "words", "calendar",
+  "holidays" }
+local PLAIN = { "horizon", "length", "season", "scaling", "sizes", "margins", "scores", "residuals", "ends",
+  "trained_to" }
+
+-- A frame as tables of texts and numbers.
+local function columns_of(frame)
+  local list = {}
+  for i, name in ipairs(frame:names()) do
+    local column = frame[name]
+    local values
+    if column.type == "date" then values = frame:dates(name)
+    elseif column.type == "number" then values = column.values:totable()
+    else
+      values = {}
+      for row, id in ipairs(column.values:totable()) do values[row] = column.words[id] or "" end
+    end
+    list[i] = { name = name, type = column.type, zone = column.zone, values = values }
+  end
+  return list
+end
+
+local function frame_of(list, time)
+  local columns = {}
+  for i, column in ipairs(list) do columns[i] = column end
+  local frame = require("rnn.data").frame(columns)
+  return time and frame:sort(time) or frame
+end
+
+--- files.save(forecaster, path) -> true | nil, message, code
+function files.save(self, path)
+  check.string("forecaster:save", "argument 1 (path)", path)
+  local state = { kind = "rnn.Forecaster", spec = {}, options = {}, notes = self.notes }
+  for _, name in ipairs(OF_SPEC) do state.spec[name] = self.spec[name] end
+  for _, name in ipairs(PLAIN) do state[name] = self[name] end
+  for name, value in pairs(self.options) do
+    if type(value) ~= "function" and (type(value) ~= "table" or not getmetatable(value)) then
+      state.options[name] = value
+    end
+  end
+  if class.is_a(self.recent, Frame) then state.columns = columns_of(self.recent) else state.recent = self.recent end
+  return save.save(path, self.network, state)
+end
+
+--- files.fill(forecaster, state, network): what was saved, back in its place.
+function files.fill(self, state, network)
+  for _, name in ipairs(OF_SPEC) do self.spec[name] = state.spec[name] end
+  for _, name in ipairs(PLAIN) do self[name] = state[name] end
+  self.notes, self.network = state.notes, network
+  self.network:eval()
+  self.flat = Flat(self)
+  self.recent = state.columns and frame_of(state.columns, self.spec.time) or state.recent
+end
+
+return files

@@ -1,0 +1,227 @@
+-- panel.lua: what a Forecaster reads: series with equal steps of time, of frames, tensors or lists of numbers.
+--
+-- A series is { name, rows (up to the last one with a target), y (rows, K), past (rows, P), known (rows + ahead, F),
+-- static { number ... }, frame }; missing values are nan. known goes as far ahead as is known, at most the horizon.
+
+local core = require "rnn.core"
+local check = require "rnn.check"
+local class = require "rnn.class"
+local Frame = require "rnn.data.frame".Frame
+local significance = require "rnn.forecast.significance"
+
+local panel = {}
+
+local LEAST_F <const> = 4 -- one of a thousand series without a week would pass
+
+-- ---- columns ----
+
+-- The column of that name as a column of numbers, or of words a column for each: (rows, n), with the words that spec
+-- knows; spec.words[name] is made where it is not there.
+local function numbers_of(spec, frame, name)
+  local column = frame[name]
+  if column.type == "number" then return frame:tensor({ name }, { missing = true }) end
+  if column.type == "date" then
+    core.fail("%s: column '%s' holds dates; a forecaster reads numbers and words", spec.fname, name)
+  end
+  local own = frame:words(name)
+  local words = spec.words[name]
+  if not words then
+    words = own
+    spec.words[name] = words
+  end
+  local places, map = {}, { 0 }
+  for i, word in ipairs(words) do places[word] = i end
+  for i, word in ipairs(own) do map[i + 1] = places[word] or 0 end
+  local ids = core.tensor(map, "int32"):gather(1, column.values + 1)
+  return core.one_hot(ids, #words)
+end
+
+local function columns_of(spec, frame, names)
+  local parts = {}
+  for i, name in ipairs(names) do parts[i] = numbers_of(spec, frame, name) end
+  return #parts > 1 and core.concat(parts, 2) or parts[1]
+end
+
+-- ---- what the calendar says ----
+
+local function waves(t, period, count)
+  local parts = {}
+  for k = 1, count do
+    local angle = t * (2 * math.pi * k / period)
+    parts[2 * k - 1], parts[2 * k] = angle:sin(), angle:cos()
+  end
+  return core.stack(parts, 2)
+end
+
+-- kinds: what of the calendar tells steps of this length apart.
+function panel.calendar_of(step, rows)
+  local count, unit = (step or ""):match "^(%d*)%s*(.-)s?$"
+  count = tonumber(count) or 1
+  local a_year = ({ s = 31557600, min = 525960, h = 8766, d = 365.25, day = 365.25, week = 52.18,
+    ["business day"] = 261 })[unit]
+  if unit == "s" or unit == "min" or unit == "h" then
+    local kinds = { "hour", "weekday" }
+    if rows * count > 1.4 * a_year then kinds[3] = "year" end
+    return kinds
+  end
+  if unit == "d" or unit == "day" or unit == "business day" then
+    local kinds = { "weekday" }
+    if rows * count > 1.4 * a_year then kinds[2] = "year" end
+    return kinds
+  end
+  if unit == "week" then return rows * count > 1.4 * a_year and { "year" } or {} end
+  if unit == "month" or unit == "quarter" then return { "month" } end
+  return {}
+end
+
+local WIDTH = { hour = 24, weekday = 7, month = 12, year = 4 } -- columns
+
+--- panel.kept(spec, list) -> those of spec.calendar that tell anything: between the hours, or the days of the week, the
+--- change of the target differs by more than chance
+function panel.kept(spec, list)
+  local kept = {}
+  local at = list[1].known:size(2) - (spec.holidays and 1 or 0)
+  for _, kind in ipairs(spec.calendar) do at = at - WIDTH[kind] end
+  for _, kind in ipairs(spec.calendar) do
+    local width, changes, groups = WIDTH[kind], {}, {}
+    for i, series in ipairs(list) do
+      local y = series.y:select(2, 1)
+      local d = y:rows(2, #y) - y:rows(1, #y - 1)
+      local ids = d:eq(d):nonzero()
+      d = d:gather(1, ids)
+      local size = d:abs():mean():item()
+      changes[i] = size > 0 and d / size or d
+      groups[i] = series.known:slice(2, at + 1, at + width):gather(1, ids + 1)
+    end
+    if kind == "year" or significance.groups(core.concat(changes, 1), core.concat(groups, 1)) > LEAST_F then
+      kept[#kept + 1] = kind
+    end
+    at = at + width
+  end
+  return kept
+end
+
+-- (rows, n): what the calendar says of each row.
+local function calendar(spec, frame)
+  local parts = {}
+  local function column(name)
+    return frame:calendar { name }:tensor { name }:reshape(-1)
+  end
+  for _, kind in ipairs(spec.calendar) do
+    if kind == "hour" then parts[#parts + 1] = core.one_hot(column("hour"):to_int() + 1, 24)
+    elseif kind == "weekday" then parts[#parts + 1] = core.one_hot(column("weekday"):to_int(), 7)
+    elseif kind == "month" then parts[#parts + 1] = core.one_hot(column("month"):to_int(), 12)
+    elseif kind == "year" then parts[#parts + 1] = waves(column("dayofyear"), 365.25, 2) end
+  end
+  if spec.holidays then
+    parts[#parts + 1] = frame:calendar({ "holiday" }, spec.holidays):tensor { "holiday" }
+  end
+  return #parts > 1 and core.concat(parts, 2) or parts[1]
+end
+
+-- ---- frames ----
+
+-- The number of the last row with a target.
+local function last_seen(y)
+  local seen = y:eq(y):max(2):nonzero()
+  return #seen > 0 and seen:get(#seen) or 0
+end
+
+local function of_frame(spec, name, frame, horizon)
+  local fname = spec.fname
+  local time = spec.time
+  if time then
+    frame = frame:sort(time)
+    local doubles = frame:doubles()
+    if #doubles > 0 then
+      local before = #frame
+      frame = frame:unique(time)
+      spec.say("%d rows have the time of another row, the first at %s: the first of each is kept", before - #frame,
+        doubles[1].at)
+    end
+    local rows = #frame
+    frame = frame:regular { step = spec.step }
+    if #frame > rows then
+      spec.say("%s%d of %d steps are missing from the rows: they count as missing values",
+        name and ("series '%s': "):format(name) or "", #frame - rows, #frame)
+    end
+  end
+  local y = columns_of(spec, frame, spec.targets)
+  local rows = last_seen(y)
+  if rows == 0 then core.fail("%s: there is no value of '%s'%s", fname, spec.targets[1],
+    name and (" in series '%s'"):format(name) or "") end
+  local series = { name = name, rows = rows, y = y:rows(1, rows), frame = frame:rows(1, rows) }
+  if #spec.past > 0 then series.past = columns_of(spec, frame, spec.past):rows(1, rows) end
+  local known = #spec.future_known > 0 and columns_of(spec, frame, spec.future_known)
+  local ahead = math.min(#frame - rows, horizon)
+  if known then known = known:rows(1, rows + ahead) end
+  if time and (#spec.calendar > 0 or spec.holidays) then
+    local of_time = core.concat({ calendar(spec, series.frame), calendar(spec, series.frame:after(horizon)) }, 1)
+    if not known then known, ahead = of_time, horizon
+    else known = core.concat({ known, of_time:rows(1, rows + ahead) }, 2) end
+  end
+  series.known, series.ahead = known or nil, known and ahead or horizon
+  if #spec.static > 0 then
+    series.static = columns_of(spec, frame:rows(1, 1), spec.static):reshape(-1)
+  end
+  return series
+end
+
+-- ---- all kinds ----
+
+local function of_numbers(spec, name, values, index)
+  local y = core.is_tensor(values) and values or core.tensor(table.move(values, 1, #values, 1, {}))
+  y = check.tensor(spec.fname, ("series %d"):format(index), y, "float")
+  if y:ndim() == 1 then y = y:reshape(-1, 1) end
+  if y:ndim() ~= 2 or y:size(2) ~= #spec.targets then
+    core.fail("%s: series %d: expected numbers (T) or (T, %d), got %s", spec.fname, index, #spec.targets, check.shape(y))
+  end
+  local rows = last_seen(y)
+  if rows == 0 then core.fail("%s: series %d has no value", spec.fname, index) end
+  return { name = name or tostring(index), rows = rows, y = y:rows(1, rows), ahead = math.huge }
+end
+
+--- panel.read(spec, source, horizon) -> list of series
+---
+--- source: a frame; a tensor (T) or (T, K); or a list of tensors or of { name = ..., number, number ... }.
+function panel.read(spec, source, horizon)
+  local list = {}
+  if class.is_a(source, Frame) then
+    if not spec.series then return { of_frame(spec, nil, source, horizon) } end
+    local column = source[spec.series]
+    if column.type == "text" then
+      for id, word in ipairs(column.words) do
+        local mask = column.values:eq(id)
+        if mask:sum():item() > 0 then list[#list + 1] = of_frame(spec, word, source:filter(mask), horizon) end
+      end
+    else
+      local values = column.values:totable()
+      local seen, order = {}, {}
+      for i, v in ipairs(values) do
+        local key = ("%.14g"):format(v)
+        if not seen[key] then
+          seen[key] = {}
+          order[#order + 1] = key
+        end
+        seen[key][i] = true
+      end
+      for _, key in ipairs(order) do
+        local mask = {}
+        for i = 1, #values do mask[i] = seen[key][i] and 1 or 0 end
+        list[#list + 1] = of_frame(spec, key, source:filter(core.tensor(mask)), horizon)
+      end
+    end
+    return list
+  end
+  if core.is_tensor(source) then return { of_numbers(spec, nil, source, 1) } end
+  if type(source) ~= "table" or getmetatable(source) or #source == 0 then
+    check.expected(spec.fname, "argument 1", "a frame (data.csv), a tensor of numbers or a list of series", source)
+  end
+  for i, values in ipairs(source) do
+    local named = type(values) == "table" and not getmetatable(values) and values.name
+    list[i] = of_numbers(spec, named or nil, values, i)
+  end
+  return list
+end
+
+return panel

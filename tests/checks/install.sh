@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# install.sh BUILD: what is installed from the build folder BUILD works where it was put, and only from there: the program,
+# the module for lua5.4, and a program in C that finds the library by pkg-config (shared and static) and by CMake.
+set -euo pipefail
+build=$1
+source=$(cd "$(dirname "$0")/../.." && pwd)
+place=$(mktemp -d)
+trap 'rm -rf "$place"' EXIT
+cmake --install "$build" --prefix "$place/usr" >/dev/null
+cd "$place"
+libraries=$(dirname "$(find usr -name librnn.so)")
+run=(env -i PATH=/usr/bin:/bin HOME="$place" LD_LIBRARY_PATH="$place/$libraries")
+
+echo "program"
+cat > first.lua <<'LUA'
+local rnn = require "rnn"
+local x = rnn.tensor({ 1, 2, 3 }):requires_grad(true);
+(x * x):sum():backward()
+print(table.concat(x.grad:totable(), " "))
+LUA
+[ "$("${run[@]}" usr/bin/rnnlua first.lua)" = "2.0 4.0 6.0" ]
+"${run[@]}" usr/bin/rnnlua --version | grep -q "^rnnlua "
+
+echo "module"
+[ "$("${run[@]}" LUA_CPATH="$place/$libraries/lua/5.4/?.so" lua5.4 first.lua)" = "2.0 4.0 6.0" ]
+
+echo "library"
+export PKG_CONFIG_PATH="$place/$libraries/pkgconfig"
+flags() { pkg-config --define-variable=prefix="$place/usr" "$@"; }
+for name in rnn rnn_double; do
+  # shellcheck disable=SC2046
+  cc "$source/tests/c/test_example.c" $(flags --cflags --libs $name) -lm -o shared
+  # shellcheck disable=SC2046
+  cc "$source/tests/c/test_example.c" $(flags --cflags $name) "$libraries/lib$name.a" \
+    $(flags --static --libs $name | sed "s/-l$name //") -o static
+  "${run[@]}" ./shared > shared.out
+  env -i ./static | cmp - shared.out
+done
+cat > CMakeLists.txt <<CMAKE
+cmake_minimum_required(VERSION 3.25)
+project(example C)
+find_package(rnn REQUIRED)
+add_executable(example $source/tests/c/test_example.c)
+target_link_libraries(example PRIVATE rnn::rnn_double m)
+CMAKE
+cmake -S . -B made -DCMAKE_PREFIX_PATH="$place/usr" >/dev/null
+cmake --build made >/dev/null
+"${run[@]}" made/example | cmp - shared.out
