@@ -515,7 +515,7 @@ static int run(lua_State *L) {
   open_state(L);
   if (!options.ignore_environment && !lrnn_sandboxed() && run_init(L) != LUA_OK) return 0;
   if (!run_options(L)) return 0;
-  if (has_script && is_command(argv[options.script])) {
+  if (has_script && is_command(argv[options.script]) && strcmp(argv[options.script - 1], "--") != 0) {
     int code = EXIT_FAILURE;
     if (run_command(L, &code) != LUA_OK) return 0;
     lua_pushinteger(L, code);

@@ -147,6 +147,7 @@ static void become_child(const lrnn_sandbox *box, const int pipes[2][2], pid_t p
   if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(pipes[0][1], STDOUT_FILENO) < 0 ||
       dup2(pipes[1][1], STDERR_FILENO) < 0)
     _exit(LRNN_SANDBOX_REFUSED);
+  setvbuf(stdout, NULL, _IOLBF, 1 << 16); /* what it has said stays said when it is stopped */
   if (syscall(SYS_close_range, STDERR_FILENO + 1, ~0u, 0) != 0)
     for (int fd = STDERR_FILENO + 1; fd < 1024; fd++) close(fd);
   prctl(PR_SET_DUMPABLE, 0);

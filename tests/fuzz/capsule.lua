@@ -5,8 +5,8 @@
 --   dofile("tests/fuzz/capsule.lua")(seed, count) -> { read =, refused = }
 --
 -- Half of them have bytes changed, cut off, doubled or moved. The others are sound ZIP archives, as far as the lies
--- allow it: names that lead out, twice the same, links, sizes, checksums and offsets that are not true, bombs; or a manifest
--- with other values, whose fingerprints are right.
+-- allow it: names that lead out, twice the same, links, sizes, checksums and offsets that are not true, bombs; or a
+-- manifest with other values, whose fingerprints are right.
 
 local core = require "rnn.core"
 local capsule = require "rnn.share.capsule"
@@ -60,8 +60,8 @@ local function zip(files)
       (lies.packed or #bytes) & 0xffffffff, (lies.size or #bytes) & 0xffffffff, #local_name, 0)
     parts[#parts + 1] = gap .. header .. local_name .. bytes
     directory[#directory + 1] = ("<I4I2I2I2I2I2I2I4I4I4I2I2I2I2I2I4I4"):pack(0x02014b50,
-      lies.attributes and 0x314 or 20, 20, lies.flags or 0, lies.method or 0, 0, 33, crc, (lies.packed or #bytes) & 0xffffffff,
-      (lies.size or #bytes) & 0xffffffff, #name, 0, 0, 0, 0, lies.attributes or 0,
+      lies.attributes and 0x314 or 20, 20, lies.flags or 0, lies.method or 0, 0, 33, crc,
+      (lies.packed or #bytes) & 0xffffffff, (lies.size or #bytes) & 0xffffffff, #name, 0, 0, 0, 0, lies.attributes or 0,
       (lies.header or at) & 0xffffffff) .. name
     at = at + #header + #local_name + #bytes
   end

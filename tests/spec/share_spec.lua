@@ -209,6 +209,23 @@ describe("rerun", function()
     assert.equal(0, code, err)
   end)
 
+  it("lets no capsule choose its own walls", function()
+    made()
+    local files = core.bundle_read(sh.folder .. "/x.zip", 1 << 30)
+    local manifest = core.json_decode(files[2].bytes)
+    manifest.program_options = { "--sandbox=best-effort" }
+    files[2].bytes = core.json_encode(manifest)
+    assert(core.bundle_write(sh.folder .. "/y.zip", files))
+    local _, err, code = run(DOUBLE .. "rerun y.zip")
+    assert.equal(3, code)
+    assert.is_truthy(err:find "program_options")
+    sh:write("--memory=9G", 'local rnn = require "rnn" rnn.results():add("a", { b = 1 })')
+    made("-- --memory=9G")
+    local out
+    out, err, code = run(DOUBLE .. "rerun x.zip")
+    assert.equal(0, code, out .. err)
+  end)
+
   it("leaves nothing behind and writes into no capsule", function()
     made()
     local before = core.file_sha256(sh.folder .. "/x.zip")

@@ -31,6 +31,73 @@ local function read_json(path)
   return value
 end
 
+-- ---- what is in one ----
+
+local HASH, NAME, OPTION = "hash", "name", "option"
+
+-- What a manifest is made of: the type of a field; a list of one kind, { kind }; fields of a table. ? means that it may
+-- be missing.
+local RUN = {
+  script = NAME, arguments = { "string" }, program_options = { OPTION }, seed = "integer",
+  precision = "string", threads = "integer", deterministic = "boolean", kernels = "string", blas = "string",
+  ["run?"] = "string",
+  program = { version = "string", lua = "string", stdlib = HASH, compiler = "string", libc = "string" },
+  machine = { processor = "string", system = "string" },
+  files = { { path = NAME, size = "integer", sha256 = HASH, ["module?"] = "string" } },
+  data = { { name = NAME, size = "integer", sha256 = HASH, ["from?"] = "string", ["source?"] = "string",
+    ["included?"] = "boolean" } },
+  doubts = { { what = "string", where = "string", why = "string" } },
+}
+
+local TRAINING = { seed = "integer", epochs = "integer", of_epochs = "integer", ["best?"] = "integer",
+  ["stopped?"] = "string", ["weights?"] = HASH, ["tensors?"] = "table" }
+
+local CAPSULE = {
+  capsule = "integer", entries = { { path = NAME, size = "integer", sha256 = HASH } },
+  trainings = { { number = "integer", seed = "integer", epochs = "integer", of_epochs = "integer",
+    ["best?"] = "integer", ["stopped?"] = "string", weights = HASH, tensors = "table" } },
+}
+
+local function is_name(value)
+  if type(value) ~= "string" or value == "" or value:find "[%c\\]" or value:find "^/" then return false end
+  for part in (value .. "/"):gmatch "(.-)/" do
+    if part == "" or part == "." or part == ".." then return false end
+  end
+  return true
+end
+
+local function fits(value, kind, path)
+  if type(kind) == "table" then
+    if type(value) ~= "table" then return nil, path .. " is no table" end
+    if kind[1] then
+      for key, item in pairs(value) do
+        if math.type(key) ~= "integer" or key < 1 or key > #value then return nil, path .. " is no list" end
+        local ok, message = fits(item, kind[1], ("%s[%d]"):format(path, key))
+        if not ok then return nil, message end
+      end
+      return true
+    end
+    for name, each in pairs(kind) do
+      local optional = name:find "%?$"
+      local field = value[name:gsub("%?$", "")]
+      if field ~= nil or not optional then
+        local ok, message = fits(field, each, path == "" and name or ("%s.%s"):format(path, name))
+        if not ok then return nil, message end
+      end
+    end
+    return true
+  end
+  local good = (math.type(value) or type(value)) == kind
+  if kind == HASH then good = type(value) == "string" and value:find "^%x+$" and #value == 64 end
+  if kind == NAME then good = is_name(value) end
+  if kind == OPTION then -- of rnnlua, on which numbers depend; no other one
+    good = value == "--double" or value == "--blas=own" or value == "--blas=openblas"
+      or type(value) == "string" and value:find "^%-%-seed=%d+$"
+  end
+  if kind == "integer" then good = good and value >= 0 end
+  return good and true or nil, ("%s: expected %s, got %s"):format(path, kind, type(value))
+end
+
 -- ---- making one ----
 
 -- The lines of epochs of a metrics.jsonl, without what is another number each time.
@@ -55,6 +122,9 @@ local FIELDS = { "seed", "epochs", "of_epochs", "best", "stopped", "weights", "t
 local function training_of(folder, number, files, partial)
   local run, message = read_json(folder .. "/run.json")
   if not run then return nil, message end
+  local good
+  good, message = fits(run, TRAINING, "")
+  if not good then return nil, ("%s/run.json: %s"):format(folder, message) end
   if not run.ended and not partial then return nil, ("%s: this training has not ended"):format(folder) end
   if run.resumed and number then
     return nil, ("training %d went on from a checkpoint that was there before: take another folder for the run, or "
@@ -79,7 +149,7 @@ local function figures_of(folder)
   local figures = {}
   for line in (core.file_read(folder .. "/figures.jsonl") or ""):gmatch "[^\n]+" do
     local each = core.json_decode(line)
-    for name, value in pairs(each.figures) do
+    for name, value in pairs(type(each) == "table" and type(each.figures) == "table" and each.figures or {}) do
       local key = each.model == "" and name or each.model .. "." .. name
       figures[key] = figures[key] or {}
       table.insert(figures[key], value)
@@ -128,6 +198,8 @@ function capsule.assemble(folder, options)
   end
   local files, trainings = {}, {}
   local done
+  done, message = fits(manifest, RUN, "")
+  if not done then return nil, ("%s/run.json: %s"):format(folder, message) end
   done, message = add_scripts(folder, manifest, files)
   if not done then return nil, message end
   for number = 1, options.recorded and manifest.trainings or 1 do
@@ -176,61 +248,6 @@ function capsule.write(path, made)
 end
 
 -- ---- reading one ----
-
-local HASH, NAME = "hash", "name"
-
--- What a manifest is made of: the type of a field; a list of one kind, { kind }; fields of a table. ? means that it may
--- be missing.
-local SCHEMA = {
-  capsule = "integer", script = NAME, arguments = { "string" }, program_options = { "string" }, seed = "integer",
-  precision = "string", threads = "integer", deterministic = "boolean", kernels = "string", blas = "string",
-  ["run?"] = "string",
-  program = { version = "string", lua = "string", stdlib = HASH, compiler = "string", libc = "string" },
-  machine = { processor = "string", system = "string" },
-  files = { { path = NAME, size = "integer", sha256 = HASH, ["module?"] = "string" } },
-  data = { { name = NAME, size = "integer", sha256 = HASH, ["from?"] = "string", ["source?"] = "string",
-    ["included?"] = "boolean" } },
-  doubts = { { what = "string", where = "string", why = "string" } },
-  entries = { { path = NAME, size = "integer", sha256 = HASH } },
-  trainings = { { number = "integer", seed = "integer", epochs = "integer", of_epochs = "integer",
-    ["best?"] = "integer", ["stopped?"] = "string", weights = HASH, tensors = "table" } },
-}
-
-local function is_name(value)
-  if type(value) ~= "string" or value == "" or value:find "[%c\\]" or value:find "^/" then return false end
-  for part in (value .. "/"):gmatch "(.-)/" do
-    if part == "" or part == "." or part == ".." then return false end
-  end
-  return true
-end
-
-local function fits(value, kind, path)
-  if type(kind) == "table" then
-    if type(value) ~= "table" then return nil, path .. " is no table" end
-    if kind[1] then
-      for key, item in pairs(value) do
-        if math.type(key) ~= "integer" or key < 1 or key > #value then return nil, path .. " is no list" end
-        local ok, message = fits(item, kind[1], ("%s[%d]"):format(path, key))
-        if not ok then return nil, message end
-      end
-      return true
-    end
-    for name, each in pairs(kind) do
-      local optional = name:find "%?$"
-      local field = value[name:gsub("%?$", "")]
-      if field ~= nil or not optional then
-        local ok, message = fits(field, each, path == "" and name or ("%s.%s"):format(path, name))
-        if not ok then return nil, message end
-      end
-    end
-    return true
-  end
-  local good = (math.type(value) or type(value)) == kind
-  if kind == HASH then good = type(value) == "string" and value:find "^%x+$" and #value == 64 end
-  if kind == NAME then good = is_name(value) end
-  if kind == "integer" then good = good and value >= 0 end
-  return good and true or nil, ("%s: expected %s, got %s"):format(path, kind, type(value))
-end
 
 local KNOWN = { "^README%.txt$", "^report%.html$", "^ro%-crate%-metadata%.json$", "^script/.", "^data/.",
   "^trainings/%d+/metrics%.jsonl$", "^trainings/%d+/weights%.safetensors$", "^results/figures%.json$",
@@ -298,7 +315,8 @@ local function parse(files)
       manifest.capsule, FORMAT)
   end
   local ok
-  ok, message = fits(manifest, SCHEMA, "")
+  ok, message = fits(manifest, RUN, "")
+  if ok then ok, message = fits(manifest, CAPSULE, "") end
   if not ok then return nil, "capsule.json: " .. message end
   ok, message = check_entries(manifest, files)
   if not ok then return nil, message end

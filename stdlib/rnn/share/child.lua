@@ -45,7 +45,7 @@ return function(options)
   for _, name in ipairs(names) do words[#words + 1] = ("%s=%s"):format(name, quoted(environment[name])) end
   words[#words + 1] = quoted(options.program)
   for _, word in ipairs(options.before) do words[#words + 1] = quoted(word) end
-  words[#words + 1] = quoted(options.script)
+  words[#words + 1] = "-- " .. quoted(options.script) -- whatever it is called, it is no option
   for _, word in ipairs(options.arguments) do words[#words + 1] = quoted(word) end
   local command = table.concat(words, " ")
   local pipe = assert(io.popen(command))

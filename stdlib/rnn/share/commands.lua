@@ -23,10 +23,11 @@ usage: rnnlua diff A B
 What differs in the scripts, options and results of two capsules. Exit code: 0 the same result,
 1 close, 2 it differs, 3 one cannot be read.]],
   rerun = [[
-usage: rnnlua rerun FILE [--data FOLDER] [--epochs N] [--trust]
+usage: rnnlua rerun FILE [--data FOLDER] [--epochs N] [--time T] [--memory M] [--trust]
 Repeats what a capsule is of, in a fresh folder and in the sandbox. Data are looked for by name and
 SHA-256 in FOLDER, in RNNLUA_DATA and here. --epochs N ends it where a training has N epochs and
-compares those; --trust runs it outside of the sandbox. Exit code: 0 same bits, 1 close, 2 it
+compares those; --trust runs it outside of the sandbox, whose limits --time 10h and --memory 8G set.
+Exit code: 0 same bits, 1 close, 2 it
 differs, 3 it could not run.]],
   new = [[
 usage: rnnlua new NAME
@@ -48,6 +49,10 @@ local function stem(path) return (path:gsub("%.lua$", "")) end
 local function read_options(words, known, before)
   local given, i = {}, 1
   while words[i] and words[i]:find "^%-." do
+    if words[i] == "--" then
+      i = i + 1
+      break
+    end
     local name, value = words[i]:match "^(%-%-[%w-]+)=(.*)$"
     name = name or words[i]
     local kind = known[name]
@@ -179,7 +184,8 @@ function commands.diff(words)
 end
 
 function commands.rerun(words, _, program)
-  local given, rest = read_words(words, { ["--data"] = "value", ["--epochs"] = "value", ["--trust"] = "flag" })
+  local given, rest = read_words(words, { ["--data"] = "value", ["--epochs"] = "value", ["--trust"] = "flag",
+    ["--time"] = "value", ["--memory"] = "value" })
   if not given then return complain("rerun", rest) or 3 end
   if given.help or #rest ~= 1 then return nil end
   local epochs = given["--epochs"] and math.tointeger(tonumber(given["--epochs"]))
@@ -188,7 +194,7 @@ function commands.rerun(words, _, program)
     return 3
   end
   return require "rnn.share.rerun"(rest[1], { data = given["--data"], epochs = epochs, trust = given["--trust"],
-    program = program })
+    time = given["--time"], memory = given["--memory"], program = program })
 end
 
 function commands.new(words)

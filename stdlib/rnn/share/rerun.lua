@@ -11,8 +11,12 @@ local CODES = { same = 0, close = 1, differs = 2, nothing = 3 }
 local COULD_NOT = 3
 
 -- The options that keep a stranger's script inside its folder.
-local function walls(folder)
-  return { "--sandbox", "--read", folder, "--write", folder }
+local function walls(options, folder)
+  local words = { "--sandbox", "--read", folder, "--write", folder }
+  for _, name in ipairs { "time", "memory" } do
+    if options[name] then words[#words + 1] = ("--%s=%s"):format(name, options[name]) end
+  end
+  return words
 end
 
 local function environment_of(manifest)
@@ -27,7 +31,7 @@ local function run(read, options, folder)
   if not ok then return nil, message end
   local record = folder .. "/.record"
   assert(core.make_folder(record))
-  local before = options.trust and {} or walls(folder)
+  local before = options.trust and {} or walls(options, folder)
   table.move(manifest.program_options, 1, #manifest.program_options, #before + 1, before)
   -- A script may ask for a folder to write in, which has to be there, as it was.
   for _, word in ipairs(manifest.arguments) do
@@ -42,7 +46,8 @@ end
 --- rerun(path, options) -> exit code
 ---
 --- 0: same bits, 1: close, 2: differs, 3: could not run. options: data, a folder to look in for data; epochs, how many
---- of a training are enough; trust: outside of the sandbox; program: this one.
+--- of a training are enough; trust: outside of the sandbox; time, memory: its limits, as rnnlua
+--- --sandbox takes them; program: this one.
 ---@param path string
 ---@param options table
 ---@return integer
@@ -58,12 +63,15 @@ return function(path, options)
   folder, message = core.folder_scratch()
   if not folder then return could_not(message) end
   local made
-  made, message = run(read, options, folder)
+  local ok, verdict, text
+  ok, made, message = pcall(run, read, options, folder) -- what a stranger's script has left may be anything
   core.folder_remove(folder)
-  if not made then return could_not(message) end
+  if not ok then made, message = nil, made end
+  if not made then return could_not(tostring(message)) end
   made.content = {}
   for _, file in ipairs(made.files) do made.content[file.name] = file.bytes end
-  local verdict, text = compare.results(read, made, options.epochs ~= nil)
+  ok, verdict, text = pcall(compare.results, read, made, options.epochs ~= nil)
+  if not ok then return could_not(tostring(verdict)) end
   for _, doubt in ipairs(verdict ~= "same" and read.manifest.doubts or {}) do
     io.write("doubt: ", texts.doubt(doubt), "\n")
   end
