@@ -84,7 +84,8 @@ for _, name in ipairs(names) do
   local case = cases[name]
   local options = case[1] .. " --threads 1"
   local _, help = run(("%s scripts/%s.lua --help"):format(PROGRAM, name))
-  for option, file in pairs { run = "run", wav = "sound.wav", plot = name ~= "cells" and "plot.png" or nil } do
+  local written = { run = "run", wav = "sound.wav", midi = "notes.mid", plot = name ~= "cells" and "plot.png" or nil }
+  for option, file in pairs(written) do
     if help:find("\n  --" .. option .. " ", 1, true) then
       options = ("%s --%s %s/out/%s"):format(options, option, folder, file)
     end

@@ -242,7 +242,8 @@ describe("the sandbox", function()
 
   it("lets colours, accents and the line of progress through, and nothing that a terminal obeys", function()
     local good = "\27[1;31mred\27[0m\r\27[K\27[2Kok\tÜ – 日本 🙂\27[38;5;8m\27[m\n"
-    local bad = "\27]0;title\7\27[8mhidden\27[2J\27[1;1H\27P\127\0\155\194\155\226\128\174\239\191\255\27[?25l\27[999999999"
+    local bad = "\27]0;title\7\27[8mhidden\27[2J\27[1;1H\27P\127\0\155\194\155\226\128\174\239\191\255\27[?25l"
+      .. "\27[9999999999999"
     sh:write("text", good .. bad .. ("\27[" .. ("1"):rep(100) .. "m") .. good)
     local out = boxed("--read text", "for c in io.open('text', 'rb'):read('a'):gmatch '.' do io.write(c):flush() end")
     assert.equal(good, out:sub(1, #good))
