@@ -105,12 +105,9 @@ end
 
 -- ---- running ----
 
--- A block may read the data and write into its folder, where the program has a sandbox.
-local sandbox = ""
-if table.concat(lines_of(quote(PROGRAM) .. " --help")):find("--sandbox", 1, true) then
-  sandbox = "--sandbox=best-effort --write ."
-  for root in (os.getenv "RNNLUA_DATA" or ""):gmatch "[^:]+" do sandbox = sandbox .. " --read " .. quote(root) end
-end
+-- A block may read the data and write into its folder.
+local OPTIONS = "--deterministic --threads 1 --sandbox=best-effort --write ."
+for root in (os.getenv "RNNLUA_DATA" or ""):gmatch "[^:]+" do OPTIONS = OPTIONS .. " --read " .. quote(root) end
 
 local ran = {} -- what came of a block, by its text: translations have the same
 
@@ -121,8 +118,8 @@ local function run(block)
   local folder = lines_of "mktemp -d"[1]
   local function at(name) return quote(folder .. "/" .. name) end
   assert(core.file_write(folder .. "/block.lua", block.text))
-  local command = ("ulimit -t %d; cd %s && LC_ALL=C.UTF-8 %s %s --deterministic --threads 1 block.lua >.out 2>.err "
-    .. "</dev/null"):format(SECONDS, quote(folder), quote(PROGRAM), sandbox)
+  local command = ("ulimit -t %d; cd %s && LC_ALL=C.UTF-8 %s %s block.lua >.out 2>.err </dev/null"):format(SECONDS,
+    quote(folder), quote(PROGRAM), OPTIONS)
   local ok, _, code = os.execute(command)
   local result = { out = read(folder .. "/.out"), files = {} }
   local message = read(folder .. "/.err"):gsub("\nstack traceback:.*$", "\n"):gsub("^[^\n]*rnnlua: ", "")
