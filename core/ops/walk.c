@@ -138,7 +138,25 @@ static void one_run(plan *p, int64_t within, int64_t *from, int64_t to, const ch
   }
 }
 
+/* The rows of a matrix, each a piece, one after the other. */
+static void rows(plan *p, int64_t from, int64_t to) {
+  rnni_piece piece;
+  int64_t run = from / p->run, within = from % p->run;
+  for (int k = 0; k < p->w->inputs; k++) piece.step[k] = p->in[k].step;
+  for (; from < to && !stopped(p); from += piece.n, run++, within = 0) {
+    piece.at = from;
+    piece.n = RNNI_MIN(p->run - within, to - from);
+    for (int k = 0; k < p->w->inputs; k++)
+      piece.in[k] = p->in[k].data + (run * p->in[k].stride[0] + piece.step[k] * within) * (int64_t)p->in[k].size;
+    do_piece(p, &piece);
+  }
+}
+
 static void long_runs(plan *p, int64_t from, int64_t to) {
+  if (p->outer == 1 && p->run <= RNNI_PIECE) {
+    rows(p, from, to);
+    return;
+  }
   place at = seek(p, from / p->run);
   int step[RNNI_WALK_INPUTS];
   for (int k = 0; k < p->w->inputs; k++) step[k] = p->in[k].step;
