@@ -85,8 +85,11 @@ experiment:check(target, ("which column shall be forecast? --target %s"):format(
 local found
 for _, name in ipairs(frame:names()) do found = found or name == target end
 experiment:check(found, ("there is no column '%s'; --target %s"):format(target, table.concat(numbers, " | ")))
-local odd = frame[target].odd
-experiment:check(frame[target].type == "number", ("column '%s' holds words%s; --target %s"):format(target,
+local function column_of(table_of, name)
+  for _, c in ipairs(table_of.columns) do if c.name == name then return c end end
+end
+local odd = column_of(frame, target).odd
+experiment:check(column_of(frame, target).type == "number", ("column '%s' holds words%s; --target %s"):format(target,
   odd and (", '%s' in row %d"):format(odd.text, odd.row) or "", table.concat(numbers, " | ")))
 local time = frame:time()
 if not time then
@@ -189,18 +192,18 @@ if next(filled) and not series then -- the usual word of each day to come
     if name ~= time then
       local values = {}
       for i, day in ipairs(days) do
-        values[i] = filled[name] and all[name].words[filled[name][day]] or all[name].type == "number" and 0 / 0 or ""
+        values[i] = filled[name] and column_of(all, name).words[filled[name][day]] or column_of(all, name).type == "number" and 0 / 0 or ""
       end
       after = after:with(name, values)
     end
   end
   source = all:concat(after:select(all:names()))
 end
-local coming = forecaster:predict(source, steps)
+local coming, cells = forecaster:predict(source, steps), {}
 if time then
   print(("\n%s, the next %d steps, with the interval of %g %%:"):format(target, steps, options.interval))
-  local dates, cells = coming:dates(time), {}
-  for _, name in ipairs { target, target .. "_low", target .. "_high" } do cells[name] = coming[name].values:totable() end
+  local dates = coming:dates(time)
+  for _, name in ipairs { target, target .. "_low", target .. "_high" } do cells[name] = column_of(coming, name).values:totable() end
   for i, date in ipairs(dates) do
     print(("  %s  %10.6g  (%.6g to %.6g)"):format(date, cells[target][i], cells[target .. "_low"][i],
       cells[target .. "_high"][i]))
@@ -215,7 +218,7 @@ if not series then
   local n = math.min(#all, 6 * steps)
   local low, middle, high
   if time then
-    middle, low, high = coming[target].values, coming[target .. "_low"].values, coming[target .. "_high"].values
+    middle, low, high = cells[target], cells[target .. "_low"], cells[target .. "_high"]
   else
     middle, low, high = coming.forecast:reshape(-1), coming.low:reshape(-1), coming.high:reshape(-1)
   end

@@ -166,7 +166,7 @@ local function guess_time(self, source)
   end
   local one = source
   if spec.series then
-    local column = source[spec.series]
+    local column = panel.column(source, spec.series)
     one = source:filter(column.type == "text" and column.values:eq(column.values:get(1))
       or column.values:tensor():eq(column.values:get(1)))
   end
@@ -375,7 +375,7 @@ function Forecaster:fit(source, settings)
   if options.calendar and spec.time then spec.calendar = panel.calendar_of(spec.step, rows) end
   local list = panel.read(spec, source, options.horizon or 400)
   if #spec.calendar > 0 then
-    local kept = panel.kept(spec, list)
+    local kept = panel.kept(spec, list, self.season or 1)
     if #kept < #spec.calendar then
       spec.calendar = kept
       list = panel.read(spec, source, options.horizon or 400)
@@ -684,7 +684,7 @@ function Forecaster:update(row)
       for _, name in ipairs(recent:names()) do
         if name ~= self.spec.time then
           local value = row[name]
-          if value == nil then value = recent[name].type == "text" and "" or 0 / 0 end
+          if value == nil then value = panel.column(recent, name).type == "text" and "" or 0 / 0 end
           frame = frame:with(name, { value })
         end
       end
