@@ -26,6 +26,9 @@ local ENTRIES = {
   m4_hourly = { "--epochs 1 --units 8 --members 1", known = "winner",
     figures = { "test.smape", "test.mase", "valid.smape" },
     data = "m4-hourly/Hourly-train.csv" },
+  own_csv = { ("--data %s/seattle-weather/seattle-weather.csv --target temp_max --test 2015 --members 1 --epochs 2")
+    :format((os.getenv "RNNLUA_DATA" or ""):match "[^:]*"), figures = { "model.mae", "theta.mae", "interval.coverage" },
+    data = "seattle-weather/seattle-weather.csv" },
   sentiment = { "--units 8 --epochs 1", known = "naive Bayes",
     figures = { "test.accuracy" }, data = "rt-polarity/rt-polarity.tsv" },
   char_lm = { "--epochs 1 --units 16", known = "Transformers",
@@ -116,8 +119,8 @@ describe("scripts/", function()
     for _, name in ipairs(scripts()) do
       local file <close> = assert(io.open(FOLDER .. "/scripts/" .. name .. ".lua"))
       local text = file:read "a"
-      for option, heeded in pairs { data = "experiment:%l+%(?", split = "experiment:%l+", epochs = "experiment:fit",
-        seed = "seeds%(%)", save = "experiment:finish", evaluate = "experiment:load", run = "experiment:fit",
+      for option, heeded in pairs { data = "experiment:%l+%(?", split = "experiment:%l+", epochs = "%l:fit",
+        seed = "seeds%(%)", save = "experiment:finish", evaluate = "load", run = "experiment:f%l+",
         plot = "plot", result = "experiment:finish" } do
         local gone = text:find("%f[%w]" .. option .. " = false") or option == "evaluate" and text:find "save = false"
         assert(text:find(heeded) or gone, ("%s.lua: --%s"):format(name, option))

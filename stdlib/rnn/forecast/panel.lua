@@ -185,7 +185,8 @@ local function of_numbers(spec, name, values, index)
   y = check.tensor(spec.fname, ("series %d"):format(index), y, "float")
   if y:ndim() == 1 then y = y:reshape(-1, 1) end
   if y:ndim() ~= 2 or y:size(2) ~= #spec.targets then
-    core.fail("%s: series %d: expected numbers (T) or (T, %d), got %s", spec.fname, index, #spec.targets, check.shape(y))
+    core.fail("%s: series %d: expected numbers (T) or (T, %d), got %s", spec.fname, index, #spec.targets,
+      check.shape(y))
   end
   local rows = last_seen(y)
   if rows == 0 then core.fail("%s: series %d has no value", spec.fname, index) end
