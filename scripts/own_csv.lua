@@ -96,8 +96,8 @@ local function column_of(table_of, name)
   for _, c in ipairs(table_of.columns) do if c.name == name then return c end end
 end
 local odd = column_of(frame, target).odd
-experiment:check(column_of(frame, target).type == "number", ("column '%s' holds words%s; %s"):format(
-  target, odd and (", '%s' in row %d"):format(odd.text, odd.row) or "", choices))
+experiment:check(column_of(frame, target).type == "number",
+  ("column '%s' holds words%s; %s"):format(target, odd and (", '%s' in row %d"):format(odd.text, odd.row) or "", choices))
 local time = frame:time()
 if not time then
   local words = {}
@@ -243,12 +243,17 @@ if not series then
   local shown = all:rows(#all - n + 1, #all)
   local actual = shown:tensor({ target }, { missing = true }):reshape(-1)
   local file = options.plot or stem .. "-forecast.svg"
-  local x, ahead = rnn.arange(n), rnn.arange(n + steps):rows(n + 1, n + steps)
+  local x, ahead = {}, {}
+  local days = time and shown:dates(time)
+  local dated = days and #days[1] == 10 -- without a time of day
+  local after = dated and coming:dates(time)
+  for i = 1, n do x[i] = dated and days[i] or i end
+  for i = 1, steps do ahead[i] = dated and after[i] or n + i end
   assert(rnn.plot.lines({ { x = x, y = actual, label = "actual" },
     { x = ahead, y = middle, bands = { { low, high } },
       label = ("forecast, %g %%"):format(options.interval) } },
-    { title = target, file = file, xlabel = time and ("steps of %s; the last value is of %s")
-      :format(forecaster.spec.step, all:rows(#all, #all):dates(time)[1]) or "rows" }))
+    { title = target, file = file, xlabel = time and not dated
+      and ("steps of %s; the last value is of %s"):format(forecaster.spec.step, days[n]) or nil }))
   say("plot: %s", file)
 end
 if time then say("forecast: %s-forecast.csv", stem) end

@@ -7,7 +7,8 @@ local file <close> = assert(io.open(FOLDER .. "forecast.json"))
 local reference = assert(rnn.json_decode(file:read "a"))
 
 local function near(want, got, tolerance)
-  assert(math.abs(want - got) <= (tolerance or 2e-5) * math.max(1, math.abs(want)), ("want %g, got %g"):format(want, got))
+  local bound = (tolerance or 2e-5) * math.max(1, math.abs(want))
+  assert(math.abs(want - got) <= bound, ("want %g, got %g"):format(want, got))
 end
 
 local function all_near(want, got, tolerance)
