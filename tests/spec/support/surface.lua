@@ -61,6 +61,11 @@ local makers = {
   ["metrics.Confusion"] = function() return metrics.Confusion { classes = 3 } end,
   ["metrics.F1"] = function() return metrics.F1 { classes = 3 } end,
   ["rnn.Average"] = function() return rnn.Average(linear()) end,
+  ["nn.Distribution"] = function() return nn.Distribution() end,
+  ["rnn.Forecaster"] = function()
+    local f = rnn.Forecaster { horizon = 2, length = 4, members = 1, quiet = true }
+    return f:fit(core.randn(60), { epochs = 1, progress = false })
+  end,
   ["rnn.CSVLog"] = function(folder) return rnn.CSVLog(folder .. "/log.csv") end,
   ["rnn.EarlyStopping"] = function() return rnn.EarlyStopping() end,
   ["rnn.Experiment"] = experiment,
