@@ -274,6 +274,32 @@ static int lrnn_numbers_describe(lua_State *L) {
   return 1;
 }
 
+/*--- numbers:diff() -> numbers
+---
+--- Each less the one before, one fewer than there are; missing where either is. Never an error.
+---@return rnn.Numbers */
+static int lrnn_numbers_diff(lua_State *L) {
+  const rnn_numbers *x = check_numbers(L, "diff", 1);
+  lrnn_check(L, rnn_numbers_diff(x, lrnn_numbers_box(L)));
+  return 1;
+}
+
+/*--- numbers:counts() -> values, counts | nil
+---
+--- Which whole numbers there are, in ascending order, and how often each; nil when more than 65536 differ.
+--- Errors: numbers that are no whole ones.
+---@return rnn.Numbers? values
+---@return rnn.Numbers? counts */
+static int lrnn_numbers_counts(lua_State *L) {
+  const rnn_numbers *x = check_numbers(L, "counts", 1);
+  if (!x->whole) return lrnn_error(L, "counts: expected whole numbers");
+  rnn_numbers **values = lrnn_numbers_box(L), **counts = lrnn_numbers_box(L);
+  rnn_status status = rnn_numbers_counts(x, values, counts);
+  if (status == RNN_EARG) return lua_pushnil(L), 1;
+  lrnn_check(L, status);
+  return 2;
+}
+
 /*--- numbers:to_wall(zone) -> numbers
 ---
 --- What clocks of a zone show at these times, both in microseconds since 1970-01-01. zone: "UTC", "+02:00" or a name
@@ -425,7 +451,7 @@ static const lrnn_function methods[] = {
     {"lt", lrnn_numbers_lt, 2},           {"le", lrnn_numbers_le, 2},             {"gt", lrnn_numbers_gt, 2},
     {"ge", lrnn_numbers_ge, 2},           {"ranges", lrnn_numbers_ranges, 4},     {"match", lrnn_numbers_match, 2},
     {"describe", lrnn_numbers_describe, 1}, {"to_wall", lrnn_numbers_to_wall, 2}, {"to_utc", lrnn_numbers_to_utc, 2},
-    {"date_part", lrnn_numbers_date_part, 2}, {NULL, NULL, 0}};
+    {"date_part", lrnn_numbers_date_part, 2}, {"diff", lrnn_numbers_diff, 1}, {"counts", lrnn_numbers_counts, 1}, {NULL, NULL, 0}};
 static const luaL_Reg metamethods[] = {{"__len", numbers_len}, {"__tostring", numbers_tostring},
                                        {"__add", numbers_add}, {"__sub", numbers_sub}, {"__mul", numbers_mul},
                                        {"__div", numbers_div}, {"__idiv", numbers_idiv}, {"__mod", numbers_mod},

@@ -350,3 +350,80 @@ rnn_status rnn_numbers_describe(const rnn_numbers *x, rnn_numbers_summary *out) 
   *out = s;
   return status;
 }
+
+rnn_status rnn_numbers_diff(const rnn_numbers *x, rnn_numbers **out) {
+  RNNI_NEED(x ? x->ctx : NULL, out, "out is NULL");
+  rnn_numbers *y;
+  int64_t done = 0, n = RNNI_MAX(x->count - 1, 0);
+  rnn_status status = RNN_OK;
+  RNNI_TRY(rnn_numbers_new(x->ctx, x->whole, n, &y));
+  for (int64_t i = 0; i < n && status == RNN_OK; i++) {
+    status = rnni_pace(x->ctx, &done, 1);
+    if (!x->whole) y->doubles[i] = x->doubles[i + 1] - x->doubles[i];
+    else if (x->integers[i] == RNN_MISSING || x->integers[i + 1] == RNN_MISSING) y->integers[i] = RNN_MISSING;
+    else if (__builtin_sub_overflow(x->integers[i + 1], x->integers[i], &y->integers[i]))
+      status = rnni_fail(x->ctx, RNN_EARG, "diff: the numbers of rows %lld and %lld lie further apart than 64 bits go",
+                         (long long)i + 1, (long long)i + 2);
+  }
+  return give_numbers(status, y, out);
+}
+
+typedef struct pair {
+  int64_t value, count;
+} pair;
+
+static int compare_pairs(const void *a, const void *b) {
+  int64_t x = ((const pair *)a)->value, y = ((const pair *)b)->value;
+  return (x > y) - (x < y);
+}
+
+rnn_status rnn_numbers_counts(const rnn_numbers *x, rnn_numbers **values, rnn_numbers **counts) {
+  RNNI_NEED(x ? x->ctx : NULL, values && counts, "values or counts is NULL");
+  rnn_ctx *ctx = x->ctx;
+  table t;
+  pair *pairs = NULL;
+  rnn_numbers *v = NULL, *c = NULL;
+  int64_t done = 0, last = -1;
+  int32_t n = 0;
+  if (!x->whole) return rnni_fail(ctx, RNN_EARG, "counts: expected whole numbers");
+  rnn_status status = table_new(ctx, RNN_DISTINCT, true, &t);
+  if (status == RNN_OK) status = rnni_calloc(ctx, RNN_DISTINCT * sizeof *pairs, &pairs);
+  for (int64_t i = 0; i < x->count && status == RNN_OK; i++) {
+    status = rnni_pace(ctx, &done, 1);
+    int64_t key = x->integers[i];
+    if (key == RNN_MISSING) continue;
+    if (last >= 0 && pairs[last].value == key) {
+      pairs[last].count++;
+      continue;
+    }
+    uint64_t at = slot_of(&t, key);
+    if (!t.used[at]) {
+      if (n == RNN_DISTINCT) {
+        status = rnni_fail(ctx, RNN_EARG, "counts: more than %d different numbers", RNN_DISTINCT);
+        break;
+      }
+      t.used[at] = 1;
+      t.keys[at] = key;
+      t.places[at] = n;
+      pairs[n++].value = key;
+    }
+    last = t.places[at];
+    pairs[last].count++;
+  }
+  table_free(ctx, &t);
+  if (status == RNN_OK) status = rnn_numbers_new(ctx, true, n, &v);
+  if (status == RNN_OK) status = rnn_numbers_new(ctx, true, n, &c);
+  if (status == RNN_OK) {
+    qsort(pairs, (size_t)n, sizeof *pairs, compare_pairs);
+    for (int32_t i = 0; i < n; i++) {
+      v->integers[i] = pairs[i].value;
+      c->integers[i] = pairs[i].count;
+    }
+    *values = v;
+    *counts = c;
+  } else {
+    rnn_numbers_free(v);
+  }
+  rnni_free(ctx, pairs);
+  return status;
+}

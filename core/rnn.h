@@ -717,6 +717,12 @@ RNN_MUST_USE rnn_status rnn_numbers_ranges(const rnn_numbers *x, const rnn_tenso
 /* For each of y the first place (from 1) of that number in x, 0 where there is none; int32. Kinds must agree. */
 RNN_MUST_USE rnn_status rnn_numbers_match(const rnn_numbers *x, const rnn_numbers *y, rnn_tensor **out);
 
+/* Each number less the one before, one fewer than x has; missing where either is. */
+RNN_MUST_USE rnn_status rnn_numbers_diff(const rnn_numbers *x, rnn_numbers **out);
+/* Which numbers there are, in ascending order, and how often (int64 both); RNN_EARG when there are more than
+   RNN_DISTINCT. Of integers only. */
+RNN_MUST_USE rnn_status rnn_numbers_counts(const rnn_numbers *x, rnn_numbers **values, rnn_numbers **counts);
+
 typedef struct rnn_numbers_summary {
   int64_t missing, distinct; /* distinct: not counted beyond RNN_DISTINCT, then -1 */
   int64_t least, most;       /* places from 0 of the first least and the first greatest; -1 where none is there */

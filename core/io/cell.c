@@ -329,7 +329,7 @@ static bool after_name(const char *at, const char *end, int day, rnni_stamp *s) 
   skip(&at, end, " ,-/.");
   const char *first = at;
   int number;
-  if (!day && integer(&at, end, 1, 2, &number) && (at == end || !digit(*at))) { /* Dec 31, 2014 */
+  if (!day && integer(&at, end, 1, 2, &number) && at < end && !digit(*at)) { /* Dec 31, 2014 */
     s->day = number;
     skip(&at, end, " ,");
   } else {

@@ -203,7 +203,7 @@ static rnn_status put_number(rnn_ctx *ctx, rnni_column *c, int64_t row, const ch
 
 /* ---- dates ---- */
 
-/* A date whose order is not known yet waits as its parts: 14 bits of year, 5 of each number, 39 of microseconds since
+/* A date whose order is not known yet waits as its parts: 14 bits of year, 5 of the first number, 5 of the second, 39 of microseconds since
    the day before, as an offset may lead there. */
 enum { MICROS = 39 };
 static int64_t parts_of(const rnni_stamp *s) {

@@ -3,7 +3,7 @@
 local core = require "rnn.core"
 local check = require "rnn.check"
 local option = require "rnn.option"
-local Frame = require "rnn.data.frame"
+local Frame = require "rnn.data.csv"
 local lines = require "rnn.data.lines"
 
 local music = {}

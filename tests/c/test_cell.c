@@ -77,15 +77,17 @@ static void not_numbers(void **state) {
     if (rnni_cell_number(cases[i], strlen(cases[i]), &value)) fail_msg("'%s' gives %g", cases[i], value);
 }
 
+static int32_t days_of(const rnni_stamp *s) { return rnni_days(s->year, s->month, s->day); }
+
 /* The size counts, not what stands behind. */
 static void text_has_a_size(void **state) {
   (void)state;
   double value;
   assert_true(rnni_cell_number("12345", 2, &value));
   assert_true(value == 12);
-  rnni_date date;
-  assert_int_equal(rnni_cell_date("1970-01-02345", 10, &date), RNNI_YMD);
-  assert_int_equal(rnni_days(date), 1);
+  rnni_stamp date;
+  assert_int_equal(rnni_cell_stamp("1970-01-02345", 10, &date), RNNI_YMD);
+  assert_int_equal(days_of(&date), 1);
   assert_true(rnni_cell_missing("NAME", 2));
   assert_false(rnni_cell_missing("NAME", 4));
 }
@@ -157,13 +159,13 @@ static void dates(void **state) {
     struct tm tm;
     assert_non_null(gmtime_r(&seconds, &tm));
     char text[64];
-    rnni_date got;
+    rnni_stamp got;
     snprintf(text, sizeof text, "%04d-%02d-%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
-    if (rnni_cell_date(text, strlen(text), &got) != RNNI_YMD || rnni_days(got) != day) fail_msg("%s", text);
+    if (rnni_cell_stamp(text, strlen(text), &got) != RNNI_YMD || days_of(&got) != day) fail_msg("%s", text);
     snprintf(text, sizeof text, "%d/%d/%04d", tm.tm_mon + 1, tm.tm_mday, tm.tm_year + 1900);
-    if (!(rnni_cell_date(text, strlen(text), &got) & RNNI_MDY) || rnni_days(got) != day) fail_msg("%s", text);
+    if (!(rnni_cell_stamp(text, strlen(text), &got) & RNNI_MDY) || days_of(&got) != day) fail_msg("%s", text);
     snprintf(text, sizeof text, "%02d.%02d.%04d", tm.tm_mday, tm.tm_mon + 1, tm.tm_year + 1900);
-    if (!rnni_cell_date_as(text, strlen(text), "%d.%m.%Y", &got) || rnni_days(got) != day) fail_msg("%s", text);
+    if (!rnni_cell_stamp_as(text, strlen(text), "%d.%m.%Y", &got) || days_of(&got) != day) fail_msg("%s", text);
   }
 }
 
@@ -174,19 +176,77 @@ static void forms_of_dates(void **state) {
     int32_t days;
   } good[] = {{"1970-01-01", 0},          {"1969-12-31", -1},          {" 01/31/2001 ", 11353},
               {"2001-1-31", 11353},       {"2000-02-29", 11016},       {"2001-01-31T00:00:00.000", 11353},
-              {"2001-01-31 00:00", 11353}, {"01/31/2001 00:00:00", 11353}};
+              {"2001-01-31 00:00", 11353}, {"01/31/2001 00:00:00", 11353},
+              {"2001/01/31", 11353},      {"2001.1.31", 11353},        {"2001-02", 11354},
+              {"01/31/01", 11353},        {"01-31-2001", 11353},       {"31 Jan 2001", 11353},
+              {"31-Jan-01", 11353},       {"January 31, 2001", 11353}, {"Wed, 31 Jan 2001 00:00:00", 11353},
+              {"Feb 2001", 11354},        {"2001-Q2", 11413},          {"2001Q1", 11323},
+              {"2001-W05", 11351},        {"2001-W05-3", 11353},       {"2001W053", 11353},
+              {"2020-W53-7", 18630},      {"2021-W01", 18631},         {"20010131T00", 11353}};
   static const char *const bad[] = {
-      "", "2001", "2001-01", "2001-02-29", "1900-02-29", "2001-13-01", "2001-00-01", "2001-01-00", "2001-01-32",
-      "31/31/2001", "30/02/2001", "01/31/01", "01-31-2001", "2001/01/31", "2001-01-31x", "2001-01-31 1", "20010131",
+      "", "2001", "2001-1", "2001-02-29", "1900-02-29", "2001-13-01", "2001-00-01", "2001-01-00", "2001-01-32",
+      "31/31/2001", "30/02/2001", "01-31-01", "2001/01-31", "2001-01-31x", "2001-01-31 25", "20010131", "1.2.34",
       "12001-01-31", "1/1/20011", "01/31/", "01/31", "2001-01-31T", "-2001-01-31", "2001-01-",
-      "2001-01-31T01:00:00", "2001-01-31T00:00:00.001",
+      "2001-01-31T01:60:00", "2001-01-31T24:00:01", "2001-01-31 13:00 PM", "2001-01-31 0:00 AM", "2001-01-31 10:00 CET",
+      "2001-01-31T10:00+25:00", "2019-W53", "2001-W00", "2001-Q5", "31 Foo 2001", "Jan 2001 x", "Monday", "1:05 PM",
   };
-  rnni_date date;
+  rnni_stamp date;
   for (size_t i = 0; i < sizeof good / sizeof *good; i++)
-    if (!rnni_cell_date(good[i].text, strlen(good[i].text), &date) || rnni_days(date) != good[i].days)
+    if (!rnni_cell_stamp(good[i].text, strlen(good[i].text), &date) || days_of(&date) != good[i].days)
       fail_msg("%s", good[i].text);
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-    if (rnni_cell_date(bad[i], strlen(bad[i]), &date)) fail_msg("'%s' gives %d", bad[i], rnni_days(date));
+    if (rnni_cell_stamp(bad[i], strlen(bad[i]), &date)) fail_msg("'%s' gives %d", bad[i], days_of(&date));
+}
+
+static void times_of_day(void **state) {
+  (void)state;
+  static const struct {
+    const char *text;
+    int64_t micros; /* of the day, less the offset */
+    bool zoned;
+  } good[] = {
+      {"2001-01-31T13:05", 47100000000, false},          {"2001-01-31 13:05:59", 47159000000, false},
+      {"2001-01-31 1:05 PM", 47100000000, false},        {"2001-01-31 1:05:00 pm", 47100000000, false},
+      {"2001-01-31 12:05 AM", 300000000, false},         {"2001-01-31T13", 46800000000, false},
+      {"2001-01-31 13:05:59.123456", 47159123456, false}, {"2001-01-31 13:05:59,5", 47159500000, false},
+      {"2001-01-31 13:05:59.123456789", 47159123456, false}, {"2001-01-31 24:00", 86400000000, false},
+      {"2001-01-31T13:05Z", 47100000000, true},          {"2001-01-31 13:05 UTC", 47100000000, true},
+      {"2001-01-31T13:05+02:00", 39900000000, true},     {"2001-01-31T13:05-0330", 59700000000, true},
+      {"2001-01-31T13:05 +02", 39900000000, true},       {"2001-01-31T13:05+02:00[Europe/Berlin]", 39900000000, true},
+      {"20010131T130559", 47159000000, false},           {"31.01.2001 13:05", 47100000000, false},
+      {"Wed, 31 Jan 2001 13:05:00 GMT", 47100000000, true}, {"2001-01-31T00:00:00-23:59", 86340000000, true}};
+  rnni_stamp s;
+  for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+    if (!rnni_cell_stamp(good[i].text, strlen(good[i].text), &s) || s.zoned != good[i].zoned ||
+        s.micros - s.offset * (int64_t)1000000 != good[i].micros)
+      fail_msg("%s", good[i].text);
+}
+
+/* text, format, microseconds since 1970 */
+static void formats_of_dates(void **state) {
+  (void)state;
+  static const struct {
+    const char *text, *format;
+    int64_t seconds;
+  } good[] = {
+      {"31/01/2001 13:05", "%d/%m/%Y %H:%M", 980946300}, {"1.2.99", "%d.%m.%y", 917827200},
+      {"20010131", "%Y%m%d", 980899200},                 {"2001-031", "%Y-%j", 980899200},
+      {"2001 05 3", "%G %V %u", 980899200},              {"Jan 31 2001 01:05PM", "%b %d %Y %I:%M%p", 980946300},
+      {"2001-01-31T13:05:59+0200", "%Y-%m-%dT%H:%M:%S%z", 980939159}, {"31 January 2001", "%d %B %Y", 980899200},
+      {"2001-01-31 13:05:59", "%F %T", 980946359},       {"100%31.01.2001", "100%%%d.%m.%Y", 980899200},
+      {"31.01.2001 13:05:59.000", "%d.%m.%Y %H:%M:%S", 980946359}, {"01/2001", "%m/%Y", 978307200}};
+  rnni_stamp s;
+  for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+    if (!rnni_stamp_format(good[i].format) ||
+        !rnni_cell_stamp_as(good[i].text, strlen(good[i].text), good[i].format, &s) ||
+        rnni_stamp_micros(&s) != good[i].seconds * 1000000)
+      fail_msg("%s as %s", good[i].text, good[i].format);
+  static const char *const bad[] = {"", "%H:%M", "%Y", "%d/%m", "%Y%Y%m%d", "%Y-%m-%d %", "%Q %Y-%m", "%j", "%G", "%V"};
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+    if (rnni_stamp_format(bad[i])) fail_msg("%s", bad[i]);
+  assert_false(rnni_cell_stamp_as("31/02/2001", 10, "%d/%m/%Y", &s));
+  assert_false(rnni_cell_stamp_as("31/01/2001 13:05", 16, "%d/%m/%Y", &s));
+  assert_false(rnni_cell_stamp_as("31/01/2001", 10, "%d/%m/%Y %H:%M", &s));
 }
 
 static void orders_of_dates(void **state) {
@@ -196,9 +256,9 @@ static void orders_of_dates(void **state) {
     int orders;
   } cases[] = {{"01/12/2014", RNNI_MDY | RNNI_DMY}, {"31/12/2014", RNNI_DMY}, {"12/31/2014", RNNI_MDY},
                {"2/30/2014", 0}, {"30/2/2014", 0}, {"29/2/2016", RNNI_DMY}, {"2014-12-01", RNNI_YMD}};
-  rnni_date date;
+  rnni_stamp date;
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-    if (rnni_cell_date(cases[i].text, strlen(cases[i].text), &date) != cases[i].orders) fail_msg("%s", cases[i].text);
+    if (rnni_cell_stamp(cases[i].text, strlen(cases[i].text), &date) != cases[i].orders) fail_msg("%s", cases[i].text);
 }
 
 static void whole_numbers(void **state) {
@@ -243,7 +303,9 @@ int main(void) {
       cmocka_unit_test(random_numbers_round_like_strtod),
       cmocka_unit_test(locale_does_not_matter),
       cmocka_unit_test(dates),
-      cmocka_unit_test(forms_of_dates), cmocka_unit_test(orders_of_dates),
+      cmocka_unit_test(forms_of_dates),
+      cmocka_unit_test(times_of_day),
+      cmocka_unit_test(formats_of_dates), cmocka_unit_test(orders_of_dates),
       cmocka_unit_test(whole_numbers),
       cmocka_unit_test(missing),
   };

@@ -143,9 +143,14 @@ describe("csv_read", function()
     raises("argument 1 (path): expected a string", 5)
     raises("has a NUL byte", "a\0b")
     raises("argument 2 (options): expected a table", path, "a")
-    raises("unknown option 'column'; did you mean 'columns'? the options are separator, columns and types", path,
+    raises("unknown option 'column'; did you mean 'columns'? the options are separator, columns, ", path,
       { column = { "a" } })
-    raises("unknown option 'decimal'; the options are separator, columns and types", path, { decimal = "," })
+    raises("unknown option 'quote'; the options are separator, columns, types, header, decimal, thousands, comment, "
+      .. "missing and encoding", path, { quote = "'" })
+    raises("option decimal: expected a string of one byte, got 'ab'", path, { decimal = "ab" })
+    raises("option header: expected true or false, got string", path, { header = "no" })
+    raises("option missing: expected a table of strings, but element 1 is a number", path, { missing = { 5 } })
+    raises("option encoding: expected a string, got boolean", path, { encoding = true })
     raises("unknown option '1'", path, { "a" })
     raises("option separator: expected a string of one byte, got 'ab'", path, { separator = "ab" })
     raises("option separator: expected a string of one byte, got ''", path, { separator = "" })
@@ -156,8 +161,8 @@ describe("csv_read", function()
     raises("has a NUL byte", path, { columns = { "a\0" } })
     raises('column "a" is named twice', path, { columns = { "a", "a" } })
     raises("option types: expected a table", path, { types = "text" })
-    local expected = 'option types: expected "number", "date", "text" or, like "%d/%m/%Y", a format of dates '
-      .. "for 'a', got "
+    local expected = 'option types: expected "number", "date", "text", a format of dates like "%d/%m/%Y", '
+      .. 'or "seconds" or "milliseconds" since 1970 for ' .. "'a', got "
     raises(expected .. "'float'", path, { types = { a = "float" } })
     raises(expected .. "'5'", path, { types = { a = 5 } })
     raises("got a key that is a number", path, { types = { "text" } })

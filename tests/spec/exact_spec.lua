@@ -212,7 +212,7 @@ describe("dates of a column", function()
     local frame, message = csv(text, { types = { d = "%Y-%m-%d" } })
     assert.is_nil(frame)
     assert(message:find('row 2, column "d": expected %Y-%m-%d, got "01/12/2014"', 1, true), message)
-    for _, format in ipairs { "%d/%m", "%d/%m/%y", "%d/%m/%Y%Y", "%Y-%m-%d %" } do
+    for _, format in ipairs { "%d/%m", "%d/%m/%Y%Y", "%Y-%m-%d %", "%Y-%Q-%d" } do
       local ok, what = pcall(csv, text, { types = { d = format } })
       assert.is_false(ok)
       assert(what:find("must have %Y, %m and %d, each once", 1, true), what)

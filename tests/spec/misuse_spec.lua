@@ -187,7 +187,8 @@ groups["optimisers"] = {
 groups["data"] = {
   { "", "data.csv()", "data.csv: argument 1 %(path%): expected a string, got nil" },
   { "", "data.csv('x', { delimiter = ';' })",
-    "data.csv: unknown option 'delimiter'; known: columns, separator, types" },
+    "data.csv: unknown option 'delimiter'; known: columns, comment, decimal, encoding, header, "
+      .. "missing, separator, thousands, types, zone" },
   { SERIES, "data.windows(s, 5)", "data.windows: options: expected a table, got number 5" },
   { SERIES, "data.windows(s, {})", "data.windows: option 'length': expected a positive integer, got nil" },
   { SERIES, "data.windows(s, { length = 25 })", "data.windows: a series of 20 rows is too short for windows of 25 .*" },

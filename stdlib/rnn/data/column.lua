@@ -19,12 +19,13 @@ local dates = require "rnn.data.dates"
 local Column = class("data.Column")
 
 function Column:init(fields)
+  check.table("data.Column", "argument 1", fields)
   for key, value in pairs(fields) do self[key] = value end
 end
 
 --- #column -> number of rows
 function Column:__len()
-  return #self.values
+  return self.values and #self.values or 0
 end
 
 function Column:__tostring()
@@ -105,7 +106,9 @@ end
 -- A date compared with text, which may mean a whole day, month or year.
 local function compare_dates(self, fname, op, text)
   local first, last, zoned = dates.moments(text)
-  if not first then check.expected(fname, "argument 1", "a date such as '2016', '2016-02-29' or '2016-02-29 13:00'", text) end
+  if not first then
+    check.expected(fname, "argument 1", "a date such as '2016', '2016-02-29' or '2016-02-29 13:00'", text)
+  end
   if zoned and not self.zone then
     core.fail("%s: '%s' has an offset from UTC, but the column '%s' has no zone", fname, text, self.name)
   end
@@ -134,8 +137,8 @@ end
 
 --- column:eq(other) -> mask (rows)
 ---
---- 1 where the cell is other, else 0, of shape (rows). other: a number, a word, a date as text, of which "2016-02" means
---- all days of the month, or a column of the same type. A missing cell equals nothing.
+--- 1 where the cell is other, else 0, of shape (rows). other: a number, a word, a date as text, of which "2016-02"
+--- means all days of the month, or a column of the same type. A missing cell equals nothing.
 ---@param other any
 ---@return rnn.Tensor
 function Column:eq(other) return compare(self, "eq", other) end
@@ -178,7 +181,9 @@ function Column:ge(other) return compare(self, "ge", other) end
 -- The numbers of an operand.
 local function operand(value)
   if not class.is_a(value, Column) then return value end
-  if value.type ~= "number" then core.fail("arithmetic: the column '%s' holds %ss, not numbers", value.name, value.type) end
+  if value.type ~= "number" then
+    core.fail("arithmetic: the column '%s' holds %ss, not numbers", value.name, value.type)
+  end
   return value.values
 end
 

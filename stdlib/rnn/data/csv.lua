@@ -19,8 +19,8 @@ local ROWS = {
   { "encoding", nil, check.string, "\"latin1\", \"windows-1252\", \"utf-16\" or another one that the C library knows; "
     .. "UTF-8 by default" },
   { "comment", nil, check.string, "lines that begin with this byte are left out" },
-  { "missing", nil, check.table, "cells that mean missing, { \"-\", \"?\", \"-999\" }, beside the empty one and NA, NaN, "
-    .. "null, None, N/A" },
+  { "missing", nil, check.table, "cells that mean missing, { \"-\", \"?\", \"-999\" }, beside the empty one and NA, "
+    .. "NaN, null, None, N/A" },
   { "zone", nil, check.string, "whose clocks the times of day are of, \"Europe/Berlin\" or \"+02:00\"; times with an "
     .. "offset from UTC are shown as of this zone" },
 }
@@ -32,15 +32,14 @@ local CSV, STREAM = option.of("data.csv", ROWS), option.of("data.csv_stream", RO
 -- The options as the core has them, and the zone.
 local function split(options)
   local zone = options.zone
+  if zone then core.numbers({ 0 }):to_wall(zone) end -- is it one?
   options.zone, options.rows = nil, nil
   return options, zone
 end
 
 -- A column of times gets the zone that the user names. nil and a message: a time that its clocks never showed.
 local function set_zone(path, column, zone)
-  if column.zone then
-    column.values:to_wall(zone) -- is it one?
-  else
+  if not column.zone then
     local values, message = column.values:to_utc(zone)
     if not values then return nil, ("%s: column \"%s\": %s"):format(path, column.name, message) end
     column.values = values
@@ -99,13 +98,12 @@ end
 ---@return string? message
 ---@return string? code
 local function csv(path, options)
-  local zone
   path = source("data.csv", path)
-  options, zone = split(CSV:read(options))
-  local columns, message, code = core.csv_read(path, options)
+  local given, zone = split(CSV:read(options))
+  local columns, message, code = core.csv_read(path, given)
   if not columns then return nil, message, code end
   local frame
-  frame, message, code = frame_of(path, columns, options, zone)
+  frame, message, code = frame_of(path, columns, given, zone)
   if not frame then return nil, message, code end
   say(path, frame.notes)
   return frame
@@ -127,9 +125,9 @@ end
 local function csv_stream(path, options)
   path = source("data.csv_stream", path)
   options = STREAM:read(options)
-  local rows, zone = options.rows, nil
-  options, zone = split(options)
-  local next_part, message, code = core.csv_open(path, options)
+  local rows = options.rows
+  local given, zone = split(options)
+  local next_part, message, code = core.csv_open(path, given)
   if not next_part then return nil, message, code end
   local said = false
   return function()
@@ -142,7 +140,7 @@ local function csv_stream(path, options)
       return nil
     end
     local frame
-    frame, what = frame_of(path, columns, options, zone)
+    frame, what = frame_of(path, columns, given, zone)
     if not frame then core.fail("data.csv_stream: %s", what) end
     if not said then say(path, frame.notes) end
     said = true

@@ -1,5 +1,5 @@
--- dates.lua: days (int32, since 1970-01-01) and moments (microseconds since then) as a frame holds them, to and from the
--- text users write.
+-- dates.lua: days (int32, since 1970-01-01) and moments (microseconds since then) as a frame holds them, to and from
+-- the text users write.
 
 local core = require "rnn.core"
 local calendar = require "rnn.calendar"

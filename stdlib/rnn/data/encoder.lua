@@ -22,8 +22,8 @@ local columns = option.kind("string[]|table<string, string[]>", check.table)
 local OPTIONS = option.of("data.Encoder", {
   { "one_hot", nil, columns, "columns { \"weather\" }, or with their words { weather = { \"sun\", \"rain\" } }" },
   { "ordinal", nil, columns, "the same; { size = { \"small\", \"large\" } } gives 1 and 2" },
-  { "unknown", "missing", option.one_of { "missing", "error" }, "what becomes of a word that fit did not see: nan, or in "
-    .. "one-hot columns zeros; or an error" },
+  { "unknown", "missing", option.one_of { "missing", "error" }, "what becomes of a word that fit did not see: nan, or "
+    .. "in one-hot columns zeros; or an error" },
   { "state", nil, check.table, "what encoder:state() gave; nothing else counts then" },
 })
 
@@ -59,8 +59,9 @@ function Encoder:fit(frame)
     for _, name in ipairs(self[kind .. "_names"]) do
       local column = base.find_typed(frame, "encoder:fit", name, "text")
       if not self[kind][name] then
-        local list, seen = {}, core.bincount(column.values, #column.words + 1)
-        for id, word in ipairs(column.words) do list[#list + 1] = seen:get(id + 1) > 0 and word or nil end
+        local list, there = {}, core.numbers(column.values, 0):counts()
+        for _, id in ipairs(there and there:totable() or {}) do list[#list + 1] = column.words[math.tointeger(id)] end
+        if not there then core.fail("encoder:fit: '%s' has more than 65536 words", name) end
         table.sort(list)
         self[kind][name] = list
       end

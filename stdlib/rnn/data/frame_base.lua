@@ -23,6 +23,7 @@ local origin = require "rnn.data.origin"
 local Frame = class("data.Frame")
 
 function Frame:init(columns, rows, order)
+  check.table("data.Frame", "argument 1 (columns)", columns)
   for i, column in ipairs(columns) do
     if not class.is_a(column, Column) then columns[i] = Column(column) end
   end
@@ -35,6 +36,7 @@ end
 
 -- The column called name, or an error that lists the columns there are.
 local function find(frame, fname, name)
+  if not class.is_a(frame, Frame) then check.expected(fname, "argument 1 (frame)", "a frame", frame) end
   check.string(fname, "argument 1 (column)", name)
   for _, column in ipairs(frame.columns) do
     if column.name == name then return column end
@@ -48,11 +50,11 @@ local function odd_text(column)
   if not odd then return "" end
   local number, help = odd.text:gsub("[%d.,' ]", "") == "" and odd.text:find "%d", ""
   if number and odd.text:find ",%d" then
-    help = "; decimal = ',' or thousands = ',' in data.csv may read it"
+    help = ", which decimal = ',' or thousands = ',' in data.csv may read"
   elseif #odd.text <= 4 and not odd.text:find "[%w'\\]" then
-    help = ("; missing = { '%s' } in data.csv reads it as missing"):format(odd.text)
+    help = (", which missing = { '%s' } in data.csv reads as missing"):format(odd.text)
   end
-  return (" ('%s' in row %d of the file%s)"):format(odd.text, odd.row, help)
+  return (" ('%s' in row %d of the file)%s"):format(odd.text, odd.row, help)
 end
 
 local function find_typed(frame, fname, name, kind, remedy)
@@ -104,7 +106,7 @@ local function epoch_hint(frame)
     local least, most = found.least or 0, found.most or 0
     for unit, size in pairs { seconds = 1, milliseconds = 1e3, microseconds = 1e6, nanoseconds = 1e9 } do
       if least >= 3e8 * size and most <= 5e9 * size and least == math.floor(least) then -- 1979 to 2128
-        return (", but '%s' may be %s since 1970, %s to %s; types = { [\"%s\"] = \"%s\" } in data.csv reads them so")
+        return (", but '%s' may be %s since 1970, %s to %s; types = { [\"%s\"] = \"%s\" } in data.csv reads it so")
           :format(column.name, unit, dates.text(least // size // 86400 | 0), dates.text(most // size // 86400 | 0),
             column.name, unit)
       end
@@ -156,9 +158,9 @@ local DESCRIBE = option.of("frame:describe", {
 
 --- frame:describe([options]) -> array of { name =, type =, missing =, least =, most =, mean =, distinct =, odd = }
 ---
---- Prints what was understood: of each column its type, how many cells are missing, the least, the greatest and the mean
---- value, how many differ, and the cell that made it text, with its row in the file; then the step of time with holes
---- and repetitions, and what data.csv guessed. With quiet = true it returns that in place of printing.
+--- Prints what was understood: of each column its type, how many cells are missing, the least, the greatest and the
+--- mean value, how many differ, and the cell that made it text, with its row in the file; then the step of time with
+--- holes and repetitions, and what data.csv guessed. With quiet = true it returns that in place of printing.
 ---@param options? frame.describe.Options
 ---@return table[]?
 function Frame:describe(options)
@@ -252,10 +254,11 @@ end
 local function span(column, argname, text)
   local first, last, zoned = dates.moments(text)
   if not first then
-    check.expected("frame:between", argname, "a date such as '2016', '2016-02', '2016-02-29' or '2016-02-29 13:00'", text)
+    check.expected("frame:between", argname, "a date such as '2016', '2016-02-29' or '2016-02-29 13:00'", text)
   end
   if zoned and not column.zone then
-    core.fail("frame:between: %s: '%s' has an offset from UTC, but the column '%s' has no zone", argname, text, column.name)
+    core.fail("frame:between: %s: '%s' has an offset from UTC, but the column '%s' has no zone", argname, text,
+      column.name)
   end
   return first, last, zoned
 end
@@ -284,12 +287,8 @@ function Frame:between(from, to, name)
   local low, high, low_zoned, high_zoned, _
   if from ~= nil then low, _, low_zoned = span(column, "argument 1 (from)", from) end
   if to ~= nil then _, high, high_zoned = span(column, "argument 2 (to)", to) end
-  if n > 1 then
-    local at = column:_moments()
-    local before, after = at:gather(core.arange(n - 1)), at:gather(core.arange(n):rows(2, n))
-    if #before:gt(after):nonzero() > 0 then
-      core.fail("frame:between: the rows are not in order of '%s'; use frame:sort('%s') first", column.name, column.name)
-    end
+  if #column:_moments():diff():lt(0):nonzero() > 0 then
+    core.fail("frame:between: the rows are not in order of '%s'; use frame:sort('%s') first", column.name, column.name)
   end
   if low then first = #beside(column, "lt", low, low_zoned):nonzero() + 1 end
   if high then last = #beside(column, "le", high, high_zoned):nonzero() end
@@ -304,10 +303,10 @@ end
 --- frame:column(name) -> numbers | tensor (rows)
 ---
 --- The values as they are. A number column gives rnn.Numbers, which hold what the file says: :get(i), :totable(), and
---- :tensor(), which is a float tensor; (numbers - offset) / scale brings what is too large for one into its range. Dates
---- with a time of day are such numbers, of microseconds since 1970-01-01: in UTC, or of the wall clock where the column
---- has no zone. Of other columns it is a tensor: int32 days since 1970-01-01 (the least int32 where missing), or int32
---- ids of the words of frame:words(name) (0 where missing).
+--- :tensor(), which is a float tensor; (numbers - offset) / scale brings what is too large for one into its range.
+--- Dates with a time of day are such numbers, of microseconds since 1970-01-01: in UTC, or of the wall clock where
+--- the column has no zone. Of other columns it is a tensor: int32 days since 1970-01-01 (the least int32 where missing), or
+--- int32 ids of the words of frame:words(name) (0 where missing).
 ---@param name string
 ---@return rnn.Numbers|rnn.Tensor
 function Frame:column(name)

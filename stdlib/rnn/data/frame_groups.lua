@@ -28,7 +28,8 @@ end
 ---@return data.Frame
 function Frame:tail(n)
   n = math.min(check.int("frame:tail", "argument 1 (n)", n or 5, 0), self.count)
-  return take(self, n == 0 and core.arange(0) or core.arange(self.count):rows(self.count - n + 1, self.count), self.order)
+  if n == 0 then return take(self, core.arange(0), self.order) end
+  return take(self, core.arange(self.count):rows(self.count - n + 1, self.count), self.order)
 end
 
 --- frame:select { column, column, ... } -> frame
@@ -124,7 +125,8 @@ function Frame:filter(condition)
     each_row(self, fname, condition, function(i, holds) kept[i] = holds and 1 or 0 end)
     kept = self.count > 0 and core.tensor(kept, "int32") or core.zeros { 0, type = "int32" }
   elseif not core.is_tensor(condition) or condition:ndim() ~= 1 or #condition ~= self.count then
-    check.expected(fname, "argument 1", ("a function, an expression or a mask of %d rows"):format(self.count), condition)
+    local what = ("a function, an expression or a mask of %d rows"):format(self.count)
+    check.expected(fname, "argument 1", what, condition)
   end
   return take(self, kept:ne(0):nonzero(), self.order)
 end
@@ -205,8 +207,8 @@ local function joined(fname, parts)
         core.fail("%s: the column '%s' has the zones %s and %s", fname, first.name, first.zone or "none",
           part.zone or "none")
       end
-      table.move(part.type == "date" and part:_moments():totable() or part.values:totable(), 1, #part.values, #lists + 1,
-        lists)
+      local values = part.type == "date" and part:_moments() or part.values
+      table.move(values:totable(), 1, #values, #lists + 1, lists)
     end
     local whole = first.type == "date"
     if whole then
@@ -413,8 +415,7 @@ function Frame:join(other, keys, options)
   local fname = "frame:join"
   if not class.is_a(other, Frame) then check.expected(fname, "argument 1 (other)", "a frame", other) end
   options = JOIN:read(options)
-  local names
-  _, names = key_columns(self, fname, "argument 2 (keys)", keys)
+  local _, names = key_columns(self, fname, "argument 2 (keys)", keys)
   local mine, theirs = self:select(names), other:select(names)
   local both = codes(mine:concat(theirs).columns)
   local n, m = self.count, other.count
@@ -443,8 +444,9 @@ end
 --- frame:resample(step, how) -> frame
 ---
 --- A row for each step of time, "1d", "1h", "15min", "1 month", from the first to the last row: the number columns as
---- frame:group has them, "mean", or by name { rain = "sum", temp = "mean" }. The time is where the step begins, days and
---- longer on the calendar of the column's zone. Steps without rows have missing cells.
+--- frame:group has them, "mean", or by name { rain = "sum", temp = "mean" }. The time is where the step begins, days
+--- and longer on the calendar of the column's zone, as dates without a time of day. Steps without rows have missing
+--- cells.
 --- Errors: rows that are not in order of time.
 ---@param step string
 ---@param how string|table<string, string|string[]>
@@ -459,7 +461,7 @@ function Frame:resample(step, how)
       column.name)
   end
   local positions, times = steps.buckets(wanted, column)
-  if n > 1 and #positions:gather(core.arange(n):rows(2, n)):lt(positions:gather(core.arange(n - 1))):nonzero() > 0 then
+  if #positions:diff():lt(0):nonzero() > 0 then
     core.fail("%s: the rows are not in order of '%s'; use frame:sort('%s') first", fname, column.name, column.name)
   end
   local first, last = math.tointeger(positions:get(1)), math.tointeger(positions:get(n))

@@ -41,13 +41,8 @@ local function about(frame)
   end
   if known.step then
     known.positions = steps.positions(known.step, column)
-    local n = frame.count
-    if n > 1 then
-      known.diffs = known.positions:gather(core.arange(n):rows(2, n)) - known.positions:gather(core.arange(n - 1))
-      known.ascending = #known.diffs:lt(0):nonzero() == 0
-    else
-      known.diffs, known.ascending = core.numbers(core.zeros { 0, type = "int32" }), true
-    end
+    known.diffs = known.positions:diff()
+    known.ascending = #known.diffs:lt(0):nonzero() == 0
   end
   rawset(frame, "_about", known)
   return known
@@ -117,7 +112,9 @@ end
 function Frame:doubles()
   local known, column = need_step(self, "frame:doubles")
   local list = {}
-  for i, row in ipairs(known.diffs:eq(0):nonzero():totable()) do list[i] = { row = row + 1, at = column:get(row + 1) } end
+  for i, row in ipairs(known.diffs:eq(0):nonzero():totable()) do
+    list[i] = { row = row + 1, at = column:get(row + 1) }
+  end
   return list
 end
 
@@ -240,7 +237,7 @@ function Frame:calendar(parts, holidays)
 end
 
 -- A frame of the time column alone, at these positions.
-local function times_at(frame, known, column, positions)
+local function times_at(known, column, positions)
   local values = steps.times(known.step, column, positions)
   return base.with_values(column, values)
 end
@@ -254,7 +251,7 @@ function Frame:after(n)
   n = check.int("frame:after", "argument 1 (n)", n, 1)
   local known, column = need_step(self, "frame:after")
   local positions = core.numbers(core.arange(n)) + known.positions:get(self.count)
-  return Frame({ times_at(self, known, column, positions) }, n, column.name)
+  return Frame({ times_at(known, column, positions) }, n, column.name)
 end
 
 local REGULAR = option.of("frame:regular", {
@@ -309,7 +306,8 @@ function Frame:regular(options)
   local known, column
   if options.step then
     column = need_time(self, fname)
-    local step = steps.parse(options.step) or check.expected(fname, "option 'step'", "a step such as '1h'", options.step)
+    local step = steps.parse(options.step)
+      or check.expected(fname, "option 'step'", "a step such as '1h'", options.step)
     local off = steps.off_grid(step, column)
     if off then
       core.fail("%s: row %d (%s) is not on the steps of %s from the first row on; frame:resample('%s', 'mean') brings "
@@ -323,16 +321,16 @@ function Frame:regular(options)
   if n == 0 then return self end
   local first, last = known.positions:get(1), known.positions:get(n)
   local ids = known.positions:match(core.numbers(core.arange(math.tointeger(last - first + 1))) + (first - 1))
-  local diffs = n > 1 and known.positions:gather(core.arange(n):rows(2, n)) - known.positions:gather(core.arange(n - 1))
-  if diffs and #diffs:le(0):nonzero() > 0 then
-    local row = diffs:le(0):nonzero():get(1) + 1
+  local back = known.positions:diff():le(0):nonzero()
+  if #back > 0 then
+    local row = back:get(1) + 1
     core.fail("%s: row %d (%s) is at the time of the row before, or earlier; %s", fname, row, column:get(row),
       column.zone and "frame:unique('" .. column.name .. "') keeps the first of each time" or "frame:unique('"
       .. column.name .. "') keeps the first of each time; where clocks were set back, zone = \"Europe/Berlin\" or its "
       .. "like in data.csv tells the two hours apart")
   end
   local frame = base.take(self, ids, column.name)
-  local new_time = times_at(self, known, column, core.numbers(core.arange(#ids)) + (first - 1))
+  local new_time = times_at(known, column, core.numbers(core.arange(#ids)) + (first - 1))
   frame = base.put(frame, new_time)
   if options.mark then
     frame = base.put(frame, { name = "filled", type = "number", values = core.numbers(ids:eq(0)) })

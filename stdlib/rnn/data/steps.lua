@@ -48,11 +48,9 @@ end
 --- steps.count(span, step) -> how many steps a span has | nil
 function steps.count(span, step)
   if span.kind == step.kind then return span.n % step.n == 0 and span.n // step.n or nil end
-  if step.kind == "business" and span.kind == "fixed" and span.n % (7 * DAY) == 0 and 5 * span.n // (7 * DAY) % step.n == 0
-  then
-    return 5 * span.n // (7 * DAY) // step.n
-  end
-  return nil
+  local days = span.n // (7 * DAY) * 5 -- of whole weeks
+  local whole = step.kind == "business" and span.kind == "fixed" and span.n % (7 * DAY) == 0 and days % step.n == 0
+  return whole and days // step.n or nil
 end
 
 --- steps.season(step) -> steps | nil
@@ -158,19 +156,17 @@ function steps.buckets(step, column)
   end
 end
 
--- Differing values of numbers in ascending order, and how often each is there.
+-- Differing times between neighbours in time, in ascending order without 0, and how often each is there; nil: too many.
 local function runs(values)
-  local n = #values
-  values = values:gather(values:argsort())
-  local starts = { 1 }
-  if n > 1 then
-    local change = values:gather(core.arange(n):rows(2, n)):ne(values:gather(core.arange(n - 1))):nonzero()
-    if #change > 100000 then return nil end
-    for i, row in ipairs(change:totable()) do starts[i + 1] = row + 1 end
-  end
+  local diffs = values:diff()
+  if #diffs:lt(0):nonzero() > 0 then diffs = values:gather(values:argsort()):diff() end
+  local found, counts = diffs:counts()
+  if not found then return nil end
   local list = {}
-  for i, row in ipairs(starts) do
-    list[i] = { value = math.tointeger(values:get(row)), count = (starts[i + 1] or n + 1) - row }
+  counts = counts:totable()
+  for i, value in ipairs(found:totable()) do
+    value = math.tointeger(value)
+    if value > 0 then list[#list + 1] = { value = value, count = math.tointeger(counts[i]) } end
   end
   return list
 end
@@ -190,14 +186,6 @@ local function common(list)
   return nil, most.value
 end
 
--- Differences between neighbours in ascending order, without 0.
-local function differences(values)
-  local n = #values
-  values = values:gather(values:argsort())
-  local diffs = values:gather(core.arange(n):rows(2, n)) - values:gather(core.arange(n - 1))
-  return diffs:gather(diffs:gt(0):nonzero())
-end
-
 -- A step of months: the same time of day, and the same day of each month, or the last.
 local function find_months(wall)
   local days, clock = wall // DAY, (wall % DAY):describe()
@@ -206,9 +194,8 @@ local function find_months(wall)
   local last = (days + 1):date_part("day"):describe()
   local at_end = last.least == 1 and last.most == 1
   if day.least ~= day.most and not at_end then return nil end
-  local diffs = differences(months_of(days))
-  local list = #diffs > 0 and runs(diffs)
-  local n = list and common(list)
+  local list = runs(months_of(days))
+  local n = list and #list > 0 and common(list)
   if not n then return nil end
   return { kind = "month", n = n, month_end = at_end and day.least ~= day.most,
     origin = math.tointeger(months_of(days):get(1)) % n }
@@ -230,10 +217,9 @@ end
 function steps.find(column)
   local wall = column:_wall()
   if #wall < 2 then return nil, "there are fewer than two rows" end
-  local diffs = differences(wall)
-  if #diffs == 0 then return nil, "all rows have the same time" end
-  local list = runs(diffs)
+  local list = runs(wall)
   if not list then return nil, "the times have no common step" end
+  if #list == 0 then return nil, "all rows have the same time" end
   local most = list[1]
   for _, run in ipairs(list) do most = run.count > most.count and run or most end
   if most.value >= 28 * DAY then
@@ -244,13 +230,13 @@ function steps.find(column)
     local step = find_business(wall, list)
     if step then return step end
   end
-  if most.value < DAY and column.zone then list = runs(differences(column:_moments())) end
+  if most.value < DAY and column.zone then list = runs(column:_moments()) end
   local step, often = common(list)
   if step then return { kind = "fixed", n = step } end
-  local odd = 0
-  for _, run in ipairs(list) do odd = odd + (run.value % often ~= 0 and run.count or 0) end
+  local odd, all = 0, 0
+  for _, run in ipairs(list) do odd, all = odd + (run.value % often ~= 0 and run.count or 0), all + run.count end
   return nil, ("most rows are %s apart, but %d of %d are at other times; frame:resample('%s', 'mean') makes them equal")
-    :format(steps.text { kind = "fixed", n = often }, odd, #diffs, steps.text { kind = "fixed", n = often })
+    :format(steps.text { kind = "fixed", n = often }, odd, all, steps.text { kind = "fixed", n = often })
 end
 
 --- steps.off_grid(step, column) -> row | nil

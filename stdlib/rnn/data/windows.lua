@@ -15,8 +15,9 @@ local Batches = require "rnn.data.batches"
 --- data.windows(series, options) -> dataset
 ---
 --- series is (L, D), one row for each time step, or a frame, of which columns are then named. No window crosses a hole
---- in the time of a frame, nor in that of the frame whose frame:tensor the series is; across = true lets them. x of a batch is (N, length, inputs); y is the k rows after the window,
---- (N, k * targets), earlier steps first, or with target = "sequence" gives each step of the window the rows after it,
+--- in the time of a frame, nor in that of the frame whose frame:tensor the series is; across = true lets them.
+--- x of a batch is (N, length, inputs); y is the k rows after the window, (N, k * targets), earlier steps first, or with
+--- target = "sequence" gives each step of the window the rows after it,
 --- (N, length, ahead * targets). Errors: a series that is no float (L, D), without a window, or columns that it does
 --- not have.
 ---@class data.Windows
@@ -48,8 +49,8 @@ local OPTIONS = option.of("data.windows", {
   { "first", 1, option.int(1), "with target = \"sequence\": y has only the steps first, first + every, ... to the "
     .. "last, for models whose output is shorter than their input (strided nn.Conv1d)" },
   { "every", 1, option.int(1), "see first" },
-  { "input_columns", nil, numbers, "columns of the series that x has, by number, or of a frame by name; all by default, of a "
-    .. "frame all number columns" },
+  { "input_columns", nil, numbers, "columns of the series that x has, by number, or of a frame by name; all by "
+    .. "default, of a frame all number columns" },
   { "target_columns", nil, numbers, "columns that y has" },
   { "across", false, check.boolean, "windows may cross holes in the time of a frame" },
   { "breaks", nil, check.table, "rows after which there is a hole, as frame:breaks gives them, for a series that was "
@@ -158,7 +159,9 @@ local function series_of(frame, options)
   end
   if not given.input_columns then
     local list = {}
-    for _, column in ipairs(frame.columns) do list[#list + 1] = column.type == "number" and place(column.name) or nil end
+    for _, column in ipairs(frame.columns) do
+      if column.type == "number" then list[#list + 1] = place(column.name) end
+    end
     given.input_columns = list
     given.target_columns = given.target_columns or list
   end

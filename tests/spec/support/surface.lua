@@ -49,6 +49,12 @@ local makers = {
     assert(core.file_write(path, csv))
     return assert(data.csv(path))
   end,
+  ["data.Column"] = function(folder)
+    local path = folder .. "/frame.csv"
+    assert(core.file_write(path, csv))
+    return assert(data.csv(path)).value
+  end,
+  ["data.Encoder"] = function() return data.Encoder { state = { one_hot = { kind = { "a", "b" } }, ordinal = {} } } end,
   ["data.Scaler"] = function() return data.Scaler():fit(series()) end,
   ["data.PCA"] = function()
     return data.PCA { state = { whiten = true, mean = core.zeros(2), directions = core.ones(1, 2),
