@@ -122,6 +122,29 @@ local function judge(name, forecast)
     owa = rnn.metrics.owa(forecast, future, past, SEASON) })
 end
 
+-- What the network is mixed with, and its share: what has the least error on the values held back.
+local function blend(forecaster)
+  local before, xs, actual = {}, {}, {}
+  for i, row in ipairs(history) do
+    local n = #row - AHEAD
+    before[i] = table.move(row, 1, n, 1, { name = row.name })
+    xs[i] = rnn.tensor(table.move(row, 1, n, 1, {})):reshape(-1, 1)
+    actual[i] = table.move(row, n + 1, #row, 1, {})
+  end
+  local known, own = data.sequences(xs):all(), forecaster:predict(before, AHEAD).forecast:select(3, 1)
+  known, actual = known:without_lengths():reshape(#history, -1):with_lengths(known:lengths()),
+    rnn.tensor(actual)
+  local least, base, share = math.huge, nil, nil
+  for _, name in ipairs { "last", "seasonal", "naive2", "theta" } do
+    local other = rnn.baselines[name](known, AHEAD, SEASON)
+    for tenths = 10, 0, -1 do
+      local e = rnn.metrics.smape(own * (tenths / 10) + other * (1 - tenths / 10), actual)
+      if e < least then least, base, share = e, name, tenths / 10 end
+    end
+  end
+  return base, share
+end
+
 -- Windows for training start every seventh hour, so that after some weeks each hour of a day has
 -- been the first.
 local forecaster, result = saved, nil
@@ -139,6 +162,11 @@ for seed in experiment:seeds() do
       run = experiment:folder("m4", seed) })
   end
   result = forecaster:predict(history, AHEAD)
+  local base, share = blend(forecaster)
+  local plain = rnn.baselines[base](past, AHEAD, SEASON):unsqueeze(3)
+  local shift = (1 - share) * (plain - result.forecast)
+  for _, name in ipairs { "forecast", "low", "high" } do result[name] = result[name] + shift end
+  io.stderr:write(("%.0f %% network, %.0f %% %s\n"):format(100 * share, 100 - 100 * share, base))
   judge("test", result.forecast:select(3, 1))
   results:add("interval", { coverage = rnn.metrics.coverage(result.low:select(3, 1),
     result.high:select(3, 1), future) })

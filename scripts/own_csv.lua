@@ -1,11 +1,12 @@
--- A CSV file of one's own: from its columns to a forecast with its interval, a plot, a report on what the
--- forecast is worth, and a saved model.
+-- A CSV file of one's own: from its columns to a forecast with its interval, a plot, a report on
+-- what the forecast is worth, and a saved model.
 --
 --   rnnlua scripts/own_csv.lua sales.csv --target sold
 --   rnnlua scripts/own_csv.lua sales.csv --target sold --ahead 28 --test 2024-01..2024-06
 --
--- What is not said is guessed, and every guess is said with the option that changes it. The last fifth of the rows
--- is only measured: errors there are those to expect. Everything is learnt before it.
+-- What is not said is guessed, and every guess is said with the option that changes it. The last
+-- fifth of the rows is only measured: errors there are those to expect. Everything is learnt
+-- before.
 local rnn = require "rnn"
 local data = rnn.data
 
@@ -19,6 +20,7 @@ date,sold,visits,weather
   split = false,
   seeds = false,
   evaluate = false,
+  run = false,
   epochs = 60,
   target = { "", "the column to forecast" },
   dates = { "", "how its dates are written, such as %d/%m/%Y %H:%M" },
@@ -73,26 +75,35 @@ if options.dates ~= "" then
   for _, c in ipairs(frame and frame.columns or {}) do
     column = column or c.type ~= "number" and c.name
   end
-  csv.types = { [experiment:check(column, message or "there is no column of dates")] = options.dates }
+  experiment:check(column, message or "there is no column of dates")
+  csv.types = { [column] = options.dates }
   frame, message = data.csv(path, csv)
 end
 experiment:check(frame, message and on_command_line(message))
 local numbers = {}
-for _, c in ipairs(frame.columns) do if c.type == "number" then numbers[#numbers + 1] = c.name end end
-experiment:check(#numbers > 0, path .. ": no column holds numbers; " .. table.concat(frame:names(), ", "))
+for _, c in ipairs(frame.columns) do
+  if c.type == "number" then numbers[#numbers + 1] = c.name end
+end
+experiment:check(#numbers > 0, ("%s: no column holds numbers: %s"):format(path,
+  table.concat(frame:names(), ", ")))
+local choices = "--target " .. table.concat(numbers, " | ")
 local target = options.target ~= "" and options.target or #numbers == 1 and numbers[1]
-experiment:check(target, ("which column shall be forecast? --target %s"):format(table.concat(numbers, " | ")))
+experiment:check(target, "which column shall be forecast? " .. choices)
 local found
 for _, name in ipairs(frame:names()) do found = found or name == target end
-experiment:check(found, ("there is no column '%s'; --target %s"):format(target, table.concat(numbers, " | ")))
-local odd = frame[target].odd
-experiment:check(frame[target].type == "number", ("column '%s' holds words%s; --target %s"):format(target,
-  odd and (", '%s' in row %d"):format(odd.text, odd.row) or "", table.concat(numbers, " | ")))
+experiment:check(found, ("there is no column '%s'; %s"):format(target, choices))
+local function column_of(table_of, name)
+  for _, c in ipairs(table_of.columns) do if c.name == name then return c end end
+end
+local odd = column_of(frame, target).odd
+experiment:check(column_of(frame, target).type == "number",
+  ("column '%s' holds words%s; %s"):format(target, odd and (", '%s' in row %d"):format(odd.text, odd.row) or "", choices))
 local time = frame:time()
 if not time then
   local words = {}
   for _, c in ipairs(frame.columns) do
-    if c.type == "text" and c.words[1] then words[#words + 1] = ("%s ('%s')"):format(c.name, c.words[1]) end
+    local first = c.type == "text" and c.words[1]
+    if first then words[#words + 1] = ("%s ('%s')"):format(c.name, first) end
   end
   say("no column of dates or times%s: a row is a step", #words == 0 and ""
     or ("; --dates FORMAT if one of %s is"):format(table.concat(words, ", ")))
@@ -104,12 +115,14 @@ local ignored, known = listed(options.ignore), listed(options.known)
 local series = options.series ~= "" and options.series or nil
 if time and not series then
   local rows, doubles = #frame, #frame:doubles()
-  experiment:check(doubles < rows / 2, ("most of %d rows have the time of another row: of several series, --series "
-    .. "COLUMN says which is which"):format(rows))
+  experiment:check(doubles < rows / 2, ("most of %d rows have the time of another row: of several "
+    .. "series, --series COLUMN says which is which"):format(rows))
 end
--- Does the word of a day hang on the day of the week? Its share of days that the most frequent word tells.
+-- Does the word of a day hang on the day of the week? Its share of days that the most frequent word
+-- tells.
 local function by_weekday(column)
-  local days, ids = frame:calendar { "weekday" }:tensor { "weekday" }:reshape(-1):totable(), column.values:totable()
+  local days = frame:calendar { "weekday" }:tensor { "weekday" }:reshape(-1):totable()
+  local ids = column.values:totable()
   local counts, right, differ, usual = {}, 0, {}, {}
   for i, day in ipairs(days) do
     counts[day] = counts[day] or {}
@@ -136,12 +149,14 @@ for _, c in ipairs(frame.columns) do
     if known[name] then future[#future + 1] = name
     elseif share >= 0.9 then
       future[#future + 1], filled[name] = name, usual
-      say("'%s' goes with the day of the week (%.0f %%): taken as known in advance, the usual one where it is not "
-        .. "given (--known none)", name, 100 * share)
+      say("'%s' goes with the day of the week (%.0f %%): taken as known in advance, the usual one "
+        .. "where it is not given (--known none)", name, 100 * share)
     elseif frame:missing(name) < #frame / 2 then past[#past + 1] = name end
   end
 end
-if #past > 0 then say("beside '%s' it reads %s (--ignore a,b; --known a,b)", target, table.concat(past, ", ")) end
+if #past > 0 then
+  say("beside '%s' it reads %s (--ignore a,b; --known a,b)", target, table.concat(past, ", "))
+end
 
 -- ---- what is learnt, and what is measured ----
 local from, to = options.test:match "^(.-)%.%.(.*)$"
@@ -150,8 +165,8 @@ if from == "" then from = nil end
 if to == "" then to = nil end
 local all = frame
 if to and time then all = frame:rows(1, (select(2, frame:between(nil, to, time)))) end
-local first = from and time and (all:between(from, nil, time)) or from and math.tointeger(tonumber(from))
-  or #all - #all // 5 + 1
+local first = from and time and (all:between(from, nil, time))
+  or from and math.tointeger(tonumber(from)) or #all - #all // 5 + 1
 if series then
   experiment:check(time, "--series wants a column of times")
   local days = all:dates(time)
@@ -159,24 +174,25 @@ if series then
   from = from or days[#days - #days // 5 + 1]
   first = all:between(from, nil, time)
 end
-experiment:check(first > 20 and first <= #all, ("%d rows to learn from and %d to measure on are too few; --test FROM"
-  ):format(first - 1, #all - first + 1))
+experiment:check(first > 20 and first <= #all, ("%d rows to learn from and %d to measure on are "
+  .. "too few; --test FROM"):format(first - 1, #all - first + 1))
 say("learns from %d rows, is measured on %d%s (--test FROM..TO)", first - 1, #all - first + 1,
   time and (", from %s"):format(all:rows(first, first):dates(time)[1]) or "")
 
 rnn.seed(options.seed)
-local forecaster = rnn.Forecaster { target = target, time = time, series = series, past = past, future_known = future,
-  horizon = options.ahead > 0 and options.ahead or nil, length = options.reads > 0 and options.reads or nil,
-  interval = options.interval / 100, members = options.members }
+local forecaster = rnn.Forecaster { target = target, time = time, series = series, past = past,
+  future_known = future, horizon = options.ahead > 0 and options.ahead or nil,
+  length = options.reads > 0 and options.reads or nil, interval = options.interval / 100,
+  members = options.members }
 local source = time and all or all:tensor({ target }, { missing = true })
-forecaster:fit(time and all:rows(1, first - 1) or source:rows(1, first - 1), { epochs = options.epochs,
-  progress = "terminal", seconds = options.minutes * 60 / (2 * options.members),
-  callbacks = { results:training() } })
-local report = forecaster:backtest(source, { from = time and all:rows(first, first):dates(time)[1] or first })
+forecaster:fit(source:rows(1, first - 1), { epochs = options.epochs, progress = "terminal",
+  seconds = options.minutes * 60 / (2 * options.members), callbacks = { results:training() } })
+local report = forecaster:backtest(source, {
+  from = time and all:rows(first, first):dates(time)[1] or first })
 print(report)
 for _, row in ipairs(report.rows) do
-  results:add(row.name, { mae = row.mae, mae_1 = row.at[1], mae_last = row.at[#row.at], mase = row.mase,
-    smape = row.smape })
+  results:add(row.name, { mae = row.mae, mae_1 = row.at[1], mae_last = row.at[#row.at],
+    mase = row.mase, smape = row.smape })
 end
 results:add("interval", { coverage = report.coverage, width = report.width })
 
@@ -189,21 +205,26 @@ if next(filled) and not series then -- the usual word of each day to come
     if name ~= time then
       local values = {}
       for i, day in ipairs(days) do
-        values[i] = filled[name] and all[name].words[filled[name][day]] or all[name].type == "number" and 0 / 0 or ""
+        local column = column_of(all, name)
+        values[i] = filled[name] and column.words[filled[name][day]]
+          or column.type == "number" and 0 / 0 or ""
       end
       after = after:with(name, values)
     end
   end
   source = all:concat(after:select(all:names()))
 end
-local coming = forecaster:predict(source, steps)
+local coming, cells = forecaster:predict(source, steps), {}
 if time then
-  print(("\n%s, the next %d steps, with the interval of %g %%:"):format(target, steps, options.interval))
-  local dates, cells = coming:dates(time), {}
-  for _, name in ipairs { target, target .. "_low", target .. "_high" } do cells[name] = coming[name].values:totable() end
+  print(("\n%s, the next %d steps, with the interval of %g %%:"):format(target, steps,
+    options.interval))
+  local dates = coming:dates(time)
+  for _, name in ipairs { target, target .. "_low", target .. "_high" } do
+    cells[name] = column_of(coming, name).values:totable()
+  end
   for i, date in ipairs(dates) do
-    print(("  %s  %10.6g  (%.6g to %.6g)"):format(date, cells[target][i], cells[target .. "_low"][i],
-      cells[target .. "_high"][i]))
+    print(("  %s  %10.6g  (%.6g to %.6g)"):format(date, cells[target][i],
+      cells[target .. "_low"][i], cells[target .. "_high"][i]))
   end
   assert(coming:to_csv(stem .. "-forecast.csv"))
 else
@@ -215,18 +236,24 @@ if not series then
   local n = math.min(#all, 6 * steps)
   local low, middle, high
   if time then
-    middle, low, high = coming[target].values, coming[target .. "_low"].values, coming[target .. "_high"].values
+    middle, low, high = cells[target], cells[target .. "_low"], cells[target .. "_high"]
   else
     middle, low, high = coming.forecast:reshape(-1), coming.low:reshape(-1), coming.high:reshape(-1)
   end
   local shown = all:rows(#all - n + 1, #all)
   local actual = shown:tensor({ target }, { missing = true }):reshape(-1)
   local file = options.plot or stem .. "-forecast.svg"
-  local x, ahead = rnn.arange(n), rnn.arange(n + steps):rows(n + 1, n + steps)
+  local x, ahead = {}, {}
+  local days = time and shown:dates(time)
+  local dated = days and #days[1] == 10 -- without a time of day
+  local after = dated and coming:dates(time)
+  for i = 1, n do x[i] = dated and days[i] or i end
+  for i = 1, steps do ahead[i] = dated and after[i] or n + i end
   assert(rnn.plot.lines({ { x = x, y = actual, label = "actual" },
-    { x = ahead, y = middle, bands = { { low, high } }, label = ("forecast, %g %%"):format(options.interval) } },
-    { title = target, xlabel = time and ("steps of %s, to %s"):format(forecaster.spec.step,
-      all:rows(#all, #all):dates(time)[1]) or "rows", file = file }))
+    { x = ahead, y = middle, bands = { { low, high } },
+      label = ("forecast, %g %%"):format(options.interval) } },
+    { title = target, file = file, xlabel = time and not dated
+      and ("steps of %s; the last value is of %s"):format(forecaster.spec.step, days[n]) or nil }))
   say("plot: %s", file)
 end
 if time then say("forecast: %s-forecast.csv", stem) end

@@ -47,6 +47,9 @@ return {
   { "m4_hourly", "m4_hourly", "", {
     small("test.smape", "sMAPE", "%.2f", 13.8, 12, "13.84 (MLP); 9.33 (winner)"),
     small("test.mase", "MASE", "%.3f", nil, nil, "2.607 (MLP); 0.893 (winner)") } },
+  { "own_csv", "own_csv", "--data @seattle-weather/seattle-weather.csv --target temp_max --test 2015", {
+    small("model.mae_1", "MAE, next day's temperature", "%.3f", 2.24, 2.1, "2.240 (last value)"),
+    small("interval.coverage", "within 90 %", "%.3f", nil, nil, "0.9") } },
   { "adding", "adding", "", {
     small("lstm.test_mse", "LSTM, MSE at T = 750", "%.5f", 0.005, nil, "0.1667 (no memory)"),
     small("gru.test_mse", "GRU, MSE at T = 750", "%.5f", 0.005, nil, "0.1667 (no memory)"),

@@ -281,7 +281,7 @@ describe("rnn.fit on windows", function()
     local model = rnn.nn.Sequential { rnn.nn.RNN(1, 2, { returns = "last" }), rnn.nn.Linear(2, 1) }
     local history = rnn.fit(model, { data = train:batches {}, valid = train, loss = "mse", progress = false,
       optimizer = rnn.optim.SGD(model:parameters(), { lr = 1e-6 }) })
-    assert.equal(3, #history.forecast.baselines)
+    assert.equal(6, #history.forecast.baselines)
     assert.is_true(history.forecast.skill < 0)
     assert.matches("no better than", history.forecast.warnings[1])
   end)

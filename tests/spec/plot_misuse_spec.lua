@@ -33,7 +33,7 @@ describe("rnn.plot", function()
 
     it("of plot.lines and plot.histogram", function()
       says("plot.lines: argument 1 (lines): expected an array of { x =, y =, label = }", plot.lines, {})
-      says("plot.lines: lines[1]: unknown option 'lable'; did you mean 'label'? known: label, x, y", plot.lines,
+      says("plot.lines: lines[1]: unknown option 'lable'; did you mean 'label'? known: bands, label, x, y", plot.lines,
         { { y = {}, lable = "a" } })
       says("plot.lines: unknown option 'log'; known: ", plot.lines, { { y = { 1 } } }, { log = true })
       says("lines in one plot must have dates all or none", plot.lines,

@@ -12,8 +12,9 @@ local linear = core.linear
 --- W d + b)); x = m x + (1 - m) g x', h' = k h', r z = sigmoid(W x + V m + U h' + b), n = tanh(W x + V m + U (r h') +
 --- b), h = (1 - z) h' + z n. Che, Purushotham, Cho, Sontag, Liu 2018, "Recurrent neural networks for multivariate time
 --- series with missing values", arXiv 1606.01865, equations 10 to 18. x (N, inputs), y = h (N, units); the state is
---- { h, x', d }. Parameters, in the order r z n: weight_ih (3 units, inputs), weight_mask (3 units, inputs), weight_hh (3 units,
---- units), bias_ih (3 units), input_decay, input_decay_bias (inputs), decay (units, inputs), decay_bias (units).
+--- { h, x', d }. Parameters, in the order r z n: weight_ih (3 units, inputs), weight_mask (3 units, inputs), weight_hh
+--- (3 units, units), bias_ih (3 units), input_decay, input_decay_bias (inputs), decay (units, inputs), decay_bias
+--- (units).
 ---@class cells.GRUD : nn.Cell
 ---@overload fun(inputs: integer, units: integer, options?: cells.GRUD.Options): cells.GRUD
 local GRUD = zoo.cell("GRUD", { zoo.kernel, zoo.recurrent }, function(self, options)

@@ -1,9 +1,11 @@
 -- files.lua: a Forecaster in one safetensors file, and back.
 
+local core = require "rnn.core"
 local check = require "rnn.check"
 local class = require "rnn.class"
 local Frame = require "rnn.data.frame".Frame
 local Flat = require "rnn.forecast.flat"
+local panel = require "rnn.forecast.panel"
 local save = require "rnn.save"
 
 local files = {}
@@ -13,28 +15,26 @@ local OF_SPEC = { "targets", "past", "future_known", "static", "series", "time",
 local PLAIN = { "horizon", "length", "season", "scaling", "sizes", "margins", "scores", "residuals", "ends",
   "trained_to" }
 
--- A frame as tables of texts and numbers.
+-- A frame as tables, numbers and tensors.
 local function columns_of(frame)
   local list = {}
-  for i, name in ipairs(frame:names()) do
-    local column = frame[name]
-    local values
-    if column.type == "date" then values = frame:dates(name)
-    elseif column.type == "number" then values = column.values:totable()
-    else
-      values = {}
-      for row, id in ipairs(column.values:totable()) do values[row] = column.words[id] or "" end
-    end
-    list[i] = { name = name, type = column.type, zone = column.zone, values = values }
+  for i, column in ipairs(frame.columns) do
+    local values = column.values
+    list[i] = { name = column.name, type = column.type, zone = column.zone, words = column.words,
+      values = core.is_numbers(values) and values:totable() or values }
   end
   return list
 end
 
-local function frame_of(list, time)
-  local columns = {}
-  for i, column in ipairs(list) do columns[i] = column end
-  local frame = require("rnn.data").frame(columns)
-  return time and frame:sort(time) or frame
+local function frame_of(list, order)
+  local rows = #list[1].values
+  local none = Frame({}, rows)
+  for _, column in ipairs(list) do
+    if type(column.values) == "table" then -- numbers
+      column.values = panel.column(none:with(column.name, column.values), column.name).values
+    end
+  end
+  return Frame(list, rows, order)
 end
 
 --- files.save(forecaster, path) -> true | nil, message, code

@@ -58,8 +58,8 @@ local OPTIONS = option.of(FNAME, {
     if type(value) == "function" or Module.is(value) then return value end
     return check.one_of(fname, argname, value, { "GRU", "LSTM", "RNN" })
   end, { '"GRU"', '"LSTM"', '"RNN"' }), "the recurrent layer beside the linear model; or a function (sizes) -> model, "
-    .. "of x = { series = (N, length, sizes.inputs), future = (N, horizon, sizes.future), static = (N, sizes.static), id "
-    .. "= int32 (N, 1) }, which has what there is, to (N, sizes.outputs)" },
+    .. "of x = { series = (N, length, sizes.inputs), future = (N, horizon, sizes.future), static = (N, sizes.static), "
+    .. "id = int32 (N, 1) }, which has what there is, to (N, sizes.outputs)" },
   { "units", 32, option.int(1), "of the recurrent layer" },
   { "layers", 1, option.int(1), "of it" },
   { "dropout", 0.1, check.rate, "of features" },
@@ -68,8 +68,8 @@ local OPTIONS = option.of(FNAME, {
     .. "series in the training span; over the mean size there; of each window by itself (Kim et al. 2022, RevIN); "
     .. "none" },
   { "log", false, check.boolean, "the network sees logarithms: for what grows by shares, all above 0" },
-  { "balance", false, check.boolean, "of many series, those that a season before foretells well count more in the loss: "
-    .. "half by their MASE" },
+  { "balance", false, check.boolean, "of many series, those that a season before foretells well count more in the "
+    .. "loss, half by their MASE" },
   { "season", nil, option.int(1), "steps after which the series is like itself, for baselines; as the frame has it" },
   { "distribution", "quantile", option.one_of(DISTRIBUTION), "what the network says, see nn.Distribution" },
   { "quantiles", nil, check.table, "of the forecast, ascending, such as { 0.1, 0.5, 0.9 }; the ends of interval and "
@@ -166,7 +166,7 @@ local function guess_time(self, source)
   end
   local one = source
   if spec.series then
-    local column = source[spec.series]
+    local column = panel.column(source, spec.series)
     one = source:filter(column.type == "text" and column.values:eq(column.values:get(1))
       or column.values:tensor():eq(column.values:get(1)))
   end
@@ -199,7 +199,8 @@ end
 
 local FIT = option.of("rnn.Forecaster:fit", {
   { "valid", 0.1, check.positive, "the last share of the rows, or number of rows, that says when to stop" },
-  { "calibrate", 0.1, option.number(0), "the share, or number, of rows behind them, to which intervals are calibrated" },
+  { "calibrate", 0.1, option.number(0), "the share, or number, of rows behind them, to which intervals are "
+    .. "calibrated" },
   { "epochs", 60, option.int(1), "at most" },
   { "patience", 8, option.int(1), "epochs without an improvement" },
   { "batch", nil, option.int(1), "windows of a batch; 32 to 256 by their number" },
@@ -209,7 +210,8 @@ local FIT = option.of("rnn.Forecaster:fit", {
   { "stride", nil, option.int(1), "steps from a training window to the next; more than 1 where there are very many" },
   { "seconds", nil, check.positive, "of training, at most" },
   { "seed", nil, option.int(0), "of member i seed + i; nil: goes on from where the generator is" },
-  { "refit", nil, check.boolean, "trains anew on all rows in the end; by default, unless the model is given ready made" },
+  { "refit", nil, check.boolean, "trains anew on all rows in the end; by default, unless the model is given ready "
+    .. "made" },
   { "progress", nil, option.any, "see rnn.fit" },
   { "callbacks", {}, check.table, "of rnn.fit, for every training" },
   { "run", nil, check.string, "a folder: checkpoints of rnn.fit, a folder below it for each member" },
@@ -224,7 +226,8 @@ local function cut(self, list, settings)
   for _, series in ipairs(list) do
     local n = series.rows
     local valid = math.max(share(settings.valid, n), h)
-    local calibrate = self.options.conformal and settings.calibrate > 0 and math.max(share(settings.calibrate, n), h) or 0
+    local calibrate = self.options.conformal and settings.calibrate > 0 and math.max(share(settings.calibrate, n), h)
+      or 0
     series.train, series.valid = n - valid - calibrate, n - calibrate
     if series.train >= l + h then kept[#kept + 1] = series else short = short + 1 end
   end
@@ -294,8 +297,8 @@ local function run(self, network, sets, settings, name, epochs, callbacks, on_ep
     data = training:batches { size = batch, shuffle = true }, valid = sets[2], epochs = epochs, clip_norm = 1,
     loss = function(y, target, weights) return distribution:loss(y, target, weights) end,
     optimizer = optim.Adam(network:parameters(), { lr = settings.lr, weight_decay = settings.weight_decay }),
-    average = settings.average, schedule = optim.schedules.cosine(), progress = settings.progress, callbacks = callbacks,
-    run = settings.run and ("%s/%s"):format(settings.run, name) or nil, on_epoch = on_epoch })
+    average = settings.average, schedule = optim.schedules.cosine(), progress = settings.progress,
+    callbacks = callbacks, run = settings.run and ("%s/%s"):format(settings.run, name) or nil, on_epoch = on_epoch })
 end
 
 -- The absolute errors of a network in windows, a mean for each.
@@ -360,9 +363,10 @@ end
 --- forecaster:fit(source [, settings]) -> forecaster
 ---
 --- Trains on a frame (or a tensor (T) or (T, K), or a list of them or of { name = ..., number, number ... }, without
---- dates). Its last rows decide when to stop, and intervals are calibrated on those behind them, which the network never
---- saw; then, with refit, it is trained anew on all of them for as many epochs. forecaster.history is a list of what rnn.fit gave for each member. Ctrl-C ends a member's training, not the
---- script. Errors: columns that are not there, too few rows.
+--- dates). Its last rows decide when to stop, and intervals are calibrated on those behind them, which the network
+--- never saw; then, with refit, it is trained anew on all of them for as many epochs. forecaster.history is a list of
+--- what rnn.fit gave for each member. Ctrl-C ends a member's training, not the script. Errors: columns that are not
+--- there, too few rows.
 ---@param source data.Frame|rnn.Tensor|table
 ---@param settings? rnn.Forecaster.fit.Options
 ---@return rnn.Forecaster
@@ -371,11 +375,10 @@ function Forecaster:fit(source, settings)
   if self.network then core.fail("%s:fit: it was fitted before; make another one", FNAME) end
   local options, spec = self.options, self.spec
   guess_time(self, source)
-  local rows = type(source) == "table" and not getmetatable(source) and 0 or #source
-  if options.calendar and spec.time then spec.calendar = panel.calendar_of(spec.step, rows) end
+  if options.calendar and spec.time then spec.calendar = panel.calendar_of(spec.step, #source) end
   local list = panel.read(spec, source, options.horizon or 400)
   if #spec.calendar > 0 then
-    local kept = panel.kept(spec, list)
+    local kept = panel.kept(spec, list, self.season or 1)
     if #kept < #spec.calendar then
       spec.calendar = kept
       list = panel.read(spec, source, options.horizon or 400)
@@ -386,7 +389,8 @@ function Forecaster:fit(source, settings)
   self.season = options.season or self.season
   local longest = 0
   for _, series in ipairs(list) do longest = math.max(longest, series.rows) end
-  self.horizon, self.length = guess_sizes(self, list, share(settings.valid, longest) + share(settings.calibrate, longest))
+  self.horizon, self.length = guess_sizes(self, list,
+    share(settings.valid, longest) + share(settings.calibrate, longest))
   list = cut(self, list, settings)
   self.flat = Flat(self):fit(list)
   self.sizes = self.flat:sizes()
@@ -419,6 +423,7 @@ function Forecaster:fit(source, settings)
     for i = 1, options.members do members[i] = train_again(self, i, all, validation, settings, how[i]) end
     self.network = Ensemble(members)
   end
+  self.network:eval()
   self.recent = self:_tail(source, list)
   return self
 end
@@ -460,7 +465,8 @@ function Forecaster:_raw(x)
   return total / #self.network.members
 end
 
---- self:_levels(x) -> list of (N, horizon K), a forecast for each level, on the scale of x, without margins; raw outputs
+--- self:_levels(x) -> list of (N, horizon K), a forecast for each level, on the scale of x, without margins; raw
+--- outputs
 function Forecaster:_levels(x)
   local raw, doubt = self:_raw(x)
   local list = {}
@@ -482,8 +488,8 @@ end
 local CHUNK <const> = 512
 local FOLLOWED <const> = 2000 -- origins, at most, that come before those that are asked for
 
---- self:_at(reading, origins) -> list of (N, horizon, K), in the units of the data: the forecasts from these rows, a list
---- for each series. Of one series margins follow what came since training.
+--- self:_at(reading, origins) -> list of (N, horizon, K), in the units of the data: the forecasts from these rows, a
+--- list for each series. Of one series margins follow what came since training.
 function Forecaster:_at(reading, origins)
   local h, k, starts, rows, asked = self.horizon, self.sizes.targets, {}, {}, {}
   local follows = self.margins and #reading.list == 1
@@ -636,8 +642,8 @@ end
 --- The next steps after the last row of source that has a target, or after what forecaster:fit and forecaster:update
 --- saw. Of a frame the result is one: the times of the steps, the target, its median, and the ends of the interval,
 --- target_low and target_high (of option quantiles: target_0.1 ...). Of tensors and lists it is { forecast = (S, steps,
---- K), low = ..., high = ..., quantiles = list of such }; S series. More steps than the horizon are made by going on from
---- what was forecast, with 100 paths drawn. Errors: columns known in advance that are not known for these steps.
+--- K), low = ..., high = ..., quantiles = list of such }; S series. More steps than the horizon are made by going on
+--- from what was forecast, with 100 paths drawn. Errors: columns known in advance that are not known for these steps.
 ---@param source? data.Frame|rnn.Tensor|table
 ---@param steps? integer (the horizon)
 ---@return data.Frame|table
@@ -653,8 +659,8 @@ function Forecaster:predict(source, steps)
   local list = panel.read(self.spec, source, block)
   for _, series in ipairs(list) do
     if series.ahead < steps then
-      core.fail("%s: the forecast of %d steps%s needs '%s' in advance, which is known for %d: add rows that have it and "
-        .. "no '%s'", fname, steps, series.name and (" of '%s'"):format(series.name) or "",
+      core.fail("%s: the forecast of %d steps%s needs '%s' in advance, which is known for %d: add rows that have it "
+        .. "and no '%s'", fname, steps, series.name and (" of '%s'"):format(series.name) or "",
         table.concat(self.spec.future_known, "', '"), series.ahead, self.spec.targets[1])
     end
   end
@@ -684,7 +690,7 @@ function Forecaster:update(row)
       for _, name in ipairs(recent:names()) do
         if name ~= self.spec.time then
           local value = row[name]
-          if value == nil then value = recent[name].type == "text" and "" or 0 / 0 end
+          if value == nil then value = panel.column(recent, name).type == "text" and "" or 0 / 0 end
           frame = frame:with(name, { value })
         end
       end

@@ -102,8 +102,8 @@ end
 --- interval.follow(forecaster, list, y, weights, rows) -> list of (N, columns), margins of each level
 ---
 --- Calibration that goes on: of each origin by all scores that were known then, and with a share that rises after a
---- miss and falls after a hit (Gibbs, Candès 2021, "Adaptive conformal inference under distribution shift"). list: levels
---- without margins at consecutive origins of one series, rows: theirs.
+--- miss and falls after a hit (Gibbs, Candès 2021, "Adaptive conformal inference under distribution shift"). list:
+--- levels without margins at consecutive origins of one series, rows: theirs.
 function interval.follow(self, list, y, weights, rows)
   local result, width = {}, y:size(2)
   for j in ipairs(self.levels) do
@@ -126,8 +126,8 @@ function interval.follow(self, list, y, weights, rows)
   return result
 end
 
---- interval.widen(forecaster, list, doubt, margins): changes a list of levels (N, columns); doubt (N, columns) or nil is
---- the deviation of the forecast itself, margins a list of (N, columns) or (columns), or nil.
+--- interval.widen(forecaster, list, doubt, margins): changes a list of levels (N, columns); doubt (N, columns) or nil
+--- is the deviation of the forecast itself, margins a list of (N, columns) or (columns), or nil.
 function interval.widen(self, list, doubt, margins)
   local centre = list[self.middle]
   margins = margins or {}

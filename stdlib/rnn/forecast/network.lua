@@ -107,8 +107,8 @@ local function design(terms, future, j)
   return core.concat(parts, 2)
 end
 
---- network:begin(train, valid [, penalty]) -> penalty: the linear model of the windows of train, with the penalty that is
---- best on valid, or that one.
+--- network:begin(train, valid [, penalty]) -> penalty: the linear model of the windows of train, with the penalty that
+--- is best on valid, or that one.
 function Network:begin(train, valid, penalty)
   local sizes, penalties = self.sizes, penalty and { penalty } or PENALTIES
   local width = self:terms() + sizes.future + 1

@@ -15,10 +15,18 @@ local LEAST_F <const> = 4 -- one of a thousand series without a week would pass
 
 -- ---- columns ----
 
+--- panel.column(frame, name) -> the column; frame[name] is a method where the names are alike
+function panel.column(frame, name)
+  for _, column in ipairs(frame.columns) do
+    if column.name == name then return column end
+  end
+  return frame:column(name) -- says which there are
+end
+
 -- The column of that name as a column of numbers, or of words a column for each: (rows, n), with the words that spec
 -- knows; spec.words[name] is made where it is not there.
 local function numbers_of(spec, frame, name)
-  local column = frame[name]
+  local column = panel.column(frame, name)
   if column.type == "number" then return frame:tensor({ name }, { missing = true }) end
   if column.type == "date" then
     core.fail("%s: column '%s' holds dates; a forecaster reads numbers and words", spec.fname, name)
@@ -78,20 +86,23 @@ local WIDTH = { hour = 24, weekday = 7, month = 12, year = 4 } -- columns
 
 --- panel.kept(spec, list) -> those of spec.calendar that tell anything: between the hours, or the days of the week, the
 --- change of the target differs by more than chance
-function panel.kept(spec, list)
+function panel.kept(spec, list, season)
   local kept = {}
   local at = list[1].known:size(2) - (spec.holidays and 1 or 0)
   for _, kind in ipairs(spec.calendar) do at = at - WIDTH[kind] end
   for _, kind in ipairs(spec.calendar) do
     local width, changes, groups = WIDTH[kind], {}, {}
+    local lag = kind == "weekday" and spec.calendar[1] == "hour" and season or 1 -- of days, one hour of each
     for i, series in ipairs(list) do
       local y = series.y:select(2, 1)
-      local d = y:rows(2, #y) - y:rows(1, #y - 1)
-      local ids = d:eq(d):nonzero()
-      d = d:gather(1, ids)
-      local size = d:abs():mean():item()
+      local ids = core.arange(lag + 1, math.max(#y, lag + 1), lag)
+      ids = ids:rows(1, math.min(#ids, math.max(1, (#y - 1) // lag)))
+      local d = y:gather(1, ids) - y:gather(1, ids - lag)
+      local seen = d:eq(d):nonzero()
+      d, ids = d:gather(1, seen), ids:gather(1, seen)
+      local size = #d > 0 and d:abs():mean():item() or 0
       changes[i] = size > 0 and d / size or d
-      groups[i] = series.known:slice(2, at + 1, at + width):gather(1, ids + 1)
+      groups[i] = series.known:slice(2, at + 1, at + width):gather(1, ids)
     end
     if kind == "year" or significance.groups(core.concat(changes, 1), core.concat(groups, 1)) > LEAST_F then
       kept[#kept + 1] = kind
@@ -174,7 +185,8 @@ local function of_numbers(spec, name, values, index)
   y = check.tensor(spec.fname, ("series %d"):format(index), y, "float")
   if y:ndim() == 1 then y = y:reshape(-1, 1) end
   if y:ndim() ~= 2 or y:size(2) ~= #spec.targets then
-    core.fail("%s: series %d: expected numbers (T) or (T, %d), got %s", spec.fname, index, #spec.targets, check.shape(y))
+    core.fail("%s: series %d: expected numbers (T) or (T, %d), got %s", spec.fname, index, #spec.targets,
+      check.shape(y))
   end
   local rows = last_seen(y)
   if rows == 0 then core.fail("%s: series %d has no value", spec.fname, index) end
@@ -188,7 +200,7 @@ function panel.read(spec, source, horizon)
   local list = {}
   if class.is_a(source, Frame) then
     if not spec.series then return { of_frame(spec, nil, source, horizon) } end
-    local column = source[spec.series]
+    local column = panel.column(source, spec.series)
     if column.type == "text" then
       for id, word in ipairs(column.words) do
         local mask = column.values:eq(id)

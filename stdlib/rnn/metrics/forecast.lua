@@ -98,8 +98,9 @@ end
 
 --- metrics.owa(forecast, actual, history [, season = 1 [, benchmark]]) -> number
 ---
---- Overall weighted average: the mean of sMAPE and MASE, each over that of the benchmark, which is Naive2 of the history
---- unless it is given: 1 is as good as Naive2 (Makridakis et al. 2020, "The M4 Competition"). Errors: as metrics.mase.
+--- Overall weighted average: the mean of sMAPE and MASE, each over that of the benchmark, which is Naive2 of the
+--- history unless it is given: 1 is as good as Naive2 (Makridakis et al. 2020, "The M4 Competition"). Errors: as
+--- metrics.mase.
 ---@param forecast rnn.Tensor (N, H) or (H)
 ---@param actual rnn.Tensor of equal shape
 ---@param history rnn.Tensor (N, T) or (T), what came before; with lengths when series differ

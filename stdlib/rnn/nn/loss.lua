@@ -249,9 +249,9 @@ end
 
 --- nn.negative_binomial_nll({ mean, dispersion }, target [, options]) -> scalar
 ---
---- -log of the probability of counts, of which the variance is mean + dispersion mean^2: a Poisson distribution of a rate
---- that varies (Cameron, Trivedi 1986, NB2). mean and dispersion are above 0, as x:softplus() is. Tensors of one shape.
---- Errors: other parameters than these two, shapes that differ, negative targets.
+--- -log of the probability of counts, of which the variance is mean + dispersion mean^2: a Poisson distribution of a
+--- rate that varies (Cameron, Trivedi 1986, NB2). mean and dispersion are above 0, as x:softplus() is. Tensors of one
+--- shape. Errors: other parameters than these two, shapes that differ, negative targets.
 ---@param parameters rnn.Tensor[] mean, dispersion
 ---@param target rnn.Tensor of equal shape, 0 or more
 ---@param options? nn.negative_binomial_nll.Options

@@ -184,10 +184,10 @@ local OPTIONS = option.of("rnn.forecast_report", {
 --- rnn.forecast_report(options) -> report
 ---
 --- Compares forecasts with the last value, the value of one season before, drift, exponential smoothing, Theta and a
---- linear model on the window, all on the windows of test; the linear model is fitted to the windows of train. Skill is 1 - MAE / MAE of the baseline: 0 is no
---- better, 1 is perfect. Prints a table, and warns when a baseline is better or when the forecast is just its input
---- shifted by a step. Errors: train or test that are no windows, or differ in length or ahead; a forecast of another
---- shape.
+--- linear model on the window, all on the windows of test; the linear model is fitted to the windows of train. Skill is
+--- 1 - MAE / MAE of the baseline: 0 is no better, 1 is perfect. Prints a table, and warns when a baseline is better or
+--- when the forecast is just its input shifted by a step. Errors: train or test that are no windows, or differ in
+--- length or ahead; a forecast of another shape.
 ---@param options rnn.forecast_report.Options
 ---@return rnn.ForecastReport
 function module.forecast_report(options)

@@ -18,6 +18,9 @@ return {
   m4_hourly = { "--epochs 1 --units 8 --members 1", known = "winner",
     figures = { "test.smape", "test.mase", "valid.smape" },
     data = "m4-hourly/Hourly-train.csv" },
+  own_csv = { ("--data %s/seattle-weather/seattle-weather.csv --target temp_max --test 2015 --members 1 --epochs 2")
+    :format((os.getenv "RNNLUA_DATA" or ""):match "[^:]*"), figures = { "model.mae", "theta.mae", "interval.coverage" },
+    data = "seattle-weather/seattle-weather.csv" },
   sentiment = { "--units 8 --epochs 1", known = "naive Bayes",
     figures = { "test.accuracy" }, data = "rt-polarity/rt-polarity.tsv" },
   char_lm = { "--epochs 1 --units 16", known = "Transformers",

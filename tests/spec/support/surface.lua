@@ -69,6 +69,11 @@ local makers = {
   ["metrics.Mean"] = function() return metrics.Mean(function(y, target) return (y - target):abs() end) end,
   ["metrics.Scores"] = function() return metrics.Scores { "mae", f1 = metrics.F1 { classes = 3 } } end,
   ["rnn.Average"] = function() return rnn.Average(linear()) end,
+  ["nn.Distribution"] = function() return nn.Distribution() end,
+  ["rnn.Forecaster"] = function()
+    local f = rnn.Forecaster { horizon = 2, length = 4, members = 1, quiet = true }
+    return f:fit(core.randn(60), { epochs = 1, progress = false })
+  end,
   ["rnn.CSVLog"] = function(folder) return rnn.CSVLog(folder .. "/log.csv") end,
   ["rnn.EarlyStopping"] = function() return rnn.EarlyStopping() end,
   ["rnn.Experiment"] = experiment,

@@ -1,0 +1,214 @@
+-- rnn.Forecaster: from frames, tensors and lists to forecasts, intervals and backtests in the units of the data.
+local rnn = require "rnn"
+local data, nn = rnn.data, rnn.nn
+
+local function fails(message, f, ...)
+  local ok, got = pcall(f, ...)
+  assert.is_false(ok)
+  assert(tostring(got):find(message, 1, true), got)
+end
+
+local FAST = { epochs = 2, progress = false, patience = 2, seed = 1 }
+
+-- A week around 1000, a cap for some days, weather beside it: a frame of days.
+local function days(count, holes)
+  local path = os.tmpname()
+  local file = assert(io.open(path, "w"))
+  file:write "day,sold,visits,promo,weather\n"
+  rnn.seed(5)
+  local noise = rnn.randn(count):totable()
+  for i = 1, count do
+    local promo = i % 10 == 0 and 1 or 0
+    local sold = 1000 + 200 * math.sin(2 * math.pi * i / 7) + 100 * promo + 10 * noise[i]
+    if not (holes and i % 13 == 5) then
+      file:write(("%s,%s,%d,%d,%s\n"):format(os.date("!%Y-%m-%d", 1609459200 + i * 86400),
+        holes and i % 17 == 3 and "" or ("%.2f"):format(sold), 50 + i % 7, promo, i % 3 == 0 and "rain" or "sun"))
+    end
+  end
+  file:close()
+  local frame = assert(data.csv(path))
+  os.remove(path)
+  return frame:sort "day"
+end
+
+local function make(options)
+  options.quiet = true
+  return rnn.Forecaster(options)
+end
+
+describe("rnn.Forecaster", function()
+  it("forecasts a frame with dates and an interval, in the units of the data", function()
+    local frame = days(400)
+    local f = make { target = "sold", past = { "visits", "weather" }, horizon = 7, length = 28 }
+    f:fit(frame:rows(1, 320), FAST)
+    local coming = f:predict(frame, 7)
+    assert.same({ "day", "sold", "sold_low", "sold_high" }, coming:names())
+    assert.same(frame:after(7):dates(), coming:dates())
+    local low, middle, high = table.unpack(coming:tensor({ "sold_low", "sold", "sold_high" }):transpose(1, 2):totable())
+    for i = 1, 7 do
+      assert.is_true(low[i] <= middle[i] and middle[i] <= high[i])
+      assert.is_true(middle[i] > 700 and middle[i] < 1400)
+    end
+    local report = f:backtest(frame)
+    assert.is_true(report.rows[1].mae < 60)
+    assert.same({ "model", "last", "seasonal", "drift", "smoothing", "theta", "linear" }, (function()
+      local names = {}
+      for i, row in ipairs(report.rows) do names[i] = row.name end
+      return names
+    end)())
+    assert.is_true(report.coverage > 0.8 and report.coverage < 0.99)
+    assert.matches("interval", tostring(report))
+    assert.matches("noise", report.verdict)
+  end)
+
+  it("is told by the errors of the last value what these are", function()
+    local frame = days(200)
+    local f = make { target = "sold", horizon = 3, length = 14 }
+    f:fit(frame:rows(1, 150), FAST)
+    local report = f:backtest(frame)
+    local y = frame:tensor({ "sold" }):reshape(-1):totable()
+    local sum, count = 0, 0
+    for t = 150, 199 do sum, count = sum + math.abs(y[t + 1] - y[t]), count + 1 end
+    assert.is_true(math.abs(report.rows[2].at[1] - sum / count) < 0.01)
+    assert.equal(50, report.origins)
+  end)
+
+  it("leaves out what is missing, fills holes between rows, and says how much", function()
+    local frame = days(400, true)
+    local f = make { target = "sold", past = { "visits" }, horizon = 4, length = 21 }
+    f:fit(frame, FAST)
+    local said = table.concat(f.notes, "\n")
+    assert.matches("of %d+ steps are missing", said)
+    assert.matches("%d+ target values of the training span are missing: left out", said)
+    assert.equal(1, f:predict(frame).sold.values:tensor():is_finite():min():item())
+    local g = make { target = "sold", horizon = 4, length = 21, model = function(sizes)
+      assert.is_true(sizes.masked)
+      return nn.Sequential { nn.RNN(sizes.inputs, 4, { returns = "last" }), nn.Linear(4, sizes.outputs) }
+    end }
+    fails("expected", g.fit, g, frame, FAST) -- x is a table
+  end)
+
+  it("needs what is known in advance, and reads it from rows behind the target", function()
+    local frame = days(300)
+    local f = make { target = "sold", future_known = { "promo" }, horizon = 5, length = 14, calendar = false }
+    f:fit(frame:rows(1, 250), FAST)
+    fails("needs 'promo' in advance", f.predict, f, frame)
+    local after = frame:after(5)
+    for _, name in ipairs { "sold", "visits" } do after = after:with(name, { 0 / 0, 0 / 0, 0 / 0, 0 / 0, 0 / 0 }) end
+    after = after:with("weather", { "sun", "sun", "sun", "sun", "sun" })
+    local function with(promo) return f:predict(frame:concat(after:with("promo", promo):select(frame:names()))) end
+    local plain, promoted = with { 0, 0, 0, 0, 0 }, with { 0, 0, 1, 0, 0 }
+    local difference = (promoted:tensor { "sold" } - plain:tensor { "sold" }):reshape(-1):totable()
+    assert.is_true(difference[3] > 40)
+  end)
+
+  it("goes on row by row, and beyond its horizon", function()
+    local x = rnn.arange(300):to_float()
+    local series = (x * (2 * math.pi / 12)):sin() * 5 + 20
+    local f = make { horizon = 6, length = 24 }
+    f:fit(series:rows(1, 290), FAST)
+    for i = 291, 300 do f:update(series:get(i)) end
+    local whole, stream = f:predict(series), f:predict()
+    assert.is_true((whole.forecast - stream.forecast):abs():max():item() < 1e-4)
+    local long = f:predict(series, 20)
+    assert.same({ 1, 20, 1 }, { long.forecast:shape() })
+    assert.is_true((long.forecast:slice(2, 1, 6) - whole.forecast):abs():max():item() < 1e-5)
+    local truth = (rnn.arange(301, 320, 1):to_float() * (2 * math.pi / 12)):sin() * 5 + 20
+    assert.is_true((long.forecast:reshape(-1) - truth):abs():mean():item() < 1.5)
+  end)
+
+  it("is saved and loaded whole", function()
+    local path = os.tmpname()
+    local frame = days(300)
+    local f = make { target = "sold", past = { "visits", "weather" }, horizon = 5, length = 14, members = 2 }
+    f:fit(frame:rows(1, 250), FAST)
+    assert(f:save(path))
+    local g = assert(rnn.load_forecaster(path))
+    for _, steps in ipairs { 2, 5 } do
+      assert.equal(0, (f:predict(frame, steps):tensor { "sold", "sold_low" }
+        - g:predict(frame, steps):tensor { "sold", "sold_low" }):abs():max():item())
+      assert.equal(0, (f:predict(nil, steps):tensor { "sold" } - g:predict(nil, steps):tensor { "sold" }):abs():max()
+        :item())
+    end
+    assert.same(f:predict():dates(), g:predict():dates())
+    assert.equal(f:backtest(frame).rows[1].mae, g:backtest(frame).rows[1].mae)
+    local file = assert(io.open(path, "w"))
+    file:write "no file of ours"
+    file:close()
+    local none, message = rnn.load_forecaster(path)
+    assert.is_nil(none)
+    assert.is_string(message)
+    os.remove(path)
+  end)
+
+  for _, kind in ipairs { "gaussian", "student_t", "negative_binomial", "point" } do
+    it("says what may come as " .. kind, function()
+      rnn.seed(2)
+      local counts = (rnn.rand(300) * 8):floor() + 3
+      local f = make { horizon = 2, length = 10, distribution = kind, interval = 0.8 }
+      f:fit(counts, FAST)
+      local p = f:predict(counts)
+      assert.is_true((p.high - p.low):min():item() > 0)
+      assert.is_true(p.low:min():item() > -4 and p.high:max():item() < 20)
+    end)
+  end
+
+  for _, scale in ipairs { "mean", "revin", "none" } do
+    it("scales by " .. scale, function()
+      local x = rnn.arange(200):to_float()
+      local f = make { horizon = 3, length = 12, scale = scale, log = scale == "mean" }
+      local series = (x * (2 * math.pi / 6)):sin() + 50
+      f:fit(series, FAST)
+      local forecast = f:predict(series).forecast
+      assert.is_true((forecast:reshape(-1) - ((rnn.arange(201, 203, 1):to_float() * (2 * math.pi / 6)):sin() + 50))
+        :abs():max():item() < 2)
+    end)
+  end
+
+  it("reads many series with one network, also short and unknown ones", function()
+    local list = {}
+    for i = 1, 4 do
+      list[i] = { name = "s" .. i }
+      for t = 1, 100 do list[i][t] = i * 10 * (2 + math.sin(t * math.pi / 6)) end
+    end
+    local f = make { horizon = 4, length = 24, season = 12, balance = true }
+    f:fit(list, FAST)
+    local p = f:predict(list)
+    assert.same({ 4, 4, 1 }, { p.forecast:shape() })
+    for i = 1, 4 do assert.is_true(math.abs(p.forecast:get(i, 1, 1) / list[i][1] - 0.9) < 1.2) end
+    local few = f:predict { { name = "new", 5, 6, 7 } }
+    assert.equal(1, few.forecast:is_finite():min():item())
+  end)
+
+  it("widens intervals by Monte-Carlo dropout", function()
+    local x = rnn.randn(200)
+    local f = make { horizon = 2, length = 8, samples = 20, dropout = 0.5, conformal = false }
+    f:fit(x, FAST)
+    rnn.seed(1)
+    local p = f:predict(x)
+    assert.is_true((p.high - p.low):min():item() > 0)
+    assert.is_false(f.network.training)
+  end)
+
+  it("is trained anew on the way, where that is asked for", function()
+    local x = (rnn.arange(160):to_float() * (2 * math.pi / 7)):sin()
+    local f = make { horizon = 2, length = 14, season = 7 }
+    f:fit(x:rows(1, 130), FAST)
+    local report = f:backtest(x, { cuts = 4, refit = 2, from = 120, fit = FAST })
+    assert.equal(4, report.origins)
+    assert.is_true(report.rows[1].mae < 0.2)
+    fails("is in the training span", f.backtest, f, x, { from = 100 })
+  end)
+
+  it("refuses what contradicts itself", function()
+    fails("there is no 0.5", make, { quantiles = { 0.1, 0.9 } })
+    fails("unknown option", make, { horizont = 3 })
+    fails("counts have no logarithm", make, { distribution = "negative_binomial", log = true })
+    local f = make { horizon = 3, length = 20 }
+    fails("not fitted", f.predict, f, rnn.zeros(10))
+    fails("rows are too few", f.fit, f, rnn.zeros(24))
+    fails("expected a frame", f.fit, f, 5)
+    local g = make { target = "nothing", horizon = 3, length = 20 }
+    fails("nothing", g.fit, g, days(100))
+  end)
+end)
