@@ -124,14 +124,14 @@ end
 
 -- What the network is mixed with, and its share: what has the least error on the values held back.
 local function blend(forecaster)
-  local before, xs, actual = {}, {}, {}
+  local before, cut, actual = {}, {}, {}
   for i, row in ipairs(history) do
     local n = #row - AHEAD
     before[i] = table.move(row, 1, n, 1, { name = row.name })
-    xs[i] = rnn.tensor(table.move(row, 1, n, 1, {})):reshape(-1, 1)
+    cut[i] = rnn.tensor(table.move(row, 1, n, 1, {})):reshape(-1, 1)
     actual[i] = table.move(row, n + 1, #row, 1, {})
   end
-  local known, own = data.sequences(xs):all(), forecaster:predict(before, AHEAD).forecast:select(3, 1)
+  local known, own = data.sequences(cut):all(), forecaster:predict(before, AHEAD).forecast:select(3, 1)
   known, actual = known:without_lengths():reshape(#history, -1):with_lengths(known:lengths()),
     rnn.tensor(actual)
   local least, base, share = math.huge, nil, nil

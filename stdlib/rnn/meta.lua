@@ -1063,7 +1063,7 @@ local rnn = {}
 ---@field members? integer networks whose forecasts are averaged
 ---@field scale? "standard"|"mean"|"revin"|"none" mean 0 and deviation 1, of each series in the training span; over the mean size there; of each window by itself (Kim et al. 2022, RevIN); none
 ---@field log? boolean the network sees logarithms: for what grows by shares, all above 0
----@field balance? boolean of many series, those that a season before foretells well count more in the loss: half by their MASE
+---@field balance? boolean of many series, those that a season before foretells well count more in the loss, half by their MASE
 ---@field season? integer steps after which the series is like itself, for baselines; as the frame has it
 ---@field distribution? "quantile"|"gaussian"|"student_t"|"negative_binomial"|"point" what the network says, see nn.Distribution
 ---@field quantiles? table of the forecast, ascending, such as { 0.1, 0.5, 0.9 }; the ends of interval and 0.5
@@ -1804,6 +1804,20 @@ function numbers:match(others) end
 --- the least, greatest and mean of the others (nil where there are none). Never an error.
 ---@return table
 function numbers:describe() end
+
+--- numbers:diff() -> numbers
+---
+--- Each less the one before, one fewer than there are; missing where either is. Never an error.
+---@return rnn.Numbers
+function numbers:diff() end
+
+--- numbers:counts() -> values, counts | nil
+---
+--- Which whole numbers there are, in ascending order, and how often each; nil when more than 65536 differ.
+--- Errors: numbers that are no whole ones.
+---@return rnn.Numbers? values
+---@return rnn.Numbers? counts
+function numbers:counts() end
 
 --- numbers:to_wall(zone) -> numbers
 ---
