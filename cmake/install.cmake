@@ -29,11 +29,25 @@ install(FILES ${CMAKE_BINARY_DIR}/rnn-config.cmake ${CMAKE_BINARY_DIR}/rnn-confi
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/rnn COMPONENT librnn-dev)
 install(FILES core/rnn.h TYPE INCLUDE COMPONENT librnn-dev)
 
+set(SHELLS ${CMAKE_BINARY_DIR}/shells)
+file(MAKE_DIRECTORY ${SHELLS})
+add_custom_command(
+  OUTPUT ${SHELLS}/rnnlua.1 ${SHELLS}/rnnlua.bash ${SHELLS}/_rnnlua ${SHELLS}/rnnlua.fish
+  COMMAND build_lua ${CMAKE_SOURCE_DIR}/docs/command_line.lua ${SHELLS}
+  DEPENDS docs/command_line.lua bindings/host/options.def VERBATIM)
+add_custom_target(shells ALL DEPENDS ${SHELLS}/rnnlua.1)
+install(FILES ${SHELLS}/rnnlua.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT rnnlua)
+install(FILES ${SHELLS}/rnnlua.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME rnnlua
+        COMPONENT rnnlua)
+install(FILES ${SHELLS}/_rnnlua DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions COMPONENT rnnlua)
+install(FILES ${SHELLS}/rnnlua.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d COMPONENT rnnlua)
+
 install(TARGETS rnnlua COMPONENT rnnlua)
 install(TARGETS rnn LIBRARY DESTINATION ${RNNLUA_MODULES} COMPONENT rnnlua)
 install(FILES stdlib/rnn/meta.lua DESTINATION ${CMAKE_INSTALL_DATADIR}/rnnlua/library/rnn COMPONENT rnnlua)
 install(DIRECTORY scripts DESTINATION ${CMAKE_INSTALL_DATADIR}/rnnlua COMPONENT rnnlua FILES_MATCHING PATTERN *.lua)
 install(FILES README.md CHANGELOG.md docs/manual.md docs/phrasebook.md TYPE DOC COMPONENT rnnlua)
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright COMPONENT rnnlua)
 
 # ---- cpack: one .deb for each component ----
 set(CPACK_GENERATOR DEB)

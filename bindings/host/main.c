@@ -61,32 +61,20 @@ static int report(lua_State *L, int status) {
 }
 
 static void print_usage(FILE *out) {
-  fprintf(out,
-          "usage: %s [options] [script [args]]\n"
-          "       %s new|run|capsule|pack|show|diff|rerun ...   share an experiment; each with --help\n"
-          "Available options are:\n"
-          "  -e stat      execute string 'stat'\n"
-          "  -i           enter interactive mode after executing 'script'\n"
-          "  -l mod       require library 'mod' into global 'mod'\n"
-          "  -l g=mod     require library 'mod' into global 'g'\n"
-          "  -v           show version information\n"
-          "  -E           ignore environment variables\n"
-          "  -W           turn warnings on\n"
-          "  --threads N  compute on N threads (default: all processors)\n"
-          "  --seed N     start the random numbers, Lua's too, from N\n"
-          "  --deterministic  the same bits on every processor, at any price\n"
-          "  --double     compute in double precision\n"
-          "  --blas NAME  large products by 'own' kernels or by 'openblas'\n"
-          "  --sandbox    run a stranger's script: no network, no programs, no files but these\n"
-          "  --read PATH  what it may read, a folder or a file; may be given again\n"
-          "  --write DIR  the folder it may write to (default: a fresh one)\n"
-          "  --time 10m   and how long it may take (default: 1h)\n"
-          "  --memory 2G  and how much memory (default: 2G)\n"
-          "  --version    show version information and leave\n"
-          "  --help       show this text and leave\n"
-          "  --           stop handling options\n"
-          "  -            stop handling options and execute stdin\n",
-          options.program, options.program);
+  fprintf(out, "usage: %s [options] [script [args]]\n       %s command ...   each with --help:\n", options.program,
+          options.program);
+#define COMMAND(word, meaning) fprintf(out, "  %-16s %s\n", word, meaning);
+#define OPTION(name, value, values, meaning)
+#include "options.def"
+#undef OPTION
+#undef COMMAND
+  fputs("Available options are:\n", out);
+#define COMMAND(word, meaning)
+#define OPTION(name, value, values, meaning) \
+  fprintf(out, "  %-16s %s\n", *value ? name " " value : name, meaning);
+#include "options.def"
+#undef OPTION
+#undef COMMAND
 }
 
 static void print_version(void) { printf("rnnlua " RNN_VERSION "  " LUA_COPYRIGHT "\n"); }
@@ -339,9 +327,11 @@ static int run_script(lua_State *L, const char *path) {
 
 /* Words that stand where a script would; a script of such a name is ./show. */
 static bool is_command(const char *word) {
-  static const char *const words[] = {"new", "run", "capsule", "pack", "show", "diff", "rerun", NULL};
-  for (int i = 0; words[i]; i++)
-    if (strcmp(words[i], word) == 0) return true;
+#define COMMAND(name, meaning) if (strcmp(word, name) == 0) return true;
+#define OPTION(name, value, values, meaning)
+#include "options.def"
+#undef OPTION
+#undef COMMAND
   return false;
 }
 

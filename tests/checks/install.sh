@@ -21,6 +21,28 @@ LUA
 [ "$("${run[@]}" usr/bin/rnnlua first.lua)" = "2.0 4.0 6.0" ]
 "${run[@]}" usr/bin/rnnlua --version | grep -q "^rnnlua "
 
+echo "man page and completions: every word of the table in each"
+mapfile -t words < <(sed -n 's/^\(COMMAND\|OPTION\)("\(-*[a-zA-Z-]\{1,\}\)".*/\2/p' "$source/bindings/host/options.def" | grep -v '^-*$')
+[ ${#words[@]} -ge 20 ]
+share=usr/share
+for file in $share/man/man1/rnnlua.1 $share/bash-completion/completions/rnnlua $share/zsh/vendor-completions/_rnnlua \
+    $share/fish/vendor_completions.d/rnnlua.fish; do
+  for word in "${words[@]}"; do
+    sed 's/\\-/-/g' $file | grep -qwe "${word##*-}" || { echo "$file lacks $word"; exit 1; }
+  done
+done
+bash -n $share/bash-completion/completions/rnnlua
+if command -v mandoc >/dev/null; then mandoc -Tlint -W warning $share/man/man1/rnnlua.1; fi
+source $share/bash-completion/completions/rnnlua
+completed() { # the last word of the line, as bash would complete it
+  COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()
+  _rnnlua
+  echo "${COMPREPLY[*]}"
+}
+[ "$(completed rnnlua --det)" = "--deterministic" ]
+[ "$(completed rnnlua --blas o)" = "own openblas" ]
+[[ " $(completed rnnlua caps) " = *" capsule "* ]]
+
 echo "module"
 [ "$("${run[@]}" LUA_CPATH="$place/$libraries/lua/5.4/?.so" lua5.4 first.lua)" = "2.0 4.0 6.0" ]
 
