@@ -131,7 +131,8 @@ local function blend(forecaster)
     cut[i] = rnn.tensor(table.move(row, 1, n, 1, {})):reshape(-1, 1)
     actual[i] = table.move(row, n + 1, #row, 1, {})
   end
-  local known, own = data.sequences(cut):all(), forecaster:predict(before, AHEAD).forecast:select(3, 1)
+  local known, own = data.sequences(cut):all(), forecaster:predict(before, AHEAD).forecast
+  own = own:select(3, 1)
   known, actual = known:without_lengths():reshape(#history, -1):with_lengths(known:lengths()),
     rnn.tensor(actual)
   local least, base, share = math.huge, nil, nil
@@ -151,7 +152,8 @@ local forecaster, result = saved, nil
 for seed in experiment:seeds() do
   if not saved then
     forecaster = rnn.Forecaster { horizon = AHEAD, length = DAY * DAYS, season = SEASON, log = true,
-      scale = "none", distribution = "point", balance = true, members = options.members, quiet = true,
+      scale = "none", distribution = "point", balance = true, members = options.members,
+      quiet = true,
       model = function(sizes)
         return Network { series = sizes.series, day = DAY, week = WEEK, days = DAYS, ahead = AHEAD,
           units = options.units }

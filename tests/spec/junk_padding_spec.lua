@@ -375,11 +375,33 @@ describe("junk behind the lengths and the loss", function()
     kl_div = "float", poisson_nll = "float", gaussian_nll = "float", hinge = "float", cross_entropy = "labels",
   }
   local more = { quantile = 0.3, gaussian_nll = 0.5 }
+  local several = { student_t_nll = 3, negative_binomial_nll = 2 } -- parameters, of one shape with the target
   it("each has its kind here", function()
     for name, f in pairs(require "rnn.nn.loss") do
-      if type(f) == "function" and name ~= "loss" then assert.is_truthy(losses[name], name) end
+      if type(f) == "function" and name ~= "loss" then assert.is_truthy(losses[name] or several[name], name) end
     end
   end)
+  for name, count in pairs(several) do
+    it(name, function()
+      local function of(junk)
+        core.seed(4)
+        local parameters, leaves = {}, {}
+        for i = 1, count do
+          leaves[i] = (spoil(core.rand(N, T, D), junk) + 0.5):requires_grad(true)
+          parameters[i] = leaves[i]:with_lengths(LENGTHS)
+        end
+        local loss = nn[name](parameters, spoil(core.rand(N, T, D), junk):with_lengths(LENGTHS))
+        loss:backward()
+        return loss:item(), leaves
+      end
+      local want, clean = of(0)
+      for text, junk in pairs(JUNK) do
+        local got, leaves = of(junk)
+        assert.near(want, got, 1e-5, text)
+        for i, leaf in ipairs(leaves) do approx.equal(leaf.grad, clean[i].grad, text) end
+      end
+    end)
+  end
   for name, kind in pairs(losses) do
     it(name, function()
       for _, where in ipairs { "y", "target", "both" } do
@@ -477,6 +499,12 @@ describe("junk behind the lengths and training:", function()
     local labels = function(f) return { f = f, input = function() return core.randn(N, T, 3) end, classes = 3 } end
     local calls = {
       mae = float(metrics.mae), smape = float(metrics.smape),
+      pinball = float(function(y, t) return metrics.pinball(y, t, 0.3) end), width = float(metrics.width),
+      crps = float(function(y, t) return metrics.crps(y:unsqueeze(3), t) end),
+      crps_gaussian = float(function(y, t) return metrics.crps_gaussian(y, y, t) end),
+      coverage = float(function(y, t) return metrics.coverage(y - 0.1, y + 0.2, t) end),
+      interval_score = float(function(y, t) return metrics.interval_score(y - 0.1, y + 0.2, t, 0.8) end),
+      owa = float(function(y, t, history) return metrics.owa(y, t, history) end),
       mase = float(function(y, t, history) return metrics.mase(y, t, history) end),
       accuracy = labels(metrics.accuracy), f1 = labels(metrics.f1), nats = labels(metrics.nats),
       perplexity = labels(metrics.perplexity), top_k = labels(function(y, t) return metrics.top_k(y, t, 2) end),
@@ -516,7 +544,7 @@ describe("junk behind the lengths and training:", function()
           or spoil(case.input(), junk)
         local history = spoil(core.rand(N, T), junk)
         history:slice(2, 1, 2)
-        history = name == "mase" and core.concat({ core.rand(N, 3), history }, 2):with_lengths { 7, 4, 5 } or nil
+        history = (name == "mase" or name == "owa") and core.concat({ core.rand(N, 3), history }, 2):with_lengths { 7, 4, 5 } or nil
         return case.f(y, target:with_lengths(LENGTHS), history)
       end
       local want = of(0, 0)

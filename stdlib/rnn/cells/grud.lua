@@ -28,7 +28,7 @@ end)
 
 function GRUD:step(x, state)
   local h, last, since = zoo.state(self, state, "{h, last, since}")
-  local seen = x:eq(x)
+  local seen = core.eq(x, x)
   last = core.where(seen, x, last)
   local kept = (-(since * self.input_decay + self.input_decay_bias):relu()):exp()
   x = core.where(seen, last, kept * last)

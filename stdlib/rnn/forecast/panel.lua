@@ -181,6 +181,9 @@ end
 -- ---- all kinds ----
 
 local function of_numbers(spec, name, values, index)
+  if type(values) ~= "table" and not core.is_tensor(values) then
+    check.expected(spec.fname, ("series %d"):format(index), "a tensor or a list of numbers", values)
+  end
   local y = core.is_tensor(values) and values or core.tensor(table.move(values, 1, #values, 1, {}))
   y = check.tensor(spec.fname, ("series %d"):format(index), y, "float")
   if y:ndim() == 1 then y = y:reshape(-1, 1) end
