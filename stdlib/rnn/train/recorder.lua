@@ -35,7 +35,7 @@ function Recorder:on_begin(run)
   self.seed = core.random_state().seed
   if self.alone then
     assert(core.make_folder(self.folder))
-    self.log:on_begin({ resumed = false, warn = function(_, text) run:warn(text) end })
+    self.log:on_begin(run)
   end
   write(self, run, false)
 end
