@@ -122,8 +122,8 @@ local function run(block)
     quote(folder), quote(PROGRAM), OPTIONS)
   local ok, _, code = os.execute(command)
   local result = { out = read(folder .. "/.out"), files = {} }
-  local message = read(folder .. "/.err"):gsub("\nstack traceback:.*$", "\n"):gsub("^[^\n]*rnnlua: ", "")
-    :gsub("rnnlua: sandbox:[^\n]*\n", "")
+  local message = read(folder .. "/.err"):gsub("[^\n]*rnnlua: sandbox:[^\n]*\n", "")
+    :gsub("\nstack traceback:.*$", "\n"):gsub("^[^\n]*rnnlua: ", "")
   if not ok then
     if block.note.fails then result.out = result.out .. message
     else result.failed = message ~= "" and message or ("it ended with %d, after %d s at most"):format(code, SECONDS) end
