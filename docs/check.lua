@@ -130,6 +130,7 @@ local function run(block)
   elseif block.note.fails then
     result.failed = "it does not fail\n"
   end
+  result.failed = result.failed or message:match "[^\n]*is an earlier name[^\n]*\n"
   for _, name in ipairs(lines_of("ls " .. at "")) do
     if name:find "%.svg$" then result.files[name] = read(folder .. "/" .. name) end
   end
