@@ -122,14 +122,15 @@ local function run(block)
     quote(folder), quote(PROGRAM), OPTIONS)
   local ok, _, code = os.execute(command)
   local result = { out = read(folder .. "/.out"), files = {} }
-  local message = read(folder .. "/.err"):gsub("\nstack traceback:.*$", "\n"):gsub("^[^\n]*rnnlua: ", "")
-    :gsub("rnnlua: sandbox:[^\n]*\n", "")
+  local message = read(folder .. "/.err"):gsub("[^\n]*rnnlua: sandbox:[^\n]*\n", "")
+    :gsub("\nstack traceback:.*$", "\n"):gsub("^[^\n]*rnnlua: ", "")
   if not ok then
     if block.note.fails then result.out = result.out .. message
     else result.failed = message ~= "" and message or ("it ended with %d, after %d s at most"):format(code, SECONDS) end
   elseif block.note.fails then
     result.failed = "it does not fail\n"
   end
+  result.failed = result.failed or message:match "[^\n]*is an earlier name[^\n]*\n"
   for _, name in ipairs(lines_of("ls " .. at "")) do
     if name:find "%.svg$" then result.files[name] = read(folder .. "/" .. name) end
   end

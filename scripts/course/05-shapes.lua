@@ -45,14 +45,14 @@ for n, v in ipairs(weather) do
   captions[n] = words:encode((v[1] < 0.5 and "cold" or "warm") .. (v[1] + v[2] < 1 and " but " or " and ")
     .. (v[2] < 0.5 and "dry" or "wet"), { start = true, stop = true })
 end
-local speaker = nn.Decoder { vocab = words, hidden = 16, dim = 8, condition = 2 }  -- (N, 2) → (N, T)
+local speaker = nn.Decoder { vocab = words, units = 16, dim = 8, condition = 2 }  -- (N, 2) → (N, T)
 train(speaker, data.arrays(weather, rnn.tensor(captions, "int32")), 30)
 print("vector → sequence:   (0.1, 0.7) becomes " .. words:decode(speaker:decode(rnn.tensor { { 0.1, 0.7 } })[1]))
 
 -- 4. Vector → sequence, of numbers: how high and how fast, two numbers, become a wave of 30 steps.
 local how, t = rnn.rand(400, 2), rnn.arange(30):to_float():reshape(1, 30)
 local waves = (how:slice(2, 1, 1) + 0.2) * ((how:slice(2, 2, 2) * 0.4 + 0.2) * t):sin()
-local singer = nn.Decoder { outputs = 1, hidden = 32, condition = 2, condition_as = "both", steps = 30 }
+local singer = nn.Decoder { outputs = 1, units = 32, condition = 2, condition_as = "both", steps = 30 }
 train(singer, data.arrays(how, waves:reshape(400, 30, 1)), 40)
 local figure = rnn.plot.series { ["the model"] = singer:decode(rnn.tensor { { 0.8, 0.5 } }):reshape(30),
   ["the true wave"] = (0.4 * t):sin():reshape(30), xlabel = "t", title = "Two numbers in, thirty out", height = 300 }

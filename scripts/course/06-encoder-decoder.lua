@@ -32,8 +32,8 @@ for i, n in ipairs(rnn.randperm(999):totable()) do
 end
 
 local model = nn.Seq2Seq {
-  encoder = nn.Encoder { vocab = digits, dim = 16, hidden = 32, bidirectional = true },
-  decoder = nn.Decoder { vocab = words, dim = 16, hidden = 48, attention = "multiplicative" },
+  encoder = nn.Encoder { vocab = digits, dim = 16, units = 32, bidirectional = true },
+  decoder = nn.Decoder { vocab = words, dim = 16, units = 48, attention = "multiplicative" },
 }
 rnn.fit(model, { data = rnn.data.sequences(train[1], train[2]):batches { size = 32, shuffle = true },
   optimizer = rnn.optim.Adam(model:parameters(), { lr = 0.005 }), epochs = 60, clip_norm = 1, progress = false })

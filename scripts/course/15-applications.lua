@@ -1,4 +1,4 @@
--- An application from end to end: a network that writes, letter by letter, learnt from 200,000 letters of Shakespeare.
+-- An application from end to end: a network that writes, letter by letter, learnt from 300,000 letters of Shakespeare.
 --
 --   rnnlua scripts/course/15-applications.lua          draws it here, and into 15-applications.svg
 local rnn = require "rnn"
@@ -6,19 +6,19 @@ local nn, text = rnn.nn, rnn.text
 rnn.seed(15)
 
 local path = assert(rnn.data.find("tiny-shakespeare", "tiny-shakespeare.txt"))
-local plays = assert(text.read(path)):sub(1, 200000)
+local plays = assert(text.read(path)):sub(1, 300000)
 local vocab = text.chars(plays)
 local ids = rnn.tensor(vocab:encode(plays), "int32")
-local train, valid = ids:rows(1, 180000), ids:rows(180001, #ids)
+local train, valid = ids:rows(1, 270000), ids:rows(270001, #ids)
 
 -- Letters in, the next letter's logits out. It is a model of sequences that also takes and gives its state.
-local model = nn.Sequential { nn.Embedding(#vocab, 32), nn.GRU(32, 96), nn.Linear(96, #vocab) }
+local model = nn.Sequential { nn.Embedding(#vocab, 32), nn.GRU(32, 128), nn.Linear(128, #vocab) }
 
 -- 32 places of the text are read side by side, 64 letters at a time; the state goes on from window to window, the
 -- gradient stops at the border (truncated back-propagation through time).
-local history = rnn.fit(model, { data = text.stream(train, { batch = 32, time = 64 }),
-  valid = text.stream(valid, { batch = 8, time = 64 }), loss = "cross_entropy", tbptt = 64, clip_norm = 1, epochs = 5,
-  optimizer = rnn.optim.Adam(model:parameters(), { lr = 0.008 }), progress = false })
+local history = rnn.fit(model, { data = text.stream(train, { size = 32, length = 64 }),
+  valid = text.stream(valid, { size = 8, length = 64 }), loss = "cross_entropy", tbptt = 64, clip_norm = 1, epochs = 5,
+  optimizer = rnn.optim.Adam(model:parameters(), { lr = 0.006 }), progress = false })
 print(("nats a letter: %.2f by chance, %.2f after the first epoch, %.2f after the last"):format(math.log(#vocab),
   history.val_loss[1], history.val_loss[#history]))
 
