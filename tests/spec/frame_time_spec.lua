@@ -1,5 +1,5 @@
--- Frames with time: zones and the hours of daylight saving, steps, holes, windows, resampling, groups, joins; and CSV as
--- the world writes it.
+-- Frames with time: zones and the hours of daylight saving, steps, holes, windows, resampling, groups, joins; and CSV
+-- as the world writes it.
 local core = require "rnn.core"
 local rnn = require "rnn"
 local data = rnn.data

@@ -305,8 +305,8 @@ end
 --- The values as they are. A number column gives rnn.Numbers, which hold what the file says: :get(i), :totable(), and
 --- :tensor(), which is a float tensor; (numbers - offset) / scale brings what is too large for one into its range.
 --- Dates with a time of day are such numbers, of microseconds since 1970-01-01: in UTC, or of the wall clock where
---- the column has no zone. Of other columns it is a tensor: int32 days since 1970-01-01 (the least int32 where missing), or
---- int32 ids of the words of frame:words(name) (0 where missing).
+--- the column has no zone. Of other columns it is a tensor: int32 days since 1970-01-01 (the least int32 where
+--- missing), or int32 ids of the words of frame:words(name) (0 where missing).
 ---@param name string
 ---@return rnn.Numbers|rnn.Tensor
 function Frame:column(name)

@@ -16,8 +16,8 @@ local Batches = require "rnn.data.batches"
 ---
 --- series is (L, D), one row for each time step, or a frame, of which columns are then named. No window crosses a hole
 --- in the time of a frame, nor in that of the frame whose frame:tensor the series is; across = true lets them.
---- x of a batch is (N, length, inputs); y is the k rows after the window, (N, k * targets), earlier steps first, or with
---- target = "sequence" gives each step of the window the rows after it,
+--- x of a batch is (N, length, inputs); y is the k rows after the window, (N, k * targets), earlier steps first, or
+--- with target = "sequence" gives each step of the window the rows after it,
 --- (N, length, ahead * targets). Errors: a series that is no float (L, D), without a window, or columns that it does
 --- not have.
 ---@class data.Windows
