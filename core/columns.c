@@ -82,6 +82,32 @@ static double combine_reals(rnn_numbers_op op, double a, double b) {
   }
 }
 
+static rnn_status combine_row(rnn_ctx *ctx, rnn_numbers_op op, int64_t row, int64_t a, int64_t b, int64_t *c) {
+  if ((op == RNN_NUMBERS_FLOOR_DIV || op == RNN_NUMBERS_MOD) && b == 0)
+    return rnni_fail(ctx, RNN_EARG, "row %lld: division of %lld by 0", (long long)row + 1, (long long)a);
+  if (!combine_integers(op, a, b, c))
+    return rnni_fail(ctx, RNN_EARG, "row %lld: %lld and %lld give more than 64 bits", (long long)row + 1, (long long)a,
+                     (long long)b);
+  return RNN_OK;
+}
+
+/* Both are integers. */
+static rnn_status combine_whole(rnn_ctx *ctx, rnn_numbers_op op, const rnn_numbers_operand *x,
+                                const rnn_numbers_operand *y, int64_t n, int64_t *to) {
+  const int64_t *a = x->numbers ? x->numbers->integers : &x->integer;
+  const int64_t *b = y->numbers ? y->numbers->integers : &y->integer;
+  int64_t next_a = x->numbers != NULL, next_b = y->numbers != NULL, done = 0;
+  for (RNNI_PIECES(n, from, end)) {
+    RNNI_TRY(rnni_pace(ctx, &done, RNNI_ROW * (end - from)));
+    for (int64_t i = from; i < end; i++) {
+      int64_t v = a[i * next_a], w = b[i * next_b];
+      if (v == RNN_MISSING || w == RNN_MISSING) to[i] = RNN_MISSING;
+      else RNNI_TRY(combine_row(ctx, op, i, v, w, &to[i]));
+    }
+  }
+  return RNN_OK;
+}
+
 rnn_status rnn_numbers_combine(rnn_ctx *ctx, rnn_numbers_op op, rnn_numbers_operand x, rnn_numbers_operand y,
                                rnn_numbers **out) {
   RNNI_NEED(ctx, (x.numbers || y.numbers) && out, "no numbers, or out is NULL");
@@ -89,22 +115,13 @@ rnn_status rnn_numbers_combine(rnn_ctx *ctx, rnn_numbers_op op, rnn_numbers_oper
   int64_t n, done = 0;
   rnn_status status = RNN_OK;
   bool whole = is_whole(&x) && is_whole(&y) && op != RNN_NUMBERS_DIV;
-  bool divides = op == RNN_NUMBERS_FLOOR_DIV || op == RNN_NUMBERS_MOD;
   RNNI_TRY(count_of(ctx, &x, &y, &n));
   RNNI_TRY(rnn_numbers_new(ctx, whole, n, &z));
-  for (int64_t i = 0; i < n && status == RNN_OK; i++) {
+  if (whole) status = combine_whole(ctx, op, &x, &y, n, z->integers);
+  for (int64_t i = 0; !whole && i < n && status == RNN_OK; i++) {
     status = rnni_pace(ctx, &done, 1);
-    if (missing_at(&x, i) || missing_at(&y, i)) {
-      if (whole) z->integers[i] = RNN_MISSING;
-      else z->doubles[i] = (double)NAN;
-    } else if (!whole) {
-      z->doubles[i] = combine_reals(op, real_at(&x, i), real_at(&y, i));
-    } else if (divides && integer_at(&y, i) == 0) {
-      status = rnni_fail(ctx, RNN_EARG, "row %lld: division of %lld by 0", (long long)i + 1, (long long)integer_at(&x, i));
-    } else if (!combine_integers(op, integer_at(&x, i), integer_at(&y, i), &z->integers[i])) {
-      status = rnni_fail(ctx, RNN_EARG, "row %lld: %lld and %lld give more than 64 bits", (long long)i + 1,
-                         (long long)integer_at(&x, i), (long long)integer_at(&y, i));
-    }
+    bool missing = missing_at(&x, i) || missing_at(&y, i);
+    z->doubles[i] = missing ? (double)NAN : combine_reals(op, real_at(&x, i), real_at(&y, i));
   }
   return give_numbers(status, z, out);
 }

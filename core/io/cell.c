@@ -340,8 +340,35 @@ static bool after_name(const char *at, const char *end, int day, rnni_stamp *s) 
   return clock_after(at, end, false, s);
 }
 
+/* count digits as a number, or negative. */
+static int digits_at(const char *text, int count) {
+  int v = 0;
+  for (int i = 0; i < count; i++) {
+    unsigned d = (unsigned)(unsigned char)text[i] - '0';
+    if (d > 9) return -1;
+    v = v * 10 + (int)d;
+  }
+  return v;
+}
+
+/* Most dates: YYYY-MM-DD, and MM/DD/YYYY or DD/MM/YYYY, of ten characters. False: the long way decides. */
+static bool usual_date(const char *t, rnni_stamp *s, int *orders) {
+  bool iso = t[4] == '-' && t[7] == '-', slashes = t[2] == '/' && t[5] == '/';
+  if (!iso && !slashes) return false;
+  s->year = digits_at(iso ? t : t + 6, 4);
+  s->month = digits_at(iso ? t + 5 : t, 2);
+  s->day = digits_at(iso ? t + 8 : t + 3, 2);
+  if (s->year < 0 || s->month < 0 || s->day < 0) return false;
+  *orders = is_date(s->year, s->month, s->day) ? iso ? RNNI_YMD : RNNI_MDY : 0;
+  if (slashes && is_date(s->year, s->day, s->month)) *orders |= RNNI_DMY;
+  return true;
+}
+
 int rnni_cell_stamp(const char *text, size_t size, rnni_stamp *s) {
   const char *end = text + size, *at;
+  int orders;
+  *s = (rnni_stamp){0};
+  if (size == 10 && usual_date(text, s, &orders)) return orders;
   trim(&text, &end);
   *s = (rnni_stamp){0};
   if (end - text < 6 || end - text > 80) return 0;
@@ -380,7 +407,7 @@ int rnni_cell_stamp(const char *text, size_t size, rnni_stamp *s) {
   if (at - third == 2 && (separator == '-' || (separator == '.' && third - text < 6))) return 0; /* 1.2.34: a version */
   if (second == third || !clock_after(at, end, false, s)) return 0;
   s->month = first;
-  int orders = is_date(s->year, s->day, first) ? RNNI_DMY : 0;
+  orders = is_date(s->year, s->day, first) ? RNNI_DMY : 0;
   return separator != '.' && is_date(s->year, first, s->day) ? orders | RNNI_MDY : orders;
 }
 
