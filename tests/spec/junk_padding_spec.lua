@@ -544,7 +544,8 @@ describe("junk behind the lengths and training:", function()
           or spoil(case.input(), junk)
         local history = spoil(core.rand(N, T), junk)
         history:slice(2, 1, 2)
-        history = (name == "mase" or name == "owa") and core.concat({ core.rand(N, 3), history }, 2):with_lengths { 7, 4, 5 } or nil
+        history = (name == "mase" or name == "owa")
+          and core.concat({ core.rand(N, 3), history }, 2):with_lengths { 7, 4, 5 } or nil
         return case.f(y, target:with_lengths(LENGTHS), history)
       end
       local want = of(0, 0)

@@ -25,8 +25,8 @@ local OPTIONS = option.of("metrics.Mean", {
 ---   mape:read()               the mean of all
 ---   rnn.evaluate(model, test, { loss = "mse", metrics = { mape = mape } }).mape
 ---
---- In rnn.fit, rnn.evaluate and metrics.measure f alone does as well. Errors: values of another shape, nan where
---- answers and targets are finite.
+--- In rnn.fit, rnn.evaluate and metrics.measure f alone does as well. Errors: values of another shape; a nan among
+--- them where answers and targets are finite. A number may be nan: so is the mean then.
 ---@class metrics.Mean
 ---@field what? string for messages, where it stands in a list of metrics
 ---@overload fun(f: function, options?: metrics.Mean.Options): metrics.Mean
@@ -71,6 +71,9 @@ function Mean:add(y, target, weights, count)
   if core.is_tensor(value) and valid.has_first_axes(value, nest.is_table(target) and value or target) then
     if nest.is_table(target) then y, target = value, value end
     sum, n = valid.sum(fname, value, y, target, true, weights)
+    if sum ~= sum and is_finite(y) and is_finite(target) then
+      core.fail("%s: the metric's function gave nan for finite answers and targets", fname)
+    end
   else
     if core.is_tensor(value) and value:count() == 1 then value = value:item() end
     if type(value) ~= "number" then
@@ -79,10 +82,6 @@ function Mean:add(y, target, weights, count)
     end
     n = check.number(fname, "the second result of the metric's function", n or count, 0)
     sum = n > 0 and value * n or 0.0
-  end
-  if sum ~= sum and is_finite(y) and is_finite(target) then
-    core.fail("%s: the metric's function gave nan for finite answers and targets; return 0, 0 where a batch has no "
-      .. "value", fname)
   end
   self.sum, self.weight = self.sum + sum, self.weight + n
 end
