@@ -97,8 +97,8 @@ local function column_of(table_of, name)
 end
 local odd = column_of(frame, target).odd
 experiment:check(column_of(frame, target).type == "number",
-  ("column '%s' holds words%s; %s"):format(target, odd and (", '%s' in row %d"):format(odd.text, odd.row) or "",
-    choices))
+  ("column '%s' holds words%s; %s"):format(target,
+    odd and (", '%s' in row %d"):format(odd.text, odd.row) or "", choices))
 local time = frame:time()
 if not time then
   local words = {}

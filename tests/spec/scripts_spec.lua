@@ -87,7 +87,7 @@ describe("scripts/", function()
       local file <close> = assert(io.open(FOLDER .. "/scripts/" .. name .. ".lua"))
       local text = file:read "a"
       for option, heeded in pairs { data = "experiment:%l+%(?", split = "experiment:%l+", epochs = "%l:fit",
-        seed = "seeds%(%)", save = "experiment:finish", evaluate = "load", run = "experiment:f%l+",
+        seed = "[:.]seeds?%f[%W]", save = "experiment:finish", evaluate = "load", run = "experiment:f%l+",
         plot = "plot", result = "experiment:finish" } do
         local gone = text:find("%f[%w]" .. option .. " = false") or option == "evaluate" and text:find "save = false"
         assert(text:find(heeded) or gone, ("%s.lua: --%s"):format(name, option))

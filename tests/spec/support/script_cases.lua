@@ -16,7 +16,7 @@ return {
   draw = { "--epochs 4", figures = { "unseen.accuracy", "average.accuracy" },
     least = { ["drawn.accuracy"] = 0.8 }, data = "pendigits/train.tsv" },
   m4_hourly = { "--epochs 1 --units 8 --members 1", known = "winner",
-    figures = { "test.smape", "test.mase", "valid.smape" },
+    figures = { "test.smape", "test.mase", "interval.coverage" },
     data = "m4-hourly/Hourly-train.csv" },
   own_csv = { ("--data %s/seattle-weather/seattle-weather.csv --target temp_max --test 2015 --members 1 --epochs 2")
     :format((os.getenv "RNNLUA_DATA" or ""):match "[^:]*"), figures = { "model.mae", "theta.mae", "interval.coverage" },
