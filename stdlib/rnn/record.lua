@@ -100,7 +100,8 @@ local function arguments()
 end
 
 -- All data that were read, with the names that they have for others. Arguments that led to some are changed.
-local function data(skipped, list, roots)
+-- skipped: set of files; folders: array of those whose files do not count.
+local function data(skipped, folders, list, roots)
   local files, found, odd = core.files_used(), {}, {}
   local function name_of(path)
     for root in (os.getenv "RNNLUA_DATA" or ""):gmatch "[^:]+" do
@@ -121,7 +122,7 @@ local function data(skipped, list, roots)
   end
   for path, use in pairs(files) do
     local ours = path:find "^/proc/" or path:find "^/sys/" or path:find "^/dev/" or path:find "^/etc/" or skipped[path]
-    for folder in pairs(skipped) do ours = ours or within(path, folder) end
+    for _, folder in ipairs(folders) do ours = ours or path == folder or within(path, folder) end
     local known = use == "read" and not ours and hash(path)
     if known then
       local name, from = name_of(path)
@@ -153,6 +154,30 @@ local function code_of(text)
   return (text:gsub("%-%-%[%[.-%]%]", function(s) return (s:gsub("[^\n]", "")) end):gsub("%-%-[^\n]*", ""))
 end
 
+-- What in a script may be another thing each time: array of { name, line, why }; kept, as texts stay the same.
+local suspected = {}
+local function suspects_of(text)
+  local list = suspected[text]
+  if list then return list end
+  list = {}
+  local function look(code, pattern, name, why)
+    local number = 0
+    for line in (code .. "\n"):gmatch "(.-)\n" do
+      number = number + 1
+      if line:find(pattern) then list[#list + 1] = { name, number, why } end
+    end
+  end
+  local code = code_of(text)
+  for _, suspect in ipairs(SUSPECTS) do
+    if code:find(suspect[1]) then
+      look(code, suspect[1], suspect[1]:gsub("%%s.*", ""):gsub("%%", ""):gsub("%[.*", ""), suspect[2])
+    end
+  end
+  if code:find "%f[%w]pairs%s*%(" then look(code, "%f[%w]pairs%s*%(", "pairs") end
+  suspected[text] = list
+  return list
+end
+
 local function doubts(list, deterministic, odd)
   local found, known = {}, {}
   local function doubt(what, where, why)
@@ -165,16 +190,10 @@ local function doubts(list, deterministic, odd)
     doubt(each.what, each.where:gsub("^.-([^/]+:%d+)$", "%1"), each.why)
   end
   for _, each in ipairs(list) do
-    local number = 0
-    for line in (code_of(each.text) .. "\n"):gmatch "(.-)\n" do
-      number = number + 1
-      local where = ("%s:%d"):format(last_part(each.path), number)
-      for _, suspect in ipairs(SUSPECTS) do
-        local at = line:match("%f[%w/]" .. suspect[1] .. "%f[^%w]") or line:match(suspect[1])
-        local name = suspect[1]:gsub("%%s.*", ""):gsub("%%", ""):gsub("%[.*", "")
-        if at then doubt(name, where, suspect[2]) end
-      end
-      if not deterministic and line:find "%f[%w]pairs%s*%(" then
+    for _, seen in ipairs(suspects_of(each.text)) do
+      local where = ("%s:%d"):format(last_part(each.path), seen[2])
+      if seen[3] then doubt(seen[1], where, seen[3])
+      elseif not deterministic then
         doubt("pairs", where, "the order of names is another one each time, but with --deterministic")
       end
     end
@@ -267,9 +286,10 @@ function record.identity(folder)
   local list, complete = scripts()
   local skipped = {}
   for _, each in ipairs(list) do skipped[each.from] = true end
-  for _, each in pairs { folder, record.folder } do skipped[each] = true end
+  local folders = { folder }
+  folders[#folders + 1] = record.folder
   local words, roots = arguments()
-  local found, odd = data(skipped, words, roots)
+  local found, odd = data(skipped, folders, words, roots)
   local deterministic = os.getenv "RNNLUA_DETERMINISTIC" ~= nil
   local processor, system = record.machine()
   local compiler, libc = core.built_with()
