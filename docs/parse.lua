@@ -149,6 +149,7 @@ local function classes_of(source)
   for line in source:gmatch("[^\n]+") do
     name = line:match("^%s*%-%-%-@class ([%w_.]+)") or name
     local variable = line:match("^%s*local ([%w_]+) = {") or line:match("^%s*local ([%w_]+) = [%w_.]+%(")
+      or line:match("^%s*local ([%w_]+) = [%w_.]+$")
     if name and variable then add(variable, name) end
     if not line:find("^%s*%-%-%-") then name = nil end
   end

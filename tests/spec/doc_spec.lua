@@ -123,6 +123,11 @@ local function of_decoder(method, condition, in_model)
   end
 end
 local dataset = rnn.data.arrays(rnn.zeros(4, 3), rnn.zeros(4, 3))
+local frame_path = os.tmpname()
+local function frame()
+  assert(core.file_write(frame_path, "time,value\n2024-01-01,1\n2024-01-02,2\n2024-01-03,3\n"))
+  return assert(rnn.data.csv(frame_path))
+end
 local CALLS = {
   ["ctc.beam"] = function(o) rnn.ctc.beam(logits, o) end,
   ["ctc.greedy"] = function(o) rnn.ctc.greedy(logits, o) end,
@@ -130,6 +135,17 @@ local CALLS = {
   ["data.Arrays:batches"] = function(o) dataset:batches(o) end,
   ["data.Sequences:batches"] = function(o) rnn.data.sequences({ { 1 }, { 2 } }):batches(o) end,
   ["data.Windows:batches"] = function(o) rnn.data.windows(rnn.zeros(9, 1), { length = 2, target = 1 }):batches(o) end,
+  ["data.Frame:describe"] = function(o) frame():describe(o) end,
+  ["data.Frame:tensor"] = function(o) frame():tensor({}, o) end,
+  ["data.Frame:to_csv"] = function(o) frame():to_csv("/dev/null", o) end,
+  ["data.Frame:regular"] = function(o) frame():regular(o) end,
+  ["data.Frame:join"] = function(o) frame():join(frame(), "time", o) end,
+  ["nn.student_t_nll"] = function(o) rnn.nn.student_t_nll({ rnn.ones(2), rnn.ones(2), rnn.ones(2) }, rnn.ones(2), o) end,
+  ["nn.negative_binomial_nll"] = function(o)
+    rnn.nn.negative_binomial_nll({ rnn.ones(2), rnn.ones(2) }, rnn.ones(2), o)
+  end,
+  ["rnn.Forecaster:fit"] = function(o) surface.make("rnn.Forecaster"):fit(frame(), o) end,
+  ["rnn.Forecaster:backtest"] = function(o) surface.make("rnn.Forecaster"):backtest(frame(), o) end,
   ["metrics.nats"] = function(o) rnn.metrics.nats(logits, labels, o) end,
   ["metrics.perplexity"] = function(o) rnn.metrics.perplexity(logits, labels, o) end,
   ["data.lines"] = function(o) rnn.data.lines("x", "x", print, o) end,
@@ -297,7 +313,8 @@ describe("rnn.doc", function()
     assert.same({ "bias", "kernel" }, doc.options("nn.Linear"))
     assert.same({ "beam", "length_penalty", "max_length", "on_token", "prefix", "size", "steps", "stop", "temperature",
       "top_k", "top_p", "weights" }, doc.options("nn.Seq2Seq:decode"))
-    assert.same({ "columns", "separator", "types" }, doc.options("data.csv"))
+    assert.same({ "columns", "comment", "decimal", "encoding", "header", "missing", "separator", "thousands", "types",
+      "zone" }, doc.options("data.csv"))
     assert.same({ "beta1", "beta2", "epsilon", "lr", "weight_decay" }, doc.options("optim.AdamW"))
   end)
 end)

@@ -95,7 +95,13 @@ describe("gradients of", function()
     poisson_nll = { nn.poisson_nll, chances, 2 },
     quantile = { function(y, t) return nn.quantile(y, t, 0.3) end, target, 2 },
     gaussian_nll = { function(y, t) return nn.gaussian_nll(y, t, (y:square() + 0.5)) end, target, 2 },
-    hinge = { nn.hinge, target, 2 },
+    hinge = { nn.hinge, target:ge(0) * 2 - 1, 2 },
+    student_t_nll = { function(y, t)
+      return nn.student_t_nll({ y, y:square() + 0.5, y:square() * 0.3 + 1.5 }, t)
+    end, target, 2 },
+    negative_binomial_nll = { function(y, t)
+      return nn.negative_binomial_nll({ y:square() + 0.5, y:square() * 0.3 + 0.2 }, t)
+    end, chances, 2 },
   }
   for name, loss in pairs(require "rnn.nn.loss") do
     if name ~= "loss" then

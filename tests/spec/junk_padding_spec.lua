@@ -410,7 +410,8 @@ describe("junk behind the lengths and the loss", function()
           local w = (core.rand(D) + 0.5):requires_grad(true)
           local leaf = spoil(core.rand(N, T, D), junk):requires_grad(true)
           local y = (where ~= "target" and leaf:with_lengths(LENGTHS) or leaf) * w
-          local target = kind == "labels" and core.to_int(core.rand(N, T) * 2) + 1 or core.rand(N, T, D)
+          local target = kind == "labels" and core.to_int(core.rand(N, T) * 2) + 1
+            or name == "hinge" and core.sign(core.randn(N, T, D)) or core.rand(N, T, D)
           target = spoil(target, kind == "labels" and id or junk)
           if where ~= "y" then target = target:with_lengths(LENGTHS) end
           local loss = nn[name](y, target, more[name])

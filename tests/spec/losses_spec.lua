@@ -116,6 +116,9 @@ describe("sample weights and reductions", function()
     assert.equal(4.25, nn.hinge(y, target, { reduction = "sum" }):item())
     assert.near(4.25 / 4, nn.loss "hinge"(y, target:to_float()):item(), 1e-6)
     assert.same({ 0, 2 }, { nn.hinge(core.zeros(0, 2), core.zeros(0, 2), { reduction = "none" }):shape() })
+    for _, wrong in ipairs { 0, 2, 0.5, 0 / 0 } do -- labels 0 and 1 are another convention
+      fails("nn.hinge: argument 2 (target): expected classes -1 and 1", nn.hinge, y, core.full({ y:shape() }, wrong))
+    end
     fails("nn.hinge: expected a target (2, 2) like y, got (2)", nn.hinge, y, core.ones(2))
   end)
 
@@ -358,6 +361,7 @@ describe("lengths", function()
     it("may come with any argument of " .. name, function()
       core.seed(1)
       local x, target = core.randn(2, 3, 2), core.rand(2, 3, 2)
+      if name == "hinge" then target = core.sign(target - 0.5) end
       local weights, want, want_grad = core.rand(2, 3), nil, nil
       for _, who in ipairs { "123", "1", "2", "3", "12" } do
         local function with(t, k) return who:find(k) and t:with_lengths { 3, 1 } or t:without_lengths() end

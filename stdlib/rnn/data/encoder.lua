@@ -51,7 +51,7 @@ end
 --- encoder:fit(frame) -> encoder
 ---
 --- Learns the words of the columns for which none were given, from the rows of the training span only: those that a
---- row has, in alphabetical order.
+--- row has, in alphabetical order. Errors: a column that the frame does not have or that has no words.
 ---@param frame data.Frame
 ---@return data.Encoder
 function Encoder:fit(frame)

@@ -9,7 +9,9 @@ local time = require "rnn.data.frame_time"
 local Column = require "rnn.data.column"
 local steps = require "rnn.data.steps"
 
-local Frame, take, put = base.Frame, base.take, base.put
+---@class data.Frame
+local Frame = base.Frame
+local take, put = base.take, base.put
 
 --- frame:head([n]) -> frame
 ---
@@ -114,7 +116,8 @@ end
 --- The rows for which the condition holds: a function of the row, function(row) return row.temp_max > 20 end; the
 --- same as text, "temp_max > 20 and weather == 'rain'", in which only columns have names; or a mask (rows), as
 --- comparisons of columns give, frame:filter(frame.temp_max:gt(20) * frame.weather:eq "rain"), which is the fastest. A
---- missing number is nan, another missing cell nil, a date text.
+--- missing number is nan, another missing cell nil, a date text. Errors: text that is no expression of the columns, a
+--- mask of another length.
 ---@param condition (fun(row: table): any)|string|rnn.Tensor
 ---@return data.Frame
 function Frame:filter(condition)
@@ -165,7 +168,7 @@ end
 --- With a column of that name, in the place of the one that has it or at the end. values: a function of the row,
 --- function(row) return row.temp_max - row.temp_min end, or such an expression as text "temp_max - temp_min"; numbers,
 --- as arithmetic of columns gives, frame.temp_max - frame.temp_min; a column of a frame; a tensor (rows); or an array
---- of numbers or strings, where nil is missing.
+--- of numbers or strings, where nil is missing. Errors: values of another length, or neither numbers nor strings.
 ---@param name string
 ---@param values any
 ---@return data.Frame

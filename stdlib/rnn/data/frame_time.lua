@@ -7,6 +7,7 @@ local base = require "rnn.data.frame_base"
 local dates = require "rnn.data.dates"
 local steps = require "rnn.data.steps"
 
+---@class data.Frame
 local Frame = base.Frame
 
 -- The date column that tells the time of rows, or nil: the one they are sorted by, or the only one.
@@ -177,6 +178,7 @@ local HOW = { "count", "sum", "mean", "min", "max", "std", "var", "median", "fir
 --- With a new column "column_mean7": what the rows of the last 7 steps, the row itself included, come to, by how:
 --- "mean", "sum", "min", "max", "median", "std", "var", "count", "first" or "last". steps is a number, or a span such
 --- as "7d". Missing where not all of the steps are there yet, as at the beginning and after holes.
+--- Errors: a column that is no number, another how, rows without equal steps in order of time.
 ---@param name string
 ---@param span integer|string
 ---@param how string
@@ -205,7 +207,8 @@ local PARTS = { "year", "quarter", "month", "week", "day", "dayofyear", "weekday
 ---
 --- With a number column for each part of the rows' times, as clocks of the column's zone show them: "year", "quarter"
 --- 1 .. 4, "month" 1 .. 12, "week" of ISO 8601, "day" 1 .. 31, "dayofyear", "weekday" 1 (Monday) .. 7, "hour" 0 .. 23,
---- "minute", and "holiday", 1 on the days of the list holidays ("2024-12-25"), else 0.
+--- "minute", and "holiday", 1 on the days of the list holidays ("2024-12-25"), else 0. Errors: no
+--- date column, unknown parts, hours of days without a time, holidays that are no dates.
 ---@param parts string[]
 ---@param holidays? string[]
 ---@return data.Frame

@@ -254,6 +254,7 @@ end
 ---
 --- Mean width of intervals, and what values outside miss them by, times 2 / (1 - level): the least for the true ends of
 --- an interval of that level (Gneiting, Raftery 2007, equation 43; over the scale of metrics.mase it is M4's MSIS).
+--- Errors: shapes that differ, a level that is not between 0 and 1.
 ---@param low rnn.Tensor
 ---@param high rnn.Tensor of equal shape
 ---@param actual rnn.Tensor of equal shape

@@ -160,7 +160,7 @@ end
 --- of kind "point" every quantile is that number. Nothing is recorded for gradients.
 ---@param raw rnn.Tensor (..., outputs columns)
 ---@param q number between 0 and 1
----@return rnn.Tensor
+---@return rnn.Tensor # (..., outputs)
 function Distribution:quantile(raw, q)
   check.number("distribution:quantile", "argument 2 (q)", q, 0, 1)
   local p = self:parameters(check.tensor("distribution:quantile", "argument 1 (raw)", raw, "float"):detach())
@@ -177,7 +177,7 @@ end
 ---
 --- One number for each output, drawn with the generator that rnn.seed sets.
 ---@param raw rnn.Tensor (..., outputs columns)
----@return rnn.Tensor
+---@return rnn.Tensor # (..., outputs)
 function Distribution:sample(raw)
   local p = self:parameters(check.tensor("distribution:sample", "argument 1 (raw)", raw, "float"):detach())
   local like = core.is_tensor(p) and p or p[1]

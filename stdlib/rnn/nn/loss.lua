@@ -297,7 +297,7 @@ end
 --- nn.hinge(y, target [, options]) -> scalar
 ---
 --- max(0, 1 - t y) of scores y and targets t, -1 or 1: what is right by a margin of 1 costs nothing. Cortes, Vapnik
---- 1995, "Support-vector networks".
+--- 1995, "Support-vector networks". Errors: shapes that differ, targets that are neither -1 nor 1.
 ---@param y rnn.Tensor
 ---@param target rnn.Tensor of equal shape, float or int32
 ---@param options? nn.hinge.Options
@@ -306,6 +306,11 @@ function losses.hinge(y, target, options)
   local weights, reduction = checked("nn.hinge", y, "y", target, "target", options)
   if check.shape(y) ~= check.shape(target) then
     core.fail("nn.hinge: expected a target %s like y, got %s", check.shape(y), check.shape(target))
+  end
+  local other = target:abs():ne(1)
+  if y:lengths() and not other:lengths() then other = other:with_lengths(y:lengths()) end
+  if core.mae(other, core.zeros(other:shape()), weights, "sum"):item() > 0 then
+    check.expected("nn.hinge", "argument 2 (target)", "classes -1 and 1", target)
   end
   local missing = core.relu(1 - target * y)
   return core.mae(missing, core.zeros(missing:shape()), weights, reduction)
