@@ -140,12 +140,16 @@ local CALLS = {
   ["data.Frame:to_csv"] = function(o) frame():to_csv("/dev/null", o) end,
   ["data.Frame:regular"] = function(o) frame():regular(o) end,
   ["data.Frame:join"] = function(o) frame():join(frame(), "time", o) end,
-  ["nn.student_t_nll"] = function(o) rnn.nn.student_t_nll({ rnn.ones(2), rnn.ones(2), rnn.ones(2) }, rnn.ones(2), o) end,
+  ["nn.student_t_nll"] = function(o)
+    rnn.nn.student_t_nll({ rnn.ones(2), rnn.ones(2), rnn.ones(2) }, rnn.ones(2), o)
+  end,
   ["nn.negative_binomial_nll"] = function(o)
     rnn.nn.negative_binomial_nll({ rnn.ones(2), rnn.ones(2) }, rnn.ones(2), o)
   end,
   ["rnn.Forecaster:fit"] = function(o) surface.make("rnn.Forecaster"):fit(frame(), o) end,
-  ["rnn.Forecaster:backtest"] = function(o) surface.make("rnn.Forecaster"):backtest(frame(), o) end,
+  ["rnn.Forecaster:backtest"] = function(o)
+    surface.make("rnn.Forecaster"):backtest(frame(), o)
+  end,
   ["metrics.nats"] = function(o) rnn.metrics.nats(logits, labels, o) end,
   ["metrics.perplexity"] = function(o) rnn.metrics.perplexity(logits, labels, o) end,
   ["data.lines"] = function(o) rnn.data.lines("x", "x", print, o) end,
