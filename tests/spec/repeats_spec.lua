@@ -93,7 +93,9 @@ describe("math.random", function()
     assert.equal(repeated(text), repeated(text))
     assert.equal(run("--seed 0", text), repeated(text))
     assert.equal(run("--seed 7", text), run("--seed 7 --deterministic", text))
-    assert.are_not.equal(run("", text), run("", text))
+    if not core.sanitized then -- whose addresses, of which Lua makes its first number, are always the same
+      assert.are_not.equal(run("", text), run("", text))
+    end
   end)
 
   it("goes on from a state that was kept", function()
