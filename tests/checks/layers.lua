@@ -62,7 +62,8 @@ local BANDS = {
     { "doc", "doc", "base" },
     { "experiment", "experiment args", "base, text, data, train, save, plot" },
     { "rnn", "init", "everything" },
-    { "share", "share", "base, save, logs" },
+    { "export", "export", "base, data, nn, save" },
+    { "share", "share", "base, save, logs, export" },
     { "repl", "repl", "base, train, doc, rnn" },
   } },
 }
