@@ -11,10 +11,7 @@ local apply = {
   clamp = function(v, x) return core.clamp(x, v.numbers[1], v.numbers[2]) end,
   softmax = function(_, x) return core.softmax(x, 2) end,
   log_softmax = function(_, x) return core.log_softmax(x, 2) end,
-  embedding = function(_, id, rows, scale)
-    local y = core.embedding(rows, id)
-    return scale and y * core.embedding(scale:reshape(-1, 1), id) or y
-  end,
+  embedding = function(_, id, rows) return core.embedding(rows, id) end,
 }
 for _, name in ipairs { "sum", "mean", "max", "min" } do
   apply[name] = function(_, x) return core[name](x, 2, true) end

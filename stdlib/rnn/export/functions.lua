@@ -25,6 +25,11 @@ PRE_INLINE uint32_t PRE_bits(float x) {
   return u.bits;
 }
 PRE_INLINE float PRE_abs(float x) { return PRE_number(PRE_bits(x) & 0x7fffffffu); }
+/* Both are computed, so that compilers can make vectors of it. */
+PRE_INLINE float PRE_choose(int32_t first, float a, float b) {
+  uint32_t mask = (uint32_t)-first;
+  return PRE_number((PRE_bits(a) & mask) | (PRE_bits(b) & ~mask));
+}
 PRE_INLINE float PRE_signed(float x, float sign) {
   return PRE_number(PRE_bits(x) | (PRE_bits(sign) & 0x80000000u));
 }
@@ -73,7 +78,7 @@ PRE_INLINE float PRE_tanh(float x) {
   q = PRE_FMA(q, s, 1.33314422036e-1f);
   q = PRE_FMA(q, s, -3.33332819422e-1f);
   small = PRE_FMA(x, s * q, x);
-  return size < 0.625f ? small : large;
+  return PRE_choose(size < 0.625f, small, large);
 }
 ]])
 
@@ -192,7 +197,7 @@ PRE_INLINE float PRE_erf(float x) {
   p = PRE_FMA(p, s, -0.37612626f);
   p = PRE_FMA(p, s, 0.128379166f);
   far_away = PRE_signed(PRE_FMA(-2.0f, PRE_tail(a * 1.41421356f), 1.0f), x);
-  return a < 1.0f ? PRE_FMA(x, p, x) : far_away;
+  return PRE_choose(a < 1.0f, PRE_FMA(x, p, x), far_away);
 }
 ]])
 
@@ -250,7 +255,7 @@ static double PRE_exp_tail(double x, double *k, double *r) {
 
 define("expm1", { "double_exp" }, [[
 static float PRE_expm1(float argument) {
-  double x = argument, k, r, tail, rest, sum, y, most;
+  double x = (double)argument, k, r, tail, rest, sum, y, most;
   double bounded = x > 710.0 ? 710.0 : x;
   bounded = bounded < -50.0 ? -50.0 : bounded;
   tail = PRE_exp_tail(bounded, &k, &r);
@@ -285,7 +290,7 @@ static double PRE_double_log(double x) {
 define("sin", { "double_bits" }, [[
 /* sin(x + ahead pi/2), for |x| < 2^20 */
 static float PRE_turned_sine(float argument, uint32_t ahead) {
-  double x = argument, k, y, r1, r2, part, low, sum, rest, z, r, sine, cosine, half, w, a, result;
+  double x = (double)argument, k, y, r1, r2, part, low, sum, rest, z, r, sine, cosine, half, w, a, result;
   uint64_t n;
   k = x * TWO_OVER_PI + 6755399441055744.0;
   n = PRE_double_bits(k) + ahead;
@@ -362,7 +367,7 @@ static double PRE_double_sqrt(double x) {
   e = (e - 54) / 2 + 1;
   return (double)root * PRE_double((uint64_t)(e + 1023) << 52);
 }
-PRE_INLINE float PRE_sqrt(float x) { return (float)PRE_double_sqrt(x); }
+PRE_INLINE float PRE_sqrt(float x) { return (float)PRE_double_sqrt((double)x); }
 ]])
 
 define("floor", {}, [[
@@ -383,7 +388,7 @@ PRE_INLINE float PRE_round(float x) {
 define("mod", {}, [[
 /* x - floor(x / y) y, of y's sign; a quotient below 2^53. */
 static float PRE_mod(float a, float b) {
-  double x = a, y = b, r = x < 0.0 ? -x : x, size = y < 0.0 ? -y : y, q = r / size, p, tx, ty, hx, hy, lx, ly;
+  double x = (double)a, y = (double)b, r = x < 0.0 ? -x : x, size = y < 0.0 ? -y : y, q = r / size, p, tx, ty, hx, hy, lx, ly;
   if (!(q < 9007199254740992.0)) return (float)(x - x + (y - y));
   q = (double)(int64_t)q;
   p = q * size;

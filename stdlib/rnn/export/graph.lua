@@ -374,31 +374,35 @@ end
 
 -- ---- weights of 8 bits ----
 
--- Rows of a matrix (rows, columns) as integers of -127 to 127, and the size of 1 in each row.
+-- A matrix (rows, columns) as integers of -127 to 127, and what 1 is in each row: an integer from 1 to 127 times a number.
 local function quantised(weight)
-  local scale = weight:abs():max(2) / 127
-  scale = core.where(scale:eq(0), 1, scale)
-  return core.round(weight / scale:reshape(-1, 1)):clamp(-127, 127), scale
+  local size = weight:abs():max(2)
+  local unit = core.tensor(math.max(size:max():item(), 1e-30) / (127 * 127)):item()
+  local scale = (size / (127 * unit)):ceil():clamp(1, 127)
+  local q, steps = constant((weight / (scale * unit):reshape(-1, 1)):round():clamp(-127, 127)), constant(scale)
+  q.bytes, steps.bytes = true, true
+  return q, steps, number(unit)
 end
 
---- graph.quantise(stages): matrices become integers of 8 bits, where that makes them smaller, times a number for each
---- row: linear(x, W, b) = fma(linear(x, Q), scale, b).
+--- graph.quantise(stages): matrices become integers of 8 bits with a scale for each row: linear(x, W, b) =
+--- fma(linear(x, Q), scale, b).
 function graph.quantise(stages)
   for _, stage in ipairs(stages) do
     for _, g in ipairs { stage.graph, stage.backward } do
       for _, value in ipairs(graph.order(g)) do
         local w = value.op and value.inputs[2]
-        if (value.op == "linear" or value.op == "matmul") and w.dims and w.dims[value.op == "linear" and 2 or 1] > 1 then
-          local q, scale = quantised(value.op == "matmul" and w.tensor:transpose(1, 2) or w.tensor)
-          local product = op("linear", { value.inputs[1], constant(q) }, value.width)
-          product.inputs[2].bytes = true
-          local bias = value.inputs[3]
-          value.op, value.each = bias and "fma" or "mul", true
-          value.inputs = { product, constant(scale), bias }
+        if value.op == "linear" or value.op == "matmul" then
+          local q, steps, unit = quantised(value.op == "matmul" and w.tensor:transpose(1, 2) or w.tensor)
+          local product = op("linear", { value.inputs[1], q }, value.width)
+          local scale, bias = op("mul", { steps, unit }, value.width, { each = true }), value.inputs[3]
+          value.op, value.each, value.inputs = bias and "fma" or "mul", true, { product, scale, bias }
         elseif value.op == "embedding" then
-          local q, scale = quantised(w.tensor)
-          value.inputs[2] = constant(q)
-          value.inputs[2].bytes, value.inputs[3] = true, constant(scale)
+          local q, steps, unit = quantised(w.tensor)
+          local row = op("embedding", { value.inputs[1], q }, value.width)
+          local scale = op("embedding", { value.inputs[1], constant(steps.tensor:reshape(-1, 1)) }, 1)
+          scale.inputs[2].bytes = true
+          value.op, value.each = "mul", true
+          value.inputs = { row, op("mul", { scale, unit }, 1, { each = true }) }
         end
       end
     end

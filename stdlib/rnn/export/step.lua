@@ -126,11 +126,9 @@ function rows.linear(w, v, to, from, _, start)
 end
 rows.matmul = rows.linear
 
-function rows.embedding(w, v, to, from, table_name, scale)
-  local n = v.width
-  local element = ("%s[(%s - 1) * %d + j]"):format(table_name, from, n)
-  if scale then element = ("(float)%s * %s[%s - 1]"):format(element, scale, from) end
-  return ("  for (j = 0; j < %d; j++) (%s)[j] = %s > 0 ? %s : 0.0f;"):format(n, to, from, element)
+function rows.embedding(_, v, to, id, name)
+  local element = ("%s%s[(%s - 1) * %d + j]"):format(v.inputs[2].bytes and "(float)" or "", name, id, v.width)
+  return ("  for (j = 0; j < %d; j++) (%s)[j] = %s > 0 ? %s : 0.0f;"):format(v.width, to, id, element)
 end
 
 -- ---- a graph ----
@@ -176,7 +174,7 @@ function Writer:element(value, width)
   local base, from = base_of(value)
   if base.kind == "t" then return "t" end
   if self.scalars[base] then return self.scalars[base] end
-  local place = self:place(base)
+  local place = (base.bytes and "(float)" or "") .. self:place(base)
   if value.width == 1 and width > 1 then return ("%s[%d]"):format(place, from) end
   return from > 0 and ("%s[%d + j]"):format(place, from) or place .. "[j]"
 end
