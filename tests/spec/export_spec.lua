@@ -200,6 +200,40 @@ int main() {
   end)
 end)
 
+describe("an encoder and decoder in C", function()
+  for _, attention in ipairs { "none", "multiplicative", "additive", "feeding" } do
+    it("answers as nn.Seq2Seq does, attention: " .. attention, function()
+      if not has "cc" then print "no C compiler: skipped" return end
+      rnn.seed(9)
+      local feeds = attention == "feeding"
+      local m = shaken(nn.Seq2Seq {
+        encoder = feeds and nn.Encoder { recurrent = nn.LSTM(3, 8, { layers = 2 }) }
+          or nn.Encoder { vocab = 20, recurrent = nn.GRU(6, 8, { bidirectional = true }) },
+        decoder = nn.Decoder { vocab = 25, dim = 5, recurrent = nn.LSTM(feeds and 13 or 5, 8, { layers = 2 }),
+          attention = feeds and "multiplicative" or attention, input_feeding = feeds, tied = feeds } }):eval()
+      local name = "answer_" .. attention
+      proven(name, m, { steps = 40 }, "cc", "-std=c99 -O1 " .. (FUSED or ""))
+      if feeds then return end
+      local x = (rnn.rand(1, 12) * 20):floor():to_int() + 1
+      local wanted = m:decode(x, { max_length = 20, temperature = 0 })[1]
+      sh:write("answer.c", ([[
+#include <stdio.h>
+#include "%s.c"
+int main(void) {
+  static %s_state s;
+  static const int32_t x[] = {%s};
+  int32_t ids[20], i, n = %s_decode(&s, x, 12, ids, 20);
+  for (i = 0; i < n; i++) printf("%%ld ", (long)ids[i]);
+  return %s_encode(&s, x, 41) != 0 || %s_encode(&s, x, 0) != 0;
+}
+]]):format(name, name, table.concat(x:reshape(-1):totable(), ", "), name, name, name))
+      local out, err, code = sh:run(("cc -std=c99 -O1 %s -D%s_EXACT answer.c -o answer && ./answer"):format(FUSED or "", name))
+      assert.equal(0, code, err)
+      assert.equal(table.concat(wanted, " "), (out:gsub(" $", "")))
+    end)
+  end
+end)
+
 describe("weights of 8 bits", function()
   it("take 30 % of the room, and the C program gives what they give, bit for bit", function()
     if not has "cc" then print "no C compiler: skipped" return end
@@ -289,6 +323,8 @@ describe("what cannot be exported is named:", function()
     refused("export_spec.*pow", nn.Recurrent(Power(2, 2)))
     refused("give option 'inputs'", nn.Tanh())
     refused("computes nothing", nn.Dropout(0.1), { inputs = 2 })
+    refused("decoder of numbers", nn.Seq2Seq { encoder = nn.Encoder { recurrent = nn.GRU(2, 3) },
+      decoder = nn.Decoder { outputs = 1, recurrent = nn.GRU(1, 3), steps = 4 } })
     refused("last step alone", nn.Sequential { nn.LSTM(2, 3, { returns = "last" }), nn.LSTM(3, 3) })
   end)
 

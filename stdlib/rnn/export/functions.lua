@@ -72,7 +72,8 @@ PRE_INLINE float PRE_tanh(float x) {
   r = size + size;
   r = PRE_reduce(r > 20.0f ? 20.0f : r, &k);
   p = PRE_exp_of_reduced(r);
-  large = PRE_signed(1.0f - 2.0f / (PRE_scale(p, k) + 1.0f), x);
+  p = p * PRE_number((uint32_t)((int32_t)k + 127) << 23); /* k from 0 to 29 */
+  large = PRE_signed(1.0f - 2.0f / (p + 1.0f), x);
   q = PRE_FMA(s, -5.70498872745e-3f, 2.06390887954e-2f);
   q = PRE_FMA(q, s, -5.37397155531e-2f);
   q = PRE_FMA(q, s, 1.33314422036e-1f);

@@ -203,6 +203,7 @@ local function both(self, k, entries, residual)
     local g = self:open(width)
     local entry = entries[d]
     g.y = self:cell(entry[2], g.x, entry[3], layer.zones)
+    self.parts[#self.parts + 1] = { graph = g, first = 1 }
     stage[name] = g
   end
   local out = stage.graph.y.width * (layer.merge == "concat" and 2 or 1)
@@ -219,6 +220,7 @@ end
 
 local function recurrent(self, layer)
   self:sequence()
+  self.parts = {} -- where the states of its parts are
   local cells = layer:_cells(true)
   for k = 1, layer.layers do
     local input = self.value
@@ -227,6 +229,7 @@ local function recurrent(self, layer)
       both(self, k, { table.unpack(cells, 2 * k - 1, 2 * k) }, residual)
     else
       local entry = cells[k]
+      self.parts[k] = { graph = self.graph, first = #self.graph.states + 1 }
       self.value = self:cell(entry[2], input, entry[3], layer.zones)
       if residual then self.value = pair("add", self.value, input) end
     end
@@ -369,6 +372,95 @@ function graph.of(fname, model, about)
     if not only and self.pending then self.stages[#self.stages + 1] = { kind = "last" } end
     return { stages = self.stages, x = x, width = self.value.width, last = self.is_last or false,
       streams = only and #self.stages == 1 }
+  end)
+end
+
+-- ---- encoders and decoders of ids ----
+
+-- The graph of f(builder) on rows of a width, or on ids.
+local function alone(self, width, ids, f)
+  local g = self:open(width, ids)
+  f(self)
+  g.y = self.value
+  return g
+end
+
+-- Where the state of a decoder's layers comes from: { graph, index } of the encoder's directions, in order.
+local function sources_of(parts, source, slots, directions)
+  local before, list = 0, {}
+  for _, slot in ipairs(slots) do
+    if slot == source or slot.layer == source.layer and slot.name == source.name then break end
+    if slot.layer == source.layer then before = before + 1 end
+  end
+  for d = 1, directions do
+    local at = parts[(source.layer - 1) * directions + d]
+    list[d] = { graph = at.graph, index = at.first + before }
+  end
+  return list
+end
+
+--- graph.translator(fname, model) -> { stages, x, width, decoder }: of an nn.Seq2Seq
+---
+--- stages lead to the memory. decoder: step (id -> h of the top layer), start and stop, head (features or h -> logits),
+--- bridges { graph, from, to } of first states, and with attention keys (row of memory -> key), query (h -> what it asks
+--- with, or nil), energy (constant, or nil), feeds (is what attention found a state of step, its last one?).
+function graph.translator(fname, model)
+  local self = setmetatable({ fname = fname, stages = {}, layer = model }, Builder)
+  local encoder, decoder = model.encoder, model.decoder
+  if decoder.outputs then self:refuse("a decoder of numbers cannot be exported; one of ids can") end
+  return core.no_grad(function()
+    local x = self:open(encoder.embed and 1 or encoder.inputs, encoder.embed ~= nil).x
+    if encoder.embed then self:lower(encoder.embed) end
+    self:lower(encoder.recurrent)
+    self:close()
+    local parts, slots = self.parts, require "rnn.nn.layers".slots(encoder.recurrent)
+    local d = { start = decoder.start, stop = decoder.stop, vocab = decoder.embed.vocab, units = decoder.units,
+      bridges = {}, memory = encoder.outputs }
+    d.step = alone(self, 1, true, function()
+      self:lower(decoder.embed)
+      local fed
+      if decoder.input_feeding then
+        local embedded, width = self.value, decoder.units
+        fed = self:state(core.zeros(1, width))
+        self.graph.new[fed.index] = fed
+        self.value = op("concat", { embedded, fed }, embedded.width + width, { integers = { 1 } })
+      end
+      self:lower(decoder.recurrent)
+    end)
+    d.feeds = decoder.input_feeding
+    local first = d.feeds and 1 or 0
+    for i, entry in ipairs(model.plan) do
+      local bridge = model.bridge[entry.name]
+      local b = { from = sources_of(parts, entry.source, slots, encoder.recurrent.directions), to = first + i,
+        width = entry.source.size }
+      b.graph = bridge and alone(self, entry.source.size, false, function()
+        self.layer = model
+        self.value = linear(self.value, bridge.weight, bridge.bias)
+        if entry.squash then self.value = each("tanh", self.value) end
+      end)
+      d.bridges[i] = b
+    end
+    local attention = decoder.attention
+    if attention then
+      local function through(layer)
+        return alone(self, layer.weight:size(2), false, function() self:lower(layer) end)
+      end
+      d.keys, d.query = through(attention.key), attention.query and through(attention.query)
+      d.energy = attention.energy and constant(attention.energy.weight)
+    end
+    d.head = alone(self, attention and d.memory + d.units or d.units, false, function()
+      if attention then
+        self:lower(decoder.combine)
+        self.value = each("tanh", self.value)
+        if d.feeds then self.graph.new[self:state(core.zeros(1, d.units)).index] = self.value end
+      end
+      if decoder.output then self:lower(decoder.output)
+      else
+        if decoder.project then self:lower(decoder.project) end
+        self.value = linear(self.value, decoder.embed.weight, decoder.bias)
+      end
+    end)
+    return { stages = self.stages, x = x, width = d.vocab, decoder = d }
   end)
 end
 

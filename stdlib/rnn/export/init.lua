@@ -84,6 +84,20 @@ local function record(model, made, options, difference)
   return { x = x, y = y, steps = steps }
 end
 
+-- Of a translator: logits of the steps that it goes by itself.
+local function record_decoding(model, made, options)
+  local steps, decoder = math.min(options.test, options.steps), model.decoder
+  local x = made.x.ids and ids(steps, ids_of(made)) or numbers(steps, made.x.width)
+  local state = model:encode(x:reshape(1, table.unpack { x:shape() }))
+  local fed, rows = { decoder.start }, {}
+  for t = 1, math.min(options.test, 8) do
+    rows[t], state = decoder:step(core.tensor({ fed[t] }, "int32"), state)
+    fed[t + 1] = rows[t]:argmax(2):item()
+  end
+  fed[#fed] = nil
+  return { x = x, y = core.concat(rows, 1), steps = steps, ids = fed }
+end
+
 -- The file's name as a name in C.
 local function stem(path)
   return (path:match "([^/]*)$":gsub("%.%w+$", ""):gsub("[^%w_]", "_"):gsub("^%d", "_%0"))
@@ -100,7 +114,8 @@ end
 --- processor without, rnnlua's own need --deterministic).
 --- Layers: nn.Sequential, Linear, Embedding, RNN, LSTM, GRU with all options, nn.Recurrent of cells whose step is a
 --- formula (those of rnn.cells and of a script), Reservoir, LayerNorm, BatchNorm, Conv1d, RepeatVector, TimeDistributed,
---- Dropout and activations. Errors: another layer or operation, which is named; weights that are not finite; --double.
+--- Dropout and activations; nn.Seq2Seq of ids, with attention or without, which has NAME_encode, NAME_next and, taking
+--- the likeliest id each time, NAME_decode. Errors: another layer or operation, which is named; weights that are not finite; --double.
 ---@param model nn.Module
 ---@param path string
 ---@param options? rnn.export_c.Options
@@ -116,10 +131,14 @@ function export.export_c(model, path, options)
   local name = options.name or stem(path)
   identifier(fname, "option 'name' (of the file's name)", name)
   local text, header, sizes = model:_evaluated(fname, function()
-    local made = require "rnn.export.graph".of(fname, model, options)
-    local difference = {}
-    if options.int8 then require "rnn.export.graph".quantise(made.stages) end
-    local vectors = record(model, made, options, difference)
+    local graph, difference = require "rnn.export.graph", {}
+    local translates = getmetatable(model).__name == "nn.Seq2Seq"
+    for _, name in ipairs { "int8", "scaler", "target_scaler" } do
+      OPTIONS:effect(options, name, not translates, "the model is an nn.Seq2Seq")
+    end
+    local made = translates and graph.translator(fname, model) or graph.of(fname, model, options)
+    if options.int8 then graph.quantise(made.stages) end
+    local vectors = (translates and record_decoding or record)(model, made, options, difference)
     local notes = {}
     if options.scaler then notes[1] = "Inputs are raw: a scaler takes them to what the model was trained on." end
     if options.target_scaler then notes[#notes + 1] = "Outputs are taken back to the scale of the data." end

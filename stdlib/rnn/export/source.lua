@@ -94,6 +94,9 @@ local MATHS = [[
    for bit, those of rnnlua. Without an instruction for it PRE_FMA rounds twice and results differ by some units in the
    last place; -DPRE_EXACT rounds once in software there, slowly. */
 #if defined(__GNUC__) && !defined(__clang__)
+#if defined(__OPTIMIZE__) && !defined(__OPTIMIZE_SIZE__)
+#pragma GCC optimize("O3")
+#endif
 #pragma GCC optimize("fp-contract=off", "no-fast-math")
 #elif defined(__clang__)
 #pragma STDC FP_CONTRACT OFF
@@ -149,6 +152,10 @@ local function struct_of(file, buffers)
   table.sort(timed)
   for _, prefix in ipairs(timed) do
     lines[#lines + 1] = ("  int32_t %st;"):format(prefix)
+    bytes = bytes + 4
+  end
+  if file.counts then
+    lines[#lines + 1] = "  int32_t count;"
     bytes = bytes + 4
   end
   if #lines == 0 then
@@ -255,7 +262,9 @@ local MERGES = {
   mean = "for (j = 0; j < OWN; j++) to[j] = (to[j] + s->row[j]) * 0.5f;",
 }
 
-local function whole(file, made, most)
+-- The last function of it is static where it has another name than PRE_run.
+local function whole(file, made, most, name)
+  name = name or "PRE_run"
   local first = made.x
   local lines, widest, row, rows_most, zeros = {}, 1, 1, most, 0
   local width = first.width
@@ -300,11 +309,13 @@ local function whole(file, made, most)
     if stage.graph then
       local prefix = ("p%d_"):format(k)
       file.code[#file.code + 1] = step.write(file, stage.graph, ("PRE_stage%d"):format(k), prefix)
+      file.prefix_of[stage.graph] = prefix
       file.code[#file.code + 1] = reset_function(file, prefix, ("PRE_reset%d"):format(k))
     end
     if stage.backward then
       local prefix = ("q%d_"):format(k)
       file.code[#file.code + 1] = step.write(file, stage.backward, ("PRE_stage%d_back"):format(k), prefix)
+      file.prefix_of[stage.backward] = prefix
       file.code[#file.code + 1] = reset_function(file, prefix, ("PRE_reset%d_back"):format(k))
     end
     if k < count then
@@ -315,24 +326,26 @@ local function whole(file, made, most)
   end
   local body = table.concat(lines)
   local buffers = {}
-  for _, name in ipairs { "a", "b" } do
-    if body:find("s%->" .. name .. "%f[^%w_]") then buffers[#buffers + 1] = { name = name, count = rows_most * widest } end
+  for _, buffer in ipairs { "a", "b" } do
+    if body:find("s%->" .. buffer .. "%f[^%w_]") then
+      buffers[#buffers + 1] = { name = buffer, count = rows_most * widest }
+    end
   end
   if body:find "s%->row" then buffers[#buffers + 1] = { name = "row", count = row } end
   local locals = "  int32_t rows = steps, t"
-  for _, name in ipairs { "j", "made", "left" } do
-    if body:find("%f[%w_]" .. name .. "%f[^%w_]") then locals = locals .. ", " .. name end
+  for _, variable in ipairs { "j", "made", "left" } do
+    if body:find("%f[%w_]" .. variable .. "%f[^%w_]") then locals = locals .. ", " .. variable end
   end
   if zeros > 0 then
     file.code[#file.code + 1] = ("static const float PRE_zeros[%d] PRE_CONST = {0.0f};\n"):format(zeros)
   end
   file.code[#file.code + 1] = ([[
-int32_t PRE_run(PRE_state *s, const %s *x, int32_t steps, float *y) {
+%sint32_t %s(PRE_state *s, const %s *x, int32_t steps, float *y) {
 %s;
   if (steps < 1 || steps > PRE_STEPS) return -1;
 %s  return rows;
 }
-]]):format(first.ids and "int32_t" or "float", locals, body)
+]]):format(name == "PRE_run" and "" or "static ", name, first.ids and "int32_t" or "float", locals, body)
   file.declarations = ([[
 #define PRE_STEPS %d /* the longest sequence */
 /* A whole sequence: %s; y (rows, PRE_OUTPUTS). Gives rows, %s, or -1 where steps is
@@ -340,6 +353,135 @@ int32_t PRE_run(PRE_state *s, const %s *x, int32_t steps, float *y) {
 int32_t PRE_run(PRE_state *s, const %s *x, int32_t steps, float *y);
 ]]):format(most, first.ids and "ids from 1 on" or "x (steps, PRE_INPUTS)", made.last and "1"
     or "at most steps where nothing repeats a row", first.ids and "int32_t" or "float")
+  return buffers
+end
+
+-- ---- encoders and decoders ----
+
+local TRANSLATOR = [[
+/* Reads a sequence: false where steps is not within 1 to PRE_STEPS. */
+int32_t PRE_encode(PRE_state *s, const KIND *x, int32_t steps) {
+  int32_t LOCALS;
+  if (PRE_memory(s, x, steps, s->memory) < 0) return 0;
+  s->count = steps;
+BEGIN
+  return 1;
+}
+
+void PRE_next(PRE_state *s, int32_t id, float *logits) {
+NEXT
+}
+
+int32_t PRE_decode(PRE_state *s, const KIND *x, int32_t steps, int32_t *ids, int32_t most) {
+  int32_t id = PRE_START, count = 0, j;
+  if (!PRE_encode(s, x, steps)) return -1;
+  while (count < most) {
+    PRE_next(s, id, s->logits);
+    for (j = 1, id = 0; j < PRE_OUTPUTS; j++)
+      if (s->logits[j] > s->logits[id]) id = j;
+    id++;
+    if (id == PRE_STOP) break;
+    ids[count++] = id;
+  }
+  return count;
+}
+]]
+
+local ATTENTION = [[
+  int32_t i, j;
+  PRE_decoder(s, id, s->seen + MEMORY);
+QUERY
+  for (i = 0; i < s->count; i++) {
+    float sum = 0.0f;
+    for (j = 0; j < KEYS; j++) sum = ENERGY;
+    s->energy[i] = sum;
+  }
+  PRE_softmax(s->count, s->energy, s->share);
+  for (j = 0; j < MEMORY; j++) s->seen[j] = 0.0f;
+  for (i = 0; i < s->count; i++)
+    for (j = 0; j < MEMORY; j++) s->seen[j] = PRE_FMA(s->share[i], s->memory[i * MEMORY + j], s->seen[j]);
+  PRE_head(s, s->seen, logits);]]
+
+-- made of graph.translator. Gives the buffers.
+local function translator(file, made, most, whole)
+  local d = made.decoder
+  file.counts = true
+  local buffers = whole(file, made, most, "PRE_memory")
+  local prefix_of = file.prefix_of
+  local function add(name, count) buffers[#buffers + 1] = { name = name, count = count } end
+  local function write(g, name, prefix)
+    file.code[#file.code + 1] = step.write(file, g, name, prefix)
+    prefix_of[g] = prefix
+  end
+  add("memory", most * d.memory)
+  add("logits", d.vocab)
+  write(d.step, "PRE_decoder", "d_")
+  write(d.head, "PRE_head", "o_")
+  file.code[#file.code + 1] = reset_function(file, "d_", "PRE_reset_decoder")
+  local begin, next_lines = { "  PRE_reset_decoder(s);" }, nil
+  local widest = 1
+  for i, b in ipairs(d.bridges) do
+    local to = ("s->d_h%d"):format(b.to)
+    local target = b.graph and "s->joined" or to
+    local at = 0
+    for _, from in ipairs(b.from) do
+      local width = from.graph.states[from.index].width
+      begin[#begin + 1] = ("  for (j = 0; j < %d; j++) %s[%d + j] = s->%sh%d[j];"):format(width, target, at,
+        prefix_of[from.graph], from.index)
+      at = at + width
+    end
+    if b.graph then
+      write(b.graph, ("PRE_bridge%d"):format(i), ("b%d_"):format(i))
+      begin[#begin + 1] = ("  PRE_bridge%d(s, s->joined, %s);"):format(i, to)
+      widest = math.max(widest, at)
+    end
+  end
+  add("joined", widest)
+  if d.keys then
+    local keys = d.keys.y.width
+    write(d.keys, "PRE_key", "k_")
+    add("keys", most * keys)
+    add("seen", d.memory + d.units)
+    add("energy", most)
+    add("share", most)
+    begin[#begin + 1] = ("  for (t = 0; t < steps; t++) PRE_key(s, s->memory + t * %d, s->keys + t * %d);"):format(d.memory,
+      keys)
+    local ask = ("s->seen[%d + j]"):format(d.memory)
+    local texts_of = { MEMORY = tostring(d.memory), KEYS = tostring(keys), QUERY = "" }
+    if d.query then
+      write(d.query, "PRE_query", "q_")
+      add("asked", keys)
+      texts_of.QUERY, ask = ("  PRE_query(s, s->seen + %d, s->asked);"):format(d.memory), "s->asked[j]"
+    end
+    texts_of.ENERGY = ("PRE_FMA(%s, s->keys[i * %d + j], sum)"):format(ask, keys)
+    if d.energy then
+      file.wanted.tanh = true
+      texts_of.ENERGY = ("PRE_FMA(PRE_tanh(%s + s->keys[i * %d + j]), %s[j], sum)"):format(ask, keys, file:array(d.energy))
+    end
+    file.wanted.softmax = true
+    next_lines = ATTENTION:gsub("%f[%w_]%u+%f[^%w_]", texts_of)
+    if d.feeds then
+      next_lines = next_lines .. ("\n  for (j = 0; j < %d; j++) s->d_h1[j] = s->o_h1[j];"):format(d.units)
+    end
+    next_lines = next_lines:gsub("\n\n", "\n")
+  else
+    add("seen", d.units)
+    next_lines = "  PRE_decoder(s, id, s->seen);\n  PRE_head(s, s->seen, logits);"
+  end
+  local kind = made.x.ids and "int32_t" or "float"
+  file.code[#file.code + 1] = TRANSLATOR:gsub("%f[%w_]%u+%f[^%w_]", { KIND = kind, BEGIN = table.concat(begin, "\n"),
+    NEXT = next_lines, LOCALS = d.keys and "j, t" or "j" })
+  file.declarations = ([[
+#define PRE_STEPS %d /* the longest sequence */
+#define PRE_START %d /* the id before every answer, and that behind it */
+#define PRE_STOP %d
+/* Reads %s of 1 to PRE_STEPS steps; gives 0 for another number of them. */
+int32_t PRE_encode(PRE_state *s, const %s *x, int32_t steps);
+/* One step of the answer: the id before it goes in, PRE_OUTPUTS logits come out, of the ids from 1 on. */
+void PRE_next(PRE_state *s, int32_t id, float *logits);
+/* Both, and each time the likeliest id: gives how many ids there are, without PRE_STOP and at most most; -1: steps. */
+int32_t PRE_decode(PRE_state *s, const %s *x, int32_t steps, int32_t *ids, int32_t most);
+]]):format(most, d.start, d.stop, made.x.ids and "ids from 1 on" or "x (steps, PRE_INPUTS)", kind, kind)
   return buffers
 end
 
@@ -420,6 +562,18 @@ local RUN_WHOLE = [[
   again = compare(&different);
   worst = again > worst ? again : worst;]]
 
+-- The ids that go in are those that came out likeliest.
+local RUN_TRANSLATOR = [[
+  static const int32_t ids[] = {IDS};
+  int32_t t;
+  if (!PRE_encode(&state, test_x, STEPS)) different = COUNT;
+  for (t = 0; t < COUNT / PRE_OUTPUTS; t++) PRE_next(&state, ids[t], result + t * PRE_OUTPUTS);
+  worst = compare(&different);
+  if (!PRE_encode(&state, test_x, STEPS)) different = COUNT;
+  for (t = 0; t < COUNT / PRE_OUTPUTS; t++) PRE_next(&state, ids[t], result + t * PRE_OUTPUTS);
+  again = compare(&different);
+  worst = again > worst ? again : worst;]]
+
 local function self_test(file, made, vectors)
   local x, y = vectors.x:reshape(-1):totable(), vectors.y:reshape(-1):totable()
   local ids = made.x.ids
@@ -429,7 +583,8 @@ local function self_test(file, made, vectors)
     STEPS = tostring(vectors.steps), BYTES = tostring(file.bytes), MACS = tostring(file.macs),
     AT = ids and "test_x[t]" or ("test_x + t * %d"):format(made.x.width),
     TO = made.last and "result" or ("result + t * %d"):format(made.width) }
-  fields.RUN = (made.streams and RUN_STREAM or RUN_WHOLE):gsub("%f[%w_]%u+%f[^%w_]", fields)
+  fields.IDS = vectors.ids and table.concat(vectors.ids, ", ")
+  fields.RUN = (made.decoder and RUN_TRANSLATOR or made.streams and RUN_STREAM or RUN_WHOLE):gsub("%f[%w_]%u+%f[^%w_]", fields)
   return (MAIN:gsub("%f[%w_]%u+%f[^%w_]", fields))
 end
 
@@ -454,9 +609,10 @@ local function comment(text) return (text:gsub("%*/", "* /")) end
 --- about: name, vectors { x, y, steps }, steps (of whole sequences), words { labels = list, ... }, title, notes (lines).
 function source.write(made, about)
   local file = setmetatable({ arrays = {}, array_count = 0, bytes = 0, weights = {}, products = {}, product_code = {}, code = {},
-    wanted = {}, fields = {}, timed = {}, macs = 0 }, File)
+    wanted = {}, fields = {}, timed = {}, prefix_of = {}, macs = 0 }, File)
   local buffers = {}
-  if made.streams then stream(file, made) else buffers = whole(file, made, about.steps) end
+  if made.decoder then buffers = translator(file, made, about.steps, whole)
+  elseif made.streams then stream(file, made) else buffers = whole(file, made, about.steps) end
   local struct, ram = struct_of(file, buffers)
   local more, outside = {}, {}
   for _, name in ipairs { "labels", "vocab" } do
