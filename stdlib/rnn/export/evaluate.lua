@@ -33,7 +33,8 @@ local function stepper(g)
       else
         local inputs = {}
         for i, input in ipairs(v.inputs) do inputs[i] = now[input] end
-        if apply[v.op] then now[v] = apply[v.op](v, table.unpack(inputs)) else now[v] = core[v.op](table.unpack(inputs)) end
+        if apply[v.op] then now[v] = apply[v.op](v, table.unpack(inputs))
+        else now[v] = core[v.op](table.unpack(inputs)) end
       end
     end
     local after = {}

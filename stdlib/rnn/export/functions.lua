@@ -389,7 +389,8 @@ PRE_INLINE float PRE_round(float x) {
 define("mod", {}, [[
 /* x - floor(x / y) y, of y's sign; a quotient below 2^53. */
 static float PRE_mod(float a, float b) {
-  double x = (double)a, y = (double)b, r = x < 0.0 ? -x : x, size = y < 0.0 ? -y : y, q = r / size, p, tx, ty, hx, hy, lx, ly;
+  double x = (double)a, y = (double)b, r = x < 0.0 ? -x : x, size = y < 0.0 ? -y : y, q = r / size;
+  double p, tx, ty, hx, hy, lx, ly;
   if (!(q < 9007199254740992.0)) return (float)(x - x + (y - y));
   q = (double)(int64_t)q;
   p = q * size;

@@ -402,8 +402,8 @@ end
 --- graph.translator(fname, model) -> { stages, x, width, decoder }: of an nn.Seq2Seq
 ---
 --- stages lead to the memory. decoder: step (id -> h of the top layer), start and stop, head (features or h -> logits),
---- bridges { graph, from, to } of first states, and with attention keys (row of memory -> key), query (h -> what it asks
---- with, or nil), energy (constant, or nil), feeds (is what attention found a state of step, its last one?).
+--- bridges { graph, from, to } of first states, and with attention keys (row of memory -> key), query (h -> what it
+--- asks with, or nil), energy (constant, or nil), feeds (is what attention found a state of step, its last one?).
 function graph.translator(fname, model)
   local self = setmetatable({ fname = fname, stages = {}, layer = model }, Builder)
   local encoder, decoder = model.encoder, model.decoder
@@ -466,7 +466,8 @@ end
 
 -- ---- weights of 8 bits ----
 
--- A matrix (rows, columns) as integers of -127 to 127, and what 1 is in each row: an integer from 1 to 127 times a number.
+-- A matrix (rows, columns) as integers of -127 to 127, and what 1 is in each row: an integer from 1 to 127 times a
+-- number.
 local function quantised(weight)
   local size = weight:abs():max(2)
   local unit = core.tensor(math.max(size:max():item(), 1e-30) / (127 * 127)):item()

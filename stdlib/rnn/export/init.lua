@@ -29,7 +29,8 @@ local OPTIONS = option.of("rnn.export_c", {
   { "name", nil, option.kind("string", identifier), "what all names in C begin with; the file's name where it is not "
     .. "given" },
   { "int8", false, check.boolean, "matrices as integers of 8 bits with a scale for each row: a quarter of the size" },
-  { "header", false, check.boolean, "writes the declarations into a file of their own as well, model.h beside model.c" },
+  { "header", false, check.boolean, "writes the declarations into a file of their own as well, model.h beside "
+    .. "model.c" },
   { "scaler", nil, option.kind("data.Scaler", scaler), "the inputs are raw, and scaled in C" },
   { "target_scaler", nil, option.kind("data.Scaler", scaler), "the outputs are taken back by it in C" },
   { "labels", nil, option.kind("string[]", strings), "names of the outputs" },
@@ -113,9 +114,10 @@ end
 --- (multiply-adds a step). Where the processor has fused multiply-adds, results are those of rnnlua bit for bit (on a
 --- processor without, rnnlua's own need --deterministic).
 --- Layers: nn.Sequential, Linear, Embedding, RNN, LSTM, GRU with all options, nn.Recurrent of cells whose step is a
---- formula (those of rnn.cells and of a script), Reservoir, LayerNorm, BatchNorm, Conv1d, RepeatVector, TimeDistributed,
---- Dropout and activations; nn.Seq2Seq of ids, with attention or without, which has NAME_encode, NAME_next and, taking
---- the likeliest id each time, NAME_decode. Errors: another layer or operation, which is named; weights that are not finite; --double.
+--- formula (those of rnn.cells and of a script), Reservoir, LayerNorm, BatchNorm, Conv1d, RepeatVector,
+--- TimeDistributed, Dropout and activations; nn.Seq2Seq of ids, with attention or without, which has NAME_encode,
+--- NAME_next and, taking the likeliest id each time, NAME_decode. Errors: another layer or operation, which is named;
+--- weights that are not finite; --double.
 ---@param model nn.Module
 ---@param path string
 ---@param options? rnn.export_c.Options
@@ -133,8 +135,8 @@ function export.export_c(model, path, options)
   local text, header, sizes = model:_evaluated(fname, function()
     local graph, difference = require "rnn.export.graph", {}
     local translates = getmetatable(model).__name == "nn.Seq2Seq"
-    for _, name in ipairs { "int8", "scaler", "target_scaler" } do
-      OPTIONS:effect(options, name, not translates, "the model is an nn.Seq2Seq")
+    for _, row in ipairs { "int8", "scaler", "target_scaler" } do
+      OPTIONS:effect(options, row, not translates, "the model is an nn.Seq2Seq")
     end
     local made = translates and graph.translator(fname, model) or graph.of(fname, model, options)
     if options.int8 then graph.quantise(made.stages) end
@@ -143,8 +145,8 @@ function export.export_c(model, path, options)
     if options.scaler then notes[1] = "Inputs are raw: a scaler takes them to what the model was trained on." end
     if options.target_scaler then notes[#notes + 1] = "Outputs are taken back to the scale of the data." end
     if options.int8 then
-      notes[#notes + 1] = ("Weights of 8 bits: outputs of the test differ from those of the model by at most %.2g, of %.2g.")
-        :format(difference.most, difference.size)
+      notes[#notes + 1] = ("Weights of 8 bits: in the test outputs differ from those of the model by at most %.2g, "
+        .. "of %.2g."):format(difference.most, difference.size)
     end
     return require "rnn.export.source".write(made, { name = name, vectors = vectors, steps = options.steps,
       words = { labels = options.labels, vocab = options.vocab }, notes = notes,

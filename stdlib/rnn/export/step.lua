@@ -4,19 +4,11 @@
 local core = require "rnn.core"
 local graph = require "rnn.export.graph"
 local functions = require "rnn.export.functions"
+local constants = require "rnn.export.constants"
 
 local step = {}
 
--- ---- numbers ----
-
---- step.float(x) -> the text of a float constant that gives the same bits
-function step.float(x)
-  local text = ("%.9g"):format(core.tensor(x + 0.0):item())
-  if text:find "n" then core.fail("rnn.export_c: a weight is %s", text) end
-  if not text:find "[.e]" then text = text .. ".0" end
-  return text .. "f"
-end
-local float = step.float
+local float = constants.float
 
 -- ---- element by element: the C expression of an op: (writer, its numbers, expressions of its inputs) ----
 
@@ -24,7 +16,8 @@ local function infix(sign) return function(_, _, a, b) return ("(%s %s %s)"):for
 local function compare(sign) return function(_, _, a, b) return ("(%s %s %s ? 1.0f : 0.0f)"):format(a, sign, b) end end
 
 local each = {
-  add = infix "+", sub = infix "-", mul = infix "*", div = infix "/", neg = function(_, _, a) return "(-" .. a .. ")" end,
+  add = infix "+", sub = infix "-", mul = infix "*", div = infix "/",
+  neg = function(_, _, a) return "(-" .. a .. ")" end,
   eq = compare "==", ne = compare "!=", lt = compare "<", le = compare "<=", gt = compare ">", ge = compare ">=",
   logical_and = infix "*", logical_xor = compare "!=",
   logical_or = function(_, _, a, b) return ("(%s >= %s ? %s : %s)"):format(a, b, a, b) end,
@@ -59,7 +52,9 @@ local each = {
   ceil = function(w, _, a) return "(-" .. w:call("floor", "-" .. a) .. ")" end,
   floor_div = function(w, _, a, b) return w:call("floor", ("%s / %s"):format(a, b)) end,
   is_finite = function(_, _, a) return ("(%s - %s == 0.0f ? 1.0f : 0.0f)"):format(a, a) end,
-  silu = function(w, _, a) return ("(%s == PRE_number(0xff800000u) ? 0.0f : %s * %s)"):format(a, a, w:call("sigmoid", a)) end,
+  silu = function(w, _, a)
+    return ("(%s == PRE_number(0xff800000u) ? 0.0f : %s * %s)"):format(a, a, w:call("sigmoid", a))
+  end,
   log_sigmoid = function(w, _, a) return "(-" .. w:call("softplus", "-" .. a) .. ")" end,
 }
 for _, name in ipairs { "exp", "tanh", "sigmoid", "log", "log1p", "softplus", "gelu", "erf", "expm1", "sin", "cos",
@@ -118,8 +113,8 @@ function rows.linear(w, v, to, from, _, start)
   local name, blocks = w:matrix(v.inputs[2], v.op == "matmul")
   w.macs = w.macs + k * n
   for i, width in ipairs(blocks) do
-    lines[i] = ("  %s(%d, %s, %s + %d, %s, %s + %d);"):format(w:product(width, v.inputs[2].bytes, start ~= nil), k, from,
-      name, at * k, start and ("%s + %d"):format(start, at) or "0", to, at)
+    lines[i] = ("  %s(%d, %s, %s + %d, %s, %s + %d);"):format(w:product(width, v.inputs[2].bytes), k, from, name,
+      at * k, start and ("%s + %d"):format(start, at) or "0", to, at)
     at = at + width
   end
   return table.concat(lines, "\n")
@@ -179,7 +174,7 @@ function Writer:element(value, width)
   return from > 0 and ("%s[%d + j]"):format(place, from) or place .. "[j]"
 end
 
-function Writer:refuse(value, format, ...)
+function Writer:refuse(value, format, ...) -- luacheck: no self
   core.fail("rnn.export_c: %s%s: %s", value.line and value.line ~= "" and value.line .. ": " or "", value.op,
     format:format(...))
 end
@@ -212,7 +207,8 @@ local function group(list)
       local base, from = base_of(input)
       if base.kind == "op" then
         if made[base] then -- in the group at hand: the same column of it
-          if not width or v.width ~= width or base.width ~= width or from > 0 or input.width ~= width then return false end
+          local same = width and v.width == width and base.width == width and from == 0 and input.width == width
+          if not same then return false end
         elseif not done[base] then return false
         end
       end
@@ -220,12 +216,12 @@ local function group(list)
     return true
   end
   while #waiting > 0 do
-    local now, first = nil, nil
+    local first
     for i, v in ipairs(waiting) do -- first what is no loop: more may be ready for the loop then
       if ready(v) and (not first or not is_loop(v) and is_loop(waiting[first])) then first = i end
     end
     local v = table.remove(waiting, first)
-    now = { values = { v }, width = is_loop(v) and v.width or nil }
+    local now = { values = { v }, width = is_loop(v) and v.width or nil }
     made = { [v] = true }
     if now.width then
       local i = 1
@@ -391,7 +387,9 @@ function step.write(file, g, name, prefix)
   local groups = group(list)
   give_homes(self, g, groups)
   local lines = {}
-  for _, now in ipairs(groups) do lines[#lines + 1] = now.width and loop_text(self, now) or row_text(self, now.values[1]) end
+  for _, now in ipairs(groups) do
+    lines[#lines + 1] = now.width and loop_text(self, now) or row_text(self, now.values[1])
+  end
   if base_of(g.y) ~= g.y or g.y.kind ~= "op" then lines[#lines + 1] = self:copy("y", self:place(g.y), g.y.width) end
   -- States that did not get their values where these were made; first those made of other states.
   local moved = {}

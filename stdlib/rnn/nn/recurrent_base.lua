@@ -379,8 +379,8 @@ local function first_state(self, given, batch)
   return start
 end
 
--- The parts with their cells, nil for a pass of the engine unless all are asked for, and the states before a first step of
--- one sample.
+-- The parts with their cells, nil for a pass of the engine unless all are asked for, and the states before a first step
+-- of one sample.
 function Base:_cells(all)
   local start, list, at = first_state(self, nil, 1), {}, 0
   for i, part in ipairs(self.parts) do
