@@ -60,9 +60,10 @@ void PRE_init(PRE_state *s);
 void PRE_step(PRE_state *s, %s, float *y);
 /* steps of them, one after the other, from where s is: %s; y (%sPRE_OUTPUTS)%s. */
 void PRE_run(PRE_state *s, const %s *x, int32_t steps, float *y);
-]]):format(ids and "id from 1 on" or "x has PRE_INPUTS numbers", made.last
-    and ", the model's output if this were the last step" or "", x,
-    ids and "ids from 1 on" or "x (steps, PRE_INPUTS)", made.last and "" or "steps, ", made.last and ", that of the last step" or "", ids and "int32_t" or "float")
+]]):format(ids and "id from 1 on" or "x has PRE_INPUTS numbers",
+    made.last and ", the model's output if this were the last step" or "", x,
+    ids and "ids from 1 on" or "x (steps, PRE_INPUTS)", made.last and "" or "steps, ",
+    made.last and ", that of the last step" or "", ids and "int32_t" or "float")
 end
 
 -- ---- models that need the whole sequence ----
