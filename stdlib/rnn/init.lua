@@ -62,6 +62,7 @@ local parts = {
   hvp = "rnn.differences",
   save = "rnn.save",
   load = "rnn.save",
+  export_c = "rnn.export",
   fit = "rnn.train",
   evaluate = "rnn.train",
   predict = "rnn.train",

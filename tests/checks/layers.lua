@@ -54,6 +54,7 @@ local BANDS = {
     { "monitor", "monitor", "base, nn" },
     { "train", "train results", "base, data, baselines, metrics, optim, nn, save, monitor" },
     { "forecast", "forecast", "base, data, baselines, optim, nn, save, train" },
+    { "export", "export", "base, data, nn, save" },
     -- Beside rnn: they may use it, and nothing of it uses them. The table rnn itself names them all.
     { "plot", "plot", "base" },
     { "logs", "logs", "base, data, nn" },
@@ -62,7 +63,7 @@ local BANDS = {
     { "doc", "doc", "base" },
     { "experiment", "experiment args", "base, text, data, train, save, plot" },
     { "rnn", "init", "everything" },
-    { "share", "share", "base, save, logs" },
+    { "share", "share", "base, save, logs, export" },
     { "repl", "repl", "base, train, doc, rnn" },
   } },
 }

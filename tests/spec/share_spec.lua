@@ -295,7 +295,7 @@ it("a new project runs at once, and the second command repeats it", function()
 end)
 
 it("each command explains itself, and refuses what it does not know", function()
-  for _, word in ipairs { "capsule", "pack", "show", "diff", "rerun", "new", "run" } do
+  for _, word in ipairs { "capsule", "pack", "show", "diff", "rerun", "new", "run", "export" } do
     local out, _, code = run(word .. " --help")
     assert.equal(0, code)
     assert.is_truthy(out:find("usage: rnnlua " .. word, 1, true))

@@ -379,12 +379,13 @@ local function first_state(self, given, batch)
   return start
 end
 
--- The parts with their cells, nil for a pass of the engine, and the states before a first step of one sample.
-function Base:_cells()
+-- The parts with their cells, nil for a pass of the engine unless all are asked for, and the states before a first step
+-- of one sample.
+function Base:_cells(all)
   local start, list, at = first_state(self, nil, 1), {}, 0
   for i, part in ipairs(self.parts) do
     local own = { table.unpack(start, at + 1, at + #part.sizes) }
-    list[i] = { part, not part.description and cell_of(self, part) or nil, state_of_cell(part, own) }
+    list[i] = { part, (all or not part.description) and cell_of(self, part) or nil, state_of_cell(part, own) }
     at = at + #own
   end
   return list

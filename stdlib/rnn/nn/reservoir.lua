@@ -110,6 +110,9 @@ local function leaky(self)
   end }
 end
 
+-- The cell, as nn.Recurrent would run it.
+function Reservoir:_cell() return leaky(self) end
+
 local parts = setmetatable({}, { __mode = "k" }) -- layer -> what runner keeps of it
 local plain = { options = {}, zones = {}, _draws = function() end } -- what runner asks of a layer
 

@@ -1,4 +1,5 @@
--- commands.lua: the words that may stand in the place of a script: rnnlua capsule, pack, show, diff, rerun, new, run.
+-- commands.lua: the words that may stand in the place of a script: rnnlua capsule, pack, show, diff, rerun, new, run,
+-- export.
 
 local core = require "rnn.core"
 local capsule = require "rnn.share.capsule"
@@ -29,6 +30,13 @@ SHA-256 in FOLDER, in RNNLUA_DATA and here. --epochs N ends it where a training 
 compares those; --trust runs it outside of the sandbox, whose limits --time 10h and --memory 8G set.
 Exit code: 0 same bits, 1 close, 2 it
 differs, 3 it could not run.]],
+  export = [[
+usage: rnnlua export MODEL.safetensors [-o FILE.c] [--int8] [--header] [--name NAME] [--steps N]
+Writes a model that rnn.save has kept as one C99 file (default: MODEL.c) without dependencies:
+weights, scaler, vocabulary or labels, the functions NAME_init, NAME_step and NAME_run, and a test
+with recorded vectors: cc -O3 -march=native -DNAME_MAIN FILE.c && ./a.out. --int8: weights of 8
+bits. --header: declarations in FILE.h as well. --steps N: the longest sequence, of models that
+need the whole of it.]],
   new = [[
 usage: rnnlua new NAME
 Starts a project in the folder NAME: train.lua, data, a test, README.md. rnnlua run works there.]],
@@ -195,6 +203,24 @@ function commands.rerun(words, _, program)
   end
   return require "rnn.share.rerun"(rest[1], { data = given["--data"], epochs = epochs, trust = given["--trust"],
     time = given["--time"], memory = given["--memory"], program = program })
+end
+
+function commands.export(words)
+  local given, rest = read_words(words, { ["-o"] = "value", ["--int8"] = "flag", ["--header"] = "flag",
+    ["--name"] = "value", ["--steps"] = "value" })
+  if not given then return complain("export", rest) end
+  if given.help or #rest ~= 1 then return nil end
+  local steps = given["--steps"] and math.tointeger(tonumber(given["--steps"]))
+  if given["--steps"] and not steps then
+    return complain("export", ("--steps: expected an integer, got '%s'"):format(given["--steps"]))
+  end
+  local output = given["-o"] or rest[1]:gsub("%.safetensors$", "") .. ".c"
+  local sizes, message = require "rnn.export".file(rest[1], output, { int8 = given["--int8"], steps = steps,
+    header = given["--header"], name = given["--name"] })
+  if not sizes then return complain("export", message) end
+  io.stderr:write(("%s: %d bytes of constants, %d bytes of RAM, %d multiply-adds a step\n"):format(output, sizes.const,
+    sizes.ram, sizes.macs))
+  return 0
 end
 
 function commands.new(words)
