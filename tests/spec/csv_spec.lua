@@ -141,7 +141,7 @@ describe("csv_read", function()
     write "a,b\n1,2\n"
     raises "argument 1 (path): expected a string"
     raises("argument 1 (path): expected a string", 5)
-    raises("has a NUL byte", "a\0b")
+    raises("has a zero byte", "a\0b")
     raises("argument 2 (options): expected a table", path, "a")
     raises("unknown option 'column'; did you mean 'columns'? the options are separator, columns, ", path,
       { column = { "a" } })
