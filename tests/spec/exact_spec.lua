@@ -220,7 +220,8 @@ describe("dates of a column", function()
   end)
 
   it("are years, months and days without signs where types says that they are dates", function()
-    for _, case in ipairs { { "1950\n1951", "%Y", "1951-01-01", "1 year" }, { "1950\n1951", "date", "1951-01-01", "1 year" },
+    for _, case in ipairs { { "1950\n1951", "%Y", "1951-01-01", "1 year" },
+      { "1950\n1951", "date", "1951-01-01", "1 year" },
       { "195012\n195101", "date", "1951-01-01", "1 month" }, { "19501231\n19510101", "date", "1951-01-01", "1d" } } do
       local frame = assert(csv("d\n" .. case[1] .. "\n", { types = { d = case[2] } }))
       assert.equal(case[3], frame:dates()[2])

@@ -8,12 +8,13 @@ local Frame = require("rnn.data.frame").Frame
 local ROWS = {
   { "columns", nil, check.table, "keeps only these, { \"a\", \"b\" }" },
   { "types", nil, check.table, "of columns by name, \"number\", \"date\" or \"text\": { zip = \"text\" }; or how dates "
-    .. "are written: { when = \"%d/%m/%Y %H:%M\", year = \"%Y\" }, as in strftime, or \"seconds\" or \"milliseconds\" since 1970" },
+    .. "are written: { when = \"%d/%m/%Y %H:%M\", year = \"%Y\" }, as in strftime, or \"seconds\" or \"milliseconds\" "
+    .. "since 1970" },
   { "separator", nil, check.string, "between cells, one byte; by default the one of comma, semicolon, tab and | that "
     .. "cuts the first lines into equally many cells" },
   { "decimal", nil, check.string, "sign in numbers, \",\" or by default \".\"" },
-  { "thousands", nil, check.string, "what stands between groups of three digits, \" \" for any kind of blank; by default a "
-    .. "point where decimal is a comma, else nothing" },
+  { "thousands", nil, check.string, "what stands between groups of three digits, \" \" for any blank; by default "
+    .. "a point where decimal is a comma, else nothing" },
   { "header", nil, check.boolean, "whether row 1 has the names of the columns; by default it has, but values alone are "
     .. "refused. false: they are called column1, column2 ..." },
   { "encoding", nil, check.string, "\"latin1\", \"windows-1252\", \"utf-16\" or another one that the C library knows; "
