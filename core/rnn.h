@@ -816,9 +816,10 @@ typedef struct rnn_csv_options {
   bool others;                   /* keep the columns that are not named, too, as RNN_CSV_AUTO; order of the file */
   rnn_csv_header header;         /* names in row 1: unless all are values; whatever they are; none: column1, column2 ... */
   char decimal;                  /* 0: a point */
-  const char *thousands;         /* between groups of three digits; NULL: a point where decimal is a comma, else nothing */
+  const char *thousands;         /* between groups of three digits, a space: any blank; NULL: a point where decimal is a comma, else nothing */
   char comment;                  /* lines that begin with it are skipped; 0: none */
-  const char *const *missing;    /* cells that mean missing, beside those below; without blanks around */
+  const char *const *missing;    /* cells that mean missing, beside those below, without blanks around; of numbers
+                                    all ways to write them */
   int missing_count;
   const char *encoding;          /* as iconv of the C library knows it; NULL: UTF-8 */
 } rnn_csv_options;
@@ -839,7 +840,8 @@ typedef struct rnn_csv_options {
    skipped. Every other row must have as many cells as the first. A cell has at most 16 MB. Content that breaks these
    rules, or a column that is not there, is RNN_EFORMAT; the message names file, row (the header is row 1; skipped rows
    count) and column. So is a guessed separator where several would do, or with which a column would be numbers if they
-   had a decimal comma. */
+   had a decimal comma, or where points may be decimal or between thousands. A first line sep=; names the separator. Names
+   in row 1 that are values of the same kind as those below them are RNN_EFORMAT, unless header says that they are names. */
 RNN_MUST_USE rnn_status rnn_csv_read(rnn_ctx *ctx, const char *path, const rnn_csv_options *options, rnn_csv *out);
 
 /* The same in parts. Each has least rows or a few more, but for the last; then come parts of 0 rows. Words keep their

@@ -253,10 +253,10 @@ static bool fraction(const char **at, const char *end, int64_t *micros) {
 }
 
 static bool half_of_day(const char **at, const char *end, int *hour) {
-  bool afternoon = (**at | 32) == 'p';
-  if (end - *at < 2 || ((**at | 32) != 'a' && !afternoon) || ((*at)[1] | 32) != 'm') return false;
+  bool afternoon = (**at | 32) == 'p', points = end - *at >= 4 && (*at)[1] == '.' && (*at)[3] == '.'; /* p.m. */
+  if (end - *at < 2 || ((**at | 32) != 'a' && !afternoon) || ((*at)[1 + points] | 32) != 'm') return false;
   if (*hour < 1 || *hour > 12) return false;
-  *at += 2;
+  *at += points ? 4 : 2;
   *hour = *hour % 12 + (afternoon ? 12 : 0);
   return true;
 }
@@ -411,6 +411,36 @@ int rnni_cell_stamp(const char *text, size_t size, rnni_stamp *s) {
   return separator != '.' && is_date(s->year, first, s->day) ? orders | RNNI_MDY : orders;
 }
 
+bool rnni_stamp_format_of(const char *text, bool day_first, char *out, size_t room) {
+  const char *parts[] = {day_first ? "%d" : "%m", day_first ? "%m" : "%d", "%Y", "%H", "%M", "%S"};
+  size_t n = 0;
+  int part = 0;
+  bool half = strpbrk(text, "aApP") != NULL;
+  while (*text) {
+    const char *insert = NULL;
+    if (n + 3 > room) return false;
+    if (digit(*text)) {
+      const char *first = text;
+      while (digit(*text)) text++;
+      if (part == 6) return false;
+      insert = part == 2 && text - first == 2 ? "%y" : part == 3 && half ? "%I" : parts[part];
+      if (++part == 6 && (*text == '.' || *text == ',')) /* a fraction, which %S takes, too */
+        for (text++; digit(*text);) text++;
+    } else if (part > 3 && strchr("aApP", *text) && (text[1] | 32) == 'm') {
+      insert = "%p";
+      text += 2;
+    } else if (part > 3 && strchr("+-zZuUgG", *text)) {
+      insert = "%z";
+      text += strlen(text);
+    } else {
+      out[n++] = *text++;
+    }
+    if (insert) out[n++] = insert[0], out[n++] = insert[1];
+  }
+  out[n] = '\0';
+  return part > 2;
+}
+
 bool rnni_stamp_format(const char *format) {
   bool year = false, month = false, day = false, day_of_year = false, iso_year = false, week = false;
   for (; *format; format++) {
@@ -434,7 +464,8 @@ bool rnni_stamp_format(const char *format) {
     if (part && *part) return false;
     if (part) *part = true;
   }
-  return day_of_year ? year && !month && !day : week || iso_year ? week && iso_year && !year : year && month;
+  if (day_of_year) return year && !month && !day;
+  return week || iso_year ? week && iso_year && !year : year && (month || !day);
 }
 
 bool rnni_cell_stamp_as(const char *text, size_t size, const char *format, rnni_stamp *s) {
@@ -459,7 +490,7 @@ bool rnni_cell_stamp_as(const char *text, size_t size, const char *format, rnni_
   int hour = 0, minute = 0, second = 0, day_of_year = 0, week = 0, weekday = 1;
   int64_t micros = 0;
   bool clock = false, half = false, afternoon = false;
-  *s = (rnni_stamp){.day = 1};
+  *s = (rnni_stamp){.month = 1, .day = 1};
   for (const char *f = longer; *f; f++) {
     if (*f == ' ') {
       skip(&text, end, " \t");

@@ -48,7 +48,11 @@ int rnni_cell_stamp(const char *text, size_t size, rnni_stamp *stamp);
    a format without time of day. */
 bool rnni_cell_stamp_as(const char *text, size_t size, const char *format, rnni_stamp *stamp);
 
-/* Does it name a day: a year with month and day, with the day of the year, or with the week? */
+/* The format of which a date with slashes or hyphens is one, its first two numbers being day and month or month and day;
+   false when it does not fit into room bytes. */
+bool rnni_stamp_format_of(const char *text, bool day_first, char *out, size_t room);
+
+/* Does it name a day: a year, alone or with month, with month and day, with the day of the year, or with the week? */
 bool rnni_stamp_format(const char *format);
 
 /* Days since 1970-01-01 in the Gregorian calendar. */

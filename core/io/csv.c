@@ -5,10 +5,13 @@
  * cell that nobody keeps costs nothing else. Callbacks cannot stop libcsv: the first failure stays in r->status,
  * later cells are ignored, and the loop over the blocks stops. */
 #include <csv.h>
+#include <ctype.h>
 #include <errno.h>
 #include <iconv.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
+#include <strings.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -144,6 +147,7 @@ static rnn_status keep(reader *r, int cell, const char *name, rnn_csv_type type,
   c->path = r->path;
   c->dialect = o;
   c->plain = !o->thousands && (!o->decimal || o->decimal == '.');
+  c->counts_points = r->guessed && o->separator == ';' && !o->decimal && !o->thousands;
   c->type = type;
   c->epoch = format ? epoch_of(format) : 0;
   c->format = c->epoch ? NULL : format;
@@ -253,7 +257,12 @@ static void take_cell(void *text, size_t size, void *data) {
 static rnn_status check_width(reader *r) {
   char what[128];
   if (r->cell == r->width) return RNN_OK;
-  snprintf(what, sizeof what, "expected %d cells, as in row 1, got %d", r->width, r->cell);
+  const char *top = rnni_words_at(&r->names, 1), *help = "";
+  if (r->width == 1 && r->options.header != RNN_CSV_NO_NAMES) help = "; is row 1 a title? Take it out of the file";
+  snprintf(what, sizeof what, "expected %d cells, as in row 1, got %d%s", r->width, r->cell, help);
+  if (!r->options.comment && (*top == '#' || *top == '%'))
+    snprintf(what, sizeof what, "expected %d cells, as in row 1, got %d; comment = \"%c\" leaves out lines that begin as "
+             "row 1 does", r->width, r->cell, *top);
   r->cell = RNNI_MIN(r->cell, r->width); /* the first that is missing or too many */
   return fail_here(r, what);
 }
@@ -295,12 +304,14 @@ static void *grow(void *buffer, size_t size) {
 static const char candidates[] = ",;\t| ";
 enum { CANDIDATES = sizeof candidates - 1 };
 
-/* How often each candidate stands outside of quotation marks in up to GUESS_LINES lines; returns how many lines. */
-static int count_candidates(const reader *r, int counts[][CANDIDATES], bool *numbers) {
+/* How often each candidate stands outside of quotation marks in up to GUESS_LINES lines; returns how many lines.
+   decimal: every comma stands between two digits. */
+static int count_candidates(const reader *r, int counts[][CANDIDATES], bool *numbers, bool *decimal) {
   const char *text = r->block + r->at, *end = r->block + r->size;
   int lines = 0;
   bool quoted = false, empty = true, comment = false;
   *numbers = true; /* after the first line: nothing but numbers and blanks */
+  *decimal = true;
   memset(counts[0], 0, sizeof counts[0]);
   for (bool start = true; text < end && lines < GUESS_LINES; text++) {
     if (start && r->options.comment && *text == r->options.comment) comment = true;
@@ -318,6 +329,9 @@ static int count_candidates(const reader *r, int counts[][CANDIDATES], bool *num
     if (lines && !strchr("0123456789+-.eEnaifNAIF ", *text)) *numbers = false;
     const char *which = quoted ? NULL : memchr(candidates, *text, CANDIDATES);
     if (which) counts[lines][which - candidates]++;
+    if (*text == ',' && !quoted && (text + 1 == end || !isdigit((unsigned char)text[1]) || text == r->block ||
+                                    !isdigit((unsigned char)text[-1])))
+      *decimal = false;
   }
   return !empty && !comment && lines < GUESS_LINES && r->ended ? lines + 1 : lines; /* a cut line says nothing */
 }
@@ -325,14 +339,14 @@ static int count_candidates(const reader *r, int counts[][CANDIDATES], bool *num
 /* The candidate that cuts all the first lines alike. */
 static rnn_status guess_separator(reader *r) {
   int counts[GUESS_LINES][CANDIDATES], alike[CANDIDATES], found = 0, best = 0;
-  bool numbers;
-  int lines = count_candidates(r, counts, &numbers);
+  bool numbers, decimal;
+  int lines = count_candidates(r, counts, &numbers, &decimal);
   r->guessed = true;
   r->options.separator = ',';
   for (int c = 0; c < CANDIDATES; c++) {
     bool same = lines > 0 && counts[0][c] > 0;
     for (int i = 1; i < lines; i++) same &= counts[i][c] == counts[0][c];
-    if (c == 0 && r->options.decimal == ',') same = false;
+    if (c == 0 && (r->options.decimal == ',' || (decimal && counts[0][1] == 1))) same = false;
     if (candidates[c] == ' ' && (!numbers || lines < 2)) same = false;
     if (same) alike[found++] = c;
     if (lines && candidates[c] != ' ' && counts[0][c] > counts[0][best]) best = c;
@@ -349,9 +363,69 @@ static rnn_status guess_separator(reader *r) {
   return RNN_OK;
 }
 
+/* Spreadsheets may write sep=; in the first line. */
+static bool take_separator_line(reader *r) {
+  const char *text = r->block + r->at, *end = r->block + r->size;
+  bool quoted = end - text > 7 && *text == '"';
+  if (end - text < 6 + 2 * quoted || strncasecmp(text + quoted, "sep=", 4) != 0) return false;
+  char separator = text[4 + quoted];
+  text += 5 + 2 * quoted;
+  if (!memchr(candidates, separator, CANDIDATES) || (*text != '\n' && *text != '\r')) return false;
+  text += *text == '\r' && text + 1 < end && text[1] == '\n' ? 2 : 1;
+  r->at = (size_t)(text - r->block);
+  r->row++;
+  r->guessed = !r->options.separator;
+  if (r->guessed) r->options.separator = separator;
+  return true;
+}
+
 static const char *separator_name(const reader *r, char text[4]) {
   snprintf(text, 4, "%s", r->options.separator == '\t' ? "\\t" : (char[]){r->options.separator, '\0'});
   return text;
+}
+
+/* A column of numbers as 1.299 and 980 alone, beside which none tells what the points are. */
+static rnn_status check_points(reader *r) {
+  char name[64];
+  const rnni_column *open = NULL;
+  for (int i = 0; i < r->count; i++) {
+    const rnni_column *c = &r->columns[i];
+    if (c->type != RNN_CSV_NUMBER) continue;
+    if (c->points == RNNI_POINT_DECIMAL) return RNN_OK;
+    if (c->points == RNNI_POINT_OPEN && c->point_row && !open) open = c;
+  }
+  if (!open) return RNN_OK;
+  return rnni_fail(r->ctx, RNN_EFORMAT, "%.200s: read with the separator ';' (%d columns), column %s: is \"%s\" in row %lld "
+                   "a fraction, or are its points between thousands? decimal = \".\" or decimal = \",\" says which",
+                   r->path, r->width, rnni_csv_quote(open->name, name), open->point_text, (long long)open->point_row);
+}
+
+/* Names in row 1 that are values of the same kind as all below them: a row of data that would be lost. Wide tables have
+   2019, 2020 ... as names. */
+static rnn_status check_first(reader *r) {
+  char cell[64];
+  double before = 0, step = 0, number;
+  int numbers = 0, alike = 0;
+  const char *date = NULL, *first = NULL;
+  bool counted = true;
+  for (int i = 0; i < r->count; i++) {
+    const rnni_column *c = &r->columns[i];
+    size_t size = strlen(c->name);
+    rnn_csv_type type = rnni_csv_type_of(c->name, size);
+    if (!c->guessed || c->type == RNN_CSV_TEXT) continue;
+    if (c->type == RNN_CSV_DATE && type == RNN_CSV_DATE && !date) date = c->name;
+    numbers += c->type == RNN_CSV_NUMBER;
+    if (c->type != RNN_CSV_NUMBER || !rnni_cell_number(c->name, size, &number)) continue;
+    alike++;
+    if (alike == 1) first = c->name;
+    if (alike == 2) step = number - before;
+    counted &= number == rint(number) && (alike == 1 || (step > 0 && number - before == step));
+    before = number;
+  }
+  if (alike == 1) counted &= before >= 1000 && before < 3000;
+  if (!date && (alike == 0 || alike < numbers || counted)) return RNN_OK;
+  return rnni_fail(r->ctx, RNN_EFORMAT, "%.200s: row 1 holds values, as %s, like the rows below it; header = false reads it "
+                   "as data, header = true as names", r->path, rnni_csv_quote(date ? date : first, cell));
 }
 
 /* A column of words that would be numbers with a decimal comma, in a file whose separator is a guess. */
@@ -429,7 +503,15 @@ static rnn_status get_bytes(reader *r, char *into, size_t room, size_t *size) {
 /* A block of another encoding; a quarter of the room at a time, as no character becomes longer than that. */
 static rnn_status convert_block(reader *r) {
   size_t got, room = BLOCK / 4 - r->kept;
+  bool first = !r->begun;
   RNNI_TRY(get_bytes(r, r->foreign + r->kept, room, &got));
+  if (first && got > 1 && !r->foreign[0] && r->foreign[1] &&
+      (strcasecmp(r->options.encoding, "utf-16") == 0 || strcasecmp(r->options.encoding, "utf16") == 0)) {
+    (void)iconv_close(r->convert); /* without a BOM iconv takes the other order for granted */
+    r->convert = iconv_open("UTF-8", "UTF-16BE");
+    r->converts = r->convert != (iconv_t)-1;
+    if (!r->converts) return rnni_fail(r->ctx, RNN_EARG, "csv_read: the C library knows no encoding 'UTF-16BE'");
+  }
   r->ended = got < room;
   char *from = r->foreign, *to = r->block;
   size_t left = r->kept + got, space = BLOCK;
@@ -457,7 +539,7 @@ static rnn_status fill_block(reader *r) {
   }
   if (!first) return RNN_OK;
   if (r->size >= 3 && memcmp(r->block, "\xEF\xBB\xBF", 3) == 0) r->at = 3;
-  if (!r->options.separator) RNNI_TRY(guess_separator(r));
+  if (!take_separator_line(r) && !r->options.separator) RNNI_TRY(guess_separator(r));
   csv_set_delim(&r->parser, (unsigned char)r->options.separator);
   return RNN_OK;
 }
@@ -552,6 +634,8 @@ rnn_status rnn_csv_next(reader *r, int64_t least, rnn_csv *out) {
     RNNI_GOTO(rnni_column_finish(r->ctx, c, r->rows, &csv.columns[csv.count]));
   }
   for (int i = 0; i < csv.count && first && r->guessed && csv.separator != ','; i++) RNNI_GOTO(check_commas(r, &csv.columns[i]));
+  if (first && r->guessed && csv.separator == ';') RNNI_GOTO(check_points(r));
+  if (first && r->rows > 0 && r->options.header == RNN_CSV_NAMES) RNNI_GOTO(check_first(r));
   r->rows = 0;
   *out = csv;
 done:

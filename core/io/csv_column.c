@@ -97,19 +97,28 @@ static rnn_status append_missing(rnn_ctx *ctx, rnni_column *c) {
 
 #define PLAIN 400 /* longer cells are no numbers of a dialect */
 
+/* How many bytes the blank that stands there has: a space, or one that does not break lines (U+00A0, U+202F). */
+static size_t space_at(const char *text, const char *end) {
+  if (*text == ' ') return 1;
+  if (end - text >= 2 && memcmp(text, "\xC2\xA0", 2) == 0) return 2;
+  return end - text >= 3 && memcmp(text, "\xE2\x80\xAF", 3) == 0 ? 3 : 0;
+}
+
 /* The number as we write it, in buffer: without separators of thousands, which stand between groups of three digits,
    and with a decimal point. NULL when it is not written so. */
 static const char *plain_number(const char *text, size_t *size, char decimal, const char *thousands, char *buffer) {
   size_t n = 0, mark = thousands ? strlen(thousands) : 0, digits = 0, groups = 0;
   bool whole = true; /* before the decimal sign and the exponent */
   const char *end = text + *size;
+  bool space = mark == 1 && *thousands == ' ';
   while (text < end && (*text == ' ' || *text == '\t')) text++;
   while (text < end && (end[-1] == ' ' || end[-1] == '\t')) end--;
   if (end - text >= PLAIN) return NULL;
   while (text < end) {
+    if (space) mark = space_at(text, end);
     if (*text >= '0' && *text <= '9') {
       digits++;
-    } else if (whole && mark && (size_t)(end - text) > mark && memcmp(text, thousands, mark) == 0) {
+    } else if (whole && mark && (size_t)(end - text) > mark && (space || memcmp(text, thousands, mark) == 0)) {
       if (digits < 1 || digits > 3 || (groups && digits != 3)) return NULL;
       groups++;
       digits = 0;
@@ -181,6 +190,37 @@ bool rnni_csv_is_number(const char *text, size_t size, char decimal, const char 
   return (text = plain_number(text, &size, decimal, thousands, buffer)) && is_number(text, size, &number);
 }
 
+/* What a number says of points: 1.299 may be either, 0.5 and 1299.5 have a decimal one, 1299 has none in its place. */
+static void note_points(rnni_column *c, int64_t row, const char *text, size_t size) {
+  size_t digits = 0, after = 0;
+  const char *point = memchr(text, '.', size), *first = text;
+  if (*text == '-' || *text == '+') first++;
+  for (const char *at = first; at < (point ? point : text + size) && *at >= '0' && *at <= '9';) at++, digits++;
+  if (!point) {
+    if (digits > 3) c->points = RNNI_POINT_UNGROUPED;
+    return;
+  }
+  while (point + 1 + after < text + size && point[1 + after] >= '0' && point[1 + after] <= '9') after++;
+  bool open = digits >= 1 && digits <= 3 && *first != '0' && after == 3 && point + 4 == text + size;
+  if (!open) c->points = RNNI_POINT_DECIMAL;
+  if (open && !c->point_row) {
+    c->point_row = row;
+    snprintf(c->point_text, sizeof c->point_text, "%s", text);
+  }
+}
+
+/* One of the user's numbers that mean missing, in another form than theirs? */
+static bool is_marked_number(const rnni_column *c, double number) {
+  char buffer[PLAIN];
+  double mark;
+  for (int i = 0; i < c->dialect->missing_count; i++) {
+    size_t length = strlen(c->dialect->missing[i]);
+    const char *plain = plain_of(c, c->dialect->missing[i], &length, buffer);
+    if (plain && rnni_cell_number(plain, length, &mark) && mark == number) return true;
+  }
+  return false;
+}
+
 static rnn_status put_number(rnn_ctx *ctx, rnni_column *c, int64_t row, const char *cell, size_t size) {
   double number;
   int64_t whole;
@@ -192,7 +232,9 @@ static rnn_status put_number(rnn_ctx *ctx, rnni_column *c, int64_t row, const ch
     if (!rnni_cell_missing(cell, size)) return unexpected(ctx, c, row, "a number", cell);
     return append_missing(ctx, c);
   }
+  if (c->dialect->missing_count && is_marked_number(c, number)) return append_missing(ctx, c);
   size = length;
+  if (c->counts_points && c->points == RNNI_POINT_OPEN) note_points(c, row, text, size);
   if (!c->whole && (fabs(number) < GAPS || rnni_cell_exact(text, size, number))) return append_double(ctx, c, number);
   if (!c->whole && !make_whole(c))
     return unexpected(ctx, c, row, "a number that a double holds, beside fractions", text);
@@ -262,6 +304,10 @@ static rnn_status put_date(rnn_ctx *ctx, rnni_column *c, int64_t row, const char
     return append_whole(ctx, c, rnni_stamp_micros(&stamp));
   }
   int orders = orders_with(c, rnni_cell_stamp(text, size, &stamp));
+  /* 20240131, 202401 and 2024 are dates where the user says so. */
+  if (!orders && !c->guessed && (!c->orders || c->orders == RNNI_YMD) &&
+      rnni_cell_stamp_as(text, size, size == 8 ? "%Y%m%d" : size == 6 ? "%Y%m" : "%Y", &stamp))
+    orders = RNNI_YMD;
   if (!orders)
     return unexpected(ctx, c, row, c->orders == RNNI_YMD   ? "a date YYYY-MM-DD"
                                    : c->orders == RNNI_MDY ? "a date MM/DD/YYYY"
@@ -272,7 +318,10 @@ static rnn_status put_date(rnn_ctx *ctx, rnni_column *c, int64_t row, const char
                                                : "a time with an offset from UTC, as +02:00 or Z", text);
   c->orders = orders;
   if (orders == RNNI_YMD) return append_whole(ctx, c, rnni_stamp_micros(&stamp));
-  if (!c->open_row && stamp.month != stamp.day) c->open_row = row;
+  if (!c->open_row && stamp.month != stamp.day) {
+    c->open_row = row;
+    snprintf(c->open_text, sizeof c->open_text, "%s", text);
+  }
   return append_whole(ctx, c, parts_of(&stamp));
 }
 
@@ -286,13 +335,15 @@ static rnn_status finish_dates(rnn_ctx *ctx, const rnni_column *c, int64_t *valu
     if (values[i] == RNN_MISSING) continue;
     int64_t value = of_parts(values[i], !(c->orders & RNNI_MDY), &first, &second, &year);
     if (c->orders == (RNNI_MDY | RNNI_DMY) && first != second) {
-      char name[64];
+      char name[64], day_first[64] = "%d/%m/%Y", month_first[64] = "%m/%d/%Y";
       rnni_csv_quote(c->name, name);
+      if (!rnni_stamp_format_of(c->open_text, true, day_first, sizeof day_first) ||
+          !rnni_stamp_format_of(c->open_text, false, month_first, sizeof month_first))
+        day_first[8] = month_first[8] = '\0';
       return rnni_fail(ctx, RNN_EFORMAT,
                        "%.200s: row %lld, column %s: %02d/%02d/%04d is a date, but which is the month? No row of the "
-                       "column tells; types = {[%s] = \"%%d/%%m/%%Y%s\"} or \"%%m/%%d/%%Y%s\" does",
-                       c->path, (long long)c->open_row, name, first, second, year, name, c->clock ? " %H:%M" : "",
-                       c->clock ? " %H:%M" : "");
+                       "column tells; types = {[%s] = \"%s\"} or \"%s\" does",
+                       c->path, (long long)c->open_row, name, first, second, year, name, day_first, month_first);
     }
     values[i] = value;
   }

@@ -18,12 +18,17 @@ typedef struct rnni_column {
   const char *format; /* of dates, or NULL: the orders tell; borrowed */
   int64_t epoch;      /* of dates written as numbers since 1970: microseconds of a unit, or -1000: nanoseconds; or 0 */
   int orders;         /* of dates: RNNI_MDY and so on, those that every cell so far allows; 0 before the first */
-  int64_t open_row;   /* of dates: the row of the first cell that means different days in different orders, or 0 */
+  int64_t open_row;   /* of dates: the row of the first cell that means different days in different orders, or 0, */
+  char open_text[48]; /* and how it begins */
   bool clock;         /* of dates: some have a time of day, or an offset */
   int zones;          /* of dates, bits: RNNI_BARE, RNNI_ZONED */
   int32_t offset;     /* of dates with one: that of the first */
   bool offsets_differ;
   bool whole;         /* of numbers: 64-bit integers, no longer doubles */
+  bool counts_points; /* of numbers: the next two are kept */
+  int64_t point_row;  /* the row of the first cell as 1.299, where a point may stand between thousands; 0: none */
+  char point_text[16];
+  enum { RNNI_POINT_OPEN, RNNI_POINT_DECIMAL, RNNI_POINT_UNGROUPED } points; /* what all cells so far say of points */
   int64_t odd_row;    /* see rnn_csv_column */
   int32_t odd_id;
   int64_t rows;      /* values that are there; while AUTO: none */

@@ -207,7 +207,8 @@ static void times_of_day(void **state) {
   } good[] = {
       {"2001-01-31T13:05", 47100000000, false},          {"2001-01-31 13:05:59", 47159000000, false},
       {"2001-01-31 1:05 PM", 47100000000, false},        {"2001-01-31 1:05:00 pm", 47100000000, false},
-      {"2001-01-31 12:05 AM", 300000000, false},         {"2001-01-31T13", 46800000000, false},
+      {"2001-01-31 12:05 AM", 300000000, false}, {"2001-01-31 1:05 p.m.", 47100000000, false},
+             {"2001-01-31T13", 46800000000, false},
       {"2001-01-31 13:05:59.123456", 47159123456, false}, {"2001-01-31 13:05:59,5", 47159500000, false},
       {"2001-01-31 13:05:59.123456789", 47159123456, false}, {"2001-01-31 24:00", 86400000000, false},
       {"2001-01-31T13:05Z", 47100000000, true},          {"2001-01-31 13:05 UTC", 47100000000, true},
@@ -234,16 +235,34 @@ static void formats_of_dates(void **state) {
       {"2001 05 3", "%G %V %u", 980899200},              {"Jan 31 2001 01:05PM", "%b %d %Y %I:%M%p", 980946300},
       {"2001-01-31T13:05:59+0200", "%Y-%m-%dT%H:%M:%S%z", 980939159}, {"31 January 2001", "%d %B %Y", 980899200},
       {"2001-01-31 13:05:59", "%F %T", 980946359},       {"100%31.01.2001", "100%%%d.%m.%Y", 980899200},
-      {"31.01.2001 13:05:59.000", "%d.%m.%Y %H:%M:%S", 980946359}, {"01/2001", "%m/%Y", 978307200}};
+      {"31.01.2001 13:05:59.000", "%d.%m.%Y %H:%M:%S", 980946359}, {"01/2001", "%m/%Y", 978307200},
+      {"2001", "%Y", 978307200}, {"200101", "%Y%m", 978307200}};
   rnni_stamp s;
   for (size_t i = 0; i < sizeof good / sizeof *good; i++)
     if (!rnni_stamp_format(good[i].format) ||
         !rnni_cell_stamp_as(good[i].text, strlen(good[i].text), good[i].format, &s) ||
         rnni_stamp_micros(&s) != good[i].seconds * 1000000)
       fail_msg("%s as %s", good[i].text, good[i].format);
-  static const char *const bad[] = {"", "%H:%M", "%Y", "%d/%m", "%Y%Y%m%d", "%Y-%m-%d %", "%Q %Y-%m", "%j", "%G", "%V"};
+  static const char *const bad[] = {"", "%H:%M", "%Y-%d", "%d/%m", "%Y%Y%m%d", "%Y-%m-%d %", "%Q %Y-%m", "%j", "%G", "%V"};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
     if (rnni_stamp_format(bad[i])) fail_msg("%s", bad[i]);
+  static const char *const named[][3] = {
+      {"01/02/2001", "%d/%m/%Y", "%m/%d/%Y"},
+      {"1-2-2001T13:05", "%d-%m-%YT%H:%M", "%m-%d-%YT%H:%M"},
+      {"01/02/01 1:05:59.5 PM", "%d/%m/%y %I:%M:%S %p", "%m/%d/%y %I:%M:%S %p"},
+      {"01/02/2001 13:05:59+02:00", "%d/%m/%Y %H:%M:%S%z", "%m/%d/%Y %H:%M:%S%z"},
+      {"01/02/2001 13:05 UTC", "%d/%m/%Y %H:%M %z", "%m/%d/%Y %H:%M %z"}};
+  for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
+    char format[64];
+    rnni_stamp day_first;
+    assert_true(rnni_stamp_format_of(named[i][0], true, format, sizeof format));
+    assert_string_equal(format, named[i][1]);
+    assert_true(rnni_cell_stamp_as(named[i][0], strlen(named[i][0]), format, &day_first));
+    assert_int_equal(day_first.month, 2);
+    assert_true(rnni_stamp_format_of(named[i][0], false, format, sizeof format));
+    assert_string_equal(format, named[i][2]);
+    assert_false(rnni_stamp_format_of(named[i][0], false, format, 6));
+  }
   assert_false(rnni_cell_stamp_as("31/02/2001", 10, "%d/%m/%Y", &s));
   assert_false(rnni_cell_stamp_as("31/01/2001 13:05", 16, "%d/%m/%Y", &s));
   assert_false(rnni_cell_stamp_as("31/01/2001", 10, "%d/%m/%Y %H:%M", &s));

@@ -218,6 +218,105 @@ describe("dates of a column", function()
       assert(what:find("must have %Y, %m and %d, each once", 1, true), what)
     end
   end)
+
+  it("are years, months and days without signs where types says that they are dates", function()
+    for _, case in ipairs { { "1950\n1951", "%Y", "1951-01-01", "1 year" },
+      { "1950\n1951", "date", "1951-01-01", "1 year" },
+      { "195012\n195101", "date", "1951-01-01", "1 month" }, { "19501231\n19510101", "date", "1951-01-01", "1d" } } do
+      local frame = assert(csv("d\n" .. case[1] .. "\n", { types = { d = case[2] } }))
+      assert.equal(case[3], frame:dates()[2])
+      assert.equal(case[4], frame:step())
+    end
+    assert.equal("number", assert(csv "d\n1950\n1951\n").columns[1].type)
+    assert.is_nil((csv("d\n1950\n19\n", { types = { d = "date" } })))
+  end)
+
+  it("are refused with the format that reads them, whatever their years and clocks are", function()
+    for _, case in ipairs { { "01/02/23", "%d/%m/%y" }, { "01-02-2023T10:05Z", "%d-%m-%YT%H:%M%z" },
+      { "01/02/2023 10:05:07.5 pm", "%d/%m/%Y %I:%M:%S %p" } } do
+      local text = ("d\n%s\n"):format(case[1])
+      local frame, message = csv(text)
+      assert.is_nil(frame)
+      local format = message:match 'types = {%["d"%] = "(.-)"}'
+      assert.equal(case[2], format)
+      assert.equal("2023-02-01", assert(csv(text, { types = { d = format } })):dates()[1]:sub(1, 10))
+    end
+  end)
+end)
+
+describe("a file of the world", function()
+  local function refused(text, ...)
+    local frame, message = csv(text)
+    assert.is_nil(frame)
+    for _, part in ipairs { ... } do assert(message:find(part, 1, true), message) end
+  end
+  local function numbers(text, options, name) return assert(csv(text, options)):column(name):totable() end
+
+  it("says which point is meant where all of a column may be of thousands", function()
+    local text = "d;v\n01.02.2024;1.299\n02.02.2024;980\n"
+    refused(text, '"1.299" in row 2', 'decimal = "."', 'decimal = ","')
+    assert.same({ 1299, 980 }, numbers(text, { decimal = "," }, "v"))
+    assert.same({ 1.299, 980 }, numbers(text, { decimal = "." }, "v"))
+    for _, clear in ipairs { "d;v\n1;1.299\n2;0.299\n", "d;v\n1;1.299\n2;1.5\n", "d;v\n1;1.299\n2;1299\n",
+      "d;v\n2.5;1.299\n2;12.001\n", "d,v\n1,1.299\n2,980\n" } do
+      assert.equal(1.299, numbers(clear, nil, "v")[1])
+    end
+  end)
+
+  it("is read past the line sep=; of spreadsheets", function()
+    for _, first in ipairs { "sep=;", "SEP=;\r", '"sep=;"', "\xEF\xBB\xBFsep=;" } do
+      for _, options in ipairs { {}, { separator = ";" } } do
+        assert.same({ "a", "b" }, assert(csv(first .. "\na;b\n1;2\n", options)):names())
+      end
+    end
+    assert.same({ "sep=" }, assert(csv "sep=\n1\n"):names())
+  end)
+
+  it("does not lose a first row of data that has a word in it", function()
+    refused("2024-01-01,5,a\n2024-01-02,6,b\n", '"2024-01-01"', "header = false", "header = true")
+    refused("b,2.5\na,1.5\n", '"2.5"', "header = false")
+    refused("b,7,3\na,1,2\n", '"7"', "header = false")
+    assert.equal(2, #assert(csv("b,2.5\na,1.5\n", { header = false })))
+    assert.equal(1, #assert(csv("b,2.5\na,1.5\n", { header = true })))
+    for _, wide in ipairs { "c,2019,2020\na,1,2\n", "c,2020\na,1\n", "Country,1/22/20,1/23/20\nX,1,2\n",
+      "c,1,2,3\na,1,2,3\n", "id,V2,3\nW1,1,2\n" } do
+      assert.equal(1, #assert(csv(wide)))
+    end
+  end)
+
+  it("without names has commas in its numbers where each stands between two digits", function()
+    assert.same({ 5.1, 6.2 },
+      numbers("13.01.2024;5,1\n14.01.2024;6,2\n", { header = false, decimal = "," }, "column2"))
+    refused("13.01.2024;5,1\n14.01.2024;6,2\n", "header = false")
+    refused("a b;c,d\ne f;g,h\n", 'separator = ","')
+  end)
+
+  it("names the option for comments, and says what may be a title", function()
+    refused("# mine\na,b\n1,2\n", 'comment = "#"')
+    refused("% mine\na,b\n1,2\n", 'comment = "%"')
+    refused("Sales\n\na,b\n1,2\n", "is row 1 a title?")
+  end)
+
+  it("has missing numbers written in every way", function()
+    local v = numbers("v\n-999\n-999.0\n-9.99e2\n999\n", { missing = { -999 } }, "v")
+    assert.equal(999, v[4])
+    for i = 1, 3 do assert(v[i] ~= v[i], i) end
+    v = numbers("v\n-999,5\n1,5\n", { missing = { "-999,5" }, decimal = ",", separator = ";" }, "v")
+    assert(v[1] ~= v[1] and v[2] == 1.5)
+  end)
+
+  it("has thousands parted by any blank", function()
+    for _, blank in ipairs { " ", "\u{a0}", "\u{202f}" } do
+      assert.same({ 1299.5, 980.1 }, numbers(("v\n1%s299,5\n980,1\n"):format(blank),
+        { decimal = ",", thousands = " ", separator = ";" }, "v"))
+    end
+    assert.equal("text", assert(csv("v\n1 29\n", { thousands = " " })).columns[1].type)
+  end)
+
+  it("in UTF-16 without a mark is read in the order that it has", function()
+    assert.same({ 2 }, numbers("\0a\0,\0b\0\n\0001\0,\0002\0\n", { encoding = "utf-16" }, "b"))
+    assert.same({ 2 }, numbers("a\0,\0b\0\n\0001\0,\0002\0\n\0", { encoding = "UTF-16" }, "b"))
+  end)
 end)
 
 describe("bytes", function()

@@ -13,6 +13,90 @@ local function series(n, columns)
 end
 
 describe("data.windows", function()
+  describe("with missing values", function()
+    local nan = 0 / 0
+    local gappy = { 1, 2, nan, 4, 5, 6, nan, nan, 9, 10, 11, 12 }
+
+    it("refuses them unless the option says so, and names it", function()
+      local ok, message = pcall(data.windows, rnn.tensor(gappy), { length = 2 })
+      assert(not ok and message:find("missing = true", 1, true), message)
+      ok, message = pcall(data.windows, rnn.tensor { 1, 2, math.huge, 4 }, { length = 2, missing = true })
+      assert(not ok and message:find("1 infinite value, the first in row 3", 1, true), message)
+      ok, message = pcall(data.windows, rnn.tensor { 1, 2, nan, nan }, { length = 2, missing = true })
+      assert(not ok and message:find("every target of the 2 windows is missing", 1, true), message)
+    end)
+
+    it("gives targets that are missing no weight, and leaves out windows without any", function()
+      local w = data.windows(rnn.tensor(gappy), { length = 2, target = 2, missing = true })
+      local _, y, weights = w:all()
+      assert.equal(3, w.missing)
+      assert.same({ 1, 2, 3, 4, 6, 7, 8, 9 }, w.items:totable()) -- both targets of 5 are missing
+      assert.same({ { 0, 4 }, { 4, 5 }, { 5, 6 }, { 6, 0 }, { 0, 9 }, { 9, 10 }, { 10, 11 }, { 11, 12 } }, y:totable())
+      assert.same({ { 0, 1 }, { 1, 1 }, { 1, 1 }, { 1, 0 }, { 0, 1 }, { 1, 1 }, { 1, 1 }, { 1, 1 } }, weights:totable())
+      w = data.windows(rnn.tensor(gappy), { length = 3, target = "sequence", ahead = 1, missing = true })
+      _, y, weights = w:batch(rnn.tensor({ 1, 5 }, "int32"))
+      assert.same({ { { 2 }, { 0 }, { 4 } }, { { 6 }, { 0 }, { 0 } } }, y:totable())
+      assert.same({ { { 1 }, { 0 }, { 1 } }, { { 1 }, { 0 }, { 0 } } }, weights:totable())
+      local joined = w:concat(data.windows(series(6), { length = 3, target = "sequence", ahead = 1 }))
+      assert.equal(3, joined.missing)
+      _, _, weights = joined:batch(rnn.tensor({ 5, 13 }, "int32"))
+      assert.same({ { { 1 }, { 0 }, { 0 } }, { { 1 }, { 1 }, { 1 } } }, weights:totable())
+    end)
+
+    it("has inputs as they are, or with a mask and the steps since", function()
+      local w = data.windows(rnn.tensor(gappy), { length = 3, missing = true })
+      local x = w:batch(rnn.tensor({ 1 }, "int32"))
+      assert(x:get(1, 3, 1) ~= x:get(1, 3, 1))
+      w = data.windows(rnn.tensor(gappy), { length = 3, missing = "mask", breaks = { 6 } })
+      x = w:batch(rnn.tensor({ 2, 7 }, "int32"))
+      assert.same({ { { 2, 1, 0 }, { 2, 0, 1 }, { 4, 1, 0 } }, { { 0, 0, 1 }, { 0, 0, 2 }, { 9, 1, 0 } } }, x:totable())
+    end)
+
+    it("trains as if the missing targets were not there", function()
+      local function trained(rows, missing)
+        rnn.seed(3)
+        local model = rnn.nn.Sequential { rnn.nn.GRU(1, 4, { returns = "last" }), rnn.nn.Linear(4, 1) }
+        local breaks = {}
+        for i = 1, #rows // 3 - 1 do breaks[i] = 3 * i end
+        local w = data.windows(rnn.tensor(rows), { length = 2, missing = missing, breaks = breaks })
+        local h = rnn.fit(model, { data = w:batches { size = 5 }, valid = w, epochs = 3, loss = "mse", progress = false,
+          metrics = { "mae" }, optimizer = rnn.optim.SGD(model:parameters(), { lr = 0.1 }) })
+        return { h.loss, h.mae, h.val_loss, h.val_mae, rnn.evaluate(model, w, { loss = "mse" }).loss }
+      end
+      local some, there = {}, {}
+      for i = 1, 20 do
+        local row = { i / 10, (i * 7 % 5) / 5, i % 3 == 0 and nan or i % 4 }
+        table.move(row, 1, 3, #some + 1, some)
+        if i % 3 ~= 0 then table.move(row, 1, 3, #there + 1, there) end
+      end
+      assert.same(trained(there), trained(some, true))
+      local w = data.windows(rnn.tensor { { 1, 1 }, { 2, 2 }, { 3, nan }, { 4, 4 } }, { length = 1, missing = true,
+        input_columns = { 1 } }) -- one of two targets
+      local y = rnn.zeros(3, 2)
+      local _, target, weights = w:all()
+      assert.near((2 * 2 + 2 * 2 + 3 * 3 + 4 * 4 + 4 * 4) / 5, rnn.mse(y, target, weights):item(), 1e-5)
+    end)
+
+    it("says how many, and reports no forecast of them", function()
+      local w = data.windows(rnn.tensor(gappy), { length = 2, missing = true })
+      local ok, message = pcall(rnn.forecast_report, { train = w, test = w, quiet = true })
+      assert(not ok and message:find("3 target values are missing", 1, true), message)
+    end)
+
+    it("scales what is there", function()
+      local x = rnn.tensor { { 1, 5 }, { nan, 5 }, { 3, nan } }
+      local ok, message = pcall(function() data.Scaler():fit(x) end)
+      assert(not ok and message:find("missing = true", 1, true), message)
+      local scaler = data.Scaler { missing = true }:fit(x)
+      assert.same({ 2, 5 }, scaler.shift:totable())
+      assert.same({ 1, 1 }, scaler.scale:totable())
+      local y = scaler:transform(x)
+      assert(y:get(2, 1) ~= y:get(2, 1) and y:get(1, 1) == -1 and y:get(3, 1) == 1)
+      ok, message = pcall(function() data.Scaler { missing = true }:fit(rnn.tensor { { 1, nan }, { 2, nan } }) end)
+      assert(not ok and message:find("column 2 has no value", 1, true), message)
+    end)
+  end)
+
   it("pairs each window with the next value", function()
     local w = data.windows(series(6), { length = 3 })
     assert.equal(3, #w)

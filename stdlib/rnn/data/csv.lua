@@ -8,19 +8,20 @@ local Frame = require("rnn.data.frame").Frame
 local ROWS = {
   { "columns", nil, check.table, "keeps only these, { \"a\", \"b\" }" },
   { "types", nil, check.table, "of columns by name, \"number\", \"date\" or \"text\": { zip = \"text\" }; or how dates "
-    .. "are written: { when = \"%d/%m/%Y %H:%M\" }, as in strftime, or \"seconds\" or \"milliseconds\" since 1970" },
+    .. "are written: { when = \"%d/%m/%Y %H:%M\", year = \"%Y\" }, as in strftime, or \"seconds\" or \"milliseconds\" "
+    .. "since 1970" },
   { "separator", nil, check.string, "between cells, one byte; by default the one of comma, semicolon, tab and | that "
     .. "cuts the first lines into equally many cells" },
   { "decimal", nil, check.string, "sign in numbers, \",\" or by default \".\"" },
-  { "thousands", nil, check.string, "what stands between groups of three digits; by default a point where decimal is a "
-    .. "comma, else nothing" },
+  { "thousands", nil, check.string, "what stands between groups of three digits, \" \" for any blank; by default "
+    .. "a point where decimal is a comma, else nothing" },
   { "header", nil, check.boolean, "whether row 1 has the names of the columns; by default it has, but values alone are "
     .. "refused. false: they are called column1, column2 ..." },
   { "encoding", nil, check.string, "\"latin1\", \"windows-1252\", \"utf-16\" or another one that the C library knows; "
     .. "UTF-8 by default" },
   { "comment", nil, check.string, "lines that begin with this byte are left out" },
-  { "missing", nil, check.table, "cells that mean missing, { \"-\", \"?\", \"-999\" }, beside the empty one and NA, "
-    .. "NaN, null, None, N/A" },
+  { "missing", nil, check.table, "cells that mean missing, { \"-\", \"?\", -999 }, beside the empty one and NA, NaN, "
+    .. "null, None, N/A; of a number all ways to write it" },
   { "zone", nil, check.string, "whose clocks the times of day are of, \"Europe/Berlin\" or \"+02:00\"; times with an "
     .. "offset from UTC are shown as of this zone" },
 }
@@ -34,6 +35,12 @@ local function split(options)
   local zone = options.zone
   if zone then core.numbers({ 0 }):to_wall(zone) end -- is it one?
   options.zone, options.rows = nil, nil
+  for i, mark in ipairs(options.missing or {}) do
+    if type(mark) == "number" then
+      options.missing = table.move(options.missing, 1, #options.missing, 1, {})
+      options.missing[i] = math.type(mark) == "integer" and tostring(mark) or ("%.17g"):format(mark)
+    end
+  end
   return options, zone
 end
 

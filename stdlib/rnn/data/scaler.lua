@@ -26,6 +26,7 @@ local OPTIONS = option.of("data.Scaler", {
   { "kind", "standard", kind, "every column gets mean 0 and deviation 1, or the range 0..1, or all are divided by the "
     .. "number factor" },
   { "factor", nil, check.positive, "with kind = \"factor\"" },
+  { "missing", false, check.boolean, "values may be missing, nan: they do not count, and stay nan" },
   { "state", nil, check.table, "what scaler:state() gave; nothing else counts then" },
 })
 
@@ -39,7 +40,7 @@ function Scaler:init(options)
     self.scale = check.tensor(fname, "option 'state': scale", state.scale, "float", 1)
     return
   end
-  self.kind = options.kind
+  self.kind, self.missing = options.kind, options.missing or nil
   if self.kind == "factor" then
     self.scale = core.full({ 1 }, check.positive(fname, "option 'factor' (with kind = 'factor')", options.factor))
     self.shift = core.zeros(1)
@@ -59,11 +60,19 @@ function Scaler:fit(x)
   local rows = rows_of.valid("scaler:fit", x)
   if self.kind == "factor" then return self end
   if self.scale then core.fail("scaler:fit: it was fitted before; fit a scaler once, on the training span only") end
-  if #rows == 0 or rows:is_finite():min():item() == 0 then
-    check.expected("scaler:fit", "argument 1", "rows of finite numbers (fill missing values first)", x)
+  local seen = self.missing and rows:eq(rows) or nil
+  local count = seen and seen:sum(1)
+  if #rows == 0 or (seen and core.where(seen, rows, 0) or rows):is_finite():min():item() == 0 then
+    check.expected("scaler:fit", "argument 1", "rows of finite numbers (fill missing values first, or missing = true "
+      .. "leaves them out)", x)
   end
-  local least = rows:min(1)
-  local range = rows:max(1) - least
+  if seen and count:min():item() == 0 then
+    core.fail("scaler:fit: column %d has no value", count:argmin(1):item())
+  end
+  local least = (seen and core.where(seen, rows, math.huge) or rows):min(1)
+  local range = (seen and core.where(seen, rows, -math.huge) or rows):max(1) - least
+  if seen then rows = core.where(seen, rows, least) end
+  local function mean(t) return seen and (t * seen):sum(1) / count or t:mean(1) end
   if range:is_finite():min():item() == 0 then
     core.fail("scaler:fit: the values of column %d lie further apart than the largest number", range:argmax(1):item())
   end
@@ -71,8 +80,8 @@ function Scaler:fit(x)
   local shift, scale = least, range
   if self.kind == "standard" then -- squares of shares of the range neither overflow nor vanish
     local unit = core.where(constant, 1, range)
-    shift = least + ((rows - least) / unit):mean(1) * unit
-    scale = ((rows - shift) / unit):square():mean(1):sqrt() * unit
+    shift = least + mean((rows - least) / unit) * unit
+    scale = mean(((rows - shift) / unit):square()):sqrt() * unit
   end
   self.shift, self.scale = core.where(constant, least, shift), core.where(constant, 1, scale)
   return self

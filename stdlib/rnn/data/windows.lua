@@ -52,6 +52,13 @@ local OPTIONS = option.of("data.windows", {
   { "input_columns", nil, numbers, "columns of the series that x has, by number, or of a frame by name; all by "
     .. "default, of a frame all number columns" },
   { "target_columns", nil, numbers, "columns that y has" },
+  { "missing", nil, option.kind('true|"mask"', function(fname, argname, value)
+    if value ~= true and value ~= "mask" then check.expected(fname, argname, "true or 'mask'", value) end
+    return value
+  end), "the series may have missing values, nan. Targets that are missing have weight 0 in batches, so rnn.fit and "
+    .. "rnn.evaluate leave them out of loss and metrics; windows without any target are left out. Inputs are nan with "
+    .. "true, which cells.GRUD reads; with \"mask\" they have the value that was seen last, 0 before the first, and "
+    .. "behind all columns of the series a column for each, 1 where it was there, and one with the steps since" },
   { "across", false, check.boolean, "windows may cross holes in the time of a frame" },
   { "breaks", nil, check.table, "rows after which there is a hole, as frame:breaks gives them, for a series that was "
     .. "changed since it was a frame's" },
@@ -60,12 +67,18 @@ local OPTIONS = option.of("data.windows", {
 })
 option.of("data.Windows:batches", Batches._options)
 
-local function check_finite(series)
-  local bad = (1 - series:reshape(-1):is_finite()):nonzero()
+local function check_finite(series, missing)
+  local flat = series:reshape(-1)
+  local bad = (missing and flat:abs():eq(math.huge) or 1 - flat:is_finite()):nonzero()
   if #bad == 0 then return end
   local columns, first = series:size(2), bad:get(1) - 1
+  if missing then
+    core.fail("data.windows: the series has %d infinite value%s, the first in row %d, column %d", #bad,
+      #bad == 1 and "" or "s", first // columns + 1, first % columns + 1)
+  end
   core.fail("data.windows: the series has %d value%s that are missing or infinite, the first in row %d, column %d; "
-    .. "fill missing ones first, as frame:fill(column, 'previous') does", #bad, #bad == 1 and "" or "s",
+    .. "fill missing ones first, as frame:fill(column, 'previous') does, or missing = true leaves missing targets "
+    .. "out", #bad, #bad == 1 and "" or "s",
     first // columns + 1, first % columns + 1)
 end
 
@@ -75,6 +88,28 @@ local function pick(series, argname, wanted)
     check.int("data.windows", ("%s, entry %d"):format(argname, i), c, 1, series:size(2))
   end
   return series:gather(2, core.tensor(wanted, "int32"))
+end
+
+-- Inputs (L, D) with missing values as (L, 3 D): what was seen last, 1 where it is there, and the steps since it was
+-- seen, or since the series began.
+local function with_mask(inputs, spans)
+  local rows, columns = inputs:shape()
+  local began = {}
+  for _, span in ipairs(spans) do
+    for row = span[1], span[2] do began[row] = span[1] end
+  end
+  began = core.tensor(began, "int32")
+  local values, masks, since = {}, {}, {}
+  for c = 1, columns do
+    local x, row = inputs:select(2, c), core.arange(rows)
+    local seen = x:eq(x)
+    local last = core.numbers(core.where(seen, row:to_float(), 0 / 0)):fill():tensor()
+    last = core.where(last:eq(last), last, 0):to_int()
+    local known = last:ge(began)
+    values[c] = core.where(known, core.where(seen, x, 0):gather(1, last:maximum(1)), 0)
+    masks[c], since[c] = seen, (row - core.where(known, last, began - 1)):to_float()
+  end
+  return core.concat({ core.stack(values, 2), core.stack(masks, 2), core.stack(since, 2) }, 2)
 end
 
 -- What the steps have beside the series, by name: a tensor with its rows.
@@ -114,6 +149,23 @@ local function pick_steps(self, options)
   end
 end
 
+-- What comes after each row, and after the window that begins there.
+local function futures_of(self, targets)
+  local rows, columns = targets:shape()
+  local futures, n = targets, rows - self.ahead + 1 -- futures[i] is what comes at the rows i..i+ahead-1
+  if self.ahead > 1 then
+    futures = core.windows(futures, core.arange(n), self.ahead):reshape(n, self.ahead * columns)
+  end
+  return futures:rows(2, n), futures:rows(self.length + 1, n)
+end
+
+-- y of a batch, or of a tensor of the targets' shape.
+local function targets_at(self, items, after_start, after_window)
+  if not self.sequence then return after_window:gather(1, items) end
+  local y = core.windows(after_start, items, self.length)
+  return self.steps and y:gather(2, self.steps) or y
+end
+
 -- Makes ready for batch(): inputs and targets are (L, D); spans lists first and last row of each series in them.
 local function build(self)
   local parts, longest = {}, 0
@@ -127,17 +179,18 @@ local function build(self)
       .. "leave; frame:regular { fill = 'last' } closes them, across = true goes over them"):format(#self.spans))
   end
   self.items = #parts == 1 and parts[1] or core.concat(parts, 1)
-  local rows, columns = self.targets:shape()
-  local futures, n = self.targets, rows - self.ahead + 1 -- futures[i] is what comes at the rows i..i+ahead-1
-  if self.ahead > 1 then
-    futures = core.windows(futures, core.arange(n), self.ahead):reshape(n, self.ahead * columns)
-  end
-  self.after_start, self.after_window = futures:rows(2, n), futures:rows(self.length + 1, n)
+  self.after_start, self.after_window = futures_of(self, self.targets)
   if self.first > 1 or self.every > 1 then
     local steps = {}
     for step = self.first, self.length, self.every do steps[#steps + 1] = step end
     self.steps = core.tensor(steps, "int32")
   end
+  if not self.seen then return end
+  self.seen_start, self.seen_window = futures_of(self, self.seen)
+  local used = targets_at(self, self.items, self.seen_start, self.seen_window)
+  local kept = used:reshape(#used, -1):max(2):gt(0):nonzero()
+  if #kept == 0 then core.fail("data.windows: every target of the %d windows is missing", #used) end
+  self.items = self.items:gather(1, kept)
 end
 
 -- The columns of a frame as a series, and the options with numbers in place of their names.
@@ -168,7 +221,7 @@ local function series_of(frame, options)
   if #names == 0 then core.fail("data.windows: the frame has no number column") end
   options.input_columns = given.input_columns
   options.target_columns = given.target_columns or given.input_columns
-  return frame:tensor(names)
+  return frame:tensor(names, { missing = options.missing ~= nil })
 end
 
 -- First and last row of each part of the series without a hole in time.
@@ -207,11 +260,17 @@ function Windows:init(series, options)
     if options.ahead then core.fail("%s: option 'ahead' goes with target = 'sequence' only", fname) end
   end
   pick_steps(self, options)
-  check_finite(series)
+  check_finite(series, options.missing)
   self.inputs = pick(series, "option 'input_columns'", options.input_columns)
   self.targets = pick(series, "option 'target_columns'", options.target_columns)
   self.beside = options.beside ~= nil and check_beside(options.beside, #series) or nil
   self.spans = spans_of(series, frame, options)
+  if options.missing then
+    self.seen = self.targets:eq(self.targets)
+    self.targets = core.where(self.seen, self.targets, 0)
+    self.missing = #self.seen * self.seen:size(2) - math.tointeger(self.seen:sum():item())
+    if options.missing == "mask" then self.inputs = with_mask(self.inputs, self.spans) end
+  end
   build(self)
 end
 
@@ -232,25 +291,26 @@ local function inputs_at(self, items)
   return all
 end
 
---- windows:batch(starts) -> x, y
+--- windows:batch(starts) -> x, y, weights
 ---
---- The windows that begin at these rows (int32) of the series.
+--- The windows that begin at these rows (int32) of the series. weights only with the option missing: of the shape of y,
+--- 0 where a target is missing, which is then 0 in y, else 1.
 ---@param items rnn.Tensor
 ---@return rnn.Tensor|table x (N, length, inputs), or a table of it and what is beside it
 ---@return rnn.Tensor y (N, ahead * targets) or (N, steps with targets, ahead * targets)
+---@return rnn.Tensor? weights
 function Windows:batch(items)
   check.tensor("data.windows:batch", "argument 1 (items)", items, "int32", 1)
-  local x = inputs_at(self, items)
-  if not self.sequence then return x, self.after_window:gather(1, items) end
-  local y = core.windows(self.after_start, items, self.length)
-  return x, self.steps and y:gather(2, self.steps) or y
+  local weights = self.seen and targets_at(self, items, self.seen_start, self.seen_window) or nil
+  return inputs_at(self, items), targets_at(self, items, self.after_start, self.after_window), weights
 end
 
---- windows:all() -> x, y
+--- windows:all() -> x, y, weights
 ---
---- Every window at once. x is (N, length, inputs).
+--- Every window at once. x is (N, length, inputs); weights as in windows:batch.
 ---@return rnn.Tensor x
 ---@return rnn.Tensor y
+---@return rnn.Tensor? weights
 function Windows:all()
   return self:batch(self.items)
 end
@@ -322,6 +382,11 @@ function Windows:concat(...)
     every = self.every,
     inputs = core.concat(inputs, 1), targets = core.concat(targets, 1), spans = spans, beside = beside,
   }, Windows)
+  for i, part in ipairs(parts) do
+    if part.seen then whole.missing = (whole.missing or 0) + part.missing end
+    targets[i] = part.seen or core.ones { part.targets:shape() }
+  end
+  if whole.missing then whole.seen = core.concat(targets, 1) end
   build(whole)
   return whole
 end

@@ -15,6 +15,7 @@ local History = require "rnn.train.history"
 local interruption = require "rnn.train.interruption"
 local objective = require "rnn.train.objective"
 local progress = require "rnn.train.progress"
+local Windows = require "rnn.data.windows"
 local record = require "rnn.record"
 local Run = require "rnn.train.run"
 local Scores = require "rnn.train.scores"
@@ -227,6 +228,18 @@ local function best_of(run)
   run.best = callbacks.Best(FNAME, { monitor = monitor }, true)
 end
 
+-- How many targets do not count, which are missing in the data.
+local function say_missing(options)
+  for _, name in ipairs { "data", "valid" } do
+    local source = options[name]
+    local ok, set = pcall(function() return source.dataset or source end)
+    if ok and class.is_a(set, Windows) and (set.missing or 0) > 0 then
+      io.stderr:write(("%s: %d of %d target values of option '%s' are missing: left out of loss and metrics\n"):format(
+        FNAME, set.missing, set.targets:count(), name))
+    end
+  end
+end
+
 -- The run of a call.
 local function prepare(model, options)
   if not Module.is(model) then check.expected(FNAME, "argument 1 (model)", "a model (nn.Module)", model) end
@@ -254,6 +267,7 @@ local function prepare(model, options)
   run.batches, run.steps = steps, steps and (steps + run.accumulate - 1) // run.accumulate
   run.show = progress.new(FNAME, options.progress, run.epochs, steps)
   run.quiet = options.progress == false or options.progress == "terminal"
+  if not run.quiet then say_missing(options) end
   folder_of(run, options)
   if run.checkpoint then best_of(run) end
   if options.average then

@@ -198,6 +198,10 @@ function module.forecast_report(options)
     if not class.is_a(options[name], Windows) then
       check.expected(fname, ("option '%s'"):format(name), "windows (data.windows)", options[name])
     end
+    if (options[name].missing or 0) > 0 then
+      core.fail("%s: option '%s': %d target values are missing; forecaster:backtest of rnn.Forecaster leaves them out",
+        fname, name, options[name].missing)
+    end
   end
   for _, key in ipairs { "length", "ahead" } do
     if train[key] ~= test[key] then core.fail("%s: the windows of train and test differ in %s", fname, key) end
@@ -235,6 +239,7 @@ end
 function module.after_fit(model, data, valid_data, quiet)
   local train, valid, changed = windows_of(data), windows_of(valid_data)
   if not train or not valid or train.length ~= valid.length or train.ahead ~= valid.ahead then return nil end
+  if train.missing or valid.missing then return nil end
   if changed and (valid_data.shuffle or not same_targets(valid_data, valid)) then return nil end
   local forecast = predict(model, changed and function() return valid_data end or valid)
   local columns = valid.ahead * valid.targets:size(2)
