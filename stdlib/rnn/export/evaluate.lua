@@ -17,16 +17,15 @@ for _, name in ipairs { "sum", "mean", "max", "min" } do
   apply[name] = function(_, x) return core[name](x, 2, true) end
 end
 
--- The step of a graph as a function: row -> row.
+-- The step of a graph as a function: row, number of the step -> row.
 local function stepper(g)
-  local list, states, count = graph.order(g), {}, 0
+  local list, states = graph.order(g), {}
   for k, start in ipairs(g.start) do states[k] = start end
-  return function(x)
+  return function(x, t)
     local now = {}
-    count = count + 1
     for _, v in ipairs(list) do
       if v.kind == "x" then now[v] = x
-      elseif v.kind == "t" then now[v] = core.full({ 1, 1 }, count)
+      elseif v.kind == "t" then now[v] = core.full({ 1, 1 }, t)
       elseif v.kind == "state" then now[v] = states[v.index]
       elseif v.kind == "constant" then now[v] = v.tensor
       elseif v.kind == "number" then now[v] = core.tensor(v.value + 0.0)
@@ -55,7 +54,7 @@ local stages = {}
 function stages.forward(stage, rows)
   local step, result = stepper(stage.graph), {}
   if not stage.reach then
-    for t, row in ipairs(rows) do result[t] = step(row) end
+    for t, row in ipairs(rows) do result[t] = step(row, t) end
     return result
   end
   local reach, stride, n = stage.reach, stage.stride, #rows
@@ -64,7 +63,7 @@ function stages.forward(stage, rows)
   local left = stage.padding == "causal" and reach
     or padded and math.max(0, (made - 1) * stride + reach + 1 - n) // 2 or 0
   for t = 0, made > 0 and reach - left + (made - 1) * stride or -1 do
-    local y = step(rows[t + 1] or core.zeros(1, stage.graph.x.width))
+    local y = step(rows[t + 1] or core.zeros(1, stage.graph.x.width), t + 1)
     local from = t - (reach - left)
     if from >= 0 and from % stride == 0 then result[from // stride + 1] = y end
   end
@@ -74,8 +73,8 @@ end
 function stages.both(stage, rows)
   local forward, backward, merge, result = stepper(stage.graph), stepper(stage.backward), merges[stage.merge], {}
   local f, b = {}, {}
-  for t = 1, #rows do f[t] = forward(rows[t]) end
-  for t = #rows, 1, -1 do b[t] = backward(rows[t]) end
+  for t = 1, #rows do f[t] = forward(rows[t], t) end
+  for t = #rows, 1, -1 do b[t] = backward(rows[t], t) end
   if stage.last then return { merge(f[#rows], b[1]) } end
   for t, row in ipairs(rows) do
     result[t] = merge(f[t], b[t])

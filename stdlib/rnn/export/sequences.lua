@@ -97,6 +97,7 @@ local BOTH = [[
   PRE_resetK_back(s);
   for (t = rows - 1; t >= 0; t--) {
     float *to = OUT + TO * OUTPUTS;
+    TIME
     PRE_stageK_back(s, IN + t * WIDTH, s->row);
     MERGE
   }
@@ -123,6 +124,18 @@ local function whole(file, made, most, name)
     if stage.kind == "both" and stage.merge == "concat" then out = 2 * out end
     local to = k == count and "y" or places[at % 2 + 1]
     local texts_of = { K = tostring(k), IN = input, OUT = to, WIDTH = tostring(width), OUTPUTS = tostring(out) }
+    if stage.graph then
+      local prefix = ("p%d_"):format(k)
+      file.code[#file.code + 1] = step.write(file, stage.graph, ("PRE_stage%d"):format(k), prefix)
+      file.prefix_of[stage.graph] = prefix
+      file.code[#file.code + 1] = reset_function(file, prefix, ("PRE_reset%d"):format(k))
+    end
+    if stage.backward then
+      local prefix = ("q%d_"):format(k)
+      file.code[#file.code + 1] = step.write(file, stage.backward, ("PRE_stage%d_back"):format(k), prefix)
+      file.prefix_of[stage.backward] = prefix
+      file.code[#file.code + 1] = reset_function(file, prefix, ("PRE_reset%d_back"):format(k))
+    end
     local ids = stage.graph and stage.graph.x.ids
     local text
     if stage.kind == "forward" then
@@ -136,7 +149,9 @@ local function whole(file, made, most, name)
     elseif stage.kind == "both" then
       local own = tostring(stage.graph.y.width)
       row = math.max(row, stage.graph.y.width)
-      texts_of.MERGE = MERGES[stage.merge]:gsub("OWN", own)
+      texts_of.MERGE = (stage.last and "if (t == 0)\n      " or "") .. MERGES[stage.merge]:gsub("OWN", own)
+      if file.timed[("q%d_"):format(k)] then texts_of.TIME = ("s->q%d_t = t;"):format(k) end
+      texts_of.TIME = texts_of.TIME or ""
       texts_of.TO = stage.last and "0" or "t"
       text = BOTH
       if stage.residual then
@@ -150,21 +165,9 @@ local function whole(file, made, most, name)
         :format(stage.steps, stage.steps)
       rows_most = math.max(rows_most, stage.steps)
     end
-    text = text:gsub("%u+", texts_of)
+    text = text:gsub("%u+", texts_of):gsub("\n +\n", "\n")
     if ids then text = text:gsub("%f[%w_]x %+ t %* %d+", "x[t]") end
     lines[#lines + 1] = text
-    if stage.graph then
-      local prefix = ("p%d_"):format(k)
-      file.code[#file.code + 1] = step.write(file, stage.graph, ("PRE_stage%d"):format(k), prefix)
-      file.prefix_of[stage.graph] = prefix
-      file.code[#file.code + 1] = reset_function(file, prefix, ("PRE_reset%d"):format(k))
-    end
-    if stage.backward then
-      local prefix = ("q%d_"):format(k)
-      file.code[#file.code + 1] = step.write(file, stage.backward, ("PRE_stage%d_back"):format(k), prefix)
-      file.prefix_of[stage.backward] = prefix
-      file.code[#file.code + 1] = reset_function(file, prefix, ("PRE_reset%d_back"):format(k))
-    end
     if k < count then
       widest = math.max(widest, out)
       input, at = to, at + 1
