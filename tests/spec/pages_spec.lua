@@ -112,7 +112,7 @@ describe("docs/check.lua", function()
   it("is content with a page that is right", function()
     local out, ok = check(fresh(), { ["a.md"] = PAGE })
     assert.is_true(ok, out)
-    assert.matches("1 Lua blocks of 1 pages ran", out)
+    assert.matches("1 blocks of 1 pages ran", out)
   end)
 
   it("finds an output that is wrong, by a byte, and mends it", function()
