@@ -143,9 +143,9 @@ local function console(result, text)
   for line in text:gmatch "[^\n]+" do
     local command = line:match "^%$ (.*)"
     if command then
-      local ok, _, code = limited(result.folder, "sh -c " .. quote(command), ".out", "&1")
+      local ok, _, code = limited(result.folder, "sh -c " .. quote(command), ".out", ".err")
       out[#out + 1] = line .. "\n" .. read(result.folder .. "/.out")
-      if not ok then result.failed = ("%s ends with %d: %s"):format(command, code, out[#out]) end
+      if not ok then result.failed = ("%s ends with %d: %s"):format(command, code, read(result.folder .. "/.err")) end
     end
   end
   return table.concat(out)
