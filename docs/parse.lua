@@ -137,8 +137,9 @@ local function new_entry(lines, code, classes, module)
   return entry, head
 end
 
--- Which variables of a file hold classes, by the lines that make them; [1] is the first.
-local function classes_of(source)
+-- Which variables of a file hold classes, by the lines that make them; [1] is the first. A file may give methods to the
+-- class of another one in the same module: Frame in rnn.data.frame_time is data.Frame.
+local function classes_of(source, module)
   local classes = {}
   local function add(variable, name)
     classes[variable] = name
@@ -153,6 +154,9 @@ local function classes_of(source)
     if name and variable then add(variable, name) end
     if not line:find("^%s*%-%-%-") then name = nil end
   end
+  for variable in source:gmatch "\nfunction (%u%w*):" do
+    if not classes[variable] then add(variable, module:match "^rnn%.(%w+)" .. "." .. variable) end
+  end
   return classes
 end
 
@@ -165,7 +169,7 @@ end
 ---@return table[]
 function parse.lua(source, module)
   local entries, block = {}, {}
-  local classes = classes_of("\n" .. source)
+  local classes = classes_of("\n" .. source, module)
   for line in (source .. "\n"):gmatch("(.-)\n") do
     local comment = line:match("^%s*%-%-%-(.*)$")
     if comment and not comment:find("^%-") then

@@ -98,12 +98,15 @@ end
 
 -- Each cell is a paragraph for cmark; the marks of the paragraph go again afterwards.
 local function table_html(rows)
-  local lines = { "<div class=\"table\"><table>" }
+  local lines = { "<div class=\"table\" tabindex=\"0\"><table>" }
   for i, row in ipairs(rows) do
     if i ~= 2 then
       local kind = i == 1 and "th" or "td"
       lines[#lines + 1] = "<tr>"
-      for _, cell in ipairs(cells(row)) do lines[#lines + 1] = ("<%s>\n\n%s\n\n</%s>"):format(kind, cell, kind) end
+      for _, cell in ipairs(cells(row)) do
+        local tag = cell == "" and "td" or kind
+        lines[#lines + 1] = ("<%s>\n\n%s\n\n</%s>"):format(tag, cell, tag)
+      end
       lines[#lines + 1] = "</tr>"
     end
   end
@@ -139,7 +142,7 @@ local function markdown(page)
   assert(pipe:close(), "site.lua: cmark is missing (apt install cmark)")
   os.remove(path)
   text = text:gsub("<(t[hd])>%s*<p>(.-)</p>%s*</t[hd]>", "<%1>%2</%1>"):gsub("<(t[hd])>%s*</t[hd]>", "<%1></%1>")
-    :gsub("<tr>\n<th></th>\n<th></th>\n</tr>\n", "")
+    :gsub("<tr>\n<td></td>\n<td></td>\n</tr>\n", "")
   return text:gsub('<pre><code class="language%-lua">(.-)</code></pre>', function(code)
     return "<pre tabindex=\"0\"><code class=\"lua\">" .. coloured(plain(code)) .. "</code></pre>"
   end):gsub("<pre><code", "<pre tabindex=\"0\"><code"):gsub("<!%-%-.-%-%->\n?", "")
@@ -171,7 +174,9 @@ local WORDS = {
 }
 
 local paths, is_page = lines_of "find . -path './README*.md' -o -path './docs/*.md' | sed 's/^..//' | LC_ALL=C sort", {}
-for _, path in ipairs(paths) do is_page[path] = true end
+for i = #paths, 1, -1 do -- what has no title is a part of another page
+  if read(paths[i]):find "^#" then is_page[paths[i]] = true else table.remove(paths, i) end
+end
 
 local index, copied = {}, {}
 
@@ -189,7 +194,7 @@ local function menu(path)
   return table.concat(lines, "\n")
 end
 
-local function shell(path, title, body, contents)
+local function shell(path, title, body)
   local lang = language(path)
   local words, root = WORDS[lang], up(path)
   local other = lang == "pt" and path:gsub("%.pt%.md$", ".md") or path:gsub("%.md$", ".pt.md")
@@ -221,14 +226,14 @@ local function shell(path, title, body, contents)
 %s
 </nav>
 <main id="text">
-%s%s
+%s
 </main>
 </div>
 </body>
 </html>
 ]]):format(lang == "pt" and "pt-BR" or "en", html(title), root, root, root, words.skip, root .. (lang == "pt"
     and is_page["README.pt.md"] and "index.pt.html" or "index.html"), words.search, words.search, switch, words.found,
-    words.menu, words.menu, menu(path), contents, body)
+    words.menu, words.menu, menu(path), body)
 end
 
 local function copy(path)
@@ -237,7 +242,7 @@ local function copy(path)
   local text = assert(read(path), path .. ": a page links to it, and it is not there")
   if path:find "%.lua$" then
     write(address(path), shell(path, path, ("<h1>%s</h1>\n<pre tabindex=\"0\"><code class=\"lua\">%s</code></pre>"):format(
-      path, coloured(text)), ""))
+      path, coloured(text))))
   else
     write(address(path), text)
   end
@@ -270,12 +275,14 @@ local function one(path)
   end
   local contents = #links > 3 and ('<details class="contents" open><summary>%s</summary>%s</details>\n'):format(
     WORDS[language(path)].contents, table.concat(links, "\n")) or ""
-  write(address(path), shell(path, first .. (first ~= "rnnlua" and " · rnnlua" or ""), body, contents))
+  write(address(path), shell(path, first .. (first ~= "rnnlua" and " · rnnlua" or ""), (body:gsub("</h1>\n", function(h1)
+    return h1 .. contents
+  end, 1))))
   -- What the search knows: each heading with the beginning of what is below it.
   for i, heading in ipairs(headings) do
-    local from = select(2, body:find(('id="%s">'):format(heading.name), 1, true))
-    local next_one = headings[i + 1] and body:find(('id="%s">'):format(headings[i + 1].name), from, true) or #body
-    local text = plain(body:sub(from + 1, next_one)):gsub("%s+", " ")
+    local from = select(2, body:find(('id="%s">'):format(heading.name), 1, true)) + #heading.title
+    local next_one = headings[i + 1] and body:find(('<h%%d id="%s">'):format(headings[i + 1].name:gsub("%p", "%%%0")), from)
+    local text = plain(body:sub(from + 1, (next_one or #body + 1) - 1)):gsub("^%s+", ""):gsub("%s+", " ")
     text = text:sub(1, utf8.offset(text, math.min(260, utf8.len(text)) + 1) - 1)
     index[#index + 1] = { language(path), address(path) .. (i > 1 and "#" .. heading.name or ""),
       i > 1 and first .. " · " .. plain(heading.title) or first, text }
@@ -318,7 +325,7 @@ p, li { overflow-wrap: break-word; }
 code { font: .85em/1.5 ui-monospace, "DejaVu Sans Mono", monospace; background: var(--box); padding: .1em .25em;
   border-radius: 4px; }
 pre { overflow-x: auto; background: var(--box); padding: .8rem 1rem; border-radius: 8px; border: 1px solid var(--line); }
-pre code { padding: 0; background: none; white-space: pre; }
+pre code { padding: 0; background: none; white-space: pre; line-height: 1.3; }
 .language-output { color: var(--soft); }
 .c { color: var(--c); } .s { color: var(--s); } .k { color: var(--k); }
 img { max-width: 100%; background: #fff; border-radius: 6px; padding: .3rem; }
@@ -343,6 +350,8 @@ local JS = [[
   const script = document.currentScript, root = script.dataset.root;
   const field = document.getElementById("search"), box = document.getElementById("found");
   const lang = document.documentElement.lang.slice(0, 2);
+  const contents = document.querySelector(".contents");
+  if (contents && innerWidth < 832) contents.open = false;
   let asked = false;
   const show = () => {
     const words = field.value.toLowerCase().split(/\s+/).filter(w => w);
@@ -350,10 +359,10 @@ local JS = [[
     if (words.length === 0 || !window.pages) return;
     const hits = [];
     for (const [language, url, title, text] of window.pages) {
-      const head = title.toLowerCase(), all = head + " " + text.toLowerCase();
+      const head = title.toLowerCase(), all = head + " " + url + " " + text.toLowerCase();
       if (!words.every(w => all.includes(w))) continue;
       let score = language === lang ? 2 : 0;
-      for (const w of words) score += head.endsWith(w) ? 8 : head.includes(w) ? 4 : 0;
+      for (const w of words) score += head.endsWith(w) ? 8 : head.includes(w) ? 4 : url.includes(w) ? 5 : 0;
       hits.push([score - title.length / 200, url, title, text]);
     }
     hits.sort((a, b) => b[0] - a[0]);

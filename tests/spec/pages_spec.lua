@@ -1,5 +1,5 @@
--- README.md and the pages of docs/: their Lua blocks run and print what the pages say; the course is complete, in both languages; and
--- docs/check.lua, which sees to that, finds what is wrong.
+-- README.md and the pages of docs/: their Lua blocks run and print what the pages say; the course is complete, in both
+-- languages; and docs/check.lua, which sees to that, finds what is wrong.
 local core = require "rnn.core"
 local rnn = require "rnn"
 local shell = require "support.shell"
