@@ -157,8 +157,8 @@ end
 --- distribution:quantile(raw, q) -> tensor (..., outputs)
 ---
 --- Below it lies the share q of what may come. Between the quantiles of kind "quantile" straight lines are taken, and
---- of kind "point" every quantile is that number. Nothing is recorded for gradients. The shape is raw's with a last axis of
---- outputs.
+--- of kind "point" every quantile is that number. Nothing is recorded for gradients. The shape is raw's with a last
+--- axis of outputs.
 ---@param raw rnn.Tensor (..., outputs columns)
 ---@param q number between 0 and 1
 ---@return rnn.Tensor # (..., outputs)
