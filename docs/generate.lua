@@ -398,7 +398,9 @@ for _, name in ipairs(sources()) do
   local text = sources(name)
   if not text:find "^return %[=" then modules[#modules + 1] = { name, text } end -- a file that is not Lua
 end
-package.loaded["rnn.doc.entries"] = parse.all(modules)
+local entries = parse.all(modules)
+parse.examples(entries, read "docs/examples.md")
+package.loaded["rnn.doc.entries"] = entries
 
 put("stdlib/rnn/meta.lua", new_meta)
 for path, text in pairs(manual()) do put(path, text) end

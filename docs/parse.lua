@@ -213,6 +213,21 @@ function parse.all(modules)
   return found
 end
 
+--- parse.examples(entries, page)
+---
+--- Gives entries their examples, { code =, output = }, from a page of Markdown that has, below a heading with the name, a
+--- block of Lua and one of what it prints. Errors: names without an entry.
+---@param entries table<string, table>
+---@param page string
+function parse.examples(entries, page)
+  for name, code, output in page:gmatch "\n## `([^`]+)`\n\n```lua\n(.-)```\n\n```output\n(.-)```" do
+    local short = name:gsub("^rnn%.", "")
+    local entry = entries[name] or entries[short] or entries["rnn." .. short]
+      or entries[name:gsub("^rnn%.Tensor:", "rnn.")] or error("an example of nothing: " .. name)
+    entry.example = { code = code:gsub('^local rnn = require "rnn"\n', ""), output = output }
+  end
+end
+
 --- parse.c(source) -> array of texts
 ---
 --- The blocks of a C file, comments that begin with /*---, as blocks of a Lua file.

@@ -160,7 +160,7 @@ end
 local MENU = { -- title in English and Portuguese, page
   { "Start", "Início", "README" }, { "Tutorial", "Tutorial", "docs/tutorial" }, { "Course", "Curso", "docs/course/README" },
   { "How-tos", "Como fazer", "docs/howto/README" }, { "Questions", "Perguntas", "docs/faq" },
-  { "Manual", "Manual", "docs/manual" }, { "Phrasebook", "Expressões", "docs/phrasebook" },
+  { "Manual", "Manual", "docs/manual" }, { "Examples", "Exemplos", "docs/examples" }, { "Phrasebook", "Expressões", "docs/phrasebook" },
   { "Glossary", "Glossário", "docs/glossary" }, { "What is in it", "O que há nele", "docs/features" },
   { "Results", "Resultados", "docs/results" }, { "Speed", "Velocidade", "docs/speed" },
   { "How it is built", "Como é feito", "docs/architecture" }, { "Inside", "Por dentro", "docs/internals" },
