@@ -1,6 +1,6 @@
 # Writes every file below ROOT/rnn as a chunk of C: module name, what gzip makes of its source, size of that, size of the
 # source (bindings/embedded.h). A file that is not Lua becomes a module that is its text: rnn/logs/page.css is
-# rnn.logs.page_css. The file HELP is the module rnn.doc.entries; meta.lua is for editors only.
+# rnn.logs.page_css. The file HELP is the module rnn.doc.entries, PAGES rnn.doc.page_texts; meta.lua is for editors only.
 file(GLOB_RECURSE files RELATIVE ${ROOT} ${ROOT}/rnn/*.lua ${ROOT}/rnn/*.html ${ROOT}/rnn/*.css ${ROOT}/rnn/*.js
      ${ROOT}/rnn/*LICENSE)
 list(REMOVE_ITEM files rnn/meta.lua)
@@ -11,11 +11,14 @@ file(WRITE ${OUT}.after "]======]")
 set(text "#include \"embedded.h\"\n")
 set(rows "")
 set(n 0)
-foreach(file ${files} help)
+foreach(file ${files} help pages)
   set(path ${ROOT}/${file})
   if(file STREQUAL help)
     set(path ${HELP})
     set(file rnn/doc/entries.lua)
+  elseif(file STREQUAL pages)
+    set(path ${PAGES})
+    set(file rnn/doc/page_texts.lua)
   endif()
   file(SIZE ${path} size)
   if(file MATCHES "\\.lua$")

@@ -48,6 +48,7 @@ install(FILES stdlib/rnn/meta.lua DESTINATION ${CMAKE_INSTALL_DATADIR}/rnnlua/li
 install(DIRECTORY scripts DESTINATION ${CMAKE_INSTALL_DATADIR}/rnnlua COMPONENT rnnlua FILES_MATCHING PATTERN *.lua)
 install(FILES README.md CHANGELOG.md docs/manual.md docs/phrasebook.md TYPE DOC COMPONENT rnnlua)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright COMPONENT rnnlua)
+install(DIRECTORY docs/manual docs/howto docs/course TYPE DOC COMPONENT rnnlua)
 
 # ---- cpack: one .deb for each component ----
 set(CPACK_GENERATOR DEB)

@@ -1,6 +1,6 @@
 -- check.lua: the Lua blocks of the pages run, and print what the pages say.
 --
---   build/rnnlua docs/check.lua [--fix] [PAGE ...]     all pages of docs/ where none is named
+--   build/rnnlua docs/check.lua [--fix] [PAGE ...]     README.md, its translation and all of docs/ where none is named
 --
 -- Each ```lua block runs by itself, sandboxed in a new folder, on one thread, with --deterministic: our numbers are
 -- then the same bits everywhere. An ```output block directly below is compared exactly with what it printed, and a
@@ -10,7 +10,12 @@
 --   <!-- file: scripts/course/01-loop.lua -->   the block is that file
 --   <!-- needs: cta-ridership -->               folders of RNNLUA_DATA; without them it is left out, which is said
 --   <!-- fails -->                              it ends with an error, whose message is the last of its output
+--   <!-- as: make.lua -->                       the name of its file, for commands below it
+--   <!-- goes on -->                            it runs in the folder of the block before it
 --   <!-- not run: it asks for a microphone -->  and why
+--
+-- In a ```console block, "$ " begins a command of the shell, and what is below it is what it prints. It runs in the folder
+-- of the Lua block before it, which has the scripts of the project as scripts/.
 --
 -- name.pt.md is the translation of name.md: its blocks are the same, byte for byte, but for ```text, such as equations;
 -- it has as many headings, and a paragraph that is still English stands below <!-- untranslated -->.
@@ -47,7 +52,7 @@ end
 
 if #pages == 0 then
   whole = true
-  pages = lines_of "find docs -name '*.md' | LC_ALL=C sort"
+  pages = lines_of "find . -path './README*.md' -o -path './docs/*.md' | sed 's/^..//' | LC_ALL=C sort"
 end
 
 local problems = 0
@@ -106,35 +111,79 @@ end
 -- ---- running ----
 
 -- A block may read the data and write into its folder.
-local OPTIONS = "--deterministic --threads 1 --sandbox=best-effort --write ."
+local STRICT <const> = "--deterministic --threads 1"
+local OPTIONS = STRICT .. " --sandbox=best-effort --write ."
 for root in (os.getenv "RNNLUA_DATA" or ""):gmatch "[^:]+" do OPTIONS = OPTIONS .. " --read " .. quote(root) end
 
-local ran = {} -- what came of a block, by its text: translations have the same
+local HERE = os.getenv "PWD"
+local work = lines_of "mktemp -d"[1]
+-- rnnlua, as commands of a console find it.
+assert(core.make_folder(work .. "/bin"))
+assert(core.file_write(work .. "/bin/rnnlua", ([[
+#!/bin/sh
+case $1 in
+  new|run|capsule|pack|show|diff|rerun) exec %s "$@" ;;
+  *) exec %s %s "$@" ;;
+esac
+]]):format(quote(PROGRAM), quote(PROGRAM), STRICT)))
+os.execute("chmod +x " .. quote(work .. "/bin/rnnlua"))
 
--- -> { out, failed = message, files = { name = bytes } }
-local function run(block)
-  local key = (block.note.fails and "fails:" or "") .. block.text
-  if ran[key] then return ran[key] end
-  local folder = lines_of "mktemp -d"[1]
-  local function at(name) return quote(folder .. "/" .. name) end
-  assert(core.file_write(folder .. "/block.lua", block.text))
-  local command = ("ulimit -t %d; cd %s && LC_ALL=C.UTF-8 %s %s block.lua >.out 2>.err </dev/null"):format(SECONDS,
-    quote(folder), quote(PROGRAM), OPTIONS)
-  local ok, _, code = os.execute(command)
-  local result = { out = read(folder .. "/.out"), files = {} }
-  local message = read(folder .. "/.err"):gsub("[^\n]*rnnlua: sandbox:[^\n]*\n", "")
-    :gsub("\nstack traceback:.*$", "\n"):gsub("^[^\n]*rnnlua: ", "")
+local ran = {} -- what came of a block, by its text and those that it goes on from: translations have the same
+local folders = 0
+
+local function limited(folder, command, out, err)
+  return os.execute(("ulimit -t %d; cd %s && LC_ALL=C.UTF-8 PATH=%s:$PATH %s >%s 2>%s </dev/null"):format(SECONDS,
+    quote(folder), quote(work .. "/bin"), command, out, err))
+end
+
+-- The commands of a console with what they print: "$ command\nits output\n$ ...".
+local function console(result, text)
+  local out = {}
+  os.execute(("ln -sfn %s %s"):format(quote(HERE .. "/scripts"), quote(result.folder .. "/scripts")))
+  for line in text:gmatch "[^\n]+" do
+    local command = line:match "^%$ (.*)"
+    if command then
+      local ok, _, code = limited(result.folder, "sh -c " .. quote(command), ".out", ".err")
+      out[#out + 1] = line .. "\n" .. read(result.folder .. "/.out")
+      if not ok then result.failed = ("%s ends with %d: %s"):format(command, code, read(result.folder .. "/.err")) end
+    end
+  end
+  return table.concat(out)
+end
+
+local function script(result, block)
+  local name = block.note.as or "block.lua"
+  assert(core.file_write(result.folder .. "/" .. name, block.text))
+  local ok, _, code = limited(result.folder, ("%s %s %s"):format(quote(PROGRAM), OPTIONS, quote(name)), ".out", ".err")
+  local out, message = read(result.folder .. "/.out"), read(result.folder .. "/.err")
+  message = message:gsub("[^\n]*rnnlua: sandbox:[^\n]*\n", ""):gsub("\nstack traceback:.*$", "\n")
+    :gsub("^[^\n]*rnnlua: ", "")
   if not ok then
-    if block.note.fails then result.out = result.out .. message
-    else result.failed = message ~= "" and message or ("it ended with %d, after %d s at most"):format(code, SECONDS) end
+    if block.note.fails then return out .. message end
+    result.failed = message ~= "" and message or ("it ended with %d, after %d s at most"):format(code, SECONDS)
   elseif block.note.fails then
     result.failed = "it does not fail\n"
   end
   result.failed = result.failed or message:match "[^\n]*is an earlier name[^\n]*\n"
-  for _, name in ipairs(lines_of("ls " .. at "")) do
-    if name:find "%.svg$" then result.files[name] = read(folder .. "/" .. name) end
+  return out
+end
+
+-- -> { out, failed = message, files = { name = bytes }, folder, key }; before is what came of the block before it.
+local function run(block, before)
+  before = (block.note["goes on"] or block.language == "console") and before or nil
+  local key = ("%s%s:%s\0"):format(before and before.key or "", block.note.fails and "fails" or "", block.text)
+  if ran[key] then return ran[key] end
+  local result = { files = {}, key = key, folder = before and before.folder }
+  if not before then
+    folders = folders + 1
+    result.folder = ("%s/%d"):format(work, folders)
+    assert(core.make_folder(result.folder))
   end
-  os.execute("rm -rf " .. quote(folder))
+  if block.language == "console" then result.out = console(result, block.text)
+  else result.out = script(result, block) end
+  for _, name in ipairs(lines_of("ls " .. quote(result.folder))) do
+    if name:find "%.svg$" then result.files[name] = read(result.folder .. "/" .. name) end
+  end
   ran[key] = result
   return result
 end
@@ -246,8 +295,9 @@ for _, path in ipairs(pages) do
     else problem("%s: it is a translation of nothing", path) end
   end
   counts[path] = 0
+  local before
   for i, block in ipairs(parts) do
-    if block.language ~= "lua" then goto next end
+    if block.language ~= "lua" and block.language ~= "console" then goto next end
     local where = ("%s:%d"):format(path, block.line)
     local source = block.note.file and read(block.note.file)
     if block.note.file and not source then problem("%s: there is no %s", where, block.note.file)
@@ -263,12 +313,13 @@ for _, path in ipairs(pages) do
       goto next
     end
     blocks = blocks + 1
-    local result = run(block)
+    local result = run(block, before)
+    before = result
     if result.failed then
       problem("%s: %s", where, result.failed)
       goto next
     end
-    local output = directly_below(parts, i)
+    local output = block.language == "console" and block or directly_below(parts, i)
     if output and output.text ~= result.out then
       if fix then output.text = result.out
       else problem("%s: %s", where, difference(result.out, output.text)) end
@@ -303,6 +354,7 @@ if whole then
 end
 local distinct = 0
 for _ in pairs(ran) do distinct = distinct + 1 end
-print(("%d Lua blocks of %d pages ran (%d different ones), %d left out, %d wrong"):format(blocks, total, distinct,
+os.execute("rm -rf " .. quote(work))
+print(("%d blocks of %d pages ran (%d different ones), %d left out, %d wrong"):format(blocks, total, distinct,
   skipped, problems))
 os.exit(problems == 0)

@@ -1,4 +1,5 @@
--- generate.lua: stdlib/rnn/meta.lua, which tells editors and help what is made in C, and docs/manual.md.
+-- generate.lua: stdlib/rnn/meta.lua, which tells editors and help what is made in C, and docs/manual.md, with a page
+-- for each topic in docs/manual/.
 --
 --   build/rnnlua docs/generate.lua            writes both
 --   build/rnnlua docs/generate.lua --check    says which is not up to date; tests/spec/doc_spec.lua asks
@@ -230,45 +231,146 @@ included; {}, all of it; int32 ids or a mask. x[{ {}, -1 }] is the last column, 
 three rows backwards. Places given as numbers count from 1, or from -1 backwards.
 ]]
 
--- In the order of a first course; what is not named here comes by its name after the rest.
-local CHAPTERS = { "rnn", "rnn.Tensor", "nn", "cells", "optim", "data", "metrics", "text", "decode", "ctc", "audio",
-  "plot", "logs" }
+-- The pages of the manual, in the order of a first course: file, title, and what they have: patterns of the names, of
+-- the module that the entry is from after an @, or the family of an op (its file in core/ops/) after a #.
+-- The first that fits a name has it.
+local TOPICS = {
+  { "forecast", "Forecasting", "@rnn%.forecast", "@rnn%.baselines", "^rnn%.forecast_report" },
+  { "training", "Training and prediction", "^rnn%.fit", "^rnn%.evaluate", "^rnn%.predict", "^rnn%.History",
+    "^rnn%.find_lr", "^rnn%.RateRange", "@rnn%.train", "^rnn%.Average" },
+  { "watching", "Watching training: monitor, logs, reports", "^rnn%.[Mm]onitor", "^logs%." },
+  { "optimisers", "Optimisers and schedules", "^optim%." },
+  { "recurrent", "Recurrent layers and states", "^nn%.RNN%f[%W]", "^nn%.LSTM%f[%W]", "^nn%.GRU%f[%W]", "^nn%.Recurrent",
+    "^nn%.State", "^nn%.cell$", "^nn%.Cell", "^nn%.%w+Cell", "^nn%.Reservoir", "^rnn%.cell_check" },
+  { "cells", "Cells from the literature", "^cells%." },
+  { "seq2seq", "Encoder, decoder, attention, decoding", "^nn%.Encoder", "^nn%.Decoder", "^nn%.Seq2Seq", "^nn%.Attention",
+    "^decode%.", "^ctc%." },
+  { "modules", "Models: modules, parameters, first values", "^nn%.Module", "^nn%.module$", "^nn%.Sequential",
+    "^nn%.initializers", "^nn%.TimeDistributed", "^nn%.RepeatVector" },
+  { "losses", "Losses and distributions", "@rnn%.nn%.loss", "^nn%.Distribution", "#loss", "#ctc" },
+  { "layers", "Layers and activations", "^nn%.", "#norm", "#conv" },
+  { "metrics", "Metrics", "^metrics%." },
+  { "frames", "CSV files and frames", "^data%.csv", "^data%.Frame", "^frame", "^data%.Column", "^data%.Encoder",
+    "^data%.find", "^data%.lines", "^data%.keep", "^data%.classes", "^data%.files" },
+  { "data", "Datasets, batches, scalers", "^data%.", "^rnn%.padded" },
+  { "text", "Text", "^text%." },
+  { "sound", "Sound and music", "^audio%.", "^music%.", "^rnn%.stft", ":stft" },
+  { "plots", "Plots", "^plot%." },
+  { "files", "Saving and files", "^rnn%.save", "^rnn%.load", "npy", "npz", "safetensors", "json", "[.:]_?read", "[.:]write",
+    "^rnn%.null" },
+  { "linalg", "Linear algebra", "^linalg%.", "#matmul", "@rnn%.products", "einsum", "outer", "#linalg", "cross_product" },
+  { "gradients", "Gradients", "grad", "backward", "^rnn%.custom", "hvp", "retain", "hook", "detach", "clip_" },
+  { "random", "Random numbers", "seed", "rand", "bernoulli", "multinomial", "shuffle", "normal", "uniform", "poisson",
+    "exponential", "gamma", "random", "choice" },
+  { "shapes", "Shapes, parts and places", "#shape", "#rearrange", "#index", "@rnn%.shapes", "[.:]rows", "[.:]shape", "[.:]size",
+    "contiguous", "view", "ndim", "narrow" },
+  { "elementwise", "Mathematics, element by element", "#elementwise", "#binary", "@rnn%.elements" },
+  { "reductions", "Sums, extremes, sorting, counting", "#reduce", "#moments", "#scan", "#sort", "#count", "#softmax" },
+  { "sequences", "Sequences and lengths", "#steps", "#padding", "lengths", "padding", "#spectral", "steps", "mask", "windows" },
+  { "experiments", "Experiments as tools", "^rnn%.[Ee]xperiment", "^rnn%.Results", "^rnn%.args" },
+  { "making", "Making, reading and writing tensors", "^rnn%.Tensor", "^rnn%.[%l_]+$" },
+  { "rest", "What else there is", "" },
+}
+
+-- name of an op -> its family: the file in core/ops/ that ops.def names before it.
+local function families()
+  local family, list = nil, {}
+  for line in read "core/ops/ops.def":gmatch "[^\n]+" do
+    family = line:match "^/%* [./%w]-([%w_]+)%.c" or family
+    for name in line:gmatch "RNNI_OP%(([%w_]+)%)" do list[name] = family end
+  end
+  return list
+end
+
+local function topic_of(name, entry, family)
+  local op = name:match "^rnn%.([%w_]+)$" or name:match "^rnn%.Tensor:([%w_]+)$"
+  for _, topic in ipairs(TOPICS) do
+    for i = 3, #topic do
+      local kind, pattern = topic[i]:match "^([@#]?)(.*)$"
+      if kind == "@" and entry.module:find(pattern) or kind == "#" and op and family[op] == pattern
+        or kind == "" and name:find(pattern) then
+        return topic
+      end
+    end
+  end
+end
 
 local function is_public(name, entry)
   return not name:find("[.:]_") and entry.module:find("^rnn%.%w+") ~= nil and not name:find("^train%.")
 end
 
-local function markdown(entry, name)
+-- Methods that classes have from bases which are not public themselves: base -> the names that users know.
+local INHERITED = { ["nn.RecurrentBase"] = "nn.RNN nn.LSTM nn.GRU", ["optim.Optimizer"] = "optim.Optimizer",
+  ["nn.Conv1d"] = "nn.Conv1d", ["nn.Sequential"] = "nn.Sequential", ["nn.Cell"] = "nn.Cell" }
+
+local function markdown(entry, name, hashes)
   local doc = require "rnn.doc"
-  local lines = { "### `" .. name .. "`", "", "```", doc.text(entry), "```", "" }
-  return table.concat(lines, "\n")
+  return ("%s `%s`\n\n```\n%s\n```\n"):format(hashes, name, doc.text(entry))
 end
 
+-- The address of "### `name`" in a page.
+local function anchor(name) return (name:lower():gsub("[^%w_-]", "")) end
+
+-- -> { path = text }
 local function manual()
   local doc = require "rnn.doc"
-  local chapters, ranks = {}, {}
-  for i, title in ipairs(CHAPTERS) do ranks[title] = i end
+  local family, items, printed, pages = families(), {}, {}, {}
   for _, item in ipairs(public()) do
     local entry = doc.entry(item.name)
-    if entry and is_public(item.name, entry) then
-      local chapter = item.name:match("^rnn%.Tensor") or item.name:match("^([%w_]+)%.")
-      chapters[chapter] = chapters[chapter] or {}
-      table.insert(chapters[chapter], { item.name, entry })
+    if entry and is_public(item.name, entry) then items[#items + 1] = { item.name, entry } end
+  end
+  for _, name in ipairs(doc.names()) do
+    local base, method = name:match "^(.-)(:%l.*)$"
+    for class in (INHERITED[base or ""] or ""):gmatch "%S+" do items[#items + 1] = { class .. method, doc.entry(name) } end
+  end
+  table.sort(items, function(a, b) return a[1] < b[1] end)
+  for i = #items, 2, -1 do
+    if items[i][1] == items[i - 1][1] then table.remove(items, i) end
+  end
+  -- A text stands once: under the function where x:f() is rnn.f(x), under the base where a method is inherited.
+  for _, item in ipairs(items) do
+    local name, entry = item[1], item[2]
+    if name == entry.name or not printed[entry] then printed[entry] = name end
+  end
+  local index = {}
+  for _, item in ipairs(items) do
+    local name, entry = item[1], item[2]
+    local topic = topic_of(printed[entry], entry, family)
+    topic.items = topic.items or {}
+    if printed[entry] == name then table.insert(topic.items, item) end
+    local short = name:gsub("^rnn%.Tensor", "x")
+    index[#index + 1] = { short, ("[`%s`](manual/%s.md#%s)"):format(short, topic[1], anchor(printed[entry])) }
+  end
+  local lines = { HEAD, "## Topics", "" }
+  for _, topic in ipairs(TOPICS) do
+    if topic.items and #topic.items > 0 then
+      lines[#lines + 1] = ("- [%s](manual/%s.md)"):format(topic[2], topic[1])
+      local page = { ("# %s\n\n[Manual](../manual.md) · made by docs/generate.lua from the comments in the code.\n"):format(topic[2]) }
+      for _, item in ipairs(topic.items) do page[#page + 1] = markdown(item[2], item[1], "##") end
+      pages[("docs/manual/%s.md"):format(topic[1])] = table.concat(page, "\n")
     end
   end
-  local titles = {}
-  for title in pairs(chapters) do titles[#titles + 1] = title end
-  table.sort(titles, function(a, b)
-    local ra, rb = ranks[a] or 100, ranks[b] or 100
-    if ra ~= rb then return ra < rb end
-    return a < b
+  table.sort(index, function(a, b)
+    local la, lb = a[1]:lower(), b[1]:lower()
+    return la < lb or la == lb and a[1] < b[1]
   end)
-  local parts = { HEAD }
-  for _, title in ipairs(titles) do
-    parts[#parts + 1] = "## " .. title .. "\n"
-    for _, pair in ipairs(chapters[title]) do parts[#parts + 1] = markdown(pair[2], pair[1]) end
+  lines[#lines + 1] = "\n## Index\n"
+  local letter, words = nil, {}
+  local function flush()
+    if letter then lines[#lines + 1] = ("### %s\n\n%s\n"):format(letter, table.concat(words, " ·\n")) end
+    words = {}
   end
-  return table.concat(parts, "\n")
+  for _, word in ipairs(index) do
+    local first = (word[1]:match "^[%w_]+" or word[1])
+    if first ~= letter then
+      flush()
+      letter = first
+    end
+    words[#words + 1] = word[2]
+  end
+  flush()
+  pages["docs/manual.md"] = table.concat(lines, "\n")
+  return pages
 end
 
 -- ---- ----
@@ -296,8 +398,10 @@ for _, name in ipairs(sources()) do
   local text = sources(name)
   if not text:find "^return %[=" then modules[#modules + 1] = { name, text } end -- a file that is not Lua
 end
-package.loaded["rnn.doc.entries"] = parse.all(modules)
+local entries = parse.all(modules)
+parse.examples(entries, read "docs/examples.md")
+package.loaded["rnn.doc.entries"] = entries
 
 put("stdlib/rnn/meta.lua", new_meta)
-put("docs/manual.md", manual())
+for path, text in pairs(manual()) do put(path, text) end
 os.exit(current)

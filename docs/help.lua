@@ -1,6 +1,8 @@
 -- help.lua: what "?" shows, as data. CMake runs it when the program is built, with the files of stdlib/.
 --
 --   lua docs/help.lua OUT ROOT FILE ...       writes a Lua file: name -> entry, see docs/parse.lua
+--
+-- Examples come from docs/examples.md.
 
 local folder = arg[0]:match "^(.*)/" or "."
 local parse = dofile(folder .. "/parse.lua")
@@ -29,6 +31,9 @@ local function written(value)
 end
 
 local entries, names, known = parse.all(modules), {}, {}
+local page = assert(io.open(folder .. "/examples.md", "rb"))
+parse.examples(entries, page:read "a")
+page:close()
 for name in pairs(entries) do
   if not name:find "%.Options$" then names[#names + 1] = name end -- types for editors: help asks rnn.option
 end

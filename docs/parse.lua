@@ -137,8 +137,9 @@ local function new_entry(lines, code, classes, module)
   return entry, head
 end
 
--- Which variables of a file hold classes, by the lines that make them; [1] is the first.
-local function classes_of(source)
+-- Which variables of a file hold classes, by the lines that make them; [1] is the first. A file may give methods to the
+-- class of another one in the same module: Frame in rnn.data.frame_time is data.Frame.
+local function classes_of(source, module)
   local classes = {}
   local function add(variable, name)
     classes[variable] = name
@@ -153,6 +154,9 @@ local function classes_of(source)
     if name and variable then add(variable, name) end
     if not line:find("^%s*%-%-%-") then name = nil end
   end
+  for variable in source:gmatch "\nfunction (%u%w*):" do
+    if not classes[variable] then add(variable, module:match "^rnn%.(%w+)" .. "." .. variable) end
+  end
   return classes
 end
 
@@ -165,7 +169,7 @@ end
 ---@return table[]
 function parse.lua(source, module)
   local entries, block = {}, {}
-  local classes = classes_of("\n" .. source)
+  local classes = classes_of("\n" .. source, module)
   for line in (source .. "\n"):gmatch("(.-)\n") do
     local comment = line:match("^%s*%-%-%-(.*)$")
     if comment and not comment:find("^%-") then
@@ -207,6 +211,21 @@ function parse.all(modules)
     end
   end
   return found
+end
+
+--- parse.examples(entries, page)
+---
+--- Gives entries their examples, { code =, output = }, from a page of Markdown that has, below a heading with the name, a
+--- block of Lua and one of what it prints. Errors: names without an entry.
+---@param entries table<string, table>
+---@param page string
+function parse.examples(entries, page)
+  for name, code, output in page:gmatch "\n## `([^`]+)`\n\n```lua\n(.-)```\n\n```output\n(.-)```" do
+    local short = name:gsub("^rnn%.", "")
+    local entry = entries[name] or entries[short] or entries["rnn." .. short]
+      or entries[name:gsub("^rnn%.Tensor:", "rnn.")] or error("an example of nothing: " .. name)
+    entry.example = { code = code:gsub('^local rnn = require "rnn"\n', ""), output = output }
+  end
 end
 
 --- parse.c(source) -> array of texts

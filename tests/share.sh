@@ -1,6 +1,6 @@
 #!/bin/sh
 # share.sh: A makes an experiment, B repeats it, each in a clone of their own, as two people would. What they type and see
-# is printed; README.md has it, shortened, as "Share an experiment". Fails when a command does not end as it should.
+# is printed; docs/howto/capsules.md has it, shortened. Fails when a command does not end as it should.
 #
 #   tests/share.sh [PROGRAM]     default: build/rnnlua; with RNNLUA_DATA the ridership of Chicago too
 set -eu

@@ -1,4 +1,4 @@
--- Writes the tables of README.md between their markers from the figures of runs:
+-- Writes the tables of figures between their markers, in docs/results.md, docs/speed.md and README.md:
 --
 --   rnnlua scripts/ridership.lua --model all --seeds 5 --result docs/ridership.json
 --   rnnlua scripts/forecast.lua --seeds 5 --result docs/forecast.json
@@ -74,13 +74,37 @@ local function bench()
     ("\n\n%s; %s; %s; load of the machine %.2f; %s."):format(r.processor, first.ours[1].system, peer, r.load, r.date)
 end
 
-local text = read "README.md"
+-- What README.md has of the table of speed.
+local SHORT <const> = { ["RNN 1->32, T56, last"] = true, ["LSTM 32->32, T50, last"] = true,
+  ["GRU 64->256->256, T64, last"] = true, ["two-way LSTM 64->128, lengths 5..64"] = true,
+  ["one step of LSTM 32->32, N1"] = true }
+local function short()
+  local r, rows = json "tests/bench/results.json", {}
+  for _, c in ipairs(r.cases) do
+    local ours, peer = c.ours[1].median, c.peer[1] and c.peer[1].median
+    if peer and SHORT[c.case.name] then
+      rows[#rows + 1] = { (c.case.name:gsub("%->", "→")), ("%.3g"):format(ours), ("%.3g"):format(peer),
+        ("%.1f"):format(peer / ours) }
+    end
+  end
+  return markdown({ "one training step, one thread", "rnnlua, ms", "PyTorch, ms", "times" }, rows)
+end
+
 local function experiments() return (read "docs/experiments.md":gsub("%s+$", "")) end
 
-for name, make in pairs { ridership = ridership, forecast = forecast, bench = bench, experiments = experiments } do
-  local opening, closing = ("<!-- %s -->"):format(name), ("<!-- /%s -->"):format(name)
-  local _, from = text:find(opening, 1, true)
-  local to = text:find(closing, from, true)
-  text = text:sub(1, from) .. "\n" .. make() .. "\n" .. text:sub(to)
+-- write(path, { name = make }): what make() gives, between <!-- name --> and <!-- /name -->
+local function write(path, tables)
+  local text = read(path)
+  for name, make in pairs(tables) do
+    local opening, closing = ("<!-- %s -->"):format(name), ("<!-- /%s -->"):format(name)
+    local _, from = text:find(opening, 1, true)
+    local to = text:find(closing, from, true)
+    text = text:sub(1, from) .. "\n" .. make() .. "\n" .. text:sub(to)
+  end
+  assert(core.file_write(path, text))
 end
-assert(core.file_write("README.md", text))
+
+write("docs/results.md", { ridership = ridership, forecast = forecast, experiments = experiments })
+write("docs/speed.md", { bench = bench })
+write("README.md", { speed = short })
+if core.file_is_there "README.pt.md" then write("README.pt.md", { speed = short }) end

@@ -306,6 +306,17 @@ describe("these checks", function()
 end)
 
 describe("rnn.doc", function()
+  it("shows an example with what it prints, as docs/examples.md has it, which docs/check.lua runs", function()
+    local file <close> = assert(io.open "docs/examples.md")
+    local page, count = file:read "a", 0
+    for name, code in page:gmatch "\n## `([^`]+)`\n\n```lua\n.-\n(.-)```" do
+      local text = doc.lookup(name)
+      assert(text and text:find("  " .. code:match "^[^\n]*", 1, true) and text:find("\n  > ", 1, true), name)
+      count = count + 1
+    end
+    assert.is_true(count > 280)
+  end)
+
   it("finds methods in the bases of a class, and ops as methods", function()
     assert.equal("lstm:step(x [, state]) -> y, state", doc.entry("nn.LSTM:step").signature)
     assert.equal("module:parameters() -> array of tensors", doc.entry("nn.GRU.parameters").signature)

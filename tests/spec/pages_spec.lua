@@ -1,5 +1,5 @@
--- The pages of docs/: their Lua blocks run and print what the pages say; the course is complete, in both languages; and
--- docs/check.lua, which sees to that, finds what is wrong.
+-- README.md and the pages of docs/: their Lua blocks run and print what the pages say; the course is complete, in both
+-- languages; and docs/check.lua, which sees to that, finds what is wrong.
 local core = require "rnn.core"
 local rnn = require "rnn"
 local shell = require "support.shell"
@@ -78,16 +78,42 @@ describe("the course", function()
     end
   end)
 
-  it("has small pictures and links that lead somewhere", function()
-    local pages = list "docs/course/*.md docs/glossary.md"
+end)
+
+describe("README.md and docs/", function()
+  local pages = list "README*.md docs/*.md docs/*/*.md"
+
+  it("have small pictures and links that lead somewhere", function()
     for _, path in ipairs(pages) do
-      local folder = path:match "^(.*/)"
-      for target in read(path):gsub("```.-\n```", ""):gmatch "%]%(([^)#]+)" do
+      local folder = path:match "^(.*/)" or ""
+      for target in read(path):gsub("```.-\n```", ""):gsub("`[^`\n]*`", ""):gmatch "%]%(([^)#]+)" do
         local file = io.open(folder .. target, "rb")
         assert(file, ("%s: there is no %s"):format(path, target))
-        assert.is_true(not target:find "%.svg$" or file:seek "end" < 30000, target .. " is large")
+        assert.is_true(not target:find "%.svg$" or file:seek "end" < 70000, target .. " is large")
         file:close()
       end
+    end
+  end)
+
+  it("name nothing that help does not know", function()
+    local doc, topics = require "rnn.doc", require "rnn.doc.pages"
+    for _, path in ipairs(pages) do
+      if not path:find "manual%.md$" and not path:find "phrasebook%.md$" then
+        local text = read(path):gsub("```.-\n```", "")
+        for name in text:gmatch "`%?([%w_.:]+)`" do
+          assert(name == "name" or doc.entry(name) or topics.find(name), ("%s: ?%s"):format(path, name))
+        end
+        for name in text:gmatch "`(rnn%.[%l_]+)[`(]" do
+          assert(doc.entry(name) or rnn[name:sub(5)], ("%s: %s"):format(path, name))
+        end
+      end
+    end
+  end)
+
+  it("begin with a README of at most 120 lines", function()
+    for _, path in ipairs(list "README*.md") do
+      local _, lines = read(path):gsub("\n", "")
+      assert.is_true(lines <= 120, ("%s has %d lines"):format(path, lines))
     end
   end)
 end)
@@ -112,7 +138,7 @@ describe("docs/check.lua", function()
   it("is content with a page that is right", function()
     local out, ok = check(fresh(), { ["a.md"] = PAGE })
     assert.is_true(ok, out)
-    assert.matches("1 Lua blocks of 1 pages ran", out)
+    assert.matches("1 blocks of 1 pages ran", out)
   end)
 
   it("finds an output that is wrong, by a byte, and mends it", function()

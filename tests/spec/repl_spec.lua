@@ -116,7 +116,7 @@ describe("commands of the prompt", function()
     assert.equal(path .. " is there already\n", (talk("%save " .. path)))
     os.remove(path)
     assert.equal("1 variables forgotten\nnil\n", (talk "x = 1\n%reset\nx"))
-    assert.matches("^there is no %%fly; there are %%hist", (talk "%fly"))
+    assert.matches("^there is no %%fly; there are %%apropos %%hist", (talk "%fly"))
   end)
 
   it("run in the shell", function()

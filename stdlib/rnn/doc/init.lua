@@ -154,6 +154,12 @@ function doc.text(entry)
     line = line .. " " .. name .. (i < #methods and "," or "")
   end
   if #methods > 0 then lines[#lines + 1] = line end
+  if entry.example then
+    lines[#lines + 1] = "\nexample\n"
+    for line in entry.example.code:gmatch "([^\n]*)\n" do lines[#lines + 1] = "  " .. line end
+    lines[#lines + 1] = ""
+    for line in entry.example.output:gmatch "([^\n]*)\n" do lines[#lines + 1] = "  > " .. line end
+  end
   return table.concat(lines, "\n")
 end
 

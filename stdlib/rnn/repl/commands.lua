@@ -130,6 +130,23 @@ function commands.load(session, entry)
   session.run(f)
 end
 
+local SHOWN <const> = 30 -- lines of %apropos
+
+--- %apropos WORDS: what help and the pages have of them.
+function commands.apropos(_, entry)
+  if entry.argument == "" then return "words are wanted: %apropos learning rate" end
+  local found, lines, width = require "rnn.doc.pages".search(entry.argument), {}, 0
+  for i = 1, min(#found, SHOWN) do width = max(width, #found[i][1]) end
+  local room = max(20, core.terminal_width() - width - 3)
+  for i = 1, min(#found, SHOWN) do
+    local text = found[i][2]
+    if (utf8.len(text) or #text) > room then text = text:sub(1, utf8.offset(text, room) - 1) .. "…" end
+    lines[i] = ("%-" .. width .. "s  %s"):format(found[i][1], text)
+  end
+  if #found > SHOWN then lines[#lines + 1] = ("and %d more"):format(#found - SHOWN) end
+  return #lines > 0 and concat(lines, "\n") or ("nothing has all of: %s"):format(entry.argument)
+end
+
 --- %reset: forgets the user's variables.
 function commands.reset(session)
   local names = own_names(session)

@@ -1,5 +1,5 @@
--- help.lua: the answer to "?" and "?name" at the prompt. Texts come from rnn.doc; what has none is described by what it
--- is.
+-- help.lua: the answer to "?" and "?name" at the prompt. Texts come from rnn.doc, pages from
+-- rnn.doc.pages; what has neither is described by what it is.
 
 local core = require "rnn.core"
 local guard = require "rnn.guard"
@@ -8,6 +8,7 @@ local pretty = require "rnn.repl.pretty"
 local GENERAL = [[
 Type an expression to see its value, or a statement to run it. An unfinished one goes on in the next line.
   ?name       help on a name, also name?: ?nn.LSTM  ?rnn.fit  ?matmul;  ??name  its source
+  ?topic      a page: ?tutorial  ?howto  ?padding  ?course  ?neuron  ?faq;  %apropos words  finds them in all
   _           the last value
   Tab         completes names, options of constructors, files in strings
   Up, Down    earlier entries, also those of several lines
@@ -89,7 +90,10 @@ local help = {}
 function help.of(name, environment)
   if name == "" then return GENERAL end
   local is_path = name:find("^[%a_][%w_.:]*$")
-  local known = is_path and (documented(name, environment) or described(name, environment))
+  local known = is_path and documented(name, environment)
+  if known then return known end
+  local page = not (is_path and is_own(name, environment)) and require "rnn.doc.pages".find(name)
+  known = page and page.text or is_path and described(name, environment)
   return known or ("no help for '%s'; ? alone tells what can be asked"):format(name)
 end
 
