@@ -183,7 +183,7 @@ extern const lrnn_function lrnn_archive_functions[];  /* archive.c */
 extern const lrnn_function lrnn_bundle_functions[];   /* bundle.c: ZIP archives of files, fingerprints, what was used */
 extern const lrnn_function lrnn_json_functions[];     /* json.c */
 #ifdef RNNLUA_CAIRO
-extern const lrnn_function lrnn_png_functions[]; /* png.c */
+extern const lrnn_function lrnn_picture_functions[]; /* picture.c */
 #endif
 
 #endif

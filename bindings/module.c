@@ -16,7 +16,7 @@ static const lrnn_function *const functions[] = {
     lrnn_numbers_functions, lrnn_archive_functions, lrnn_json_functions, lrnn_events_functions,
     lrnn_runfile_functions, lrnn_bundle_functions, lrnn_audio_functions,
 #ifdef RNNLUA_CAIRO
-    lrnn_png_functions,
+    lrnn_picture_functions,
 #endif
     NULL};
 

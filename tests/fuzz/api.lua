@@ -389,7 +389,8 @@ end
 -- ---- functions ----
 
 local files = { archive_read = true, archive_write = true, npy_read = true, npy_write = true, npz_read = true,
-  npz_write = true, file_write = true, csv_read = true, png_write = true }
+  npz_write = true, file_write = true, csv_read = true, png_write = true,
+  pdf_write = true }
 
 local function operators()
   return {

@@ -1,6 +1,9 @@
 -- rnn.fit, rnn.evaluate, rnn.predict: the loop, its figures, when it stops, and what it says when things go wrong.
 local core = require "rnn.core"
 local rnn = require "rnn"
+local interruption = require "rnn.train.interruption"
+local progress = require "rnn.train.progress"
+local terminal = require "rnn.terminal"
 local nn, data, optim = rnn.nn, rnn.data, rnn.optim
 
 -- y = 2 x - 1 on 50 points.
@@ -267,48 +270,129 @@ describe("rnn.predict", function()
 end)
 
 describe("progress", function()
-  -- What a run of three epochs writes to standard error, on a terminal of so many columns, or elsewhere.
-  local function shown(mode, columns, callbacks)
-    local stderr, isatty, width, parts = io.stderr, core.isatty, core.terminal_width, {}
+  -- What a run of three epochs writes to standard error, on a terminal of so many columns, or elsewhere. look: what the
+  -- terminal can show (colors, ascii), and more options of rnn.fit.
+  local function shown(mode, columns, look)
+    look = look or {}
+    local stderr, width, parts = io.stderr, core.terminal_width, {}
+    local moves, color, unicode = terminal.moves, terminal.color, terminal.unicode
     io.stderr = { write = function(_, ...) parts[#parts + 1] = table.concat { ... } end } -- luacheck: ignore
-    core.isatty = function() return columns ~= nil end
+    terminal.moves = function() return columns ~= nil end
+    terminal.color = function() return look.colors or false end
+    terminal.unicode = function() return not look.ascii end
     core.terminal_width = function() return columns end
-    local all = { epochs = 3, valid = line, metrics = { "mae" }, callbacks = callbacks }
+    local all = { epochs = 3, valid = line, metrics = { "mae" }, callbacks = look.callbacks, run = look.run }
     local model, optimizer = setup()
     all.data, all.loss, all.optimizer, all.progress = line:batches { size = 16 }, "mse", optimizer, mode
     local ok, message = pcall(rnn.fit, model, all)
-    io.stderr, core.isatty, core.terminal_width = stderr, isatty, width -- luacheck: ignore
+    io.stderr, core.terminal_width = stderr, width -- luacheck: ignore
+    terminal.moves, terminal.color, terminal.unicode = moves, color, unicode
     assert.is_true(ok, message)
     return table.concat(parts)
   end
 
+  local FIGURES <const> = "  loss %S+  val_loss %S+  mae %S+  val_mae %S+  %S+ s"
+  local RESULT <const> = "3 epochs in 0:00; best epoch 3: val_loss %S+\n"
+
   it("is a line an epoch where there is no terminal, or every n-th and the last, or nothing", function()
-    local figures = "  loss %S+  val_loss %S+  mae %S+  val_mae %S+  %S+ s\n"
-    assert.matches("^epoch 1/3" .. figures .. "epoch 2/3" .. figures .. "epoch 3/3" .. figures .. "$", shown(nil))
-    assert.matches("^epoch 2/3" .. figures .. "epoch 3/3" .. figures .. "$", shown(2))
+    local best = FIGURES .. "  best\n"
+    assert.matches("^epoch 1/3" .. best .. "epoch 2/3" .. best .. "epoch 3/3" .. best .. RESULT .. "$", shown(nil))
+    assert.matches("^epoch 2/3" .. best .. "epoch 3/3" .. best .. RESULT .. "$", shown(2))
     assert.equal("", shown(false))
     assert.equal("", shown("terminal"))
   end)
 
-  it("is one renewed line on a terminal, with the figures there is room for", function()
-    assert.matches("\repoch 3/3 %S+  loss %S+  val_loss %S+  mae %S+  val_mae %S+  %d+ steps/s  0:00 left\27%[K\n$",
+  it("is one renewed line on a terminal, with the figures there is room for, those of validation first", function()
+    assert.matches("\repoch 3/3 %S+  val_loss %S+  val_mae %S+  loss %S+  mae %S+  0:00\27%[K\n" .. RESULT .. "$",
       shown(nil, 120))
-    assert.matches("\repoch 3/3 %S+  loss %S+  %d+ steps/s  0:00 left\27%[K\n$", shown("terminal", 62))
+    assert.matches("\repoch 3/3 %S+  val_loss %S+  0:00\27%[K\n" .. RESULT .. "$", shown("terminal", 44))
     for text in shown(nil, 62):gmatch "\r([^\27]*)" do assert.is_true(utf8.len(text) < 62) end
-    assert.matches("\repoch 3/3   %d+ steps/s  0:00 left\27%[K\n$", shown(nil, 20))
+    assert.matches("\repoch 3/3 %S*  0:00\27%[K\n" .. RESULT .. "$", shown(nil, 20))
+  end)
+
+  it("has lines for epochs or improvements above the bar", function()
+    local get_worse = { on_epoch = function(_, run) if run.epoch == 1 then run.optimizer.lr = 50 end end }
+    local text = shown("best", 120, { callbacks = { get_worse } })
+    assert.matches("\r\27%[Kepoch 1/3" .. FIGURES .. "  best\n", text)
+    assert.is_nil(text:find "\27%[Kepoch 2/3")
+    assert.matches("; best epoch 1: val_loss %S+\n$", text)
+    local plain = shown("best", nil, { callbacks = { get_worse } })
+    assert.matches("^epoch 1/3" .. FIGURES .. "  best\n3 epochs in 0:00; best epoch 1: val_loss %S+\n$", plain)
+    assert.equal(3, select(2, shown(1, 120):gsub("\r\27%[Kepoch", "")))
+    local marked = shown(1, nil, { callbacks = { get_worse } })
+    assert.matches("epoch 2/3" .. FIGURES .. "\n", marked) -- not the best
+  end)
+
+  it("is coloured where the terminal has colours, and ASCII where it has no more", function()
+    assert.truthy(shown(nil, 100, { colors = true }):find("\27[36m━", 1, true))
+    local text = shown(nil, 100, { ascii = true })
+    assert.is_nil(text:find "[\128-\255]")
+    assert.truthy(text:find("epoch 3/3 ####################  ", 1, true))
   end)
 
   it("says how and why training ended before its last epoch", function()
     local why = "val_loss did not become better for 1 epochs"
-    local function stopping() return { rnn.EarlyStopping { patience = 1, min_delta = 100 } } end
+    local function stopping() return { callbacks = { rnn.EarlyStopping { patience = 1, min_delta = 100 } } } end
+    local result = "\nended after 2 of 3 epochs: " .. why .. "\n2 epochs in 0:00; best epoch 1: val_loss %S+\n$"
     local text = shown(nil, 100, stopping())
     local last = text:match "\r([^\r]*)$"
-    assert.matches("^epoch 2/3 [━]+  loss %S+.*  0:00\27%[K\nended after 2 of 3 epochs: " .. why .. "\n$", last)
+    assert.matches("^epoch 2/3 [━]+  val_loss %S+.*  0:00\27%[K" .. result, last)
     assert.is_nil(last:find("─", 1, true))
     text = shown(nil, nil, stopping())
-    assert.matches("\nepoch 2/3 [^\n]*\nended after 2 of 3 epochs: " .. why .. "\n$", text)
+    assert.matches("\nepoch 2/3 [^\n]*" .. result, text)
+    assert.is_nil(text:match("\nepoch 2/3 ([^\n]*)"):find "best") -- by what early stopping watches
     local _, lines = text:gsub("\n", "")
-    assert.equal(3, lines)
+    assert.equal(4, lines)
     assert.equal("", shown(false, nil, stopping()))
+  end)
+
+  it("names the report of the run", function()
+    local folder = os.tmpname()
+    os.remove(folder)
+    assert.matches("; report: " .. folder:gsub("%p", "%%%0") .. "/report%.html\n$", shown(nil, nil, { run = folder }))
+    local file = assert(io.open(folder .. "/report.html"))
+    assert.is_nil(file:read("a"):find 'http%-equiv="refresh"') -- it has ended
+    file:close()
+    core.folder_remove(folder)
+  end)
+
+  describe("the time left", function()
+    local now, before
+    before_each(function()
+      now, before = 0, interruption.now
+      interruption.now = function() return now end
+    end)
+    after_each(function() interruption.now = before end)
+
+    -- The times left that a bar of 10 epochs with 10 steps shows; f(step, epoch) -> seconds of the step.
+    local function left(f, epochs, history)
+      local stderr, moves, width, out = io.stderr, terminal.moves, core.terminal_width, {}
+      io.stderr = { write = function(_, ...) out[#out + 1] = table.concat { ... } end } -- luacheck: ignore
+      terminal.moves = function() return true end
+      core.terminal_width = function() return 80 end
+      local bar = progress.new("f", nil, 10, 10, { see = function() end })
+      if history then bar:resume(history) end
+      for epoch = history and #history + 1 or 1, epochs do
+        for step = 1, 10 do
+          now = now + f(step, epoch)
+          bar:step(epoch, step, 1)
+        end
+        bar:epoch(epoch, { loss = 1 })
+      end
+      io.stderr, terminal.moves, core.terminal_width = stderr, moves, width -- luacheck: ignore
+      return table.concat(out):match ".*%s(%S+) left"
+    end
+
+    it("is that of the steps that are to come", function()
+      assert.equal("0:50", left(function() return 1 end, 5))
+    end)
+
+    it("does not count a pause of the program", function()
+      assert.matches("^0:5[01]$", left(function(step, epoch) return step == 5 and epoch == 3 and 3600 or 1 end, 5))
+    end)
+
+    it("does not count the epochs of an earlier process", function()
+      assert.equal("0:20", left(function() return 1 end, 8, { 1, 1, 1, 1, 1, 1 }))
+    end)
   end)
 end)

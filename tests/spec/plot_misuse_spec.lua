@@ -15,7 +15,7 @@ describe("rnn.plot", function()
       says("plot.series: argument 1: expected a table, got number 3", plot.series, 3)
       says("plot.series: there is no series", plot.series, { title = "t" })
       says("plot.series: series need names", plot.series, { { 1, 2 } })
-      says("plot.series: 'titel' is no option (file, height, log_y, order, title, width, x, xlabel, ylabel)",
+      says("plot.series: 'titel' is no option (file, height, log_x, log_y, order, title, width, x, xlabel, ylabel)",
         plot.series, { y = { 1 }, titel = "t" })
       says("got string 't'; did you mean 'title'?", plot.series, { y = { 1 }, titel = "t" })
       says("plot.series: 'y': expected an array of numbers or a tensor of one axis, got tensor (2, 2) float",
@@ -27,8 +27,27 @@ describe("rnn.plot", function()
       says("plot.series: order[1]: expected the name of a series, got string 'z'",
         plot.series, { y = { 1, 2 }, order = { "z" } })
       says("plot.series: option 'title': expected a string, got number 1", plot.series, { y = { 1 }, title = 1 })
-      says("plot.series: option 'file': expected a name ending in .svg or .png, got string 'a.pdf'",
-        plot.series, { y = { 1 }, file = "a.pdf" })
+      says("plot.series: option 'file': expected a name ending in .svg, .png or .pdf, got string 'a.gif'",
+        plot.series, { y = { 1 }, file = "a.gif" })
+      says("plot.series: option 'log_x' has no effect: the x axis has dates",
+        plot.series, { y = { 1 }, x = { "2019-01-01" }, log_x = true })
+    end)
+
+    it("of plot.scatter, plot.bar, plot.box and plot.image", function()
+      says("plot.scatter: argument 1 (points): expected an array of { x =, y =, label = }", plot.scatter, {})
+      says("plot.scatter: points[1].y has 1 values, but points[1].x has 2", plot.scatter,
+        { { x = { 1, 2 }, y = { 1 } } })
+      says("unknown option 'bands'", plot.scatter, { { x = { 1 }, y = { 1 }, bands = {} } })
+      says("plot.bar: argument 1 (bars): expected numbers", plot.bar, {})
+      says("plot.bar: argument 1 (bars): expected an array of numbers or a tensor of one axis", plot.bar, "x")
+      says("plot.bar: bars[2].y has 1 values, the first has 2", plot.bar, { { y = { 1, 2 } }, { y = { 1 } } })
+      says("plot.bar: option 'names': 1 names for 2", plot.bar, { 1, 2 }, { names = { "a" } })
+      says("plot.box: argument 1 (groups): expected an array of groups of numbers", plot.box, {})
+      says("plot.box: groups[1]: expected an array of numbers or a tensor, got number 1", plot.box, { 1, 2 })
+      says("plot.image: argument 1 (data): expected a tensor (rows, columns) or (3, rows, columns)", plot.image,
+        core.zeros(2, 3, 4))
+      says("plot.image: option 'map' has no effect", plot.image, core.zeros(3, 3, 4), { map = "diverging" })
+      says("plot.image: argument 1 (data): expected a table", plot.image, 3)
     end)
 
     it("of plot.lines and plot.histogram", function()

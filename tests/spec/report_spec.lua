@@ -185,7 +185,8 @@ describe("rnn.fit with run", function()
     assert.equal(1, #files)
     local bytes = contents(folder .. "/run/" .. files[1])
     for _, tag in ipairs { "epoch/loss", "epoch/val_loss", "epoch/mae", "epoch/lr", "step/loss", "step/norm",
-      "weights/1.weight_hh_l0", "gradients/1.weight_hh_l0", "run/model", "_hparams_/session_end_info" } do
+      "weights/1.weight_hh_l0", "gradients/1.weight_hh_l0", "run/model", "_hparams_/session_end_info", "custom_scalars__config__",
+      "^epoch/loss$", "^epoch/val_loss$" } do
       assert.is_truthy(bytes:find(tag, 1, true), tag)
     end
     local html, page = contents(folder .. "/run/report.html"), data_of(folder .. "/run/report.html")
@@ -196,6 +197,19 @@ describe("rnn.fit with run", function()
     assert.same({ "Loss", "mae", "Learning rate", "Loss of the steps", "Norm of the gradient" }, titles)
     for e = 1, 3 do assert.near(history.val_loss[e], page.charts[1].series[2].y[e], 1e-5 * history.val_loss[e]) end
     assert.equal(12, #page.charts[4].x)
+  end)
+
+  it("renews its page while training goes on, and has a writer for what callbacks add", function()
+    local look = {}
+    function look:on_epoch(run)
+      if run.epoch == 2 then self.page = contents(folder .. "/run/report.html") end
+      assert(run.writer:text("sample", "abc", run.step))
+    end
+    fit { callbacks = { look } }
+    assert.is_truthy(look.page:find('<meta http-equiv="refresh" content="10">', 1, true))
+    assert.is_truthy(look.page:find("running: epoch 1 of 3", 1, true))
+    assert.is_nil(contents(folder .. "/run/report.html"):find("http-equiv=\"refresh", 1, true))
+    assert.is_truthy(contents(folder .. "/run/" .. event_files()[1]):find("sample", 1, true))
   end)
 
   it("changes nothing of the training", function()

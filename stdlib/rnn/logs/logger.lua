@@ -17,7 +17,7 @@ local SHARE = 0.02
 --- Scalars step/loss, step/lr and, with clip_norm, step/norm, thinned out as the run gets longer (logs.Thinned);
 --- epoch/NAME for every figure of the history; histograms weights/NAME and gradients/NAME after the first 16 epochs,
 --- then after every second up to 32, every fourth up to 64 and so on; settings for the table that compares runs; the
---- model as text. All are placed at the number of updates. report.html shows the same, and run.heat_maps (see
+--- model as text; training and validation in one card each under Custom Scalars. All are placed at the number of updates. report.html shows the same, and run.heat_maps (see
 --- rnn.logs.report), which any callback may set.
 ---@class train.Logger
 ---@overload fun(): train.Logger
@@ -47,6 +47,13 @@ local function settings_of(run)
   return list, values
 end
 
+-- The tags of training and validation that belong into one card.
+local function pairs_of(run)
+  local cards = { { "loss", "epoch/loss", "epoch/val_loss" } }
+  for _, name in ipairs(run.scores.names) do cards[#cards + 1] = { name, "epoch/" .. name, "epoch/val_" .. name } end
+  return cards
+end
+
 -- What a method of the writer gave; a full disk is said once.
 local function note(run, ok, message)
   if not ok then run:warn(("%s; the run goes on"):format(message)) end
@@ -64,6 +71,8 @@ function Logger:on_begin(run)
     note(run, false, message)
     return
   end
+  run.writer = self.writer
+  if run.valid then note(run, self.writer:together(pairs_of(run))) end
   local lines = {}
   for i, pair in ipairs(self.environment) do lines[i] = ("- %s: `%s`\n"):format(pair[1], pair[2]) end
   note(run, self.writer:hparams(self.values))
@@ -119,7 +128,7 @@ local function finish(self, run, status)
   self:draw(run, status)
   if not self.writer then return end
   note(run, self.writer:close())
-  self.writer = nil
+  self.writer, run.writer = nil, nil
 end
 
 function Logger:on_end(run)

@@ -49,6 +49,20 @@ function messages.text(wall, step, tag, text)
   return summary(wall, step, tag, bytes(8, tensor) .. metadata("text", ""))
 end
 
+--- plugins/custom_scalar/layout.proto: Layout { category = 2 { title = 1, chart = 2 { title = 1, multiline = 2 { tag = 1
+--- } } } }; cards: { { title, tag, tag ... }, ... }
+function messages.together(wall, cards)
+  local charts = {}
+  for i, card in ipairs(cards) do
+    local tags = {}
+    for k = 2, #card do tags[k - 1] = bytes(1, "^" .. card[k]:gsub("[^%w_/]", "\\%0") .. "$") end
+    charts[i] = bytes(2, bytes(1, card[1]) .. bytes(2, table.concat(tags)))
+  end
+  local layout = bytes(2, bytes(1, "training and validation") .. table.concat(charts))
+  local tensor = integer(1, 7) .. bytes(2, "") .. bytes(8, layout)
+  return summary(wall, 0, "custom_scalars__config__", bytes(8, tensor) .. metadata("custom_scalars", ""))
+end
+
 -- HParamsPluginData { experiment = 2, session_start_info = 3, session_end_info = 4 }
 local function hparams(wall, name, field, content)
   return summary(wall, 0, "_hparams_/" .. name, metadata("hparams", bytes(field, content)))

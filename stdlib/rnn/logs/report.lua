@@ -160,6 +160,7 @@ local PAGE = option.of("rnn.logs.report", {
   { "title", nil, option.kind("string", option.any), "a line of text; must be given" },
   { "dated", true, check.boolean, "false: nothing says when it was written, so that equal pages are equal files" },
   { "status", "", check.string, "a line of text below it" },
+  { "refresh", nil, option.int(1, 86400), "seconds after which a browser reads the page anew; for a run that goes on" },
   { "facts", nil, check.table, "{ { name, value }, ... }: what to read first" },
   { "charts", nil, option.kind("table", option.any), "{ { title = \"Loss\", unit = \"mse\", xlabel = \"epoch\", x = "
     .. "{ 1, 2 }, series = { { label = \"train\", y = { 0.5, 0.4 } } }, mark = { x = 2, label = \"best\" }, note = "
@@ -194,6 +195,7 @@ return function(path, page)
   for i, section in ipairs(page.sections or {}) do sections[i] = section_html(section) end
   local parts = {
     title = html(page.title), status = html(page.status), facts = facts_html(page.facts or {}),
+    refresh = page.refresh and ('<meta http-equiv="refresh" content="%d">\n'):format(page.refresh) or "",
     sections = table.concat(sections), data = data:gsub("<", "\\u003c"), version = core.version,
     written = page.dated and "Written " .. os.date "%Y-%m-%d %H:%M:%S" or "Written",
     css = resource "page.css", js = resource "page.js",

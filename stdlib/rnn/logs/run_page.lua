@@ -18,6 +18,8 @@ local UNITS = {
   smape = "symmetric error in percent, 0 to 200",
 }
 
+local REFRESH = 10 -- seconds from one look of the browser at a running training to the next
+
 local NO_CURVES = { advice = true, best = true, forecast = true, lr = true, seconds = true }
 
 local function duration(seconds)
@@ -141,7 +143,7 @@ function run_page.page(run, logged)
   local charts = #x > 0 and epoch_charts(run, x) or {}
   for _, chart in ipairs(step_charts(run, logged.steps)) do charts[#charts + 1] = chart end
   return {
-    title = run.folder,
+    title = run.folder, refresh = logged.status == "running" and REFRESH or nil,
     status = ("%s: epoch %s of %s%s"):format(logged.status, thousands(#x),
       thousands(run.epochs), run.history.stopped and "; " .. run.history.stopped or ""),
     facts = facts(run, seconds), charts = charts, heat_maps = run.heat_maps,

@@ -106,6 +106,25 @@ function Writer:text(tag, text, step)
   return self.file:record(messages.text(wall(self), step, tag, text))
 end
 
+--- writer:together(cards) -> true | nil, message, code
+---
+--- Which curves share a card, under Custom Scalars: { { "loss", "epoch/loss", "epoch/val_loss" }, ... }, of each card
+--- the title and the tags. A folder has one such list.
+---@param cards string[][]
+---@return true?
+---@return string? message
+---@return string? code
+function Writer:together(cards)
+  local fname = "writer:together"
+  if not self.file then core.fail("%s: the writer is closed", fname) end
+  for i, card in ipairs(check.table(fname, "argument 1 (cards)", cards)) do
+    local argname = ("cards[%d]"):format(i)
+    check.table(fname, argname, card)
+    for k = 1, math.max(2, #card) do check.string(fname, ("%s[%d]"):format(argname, k), card[k]) end
+  end
+  return self.file:record(messages.together(wall(self), cards))
+end
+
 local function check_hparams(fname, values)
   local names = {}
   for name, value in pairs(check.table(fname, "argument 1 (values)", values)) do

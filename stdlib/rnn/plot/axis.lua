@@ -61,6 +61,28 @@ function axis.range(lo, hi)
   return lo - room, hi + room
 end
 
+---One tick says little: asks for more until there are two.
+---@param scale table
+---@param count integer
+function axis.some_ticks(scale, count)
+  local ticks
+  for more = count, count + 4 do
+    ticks = scale.ticks(more)
+    if #ticks >= 2 then break end
+  end
+  return ticks
+end
+
+-- The two ends of a scale as labels, with about so many digits of their distance.
+local function ends(lo, hi, digits)
+  local _, e = round_step((hi - lo) / 10.0 ^ (digits - 1))
+  local largest = math.max(math.abs(lo), math.abs(hi))
+  local function label(v)
+    return (number_label(v, e, largest):gsub("(%.%d-)0+(%a*)$", "%1%2"):gsub("%.(%a*)$", "%1"))
+  end
+  return label(lo), label(hi)
+end
+
 ---@param lo number less than hi
 ---@param hi number
 ---@param min_step? number no ticks closer than this (1 where values are whole)
@@ -69,6 +91,7 @@ function axis.linear(lo, hi, min_step)
     lo = lo, hi = hi,
     place = function(v) return (v - lo) / (hi - lo) end,
     ticks = function(count) return round_ticks(lo, hi, count, min_step) end,
+    label = function(digits) return ends(lo, hi, digits) end,
   }
 end
 
@@ -92,6 +115,21 @@ function axis.log(lo, hi)
     return found
   end
   return { lo = lo, hi = hi, place = function(v) return (log10(v) - a) / (b - a) end, ticks = ticks }
+end
+
+---A scale of names: the first at 1. A tick of each, or of every second, third ... one.
+---@param list string[]
+function axis.names(list)
+  local lo, hi = 0.5, math.max(#list, 1) + 0.5
+  return {
+    lo = lo, hi = hi, named = true,
+    place = function(v) return (v - lo) / (hi - lo) end,
+    ticks = function(count)
+      local found = {}
+      for i = 1, #list, math.max(1, math.ceil(#list / count)) do found[#found + 1] = { value = i, label = list[i] } end
+      return found
+    end,
+  }
 end
 
 local MONTHS = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" }

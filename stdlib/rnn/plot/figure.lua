@@ -5,31 +5,29 @@ local core = require "rnn.core"
 local layout = require "rnn.plot.layout"
 local style = require "rnn.plot.style"
 local svg = require "rnn.plot.svg"
-local terminal = require "rnn.plot.terminal"
+local draw = require "rnn.plot.terminal"
+local terminal = require "rnn.terminal"
 
 ---@class rnn.Figure
 local Figure = {}
 Figure.__index = Figure
 Figure.__name = "rnn.Figure"
+Figure.ENDINGS = "a name ending in .svg, .png or .pdf"
 
 local COLUMNS <const> = 80
 local NARROWEST <const> = 30 -- columns; below, labels would leave nothing of the plot
+local MATRIX_ROWS <const> = 40 -- of a matrix by default, at most
 local PNG_SCALE <const> = 2  -- pixels of a PNG for each unit of width and height: sharp on today's screens
 
-local function set(name)
-  local value = os.getenv(name)
-  return value ~= nil and value ~= "" and value or nil
-end
-
-local function utf8_locale()
-  local locale = (set "LC_ALL" or set "LC_CTYPE" or set "LANG" or ""):lower()
-  return (locale:find("utf%-?8") ~= nil)
-end
+local COLOR = option.kind('boolean|"rgb"', function(fname, argname, v)
+  if v == "rgb" then return v end
+  return check.boolean(fname, argname, v)
+end, { "true", "false", '"rgb"' })
 
 local TEXT = option.of("rnn.Figure:text", {
   { "width", COLUMNS, option.int(1, 1000), "columns" },
-  { "height", nil, option.int(8, 1000), "rows" },
-  { "color", false, check.boolean, "ANSI colours" },
+  { "height", nil, option.int(3, 1000), "rows; where they are few, first the labels give way, then the title" },
+  { "color", false, COLOR, "the 256 colours of terminals, or \"rgb\" for all" },
   { "unicode", true, check.boolean, "Braille rather than ASCII" },
 })
 
@@ -39,21 +37,23 @@ local TEXT = option.of("rnn.Figure:text", {
 function Figure:text(options)
   options = TEXT:read(options, "figure:text")
   local columns = math.max(NARROWEST, options.width)
-  local rows = options.height or self.chart.matrix and #self.chart.matrix + (self.chart.title and 2 or 1)
+  local rows = options.height or self.chart.matrix and math.min(#self.chart.matrix, MATRIX_ROWS) + 6
     or math.max(14, math.min(26, columns // 5 + 5))
-  local list = layout(self.chart, style.terminal(columns, rows))
-  return terminal(list, options)
+  return draw(layout(self.chart, style.terminal(columns, rows, options)), options)
 end
 
----Draws on standard output: as wide as the terminal, with its colours and characters. Output that is no terminal gets
----the same bytes everywhere: 80 columns, Braille, no colours.
-function Figure:print()
-  local tty, dumb = core.isatty(1), os.getenv "TERM" == "dumb"
-  io.stdout:write(self:text {
-    width = tty and core.terminal_width() or COLUMNS,
-    color = tty and not dumb and not set "NO_COLOR",
-    unicode = not tty or utf8_locale() and not dumb,
-  })
+---Draws on standard output: as wide as the terminal, with its colours and characters, unless options say otherwise.
+---Output that is no terminal gets the same bytes everywhere: 80 columns, Braille, no colours.
+---@param options? rnn.Figure.text.Options
+function Figure:print(options)
+  local given = {}
+  for name, value in pairs(options == nil and {} or check.table("figure:print", "argument 1 (options)", options)) do
+    given[name] = value
+  end
+  if given.width == nil then given.width = core.isatty(1) and core.terminal_width() or COLUMNS end
+  if given.color == nil then given.color = terminal.color(1) end
+  if given.unicode == nil then given.unicode = terminal.unicode(1) end
+  io.stdout:write(self:text(TEXT:read(given, "figure:print")))
 end
 
 local function image(self)
@@ -66,26 +66,28 @@ function Figure:svg() return svg(image(self)) end
 
 ---The kind of file that a name stands for.
 ---@param path any
----@return "svg"|"png"|nil
+---@return "svg"|"png"|"pdf"|nil
 function Figure.kind(path)
   local ending = type(path) == "string" and path:lower():match "%.(%w+)$"
-  return (ending == "svg" or ending == "png") and ending or nil
+  return (ending == "svg" or ending == "png" or ending == "pdf") and ending or nil
 end
 
----Writes the figure to a file, as its name ends: .svg or .png.
+---Writes the figure to a file, as its name ends: .svg, .png or .pdf (one page, of width x height points).
 ---@param path string
 ---@return true? ok nil when the file could not be written
 ---@return string? message
 ---@return string? code
 function Figure:save(path)
   local kind = Figure.kind(path)
-  if not kind then check.expected("figure:save", "argument 1 (path)", "a name ending in .svg or .png", path) end
+  if not kind then check.expected("figure:save", "argument 1 (path)", Figure.ENDINGS, path) end
   if kind == "svg" then return core.file_write(path, self:svg()) end
   if not core.png_write then
-    core.fail("figure:save: this rnnlua was built without cairo and cannot write PNG files; "
-      .. "save an .svg and convert it (rsvg-convert %s > %s)", (path:gsub("%w+$", "svg")), path)
+    core.fail("figure:save: this rnnlua was built without cairo and cannot write %s files; "
+      .. "save an .svg and convert it (rsvg-convert -f %s %s > %s)", kind:upper(), kind, (path:gsub("%w+$", "svg")),
+      path)
   end
   local list = image(self)
+  if kind == "pdf" then return core.pdf_write(path, list.width, list.height, list) end
   list.scale = PNG_SCALE
   return core.png_write(path, list.width * PNG_SCALE, list.height * PNG_SCALE, list)
 end

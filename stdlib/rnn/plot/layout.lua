@@ -1,11 +1,18 @@
 -- A chart becomes a display list: primitives in drawing order, in the lengths of a device (see style.lua).
---   { op = "rect", role, x, y, w, h, color, series }       filled
---   { op = "line", role = "grid" | "axis" | "tick" | "sample", x1, y1, x2, y2, color, width, series,
---     round = boolean (its ends), side = "x" | "y" (of a tick) }
---   { op = "polyline", role = "series", points = {x, y, x, y ...}, color, width, series }   round caps and joins
+--   { op = "rect", role, x, y, w, h, color, series, down = boolean (a bar from its top) }       filled
+--   { op = "boxes", boxes = {x, y, w, h ...}, color }       rectangles of one colour, for pictures of matrices
+--   { op = "cell", x, y, w, text, shade, color, below, series }       characters of a matrix, for terminals
+--   { op = "line", role = "grid" | "axis" | "tick" | "sample" | "zero" | "whisker" | "cap" | "median", x1, y1, x2, y2,
+--     color, width, series, round = boolean (its ends), side = "x" | "y" (of a tick), dash }
+--   { op = "polyline", role = "series", points = {x, y, x, y ...}, color, width, series, dash }   round caps and joins
 --   { op = "polygon", role = "band", points = {x, y ...}, color, series }   filled
---   { op = "text", role, x, y, text, size, color, anchor = "start" | "middle" | "end", bold }   y: baseline
+--   { op = "points", role, points = {x, y ...}, color, size, series, square, alone = boolean (the only series) }
+--   { op = "text", role, x, y, text, size, color, anchor = "start" | "middle" | "end", bold, turned }   y: baseline;
+--     turned: it runs upwards
+-- dash, in a list of numbers: lengths drawn and left out, in widths of the line.
 -- All text is clean (text.clean) and cut to fit. The list knows its width, height and title.
+local axis = require "rnn.plot.axis"
+local marks = require "rnn.plot.marks"
 local scales = require "rnn.plot.scales"
 local style = require "rnn.plot.style"
 local text = require "rnn.plot.text"
@@ -24,7 +31,7 @@ local function header(list, chart, device)
   end
   local x, used = device.left, false
   for i, s in ipairs(chart.series) do
-    if s.label then
+    if s.label and chart.legend ~= false then
       local label = text.fit(s.label, room - device.sample - device.sample_gap, device.measure)
       local width = device.sample + device.sample_gap + device.measure(label)
       if used and x + width > device.width - device.right then
@@ -32,8 +39,16 @@ local function header(list, chart, device)
         x, y = device.left, y + device.row
       end
       local middle, inset = y + device.ascent - device.middle, device.sample_inset
-      list:line(x + inset, middle, x + device.sample - device.cell - inset, middle, "sample", style.of(i).rgb,
-        1.5 * device.line, i)
+      if chart.marks == "points" then
+        list:add { op = "points", role = "sample", points = { x + device.sample / 2, middle }, color = style.of(i).rgb,
+          size = 1.4 * device.point, series = i, square = style.dash(i) ~= nil }
+      elseif chart.marks == "bars" then
+        list:add { op = "rect", role = "sample", x = x, y = y + device.ascent - device.sample_height, w = device.sample,
+          h = device.sample_height, color = style.of(i).rgb, series = i }
+      else
+        list:line(x + inset, middle, x + device.sample - device.cell - inset, middle, "sample", style.of(i).rgb,
+          (style.dash(i) and 1 or 1.5) * device.line, i)
+      end
       put(x + device.sample + device.sample_gap, label, "label", style.ink)
       x, used = x + width + device.item_gap, true
     end
@@ -47,20 +62,16 @@ local function header(list, chart, device)
   return y > device.top and y + device.header_gap or y
 end
 
--- One tick says little: ask for more until there are two.
-local function some_ticks(scale, count)
-  local ticks
-  for more = count, count + 4 do
-    ticks = scale.ticks(more)
-    if #ticks >= 2 then break end
-  end
-  return ticks
-end
-
 -- The most ticks whose labels keep their distance.
 local function x_ticks(scale, frame, device)
-  for count = math.max(1, (frame.right - frame.left) // device.x_tick_room), 1, -1 do
+  local width = frame.right - frame.left
+  local most = width // (scale.named and device.name_room or device.x_tick_room)
+  for count = math.max(1, most), 1, -1 do
     local ticks, free, fits = scale.ticks(count), -math.huge, true
+    if scale.named then -- as many names as there is room for, long ones cut
+      local room = width / #ticks - device.x_tick_gap
+      for _, tick in ipairs(ticks) do tick.label = text.fit(tick.label, room, device.measure) end
+    end
     for _, tick in ipairs(ticks) do
       local half = device.measure(tick.label) / 2
       local x = frame.x(tick.value)
@@ -105,20 +116,6 @@ local function baseline(list, device, frame)
   list:line(frame.left - device.axis_width / 2, y, frame.right, y, "axis", style.axis, 1)
 end
 
--- Bars of a histogram: x holds the edges, one more than there are values.
-local function bars(list, chart, device, frame)
-  local s = chart.series[1]
-  for i, v in ipairs(s.y) do
-    local from, to, top = frame.x(s.x[i]), frame.x(s.x[i + 1]), frame.y(v)
-    local gap = to - from > 4 * device.bar_gap and device.bar_gap or 0
-    if v > 0 then
-      list:add { op = "rect", role = "bar", x = from + gap / 2, y = top, w = to - from - gap, h = frame.bottom - top,
-        color = style.of(1).rgb, series = 1 }
-    end
-  end
-  return #s.y > 0
-end
-
 local List = {}
 List.__index = List
 
@@ -130,7 +127,7 @@ function List:line(x1, y1, x2, y2, role, color, width, series, side)
     if y1 == y2 then y1, y2 = y1 // 1 + self.snap, y2 // 1 + self.snap end
   end
   self:add { op = "line", role = role, x1 = x1, y1 = y1, x2 = x2, y2 = y2, color = color, width = width,
-    series = series, round = role == "sample", side = side }
+    series = series, round = role == "sample", side = side, dash = role == "sample" and style.dash(series) or nil }
 end
 
 function List:text(x, y, s, role, color, anchor, bold)
@@ -139,12 +136,8 @@ function List:text(x, y, s, role, color, anchor, bold)
     bold = bold }
 end
 
----The display list of a chart on a device.
----@param chart table
----@param device table of style.image or style.terminal
----@return table
-local function layout(chart, device)
-  if chart.matrix then return require "rnn.plot.matrix"(chart, device) end
+-- The display list, and how high the plot itself is.
+local function draw(chart, device)
   local list = setmetatable({ width = device.width, height = device.height, title = chart.title or chart.ylabel,
     size = device.size, title_size = device.title_size, snap = device.snap }, List)
   local xs, ys = scales.of(chart)
@@ -152,24 +145,41 @@ local function layout(chart, device)
   frame.bottom = device.height - device.bottom - device.row - device.tick - device.axis_height
     - (chart.xlabel and device.row or 0)
   -- In a terminal the last dot belongs to the frame, so lines end one dot before; bars fill whole dots.
-  local height = frame.bottom - frame.top - (chart.bars and 0 or device.cell)
+  local whole = chart.marks == "histogram" or chart.marks == "bars"
+  local height = frame.bottom - frame.top - (whole and 0 or device.cell)
   function frame.y(v) return frame.top + (1 - ys.place(v)) * height end
-  local y_ticks = some_ticks(ys, math.max(1, height // device.y_tick_room))
+  local y_ticks = axis.some_ticks(ys, math.max(1, height // device.y_tick_room))
   local widest = 0
   for _, tick in ipairs(y_ticks) do widest = math.max(widest, device.measure(tick.label)) end
   frame.left = device.left + widest + device.label_gap + device.axis_width
   frame.right = device.width - device.right
-  local width = frame.right - frame.left - (chart.bars and 0 or device.cell)
+  local width = frame.right - frame.left - (whole and 0 or device.cell)
   function frame.x(v) return frame.left + xs.place(v) * width end
 
   axes(list, chart, device, frame, xs, y_ticks)
-  local drawn = chart.bars and bars(list, chart, device, frame)
+  local drawn = whole and marks[chart.marks](list, chart, device, frame)
   baseline(list, device, frame)
-  if not chart.bars then drawn = trace(list, chart, device, frame) end
+  if not whole then drawn = (marks[chart.marks] or trace)(list, chart, device, frame) end
   if not drawn then
     list:text((frame.left + frame.right) / 2, (frame.top + frame.bottom) / 2, "no data", "label", style.soft, "middle")
   end
-  return list
+  return list, height
+end
+
+local GIVES_WAY = { "colorbar", "xlabel", "ylabel", "legend", "title" }
+
+---The display list of a chart on a device. Where the height leaves nothing of the plot, what is around it gives way.
+---@param chart table
+---@param device table of style.image or style.terminal
+---@return table
+local function layout(chart, device)
+  local shown = setmetatable({}, { __index = chart })
+  local drawer = chart.matrix and require "rnn.plot.matrix" or draw
+  for i = 0, #GIVES_WAY do
+    if i > 0 then shown[GIVES_WAY[i]] = false end
+    local list, height = drawer(shown, device)
+    if height >= device.least or i == #GIVES_WAY then return list end
+  end
 end
 
 return layout

@@ -36,13 +36,15 @@ local function y_range(chart)
       for k = 1, 2 do lo, hi = extent(lo, hi, band[k], usable) end
     end
   end
+  local bars = chart.marks == "bars"
   if chart.log_y then
     if not lo then return 0.1, 1 end
-    if chart.bars or hi < lo * 1.0001 then return lo / 2, hi * 2 end
+    if chart.marks == "histogram" or bars or hi < lo * 1.0001 then return lo / 2, hi * 2 end
     local room = hi ^ 0.04 / lo ^ 0.04
     return lo / room, hi * room
   end
-  if chart.bars then return 0, (hi and hi > 0 and hi or 1) * 1.04 end
+  if chart.marks == "histogram" then return 0, (hi and hi > 0 and hi or 1) * 1.04 end
+  if bars and lo then lo, hi = math.min(lo, 0), math.max(hi, 0, lo == 0 and hi == 0 and 1 or 0) end
   local a, b = axis.range(lo, hi)
   if not lo then return a, b end
   local room = (b - a) * 0.05
@@ -61,9 +63,16 @@ end
 ---@return table y scale
 function scales.of(chart)
   local lo, hi
-  for _, s in ipairs(chart.series) do lo, hi = extent(lo, hi, s.x, scales.finite) end
+  local usable = chart.log_x and scales.positive or scales.finite
+  for _, s in ipairs(chart.series) do lo, hi = extent(lo, hi, s.x, usable) end
   local x
-  if chart.x == "number" then
+  if chart.x == "names" then
+    x = axis.names(chart.names)
+  elseif chart.log_x then
+    lo, hi = lo or 0.1, hi or 1
+    if hi < lo * 1.0001 then lo, hi = lo / 2, hi * 2 end
+    x = axis.log(lo, hi)
+  elseif chart.x == "number" then
     x = axis.linear(axis.range(lo, hi))
   else
     if not lo then
@@ -75,7 +84,7 @@ function scales.of(chart)
     x = chart.x == "date" and axis.date(lo, hi) or axis.linear(lo, hi, 1)
   end
   local from, to = y_range(chart)
-  return x, chart.log_y and axis.log(from, to) or axis.linear(from, to, chart.bars and 1 or nil)
+  return x, chart.log_y and axis.log(from, to) or axis.linear(from, to, chart.marks == "histogram" and 1 or nil)
 end
 
 return scales

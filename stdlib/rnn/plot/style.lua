@@ -15,6 +15,16 @@ style.series = {
 ---@return table
 function style.of(index) return style.series[(index - 1) % #style.series + 1] end
 
+local DASHES = { { 4, 3 }, { 1, 3 }, { 6, 3, 1, 3 } }
+
+---The dashes of a line: the colours begin again after the last, with dashes that tell the lines apart.
+---@param index integer of a series
+---@return number[]? dash
+function style.dash(index)
+  local round = (index - 1) // #style.series
+  return round > 0 and DASHES[(round - 1) % #DASHES + 1] or nil
+end
+
 ---@param index integer of a series
 ---@param share number of its colour, the rest being white
 ---@return string
@@ -38,8 +48,10 @@ function style.image(width, height)
     title_size = 17, title_ascent = 16, size = 12.5,
     grid = true, snap = 0.5, axis_width = 0, axis_height = 0, -- snap: lines 1 wide fill whole pixels
     label_gap = 9, header_gap = 10, tick = 5,
-    sample = 22, sample_inset = 1.5, sample_gap = 7, item_gap = 22, -- of the legend; inset: for round ends
-    y_tick_room = 44, x_tick_room = 64, x_tick_gap = 16,
+    -- of the legend; inset: for round ends
+    sample = 22, sample_height = 10, sample_inset = 1.5, sample_gap = 7, item_gap = 22,
+    y_tick_room = 44, x_tick_room = 64, x_tick_gap = 16, name_room = 48,
+    least = 40, -- height of a plot, for which labels give way
     -- fine_line: for series with a point every three pixels or closer
     cell = 0, line = 2, fine_line = 1.3, point = 5, bar_gap = 1,
   }
@@ -50,16 +62,17 @@ end
 ---Lengths of a terminal picture in Braille dots; a character is 2 dots wide and 4 high.
 ---@param columns integer
 ---@param rows integer
-function style.terminal(columns, rows)
+---@param options { color: boolean|"rgb" }
+function style.terminal(columns, rows, options)
   return {
-    width = columns * 2, height = rows * 4,
+    color = options.color, width = columns * 2, height = rows * 4,
     left = 0, right = 0, top = 0, bottom = 0,
     row = 4, title_row = 4, ascent = 2, middle = 0,
     title_size = 4, title_ascent = 2, size = 4,
     grid = false, axis_width = 2, axis_height = 4,
     label_gap = 2, header_gap = 0, tick = 0,
-    sample = 8, sample_inset = 0, sample_gap = 2, item_gap = 6,
-    y_tick_room = 12, x_tick_room = 20, x_tick_gap = 4,
+    sample = 8, sample_height = 2, sample_inset = 0, sample_gap = 2, item_gap = 6,
+    y_tick_room = 12, x_tick_room = 20, x_tick_gap = 4, name_room = 12, least = 8,
     cell = 1, line = 1, fine_line = 1, point = 1, bar_gap = 0,
     measure = function(s) return text.columns(s) * 2 end,
   }

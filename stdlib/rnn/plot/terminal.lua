@@ -1,22 +1,29 @@
 -- The terminal back end: a display list as lines of text. Curves are Braille dots (two by four in a character), bars
 -- are eighth blocks; without UTF-8 both are plain ASCII. Pure: the same list and options give the same bytes anywhere.
+local colormap = require "rnn.plot.colormap"
 local style = require "rnn.plot.style"
 local text = require "rnn.plot.text"
 
 local BLANK <const> = 0x2800
 local DOT = { [0] = { [0] = 0x01, 0x02, 0x04, 0x40 }, { [0] = 0x08, 0x10, 0x20, 0x80 } } -- [column][row] in its cell
 local MARKS = { "*", "+", "o", "x", "#", "@", "%" }
+local FILLS = { "█", "▒", "░", "▓" } -- of bars without colours
 -- Without colours series are told apart by their dashes: dots drawn, dots left out.
 local DASHES = { false, { 1, 1 }, { 4, 2 }, { 1, 3 }, { 6, 2 }, { 2, 2 }, { 3, 3 } }
 local PLAIN = { ["─"] = "-", ["│"] = "|", ["┬"] = "+", ["┤"] = "+", ["└"] = "+", ["−"] = "-", ["…"] = "~",
-  ["░"] = ".", ["▒"] = "+", ["▓"] = "#", ["█"] = "@" }
+  ["░"] = ".", ["▒"] = "+", ["▓"] = "#", ["█"] = "@", ["·"] = "?", ["–"] = "-", ["┌"] = "+", ["┐"] = "+", ["┘"] = "+",
+  ["├"] = "+", ["┴"] = "+", ["▀"] = "#", ["▔"] = " ", ["•"] = "o" }
 local DIM <const>, BOLD <const> = "2", "1"
 
 local function round(v) return math.floor(v + 0.5) end
 
 local function mark(series) return MARKS[(series - 1) % #MARKS + 1] end
 
-local function color(series) return "38;5;" .. style.of(series).ansi end
+-- The code of a colour, in the foreground (38) or the background (48). depth: as the option color.
+local function sgr_code(where, depth, rgb, ansi)
+  if depth ~= "rgb" then return ("%d;5;%d"):format(where, ansi or colormap.ansi(rgb)) end
+  return ("%d;2;%d;%d;%d"):format(where, colormap.parts(rgb))
+end
 
 local Canvas = {}
 Canvas.__index = Canvas
@@ -28,6 +35,11 @@ local function new_canvas(list, options)
   return canvas
 end
 
+function Canvas:color_of(series)
+  local look = style.of(series)
+  return sgr_code(38, self.color, look.rgb, look.ansi)
+end
+
 function Canvas:put(column, row, char, sgr)
   local cells = self.cells[row]
   if not cells or column < 0 or column >= self.columns then return end
@@ -35,17 +47,18 @@ function Canvas:put(column, row, char, sgr)
 end
 
 function Canvas:dot(x, y, series)
-  if not self.unicode then return self:put(x, y, mark(series), color(series)) end
+  if not self.unicode then return self:put(x, y, mark(series), self:color_of(series)) end
   local cells = self.cells[y // 4]
   if not cells or x < 0 or x >= 2 * self.columns then return end
   local old = cells[x // 2]
   local bits = old and old.bits or 0
-  cells[x // 2] = { bits = bits | DOT[x % 2][y % 4], sgr = color(series) }
+  cells[x // 2] = { bits = bits | DOT[x % 2][y % 4], sgr = self:color_of(series) }
 end
 
 -- Bresenham's line from (x, y) to (x2, y2); travelled counts dots, so that dashes run on from segment to segment.
 function Canvas:segment(x, y, x2, y2, series, travelled)
-  local dash = self.unicode and not self.color and DASHES[(series - 1) % #DASHES + 1]
+  local kind = self.color and (series - 1) // #style.series or series - 1
+  local dash = self.unicode and DASHES[kind % #DASHES + 1]
   local dx, dy = math.abs(x2 - x), -math.abs(y2 - y)
   local sx, sy = x < x2 and 1 or -1, y < y2 and 1 or -1
   local err = dx + dy
@@ -63,7 +76,7 @@ function Canvas:polyline(points, series)
   local cell_x, cell_y = self.unicode and 1 or 2, self.unicode and 1 or 4
   if #points == 4 and points[1] == points[3] and points[2] == points[4] then -- one dot alone is easily overlooked
     local char = self.unicode and "•" or mark(series)
-    return self:put(round(points[1]) // 2, round(points[2]) // 4, char, color(series))
+    return self:put(round(points[1]) // 2, round(points[2]) // 4, char, self:color_of(series))
   end
   local travelled, x, y = 0, nil, nil
   for i = 1, #points, 2 do
@@ -95,18 +108,98 @@ function Canvas:tick(p)
   if old and old.char ~= "└" then self:put(column, row, p.side == "y" and "┤" or "┬", DIM) end
 end
 
+-- A character that is full to so many eighths. Without colours only the first series has eighths.
+function Canvas:block(part, series)
+  if self.unicode and (self.color or series == 1) then return utf8.char(0x2580 + part) end
+  if part < 4 then return " " end
+  return self.unicode and FILLS[(series - 1) % #FILLS + 1] or series == 1 and "#" or mark(series)
+end
+
 function Canvas:bar(p)
   local from, to = round(p.x / 2), math.max(round(p.x / 2), round((p.x + p.w) / 2) - 1)
-  local floor, sgr = round(p.y + p.h) // 4, color(p.series)
+  local floor, sgr = round(p.y + p.h) // 4, self:color_of(p.series)
   local eighths = math.max(1, round(p.h * 2))
+  if p.down then return self:bar_down(p, from, to, eighths, sgr) end
   for column = from, to do
     if eighths > (self.heights[column] or 0) then -- narrow bars share a character: the tallest shows
       self.heights[column] = eighths
       for row = floor - 1, floor - (eighths + 7) // 8, -1 do
         local part = math.min(8, eighths - 8 * (floor - 1 - row))
-        self:put(column, row, self.unicode and utf8.char(0x2580 + part) or part >= 4 and "#" or " ", sgr)
+        self:put(column, row, self:block(part, p.series), sgr)
       end
     end
+  end
+end
+
+-- A bar below its zero: Unicode has only halves and eighths from above.
+function Canvas:bar_down(p, from, to, eighths, sgr)
+  for row = round(p.y) // 4, round(p.y) // 4 + (eighths + 7) // 8 - 1 do
+    local part = eighths - 8 * (row - round(p.y) // 4)
+    local half = part < 7 and (self.color or p.series == 1) -- only the first series has halves without colours
+    local char = half and (part >= 3 and "▀" or "▔") or self:block(part >= 3 and 8 or 0, p.series)
+    for column = from, to do self:put(column, row, char, sgr) end
+  end
+end
+
+-- A box of quartiles as its outline; its median and whiskers are lines across it and on it.
+function Canvas:box(p)
+  local left, right, sgr = round(p.x / 2), round((p.x + p.w) / 2), self:color_of(p.series)
+  local top, bottom = round(p.y) // 4, round(p.y + p.h) // 4
+  for column = left, right do
+    self:put(column, top, "─", sgr)
+    self:put(column, bottom, "─", sgr)
+  end
+  for row = top + 1, bottom - 1 do
+    for column = left, right do self:put(column, row, (column == left or column == right) and "│" or " ", sgr) end
+  end
+  if top < bottom then
+    self:put(left, top, "┌", sgr)
+    self:put(right, top, "┐", sgr)
+    self:put(left, bottom, "└", sgr)
+    self:put(right, bottom, "┘", sgr)
+  end
+end
+
+function Canvas:stroke(p)
+  local sgr, across = self:color_of(p.series or 1), p.y1 == p.y2
+  local left, right = round(p.x1 / 2), round(p.x2 / 2)
+  for row = round(math.min(p.y1, p.y2)) // 4, round(math.max(p.y1, p.y2)) // 4 do
+    for column = left, right do self:put(column, row, across and "─" or "│", sgr) end
+  end
+  if p.role == "median" then
+    local row = round(p.y1) // 4
+    self:put(left, row, "├", sgr)
+    self:put(right, row, "┤", sgr)
+  end
+end
+
+-- Points are dots, where colours or being alone tells whose they are; else marks.
+function Canvas:points(p)
+  for i = 1, #p.points, 2 do
+    local x, y = round(p.points[i]), round(p.points[i + 1])
+    if p.role == "sample" and self.unicode and self.color then
+      self:put(x // 2, y // 4, "•", self:color_of(p.series))
+    elseif self.unicode and (self.color or p.alone) then
+      self:dot(x, y, p.series)
+    else
+      self:put(x // 2, y // 4, mark(p.series), self:color_of(p.series))
+    end
+  end
+end
+
+function Canvas:cell(p)
+  local column, row, sgr = round(p.x) // 2, round(p.y) // 4, nil
+  if self.color and p.below then
+    sgr = sgr_code(38, self.color, p.color) .. ";" .. sgr_code(48, self.color, p.below)
+  elseif self.color then
+    sgr = sgr_code(48, self.color, p.color) .. ";" .. sgr_code(38, self.color, colormap.ink(p.color))
+  end
+  local shown = p.text or (p.below and "▀" or self.color and " " or p.shade):rep(p.w)
+  local n = 0
+  for _, point in utf8.codes(shown) do
+    if n >= p.w then break end
+    self:put(column + n, row, utf8.char(point), sgr)
+    n = n + 1
   end
 end
 
@@ -155,13 +248,27 @@ return function(list, options)
     if p.op == "polyline" or p.op == "polygon" then -- of an area its edge
       canvas:polyline(p.points, p.series)
     elseif p.op == "rect" then
-      canvas:bar(p)
+      if p.role == "box" then
+        canvas:box(p)
+      elseif p.role == "sample" then
+        for i = 0, p.w // 2 - 2 do
+          canvas:put(p.x // 2 + i, p.y // 4, canvas:block(8, p.series), canvas:color_of(p.series))
+        end
+      else
+        canvas:bar(p)
+      end
+    elseif p.op == "points" then
+      canvas:points(p)
+    elseif p.op == "cell" then
+      canvas:cell(p)
     elseif p.op == "text" then
       canvas:write(p)
     elseif p.role == "sample" then
       canvas:polyline({ p.x1, p.y1, p.x2, p.y2 }, p.series)
-    elseif p.role == "axis" then
+    elseif p.role == "axis" or p.role == "zero" then
       canvas:rule(p)
+    elseif p.role == "whisker" or p.role == "cap" or p.role == "median" then
+      canvas:stroke(p)
     end
   end
   for _, p in ipairs(list) do

@@ -29,6 +29,7 @@ end
 local function bands(list, chart, frame, index)
   local s = chart.series[index]
   local shown = chart.log_y and scales.positive or scales.finite
+  local placed = chart.log_x and scales.positive or scales.finite
   for k, band in ipairs(s.bands or {}) do
     local there, back = {}, {}
     local function finish()
@@ -42,7 +43,7 @@ local function bands(list, chart, frame, index)
       there, back = {}, {}
     end
     for i = 1, #s.x do
-      if scales.finite(s.x[i]) and shown(band[1][i]) and shown(band[2][i]) then
+      if placed(s.x[i]) and shown(band[1][i]) and shown(band[2][i]) then
         local x, n = frame.x(s.x[i]), #there
         there[n + 1], there[n + 2] = x, frame.y(band[1][i])
         back[n + 1], back[n + 2] = x, frame.y(band[2][i])
@@ -73,14 +74,15 @@ return function(list, chart, device, frame)
       if lone then points[3], points[4] = points[1], points[2] end
       if #points > 8 * (frame.right - frame.left) then points = thin(points) end
       list:add { op = "polyline", role = "series", points = points, color = style.of(index).rgb,
-        width = lone and device.point or line, series = index }
+        width = lone and device.point or line, series = index, dash = not lone and style.dash(index) or nil }
       points = {}
     end
     local xs, ys, finite = s.x, s.y, scales.finite
     local shown = chart.log_y and scales.positive or finite
+    local placed = chart.log_x and scales.positive or finite
     for i = 1, #ys do
       local x, y = xs[i], ys[i]
-      if finite(x) and shown(y) then
+      if placed(x) and shown(y) then
         local n = #points
         points[n + 1], points[n + 2] = frame.x(x), frame.y(y)
       else

@@ -14,7 +14,8 @@
 -- watched, where a callback has it, is the Better (optim/better.lua) that says what it monitors.
 --
 -- run has model, optimizer, history, options (those of rnn.fit), epoch (the one that runs or ran last), epochs, step,
--- folder (with option run) and resumed (true when it goes on from a checkpoint).
+-- folder (with option run), resumed (true when it goes on from a checkpoint) and, with option run, writer: the one of
+-- the event file (rnn.logs.writer), for pictures and samples, as in run.writer:text("sample", text, run.step).
 
 local core = require "rnn.core"
 local class = require "rnn.class"

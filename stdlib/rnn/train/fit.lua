@@ -57,10 +57,11 @@ local OPTIONS = option.of(FNAME, {
   { "on_epoch", nil, option.unless_false(check.callback),
     "function (epoch, logs), after each epoch; returning false ends "
     .. "training" },
-  { "progress", nil, option.kind("boolean|integer|\"terminal\"", option.any, { "true", "false", '"terminal"' }),
-    "nil: a "
-    .. "bar on a terminal, else a line an epoch, on standard error; n: a line every n epochs; \"terminal\": a bar or "
-    .. "nothing; false: nothing. The last two leave out the comparison as well" },
+  { "progress", nil, option.kind("boolean|integer|\"terminal\"|\"best\"", option.any,
+    { "true", "false", '"terminal"', '"best"' }),
+    "nil: a bar on a terminal, else a line an epoch, on standard error; n: a line every n epochs, \"best\": one for "
+    .. "every improvement, on a terminal above a bar; \"terminal\": a bar or nothing; false: nothing. The last two "
+    .. "leave out the comparison as well" },
   { "run", nil, option.unless_false(check.string), "\"runs/name\": a folder for checkpoint.safetensors, "
     .. "best.safetensors (the model of the best epoch), metrics.jsonl, report.html (the run, in any browser) and an "
     .. "event file (`tensorboard --logdir runs`)" },
@@ -240,6 +241,14 @@ local function say_missing(options)
   end
 end
 
+-- What the lines of progress call the best: what early stopping watches, else the loss.
+local function better_of(run)
+  for _, callback in ipairs(run.callbacks) do
+    if class.is_a(callback, callbacks.EarlyStopping) then return Better(FNAME, callback.watched) end
+  end
+  return Better(FNAME, { monitor = run.valid and "val_loss" or "loss" })
+end
+
 -- The run of a call.
 local function prepare(model, options)
   if not Module.is(model) then check.expected(FNAME, "argument 1 (model)", "a model (nn.Module)", model) end
@@ -265,7 +274,7 @@ local function prepare(model, options)
   end
   local steps = batches_of(run, options)
   run.batches, run.steps = steps, steps and (steps + run.accumulate - 1) // run.accumulate
-  run.show = progress.new(FNAME, options.progress, run.epochs, steps)
+  run.show = progress.new(FNAME, options.progress, run.epochs, steps, better_of(run))
   run.quiet = options.progress == false or options.progress == "terminal"
   if not run.quiet then say_missing(options) end
   folder_of(run, options)
@@ -311,6 +320,7 @@ local function begin(run)
   run.start, run.start_is = callbacks.Weights(run.model), "of the checkpoint"
   run.watched = true
   run:call("on_begin")
+  if run.resumed then run.show:resume(run.history) end
   if run.resumed then run.checkpoint:load_callbacks(run) end
   for _, callback in ipairs(run.callbacks) do
     if callback.on_step then
@@ -428,7 +438,8 @@ local function finish(run)
   if run.average and run.left ~= "nan" then run.average:swap() end
   run:call("on_end")
   if not history.best then history:choose(run.valid and "val_loss" or "loss") end
-  run.show:done(history.stopped)
+  local report = run.folder and run.folder .. "/report.html"
+  run.show:done(history.stopped, history, report and core.file_is_there(report) and report or nil)
 end
 
 -- Windows of a series always meet their baselines: training that does not beat them should not pass for success.
