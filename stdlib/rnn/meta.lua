@@ -276,9 +276,13 @@ local rnn = {}
 ---@field schedules optim.Schedule
 
 ---@class rnn.plot
+---@field bar fun(bars: any, options?: plot.bar.Options): rnn.Figure?, string?, string?
+---@field box fun(groups: any[], options?: plot.box.Options): rnn.Figure?, string?, string?
 ---@field histogram fun(data: any, options?: plot.histogram.Options): rnn.Figure?, string?, string?
+---@field image fun(data: any, options?: plot.image.Options): rnn.Figure?, string?, string?
 ---@field lines fun(lines: { x?: any, y: any, label?: string, bands?: any[][] }[], options?: plot.lines.Options): rnn.Figure?, string?, string?
 ---@field matrix fun(data: any, options?: plot.matrix.Options): rnn.Figure?, string?, string?
+---@field scatter fun(points: { x: any, y: any, label?: string }[], options?: plot.scatter.Options): rnn.Figure?, string?, string?
 ---@field series fun(fields: plot.series.Options): rnn.Figure?, string?, string?
 
 ---@class rnn.text
@@ -594,6 +598,7 @@ local rnn = {}
 ---@field title? string a line of text; must be given
 ---@field dated? boolean false: nothing says when it was written, so that equal pages are equal files
 ---@field status? string a line of text below it
+---@field refresh? integer seconds after which a browser reads the page anew; for a run that goes on
 ---@field facts? table { { name, value }, ... }: what to read first
 ---@field charts? table { { title = "Loss", unit = "mse", xlabel = "epoch", x = { 1, 2 }, series = { { label = "train", y = { 0.5, 0.4 } } }, mark = { x = 2, label = "best" }, note = "...", wide = true, log = true }, ... }; y may have holes. Curves above 0 whose largest value is more than 30 times the least are first seen on a logarithmic axis, unless log is false
 ---@field heat_maps? table { { title = "layer 1", values = { { -1.5, -1.2 }, { -3, -2.5 } }, x = { 1, 2 }, xlabel = "epoch", unit = "what the colours are" }, ... }: row i is i - 1 time steps back, column j is at x[j], values are the norms' decimal logarithms, a table of rows or a tensor (rows, columns). All maps share a scale
@@ -993,6 +998,26 @@ local rnn = {}
 ---@field after? optim.Schedule the schedule that follows, any but plateau; nil: the lr stays
 ---@field per? "step"|"epoch" what t counts
 
+---@class plot.bar.Options
+---@field title? string above the plot
+---@field xlabel? string below the x axis
+---@field ylabel? string beside the y axis
+---@field log_y? boolean a logarithmic y axis
+---@field width? integer of the picture
+---@field height? integer of the picture
+---@field file? string a name that ends in .svg, .png or .pdf
+---@field names? string[] below the bars; 1, 2, 3 ...
+
+---@class plot.box.Options
+---@field title? string above the plot
+---@field xlabel? string below the x axis
+---@field ylabel? string beside the y axis
+---@field log_y? boolean a logarithmic y axis
+---@field width? integer of the picture
+---@field height? integer of the picture
+---@field file? string a name that ends in .svg, .png or .pdf
+---@field names? string[] below the boxes; 1, 2, 3 ...
+
 ---@class plot.histogram.Options
 ---@field title? string above the plot
 ---@field xlabel? string below the x axis
@@ -1000,8 +1025,17 @@ local rnn = {}
 ---@field log_y? boolean a logarithmic y axis
 ---@field width? integer of the picture
 ---@field height? integer of the picture
----@field file? string a name that ends in .svg or .png
+---@field file? string a name that ends in .svg, .png or .pdf
 ---@field bins? integer number of bars; the default grows with the cube root of the number of values, up to 60
+
+---@class plot.image.Options
+---@field title? string above the plot
+---@field width? integer of the picture
+---@field height? integer of the picture; as the image needs by default
+---@field map? "sequential"|"diverging"|"gray" of colours
+---@field file? string a name that ends in .svg, .png or .pdf
+---@field range? number[] { low, high }: the values at the ends of the colours; the least and the largest one
+---@field colorbar? boolean shows which colour stands for which value
 
 ---@class plot.lines.Options
 ---@field title? string above the plot
@@ -1010,15 +1044,34 @@ local rnn = {}
 ---@field log_y? boolean a logarithmic y axis
 ---@field width? integer of the picture
 ---@field height? integer of the picture
----@field file? string a name that ends in .svg or .png
+---@field file? string a name that ends in .svg, .png or .pdf
+---@field log_x? boolean a logarithmic x axis
 
 ---@class plot.matrix.Options
 ---@field rows? string[] names of the rows; numbers by default
 ---@field columns? string[] names of the columns
+---@field x? number[] { from, to }: an axis below instead of names: what the columns span, such as seconds
+---@field y? number[] { from, to }: an axis at the left, with the first row at the bottom: what the rows span, such as hertz
 ---@field title? string above the plot
+---@field xlabel? string of the columns
+---@field ylabel? string of the rows
+---@field map? "sequential"|"diverging"|"gray" of colours; diverging, with white for 0, where there are values on both sides of 0, else sequential
+---@field values? boolean writes the values into the cells; by default where there are at most 12 x 12 and they have room
 ---@field width? integer of the picture
----@field height? integer of the picture; as many rows take by default
----@field file? string a name that ends in .svg or .png
+---@field height? integer of the picture; as many rows take by default, up to 640
+---@field file? string a name that ends in .svg, .png or .pdf
+---@field range? number[] { low, high }: the values at the ends of the colours; the least and the largest one
+---@field colorbar? boolean shows which colour stands for which value
+
+---@class plot.scatter.Options
+---@field title? string above the plot
+---@field xlabel? string below the x axis
+---@field ylabel? string beside the y axis
+---@field log_y? boolean a logarithmic y axis
+---@field width? integer of the picture
+---@field height? integer of the picture
+---@field file? string a name that ends in .svg, .png or .pdf
+---@field log_x? boolean a logarithmic x axis
 
 ---@class plot.series.Options
 ---@field title? string above the plot
@@ -1027,7 +1080,8 @@ local rnn = {}
 ---@field log_y? boolean a logarithmic y axis
 ---@field width? integer of the picture
 ---@field height? integer of the picture
----@field file? string a name that ends in .svg or .png
+---@field file? string a name that ends in .svg, .png or .pdf
+---@field log_x? boolean a logarithmic x axis
 ---@field x? any numbers or dates "YYYY-MM-DD" that all series share; 1, 2, 3 ...
 ---@field order? string[] names as the legend shall list them
 
@@ -1177,7 +1231,7 @@ local rnn = {}
 ---@field monitor? boolean|table true, or options of rnn.monitor: what happens to the gradients at every 40th step; at most one advice an epoch on standard error, all of them in history.advice; heat maps in report.html
 ---@field callbacks? any { rnn.EarlyStopping { monitor = "val_mae", patience = 50 } }: tables of functions, see callbacks.lua
 ---@field on_epoch? function|false function (epoch, logs), after each epoch; returning false ends training
----@field progress? boolean|integer|"terminal" nil: a bar on a terminal, else a line an epoch, on standard error; n: a line every n epochs; "terminal": a bar or nothing; false: nothing. The last two leave out the comparison as well
+---@field progress? boolean|integer|"terminal"|"best" nil: a bar on a terminal, else a line an epoch, on standard error; n: a line every n epochs, "best": one for every improvement, on a terminal above a bar; "terminal": a bar or nothing; false: nothing. The last two leave out the comparison as well
 ---@field run? string|false "runs/name": a folder for checkpoint.safetensors, best.safetensors (the model of the best epoch), metrics.jsonl, report.html (the run, in any browser) and an event file (`tensorboard --logdir runs`)
 ---@field checkpoint? table|false { every_seconds = 60 } or { every_steps = 500 }: how often; at the end it is saved anyway
 ---@field resume? boolean false: a run begins from the start, whatever is in its folder
@@ -1902,6 +1956,19 @@ function core.is_numbers(value) end
 ---@return string? message
 ---@return string? code
 function core.png_write(path, width, height, list) end
+
+--- core.pdf_write(path, width, height, list) -> true | nil, message, code
+---
+--- Draws the display list of a plot onto the one page of a PDF file, with its fonts; a unit of the list is a point. Equal
+--- lists give equal files, as no date is kept. There only when rnnlua was built with cairo. Errors: as rnn.png_write.
+---@param path string
+---@param width integer points
+---@param height integer points
+---@param list table
+---@return true?
+---@return string? message
+---@return string? code
+function core.pdf_write(path, width, height, list) end
 
 --- core.file_append(path, content) -> size | nil, message, code
 ---
