@@ -20,6 +20,7 @@
 ---@field einsum fun(equation: string, ...): rnn.Tensor
 ---@field evaluate fun(model: nn.Module, data: data.Windows|data.Arrays|data.Batches|function, options?: rnn.evaluate.Options): table<string, number>
 ---@field experiment rnn.Experiment
+---@field export_c fun(model: nn.Module, path: string, options?: rnn.export_c.Options): { const: integer, ram: integer, macs: integer }|nil, string?, string?
 ---@field find_lr fun(model: nn.Module, options: rnn.find_lr.Options): rnn.RateRange
 ---@field fit fun(model: nn.Module, options: rnn.fit.Options): rnn.History
 ---@field flatten fun(x: rnn.Tensor, first?: integer, last?: integer): rnn.Tensor
@@ -499,6 +500,7 @@ local rnn = {}
 ---@class data.Scaler.Options
 ---@field kind? "standard"|"minmax"|"factor" every column gets mean 0 and deviation 1, or the range 0..1, or all are divided by the number factor
 ---@field factor? number with kind = "factor"
+---@field missing? boolean values may be missing, nan: they do not count, and stay nan
 ---@field state? table what scaler:state() gave; nothing else counts then
 
 ---@class data.Sequences.batches.Options
@@ -517,26 +519,26 @@ local rnn = {}
 
 ---@class data.csv.Options
 ---@field columns? table keeps only these, { "a", "b" }
----@field types? table of columns by name, "number", "date" or "text": { zip = "text" }; or how dates are written: { when = "%d/%m/%Y %H:%M" }, as in strftime, or "seconds" or "milliseconds" since 1970
+---@field types? table of columns by name, "number", "date" or "text": { zip = "text" }; or how dates are written: { when = "%d/%m/%Y %H:%M", year = "%Y" }, as in strftime, or "seconds" or "milliseconds" since 1970
 ---@field separator? string between cells, one byte; by default the one of comma, semicolon, tab and | that cuts the first lines into equally many cells
 ---@field decimal? string sign in numbers, "," or by default "."
----@field thousands? string what stands between groups of three digits; by default a point where decimal is a comma, else nothing
+---@field thousands? string what stands between groups of three digits, " " for any blank; by default a point where decimal is a comma, else nothing
 ---@field header? boolean whether row 1 has the names of the columns; by default it has, but values alone are refused. false: they are called column1, column2 ...
 ---@field encoding? string "latin1", "windows-1252", "utf-16" or another one that the C library knows; UTF-8 by default
 ---@field comment? string lines that begin with this byte are left out
----@field missing? table cells that mean missing, { "-", "?", "-999" }, beside the empty one and NA, NaN, null, None, N/A
+---@field missing? table cells that mean missing, { "-", "?", -999 }, beside the empty one and NA, NaN, null, None, N/A; of a number all ways to write it
 ---@field zone? string whose clocks the times of day are of, "Europe/Berlin" or "+02:00"; times with an offset from UTC are shown as of this zone
 
 ---@class data.csv_stream.Options
 ---@field columns? table keeps only these, { "a", "b" }
----@field types? table of columns by name, "number", "date" or "text": { zip = "text" }; or how dates are written: { when = "%d/%m/%Y %H:%M" }, as in strftime, or "seconds" or "milliseconds" since 1970
+---@field types? table of columns by name, "number", "date" or "text": { zip = "text" }; or how dates are written: { when = "%d/%m/%Y %H:%M", year = "%Y" }, as in strftime, or "seconds" or "milliseconds" since 1970
 ---@field separator? string between cells, one byte; by default the one of comma, semicolon, tab and | that cuts the first lines into equally many cells
 ---@field decimal? string sign in numbers, "," or by default "."
----@field thousands? string what stands between groups of three digits; by default a point where decimal is a comma, else nothing
+---@field thousands? string what stands between groups of three digits, " " for any blank; by default a point where decimal is a comma, else nothing
 ---@field header? boolean whether row 1 has the names of the columns; by default it has, but values alone are refused. false: they are called column1, column2 ...
 ---@field encoding? string "latin1", "windows-1252", "utf-16" or another one that the C library knows; UTF-8 by default
 ---@field comment? string lines that begin with this byte are left out
----@field missing? table cells that mean missing, { "-", "?", "-999" }, beside the empty one and NA, NaN, null, None, N/A
+---@field missing? table cells that mean missing, { "-", "?", -999 }, beside the empty one and NA, NaN, null, None, N/A; of a number all ways to write it
 ---@field zone? string whose clocks the times of day are of, "Europe/Berlin" or "+02:00"; times with an offset from UTC are shown as of this zone
 ---@field rows? integer of a part, about
 
@@ -558,6 +560,7 @@ local rnn = {}
 ---@field every? integer see first
 ---@field input_columns? integer[]|string[] columns of the series that x has, by number, or of a frame by name; all by default, of a frame all number columns
 ---@field target_columns? integer[]|string[] columns that y has
+---@field missing? true|"mask" the series may have missing values, nan. Targets that are missing have weight 0 in batches, so rnn.fit and rnn.evaluate leave them out of loss and metrics; windows without any target are left out. Inputs are nan with true, which cells.GRUD reads; with "mask" they have the value that was seen last, 0 before the first, and behind all columns of the series a column for each, 1 where it was there, and one with the steps since
 ---@field across? boolean windows may cross holes in the time of a frame
 ---@field breaks? table rows after which there is a hole, as frame:breaks gives them, for a series that was changed since it was a frame's
 ---@field beside? table { hour = int32 (L), ... }: what each step has beside the series, such as ids for an embedding; float (L, D) as well. x is then a table { series = (N, length, inputs), hour = (N, length) ... }
@@ -1131,6 +1134,18 @@ local rnn = {}
 ---@field padded? boolean labels 0 in targets without lengths are padding; else they are an error, as labels count from 1
 ---@field metrics? any { "mae", "last_mae" (of each sequence's last step), "mse", "rmse", "smape", "accuracy", "top_5", "f1", "nats", "perplexity", name = function (y, target) or an object such as metrics.F1 }; those of one of several targets stand in a list: { demand = { "mae" } } gives demand_mae
 ---@field tbptt? integer|false sequences of any length are cut into windows of that many steps, each read from the state in which the last one ended; targets have a value for each step. The model is an nn.Sequential, a recurrent layer, or has forward(x, state) -> y, state
+
+---@class rnn.export_c.Options
+---@field name? string what all names in C begin with; the file's name where it is not given
+---@field int8? boolean matrices as integers of 8 bits with a scale for each row: a quarter of the size
+---@field header? boolean writes the declarations into a file of their own as well, model.h beside model.c
+---@field scaler? data.Scaler the inputs are raw, and scaled in C
+---@field target_scaler? data.Scaler the outputs are taken back by it in C
+---@field labels? string[] names of the outputs
+---@field vocab? string[]|text.Vocab the words of ids
+---@field inputs? integer features of a step, where the first layer does not say it
+---@field steps? integer the longest sequence, of models that need the whole of it
+---@field test? integer steps of the self-test
 
 ---@class rnn.find_lr.Options
 ---@field data? any batches, as for rnn.fit

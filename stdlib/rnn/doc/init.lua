@@ -156,9 +156,9 @@ function doc.text(entry)
   if #methods > 0 then lines[#lines + 1] = line end
   if entry.example then
     lines[#lines + 1] = "\nexample\n"
-    for line in entry.example.code:gmatch "([^\n]*)\n" do lines[#lines + 1] = "  " .. line end
+    for each in entry.example.code:gmatch "([^\n]*)\n" do lines[#lines + 1] = "  " .. each end
     lines[#lines + 1] = ""
-    for line in entry.example.output:gmatch "([^\n]*)\n" do lines[#lines + 1] = "  > " .. line end
+    for each in entry.example.output:gmatch "([^\n]*)\n" do lines[#lines + 1] = "  > " .. each end
   end
   return table.concat(lines, "\n")
 end
