@@ -216,7 +216,7 @@ end
 --- parse.examples(entries, page)
 ---
 --- Gives entries their examples, { code =, output = }, from a page of Markdown that has, below a heading with the name, a
---- block of Lua and one of what it prints. Errors: names without an entry.
+--- block of Lua and one of what it prints. Errors: names without an entry, two examples of one.
 ---@param entries table<string, table>
 ---@param page string
 function parse.examples(entries, page)
@@ -224,6 +224,7 @@ function parse.examples(entries, page)
     local short = name:gsub("^rnn%.", "")
     local entry = entries[name] or entries[short] or entries["rnn." .. short]
       or entries[name:gsub("^rnn%.Tensor:", "rnn.")] or error("an example of nothing: " .. name)
+    assert(not entry.example, "a second example of " .. name)
     entry.example = { code = code:gsub('^local rnn = require "rnn"\n', ""), output = output }
   end
 end

@@ -157,8 +157,7 @@ end
 --- distribution:quantile(raw, q) -> tensor (..., outputs)
 ---
 --- Below it lies the share q of what may come. Between the quantiles of kind "quantile" straight lines are taken, and
---- of kind "point" every quantile is that number. Nothing is recorded for gradients. The shape is raw's with a last
---- axis of outputs.
+--- of kind "point" every quantile is that number. Nothing is recorded for gradients.
 ---@param raw rnn.Tensor (..., outputs columns)
 ---@param q number between 0 and 1
 ---@return rnn.Tensor # (..., outputs)
@@ -176,7 +175,7 @@ end
 
 --- distribution:sample(raw) -> tensor (..., outputs)
 ---
---- One number for each output, (..., outputs), drawn with the generator that rnn.seed sets.
+--- One number for each output, drawn with the generator that rnn.seed sets.
 ---@param raw rnn.Tensor (..., outputs columns)
 ---@return rnn.Tensor # (..., outputs)
 function Distribution:sample(raw)
