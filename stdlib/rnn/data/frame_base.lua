@@ -111,6 +111,11 @@ local function epoch_hint(frame)
             column.name, unit)
       end
     end
+    if least >= 1500 and most <= 2200 and column.type == "number" and least == math.floor(least)
+      and #column.values:diff():le(0):nonzero() == 0 and column.values:diff():describe().missing <= 1 then
+      return (", but '%s' may be years; types = { [\"%s\"] = \"%%Y\" } in data.csv reads them so"):format(column.name,
+        column.name)
+    end
     if least >= 19000101 and most <= 21001231 and least == math.floor(least) and least // 100 % 100 <= 12
       and least % 100 <= 31 then
       return (", but '%s' may be dates; types = { [\"%s\"] = \"%%Y%%m%%d\" } in data.csv reads them so")
