@@ -60,7 +60,7 @@ local OPTIONS = option.of(FNAME, {
   end, { '"GRU"', '"LSTM"', '"RNN"', '"simple"' }), "the recurrent layer beside the linear model; \"simple\": no "
     .. "network, but what of last value, season, drift, exponential smoothing and Theta foretells rows held out best; "
     .. "or a function (sizes) -> model, of x = { series = (N, length, sizes.inputs), future = (N, horizon, "
-    .. "sizes.future), static = (N, sizes.static), id = int32 (N, 1) }, which has what there is, to (N, sizes.outputs)" },
+    .. "sizes.future), static = (N, sizes.static), id = int32 (N, 1) }, which has what there is, to (N, outputs)" },
   { "units", 32, option.int(1), "of the recurrent layer" },
   { "layers", 1, option.int(1), "of it" },
   { "dropout", 0.1, check.rate, "of features" },
