@@ -26,8 +26,11 @@ date,sold,visits,weather
   dates = { "", "how its dates are written, such as %d/%m/%Y %H:%M" },
   zone = { "", "where its clock stands, such as Europe/Berlin" },
   decimal = { "", "sign in numbers, such as a comma; guessed" },
+  thousands = { "", "what stands between groups of three digits, such as a comma" },
   separator = { "", "between cells; guessed" },
   encoding = { "", "such as latin1; UTF-8" },
+  comment = { "", "lines that begin with this sign are left out" },
+  missing = { "", "cells that mean missing, such as -999: a,b" },
   headless = { false, "the first row has values; columns are called column1, column2 ..." },
   series = { "", "a column that says which of several series a row belongs to" },
   ahead = { 0, "steps to forecast; 0: by the step, a day of hours, a week of days" },
@@ -55,38 +58,62 @@ local path = experiment:files({ "csv", "tsv", "txt", "gz" }).all
 experiment:check(path, "expected one file: own_csv.lua FILE --target COLUMN")
 local stem = path:match "[^/]*$":gsub("%.gz$", ""):gsub("%.%w+$", "")
 local csv = {}
-for _, name in ipairs { "zone", "encoding", "decimal", "separator" } do
+for _, name in ipairs { "zone", "encoding", "comment", "decimal", "thousands", "separator" } do
   if options[name] ~= "" then csv[name] = options[name] end
 end
+if options.missing ~= "" then csv.missing = select(2, listed(options.missing)) end
 if options.headless then csv.header = false end
 -- What data.csv says, with the options of this script.
 local function on_command_line(message)
   return (message:gsub("types = {%[\".-\"%] = \"(.-)\"}", "--dates \"%1\"")
-    :gsub("header = false", "--headless"):gsub("(%l+) = (\".-\")", "--%1 %2"))
+    :gsub("header = false", "--headless"):gsub(", header = true as names", "")
+    :gsub("(%l+) = (\".-\")", "--%1 %2"))
 end
 local frame, message = data.csv(path, csv)
-if not frame and message:find("decimal = \",\"", 1, true) and not csv.decimal then
+if not frame and message:find("decimal = \",\"", 1, true) and not csv.decimal
+  and not message:find("decimal = \".\"", 1, true) then
   say("numbers have decimal commas (--decimal .)")
   csv.decimal = ","
   frame, message = data.csv(path, csv)
 end
 if options.dates ~= "" then
   local column = not frame and message:match "types = {%[\"(.-)\"%]"
+  local number = not options.dates:find "[-/. :]" -- seconds, %Y, %Y%m%d
   for _, c in ipairs(frame and frame.columns or {}) do
-    column = column or c.type ~= "number" and c.name
+    column = column or c.name ~= options.target and (number or c.type ~= "number") and c.name
   end
   experiment:check(column, message or "there is no column of dates")
   csv.types = { [column] = options.dates }
   frame, message = data.csv(path, csv)
 end
 experiment:check(frame, message and on_command_line(message))
+local _, hint = pcall(frame.dates, frame) -- without a column of dates it says what may be one
+local maybe, format = tostring(hint):match "types = { %[\"(.-)\"%] = \"(.-)\" }"
+if maybe and maybe ~= options.target and not listed(options.ignore)[maybe] then
+  say("'%s' is taken as times, %s (--ignore %s leaves it out)", maybe, format, maybe)
+  csv.types = { [maybe] = format }
+  frame, message = data.csv(path, csv)
+  experiment:check(frame, message and on_command_line(message))
+end
 local numbers = {}
 for _, c in ipairs(frame.columns) do
   if c.type == "number" then numbers[#numbers + 1] = c.name end
 end
-experiment:check(#numbers > 0, ("%s: no column holds numbers: %s"):format(path,
+-- The option that may read what made a column text.
+local function remedy(c)
+  local cell = c.odd and c.odd.text or ""
+  local what = ("'%s' in row %d"):format(cell, c.odd and c.odd.row or 0)
+  if cell:find "%d,%d" and not cell:find "[^-+%d.,]" then
+    return what .. ": --thousands , or --decimal , reads it"
+  elseif cell:find "%d['\u{a0}\u{202f} ]%d" then
+    return what .. ": --thousands \" \" or its like, and --decimal , if it has one, reads it"
+  end
+  return #cell <= 8 and ("%s: --missing \"%s\" if that means missing"):format(what, cell) or what
+end
+experiment:check(#numbers > 0 or options.target ~= "", ("%s: no column holds numbers: %s"):format(path,
   table.concat(frame:names(), ", ")))
-local choices = "--target " .. table.concat(numbers, " | ")
+local choices = #numbers > 0 and "--target " .. table.concat(numbers, " | ")
+  or "no column holds numbers"
 local target = options.target ~= "" and options.target or #numbers == 1 and numbers[1]
 experiment:check(target, "which column shall be forecast? " .. choices)
 local found
@@ -95,10 +122,30 @@ experiment:check(found, ("there is no column '%s'; %s"):format(target, choices))
 local function column_of(table_of, name)
   for _, c in ipairs(table_of.columns) do if c.name == name then return c end end
 end
-local odd = column_of(frame, target).odd
-experiment:check(column_of(frame, target).type == "number",
-  ("column '%s' holds words%s; %s"):format(target,
-    odd and (", '%s' in row %d"):format(odd.text, odd.row) or "", choices))
+local chosen = column_of(frame, target)
+experiment:check(chosen.type == "number", ("column '%s' holds %s; %s"):format(target, chosen.type == "date"
+  and "dates" or "words, " .. remedy(chosen), choices))
+experiment:check(frame:missing(target) < #frame, ("column '%s' has no value; %s"):format(target, choices))
+-- -999 and its like, far from all other values, may mean missing.
+do
+  local values = {}
+  for _, v in ipairs(chosen.values:double():totable()) do
+    if v == v then values[#values + 1] = v end
+  end
+  table.sort(values)
+  for _, mark in ipairs { values[1], values[#values] } do
+    local rest = {}
+    for _, v in ipairs(values) do
+      if v ~= mark then rest[#rest + 1] = v end
+    end
+    local spread = #rest > 0 and rest[#rest] - rest[1] or math.huge
+    if ("%g"):format(mark):find "^%-?99+$" and #rest < #values - 1
+      and math.max(rest[1] - mark, mark - rest[#rest]) > spread then
+      say("'%s' is %g in %d rows, far from all others: --missing %g if that means missing", target, mark,
+        #values - #rest, mark)
+    end
+  end
+end
 local time = frame:time()
 if not time then
   local words = {}
@@ -181,10 +228,11 @@ say("learns from %d rows, is measured on %d%s (--test FROM..TO)", first - 1, #al
   time and (", from %s"):format(all:rows(first, first):dates(time)[1]) or "")
 
 rnn.seed(options.seed)
-local forecaster = rnn.Forecaster { target = target, time = time, series = series, past = past,
+local settings = { target = target, time = time, series = series, past = past,
   future_known = future, horizon = options.ahead > 0 and options.ahead or nil,
   length = options.reads > 0 and options.reads or nil, interval = options.interval / 100,
   members = options.members }
+local forecaster = rnn.Forecaster(settings)
 local source = time and all or all:tensor({ target }, { missing = true })
 forecaster:fit(source:rows(1, first - 1), { epochs = options.epochs, progress = "terminal",
   seconds = options.minutes * 60 / (2 * options.members), callbacks = { results:training() } })
@@ -196,6 +244,14 @@ for _, row in ipairs(report.rows) do
     mase = row.mase, smape = row.smape })
 end
 results:add("interval", { coverage = report.coverage, width = report.width })
+-- What is worse than a simple forecast does not make the one that counts.
+if report.gain < -report.noise and report.best ~= "linear" then
+  say("so what comes next is told by the best simple forecast, chosen on all rows")
+  settings.model, settings.members, settings.past, settings.future_known = "simple", 1, {}, {}
+  settings.horizon, settings.length = forecaster.horizon, forecaster.length
+  settings.calendar, filled = false, {}
+  forecaster = rnn.Forecaster(settings):fit(source)
+end
 
 -- ---- what comes next ----
 local steps = forecaster.horizon

@@ -245,6 +245,23 @@ describe("dates of a column", function()
 end)
 
 describe("a file of the world", function()
+  it("names in errors of its columns what reads them", function()
+    for _, case in ipairs { { "1 299", 'thousands = " "' }, { "1\u{a0}299,5", 'thousands = " " with decimal = \',\'' },
+      { "1'299.5", 'thousands = "\'"' }, { '"1,299"', "thousands = ','" } } do
+      local ok, message = pcall(function() return assert(csv("w,v\n1,2\n" .. '1,"' .. case[1]:gsub('"', "") .. '"\n'))
+        :tensor { "v" } end)
+      assert(not ok and message:find(case[2], 1, true), message)
+    end
+    local frame = assert(csv "d,v\n2023-02-28,1\n2023-02-29,2\n")
+    local ok, message = pcall(frame.between, frame, "2023-02-28", "2023-03-01")
+    assert(not ok and message:find("'d' would be dates without '2023-02-29' in row 3 of the file", 1, true), message)
+    frame = assert(csv("d,v\n2023-02-28,1\n2023-02-29,2\n", { types = { d = "date" }, missing = { "2023-02-29" } }))
+    assert.same({ "2023-02-28", "missing" }, frame:dates())
+    frame = assert(csv "y,v\n1950,1\n1951,2\n")
+    ok, message = pcall(frame.after, frame, 2)
+    assert(not ok and message:find('\'y\' may be years; types = { ["y"] = "%Y" }', 1, true), message)
+  end)
+
   local function refused(text, ...)
     local frame, message = csv(text)
     assert.is_nil(frame)

@@ -36,6 +36,78 @@ local function make(options)
   return rnn.Forecaster(options)
 end
 
+describe("a simple forecast", function()
+  local simple = require "rnn.forecast.simple"
+  local methods = require "rnn.baselines.methods"
+
+  it("is a linear model of the window that says what the method says", function()
+    local x = { 3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8 }
+    local steps, horizon, season = #x, 5, 4
+    local last = x[steps]
+    local changes = rnn.tensor(x) - last
+    local found = {}
+    for _, each in ipairs(simple.all(steps, horizon, season)) do
+      assert.equal("(5, 12)", ("(%d, %d)"):format(each.weights:shape()))
+      found[each.label] = found[each.label] or (each.weights:matmul(changes) + last):totable()
+    end
+    for label, name in pairs { ["the last value"] = "last", ["the value of 4 steps before"] = "seasonal",
+      drift = "drift" } do
+      local f = methods[name](x, steps, season)
+      for h = 1, horizon do assert.near(f(x, steps, h), found[label][h], 1e-5, label) end
+    end
+    local level = x[1]
+    for t = 2, steps do level = level + 0.1 * (x[t] - level) end
+    assert.near(level, found["exponential smoothing"][5], 1e-5)
+    assert.near((3 + 5 + 5) / 3, found["the mean of 3 seasons"][1], 1e-5)
+    assert.near((3 + 5 + 5) / 3, found["the mean of 3 seasons"][5], 1e-5)
+    for label, steps_of in pairs(found) do assert.equal(horizon, #steps_of, label) end
+    assert.equal(1, #simple.all(1, 2, 7))
+  end)
+
+  it("without the season follows the level that the season leaves", function()
+    local x = {}
+    for t = 1, 16 do x[t] = ({ 0, 5, 1, 2 })[(t - 1) % 4 + 1] + (t > 12 and 8 or 0) end
+    local errors = {}
+    for _, each in ipairs(simple.all(16, 4, 4)) do
+      local f = (each.weights:matmul(rnn.tensor(x) - x[16]) + x[16]):totable()
+      if each.label:find "without the season" then errors[#errors + 1] = math.abs(f[1] - 8) + math.abs(f[2] - 13) end
+      if each.label == "the mean of 4 seasons" then assert.near(2, f[1], 1e-5) end
+    end
+    assert.equal(5, #errors)
+    for i = 2, 5 do assert(errors[i] < errors[i - 1]) end
+    assert(errors[5] < 1)
+  end)
+
+  it("is what a forecaster stays with where nothing foretells better", function()
+    rnn.seed(2)
+    local walk, season = rnn.randn(400):cumsum(1), {}
+    for t = 1, 60 do season[t] = ({ 3, 1, 4, 1, 5, 9, 2 })[(t - 1) % 7 + 1] end
+    local f = make { target = "v", horizon = 3, length = 20 }
+    f:fit(walk, FAST)
+    local got, last = f:predict(walk, 3).forecast:reshape(-1), walk:get(400)
+    for h = 1, 3 do assert.near(last, got:get(h), 1.5) end
+    f = make { target = "v", horizon = 7, length = 14, season = 7 }
+    f:fit(rnn.tensor(season), FAST)
+    got = f:predict(rnn.tensor(season), 7).forecast:reshape(-1)
+    for h = 1, 7 do assert.near(season[(60 + h - 1) % 7 + 1], got:get(h), 1e-4) end
+  end)
+
+  it("alone needs no training, and is calibrated, saved and loaded", function()
+    local frame = days(150)
+    local f = make { target = "sold", model = "simple" }
+    f:fit(frame:rows(1, 120), FAST)
+    assert(table.concat(f.notes, "\n"):find("of the simple forecasts .* foretells rows held out best"))
+    local report = f:backtest(frame)
+    assert(report.mae < 1.1 * report.rows[3].mae, tostring(report))
+    assert(report.coverage > 0.7)
+    local path = os.tmpname()
+    assert(f:save(path))
+    local again = assert(rnn.load_forecaster(path))
+    os.remove(path)
+    assert.same(f:predict(frame, 7):tensor { "sold" }:totable(), again:predict(frame, 7):tensor { "sold" }:totable())
+  end)
+end)
+
 describe("rnn.Forecaster", function()
   it("forecasts a frame with dates and an interval, in the units of the data", function()
     local frame = days(400)

@@ -309,6 +309,43 @@ describe("on other people's data", function()
     assert.matches("of 9 digits wrong", out)
   end)
 
+  it("own_csv.lua names the one option that a file needs, or does without", function()
+    local sh = shell.new()
+    local own = ("%s %s/scripts/own_csv.lua"):format(PROGRAM, FOLDER)
+    local function day(i) return os.date("!%Y-%m-%d", 1609459200 + i * DAY) end
+    local function value(i) return 100 + 20 * (i % 7) + i * 13 % 5 end
+    local function file(name, head, row) sh:write(name, head .. lines(120, row)) end
+    local function run(command) -- what it prints, and whether it ended well
+      local ok, text = pcall(function()
+        return sh:run(("cd %s && (%s %s --epochs 1 --members 1; echo code $?) 2>&1"):format(sh.folder, own, command))
+      end)
+      text = type(text) == "table" and text.stdout or tostring(text)
+      assert(not text:find("stack traceback", 1, true), text)
+      return text
+    end
+    local function says(command, ...)
+      local text = run(command)
+      for _, part in ipairs { ... } do assert(text:find(part, 1, true), command .. ": " .. text) end
+    end
+    file("us.csv", "d,v\n", function(i) return ('%s,"12,%d"'):format(day(i), value(i)) end)
+    says("us.csv --target v", "--thousands ,", "code 1")
+    says("us.csv --target v --thousands ,", "v, the next", "code 0")
+    file("bare.csv", "", function(i) return ("%s,%d"):format(day(i), value(i)) end)
+    says("bare.csv", "--headless", "code 1")
+    says("bare.csv --headless", "column2, the next", "code 0")
+    file("ms.csv", "t,v\n", function(i) return ("%d,%d"):format((1700000000 + i * 3600) * 1000, value(i)) end)
+    says("ms.csv --target v", "'t' is taken as times, milliseconds (--ignore t leaves it out)", "code 0")
+    file("years.csv", "y,v\n", function(i) return ("%d,%d"):format(1900 + i, value(i)) end)
+    says("years.csv --target v", "'y' is taken as times, %Y", "2021-01-01", "code 0")
+    file("none.csv", "d,v,w\n", function(i) return ("%s,,%d"):format(day(i), i) end)
+    says("none.csv --target v", "column 'v' has no value; --target v | w", "code 1")
+    file("mark.csv", "d,v\n", function(i) return ("%s,%d"):format(day(i), i % 20 == 9 and -999 or value(i)) end)
+    says("mark.csv --target v", "'v' is -999 in 6 rows, far from all others: --missing -999", "code 0")
+    says("mark.csv --target v --missing -999", "are missing: left out", "code 0")
+    file("de.csv", "Tag;Wert\n", function(i) return ("%s;1.%03d"):format(day(i), value(i)) end)
+    says("de.csv --target Wert", '--decimal "."', '--decimal ","', "code 1")
+  end)
+
   it("--run keeps a report of each training", function()
     local sh = shell.new()
     finally(function() sh:remove() end)

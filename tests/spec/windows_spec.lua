@@ -13,6 +13,30 @@ local function series(n, columns)
 end
 
 describe("data.windows", function()
+  it("refuses rows out of order, and does not run from one series into the next", function()
+    local function frame(days)
+      local path = os.tmpname()
+      local file = assert(io.open(path, "w"))
+      file:write "d,v\n"
+      for i, day in ipairs(days) do file:write(("2024-01-%02d,%d\n"):format(day, i)) end
+      file:close()
+      local read = assert(data.csv(path))
+      os.remove(path)
+      return read
+    end
+    for _, days in ipairs { { 5, 4, 3, 2, 1 }, { 3, 1, 2, 5, 4 } } do
+      for _, series in ipairs { frame(days), frame(days):tensor { "v" } } do
+        local ok, message = pcall(data.windows, series, { length = 2 })
+        assert(not ok and message:find("frame:sort('d')", 1, true), message)
+        assert.equal(3, #data.windows(series, { length = 2, across = true }))
+      end
+      assert.equal(3, #data.windows(frame(days):sort "d", { length = 2 }))
+    end
+    local two = {}
+    for i = 1, 12 do two[i] = (i - 1) % 6 + 1 end -- two series, one behind the other
+    assert.same({ 1, 2, 3, 4, 7, 8, 9, 10 }, data.windows(frame(two), { length = 2 }).items:totable())
+  end)
+
   describe("with missing values", function()
     local nan = 0 / 0
     local gappy = { 1, 2, nan, 4, 5, 6, nan, nan, 9, 10, 11, 12 }

@@ -48,8 +48,13 @@ end
 local function odd_text(column)
   local odd = column.odd
   if not odd then return "" end
-  local number, help = odd.text:gsub("[%d.,' ]", "") == "" and odd.text:find "%d", ""
-  if number and odd.text:find ",%d" then
+  local bare = odd.text:gsub("\u{a0}", " "):gsub("\u{202f}", " ")
+  local number, help = bare:gsub("[-+%d.,' ]", "") == "" and bare:find "%d", ""
+  local mark = number and bare:match "%d([ '])%d%d%d"
+  if mark then
+    help = (", which thousands = \"%s\"%s in data.csv reads"):format(mark,
+      bare:find ",%d" and " with decimal = ','" or "")
+  elseif number and odd.text:find ",%d" then
     help = ", which decimal = ',' or thousands = ',' in data.csv may read"
   elseif #odd.text <= 4 and not odd.text:find "[%w'\\]" then
     help = (", which missing = { '%s' } in data.csv reads as missing"):format(odd.text)
@@ -102,6 +107,11 @@ end
 -- "; 't' may be seconds since 1970: types = ..." where a number column looks like it.
 local function epoch_hint(frame)
   for _, column in ipairs(frame.columns) do
+    local odd, first = column.odd, column.type == "text" and column.words[1] or ""
+    if odd and odd.text ~= first and first:find "^%d+[-/.]%d+[-/.]%d" then
+      return (", but '%s' would be dates without '%s' in row %d of the file; types = { [\"%s\"] = \"date\" } with "
+        .. "missing = { '%s' } in data.csv leaves it out"):format(column.name, odd.text, odd.row, column.name, odd.text)
+    end
     local found = column.type == "number" and column.values:describe() or {}
     local least, most = found.least or 0, found.most or 0
     for unit, size in pairs { seconds = 1, milliseconds = 1e3, microseconds = 1e6, nanoseconds = 1e9 } do
@@ -110,6 +120,11 @@ local function epoch_hint(frame)
           :format(column.name, unit, dates.text(least // size // 86400 | 0), dates.text(most // size // 86400 | 0),
             column.name, unit)
       end
+    end
+    if least >= 1500 and most <= 2200 and column.type == "number" and least == math.floor(least)
+      and #column.values:diff():le(0):nonzero() == 0 and column.values:diff():describe().missing <= 1 then
+      return (", but '%s' may be years; types = { [\"%s\"] = \"%%Y\" } in data.csv reads them so"):format(column.name,
+        column.name)
     end
     if least >= 19000101 and most <= 21001231 and least == math.floor(least) and least // 100 % 100 <= 12
       and least % 100 <= 31 then

@@ -121,11 +121,14 @@ end
 
 --- frame:breaks() -> array of row numbers
 ---
---- The rows after which the next one is not one step later. None where rows have no step or no time.
+--- The rows after which the next one is not one step later, or is earlier, as where the next series begins. None where
+--- rows have no step or no time. Errors: rows that are not in order of time.
 ---@return integer[]
 function Frame:breaks()
   local known = about(self)
-  return known.step and known.ascending and known.diffs:ne(1):nonzero():totable() or {}
+  if not known.step then return {} end
+  if not known.ascending and #known.diffs:lt(0):nonzero() > self.count / 10 then need_step(self, "frame:breaks") end
+  return known.diffs:ne(1):nonzero():totable()
 end
 
 -- For each row the one k steps before, as ids; 0 where there is none.

@@ -290,7 +290,8 @@ local function judge(self, list, k, season, levels, found, actual, owner)
   local other = best[ranked]
   local function percent(v) return other > 0 and 100 * v / other or 0 end
   report.gain, report.noise = percent(gain), percent(noise)
-  if math.abs(gain) <= noise then
+  local rounding = 1e-6 * mean_of(y:abs(), seen):item()
+  if math.abs(gain) <= noise or math.max(model.mae, best.mae) <= rounding then
     report.verdict = ("no different from the best of them, %s: %+.1f %% is within its noise, %.1f %%"):format(
       best.label, report.gain, report.noise)
   elseif gain > 0 then
@@ -299,7 +300,7 @@ local function judge(self, list, k, season, levels, found, actual, owner)
   else
     report.verdict = ("worse than %s by %.1f %% (noise %.1f %%)"):format(best.label, -report.gain, report.noise)
   end
-  if best.skill <= 0 then
+  if best.skill <= 0 and model.mae > rounding then
     report.warnings[1] = ("the forecast is no better than that of the %s, which costs nothing: use that"):format(
       best.label)
   end

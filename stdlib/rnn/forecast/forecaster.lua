@@ -54,12 +54,13 @@ local OPTIONS = option.of(FNAME, {
   { "static", {}, names, "columns that say what a series is, the same in all of its rows" },
   { "calendar", true, check.boolean, "hour, weekday, month and the time of the year are known in advance" },
   { "holidays", nil, check.table, "{ \"2024-12-25\", ... }, known in advance" },
-  { "model", "GRU", option.kind('"GRU"|"LSTM"|"RNN"|function', function(fname, argname, value)
+  { "model", "GRU", option.kind('"GRU"|"LSTM"|"RNN"|"simple"|function', function(fname, argname, value)
     if type(value) == "function" or Module.is(value) then return value end
-    return check.one_of(fname, argname, value, { "GRU", "LSTM", "RNN" })
-  end, { '"GRU"', '"LSTM"', '"RNN"' }), "the recurrent layer beside the linear model; or a function (sizes) -> model, "
-    .. "of x = { series = (N, length, sizes.inputs), future = (N, horizon, sizes.future), static = (N, sizes.static), "
-    .. "id = int32 (N, 1) }, which has what there is, to (N, sizes.outputs)" },
+    return check.one_of(fname, argname, value, { "GRU", "LSTM", "RNN", "simple" })
+  end, { '"GRU"', '"LSTM"', '"RNN"', '"simple"' }), "the recurrent layer beside the linear model; \"simple\": no "
+    .. "network, but what of last value, season, drift, exponential smoothing and Theta foretells rows held out best; "
+    .. "or a function (sizes) -> model, of x = { series = (N, length, sizes.inputs), future = (N, horizon, "
+    .. "sizes.future), static = (N, sizes.static), id = int32 (N, 1) }, which has what there is, to (N, outputs)" },
   { "units", 32, option.int(1), "of the recurrent layer" },
   { "layers", 1, option.int(1), "of it" },
   { "dropout", 0.1, check.rate, "of features" },
@@ -190,6 +191,7 @@ local function guess_sizes(self, list, reserved)
   horizon = options.horizon or math.max(1, math.min(horizon, free // 8))
   local length = options.length or guess and guess[2] or season and math.min(2 * season, 400) or 3 * horizon
   length = options.length or math.max(1, math.min(math.max(length, horizon), free // 3))
+  if not options.length and season and length < season and season <= free // 2 then length = season end
   if not options.horizon then say(self, "forecasts %d steps ahead (horizon = n)", horizon) end
   if not options.length then say(self, "reads the last %d steps (length = n)", length) end
   return horizon, length
@@ -260,7 +262,8 @@ local function new_network(self, index)
   if type(options.model) == "string" then
     return require "rnn.forecast.network" { inputs = sizes.inputs, targets = sizes.targets, length = sizes.length,
       horizon = sizes.horizon, future = sizes.future, static = sizes.static, series = sizes.series,
-      columns = sizes.columns, centre = sizes.centre, units = options.units, cell = options.model,
+      columns = sizes.columns, centre = sizes.centre, season = self.season, units = options.units,
+      cell = options.model == "simple" and "RNN" or options.model,
       layers = options.layers, dropout = options.dropout }
   end
   if Module.is(options.model) then
@@ -335,7 +338,13 @@ local function train_member(self, index, sets, settings)
   if settings.seed then core.seed(settings.seed + index) end
   local network, how = new_network(self, index), {}
   outputs_of(self, network, (training:some(2)))
-  if network.begin then how.penalty = network:begin(training, validation) end
+  local held_out = #sets[3] > 0 and sets[3] or validation
+  if self.options.model == "simple" then
+    how.base, how.trust, how.epochs = network:begin(training, held_out, "simple"), 0, 0
+    network.trust:fill_(0)
+    return network, { stopped = false }, how
+  end
+  if network.begin then how.base = network:begin(training, held_out) end
   local begun = core.clock()
   local history = run(self, network, sets, settings, "member-" .. index, settings.epochs,
     { train.EarlyStopping { monitor = "val_loss", patience = settings.patience } }, function(epoch)
@@ -346,7 +355,7 @@ local function train_member(self, index, sets, settings)
         seconds, settings.seconds and math.min(most, 2 * settings.seconds * self.options.members) or most)
     end)
   how.epochs = history.best and history.best.epoch or math.max(#history, 1)
-  if how.penalty then how.trust = choose_trust(self, network, sets[3]) end
+  if how.base then how.trust = choose_trust(self, network, sets[3]) end
   return network, history, how
 end
 
@@ -354,8 +363,8 @@ end
 local function train_again(self, index, everything, validation, settings, how)
   if settings.seed then core.seed(settings.seed + index) end
   local network = new_network(self, index)
-  if how.penalty then network:begin(everything, validation, how.penalty) end
-  run(self, network, { everything }, settings, "again-" .. index, how.epochs, {})
+  if how.base then network:begin(everything, validation, how.base) end
+  if how.epochs > 0 then run(self, network, { everything }, settings, "again-" .. index, how.epochs, {}) end
   if how.trust then network.trust:fill_(how.trust) end
   return network
 end
@@ -410,8 +419,10 @@ function Forecaster:fit(source, settings)
   end
   local linear = 0
   for _, each in ipairs(how) do linear = linear + (each.trust == 0 and 1 or 0) end
-  if linear > 0 then
-    say(self, "%d of %d networks learnt nothing that counts beyond their linear model, which stays", linear, #how)
+  local base = type(how[1].base) == "table" and how[1].base.label or "their linear model"
+  if base ~= "their linear model" then say(self, "of the simple forecasts %s foretells rows held out best", base) end
+  if linear > 0 and options.model ~= "simple" then
+    say(self, "%d of %d networks learnt nothing that counts beyond %s, which stays", linear, #how, base)
   end
   self.network, self.history = Ensemble(members), history
   self.ends = {}

@@ -1,17 +1,19 @@
 -- network.lua: the network of a Forecaster that is given no other: a linear model of the window, fitted by ridge
--- regression, and a recurrent network that learns what is wrong with it. Before training it is the linear model; trust,
--- from 0 to 1, is the share of what was learnt that is added to it.
+-- regression or, where that foretells rows held out better, a simple forecast that is one as well (simple.lua); and a
+-- recurrent network that learns what is wrong with it. Before training it is the linear model; trust, from 0 to 1, is
+-- the share of what was learnt that is added to it.
 
 local core = require "rnn.core"
 local nn = require "rnn.nn"
+local simple = require "rnn.forecast.simple"
 
 local PENALTIES = { 3e-3, 3e-2, 3e-1 } -- for each window, of the ridge regression
 local PRODUCTS = 2 ^ 33 -- of all normal equations: some seconds
 
 -- sizes: inputs (columns of a step), targets (the first of them), length, horizon, future (columns known in advance of
--- each step ahead), static (columns of a series), series (how many, for an embedding), known (the last columns of a
--- step, which are future at that step), columns (of each number, see nn.Distribution), centre (the one that is the
--- forecast), units, cell, layers, dropout.
+-- each step ahead), static (columns of a series), series (how many, for an embedding), season (steps, or nil), known
+-- (the last columns of a step, which are future at that step), columns (of each number, see nn.Distribution), centre
+-- (the one that is the forecast), units, cell, layers, dropout.
 local Network = nn.module("rnn.forecast.Network", function(self, sizes)
   self.sizes = sizes
   local units, hidden = sizes.units, math.max(16, sizes.units // 2)
@@ -107,10 +109,45 @@ local function design(terms, future, j)
   return core.concat(parts, 2)
 end
 
---- network:begin(train, valid [, penalty]) -> penalty: the linear model of the windows of train, with the penalty that
---- is best on valid, or that one.
-function Network:begin(train, valid, penalty)
-  local sizes, penalties = self.sizes, penalty and { penalty } or PENALTIES
+-- Takes a simple forecast, weights (H, steps) of the changes of a window against its last step.
+local function take_simple(self, weights)
+  local sizes = self.sizes
+  local h, k, steps = sizes.horizon, sizes.targets, sizes.length
+  local parts = { core.zeros(h * k, k) }
+  if steps > 1 then
+    local each = weights:slice(2, 1, steps - 1):reshape(h, 1, steps - 1, 1) * core.eye(k):reshape(1, k, 1, k)
+    parts[2] = each:reshape(h * k, (steps - 1) * k)
+  end
+  local rest = self:terms() - steps * k
+  if rest > 0 then parts[#parts + 1] = core.zeros(h * k, rest) end
+  self.window_weight:assign(#parts > 1 and core.concat(parts, 2) or parts[1])
+end
+
+-- The simple forecast with the least error in windows, its name and the error, summed over the steps ahead.
+local function best_simple(sizes, series, y, weights)
+  local n, h, k, steps = #series, sizes.horizon, sizes.targets, sizes.length
+  local targets = series:slice(3, 1, k)
+  local last = targets:slice(2, steps, steps)
+  local changes, goal = (targets - last):transpose(2, 3), y:reshape(n, h, k) - last
+  local best, least, label = nil, math.huge, nil
+  for _, each in ipairs(simple.all(steps, h, sizes.season)) do
+    local e = (changes:matmul(each.weights:transpose(1, 2)):transpose(2, 3) - goal):abs()
+    if weights then e = e * weights:reshape(n, h, k) end
+    local sum = e:mean():item() * h
+    if sum < least then best, least, label = each.weights, sum, each.label end
+  end
+  return best, least, label
+end
+
+--- network:begin(train, valid [, base]) -> base: the linear model of the windows of train with the penalty that is best
+--- on valid, a number, or a better simple forecast, { weights =, label = }; or that one; of "simple" ones the best.
+function Network:begin(train, valid, base)
+  if type(base) == "table" then
+    take_simple(self, base.weights)
+    return base
+  end
+  local sizes, penalty, penalties = self.sizes, base, base and { base } or PENALTIES
+  if base == "simple" then penalties = {} end
   local width = self:terms() + sizes.future + 1
   local most = math.max(PRODUCTS / (width * width * sizes.horizon * #penalties), 4 * width)
   local x, y, weights = train:some(most)
@@ -126,7 +163,7 @@ function Network:begin(train, valid, penalty)
       local a, b = design(terms, x.future, j), goal(y, last, j)
       if weights then
         local whole = weights:reshape(#y, h, k):select(2, j):min(2):gt(0):nonzero()
-        if #whole < 2 then return end
+        if #whole < 2 then break end
         a, b = a:gather(1, whole), b:gather(1, whole)
       end
       local w = core.ridge(a, b, each * #a)
@@ -134,7 +171,14 @@ function Network:begin(train, valid, penalty)
       if vweights then e = e * vweights:reshape(#vy, h, k):select(2, j) end
       solution[j], error_sum = w, error_sum + e:mean():item()
     end
-    if error_sum < least then found, least, penalty = solution, error_sum, each end
+    if #solution == h and error_sum < least then found, least, penalty = solution, error_sum, each end
+  end
+  if not base or base == "simple" then
+    local weights_of, error_sum, label = best_simple(sizes, vx.series, vy, vweights)
+    if weights_of and error_sum <= least then
+      take_simple(self, weights_of)
+      return { weights = weights_of, label = label }
+    end
   end
   if not found then return end
   local n = self:terms()
