@@ -424,8 +424,8 @@ local function finish(run)
   if run.average and run.left ~= "nan" then run.average:swap() end
   run:call("on_end")
   if not history.best then history:choose(run.valid and "val_loss" or "loss") end
-  local report = run.folder and run.folder .. "/report.html"
-  run.show:done(history.stopped, history, report and core.file_is_there(report) and report or nil)
+  local page = run.folder and run.folder .. "/report.html"
+  run.show:done(history.stopped, history, page and core.file_is_there(page) and page or nil)
 end
 
 -- Windows of a series always meet their baselines: training that does not beat them should not pass for success.
