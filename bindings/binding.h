@@ -144,6 +144,7 @@ void lrnn_push_negation(lua_State *L);      /* op.c: the operator - before a ten
 /* Applies op, with the results in boxes that are pushed (RNN_MAX_OUTPUTS and what a box needs); returns how many. */
 int lrnn_apply(lua_State *L, const rnn_op *op, const rnn_args *args);
 int lrnn_print_tensor(lua_State *L);               /* print.c: __tostring */
+extern const lrnn_function lrnn_print_functions[]; /* print.c */
 
 extern const lrnn_function lrnn_check_functions[];    /* check.c: which name a word is a misspelling of */
 extern const lrnn_function lrnn_tensor_functions[];   /* tensor.c: constructors and random numbers */

@@ -54,6 +54,7 @@ static struct {
   int *catch_signals;
   int *catch_sigwinch;
   int *change_environment;
+  int (*variable_bind)(const char *name, const char *value);
   struct {
     char *line, *timestamp;
     void *changes;
@@ -94,6 +95,7 @@ static const struct {
                {"rl_catch_signals", &rl.catch_signals},
                {"rl_catch_sigwinch", &rl.catch_sigwinch},
                {"rl_change_environment", &rl.change_environment},
+               {"rl_variable_bind", &rl.variable_bind},
                {"history_list", &rl.history_list},
                {"add_history", &rl.add_history},
                {"read_history", &rl.read_history},
@@ -351,9 +353,29 @@ static int next_key(FILE *stream) {
   return paste_end[told++];
 }
 
+/* readline wants to know which bytes of a prompt take no room: escape sequences between \001 and \002. */
+static void mark_colors(const char *prompt, char *out, size_t size) {
+  size_t n = 0;
+  while (*prompt && n + 16 < size) {
+    size_t length = *prompt == '\033' ? strcspn(prompt, "m") + 1 : 0;
+    if (length == 0 || length > 12 || !prompt[length - 1]) {
+      out[n++] = *prompt++;
+      continue;
+    }
+    out[n++] = '\001';
+    memcpy(out + n, prompt, length);
+    n += length;
+    out[n++] = '\002';
+    prompt += length;
+  }
+  out[n] = '\0';
+}
+
 static outcome read_edited(const char *prompt) {
+  char marked[1024];
   measure_screen();
-  line = rl.readline(prompt);
+  mark_colors(prompt, marked, sizeof marked);
+  line = rl.readline(marked);
   if (got_interrupt) return READ_INTERRUPTED;
   return line ? READ_LINE : READ_END;
 }
@@ -403,6 +425,7 @@ void lrnn_line_open(bool history) {
   *rl.getc_function = next_key;
   *rl.completion_word_break_hook = word_breaks;
   *rl.completer_quote_characters = "\"'";
+  rl.variable_bind("blink-matching-paren", "on"); /* ~/.inputrc has the last word */
   rl.initialize();
   if (history) open_history();
 }

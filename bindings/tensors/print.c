@@ -7,7 +7,7 @@
 #include "../binding.h"
 
 #define EDGE 3       /* elements kept at each end of a cut axis */
-#define COLUMNS 80     /* of a line */
+#define COLUMNS 80     /* of a line, by default */
 #define THRESHOLD 1000 /* elements up to which nothing is cut */
 
 typedef struct printer {
@@ -16,6 +16,9 @@ typedef struct printer {
   rnn_tensor *t;
   bool cut;
   int width;
+  int columns;  /* of a line */
+  int64_t head; /* elements before the gap of a row that does not fit into a line; 0: such rows go on in the next */
+  int64_t tail;
   bool exponents; /* numbers too unlike for fixed digits */
 } printer;
 
@@ -26,7 +29,7 @@ static int format(const printer *p, int64_t at, char *out, size_t size) {
   return snprintf(out, size, p->exponents ? "%.4e" : "%.4f", v);
 }
 
-/* Calls visit for each shown index of an axis of n; -1 stands for the gap. */
+/* Is element i of an axis of n shown? */
 static int shown(const printer *p, int64_t n, int64_t i) {
   return !p->cut || n <= 2 * EDGE || i < EDGE || i >= n - EDGE;
 }
@@ -62,14 +65,17 @@ static void measure(printer *p, int level, int64_t at) {
 static void add_row(printer *p, int64_t at, int64_t n) {
   luaL_addstring(&p->b, "\n ");
   int column = 1;
+  int64_t head = p->head && p->head + p->tail < n ? p->head : p->cut && n > 2 * EDGE ? EDGE : n;
+  int64_t tail = head == n ? 0 : p->head && p->head + p->tail < n ? p->tail : EDGE;
   for (int64_t i = 0; i < n; i++) {
-    if (!shown(p, n, i)) {
+    if (i == head) {
       luaL_addstring(&p->b, " ...");
-      i = n - EDGE - 1;
-      continue;
+      column += 4;
+      i = n - tail;
+      if (i == n) break;
     }
     column += p->width + 1;
-    if (column > COLUMNS && i > 0) { /* indented where other rows follow */
+    if (column > p->columns && i > 0) { /* indented where other rows follow */
       luaL_addstring(&p->b, rnn_tensor_ndim(p->t) > 1 ? "\n   " : "\n ");
       column = p->width + (rnn_tensor_ndim(p->t) > 1 ? 4 : 2);
     }
@@ -106,15 +112,11 @@ static void add_level(printer *p, int level, int64_t at, const char *place) {
   }
 }
 
-int lrnn_print_tensor(lua_State *L) {
-  rnn_tensor *t = lrnn_test_tensor(L, 1);
-  if (!t) {
-    lua_pushliteral(L, "rnn.Tensor (empty)");
-    return 1;
-  }
+/* Rows of matrices are cut in their middle when fitted, else they go on in the next line. */
+static int print(lua_State *L, rnn_tensor *t, int columns, bool fitted) {
   rnn_tensor **rows = lrnn_box(L);
   lrnn_check(L, rnn_tensor_contiguous(lrnn_context(L), t, rows));
-  printer p = {.L = L, .t = *rows, .cut = rnn_tensor_count(t) > THRESHOLD};
+  printer p = {.L = L, .t = *rows, .columns = columns, .cut = rnn_tensor_count(t) > THRESHOLD};
   luaL_buffinit(L, &p.b);
   char text[64];
   int ndim = rnn_tensor_ndim(t);
@@ -131,9 +133,38 @@ int lrnn_print_tensor(lua_State *L) {
     survey(&p, 0, 0, &low, &high);
     p.exponents = high >= 1e8 || (high > 0 && high < 1e-3) || (low < 1e-4 && high / low > 1e8);
     measure(&p, 0, 0);
+    int64_t room = (columns - 1) / (p.width + 1), n = ndim > 0 ? rnn_tensor_dims(p.t)[ndim - 1] : 0;
+    if (p.cut && n > 2 * EDGE) n = 2 * EDGE;
+    if (fitted && ndim > 1 && n > room) { /* " ..." takes four columns */
+      room = (columns - 5) / (p.width + 1);
+      p.head = room > 1 ? (room + 1) / 2 : 1;
+      p.tail = room / 2;
+    }
     if (ndim == 0) add_row(&p, 0, 1);
     else add_level(&p, 0, 0, "");
   }
   luaL_pushresult(&p.b);
   return 1;
 }
+
+int lrnn_print_tensor(lua_State *L) {
+  rnn_tensor *t = lrnn_test_tensor(L, 1);
+  if (t) return print(L, t, COLUMNS, false);
+  lua_pushliteral(L, "rnn.Tensor (empty)");
+  return 1;
+}
+
+/*--- rnn.tensor_text(x, columns) -> string
+---
+--- A tensor as text in lines of at most so many columns: rows of matrices that are longer are cut in their middle.
+---@param x rnn.Tensor of any shape
+---@param columns integer at least 20
+---@return string */
+static int lrnn_tensor_text(lua_State *L) {
+  rnn_tensor *t = lrnn_check_tensor(L, "tensor_text", 1);
+  lua_Integer columns = lrnn_check_integer(L, "tensor_text", 2, "columns");
+  if (columns < 20 || columns > 100000) lrnn_argument_error(L, "tensor_text", 2, "columns", "20 to 100000 columns");
+  return print(L, t, (int)columns, true);
+}
+
+const lrnn_function lrnn_print_functions[] = {{"tensor_text", lrnn_tensor_text, 2}, {NULL, NULL, 0}};

@@ -42,16 +42,16 @@ describe("the prompt", function()
     says(tostring(rnn.zeros(2, 3)):gsub("double", "float") .. "\n", "rnn.zeros(2, 3)")
   end)
 
-  it("breaks the rows of tensors as NumPy does", function()
+  it("breaks vectors and cuts the rows of matrices that are too long for a line", function()
     local out = talk "rnn.arange(100)\nrnn.ones(2, 30)"
     local rows = 0
     for line in out:gmatch("[^\n]+") do
       if line:find("%d") then assert.is_true(#line <= 80) end
       rows = rows + 1
     end
-    assert.equal(1 + 6 + 1 + 1 + 2 * 3, rows) -- heads, 100 numbers by 19, bars, 30 numbers by 11
+    assert.equal(1 + 6 + 1 + 1 + 2, rows) -- heads, 100 numbers by 19, bars, two rows
     assert.matches("\n    1   2   3", out)
-    assert.matches("\n    1.0000", out)
+    assert.matches("\n  1.0000[ 1.0]+ ... [1.0 ]+\n", out)
   end)
 
   it("keeps the last value in _", function()
@@ -73,10 +73,25 @@ describe("the prompt", function()
   it("survives errors and shows where they are", function()
     local out, err = talk("error('first')\nx = = 1\nerror({})\nrnn.zeros(2):matmul(rnn.zeros(3))\n40 + 2")
     assert.equal("42\n", out)
-    assert.matches("^stdin:1: first\nstack traceback:\n\t%[C%]: in function 'error'\n\tstdin:1: in main chunk\n"
-      .. "\t%[C%]: in %?\nstdin:1: unexpected symbol near '='\n%(error object is a table value%)\n", err)
+    assert.matches("^stdin:1: first\n\tstdin:1: in main chunk\ninside:\n\t%[C%]: in function 'error'\n"
+      .. "stdin:1: unexpected symbol near '='\n%(error object is a table value%)\n", err)
     assert.matches("\nstdin:1: matmul: ", err)
     assert.is_nil(err:find("repl"))
+  end)
+
+  it("has the user's line in every message, also that of a call that is the whole entry", function()
+    local _, err = talk "nn.LSTM(3)\nfunction f(n) local x = nn.LSTM(n) return x end\nf(2)"
+    assert.matches("^stdin:1: nn.LSTM: argument 2 .-\n\tstdin:1: in main chunk\ninside:\n", err)
+    assert.matches("\n\tstdin:1: in function 'f'\n\tstdin:1: in main chunk\ninside:\n", err)
+    says("1\t2\t3\n", "(function() return 1, 2, 3 end)()")
+    says("2\n", "_rnnlua = 2\n_rnnlua")
+  end)
+
+  it("shows functions with their parameters", function()
+    says("f(a, ...)   stdin:1\n", "function f(a, ...) end\nf")
+    says("function(b)   stdin:1\n", "(function(b) end)")
+    assert.matches("^rnn.fit%(model, options%) %-> history\n$", (talk "rnn.fit"))
+    assert.matches("^print: a function made in C", (talk "print"))
   end)
 
   it("does not depend on globals that users may redefine", function()
@@ -94,6 +109,38 @@ describe("the prompt", function()
     assert.equal("no help for 'nothing.here'; ? alone tells what can be asked\n", (talk "?nothing.here"))
     assert.equal("f(a, ...)   stdin:1\n", (talk "function f(a, ...) end\n?f"))
     assert.equal("t: a table\n{ 1 }\n", (talk "t = { 1 }\n?t"))
+  end)
+end)
+
+describe("tensors in lines of so many columns", function()
+  local core = require "rnn.core"
+  local function widest(text)
+    local most = 0
+    for line in text:gmatch "[^\n]+" do most = math.max(most, utf8.len(line)) end
+    return most
+  end
+
+  it("fit, whatever they hold", function()
+    local tensors = { rnn.ones(2, 7), rnn.randn(3, 200), rnn.randn(2, 3, 50), rnn.randn(50, 50), rnn.arange(500),
+      rnn.randn(3, 4) * 1e30, rnn.zeros(2, 0), rnn.zeros(0, 2), rnn.ones(1, 1), rnn.ones() }
+    for _, x in ipairs(tensors) do
+      for _, columns in ipairs { 20, 33, 60, 80, 200 } do
+        assert.is_true(widest(core.tensor_text(x, columns)) <= columns, columns)
+      end
+    end
+  end)
+
+  it("are cut in the middle of a row, and only where they must be", function()
+    local x = rnn.arange(12):reshape(1, 12)
+    assert.equal("1×12 int32\n   1  2  3  4  5  6  7  8  9 10 11 12", core.tensor_text(x, 37))
+    assert.equal("1×12 int32\n   1  2  3  4  5 ...  8  9 10 11 12", core.tensor_text(x, 36))
+    assert.equal("1×12 int32\n   1  2  3 ... 11 12", core.tensor_text(x, 20))
+    assert.equal(tostring(x), core.tensor_text(x, 80))
+  end)
+
+  it("says what is wrong", function()
+    assert.error_matches(function() core.tensor_text(rnn.ones(2), 19) end, "20 to 100000 columns")
+    assert.error_matches(function() core.tensor_text({}, 80) end, "tensor_text: argument 1")
   end)
 end)
 
@@ -279,6 +326,19 @@ describe("completion", function()
     completes("f('rawe")
     completes("f('it\\'s rawe")
     completes("f('a') .. rawe", "rawequal")
+  end)
+
+  it("knows the values of an option in a string that is begun", function()
+    completes('nn.Linear(1, 2, { kernel = "glo', "glorot_normal", "glorot_uniform")
+    completes("nn.LSTM(1, 2, { units = 3, kernel = 'ze", "zeros")
+    completes('nn.Linear(1, 2, { kernel = "none')
+    completes('print { kernel = "glo')
+  end)
+
+  it("knows the commands", function()
+    completes("%ti", "time", "timeit")
+    completes("  %who", "who")
+    completes("x = 5 %who")
   end)
 
   it("knows the variables of a loop", function()

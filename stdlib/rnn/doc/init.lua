@@ -56,17 +56,44 @@ function doc.entry(name)
   return method_entry(class_name, method) or method_entry("rnn." .. class_name, method)
 end
 
-local WIDTH <const> = 112
+local WIDTH <const>, LEAST_WIDTH <const> = 112, 40
+
+-- Text with its paragraphs filled anew, in lines of at most width columns. Lines that begin with a blank, and lists,
+-- stay as they are.
+local function fill(text, width)
+  local out, line = {}, nil
+  local function finish()
+    out[#out + 1] = line
+    line = nil
+  end
+  for given in (text .. "\n"):gmatch "(.-)\n" do
+    if given == "" or given:find "^[%s|*-]" then
+      finish()
+      out[#out + 1] = given
+    else
+      for word in given:gmatch "%S+" do
+        if line and utf8.len(line) + 1 + utf8.len(word) > width then finish() end
+        line = line and line .. " " .. word or word
+      end
+    end
+  end
+  finish()
+  return table.concat(out, "\n")
+end
 
 -- Rows of a name and a text, which goes on below itself where it is long.
-local function column(lines, heading, rows)
+local function column(lines, heading, rows, most)
   local width = 0
   for _, row in ipairs(rows) do width = math.max(width, math.min(#row[1], 34)) end
   for i, row in ipairs(rows) do
     local line = ("%-9s %-" .. width .. "s "):format(i == 1 and heading or "", row[1])
     local indent = math.min(#line, width + 11)
+    if indent > most - 24 then -- too narrow for two columns: the text stands below
+      lines[#lines + 1], indent = line:gsub("%s+$", ""), 13
+      line = (" "):rep(indent)
+    end
     for word in row[2]:gmatch "%S+" do
-      if #line + #word + 1 > WIDTH and #line > indent then
+      if #line + #word + 1 > most and #line > indent then
         lines[#lines + 1], line = line, (" "):rep(indent)
       end
       line = line .. " " .. word
@@ -127,28 +154,33 @@ local function methods_of(name)
   return names
 end
 
---- rnn.doc.text(entry) -> text
+--- rnn.doc.text(entry [, width]) -> text
 ---
---- An entry as the prompt shows it. Errors: anything but an entry.
+--- An entry as the prompt shows it, in lines of at most width columns (112) where that is possible; 40 is the least.
+--- Errors: anything but an entry.
 ---@param entry table
+---@param width? integer
 ---@return string
-function doc.text(entry)
+function doc.text(entry, width)
   if type(entry) ~= "table" or not entry.signature then
     check.expected("doc.text", "argument 1 (entry)", "what doc.entry gives", entry)
   end
+  width = check.int("doc.text", "argument 2 (width)", width == nil and WIDTH or width, 1)
+  local narrow = width < WIDTH
+  width = math.max(LEAST_WIDTH, math.min(width, WIDTH))
   local lines = { entry.signature }
   if entry.text ~= "" then lines[#lines + 1] = "" end
-  if entry.text ~= "" then lines[#lines + 1] = entry.text end
+  if entry.text ~= "" then lines[#lines + 1] = narrow and fill(entry.text, width) or entry.text end
   if #entry.params + #entry.returns + #entry.fields > 0 or declaration_of(entry) then lines[#lines + 1] = "" end
-  column(lines, "arguments", rows_of(entry.params))
+  column(lines, "arguments", rows_of(entry.params), width)
   local declaration = declaration_of(entry)
-  if declaration then column(lines, "options", option_rows(declaration)) end
-  column(lines, "returns", rows_of(entry.returns))
-  column(lines, "fields", rows_of(entry.fields))
+  if declaration then column(lines, "options", option_rows(declaration), width) end
+  column(lines, "returns", rows_of(entry.returns), width)
+  column(lines, "fields", rows_of(entry.fields), width)
   local methods = entry.class and methods_of(entry.name) or {}
   local line = "methods  "
   for i, name in ipairs(methods) do
-    if #line + #name > 110 then
+    if #line + #name + 2 > width then
       lines[#lines + 1], line = line, "         "
     end
     line = line .. " " .. name .. (i < #methods and "," or "")

@@ -15,10 +15,11 @@ local SHARE = 0.02
 --- Logger(): a callback of rnn.fit with option run.
 ---
 --- Scalars step/loss, step/lr and, with clip_norm, step/norm, thinned out as the run gets longer (logs.Thinned);
---- epoch/NAME for every figure of the history; histograms weights/NAME and gradients/NAME after the first 16 epochs,
---- then after every second up to 32, every fourth up to 64 and so on; settings for the table that compares runs; the
---- model as text; training and validation in one card each under Custom Scalars. All are placed at the
---- number of updates. report.html shows the same, and run.heat_maps (see rnn.logs.report), which any callback may set.
+--- epoch/NAME for every figure of the history, and under Custom Scalars training and validation in one card each;
+--- histograms weights/NAME and gradients/NAME after the first 16 epochs, then after every second up to 32, every fourth
+--- up to 64 and so on; settings for the table that compares runs; the model as text. All are placed at the number of
+--- updates. run.writer is the writer, for what other callbacks add. report.html shows the same, and run.heat_maps (see
+--- rnn.logs.report), which any callback may set.
 ---@class train.Logger
 ---@overload fun(): train.Logger
 local Logger = class("train.Logger")

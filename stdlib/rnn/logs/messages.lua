@@ -49,8 +49,8 @@ function messages.text(wall, step, tag, text)
   return summary(wall, step, tag, bytes(8, tensor) .. metadata("text", ""))
 end
 
---- plugins/custom_scalar/layout.proto: Layout { category = 2 { title = 1, chart = 2 { title = 1, multiline = 2 { tag =
---- 1 } } } }; cards: { { title, tag, tag ... }, ... }
+--- plugins/custom_scalar/layout.proto: Layout { category = 2 { title = 1, chart = 2 { title = 1, multiline = 2 {
+--- tag = 1 } } } }; cards: { { title, tag, tag ... }, ... }
 function messages.together(wall, cards)
   local charts = {}
   for i, card in ipairs(cards) do

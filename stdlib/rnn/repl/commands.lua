@@ -156,6 +156,15 @@ function commands.reset(session)
   return ("%d variables forgotten"):format(#names)
 end
 
+local function command_names()
+  local names = {}
+  for name in pairs(commands) do names[#names + 1] = name end
+  sort(names)
+  return names
+end
+
+--- commands.names() -> array of names without %, sorted
+---
 --- commands.run(session, entry) -> text to be shown, or nil
 ---
 --- session has environment, known (names of globals that are not the user's), entries and scripts (texts so far),
@@ -165,13 +174,11 @@ end
 ---@return string?
 return {
   measures = { time = true, timeit = true },
+  names = command_names,
   run = function(session, entry)
     local command = commands[entry.name]
     if not command then
-      local names = {}
-      for name in pairs(commands) do names[#names + 1] = "%" .. name end
-      sort(names)
-      return ("there is no %%%s; there are %s"):format(entry.name, concat(names, " "))
+      return ("there is no %%%s; there are %%%s"):format(entry.name, concat(command_names(), " %"))
     end
     if (entry.name == "time" or entry.name == "timeit") and not entry.f then
       return entry.message or ("code is wanted: %%%s x:matmul(x)"):format(entry.name)

@@ -104,6 +104,17 @@ local function add_options(found, name, before, prefix, environment)
   end
 end
 
+-- The values of an option whose string is begun: nn.LSTM(3, 4, { merge = "su.
+local function add_strings(found, before)
+  local head, given, prefix = before:match("^(.*[{,;]%s*)([%a_][%w_]*)%s*=%s*[\"']([^\"']*)$")
+  local name = head and called_with_options(head)
+  local ok, doc = pcall(require, "rnn.doc")
+  for _, value in ipairs(name and ok and doc.values(name, given) or {}) do
+    local text = value:match('^"(.*)"$')
+    if text and text:sub(1, #prefix) == prefix then found[text] = true end
+  end
+end
+
 -- Modules of the library in require "...".
 local function add_modules(found, prefix)
   for _, name in ipairs(require "rnn.sources"()) do
@@ -127,7 +138,8 @@ end
 --- complete(before [, environment]) -> names
 ---
 --- All that the last name of a text such as "y = rnn.nn.Li", "x:tan" or "nn.LSTM(1, 2, { la" can become, sorted. In the
---- string after require it is a module's whole name, in other strings nothing. environment stands for the globals.
+--- string after require it is a module's whole name, in that of an option its values, in others nothing. After % it
+--- is a command. environment stands for the globals.
 ---@param before string
 ---@param environment? table
 ---@return string[]
@@ -140,7 +152,11 @@ local function complete(before, environment)
   if module then
     add_modules(found, module)
   elseif in_string(before) then
-    return {}
+    add_strings(found, before)
+  elseif before:find("^%s*%%%a*$") then
+    for _, name in ipairs(require "rnn.repl.commands".names()) do
+      if name:sub(1, #prefix) == prefix then found[name] = true end
+    end
   elseif separator == "" then
     if called then add_options(found, called, before, prefix, environment) end
     if not next(found) or prefix == "" and not called then

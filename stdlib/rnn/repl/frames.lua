@@ -2,6 +2,8 @@
 
 local debug, rawget, type, setmetatable, globals = debug, rawget, type, setmetatable, _G
 
+local hidden = require("rnn.repl.reading").HIDDEN
+
 local frames = {}
 
 local function is_users(info)
@@ -57,7 +59,7 @@ local function names_of(thread, level, f, offered)
   for i = 1, math.huge do
     local name = level and debug.getlocal(thread, level, i)
     if not name then break end
-    if name:find("^[%a_][%w_]*$") then names[name] = true end
+    if name:find("^[%a_][%w_]*$") and name ~= hidden then names[name] = true end
   end
   for i = 1, math.huge do
     local name = f and debug.getupvalue(f, i)

@@ -49,18 +49,18 @@ local function documented(path, environment)
   local doc = require "rnn.doc"
   if not is_own(path, environment) then
     local entry = doc.entry(path)
-    return entry and doc.text(entry)
+    return entry and doc.text(entry, core.terminal_width())
   end
   local holder, method = path:match("^(.*)[.:]([%w_]+)$")
   local class = holder and class_name(get(holder, environment))
   local entry = class and doc.entry(class .. ":" .. method)
-  if entry then return doc.text(entry) end
+  if entry then return doc.text(entry, core.terminal_width()) end
   local value = get(path, environment)
   class = type(value) == "table" and class_name(value)
   entry = class and doc.entry(class)
   if not entry then return nil end
-  if rawget(value, "__name") then return doc.text(entry) end
-  return ("%s: %s\n\n%s"):format(path, pretty(value, core.terminal_width()), doc.text(entry))
+  if rawget(value, "__name") then return doc.text(entry, core.terminal_width()) end
+  return ("%s: %s\n\n%s"):format(path, pretty(value, core.terminal_width()), doc.text(entry, core.terminal_width()))
 end
 
 local function describe_function(name, f)
@@ -80,6 +80,22 @@ local function described(name, environment)
 end
 
 local help = {}
+
+--- help.signature(text, value, environment) -> text
+---
+--- A function as one line: as it is documented, when text is a name of the library's, else what Lua knows of it.
+---@param text string what was typed
+---@param value function
+---@param environment table
+---@return string
+function help.signature(text, value, environment)
+  local name = text:match "^%s*([%a_][%w_.]*)%s*$"
+  if name and not is_own(name, environment) then
+    local entry = require "rnn.doc".entry(name)
+    if entry then return entry.signature end
+  end
+  return describe_function(name or "function", value)
+end
 
 --- help.of(name, environment) -> text
 ---

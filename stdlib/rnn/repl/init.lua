@@ -11,16 +11,19 @@ local core = require "rnn.core"
 local commands = require "rnn.repl.commands"
 local complete = require "rnn.repl.complete"
 local frames = require "rnn.repl.frames"
+local paint = require "rnn.repl.paint"
 local pretty = require "rnn.repl.pretty"
 local reading = require "rnn.repl.reading"
 local spark = require "rnn.repl.spark"
 local top_locals = require "rnn.repl.locals"
+local terminal = require "rnn.terminal"
 local interruption = require "rnn.train.interruption"
 
 -- The prompt works on when users give these names to things of their own.
 local rawget, rawset, require, ipairs, pairs, getmetatable = rawget, rawset, require, ipairs, pairs, debug.getmetatable
+local max = math.max
 local globals, pack, concat, sort, stdout, stderr = _G, table.pack, table.concat, table.sort, io.stdout, io.stderr
-local execute = os.execute
+local execute, popen, getenv, type = os.execute, io.popen, os.getenv, type
 
 local CONVENIENCE = { "nn", "optim", "data" } -- fields of rnn that are globals at the prompt
 
@@ -29,23 +32,48 @@ local repl = {}
 -- ---- answering ----
 
 local function say(text)
-  stdout:write(text, "\n")
+  stdout:write(paint.plain(text), "\n")
   stdout:flush()
+end
+
+-- Texts of more lines than this are shown by a pager, where there is a terminal; of more bytes they are not, as they
+-- would fill the pipe to a pager that was left early.
+local PAGE, PIPE = 24, 60000
+
+-- The pager of the user ($PAGER), or less, which ends by itself when a screen is enough.
+local function pager()
+  local own = getenv "PAGER"
+  if own and own ~= "" then return own end
+  return execute "command -v less >/dev/null 2>&1" and "less -FRX" or nil
+end
+
+-- Says a long text, page by page.
+local function page(text)
+  local _, lines = text:gsub("\n", "\n")
+  local by = terminal.moves(1) and lines >= PAGE and #text < PIPE and pager()
+  local pipe = by and popen(by, "w")
+  if not pipe then return say(text) end
+  pipe:write(paint.plain(text), "\n")
+  pipe:close()
 end
 
 -- Our own frames, below those of the entry, are of no interest.
 local function report(message)
-  message = message:gsub("\n\t%[C%]: in [^\n]*\n\t%[rnn%]/repl/.*", "\n\t[C]: in ?", 1)
+  message = message:gsub("\n\t%[C%]: in [^\n]*\n\t%[rnn%]/repl/.*", "", 1)
   stdout:flush()
-  stderr:write(message, "\n")
+  stderr:write(paint.plain(paint.failure(message), 2), "\n")
   stderr:flush()
 end
 
-local function show(values)
+-- text: what was typed.
+local function show(values, text, environment)
   local width, texts, separator = core.terminal_width(), {}, "\t"
   for i = 2, values.n do -- 1 is true
-    local bars = spark(values[i], width)
-    texts[i - 1] = pretty(values[i], width) .. (bars and "\n" .. bars or "")
+    local value = values[i]
+    local bars = spark(value, width, not terminal.unicode(1))
+    local shown = type(value) == "function" and require "rnn.repl.help".signature(text, value, environment)
+      or core.is_tensor(value) and value:ndim() > 0 and core.tensor_text(value, max(20, width)) or pretty(value, width)
+    texts[i - 1] = paint.value(value, shown) .. (bars and "\n" .. bars or "")
     if texts[i - 1]:find("\n") then separator = "\n" end
   end
   say(concat(texts, separator))
@@ -65,12 +93,12 @@ local function call(host, f, ...)
 end
 
 -- Runs f and shows its values; true when it did not fail.
-local function run(host, f)
+local function run(host, f, text, environment)
   local values = call(host, f)
   if not values[1] then return false end
   if values.n > 1 then
     if values[2] ~= nil then rawset(globals, "_", values[2]) end
-    call(host, show, values)
+    call(host, show, values, text or "", environment or globals)
   end
   return true
 end
@@ -79,17 +107,20 @@ local answers = {}
 
 function answers.chunk(host, session, entry)
   if not entry.f then return report(entry.message) end
-  if not run(host, entry.f) then return end
+  if not run(host, entry.f, entry.text, session.environment) then return end
   session.scripts[#session.scripts + 1] = entry.text
   note_locals(entry.text)
 end
 
 function answers.help(host, session, entry)
-  call(host, function() say(require "rnn.repl.help".of(entry.name, session.environment)) end)
+  call(host, function()
+    local head, rest = require "rnn.repl.help".of(entry.name, session.environment):match("^([^\n]*)(.*)$")
+    page(paint.as("heading", head) .. rest)
+  end)
 end
 
 function answers.source(host, session, entry)
-  call(host, function() say(require "rnn.repl.help".source(entry.name, session.environment, session.entries)) end)
+  call(host, function() page(require "rnn.repl.help".source(entry.name, session.environment, session.entries)) end)
 end
 
 function answers.shell(_, _, entry)
@@ -148,8 +179,8 @@ local function visit(host, outer, thread)
   say(("\nstopped%s, inside the loop%s\ncontinue goes on, stop ends it; ? for help"):format(
     place and " at " .. place or "", #names > 0 and "; here are " .. concat(names, ", ") or ""))
   host.complete_with(function(before) return complete(before, environment) end)
-  local word = converse(host, new_session(host, { prompt = "loop> ", environment = environment, known = outer.known,
-    entries = outer.entries, scripts = {} }), WORDS)
+  local word = converse(host, new_session(host, { prompt = paint.as("prompt", "loop> "), environment = environment,
+    known = outer.known, entries = outer.entries, scripts = {} }), WORDS)
   host.complete_with(complete)
   interruption.pause(core.clock() - begun)
   return word ~= "stop"
@@ -162,7 +193,7 @@ local function banner()
   local parts = { "rnnlua " .. core.version, _VERSION, "kernels " .. core.isa(),
     ("%d thread%s"):format(threads, threads == 1 and "" or "s") }
   if core.precision == "double" then parts[#parts + 1] = "double" end
-  say(concat(parts, " · ") .. "      ? for help")
+  say(paint.as("heading", concat(parts, " · ")) .. "      ? for help")
 end
 
 local function set_globals()

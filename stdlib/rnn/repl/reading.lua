@@ -1,8 +1,10 @@
 -- reading.lua: entries at the prompt: chunks of one line or more, questions and commands.
 
+local paint = require "rnn.repl.paint"
+
 local load, tostring, pcall, rawget, globals = load, tostring, pcall, rawget, _G
 
-local reading = {}
+local reading = { HIDDEN = "_rnnlua_entry" } -- the name of a local variable of every expression
 
 local function is_unfinished(message)
   return message:find("<eof>$") ~= nil
@@ -17,7 +19,8 @@ end
 ---@return string? message
 ---@return boolean? unfinished
 function reading.compile(text, environment)
-  local expression = "return " .. text:gsub("^%s*=", "", 1)
+  -- With a variable that is to be closed a call is no tail call, and so leaves the user's line in messages.
+  local expression = "local " .. reading.HIDDEN .. " <close> = nil return " .. text:gsub("^%s*=", "", 1)
   local f, message = load(expression, "=stdin", "t", environment)
   if f then return f end
   local unfinished = is_unfinished(message)
@@ -55,7 +58,7 @@ end
 ---@param session table
 ---@return table|nil|false
 function reading.entry(host, session)
-  local text = host.read(session.prompt or prompt("_PROMPT", "> "))
+  local text = host.read(session.prompt or prompt("_PROMPT", paint.as("prompt", "> ")))
   if not text then return text end
   local kind, name, code = special(text)
   local entry = { text = text, kind = kind or "chunk", name = name, argument = code }
@@ -63,7 +66,7 @@ function reading.entry(host, session)
   code = kind and code or text
   local f, message, unfinished = reading.compile(code, session.environment)
   while unfinished do
-    local more = host.read(prompt("_PROMPT2", ">> "))
+    local more = host.read(prompt("_PROMPT2", paint.as("prompt", ">> ")))
     if more == false then return false end
     if more == nil then break end
     entry.text, code = entry.text .. "\n" .. more, code .. "\n" .. more

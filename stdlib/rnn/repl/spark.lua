@@ -4,6 +4,7 @@ local core = require "rnn.core"
 
 local floor, huge, min, max, concat = math.floor, math.huge, math.min, math.max, table.concat
 
+local ASCII = { "_", ".", "-", "=", "+", "*", "#", "@" }
 local BARS = { "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█" }
 
 -- At most width numbers: the elements, or the means of equal parts of them. x (n) float without history.
@@ -22,8 +23,9 @@ end
 --- else, and for vectors of less than two elements.
 ---@param x any
 ---@param width integer columns
+---@param ascii? boolean
 ---@return string?
-return function(x, width)
+return function(x, width, ascii)
   if not core.is_tensor(x) or x:ndim() ~= 1 or #x < 2 then return nil end
   local values = core.no_grad(function()
     return heights((x:type() == "int32" and x:to_float() or x):detach(), max(8, width - 2))
@@ -36,7 +38,7 @@ return function(x, width)
   local bars = {}
   for i, v in ipairs(values) do
     local share = high > low and (v - low) / (high - low) or 0.5
-    bars[i] = v - v == 0 and BARS[1 + min(7, floor(share * 8))] or " "
+    bars[i] = v - v == 0 and (ascii and ASCII or BARS)[1 + min(7, floor(share * 8))] or " "
   end
   return " " .. concat(bars)
 end

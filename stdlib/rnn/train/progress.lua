@@ -163,7 +163,7 @@ function Bar:line(head, done, tail)
   io.stderr:write("\r", head, filled, rest, figures, tail, "\27[K")
 end
 
--- A step that takes far longer than others was interrupted, by Ctrl-Z or a machine that slept: it does not count.
+-- A step that takes far longer than others was interrupted, by Ctrl-Z or as the machine slept; it does not count.
 function Bar:notice_standstill(epoch, now)
   local last = self.last_step
   if last and self.last_epoch == epoch and self.done_steps > 0 then
@@ -224,7 +224,7 @@ end
 --- mode: nil or true a bar on a terminal and lines elsewhere, "terminal" a bar on a terminal and nothing elsewhere, a
 --- number n a line for every n-th epoch, "best" one for every improvement, both above a bar on a terminal; false
 --- nothing. A terminal that cannot go back in its line counts as none. steps: batches in an epoch, when known. better:
---- an optim.better.Better of its own.
+--- a Better (optim/better.lua) of its own.
 ---@param fname string
 ---@param mode nil|boolean|integer|"terminal"|"best"
 ---@param epochs integer
