@@ -138,7 +138,7 @@ local rnn = {}
 ---@field lookup fun(name: string): string?
 ---@field names fun(): string[]
 ---@field options fun(name: string): string[]
----@field text fun(entry: table): string
+---@field text fun(entry: table, width?: integer): string
 ---@field values fun(name: string, wanted: string): string[]
 
 ---@class rnn.linalg
@@ -1113,7 +1113,7 @@ local rnn = {}
 ---@field static? string|string[] columns that say what a series is, the same in all of its rows
 ---@field calendar? boolean hour, weekday, month and the time of the year are known in advance
 ---@field holidays? table { "2024-12-25", ... }, known in advance
----@field model? "GRU"|"LSTM"|"RNN"|function the recurrent layer beside the linear model; or a function (sizes) -> model, of x = { series = (N, length, sizes.inputs), future = (N, horizon, sizes.future), static = (N, sizes.static), id = int32 (N, 1) }, which has what there is, to (N, sizes.outputs)
+---@field model? "GRU"|"LSTM"|"RNN"|"simple"|function the recurrent layer beside the linear model; "simple": no network, but what of last value, season, drift, exponential smoothing and Theta foretells rows held out best; or a function (sizes) -> model, of x = { series = (N, length, sizes.inputs), future = (N, horizon, sizes.future), static = (N, sizes.static), id = int32 (N, 1) }, which has what there is, to (N, outputs)
 ---@field units? integer of the recurrent layer
 ---@field layers? integer of it
 ---@field dropout? number of features
@@ -2176,6 +2176,14 @@ function core.finally(name, after, f, ...) end
 ---@param options? { gradient?: rnn.Tensor, retain_graph?: boolean, allow_unused?: boolean }
 ---@return rnn.Tensor|rnn.Tensor[] gradients of the shapes and with the lengths of tensors; one for one tensor
 function rnn.grad(loss, tensors, options) end
+
+--- core.tensor_text(x, columns) -> string
+---
+--- A tensor as text in lines of at most so many columns: rows of matrices that are longer are cut in their middle.
+---@param x rnn.Tensor of any shape
+---@param columns integer at least 20
+---@return string
+function core.tensor_text(x, columns) end
 
 --- core.stepper(layer, parts, batch, kind [, residual])
 ---
