@@ -92,14 +92,17 @@ Lines.step = nothing
 
 Lines.pause = nothing
 
+-- Is it the best so far? Not of a figure that a callback adds later.
+function Lines:is_best(logs) return logs[self.better.monitor] ~= nil and self.better:see(logs) end
+
 -- After a checkpoint: what was best before.
 function Lines:resume(history)
-  for e = 1, #history do self.better:see(history:epoch(e)) end
+  for e = 1, #history do self:is_best(history:epoch(e)) end
 end
 
 -- The line of an epoch, and whether it is to be shown.
 function Lines:line(epoch, logs)
-  local best = self.better:see(logs)
+  local best = self:is_best(logs)
   local line = ("epoch %d/%d  %s  %.2f s%s\n"):format(epoch, self.epochs, table.concat(values(logs), "  "),
     logs.seconds, best and "  best" or "")
   if self.every == "best" then return line, best end
