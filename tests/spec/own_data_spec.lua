@@ -315,7 +315,7 @@ describe("on other people's data", function()
     local function day(i) return os.date("!%Y-%m-%d", 1609459200 + i * DAY) end
     local function value(i) return 100 + 20 * (i % 7) + i * 13 % 5 end
     local function file(name, head, row) sh:write(name, head .. lines(120, row)) end
-    local function forecast(command) -- what it prints, and whether it ended well
+    local function told(command) -- what it prints, and whether it ended well
       local _, text = pcall(function()
         return sh:run(("cd %s && (%s %s --epochs 1 --members 1; echo code $?) 2>&1"):format(sh.folder, own, command))
       end)
@@ -324,7 +324,7 @@ describe("on other people's data", function()
       return text
     end
     local function says(command, ...)
-      local text = forecast(command)
+      local text = told(command)
       for _, part in ipairs { ... } do assert(text:find(part, 1, true), command .. ": " .. text) end
     end
     file("us.csv", "d,v\n", function(i) return ('%s,"12,%d"'):format(day(i), value(i)) end)

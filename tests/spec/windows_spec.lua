@@ -25,10 +25,10 @@ describe("data.windows", function()
       return read
     end
     for _, days in ipairs { { 5, 4, 3, 2, 1 }, { 3, 1, 2, 5, 4 } } do
-      for _, rows in ipairs { frame(days), frame(days):tensor { "v" } } do
-        local ok, message = pcall(data.windows, rows, { length = 2 })
+      for _, values in ipairs { frame(days), frame(days):tensor { "v" } } do
+        local ok, message = pcall(data.windows, values, { length = 2 })
         assert(not ok and message:find("frame:sort('d')", 1, true), message)
-        assert.equal(3, #data.windows(rows, { length = 2, across = true }))
+        assert.equal(3, #data.windows(values, { length = 2, across = true }))
       end
       assert.equal(3, #data.windows(frame(days):sort "d", { length = 2 }))
     end
