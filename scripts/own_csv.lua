@@ -110,8 +110,8 @@ local function remedy(c)
   end
   return #cell <= 8 and ("%s: --missing \"%s\" if that means missing"):format(what, cell) or what
 end
-experiment:check(#numbers > 0 or options.target ~= "", ("%s: no column holds numbers: %s"):format(path,
-  table.concat(frame:names(), ", ")))
+experiment:check(#numbers > 0 or options.target ~= "",
+  ("%s: no column holds numbers: %s"):format(path, table.concat(frame:names(), ", ")))
 local choices = #numbers > 0 and "--target " .. table.concat(numbers, " | ")
   or "no column holds numbers"
 local target = options.target ~= "" and options.target or #numbers == 1 and numbers[1]
@@ -123,9 +123,10 @@ local function column_of(table_of, name)
   for _, c in ipairs(table_of.columns) do if c.name == name then return c end end
 end
 local chosen = column_of(frame, target)
-experiment:check(chosen.type == "number", ("column '%s' holds %s; %s"):format(target, chosen.type == "date"
-  and "dates" or "words, " .. remedy(chosen), choices))
-experiment:check(frame:missing(target) < #frame, ("column '%s' has no value; %s"):format(target, choices))
+experiment:check(chosen.type == "number", ("column '%s' holds %s; %s"):format(target,
+  chosen.type == "date" and "dates" or "words, " .. remedy(chosen), choices))
+experiment:check(frame:missing(target) < #frame,
+  ("column '%s' has no value; %s"):format(target, choices))
 -- -999 and its like, far from all other values, may mean missing.
 do
   local values = {}
@@ -141,8 +142,8 @@ do
     local spread = #rest > 0 and rest[#rest] - rest[1] or math.huge
     if ("%g"):format(mark):find "^%-?99+$" and #rest < #values - 1
       and math.max(rest[1] - mark, mark - rest[#rest]) > spread then
-      say("'%s' is %g in %d rows, far from all others: --missing %g if that means missing", target, mark,
-        #values - #rest, mark)
+      say("'%s' is %g in %d rows, far from all others: --missing %g if that means missing", target,
+        mark, #values - #rest, mark)
     end
   end
 end
