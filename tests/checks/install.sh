@@ -65,6 +65,6 @@ find_package(rnn REQUIRED)
 add_executable(example $source/tests/c/test_example.c)
 target_link_libraries(example PRIVATE rnn::rnn_double m)
 CMAKE
-cmake -S . -B made -DCMAKE_PREFIX_PATH="$place/usr" >/dev/null
+cmake -G Ninja -S . -B made -DCMAKE_PREFIX_PATH="$place/usr" >/dev/null
 cmake --build made >/dev/null
 "${run[@]}" made/example | cmp - shared.out
