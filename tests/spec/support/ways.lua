@@ -107,7 +107,7 @@ function ways.compare(f, inputs, seed, list)
       if a and b and finite(b) and b:count() > 0 then
         local d = (a - b):abs():max():item()
         if d > ROUNDING * scale or d ~= d then return against .. difference("gradient", k, a, b) end
-      elseif (a == nil) ~= (b == nil) then
+      elseif (not a) ~= (not b) then
         local there = a or b
         if there:count() > 0 and there:abs():max():item() ~= 0 then
           return against .. ("gradient %d is there only %s"):format(k, a and "first" or "second")
