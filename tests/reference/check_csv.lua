@@ -40,7 +40,9 @@ end
 
 local function check(line)
   local case = rnn.json_decode(line)
-  assert(core.file_write(path, decode(case.bytes)))
+  local file = assert(io.open(path, "wb"))
+  file:write(decode(case.bytes))
+  file:close()
   local options = case.options
   local frame, message = rnn.data.csv(path, options)
   if not frame then return message end
