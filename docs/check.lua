@@ -33,22 +33,8 @@ for _, word in ipairs(arg) do
   if word == "--fix" then fix = true else pages[#pages + 1] = word end
 end
 
-local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
-
-local function read(path)
-  local file = io.open(path, "rb")
-  if not file then return nil end
-  local text = file:read "a"
-  file:close()
-  return text
-end
-
-local function lines_of(command)
-  local list, pipe = {}, assert(io.popen(command))
-  for line in pipe:lines() do list[#list + 1] = line end
-  pipe:close()
-  return list
-end
+local files = dofile((arg[0]:match "^(.*/)" or "./") .. "files.lua")
+local quote, read, lines_of = files.quote, files.read, files.lines_of
 
 if #pages == 0 then
   whole = true

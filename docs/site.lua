@@ -10,22 +10,8 @@ local core = require "rnn.core"
 local out = arg[1] or "build/site"
 local REPOSITORY_ONLY <const> = { ["LICENSE"] = true }
 
-local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
-
-local function read(path)
-  local file = io.open(path, "rb")
-  if not file then return nil end
-  local text = file:read "a"
-  file:close()
-  return text
-end
-
-local function lines_of(command)
-  local list, pipe = {}, assert(io.popen(command))
-  for line in pipe:lines() do list[#list + 1] = line end
-  pipe:close()
-  return list
-end
+local files = dofile((arg[0]:match "^(.*/)" or "./") .. "files.lua")
+local quote, read, lines_of = files.quote, files.read, files.lines_of
 
 local function write(path, text)
   assert(core.make_folder((out .. "/" .. path):match "^(.*)/"))

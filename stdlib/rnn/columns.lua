@@ -39,4 +39,9 @@ function columns.thousands(n)
   return text
 end
 
+--- columns.short(x) -> "41,274" or "0.1235": four digits of small numbers, all of the whole of large ones
+---@param x number
+---@return string
+function columns.short(x) return math.abs(x) < 1000 and ("%.4g"):format(x) or columns.thousands(x) end
+
 return columns

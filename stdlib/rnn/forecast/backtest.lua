@@ -2,6 +2,7 @@
 
 local core = require "rnn.core"
 local check = require "rnn.check"
+local short = require("rnn.columns").short
 local class = require "rnn.class"
 local option = require "rnn.option"
 local Frame = require "rnn.data.frame".Frame
@@ -184,16 +185,6 @@ local Backtest = class("rnn.Backtest")
 
 function Backtest:init() self.rows, self.warnings = {}, {} end
 
-local function number(x)
-  if math.abs(x) < 1000 then return ("%.4g"):format(x) end
-  local text = ("%.0f"):format(x)
-  repeat
-    local more
-    text, more = text:gsub("^(-?%d+)(%d%d%d)", "%1,%2")
-  until more == 0
-  return text
-end
-
 -- Steps ahead that a table shows: 1, 2, 4, 7 ... and the last.
 local function shown(horizon)
   local list, seen = {}, {}
@@ -218,14 +209,14 @@ function Backtest:__tostring()
   lines[2] = table.concat(head)
   for _, row in ipairs(self.rows) do
     local cells = { ("  %-26s"):format(row.label) }
-    for _, h in ipairs(steps) do cells[#cells + 1] = ("%9s"):format(number(row.at[h])) end
-    cells[#cells + 1] = ("%9s%8s%8s"):format(number(row.mae), row.mase and ("%.3f"):format(row.mase) or "",
+    for _, h in ipairs(steps) do cells[#cells + 1] = ("%9s"):format(short(row.at[h])) end
+    cells[#cells + 1] = ("%9s%8s%8s"):format(short(row.mae), row.mase and ("%.3f"):format(row.mase) or "",
       row.skill and ("%+.3f"):format(row.skill) or "")
     lines[#lines + 1] = table.concat(cells)
   end
   if self.coverage then
     lines[#lines + 1] = ("  %.4g %% interval: %.1f %% of the values within, %s wide in the mean"):format(
-      100 * self.level, 100 * self.coverage, number(self.width))
+      100 * self.level, 100 * self.coverage, short(self.width))
   end
   lines[#lines + 1] = "  " .. self.verdict
   for _, warning in ipairs(self.warnings) do lines[#lines + 1] = "warning: " .. warning end

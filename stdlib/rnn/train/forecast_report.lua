@@ -2,6 +2,7 @@
 
 local core = require "rnn.core"
 local check = require "rnn.check"
+local short = require("rnn.columns").short
 local class = require "rnn.class"
 local option = require "rnn.option"
 local baselines = require "rnn.data.baselines"
@@ -144,23 +145,12 @@ local function make(train, test, forecast, season, scale)
   return report
 end
 
--- 41,274.3 for large numbers, four digits for small ones
-local function number(x)
-  if math.abs(x) < 1000 then return ("%.4g"):format(x) end
-  local text = ("%.0f"):format(x)
-  repeat
-    local more
-    text, more = text:gsub("^(-?%d+)(%d%d%d)", "%1,%2")
-  until more == 0
-  return text
-end
-
 -- The report as a small table.
 local function text(report, name, windows, ahead)
   local rows = {}
-  if report.mae then rows[1] = { name, number(report.mae), "skill against" } end
+  if report.mae then rows[1] = { name, short(report.mae), "skill against" } end
   for _, b in ipairs(report.baselines) do
-    rows[#rows + 1] = { b.label, number(b.mae), b.skill and ("%+.3f"):format(b.skill) or "" }
+    rows[#rows + 1] = { b.label, short(b.mae), b.skill and ("%+.3f"):format(b.skill) or "" }
   end
   local lines = { ("forecast of %d windows, %s: mean absolute error"):format(windows,
     ahead == 1 and "the next step" or ("the next %d steps"):format(ahead)) }
