@@ -183,7 +183,7 @@ int rnni_threads_for(const rnn_ctx *ctx, double multiply_adds) {
   return worth < ctx->threads ? RNNI_MAX(1, (int)worth) : ctx->threads;
 }
 
-int rnni_threads_for_elements(const rnn_ctx *ctx, double elements) { return rnni_threads_for(ctx, 40 * elements); }
+int rnni_threads_for_elements(const rnn_ctx *ctx, double elements) { return rnni_threads_for(ctx, 64 * elements); }
 
 static int64_t nanoseconds(const struct timespec *t) { return (int64_t)t->tv_sec * 1000000000 + t->tv_nsec; }
 

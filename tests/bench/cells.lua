@@ -27,9 +27,9 @@ local names = { "NormLSTM" } -- cells.LSTM { layer_norm = true }
 for name in pairs(getmetatable(cells).names) do names[#names + 1] = name end
 table.sort(names, function(a, b) return a:lower() < b:lower() end)
 
-local options = rnn.args {
-  about = "Times cells written in Lua.", data = false, epochs = false, seeds = false, threads = false, save = false,
-  load = false, plot = false, result = FOLDER .. "cells.json",
+local options = rnn.experiment {
+  about = "Times cells written in Lua.", epochs = false, seeds = false, threads = false, save = false, plot = false,
+  result = FOLDER .. "cells.json",
   part = { { "layers", "zoo", "plan" }, "these" },
   cell = { names, "of the zoo, these" },
   units = { { "32", "256" }, "at these" },
@@ -38,7 +38,7 @@ local options = rnn.args {
   way = { { "eager", "step", "compiled", "jax" }, "peers" },
   seconds = { 1.0, "how long each way is measured" },
   limit = { 120, "seconds that a peer has to compile" },
-}
+}.options
 
 -- ---- cases ----
 

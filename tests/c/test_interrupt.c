@@ -3,7 +3,8 @@
  *
  * Each case is built so large that it works for longer than a moment. A thread interrupts it after DELAY; then it must
  * end within WITHIN of its own processor time (other processes do not count, nor how late the thread was), interrupted or,
- * when it was quick, done. */
+ * when it was quick, done. A host that takes the memory or the processor away counts as processor time here: what was
+ * late is done again, and TRIES times late is a fault. */
 #include <math.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -21,6 +22,7 @@
 
 #define DELAY 0.005
 #define WITHIN 0.1 /* seconds; what is promised is 0.2, and others share the processor's cache */
+#define TRIES 3
 #define SIZE ((int64_t)1 << 24)
 
 static rnn_ctx *ctx;
@@ -49,22 +51,25 @@ static void *interrupter(void *arg) {
 
 typedef rnn_status work(void *arg);
 
-/* Runs f with an interrupt on its way. */
-static rnn_status interrupted(const char *name, work *f, void *arg) {
-  pthread_t thread;
-  sending s = {.from = worker_time()};
-  pthread_create(&thread, NULL, interrupter, &s);
-  rnn_status status = f(arg);
-  double end = worker_time();
-  pthread_cancel(thread);
-  pthread_join(thread, NULL);
-  rnn_ctx_clear_interrupt(ctx);
-  if (status != RNN_OK && status != RNN_EINTR) fail_msg("%s: %s", name, rnn_message(ctx));
-  double late = s.sent > 0 ? end - s.sent : 0;
-  printf("  %-28s %5.0f ms, %3.0f of it after the interrupt: %s\n", name, (end - s.from) * 1e3, late * 1e3,
-         status == RNN_OK ? "done" : "interrupted");
-  if (late > WITHIN) fail_msg("%s: went on for %.0f ms after the interrupt", name, late * 1e3);
-  return status;
+/* Runs f, after prepare where it is given, with an interrupt on its way. */
+static rnn_status interrupted(const char *name, work *prepare, work *f, void *arg) {
+  for (int k = 1;; k++) {
+    if (prepare) assert_int_equal(prepare(arg), RNN_OK);
+    pthread_t thread;
+    sending s = {.from = worker_time()};
+    pthread_create(&thread, NULL, interrupter, &s);
+    rnn_status status = f(arg);
+    double end = worker_time();
+    pthread_cancel(thread);
+    pthread_join(thread, NULL);
+    rnn_ctx_clear_interrupt(ctx);
+    if (status != RNN_OK && status != RNN_EINTR) fail_msg("%s: %s", name, rnn_message(ctx));
+    double late = s.sent > 0 ? end - s.sent : 0;
+    printf("  %-28s %5.0f ms, %3.0f of it after the interrupt: %s\n", name, (end - s.from) * 1e3, late * 1e3,
+           status == RNN_OK ? "done" : "interrupted");
+    if (late <= WITHIN) return status;
+    if (k == TRIES) fail_msg("%s: went on for %.0f ms after the interrupt", name, late * 1e3);
+  }
 }
 
 static void ok(rnn_status status) {
@@ -274,6 +279,8 @@ typedef struct application {
 
 static rnn_status apply(void *arg) {
   application *a = arg;
+  for (int i = 0; i < RNN_MAX_OUTPUTS; i++) rnn_tensor_free(a->out[i]);
+  memset(a->out, 0, sizeof a->out);
   return rnn_apply(ctx, a->op, &a->args, a->out);
 }
 static rnn_status backward(void *arg) {
@@ -313,7 +320,7 @@ static void run_case(const large_case *c, const char *inputs) {
   a.args.nshape = c->nshape;
   rnn_random_state random = rnn_random_get(ctx);
   snprintf(name, sizeof name, "%s(%s)", c->op, inputs);
-  rnn_status status = interrupted(name, apply, &a);
+  rnn_status status = interrupted(name, NULL, apply, &a);
   if (status == RNN_EINTR && rnn_random_get(ctx).position != random.position) fail_msg("%s: random numbers went on", name);
   for (int i = 0; i < a.args.nt; i++)
     if (status == RNN_EINTR && checksum(a.in[i]) != before[i]) fail_msg("%s: input %d has changed", name, i + 1);
@@ -321,7 +328,7 @@ static void run_case(const large_case *c, const char *inputs) {
     if (status == RNN_EINTR) ok(apply(&a));
     ok(rnn_tensor_new(ctx, RNN_FLOAT, rnn_tensor_ndim(a.out[0]), rnn_tensor_dims(a.out[0]), &a.in[7]));
     snprintf(name, sizeof name, "backward of %s(%s)", c->op, inputs);
-    interrupted(name, backward, &a);
+    interrupted(name, apply, backward, &a);
     rnn_tensor_free(a.in[7]);
   }
   for (int i = 0; i < RNN_MAX_OUTPUTS; i++) rnn_tensor_free(a.out[i]);
@@ -395,13 +402,13 @@ static void run_loop_case(const struct loop_case *l) {
       application b = a;
       double begun = worker_time();
       delay = k ? parts[k - 1] * took[back] : 0;
-      rnn_status status = k && !back ? interrupted(name + strlen("backward of "), apply, &b) : apply(&b);
+      rnn_status status = k && !back ? interrupted(name + strlen("backward of "), NULL, apply, &b) : apply(&b);
       if (!back && k == 0) took[0] = worker_time() - begun;
       if (back) {
         ok(rnn_tensor_new(ctx, RNN_FLOAT, 2, rnn_tensor_dims(b.out[0]), &b.in[7]));
         ok(rnn_tensor_fill(ctx, b.in[7], 1));
         begun = worker_time();
-        if (k) interrupted(name, backward, &b);
+        if (k) interrupted(name, apply, backward, &b);
         else ok(backward(&b));
         if (k == 0) took[1] = worker_time() - begun;
         rnn_tensor_free(b.in[7]);
@@ -488,7 +495,7 @@ static void fills_and_copies(void **state) {
   source = FLOATS(2 * SIZE);
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
     rnn_random_state before = rnn_random_get(ctx);
-    rnn_status status = interrupted(all[i].name, all[i].f, NULL);
+    rnn_status status = interrupted(all[i].name, NULL, all[i].f, NULL);
     if (status == RNN_EINTR) assert_int_equal(rnn_random_get(ctx).position, before.position);
     if (all[i].random) assert_int_equal(status, RNN_EINTR);
   }
@@ -496,17 +503,17 @@ static void fills_and_copies(void **state) {
   rnn_tensor_free(source);
   rnn_random_state before = rnn_random_get(ctx);
   target = FLOATS(2048, 2048);
-  assert_int_equal(interrupted("orthogonal", orthogonal, NULL), RNN_EINTR);
+  assert_int_equal(interrupted("orthogonal", NULL, orthogonal, NULL), RNN_EINTR);
   assert_int_equal(rnn_random_get(ctx).position, before.position);
   rnn_tensor_free(target);
   target = input('f');
-  assert_int_equal(interrupted("multinomial with replacement", draw_each, NULL), RNN_EINTR);
-  assert_int_equal(interrupted("multinomial without", draw_distinct, NULL), RNN_EINTR);
+  assert_int_equal(interrupted("multinomial with replacement", NULL, draw_each, NULL), RNN_EINTR);
+  assert_int_equal(interrupted("multinomial without", NULL, draw_distinct, NULL), RNN_EINTR);
   assert_int_equal(rnn_random_get(ctx).position, before.position);
   rnn_tensor_free(target);
   target = INTS(SIZE);
-  assert_int_equal(interrupted("randint", randint, NULL), RNN_EINTR);
-  assert_int_equal(interrupted("shuffle", shuffle, NULL), RNN_EINTR);
+  assert_int_equal(interrupted("randint", NULL, randint, NULL), RNN_EINTR);
+  assert_int_equal(interrupted("shuffle", NULL, shuffle, NULL), RNN_EINTR);
   assert_int_equal(rnn_random_get(ctx).position, before.position);
   rnn_tensor_free(target);
 }
@@ -551,7 +558,7 @@ static void columns(void **state) {
     next = next * 6364136223846793005u + 1442695040888963407u;
     numbers->integers[i] = (int64_t)(next >> 3);
   }
-  assert_int_equal(interrupted("argsort of int64", argsort, NULL), RNN_EINTR);
+  assert_int_equal(interrupted("argsort of int64", NULL, argsort, NULL), RNN_EINTR);
   rnn_numbers_free(numbers);
 }
 

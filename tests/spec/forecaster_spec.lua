@@ -172,6 +172,21 @@ describe("rnn.Forecaster", function()
     local plain, promoted = with { 0, 0, 0, 0, 0 }, with { 0, 0, 1, 0, 0 }
     local difference = (promoted:tensor { "sold" } - plain:tensor { "sold" }):reshape(-1):totable()
     assert.is_true(difference[3] > 40)
+    -- Rows known in advance, then what came of them, one by one, and more of them.
+    local function known(promo) return after:with("promo", promo):select(frame:names()) end
+    local function sold(g) return g:predict():tensor { "sold" } end
+    local now, whole = known { 0, 0, 1, 0, 0 }, f:predict(frame:concat(known { 0, 0, 1, 0, 0 })):tensor { "sold" }
+    f:update(frame:rows(251, #frame))
+    fails("needs 'promo' in advance", f.predict, f)
+    assert.equal(0, (sold(f:update(now)) - whole):abs():max():item())
+    local actual = now:rows(1, 1):with("sold", { 55 }):with("visits", { 120 })
+    local later = known { 0, 0, 1, 0, 0 }:after(1):with("sold", { 0 / 0 }):with("visits", { 0 / 0 })
+      :with("weather", { "sun" }):with("promo", { 1 }):select(frame:names())
+    local expected = f:predict(frame:concat(actual):concat(now:rows(2, 5)):concat(later)):tensor { "sold" }
+    f:update { sold = 55, visits = 120 }
+    assert.equal(0, (sold(f:update(later)) - expected):abs():max():item())
+    f:update(now:rows(2, 3):with("sold", { 50, 90 }):with("visits", { 110, 130 }))
+    assert.equal(3, #f:predict(nil, 3))
   end)
 
   it("goes on row by row, and beyond its horizon", function()

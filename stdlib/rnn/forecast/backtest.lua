@@ -2,7 +2,7 @@
 
 local core = require "rnn.core"
 local check = require "rnn.check"
-local short = require("rnn.columns").short
+local columns = require "rnn.columns"
 local class = require "rnn.class"
 local option = require "rnn.option"
 local Frame = require "rnn.data.frame".Frame
@@ -138,7 +138,7 @@ local function forecasts(self, list, origins, season)
   for i, series in ipairs(list) do
     local rows = series.y:totable()
     for _, t in ipairs(origins[i]) do
-      starts[#starts + 1], owner[#owner + 1] = reading.first[i] + t - self.length + 1, i
+      starts[#starts + 1], owner[#owner + 1] = reading:start(i, t), i
       local steps = {}
       for j = 1, h do
         local row = t + j <= series.to and rows[t + j]
@@ -203,20 +203,20 @@ function Backtest:__tostring()
   local steps = shown(self.horizon)
   local lines = { ("backtest of '%s': %d origin%s%s, mean absolute error"):format(self.target, self.origins,
     self.origins == 1 and "" or "s", self.span and (", forecasts of %s to %s"):format(table.unpack(self.span)) or "") }
-  local head = { ("  %-26s"):format("steps ahead") }
-  for _, h in ipairs(steps) do head[#head + 1] = ("%9s"):format("+" .. h) end
-  head[#head + 1] = ("%9s%8s%8s"):format("mean", "MASE", "skill")
-  lines[2] = table.concat(head)
-  for _, row in ipairs(self.rows) do
-    local cells = { ("  %-26s"):format(row.label) }
-    for _, h in ipairs(steps) do cells[#cells + 1] = ("%9s"):format(short(row.at[h])) end
-    cells[#cells + 1] = ("%9s%8s%8s"):format(short(row.mae), row.mase and ("%.3f"):format(row.mase) or "",
-      row.skill and ("%+.3f"):format(row.skill) or "")
-    lines[#lines + 1] = table.concat(cells)
+  local rows = { { "  steps ahead" } }
+  for _, h in ipairs(steps) do table.insert(rows[1], "+" .. h) end
+  table.move({ "mean", "MASE", "skill" }, 1, 3, #steps + 2, rows[1])
+  for i, row in ipairs(self.rows) do
+    local cells = { "  " .. row.label }
+    for _, h in ipairs(steps) do cells[#cells + 1] = columns.short(row.at[h]) end
+    table.move({ columns.short(row.mae), row.mase and ("%.3f"):format(row.mase) or "",
+      row.skill and ("%+.3f"):format(row.skill) or "" }, 1, 3, #cells + 1, cells)
+    rows[i + 1] = cells
   end
+  table.move(columns.lines(rows, columns.all_but_first), 1, #rows, #lines + 1, lines)
   if self.coverage then
     lines[#lines + 1] = ("  %.4g %% interval: %.1f %% of the values within, %s wide in the mean"):format(
-      100 * self.level, 100 * self.coverage, short(self.width))
+      100 * self.level, 100 * self.coverage, columns.short(self.width))
   end
   lines[#lines + 1] = "  " .. self.verdict
   for _, warning in ipairs(self.warnings) do lines[#lines + 1] = "warning: " .. warning end

@@ -182,7 +182,7 @@ local Reading = class("forecast.Reading")
 
 function Reading:init(flat, list)
   local f, s = flat.forecaster, flat.scaling
-  self.forecaster, self.list, self.first = f, list, {}
+  self.forecaster, self.list, self.first, self.earliest = f, list, {}, {}
   local parts = { inputs = {}, targets = {}, seen = {}, future = {} }
   local statics, ids, rows, shifts, scales = {}, {}, 0, {}, {}
   local ahead = f.horizon
@@ -201,6 +201,7 @@ function Reading:init(flat, list)
       list_of[i] = t
     end
     self.first[i] = rows + before -- the row behind which the series begins
+    self.earliest[i] = f.length - before
     ids[i] = core.full({ count, type = "int32" }, i)
     if own.static then statics[i] = own.static:reshape(1, -1):broadcast_to(count, s.static) end
     rows = rows + count
@@ -230,6 +231,17 @@ local function counts_of(self)
   return self.counts
 end
 
+--- reading:start(i, t) -> the row where the window begins that ends with row t of series i. Errors: rows before its
+--- first one would be read.
+function Reading:start(i, t)
+  local length, series = self.forecaster.length, self.list[i]
+  if t < self.earliest[i] then
+    core.fail("rnn.Forecaster: a forecast from row %d%s reads %d rows, of which there are %d: take a later one", t,
+      series.name and (" of series '%s'"):format(series.name) or "", length, t)
+  end
+  return self.first[i] + t - length + 1
+end
+
 --- reading:samples(origins, stride [, any]) -> Samples: windows that end at the rows that origins(series) -> from, to
 --- names, both included, of each series. Left out are those that have no target behind them, unless any, and those of
 --- which more than half is missing.
@@ -237,9 +249,8 @@ function Reading:samples(origins, stride, any)
   local f, starts, counts = self.forecaster, {}, counts_of(self)
   for i, series in ipairs(self.list) do
     local from, to = origins(series)
-    local at = self.first[i]
     for t = to, from, -stride do
-      local first = at + t - f.length + 1
+      local first = self:start(i, t)
       local last = first + f.length - 1
       local seen = counts[last + 1] - counts[first]
       local targets = counts[math.min(last + f.horizon, #counts - 1) + 1] - counts[last + 1]
@@ -261,7 +272,7 @@ end
 --- reading:ends() -> Samples: of each series the window that ends with it
 function Reading:ends()
   local starts, f = {}, self.forecaster
-  for i, series in ipairs(self.list) do starts[i] = self.first[i] + series.rows - f.length + 1 end
+  for i, series in ipairs(self.list) do starts[i] = self:start(i, series.rows) end
   local flat = {}
   for key, value in pairs(self.flat) do flat[key] = value end
   return Samples(flat, f.sizes, starts, f.options.scale == "revin")

@@ -506,7 +506,7 @@ function Forecaster:_at(reading, origins)
   local follows = self.margins and #reading.list == 1
   for i, list in ipairs(origins) do
     if follows and #list > 0 then
-      local wanted, first = {}, math.max(self:_trained_rows(reading.list[1]), list[1] - FOLLOWED, 1)
+      local wanted, first = {}, math.max(self:_trained_rows(reading.list[1]), list[1] - FOLLOWED, reading.earliest[1])
       for _, t in ipairs(list) do wanted[t] = true end
       local all = {}
       for t = math.min(first, list[1]), list[#list] do all[#all + 1] = t end
@@ -514,7 +514,7 @@ function Forecaster:_at(reading, origins)
       list = all
     end
     for _, t in ipairs(list) do
-      starts[#starts + 1], rows[#rows + 1] = reading.first[i] + t - self.length + 1, t
+      starts[#starts + 1], rows[#rows + 1] = reading:start(i, t), t
     end
   end
   starts = core.tensor(starts, "int32")
@@ -684,8 +684,9 @@ end
 --- forecaster:update(row) -> forecaster
 ---
 --- One more row, or more, of the series that it was fitted to: a frame, or of the next step alone a table { temp_max =
---- 12.5, wind = 3 }; of a tensor's numbers a number or a list. forecaster:predict() then goes on from there; nothing is
---- trained. Errors: a forecaster of several series.
+--- 12.5, wind = 3 }; of a tensor's numbers a number or a list. Rows at the end of a frame without a target say what is
+--- known in advance; rows that come for their times later take their places. forecaster:predict() then goes on from
+--- there; nothing is trained. Errors: a forecaster of several series.
 ---@param row data.Frame|table|number
 ---@return rnn.Forecaster
 function Forecaster:update(row)
@@ -695,20 +696,23 @@ function Forecaster:update(row)
   if recent == nil then core.fail("%s: it has several series; give their frame to predict", fname) end
   local keep = self.length + self.horizon
   if class.is_a(recent, Frame) then
+    local time, seen = self.spec.time, panel.last_seen(self.spec, recent)
+    local past, ahead = recent:rows(1, seen), seen < #recent and recent:rows(seen + 1, #recent) or nil
     if not class.is_a(row, Frame) then
       check.table(fname, "argument 1 (row)", row)
-      local frame = recent:after(1)
+      local frame = ahead and ahead:rows(1, 1) or past:after(1)
       for _, name in ipairs(recent:names()) do
-        if name ~= self.spec.time then
-          local value = row[name]
-          if value == nil then value = panel.column(recent, name).type == "text" and "" or 0 / 0 end
-          frame = frame:with(name, { value })
-        end
+        local value = row[name]
+        if value == nil and not ahead then value = panel.column(recent, name).type == "text" and "" or 0 / 0 end
+        if name ~= time and value ~= nil then frame = frame:with(name, { value }) end
       end
       row = frame
     end
-    recent = recent:concat(row:select(recent:names()))
-    self.recent = recent:rows(math.max(1, #recent - keep + 1), #recent)
+    row = row:select(recent:names())
+    if ahead and time then row = row:concat(ahead):unique(time):sort(time)
+    elseif ahead and #ahead > #row then row = row:concat(ahead:rows(#row + 1, #ahead)) end
+    recent = past:concat(row)
+    self.recent = recent:rows(math.max(1, panel.last_seen(self.spec, recent) - keep + 1), #recent)
   else
     local more = core.tensor(type(row) == "table" and row or { row }):reshape(-1, recent:size(2))
     recent = core.concat({ recent, more }, 1)

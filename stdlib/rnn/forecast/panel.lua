@@ -178,6 +178,9 @@ local function of_frame(spec, name, frame, horizon)
   return series
 end
 
+--- panel.last_seen(spec, frame) -> the number of its last row with a target, 0 without one
+function panel.last_seen(spec, frame) return last_seen(columns_of(spec, frame, spec.targets)) end
+
 -- ---- all kinds ----
 
 local function of_numbers(spec, name, values, index)
