@@ -489,31 +489,46 @@ INLINE vec inside(int64_t n, int64_t u) {
   return m;
 }
 
+/* Rows side by side, a constant number, while they are summed: the sums of a row alone wait for each other. They are
+   written one by one, for a load waits for a store to a place a multiple of 4096 bytes away. */
+#define NORM_ROWS 4
+#define FOR_ROWS _Pragma("GCC unroll 4") for (int r = 0; r < rows; r++)
+
 /* Distances from the first element are summed: those of a constant row are exactly 0, and then so is hat. */
-static void norm_forward(int64_t rows, int64_t n, double eps, const real *x, ptrdiff_t ldx, real *hat, real *scale) {
-  for (int64_t r = 0; r < rows; r++, x += ldx, hat += n) {
-    vec sum[CHAINS] = {{0}}, squares[CHAINS] = {{0}};
-    const real first = n > 0 ? x[0] : 0;
-#define BODY(GET)                                                         \
-  vec e = GET(x + u) - first;                                             \
-  if (u + LANES > n) e = choose(inside(n, u) > 0, e, (vec){0});           \
-  sum[chain] += e;
-    FOR_CHAINS(n, BODY);
-#undef BODY
-    real mean = sum_chains(sum) / (real)n;
-#define BODY(GET)                                                         \
-  vec e = (GET(x + u) - first) - mean;                                    \
-  if (u + LANES > n) e = choose(inside(n, u) > 0, e, (vec){0});           \
-  squares[chain] = madd(e, e, squares[chain]);
-    FOR_CHAINS(n, BODY);
-#undef BODY
-    double variance = (double)(sum_chains(squares) / (real)n) + eps;
-    real s = (real)(variance == 0 ? 0 : 1 / sqrt(variance));
-#define BODY(GET, PUT) PUT(hat + u, ((GET(x + u) - first) - mean) * s);
-    FOR_UNITS(n, BODY);
-#undef BODY
-    scale[r] = s;
+INLINE void norm_some(const int rows, int64_t n, double eps, const real *x, ptrdiff_t ldx, real *hat, real *scale) {
+  vec sum[NORM_ROWS][CHAINS] = {{{0}}}, squares[NORM_ROWS][CHAINS] = {{{0}}};
+  real first[NORM_ROWS], mean[NORM_ROWS], s[NORM_ROWS];
+  FOR_ROWS first[r] = n > 0 ? x[r * ldx] : 0;
+#define BODY(GET)                                                           \
+  FOR_ROWS {                                                                \
+    vec e = GET(x + r * ldx + u) - first[r];                                \
+    if (u + LANES > n) e = choose(inside(n, u) > 0, e, (vec){0});           \
+    sum[r][chain] += e;                                                     \
   }
+  FOR_CHAINS(n, BODY);
+#undef BODY
+  FOR_ROWS mean[r] = sum_chains(sum[r]) / (real)n;
+#define BODY(GET)                                                           \
+  FOR_ROWS {                                                                \
+    vec e = (GET(x + r * ldx + u) - first[r]) - mean[r];                    \
+    if (u + LANES > n) e = choose(inside(n, u) > 0, e, (vec){0});           \
+    squares[r][chain] = madd(e, e, squares[r][chain]);                      \
+  }
+  FOR_CHAINS(n, BODY);
+#undef BODY
+  FOR_ROWS {
+    double variance = (double)(sum_chains(squares[r]) / (real)n) + eps;
+    scale[r] = s[r] = (real)(variance == 0 ? 0 : 1 / sqrt(variance));
+  }
+#define BODY(GET, PUT) PUT(hat + r * n + u, ((GET(x + r * ldx + u) - first[r]) - mean[r]) * s[r]);
+  FOR_ROWS FOR_UNITS(n, BODY);
+#undef BODY
+}
+
+static void norm_forward(int64_t rows, int64_t n, double eps, const real *x, ptrdiff_t ldx, real *hat, real *scale) {
+  int64_t r = 0;
+  for (; r + NORM_ROWS <= rows; r += NORM_ROWS) norm_some(NORM_ROWS, n, eps, x + r * ldx, ldx, hat + r * n, scale + r);
+  for (; r < rows; r++) norm_some(1, n, eps, x + r * ldx, ldx, hat + r * n, scale + r);
 }
 
 static void scale_columns(int64_t rows, int64_t n, const real *gain, const real *x, const real *bias, real *y) {
@@ -524,21 +539,34 @@ static void scale_columns(int64_t rows, int64_t n, const real *gain, const real 
   }
 }
 
+INLINE void norm_some_backward(const int rows, int64_t n, const real *dy, ptrdiff_t lddy, const real *gain, const real *hat,
+                               const real *scale, real *dx) {
+  vec sum[NORM_ROWS][CHAINS] = {{{0}}}, dot[NORM_ROWS][CHAINS] = {{{0}}};
+  real mean_d[NORM_ROWS], mean_dh[NORM_ROWS];
+#define BODY(GET)                                               \
+  FOR_ROWS {                                                    \
+    vec d = GET(dy + r * lddy + u) * GET(gain + u);             \
+    sum[r][chain] += d;                                         \
+    dot[r][chain] = madd(d, GET(hat + r * n + u), dot[r][chain]); \
+  }
+  FOR_CHAINS(n, BODY);
+#undef BODY
+  FOR_ROWS {
+    mean_d[r] = sum_chains(sum[r]) / (real)n;
+    mean_dh[r] = sum_chains(dot[r]) / (real)n;
+  }
+#define BODY(GET, PUT)                                                                                                     \
+  PUT(dx + r * n + u, scale[r] * (GET(dy + r * lddy + u) * GET(gain + u) - mean_d[r] - GET(hat + r * n + u) * mean_dh[r]));
+  FOR_ROWS FOR_UNITS(n, BODY);
+#undef BODY
+}
+
 static void norm_backward(int64_t rows, int64_t n, const real *dy, ptrdiff_t lddy, const real *gain, const real *hat,
                           const real *scale, real *dx) {
-  for (int64_t r = 0; r < rows; r++, dy += lddy, hat += n, dx += n) {
-    vec sum[CHAINS] = {{0}}, dot[CHAINS] = {{0}};
-#define BODY(GET)                    \
-  vec d = GET(dy + u) * GET(gain + u); \
-  sum[chain] += d;                   \
-  dot[chain] = madd(d, GET(hat + u), dot[chain]);
-    FOR_CHAINS(n, BODY);
-#undef BODY
-    real mean_d = sum_chains(sum) / (real)n, mean_dh = sum_chains(dot) / (real)n, s = scale[r];
-#define BODY(GET, PUT) PUT(dx + u, s * (GET(dy + u) * GET(gain + u) - mean_d - GET(hat + u) * mean_dh));
-    FOR_UNITS(n, BODY);
-#undef BODY
-  }
+  int64_t r = 0;
+  for (; r + NORM_ROWS <= rows; r += NORM_ROWS)
+    norm_some_backward(NORM_ROWS, n, dy + r * lddy, lddy, gain, hat + r * n, scale + r, dx + r * n);
+  for (; r < rows; r++) norm_some_backward(1, n, dy + r * lddy, lddy, gain, hat + r * n, scale + r, dx + r * n);
 }
 
 /* ---- sums of columns: 64 rows at a time, so that long sums keep their digits ---- */

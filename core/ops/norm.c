@@ -74,7 +74,8 @@ static double inverse_deviation(double variance, double eps) {
   return variance + eps == 0 ? 0 : 1 / sqrt(variance + eps);
 }
 
-#define NORM_ROWS 16 /* at a time */
+#define NORM_ROWS 16 /* at a time, at most: */
+static int64_t rows_at_once(int64_t d) { return RNNI_MAX(1, RNNI_MIN(NORM_ROWS, 4096 / RNNI_MAX(d, 1))); } /* a cache holds them */
 
 /* scratch, kept when recorded: what was normalised, as x, and of each row 1 / the deviation. */
 enum { HAT, SCALE };
@@ -88,8 +89,8 @@ static rnn_status layer_norm_forward(rnn_ctx *ctx, rnni_call *c) {
     RNNI_TRY(rnni_tensor_raw(ctx, RNN_FLOAT, x->ndim, x->dims, &c->scratch[HAT]));
     RNNI_TRY(rnni_tensor_raw(ctx, RNN_FLOAT, 1, &all, &c->scratch[SCALE]));
   }
-  for (int64_t r = 0; r < all; r += NORM_ROWS) {
-    int64_t rows = RNNI_MIN(NORM_ROWS, all - r);
+  for (int64_t r = 0, rows; r < all; r += rows) {
+    rows = RNNI_MIN(rows_at_once(d), all - r);
     real some[NORM_ROWS], *to = rnni_f(c->out[0]) + r * d;
     real *hat = keep ? rnni_f(c->scratch[HAT]) + r * d : to, *scale = keep ? rnni_f(c->scratch[SCALE]) + r : some;
     RNNI_TRY(rnni_pace(ctx, &done, rows * (RNNI_ROW + d)));
@@ -108,8 +109,8 @@ static rnn_status layer_norm_backward(rnn_ctx *ctx, rnni_call *c) {
   for (int i = 1; i < c->nin; i++)
     if (c->wants[i] && c->raw[i]) memset(c->din[i]->data, 0, (size_t)d * sizeof(real));
   RNNI_TRY(rnni_array(ctx, NORM_ROWS * d, sizeof *room, &room));
-  for (int64_t r = 0; r < all; r += NORM_ROWS) {
-    int64_t rows = RNNI_MIN(NORM_ROWS, all - r);
+  for (int64_t r = 0, rows; r < all; r += rows) {
+    rows = RNNI_MIN(rows_at_once(d), all - r);
     const real *from = rnni_f(dy) + r * d, *hat = c->scratch[HAT] ? rnni_f(c->scratch[HAT]) + r * d : NULL;
     RNNI_GOTO(rnni_pace(ctx, &done, rows * (RNNI_ROW + d)));
     if (c->nin > 2 && c->wants[2]) rnni_kernel->sum_columns(rows, d, from, d, NULL, 0, rnni_f(c->din[2]));

@@ -270,9 +270,9 @@ local function run_formula(self, part, x, state, returns)
   end
   if lengths then y = y:with_lengths(lengths) end
   new = part.sizes[2] and new or { new }
-  if returns == "last" then
-    y = part.reverse and steps > 0 and new[1] or last_step(y)
-    if part.reverse and lengths then y = y * lengths:gt(0):reshape(samples, 1) end
+  if returns == "last" then -- the output is the state h, and no gradient of the others' zeros goes back
+    y = steps > 0 and new[1] or last_step(y)
+    if lengths then y = y * lengths:gt(0):reshape(samples, 1) end
   end
   return y, new
 end
