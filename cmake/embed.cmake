@@ -1,8 +1,9 @@
-# Writes every file below ROOT/rnn as a chunk of C: module name, what gzip makes of its source, size of that, size of the
-# source (bindings/embedded.h). A file that is not Lua becomes a module that is its text: rnn/logs/page.css is
-# rnn.logs.page_css. The file HELP is the module rnn.doc.entries, PAGES rnn.doc.page_texts; meta.lua is for editors only.
-file(GLOB_RECURSE files RELATIVE ${ROOT} ${ROOT}/rnn/*.lua ${ROOT}/rnn/*.html ${ROOT}/rnn/*.css ${ROOT}/rnn/*.js
-     ${ROOT}/rnn/*LICENSE)
+# Writes each of FILES, which lie below ROOT and have | between them, as a chunk of C: module name, what gzip makes of its
+# source, size of that, size of the source (bindings/embedded.h). A file that is not Lua becomes a module that is its
+# text: rnn/logs/page.css is rnn.logs.page_css. The file HELP is the module rnn.doc.entries, PAGES rnn.doc.page_texts;
+# meta.lua is for editors only.
+string(REPLACE "${ROOT}/" "" files "${FILES}")
+string(REPLACE "|" ";" files "${files}")
 list(REMOVE_ITEM files rnn/meta.lua)
 list(SORT files)
 file(WRITE ${OUT}.empty "")

@@ -6,6 +6,17 @@
 
 #include <lua.h>
 
+/* ---- state.c ---- */
+
+typedef struct lrnn_start {
+  bool ignore_environment, use_double, seeded;
+  lua_Integer threads, seed; /* 0 threads: not given */
+  const char *blas;          /* NULL: not given */
+} lrnn_start;
+
+/* Opens Lua's libraries in L and makes ours ready. start lives as long as L. */
+void lrnn_open_state(lua_State *L, const lrnn_start *start);
+
 /* ---- textload.c ---- */
 
 /* Replaces load, loadfile, dofile and the searcher for Lua files: text is loaded, bytecode is refused, because Lua
@@ -28,6 +39,9 @@ void lrnn_interrupt_core(lua_State *L);
 /* Calls as lua_pcall does, with SIGINT turned into the error "interrupted!" and with a traceback added to messages.
  * On failure the message, always a string, is on the stack. */
 int lrnn_call(lua_State *L, int arguments, int results);
+
+/* Lua: call(f, ...): true and the results, or false and the message with its traceback. */
+int lrnn_call_from_lua(lua_State *L);
 
 /* From now on, until false, the prompt runs. */
 void lrnn_interrupt_prompt(bool on);

@@ -242,6 +242,13 @@ int lrnn_call(lua_State *L, int arguments, int results) {
   return status;
 }
 
+int lrnn_call_from_lua(lua_State *L) {
+  int status = lrnn_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+  lua_pushboolean(L, status == LUA_OK);
+  lua_insert(L, 1);
+  return lua_gettop(L);
+}
+
 int lrnn_interrupted_by(void) { return interrupted; }
 
 /* ---- rnn.signals ---- */

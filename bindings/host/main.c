@@ -24,21 +24,14 @@
 
 #define EXIT_SIGNAL 128 /* + its number, as a shell reports it */
 
-int luaopen_rnn_core(lua_State *L);
-int luaopen_rnn_core_double(lua_State *L);
-
 /* What the command line says, but for -e -l -W, which are run in their order by run_options. */
 static struct {
   int argc;
   char **argv;
   const char *program;
   int script; /* index into argv of the script, or of what follows the options */
-  bool interactive, version, execute, required, ignore_environment;
-  bool help, full_version, use_double;
-  lua_Integer threads; /* 0: not given */
-  bool seeded;
-  lua_Integer seed;
-  const char *blas; /* NULL: not given */
+  bool interactive, version, execute, required, help, full_version;
+  lrnn_start start;
   lrnn_sandbox sandbox;
 } options;
 
@@ -166,16 +159,16 @@ static bool read_long_option(char **argv, int *i) {
   bool known;
   if (!read_sandbox_option(argv, i, &known)) return false;
   if (known) return true;
-  if (is_valued(argv, i, "--threads", &value)) return read_integer("--threads", value, 1, 256, &options.threads);
+  if (is_valued(argv, i, "--threads", &value)) return read_integer("--threads", value, 1, 256, &options.start.threads);
   if (is_valued(argv, i, "--seed", &value)) {
-    options.seeded = true;
-    return read_integer("--seed", value, 0, LUA_MAXINTEGER, &options.seed);
+    options.start.seeded = true;
+    return read_integer("--seed", value, 0, LUA_MAXINTEGER, &options.start.seed);
   }
-  if (is_valued(argv, i, "--blas", &options.blas)) {
-    if (options.blas && (strcmp(options.blas, "own") == 0 || strcmp(options.blas, "openblas") == 0)) return true;
-    return refuse("--blas: expected 'own' or 'openblas', got '%s'", options.blas ? options.blas : "nothing");
+  if (is_valued(argv, i, "--blas", &options.start.blas)) {
+    if (options.start.blas && (strcmp(options.start.blas, "own") == 0 || strcmp(options.start.blas, "openblas") == 0)) return true;
+    return refuse("--blas: expected 'own' or 'openblas', got '%s'", options.start.blas ? options.start.blas : "nothing");
   }
-  if (strcmp(argv[*i], "--double") == 0) options.use_double = true;
+  if (strcmp(argv[*i], "--double") == 0) options.start.use_double = true;
   else if (strcmp(argv[*i], "--deterministic") == 0) setenv("RNNLUA_DETERMINISTIC", "1", 1); /* read with the core */
   else if (strcmp(argv[*i], "--version") == 0) options.full_version = true;
   else if (strcmp(argv[*i], "--help") == 0) options.help = true;
@@ -209,7 +202,7 @@ static bool read_short_option(char **argv, int *i) {
       options.version = true;
       break;
     case 'E':
-      options.ignore_environment = true;
+      options.start.ignore_environment = true;
       break;
     case 'W':
       break;
@@ -230,8 +223,8 @@ static bool read_options(char **argv) {
     if (!(argv[i][1] == '-' ? read_long_option(argv, &i) : read_short_option(argv, &i))) return false;
   }
   options.script = i;
-  if (options.blas && strcmp(options.blas, "openblas") == 0 && lrnn_repeats())
-    return refuse("--blas %s: not with --deterministic", options.blas);
+  if (options.start.blas && strcmp(options.start.blas, "openblas") == 0 && lrnn_repeats())
+    return refuse("--blas %s: not with --deterministic", options.start.blas);
   return check_sandbox(argv);
 }
 
@@ -362,47 +355,6 @@ static int run_command(lua_State *L, int *code) {
 
 /* ---- the state ---- */
 
-static void call_with_integer(lua_State *L, const char *function, lua_Integer value) {
-  lua_getfield(L, 1, function);
-  lua_pushinteger(L, value);
-  lua_call(L, 1, 0);
-}
-
-/* math.random was seeded when the state was opened, and may have been used since. */
-static void seed_core(lua_State *L) {
-  lua_getfield(L, 1, "random_state");
-  lua_createtable(L, 0, 1);
-  lua_pushinteger(L, options.seed);
-  lua_setfield(L, -2, "seed");
-  lua_call(L, 1, 0);
-}
-
-/* The loader of rnn.core. The options for it wait until it is wanted. */
-static int open_core(lua_State *L) {
-  lua_pushcfunction(L, options.use_double ? luaopen_rnn_core_double : luaopen_rnn_core);
-  lua_insert(L, 1);
-  lua_call(L, lua_gettop(L) - 1, 1);
-  lrnn_interrupt_core(L);
-  if (options.threads) call_with_integer(L, "threads", options.threads);
-  if (options.seeded) seed_core(L);
-  if (options.blas) {
-    lua_getfield(L, 1, "blas");
-    lua_pushstring(L, options.blas);
-    lua_call(L, 1, 0);
-  }
-  return 1;
-}
-
-static void preload(lua_State *L) {
-  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
-  lua_pushcfunction(L, open_core);
-  lua_setfield(L, -2, "rnn.core");
-  lua_pushcfunction(L, lrnn_open_signals);
-  lua_setfield(L, -2, "rnn.signals");
-  lua_pop(L, 1);
-  lrnn_stdlib_register(L);
-}
-
 /* arg: the script at 0, its arguments after it, the options and the program before it. */
 static void set_arg(lua_State *L) {
   int script = options.script < options.argc ? options.script : 0;
@@ -412,14 +364,6 @@ static void set_arg(lua_State *L) {
     lua_rawseti(L, -2, i - script);
   }
   lua_setglobal(L, "arg");
-}
-
-static void seed_lua(lua_State *L) {
-  lua_getglobal(L, "math");
-  lua_getfield(L, -1, "randomseed");
-  lua_pushinteger(L, options.seed);
-  lua_call(L, 1, 0);
-  lua_pop(L, 1);
 }
 
 /* Modules beside the script are found wherever it is started from. A folder whose name has a meaning in templates
@@ -441,23 +385,15 @@ static void add_script_folder(lua_State *L, const char *script) {
 
 /* ---- the prompt ---- */
 
-/* call(f, ...): true and the results, or false and the message with its traceback. */
-static int host_call(lua_State *L) {
-  int status = lrnn_call(L, lua_gettop(L) - 1, LUA_MULTRET);
-  lua_pushboolean(L, status == LUA_OK);
-  lua_insert(L, 1);
-  return lua_gettop(L);
-}
-
 static void run_prompt(lua_State *L) {
-  static const luaL_Reg host[] = {{"call", host_call},
+  static const luaL_Reg host[] = {{"call", lrnn_call_from_lua},
                                   {"read", lrnn_line_read},
                                   {"remember", lrnn_line_remember},
                                   {"complete_with", lrnn_line_complete_with},
                                   {"visit_with", lrnn_living_with},
                                   {NULL, NULL}};
   options.program = NULL; /* messages at the prompt carry no name */
-  lrnn_line_open(!options.ignore_environment);
+  lrnn_line_open(!options.start.ignore_environment);
   signal(SIGINT, SIG_IGN); /* but for host.call and host.read, which set it themselves */
   lrnn_interrupt_prompt(true);
   lua_getglobal(L, "require");
@@ -475,18 +411,9 @@ static void run_prompt(lua_State *L) {
 
 static void open_state(lua_State *L) {
   luaL_checkversion(L);
-  if (options.ignore_environment || lrnn_sandboxed()) {
-    lua_pushboolean(L, 1);
-    lua_setfield(L, LUA_REGISTRYINDEX, "LUA_NOENV");
-  }
-  luaL_openlibs(L);
-  lrnn_load_text_only(L);
-  lrnn_watch_functions(L);
-  lrnn_note_files(L);
-  preload(L);
+  if (lrnn_sandboxed()) options.start.ignore_environment = true;
+  lrnn_open_state(L, &options.start);
   set_arg(L);
-  lrnn_repeat(L);
-  if (options.seeded || lrnn_repeats()) seed_lua(L); /* with 0, as the core, when there is no --seed */
 #ifdef RNNLUA_SANDBOX_TEST
   lrnn_raw_open(L);
 #endif
@@ -503,7 +430,7 @@ static int run(lua_State *L) {
   char **argv = options.argv;
   bool has_script = options.script < options.argc;
   open_state(L);
-  if (!options.ignore_environment && !lrnn_sandboxed() && run_init(L) != LUA_OK) return 0;
+  if (!options.start.ignore_environment && run_init(L) != LUA_OK) return 0;
   if (!run_options(L)) return 0;
   if (has_script && is_command(argv[options.script]) && strcmp(argv[options.script - 1], "--") != 0) {
     int code = EXIT_FAILURE;
@@ -514,7 +441,7 @@ static int run(lua_State *L) {
   if (has_script) {
     const char *path = argv[options.script];
     bool from_stdin = strcmp(path, "-") == 0 && strcmp(argv[options.script - 1], "--") != 0;
-    if (!from_stdin && !options.ignore_environment && !lrnn_sandboxed()) add_script_folder(L, path);
+    if (!from_stdin && !options.start.ignore_environment) add_script_folder(L, path);
     if (run_script(L, from_stdin ? NULL : path) != LUA_OK) return 0;
   }
   if (options.interactive) run_prompt(L);

@@ -2,6 +2,9 @@
 
 local core = require "rnn.core"
 
+--- terminal.display(value): where there is a notebook instead of a terminal, shows a value as it can best; else nil.
+---@class terminal
+---@field display? fun(value: any, id?: string)
 local terminal = {}
 
 local function set(name)

@@ -42,10 +42,11 @@ function Figure:text(options)
   return draw(layout(self.chart, style.terminal(columns, rows, options)), options)
 end
 
----Draws on standard output: as wide as the terminal, with its colours and characters, unless options say otherwise.
----Output that is no terminal gets the same bytes everywhere: 80 columns, Braille, no colours.
+---Draws on standard output: as wide as the terminal, with its colours and characters, unless options say otherwise. In a
+---notebook the figure is shown as a picture. Output that is no terminal gets the same bytes everywhere: 80 columns, Braille, no colours.
 ---@param options? rnn.Figure.text.Options
 function Figure:print(options)
+  if terminal.display then return terminal.display(self) end
   local given = {}
   for name, value in pairs(options == nil and {} or check.table("figure:print", "argument 1 (options)", options)) do
     given[name] = value

@@ -43,7 +43,7 @@ end
 function commands.time(session, entry)
   core.reset_peak()
   local heap, tensors, begun = collectgarbage "count", core.memory().live, core.clock()
-  if not session.run(entry.f) then return end
+  if not session:run(entry.f) then return end
   local took, memory = core.clock() - begun, core.memory()
   return ("%s   Lua heap %+.0f kB, tensors %s more, at most %s"):format(seconds(took), collectgarbage "count" - heap,
     bytes(memory.live - tensors), bytes(memory.peak))
@@ -58,7 +58,7 @@ end
 --- %timeit CODE: mean and deviation over repetitions, each of as many runs as take a tenth of a second.
 function commands.timeit(session, entry)
   local report
-  session.guard(function()
+  session:call(function()
     local count = 1
     local took = time_of(entry.f, count)
     while took < LONG_ENOUGH do
@@ -127,7 +127,7 @@ function commands.load(session, entry)
   if entry.argument == "" then return "a file is wanted: %load session.lua" end
   local f, message = loadfile(entry.argument, "t", session.environment)
   if not f then return message end
-  session.run(f)
+  session:run(f)
 end
 
 local SHOWN <const> = 30 -- lines of %apropos
@@ -167,8 +167,7 @@ end
 ---
 --- commands.run(session, entry) -> text to be shown, or nil
 ---
---- session has environment, known (names of globals that are not the user's), entries and scripts (texts so far),
---- run(f), which runs and shows, and guard(f), which runs; both report errors and return whether there was none.
+--- session: see session.lua.
 ---@param session table
 ---@param entry table
 ---@return string?

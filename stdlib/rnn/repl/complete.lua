@@ -135,14 +135,15 @@ local function in_string(text)
   return quote ~= nil
 end
 
---- complete(before [, environment]) -> names
+--- complete(before [, environment]) -> names, word
 ---
 --- All that the last name of a text such as "y = rnn.nn.Li", "x:tan" or "nn.LSTM(1, 2, { la" can become, sorted. In the
 --- string after require it is a module's whole name, in that of an option its values, in others nothing. After % it
---- is a command. environment stands for the globals.
+--- is a command. environment stands for the globals. word is the end of before that a name takes the place of.
 ---@param before string
 ---@param environment? table
 ---@return string[]
+---@return string word
 local function complete(before, environment)
   environment = environment or globals
   local path, separator, prefix = before:gsub(".*%.%.", ""):match("([%w_.:]-)([.:]?)([%w_]*)$")
@@ -171,7 +172,7 @@ local function complete(before, environment)
   local names = {}
   for name in next, found do names[#names + 1] = name end
   sort(names)
-  return names
+  return names, (module or in_string(before)) and before:match "[^\"']*$" or prefix
 end
 
 return complete

@@ -97,20 +97,21 @@ function help.signature(text, value, environment)
   return describe_function(name or "function", value)
 end
 
---- help.of(name, environment) -> text
+--- help.of(name, environment) -> text, found
 ---
---- The text for "?name", or for "?" when name is "".
+--- The text for "?name", or for "?" when name is ""; found: whether it is more than that there is none.
 ---@param name string
 ---@param environment table
 ---@return string
+---@return boolean
 function help.of(name, environment)
-  if name == "" then return GENERAL end
+  if name == "" then return GENERAL, true end
   local is_path = name:find("^[%a_][%w_.:]*$")
   local known = is_path and documented(name, environment)
-  if known then return known end
+  if known then return known, true end
   local page = not (is_path and is_own(name, environment)) and require "rnn.doc.pages".find(name)
   known = page and page.text or is_path and described(name, environment)
-  return known or ("no help for '%s'; ? alone tells what can be asked"):format(name)
+  return known or ("no help for '%s'; ? alone tells what can be asked"):format(name), known ~= nil
 end
 
 --- help.source(name, environment, entries) -> text

@@ -1,5 +1,6 @@
 -- reading.lua: entries at the prompt: chunks of one line or more, questions and commands.
 
+local measures = require "rnn.repl.commands".measures
 local paint = require "rnn.repl.paint"
 
 local load, tostring, pcall, rawget, globals = load, tostring, pcall, rawget, _G
@@ -10,21 +11,43 @@ local function is_unfinished(message)
   return message:find("<eof>$") ~= nil
 end
 
---- reading.compile(text, environment) -> function | nil, message, unfinished
+-- With a variable that is to be closed a call is no tail call, and so leaves the user's line in messages.
+local RETURN = "local " .. reading.HIDDEN .. " <close> = nil return "
+
+local AMBIGUOUS = "^%s*[%(%[{\"']" -- what may as well be the arguments of the line above
+
+-- Statements whose last line, or the last few, are an expression: the chunk that returns its values, or nil.
+local function ends_in_expression(text, name, environment)
+  local starts = {}
+  for at in text:gmatch "()[^\n]*\n?" do starts[#starts + 1] = at end
+  for i = #starts, 2, -1 do
+    local before, rest = text:sub(1, starts[i] - 1), text:sub(starts[i])
+    local word = rest:match "^%s*(%S?%S?)"
+    if word ~= "" and word ~= "--" and load(RETURN .. rest, name, "t", environment) then
+      if not load(before, name, "t", environment) then return nil end
+      if rest:find(AMBIGUOUS) and load(text, name, "t", environment) then return nil end
+      return load(before .. RETURN .. rest, name, "t", environment)
+    end
+  end
+end
+
+--- reading.compile(text, environment [, name]) -> function | nil, message, unfinished
 ---
---- The chunk of text, as an expression when it can be one; unfinished: more lines may mend it.
+--- The chunk of text, as an expression when it can be one, or when its end can be; unfinished: more lines may mend it.
 ---@param text string
 ---@param environment table
+---@param name? string of the chunk; "=stdin"
 ---@return function?
 ---@return string? message
 ---@return boolean? unfinished
-function reading.compile(text, environment)
-  -- With a variable that is to be closed a call is no tail call, and so leaves the user's line in messages.
-  local expression = "local " .. reading.HIDDEN .. " <close> = nil return " .. text:gsub("^%s*=", "", 1)
-  local f, message = load(expression, "=stdin", "t", environment)
+function reading.compile(text, environment, name)
+  name = name or "=stdin"
+  local f, message = load(RETURN .. text:gsub("^%s*=", "", 1), name, "t", environment)
   if f then return f end
   local unfinished = is_unfinished(message)
-  f, message = load(text, "=stdin", "t", environment)
+  f = ends_in_expression(text, name, environment)
+  if f then return f end
+  f, message = load(text, name, "t", environment)
   if f then return f end
   return nil, message, unfinished or is_unfinished(message)
 end
@@ -49,30 +72,43 @@ local function special(text)
   if command then return "command", command, code end
 end
 
+--- reading.parse(text, environment [, name]) -> entry, unfinished
+---
+--- An entry: { text =, kind = "chunk", f = or message = }, or kind "help", "source", "shell" or "command" with name,
+--- argument and, of a command that measures code, f or message. unfinished: more lines may mend it. name is that of the
+--- chunk, for messages.
+---@param text string
+---@param environment table
+---@param name? string
+---@return table entry
+---@return boolean? unfinished
+function reading.parse(text, environment, name)
+  local kind, word, code = special(text)
+  local entry = { text = text, kind = kind or "chunk", name = word, argument = code }
+  if kind and not (kind == "command" and measures[word] and code ~= "") then return entry end
+  local unfinished
+  entry.f, entry.message, unfinished = reading.compile(kind and code or text, environment, name)
+  return entry, unfinished
+end
+
 --- reading.entry(host, session) -> entry | nil | false
 ---
---- Reads an entry: { text =, kind = "chunk", f = or message = }, or kind "help", "source", "shell" or "command" with
---- name and, of a command that measures code, f or message. nil at the end of input, false after Ctrl-C. session has
---- prompt, the text that asks, environment, and commands, of which measures says that one takes code.
+--- Reads an entry of one line or more. nil at the end of input, false after Ctrl-C. session has prompt, the text that
+--- asks, or nil, and environment.
 ---@param host table
 ---@param session table
 ---@return table|nil|false
 function reading.entry(host, session)
   local text = host.read(session.prompt or prompt("_PROMPT", paint.as("prompt", "> ")))
   if not text then return text end
-  local kind, name, code = special(text)
-  local entry = { text = text, kind = kind or "chunk", name = name, argument = code }
-  if kind and not (kind == "command" and session.measures[name] and code ~= "") then return entry end
-  code = kind and code or text
-  local f, message, unfinished = reading.compile(code, session.environment)
+  local entry, unfinished = reading.parse(text, session.environment)
   while unfinished do
     local more = host.read(prompt("_PROMPT2", paint.as("prompt", ">> ")))
     if more == false then return false end
     if more == nil then break end
-    entry.text, code = entry.text .. "\n" .. more, code .. "\n" .. more
-    f, message, unfinished = reading.compile(code, session.environment)
+    text = text .. "\n" .. more
+    entry, unfinished = reading.parse(text, session.environment)
   end
-  entry.f, entry.message = f, message
   return entry
 end
 

@@ -2,7 +2,7 @@
 
 local guard = require "rnn.guard"
 
-local debug, io_open, type, ipairs, concat = debug, io.open, type, ipairs, table.concat
+local debug, io_open, type, ipairs, tonumber, concat = debug, io.open, type, ipairs, tonumber, table.concat
 
 local function text_of_file(path)
   local file = io_open(path, "r")
@@ -18,6 +18,8 @@ local function text_of(info, entries)
   local inner = info.source:match("^@%[rnn%]/(.*)%.lua$")
   if inner then return require "rnn.sources"("rnn." .. inner:gsub("/init$", ""):gsub("/", ".")) end
   if info.source:find("^@") then return text_of_file(info.source:sub(2)) end
+  local cell = info.source:match("^=In%[(%d+)%]$") -- of a notebook
+  if cell then return entries[tonumber(cell)] end
   if info.source ~= "=stdin" then return info.source end
   for i = #entries, 1, -1 do
     local number = 0
