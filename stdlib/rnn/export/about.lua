@@ -50,8 +50,8 @@ local function is_strings(value)
   return true
 end
 
---- about.of_file(extra) -> options: scaler, target_scaler, labels and vocab of what rnn.save kept beside a model
-function about.of_file(extra)
+-- Scaler, target_scaler, labels and vocab of what rnn.save kept beside a model.
+local function of_file(extra)
   extra = type(extra) == "table" and extra or {}
   local options = {}
   local function is_scaler(value) return class.is_a(value, require("rnn.data").Scaler) end
@@ -63,6 +63,18 @@ function about.of_file(extra)
   options.vocab = take(others, { "vocab" }, is_vocab)
   options.labels = take(others, { "labels", "classes", "names" }, is_strings)
   return options
+end
+
+--- about.export(f, path, output, options) -> results of f | nil, message
+---
+--- Calls f(model, output, options) with the model of a file of rnn.save, and with what it kept beside it.
+function about.export(f, path, output, options)
+  local model, extra = require "rnn.save".load(path)
+  if not model then return nil, extra end
+  for name, value in pairs(of_file(extra)) do options[name] = value end
+  local ok, result, message = pcall(f, model, output, options)
+  if not ok then return nil, (tostring(result):gsub("^[^\n]-:%d+: ", "", 1)) end
+  return result, message
 end
 
 return about

@@ -257,9 +257,13 @@ local function recurrent(self, layer)
       if residual then self.value = pair("add", self.value, input) end
     end
   end
-  if layer.directions == 1 and layer.returns ~= "sequence" and not whole then
+  if layer.directions == 1 and not whole then
     if layer.returns == "both" then self:refuse("returns = 'both'; 'sequence' and 'last' can be exported") end
-    self:last(true)
+    if layer.returns == "last" then self:last(true) end
+    if self.apart then
+      self:close()
+      self:open(self.value.width)
+    end
   end
 end
 
@@ -376,10 +380,11 @@ end
 --- graph.of(fname, model, about) -> { stages, x, width, last, streams }
 ---
 --- about: inputs (the features of a step, where the model does not say it), scaler (of inputs), target_scaler (what the
---- outputs were scaled by), whole (layer -> does it become a stage of its own?). streams: a single stage, that runs step
---- by step. Errors: a layer that cannot be exported.
+--- outputs were scaled by), whole (layer -> does it become a stage of its own? With it, what follows a cell is a further
+--- stage as well). streams: a single stage, that runs step by step. Errors: a layer that cannot be exported.
 function graph.of(fname, model, about)
-  local self = setmetatable({ fname = fname, stages = {}, layer = model, whole = about.whole }, Builder)
+  local self = setmetatable({ fname = fname, stages = {}, layer = model, whole = about.whole, apart = about.whole },
+    Builder)
   local ids = model:input_type() == "int32"
   local width = ids and 1 or width_of(model) or about.inputs
   if not width then self:refuse("its first layer does not say how many features a step has; give option 'inputs'") end

@@ -145,13 +145,6 @@ end
 
 --- export.file(path, output, options) -> sizes | nil, message: what rnnlua export does. options as those of
 --- rnn.export_c; scaler, labels and vocabulary come from the file.
-function export.file(path, output, options)
-  local model, extra = require "rnn.save".load(path)
-  if not model then return nil, extra end
-  for name, value in pairs(about.of_file(extra)) do options[name] = value end
-  local ok, sizes, message = pcall(export.export_c, model, output, options)
-  if not ok then return nil, (tostring(sizes):gsub("^[^\n]-:%d+: ", "", 1)) end
-  return sizes, message
-end
+function export.file(path, output, options) return about.export(export.export_c, path, output, options) end
 
 return export

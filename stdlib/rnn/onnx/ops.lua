@@ -85,7 +85,7 @@ function ops.Elu(a, x)
   local alpha = a.alpha or 1
   return alpha == 1 and core.elu(x) or core.where(x:gt(0), x, core.minimum(x, 0):expm1() * alpha)
 end
-local SELU = { alpha = 1.67326319217681884765625, gamma = 1.05070102214813232421875 }
+local SELU = { alpha = 1.6732632, gamma = 1.050701 } -- as floats
 function ops.Selu(a, x)
   local alpha, gamma = a.alpha or SELU.alpha, a.gamma or SELU.gamma
   if alpha == SELU.alpha and gamma == SELU.gamma then return core.selu(x) end
@@ -93,7 +93,7 @@ function ops.Selu(a, x)
 end
 function ops.HardSigmoid(a, x)
   local alpha, beta = a.alpha or 0.2, a.beta or 0.5
-  if math.abs(alpha - 1 / 6) < 1e-8 and beta == 0.5 then return core.hard_sigmoid(x) end
+  if math.abs(alpha - 1 / 6) < 1e-7 and beta == 0.5 then return core.hard_sigmoid(x) end
   return (x * alpha + beta):clamp(0, 1)
 end
 function ops.HardSwish(_, x) return x * core.hard_sigmoid(x) end

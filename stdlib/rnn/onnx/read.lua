@@ -157,6 +157,15 @@ end
 
 -- ---- nodes ----
 
+-- The shortest number that is x in single precision: what somebody wrote as 0.001 is 0.001 again.
+local function short(x)
+  for digits = 1, 9 do
+    local y = tonumber(("%%.%dg"):format(digits):format(x))
+    if y and ("<f"):pack(y) == ("<f"):pack(x) then return y end
+  end
+  return x
+end
+
 local lower = {} -- op -> function(reader, a, inputs, node) -> values; false: as any other
 
 local function attributes_of(self, node)
@@ -171,6 +180,8 @@ local function attributes_of(self, node)
       local there = own ~= nil and (type(own) ~= "table" or own[1] ~= nil or key == "t" or key == "g")
       if field.type == kind or (field.type or 0) == 0 and there then
         value = own or (kind == 1 and 0.0 or kind == 2 and 0 or kind == 3 and "") or nil
+        if key == "f" then value = short(value) end
+        for i, x in ipairs(key == "floats" and value or {}) do value[i] = short(x) end
         if key == "t" and value then value = self:tensor(value, ("attribute '%s'"):format(name)) end
       end
     end
@@ -440,7 +451,7 @@ lower.LeakyRelu = function(self, a, inputs)
   end) }
 end
 lower.HardSigmoid = function(self, a, inputs)
-  if math.abs((a.alpha or 0.2) - 1 / 6) > 1e-8 or (a.beta or 0.5) ~= 0.5 then
+  if math.abs((a.alpha or 0.2) - 1 / 6) > 1e-7 or (a.beta or 0.5) ~= 0.5 then
     return self:generic("HardSigmoid", a, inputs)
   end
   return { self:through(inputs[1], false, function(base) return self:layer("HardSigmoid", {}, nil, base) end) }

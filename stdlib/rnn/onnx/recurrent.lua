@@ -113,7 +113,7 @@ local function read_activations(kind, attributes, directions)
   local function number(which, default)
     if not default then return nil end
     at[which] = at[which] + 1
-    return (attributes[which == 1 and "activation_alpha" or "activation_beta"] or {})[at[which]] or default
+    return single((attributes[which == 1 and "activation_alpha" or "activation_beta"] or {})[at[which]] or default)
   end
   for i, name in ipairs(names) do
     local row, known = of_theirs[name:lower()], nil

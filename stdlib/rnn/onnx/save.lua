@@ -83,4 +83,10 @@ function save.save(path, model, options)
   return core.file_write(path, protobuf.encode(schema.model, message))
 end
 
+--- save.file(path, output, options) -> true | nil, message: what rnnlua export does with FILE.onnx; scaler, labels and
+--- vocabulary come from the file.
+function save.file(path, output, options)
+  return about.export(function(model, file, given) return save.save(file, model, given) end, path, output, options)
+end
+
 return save

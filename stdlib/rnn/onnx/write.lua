@@ -371,6 +371,19 @@ stages["repeat"] = function(self, stage, value)
   return { name = self:node { "Expand", y, self:integers(1, stage.steps, 1) }, steps = stage.steps, width = value.width }
 end
 
+-- x with the zeros around it that make ceil(T / stride) steps of a window that reaches so far.
+local function padded(self, name, stride, reach)
+  local function with(op, a, n) return self:node { op, a, self:integers(n) } end
+  local steps = self:size(name, 1, 2)
+  local made = with("Div", with("Add", steps, stride - 1), stride)
+  local missing = with("Add", with("Mul", with("Sub", made, 1), stride), reach + 1)
+  missing = with("Max", self:node { "Sub", missing, steps }, 0)
+  local left = with("Div", missing, 2)
+  local none = self:integers(0)
+  return self:node { "Pad", name, self:node { "Concat", none, left, none, none, self:node { "Sub", missing, left }, none,
+    axis = 0 }, self:number(0) }
+end
+
 local function convolve(self, layer, value)
   local reach, name = (layer.kernel - 1) * layer.dilation, value.name
   local fields = { "Conv", nil, self:tensor(layer.weight:detach(), "weight"),
@@ -400,7 +413,8 @@ local function convolve(self, layer, value)
       core.fail("rnn.onnx.save: %s: its padding depends on each sequence's length, which ONNX cannot say; leave out "
         .. "option 'lengths'", layer:describe())
     end
-    fields.auto_pad = "SAME_UPPER"
+    if layer.dilation == 1 then fields.auto_pad = "SAME_UPPER"
+    else name = padded(self, name, layer.stride, reach) end -- run-times have no SAME_UPPER with a dilation
   end
   if lengths and (layer.stride > 1 or layer.padding == "valid") then
     local more = layer.padding == "valid" and layer.stride - 1 - reach or layer.stride - 1
