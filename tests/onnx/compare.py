@@ -1,4 +1,7 @@
-"""compare.py FOLDER: what models.lua has written, checked by onnx.checker and run by onnxruntime."""
+"""compare.py FOLDER: what models.lua has written, checked by onnx.checker and run by onnxruntime.
+
+They have to agree to 1e-6 of values of order 1. Normalising divides by the deviation of a row, and by that enlarges the
+rounding of either program: where a model does it the bound is 4e-6, and the figure is printed by itself."""
 import json
 import pathlib
 import struct
@@ -53,6 +56,11 @@ def after(outputs):
     return {k[4:]: v for k, v in outputs.items() if k.startswith("new_state_")}
 
 
+def normalises(graph):
+    return any(n.op_type == "LayerNormalization" or any(a.type == onnx.AttributeProto.GRAPH and normalises(a.g)
+               for a in n.attribute) for n in graph.node)
+
+
 def check(base):
     path = pathlib.Path(str(base) + ".onnx")
     model = onnx.load(path)
@@ -97,7 +105,7 @@ def check(base):
                 states = after(out)
                 rows.append(out["y"])
             worst["steps"] = max(worst["steps"], worst_of(np.stack(rows, 1) if y.ndim == 3 else rows[-1], y, mask))
-    return worst
+    return {f"{k}, normalised": v for k, v in worst.items()} if normalises(model.graph) else worst
 
 
 def main():
@@ -111,7 +119,7 @@ def main():
             continue
         for key, value in worst.items():
             most[key] = max(most.get(key, 0.0), value)
-            if not value <= 1e-6:
+            if not value <= (4e-6 if "normalised" in key else 1e-6):
                 bad.append(f"{path.stem}: {key}: {value:.3g}")
     for line in bad:
         print(line)
