@@ -583,6 +583,11 @@ RNN_MUST_USE rnn_status rnn_safetensors_read(rnn_ctx *ctx, const char *path, rnn
 RNN_MUST_USE rnn_status rnn_safetensors_write(rnn_ctx *ctx, const char *path, const rnn_archive *a);
 void rnn_archive_free(rnn_ctx *ctx, rnn_archive *a);
 
+/* size bytes, little-endian elements of a type of safetensors files, row by row, as a tensor of a shape. RNN_EFORMAT for
+   another type, another number of bytes, and an element that ours cannot hold. */
+RNN_MUST_USE rnn_status rnn_tensor_of_bytes(rnn_ctx *ctx, const char *type, const void *bytes, size_t size, int ndim,
+                                            const int64_t *dims, rnn_tensor **out);
+
 /* NumPy's files, to the same rules: .npy, one array, and .npz, arrays by name. Versions 1.0 to 3.0, C and Fortran order,
    either order of bytes; float16, float32, float64 become float, int8 to int64, uint8 to uint64 and bool int32. Of other
    types an .npy file is not read (RNN_EFORMAT names the type), and an array of an .npz file is among the unread. */

@@ -164,6 +164,43 @@ static int lrnn_archive_write(lua_State *L) {
   return written(L, rnn_safetensors_write(lrnn_context(L), path, &a));
 }
 
+/*--- rnn.tensor_of_bytes(bytes, type, shape) -> tensor | nil, message, code
+---
+--- The little-endian elements of a type of safetensors files ("F32", "I64"), row by row, as a tensor of a shape. Errors:
+--- arguments of another type; another number of bytes, a type that is not read, or an element that the type it becomes
+--- cannot hold, gives nil and a message.
+---@param bytes string
+---@param type string
+---@param shape integer[]
+---@return rnn.Tensor?
+---@return string? message
+---@return string? code */
+static int lrnn_tensor_of_bytes(lua_State *L) {
+  if (lua_type(L, 1) != LUA_TSTRING) return lrnn_argument_error(L, "tensor_of_bytes", 1, "bytes", "a string");
+  size_t size;
+  const char *bytes = lua_tolstring(L, 1, &size);
+  const char *type = lrnn_check_c_string(L, "tensor_of_bytes", 2, "type");
+  lrnn_check_table(L, "tensor_of_bytes", 3, "shape");
+  int64_t dims[RNN_MAX_DIMS];
+  int ndim = lrnn_check_shape(L, "tensor_of_bytes", 3, 0, dims);
+  rnn_tensor **box = lrnn_box(L);
+  rnn_status status = rnn_tensor_of_bytes(lrnn_context(L), type, bytes, size, ndim, dims, box);
+  return status == RNN_OK ? 1 : lrnn_fail(L, status);
+}
+
+/*--- rnn.tensor_bytes(tensor) -> bytes
+---
+--- Its elements, row by row and little-endian: of a float tensor floats of the working precision, of an int32 one
+--- integers of 32 bits. Errors: what is no tensor.
+---@param tensor rnn.Tensor
+---@return string */
+static int lrnn_tensor_bytes(lua_State *L) {
+  rnn_tensor *t = lrnn_check_rows(L, "tensor_bytes", 1);
+  const size_t size = rnn_tensor_type(t) == RNN_INT ? sizeof(int32_t) : sizeof(rnn_real);
+  lua_pushlstring(L, rnn_tensor_data(t), (size_t)rnn_tensor_count(t) * size);
+  return 1;
+}
+
 /*--- rnn.npy_read(path) -> tensor | nil, message, code
 ---
 --- The array of one of NumPy's .npy files (numpy.save), of its shape: C or Fortran order, either order of bytes. Floats
@@ -338,6 +375,8 @@ static int lrnn_folder_list(lua_State *L) {
 
 const lrnn_function lrnn_archive_functions[] = {{"archive_read", lrnn_archive_read, 1},
                                                 {"archive_write", lrnn_archive_write, 3},
+                                                {"tensor_of_bytes", lrnn_tensor_of_bytes, 3},
+                                                {"tensor_bytes", lrnn_tensor_bytes, 1},
                                                 {"npy_read", lrnn_npy_read, 1},
                                                 {"npy_write", lrnn_npy_write, 2},
                                                 {"npz_read", lrnn_npz_read, 1},

@@ -96,3 +96,23 @@ const char *rnni_element_refused(const rnni_element *e, const char *type, const 
   }
   return text;
 }
+
+rnn_status rnn_tensor_of_bytes(rnn_ctx *ctx, const char *type, const void *bytes, size_t size, int ndim,
+                               const int64_t *dims, rnn_tensor **out) {
+  const rnni_element *e = rnni_element_find(type);
+  if (!e) return rnni_fail(ctx, RNN_EFORMAT, "elements of type %s cannot be read", type);
+  int64_t wanted = (int64_t)e->size;
+  for (int i = 0; i < ndim; i++)
+    if (dims[i] < 0 || __builtin_mul_overflow(wanted, dims[i], &wanted))
+      return rnni_fail(ctx, RNN_EFORMAT, "a shape that is none");
+  if ((size_t)wanted != size)
+    return rnni_fail(ctx, RNN_EFORMAT, "a shape that takes %lld bytes, and there are %zu", (long long)wanted, size);
+  RNNI_TRY(rnn_tensor_new(ctx, e->type, ndim, dims, out));
+  size_t n = size / e->size, done = e->convert(rnn_tensor_data(*out), bytes, n);
+  if (done == n) return RNN_OK;
+  char text[256];
+  rnn_tensor_free(*out);
+  *out = NULL;
+  return rnni_fail(ctx, RNN_EFORMAT, "element %zu%s", done + 1,
+                   rnni_element_refused(e, type, (const char *)bytes + done * e->size, text, sizeof text));
+}

@@ -12,8 +12,8 @@ for name in ([[
   checksum events_open fail fail_allocation file_append file_is_there file_kind file_lock file_read file_sha256
   file_sweep file_truncate file_write files_used folder_files folder_list folder_remove folder_scratch
   finally grads_finite is_numbers isatty linear_forecast make_folder methods op_doc optimizer_step png_encode
-  pdf_write png_write program random_position recurrent scan sha256 step stepper tensor_text terminal_width trace
-  trace_alike trace_apply trace_captured trace_nodes trace_place trace_results trace_same watched _linalg
+  pdf_write png_write program random_position recurrent scan sha256 step stepper tensor_bytes tensor_of_bytes
+  tensor_text terminal_width trace trace_alike trace_apply trace_captured trace_nodes trace_place trace_results trace_same watched _linalg
 ]]):gmatch "%S+" do
   inner[name] = true
 end
@@ -44,6 +44,7 @@ local whole = {
   experiment = "rnn.experiment",
   logs = "rnn.logs",
   metrics = "rnn.metrics",
+  onnx = "rnn.onnx",
   ctc = "rnn.ctc",
   decode = "rnn.decode",
   doc = "rnn.doc",

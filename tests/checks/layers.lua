@@ -39,7 +39,7 @@ local BANDS = {
   } },
   { "stdlib, in Lua", {
     { "base", "beside calendar check choice class columns guard lazy lowercase names nest option place plain_json "
-      .. "record shapes state terminal", "" },
+      .. "protobuf record shapes state terminal", "" },
     { "functions of tensors", "ctc differences einsum elements linalg padded products stft", "base" },
     { "text", "text", "base" },
     { "data", "data", "base, functions of tensors, text" },
@@ -55,6 +55,7 @@ local BANDS = {
     { "train", "train results", "base, data, baselines, metrics, optim, nn, save, monitor" },
     { "forecast", "forecast", "base, data, baselines, optim, nn, save, train" },
     { "export", "export", "base, data, nn, save" },
+    { "onnx", "onnx", "base, nn, export" },
     -- Beside rnn: they may use it, and nothing of it uses them. The table rnn itself names them all.
     { "plot", "plot", "base" },
     { "logs", "logs", "base, data, nn" },
@@ -63,7 +64,7 @@ local BANDS = {
     { "doc", "doc", "base" },
     { "experiment", "experiment args", "base, text, data, train, save, plot" },
     { "rnn", "init", "everything" },
-    { "share", "share", "base, save, logs, export" },
+    { "share", "share", "base, save, logs, export, onnx" },
     { "repl", "repl", "base, train, doc, rnn" },
   } },
 }

@@ -6,7 +6,9 @@
 -- number of its columns. op "part" is the columns from .. of its input, counted from 0.
 --
 -- Stages: { kind = "forward", graph [, reach, stride, padding] } (the last three of a convolution that is not causal),
--- { kind = "both", graph, backward, merge, last }, { kind = "last" }, { kind = "repeat", steps }.
+-- { kind = "both", graph, backward, merge, last }, { kind = "last" }, { kind = "repeat", steps }; and for who wants them
+-- so (about.whole), { kind = "layer", layer, parts, residual, last }: an nn.Conv1d, or a layer of recurrent ones, of
+-- which parts are the directions, as layer:_cells gives them.
 
 local core = require "rnn.core"
 local guard = require "rnn.guard"
@@ -54,6 +56,9 @@ end
 
 local Builder = {}
 Builder.__index = Builder
+
+-- Does a layer become a stage of its own?
+function Builder.whole() return false end
 
 function Builder:refuse(format, ...)
   core.fail("%s: %s: %s", self.fname, self.layer:describe(), format:format(...))
@@ -218,14 +223,32 @@ local function both(self, k, entries, residual)
   self:put(stage, out)
 end
 
+-- Layer k of recurrent ones as it is.
+local function keep(self, k, entries, residual)
+  local layer = self.layer
+  local top = k == layer.layers
+  local stage = { kind = "layer", layer = layer, parts = entries, residual = residual }
+  stage.last = top and layer.returns == "last" and (layer.directions == 2 or not residual)
+  if stage.last and residual then self:refuse("option 'residual' with two directions and returns = 'last'") end
+  if top and layer.returns == "both" then self:refuse("returns = 'both'") end
+  if top and layer.returns == "last" then self:last(not stage.last) end
+  self:close()
+  self:put(stage, (k < layer.layers and layer.widths[k] or layer.units)
+    * (layer.directions == 2 and layer.merge == "concat" and 2 or 1))
+end
+
 local function recurrent(self, layer)
   self:sequence()
   self.parts = {} -- where the states of its parts are
   local cells = layer:_cells(true)
+  local whole = self.whole(layer)
   for k = 1, layer.layers do
     local input = self.value
     local residual = k > 1 and layer.options.residual
-    if layer.directions == 2 then
+    if whole then
+      local d = layer.directions
+      keep(self, k, { table.unpack(cells, d * (k - 1) + 1, d * k) }, residual)
+    elseif layer.directions == 2 then
       both(self, k, { table.unpack(cells, 2 * k - 1, 2 * k) }, residual)
     else
       local entry = cells[k]
@@ -234,9 +257,13 @@ local function recurrent(self, layer)
       if residual then self.value = pair("add", self.value, input) end
     end
   end
-  if layer.directions == 1 and layer.returns ~= "sequence" then
+  if layer.directions == 1 and not whole then
     if layer.returns == "both" then self:refuse("returns = 'both'; 'sequence' and 'last' can be exported") end
-    self:last(true)
+    if layer.returns == "last" then self:last(true) end
+    if self.apart then
+      self:close()
+      self:open(self.value.width)
+    end
   end
 end
 
@@ -286,6 +313,10 @@ end
 
 lower["nn.Conv1d"] = function(self, layer)
   self:sequence()
+  if self.whole(layer) then
+    self:close()
+    return self:put({ kind = "layer", layer = layer }, layer.filters)
+  end
   local reach, width = (layer.kernel - 1) * layer.dilation, layer.inputs
   local causal = layer.padding == "causal" and layer.stride == 1
   if not causal then
@@ -349,9 +380,11 @@ end
 --- graph.of(fname, model, about) -> { stages, x, width, last, streams }
 ---
 --- about: inputs (the features of a step, where the model does not say it), scaler (of inputs), target_scaler (what the
---- outputs were scaled by). streams: a single stage, that runs step by step. Errors: a layer that cannot be exported.
+--- outputs were scaled by), whole (layer -> does it become a stage of its own? With it, what follows a cell is a further
+--- stage as well). streams: a single stage, that runs step by step. Errors: a layer that cannot be exported.
 function graph.of(fname, model, about)
-  local self = setmetatable({ fname = fname, stages = {}, layer = model }, Builder)
+  local self = setmetatable({ fname = fname, stages = {}, layer = model, whole = about.whole, apart = about.whole },
+    Builder)
   local ids = model:input_type() == "int32"
   local width = ids and 1 or width_of(model) or about.inputs
   if not width then self:refuse("its first layer does not say how many features a step has; give option 'inputs'") end

@@ -1,24 +1,12 @@
 -- export/init.lua: models as source text that needs nothing else, for devices and other programs.
 
 local core = require "rnn.core"
-local class = require "rnn.class"
 local check = require "rnn.check"
 local option = require "rnn.option"
+local about = require "rnn.export.about"
 local Module = require "rnn.nn.module"
 
 local export = {}
-
-local function scaler(fname, argname, value)
-  if class.is_a(value, require("rnn.data").Scaler) and value.scale then return value end
-  check.expected(fname, argname, "a data.Scaler that was fitted", value)
-end
-
-local function strings(fname, argname, value)
-  if type(value) == "table" and type(value.tokens) == "table" then value = value.tokens end
-  check.table(fname, argname, value)
-  for i, word in ipairs(value) do check.string(fname, ("%s, entry %d"):format(argname, i), word) end
-  return value
-end
 
 local function identifier(fname, argname, value)
   if check.string(fname, argname, value):find "^[%a_][%w_]*$" then return value end
@@ -31,14 +19,9 @@ local OPTIONS = option.of("rnn.export_c", {
   { "int8", false, check.boolean, "matrices as integers of 8 bits with a scale for each row: a quarter of the size" },
   { "header", false, check.boolean, "writes the declarations into a file of their own as well, model.h beside "
     .. "model.c" },
-  { "scaler", nil, option.kind("data.Scaler", scaler), "the inputs are raw, and scaled in C" },
-  { "target_scaler", nil, option.kind("data.Scaler", scaler), "the outputs are taken back by it in C" },
-  { "labels", nil, option.kind("string[]", strings), "names of the outputs" },
-  { "vocab", nil, option.kind("string[]|text.Vocab", strings), "the words of ids" },
-  { "inputs", nil, option.int(1), "features of a step, where the first layer does not say it" },
   { "steps", 256, option.int(1, 1 << 24), "the longest sequence, of models that need the whole of it" },
   { "test", 16, option.int(1, 4096), "steps of the self-test" },
-})
+}, about.rows)
 
 -- Numbers between -2 and 2 that are the same everywhere, in a shape.
 local function numbers(rows, columns)
@@ -160,46 +143,8 @@ end
 
 -- ---- the command ----
 
--- What rnn.save's extra has for it: entries of these names, or the only one of its kind.
-local function take(extra, names, is)
-  for _, name in ipairs(names) do
-    if is(extra[name]) then return extra[name] end
-  end
-  local found
-  for _, value in pairs(extra) do
-    if is(value) then
-      if found then return nil end
-      found = value
-    end
-  end
-  return found
-end
-
-local function is_strings(value)
-  if type(value) ~= "table" or getmetatable(value) or #value == 0 then return false end
-  for _, word in ipairs(value) do
-    if type(word) ~= "string" then return false end
-  end
-  return true
-end
-
 --- export.file(path, output, options) -> sizes | nil, message: what rnnlua export does. options as those of
 --- rnn.export_c; scaler, labels and vocabulary come from the file.
-function export.file(path, output, options)
-  local model, extra = require "rnn.save".load(path)
-  if not model then return nil, extra end
-  extra = type(extra) == "table" and extra or {}
-  local function is_scaler(value) return class.is_a(value, require("rnn.data").Scaler) end
-  local function is_vocab(value) return type(value) == "table" and type(value.tokens) == "table" end
-  options.target_scaler = is_scaler(extra.target_scaler) and extra.target_scaler or nil
-  local others = {}
-  for key, value in pairs(extra) do others[key] = key ~= "target_scaler" and value or nil end
-  options.scaler = take(others, { "scaler", "input_scaler" }, is_scaler)
-  options.vocab = take(others, { "vocab" }, is_vocab)
-  options.labels = take(others, { "labels", "classes", "names" }, is_strings)
-  local ok, sizes, message = pcall(export.export_c, model, output, options)
-  if not ok then return nil, (tostring(sizes):gsub("^[^\n]-:%d+: ", "", 1)) end
-  return sizes, message
-end
+function export.file(path, output, options) return about.export(export.export_c, path, output, options) end
 
 return export

@@ -1,7 +1,7 @@
 -- messages.lua: the messages of TensorBoard's event files: TensorFlow's event.proto, summary.proto, tensor.proto and
 -- TensorBoard's plugins/hparams/api.proto, of which only the fields that are written here are named.
 
-local pb = require "rnn.logs.protobuf"
+local pb = require "rnn.protobuf"
 
 local integer, double, float, bytes, doubles = pb.integer, pb.double, pb.float, pb.bytes, pb.doubles
 

@@ -32,11 +32,14 @@ Exit code: 0 same bits, 1 close, 2 it
 differs, 3 it could not run.]],
   export = [[
 usage: rnnlua export MODEL.safetensors [-o FILE.c] [--int8] [--header] [--name NAME] [--steps N]
+       rnnlua export MODEL.safetensors -o FILE.onnx [--step] [--lengths]
 Writes a model that rnn.save has kept as one C99 file (default: MODEL.c) without dependencies:
 weights, scaler, vocabulary or labels, the functions NAME_init, NAME_step and NAME_run, and a test
 with recorded vectors: cc -O3 -march=native -DNAME_MAIN FILE.c && ./a.out. --int8: weights of 8
 bits. --header: declarations in FILE.h as well. --steps N: the longest sequence, of models that
-need the whole of it.]],
+need the whole of it.
+FILE.onnx: an ONNX file of whole sequences, with states in and out; --step: of one step; --lengths:
+with the lengths of sequences as an input.]],
   new = [[
 usage: rnnlua new NAME
 Starts a project in the folder NAME: train.lua, data, a test, README.md. rnnlua run works there.]],
@@ -207,9 +210,21 @@ end
 
 function commands.export(words)
   local given, rest = read_words(words, { ["-o"] = "value", ["--int8"] = "flag", ["--header"] = "flag",
-    ["--name"] = "value", ["--steps"] = "value" })
+    ["--name"] = "value", ["--steps"] = "value", ["--step"] = "flag", ["--lengths"] = "flag" })
   if not given then return complain("export", rest) end
   if given.help or #rest ~= 1 then return nil end
+  local onnx = given["-o"] and given["-o"]:find "%.onnx$"
+  for _, name in ipairs(onnx and { "--int8", "--header", "--name", "--steps" } or { "--step", "--lengths" }) do
+    if given[name] then
+      return complain("export", ("%s: it is of %s, and not of %s"):format(name, onnx and "C files" or "ONNX files",
+        onnx and "ONNX files" or "C files"))
+    end
+  end
+  if onnx then
+    local done, message = require "rnn.onnx.save".file(rest[1], given["-o"], {
+      form = given["--step"] and "step" or nil, lengths = given["--lengths"] })
+    return done and 0 or complain("export", message)
+  end
   local steps = given["--steps"] and math.tointeger(tonumber(given["--steps"]))
   if given["--steps"] and not steps then
     return complain("export", ("--steps: expected an integer, got '%s'"):format(given["--steps"]))

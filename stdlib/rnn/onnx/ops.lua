@@ -1,0 +1,409 @@
+-- ops.lua: what nodes compute, in ordinary ops: ops[name](a, x, ...) -> results. a has the attributes, and opset. Axes,
+-- places and ids count from 0 there and from 1 here; integers of all sizes are int32, truth is a float of 0 and 1.
+
+local core = require "rnn.core"
+
+local ops = {}
+
+local MOST = 1 << 28 -- elements that a file may ask for without having them
+
+-- ---- integers ----
+
+-- The numbers of a tensor as a list.
+local function numbers(t)
+  local list = t:reshape(-1):totable()
+  if t:type() == "int32" then return list end
+  for i, x in ipairs(list) do list[i] = math.tointeger(x) or core.fail("%g where an integer is needed", x) end
+  return list
+end
+
+local function int_tensor(list)
+  return #list == 0 and core.zeros { 0, type = "int32" } or core.tensor(list, "int32")
+end
+
+local function is_int(t) return t:type() == "int32" end
+
+-- An axis counted from 0, or from -1 backwards, among n of them, from 1 on.
+local function axis_of(axis, n)
+  if axis < -n or axis >= n then core.fail("axis %d of %d axes", axis, n) end
+  return axis < 0 and axis + n + 1 or axis + 1
+end
+
+-- Axes given as an attribute by earlier opsets and as an input by later ones; nil: none are given.
+local function axes_of(a, given, n)
+  local list = given and numbers(given) or a.axes
+  if not list then return nil end
+  local axes = {}
+  for i, axis in ipairs(list) do axes[i] = axis_of(axis, n) end
+  table.sort(axes)
+  return axes
+end
+
+local function check_size(dims)
+  local count = 1.0
+  for _, size in ipairs(dims) do
+    if size < 0 then core.fail("a size of %d", size) end
+    count = count * size
+  end
+  if count > MOST then core.fail("a tensor of %.0f elements", count) end
+  return dims
+end
+
+-- ---- element by element ----
+
+for name, op in pairs { Abs = "abs", Neg = "neg", Exp = "exp", Log = "log", Sqrt = "sqrt", Reciprocal = "reciprocal",
+  Sigmoid = "sigmoid", Tanh = "tanh", Relu = "relu", Softplus = "softplus", Softsign = "softsign", Erf = "erf",
+  Floor = "floor", Ceil = "ceil", Round = "round", Sign = "sign", Sin = "sin", Cos = "cos", Tan = "tan", Asin = "asin",
+  Acos = "acos", Atan = "atan", Sinh = "sinh", Cosh = "cosh", Not = "logical_not" } do
+  ops[name] = function(_, x) return core[op](x) end
+end
+for name, op in pairs { Add = "add", Sub = "sub", Mul = "mul", Equal = "eq", Less = "lt", LessOrEqual = "le",
+  Greater = "gt", GreaterOrEqual = "ge", And = "logical_and", Or = "logical_or", Xor = "logical_xor", Pow = "pow" } do
+  ops[name] = function(_, x, y) return core[op](x, y) end
+end
+for name, op in pairs { Min = "minimum", Max = "maximum", Sum = "add" } do
+  ops[name] = function(_, x, ...)
+    for _, y in ipairs { ... } do x = core[op](x, y) end
+    return x
+  end
+end
+function ops.Mean(a, ...) return ops.Sum(a, ...) / select("#", ...) end
+
+function ops.Div(_, x, y)
+  if not (is_int(x) and is_int(y)) then return x / y end
+  local whole = x:abs():floor_div(y:abs()) -- towards 0
+  return core.where((x:lt(0)):ne(y:lt(0)), -whole, whole)
+end
+function ops.Mod(a, x, y)
+  if (a.fmod or 0) == 0 then return x % y end
+  local whole = x:abs() % y:abs()
+  return core.where(x:lt(0), -whole, whole)
+end
+function ops.Where(_, mask, x, y) return core.where(mask, x, y) end
+function ops.LeakyRelu(a, x) return core.leaky_relu(x, a.alpha or 0.01) end
+function ops.Elu(a, x)
+  local alpha = a.alpha or 1
+  return alpha == 1 and core.elu(x) or core.where(x:gt(0), x, core.minimum(x, 0):expm1() * alpha)
+end
+local SELU = { alpha = 1.6732632, gamma = 1.050701 } -- as floats
+function ops.Selu(a, x)
+  local alpha, gamma = a.alpha or SELU.alpha, a.gamma or SELU.gamma
+  if alpha == SELU.alpha and gamma == SELU.gamma then return core.selu(x) end
+  return core.where(x:gt(0), x, core.minimum(x, 0):expm1() * alpha) * gamma
+end
+function ops.HardSigmoid(a, x)
+  local alpha, beta = a.alpha or 0.2, a.beta or 0.5
+  if math.abs(alpha - 1 / 6) < 1e-7 and beta == 0.5 then return core.hard_sigmoid(x) end
+  return (x * alpha + beta):clamp(0, 1)
+end
+function ops.HardSwish(_, x) return x * core.hard_sigmoid(x) end
+function ops.ThresholdedRelu(a, x) return x * x:gt(a.alpha or 1) end
+function ops.PRelu(_, x, slope) return core.where(x:lt(0), x * slope, x) end
+function ops.Gelu(a, x)
+  if a.approximate == "tanh" then
+    return 0.5 * x * (1 + (0.7978845608028654 * (x + 0.044715 * x * x * x)):tanh())
+  end
+  return core.gelu(x)
+end
+function ops.Clip(a, x, low, high)
+  low, high = low and low:item() or a.min or -math.huge, high and high:item() or a.max or math.huge
+  if low > high then return core.full_like(x, high) end
+  return x:clamp(low, high)
+end
+function ops.IsNaN(_, x) return x:ne(x) end
+function ops.IsInf(_, x) return x:abs():eq(math.huge) end
+
+-- To a type of ONNX.
+function ops.Cast(a, x)
+  if a.to == 9 then return x:ne(0) end
+  local float = a.to == 1 or a.to == 10 or a.to == 11 or a.to == 16
+  if float then return is_int(x) and x:to_float() or x end
+  return is_int(x) and x or x:to_int()
+end
+
+-- ---- shapes ----
+
+function ops.Shape(a, x)
+  local dims = { x:shape() }
+  local from, to = a.start or 0, a["end"] or #dims
+  from, to = from < 0 and from + #dims or from, to < 0 and to + #dims or to
+  return int_tensor({ table.unpack(dims, math.max(from, 0) + 1, math.min(to, #dims)) })
+end
+function ops.Size(_, x) return core.tensor(x:count(), "int32") end
+
+function ops.Reshape(a, x, shape)
+  local sizes = numbers(shape)
+  for i, size in ipairs(sizes) do
+    if size == 0 and (a.allowzero or 0) == 0 then
+      if i > x:ndim() then core.fail("size 0 of axis %d, where there are %d", i - 1, x:ndim()) end
+      sizes[i] = x:size(i)
+    end
+  end
+  return x:reshape(sizes)
+end
+function ops.Transpose(a, x)
+  local axes, n = {}, x:ndim()
+  for i = 1, n do axes[i] = a.perm and a.perm[i] and a.perm[i] + 1 or n + 1 - i end
+  return n > 1 and x:permute(axes) or x
+end
+function ops.Squeeze(a, x, given)
+  local axes = axes_of(a, given, x:ndim())
+  if not axes then return x:squeeze() end
+  for i = #axes, 1, -1 do x = x:squeeze(axes[i]) end
+  return x
+end
+function ops.Unsqueeze(a, x, given)
+  local n = x:ndim() + (given and given:count() or #(a.axes or {}))
+  for _, axis in ipairs(axes_of(a, given, n) or core.fail "no axes") do x = x:unsqueeze(axis) end
+  return x
+end
+function ops.Flatten(a, x)
+  local rows, axis = 1, a.axis or 1
+  if axis < 0 then axis = axis + x:ndim() end
+  for i = 1, axis do rows = rows * x:size(i) end
+  return x:reshape(rows, rows == 0 and 0 or x:count() // rows)
+end
+function ops.Concat(a, ...)
+  local list = { ... }
+  return core.concat(list, axis_of(a.axis or 0, list[1]:ndim()))
+end
+
+-- Places from, and so on by step, n of them, along axis; from counted from 1.
+local function take(x, axis, from, step, n)
+  if n > 0 then return x:slice(axis, from, from + (n - 1) * step, step) end
+  local dims = { x:shape() }
+  dims[axis], dims.type = 0, x:type()
+  return core.zeros(dims)
+end
+function ops.Slice(a, x, starts, ends, axes, steps)
+  local from, to = starts and numbers(starts) or a.starts, ends and numbers(ends) or a.ends
+  local along = axes and numbers(axes) or a.axes
+  steps = steps and numbers(steps) or {}
+  for i, first in ipairs(from) do
+    local axis, step, last = axis_of(along and along[i] or i - 1, x:ndim()), steps[i] or 1, to[i]
+    local size = x:size(axis)
+    if step == 0 then core.fail("a step of 0") end
+    first, last = first < 0 and first + size or first, last < 0 and last + size or last
+    if step > 0 then first, last = math.max(math.min(first, size), 0), math.max(math.min(last, size), 0)
+    else first, last = math.max(math.min(first, size - 1), 0), math.max(math.min(last, size - 1), -1) end
+    local n = (last - first + step - (step > 0 and 1 or -1)) // step
+    x = take(x, axis, first + 1, step, size == 0 and 0 or n)
+  end
+  return x
+end
+function ops.Split(a, x, given)
+  local axis = axis_of(a.axis or 0, x:ndim())
+  local sizes, size, list, at = given and numbers(given) or a.split, x:size(axis), {}, 0
+  local count = a.num_outputs or a.outputs
+  for i = 1, sizes and #sizes or count do
+    local n = sizes and sizes[i] or math.max(math.min((size + count - 1) // count, size - at), 0)
+    list[i], at = take(x, axis, at + 1, 1, n), at + n
+  end
+  if at ~= size then core.fail("parts of %d in all, of %d", at, size) end
+  return table.unpack(list)
+end
+
+-- Ids counted from 0, or from -1 backwards among n, from 1 on.
+local function places(ids, n)
+  if not is_int(ids) then ids = ids:to_int() end
+  return ids + 1 + ids:lt(0):to_int() * n
+end
+function ops.Gather(a, x, ids)
+  local axis, dims = axis_of(a.axis or 0, x:ndim()), {}
+  for i = 1, axis - 1 do dims[i] = x:size(i) end
+  for i = 1, ids:ndim() do dims[#dims + 1] = ids:size(i) end
+  for i = axis + 1, x:ndim() do dims[#dims + 1] = x:size(i) end
+  return x:gather(axis, places(ids, x:size(axis)):reshape(-1)):reshape(dims)
+end
+function ops.GatherElements(a, x, ids)
+  local axis = axis_of(a.axis or 0, x:ndim())
+  for i = 1, x:ndim() do
+    if i ~= axis and ids:size(i) < x:size(i) then x = take(x, i, 1, 1, ids:size(i)) end
+  end
+  return core.take_along_axis(x, places(ids, x:size(axis)), axis)
+end
+function ops.GatherND(a, x, ids)
+  local batch, n = a.batch_dims or 0, ids:ndim()
+  local depth, dims, rows = ids:size(n), {}, {}
+  for i = 1, n - 1 do dims[i] = ids:size(i) end
+  for i = batch + depth + 1, x:ndim() do dims[#dims + 1], rows[#rows + 1] = x:size(i), x:size(i) end
+  -- One number for the first axes: those of the batch, and those that ids give.
+  local at
+  for i = 1, batch do
+    local shape = {}
+    for k = 1, n - 1 do shape[k] = k == i and x:size(i) or 1 end
+    local own = (core.arange(x:size(i)) - 1):reshape(shape)
+    at = at and at * x:size(i) + own or own
+  end
+  for k = 1, depth do
+    local size = x:size(batch + k)
+    local own = places(ids:select(n, k), size) - 1
+    at = at and at * size + own or own
+  end
+  at = at:broadcast_to({ table.unpack(dims, 1, n - 1) })
+  return x:reshape(-1, table.unpack(rows)):gather(1, at:reshape(-1) + 1):reshape(dims)
+end
+
+-- The shape that two shapes are broadcast to.
+local function joint(x, sizes)
+  local dims, n = {}, math.max(x:ndim(), #sizes)
+  for i = 1, n do
+    local own = i > n - x:ndim() and x:size(i - n + x:ndim()) or 1
+    local other = i > n - #sizes and sizes[i - n + #sizes] or 1
+    dims[i] = own == 1 and other or own
+  end
+  return check_size(dims)
+end
+function ops.Expand(_, x, shape) return x:broadcast_to(joint(x, numbers(shape))) end
+function ops.Tile(_, x, counts)
+  local list, dims = numbers(counts), {}
+  for i, count in ipairs(list) do dims[i] = count * x:size(i) end
+  check_size(dims)
+  return x:tile(list)
+end
+function ops.Range(_, start, limit, step)
+  local from, to, by = start:item(), limit:item(), step:item()
+  local list, n = {}, math.max(math.ceil((to - from) / by), 0)
+  check_size { n * 16 }
+  for i = 1, n do list[i] = from + (i - 1) * by end
+  if is_int(start) then return int_tensor(list) end
+  return n == 0 and core.zeros(0) or core.tensor(list)
+end
+function ops.ConstantOfShape(a, shape)
+  local sizes = check_size(numbers(shape))
+  sizes.type = a.value and a.value:type() or "float"
+  return core.full(sizes, a.value and a.value:reshape(1):select(1, 1):item() or 0)
+end
+function ops.Pad(a, x, pads, value, axes)
+  local list, modes = pads and numbers(pads) or a.pads, { edge = "replicate", reflect = "reflect", wrap = "circular" }
+  local mode = a.mode or "constant"
+  axes = axes and numbers(axes)
+  local n = #list // 2
+  for i = 1, n do
+    if list[i] ~= 0 or list[n + i] ~= 0 then
+      local axis = axis_of(axes and axes[i] or i - 1, x:ndim())
+      check_size { x:count() // math.max(x:size(axis), 1), x:size(axis) + list[i] + list[n + i] }
+      x = x:pad(axis, list[i], list[n + i], modes[mode] or mode, value and value:item() or a.value or 0)
+    end
+  end
+  return x
+end
+function ops.ReverseSequence(a, x, lengths)
+  local time = a.time_axis == 0 or a.time_axis == nil
+  if time then x = x:transpose(1, 2) end
+  x = x:with_lengths(lengths):reverse_steps():without_lengths()
+  return time and x:transpose(1, 2) or x
+end
+function ops.CumSum(a, x, axis)
+  if (a.exclusive or 0) ~= 0 then core.fail("attribute 'exclusive'") end
+  axis = axis_of(axis:item(), x:ndim())
+  return (a.reverse or 0) ~= 0 and x:flip(axis):cumsum(axis):flip(axis) or x:cumsum(axis)
+end
+
+-- ---- along axes ----
+
+local function reduce(f)
+  return function(a, x, given)
+    local axes, keep = axes_of(a, given, x:ndim()), (a.keepdims or 1) ~= 0
+    if axes and #axes == 0 or not axes and (a.noop_with_empty_axes or 0) ~= 0 then
+      if (a.noop_with_empty_axes or 0) ~= 0 then return x end
+      axes = nil
+    end
+    if not axes then
+      axes = {}
+      for i = 1, x:ndim() do axes[i] = i end
+    end
+    return #axes == 0 and x or f(x, axes, keep)
+  end
+end
+-- Of ops that take one axis.
+local function one_by_one(name)
+  return reduce(function(x, axes, keep)
+    for i = #axes, 1, -1 do x = core[name](x, axes[i], keep) end
+    return x
+  end)
+end
+ops.ReduceSum = reduce(function(x, axes, keep) return x:sum(axes, keep) end)
+ops.ReduceMean = reduce(function(x, axes, keep) return x:mean(axes, keep) end)
+ops.ReduceMax, ops.ReduceMin, ops.ReduceProd = one_by_one "max", one_by_one "min", one_by_one "prod"
+ops.ReduceLogSumExp = one_by_one "logsumexp"
+ops.ReduceL1 = reduce(function(x, axes, keep) return x:abs():sum(axes, keep) end)
+ops.ReduceL2 = reduce(function(x, axes, keep) return x:square():sum(axes, keep):sqrt() end)
+ops.ReduceSumSquare = reduce(function(x, axes, keep) return x:square():sum(axes, keep) end)
+
+local function arg(name)
+  return function(a, x)
+    if (a.select_last_index or 0) ~= 0 then core.fail("attribute 'select_last_index'") end
+    return core[name](x, axis_of(a.axis or 0, x:ndim()), (a.keepdims or 1) ~= 0) - 1
+  end
+end
+ops.ArgMax, ops.ArgMin = arg "argmax", arg "argmin"
+
+local function softmax(name)
+  return function(a, x)
+    if a.opset >= 13 then return core[name](x, axis_of(a.axis or -1, x:ndim())) end
+    return core[name](ops.Flatten({ axis = a.axis or 1 }, x), 2):reshape { x:shape() } -- all axes from that one on
+  end
+end
+ops.Softmax, ops.LogSoftmax = softmax "softmax", softmax "log_softmax"
+
+function ops.LayerNormalization(a, x, gain, bias)
+  local axis, epsilon = axis_of(a.axis or -1, x:ndim()), a.epsilon or 1e-5
+  if axis == x:ndim() then return core.layer_norm(x, gain, bias, epsilon) end
+  local dims = { table.unpack({ x:shape() }, 1, axis - 1) }
+  dims[axis] = -1
+  return core.layer_norm(x:reshape(dims), gain:reshape(-1), bias and bias:reshape(-1), epsilon):reshape { x:shape() }
+end
+function ops.BatchNormalization(a, x, gain, bias, mean, variance)
+  if (a.training_mode or 0) ~= 0 then core.fail("attribute 'training_mode'") end
+  local shape = { 1, -1 }
+  for i = 3, x:ndim() do shape[i] = 1 end
+  local scale = gain / (variance + (a.epsilon or 1e-5)):sqrt()
+  return (x - mean:reshape(shape)) * scale:reshape(shape) + bias:reshape(shape)
+end
+function ops.GlobalAveragePool(_, x)
+  for axis = 3, x:ndim() do x = x:mean(axis, true) end
+  return x
+end
+function ops.GlobalMaxPool(_, x)
+  for axis = 3, x:ndim() do x = x:max(axis, true) end
+  return x
+end
+
+-- ---- products ----
+
+function ops.MatMul(_, x, y) return core.matmul(x, y) end
+function ops.Gemm(a, x, y, z)
+  if (a.transA or 0) ~= 0 then x = x:transpose(1, 2) end
+  local alpha, beta = a.alpha or 1, a.beta or 1
+  if alpha == 1 and z and beta == 1 then
+    local weight = (a.transB or 0) ~= 0 and y or y:transpose(1, 2)
+    local units = weight:size(1)
+    if z:ndim() == 1 and z:size(1) == units or z:ndim() == 2 and z:size(1) == x:size(1) and z:size(2) == units then
+      return core.linear(x, weight, z)
+    end
+  end
+  local product = x:matmul((a.transB or 0) ~= 0 and y:transpose(1, 2) or y)
+  if alpha ~= 1 then product = product * alpha end
+  if z then product = product + (beta == 1 and z or z * beta) end
+  return product
+end
+
+-- Of one axis: x (N, C, T), weight (F, C, K).
+function ops.Conv(a, x, weight, bias)
+  if x:ndim() ~= 3 then core.fail("a convolution over %d axes; it can be over one", x:ndim() - 2) end
+  if (a.group or 1) ~= 1 then core.fail("attribute 'group' = %d", a.group) end
+  local stride, dilation = a.strides and a.strides[1] or 1, a.dilations and a.dilations[1] or 1
+  local pads, auto = a.pads or { 0, 0 }, a.auto_pad or "NOTSET"
+  local reach, steps = (weight:size(3) - 1) * dilation, x:size(3)
+  if auto == "SAME_UPPER" or auto == "SAME_LOWER" then
+    local missing = math.max((math.ceil(steps / stride) - 1) * stride + reach + 1 - steps, 0)
+    local before = auto == "SAME_UPPER" and missing // 2 or missing - missing // 2
+    pads = { before, missing - before }
+  elseif auto ~= "NOTSET" and auto ~= "VALID" then core.fail("attribute 'auto_pad' = '%s'", auto) end
+  check_size { x:size(1), x:size(2), steps + pads[1] + pads[2] }
+  if pads[1] ~= 0 or pads[2] ~= 0 then x = x:pad(3, pads[1], pads[2]) end
+  return core.conv1d(x:permute(1, 3, 2), weight, bias, stride, dilation, 0):permute(1, 3, 2)
+end
+
+return ops
