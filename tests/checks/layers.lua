@@ -55,6 +55,7 @@ local BANDS = {
     { "train", "train results", "base, data, baselines, metrics, optim, nn, save, monitor" },
     { "forecast", "forecast", "base, data, baselines, optim, nn, save, train" },
     { "export", "export", "base, data, nn, save" },
+    { "exchange", "exchange", "base, nn, save" },
     -- Beside rnn: they may use it, and nothing of it uses them. The table rnn itself names them all.
     { "plot", "plot", "base" },
     { "logs", "logs", "base, data, nn" },
@@ -63,7 +64,7 @@ local BANDS = {
     { "doc", "doc", "base" },
     { "experiment", "experiment args", "base, text, data, train, save, plot" },
     { "rnn", "init", "everything" },
-    { "share", "share", "base, save, logs, export" },
+    { "share", "share", "base, save, logs, export, exchange" },
     { "repl", "repl", "base, train, doc, rnn" },
   } },
 }
