@@ -96,10 +96,10 @@ local ROOM <const> = 1e-5 -- of the largest output
 -- What the model makes of the batch against what was made there.
 local function verify(model, source, given)
   local x, y = given.x, given.y
-  if model:input_type() == "int32" then x = x:to_int() + 1 -- ids count from 1 here
+  if source.ids then x = (x:type() == "int32" and x or x:to_int()) + 1 -- ids count from 1 here
   elseif x:type() == "int32" then x = x:to_float() end
   x = ours(x, source.axes_of_x)
-  if x:ndim() == 2 and source.axes_of_x == "nt" and model:input_type() == "float" then x = x:unsqueeze(3) end
+  if x:ndim() == 2 and source.axes_of_x == "nt" and not source.ids then x = x:unsqueeze(3) end
   y = ours(y:type() == "int32" and y:to_float() or y, source.axes_of_y)
   local mine = core.no_grad(model.forward, model, x)
   return difference(mine, y)
