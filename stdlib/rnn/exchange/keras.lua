@@ -3,7 +3,7 @@
 
 local core = require "rnn.core"
 local hdf5 = require "rnn.exchange.hdf5"
-local tensors_of = require "rnn.exchange.tensors"
+local tensors_of = require "rnn.exchange.tensors".read
 
 local keras = {}
 

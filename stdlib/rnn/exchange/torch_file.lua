@@ -2,7 +2,7 @@
 
 local core = require "rnn.core"
 local pickle = require "rnn.exchange.pickle"
-local tensors_of = require "rnn.exchange.tensors"
+local tensors_of = require "rnn.exchange.tensors".read
 
 local torch_file = {}
 
