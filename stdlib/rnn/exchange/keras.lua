@@ -253,8 +253,7 @@ function MAKE.Dense(layer, store)
   local list = store:take("", biased and 2 or 1)
   local inputs = list[1]:size(1)
   expect(layer, list[1], inputs, units)
-  return { class = "Linear", args = { inputs, units }, options = { bias = not biased and false or nil },
-    weights = { weight = list[1]:transpose(1, 2), bias = biased and expect(layer, list[2], units) or nil } },
+  return { class = "Linear", args = { inputs, units }, weights = { weight = list[1]:transpose(1, 2), bias = biased and expect(layer, list[2], units) or nil } },
     activation(layer, layer.config.activation)
 end
 
@@ -283,7 +282,7 @@ function MAKE.Conv1D(layer, store)
   expect(layer, list[1], kernel, inputs, filters)
   local stride, dilation = natural(layer, config.strides or 1, "strides"), natural(layer, config.dilation_rate or 1,
     "dilation_rate")
-  return { class = "Conv1d", args = { inputs, filters, kernel }, options = { bias = not biased and false or nil,
+  return { class = "Conv1d", args = { inputs, filters, kernel }, options = {
     stride = stride > 1 and stride or nil, dilation = dilation > 1 and dilation or nil,
     padding = is(config.padding) and config.padding ~= "valid" and config.padding or nil },
     weights = { weight = list[1]:permute(3, 2, 1), bias = biased and expect(layer, list[2], filters) or nil } },

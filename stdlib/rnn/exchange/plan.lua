@@ -2,7 +2,8 @@
 --
 -- A layer is { class = "LSTM", args = { 8, 16 }, options = { returns = "last" }, weights = { weight_ih_l0 = tensor },
 -- from = "lstm_1" }: a class of rnn.nn, what its constructor takes, its parameters by their names in it, and what the
--- file calls it. args may have a layer, or a list of layers for nn.Sequential.
+-- file calls it. args may have a layer, or a list of layers for nn.Sequential. An nn.Linear or nn.Conv1d without weights
+-- for a bias has none.
 
 local nest = require "rnn.nest"
 local nn = require "rnn.nn"
@@ -20,11 +21,19 @@ local function value_of(value)
   return list
 end
 
+-- The options of a layer, or nil.
+local function options_of(layer)
+  local options = {}
+  for key, value in pairs(layer.options or {}) do options[key] = value end
+  if (layer.class == "Linear" or layer.class == "Conv1d") and not layer.weights.bias then options.bias = false end
+  return next(options) ~= nil and options or nil
+end
+
 --- plan.construct(layer) -> module
 function plan.construct(layer)
   local args, n = {}, #(layer.args or {})
   for i = 1, n do args[i] = value_of(layer.args[i]) end
-  local options = layer.options and next(layer.options) and layer.options
+  local options = options_of(layer)
   if options then args[n + 1] = options end
   return nn[layer.class](table.unpack(args, 1, options and n + 1 or n))
 end
@@ -85,7 +94,8 @@ function write(layer, indent)
     parts[i] = is_layer(value) and write(value, indent) or type(value) == "table"
       and "{ " .. table.concat(value, ", ") .. " }" or plain(value)
   end
-  if layer.options and next(layer.options) then parts[#parts + 1] = options_text(layer.options) end
+  local options = options_of(layer)
+  if options then parts[#parts + 1] = options_text(options) end
   return ("nn.%s(%s)"):format(layer.class, table.concat(parts, ", "))
 end
 

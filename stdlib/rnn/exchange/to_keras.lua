@@ -179,23 +179,30 @@ end
 
 local SEQUENCES = { RNN = true, LSTM = true, GRU = true, Conv1d = true, TimeDistributed = true }
 
+-- How many features go into a layer, where it says so.
+local function features_of(entry)
+  if entry.class ~= "TimeDistributed" then return entry.layer.inputs or entry.layer.features end
+  for _, inner in ipairs(chain.of(entry.layer.module)) do
+    local features = features_of(inner)
+    if features then return features end
+  end
+end
+
 -- What goes into the model, as a shape of Keras without the batch.
 local function input_of(model, options)
   local steps = options.steps and tostring(options.steps) or "None"
-  local features, sequences, ids, flat = nil, options.steps ~= nil, false, false
+  local features, ids, flat, vector = nil, false, false, false
+  local sequences = options.steps ~= nil
   for _, entry in ipairs(chain.of(model)) do
-    local layer, class = entry.layer, entry.class
-    if class == "Embedding" then
-      ids = features == nil
-      features = features or 0
+    local class, found = entry.class, features_of(entry)
+    if class == "Flatten" and not options.steps then
+      core.fail("%s: option 'steps': expected how many steps a sequence has, for nn.Flatten", FNAME)
     end
-    features = features or class == "TimeDistributed" and layer.module.inputs or layer.inputs or layer.features
-    if class == "RepeatVector" then break end
-    sequences = sequences or SEQUENCES[class]
-    flat = flat or class == "Flatten"
-  end
-  if flat and not options.steps then
-    core.fail("%s: option 'steps': expected how many steps a sequence has, for nn.Flatten", FNAME)
+    flat, vector = flat or class == "Flatten", vector or class == "RepeatVector"
+    ids = ids or class == "Embedding" and not features
+    if not features and vector and not flat then sequences = false end
+    if not features and found then features = flat and found // options.steps or found end
+    sequences = sequences or not vector and SEQUENCES[class]
   end
   if ids then return ("shape=(%s,), dtype=\"int32\""):format(steps) end
   if not features then core.fail("%s: %s: no layer says how many features the input has", FNAME, model:describe()) end

@@ -131,8 +131,7 @@ local LAYERS = { RNN = recurrent "RNN", GRU = recurrent "GRU", LSTM = recurrent 
 function LAYERS.Linear(module)
   local units, inputs = take(module, "weight"):shape()
   local bias = module.tensors.bias and take(module, "bias", units)
-  return { class = "Linear", args = { inputs, units }, options = { bias = not bias and false or nil },
-    weights = { weight = module.tensors.weight, bias = bias } }
+  return { class = "Linear", args = { inputs, units }, weights = { weight = module.tensors.weight, bias = bias } }
 end
 
 function LAYERS.Embedding(module, options)
@@ -154,7 +153,7 @@ function LAYERS.Conv1d(module, options)
   local bias = module.tensors.bias and take(module, "bias", filters)
   return { class = "Conv1d", args = { inputs, filters, kernel }, weights = { weight = module.tensors.weight,
     bias = bias }, options = { stride = stride > 1 and stride or nil, dilation = dilation > 1 and dilation or nil,
-    padding = kind ~= "valid" and kind or nil, bias = not bias and false or nil } }
+    padding = kind ~= "valid" and kind or nil } }
 end
 
 function LAYERS.LayerNorm(module, options)
