@@ -598,8 +598,8 @@ RNN_MUST_USE rnn_status rnn_npz_read(rnn_ctx *ctx, const char *path, rnn_archive
 RNN_MUST_USE rnn_status rnn_npz_write(rnn_ctx *ctx, const char *path, const rnn_archive *a, bool compress);
 
 /* Whole files in one ZIP archive. Reading refuses names that lead elsewhere, are the same but for capitals, or are no
-   UTF-8; links and folders; what is no member; and more than most bytes, or than the file's size bears out. Equal
-   bundles are equal bytes. */
+   UTF-8; links and folders; what is no member; and more than most bytes, or than the file's size bears out; of a
+   foreign archive, folders and what is no member are passed over. Equal bundles are equal bytes. */
 typedef struct rnn_bundle_file {
   const char *name;
   const void *bytes; /* read: with a NUL behind them */
@@ -610,7 +610,8 @@ typedef struct rnn_bundle {
   int count;
   rnn_bundle_file *files;
 } rnn_bundle;
-RNN_MUST_USE rnn_status rnn_bundle_read(rnn_ctx *ctx, const char *path, int64_t most, rnn_bundle *out);
+RNN_MUST_USE rnn_status rnn_bundle_read(rnn_ctx *ctx, const char *path, int64_t most, bool foreign,
+                                        rnn_bundle *out);
 RNN_MUST_USE rnn_status rnn_bundle_write(rnn_ctx *ctx, const char *path, const rnn_bundle *b);
 void rnn_bundle_free(rnn_ctx *ctx, rnn_bundle *b);
 

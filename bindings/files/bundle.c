@@ -18,14 +18,16 @@ static int bundle_gc(lua_State *L) {
   return 0;
 }
 
-/*--- rnn.bundle_read(path, most) -> files | nil, message, code
+/*--- rnn.bundle_read(path, most [, foreign = false]) -> files | nil, message, code
 ---
 --- The files in a ZIP archive, { { name = "a/b.txt", bytes = "..." }, ... }, in their order there. Names that lead out of
 --- the folder that one unpacks into, two that differ in capitals only, links, and what is no member of the archive make
---- it unsound, as does more than most bytes. Errors: arguments of another type; a file that cannot be read or is not
---- sound gives nil and a message.
+--- it unsound, as does more than most bytes; of a foreign archive, which another program has written, folders and what is
+--- no member are passed over. Errors: arguments of another type; a file that cannot be read or is not sound gives nil and
+--- a message.
 ---@param path string
 ---@param most integer
+---@param foreign? boolean
 ---@return { name: string, bytes: string }[]?
 ---@return string? message
 ---@return string? code */
@@ -34,7 +36,7 @@ static int lrnn_bundle_read(lua_State *L) {
   lua_Integer most = lrnn_check_integer(L, "bundle_read", 2, "most");
   if (most < 0) return lrnn_argument_error(L, "bundle_read", 2, "most", "an integer of at least 0");
   rnn_bundle *b = lrnn_new(L, BUNDLE, sizeof *b, 0, bundle_gc);
-  rnn_status status = rnn_bundle_read(lrnn_context(L), path, most, b);
+  rnn_status status = rnn_bundle_read(lrnn_context(L), path, most, lua_toboolean(L, 3), b);
   if (status != RNN_OK) return lrnn_fail(L, status);
   lua_createtable(L, b->count, 0);
   for (int i = 0; i < b->count; i++) {
@@ -248,7 +250,7 @@ static int lrnn_folder_files(lua_State *L) {
   return 1;
 }
 
-const lrnn_function lrnn_bundle_functions[] = {{"bundle_read", lrnn_bundle_read, 2},
+const lrnn_function lrnn_bundle_functions[] = {{"bundle_read", lrnn_bundle_read, 3},
                                                {"bundle_write", lrnn_bundle_write, 2},
                                                {"sha256", lrnn_sha256, 1},
                                                {"file_sha256", lrnn_file_sha256, 1},

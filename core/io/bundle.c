@@ -1,5 +1,7 @@
 /* bundle.c: whole files in one ZIP archive, as capsules have them. What other programs would read in another way, or
- * write outside the folder that they unpack into, is refused; how much memory it takes follows from the file's size. */
+ * write outside the folder that they unpack into, is refused; how much memory it takes follows from the file's size. Of
+ * archives that others write, foreign ones, the members alone are asked for: sizes that stand behind the bytes, folders
+ * and gaps are no fault of theirs. */
 #include <stdlib.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -29,12 +31,13 @@ static bool is_printed(const char *name) {
   return true;
 }
 
-static rnn_status check_member(rnni_zip *z, const rnni_zip_member *m, int64_t at) {
+static rnn_status check_member(rnni_zip *z, const rnni_zip_member *m, int64_t at, bool foreign) {
   const unsigned mode = m->attributes >> 16 & S_IFMT;
   if (m->name_size == 0 || m->name_size > 1000 || rnni_utf8_length(m->name, m->name_size) < m->name_size)
     return BAD(z, "a member's name has %zu bytes, where 1 to 1000 of UTF-8 are expected", m->name_size);
   if (!is_printed(m->name)) return BAD(z, "a member's name has a control character or a backslash%s", "");
   if (!is_below(m->name)) return BAD(z, "member '%.200s' is none below the folder it is unpacked into", m->name);
+  if (foreign) return RNN_OK;
   if ((mode != 0 && mode != S_IFREG) || m->attributes & FOLDER)
     return BAD(z, "member '%.200s' is a link, a folder or a device", m->name);
   if (m->flags & ~FLAGS) return BAD(z, "member '%.200s' has the flags %#x, which are not known", m->name, m->flags);
@@ -65,11 +68,11 @@ static rnn_status check_names(rnni_zip *z) {
 }
 
 /* Where the bytes of a member end is where the next one begins, so that nothing is between them. */
-static rnn_status read_member(rnni_zip *z, int i, rnn_bundle_file *out, int64_t *end) {
+static rnn_status read_member(rnni_zip *z, int i, bool foreign, rnn_bundle_file *out, int64_t *end) {
   rnni_zip_stream s;
   char *bytes;
   const rnni_zip_member *m = &z->members[i];
-  RNNI_TRY(check_member(z, m, *end));
+  RNNI_TRY(check_member(z, m, *end, foreign));
   RNNI_TRY(rnni_zip_begin_member(z, i, &s));
   rnn_status status;
   RNNI_GOTO(rnni_alloc(z->ctx, (size_t)m->size + 1, &bytes));
@@ -85,7 +88,11 @@ done:
   return status;
 }
 
-static rnn_status read_all(rnni_zip *z, int64_t most, rnn_bundle *b) {
+static bool is_folder(const rnni_zip_member *m) {
+  return m->size == 0 && m->name_size > 1 && m->name[m->name_size - 1] == '/';
+}
+
+static rnn_status read_all(rnni_zip *z, int64_t most, bool foreign, rnn_bundle *b) {
   const int64_t room = RNNI_MIN(most, z->size / 2 > (INT64_MAX - SMALL) / RATIO ? INT64_MAX : z->size * RATIO + SMALL);
   int64_t total = 0, end = 0;
   for (int i = 0; i < z->count; i++) {
@@ -96,20 +103,22 @@ static rnn_status read_all(rnni_zip *z, int64_t most, rnn_bundle *b) {
   RNNI_TRY(check_names(z));
   RNNI_TRY(rnni_calloc(z->ctx, (size_t)z->count * sizeof *b->files, &b->files));
   for (int i = 0; i < z->count; i++) {
+    if (foreign && is_folder(&z->members[i])) continue;
     b->count++;
-    RNNI_TRY(read_member(z, i, &b->files[i], &end));
+    RNNI_TRY(read_member(z, i, foreign, &b->files[b->count - 1], &end));
   }
+  if (foreign) return RNN_OK;
   if (end != z->directory_at || z->directory_at + z->directory_size + RNNI_ZIP_END != z->size)
     return BAD(z, "there is something between its %d members and its end", z->count);
   return RNN_OK;
 }
 
-rnn_status rnn_bundle_read(rnn_ctx *ctx, const char *path, int64_t most, rnn_bundle *out) {
+rnn_status rnn_bundle_read(rnn_ctx *ctx, const char *path, int64_t most, bool foreign, rnn_bundle *out) {
   RNNI_NEED(ctx, path && out, "path or out is NULL");
   rnni_zip z;
   rnn_bundle b = {0};
   RNNI_TRY(rnni_zip_open(ctx, path, "ZIP archive", &z));
-  rnn_status status = read_all(&z, most, &b);
+  rnn_status status = read_all(&z, most, foreign, &b);
   rnni_zip_close(&z);
   if (status == RNN_OK) *out = b;
   else rnn_bundle_free(ctx, &b);

@@ -56,6 +56,7 @@ local BANDS = {
     { "forecast", "forecast", "base, data, baselines, optim, nn, save, train" },
     { "export", "export", "base, data, nn, save" },
     { "onnx", "onnx", "base, nn, export" },
+    { "exchange", "exchange", "base, nn, save" },
     -- Beside rnn: they may use it, and nothing of it uses them. The table rnn itself names them all.
     { "plot", "plot", "base" },
     { "logs", "logs", "base, data, nn" },
@@ -64,7 +65,7 @@ local BANDS = {
     { "doc", "doc", "base" },
     { "experiment", "experiment args", "base, text, data, train, save, plot" },
     { "rnn", "init", "everything" },
-    { "share", "share", "base, save, logs, export, onnx" },
+    { "share", "share", "base, save, logs, export, onnx, exchange" },
     { "repl", "repl", "base, train, doc, rnn" },
   } },
 }

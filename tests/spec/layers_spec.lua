@@ -517,6 +517,8 @@ describe("activations and losses", function()
       ReLU = { 0, 0.5 },
       LeakyReLU = { -0.6, 0.5 },
       ELU = { -0.86466472, 0.5 },
+      GELU = { -0.04550026, 0.34573123 },
+      SiLU = { -0.23840584, 0.31122967 },
       Softplus = { 0.12692801, 0.97407698 },
       Softsign = { -2 / 3, 1 / 3 },
       Softmax = { 0.07585818, 0.92414182 },

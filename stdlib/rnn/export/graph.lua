@@ -299,7 +299,7 @@ lower["nn.BatchNorm"] = function(self, layer)
 end
 
 for class, name in pairs { Tanh = "tanh", Sigmoid = "sigmoid", HardSigmoid = "hard_sigmoid", ReLU = "relu",
-  ELU = "elu", SELU = "selu", Softplus = "softplus", Softsign = "softsign" } do
+  ELU = "elu", SELU = "selu", GELU = "gelu", SiLU = "silu", Softplus = "softplus", Softsign = "softsign" } do
   lower["nn." .. class] = function(self) self.value = each(name, self.value) end
 end
 lower["nn.LeakyReLU"] = function(self, layer)

@@ -58,6 +58,12 @@ define("ELU", core.elu)
 --- nn.SELU(), nn.selu(x): the scaled ELU that keeps mean 0 and variance 1. Klambauer et al. 2017.
 --- Any shape. Errors: an input that is no float tensor.
 define("SELU", core.selu)
+--- nn.GELU(), nn.gelu(x): x times the share of the normal distribution below x, exactly. Hendrycks, Gimpel 2016.
+--- Any shape. Errors: an input that is no float tensor.
+define("GELU", core.gelu)
+--- nn.SiLU(), nn.silu(x): x sigmoid(x), also called swish. Elfwing et al. 2018.
+--- Any shape. Errors: an input that is no float tensor.
+define("SiLU", core.silu)
 --- nn.Softplus(), nn.softplus(x): log(1 + e^x).
 --- Any shape. Errors: an input that is no float tensor.
 define("Softplus", core.softplus)
@@ -72,8 +78,8 @@ define("Softmax", function(x) return core.softmax(x, -1) end)
 define("LogSoftmax", function(x) return core.log_softmax(x, -1) end)
 
 for _, name in ipairs {
-  "tanh", "sigmoid", "hard_sigmoid", "relu", "leaky_relu", "elu", "selu", "softplus", "softsign", "softmax",
-  "log_softmax",
+  "tanh", "sigmoid", "hard_sigmoid", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus", "softsign",
+  "softmax", "log_softmax",
 } do
   activations[name] = core[name]
 end

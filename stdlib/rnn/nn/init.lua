@@ -10,9 +10,9 @@ for _, name in ipairs { "mse", "mae", "huber", "quantile", "cross_entropy", "bin
   parts[name] = "rnn.nn.loss"
 end
 for _, name in ipairs {
-  "Tanh", "Sigmoid", "HardSigmoid", "ReLU", "LeakyReLU", "ELU", "SELU", "Softplus", "Softsign", "Softmax", "LogSoftmax",
-  "tanh", "sigmoid", "hard_sigmoid", "relu", "leaky_relu", "elu", "selu", "softplus", "softsign", "softmax",
-  "log_softmax",
+  "Tanh", "Sigmoid", "HardSigmoid", "ReLU", "LeakyReLU", "ELU", "SELU", "GELU", "SiLU", "Softplus", "Softsign", "Softmax",
+  "LogSoftmax", "tanh", "sigmoid", "hard_sigmoid", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus",
+  "softsign", "softmax", "log_softmax",
 } do
   parts[name] = "rnn.nn.activation"
 end
@@ -37,5 +37,7 @@ return lazy("nn.", {}, {
   LayerNorm = "rnn.nn.layernorm",
   BatchNorm = "rnn.nn.batchnorm",
   Dropout = "rnn.nn.dropout",
+  Flatten = "rnn.nn.flatten",
+  Masking = "rnn.nn.masking",
   initializers = "rnn.nn.initializers",
 }, parts)

@@ -15,8 +15,8 @@ local buildable = {}
 for _, name in ipairs {
   "Module", "Sequential", "Linear", "Conv1d", "Embedding", "RNN", "LSTM", "GRU", "Recurrent", "Reservoir", "RNNCell",
   "LSTMCell", "GRUCell", "Attention", "Encoder", "Decoder", "Seq2Seq", "RepeatVector", "TimeDistributed", "LayerNorm",
-  "BatchNorm", "Dropout", "Tanh", "Sigmoid", "HardSigmoid", "ReLU", "LeakyReLU", "ELU", "SELU", "Softplus", "Softsign",
-  "Softmax", "LogSoftmax",
+  "BatchNorm", "Dropout", "Flatten", "Masking", "Tanh", "Sigmoid", "HardSigmoid", "ReLU", "LeakyReLU", "ELU", "SELU",
+  "GELU", "SiLU", "Softplus", "Softsign", "Softmax", "LogSoftmax",
 } do
   buildable["nn." .. name] = name
 end

@@ -1,5 +1,5 @@
 -- commands.lua: the words that may stand in the place of a script: rnnlua capsule, pack, show, diff, rerun, new, run,
--- export.
+-- export, import.
 
 local core = require "rnn.core"
 local capsule = require "rnn.share.capsule"
@@ -40,6 +40,15 @@ bits. --header: declarations in FILE.h as well. --steps N: the longest sequence,
 need the whole of it.
 FILE.onnx: an ONNX file of whole sequences, with states in and out; --step: of one step; --lengths:
 with the lengths of sequences as an input.]],
+  import = [[
+usage: rnnlua import FILE [-o NAME] [--check check.npz] [--chain "..."] [--key KEY] [--config FILE]
+       rnnlua import --recipe keras|torch
+Brings a model of Keras or PyTorch here: writes NAME.safetensors and NAME.lua, which builds it. FILE is
+.keras, .weights.h5 (with --config, what model.to_json() gives) or .h5 of Keras, or a state dict of
+PyTorch, .pt, .pth or .safetensors. Nothing of a file is run. --recipe prints what to run in Python: it
+saves a batch with the model's outputs, which --check compares; without it the model is marked
+unverified. --chain says what runs when, where a state dict does not: "embed lstm last relu fc".
+--key: which part of a checkpoint. Exit code: 1 nothing was written.]],
   new = [[
 usage: rnnlua new NAME
 Starts a project in the folder NAME: train.lua, data, a test, README.md. rnnlua run works there.]],
@@ -235,6 +244,28 @@ function commands.export(words)
   if not sizes then return complain("export", message) end
   io.stderr:write(("%s: %d bytes of constants, %d bytes of RAM, %d multiply-adds a step\n"):format(output, sizes.const,
     sizes.ram, sizes.macs))
+  return 0
+end
+
+function commands.import(words)
+  local given, rest = read_words(words, { ["-o"] = "value", ["--check"] = "value", ["--chain"] = "value",
+    ["--key"] = "value", ["--config"] = "value", ["--recipe"] = "value" })
+  if not given then return complain("import", rest) end
+  local recipes = require "rnn.exchange.recipes"
+  if given["--recipe"] and not given.help and #rest == 0 then
+    local text = recipes[given["--recipe"]]
+    if not text then return complain("import", "--recipe: expected keras or torch") end
+    io.write(text)
+    return 0
+  end
+  if given.help or #rest ~= 1 then return nil end
+  local about, message = require "rnn.exchange".file(rest[1], given["-o"], { check = given["--check"],
+    chain = given["--chain"], key = given["--key"], config = given["--config"] })
+  if not about then return complain("import", rest[1] .. ": " .. message) end
+  io.stderr:write(("%s.safetensors, %s.lua: %s\n"):format(about.name, about.name, about.verified
+    or "UNVERIFIED. To compare it with what it computes there, run what stands below in Python, then add --check"))
+  for _, note in ipairs(about.notes) do io.stderr:write("note: ", note, "\n") end
+  if not about.verified then io.write(recipes[about.from:find "^Keras" and "keras" or "torch"]) end
   return 0
 end
 

@@ -52,6 +52,8 @@ local cases = {
   },
   LayerNorm = { make = function() return nn.LayerNorm(2) end, input = batch, sequences = true },
   BatchNorm = { make = function() return nn.BatchNorm(2) end, input = batch, sequences = true },
+  Flatten = { make = function() return nn.Flatten() end, input = batch },
+  Masking = { make = function() return nn.Masking(0.5) end, input = batch, sequences = true },
   Dropout = { make = function() return nn.Dropout(0.4) end, input = batch },
   Attention = {
     make = function() return nn.Attention(2, 2, { score = "additive", units = 3 }) end,
@@ -98,7 +100,8 @@ for _, name in ipairs { "RNNCell", "LSTMCell", "GRUCell" } do
   }
 end
 for _, name in ipairs {
-  "Tanh", "Sigmoid", "HardSigmoid", "ReLU", "LeakyReLU", "ELU", "SELU", "Softplus", "Softsign", "Softmax", "LogSoftmax",
+  "Tanh", "Sigmoid", "HardSigmoid", "ReLU", "LeakyReLU", "ELU", "SELU", "GELU", "SiLU", "Softplus", "Softsign", "Softmax",
+  "LogSoftmax",
 } do
   cases[name] = { make = function() return nn[name]() end, input = kinkless, sequences = true }
 end

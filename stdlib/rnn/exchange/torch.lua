@@ -1,0 +1,333 @@
+-- torch.lua: the layers of a PyTorch model. A state dict has names and shapes, but not what runs when: that is a chain,
+-- which the user writes ("embed lstm last fc"), or which a recording of the model at work tells (recording.lua).
+--
+-- A step of a chain is { name = "fc", class = "Linear", options = {...} } of a module with tensors, or of a function
+-- without: { name = "relu" }, { name = "last" }.
+
+local core = require "rnn.core"
+
+local torch = {}
+
+local function sizes(t) return "(" .. table.concat({ t:shape() }, ", ") .. ")" end
+
+-- ---- modules ----
+
+local RECURRENT = { RNN = 1, GRU = 3, LSTM = 4 } -- gates
+
+-- Which classes the tensors of a module may be of, by their names and shapes.
+local function classes_of(tensors)
+  local weight, bias = tensors.weight, tensors.bias
+  if tensors.weight_ih_l0 and tensors.weight_hh_l0 then
+    local rows = tensors.weight_ih_l0:size(1)
+    local units = tensors.weight_hr_l0 and tensors.weight_hr_l0:size(-1) or tensors.weight_hh_l0:size(-1)
+    for class, gates in pairs(RECURRENT) do
+      if rows == gates * units then return { class } end
+    end
+    return {}
+  end
+  for name in pairs(tensors) do
+    if name ~= "weight" and name ~= "bias" and not name:find "^running_" and name ~= "num_batches_tracked" then
+      return {}
+    end
+  end
+  if tensors.running_mean then return { "BatchNorm1d" } end
+  if not weight then return {} end
+  if weight:ndim() == 3 then return { "Conv1d" } end
+  if weight:ndim() == 2 then return bias and { "Linear" } or { "Embedding", "Linear" } end
+  if weight:ndim() == 1 and bias then return { "LayerNorm", "GroupNorm" } end
+  return {}
+end
+
+--- torch.modules(tensors, names) -> list of { name, tensors, classes }, in the order of names
+function torch.modules(tensors, names)
+  local list, by_name = {}, {}
+  for _, full in ipairs(names) do
+    local name, leaf = full:match "^(.*)%.([^.]+)$"
+    if not name then name, leaf = "", full end
+    if not by_name[name] then
+      by_name[name] = { name = name, tensors = {} }
+      list[#list + 1] = by_name[name]
+    end
+    by_name[name].tensors[leaf] = tensors[full]
+  end
+  for _, module in ipairs(list) do module.classes = classes_of(module.tensors) end
+  return list, by_name
+end
+
+-- ---- layers ----
+
+-- Takes a tensor of a module, and checks its shape.
+local function take(module, name, ...)
+  local t = module.tensors[name]
+  if not t then core.fail("'%s' has no %s", module.name, name) end
+  module.left[name] = nil
+  local wanted = { ... }
+  for axis, n in ipairs(wanted) do
+    if t:ndim() ~= #wanted or t:size(axis) ~= n then
+      core.fail("'%s.%s' is %s, where (%s) is expected", module.name, name, sizes(t), table.concat(wanted, ", "))
+    end
+  end
+  return t
+end
+
+local function need(module, options, name, ...)
+  local value = options[name]
+  for _, good in ipairs { ... } do
+    if value == good then return end
+  end
+  if value ~= nil then
+    core.fail("'%s': %s = %s has no counterpart here", module.name, name, tostring(value))
+  end
+end
+
+local function one(value) -- Conv1d has its numbers as tuples
+  if type(value) == "table" and #value == 1 then return value[1] end
+  return value
+end
+
+local function recurrent(class)
+  return function(module, options)
+    local gates, layers = RECURRENT[class], 0
+    local tensors = module.tensors
+    while tensors["weight_ih_l" .. layers] do layers = layers + 1 end
+    local both = tensors.weight_ih_l0_reverse ~= nil
+    local first = take(module, "weight_ih_l0")
+    local units, inputs = first:size(1) // gates, first:size(2)
+    local projection = tensors.weight_hr_l0 and tensors.weight_hr_l0:size(1)
+    local width, wanted, weights = projection or units, inputs, {}
+    need(module, options, "bidirectional", both)
+    need(module, options, "num_layers", layers)
+    for k = 0, layers - 1 do
+      for direction = 1, both and 2 or 1 do
+        local suffix = ("_l%d%s"):format(k, direction == 2 and "_reverse" or "")
+        weights["weight_ih" .. suffix] = take(module, "weight_ih" .. suffix, gates * units, wanted)
+        weights["weight_hh" .. suffix] = take(module, "weight_hh" .. suffix, gates * units, width)
+        for _, name in ipairs { "bias_ih", "bias_hh" } do
+          name = name .. suffix
+          weights[name] = tensors.bias_ih_l0 and take(module, name, gates * units) or core.zeros(gates * units)
+        end
+        if projection then weights["weight_hr" .. suffix] = take(module, "weight_hr" .. suffix, width, units) end
+      end
+      wanted = width * (both and 2 or 1)
+    end
+    local given = { layers = layers > 1 and layers or nil, bidirectional = both or nil, projection = projection }
+    if layers > 1 and type(options.dropout) == "number" and options.dropout > 0 and options.dropout < 1 then
+      given.dropout = options.dropout
+    end
+    if class == "RNN" then
+      local activation = options.nonlinearity
+      if activation ~= "tanh" and activation ~= "relu" then
+        core.fail("'%s': a state dict does not say the nonlinearity of an nn.RNN: %s(nonlinearity=tanh) or "
+          .. "%s(nonlinearity=relu) in --chain", module.name, module.name, module.name)
+      end
+      given.activation = activation ~= "tanh" and activation or nil
+    end
+    return { class = class, args = { inputs, units }, options = given, weights = weights }
+  end
+end
+
+local LAYERS = { RNN = recurrent "RNN", GRU = recurrent "GRU", LSTM = recurrent "LSTM" }
+
+function LAYERS.Linear(module)
+  local units, inputs = take(module, "weight"):shape()
+  local bias = module.tensors.bias and take(module, "bias", units)
+  return { class = "Linear", args = { inputs, units }, weights = { weight = module.tensors.weight, bias = bias } }
+end
+
+function LAYERS.Embedding(module, options)
+  local count, dim = take(module, "weight"):shape()
+  need(module, options, "max_norm", core.null)
+  return { class = "Embedding", args = { count, dim }, weights = { weight = module.tensors.weight } }
+end
+
+function LAYERS.Conv1d(module, options)
+  local filters, inputs, kernel = take(module, "weight"):shape()
+  local stride, dilation, padding = one(options.stride) or 1, one(options.dilation) or 1, one(options.padding) or 0
+  need(module, options, "groups", 1)
+  need(module, options, "padding_mode", "zeros")
+  local kind
+  if padding == 0 or padding == "valid" then kind = "valid"
+  elseif padding == "same" or stride == 1 and 2 * padding == (kernel - 1) * dilation then kind = "same" -- odd: behind
+  elseif options.causal == padding then kind = "causal"
+  else core.fail("'%s': padding = %s has no counterpart here", module.name, tostring(padding)) end
+  local bias = module.tensors.bias and take(module, "bias", filters)
+  return { class = "Conv1d", args = { inputs, filters, kernel }, weights = { weight = module.tensors.weight,
+    bias = bias }, options = { stride = stride > 1 and stride or nil, dilation = dilation > 1 and dilation or nil,
+    padding = kind ~= "valid" and kind or nil } }
+end
+
+function LAYERS.LayerNorm(module, options)
+  local n = take(module, "weight"):shape()
+  if type(options.normalized_shape) == "table" and #options.normalized_shape ~= 1 then
+    core.fail("'%s': a layer norm over %d axes has no counterpart here", module.name, #options.normalized_shape)
+  end
+  return { class = "LayerNorm", args = { n }, options = { epsilon = options.eps or 1e-5 },
+    weights = { weight = module.tensors.weight,
+      bias = module.tensors.bias and take(module, "bias", n) or core.zeros(n) } }
+end
+
+function LAYERS.BatchNorm1d(module, options)
+  local n = take(module, "running_mean"):shape()
+  local affine = module.tensors.weight ~= nil
+  module.left.num_batches_tracked = nil
+  local momentum = type(options.momentum) == "number" and options.momentum or 0.1
+  return { class = "BatchNorm", args = { n }, options = { epsilon = options.eps or 1e-5, momentum = 1 - momentum },
+    weights = { weight = affine and take(module, "weight", n) or core.ones(n),
+      bias = affine and take(module, "bias", n) or core.zeros(n),
+      running_mean = module.tensors.running_mean, running_var = take(module, "running_var", n) } }
+end
+
+-- ---- what has no tensors ----
+
+local FUNCTIONS = {
+  relu = "ReLU", tanh = "Tanh", sigmoid = "Sigmoid", hardsigmoid = "HardSigmoid", hard_sigmoid = "HardSigmoid",
+  selu = "SELU", softsign = "Softsign", silu = "SiLU", softmax = "Softmax", log_softmax = "LogSoftmax",
+  gelu = "GELU", elu = "ELU", softplus = "Softplus", leaky_relu = "LeakyReLU",
+}
+for _, class in pairs { "ReLU", "Tanh", "Sigmoid", "SELU", "Softsign", "SiLU", "Softmax", "LogSoftmax", "GELU", "ELU",
+  "Softplus", "LeakyReLU" } do
+  FUNCTIONS[class] = class
+end
+FUNCTIONS.Hardsigmoid = "HardSigmoid"
+
+local NOTHING = { Identity = true, identity = true, contiguous = true }
+local DROPOUTS = { Dropout = true, dropout = true, Dropout1d = true, AlphaDropout = true, FeatureAlphaDropout = true }
+
+-- The layer of a function, or nil.
+local function function_of(step)
+  local options, class = step.options or {}, FUNCTIONS[step.name] or FUNCTIONS[step.class]
+  local module = { name = step.name }
+  if class == "GELU" then need(module, options, "approximate", "none") end
+  if class == "ELU" then need(module, options, "alpha", 1, 1.0) end
+  if class == "Softplus" then need(module, options, "beta", 1, 1.0) end
+  if class == "LeakyReLU" then return { class = class, args = { options.negative_slope or options[1] or 0.01 } } end
+  if class then return { class = class } end
+  if DROPOUTS[step.name] or DROPOUTS[step.class] then
+    local rate = options.p or options[1]
+    if type(rate) ~= "number" or rate <= 0 or rate >= 1 then return { nothing = true } end
+    return { class = "Dropout", args = { rate } }
+  end
+  if NOTHING[step.name] or NOTHING[step.class] then return { nothing = true } end
+  if step.name == "flatten" or step.class == "Flatten" then return { class = "Flatten" } end
+end
+
+-- Layers that treat each step by itself: the last step of their output is their output of the last step.
+local STEPWISE = { Linear = true, LayerNorm = true, BatchNorm = true, Dropout = true, ReLU = true, Tanh = true,
+  Sigmoid = true, HardSigmoid = true, SELU = true, Softsign = true, SiLU = true, Softmax = true, LogSoftmax = true,
+  GELU = true, ELU = true, Softplus = true, LeakyReLU = true }
+
+-- The recurrent layer behind which only such layers stand gives its last outputs alone.
+local function take_last(layers, final)
+  for i = #layers, 1, -1 do
+    local layer = layers[i]
+    if RECURRENT[layer.class] then
+      if layer.options.bidirectional and not final then
+        core.fail("'%s': the last step of both directions, y[:, -1], has seen one step of the sequence backwards, and "
+          .. "no layer here gives that; torch.cat((h[-2], h[-1]), 1), --chain: final, is what both have seen",
+          layer.from)
+      end
+      layer.options.returns = "last"
+      return
+    end
+    if not STEPWISE[layer.class] or final then break end
+  end
+  core.fail "the last step is taken of something that is no recurrent layer"
+end
+
+--- torch.layers(modules, by_name, steps) -> list of layers (plan.lua)
+---
+--- Raises for modules that no step uses, and for what has no counterpart, by name.
+function torch.layers(modules, by_name, steps)
+  local layers, used = {}, {}
+  for _, step in ipairs(steps) do
+    local module = by_name[step.name]
+    local made
+    if module then
+      local class = step.class or #module.classes == 1 and module.classes[1]
+      if not class then
+        core.fail("'%s': its tensors do not say whether it is %s: --chain \"... %s=%s ...\"", module.name,
+          #module.classes > 0 and table.concat(module.classes, " or ") or "a layer that is known", module.name,
+          module.classes[1] or "CLASS")
+      end
+      class = class:gsub("^Lazy", "")
+      if not LAYERS[class] then core.fail("'%s': nn.%s has no counterpart here", module.name, class) end
+      module.left = {}
+      for name in pairs(module.tensors) do module.left[name] = true end
+      made = LAYERS[class](module, step.options or {})
+      local left = next(module.left)
+      if left then core.fail("'%s' is no nn.%s: it has a tensor '%s'", module.name, class, left) end
+      made.from, used[module.name] = module.name, true
+    elseif step.name == "last" or step.name == "final" then
+      take_last(layers, step.name == "final")
+      made = { nothing = true }
+    elseif step.class == "LayerNorm" or step.class == "BatchNorm1d" then -- without weights
+      core.fail("'%s': nn.%s without weights has no counterpart here", step.name, step.class)
+    else
+      made = function_of(step)
+    end
+    if not made then core.fail("'%s'%s has no counterpart here", step.name, step.class and " (nn." .. step.class .. ")"
+      or "") end
+    if not made.nothing then layers[#layers + 1] = made end
+  end
+  for _, module in ipairs(modules) do
+    if not used[module.name] then
+      core.fail("'%s' has tensors, and nothing in the chain uses it", module.name)
+    end
+  end
+  return layers
+end
+
+-- ---- chains ----
+
+local function describe(module)
+  local class, t = module.classes[1], module.tensors
+  if not class then
+    local names = {}
+    for name in pairs(t) do names[#names + 1] = name end
+    table.sort(names)
+    return "not known: it has " .. table.concat(names, ", ")
+  end
+  return ("%s of %s"):format(table.concat(module.classes, " or "), sizes(t.weight or t.weight_ih_l0 or t.running_mean))
+end
+
+--- torch.chain(text, by_name) -> steps: of "embed lstm(dropout=0.2) last relu fc=Linear"
+function torch.chain(text, by_name)
+  local steps, at = {}, 1
+  while true do
+    at = text:find("[^%s,]", at)
+    if not at then break end
+    local name, to = text:match("^([^%s,=()]+)()", at)
+    if not name then core.fail("--chain: expected a name at '%s'", text:sub(at)) end
+    local class, after = text:match("^=([%w_]+)()", to)
+    to = after or to
+    local inside, behind = text:match("^(%b())()", to)
+    to = behind or to
+    local step = { name = name, class = class, options = {} }
+    for part in (inside or "()"):sub(2, -2):gmatch "[^,]+" do
+      local key, value = part:match "^%s*([%w_]+)%s*=%s*(.-)%s*$"
+      value = value or part:match "^%s*(.-)%s*$"
+      step.options[key or #step.options + 1] = math.tointeger(tonumber(value)) or tonumber(value) or value
+    end
+    if not by_name[name] and not function_of(step) and name ~= "last" and name ~= "final" then
+      core.fail("--chain: '%s' is no module of the file and no function that is known", name)
+    end
+    steps[#steps + 1], at = step, to
+  end
+  if #steps == 0 then core.fail "--chain: it is empty" end
+  return steps
+end
+
+--- torch.only(modules) -> steps, of a file with one module alone; raises, and says what there is, for others
+function torch.only(modules)
+  if #modules == 1 and #modules[1].classes == 1 then return { { name = modules[1].name } } end
+  local lines, names = {}, {}
+  for i, module in ipairs(modules) do
+    lines[i] = ("  %s: %s"):format(module.name, describe(module))
+    names[i] = #module.classes > 1 and ("%s=%s"):format(module.name, module.classes[1]) or module.name
+  end
+  core.fail("a state dict does not say what runs when. It has\n%s\nSay it: --chain \"%s\", with what stands between "
+    .. "these (last, final, relu, tanh, flatten ...); or record it: rnnlua import --recipe torch, then --check",
+    table.concat(lines, "\n"), table.concat(names, " "))
+end
+
+return torch

@@ -1,0 +1,139 @@
+-- torch_file.lua: the tensors of files that PyTorch users have: .pt and .pth as torch.save writes them, and safetensors.
+
+local core = require "rnn.core"
+local pickle = require "rnn.exchange.pickle"
+local tensors_of = require "rnn.exchange.tensors".read
+
+local torch_file = {}
+
+local MOST <const> = 1 << 36 -- bytes of a file
+
+-- ---- the ZIP archive ----
+
+local function members(path)
+  local files, message = core.bundle_read(path, MOST, true)
+  if not files then
+    local file = io.open(path, "rb")
+    local start = file and file:read(2)
+    if file then file:close() end
+    if start and start:find "^\x80[\x02-\x05]" then
+      core.fail "as torch.save wrote before PyTorch 1.6: torch.save(torch.load(\"old.pt\"), \"model.pt\") writes it anew"
+    end
+    core.fail("%s", message)
+  end
+  local found, root = {}, nil
+  for _, file in ipairs(files) do
+    found[file.name] = file.bytes
+    local folder = file.name:match "^(.*/)data%.pkl$" or file.name == "data.pkl" and ""
+    if folder and root then core.fail "it has data.pkl twice" end
+    root = folder or root
+  end
+  if not root then core.fail "no file of torch.save: it has no data.pkl" end
+  if found[root .. "constants.pkl"] then
+    core.fail "refused: a program of TorchScript; save its weights alone, torch.save(model.state_dict(), \"model.pt\")"
+  end
+  local order = found[root .. "byteorder"]
+  if order and order ~= "little" then core.fail("its numbers are of byte order '%s'", order) end
+  return found, root
+end
+
+-- ---- tensors ----
+
+-- Elements of a flat tensor as offset, size and stride say. Each is there once at most.
+local function strided(flat, t)
+  local count, last, expected, plain = 1.0, t.offset + 0.0, 1, true
+  for i = #t.size, 1, -1 do
+    count, last = count * t.size[i], last + math.max(t.size[i] - 1, 0) * t.stride[i]
+    plain = plain and (t.stride[i] == expected or t.size[i] == 1)
+    expected = expected * t.size[i]
+  end
+  if count == 0 then return core.zeros { type = flat:type(), table.unpack(t.size) } end
+  if last >= flat:count() or count > flat:count() then
+    core.fail("a tensor (%s) has elements that its storage does not have", table.concat(t.size, ", "))
+  end
+  if plain then return flat:slice(1, t.offset + 1, t.offset + count // 1 | 0):copy():reshape(table.unpack(t.size)) end
+  local places = core.zeros { type = "int32", 1 } + (t.offset + 1)
+  for i, n in ipairs(t.size) do
+    places = places:reshape(-1, 1) + ((core.arange(n) - 1) * t.stride[i]):reshape(1, n)
+  end
+  return flat:gather(1, places:reshape(-1)):reshape(table.unpack(t.size))
+end
+
+-- The tensors of a dictionary by name, and the names in their order.
+local function make(state, found, root)
+  local storages, parts = {}, {}
+  local names, made, before = {}, {}, {}
+  local room = 0.0
+  for _, name in ipairs(state.keys) do
+    local storage = state.values[name].storage
+    local key = storage.key .. " " .. storage.element
+    if not storages[storage] then
+      local bytes = found[root .. "data/" .. storage.key]
+      if not bytes then core.fail("it has no data/%s, the storage of '%s'", storage.key, name) end
+      parts[key] = { element = storage.element, shape = { storage.count }, bytes = bytes }
+      storages[storage], room = key, room + storage.count
+    end
+  end
+  local flat = tensors_of(parts)
+  local total = 0.0
+  for i, name in ipairs(state.keys) do
+    local t = state.values[name]
+    local key = ("%s %d %s %s"):format(storages[t.storage], t.offset, table.concat(t.size, ","),
+      table.concat(t.stride, ","))
+    if not before[key] then
+      before[key] = strided(flat[storages[t.storage]], t)
+      total = total + before[key]:count()
+      if total > 4 * room + 1000 then core.fail "its tensors would be far larger than the file" end
+    end
+    names[i], made[name] = name, before[key]
+  end
+  return made, names
+end
+
+-- ---- which dictionary ----
+
+local function is(value, kind) return type(value) == "table" and value.kind == kind end
+
+local function is_state(value)
+  if not is(value, "dict") or #value.keys == 0 then return false end
+  for _, key in ipairs(value.keys) do
+    if type(key) ~= "string" or not is(value.values[key], "tensor") then return false end
+  end
+  return true
+end
+
+-- The state dict of a checkpoint: all of it, or what the key says, or its only one.
+local function find(root, key)
+  if key then
+    local value = root
+    for step in key:gmatch "[^.]+" do
+      value = is(value, "dict") and value.values[step] or nil
+    end
+    if not is_state(value) then core.fail("--key %s: it is no dictionary of tensors", key) end
+    return value
+  end
+  if is_state(root) then return root end
+  local found = {}
+  for _, name in ipairs(is(root, "dict") and root.keys or {}) do
+    if is_state(root.values[name]) then found[#found + 1] = tostring(name) end
+  end
+  if #found == 1 then return root.values[found[1]], found[1] end
+  if #found == 0 then
+    core.fail "it has no dictionary of tensors: torch.save(model.state_dict(), \"model.pt\") writes one"
+  end
+  core.fail("it has several dictionaries of tensors, %s: say which with --key", table.concat(found, ", "))
+end
+
+--- torch_file.read(path, key) -> tensors by name, names in order or nil, what was taken of it
+---
+--- Raises for what is no such file, and for a pickle that does more than make data.
+---@param path string
+---@param key? string of a checkpoint: which of its dictionaries
+function torch_file.read(path, key)
+  local found, root = members(path)
+  local state, taken = find(pickle.read(found[root .. "data.pkl"]), key)
+  local tensors, names = make(state, found, root)
+  return tensors, names, taken
+end
+
+return torch_file

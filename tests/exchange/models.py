@@ -1,0 +1,283 @@
+"""Random models for run.py: what people build of the layers that both sides have, each saved with its check."""
+import dataclasses
+import os
+import random
+import re
+import warnings
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+warnings.filterwarnings("ignore")
+STEPS = 12
+
+
+@dataclasses.dataclass
+class Made:
+    file: str
+    check: str
+    options: list
+    about: str
+    x: np.ndarray  # batch first, as the written models take it
+    y: np.ndarray
+    valid: np.ndarray = None  # steps that are no padding
+
+
+# ---- PyTorch ----
+
+
+class Net(nn.Module):
+    """Stages of random kinds: their modules, and what forward does with them."""
+
+    def __init__(self, rng):
+        super().__init__()
+        self.parts, self.runs, self.said = nn.ModuleDict(), [], []
+        self.ids = rng.random() < 0.3
+        self.time_first = rng.random() < 0.2
+        width = 6
+        if self.ids:
+            width = rng.randint(2, 7)
+            self.add("embed", nn.Embedding(20, width))
+        sequence = True
+        for k in range(rng.randint(1, 4)):
+            width, sequence = self.stage(rng, f"s{k}", width, sequence)
+        for k in range(rng.randint(0, 2)):
+            width = self.dense(rng, f"d{k}", width)
+        if rng.random() < 0.3:
+            self.functional("F.softmax", lambda x: F.softmax(x, dim=-1))
+
+    def say(self, text):
+        self.said.append(text)
+
+    def add(self, name, module):
+        self.parts[name] = module
+        self.say(f"{name}: {module}")
+        self.runs.append(lambda x, n=name: self.parts[n](x))
+
+    def functional(self, name, f):
+        self.say(name)
+        self.runs.append(f)
+
+    def dense(self, rng, name, width):
+        out = rng.randint(1, 6)
+        self.add(name, nn.Linear(width, out, bias=rng.random() < 0.8))
+        kind = rng.choice(["relu", "Tanh", "GELU", "leaky", "none", "LayerNorm", "ELU", "SiLU", "logsoftmax", "Dropout"])
+        if kind == "relu":
+            self.functional("F.relu", F.relu)
+        elif kind == "leaky":
+            self.functional("F.leaky_relu", lambda x: F.leaky_relu(x, 0.07))
+        elif kind == "LayerNorm" and out > 3:  # of two features it makes much of the last bits
+            self.add(name + "n", nn.LayerNorm(out, eps=rng.choice([1e-5, 1e-3])))
+        elif kind == "logsoftmax":
+            self.add(name + "l", nn.LogSoftmax(dim=-1))
+        elif kind == "Dropout":
+            self.add(name + "p", nn.Dropout(0.3))
+        elif kind not in ("none", "LayerNorm"):
+            self.add(name + "a", getattr(nn, kind)())
+        return out
+
+    def stage(self, rng, name, width, sequence):
+        if not sequence:
+            return self.dense(rng, name, width), False
+        kind = rng.choice(["rnn", "rnn", "rnn", "conv", "dense", "batchnorm", "flatten"])
+        if kind == "dense":
+            return self.dense(rng, name, width), True
+        if kind == "conv" and not self.time_first:
+            filters, kernel, dilation = rng.randint(2, 6), rng.randint(1, 4), rng.randint(1, 2)
+            same = rng.random() < 0.5
+            self.functional("transpose(1, 2)", lambda x: x.transpose(1, 2))
+            self.add(name, nn.Conv1d(width, filters, kernel, dilation=dilation, bias=rng.random() < 0.8,
+                                     padding="same" if same else 0))
+            self.functional("F.relu", F.relu)
+            self.functional("permute(0, 2, 1)", lambda x: x.permute(0, 2, 1))
+            return filters, True
+        if kind == "batchnorm" and not self.time_first:
+            norm = nn.BatchNorm1d(width, eps=1e-4)
+            norm.running_mean.normal_()
+            norm.running_var.uniform_(0.5, 2)
+            self.functional("transpose(1, 2)", lambda x: x.transpose(1, 2))
+            self.add(name, norm)
+            self.functional("transpose(2, 1)", lambda x: x.transpose(2, 1))
+            return width, True
+        if kind == "flatten" and not self.time_first and not any("Conv1d" in s and "same" not in s for s in self.said):
+            self.functional("flatten(1)", lambda x: x.flatten(1))
+            return width * STEPS, False
+        return self.recurrent(rng, name, width)
+
+    def recurrent(self, rng, name, width):
+        cls = rng.choice([nn.LSTM, nn.GRU, nn.RNN])
+        units, layers, both = rng.randint(1, 9), rng.choice([1, 1, 2, 3]), rng.random() < 0.4
+        more = {"nonlinearity": rng.choice(["tanh", "relu"])} if cls is nn.RNN else {}
+        out = units
+        if cls is nn.LSTM and units > 2 and rng.random() < 0.25:
+            out = more["proj_size"] = units - 1
+        module = cls(width, units, num_layers=layers, bidirectional=both, bias=rng.random() < 0.9,
+                     batch_first=not self.time_first, dropout=0.2 if layers > 1 else 0, **more)
+        self.parts[name] = module
+        self.say(f"{name}: {module}")
+        how = rng.choice(["all", "all", "last", "final", "zeros"])
+        if both and how == "last":
+            how = "final"
+        self.say(how)
+
+        def call(x):
+            if how == "zeros":
+                n = x.shape[1 if self.time_first else 0]
+                h = torch.zeros(layers * (2 if both else 1), n, out)
+                state = (h, torch.zeros(layers * (2 if both else 1), n, units)) if cls is nn.LSTM else h
+                y, _ = module(x, state)
+                return y
+            y, state = module(x)
+            if how == "all":
+                return y
+            if how == "last":
+                return y[-1] if self.time_first else y[:, -1, :]
+            h = state[0] if cls is nn.LSTM else state
+            return torch.cat((h[-2], h[-1]), dim=1) if both else h[-1]
+
+        self.runs.append(call)
+        return out * (2 if both else 1), how in ("all", "zeros")
+
+    def forward(self, x):
+        for run in self.runs:
+            x = run(x)
+        return x
+
+
+def torch_model(seed, folder, name, recipe):
+    rng = random.Random(seed)
+    torch.manual_seed(seed)
+    model = Net(rng)
+    with torch.no_grad():
+        for p in model.parameters():
+            p.add_(0.1 * torch.randn_like(p))
+    shape = (4, STEPS) if model.ids else (4, STEPS, 6)
+    x = torch.randint(0, 20, shape) if model.ids else torch.randn(shape)
+    first = x.transpose(0, 1).contiguous() if model.time_first else x
+    check = os.path.join(folder, name + ".npz")
+    text = re.sub(r"^x = .*$", "", recipe, flags=re.M).replace("check.npz", check).replace(
+        "model.pt", os.path.join(folder, name + ".pt"))
+    space = {"model": model, "x": first}
+    exec(text, space)
+    y = space["y"].numpy()
+    if model.time_first and y.ndim == 3:
+        y = y.swapaxes(0, 1)
+    file = name + ".pt"
+    if rng.random() < 0.4:
+        import safetensors.torch
+
+        file = name + ".safetensors"
+        safetensors.torch.save_file({k: v.contiguous() for k, v in model.state_dict().items()},
+                                    os.path.join(folder, file))
+    about = f"ids={model.ids} time_first={model.time_first}\n" + "\n".join(model.said)
+    return Made(file, name + ".npz", [], about, x.numpy(), y)
+
+
+# ---- Keras ----
+
+
+def keras_model(seed, folder, name, recipe):
+    import keras
+    from keras import layers as L
+
+    rng = random.Random(seed)
+    keras.utils.set_random_seed(seed)
+    ids, masked = rng.random() < 0.3, rng.random() < 0.25
+    stages = []
+    if ids:
+        stages.append(L.Embedding(20, rng.randint(2, 7), mask_zero=masked))
+    elif masked:
+        stages.append(L.Masking(0.0))
+    inside = ["tanh", "tanh", "relu", "sigmoid", "softsign", "linear", "hard_sigmoid", "selu", "leaky_relu"]
+    outside = [None, "relu", "tanh", "gelu", "elu", "silu", "softplus", "leaky_relu", "hard_sigmoid", "selu"]
+
+    def recurrent(returns):
+        units, bias = rng.randint(1, 9), rng.random() < 0.85
+        options = dict(return_sequences=returns, use_bias=bias, activation=rng.choice(inside))
+        kind = rng.choice(["LSTM", "GRU", "GRU", "SimpleRNN"])
+        if kind != "SimpleRNN":
+            options["recurrent_activation"] = rng.choice(["sigmoid", "sigmoid", "hard_sigmoid"])
+        if kind == "GRU":
+            options["reset_after"] = rng.random() < 0.5
+        if rng.random() < 0.15:
+            cells = {"LSTM": L.LSTMCell, "GRU": L.GRUCell, "SimpleRNN": L.SimpleRNNCell}
+            options.pop("return_sequences")
+            return L.RNN(cells[kind](units, **options), return_sequences=returns)
+        layer = getattr(L, kind)(units, **options)
+        if rng.random() < 0.35:
+            return L.Bidirectional(layer, merge_mode=rng.choice(["concat", "sum", "ave"]))
+        return layer
+
+    sequence = True
+    for _ in range(rng.randint(1, 4)):
+        kind = rng.choice(["rnn", "rnn", "conv", "dense", "norm", "timed", "drop", "leaky"])
+        if kind == "rnn" and sequence:
+            sequence = rng.random() < 0.6
+            stages.append(recurrent(sequence))
+        elif kind == "conv" and sequence and not masked:
+            stages.append(L.Conv1D(rng.randint(1, 6), rng.randint(1, 4), strides=rng.choice([1, 1, 2]),
+                                   padding=rng.choice(["same", "causal"]), activation=rng.choice(outside),
+                                   use_bias=rng.random() < 0.8))
+        elif kind == "dense":
+            stages.append(L.Dense(rng.randint(1, 7), activation=rng.choice(outside), use_bias=rng.random() < 0.8))
+        elif kind == "norm":
+            stages.append(rng.choice([L.LayerNormalization(), L.BatchNormalization(), L.LayerNormalization(center=False),
+                                      L.BatchNormalization(scale=False, epsilon=1e-4)]))
+        elif kind == "timed" and sequence:
+            stages.append(L.TimeDistributed(L.Dense(rng.randint(1, 6), activation=rng.choice(outside))))
+        elif kind == "drop":
+            stages.append(rng.choice([L.Dropout(0.3), L.SpatialDropout1D(0.2) if sequence else L.Dropout(0.1)]))
+        elif kind == "leaky":
+            stages.append(rng.choice([L.LeakyReLU(), L.ReLU(), L.Activation("tanh"), L.ELU()]))
+    if sequence and not masked and rng.random() < 0.3:
+        stages.append(L.Flatten())
+        sequence = False
+    elif sequence and rng.random() < 0.7:
+        stages.append(recurrent(False))
+        sequence = False
+    if not sequence and rng.random() < 0.2:
+        stages += [L.RepeatVector(5), L.GRU(3, return_sequences=True)]
+        sequence = True
+    stages.append(L.Dense(rng.randint(1, 4), activation=rng.choice([None, "softmax", "sigmoid"])))
+
+    shape = (STEPS,) if ids else (STEPS, 6)
+    start = keras.Input(shape, dtype="int32") if ids else keras.Input(shape)
+    if rng.random() < 0.5:
+        x = start
+        for stage in stages:
+            x = stage(x)
+        model = keras.Model(start, x)
+    else:
+        model = keras.Sequential([start] + stages)
+    numbers = np.random.default_rng(seed)
+    for variable in model.weights:
+        if variable.dtype == "float32":
+            value = np.asarray(variable)
+            new = value + 0.2 * numbers.standard_normal(value.shape)
+            variable.assign(np.abs(new) if "variance" in variable.path else new)
+    valid = None
+    batch = numbers.integers(0 if not masked else 1, 20, (4, *shape)) if ids else \
+        numbers.standard_normal((4, *shape)).astype("float32")
+    if masked:
+        valid = np.arange(STEPS)[None, :] < numbers.integers(1, STEPS + 1, 4)[:, None]
+        batch = batch * (valid if ids else valid[:, :, None].astype("float32"))
+    space = {"model": model}
+    check = os.path.join(folder, name + ".npz")
+    text = re.sub(r"^(x|shape) = .*$", "", recipe, flags=re.M).replace("check.npz", check)
+    exec(text, space | {"x": batch})
+    y = np.load(check)["y"]
+    kind = rng.choice(["keras", "keras", "weights", "h5"])
+    options, file = [], f"{name}.{kind}"
+    if kind == "weights":
+        file = name + ".weights.h5"
+        model.save_weights(os.path.join(folder, file))
+        with open(os.path.join(folder, name + ".json"), "w") as out:
+            out.write(model.to_json())
+        options = ["--config", os.path.join(folder, name + ".json")]
+    else:
+        model.save(os.path.join(folder, file))
+    about = f"{kind} {type(model).__name__} ids={ids} masked={masked}\n" + "\n".join(
+        f"{type(s).__name__} {[k for k in s.get_config().items() if 'initializer' not in k[0]]}"[:600] for s in stages)
+    return Made(file, name + ".npz", options, about, batch, y, valid if y.ndim == 3 and y.shape[1] == STEPS else None)
