@@ -48,6 +48,11 @@ bool lrnn_interrupt_insists(void);
 /* Signals mean what they meant before lrnn_call: the program ends. */
 void lrnn_interrupt_off(void);
 
+/* ---- child.c ---- */
+
+/* The loader of rnn.child, by which a sweep runs its trials. */
+int lrnn_open_child(lua_State *L);
+
 /* ---- living.c ---- */
 
 /* Lua: visit_with(f): Ctrl-C in training opens f(thread), which returns whether training goes on. */

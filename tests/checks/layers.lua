@@ -39,7 +39,7 @@ local BANDS = {
   } },
   { "stdlib, in Lua", {
     { "base", "beside calendar check choice class columns guard lazy lowercase names nest option place plain_json "
-      .. "record shapes state terminal", "" },
+      .. "record shapes state terminal trial", "" },
     { "functions of tensors", "ctc differences einsum elements linalg padded products stft", "base" },
     { "text", "text", "base" },
     { "data", "data", "base, functions of tensors, text" },
@@ -63,7 +63,8 @@ local BANDS = {
     { "doc", "doc", "base" },
     { "experiment", "experiment args", "base, text, data, train, save, plot" },
     { "rnn", "init", "everything" },
-    { "share", "share", "base, save, logs, export" },
+    { "sweep", "sweep", "base, experiment" },
+    { "share", "share", "base, save, logs, export, sweep" },
     { "repl", "repl", "base, train, doc, rnn" },
   } },
 }

@@ -1,5 +1,5 @@
 -- commands.lua: the words that may stand in the place of a script: rnnlua capsule, pack, show, diff, rerun, new, run,
--- export.
+-- export, sweep, watch.
 
 local core = require "rnn.core"
 local capsule = require "rnn.share.capsule"
@@ -37,6 +37,18 @@ weights, scaler, vocabulary or labels, the functions NAME_init, NAME_step and NA
 with recorded vectors: cc -O3 -march=native -DNAME_MAIN FILE.c && ./a.out. --int8: weights of 8
 bits. --header: declarations in FILE.h as well. --steps N: the longest sequence, of models that
 need the whole of it.]],
+  sweep = [[
+usage: rnnlua sweep SCRIPT --OPTION VALUES ... [--trials N] [--seeds N] [--jobs N] [--halve N]
+                    [--minimise FIGURE | --maximise FIGURE] [--seed N] [--run FOLDER]
+Trains a script, which reads its command line by rnn.experiment, with many settings. VALUES of its
+options: a range, --lr 1e-4..1e-1, logarithmic where it spans a decade; a list, --hidden 32,64,128;
+on,off of a switch; or one value for all. --trials N: how many settings (default: all of lists, 20
+of ranges), drawn by --seed (default: the script's) before anything starts. --seeds N: each with so
+many seeds. --jobs N: so many trainings at a time, on which no result depends. FIGURE (default:
+val_loss): one of rnn.fit's history, of which the best epoch counts, or of rnn.results; a training
+ends when it is known. --halve N: by whole rungs, a part N of the trials goes on, for N times as many
+epochs. The test is computed for the winner alone. All is kept in FOLDER (default:
+runs/SCRIPT-sweep), and the same command goes on after Ctrl-C or a crash.]],
   new = [[
 usage: rnnlua new NAME
 Starts a project in the folder NAME: train.lua, data, a test, README.md. rnnlua run works there.]],
@@ -222,6 +234,8 @@ function commands.export(words)
     sizes.ram, sizes.macs))
   return 0
 end
+
+function commands.sweep(words, before, program) return require "rnn.sweep"(words, before, program) end
 
 function commands.new(words)
   local given, rest = read_words(words, {})
