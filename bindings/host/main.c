@@ -402,6 +402,8 @@ static void preload(lua_State *L) {
   lua_setfield(L, -2, "rnn.signals");
   lua_pushcfunction(L, lrnn_open_child);
   lua_setfield(L, -2, "rnn.child");
+  lua_pushcfunction(L, lrnn_open_server);
+  lua_setfield(L, -2, "rnn.server");
   lua_pop(L, 1);
   lrnn_stdlib_register(L);
 }

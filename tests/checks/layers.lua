@@ -64,7 +64,8 @@ local BANDS = {
     { "experiment", "experiment args", "base, text, data, train, save, plot" },
     { "rnn", "init", "everything" },
     { "sweep", "sweep", "base, experiment" },
-    { "share", "share", "base, save, logs, export, sweep" },
+    { "watch", "watch", "base, logs" },
+    { "share", "share", "base, save, logs, export, sweep, watch" },
     { "repl", "repl", "base, train, doc, rnn" },
   } },
 }

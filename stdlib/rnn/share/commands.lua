@@ -49,6 +49,12 @@ val_loss): one of rnn.fit's history, of which the best epoch counts, or of rnn.r
 ends when it is known. --halve N: by whole rungs, a part N of the trials goes on, for N times as many
 epochs. The test is computed for the winner alone. All is kept in FOLDER (default:
 runs/SCRIPT-sweep), and the same command goes on after Ctrl-C or a crash.]],
+  watch = [[
+usage: rnnlua watch FOLDER [--port N] [--once]
+Shows all runs below FOLDER on a page of this machine, whose address is printed: their states, last
+and best figures and settings, and the curves, heat maps and samples of those that are ticked, live
+while they train. It only reads. --port N: a port (default: one that is free). --once: writes the
+page as it is now into FOLDER/index.html, one file that any browser opens, and ends.]],
   new = [[
 usage: rnnlua new NAME
 Starts a project in the folder NAME: train.lua, data, a test, README.md. rnnlua run works there.]],
@@ -236,6 +242,19 @@ function commands.export(words)
 end
 
 function commands.sweep(words, before, program) return require "rnn.sweep"(words, before, program) end
+
+function commands.watch(words)
+  local given, rest = read_words(words, { ["--port"] = "value", ["--once"] = "flag" })
+  if not given then return complain("watch", rest) end
+  if given.help or #rest ~= 1 then return nil end
+  local port = math.tointeger(tonumber(given["--port"] or 0))
+  if not port or port < 0 or port > 65535 then
+    return complain("watch", ("--port: expected an integer from 0 to 65535, got '%s'"):format(given["--port"]))
+  end
+  local watch, done, message = require "rnn.watch", nil, nil
+  if given["--once"] then done, message = watch.once(rest[1]) else done, message = watch.serve(rest[1], port) end
+  return done and 0 or complain("watch", message)
+end
 
 function commands.new(words)
   local given, rest = read_words(words, {})

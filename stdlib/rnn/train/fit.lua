@@ -313,6 +313,7 @@ end
 
 local function begin(run)
   run.given = given(run.optimizer)
+  run.settings = require "rnn.train.settings"(run)
   if run.schedule then
     local total = run.schedule.per == "epoch" and run.epochs or run.steps and run.steps * run.epochs
     run.schedule:begin(run.optimizer, total)
