@@ -69,6 +69,29 @@ static int lrnn_file_is_there(lua_State *L) {
   return 1;
 }
 
+/*--- rnn.file_status(path) -> size, changed, number | nil, message, code
+---
+--- The bytes of a file, when it was last written, in seconds since 1970, and the number that the file system has for it.
+--- It is not opened. Errors: a path that is no string; a file that is not there gives nil and a message.
+---@param path string
+---@return integer? size
+---@return number|string changed
+---@return integer|string? number */
+static int lrnn_file_status(lua_State *L) {
+  const char *path = lrnn_check_path(L, "file_status", 1);
+  struct stat found;
+  if (stat(path, &found) != 0) {
+    lua_pushnil(L);
+    lua_pushfstring(L, "cannot open %s: %s", path, strerror(errno));
+    lua_pushliteral(L, "EIO");
+    return 3;
+  }
+  lua_pushinteger(L, (lua_Integer)found.st_size);
+  lua_pushnumber(L, (lua_Number)found.st_mtim.tv_sec + (lua_Number)found.st_mtim.tv_nsec * 1e-9);
+  lua_pushinteger(L, (lua_Integer)found.st_ino);
+  return 3;
+}
+
 /*--- rnn.checksum(value) -> integer
 ---
 --- 64 bits that differ when two strings do, or the types, shapes or values of two tensors: for telling whether something
@@ -136,6 +159,7 @@ void lrnn_runfile_open(lua_State *L) {
 const lrnn_function lrnn_runfile_functions[] = {{"file_append", lrnn_file_append, 2},
                                                 {"file_truncate", lrnn_file_truncate, 2},
                                                 {"file_is_there", lrnn_file_is_there, 1},
+                                                {"file_status", lrnn_file_status, 1},
                                                 {"file_sweep", lrnn_file_sweep, 1},
                                                 {"checksum", lrnn_checksum, 1},
                                                 {"file_lock", lrnn_file_lock, 1},

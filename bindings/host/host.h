@@ -52,6 +52,9 @@ int lrnn_interrupted_by(void);
 /* The loader of rnn.signals, by which training holds signals until its step has ended. */
 int lrnn_open_signals(lua_State *L);
 
+/* Has a signal come that is held? */
+bool lrnn_interrupt_held(void);
+
 /* Around a lua_resume of co: enter returns what leave is to be given. */
 lua_State *lrnn_interrupt_enter(lua_State *co);
 void lrnn_interrupt_leave(lua_State *outer);
@@ -61,6 +64,16 @@ bool lrnn_interrupt_insists(void);
 
 /* Signals mean what they meant before lrnn_call: the program ends. */
 void lrnn_interrupt_off(void);
+
+/* ---- child.c ---- */
+
+/* The loader of rnn.child, by which a sweep runs its trials. */
+int lrnn_open_child(lua_State *L);
+
+/* ---- server.c ---- */
+
+/* The loader of rnn.server, by which rnnlua watch answers a browser. */
+int lrnn_open_server(lua_State *L);
 
 /* ---- living.c ---- */
 

@@ -170,6 +170,7 @@ static bool read_long_option(char **argv, int *i) {
   }
   if (strcmp(argv[*i], "--double") == 0) options.start.use_double = true;
   else if (strcmp(argv[*i], "--deterministic") == 0) setenv("RNNLUA_DETERMINISTIC", "1", 1); /* read with the core */
+  else if (strcmp(argv[*i], "--plan") == 0) setenv("RNNLUA_TRIAL", "{\"plan\":true}", 1); /* read with rnn.trial */
   else if (strcmp(argv[*i], "--version") == 0) options.full_version = true;
   else if (strcmp(argv[*i], "--help") == 0) options.help = true;
   else return refuse("unrecognized option '%s'", argv[*i]);

@@ -47,6 +47,10 @@ static void preload(lua_State *L) {
   lua_setfield(L, -2, "rnn.core");
   lua_pushcfunction(L, lrnn_open_signals);
   lua_setfield(L, -2, "rnn.signals");
+  lua_pushcfunction(L, lrnn_open_child);
+  lua_setfield(L, -2, "rnn.child");
+  lua_pushcfunction(L, lrnn_open_server);
+  lua_setfield(L, -2, "rnn.server");
   lua_pop(L, 1);
   lrnn_stdlib_register(L);
 }

@@ -8,6 +8,7 @@ local class = require "rnn.class"
 local option = require "rnn.option"
 local record = require "rnn.record"
 local Results = require "rnn.results"
+local trial = require "rnn.trial"
 
 local FNAME = "rnn.experiment"
 
@@ -39,6 +40,7 @@ local Experiment = class("rnn.Experiment")
 
 function Experiment:init(spec)
   check.table(FNAME, "argument 1", spec)
+  trial.declare(function() return arguments.declared(spec) end)
   local argv = arg or {}
   local options, message, help = arguments.parse(spec, argv)
   if help then

@@ -5,6 +5,7 @@ local class = require "rnn.class"
 local check = require "rnn.check"
 local text = require "rnn.columns"
 local record = require "rnn.record"
+local trial = require "rnn.trial"
 
 --- rnn.results() -> results
 ---
@@ -37,6 +38,7 @@ function Results:add(model, figures)
     values[#values + 1] = value
   end
   record.figures(model, figures)
+  trial.figures(model, figures)
 end
 
 local Training = class("rnn.results.training")

@@ -39,7 +39,7 @@ local BANDS = {
   } },
   { "stdlib, in Lua", {
     { "base", "beside calendar check choice class columns guard lazy lowercase names nest option place plain_json "
-      .. "protobuf record shapes state terminal", "" },
+      .. "protobuf record shapes state terminal trial", "" },
     { "functions of tensors", "ctc differences einsum elements linalg padded products stft", "base" },
     { "text", "text", "base" },
     { "data", "data", "base, functions of tensors, text" },
@@ -65,7 +65,9 @@ local BANDS = {
     { "doc", "doc", "base" },
     { "experiment", "experiment args", "base, text, data, train, save, plot" },
     { "rnn", "init", "everything" },
-    { "share", "share", "base, save, logs, export, onnx, exchange" },
+    { "sweep", "sweep", "base, experiment" },
+    { "watch", "watch", "base, logs" },
+    { "share", "share", "base, save, logs, export, onnx, exchange, sweep, watch" },
     { "repl", "repl", "base, train, doc, rnn" },
   } },
 }

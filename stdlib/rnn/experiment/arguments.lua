@@ -128,6 +128,26 @@ local function check_outputs(options)
   end
 end
 
+--- args.declared(spec) -> list of { name, what its value is, help, default }
+---
+--- What a value is: nil for a switch, NAMES of the list that is the default, N for a number, else a text.
+---@param spec table
+---@return table[]
+function args.declared(spec)
+  local list = {}
+  for i, option in ipairs(describe(spec)) do
+    list[i] = { name = option[1], shown = option[2], help = option[3], default = option[4] }
+  end
+  return list
+end
+
+--- args.value(option, text) -> value | nil, message: what a command line's text is to an option of args.declared.
+---@param option table
+---@param text string
+---@return any
+---@return string? message
+function args.value(option, text) return convert({ option.name, option.shown, option.help, option.default }, text) end
+
 --- args.parse(spec, argv) -> options | nil, message | nil, nil, help text
 ---
 --- The options of a command line by name, each of the type of its default.

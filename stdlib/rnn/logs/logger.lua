@@ -28,24 +28,12 @@ function Logger:init()
   self.steps = Thinned { norm = math.max }
 end
 
--- What the run was told, as { name, value } and by name.
+-- What the run was told, as { name, value } in order.
 local function settings_of(run)
-  local values = { loss = type(run.options.loss) == "string" and run.options.loss or "function", epochs = run.epochs,
-    parameters = run_page.parameters(run.model), seed = core.random_state().seed,
-    optimizer = run.optimizer.kind or "function" }
-  for name, value in pairs(run.given or {}) do values[name] = value end
-  for _, name in ipairs { "clip_norm", "clip_value", "accumulate", "average", "tbptt" } do
-    if type(run.options[name]) == "number" then values[name] = run.options[name] end
-  end
-  if type(run.data) == "table" and math.type(run.data.size) == "integer" then values.batch = run.data.size end
   local list = {}
-  for name, value in pairs(values) do
-    local kind = type(value)
-    if kind == "number" or kind == "string" or kind == "boolean" then list[#list + 1] = { name, value }
-    else values[name] = nil end
-  end
+  for name, value in pairs(run.settings) do list[#list + 1] = { name, value } end
   table.sort(list, function(a, b) return a[1] < b[1] end)
-  return list, values
+  return list
 end
 
 -- The tags of training and validation that belong into one card.
@@ -63,7 +51,7 @@ end
 function Logger:on_begin(run)
   self.idle = run.resumed and (run.ended or run.epoch >= run.epochs and not run.inside) -- it ended before
   if self.idle then return end
-  self.settings, self.values = settings_of(run)
+  self.settings = settings_of(run)
   self.environment, self.summary = environment.list(), run_page.summary(run)
   self.page_cost, self.page_at = 0, core.clock()
   local message
@@ -76,7 +64,7 @@ function Logger:on_begin(run)
   if run.valid then note(run, self.writer:together(pairs_of(run))) end
   local lines = {}
   for i, pair in ipairs(self.environment) do lines[i] = ("- %s: `%s`\n"):format(pair[1], pair[2]) end
-  note(run, self.writer:hparams(self.values))
+  note(run, self.writer:hparams(run.settings))
   note(run, self.writer:text("run/model", "```\n" .. self.summary .. "```\n", 0))
   note(run, self.writer:text("run/environment", table.concat(lines), 0))
 end

@@ -220,7 +220,7 @@ function capsule.assemble(folder, options)
     files[#files + 1] = { name = "results/stdout.txt", bytes = options.stdout, compress = true }
   end
   for _, name in ipairs(FIELDS) do manifest[name] = name == "seed" and manifest.seed or nil end
-  manifest.training, manifest.ended, manifest.resumed = nil, nil, nil
+  for _, name in ipairs { "training", "ended", "resumed", "settings", "left" } do manifest[name] = nil end
   manifest.run = not options.recorded and folder:gsub("/+$", ""):match "[^/]*$" or nil
   manifest.capsule, manifest.trainings = FORMAT, trainings
   return { manifest = manifest, files = files }

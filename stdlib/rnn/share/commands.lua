@@ -1,5 +1,5 @@
 -- commands.lua: the words that may stand in the place of a script: rnnlua capsule, pack, show, diff, rerun, new, run,
--- export, import.
+-- export, import, sweep, watch.
 
 local core = require "rnn.core"
 local capsule = require "rnn.share.capsule"
@@ -49,6 +49,24 @@ PyTorch, .pt, .pth or .safetensors. Nothing of a file is run. --recipe prints wh
 saves a batch with the model's outputs, which --check compares; without it the model is marked
 unverified. --chain says what runs when, where a state dict does not: "embed lstm last relu fc".
 --key: which part of a checkpoint. Exit code: 1 nothing was written.]],
+  sweep = [[
+usage: rnnlua sweep SCRIPT --OPTION VALUES ... [--trials N] [--seeds N] [--jobs N] [--halve N]
+                    [--minimise FIGURE | --maximise FIGURE] [--seed N] [--run FOLDER]
+Trains a script, which reads its command line by rnn.experiment, with many settings. VALUES of its
+options: a range, --lr 1e-4..1e-1, logarithmic where it spans a decade; a list, --hidden 32,64,128;
+on,off of a switch; or one value for all. --trials N: how many settings (default: all of lists, 20
+of ranges), drawn by --seed (default: the script's) before anything starts. --seeds N: each with so
+many seeds. --jobs N: so many trainings at a time, on which no result depends. FIGURE (default:
+val_loss): one of rnn.fit's history, of which the best epoch counts, or of rnn.results; a training
+ends when it is known. --halve N: by whole rungs, a part N of the trials goes on, for N times as many
+epochs. The test is computed for the winner alone. All is kept in FOLDER (default:
+runs/SCRIPT-sweep), and the same command goes on after Ctrl-C or a crash.]],
+  watch = [[
+usage: rnnlua watch FOLDER [--port N] [--once]
+Shows all runs below FOLDER on a page of this machine, whose address is printed: their states, last
+and best figures and settings, and the curves, heat maps and samples of those that are ticked, live
+while they train. It only reads. --port N: a port (default: one that is free). --once: writes the
+page as it is now into FOLDER/index.html, one file that any browser opens, and ends.]],
   new = [[
 usage: rnnlua new NAME
 Starts a project in the folder NAME: train.lua, data, a test, README.md. rnnlua run works there.]],
@@ -267,6 +285,19 @@ function commands.import(words)
   for _, note in ipairs(about.notes) do io.stderr:write("note: ", note, "\n") end
   if not about.verified then io.write(recipes[about.from:find "^Keras" and "keras" or "torch"]) end
   return 0
+function commands.sweep(words, before, program) return require "rnn.sweep"(words, before, program) end
+
+function commands.watch(words)
+  local given, rest = read_words(words, { ["--port"] = "value", ["--once"] = "flag" })
+  if not given then return complain("watch", rest) end
+  if given.help or #rest ~= 1 then return nil end
+  local port = math.tointeger(tonumber(given["--port"] or 0))
+  if not port or port < 0 or port > 65535 then
+    return complain("watch", ("--port: expected an integer from 0 to 65535, got '%s'"):format(given["--port"]))
+  end
+  local watch, done, message = require "rnn.watch", nil, nil
+  if given["--once"] then done, message = watch.once(rest[1]) else done, message = watch.serve(rest[1], port) end
+  return done and 0 or complain("watch", message)
 end
 
 function commands.new(words)

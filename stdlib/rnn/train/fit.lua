@@ -17,6 +17,7 @@ local objective = require "rnn.train.objective"
 local progress = require "rnn.train.progress"
 local Windows = require "rnn.data.windows"
 local record = require "rnn.record"
+local trial = require "rnn.trial"
 local Run = require "rnn.train.run"
 local Scores = require "rnn.train.scores"
 
@@ -312,6 +313,7 @@ end
 
 local function begin(run)
   run.given = given(run.optimizer)
+  run.settings = require "rnn.train.settings"(run)
   if run.schedule then
     local total = run.schedule.per == "epoch" and run.epochs or run.steps and run.steps * run.epochs
     run.schedule:begin(run.optimizer, total)
@@ -442,6 +444,12 @@ local function finish(run)
   run.show:done(history.stopped, history, page and core.file_is_there(page) and page or nil)
 end
 
+-- A trial of a sweep stops between two epochs, where a later rung goes on.
+local function goes_on(run)
+  if trial.pauses(run) then run.left = "rung" end
+  return run.epoch < run.epochs + (run.inside and 1 or 0) and not run.ended and not run.left
+end
+
 -- Windows of a series always meet their baselines: training that does not beat them should not pass for success.
 local function compare(run)
   if not run.valid then return end
@@ -470,10 +478,12 @@ end
 ---@return rnn.History
 return function(model, options)
   local run <close> = prepare(model, options)
+  if trial.plan then require "rnn.train.cost"(run) end
   begin(run)
-  while run.epoch < run.epochs + (run.inside and 1 or 0) and not run.ended and not run.left do epoch(run) end
+  while goes_on(run) do epoch(run) end
   finish(run)
   model:train(run.training)
   compare(run)
+  trial.learnt(run.history)
   return run.history
 end

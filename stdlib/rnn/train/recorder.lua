@@ -25,7 +25,7 @@ local function write(self, run, ended)
   local done, message = record.write(self.folder, { folder = not self.alone and self.folder or nil,
     training = self.number, seed = self.seed, epochs = #history, of_epochs = run.epochs, best = run.best
     and run.best.epoch or nil, stopped = history.stopped, ended = ended,
-    weights = weights, tensors = tensors, resumed = run.resumed or nil })
+    weights = weights, tensors = tensors, resumed = run.resumed or nil, settings = run.settings, left = run.left })
   if not done then run:warn(("%s; the run goes on"):format(message)) end
 end
 
