@@ -122,9 +122,9 @@ rule("too good", function(m)
   local n, curve = #m.curve, m.curve
   if n < 4 or m.regularised then return end
   for _, e in ipairs(curve) do
-    if not e.val_loss or e.val_loss <= 0 or e.val_loss > 0.8 * e.loss then return end
+    if not e.val_loss or e.val_loss <= 0 or e.val_loss >= e.loss then return end
   end
-  if math.abs(curve[n - 1].loss - curve[n].loss) > 0.05 * curve[n].loss then return end
+  if curve[n].val_loss > 0.8 * curve[n].loss or math.abs(curve[n - 1].loss - curve[n].loss) > 0.05 * curve[n].loss then return end
   return ("validation is better than training from the first epoch on (%.3g against %.3g now) though nothing makes "
     .. "training harder: look for a leak (the target among the inputs, the same items in both), or parts that differ")
     :format(curve[n].val_loss, curve[n].loss)
