@@ -232,7 +232,8 @@ describe("rnn.augment", function()
 
   it("says what is no item", function()
     for _, case in ipairs { { augment.sound(), rnn.zeros(0) }, { augment.spectrum { warp = 0.1 }, rnn.zeros(3) },
-      { augment.strokes(), rnn.zeros(3, 1) }, { augment.transpose(), rnn.zeros(3) }, { augment.words(0.1), rnn.ones(2) },
+      { augment.strokes(), rnn.zeros(3, 1) }, { augment.transpose(), rnn.zeros(3) },
+      { augment.words(0.1), rnn.ones(2) },
       { augment.series(), rnn.zeros(0, 2) } } do
       local ok, message = pcall(case[1], case[2])
       assert(not ok and message:find("augment.", 1, true) and message:find("expected", 1, true), message)

@@ -171,7 +171,8 @@ describe("nn.MADE", function()
     end
     assert.near(2 * math.log(2), nats(made, context, x):mean():item(), 0.05) -- independent bits need 4 log 2
     local drawn = made:sample(rnn.ones(200, 1))
-    local right = drawn:select(2, 3):eq(drawn:select(2, 1):ne(drawn:select(2, 2))) * drawn:select(2, 4):ne(drawn:select(2, 1))
+    local first, second, third, fourth = table.unpack(rnn.split(drawn, 2, 4))
+    local right = third:eq(first:ne(second)) * fourth:ne(first)
     assert.is_true(right:mean():item() > 0.97)
     assert.near(0.5, drawn:select(2, 1):mean():item(), 0.15)
   end)

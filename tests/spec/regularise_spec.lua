@@ -1,5 +1,5 @@
--- What keeps recurrent networks from learning by heart: dropout of weights and of words, penalties, averages of weights;
--- weights that go on learning while they are measured; ensembles.
+-- What keeps recurrent networks from learning by heart: dropout of weights and of words, penalties, averages of
+-- weights; weights that go on learning while they are measured; ensembles.
 local rnn = require "rnn"
 local nn, data, optim, text = rnn.nn, rnn.data, rnn.optim, rnn.text
 
@@ -275,7 +275,9 @@ describe("rnn.Ensemble", function()
     for _, model in ipairs(models) do mean = mean + rnn.predict(model, x):softmax(-1) / 3 end
     assert.is_true((rnn.predict(ensemble, x):softmax(-1) - mean):abs():max():item() < 1e-5)
     local worst = 0
-    for _, model in ipairs(models) do worst = math.max(worst, rnn.evaluate(model, set, { loss = "cross_entropy" }).loss) end
+    for _, model in ipairs(models) do
+      worst = math.max(worst, rnn.evaluate(model, set, { loss = "cross_entropy" }).loss)
+    end
     assert.is_true(rnn.evaluate(ensemble, set, { loss = "cross_entropy" }).loss < worst) -- Jensen's inequality
     local path = os.tmpname()
     assert(rnn.save(path, ensemble))

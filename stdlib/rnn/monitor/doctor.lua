@@ -93,8 +93,8 @@ end)
 rule("runaway", function(m)
   local state = m.state_reached
   if not state or state.value < 30 then return end
-  local remedy = state.kind == "nn.LSTM" and "coupled = true keeps |c| below 1, layer_norm = true or zoneout_cell = 0.1 "
-    .. "hold it" or "layer_norm = true or a penalty on activations (penalty = { ar = 1 }) holds it"
+  local remedy = state.kind == "nn.LSTM" and "coupled = true keeps |c| below 1, layer_norm = true or zoneout_cell = 0.1"
+    .. " hold it" or "layer_norm = true or a penalty on activations (penalty = { ar = 1 }) holds it"
   return ("the state of %s reaches %.3g in size in %s: such units are saturated for many steps, and one sequence may "
     .. "cost as much as all others: %s"):format(state.name, state.value, state.training and "training" or "validation",
     remedy)
@@ -124,10 +124,11 @@ rule("too good", function(m)
   for _, e in ipairs(curve) do
     if not e.val_loss or e.val_loss <= 0 or e.val_loss >= e.loss then return end
   end
-  if curve[n].val_loss > 0.8 * curve[n].loss or math.abs(curve[n - 1].loss - curve[n].loss) > 0.05 * curve[n].loss then return end
+  local last = curve[n]
+  if last.val_loss > 0.8 * last.loss or math.abs(curve[n - 1].loss - last.loss) > 0.05 * last.loss then return end
   return ("validation is better than training from the first epoch on (%.3g against %.3g now) though nothing makes "
     .. "training harder: look for a leak (the target among the inputs, the same items in both), or parts that differ")
-    :format(curve[n].val_loss, curve[n].loss)
+    :format(last.val_loss, last.loss)
 end)
 
 rule("gap", function(m)
@@ -141,11 +142,11 @@ rule("gap", function(m)
     if curve[i].val_loss < 1.05 * first.val_loss then return end
   end
   if last.loss > 0.95 * first.loss then return end
-  local remedy = not m.regularised and "more of nn.Dropout (or dropout, recurrent_dropout of the layer) is the first thing"
+  local remedy = not m.regularised and "more of nn.Dropout (or dropout, recurrent_dropout of the layer)"
     or "more examples (data.augment), a stronger dropout or a smaller model"
-  return ("the loss of validation has risen from %.3g in epoch %d to %.3g while that of training fell from %.3g to %.3g: "
-    .. "the model learns its examples by heart. To try: %s; rnn.EarlyStopping keeps the best epoch"):format(first.val_loss,
-    first.epoch, last.val_loss, first.loss, last.loss, remedy)
+  return ("the loss of validation has risen from %.3g in epoch %d to %.3g while that of training fell from %.3g to "
+    .. "%.3g, so the model learns its examples by heart. To try: %s; rnn.EarlyStopping keeps the best epoch"):format(
+    first.val_loss, first.epoch, last.val_loss, first.loss, last.loss, remedy)
 end)
 
 rule("never", function(m)
@@ -159,8 +160,8 @@ rule("never", function(m)
     end
   end
   if not found then return end
-  return ("class %d, %.0f %% of validation, is never predicted: nn.cross_entropy with weights for the classes or nn.focal, "
-    .. "more examples of it, or training for longer"):format(found, 100 * answers.labels[found] / answers.all)
+  return ("class %d, %.0f %% of validation, is never predicted: nn.cross_entropy with weights for the classes or "
+    .. "nn.focal, more examples of it, or training for longer"):format(found, 100 * answers.labels[found] / answers.all)
 end)
 
 -- How many steps back the norm falls below a thousandth of what it is beside the last step, when it goes on falling: at

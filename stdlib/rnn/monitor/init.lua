@@ -351,8 +351,8 @@ function Monitor:on_epoch(run, logs)
   end
 end
 
-local KEPT_FIELDS = { "records", "count", "clipped", "told", "every", "largest", "first_loss", "last_loss", "jump", "curve",
-  "alive", "dead", "state_reached" }
+local KEPT_FIELDS = { "records", "count", "clipped", "told", "every", "largest", "first_loss", "last_loss", "jump",
+  "curve", "alive", "dead", "state_reached" }
 
 function Monitor:state()
   local saved = {}
@@ -374,6 +374,6 @@ function Monitor:on_end(_)
   end
 end
 
-Monitor.on_error = Monitor.on_end
+function Monitor:on_error(run, _) self:on_end(run) end
 
 return Monitor

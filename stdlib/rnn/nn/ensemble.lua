@@ -1,6 +1,5 @@
 -- ensemble.lua: several models that answer as one.
 
-local core = require "rnn.core"
 local beside = require "rnn.beside"
 local class = require "rnn.class"
 local check = require "rnn.check"
@@ -11,9 +10,9 @@ local Module = require "rnn.nn.module"
 --- rnn.Ensemble(models [, options])
 ---
 --- A list of models of the same task, trained from different beginnings or on different data, as one model: its answer
---- is the mean of theirs, so that rnn.predict, rnn.evaluate, rnn.save and rnn.load take it as any other. Hansen, Salamon
---- 1990, "Neural network ensembles"; Lakshminarayanan et al. 2017, "deep ensembles". nn.distillation makes one small
---- model of it. ensemble[i] is model i. Errors: an entry that is no model, or none.
+--- is the mean of theirs, so that rnn.predict, rnn.evaluate, rnn.save and rnn.load take it as any other. Hansen,
+--- Salamon 1990, "Neural network ensembles"; Lakshminarayanan et al. 2017, "deep ensembles". nn.distillation makes one
+--- small model of it. ensemble[i] is model i. Errors: an entry that is no model, or none.
 ---@class rnn.Ensemble : nn.Module
 ---@field [integer] nn.Module
 ---@overload fun(models: nn.Module[], options?: rnn.Ensemble.Options): rnn.Ensemble
@@ -21,7 +20,7 @@ local Ensemble = class("rnn.Ensemble", Module)
 
 local OPTIONS = option.of("rnn.Ensemble", {
   { "mean", "outputs", option.one_of { "outputs", "softmax", "sigmoid" }, "the mean of what: of the outputs as they "
-    .. "are; or of the probabilities that logits say, of classes or each by itself, of which the result is again logits" },
+    .. "are; or of the probabilities that logits say, of classes or each by itself, and the result is again logits" },
 })
 
 function Ensemble:init(models, options)
@@ -63,7 +62,7 @@ end
 
 --- ensemble:forward(x) -> y
 ---
---- The mean of the models' first results, tensors or tables of them.
+--- The mean of the models' first results, tensors of their shapes or tables of them.
 ---@param x any
 ---@return rnn.Tensor|table
 function Ensemble:forward(x)

@@ -6,7 +6,8 @@ local parts = { module = "rnn.nn.define", cell = "rnn.nn.define", detach = "rnn.
   Encoder = "rnn.nn.seq2seq", Seq2Seq = "rnn.nn.seq2seq" }
 for _, name in ipairs { "RNNCell", "LSTMCell", "GRUCell" } do parts[name] = "rnn.nn.cell" end
 for _, name in ipairs { "mse", "mae", "huber", "quantile", "cross_entropy", "binary_cross_entropy", "kl_div",
-  "poisson_nll", "gaussian_nll", "student_t_nll", "negative_binomial_nll", "hinge", "ordinal", "focal", "distillation" } do
+  "poisson_nll", "gaussian_nll", "student_t_nll", "negative_binomial_nll", "hinge", "ordinal", "focal",
+  "distillation" } do
   parts[name] = "rnn.nn.loss"
 end
 for _, name in ipairs {

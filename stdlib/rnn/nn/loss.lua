@@ -361,8 +361,8 @@ end
 --- nn.focal(logits, labels [, options]) -> scalar
 ---
 --- (1 - p)^gamma times the cross-entropy -log p of the label: what is easy counts less, so that rare classes are not
---- drowned. Lin, Goyal, Girshick, He, Dollár 2017, "Focal loss for dense object detection". logits (..., V), labels int32
---- (...) from 1. Errors: labels outside 1 .. V where no lengths make them padding.
+--- drowned. Lin, Goyal, Girshick, He, Dollár 2017, "Focal loss for dense object detection". logits (..., V), labels
+--- int32 (...) from 1. Errors: labels outside 1 .. V where no lengths make them padding.
 ---@param logits rnn.Tensor
 ---@param labels rnn.Tensor
 ---@param options? nn.focal.Options

@@ -13,10 +13,10 @@ local initializers = require "rnn.nn.initializers"
 ---
 --- What a context (..., inputs) says of outputs bits together, as of the keys of a chord: p(x) is the product of
 --- p(x_i | context, x_1 .. x_i-1), by one hidden layer of which each unit sees a beginning of x only, and by a straight
---- way beside it. Germain, Gregor, Murray, Larochelle 2015, "MADE: masked autoencoder for distribution estimation", on a
---- context as in Boulanger-Lewandowski et al. 2012, RNN-NADE. nn.binary_cross_entropy(made(context, x), x) * outputs is
---- -log p(x) of a row. Parameters: context (units, inputs) and (outputs, inputs) as nn.Linear with the biases, weight_xh
---- (units, outputs), weight_hx (outputs, units), weight_xx (outputs, outputs).
+--- way beside it. Germain, Gregor, Murray, Larochelle 2015, "MADE: masked autoencoder for distribution estimation", on
+--- a context as in Boulanger-Lewandowski et al. 2012, RNN-NADE. nn.binary_cross_entropy(made(context, x), x) * outputs
+--- is -log p(x) of a row. Parameters: context (units, inputs) and (outputs, inputs) as nn.Linear with the biases,
+--- weight_xh (units, outputs), weight_hx (outputs, units), weight_xx (outputs, outputs).
 ---@class nn.MADE : nn.Module
 ---@field inputs integer
 ---@field outputs integer
@@ -24,7 +24,9 @@ local initializers = require "rnn.nn.initializers"
 ---@overload fun(inputs: integer, outputs: integer, options?: nn.MADE.Options): nn.MADE
 local MADE = class("nn.MADE", Module)
 
-local OPTIONS = option.of("nn.MADE", { { "units", nil, option.int(1), "of the hidden layer; twice outputs by default" } })
+local OPTIONS = option.of("nn.MADE", {
+  { "units", nil, option.int(1), "of the hidden layer; twice outputs by default" },
+})
 
 function MADE:init(inputs, outputs, options)
   self.inputs = check.int("nn.MADE", "argument 1 (inputs)", inputs, 1)
@@ -55,12 +57,13 @@ end
 --- Of each bit, given the context and the bits before it in x. Errors: shapes that do not fit.
 ---@param context rnn.Tensor (..., inputs)
 ---@param x rnn.Tensor (..., outputs), 0 or 1
----@return rnn.Tensor
+---@return rnn.Tensor # (..., outputs)
 function MADE:forward(context, x)
   for i, given in ipairs { { context, self.inputs, "a context" }, { x, self.outputs, "bits" } } do
     local t = given[1]
     if not core.is_tensor(t) or t:type() ~= "float" or t:ndim() == 0 or t:size(-1) ~= given[2] then
-      core.fail("%s: argument %d: expected %s (..., %d), got %s", self:describe(), i, given[3], given[2], check.input(t))
+      core.fail("%s: argument %d: expected %s (..., %d), got %s", self:describe(), i, given[3], given[2],
+        check.input(t))
     end
   end
   local m = masks_of(self)
@@ -71,8 +74,9 @@ end
 --- made:sample(context) -> x (..., outputs)
 ---
 --- Bits drawn one after the other with the generator that rnn.seed sets. Nothing is recorded.
+--- Errors: another shape.
 ---@param context rnn.Tensor (..., inputs)
----@return rnn.Tensor
+---@return rnn.Tensor # (..., outputs)
 function MADE:sample(context)
   check.tensor(self:describe() .. ": sample", "argument 1 (context)", context, "float")
   local shape, lengths = { context:shape() }, context:lengths()

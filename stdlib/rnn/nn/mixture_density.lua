@@ -10,17 +10,18 @@ local FNAME = "nn.MixtureDensity"
 
 --- nn.MixtureDensity([options]) -> distribution
 ---
---- What a network's outputs say of a point to come (size numbers) and of bits beside it, such as a pen's lift: a mixture
---- of Gaussians, with correlation where the point has two numbers, and a probability for each bit. Bishop 1994, "Mixture
---- density networks"; Graves 2013, "Generating sequences with recurrent neural networks", equations 19 to 26.
+--- What a network's outputs say of a point to come (size numbers) and of bits beside it, such as a pen's lift: a
+--- mixture of Gaussians, with correlation where the point has two numbers, and a probability for each bit. Bishop
+--- 1994, "Mixture density networks"; Graves 2013, "Generating sequences with recurrent neural networks", equations 19
+--- to 26.
 ---
 ---   local d = nn.MixtureDensity { size = 2, bits = 1, components = 20 }
 ---   local head = nn.Linear(256, d.columns)
 ---   rnn.fit(model, { data = batches, loss = function(raw, y, weights) return d:loss(raw, y, weights) end, ... })
 ---   local point = d:sample(raw, { bias = 1 })
 ---
---- Of raw (..., columns) the columns are, for M components: M logits of their weights, M size means, M size logarithms of
---- deviations, with size 2 M correlations before tanh, and the logits of the bits. It has no parameters of its own.
+--- Of raw (..., columns) the columns are, for M components: M logits of their weights, M size means, M size logarithms
+--- of deviations, with size 2 M correlations before tanh, and the logits of the bits. It has no parameters of its own.
 ---@class nn.MixtureDensity
 ---@field columns integer
 ---@field size integer
@@ -72,7 +73,7 @@ end
 --- density:loss(raw, target [, weights]) -> scalar
 ---
 --- -log of the density of the points plus -log of the probability of the bits, the mean over all valid steps. weights
---- say how many times each step counts.
+--- say how many times each step counts. The result is a scalar. Errors: shapes that do not fit, bits outside 0 .. 1.
 ---@param raw rnn.Tensor (..., columns)
 ---@param target rnn.Tensor (..., size + bits)
 ---@param weights? rnn.Tensor (...)
@@ -126,7 +127,7 @@ local SAMPLE = option.of("nn.MixtureDensity:sample", {
 --- A point and bits for each step, drawn with the generator that rnn.seed sets. Nothing is recorded.
 ---@param raw rnn.Tensor (..., columns)
 ---@param options? nn.MixtureDensity.sample.Options
----@return rnn.Tensor
+---@return rnn.Tensor # (..., size + bits)
 function Density:sample(raw, options)
   local fname = "density:sample"
   check.tensor(fname, "argument 1 (raw)", raw, "float")

@@ -447,8 +447,8 @@ Base.step = core.step(Base.step) -- in the middle of a stream it is a single cal
 
 --- lstm:hear(f [, on = true])
 ---
---- From now on forward gives its outputs and the new state to f(y, state) as well, with their history: what penalties of
---- rnn.fit and rnn.monitor look at; false ends it. y is (N, T, outputs), or (N, outputs) of a layer that computes no
+--- From now on forward gives its outputs and the new state to f(y, state) as well, with their history: what penalties
+--- of rnn.fit and rnn.monitor look at; false ends it. y is (N, T, outputs), or (N, outputs) of a layer that computes no
 --- more. The same for nn.RNN, nn.LSTM, nn.GRU and nn.Recurrent. Errors: an f that is no function.
 ---@param f fun(y: rnn.Tensor, state: any)
 ---@param on? boolean

@@ -121,8 +121,8 @@ end
 --- merges.apply(word, vocab [, skips]) -> list of ids
 ---
 --- The symbols of a word: its characters, of which the pair learnt first is merged first. vocab.ranks and vocab.merged
---- say for each pair when it was learnt and what it becomes. Time grows with n log n. skips() says of each merge whether
---- it is left out.
+--- say for each pair when it was learnt and what it becomes. Time grows with n log n. skips() says of each merge
+--- whether it is left out.
 ---@param word string
 ---@param vocab text.Bpe
 ---@param skips? fun(): boolean

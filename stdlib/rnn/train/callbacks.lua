@@ -122,12 +122,12 @@ local AVERAGE = option.of("rnn.Average", {
   { "decay", 0.999, option.number(0, 1), "share of an exponential average that stays at an update" },
   { "mean", false, option.kind('"step"|"epoch"|false', function(fname, argname, value)
     return value and check.one_of(fname, argname, value, { "step", "epoch" })
-  end, { '"step"', '"epoch"' }), "instead, the plain mean of the weights after each step, or after each epoch, since it "
-    .. "began" },
+  end, { '"step"', '"epoch"' }), "instead, the plain mean of the weights after each step, or after each epoch, since "
+    .. "it began" },
   { "start", 1, option.int(1), "in rnn.fit, the epoch in which a mean begins (Izmailov et al. 2018, stochastic weight "
     .. "averaging)" },
-  { "patience", nil, option.int(1), "in rnn.fit, a mean begins when val_loss has not become better for that many epochs "
-    .. "(Merity et al. 2018, NT-ASGD: SGD with mean = \"step\", patience = 5)" },
+  { "patience", nil, option.int(1), "in rnn.fit, a mean begins when val_loss has not become better for that many "
+    .. "epochs (Merity et al. 2018, NT-ASGD: SGD with mean = \"step\", patience = 5)" },
 })
 
 --- rnn.Average(model [, options])
@@ -135,8 +135,8 @@ local AVERAGE = option.of("rnn.Average", {
 --- An average of all weights (Polyak, Juditsky 1992), by default an exponential moving one: average:update() after each
 --- step of the optimiser takes average = decay * average + (1 - decay) * weights; the first update copies them. With
 --- mean it is the plain mean of all updates. average:swap() exchanges the model's weights and the averaged ones, where
---- there are some: to measure or to save the model with averaged weights, swap before and again after. rnn.fit has it as
---- option average. Errors: a decay outside 0 .. 1; options of a mean without one.
+--- there are some: to measure or to save the model with averaged weights, swap before and again after. rnn.fit has it
+--- as option average. Errors: a decay outside 0 .. 1; options of a mean without one.
 ---@class rnn.Average
 ---@field decay number
 ---@field updates integer

@@ -135,7 +135,8 @@ end
 local EVALUATE = option.of("rnn.evaluate", objective.OPTIONS, {
   { "dynamic", nil, option.unless_false(check.table), "{ optimizer =, decay = 0, clip_norm = nil }: the model goes on "
     .. "learning from each batch that was measured, as a text that is read; its weights move back by decay after each "
-    .. "step, and are what they were at the end (Krause et al. 2018, \"Dynamic evaluation of neural sequence models\")" },
+    .. "step, and are what they were at the end (Krause et al. 2018, \"Dynamic evaluation of neural sequence models\")"
+  },
 })
 local DYNAMIC = option.of("rnn.evaluate.dynamic", {
   { "optimizer", nil, option.any, "of the model's parameters, such as optim.RMSprop", required = true },
