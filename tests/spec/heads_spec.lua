@@ -260,6 +260,18 @@ describe("nn.MixtureDensity", function()
   end)
 end)
 
+describe("metrics.error_rate", function()
+  it("counts edits by label", function()
+    local rate, edits = rnn.metrics.error_rate({ { 1, 2, 3 }, {}, { 5 }, { 1, 3, 2, 4 } },
+      { { 1, 3 }, { 4, 4 }, { 5 }, { 1, 2, 3, 4 } })
+    assert.equal(1 + 2 + 0 + 2, edits)
+    assert.near(5 / 9, rate, 1e-9)
+    assert.equal(3, (rnn.metrics.error_rate({ { "a", "b", "c" } }, { { "d" } })))
+    fails("argument 2 %(meant%): expected 1 sequences", rnn.metrics.error_rate, { {} }, {})
+    fails("a label or more", rnn.metrics.error_rate, { {} }, { {} })
+  end)
+end)
+
 describe("nn.NeuralCache", function()
   it("mixes the words that were read, by how alike the states are", function()
     local cache = nn.NeuralCache { size = 2, theta = 1, weight = 0.25 }
