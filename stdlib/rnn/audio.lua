@@ -161,4 +161,38 @@ function audio.mfcc(x, options)
   return #parts == 1 and parts[1] or core.concat(parts, 2)
 end
 
+--- audio.cmvn(features [, speakers]) -> features
+---
+--- Cepstral mean and variance normalisation: a list of features (T, D) less the mean, and divided by the standard
+--- deviation, of each feature over all recordings of the same speaker; without speakers over each recording. What a
+--- voice and its microphone have in common with all that they say goes away (Viikki, Laurila 1998). Errors: what are no
+--- features, as many speakers as recordings are missing.
+---@param features rnn.Tensor[]
+---@param speakers? any[] one for each recording: a name or a number
+---@return rnn.Tensor[]
+function audio.cmvn(features, speakers)
+  local fname = "audio.cmvn"
+  check.table(fname, "argument 1 (features)", features)
+  if speakers ~= nil and #check.table(fname, "argument 2 (speakers)", speakers) ~= #features then
+    core.fail("%s: argument 2 (speakers): expected one for each of %d recordings, got %d", fname, #features, #speakers)
+  end
+  local groups, order = {}, {}
+  for i, x in ipairs(features) do
+    check.tensor(fname, ("argument 1 (features), entry %d"):format(i), x, "float", 2)
+    local key = speakers and speakers[i] or i
+    if not groups[key] then groups[key], order[#order + 1] = {}, key end
+    table.insert(groups[key], i)
+  end
+  local result = {}
+  for _, key in ipairs(order) do
+    local own = {}
+    for k, i in ipairs(groups[key]) do own[k] = features[i] end
+    local all = core.concat(own, 1)
+    local mean = all:mean(1, true)
+    local deviation = (all - mean):square():mean(1, true):sqrt():maximum(1e-5)
+    for k, i in ipairs(groups[key]) do result[i] = (own[k] - mean) / deviation end
+  end
+  return result
+end
+
 return audio

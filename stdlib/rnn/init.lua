@@ -37,6 +37,7 @@ local whole = {
   cells = "rnn.cells",
   optim = "rnn.optim",
   data = "rnn.data",
+  augment = "rnn.augment",
   plot = "rnn.plot",
   einsum = "rnn.einsum",
   padded = "rnn.padded",
@@ -55,6 +56,7 @@ local whole = {
   music = "rnn.music",
   text = "rnn.text",
   monitor = "rnn.monitor",
+  Ensemble = "rnn.nn.ensemble",
 }
 
 local parts = {

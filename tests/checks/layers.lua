@@ -42,7 +42,7 @@ local BANDS = {
       .. "protobuf record shapes state terminal trial", "" },
     { "functions of tensors", "ctc differences einsum elements linalg padded products stft", "base" },
     { "text", "text", "base" },
-    { "data", "data", "base, functions of tensors, text" },
+    { "data", "data augment", "base, functions of tensors, text" },
     { "baselines", "baselines", "base" },
     { "optim", "optim", "base" },
     { "decode", "decode", "base" },

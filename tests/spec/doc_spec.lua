@@ -140,6 +140,14 @@ local CALLS = {
   ["data.Frame:to_csv"] = function(o) frame():to_csv("/dev/null", o) end,
   ["data.Frame:regular"] = function(o) frame():regular(o) end,
   ["data.Frame:join"] = function(o) frame():join(frame(), "time", o) end,
+  ["nn.focal"] = function(o) rnn.nn.focal(logits, labels, o) end,
+  ["nn.ordinal"] = function(o) rnn.nn.ordinal(logits, labels, o) end,
+  ["nn.distillation"] = function(o) rnn.nn.distillation(logits, logits, nil, o) end,
+  ["nn.MixtureDensity:sample"] = function(o)
+    local density = rnn.nn.MixtureDensity()
+    density:sample(rnn.zeros(1, density.columns), o)
+  end,
+  ["rnn.Ensemble"] = function(o) rnn.Ensemble({ model }, o) end,
   ["nn.student_t_nll"] = function(o)
     rnn.nn.student_t_nll({ rnn.ones(2), rnn.ones(2), rnn.ones(2) }, rnn.ones(2), o)
   end,

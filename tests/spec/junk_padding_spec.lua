@@ -373,6 +373,7 @@ describe("junk behind the lengths and the loss", function()
   local losses = {
     mse = "float", mae = "float", huber = "float", quantile = "float", binary_cross_entropy = "float",
     kl_div = "float", poisson_nll = "float", gaussian_nll = "float", hinge = "float", cross_entropy = "labels",
+    focal = "labels", ordinal = "labels", distillation = "float",
   }
   local more = { quantile = 0.3, gaussian_nll = 0.5 }
   local several = { student_t_nll = 3, negative_binomial_nll = 2 } -- parameters, of one shape with the target

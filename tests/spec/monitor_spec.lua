@@ -68,6 +68,104 @@ describe("rnn.monitor", function()
     assert.matches("inputs reach 74%d%d%d%d in size: scale them", said)
   end)
 
+  -- What is said of a training with validation.
+  local function advice(model, set, valid, options)
+    local settings = { data = set, valid = valid, loss = "cross_entropy", progress = false, monitor = { every = 2 } }
+    for name, value in pairs(options) do settings[name] = value end
+    local said = {}
+    for i, entry in ipairs(rnn.fit(model, settings).advice or {}) do said[i] = entry.text end
+    return table.concat(said, "\n")
+  end
+
+  it("names cells that run away, where it happens in validation alone", function()
+    local function said(coupled, longest)
+      rnn.seed(1)
+      local layer = nn.LSTM(1, 4, { coupled = coupled, forget_bias = 40 })
+      if not coupled then layer.bias_ih_l0:detach():rows(1, 4):fill_(40) end -- i = f = 1: it counts
+      local model = nn.Sequential { layer, nn.Linear(4, 2) }
+      local function sequences(steps)
+        local xs, ys = {}, {}
+        for i = 1, 8 do xs[i], ys[i] = rnn.rand(steps, 1) + 2, rnn.full({ steps }, 1 + i % 2):to_int() end
+        return data.sequences(xs, ys)
+      end
+      return advice(model, sequences(5):batches { size = 4 }, sequences(longest), { epochs = 2,
+        optimizer = optim.SGD(model:parameters(), { lr = 1e-4 }) })
+    end
+    assert.matches("the state of 1 reaches %d%d%S* in size in validation: .*coupled = true", said(false, 200))
+    assert.equal("", said(true, 200))
+    assert.equal("", said(false, 6))
+  end)
+
+  it("names dead units", function()
+    local function said(shift)
+      rnn.seed(1)
+      local model = nn.Sequential { nn.Linear(3, 32), nn.ReLU(), nn.Linear(32, 2) }
+      model[1].bias:detach():rows(1, 20):fill_(shift)
+      local x = rnn.rand(40, 3)
+      local set = data.arrays(x, x:sum(2):gt(1.5):to_int() + 1)
+      return advice(model, set:batches { size = 8 }, nil, { epochs = 4, optimizer = optim.SGD(model:parameters(),
+        { lr = 0.01 }) })
+    end
+    assert.matches("6%d %% of the units of 1.weight had no gradient at all in the last 5 records, so they are dead",
+      said(-50))
+    assert.equal("", said(0.5))
+  end)
+
+  it("names a gap between training and validation, with the first remedy", function()
+    local function said(count, dropout)
+      rnn.seed(2)
+      local model = nn.Sequential { nn.Linear(10, 64), nn.Tanh(), nn.Dropout(dropout), nn.Linear(64, 2) }
+      local function set(n)
+        local x = rnn.randn(n, 10)
+        return data.arrays(x, (x:select(2, 1) + rnn.randn(n)):gt(0):to_int() + 1)
+      end
+      return advice(model, set(count):batches { size = 10, shuffle = true, seed = 1 }, set(300), { epochs = 12,
+        optimizer = optim.Adam(model:parameters(), { lr = 0.02 }) })
+    end
+    assert.matches("validation has risen from %S+ in epoch %d+ to .*To try: more of nn.Dropout", said(40, 0))
+    assert.matches("To try: more examples %(data.augment%)", said(40, 0.1))
+    assert.not_matches("has risen", said(3000, 0))
+  end)
+
+  it("names a class that is never predicted", function()
+    local function said(rare)
+      rnn.seed(3)
+      local model = nn.Linear(2, 3)
+      local function set()
+        local x, y = rnn.randn(200, 2), rnn.full({ 200 }, 1)
+        y:rows(1, 100):fill_(2)
+        y:rows(1, rare):fill_(3)
+        return data.arrays(x, y:to_int())
+      end
+      model.bias:detach():set(3, -4)
+      return advice(model, set():batches { size = 20, shuffle = true, seed = 2 }, set(), { epochs = 4,
+        optimizer = optim.SGD(model:parameters(), { lr = 0.01 }) })
+    end
+    assert.matches("class 3, 10 %% of validation, is never predicted", said(20))
+    assert.not_matches("never predicted", said(2)) -- too few to say so
+  end)
+
+  it("suspects a leak", function()
+    local function said(noise, options)
+      rnn.seed(4)
+      local model = nn.Sequential { nn.Linear(12, 2), options.dropout and nn.Dropout(options.dropout) or nn.Tanh(),
+        nn.Linear(2, 2) }
+      local function set(n, harder)
+        local x = rnn.randn(n, 12)
+        return x, (x:select(2, 1) + rnn.randn(n) * harder):gt(0):to_int() + 1
+      end
+      local x, y = set(400, 1)
+      local vx, vy = set(100, noise)
+      if options.same then vx, vy = x:rows(1, 100), y:rows(1, 100) end
+      return advice(model, data.arrays(x, y):batches { size = 20, shuffle = true, seed = 1 }, data.arrays(vx, vy),
+        { epochs = 8, optimizer = optim.Adam(model:parameters(), { lr = 0.02 }) })
+    end
+    assert.matches("validation is better than training from the first epoch on %(%S+ against %S+ now%)", said(0, {}))
+    assert.equal("", said(1, {}))
+    assert.not_matches("better than training", said(0, { dropout = 0.3 }))
+    assert.matches("100 of the 100 items of validation are in the training data as well", said(1, { same = true }))
+  end)
+
   it("is silent about a healthy run", function()
     assert.equal("", (train(nn.LSTM(1, 16, { returns = "last", chrono = T }), { clip = 1 })))
     assert.equal("", (train(nn.GRU(1, 16, { returns = "last", chrono = T }), {})))

@@ -133,29 +133,32 @@ end
 ---@param n integer
 ---@return any
 function Batches:seek(n)
-  local given = math.min(check.int("batches:seek", "argument 1", n, 0) * self.size, self.last)
-  return place.keep(self.places, "batches", {}, { order = begin(self), given = given })
+  local given, order = math.min(check.int("batches:seek", "argument 1", n, 0) * self.size, self.last), begin(self)
+  return place.keep(self.places, "batches", {}, { order = order, given = given, epoch = self.number })
 end
 
---- batches:items(x) -> int32 (N)
+--- batches:items(x) -> int32 (N), epoch
 ---
---- Which items of the dataset the N rows of a batch are, int32 (N); x is the batch, as this iterator gave it.
+--- Which items of the dataset the N rows of a batch are, int32 (N), and the number of the epoch; x is the batch, as
+--- this iterator gave it.
 ---@param x any
 ---@return rnn.Tensor
+---@return integer epoch
 function Batches:items(x)
   local at = place.of(self.places, "batches:items", x)
-  return at.order:rows(at.from, at.given)
+  return at.order:rows(at.from, at.given), at.epoch
 end
 
 -- What `for` calls: x, the value before, is nil when a loop begins. A place has the order of its epoch and how many
 -- items of it were given out.
 function Batches.__call(self, _, x)
-  local order, given
+  local order, given, epoch
   if x == nil then
     order, given = begin(self), 0
+    epoch = self.number
   else
     local at = place.of(self.places, "batches", x)
-    order, given = at.order, at.given
+    order, given, epoch = at.order, at.given, at.epoch
   end
   local last = self.last
   if given >= last then return nil end
@@ -163,7 +166,7 @@ function Batches.__call(self, _, x)
   if to > last then to = last end
   local y, weights
   x, y, weights = self.dataset:batch(order:rows(from, to))
-  return place.keep(self.places, "batches", x, { order = order, from = from, given = to }), y, weights
+  return place.keep(self.places, "batches", x, { order = order, from = from, given = to, epoch = epoch }), y, weights
 end
 
 return Batches

@@ -9,6 +9,7 @@ return require "rnn.lazy"("data.", {}, {
   Encoder = "rnn.data.encoder",
   PCA = "rnn.data.pca",
   map = "rnn.data.map",
+  augment = "rnn.data.augment",
   find = "rnn.data.find",
   idx = "rnn.data.idx",
 }, {

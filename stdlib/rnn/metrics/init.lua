@@ -12,6 +12,7 @@ return require "rnn.lazy"("metrics.", {}, {
   perplexity = "rnn.metrics.labels",
   Confusion = "rnn.metrics.confusion",
   F1 = "rnn.metrics.confusion",
+  error_rate = "rnn.metrics.edits",
   coverage = "rnn.metrics.forecast",
   crps = "rnn.metrics.forecast",
   crps_gaussian = "rnn.metrics.forecast",

@@ -89,6 +89,81 @@ rule("saturated", function(m)
     "smaller lr or layer_norm = true"):format(100 * share, layer.name)
 end)
 
+-- tanh(c) of a c beyond 10 is 1 to the last bit; a cell that far away takes many steps to come back.
+rule("runaway", function(m)
+  local state = m.state_reached
+  if not state or state.value < 30 then return end
+  local remedy = state.kind == "nn.LSTM" and "coupled = true keeps |c| below 1, layer_norm = true or zoneout_cell = 0.1"
+    .. " hold it" or "layer_norm = true or a penalty on activations (penalty = { ar = 1 }) holds it"
+  return ("the state of %s reaches %.3g in size in %s: such units are saturated for many steps, and one sequence may "
+    .. "cost as much as all others: %s"):format(state.name, state.value, state.training and "training" or "validation",
+    remedy)
+end)
+
+rule("dead", function(m)
+  local found
+  for _, r in ipairs(m.dead) do
+    if r.share >= 0.25 and (not found or r.share > found.share) then found = r end
+  end
+  if not found then return end
+  return ("%.0f %% of the units of %s had no gradient at all in the last %d records, so they are dead: lower lr, "
+    .. "another activation (leaky_relu, tanh), or scale the inputs"):format(100 * found.share, found.name, found.count)
+end)
+
+rule("same items", function(m)
+  local same = m.same
+  if not same or same.count < 0.02 * same.of then return end
+  return ("%d of the %d items of validation are in the training data as well: its figures say nothing about new ones; "
+    .. "take items that belong together (of one speaker, one document) into one part"):format(same.count, same.of)
+end)
+
+-- Training is measured while it goes on, so in the first epochs it looks worse than it is; and dropout makes it worse.
+rule("too good", function(m)
+  local n, curve = #m.curve, m.curve
+  if n < 4 or m.regularised then return end
+  for _, e in ipairs(curve) do
+    if not e.val_loss or e.val_loss <= 0 or e.val_loss >= e.loss then return end
+  end
+  local last = curve[n]
+  if last.val_loss > 0.8 * last.loss or math.abs(curve[n - 1].loss - last.loss) > 0.05 * last.loss then return end
+  return ("validation is better than training from the first epoch on (%.3g against %.3g now) though nothing makes "
+    .. "training harder: look for a leak (the target among the inputs, the same items in both), or parts that differ")
+    :format(last.val_loss, last.loss)
+end)
+
+rule("gap", function(m)
+  local curve, best = m.curve, nil
+  for i, e in ipairs(curve) do
+    if e.val_loss and (not best or e.val_loss < curve[best].val_loss) then best = i end
+  end
+  local first, last = curve[best or 0], curve[#curve]
+  if not best or #curve - best < 3 or first.val_loss <= 0 then return end
+  for i = best + 1, #curve do
+    if curve[i].val_loss < 1.05 * first.val_loss then return end
+  end
+  if last.loss > 0.95 * first.loss then return end
+  local remedy = not m.regularised and "more of nn.Dropout (or dropout, recurrent_dropout of the layer)"
+    or "more examples (data.augment), a stronger dropout or a smaller model"
+  return ("the loss of validation has risen from %.3g in epoch %d to %.3g while that of training fell from %.3g to "
+    .. "%.3g, so the model learns its examples by heart. To try: %s; rnn.EarlyStopping keeps the best epoch"):format(
+    first.val_loss, first.epoch, last.val_loss, first.loss, last.loss, remedy)
+end)
+
+rule("never", function(m)
+  local answers = m.answers
+  if not answers or #m.curve < 3 or answers.all < 20 then return end
+  local found
+  for class, count in pairs(answers.labels) do
+    if count >= math.max(5, 0.02 * answers.all) and not answers.given[class]
+      and (not found or count > answers.labels[found]) then
+      found = class
+    end
+  end
+  if not found then return end
+  return ("class %d, %.0f %% of validation, is never predicted: nn.cross_entropy with weights for the classes or "
+    .. "nn.focal, more examples of it, or training for longer"):format(found, 100 * answers.labels[found] / answers.all)
+end)
+
 -- How many steps back the norm falls below a thousandth of what it is beside the last step, when it goes on falling: at
 -- the first step there is less than a hundred-thousandth. (At the last step itself the norm also holds what the loss
 -- sends there directly, which in gated cells is far more.)

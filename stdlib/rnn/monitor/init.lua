@@ -5,6 +5,7 @@ local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
 local plain_json = require "rnn.plain_json"
+local nest = require "rnn.nest"
 local option = require "rnn.option"
 local Module = require "rnn.nn.module"
 local doctor = require "rnn.monitor.doctor"
@@ -14,6 +15,10 @@ local picture = require "rnn.monitor.picture"
 local KEPT = 128
 -- Steps over which the share of clipped ones is counted.
 local WINDOW = 200
+-- Records in which a unit has no gradient at all before it counts as dead.
+local DEAD = 5
+-- Items that are compared with each other.
+local COMPARED = 20000
 -- Training has exploded when the mean of two losses in succession is this many times the first one; one batch out of
 -- the ordinary does not do that.
 local JUMP = 4
@@ -44,6 +49,42 @@ local OPTIONS = option.of("rnn.monitor", {
   { "advise", true, check.boolean, "in rnn.fit, says what the records show" },
 })
 
+-- The largest size in a state, a tensor or any nest of them.
+local function size_of(state)
+  if core.is_tensor(state) then return state:count() > 0 and state:detach():abs():max():item() or 0 end
+  local most = 0
+  for _, part in pairs(state) do most = math.max(most, size_of(part)) end
+  return most
+end
+
+-- Has each recurrent layer tell its states, in training and in validation, and looks at what makes training harder.
+local function listen(self, model)
+  self.tables = {} -- of embeddings: rows without a gradient are words that did not occur
+  for _, entry in ipairs(model:modules()) do
+    local layer = entry[2]
+    if layer.vocab and core.is_tensor(layer.weight) then self.tables[layer.weight] = true end
+    for _, name in ipairs { "rate", "dropout", "word_dropout" } do
+      self.regularised = self.regularised or type(layer[name]) == "number" and layer[name] > 0
+    end
+    for _, name in ipairs { "recurrent_dropout", "zoneout", "weight_dropout" } do
+      local value = type(layer.options) == "table" and layer.options[name]
+      self.regularised = self.regularised or value and value ~= 0
+    end
+  end
+  self.listeners = {}
+  for i, entry in ipairs(self.layers) do
+    local name, layer = entry[1], entry[2]
+    self.listeners[i] = function(_, state)
+      local value = size_of(state)
+      if value > (self.state_reached and self.state_reached.value or 0) then
+        self.state_reached = { name = name == "" and layer:describe() or name, value = value, training = layer.training,
+          kind = getmetatable(layer).__name }
+      end
+    end
+    layer:hear(self.listeners[i])
+  end
+end
+
 function Monitor:init(model, options)
   local fname = "rnn.monitor"
   if not Module.is(model) then check.expected(fname, "argument 1 (model)", "a model (nn.Module)", model) end
@@ -57,6 +98,8 @@ function Monitor:init(model, options)
   end
   self.parameters = model:named_parameters()
   self.told, self.seen = {}, {}
+  self.curve, self.dead, self.alive = {}, {}, {}
+  listen(self, model)
   prepare(self)
 end
 
@@ -107,10 +150,28 @@ local function parameters_of(self)
   return found
 end
 
+-- Rows of matrices, the units, that had a gradient in one of the last records.
+local function look_for_dead(self)
+  for _, entry in ipairs(self.parameters) do
+    local name, p = entry[1], entry[2]
+    if p:ndim() == 2 and #p >= 8 and p.grad and not self.tables[p] then
+      local own = self.alive[name] or { rows = core.zeros(#p), count = 0 }
+      own.rows, own.count = own.rows:maximum(p.grad:ne(0):max(2)), own.count + 1
+      if own.count == DEAD then
+        self.dead[#self.dead + 1] = { name = name, share = 1 - own.rows:mean():item(), count = DEAD }
+        own = nil
+      end
+      self.alive[name] = own
+    end
+  end
+end
+
 local function record(self, step, values)
   self.watching = false
   local r = { step = step, epoch = values.epoch, loss = values.loss, norm = values.norm, lr = values.lr }
   r.layers, r.parameters = core.no_grad(layers_of, self), core.no_grad(parameters_of, self)
+  self.dead = {}
+  core.no_grad(look_for_dead, self)
   self.before = nil
   self.records[#self.records + 1] = r
   if #self.records < KEPT then return end
@@ -202,12 +263,58 @@ function Monitor:plot(options) return picture.plot(self.records, options) end
 
 -- ---- as a callback of rnn.fit ----
 
+local function checksum_of(dataset, i)
+  local sums, found = {}, nil
+  nest.each((dataset:batch(core.tensor({ i }, "int32"))), function(t)
+    found = t:count() > 8 -- two of the same few ids are no wonder
+    sums[#sums + 1] = ("%x"):format(core.checksum(t:without_lengths()))
+  end)
+  return found and table.concat(sums, " ") or nil
+end
+
+-- Items that are in both datasets, where these are of single items.
+local function look_for_same(self, run)
+  local own, other = type(run.data) == "table" and run.data.dataset, type(run.valid) == "table" and run.valid.dataset
+  for _, set in ipairs { own or {}, other or {} } do
+    if not set.batch or not set.items or set.series or #set > COMPARED then return end
+    if set.fname ~= "data.arrays" and set.fname ~= "data.sequences" then return end
+  end
+  if not own or not other or own == other then return end
+  local known, count = {}, 0
+  for i = 1, #own do known[checksum_of(own, i) or 0] = true end
+  known[0] = nil
+  for i = 1, #other do count = count + (known[checksum_of(other, i) or 0] and 1 or 0) end
+  self.same = { count = count, of = #other }
+end
+
+-- What a batch of validation was answered, of a few classes.
+local MOST_CLASSES = 50
+function Monitor:_see(prediction, target)
+  if not core.is_tensor(prediction) or not core.is_tensor(target) or target:type() ~= "int32"
+    or prediction:type() ~= "float" or prediction:ndim() ~= target:ndim() + 1 or prediction:size(-1) > MOST_CLASSES
+    or target:count() == 0 then
+    return
+  end
+  self.answers = self.answers or { all = 0, labels = {}, given = {} }
+  local lengths = target:lengths() or prediction:lengths()
+  if lengths then target = target:without_lengths():with_lengths(lengths):zero_padding() end
+  local a = self.answers
+  local given = prediction:detach():without_lengths():argmax(-1):reshape(-1):totable()
+  for i, label in ipairs(target:without_lengths():reshape(-1):totable()) do
+    if label > 0 then
+      a.all, a.labels[label], a.given[given[i]] = a.all + 1, (a.labels[label] or 0) + 1, true
+    end
+  end
+end
+
 function Monitor:on_begin(run)
   check.run("rnn.Monitor:on_begin", run)
   local own = {}
   for _, p in ipairs(run.model:parameters()) do own[p] = true end
+  self.regularised = self.regularised or not (type(run.data) == "table" and run.data.dataset) or getmetatable(run.data)
+    .__name == nil -- data.map and data.augment change what is trained on
   for _, entry in ipairs(self.parameters) do
-    if own[entry[2]] then return end
+    if own[entry[2]] then return core.no_grad(look_for_same, self, run) end
   end
   core.fail("rnn.monitor: it watches another model than %s, which is trained", run.model:describe())
 end
@@ -226,14 +333,16 @@ local function write(self, run)
   if not ok then run:warn(("%s; the run goes on"):format(message)) end
 end
 
-function Monitor:on_epoch(run, _)
+function Monitor:on_epoch(run, logs)
   check.run("rnn.Monitor:on_epoch", run)
+  self.curve[#self.curve + 1] = { epoch = run.epoch, loss = logs.loss, val_loss = logs.val_loss }
   local latest = self.records[#self.records]
   if latest ~= self.shown or not run.heat_maps then -- an epoch may be shorter than it is from record to record
     run.heat_maps, self.shown = self:heat_maps(), latest
     write(self, run)
   end
   local text = self.advise and self:advice()
+  self.answers = nil
   if text then
     run.show:pause()
     run:say("advice: " .. text)
@@ -242,7 +351,8 @@ function Monitor:on_epoch(run, _)
   end
 end
 
-local KEPT_FIELDS = { "records", "count", "clipped", "told", "every", "largest", "first_loss", "last_loss", "jump" }
+local KEPT_FIELDS = { "records", "count", "clipped", "told", "every", "largest", "first_loss", "last_loss", "jump",
+  "curve", "alive", "dead", "state_reached" }
 
 function Monitor:state()
   local saved = {}
@@ -251,14 +361,19 @@ function Monitor:state()
 end
 
 function Monitor:load_state(saved, _)
-  for _, name in ipairs(KEPT_FIELDS) do self[name] = saved[name] end
+  for _, name in ipairs(KEPT_FIELDS) do self[name] = saved[name] or self[name] end
   if self.count % self.every == 0 then return end
   self.watching, self.before = false, nil
   for _, entry in ipairs(self.layers) do entry[2]:watch(false) end
 end
 
 function Monitor:on_end(_)
-  for _, entry in ipairs(self.layers) do entry[2]:watch(false) end
+  for i, entry in ipairs(self.layers) do
+    entry[2]:watch(false)
+    entry[2]:hear(self.listeners[i], false)
+  end
 end
+
+function Monitor:on_error(run, _) self:on_end(run) end
 
 return Monitor

@@ -16,11 +16,14 @@ local parameter = require "rnn.nn.parameter"
 ---@field dim integer
 ---@field weight rnn.Tensor
 ---@field word_dropout number
+---@field dropout number
 ---@overload fun(vocab: integer|text.Vocab, dim: integer, options?: nn.Embedding.Options): nn.Embedding
 local Embedding = class("nn.Embedding", Module)
 
 local OPTIONS = option.of("nn.Embedding", {
-  { "word_dropout", 0, check.rate, "rate at which whole ids are left out in training (Gal, Ghahramani 2016)" },
+  { "word_dropout", 0, check.rate, "rate at which single places of ids are left out in training" },
+  { "dropout", 0, check.rate, "rate at which ids are left out in training wherever they stand in the batch, the others "
+    .. "enlarged (Gal, Ghahramani 2016; Merity et al. 2018)" },
   { "kernel", "uniform", parameter.initializer, "first values of weight, within ±0.05" },
 })
 
@@ -28,7 +31,7 @@ function Embedding:init(vocab, dim, options)
   self.vocab = check.int("nn.Embedding", "argument 1 (vocab)", type(vocab) == "table" and #vocab or vocab, 1)
   self.dim = check.int("nn.Embedding", "argument 2 (dim)", dim, 1)
   options = OPTIONS:read(options)
-  self.word_dropout = options.word_dropout
+  self.word_dropout, self.dropout = options.word_dropout, options.dropout
   self.weight = parameter.new(options.kernel, self.vocab, self.dim)
 end
 
@@ -45,7 +48,11 @@ function Embedding:forward(ids)
   if self.training and self.word_dropout > 0 then
     ids = ids * core.rand { ids:shape() }:ge(self.word_dropout):to_int()
   end
-  return core.embedding(self.weight, ids)
+  local weight = self.weight
+  if self.training and self.dropout > 0 then
+    weight = weight * core.dropout(core.ones(self.vocab, 1), self.dropout)
+  end
+  return core.embedding(weight, ids)
 end
 
 function Embedding:input_type() -- luacheck: no self
@@ -53,12 +60,16 @@ function Embedding:input_type() -- luacheck: no self
 end
 
 function Embedding:describe()
-  local dropped = self.word_dropout > 0 and (", word_dropout = %g"):format(self.word_dropout) or ""
+  local dropped = ""
+  for _, name in ipairs { "word_dropout", "dropout" } do
+    if self[name] > 0 then dropped = dropped .. (", %s = %g"):format(name, self[name]) end
+  end
   return ("nn.Embedding(%d -> %d%s)"):format(self.vocab, self.dim, dropped)
 end
 
 function Embedding:config()
-  return { class = "nn.Embedding", args = { self.vocab, self.dim }, options = { word_dropout = self.word_dropout } }
+  return { class = "nn.Embedding", args = { self.vocab, self.dim }, options = { word_dropout = self.word_dropout,
+    dropout = self.dropout } }
 end
 
 return Embedding

@@ -6,7 +6,8 @@ local parts = { module = "rnn.nn.define", cell = "rnn.nn.define", detach = "rnn.
   Encoder = "rnn.nn.seq2seq", Seq2Seq = "rnn.nn.seq2seq" }
 for _, name in ipairs { "RNNCell", "LSTMCell", "GRUCell" } do parts[name] = "rnn.nn.cell" end
 for _, name in ipairs { "mse", "mae", "huber", "quantile", "cross_entropy", "binary_cross_entropy", "kl_div",
-  "poisson_nll", "gaussian_nll", "student_t_nll", "negative_binomial_nll", "hinge" } do
+  "poisson_nll", "gaussian_nll", "student_t_nll", "negative_binomial_nll", "hinge", "ordinal", "focal",
+  "distillation" } do
   parts[name] = "rnn.nn.loss"
 end
 for _, name in ipairs {
@@ -30,7 +31,11 @@ return lazy("nn.", {}, {
   Reservoir = "rnn.nn.reservoir",
   Attention = "rnn.nn.attention",
   Decoder = "rnn.nn.decoder",
-    Distribution = "rnn.nn.distribution",
+  Distribution = "rnn.nn.distribution",
+  MixtureDensity = "rnn.nn.mixture_density",
+  MixtureOfSoftmaxes = "rnn.nn.softmaxes",
+  MADE = "rnn.nn.made",
+  NeuralCache = "rnn.nn.cache",
   RepeatVector = "rnn.nn.repeatvector",
   TimeDistributed = "rnn.nn.timedistributed",
   State = "rnn.state",

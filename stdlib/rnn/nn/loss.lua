@@ -19,7 +19,7 @@ local COMMON = {
 
 local OPTIONS = {}
 for _, name in ipairs { "mse", "mae", "huber", "quantile", "kl_div", "poisson_nll", "gaussian_nll", "student_t_nll",
-  "negative_binomial_nll", "binary_cross_entropy", "hinge" } do
+  "negative_binomial_nll", "binary_cross_entropy", "hinge", "ordinal" } do
   OPTIONS["nn." .. name] = option.of("nn." .. name, COMMON)
 end
 local CROSS_ENTROPY = option.of("nn.cross_entropy", {
@@ -30,6 +30,14 @@ local CROSS_ENTROPY = option.of("nn.cross_entropy", {
   { "label_smoothing", 0, option.number(0, 1), "e gives each class e / V of the target and the label 1 - e more "
     .. "(Szegedy et al. 2016, \"Rethinking the Inception Architecture\")" },
   { "padded", false, check.boolean, "labels 0 are padding where there are no lengths" },
+}, COMMON)
+
+local FOCAL = option.of("nn.focal", {
+  { "gamma", 2, option.number(0), "0 is the cross-entropy" },
+}, COMMON)
+local DISTILLATION = option.of("nn.distillation", {
+  { "temperature", 2, check.positive, "T: above 1 the teacher's small chances count more" },
+  { "share", 0.5, option.number(0, 1), "of the teacher; the rest is the label's" },
 }, COMMON)
 
 local function check_tensors(fname, y, y_name, target, target_name)
@@ -265,21 +273,157 @@ function losses.negative_binomial_nll(parameters, target, options)
   return reduce(loss, weights, reduction)
 end
 
+-- Logits (..., C) and targets as rows: labels int32 (...), or with columns distributions float (..., columns); what
+-- weighs each row, nil for all alike. A row that does not count has logits 0 and the target 0, whatever was there.
+local function rows_of(fname, logits, target, columns, options)
+  local lengths, shape = target:lengths() or logits:lengths(), { logits:shape() }
+  local classes = table.remove(shape)
+  if target:type() == "float" then shape[#shape + 1] = columns end
+  local wanted = {}
+  for i, size in ipairs(shape) do wanted[i] = tostring(size) end
+  if not classes or check.shape(target) ~= "(" .. table.concat(wanted, ", ") .. ")" then
+    core.fail("%s: logits %s want a target (%s), got %s", fname, check.shape(logits), table.concat(wanted, ", "),
+      check.describe(target))
+  end
+  if target:type() == "float" then shape[#shape] = nil end
+  local function clear(t)
+    return (lengths and t:without_lengths():with_lengths(lengths):zero_padding() or t):without_lengths()
+  end
+  local weights = options.sample_weights
+  if weights then
+    weights = weights:detach():without_lengths()
+    for axis = 1, weights:ndim() do
+      if axis > #shape or weights:size(axis) ~= shape[axis] then
+        core.fail("%s: option 'sample_weights': expected the first axes of (%s), got %s", fname,
+          table.concat(shape, ", "), check.shape(weights))
+      end
+    end
+    while weights:ndim() < #shape do weights = weights:unsqueeze(-1) end
+    weights = weights:broadcast_to(shape)
+  end
+  if lengths then weights = clear(weights or core.ones(shape)) end
+  logits = clear(logits):reshape(-1, classes)
+  target = clear(target)
+  if target:type() == "float" then target = target:reshape(-1, columns) else target = target:reshape(-1) end
+  if weights then
+    weights = weights:reshape(-1)
+    local counts = weights:gt(0)
+    logits = core.where(counts:reshape(-1, 1), logits, 0)
+    target = core.where(target:type() == "float" and counts:reshape(-1, 1) or counts, target, 0)
+  end
+  return logits, target, weights, shape
+end
+
+-- Labels of rows that count are 1 .. classes.
+local function check_labels(fname, labels, weights, classes)
+  local wrong = labels:lt(1):logical_or(labels:gt(classes))
+  if weights then wrong = wrong * weights:gt(0) end
+  if labels:count() > 0 and wrong:max():item() > 0 then
+    core.fail("%s: argument 2: labels are 1 to %d, got %d", fname, classes, labels:get(wrong:argmax(1):item()))
+  end
+end
+
+-- Values of rows as the reduction wants them.
+local function reduced(loss, weights, shape, reduction)
+  loss = reduce(loss, weights, reduction)
+  return reduction == "none" and loss:reshape(shape) or loss
+end
+
+-- -sum of p log softmax(logits) of distributions p.
+local function soft_cross_entropy(logits, target, options)
+  local fname, classes = "nn.cross_entropy", logits:ndim() > 0 and logits:size(-1) or 0
+  local rows, p, weights, shape = rows_of(fname, logits, target, classes, options)
+  local e = options.label_smoothing
+  if e > 0 then p = p * (1 - e) + e / classes end
+  if options.weights then p = p * options.weights:reshape(1, -1) end
+  return reduced(-(p * rows:log_softmax(-1)):sum(2), weights, shape, options.reduction)
+end
+
 --- nn.cross_entropy(logits, labels [, options]) -> scalar
 ---
 --- -log softmax(logits)[label]. logits (..., V) are plain sums, not probabilities; labels int32 (...) count from 1. A
 --- label 0 is padding: it is not counted, and it is an error where neither lengths nor padded = true say that there may
---- be some (labels that were counted from 0 would pass for half of the data). weights and label_smoothing are as in
---- PyTorch.
+--- be some (labels that were counted from 0 would pass for half of the data). labels may also be distributions, float
+--- (..., V), such as what several people said or a teacher says: then -sum p log softmax(logits), the mean over rows
+--- (Geng 2016, "Label distribution learning"). weights and label_smoothing are as in PyTorch.
 ---@param logits rnn.Tensor
 ---@param labels rnn.Tensor
 ---@param options? nn.cross_entropy.Options
 ---@return rnn.Tensor
 function losses.cross_entropy(logits, labels, options)
   check_tensors("nn.cross_entropy", logits, "logits", labels, "labels")
+  if labels:type() == "float" then return soft_cross_entropy(logits, labels, CROSS_ENTROPY:read(options)) end
   if options == nil then return core.cross_entropy(logits, labels) end
   local o = CROSS_ENTROPY:read(options)
   return core.cross_entropy(logits, labels, o.weights, o.label_smoothing, o.padded, o.sample_weights, o.reduction)
+end
+
+--- nn.focal(logits, labels [, options]) -> scalar
+---
+--- (1 - p)^gamma times the cross-entropy -log p of the label: what is easy counts less, so that rare classes are not
+--- drowned. Lin, Goyal, Girshick, He, Dollár 2017, "Focal loss for dense object detection". logits (..., V), labels
+--- int32 (...) from 1. Errors: labels outside 1 .. V where no lengths make them padding.
+---@param logits rnn.Tensor
+---@param labels rnn.Tensor
+---@param options? nn.focal.Options
+---@return rnn.Tensor
+function losses.focal(logits, labels, options)
+  local fname = "nn.focal"
+  check_tensors(fname, logits, "logits", labels, "labels")
+  check.tensor(fname, "argument 2 (labels)", labels, "int32")
+  local o = FOCAL:read(options)
+  local rows, target, weights, shape = rows_of(fname, logits, labels, nil, o)
+  local classes = rows:size(2)
+  check_labels(fname, target, weights, classes)
+  local log_p = (rows:log_softmax(-1) * core.one_hot(target, classes)):sum(2)
+  local loss = -log_p
+  if o.gamma > 0 then loss = loss * (1 - log_p:exp()):maximum(1e-7) ^ o.gamma end
+  return reduced(loss, weights, shape, o.reduction)
+end
+
+--- nn.ordinal(logits, labels [, options]) -> scalar
+---
+--- Classes that are in an order, such as stars: logits (..., K - 1), of which number k says how likely the label is
+--- above k; labels int32 (...), 1 .. K. The sum of the K - 1 binary cross-entropies; the answer is
+--- logits:gt(0):sum(-1) + 1. Frank, Hall 2001; Cheng, Wang, Pollastri 2008, "A neural network approach to ordinal
+--- regression". With a last layer of one column and a bias for each k it is McCullagh's (1980) proportional odds.
+--- Errors: labels outside 1 .. K where no lengths make them padding.
+---@param logits rnn.Tensor
+---@param labels rnn.Tensor
+---@param options? nn.ordinal.Options
+---@return rnn.Tensor
+function losses.ordinal(logits, labels, options)
+  local fname = "nn.ordinal"
+  check_tensors(fname, logits, "logits", labels, "labels")
+  check.tensor(fname, "argument 2 (labels)", labels, "int32")
+  local o = OPTIONS[fname]:read(options)
+  local rows, target, weights, shape = rows_of(fname, logits, labels, nil, o)
+  local steps = rows:size(2)
+  check_labels(fname, target, weights, steps + 1)
+  local above = target:reshape(-1, 1):gt(core.arange(steps):reshape(1, -1))
+  local loss = core.binary_cross_entropy(rows, above, nil, "none"):sum(2)
+  return reduced(loss, weights, shape, o.reduction)
+end
+
+--- nn.distillation(logits, teacher, labels [, options]) -> scalar
+---
+--- A small model learns what a large one, or an rnn.Ensemble, says of each item, and the label: share of T^2 times the
+--- cross-entropy of softmax(logits / T) to softmax(teacher / T), the rest of the cross-entropy to the label. Hinton,
+--- Vinyals, Dean 2015, "Distilling the knowledge in a neural network". logits and teacher (..., V); labels int32 (...),
+--- or nil, when the teacher alone is followed.
+---@param logits rnn.Tensor
+---@param teacher rnn.Tensor
+---@param labels? rnn.Tensor
+---@param options? nn.distillation.Options
+---@return rnn.Tensor
+function losses.distillation(logits, teacher, labels, options)
+  local fname = "nn.distillation"
+  check_tensors(fname, logits, "logits", teacher, "teacher")
+  local o = DISTILLATION:read(options)
+  local hot, own = o.temperature, { sample_weights = o.sample_weights, reduction = o.reduction }
+  local soft = losses.cross_entropy(logits / hot, (teacher:detach() / hot):softmax(-1), own) * (hot * hot)
+  if labels == nil then return soft end
+  return soft * o.share + losses.cross_entropy(logits, labels, own) * (1 - o.share)
 end
 
 --- nn.binary_cross_entropy(logits, targets [, options]) -> scalar

@@ -8,6 +8,9 @@ return {
   mae = core.mae,
   huber = function(y, target, weights) return core.huber(y, target, 1, weights) end,
   cross_entropy = function(y, target, weights, padded)
+    if core.is_tensor(target) and target:type() == "float" then -- distributions
+      return require("rnn.nn.loss").cross_entropy(y, target, { sample_weights = weights })
+    end
     return core.cross_entropy(y, target, nil, 0, padded, weights)
   end,
   binary_cross_entropy = core.binary_cross_entropy,

@@ -267,8 +267,10 @@ function Recurrent:forward(x, state)
   local starts = first_states(self, state, x:size(1))
   local y, states, last = run_layers(self, x, starts, lengths)
   local new = state_of(self, states)
+  if lengths then y = y:with_lengths(lengths) end
+  if self.heard then self:_tell(y, new) end
   if self.returns == "last" then return last, new end
-  return lengths and y:with_lengths(lengths) or y, new, last
+  return y, new, last
 end
 
 --- recurrent:step(x [, state [, t]]) -> y, state

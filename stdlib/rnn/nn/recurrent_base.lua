@@ -43,6 +43,8 @@ Base._stacking = {
 -- Further ones of nn.RNN, nn.LSTM and nn.GRU.
 Base._common = {
   { "layer_norm", false, check.boolean, "normalises the sums inside the cell (Ba et al. 2016)" },
+  { "weight_dropout", 0, check.rate, "rate at which elements of weight_hh are left out, the same for all steps of a "
+    .. "batch (Wan et al. 2013, DropConnect; Merity et al. 2018, AWD-LSTM)" },
   { "activation", "tanh", activation, "of the new values" },
   { "kernel", "glorot_uniform", parameter.initializer, "first values of weight_ih" },
   { "recurrent", "orthogonal", parameter.initializer, "first values of weight_hh" },
@@ -88,7 +90,10 @@ end
 
 -- A cell of the zoo whose parameters are those of a layer: as cell.layer has them with its suffix.
 local View = {}
-function View.__index(view, name) return rawget(view, "layer")[name .. rawget(view, "suffix")] end
+function View.__index(view, name)
+  local layer, full = rawget(view, "layer"), name .. rawget(view, "suffix")
+  return layer.dropped and layer.dropped[full] or layer[full]
+end
 
 -- The cell of a part.
 local function cell_of(self, part)
@@ -283,8 +288,17 @@ local function run_engine(self, part, x, state, returns)
   description.returns, description.watch = returns, part.watch
   -- √T segments of √T steps hold least; a number says how long they are.
   description.recompute = self.recompute == true and math.ceil(math.sqrt(x:size(2))) or self.recompute or 0
-  for i, name in ipairs(part.names) do weights[i] = self[name] end
+  for i, name in ipairs(part.names) do weights[i] = self.dropped and self.dropped[name] or self[name] end
   return core.recurrent(description, x, weights, state)
+end
+
+-- The recurrent weights of a batch in training, some of their elements left out.
+local function dropped_of(self)
+  local dropped = {}
+  for _, part in ipairs(self.parts) do
+    dropped[part.names[2]] = core.dropout(self[part.names[2]], self.options.weight_dropout)
+  end
+  return dropped
 end
 
 -- Layer k over x, all directions; the new states are appended to states.
@@ -326,6 +340,7 @@ function Base:forward(x, state)
   end
   if state ~= nil then state = given_state(self, state, x:size(1)) end
   local states, y, last = {}, x, nil
+  if self.training and self.options.weight_dropout > 0 then rawset(self, "dropped", dropped_of(self)) end
   for k = 1, self.layers do
     local top, input = k == self.layers, y
     if k > 1 and self.training and self.dropout > 0 then input = core.dropout(input, self.dropout) end
@@ -339,7 +354,9 @@ function Base:forward(x, state)
       last = self.directions == 1 and last_step(y) or self:_last_of_directions(states, y, add and input)
     end
   end
+  if self.dropped then rawset(self, "dropped", nil) end
   setmetatable(states, owner.kind(self))
+  if self.heard then self:_tell(y, states) end
   if self.returns == "last" then return last or y, states end
   return y, states, last
 end
@@ -427,6 +444,29 @@ function Base:step(x, state)
   return step(self, x, start)
 end
 Base.step = core.step(Base.step) -- in the middle of a stream it is a single call
+
+--- lstm:hear(f [, on = true])
+---
+--- From now on forward gives its outputs and the new state to f(y, state) as well, with their history: what penalties
+--- of rnn.fit and rnn.monitor look at; false ends it. y is (N, T, outputs), or (N, outputs) of a layer that computes no
+--- more. The same for nn.RNN, nn.LSTM, nn.GRU and nn.Recurrent. Errors: an f that is no function.
+---@param f fun(y: rnn.Tensor, state: any)
+---@param on? boolean
+function Base:hear(f, on)
+  check.callback(self:describe() .. ": hear", "argument 1 (f)", f)
+  if on ~= nil then check.boolean(self:describe() .. ": hear", "argument 2 (on)", on) end
+  local list = {}
+  for _, other in ipairs(self.heard or {}) do
+    if other ~= f then list[#list + 1] = other end
+  end
+  if on ~= false then list[#list + 1] = f end
+  rawset(self, "heard", list[1] and list or nil)
+end
+
+-- Tells all who hear.
+function Base:_tell(y, state)
+  for _, f in ipairs(self.heard) do f(y, state) end
+end
 
 -- Layers are told apart by numbers.
 local watches = 0

@@ -16,7 +16,7 @@ for _, name in ipairs {
   "Module", "Sequential", "Linear", "Conv1d", "Embedding", "RNN", "LSTM", "GRU", "Recurrent", "Reservoir", "RNNCell",
   "LSTMCell", "GRUCell", "Attention", "Encoder", "Decoder", "Seq2Seq", "RepeatVector", "TimeDistributed", "LayerNorm",
   "BatchNorm", "Dropout", "Flatten", "Masking", "Tanh", "Sigmoid", "HardSigmoid", "ReLU", "LeakyReLU", "ELU", "SELU",
-  "GELU", "SiLU", "Softplus", "Softsign", "Softmax", "LogSoftmax",
+  "GELU", "SiLU", "Softplus", "Softsign", "Softmax", "LogSoftmax", "MADE", "MixtureOfSoftmaxes",
 } do
   buildable["nn." .. name] = name
 end
@@ -24,6 +24,7 @@ end
 local function class_of(name, module)
   local field = buildable[name]
   if field then return require("rnn.nn")[field] end
+  if name == "rnn.Ensemble" then return require "rnn.nn.ensemble" end
   local cell = tostring(name):match "^cells%.(%w+)$"
   if cell and getmetatable(require "rnn.cells").names[cell] then return require("rnn.cells")[cell] end
   return scripted.class(name, type(module) == "string" and module or nil)

@@ -118,14 +118,16 @@ function merges.learn(vocab, words, size)
   return found
 end
 
---- merges.apply(word, vocab) -> list of ids
+--- merges.apply(word, vocab [, skips]) -> list of ids
 ---
 --- The symbols of a word: its characters, of which the pair learnt first is merged first. vocab.ranks and vocab.merged
---- say for each pair when it was learnt and what it becomes. Time grows with n log n.
+--- say for each pair when it was learnt and what it becomes. Time grows with n log n. skips() says of each merge
+--- whether it is left out.
 ---@param word string
 ---@param vocab text.Bpe
+---@param skips? fun(): boolean
 ---@return integer[]
-function merges.apply(word, vocab)
+function merges.apply(word, vocab, skips)
   local ids, unknown, ranks = vocab.ids, vocab.unknown, vocab.ranks
   local symbol, before, after, n, queue = {}, {}, {}, 0, {}
   for character in word:gmatch(utf8.charpattern) do
@@ -141,7 +143,7 @@ function merges.apply(word, vocab)
     local p = first & 0xFFFFFFFF
     local q = after[p]
     local pair = q <= n and symbol[p] << 16 | symbol[q]
-    if ranks[pair] == first >> 32 then
+    if ranks[pair] == first >> 32 and not (skips and skips()) then
       symbol[p], symbol[q], after[p] = vocab.merged[pair], 0, after[q]
       if after[q] <= n then before[after[q]] = p end
       propose(before[p], p)

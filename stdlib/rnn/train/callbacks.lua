@@ -118,16 +118,25 @@ end
 
 callbacks.Best = Best
 
-local AVERAGE = option.of("rnn.Average", { { "decay", 0.999, option.number(0, 1),
-  "share of the average that stays at an "
-  .. "update" } })
+local AVERAGE = option.of("rnn.Average", {
+  { "decay", 0.999, option.number(0, 1), "share of an exponential average that stays at an update" },
+  { "mean", false, option.kind('"step"|"epoch"|false', function(fname, argname, value)
+    return value and check.one_of(fname, argname, value, { "step", "epoch" })
+  end, { '"step"', '"epoch"' }), "instead, the plain mean of the weights after each step, or after each epoch, since "
+    .. "it began" },
+  { "start", 1, option.int(1), "in rnn.fit, the epoch in which a mean begins (Izmailov et al. 2018, stochastic weight "
+    .. "averaging)" },
+  { "patience", nil, option.int(1), "in rnn.fit, a mean begins when val_loss has not become better for that many "
+    .. "epochs (Merity et al. 2018, NT-ASGD: SGD with mean = \"step\", patience = 5)" },
+})
 
 --- rnn.Average(model [, options])
 ---
---- An exponential moving average of all weights (Polyak, Juditsky 1992): average:update() after each step of the
---- optimiser takes average = decay * average + (1 - decay) * weights; the first update copies them. average:swap()
---- exchanges the model's weights and the averaged ones: to measure or to save the model with averaged weights, swap
---- before and again after. rnn.fit has it as option average. Errors: a decay outside 0 .. 1.
+--- An average of all weights (Polyak, Juditsky 1992), by default an exponential moving one: average:update() after each
+--- step of the optimiser takes average = decay * average + (1 - decay) * weights; the first update copies them. With
+--- mean it is the plain mean of all updates. average:swap() exchanges the model's weights and the averaged ones, where
+--- there are some: to measure or to save the model with averaged weights, swap before and again after. rnn.fit has it
+--- as option average. Errors: a decay outside 0 .. 1; options of a mean without one.
 ---@class rnn.Average
 ---@field decay number
 ---@field updates integer
@@ -137,29 +146,60 @@ local Average = class("rnn.Average")
 function Average:init(model, options)
   local fname = "rnn.Average"
   if not Module.is(model) then check.expected(fname, "argument 1 (model)", "a model (nn.Module)", model) end
-  self.decay = AVERAGE:read(options).decay
+  options = AVERAGE:read(options)
+  self.decay, self.mean, self.start, self.patience = options.decay, options.mean, options.start, options.patience
+  local none = "option 'mean' is not given"
+  AVERAGE:effect(options, "start", self.mean and not self.patience, self.mean and "option 'patience' says when" or none)
+  AVERAGE:effect(options, "patience", self.mean, none)
+  AVERAGE:effect(options, "decay", not self.mean, "a mean has none")
+  self.begun = not self.patience and self.start == 1
+  self.stale, self.better = 0, Better(fname, { monitor = "val_loss" })
   self.weights, self.updates = Weights(model), 0
+  self.running = self.begun and self.mean ~= "epoch" -- does each step count?
 end
 
 --- average:update(): takes in the weights that the model has now.
 function Average:update()
-  local decay = self.updates == 0 and 0 or self.decay
+  local decay = self.mean and self.updates / (self.updates + 1) or self.updates == 0 and 0 or self.decay
   core.average_step(self.weights.kept, self.weights.live, decay)
   self.updates = self.updates + 1
 end
 
---- average:swap(): exchanges the model's weights and the averaged ones.
+--- average:swap(): exchanges the model's weights and the averaged ones, once there are some.
 function Average:swap()
-  self.weights:swap()
+  if self.updates > 0 then self.weights:swap() end
+end
+
+-- An epoch of rnn.fit has ended, before it is measured.
+function Average:_end_epoch()
+  if self.begun and self.mean == "epoch" then self:update() end
+end
+
+-- And after; does the mean begin with the next one?
+function Average:_see(epoch, logs)
+  if self.begun then return end
+  if self.patience then
+    self.stale = self.better:see(logs) and 0 or self.stale + 1
+    self.begun = self.stale >= self.patience
+  else
+    self.begun = epoch + 1 >= self.start
+  end
+  self.running = self.begun and self.mean ~= "epoch"
 end
 
 function Average:state()
-  return { updates = self.updates, weights = self.weights:state() }
+  return { updates = self.updates, weights = self.weights:state(), begun = self.begun, stale = self.stale,
+    better = self.better:state() }
 end
 
 function Average:load_state(saved, _)
   self.weights:load_state(saved.weights)
   self.updates = saved.updates
+  if saved.better then
+    self.begun, self.stale = saved.begun, saved.stale
+    self.better:load_state(saved.better)
+    self.running = self.begun and self.mean ~= "epoch"
+  end
 end
 
 callbacks.Average = Average

@@ -87,14 +87,15 @@ function Source.__call(self, _, before)
   return checked(self, self.next(self.state, before))
 end
 
---- evaluate.pass(call, source, objective, scores [, stop]) -> true | false
+--- evaluate.pass(call, source, objective, scores [, stop [, see]]) -> true | false
 ---
---- One pass over a source; adds to scores. false when stop() was true before the end. It is called by
---- Module:_evaluated; call is the model, or a reader in its stead.
-function evaluate.pass(call, source, objective_of, scores, stop)
+--- One pass over a source; adds to scores. false when stop() was true before the end. see(loss, prediction, target) is
+--- called for each batch. It is called by Module:_evaluated; call is the model, or a reader in its stead.
+function evaluate.pass(call, source, objective_of, scores, stop, see)
   for x, y, weights in source do
     local loss, prediction, target, parts = objective_of(call, x, y, weights)
     scores:add(x, loss:item(), prediction, target, weights, parts)
+    if see then see(loss, prediction, target) end
     if stop and stop() then return false end
   end
   return true
@@ -131,7 +132,39 @@ function evaluate.source(fname, argname, value)
   return type(value) == "function" and Source(fname, argname, value) or value
 end
 
-local EVALUATE = option.of("rnn.evaluate", objective.OPTIONS)
+local EVALUATE = option.of("rnn.evaluate", objective.OPTIONS, {
+  { "dynamic", nil, option.unless_false(check.table), "{ optimizer =, decay = 0, clip_norm = nil }: the model goes on "
+    .. "learning from each batch that was measured, as a text that is read; its weights move back by decay after each "
+    .. "step, and are what they were at the end (Krause et al. 2018, \"Dynamic evaluation of neural sequence models\")"
+  },
+})
+local DYNAMIC = option.of("rnn.evaluate.dynamic", {
+  { "optimizer", nil, option.any, "of the model's parameters, such as optim.RMSprop", required = true },
+  { "decay", 0, option.number(0, 1), "how far weights move back to where they began, of the way" },
+  { "clip_norm", nil, option.unless_false(check.positive), "clips the gradients by their common norm" },
+})
+
+-- f with weights that learn from what they were measured on.
+local function learning(model, given, f)
+  local fname = "rnn.evaluate: option 'dynamic'"
+  local o = DYNAMIC:read(given, fname)
+  if not objective.is(o.optimizer) then check.expected(fname, "option 'optimizer'", "an optimiser", o.optimizer) end
+  objective.trains(fname, o.optimizer, model)
+  local params, start = o.optimizer.params, {}
+  for i, p in ipairs(params) do start[i] = p:detach():copy() end
+  return core.finally(fname, function()
+    for i, p in ipairs(params) do
+      p:zero_grad()
+      p:assign(start[i])
+    end
+  end, f, function(loss)
+    o.optimizer:zero_grad()
+    loss:backward()
+    if o.clip_norm then core.clip_grad_norm(params, o.clip_norm) end
+    o.optimizer:step()
+    if o.decay > 0 then core.average_step(params, start, 1 - o.decay) end
+  end)
+end
 
 --- rnn.evaluate(model, data [, options]) -> table
 ---
@@ -156,7 +189,12 @@ function evaluate.evaluate(model, data, options)
     source = tbptt.Windows(fname, source, options.tbptt)
     reader = tbptt.Reader(fname, model, source)
   end
-  model:_evaluated(fname, evaluate.pass, reader or model, source, objective_of, scores)
+  local function pass(see)
+    core.recording(see ~= nil)
+    return evaluate.pass(reader or model, source, objective_of, scores, nil, see)
+  end
+  if options.dynamic then model:_evaluated(fname, learning, model, options.dynamic, pass)
+  else model:_evaluated(fname, pass) end
   if scores.weight == 0 then core.fail("%s: argument 2 (data): it gave no batch with a valid element", fname) end
   return scores:read({}, "")
 end

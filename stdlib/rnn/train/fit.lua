@@ -42,8 +42,11 @@ local OPTIONS = option.of(FNAME, {
   { "clip_value", nil, option.unless_false(check.positive), "clips the gradients one by one" },
   { "accumulate", 1, option.int(1),
     "one update for that many batches, by the mean gradient over all their valid elements" },
-  { "average", nil, option.any,
-    "decay, such as 0.999: an exponential moving average of the weights (rnn.Average) is what "
+  { "penalty", nil, option.unless_false(check.table), "{ ar = 2, tar = 1, l1 =, l2 = { recurrent = 1e-6 } }: what is "
+    .. "added to the loss in training and not to its figures: squares of activations and of their changes, sizes and "
+    .. "squares of weights by kind (train/penalty.lua)" },
+  { "average", nil, option.kind("number|table", option.any),
+    "decay, such as 0.999, or options of rnn.Average: an average of the weights is what "
     .. "is measured, kept as best and left in the model at the end" },
   { "on_nan", "error", option.one_of { "error", "stop" }, "a loss that is not finite: an error, or the end, which "
     .. "sets history.stopped. Either way the weights are those before that epoch" },
@@ -267,6 +270,10 @@ local function prepare(model, options)
   run.clip_norm, run.clip_value = options.clip_norm, options.clip_value
   run.callbacks = callbacks_of(options)
   check_monitors(run)
+  if options.penalty then
+    OPTIONS:effect(options, "penalty", not run.turns, "several optimisers take their steps in turn")
+    run.penalty = require "rnn.train.penalty"(model, options.penalty)
+  end
   if options.monitor then
     local settings = options.monitor == true and {} or options.monitor
     settings.clip = settings.clip or run.clip_norm
@@ -281,7 +288,11 @@ local function prepare(model, options)
   folder_of(run, options)
   if run.checkpoint then best_of(run) end
   if options.average then
-    run.average = callbacks.Average(model, { decay = options.average })
+    local average = options.average
+    run.average = callbacks.Average(model, type(average) == "table" and average or { decay = average })
+    if not run.valid and run.average.patience then
+      core.fail("%s: option 'average': its 'patience' watches val_loss, and there is no option 'valid'", FNAME)
+    end
   end
   return run
 end
@@ -347,8 +358,10 @@ local function measure(run)
     local state = run.scores:state()
     run.valid_scores:clear()
     run:begin_epoch_of(run.valid)
+    local monitor = run.monitor
+    local see = monitor and function(_, prediction, target) monitor:_see(prediction, target) end or nil
     if not run.model:_evaluated(FNAME, evaluate.pass, run.valid_reader or run.model, run.valid_source, run.objective,
-      run.valid_scores, interruption.held) then
+      run.valid_scores, interruption.held, see) then
       run.scores:load_state(state) -- a metric that counts for itself is one object for both
       return nil
     end
@@ -386,10 +399,16 @@ local function epoch(run)
     core.fail("rnn.fit: option 'data' gave no batch in epoch %d; an iterator must start anew for every epoch",
       run.epoch)
   end
-  if run.average then run.average:swap() end
+  if run.average then
+    run.average:_end_epoch()
+    run.average:swap()
+  end
   local logs = measure(run)
   if logs then note(run, logs) end
-  if run.average then run.average:swap() end
+  if run.average then
+    run.average:swap()
+    if logs then run.average:_see(run.epoch, logs) end
+  end
   if not logs then
     run.left = "signal"
     return

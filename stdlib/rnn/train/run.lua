@@ -124,7 +124,7 @@ end
 local function moved(run)
   if run.step == 0 then warn_of_others(run) end
   run.step, run.lr, run.pending, run.weight = run.step + 1, run.optimizer.lr, 0, 0
-  if run.average then run.average:update() end
+  if run.average and run.average.running then run.average:update() end
   if run.step_schedule then run.step_schedule:advance() end
 end
 
@@ -196,6 +196,7 @@ function Run:train_epoch()
         diverged(run, value, random)
         return
       end
+      if run.penalty then loss = run.penalty:add(loss) end
       if accumulate > 1 then -- the mean over the group: each batch counts by its valid elements
         local weight = valid.count("rnn.fit", x, prediction, target, scores.padded, weights)
         loss, run.weight = loss * weight, run.weight + weight
@@ -230,6 +231,7 @@ function Run.__close(self, message)
   if self.held_before then interruption.release(self.held_before) end
   if self.schedule and self.given then self.optimizer.scheduled = { lr = self.optimizer.lr, given = self.given.lr } end
   if self.lock then self.lock:close() end
+  if self.penalty then self.penalty:close() end
   evaluate.read(self.data, false)
   self.model:train(self.training)
   if message ~= nil and self.watched then self:call("on_error", message) end

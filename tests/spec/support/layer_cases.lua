@@ -70,6 +70,17 @@ local cases = {
     input = function() return core.randn(3, 2) end,
     run = function(layer, x) return (layer(x, targets())) end,
   },
+  MADE = {
+    make = function() return nn.MADE(2, 3, { units = 4 }) end,
+    input = batch,
+    run = function(layer, x) return layer(x, core.concat({ x, x * 0.5 }, -1):slice(-1, 1, 3):sigmoid()) end,
+    sequences = true,
+  },
+  MixtureOfSoftmaxes = {
+    make = function() return nn.MixtureOfSoftmaxes(2, 4, { mixtures = 2, dim = 3 }) end,
+    input = batch,
+    sequences = true,
+  },
   RepeatVector = { make = function() return nn.RepeatVector(3) end, input = function() return core.randn(3, 2) end },
   TimeDistributed = {
     make = function() return nn.TimeDistributed(nn.Sequential { nn.Linear(2, 3), nn.BatchNorm(3) }) end,

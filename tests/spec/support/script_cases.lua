@@ -30,7 +30,9 @@ return {
   behaviour = { "--epochs 2 --units 8", known = "0.7123",
     figures = { "test.accuracy" }, data = "helpdesk-log/helpdesk.csv" },
   caption = { "--epochs 1 --hidden 16 --beam 1", figures = { "test.bleu" }, data = "coco-layout-captions/README.md" },
-  chorales = { "--epochs 1", known = "published", figures = { "test.nats" }, data = "jsb-chorales/README.md" },
+  chorales = { "--epochs 1", known = "published", figures = { "test.nats", "test.joint" }, data = "jsb-chorales/README.md" },
+  digit_strings = { "--epochs 2 --units 8 --strings 48", figures = { "valid.error", "test.error" },
+    data = "free-spoken-digits/README.md" },
   digits = { "--epochs 1 --units 4", known = "kernel ridge",
     figures = { "test.accuracy" }, data = "free-spoken-digits/README.md" },
 }

@@ -69,7 +69,10 @@ local makers = {
   ["metrics.Mean"] = function() return metrics.Mean(function(y, target) return (y - target):abs() end) end,
   ["metrics.Scores"] = function() return metrics.Scores { "mae", f1 = metrics.F1 { classes = 3 } } end,
   ["rnn.Average"] = function() return rnn.Average(linear()) end,
+  ["rnn.Ensemble"] = function() return rnn.Ensemble { linear(), linear() } end,
   ["nn.Distribution"] = function() return nn.Distribution() end,
+  ["nn.MixtureDensity"] = function() return nn.MixtureDensity { components = 2 } end,
+  ["nn.NeuralCache"] = function() return nn.NeuralCache() end,
   ["rnn.Forecaster"] = function()
     local f = rnn.Forecaster { horizon = 2, length = 4, members = 1, quiet = true }
     return f:fit(core.randn(60), { epochs = 1, progress = false })

@@ -1,0 +1,97 @@
+-- ensemble.lua: several models that answer as one.
+
+local beside = require "rnn.beside"
+local class = require "rnn.class"
+local check = require "rnn.check"
+local nest = require "rnn.nest"
+local option = require "rnn.option"
+local Module = require "rnn.nn.module"
+
+--- rnn.Ensemble(models [, options])
+---
+--- A list of models of the same task, trained from different beginnings or on different data, as one model: its answer
+--- is the mean of theirs, so that rnn.predict, rnn.evaluate, rnn.save and rnn.load take it as any other. Hansen,
+--- Salamon 1990, "Neural network ensembles"; Lakshminarayanan et al. 2017, "deep ensembles". nn.distillation makes one
+--- small model of it. ensemble[i] is model i. Errors: an entry that is no model, or none.
+---@class rnn.Ensemble : nn.Module
+---@field [integer] nn.Module
+---@overload fun(models: nn.Module[], options?: rnn.Ensemble.Options): rnn.Ensemble
+local Ensemble = class("rnn.Ensemble", Module)
+
+local OPTIONS = option.of("rnn.Ensemble", {
+  { "mean", "outputs", option.one_of { "outputs", "softmax", "sigmoid" }, "the mean of what: of the outputs as they "
+    .. "are; or of the probabilities that logits say, of classes or each by itself, and the result is again logits" },
+})
+
+function Ensemble:init(models, options)
+  if type(models) ~= "table" or getmetatable(models) or #models == 0 then
+    check.expected("rnn.Ensemble", "argument 1 (models)", "a list of models", models)
+  end
+  for i = 1, #models do
+    if not Module.is(models[i]) then
+      check.expected("rnn.Ensemble", ("argument 1 (models), entry %d"):format(i), "a model", models[i])
+    end
+    self[i] = models[i]
+  end
+  self.mean = OPTIONS:read(options).mean
+end
+
+-- The mean of tensors of one shape.
+local function mean_of(kind, list)
+  local total
+  for _, y in ipairs(list) do
+    if kind == "softmax" then y = y:log_softmax(-1) elseif kind == "sigmoid" then y = y:sigmoid() end
+    if kind == "softmax" then y = y:exp() end
+    total = total and total + y or y
+  end
+  total = total / #list
+  if kind == "softmax" then return total:maximum(1e-30):log() end
+  return kind == "sigmoid" and (total:maximum(1e-30) / (1 - total):maximum(1e-7)):log() or total
+end
+
+local function combined(kind, answers)
+  if not nest.is_table(answers[1]) then return mean_of(kind, answers) end
+  local result = {}
+  for _, key in ipairs(nest.keys(answers[1])) do
+    local list = {}
+    for i, answer in ipairs(answers) do list[i] = answer[key] end
+    result[key] = combined(kind, list)
+  end
+  return result
+end
+
+--- ensemble:forward(x) -> y
+---
+--- The mean of the models' first results, tensors of their shapes or tables of them.
+---@param x any
+---@return rnn.Tensor|table
+function Ensemble:forward(x)
+  local answers = {}
+  for i, model in ipairs(self) do answers[i] = (model(x)) end
+  return combined(self.mean, answers)
+end
+
+--- ensemble:fit(options) -> list of histories
+---
+--- Trains each model by itself: options(model, i) returns those of rnn.fit for model i, its optimiser among them.
+--- Errors: those of rnn.fit.
+---@param options fun(model: nn.Module, i: integer): table
+---@return rnn.History[]
+function Ensemble:fit(options)
+  check.callback("rnn.Ensemble:fit", "argument 1 (options)", options)
+  local histories = {}
+  for i, model in ipairs(self) do
+    histories[i] = beside.rnn.fit(model, check.table("rnn.Ensemble:fit", "the function's result", options(model, i)))
+  end
+  return histories
+end
+
+function Ensemble:input_type() return self[1]:input_type() end
+
+function Ensemble:describe() return ("rnn.Ensemble of %d"):format(#self) end
+
+function Ensemble:config()
+  return { class = "rnn.Ensemble", layers = { table.unpack(self) }, options = { mean = self.mean } }
+end
+
+return Ensemble
