@@ -60,6 +60,7 @@ local whole = {
   music = "rnn.music",
   text = "rnn.text",
   monitor = "rnn.monitor",
+  dist = "rnn.dist",
 }
 
 local parts = {

@@ -41,7 +41,7 @@ local BANDS = {
   } },
   { "stdlib, in Lua", {
     { "base", "beside calendar check choice class columns guard lazy lowercase names nest option place plain_json "
-      .. "ranks record shapes state terminal", "" },
+      .. "ranks record shapes shards state terminal", "" },
     { "functions of tensors", "ctc differences einsum elements linalg padded products stft", "base" },
     { "text", "text", "base" },
     { "data", "data", "base, functions of tensors, text" },
@@ -63,6 +63,7 @@ local BANDS = {
     { "audio", "audio", "base" },
     { "music", "music", "base, data" },
     { "doc", "doc", "base" },
+    { "dist", "dist", "base" },
     { "experiment", "experiment args", "base, text, data, train, save, plot" },
     { "rnn", "init", "everything" },
     { "share", "share", "base, save, logs, export" },
