@@ -21,6 +21,7 @@
 #define SILENCE 60        /* seconds after which the ranks that have not come are named */
 #define AGAIN 75          /* EX_TEMPFAIL: stopped by a signal, to be started again */
 #define HEAD 248          /* bytes of a message that go out at once */
+#define FAILED 9          /* a message: the first rank has failed, too */
 #define LAST (1 << 14)    /* bytes of what a silent rank had to say that are shown when it fails */
 
 static int rank, size;
@@ -50,7 +51,7 @@ static void show_errors(void) {
 }
 
 /* A rank that fails ends all: the others would wait for it. Where the script fails in the same way in every rank, the
- * first one has said so and ends them before they repeat it. */
+ * first one has said so, and tells the others, which do not repeat it. */
 static void at_exit(int status, void *arg) {
   int done;
   (void)arg;
@@ -60,12 +61,12 @@ static void at_exit(int status, void *arg) {
     return;
   }
   if (rank > 0) {
-    struct timespec t = {0, 500000000};
-    nanosleep(&t, NULL);
-    show_errors();
-  } else if (size > 1) {
-    fprintf(stderr, "rank 0 of %d (%s): it ended with an error\n", size, host);
-    fflush(stderr);
+    int failed = 0;
+    for (double until = now() + 0.5; !failed && now() < until; sched_yield())
+      MPI_Iprobe(0, FAILED, world, &failed, MPI_STATUS_IGNORE);
+    if (!failed) show_errors();
+  } else {
+    for (int i = 1; i < size; i++) MPI_Isend(NULL, 0, MPI_BYTE, i, FAILED, world, &requests[i]);
   }
   MPI_Abort(world, status);
 }
@@ -298,6 +299,8 @@ int luaopen_rnnlua_mpi(lua_State *L) {
   MPI_Allgather(host, sizeof host, MPI_BYTE, hosts, sizeof host, MPI_BYTE, world);
   processors(&count, &sharing);
   process = getpid();
+  int own = (int)process, *pids = lua_newuserdatauv(L, sizeof *pids * (size_t)size, 0);
+  MPI_Allgather(&own, 1, MPI_INT, pids, 1, MPI_INT, world);
   on_exit(at_exit, NULL);
   if (rank > 0) be_silent();
   static const luaL_Reg functions[] = {
@@ -319,5 +322,11 @@ int luaopen_rnnlua_mpi(lua_State *L) {
     lua_rawseti(L, -2, i + 1);
   }
   lua_setfield(L, -2, "hosts");
+  lua_createtable(L, size, 0);
+  for (int i = 0; i < size; i++) {
+    lua_pushinteger(L, pids[i]);
+    lua_rawseti(L, -2, i + 1);
+  }
+  lua_setfield(L, -2, "processes");
   return 1;
 }

@@ -75,8 +75,8 @@ end
 --- The gradients of the model's parameters become those of the whole batch, in every rank: the mean over the rows of
 --- all shards that dist.shards gave. Without dist.shards each rank is one shard: the mean over ranks, each counted
 --- weight times (1), as DistributedDataParallel of PyTorch does; the result then depends on how many ranks there are.
---- Buffers, such as running means, become means as well. Every rank must call it at the same place. Errors: a model that
---- is none; ranks at different places.
+--- Buffers, such as running means, become means as well. Every rank must call it at the same place. Errors: a model
+--- that is none; ranks at different places.
 ---@param model nn.Module
 ---@param weight? number such as the rows that this rank's gradient is the mean of
 function dist.gradients(model, weight)

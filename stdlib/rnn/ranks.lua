@@ -308,7 +308,8 @@ local function same_numbers()
   core.random_state(ranks.gather("the beginning", core.random_state())[1])
 end
 
---- ranks.line() -> "4 ranks x 2 threads on 2 nodes (a: 2, b: 2), Open MPI v4.1.4"
+--- ranks.line() -> "4 ranks x 2 threads on 2 nodes (a: 2, b: 2), Open MPI v4.1.4"; of MPICH, which tells of a lost rank
+--- by the number of its process, with these
 function ranks.line()
   local counts, order, places = {}, {}, {}
   for _, host in ipairs(mpi.hosts) do
@@ -317,8 +318,11 @@ function ranks.line()
   end
   for i, host in ipairs(order) do places[i] = ("%s: %d"):format(host, counts[host]) end
   local threads = core.threads()
-  return ("%d ranks x %d thread%s on %d node%s (%s), %s"):format(ranks.size, threads, threads == 1 and "" or "s",
-    #order, #order == 1 and "" or "s", table.concat(places, ", "), mpi.version)
+  local processes = mpi.version:find "MPICH" and ", processes of ranks 0 to " .. ranks.size - 1 .. ": "
+    .. table.concat(mpi.processes, " ") or ""
+  return ("%d ranks x %d thread%s on %d node%s (%s), %s%s"):format(ranks.size, threads, threads == 1 and "" or "s",
+    #order, #order == 1 and "" or "s", table.concat(places, ", "), mpi.version,
+    processes)
 end
 
 --- ranks.open(): looks for a launcher, once, when rnn is loaded.
