@@ -45,8 +45,8 @@ function what.stream(folder)
   local model = nn.Sequential { nn.Embedding(12, 8), nn.GRU(8, 16), nn.Dropout(0.2), nn.Linear(16, 12) }
   local history = rnn.fit(model, { data = text.stream(ids:rows(1, 1600), { size = 20, length = 16 }),
     valid = text.stream(ids:rows(1601, 2001), { size = 5, length = 16 }), tbptt = 16, loss = "cross_entropy",
-    metrics = { "accuracy", "f1" }, optimizer = optim.Adam(model:parameters(), { lr = 0.01 }), epochs = 3, clip_norm = 0.5,
-    schedule = optim.schedules.cosine(), progress = false, run = folder, shards = 8 })
+    metrics = { "accuracy", "f1" }, optimizer = optim.Adam(model:parameters(), { lr = 0.01 }), epochs = 3,
+    clip_norm = 0.5, schedule = optim.schedules.cosine(), progress = false, run = folder, shards = 8 })
   show(model, history)
 end
 
@@ -59,9 +59,9 @@ function what.sequences(folder)
   end
   local set = data.sequences(xs, ys)
   local model = nn.Sequential { nn.Embedding(12, 8), nn.LSTM(8, 16, { returns = "last" }), nn.Linear(16, 3) }
-  local history = rnn.fit(model, { data = set:batches { size = 10, shuffle = true }, valid = set, loss = "cross_entropy",
-    metrics = { "accuracy", "f1", "top_2" }, optimizer = optim.RMSprop(model:parameters()), epochs = 3, progress = false,
-    run = folder, shards = 8 })
+  local history = rnn.fit(model, { data = set:batches { size = 10, shuffle = true }, valid = set,
+    loss = "cross_entropy", metrics = { "accuracy", "f1", "top_2" }, optimizer = optim.RMSprop(model:parameters()),
+    epochs = 3, progress = false, run = folder, shards = 8 })
   show(model, history)
   print(("predicted %016x"):format(core.checksum(rnn.predict(model, set, { size = 7 }))))
   print(("%.17g"):format(rnn.evaluate(model, set, { loss = "cross_entropy" }).loss))
