@@ -163,6 +163,7 @@ lua_State *lrnn_backward_begins(lua_State *L);
 void lrnn_backward_ends(lua_State *L, const char *fname, lua_State *outer, rnn_status status);
 extern uint64_t lrnn_backward_calls;             /* how often backward has been called: does a computation train? */
 extern const lrnn_function lrnn_train_functions[];    /* train.c: recurrent, optimisers, clipping */
+extern const lrnn_function lrnn_shard_functions[];    /* shards.c: sums of gradients, tensors as bytes */
 /* The options table of a recurrent layer; has_state is left to the caller. */
 rnn_recurrent lrnn_recurrent_description(lua_State *L, int arg);
 extern const lrnn_function lrnn_trace_functions[];    /* trace.c: formulas and programs */

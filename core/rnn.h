@@ -543,6 +543,20 @@ RNN_MUST_USE rnn_status rnn_scale_grad(rnn_ctx *ctx, rnn_tensor *const *params, 
 RNN_MUST_USE rnn_status rnn_average_step(rnn_ctx *ctx, rnn_tensor *const *averages, rnn_tensor *const *live, int count,
                                          double decay);
 
+/* A batch in shards, whose gradients are added up in an order of the caller's. A sum is a float tensor with the elements
+   of all parameters, and behind them those of the buffers: how far the shard has moved each of before, times its rows.
+   there has a byte for each parameter and buffer: has it a gradient, has it moved? rnn_shard_take puts gradients and
+   buffers into sum, or with adds adds them to it; the gradients are then gone, and the buffers what they were before. */
+RNN_MUST_USE rnn_status rnn_shard_take(rnn_ctx *ctx, rnn_tensor *const *params, int count, rnn_tensor *const *buffers,
+                                       rnn_tensor *const *before, int buffer_count, double rows, bool adds,
+                                       rnn_tensor *sum, char *there);
+RNN_MUST_USE rnn_status rnn_shard_add(rnn_ctx *ctx, rnn_tensor *sum, const rnn_tensor *other); /* sum += other */
+/* The gradients of params become those of a sum; buffers, the last of it, move by its part of them over rows. */
+RNN_MUST_USE rnn_status rnn_shard_gradients(rnn_ctx *ctx, rnn_tensor *const *params, int count, const rnn_tensor *sum,
+                                            const char *there);
+RNN_MUST_USE rnn_status rnn_shard_buffers(rnn_ctx *ctx, rnn_tensor *const *buffers, int count, const rnn_tensor *sum,
+                                          const char *there, double rows);
+
 /* ---- least squares ---------------------------------------------------------------------------------------------- */
 
 /* Linear forecasts: a linear model with a constant says y from windows of x, fitted to those at starts by least squares

@@ -7,7 +7,7 @@ local beside = require "rnn.beside"
 
 -- Methods that the library calls, as train/callbacks.lua and save/init.lua say, not its users.
 local INNER = {}
-for name in ([[on_begin on_step on_epoch on_end on_error state load_state init begin_epoch see stream
+for name in ([[on_begin on_step on_epoch on_end on_error state load_state merge init begin_epoch see stream
   wall]]):gmatch("%S+") do INNER[name] = true end
 
 local function is_class(value)

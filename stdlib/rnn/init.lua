@@ -5,6 +5,11 @@ local core = require "rnn.core"
 local lazy = require "rnn.lazy"
 local beside = require "rnn.beside"
 
+-- In a job of several processes they find each other before anything else.
+if os.getenv "OMPI_COMM_WORLD_SIZE" or os.getenv "PMI_SIZE" or os.getenv "PMIX_RANK" or os.getenv "PMI_RANK" then
+  require "rnn.ranks".open()
+end
+
 -- What the library needs of the core, and its users do not: it stays in rnn.core.
 local inner = {}
 for name in ([[
@@ -12,8 +17,9 @@ for name in ([[
   checksum events_open fail fail_allocation file_append file_is_there file_kind file_lock file_read file_sha256
   file_sweep file_truncate file_write files_used folder_files folder_list folder_remove folder_scratch
   finally grads_finite is_numbers isatty linear_forecast make_folder methods op_doc optimizer_step png_encode
-  pdf_write png_write program random_position recurrent scan sha256 step stepper tensor_bytes tensor_of_bytes
-  tensor_text terminal_width trace trace_alike trace_apply trace_captured trace_nodes trace_place trace_results trace_same watched _linalg
+  pdf_write png_write program random_position recurrent scan sha256 shard_add shard_give shard_take step stepper
+  tensor_address tensor_bytes tensor_fill tensor_of_bytes tensor_text terminal_width trace
+  trace_alike trace_apply trace_captured trace_nodes trace_place trace_results trace_same watched _linalg
 ]]):gmatch "%S+" do
   inner[name] = true
 end
@@ -57,6 +63,7 @@ local whole = {
   text = "rnn.text",
   monitor = "rnn.monitor",
   Ensemble = "rnn.nn.ensemble",
+  dist = "rnn.dist",
 }
 
 local parts = {

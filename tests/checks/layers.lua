@@ -24,6 +24,7 @@ local BANDS = {
     { "numbers", "core/numbers core/columns core/times", "context, tensors, ops, op list, tape" },
     { "fits", "core/least_squares", "context, tensors, products, ops" },
     { "optimisers", "core/optim", "context, tensors" },
+    { "shards", "core/shards", "context, tensors, tape" },
     { "files", "core/io/", "context, tensors, ops, numbers" },
     { "sound", "core/audio/", "context, tensors, products, files" },
   } },
@@ -36,10 +37,11 @@ local BANDS = {
     { "module", "bindings/module bindings/host/embedded bindings/host/lua_module bindings/host/interrupt.h",
       "interface, arguments, functions" },
     { "program", "bindings/host/", "interface, arguments, module, memory" },
+    { "mpi", "bindings/mpi/", "" },
   } },
   { "stdlib, in Lua", {
     { "base", "beside calendar check choice class columns guard lazy lowercase names nest option place plain_json "
-      .. "protobuf record shapes state terminal trial", "" },
+      .. "protobuf ranks record shapes shards state terminal trial", "" },
     { "functions of tensors", "ctc differences einsum elements linalg padded products stft", "base" },
     { "text", "text", "base" },
     { "data", "data augment", "base, functions of tensors, text" },
@@ -63,6 +65,7 @@ local BANDS = {
     { "audio", "audio", "base" },
     { "music", "music", "base, data" },
     { "doc", "doc", "base" },
+    { "dist", "dist", "base" },
     { "experiment", "experiment args", "base, text, data, train, save, plot" },
     { "rnn", "init", "everything" },
     { "sweep", "sweep", "base, experiment" },

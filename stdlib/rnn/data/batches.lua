@@ -149,9 +149,9 @@ function Batches:items(x)
   return at.order:rows(at.from, at.given), at.epoch
 end
 
--- What `for` calls: x, the value before, is nil when a loop begins. A place has the order of its epoch and how many
--- items of it were given out.
-function Batches.__call(self, _, x)
+-- The items of the next batch and their place, or nothing; x, the value before, is nil when a loop begins. A place has
+-- the order of its epoch and how many items of it were given out.
+local function next_items(self, x)
   local order, given, epoch
   if x == nil then
     order, given = begin(self), 0
@@ -164,9 +164,35 @@ function Batches.__call(self, _, x)
   if given >= last then return nil end
   local from, to = given + 1, given + self.size
   if to > last then to = last end
+  return order:rows(from, to), { order = order, from = from, given = to, epoch = epoch }
+end
+
+-- What `for` calls.
+function Batches.__call(self, _, x)
+  local items, at = next_items(self, x)
+  if not items then return nil end
   local y, weights
-  x, y, weights = self.dataset:batch(order:rows(from, to))
-  return place.keep(self.places, "batches", x, { order = order, from = from, given = to, epoch = epoch }), y, weights
+  x, y, weights = self.dataset:batch(items)
+  return place.keep(self.places, "batches", x, at), y, weights
+end
+
+-- The same batches, of which a loop is given the items alone, int32 (N): for those who read a part of each batch, by
+-- dataset:batch(items:rows(from, to)).
+local ByItems = {}
+ByItems.__index = ByItems
+
+function ByItems.__call(self, _, before)
+  local items, at = next_items(self.batches, before)
+  return items and place.keep(self.batches.places, "batches", items, at)
+end
+
+function ByItems:seek(n) return self.batches:seek(n) end
+
+--- batches:by_items() -> iterator: `for items in batches:by_items() do`
+---
+--- The items of each batch, int32 (N), in place of the batch.
+function Batches:by_items()
+  return setmetatable({ batches = self }, ByItems)
 end
 
 return Batches

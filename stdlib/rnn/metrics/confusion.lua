@@ -151,6 +151,16 @@ function Confusion:state()
   return { counts = self.counts, classes = self.classes }
 end
 
+--- confusion:merge(saved): adds what another one has counted, as its state says.
+function Confusion:merge(saved)
+  if not saved.counts then return end
+  if self.counts and self.classes ~= saved.classes then
+    core.fail("%s: counts of %d classes and of %d", self.__name, self.classes, saved.classes)
+  end
+  self.classes = saved.classes
+  self.counts = self.counts and self.counts + saved.counts or saved.counts
+end
+
 function Confusion:load_state(saved)
   self.counts, self.classes = saved.counts, saved.classes
 end

@@ -102,6 +102,11 @@ function Mean:state()
   return { sum = self.sum, weight = self.weight }
 end
 
+--- mean:merge(saved): adds what another one of the same function has counted, as its state says.
+function Mean:merge(saved)
+  self.sum, self.weight = self.sum + saved.sum, self.weight + saved.weight
+end
+
 function Mean:load_state(saved)
   self.sum, self.weight = saved.sum + 0.0, saved.weight + 0
 end

@@ -195,6 +195,19 @@ function Scores:state()
   return saved
 end
 
+--- scores:merge(saved): adds what other scores of the same metrics have counted, as their state says.
+function Scores:merge(saved)
+  self.counted = self.counted + saved.counted
+  for _, e in ipairs(self.entries) do e.metric:merge(saved.metrics[e.name]) end
+end
+
+-- The first metric that cannot be added up, or nil.
+function Scores:_whole()
+  for _, e in ipairs(self.entries) do
+    if not (e.metric.state and e.metric.load_state and e.metric.merge) then return e.name end
+  end
+end
+
 function Scores:load_state(saved)
   self.counted = saved.counted + 0
   for _, e in ipairs(self.entries) do

@@ -115,10 +115,18 @@ local function memory_of(norms)
   return math.max(last - 1, 0), last
 end
 
+-- What layers have met since the last reading, for one who lets others run before the step is complete: of the shards
+-- of a batch the first one counts.
+function Monitor:_keep_flow()
+  self.flow = {}
+  for i, entry in ipairs(self.layers) do self.flow[i] = entry[2]:flow() end
+end
+
 local function layers_of(self)
-  local found = {}
-  for _, entry in ipairs(self.layers) do
-    for _, part in ipairs(entry[2]:flow()) do
+  local found, kept = {}, self.flow
+  self.flow = nil
+  for n, entry in ipairs(self.layers) do
+    for _, part in ipairs(kept and kept[n] or entry[2]:flow()) do
       local figures, steps = part[2]:reshape(-1):totable(), part[2]:size(1)
       local r = { name = entry[1] == "" and part[1] or entry[1] .. "." .. part[1], norms = {}, gates = 0,
         activations = 0, kind = getmetatable(entry[2]).__name }

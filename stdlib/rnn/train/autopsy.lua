@@ -23,7 +23,7 @@ end
 local function origin(run, index)
   local data = run.data
   if run.reader or not class.is_a(data, Batches) then return "" end
-  return (", item %d of the dataset"):format(data:items(run.input):get(index[1]))
+  return (", item %d of the dataset"):format((run.items or data:items(run.input)):get(index[1]))
 end
 
 local function bad_data(run)

@@ -261,13 +261,15 @@ function TimeLimit:init(seconds)
   self.seconds = check.positive("rnn.TimeLimit", "argument 1 (seconds)", seconds)
 end
 
-function TimeLimit:on_begin(_)
-  self.last = interruption.now() + self.seconds
+-- Ranks go by the clock of the first, run.now.
+function TimeLimit:on_begin(run)
+  check.run("rnn.TimeLimit:on_begin", run)
+  self.last = (run.now or interruption.now()) + self.seconds
 end
 
 function TimeLimit:on_step(run, _, _)
   check.run("rnn.TimeLimit:on_step", run)
-  if interruption.now() < self.last then return false end
+  if (run.now or interruption.now()) < self.last then return false end
   run.history.stopped = ("the time limit of %g s"):format(self.seconds)
   return true
 end

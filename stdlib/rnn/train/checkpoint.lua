@@ -35,12 +35,18 @@ function Checkpoint:init(fname, folder, options)
   self.saved_at = core.clock()
 end
 
---- checkpoint:due(run) -> is it time for one?
-function Checkpoint:due(run)
-  local steps, seconds = self.every_steps, self.every_seconds
-  if steps and run.step % steps == 0 then return true end
-  return seconds and core.clock() - self.saved_at >= seconds
+--- checkpoint:due_by_clock() -> is it time for one?
+function Checkpoint:due_by_clock()
+  return self.every_seconds and core.clock() - self.saved_at >= self.every_seconds
 end
+
+--- checkpoint:due_by_steps(run) -> is it time for one?
+function Checkpoint:due_by_steps(run)
+  return self.every_steps and run.step % self.every_steps == 0
+end
+
+--- checkpoint:due(run) -> is it time for one, by either?
+function Checkpoint:due(run) return self:due_by_steps(run) or self:due_by_clock() end
 
 -- Which batches a source gives depends on these; a source of another kind has to give the same ones by itself.
 local function source_state(source)
@@ -60,7 +66,8 @@ end
 -- Everything else that says what a place in the run means.
 local function settings_of(run)
   return { loss = loss_text(run.options.loss), valid = run.valid ~= nil,
-    accumulate = run.accumulate, tbptt = run.options.tbptt or false, metrics = table.concat(run.scores.names, ", "),
+    accumulate = run.accumulate, shards = run.shards and run.shards.count or 1,
+    tbptt = run.options.tbptt or false, metrics = table.concat(run.scores.names, ", "),
     ["schedule.per"] = run.schedule and run.schedule.per }
 end
 
@@ -105,7 +112,7 @@ local function collect(run)
     history = run.history:state(), scores = run.scores:state(), schedule = run.schedule and run.schedule:state(),
     schedule_kind = run.schedule and getmetatable(run.schedule).__name,
     average = run.average and run.average:state(), best = not run.best_is_shared and run.best:state() or nil,
-    carried = run.reader and run.reader.state,
+    carried = run.reader and (run.shards and run.shards:carried() or not run.shards and run.reader.state) or nil,
     data = source_state(run.data), valid = source_state(run.valid), callbacks = {},
   }
   local names = names_of(run.callbacks)
@@ -168,6 +175,7 @@ local function check_state(run, state, sealed)
       core.fail("it is damaged: '%s' is %s", name, check.describe(state[name]))
     end
   end
+  if state.settings then state.settings.shards = state.settings.shards or 1 end
   local differs = difference(settings_of(run), state.settings or {}, not state.inside and "metrics" or nil)
   if differs then core.fail("%s when the checkpoint was written", differs) end
   check_source("option 'data'", run.data, state.data)
@@ -223,7 +231,8 @@ local function apply(self, run, state)
   run.epoch, run.step, run.batch, run.inside, run.lr = state.epoch, state.step, state.batch, state.inside, state.lr
   if run.inside then run.scores:load_state(state.scores) end
   run.ended, run.history.stopped = state.ended, state.stopped or nil
-  if run.reader then run.reader.state = state.carried end
+  if run.shards then run.shards:load_carried(state.carried)
+  elseif run.reader then run.reader.state = state.carried end
   run.random, run.callback_states = state.random, state.callbacks
 end
 

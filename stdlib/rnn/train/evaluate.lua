@@ -7,6 +7,7 @@ local arrays = require "rnn.data.arrays"
 local Batches = require "rnn.data.batches"
 local nest = require "rnn.nest"
 local option = require "rnn.option"
+local ranks = require "rnn.ranks"
 local Module = require "rnn.nn.module"
 local objective = require "rnn.train.objective"
 local Scores = require "rnn.train.scores"
@@ -87,11 +88,66 @@ function Source.__call(self, _, before)
   return checked(self, self.next(self.state, before))
 end
 
+local ROUND = 8 -- batches of each rank from one exchange to the next
+
+-- The batches of a source that this rank computes: f(number, x, y, weights) for each; round() after some of them.
+local function share(source, f, round)
+  local batches, number = class.is_a(source, Batches) and source, 0
+  for x, y, weights in batches and batches:by_items() or source do
+    number = number + 1
+    if (number - 1) % ranks.size == ranks.rank then
+      local items = x
+      if batches then x, y, weights = batches.dataset:batch(items) end
+      f(x, y, weights, batches and items)
+    end
+    if round and number % (ROUND * ranks.size) == 0 then round() end
+  end
+end
+
+-- f over a batch; ranks that draw random numbers would draw others than one process.
+local function without_draws(f)
+  return function(...)
+    local position = core.random_position()
+    f(...)
+    if core.random_position() ~= position then
+      core.fail("the model draws random numbers in evaluation, so ranks cannot share its batches; start one process")
+    end
+  end
+end
+
+-- The same for several ranks, which take turns. What each batch adds to the scores is added in the order of the
+-- batches, so that the result has the bits that one process gives.
+local function shared_pass(call, source, objective_of, scores, see)
+  local whole, mine = scores:state(), {}
+  local function add_up()
+    scores:load_state(whole)
+    local all = ranks.gather("evaluation", mine)
+    for i = 1, #all[1] do
+      for _, list in ipairs(all) do
+        if list[i] then scores:merge(list[i]) end
+      end
+    end
+    whole, mine = scores:state(), {}
+  end
+  share(source, without_draws(function(x, y, weights)
+    local loss, prediction, target, parts = objective_of(call, x, y, weights)
+    scores:clear()
+    scores:add(x, loss:item(), prediction, target, weights, parts)
+    if see then see(loss, prediction, target) end
+    mine[#mine + 1] = scores:state()
+  end), add_up)
+  add_up()
+  return true
+end
+
 --- evaluate.pass(call, source, objective, scores [, stop [, see]]) -> true | false
 ---
 --- One pass over a source; adds to scores. false when stop() was true before the end. see(loss, prediction, target) is
 --- called for each batch. It is called by Module:_evaluated; call is the model, or a reader in its stead.
 function evaluate.pass(call, source, objective_of, scores, stop, see)
+  if ranks.size > 1 and Module.is(call) and scores:can_merge() then
+    return shared_pass(call, source, objective_of, scores, see)
+  end
   for x, y, weights in source do
     local loss, prediction, target, parts = objective_of(call, x, y, weights)
     scores:add(x, loss:item(), prediction, target, weights, parts)
@@ -227,7 +283,25 @@ local function join(parts)
   return core.concat(parts, 1):with_lengths(core.concat(lengths, 1))
 end
 
+-- The same of several ranks, which take turns.
+local function shared_answers(model, source)
+  local parts, items, mine = {}, {}, {}
+  share(source, without_draws(function(x, _, _, ids)
+    local y = model(x)
+    nest.check("rnn.predict", "the model's result", y)
+    mine[#mine + 1] = { y = nest.map(y, function(t) return t:detach() end), items = source.bucket and ids }
+  end))
+  local all = ranks.gather("rnn.predict", mine)
+  for i = 1, #all[1] do
+    for _, list in ipairs(all) do
+      if list[i] then parts[#parts + 1], items[#items + 1] = list[i].y, list[i].items or nil end
+    end
+  end
+  return parts, items
+end
+
 local function answers(model, source)
+  if ranks.size > 1 then return shared_answers(model, source) end
   local parts, items = {}, {}
   for x in source do
     local y = model(x)

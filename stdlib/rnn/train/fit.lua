@@ -20,6 +20,7 @@ local record = require "rnn.record"
 local trial = require "rnn.trial"
 local Run = require "rnn.train.run"
 local Scores = require "rnn.train.scores"
+local ranks = require "rnn.ranks"
 
 -- ---- what is asked for ----
 
@@ -45,6 +46,9 @@ local OPTIONS = option.of(FNAME, {
   { "penalty", nil, option.unless_false(check.table), "{ ar = 2, tar = 1, l1 =, l2 = { recurrent = 1e-6 } }: what is "
     .. "added to the loss in training and not to its figures: squares of activations and of their changes, sizes and "
     .. "squares of weights by kind (train/penalty.lua)" },
+  { "shards", nil, option.int(1), "parts of a batch, each with its own gradient and batch statistics, which are added "
+    .. "up in a fixed order: with as many shards one process and any number of ranks (mpirun) give the same bits. 1, "
+    .. "or 8 under mpirun or srun, or what the variable RNNLUA_SHARDS says" },
   { "average", nil, option.kind("number|table", option.any),
     "decay, such as 0.999, or options of rnn.Average: an average of the weights is what "
     .. "is measured, kept as best and left in the model at the end" },
@@ -200,7 +204,7 @@ end
 -- The folder of the run, the checkpoint and the files that are written beside it.
 local function folder_of(run, options)
   record.trainings = record.trainings + 1
-  if record.folder then
+  if record.folder and ranks.rank == 0 then
     table.insert(run.callbacks, require "rnn.train.recorder"(record.folder .. "/" .. record.trainings, true))
   end
   run.folder = options.run
@@ -215,10 +219,12 @@ local function folder_of(run, options)
     check.expected(FNAME, "option 'optimizer'", "with option 'run', an optimiser that has a state_dict", run.optimizer)
   end
   run.checkpoint = require "rnn.train.checkpoint"(FNAME, run.folder, options.checkpoint)
-  table.insert(run.callbacks, require("rnn.train.records").MetricsLog(run.folder .. "/metrics.jsonl",
-    options.log_every))
+  if ranks.rank == 0 then
+    table.insert(run.callbacks, require("rnn.train.records").MetricsLog(run.folder .. "/metrics.jsonl",
+      options.log_every))
+  end
   table.insert(run.callbacks, require "rnn.train.recorder"(run.folder, false))
-  table.insert(run.callbacks, beside.logger())
+  if ranks.rank == 0 then table.insert(run.callbacks, beside.logger()) end
 end
 
 -- The best weights that a checkpoint keeps are those of early stopping, where it keeps some.
@@ -274,7 +280,7 @@ local function prepare(model, options)
     OPTIONS:effect(options, "penalty", not run.turns, "several optimisers take their steps in turn")
     run.penalty = require "rnn.train.penalty"(model, options.penalty)
   end
-  if options.monitor then
+  if options.monitor and ranks.rank == 0 then
     local settings = options.monitor == true and {} or options.monitor
     settings.clip = settings.clip or run.clip_norm
     run.monitor = require "rnn.monitor"(model, settings)
@@ -284,6 +290,11 @@ local function prepare(model, options)
   run.batches, run.steps = steps, steps and (steps + run.accumulate - 1) // run.accumulate
   run.show = progress.new(FNAME, options.progress, run.epochs, steps, better_of(run))
   run.quiet = options.progress == false or options.progress == "terminal"
+  local shards = options.shards or math.tointeger(tonumber(os.getenv "RNNLUA_SHARDS")) or ranks.launched and 8 or 1
+  if shards > 1 or ranks.size > 1 then
+    run.shards = require "rnn.train.shards"(run, shards)
+    run.source = run.shards:source(run)
+  end
   if not run.quiet then say_missing(options) end
   folder_of(run, options)
   if run.checkpoint then best_of(run) end
@@ -302,11 +313,17 @@ end
 -- The folder is ours, and what a checkpoint in it holds is back.
 local function open_folder(run)
   local made, message = core.make_folder(run.folder)
+  if ranks.rank > 0 then
+    ranks.gather "the folder of the run"
+    if run.options.resume then run.checkpoint:restore(run) end
+    return
+  end
   if made then run.lock, message = core.file_lock(run.folder .. "/lock") end
   if not run.lock then core.fail("rnn.fit: option 'run': %s", message) end
   for _, name in ipairs { "checkpoint.safetensors", "best.safetensors", "report.html", "times.json" } do
     core.file_sweep(run.folder .. "/" .. name)
   end
+  ranks.gather "the folder of the run"
   if run.options.resume then run.checkpoint:restore(run) end
   if not run.resumed or run.quiet then return end
   run:say(("%s %s, epoch %d, step %d"):format(run.ended and "ended before:" or "goes on from", run.folder, run.epoch,
@@ -330,6 +347,7 @@ local function begin(run)
     run.schedule:begin(run.optimizer, total)
   end
   if run.folder then open_folder(run) end
+  if run.shards then run.shards:begin(run) end
   run.start, run.start_is = callbacks.Weights(run.model), "of the checkpoint"
   run.watched = true
   run:call("on_begin")
@@ -361,7 +379,7 @@ local function measure(run)
     local monitor = run.monitor
     local see = monitor and function(_, prediction, target) monitor:_see(prediction, target) end or nil
     if not run.model:_evaluated(FNAME, evaluate.pass, run.valid_reader or run.model, run.valid_source, run.objective,
-      run.valid_scores, interruption.held, see) then
+      run.valid_scores, ranks.size == 1 and interruption.held or nil, see) then
       run.scores:load_state(state) -- a metric that counts for itself is one object for both
       return nil
     end
@@ -415,9 +433,16 @@ local function epoch(run)
   end
   run.batch, run.inside = 0, false
   if run.epoch_schedule then run.epoch_schedule:advance(logs) end
-  if interruption.held() then
+  local due
+  run.signal = interruption.held()
+  if run.shards then
+    run.signal, due = run.shards:agree(run)
+  else
+    due = run.checkpoint and run.checkpoint:due(run)
+  end
+  if run.signal then
     run.left = "signal"
-  elseif run.checkpoint and run.checkpoint:due(run) then
+  elseif run.checkpoint and due then
     run.checkpoint:save(run)
   end
 end
@@ -425,7 +450,7 @@ end
 -- A signal, or `stop` at a prompt inside the loop. With a checkpoint it is said how to go on, and a signal ends the
 -- script; without one Ctrl-C ends training only, as `stop` always does.
 local function leave(run, saved, message)
-  local name = interruption.held()
+  local name = run.signal or interruption.held()
   local text = ("%s in epoch %d, step %d"):format(name, run.epoch, run.step)
   local ends_script = run.checkpoint and name ~= "stop"
   if not ends_script then run.history.stopped = text end
@@ -442,6 +467,7 @@ local function leave(run, saved, message)
   end
   if ends_script then
     run.show:done()
+    ranks.leave("rnn.fit: " .. text)
     interruption.leave("rnn.fit: " .. text)
   elseif run.checkpoint or run.quiet then
     run:say(run.checkpoint and text or text .. " ends training; the script goes on")
@@ -453,11 +479,12 @@ local function finish(run)
   local saved, message = true, nil
   if run.checkpoint and run.left ~= "nan" and run.moved then
     saved, message = run.checkpoint:save(run)
-    if interruption.held() then run.left = "signal" end
+    if ranks.size == 1 and interruption.held() then run.left = "signal" end
   end
   if run.left == "signal" then leave(run, saved, message) end
   if run.average and run.left ~= "nan" then run.average:swap() end
   run:call("on_end")
+  if run.shards then run.shards:finish(run) end
   if not history.best then history:choose(run.valid and "val_loss" or "loss") end
   local page = run.folder and run.folder .. "/report.html"
   run.show:done(history.stopped, history, page and core.file_is_there(page) and page or nil)

@@ -84,6 +84,7 @@ end
 -- the run's folder. The weights of before the epoch are put back, and the run ends, with an error or, with
 -- on_nan = "stop", with history.stopped.
 local function diverged(run, value, position)
+  if run.shards then run.shards:look_at_failure(run, position) end
   local cause, place = require "rnn.train.autopsy"(run, position)
   local advice = run.monitor and run.monitor:advice()
   if advice then cause = ("%s. Advice: %s"):format(cause, advice) end
@@ -129,7 +130,10 @@ local function moved(run)
 end
 
 local function update(run)
-  if run.accumulate > 1 then core.scale_grad(run.optimizer.params, run.weight > 0 and 1 / run.weight or 0) end
+  if run.shards then run.shards:end_group() end
+  if run.accumulate > 1 or run.shards then
+    core.scale_grad(run.optimizer.params, run.weight > 0 and 1 / run.weight or 0)
+  end
   move(run, run.optimizer)
   moved(run)
 end
@@ -164,12 +168,27 @@ local function look(run, value)
       if watchers[i]:on_step(run, run.step, values) then run.left = "callback" end
     end
   end
-  local checkpoint = run.checkpoint
-  if held() then
+  local checkpoint, shards = run.checkpoint, run.shards
+  local due
+  if checkpoint and shards then due = shards.due or checkpoint:due_by_steps(run)
+  elseif checkpoint then due = checkpoint:due(run) end
+  if shards then run.signal = shards.signal else run.signal = held() end
+  if run.signal then
     run.left = "signal"
-  elseif checkpoint and checkpoint:due(run) then
+  elseif due then
     checkpoint:save(run)
   end
+end
+
+-- The update of what shards have added up; false when it is not finite.
+function Run:update_shards(value, random)
+  self.shards:end_group()
+  if not core.grads_finite(self.optimizer.params) then
+    diverged(self, value, random)
+    return false
+  end
+  update(self)
+  return true
 end
 
 --- run:train_epoch(): trains over the batches from run.batch on, until they end or run.left says why it left before.
@@ -188,6 +207,16 @@ function Run:train_epoch()
       value, parts = take_turns(run, x, y, weights, random)
       if not value then return end
       moved(run)
+    elseif run.shards then
+      local failed
+      value, failed = run.shards:step(run, x, y, weights)
+      if failed then
+        diverged(run, value, random)
+        return
+      end
+      run.pending = run.pending + 1
+      complete = run.pending == accumulate
+      if complete and not run:update_shards(value, random) then return end
     else
       if run.pending == 0 then optimizer:zero_grad() end
       loss, prediction, target, parts = objective(model, x, y, weights)
@@ -210,7 +239,9 @@ function Run:train_epoch()
       complete = run.pending == accumulate
       if complete then update(run) end
     end
-    no_grad(scores.add, scores, x, value, prediction, target, weights, parts)
+    if not run.shards then
+      no_grad(scores.add, scores, x, value, prediction, target, weights, parts)
+    end
     show:step(epoch, run.batch, scores:mean())
     if complete then
       safe_place(run)
@@ -219,7 +250,11 @@ function Run:train_epoch()
     end
   end
   if run.pending > 0 then
-    update(run)
+    if run.shards then
+      if not run:update_shards(value, core.random_position()) then return end
+    else
+      update(run)
+    end
     look(run, value)
   end
 end

@@ -90,6 +90,27 @@ function Scores:state()
   return { loss = self.loss, weight = self.weight, parts = parts, metrics = self.metrics and self.metrics:state() }
 end
 
+--- scores:merge(saved): adds what another one has counted, as its state says.
+function Scores:merge(saved)
+  self.loss, self.weight = self.loss + saved.loss, self.weight + saved.weight
+  for name, other in pairs(saved.parts) do
+    local sums = self.parts[name] or { loss = 0.0, weight = 0, factor = other.factor }
+    sums.loss, sums.weight = sums.loss + other.loss, sums.weight + other.weight
+    self.parts[name] = sums
+  end
+  if self.metrics then self.metrics:merge(saved.metrics) end
+end
+
+--- scores:check_merge(what): an error where a metric cannot be counted in parts; scores:can_merge() -> can all?
+function Scores:check_merge(what)
+  local name = self.metrics and self.metrics:_whole()
+  if not name then return end
+  core.fail("%s: %s: the metric '%s' counts by itself and cannot be added up over shards; give it methods state(), "
+    .. "load_state(saved) and merge(saved)", self.fname, what, name)
+end
+
+function Scores:can_merge() return not (self.metrics and self.metrics:_whole()) end
+
 function Scores:load_state(saved)
   self.loss, self.weight, self.parts = saved.loss, saved.weight, saved.parts or {}
   if not self.metrics then return end
