@@ -259,6 +259,13 @@ static rnn_status stand_in(rnn_ctx *ctx, rnni_call *c, rnn_tensor ***made) {
   return RNN_OK;
 }
 
+/* Are the products of a call with these tensors in bf16? */
+bool rnni_is_low(const rnn_ctx *ctx, rnn_tensor *const *t, int count) {
+  bool low = ctx->bf16;
+  for (int i = 0; i < count && !low; i++) low = t[i] && rnn_tensor_form(t[i]) == RNN_FORM_BF16;
+  return low;
+}
+
 rnn_status rnn_apply(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args, rnn_tensor **out) {
   RNNI_NEED(ctx, op && args && out, "op, args or out is NULL");
   RNNI_TRY(rnni_check_args(ctx, op, args));
@@ -267,7 +274,7 @@ rnn_status rnn_apply(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args, rnn_t
   rnni_node *node = NULL;
   rnn_tensor *lengths = NULL, **made = NULL;
   rnn_random_state random = ctx->random;
-  bool record = false;
+  bool record = false, low = ctx->low;
   rnn_status status;
   c.nout = rnn_op_outputs(op, args);
   memset(out, 0, (size_t)c.nout * sizeof *out);
@@ -285,7 +292,11 @@ rnn_status rnn_apply(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args, rnn_t
     c.keep = true;
   }
   if (c.out_ndim >= 0) RNNI_GOTO(rnni_tensor_raw(ctx, c.out_type, c.out_ndim, c.out_dims, &out[0]));
-  RNNI_GOTO(op->forward(ctx, &c));
+  ctx->low = op->products && rnni_is_low(ctx, args->t, args->nt);
+  if (node) node->low = ctx->low;
+  status = op->forward(ctx, &c);
+  ctx->low = low;
+  if (status != RNN_OK) goto done;
   RNNI_GOTO(keep_lengths(ctx, &c, lengths));
   if (ctx->checks_finite) RNNI_GOTO(rnni_check_results(ctx, &c));
   if (record) {
@@ -536,7 +547,10 @@ static rnn_status node_backward(run *r, rnni_node *node) {
   c->wants = wants;
   c->raw = raw;
   c->keep = r->retain;
+  const bool low = r->ctx->low;
+  r->ctx->low = node->low;
   if (wanted) status = c->op->backward(r->ctx, c);
+  r->ctx->low = low;
   for (int i = 0; i < c->nin; i++)
     if (din[i]) rnni_clear_padding(rnni_f(din[i]), c->in[i]);
   if (status == RNN_OK) status = rnni_poll(r->ctx); /* some loops only leave early */

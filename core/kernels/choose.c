@@ -131,6 +131,11 @@ void rnni_kernels_choose(void) {
   pthread_mutex_unlock(&lock);
 }
 
+const char *rnn_bf16_isa(void) {
+  rnni_kernels_choose();
+  return rnni_bf16 ? rnni_bf16->isa : "none";
+}
+
 const char *rnn_isa(void) {
   rnni_kernels_choose();
   return rnni_kernel->isa;

@@ -206,6 +206,14 @@ static inline void rnni_multiply(int64_t m, int64_t n, int64_t k, const rnn_real
                                  rnni_panels b, const rnn_real *bias, rnn_real *c, ptrdiff_t ldc, bool accumulate) {
   (b.low ? rnni_bf16->product : rnni_kernel->product)(m, n, k, a, ars, acs, b, bias, c, ldc, accumulate);
 }
+static inline void rnni_multiply_pair(int64_t m, int64_t k, const rnn_real *a, ptrdiff_t ars, ptrdiff_t acs,
+                                      const rnni_target *to) {
+  (to->b.low ? rnni_bf16->product_pair : rnni_kernel->product_pair)(m, k, a, ars, acs, to);
+}
+static inline void rnni_pack_panels(bool low, int64_t k, int64_t n, const rnn_real *b, ptrdiff_t rs, ptrdiff_t cs,
+                                    rnn_real *out) {
+  (low ? rnni_bf16->pack : rnni_kernel->pack)(k, n, b, rs, cs, out);
+}
 static inline int64_t rnni_panels_size(bool low, int64_t k, int64_t n) {
   return low ? rnni_low_size(k, n) : rnni_packed_size(k, n);
 }

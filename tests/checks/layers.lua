@@ -39,7 +39,7 @@ local BANDS = {
   } },
   { "stdlib, in Lua", {
     { "base", "beside calendar check choice class columns guard lazy lowercase names nest option place plain_json "
-      .. "record shapes state terminal", "" },
+      .. "precision record shapes state terminal", "" },
     { "functions of tensors", "ctc differences einsum elements linalg padded products stft", "base" },
     { "text", "text", "base" },
     { "data", "data", "base, functions of tensors, text" },

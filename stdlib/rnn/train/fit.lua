@@ -39,6 +39,8 @@ local OPTIONS = option.of(FNAME, {
   { "epochs", 1, option.int(1), "at most that many" },
   { "clip_norm", nil, option.unless_false(check.positive), "clips the gradients by their common norm" },
   { "clip_value", nil, option.unless_false(check.positive), "clips the gradients one by one" },
+  { "precision", nil, option.one_of { "float", "bf16" }, "what products are computed in, here and when it measures "
+    .. "(rnn.precision); nil: as it is" },
   { "accumulate", 1, option.int(1),
     "one update for that many batches, by the mean gradient over all their valid elements" },
   { "average", nil, option.any,
@@ -263,7 +265,10 @@ local function prepare(model, options)
   schedule_of(run, options)
   run.epochs, run.accumulate, run.on_nan, run.on_epoch = options.epochs, options.accumulate, options.on_nan,
     options.on_epoch
-  run.clip_norm, run.clip_value = options.clip_norm, options.clip_value
+  run.clip_norm, run.clip_value, run.precision = options.clip_norm, options.clip_value, options.precision
+  if run.precision == "bf16" and core.precision ~= "float" then
+    core.fail("%s: option 'precision': bf16 is for single precision; run without --double", FNAME)
+  end
   run.callbacks = callbacks_of(options)
   check_monitors(run)
   if options.monitor then
@@ -311,6 +316,7 @@ local function given(optimizer)
 end
 
 local function begin(run)
+  if run.precision then run.bf16_before = core.bf16(run.precision == "bf16") end
   run.given = given(run.optimizer)
   if run.schedule then
     local total = run.schedule.per == "epoch" and run.epochs or run.steps and run.steps * run.epochs
