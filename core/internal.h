@@ -417,7 +417,7 @@ void rnni_out_like(rnni_call *c, const rnn_tensor *t);
 /* outer * dims[axis] * inner = count */
 void rnni_split_at(const rnn_tensor *t, int axis, int64_t *outer, int64_t *length, int64_t *inner);
 
-bool rnni_is_low(const rnn_ctx *ctx, rnn_tensor *const *t, int count); /* tape.c */
+bool rnni_is_low(const rnn_ctx *ctx, rnn_tensor *const *t, int count); /* form.c */
 rnn_program *rnni_program_ref(const rnn_program *p); /* recurrent/program.c */
 
 /* ---- formulas: trace.c ---- */

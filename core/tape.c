@@ -259,13 +259,6 @@ static rnn_status stand_in(rnn_ctx *ctx, rnni_call *c, rnn_tensor ***made) {
   return RNN_OK;
 }
 
-/* Are the products of a call with these tensors in bf16? */
-bool rnni_is_low(const rnn_ctx *ctx, rnn_tensor *const *t, int count) {
-  bool low = ctx->bf16;
-  for (int i = 0; i < count && !low; i++) low = t[i] && rnn_tensor_form(t[i]) == RNN_FORM_BF16;
-  return low;
-}
-
 rnn_status rnn_apply(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args, rnn_tensor **out) {
   RNNI_NEED(ctx, op && args && out, "op, args or out is NULL");
   RNNI_TRY(rnni_check_args(ctx, op, args));

@@ -19,10 +19,10 @@ end
 ---
 --- What products are computed in: "float", or "bf16", from now on; with f only while f(...) runs. Without arguments it
 --- is said: "float", "bf16", or with --double "double", the type of all tensors that are not int32. In bf16 the two
---- factors of a product are rounded to bfloat16 (8 bits of precision instead of 24, the same range), and sums are float:
---- in rnn.linear, rnn.matmul, rnn.conv1d, recurrent layers and compiled cells, and in their gradients (the weight of
---- conv1d has its own in float). States, gates, norms, losses, gradients, weights and optimisers stay float, so that
---- nothing else has to change (Kalamkar et al. 2019, "A study of bfloat16 for deep learning training"). backward
+--- factors of a product are rounded to bfloat16 (8 bits of precision instead of 24, the same range), and sums are
+--- float: in rnn.linear, rnn.matmul, rnn.conv1d, recurrent layers and compiled cells, and in their gradients (the
+--- weight of conv1d has its own in float). States, gates, norms, losses, gradients, weights and optimisers stay float,
+--- so nothing else has to change (Kalamkar et al. 2019, "A study of bfloat16 for deep learning training"). backward
 --- computes each op as forward has. Fast where the processor has AMX or AVX512_BF16; the bits are the same on all.
 --- Errors: another name; "bf16" with --double; those of f, and a yield out of f.
 ---@param name? "float"|"bf16"

@@ -335,7 +335,7 @@ describe("going on with something else", function()
         optimizer = rnn.optim.SGD(model:parameters()) })]]
     local _, err, code = sh:run(Shell.quote(program) .. double .. " -e " .. Shell.quote(script))
     assert.equal(1, code)
-    assert.matches("it was computed in " .. rnn.precision .. ", and this program computes in", err)
+    assert.matches("it was computed in " .. rnn.precision() .. ", and this program computes in", err)
   end)
 
   it("is refused for windows of another length, streams of another width, windows of tbptt", function()

@@ -384,11 +384,11 @@ end
 
 --- module:to(precision) -> module
 ---
---- "bf16" rounds the weights, which are all tensors of two and more axes, to bfloat16: from then on every product with one
---- is in bf16 as rnn.precision says, in whole sequences, streams and training, and rnn.save writes them as BF16, in half
---- the size. Biases, norms, states, gates and sums stay float. "float" goes back to products in float and leaves the
---- values as they are. Training changes the float values, which products round anew; rnn.fit's checkpoints hold them
---- unrounded. Errors: another name; "bf16" with --double.
+--- "bf16" rounds the weights, which are all tensors of two and more axes, to bfloat16: from then on every product with
+--- one is in bf16 as rnn.precision says, in whole sequences, streams and training, and rnn.save writes them as BF16, in
+--- half the size. Biases, norms, states, gates and sums stay float. "float" goes back to products in float and leaves
+--- the values as they are. Training changes the float values, which products round anew; rnn.fit's checkpoints hold
+--- them unrounded. Errors: another name; "bf16" with --double.
 ---@param precision "float"|"bf16"
 ---@return nn.Module
 function Module:to(precision)

@@ -122,7 +122,9 @@ local function shape_tensors(model, forms)
   if not forms then return end
   for _, pair in ipairs((model:named_tensors())) do
     local form = forms[pair[1]]
-    if form ~= nil then core.form(pair[2], check.one_of("rnn.load", "the form of a tensor", form, { "float", "bf16" })) end
+    if form ~= nil then
+      core.form(pair[2], check.one_of("rnn.load", "the form of a tensor", form, { "float", "bf16" }))
+    end
   end
 end
 

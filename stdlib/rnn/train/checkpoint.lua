@@ -60,8 +60,8 @@ end
 -- Everything else that says what a place in the run means.
 local function settings_of(run)
   return { loss = loss_text(run.options.loss), valid = run.valid ~= nil,
-    accumulate = run.accumulate, precision = core.bf16() and "bf16" or core.precision, tbptt = run.options.tbptt or false, metrics = table.concat(run.scores.names, ", "),
-    ["schedule.per"] = run.schedule and run.schedule.per }
+    accumulate = run.accumulate, tbptt = run.options.tbptt or false, metrics = table.concat(run.scores.names, ", "),
+    ["schedule.per"] = run.schedule and run.schedule.per, bf16 = core.bf16() }
 end
 
 -- What is said of both and differs: "size is 8, but was 16"; or nil. skip is one that may.
