@@ -61,6 +61,42 @@ static int lrnn_blas(lua_State *L) {
   return 1;
 }
 
+/*--- rnn.bf16([on]) -> before
+---
+--- Whether products of floats are computed in bf16; with an argument it is switched. rnn.precision is for users. Errors: an
+--- argument that is no boolean; true with --double.
+---@param on? boolean
+---@return boolean before */
+static int lrnn_bf16(lua_State *L) {
+  rnn_ctx *ctx = lrnn_context(L);
+  bool before = rnn_ctx_bf16(ctx);
+  if (!lua_isnoneornil(L, 1)) lrnn_check(L, rnn_ctx_set_bf16(ctx, lrnn_check_boolean(L, "bf16", 1, "on")));
+  lua_pushboolean(L, before);
+  return 1;
+}
+
+/*--- rnn.form(tensor [, name]) -> name
+---
+--- The form of a tensor, "float" or "bf16": what products with it are computed in, and what files hold it in; with an
+--- argument it is set, which rounds the values. model:to is for users. Errors: what is no float tensor, or a view;
+--- another name; a form other than "float" with --double.
+---@param tensor rnn.Tensor of any shape
+---@param name? "float"|"bf16"
+---@return "float"|"bf16" */
+static int lrnn_form(lua_State *L) {
+  static const char *const names[] = {"float", "bf16"};
+  rnn_tensor *t = lrnn_check_tensor(L, "form", 1);
+  if (!lua_isnoneornil(L, 2)) {
+    const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
+    int form = 0;
+    while (form < 2 && strcmp(name, names[form]) != 0) form++;
+    if (form == 2) lrnn_argument_error(L, "form", 2, "name", "'float' or 'bf16'");
+    lrnn_check(L, rnn_tensor_set_form(lrnn_context(L), t, (rnn_form)form));
+  }
+  lua_pushstring(L, names[rnn_tensor_form(t)]);
+  return 1;
+}
+
 static void set_bytes(lua_State *L, const char *key, uint64_t n) {
   lua_pushinteger(L, (lua_Integer)n);
   lua_setfield(L, -2, key);
@@ -209,5 +245,7 @@ const lrnn_function lrnn_system_functions[] = {{"fail", lrnn_core_fail, LRNN_ANY
                                                {"terminal_width", lrnn_terminal_width, 0},
                                                {"isa", lrnn_isa, 0},
                                                {"blas", lrnn_blas, 1},
+                                               {"bf16", lrnn_bf16, 1},
+                                               {"form", lrnn_form, 2},
                                                {"op_doc", lrnn_op_doc, 1},
                                                {NULL, NULL, 0}};

@@ -64,6 +64,8 @@ struct rnn_ctx {
   /* finite.c */
   bool checks_finite;
   bool openblas; /* for large products; product.c */
+  bool bf16;     /* asked for: all products of ops that have some are in bf16 */
+  bool low;      /* in the op that runs */
   char where[128];
   /* recurrent/watch.c */
   rnni_watch *watches;
@@ -207,6 +209,7 @@ struct rnn_tensor {
   struct rnni_node *node; /* NULL for leaves */
   int output;             /* which output of node */
   int place;              /* in a formula, from 1 */
+  rnn_form form;          /* what products with it are in, and files */
   uint64_t formula;       /* the trace of which it is a tensor without values, or 0 */
 };
 
@@ -330,6 +333,7 @@ struct rnn_op {
   int (*outputs)(const rnn_args *args); /* NULL: one */
   rnni_mix mixes;
   bool fills;                           /* its backward writes gradients that are raw, and adds to others */
+  bool products;                        /* has products, which may be in bf16: ctx->low says so in forward and backward */
   bool view;                            /* takes tensors of any strides and gives views of them */
   /* What changes anything but results, the tensors t that the op was applied to; called when nothing can fail any more. */
   void (*commit)(rnni_call *c, rnn_tensor *const *t);
@@ -396,6 +400,13 @@ int64_t rnni_valid_rows(const rnn_tensor *t, int64_t *width);
 bool rnni_is_valid_row(const rnn_tensor *t, int64_t row);
 /* Does element i of the result count, or is it padding of an input (whose first axes are those of the result)? */
 bool rnni_counts(const rnni_call *c, int64_t i);
+/* x rounded to bfloat16, to nearest even; NaN stays one. */
+static inline uint16_t rnni_bf16_bits(float x) {
+  uint32_t bits;
+  memcpy(&bits, &x, sizeof bits);
+  if ((bits & 0x7fffffff) > 0x7f800000) return (uint16_t)(bits >> 16 | 0x40);
+  return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
 /* x as float, as to_float makes it; what is in the message before "element 3". */
 RNN_MUST_USE rnn_status rnni_to_float(rnn_ctx *ctx, const char *what, const rnn_tensor *x, real *y);
 /* x, laid out as the batch: what is not finite behind the lengths becomes 0. padding.c says why. */
@@ -406,6 +417,7 @@ void rnni_out_like(rnni_call *c, const rnn_tensor *t);
 /* outer * dims[axis] * inner = count */
 void rnni_split_at(const rnn_tensor *t, int axis, int64_t *outer, int64_t *length, int64_t *inner);
 
+bool rnni_is_low(const rnn_ctx *ctx, rnn_tensor *const *t, int count); /* form.c */
 rnn_program *rnni_program_ref(const rnn_program *p); /* recurrent/program.c */
 
 /* ---- formulas: trace.c ---- */
@@ -425,7 +437,8 @@ RNN_MUST_USE rnn_status rnni_gemm(rnn_ctx *ctx, int64_t m, int64_t n, int64_t k,
                                   int64_t acs, const real *b, int64_t brs, int64_t bcs, const real *bias, real *c,
                                   int64_t ldc, bool accumulate);
 
-/* B as the kernels' products want it (kernels.h), packed by all threads. out has rnni_packed_size(k, n) elements. */
+/* B as the kernels' products want it (kernels.h), packed by all threads, in bf16 with ctx->low. out has
+   rnni_panels_size(ctx->low, k, n) elements. */
 void rnni_pack(rnn_ctx *ctx, int64_t k, int64_t n, const real *b, int64_t rs, int64_t cs, real *out);
 
 /* ---- files ---- */

@@ -18,13 +18,14 @@ static void run_job(void *arg, int task) {
   int64_t tr = task / j->column_tasks, tc = task % j->column_tasks;
   int64_t r0 = rnni_cut(j->m, rnni_kernel->tile_rows, tr, j->row_tasks);
   int64_t r1 = rnni_cut(j->m, rnni_kernel->tile_rows, tr + 1, j->row_tasks);
-  int64_t c0 = rnni_cut(j->n, rnni_kernel->tile_cols, tc, j->column_tasks);
-  int64_t c1 = rnni_cut(j->n, rnni_kernel->tile_cols, tc + 1, j->column_tasks);
+  int cols = rnni_panel_cols(j->b.low);
+  int64_t c0 = rnni_cut(j->n, cols, tc, j->column_tasks);
+  int64_t c1 = rnni_cut(j->n, cols, tc + 1, j->column_tasks);
   if (r0 == r1 || c0 == c1) return;
   rnni_panels b = j->b;
-  b.at += c0 / rnni_kernel->tile_cols * b.panel;
-  rnni_kernel->product(r1 - r0, c1 - c0, j->k, j->a + r0 * j->ars, j->ars, j->acs, b,
-                       j->bias ? j->bias + c0 : NULL, j->c + r0 * j->ldc + c0, j->ldc, j->accumulate);
+  b.at += c0 / cols * b.panel;
+  rnni_multiply(r1 - r0, c1 - c0, j->k, j->a + r0 * j->ars, j->ars, j->acs, b,
+                j->bias ? j->bias + c0 : NULL, j->c + r0 * j->ldc + c0, j->ldc, j->accumulate);
 }
 
 /* ---- packing ---- */
@@ -33,18 +34,20 @@ typedef struct packing {
   int64_t k, n, rs, cs;
   const real *b;
   real *out;
+  bool low;
   int tasks;
 } packing;
 
 static void pack_task(void *arg, int task) {
   const packing *p = arg;
-  int64_t from = rnni_cut(p->n, rnni_kernel->tile_cols, task, p->tasks);
-  int64_t to = rnni_cut(p->n, rnni_kernel->tile_cols, task + 1, p->tasks);
-  rnni_kernel->pack(p->k, to - from, p->b + from * p->cs, p->rs, p->cs, p->out + from * p->k);
+  int64_t from = rnni_cut(p->n, rnni_panel_cols(p->low), task, p->tasks);
+  int64_t to = rnni_cut(p->n, rnni_panel_cols(p->low), task + 1, p->tasks);
+  rnni_pack_panels(p->low, p->k, to - from, p->b + from * p->cs, p->rs, p->cs,
+                   p->out + from * (p->low ? rnni_low_rows(p->k) : p->k));
 }
 
 void rnni_pack(rnn_ctx *ctx, int64_t k, int64_t n, const real *b, int64_t rs, int64_t cs, real *out) {
-  packing p = {.k = k, .n = n, .rs = rs, .cs = cs, .b = b, .out = out,
+  packing p = {.k = k, .n = n, .rs = rs, .cs = cs, .b = b, .out = out, .low = ctx->low,
                .tasks = rnni_threads_for_elements(ctx, (double)k * (double)n)};
   rnni_parallel(ctx, p.tasks, pack_task, &p);
 }
@@ -56,7 +59,7 @@ void rnni_row_product(rnn_ctx *ctx, int64_t n, int64_t k, const real *a, rnni_pa
   int tasks = alone ? 1 : rnni_threads_for_elements(ctx, (double)k * (double)n);
   job j = {.m = 1, .n = n, .k = k, .a = a, .b = b, .bias = bias, .ars = k, .acs = 1, .ldc = n, .c = c,
            .accumulate = accumulate, .row_tasks = 1, .column_tasks = tasks};
-  if (tasks == 1) rnni_kernel->product(1, n, k, a, k, 1, b, bias, c, n, accumulate);
+  if (tasks == 1) rnni_multiply(1, n, k, a, k, 1, b, bias, c, n, accumulate);
   else rnni_parallel(ctx, tasks, run_job, &j);
 }
 
@@ -66,9 +69,9 @@ void rnni_row_product(rnn_ctx *ctx, int64_t n, int64_t k, const real *a, rnni_pa
 #define PACKED_MOST ((int64_t)1 << 20)
 
 /* Are the rows of B good panels as they lie? Packing pays only when many rows of A pass by. */
-static bool lies_in_panels(int64_t m, int64_t n, int64_t brs, int64_t bcs) {
+static bool lies_in_panels(const rnn_ctx *ctx, int64_t m, int64_t n, int64_t brs, int64_t bcs) {
   int64_t cols = rnni_kernel->tile_cols;
-  return bcs == 1 && n % cols == 0 && (brs == cols || m <= 4 * rnni_kernel->tile_rows);
+  return !ctx->low && bcs == 1 && n % cols == 0 && (brs == cols || m <= 4 * rnni_kernel->tile_rows);
 }
 
 static rnn_status run(rnn_ctx *ctx, int64_t m, int64_t n, int64_t k, const real *a, int64_t ars, int64_t acs,
@@ -131,7 +134,7 @@ static void run_blas(void *arg, int task) {
 static bool for_openblas(const rnn_ctx *ctx, const blas_job *p) {
   const job *j = &p->j;
   const double most = INT32_MAX;
-  return ctx->openblas && (double)j->m * (double)j->n * (double)j->k >= LARGE && j->m > 1 && j->n > 1 && j->k > 1 &&
+  return ctx->openblas && !ctx->low && (double)j->m * (double)j->n * (double)j->k >= LARGE && j->m > 1 && j->n > 1 && j->k > 1 &&
          (j->acs == 1 ? j->ars >= j->k : j->ars == 1 && j->acs >= j->m) &&
          (p->bcs == 1 ? p->brs >= j->n : p->brs == 1 && p->bcs >= j->k) && (double)j->ldc < most &&
          (double)RNNI_MAX(j->ars, j->acs) < most && (double)RNNI_MAX(p->brs, p->bcs) < most && (double)j->m < most;
@@ -162,7 +165,7 @@ rnn_status rnni_gemm(rnn_ctx *ctx, int64_t m, int64_t n, int64_t k, const real *
     if (rnni_lapack_need(ctx, "blas", &blas.lapack) == RNN_OK) return gemm_openblas(ctx, blas);
     ctx->openblas = false; /* it was the default, and is not there */
   }
-  bool direct = lies_in_panels(m, n, brs, bcs);
+  bool direct = lies_in_panels(ctx, m, n, brs, bcs);
   int64_t most = RNNI_MAX(PACKED_MOST / n, 256) / 256 * 256;
   if (direct) most = RNNI_MAX((int64_t)(POLL_MULTIPLY_ADDS / ((double)n * (double)RNNI_MIN(m, 96))), 256);
   if (k > most) { /* the same chain in pieces, so that packing never doubles a large operand, and to poll */
@@ -172,11 +175,11 @@ rnn_status rnni_gemm(rnn_ctx *ctx, int64_t m, int64_t n, int64_t k, const real *
     return RNN_OK;
   }
   if (direct)
-    return run(ctx, m, n, k, a, ars, acs, (rnni_panels){b, brs, rnni_kernel->tile_cols}, bias, c, ldc, accumulate);
+    return run(ctx, m, n, k, a, ars, acs, (rnni_panels){b, brs, rnni_kernel->tile_cols, false}, bias, c, ldc, accumulate);
   real *packed;
-  RNNI_TRY(rnni_array(ctx, rnni_packed_size(k, n), sizeof *packed, &packed));
+  RNNI_TRY(rnni_array(ctx, rnni_panels_size(ctx->low, k, n), sizeof *packed, &packed));
   rnni_pack(ctx, k, n, b, brs, bcs, packed);
-  rnn_status status = run(ctx, m, n, k, a, ars, acs, rnni_packed(packed, k), bias, c, ldc, accumulate);
+  rnn_status status = run(ctx, m, n, k, a, ars, acs, rnni_panels_at(ctx->low, packed, k), bias, c, ldc, accumulate);
   rnni_free(ctx, packed);
   return status;
 }

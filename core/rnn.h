@@ -510,6 +510,22 @@ RNN_MUST_USE rnn_status rnn_stepper_run(rnn_stepper *s, rnn_tensor *x, rnn_tenso
 int rnn_recurrent_gates(const rnn_recurrent *r);  /* G */
 int rnn_recurrent_states(const rnn_recurrent *r); /* 1, or 2 for the LSTM */
 
+/* ---- low precision ----------------------------------------------------------------------------------------------- */
+
+/* Products of float tensors in bf16 from now on: of linear, matmul, conv1d and recurrent layers, and of their gradients
+   (that of a weight of conv1d stays in float). Factors are rounded to bfloat16, sums are float, and so is all the rest.
+   The same bits on every machine; kernels/bf16.c says which. RNN_EARG in double precision. */
+RNN_MUST_USE rnn_status rnn_ctx_set_bf16(rnn_ctx *ctx, bool on);
+bool rnn_ctx_bf16(const rnn_ctx *ctx);
+/* The form of a float tensor, in which products with it are computed and files hold it. Its values lie in memory as floats
+   that the form has: setting one rounds them. RNN_EARG in double precision, RNN_ETYPE for int32. A view has that of its
+   base. */
+typedef enum rnn_form { RNN_FORM_FLOAT, RNN_FORM_BF16 } rnn_form;
+RNN_MUST_USE rnn_status rnn_tensor_set_form(rnn_ctx *ctx, rnn_tensor *t, rnn_form form);
+rnn_form rnn_tensor_form(const rnn_tensor *t);
+/* "amx", "avx512-dot", "x86-64-v4" ...: what computes these products; RNNLUA_ISA forces a lesser one. */
+const char *rnn_bf16_isa(void);
+
 /* ---- optimisers ------------------------------------------------------------------------------------------------ */
 
 typedef enum rnn_optimizer { RNN_SGD, RNN_RMSPROP, RNN_ADAM, RNN_ADAMW, RNN_NADAM } rnn_optimizer;
@@ -589,6 +605,7 @@ typedef struct rnn_archive {
   char **unread; /* name, type, name, type ... of tensors of other types, which are not read */
   int metadata_count;
   char **metadata; /* key, value, key, value ... */
+  bool in_forms;   /* of one to be written: tensors in their forms, BF16; else floats as F32 (F64) */
 } rnn_archive;
 
 RNN_MUST_USE rnn_status rnn_safetensors_read(rnn_ctx *ctx, const char *path, rnn_archive *out);

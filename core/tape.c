@@ -267,7 +267,7 @@ rnn_status rnn_apply(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args, rnn_t
   rnni_node *node = NULL;
   rnn_tensor *lengths = NULL, **made = NULL;
   rnn_random_state random = ctx->random;
-  bool record = false;
+  bool record = false, low = ctx->low;
   rnn_status status;
   c.nout = rnn_op_outputs(op, args);
   memset(out, 0, (size_t)c.nout * sizeof *out);
@@ -285,7 +285,11 @@ rnn_status rnn_apply(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args, rnn_t
     c.keep = true;
   }
   if (c.out_ndim >= 0) RNNI_GOTO(rnni_tensor_raw(ctx, c.out_type, c.out_ndim, c.out_dims, &out[0]));
-  RNNI_GOTO(op->forward(ctx, &c));
+  ctx->low = op->products && rnni_is_low(ctx, args->t, args->nt);
+  if (node) node->low = ctx->low;
+  status = op->forward(ctx, &c);
+  ctx->low = low;
+  if (status != RNN_OK) goto done;
   RNNI_GOTO(keep_lengths(ctx, &c, lengths));
   if (ctx->checks_finite) RNNI_GOTO(rnni_check_results(ctx, &c));
   if (record) {
@@ -536,7 +540,10 @@ static rnn_status node_backward(run *r, rnni_node *node) {
   c->wants = wants;
   c->raw = raw;
   c->keep = r->retain;
+  const bool low = r->ctx->low;
+  r->ctx->low = node->low;
   if (wanted) status = c->op->backward(r->ctx, c);
+  r->ctx->low = low;
   for (int i = 0; i < c->nin; i++)
     if (din[i]) rnni_clear_padding(rnni_f(din[i]), c->in[i]);
   if (status == RNN_OK) status = rnni_poll(r->ctx); /* some loops only leave early */

@@ -133,19 +133,21 @@ static int written(lua_State *L, rnn_status status) {
   return 1;
 }
 
-/*--- rnn.archive_write(path, tensors [, metadata]) -> true | nil, message, code
+/*--- rnn.archive_write(path, tensors [, metadata [, forms]]) -> true | nil, message, code
 ---
---- Writes a safetensors file, whole or not at all. Errors: names that are no strings, values that are no tensors; a
+--- Writes a safetensors file, whole or not at all; with forms each tensor in its form (rnn.form), else floats as F32. Errors: names that are no strings, values that are no tensors; a
 --- file that cannot be written gives nil and a message, and the old one stays.
 ---@param path string
 ---@param tensors table<string, rnn.Tensor> of any shape
 ---@param metadata? table<string, string>
+---@param forms? boolean
 ---@return true?
 ---@return string? message
 ---@return string? code */
 static int lrnn_archive_write(lua_State *L) {
   const char *path = lrnn_check_write(L, "archive_write", 1);
   lrnn_check_table(L, "archive_write", 2, "tensors");
+  bool forms = !lua_isnoneornil(L, 4) && lrnn_check_boolean(L, "archive_write", 4, "forms");
   if (lua_isnoneornil(L, 3)) {
     lua_settop(L, 2);
     lua_newtable(L);
@@ -156,6 +158,7 @@ static int lrnn_archive_write(lua_State *L) {
   char **metadata = lua_newuserdatauv(L, ((size_t)texts + 1) * 2 * sizeof *metadata, 0);
   rnn_archive a = borrow_tensors(L, "archive_write");
   a.metadata = metadata;
+  a.in_forms = forms;
   for (lua_pushnil(L); a.metadata_count < texts && lua_next(L, 3); lua_pop(L, 1)) {
     a.metadata[2 * a.metadata_count] = (char *)lrnn_check_c_string(L, "archive_write", -2, "a metadata key");
     a.metadata[2 * a.metadata_count + 1] = (char *)lrnn_check_c_string(L, "archive_write", -1, "a metadata value");
@@ -374,7 +377,7 @@ static int lrnn_folder_list(lua_State *L) {
 }
 
 const lrnn_function lrnn_archive_functions[] = {{"archive_read", lrnn_archive_read, 1},
-                                                {"archive_write", lrnn_archive_write, 3},
+                                                {"archive_write", lrnn_archive_write, 4},
                                                 {"tensor_of_bytes", lrnn_tensor_of_bytes, 3},
                                                 {"tensor_bytes", lrnn_tensor_bytes, 1},
                                                 {"npy_read", lrnn_npy_read, 1},

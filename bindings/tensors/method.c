@@ -47,7 +47,7 @@ static int lrnn_tensor_count(lua_State *L) {
 
 /*--- x:type() -> "float" | "int32"
 ---
---- "float" stands for the working precision, rnn.precision. Never an error.
+--- "float" stands for the working precision, rnn.precision(). Never an error.
 ---@return string */
 static int lrnn_tensor_type(lua_State *L) {
   lua_pushstring(L, rnn_tensor_type(lrnn_check_shape_of(L, "type", 1)) == RNN_FLOAT ? "float" : "int32");

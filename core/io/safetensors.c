@@ -271,11 +271,17 @@ static rnn_status text_json(rnn_ctx *ctx, const char *path, const char *text, js
 typedef struct tensor_item {
   const char *name;
   rnn_tensor *tensor;
+  rnn_form form; /* that it is written in */
 } tensor_item;
+
+static size_t element_size(const tensor_item *i) {
+  return i->form == RNN_FORM_BF16 ? sizeof(uint16_t) : rnni_type_size(i->tensor->type);
+}
 
 /* float before int32, as the reference sorts its types (by size, float first); then by name. */
 static int by_type_and_name(const void *a, const void *b) {
   const tensor_item *x = a, *y = b;
+  if (element_size(x) != element_size(y)) return element_size(x) > element_size(y) ? -1 : 1;
   if (x->tensor->type != y->tensor->type) return x->tensor->type == RNN_FLOAT ? -1 : 1;
   return strcmp(x->name, y->name);
 }
@@ -325,7 +331,7 @@ static rnn_status put_tensor(rnn_ctx *ctx, const char *path, const tensor_item *
                      "safetensors_write: tensor '%.100s' has lengths, which a safetensors file cannot hold: save "
                      "its lengths as a tensor of their own, and the values without_lengths()",
                      item->name);
-  int64_t end = *offset + t->count * (int64_t)rnni_type_size(t->type);
+  int64_t end = *offset + t->count * (int64_t)element_size(item);
   json_t *shape = json_array();
   for (int i = 0; shape && i < t->ndim; i++)
     if (json_array_append_new(shape, json_integer(t->dims[i])) != 0) {
@@ -334,7 +340,7 @@ static rnn_status put_tensor(rnn_ctx *ctx, const char *path, const tensor_item *
     }
   if (!shape) return no_memory(ctx, path);
   RNNI_TRY(put(ctx, path, header, item->name,
-               json_pack("{s:s, s:o, s:[I, I]}", "dtype", rnni_element_written(t->type), "shape", shape, "data_offsets",
+               json_pack("{s:s, s:o, s:[I, I]}", "dtype", item->form == RNN_FORM_BF16 ? "BF16" : rnni_element_written(t->type), "shape", shape, "data_offsets",
                          (json_int_t)*offset, (json_int_t)end)));
   *offset = end;
   return RNN_OK;
@@ -360,6 +366,17 @@ static rnn_status header_bytes(rnn_ctx *ctx, const char *path, const json_t *hea
   return RNN_OK;
 }
 
+/* The values of t, which lies in rows. */
+static rnn_status put_values(rnn_ctx *ctx, rnni_file *f, const tensor_item *item, const rnn_tensor *t) {
+  if (item->form == RNN_FORM_FLOAT) return rnni_file_put(ctx, f, t->data, (size_t)t->count * rnni_type_size(t->type));
+  uint16_t chunk[RNNI_PIECE];
+  for (RNNI_PIECES(t->count, from, to)) {
+    for (int64_t i = from; i < to; i++) chunk[i - from] = rnni_bf16_bits((float)rnni_f(t)[i]);
+    RNNI_TRY(rnni_file_put(ctx, f, chunk, (size_t)(to - from) * sizeof *chunk));
+  }
+  return RNN_OK;
+}
+
 rnn_status rnn_safetensors_write(rnn_ctx *ctx, const char *path, const rnn_archive *a) {
   RNNI_NEED(ctx, path && a, "path or a is NULL");
   tensor_item *items = NULL;
@@ -370,7 +387,10 @@ rnn_status rnn_safetensors_write(rnn_ctx *ctx, const char *path, const rnn_archi
   rnn_status status;
   RNNI_GOTO(rnni_array(ctx, a->count, sizeof *items, &items));
   RNNI_GOTO(rnni_array(ctx, a->metadata_count, sizeof *pairs, &pairs));
-  for (int i = 0; i < a->count; i++) items[i] = (tensor_item){a->names[i], a->tensors[i]};
+  for (int i = 0; i < a->count; i++) {
+    rnn_form form = a->in_forms ? rnn_tensor_form(a->tensors[i]) : RNN_FORM_FLOAT;
+    items[i] = (tensor_item){a->names[i], a->tensors[i], form};
+  }
   for (int i = 0; i < a->metadata_count; i++) pairs[i] = (text_pair){a->metadata[2 * i], a->metadata[2 * i + 1]};
   qsort(items, (size_t)a->count, sizeof *items, by_type_and_name);
   qsort(pairs, (size_t)a->metadata_count, sizeof *pairs, by_key);
@@ -392,7 +412,7 @@ rnn_status rnn_safetensors_write(rnn_ctx *ctx, const char *path, const rnn_archi
     rnn_tensor *t;
     status = rnn_tensor_contiguous(ctx, items[i].tensor, &t);
     if (status != RNN_OK) break;
-    status = rnni_file_put(ctx, &f, t->data, (size_t)t->count * rnni_type_size(t->type));
+    status = put_values(ctx, &f, &items[i], t);
     rnn_tensor_free(t);
   }
   rnn_status finished = rnni_file_finish(ctx, &f, status == RNN_OK);

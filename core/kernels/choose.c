@@ -2,16 +2,28 @@
  * fused multiply-adds give the same bits; with RNNLUA_DETERMINISTIC=1 the plain one fuses in software to give them too. */
 #include "kernels.h"
 
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 extern const rnni_kernels rnni_kernels_plain, rnni_kernels_exact;
 #ifdef __x86_64__
 extern const rnni_kernels rnni_kernels_v3, rnni_kernels_v4;
 #endif
+#ifndef RNN_DOUBLE
+extern const rnni_low rnni_bf16_plain, rnni_bf16_exact;
+#ifdef __x86_64__
+extern const rnni_low rnni_bf16_v3, rnni_bf16_v4, rnni_bf16_dot, rnni_bf16_amx;
+#endif
+#endif
 
 const rnni_kernels *rnni_kernel = NULL;
+const rnni_low *rnni_bf16 = NULL;
 
 static bool always(void) { return true; }
 
@@ -23,6 +35,20 @@ static bool has_v4(void) {
   return has_v3() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512cd");
 }
+#ifndef RNN_DOUBLE
+/* Of leaf 7, sub-leaf 1: EAX; sub-leaf 0: EDX. */
+static bool has_dot(void) {
+  unsigned a = 0, b, c, d;
+  return has_v4() && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 5 & 1) && __builtin_cpu_supports("avx512vnni");
+}
+/* The system saves tiles for those who ask. */
+static bool has_amx(void) {
+  unsigned a, b, c, d = 0;
+  const unsigned tiles = 1u << 24 | 1u << 22 | 1u << 25; /* AMX-TILE, -BF16, -INT8 */
+  return has_dot() && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & tiles) == tiles &&
+         syscall(SYS_arch_prctl, 0x1023 /* ARCH_REQ_XCOMP_PERM */, 18 /* tile data */) == 0;
+}
+#endif
 #endif
 
 /* Best first. */
@@ -36,6 +62,32 @@ static const struct {
 #endif
     {&rnni_kernels_plain, always},
 };
+
+#ifndef RNN_DOUBLE
+static const struct {
+  const rnni_low *table;
+  bool (*supported)(void);
+} low_sets[] = {
+#ifdef __x86_64__
+    {&rnni_bf16_amx, has_amx},
+    {&rnni_bf16_dot, has_dot},
+    {&rnni_bf16_v4, has_v4},
+    {&rnni_bf16_v3, has_v3},
+#endif
+    {&rnni_bf16_plain, always},
+};
+
+static const rnni_low *choose_low(void) {
+  const char *forced = getenv("RNNLUA_ISA");
+  const rnni_low *best = NULL;
+  for (size_t i = 0; i < sizeof low_sets / sizeof *low_sets; i++) {
+    if (best && !(forced && strcmp(forced, low_sets[i].table->isa) == 0)) continue;
+    if (low_sets[i].supported()) best = low_sets[i].table;
+  }
+  if (best == &rnni_bf16_plain && rnni_deterministic()) best = &rnni_bf16_exact;
+  return best;
+}
+#endif
 
 bool rnni_deterministic(void) {
   const char *same = getenv("RNNLUA_DETERMINISTIC");
@@ -70,8 +122,18 @@ static const rnni_kernels *choose(void) {
 void rnni_kernels_choose(void) {
   static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
   pthread_mutex_lock(&lock);
-  if (!rnni_kernel) rnni_kernel = choose();
+  if (!rnni_kernel) {
+    rnni_kernel = choose();
+#ifndef RNN_DOUBLE
+    rnni_bf16 = choose_low();
+#endif
+  }
   pthread_mutex_unlock(&lock);
+}
+
+const char *rnn_bf16_isa(void) {
+  rnni_kernels_choose();
+  return rnni_bf16 ? rnni_bf16->isa : "none";
 }
 
 const char *rnn_isa(void) {

@@ -85,6 +85,7 @@ typedef struct job {
   real *dw;         /* (K, D, U), rows close together for the products */
   real *packed;     /* one matrix for each tap, tap_size elements apart */
   int64_t tap_size;
+  bool low;         /* they are in bf16 */
   /* dW: rows [row, end) of dY, seen as (N*steps, U), lie at rows, width apart */
   const real *rows;
   int64_t row, end, width;
@@ -114,9 +115,11 @@ static rnn_status run(rnn_ctx *ctx, job *j, void (*item)(const job *, int64_t), 
 
 /* The matrix (k, n) of each tap, element (p, i) of tap 0 at w[p*rs + i*cs], in panels. */
 static rnn_status pack_taps(rnn_ctx *ctx, job *j, const real *w, int64_t k, int64_t n, int64_t rs, int64_t cs) {
-  j->tap_size = rnni_packed_size(k, n);
+  j->low = ctx->low;
+  j->tap_size = rnni_panels_size(j->low, k, n);
   RNNI_TRY(rnni_array(ctx, j->v.K * j->tap_size, sizeof *j->packed, &j->packed));
-  for (int64_t tap = 0; tap < j->v.K; tap++) rnni_kernel->pack(k, n, w + tap, rs, cs, j->packed + tap * j->tap_size);
+  for (int64_t tap = 0; tap < j->v.K; tap++)
+    rnni_pack_panels(j->low, k, n, w + tap, rs, cs, j->packed + tap * j->tap_size);
   return RNN_OK;
 }
 
@@ -145,8 +148,8 @@ static void forward_item(const job *j, int64_t i) {
     int64_t at = tap_at(v, length, tap);
     int64_t from = RNNI_MAX(begin, reaching(v, at, 0)), to = RNNI_MIN(valid, reaching(v, at, length));
     if (from >= to) continue;
-    rnni_kernel->product(to - from, v->U, v->D, j->x + (n * v->T + from * v->stride + at) * v->D, v->stride * v->D, 1,
-                         rnni_packed(j->packed + tap * j->tap_size, v->D), NULL, y + from * v->U, v->U, true);
+    rnni_multiply(to - from, v->U, v->D, j->x + (n * v->T + from * v->stride + at) * v->D, v->stride * v->D, 1,
+                  rnni_panels_at(j->low, j->packed + tap * j->tap_size, v->D), NULL, y + from * v->U, v->U, true);
   }
 }
 
@@ -183,9 +186,9 @@ static void dx_item(const job *j, int64_t i) {
     int64_t at = tap_at(v, length, tap);
     int64_t from = reaching(v, at, begin), to = RNNI_MIN(steps, reaching(v, at, end));
     if (from >= to) continue;
-    rnni_kernel->product(to - from, v->D, v->U, j->dy + (n * v->steps + from) * v->U, v->U, 1,
-                         rnni_packed(j->packed + tap * j->tap_size, v->U), NULL,
-                         j->dx + (n * v->T + from * v->stride + at) * v->D, v->stride * v->D, true);
+    rnni_multiply(to - from, v->D, v->U, j->dy + (n * v->steps + from) * v->U, v->U, 1,
+                  rnni_panels_at(j->low, j->packed + tap * j->tap_size, v->U), NULL,
+                  j->dx + (n * v->T + from * v->stride + at) * v->D, v->stride * v->D, true);
   }
 }
 
@@ -214,7 +217,7 @@ static void dw_item(const job *j, int64_t i) {
     int64_t from = RNNI_MAX(reaching(v, at, 0), j->row - first);
     int64_t to = RNNI_MIN(RNNI_MIN(steps_for(v, length), reaching(v, at, length)), j->end - first);
     if (from >= to) continue;
-    rnni_panels dy = {j->rows + (first + from - j->row) * j->width, j->width, rnni_kernel->tile_cols};
+    rnni_panels dy = {j->rows + (first + from - j->row) * j->width, j->width, rnni_kernel->tile_cols, false}; /* in float, always */
     rnni_kernel->product(features, v->U, to - from, j->x + (n * v->T + from * v->stride + at) * v->D + d, 1,
                          v->stride * v->D, dy, NULL, j->dw + (tap * v->D + d) * v->U, v->U, true);
   }

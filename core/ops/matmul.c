@@ -107,7 +107,8 @@ const rnn_op rnni_op_matmul = {.name = "matmul", .args = "TT",
                                " a column on the right, and the result lacks its axis of size 1: matrix and vector give (..., m), two vectors a number."
                                " Errors: int32, inner sizes that differ, batches that do not fit together, a sum over the steps of what has lengths.",
                                .shape = matmul_shape, .forward = matmul_forward, .backward = matmul_backward,
-                               .saves = RNNI_SAVE_INPUTS, .lengths = RNNI_LENGTHS_KEEP, .adds_steps = true};
+                               .saves = RNNI_SAVE_INPUTS, .lengths = RNNI_LENGTHS_KEEP, .adds_steps = true,
+                               .products = true};
 
 /* ---- linear: y = x W' + b ---- */
 
@@ -168,4 +169,4 @@ const rnn_op rnni_op_linear = {.name = "linear", .args = "TT?T",
                                " Errors: an x whose last axis is not in, a bias that is neither.",
                                .shape = linear_shape, .forward = linear_forward, .backward = linear_backward,
                                .saves = RNNI_SAVE_IN0 | RNNI_SAVE_IN1, .lengths = RNNI_LENGTHS_KEEP,
-                               .adds_steps = true, .fills = true};
+                               .adds_steps = true, .fills = true, .products = true};

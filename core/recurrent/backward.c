@@ -49,8 +49,8 @@ static void through_u(const loop *j, int64_t rows, const real *a, real *dh) {
   const rnni_layer *l = j->l;
   int64_t H = l->H;
   bool gru = l->r->cell == RNN_CELL_GRU;
-  rnni_kernel->product(rows, H, gru ? 2 * H : l->G, a, l->A, 1, j->u, NULL, dh, H, gru);
-  if (gru) rnni_kernel->product(rows, H, H, a + 3 * H, l->A, 1, j->u_n, NULL, dh, H, true);
+  rnni_multiply(rows, H, gru ? 2 * H : l->G, a, l->A, 1, j->u, NULL, dh, H, gru);
+  if (gru) rnni_multiply(rows, H, H, a + 3 * H, l->A, 1, j->u_n, NULL, dh, H, true);
 }
 
 static void run_slice(void *arg, int task) {
@@ -85,7 +85,7 @@ rnn_status rnni_layer_backward(rnn_ctx *ctx, const rnni_layer *l, const rnni_lay
   int64_t H = l->H, N = l->N;
   bool gru = l->r->cell == RNN_CELL_GRU;
   int64_t first = gru ? 2 * H : l->G; /* rows of the first packed block */
-  int64_t packed = rnni_packed_size(first, H) + (gru ? rnni_packed_size(H, H) : 0);
+  int64_t packed = rnni_panels_size(ctx->low, first, H) + (gru ? rnni_panels_size(ctx->low, H, H) : 0);
   real *room = NULL, *own = NULL;
   rnn_status status;
   uint64_t mode = rnni_float_mode();

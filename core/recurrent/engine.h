@@ -65,9 +65,9 @@ static inline real *rnni_take(real **next, int64_t n) {
 /* B (k, n), element (p, j) at w[p*rs + j*cs], packed into the next elements of a block. */
 static inline rnni_panels rnni_pack_into(rnn_ctx *ctx, real **next, int64_t k, int64_t n, const real *w, int64_t rs,
                                          int64_t cs) {
-  real *to = rnni_take(next, rnni_packed_size(k, n));
+  real *to = rnni_take(next, rnni_panels_size(ctx->low, k, n));
   rnni_pack(ctx, k, n, w, rs, cs, to);
-  return rnni_packed(to, k);
+  return rnni_panels_at(ctx->low, to, k);
 }
 
 /* product.c: C (1, n) = A B [+ C] [+ bias] by all threads, or alone by this one: a single row reads all of B for little work, and each core

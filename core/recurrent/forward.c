@@ -28,8 +28,8 @@ static void recurrent_product(const loop *j, int64_t rows, const real *h, real *
   int64_t H = l->H;
   bool gru = l->r->cell == RNN_CELL_GRU;
   if (l->N == 1) rnni_row_product(j->ctx, gru ? 2 * H : l->G, H, h, j->k->u, NULL, a, true, j->alone);
-  else rnni_kernel->product(rows, gru ? 2 * H : l->G, H, h, H, 1, j->k->u, NULL, a, l->A, true);
-  if (gru) rnni_kernel->product(rows, H, H, h, H, 1, j->k->u_n, j->b_n, a + 3 * H, l->A, false);
+  else rnni_multiply(rows, gru ? 2 * H : l->G, H, h, H, 1, j->k->u, NULL, a, l->A, true);
+  if (gru) rnni_multiply(rows, H, H, h, H, 1, j->k->u_n, j->b_n, a + 3 * H, l->A, false);
 }
 
 /* Where a sequence has ended, its state goes on unchanged. */
@@ -72,7 +72,7 @@ static rnn_status input_product(rnn_ctx *ctx, const loop *j) {
   const real *bias = j->k->bias;
   if (!j->k->w.at) return rnni_gemm(ctx, rows, G, D, l->x, D, 1, l->p[RNNI_W_IH], 1, D, bias, j->a, l->A, false);
   if (rows == 1) rnni_row_product(ctx, G, D, l->x, j->k->w, bias, j->a, false, j->alone);
-  else rnni_kernel->product(rows, G, D, l->x, D, 1, j->k->w, bias, j->a, l->A, false);
+  else rnni_multiply(rows, G, D, l->x, D, 1, j->k->w, bias, j->a, l->A, false);
   return RNN_OK;
 }
 
@@ -80,7 +80,8 @@ rnn_status rnni_pack_forward(rnn_ctx *ctx, const rnni_layer *l, bool input, rnni
   int64_t H = l->H, D = l->D;
   bool gru = l->r->cell == RNN_CELL_GRU;
   int64_t first = gru ? 2 * H : l->G; /* columns of the first packed block */
-  int64_t size = (input ? rnni_packed_size(D, l->G) : 0) + rnni_packed_size(H, first) + (gru ? rnni_packed_size(H, H) : 0);
+  int64_t size = (input ? rnni_panels_size(ctx->low, D, l->G) : 0) + rnni_panels_size(ctx->low, H, first) +
+                 (gru ? rnni_panels_size(ctx->low, H, H) : 0);
   *k = (rnni_packed_layer){0};
   RNNI_TRY(rnni_array(ctx, size + l->G, sizeof *k->room, &k->room));
   real *next = k->room;

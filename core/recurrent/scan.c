@@ -163,7 +163,7 @@ static void run_rows(const loop *j, const rnni_instruction *i, int64_t t, int64_
       bool on = i->add, bias = c && v[i->in[2]].kind == RNN_CONSTANT && v[i->in[2]].form == RNN_ROW;
       if (c && !bias)
         for (int64_t r = 0; r < rows; r++) memcpy(to + r * pt, c + r * pc, (size_t)n * sizeof *to);
-      rnni_kernel->product(rows, n, w, a, pa, 1, j->at[i->in[1]].panels, bias ? c : NULL, to, pt, on || (c && !bias));
+      rnni_multiply(rows, n, w, a, pa, 1, j->at[i->in[1]].panels, bias ? c : NULL, to, pt, on || (c && !bias));
       break;
     }
     case RNNI_DO_EXPAND: /* (rows, 1) to (rows, n) */
@@ -454,7 +454,7 @@ static int64_t own_size(const loop *j) {
     if (v->kind == RNN_TEMPORARY && j->code->homes[i] == RNNI_ROWS) size += j->N * v->width;
     if (v->kind == RNN_MATRIX && j->code->packs[i]) {
       int64_t k = j->code->packs[i] == RNNI_TURNED ? v->rows : v->width, n = j->code->packs[i] == RNNI_TURNED ? v->width : v->rows;
-      size += rnni_packed_size(k, n);
+      size += rnni_panels_size(j->ctx->low, k, n);
     }
   }
   return size;
@@ -724,5 +724,5 @@ done:
 const rnn_op rnni_op_scan = {.name = "scan", .args = "P",
                              .doc = "(program, tensors, steps). A program of a recurrent cell over all time steps; see rnn.h.",
                              .shape = scan_shape, .forward = scan_forward, .backward = scan_backward,
-                             .saves = RNNI_SAVE_INPUTS, .lengths = RNNI_LENGTHS_OWN, .fills = true,
+                             .saves = RNNI_SAVE_INPUTS, .lengths = RNNI_LENGTHS_OWN, .fills = true, .products = true,
                              .outputs = scan_outputs};

@@ -59,10 +59,11 @@ typedef struct factor {
   real *dw; /* NULL when not wanted */
 } factor;
 
-static rnni_panels pack(real **next, int64_t k, int64_t n, const real *b, int64_t ldb) {
-  real *to = rnni_take(next, rnni_packed_size(k, n));
-  rnni_kernel->pack(k, n, b, ldb, 1, to);
-  return rnni_packed(to, k);
+static rnni_panels pack(part *p, real **next, int64_t k, int64_t n, const real *b, int64_t ldb) {
+  bool low = p->q->ctx->low;
+  real *to = rnni_take(next, rnni_panels_size(low, k, n));
+  rnni_pack_panels(low, k, n, b, ldb, 1, to);
+  return rnni_panels_at(low, to, k);
 }
 
 static factor factor_of(part *p, const real *b, int64_t n, real *dw) {
@@ -70,16 +71,16 @@ static factor factor_of(part *p, const real *b, int64_t n, real *dw) {
   factor f = {.n = n, .dw = dw};
   if (!dw) return f;
   b += p->at * n;
-  if (n == 1) f.b = (rnni_panels){b, 1, 0}; /* see add_products */
-  else if (n == cols) f.b = rnni_packed(b, p->rows); /* is packed as it lies */
-  else f.b = pack(&p->next, p->rows, n, b, n);
+  if (n == 1) f.b = (rnni_panels){b, 1, 0, false}; /* see add_products */
+  else if (n == cols && !p->q->ctx->low) f.b = rnni_packed(b, p->rows); /* is packed as it lies */
+  else f.b = pack(p, &p->next, p->rows, n, b, n);
   return f;
 }
 
 /* One column is better seen as one row: dw' = b' d. */
 static void add_row(part *p, int64_t m, const real *d, int64_t ld, const factor *f, real *dw) {
   real *next = p->next;
-  rnni_kernel->product(1, m, p->rows, f->b.at, 1, f->b.step, pack(&next, p->rows, m, d, ld), NULL, dw, m, true);
+  rnni_multiply(1, m, p->rows, f->b.at, 1, f->b.step, pack(p, &next, p->rows, m, d, ld), NULL, dw, m, true);
 }
 
 /* Rows [row, row + n) of the gradients += d' x, d' h; d: n columns of the gates' gradients. */
@@ -95,8 +96,8 @@ static void add_products(part *p, int64_t n, const real *d, int64_t row, const f
     if (f[i].n == 1) add_row(p, m, d, ld, f + i, dw);
     else to[targets++] = (rnni_target){.b = f[i].b, .n = f[i].n, .c = dw, .ldc = f[i].n};
   }
-  if (targets == 2) rnni_kernel->product_pair(m, p->rows, d, 1, ld, to);
-  if (targets == 1) rnni_kernel->product(m, to->n, p->rows, d, 1, ld, to->b, NULL, to->c, to->ldc, true);
+  if (targets == 2) rnni_multiply_pair(m, p->rows, d, 1, ld, to);
+  if (targets == 1) rnni_multiply(m, to->n, p->rows, d, 1, ld, to->b, NULL, to->c, to->ldc, true);
 }
 
 static void matrices(part *p) {
@@ -124,7 +125,7 @@ static void input_task(void *arg, int task) {
   real *dx = q->room + task * q->size;
   for (int64_t b = blocks * task / q->tasks; b < blocks * (task + 1) / q->tasks && !rnni_interrupted(q->ctx); b++) {
     int64_t from = b * steps, rows = RNNI_MIN(steps, l->T - from) * N;
-    rnni_kernel->product(rows, D, l->G, q->a + from * N * l->A, l->A, 1, q->w, NULL, dx, D, false);
+    rnni_multiply(rows, D, l->G, q->a + from * N * l->A, l->A, 1, q->w, NULL, dx, D, false);
     for (int64_t r = 0; r < rows; r++)
       rnni_kernel->add(D, dx + r * D, q->g->dx + r % N * q->g->dx_row + (from + r / N) * D);
   }
@@ -145,18 +146,18 @@ static void through_blocks(const sums *q, int task, void (*add)(part *)) {
 static void vector_task(void *q, int task) { through_blocks(q, task, vectors); }
 static void matrix_task(void *q, int task) { through_blocks(q, task, matrices); }
 
-static int64_t room_of(const rnni_layer *l, int64_t all) {
+static int64_t room_of(bool low, const rnni_layer *l, int64_t all) {
   int64_t block = RNNI_MIN(rnni_block_steps(l->N) * l->N, all), D = l->D, H = l->H;
-  int64_t packed = rnni_packed_size(block, D) + rnni_packed_size(block, H) +
-                   (D == 1 || H == 1 ? rnni_packed_size(block, l->G) : 0);
+  int64_t packed = rnni_panels_size(low, block, D) + rnni_panels_size(low, block, H) +
+                   (D == 1 || H == 1 ? rnni_panels_size(low, block, l->G) : 0);
   return (RNNI_MAX(packed, RNNI_MIN(input_steps(l) * l->N, all) * D) + 15) / 16 * 16;
 }
 
 rnn_status rnni_sum_over_time(rnn_ctx *ctx, const rnni_layer *l, const rnni_layer_gradients *g, const real *a) {
   int64_t all = l->T * l->N;
   int tasks = rnni_threads_for(ctx, (double)all * (double)l->G * (double)(l->D + l->H));
-  sums q = {.ctx = ctx, .l = l, .g = g, .a = a, .tasks = tasks, .size = room_of(l, all)};
-  RNNI_TRY(rnni_array(ctx, tasks * q.size + (g->dx ? rnni_packed_size(l->G, l->D) : 0), sizeof *q.room, &q.room));
+  sums q = {.ctx = ctx, .l = l, .g = g, .a = a, .tasks = tasks, .size = room_of(ctx->low, l, all)};
+  RNNI_TRY(rnni_array(ctx, tasks * q.size + (g->dx ? rnni_panels_size(ctx->low, l->G, l->D) : 0), sizeof *q.room, &q.room));
   rnni_parallel(ctx, tasks, vector_task, &q);
   rnni_parallel(ctx, tasks, matrix_task, &q);
   if (g->dx) {

@@ -237,9 +237,9 @@ static void refuses_what_cannot_be_written(void **state) {
   spew(path, "old", 3);
   rnn_tensor *t = counted(s->ctx, RNN_INT, SHAPE(1));
   static char *twice[] = {"a", "a"}, *latin[] = {"\xe9"};
-  assert_failure(s->ctx, rnn_npz_write(s->ctx, path, &(rnn_archive){2, twice, (rnn_tensor *[]){t, t}, 0, NULL, 0, NULL},
+  assert_failure(s->ctx, rnn_npz_write(s->ctx, path, &(rnn_archive){2, twice, (rnn_tensor *[]){t, t}, 0, NULL, 0, NULL, false},
                                        false), RNN_EARG, "two arrays are called 'a'");
-  assert_failure(s->ctx, rnn_npz_write(s->ctx, path, &(rnn_archive){1, latin, &t, 0, NULL, 0, NULL}, false), RNN_EARG,
+  assert_failure(s->ctx, rnn_npz_write(s->ctx, path, &(rnn_archive){1, latin, &t, 0, NULL, 0, NULL, false}, false), RNN_EARG,
                  "must be UTF-8");
   assert_failure(s->ctx, rnn_npy_write(s->ctx, "/dev/null", t), RNN_EIO, "it is a device");
   assert_content(path, "old");

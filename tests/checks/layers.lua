@@ -14,7 +14,7 @@ local BANDS = {
     { "interface", "core/rnn.h", "" },
     { "context", "core/internal.h core/library core/ctx core/status core/mem core/thread core/math core/philox "
       .. "core/kernels/", "interface" },
-    { "tensors", "core/tensor core/move", "context" },
+    { "tensors", "core/tensor core/move core/form", "context" },
     { "products", "core/product core/linalg/ core/fft", "context, tensors" },
     { "ops", "core/ops/ core/padding core/finite", "context, tensors, products" },
     { "engine", "core/recurrent/", "context, tensors, products, ops" },
@@ -41,7 +41,7 @@ local BANDS = {
   } },
   { "stdlib, in Lua", {
     { "base", "beside calendar check choice class columns guard lazy lowercase names nest option place plain_json "
-      .. "protobuf ranks record shapes shards state terminal trial", "" },
+      .. "precision protobuf ranks record shapes shards state terminal trial", "" },
     { "functions of tensors", "ctc differences einsum elements linalg padded products stft", "base" },
     { "text", "text", "base" },
     { "data", "data augment", "base, functions of tensors, text" },

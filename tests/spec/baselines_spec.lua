@@ -94,7 +94,7 @@ describe("the linear forecast", function()
   local reference = assert(rnn.json_decode(file:read "a"))
   for _, case in ipairs(reference.cases) do
     it(("is SciPy's: %s, windows of %d of %d"):format(case.kind, case.width, case.n), function()
-      local series, cut, want = made(case.kind, case.n), case.n * 3 // 4, case[rnn.precision]
+      local series, cut, want = made(case.kind, case.n), case.n * 3 // 4, case[rnn.precision()]
       local train = data.windows(series:rows(1, cut), { length = case.width, target_columns = { 1 } })
       local test = data.windows(series:rows(cut + 1, #series), { length = case.width, target_columns = { 1 } })
       local near = case.size * 1e-6
@@ -161,7 +161,7 @@ describe("the linear forecast", function()
     fails("new_starts: id 5 at place 5 is not within 1 to 4", x, starts, 3, x, x:rows(1, 6), starts)
     fails("new_x has 1 columns, x has 2", x, starts, 3, x, rnn.zeros(10, 1), starts)
     fails("length 0 is not within 1 to the 10 rows of x", x, starts, 0, x, x, starts)
-    fails("y: expected 2 axes of " .. rnn.precision .. ", got (8,) int32", x, starts, 3, starts, x, starts)
+    fails("y: expected 2 axes of " .. rnn.precision() .. ", got (8,) int32", x, starts, 3, starts, x, starts)
     fails("starts: expected 1 axis of int32, got (10, 2)", x, x, 3, x, x, starts)
     fails("starts has no window to fit", x, starts:rows(1, 0), 3, x, x, starts)
   end)

@@ -2,7 +2,7 @@
 local rnn = require "rnn"
 local nn, cells = rnn.nn, rnn.cells
 
-local DOUBLE = rnn.precision == "double"
+local DOUBLE = rnn.precision() == "double"
 
 -- The names of the checks that a cell fails, and what is said.
 local function failures(cell, options)

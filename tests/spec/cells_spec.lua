@@ -7,7 +7,7 @@ local approx = require "support.approx"
 local shell = require "support.shell"
 
 local PROGRAM = os.getenv("RNNLUA") or os.getenv("PWD") .. "/build/rnnlua"
-local DOUBLE = rnn.precision == "double"
+local DOUBLE = rnn.precision() == "double"
 
 local function read_cases()
   local file <close> = assert(io.open "tests/reference/cells.json")

@@ -124,7 +124,7 @@ describe("a checkpoint that cannot be read", function()
   it("nor does one that may not be read", function()
     local other = IS_ROOT and "setpriv --reuid=65534 --regid=65534 --clear-groups " or "" -- root may read anything
     local program = os.getenv "RNNLUA" or os.getenv "PWD" .. "/build/rnnlua"
-    local double = rnn.precision == "double" and " --double" or ""
+    local double = rnn.precision() == "double" and " --double" or ""
     fit()
     sh:run("chmod -R a+rwX . && chmod 0 run/checkpoint.safetensors")
     local before = IS_ROOT and contents()
@@ -169,7 +169,7 @@ describe("a checkpoint of another format", function()
   end)
 
   it("is gone on from when it is of version 0.1", function()
-    if rnn.precision == "double" then return end -- it was written in the middle of an epoch, in float
+    if rnn.precision() == "double" then return end -- it was written in the middle of an epoch, in float
     sh:run(("mkdir run; touch run/lock; cp %s/tests/reference/checkpoint_0.1/* run"):format(os.getenv "PWD"))
     local old = { metrics = {} }
     local history, model = fit(old)
@@ -326,7 +326,7 @@ describe("going on with something else", function()
 
   it("is refused for another precision", function()
     fit()
-    local double = rnn.precision == "double" and "" or " --double"
+    local double = rnn.precision() == "double" and "" or " --double"
     local program = os.getenv "RNNLUA" or os.getenv "PWD" .. "/build/rnnlua"
     local script = [[
       local rnn = require "rnn"
@@ -335,7 +335,7 @@ describe("going on with something else", function()
         optimizer = rnn.optim.SGD(model:parameters()) })]]
     local _, err, code = sh:run(Shell.quote(program) .. double .. " -e " .. Shell.quote(script))
     assert.equal(1, code)
-    assert.matches("it was computed in " .. rnn.precision .. ", and this program computes in", err)
+    assert.matches("it was computed in " .. rnn.precision() .. ", and this program computes in", err)
   end)
 
   it("is refused for windows of another length, streams of another width, windows of tbptt", function()

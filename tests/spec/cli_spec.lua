@@ -255,7 +255,7 @@ describe("modules", function()
 
   it("of the library load into a stock lua5.4", function()
     local folder = MODULE:match("^(.*)/")
-    local script = [['local rnn = require "rnn" print(rnn.precision, rnn.ones(2):sum():item())']]
+    local script = [['local rnn = require "rnn" print(rnn.precision(), rnn.ones(2):sum():item())']]
     local run = ("LUA_CPATH=%s/?.so lua5.4 -e %s"):format(folder, script)
     local out, err = ours(run)
     if not has_lua or err:find("ASan runtime", 1, true) then return pending("not in this build") end

@@ -54,7 +54,7 @@ local function run(case)
 end
 
 describe("at the edge of numbers", function()
-  if rnn.precision == "double" then
+  if rnn.precision() == "double" then
     it("values and gradients are those of PyTorch", function()
       local file <close> = assert(io.open("tests/reference/edges.json"))
       local cases = assert(rnn.json_decode(file:read "a")).cases
@@ -170,7 +170,7 @@ describe("uniform numbers", function()
   end)
 
   it("of a normal distribution stay finite", function()
-    local most = rnn.precision == "double" and 2e307 or 3.9e37
+    local most = rnn.precision() == "double" and 2e307 or 3.9e37
     assert.equal(1, rnn.zeros(1 << 20):normal_(0, most):is_finite():min():item())
     fails("normal_:", function() rnn.zeros(1):normal_(0, 10 * most) end)
   end)
@@ -227,7 +227,7 @@ describe("a scaler", function()
   end)
 
   it("refuses columns whose range no number holds", function()
-    local most = rnn.precision == "double" and 1.7e308 or 3.3e38
+    local most = rnn.precision() == "double" and 1.7e308 or 3.3e38
     fails("column 1", function()
       rnn.data.Scaler { kind = "minmax" }:fit(rnn.tensor { { most }, { -most } })
     end)

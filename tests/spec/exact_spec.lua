@@ -3,7 +3,7 @@ local rnn = require "rnn"
 local data = rnn.data
 local shell = require "support.shell"
 
-local float = rnn.precision == "float"
+local float = rnn.precision() == "float"
 
 local function csv(text, options)
   local path = os.tmpname()

@@ -6,7 +6,7 @@ local nn, cells, text, data = rnn.nn, rnn.cells, rnn.text, rnn.data
 local PROGRAM = os.getenv("RNNLUA") or os.getenv("PWD") .. "/build/rnnlua"
 local STRICT = " -Wall -Wextra -Wpedantic -Werror "
 
-if rnn.precision == "double" then
+if rnn.precision() == "double" then
   it("is refused in double", function()
     assert.error_matches(function() rnn.export_c(nn.Linear(2, 1), "/nowhere/x.c") end, "without %-%-double")
   end)

@@ -47,7 +47,7 @@ end
         end
       end
       local out, err, code = sh:run(("timeout 20 %s %s try.lua %s %s"):format(quote(os.getenv "RNNLUA"),
-        rnn.precision == "double" and "--double" or "", quote(path), table.concat(list, " ")))
+        rnn.precision() == "double" and "--double" or "", quote(path), table.concat(list, " ")))
       assert.equal(0, code, path .. "\n" .. out .. err)
       assert.is_nil(out:find("TAKEN", 1, true), path .. "\n" .. out)
     end
@@ -176,7 +176,7 @@ describe("data.idx", function()
       local ok, t, message = pcall(rnn.data.idx, path)
       assert.is_true(ok, tostring(t))
       if not t then assert(message:find(path, 1, true), message) end
-      if i == 1 then assert.equal(rnn.precision == "double", t ~= nil) end
+      if i == 1 then assert.equal(rnn.precision() == "double", t ~= nil) end
       if i == 2 then assert.is_nil(t) end
     end
   end)

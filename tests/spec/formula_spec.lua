@@ -425,7 +425,7 @@ describe("a watched formula", function()
         assert.equal(1, #flow)
         for t = 1, 7 do
           local want, got = states[t].grad:square():sum():sqrt():item(), flow[1][2]:get(t, 1)
-          local near = rnn.precision == "double" and 1e-11 or 1e-5
+          local near = rnn.precision() == "double" and 1e-11 or 1e-5
           assert.is_true(math.abs(got - want) <= near * math.max(want, 1e-3), ("step %d: %.9g, want %.9g"):format(t,
             got, want))
         end

@@ -5,7 +5,7 @@ local nn, cells = rnn.nn, rnn.cells
 local plan = require "rnn.nn.plan"
 local approx = require "support.approx"
 
-local DOUBLE = rnn.precision == "double"
+local DOUBLE = rnn.precision() == "double"
 
 local function message_of(f, ...)
   local ok, message = pcall(f, ...)

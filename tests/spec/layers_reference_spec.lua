@@ -4,7 +4,7 @@ local rnn = require "rnn"
 local nn = rnn.nn
 
 local FOLDER = debug.getinfo(1, "S").source:match("^@(.-)[^/]*$") .. "../reference/"
-local TOLERANCE = rnn.precision == "double" and 1e-10 or 1e-5
+local TOLERANCE = rnn.precision() == "double" and 1e-10 or 1e-5
 
 -- { case = { name = tensor } }
 local function cases(name)

@@ -7,7 +7,7 @@ local shell = require "support.shell"
 local linalg = rnn.linalg
 local PROGRAM = os.getenv("RNNLUA") or os.getenv("PWD") .. "/build/rnnlua"
 local FOLDER = debug.getinfo(1, "S").source:match("^@(.-)[^/]*$") .. "../reference/"
-local DOUBLE = rnn.precision == "double"
+local DOUBLE = rnn.precision() == "double"
 local TOLERANCE = DOUBLE and 1e-12 or 1e-6
 local function quoted(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
 local function output(command)

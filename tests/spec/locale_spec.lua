@@ -33,7 +33,7 @@ describe("a locale with a decimal comma", function()
   it("changes nothing that is written or read", function()
     sh:run "mkdir -p loc && localedef -i de_DE -f UTF-8 loc/de_DE.UTF-8"
     local run = ("LOCPATH=$PWD/../loc %s %s "):format(quote(os.getenv "RNNLUA"),
-      rnn.precision == "double" and "--double" or "")
+      rnn.precision() == "double" and "--double" or "")
     local _, _, there = sh:run("mkdir a b && cd a && " .. run .. [[-e 'os.exit(os.setlocale("de_DE.UTF-8") ~= nil)']])
     if there ~= 0 then return pending "localedef or the locale is missing" end
     sh:write("t.lua", SCRIPT)

@@ -251,7 +251,7 @@ describe("rnn.monitor", function()
     os.remove(folder)
     local model = nn.Sequential { nn.RNN(1, 4, { returns = "last" }), nn.Linear(4, 1) }
     local unused = nn.Linear(1, 1) -- a weight whose square is infinite
-    unused.weight:fill_(rnn.precision == "double" and 1e200 or 1e25)
+    unused.weight:fill_(rnn.precision() == "double" and 1e200 or 1e25)
     model.unused = unused
     local x, y = recall(20)
     rnn.fit(model, { data = data.arrays(x, y):batches { size = 10 }, loss = "mse", monitor = true, run = folder,

@@ -8,7 +8,7 @@ local shell = require "support.shell"
 local FOLDER = os.getenv("PWD")
 local PROGRAM = os.getenv("RNNLUA") or FOLDER .. "/build/rnnlua"
 
-if rnn.precision == "double" then return end
+if rnn.precision() == "double" then return end
 
 local function lines(n, f)
   local list = {}

@@ -5,7 +5,7 @@ local rnn = require "rnn"
 local shell = require "support.shell"
 
 -- The programs are the same in both precisions, the pages are of the float one.
-if rnn.precision == "double" then return end
+if rnn.precision() == "double" then return end
 
 local FOLDER = os.getenv "PWD"
 local PROGRAM = os.getenv "RNNLUA" or FOLDER .. "/build/rnnlua"

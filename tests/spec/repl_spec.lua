@@ -258,7 +258,7 @@ describe("pretty", function()
   end)
 
   it("lets objects speak for themselves, in one line inside tables", function()
-    assert.equal(("{ 2×3 %s, x = me }"):format(rnn.precision), pretty { rnn.zeros(2, 3),
+    assert.equal(("{ 2×3 %s, x = me }"):format(rnn.precision()), pretty { rnn.zeros(2, 3),
       x = setmetatable({ 1 }, { __tostring = function() return "me\nmore" end }) })
   end)
 

@@ -6,7 +6,7 @@ local Shell = require "support.shell"
 
 local PROGRAM = os.getenv("RNNLUA") or os.getenv("PWD") .. "/build/rnnlua"
 local HERE = os.getenv "PWD"
-local DOUBLE = rnn.precision == "double" and " --double" or ""
+local DOUBLE = rnn.precision() == "double" and " --double" or ""
 local LONG = os.getenv "RNNLUA_LONG" == "1"
 local IS_ROOT = Shell.new():run("id -u"):match "^0"
 

@@ -268,7 +268,7 @@ describe("a model with a script's own layers", function()
         print(sum(model(y.x):detach()) == sum(y.y) and "right" or "other values")]]):format(sh.folder,
         before, path, second or "", sh.folder .. "/xy"))
       local out, err, code = sh:run(("%s %s load.lua"):format(shell.quote(PROGRAM),
-        rnn.precision == "double" and "--double" or ""))
+        rnn.precision() == "double" and "--double" or ""))
       assert.equal(0, code, err)
       return (out:gsub("\n$", ""))
     end

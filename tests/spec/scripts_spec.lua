@@ -53,7 +53,7 @@ local function check(name, entry)
 end
 
 -- The programs are the same in both precisions; once is enough.
-if rnn.precision == "double" then return end
+if rnn.precision() == "double" then return end
 
 describe("scripts/", function()
   it("are all among the experiments of tests/run_experiments", function()

@@ -2,7 +2,7 @@
 local rnn = require "rnn"
 local nn = rnn.nn
 
-local TOLERANCE = rnn.precision == "double" and 1e-11 or 1e-5
+local TOLERANCE = rnn.precision() == "double" and 1e-11 or 1e-5
 
 -- The loss weighs every output at random; returns ||h_t.grad|| for each t, step by step on the same weights.
 local function step_by_step(layer, x, dy)

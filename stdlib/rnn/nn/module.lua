@@ -348,6 +348,7 @@ local function copy_of(value, made)
   if core.is_tensor(value) then
     local copy = value:copy()
     if value:is_leaf() and value:requires_grad() then copy:requires_grad(true) end
+    if core.form(value) ~= "float" then core.form(copy, core.form(value)) end
     made[value], frozen[copy] = copy, frozen[value]
     return copy
   end
@@ -379,6 +380,28 @@ end
 --- Forgets the gradients of all parameters.
 function Module:zero_grad()
   for _, p in ipairs(self:parameters()) do p:zero_grad() end
+end
+
+--- module:to(precision) -> module
+---
+--- "bf16" rounds the weights, which are all tensors of two and more axes, to bfloat16: from then on every product with
+--- one is in bf16 as rnn.precision says, in whole sequences, streams and training, and rnn.save writes them as BF16, in
+--- half the size. Biases, norms, states, gates and sums stay float. "float" goes back to products in float and leaves
+--- the values as they are. Training changes the float values, which products round anew; rnn.fit's checkpoints hold
+--- them unrounded. Errors: another name; "bf16" with --double.
+---@param precision "float"|"bf16"
+---@return nn.Module
+function Module:to(precision)
+  local fname = self:describe() .. ":to"
+  check.one_of(fname, "argument 1 (precision)", precision, { "float", "bf16" })
+  if precision ~= "float" and core.precision ~= "float" then
+    core.fail("%s: %s is for single precision; run without --double", fname, precision)
+  end
+  for _, pair in ipairs((self:named_tensors())) do
+    local t = pair[2]
+    if t:type() == "float" and t:ndim() >= 2 then core.form(t, precision) end
+  end
+  return self
 end
 
 --- module:state_dict() -> table of tensors by name

@@ -2,7 +2,8 @@
 -- state_dict. The metadata carry the architecture as data, so that rnn.load needs no script:
 --
 --   format = "rnnlua", rnnlua.version, rnnlua.config (JSON; absent where a layer cannot be built from data: then
---   rnnlua.no_config says why), rnnlua.frozen (JSON, the names of frozen parameters, if any), rnnlua.extra (JSON; its
+--   rnnlua.no_config says why), rnnlua.frozen (JSON, the names of frozen parameters, if any), rnnlua.forms (JSON, the
+--   form of each tensor that is in another than float, as model:to has set it), rnnlua.extra (JSON; its
 --   tensors are named extra/...), rnnlua.run (JSON: script, its SHA-256, seed, folder of the run, which the model comes
 --   from), and in checkpoints rnnlua.precision and rnnlua.checksum, of everything else in the
 --   file
@@ -27,11 +28,15 @@ end
 
 -- What is in the file: tensors by their names, texts by theirs.
 local function contents(model, extra)
-  local tensors = {}
-  for _, pair in ipairs((model:named_tensors())) do tensors[pair[1]] = pair[2] end
+  local tensors, forms = {}, {}
+  for _, pair in ipairs((model:named_tensors())) do
+    tensors[pair[1]] = pair[2]
+    if pair[2]:type() == "float" and core.form(pair[2]) ~= "float" then forms[pair[1]] = core.form(pair[2]) end
+  end
   local metadata = { format = "rnnlua", ["rnnlua.version"] = core.version }
   local config, reason = save.config(model)
   metadata["rnnlua.config"], metadata["rnnlua.no_config"] = config, reason
+  if next(forms) then metadata["rnnlua.forms"] = core.json_encode(forms, { sort = true }) end
   local frozen = model:frozen()
   if #frozen > 0 then metadata["rnnlua.frozen"] = core.json_encode(frozen) end
   if extra ~= nil then
@@ -71,7 +76,7 @@ end
 function save.of_run(path, model, extra, run)
   local tensors, metadata = contents(model, extra)
   metadata["rnnlua.run"] = core.json_encode(record.provenance(run), { sort = true })
-  return core.archive_write(path, tensors, metadata)
+  return core.archive_write(path, tensors, metadata, true)
 end
 
 --- save.checkpoint(path, model, extra) -> true | nil, message, code: the same, with a checksum.
@@ -109,6 +114,17 @@ end
 local function freeze(model, frozen)
   for _, name in ipairs(frozen or {}) do
     model:freeze("^" .. check.string("rnn.load", "the name of a frozen parameter", name):gsub("%p", "%%%0") .. "$")
+  end
+end
+
+-- Puts tensors into the forms that they had when the file was written.
+local function shape_tensors(model, forms)
+  if not forms then return end
+  for _, pair in ipairs((model:named_tensors())) do
+    local form = forms[pair[1]]
+    if form ~= nil then
+      core.form(pair[2], check.one_of("rnn.load", "the form of a tensor", form, { "float", "bf16" }))
+    end
   end
 end
 
@@ -150,6 +166,7 @@ local function restore(path, model, classes, tensors, metadata)
   end
   model:load_state_dict(weights)
   freeze(model, from_json(metadata["rnnlua.frozen"]))
+  shape_tensors(model, from_json(metadata["rnnlua.forms"]))
   return model, extra
 end
 

@@ -68,7 +68,7 @@ local function settings_of(run)
   return { loss = loss_text(run.options.loss), valid = run.valid ~= nil,
     accumulate = run.accumulate, shards = run.shards and run.shards.count or 1,
     tbptt = run.options.tbptt or false, metrics = table.concat(run.scores.names, ", "),
-    ["schedule.per"] = run.schedule and run.schedule.per }
+    ["schedule.per"] = run.schedule and run.schedule.per, bf16 = core.bf16() }
 end
 
 -- What is said of both and differs: "size is 8, but was 16"; or nil. skip is one that may.

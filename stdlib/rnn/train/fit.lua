@@ -41,6 +41,8 @@ local OPTIONS = option.of(FNAME, {
   { "epochs", 1, option.int(1), "at most that many" },
   { "clip_norm", nil, option.unless_false(check.positive), "clips the gradients by their common norm" },
   { "clip_value", nil, option.unless_false(check.positive), "clips the gradients one by one" },
+  { "precision", nil, option.one_of { "float", "bf16" }, "what products are computed in, here and when it measures "
+    .. "(rnn.precision); nil: as it is" },
   { "accumulate", 1, option.int(1),
     "one update for that many batches, by the mean gradient over all their valid elements" },
   { "penalty", nil, option.unless_false(check.table), "{ ar = 2, tar = 1, l1 =, l2 = { recurrent = 1e-6 } }: what is "
@@ -273,7 +275,10 @@ local function prepare(model, options)
   schedule_of(run, options)
   run.epochs, run.accumulate, run.on_nan, run.on_epoch = options.epochs, options.accumulate, options.on_nan,
     options.on_epoch
-  run.clip_norm, run.clip_value = options.clip_norm, options.clip_value
+  run.clip_norm, run.clip_value, run.precision = options.clip_norm, options.clip_value, options.precision
+  if run.precision == "bf16" and core.precision ~= "float" then
+    core.fail("%s: option 'precision': bf16 is for single precision; run without --double", FNAME)
+  end
   run.callbacks = callbacks_of(options)
   check_monitors(run)
   if options.penalty then
@@ -340,6 +345,7 @@ local function given(optimizer)
 end
 
 local function begin(run)
+  if run.precision then run.bf16_before = core.bf16(run.precision == "bf16") end
   run.given = given(run.optimizer)
   run.settings = require "rnn.train.settings"(run)
   if run.schedule then

@@ -263,6 +263,7 @@ end
 
 -- However it ended.
 function Run.__close(self, message)
+  if self.bf16_before ~= nil then core.bf16(self.bf16_before) end
   if self.held_before then interruption.release(self.held_before) end
   if self.schedule and self.given then self.optimizer.scheduled = { lr = self.optimizer.lr, given = self.given.lr } end
   if self.lock then self.lock:close() end
