@@ -1,5 +1,5 @@
 -- resource.lua: files of this folder that are not Lua. Each is embedded as a module that is its text
--- (cmake/embed.cmake); during development the file itself, in the folder that RNNLUA_PATH names, goes before it.
+-- (cmake/embed.lua); during development the file itself, in the folder that RNNLUA_PATH names, goes before it.
 
 --- resource(name) -> string
 ---@param name string "page.css"

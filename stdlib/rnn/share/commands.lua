@@ -285,6 +285,8 @@ function commands.import(words)
   for _, note in ipairs(about.notes) do io.stderr:write("note: ", note, "\n") end
   if not about.verified then io.write(recipes[about.from:find "^Keras" and "keras" or "torch"]) end
   return 0
+end
+
 function commands.sweep(words, before, program) return require "rnn.sweep"(words, before, program) end
 
 function commands.watch(words)
