@@ -173,6 +173,9 @@ local function attributes_of(self, node)
   for _, field in ipairs(node.attribute) do
     local name = field.name or ""
     if field.ref_attr_name and field.ref_attr_name ~= "" then self:fail("attribute '%s' is that of a function", name) end
+    if not ops.knows(node.op_type, name) and not recurrent.knows(node.op_type) then
+      self:fail("attribute '%s' is not known", name)
+    end
     if a[name] ~= nil then self:fail("attribute '%s' is there twice, or has no name of an attribute", name) end
     local value
     for key, kind in pairs(schema.attribute) do
@@ -256,7 +259,10 @@ end
 -- ---- ops that vanish ----
 
 lower.Identity = function(_, _, inputs) return { inputs[1] } end
-lower.Dropout = lower.Identity
+lower.Dropout = function(self, _, inputs)
+  if inputs[3] and not is_scalar(inputs[3], 0) then self:fail "it is that of training" end
+  return { inputs[1] }
+end
 lower.Constant = function(self, a)
   local value = a.value
   if not value then
@@ -466,10 +472,12 @@ for op, class in pairs { Softmax = "Softmax", LogSoftmax = "LogSoftmax" } do
     return { self:through(inputs[1], true, function(base) return self:layer(class, {}, nil, base) end) }
   end
 end
-lower.LayerNormalization = function(self, a, inputs)
+lower.LayerNormalization = function(self, a, inputs, node)
   local gain, bias = tensor_of(inputs[2]), inputs[3] and tensor_of(inputs[3])
-  a.outputs = 1 -- mean and deviation are for training
-  if (a.axis or -1) == -1 and gain and gain:ndim() == 1 and bias and bias:ndim() == 1 and bias:count() == gain:count()
+  local others = 0
+  for i = 2, a.outputs do others = others + #node.output[i] end
+  if others == 0 then a.outputs = 1 end
+  if others == 0 and (a.axis or -1) == -1 and gain and gain:ndim() == 1 and bias and bias:ndim() == 1 and bias:count() == gain:count()
     and gain:count() > 0 then
     return { self:through(inputs[1], true, function(base)
       return self:layer("LayerNorm", { gain:count() }, { epsilon = a.epsilon or 1e-5 }, base,
@@ -671,7 +679,7 @@ local function describe(info)
   local t = info.type and info.type.tensor
   if not t then core.fail("'%s' is no tensor", info.name or "") end
   local kind = schema.types[t.elem_type or 0]
-  if not kind then core.fail("'%s' is of type %d of ONNX, which is not read", info.name or "", t.elem_type or 0) end
+  if not kind or kind[3] then core.fail("'%s' is of type %d of ONNX, which is not read", info.name or "", t.elem_type or 0) end
   local dims
   if t.shape then
     dims = {}
@@ -686,12 +694,12 @@ end
 --- known ops.
 return function(message)
   local graph = message.graph or core.fail "it has no graph"
-  local opset = opset_of(message)
-  if opset < 7 then core.fail("its operators are of version %d; 7 and later are read", opset) end
   local unknown = unknown_of(graph, {}, 0)
   if #unknown > 0 then
     core.fail("operators that are not known here: %s", table.concat(unknown, ", "))
   end
+  local opset = opset_of(message)
+  if opset < 7 then core.fail("its operators are of version %d; 7 and later are read", opset) end
   local self = setmetatable({ opset = opset, own = message.producer_name == "rnnlua", values = {}, uses = {}, code = {},
     depth = 0 }, Reader)
   local initial = {}
