@@ -13,7 +13,8 @@ for name in ([[
   file_sweep file_truncate file_write files_used folder_files folder_list folder_remove folder_scratch
   finally grads_finite is_numbers isatty linear_forecast make_folder methods op_doc optimizer_step png_encode
   pdf_write png_write program random_position recurrent scan sha256 step stepper tensor_bytes tensor_of_bytes
-  tensor_text terminal_width trace trace_alike trace_apply trace_captured trace_nodes trace_place trace_results trace_same watched _linalg
+  tensor_text terminal_width trace trace_alike trace_apply trace_captured trace_nodes trace_place trace_results
+  trace_same watched _linalg
 ]]):gmatch "%S+" do
   inner[name] = true
 end

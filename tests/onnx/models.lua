@@ -1,5 +1,5 @@
--- models.lua FOLDER COUNT SEED: random models as ONNX files, with batches and what comes out of them, for compare.py. What
--- is loaded again has to give the same bits.
+-- models.lua FOLDER COUNT SEED: random models as ONNX files, with batches and what comes out of them, for compare.py.
+-- What is loaded again has to give the same bits.
 local rnn = require "rnn"
 local nn, cells = rnn.nn, rnn.cells
 
@@ -33,8 +33,8 @@ end
 
 local ZOO = { "JANET", "MGU", "IndRNN", "UGRNN", "CFN", "Elman", "LSTM", "GRU", "PhasedLSTM", "minGRU", "Clockwork" }
 
--- Layers behind each other; about: width, streams, last, lengths (can they be given?), least (steps), short (few steps), depth: how many
--- recurrent layers there may still be, for each enlarges the rounding of those before it.
+-- Layers behind each other; about: width, streams, last, lengths (can they be given?), least (steps), short (are there
+-- few?), depth: how many recurrent layers there may still be, for each enlarges the rounding of those before it.
 local function add(list, about)
   local width, kind = about.width, math.random(14)
   local function put(layer, new)
@@ -63,8 +63,9 @@ local function add(list, about)
     if layer.directions == 2 then about.streams = false end
     put(layer, layer.outputs)
   elseif kind == 8 and not about.last then
-    local o = { padding = pick("causal", "causal", "same", about.short and "same" or "valid"), dilation = pick(1, 1, 2), stride = pick(1, 1, 1, 2),
-      activation = pick(nil, "relu", "tanh", "elu"), bias = maybe(0.8) }
+    local o = { padding = pick("causal", "causal", "same", about.short and "same" or "valid"),
+      dilation = pick(1, 1, 2), stride = pick(1, 1, 1, 2), activation = pick(nil, "relu", "tanh", "elu"),
+      bias = maybe(0.8) }
     if o.padding ~= "causal" or o.stride > 1 then about.streams = false end
     if o.padding == "same" and o.stride > 1 then about.lengths = false end
     local filters = math.random(1, 8)

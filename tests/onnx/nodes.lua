@@ -12,7 +12,7 @@ for name in ([[RNN LSTM GRU MatMul Gemm Add Sub Mul Div Gather Reshape Transpose
 local BEYOND = { "is of type", "beyond int32", "is no tensor" }
 local EXCEPT = { test_reduce_max_empty_set_bool = "truth is a number here, and the largest of none is -inf" }
 
-local passed, refused, wrong, of_op, reasons = 0, 0, 0, {}, {}
+local passed, refused, wrong, of_op = 0, 0, 0, {}
 
 local function split(text)
   local list = {}

@@ -438,7 +438,8 @@ ConstantOfShape: value
 Pad: mode pads value
 ReverseSequence: batch_axis time_axis
 CumSum: exclusive reverse
-ReduceSum ReduceMean ReduceMax ReduceMin ReduceProd ReduceLogSumExp ReduceL1 ReduceL2 ReduceSumSquare: axes keepdims noop_with_empty_axes
+ReduceSum ReduceMean ReduceMax ReduceMin ReduceProd ReduceLogSumExp: axes keepdims noop_with_empty_axes
+ReduceL1 ReduceL2 ReduceSumSquare: axes keepdims noop_with_empty_axes
 ArgMax ArgMin: axis keepdims select_last_index
 Softmax LogSoftmax: axis
 LayerNormalization: axis epsilon stash_type

@@ -137,7 +137,7 @@ local function bytes_of(t, type, what)
 end
 
 -- A constant value.
-function Reader:tensor(t, what)
+function Reader.tensor(_, t, what)
   local type = schema.types[t.data_type or 0]
   if not type then core.fail("%s is of type %d of ONNX, which is not read", what, t.data_type or 0) end
   if #t.dims > 6 then core.fail("%s has %d axes; there can be 6", what, #t.dims) end
@@ -172,7 +172,7 @@ local function attributes_of(self, node)
   local a = { opset = self.opset, outputs = #node.output }
   for _, field in ipairs(node.attribute) do
     local name = field.name or ""
-    if field.ref_attr_name and field.ref_attr_name ~= "" then self:fail("attribute '%s' is that of a function", name) end
+    if (field.ref_attr_name or "") ~= "" then self:fail("attribute '%s' is that of a function", name) end
     if not ops.knows(node.op_type, name) and not recurrent.knows(node.op_type) then
       self:fail("attribute '%s' is not known", name)
     end
@@ -249,7 +249,7 @@ end
 function Reader:nodes(graph)
   for _, t in ipairs(graph.initializer) do
     local name = t.name or ""
-    if rawget(self.values, name) and not self.values[name].input then core.fail("initializer '%s' is there twice", name) end
+    if rawget(self.values, name) then core.fail("initializer '%s' is there twice", name) end
     self.values[name] = self:tensor(t, ("initializer '%s'"):format(name))
   end
   if #graph.sparse_initializer > 0 then core.fail("sparse initializers are not read") end
@@ -299,7 +299,9 @@ lower.Transpose = function(self, a, inputs)
   local view, axes, seen = plain_view(x, #perm), {}, {}
   for i, place in ipairs(perm) do
     axes[i] = view.axes[place + 1]
-    if axes[i] == nil or seen[place] or #perm ~= #view.axes then self:fail "attribute 'perm' is no order of the axes" end
+    if axes[i] == nil or seen[place] or #perm ~= #view.axes then
+      self:fail "attribute 'perm' is no order of the axes"
+    end
     seen[place] = true
   end
   return { view_of(view.base, view.labels, axes, view.directions) }
@@ -477,8 +479,8 @@ lower.LayerNormalization = function(self, a, inputs, node)
   local others = 0
   for i = 2, a.outputs do others = others + #node.output[i] end
   if others == 0 then a.outputs = 1 end
-  if others == 0 and (a.axis or -1) == -1 and gain and gain:ndim() == 1 and bias and bias:ndim() == 1 and bias:count() == gain:count()
-    and gain:count() > 0 then
+  if others == 0 and (a.axis or -1) == -1 and gain and gain:ndim() == 1 and gain:count() > 0
+    and bias and bias:ndim() == 1 and bias:count() == gain:count() then
     return { self:through(inputs[1], true, function(base)
       return self:layer("LayerNorm", { gain:count() }, { epsilon = a.epsilon or 1e-5 }, base,
         { weight = gain, bias = bias })
@@ -499,7 +501,9 @@ lower.Conv = function(self, a, inputs)
   local filters, width, kernel = weight:shape()
   local stride, dilation = a.strides and a.strides[1] or 1, a.dilations and a.dilations[1] or 1
   local reach, pads, auto = (kernel - 1) * dilation, a.pads or { 0, 0 }, a.auto_pad or "NOTSET"
-  if bias and bias:count() ~= filters or #pads ~= 2 or stride < 1 or dilation < 1 then self:fail "sizes that do not fit" end
+  if bias and bias:count() ~= filters or #pads ~= 2 or stride < 1 or dilation < 1 then
+    self:fail "sizes that do not fit"
+  end
   local padding
   if auto == "SAME_UPPER" then padding = "same"
   elseif auto == "NOTSET" or auto == "VALID" then
@@ -541,7 +545,9 @@ local function weights_of(self, kind, a, inputs)
   end
   fits(R, "R", directions, "*", "*")
   local units = tensor_of(R):size(3)
-  if (a.hidden_size or units) ~= units or units == 0 then self:fail("hidden_size is %d, R has %d", a.hidden_size, units) end
+  if (a.hidden_size or units) ~= units or units == 0 then
+    self:fail("hidden_size is %d, R has %d", a.hidden_size or 0, units)
+  end
   fits(R, "R", directions, gates * units, units)
   fits(W, "W", directions, gates * units, "*")
   fits(B, "B", directions, 2 * gates * units)
@@ -679,7 +685,9 @@ local function describe(info)
   local t = info.type and info.type.tensor
   if not t then core.fail("'%s' is no tensor", info.name or "") end
   local kind = schema.types[t.elem_type or 0]
-  if not kind or kind[3] then core.fail("'%s' is of type %d of ONNX, which is not read", info.name or "", t.elem_type or 0) end
+  if not kind or kind[3] then
+    core.fail("'%s' is of type %d of ONNX, which is not read", info.name or "", t.elem_type or 0)
+  end
   local dims
   if t.shape then
     dims = {}
@@ -690,8 +698,7 @@ end
 
 --- read(message) -> { inputs, outputs, code, info }: message of schema.model
 ---
---- inputs: { name, type, dims, value, default }; outputs: { name, type, dims, value }. Errors: what is no sound graph of
---- known ops.
+--- inputs: { name, type, dims, value }; outputs: { name, value }. Errors: what is no sound graph of known ops.
 return function(message)
   local graph = message.graph or core.fail "it has no graph"
   local unknown = unknown_of(graph, {}, 0)
@@ -721,8 +728,7 @@ return function(message)
     self.label = ("output '%s'"):format(info.name or "")
     local value = self.values[info.name or ""] or self:fail "no node makes it"
     if value.long then self:fail "integers beyond int32" end
-    local output = { name = info.name or "", value = self:plain(value), whole = value }
-    made.outputs[i] = output
+    made.outputs[i] = { name = info.name or "", value = self:plain(value) }
   end
   made.opset = opset
   return made

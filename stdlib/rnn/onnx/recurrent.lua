@@ -171,8 +171,8 @@ local function back(kind, t, coupled)
   return join(parts, coupled and { "f", "g", "o" } or ours[kind])
 end
 
---- recurrent.fill(layer, kind, W, R, B, P): the weights of a node go into a layer that recurrent.options describe; B and
---- P may be nil.
+--- recurrent.fill(layer, kind, W, R, B, P): the weights of a node go into a layer that recurrent.options describe; B
+--- and P may be nil.
 function recurrent.fill(layer, kind, W, R, B, P)
   local coupled = layer.options.coupled
   core.no_grad(function()
