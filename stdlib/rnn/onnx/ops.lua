@@ -287,7 +287,7 @@ function ops.Pad(a, x, pads, value, axes)
     if list[i] ~= 0 or list[n + i] ~= 0 then
       local axis = axis_of(axes and axes[i] or i - 1, x:ndim())
       check_size { x:count() // math.max(x:size(axis), 1), x:size(axis) + list[i] + list[n + i] }
-      x = x:pad(axis, list[i], list[n + i], modes[mode] or mode, value and value:item() or a.value or 0)
+      x = x:pad(axis, list[i], list[n + i], modes[mode] or mode, value and value:item() or 0)
     end
   end
   return x
@@ -435,7 +435,7 @@ GatherND: batch_dims
 Slice: starts ends axes
 Split: axis split num_outputs
 ConstantOfShape: value
-Pad: mode pads value
+Pad: mode pads
 ReverseSequence: batch_axis time_axis
 CumSum: exclusive reverse
 ReduceSum ReduceMean ReduceMax ReduceMin ReduceProd ReduceLogSumExp: axes keepdims noop_with_empty_axes
@@ -456,6 +456,23 @@ Scan: body num_scan_inputs scan_input_axes scan_input_directions scan_output_axe
     for key in list:gmatch "%S+" do attributes[name][key] = true end
   end
 end
+
+local kinds = {}
+for key, names in pairs {
+  f = "alpha beta gamma epsilon momentum ratio value_float min max clip",
+  s = "approximate mode auto_pad direction round_mode",
+  t = "value",
+  g = "body",
+  ints = "axes perm starts ends split pads kernel_shape strides dilations value_ints scan_input_axes scan_output_axes "
+    .. "scan_input_directions scan_output_directions",
+  floats = "value_floats activation_alpha activation_beta",
+  strings = "activations",
+} do
+  for name in names:gmatch "%S+" do kinds[name] = key end
+end
+
+--- ops.kind(attribute) -> the field that it lies in
+function ops.kind(attribute) return kinds[attribute] or "i" end
 
 --- ops.knows(op, attribute) -> boolean
 function ops.knows(op, attribute) return attributes[op] and attributes[op][attribute] or false end

@@ -177,18 +177,16 @@ local function attributes_of(self, node)
       self:fail("attribute '%s' is not known", name)
     end
     if a[name] ~= nil then self:fail("attribute '%s' is there twice, or has no name of an attribute", name) end
-    local value
-    for key, kind in pairs(schema.attribute) do
-      local own = field[key]
-      local there = own ~= nil and (type(own) ~= "table" or own[1] ~= nil or key == "t" or key == "g")
-      if field.type == kind or (field.type or 0) == 0 and there then
-        value = own or (kind == 1 and 0.0 or kind == 2 and 0 or kind == 3 and "") or nil
-        if key == "f" then value = short(value) end
-        for i, x in ipairs(key == "floats" and value or {}) do value[i] = short(x) end
-        if key == "t" and value then value = self:tensor(value, ("attribute '%s'"):format(name)) end
-      end
+    local key = ops.kind(name)
+    local value = field[key]
+    if (field.type or 0) ~= 0 and field.type ~= schema.attribute[key] then
+      self:fail("attribute '%s' is of type %d of ONNX, and should be of type %d", name, field.type, schema.attribute[key])
     end
-    if value == nil then self:fail("attribute '%s' is of a type that is not read", name) end
+    if value == nil then value = key == "f" and 0.0 or key == "i" and 0 or key == "s" and "" or nil end
+    if value == nil then self:fail("attribute '%s' has no value", name) end
+    if key == "f" then value = short(value) end
+    for i, x in ipairs(key == "floats" and value or {}) do value[i] = short(x) end
+    if key == "t" then value = self:tensor(value, ("attribute '%s'"):format(name)) end
     a[name] = value
   end
   return a
@@ -413,7 +411,7 @@ lower.Gemm = function(self, a, inputs)
     and (a.transA or 0) == 0 and (not inputs[3] or bias) then
     if (a.transB or 0) == 0 then weight = weight:transpose(1, 2):copy() end
     local units = weight:size(1)
-    if not bias or bias:count() == units then
+    if not bias or bias:count() == units and bias:size(-1) == units then
       return { self:linear(inputs[1], weight, bias and bias:reshape(-1)) }
     end
   end
@@ -424,6 +422,8 @@ lower.Add = function(self, a, inputs, node)
   for i = 1, 2 do
     local x, bias = inputs[i], tensor_of(inputs[3 - i])
     local base = x and base_of(x)
+    local view = x and x.view
+    if view and view.axes[#view.axes] ~= view.labels[#view.labels] then bias = nil end -- of another axis
     if bias and base.open and self.uses[base.open] == 1 and is_marked(self, node, "linear")
       and bias:ndim() == 1 and bias:count() == base.by.fields.args[2] then
       local fields = base.by.fields
