@@ -89,6 +89,23 @@ describe("onnx.load refuses, and names", function()
       { tensors = { floats("w", { 1 }, { 0 }) } }), "node 'the LSTM'", "clip")
   end)
 
+  it("attributes and first states that are not what they should be", function()
+    local wrong = node("Gather", { "x", "x" })
+    wrong.attribute = { { name = "axis", s = "0", type = 3 } }
+    refused(message({ wrong }), "node 'the Gather'", "attribute 'axis' is of type 3")
+    wrong.attribute = { { name = "axis", i = 0, type = 2 }, { name = "axis", i = 1, type = 2 } }
+    refused(message({ wrong }), "attribute 'axis' is there twice")
+    local m = message({ node("Relu", { "x" }) }, { producer = "rnnlua" })
+    for _, text in ipairs { "{", '{"x": "a"}', '{"x": [[1], [2]]}' } do
+      m.metadata_props = { { key = "rnnlua.initial", value = text } }
+      refused(m, "first state")
+    end
+    m = protobuf.decode(schema.model, core.file_read(GOLDEN))
+    m.metadata_props = { { key = "rnnlua.initial", value = '{"state_1": [1, 2]}' } }
+    local model = load_message(m) -- of another width: not a layer's
+    assert.equal("onnx.Graph", getmetatable(model).__name)
+  end)
+
   it("circles, names that nothing makes, and names made twice", function()
     refused(message({ node("Relu", { "b" }, { "a" }), node("Relu", { "a" }, { "b" }) }), "the Relu", "'b'")
     refused(message({ node("Relu", { "nowhere" }) }), "'nowhere'")
@@ -252,7 +269,24 @@ describe("onnx.load", function()
     same(shape, rnn.tensor({ 2, 2, 2 }, "int32"))
     assert.error_matches(function() graph(rnn.randn(2, 2)) end, "input 1 %(x%)")
     assert.error_matches(function() graph(rnn.tensor({ { 3 } }, "int32")) end, "node 'the Gather'")
+    assert.error_matches(function() graph(rnn.tensor({ { 1 } }, "int32"):with_lengths { 1 }) end, "has lengths")
     assert.is_nil((graph:config()))
+  end)
+
+  it("adds a bias along the axis that it is of", function()
+    local weight = { tensors = { floats("w", { 2, 2 }, { 1, 2, 3, 4 }), floats("b", { 2 }, { 10, 20 }),
+      floats("c", { 2, 1 }, { 10, 20 }) }, inputs = { info("x", { 2, 2 }) } }
+    local x = rnn.tensor { { 1, 0 }, { 0, 1 } }
+    local product = { node("MatMul", { "x", "w" }, { "p" }), node("Transpose", { "p" }, { "t" }, { perm = { 1, 0 } }),
+      node("Add", { "t", "b" }) }
+    same(assert(load_message(message(product, weight)))(x), rnn.tensor { { 11, 23 }, { 12, 24 } })
+    product = { node("MatMul", { "x", "w" }, { "p" }), node("Add", { "b", "p" }) }
+    same(assert(load_message(message(product, weight)))(x), rnn.tensor { { 11, 22 }, { 13, 24 } })
+    same(assert(load_message(message({ node("Gemm", { "x", "w", "c" }) }, weight)))(x),
+      rnn.tensor { { 11, 12 }, { 23, 24 } })
+    -- what is needed twice stays as it is
+    product = { node("MatMul", { "x", "w" }, { "p" }), node("Add", { "p", "b" }, { "q" }), node("Sub", { "q", "p" }) }
+    same(assert(load_message(message(product, weight)))(x), rnn.tensor { { 10, 20 }, { 10, 20 } })
   end)
 
   it("reads backward layers, states and lengths as ONNX has them", function()

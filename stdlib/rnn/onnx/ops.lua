@@ -268,7 +268,7 @@ end
 function ops.Range(_, start, limit, step)
   local from, to, by = start:item(), limit:item(), step:item()
   local list, n = {}, math.max(math.ceil((to - from) / by), 0)
-  check_size { n * 16 }
+  check_size { n * 64 } -- a list of Lua's comes first
   for i = 1, n do list[i] = from + (i - 1) * by end
   if is_int(start) then return int_tensor(list) end
   return n == 0 and core.zeros(0) or core.tensor(list)

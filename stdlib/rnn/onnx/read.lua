@@ -180,7 +180,8 @@ local function attributes_of(self, node)
     local key = ops.kind(name)
     local value = field[key]
     if (field.type or 0) ~= 0 and field.type ~= schema.attribute[key] then
-      self:fail("attribute '%s' is of type %d of ONNX, and should be of type %d", name, field.type, schema.attribute[key])
+      self:fail("attribute '%s' is of type %d of ONNX, and should be of type %d", name, field.type,
+        schema.attribute[key])
     end
     if value == nil then value = key == "f" and 0.0 or key == "i" and 0 or key == "s" and "" or nil end
     if value == nil then self:fail("attribute '%s' has no value", name) end
