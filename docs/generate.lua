@@ -257,7 +257,7 @@ local TOPICS = {
   { "text", "Text", "^text%." },
   { "sound", "Sound and music", "^audio%.", "^music%.", "^rnn%.stft", ":stft" },
   { "plots", "Plots", "^plot%." },
-  { "files", "Saving and files", "^rnn%.save", "^rnn%.load", "npy", "npz", "safetensors", "json", "[.:]_?read", "[.:]write",
+  { "files", "Saving and files", "^rnn%.save", "^rnn%.load", "^onnx%.", "npy", "npz", "safetensors", "json", "[.:]_?read", "[.:]write",
     "^rnn%.null" },
   { "linalg", "Linear algebra", "^linalg%.", "#matmul", "@rnn%.products", "einsum", "outer", "#linalg", "cross_product" },
   { "gradients", "Gradients", "grad", "backward", "^rnn%.custom", "hvp", "retain", "hook", "detach", "clip_" },

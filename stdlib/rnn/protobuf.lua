@@ -1,6 +1,6 @@
 -- protobuf.lua: Protocol Buffers' wire format (protobuf.dev/programming-guides/encoding). Fields are written as strings
--- that are put one behind the other; a field that has its default, 0 or "", may be left out by the caller. Whole messages
--- are tables, by a schema that is a list of rows { number, name, kind [, many] }:
+-- that are put one behind the other; a field that has its default, 0 or "", may be left out by the caller. Whole
+-- messages are tables, by a schema that is a list of rows { number, name, kind [, many] }:
 --
 --   local Dim = { { 1, "value", "integer" }, { 2, "param", "bytes" } }
 --   local Shape = { { 1, "dim", Dim, true } }

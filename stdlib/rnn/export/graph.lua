@@ -6,9 +6,9 @@
 -- number of its columns. op "part" is the columns from .. of its input, counted from 0.
 --
 -- Stages: { kind = "forward", graph [, reach, stride, padding] } (the last three of a convolution that is not causal),
--- { kind = "both", graph, backward, merge, last }, { kind = "last" }, { kind = "repeat", steps }; and for who wants them
--- so (about.whole), { kind = "layer", layer, parts, residual, last }: an nn.Conv1d, or a layer of recurrent ones, of
--- which parts are the directions, as layer:_cells gives them.
+-- { kind = "both", graph, backward, merge, last }, { kind = "last" }, { kind = "repeat", steps }; and for who wants
+-- them so (about.whole), { kind = "layer", layer, parts, residual, last }: an nn.Conv1d, or a layer of recurrent ones,
+-- of which parts are the directions, as layer:_cells gives them.
 
 local core = require "rnn.core"
 local guard = require "rnn.guard"
@@ -380,8 +380,8 @@ end
 --- graph.of(fname, model, about) -> { stages, x, width, last, streams }
 ---
 --- about: inputs (the features of a step, where the model does not say it), scaler (of inputs), target_scaler (what the
---- outputs were scaled by), whole (layer -> does it become a stage of its own? With it, what follows a cell is a further
---- stage as well). streams: a single stage, that runs step by step. Errors: a layer that cannot be exported.
+--- outputs were scaled by), whole (layer -> does it become a stage of its own? With it, what follows a cell is a
+--- further stage as well). streams: a single stage, that runs step by step. Errors: a layer that cannot be exported.
 function graph.of(fname, model, about)
   local self = setmetatable({ fname = fname, stages = {}, layer = model, whole = about.whole, apart = about.whole },
     Builder)

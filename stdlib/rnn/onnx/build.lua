@@ -61,7 +61,10 @@ local function beginning(instruction, made)
   for k = 1, fields.states do
     lists[k] = start_of(instruction.inputs[2 + k], made)
     if not lists[k] then return nil, false end
-    for _, t in ipairs(lists[k]) do any = any or t end
+    for _, t in ipairs(lists[k]) do
+      any = any or t
+      if t and #lists[k] ~= fields.directions then return nil, false end
+    end
   end
   if not any then return {}, true end
   for k = 1, fields.states do
@@ -112,8 +115,9 @@ local function chain(made)
         return nil
       end
       if by.inputs[2] then
-        if not by.inputs[2].input or by.inputs[2].input == 1 then return nil end
-        lengths = true
+        local input = by.inputs[2].input
+        if not input or input == 1 or lengths and lengths ~= input then return nil end
+        lengths = input
       else
         plain = true
       end

@@ -154,15 +154,19 @@ local function accept(input, i, x)
   for axis, size in ipairs(fits and input.dims or {}) do
     fits = fits and (type(size) == "string" or size == x:size(axis))
   end
-  if fits then return x:lengths() and x:zero_padding():without_lengths() or x end
+  if fits and x:lengths() then
+    core.fail("onnx.Graph: input %d (%s) has lengths, which no file knows: give x:without_lengths(), and the lengths "
+      .. "where the file has an input for them", i, input.name)
+  end
+  if fits then return x end
   check.expected("onnx.Graph", ("input %d (%s)"):format(i, input.name), ("a tensor (%s)%s"):format(
     input.dims and table.concat(input.dims, ", ") or "...", input.type == "float" and "" or " " .. input.type), x)
 end
 
 --- graph:forward(x, ...) -> y, ...
 ---
---- Inputs and outputs as the file has them. Errors: an input of another shape or type; what a node cannot compute, with
---- its name.
+--- Inputs and outputs as the file has them. Errors: an input of another shape or type, or with lengths; what a node
+--- cannot compute, with its name.
 ---@param ... rnn.Tensor
 ---@return rnn.Tensor ...
 function Graph:forward(...)

@@ -14,7 +14,9 @@ local function initial_of(metadata)
   if text and type(given) ~= "table" then core.fail "its first states are no JSON" end
   for name, numbers in pairs(given or {}) do
     local ok, t = pcall(core.tensor, numbers)
-    if not ok or t:ndim() ~= 1 or t:type() ~= "float" then core.fail("its first state '%s' is no list of numbers", name) end
+    if not ok or t:ndim() ~= 1 or t:type() ~= "float" then
+      core.fail("its first state '%s' is no list of numbers", name)
+    end
     list[name] = t:reshape(1, -1)
   end
   return list

@@ -111,13 +111,17 @@ function ops.Clip(a, x, low, high)
   return x:clamp(low, high)
 end
 function ops.IsNaN(_, x) return x:ne(x) end
-function ops.IsInf(_, x) return x:abs():eq(math.huge) end
+function ops.IsInf(a, x)
+  local above = (a.detect_positive or 1) ~= 0 and x:eq(math.huge) or core.full_like(x, 0)
+  return (a.detect_negative or 1) ~= 0 and core.logical_or(above, x:eq(-math.huge)) or above
+end
 
--- To a type of ONNX.
+-- To a type of ONNX: truth, floats of any size, integers of 32 and 64 bits.
+local FLOATS, INTEGERS = { [1] = true, [10] = true, [11] = true, [16] = true }, { [6] = true, [7] = true }
 function ops.Cast(a, x)
   if a.to == 9 then return x:ne(0) end
-  local float = a.to == 1 or a.to == 10 or a.to == 11 or a.to == 16
-  if float then return is_int(x) and x:to_float() or x end
+  if FLOATS[a.to] then return is_int(x) and x:to_float() or x end
+  if not INTEGERS[a.to] then core.fail("a cast to type %s of ONNX", tostring(a.to)) end
   return is_int(x) and x or x:to_int()
 end
 
@@ -264,7 +268,7 @@ end
 function ops.Range(_, start, limit, step)
   local from, to, by = start:item(), limit:item(), step:item()
   local list, n = {}, math.max(math.ceil((to - from) / by), 0)
-  check_size { n * 16 }
+  check_size { n * 64 } -- a list of Lua's comes first
   for i = 1, n do list[i] = from + (i - 1) * by end
   if is_int(start) then return int_tensor(list) end
   return n == 0 and core.zeros(0) or core.tensor(list)
@@ -283,7 +287,7 @@ function ops.Pad(a, x, pads, value, axes)
     if list[i] ~= 0 or list[n + i] ~= 0 then
       local axis = axis_of(axes and axes[i] or i - 1, x:ndim())
       check_size { x:count() // math.max(x:size(axis), 1), x:size(axis) + list[i] + list[n + i] }
-      x = x:pad(axis, list[i], list[n + i], modes[mode] or mode, value and value:item() or a.value or 0)
+      x = x:pad(axis, list[i], list[n + i], modes[mode] or mode, value and value:item() or 0)
     end
   end
   return x
@@ -349,10 +353,13 @@ ops.Softmax, ops.LogSoftmax = softmax "softmax", softmax "log_softmax"
 
 function ops.LayerNormalization(a, x, gain, bias)
   local axis, epsilon = axis_of(a.axis or -1, x:ndim()), a.epsilon or 1e-5
-  if axis == x:ndim() then return core.layer_norm(x, gain, bias, epsilon) end
-  local dims = { table.unpack({ x:shape() }, 1, axis - 1) }
+  local dims, ones = { table.unpack({ x:shape() }, 1, axis - 1) }, { table.unpack({ x:shape() }, 1, axis - 1) }
   dims[axis] = -1
-  return core.layer_norm(x:reshape(dims), gain:reshape(-1), bias and bias:reshape(-1), epsilon):reshape { x:shape() }
+  for i = axis, x:ndim() do ones[i] = 1 end
+  local rows = x:reshape(dims)
+  local y = core.layer_norm(rows, gain:reshape(-1), bias and bias:reshape(-1), epsilon):reshape { x:shape() }
+  if a.outputs == 1 then return y end
+  return y, rows:mean(axis):reshape(ones), (rows:var(axis, false, 0) + epsilon):rsqrt():reshape(ones)
 end
 function ops.BatchNormalization(a, x, gain, bias, mean, variance)
   if (a.training_mode or 0) ~= 0 then core.fail("attribute 'training_mode'") end
@@ -405,5 +412,69 @@ function ops.Conv(a, x, weight, bias)
   if pads[1] ~= 0 or pads[2] ~= 0 then x = x:pad(3, pads[1], pads[2]) end
   return core.conv1d(x:permute(1, 3, 2), weight, bias, stride, dilation, 0):permute(1, 3, 2)
 end
+
+-- ---- attributes ----
+
+-- Those that each op may have; one that is not here changes what the op means in a way that is not known.
+local attributes = {}
+for line in ([[
+Cast: to saturate round_mode
+LeakyRelu Elu ThresholdedRelu: alpha
+Selu: alpha gamma
+HardSigmoid: alpha beta
+Gelu: approximate
+Clip: min max
+IsInf: detect_positive detect_negative
+Mod: fmod
+Shape: start end
+Reshape: allowzero
+Transpose: perm
+Squeeze Unsqueeze: axes
+Flatten Concat Gather GatherElements: axis
+GatherND: batch_dims
+Slice: starts ends axes
+Split: axis split num_outputs
+ConstantOfShape: value
+Pad: mode pads
+ReverseSequence: batch_axis time_axis
+CumSum: exclusive reverse
+ReduceSum ReduceMean ReduceMax ReduceMin ReduceProd ReduceLogSumExp: axes keepdims noop_with_empty_axes
+ReduceL1 ReduceL2 ReduceSumSquare: axes keepdims noop_with_empty_axes
+ArgMax ArgMin: axis keepdims select_last_index
+Softmax LogSoftmax: axis
+LayerNormalization: axis epsilon stash_type
+BatchNormalization: epsilon momentum training_mode
+Gemm: alpha beta transA transB
+Conv: auto_pad dilations group kernel_shape pads strides
+Constant: value value_float value_int value_floats value_ints
+Dropout: ratio seed
+Scan: body num_scan_inputs scan_input_axes scan_input_directions scan_output_axes scan_output_directions
+]]):gmatch "[^\n]+" do
+  local names, list = line:match "^(.-): (.*)$"
+  for name in names:gmatch "%S+" do
+    attributes[name] = {}
+    for key in list:gmatch "%S+" do attributes[name][key] = true end
+  end
+end
+
+local kinds = {}
+for key, names in pairs {
+  f = "alpha beta gamma epsilon momentum ratio value_float min max clip",
+  s = "approximate mode auto_pad direction round_mode",
+  t = "value",
+  g = "body",
+  ints = "axes perm starts ends split pads kernel_shape strides dilations value_ints scan_input_axes scan_output_axes "
+    .. "scan_input_directions scan_output_directions",
+  floats = "value_floats activation_alpha activation_beta",
+  strings = "activations",
+} do
+  for name in names:gmatch "%S+" do kinds[name] = key end
+end
+
+--- ops.kind(attribute) -> the field that it lies in
+function ops.kind(attribute) return kinds[attribute] or "i" end
+
+--- ops.knows(op, attribute) -> boolean
+function ops.knows(op, attribute) return attributes[op] and attributes[op][attribute] or false end
 
 return ops

@@ -137,7 +137,7 @@ local function bytes_of(t, type, what)
 end
 
 -- A constant value.
-function Reader:tensor(t, what)
+function Reader.tensor(_, t, what)
   local type = schema.types[t.data_type or 0]
   if not type then core.fail("%s is of type %d of ONNX, which is not read", what, t.data_type or 0) end
   if #t.dims > 6 then core.fail("%s has %d axes; there can be 6", what, #t.dims) end
@@ -172,20 +172,22 @@ local function attributes_of(self, node)
   local a = { opset = self.opset, outputs = #node.output }
   for _, field in ipairs(node.attribute) do
     local name = field.name or ""
-    if field.ref_attr_name and field.ref_attr_name ~= "" then self:fail("attribute '%s' is that of a function", name) end
-    if a[name] ~= nil then self:fail("attribute '%s' is there twice, or has no name of an attribute", name) end
-    local value
-    for key, kind in pairs(schema.attribute) do
-      local own = field[key]
-      local there = own ~= nil and (type(own) ~= "table" or own[1] ~= nil or key == "t" or key == "g")
-      if field.type == kind or (field.type or 0) == 0 and there then
-        value = own or (kind == 1 and 0.0 or kind == 2 and 0 or kind == 3 and "") or nil
-        if key == "f" then value = short(value) end
-        for i, x in ipairs(key == "floats" and value or {}) do value[i] = short(x) end
-        if key == "t" and value then value = self:tensor(value, ("attribute '%s'"):format(name)) end
-      end
+    if (field.ref_attr_name or "") ~= "" then self:fail("attribute '%s' is that of a function", name) end
+    if not ops.knows(node.op_type, name) and not recurrent.knows(node.op_type) then
+      self:fail("attribute '%s' is not known", name)
     end
-    if value == nil then self:fail("attribute '%s' is of a type that is not read", name) end
+    if a[name] ~= nil then self:fail("attribute '%s' is there twice, or has no name of an attribute", name) end
+    local key = ops.kind(name)
+    local value = field[key]
+    if (field.type or 0) ~= 0 and field.type ~= schema.attribute[key] then
+      self:fail("attribute '%s' is of type %d of ONNX, and should be of type %d", name, field.type,
+        schema.attribute[key])
+    end
+    if value == nil then value = key == "f" and 0.0 or key == "i" and 0 or key == "s" and "" or nil end
+    if value == nil then self:fail("attribute '%s' has no value", name) end
+    if key == "f" then value = short(value) end
+    for i, x in ipairs(key == "floats" and value or {}) do value[i] = short(x) end
+    if key == "t" then value = self:tensor(value, ("attribute '%s'"):format(name)) end
     a[name] = value
   end
   return a
@@ -246,7 +248,7 @@ end
 function Reader:nodes(graph)
   for _, t in ipairs(graph.initializer) do
     local name = t.name or ""
-    if rawget(self.values, name) and not self.values[name].input then core.fail("initializer '%s' is there twice", name) end
+    if rawget(self.values, name) then core.fail("initializer '%s' is there twice", name) end
     self.values[name] = self:tensor(t, ("initializer '%s'"):format(name))
   end
   if #graph.sparse_initializer > 0 then core.fail("sparse initializers are not read") end
@@ -256,7 +258,10 @@ end
 -- ---- ops that vanish ----
 
 lower.Identity = function(_, _, inputs) return { inputs[1] } end
-lower.Dropout = lower.Identity
+lower.Dropout = function(self, _, inputs)
+  if inputs[3] and not is_scalar(inputs[3], 0) then self:fail "it is that of training" end
+  return { inputs[1] }
+end
 lower.Constant = function(self, a)
   local value = a.value
   if not value then
@@ -293,7 +298,9 @@ lower.Transpose = function(self, a, inputs)
   local view, axes, seen = plain_view(x, #perm), {}, {}
   for i, place in ipairs(perm) do
     axes[i] = view.axes[place + 1]
-    if axes[i] == nil or seen[place] or #perm ~= #view.axes then self:fail "attribute 'perm' is no order of the axes" end
+    if axes[i] == nil or seen[place] or #perm ~= #view.axes then
+      self:fail "attribute 'perm' is no order of the axes"
+    end
     seen[place] = true
   end
   return { view_of(view.base, view.labels, axes, view.directions) }
@@ -405,7 +412,7 @@ lower.Gemm = function(self, a, inputs)
     and (a.transA or 0) == 0 and (not inputs[3] or bias) then
     if (a.transB or 0) == 0 then weight = weight:transpose(1, 2):copy() end
     local units = weight:size(1)
-    if not bias or bias:count() == units then
+    if not bias or bias:count() == units and bias:size(-1) == units then
       return { self:linear(inputs[1], weight, bias and bias:reshape(-1)) }
     end
   end
@@ -416,6 +423,8 @@ lower.Add = function(self, a, inputs, node)
   for i = 1, 2 do
     local x, bias = inputs[i], tensor_of(inputs[3 - i])
     local base = x and base_of(x)
+    local view = x and x.view
+    if view and view.axes[#view.axes] ~= view.labels[#view.labels] then bias = nil end -- of another axis
     if bias and base.open and self.uses[base.open] == 1 and is_marked(self, node, "linear")
       and bias:ndim() == 1 and bias:count() == base.by.fields.args[2] then
       local fields = base.by.fields
@@ -466,11 +475,13 @@ for op, class in pairs { Softmax = "Softmax", LogSoftmax = "LogSoftmax" } do
     return { self:through(inputs[1], true, function(base) return self:layer(class, {}, nil, base) end) }
   end
 end
-lower.LayerNormalization = function(self, a, inputs)
+lower.LayerNormalization = function(self, a, inputs, node)
   local gain, bias = tensor_of(inputs[2]), inputs[3] and tensor_of(inputs[3])
-  a.outputs = 1 -- mean and deviation are for training
-  if (a.axis or -1) == -1 and gain and gain:ndim() == 1 and bias and bias:ndim() == 1 and bias:count() == gain:count()
-    and gain:count() > 0 then
+  local others = 0
+  for i = 2, a.outputs do others = others + #node.output[i] end
+  if others == 0 then a.outputs = 1 end
+  if others == 0 and (a.axis or -1) == -1 and gain and gain:ndim() == 1 and gain:count() > 0
+    and bias and bias:ndim() == 1 and bias:count() == gain:count() then
     return { self:through(inputs[1], true, function(base)
       return self:layer("LayerNorm", { gain:count() }, { epsilon = a.epsilon or 1e-5 }, base,
         { weight = gain, bias = bias })
@@ -491,7 +502,9 @@ lower.Conv = function(self, a, inputs)
   local filters, width, kernel = weight:shape()
   local stride, dilation = a.strides and a.strides[1] or 1, a.dilations and a.dilations[1] or 1
   local reach, pads, auto = (kernel - 1) * dilation, a.pads or { 0, 0 }, a.auto_pad or "NOTSET"
-  if bias and bias:count() ~= filters or #pads ~= 2 or stride < 1 or dilation < 1 then self:fail "sizes that do not fit" end
+  if bias and bias:count() ~= filters or #pads ~= 2 or stride < 1 or dilation < 1 then
+    self:fail "sizes that do not fit"
+  end
   local padding
   if auto == "SAME_UPPER" then padding = "same"
   elseif auto == "NOTSET" or auto == "VALID" then
@@ -533,7 +546,9 @@ local function weights_of(self, kind, a, inputs)
   end
   fits(R, "R", directions, "*", "*")
   local units = tensor_of(R):size(3)
-  if (a.hidden_size or units) ~= units or units == 0 then self:fail("hidden_size is %d, R has %d", a.hidden_size, units) end
+  if (a.hidden_size or units) ~= units or units == 0 then
+    self:fail("hidden_size is %d, R has %d", a.hidden_size or 0, units)
+  end
   fits(R, "R", directions, gates * units, units)
   fits(W, "W", directions, gates * units, "*")
   fits(B, "B", directions, 2 * gates * units)
@@ -671,7 +686,9 @@ local function describe(info)
   local t = info.type and info.type.tensor
   if not t then core.fail("'%s' is no tensor", info.name or "") end
   local kind = schema.types[t.elem_type or 0]
-  if not kind then core.fail("'%s' is of type %d of ONNX, which is not read", info.name or "", t.elem_type or 0) end
+  if not kind or kind[3] then
+    core.fail("'%s' is of type %d of ONNX, which is not read", info.name or "", t.elem_type or 0)
+  end
   local dims
   if t.shape then
     dims = {}
@@ -682,16 +699,15 @@ end
 
 --- read(message) -> { inputs, outputs, code, info }: message of schema.model
 ---
---- inputs: { name, type, dims, value, default }; outputs: { name, type, dims, value }. Errors: what is no sound graph of
---- known ops.
+--- inputs: { name, type, dims, value }; outputs: { name, value }. Errors: what is no sound graph of known ops.
 return function(message)
   local graph = message.graph or core.fail "it has no graph"
-  local opset = opset_of(message)
-  if opset < 7 then core.fail("its operators are of version %d; 7 and later are read", opset) end
   local unknown = unknown_of(graph, {}, 0)
   if #unknown > 0 then
     core.fail("operators that are not known here: %s", table.concat(unknown, ", "))
   end
+  local opset = opset_of(message)
+  if opset < 7 then core.fail("its operators are of version %d; 7 and later are read", opset) end
   local self = setmetatable({ opset = opset, own = message.producer_name == "rnnlua", values = {}, uses = {}, code = {},
     depth = 0 }, Reader)
   local initial = {}
@@ -713,8 +729,7 @@ return function(message)
     self.label = ("output '%s'"):format(info.name or "")
     local value = self.values[info.name or ""] or self:fail "no node makes it"
     if value.long then self:fail "integers beyond int32" end
-    local output = { name = info.name or "", value = self:plain(value), whole = value }
-    made.outputs[i] = output
+    made.outputs[i] = { name = info.name or "", value = self:plain(value) }
   end
   made.opset = opset
   return made

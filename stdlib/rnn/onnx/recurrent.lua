@@ -138,6 +138,9 @@ end
 local KNOWN = { activations = true, activation_alpha = true, activation_beta = true, direction = true,
   hidden_size = true, input_forget = true, linear_before_reset = true, layout = true, output_sequence = true }
 
+--- recurrent.knows(op) -> is it one of them? Its attributes are looked at here.
+function recurrent.knows(op) return theirs[op] ~= nil end
+
 --- recurrent.options(kind, attributes, directions, peepholes) -> options of the layer, reverse | nil, what cannot be
 function recurrent.options(kind, attributes, peepholes)
   for name in pairs(attributes) do
@@ -168,8 +171,8 @@ local function back(kind, t, coupled)
   return join(parts, coupled and { "f", "g", "o" } or ours[kind])
 end
 
---- recurrent.fill(layer, kind, W, R, B, P): the weights of a node go into a layer that recurrent.options describe; B and
---- P may be nil.
+--- recurrent.fill(layer, kind, W, R, B, P): the weights of a node go into a layer that recurrent.options describe; B
+--- and P may be nil.
 function recurrent.fill(layer, kind, W, R, B, P)
   local coupled = layer.options.coupled
   core.no_grad(function()
@@ -177,12 +180,10 @@ function recurrent.fill(layer, kind, W, R, B, P)
       local function put(name, value) layer[name .. "_" .. part.name]:detach():assign(value) end
       put("weight_ih", back(kind, W:select(1, d), coupled))
       put("weight_hh", back(kind, R:select(1, d), coupled))
-      if B then
-        local row = B:select(1, d)
-        local half = row:size(1) // 2
-        put("bias_ih", back(kind, core.slice(row, 1, 1, half), coupled))
-        put("bias_hh", back(kind, core.slice(row, 1, half + 1, 2 * half), coupled))
-      end
+      local row = B and B:select(1, d) or core.zeros(2 * R:size(2))
+      local half = row:size(1) // 2
+      put("bias_ih", back(kind, core.slice(row, 1, 1, half), coupled))
+      put("bias_hh", back(kind, core.slice(row, 1, half + 1, 2 * half), coupled))
       if P then
         local i, out, f = table.unpack(require "rnn.shapes".split(P:select(1, d), 1, 3))
         put("peephole", core.stack({ i, coupled and -i or f, out }, 1))

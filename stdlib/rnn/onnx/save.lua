@@ -41,8 +41,9 @@ local function whole(layer) return layer.kernel ~= nil or recurrent.fits(layer) 
 --- (N, outputs); a cell that asks for the number of the step has an input t (1, 1), from 1.
 --- nn.RNN, nn.LSTM and nn.GRU become nodes of their own with reset, peepholes, coupled gates, directions, lengths; with
 --- layer_norm, projection or zoneout, and cells whose step is a formula, they become a Scan. Layers as in rnn.export_c,
---- without nn.Seq2Seq. Errors: another layer or operation, which is named; form = "step" or state = true of a model that
---- needs the whole sequence; lengths = true of a step; --double. A file that cannot be written gives nil and a message.
+--- without nn.Seq2Seq. Errors: another layer or operation, which is named; form = "step" or state = true of a model
+--- that needs the whole sequence; lengths = true of a step; --double. A file that cannot be written gives nil and a
+--- message.
 ---@param path string
 ---@param model nn.Module
 ---@param options? onnx.save.Options
@@ -67,8 +68,8 @@ function save.save(path, model, options)
     local state = options.state
     if state == nil then state = streams(made) end
     if state and not streams(made) then
-      core.fail("%s: %s: option 'state': the model needs the whole sequence, so nothing can go on from its states", fname,
-        model:describe())
+      core.fail("%s: %s: option 'state': the model needs the whole sequence, so nothing can go on from its states",
+        fname, model:describe())
     end
     if step and not state then
       core.fail("%s: option 'state' = false: each step would begin anew; it goes with form = 'sequence'", fname)

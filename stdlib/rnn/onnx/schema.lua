@@ -34,12 +34,13 @@ schema.model = { { 1, "ir_version", "integer" }, { 2, "producer_name", "bytes" }
   { 7, "graph", Graph }, { 8, "opset_import", OperatorSet, true }, { 14, "metadata_props", Pair, true },
   { 25, "functions", Function, true } }
 
---- schema.types: number -> { name, of safetensors or nil where it is not read; what an input of the type is here }
+--- schema.types: number -> { its name in safetensors files, what an input of the type is here, and true for constants
+--- alone, as its sums wrap where ours do not }
 schema.types = {
-  [1] = { "F32", "float" }, [2] = { "U8", "int32" }, [3] = { "I8", "int32" }, [4] = { "U16", "int32" },
-  [5] = { "I16", "int32" }, [6] = { "I32", "int32" }, [7] = { "I64", "int32" }, [9] = { "BOOL", "mask" },
-  [10] = { "F16", "float" }, [11] = { "F64", "float" }, [12] = { "U32", "int32" }, [13] = { "U64", "int32" },
-  [16] = { "BF16", "float" },
+  [1] = { "F32", "float" }, [6] = { "I32", "int32" }, [7] = { "I64", "int32" }, [9] = { "BOOL", "mask" },
+  [10] = { "F16", "float" }, [11] = { "F64", "float" }, [16] = { "BF16", "float" },
+  [2] = { "U8", "int32", true }, [3] = { "I8", "int32", true }, [4] = { "U16", "int32", true },
+  [5] = { "I16", "int32", true }, [12] = { "U32", "int32", true }, [13] = { "U64", "int32", true },
 }
 
 --- schema.attribute: the numbers of attributes' types, by the field that they lie in.

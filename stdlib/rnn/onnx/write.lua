@@ -1,6 +1,6 @@
--- write.lua: stages (export/graph.lua) as nodes of ONNX, opset 17. Over whole sequences a stage without a state is nodes
--- that know nothing of time; layers that ONNX has are one node; what else has a state is a Scan. Step by step, all is one
--- graph from a row and states to a row and states.
+-- write.lua: stages (export/graph.lua) as nodes of ONNX, opset 17. Over whole sequences a stage without a state is
+-- nodes that know nothing of time; layers that ONNX has are one node; what else has a state is a Scan. Step by step,
+-- all is one graph from a row and states to a row and states.
 
 local core = require "rnn.core"
 local graph = require "rnn.export.graph"
@@ -74,7 +74,8 @@ end
 
 function Writer:number(value)
   value = value + 0.0
-  return self:initializer(("f%a"):format(value), "number", { dims = {}, data_type = FLOAT, raw_data = ("<f"):pack(value) })
+  return self:initializer(("f%a"):format(value), "number", { dims = {}, data_type = FLOAT,
+    raw_data = ("<f"):pack(value) })
 end
 
 local function integers(self, values, dims, type)
@@ -206,7 +207,7 @@ function ops.embedding(w, v, x)
 end
 
 function Writer:refuse(value, format, ...) -- luacheck: no self
-  core.fail("rnn.onnx.save: %s%s: %s", value.line and value.line ~= "" and value.line .. ": " or "", value.op,
+  core.fail("onnx.save: %s%s: %s", value.line and value.line ~= "" and value.line .. ": " or "", value.op,
     format:format(...))
 end
 
@@ -293,7 +294,8 @@ local function scan(self, g, value, backwards)
     return inner, info
   end
   if needs_t(g) then
-    local steps = self:node { "Cast", self:node { "Squeeze", self:size(value.name, 1, 2), self:integers(0) }, to = FLOAT }
+    local steps = self:node { "Squeeze", self:size(value.name, 1, 2), self:integers(0) }
+    steps = self:node { "Cast", steps, to = FLOAT }
     local places = self:node { "Range", self:number(1), self:node { "Add", steps, self:number(1) }, self:number(1) }
     t = stream(self:node { "Reshape", places, self:integers(-1, 1, 1) }, "t", 0)
   end
@@ -330,11 +332,8 @@ end
 local function plus(self, stage, y, value) return stage.residual and self:node { "Add", y, value.name } or y end
 
 function stages.forward(self, stage, value)
-  local g, name = stage.graph, nil
-  if #g.states > 0 then
-    if not value.steps then core.fail("rnn.onnx.save: a state behind the last step alone") end
-    name = scan(self, g, value)
-  else name = self:graph(g, value.name, {}, nil, not value.steps) end
+  local g = stage.graph
+  local name = #g.states > 0 and scan(self, g, value) or self:graph(g, value.name, {}, nil, not value.steps)
   return { name = name, steps = value.steps, lengths = value.lengths, width = g.y.width }
 end
 
@@ -358,8 +357,8 @@ function stages.both(self, stage, value)
     f = last_row(self, { name = f, lengths = value.lengths })
     b = self:node { "Gather", b, self:integer(0), axis = 1 }
   end
-  return { name = plus(self, stage, merges[stage.merge](self, f, b), value), steps = not stage.last and value.steps or nil,
-    lengths = not stage.last and value.lengths or nil, width = width }
+  return { name = plus(self, stage, merges[stage.merge](self, f, b), value),
+    steps = not stage.last and value.steps or nil, lengths = not stage.last and value.lengths or nil, width = width }
 end
 
 stages["last"] = function(self, _, value)
@@ -368,7 +367,8 @@ end
 
 stages["repeat"] = function(self, stage, value)
   local y = self:node { "Unsqueeze", value.name, self:integers(1) }
-  return { name = self:node { "Expand", y, self:integers(1, stage.steps, 1) }, steps = stage.steps, width = value.width }
+  return { name = self:node { "Expand", y, self:integers(1, stage.steps, 1) }, steps = stage.steps,
+    width = value.width }
 end
 
 -- x with the zeros around it that make ceil(T / stride) steps of a window that reaches so far.
@@ -380,8 +380,9 @@ local function padded(self, name, stride, reach)
   missing = with("Max", self:node { "Sub", missing, steps }, 0)
   local left = with("Div", missing, 2)
   local none = self:integers(0)
-  return self:node { "Pad", name, self:node { "Concat", none, left, none, none, self:node { "Sub", missing, left }, none,
-    axis = 0 }, self:number(0) }
+  local right = self:node { "Sub", missing, left }
+  return self:node { "Pad", name, self:node { "Concat", none, left, none, none, right, none, axis = 0 },
+    self:number(0) }
 end
 
 local function convolve(self, layer, value)
@@ -410,7 +411,7 @@ local function convolve(self, layer, value)
   elseif layer.padding == "same" and layer.stride == 1 then fields.pads = { reach // 2, reach - reach // 2 }
   elseif layer.padding == "same" then
     if lengths then
-      core.fail("rnn.onnx.save: %s: its padding depends on each sequence's length, which ONNX cannot say; leave out "
+      core.fail("onnx.save: %s: its padding depends on each sequence's length, which ONNX cannot say; leave out "
         .. "option 'lengths'", layer:describe())
     end
     if layer.dilation == 1 then fields.auto_pad = "SAME_UPPER"
@@ -504,7 +505,7 @@ return function(made, about)
   local self = setmetatable({ nodes = {}, initializers = {}, known = {}, made = {}, masks = {}, states = {}, count = 0,
     batch = "x", stated = about.state }, Writer)
   local step = about.form == "step"
-  local inputs, y = {}, nil
+  local inputs, y = {}
   local ids = made.x.ids
   local axes = step and { "N" } or { "N", "T" }
   if not ids then axes[#axes + 1] = made.x.width end
@@ -518,10 +519,9 @@ return function(made, about)
       t = "t"
       inputs[2] = info("t", FLOAT, 1, 1)
     end
-    local new
-    y, new = self:graph(g, "x", before, t, true)
-    for k, name in ipairs(new) do done[k](name) end
-    y = { name = y, width = made.width }
+    local name, new = self:graph(g, "x", before, t, true)
+    for k, state in ipairs(new) do done[k](state) end
+    y = { name = name, width = made.width }
   else
     local value = { name = "x", steps = "T", width = made.x.width, lengths = about.lengths and "lengths" or nil }
     if about.lengths then inputs[2] = info("lengths", INT32, "N") end
@@ -543,5 +543,6 @@ return function(made, about)
   for i, key in ipairs(keys) do pairs_of[i] = { key = key, value = metadata[key] } end
   return { ir_version = 8, producer_name = "rnnlua", producer_version = core.version,
     opset_import = { { domain = "", version = 17 } }, metadata_props = pairs_of,
-    graph = { name = about.name, node = self.nodes, initializer = self.initializers, input = inputs, output = outputs } }
+    graph = { name = about.name, node = self.nodes, initializer = self.initializers, input = inputs,
+      output = outputs } }
 end

@@ -37,6 +37,14 @@ local makers = {
   ["optim.Schedule"] = function() return optim.schedules.cosine { length = 5 } end,
   ["optim.schedules.cosine"] = function() return optim.schedules.cosine { length = 5 } end,
   ["optim.schedules.exponential"] = function() return optim.schedules.exponential { factor = 0.5 } end,
+  ["onnx.Graph"] = function(folder)
+    local protobuf, path = require "rnn.protobuf", folder .. "/graph.onnx"
+    local x = { name = "x", type = { tensor = { elem_type = 1 } } }
+    assert(core.file_write(path, protobuf.encode(require "rnn.onnx.schema".model, { opset_import = { { version = 17 } },
+      graph = { node = { { op_type = "Neg", input = { "x" }, output = { "y" }, attribute = {} } }, initializer = {},
+        input = { x }, output = { { name = "y" } } } })))
+    return (assert(rnn.onnx.load(path)))
+  end,
   ["optim.schedules.one_cycle"] = function() return optim.schedules.one_cycle { length = 5 } end,
   ["optim.schedules.own"] = function() return optim.schedules.own(function() return 1 end) end,
   ["optim.schedules.plateau"] = function() return optim.schedules.plateau() end,
