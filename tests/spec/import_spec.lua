@@ -1,5 +1,5 @@
--- Models of PyTorch and Keras: rnnlua import, and rnn.export_torch_state and rnn.export_keras_weights back again. The files
--- are made by tests/reference/make_exchange.py; tests/exchange/run.py does the same with many random models.
+-- Models of PyTorch and Keras: rnnlua import, and rnn.export_torch_state and rnn.export_keras_weights back again. The
+-- files are made by tests/reference/make_exchange.py; tests/exchange/run.py does the same with many random models.
 local rnn = require "rnn"
 local core = require "rnn.core"
 local shell = require "support.shell"

@@ -202,11 +202,11 @@ end
 
 --- rnn.export_torch_state(model, path) -> Python | nil, message, code
 ---
---- Writes a state dict that PyTorch loads: safetensors where path ends so, else as torch.save does (model.pt). The result
---- is the text of a Python program: the class that the state dict is of, and the strict loading of it. Batches are the
---- first axis there, too; ids count from 0. Layers: nn.Sequential, Linear, Embedding, RNN, LSTM, GRU, LayerNorm,
---- BatchNorm, Conv1d, Flatten, RepeatVector, TimeDistributed, Dropout and activations. Errors: a layer or an option that
---- PyTorch has not, which is named: peepholes, reset = "before", layer_norm, zoneout ...
+--- Writes a state dict that PyTorch loads: safetensors where path ends so, else as torch.save does (model.pt). The
+--- result is the text of a Python program: the class that the state dict is of, and the strict loading of it. Batches
+--- are the first axis there, too; ids count from 0. Layers: nn.Sequential, Linear, Embedding, RNN, LSTM, GRU,
+--- LayerNorm, BatchNorm, Conv1d, Flatten, RepeatVector, TimeDistributed, Dropout and activations. Errors: a layer or
+--- an option that PyTorch has not, which is named: peepholes, reset = "before", layer_norm, zoneout ...
 ---@param model nn.Module
 ---@param path string
 ---@return string|nil
@@ -223,10 +223,10 @@ local KERAS = option.of("rnn.export_keras_weights", {
 
 --- rnn.export_keras_weights(model, path [, options]) -> Python | nil, message, code
 ---
---- Writes a file that load_weights of Keras 3 takes; path ends in .weights.h5. The result is the text of a Python program:
---- the keras.Sequential that it is of, and the loading of it. Ids count from 0 there. Layers: those of
---- rnn.export_torch_state, and nn.Masking. Errors: another path; a layer or an option that Keras has not, which is named:
---- peepholes, projection, layer_norm, residual, zoneout ...
+--- Writes a file that load_weights of Keras 3 takes; path ends in .weights.h5. The result is the text of a Python
+--- program: the keras.Sequential that it is of, and the loading of it. Ids count from 0 there. Layers: those of
+--- rnn.export_torch_state, and nn.Masking. Errors: another path; a layer or an option that Keras has not, which is
+--- named: peepholes, projection, layer_norm, residual, zoneout ...
 ---@param model nn.Module
 ---@param path string
 ---@param options? rnn.export_keras_weights.Options
@@ -235,10 +235,11 @@ local KERAS = option.of("rnn.export_keras_weights", {
 ---@return string? code
 function exchange.export_keras_weights(model, path, options)
   local fname = "rnn.export_keras_weights"
+  options = KERAS:read(options)
   if not check_model(fname, model, path):find "%.weights%.h5$" then
     check.expected(fname, "argument 2 (path)", "a name that ends in .weights.h5, as Keras wants it", path)
   end
-  return core.no_grad(require "rnn.exchange.to_keras", model, path, KERAS:read(options))
+  return core.no_grad(require "rnn.exchange.to_keras", model, path, options)
 end
 
 return exchange

@@ -1,5 +1,6 @@
--- keras.lua: models of Keras: .keras, .weights.h5 with the model's JSON, and the older .h5. The architecture is data: each
--- layer is known by its class here or refused by its name. Columns of Keras are rows here; gates z r h of a GRU are r z n.
+-- keras.lua: models of Keras: .keras, .weights.h5 with the model's JSON, and the older .h5. The architecture is data:
+-- each layer is known by its class here or refused by its name. Columns of Keras are rows here; gates z r h of a GRU
+-- are r z n.
 
 local core = require "rnn.core"
 local hdf5 = require "rnn.exchange.hdf5"
@@ -253,8 +254,8 @@ function MAKE.Dense(layer, store)
   local list = store:take("", biased and 2 or 1)
   local inputs = list[1]:size(1)
   expect(layer, list[1], inputs, units)
-  return { class = "Linear", args = { inputs, units }, weights = { weight = list[1]:transpose(1, 2), bias = biased and expect(layer, list[2], units) or nil } },
-    activation(layer, layer.config.activation)
+  return { class = "Linear", args = { inputs, units }, weights = { weight = list[1]:transpose(1, 2),
+    bias = biased and expect(layer, list[2], units) or nil } }, activation(layer, layer.config.activation)
 end
 
 function MAKE.Embedding(layer, store)

@@ -222,7 +222,7 @@ end
 local function walk(calls, way, input, axes)
   local steps = {}
   for _, each in ipairs(way) do
-    local call, made, step = each.call, nil, nil
+    local call, made, step = each.call, axes, nil
     if each.final then
       made, step = "nc", { name = "final" }
     else
@@ -231,7 +231,6 @@ local function walk(calls, way, input, axes)
       local options = call.options or {}
       if call.module then
         local rule = MODULES[call.class]
-        made = axes
         if rule then made, step = rule(axes, { options = options }, before, after) end
         if SOFTMAX[call.class] and axis_of(axes, options.dim) ~= #axes then made = nil end
         step = step or { name = call.module, class = call.class, options = options }

@@ -1,5 +1,5 @@
--- tensors.lua: bytes of other programs' files as tensors, and back, by way of a safetensors file, which the core reads with
--- all its checks.
+-- tensors.lua: bytes of other programs' files as tensors, and back, by way of a safetensors file, which the core
+-- reads with all its checks.
 
 local core = require "rnn.core"
 
