@@ -8,6 +8,8 @@ import_spec.lua.
   keras.keras, keras.npz     a functional model: convolution, Bidirectional GRU, batch norm, dense
   masked.keras, masked.npz   embedding with mask_zero, GRU with reset_after=False, SimpleRNN
   keras.weights.h5, keras.json, keras.h5    keras.keras in the other formats
+  latest.weights.h5          the same weights in the newest format of HDF5
+  keras2.h5, keras2.npz      a functional model as Keras 2.11 wrote it
   evil/                      one attack each; a file whose code ran would make the file pwned
 
   env/bin/pip install torch==2.13.0 keras==3.15.1 h5py==3.16.0 safetensors==0.8.0; env/bin/python make_exchange.py
@@ -96,6 +98,42 @@ functional.save_weights("keras.weights.h5")
 functional.save("keras.h5")
 with open("keras.json", "w") as file:
     file.write(functional.to_json())
+
+with h5py.File("latest.weights.h5", "w", libver="latest") as new, h5py.File("keras.weights.h5") as file:
+    for name in file:
+        file.copy(name, new)
+
+old = keras.Sequential([keras.Input((6, 2)), L.Bidirectional(L.GRU(3, return_sequences=True)), L.LSTM(2), L.Dense(2)])
+x = rng.standard_normal((3, 6, 2)).astype("float32")
+np.savez("keras2.npz", x=x, y=np.asarray(old.predict(x, verbose=0)))
+
+
+def config_2(layer):
+    kept = {"units", "activation", "recurrent_activation", "return_sequences", "reset_after", "merge_mode", "use_bias"}
+    one = {k: v for k, v in layer.get_config().items() if k in kept} | {"name": layer.name, "dtype": "float32"}
+    if hasattr(layer, "forward_layer"):
+        one["layer"] = config_2(layer.forward_layer)
+    return {"class_name": type(layer).__name__, "config": one}
+
+
+entries = [{"class_name": "InputLayer", "name": "in", "config": {"batch_input_shape": [None, 6, 2], "name": "in"},
+            "inbound_nodes": []}]
+for layer in old.layers:
+    before = entries[-1]["name"]
+    entries.append(config_2(layer) | {"name": layer.name, "inbound_nodes": [[[before, 0, 0, {}]]]})
+with h5py.File("keras2.h5", "w") as file:
+    file.attrs["keras_version"] = b"2.11.0"
+    file.attrs["model_config"] = json.dumps({"class_name": "Functional", "config": {
+        "name": "model", "layers": entries, "input_layers": [["in", 0, 0]],
+        "output_layers": [[entries[-1]["name"], 0, 0]]}}).encode()
+    group = file.create_group("model_weights")
+    group.attrs["layer_names"] = [layer.name.encode() for layer in old.layers]
+    for layer in old.layers:
+        own = group.create_group(layer.name)
+        names = [f"{layer.name}/part{i}/kernel:0" for i in range(len(layer.weights))]
+        own.attrs["weight_names"] = [name.encode() for name in names]
+        for name, weight in zip(names, layer.weights):
+            own[name] = np.asarray(weight)
 
 # ---- attacks: pickles ----
 

@@ -89,13 +89,21 @@ end)
 
 describe("a model of Keras", function()
   it("becomes the same model, from every kind of file", function()
-    for _, case in ipairs { { "keras.keras" }, { "keras.h5" }, { "keras.weights.h5", "keras.json" } } do
+    for _, case in ipairs { { "keras.keras" }, { "keras.h5" }, { "keras.weights.h5", "keras.json" },
+      { "latest.weights.h5", "keras.json" } } do
       local model, about = assert(bring(case[1], { config = case[2], check = "keras.npz" }))
       assert.is_true(about.worst < 1e-6, case[1])
       assert.equal("nn.GRU(4 -> 3, bidirectional)", model[3]:describe())
       assert.equal("mean", model[3].merge)
       assert.is_false(about.ids or false)
     end
+  end)
+
+  it("may be of Keras 2", function()
+    local model, about = assert(bring("keras2.h5", { check = "keras2.npz" }))
+    assert.is_true(about.worst < 1e-6)
+    assert.equal("Keras 2.11.0", about.from)
+    assert.equal("nn.LSTM(6 -> 2, returns = \"last\")", model[2]:describe())
   end)
 
   it("masks what its embedding masks", function()
@@ -225,6 +233,15 @@ print((y - check.y):abs():max():item() < 1e-6, (y - same(check.x)):abs():max():i
     for _, words in ipairs { "nowhere.pt", "--recipe other", "x.onnx.txt", "" } do
       assert.equal(1, (select(3, run(words))), words)
     end
+  end)
+
+  it("writes over what it has written, and nothing else", function()
+    sh:write("mine.lua", "print(1)\n")
+    local _, err, code = run(here .. "keras.keras -o mine")
+    assert.equal(1, code)
+    assert.is_truthy(err:find("mine.lua is there already", 1, true))
+    assert.equal("print(1)\n", assert(io.open(sh.folder .. "/mine.lua")):read "a")
+    for _ = 1, 2 do assert.equal(0, (select(3, run(here .. "keras.keras -o twice")))) end
   end)
 
   it("lets no name of a file become code", function()
