@@ -33,7 +33,7 @@ class Net(nn.Module):
 
     def __init__(self, rng):
         super().__init__()
-        self.parts, self.runs, self.said = nn.ModuleDict(), [], []
+        self.parts, self.runs, self.said, self.shorter = nn.ModuleDict(), [], [], False
         self.ids = rng.random() < 0.3
         self.time_first = rng.random() < 0.2
         width = 6
@@ -45,6 +45,8 @@ class Net(nn.Module):
             width, sequence = self.stage(rng, f"s{k}", width, sequence)
         for k in range(rng.randint(0, 2)):
             width = self.dense(rng, f"d{k}", width)
+        if not list(self.parameters()):
+            width = self.dense(rng, "d", width)
         if rng.random() < 0.3:
             self.functional("F.softmax", lambda x: F.softmax(x, dim=-1))
 
@@ -82,16 +84,32 @@ class Net(nn.Module):
         if not sequence:
             return self.dense(rng, name, width), False
         kind = rng.choice(["rnn", "rnn", "rnn", "conv", "dense", "batchnorm", "flatten"])
+        if kind == "dense" and not self.shorter and not self.time_first and rng.random() < 0.3:
+            self.functional("reshape(-1, C)", lambda x: x.reshape(-1, width))
+            out = self.dense(rng, name, width)
+            self.functional("view(-1, T, C)", lambda x: x.view(-1, STEPS, out))
+            return out, True
         if kind == "dense":
             return self.dense(rng, name, width), True
         if kind == "conv" and not self.time_first:
             filters, kernel, dilation = rng.randint(2, 6), rng.randint(1, 4), rng.randint(1, 2)
             same = rng.random() < 0.5
             self.functional("transpose(1, 2)", lambda x: x.transpose(1, 2))
+            span = dilation * (kernel - 1)
+            causal = not same and span > 0 and rng.random() < 0.5
+            if causal:
+                self.functional("F.pad", lambda x: F.pad(x, (span, 0)))
             self.add(name, nn.Conv1d(width, filters, kernel, dilation=dilation, bias=rng.random() < 0.8,
                                      padding="same" if same else 0))
             self.functional("F.relu", F.relu)
+            if same and not self.shorter and rng.random() < 0.3:
+                self.functional("flatten of (N, C, T)", lambda x: x.flatten(1))
+                out = rng.randint(1, 6)
+                self.add(name + "f", nn.Linear(filters * STEPS, out))
+                return out, False
             self.functional("permute(0, 2, 1)", lambda x: x.permute(0, 2, 1))
+            if not same and not causal:
+                self.shorter = True
             return filters, True
         if kind == "batchnorm" and not self.time_first:
             norm = nn.BatchNorm1d(width, eps=1e-4)
@@ -101,7 +119,7 @@ class Net(nn.Module):
             self.add(name, norm)
             self.functional("transpose(2, 1)", lambda x: x.transpose(2, 1))
             return width, True
-        if kind == "flatten" and not self.time_first and not any("Conv1d" in s and "same" not in s for s in self.said):
+        if kind == "flatten" and not self.time_first and not self.shorter:
             self.functional("flatten(1)", lambda x: x.flatten(1))
             return width * STEPS, False
         return self.recurrent(rng, name, width)
@@ -212,7 +230,7 @@ def keras_model(seed, folder, name, recipe):
 
     sequence = True
     for _ in range(rng.randint(1, 4)):
-        kind = rng.choice(["rnn", "rnn", "conv", "dense", "norm", "timed", "drop", "leaky"])
+        kind = rng.choice(["rnn", "rnn", "conv", "dense", "norm", "timed", "drop", "leaky", "nested"])
         if kind == "rnn" and sequence:
             sequence = rng.random() < 0.6
             stages.append(recurrent(sequence))
@@ -226,7 +244,11 @@ def keras_model(seed, folder, name, recipe):
             stages.append(rng.choice([L.LayerNormalization(), L.BatchNormalization(), L.LayerNormalization(center=False),
                                       L.BatchNormalization(scale=False, epsilon=1e-4)]))
         elif kind == "timed" and sequence:
-            stages.append(L.TimeDistributed(L.Dense(rng.randint(1, 6), activation=rng.choice(outside))))
+            inner = [L.Dense(rng.randint(1, 6), activation=rng.choice(outside)), L.LayerNormalization(epsilon=0.1)]
+            stages.append(L.TimeDistributed(rng.choice([inner[0], keras.Sequential(inner)])))
+        elif kind == "nested" and not masked:
+            stages.append(keras.Sequential([L.Dense(rng.randint(1, 6), activation="tanh"), L.Dropout(0.2),
+                                            L.BatchNormalization()]))
         elif kind == "drop":
             stages.append(rng.choice([L.Dropout(0.3), L.SpatialDropout1D(0.2) if sequence else L.Dropout(0.1)]))
         elif kind == "leaky":
@@ -269,6 +291,8 @@ def keras_model(seed, folder, name, recipe):
     exec(text, space | {"x": batch})
     y = np.load(check)["y"]
     kind = rng.choice(["keras", "keras", "weights", "h5"])
+    if kind == "h5" and '"Sequential"' in model.to_json()[40:]:  # models in models are refused there
+        kind = "keras"
     options, file = [], f"{name}.{kind}"
     if kind == "weights":
         file = name + ".weights.h5"

@@ -81,7 +81,7 @@ local function call(layer, x) return layer(x) end
 
 local SKIPPED = { -- what takes no padded (N, T, ...): cells, and what is told apart below
   RNNCell = true, LSTMCell = true, GRUCell = true, Decoder = true, Dropout = true, Attention = true, Seq2Seq = true,
-  RepeatVector = true,
+  RepeatVector = true, Flatten = true,
 }
 
 describe("junk behind the lengths and nn.", function()

@@ -1,7 +1,8 @@
--- hdf5.lua: HDF5 files as Keras writes them, read without a library: groups, arrays of numbers in one piece, attributes of
--- text ("HDF5 File Format Specification" 3.0, The HDF Group). A file is a text here and every place in it is checked by
--- Lua, so whatever it says, it reaches no memory but its own bytes. What leads outside of the file (soft and external
--- links, external and virtual data) and what stands for more than is stored (chunks, filters) is refused by its name.
+-- hdf5.lua: HDF5 files as Keras writes them, read without a library: groups, arrays of numbers in one piece,
+-- attributes of text ("HDF5 File Format Specification" 3.0, The HDF Group). A file is a text here and every place in
+-- it is checked by Lua, so whatever it says, it reaches no memory but its own bytes. What leads outside of the file
+-- (soft and external links, external and virtual data) and what stands for more than is stored (chunks, filters) is
+-- refused by its name.
 
 local core = require "rnn.core"
 
@@ -220,7 +221,8 @@ local function type_of(body)
   local class = first & 15
   if class == 1 and FLOATS[size] and bits & 0x41 == 0 then
     local offset, precision, _, exponent, _, mantissa = get(body, "<I2I2BBBB", 8)
-    if offset == 0 and precision == 8 * size and exponent == EXPONENTS[size] and mantissa == precision - 1 - exponent then
+    local known = offset == 0 and precision == 8 * size and exponent == EXPONENTS[size]
+    if known and mantissa == precision - 1 - exponent then
       return { element = FLOATS[size], width = size }
     end
     if size == 2 and exponent == 8 and mantissa == 7 then return { element = "BF16", width = 2 } end
@@ -351,7 +353,7 @@ function hdf5.read(text)
   else
     bad("a superblock of version %d", version)
   end
-  if offsets ~= 8 or lengths ~= 8 or base ~= 0 then bad "addresses that are not of 8 bytes from the start of the file" end
+  if offsets ~= 8 or lengths ~= 8 or base ~= 0 then bad "addresses that are not of 8 bytes from its start" end
   return new_object(file, root, "")
 end
 

@@ -1,5 +1,5 @@
--- hdf5_writer.lua: HDF5 files of groups and arrays, as every release of the library since 1.8 reads them: object headers of
--- version 1, whose links stand in them.
+-- hdf5_writer.lua: HDF5 files of groups and arrays, as every release of the library since 1.8 reads them: object
+-- headers of version 1, whose links stand in them.
 
 local writer = {}
 

@@ -56,9 +56,10 @@ local function read_torch(path, options, given)
   if options.chain then steps = torch.chain(options.chain, by_name)
   elseif recorded then steps, x, y = require "rnn.exchange.recording".read(recorded, given.x)
   else steps = torch.only(modules) end
-  local layers = torch.layers(modules, by_name, steps)
+  local notes = taken and { ("of the file, '%s' was taken"):format(taken) } or {}
+  local layers = torch.layers(modules, by_name, steps, notes)
   return { from = "PyTorch" .. (recorded and " " .. tostring(recorded.torch):match "^[%w.+-]*" or ""), layers = layers,
-    axes_of_x = x, axes_of_y = y, notes = taken and { ("of the file, '%s' was taken"):format(taken) } or {} }
+    axes_of_x = x, axes_of_y = y, notes = notes }
 end
 
 local READERS = { pt = read_torch, pth = read_torch, bin = read_torch, safetensors = read_torch }
@@ -70,7 +71,7 @@ end
 
 -- Axes in our order: batch, time, features.
 local function ours(t, axes)
-  if not axes or #axes ~= t:ndim() then return t end
+  if not axes or #axes ~= t:ndim() or axes:find "m" then return t end
   local order = {}
   for _, letter in ipairs { "n", "t", "c" } do
     local at = axes:find(letter, 1, true)
@@ -113,7 +114,9 @@ local function stem(path) return (path:gsub("%.%w+$", ""):gsub("%.weights$", "")
 local function lua_text(name, source, about)
   local lines = { ("-- %s.lua: %s, a model of %s, brought here by rnnlua %s."):format(name, about.file, about.from,
     core.version), "-- " .. (about.verified or "UNVERIFIED: nothing was compared with what it computes there.") }
-  for _, note in ipairs(source.notes) do lines[#lines + 1] = "-- Note: " .. note .. "." end
+  for _, note in ipairs(source.notes) do
+    lines[#lines + 1] = ("-- Note: %s."):format((note:gsub("[%c\x7f]", "?")))
+  end
   if source.ids then lines[#lines + 1] = "-- Ids count from 1 here: one more than there." end
   return ([[
 %s
@@ -154,7 +157,8 @@ local function bring(path, options)
   if given then
     local worst, size = verify(model, source, given)
     if worst > ROOM * math.max(size, 1) then
-      core.fail("it is another model: its outputs differ from those of the batch by %.2g, of %.2g", worst, size)
+      core.fail("it is another model: its outputs differ from those of the batch by %.2g, of %.2g%s", worst, size,
+        #source.notes > 0 and " (" .. table.concat(source.notes, "; ") .. ")" or "")
     end
     about.worst = worst
     about.verified = ("Verified: on a batch its outputs differ from those of %s by at most %.2g, of %.2g."):format(
@@ -176,14 +180,23 @@ function exchange.bring(path, options)
   return model, about, source
 end
 
+-- A Lua file that somebody else has written.
+local function is_foreign(path)
+  local file = io.open(path)
+  local line = file and (file:read() or "")
+  if file then file:close() end
+  return line and not line:find("brought here by rnnlua", 1, true)
+end
+
 --- exchange.file(path, name, options) -> about | nil, message: what rnnlua import does.
 ---
 --- Writes name.safetensors and name.lua. Nothing is written where something fails, or the check does.
 function exchange.file(path, name, options)
-  local model, about, source = exchange.bring(path, options)
-  if not model then return nil, about end
   name = name or stem(path)
   if name .. ".safetensors" == path then name = name .. ".rnnlua" end
+  if is_foreign(name .. ".lua") then return nil, ("%s.lua is there already: -o says another name"):format(name) end
+  local model, about, source = exchange.bring(path, options)
+  if not model then return nil, about end
   local short = name:match "[^/]*$"
   local done, message = require "rnn.save".save(name .. ".safetensors", model, { imported = { file = about.file,
     sha256 = about.sha256, from = about.from, verified = about.verified, notes = about.notes } })
@@ -202,11 +215,11 @@ end
 
 --- rnn.export_torch_state(model, path) -> Python | nil, message, code
 ---
---- Writes a state dict that PyTorch loads: safetensors where path ends so, else as torch.save does (model.pt). The result
---- is the text of a Python program: the class that the state dict is of, and the strict loading of it. Batches are the
---- first axis there, too; ids count from 0. Layers: nn.Sequential, Linear, Embedding, RNN, LSTM, GRU, LayerNorm,
---- BatchNorm, Conv1d, Flatten, RepeatVector, TimeDistributed, Dropout and activations. Errors: a layer or an option that
---- PyTorch has not, which is named: peepholes, reset = "before", layer_norm, zoneout ...
+--- Writes a state dict that PyTorch loads: safetensors where path ends so, else as torch.save does (model.pt). The
+--- result is the text of a Python program: the class that the state dict is of, and the strict loading of it. Batches
+--- are the first axis there, too; ids count from 0. Layers: nn.Sequential, Linear, Embedding, RNN, LSTM, GRU,
+--- LayerNorm, BatchNorm, Conv1d, Flatten, RepeatVector, TimeDistributed, Dropout and activations. Errors: a layer or
+--- an option that PyTorch has not, which is named: peepholes, reset = "before", layer_norm, zoneout ...
 ---@param model nn.Module
 ---@param path string
 ---@return string|nil
@@ -223,10 +236,10 @@ local KERAS = option.of("rnn.export_keras_weights", {
 
 --- rnn.export_keras_weights(model, path [, options]) -> Python | nil, message, code
 ---
---- Writes a file that load_weights of Keras 3 takes; path ends in .weights.h5. The result is the text of a Python program:
---- the keras.Sequential that it is of, and the loading of it. Ids count from 0 there. Layers: those of
---- rnn.export_torch_state, and nn.Masking. Errors: another path; a layer or an option that Keras has not, which is named:
---- peepholes, projection, layer_norm, residual, zoneout ...
+--- Writes a file that load_weights of Keras 3 takes; path ends in .weights.h5. The result is the text of a Python
+--- program: the keras.Sequential that it is of, and the loading of it. Ids count from 0 there. Layers: those of
+--- rnn.export_torch_state, and nn.Masking. Errors: another path; a layer or an option that Keras has not, which is
+--- named: peepholes, projection, layer_norm, residual, zoneout ...
 ---@param model nn.Module
 ---@param path string
 ---@param options? rnn.export_keras_weights.Options
@@ -235,10 +248,11 @@ local KERAS = option.of("rnn.export_keras_weights", {
 ---@return string? code
 function exchange.export_keras_weights(model, path, options)
   local fname = "rnn.export_keras_weights"
+  options = KERAS:read(options)
   if not check_model(fname, model, path):find "%.weights%.h5$" then
     check.expected(fname, "argument 2 (path)", "a name that ends in .weights.h5, as Keras wants it", path)
   end
-  return core.no_grad(require "rnn.exchange.to_keras", model, path, KERAS:read(options))
+  return core.no_grad(require "rnn.exchange.to_keras", model, path, options)
 end
 
 return exchange

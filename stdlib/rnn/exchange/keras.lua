@@ -1,5 +1,6 @@
--- keras.lua: models of Keras: .keras, .weights.h5 with the model's JSON, and the older .h5. The architecture is data: each
--- layer is known by its class here or refused by its name. Columns of Keras are rows here; gates z r h of a GRU are r z n.
+-- keras.lua: models of Keras: .keras, .weights.h5 with the model's JSON, and the older .h5. The architecture is data:
+-- each layer is known by its class here or refused by its name. Columns of Keras are rows here; gates z r h of a GRU
+-- are r z n.
 
 local core = require "rnn.core"
 local hdf5 = require "rnn.exchange.hdf5"
@@ -96,6 +97,11 @@ end
 
 local function refuse(layer, format, ...)
   core.fail("'%s' (%s): " .. format .. " has no counterpart here", layer.name, layer.class, ...)
+end
+
+local function in_old_format(layer)
+  core.fail("'%s': the weights of a model in a model, in this older format, are not told apart; save it as .keras",
+    layer.name)
 end
 
 -- Settings that have a counterpart for some values only.
@@ -225,6 +231,8 @@ for _, class in ipairs { "SimpleRNN", "LSTM", "GRU" } do MAKE[class] = recurrent
 function MAKE.RNN(layer, store) return recurrent(unwrap(layer), store) end
 
 local known -- checks a config and makes a layer of it
+local make_model -- the layers of a model
+local MODELS = { Sequential = true, Functional = true, Model = true }
 
 function MAKE.Bidirectional(layer, store)
   local inner = unwrap(known(layer.config.layer, layer))
@@ -253,8 +261,8 @@ function MAKE.Dense(layer, store)
   local list = store:take("", biased and 2 or 1)
   local inputs = list[1]:size(1)
   expect(layer, list[1], inputs, units)
-  return { class = "Linear", args = { inputs, units }, weights = { weight = list[1]:transpose(1, 2), bias = biased and expect(layer, list[2], units) or nil } },
-    activation(layer, layer.config.activation)
+  return { class = "Linear", args = { inputs, units }, weights = { weight = list[1]:transpose(1, 2),
+    bias = biased and expect(layer, list[2], units) or nil } }, activation(layer, layer.config.activation)
 end
 
 function MAKE.Embedding(layer, store)
@@ -326,6 +334,16 @@ function MAKE.BatchNormalization(layer, store)
     running_var = list[#list] } }
 end
 
+function MAKE.Normalization(layer, store)
+  last_axis(layer)
+  need(layer, "invert", false)
+  if is(layer.config.mean) then refuse(layer, "a mean that is no weight") end
+  local list = store:take("", 3) -- the third says how many samples these are of
+  local n = list[1]:count()
+  return { class = "BatchNorm", args = { n }, options = { epsilon = 1e-14 }, weights = { weight = core.ones(n),
+    bias = core.zeros(n), running_mean = expect(layer, list[1], n), running_var = expect(layer, list[2], n) } }
+end
+
 function MAKE.Masking(layer)
   layer.context.masked = true
   local value = layer.config.mask_value
@@ -376,7 +394,13 @@ end
 
 function MAKE.TimeDistributed(layer, store)
   local inner = known(layer.config.layer, layer)
-  local list = layer.context.make(inner, store:below "layer", { note = layer.context.note, make = layer.context.make })
+  local list
+  if MODELS[inner.class] then
+    if getmetatable(store) == Lists then in_old_format(inner) end
+    list = make_model(inner, store:below "layer", layer.context, {}, 2)
+  else
+    list = layer.context.make(inner, store:below "layer", layer.context)
+  end
   local first = list[1]
   if #list == 0 then return nil end
   return { class = "TimeDistributed", args = { list[2] and { class = "Sequential", args = { list } } or first } }
@@ -479,10 +503,8 @@ local function chain(model, layers)
   return order
 end
 
-local MODELS = { Sequential = true, Functional = true, Model = true }
-
 -- The layers of a model, with weights, appended to list.
-local function make_model(model, store, context, list, depth)
+function make_model(model, store, context, list, depth)
   if depth > 8 then core.fail "models in models, more than 8 deep" end
   local layers, used = {}, {}
   if type(model.config.layers) ~= "table" then core.fail("'%s' has no layers", model.name) end
@@ -499,7 +521,7 @@ local function make_model(model, store, context, list, depth)
   for _, layer in ipairs(order) do
     local own = store.of and store.of(layer) or store:below(layer.group)
     if MODELS[layer.class] then
-      if store.of then core.fail("'%s': a model in a model, in this older format; save it as .keras", layer.name) end
+      if store.of then in_old_format(layer) end
       make_model(layer, own, context, list, depth + 1)
     else
       table.move(context.make(layer, own, context), 1, 16, #list + 1, list)

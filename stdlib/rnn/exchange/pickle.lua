@@ -1,16 +1,15 @@
--- pickle.lua: a pickle as torch.save writes it, as data. A pickle is a program that names functions and calls them. This
--- machine knows the instructions that make containers, numbers and texts; of functions it knows those below, and what
--- they would make it describes. Everything else is refused by its name, and nothing is called.
+-- pickle.lua: a pickle as torch.save writes it, as data. A pickle is a program that names functions and calls them.
+-- This machine knows the instructions that make containers, numbers and texts; of functions it knows those below, and
+-- what they would make it describes. Everything else is refused by its name, and nothing is called.
 
 local core = require "rnn.core"
 
 local pickle = {}
 
--- Element types by the names of PyTorch's storages: as safetensors have them, and their bytes.
+-- Element types by the names of PyTorch's storages: as safetensors have them.
 local STORAGES = {
-  FloatStorage = { "F32", 4 }, DoubleStorage = { "F64", 8 }, HalfStorage = { "F16", 2 }, BFloat16Storage = { "BF16", 2 },
-  LongStorage = { "I64", 8 }, IntStorage = { "I32", 4 }, ShortStorage = { "I16", 2 }, CharStorage = { "I8", 1 },
-  ByteStorage = { "U8", 1 }, BoolStorage = { "BOOL", 1 },
+  FloatStorage = "F32", DoubleStorage = "F64", HalfStorage = "F16", BFloat16Storage = "BF16", LongStorage = "I64",
+  IntStorage = "I32", ShortStorage = "I16", CharStorage = "I8", ByteStorage = "U8", BoolStorage = "BOOL",
 }
 
 -- Instructions that other pickles have, for messages.
@@ -252,15 +251,14 @@ local OPCODES = {
     if not is_type or type(id[3]) ~= "string" or math.type(id[5]) ~= "integer" then
       refuse "it refers to something beside it that is no storage of a known type"
     end
-    local element = STORAGES[id[2].name]
-    m:push { kind = "storage", element = element[1], width = element[2], key = id[3], count = id[5] }
+    m:push { kind = "storage", element = STORAGES[id[2].name], key = id[3], count = id[5] }
   end,
 }
 
 --- pickle.read(text) -> value
 ---
 --- Texts, numbers, booleans, core.null for None; { kind = "list", ... } for lists, tuples and sets; { kind = "dict",
---- keys, values }; { kind = "tensor", storage, offset, size, stride } with a storage { element, width, key, count }.
+--- keys, values }; { kind = "tensor", storage, offset, size, stride } with a storage { element, key, count }.
 --- A table that is met twice is the same. Raises for what is no such pickle, and names what it refuses.
 ---@param text string
 function pickle.read(text)

@@ -1,9 +1,10 @@
--- plan.lua: what an importer has understood of a model: a list of layers, from which the model and its Lua text are made.
+-- plan.lua: what an importer has understood of a model: a list of layers, from which the model and its Lua text are
+-- made.
 --
 -- A layer is { class = "LSTM", args = { 8, 16 }, options = { returns = "last" }, weights = { weight_ih_l0 = tensor },
 -- from = "lstm_1" }: a class of rnn.nn, what its constructor takes, its parameters by their names in it, and what the
--- file calls it. args may have a layer, or a list of layers for nn.Sequential. An nn.Linear or nn.Conv1d without weights
--- for a bias has none.
+-- file calls it. args may have a layer, or a list of layers for nn.Sequential. An nn.Linear or nn.Conv1d without
+-- weights for a bias has none.
 
 local nest = require "rnn.nest"
 local nn = require "rnn.nn"
@@ -82,7 +83,8 @@ end
 local function list_text(layers, indent)
   local lines = {}
   for i, layer in ipairs(layers) do
-    lines[i] = ("%s  %s,%s\n"):format(indent, write(layer, indent .. "  "), layer.from and " -- " .. comment(layer.from) or "")
+    local from = layer.from and " -- " .. comment(layer.from) or ""
+    lines[i] = ("%s  %s,%s\n"):format(indent, write(layer, indent .. "  "), from)
   end
   return "{\n" .. table.concat(lines) .. indent .. "}"
 end

@@ -94,7 +94,8 @@ function FUNCTIONS.select(axes, call)
   return axes:gsub("t", ""), { name = "last" }
 end
 
--- A shape anew: the same one; all of a sample in one row; without axes of one element at the end.
+-- A shape anew: the same one; all of a sample in one row; all steps of a batch in one axis, m, and back; with or
+-- without an axis of one element at the end.
 local function reshaped(axes, _, before, after)
   local function same(a, b)
     if #a ~= #b then return false end
@@ -106,7 +107,11 @@ local function reshaped(axes, _, before, after)
   if same(before, after) then return axes end
   local count = 1
   for i = 2, #before do count = count * before[i] end
-  if axes == "ntc" and same(after, { before[1], count }) then return "nc", { name = "flatten" } end
+  local n, t, c = table.unpack(before)
+  if axes == "ntc" and same(after, { n, count }) then return "nc", { name = "flatten" } end
+  if axes == "nct" and same(after, { n, count }) then return "nc", { name = "flatten", channels = t, steps = c } end
+  if axes == "ntc" and same(after, { n * t, c }) then return "mc" end
+  if axes == "mc" and #after == 3 and after[1] * after[2] == n and after[3] == t then return "ntc" end
   if axes:sub(-1) == "c" and before[#before] == 1 and same(after, { table.unpack(before, 1, #before - 1) }) then
     return axes:sub(1, -2)
   end
@@ -116,6 +121,18 @@ local function reshaped(axes, _, before, after)
   return nil
 end
 for _, name in ipairs { "reshape", "view", "flatten", "squeeze", "unsqueeze" } do FUNCTIONS[name] = reshaped end
+
+-- Zeros in front of a convolution.
+function FUNCTIONS.pad(axes, call)
+  local function said(place, name, usual)
+    local value = call.args[place] == nil and call.options[name] or call.args[place]
+    return value == nil or value == core.null or value == usual
+  end
+  local pad = call.args[2] or call.options.pad
+  local zeros = said(3, "mode", "constant") and said(4, "value", 0)
+  if axes ~= "nct" or not zeros or type(pad) ~= "table" or #pad ~= 2 or pad[2] ~= 0 then return nil end
+  return axes, { name = "pad", steps = pad[1] }
+end
 
 local SOFTMAX = { softmax = true, log_softmax = true, Softmax = true, LogSoftmax = true }
 
@@ -171,11 +188,12 @@ local function final_of(calls, call)
   if call["function"] == "__getitem__" then
     local maker, index = of_state(call.id .. ".0")
     return maker and index == -1 and not maker.options.bidirectional and maker
-  elseif call["function"] == "squeeze" then
+  elseif call["function"] == "squeeze" or call["function"] == "view" or call["function"] == "reshape" then
     local source = values(call.args, {})[1]
     local maker = calls[source:match "^%d+"]
     local one = maker and source:find "%.1$" and shape_of(calls, source)[1] == 1
-    return one and maker.module and maker
+    local shape = shape_of(calls, call.id .. ".0")
+    return one and maker.module and #shape == 2 and shape[2] == shape_of(calls, source)[3] and maker
   elseif call["function"] == "cat" or call["function"] == "concat" then
     local list = values(call.args, {})
     if #list ~= 2 or #shape_of(calls, call.id .. ".0") ~= 2 then return nil end
@@ -222,7 +240,7 @@ end
 local function walk(calls, way, input, axes)
   local steps = {}
   for _, each in ipairs(way) do
-    local call, made, step = each.call, nil, nil
+    local call, made, step = each.call, axes, nil
     if each.final then
       made, step = "nc", { name = "final" }
     else
@@ -231,13 +249,12 @@ local function walk(calls, way, input, axes)
       local options = call.options or {}
       if call.module then
         local rule = MODULES[call.class]
-        made = axes
         if rule then made, step = rule(axes, { options = options }, before, after) end
         if SOFTMAX[call.class] and axis_of(axes, options.dim) ~= #axes then made = nil end
         step = step or { name = call.module, class = call.class, options = options }
       elseif FUNCTIONS[call["function"]] then
-        made, step = FUNCTIONS[call["function"]](axes, { args = call.args, steps = before[axes:find "t" or 1] }, before,
-          after)
+        made, step = FUNCTIONS[call["function"]](axes, { args = call.args, options = options,
+          steps = before[axes:find "t" or 1] }, before, after)
       else
         local given = {}
         for key, value in pairs(options) do given[key] = value end
@@ -251,7 +268,7 @@ local function walk(calls, way, input, axes)
     end
     if not made then
       return nil, ("%s on (%s), with axes %s"):format(name_of(call), table.concat(shape_of(calls, each.from, input)
-        or {}, ", "), axes)
+        or {}, ", "), axes), #steps
     end
     steps[#steps + 1], axes = step, made
   end
@@ -272,11 +289,11 @@ function recording.read(recorded, x)
   local supposed = ({ { "n" }, { "nc", "nt" }, { "ntc", "tnc", "nct" } })[#input]
   if x:type() == "int32" then supposed = ({ { "n" }, { "nt", "tn" } })[#input] end
   if not supposed then core.fail("an input of %d axes has no counterpart here", #input) end
-  local way, why = path(calls, recorded), nil
+  local way, why, furthest = path(calls, recorded), nil, -1
   for _, axes in ipairs(supposed) do
-    local steps, behind = walk(calls, way, input, axes)
+    local steps, behind, far = walk(calls, way, input, axes)
     if steps then return steps, axes, behind end
-    why = why or behind
+    if far > furthest then why, furthest = behind, far end
   end
   core.fail("no counterpart here: %s", why)
 end

@@ -1,5 +1,5 @@
--- to_keras.lua: a model as a .weights.h5 file of Keras 3, and the Python that makes the model it is of. Rows are columns
--- there, gates r z n of a GRU z r h.
+-- to_keras.lua: a model as a .weights.h5 file of Keras 3, and the Python that makes the model it is of. Rows are
+-- columns there, gates r z n of a GRU z r h.
 
 local core = require "rnn.core"
 local chain = require "rnn.exchange.chain"

@@ -110,7 +110,9 @@ end
 function WRITE.BatchNorm(w, layer)
   local name = w:module("nn.BatchNorm1d(%d, eps=%s, momentum=%s)", layer.features, number(layer.epsilon),
     number(1 - layer.momentum))
-  for _, key in ipairs { "weight", "bias", "running_mean", "running_var" } do w.state[name .. "." .. key] = layer[key] end
+  for _, key in ipairs { "weight", "bias", "running_mean", "running_var" } do
+    w.state[name .. "." .. key] = layer[key]
+  end
   w.state[name .. ".num_batches_tracked"] = core.tensor(0, "int32")
   w:run("x = self.%s(x.reshape(-1, %d)).reshape(x.shape)", name, layer.features)
 end
@@ -193,8 +195,9 @@ local function archive(names, state)
     local part, stride, count = parts[i], {}, 1
     for axis = #part.shape, 1, -1 do stride[axis], count = count, count * part.shape[axis] end
     out[#out + 1] = text(name) .. "ctorch._utils\n_rebuild_tensor_v2\n((" .. text "storage" .. "ctorch\n"
-      .. STORAGES[part.element] .. "\n" .. text(tostring(i - 1)) .. text "cpu" .. string.pack("<c1Bi8", "\x8a", 8, count)
-      .. "tQ" .. integer(0) .. tuple(part.shape) .. tuple(stride) .. "\x89ccollections\nOrderedDict\n)RtR"
+      .. STORAGES[part.element] .. "\n" .. text(tostring(i - 1)) .. text "cpu"
+      .. string.pack("<c1Bi8", "\x8a", 8, count) .. "tQ" .. integer(0) .. tuple(part.shape)
+      .. tuple(stride) .. "\x89ccollections\nOrderedDict\n)RtR"
     files[#files + 1] = { name = ("model/data/%d"):format(i - 1), bytes = part.bytes }
   end
   files[1].bytes = table.concat(out) .. "u."

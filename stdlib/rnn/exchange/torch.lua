@@ -146,9 +146,13 @@ function LAYERS.Conv1d(module, options)
   need(module, options, "groups", 1)
   need(module, options, "padding_mode", "zeros")
   local kind
-  if padding == 0 or padding == "valid" then kind = "valid"
+  if options.pad then
+    if padding ~= 0 or options.pad ~= (kernel - 1) * dilation then
+      core.fail("'%s': %d zeros in front of it are not those of a causal convolution", module.name, options.pad)
+    end
+    kind = "causal"
+  elseif padding == 0 or padding == "valid" then kind = "valid"
   elseif padding == "same" or stride == 1 and 2 * padding == (kernel - 1) * dilation then kind = "same" -- odd: behind
-  elseif options.causal == padding then kind = "causal"
   else core.fail("'%s': padding = %s has no counterpart here", module.name, tostring(padding)) end
   local bias = module.tensors.bias and take(module, "bias", filters)
   return { class = "Conv1d", args = { inputs, filters, kernel }, weights = { weight = module.tensors.weight,
@@ -234,11 +238,39 @@ local function take_last(layers, final)
   core.fail "the last step is taken of something that is no recurrent layer"
 end
 
---- torch.layers(modules, by_name, steps) -> list of layers (plan.lua)
+-- Columns of a Linear behind a flattened (N, C, T) as those behind (N, T, C).
+local function reorder(layer, flat)
+  local weight = layer.weights.weight
+  local units, inputs = weight:shape()
+  if inputs ~= flat.channels * flat.steps then
+    core.fail("'%s' takes %d features, behind %d of %d steps", layer.from, inputs, flat.channels, flat.steps)
+  end
+  layer.weights.weight = weight:reshape(units, flat.channels, flat.steps):transpose(2, 3):reshape(units, inputs)
+end
+
+-- What was one in the file and is several here.
+local function note_shared(modules, used, notes)
+  local first = {}
+  for _, module in ipairs(modules) do
+    if used[module.name] > 1 then
+      notes[#notes + 1] = ("'%s' ran %d times and became as many layers, which training changes apart"):format(
+        module.name, used[module.name])
+    end
+    for leaf, t in pairs(module.tensors) do
+      if first[t] then
+        notes[#notes + 1] = ("'%s.%s' and '%s' are one there and two here"):format(module.name, leaf, first[t])
+      end
+      first[t] = first[t] or module.name .. "." .. leaf
+    end
+  end
+end
+
+--- torch.layers(modules, by_name, steps, notes) -> list of layers (plan.lua)
 ---
---- Raises for modules that no step uses, and for what has no counterpart, by name.
-function torch.layers(modules, by_name, steps)
-  local layers, used = {}, {}
+--- What a user should know goes into notes. Raises for modules that no step uses, and for what has no counterpart, by
+--- name.
+function torch.layers(modules, by_name, steps, notes)
+  local layers, used, pad, flat = {}, {}, nil, nil
   for _, step in ipairs(steps) do
     local module = by_name[step.name]
     local made
@@ -253,13 +285,24 @@ function torch.layers(modules, by_name, steps)
       if not LAYERS[class] then core.fail("'%s': nn.%s has no counterpart here", module.name, class) end
       module.left = {}
       for name in pairs(module.tensors) do module.left[name] = true end
-      made = LAYERS[class](module, step.options or {})
+      local options = { pad = pad }
+      for key, value in pairs(step.options or {}) do options[key] = value end
+      if pad and class ~= "Conv1d" then
+        core.fail("'%s': zeros in front of it have no counterpart here", module.name)
+      end
+      made, pad = LAYERS[class](module, options), nil
       local left = next(module.left)
       if left then core.fail("'%s' is no nn.%s: it has a tensor '%s'", module.name, class, left) end
-      made.from, used[module.name] = module.name, true
+      made.from, used[module.name] = module.name, (used[module.name] or 0) + 1
+      if flat and class ~= "Linear" then
+        core.fail("'%s': nn.%s behind a flattened (N, C, T) has no counterpart here", module.name, class)
+      end
+      if flat then flat = reorder(made, flat) end
     elseif step.name == "last" or step.name == "final" then
       take_last(layers, step.name == "final")
       made = { nothing = true }
+    elseif step.name == "pad" then
+      made, pad = { nothing = true }, step.steps
     elseif step.class == "LayerNorm" or step.class == "BatchNorm1d" then -- without weights
       core.fail("'%s': nn.%s without weights has no counterpart here", step.name, step.class)
     else
@@ -268,12 +311,16 @@ function torch.layers(modules, by_name, steps)
     if not made then core.fail("'%s'%s has no counterpart here", step.name, step.class and " (nn." .. step.class .. ")"
       or "") end
     if not made.nothing then layers[#layers + 1] = made end
+    if step.channels then flat = step end
   end
+  if flat then core.fail "the features of a flattened (N, C, T) would come out in another order" end
+  if pad then core.fail "zeros in front of what is no convolution have no counterpart here" end
   for _, module in ipairs(modules) do
     if not used[module.name] then
       core.fail("'%s' has tensors, and nothing in the chain uses it", module.name)
     end
   end
+  note_shared(modules, used, notes)
   return layers
 end
 

@@ -1,4 +1,5 @@
--- torch_file.lua: the tensors of files that PyTorch users have: .pt and .pth as torch.save writes them, and safetensors.
+-- torch_file.lua: the tensors of files that PyTorch users have: .pt and .pth as torch.save writes them, and
+-- safetensors.
 
 local core = require "rnn.core"
 local pickle = require "rnn.exchange.pickle"
@@ -17,7 +18,8 @@ local function members(path)
     local start = file and file:read(2)
     if file then file:close() end
     if start and start:find "^\x80[\x02-\x05]" then
-      core.fail "as torch.save wrote before PyTorch 1.6: torch.save(torch.load(\"old.pt\"), \"model.pt\") writes it anew"
+      core.fail("as torch.save wrote before PyTorch 1.6: torch.save(torch.load(\"old.pt\"), \"model.pt\") writes "
+        .. "it anew")
     end
     core.fail("%s", message)
   end

@@ -8,7 +8,7 @@ local Module = require "rnn.nn.module"
 --- nn.Flatten()
 ---
 --- (N, T, ...) -> (N, T ...): the numbers of a sample in one row, for an nn.Linear that sees all steps at once, so the
---- steps are as many for all.
+--- steps are as many for all. Errors: an argument.
 ---@class nn.Flatten : nn.Module
 ---@overload fun(): nn.Flatten
 local Flatten = class("nn.Flatten", Module)

@@ -11,9 +11,9 @@ for _, name in ipairs { "mse", "mae", "huber", "quantile", "cross_entropy", "bin
   parts[name] = "rnn.nn.loss"
 end
 for _, name in ipairs {
-  "Tanh", "Sigmoid", "HardSigmoid", "ReLU", "LeakyReLU", "ELU", "SELU", "GELU", "SiLU", "Softplus", "Softsign", "Softmax",
-  "LogSoftmax", "tanh", "sigmoid", "hard_sigmoid", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus",
-  "softsign", "softmax", "log_softmax",
+  "Tanh", "Sigmoid", "HardSigmoid", "ReLU", "LeakyReLU", "ELU", "SELU", "GELU", "SiLU", "Softplus", "Softsign",
+  "Softmax", "LogSoftmax", "tanh", "sigmoid", "hard_sigmoid", "relu", "leaky_relu", "elu", "selu", "gelu", "silu",
+  "softplus", "softsign", "softmax", "log_softmax",
 } do
   parts[name] = "rnn.nn.activation"
 end

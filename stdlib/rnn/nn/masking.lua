@@ -7,9 +7,9 @@ local Module = require "rnn.nn.module"
 
 --- nn.Masking([value = 0])
 ---
---- (N, T, D), or ids (N, T), -> the same with lengths: steps at the end of a sequence whose numbers are all value are its
---- padding, and no later layer sees them. In front of nn.Embedding ids are 1 .. vocab, so a padding of 0 needs no value.
---- Where lengths are known, x:with_lengths(lengths) says the same without a search.
+--- (N, T, D), or ids (N, T), -> the same with lengths: steps at the end of a sequence whose numbers are all value are
+--- its padding, and no later layer sees them. In front of nn.Embedding ids are 1 .. vocab, so a padding of 0 needs no
+--- value. Where lengths are known, x:with_lengths(lengths) says the same without a search.
 ---@class nn.Masking : nn.Module
 ---@field value number
 ---@overload fun(value?: number): nn.Masking

@@ -111,8 +111,8 @@ for _, name in ipairs { "RNNCell", "LSTMCell", "GRUCell" } do
   }
 end
 for _, name in ipairs {
-  "Tanh", "Sigmoid", "HardSigmoid", "ReLU", "LeakyReLU", "ELU", "SELU", "GELU", "SiLU", "Softplus", "Softsign", "Softmax",
-  "LogSoftmax",
+  "Tanh", "Sigmoid", "HardSigmoid", "ReLU", "LeakyReLU", "ELU", "SELU", "GELU", "SiLU", "Softplus", "Softsign",
+  "Softmax", "LogSoftmax",
 } do
   cases[name] = { make = function() return nn[name]() end, input = kinkless, sequences = true }
 end
