@@ -1,5 +1,5 @@
--- dist_step.lua UNITS BATCH SHARDS SECONDS: a training step of rnn.fit, in this process or in each rank: LSTM 64 -> UNITS
--- over 64 steps (32 -> 32 over 50 for 32 units), Adam. Prints milliseconds, the lower quartile and the median, and the
+-- dist_step.lua UNITS BATCH SHARDS SECONDS: a training step of rnn.fit, in this process or in each rank: LSTM 64 ->
+-- UNITS over 64 steps (32 -> 32 over 50 for 32 units), Adam. Prints milliseconds, the lower quartile and the median, and the
 -- share of the time that went into exchanges.
 local rnn = require "rnn"
 local nn, ranks = rnn.nn, require "rnn.ranks"

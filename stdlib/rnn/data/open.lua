@@ -9,11 +9,12 @@ local module = {}
 --- data.open(path) -> tensor | table | nil, message, code
 ---
 --- A .npy file as a tensor, or the tensors of a .safetensors file by their names, whose values stay in the file: they
---- are read when they are used, and memory that is short forgets them again, so that the file may be larger than memory.
---- They go wherever tensors do: data.arrays, data.windows, data.packed, text.stream, data.tokens read what a batch needs
---- and no more. A change of them stays in memory. The file must not change while it is used. Only float32 (float64 with
---- --double) and int32 lie in a file as they do in memory; others give nil and a message, in a .safetensors file an error
---- when they are asked for; data.spool makes a file of them. Errors: a path that is no string.
+--- are read when they are used, and memory that is short forgets them again, so that the file may be larger than
+--- memory. They go wherever tensors do: data.arrays, data.windows, data.packed, text.stream, data.tokens read what a
+--- batch needs and no more. A change of them stays in memory. The file must not change while it is used. Only float32
+--- (float64 with --double) and int32 lie in a file as they do in memory; others give nil and a message, in a
+--- .safetensors file an error when they are asked for; data.spool makes a file of them. Errors: a path that is no
+--- string.
 ---@param path string
 ---@return rnn.Tensor|table<string, rnn.Tensor>|nil
 ---@return string? message
@@ -76,9 +77,9 @@ end
 
 --- data.spool(path, next) -> tensor | nil, message, code
 ---
---- Writes tensors one behind the other, as rows of one, to a .npy file, and opens it as data.open does. next is called
---- for each of them until it gives nil: what csv_stream reads, or a text in ids, becomes one file that a training goes
---- over in any order, without ever being in memory as a whole.
+--- Writes tensors one behind the other, as rows of one, to a .npy file, and opens it as data.open does. next is
+--- called for each of them until it gives nil: what csv_stream reads, or a text in ids, becomes one file that a
+--- training goes over in any order, without ever being in memory as a whole.
 ---
 ---   local parts = assert(data.csv_stream "big.csv")
 ---   local x = assert(data.spool("big.npy", function()

@@ -173,9 +173,9 @@ end
 
 --- data.packed(rows, lengths) -> sequences
 ---
---- Sequences that lie one behind the other in one tensor, for data.sequences in place of a list: rows are ids int32 (L) or
---- steps float (L, D), lengths int32 (N) how many belong to each. Nothing is copied: rows may lie in a file (data.open),
---- of which a batch reads its own sequences.
+--- Sequences that lie one behind the other in one tensor, for data.sequences in place of a list: rows are ids int32
+--- (L) or steps float (L, D), lengths int32 (N) how many belong to each. Nothing is copied: rows may lie in a file
+--- (data.open), of which a batch reads its own sequences.
 ---
 ---   local words = data.packed(assert(data.open "ids.npy"), assert(data.open "lengths.npy"))
 ---   local train = data.sequences(words, labels):batches { size = 32, shuffle = true }
