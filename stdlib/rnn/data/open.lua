@@ -87,7 +87,8 @@ end
 ---     return part and part:tensor { "load", "temperature" }
 ---   end))
 ---
---- Of several ranks the first one writes. Errors: parts that are no tensors with rows, or rows of another shape or type.
+--- Of several ranks the first one writes. Errors: parts that are no tensors with rows, or rows of another shape or
+--- type.
 --- What cannot be written gives nil and a message, and no file.
 ---@param path string that ends in .npy
 ---@param next fun(): rnn.Tensor?

@@ -10,9 +10,9 @@ local PART <const> = 1 << 20 -- bytes
 --- data.spool_text(path, vocab, into) -> ids | nil, message, code
 ---
 --- Encodes a text file part by part and keeps the ids, int32 (n), in a .npy file: for text.stream and data.tokens.
---- A part ends where a line does, before one that begins with no blank; the ids are those of the whole text, where a
---- token does not reach over such a place. Errors: a vocabulary that is none, a path that is no string. What cannot be read or
---- written gives nil and a message.
+--- A part ends where a line does, before one that begins with no blank; the ids are those of the whole text, where
+--- a token does not reach over such a place. Errors: a vocabulary that is none, a path that is no string. What
+--- cannot be read or written gives nil and a message.
 ---@param path string a text file in UTF-8
 ---@param vocab text.Vocab
 ---@param into string the file of ids, which ends in .npy
