@@ -181,6 +181,7 @@ typedef struct rnni_storage {
   int64_t count;
   void *data;
   uint64_t trace; /* during which it was made, or 0 */
+  size_t mapped;  /* bytes of a file, from the beginning of a page on, in which data lies; 0: it is memory of ours */
 } rnni_storage;
 
 /* A tensor has memory of its own, or is a view: a part of its base, to which it may write (assign.c). A base is no view,
@@ -222,6 +223,10 @@ static inline bool rnni_trace_keeps(const rnn_tensor *t) { return t->storage->tr
 size_t rnni_type_size(rnn_type type);
 /* As rnn_tensor_new without clearing. */
 RNN_MUST_USE rnn_status rnni_tensor_raw(rnn_ctx *ctx, rnn_type type, int ndim, const int64_t *dims, rnn_tensor **out);
+/* A tensor whose elements stay in a file, at that offset, and are read when they are used; what is written to them stays
+   in memory. RNN_EFORMAT where they do not lie at a multiple of their size. */
+RNN_MUST_USE rnn_status rnni_tensor_mapped(rnn_ctx *ctx, const char *path, int fd, int64_t offset, rnn_type type, int ndim,
+                                           const int64_t *dims, rnn_tensor **out);
 /* A view of t with these axes, whose first element is offset elements behind that of t; no history, no lengths. */
 RNN_MUST_USE rnn_status rnni_tensor_view(rnn_ctx *ctx, rnn_tensor *t, int ndim, const int64_t *dims,
                                          const int64_t *strides, int64_t offset, rnn_tensor **out);

@@ -613,6 +613,10 @@ RNN_MUST_USE rnn_status rnn_safetensors_read(rnn_ctx *ctx, const char *path, rnn
    float is written as F32 (F64 in the double build), int32 as I32. */
 RNN_MUST_USE rnn_status rnn_safetensors_write(rnn_ctx *ctx, const char *path, const rnn_archive *a);
 void rnn_archive_free(rnn_ctx *ctx, rnn_archive *a);
+/* The same without reading the values: they stay in the file, which may be larger than memory and must not change while
+   they are used, and are read when they are needed. What is written to such a tensor stays in memory. Only F32 (F64 in the
+   double build) and I32 lie in the file as in memory; others are among the unread. */
+RNN_MUST_USE rnn_status rnn_safetensors_map(rnn_ctx *ctx, const char *path, rnn_archive *out);
 
 /* size bytes, little-endian elements of a type of safetensors files, row by row, as a tensor of a shape. RNN_EFORMAT for
    another type, another number of bytes, and an element that ours cannot hold. */
@@ -623,6 +627,7 @@ RNN_MUST_USE rnn_status rnn_tensor_of_bytes(rnn_ctx *ctx, const char *type, cons
    either order of bytes; float16, float32, float64 become float, int8 to int64, uint8 to uint64 and bool int32. Of other
    types an .npy file is not read (RNN_EFORMAT names the type), and an array of an .npz file is among the unread. */
 RNN_MUST_USE rnn_status rnn_npy_read(rnn_ctx *ctx, const char *path, rnn_tensor **out);
+RNN_MUST_USE rnn_status rnn_npy_map(rnn_ctx *ctx, const char *path, rnn_tensor **out); /* as rnn_safetensors_map */
 RNN_MUST_USE rnn_status rnn_npy_write(rnn_ctx *ctx, const char *path, rnn_tensor *tensor);
 RNN_MUST_USE rnn_status rnn_npz_read(rnn_ctx *ctx, const char *path, rnn_archive *out);
 /* a's metadata have no place in the file. compress: by deflate, as numpy.savez_compressed does. */

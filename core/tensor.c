@@ -1,4 +1,8 @@
 /* tensor.c: tensors as values: making, sharing, describing. What connects them to their history is in tape.c. */
+#include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <stddef.h>
 #include <stdio.h>
 
@@ -73,6 +77,34 @@ rnn_status rnni_tensor_raw(rnn_ctx *ctx, rnn_type type, int ndim, const int64_t 
   return RNN_OK;
 }
 
+rnn_status rnni_tensor_mapped(rnn_ctx *ctx, const char *path, int fd, int64_t offset, rnn_type type, int ndim,
+                              const int64_t *dims, rnn_tensor **out) {
+  const int64_t page = sysconf(_SC_PAGESIZE), before = offset % page;
+  rnn_tensor *t;
+  RNNI_TRY(handle_new(ctx, type, ndim, dims, true, &t));
+  rnni_storage *s = &((whole *)t)->storage;
+  size_t width = rnni_type_size(type), bytes = (size_t)t->count * width;
+  *s = (rnni_storage){.refs = 1, .count = t->count, .data = s + 1, .trace = ctx->trace ? ctx->traces : 0};
+  rnn_status status = RNN_OK;
+  if ((size_t)offset % width != 0)
+    status = rnni_fail(ctx, RNN_EFORMAT, "%.200s: values at byte %lld, which is no multiple of their size, cannot stay in the "
+                       "file", path, (long long)offset);
+  else if (bytes > 0) {
+    s->mapped = bytes + (size_t)before;
+    char *start = mmap(NULL, s->mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, fd, offset - before);
+    if (start == MAP_FAILED) status = rnni_fail(ctx, RNN_EIO, "cannot map %.200s: %s", path, strerror(errno));
+    else s->data = start + before;
+  }
+  if (status != RNN_OK) {
+    rnni_free(ctx, t);
+    return status;
+  }
+  t->storage = s;
+  t->data = s->data;
+  *out = t;
+  return RNN_OK;
+}
+
 rnn_status rnn_tensor_new(rnn_ctx *ctx, rnn_type type, int ndim, const int64_t *dims, rnn_tensor **out) {
   RNNI_NEED(ctx, out, "out is NULL");
   RNNI_TRY(rnni_tensor_raw(ctx, type, ndim, dims, out));
@@ -91,6 +123,7 @@ rnn_tensor *rnn_tensor_ref(rnn_tensor *t) {
 void rnn_tensor_free(rnn_tensor *t) {
   if (!t || --t->refs > 0) return;
   rnn_ctx *ctx = t->ctx;
+  const rnn_type type = t->type;
   rnn_tensor_free(t->lengths);
   rnn_tensor_free(t->grad);
   if (t->hooks) ctx->drop_hooks(&t->hooks);
@@ -100,7 +133,8 @@ void rnn_tensor_free(rnn_tensor *t) {
   whole *born = s ? (whole *)((char *)s - offsetof(whole, storage)) : NULL;
   if (!born || t != &born->handle) rnni_free(ctx, t);
   if (!s || --s->refs > 0) return;
-  if (s->data != s + 1) rnni_free(ctx, s->data);
+  if (s->mapped) munmap((char *)s->data - (s->mapped - (size_t)s->count * rnni_type_size(type)), s->mapped);
+  else if (s->data != s + 1) rnni_free(ctx, s->data);
   rnni_free(ctx, born);
 }
 

@@ -23,6 +23,9 @@ static const format safetensors = {
     "archive_read", rnn_safetensors_read,
     "%.200s: tensor '%.100s' has dtype %.20s, which cannot be read (F64, F32, F16, BF16, I64, I32, I16, I8, U64, U32, U16, "
     "U8 and BOOL can)"};
+static const format mapped = {
+    "archive_map", rnn_safetensors_map,
+    "%.200s: tensor '%.100s' has dtype %.20s, which cannot stay in the file (F32, F64 with --double, and I32 can)"};
 static const format npz = {
     "npz_read", rnn_npz_read,
     "%.200s: '%.100s' is of type %.110s, which cannot be read (floats of 16 to 64 bits, integers of 8 to 64 and bool can)"};
@@ -77,6 +80,18 @@ static rnn_archive *read_archive(lua_State *L, const format *f) {
   return a;
 }
 
+static int push_archive(lua_State *L, const format *f) {
+  rnn_archive *a = read_archive(L, f);
+  if (!a) return 3;
+  lua_createtable(L, 0, a->metadata_count);
+  for (int i = 0; i < a->metadata_count; i++) {
+    lua_pushstring(L, a->metadata[2 * i + 1]);
+    lua_setfield(L, -2, a->metadata[2 * i]);
+  }
+  rnn_archive_free(lrnn_context(L), a);
+  return 2;
+}
+
 /*--- rnn.archive_read(path) -> tensors, metadata | nil, message, code
 ---
 --- All tensors of a safetensors file by their names, and its text entries. Floats become float, integers int32, bool a
@@ -87,17 +102,17 @@ static rnn_archive *read_archive(lua_State *L, const format *f) {
 ---@return table<string, rnn.Tensor>? tensors of the shapes in the file
 ---@return table<string, string>|string
 ---@return string? code */
-static int lrnn_archive_read(lua_State *L) {
-  rnn_archive *a = read_archive(L, &safetensors);
-  if (!a) return 3;
-  lua_createtable(L, 0, a->metadata_count);
-  for (int i = 0; i < a->metadata_count; i++) {
-    lua_pushstring(L, a->metadata[2 * i + 1]);
-    lua_setfield(L, -2, a->metadata[2 * i]);
-  }
-  rnn_archive_free(lrnn_context(L), a);
-  return 2;
-}
+static int lrnn_archive_read(lua_State *L) { return push_archive(L, &safetensors); }
+
+/*--- rnn.archive_map(path) -> tensors, metadata | nil, message, code
+---
+--- As rnn.archive_read, but the values stay in the file: data.open. Errors: a path that is no string, and the name of a
+--- tensor whose values do not lie in the file as they do in memory.
+---@param path string
+---@return table<string, rnn.Tensor>? tensors of the shapes in the file
+---@return table<string, string>|string
+---@return string? code */
+static int lrnn_archive_map(lua_State *L) { return push_archive(L, &mapped); }
 
 static int count_fields(lua_State *L, int table) {
   int n = 0;
@@ -204,6 +219,17 @@ static int lrnn_tensor_bytes(lua_State *L) {
   return 1;
 }
 
+static int push_npy(lua_State *L, const char *fname, rnn_status (*read)(rnn_ctx *, const char *, rnn_tensor **)) {
+  const char *path = lrnn_check_read(L, fname, 1);
+  rnn_tensor **box = lrnn_box(L);
+  rnn_status status = read(lrnn_context(L), path, box);
+  if (status == RNN_ENOMEM) {
+    lua_gc(L, LUA_GCCOLLECT);
+    status = read(lrnn_context(L), path, box);
+  }
+  return status == RNN_OK ? 1 : lrnn_fail(L, status);
+}
+
 /*--- rnn.npy_read(path) -> tensor | nil, message, code
 ---
 --- The array of one of NumPy's .npy files (numpy.save), of its shape: C or Fortran order, either order of bytes. Floats
@@ -214,16 +240,17 @@ static int lrnn_tensor_bytes(lua_State *L) {
 ---@return rnn.Tensor?
 ---@return string? message
 ---@return string? code */
-static int lrnn_npy_read(lua_State *L) {
-  const char *path = lrnn_check_read(L, "npy_read", 1);
-  rnn_tensor **box = lrnn_box(L);
-  rnn_status status = rnn_npy_read(lrnn_context(L), path, box);
-  if (status == RNN_ENOMEM) {
-    lua_gc(L, LUA_GCCOLLECT);
-    status = rnn_npy_read(lrnn_context(L), path, box);
-  }
-  return status == RNN_OK ? 1 : lrnn_fail(L, status);
-}
+static int lrnn_npy_read(lua_State *L) { return push_npy(L, "npy_read", rnn_npy_read); }
+
+/*--- rnn.npy_map(path) -> tensor | nil, message, code
+---
+--- As rnn.npy_read, but the elements stay in the file: data.open. Errors: a path that is no string. Elements that do not
+--- lie in the file as they do in memory give nil and a message.
+---@param path string
+---@return rnn.Tensor?
+---@return string? message
+---@return string? code */
+static int lrnn_npy_map(lua_State *L) { return push_npy(L, "npy_map", rnn_npy_map); }
 
 /*--- rnn.npy_write(path, tensor) -> true | nil, message, code
 ---
@@ -380,6 +407,8 @@ const lrnn_function lrnn_archive_functions[] = {{"archive_read", lrnn_archive_re
                                                 {"archive_write", lrnn_archive_write, 4},
                                                 {"tensor_of_bytes", lrnn_tensor_of_bytes, 3},
                                                 {"tensor_bytes", lrnn_tensor_bytes, 1},
+                                                {"archive_map", lrnn_archive_map, 1},
+                                                {"npy_map", lrnn_npy_map, 1},
                                                 {"npy_read", lrnn_npy_read, 1},
                                                 {"npy_write", lrnn_npy_write, 2},
                                                 {"npz_read", lrnn_npz_read, 1},

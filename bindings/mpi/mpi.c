@@ -190,7 +190,9 @@ static int scatter(lua_State *L) {
     } else {
       if (count > 0 && mine > 0) receive(L, r, to, count * mine, 3);
       int64_t theirs = (cut(n, r + 1) - cut(n, r)) * width;
-      if (own > 0 && theirs > 0) {
+      if (own == 1 && theirs > 0) {
+        send(L, r, from[0] + cut(n, r) * width, theirs, 3);
+      } else if (own > 0 && theirs > 0) {
         for (int k = 0; k < own; k++) {
           MPI_Get_address(from[k] + cut(n, r) * width, &places[k]);
           lengths[k] = count_of(L, theirs);

@@ -283,6 +283,12 @@ rnn_status rnni_npy_take(rnni_npy_source *s, rnn_tensor **out, char unread[RNNI_
   const bool turned = h.fortran && h.ndim > 1;
   for (int i = 0; i < h.ndim; i++) dims[i] = h.dims[turned ? h.ndim - 1 - i : i];
   rnn_tensor *t;
+  if (s->map) {
+    if (turned || h.swap || strcmp(h.element->name, rnni_element_written(h.element->type)) != 0)
+      return BAD(s, "%s in %s order%s cannot stay in the file: float32 (float64 with --double) and int32 in C order can",
+                 h.type, h.fortran ? "Fortran" : "C", h.swap ? ", big-endian," : "");
+    return s->map(s, h.element->type, h.ndim, dims, out);
+  }
   RNNI_TRY(rnni_tensor_raw(s->ctx, h.element->type, h.ndim, dims, &t));
   rnn_status status = take_elements(s, &h, t);
   if (status == RNN_OK && turned) status = turn(s->ctx, &t);
@@ -294,6 +300,7 @@ rnn_status rnni_npy_take(rnni_npy_source *s, rnn_tensor **out, char unread[RNNI_
 typedef struct file_source {
   rnni_npy_source source;
   int fd;
+  int64_t size;
 } file_source;
 
 static rnn_status take_from_file(rnni_npy_source *s, void *bytes, size_t size) {
@@ -303,11 +310,16 @@ static rnn_status take_from_file(rnni_npy_source *s, void *bytes, size_t size) {
   return RNN_OK;
 }
 
-rnn_status rnn_npy_read(rnn_ctx *ctx, const char *path, rnn_tensor **out) {
-  RNNI_NEED(ctx, path && out, "path or out is NULL");
-  file_source f = {.source = {.ctx = ctx, .take = take_from_file}};
+static rnn_status map_of_file(rnni_npy_source *s, rnn_type type, int ndim, const int64_t *dims, rnn_tensor **out) {
+  const file_source *f = (file_source *)s;
+  return rnni_tensor_mapped(s->ctx, s->where, f->fd, f->size - s->left, type, ndim, dims, out);
+}
+
+static rnn_status read_file(rnn_ctx *ctx, const char *path, bool map, rnn_tensor **out) {
+  file_source f = {.source = {.ctx = ctx, .take = take_from_file, .map = map ? map_of_file : NULL}};
   snprintf(f.source.where, sizeof f.source.where, "%.200s", path);
   RNNI_TRY(rnni_file_open(ctx, path, false, &f.fd, &f.source.left));
+  f.size = f.source.left;
   rnn_tensor *t;
   char unread[RNNI_NPY_UNREAD];
   rnn_status status = rnni_npy_take(&f.source, &t, unread);
@@ -317,6 +329,16 @@ rnn_status rnn_npy_read(rnn_ctx *ctx, const char *path, rnn_tensor **out) {
     return BAD(&f.source, "elements of type %s cannot be read (" RNNI_NPY_KINDS ")", unread);
   *out = t;
   return RNN_OK;
+}
+
+rnn_status rnn_npy_read(rnn_ctx *ctx, const char *path, rnn_tensor **out) {
+  RNNI_NEED(ctx, path && out, "path or out is NULL");
+  return read_file(ctx, path, false, out);
+}
+
+rnn_status rnn_npy_map(rnn_ctx *ctx, const char *path, rnn_tensor **out) {
+  RNNI_NEED(ctx, path && out, "path or out is NULL");
+  return read_file(ctx, path, true, out);
 }
 
 /* ---- writing ---- */

@@ -10,6 +10,8 @@ typedef struct rnni_npy_source {
   char where[340]; /* for messages: the path, and the name of the member */
   int64_t left;    /* bytes that are still to come */
   rnn_status (*take)(struct rnni_npy_source *s, void *bytes, size_t size); /* size is at most left */
+  /* A tensor whose elements stay where they are, which is all that is left; NULL: they are read. */
+  rnn_status (*map)(struct rnni_npy_source *s, rnn_type type, int ndim, const int64_t *dims, rnn_tensor **out);
 } rnni_npy_source;
 
 #define RNNI_NPY_KINDS "float16, float32, float64, int8 to int64, uint8 to uint64 and bool can"

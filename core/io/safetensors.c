@@ -39,6 +39,8 @@ typedef struct reader {
   const char *path;
   int fd;
   int64_t buffer; /* bytes after the header */
+  int64_t start;  /* of these bytes in the file */
+  bool map;       /* values stay in the file */
   json_t *header;
   int count;
   entry *entries; /* in the order of their bytes */
@@ -65,6 +67,7 @@ static rnn_status read_header(reader *r) {
     return BAD(r, "not a safetensors file: a header of %llu bytes, where %llu are allowed", (unsigned long long)length,
                (unsigned long long)MAX_HEADER);
   r->buffer = size - (int64_t)sizeof length - (int64_t)length;
+  r->start = size - r->buffer;
   if (r->buffer < 0)
     return BAD(r, "the header's %llu bytes go past the end of the file (%lld bytes)", (unsigned long long)length,
                (long long)size);
@@ -202,7 +205,7 @@ static rnn_status read_tensors(reader *r, rnn_archive *a) {
   rnn_status status = RNN_OK;
   for (int i = 0; i < r->count; i++) {
     const entry *e = &r->entries[i];
-    if (!e->dtype) {
+    if (!e->dtype || (r->map && strcmp(e->dtype->name, rnni_element_written(e->dtype->type)) != 0)) {
       char **pair = &a->unread[2 * a->unread_count++];
       RNNI_GOTO(rnni_strdup(r->ctx, e->name, &pair[0]));
       RNNI_GOTO(rnni_strdup(r->ctx, e->type, &pair[1]));
@@ -212,6 +215,11 @@ static rnn_status read_tensors(reader *r, rnn_archive *a) {
     }
     int at = a->count++;
     RNNI_GOTO(rnni_strdup(r->ctx, e->name, &a->names[at]));
+    if (r->map) {
+      RNNI_GOTO(rnni_tensor_mapped(r->ctx, r->path, r->fd, r->start + e->begin, e->dtype->type, e->ndim, e->dims,
+                                   &a->tensors[at]));
+      continue;
+    }
     RNNI_GOTO(rnni_tensor_raw(r->ctx, e->dtype->type, e->ndim, e->dims, &a->tensors[at]));
     RNNI_GOTO(read_values(r, e, a->tensors[at], chunk));
   }
@@ -220,9 +228,8 @@ done:
   return status;
 }
 
-rnn_status rnn_safetensors_read(rnn_ctx *ctx, const char *path, rnn_archive *out) {
-  RNNI_NEED(ctx, path && out, "path or out is NULL");
-  reader r = {.ctx = ctx, .path = path, .fd = -1};
+static rnn_status read_file(rnn_ctx *ctx, const char *path, bool map, rnn_archive *out) {
+  reader r = {.ctx = ctx, .path = path, .fd = -1, .map = map};
   rnn_archive a = {0};
   rnn_status status;
   RNNI_GOTO(read_header(&r));
@@ -236,6 +243,16 @@ done:
   if (status == RNN_OK) *out = a;
   else rnn_archive_free(ctx, &a);
   return status;
+}
+
+rnn_status rnn_safetensors_read(rnn_ctx *ctx, const char *path, rnn_archive *out) {
+  RNNI_NEED(ctx, path && out, "path or out is NULL");
+  return read_file(ctx, path, false, out);
+}
+
+rnn_status rnn_safetensors_map(rnn_ctx *ctx, const char *path, rnn_archive *out) {
+  RNNI_NEED(ctx, path && out, "path or out is NULL");
+  return read_file(ctx, path, true, out);
 }
 
 void rnn_archive_free(rnn_ctx *ctx, rnn_archive *a) {

@@ -20,7 +20,7 @@ end
 -- A new field of a class: a method.
 function meta.__newindex(cls, key, value)
   if type(value) == "function" and not key:find("^_") then
-    if key == "load_state" then value = guard.restoring(value, cls) end
+    if key == "load_state" or key == "merge" then value = guard.restoring(value, cls, key) end
     value = guard.wrap(value, getmetatable(cls).home)
   end
   rawset(cls, key, value)

@@ -89,16 +89,17 @@ function guard.wrap(f, home)
   return guarded
 end
 
---- guard.restoring(f, class) -> function
+--- guard.restoring(f, class, key) -> function
 ---
---- A method load_state for which a saved state that does not fit is an argument error, whatever it stumbles over: such
+--- A method load_state or merge for which a saved state that does not fit is an argument error, whatever it stumbles over: such
 --- states come from files.
 ---@param f fun(self: table, saved: any, more: any)
 ---@param class table
+---@param key string
 ---@return function
-function guard.restoring(f, class)
+function guard.restoring(f, class, key)
   return function(self, saved, more)
-    local name = class.__name .. ":load_state"
+    local name = ("%s:%s"):format(class.__name, key)
     check.table(name, "argument 1", saved)
     local ok, message = pcall(f, self, saved, more)
     if ok then return end

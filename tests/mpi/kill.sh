@@ -39,7 +39,7 @@ while [ "$killed" -lt "$times" ]; do
   fi
   if wait $job; then echo "killed, but mpirun says that all is well"; exit 1; fi
   killed=$((killed + 1))
-  if grep -qE "rank $victim with PID|PID $pid |rank $victim " "$work/err"; then named=$((named + 1)); fi
+  if grep -qE "rank $victim with PID|PID $pid |rank $victim " "$work/err" "$work/many"; then named=$((named + 1)); fi
 done
 mpirun.mpich -n 3 "$program" "$here/long.lua" "$work/run" >"$work/many" 2>"$work/err"
 check

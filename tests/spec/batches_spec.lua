@@ -12,6 +12,9 @@ local iterators = {
   ["data.Windows"] = function()
     return data.windows(rows(20), { length = 3 }):batches { size = 4, drop_last = true }
   end,
+  ["data.Tokens"] = function()
+    return data.tokens(rnn.arange(50), { length = 3 }):batches { size = 4, shuffle = true, seed = 1 }
+  end,
   ["data.Sequences"] = function()
     local lists = {}
     for i = 1, 9 do lists[i] = {} for t = 1, i do lists[i][t] = t end end

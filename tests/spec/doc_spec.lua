@@ -135,6 +135,8 @@ local CALLS = {
   ["data.Arrays:batches"] = function(o) dataset:batches(o) end,
   ["data.Sequences:batches"] = function(o) rnn.data.sequences({ { 1 }, { 2 } }):batches(o) end,
   ["data.Windows:batches"] = function(o) rnn.data.windows(rnn.zeros(9, 1), { length = 2, target = 1 }):batches(o) end,
+  ["data.Tokens:batches"] = function(o) rnn.data.tokens({ 1, 2, 3 }, { length = 1 }):batches(o) end,
+  ["data.tokens"] = function(o) rnn.data.tokens({ 1, 2, 3 }, o) end,
   ["data.Frame:describe"] = function(o) frame():describe(o) end,
   ["data.Frame:tensor"] = function(o) frame():tensor({}, o) end,
   ["data.Frame:to_csv"] = function(o) frame():to_csv("/dev/null", o) end,

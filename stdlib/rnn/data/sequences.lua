@@ -93,7 +93,13 @@ end
 local function padded(self, ids)
   local lengths, starts = self.lengths:gather(1, ids), self.starts:gather(1, ids)
   local longest = math.tointeger(math.max(1, lengths:to_float():max():item())) -- one step or more, for layers
-  local x = core.windows(self.rows, starts, longest)
+  local x
+  if self.packed and math.tointeger(starts:to_float():max():item()) + longest - 1 > #self.rows then
+    local places = starts:reshape(-1, 1) + (core.arange(longest) - 1) -- nothing behind the last row
+    x = self.rows:gather(1, places:minimum(#self.rows):reshape(-1)):reshape(#ids, longest, -1)
+  else
+    x = core.windows(self.rows, starts, longest)
+  end
   local valid = core.arange(longest):reshape(1, longest):le(lengths:reshape(-1, 1))
   if self.ids then
     return (x:reshape(#ids, longest) * valid:to_int()):with_lengths(lengths)
@@ -125,7 +131,7 @@ end
 
 -- One of several inputs, or a target: a column, or a tensor with a row for each sequence.
 local function part(argname, value)
-  if core.is_tensor(value) then return value end
+  if core.is_tensor(value) or getmetatable(value) == Column then return value end
   if not nest.is_table(value) then
     check.expected(fname, argname, "a list of labels, a tensor of as many rows or a list of sequences", value)
   end
@@ -133,6 +139,7 @@ local function part(argname, value)
 end
 
 local function list_of_sequences(argname, value)
+  if getmetatable(value) == Column then return value end
   if not nest.is_table(value) or #value == 0 then check.expected(fname, argname, "a list of sequences", value) end
   return column(argname, value)
 end
@@ -162,6 +169,41 @@ function Sequences:init(x, y, weights)
       end
     end, name)
   end
+end
+
+--- data.packed(rows, lengths) -> sequences
+---
+--- Sequences that lie one behind the other in one tensor, for data.sequences in place of a list: rows are ids int32
+--- (L) or steps float (L, D), lengths int32 (N) how many belong to each. Nothing is copied: rows may lie in a file
+--- (data.open), of which a batch reads its own sequences.
+---
+---   local words = data.packed(assert(data.open "ids.npy"), assert(data.open "lengths.npy"))
+---   local train = data.sequences(words, labels):batches { size = 32, shuffle = true }
+--- Errors: lengths that do not add up to the rows, more than 2147483647 of them.
+---@param rows rnn.Tensor
+---@param lengths rnn.Tensor|integer[]
+---@return table
+local function packed_sequences(rows, lengths)
+  check.tensor("data.packed", "argument 1 (rows)", rows)
+  if type(lengths) == "table" and not getmetatable(lengths) then
+    for i, n in ipairs(lengths) do check.int("data.packed", ("argument 2 (lengths), entry %d"):format(i), n, 0) end
+    lengths = core.tensor(lengths, "int32")
+  end
+  check.tensor("data.packed", "argument 2 (lengths)", lengths, "int32", 1)
+  local ids = rows:type() == "int32"
+  if rows:ndim() ~= (ids and 1 or 2) then
+    check.expected("data.packed", "argument 1 (rows)", "ids, int32 (L), or steps, float (L, D)", rows)
+  end
+  local starts, at = {}, 1
+  for i, n in ipairs(lengths:totable()) do
+    if n < 0 then check.expected("data.packed", ("argument 2 (lengths), entry %d"):format(i), "a length", n) end
+    starts[i], at = at, at + n
+  end
+  if at - 1 ~= #rows or at > 2147483647 then
+    core.fail("data.packed: the lengths add up to %d, but there are %d rows", at - 1, #rows)
+  end
+  return setmetatable({ rows = ids and rows:reshape(-1, 1) or rows, ids = ids, packed = true,
+    starts = core.tensor(starts, "int32"), lengths = lengths:copy() }, Column)
 end
 
 --- #dataset -> number of sequences
@@ -214,4 +256,4 @@ function Sequences:batches(options)
   return Batches(self, options)
 end
 
-return Sequences
+return { sequences = Sequences, packed = packed_sequences }

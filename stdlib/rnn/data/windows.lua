@@ -67,10 +67,17 @@ local OPTIONS = option.of("data.windows", {
 })
 option.of("data.Windows:batches", Batches._options)
 
+local CHECKED <const> = 1 << 22 -- elements at a time: a series may be larger than memory
+
 local function check_finite(series, missing)
-  local flat = series:reshape(-1)
-  local bad = (missing and flat:abs():eq(math.huge) or 1 - flat:is_finite()):nonzero()
+  local all, bad = series:reshape(-1), {}
+  for from = 1, #all, CHECKED do
+    local flat = all:rows(from, math.min(from + CHECKED - 1, #all))
+    local places = (missing and flat:abs():eq(math.huge) or 1 - flat:is_finite()):nonzero()
+    if #places > 0 then bad[#bad + 1] = places + (from - 1) end
+  end
   if #bad == 0 then return end
+  bad = core.concat(bad, 1)
   local columns, first = series:size(2), bad:get(1) - 1
   if missing then
     core.fail("data.windows: the series has %d infinite value%s, the first in row %d, column %d", #bad,

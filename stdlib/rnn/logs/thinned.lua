@@ -23,6 +23,11 @@ function Thinned:init(joins)
   self.stride, self.count, self.open, self.x, self.y = 1, 0, {}, {}, {}
 end
 
+-- As a checkpoint keeps it: a run that goes on has no more digits.
+local function kept(value)
+  return core.precision == "float" and string.unpack("f", string.pack("f", value)) or value
+end
+
 local function halve(self)
   local x, n = self.x, #self.x // 2
   for i = 1, n do x[i] = x[2 * i] end
@@ -30,7 +35,7 @@ local function halve(self)
   for name, y in pairs(self.y) do
     local join = self.joins[name]
     for i = 1, n do
-      local a, b = y[2 * i - 1], y[2 * i]
+      local a, b = kept(y[2 * i - 1]), kept(y[2 * i])
       y[i] = join and join(a, b) or (a + b) / 2
     end
     for i = 2 * n, n + 1, -1 do y[i] = nil end

@@ -300,7 +300,7 @@ end
 
 -- Many sequences: in batches of about equal length, the results in the order of the list.
 local function decode_list(self, fname, list, options)
-  local dataset = require "rnn.data.sequences"(list)
+  local dataset = require("rnn.data.sequences").sequences(list)
   local order, ids, scores, details = dataset:by_length(dataset.items), {}, {}, {}
   for from = 1, #list, options.size do
     local items = order:rows(from, math.min(from + options.size - 1, #list))

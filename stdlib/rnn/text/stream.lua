@@ -45,10 +45,10 @@ function Stream:init(ids, options)
   if pairs_ < self.size then
     core.fail("%s: %d ids are too few for %d rows with one to learn and one to foretell each", fname, #ids, self.size)
   end
-  -- Parts of `least` steps, the first `longer` of them with one more. The 0 at the end is read where one has no more.
+  -- Parts of `least` steps, the first `longer` of them with one more.
   local least, longer = pairs_ // self.size, pairs_ % self.size
   local row = core.arange(self.size)
-  self.ids = core.concat({ ids, core.zeros { 1, type = "int32" } }, 1):reshape(-1, 1)
+  self.ids = ids:reshape(-1, 1) -- no copy: they may lie in a file
   self.starts = (row - 1) * least + (row - 1):minimum(longer)
   self.lengths = row:le(longer):to_int() + least
   self.least, self.steps = least, longer > 0 and least + 1 or least
@@ -65,7 +65,7 @@ end
 --- By name, the plain values that the windows depend on. A run that goes on must find the same.
 ---@return table<string, integer>
 function Stream:settings()
-  return { ids = #self.ids - 1, batch = self.size, time = self.length }
+  return { ids = #self.ids, batch = self.size, time = self.length }
 end
 
 -- What `for` calls: x, the value before, is nil when a loop begins. A place is the number of steps given out.
@@ -75,8 +75,13 @@ function Stream.__call(self, _, x)
   local time = math.min(self.length, self.steps - from)
   local to = from + time
   local starts = self.starts + (from + 1)
-  x = core.windows(self.ids, starts, time):reshape(self.size, time)
-  local y = core.windows(self.ids, starts + 1, time):reshape(self.size, time)
+  local function window(at)
+    if to <= self.least then return core.windows(self.ids, at, time):reshape(self.size, time) end
+    local places = at:reshape(-1, 1) + (core.arange(time) - 1) -- one may be behind the last id, where nothing counts
+    return self.ids:gather(1, places:minimum(#self.ids):reshape(-1)):reshape(self.size, time)
+  end
+  x = window(starts)
+  local y = window(starts + 1)
   if to > self.least then
     local lengths = self.lengths - from
     local valid = core.arange(time):reshape(1, time):le(lengths:reshape(-1, 1)):to_int()

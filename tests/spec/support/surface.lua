@@ -70,6 +70,7 @@ local makers = {
   end,
   ["data.Sequences"] = function() return data.sequences { ids(), ids() } end,
   ["data.Windows"] = function() return data.windows(series(), { length = 5 }) end,
+  ["data.Tokens"] = function() return data.tokens(ids(), { length = 2 }) end,
   ["logs.Writer"] = function(folder) return assert(rnn.logs.writer(folder)) end,
   ["logs.Thinned"] = function() return require "rnn.logs.thinned"() end,
   ["metrics.Confusion"] = function() return metrics.Confusion { classes = 3 } end,
