@@ -22,7 +22,7 @@ SEEN = """({ rows: [...document.querySelectorAll("#rows tr")].filter(r => r.styl
     ticked: r.querySelector("input").checked })),
   charts: document.querySelectorAll("#charts canvas").length, maps: document.querySelectorAll("#extras canvas").length,
   samples: [...document.querySelectorAll("#extras pre")].map(p => p.textContent),
-  wide: document.documentElement.scrollWidth - innerWidth, status: document.getElementById("state").textContent })"""
+  wide: document.documentElement.scrollWidth, status: document.getElementById("state").textContent })"""
 
 program, rnnlua, folder, picture = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3]), sys.argv[4]
 here = pathlib.Path(__file__).parent
@@ -160,7 +160,7 @@ with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         wait_for(two, "the filter", lambda s: [r["name"] for r in s["rows"]] == ["sweep/c-3"])
         for look in LOOKS:
             one.look(look)
-            if one.evaluate(SEEN)["wide"] > 0:
+            if one.evaluate(SEEN)["wide"] > LOOKS[look][0]:
                 fail(f"{look}: wider than its window")
             one.shoot(look)
         found = list(complaints(browser.events, lambda u: u.startswith(url)))

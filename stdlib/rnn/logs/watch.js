@@ -456,8 +456,7 @@
       `${text(10 ** low)}, bright ${text(10 ** high)}`);
   }
 
-  function drawSample(parts, sample) {
-    const box = add(parts, "div");
+  function drawSample(box, sample) {
     add(box, "h3", "", `${sample.tag}, step ${Number(sample.step).toLocaleString("en")}`);
     if (sample.image) {
       const image = add(box, "img");
@@ -484,7 +483,10 @@
       add(card, "h2", "", name);
       const parts = add(card, "div", "parts");
       d.heat.forEach(m => drawHeat(parts, m));
-      [...d.samples].reverse().forEach(s => drawSample(parts, s));
+      for (const tag of new Set(d.samples.map(s => s.tag))) { // the latest first
+        const box = add(parts, "div");
+        d.samples.filter(s => s.tag === tag).reverse().forEach(s => drawSample(box, s));
+      }
     }
     for (const card of [...box.children]) if (!seen.has(card.dataset.name)) card.remove();
   }

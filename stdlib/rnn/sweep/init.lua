@@ -159,7 +159,7 @@ local function open(sweep)
   for name, what in pairs(type(before) == "table" and CALLED or {}) do
     local a, b = core.json_encode({ now[name] }, { sort = true }), core.json_encode({ before[name] }, { sort = true })
     if a ~= b then
-      return nil, ("%s: there is another sweep in it, %s is not the same: take another folder, with --run, or remove "
+      return nil, ("%s: there is another sweep in it (not the same: %s): take another folder, with --run, or remove "
         .. "this one"):format(sweep.folder, what)
     end
   end
