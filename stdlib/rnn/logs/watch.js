@@ -169,7 +169,7 @@
         if (key === "best" && row.best_epoch) cell.title = "epoch " + row.best_epoch;
       }
     }
-    const settings = columns.filter(c => c[0][0] === "." && cellText(row, c[0]) !== "").map(c => c[1] + " " + cellText(row, c[0]));
+    const settings = columns.filter(c => c[0][0] === "." && !IGNORED.has(c[1]) && cellText(row, c[0]) !== "").map(c => c[1] + " " + cellText(row, c[0]));
     add(element, "td", "figures soft", [`${row.figure || "loss"} ${text(row.last[row.figure])}, best ${text(row.best)}`,
       `epoch ${row.epoch}${row.of ? " of " + row.of : ""}`, ...settings].join(" · "));
     date(entry);
