@@ -275,7 +275,7 @@ local function tested_text(by)
     rows[i] = { "  " .. name, short(tables.median(values)), #values > 1 and ("%s to %s"):format(short(values[1]),
       short(values[#values])) or "" }
   end
-  return #rows > 0 and table.concat(require("rnn.columns").lines(rows, function(j) return j == 2 end), "\n") .. "\n"
+  return #rows > 0 and tables.lined(rows, function(j) return j == 2 end)
     or "  the script notes no figure whose name begins with test\n"
 end
 

@@ -133,6 +133,14 @@ end
 
 -- ---- text ----
 
+-- Rows of cells as lines with nothing blank at their ends.
+local function lined(rows, is_right)
+  local lines = columns.lines(rows, is_right)
+  for i, line in ipairs(lines) do lines[i] = line:gsub(" +$", "") .. "\n" end
+  return table.concat(lines)
+end
+tables.lined = lined
+
 local function number(value) return value ~= value and "failed" or columns.short(value) end
 
 local function signed(value) return (value > 0 and "+" or value < 0 and "-" or "") .. columns.short(math.abs(value)) end
@@ -196,8 +204,7 @@ function tables.text(sweep)
     if #rungs > 1 then row[#row + 1] = tostring(rung) end
     rows[#rows + 1] = row
   end
-  local lines = columns.lines(rows, function() return true end)
-  return table.concat(lines, "\n") .. "\n", ordered[1]
+  return lined(rows, function() return true end), ordered[1]
 end
 
 --- tables.importance_text(list) -> string
@@ -210,8 +217,7 @@ function tables.importance_text(list)
     rows[i] = { "  " .. each.name, share and ("%.0f %%"):format(100 * share) or "too few trials to say",
       share and ("#"):rep(math.floor(20 * share + 0.5)) or "" }
   end
-  return #rows > 0 and table.concat(columns.lines(rows, function(j) return j == 2 end), "\n"):gsub(" +\n", "\n") .. "\n"
-    or ""
+  return lined(rows, function(j) return j == 2 end)
 end
 
 return tables
