@@ -1,4 +1,4 @@
--- watch.lua FOLDER EPOCHS [PAUSE]: a run of rnn.fit with a heat map and samples, which waits for PAUSE seconds in each epoch.
+-- watch.lua FOLDER EPOCHS [PAUSE]: a run of rnn.fit with a heat map and samples. It waits for PAUSE seconds in each epoch.
 
 local rnn = require "rnn"
 local nn, data, optim = rnn.nn, rnn.data, rnn.optim
@@ -11,11 +11,11 @@ local train = data.windows(series:rows(1, 600), { length = 20, target = 1 })
 local valid = data.windows(series:rows(601, count), { length = 20, target = 1 })
 local model = nn.Sequential { nn.RNN(1, 8, { returns = "last" }), nn.Linear(8, 1) }
 local shows = {}
-function shows:on_epoch(run)
+function shows.on_epoch(_, run)
   assert(run.writer:text("sample", ("epoch %d: <b>the</b> cat sat & sat"):format(run.epoch), run.step))
   local until_then = rnn.clock() + pause
   while rnn.clock() < until_then do end
 end
-rnn.fit(model, { data = train:batches { size = 32, shuffle = true }, valid = valid:batches { size = 32 }, loss = "mse",
-  metrics = { "mae" }, monitor = { every = 5 }, optimizer = optim.Adam(model:parameters(), { lr = lr }), epochs = epochs,
+rnn.fit(model, { data = train:batches { size = 32, shuffle = true }, valid = valid:batches { size = 32 },
+  loss = "mse", metrics = { "mae" }, monitor = { every = 5 }, optimizer = optim.Adam(model:parameters(), { lr = lr }), epochs = epochs,
   callbacks = { shows }, progress = false, run = folder })

@@ -1,4 +1,4 @@
--- rnnlua watch: what it finds of runs that are there, grow, are cut, half written or gone; it writes nothing but its page.
+-- rnnlua watch: what it finds of runs that are there, grow, are cut, half written or gone.
 local rnn = require "rnn"
 local core = require "rnn.core"
 local Scan = require("rnn.watch.scan").Scan

@@ -1,5 +1,5 @@
--- many.lua [COUNT [EPOCHS]]: kept. Made-up runs, 1,000 of 100 epochs: how long does it take to list them, once and again, and in
--- how much memory? The aim is 0.3 s and 50 MB.
+-- many.lua [COUNT [EPOCHS]]: kept. Made-up runs, 1,000 of 100 epochs: how long does it take to list them, once and
+-- again, and in how much memory? The aim is 0.3 s and 50 MB.
 local core = require "rnn.core"
 local count, epochs = tonumber(arg[1] or 1000), tonumber(arg[2] or 100)
 local folder = assert(core.folder_scratch())

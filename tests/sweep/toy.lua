@@ -1,4 +1,5 @@
--- toy.lua: a script for sweeps: a noisy sine, learnt in a tenth of a second. Each test adds a line to the file of --tested.
+-- toy.lua: a script for sweeps: a noisy sine, learnt in a tenth of a second. Each test adds a line to the file of
+-- --tested.
 
 local rnn = require "rnn"
 local nn, data, optim = rnn.nn, rnn.data, rnn.optim

@@ -141,9 +141,14 @@ local function lined(rows, is_right)
 end
 tables.lined = lined
 
-local function number(value) return value ~= value and "failed" or columns.short(value) end
+local function short(value) return value < 1e9 and columns.short(value) or ("%.4g"):format(value) end
 
-local function signed(value) return (value > 0 and "+" or value < 0 and "-" or "") .. columns.short(math.abs(value)) end
+local function number(value)
+  if value ~= value then return "failed" end
+  return (value < 0 and "-" or "") .. short(math.abs(value))
+end
+
+local function signed(value) return (value > 0 and "+" or "") .. number(value) end
 
 -- The differences to the best, seed by seed: their median, and the least and the greatest.
 local function difference(trial, best, rung)

@@ -1,5 +1,5 @@
--- scan.lua: all runs below a folder, for the table of rnnlua watch. It reads files that are written meanwhile: half a line
--- waits for its end, a file that was cut is read anew, and what is gone is gone. It locks nothing and writes nothing.
+-- scan.lua: all runs below a folder, for the table of rnnlua watch. It reads files that are written meanwhile: half a
+-- line waits for its end, a file that was cut is read anew, and what is gone is gone. It locks nothing, writes nothing.
 
 local core = require "rnn.core"
 local class = require "rnn.class"
@@ -31,7 +31,7 @@ local function read_lines(path, from, f)
   end
 end
 
--- The files that some process holds, by their numbers. To ask by locking them would keep a training out for that moment.
+-- The files that some process holds, by their numbers. To ask by locking them would keep a training out meanwhile.
 local function held_files()
   local held = {}
   local file <close> = io.open "/proc/locks"
