@@ -169,7 +169,7 @@
         if (key === "best" && row.best_epoch) cell.title = "epoch " + row.best_epoch;
       }
     }
-    const settings = columns.filter(c => c[0][0] === "." && cellText(row, c[0]) !== "").map(c => c[1] + " " + cellText(row, c[0]));
+    const settings = columns.filter(c => c[0][0] === "." && !IGNORED.has(c[1]) && cellText(row, c[0]) !== "").map(c => c[1] + " " + cellText(row, c[0]));
     add(element, "td", "figures soft", [`${row.figure || "loss"} ${text(row.last[row.figure])}, best ${text(row.best)}`,
       `epoch ${row.epoch}${row.of ? " of " + row.of : ""}`, ...settings].join(" · "));
     date(entry);
@@ -456,8 +456,7 @@
       `${text(10 ** low)}, bright ${text(10 ** high)}`);
   }
 
-  function drawSample(parts, sample) {
-    const box = add(parts, "div");
+  function drawSample(box, sample) {
     add(box, "h3", "", `${sample.tag}, step ${Number(sample.step).toLocaleString("en")}`);
     if (sample.image) {
       const image = add(box, "img");
@@ -484,7 +483,10 @@
       add(card, "h2", "", name);
       const parts = add(card, "div", "parts");
       d.heat.forEach(m => drawHeat(parts, m));
-      [...d.samples].reverse().forEach(s => drawSample(parts, s));
+      for (const tag of new Set(d.samples.map(s => s.tag))) { // the latest first
+        const box = add(parts, "div");
+        d.samples.filter(s => s.tag === tag).reverse().forEach(s => drawSample(box, s));
+      }
     }
     for (const card of [...box.children]) if (!seen.has(card.dataset.name)) card.remove();
   }

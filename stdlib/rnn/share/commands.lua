@@ -297,8 +297,8 @@ function commands.watch(words)
   if not port or port < 0 or port > 65535 then
     return complain("watch", ("--port: expected an integer from 0 to 65535, got '%s'"):format(given["--port"]))
   end
-  local watch, done, message = require "rnn.watch", nil, nil
-  if given["--once"] then done, message = watch.once(rest[1]) else done, message = watch.serve(rest[1], port) end
+  local watch = require "rnn.watch"
+  local done, message = (given["--once"] and watch.once or watch.serve)(rest[1], port)
   return done and 0 or complain("watch", message)
 end
 

@@ -159,7 +159,7 @@ local function open(sweep)
   for name, what in pairs(type(before) == "table" and CALLED or {}) do
     local a, b = core.json_encode({ now[name] }, { sort = true }), core.json_encode({ before[name] }, { sort = true })
     if a ~= b then
-      return nil, ("%s: there is another sweep in it, %s is not the same: take another folder, with --run, or remove "
+      return nil, ("%s: there is another sweep in it (not the same: %s): take another folder, with --run, or remove "
         .. "this one"):format(sweep.folder, what)
     end
   end
@@ -275,7 +275,7 @@ local function tested_text(by)
     rows[i] = { "  " .. name, short(tables.median(values)), #values > 1 and ("%s to %s"):format(short(values[1]),
       short(values[#values])) or "" }
   end
-  return #rows > 0 and table.concat(require("rnn.columns").lines(rows, function(j) return j == 2 end), "\n") .. "\n"
+  return #rows > 0 and tables.lined(rows, function(j) return j == 2 end)
     or "  the script notes no figure whose name begins with test\n"
 end
 
@@ -283,8 +283,8 @@ end
 
 local function head_of(sweep)
   local several = sweep.seeds > 1
-  local text = ("%d trials%s of %s: %s, %s%s\n"):format(#sweep.trials, several and (" with %d seeds"):format(sweep.seeds)
-    or "", sweep.script, sweep.figure, sweep.largest and "the largest" or "the least", several
+  local seeds = several and (" with %d seeds"):format(sweep.seeds) or ""
+  local text = ("%d trials%s of %s: %s, %s%s\n"):format(#sweep.trials, seeds, sweep.script, sweep.figure, sweep.largest and "the largest" or "the least", several
     and ", medians over the seeds" or "")
   if #sweep.rungs > 1 then
     local parts = {}
@@ -316,8 +316,9 @@ local function report(sweep, winner, text, tested)
   end
   local importance = tables.importance_text(tables.importance(sweep.axes, sweep.trials, sweep.rungs[1]))
   if importance ~= "" then
-    parts[#parts + 1] = ("Importance: share of the differences between trials%s that an option explains alone\n"):format(
-      #sweep.rungs > 1 and (" at epoch %d"):format(sweep.rungs[1]) or "") .. importance
+    local at = #sweep.rungs > 1 and (" at epoch %d"):format(sweep.rungs[1]) or ""
+    parts[#parts + 1] = ("Importance: share of the differences between trials%s that an option explains alone\n%s")
+      :format(at, importance)
   end
   if next(sweep.options) and sweep.options.result then
     parts[#parts + 1] = ("Test of trial %d, the best of %d, computed once%s\n"):format(winner.number, #sweep.trials,

@@ -31,7 +31,9 @@ local function range_of(option, text, low, high)
   local to
   if from then to, message = arguments.value(option, high) end
   if not to then return nil, message end
-  if not (from < to) then return nil, ("--%s: expected a range from low to high, got '%s'"):format(option.name, text) end
+  if from >= to or from ~= from or to ~= to then
+    return nil, ("--%s: expected a range from low to high, got '%s'"):format(option.name, text)
+  end
   return { name = option.name, low = from, high = to, log = from > 0 and to / from >= 10,
     whole = math.type(option.default) ~= "float" }
 end
@@ -70,7 +72,6 @@ end
 -- ---- the command line ----
 
 local function own_value(name, text)
-  if not text then return nil, ("--%s: a value is missing"):format(name) end
   local kind = OWN[name]
   if kind == "figure" or kind == "folder" then return text end
   local least = kind == "number" and 0 or name == "halve" and 2 or 1
@@ -119,22 +120,16 @@ function space.read(script, words, declared)
     name = name or words[i]:match "^%-%-([%w_-]+)$"
     if not name then return nil, ("expected an option such as --lr 1e-4..1e-1, got '%s'"):format(words[i]) end
     local is_own = OWN[name] and (name == "seed" or name == "seeds" or name == "run" or not by_name[name])
-    local option, message = by_name[name], nil
+    local option = by_name[name]
     if not is_own and not option then return nil, unknown(name, script, by_name) end
     if TAKEN[name] then return nil, ("--%s: not in a sweep: %s"):format(name, TAKEN[name]) end
     if given[name] then return nil, ("--%s: it is given twice"):format(name) end
     given[name] = true
     value, i = value_of(words, i, value, not is_own and option or nil)
-    if is_own then
-      own[name], message = own_value(name, value)
-      if own[name] == nil then return nil, message end
-    else
-      if not value then return nil, ("--%s: a value is missing"):format(name) end
-      local axis
-      axis, message = axis_of(option, value)
-      if not axis then return nil, message end
-      axes[#axes + 1] = axis
-    end
+    if not value then return nil, ("--%s: a value is missing"):format(name) end
+    local read, message = (is_own and own_value or axis_of)(is_own and name or option, value)
+    if not read then return nil, message end
+    if is_own then own[name] = read else axes[#axes + 1] = read end
     i = i + 1
   end
   for _, option in ipairs(declared) do

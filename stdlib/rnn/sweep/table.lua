@@ -133,9 +133,22 @@ end
 
 -- ---- text ----
 
-local function number(value) return value ~= value and "failed" or columns.short(value) end
+-- Rows of cells as lines with nothing blank at their ends.
+local function lined(rows, is_right)
+  local lines = columns.lines(rows, is_right)
+  for i, line in ipairs(lines) do lines[i] = line:gsub(" +$", "") .. "\n" end
+  return table.concat(lines)
+end
+tables.lined = lined
 
-local function signed(value) return (value > 0 and "+" or value < 0 and "-" or "") .. columns.short(math.abs(value)) end
+local function short(value) return value < 1e9 and columns.short(value) or ("%.4g"):format(value) end
+
+local function number(value)
+  if value ~= value then return "failed" end
+  return (value < 0 and "-" or "") .. short(math.abs(value))
+end
+
+local function signed(value) return (value > 0 and "+" or "") .. number(value) end
 
 -- The differences to the best, seed by seed: their median, and the least and the greatest.
 local function difference(trial, best, rung)
@@ -196,8 +209,7 @@ function tables.text(sweep)
     if #rungs > 1 then row[#row + 1] = tostring(rung) end
     rows[#rows + 1] = row
   end
-  local lines = columns.lines(rows, function() return true end)
-  return table.concat(lines, "\n") .. "\n", ordered[1]
+  return lined(rows, function() return true end), ordered[1]
 end
 
 --- tables.importance_text(list) -> string
@@ -210,8 +222,7 @@ function tables.importance_text(list)
     rows[i] = { "  " .. each.name, share and ("%.0f %%"):format(100 * share) or "too few trials to say",
       share and ("#"):rep(math.floor(20 * share + 0.5)) or "" }
   end
-  return #rows > 0 and table.concat(columns.lines(rows, function(j) return j == 2 end), "\n"):gsub(" +\n", "\n") .. "\n"
-    or ""
+  return lined(rows, function(j) return j == 2 end)
 end
 
 return tables

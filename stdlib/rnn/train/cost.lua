@@ -1,4 +1,4 @@
--- cost.lua: what a training would cost, measured for two seconds: rnnlua --plan. Nothing is trained, and the script ends.
+-- cost.lua: what a training would cost, measured for two seconds: rnnlua --plan. Nothing is trained; the script ends.
 
 local core = require "rnn.core"
 local class = require "rnn.class"
@@ -22,7 +22,8 @@ local function duration(seconds)
   return ("%.1f h"):format(seconds / 3600)
 end
 
--- The first batch of an epoch as one part: { { x, y, weights } }; of batches whose sequences differ in length the longest.
+-- The first batch of an epoch as one part, { { x, y, weights } }, or as items of a dataset, which can be cut; where
+-- sequences differ in length, the longest.
 local function first_batch(run)
   local data = run.data
   if class.is_a(data, Batches) then
@@ -32,8 +33,12 @@ local function first_batch(run)
     return { items = items:rows(math.max(1, n - data.size + 1), n), set = set }
   end
   run:begin_epoch_of(data)
-  for x, y, weights in run.source do return { { x, y, weights } } end
-  core.fail "rnn.fit: option 'data' gave no batch"
+  local batch
+  for x, y, weights in run.source do
+    batch = { { x, y, weights } }
+    break
+  end
+  return batch or core.fail "rnn.fit: option 'data' gave no batch"
 end
 
 -- The batch in so many parts of about the same size, or nil where it cannot be cut.
@@ -110,9 +115,9 @@ end
 
 --- cost(run): measures the training of rnn.fit, says it, and ends the script.
 ---
---- Tried are 1, 2, 4 ... threads, and the batch at once and in 2 and 4 parts whose gradients are added up: the same step
---- with less memory (up to rounding, and statistics of batch normalisation). The time of an epoch is that of its steps,
---- without validation.
+--- Tried are 1, 2, 4 ... threads, and the batch at once and in 2 and 4 parts whose gradients are added up: the same
+--- step with less memory (up to rounding, and statistics of batch normalisation). The time of an epoch is that of its
+--- steps, without validation.
 ---@param run train.Run
 return function(run)
   if run.turns then core.fail "rnn.fit: --plan: not with several optimisers, which take turns" end

@@ -53,7 +53,9 @@ function Recorder:on_end(run)
 end
 
 function Recorder:on_error(run, _)
-  if self.log and not self.idle then self.log:on_end(run) end
+  if self.idle then return end
+  if self.log then self.log:on_end(run) end
+  if run.left and not self.alone then write(self, run, false) end -- it was saved, and can go on
 end
 
 return Recorder

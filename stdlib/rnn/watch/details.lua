@@ -1,5 +1,5 @@
--- details.lua: what the page shows of a run that is ticked: its curves, the heat maps of its report, and the samples that a
--- script put beside them (run.writer:text and :image).
+-- details.lua: what the page shows of a run that is ticked: its curves, the heat maps of its report, and the samples
+-- that a script put beside them (run.writer:text and :image).
 
 local core = require "rnn.core"
 local class = require "rnn.class"

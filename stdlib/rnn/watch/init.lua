@@ -130,7 +130,7 @@ function Server:answer(path, host, name)
       head = '<link rel="stylesheet" href="page.css">',
       foot = '<script src="chart.js"></script>\n<script src="page.js"></script>' })
   elseif file then
-    return 200, file[1] .. "; charset=utf-8", file[2]()
+    return 200, file[1] .. "; charset=utf-8", (file[2]())
   elseif rest == "events" then
     if not next(self.streams) then self:_look() end
     self.count = self.count + 1

@@ -1,5 +1,5 @@
--- scan.lua: all runs below a folder, for the table of rnnlua watch. It reads files that are written meanwhile: half a line
--- waits for its end, a file that was cut is read anew, and what is gone is gone. It locks nothing and writes nothing.
+-- scan.lua: all runs below a folder, for the table of rnnlua watch. It reads files that are written meanwhile: half a
+-- line waits for its end, a file that was cut is read anew, and what is gone is gone. It locks nothing, writes nothing.
 
 local core = require "rnn.core"
 local class = require "rnn.class"
@@ -8,6 +8,7 @@ local plain_json = require "rnn.plain_json"
 local DEPTH <const> = 8 -- folders within folders
 local BLOCK <const> = 1 << 20 -- bytes that are read at a time
 local POINTS <const> = 32 -- of a spark line, up to twice as many
+local NEWLINE <const> = 10
 local TEXT <const> = 200 -- bytes of a setting
 
 -- ---- files ----
@@ -22,18 +23,15 @@ local function read_lines(path, from, f)
     local block = file:read(BLOCK)
     if not block then return from end
     local text = rest .. block
-    local last = text:find "\n[^\n]*$"
-    if last then
-      f(text:sub(1, last))
-      from, rest = from + last, text:sub(last + 1)
-    else
-      rest = #text < BLOCK and text or "" -- no line of ours is as long
-      if rest == "" then from = from + #text end
-    end
+    local last = #text
+    while last > 0 and text:byte(last) ~= NEWLINE do last = last - 1 end
+    if last > 0 then f(last == #text and text or text:sub(1, last)) end
+    if last == 0 and #text >= BLOCK then last = #text end -- no line of ours is as long
+    from, rest = from + last, text:sub(last + 1)
   end
 end
 
--- The files that some process holds, by their numbers. To ask by locking them would keep a training out for that moment.
+-- The files that some process holds, by their numbers. To ask by locking them would keep a training out meanwhile.
 local function held_files()
   local held = {}
   local file <close> = io.open "/proc/locks"
@@ -83,7 +81,7 @@ local function last_epoch(text)
   local last = #text
   while last > 0 do
     local first = last
-    while first > 1 and text:byte(first - 1) ~= 10 do first = first - 1 end
+    while first > 1 and text:byte(first - 1) ~= NEWLINE do first = first - 1 end
     local line = text:sub(first, last)
     if is_epoch(line) then return line end
     last = first - 1
@@ -167,9 +165,11 @@ end
 --- row:text() -> JSON for the page
 function Row:text()
   if not self.json then
+    local spark = {}
+    for i, value in ipairs(self.spark) do spark[i] = tonumber(("%.4g"):format(value)) or value end
     self.json = plain_json { name = self.name, state = self.state, epoch = self.last.epoch or 0, of = self.of,
       last = self.last, best = self.best, best_epoch = self.best_epoch, figure = self.figure,
-      spark = #self.spark > 0 and self.spark or nil, settings = self.settings,
+      spark = spark[1] and spark or nil, settings = self.settings,
       updated = self.changed or self.about_changed }
   end
   return self.json
