@@ -141,17 +141,18 @@ static void drain(void) {
 
 /* ---- requests ---- */
 
+/* A wait for a line ends, whether the signal comes before it begins or not. */
 static void interrupt(void) {
   if (getpgrp() == getpid()) kill(0, SIGINT); /* programs that we have started as well, as at a terminal */
   else kill(getpid(), SIGINT);
+  zmq_send(answers[1], "", 0, ZMQ_DONTWAIT);
 }
 
 static void begin_to_end(void) {
   if (ending) return;
   ending = 1;
   deadline = now() + PATIENCE;
-  zmq_send(inner[1], "", 0, ZMQ_DONTWAIT); /* in case it waits for a request, */
-  zmq_send(answers[1], "", 0, ZMQ_DONTWAIT); /* or for a line */
+  zmq_send(inner[1], "", 0, ZMQ_DONTWAIT); /* in case it waits for a request */
   interrupt();
 }
 
@@ -441,7 +442,6 @@ bool service_next(char type[64], zmq_msg_t *content) {
   type[size] = '\0';
   zmq_msg_init(content);
   zmq_msg_recv(content, inner[0], 0);
-  say(SAY_NEXT, NULL, "", NULL, 0);
   return true;
 }
 
@@ -449,6 +449,8 @@ bool service_more(void) {
   zmq_pollitem_t item = {.socket = inner[0], .events = ZMQ_POLLIN};
   return zmq_poll(&item, 1, 0) > 0;
 }
+
+void service_begin(void) { say(SAY_NEXT, NULL, "", NULL, 0); }
 
 void service_publish(const char *type, const char *metadata, const char *content, size_t size) {
   say(SAY_PUBLISH, type, metadata ? metadata : "", content, size);
@@ -458,11 +460,11 @@ void service_reply(const char *type, const char *content, size_t size) { say(SAY
 
 void service_idle(void) { say(SAY_IDLE, NULL, "", NULL, 0); }
 
-char *service_input(const char *prompt, bool password) {
+char *service_input(const char *prompt, bool (*is_interrupted)(void)) {
   char late;
   while (zmq_recv(answers[0], &late, 1, ZMQ_DONTWAIT) >= 0) continue; /* to what an interrupt ended */
-  if (ending) return NULL;
-  json_t *question = json_pack("{s:s,s:b}", "prompt", prompt, "password", password);
+  if (ending || is_interrupted()) return NULL;
+  json_t *question = json_pack("{s:s,s:b}", "prompt", prompt, "password", 0);
   char *text = json_dumps(question, JSON_COMPACT), *line = NULL;
   json_decref(question);
   if (!text) return NULL;
