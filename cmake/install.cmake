@@ -50,6 +50,12 @@ install(FILES README.md CHANGELOG.md docs/manual.md docs/phrasebook.md TYPE DOC 
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright COMPONENT rnnlua)
 install(DIRECTORY docs/manual docs/howto docs/course TYPE DOC COMPONENT rnnlua)
 
+if(ZMQ_FOUND)
+  install(TARGETS rnnlua-kernel COMPONENT rnnlua-jupyter)
+  install(FILES stdlib/rnn/jupyter/kernel.json stdlib/rnn/jupyter/logo-svg.svg
+          DESTINATION ${CMAKE_INSTALL_DATADIR}/jupyter/kernels/rnnlua COMPONENT rnnlua-jupyter)
+endif()
+
 # ---- cpack: one .deb for each component ----
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME rnnlua)
@@ -57,6 +63,9 @@ set(CPACK_PACKAGE_CONTACT "The authors of rnnlua <rnnlua@example.org>")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "recurrent neural networks scripted in Lua")
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_COMPONENTS_ALL rnnlua librnn-dev)
+if(ZMQ_FOUND)
+  list(APPEND CPACK_COMPONENTS_ALL rnnlua-jupyter)
+endif()
 set(CPACK_STRIP_FILES ON)
 set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
@@ -67,4 +76,7 @@ set(CPACK_DEBIAN_RNNLUA_PACKAGE_RECOMMENDS "libopenblas0-pthread, libcairo2, lib
 set(CPACK_DEBIAN_LIBRNN-DEV_PACKAGE_NAME librnn-dev)
 set(CPACK_DEBIAN_LIBRNN-DEV_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_LIBRNN-DEV_PACKAGE_DEPENDS "libjansson-dev, libcsv-dev, zlib1g-dev")
+set(CPACK_DEBIAN_RNNLUA-JUPYTER_PACKAGE_NAME rnnlua-jupyter)
+set(CPACK_DEBIAN_RNNLUA-JUPYTER_PACKAGE_SECTION science)
+set(CPACK_DEBIAN_RNNLUA-JUPYTER_PACKAGE_ENHANCES "jupyter-core")
 include(CPack)

@@ -36,6 +36,7 @@ local BANDS = {
     { "module", "bindings/module bindings/host/embedded bindings/host/lua_module bindings/host/interrupt.h",
       "interface, arguments, functions" },
     { "program", "bindings/host/", "interface, arguments, module, memory" },
+    { "kernel", "bindings/jupyter/", "interface, memory, program" },
   } },
   { "stdlib, in Lua", {
     { "base", "beside calendar check choice class columns guard lazy lowercase names nest option place plain_json "
@@ -65,6 +66,7 @@ local BANDS = {
     { "rnn", "init", "everything" },
     { "share", "share", "base, save, logs, export" },
     { "repl", "repl", "base, train, doc, rnn" },
+    { "notebook", "jupyter", "base, data, plot, train, repl" },
   } },
 }
 

@@ -157,9 +157,8 @@ function answers.execute(content)
   host.may_ask(false)
   local failure = cell.failure
   local expressions = {}
-  for name, text in pairs(not failure and type(content.user_expressions) == "table" and content.user_expressions or {}) do
-    expressions[name] = evaluated(text)
-  end
+  local asked = not failure and content.user_expressions
+  for name, text in pairs(type(asked) == "table" and asked or {}) do expressions[name] = evaluated(text) end
   local reply = { execution_count = count, payload = cell.payload, user_expressions = expressions }
   cell = nil
   if not failure then return with_status("ok", reply) end
