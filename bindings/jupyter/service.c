@@ -26,7 +26,7 @@
 #define STREAM_BYTES ((size_t)1 << 20) /* of one message */
 #define FLUSH 0.1                      /* seconds that output waits for more of it */
 #define PACE 0.03                      /* seconds between full messages */
-#define PATIENCE 2.0                   /* seconds until a kernel that is told to end does so in the middle of a computation */
+#define PATIENCE 1.0                   /* seconds until a kernel that is told to end does so in the middle of a computation */
 
 /* What the main thread says, the first frame of a message on the pair. */
 enum { SAY_NEXT = 'n', SAY_PUBLISH = 'p', SAY_REPLY = 'r', SAY_ASK = 'a', SAY_IDLE = 'i', SAY_STOP = 's' };
@@ -76,7 +76,22 @@ static double now(void) {
 
 /* ---- to all ---- */
 
+/* Who begins to listen is told so, before all else: nothing will be missed from there on. False when nobody does. */
+static bool welcome(void) {
+  char topic[256];
+  int size = zmq_recv(sockets[IOPUB], topic, sizeof topic - 1, ZMQ_DONTWAIT);
+  if (size < 1 || topic[0] != 1) return size >= 0;
+  topic[size < (int)sizeof topic ? size : (int)sizeof topic - 1] = '\0';
+  json_t *content = json_pack("{s:s}", "subscription", topic + 1);
+  char *text = json_dumps(content, JSON_COMPACT);
+  if (text) wire_send(sockets[IOPUB], NULL, topic + 1, "iopub_welcome", NULL, text, strlen(text));
+  free(text);
+  json_decref(content);
+  return true;
+}
+
 static void publish(wire_message *about, const char *type, const char *metadata, const char *content, size_t size) {
+  while (welcome()) continue;
   wire_send(sockets[IOPUB], about, type, type, metadata, content, size);
 }
 
@@ -234,19 +249,6 @@ static void beat(void) {
   }
 }
 
-/* Who begins to listen is told so, and knows that nothing will be missed from here on (protocol 5.4, JEP 65). */
-static void welcome(void) {
-  char topic[256];
-  int size = zmq_recv(sockets[IOPUB], topic, sizeof topic - 1, ZMQ_DONTWAIT);
-  if (size < 1 || topic[0] != 1) return;
-  topic[size < (int)sizeof topic ? size : (int)sizeof topic - 1] = '\0';
-  json_t *content = json_pack("{s:s}", "subscription", topic + 1);
-  char *text = json_dumps(content, JSON_COMPACT);
-  if (text) wire_send(sockets[IOPUB], NULL, topic + 1, "iopub_welcome", NULL, text, strlen(text));
-  free(text);
-  json_decref(content);
-}
-
 static void take_next(void) {
   current = first;
   if (!current) return;
@@ -318,7 +320,7 @@ static void *serve(void *nothing) {
     if (items[HEARTBEAT].revents) beat();
     if (items[CONTROL].revents) receive_control();
     if (items[INPUT].revents) receive_input();
-    if (items[IOPUB].revents) welcome();
+    if (items[IOPUB].revents) (void)welcome();
     if (items[SHELL].revents) relay();
     for (int i = 0; i < 2; i++) {
       if (items[OUT + i].revents) fill(&streams[i]);
