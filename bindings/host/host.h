@@ -59,6 +59,9 @@ bool lrnn_interrupt_held(void);
 lua_State *lrnn_interrupt_enter(lua_State *co);
 void lrnn_interrupt_leave(lua_State *outer);
 
+/* Has a signal come that no code has stopped for yet? */
+bool lrnn_interrupt_pending(void);
+
 /* Has a second signal come since lrnn_call began? Then nothing may catch an error any more. */
 bool lrnn_interrupt_insists(void);
 

@@ -192,6 +192,8 @@ void lrnn_interrupt_prompt(bool on) { prompt = on; }
 
 bool lrnn_interrupt_held(void) { return held != 0; }
 
+bool lrnn_interrupt_pending(void) { return pending; }
+
 bool lrnn_interrupt_insists(void) { return insisting; }
 
 void lrnn_interrupt_off(void) {

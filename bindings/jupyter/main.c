@@ -39,7 +39,7 @@ static ssize_t read_line(void *cookie, char *buffer, size_t size) {
   if (!line.text) {
     errno = ENOTSUP;
     if (!may_ask) return -1;
-    line.text = service_input("", false);
+    line.text = service_input("", lrnn_interrupt_pending);
     errno = EINTR;
     if (!line.text) return -1;
     line.used = 0;
@@ -86,6 +86,13 @@ static int waiting(lua_State *L) {
   return 1;
 }
 
+/* begin(): the first request that is not answered is being answered now */
+static int begin(lua_State *L) {
+  (void)L;
+  service_begin();
+  return 0;
+}
+
 /* publish(type, content [, metadata]), JSON, to all who listen */
 static int publish(lua_State *L) {
   size_t size;
@@ -123,17 +130,26 @@ static int set_may_ask(lua_State *L) {
   return 0;
 }
 
-/* ask(prompt) -> the line that was typed, or nil */
+static volatile sig_atomic_t woken;
+static void wake(int number) { woken = number; }
+static bool is_woken(void) { return woken != 0; }
+
+/* ask(prompt) -> the line that was typed at the prompt in a loop, or nil after an interrupt */
 static int ask(lua_State *L) {
   const char *prompt = luaL_checkstring(L, 1);
-  char *text = may_ask ? service_input(prompt, lua_toboolean(L, 2)) : NULL;
+  struct sigaction before, action = {.sa_handler = wake}; /* no SA_RESTART: it ends the wait */
+  sigemptyset(&action.sa_mask);
+  woken = 0;
+  sigaction(SIGINT, &action, &before);
+  char *text = may_ask ? service_input(prompt, is_woken) : NULL;
+  sigaction(SIGINT, &before, NULL);
   if (!text) return 0;
   lua_pushstring(L, text);
   free(text);
   return 1;
 }
 
-static const luaL_Reg host[] = {{"receive", receive}, {"waiting", waiting},   {"publish", publish},
+static const luaL_Reg host[] = {{"receive", receive}, {"waiting", waiting}, {"begin", begin}, {"publish", publish},
                                 {"reply", reply},     {"done", done},         {"info", info},
                                 {"may_ask", set_may_ask}, {"ask", ask},       {"call", lrnn_call_from_lua},
                                 {"visit_with", lrnn_living_with}, {NULL, NULL}};

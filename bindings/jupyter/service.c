@@ -26,7 +26,7 @@
 #define STREAM_BYTES ((size_t)1 << 20) /* of one message */
 #define FLUSH 0.1                      /* seconds that output waits for more of it */
 #define PACE 0.03                      /* seconds between full messages */
-#define PATIENCE 2.0                   /* seconds until a kernel that is told to end does so in the middle of a computation */
+#define PATIENCE 1.0                   /* seconds until a kernel that is told to end does so in the middle of a computation */
 
 /* What the main thread says, the first frame of a message on the pair. */
 enum { SAY_NEXT = 'n', SAY_PUBLISH = 'p', SAY_REPLY = 'r', SAY_ASK = 'a', SAY_IDLE = 'i', SAY_STOP = 's' };
@@ -76,7 +76,22 @@ static double now(void) {
 
 /* ---- to all ---- */
 
+/* Who begins to listen is told so, before all else: nothing will be missed from there on. False when nobody does. */
+static bool welcome(void) {
+  char topic[256];
+  int size = zmq_recv(sockets[IOPUB], topic, sizeof topic - 1, ZMQ_DONTWAIT);
+  if (size < 1 || topic[0] != 1) return size >= 0;
+  topic[size < (int)sizeof topic ? size : (int)sizeof topic - 1] = '\0';
+  json_t *content = json_pack("{s:s}", "subscription", topic + 1);
+  char *text = json_dumps(content, JSON_COMPACT);
+  if (text) wire_send(sockets[IOPUB], NULL, topic + 1, "iopub_welcome", NULL, text, strlen(text));
+  free(text);
+  json_decref(content);
+  return true;
+}
+
 static void publish(wire_message *about, const char *type, const char *metadata, const char *content, size_t size) {
+  while (welcome()) continue;
   wire_send(sockets[IOPUB], about, type, type, metadata, content, size);
 }
 
@@ -141,17 +156,18 @@ static void drain(void) {
 
 /* ---- requests ---- */
 
+/* A wait for a line ends, whether the signal comes before it begins or not. */
 static void interrupt(void) {
   if (getpgrp() == getpid()) kill(0, SIGINT); /* programs that we have started as well, as at a terminal */
   else kill(getpid(), SIGINT);
+  zmq_send(answers[1], "", 0, ZMQ_DONTWAIT);
 }
 
 static void begin_to_end(void) {
   if (ending) return;
   ending = 1;
   deadline = now() + PATIENCE;
-  zmq_send(inner[1], "", 0, ZMQ_DONTWAIT); /* in case it waits for a request, */
-  zmq_send(answers[1], "", 0, ZMQ_DONTWAIT); /* or for a line */
+  zmq_send(inner[1], "", 0, ZMQ_DONTWAIT); /* in case it waits for a request */
   interrupt();
 }
 
@@ -233,19 +249,6 @@ static void beat(void) {
   }
 }
 
-/* Who begins to listen is told so, and knows that nothing will be missed from here on (protocol 5.4, JEP 65). */
-static void welcome(void) {
-  char topic[256];
-  int size = zmq_recv(sockets[IOPUB], topic, sizeof topic - 1, ZMQ_DONTWAIT);
-  if (size < 1 || topic[0] != 1) return;
-  topic[size < (int)sizeof topic ? size : (int)sizeof topic - 1] = '\0';
-  json_t *content = json_pack("{s:s}", "subscription", topic + 1);
-  char *text = json_dumps(content, JSON_COMPACT);
-  if (text) wire_send(sockets[IOPUB], NULL, topic + 1, "iopub_welcome", NULL, text, strlen(text));
-  free(text);
-  json_decref(content);
-}
-
 static void take_next(void) {
   current = first;
   if (!current) return;
@@ -317,7 +320,7 @@ static void *serve(void *nothing) {
     if (items[HEARTBEAT].revents) beat();
     if (items[CONTROL].revents) receive_control();
     if (items[INPUT].revents) receive_input();
-    if (items[IOPUB].revents) welcome();
+    if (items[IOPUB].revents) (void)welcome();
     if (items[SHELL].revents) relay();
     for (int i = 0; i < 2; i++) {
       if (items[OUT + i].revents) fill(&streams[i]);
@@ -441,7 +444,6 @@ bool service_next(char type[64], zmq_msg_t *content) {
   type[size] = '\0';
   zmq_msg_init(content);
   zmq_msg_recv(content, inner[0], 0);
-  say(SAY_NEXT, NULL, "", NULL, 0);
   return true;
 }
 
@@ -449,6 +451,8 @@ bool service_more(void) {
   zmq_pollitem_t item = {.socket = inner[0], .events = ZMQ_POLLIN};
   return zmq_poll(&item, 1, 0) > 0;
 }
+
+void service_begin(void) { say(SAY_NEXT, NULL, "", NULL, 0); }
 
 void service_publish(const char *type, const char *metadata, const char *content, size_t size) {
   say(SAY_PUBLISH, type, metadata ? metadata : "", content, size);
@@ -458,11 +462,11 @@ void service_reply(const char *type, const char *content, size_t size) { say(SAY
 
 void service_idle(void) { say(SAY_IDLE, NULL, "", NULL, 0); }
 
-char *service_input(const char *prompt, bool password) {
+char *service_input(const char *prompt, bool (*is_interrupted)(void)) {
   char late;
   while (zmq_recv(answers[0], &late, 1, ZMQ_DONTWAIT) >= 0) continue; /* to what an interrupt ended */
-  if (ending) return NULL;
-  json_t *question = json_pack("{s:s,s:b}", "prompt", prompt, "password", password);
+  if (ending || is_interrupted()) return NULL;
+  json_t *question = json_pack("{s:s,s:b}", "prompt", prompt, "password", 0);
   char *text = json_dumps(question, JSON_COMPACT), *line = NULL;
   json_decref(question);
   if (!text) return NULL;

@@ -16,11 +16,12 @@ void service_stop(void);
 /* The content of kernel_info_reply. */
 extern const char service_info[];
 
-/* Waits for the next request on the shell, which is the one being answered from then on. False when the kernel shall end.
- * content is to be closed. */
+/* Waits for the next request on the shell. False when the kernel shall end. content is to be closed. */
 bool service_next(char type[64], zmq_msg_t *content);
 /* Is there another one already? */
 bool service_more(void);
+/* The first request that is not answered yet is being answered from now on. */
+void service_begin(void);
 
 /* To all: a message in answer to the request. metadata may be NULL. */
 void service_publish(const char *type, const char *metadata, const char *content, size_t size);
@@ -30,6 +31,6 @@ void service_reply(const char *type, const char *content, size_t size);
 void service_idle(void);
 
 /* Asks who sent the request for a line; it is to be freed. NULL after an interrupt, or when the kernel shall end. */
-char *service_input(const char *prompt, bool password);
+char *service_input(const char *prompt, bool (*is_interrupted)(void));
 
 #endif

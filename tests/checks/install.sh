@@ -25,14 +25,14 @@ echo "man page and completions: every word of the table in each"
 mapfile -t words < <(sed -n 's/^\(COMMAND\|OPTION\)("\(-*[a-zA-Z-]\{1,\}\)".*/\2/p' "$source/bindings/host/options.def" | grep -v '^-*$')
 [ ${#words[@]} -ge 20 ]
 share=usr/share
-for file in $share/man/man1/rnnlua.1 $share/bash-completion/completions/rnnlua $share/zsh/vendor-completions/_rnnlua \
+for file in $share/man/man1/rnnlua.1.gz $share/bash-completion/completions/rnnlua $share/zsh/vendor-completions/_rnnlua \
     $share/fish/vendor_completions.d/rnnlua.fish; do
   for word in "${words[@]}"; do
-    sed 's/\\-/-/g' $file | grep -qwe "${word##*-}" || { echo "$file lacks $word"; exit 1; }
+    zcat -f $file | sed 's/\\-/-/g' | grep -qwe "${word##*-}" || { echo "$file lacks $word"; exit 1; }
   done
 done
 bash -n $share/bash-completion/completions/rnnlua
-if command -v mandoc >/dev/null; then mandoc -Tlint -W warning $share/man/man1/rnnlua.1; fi
+if command -v mandoc >/dev/null; then mandoc -Tlint -W warning $share/man/man1/*.1.gz; fi
 source $share/bash-completion/completions/rnnlua
 completed() { # the last word of the line, as bash would complete it
   COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()
@@ -45,6 +45,9 @@ completed() { # the last word of the line, as bash would complete it
 
 echo "module"
 [ "$("${run[@]}" LUA_CPATH="$place/$libraries/lua/5.4/?.so" lua5.4 first.lua)" = "2.0 4.0 6.0" ]
+
+echo "kernel"
+[ ! -e usr/bin/rnnlua-kernel ] || grep -q '"rnnlua-kernel"' $share/jupyter/kernels/rnnlua/kernel.json
 
 echo "library"
 export PKG_CONFIG_PATH="$place/$libraries/pkgconfig"

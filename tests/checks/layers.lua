@@ -38,6 +38,7 @@ local BANDS = {
       "interface, arguments, functions" },
     { "program", "bindings/host/", "interface, arguments, module, memory" },
     { "mpi", "bindings/mpi/", "" },
+    { "kernel", "bindings/jupyter/", "interface, memory, program" },
   } },
   { "stdlib, in Lua", {
     { "base", "beside calendar check choice class columns guard lazy lowercase names nest option place plain_json "
@@ -72,6 +73,7 @@ local BANDS = {
     { "watch", "watch", "base, logs" },
     { "share", "share", "base, save, logs, export, onnx, exchange, sweep, watch" },
     { "repl", "repl", "base, train, doc, rnn" },
+    { "notebook", "jupyter", "base, data, plot, train, repl" },
   } },
 }
 

@@ -49,8 +49,8 @@ function Curves:draw(last)
   if not ok then error(message, 0) end
 end
 
-function Curves:step() end
-function Curves:pause() end
+local function nothing(_, _, _, _) end
+Curves.step, Curves.pause = nothing, nothing
 
 function Curves:resume(history)
   for e = 1, #history do self:add(e, history:epoch(e)) end

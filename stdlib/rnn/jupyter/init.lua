@@ -2,6 +2,7 @@
 --
 --   host.receive()                       type and content of the next request; nothing when the kernel shall end
 --   host.waiting()                       whether there is one already
+--   host.begin()                         the first one received that is not done is being answered
 --   host.publish(type, content [, metadata])   to all who look at the notebook
 --   host.reply(type, content)            to who asked
 --   host.done()                          the request is answered
@@ -26,14 +27,15 @@ local ipairs, pairs, pcall, rawget, rawset, setmetatable, tostring, type = ipair
   setmetatable, tostring, type
 local utf8_len, utf8_offset, math_type = utf8.len, utf8.offset, math.type
 local valid = mime.valid
-local globals, stdout, stderr, concat, require = _G, io.stdout, io.stderr, table.concat, require
+local globals, stdout, stderr, concat, insert, remove, require = _G, io.stdout, io.stderr, table.concat,
+  table.insert, table.remove, require
 
 local kernel = {}
 
 local host, session
 local count = 0 -- of executions
 local cell      -- what is being executed: { code, silent, ids, shown, payload, failure, inside }
-local aborting  -- after an error, requests that are waiting already are not executed
+local requests = {} -- received and not answered yet: { kind, text, aborted }
 
 local function list(items) return setmetatable(items, { __json = "array" }) end
 
@@ -155,14 +157,17 @@ function answers.execute(content)
   host.may_ask(false)
   local failure = cell.failure
   local expressions = {}
-  for name, text in pairs(not failure and type(content.user_expressions) == "table" and content.user_expressions or {}) do
-    expressions[name] = evaluated(text)
-  end
+  local asked = not failure and content.user_expressions
+  for name, text in pairs(type(asked) == "table" and asked or {}) do expressions[name] = evaluated(text) end
   local reply = { execution_count = count, payload = cell.payload, user_expressions = expressions }
   cell = nil
   if not failure then return with_status("ok", reply) end
   if not silent then publish("error", failure) end
-  aborting = content.stop_on_error ~= false
+  while content.stop_on_error ~= false and host.waiting() do -- what was sent before the error was seen
+    local kind, text = host.receive()
+    if not kind then break end
+    requests[#requests + 1] = { kind = kind, text = text, aborted = true }
+  end
   for key, value in pairs(failure) do reply[key] = value end
   return with_status("error", reply)
 end
@@ -219,7 +224,7 @@ function answers.history(content)
     local text = entries[i]
     if text and (not pattern or text:find(pattern)) and not (content.unique == true and seen[text]) then
       seen[text] = true
-      table.insert(chosen, 1, list { 1, i, content.output and list { text, core.null } or text })
+      insert(chosen, 1, list { 1, i, content.output and list { text, core.null } or text })
     end
     if kind ~= "range" and math_type(content.n) and #chosen >= content.n then break end
   end
@@ -230,13 +235,14 @@ function answers.comm_info() return { status = "ok", comms = {} } end
 
 -- ---- life ----
 
-local function answer(kind, text)
+local function answer(request)
+  local kind, text = request.kind, request.text
   local name = kind:match "^(.*)_request$"
   if kind == "kernel_info_request" then return host.reply("kernel_info_reply", host.info()) end
   if not name or not answers[name] then return end -- such as comm_msg: nobody here speaks with widgets
   local content, message = core.json_decode(text)
   local ok, reply = content ~= nil, message
-  if aborting and name == "execute" then
+  if request.aborted and name == "execute" then
     reply = with_status("aborted", {})
   elseif ok and name == "execute" then -- which calls what is the user's by host.call
     ok, reply = pcall(answers.execute, content)
@@ -281,10 +287,14 @@ function kernel.run(with)
     return go_on
   end)
   while true do
-    if not host.waiting() then aborting = false end
-    local kind, text = host.receive()
-    if not kind then return end
-    answer(kind, text)
+    local request = remove(requests, 1)
+    if not request then
+      local kind, text = host.receive()
+      if not kind then return end
+      request = { kind = kind, text = text }
+    end
+    host.begin()
+    answer(request)
     host.done()
   end
 end

@@ -2,13 +2,6 @@
 
 local core = require "rnn.core"
 
-local LOGO = [[
-<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64"><rect width="64" height="64" rx="12" fill="#1b3a57"/>
-<path d="M14 44c8 0 8-24 18-24s10 24 18 24" fill="none" stroke="#fff" stroke-width="5" stroke-linecap="round"/>
-<path d="M50 44a19 19 0 0 1-36 0" fill="none" stroke="#7fc4f5" stroke-width="4" stroke-dasharray="2 7"
- stroke-linecap="round"/><circle cx="32" cy="20" r="6" fill="#ffb454"/></svg>
-]]
-
 local function set(name)
   local value = os.getenv(name)
   return value and value ~= "" and value or nil
@@ -17,8 +10,8 @@ end
 -- Where Jupyter looks for what belongs to one person.
 local function own_folder()
   local home = set "HOME"
-  return set "JUPYTER_DATA_DIR" or (set "XDG_DATA_HOME" or home and home .. "/.local/share")
-    and (set "XDG_DATA_HOME" or home .. "/.local/share") .. "/jupyter"
+  local shared = set "XDG_DATA_HOME" or home and home .. "/.local/share"
+  return set "JUPYTER_DATA_DIR" or shared and shared .. "/jupyter"
     or error("neither HOME nor JUPYTER_DATA_DIR is set; say where: --prefix DIR", 0)
 end
 
@@ -40,9 +33,10 @@ return function(program, option, value)
   local function must(ok, message)
     if not ok then error(message, 0) end
   end
+  local kernel = core.json_decode((require "rnn.jupyter.kernel_json"))
+  kernel.argv[1] = program -- wherever that is
   must(core.make_folder(folder))
-  must(core.file_write(folder .. "/kernel.json", core.json_encode({ argv = { program, "{connection_file}" },
-    display_name = "rnnlua (Lua 5.4)", language = "lua", interrupt_mode = "message" }, { indent = 1, sort = true }) .. "\n"))
-  must(core.file_write(folder .. "/logo-svg.svg", LOGO))
+  must(core.file_write(folder .. "/kernel.json", core.json_encode(kernel, { indent = 1, sort = true }) .. "\n"))
+  must(core.file_write(folder .. "/logo-svg.svg", (require "rnn.jupyter.logo-svg_svg")))
   print(folder)
 end

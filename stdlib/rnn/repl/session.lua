@@ -10,7 +10,7 @@
 --
 --   front.say(text)       an answer, front.page(text) a long one
 --   front.report(message) an error with its traceback
---   front.show(values, text, environment)   what text, as it was typed, returned: values[2], values[3] ... values[values.n]
+--   front.show(values, text, environment)   what text, as it was typed, returned: values[2] ... values[values.n]
 
 local core = require "rnn.core"
 local commands = require "rnn.repl.commands"
