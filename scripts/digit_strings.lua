@@ -1,6 +1,6 @@
 -- Spoken numbers: strings of digits, joined from recordings of single ones, and no word of when
--- each was said. A two-way GRU gives every 20 ms a digit or nothing; CTC sums over all ways in which
--- that reads as the string (Graves, Fernández, Gomez, Schmidhuber 2006).
+-- each was said. A two-way GRU gives every 20 ms a digit or nothing; CTC sums over all ways in
+-- which that reads as the string (Graves, Fernández, Gomez, Schmidhuber 2006).
 --
 -- Recordings 0 to 4 of each speaker and digit are the test, 5 to 9 validation, on which all was
 -- chosen. A string is of one speaker, with pauses; for training they are drawn anew each time.
