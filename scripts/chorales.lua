@@ -36,8 +36,7 @@ end
 
 -- Says it of all keys together: each key of a chord also knows those below it.
 local Chords = nn.module("Chords", function(self, keys)
-  self.lstm, self.dropout = nn.LSTM(keys, 400), nn.Dropout(0.3)
-  self.head = nn.MADE(400, keys, { units = 200 })
+  self.lstm, self.dropout, self.head = nn.LSTM(keys, 400), nn.Dropout(0.3), nn.MADE(400, keys)
 end)
 function Chords:loss(x, y)
   local context = self.dropout((self.lstm(x)))

@@ -1,6 +1,6 @@
--- Spoken numbers: strings of digits, joined from recordings of single ones, and no word of when each
--- was said. A two-way GRU gives every 20 ms a digit or nothing; CTC sums over all ways in which that
--- reads as the string (Graves, Fernández, Gomez, Schmidhuber 2006).
+-- Spoken numbers: strings of digits, joined from recordings of single ones, and no word of when
+-- each was said. A two-way GRU gives every 20 ms a digit or nothing; CTC sums over all ways in
+-- which that reads as the string (Graves, Fernández, Gomez, Schmidhuber 2006).
 --
 -- Recordings 0 to 4 of each speaker and digit are the test, 5 to 9 validation, on which all was
 -- chosen. A string is of one speaker, with pauses; for training they are drawn anew each time.
@@ -27,8 +27,9 @@ recordings/7_jackson_12.wav    (numbers from 0; 0 to 4 are the test, 5 to 9 vali
 local options, results = experiment.options, experiment.results
 
 local function Ear(words) -- and one for "nothing", the blank
-  return nn.Sequential { nn.GRU(40, options.units, { layers = 2, bidirectional = true,
-    dropout = options.dropout }), nn.Dropout(options.dropout), nn.Linear(2 * options.units, words + 1) }
+  return nn.Sequential {
+    nn.GRU(40, options.units, { layers = 2, bidirectional = true, dropout = options.dropout }),
+    nn.Dropout(options.dropout), nn.Linear(2 * options.units, words + 1) }
 end
 
 -- Single words by part and speaker.

@@ -34,8 +34,8 @@ local function Ear(words)
     nn.Dropout(options.dropout), nn.Linear(2 * options.units, words) }
 end
 
--- What the model hears: log-mel spectra, 32 ms every 20 ms. To say that a recording has 7040 or 9040
--- samples a second instead of 8000 gives the same word spoken lower and slower, or higher and
+-- What the model hears: log-mel spectra, 32 ms every 20 ms. To say that a recording has 7040 or
+-- 9040 samples a second instead of 8000 gives the same word spoken lower and slower, or higher and
 -- faster: as good as another speaker, for nothing.
 local RATES = { 8000, 7040, 7520, 8480, 9040 }
 local function hear(recording, rate)

@@ -233,10 +233,10 @@ function augment.transpose(options)
     end
     local both = core.is_tensor(y) and y:type() == x:type() and y:ndim() == x:ndim() and y:count() > 0
     local ids = x:type() == "int32"
-    local low, high = ids and o.lowest or 1, ids and o.highest or x:size(2)
     local down, up = -o.semitones, o.semitones
     for _, part in ipairs { x, both and y or nil } do
       local lowest, highest = reach_of(part)
+      local low, high = ids and o.lowest or 1, ids and o.highest or part:size(2)
       if lowest then down, up = math.max(down, low - lowest), math.min(up, high - highest) end
     end
     local k = integer(math.min(down, 0), math.max(up, 0))

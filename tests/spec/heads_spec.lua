@@ -31,6 +31,11 @@ describe("losses of labels", function()
     assert.is_true(sure.grad:is_finite():min():item() == 1)
     fails("nn.focal: argument 2: labels are 1 to 5, got 6", nn.focal, rnn.randn(2, 5), rnn.tensor({ 1, 6 }, "int32"))
     fails("labels are 1 to 5, got 0", nn.focal, rnn.randn(2, 5), rnn.tensor({ 1, 0 }, "int32"))
+    local some = rnn.randn(2, 5)
+    for _, name in ipairs { "focal", "ordinal" } do
+      assert.near(nn[name](some:rows(1, 1), rnn.tensor({ 2 }, "int32")):item(),
+        nn[name](some, rnn.tensor({ 2, 0 }, "int32"), { padded = true }):item(), 1e-6)
+    end
   end)
 
   it("know the order of classes", function()

@@ -163,6 +163,10 @@ describe("rnn.monitor", function()
     assert.matches("validation is better than training from the first epoch on %(%S+ against %S+ now%)", said(0, {}))
     assert.equal("", said(1, {}))
     assert.not_matches("better than training", said(0, { dropout = 0.3 }))
+    local flat = nn.Linear(9, 2)
+    local few = data.arrays((rnn.rand(200, 9) * 1.02):floor(), (rnn.rand(200) * 2):floor():to_int() + 1)
+    assert.not_matches("are in the training data", advice(flat, few:batches { size = 50 },
+      data.arrays(few.x:rows(1, 80), few.y:rows(1, 80)), { optimizer = optim.SGD(flat:parameters()) }))
     assert.matches("100 of the 100 items of validation are in the training data as well", said(1, { same = true }))
   end)
 

@@ -112,7 +112,7 @@ end)
 
 rule("same items", function(m)
   local same = m.same
-  if not same or same.count < 0.02 * same.of then return end
+  if not same or same.count < math.max(0.02, 3 * same.usual) * same.of then return end
   return ("%d of the %d items of validation are in the training data as well: its figures say nothing about new ones; "
     .. "take items that belong together (of one speaker, one document) into one part"):format(same.count, same.of)
 end)

@@ -288,11 +288,14 @@ local function look_for_same(self, run)
     if set.fname ~= "data.arrays" and set.fname ~= "data.sequences" then return end
   end
   if not own or not other or own == other then return end
-  local known, count = {}, 0
-  for i = 1, #own do known[checksum_of(own, i) or 0] = true end
-  known[0] = nil
+  local known, count, twice = {}, 0, 0
+  for i = 1, #own do
+    local sum = checksum_of(own, i)
+    if sum and known[sum] then twice = twice + 1 end
+    if sum then known[sum] = true end
+  end
   for i = 1, #other do count = count + (known[checksum_of(other, i) or 0] and 1 or 0) end
-  self.same = { count = count, of = #other }
+  self.same = { count = count, of = #other, usual = twice / #own } -- items of few different values repeat anyway
 end
 
 -- What a batch of validation was answered, of a few classes.

@@ -19,9 +19,10 @@ local COMMON = {
 
 local OPTIONS = {}
 for _, name in ipairs { "mse", "mae", "huber", "quantile", "kl_div", "poisson_nll", "gaussian_nll", "student_t_nll",
-  "negative_binomial_nll", "binary_cross_entropy", "hinge", "ordinal" } do
+  "negative_binomial_nll", "binary_cross_entropy", "hinge" } do
   OPTIONS["nn." .. name] = option.of("nn." .. name, COMMON)
 end
+local PADDED = { "padded", false, check.boolean, "labels 0 are padding where there are no lengths" }
 local CROSS_ENTROPY = option.of("nn.cross_entropy", {
   { "weights", nil, option.kind("rnn.Tensor|number[]", function(fname, argname, value)
     return check.tensor(fname, argname, type(value) == "table" and core.tensor(value) or value, "float", 1)
@@ -29,12 +30,11 @@ local CROSS_ENTROPY = option.of("nn.cross_entropy", {
     .. "weights[label]" },
   { "label_smoothing", 0, option.number(0, 1), "e gives each class e / V of the target and the label 1 - e more "
     .. "(Szegedy et al. 2016, \"Rethinking the Inception Architecture\")" },
-  { "padded", false, check.boolean, "labels 0 are padding where there are no lengths" },
+  PADDED,
 }, COMMON)
 
-local FOCAL = option.of("nn.focal", {
-  { "gamma", 2, option.number(0), "0 is the cross-entropy" },
-}, COMMON)
+local FOCAL = option.of("nn.focal", { { "gamma", 2, option.number(0), "0 is the cross-entropy" }, PADDED }, COMMON)
+local ORDINAL = option.of("nn.ordinal", { PADDED }, COMMON)
 local DISTILLATION = option.of("nn.distillation", {
   { "temperature", 2, check.positive, "T: above 1 the teacher's small chances count more" },
   { "share", 0.5, option.number(0, 1), "of the teacher; the rest is the label's" },
@@ -302,6 +302,9 @@ local function rows_of(fname, logits, target, columns, options)
     weights = weights:broadcast_to(shape)
   end
   if lengths then weights = clear(weights or core.ones(shape)) end
+  if target:type() == "int32" and (lengths or options.padded) then -- labels 0 do not count
+    weights = (weights or core.ones(shape)) * target:without_lengths():ne(0)
+  end
   logits = clear(logits):reshape(-1, classes)
   target = clear(target)
   if target:type() == "float" then target = target:reshape(-1, columns) else target = target:reshape(-1) end
@@ -362,7 +365,8 @@ end
 ---
 --- (1 - p)^gamma times the cross-entropy -log p of the label: what is easy counts less, so that rare classes are not
 --- drowned. Lin, Goyal, Girshick, He, Dollár 2017, "Focal loss for dense object detection". logits (..., V), labels
---- int32 (...) from 1. Errors: labels outside 1 .. V where no lengths make them padding.
+--- int32 (...) from 1. Errors: labels outside 1 .. V; 0 is padding where lengths or
+--- padded = true say that there may be some.
 ---@param logits rnn.Tensor
 ---@param labels rnn.Tensor
 ---@param options? nn.focal.Options
@@ -387,7 +391,7 @@ end
 --- above k; labels int32 (...), 1 .. K. The sum of the K - 1 binary cross-entropies; the answer is
 --- logits:gt(0):sum(-1) + 1. Frank, Hall 2001; Cheng, Wang, Pollastri 2008, "A neural network approach to ordinal
 --- regression". With a last layer of one column and a bias for each k it is McCullagh's (1980) proportional odds.
---- Errors: labels outside 1 .. K where no lengths make them padding.
+--- Errors: labels outside 1 .. K; 0 is padding where lengths or padded = true say that there may be some.
 ---@param logits rnn.Tensor
 ---@param labels rnn.Tensor
 ---@param options? nn.ordinal.Options
@@ -396,7 +400,7 @@ function losses.ordinal(logits, labels, options)
   local fname = "nn.ordinal"
   check_tensors(fname, logits, "logits", labels, "labels")
   check.tensor(fname, "argument 2 (labels)", labels, "int32")
-  local o = OPTIONS[fname]:read(options)
+  local o = ORDINAL:read(options)
   local rows, target, weights, shape = rows_of(fname, logits, labels, nil, o)
   local steps = rows:size(2)
   check_labels(fname, target, weights, steps + 1)
