@@ -49,7 +49,7 @@ INLINE int32_t round_group(int64_t n, const float *x, float most, int8_t *to) {
   ivec sums = {0};
 #pragma GCC unroll 16
   for (int64_t i = 0; i < GROUP; i += LANES) {
-    vec v = n - i >= LANES ? load(x + i) : n > i ? load_part(x + i, n - i) : (vec){0};
+    vec v = n - i >= LANES ? load(x + i) : n > i ? load_part(x + i, (n - i) % LANES) : (vec){0};
     /* 1.5 * 2^23 added rounds to an integer, whose low byte is that of the bits; not finite: any is false */
     ivec q = any ? (ivec)(v * by + splat(12582912.0f)) << 24 >> 24 : (ivec){0};
     bytes narrow = __builtin_convertvector(q, bytes);

@@ -63,6 +63,7 @@ local parts = {
   load = "rnn.save",
   export_c = "rnn.export",
   fit = "rnn.train",
+  quantise = "rnn.train",
   evaluate = "rnn.train",
   predict = "rnn.train",
   forecast_report = "rnn.train",
@@ -93,6 +94,7 @@ end
 
 function beside.plot() return require "rnn.plot" end
 function beside.logger() return require "rnn.logs.logger"() end
+function beside.quantise() return rnn.quantise end
 
 setmetatable(core.methods, { __index = function(_, name) return require "rnn.names".method(name) end })
 
