@@ -61,6 +61,16 @@ static int lrnn_blas(lua_State *L) {
   return 1;
 }
 
+/*--- rnn.low_isa() -> string
+---
+--- The instruction set that computes products in bf16 and int8: "amx", "avx512-dot", "x86-64-v4" ...; "none" with
+--- --double. Never an error.
+---@return string */
+static int lrnn_low_isa(lua_State *L) {
+  lua_pushstring(L, rnn_low_isa());
+  return 1;
+}
+
 /*--- rnn.bf16([on]) -> before
 ---
 --- Whether products of floats are computed in bf16; with an argument it is switched. rnn.precision is for users. Errors: an
@@ -77,20 +87,20 @@ static int lrnn_bf16(lua_State *L) {
 
 /*--- rnn.form(tensor [, name]) -> name
 ---
---- The form of a tensor, "float" or "bf16": what products with it are computed in, and what files hold it in; with an
---- argument it is set, which rounds the values. model:to is for users. Errors: what is no float tensor, or a view;
---- another name; a form other than "float" with --double.
+--- The form of a tensor, "float", "bf16" or "int8": what products with it are computed in, and what files hold it in; with
+--- an argument it is set, which rounds the values. model:to and model:quantise are for users. Errors: what is no float
+--- tensor, or a view; another name; a form other than "float" with --double; int8 of what is no matrix or not finite.
 ---@param tensor rnn.Tensor of any shape
----@param name? "float"|"bf16"
----@return "float"|"bf16" */
+---@param name? "float"|"bf16"|"int8"
+---@return "float"|"bf16"|"int8" */
 static int lrnn_form(lua_State *L) {
-  static const char *const names[] = {"float", "bf16"};
+  static const char *const names[] = {"float", "bf16", "int8"};
   rnn_tensor *t = lrnn_check_tensor(L, "form", 1);
   if (!lua_isnoneornil(L, 2)) {
     const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
     int form = 0;
-    while (form < 2 && strcmp(name, names[form]) != 0) form++;
-    if (form == 2) lrnn_argument_error(L, "form", 2, "name", "'float' or 'bf16'");
+    while (form < 3 && strcmp(name, names[form]) != 0) form++;
+    if (form == 3) lrnn_argument_error(L, "form", 2, "name", "'float', 'bf16' or 'int8'");
     lrnn_check(L, rnn_tensor_set_form(lrnn_context(L), t, (rnn_form)form));
   }
   lua_pushstring(L, names[rnn_tensor_form(t)]);
@@ -247,5 +257,6 @@ const lrnn_function lrnn_system_functions[] = {{"fail", lrnn_core_fail, LRNN_ANY
                                                {"blas", lrnn_blas, 1},
                                                {"bf16", lrnn_bf16, 1},
                                                {"form", lrnn_form, 2},
+                                               {"low_isa", lrnn_low_isa, 0},
                                                {"op_doc", lrnn_op_doc, 1},
                                                {NULL, NULL, 0}};

@@ -65,7 +65,7 @@ struct rnn_ctx {
   bool checks_finite;
   bool openblas; /* for large products; product.c */
   bool bf16;     /* asked for: all products of ops that have some are in bf16 */
-  bool low;      /* in the op that runs */
+  rnn_form low;  /* of the op that runs: what its products are in */
   char where[128];
   /* recurrent/watch.c */
   rnni_watch *watches;
@@ -338,7 +338,8 @@ struct rnn_op {
   int (*outputs)(const rnn_args *args); /* NULL: one */
   rnni_mix mixes;
   bool fills;                           /* its backward writes gradients that are raw, and adds to others */
-  bool products;                        /* has products, which may be in bf16: ctx->low says so in forward and backward */
+  bool products;                        /* has products: ctx->low says in forward and backward what they are in, float, bf16 */
+  bool integers;                        /*   or, in forward, int8 */
   bool view;                            /* takes tensors of any strides and gives views of them */
   /* What changes anything but results, the tensors t that the op was applied to; called when nothing can fail any more. */
   void (*commit)(rnni_call *c, rnn_tensor *const *t);
@@ -422,7 +423,8 @@ void rnni_out_like(rnni_call *c, const rnn_tensor *t);
 /* outer * dims[axis] * inner = count */
 void rnni_split_at(const rnn_tensor *t, int axis, int64_t *outer, int64_t *length, int64_t *inner);
 
-bool rnni_is_low(const rnn_ctx *ctx, rnn_tensor *const *t, int count); /* form.c */
+/* What products of a call with these tensors are in; may_int8: the op has them in integers, and nothing is recorded. form.c */
+rnn_form rnni_products_form(const rnn_ctx *ctx, rnn_tensor *const *t, int count, bool may_int8);
 rnn_program *rnni_program_ref(const rnn_program *p); /* recurrent/program.c */
 
 /* ---- formulas: trace.c ---- */

@@ -18,7 +18,7 @@ static void run_job(void *arg, int task) {
   int64_t tr = task / j->column_tasks, tc = task % j->column_tasks;
   int64_t r0 = rnni_cut(j->m, rnni_kernel->tile_rows, tr, j->row_tasks);
   int64_t r1 = rnni_cut(j->m, rnni_kernel->tile_rows, tr + 1, j->row_tasks);
-  int cols = rnni_panel_cols(j->b.low);
+  int cols = rnni_panel_cols(j->b.form);
   int64_t c0 = rnni_cut(j->n, cols, tc, j->column_tasks);
   int64_t c1 = rnni_cut(j->n, cols, tc + 1, j->column_tasks);
   if (r0 == r1 || c0 == c1) return;
@@ -34,7 +34,7 @@ typedef struct packing {
   int64_t k, n, rs, cs;
   const real *b;
   real *out;
-  bool low;
+  rnn_form low;
   int tasks;
 } packing;
 
@@ -43,7 +43,7 @@ static void pack_task(void *arg, int task) {
   int64_t from = rnni_cut(p->n, rnni_panel_cols(p->low), task, p->tasks);
   int64_t to = rnni_cut(p->n, rnni_panel_cols(p->low), task + 1, p->tasks);
   rnni_pack_panels(p->low, p->k, to - from, p->b + from * p->cs, p->rs, p->cs,
-                   p->out + from * (p->low ? rnni_low_rows(p->k) : p->k));
+                   p->out + from / rnni_panel_cols(p->low) * rnni_panel_size(p->low, p->k));
 }
 
 void rnni_pack(rnn_ctx *ctx, int64_t k, int64_t n, const real *b, int64_t rs, int64_t cs, real *out) {
@@ -157,7 +157,8 @@ static rnn_status gemm_openblas(rnn_ctx *ctx, blas_job whole) {
 rnn_status rnni_gemm(rnn_ctx *ctx, int64_t m, int64_t n, int64_t k, const real *a, int64_t ars, int64_t acs,
                      const real *b, int64_t brs, int64_t bcs, const real *bias, real *c, int64_t ldc, bool accumulate) {
   if (m == 0 || n == 0) return RNN_OK;
-  if (n == 1 && ldc == 1 && m > 1 && !bias) /* one column is better seen as one row: C' = B' A' */
+  bool int8 = ctx->low == RNN_FORM_INT8; /* B is a weight, and whole: each of its columns has a scale */
+  if (n == 1 && ldc == 1 && m > 1 && !bias && !int8) /* one column is better seen as one row: C' = B' A' */
     return rnni_gemm(ctx, 1, m, k, b, 1, brs, a, acs, ars, NULL, c, m, accumulate);
   blas_job blas = {.j = {.m = m, .n = n, .k = k, .a = a, .ars = ars, .acs = acs, .bias = bias, .c = c, .ldc = ldc,
                          .accumulate = accumulate}, .b = b, .brs = brs, .bcs = bcs};
@@ -168,14 +169,14 @@ rnn_status rnni_gemm(rnn_ctx *ctx, int64_t m, int64_t n, int64_t k, const real *
   bool direct = lies_in_panels(ctx, m, n, brs, bcs);
   int64_t most = RNNI_MAX(PACKED_MOST / n, 256) / 256 * 256;
   if (direct) most = RNNI_MAX((int64_t)(POLL_MULTIPLY_ADDS / ((double)n * (double)RNNI_MIN(m, 96))), 256);
-  if (k > most) { /* the same chain in pieces, so that packing never doubles a large operand, and to poll */
+  if (k > most && !int8) { /* the same chain in pieces, so that packing never doubles a large operand, and to poll */
     for (int64_t p = 0; p < k; p += most)
       RNNI_TRY(rnni_gemm(ctx, m, n, RNNI_MIN(most, k - p), a + p * acs, ars, acs, b + p * brs, brs, bcs,
                          p ? NULL : bias, c, ldc, accumulate || p));
     return RNN_OK;
   }
   if (direct)
-    return run(ctx, m, n, k, a, ars, acs, (rnni_panels){b, brs, rnni_kernel->tile_cols, false}, bias, c, ldc, accumulate);
+    return run(ctx, m, n, k, a, ars, acs, (rnni_panels){b, brs, rnni_kernel->tile_cols, RNN_FORM_FLOAT}, bias, c, ldc, accumulate);
   real *packed;
   RNNI_TRY(rnni_array(ctx, rnni_panels_size(ctx->low, k, n), sizeof *packed, &packed));
   rnni_pack(ctx, k, n, b, brs, bcs, packed);

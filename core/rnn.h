@@ -520,11 +520,16 @@ bool rnn_ctx_bf16(const rnn_ctx *ctx);
 /* The form of a float tensor, in which products with it are computed and files hold it. Its values lie in memory as floats
    that the form has: setting one rounds them. RNN_EARG in double precision, RNN_ETYPE for int32. A view has that of its
    base. */
-typedef enum rnn_form { RNN_FORM_FLOAT, RNN_FORM_BF16 } rnn_form;
+typedef enum rnn_form {
+  RNN_FORM_FLOAT,
+  RNN_FORM_BF16,
+  RNN_FORM_INT8 /* of a weight (units, inputs): whole numbers of -127 to 127 times a scale for each row. linear and recurrent
+                   compute in integers with it when nothing is recorded, other ops in float; kernels/int8.c says how */
+} rnn_form;
 RNN_MUST_USE rnn_status rnn_tensor_set_form(rnn_ctx *ctx, rnn_tensor *t, rnn_form form);
 rnn_form rnn_tensor_form(const rnn_tensor *t);
-/* "amx", "avx512-dot", "x86-64-v4" ...: what computes these products; RNNLUA_ISA forces a lesser one. */
-const char *rnn_bf16_isa(void);
+/* "amx", "avx512-dot", "x86-64-v4" ...: what computes products in these forms; RNNLUA_ISA forces a lesser one. */
+const char *rnn_low_isa(void);
 
 /* ---- optimisers ------------------------------------------------------------------------------------------------ */
 

@@ -267,7 +267,8 @@ rnn_status rnn_apply(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args, rnn_t
   rnni_node *node = NULL;
   rnn_tensor *lengths = NULL, **made = NULL;
   rnn_random_state random = ctx->random;
-  bool record = false, low = ctx->low;
+  bool record = false;
+  const rnn_form low = ctx->low;
   rnn_status status;
   c.nout = rnn_op_outputs(op, args);
   memset(out, 0, (size_t)c.nout * sizeof *out);
@@ -285,7 +286,7 @@ rnn_status rnn_apply(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args, rnn_t
     c.keep = true;
   }
   if (c.out_ndim >= 0) RNNI_GOTO(rnni_tensor_raw(ctx, c.out_type, c.out_ndim, c.out_dims, &out[0]));
-  ctx->low = op->products && rnni_is_low(ctx, args->t, args->nt);
+  ctx->low = op->products ? rnni_products_form(ctx, args->t, args->nt, op->integers && !record) : RNN_FORM_FLOAT;
   if (node) node->low = ctx->low;
   status = op->forward(ctx, &c);
   ctx->low = low;
@@ -540,7 +541,7 @@ static rnn_status node_backward(run *r, rnni_node *node) {
   c->wants = wants;
   c->raw = raw;
   c->keep = r->retain;
-  const bool low = r->ctx->low;
+  const rnn_form low = r->ctx->low;
   r->ctx->low = node->low;
   if (wanted) status = c->op->backward(r->ctx, c);
   r->ctx->low = low;

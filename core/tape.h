@@ -38,7 +38,7 @@ typedef struct rnni_node {
   rnn_tensor **results; /* the live tensors of each output that asked to retain their gradient; borrowed */
   rnn_recurrent recurrent;
   rnn_custom custom; /* of an op of the user's */
-  bool low; /* ctx->low in forward */
+  rnn_form low; /* ctx->low in forward */
   rnn_hook *hooks;
   struct rnni_node *next_dead;
   char *where; /* in the program, while results are checked; else NULL */

@@ -292,7 +292,11 @@ typedef struct tensor_item {
 } tensor_item;
 
 static size_t element_size(const tensor_item *i) {
-  return i->form == RNN_FORM_BF16 ? sizeof(uint16_t) : rnni_type_size(i->tensor->type);
+  return i->form == RNN_FORM_BF16 ? 2 : i->form == RNN_FORM_INT8 ? 1 : rnni_type_size(i->tensor->type);
+}
+
+static const char *type_name(const tensor_item *i) {
+  return i->form == RNN_FORM_BF16 ? "BF16" : i->form == RNN_FORM_INT8 ? "I8" : rnni_element_written(i->tensor->type);
 }
 
 /* float before int32, as the reference sorts its types (by size, float first); then by name. */
@@ -357,7 +361,7 @@ static rnn_status put_tensor(rnn_ctx *ctx, const char *path, const tensor_item *
     }
   if (!shape) return no_memory(ctx, path);
   RNNI_TRY(put(ctx, path, header, item->name,
-               json_pack("{s:s, s:o, s:[I, I]}", "dtype", item->form == RNN_FORM_BF16 ? "BF16" : rnni_element_written(t->type), "shape", shape, "data_offsets",
+               json_pack("{s:s, s:o, s:[I, I]}", "dtype", type_name(item), "shape", shape, "data_offsets",
                          (json_int_t)*offset, (json_int_t)end)));
   *offset = end;
   return RNN_OK;
@@ -383,9 +387,25 @@ static rnn_status header_bytes(rnn_ctx *ctx, const char *path, const json_t *hea
   return RNN_OK;
 }
 
+/* The whole numbers of a row. */
+static rnn_status put_int8(rnn_ctx *ctx, rnni_file *f, int64_t n, const real *row) {
+  int8_t chunk[RNNI_PIECE];
+  real most = 0;
+  for (int64_t i = 0; i < n; i++) most = RNNI_MAX(most, RNNI_M(fabs)(row[i]));
+  for (RNNI_PIECES(n, from, to)) {
+    for (int64_t i = from; i < to; i++) chunk[i - from] = most > 0 ? (int8_t)RNNI_M(floor)(row[i] / (most / 127) + (real)0.5) : 0;
+    RNNI_TRY(rnni_file_put(ctx, f, chunk, (size_t)(to - from)));
+  }
+  return RNN_OK;
+}
+
 /* The values of t, which lies in rows. */
 static rnn_status put_values(rnn_ctx *ctx, rnni_file *f, const tensor_item *item, const rnn_tensor *t) {
   if (item->form == RNN_FORM_FLOAT) return rnni_file_put(ctx, f, t->data, (size_t)t->count * rnni_type_size(t->type));
+  if (item->form == RNN_FORM_INT8) {
+    for (int64_t r = 0; r < t->dims[0]; r++) RNNI_TRY(put_int8(ctx, f, t->dims[1], rnni_f(t) + r * t->dims[1]));
+    return RNN_OK;
+  }
   uint16_t chunk[RNNI_PIECE];
   for (RNNI_PIECES(t->count, from, to)) {
     for (int64_t i = from; i < to; i++) chunk[i - from] = rnni_bf16_bits((float)rnni_f(t)[i]);

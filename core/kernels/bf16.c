@@ -1,5 +1,5 @@
 /* bf16.c: products of factors that are rounded to bfloat16, summed in float; compiled once for each instruction set with
- * -DRNNI_LOW=rnni_bf16_<set>, like kernels.c. Only for single precision.
+ * -DRNNI_BF16=rnni_bf16_<set>, as kernels.c is. Only for single precision.
  *
  * The same bits everywhere. Factors are rounded to nearest even; k goes in blocks of 32. In a block the products of the
  * elements 0, 2, 4 ... are one chain of multiply-adds from 0, those of 1, 3, 5 ... another, and the sum of the two is
@@ -10,13 +10,8 @@
 #include "kernels.h"
 
 #ifndef RNN_DOUBLE
-#include "vmath.h"
+#include "low.h"
 
-#ifdef __x86_64__
-#include <immintrin.h>
-#endif
-
-#define COLS RNNI_LOW_COLS
 #define BLOCK RNNI_BF16_BLOCK
 #define PAIRS (BLOCK / 2)
 #define K_BLOCK 512  /* of A, packed, with */
@@ -56,44 +51,6 @@ INLINE void words_of(const real *x, int64_t n, bfpair *to) {
   memcpy(r, x, (size_t)(n < BLOCK ? n : BLOCK) * sizeof *r);
   for (int i = 0; i < BLOCK; i += LANES) store_words(bits + i, rounded(load(r + i)));
   for (int i = 0; i < PAIRS; i++) to[i] = bits[2 * i] >> 16 | bits[2 * i + 1];
-#endif
-}
-
-/* 16 rows of 16 words, from row and to row words apart. */
-static void turn(const bfpair *from, ptrdiff_t from_row, bfpair *to, ptrdiff_t to_row) {
-#ifdef __AVX512F__
-  __m512i a[16], b[16];
-#pragma GCC unroll 16
-  for (int i = 0; i < 16; i++) a[i] = _mm512_loadu_si512(from + i * from_row);
-#pragma GCC unroll 8
-  for (int i = 0; i < 16; i += 2) {
-    b[i] = _mm512_unpacklo_epi32(a[i], a[i + 1]);
-    b[i + 1] = _mm512_unpackhi_epi32(a[i], a[i + 1]);
-  }
-#pragma GCC unroll 4
-  for (int i = 0; i < 16; i += 4) {
-    a[i] = _mm512_unpacklo_epi64(b[i], b[i + 2]);
-    a[i + 1] = _mm512_unpackhi_epi64(b[i], b[i + 2]);
-    a[i + 2] = _mm512_unpacklo_epi64(b[i + 1], b[i + 3]);
-    a[i + 3] = _mm512_unpackhi_epi64(b[i + 1], b[i + 3]);
-  }
-#pragma GCC unroll 4
-  for (int i = 0; i < 4; i++) {
-    b[i] = _mm512_shuffle_i32x4(a[i], a[i + 4], 0x88);
-    b[i + 4] = _mm512_shuffle_i32x4(a[i], a[i + 4], 0xdd);
-    b[i + 8] = _mm512_shuffle_i32x4(a[i + 8], a[i + 12], 0x88);
-    b[i + 12] = _mm512_shuffle_i32x4(a[i + 8], a[i + 12], 0xdd);
-  }
-#pragma GCC unroll 4
-  for (int i = 0; i < 4; i++) {
-    _mm512_storeu_si512(to + i * to_row, _mm512_shuffle_i32x4(b[i], b[i + 8], 0x88));
-    _mm512_storeu_si512(to + (i + 8) * to_row, _mm512_shuffle_i32x4(b[i], b[i + 8], 0xdd));
-    _mm512_storeu_si512(to + (i + 4) * to_row, _mm512_shuffle_i32x4(b[i + 4], b[i + 12], 0x88));
-    _mm512_storeu_si512(to + (i + 12) * to_row, _mm512_shuffle_i32x4(b[i + 4], b[i + 12], 0xdd));
-  }
-#else
-  for (int i = 0; i < 16; i++)
-    for (int j = 0; j < 16; j++) to[j * to_row + i] = from[i * from_row + j];
 #endif
 }
 
@@ -338,22 +295,6 @@ static void floats_of_rows(int64_t m, int64_t there, int64_t blocks, const real 
 #ifdef __AMX_TILE__
 #define A_ROW (K_BLOCK / 2 + 16) /* words from one row of A to the next: not a power of two, for the cache */
 
-typedef struct __attribute__((packed)) tiles_config {
-  uint8_t palette, start_row, reserved[14];
-  uint16_t row_bytes[16];
-  uint8_t rows[16];
-} tiles_config;
-
-static void tiles_begin(void) {
-  tiles_config c = {.palette = 1};
-  for (int i = 0; i < 8; i++) {
-    c.row_bytes[i] = 64;
-    c.rows[i] = 16;
-  }
-  __asm__ volatile("" : : "r"(&c) : "memory"); /* what GCC's intrinsics do not say that they read */
-  _tile_loadconfig(&c);
-}
-
 /* 32 or fewer rows of A against one panel: tiles 0 to 3 are C, 4 and 5 A, 6 and 7 B. */
 INLINE void amx_tile(const int high, const int wide, int64_t blocks, const bfpair *a, const bfpair *b, const real *from,
                      ptrdiff_t from_bytes, real *to, ptrdiff_t to_bytes) {
@@ -527,6 +468,6 @@ static void product_pair(int64_t m, int64_t k, const real *a, ptrdiff_t ars, ptr
   products(m, k, a, ars, acs, sides, 2);
 }
 
-extern const rnni_low RNNI_LOW;
-const rnni_low RNNI_LOW = {.isa = RNNI_ISA, .pack = pack, .product = product, .product_pair = product_pair};
+extern const rnni_low RNNI_BF16;
+const rnni_low RNNI_BF16 = {.isa = RNNI_ISA, .pack = pack, .product = product, .product_pair = product_pair};
 #endif

@@ -16,14 +16,15 @@ extern const rnni_kernels rnni_kernels_plain, rnni_kernels_exact;
 extern const rnni_kernels rnni_kernels_v3, rnni_kernels_v4;
 #endif
 #ifndef RNN_DOUBLE
-extern const rnni_low rnni_bf16_plain, rnni_bf16_exact;
+extern const rnni_low rnni_bf16_plain, rnni_bf16_exact, rnni_int8_plain;
 #ifdef __x86_64__
 extern const rnni_low rnni_bf16_v3, rnni_bf16_v4, rnni_bf16_dot, rnni_bf16_amx;
+extern const rnni_low rnni_int8_v3, rnni_int8_v4, rnni_int8_dot, rnni_int8_amx;
 #endif
 #endif
 
 const rnni_kernels *rnni_kernel = NULL;
-const rnni_low *rnni_bf16 = NULL;
+const rnni_low *rnni_lows[RNN_FORM_INT8 + 1] = {NULL};
 
 static bool always(void) { return true; }
 
@@ -65,27 +66,29 @@ static const struct {
 
 #ifndef RNN_DOUBLE
 static const struct {
-  const rnni_low *table;
+  const rnni_low *bf16, *int8;
   bool (*supported)(void);
 } low_sets[] = {
 #ifdef __x86_64__
-    {&rnni_bf16_amx, has_amx},
-    {&rnni_bf16_dot, has_dot},
-    {&rnni_bf16_v4, has_v4},
-    {&rnni_bf16_v3, has_v3},
+    {&rnni_bf16_amx, &rnni_int8_amx, has_amx},
+    {&rnni_bf16_dot, &rnni_int8_dot, has_dot},
+    {&rnni_bf16_v4, &rnni_int8_v4, has_v4},
+    {&rnni_bf16_v3, &rnni_int8_v3, has_v3},
 #endif
-    {&rnni_bf16_plain, always},
+    {&rnni_bf16_plain, &rnni_int8_plain, always},
 };
 
-static const rnni_low *choose_low(void) {
+static void choose_low(void) {
   const char *forced = getenv("RNNLUA_ISA");
-  const rnni_low *best = NULL;
+  const rnni_low *bf16 = NULL, *int8 = NULL;
   for (size_t i = 0; i < sizeof low_sets / sizeof *low_sets; i++) {
-    if (best && !(forced && strcmp(forced, low_sets[i].table->isa) == 0)) continue;
-    if (low_sets[i].supported()) best = low_sets[i].table;
+    if (bf16 && !(forced && strcmp(forced, low_sets[i].bf16->isa) == 0)) continue;
+    if (!low_sets[i].supported()) continue;
+    bf16 = low_sets[i].bf16;
+    int8 = low_sets[i].int8;
   }
-  if (best == &rnni_bf16_plain && rnni_deterministic()) best = &rnni_bf16_exact;
-  return best;
+  rnni_lows[RNN_FORM_BF16] = bf16 == &rnni_bf16_plain && rnni_deterministic() ? &rnni_bf16_exact : bf16;
+  rnni_lows[RNN_FORM_INT8] = int8;
 }
 #endif
 
@@ -125,15 +128,15 @@ void rnni_kernels_choose(void) {
   if (!rnni_kernel) {
     rnni_kernel = choose();
 #ifndef RNN_DOUBLE
-    rnni_bf16 = choose_low();
+    choose_low();
 #endif
   }
   pthread_mutex_unlock(&lock);
 }
 
-const char *rnn_bf16_isa(void) {
+const char *rnn_low_isa(void) {
   rnni_kernels_choose();
-  return rnni_bf16 ? rnni_bf16->isa : "none";
+  return rnni_lows[RNN_FORM_BF16] ? rnni_lows[RNN_FORM_BF16]->isa : "none";
 }
 
 const char *rnn_isa(void) {

@@ -13,7 +13,7 @@
 typedef struct rnni_panels {
   const rnn_real *at;
   ptrdiff_t step, panel;
-  bool low; /* of rnni_bf16: words of two elements lie at at, panel apart */
+  rnn_form form; /* not float: of rnni_lows; words of several elements lie at at, panel apart */
 } rnni_panels;
 
 /* A second factor and where its product is added. */
@@ -164,27 +164,28 @@ typedef struct rnni_kernels {
 } rnni_kernels;
 
 #define RNNI_LOW_COLS 32
-#define RNNI_BF16_BLOCK 32
+#define RNNI_BF16_BLOCK 32 /* elements of k, which packed panels are filled up to */
+#define RNNI_INT8_BLOCK 64
 
-/* Products of factors rounded to bfloat16, in single precision only; bf16.c says what exactly is computed. */
+/* Products of factors in a form of less bits, in single precision only; bf16.c and int8.c say what exactly is computed. */
 typedef struct rnni_low {
   const char *isa;
-  /* As those above. B lies in panels of RNNI_LOW_COLS columns, [panel][k/2][columns] words of two elements, with zeros up to
-     whole blocks of RNNI_BF16_BLOCK of k; out has rnni_low_size(k, n) places. A has rows or columns in one piece. */
+  /* As those above. B lies in panels of RNNI_LOW_COLS columns, words of 2 or 4 elements, with zeros up to whole blocks of k;
+     out has rnni_panels_size(form, k, n) places. product_pair is NULL for int8. */
   void (*pack)(int64_t k, int64_t n, const rnn_real *b, ptrdiff_t rs, ptrdiff_t cs, rnn_real *out);
   void (*product)(int64_t m, int64_t n, int64_t k, const rnn_real *a, ptrdiff_t ars, ptrdiff_t acs, rnni_panels b,
                   const rnn_real *bias, rnn_real *c, ptrdiff_t ldc, bool accumulate);
   void (*product_pair)(int64_t m, int64_t k, const rnn_real *a, ptrdiff_t ars, ptrdiff_t acs, const rnni_target *to);
 } rnni_low;
 
-extern const rnni_low *rnni_bf16;       /* chosen with rnni_kernel; NULL in double precision */
+extern const rnni_low *rnni_lows[RNN_FORM_INT8 + 1]; /* by rnn_form, chosen with rnni_kernel; NULL in double precision */
 extern const rnni_kernels *rnni_kernel; /* chosen by rnni_kernels_choose, the same for every context */
 void rnni_kernels_choose(void);
 bool rnni_deterministic(void);  /* RNNLUA_DETERMINISTIC=1 */
 bool rnni_has_vector_set(void); /* a set of kernels was made for this processor, forced to another or not */
 
 static inline rnni_panels rnni_packed(const rnn_real *packed, int64_t k) {
-  return (rnni_panels){packed, rnni_kernel->tile_cols, k * rnni_kernel->tile_cols, false};
+  return (rnni_panels){packed, rnni_kernel->tile_cols, k * rnni_kernel->tile_cols, RNN_FORM_FLOAT};
 }
 
 static inline int64_t rnni_packed_size(int64_t k, int64_t n) {
@@ -192,34 +193,32 @@ static inline int64_t rnni_packed_size(int64_t k, int64_t n) {
   return (n + w - 1) / w * w * k;
 }
 
-/* The same in bf16, which takes half the memory. */
-static inline int64_t rnni_low_rows(int64_t k) { return (k + RNNI_BF16_BLOCK - 1) / RNNI_BF16_BLOCK * (RNNI_BF16_BLOCK / 2); }
-static inline rnni_panels rnni_low_packed(const rnn_real *packed, int64_t k) {
-  return (rnni_panels){packed, RNNI_LOW_COLS, rnni_low_rows(k) * RNNI_LOW_COLS, true};
+/* Panels of any form: places from one to the next, how they lie at packed, and what all take. */
+static inline int64_t rnni_panel_size(rnn_form form, int64_t k) {
+  if (form == RNN_FORM_BF16) return (k + RNNI_BF16_BLOCK - 1) / RNNI_BF16_BLOCK * (RNNI_BF16_BLOCK / 2) * RNNI_LOW_COLS;
+  if (form == RNN_FORM_INT8) return ((k + RNNI_INT8_BLOCK - 1) / RNNI_INT8_BLOCK * (RNNI_INT8_BLOCK / 4) + 2) * RNNI_LOW_COLS;
+  return k * rnni_kernel->tile_cols;
 }
-static inline int64_t rnni_low_size(int64_t k, int64_t n) {
-  return (n + RNNI_LOW_COLS - 1) / RNNI_LOW_COLS * RNNI_LOW_COLS * rnni_low_rows(k);
+static inline int rnni_panel_cols(rnn_form form) { return form == RNN_FORM_FLOAT ? rnni_kernel->tile_cols : RNNI_LOW_COLS; }
+static inline rnni_panels rnni_panels_at(rnn_form form, const rnn_real *packed, int64_t k) {
+  return (rnni_panels){packed, rnni_panel_cols(form), rnni_panel_size(form, k), form};
 }
-
-/* Panels of either kind. */
+static inline int64_t rnni_panels_size(rnn_form form, int64_t k, int64_t n) {
+  int64_t cols = rnni_panel_cols(form);
+  return (n + cols - 1) / cols * rnni_panel_size(form, k);
+}
+static inline void rnni_pack_panels(rnn_form form, int64_t k, int64_t n, const rnn_real *b, ptrdiff_t rs, ptrdiff_t cs,
+                                    rnn_real *out) {
+  (form == RNN_FORM_FLOAT ? rnni_kernel->pack : rnni_lows[form]->pack)(k, n, b, rs, cs, out);
+}
 static inline void rnni_multiply(int64_t m, int64_t n, int64_t k, const rnn_real *a, ptrdiff_t ars, ptrdiff_t acs,
                                  rnni_panels b, const rnn_real *bias, rnn_real *c, ptrdiff_t ldc, bool accumulate) {
-  (b.low ? rnni_bf16->product : rnni_kernel->product)(m, n, k, a, ars, acs, b, bias, c, ldc, accumulate);
+  (b.form == RNN_FORM_FLOAT ? rnni_kernel->product : rnni_lows[b.form]->product)(m, n, k, a, ars, acs, b, bias, c, ldc,
+                                                                                 accumulate);
 }
 static inline void rnni_multiply_pair(int64_t m, int64_t k, const rnn_real *a, ptrdiff_t ars, ptrdiff_t acs,
                                       const rnni_target *to) {
-  (to->b.low ? rnni_bf16->product_pair : rnni_kernel->product_pair)(m, k, a, ars, acs, to);
+  (to->b.form == RNN_FORM_FLOAT ? rnni_kernel->product_pair : rnni_lows[to->b.form]->product_pair)(m, k, a, ars, acs, to);
 }
-static inline void rnni_pack_panels(bool low, int64_t k, int64_t n, const rnn_real *b, ptrdiff_t rs, ptrdiff_t cs,
-                                    rnn_real *out) {
-  (low ? rnni_bf16->pack : rnni_kernel->pack)(k, n, b, rs, cs, out);
-}
-static inline int64_t rnni_panels_size(bool low, int64_t k, int64_t n) {
-  return low ? rnni_low_size(k, n) : rnni_packed_size(k, n);
-}
-static inline rnni_panels rnni_panels_at(bool low, const rnn_real *packed, int64_t k) {
-  return low ? rnni_low_packed(packed, k) : rnni_packed(packed, k);
-}
-static inline int rnni_panel_cols(bool low) { return low ? RNNI_LOW_COLS : rnni_kernel->tile_cols; }
 
 #endif

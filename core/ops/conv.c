@@ -85,7 +85,7 @@ typedef struct job {
   real *dw;         /* (K, D, U), rows close together for the products */
   real *packed;     /* one matrix for each tap, tap_size elements apart */
   int64_t tap_size;
-  bool low;         /* they are in bf16 */
+  rnn_form low;     /* what they are in */
   /* dW: rows [row, end) of dY, seen as (N*steps, U), lie at rows, width apart */
   const real *rows;
   int64_t row, end, width;
@@ -217,7 +217,7 @@ static void dw_item(const job *j, int64_t i) {
     int64_t from = RNNI_MAX(reaching(v, at, 0), j->row - first);
     int64_t to = RNNI_MIN(RNNI_MIN(steps_for(v, length), reaching(v, at, length)), j->end - first);
     if (from >= to) continue;
-    rnni_panels dy = {j->rows + (first + from - j->row) * j->width, j->width, rnni_kernel->tile_cols, false}; /* in float, always */
+    rnni_panels dy = {j->rows + (first + from - j->row) * j->width, j->width, rnni_kernel->tile_cols, RNN_FORM_FLOAT}; /* in float, always */
     rnni_kernel->product(features, v->U, to - from, j->x + (n * v->T + from * v->stride + at) * v->D + d, 1,
                          v->stride * v->D, dy, NULL, j->dw + (tap * v->D + d) * v->U, v->U, true);
   }

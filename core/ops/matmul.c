@@ -169,4 +169,4 @@ const rnn_op rnni_op_linear = {.name = "linear", .args = "TT?T",
                                " Errors: an x whose last axis is not in, a bias that is neither.",
                                .shape = linear_shape, .forward = linear_forward, .backward = linear_backward,
                                .saves = RNNI_SAVE_IN0 | RNNI_SAVE_IN1, .lengths = RNNI_LENGTHS_KEEP,
-                               .adds_steps = true, .fills = true, .products = true};
+                               .adds_steps = true, .fills = true, .products = true, .integers = true};

@@ -253,5 +253,5 @@ const rnn_op rnni_op_recurrent = {.name = "recurrent", .args = "R",
                                   .doc = "({cell, units, ...}, x, weights [, state]) -> y, state. A recurrent layer over whole sequences; see rnn.h.",
                                   .shape = recurrent_shape, .forward = recurrent_forward,
                                   .backward = recurrent_backward, .saves = RNNI_SAVE_INPUTS,
-                                  .lengths = RNNI_LENGTHS_OWN, .products = true, .outputs = outputs,
+                                  .lengths = RNNI_LENGTHS_OWN, .products = true, .integers = true, .outputs = outputs,
                                   .input_name = rnni_layer_input_name};

@@ -11,7 +11,7 @@ struct rnn_stepper {
   int count;
   rnn_tensor **weights; /* with an empty place for x in front */
   uint32_t *versions;
-  bool low; /* packed in bf16 */
+  rnn_form low; /* what they are packed in */
 };
 
 void rnn_stepper_free(rnn_stepper *s) {
@@ -40,8 +40,8 @@ static rnn_status build(rnn_stepper *s, rnn_tensor *const *weights, int count, i
   rnni_layer_init(&s->l, &s->r, batch, 1, D, s->weights);
   RNNI_TRY(rnni_array(ctx, rnni_lay_out(&s->l, 0, 1, NULL), sizeof *s->buffer, &s->buffer));
   rnni_lay_out(&s->l, 0, 1, s->buffer);
-  const bool low = ctx->low;
-  ctx->low = s->low = rnni_is_low(ctx, s->weights + 1, count);
+  const rnn_form low = ctx->low;
+  ctx->low = s->low = rnni_products_form(ctx, s->weights + 1, count, true);
   rnn_status status = rnni_pack_forward(ctx, &s->l, true, &s->packed);
   ctx->low = low;
   return status;
@@ -66,7 +66,7 @@ rnn_status rnn_stepper_new(rnn_ctx *ctx, const rnn_recurrent *r, rnn_tensor *con
 }
 
 bool rnn_stepper_made_of(const rnn_stepper *s, rnn_tensor *const *weights, int count) {
-  if (count != s->count || s->low != rnni_is_low(s->ctx, weights, count)) return false;
+  if (count != s->count || s->low != rnni_products_form(s->ctx, weights, count, true)) return false;
   for (int i = 1; i <= count; i++)
     if (s->weights[i] != weights[i - 1] || s->weights[i]->storage->version != s->versions[i]) return false;
   return true;

@@ -60,7 +60,7 @@ typedef struct factor {
 } factor;
 
 static rnni_panels pack(part *p, real **next, int64_t k, int64_t n, const real *b, int64_t ldb) {
-  bool low = p->q->ctx->low;
+  rnn_form low = p->q->ctx->low;
   real *to = rnni_take(next, rnni_panels_size(low, k, n));
   rnni_pack_panels(low, k, n, b, ldb, 1, to);
   return rnni_panels_at(low, to, k);
@@ -71,8 +71,8 @@ static factor factor_of(part *p, const real *b, int64_t n, real *dw) {
   factor f = {.n = n, .dw = dw};
   if (!dw) return f;
   b += p->at * n;
-  if (n == 1) f.b = (rnni_panels){b, 1, 0, false}; /* see add_products */
-  else if (n == cols && !p->q->ctx->low) f.b = rnni_packed(b, p->rows); /* is packed as it lies */
+  if (n == 1) f.b = (rnni_panels){b, 1, 0, RNN_FORM_FLOAT}; /* see add_products */
+  else if (n == cols && p->q->ctx->low == RNN_FORM_FLOAT) f.b = rnni_packed(b, p->rows); /* is packed as it lies */
   else f.b = pack(p, &p->next, p->rows, n, b, n);
   return f;
 }
@@ -146,7 +146,7 @@ static void through_blocks(const sums *q, int task, void (*add)(part *)) {
 static void vector_task(void *q, int task) { through_blocks(q, task, vectors); }
 static void matrix_task(void *q, int task) { through_blocks(q, task, matrices); }
 
-static int64_t room_of(bool low, const rnni_layer *l, int64_t all) {
+static int64_t room_of(rnn_form low, const rnni_layer *l, int64_t all) {
   int64_t block = RNNI_MIN(rnni_block_steps(l->N) * l->N, all), D = l->D, H = l->H;
   int64_t packed = rnni_panels_size(low, block, D) + rnni_panels_size(low, block, H) +
                    (D == 1 || H == 1 ? rnni_panels_size(low, block, l->G) : 0);

@@ -12,4 +12,7 @@ function beside.plot() end
 --- beside.logger() -> a callback that reports on a run of rnn.fit (logs/logger.lua)
 function beside.logger() end
 
+--- beside.quantise() -> rnn.quantise, which measures as training does, for model:quantise
+function beside.quantise() end
+
 return beside

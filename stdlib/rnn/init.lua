@@ -19,7 +19,7 @@ for name in ([[
   is_numbers isatty linear_forecast make_folder methods op_doc optimizer_step png_encode pdf_write png_write precision
   program random_position recurrent scan sha256 shard_add shard_give shard_take step stepper tensor_address
   tensor_bytes tensor_fill tensor_of_bytes tensor_text terminal_width trace trace_alike trace_apply trace_captured
-  trace_nodes trace_place trace_results trace_same watched _linalg archive_map npy_map
+  trace_nodes trace_place trace_results trace_same watched _linalg archive_map npy_map low_isa
 ]]):gmatch "%S+" do
   inner[name] = true
 end
@@ -74,6 +74,7 @@ local parts = {
   export_torch_state = "rnn.exchange",
   export_keras_weights = "rnn.exchange",
   fit = "rnn.train",
+  quantise = "rnn.train",
   evaluate = "rnn.train",
   predict = "rnn.train",
   forecast_report = "rnn.train",
@@ -104,6 +105,7 @@ end
 
 function beside.plot() return require "rnn.plot" end
 function beside.logger() return require "rnn.logs.logger"() end
+function beside.quantise() return rnn.quantise end
 
 setmetatable(core.methods, { __index = function(_, name) return require "rnn.names".method(name) end })
 

@@ -7,6 +7,7 @@ fixed batch. The network is the stacked layer and Linear(units -> outputs) over 
 Further keys: outputs (1), seconds (2.0: how long to measure after as long a warm-up, at least 10 steps each),
 fused (true: PyTorch's fused Adam, the fastest it has here), layer_norm (the cell written out in a loop, as PyTorch
 has none: the time of the loop, or under torch.compile when that is faster), bidirectional, lengths (packed sequences),
+precision ("bf16": the network runs under torch.autocast), infer (forward alone, without gradients),
 stream (one time step of the layer alone without gradients: the faster of nn.LSTM and nn.LSTMCell; timed a hundred at a
 time, as looking at the clock takes long beside one). Prints one line of JSON; times are milliseconds a step, "ways" the
 medians of all ways that were tried.
@@ -73,9 +74,15 @@ shape = [case["batch"]] if case["last"] else [case["batch"], case["time"]]
 x, target = torch.randn(case["batch"], case["time"], case["inputs"]), torch.randn(*shape, case["outputs"])
 
 
+def answer():
+    """What the network gives, in bf16 where that is asked for."""
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=case.get("precision") == "bf16"):
+        return net(x).float()
+
+
 def step():
     optimizer.zero_grad()
-    loss = torch.nn.functional.mse_loss(net(x), target)
+    loss = torch.nn.functional.mse_loss(answer(), target)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
     optimizer.step()
@@ -88,11 +95,15 @@ def streams():
     cell = torch.nn.LSTMCell(case["inputs"], case["units"])
     whole, one, state = x[:, :1], x[:, 0], {}
 
+    low = {"device_type": "cpu", "dtype": torch.bfloat16, "enabled": case.get("precision") == "bf16"}
+
     def by_layer():
-        _, state["layer"] = lstm(whole, state.get("layer"))
+        with torch.autocast(**low):
+            _, state["layer"] = lstm(whole, state.get("layer"))
 
     def by_cell():
-        state["cell"] = cell(one, state.get("cell"))
+        with torch.autocast(**low):
+            state["cell"] = cell(one, state.get("cell"))
 
     return {"layer": by_layer, "cell": by_cell}
 
@@ -125,6 +136,9 @@ ways = {"loop" if case.get("layer_norm") else "plain": step}
 if case.get("stream"):
     torch.set_grad_enabled(False)
     ways = streams()
+elif case.get("infer"):
+    torch.set_grad_enabled(False)
+    ways = {"plain": answer}
 elif case.get("layer_norm"):
     compiled = torch.compile(net)
 

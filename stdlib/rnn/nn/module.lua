@@ -11,6 +11,7 @@ local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
 local option = require "rnn.option"
+local beside = require "rnn.beside"
 local guard = require "rnn.guard"
 local nest = require "rnn.nest"
 local scripted = require "rnn.nn.scripted"
@@ -380,6 +381,20 @@ end
 --- Forgets the gradients of all parameters.
 function Module:zero_grad()
   for _, p in ipairs(self:parameters()) do p:zero_grad() end
+end
+
+--- module:quantise([options]) -> report
+---
+--- rnn.quantise(module, options): weights of eight bits, for inference.
+---@param options? rnn.quantise.Options
+---@return table
+function Module:quantise(options)
+  return beside.quantise()(self, options)
+end
+
+-- Freezes the parameters of these names.
+function Module:_freeze(names)
+  for _, name in ipairs(names) do self:freeze("^" .. name:gsub("%p", "%%%0") .. "$") end
 end
 
 --- module:to(precision) -> module

@@ -3,7 +3,7 @@
 --
 --   format = "rnnlua", rnnlua.version, rnnlua.config (JSON; absent where a layer cannot be built from data: then
 --   rnnlua.no_config says why), rnnlua.frozen (JSON, the names of frozen parameters, if any), rnnlua.forms (JSON, the
---   form of each tensor that is in another than float, as model:to has set it), rnnlua.extra (JSON; its
+--   form of each tensor that is in another than float; those in int8 have scales/NAME beside them), rnnlua.extra (JSON; its
 --   tensors are named extra/...), rnnlua.run (JSON: script, its SHA-256, seed, folder of the run, which the model comes
 --   from), and in checkpoints rnnlua.precision and rnnlua.checksum, of everything else in the
 --   file
@@ -26,17 +26,25 @@ function save.config(model)
   return core.json_encode(config, { sort = true })
 end
 
--- What is in the file: tensors by their names, texts by theirs.
-local function contents(model, extra)
+-- Scales of an int8 tensor, which is whole numbers times these, row by row.
+local function scales_of(tensor)
+  return tensor:abs():max(2) / 127
+end
+
+-- What is in the file: tensors by their names, texts by theirs. in_forms: tensors are written in their forms, and not
+-- all as they are in memory.
+local function contents(model, extra, in_forms)
   local tensors, forms = {}, {}
   for _, pair in ipairs((model:named_tensors())) do
     tensors[pair[1]] = pair[2]
-    if pair[2]:type() == "float" and core.form(pair[2]) ~= "float" then forms[pair[1]] = core.form(pair[2]) end
+    local form = pair[2]:type() == "float" and core.form(pair[2]) or "float"
+    if form ~= "float" then forms[pair[1]] = form end
+    if form == "int8" and in_forms then tensors["scales/" .. pair[1]] = scales_of(pair[2]) end
   end
   local metadata = { format = "rnnlua", ["rnnlua.version"] = core.version }
   local config, reason = save.config(model)
   metadata["rnnlua.config"], metadata["rnnlua.no_config"] = config, reason
-  if next(forms) then metadata["rnnlua.forms"] = core.json_encode(forms, { sort = true }) end
+  if next(forms) and in_forms then metadata["rnnlua.forms"] = core.json_encode(forms, { sort = true }) end
   local frozen = model:frozen()
   if #frozen > 0 then metadata["rnnlua.frozen"] = core.json_encode(frozen) end
   if extra ~= nil then
@@ -74,7 +82,7 @@ end
 
 --- save.of_run(path, model, extra, run) -> true | nil, message, code: the same, for the model of the run in a folder.
 function save.of_run(path, model, extra, run)
-  local tensors, metadata = contents(model, extra)
+  local tensors, metadata = contents(model, extra, true)
   metadata["rnnlua.run"] = core.json_encode(record.provenance(run), { sort = true })
   return core.archive_write(path, tensors, metadata, true)
 end
@@ -112,19 +120,28 @@ end
 
 -- Freezes what was frozen when the file was written.
 local function freeze(model, frozen)
-  for _, name in ipairs(frozen or {}) do
-    model:freeze("^" .. check.string("rnn.load", "the name of a frozen parameter", name):gsub("%p", "%%%0") .. "$")
+  for _, name in ipairs(frozen or {}) do check.string("rnn.load", "the name of a frozen parameter", name) end
+  model:_freeze(frozen or {})
+end
+
+-- Those tensors in the weights of a file that are whole numbers become what they stand for.
+local function widen(weights, forms)
+  for name, form in pairs(forms or {}) do
+    check.one_of("rnn.load", "the form of a tensor", form, { "bf16", "int8" })
+    if form == "int8" then
+      local whole, scales = weights[name], weights["scales/" .. name]
+      if not whole or not scales or whole:ndim() ~= 2 or scales:ndim() ~= 1 or #whole ~= #scales then
+        core.fail("'%s' is said to be int8, and the file has no such whole numbers and scales", name)
+      end
+      weights[name], weights["scales/" .. name] = whole:to_float() * scales:reshape(#scales, 1), nil
+    end
   end
 end
 
 -- Puts tensors into the forms that they had when the file was written.
-local function shape_tensors(model, forms)
-  if not forms then return end
-  for _, pair in ipairs((model:named_tensors())) do
-    local form = forms[pair[1]]
-    if form ~= nil then
-      core.form(pair[2], check.one_of("rnn.load", "the form of a tensor", form, { "float", "bf16" }))
-    end
+local function set_forms(model, forms)
+  for _, pair in ipairs(forms and model:named_tensors() or {}) do
+    if forms[pair[1]] ~= nil then core.form(pair[2], forms[pair[1]]) end
   end
 end
 
@@ -156,6 +173,8 @@ end
 
 local function restore(path, model, classes, tensors, metadata)
   local weights, extra = parts(tensors, metadata)
+  local forms = from_json(metadata["rnnlua.forms"])
+  widen(weights, forms)
   if not model then
     local config = from_json(metadata["rnnlua.config"])
     if not config then
@@ -166,7 +185,7 @@ local function restore(path, model, classes, tensors, metadata)
   end
   model:load_state_dict(weights)
   freeze(model, from_json(metadata["rnnlua.frozen"]))
-  shape_tensors(model, from_json(metadata["rnnlua.forms"]))
+  set_forms(model, forms)
   return model, extra
 end
 

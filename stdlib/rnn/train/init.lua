@@ -2,6 +2,7 @@
 
 return require "rnn.lazy"("rnn.", {}, {
   fit = "rnn.train.fit",
+  quantise = "rnn.train.quantise",
 }, {
   evaluate = "rnn.train.evaluate",
   predict = "rnn.train.evaluate",
