@@ -508,6 +508,44 @@ describe("nn.Dropout", function()
   end)
 end)
 
+describe("nn.Masking", function()
+  it("finds lengths by the value of the padding", function()
+    local x = core.tensor { { { 1, 0 }, { 0, 0 }, { 0, 0 } }, { { 0, 0 }, { 0, 0 }, { 0, 0 } },
+      { { 0, 2 }, { 3, 0 }, { 0, 1 } } }
+    assert.same({ 1, 0, 3 }, nn.Masking()(x):lengths():totable())
+    assert.same({ 3, 3, 3 }, nn.Masking(7)(x):lengths():totable())
+    assert.same({ 1, 0, 2 }, nn.Masking()(x:with_lengths { 3, 3, 2 }):lengths():totable())
+    assert.same(x:totable(), nn.Masking()(x):without_lengths():totable())
+    local ids = core.tensor({ { 3, 1, 1 }, { 2, 4, 1 } }, "int32")
+    assert.same({ 1, 2 }, nn.Masking(1)(ids):lengths():totable())
+    assert.same({ 0, 0 }, nn.Masking()(core.zeros(2, 0, 3)):lengths():totable())
+    assert.same({}, nn.Masking()(core.zeros(0, 2, 3)):lengths():totable())
+  end)
+
+  it("wants the padding at the end", function()
+    local x = core.tensor { { { 1 }, { 2 } }, { { 0 }, { 2 } } }
+    assert.matches("sequence 2 has padding in front of a step", message_of(function() nn.Masking()(x) end))
+    assert.matches("expected input %(N, T, D%), or ids", message_of(function() nn.Masking()(core.zeros(2, 3)) end))
+  end)
+
+  it("lets gradients through", function()
+    local x = core.ones(2, 3, 1):requires_grad(true)
+    nn.Masking()(x):sum():backward()
+    assert.same(core.ones(2, 3, 1):totable(), x.grad:totable())
+  end)
+end)
+
+describe("nn.Flatten", function()
+  it("makes a row of each sample", function()
+    assert.same({ 2, 12 }, { nn.Flatten()(core.zeros(2, 3, 4)):shape() })
+    assert.same({ 2, 1 }, { nn.Flatten()(core.zeros(2)):shape() })
+    assert.same({ 0, 12 }, { nn.Flatten()(core.zeros(0, 3, 4)):shape() })
+    assert.matches("different lengths", message_of(function()
+      nn.Flatten()(core.zeros(2, 3, 4):with_lengths { 1, 3 })
+    end))
+  end)
+end)
+
 describe("activations and losses", function()
   it("have the values of their formulas", function()
     local x = core.tensor { -2, 0.5 }

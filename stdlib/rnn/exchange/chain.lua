@@ -39,4 +39,12 @@ function chain.plain(fname, layer, extra)
   if options.reset == "before" and not extra.reset then chain.refuse(fname, layer, "reset = 'before'") end
 end
 
+--- chain.bool(value), chain.number(value): as Python has them
+function chain.bool(value) return value and "True" or "False" end
+
+function chain.number(value)
+  local text = ("%.9g"):format(value)
+  return tonumber(text) == value and text or ("%.17g"):format(value)
+end
+
 return chain

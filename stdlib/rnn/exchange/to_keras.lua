@@ -5,6 +5,8 @@ local core = require "rnn.core"
 local chain = require "rnn.exchange.chain"
 local tensors = require "rnn.exchange.tensors"
 
+local bool, number = chain.bool, chain.number
+
 local FNAME <const> = "rnn.export_keras_weights"
 
 -- Layers of one Keras model: their expressions, and where their weights are.
@@ -24,13 +26,6 @@ function Writer:add(group, expression, weights)
     self.top.weights[("%slayers/%s/%svars"):format(self.path, name, place == "" and "" or place .. "/")] = list
   end
   return ("%slayers/%s/"):format(self.path, name)
-end
-
-local function bool(value) return value and "True" or "False" end
-
-local function number(value)
-  local text = ("%.9g"):format(value)
-  return tonumber(text) == value and text or ("%.17g"):format(value)
 end
 
 local WRITE = {}

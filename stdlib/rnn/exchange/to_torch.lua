@@ -4,6 +4,8 @@ local core = require "rnn.core"
 local chain = require "rnn.exchange.chain"
 local tensors = require "rnn.exchange.tensors"
 
+local bool, number = chain.bool, chain.number
+
 local FNAME <const> = "rnn.export_torch_state"
 
 -- What is made: lines of __init__ and of forward, and tensors by name.
@@ -19,13 +21,6 @@ function Writer:module(expression, ...)
   local name = "layer" .. self.count
   self:init("self.%s = " .. expression, name, ...)
   return name
-end
-
-local function bool(value) return value and "True" or "False" end
-
-local function number(value)
-  local text = ("%.9g"):format(value)
-  return tonumber(text) == value and text or ("%.17g"):format(value)
 end
 
 local WRITE = {}
