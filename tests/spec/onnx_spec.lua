@@ -85,8 +85,8 @@ describe("onnx.load refuses, and names", function()
 
   it("attributes that it does not know", function()
     refused(message({ node("Relu", { "x" }, nil, { shape = 3 }) }), "node 'the Relu'", "attribute 'shape'")
-    refused(message({ node("LSTM", { "x", "w", "w" }, nil, { clip = 1.0 }) },
-      { tensors = { floats("w", { 1 }, { 0 }) } }), "node 'the LSTM'", "clip")
+    refused(message({ node("LSTM", { "x", "w", "w" }, nil, { clap = 1 }) },
+      { tensors = { floats("w", { 1, 4, 1 }, { 0, 0, 0, 0 }) } }), "node 'the LSTM'", "clap")
   end)
 
   it("attributes and first states that are not what they should be", function()
@@ -150,13 +150,12 @@ describe("onnx.load refuses, and names", function()
     refused(lstm({ 8, 3 }, { 8, 2 }), "the LSTM")
   end)
 
-  it("what a recurrent layer has no counterpart of", function()
+  it("what no recurrent node can be", function()
     local function rnn_of(attributes)
       return message({ node("RNN", { "x", "w", "r" }, nil, attributes) }, { tensors = { floats("w", { 1, 1, 1 }, { 1 }),
         floats("r", { 1, 1, 1 }, { 1 }) }, inputs = { info("x", { "T", "N", 1 }) } })
     end
-    refused(rnn_of { activations = { "ScaledTanh" } }, "ScaledTanh")
-    refused(rnn_of { activations = { "HardSigmoid" } }, "HardSigmoid", "alpha = 0.2")
+    refused(rnn_of { activations = { "Swish" } }, "Swish")
     refused(rnn_of { activations = { "Tanh", "Tanh" } }, "activations")
     refused(rnn_of { direction = "sideways" }, "sideways")
   end)

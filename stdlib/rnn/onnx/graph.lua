@@ -53,6 +53,10 @@ local function filled(fields, W, R, B, P)
 end
 
 function apply.recurrent(graph, fields, x, lengths, h, c, W, R, B, P)
+  if fields.step then
+    if fields.layout == 1 then h, c = h and h:transpose(1, 2), c and c:transpose(1, 2) end
+    return fields.step(x, lengths, h, c, W, R, B, P)
+  end
   local layer = fields.at and graph.layers[fields.at] or filled(fields, W, R, B, P)
   local states, directions, samples = fields.states, fields.directions, x:size(1)
   local first

@@ -569,12 +569,19 @@ local function lower_recurrent(kind)
     local opset, outputs, layout = a.opset, a.outputs, a.layout or 0
     a.opset, a.outputs = nil, nil
     local options, reverse = recurrent.options(kind, a, kind == "LSTM" and inputs[8] and true or nil)
-    if not options then self:fail("%s has no counterpart in nn.%s", reverse, kind) end
-    local weights, values = weights_of(self, kind, a, inputs)
-    local directions, states = options.bidirectional and 2 or 1, kind == "LSTM" and 2 or 1
+    local directions, states = a.direction == "bidirectional" and 2 or 1, kind == "LSTM" and 2 or 1
+    local weights, values, step = weights_of(self, kind, a, inputs)
+    if not options then -- no layer: its weights are values like others
+      local why = reverse
+      step = recurrent.runs(a) and require "rnn.onnx.steps"(kind, a, directions)
+      if not step then self:fail("%s is not known", why) end
+      options, reverse = {}, false
+      values = { inputs[2], inputs[3], inputs[4] or false, inputs[8] or false }
+    end
     local fields = { class = kind, options = options, reverse = reverse, directions = directions, states = states,
       units = weights and weights.units or a.hidden_size, layout = layout, opset = opset }
-    if weights then
+    fields.step = step
+    if weights and not step then
       fields.args = { weights.inputs, weights.units }
       fields.numbers = self.count_of { weights.W, weights.R } + 13 * directions * weights.units -- and what is of rows
       fields.fill = function(layer)

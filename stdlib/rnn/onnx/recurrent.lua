@@ -138,6 +138,15 @@ end
 local KNOWN = { activations = true, activation_alpha = true, activation_beta = true, direction = true,
   hidden_size = true, input_forget = true, linear_before_reset = true, layout = true, output_sequence = true }
 
+--- recurrent.runs(attributes) -> can the node go step by step, by steps.lua, where no layer can be it?
+function recurrent.runs(attributes)
+  for name in pairs(attributes) do
+    if not KNOWN[name] and name ~= "clip" then return false end
+  end
+  local direction = attributes.direction or "forward"
+  return direction == "forward" or direction == "reverse" or direction == "bidirectional"
+end
+
 --- recurrent.knows(op) -> is it one of them? Its attributes are looked at here.
 function recurrent.knows(op) return theirs[op] ~= nil end
 
