@@ -5,13 +5,10 @@ local check = require "rnn.check"
 local ranks = require "rnn.ranks"
 local shards = require "rnn.shards"
 
---- rnn.dist: rank counts from 0, size is the number of ranks, 1 without mpirun. Only rank 0 prints and writes files.
----
----   for x, y in batches do
----     for x, y in dist.shards(model, x, y) do rnn.mse(model(x), y):backward() end
----     dist.gradients(model)
----     opt:step()
----   end
+--- dist.rank: this process, counted from 0; only rank 0 prints and writes files.
+
+--- dist.size: how many ranks there are, 1 without mpirun.
+
 local dist = { rank = ranks.rank, size = ranks.size }
 
 local works = setmetatable({}, { __mode = "k" }) -- by model: what its shards have come to
@@ -39,7 +36,15 @@ end
 --- The parts of a batch that this rank computes: `for x, y, weights in dist.shards(model, x, y) do`. The body calls
 --- backward on the mean loss of its part, and dist.gradients adds up. Which rows are in which of count shards (8) does
 --- not depend on the ranks, nor do the random numbers of each: results are the same bits for any number of ranks, one
---- included. Batches of fewer than 2 * count rows have fewer shards. Errors: a model that is none, tensors that do not
+--- included.
+---
+---   for x, y in batches do
+---     for x, y in dist.shards(model, x, y) do rnn.mse(model(x), y):backward() end
+---     dist.gradients(model)
+---     opt:step()
+---   end
+---
+--- Batches of fewer than 2 * count rows have fewer shards. Errors: a model that is none, tensors that do not
 --- have as many rows as x.
 ---@param model nn.Module
 ---@param x rnn.Tensor|table (N, ...)

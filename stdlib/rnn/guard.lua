@@ -91,8 +91,8 @@ end
 
 --- guard.restoring(f, class, key) -> function
 ---
---- A method load_state or merge for which a saved state that does not fit is an argument error, whatever it stumbles over: such
---- states come from files.
+--- A method load_state or merge for which a saved state that does not fit is an argument error, whatever it stumbles
+--- over: such states come from files.
 ---@param f fun(self: table, saved: any, more: any)
 ---@param class table
 ---@param key string

@@ -257,14 +257,14 @@ local function find(name)
 end
 
 local function open_module(name)
-  local path, tried = find(name)
-  local entry, message
+  local path = find(name)
+  local entry, message = nil, "there is none beside the program or in package.cpath"
   if path then entry, message = package.loadlib(path, "luaopen_rnnlua_mpi") end
   if entry then return entry() end
   core.fail("started by %s, but its module rnnlua_%s.so cannot be opened: %s. It comes with the package rnnlua-%s, or "
     .. "is built where %s is; RNNLUA_MPI=off runs each process by itself, RNNLUA_MPI=mpich or openmpi chooses",
-    name == "mpich" and "MPICH" or "Open MPI", name, path and message or "there is none" .. tried:sub(1, 200),
-    name, name == "mpich" and "libmpich-dev" or "libopenmpi-dev")
+    name == "mpich" and "MPICH" or "Open MPI", name, message, name,
+    name == "mpich" and "libmpich-dev" or "libopenmpi-dev")
 end
 
 -- Other ranks than the first write no files: what they would write is what the first one writes.

@@ -1,6 +1,6 @@
--- exchange.lua: what the exchanges of a step cost between the ranks that run it (mpirun -n 2 rnnlua exchange.lua), and a
--- table of what they would cost over 10 Gb Ethernet, which is an extrapolation: the time of our own code is measured here,
--- latency and bandwidth of the network are assumed (25 us, 1.18 GB/s, full duplex, no contention).
+-- exchange.lua: what the exchanges of a step cost between the ranks that run it (mpirun -n 2 rnnlua exchange.lua), and
+-- a table of what they would cost over 10 Gb Ethernet, which is an extrapolation: the time of our own code is measured
+-- here, latency and bandwidth of the network are assumed (25 us, 1.18 GB/s, full duplex, no contention).
 local rnn = require "rnn"
 local core, ranks = require "rnn.core", require "rnn.ranks"
 local LATENCY <const>, BANDWIDTH <const> = 25e-6, 1.18e9
@@ -16,7 +16,8 @@ local function least(times, f)
   return best
 end
 
-local message = { shards = { { loss = 1.5, weight = 32, scores = { loss = 1.5, weight = 32, parts = {} } } }, used = 100 }
+local message = { shards = { { loss = 1.5, weight = 32, scores = { loss = 1.5, weight = 32, parts = {} } } },
+  used = 100 }
 local small = least(2000, function() ranks.gather("bench", message) end)
 print(("%d ranks: the small exchange of a step %.1f us at best"):format(ranks.size, small * 1e6))
 local models = { { "LSTM 32 -> 32", 8650 }, { "LSTM 64 -> 256", 330506 }, { "2 LSTM 128 -> 512", 3420000 } }

@@ -28,7 +28,7 @@ while [ "$killed" -lt "$times" ]; do
     if [ -s "$work/run.pid$victim" ]; then break; fi
     sleep 0.05
   done
-  sleep "$((at / 100)).$((at % 100))"
+  sleep "$((at / 100)).$(printf %02d $((at % 100)))"
   pid=$(cat "$work/run.pid$victim" 2>/dev/null || true)
   rm -f "$work"/run.pid*
   if [ -z "$pid" ] || ! kill -KILL "$pid" 2>/dev/null; then # it has ended before

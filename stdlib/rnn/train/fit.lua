@@ -226,7 +226,8 @@ local function folder_of(run, options)
       options.log_every))
   end
   table.insert(run.callbacks, require "rnn.train.recorder"(run.folder, false))
-  if ranks.rank == 0 then table.insert(run.callbacks, beside.logger()) end
+  if ranks.rank == 0 then table.insert(run.callbacks, beside.logger())
+  else run.writer = setmetatable({}, { __index = function() return function() end end }) end -- for callbacks
 end
 
 -- The best weights that a checkpoint keeps are those of early stopping, where it keeps some.
