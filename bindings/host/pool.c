@@ -48,6 +48,7 @@ static void *take(pool *p, size_t size, bool watched) {
   if ((size_t)(s->end - s->at) < class * STEP) {
     chunk *c = aligned_alloc(CHUNK, CHUNK);
     if (!c) return NULL;
+    if (watched) memset(c, 0, CHUNK); /* who hears of an end looks at what a block holds */
     c->watched = watched;
     s->at = (char *)(c + 1);
     s->end = (char *)c + CHUNK;
