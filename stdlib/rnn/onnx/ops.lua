@@ -471,6 +471,15 @@ for key, names in pairs {
   for name in names:gmatch "%S+" do kinds[name] = key end
 end
 
+local needed = { Constant = 0, Where = 3, Range = 3, BatchNormalization = 5, RNN = 3, LSTM = 3, GRU = 3 }
+for name in ([[Add Sub Mul Div Mod Pow Equal Less LessOrEqual Greater GreaterOrEqual And Or Xor PRelu MatMul Gemm Conv
+  Gather GatherElements GatherND Expand Tile Reshape CumSum ReverseSequence LayerNormalization]]):gmatch "%S+" do
+  needed[name] = 2
+end
+
+--- ops.needs(op) -> how many of its first inputs must be there
+function ops.needs(op) return needed[op] or 1 end
+
 --- ops.kind(attribute) -> the field that it lies in
 function ops.kind(attribute) return kinds[attribute] or "i" end
 

@@ -221,6 +221,9 @@ function Reader:node(node)
       or self:fail("input '%s' is made by no node before it", name)) or false
   end
   if #node.output == 0 then self:fail "it has no output" end
+  for i = 1, ops.needs(op) do
+    if not inputs[i] then self:fail("input %d is missing", i) end
+  end
   local a = attributes_of(self, node)
   local results = lower[op] and lower[op](self, a, inputs, node) or self:generic(op, a, inputs)
   for i, name in ipairs(node.output) do
@@ -525,7 +528,6 @@ end
 -- Weights of a node: constants, which fit together; or values of which the sizes are seen later.
 local function weights_of(self, kind, a, inputs)
   local W, R, B, P = inputs[2], inputs[3], inputs[4] or nil, kind == "LSTM" and inputs[8] or nil
-  if not W or not R then self:fail "inputs W and R are needed" end
   local given = { W, R, B, P }
   for i = 1, 4 do
     if given[i] and not tensor_of(given[i]) then return nil, { W, R, B or false, P or false } end

@@ -32,10 +32,10 @@ local function functions_of(kind, a, directions)
         numbers[which] = given[which][at[which]] or row[1 + which]
       end
     end
-    local d = (i - 1) // count + 1
+    local d, k = (i - 1) // count + 1, (i - 1) % count + 1
     list[d] = list[d] or {}
     table.insert(list[d], function(x)
-      if clip then x = x:clamp(-clip, clip) end
+      if clip and k < 3 then x = x:clamp(-clip, clip) end -- sums are clipped, and c is not
       return row[1](x, numbers[1], numbers[2])
     end)
   end
