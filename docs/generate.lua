@@ -9,22 +9,11 @@
 
 local core = require "rnn.core"
 local option = require "rnn.option"
+local files = dofile "docs/files.lua"
 local parse = dofile "docs/parse.lua"
 local public = dofile "docs/public.lua"
 
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read("a")
-  file:close()
-  return text
-end
-
-local function files(pattern)
-  local list, pipe = {}, assert(io.popen("ls " .. pattern))
-  for path in pipe:lines() do list[#list + 1] = path end
-  pipe:close()
-  return list
-end
+local function read(path) return assert(files.read(path), path) end
 
 -- ---- meta.lua ----
 
@@ -177,7 +166,7 @@ end
 
 local function meta()
   local functions, methods, fields = {}, {}, {}
-  for _, path in ipairs(files("bindings/*.c bindings/*/*.c")) do
+  for _, path in ipairs(files.lines_of "ls bindings/*.c bindings/*/*.c") do
     for _, block in ipairs(parse.c(read(path))) do
       block = named(block)
       local list = block:find("^%-%-%- x:") and methods or functions
@@ -392,12 +381,13 @@ local function put(path, text)
   end
 end
 
--- The manual is made of the new meta.lua, not of the one that this program was built with.
-local new_meta, sources = meta(), require "rnn.sources"
+-- The manual is made of the new meta.lua, and of the files of stdlib/, for the program has them without descriptions.
+local new_meta = meta()
 local modules = { { "rnn.meta", new_meta } }
-for _, name in ipairs(sources()) do
-  local text = sources(name)
-  if not text:find "^return %[=" then modules[#modules + 1] = { name, text } end -- a file that is not Lua
+for _, name in ipairs(require "rnn.sources"()) do
+  local path = "stdlib/" .. name:gsub("%.", "/")
+  local text = files.read(path .. ".lua") or files.read(path .. "/init.lua")
+  if text then modules[#modules + 1] = { name, text } end
 end
 local entries = parse.all(modules)
 parse.examples(entries, read "docs/examples.md")

@@ -8,6 +8,7 @@
 ---@field Average rnn.Average
 ---@field CSVLog rnn.CSVLog
 ---@field EarlyStopping rnn.EarlyStopping
+---@field Ensemble rnn.Ensemble
 ---@field Forecaster rnn.Forecaster
 ---@field ModelCheckpoint rnn.ModelCheckpoint
 ---@field TimeLimit rnn.TimeLimit
@@ -21,6 +22,8 @@
 ---@field evaluate fun(model: nn.Module, data: data.Windows|data.Arrays|data.Batches|function, options?: rnn.evaluate.Options): table<string, number>
 ---@field experiment rnn.Experiment
 ---@field export_c fun(model: nn.Module, path: string, options?: rnn.export_c.Options): { const: integer, ram: integer, macs: integer }|nil, string?, string?
+---@field export_keras_weights fun(model: nn.Module, path: string, options?: rnn.export_keras_weights.Options): string|nil, string?, string?
+---@field export_torch_state fun(model: nn.Module, path: string): string|nil, string?, string?
 ---@field find_lr fun(model: nn.Module, options: rnn.find_lr.Options): rnn.RateRange
 ---@field fit fun(model: nn.Module, options: rnn.fit.Options): rnn.History
 ---@field flatten fun(x: rnn.Tensor, first?: integer, last?: integer): rnn.Tensor
@@ -36,8 +39,9 @@
 ---@field null userdata
 ---@field outer fun(x: rnn.Tensor, y: rnn.Tensor): rnn.Tensor
 ---@field padded fun(sequences: table, type?: "float"|"int32"): rnn.Tensor
----@field precision string
+---@field precision fun(name?: "float"|"bf16", f?: function|nn.Module, ...): any
 ---@field predict fun(model: nn.Module, x: rnn.Tensor|table|function|data.Windows|data.Arrays|data.Sequences|data.Batches, options?: rnn.predict.Options): rnn.Tensor|table
+---@field quantise fun(model: nn.Module, options?: rnn.quantise.Options): { quantised: string[], left: string[], bytes: integer, bytes_before: integer, before?: table, after?: table }
 ---@field results rnn.Results
 ---@field sanitized boolean
 ---@field save fun(path: string, model: nn.Module, extra?: table): true|nil, string?, string?
@@ -46,29 +50,42 @@
 ---@field unfold fun(x: rnn.Tensor, axis: integer, size: integer, step?: integer): rnn.Tensor
 ---@field version string
 ---@field audio rnn.audio
+---@field augment rnn.augment
 ---@field baselines rnn.baselines
 ---@field cells rnn.cells
 ---@field ctc rnn.ctc
 ---@field data rnn.data
 ---@field decode rnn.decode
+---@field dist rnn.dist
 ---@field doc rnn.doc
 ---@field linalg rnn.linalg
 ---@field logs rnn.logs
 ---@field metrics rnn.metrics
 ---@field music rnn.music
 ---@field nn rnn.nn
+---@field onnx rnn.onnx
 ---@field optim rnn.optim
 ---@field plot rnn.plot
 ---@field text rnn.text
 local rnn = {}
 
 ---@class rnn.audio
+---@field cmvn fun(features: rnn.Tensor[], speakers?: any[]): rnn.Tensor[]
 ---@field deltas fun(x: rnn.Tensor, options?: audio.deltas.Options): rnn.Tensor
 ---@field log_mel fun(x: rnn.Tensor, options: audio.log_mel.Options): rnn.Tensor
 ---@field mfcc fun(x: rnn.Tensor, options: audio.mfcc.Options): rnn.Tensor
 ---@field read fun(path: string, options?: audio.read.Options): rnn.Tensor?, number|string, string?
 ---@field resample fun(x: rnn.Tensor, from: number, to: number): rnn.Tensor
 ---@field write fun(path: string, samples: rnn.Tensor, rate: integer): true?, string?, string?
+
+---@class rnn.augment
+---@field bpe fun(vocab: text.Bpe, rate: number): fun(x: rnn.Tensor, y?: any): rnn.Tensor, any
+---@field series fun(options?: augment.series.Options): fun(x: rnn.Tensor, y?: any): rnn.Tensor, any
+---@field sound fun(options?: augment.sound.Options): fun(x: rnn.Tensor, y?: any): rnn.Tensor, any
+---@field spectrum fun(options?: augment.spectrum.Options): fun(x: rnn.Tensor, y?: any): rnn.Tensor, any
+---@field strokes fun(options?: augment.strokes.Options): fun(x: rnn.Tensor, y?: any): rnn.Tensor, any
+---@field transpose fun(options?: augment.transpose.Options): fun(x: rnn.Tensor, y?: any): rnn.Tensor, any
+---@field words fun(rate: number, unknown?: integer): fun(x: rnn.Tensor, y?: any): rnn.Tensor, any
 
 ---@class rnn.baselines
 ---@field drift fun(history: rnn.Tensor, horizon: integer, season?: integer): rnn.Tensor
@@ -116,6 +133,7 @@ local rnn = {}
 ---@field PCA data.PCA
 ---@field Scaler data.Scaler
 ---@field arrays data.Arrays
+---@field augment fun(batches: data.Batches, ...): table
 ---@field classes fun(labels: any[], key?: string): string[], table<string, integer>
 ---@field csv fun(path: string, options?: data.csv.Options): data.Frame?, string?, string?
 ---@field csv_stream fun(path: string, options?: data.csv_stream.Options): fun(): data.Frame?, string?, string?
@@ -125,12 +143,24 @@ local rnn = {}
 ---@field keep fun(where: string, what: string, list: any[], test: fun(entry: any): any, string?): any[]?, string?
 ---@field lines fun(path: string, what: string, read: fun(line: string): any, options?: data.lines.Options): any[]?, string?
 ---@field map fun(batches: data.Batches|table, f: fun(x: rnn.Tensor|table, y?: rnn.Tensor|table, weights?: rnn.Tensor|table): any, any, any): table
+---@field open fun(path: string): rnn.Tensor|table<string, rnn.Tensor>|nil, string?, string?
+---@field packed fun(rows: rnn.Tensor, lengths: rnn.Tensor|integer[]): table
 ---@field sequences data.Sequences
+---@field spool fun(path: string, next: fun(): rnn.Tensor?): rnn.Tensor?, string?, string?
+---@field spool_text fun(path: string, vocab: text.Vocab, into: string): rnn.Tensor?, string?, string?
+---@field tokens data.Tokens
 ---@field windows data.Windows
 
 ---@class rnn.decode
 ---@field generate fun(options: decode.generate.Options): integer[][], number[], table[]
 ---@field sample fun(logits: rnn.Tensor, options?: decode.sample.Options): rnn.Tensor
+
+---@class rnn.dist
+---@field gather fun(value: any): any[]
+---@field gradients fun(model: nn.Module, weight?: number)
+---@field rank number
+---@field shards fun(model: nn.Module, x: rnn.Tensor|table, y?: rnn.Tensor|table, weights?: rnn.Tensor|table, count?: integer): fun(): any, any, any
+---@field size number
 
 ---@class rnn.doc
 ---@field declaration fun(name: string): table?
@@ -177,6 +207,7 @@ local rnn = {}
 ---@field coverage fun(low: rnn.Tensor, high: rnn.Tensor, actual: rnn.Tensor): number
 ---@field crps fun(forecast: rnn.Tensor, actual: rnn.Tensor, quantiles?: number[]): number
 ---@field crps_gaussian fun(mean: rnn.Tensor, deviation: rnn.Tensor, actual: rnn.Tensor): number
+---@field error_rate fun(said: any[][], meant: any[][]): number, integer
 ---@field f1 fun(y: rnn.Tensor, labels: rnn.Tensor, options?: metrics.f1.Options): number|number[]
 ---@field interval_score fun(low: rnn.Tensor, high: rnn.Tensor, actual: rnn.Tensor, level: number): number
 ---@field mae fun(forecast: rnn.Tensor, actual: rnn.Tensor): number
@@ -209,6 +240,8 @@ local rnn = {}
 ---@field ELU table
 ---@field Embedding nn.Embedding
 ---@field Encoder nn.Encoder
+---@field Flatten nn.Flatten
+---@field GELU table
 ---@field GRU nn.GRU
 ---@field GRUCell nn.GRUCell
 ---@field HardSigmoid table
@@ -218,7 +251,12 @@ local rnn = {}
 ---@field LeakyReLU table
 ---@field Linear nn.Linear
 ---@field LogSoftmax table
+---@field MADE nn.MADE
+---@field Masking nn.Masking
+---@field MixtureDensity nn.MixtureDensity
+---@field MixtureOfSoftmaxes nn.MixtureOfSoftmaxes
 ---@field Module nn.Module
+---@field NeuralCache nn.NeuralCache
 ---@field RNN nn.RNN
 ---@field RNNCell nn.RNNCell
 ---@field ReLU table
@@ -228,6 +266,7 @@ local rnn = {}
 ---@field SELU table
 ---@field Seq2Seq nn.Seq2Seq
 ---@field Sequential nn.Sequential
+---@field SiLU table
 ---@field Sigmoid table
 ---@field Softmax table
 ---@field Softplus table
@@ -239,8 +278,11 @@ local rnn = {}
 ---@field cell fun(name: string, init: fun(self: nn.Cell, ...)): table
 ---@field cross_entropy fun(logits: rnn.Tensor, labels: rnn.Tensor, options?: nn.cross_entropy.Options): rnn.Tensor
 ---@field detach fun(state: rnn.Tensor|table|nil): rnn.Tensor|nn.State|nil
+---@field distillation fun(logits: rnn.Tensor, teacher: rnn.Tensor, labels?: rnn.Tensor, options?: nn.distillation.Options): rnn.Tensor
 ---@field elu fun()
+---@field focal fun(logits: rnn.Tensor, labels: rnn.Tensor, options?: nn.focal.Options): rnn.Tensor
 ---@field gaussian_nll fun(mean: rnn.Tensor|rnn.Tensor[], target: rnn.Tensor, variance?: rnn.Tensor|number, options?: nn.gaussian_nll.Options): rnn.Tensor
+---@field gelu fun()
 ---@field hard_sigmoid fun()
 ---@field hinge fun(y: rnn.Tensor, target: rnn.Tensor, options?: nn.hinge.Options): rnn.Tensor
 ---@field huber fun(y: rnn.Tensor, target: rnn.Tensor, delta?: number, options?: nn.huber.Options): rnn.Tensor
@@ -253,16 +295,22 @@ local rnn = {}
 ---@field module fun(name: string, init: fun(self: nn.Module, ...), base?: table): table
 ---@field mse fun(y: rnn.Tensor, target: rnn.Tensor, options?: nn.mse.Options): rnn.Tensor
 ---@field negative_binomial_nll fun(parameters: rnn.Tensor[], target: rnn.Tensor, options?: nn.negative_binomial_nll.Options): rnn.Tensor
+---@field ordinal fun(logits: rnn.Tensor, labels: rnn.Tensor, options?: nn.ordinal.Options): rnn.Tensor
 ---@field poisson_nll fun(log_rate: rnn.Tensor, target: rnn.Tensor, options?: nn.poisson_nll.Options): rnn.Tensor
 ---@field quantile fun(y: rnn.Tensor, target: rnn.Tensor, q: number|number[], options?: nn.quantile.Options): rnn.Tensor
 ---@field relu fun()
 ---@field selu fun()
 ---@field sigmoid fun()
+---@field silu fun()
 ---@field softmax fun()
 ---@field softplus fun()
 ---@field softsign fun()
 ---@field student_t_nll fun(parameters: rnn.Tensor[], target: rnn.Tensor, options?: nn.student_t_nll.Options): rnn.Tensor
 ---@field tanh fun()
+
+---@class rnn.onnx
+---@field load fun(path: string): nn.Module|nil, table|string, string?
+---@field save fun(path: string, model: nn.Module, options?: onnx.save.Options): true|nil, string?, string?
 
 ---@class rnn.optim
 ---@field Adam optim.Adam
@@ -322,6 +370,36 @@ local rnn = {}
 
 ---@class audio.read.Options
 ---@field rate? number samples a second that the recording is brought to
+
+---@class augment.series.Options
+---@field jitter? number standard deviation of noise that is added
+---@field scaling? number the largest change of each feature's size
+---@field warp? number share of the steps that are made twice or half as long; the whole is then brought back to its length
+
+---@class augment.sound.Options
+---@field speed? number the largest change, 0.1 for 0.9 to 1.1 times as fast and as high (Ko et al. 2015, "Audio augmentation for speech recognition")
+---@field pitch? number the most semitones higher or lower, at the same speed
+---@field shift? integer the most samples earlier or later; what leaves is lost, silence enters
+---@field noise? number white noise, that many decibels below the sound or up to 30 more
+
+---@class augment.spectrum.Options
+---@field warp? number bands are read at places up to that share higher or lower: a longer or shorter vocal tract (Jaitly, Hinton 2013)
+---@field stretch? number the largest change of the number of steps, as a share
+---@field time? integer the most steps of a mask
+---@field bands? integer the most bands of a mask
+---@field masks? integer masks of each kind; what they cover becomes 0 (Park et al. 2019, SpecAugment)
+
+---@class augment.strokes.Options
+---@field rotation? number the largest angle, in degrees
+---@field scale? number the largest change of width and of height, each by itself
+---@field shear? number how far a point one higher leans to a side at most
+---@field jitter? number standard deviation of each point's trembling
+---@field drop? number rate at which points are left out, of those whose further columns are 0
+
+---@class augment.transpose.Options
+---@field semitones? integer the most, up or down
+---@field lowest? integer of pitches as numbers: the lowest and
+---@field highest? integer the highest that there are; 0 is silence
 
 ---@class cells.Antisymmetric.Options
 ---@field gated? boolean a gate z says how far each unit steps
@@ -514,6 +592,13 @@ local rnn = {}
 ---@field seed? integer of the orders; by default one is drawn when the batches are made
 ---@field drop_last? boolean leaves out a last batch that is not full
 
+---@class data.Tokens.batches.Options
+---@field size? integer items of a batch
+---@field shuffle? boolean a fresh order for each epoch
+---@field bucket? boolean of data.sequences: batches of sequences of about the same length; by default where shuffle is on
+---@field seed? integer of the orders; by default one is drawn when the batches are made
+---@field drop_last? boolean leaves out a last batch that is not full
+
 ---@class data.Windows.batches.Options
 ---@field size? integer items of a batch
 ---@field shuffle? boolean a fresh order for each epoch
@@ -554,6 +639,10 @@ local rnn = {}
 
 ---@class data.lines.Options
 ---@field header? boolean the first line does not count
+
+---@class data.tokens.Options
+---@field length? integer ids of a window
+---@field stride? integer ids from one window to the next; by default length
 
 ---@class data.windows.Options
 ---@field length integer steps in a window
@@ -725,7 +814,8 @@ local rnn = {}
 ---@field quantiles? number[] of kind "quantile": { 0.05, 0.5, 0.95 } where they are not given
 
 ---@class nn.Embedding.Options
----@field word_dropout? number rate at which whole ids are left out in training (Gal, Ghahramani 2016)
+---@field word_dropout? number rate at which single places of ids are left out in training
+---@field dropout? number rate at which ids are left out in training wherever they stand in the batch, the others enlarged (Gal, Ghahramani 2016; Merity et al. 2018)
 ---@field kernel? string|function first values of weight, within ±0.05
 
 ---@class nn.Encoder.Options
@@ -752,6 +842,7 @@ local rnn = {}
 ---@field initial_state? "zeros"|"trained" the state before the first step
 ---@field recompute? boolean|integer runs segments again in backward, of that many steps or of the square root of T: less memory (Chen et al. 2016)
 ---@field layer_norm? boolean normalises the sums inside the cell (Ba et al. 2016)
+---@field weight_dropout? number rate at which elements of weight_hh are left out, the same for all steps of a batch (Wan et al. 2013, DropConnect; Merity et al. 2018, AWD-LSTM)
 ---@field activation? "tanh"|"relu"|"sigmoid"|"hard_sigmoid"|"softsign"|"leaky_relu"|"selu"|"identity" of the new values
 ---@field kernel? string|function first values of weight_ih
 ---@field recurrent? string|function first values of weight_hh
@@ -775,6 +866,7 @@ local rnn = {}
 ---@field initial_state? "zeros"|"trained" the state before the first step
 ---@field recompute? boolean|integer runs segments again in backward, of that many steps or of the square root of T: less memory (Chen et al. 2016)
 ---@field layer_norm? boolean normalises the sums inside the cell (Ba et al. 2016)
+---@field weight_dropout? number rate at which elements of weight_hh are left out, the same for all steps of a batch (Wan et al. 2013, DropConnect; Merity et al. 2018, AWD-LSTM)
 ---@field activation? "tanh"|"relu"|"sigmoid"|"hard_sigmoid"|"softsign"|"leaky_relu"|"selu"|"identity" of the new values
 ---@field kernel? string|function first values of weight_ih
 ---@field recurrent? string|function first values of weight_hh
@@ -798,8 +890,28 @@ local rnn = {}
 ---@field bias? boolean adds a bias
 ---@field kernel? string|function first values of weight
 
+---@class nn.MADE.Options
+---@field units? integer of the hidden layer; twice outputs by default
+
+---@class nn.MixtureDensity.Options
+---@field size? integer numbers of a point
+---@field components? integer Gaussians
+---@field bits? integer numbers behind them that are 0 or 1
+
+---@class nn.MixtureDensity.sample.Options
+---@field bias? number above 0 samples are neater and less varied (Graves 2013, section 5.4)
+
+---@class nn.MixtureOfSoftmaxes.Options
+---@field mixtures? integer how many softmaxes
+---@field dim? integer the width before each; inputs by default
+
 ---@class nn.Module.load_state_dict.Options
 ---@field strict? boolean names that only one side has are an error
+
+---@class nn.NeuralCache.Options
+---@field size? integer words that are kept, of each row
+---@field theta? number factor of the products of hidden states: 0 makes all kept words alike
+---@field weight? number share of the cache in the distribution
 
 ---@class nn.RNN.Options
 ---@field layers? integer layers, each on the outputs of the one before
@@ -813,6 +925,7 @@ local rnn = {}
 ---@field initial_state? "zeros"|"trained" the state before the first step
 ---@field recompute? boolean|integer runs segments again in backward, of that many steps or of the square root of T: less memory (Chen et al. 2016)
 ---@field layer_norm? boolean normalises the sums inside the cell (Ba et al. 2016)
+---@field weight_dropout? number rate at which elements of weight_hh are left out, the same for all steps of a batch (Wan et al. 2013, DropConnect; Merity et al. 2018, AWD-LSTM)
 ---@field activation? "tanh"|"relu"|"sigmoid"|"hard_sigmoid"|"softsign"|"leaky_relu"|"selu"|"identity" of the new values
 ---@field kernel? string|function first values of weight_ih
 ---@field recurrent? string|function first values of weight_hh
@@ -884,6 +997,18 @@ local rnn = {}
 ---@field sample_weights? rnn.Tensor float, with the first axes of the target, (N), (N, T) ...: how many times each item, step or element counts; one of weight 0 is left out, whatever it holds
 ---@field reduction? "mean"|"sum"|"none" the sum of weight times value over the sum of the weights; the sum; or weight times value of each element (of each label), 0 behind the lengths
 
+---@class nn.distillation.Options
+---@field temperature? number T: above 1 the teacher's small chances count more
+---@field share? number of the teacher; the rest is the label's
+---@field sample_weights? rnn.Tensor float, with the first axes of the target, (N), (N, T) ...: how many times each item, step or element counts; one of weight 0 is left out, whatever it holds
+---@field reduction? "mean"|"sum"|"none" the sum of weight times value over the sum of the weights; the sum; or weight times value of each element (of each label), 0 behind the lengths
+
+---@class nn.focal.Options
+---@field gamma? number 0 is the cross-entropy
+---@field padded? boolean labels 0 are padding where there are no lengths
+---@field sample_weights? rnn.Tensor float, with the first axes of the target, (N), (N, T) ...: how many times each item, step or element counts; one of weight 0 is left out, whatever it holds
+---@field reduction? "mean"|"sum"|"none" the sum of weight times value over the sum of the weights; the sum; or weight times value of each element (of each label), 0 behind the lengths
+
 ---@class nn.gaussian_nll.Options
 ---@field sample_weights? rnn.Tensor float, with the first axes of the target, (N), (N, T) ...: how many times each item, step or element counts; one of weight 0 is left out, whatever it holds
 ---@field reduction? "mean"|"sum"|"none" the sum of weight times value over the sum of the weights; the sum; or weight times value of each element (of each label), 0 behind the lengths
@@ -912,6 +1037,11 @@ local rnn = {}
 ---@field sample_weights? rnn.Tensor float, with the first axes of the target, (N), (N, T) ...: how many times each item, step or element counts; one of weight 0 is left out, whatever it holds
 ---@field reduction? "mean"|"sum"|"none" the sum of weight times value over the sum of the weights; the sum; or weight times value of each element (of each label), 0 behind the lengths
 
+---@class nn.ordinal.Options
+---@field padded? boolean labels 0 are padding where there are no lengths
+---@field sample_weights? rnn.Tensor float, with the first axes of the target, (N), (N, T) ...: how many times each item, step or element counts; one of weight 0 is left out, whatever it holds
+---@field reduction? "mean"|"sum"|"none" the sum of weight times value over the sum of the weights; the sum; or weight times value of each element (of each label), 0 behind the lengths
+
 ---@class nn.poisson_nll.Options
 ---@field sample_weights? rnn.Tensor float, with the first axes of the target, (N), (N, T) ...: how many times each item, step or element counts; one of weight 0 is left out, whatever it holds
 ---@field reduction? "mean"|"sum"|"none" the sum of weight times value over the sum of the weights; the sum; or weight times value of each element (of each label), 0 behind the lengths
@@ -923,6 +1053,16 @@ local rnn = {}
 ---@class nn.student_t_nll.Options
 ---@field sample_weights? rnn.Tensor float, with the first axes of the target, (N), (N, T) ...: how many times each item, step or element counts; one of weight 0 is left out, whatever it holds
 ---@field reduction? "mean"|"sum"|"none" the sum of weight times value over the sum of the weights; the sum; or weight times value of each element (of each label), 0 behind the lengths
+
+---@class onnx.save.Options
+---@field form? "sequence"|"step" whole sequences (N, T, ...), or one step (N, ...)
+---@field state? boolean states go in and come out, so that a sequence can come in pieces; where it is not given, of models that can go on from one
+---@field lengths? boolean the lengths of sequences are an input
+---@field scaler? data.Scaler the inputs are raw, and scaled there
+---@field target_scaler? data.Scaler the outputs are taken back by it there
+---@field labels? string[] names of the outputs
+---@field vocab? string[]|text.Vocab the words of ids
+---@field inputs? integer features of a step, where the first layer does not say it
 
 ---@class optim.Adam.Options
 ---@field lr? number learning rate
@@ -1086,7 +1226,10 @@ local rnn = {}
 ---@field order? string[] names as the legend shall list them
 
 ---@class rnn.Average.Options
----@field decay? number share of the average that stays at an update
+---@field decay? number share of an exponential average that stays at an update
+---@field mean? "step"|"epoch"|false instead, the plain mean of the weights after each step, or after each epoch, since it began
+---@field start? integer in rnn.fit, the epoch in which a mean begins (Izmailov et al. 2018, stochastic weight averaging)
+---@field patience? integer in rnn.fit, a mean begins when val_loss has not become better for that many epochs (Merity et al. 2018, NT-ASGD: SGD with mean = "step", patience = 5)
 
 ---@class rnn.EarlyStopping.Options
 ---@field monitor? string the name in the history that is watched
@@ -1094,6 +1237,9 @@ local rnn = {}
 ---@field min_delta? number a change that is not more than this is none
 ---@field patience? integer epochs without an improvement
 ---@field restore_best? boolean puts the weights of the best epoch back, also when training runs to its last epoch
+
+---@class rnn.Ensemble.Options
+---@field mean? "outputs"|"softmax"|"sigmoid" the mean of what: of the outputs as they are; or of the probabilities that logits say, of classes or each by itself, and the result is again logits
 
 ---@class rnn.Experiment.finish.Options
 ---@field model? table the model that --save keeps
@@ -1188,18 +1334,22 @@ local rnn = {}
 ---@field padded? boolean labels 0 in targets without lengths are padding; else they are an error, as labels count from 1
 ---@field metrics? any { "mae", "last_mae" (of each sequence's last step), "mse", "rmse", "smape", "accuracy", "top_5", "f1", "nats", "perplexity", name = function (y, target) or an object such as metrics.F1 }; those of one of several targets stand in a list: { demand = { "mae" } } gives demand_mae
 ---@field tbptt? integer|false sequences of any length are cut into windows of that many steps, each read from the state in which the last one ended; targets have a value for each step. The model is an nn.Sequential, a recurrent layer, or has forward(x, state) -> y, state
+---@field dynamic? table|false { optimizer =, decay = 0, clip_norm = nil }: the model goes on learning from each batch that was measured, as a text that is read; its weights move back by decay after each step, and are what they were at the end (Krause et al. 2018, "Dynamic evaluation of neural sequence models")
 
 ---@class rnn.export_c.Options
 ---@field name? string what all names in C begin with; the file's name where it is not given
 ---@field int8? boolean matrices as integers of 8 bits with a scale for each row: a quarter of the size
 ---@field header? boolean writes the declarations into a file of their own as well, model.h beside model.c
----@field scaler? data.Scaler the inputs are raw, and scaled in C
----@field target_scaler? data.Scaler the outputs are taken back by it in C
+---@field steps? integer the longest sequence, of models that need the whole of it
+---@field test? integer steps of the self-test
+---@field scaler? data.Scaler the inputs are raw, and scaled there
+---@field target_scaler? data.Scaler the outputs are taken back by it there
 ---@field labels? string[] names of the outputs
 ---@field vocab? string[]|text.Vocab the words of ids
 ---@field inputs? integer features of a step, where the first layer does not say it
----@field steps? integer the longest sequence, of models that need the whole of it
----@field test? integer steps of the self-test
+
+---@class rnn.export_keras_weights.Options
+---@field steps? integer steps of a sequence, where all have as many; nn.Flatten needs it
 
 ---@class rnn.find_lr.Options
 ---@field data? any batches, as for rnn.fit
@@ -1225,8 +1375,11 @@ local rnn = {}
 ---@field epochs? integer at most that many
 ---@field clip_norm? number|false clips the gradients by their common norm
 ---@field clip_value? number|false clips the gradients one by one
+---@field precision? "float"|"bf16" what products are computed in, here and when it measures (rnn.precision); nil: as it is
 ---@field accumulate? integer one update for that many batches, by the mean gradient over all their valid elements
----@field average? any decay, such as 0.999: an exponential moving average of the weights (rnn.Average) is what is measured, kept as best and left in the model at the end
+---@field penalty? table|false { ar = 2, tar = 1, l1 =, l2 = { recurrent = 1e-6 } }: what is added to the loss in training and not to its figures: squares of activations and of their changes, sizes and squares of weights by kind (train/penalty.lua)
+---@field shards? integer parts of a batch, each with its own gradient and batch statistics, which are added up in a fixed order: with as many shards one process and any number of ranks (mpirun) give the same bits. 1, or 8 under mpirun or srun, or what the variable RNNLUA_SHARDS says
+---@field average? number|table decay, such as 0.999, or options of rnn.Average: an average of the weights is what is measured, kept as best and left in the model at the end
 ---@field on_nan? "error"|"stop" a loss that is not finite: an error, or the end, which sets history.stopped. Either way the weights are those before that epoch
 ---@field monitor? boolean|table true, or options of rnn.monitor: what happens to the gradients at every 40th step; at most one advice an epoch on standard error, all of them in history.advice; heat maps in report.html
 ---@field callbacks? any { rnn.EarlyStopping { monitor = "val_mae", patience = 50 } }: tables of functions, see callbacks.lua
@@ -1264,6 +1417,15 @@ local rnn = {}
 
 ---@class rnn.predict.Options
 ---@field size? integer rows at a time
+
+---@class rnn.quantise.Options
+---@field data? any batches or a dataset on which loss and metrics are measured before and after, as rnn.evaluate does
+---@field quiet? boolean prints nothing
+---@field loss? string|function|table "mse", "mae", "huber", "cross_entropy", "binary_cross_entropy", "kl_div", "poisson_nll", "gaussian_nll" (of { mean, variance }), or a function (y, target, weights) -> scalar. For a model that gives a table, as its targets are one: { demand = "mse", alarm = "cross_entropy" }, a loss for each target, whose sum is made small (history.demand_loss ...); one name stands for all of them. A model with a loss of its own needs none, or a table of options for it: model:loss(x, y, options, weights) -> loss, or loss, prediction, target for metrics; nn.Seq2Seq has one
+---@field loss_weights? any { demand = 0.5 }: factors of the losses of targets (1)
+---@field padded? boolean labels 0 in targets without lengths are padding; else they are an error, as labels count from 1
+---@field metrics? any { "mae", "last_mae" (of each sequence's last step), "mse", "rmse", "smape", "accuracy", "top_5", "f1", "nats", "perplexity", name = function (y, target) or an object such as metrics.F1 }; those of one of several targets stand in a list: { demand = { "mae" } } gives demand_mae
+---@field tbptt? integer|false sequences of any length are cut into windows of that many steps, each read from the state in which the last one ended; targets have a value for each step. The model is an nn.Sequential, a recurrent layer, or has forward(x, state) -> y, state
 
 ---@class text.Vocab.encode.Options
 ---@field start? boolean <s> before the text
@@ -1448,17 +1610,49 @@ local core = {}
 ---@return string? code
 function rnn.archive_read(path) end
 
---- rnn.archive_write(path, tensors [, metadata]) -> true | nil, message, code
+--- core.archive_map(path) -> tensors, metadata | nil, message, code
 ---
---- Writes a safetensors file, whole or not at all. Errors: names that are no strings, values that are no tensors; a
+--- As rnn.archive_read, but the values stay in the file: data.open. Errors: a path that is no string, and the name of a
+--- tensor whose values do not lie in the file as they do in memory.
+---@param path string
+---@return table<string, rnn.Tensor>? tensors of the shapes in the file
+---@return table<string, string>|string
+---@return string? code
+function core.archive_map(path) end
+
+--- rnn.archive_write(path, tensors [, metadata [, forms]]) -> true | nil, message, code
+---
+--- Writes a safetensors file, whole or not at all; with forms each tensor in its form (rnn.form), else floats as F32. Errors: names that are no strings, values that are no tensors; a
 --- file that cannot be written gives nil and a message, and the old one stays.
 ---@param path string
 ---@param tensors table<string, rnn.Tensor> of any shape
 ---@param metadata? table<string, string>
+---@param forms? boolean
 ---@return true?
 ---@return string? message
 ---@return string? code
-function rnn.archive_write(path, tensors, metadata) end
+function rnn.archive_write(path, tensors, metadata, forms) end
+
+--- core.tensor_of_bytes(bytes, type, shape) -> tensor | nil, message, code
+---
+--- The little-endian elements of a type of safetensors files ("F32", "I64"), row by row, as a tensor of a shape. Errors:
+--- arguments of another type; another number of bytes, a type that is not read, or an element that the type it becomes
+--- cannot hold, gives nil and a message.
+---@param bytes string
+---@param type string
+---@param shape integer[]
+---@return rnn.Tensor?
+---@return string? message
+---@return string? code
+function core.tensor_of_bytes(bytes, type, shape) end
+
+--- core.tensor_bytes(tensor) -> bytes
+---
+--- Its elements, row by row and little-endian: of a float tensor floats of the working precision, of an int32 one
+--- integers of 32 bits. Errors: what is no tensor.
+---@param tensor rnn.Tensor
+---@return string
+function core.tensor_bytes(tensor) end
 
 --- rnn.npy_read(path) -> tensor | nil, message, code
 ---
@@ -1471,6 +1665,16 @@ function rnn.archive_write(path, tensors, metadata) end
 ---@return string? message
 ---@return string? code
 function rnn.npy_read(path) end
+
+--- core.npy_map(path) -> tensor | nil, message, code
+---
+--- As rnn.npy_read, but the elements stay in the file: data.open. Errors: a path that is no string. Elements that do not
+--- lie in the file as they do in memory give nil and a message.
+---@param path string
+---@return rnn.Tensor?
+---@return string? message
+---@return string? code
+function core.npy_map(path) end
 
 --- rnn.npy_write(path, tensor) -> true | nil, message, code
 ---
@@ -1598,18 +1802,20 @@ function core.audio_resample(samples, from, to) end
 ---@return rnn.Tensor
 function core.audio_features(samples, options) end
 
---- core.bundle_read(path, most) -> files | nil, message, code
+--- core.bundle_read(path, most [, foreign = false]) -> files | nil, message, code
 ---
 --- The files in a ZIP archive, { { name = "a/b.txt", bytes = "..." }, ... }, in their order there. Names that lead out of
 --- the folder that one unpacks into, two that differ in capitals only, links, and what is no member of the archive make
---- it unsound, as does more than most bytes. Errors: arguments of another type; a file that cannot be read or is not
---- sound gives nil and a message.
+--- it unsound, as does more than most bytes; of a foreign archive, which another program has written, folders and what is
+--- no member are passed over. Errors: arguments of another type; a file that cannot be read or is not sound gives nil and
+--- a message.
 ---@param path string
 ---@param most integer
+---@param foreign? boolean
 ---@return { name: string, bytes: string }[]?
 ---@return string? message
 ---@return string? code
-function core.bundle_read(path, most) end
+function core.bundle_read(path, most, foreign) end
 
 --- core.bundle_write(path, files) -> true | nil, message, code
 ---
@@ -2002,6 +2208,16 @@ function core.file_truncate(path, size) end
 ---@return string? code
 function core.file_is_there(path) end
 
+--- rnn.file_status(path) -> size, changed, number | nil, message, code
+---
+--- The bytes of a file, when it was last written, in seconds since 1970, and the number that the file system has for it.
+--- It is not opened. Errors: a path that is no string; a file that is not there gives nil and a message.
+---@param path string
+---@return integer? size
+---@return number|string changed
+---@return integer|string? number
+function rnn.file_status(path) end
+
 --- core.checksum(value) -> integer
 ---
 --- 64 bits that differ when two strings do, or the types, shapes or values of two tensors: for telling whether something
@@ -2051,6 +2267,31 @@ function rnn.threads(n) end
 ---@param name? "own"|"openblas"
 ---@return "own"|"openblas"
 function rnn.blas(name) end
+
+--- core.low_isa() -> string
+---
+--- The instruction set that computes products in bf16 and int8: "amx", "avx512-dot", "x86-64-v4" ...; "none" with
+--- --double. Never an error.
+---@return string
+function core.low_isa() end
+
+--- core.bf16([on]) -> before
+---
+--- Whether products of floats are computed in bf16; with an argument it is switched. rnn.precision is for users. Errors: an
+--- argument that is no boolean; true with --double.
+---@param on? boolean
+---@return boolean before
+function core.bf16(on) end
+
+--- core.form(tensor [, name]) -> name
+---
+--- The form of a tensor, "float", "bf16" or "int8": what products with it are computed in, and what files hold it in; with
+--- an argument it is set, which rounds the values. model:to and model:quantise are for users. Errors: what is no float
+--- tensor, or a view; another name; a form other than "float" with --double; int8 of what is no matrix or not finite.
+---@param tensor rnn.Tensor of any shape
+---@param name? "float"|"bf16"|"int8"
+---@return "float"|"bf16"|"int8"
+function core.form(tensor, name) end
 
 --- rnn.check_finite([on]) -> before
 ---
@@ -2184,6 +2425,61 @@ function rnn.grad(loss, tensors, options) end
 ---@param columns integer at least 20
 ---@return string
 function core.tensor_text(x, columns) end
+
+--- core.shard_take(params, buffers, before, rows, sum, adds) -> there
+---
+--- Moves the gradients of params, and rows times how far buffers are from before, into sum, or adds them to it; buffers
+--- become before. there has "1" for what has a gradient or has moved, else "0". Errors: a sum that is too short, an int32
+--- buffer that has changed.
+---@param params rnn.Tensor[] of any shape
+---@param buffers rnn.Tensor[] of any shape
+---@param before rnn.Tensor[] of the shapes of buffers
+---@param rows number
+---@param sum rnn.Tensor (n), as many as they all have elements
+---@param adds boolean
+---@return string there
+function core.shard_take(params, buffers, before, rows, sum, adds) end
+
+--- core.shard_add(sum, other)
+---
+--- sum += other, in place, without history. Errors: other lengths.
+---@param sum rnn.Tensor (n)
+---@param other rnn.Tensor (n)
+function core.shard_add(sum, other) end
+
+--- core.shard_give(params, buffers, sum, there, rows)
+---
+--- The gradients of params become those of a sum (of those without a mark in there nil), and buffers move by their part
+--- of it over rows. Errors: a sum or marks of another length.
+---@param params? rnn.Tensor[] of any shape; nil: gradients stay
+---@param buffers? rnn.Tensor[] of any shape, the last of sum; nil: they stay
+---@param sum rnn.Tensor (n)
+---@param there string as rnn.shard_take gives it, of params or of buffers alone where the others are nil
+---@param rows number
+function core.shard_give(params, buffers, sum, there, rows) end
+
+--- core.tensor_bytes(x) -> string
+---
+--- The elements as they lie in memory, row by row, without lengths. Never an error but for what is no tensor.
+---@param x rnn.Tensor of any shape
+---@return string
+function core.tensor_bytes(x) end
+
+--- core.tensor_fill(x, bytes) -> x
+---
+--- The reverse of rnn.tensor_bytes, into a tensor of the same type and size. Errors: another number of bytes.
+---@param x rnn.Tensor of any shape
+---@param bytes string
+---@return rnn.Tensor x itself
+function core.tensor_fill(x, bytes) end
+
+--- core.tensor_address(x) -> lightuserdata
+---
+--- Where the elements lie in memory, for modules in C that read or write them while x is kept. Errors: a tensor that
+--- does not lie row by row.
+---@param x rnn.Tensor of any shape
+---@return lightuserdata
+function core.tensor_address(x) end
 
 --- core.stepper(layer, parts, batch, kind [, residual])
 ---
@@ -3974,7 +4270,7 @@ function Tensor:count() end
 
 --- x:type() -> "float" | "int32"
 ---
---- "float" stands for the working precision, rnn.precision. Never an error.
+--- "float" stands for the working precision, rnn.precision(). Never an error.
 ---@return string
 function Tensor:type() end
 
