@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -68,22 +69,22 @@ static int start(lua_State *L) {
   return 1;
 }
 
-/* wait(seconds) -> number of a process that has ended, its exit code, the signal that ended it | nothing: time is up, or
- * a signal has come. Reaps only children that start has begun: there are no others. */
+/* wait(seconds) -> number of a process that has ended, its exit code, the signal that ended it, the bytes that it took at
+ * most | nothing: time is up, or a signal has come. Reaps only children that start has begun: there are no others. */
 static int wait_for_child(lua_State *L) {
   double seconds = luaL_checknumber(L, 1);
   for (;;) {
     int status;
-    pid_t child = waitpid(-1, &status, WNOHANG);
+    struct rusage used;
+    pid_t child = wait4(-1, &status, WNOHANG, &used);
     if (child > 0) {
       lua_pushinteger(L, child);
-      if (WIFEXITED(status)) {
-        lua_pushinteger(L, WEXITSTATUS(status));
-        return 2;
-      }
-      lua_pushnil(L);
-      lua_pushinteger(L, WTERMSIG(status));
-      return 3;
+      if (WIFEXITED(status)) lua_pushinteger(L, WEXITSTATUS(status));
+      else lua_pushnil(L);
+      if (WIFSIGNALED(status)) lua_pushinteger(L, WTERMSIG(status));
+      else lua_pushnil(L);
+      lua_pushinteger(L, (lua_Integer)used.ru_maxrss * 1024);
+      return 4;
     }
     if (seconds <= 0) return 0;
     double piece = seconds < 0.02 ? seconds : 0.02;
