@@ -17,6 +17,8 @@
 
 #include "host.h"
 
+#define NOT_STARTED 127 /* the exit code of a child that could not become the program, as of a shell's */
+
 /* A field of the table at index 1, or NULL. Strings stay alive with the table. */
 static const char *text_field(lua_State *L, const char *name) {
   lua_getfield(L, 1, name);
@@ -29,16 +31,16 @@ static const char *text_field(lua_State *L, const char *name) {
 static void become(char *const *words, int log, pid_t parent) {
   setpgid(0, 0);
   prctl(PR_SET_PDEATHSIG, SIGTERM);
-  if (getppid() != parent) _exit(EXIT_FAILURE); /* which died in between */
+  if (getppid() != parent) _exit(NOT_STARTED); /* which died in between */
   int nothing = open("/dev/null", O_RDONLY);
   if (nothing < 0 || dup2(nothing, STDIN_FILENO) < 0 || dup2(log, STDOUT_FILENO) < 0 || dup2(log, STDERR_FILENO) < 0)
-    _exit(EXIT_FAILURE);
+    _exit(NOT_STARTED);
   for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
   execv(words[0], words);
-  _exit(EXIT_FAILURE);
+  _exit(NOT_STARTED);
 }
 
 /* start { program, argument, ..., log = path, trial = text } -> number of the process | nil, message */

@@ -8,6 +8,7 @@ local signals = require "rnn.signals"
 local terminal = require "rnn.terminal"
 
 local TIMES <const> = 3 -- one that something kills is begun again so often in all
+local NOT_STARTED <const> = 127 -- exit code (child.c)
 local LAST <const> = 2000 -- bytes of a log in which its last line is looked for
 
 local queue = {}
@@ -139,6 +140,7 @@ end
 -- One has ended: true, or nil and why the sweep cannot go on; false when it is to be begun again.
 local function ended(job, settings, code, signal)
   local figure, _, failed = queue.result(job, settings.rung)
+  if code == NOT_STARTED then return nil, "the program cannot be started: has it been replaced?" end
   if code and code > 128 then code, signal = nil, code - 128 end
   if figure and (code == 0 or failed) then return true end
   if code == 0 then
