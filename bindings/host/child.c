@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,6 +16,8 @@
 #include <lauxlib.h>
 
 #include "host.h"
+
+#define NOT_STARTED 127 /* the exit code of a child that could not become the program, as of a shell's */
 
 /* A field of the table at index 1, or NULL. Strings stay alive with the table. */
 static const char *text_field(lua_State *L, const char *name) {
@@ -28,16 +31,16 @@ static const char *text_field(lua_State *L, const char *name) {
 static void become(char *const *words, int log, pid_t parent) {
   setpgid(0, 0);
   prctl(PR_SET_PDEATHSIG, SIGTERM);
-  if (getppid() != parent) _exit(EXIT_FAILURE); /* which died in between */
+  if (getppid() != parent) _exit(NOT_STARTED); /* which died in between */
   int nothing = open("/dev/null", O_RDONLY);
   if (nothing < 0 || dup2(nothing, STDIN_FILENO) < 0 || dup2(log, STDOUT_FILENO) < 0 || dup2(log, STDERR_FILENO) < 0)
-    _exit(EXIT_FAILURE);
+    _exit(NOT_STARTED);
   for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
   execv(words[0], words);
-  _exit(EXIT_FAILURE);
+  _exit(NOT_STARTED);
 }
 
 /* start { program, argument, ..., log = path, trial = text } -> number of the process | nil, message */
@@ -68,22 +71,22 @@ static int start(lua_State *L) {
   return 1;
 }
 
-/* wait(seconds) -> number of a process that has ended, its exit code, the signal that ended it | nothing: time is up, or
- * a signal has come. Reaps only children that start has begun: there are no others. */
+/* wait(seconds) -> number of a process that has ended, its exit code, the signal that ended it, the bytes that it took at
+ * most | nothing: time is up, or a signal has come. Reaps only children that start has begun: there are no others. */
 static int wait_for_child(lua_State *L) {
   double seconds = luaL_checknumber(L, 1);
   for (;;) {
     int status;
-    pid_t child = waitpid(-1, &status, WNOHANG);
+    struct rusage used;
+    pid_t child = wait4(-1, &status, WNOHANG, &used);
     if (child > 0) {
       lua_pushinteger(L, child);
-      if (WIFEXITED(status)) {
-        lua_pushinteger(L, WEXITSTATUS(status));
-        return 2;
-      }
-      lua_pushnil(L);
-      lua_pushinteger(L, WTERMSIG(status));
-      return 3;
+      if (WIFEXITED(status)) lua_pushinteger(L, WEXITSTATUS(status));
+      else lua_pushnil(L);
+      if (WIFSIGNALED(status)) lua_pushinteger(L, WTERMSIG(status));
+      else lua_pushnil(L);
+      lua_pushinteger(L, (lua_Integer)used.ru_maxrss * 1024);
+      return 4;
     }
     if (seconds <= 0) return 0;
     double piece = seconds < 0.02 ? seconds : 0.02;

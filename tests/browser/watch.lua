@@ -1,4 +1,4 @@
--- watch.lua FOLDER EPOCHS [PAUSE]: a run of rnn.fit with a heat map and samples. It waits for PAUSE seconds in each epoch.
+-- watch.lua FOLDER EPOCHS [PAUSE]: a run of rnn.fit with a heat map and samples, and PAUSE seconds in each epoch.
 
 local rnn = require "rnn"
 local nn, data, optim = rnn.nn, rnn.data, rnn.optim
@@ -17,5 +17,5 @@ function shows.on_epoch(_, run)
   while rnn.clock() < until_then do end
 end
 rnn.fit(model, { data = train:batches { size = 32, shuffle = true }, valid = valid:batches { size = 32 },
-  loss = "mse", metrics = { "mae" }, monitor = { every = 5 }, optimizer = optim.Adam(model:parameters(), { lr = lr }), epochs = epochs,
-  callbacks = { shows }, progress = false, run = folder })
+  loss = "mse", metrics = { "mae" }, monitor = { every = 5 }, epochs = epochs, callbacks = { shows }, progress = false,
+  optimizer = optim.Adam(model:parameters(), { lr = lr }), run = folder })

@@ -282,10 +282,10 @@ end
 -- ---- all of it ----
 
 local function head_of(sweep)
-  local several = sweep.seeds > 1
-  local seeds = several and (" with %d seeds"):format(sweep.seeds) or ""
-  local text = ("%d trials%s of %s: %s, %s%s\n"):format(#sweep.trials, seeds, sweep.script, sweep.figure, sweep.largest and "the largest" or "the least", several
-    and ", medians over the seeds" or "")
+  local seeds, medians = "", ""
+  if sweep.seeds > 1 then seeds, medians = (" with %d seeds"):format(sweep.seeds), ", medians over the seeds" end
+  local text = ("%d trials%s of %s: %s, %s%s\n"):format(#sweep.trials, seeds, sweep.script, sweep.figure, sweep.largest
+    and "the largest" or "the least", medians)
   if #sweep.rungs > 1 then
     local parts = {}
     for i, rung in ipairs(sweep.rungs) do parts[i] = ("%d to epoch %d"):format(sweep.counts[i], rung) end
@@ -320,7 +320,7 @@ local function report(sweep, winner, text, tested)
     parts[#parts + 1] = ("Importance: share of the differences between trials%s that an option explains alone\n%s")
       :format(at, importance)
   end
-  if next(sweep.options) and sweep.options.result then
+  if sweep.options.result then
     parts[#parts + 1] = ("Test of trial %d, the best of %d, computed once%s\n"):format(winner.number, #sweep.trials,
       sweep.seeds > 1 and ": median and range over the seeds" or "") .. tested_text(tested)
   end

@@ -8,6 +8,7 @@ local signals = require "rnn.signals"
 local terminal = require "rnn.terminal"
 
 local TIMES <const> = 3 -- one that something kills is begun again so often in all
+local NOT_STARTED <const> = 127 -- exit code (child.c)
 local LAST <const> = 2000 -- bytes of a log in which its last line is looked for
 
 local queue = {}
@@ -93,6 +94,29 @@ function Show:ended(job, figure, failed)
   self:say(("trial %d, seed %d: %s (%s)"):format(job.trial, job.seed, what, line_of(self)))
 end
 
+-- ---- memory ----
+
+-- Bytes that programs may still have, or nil.
+local function available()
+  local text = core.file_read "/proc/meminfo"
+  local kilobytes = text and text:match "MemAvailable:%s*(%d+)"
+  return kilobytes and tonumber(kilobytes) * 1024
+end
+
+local ROOM <const> = 0.9 -- of it
+
+-- As many at a time as fit into memory, by what one has taken at most; said when they are fewer.
+local function fitting(settings, show, count, taken)
+  local free = available()
+  if not free or taken <= 0 then return settings.jobs end
+  local jobs = math.max(1, math.min(settings.jobs, count + math.floor(ROOM * free / taken)))
+  if jobs < settings.jobs and not settings.said then
+    settings.said = true
+    show:say(("a training takes %.1f GB: %d at a time fit into memory"):format(taken / 1e9, jobs))
+  end
+  return jobs
+end
+
 -- ---- running ----
 
 -- The folder of a job is there, and nobody of an earlier, killed sweep is still at it.
@@ -116,6 +140,7 @@ end
 -- One has ended: true, or nil and why the sweep cannot go on; false when it is to be begun again.
 local function ended(job, settings, code, signal)
   local figure, _, failed = queue.result(job, settings.rung)
+  if code == NOT_STARTED then return nil, "the program cannot be started: has it been replaced?" end
   if code and code > 128 then code, signal = nil, code - 128 end
   if figure and (code == 0 or failed) then return true end
   if code == 0 then
@@ -149,7 +174,7 @@ end
 ---@return true?
 ---@return string? message
 function queue.run(jobs, settings)
-  local waiting, running, count = {}, {}, 0
+  local waiting, running, count, most, taken = {}, {}, 0, settings.jobs, 0
   local show = setmetatable({ head = settings.head, all = #jobs, done = 0, open = 0, weight = 0, spent = 0,
     jobs = settings.jobs, moves = terminal.moves(2) }, Show)
   for _, job in ipairs(jobs) do
@@ -160,7 +185,7 @@ function queue.run(jobs, settings)
   if show.done > 0 then show:say(("%s%d of %d trainings are done already"):format(show.head, show.done, show.all)) end
   local message
   while next(running) or waiting[1] do
-    while waiting[1] and count < settings.jobs and not message and is_free(waiting[1]) do
+    while waiting[1] and count < most and not message and is_free(waiting[1]) do
       local job = table.remove(waiting, 1)
       local number
       number, message = start(job, settings)
@@ -168,7 +193,7 @@ function queue.run(jobs, settings)
       running[number], count = job, count + 1
     end
     show:draw()
-    local number, code, signal = child.wait(0.2)
+    local number, code, signal, bytes = child.wait(0.2)
     if signals.held() or message then
       stop_all(running)
       if show.moves then io.stderr:write "\r\27[K" end
@@ -176,7 +201,8 @@ function queue.run(jobs, settings)
     end
     local job = number and running[number]
     if job then
-      running[number], count = nil, count - 1
+      running[number], count, taken = nil, count - 1, math.max(taken, bytes)
+      most = fitting(settings, show, count, taken)
       local done
       done, message = ended(job, settings, code, signal)
       if done then

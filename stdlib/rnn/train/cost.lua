@@ -33,12 +33,9 @@ local function first_batch(run)
     return { items = items:rows(math.max(1, n - data.size + 1), n), set = set }
   end
   run:begin_epoch_of(data)
-  local batch
-  for x, y, weights in run.source do
-    batch = { { x, y, weights } }
-    break
-  end
-  return batch or core.fail "rnn.fit: option 'data' gave no batch"
+  local x, y, weights = run.source(nil, nil)
+  if x == nil then core.fail "rnn.fit: option 'data' gave no batch" end
+  return { { x, y, weights } }
 end
 
 -- The batch in so many parts of about the same size, or nil where it cannot be cut.
