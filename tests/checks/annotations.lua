@@ -1,5 +1,5 @@
--- annotations.lua: what editors are told. Every ---@param belongs to a parameter, in their order; every type is one of Lua's
--- or one that is declared (---@class, ---@alias, ---@generic).
+-- annotations.lua: what editors are told. Every ---@param belongs to a parameter, in their order; every type is one of
+-- Lua's or one that is declared (---@class, ---@alias, ---@generic).
 --
 --   rnnlua tests/checks/annotations.lua [ROOT]
 
@@ -124,7 +124,7 @@ each_line(function(line)
       local own = {}
       for name in list:gmatch "[%a_.][%w_.]*" do own[#own + 1] = name end
       for i, name in ipairs(parameters) do
-        if own[i] ~= name and not (name == "self") and own[i] ~= "_" then
+        if own[i] ~= name and name ~= "self" and own[i] ~= "_" then
           fault("@param %s, but the parameter is %s", name, own[i] or "not there")
           break
         end

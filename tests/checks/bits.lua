@@ -1,5 +1,5 @@
--- bits.lua: SHA-256 of what operations, layers and training compute, a line each. With --deterministic the lines are the
--- same on every machine (tests/checks/aarch64.sh compares them).
+-- bits.lua: SHA-256 of what operations, layers and training compute, a line each. With --deterministic the lines are
+-- the same on every machine (tests/checks/aarch64.sh compares them).
 local rnn, core = require "rnn", require "rnn.core"
 
 rnn.seed(1)

@@ -27,7 +27,8 @@ describe("snippets", function()
     local vim, count = read "docs/editor/lua.snippets", 0
     for name, snippet in pairs(snippets) do
       local body = table.concat(snippet.body, "\n")
-      assert.is_truthy(vim:find(('snippet %s "%s"\n%s\nendsnippet\n'):format(snippet.prefix, name, body), 1, true), name)
+      local wanted = ('snippet %s "%s"\n%s\nendsnippet\n'):format(snippet.prefix, name, body)
+      assert.is_truthy(vim:find(wanted, 1, true), name)
       count = count + 1
     end
     assert.equal(count, select(2, vim:gsub("\nendsnippet\n", "")))
