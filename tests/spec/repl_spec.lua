@@ -130,8 +130,9 @@ describe("a block of several lines", function()
   end)
 
   it("gives none where it ends with a statement, and means what it means to Lua", function()
-    for _, text in ipairs { "x = 1\nx = 2", "for i = 1, 2 do\n  tostring(i)\nend", "x =\n1", "x = {\n1,\n2 }", "x = [[\na\n]]",
-      "if true then\n  x = 1\nend", "x = 1 --[[\nx\n]]", "x = tostring\n(1)", "x = tostring\n'1'", "do\n  local y = 1\nend" } do
+    for _, text in ipairs { "x = 1\nx = 2", "for i = 1, 2 do\n  tostring(i)\nend", "x =\n1", "x = {\n1,\n2 }",
+      "x = [[\na\n]]", "if true then\n  x = 1\nend", "x = 1 --[[\nx\n]]", "x = tostring\n(1)",
+      "x = tostring\n'1'", "do\n  local y = 1\nend" } do
       assert.equal("", values(text), text)
     end
     local environment = setmetatable({}, { __index = _G })
