@@ -49,7 +49,10 @@ install(FILES ${SHELLS}/rnnlua.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/ve
 
 install(TARGETS rnnlua COMPONENT rnnlua)
 install(TARGETS rnn LIBRARY DESTINATION ${RNNLUA_MODULES} COMPONENT rnnlua)
-install(FILES stdlib/rnn/meta.lua DESTINATION ${CMAKE_INSTALL_DATADIR}/rnnlua/library/rnn COMPONENT rnnlua)
+# For editors: the library's own files carry annotations, and go-to-definition leads there.
+install(DIRECTORY stdlib/rnn DESTINATION ${CMAKE_INSTALL_DATADIR}/rnnlua/library COMPONENT rnnlua
+        FILES_MATCHING PATTERN *.lua PATTERN jupyter EXCLUDE)
+install(DIRECTORY docs/editor DESTINATION ${CMAKE_INSTALL_DATADIR}/rnnlua COMPONENT rnnlua)
 install(DIRECTORY scripts DESTINATION ${CMAKE_INSTALL_DATADIR}/rnnlua COMPONENT rnnlua FILES_MATCHING PATTERN *.lua)
 install(FILES README.md CHANGELOG.md docs/manual.md docs/phrasebook.md TYPE DOC COMPONENT rnnlua)
 install(DIRECTORY docs/manual docs/howto docs/course TYPE DOC COMPONENT rnnlua)

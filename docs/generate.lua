@@ -133,17 +133,22 @@ local function modules()
   return table.concat(fields, "\n"), table.concat(blocks, "\n")
 end
 
--- The tables of options as types.
+-- The tables of options as types: of what is public, and of methods whose annotations name them.
 local function option_types()
-  local doc, blocks = require "rnn.doc", {}
-  for _, item in ipairs(public()) do
-    local declaration = doc.declaration(item.name)
-    if declaration then
-      local lines = { ("---@class %s.Options"):format((declaration.fname:gsub(":", "."))) }
-      for _, row in ipairs(declaration.rows) do
-        lines[#lines + 1] = ("---@field %s%s %s %s"):format(row[1], row.required and "" or "?", (option.type_of(row)), row[4])
-      end
-      blocks[#blocks + 1] = table.concat(lines, "\n") .. "\n"
+  local doc, blocks, seen = require "rnn.doc", {}, {}
+  local function add(declaration)
+    if not declaration or seen[declaration] then return end
+    seen[declaration] = true
+    local lines = { ("---@class %s.Options"):format((declaration.fname:gsub(":", "."))) }
+    for _, row in ipairs(declaration.rows) do
+      lines[#lines + 1] = ("---@field %s%s %s %s"):format(row[1], row.required and "" or "?", (option.type_of(row)), row[4])
+    end
+    blocks[#blocks + 1] = table.concat(lines, "\n") .. "\n"
+  end
+  for _, item in ipairs(public()) do add(doc.declaration(item.name)) end
+  for _, path in ipairs(files("stdlib/rnn/*/*.lua")) do
+    for name in read(path):gmatch "%f[%w_]([%w_.]+)%.Options" do
+      add(option.declared(name:gsub("%.([%w_]+)$", ":%1")))
     end
   end
   return table.concat(blocks, "\n")
@@ -184,6 +189,7 @@ local function meta()
     "-- What is made in C, for editors and for help. Made by docs/generate.lua from the comments in bindings/ and the",
     "-- texts of the ops in core/ops/: change those.", "",
     "---@class rnn", whole, "local rnn = {}", "", parts, option_types(),
+    "---@class rnn.Numbers a column of numbers of a frame, exact as the file has them\n",
     TENSOR,
     "---@class rnn.Tensor",
     "---@field grad rnn.Tensor? what backward has added up, of the same shape",

@@ -30,7 +30,7 @@ static struct {
   char **argv;
   const char *program;
   int script; /* index into argv of the script, or of what follows the options */
-  bool interactive, version, execute, required, help, full_version;
+  bool interactive, version, execute, required, help, full_version, editor;
   lrnn_start start;
   lrnn_sandbox sandbox;
 } options;
@@ -68,6 +68,29 @@ static void print_usage(FILE *out) {
 #include "options.def"
 #undef OPTION
 #undef COMMAND
+}
+
+/* The settings of language servers that read LuaCATS, with the folder of our annotations: beside the program where it is
+ * installed, in the sources where it was built. */
+static int print_editor(void) {
+  static const char *const places[] = {"/../share/rnnlua/library", "/../stdlib"};
+  char program[PATH_MAX], path[PATH_MAX + 64], library[PATH_MAX];
+  ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+  program[length > 0 ? length : 0] = '\0';
+  char *slash = strrchr(program, '/');
+  if (slash) *slash = '\0';
+  for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+    snprintf(path, sizeof path, "%s%s/rnn/meta.lua", program, places[i]);
+    if (access(path, R_OK) != 0) continue;
+    snprintf(path, sizeof path, "%s%s", program, places[i]);
+    if (!realpath(path, library) || strpbrk(library, "\"\\")) break;
+    printf("{\n  \"runtime.version\": \"Lua 5.4\",\n  \"workspace.library\": [\"%s\"],\n"
+           "  \"workspace.checkThirdParty\": false\n}\n", library);
+    return EXIT_SUCCESS;
+  }
+  fprintf(stderr, "%s: --editor: there are no annotations beside the program; install the package, or build it from source\n",
+          options.program);
+  return EXIT_FAILURE;
 }
 
 static void print_version(void) { printf("rnnlua " RNN_VERSION "  " LUA_COPYRIGHT "\n"); }
@@ -172,6 +195,7 @@ static bool read_long_option(char **argv, int *i) {
   else if (strcmp(argv[*i], "--deterministic") == 0) setenv("RNNLUA_DETERMINISTIC", "1", 1); /* read with the core */
   else if (strcmp(argv[*i], "--plan") == 0) setenv("RNNLUA_TRIAL", "{\"plan\":true}", 1); /* read with rnn.trial */
   else if (strcmp(argv[*i], "--version") == 0) options.full_version = true;
+  else if (strcmp(argv[*i], "--editor") == 0) options.editor = true;
   else if (strcmp(argv[*i], "--help") == 0) options.help = true;
   else return refuse("unrecognized option '%s'", argv[*i]);
   return true;
@@ -485,6 +509,7 @@ int main(int argc, char **argv) {
   if (options.help) print_usage(stdout);
   if (options.full_version || (options.version && !options.interactive)) print_version();
   if (options.full_version) print_blas_version();
+  if (options.editor) return print_editor();
   if (options.help || options.full_version) return EXIT_SUCCESS;
   if (options.sandbox.on) {
     int code = lrnn_sandbox_start(&options.sandbox);

@@ -15,8 +15,8 @@ build=$PWD/build-aarch64 root=$PWD/build-aarch64/root
 
 # The libraries, without a second architecture for this machine's apt.
 packages=(libc6 libgcc-s1 liblua5.4-0 liblua5.4-dev libjansson4 libjansson-dev libcsv3 libcsv-dev zlib1g zlib1g-dev
-  libtinfo6 libreadline8)
-if [ ! -e "$root/usr/include/csv.h" ]; then
+  lua-filesystem lua-system lua-term) # what Busted has in C
+if [ ! -e "$root/usr/lib/aarch64-linux-gnu/lua/5.4/lfs.so" ]; then
   mkdir -p "$root" "$build/apt/"{lists/partial,cache/archives/partial,debs}
   touch "$build/apt/status"
   options=(-o APT::Architecture=arm64 -o APT::Architectures=arm64 -o Dir::State="$build/apt" -o Dir::State::lists=lists

@@ -112,6 +112,41 @@ describe("the prompt", function()
   end)
 end)
 
+describe("a block of several lines", function()
+  local compile = require("rnn.repl.reading").compile
+
+  local function values(text)
+    local f, message = compile(text, setmetatable({}, { __index = _G }))
+    assert(f, message)
+    return table.concat({ f() }, " ")
+  end
+
+  it("gives the values of the expression that it ends with", function()
+    assert.equal("3", values "x = 1\nx + 2")
+    assert.equal("1 2", values "local a, b = 1, 2\na, b")
+    assert.equal("6", values "t = { 1, 2, 3 }\n-- their sum\nt[1]\n  + t[2]\n  + t[3]\n\n-- so much\n")
+    assert.equal("a\nb", values "s = [[\na\nb]]\ns")
+    assert.equal("4", values "f = function(x)\n  return x\nend\nf(\n  4\n)")
+  end)
+
+  it("gives none where it ends with a statement, and means what it means to Lua", function()
+    for _, text in ipairs { "x = 1\nx = 2", "for i = 1, 2 do\n  tostring(i)\nend", "x =\n1", "x = {\n1,\n2 }",
+      "x = [[\na\n]]", "if true then\n  x = 1\nend", "x = 1 --[[\nx\n]]", "x = tostring\n(1)",
+      "x = tostring\n'1'", "do\n  local y = 1\nend" } do
+      assert.equal("", values(text), text)
+    end
+    local environment = setmetatable({}, { __index = _G })
+    compile("x = tostring\n(1)", environment)()
+    assert.equal("1", environment.x)
+  end)
+
+  it("names the line of an error", function()
+    local _, message = pcall(compile("x = 1\nx.y.z", {}))
+    assert.matches("^stdin:2: ", message)
+    assert.matches("^stdin:2: ", (select(2, compile("x = 1\nx = =", {}))))
+  end)
+end)
+
 describe("tensors in lines of so many columns", function()
   local core = require "rnn.core"
   local function widest(text)

@@ -18,6 +18,7 @@ local initializers = require "rnn.nn.initializers"
 local step = core.step()
 
 -- A derived class sets cell (the engine's name of it), gates and states (tensors of state of a layer).
+---@class nn.RecurrentBase: nn.Module
 local Base = class("nn.RecurrentBase", Module)
 
 local activation = option.one_of { "tanh", "relu", "sigmoid", "hard_sigmoid", "softsign", "leaky_relu", "selu",

@@ -43,8 +43,8 @@ function Figure:text(options)
 end
 
 ---Draws on standard output: as wide as the terminal, with its colours and characters, unless options say otherwise.
----Output that is no terminal gets the same bytes everywhere: 80 columns, Braille, no colours. In a notebook the figure is
----shown as a picture.
+---Output that is no terminal gets the same bytes everywhere: 80 columns, Braille, no colours. In a notebook the figure
+---is shown as a picture.
 ---@param options? rnn.Figure.text.Options
 function Figure:print(options)
   if terminal.display then return terminal.display(self) end
