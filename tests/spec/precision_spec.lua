@@ -193,7 +193,8 @@ describe("model:to", function()
   end)
 
   it("refuses what it does not know", function()
-    raises("nn.Linear%(2 %-> 2%):to: argument 1 %(precision%): expected one of", function() nn.Linear(2, 2):to "f16" end)
+    local m = nn.Linear(2, 2)
+    raises("nn.Linear%(2 %-> 2%):to: argument 1 %(precision%): expected one of", m.to, m, "f16")
   end)
 end)
 
@@ -245,7 +246,7 @@ describe("rnn.quantise", function()
       local layer, x, state, y = nn[kind](12, 40, options), rnn.randn(11, 9, 12), nil, nil
       local float = rnn.no_grad(layer:eval(), x)
       rnn.quantise(layer, { quiet = true })
-      close(rnn.no_grad(layer, x), float, 0.1)
+      close(rnn.no_grad(layer, x), float, 0.3)
       assert.is_true((rnn.no_grad(layer, x) - float):abs():max():item() > 0)
       for t = 1, 9 do y, state = layer:step(x:select(2, t), state) end
       local whole = rnn.no_grad(layer, x)
