@@ -50,8 +50,9 @@ static rnn_status to_int8(rnn_ctx *ctx, rnn_tensor *t) {
 static rnn_status check_int8(rnn_ctx *ctx, const rnn_tensor *t) {
   if (t->ndim != 2 || t->dims[1] > WIDEST)
     return rnni_fail(ctx, RNN_ESHAPE, "form: int8 is for matrices of up to %d columns, got %s", WIDEST, RNNI_SHAPE(t));
-  if (!rnni_all_finite(rnni_f(t), t->count))
-    return rnni_fail(ctx, RNN_EARG, "form: int8: a weight %s has elements that are not finite", RNNI_SHAPE(t));
+  for (int64_t i = 0; i < t->count; i++)
+    if (rnni_f(t)[i] - rnni_f(t)[i] != 0)
+      return rnni_fail(ctx, RNN_EARG, "form: int8: a weight %s has elements that are not finite", RNNI_SHAPE(t));
   return RNN_OK;
 }
 

@@ -444,9 +444,8 @@ RNN_MUST_USE rnn_status rnni_gemm(rnn_ctx *ctx, int64_t m, int64_t n, int64_t k,
                                   int64_t acs, const real *b, int64_t brs, int64_t bcs, const real *bias, real *c,
                                   int64_t ldc, bool accumulate);
 
-/* B as the kernels' products want it (kernels.h), packed by all threads, in bf16 with ctx->low. out has
-   rnni_panels_size(ctx->low, k, n) elements. */
-void rnni_pack(rnn_ctx *ctx, int64_t k, int64_t n, const real *b, int64_t rs, int64_t cs, real *out);
+/* B as the kernels' products want it (kernels.h), packed by all threads. out has rnni_panels_size(form, k, n) elements. */
+void rnni_pack(rnn_ctx *ctx, rnn_form form, int64_t k, int64_t n, const real *b, int64_t rs, int64_t cs, real *out);
 
 /* ---- files ---- */
 

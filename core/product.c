@@ -46,8 +46,8 @@ static void pack_task(void *arg, int task) {
                    p->out + from / rnni_panel_cols(p->low) * rnni_panel_size(p->low, p->k));
 }
 
-void rnni_pack(rnn_ctx *ctx, int64_t k, int64_t n, const real *b, int64_t rs, int64_t cs, real *out) {
-  packing p = {.k = k, .n = n, .rs = rs, .cs = cs, .b = b, .out = out, .low = ctx->low,
+void rnni_pack(rnn_ctx *ctx, rnn_form form, int64_t k, int64_t n, const real *b, int64_t rs, int64_t cs, real *out) {
+  packing p = {.k = k, .n = n, .rs = rs, .cs = cs, .b = b, .out = out, .low = form,
                .tasks = rnni_threads_for_elements(ctx, (double)k * (double)n)};
   rnni_parallel(ctx, p.tasks, pack_task, &p);
 }
@@ -179,7 +179,7 @@ rnn_status rnni_gemm(rnn_ctx *ctx, int64_t m, int64_t n, int64_t k, const real *
     return run(ctx, m, n, k, a, ars, acs, (rnni_panels){b, brs, rnni_kernel->tile_cols, RNN_FORM_FLOAT}, bias, c, ldc, accumulate);
   real *packed;
   RNNI_TRY(rnni_array(ctx, rnni_panels_size(ctx->low, k, n), sizeof *packed, &packed));
-  rnni_pack(ctx, k, n, b, brs, bcs, packed);
+  rnni_pack(ctx, ctx->low, k, n, b, brs, bcs, packed);
   rnn_status status = run(ctx, m, n, k, a, ars, acs, rnni_panels_at(ctx->low, packed, k), bias, c, ldc, accumulate);
   rnni_free(ctx, packed);
   return status;

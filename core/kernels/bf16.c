@@ -109,7 +109,11 @@ static void pack(int64_t k, int64_t n, const real *b, ptrdiff_t rs, ptrdiff_t cs
 #else
 #define SIDE 1
 #endif
+#if defined(__AVX2__) || defined(__aarch64__)
 #define ROWS 6
+#else
+#define ROWS 2 /* for processors of old: small */
+#endif
 #define PER_PANEL (COLS / LANES)
 
 #if BY_CHAIN
@@ -212,11 +216,15 @@ static tile_fn *const tiles[ROWS] = {tile_1_2, tile_2_2, tile_3_2, tile_4_2, til
 TILE(1, 2)
 TILE(1, 1)
 TILE(2, 1)
+#if ROWS == 6
 TILE(3, 1)
 TILE(4, 1)
 TILE(5, 1)
 TILE(6, 1)
 static tile_fn *const tiles[ROWS] = {tile_1_1, tile_2_1, tile_3_1, tile_4_1, tile_5_1, tile_6_1};
+#else
+static tile_fn *const tiles[ROWS] = {tile_1_1, tile_2_1};
+#endif
 #define WIDE tile_1_2
 #endif
 

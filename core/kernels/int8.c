@@ -186,7 +186,11 @@ INLINE void put(const target *t, int64_t row, int64_t at, int64_t n, ivec sums, 
 #else
 #define SIDE 1
 #endif
+#if defined(__AVX2__) || defined(__aarch64__)
 #define ROWS 6
+#else
+#define ROWS 2 /* for processors of old: small */
+#endif
 
 /* rows x SIDE vectors; in chains that end in one sum, as one alone would wait for itself. */
 INLINE void tile(const int rows, const int chains, int64_t words, const uint32_t *a, ptrdiff_t row, const uint32_t *b,
@@ -230,10 +234,12 @@ static void by_vectors(int64_t m, int64_t n, int64_t words, const uint32_t *a, p
       switch (rows) {
         case 1: tile(1, 4, words, from, row, w, sum); break;
         case 2: tile(2, 2, words, from, row, w, sum); break;
+#if ROWS == 6
         case 3: tile(3, 2, words, from, row, w, sum); break;
         case 4: tile(4, 1, words, from, row, w, sum); break;
         case 5: tile(5, 1, words, from, row, w, sum); break;
         default: tile(6, 1, words, from, row, w, sum); break;
+#endif
       }
       for (int64_t r = 0; r < rows; r++)
         for (int v = 0; v < SIDE && at + v * LANES < n; v++) {

@@ -94,8 +94,8 @@ rnn_status rnni_layer_backward(rnn_ctx *ctx, const rnni_layer *l, const rnni_lay
   if (!l->a) RNNI_GOTO(rnni_array(ctx, l->T * N * H, sizeof *own, &own));
   real *p = room;
   loop j = {.ctx = ctx, .l = l, .g = g, .a = l->a ? l->a : own};
-  j.u = rnni_pack_into(ctx, &p, first, H, l->p[RNNI_W_HH], H, 1);
-  if (gru) j.u_n = rnni_pack_into(ctx, &p, H, H, l->p[RNNI_W_HH] + 2 * H * H, H, 1);
+  j.u = rnni_pack_into(ctx, ctx->low, &p, first, H, l->p[RNNI_W_HH], H, 1);
+  if (gru) j.u_n = rnni_pack_into(ctx, ctx->low, &p, H, H, l->p[RNNI_W_HH] + 2 * H * H, H, 1);
   j.past_h = rnni_take(&p, N * H);
   j.past_c = rnni_take(&p, N * H);
   j.tasks = rnni_slices(ctx, l);

@@ -63,11 +63,11 @@ static inline real *rnni_take(real **next, int64_t n) {
   return p;
 }
 /* B (k, n), element (p, j) at w[p*rs + j*cs], packed into the next elements of a block. */
-static inline rnni_panels rnni_pack_into(rnn_ctx *ctx, real **next, int64_t k, int64_t n, const real *w, int64_t rs,
-                                         int64_t cs) {
-  real *to = rnni_take(next, rnni_panels_size(ctx->low, k, n));
-  rnni_pack(ctx, k, n, w, rs, cs, to);
-  return rnni_panels_at(ctx->low, to, k);
+static inline rnni_panels rnni_pack_into(rnn_ctx *ctx, rnn_form form, real **next, int64_t k, int64_t n, const real *w,
+                                         int64_t rs, int64_t cs) {
+  real *to = rnni_take(next, rnni_panels_size(form, k, n));
+  rnni_pack(ctx, form, k, n, w, rs, cs, to);
+  return rnni_panels_at(form, to, k);
 }
 
 /* product.c: C (1, n) = A B [+ C] [+ bias] by all threads, or alone by this one: a single row reads all of B for little work, and each core

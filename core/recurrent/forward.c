@@ -85,9 +85,9 @@ rnn_status rnni_pack_forward(rnn_ctx *ctx, const rnni_layer *l, bool input, rnni
   *k = (rnni_packed_layer){0};
   RNNI_TRY(rnni_array(ctx, size + l->G, sizeof *k->room, &k->room));
   real *next = k->room;
-  if (input) k->w = rnni_pack_into(ctx, &next, D, l->G, l->p[RNNI_W_IH], 1, D);
-  k->u = rnni_pack_into(ctx, &next, H, first, l->p[RNNI_W_HH], 1, H);
-  if (gru) k->u_n = rnni_pack_into(ctx, &next, H, H, l->p[RNNI_W_HH] + 2 * H * H, 1, H);
+  if (input) k->w = rnni_pack_into(ctx, ctx->low, &next, D, l->G, l->p[RNNI_W_IH], 1, D);
+  k->u = rnni_pack_into(ctx, ctx->low, &next, H, first, l->p[RNNI_W_HH], 1, H);
+  if (gru) k->u_n = rnni_pack_into(ctx, ctx->low, &next, H, H, l->p[RNNI_W_HH] + 2 * H * H, 1, H);
   k->bias = next;
   input_bias(l, k->bias);
   return RNN_OK;

@@ -445,8 +445,15 @@ static rnn_status place_values(loop *j, const rnni_call *c, real *saved, real **
   return RNN_OK;
 }
 
+/* What products with a matrix are in; int8 has a scale for each row of the tensor, which x W' needs. */
+static rnn_form form_of(const loop *j, const rnni_call *c, int id) {
+  if (j->ctx->low != RNN_FORM_INT8) return j->ctx->low;
+  bool int8 = j->code->packs[id] == RNNI_PLAIN && rnn_tensor_form(input_of(c, j->p, &j->p->values[id])) == RNN_FORM_INT8;
+  return int8 ? RNN_FORM_INT8 : RNN_FORM_FLOAT;
+}
+
 /* Memory of the code's own: values that are neither in registers nor anywhere else. */
-static int64_t own_size(const loop *j) {
+static int64_t own_size(const loop *j, const rnni_call *c) {
   int64_t size = 0;
   for (int i = 0; i < j->p->count; i++) {
     const rnn_value *v = &j->p->values[i];
@@ -454,7 +461,7 @@ static int64_t own_size(const loop *j) {
     if (v->kind == RNN_TEMPORARY && j->code->homes[i] == RNNI_ROWS) size += j->N * v->width;
     if (v->kind == RNN_MATRIX && j->code->packs[i]) {
       int64_t k = j->code->packs[i] == RNNI_TURNED ? v->rows : v->width, n = j->code->packs[i] == RNNI_TURNED ? v->width : v->rows;
-      size += rnni_panels_size(j->ctx->low, k, n);
+      size += rnni_panels_size(form_of(j, c, i), k, n);
     }
   }
   return size;
@@ -467,8 +474,9 @@ static void place_own(loop *j, const rnni_call *c, real **block) {
       /* the tensor is (rows, width); x W' takes it as it is, and x W turned */
       bool turned = j->code->packs[i] == RNNI_TURNED;
       const real *w = rnni_f(input_of(c, j->p, v));
-      if (turned) j->at[i].panels = rnni_pack_into(j->ctx, block, v->rows, v->width, w, v->width, 1);
-      else j->at[i].panels = rnni_pack_into(j->ctx, block, v->width, v->rows, w, 1, v->width);
+      rnn_form form = form_of(j, c, i);
+      if (turned) j->at[i].panels = rnni_pack_into(j->ctx, form, block, v->rows, v->width, w, v->width, 1);
+      else j->at[i].panels = rnni_pack_into(j->ctx, form, block, v->width, v->rows, w, 1, v->width);
     } else if (v->kind == RNN_D_PRODUCT && j->backward) {
       j->at[i].base = rnni_take(block, j->T * j->N * v->width);
     } else if (v->kind == RNN_TEMPORARY && j->code->homes[i] == RNNI_ROWS) {
@@ -579,7 +587,7 @@ static rnn_status scan_forward(rnn_ctx *ctx, rnni_call *c) {
     int64_t part = j.N * p->state_widths[k];
     RNNI_GOTO(rnni_copy(ctx, j.state[k].all + (j.reverse ? j.T : 0) * part, c->in[p->inputs + k]->data, (size_t)part * sizeof(real)));
   }
-  RNNI_GOTO(rnni_array(ctx, spread_size(p) + own_size(&j), sizeof *block, &block));
+  RNNI_GOTO(rnni_array(ctx, spread_size(p) + own_size(&j, c), sizeof *block, &block));
   next = block;
   RNNI_GOTO(place_values(&j, c, saved, &next));
   place_own(&j, c, &next);
@@ -691,7 +699,7 @@ static rnn_status scan_backward(rnn_ctx *ctx, rnni_call *c) {
   rnni_flush_subnormals();
   saved = place_states(&j, rnni_f(c->scratch[KEPT]));
   RNNI_GOTO(clear_raw(ctx, c));
-  RNNI_GOTO(rnni_array(ctx, spread_size(p) + own_size(&j) + gradients_size(&j, c), sizeof *block, &block));
+  RNNI_GOTO(rnni_array(ctx, spread_size(p) + own_size(&j, c) + gradients_size(&j, c), sizeof *block, &block));
   next = block;
   RNNI_GOTO(place_values(&j, c, saved, &next));
   place_own(&j, c, &next);
@@ -725,4 +733,5 @@ const rnn_op rnni_op_scan = {.name = "scan", .args = "P",
                              .doc = "(program, tensors, steps). A program of a recurrent cell over all time steps; see rnn.h.",
                              .shape = scan_shape, .forward = scan_forward, .backward = scan_backward,
                              .saves = RNNI_SAVE_INPUTS, .lengths = RNNI_LENGTHS_OWN, .fills = true, .products = true,
+                             .integers = true,
                              .outputs = scan_outputs};

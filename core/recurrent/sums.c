@@ -162,7 +162,7 @@ rnn_status rnni_sum_over_time(rnn_ctx *ctx, const rnni_layer *l, const rnni_laye
   rnni_parallel(ctx, tasks, matrix_task, &q);
   if (g->dx) {
     real *next = q.room + tasks * q.size;
-    q.w = rnni_pack_into(ctx, &next, l->G, l->D, l->p[RNNI_W_IH], l->D, 1);
+    q.w = rnni_pack_into(ctx, ctx->low, &next, l->G, l->D, l->p[RNNI_W_IH], l->D, 1);
     rnni_parallel(ctx, tasks, input_task, &q);
   }
   rnni_free(ctx, q.room);

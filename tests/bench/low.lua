@@ -2,9 +2,9 @@
 --
 --   RNNLUA_BENCH_PYTHON=python3 rnnlua low.lua [RESULT.json]
 --
--- Our ways take turns, step by step in one process, so that other work on the machine meets all alike; the medians of
--- ROUNDS runs count, and of each number of threads the better. PyTorch runs in a process of its own before and after ours.
--- RNNLUA_BENCH_SECONDS (2) is how long the ways of a case are measured. Without RNNLUA_BENCH_PYTHON only ours are shown.
+-- Our ways take turns, step by step in one process, so that other work on the machine meets all alike; medians count,
+-- and of 1 and 2 threads the better. PyTorch runs in a process of its own, just before. RNNLUA_BENCH_SECONDS (2) is how
+-- long the ways of a case are measured. Without RNNLUA_BENCH_PYTHON only ours are shown.
 local core = require "rnn.core"
 local rnn = require "rnn"
 local nn, optim = rnn.nn, rnn.optim

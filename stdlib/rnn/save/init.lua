@@ -3,10 +3,9 @@
 --
 --   format = "rnnlua", rnnlua.version, rnnlua.config (JSON; absent where a layer cannot be built from data: then
 --   rnnlua.no_config says why), rnnlua.frozen (JSON, the names of frozen parameters, if any), rnnlua.forms (JSON, the
---   form of each tensor that is in another than float; those in int8 have scales/NAME beside them), rnnlua.extra (JSON; its
---   tensors are named extra/...), rnnlua.run (JSON: script, its SHA-256, seed, folder of the run, which the model comes
---   from), and in checkpoints rnnlua.precision and rnnlua.checksum, of everything else in the
---   file
+--   form of each tensor that is in another than float; those in int8 have scales/NAME beside them), rnnlua.extra (JSON;
+--   its tensors are named extra/...), rnnlua.run (JSON: script, its SHA-256, seed, folder of the run, which the model
+--   comes from), and in checkpoints rnnlua.precision and rnnlua.checksum, of everything else in the file
 
 local core = require "rnn.core"
 local class = require "rnn.class"

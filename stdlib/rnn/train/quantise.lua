@@ -16,20 +16,17 @@ local OPTIONS = option.of(FNAME, {
   { "quiet", false, check.boolean, "prints nothing" },
 }, objective.OPTIONS)
 
--- Layers with products in integers, and which of their tensors take part. Variants of recurrent layers run as formulas.
-local KINDS = {
-  ["nn.Linear"] = function() return { "weight" } end,
-  ["nn.Embedding"] = function() return { "weight" } end,
-}
+-- Layers with products in integers, and which of their tensors take part.
+local function weight() return { "weight" } end
 local function of_parts(layer)
   local names = {}
   for _, part in ipairs(layer.parts) do
-    if not part.description then return {} end
     names[#names + 1], names[#names + 2] = part.names[1], part.names[2]
   end
   return names
 end
-for _, name in ipairs { "nn.RNN", "nn.LSTM", "nn.GRU" } do KINDS[name] = of_parts end
+local KINDS = { ["nn.Linear"] = weight, ["nn.Embedding"] = weight, ["nn.RNN"] = of_parts, ["nn.LSTM"] = of_parts,
+  ["nn.GRU"] = of_parts }
 
 -- The weights that become int8, and those that stay float with the layers that have them.
 local function choose(model)
@@ -80,10 +77,10 @@ end
 
 --- rnn.quantise(model [, options]) -> report
 ---
---- Turns the weights of a trained model into whole numbers of -127 to 127 with a scale for each unit, for inference: those
---- of nn.Linear, nn.Embedding, nn.RNN, nn.LSTM and nn.GRU (without options that change the cell). Their products are
---- then sums of integers, exact and so the same on every machine: inputs and states are rounded to eight bits, with a
---- scale for each row, as they enter a product. All else stays float: biases, gates, states, and the weights of other
+--- Turns the weights of a trained model into whole numbers of -127 to 127 with a scale for each unit, for inference:
+--- those of nn.Linear, nn.Embedding, nn.RNN, nn.LSTM and nn.GRU (but for the projection of an LSTM). Their products are
+--- then sums of integers, exact and so the same on every machine: inputs and states are rounded to eight bits, with
+--- a scale for each row, as they enter a product. All else stays float: biases, gates, states, and the weights of other
 --- layers, which are named. The weights are frozen; files of rnn.save have a quarter of the size. What is recorded for
 --- backward is computed in float with the rounded weights. model:quantise(options) is the same.
 ---
@@ -99,8 +96,8 @@ local function quantise(model, options)
   if core.precision ~= "float" then core.fail("%s: int8 is for single precision; run without --double", FNAME) end
   local chosen, left = choose(model)
   if #chosen == 0 then
-    core.fail("%s: %s has no layer with products in int8: these are nn.Linear, nn.Embedding, nn.RNN, nn.LSTM and nn.GRU "
-      .. "without options that change the cell", FNAME, model:describe())
+    core.fail("%s: %s has no layer with products in int8: these are nn.Linear, nn.Embedding, nn.RNN, nn.LSTM and "
+      .. "nn.GRU", FNAME, model:describe())
   end
   for _, pair in ipairs(chosen) do
     if pair[2]:is_finite():all():item() == 0 then core.fail("%s: '%s' is not finite", FNAME, pair[1]) end

@@ -10,7 +10,8 @@ local function mark(t) marks[#marks + 1] = ("%016x"):format(core.checksum(t)) en
 
 -- Sizes around those of tiles and blocks; numbers of all sizes, subnormal and beyond the largest, but no NaN.
 rnn.precision "bf16"
-for _, size in ipairs { { 1, 1, 1 }, { 1, 70, 33 }, { 7, 33, 32 }, { 8, 31, 65 }, { 17, 64, 513 }, { 33, 5, 31 }, { 40, 96, 130 } } do
+for _, size in ipairs { { 1, 1, 1 }, { 1, 70, 33 }, { 7, 33, 32 }, { 8, 31, 65 }, { 17, 64, 513 }, { 33, 5, 31 },
+  { 40, 96, 130 } } do
   local m, n, k = table.unpack(size)
   local a, b = rnn.randn(m, k), rnn.randn(k, n)
   mark(rnn.matmul(a, b))
