@@ -73,6 +73,7 @@ struct rnn_ctx {
   /* trace.c */
   rnn_trace *trace; /* the one that goes on */
   uint64_t traces;  /* how many have begun */
+  uint64_t storages; /* how many have been made */
   bool trace_wrote; /* values that were there before it have changed in place */
 };
 
@@ -179,6 +180,8 @@ typedef struct rnni_storage {
   int64_t count;
   void *data;
   uint64_t trace; /* during which it was made, or 0 */
+  uint64_t id;    /* no other storage of the context has had it */
+  void *kept;     /* what an op made of the values and keeps for its next call, in one block, or NULL */
 } rnni_storage;
 
 /* A tensor has memory of its own, or is a view: a part of its base, to which it may write (assign.c). A base is no view,
@@ -424,6 +427,10 @@ rnn_status rnni_trace_refuse_draw(rnn_ctx *ctx);
 RNN_MUST_USE rnn_status rnni_gemm(rnn_ctx *ctx, int64_t m, int64_t n, int64_t k, const real *a, int64_t ars,
                                   int64_t acs, const real *b, int64_t brs, int64_t bcs, const real *bias, real *c,
                                   int64_t ldc, bool accumulate);
+
+/* The same of B as rnni_pack leaves it, and of A's rows as they lie. */
+RNN_MUST_USE rnn_status rnni_gemm_packed(rnn_ctx *ctx, int64_t m, int64_t n, int64_t k, const real *a, const real *packed,
+                                         const real *bias, real *c, int64_t ldc);
 
 /* B as the kernels' products want it (kernels.h), packed by all threads. out has rnni_packed_size(k, n) elements. */
 void rnni_pack(rnn_ctx *ctx, int64_t k, int64_t n, const real *b, int64_t rs, int64_t cs, real *out);

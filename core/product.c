@@ -89,6 +89,11 @@ static rnn_status run(rnn_ctx *ctx, int64_t m, int64_t n, int64_t k, const real 
   return status;
 }
 
+rnn_status rnni_gemm_packed(rnn_ctx *ctx, int64_t m, int64_t n, int64_t k, const real *a, const real *packed,
+                            const real *bias, real *c, int64_t ldc) {
+  return run(ctx, m, n, k, a, k, 1, rnni_packed(packed, k), bias, c, ldc, false);
+}
+
 /* ---- OpenBLAS ---- */
 
 rnn_status rnn_ctx_set_openblas(rnn_ctx *ctx, bool on) {

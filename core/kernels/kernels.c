@@ -1091,6 +1091,108 @@ static void gru_backward(int64_t units, int64_t rows, real *a, const real *h_bef
   }
 }
 
+/* ---- a whole step of few samples: products and gates at once ------------------------------------------------------- */
+
+#if ROWS == 12
+#define FEW_SAMPLES FEW
+#else
+#define FEW_SAMPLES 1 /* more would not fit the registers */
+#endif
+
+/* The chains of gates of a block of units go on through k products. Those of the last gate are number last. The sum of 0
+   at the end of a block of k is what storing and going on makes of -0. */
+INLINE void go_on(const int rows, const int gates, const int last, int64_t k, const real *restrict x,
+                  const real *restrict w, vec acc[FEW_SAMPLES][4][2]) {
+  for (int64_t from = 0; from < k; from += K_BLOCK) {
+    int64_t to = k - from < K_BLOCK ? k : from + K_BLOCK;
+#pragma GCC unroll 3
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+      for (int g = 0; g < gates; g++)
+#pragma GCC unroll 2
+        for (int v = 0; v < 2; v++)
+          if (from > 0 || gates == 4 || g < 2) acc[r][g == gates - 1 ? last : g][v] += (vec){0};
+    for (int64_t p = from; p < to; p++, w += gates * COLS) {
+      vec each[FEW_SAMPLES];
+#pragma GCC unroll 3
+      for (int r = 0; r < rows; r++) each[r] = splat(x[r * k + p]);
+#pragma GCC unroll 4
+      for (int g = 0; g < gates; g++)
+#pragma GCC unroll 2
+        for (int v = 0; v < 2; v++) {
+          vec y = load(w + g * COLS + v * LANES);
+#pragma GCC unroll 3
+          for (int r = 0; r < rows; r++) MADD_INTO(acc[r][g == gates - 1 ? last : g][v], each[r], y);
+        }
+    }
+  }
+}
+
+/* A block of COLS units, or as many as are left. */
+INLINE void few_block(const bool gru, const int rows, const rnni_few *s, int64_t b) {
+  const int gates = gru ? 3 : 4;
+  int64_t H = s->units, first = b * COLS, left = H - first;
+  vec acc[FEW_SAMPLES][4][2];
+#pragma GCC unroll 3
+  for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+    for (int g = 0; g < 4; g++)
+#pragma GCC unroll 2
+      for (int v = 0; v < 2; v++) {
+        int64_t n = left - v * LANES < LANES ? left - v * LANES : LANES;
+        if (s->w || g == gates) acc[r][g][v] = load(s->bias + (b * 4 + g) * COLS + v * LANES);
+        else acc[r][g][v] = n > 0 ? load_part(s->a + r * 4 * H + g * H + first + v * LANES, n) : (vec){0};
+      }
+  if (s->w) go_on(rows, gates, gates - 1, s->inputs, s->x, s->w + b * s->inputs * gates * COLS, acc);
+  go_on(rows, gates, 3, H, s->h_before, s->u + b * H * gates * COLS, acc);
+#pragma GCC unroll 3
+  for (int r = 0; r < rows; r++)
+    for (int v = 0; v < 2 && left > v * LANES; v++) {
+      int64_t n = left - v * LANES < LANES ? left - v * LANES : LANES, at = r * H + first + v * LANES;
+      vec y[4] = {acc[r][0][v], acc[r][1][v], acc[r][2][v], acc[r][3][v]};
+      if (gru) {
+        vec reset = vsigmoid(y[0]), z = vsigmoid(y[1]), new = vtanh(y[2] + reset * y[3]);
+        store_part(s->h + at, new + z * (load_part(s->h_before + at, n) - new), n);
+        y[0] = reset;
+        y[1] = z;
+        y[2] = new;
+      } else {
+        vec i = vsigmoid(y[0]), f = vsigmoid(y[1]), new = vtanh(y[2]), o = vsigmoid(y[3]);
+        vec now = madd(f, load_part(s->c_before + at, n), i * new);
+        store_part(s->c + at, now, n);
+        store_part(s->h + at, o * vtanh(now), n);
+        y[0] = i;
+        y[1] = f;
+        y[2] = new;
+        y[3] = o;
+      }
+      for (int g = 0; s->keep && g < 4; g++) store_part(s->a + r * 4 * H + g * H + first + v * LANES, y[g], n);
+    }
+}
+
+#define FEW_OF(R)                                                                                       \
+  static void few_##R(const rnni_few *s, int64_t from, int64_t to) {                                    \
+    if (s->gru)                                                                                         \
+      for (int64_t b = from; b < to; b++) few_block(true, R, s, b);                                     \
+    else                                                                                                \
+      for (int64_t b = from; b < to; b++) few_block(false, R, s, b);                                    \
+  }
+FEW_OF(1)
+#if FEW_SAMPLES == 3
+FEW_OF(2)
+FEW_OF(3)
+#endif
+
+static void few(const rnni_few *s, int64_t from, int64_t to) {
+  switch (s->rows) {
+#if FEW_SAMPLES == 3
+    case 3: few_3(s, from, to); break;
+    case 2: few_2(s, from, to); break;
+#endif
+    default: few_1(s, from, to);
+  }
+}
+
 extern const rnni_kernels RNNI_TABLE;
 extern const rnni_elements RNNI_ELEMENTS;
 const rnni_kernels RNNI_TABLE = {
@@ -1098,6 +1200,7 @@ const rnni_kernels RNNI_TABLE = {
     .elements = &RNNI_ELEMENTS,
     .tile_rows = ROWS,
     .tile_cols = COLS,
+    .few_samples = FEW_SAMPLES,
     .pack = pack,
     .product = product,
     .product_pair = product_pair,
@@ -1134,4 +1237,5 @@ const rnni_kernels RNNI_TABLE = {
     .lstm_backward = lstm_backward,
     .gru_forward = gru_forward,
     .gru_backward = gru_backward,
+    .few = few,
 };

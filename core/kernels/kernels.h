@@ -68,10 +68,24 @@ typedef int64_t rnni_row;
 typedef int32_t rnni_row;
 #endif
 
+/* One time step of an LSTM or GRU for few samples: their products and gates at once. Units go in blocks of tile_cols, of
+   which each has its weights in one piece, [k][gates][tile_cols], padded with 0. */
+typedef struct rnni_few {
+  bool gru, keep;       /* keep: the activated gates are wanted in a */
+  int64_t rows, units, inputs;
+  const rnn_real *x, *w; /* (rows, inputs) and W: the product is made here; w NULL: it lies in a */
+  const rnn_real *bias;  /* [block][4][tile_cols], the GRU's b'_n last; without w only that is used */
+  const rnn_real *u;     /* U; of the GRU r z n */
+  const rnn_real *h_before, *c_before; /* (rows, units) */
+  rnn_real *a;           /* (rows, 4*units), as in lstm_forward and gru_forward */
+  rnn_real *h, *c;       /* other places than h_before, c_before */
+} rnni_few;
+
 typedef struct rnni_kernels {
   const char *isa;
   const rnni_elements *elements;
   int tile_rows, tile_cols; /* of the product's micro-kernel */
+  int few_samples;          /* so many rnni_few takes */
 
   /* B (k, n), element (p, j) at b[p*rs + j*cs], into panels of tile_cols columns: [panel][k][tile_cols], zero-padded.
      out has rnni_packed_size(k, n) elements. */
@@ -160,6 +174,8 @@ typedef struct rnni_kernels {
   void (*gru_forward)(int64_t units, int64_t rows, rnn_real *a, const rnn_real *h_before, rnn_real *h);
   /* a becomes dr dz dn and, fourth, the gradient of U_n h + b'_n; dh becomes its direct part z dh. */
   void (*gru_backward)(int64_t units, int64_t rows, rnn_real *a, const rnn_real *h_before, rnn_real *dh);
+  /* Blocks [from, to) of a step of rows <= few_samples samples. */
+  void (*few)(const rnni_few *s, int64_t from, int64_t to);
 } rnni_kernels;
 
 extern const rnni_kernels *rnni_kernel; /* chosen by rnni_kernels_choose, the same for every context */

@@ -133,7 +133,7 @@ static rnn_status run_segments(run *q, const rnni_packed_layer *k, real *state) 
     if (q->boundaries) memcpy(q->boundaries + s * state_size(l), state, (size_t)state_size(l) * sizeof *state);
     take_input(l, q->c->in[0]);
     load_state(l, rnni_start(l), state);
-    RNNI_TRY(rnni_layer_forward(q->ctx, l, k));
+    RNNI_TRY(rnni_layer_forward(q->ctx, l, k, q->c->keep));
     if (!l->r->last_only) put_output(l, rnni_f(q->c->out[0]));
     save_state(l, rnni_end(l), state);
   }
@@ -162,7 +162,7 @@ static rnn_status recurrent_forward(rnn_ctx *ctx, rnni_call *c) {
     RNNI_GOTO(rnni_tensor_raw(ctx, RNN_FLOAT, 2, (int64_t[]){q.count, states}, &c->scratch[BOUNDARIES]));
     q.boundaries = rnni_f(c->scratch[BOUNDARIES]);
   }
-  RNNI_GOTO(rnni_pack_forward(ctx, &q.l, false, &k));
+  RNNI_GOTO(rnni_pack_forward(ctx, &q.l, c->keep && q.count == 1 ? RNNI_PACK_ONCE : RNNI_PACK_SEGMENTS, &k));
   first_state(c, &q.l, state);
   RNNI_GOTO(run_segments(&q, &k, state));
   finish_outputs(c, &q.l, state);
@@ -199,7 +199,7 @@ static rnn_status back_through_segments(run *q, const rnni_packed_layer *k, rnni
     if (q->boundaries) {
       take_input(l, q->c->in[0]);
       load_state(l, rnni_start(l), q->boundaries + s * state_size(l));
-      RNNI_TRY(rnni_layer_forward(q->ctx, l, k));
+      RNNI_TRY(rnni_layer_forward(q->ctx, l, k, true));
     }
     g->row = l->all * l->H;
     g->step = l->H;
@@ -229,7 +229,7 @@ static rnn_status recurrent_backward(rnn_ctx *ctx, rnni_call *c) {
     q.buffer = own;
   } else {
     RNNI_GOTO(rnni_array(ctx, rnni_lay_out(l, 0, q.steps, NULL), sizeof *own, &own));
-    RNNI_GOTO(rnni_pack_forward(ctx, l, false, &k));
+    RNNI_GOTO(rnni_pack_forward(ctx, l, RNNI_PACK_SEGMENTS, &k));
     q.buffer = own;
     q.boundaries = rnni_f(c->scratch[BOUNDARIES]);
   }

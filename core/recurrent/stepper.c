@@ -39,7 +39,7 @@ static rnn_status build(rnn_stepper *s, rnn_tensor *const *weights, int count, i
   rnni_layer_init(&s->l, &s->r, batch, 1, D, s->weights);
   RNNI_TRY(rnni_array(ctx, rnni_lay_out(&s->l, 0, 1, NULL), sizeof *s->buffer, &s->buffer));
   rnni_lay_out(&s->l, 0, 1, s->buffer);
-  return rnni_pack_forward(ctx, &s->l, true, &s->packed);
+  return rnni_pack_forward(ctx, &s->l, RNNI_PACK_STEPS, &s->packed);
 }
 
 rnn_status rnn_stepper_new(rnn_ctx *ctx, const rnn_recurrent *r, rnn_tensor *const *weights, int count, int64_t batch,
@@ -111,7 +111,7 @@ rnn_status rnn_stepper_run(rnn_stepper *s, rnn_tensor *x, rnn_tensor *h, rnn_ten
     RNNI_TRY(need(s, sum, "a place for the sum", l->H));
   }
   set(l->x, x, l->N * l->D);
-  RNNI_TRY(rnni_layer_forward(s->ctx, l, &s->packed));
+  RNNI_TRY(rnni_layer_forward(s->ctx, l, &s->packed, false));
   memcpy(h->data, l->h + n, (size_t)n * sizeof(real));
   rnn_tensor_changed(h);
   if (l->c) {
