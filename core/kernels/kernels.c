@@ -1128,6 +1128,28 @@ INLINE void go_on(const int rows, const int gates, const int last, int64_t k, co
   }
 }
 
+/* The gates of n units of sample r from first on, whose sums are a0 to a3. */
+INLINE void few_gates(const bool gru, const rnni_few *s, int r, int64_t first, int64_t n, vec a0, vec a1, vec a2, vec a3) {
+  int64_t at = r * s->units + first;
+  real *a = s->a + r * 4 * s->units + first;
+  vec g0 = vsigmoid(a0), g1 = vsigmoid(a1), g2, g3 = a3;
+  if (gru) {
+    g2 = vtanh(a2 + g0 * a3);
+    store_part(s->h + at, g2 + g1 * (load_part(s->h_before + at, n) - g2), n);
+  } else {
+    g2 = vtanh(a2);
+    g3 = vsigmoid(a3);
+    vec now = madd(g1, load_part(s->c_before + at, n), g0 * g2);
+    store_part(s->c + at, now, n);
+    store_part(s->h + at, g3 * vtanh(now), n);
+  }
+  if (!s->keep) return;
+  store_part(a, g0, n);
+  store_part(a + s->units, g1, n);
+  store_part(a + 2 * s->units, g2, n);
+  store_part(a + 3 * s->units, g3, n);
+}
+
 /* A block of COLS units, or as many as are left. */
 INLINE void few_block(const bool gru, const int rows, const rnni_few *s, int64_t b) {
   const int gates = gru ? 3 : 4;
@@ -1146,28 +1168,12 @@ INLINE void few_block(const bool gru, const int rows, const rnni_few *s, int64_t
   if (s->w) go_on(rows, gates, gates - 1, s->inputs, s->x, s->w + b * s->inputs * gates * COLS, acc);
   go_on(rows, gates, 3, H, s->h_before, s->u + b * H * gates * COLS, acc);
 #pragma GCC unroll 3
-  for (int r = 0; r < rows; r++)
-    for (int v = 0; v < 2 && left > v * LANES; v++) {
-      int64_t n = left - v * LANES < LANES ? left - v * LANES : LANES, at = r * H + first + v * LANES;
-      vec y[4] = {acc[r][0][v], acc[r][1][v], acc[r][2][v], acc[r][3][v]};
-      if (gru) {
-        vec reset = vsigmoid(y[0]), z = vsigmoid(y[1]), new = vtanh(y[2] + reset * y[3]);
-        store_part(s->h + at, new + z * (load_part(s->h_before + at, n) - new), n);
-        y[0] = reset;
-        y[1] = z;
-        y[2] = new;
-      } else {
-        vec i = vsigmoid(y[0]), f = vsigmoid(y[1]), new = vtanh(y[2]), o = vsigmoid(y[3]);
-        vec now = madd(f, load_part(s->c_before + at, n), i * new);
-        store_part(s->c + at, now, n);
-        store_part(s->h + at, o * vtanh(now), n);
-        y[0] = i;
-        y[1] = f;
-        y[2] = new;
-        y[3] = o;
-      }
-      for (int g = 0; s->keep && g < 4; g++) store_part(s->a + r * 4 * H + g * H + first + v * LANES, y[g], n);
-    }
+  for (int r = 0; r < rows; r++) {
+    few_gates(gru, s, r, first, left < LANES ? left : LANES, acc[r][0][0], acc[r][1][0], acc[r][2][0], acc[r][3][0]);
+    if (left <= LANES) continue;
+    int64_t n = left - LANES;
+    few_gates(gru, s, r, first + LANES, n < LANES ? n : LANES, acc[r][0][1], acc[r][1][1], acc[r][2][1], acc[r][3][1]);
+  }
 }
 
 #define FEW_OF(R)                                                                                       \
