@@ -19,6 +19,7 @@
 #define K_BLOCK 256 /* a panel's block, COLS * K_BLOCK, stays in the first cache while rows pass by */
 #define M_BLOCK 96  /* and this many rows of A in the second, */
 #define N_BLOCK 1024 /* beside this many columns of B */
+#define PACK_BLOCK 64 /* so many rows of a panel are packed while they stay in the first cache */
 #define AHEAD 16 /* rows of A that pack_rows asks for early: they lie far apart */
 
 static void pack(int64_t k, int64_t n, const real *b, ptrdiff_t rs, ptrdiff_t cs, real *out) {
@@ -32,10 +33,12 @@ static void pack(int64_t k, int64_t n, const real *b, ptrdiff_t rs, ptrdiff_t cs
       }
       continue;
     }
-    for (int64_t p = 0; p < k; p++, out += COLS) {
-      for (int64_t i = 0; i < width; i++) out[i] = from[p * rs + i * cs];
-      for (int64_t i = width; i < COLS; i++) out[i] = 0;
+    for (int64_t p0 = 0; p0 < k; p0 += PACK_BLOCK) { /* columns that lie in one piece are read so */
+      int64_t p1 = k - p0 < PACK_BLOCK ? k : p0 + PACK_BLOCK;
+      for (int64_t i = 0; i < COLS; i++)
+        for (int64_t p = p0; p < p1; p++) out[p * COLS + i] = i < width ? from[p * rs + i * cs] : 0;
     }
+    out += k * COLS;
   }
 }
 

@@ -78,16 +78,16 @@ void rnni_row_product(rnn_ctx *ctx, int64_t n, int64_t k, const real *a, rnni_pa
 /* How many slices of the batch to run at once. */
 int rnni_slices(rnn_ctx *ctx, const rnni_layer *l);
 
-/* Weights packed for the way forwards; the same for all segments. */
+/* Weights packed for the way forwards; the same for all segments. At the head of one allocation. */
 typedef struct rnni_packed_layer {
-  real *room;            /* one allocation */
+  uint64_t made_of[RNNI_H0][2]; /* storages of the parameters and their versions, when it is kept for the next call */
   rnni_panels w, u, u_n; /* W', U', the GRU's U_n'; w.at NULL where rnni_gemm is to pack it */
   real *bias;            /* (G) of the input product */
   const real *few_w, *few_u, *few_bias; /* instead of u and u_n: as rnni_few has them; few_w only for single steps */
 } rnni_packed_layer;
 /* What of them is for: a whole sequence once, a sequence in segments or again and again, single steps. */
 typedef enum rnni_packing { RNNI_PACK_ONCE, RNNI_PACK_SEGMENTS, RNNI_PACK_STEPS } rnni_packing;
-RNN_MUST_USE rnn_status rnni_pack_forward(rnn_ctx *ctx, const rnni_layer *l, rnni_packing how, rnni_packed_layer *p);
+RNN_MUST_USE rnn_status rnni_pack_forward(rnn_ctx *ctx, const rnni_layer *l, rnni_packing how, rnni_packed_layer **out);
 
 /* How many tensors the op has, of which the states are the last. */
 int rnni_tensors(const rnn_recurrent *r);

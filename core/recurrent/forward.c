@@ -116,10 +116,12 @@ static rnn_status input_product(rnn_ctx *ctx, const loop *j) {
 static const real *pack_blocks(const rnni_layer *l, int64_t k, const real *w, real **next) {
   int64_t H = l->H, cols = rnni_kernel->tile_cols, gates = rnn_recurrent_gates(l->r), blocks = blocks_of(l);
   real *out = rnni_take(next, blocks * k * gates * cols), *start = out;
-  for (int64_t b = 0; b < blocks; b++)
-    for (int64_t p = 0; p < k; p++)
+  for (int64_t b = 0; b < blocks; b++, out += k * gates * cols)
+    for (int64_t p0 = 0; p0 < k; p0 += 64) /* rows of W are read as they lie, while these of out stay in the first cache */
       for (int64_t g = 0; g < gates; g++)
-        for (int64_t i = 0; i < cols; i++) *out++ = b * cols + i < H ? w[(g * H + b * cols + i) * k + p] : 0;
+        for (int64_t i = 0; i < cols; i++)
+          for (int64_t p = p0; p < RNNI_MIN(k, p0 + 64); p++)
+            out[(p * gates + g) * cols + i] = b * cols + i < H ? w[(g * H + b * cols + i) * k + p] : 0;
   return start;
 }
 
@@ -134,7 +136,7 @@ static const real *pack_biases(const rnni_layer *l, const real *bias, real **nex
   return start;
 }
 
-rnn_status rnni_pack_forward(rnn_ctx *ctx, const rnni_layer *l, rnni_packing how, rnni_packed_layer *k) {
+rnn_status rnni_pack_forward(rnn_ctx *ctx, const rnni_layer *l, rnni_packing how, rnni_packed_layer **out) {
   int64_t H = l->H, D = l->D, G = l->G;
   bool gru = l->r->cell == RNN_CELL_GRU, few = l->r->cell != RNN_CELL_RNN && l->N <= rnni_kernel->few_samples;
   bool few_w = few && how == RNNI_PACK_STEPS, w = how == RNNI_PACK_STEPS ? !few : how == RNNI_PACK_SEGMENTS && !ctx->openblas;
@@ -142,9 +144,11 @@ rnn_status rnni_pack_forward(rnn_ctx *ctx, const rnni_layer *l, rnni_packing how
   int64_t size = G + (w ? rnni_packed_size(D, G) : 0);
   if (few) size += padded * (4 + (G / H) * (H + (few_w ? D : 0)));
   else size += rnni_packed_size(H, first) + (gru ? rnni_packed_size(H, H) : 0);
+  int64_t head = (int64_t)(sizeof **out + 63) / 64 * 64 / (int64_t)sizeof(real);
+  RNNI_TRY(rnni_array(ctx, head + size, sizeof(real), out));
+  rnni_packed_layer *k = *out;
   *k = (rnni_packed_layer){0};
-  RNNI_TRY(rnni_array(ctx, size, sizeof *k->room, &k->room));
-  real *next = k->room, *bias = k->room + size - G;
+  real *next = (real *)k + head, *bias = next + size - G;
   k->bias = bias;
   input_bias(l, bias);
   if (w) k->w = rnni_pack_into(ctx, &next, D, G, l->p[RNNI_W_IH], 1, D);

@@ -39,12 +39,17 @@ typedef struct run {
   real *boundaries;     /* NULL, or the states before each segment */
 } run;
 
-/* Without a recording, segments of about this many rows: small enough for the cache, large enough for the products. */
-#define SEGMENT_ROWS 2048
+/* Without a recording, segments of about this many bytes stay in the second cache, with rows enough for the products. */
+#define SEGMENT_BYTES ((int64_t)1 << 20)
+#define SEGMENT_ROWS 96
 
-static int64_t segment_steps(const rnn_recurrent *r, int64_t N, int64_t T, bool keep) {
+static int64_t segment_steps(const rnn_recurrent *r, int64_t N, int64_t T, int64_t D, bool keep) {
   if (keep && !r->recompute) return RNNI_MAX(T, 1);
-  int64_t block = rnni_block_steps(N), wanted = keep ? r->recompute : RNNI_MAX(1, SEGMENT_ROWS / RNNI_MAX(N, 1));
+  if (!keep) {
+    int64_t rows = RNNI_MAX(SEGMENT_BYTES / (int64_t)sizeof(real) / (6 * r->units + D), SEGMENT_ROWS);
+    return (rows + RNNI_MAX(N, 1) - 1) / RNNI_MAX(N, 1);
+  }
+  int64_t block = rnni_block_steps(N), wanted = r->recompute;
   return (wanted + block - 1) / block * block;
 }
 
@@ -52,7 +57,7 @@ static void run_init(rnn_ctx *ctx, const rnni_call *c, bool keep, run *q) {
   const rnn_tensor *x = c->in[0];
   const rnn_recurrent *r = c->args.recurrent;
   int64_t N = x->dims[0], T = x->dims[1];
-  *q = (run){.ctx = ctx, .c = c, .steps = segment_steps(r, N, T, keep)};
+  *q = (run){.ctx = ctx, .c = c, .steps = segment_steps(r, N, T, x->dims[2], keep)};
   rnni_layer_init(&q->l, r, N, T, x->dims[2], c->in);
   q->l.lengths = x->lengths ? rnni_i(x->lengths) : NULL;
   q->count = RNNI_MAX((T + q->steps - 1) / q->steps, 1);
@@ -140,10 +145,33 @@ static rnn_status run_segments(run *q, const rnni_packed_layer *k, real *state) 
   return RNN_OK;
 }
 
+/* Parameters that rest are packed once: their packed form stays with the storage of U until one of them changes. A call
+   that is recorded keeps none, for they will change. */
+static rnn_status packed_parameters(rnn_ctx *ctx, const rnni_call *c, const rnni_layer *l, rnni_packed_layer **k) {
+  rnni_storage *home = c->in[RNNI_W_HH]->storage;
+  uint64_t few = l->N <= rnni_kernel->few_samples, shape = (uint64_t)l->H << 32 | (uint64_t)l->r->cell << 1 | few;
+  uint64_t made_of[RNNI_H0][2] = {{shape, (uint64_t)l->D}};
+  for (int i = RNNI_W_IH; i < RNNI_H0; i++) {
+    made_of[i][0] = c->in[i]->storage->id ^ (uint64_t)((char *)c->in[i]->data - (char *)c->in[i]->storage->data) << 32;
+    made_of[i][1] = c->in[i]->storage->version;
+  }
+  rnni_packed_layer *kept = home->kept;
+  if (kept && memcmp(kept->made_of, made_of, sizeof made_of) == 0) {
+    *k = kept;
+    return RNN_OK;
+  }
+  rnni_free(ctx, kept);
+  home->kept = NULL;
+  RNNI_TRY(rnni_pack_forward(ctx, l, c->keep ? RNNI_PACK_ONCE : RNNI_PACK_SEGMENTS, k));
+  memcpy((*k)->made_of, made_of, sizeof made_of);
+  if (!c->keep) home->kept = *k;
+  return RNN_OK;
+}
+
 static rnn_status recurrent_forward(rnn_ctx *ctx, rnni_call *c) {
   run q;
   run_init(ctx, c, c->keep, &q);
-  rnni_packed_layer k = {0};
+  rnni_packed_layer *k = NULL;
   real *state = NULL, *own = NULL;
   bool whole = c->keep && !c->args.recurrent->recompute;
   int64_t size = rnni_lay_out(&q.l, 0, q.steps, NULL), states = state_size(&q.l);
@@ -162,12 +190,12 @@ static rnn_status recurrent_forward(rnn_ctx *ctx, rnni_call *c) {
     RNNI_GOTO(rnni_tensor_raw(ctx, RNN_FLOAT, 2, (int64_t[]){q.count, states}, &c->scratch[BOUNDARIES]));
     q.boundaries = rnni_f(c->scratch[BOUNDARIES]);
   }
-  RNNI_GOTO(rnni_pack_forward(ctx, &q.l, c->keep && q.count == 1 ? RNNI_PACK_ONCE : RNNI_PACK_SEGMENTS, &k));
+  RNNI_GOTO(packed_parameters(ctx, c, &q.l, &k));
   first_state(c, &q.l, state);
-  RNNI_GOTO(run_segments(&q, &k, state));
+  RNNI_GOTO(run_segments(&q, k, state));
   finish_outputs(c, &q.l, state);
 done:
-  rnni_free(ctx, k.room);
+  if (k && k != c->in[RNNI_W_HH]->storage->kept) rnni_free(ctx, k);
   rnni_free(ctx, own);
   rnni_free(ctx, state);
   return status;
@@ -215,7 +243,7 @@ static rnn_status recurrent_backward(rnn_ctx *ctx, rnni_call *c) {
   run q;
   run_init(ctx, c, true, &q);
   rnni_layer *l = &q.l;
-  rnni_packed_layer k = {0};
+  rnni_packed_layer *k = NULL;
   rnni_layer_gradients g = {0};
   real *own = NULL, *ends = NULL;
   int64_t size = l->N * l->H;
@@ -239,11 +267,11 @@ static rnn_status recurrent_backward(rnn_ctx *ctx, rnni_call *c) {
   g.dh = ends;
   g.dc = ends + size;
   last_gradients(c, l, g.dh, g.dc);
-  RNNI_GOTO(back_through_segments(&q, &k, &g));
+  RNNI_GOTO(back_through_segments(&q, k, &g));
   for (int which = RNNI_H0; which < rnni_tensors(l->r); which++)
     if (c->wants[which]) rnni_add(rnni_f(c->din[which]), which == RNNI_H0 ? g.dh : g.dc, size);
 done:
-  rnni_free(ctx, k.room);
+  rnni_free(ctx, k);
   rnni_free(ctx, own);
   rnni_free(ctx, ends);
   return status;

@@ -6,7 +6,7 @@ struct rnn_stepper {
   rnn_ctx *ctx;
   rnn_recurrent r;
   rnni_layer l;
-  rnni_packed_layer packed;
+  rnni_packed_layer *packed;
   real *buffer;
   int count;
   rnn_tensor **weights; /* with an empty place for x in front */
@@ -19,7 +19,7 @@ void rnn_stepper_free(rnn_stepper *s) {
   for (int i = 1; s->weights && i <= s->count; i++) rnn_tensor_free(s->weights[i]);
   rnni_free(ctx, s->weights);
   rnni_free(ctx, s->versions);
-  rnni_free(ctx, s->packed.room);
+  rnni_free(ctx, s->packed);
   rnni_free(ctx, s->buffer);
   rnni_free(ctx, s);
 }
@@ -111,7 +111,7 @@ rnn_status rnn_stepper_run(rnn_stepper *s, rnn_tensor *x, rnn_tensor *h, rnn_ten
     RNNI_TRY(need(s, sum, "a place for the sum", l->H));
   }
   set(l->x, x, l->N * l->D);
-  RNNI_TRY(rnni_layer_forward(s->ctx, l, &s->packed, false));
+  RNNI_TRY(rnni_layer_forward(s->ctx, l, s->packed, false));
   memcpy(h->data, l->h + n, (size_t)n * sizeof(real));
   rnn_tensor_changed(h);
   if (l->c) {
