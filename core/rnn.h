@@ -502,6 +502,7 @@ bool rnn_stepper_made_of(const rnn_stepper *s, rnn_tensor *const *weights, int c
 /* Is x (N, D), as run expects it? */
 bool rnn_stepper_takes(const rnn_stepper *s, const rnn_tensor *x);
 /* The state before the next step: h (N, H) and, for the LSTM, c (N, H); NULL for zeros. They are read now. */
+bool rnn_stepper_gives(const rnn_stepper *s, const rnn_tensor *h); /* is h what run may write h or c to? */
 RNN_MUST_USE rnn_status rnn_stepper_load(rnn_stepper *s, rnn_tensor *h, rnn_tensor *c);
 /* x (N, D) -> h (N, H) and, for the LSTM, c (N, H), from the state that was loaded. sum, when it is not NULL, gets
    h + x. Tensors must have these shapes; nothing is recorded. */

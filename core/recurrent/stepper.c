@@ -73,6 +73,8 @@ static bool is_batch(const rnn_stepper *s, const rnn_tensor *t, int64_t width) {
 
 bool rnn_stepper_takes(const rnn_stepper *s, const rnn_tensor *x) { return is_batch(s, x, s->l.D); }
 
+bool rnn_stepper_gives(const rnn_stepper *s, const rnn_tensor *h) { return is_batch(s, h, s->l.H) && h->contiguous; }
+
 static rnn_status need(rnn_stepper *s, const rnn_tensor *t, const char *what, int64_t width) {
   if (is_batch(s, t, width)) return RNN_OK;
   int64_t dims[2] = {s->l.N, width};
