@@ -59,6 +59,7 @@ struct rnn_ctx {
   /* thread.c */
   int threads;
   rnni_pool *pool;
+  rnn_region *regions; /* NULL, or what rnn_ctx_measure records, RNN_REGIONS of them */
   int64_t last_row; /* when rnni_threads_used was called last, in nanoseconds */
   atomic_bool interrupted;
   /* finite.c */
@@ -149,7 +150,8 @@ static inline double rnni_to_unit(uint64_t bits) { return (double)(bits >> 11) *
 /* ---- threads ---- */
 
 /* Runs fn(arg, i) for every i in [0, tasks), in any order, on the threads of the context. */
-void rnni_parallel(rnn_ctx *ctx, int tasks, void (*fn)(void *arg, int task), void *arg);
+void rnni_parallel_named(rnn_ctx *ctx, int tasks, void (*fn)(void *arg, int task), void *arg, const char *name);
+#define rnni_parallel(ctx, tasks, fn, arg) rnni_parallel_named(ctx, tasks, fn, arg, __FILE__ ":" #fn)
 void rnni_threads_stop(rnn_ctx *ctx);
 /* The floating-point mode of this thread; tasks inherit it. */
 uint64_t rnni_float_mode(void);

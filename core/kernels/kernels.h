@@ -87,6 +87,9 @@ typedef struct rnni_kernels {
   int tile_rows, tile_cols; /* of the product's micro-kernel */
   int few_samples;          /* so many rnni_few takes */
 
+  /* Multiply-adds of registers with registers, as many at once as the processor takes; returns their number. */
+  int64_t (*peak)(int64_t rounds, rnn_real *result);
+
   /* B (k, n), element (p, j) at b[p*rs + j*cs], into panels of tile_cols columns: [panel][k][tile_cols], zero-padded.
      out has rnni_packed_size(k, n) elements. */
   void (*pack)(int64_t k, int64_t n, const rnn_real *b, ptrdiff_t rs, ptrdiff_t cs, rnn_real *out);
