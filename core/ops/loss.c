@@ -547,8 +547,8 @@ const rnn_op rnni_op_cross_entropy = {.name = "cross_entropy", .args = "TT?T?n?b
 
 enum { HIDDEN, LABELS, WEIGHT, BIAS };       /* the inputs */
 enum { D_HIDDEN, D_WEIGHT, D_BIAS };         /* scratch */
-#define LOGITS_MOST ((int64_t)1 << 22)       /* elements of the logits at hand, */
-#define ROWS_LEAST 64                        /* but so many rows */
+#define LOGITS_MOST ((int64_t)1 << 23)       /* elements of the logits at hand, */
+#define ROWS_LEAST 128                       /* but so many rows */
 
 static rnn_status linear_cross_entropy_shape(rnn_ctx *ctx, rnni_call *c) {
   const rnn_tensor *x = c->in[HIDDEN], *labels = c->in[LABELS], *w = c->in[WEIGHT], *b = c->nin > BIAS ? c->in[BIAS] : NULL;

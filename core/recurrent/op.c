@@ -71,9 +71,32 @@ static void enter_segment(run *q, int64_t s) {
   rnni_lay_out(&q->l, at, RNNI_MIN(q->steps, q->l.all - at), q->buffer);
 }
 
+/* Sequences between their own order (N, all, width), of the user, and the engine's (T, N, width). */
+typedef struct turn {
+  const rnni_layer *l;
+  int64_t width;
+  real *batch, *steps; /* at this segment's first step */
+  bool in;
+  int tasks;
+} turn;
+
+static void turn_task(void *arg, int task) {
+  const turn *j = arg;
+  int64_t N = j->l->N, T = j->l->T, w = j->width, n0 = N * task / j->tasks, n = N * (task + 1) / j->tasks - n0;
+  real *batch = j->batch + n0 * j->l->all * w, *steps = j->steps + n0 * w;
+  if (j->in) rnni_kernel->swap_axes(n, T, w, batch, j->l->all * w, steps, N * w);
+  else rnni_kernel->swap_axes(T, n, w, steps, N * w, batch, j->l->all * w);
+}
+
+static void turn_over(rnn_ctx *ctx, turn j) {
+  double elements = (double)j.l->N * (double)j.l->T * (double)j.width;
+  j.tasks = (int)RNNI_MIN(rnni_threads_for_elements(ctx, elements / 4), RNNI_MAX(j.l->N, 1)); /* they are only copied */
+  rnni_parallel(ctx, j.tasks, turn_task, &j);
+}
+
 /* The steps of this segment, time-major, with 0 for padding: so nothing in the engine meets what that held. */
-static void take_input(const rnni_layer *l, const rnn_tensor *x) {
-  rnni_kernel->swap_axes(l->N, l->T, l->D, rnni_f(x) + l->t0 * l->D, l->all * l->D, l->x, l->N * l->D);
+static void take_input(rnn_ctx *ctx, const rnni_layer *l, const rnn_tensor *x) {
+  turn_over(ctx, (turn){.l = l, .width = l->D, .batch = rnni_f(x) + l->t0 * l->D, .steps = l->x, .in = true});
   for (int64_t n = 0; l->lengths && n < l->N; n++)
     for (int64_t t = RNNI_MAX(l->lengths[n] - l->t0, 0); t < l->T; t++)
       memset(l->x + (t * l->N + n) * l->D, 0, (size_t)l->D * sizeof *l->x);
@@ -94,9 +117,9 @@ static void load_state(const rnni_layer *l, int64_t place, const real *from) {
 
 /* ---- forward ---- */
 
-static void put_output(const rnni_layer *l, real *y) {
+static void put_output(rnn_ctx *ctx, const rnni_layer *l, real *y) {
   int64_t N = l->N, H = l->H, row = l->all * H;
-  rnni_kernel->swap_axes(l->T, N, H, rnni_state_after(l, l->h), N * H, y + l->t0 * H, row);
+  turn_over(ctx, (turn){.l = l, .width = H, .batch = y + l->t0 * H, .steps = l->h + rnni_after(l, 0) * N * H});
   for (int64_t n = 0; l->lengths && n < N; n++)
     for (int64_t t = RNNI_MAX(l->lengths[n] - l->t0, 0); t < l->T; t++)
       memset(y + n * row + (l->t0 + t) * H, 0, (size_t)H * sizeof *y);
@@ -136,10 +159,10 @@ static rnn_status run_segments(run *q, const rnni_packed_layer *k, real *state) 
   for (int64_t s = 0; s < q->count; s++) {
     enter_segment(q, s);
     if (q->boundaries) memcpy(q->boundaries + s * state_size(l), state, (size_t)state_size(l) * sizeof *state);
-    take_input(l, q->c->in[0]);
+    take_input(q->ctx, l, q->c->in[0]);
     load_state(l, rnni_start(l), state);
     RNNI_TRY(rnni_layer_forward(q->ctx, l, k, q->c->keep));
-    if (!l->r->last_only) put_output(l, rnni_f(q->c->out[0]));
+    if (!l->r->last_only) put_output(q->ctx, l, rnni_f(q->c->out[0]));
     save_state(l, rnni_end(l), state);
   }
   return RNN_OK;
@@ -225,7 +248,7 @@ static rnn_status back_through_segments(run *q, const rnni_packed_layer *k, rnni
   for (int64_t s = q->count - 1; s >= 0; s--) {
     enter_segment(q, s);
     if (q->boundaries) {
-      take_input(l, q->c->in[0]);
+      take_input(q->ctx, l, q->c->in[0]);
       load_state(l, rnni_start(l), q->boundaries + s * state_size(l));
       RNNI_TRY(rnni_layer_forward(q->ctx, l, k, true));
     }
