@@ -78,6 +78,11 @@ void rnni_row_product(rnn_ctx *ctx, int64_t n, int64_t k, const real *a, rnni_pa
 /* How many slices of the batch to run at once. */
 int rnni_slices(rnn_ctx *ctx, const rnni_layer *l);
 
+/* Does rnni_few run this layer? */
+static inline bool rnni_is_few(const rnni_layer *l) {
+  return l->r->cell != RNN_CELL_RNN && l->N > 0 && l->N <= rnni_kernel->few_samples;
+}
+
 /* Weights packed for the way forwards; the same for all segments. At the head of one allocation. */
 typedef struct rnni_packed_layer {
   uint64_t made_of[RNNI_H0][2]; /* storages of the parameters and their versions, when it is kept for the next call */

@@ -138,7 +138,7 @@ static const real *pack_biases(const rnni_layer *l, const real *bias, real **nex
 
 rnn_status rnni_pack_forward(rnn_ctx *ctx, const rnni_layer *l, rnni_packing how, rnni_packed_layer **out) {
   int64_t H = l->H, D = l->D, G = l->G;
-  bool gru = l->r->cell == RNN_CELL_GRU, few = l->r->cell != RNN_CELL_RNN && l->N <= rnni_kernel->few_samples;
+  bool gru = l->r->cell == RNN_CELL_GRU, few = rnni_is_few(l);
   bool few_w = few && how == RNNI_PACK_STEPS, w = how == RNNI_PACK_STEPS ? !few : how == RNNI_PACK_SEGMENTS && !ctx->openblas;
   int64_t padded = blocks_of(l) * rnni_kernel->tile_cols, first = gru ? 2 * H : G; /* columns of the first packed block */
   int64_t size = G + (w ? rnni_packed_size(D, G) : 0);

@@ -2,8 +2,8 @@
 --
 --   rnnlua infer.lua [SECONDS]     of each case (0.5); prints the least time of each, in microseconds
 --
--- A case is a cell, its inputs, units and layers, N sequences of T steps; T 0 is layer:step, one time step a call. The
--- threads are those of the program: rnnlua --threads 1 infer.lua.
+-- A case is a cell, its inputs, units and layers, N sequences of T steps; T 0 is layer:step, one time step a call, that
+-- writes into its state. The threads are those of the program: rnnlua --threads 1 infer.lua.
 local rnn = require "rnn"
 local nn = rnn.nn
 
@@ -35,12 +35,11 @@ for _, case in ipairs(CASES) do
   local cell, inputs, units, layers, N, T = table.unpack(case)
   local layer = assert(({ lstm = nn.LSTM, gru = nn.GRU })[cell])(inputs, units, { layers = layers }):eval()
   local name = ("%s %d -> %d x %d, N%d, %s"):format(cell, inputs, units, layers, N, T == 0 and "one step" or "T" .. T)
-  local x, state, took = T == 0 and rnn.randn(N, inputs) or rnn.randn(N, T, inputs), nil, nil
+  local x = T == 0 and rnn.randn(N, inputs) or rnn.randn(N, T, inputs)
+  local took
   if T == 0 then
-    took = least(function()
-      local _
-      _, state = layer:step(x, state)
-    end)
+    local _, state = layer:step(x)
+    took = least(function() layer:step(x, state, state) end)
   else
     took = rnn.no_grad(least, function() layer(x) end)
   end
