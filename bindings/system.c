@@ -41,6 +41,49 @@ static int lrnn_threads(lua_State *L) {
   return 1;
 }
 
+/*--- rnn.regions([on]) -> list or nil
+---
+--- What more cores would give: with true, what is cut into tasks runs one task after the other, and for each place in the
+--- source calls, tasks, the seconds of all tasks (work) and of the longest one of each call (longest) are summed, until
+--- false. Without an argument, what has been recorded so far; tests/bench/scaling.lua reads it. Errors: another argument.
+---@param on? boolean
+---@return { name: string, calls: integer, tasks: integer, work: number, longest: number }[]? */
+static int lrnn_regions(lua_State *L) {
+  rnn_ctx *ctx = lrnn_context(L);
+  if (!lua_isnoneornil(L, 1)) {
+    if (!lua_isboolean(L, 1)) lrnn_argument_error(L, "regions", 1, "on", "true or false");
+    lrnn_check(L, rnn_ctx_measure(ctx, lua_toboolean(L, 1)));
+  }
+  const rnn_region *r = rnn_ctx_regions(ctx);
+  if (!r) return 0;
+  lua_newtable(L);
+  for (int i = 0; i < RNN_REGIONS && r[i].calls; i++) {
+    lua_createtable(L, 0, 5);
+    lua_pushstring(L, r[i].name);
+    lua_setfield(L, -2, "name");
+    lua_pushinteger(L, r[i].calls);
+    lua_setfield(L, -2, "calls");
+    lua_pushinteger(L, r[i].tasks);
+    lua_setfield(L, -2, "tasks");
+    lua_pushnumber(L, r[i].work);
+    lua_setfield(L, -2, "work");
+    lua_pushnumber(L, r[i].longest);
+    lua_setfield(L, -2, "longest");
+    lua_rawseti(L, -2, i + 1);
+  }
+  return 1;
+}
+
+/*--- rnn.peak() -> number
+---
+--- Multiply-adds a second that one core can do, measured on the spot with numbers in registers alone, in 20 milliseconds:
+--- what products are held against.
+---@return number */
+static int lrnn_peak(lua_State *L) {
+  lua_pushnumber(L, rnn_peak());
+  return 1;
+}
+
 /*--- rnn.blas([name]) -> name
 ---
 --- Who computes large matrix products: "own", our kernels, or "openblas" (also rnnlua --blas); with an argument it is
@@ -245,6 +288,8 @@ static int lrnn_op_doc(lua_State *L) {
 
 const lrnn_function lrnn_system_functions[] = {{"fail", lrnn_core_fail, LRNN_ANY},
                                                {"threads", lrnn_threads, 1},
+                                               {"regions", lrnn_regions, 1},
+                                               {"peak", lrnn_peak, 0},
                                                {"memory", lrnn_memory, 0},
                                                {"check_finite", lrnn_check_finite, 1},
                                                {"reset_peak", lrnn_reset_peak, 0},

@@ -33,6 +33,7 @@ rnn_status rnn_ctx_new(rnn_ctx **out) {
 void rnn_ctx_free(rnn_ctx *ctx) {
   if (!ctx) return;
   rnni_threads_stop(ctx);
+  rnni_free(ctx, ctx->regions);
   if (ctx->watches) ctx->drop_watches(ctx);
   rnni_memory_trim(ctx);
   free(ctx);

@@ -59,6 +59,7 @@ struct rnn_ctx {
   /* thread.c */
   int threads;
   rnni_pool *pool;
+  rnn_region *regions; /* NULL, or what rnn_ctx_measure records, RNN_REGIONS of them */
   int64_t last_row; /* when rnni_threads_used was called last, in nanoseconds */
   atomic_bool interrupted;
   /* finite.c */
@@ -75,6 +76,7 @@ struct rnn_ctx {
   /* trace.c */
   rnn_trace *trace; /* the one that goes on */
   uint64_t traces;  /* how many have begun */
+  uint64_t storages; /* how many have been made */
   bool trace_wrote; /* values that were there before it have changed in place */
 };
 
@@ -150,7 +152,8 @@ static inline double rnni_to_unit(uint64_t bits) { return (double)(bits >> 11) *
 /* ---- threads ---- */
 
 /* Runs fn(arg, i) for every i in [0, tasks), in any order, on the threads of the context. */
-void rnni_parallel(rnn_ctx *ctx, int tasks, void (*fn)(void *arg, int task), void *arg);
+void rnni_parallel_named(rnn_ctx *ctx, int tasks, void (*fn)(void *arg, int task), void *arg, const char *name);
+#define rnni_parallel(ctx, tasks, fn, arg) rnni_parallel_named(ctx, tasks, fn, arg, __FILE__ ":" #fn)
 void rnni_threads_stop(rnn_ctx *ctx);
 /* The floating-point mode of this thread; tasks inherit it. */
 uint64_t rnni_float_mode(void);
@@ -182,6 +185,8 @@ typedef struct rnni_storage {
   void *data;
   uint64_t trace; /* during which it was made, or 0 */
   size_t mapped;  /* bytes of a file, from the beginning of a page on, in which data lies; 0: it is memory of ours */
+  uint64_t id;    /* no other storage of the context has had it */
+  void *kept;     /* what an op made of the values and keeps for its next call, in one block, or NULL */
 } rnni_storage;
 
 /* A tensor has memory of its own, or is a view: a part of its base, to which it may write (assign.c). A base is no view,

@@ -176,6 +176,27 @@ static rnn_status sum_of_squares(rnn_ctx *ctx, rnn_tensor *const *params, int co
   return rnni_poll(ctx);
 }
 
+/* Gradients times a factor, of which each task takes its share. */
+typedef struct scaling {
+  rnn_tensor *const *params;
+  int count, tasks;
+  real by;
+} scaling;
+
+static void scale_task(void *arg, int task) {
+  const scaling *s = arg;
+  for (int i = 0; i < s->count; i++) {
+    rnn_tensor *g = s->params[i]->grad;
+    int64_t end = g ? rnni_cut(g->count, 16, task + 1, s->tasks) : 0;
+    for (int64_t k = g ? rnni_cut(g->count, 16, task, s->tasks) : 0; k < end; k++) rnni_f(g)[k] *= s->by;
+  }
+}
+
+static void scale_all(rnn_ctx *ctx, rnn_tensor *const *params, int count, real by) {
+  scaling s = {.params = params, .count = count, .tasks = tasks_for(ctx, params, count), .by = by};
+  rnni_parallel(ctx, s.tasks, scale_task, &s);
+}
+
 static void gradients_change(rnn_tensor *const *params, int count) {
   for (int i = 0; i < count; i++)
     if (params[i]->grad) rnn_tensor_changed(params[i]->grad);
@@ -192,8 +213,7 @@ rnn_status rnn_clip_grad_norm(rnn_ctx *ctx, rnn_tensor *const *params, int count
   if (!(max_norm > 0 && total > max_norm) || !isfinite(total)) return RNN_OK;
   real scale = (real)(max_norm / total);
   gradients_change(params, count);
-  for (int i = 0; i < count; i++)
-    for (int64_t k = 0; params[i]->grad && k < params[i]->grad->count; k++) rnni_f(params[i]->grad)[k] *= scale;
+  scale_all(ctx, params, count, scale);
   return RNN_OK;
 }
 
@@ -221,8 +241,7 @@ rnn_status rnn_scale_grad(rnn_ctx *ctx, rnn_tensor *const *params, int count, do
                      rnni_number_text(factor));
   real by = (real)factor;
   gradients_change(params, count);
-  for (int i = 0; i < count; i++)
-    for (int64_t k = 0; params[i]->grad && k < params[i]->grad->count; k++) rnni_f(params[i]->grad)[k] *= by;
+  scale_all(ctx, params, count, by);
   return RNN_OK;
 }
 

@@ -92,6 +92,11 @@ static rnn_status run(rnn_ctx *ctx, int64_t m, int64_t n, int64_t k, const real 
   return status;
 }
 
+rnn_status rnni_gemm_packed(rnn_ctx *ctx, int64_t m, int64_t n, int64_t k, const real *a, rnni_panels b,
+                            const real *bias, real *c, int64_t ldc) {
+  return run(ctx, m, n, k, a, k, 1, b, bias, c, ldc, false);
+}
+
 /* ---- OpenBLAS ---- */
 
 rnn_status rnn_ctx_set_openblas(rnn_ctx *ctx, bool on) {

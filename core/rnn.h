@@ -99,6 +99,16 @@ RNN_MUST_USE rnn_status rnn_ctx_poll(rnn_ctx *ctx);
 
 int rnn_ctx_threads(const rnn_ctx *ctx);
 RNN_MUST_USE rnn_status rnn_ctx_set_threads(rnn_ctx *ctx, int threads); /* 1..256 */
+/* What is cut into tasks runs one task after the other, and how long each took is recorded, until it is switched off: what
+   more cores would give can be told from it. Times are seconds of the processor. */
+#define RNN_REGIONS 64
+typedef struct rnn_region {
+  const char *name;      /* of its place in the source */
+  int64_t calls, tasks;  /* altogether */
+  double work, longest;  /* of all tasks; of the longest one of each call, summed */
+} rnn_region;
+RNN_MUST_USE rnn_status rnn_ctx_measure(rnn_ctx *ctx, bool on);
+const rnn_region *rnn_ctx_regions(const rnn_ctx *ctx); /* RNN_REGIONS of them, those without calls last; NULL when off */
 
 typedef struct rnn_memory {
   size_t live;        /* bytes now in use */
@@ -125,6 +135,8 @@ bool rnn_ctx_openblas(const rnn_ctx *ctx);
 
 /* "x86-64-v4" ...: the kernels chosen for this processor (RNNLUA_ISA forces a lesser one). */
 const char *rnn_isa(void);
+/* Multiply-adds a second that one core does when nothing else is in the way: measured on the spot, 20 milliseconds. */
+double rnn_peak(void);
 
 /* ---- random numbers ------------------------------------------------------------------------------------ */
 
@@ -502,6 +514,7 @@ bool rnn_stepper_made_of(const rnn_stepper *s, rnn_tensor *const *weights, int c
 /* Is x (N, D), as run expects it? */
 bool rnn_stepper_takes(const rnn_stepper *s, const rnn_tensor *x);
 /* The state before the next step: h (N, H) and, for the LSTM, c (N, H); NULL for zeros. They are read now. */
+bool rnn_stepper_gives(const rnn_stepper *s, const rnn_tensor *h); /* is h what run may write h or c to? */
 RNN_MUST_USE rnn_status rnn_stepper_load(rnn_stepper *s, rnn_tensor *h, rnn_tensor *c);
 /* x (N, D) -> h (N, H) and, for the LSTM, c (N, H), from the state that was loaded. sum, when it is not NULL, gets
    h + x. Tensors must have these shapes; nothing is recorded. */

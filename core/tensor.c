@@ -63,7 +63,8 @@ rnn_status rnni_tensor_raw(rnn_ctx *ctx, rnn_type type, int ndim, const int64_t 
   RNNI_TRY(handle_new(ctx, type, ndim, dims, true, &t));
   rnni_storage *s = &((whole *)t)->storage;
   size_t bytes = (size_t)t->count * rnni_type_size(type);
-  *s = (rnni_storage){.refs = 1, .count = t->count, .data = s + 1, .trace = ctx->trace ? ctx->traces : 0};
+  *s = (rnni_storage){.refs = 1, .count = t->count, .data = s + 1, .trace = ctx->trace ? ctx->traces : 0,
+                      .id = ++ctx->storages};
   if (bytes > SMALL) {
     rnn_status status = rnni_alloc(ctx, bytes, &s->data);
     if (status != RNN_OK) {
@@ -133,6 +134,7 @@ void rnn_tensor_free(rnn_tensor *t) {
   whole *born = s ? (whole *)((char *)s - offsetof(whole, storage)) : NULL;
   if (!born || t != &born->handle) rnni_free(ctx, t);
   if (!s || --s->refs > 0) return;
+  rnni_free(ctx, s->kept);
   if (s->mapped) munmap((char *)s->data - (s->mapped - (size_t)s->count * rnni_type_size(type)), s->mapped);
   else if (s->data != s + 1) rnni_free(ctx, s->data);
   rnni_free(ctx, born);

@@ -158,7 +158,46 @@ static rnni_pool *pool_of(rnn_ctx *ctx) {
   return p;
 }
 
-void rnni_parallel(rnn_ctx *ctx, int tasks, void (*fn)(void *arg, int task), void *arg) {
+/* ---- what more cores would give ---- */
+
+static double seconds(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+rnn_status rnn_ctx_measure(rnn_ctx *ctx, bool on) {
+  RNNI_NEED(ctx, true, "");
+  rnni_free(ctx, ctx->regions);
+  ctx->regions = NULL;
+  return on ? rnni_calloc(ctx, RNN_REGIONS * sizeof *ctx->regions, &ctx->regions) : RNN_OK;
+}
+
+const rnn_region *rnn_ctx_regions(const rnn_ctx *ctx) { return ctx->regions; }
+
+/* One task after the other, each with its time. The last place takes what no other is left for. */
+static void measure(rnn_ctx *ctx, int tasks, void (*fn)(void *arg, int task), void *arg, const char *name) {
+  rnn_region *r = ctx->regions;
+  double longest = 0, before = seconds();
+  while (r < ctx->regions + RNN_REGIONS - 1 && r->name && r->name != name) r++;
+  r->name = name;
+  for (int i = 0; i < tasks; i++) {
+    fn(arg, i);
+    double after = seconds();
+    r->work += after - before;
+    longest = RNNI_MAX(longest, after - before);
+    before = after;
+  }
+  r->longest += longest;
+  r->tasks += tasks;
+  r->calls++;
+}
+
+void rnni_parallel_named(rnn_ctx *ctx, int tasks, void (*fn)(void *arg, int task), void *arg, const char *name) {
+  if (ctx->regions && tasks > 0) {
+    measure(ctx, tasks, fn, arg, name);
+    return;
+  }
   rnni_pool *p = tasks > 1 ? pool_of(ctx) : NULL;
   if (!p || p->count == 0) {
     for (int i = 0; i < tasks; i++) fn(arg, i);

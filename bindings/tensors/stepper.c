@@ -105,6 +105,8 @@ static int lrnn_stepper(lua_State *L) {
 
 /* ---- a step; upvalues: 1 the metatable of tensors, 2 that of steppers, 3 nil or what to call instead ---- */
 
+enum { LAYER = 1, X, STATE, INTO, KIND, STEPPER }; /* on the stack */
+
 static bool has_metatable(lua_State *L, int index, const void *metatable) {
   if (!lua_getmetatable(L, index)) return false;
   bool has = lua_topointer(L, -1) == metatable;
@@ -117,18 +119,18 @@ static rnn_tensor *tensor_at(lua_State *L, int index, const void *metatable) {
   return box && has_metatable(L, index, metatable) ? *box : NULL;
 }
 
-/* Pushes the metatable of the state at 3 and what it has of the layer at 1; NULL when that is no stepper. */
+/* Pushes the metatable of the state at 3 and, at STEPPER, what it has of the layer at 1; NULL when that is no stepper. */
 static stepper *push_stepper(lua_State *L) {
-  if (!lua_istable(L, 3) || !lua_getmetatable(L, 3) || lua_rawgeti(L, 4, 1) != LUA_TUSERDATA ||
-      !has_metatable(L, 5, lua_topointer(L, lua_upvalueindex(2))))
+  if (!lua_istable(L, 3) || !lua_getmetatable(L, 3) || lua_rawgeti(L, KIND, 1) != LUA_TUSERDATA ||
+      !has_metatable(L, STEPPER, lua_topointer(L, lua_upvalueindex(2))))
     return NULL;
-  stepper *s = lua_touserdata(L, 5);
+  stepper *s = lua_touserdata(L, STEPPER);
   return s->count > 0 && s->layer == lua_topointer(L, 1) ? s : NULL;
 }
 
 static bool is_current(lua_State *L, const stepper *s) {
   bool current = true;
-  lua_getiuservalue(L, 5, KEYS);
+  lua_getiuservalue(L, STEPPER, KEYS);
   int keys = lua_gettop(L);
   for (int k = 0, at = 0; k < s->count && current; k++) {
     const struct part *p = s->part + k;
@@ -183,56 +185,79 @@ static bool load(lua_State *L, const stepper *s, const void *tensors) {
   return true;
 }
 
-/* Steps with what the stepper needs in 1, 2, 3 (layer, x, state); 0 when it is not as the stepper was made for. */
+/* Pushes the tensors of the state at INTO, which are to be overwritten; false when the layer did not make it, or they are
+   not what it needs. */
+static bool push_places(lua_State *L, const stepper *s, rnn_tensor **to) {
+  if (!lua_istable(L, INTO) || !has_metatable(L, INTO, lua_topointer(L, KIND))) return false;
+  const void *tensors = lua_topointer(L, lua_upvalueindex(1));
+  for (int k = 0, at = 0; k < s->count; k++)
+    for (int i = 0; i < s->part[k].states; i++, at++) {
+      lua_rawgeti(L, INTO, at + 1);
+      to[at] = tensor_at(L, -1, tensors);
+      for (int earlier = 0; earlier < at && to[at]; earlier++)
+        if (to[earlier] == to[at]) return false;
+      if (!to[at] || !rnn_stepper_gives(s->part[k].run, to[at])) return false;
+    }
+  return true;
+}
+
+/* Steps with what the stepper needs on the stack; 0 when it is not as the stepper was made for. */
 static int step(lua_State *L) {
   stepper *s = push_stepper(L);
   if (!s) return 0;
   luaL_checkstack(L, s->states + s->count + WEIGHTS + 8, NULL);
-  collect_often(L, s);
+  bool into = !lua_isnil(L, INTO);
+  if (!into) collect_often(L, s);
   rnn_tensor *to[2 * PARTS], *sum[PARTS]; /* sum only with residual, and not of the first */
   /* All places first: making one may run finalisers of the script's, and those may step, too. */
-  for (int k = 0, at = 0; k < s->count; k++)
+  if (into && !push_places(L, s, to)) return 0;
+  for (int k = 0, at = 0; !into && k < s->count; k++)
     for (int i = 0; i < s->part[k].states; i++) to[at++] = push_place(L, s, s->part[k].units);
   for (int k = 1; s->residual && k < s->count; k++) sum[k] = push_place(L, s, s->part[k].units);
   const void *tensors = lua_topointer(L, lua_upvalueindex(1));
-  rnn_tensor *x = tensor_at(L, 2, tensors);
+  rnn_tensor *x = tensor_at(L, X, tensors);
   if (!x || !rnn_stepper_takes(s->part[0].run, x) || !is_current(L, s) || !load(L, s, tensors)) return 0;
   for (int k = 0, at = 0; k < s->count; at += s->part[k++].states) {
     rnn_tensor *total = s->residual && k > 0 ? sum[k] : NULL;
     lrnn_check(L, rnn_stepper_run(s->part[k].run, x, to[at], s->part[k].states == 2 ? to[at + 1] : NULL, total));
     x = total ? total : to[at];
   }
-  lua_pushvalue(L, s->residual && s->count > 1 ? -1 : 5 + s->states - s->part[s->count - 1].states + 1);
+  lua_pushvalue(L, s->residual && s->count > 1 ? -1 : STEPPER + s->states - s->part[s->count - 1].states + 1);
+  if (into) {
+    lua_pushvalue(L, INTO);
+    return 2;
+  }
   lua_createtable(L, s->states, 0);
   for (int i = 1; i <= s->states; i++) {
-    lua_pushvalue(L, 5 + i);
+    lua_pushvalue(L, STEPPER + i);
     lua_rawseti(L, -2, i);
   }
-  lua_pushvalue(L, 4);
+  lua_pushvalue(L, KIND);
   lua_setmetatable(L, -2);
   return 2;
 }
 
 static int call_step(lua_State *L) {
   /* The function called instead refuses an argument too many under its own name. */
-  bool surplus = !lua_isnoneornil(L, 4) && !lua_isnil(L, lua_upvalueindex(3));
+  bool surplus = !lua_isnoneornil(L, 5) && !lua_isnil(L, lua_upvalueindex(3));
   if (!surplus) {
-    lua_settop(L, 3);
+    lua_settop(L, INTO);
     int results = step(L);
     if (results > 0 || lua_isnil(L, lua_upvalueindex(3))) return results;
   }
-  lua_settop(L, surplus ? 4 : 3);
+  lua_settop(L, surplus ? 5 : 4);
   lua_pushvalue(L, lua_upvalueindex(3));
   lua_insert(L, 1);
   lua_call(L, lua_gettop(L) - 1, 2);
   return 2;
 }
 
-/*--- rnn.step([otherwise]) -> function(layer, x, state) -> y, state
+/*--- rnn.step([otherwise]) -> function(layer, x, state [, into]) -> y, state
 ---
 --- A function for one time step with what rnn.stepper has prepared. A state is a list of tensors, h (and c) of each part,
---- with the metatable that the stepper was made for; y and the new state are new tensors. Where there is no stepper, a
---- weight has changed, or x or the state is of another size, it returns otherwise(layer, x, state), or nothing.
+--- with the metatable that the stepper was made for; y and the new state are new tensors, or those of into, another
+--- state of the layer's or the same. Where there is no stepper, a weight has changed, or x or a state is of another size,
+--- it returns otherwise(layer, x, state, into), or nothing.
 --- Errors: an otherwise that is no function; its own.
 ---@param otherwise? function
 ---@return function */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 extern const rnni_kernels rnni_kernels_plain, rnni_kernels_exact;
@@ -137,6 +138,25 @@ void rnni_kernels_choose(void) {
 const char *rnn_low_isa(void) {
   rnni_kernels_choose();
   return rnni_lows[RNN_FORM_BF16] ? rnni_lows[RNN_FORM_BF16]->isa : "none";
+}
+
+static double seconds(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+double rnn_peak(void) {
+  rnn_real numbers[32] = {0};
+  double best = 0;
+  rnni_kernels_choose();
+  for (int i = 0; i < 20; i++) { /* about a millisecond each */
+    double start = seconds();
+    int64_t done = rnni_kernel->peak(rnni_kernel == &rnni_kernels_exact ? 1000 : 200000, numbers);
+    double rate = (double)done / (seconds() - start);
+    if (rate > best) best = rate;
+  }
+  return best;
 }
 
 const char *rnn_isa(void) {

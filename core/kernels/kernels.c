@@ -8,14 +8,18 @@
 /* A tile is ROWS x two vectors of accumulators, as many as registers allow beside two of B and one of A. */
 #if defined(__AVX512F__) || defined(__aarch64__)
 #define ROWS 12
+#define WIDE_PANELS 4
 #else
 #define ROWS 6
+#define WIDE_PANELS 2
 #endif
+#define FEW 3 /* so many rows are multiplied with several panels at once: 4 of one row, WIDE_PANELS of more */
 #define HALF (ROWS / 2)
 #define COLS (2 * LANES)
 #define K_BLOCK 256 /* a panel's block, COLS * K_BLOCK, stays in the first cache while rows pass by */
 #define M_BLOCK 96  /* and this many rows of A in the second, */
 #define N_BLOCK 1024 /* beside this many columns of B */
+#define PACK_BLOCK 64 /* so many rows of a panel are packed while they stay in the first cache */
 #define AHEAD 16 /* rows of A that pack_rows asks for early: they lie far apart */
 
 static void pack(int64_t k, int64_t n, const real *b, ptrdiff_t rs, ptrdiff_t cs, real *out) {
@@ -29,17 +33,29 @@ static void pack(int64_t k, int64_t n, const real *b, ptrdiff_t rs, ptrdiff_t cs
       }
       continue;
     }
-    for (int64_t p = 0; p < k; p++, out += COLS) {
-      for (int64_t i = 0; i < width; i++) out[i] = from[p * rs + i * cs];
-      for (int64_t i = width; i < COLS; i++) out[i] = 0;
+    for (int64_t p0 = 0; p0 < k; p0 += PACK_BLOCK) { /* columns that lie in one piece are read so */
+      int64_t p1 = k - p0 < PACK_BLOCK ? k : p0 + PACK_BLOCK;
+      for (int64_t i = 0; i < COLS; i++)
+        for (int64_t p = p0; p < p1; p++) out[p * COLS + i] = i < width ? from[p * rs + i * cs] : 0;
     }
+    out += k * COLS;
   }
 }
 
-/* One tile: c (rows, n) over one block of k. rows is a constant wherever this is expanded. */
-INLINE void tile(const int rows, int64_t n, int64_t k, const real *restrict a, ptrdiff_t ars, ptrdiff_t acs,
+/* acc += x b. The instruction is named, so that the compiler keeps each accumulator in one register. */
+#if defined(__FMA__) && defined(RNN_DOUBLE)
+#define MADD_INTO(acc, x, b) __asm__("vfmadd231pd %2, %1, %0" : "+v"(acc) : "v"(x), "v"(b))
+#elif defined(__FMA__)
+#define MADD_INTO(acc, x, b) __asm__("vfmadd231ps %2, %1, %0" : "+v"(acc) : "v"(x), "v"(b))
+#else
+#define MADD_INTO(acc, x, b) (acc) = madd(x, b, acc)
+#endif
+
+/* One tile: c (rows, n) over one block of k. rows is a constant wherever this is expanded. ahead: memory that will be
+   needed soon, of which each four steps ask for a line. */
+INLINE void tile(const int rows, int64_t n, int64_t k, const real *restrict a, ptrdiff_t ars, const bool packed,
                  const real *restrict b, ptrdiff_t b_step, const real *restrict bias, real *restrict c, ptrdiff_t ldc,
-                 bool accumulate) {
+                 bool accumulate, const real *ahead) {
   vec acc[ROWS][2];
   vec bias0 = {0}, bias1 = {0};
   int64_t n0 = n < LANES ? n : LANES, n1 = n - n0;
@@ -62,17 +78,44 @@ INLINE void tile(const int rows, int64_t n, int64_t k, const real *restrict a, p
       }
     }
   }
-  for (int64_t p = 0; p < k; p++) {
-    vec b0 = load(b), b1 = load(b + LANES);
-    b += b_step;
-#pragma GCC unroll 12
-    for (int i = 0; i < rows; i++) {
-      vec x = splat(a[i * ars]);
-      acc[i][0] = madd(x, b0, acc[i][0]);
-      acc[i][1] = madd(x, b1, acc[i][1]);
-    }
-    a += acs;
+  /* Distances in bytes: with three bases of rows, one and three of them reach all. That they could change with each turn
+     of the loop keeps the compiler from working out more of them than there are registers. */
+  const char *row[3] = {(const char *)a, (const char *)(a + 4 * ars), (const char *)(a + 8 * ars)}, *at = (const char *)b;
+  ptrdiff_t one = ars * (ptrdiff_t)sizeof *a, three = 3 * one, step = b_step * (ptrdiff_t)sizeof *b, steps = 3 * step;
+  const ptrdiff_t next = packed ? ROWS * (ptrdiff_t)sizeof *a : (ptrdiff_t)sizeof *a;
+#define REAL(p) (*(const real *)(p))
+#define AT(i, q) (packed ? REAL(row[0] + (i) * (ptrdiff_t)sizeof *a + (q)*next) \
+                         : REAL(row[(i) / 4] + ((i) % 4 == 3 ? three : (i) % 4 * one) + (q)*next))
+#define STEP(q)                                                                                     \
+  do {                                                                                              \
+    const real *from = (const real *)(at + ((q) == 3 ? steps : (q)*step));                          \
+    vec b0 = load(from), b1 = load(from + LANES);                                                   \
+    _Pragma("GCC unroll 12")                                                                        \
+    for (int i = 0; i < rows; i++) {                                                                \
+      vec x = splat(AT(i, q));                                                                      \
+      MADD_INTO(acc[i][0], x, b0);                                                                  \
+      MADD_INTO(acc[i][1], x, b1);                                                                  \
+    }                                                                                               \
+  } while (0)
+#define MOVE(n) row[0] += (n)*next, row[1] += (n)*next, row[2] += (n)*next, at += (n)*step
+  for (; k >= 4; k -= 4) {
+    __asm__("" : "+r"(one), "+r"(three), "+r"(step), "+r"(steps));
+    STEP(0);
+    STEP(1);
+    __builtin_prefetch(ahead, 0, 2);
+    ahead += 64 / (int)sizeof *ahead;
+    STEP(2);
+    STEP(3);
+    MOVE(4);
   }
+  for (; k > 0; k--) {
+    STEP(0);
+    MOVE(1);
+  }
+#undef REAL
+#undef AT
+#undef STEP
+#undef MOVE
 #pragma GCC unroll 12
   for (int i = 0; i < rows; i++) {
     real *to = c + i * ldc;
@@ -87,18 +130,18 @@ INLINE void tile(const int rows, int64_t n, int64_t k, const real *restrict a, p
 }
 
 typedef void tile_fn(int64_t n, int64_t k, const real *a, ptrdiff_t ars, const real *b, ptrdiff_t b_step,
-                     const real *bias, real *c, ptrdiff_t ldc, bool accumulate);
+                     const real *bias, real *c, ptrdiff_t ldc, bool accumulate, const real *ahead);
 
-/* Rows of A as they lie (acs 1), and A packed into [k][ROWS]. */
+/* Rows of A as they lie, elements behind each other, and A packed into [k][ROWS]. */
 #define TILE(R)                                                                                                    \
   static void tile_direct_##R(int64_t n, int64_t k, const real *a, ptrdiff_t ars, const real *b, ptrdiff_t b_step,   \
-                              const real *bias, real *c, ptrdiff_t ldc, bool accumulate) {                           \
-    tile(R, n, k, a, ars, 1, b, b_step, bias, c, ldc, accumulate);                                                   \
+                              const real *bias, real *c, ptrdiff_t ldc, bool accumulate, const real *ahead) {        \
+    tile(R, n, k, a, ars, false, b, b_step, bias, c, ldc, accumulate, ahead);                                        \
   }                                                                                                                  \
   static void tile_packed_##R(int64_t n, int64_t k, const real *a, ptrdiff_t ars, const real *b, ptrdiff_t b_step,   \
-                              const real *bias, real *c, ptrdiff_t ldc, bool accumulate) {                           \
+                              const real *bias, real *c, ptrdiff_t ldc, bool accumulate, const real *ahead) {        \
     (void)ars;                                                                                                       \
-    tile(R, n, k, a, 1, ROWS, b, b_step, bias, c, ldc, accumulate);                                                  \
+    tile(R, n, k, a, 1, true, b, b_step, bias, c, ldc, accumulate, ahead);                                           \
   }
 TILE(1)
 TILE(2)
@@ -125,23 +168,47 @@ TILE(12)
 static tile_fn *const tiles_direct[ROWS] = TILES(direct);
 static tile_fn *const tiles_packed[ROWS] = TILES(packed);
 
-/* One row against four panels: alone, a panel's two accumulators would wait for each other. */
-static void row_tile(int64_t k, const real *restrict a, const real *restrict b, ptrdiff_t b_step, ptrdiff_t b_panel,
-                     const real *restrict bias, real *restrict c, bool accumulate) {
-  vec acc[8];
+/* Few rows against several panels at once: alone, a panel's accumulators would wait for each other. rows and panels are
+   constants wherever this is expanded. */
+INLINE void wide(const int rows, const int panels, int64_t k, const real *restrict a, ptrdiff_t ars, const real *restrict b,
+                 ptrdiff_t b_step, ptrdiff_t b_panel, const real *restrict bias, real *restrict c, ptrdiff_t ldc,
+                 bool accumulate) {
+  vec acc[FEW][8];
+#pragma GCC unroll 3
+  for (int r = 0; r < rows; r++)
 #pragma GCC unroll 8
-  for (int i = 0; i < 8; i++) {
-    acc[i] = bias ? load(bias + i * LANES) : (vec){0};
-    if (accumulate) acc[i] += load(c + i * LANES);
-  }
+    for (int i = 0; i < 2 * panels; i++) {
+      acc[r][i] = bias ? load(bias + i * LANES) : (vec){0};
+      if (accumulate) acc[r][i] += load(c + r * ldc + i * LANES);
+    }
   for (int64_t p = 0; p < k; p++, b += b_step) {
-    vec x = splat(a[p]);
+    vec x[FEW];
+#pragma GCC unroll 3
+    for (int r = 0; r < rows; r++) x[r] = splat(a[r * ars + p]);
 #pragma GCC unroll 8
-    for (int i = 0; i < 8; i++) acc[i] = madd(x, load(b + i / 2 * b_panel + i % 2 * LANES), acc[i]);
+    for (int i = 0; i < 2 * panels; i++) {
+      vec y = load(b + i / 2 * b_panel + i % 2 * LANES);
+#pragma GCC unroll 3
+      for (int r = 0; r < rows; r++) MADD_INTO(acc[r][i], x[r], y);
+    }
   }
+#pragma GCC unroll 3
+  for (int r = 0; r < rows; r++)
 #pragma GCC unroll 8
-  for (int i = 0; i < 8; i++) store(c + i * LANES, acc[i]);
+    for (int i = 0; i < 2 * panels; i++) store(c + r * ldc + i * LANES, acc[r][i]);
 }
+
+typedef void wide_fn(int64_t k, const real *a, ptrdiff_t ars, const real *b, ptrdiff_t b_step, ptrdiff_t b_panel,
+                     const real *bias, real *c, ptrdiff_t ldc, bool accumulate);
+#define WIDE(R, P)                                                                                                    \
+  static void wide_##R(int64_t k, const real *a, ptrdiff_t ars, const real *b, ptrdiff_t b_step, ptrdiff_t b_panel,    \
+                       const real *bias, real *c, ptrdiff_t ldc, bool accumulate) {                                    \
+    wide(R, P, k, a, ars, b, b_step, b_panel, bias, c, ldc, accumulate);                                               \
+  }
+WIDE(1, 4)
+WIDE(2, WIDE_PANELS)
+WIDE(3, WIDE_PANELS)
+static wide_fn *const wide_tiles[FEW] = {wide_1, wide_2, wide_3};
 
 /* m rows and k columns of A into tiles [k][ROWS], K_BLOCK apart, of heights as cut says. Where A lies by
    columns, its lines are read once, from end to end; ROWS are copied where that many lie behind each other (there, from
@@ -176,23 +243,35 @@ typedef struct side {
   ptrdiff_t ldc;
 } side;
 
+/* Asks for the next tile of C, which is read and written at once. */
+INLINE void prefetch_rows(const real *c, ptrdiff_t ldc) {
+  for (int i = 0; i < ROWS; i++, c += ldc) {
+    __builtin_prefetch(c, 1);
+    __builtin_prefetch(c + LANES, 1);
+  }
+}
+
 /* Rows of A, cut into tiles, against all columns of a side, over one block of k. a is A at its first row and k, or, for
    those that do not lie by rows, the packed tiles. */
 static void rows_against(const int64_t *cut, int64_t tiles, bool direct, int64_t k, const real *a, ptrdiff_t ars,
                          const side *s, bool accumulate) {
-  int64_t done = 0;
-  if (direct && cut[tiles] == 1)
-    for (; done + 4 * COLS <= s->n; done += 4 * COLS)
-      row_tile(k, a, s->b.at + done / COLS * s->b.panel, s->b.step, s->b.panel, s->bias ? s->bias + done : NULL,
-               s->c + done, accumulate);
+  int64_t done = 0, m = cut[tiles];
+  if (direct && m <= FEW)
+    for (int64_t at_once = (m == 1 ? 4 : WIDE_PANELS) * COLS; done + at_once <= s->n; done += at_once)
+      wide_tiles[m - 1](k, a, ars, s->b.at + done / COLS * s->b.panel, s->b.step, s->b.panel,
+                        s->bias ? s->bias + done : NULL, s->c + done, s->ldc, accumulate);
   for (int64_t j = done; j < s->n; j += COLS) {
     int64_t width = s->n - j < COLS ? s->n - j : COLS;
     const real *panel = s->b.at + j / COLS * s->b.panel, *add = s->bias ? s->bias + j : NULL;
     for (int64_t t = 0; t < tiles; t++) {
       int64_t from = cut[t], rows = cut[t + 1] - from;
       real *to = s->c + from * s->ldc + j;
-      if (direct) tiles_direct[rows - 1](width, k, a + from * ars, ars, panel, s->b.step, add, to, s->ldc, accumulate);
-      else tiles_packed[rows - 1](width, k, a + t * ROWS * K_BLOCK, 1, panel, s->b.step, add, to, s->ldc, accumulate);
+      const real *ahead = panel + s->b.panel + t * (k * s->b.step / tiles); /* its share of the next panel */
+      if (k >= K_BLOCK / 2) prefetch_rows(t + 1 < tiles ? to + rows * s->ldc : s->c + j + COLS, s->ldc);
+      if (direct)
+        tiles_direct[rows - 1](width, k, a + from * ars, ars, panel, s->b.step, add, to, s->ldc, accumulate, ahead);
+      else
+        tiles_packed[rows - 1](width, k, a + t * ROWS * K_BLOCK, 1, panel, s->b.step, add, to, s->ldc, accumulate, ahead);
     }
   }
 }
@@ -241,6 +320,22 @@ static void product_pair(int64_t m, int64_t k, const real *a, ptrdiff_t ars, ptr
       product_block(m - m0 < M_BLOCK ? m - m0 : M_BLOCK, k - k0 < K_BLOCK ? k - k0 : K_BLOCK,
                     a + m0 * ars + k0 * acs, ars, acs, m - m0, sides, 2, true);
     }
+}
+
+/* Independent chains, more than any processor has in flight. */
+static int64_t peak(int64_t rounds, real *result) {
+  enum { CHAINS_AT_ONCE = ROWS == 12 ? 24 : 12 };
+  vec acc[CHAINS_AT_ONCE], x = splat((real)0.999), y = splat((real)0.001), sum = {0};
+#pragma GCC unroll 24
+  for (int i = 0; i < CHAINS_AT_ONCE; i++) acc[i] = splat(result[i]);
+  for (int64_t r = 0; r < rounds; r++) {
+#pragma GCC unroll 24
+    for (int i = 0; i < CHAINS_AT_ONCE; i++) MADD_INTO(acc[i], x, y);
+  }
+#pragma GCC unroll 24
+  for (int i = 0; i < CHAINS_AT_ONCE; i++) sum += acc[i];
+  store_part(result, sum, 1);
+  return rounds * CHAINS_AT_ONCE * LANES;
 }
 
 /* ---- functions --------------------------------------------------------------------------------------------------- */
@@ -1043,6 +1138,114 @@ static void gru_backward(int64_t units, int64_t rows, real *a, const real *h_bef
   }
 }
 
+/* ---- a whole step of few samples: products and gates at once ------------------------------------------------------- */
+
+#if ROWS == 12
+#define FEW_SAMPLES FEW
+#else
+#define FEW_SAMPLES 1 /* more would not fit the registers */
+#endif
+
+/* The chains of gates of a block of units go on through k products. Those of the last gate are number last. The sum of 0
+   at the end of a block of k is what storing and going on makes of -0. */
+INLINE void go_on(const int rows, const int gates, const int last, int64_t k, const real *restrict x,
+                  const real *restrict w, vec acc[FEW_SAMPLES][4][2]) {
+  for (int64_t from = 0; from < k; from += K_BLOCK) {
+    int64_t to = k - from < K_BLOCK ? k : from + K_BLOCK;
+#pragma GCC unroll 3
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+      for (int g = 0; g < gates; g++)
+#pragma GCC unroll 2
+        for (int v = 0; v < 2; v++)
+          if (from > 0 || gates == 4 || g < 2) acc[r][g == gates - 1 ? last : g][v] += (vec){0};
+    for (int64_t p = from; p < to; p++, w += gates * COLS) {
+      vec each[FEW_SAMPLES];
+#pragma GCC unroll 3
+      for (int r = 0; r < rows; r++) each[r] = splat(x[r * k + p]);
+#pragma GCC unroll 4
+      for (int g = 0; g < gates; g++)
+#pragma GCC unroll 2
+        for (int v = 0; v < 2; v++) {
+          vec y = load(w + g * COLS + v * LANES);
+#pragma GCC unroll 3
+          for (int r = 0; r < rows; r++) MADD_INTO(acc[r][g == gates - 1 ? last : g][v], each[r], y);
+        }
+    }
+  }
+}
+
+/* The gates of n units of sample r from first on, whose sums are a0 to a3. */
+INLINE void few_gates(const bool gru, const rnni_few *s, int r, int64_t first, int64_t n, vec a0, vec a1, vec a2, vec a3) {
+  int64_t at = r * s->units + first;
+  real *a = s->a + r * 4 * s->units + first;
+  vec g0 = vsigmoid(a0), g1 = vsigmoid(a1), g2, g3 = a3;
+  if (gru) {
+    g2 = vtanh(a2 + g0 * a3);
+    store_part(s->h + at, g2 + g1 * (load_part(s->h_before + at, n) - g2), n);
+  } else {
+    g2 = vtanh(a2);
+    g3 = vsigmoid(a3);
+    vec now = madd(g1, load_part(s->c_before + at, n), g0 * g2);
+    store_part(s->c + at, now, n);
+    store_part(s->h + at, g3 * vtanh(now), n);
+  }
+  if (!s->keep) return;
+  store_part(a, g0, n);
+  store_part(a + s->units, g1, n);
+  store_part(a + 2 * s->units, g2, n);
+  store_part(a + 3 * s->units, g3, n);
+}
+
+/* A block of COLS units, or as many as are left. */
+INLINE void few_block(const bool gru, const int rows, const rnni_few *s, int64_t b) {
+  const int gates = gru ? 3 : 4;
+  int64_t H = s->units, first = b * COLS, left = H - first;
+  vec acc[FEW_SAMPLES][4][2];
+#pragma GCC unroll 3
+  for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+    for (int g = 0; g < 4; g++)
+#pragma GCC unroll 2
+      for (int v = 0; v < 2; v++) {
+        int64_t n = left - v * LANES < LANES ? left - v * LANES : LANES;
+        if (s->w || g == gates) acc[r][g][v] = load(s->bias + (b * 4 + g) * COLS + v * LANES);
+        else acc[r][g][v] = n > 0 ? load_part(s->a + r * 4 * H + g * H + first + v * LANES, n) : (vec){0};
+      }
+  if (s->w) go_on(rows, gates, gates - 1, s->inputs, s->x, s->w + b * s->inputs * gates * COLS, acc);
+  go_on(rows, gates, 3, H, s->h_before, s->u + b * H * gates * COLS, acc);
+#pragma GCC unroll 3
+  for (int r = 0; r < rows; r++) {
+    few_gates(gru, s, r, first, left < LANES ? left : LANES, acc[r][0][0], acc[r][1][0], acc[r][2][0], acc[r][3][0]);
+    if (left <= LANES) continue;
+    int64_t n = left - LANES;
+    few_gates(gru, s, r, first + LANES, n < LANES ? n : LANES, acc[r][0][1], acc[r][1][1], acc[r][2][1], acc[r][3][1]);
+  }
+}
+
+#define FEW_OF(R)                                                                                       \
+  static void few_##R(const rnni_few *s, int64_t from, int64_t to) {                                    \
+    if (s->gru)                                                                                         \
+      for (int64_t b = from; b < to; b++) few_block(true, R, s, b);                                     \
+    else                                                                                                \
+      for (int64_t b = from; b < to; b++) few_block(false, R, s, b);                                    \
+  }
+FEW_OF(1)
+#if FEW_SAMPLES == 3
+FEW_OF(2)
+FEW_OF(3)
+#endif
+
+static void few(const rnni_few *s, int64_t from, int64_t to) {
+  switch (s->rows) {
+#if FEW_SAMPLES == 3
+    case 3: few_3(s, from, to); break;
+    case 2: few_2(s, from, to); break;
+#endif
+    default: few_1(s, from, to);
+  }
+}
+
 extern const rnni_kernels RNNI_TABLE;
 extern const rnni_elements RNNI_ELEMENTS;
 const rnni_kernels RNNI_TABLE = {
@@ -1050,6 +1253,8 @@ const rnni_kernels RNNI_TABLE = {
     .elements = &RNNI_ELEMENTS,
     .tile_rows = ROWS,
     .tile_cols = COLS,
+    .few_samples = FEW_SAMPLES,
+    .peak = peak,
     .pack = pack,
     .product = product,
     .product_pair = product_pair,
@@ -1086,4 +1291,5 @@ const rnni_kernels RNNI_TABLE = {
     .lstm_backward = lstm_backward,
     .gru_forward = gru_forward,
     .gru_backward = gru_backward,
+    .few = few,
 };

@@ -69,13 +69,30 @@ typedef int64_t rnni_row;
 typedef int32_t rnni_row;
 #endif
 
+/* One time step of an LSTM or GRU for few samples: their products and gates at once. Units go in blocks of tile_cols, of
+   which each has its weights in one piece, [k][gates][tile_cols], padded with 0. */
+typedef struct rnni_few {
+  bool gru, keep;       /* keep: the activated gates are wanted in a */
+  int64_t rows, units, inputs;
+  const rnn_real *x, *w; /* (rows, inputs) and W: the product is made here; w NULL: it lies in a */
+  const rnn_real *bias;  /* [block][4][tile_cols], the GRU's b'_n last; without w only that is used */
+  const rnn_real *u;     /* U; of the GRU r z n */
+  const rnn_real *h_before, *c_before; /* (rows, units) */
+  rnn_real *a;           /* (rows, 4*units), as in lstm_forward and gru_forward */
+  rnn_real *h, *c;       /* other places than h_before, c_before */
+} rnni_few;
+
 typedef struct rnni_kernels {
   const char *isa;
   const rnni_elements *elements;
   int tile_rows, tile_cols; /* of the product's micro-kernel */
+  int few_samples;          /* so many rnni_few takes */
+
+  /* Multiply-adds of registers with registers, as many at once as the processor takes; returns their number. */
+  int64_t (*peak)(int64_t rounds, rnn_real *result);
 
   /* B (k, n), element (p, j) at b[p*rs + j*cs], into panels of tile_cols columns: [panel][k][tile_cols], zero-padded.
-     out has rnni_packed_size(k, n) elements. */
+     out has rnni_panels_size(RNN_FORM_FLOAT, k, n) elements. */
   void (*pack)(int64_t k, int64_t n, const rnn_real *b, ptrdiff_t rs, ptrdiff_t cs, rnn_real *out);
   /* C (m, n) = A B [+ C] [+ bias]; element (i, p) of A at a[i*ars + p*acs]. */
   void (*product)(int64_t m, int64_t n, int64_t k, const rnn_real *a, ptrdiff_t ars, ptrdiff_t acs,
@@ -161,6 +178,8 @@ typedef struct rnni_kernels {
   void (*gru_forward)(int64_t units, int64_t rows, rnn_real *a, const rnn_real *h_before, rnn_real *h);
   /* a becomes dr dz dn and, fourth, the gradient of U_n h + b'_n; dh becomes its direct part z dh. */
   void (*gru_backward)(int64_t units, int64_t rows, rnn_real *a, const rnn_real *h_before, rnn_real *dh);
+  /* Blocks [from, to) of a step of rows <= few_samples samples. */
+  void (*few)(const rnni_few *s, int64_t from, int64_t to);
 } rnni_kernels;
 
 #define RNNI_LOW_COLS 32
@@ -186,11 +205,6 @@ bool rnni_has_vector_set(void); /* a set of kernels was made for this processor,
 
 static inline rnni_panels rnni_packed(const rnn_real *packed, int64_t k) {
   return (rnni_panels){packed, rnni_kernel->tile_cols, k * rnni_kernel->tile_cols, RNN_FORM_FLOAT};
-}
-
-static inline int64_t rnni_packed_size(int64_t k, int64_t n) {
-  int64_t w = rnni_kernel->tile_cols;
-  return (n + w - 1) / w * w * k;
 }
 
 /* Panels of any form: places from one to the next, how they lie at packed, and what all take. */

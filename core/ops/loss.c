@@ -540,3 +540,147 @@ const rnn_op rnni_op_cross_entropy = {.name = "cross_entropy", .args = "TT?T?n?b
                                       .shape = cross_entropy_shape, .forward = cross_entropy_forward,
                                       .backward = cross_entropy_backward, .saves = RNNI_SAVE_INPUTS,
                                       .lengths = RNNI_LENGTHS_OWN};
+
+/* ---- a linear layer and its cross entropy -------------------------------------------------------------------------
+   The logits of a few rows at a time are made, used for the gradients and forgotten: with many classes they, and their
+   gradient, would be most of what a model needs. So forward leaves the gradients of a loss of 1, when it is recorded. */
+
+enum { HIDDEN, LABELS, WEIGHT, BIAS };       /* the inputs */
+enum { D_HIDDEN, D_WEIGHT, D_BIAS };         /* scratch */
+#define LOGITS_MOST ((int64_t)1 << 23)       /* elements of the logits at hand, */
+#define ROWS_LEAST 128                       /* but so many rows */
+
+static rnn_status linear_cross_entropy_shape(rnn_ctx *ctx, rnni_call *c) {
+  const rnn_tensor *x = c->in[HIDDEN], *labels = c->in[LABELS], *w = c->in[WEIGHT], *b = c->nin > BIAS ? c->in[BIAS] : NULL;
+  RNNI_TRY(rnni_need_float(ctx, c, HIDDEN));
+  RNNI_TRY(rnni_need_int(ctx, c, LABELS));
+  RNNI_TRY(rnni_need_float(ctx, c, WEIGHT));
+  if (b) RNNI_TRY(rnni_need_float(ctx, c, BIAS));
+  if (x->ndim != labels->ndim + 1 || memcmp(x->dims, labels->dims, (size_t)labels->ndim * sizeof *x->dims) != 0)
+    return rnni_fail(ctx, RNN_ESHAPE, "linear_cross_entropy: expected x (..., D) and labels (...), got %s and %s",
+                     RNNI_SHAPE(x), RNNI_SHAPE(labels));
+  if (w->ndim != 2 || w->dims[1] != x->dims[x->ndim - 1] || w->dims[0] < 2)
+    return rnni_fail(ctx, RNN_ESHAPE, "linear_cross_entropy: expected a weight (V, %lld) with V of 2 or more, got %s",
+                     (long long)x->dims[x->ndim - 1], RNNI_SHAPE(w));
+  if (b && (b->ndim != 1 || b->dims[0] != w->dims[0]))
+    return rnni_fail(ctx, RNN_ESHAPE, "linear_cross_entropy: expected a bias (%lld), got %s", (long long)w->dims[0],
+                     RNNI_SHAPE(b));
+  if (c->args.i[REDUCTION] == RNN_NONE)
+    return rnni_fail(ctx, RNN_EARG, "linear_cross_entropy: expected the reduction 'mean' or 'sum'; cross_entropy of logits gives single values");
+  if (x->lengths && labels->ndim < 2)
+    return rnni_fail(ctx, RNN_EARG, "linear_cross_entropy: x %s without time cannot have lengths; x:without_lengths() "
+                     "drops them", RNNI_SHAPE(x));
+  if (!x->lengths && !c->args.i[0]) RNNI_TRY(rnni_need_no_padding(ctx, c, labels));
+  RNNI_TRY(rnni_need_same_lengths(ctx, c, x->lengths, labels->lengths));
+  int64_t done = 0;
+  for (int64_t i = 0; i < labels->count; i++) {
+    RNNI_TRY(rnni_pace(ctx, &done, 1));
+    if (label_counts(c, i) && (rnni_i(labels)[i] < 0 || rnni_i(labels)[i] > w->dims[0]))
+      return rnni_fail(ctx, RNN_EARG, "linear_cross_entropy: label %d at place %lld is not within 0 to %lld",
+                       rnni_i(labels)[i], (long long)i + 1, (long long)w->dims[0]);
+  }
+  c->out_ndim = 0;
+  return RNN_OK;
+}
+
+/* Rows that count, a few at a time. */
+typedef struct head {
+  rnn_ctx *ctx;
+  int64_t D, V, rows, tasks;
+  const int64_t *at;  /* of each row at hand, its number */
+  const int32_t *labels;
+  real *x, *logits;   /* (rows, D), (rows, V) */
+  double *values;     /* (rows) */
+  double scale;       /* of the gradients */
+} head;
+
+/* The losses of rows; their logits become their gradients. */
+static void head_task(void *arg, int task) {
+  const head *h = arg;
+  for (int64_t r = h->rows * task / h->tasks; r < h->rows * (task + 1) / h->tasks && !rnni_interrupted(h->ctx); r++) {
+    real *row = h->logits + r * h->V, top, below = row[h->labels[h->at[r]] - 1];
+    double sum = rnni_exponentials(h->ctx, h->V, row, 1, row, &top);
+    h->values[r] = rnni_log(sum) - ((double)below - (double)top);
+    real factor = (real)(h->scale / sum);
+    for (int64_t k = 0; k < h->V; k++) row[k] *= factor;
+    row[h->labels[h->at[r]] - 1] -= (real)h->scale;
+  }
+}
+
+static rnn_status head_rows(const rnni_call *c, head *h, double *total) {
+  rnn_ctx *ctx = h->ctx;
+  const real *x = rnni_f(c->in[HIDDEN]), *w = rnni_f(c->in[WEIGHT]);
+  const real *b = c->nin > BIAS && c->in[BIAS] ? rnni_f(c->in[BIAS]) : NULL;
+  int64_t D = h->D, V = h->V;
+  for (int64_t r = 0; r < h->rows; r++) memcpy(h->x + r * D, x + h->at[r] * D, (size_t)D * sizeof *x);
+  RNNI_TRY(rnni_gemm(ctx, h->rows, V, D, h->x, D, 1, w, 1, D, b, h->logits, V, false));
+  h->tasks = rnni_threads_for_elements(ctx, (double)h->rows * (double)V);
+  rnni_parallel(ctx, (int)h->tasks, head_task, h);
+  RNNI_TRY(rnni_poll(ctx));
+  for (int64_t r = 0; r < h->rows; r++) *total += h->values[r];
+  if (!c->keep) return RNN_OK;
+  if (c->wants[WEIGHT])
+    RNNI_TRY(rnni_gemm(ctx, V, D, h->rows, h->logits, 1, V, h->x, D, 1, NULL, rnni_f(c->scratch[D_WEIGHT]), D, true));
+  if (b && c->wants[BIAS]) rnni_kernel->sum_columns(h->rows, V, h->logits, V, NULL, 0, rnni_f(c->scratch[D_BIAS]));
+  if (!c->wants[HIDDEN]) return RNN_OK;
+  RNNI_TRY(rnni_gemm(ctx, h->rows, D, V, h->logits, V, 1, w, D, 1, NULL, h->x, D, false));
+  for (int64_t r = 0; r < h->rows; r++)
+    memcpy(rnni_f(c->scratch[D_HIDDEN]) + h->at[r] * D, h->x + r * D, (size_t)D * sizeof *x);
+  return RNN_OK;
+}
+
+static rnn_status linear_cross_entropy_forward(rnn_ctx *ctx, rnni_call *c) {
+  static const int of[] = {[D_HIDDEN] = HIDDEN, [D_WEIGHT] = WEIGHT, [D_BIAS] = BIAS};
+  const rnn_tensor *labels = c->in[LABELS], *w = c->in[WEIGHT];
+  head h = {.ctx = ctx, .V = w->dims[0], .D = w->dims[1], .labels = rnni_i(labels)};
+  int64_t most = RNNI_MIN(RNNI_MAX(LOGITS_MOST / h.V, ROWS_LEAST), RNNI_MAX(labels->count, 1)), counted = 0, done = 0;
+  int64_t *at = NULL;
+  double total = 0;
+  rnn_status status = RNN_OK;
+  for (int k = 0; k < 3 && c->keep; k++)
+    if (of[k] < c->nin && c->in[of[k]] && c->wants[of[k]])
+      RNNI_TRY(rnn_tensor_new(ctx, RNN_FLOAT, c->in[of[k]]->ndim, c->in[of[k]]->dims, &c->scratch[k]));
+  RNNI_GOTO(rnni_array(ctx, RNNI_MAX(labels->count, 1), sizeof *at, &at));
+  RNNI_GOTO(rnni_array(ctx, most * h.D, sizeof *h.x, &h.x));
+  RNNI_GOTO(rnni_array(ctx, most * h.V, sizeof *h.logits, &h.logits));
+  RNNI_GOTO(rnni_array(ctx, most, sizeof *h.values, &h.values));
+  for (int64_t r = 0; r < labels->count; r++) {
+    RNNI_GOTO(rnni_pace(ctx, &done, 1));
+    if (label_counts(c, r)) at[counted++] = r;
+  }
+  h.scale = c->args.i[REDUCTION] == RNN_MEAN && counted > 0 ? 1 / (double)counted : 1;
+  for (int64_t r = 0; r < counted; r += most) {
+    h.at = at + r;
+    h.rows = RNNI_MIN(most, counted - r);
+    RNNI_GOTO(head_rows(c, &h, &total));
+  }
+  rnni_f(c->out[0])[0] = (real)(total * h.scale);
+done:
+  rnni_free(ctx, h.values);
+  rnni_free(ctx, h.logits);
+  rnni_free(ctx, h.x);
+  rnni_free(ctx, at);
+  return status;
+}
+
+static rnn_status linear_cross_entropy_backward(rnn_ctx *ctx, rnni_call *c) {
+  static const int of[] = {[D_HIDDEN] = HIDDEN, [D_WEIGHT] = WEIGHT, [D_BIAS] = BIAS};
+  real by = rnni_f(c->dout[0])[0];
+  int64_t work = 0;
+  for (int k = 0; k < 3; k++) {
+    if (of[k] >= c->nin || !c->wants[of[k]]) continue;
+    const real *d = rnni_f(c->scratch[k]);
+    real *to = rnni_f(c->din[of[k]]);
+    for (RNNI_PIECES(c->scratch[k]->count, from, end)) {
+      RNNI_TRY(rnni_pace(ctx, &work, end - from));
+      for (int64_t i = from; i < end; i++) to[i] += by * d[i];
+    }
+  }
+  return RNN_OK;
+}
+
+const rnn_op rnni_op_linear_cross_entropy = {.name = "linear_cross_entropy", .args = "TTT?T?b?c", .choices = rnni_reductions,
+    .doc = "(x, labels, weight [, bias [, padded = false [, reduction = mean]]]). The cross entropy of the logits x weight' + bias, without ever holding all of them: x (..., D), labels (...) int32 from 1 as in cross_entropy, weight (V, D), bias (V). For vocabularies of 10,000 words and more; forward makes the gradients already, from the logits of some rows at a time. reduction: mean over the labels that count, or sum."
+           " Errors: labels outside 0 .. V, another shape; the reduction none.",
+    .shape = linear_cross_entropy_shape, .forward = linear_cross_entropy_forward,
+    .backward = linear_cross_entropy_backward, .saves = RNNI_SAVE_NONE, .lengths = RNNI_LENGTHS_OWN};

@@ -70,6 +70,9 @@ static inline rnni_panels rnni_pack_into(rnn_ctx *ctx, rnn_form form, real **nex
   return rnni_panels_at(form, to, k);
 }
 
+/* product.c: C = A B + bias, B as rnni_pack leaves it and A's rows as they lie. */
+RNN_MUST_USE rnn_status rnni_gemm_packed(rnn_ctx *ctx, int64_t m, int64_t n, int64_t k, const real *a, rnni_panels b,
+                                         const real *bias, real *c, int64_t ldc);
 /* product.c: C (1, n) = A B [+ C] [+ bias] by all threads, or alone by this one: a single row reads all of B for little work, and each core
    reads its share from its own cache. */
 void rnni_row_product(rnn_ctx *ctx, int64_t n, int64_t k, const real *a, rnni_panels b, const real *bias, real *c,
@@ -78,13 +81,21 @@ void rnni_row_product(rnn_ctx *ctx, int64_t n, int64_t k, const real *a, rnni_pa
 /* How many slices of the batch to run at once. */
 int rnni_slices(rnn_ctx *ctx, const rnni_layer *l);
 
-/* Weights packed for one direction of the computation; the same for all segments. */
+/* Does rnni_few run this layer, whose weights are packed in a form? */
+static inline bool rnni_is_few(const rnni_layer *l, rnn_form form) {
+  return form == RNN_FORM_FLOAT && l->r->cell != RNN_CELL_RNN && l->N > 0 && l->N <= rnni_kernel->few_samples;
+}
+
+/* Weights packed for the way forwards; the same for all segments. At the head of one allocation. */
 typedef struct rnni_packed_layer {
-  real *room;             /* one allocation */
-  rnni_panels w, u, u_n;  /* W' (only when made for steps), U', the GRU's U_n' */
-  real *bias;             /* (G) of the input product */
+  uint64_t made_of[RNNI_H0][2]; /* storages of the parameters and their versions, when it is kept for the next call */
+  rnni_panels w, u, u_n; /* W', U', the GRU's U_n'; w.at NULL where rnni_gemm is to pack it */
+  real *bias;            /* (G) of the input product */
+  const real *few_w, *few_u, *few_bias; /* instead of u and u_n: as rnni_few has them; few_w only for single steps */
 } rnni_packed_layer;
-RNN_MUST_USE rnn_status rnni_pack_forward(rnn_ctx *ctx, const rnni_layer *l, bool input, rnni_packed_layer *p);
+/* What of them is for: a whole sequence once, a sequence in segments or again and again, single steps. */
+typedef enum rnni_packing { RNNI_PACK_ONCE, RNNI_PACK_SEGMENTS, RNNI_PACK_STEPS } rnni_packing;
+RNN_MUST_USE rnn_status rnni_pack_forward(rnn_ctx *ctx, const rnni_layer *l, rnni_packing how, rnni_packed_layer **out);
 
 /* How many tensors the op has, of which the states are the last. */
 int rnni_tensors(const rnn_recurrent *r);
@@ -97,8 +108,8 @@ void rnni_layer_init(rnni_layer *l, const rnn_recurrent *r, int64_t N, int64_t a
 RNN_MUST_USE rnn_status rnni_check_layer(rnn_ctx *ctx, const rnn_recurrent *r, rnn_tensor *const *in, int64_t N,
                                          int64_t D);
 
-/* h and c hold the initial states at rnni_start. */
-RNN_MUST_USE rnn_status rnni_layer_forward(rnn_ctx *ctx, const rnni_layer *l, const rnni_packed_layer *p);
+/* h and c hold the initial states at rnni_start. Without keep, what backward needs is not left in a. */
+RNN_MUST_USE rnn_status rnni_layer_forward(rnn_ctx *ctx, const rnni_layer *l, const rnni_packed_layer *p, bool keep);
 /* Steps of a block of the sums over time; a segment is a whole number of blocks. */
 int64_t rnni_block_steps(int64_t N);
 /* Overwrites what forward kept. */

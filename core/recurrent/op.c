@@ -39,12 +39,17 @@ typedef struct run {
   real *boundaries;     /* NULL, or the states before each segment */
 } run;
 
-/* Without a recording, segments of about this many rows: small enough for the cache, large enough for the products. */
-#define SEGMENT_ROWS 2048
+/* Without a recording, segments of about this many bytes stay in the second cache, with rows enough for the products. */
+#define SEGMENT_BYTES ((int64_t)1 << 20)
+#define SEGMENT_ROWS 96
 
-static int64_t segment_steps(const rnn_recurrent *r, int64_t N, int64_t T, bool keep) {
+static int64_t segment_steps(const rnn_recurrent *r, int64_t N, int64_t T, int64_t D, bool keep) {
   if (keep && !r->recompute) return RNNI_MAX(T, 1);
-  int64_t block = rnni_block_steps(N), wanted = keep ? r->recompute : RNNI_MAX(1, SEGMENT_ROWS / RNNI_MAX(N, 1));
+  if (!keep) {
+    int64_t rows = RNNI_MAX(SEGMENT_BYTES / (int64_t)sizeof(real) / (6 * r->units + D), SEGMENT_ROWS);
+    return (rows + RNNI_MAX(N, 1) - 1) / RNNI_MAX(N, 1);
+  }
+  int64_t block = rnni_block_steps(N), wanted = r->recompute;
   return (wanted + block - 1) / block * block;
 }
 
@@ -52,7 +57,7 @@ static void run_init(rnn_ctx *ctx, const rnni_call *c, bool keep, run *q) {
   const rnn_tensor *x = c->in[0];
   const rnn_recurrent *r = c->args.recurrent;
   int64_t N = x->dims[0], T = x->dims[1];
-  *q = (run){.ctx = ctx, .c = c, .steps = segment_steps(r, N, T, keep)};
+  *q = (run){.ctx = ctx, .c = c, .steps = segment_steps(r, N, T, x->dims[2], keep)};
   rnni_layer_init(&q->l, r, N, T, x->dims[2], c->in);
   q->l.lengths = x->lengths ? rnni_i(x->lengths) : NULL;
   q->count = RNNI_MAX((T + q->steps - 1) / q->steps, 1);
@@ -66,9 +71,32 @@ static void enter_segment(run *q, int64_t s) {
   rnni_lay_out(&q->l, at, RNNI_MIN(q->steps, q->l.all - at), q->buffer);
 }
 
+/* Sequences between their own order (N, all, width), of the user, and the engine's (T, N, width). */
+typedef struct turn {
+  const rnni_layer *l;
+  int64_t width;
+  real *batch, *steps; /* at this segment's first step */
+  bool in;
+  int tasks;
+} turn;
+
+static void turn_task(void *arg, int task) {
+  const turn *j = arg;
+  int64_t N = j->l->N, T = j->l->T, w = j->width, n0 = N * task / j->tasks, n = N * (task + 1) / j->tasks - n0;
+  real *batch = j->batch + n0 * j->l->all * w, *steps = j->steps + n0 * w;
+  if (j->in) rnni_kernel->swap_axes(n, T, w, batch, j->l->all * w, steps, N * w);
+  else rnni_kernel->swap_axes(T, n, w, steps, N * w, batch, j->l->all * w);
+}
+
+static void turn_over(rnn_ctx *ctx, turn j) {
+  double elements = (double)j.l->N * (double)j.l->T * (double)j.width;
+  j.tasks = (int)RNNI_MIN(rnni_threads_for_elements(ctx, elements / 4), RNNI_MAX(j.l->N, 1)); /* they are only copied */
+  rnni_parallel(ctx, j.tasks, turn_task, &j);
+}
+
 /* The steps of this segment, time-major, with 0 for padding: so nothing in the engine meets what that held. */
-static void take_input(const rnni_layer *l, const rnn_tensor *x) {
-  rnni_kernel->swap_axes(l->N, l->T, l->D, rnni_f(x) + l->t0 * l->D, l->all * l->D, l->x, l->N * l->D);
+static void take_input(rnn_ctx *ctx, const rnni_layer *l, const rnn_tensor *x) {
+  turn_over(ctx, (turn){.l = l, .width = l->D, .batch = rnni_f(x) + l->t0 * l->D, .steps = l->x, .in = true});
   for (int64_t n = 0; l->lengths && n < l->N; n++)
     for (int64_t t = RNNI_MAX(l->lengths[n] - l->t0, 0); t < l->T; t++)
       memset(l->x + (t * l->N + n) * l->D, 0, (size_t)l->D * sizeof *l->x);
@@ -89,9 +117,9 @@ static void load_state(const rnni_layer *l, int64_t place, const real *from) {
 
 /* ---- forward ---- */
 
-static void put_output(const rnni_layer *l, real *y) {
+static void put_output(rnn_ctx *ctx, const rnni_layer *l, real *y) {
   int64_t N = l->N, H = l->H, row = l->all * H;
-  rnni_kernel->swap_axes(l->T, N, H, rnni_state_after(l, l->h), N * H, y + l->t0 * H, row);
+  turn_over(ctx, (turn){.l = l, .width = H, .batch = y + l->t0 * H, .steps = l->h + rnni_after(l, 0) * N * H});
   for (int64_t n = 0; l->lengths && n < N; n++)
     for (int64_t t = RNNI_MAX(l->lengths[n] - l->t0, 0); t < l->T; t++)
       memset(y + n * row + (l->t0 + t) * H, 0, (size_t)H * sizeof *y);
@@ -131,19 +159,43 @@ static rnn_status run_segments(run *q, const rnni_packed_layer *k, real *state) 
   for (int64_t s = 0; s < q->count; s++) {
     enter_segment(q, s);
     if (q->boundaries) memcpy(q->boundaries + s * state_size(l), state, (size_t)state_size(l) * sizeof *state);
-    take_input(l, q->c->in[0]);
+    take_input(q->ctx, l, q->c->in[0]);
     load_state(l, rnni_start(l), state);
-    RNNI_TRY(rnni_layer_forward(q->ctx, l, k));
-    if (!l->r->last_only) put_output(l, rnni_f(q->c->out[0]));
+    RNNI_TRY(rnni_layer_forward(q->ctx, l, k, q->c->keep));
+    if (!l->r->last_only) put_output(q->ctx, l, rnni_f(q->c->out[0]));
     save_state(l, rnni_end(l), state);
   }
+  return RNN_OK;
+}
+
+/* Parameters that rest are packed once: their packed form stays with the storage of U until one of them changes. A call
+   that is recorded keeps none, for they will change. */
+static rnn_status packed_parameters(rnn_ctx *ctx, const rnni_call *c, const rnni_layer *l, rnni_packed_layer **k) {
+  rnni_storage *home = c->in[RNNI_W_HH]->storage;
+  uint64_t shape = (uint64_t)l->H << 32 | (uint64_t)ctx->low << 8 | (uint64_t)l->r->cell << 1 |
+                   rnni_is_few(l, ctx->low);
+  uint64_t made_of[RNNI_H0][2] = {{shape, (uint64_t)l->D}};
+  for (int i = RNNI_W_IH; i < RNNI_H0; i++) {
+    made_of[i][0] = c->in[i]->storage->id ^ (uint64_t)((char *)c->in[i]->data - (char *)c->in[i]->storage->data) << 32;
+    made_of[i][1] = c->in[i]->storage->version;
+  }
+  rnni_packed_layer *kept = home->kept;
+  if (kept && memcmp(kept->made_of, made_of, sizeof made_of) == 0) {
+    *k = kept;
+    return RNN_OK;
+  }
+  rnni_free(ctx, kept);
+  home->kept = NULL;
+  RNNI_TRY(rnni_pack_forward(ctx, l, c->keep ? RNNI_PACK_ONCE : RNNI_PACK_SEGMENTS, k));
+  memcpy((*k)->made_of, made_of, sizeof made_of);
+  if (!c->keep) home->kept = *k;
   return RNN_OK;
 }
 
 static rnn_status recurrent_forward(rnn_ctx *ctx, rnni_call *c) {
   run q;
   run_init(ctx, c, c->keep, &q);
-  rnni_packed_layer k = {0};
+  rnni_packed_layer *k = NULL;
   real *state = NULL, *own = NULL;
   bool whole = c->keep && !c->args.recurrent->recompute;
   int64_t size = rnni_lay_out(&q.l, 0, q.steps, NULL), states = state_size(&q.l);
@@ -162,12 +214,12 @@ static rnn_status recurrent_forward(rnn_ctx *ctx, rnni_call *c) {
     RNNI_GOTO(rnni_tensor_raw(ctx, RNN_FLOAT, 2, (int64_t[]){q.count, states}, &c->scratch[BOUNDARIES]));
     q.boundaries = rnni_f(c->scratch[BOUNDARIES]);
   }
-  RNNI_GOTO(rnni_pack_forward(ctx, &q.l, false, &k));
+  RNNI_GOTO(packed_parameters(ctx, c, &q.l, &k));
   first_state(c, &q.l, state);
-  RNNI_GOTO(run_segments(&q, &k, state));
+  RNNI_GOTO(run_segments(&q, k, state));
   finish_outputs(c, &q.l, state);
 done:
-  rnni_free(ctx, k.room);
+  if (k && k != c->in[RNNI_W_HH]->storage->kept) rnni_free(ctx, k);
   rnni_free(ctx, own);
   rnni_free(ctx, state);
   return status;
@@ -197,9 +249,9 @@ static rnn_status back_through_segments(run *q, const rnni_packed_layer *k, rnni
   for (int64_t s = q->count - 1; s >= 0; s--) {
     enter_segment(q, s);
     if (q->boundaries) {
-      take_input(l, q->c->in[0]);
+      take_input(q->ctx, l, q->c->in[0]);
       load_state(l, rnni_start(l), q->boundaries + s * state_size(l));
-      RNNI_TRY(rnni_layer_forward(q->ctx, l, k));
+      RNNI_TRY(rnni_layer_forward(q->ctx, l, k, true));
     }
     g->row = l->all * l->H;
     g->step = l->H;
@@ -215,7 +267,7 @@ static rnn_status recurrent_backward(rnn_ctx *ctx, rnni_call *c) {
   run q;
   run_init(ctx, c, true, &q);
   rnni_layer *l = &q.l;
-  rnni_packed_layer k = {0};
+  rnni_packed_layer *k = NULL;
   rnni_layer_gradients g = {0};
   real *own = NULL, *ends = NULL;
   int64_t size = l->N * l->H;
@@ -229,7 +281,7 @@ static rnn_status recurrent_backward(rnn_ctx *ctx, rnni_call *c) {
     q.buffer = own;
   } else {
     RNNI_GOTO(rnni_array(ctx, rnni_lay_out(l, 0, q.steps, NULL), sizeof *own, &own));
-    RNNI_GOTO(rnni_pack_forward(ctx, l, false, &k));
+    RNNI_GOTO(rnni_pack_forward(ctx, l, RNNI_PACK_SEGMENTS, &k));
     q.buffer = own;
     q.boundaries = rnni_f(c->scratch[BOUNDARIES]);
   }
@@ -239,11 +291,11 @@ static rnn_status recurrent_backward(rnn_ctx *ctx, rnni_call *c) {
   g.dh = ends;
   g.dc = ends + size;
   last_gradients(c, l, g.dh, g.dc);
-  RNNI_GOTO(back_through_segments(&q, &k, &g));
+  RNNI_GOTO(back_through_segments(&q, k, &g));
   for (int which = RNNI_H0; which < rnni_tensors(l->r); which++)
     if (c->wants[which]) rnni_add(rnni_f(c->din[which]), which == RNNI_H0 ? g.dh : g.dc, size);
 done:
-  rnni_free(ctx, k.room);
+  rnni_free(ctx, k);
   rnni_free(ctx, own);
   rnni_free(ctx, ends);
   return status;

@@ -6,7 +6,7 @@ struct rnn_stepper {
   rnn_ctx *ctx;
   rnn_recurrent r;
   rnni_layer l;
-  rnni_packed_layer packed;
+  rnni_packed_layer *packed;
   real *buffer;
   int count;
   rnn_tensor **weights; /* with an empty place for x in front */
@@ -20,7 +20,7 @@ void rnn_stepper_free(rnn_stepper *s) {
   for (int i = 1; s->weights && i <= s->count; i++) rnn_tensor_free(s->weights[i]);
   rnni_free(ctx, s->weights);
   rnni_free(ctx, s->versions);
-  rnni_free(ctx, s->packed.room);
+  rnni_free(ctx, s->packed);
   rnni_free(ctx, s->buffer);
   rnni_free(ctx, s);
 }
@@ -42,7 +42,7 @@ static rnn_status build(rnn_stepper *s, rnn_tensor *const *weights, int count, i
   rnni_lay_out(&s->l, 0, 1, s->buffer);
   const rnn_form low = ctx->low;
   ctx->low = s->low = rnni_products_form(ctx, s->weights + 1, count, true);
-  rnn_status status = rnni_pack_forward(ctx, &s->l, true, &s->packed);
+  rnn_status status = rnni_pack_forward(ctx, &s->l, RNNI_PACK_STEPS, &s->packed);
   ctx->low = low;
   return status;
 }
@@ -77,6 +77,8 @@ static bool is_batch(const rnn_stepper *s, const rnn_tensor *t, int64_t width) {
 }
 
 bool rnn_stepper_takes(const rnn_stepper *s, const rnn_tensor *x) { return is_batch(s, x, s->l.D); }
+
+bool rnn_stepper_gives(const rnn_stepper *s, const rnn_tensor *h) { return is_batch(s, h, s->l.H) && h->contiguous; }
 
 static rnn_status need(rnn_stepper *s, const rnn_tensor *t, const char *what, int64_t width) {
   if (is_batch(s, t, width)) return RNN_OK;
@@ -116,7 +118,7 @@ rnn_status rnn_stepper_run(rnn_stepper *s, rnn_tensor *x, rnn_tensor *h, rnn_ten
     RNNI_TRY(need(s, sum, "a place for the sum", l->H));
   }
   set(l->x, x, l->N * l->D);
-  RNNI_TRY(rnni_layer_forward(s->ctx, l, &s->packed));
+  RNNI_TRY(rnni_layer_forward(s->ctx, l, s->packed, false));
   memcpy(h->data, l->h + n, (size_t)n * sizeof(real));
   rnn_tensor_changed(h);
   if (l->c) {

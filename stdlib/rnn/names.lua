@@ -94,6 +94,7 @@ local OPS = {
   mse = "mse_loss mean_squared_error",
   mae = "l1_loss mean_absolute_error",
   huber = "smooth_l1_loss huber_loss",
+  linear_cross_entropy = "fused_linear_cross_entropy LigerFusedLinearCrossEntropyLoss",
   cross_entropy = "nll_loss categorical_crossentropy sparse_categorical_crossentropy",
   ["rnn.optim.clip_grad_norm"] = "clip_grad_norm_",
   ["x:to_int() and x:to_float() convert"] = "astype cast type_as typeAs",

@@ -48,6 +48,9 @@ function owner.of(state)
   return makers[core.is_tensor(state) and state or getmetatable(state)]
 end
 
+--- owner.is_of(layer, state) -> whether state is a table that layer made
+function owner.is_of(layer, state) return type(state) == "table" and makers[getmetatable(state)] == layer end
+
 --- owner.mark(layer, state) -> state
 ---
 --- The same state, made by layer. What is no table of nn's or the script's own stays as it is.

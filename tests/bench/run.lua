@@ -5,10 +5,10 @@
 --
 -- RNNLUA_BENCH_SECONDS (2) is how long each case is warmed up, and then measured, in each process.
 -- RNNLUA_BENCH_PYTHON names a Python with torch; without one the table shows only ours. Medians are in milliseconds a
--- step. "Limit" is the share of what the packed kernel can do: the step's multiply-adds at the rate that it reaches, on
--- one core and just before, on a product of 512 rows by 2048 by 512; "memory" the most bytes in use over those that
--- inputs, gates and states of the layers, weights, gradients and Adam's moments take. Everything measured goes into
--- RESULT.json (results.json beside this file).
+-- step. "Limit" is the share of what the processor can do: the step's multiply-adds at the rate that one core reaches,
+-- just before, with numbers in registers alone (rnn.peak); "memory" the most bytes in use over those that inputs, gates
+-- and states of the layers, weights, gradients and Adam's moments take. Everything measured goes into RESULT.json
+-- (results.json beside this file).
 local core = require "rnn.core"
 local rnn = require "rnn"
 
@@ -109,20 +109,6 @@ local function demands(case)
   return macs, 4 * (kept + 4 * parameters)
 end
 
--- Multiply-adds a second of the packed kernel on one core; so many rows that packing hardly counts.
-local function kernel_rate()
-  rnn.threads(1)
-  local rows = 8
-  local a, b, times = rnn.randn(rows * 512, 512), rnn.randn(512, 2048), {}
-  for i = 1, 9 do
-    local start = rnn.clock()
-    rnn.matmul(a, b)
-    times[i] = rnn.clock() - start
-  end
-  table.sort(times)
-  return rows * 512 * 2048 * 512 / times[5]
-end
-
 local function cell(answer) return answer and ("%10.4f"):format(answer.median) or ("%10s"):format("-") end
 
 local results = { processor = machine.processor(), date = os.date("!%Y-%m-%d"), load = machine.load(), cases = {} }
@@ -132,7 +118,7 @@ print(("%-36s %10s %10s %10s %10s %8s %8s %8s"):format("ms a step, median", "rnn
 for i, case in ipairs(CASES) do
   case.last, case.seconds = true, SECONDS
   local ours, peer = {}, {}
-  local rate, macs, bytes = kernel_rate(), demands(case)
+  local rate, macs, bytes = core.peak(), demands(case)
   for _ = 1, ROUNDS do
     measure(RNNLUA, "step.lua", case, ours)
     if PYTHON then measure(PYTHON, "peer_torch.py", case, peer) end
@@ -150,6 +136,6 @@ for i, case in ipairs(CASES) do
   io.stdout:flush()
   results.cases[i] = { case = case, ours = ours, peer = peer, ratio = ratio or nil, loop_ratio = loop_ratio or nil,
     limit = limit or nil, memory = memory or nil, bytes_needed = not case.stream and bytes or nil, multiply_adds = macs,
-    kernel_multiply_adds_per_second = rate }
+    peak_multiply_adds_per_second = rate }
   assert(core.file_write(RESULT, rnn.json_encode(results, { indent = 2, sort = true }) .. "\n"))
 end

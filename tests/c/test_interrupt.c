@@ -220,6 +220,7 @@ static const large_case cases[] = {
     {.op= "poisson_nll", .inputs = "ff", .i = {RNN_NONE}},
     {.op= "gaussian_nll", .inputs = "ffff", .i = {RNN_NONE}},
     {.op= "cross_entropy", .inputs = "md"},
+    {.op= "linear_cross_entropy", .inputs = "mdkv"},
     {.op= "cross_entropy", .inputs = "mdv", .n = {0.1}},
     {.op= "ctc_loss", .inputs = "tl", .i = {1}},
     {.op= "add", .inputs = "fv4"},

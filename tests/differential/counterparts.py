@@ -554,6 +554,12 @@ def cross_entropy(logits, labels, lengths=None, weights=None, smoothing=0.0, sam
     return keeps(weighed(values, counts, sample_weights, reduction), logits, labels)
 
 
+def linear_cross_entropy(x, labels, weight, lengths=None, bias=None, reduction="mean"):
+    if lengths:
+        x = torch.where(mask_of(x, lengths), x, 0)
+    return cross_entropy(F.linear(x, weight, bias), labels, lengths, reduction=reduction)
+
+
 def ctc_loss(logits, labels, blank, lengths=None, sample_weights=None, reduction="mean"):
     n, steps, _ = logits.shape
     given = [row[row > 0].long() - 1 for row in labels]

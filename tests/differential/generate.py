@@ -1412,6 +1412,28 @@ def cross_entropy(g):
             lengths=lengths if none else None)
 
 
+def linear_cross_entropy(g):
+    x = g.some(lambda t: t.dim() >= 1 and t.numel() > 0, padded=True)
+    lengths, shape = g.run.defined[x], list(g.run[x].shape)
+    g.need(len(shape) >= (3 if lengths else 1) and g.run[x].numel() > 0)
+    d, v = shape.pop(), g.r.randint(2, 5)
+    has_padding = lengths or g.chance(0.5)
+    labels = [g.r.randint(0 if has_padding else 1, v) for _ in range(torch.Size(shape).numel())]
+    labels[0] = g.r.randint(1, v)
+    y, w = g.leaf(shape, kind="int", values=labels), g.leaf([v, d])
+    args, options = [x, y, w], ""
+    if g.chance(0.5):
+        args.append(g.leaf([v]))
+        options += f", bias={args[3]}"
+    if has_padding and not lengths:
+        args += [None] * (4 - len(args)) + [True]
+    if g.chance(0.3):
+        args += [None] * (5 - len(args)) + [Word("sum")]
+        options += ", reduction='sum'"
+    g.apply("linear_cross_entropy", args,
+            f"linear_cross_entropy({{0}}, {{1}}, {{2}}, {list(lengths) if lengths else None}{options})")
+
+
 def ctc_loss(g):
     x = sequences(g)
     g.need(g.run[x].shape[2] > 1)
@@ -1654,7 +1676,7 @@ OPS.update(gather=gather, index_put=index_put, take_along_axis=take_along_axis, 
 OPS.update(argsort=argsort, sort=sort, topk=topk, unique=unique, searchsorted=searchsorted)
 OPS.update(bincount=bincount, histogram=histogram)
 OPS.update(layer_norm=layer_norm, batch_norm=batch_norm, recurrent=recurrent)
-OPS.update(cross_entropy=cross_entropy, ctc_loss=ctc_loss)
+OPS.update(cross_entropy=cross_entropy, linear_cross_entropy=linear_cross_entropy, ctc_loss=ctc_loss)
 OPS.update(cholesky=linalg("cholesky", ok=lambda t: torch.linalg.eigvalsh(symmetric(t)).min() > 0.3),
            solve=linalg("solve", sides=True), solve_triangular=linalg("solve_triangular", ok=well_scaled, sides=True),
            inv=linalg("inv"), det=linalg("det"), slogdet=linalg("slogdet", 2),

@@ -393,3 +393,57 @@ describe("lengths", function()
     fails("place 8", nn.poisson_nll, core.zeros(2, 3, 2), target, { sample_weights = weights })
   end)
 end)
+
+describe("linear_cross_entropy", function()
+  local function both(x, labels, w, b, padded, reduction)
+    local results = {}
+    for k = 1, 2 do
+      for _, t in ipairs { x, w, b } do t:zero_grad() end
+      local loss = k == 1 and core.linear_cross_entropy(x, labels, w, b, padded, reduction)
+        or core.cross_entropy(core.linear(x, w, b), labels, nil, 0, padded, nil, reduction);
+      (loss * 3):backward()
+      results[k] = { loss, x.grad and x.grad:copy(), w.grad and w.grad:copy(), b.grad and b.grad:copy() }
+    end
+    for i = 1, 4 do
+      if results[2][i] then close(results[2][i], results[1][i], "value " .. i) end
+    end
+  end
+
+  it("is the cross entropy of a linear layer, values and gradients", function()
+    local w, b = rnn.randn(7, 5):requires_grad(true), rnn.randn(7):requires_grad(true)
+    local labels = core.tensor({ { 1, 7, 0, 3 }, { 2, 2, 5, 0 } }, "int32")
+    local x = rnn.randn(2, 4, 5):requires_grad(true)
+    both(x, labels, w, b, true)
+    both(x, labels, w, b, true, "sum")
+    both(x, labels, w:detach(), b, true)
+    local padded = core.tensor { { { 1, 2, 3, 4, 5 }, { 0 / 0, 0, 0, 0, 0 } } }:with_lengths { 1 }:requires_grad(true)
+    both(padded, core.tensor({ { 3, 9 } }, "int32"), w, b)
+    both(x, core.zeros(2, 4):to_int(), w, b, true) -- the mean of nothing is 0
+  end)
+
+  it("goes through many rows in parts", function()
+    local words, rows = 30000, 400
+    local x, labels = rnn.randn(rows, 3):requires_grad(true), rnn.randint(1, words, rows)
+    both(x, labels, (rnn.randn(words, 3) * 0.1):requires_grad(true), rnn.randn(words):requires_grad(true))
+  end)
+
+  it("never holds all logits", function()
+    local x, w = rnn.randn(900, 2):requires_grad(true), rnn.randn(40000, 2):requires_grad(true)
+    local labels = rnn.randint(1, 40000, 900)
+    core.reset_peak()
+    local before = rnn.memory().live
+    core.linear_cross_entropy(x, labels, w):backward()
+    local logits = 900 * 40000 * (core.precision == "double" and 8 or 4)
+    assert(rnn.memory().peak - before < logits / 2)
+  end)
+
+  it("says what it expects", function()
+    local x, labels, w = rnn.randn(2, 3), core.tensor({ 1, 5 }, "int32"), rnn.randn(5, 3)
+    fails("label 6 at place 2 is not within 0 to 5", core.linear_cross_entropy, x, core.tensor({ 1, 6 }, "int32"), w)
+    fails("expected a weight (V, 3)", core.linear_cross_entropy, x, labels, rnn.randn(5, 4))
+    fails("expected a bias (5)", core.linear_cross_entropy, x, labels, w, rnn.randn(4))
+    fails("expected x (..., D) and labels (...)", core.linear_cross_entropy, x, core.tensor({ { 1, 5 } }, "int32"), w)
+    fails("expected the reduction 'mean' or 'sum'", core.linear_cross_entropy, x, labels, w, nil, false, "none")
+    fails("label", core.linear_cross_entropy, x, core.tensor({ 0, 1 }, "int32"), w)
+  end)
+end)

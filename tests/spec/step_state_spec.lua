@@ -48,6 +48,48 @@ describe("layer:step", function()
     approx.equal(y, (layer:step(x, copies)), "y")
   end)
 
+  it("overwrites the state that it is given to write into", function()
+    for _, make in ipairs { { nn.LSTM, 40 }, { nn.GRU, 5 }, { nn.RNN, 5 }, { nn.LSTM, 5, true } } do
+      for batch = 1, 4 do
+        local one = make[1](3, make[2], { layers = 2, layer_norm = make[3] })
+        local xs = rnn.randn(batch, 6, 3)
+        local whole, last = one(xs)
+        local _, s = one:step(xs:select(2, 1))
+        local tensors = { table.unpack(s) }
+        for t = 2, 6 do
+          local y, new = one:step(xs:select(2, t):copy(), s, s)
+          approx.equal(y, whole:select(2, t), "y at " .. t)
+          assert.is_true(rawequal(new, s))
+        end
+        for i, tensor in ipairs(tensors) do
+          assert.is_true(rawequal(tensor, s[i]))
+          approx.equal(tensor, last[i], "state " .. i)
+        end
+      end
+    end
+  end)
+
+  it("writes into no state that another layer or a script made, nor twice into one tensor", function()
+    local other = nn.LSTM(3, 4, { layers = 2 })
+    local _, s = layer:step(x)
+    local _, theirs = other:step(x)
+    for _, wrong in ipairs { theirs, { s[1], s[2], s[3], s[4] }, 3, s[1] } do
+      assert.error_matches(function() layer:step(x, s, wrong) end,
+        "argument 3 %(into%): expected a state that this layer made")
+    end
+    local _, wide = layer:step(rnn.randn(2, 3))
+    assert.error_matches(function() layer:step(x, s, wide) end, "expected a state of 4 tensors %(1, 4%)")
+    assert.error_matches(function() layer:step(x, s, s, 1) end, "argument")
+  end)
+
+  it("takes no memory when it writes into a state", function()
+    local _, s = layer:step(x)
+    layer:step(x, s, s)
+    local before = rnn.memory().allocated
+    for _ = 1, 100 do layer:step(x, s, s) end
+    assert.equal(before, rnn.memory().allocated)
+  end)
+
   it("adds the input of a residual layer, whatever the places are", function()
     local residual = nn.GRU(4, 4, { layers = 2, residual = true })
     local row = rnn.randn(1, 4)

@@ -421,16 +421,18 @@ local function step_of_cells(self, x, start)
   return x, setmetatable(states, owner.kind(self))
 end
 
---- lstm:step(x [, state]) -> y, state
+--- lstm:step(x [, state [, into]]) -> y, state
 ---
 --- One time step, for streams: the same for nn.RNN, nn.LSTM and nn.GRU. Nothing is recorded. y and state are new each
---- time: any number of streams may go through one layer. Zoneout takes its expectation, dropout is off.
---- Errors: a state that another layer made.
+--- time: any number of streams may go through one layer. Zoneout takes its expectation, dropout is off. With into, a
+--- state that step gave, often the same, its tensors are overwritten instead, and y is the last h among them (with
+--- residual still a new one): a step makes no memory. Errors: a state that another layer made.
 ---@param x rnn.Tensor (N, inputs)
 ---@param state? nn.State|rnn.Tensor[] what step or forward gave; nil: the zero state, or the trained one
+---@param into? nn.State of the same batch, which step or forward gave
 ---@return rnn.Tensor y (N, units)
 ---@return nn.State state
-function Base:step(x, state)
+function Base:step(x, state, into)
   if self.directions == 2 then
     core.fail("%s: step: a bidirectional layer needs the whole sequence", self:describe())
   end
@@ -438,11 +440,24 @@ function Base:step(x, state)
     core.fail("%s: step: expected input (N, %d), got %s", self:describe(), self.inputs, check.input(x))
   end
   local start = first_state(self, state ~= nil and given_state(self, state, #x), #x)
-  if not self.parts[1].description then return core.no_grad(step_of_cells, self, x, start) end
-  local y, new = step(self, x, start)
-  if y then return y, new end
-  core.stepper(self, self.parts, #x, owner.kind(self), self.residual) -- another batch, or weights that changed
-  return step(self, x, start)
+  if into ~= nil and not owner.is_of(self, into) then
+    core.fail("%s: step: argument 3 (into): expected a state that this layer made, got %s", self:describe(),
+      check.describe(into))
+  end
+  if into ~= nil then given_state(self, into, #x) end
+  local y, new
+  if self.parts[1].description then
+    y, new = step(self, x, start)
+    if not y then
+      core.stepper(self, self.parts, #x, owner.kind(self), self.residual) -- another batch, or weights that changed
+      y, new = step(self, x, start)
+    end
+  else
+    y, new = core.no_grad(step_of_cells, self, x, start)
+  end
+  if into == nil then return y, new end
+  for i, t in ipairs(into) do t:assign(new[i]) end
+  return self.residual and self.layers > 1 and y or into[#into - self.states + 1], into
 end
 Base.step = core.step(Base.step) -- in the middle of a stream it is a single call
 
