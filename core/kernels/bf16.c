@@ -37,7 +37,18 @@ INLINE wvec rounded(vec x) {
 }
 
 /* Pairs of x and of y, element by element. */
-INLINE wvec paired(vec x, vec y) { return rounded(x) >> 16 | rounded(y); }
+INLINE wvec paired(vec x, vec y) {
+#if defined(__AVX512BF16__)
+  __m512i both = (__m512i)_mm512_cvtne2ps_pbh((__m512)y, (__m512)x); /* all of x, then all of y */
+  const __m512i turns = _mm512_or_si512(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
+                                        _mm512_set_epi32(31 << 16, 30 << 16, 29 << 16, 28 << 16, 27 << 16, 26 << 16, 25 << 16,
+                                                         24 << 16, 23 << 16, 22 << 16, 21 << 16, 20 << 16, 19 << 16,
+                                                         18 << 16, 17 << 16, 16 << 16));
+  return (wvec)_mm512_permutexvar_epi16(turns, both);
+#else
+  return rounded(x) >> 16 | rounded(y);
+#endif
+}
 
 /* The words of up to 32 elements that lie behind each other. */
 INLINE void words_of(const real *x, int64_t n, bfpair *to) {
