@@ -52,7 +52,7 @@ end
 local function train(name, model, lr, settings)
   settings.clip_norm, settings.optimizer = 1, optim.AdamW(model:parameters(), { lr = lr })
   settings.schedule = optim.schedules.one_cycle { rise = 0.1, final = 0.01 }
-  settings.callbacks = { rnn.EarlyStopping { patience = 30 } }
+  settings.monitor, settings.callbacks = true, { rnn.EarlyStopping { patience = 30 } }
   experiment:fit(name, model, settings)
   return model
 end

@@ -89,15 +89,22 @@ rule("saturated", function(m)
     "smaller lr or layer_norm = true"):format(100 * share, layer.name)
 end)
 
--- tanh(c) of a c beyond 10 is 1 to the last bit; a cell that far away takes many steps to come back.
+-- tanh(c) of a c beyond 10 is 1 to the last bit; a cell that far away takes many steps to come back. Cells that count
+-- go far in all sequences, and do no harm; what runs away does so in some, or where validation is far worse.
 rule("runaway", function(m)
-  local state = m.state_reached
-  if not state or state.value < 30 then return end
-  local remedy = state.kind == "nn.LSTM" and "coupled = true keeps |c| below 1, layer_norm = true or zoneout_cell = 0.1"
+  local found
+  for _, e in pairs(m.states) do
+    if e.most >= 30 and (not found or e.most > found.most) then found = e end
+  end
+  if not found then return end
+  local usual, last = found.sum / found.count, m.curve[#m.curve]
+  local worse = last and last.val_loss and last.loss > 0 and last.val_loss > 2 * last.loss
+  if found.most < 4 * usual and not worse then return end
+  local remedy = found.kind == "nn.LSTM" and "coupled = true keeps |c| below 1, layer_norm = true or zoneout_cell = 0.1"
     .. " hold it" or "layer_norm = true or a penalty on activations (penalty = { ar = 1 }) holds it"
-  return ("the state of %s reaches %.3g in size in %s: such units are saturated for many steps, and one sequence may "
-    .. "cost as much as all others: %s"):format(state.name, state.value, state.training and "training" or "validation",
-    remedy)
+  return ("the state of %s reaches %.3g in size in a sequence of %s, where %.3g is usual: such units are saturated for "
+    .. "many steps, and one sequence may cost as much as many others: %s"):format(found.name, found.most,
+    found.training and "training" or "validation", usual, remedy)
 end)
 
 rule("dead", function(m)

@@ -49,11 +49,16 @@ local OPTIONS = option.of("rnn.monitor", {
   { "advise", true, check.boolean, "in rnn.fit, says what the records show" },
 })
 
--- The largest size in a state, a tensor or any nest of them.
-local function size_of(state)
-  if core.is_tensor(state) then return state:count() > 0 and state:detach():abs():max():item() or 0 end
-  local most = 0
-  for _, part in pairs(state) do most = math.max(most, size_of(part)) end
+-- The largest size in the state of each sequence, (N), of a tensor or any nest of them; nil where there is none.
+local function sizes_of(state)
+  if core.is_tensor(state) then
+    return state:count() > 0 and state:detach():abs():reshape(#state, -1):max(2) or nil
+  end
+  local most
+  for _, part in pairs(state) do
+    local own = sizes_of(part)
+    most = most and own and most:maximum(own) or most or own
+  end
   return most
 end
 
@@ -71,15 +76,18 @@ local function listen(self, model)
       self.regularised = self.regularised or value and value ~= 0
     end
   end
-  self.listeners = {}
+  self.listeners, self.states = {}, {}
   for i, entry in ipairs(self.layers) do
     local name, layer = entry[1], entry[2]
     self.listeners[i] = function(_, state)
-      local value = size_of(state)
-      if value > (self.state_reached and self.state_reached.value or 0) then
-        self.state_reached = { name = name == "" and layer:describe() or name, value = value, training = layer.training,
-          kind = getmetatable(layer).__name }
-      end
+      local sizes = core.no_grad(sizes_of, state)
+      if not sizes then return end
+      local own = self.states[name] or { name = name == "" and layer:describe() or name, most = 0, sum = 0, count = 0,
+        kind = getmetatable(layer).__name }
+      local most = sizes:max():item()
+      own.sum, own.count = own.sum + sizes:median():item(), own.count + 1
+      if most > own.most then own.most, own.training = most, layer.training end
+      self.states[name] = own
     end
     layer:hear(self.listeners[i])
   end
@@ -363,7 +371,7 @@ function Monitor:on_epoch(run, logs)
 end
 
 local KEPT_FIELDS = { "records", "count", "clipped", "told", "every", "largest", "first_loss", "last_loss", "jump",
-  "curve", "alive", "dead", "state_reached" }
+  "curve", "alive", "dead", "states" }
 
 function Monitor:state()
   local saved = {}
