@@ -146,7 +146,7 @@ local function option_types()
     blocks[#blocks + 1] = table.concat(lines, "\n") .. "\n"
   end
   for _, item in ipairs(public()) do add(doc.declaration(item.name)) end
-  for _, path in ipairs(files("stdlib/rnn/*/*.lua")) do
+  for _, path in ipairs(files.lines_of("ls stdlib/rnn/*/*.lua")) do
     for name in read(path):gmatch "%f[%w_]([%w_.]+)%.Options" do
       add(option.declared(name:gsub("%.([%w_]+)$", ":%1")))
     end

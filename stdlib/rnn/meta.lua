@@ -1450,6 +1450,32 @@ local rnn = {}
 ---@field tokenize? "words"|"spaces"|function as text.tokens; what stands between white space; or a function s -> list of words, which a file cannot hold: after rnn.load set vocab.tokenize to it again
 ---@field lowercase? boolean all text, before it is cut
 
+---@class frame.describe.Options
+---@field quiet? boolean returns what it would print, an array with a table for each column
+
+---@class frame.to_csv.Options
+---@field separator? string between cells
+---@field decimal? string sign in numbers
+
+---@class frame.tensor.Options
+---@field missing? boolean a missing value is nan in place of an error
+
+---@class frame.join.Options
+---@field missing? "keep"|"drop" rows without a partner stay, with missing cells, or go
+
+---@class frame.regular.Options
+---@field step? string such as "1h"; that of the frame by default
+---@field fill? "last"|"linear"|"mean of hour and weekday" what number columns have in new rows and missing cells; nothing by default. Words are repeated
+---@field mark? boolean adds a column "filled", 1 in rows that were put in, else 0
+
+---@class rnn.Figure.text.Options
+---@field width? integer columns
+---@field height? integer rows; where they are few, first the labels give way, then the title
+---@field color? boolean|"rgb" the 256 colours of terminals, or "rgb" for all
+---@field unicode? boolean Braille rather than ASCII
+
+---@class rnn.Numbers a column of numbers of a frame, exact as the file has them
+
 --- Numbers of one type, "float" (the working precision) or "int32", in up to 6 axes, batch first. Operators + - * / ^
 --- and unary - work element by element, with broadcasting; x[i] is an element of a vector or row i of anything else; #x
 --- is the size of the first axis; ipairs(x) and pairs(x) go over x[1] to x[#x]. < <= > >= compare the numbers of tensors
@@ -1514,6 +1540,7 @@ local rnn = {}
 ---@field le fun(self: rnn.Tensor, b: rnn.Tensor|number): rnn.Tensor
 ---@field leaky_relu fun(self: rnn.Tensor, slope: number): rnn.Tensor
 ---@field linear fun(self: rnn.Tensor, weight: rnn.Tensor, bias?: rnn.Tensor): rnn.Tensor
+---@field linear_cross_entropy fun(self: rnn.Tensor, labels: rnn.Tensor, weight: rnn.Tensor, bias?: rnn.Tensor, padded?: boolean, reduction?: "mean"|"sum"|"none"): rnn.Tensor
 ---@field log fun(self: rnn.Tensor): rnn.Tensor
 ---@field log1p fun(self: rnn.Tensor): rnn.Tensor
 ---@field log_sigmoid fun(self: rnn.Tensor): rnn.Tensor
@@ -2258,6 +2285,22 @@ function core.fail(format, ...) end
 ---@return integer
 function rnn.threads(n) end
 
+--- rnn.regions([on]) -> list or nil
+---
+--- What more cores would give: with true, what is cut into tasks runs one task after the other, and for each place in the
+--- source calls, tasks, the seconds of all tasks (work) and of the longest one of each call (longest) are summed, until
+--- false. Without an argument, what has been recorded so far; tests/bench/scaling.lua reads it. Errors: another argument.
+---@param on? boolean
+---@return { name: string, calls: integer, tasks: integer, work: number, longest: number }[]?
+function rnn.regions(on) end
+
+--- rnn.peak() -> number
+---
+--- Multiply-adds a second that one core can do, measured on the spot with numbers in registers alone, in 20 milliseconds:
+--- what products are held against.
+---@return number
+function rnn.peak() end
+
 --- rnn.blas([name]) -> name
 ---
 --- Who computes large matrix products: "own", our kernels, or "openblas" (also rnnlua --blas); with an argument it is
@@ -2493,11 +2536,12 @@ function core.tensor_address(x) end
 ---@param residual? boolean
 function core.stepper(layer, parts, batch, kind, residual) end
 
---- core.step([otherwise]) -> function(layer, x, state) -> y, state
+--- core.step([otherwise]) -> function(layer, x, state [, into]) -> y, state
 ---
 --- A function for one time step with what core.stepper has prepared. A state is a list of tensors, h (and c) of each part,
---- with the metatable that the stepper was made for; y and the new state are new tensors. Where there is no stepper, a
---- weight has changed, or x or the state is of another size, it returns otherwise(layer, x, state), or nothing.
+--- with the metatable that the stepper was made for; y and the new state are new tensors, or those of into, another
+--- state of the layer's or the same. Where there is no stepper, a weight has changed, or x or a state is of another size,
+--- it returns otherwise(layer, x, state, into), or nothing.
 --- Errors: an otherwise that is no function; its own.
 ---@param otherwise? function
 ---@return function
@@ -3437,6 +3481,21 @@ function rnn.leaky_relu(x, slope) end
 ---@param bias? rnn.Tensor
 ---@return rnn.Tensor
 function rnn.linear(x, weight, bias) end
+
+--- rnn.linear_cross_entropy(x, labels, weight [, bias [, padded = false [, reduction = mean]]]) -> tensor
+---
+--- The cross entropy of the logits x weight' + bias, without ever holding all of them: x (..., D), labels (...) int32
+--- from 1 as in cross_entropy, weight (V, D), bias (V). For vocabularies of 10,000 words and more; forward makes the
+--- gradients already, from the logits of some rows at a time. reduction: mean over the labels that count, or sum.
+--- Errors: labels outside 0 .. V, another shape; the reduction none.
+---@param x rnn.Tensor
+---@param labels rnn.Tensor
+---@param weight rnn.Tensor
+---@param bias? rnn.Tensor
+---@param padded? boolean
+---@param reduction? "mean"|"sum"|"none"
+---@return rnn.Tensor
+function rnn.linear_cross_entropy(x, labels, weight, bias, padded, reduction) end
 
 --- rnn.log(x) -> tensor
 ---

@@ -83,15 +83,16 @@ describe("rnn.monitor", function()
       local layer = nn.LSTM(1, 4, { coupled = coupled, forget_bias = 40 })
       if not coupled then layer.bias_ih_l0:detach():rows(1, 4):fill_(40) end -- i = f = 1: it counts
       local model = nn.Sequential { layer, nn.Linear(4, 2) }
-      local function sequences(first, others)
+      local function sequences(first, rest)
         local xs, ys = {}, {}
         for i = 1, 8 do
-          local steps = i == 1 and first or others
+          local steps = i == 1 and first or rest
           xs[i], ys[i] = rnn.rand(steps, 1) + 2, rnn.full({ steps }, 1 + i % 2):to_int()
         end
         return data.sequences(xs, ys)
       end
-      return advice(model, sequences(others or 5, others or 5):batches { size = 4 }, sequences(longest, others or 5), { epochs = 2,
+      others = others or 5
+      return advice(model, sequences(others, others):batches { size = 4 }, sequences(longest, others), { epochs = 2,
         optimizer = optim.SGD(model:parameters(), { lr = 1e-4 }) })
     end
     assert.matches("the state of 1 reaches %d%d%S* in size in a sequence of validation, where %d%S* is usual: "
