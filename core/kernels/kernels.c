@@ -298,7 +298,7 @@ static void product(int64_t m, int64_t n, int64_t k, const real *a, ptrdiff_t ar
   do { /* k 0 still writes bias or zeros */
     int64_t kn = k - k0 < K_BLOCK ? k - k0 : K_BLOCK;
     for (int64_t n0 = 0; n0 < n; n0 += N_BLOCK) {
-      side s = {.b = {b.at + n0 / COLS * b.panel + k0 * b.step, b.step, b.panel},
+      side s = {.b = {b.at + n0 / COLS * b.panel + k0 * b.step, b.step, b.panel, b.form},
                 .n = n - n0 < N_BLOCK ? n - n0 : N_BLOCK, .bias = bias && k0 == 0 ? bias + n0 : NULL, .ldc = ldc};
       for (int64_t m0 = 0; m0 < m; m0 += M_BLOCK) {
         s.c = c + m0 * ldc + n0;
@@ -315,7 +315,7 @@ static void product_pair(int64_t m, int64_t k, const real *a, ptrdiff_t ars, ptr
     for (int64_t m0 = 0; m0 < m; m0 += M_BLOCK) {
       side sides[2];
       for (int i = 0; i < 2; i++)
-        sides[i] = (side){.b = {to[i].b.at + k0 * to[i].b.step, to[i].b.step, to[i].b.panel}, .n = to[i].n,
+        sides[i] = (side){.b = {to[i].b.at + k0 * to[i].b.step, to[i].b.step, to[i].b.panel, to[i].b.form}, .n = to[i].n,
                           .c = to[i].c + m0 * to[i].ldc, .ldc = to[i].ldc};
       product_block(m - m0 < M_BLOCK ? m - m0 : M_BLOCK, k - k0 < K_BLOCK ? k - k0 : K_BLOCK,
                     a + m0 * ars + k0 * acs, ars, acs, m - m0, sides, 2, true);

@@ -33,6 +33,7 @@ local csv = "day,value\n2024-01-01,1\n2024-01-02,2\n2024-01-03,4\n"
 -- An object of each class that users meet, by its name.
 local makers = {
   ["nn.Module"] = function() return nn.Module { part = nn.Linear(2, 3) } end,
+  ["nn.RecurrentBase"] = function() return nn.GRU(2, 3) end,
   ["nn.State"] = function() return nn.State { core.zeros(2, 3) } end,
   ["optim.Schedule"] = function() return optim.schedules.cosine { length = 5 } end,
   ["optim.schedules.cosine"] = function() return optim.schedules.cosine { length = 5 } end,
