@@ -5,6 +5,11 @@
 
 /* ---- products ------------------------------------------------------------------------------------------------- */
 
+/* Sets without fused multiply-adds are for checks and processors of old: there code is to be small. */
+#if defined(__FMA__) || defined(__aarch64__)
+#define FAST
+#endif
+
 /* A tile is ROWS x two vectors of accumulators, as many as registers allow beside two of B and one of A. */
 #if defined(__AVX512F__) || defined(__aarch64__)
 #define ROWS 12
@@ -59,6 +64,7 @@ INLINE void tile(const int rows, int64_t n, int64_t k, const real *restrict a, p
   vec acc[ROWS][2];
   vec bias0 = {0}, bias1 = {0};
   int64_t n0 = n < LANES ? n : LANES, n1 = n - n0;
+  (void)ahead;
   if (bias) {
     bias0 = load_part(bias, n0);
     bias1 = load_part(bias + n0, n1);
@@ -98,6 +104,7 @@ INLINE void tile(const int rows, int64_t n, int64_t k, const real *restrict a, p
     }                                                                                               \
   } while (0)
 #define MOVE(n) row[0] += (n)*next, row[1] += (n)*next, row[2] += (n)*next, at += (n)*step
+#ifdef FAST
   for (; k >= 4; k -= 4) {
     __asm__("" : "+r"(one), "+r"(three), "+r"(step), "+r"(steps));
     STEP(0);
@@ -108,6 +115,7 @@ INLINE void tile(const int rows, int64_t n, int64_t k, const real *restrict a, p
     STEP(3);
     MOVE(4);
   }
+#endif
   for (; k > 0; k--) {
     STEP(0);
     MOVE(1);
@@ -1140,6 +1148,7 @@ static void gru_backward(int64_t units, int64_t rows, real *a, const real *h_bef
 
 /* ---- a whole step of few samples: products and gates at once ------------------------------------------------------- */
 
+#ifdef FAST
 #if ROWS == 12
 #define FEW_SAMPLES FEW
 #else
@@ -1245,6 +1254,7 @@ static void few(const rnni_few *s, int64_t from, int64_t to) {
     default: few_1(s, from, to);
   }
 }
+#endif
 
 extern const rnni_kernels RNNI_TABLE;
 extern const rnni_elements RNNI_ELEMENTS;
@@ -1253,7 +1263,6 @@ const rnni_kernels RNNI_TABLE = {
     .elements = &RNNI_ELEMENTS,
     .tile_rows = ROWS,
     .tile_cols = COLS,
-    .few_samples = FEW_SAMPLES,
     .peak = peak,
     .pack = pack,
     .product = product,
@@ -1291,5 +1300,8 @@ const rnni_kernels RNNI_TABLE = {
     .lstm_backward = lstm_backward,
     .gru_forward = gru_forward,
     .gru_backward = gru_backward,
+#ifdef FAST
+    .few_samples = FEW_SAMPLES,
     .few = few,
+#endif
 };

@@ -86,7 +86,7 @@ typedef struct rnni_kernels {
   const char *isa;
   const rnni_elements *elements;
   int tile_rows, tile_cols; /* of the product's micro-kernel */
-  int few_samples;          /* so many rnni_few takes */
+  int few_samples;          /* so many rnni_few takes; 0: there is none */
 
   /* Multiply-adds of registers with registers, as many at once as the processor takes; returns their number. */
   int64_t (*peak)(int64_t rounds, rnn_real *result);

@@ -67,7 +67,10 @@ INLINE vec madd(vec a, vec b, vec c) {
 }
 
 /* The last n < LANES elements of a row: absent lanes read as 0 and are not written. */
-#if defined(__AVX512F__) && !defined(RNN_DOUBLE)
+#if defined(__AVX512F__) && defined(RNN_DOUBLE)
+INLINE vec load_part(const real *p, int64_t n) { return (vec)_mm512_maskz_loadu_pd((__mmask8)((1u << n) - 1), p); }
+INLINE void store_part(real *p, vec v, int64_t n) { _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), (__m512d)v); }
+#elif defined(__AVX512F__)
 INLINE vec load_part(const real *p, int64_t n) { return (vec)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p); }
 INLINE void store_part(real *p, vec v, int64_t n) { _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v); }
 #else

@@ -230,9 +230,11 @@ static void check_slopes(model *m, rnn_tensor **weights, int set) {
       double f[4];
       for (int q = 0; q < 4; q++) {
         *x = here + steps[q] * h;
+        rnn_tensor_changed(m->in[k]);
         f[q] = value_at(m, weights);
       }
       *x = here;
+      rnn_tensor_changed(m->in[k]);
       double want = (8 * (f[2] - f[1]) - (f[3] - f[0])) / (12 * h);
       if (fabs(got - want) > 1e-6 * fmax(1e-2, fmax(fabs(got), fabs(want))))
         fail_msg("cell %d, options %d: gradient of input %d at %d is %.12g, finite differences give %.12g",
