@@ -77,29 +77,33 @@ describe("rnn.monitor", function()
     return table.concat(said, "\n")
   end
 
-  it("names cells that run away, where it happens in validation alone", function()
-    local function said(coupled, longest, others)
+  it("names cells that run away in one sequence, where validation is the worse for it", function()
+    local function said(coupled, first, others, valid)
       rnn.seed(1)
       local layer = nn.LSTM(1, 4, { coupled = coupled, forget_bias = 40 })
       if not coupled then layer.bias_ih_l0:detach():rows(1, 4):fill_(40) end -- i = f = 1: it counts
       local model = nn.Sequential { layer, nn.Linear(4, 2) }
-      local function sequences(first, rest)
+      local function sequences(right)
         local xs, ys = {}, {}
         for i = 1, 8 do
-          local steps = i == 1 and first or rest
-          xs[i], ys[i] = rnn.rand(steps, 1) + 2, rnn.full({ steps }, 1 + i % 2):to_int()
+          local steps = i == 1 and first or others
+          xs[i], ys[i] = rnn.rand(steps, 1) + 2, rnn.full({ steps }, right and 1 or 2):to_int()
         end
         return data.sequences(xs, ys)
       end
-      others = others or 5
-      return advice(model, sequences(others, others):batches { size = 4 }, sequences(longest, others), { epochs = 2,
+      model[2].bias:detach():set(1, 3)
+      return advice(model, sequences(true):batches { size = 8 }, valid and sequences(valid == "good"), { epochs = 2,
         optimizer = optim.SGD(model:parameters(), { lr = 1e-4 }) })
     end
-    assert.matches("the state of 1 reaches %d%d%S* in size in a sequence of validation, where %d%S* is usual: "
-      .. ".*coupled = true", said(false, 200))
+    local pattern = "the state of 1 reaches %d%d%S* in size in a sequence of %a+, where %d%S* is usual beside it: "
+      .. ".*coupled = true"
+    assert.matches(pattern, said(false, 200, 5))
+    assert.matches(pattern, said(false, 200, 5, "bad"))
+    assert.matches("the state of 1 reaches", said(false, 200, 200, "bad"))
+    assert.equal("", said(false, 200, 5, "good"))
     assert.equal("", said(false, 200, 200)) -- all of them count
-    assert.equal("", said(true, 200))
-    assert.equal("", said(false, 6))
+    assert.equal("", said(true, 200, 5, "bad"))
+    assert.equal("", said(false, 6, 5))
   end)
 
   it("names dead units", function()

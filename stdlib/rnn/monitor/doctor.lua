@@ -90,21 +90,21 @@ rule("saturated", function(m)
 end)
 
 -- tanh(c) of a c beyond 10 is 1 to the last bit; a cell that far away takes many steps to come back. Cells that count
--- go far in all sequences, and do no harm; what runs away does so in some, or where validation is far worse.
+-- go far in all sequences, and some do in one for a while: that harms where validation is worse for it.
 rule("runaway", function(m)
   local found
   for _, e in pairs(m.states) do
-    if e.most >= 30 and (not found or e.most > found.most) then found = e end
+    if not found or e.most / e.usual > found.most / found.usual then found = e end
   end
   if not found then return end
-  local usual, last = found.sum / found.count, m.curve[#m.curve]
-  local worse = last and last.val_loss and last.loss > 0 and last.val_loss > 2 * last.loss
-  if found.most < 4 * usual and not worse then return end
+  local last, alone = m.curve[#m.curve], found.most >= 4 * found.usual
+  local gap = last and last.val_loss and last.loss > 0 and last.val_loss / last.loss or nil
+  if gap and gap < (alone and 1.25 or 2) or not gap and not alone then return end
   local remedy = found.kind == "nn.LSTM" and "coupled = true keeps |c| below 1, layer_norm = true or zoneout_cell = 0.1"
     .. " hold it" or "layer_norm = true or a penalty on activations (penalty = { ar = 1 }) holds it"
-  return ("the state of %s reaches %.3g in size in a sequence of %s, where %.3g is usual: such units are saturated for "
-    .. "many steps, and one sequence may cost as much as many others: %s"):format(found.name, found.most,
-    found.training and "training" or "validation", usual, remedy)
+  return ("the state of %s reaches %.3g in size in a sequence of %s, where %.3g is usual beside it: such units are "
+    .. "saturated for many steps, and one sequence may cost as much as many others: %s"):format(found.name, found.most,
+    found.training and "training" or "validation", found.usual, remedy)
 end)
 
 rule("dead", function(m)

@@ -17,6 +17,8 @@ local KEPT = 128
 local WINDOW = 200
 -- Records in which a unit has no gradient at all before it counts as dead.
 local DEAD = 5
+-- From here on a state is far: the tanh of a tenth of it is 1.
+local FAR = 30
 -- Items that are compared with each other.
 local COMPARED = 20000
 -- Training has exploded when the mean of two losses in succession is this many times the first one; one batch out of
@@ -82,12 +84,11 @@ local function listen(self, model)
     self.listeners[i] = function(_, state)
       local sizes = core.no_grad(sizes_of, state)
       if not sizes then return end
-      local own = self.states[name] or { name = name == "" and layer:describe() or name, most = 0, sum = 0, count = 0,
-        kind = getmetatable(layer).__name }
-      local most = sizes:max():item()
-      own.sum, own.count = own.sum + sizes:median():item(), own.count + 1
-      if most > own.most then own.most, own.training = most, layer.training end
-      self.states[name] = own
+      local most, usual, known = sizes:max():item(), sizes:median():item(), self.states[name]
+      if most >= FAR and (not known or most / usual > known.most / known.usual) then
+        self.states[name] = { name = name == "" and layer:describe() or name, most = most, usual = usual,
+          training = layer.training, kind = getmetatable(layer).__name }
+      end
     end
     layer:hear(self.listeners[i])
   end
