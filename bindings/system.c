@@ -77,7 +77,7 @@ static int lrnn_regions(lua_State *L) {
 /*--- rnn.peak() -> number
 ---
 --- Multiply-adds a second that one core can do, measured on the spot with numbers in registers alone, in 20 milliseconds:
---- what products are held against.
+--- what products are held against. Never an error.
 ---@return number */
 static int lrnn_peak(lua_State *L) {
   lua_pushnumber(L, rnn_peak());

@@ -2297,7 +2297,7 @@ function rnn.regions(on) end
 --- rnn.peak() -> number
 ---
 --- Multiply-adds a second that one core can do, measured on the spot with numbers in registers alone, in 20 milliseconds:
---- what products are held against.
+--- what products are held against. Never an error.
 ---@return number
 function rnn.peak() end
 

@@ -32,7 +32,7 @@ for file in $share/man/man1/rnnlua.1.gz $share/bash-completion/completions/rnnlu
   done
 done
 bash -n $share/bash-completion/completions/rnnlua
-if command -v mandoc >/dev/null; then mandoc -Tlint -W warning $share/man/man1/*.1.gz; fi
+if command -v mandoc >/dev/null; then for page in $share/man/man1/*.1.gz; do zcat "$page" | mandoc -Tlint -W warning; done; fi
 source $share/bash-completion/completions/rnnlua
 completed() { # the last word of the line, as bash would complete it
   COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()

@@ -432,7 +432,7 @@ class Life(unittest.TestCase):
             kc = km.client()
             kc.start_channels()
             kc.wait_for_ready(timeout=PATIENCE)
-            reply = kc.execute_interactive("x = 1", user_expressions={"p": "rnn.precision", "t": "rnn.threads()"},
+            reply = kc.execute_interactive("x = 1", user_expressions={"p": "rnn.precision()", "t": "rnn.threads()"},
                                            timeout=PATIENCE)["content"]["user_expressions"]
             self.assertEqual((reply["p"]["data"]["text/plain"], reply["t"]["data"]["text/plain"]), ("double", "1"))
             kc.stop_channels()

@@ -188,8 +188,8 @@ describe("our own options", function()
   end)
 
   it("choose the precision", function()
-    assert.equal("float\n", (ours [[lua -e 'print(require("rnn").precision)']]))
-    assert.equal("double\n", (ours [[lua --double -e 'print(require("rnn").precision)']]))
+    assert.equal("float\n", (ours [[lua -e 'print(require("rnn").precision())']]))
+    assert.equal("double\n", (ours [[lua --double -e 'print(require("rnn").precision())']]))
   end)
 
   it("stand before the script, as all options, and are in arg", function()

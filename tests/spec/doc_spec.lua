@@ -328,7 +328,7 @@ describe("rnn.doc", function()
   end)
 
   it("finds methods in the bases of a class, and ops as methods", function()
-    assert.equal("lstm:step(x [, state]) -> y, state", doc.entry("nn.LSTM:step").signature)
+    assert.equal("lstm:step(x [, state [, into]]) -> y, state", doc.entry("nn.LSTM:step").signature)
     assert.equal("module:parameters() -> array of tensors", doc.entry("nn.GRU.parameters").signature)
     assert.equal("rnn.matmul", doc.entry("rnn.Tensor:matmul").name)
     assert.is_nil(doc.lookup("nn.LSTM:fly"))

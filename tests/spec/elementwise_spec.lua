@@ -84,7 +84,7 @@ describe("int32", function()
 
   it("that float would round is an error beside float, named by its place", function()
     local x = int { 1, 16777217 }
-    if core.precision == "double" then
+    if core.precision() == "double" then
       is(x + 0.5, "float", { 1.5, 16777217.5 })
       return
     end
@@ -150,7 +150,7 @@ end)
 describe("division with a remainder", function()
   -- As the working precision has it.
   local function rounded(v)
-    return core.precision == "double" and v or (string.unpack("f", (string.pack("f", v))))
+    return core.precision() == "double" and v or (string.unpack("f", (string.pack("f", v))))
   end
   local SOME_FLOATS = { 5.5, -5.5, 0.75, -0.75, 2, -2, 0, 1 / 0, -1 / 0, 0 / 0, 1e30, -1e30, 1e-30, 3 }
 
@@ -245,7 +245,7 @@ describe("functions", function()
     for name, values in pairs(VALUES) do
       for x, want in pairs(values) do
         local got = core[name](core.tensor(x)):item()
-        local limit = core.precision == "double" and 3e-15 or 1e-6
+        local limit = core.precision() == "double" and 3e-15 or 1e-6
         assert.is_true(got == want or math.abs(got - want) <= limit * math.abs(want),
           ("%s(%g) is %.17g, not %.17g"):format(name, x, got, want))
       end
@@ -281,7 +281,7 @@ end)
 
 describe("fma", function()
   it("adds before it rounds, where there are instructions for it", function()
-    local e = core.precision == "double" and 2.0 ^ -27 or 2.0 ^ -12
+    local e = core.precision() == "double" and 2.0 ^ -27 or 2.0 ^ -12
     local x = core.full({ 19 }, 1 + e)
     local rest = core.isa() == "plain" and 0 or e * e
     assert.equal(rest, core.fma(x, x, -1 - 2 * e):max():item())

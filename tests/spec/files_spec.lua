@@ -42,7 +42,8 @@ end
       for _, name in ipairs(names) do
         -- These make, watch or remove files beside the path, or ask whether there is one; they do not read it.
         if not name:find "folder" and not name:find "file_sweep" and not name:find "lock"
-          and not name:find "append" and not name:find "Writer" and not name:find "is_there" then
+          and not name:find "append" and not name:find "Writer" and not name:find "is_there"
+          and not name:find "file_status" then
           list[#list + 1] = quote(name)
         end
       end
