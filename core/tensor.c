@@ -1,6 +1,5 @@
 /* tensor.c: tensors as values: making, sharing, describing. What connects them to their history is in tape.c. */
 #include <errno.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <stddef.h>
@@ -85,16 +84,16 @@ rnn_status rnni_tensor_mapped(rnn_ctx *ctx, const char *path, int fd, int64_t of
   RNNI_TRY(handle_new(ctx, type, ndim, dims, true, &t));
   rnni_storage *s = &((whole *)t)->storage;
   size_t width = rnni_type_size(type), bytes = (size_t)t->count * width;
-  *s = (rnni_storage){.refs = 1, .count = t->count, .data = s + 1, .trace = ctx->trace ? ctx->traces : 0};
+  *s = (rnni_storage){.refs = 1, .count = t->count, .data = s + 1, .trace = ctx->trace ? ctx->traces : 0,
+                      .id = ++ctx->storages};
   rnn_status status = RNN_OK;
   if ((size_t)offset % width != 0)
     status = rnni_fail(ctx, RNN_EFORMAT, "%.200s: values at byte %lld, which is no multiple of their size, cannot stay in the "
                        "file", path, (long long)offset);
   else if (bytes > 0) {
-    s->mapped = bytes + (size_t)before;
-    char *start = mmap(NULL, s->mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, fd, offset - before);
-    if (start == MAP_FAILED) status = rnni_fail(ctx, RNN_EIO, "cannot map %.200s: %s", path, strerror(errno));
-    else s->data = start + before;
+    char *start;
+    status = rnni_map(ctx, path, fd, offset - before, bytes + (size_t)before, &start);
+    if (status == RNN_OK) s->data = start + before, s->mapped = bytes + (size_t)before;
   }
   if (status != RNN_OK) {
     rnni_free(ctx, t);
@@ -135,7 +134,7 @@ void rnn_tensor_free(rnn_tensor *t) {
   if (!born || t != &born->handle) rnni_free(ctx, t);
   if (!s || --s->refs > 0) return;
   rnni_free(ctx, s->kept);
-  if (s->mapped) munmap((char *)s->data - (s->mapped - (size_t)s->count * rnni_type_size(type)), s->mapped);
+  if (s->mapped) rnni_unmap((char *)s->data - (s->mapped - (size_t)s->count * rnni_type_size(type)), s->mapped);
   else if (s->data != s + 1) rnni_free(ctx, s->data);
   rnni_free(ctx, born);
 }

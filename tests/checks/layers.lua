@@ -14,7 +14,7 @@ local BANDS = {
     { "interface", "core/rnn.h", "" },
     { "context", "core/internal.h core/library core/ctx core/status core/mem core/thread core/math core/philox "
       .. "core/kernels/", "interface" },
-    { "tensors", "core/tensor core/move core/form", "context" },
+    { "tensors", "core/tensor core/map core/move core/form", "context" },
     { "products", "core/product core/linalg/ core/fft", "context, tensors" },
     { "ops", "core/ops/ core/padding core/finite", "context, tensors, products" },
     { "engine", "core/recurrent/", "context, tensors, products, ops" },

@@ -38,6 +38,23 @@ describe("data that stay in their files", function()
     assert.same({ 1, 1, 1, 1, 1 }, assert(data.open(folder .. "/y.npy")):totable())
   end)
 
+  it("of a file that is cut short are an error of the op that meets it, and others live on", function()
+    local path = folder .. "/cut.npy"
+    assert(core.npy_write(path, rnn.ones(300000)))
+    local kept = assert(data.open(path))
+    local x = assert(data.open(path))
+    assert.equal(300000, kept:sum():item())
+    assert(core.file_truncate(path, 4096))
+    local fine = assert(core.npy_write(folder .. "/fine.npy", rnn.ones(5))) and data.open(folder .. "/fine.npy")
+    for _ = 1, 2 do
+      local ok, message = pcall(function() return (x * 2):sum() end)
+      assert.is_false(ok)
+      assert.matches("mul: the file that argument 1 lies in has been cut short", message)
+    end
+    assert.equal(5, fine:sum():item())
+    assert.has_error(function() return rnn.nn.Linear(300000, 1)(kept:reshape(1, -1)) end)
+  end)
+
   it("are refused by name where they do not lie in the file as in memory", function()
     local function npy(descr, shape, bytes, order)
       local head = ("{'descr': '%s', 'fortran_order': %s, 'shape': %s, }"):format(descr, order or "False", shape)
