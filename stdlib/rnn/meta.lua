@@ -2235,7 +2235,7 @@ function core.file_truncate(path, size) end
 ---@return string? code
 function core.file_is_there(path) end
 
---- rnn.file_status(path) -> size, changed, number | nil, message, code
+--- core.file_status(path) -> size, changed, number | nil, message, code
 ---
 --- The bytes of a file, when it was last written, in seconds since 1970, and the number that the file system has for it.
 --- It is not opened. Errors: a path that is no string; a file that is not there gives nil and a message.
@@ -2243,7 +2243,7 @@ function core.file_is_there(path) end
 ---@return integer? size
 ---@return number|string changed
 ---@return integer|string? number
-function rnn.file_status(path) end
+function core.file_status(path) end
 
 --- core.checksum(value) -> integer
 ---
@@ -2285,21 +2285,21 @@ function core.fail(format, ...) end
 ---@return integer
 function rnn.threads(n) end
 
---- rnn.regions([on]) -> list or nil
+--- core.regions([on]) -> list or nil
 ---
 --- What more cores would give: with true, what is cut into tasks runs one task after the other, and for each place in the
 --- source calls, tasks, the seconds of all tasks (work) and of the longest one of each call (longest) are summed, until
 --- false. Without an argument, what has been recorded so far; tests/bench/scaling.lua reads it. Errors: another argument.
 ---@param on? boolean
 ---@return { name: string, calls: integer, tasks: integer, work: number, longest: number }[]?
-function rnn.regions(on) end
+function core.regions(on) end
 
---- rnn.peak() -> number
+--- core.peak() -> number
 ---
 --- Multiply-adds a second that one core can do, measured on the spot with numbers in registers alone, in 20 milliseconds:
 --- what products are held against. Never an error.
 ---@return number
-function rnn.peak() end
+function core.peak() end
 
 --- rnn.blas([name]) -> name
 ---

@@ -3,7 +3,7 @@
 --   rnnlua scaling.lua [RESULT.json]
 --
 -- For each number of cores the work is cut as it would be there, but the tasks run one after the other on one core
--- (rnn.regions). A step then takes the serial rest, for each parallel part its longest task, and half a microsecond
+-- (core.regions). A step then takes the serial rest, for each parallel part its longest task, and half a microsecond
 -- to hand tasks out; caches and memory that cores share are not counted. For 2 threads the step is also timed as it is.
 -- Of each case the table then lists the parts that cost most on 16 cores, and how many tasks they are cut into there.
 local core = require "rnn.core"
