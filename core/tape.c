@@ -539,6 +539,11 @@ static rnn_status node_backward(run *r, rnni_node *node) {
       node->versions[i] = c->in[i]->storage->version; /* it may be another one, to be gone through again */
     }
     if (wants[i]) RNNI_GOTO(gradient_of(r, &node->edges[i], c->in[i], handed_on(node, i), &raw[i], &din[i]));
+    for (int k = 0; wants[i] && !raw[i] && k < i; k++) {
+      if (din[k] != din[i] || !raw[k]) continue; /* one tensor for two inputs: both add */
+      RNNI_GOTO(rnni_copy(r->ctx, din[k]->data, NULL, (size_t)din[k]->count * sizeof(real)));
+      raw[k] = false;
+    }
   }
   c->din = din;
   c->wants = wants;

@@ -6,8 +6,8 @@
 -- RNNLUA_BENCH_SECONDS (2) is how long each case is warmed up, and then measured, in each process.
 -- RNNLUA_BENCH_PYTHON names a Python with torch; without one the table shows only ours. Medians are in milliseconds a
 -- step. "Limit" is the share of what the processor can do: the step's multiply-adds at the rate that one core reaches,
--- just before, with numbers in registers alone (core.peak); "memory" the most bytes in use over those that inputs, gates
--- and states of the layers, weights, gradients and Adam's moments take. Everything measured goes into RESULT.json
+-- just before, with numbers in registers alone (core.peak); "memory" the most bytes in use over those that inputs,
+-- gates and states of the layers, weights, gradients and Adam's moments take. Everything measured goes into RESULT.json
 -- (results.json beside this file).
 local core = require "rnn.core"
 local rnn = require "rnn"

@@ -545,8 +545,8 @@ local function start_pool()
   for i = 1, POOL do pool[i] = chance(0.2) and ids(shape()) or float() end
 end
 
--- Bytes in use when all that can go is gone: garbage, what its finalisers held, the threads of the core and what is measured
--- of them.
+-- Bytes in use when all that can go is gone: garbage, what its finalisers held, the threads of the core and what is
+-- measured of them.
 local function settled()
   core.regions(false)
   collectgarbage()

@@ -165,6 +165,51 @@ describe("rnn.grad", function()
   end)
 end)
 
+describe("a tensor that an op is given twice or more", function()
+  -- The gradient of f(list...) in each of list, or nil where that is no call with gradients.
+  local function gradients(f, list, more)
+    rnn.seed(5)
+    local arguments = table.move(list, 1, #list, 1, {})
+    arguments[#list + 1] = more
+    local ok, y = pcall(f, table.unpack(arguments))
+    if not ok or not core.is_tensor(y) or y:type() ~= "float" or not y:requires_grad() then
+      return nil
+    end
+    local weights = (core.arange(y:count()):to_float() * 0.37):sin():reshape(y:shape())
+    if not pcall(function() (y * weights):sum():backward() end) then return nil end
+    local sum = core.zeros(list[1]:shape())
+    for i, t in ipairs(list) do
+      if not rawequal(t, list[i - 1]) and t.grad then sum = sum + t.grad end
+    end
+    return sum
+  end
+
+  it("has the sum of its gradients", function()
+    local tried = {}
+    for name, f in pairs(core) do
+      if type(f) == "function" and core.op_doc(name) then
+        for _, shape in ipairs { { 3 }, { 3, 3 } } do
+          local x = (core.arange(shape[2] and 9 or 3):to_float() * 1.3):sin():reshape(table.unpack(shape)) * 0.8
+          for _, call in ipairs { { 2 }, { 3 }, { 3, 0.1 }, { 4 } } do
+            local apart, together, shared = {}, {}, x:copy():requires_grad(true)
+            for k = 1, call[1] do apart[k], together[k] = x:copy():requires_grad(true), shared end
+            local want = gradients(f, apart, call[2])
+            local got = want and gradients(f, together, call[2])
+            if got then
+              tried[name] = true
+              local error = (got - want):masked_fill((want - want):ne(0), 0):abs():max():item() -- of what is finite
+              assert.is_true(error <= 1e-5 * math.max(1, want:abs():max():item()), ("%s of %d"):format(name, call[1]))
+            end
+          end
+        end
+      end
+    end
+    for _, name in ipairs { "mul", "matmul", "linear", "layer_norm", "fma", "mse" } do
+      assert.is_true(tried[name], name)
+    end
+  end)
+end)
+
 describe("a part of a parameter", function()
   it("is never used up", function()
     local w = leaf { { 1, 2 }, { 3, 4 } }
