@@ -7,6 +7,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 modules=$(dirname "$program")/module
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 RNNLUA_THREADS=1
 export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_mpi_yield_when_idle=1
+export UCX_LOG_LEVEL=fatal # MPICH's transport speaks of network devices that a container does not show, among our lines
 for mpi in mpich openmpi; do
   if [ -e "$modules/rnnlua_$mpi.so" ] && command -v mpirun.$mpi >/dev/null; then eval "has_$mpi=yes"
   else echo "skipped: $mpi is not installed here (packages mpich libmpich-dev, openmpi-bin libopenmpi-dev)"; fi
