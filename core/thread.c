@@ -151,6 +151,7 @@ static rnni_pool *pool_of(rnn_ctx *ctx) {
   pthread_cond_init(&p->wake, NULL);
   sigset_t all, before;
   sigfillset(&all);
+  sigdelset(&all, SIGBUS); /* of what the thread itself reads: map.c */
   pthread_sigmask(SIG_SETMASK, &all, &before);
   while (p->count < ctx->threads - 1 && pthread_create(&p->threads[p->count], NULL, worker, p) == 0) p->count++;
   pthread_sigmask(SIG_SETMASK, &before, NULL);
