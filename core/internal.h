@@ -457,7 +457,8 @@ void rnni_pack(rnn_ctx *ctx, rnn_form form, int64_t k, int64_t n, const real *b,
 /* Bytes of a file from a whole page on, as memory that may be written to and is not written back. */
 RNN_MUST_USE rnn_status rnni_map(rnn_ctx *ctx, const char *path, int fd, int64_t offset, size_t size, char **out);
 void rnni_unmap(char *start, size_t size);
-bool rnni_is_cut(const rnn_tensor *t); /* does it lie in a file of which a part was read that is not there any more? */
+extern atomic_bool rnni_files_cut;     /* was a part read of any such file that is not there any more? */
+bool rnni_is_cut(const rnn_tensor *t); /* does it lie in one? */
 
 /* open(2) with O_CLOEXEC that never gives 0, 1 or 2: where these are closed, what is printed would land in the file. */
 int rnni_open(const char *path, int flags, mode_t mode);

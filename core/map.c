@@ -17,7 +17,7 @@ typedef struct range {
 } range;
 
 static _Atomic(range *) ranges;
-static atomic_bool any_cut;
+atomic_bool rnni_files_cut;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct sigaction before;
 
@@ -36,7 +36,7 @@ static void lost(int number, siginfo_t *info, void *context) {
   errno = error;
   if (zeros != MAP_FAILED) {
     atomic_store(&r->cut, true);
-    atomic_store(&any_cut, true);
+    atomic_store(&rnni_files_cut, true);
   } else if (before.sa_flags & SA_SIGINFO) {
     before.sa_sigaction(number, info, context);
   } else {
@@ -85,7 +85,7 @@ void rnni_unmap(char *start, size_t size) {
 }
 
 bool rnni_is_cut(const rnn_tensor *t) {
-  if (!atomic_load_explicit(&any_cut, memory_order_relaxed) || !t || !t->storage->mapped) return false;
+  if (!t || !t->storage->mapped) return false;
   const range *r = find((uintptr_t)t->storage->data);
   return r && atomic_load(&r->cut);
 }

@@ -42,15 +42,10 @@ static int open_core(lua_State *L) {
 }
 
 static void preload(lua_State *L) {
+  static const luaL_Reg loaders[] = {{"rnn.core", open_core}, {"rnn.signals", lrnn_open_signals}, {"rnn.child", lrnn_open_child},
+                                     {"rnn.server", lrnn_open_server}, {NULL, NULL}};
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
-  lua_pushcfunction(L, open_core);
-  lua_setfield(L, -2, "rnn.core");
-  lua_pushcfunction(L, lrnn_open_signals);
-  lua_setfield(L, -2, "rnn.signals");
-  lua_pushcfunction(L, lrnn_open_child);
-  lua_setfield(L, -2, "rnn.child");
-  lua_pushcfunction(L, lrnn_open_server);
-  lua_setfield(L, -2, "rnn.server");
+  luaL_setfuncs(L, loaders, 0);
   lua_pop(L, 1);
   lrnn_stdlib_register(L);
 }

@@ -115,16 +115,6 @@ static void pack(int64_t k, int64_t n, const real *b, ptrdiff_t rs, ptrdiff_t cs
 
 /* ---- tiles of vectors ---- */
 
-#ifdef __AVX512F__
-#define SIDE 2 /* vectors beside each other in a tile */
-#else
-#define SIDE 1
-#endif
-#if defined(__AVX2__) || defined(__aarch64__)
-#define ROWS 6
-#else
-#define ROWS 2 /* for processors of old: small */
-#endif
 #define PER_PANEL (COLS / LANES)
 
 #if BY_CHAIN

@@ -181,17 +181,6 @@ INLINE void put(const target *t, int64_t row, int64_t at, int64_t n, ivec sums, 
   else store_part(to, y, n);
 }
 
-#ifdef __AVX512F__
-#define SIDE 2
-#else
-#define SIDE 1
-#endif
-#if defined(__AVX2__) || defined(__aarch64__)
-#define ROWS 6
-#else
-#define ROWS 2 /* for processors of old: small */
-#endif
-
 /* rows x SIDE vectors; in chains that end in one sum, as one alone would wait for itself. */
 INLINE void tile(const int rows, const int chains, int64_t words, const uint32_t *a, ptrdiff_t row, const uint32_t *b,
                  ivec sum[ROWS][SIDE]) {

@@ -67,4 +67,16 @@ static inline void tiles_begin(void) {
 }
 #endif
 
+/* Of a tile: vectors beside each other, and rows. */
+#ifdef __AVX512F__
+#define SIDE 2
+#else
+#define SIDE 1
+#endif
+#if defined(__AVX2__) || defined(__aarch64__)
+#define ROWS 6
+#else
+#define ROWS 2 /* for processors of old: small */
+#endif
+
 #endif
