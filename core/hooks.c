@@ -1,4 +1,4 @@
-/* hooks.c: functions that meet a gradient before it goes on; custom.c hands them out, tape.c runs them. */
+/* hooks.c: functions that meet a gradient before it goes on; custom.c hands them out, backward.c runs them. */
 #include "tape.h"
 
 rnn_status rnni_check_gradient(rnn_ctx *ctx, const char *name, const rnn_tensor *grad, const rnn_tensor *of) {

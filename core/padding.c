@@ -2,7 +2,7 @@
  *
  * Losses and reductions over time do not read padding, the recurrent engine and convolutions read zeros there, and ops
  * that take each step by itself may make of it what they like. Two things would carry a NaN or an infinity on from there,
- * for 0 times one is NaN: so a gradient of padding that is not finite is 0 (tape.c, after the backward of every op), and
+ * for 0 times one is NaN: so a gradient of padding that is not finite is 0 (backward.c, after the backward of every op), and
  * what sums over steps in backward, marked adds_steps, reads 0 in place of padding that is not finite. Finite padding stays
  * as it is: who drops the lengths on purpose gets its values and their gradients. */
 #include "internal.h"

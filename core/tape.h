@@ -1,4 +1,4 @@
-/* tape.h: the record of one applied op, seen by tape.c and tensor.c only. */
+/* tape.h: the record of one applied op, and what runs through such records. */
 #ifndef RNNI_TAPE_H
 #define RNNI_TAPE_H
 
@@ -50,6 +50,10 @@ extern const rnn_op rnni_op_assign; /* assign.c */
 RNN_MUST_USE rnn_status rnni_record(rnn_ctx *ctx, const rnni_call *c, rnn_tensor *result);
 /* Records c as the history of its new results; *node is owned by them, NULL where none is float. */
 RNN_MUST_USE rnn_status rnni_record_new(rnn_ctx *ctx, const rnni_call *c, rnni_node **node);
+/* Lets go of saved values and of earlier records; the record itself stays as long as its results do. */
+void rnni_node_empty(rnn_ctx *ctx, rnni_node *node);
+void rnni_node_release(rnn_ctx *ctx, rnni_node *node);
+void rnni_free_all(rnn_tensor **t, int n); /* and makes them NULL */
 /* Inputs must not have a history that is used up; does c have to be recorded? */
 RNN_MUST_USE rnn_status rnni_check_inputs(rnn_ctx *ctx, const rnni_call *c, bool *record);
 /* A view's own history, also under no_grad. */

@@ -1,6 +1,6 @@
-/* child.c: other processes of this program, for rnnlua sweep. A child writes into a file, has no input, and is in a group of
- * its own, so that Ctrl-C reaches it only by way of the parent. When the parent dies, however it does, the children are
- * told to save and end. */
+/* child.c: other processes of this program, for rnnlua sweep. A child writes into a file, has no input, is no rank of what
+ * mpirun has started, and is in a group of its own, so that Ctrl-C reaches it only by way of the parent. When the parent
+ * dies, however it does, the children are told to save and end. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -60,6 +60,7 @@ static int start(lua_State *L) {
   if (log < 0) return luaL_fileresult(L, 0, path);
   fflush(NULL);
   setenv("RNNLUA_TRIAL", trial, 1);
+  setenv("RNNLUA_MPI", "off", 1);
   pid_t parent = getpid(), child = fork();
   if (child == 0) become(words, log, parent);
   int error = errno;

@@ -152,11 +152,22 @@ describe("rnnlua sweep", function()
     return out, err
   end
 
-  it("gives the same table with one job, with two, and after it was killed; the test is computed once", function()
+  -- The same command by two processes at once, of which one leads and prints.
+  local function together(words)
+    local command = ("%s%s"):format(rnnlua, words)
+    local out = sh:run(("%s >p 2>p.err & %s >q 2>q.err; q=$?; wait $! && cat p q && exit $q"):format(command, command))
+    local errors = core.file_read(sh.folder .. "/p.err") .. core.file_read(sh.folder .. "/q.err")
+    local _, parts = errors:gsub("takes part in %w+, which another process leads", "")
+    assert.equal(1, parts, errors)
+    return out
+  end
+
+  it("gives the same table with one job, with two, after it was killed, and by two processes; the test is computed once",
+      function()
     local one = sweep(SPACE .. "--trials 4 --seeds 2 --jobs 1 --run a --tested a.txt")
     sh:run(("%s%s--trials 4 --seeds 2 --jobs 2 --run b --tested a.txt 2>/dev/null >/dev/null & sleep 0.5; kill -9 $!")
       :format(rnnlua, SPACE))
-    assert.equal(one, (sweep(SPACE .. "--trials 4 --seeds 2 --jobs 2 --run b --tested a.txt")))
+    assert.equal(one, together(SPACE .. "--trials 4 --seeds 2 --run b --tested a.txt"))
     assert.matches("4 trials with 2 seeds of toy.lua: val_loss", one)
     local _, tested = assert(core.file_read(sh.folder .. "/a.txt")):gsub("\n", "")
     assert.equal(4, tested) -- two seeds of two winners
@@ -169,7 +180,7 @@ describe("rnnlua sweep", function()
 
   it("halves by whole rungs, whose trainings are the beginnings of the whole ones", function()
     local whole = sweep(SPACE .. "--trials 4 --run a")
-    local halved = sweep(SPACE .. "--trials 4 --halve 2 --run b --jobs 2")
+    local halved = together(SPACE .. "--trials 4 --halve 2 --run b")
     assert.matches("Rungs: 4 to epoch 2, 2 to epoch 4", halved)
     local same, shorter = 0, 0
     for i = 1, 4 do

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# same.sh PROGRAM [SCRIPT WORDS ...]: kept; some minutes. The table of a sweep with --jobs 1, with --jobs 2, and after it was killed
-# in the middle, with kill -9 of the sweep and of a training, must be the same, byte for byte.
+# same.sh PROGRAM [SCRIPT WORDS ...]: kept; some minutes. The table of a sweep with --jobs 1, with --jobs 2, after it was killed
+# in the middle, with kill -9 of the sweep and of a training, and by the ranks of mpirun, must be the same, byte for byte.
 #   tests/sweep/same.sh build/rnnlua
 #   tests/sweep/same.sh build/rnnlua scripts/forecast.lua --model linear,rnn1,deep --epochs 3 --seeds 2
 set -euo pipefail
@@ -27,6 +27,11 @@ while :; do # until it is done before the knife comes
   if wait $sweep 2>/dev/null; then break; fi
   kills=$((kills + 1))
 done
+if command -v mpirun >/dev/null; then
+  OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 \
+    mpirun -n 3 "$program" sweep "$@" --run "$folder/ranks" >"$folder/ranks.txt" 2>/dev/null
+  cmp "$folder/one.txt" "$folder/ranks.txt"
+fi
 cmp "$folder/one.txt" "$folder/two.txt"
 cmp "$folder/one.txt" "$folder/three.txt"
 cat "$folder/one.txt"

@@ -19,6 +19,12 @@ local function child_words(sweep, rest)
   return words
 end
 
+-- True when a signal has come.
+local function wait_a_moment()
+  child.wait(0.1)
+  return signals.held() ~= nil
+end
+
 local function wait(number)
   while true do
     local ended, code = child.wait(0.5)
@@ -146,16 +152,18 @@ local CALLED = { script = "the script", figure = "the figure", largest = "--mini
   halve = "--halve", epochs = "--epochs", trials = "--trials", precision = "the precision", options = "the options",
   version = "the version of rnnlua" }
 
--- Opens the folder, or nil and a message. More trials, or more seeds, than the time before are welcome.
+-- Opens the folder: its lock; false when another process has it, which runs the same sweep; or nil and a message. More
+-- trials, or more seeds, than the time before are welcome.
 local function open(sweep)
   local made, message = core.make_folder(sweep.folder)
   if not made then return nil, message end
-  local lock
-  lock, message = core.file_lock(sweep.folder .. "/lock")
-  if not lock then return nil, message end
   local path, now = sweep.folder .. "/sweep.json", description(sweep)
-  local text = core.file_read(path)
-  local before = text and core.json_decode(text)
+  local lock, before
+  repeat
+    lock = core.file_lock(sweep.folder .. "/lock")
+    local text = core.file_read(path)
+    before = text and core.json_decode(text)
+  until lock or type(before) == "table" or wait_a_moment()
   for name, what in pairs(type(before) == "table" and CALLED or {}) do
     local a, b = core.json_encode({ now[name] }, { sort = true }), core.json_encode({ before[name] }, { sort = true })
     if a ~= b then
@@ -163,6 +171,7 @@ local function open(sweep)
         .. "this one"):format(sweep.folder, what)
     end
   end
+  if not lock then return type(before) ~= "table" and nil end
   local lines = {}
   for i, trial in ipairs(sweep.trials) do lines[i] = trial_line(trial) end
   local done
@@ -204,7 +213,7 @@ local function climb(sweep, i, trials)
     for k = 1, sweep.seeds do jobs[#jobs + 1] = job_of(sweep, trial, k, rung - before) end
   end
   local last = i == #sweep.rungs
-  local done, message = queue.run(jobs, { jobs = sweep.jobs, rung = rung, figure = sweep.figure,
+  local done, message = queue.run(jobs, { jobs = sweep.jobs, rung = rung, figure = sweep.figure, quiet = sweep.follows,
     head = #sweep.rungs > 1 and ("rung %d of %d, to epoch %d: "):format(i, #sweep.rungs, rung) or "",
     words = function(job) return command(sweep, job) end,
     trial = function(job)
@@ -359,7 +368,11 @@ return function(words, before, program)
   sweep.threads = math.max(1, core.threads() // sweep.jobs)
   local lock
   lock, message = open(sweep)
-  if not lock then return complain(message) end
+  if lock == nil then return message and complain(message) or stopped(sweep) end
+  sweep.follows = not lock
+  if sweep.follows then
+    io.stderr:write(("rnnlua sweep: takes part in %s, which another process leads\n"):format(sweep.folder))
+  end
   local trials = sweep.trials
   for i = 1, #sweep.rungs do
     if i > 1 then
@@ -370,6 +383,7 @@ return function(words, before, program)
     done, message = climb(sweep, i, trials)
     if not done then return message and complain(message) or stopped(sweep) end
   end
+  if sweep.follows then return 0 end -- the table is the leader's
   local text, winner = tables.text(sweep)
   local tested
   tested, message = test(sweep, winner)

@@ -1,6 +1,7 @@
 -- queue.lua: the trainings of a sweep, each a process of its own, so many at a time. What comes of one depends on
--- nothing but its settings and its seed: not on the others, not on how many run beside it, and not on whether the sweep
--- was stopped or killed and begun again, for a training goes on in its folder.
+-- nothing but its settings and its seed: not on the others, not on how many run beside it or on which machine, and not
+-- on whether the sweep was stopped or killed and begun again, for a training goes on in its folder. Several processes
+-- may work on the trainings of one folder: each is claimed by a lock beside its folder.
 
 local core = require "rnn.core"
 local child = require "rnn.child"
@@ -82,6 +83,7 @@ function Show:draw()
 end
 
 function Show:say(text)
+  if self.quiet then return end
   if self.moves then io.stderr:write "\r\27[K" end
   io.stderr:write(text, "\n"):flush()
   self:draw()
@@ -119,13 +121,17 @@ end
 
 -- ---- running ----
 
--- The folder of a job is there, and nobody of an earlier, killed sweep is still at it.
-local function is_free(job)
+-- The folder of a job is there, it is ours, and nobody of an earlier, killed sweep is still at it.
+local function claim(job)
   assert(core.make_folder(job.path))
-  local lock = core.file_lock(job.path .. ".lock")
-  if not lock then return false end
-  lock:close()
-  return true
+  job.claim = core.file_lock(job.path .. ".claim")
+  local lock = job.claim and core.file_lock(job.path .. ".lock")
+  if lock then
+    lock:close()
+    return true
+  end
+  if job.claim then job.claim:close() end
+  return false
 end
 
 local function start(job, settings)
@@ -167,8 +173,9 @@ end
 --- queue.run(jobs, settings) -> true | nil, message
 ---
 --- Runs those that have no result yet, in their order. A job has path, trial, seed and weight, its share of the work;
---- settings: jobs (how many at a time), rung, figure, head (what stands before the progress), words(job) and
---- trial(job), what the process gets. A signal stops them all when they have saved; the message is nil then.
+--- settings: jobs (how many at a time), rung, figure, head (what stands before the progress), quiet (no progress),
+--- words(job) and trial(job), what the process gets. What other processes have claimed is waited for. A signal stops
+--- them all when they have saved; the message is nil then.
 ---@param jobs table[]
 ---@param settings table
 ---@return true?
@@ -176,7 +183,7 @@ end
 function queue.run(jobs, settings)
   local waiting, running, count, most, taken = {}, {}, 0, settings.jobs, 0
   local show = setmetatable({ head = settings.head, all = #jobs, done = 0, open = 0, weight = 0, spent = 0,
-    jobs = settings.jobs, moves = terminal.moves(2) }, Show)
+    jobs = settings.jobs, quiet = settings.quiet, moves = not settings.quiet and terminal.moves(2) }, Show)
   for _, job in ipairs(jobs) do
     if queue.result(job, settings.rung) then show.done = show.done + 1
     else waiting[#waiting + 1], show.open = job, show.open + job.weight end
@@ -185,12 +192,22 @@ function queue.run(jobs, settings)
   if show.done > 0 then show:say(("%s%d of %d trainings are done already"):format(show.head, show.done, show.all)) end
   local message
   while next(running) or waiting[1] do
-    while waiting[1] and count < most and not message and is_free(waiting[1]) do
-      local job = table.remove(waiting, 1)
-      local number
-      number, message = start(job, settings)
-      if not number then break end
-      running[number], count = job, count + 1
+    local at = 1
+    while waiting[at] and count < most and not message do
+      local job, number = waiting[at], nil
+      local ours = claim(job)
+      local figure, _, failed = queue.result(job, settings.rung)
+      if figure then -- another process has it done
+        if ours then job.claim:close() end
+        table.remove(waiting, at)
+        show:ended(job, figure, failed)
+      elseif ours then
+        table.remove(waiting, at)
+        number, message = start(job, settings)
+        if number then running[number], count = job, count + 1 end
+      else
+        at = at + 1
+      end
     end
     show:draw()
     local number, code, signal, bytes = child.wait(0.2)
@@ -202,6 +219,7 @@ function queue.run(jobs, settings)
     local job = number and running[number]
     if job then
       running[number], count, taken = nil, count - 1, math.max(taken, bytes)
+      job.claim:close()
       most = fitting(settings, show, count, taken)
       local done
       done, message = ended(job, settings, code, signal)
