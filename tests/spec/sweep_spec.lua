@@ -162,7 +162,7 @@ describe("rnnlua sweep", function()
     return out
   end
 
-  it("gives the same table with one job, with two, after it was killed, and by two processes; the test is computed once",
+  it("gives the same table with one job, two, after it was killed, and by two processes; the test is computed once",
       function()
     local one = sweep(SPACE .. "--trials 4 --seeds 2 --jobs 1 --run a --tested a.txt")
     sh:run(("%s%s--trials 4 --seeds 2 --jobs 2 --run b --tested a.txt 2>/dev/null >/dev/null & sleep 0.5; kill -9 $!")

@@ -194,7 +194,7 @@ function queue.run(jobs, settings)
   while next(running) or waiting[1] do
     local at = 1
     while waiting[at] and count < most and not message do
-      local job, number = waiting[at], nil
+      local job = waiting[at]
       local ours = claim(job)
       local figure, _, failed = queue.result(job, settings.rung)
       if figure then -- another process has it done
@@ -203,6 +203,7 @@ function queue.run(jobs, settings)
         show:ended(job, figure, failed)
       elseif ours then
         table.remove(waiting, at)
+        local number
         number, message = start(job, settings)
         if number then running[number], count = job, count + 1 end
       else
