@@ -304,6 +304,11 @@ static void test_interrupt_stops_coroutine(void **state) {
 #define PASTE(text) "\033[200~" text "\033[201~\r"
 #define MODEL "x, y = rnn.randn(8, 5, 1), rnn.randn(8, 1)\n" \
               "model = nn.Sequential { nn.GRU(1, 4, { returns = 'last' }), nn.Linear(4, 1) }\n"
+/* Trains it without end, and says when it is under way. */
+#define FIT(options) PASTE(MODEL \
+  "h = rnn.fit(model, { data = rnn.data.arrays(x, y):batches { size = 4 }, loss = 'mse', epochs = 100000000,\n" \
+  "  on_epoch = function(e) if e == 1 then print('under' .. 'way') end end, progress = false,\n" \
+  "  optimizer = optim.SGD(model:parameters())" options " })")
 
 static void test_pasted_block_runs_whole(void **state) {
   (void)state;
@@ -335,12 +340,13 @@ static void test_prompt_in_loop(void **state) {
   type(t, PASTE(MODEL "opt = optim.Adam(model:parameters())\n"
                       "local going, seen = true, 0\n"
                       "while going do\n"
+                      "  if seen == 1 then print('under' .. 'way') end\n"
                       "  local loss = nn.mse(model(x), y)\n"
                       "  opt:zero_grad(); loss:backward(); opt:step()\n"
                       "  seen = seen + 1\n"
                       "end\n"
                       "print('left' .. 6 * 7, opt.lr)"));
-  pause_briefly();
+  expect(t, "underway");
   type(t, CTRL_C);
   expect(t, "stopped at stdin:");
   expect(t, "here are going");
@@ -363,9 +369,8 @@ static void test_prompt_in_loop(void **state) {
 static void test_prompt_in_fit(void **state) {
   (void)state;
   terminal *t = start_prompt();
-  type(t, PASTE(MODEL "h = rnn.fit(model, { data = rnn.data.arrays(x, y):batches { size = 4 }, loss = 'mse',\n"
-                      "  optimizer = optim.SGD(model:parameters()), epochs = 100000000, progress = false })"));
-  pause_briefly();
+  type(t, FIT(""));
+  expect(t, "underway");
   for (int i = 0; i < 2; i++) {
     type(t, CTRL_C);
     expect(t, "of rnn.fit, inside the loop; here are history, model, opt, run");
@@ -399,10 +404,8 @@ static void test_prompt_in_fit(void **state) {
 static void test_stop_saves_run(void **state) {
   (void)state;
   terminal *t = start_prompt();
-  type(t, PASTE(MODEL "h = rnn.fit(model, { data = rnn.data.arrays(x, y):batches { size = 4 }, loss = 'mse',\n"
-                      "  optimizer = optim.SGD(model:parameters()), epochs = 100000000, progress = false,\n"
-                      "  run = os.getenv('HOME') .. '/run' })"));
-  pause_briefly();
+  type(t, FIT(", run = os.getenv('HOME') .. '/run'"));
+  expect(t, "underway");
   type(t, CTRL_C);
   expect(t, "of rnn.fit, inside the loop");
   expect(t, "loop> ");
@@ -421,10 +424,8 @@ static void test_signal_at_loop_saves_run(void **state) {
   static const int signals[] = {SIGTERM, SIGHUP, SIGUSR1};
   for (int i = 0; i < 3; i++) {
     terminal *t = start_prompt();
-    type(t, PASTE(MODEL "h = rnn.fit(model, { data = rnn.data.arrays(x, y):batches { size = 4 }, loss = 'mse',\n"
-                        "  optimizer = optim.SGD(model:parameters()), epochs = 100000000, progress = false,\n"
-                        "  run = os.getenv('HOME') .. '/run', resume = false })"));
-    pause_briefly();
+    type(t, FIT(", run = os.getenv('HOME') .. '/run', resume = false"));
+    expect(t, "underway");
     type(t, CTRL_C);
     expect(t, "of rnn.fit, inside the loop");
     expect(t, "loop> ");
