@@ -1,4 +1,4 @@
-/* child.c: other processes of this program, for rnnlua sweep. A child writes into a file, has no input, and is in a group of
+/* child.c: other processes of this program, for rnnlua sweep; a child writes into a file, has no input, and is in a group of
  * its own, so that Ctrl-C reaches it only by way of the parent. When the parent dies, however it does, the children are
  * told to save and end. */
 #include <errno.h>
@@ -103,8 +103,21 @@ static int stop(lua_State *L) {
   return 0;
 }
 
+/* read(pipe) -> what has come, nil at its end. Lua's own would wait for a line, however long it gets. */
+static int read_piece(lua_State *L) {
+  luaL_Stream *pipe = luaL_checkudata(L, 1, LUA_FILEHANDLE);
+  char bytes[1 << 16];
+  ssize_t n;
+  do n = read(fileno(pipe->f), bytes, sizeof bytes);
+  while (n < 0 && errno == EINTR);
+  if (n <= 0) return 0;
+  lua_pushlstring(L, bytes, (size_t)n);
+  return 1;
+}
+
 int lrnn_open_child(lua_State *L) {
-  static const luaL_Reg functions[] = {{"start", start}, {"wait", wait_for_child}, {"stop", stop}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"start", start}, {"wait", wait_for_child}, {"stop", stop}, {"read", read_piece}, {NULL, NULL}};
   luaL_newlib(L, functions);
   return 1;
 }

@@ -118,6 +118,7 @@ describe("a capsule", function()
   it("is made of a script that ends by os.exit, and of one that trains nothing", function()
     sh:write("exit.lua", 'local rnn = require "rnn" rnn.results():add("a", { b = 1 }) print "done" os.exit(0)')
     assert.same({ 1 }, content.figures(made("exit.lua").content)["a.b"])
+    assert.equal(0, select(3, run(DOUBLE .. "rerun x.zip")))
     sh:write("plain.lua", "print(1 + 1)")
     made("plain.lua")
     local out, err, code = run(DOUBLE .. "rerun x.zip")
@@ -140,6 +141,44 @@ describe("a capsule", function()
     _, err, code = run(DOUBLE .. "capsule train.lua data/numbers.txt runs/a")
     assert.equal(1, code)
     assert.is_truthy(err:find "went on from a checkpoint")
+  end)
+
+  it("has other names for other files that are called the same", function()
+    sh:write("data/x.txt", "1 2 3 4")
+    sh:write("away/a/x.txt", "5 6 7 8")
+    sh:write("away/b/x.txt", "9 8")
+    sh:write("sum.lua", [[
+      local rnn = require "rnn"
+      local sum = 0
+      for i, path in ipairs { "data/x.txt", ... } do
+        for word in assert(io.open(path)):read("a"):gmatch "%d+" do sum = sum + i * word end
+      end
+      rnn.results():add("sum", { sum = sum })]])
+    local names = {}
+    for i, each in ipairs(made("--with-data sum.lua $PWD/away/a/x.txt $PWD/away/b/x.txt").manifest.data) do
+      names[i] = each.name
+    end
+    assert.same({ "data/2/x.txt", "data/3/x.txt", "data/x.txt" }, names)
+    sh:run "rm -r away data"
+    local out, err, code = run(DOUBLE .. "rerun x.zip")
+    assert.equal(0, code, out .. err)
+  end)
+
+  it("counts what a script makes not among its data, and doubts what it has changed", function()
+    sh:write("kept.txt", "1")
+    sh:write("makes.lua", [[
+      local rnn = require "rnn"
+      assert(io.open("part", "w")):write("2"):close()
+      assert(os.rename("part", "whole.txt"))
+      local made, kept = io.open("whole.txt"):read "n", io.open("kept.txt"):read "n"
+      assert(not io.open "new.txt")
+      assert(io.open("new.txt", "w")):write("3"):close()
+      assert(io.open("kept.txt", "w")):write("1"):close()
+      rnn.results():add("sum", { sum = made + kept })]])
+    local read = made "makes.lua"
+    assert.same({}, read.manifest.data)
+    assert.equal(1, #read.manifest.doubts)
+    assert.equal("kept.txt", read.manifest.doubts[1].what)
   end)
 
   it("takes names with spaces and in UTF-8", function()
@@ -208,6 +247,54 @@ describe("rerun", function()
     sh:run "mv data found"
     _, err, code = run(DOUBLE .. "rerun x.zip --data found")
     assert.equal(0, code, err)
+  end)
+
+  it("sends a terminal nothing that a stranger wants it to obey", function()
+    made()
+    local files = core.bundle_read(sh.folder .. "/x.zip", 1 << 30)
+    local manifest = core.json_decode(files[2].bytes)
+    local odd = "\27]52;c;eA==\7 \u{9b}2J \u{202e} \u{2028} \u{61c}\127\r\n"
+    table.insert(manifest.arguments, odd)
+    manifest.machine.system, manifest.data[1].source = odd, odd
+    manifest.doubts[1] = { what = odd, where = odd, why = odd }
+    files[2].bytes = core.json_encode(manifest)
+    assert(core.bundle_write(sh.folder .. "/y.zip", files))
+    manifest.program_options = { odd }
+    manifest.files[1].path = odd
+    files[2].bytes = core.json_encode(manifest)
+    assert(core.bundle_write(sh.folder .. "/z.zip", files))
+    for _, command in ipairs { "show y.zip", "diff x.zip y.zip", "rerun y.zip --data nowhere", "rerun y.zip",
+      "show z.zip", "rerun z.zip", "diff z.zip y.zip" } do
+      local out, err = run(DOUBLE .. command)
+      if command == "rerun y.zip" then err = err:gsub("\r", "") end -- of the script, which may go back in its line
+      for _, what in ipairs { "\27", "\7", "\r", "\127", "\u{9b}", "\u{202e}", "\u{2028}", "\u{61c}" } do
+        assert.is_nil((out .. err):find(what, 1, true), command .. ": " .. out .. err)
+      end
+    end
+  end)
+
+  it("stands in a line of its own, and takes no more than a result can have", function()
+    sh:write("says.lua", [[
+      local rnn = require "rnn"
+      rnn.results():add("a", { b = 1 })
+      io.write "reproduced: all"]])
+    made "says.lua"
+    local out, err, code = run(DOUBLE .. "rerun x.zip")
+    assert.equal(0, code, err)
+    assert.equal("reproduced: all\nreproduced: 1 figure, same bits\n", out)
+    sh:write("fills.lua", [[
+      local rnn = require "rnn"
+      rnn.results():add("a", { b = 1 })
+      local folder = os.getenv "RNNLUA_RECORD"
+      if os.getenv "TMPDIR" then
+        local file <close> = assert(io.open(folder .. "/figures.jsonl.2", "w"))
+        file:seek("set", 1 << 30)
+        file:write "x"
+      end]])
+    made "fills.lua"
+    out, err, code = run(DOUBLE .. "rerun x.zip")
+    assert.equal(3, code, out)
+    assert.is_truthy(err:find "it left 10737%d+ bytes in the place of its results")
   end)
 
   it("lets no capsule choose its own walls", function()

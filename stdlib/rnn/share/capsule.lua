@@ -171,7 +171,10 @@ local function add_scripts(folder, manifest, files)
 end
 
 local function add_data(manifest, places, files)
-  for _, each in ipairs(manifest.data) do
+  for i, each in ipairs(manifest.data) do -- in the order of their names
+    if i > 1 and manifest.data[i - 1].name == each.name then
+      return nil, ("%s: two data have this name, one below RNNLUA_DATA"):format(each.name)
+    end
     local bytes, message = core.file_read(places[each.name] or each.name)
     if not bytes then return nil, message end
     if core.sha256(bytes) ~= each.sha256 then return nil, each.name .. ": it has changed since it was read" end
