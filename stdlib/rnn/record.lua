@@ -77,7 +77,7 @@ local function hash(path)
   return hashes[path]
 end
 
--- A name in the folder data for a path that leads elsewhere. taken: path by name, of what has one; no two have the same.
+-- A name in the folder data for a path that leads elsewhere. taken: path by name, of what has one; no two have one.
 local function stand_in(path, taken)
   local last, n = last_part(path), 1
   local name = "data/" .. last
@@ -258,6 +258,19 @@ function record.machine()
     find("/etc/os-release", 'PRETTY_NAME="?([^"\n]+)') or "unknown"
 end
 
+-- The same in UTF-8, as JSON has it; whether anything was not.
+local function in_utf8(value)
+  if type(value) == "string" and not utf8.len(value) then return value:gsub("[\x80-\xff]", "?"), true end
+  if type(value) ~= "table" then return value, false end
+  local result, any = {}, false
+  for key, each in pairs(value) do
+    local changed
+    result[key], changed = in_utf8(each)
+    any = any or changed
+  end
+  return result, any
+end
+
 local stdlib
 
 -- One fingerprint of all Lua files of the program.
@@ -389,6 +402,12 @@ end
 ---@return string? message
 function record.write(folder, fields)
   local identity, list, found = record.identity(fields.folder)
+  local odd
+  identity, odd = in_utf8(identity)
+  if odd then
+    table.insert(identity.doubts, { what = "a name", where = "command line or data",
+      why = "it is not in UTF-8, and has question marks here" })
+  end
   for name, value in pairs(fields) do identity[name] = value end
   identity.folder = nil
   for _, each in ipairs(list) do
@@ -399,7 +418,9 @@ function record.write(folder, fields)
   end
   if record.folder == folder then -- where rnnlua capsule finds the bytes, if it is to take them
     local places = {}
-    for _, each in ipairs(found) do places[each.name] = each.path end
+    for _, each in ipairs(found) do
+      if utf8.len(each.name) and utf8.len(each.path) then places[each.name] = each.path end
+    end
     put(folder .. "/places.json", core.json_encode(places, { sort = true }))
   end
   return put(folder .. "/run.json", core.json_encode(identity, { indent = 1, sort = true }) .. "\n")

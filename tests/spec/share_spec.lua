@@ -181,6 +181,26 @@ describe("a capsule", function()
     assert.equal("kept.txt", read.manifest.doubts[1].what)
   end)
 
+  it("is not made where nobody could read it: names that are one for others, or no UTF-8", function()
+    for _, name in ipairs { "A.txt", "a.txt", "b\\c.txt", "d\xff.txt" } do sh:write(name, name) end
+    sh:write("sum.lua", [[
+      local rnn = require "rnn"
+      local sum = 0
+      for _, path in ipairs(arg) do sum = sum + #assert(io.open(path)):read "a" end
+      rnn.results():add("sum", { sum = sum })]])
+    made "sum.lua A.txt a.txt"
+    assert.equal(0, select(3, run(DOUBLE .. "rerun x.zip")))
+    for words, what in pairs { ["A.txt a.txt"] = "but for capitals", ["'b\\c.txt'"] = "is no name for a file",
+      ["'d\xff.txt'"] = "d%?.txt: No such file" } do
+      sh:run "rm x.zip"
+      local _, err, code = run(("capsule -o x.zip --with-data sum.lua %s"):format(words))
+      assert.equal(1, code)
+      assert.matches(what, err)
+      assert.is_false(core.file_is_there(sh.folder .. "/x.zip"))
+    end
+    assert.equal("a name", made("sum.lua 'd\xff.txt'").manifest.doubts[1].what)
+  end)
+
   it("takes names with spaces and in UTF-8", function()
     sh:write("mein Skript ü.lua", SCRIPT)
     sh:write("daten ä/zahlen 1.txt", "1 2 3 4")
@@ -231,6 +251,27 @@ describe("rerun", function()
     assert.equal(2, code, out)
     assert.is_truthy(out:find "doubt: time.lua:1: os.time")
     assert.is_truthy(out:find "differs: first difference in the figure x.t")
+  end)
+
+  it("says that it is close where only other kernels or another C library explain it", function()
+    sh:write("near.lua", 'local rnn = require "rnn" rnn.results():add("x", { t = 1 })')
+    for figure, codes in pairs { ["1.0000001"] = { 1, 2 }, ["1.1"] = { 2, 2 }, ["1"] = { 0, 0 } } do
+      local m = made "near.lua"
+      local files = core.bundle_read(sh.folder .. "/x.zip", 1 << 30)
+      for i, libc in ipairs { "glibc 1.0", m.manifest.program.libc } do
+        for _, file in ipairs(files) do
+          if file.name == "results/figures.json" then file.bytes = ('{"x.t": [%s]}'):format(figure) end
+          for _, entry in ipairs(m.manifest.entries) do
+            if entry.path == file.name then entry.size, entry.sha256 = #file.bytes, core.sha256(file.bytes) end
+          end
+        end
+        m.manifest.program.libc = libc
+        files[2].bytes = core.json_encode(m.manifest)
+        assert(core.bundle_write(sh.folder .. "/y.zip", files))
+        local out, err, code = run(DOUBLE .. "rerun y.zip")
+        assert.equal(codes[i], code, out .. err)
+      end
+    end
   end)
 
   it("finds data of RNNLUA_DATA and of arguments with absolute paths", function()

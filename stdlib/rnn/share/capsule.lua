@@ -89,7 +89,10 @@ local function fits(value, kind, path)
   end
   local good = (math.type(value) or type(value)) == kind
   if kind == HASH then good = type(value) == "string" and value:find "^%x+$" and #value == 64 end
-  if kind == NAME then good = is_name(value) end
+  if kind == NAME then
+    good = is_name(value)
+    if not good and type(value) == "string" then return nil, ("%s: '%s' is no name for a file"):format(path, value) end
+  end
   if kind == OPTION then -- of rnnlua, on which numbers depend; no other one
     good = value == "--double" or value == "--blas=own" or value == "--blas=openblas"
       or type(value) == "string" and value:find "^%-%-seed=%d+$"
