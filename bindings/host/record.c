@@ -83,7 +83,8 @@ void lrnn_note_files(lua_State *L) {
   static const struct {
     const char *library, *name;
     lua_CFunction noted;
-  } functions[] = {{"io", "open", noted_open}, {"io", "lines", noted_input}, {"io", "input", noted_input}, {"os", "rename", noted_rename}};
+  } functions[] = {
+      {"io", "open", noted_open}, {"io", "lines", noted_input}, {"io", "input", noted_input}, {"os", "rename", noted_rename}};
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
     lua_getglobal(L, functions[i].library);
     lua_getfield(L, -1, functions[i].name);

@@ -1,7 +1,7 @@
 /* bundle.c: whole files in one ZIP archive, as capsules have them. What other programs would read in another way, or
- * write outside the folder that they unpack into, is refused, in writing too; how much memory it takes follows from the file's size. Of
- * archives that others write, foreign ones, the members alone are asked for: sizes that stand behind the bytes, folders
- * and gaps are no fault of theirs. */
+ * write outside the folder that they unpack into, is refused, in writing too; how much memory it takes follows from the
+ * file's size. Of archives that others write, foreign ones, the members alone are asked for: sizes that stand behind the
+ * bytes, folders and gaps are no fault of theirs. */
 #include <stdlib.h>
 #include <strings.h>
 #include <sys/stat.h>

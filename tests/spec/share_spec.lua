@@ -442,6 +442,14 @@ describe("what an earlier version made", function()
     end
   end)
 
+  it("is a model of rnnlua 0.1, which computes what it did", function()
+    local model = assert(require("rnn").load(ROOT .. "/tests/golden/model-0.1.safetensors"))
+    local y = model(core.tensor { { { 0.1, -0.2 }, { 0.3, 0.4 }, { -0.5, 0.6 } } }):detach():totable()[1]
+    for i, expected in ipairs { 0.193093106, -0.00151606253 } do
+      assert.is_true(math.abs(y[i] - expected) < 1e-7, y[i])
+    end
+  end)
+
   it("is a model with its scaler, labels, vocabulary and what it takes", function()
     local model, extra = require("rnn").load(ROOT .. "/tests/golden/model.safetensors")
     assert(model, extra)

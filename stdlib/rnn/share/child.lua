@@ -34,8 +34,8 @@ end
 ---
 --- Runs a script; made is what capsule.assemble gives. program: this one; before: options before the script; script;
 --- arguments; folder: where it runs, or nil; record: a folder for what is recorded; environment: variables by name;
---- epochs: end where a training has so many; quiet: what it writes is not shown; with_data; most: bytes that it may have
---- recorded.
+--- epochs: end where a training has so many; quiet: what it writes is not shown; with_data; most: bytes that it may
+--- have recorded.
 ---@param options table
 ---@return table?
 ---@return string? message

@@ -44,7 +44,8 @@ local function run(read, options, folder)
   local most = 64 << 20
   for _, bytes in pairs(read.content) do most = most + 2 * #bytes end
   return child { program = options.program, most = most, before = before, script = manifest.script,
-    arguments = manifest.arguments, folder = folder, record = record, environment = environment_of(manifest), epochs = options.epochs }
+    arguments = manifest.arguments, folder = folder, record = record, environment = environment_of(manifest),
+    epochs = options.epochs }
 end
 
 --- rerun(path, options) -> exit code
