@@ -165,6 +165,7 @@ end
 
 local SUSPECTS = {
   { "os%.time", "the time of day" }, { "os%.clock", "the time that was used" }, { "os%.date", "the time of day" },
+  { "rnn%.clock", "the time that was used" },
   { "os%.getenv", "a variable of the environment" }, { "os%.tmpname", "a name that is another one each time" },
   { "os%.execute", "another program" }, { "io%.popen", "another program" }, { "io%.read", "standard input" },
   { "io%.stdin", "standard input" }, { "/dev/stdin", "standard input" }, { "/dev/u?random", "chance" },

@@ -105,11 +105,12 @@ describe("a capsule", function()
 
   it("names what may spoil repetition, with its line", function()
     sh:write("odd.lua", 'local rnn = require "rnn"\n-- os.time\nlocal t = os.time() -- x\nprint(os.getenv "HOME")\n'
-      .. 'local f = io.popen\nmath.randomseed()\nrnn.results():add("x", { t = t })')
+      .. 'local f = io.popen\nmath.randomseed()\nlocal o = os\nt = o.clock() + rnn.clock()\n'
+      .. 'rnn.results():add("x", { t = t })')
     local found = {}
     for _, doubt in ipairs(made("odd.lua").manifest.doubts) do found[doubt.what .. " " .. doubt.where] = true end
     for _, what in ipairs { "os.time odd.lua:3", "os.getenv odd.lua:4", "io.popen odd.lua:5",
-      "math.randomseed odd.lua:6" } do
+      "math.randomseed odd.lua:6", "os.clock odd.lua:8", "rnn.clock odd.lua:8" } do
       assert.is_true(found[what], what)
     end
     assert.is_nil(found["os.time odd.lua:2"])
