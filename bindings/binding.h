@@ -74,7 +74,7 @@ const char *lrnn_check_string(lua_State *L, const char *fname, int arg, const ch
    names it. */
 const char *lrnn_check_c_string(lua_State *L, const char *fname, int index, const char *what);
 const char *lrnn_check_path(lua_State *L, const char *fname, int arg);
-#define LRNN_FILES "rnn.files" /* in the registry: what was done first with a file, "read" or "write", by its path */
+#define LRNN_FILES "rnn.files" /* in the registry: what was done with files, by their paths: "read", "write", "changed" */
 #define LRNN_SCRIPTS "rnn.scripts" /* in the registry: a list of the Lua files that were loaded, as the program notes */
 /* Of a file that is read or written, which is noted: rnn.files_used gives what was. */
 const char *lrnn_check_read(lua_State *L, const char *fname, int arg);

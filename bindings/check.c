@@ -1,6 +1,7 @@
 /* check.c: arguments and options, with messages that say the function, the argument, what was expected, what came. */
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "binding.h"
 
@@ -66,9 +67,11 @@ const char *lrnn_check_path(lua_State *L, const char *fname, int arg) {
 
 static const char *note_file(lua_State *L, const char *fname, int arg, const char *use) {
   const char *path = lrnn_check_path(L, fname, arg);
+  if (*use == 'r' && access(path, R_OK) != 0) return path;
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LRNN_FILES);
-  if (lua_getfield(L, -1, path) == LUA_TNIL) {
-    lua_pushstring(L, use);
+  const char *before = lua_getfield(L, -1, path) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+  if (!before || (*before == 'r' && *use == 'w')) {
+    lua_pushstring(L, before ? "changed" : use);
     lua_setfield(L, -3, path);
   }
   lua_pop(L, 2);

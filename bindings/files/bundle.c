@@ -32,7 +32,7 @@ static int bundle_gc(lua_State *L) {
 ---@return string? message
 ---@return string? code */
 static int lrnn_bundle_read(lua_State *L) {
-  const char *path = lrnn_check_path(L, "bundle_read", 1);
+  const char *path = lrnn_check_read(L, "bundle_read", 1);
   lua_Integer most = lrnn_check_integer(L, "bundle_read", 2, "most");
   if (most < 0) return lrnn_argument_error(L, "bundle_read", 2, "most", "an integer of at least 0");
   rnn_bundle *b = lrnn_new(L, BUNDLE, sizeof *b, 0, bundle_gc);
@@ -61,7 +61,7 @@ static int lrnn_bundle_read(lua_State *L) {
 ---@return string? message
 ---@return string? code */
 static int lrnn_bundle_write(lua_State *L) {
-  const char *path = lrnn_check_path(L, "bundle_write", 1);
+  const char *path = lrnn_check_write(L, "bundle_write", 1);
   lrnn_check_table(L, "bundle_write", 2, "files");
   lua_settop(L, 2);
   int count = (int)lua_rawlen(L, 2);
@@ -128,8 +128,8 @@ static int lrnn_file_sha256(lua_State *L) {
 
 /*--- rnn.files_used() -> files, scripts
 ---
---- What was done first with each file, "read" or "write", by its path; and the Lua files that the program has loaded, with
---- their text, in order. Never an error.
+--- What was done with each file, by its path: "read"; "write", which may have been read afterwards; "changed", read and
+--- then written. And the Lua files that the program has loaded, with their text, in order. Never an error.
 ---@return table<string, string>
 ---@return { path: string, module?: string, text: string }[] */
 static int lrnn_files_used(lua_State *L) {

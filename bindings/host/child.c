@@ -104,8 +104,21 @@ static int stop(lua_State *L) {
   return 0;
 }
 
+/* read(pipe) -> what has come, nil at its end. Lua's own would wait for a line, however long it gets. */
+static int read_piece(lua_State *L) {
+  luaL_Stream *pipe = luaL_checkudata(L, 1, LUA_FILEHANDLE);
+  char bytes[1 << 16];
+  ssize_t n;
+  do n = read(fileno(pipe->f), bytes, sizeof bytes);
+  while (n < 0 && errno == EINTR);
+  if (n <= 0) return 0;
+  lua_pushlstring(L, bytes, (size_t)n);
+  return 1;
+}
+
 int lrnn_open_child(lua_State *L) {
-  static const luaL_Reg functions[] = {{"start", start}, {"wait", wait_for_child}, {"stop", stop}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"start", start}, {"wait", wait_for_child}, {"stop", stop}, {"read", read_piece}, {NULL, NULL}};
   luaL_newlib(L, functions);
   return 1;
 }

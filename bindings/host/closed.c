@@ -53,10 +53,10 @@ static int temporary_name(lua_State *L) {
   return fd >= 0 ? 1 : luaL_error(L, "unable to generate a unique filename");
 }
 
-/* math.random and math.randomseed: the library puts others in their place for a moment. Upvalue 1: the name. */
-static int call_math(lua_State *L) {
-  lua_getglobal(L, LUA_MATHLIBNAME);
-  lua_pushvalue(L, lua_upvalueindex(1));
+/* What the library puts others in the place of: what is there now. Upvalues: the library's name, the function's. */
+static int call_open(lua_State *L) {
+  lua_getglobal(L, lua_tostring(L, lua_upvalueindex(1)));
+  lua_pushvalue(L, lua_upvalueindex(2));
   lua_rawget(L, -2);
   lua_insert(L, 1);
   lua_pop(L, 1);
@@ -240,6 +240,13 @@ static void wrap(lua_State *L, const char *name, lua_CFunction function) {
   lua_setfield(L, -2, name);
 }
 
+static void set_open(lua_State *L, const char *library, const char *name) {
+  lua_pushstring(L, library);
+  lua_pushstring(L, name);
+  lua_pushcclosure(L, call_open, 2);
+  lua_setfield(L, -2, name);
+}
+
 static void make_package(lua_State *L, int environment) {
   lua_newtable(L);
   lua_getglobal(L, LUA_LOADLIBNAME);
@@ -299,13 +306,10 @@ void lrnn_close_environment(lua_State *L) {
     } else if (strcmp(there[i].library, LUA_OSLIBNAME) == 0) {
       wrap(L, "remove", explain_denied);
       wrap(L, "rename", explain_denied);
-    } else if (strcmp(there[i].library, LUA_MATHLIBNAME) == 0) {
-      static const char *const names[] = {"random", "randomseed"};
-      for (int k = 0; k < 2; k++) {
-        lua_pushstring(L, names[k]);
-        lua_pushcclosure(L, call_math, 1);
-        lua_setfield(L, -2, names[k]);
-      }
+      set_open(L, LUA_OSLIBNAME, "exit"); /* as a capsule is made, it ends the record */
+    } else if (strcmp(there[i].library, LUA_MATHLIBNAME) == 0) { /* as a run's numbers begin, those of the run */
+      set_open(L, LUA_MATHLIBNAME, "random");
+      set_open(L, LUA_MATHLIBNAME, "randomseed");
     }
     lua_setfield(L, environment, there[i].library);
     lua_settop(L, environment);

@@ -12,17 +12,21 @@ static bool is_hidden(unsigned code) {
          code > 0x10ffff;
 }
 
-/* Has a sequence of colours the parameter 8, which hides text, and not as a colour's number, 38;5;8? */
+/* Has a sequence of colours the parameter 8, which hides text, and not as a part of a colour, 38;5;8 or 38;2;8;8;8? */
 static bool conceals(const unsigned char *s, int end) {
-  int before = 0, now = 0;
+  int now = 0, parts = 0; /* parts: of a colour that are still to come */
+  bool colour = false;
   for (int i = 2; i <= end; i++) {
     if (i < end && s[i] != ';') {
       now = now * 10 + s[i] - '0';
       if (now > 999) return true;
       continue;
     }
-    if (now == 8 && before != 5) return true;
-    before = now;
+    if (parts > 0) parts--;
+    else if (colour && now != 5 && now != 2) return true;
+    else if (colour) parts = now == 5 ? 1 : 3, colour = false;
+    else if (now == 8) return true;
+    else colour = now == 38 || now == 48;
     now = 0;
   }
   return false;
@@ -68,6 +72,7 @@ size_t lrnn_filter_pass(lrnn_filter *f, const char *bytes, size_t size, char *ou
     for (int n; f->count > 0 && (n = sequence(f->held, f->count, &pass)) > 0;) {
       if (pass) memcpy(out + made, f->held, (size_t)n);
       if (pass) made += (size_t)n;
+      f->coloured |= pass && *f->held == ESCAPE;
       f->count -= n;
       memmove(f->held, f->held + n, (size_t)f->count);
     }

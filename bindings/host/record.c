@@ -1,5 +1,5 @@
-/* record.c: which files a script uses, as rnn.files_used tells: the Lua files that are loaded, and what io.open and
- * io.lines open, beside what the core reads and writes. */
+/* record.c: which files a script uses, as rnn.files_used tells: the Lua files that are loaded, what io.open and io.lines
+ * open, and what os.rename makes, beside what the core reads and writes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,8 +47,8 @@ static int call_own(lua_State *L) {
 }
 
 static void note(lua_State *L, const char *mode) {
-  if (mode[0] == 'r' && !strchr(mode, '+')) lrnn_check_read(L, "open", 1);
-  else lrnn_check_write(L, "open", 1);
+  if (mode[0] == 'r') lrnn_check_read(L, "open", 1);
+  if (mode[0] != 'r' || strchr(mode, '+')) lrnn_check_write(L, "open", 1);
 }
 
 static bool is_mode(const char *mode) {
@@ -73,13 +73,23 @@ static int noted_input(lua_State *L) {
   return call_own(L);
 }
 
+/* os.rename(from, to): what is at the second place is this script's doing. */
+static int noted_rename(lua_State *L) {
+  if (lua_type(L, 2) == LUA_TSTRING && strlen(lua_tostring(L, 2)) == lua_rawlen(L, 2)) lrnn_check_write(L, "rename", 2);
+  return call_own(L);
+}
+
 void lrnn_note_files(lua_State *L) {
-  static const luaL_Reg functions[] = {{"open", noted_open}, {"lines", noted_input}, {"input", noted_input}, {NULL, NULL}};
-  lua_getglobal(L, "io");
-  for (const luaL_Reg *f = functions; f->name; f++) {
-    lua_getfield(L, -1, f->name);
-    lua_pushcclosure(L, f->func, 1);
-    lua_setfield(L, -2, f->name);
+  static const struct {
+    const char *library, *name;
+    lua_CFunction noted;
+  } functions[] = {
+      {"io", "open", noted_open}, {"io", "lines", noted_input}, {"io", "input", noted_input}, {"os", "rename", noted_rename}};
+  for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
+    lua_getglobal(L, functions[i].library);
+    lua_getfield(L, -1, functions[i].name);
+    lua_pushcclosure(L, functions[i].noted, 1);
+    lua_setfield(L, -2, functions[i].name);
+    lua_pop(L, 1);
   }
-  lua_pop(L, 1);
 }

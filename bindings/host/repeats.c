@@ -3,6 +3,7 @@
  * math.random begins with the seed; and what may still spoil it is noted, with its line: rnn.repeats. */
 #include <gnu/libc-version.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,22 +45,31 @@ static void doubt(lua_State *L, const char *what, const char *why) {
   lua_pop(L, 4);
 }
 
-/* Functions of the C library, whose last bits another release may give otherwise. */
+/* Functions of Lua, which have no upvalues, that may give another thing each time; of math: elsewhere, since the C library
+ * computes the last bits. */
 static struct {
-  const char *name;
+  const char *library, *name, *why;
   int looks; /* the line of a call is looked up for so many calls only */
-} inexact[] = {{"exp", 0}, {"log", 0}, {"sin", 0}, {"cos", 0}, {"tan", 0}, {"asin", 0}, {"acos", 0}, {"atan", 0}};
+} noted[] = {{"math", "exp", NULL, 0},  {"math", "log", NULL, 0},  {"math", "sin", NULL, 0},  {"math", "cos", NULL, 0},
+             {"math", "tan", NULL, 0},  {"math", "asin", NULL, 0}, {"math", "acos", NULL, 0}, {"math", "atan", NULL, 0},
+             {"os", "time", "the time of day", 0},
+             {"os", "date", "the time of day", 0},
+             {"os", "clock", "the time that was used", 0},
+             {"os", "getenv", "a variable of the environment", 0},
+             {"os", "execute", "another program", 0},
+             {"io", "popen", "another program", 0},
+             {"io", "read", "standard input", 0}};
 
-/* Upvalues: Lua's function, which has none itself, and the index. */
-static int call_inexact(lua_State *L) {
+/* Upvalues: Lua's function and the index. */
+static int call_noted(lua_State *L) {
   int i = (int)lua_tointeger(L, lua_upvalueindex(2));
-  if (inexact[i].looks++ < LOOKS) {
+  if (noted[i].looks++ < LOOKS) {
     char what[16], why[80];
-    strcat(strcpy(what, "math."), inexact[i].name);
-    strcat(strcpy(why, "another release of the C library may round otherwise; this is glibc "), gnu_get_libc_version());
-    doubt(L, what, why);
+    snprintf(what, sizeof what, "%s.%s", noted[i].library, noted[i].name);
+    snprintf(why, sizeof why, "another release of the C library may round otherwise; this is glibc %s", gnu_get_libc_version());
+    doubt(L, what, noted[i].why ? noted[i].why : why);
   } else {
-    inexact[i].looks = LOOKS;
+    noted[i].looks = LOOKS;
   }
   return lua_tocfunction(L, lua_upvalueindex(1))(L);
 }
@@ -225,12 +235,12 @@ void lrnn_repeat(lua_State *L) {
   lua_getglobal(L, "next");
   lua_pushcclosure(L, call_next, 1);
   lua_setglobal(L, "next");
-  lua_getglobal(L, LUA_MATHLIBNAME);
-  for (int i = 0; i < (int)(sizeof inexact / sizeof *inexact); i++) {
-    lua_getfield(L, -1, inexact[i].name);
+  for (int i = 0; i < (int)(sizeof noted / sizeof *noted); i++) {
+    lua_getglobal(L, noted[i].library);
+    lua_getfield(L, -1, noted[i].name);
     lua_pushinteger(L, i);
-    lua_pushcclosure(L, call_inexact, 2);
-    lua_setfield(L, -2, inexact[i].name);
+    lua_pushcclosure(L, call_noted, 2);
+    lua_setfield(L, -2, noted[i].name);
+    lua_pop(L, 1);
   }
-  lua_pop(L, 1);
 }

@@ -15,16 +15,20 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <linux/capability.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 extern char **environ;
 
 static bool sandboxed;
-static volatile sig_atomic_t child; /* its id, for the handler */
+static volatile sig_atomic_t child; /* its id, for the handlers */
+static volatile bool *built;        /* shared by both: the walls stand */
 
 bool lrnn_sandboxed(void) { return sandboxed; }
 
@@ -68,14 +72,18 @@ long long lrnn_sandbox_size(const char *text) {
 
 /* ---- the folder that it may write ---- */
 
+enum { DEEPEST = 100 };
+
 typedef struct usage {
-  unsigned long long files, bytes;
+  unsigned long long files, bytes, left; /* left: on the disk, for this user */
+  bool hidden;                           /* there are folders that cannot be looked into */
 } usage;
 
 static void count(int parent, const char *path, int depth, usage *sum) {
-  int fd = openat(parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (depth ? O_NOFOLLOW : 0));
+  int fd = depth > DEEPEST ? -1 : openat(parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (depth ? O_NOFOLLOW : 0));
   DIR *folder = fd < 0 ? NULL : fdopendir(fd);
   if (!folder) {
+    if (depth > DEEPEST || (errno != ENOENT && errno != ENOTDIR)) sum->hidden = true;
     if (fd >= 0) close(fd);
     return;
   }
@@ -85,15 +93,26 @@ static void count(int parent, const char *path, int depth, usage *sum) {
     if (fstatat(fd, e->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
     sum->files++;
     sum->bytes += (unsigned long long)info.st_blocks * 512;
-    if (S_ISDIR(info.st_mode) && depth < 100) count(fd, e->d_name, depth + 1, sum);
+    if (S_ISDIR(info.st_mode)) count(fd, e->d_name, depth + 1, sum);
   }
   closedir(folder);
 }
 
 static usage used(const lrnn_sandbox *box) {
-  usage sum = {0, 0};
+  usage sum = {.files = 0};
+  struct statvfs disk;
   count(AT_FDCWD, box->write, 0, &sum);
+  if (statvfs(box->write, &disk) == 0) sum.left = (unsigned long long)disk.f_bavail * disk.f_frsize;
   return sum;
+}
+
+/* What of the folder goes too far, or NULL. A file that was removed while it is open is seen by the disk alone. */
+static const char *too_much(usage before, usage now) {
+  if (now.bytes > before.bytes + LRNN_SANDBOX_DISK) return "more than 4 GiB in its folder";
+  if (now.files > before.files + LRNN_SANDBOX_FILES) return "more than 20000 files in its folder";
+  if (now.hidden && !before.hidden) return "folders in its folder that are locked, or more than 100 deep";
+  if (now.left < before.left / 2 && now.left < LRNN_SANDBOX_LEFT) return "its disk is nearly full";
+  return NULL;
 }
 
 /* Makes box->write where it is not there; *fresh says that nobody chose it. */
@@ -137,6 +156,17 @@ static void keep_width(int columns) {
   if (columns > 0) setenv("COLUMNS", text, 1);
 }
 
+/* Root keeps what opens its files, and nothing else that others may not. */
+static void drop_capabilities(void) {
+  struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  struct __user_cap_data_struct sets[2] = {{0}};
+  if (syscall(SYS_capget, &header, sets) != 0) return;
+  sets[0].permitted &= 1u << CAP_DAC_OVERRIDE | 1u << CAP_DAC_READ_SEARCH | 1u << CAP_FOWNER;
+  sets[0].effective = sets[0].permitted;
+  sets[1].permitted = sets[1].effective = sets[0].inheritable = sets[1].inheritable = 0;
+  syscall(SYS_capset, &header, sets);
+}
+
 static void become_child(const lrnn_sandbox *box, const int pipes[2][2], pid_t parent) {
   struct winsize window = {0};
   int columns = ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 ? window.ws_col : 0;
@@ -151,6 +181,7 @@ static void become_child(const lrnn_sandbox *box, const int pipes[2][2], pid_t p
   if (syscall(SYS_close_range, STDERR_FILENO + 1, ~0u, 0) != 0)
     for (int fd = STDERR_FILENO + 1; fd < 1024; fd++) close(fd);
   prctl(PR_SET_DUMPABLE, 0);
+  drop_capabilities();
   close_environment(box);
   keep_width(columns);
   tzset();
@@ -167,6 +198,8 @@ static void become_child(const lrnn_sandbox *box, const int pipes[2][2], pid_t p
     }
   }
   sandboxed = true;
+  *built = true;
+  munmap((void *)built, sizeof *built);
 }
 
 /* ---- the parent ---- */
@@ -175,68 +208,107 @@ static void forward(int number) {
   if (child) kill((pid_t)child, number);
 }
 
-static void send_all(int fd, const char *bytes, size_t size, bool *broken) {
-  while (size > 0 && !*broken) {
-    ssize_t n = write(fd, bytes, size);
-    if (n < 0 && errno == EAGAIN) poll(&(struct pollfd){.fd = fd, .events = POLLOUT}, 1, 100);
-    else if (n < 0 && errno != EINTR) *broken = true;
-    if (n > 0) bytes += n, size -= (size_t)n;
+/* Ctrl-Z: the script waits as well. */
+static void pause_both(int number) {
+  (void)number;
+  if (child) kill((pid_t)child, SIGSTOP);
+  raise(SIGSTOP);
+  if (child) kill((pid_t)child, SIGCONT);
+}
+
+enum { PIECE = 1 << 16, AT_ONCE = 4096 /* bytes that a pipe which is ready takes without waiting */ };
+
+/* What the child writes to one of its pipes. Some waits here when nobody takes it: no limit may wait for that. */
+typedef struct stream {
+  int from, to; /* from: -1 at its end */
+  lrnn_filter filter;
+  size_t at, size; /* what waits */
+  char bytes[PIECE + LRNN_FILTER_HELD], last;
+} stream;
+
+static struct pollfd waits_for(const stream *s) {
+  if (s->at < s->size) return (struct pollfd){.fd = s->to, .events = POLLOUT};
+  return (struct pollfd){.fd = s->from, .events = POLLIN}; /* -1 is passed over */
+}
+
+/* Moves a piece on, now that it is ready; ends it when it is at its end, or nobody takes it. */
+static void relay(stream *s) {
+  ssize_t n;
+  if (s->at < s->size) {
+    size_t part = s->size - s->at;
+    n = write(s->to, s->bytes + s->at, part < AT_ONCE ? part : AT_ONCE);
+    if (n > 0) s->at += (size_t)n;
+  } else {
+    char in[PIECE];
+    n = read(s->from, in, sizeof in);
+    s->at = 0;
+    s->size = n > 0 ? lrnn_filter_pass(&s->filter, in, (size_t)n, s->bytes) : 0;
+    if (s->size > 0) s->last = s->bytes[s->size - 1];
   }
+  if (n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN))) return;
+  close(s->from);
+  s->from = -1;
+  s->at = s->size = 0;
 }
 
-/* Passes on what waits in the pipe from; closes it at its end, or when nobody takes it. */
-static void relay(struct pollfd *from, int to, lrnn_filter *filter) {
-  char in[1 << 16], out[sizeof in + LRNN_FILTER_HELD];
-  bool broken = false;
-  ssize_t n = read(from->fd, in, sizeof in);
-  if (n < 0 && (errno == EINTR || errno == EAGAIN)) return;
-  if (n > 0) send_all(to, out, lrnn_filter_pass(filter, in, (size_t)n, out), &broken);
-  if (n > 0 && !broken) return;
-  close(from->fd);
-  from->fd = -1;
-}
+/* How the child ended, and when; stopped says by what limit, or NULL. */
+typedef struct outcome {
+  int status;
+  double seconds;
+  const char *stopped;
+} outcome;
 
-/* Until the child has ended: how; *stopped says by what limit, or NULL. */
-static int watch(const lrnn_sandbox *box, int out, int err, usage before, double begun, const char **stopped) {
-  struct pollfd pipes[3] = {{.fd = out, .events = POLLIN}, {.fd = err, .events = POLLIN}, {.events = POLLIN}};
-  pipes[2].fd = (int)syscall(SYS_pidfd_open, (pid_t)child, 0); /* -1 is passed over */
-  lrnn_filter filters[2] = {{.count = 0}, {.count = 0}};
+/* Until the child has ended and all that it said has been passed on. */
+static outcome watch(const lrnn_sandbox *box, stream streams[2], usage before, double begun) {
+  outcome out = {.status = 0};
+  int ended = (int)syscall(SYS_pidfd_open, (pid_t)child, 0);
   double look = begun + 1, deadline = begun + (double)box->seconds;
-  int status = 0;
-  bool ended = false;
-  for (;;) {
+  while (child || streams[0].from >= 0 || streams[1].from >= 0) {
+    struct pollfd pipes[3] = {waits_for(&streams[0]), waits_for(&streams[1]), {.fd = child ? ended : -1, .events = POLLIN}};
     double t = now(), next = look < deadline ? look : deadline;
     int wait = next - t > 0.1 ? 100 : next > t ? (int)((next - t) * 1000) + 1 : 0;
-    if (poll(pipes, ended ? 2 : 3, ended ? 0 : wait) == 0 && ended) return status;
-    for (int i = 0; i < 2; i++)
-      if (pipes[i].revents) relay(&pipes[i], i + 1, &filters[i]);
-    if (!ended && waitpid((pid_t)child, &status, WNOHANG) == (pid_t)child) ended = true, child = 0;
-    if (ended) continue;
+    if (poll(pipes, 3, child ? wait : -1) > 0)
+      for (int i = 0; i < 2; i++)
+        if (pipes[i].revents) relay(&streams[i]);
+    if (!child) continue;
     t = now();
+    if (waitpid((pid_t)child, &out.status, WNOHANG) == (pid_t)child) {
+      child = 0;
+      out.seconds = t - begun;
+      continue;
+    }
     if (t >= deadline) { /* training saves itself; all else has ended a second later */
-      kill((pid_t)child, *stopped ? SIGKILL : SIGTERM);
-      if (!*stopped) *stopped = "its time is over (--time)";
+      kill((pid_t)child, out.stopped ? SIGKILL : SIGTERM);
+      if (!out.stopped) out.stopped = "its time is over (--time)";
       deadline = t + 1;
     }
     if (t < look) continue;
-    usage sum = used(box);
+    const char *full = too_much(before, used(box));
     look = now() + 1 + 20 * (now() - t);
-    bool full = sum.bytes > before.bytes + LRNN_SANDBOX_DISK, many = sum.files > before.files + LRNN_SANDBOX_FILES;
-    if (!full && !many) continue;
-    kill((pid_t)child, SIGKILL);
-    *stopped = full ? "more than 4 GiB in its folder" : "more than 20000 files in its folder";
+    if (full) kill((pid_t)child, SIGKILL);
+    if (full && !out.stopped) out.stopped = full;
+  }
+  return out;
+}
+
+/* What the parent says stands on a line of its own, in the terminal's colours. */
+static void begin_line(const stream streams[2]) {
+  for (int i = 0; i < 2; i++) {
+    bool terminal = isatty(streams[i].to);
+    if (terminal && streams[i].filter.coloured) (void)!write(streams[i].to, "\33[m", 3);
+    if ((terminal || i == 1) && streams[i].last && streams[i].last != '\n') (void)!write(streams[i].to, "\n", 1);
   }
 }
 
-static void last_line(const lrnn_sandbox *box, bool fresh, usage before, double seconds, const char *stopped) {
+static void last_line(const lrnn_sandbox *box, bool fresh, usage before, const outcome *out) {
   usage sum = used(box);
   unsigned long long files = sum.files > before.files ? sum.files - before.files : 0;
   char wrote[PATH_MAX + 80];
   if (fresh && sum.files == 0 && rmdir(box->write) == 0) snprintf(wrote, sizeof wrote, "it wrote nothing");
   else snprintf(wrote, sizeof wrote, "%s has %llu new file%s, %.1f MB", box->write, files, files == 1 ? "" : "s",
                 (double)sum.bytes / 1e6);
-  if (stopped) say("stopped after %.1f s: wall 3, limits: %s; %s", seconds, stopped, wrote);
-  else say("ended after %.1f s; %s", seconds, wrote);
+  if (out->stopped) say("stopped after %.1f s: wall 3, limits: %s; %s", out->seconds, out->stopped, wrote);
+  else say("ended after %.1f s; %s", out->seconds, wrote);
 }
 
 static void handle(int number, void (*handler)(int)) {
@@ -261,7 +333,9 @@ int lrnn_sandbox_start(lrnn_sandbox *box) {
   double begun = now();
   int pipes[2][2];
   pid_t parent = getpid();
-  if (pipe2(pipes[0], O_CLOEXEC) != 0 || pipe2(pipes[1], O_CLOEXEC) != 0) {
+  void *shared = mmap(NULL, sizeof *built, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  built = shared;
+  if (shared == MAP_FAILED || pipe2(pipes[0], O_CLOEXEC) != 0 || pipe2(pipes[1], O_CLOEXEC) != 0) {
     say("%s", strerror(errno));
     return LRNN_SANDBOX_REFUSED;
   }
@@ -281,11 +355,13 @@ int lrnn_sandbox_start(lrnn_sandbox *box) {
   signal(SIGPIPE, SIG_IGN);
   static const int forwarded[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
   for (size_t i = 0; i < sizeof forwarded / sizeof *forwarded; i++) handle(forwarded[i], forward);
-  const char *stopped = NULL;
-  int status = watch(box, pipes[0][0], pipes[1][0], before, begun, &stopped);
-  bool refused = WIFEXITED(status) && WEXITSTATUS(status) == LRNN_SANDBOX_REFUSED;
-  if (refused && fresh) rmdir(box->write);
-  if (!refused) last_line(box, fresh, before, now() - begun, stopped);
-  if (stopped) return LRNN_SANDBOX_STOPPED;
-  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+  handle(SIGTSTP, pause_both);
+  static stream streams[2]; /* of 128 KB */
+  for (int i = 0; i < 2; i++) streams[i] = (stream){.from = pipes[i][0], .to = STDOUT_FILENO + i};
+  const outcome out = watch(box, streams, before, begun);
+  if (!*built && fresh) rmdir(box->write);
+  begin_line(streams);
+  if (*built) last_line(box, fresh, before, &out);
+  if (out.stopped) return LRNN_SANDBOX_STOPPED;
+  return WIFSIGNALED(out.status) ? 128 + WTERMSIG(out.status) : WEXITSTATUS(out.status);
 }

@@ -27,9 +27,10 @@ typedef struct lrnn_sandbox {
 
 enum { LRNN_SANDBOX_REFUSED = 3, LRNN_SANDBOX_STOPPED = 124 }; /* exit codes of its own */
 
-/* What a script may add to its folder: bytes and files. */
+/* What a script may add to its folder: bytes and files; and the bytes that stay free on its disk, but for half of what was. */
 #define LRNN_SANDBOX_DISK (4ull << 30)
 #define LRNN_SANDBOX_FILES 20000
+#define LRNN_SANDBOX_LEFT (1ull << 30)
 
 /* ---- sandbox.c ---- */
 
@@ -51,6 +52,7 @@ enum { LRNN_FILTER_HELD = 64 };
 typedef struct lrnn_filter {
   unsigned char held[LRNN_FILTER_HELD]; /* of an escape sequence or a character that has not ended */
   int count;
+  bool coloured; /* colours have passed */
 } lrnn_filter;
 
 /* Writes to out, which has room for size + sizeof held bytes, what of the bytes may pass; returns how many. */

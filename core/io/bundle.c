@@ -1,7 +1,7 @@
 /* bundle.c: whole files in one ZIP archive, as capsules have them. What other programs would read in another way, or
- * write outside the folder that they unpack into, is refused; how much memory it takes follows from the file's size. Of
- * archives that others write, foreign ones, the members alone are asked for: sizes that stand behind the bytes, folders
- * and gaps are no fault of theirs. */
+ * write outside the folder that they unpack into, is refused, in writing too; how much memory it takes follows from the
+ * file's size. Of archives that others write, foreign ones, the members alone are asked for: sizes that stand behind the
+ * bytes, folders and gaps are no fault of theirs. */
 #include <stdlib.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -13,7 +13,7 @@
 #define RATIO 200                  /* of all bytes to those of the file, beyond what is small anyway */
 #define SMALL ((int64_t)16 << 20)
 
-#define BAD(z, format, ...) rnni_fail((z)->ctx, RNN_EFORMAT, "%.200s: " format, (z)->path, __VA_ARGS__)
+#define BAD(ctx, path, format, ...) rnni_fail(ctx, RNN_EFORMAT, "%.200s: " format, path, __VA_ARGS__)
 
 /* Below the folder that it is unpacked into, on every system? */
 static bool is_below(const char *name) {
@@ -31,17 +31,23 @@ static bool is_printed(const char *name) {
   return true;
 }
 
+static rnn_status check_name(rnn_ctx *ctx, const char *path, const char *name) {
+  const size_t size = strlen(name);
+  if (size == 0 || size > 1000 || rnni_utf8_length(name, size) < size)
+    return BAD(ctx, path, "a member's name has %zu bytes, where 1 to 1000 of UTF-8 are expected", size);
+  if (!is_printed(name)) return BAD(ctx, path, "a member's name has a control character or a backslash%s", "");
+  if (!is_below(name)) return BAD(ctx, path, "member '%.200s' is none below the folder it is unpacked into", name);
+  return RNN_OK;
+}
+
 static rnn_status check_member(rnni_zip *z, const rnni_zip_member *m, int64_t at, bool foreign) {
   const unsigned mode = m->attributes >> 16 & S_IFMT;
-  if (m->name_size == 0 || m->name_size > 1000 || rnni_utf8_length(m->name, m->name_size) < m->name_size)
-    return BAD(z, "a member's name has %zu bytes, where 1 to 1000 of UTF-8 are expected", m->name_size);
-  if (!is_printed(m->name)) return BAD(z, "a member's name has a control character or a backslash%s", "");
-  if (!is_below(m->name)) return BAD(z, "member '%.200s' is none below the folder it is unpacked into", m->name);
+  RNNI_TRY(check_name(z->ctx, z->path, m->name));
   if (foreign) return RNN_OK;
   if ((mode != 0 && mode != S_IFREG) || m->attributes & FOLDER)
-    return BAD(z, "member '%.200s' is a link, a folder or a device", m->name);
-  if (m->flags & ~FLAGS) return BAD(z, "member '%.200s' has the flags %#x, which are not known", m->name, m->flags);
-  if (m->header != at) return BAD(z, "there is something before member '%.200s' that is none", m->name);
+    return BAD(z->ctx, z->path, "member '%.200s' is a link, a folder or a device", m->name);
+  if (m->flags & ~FLAGS) return BAD(z->ctx, z->path, "member '%.200s' has the flags %#x, which are not known", m->name, m->flags);
+  if (m->header != at) return BAD(z->ctx, z->path, "there is something before member '%.200s' that is none", m->name);
   return RNN_OK;
 }
 
@@ -49,20 +55,24 @@ static int by_name(const void *a, const void *b) {
   return strcasecmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Names that some systems take for one, and a file that is a folder to others. */
-static rnn_status check_names(rnni_zip *z) {
-  char **names;
-  RNNI_TRY(rnni_array(z->ctx, z->count, sizeof *names, &names));
-  rnn_status status = RNN_OK;
-  for (int i = 0; i < z->count; i++) names[i] = z->members[i].name;
-  qsort(names, (size_t)z->count, sizeof *names, by_name);
-  for (int i = 0; i + 1 < z->count && status == RNN_OK; i++) {
+/* Names that some systems take for one, and a file that is a folder to others. The names are sorted. */
+static rnn_status check_names(rnn_ctx *ctx, const char *path, const char **names, int count) {
+  qsort(names, (size_t)count, sizeof *names, by_name);
+  for (int i = 0; i + 1 < count; i++) {
     size_t length = strlen(names[i]);
     if (strcasecmp(names[i], names[i + 1]) == 0)
-      status = BAD(z, "two members are called '%.200s', but for capitals", names[i]);
-    for (int k = i + 1; k < z->count && strncasecmp(names[i], names[k], length) == 0 && status == RNN_OK; k++)
-      if (names[k][length] == '/') status = BAD(z, "member '%.200s' is a file and a folder", names[i]);
+      return BAD(ctx, path, "two members are called '%.200s', but for capitals", names[i]);
+    for (int k = i + 1; k < count && strncasecmp(names[i], names[k], length) == 0; k++)
+      if (names[k][length] == '/') return BAD(ctx, path, "member '%.200s' is a file and a folder", names[i]);
   }
+  return RNN_OK;
+}
+
+static rnn_status check_members(rnni_zip *z) {
+  const char **names;
+  RNNI_TRY(rnni_array(z->ctx, z->count, sizeof *names, &names));
+  for (int i = 0; i < z->count; i++) names[i] = z->members[i].name;
+  rnn_status status = check_names(z->ctx, z->path, names, z->count);
   rnni_free(z->ctx, names);
   return status;
 }
@@ -97,10 +107,10 @@ static rnn_status read_all(rnni_zip *z, int64_t most, bool foreign, rnn_bundle *
   int64_t total = 0, end = 0;
   for (int i = 0; i < z->count; i++) {
     if (z->members[i].size > room - total)
-      return BAD(z, "its members would take more than %lld bytes", (long long)room);
+      return BAD(z->ctx, z->path, "its members would take more than %lld bytes", (long long)room);
     total += z->members[i].size;
   }
-  RNNI_TRY(check_names(z));
+  RNNI_TRY(check_members(z));
   RNNI_TRY(rnni_calloc(z->ctx, (size_t)z->count * sizeof *b->files, &b->files));
   for (int i = 0; i < z->count; i++) {
     if (foreign && is_folder(&z->members[i])) continue;
@@ -109,7 +119,7 @@ static rnn_status read_all(rnni_zip *z, int64_t most, bool foreign, rnn_bundle *
   }
   if (foreign) return RNN_OK;
   if (end != z->directory_at || z->directory_at + z->directory_size + RNNI_ZIP_END != z->size)
-    return BAD(z, "there is something between its %d members and its end", z->count);
+    return BAD(z->ctx, z->path, "there is something between its %d members and its end", z->count);
   return RNN_OK;
 }
 
@@ -146,16 +156,22 @@ static rnn_status write_all(rnni_zip_writer *w, rnni_zip_item *items, const rnn_
 rnn_status rnn_bundle_write(rnn_ctx *ctx, const char *path, const rnn_bundle *b) {
   RNNI_NEED(ctx, path && b, "path or b is NULL");
   rnni_zip_writer w;
-  rnni_zip_item *items;
-  RNNI_TRY(rnni_array(ctx, b->count, sizeof *items, &items));
+  rnni_zip_item *items = NULL;
+  const char **names;
+  rnn_status status;
+  RNNI_TRY(rnni_array(ctx, b->count, sizeof *names, &names));
+  RNNI_GOTO(rnni_array(ctx, b->count, sizeof *items, &items));
   for (int i = 0; i < b->count; i++) {
     const rnn_bundle_file *f = &b->files[i];
+    names[i] = f->name;
+    RNNI_GOTO(check_name(ctx, path, f->name));
     items[i] = (rnni_zip_item){.name = f->name, .suffix = "", .compress = f->compress, .wide = f->size >= UINT32_MAX / 2};
   }
-  rnn_status status;
+  RNNI_GOTO(check_names(ctx, path, names, b->count));
   RNNI_GOTO(rnni_zip_create(ctx, path, &w));
   status = rnni_zip_finish(&w, write_all(&w, items, b));
 done:
   rnni_free(ctx, items);
+  rnni_free(ctx, names);
   return status;
 }

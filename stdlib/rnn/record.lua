@@ -77,6 +77,24 @@ local function hash(path)
   return hashes[path]
 end
 
+-- A name in the folder data for a path that leads elsewhere. taken: path by name, of what has one; no two have one.
+local function stand_in(path, taken)
+  local last, n = last_part(path), 1
+  local name = "data/" .. last
+  local function is_taken()
+    for each, of in pairs(taken) do
+      if of ~= path and (each == name or within(each, name) or within(name, each)) then return true end
+    end
+    return false
+  end
+  while is_taken() do
+    n = n + 1
+    name = ("data/%d/%s"):format(n, last)
+  end
+  taken[name] = path
+  return name
+end
+
 -- The argument i as option=, value.
 local function value_of(word)
   local name, value = word:match "^(%-%-[%w_-]+=)(.*)$"
@@ -84,13 +102,12 @@ local function value_of(word)
 end
 
 -- Where the arguments lead: list of { root, name }; and the arguments with names instead.
-local function arguments()
+local function arguments(taken)
   local list, roots = {}, {}
   for i, word in ipairs(arg or {}) do
     local option, value = value_of(tostring(word))
     if value:find "/" and not below(value) then
-      local name = "data/" .. last_part(value)
-      roots[#roots + 1] = { value, name, i }
+      roots[#roots + 1] = { value, stand_in(value, taken), i }
       list[i] = option .. last_part(value)
     else
       list[i] = option .. value
@@ -99,10 +116,11 @@ local function arguments()
   return list, roots
 end
 
--- All data that were read, with the names that they have for others. Arguments that led to some are changed.
+-- All data that were read, with the names that they have for others; the paths of those that are nowhere else; of those
+-- that were written afterwards. Arguments that led to some are changed.
 -- skipped: set of files; folders: array of those whose files do not count.
-local function data(skipped, folders, list, roots)
-  local files, found, odd = core.files_used(), {}, {}
+local function data(files, taken, skipped, folders, list, roots)
+  local found, odd, changed, paths = {}, {}, {}, {}
   local function name_of(path)
     for root in (os.getenv "RNNLUA_DATA" or ""):gmatch "[^:]+" do
       local name = within(path, root)
@@ -118,29 +136,36 @@ local function data(skipped, folders, list, roots)
       end
     end
     odd[#odd + 1] = path
-    return "data/" .. last_part(path)
+    return stand_in(path, taken)
   end
-  for path, use in pairs(files) do
+  for path in pairs(files) do paths[#paths + 1] = path end
+  table.sort(paths)
+  for _, path in ipairs(paths) do
+    local use = files[path]
     local ours = path:find "^/proc/" or path:find "^/sys/" or path:find "^/dev/" or path:find "^/etc/" or skipped[path]
     for _, folder in ipairs(folders) do ours = ours or path == folder or within(path, folder) end
+    if use == "changed" and not ours then changed[#changed + 1] = path end
     local known = use == "read" and not ours and hash(path)
     if known then
       local name, from = name_of(path)
       found[#found + 1] = { name = name, from = from, size = known.size, sha256 = known.sha256, path = path }
     end
   end
-  table.sort(found, function(a, b) return a.path < b.path end)
+  table.sort(found, function(a, b)
+    if a.name ~= b.name then return a.name < b.name end
+    return a.path < b.path
+  end)
   for i = #found, 2, -1 do -- ./a and a
-    if found[i].name == found[i - 1].name then table.remove(found, i) end
+    if found[i].name == found[i - 1].name and found[i].from == found[i - 1].from then table.remove(found, i) end
   end
-  table.sort(found, function(a, b) return a.name < b.name end)
-  return found, odd
+  return found, odd, changed
 end
 
 -- ---- doubts ----
 
 local SUSPECTS = {
   { "os%.time", "the time of day" }, { "os%.clock", "the time that was used" }, { "os%.date", "the time of day" },
+  { "rnn%.clock", "the time that was used" },
   { "os%.getenv", "a variable of the environment" }, { "os%.tmpname", "a name that is another one each time" },
   { "os%.execute", "another program" }, { "io%.popen", "another program" }, { "io%.read", "standard input" },
   { "io%.stdin", "standard input" }, { "/dev/stdin", "standard input" }, { "/dev/u?random", "chance" },
@@ -178,7 +203,7 @@ local function suspects_of(text)
   return list
 end
 
-local function doubts(list, deterministic, odd)
+local function doubts(list, deterministic, odd, changed)
   local found, known = {}, {}
   local function doubt(what, where, why)
     if known[what .. "\0" .. where] then return end
@@ -203,6 +228,9 @@ local function doubts(list, deterministic, odd)
     if searched then doubt(name, "require", "machine code, which is not included") end
   end
   for _, path in ipairs(odd) do doubt(last_part(path), "data", "its place is written in the script") end
+  for _, path in ipairs(changed) do
+    doubt(last_part(path), "data", "it was read, and then written: what was read is gone")
+  end
   local i = -1
   while arg and arg[i] do
     if arg[i] == "-e" or arg[i] == "-l" or arg[i] == "-i" then
@@ -229,6 +257,19 @@ end
 function record.machine()
   return find("/proc/cpuinfo", "model name%s*:%s*([^\n]+)") or "unknown",
     find("/etc/os-release", 'PRETTY_NAME="?([^"\n]+)') or "unknown"
+end
+
+-- The same in UTF-8, as JSON has it; whether anything was not.
+local function in_utf8(value)
+  if type(value) == "string" and not utf8.len(value) then return value:gsub("[\x80-\xff]", "?"), true end
+  if type(value) ~= "table" then return value, false end
+  local result, any = {}, false
+  for key, each in pairs(value) do
+    local changed
+    result[key], changed = in_utf8(each)
+    any = any or changed
+  end
+  return result, any
 end
 
 local stdlib
@@ -288,8 +329,13 @@ function record.identity(folder)
   for _, each in ipairs(list) do skipped[each.from] = true end
   local folders = { folder }
   folders[#folders + 1] = record.folder
-  local words, roots = arguments()
-  local found, odd = data(skipped, folders, words, roots)
+  local files_used, taken = core.files_used(), {}
+  for path in pairs(files_used) do
+    local name = below(path)
+    if name then taken[name] = path end
+  end
+  local words, roots = arguments(taken)
+  local found, odd, changed = data(files_used, taken, skipped, folders, words, roots)
   local deterministic = os.getenv "RNNLUA_DETERMINISTIC" ~= nil
   local processor, system = record.machine()
   local compiler, libc = core.built_with()
@@ -310,7 +356,7 @@ function record.identity(folder)
     deterministic = deterministic, kernels = core.isa(), blas = core.blas(), environment = environment,
     program = { version = core.version, lua = _VERSION, stdlib = stdlib_hash(), compiler = compiler, libc = libc },
     machine = { processor = processor, system = system }, files = files, data = read,
-    doubts = doubts(list, deterministic, odd),
+    doubts = doubts(list, deterministic, odd, changed),
   }, list, found
 end
 
@@ -357,6 +403,12 @@ end
 ---@return string? message
 function record.write(folder, fields)
   local identity, list, found = record.identity(fields.folder)
+  local odd
+  identity, odd = in_utf8(identity)
+  if odd then
+    table.insert(identity.doubts, { what = "a name", where = "command line or data",
+      why = "it is not in UTF-8, and has question marks here" })
+  end
   for name, value in pairs(fields) do identity[name] = value end
   identity.folder = nil
   for _, each in ipairs(list) do
@@ -367,7 +419,9 @@ function record.write(folder, fields)
   end
   if record.folder == folder then -- where rnnlua capsule finds the bytes, if it is to take them
     local places = {}
-    for _, each in ipairs(found) do places[each.name] = each.path end
+    for _, each in ipairs(found) do
+      if utf8.len(each.name) and utf8.len(each.path) then places[each.name] = each.path end
+    end
     put(folder .. "/places.json", core.json_encode(places, { sort = true }))
   end
   return put(folder .. "/run.json", core.json_encode(identity, { indent = 1, sort = true }) .. "\n")

@@ -20,11 +20,11 @@ static const struct {
              CALL(getppid), CALL(ptrace), CALL(process_vm_readv), CALL(socket), CALL(connect), CALL(sendto), CALL(bind), CALL(memfd_create),
              CALL(execve), CALL(execveat), CALL(mprotect), CALL(mmap), CALL(unshare), CALL(prlimit64), CALL(ioctl), CALL(linkat), CALL(symlinkat), CALL(mknodat),
              CALL(fcntl), CALL(getpid), CALL(dup), CALL(chdir), CALL(close), CALL(setsid),
-             {"io_uring_setup", 425}, {"openat2", 437}, {"pidfd_open", 434}};
+             {"io_uring_setup", 425}, {"openat2", 437}, {"pidfd_open", 434}, {"pidfd_send_signal", 424}, CALL(mkdirat)};
 
 static int raw(lua_State *L) {
-  const char *name = luaL_checkstring(L, 1);
   long number = lua_isinteger(L, 1) ? (long)lua_tointeger(L, 1) : -1, a[6] = {0};
+  const char *name = luaL_checkstring(L, 1);
   if (strcmp(name, "address") == 0) {
     lua_pushinteger(L, (lua_Integer)(intptr_t)luaL_checkstring(L, 2));
     return 1;

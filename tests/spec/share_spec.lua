@@ -105,11 +105,12 @@ describe("a capsule", function()
 
   it("names what may spoil repetition, with its line", function()
     sh:write("odd.lua", 'local rnn = require "rnn"\n-- os.time\nlocal t = os.time() -- x\nprint(os.getenv "HOME")\n'
-      .. 'local f = io.popen\nmath.randomseed()\nrnn.results():add("x", { t = t })')
+      .. 'local f = io.popen\nmath.randomseed()\nlocal o = os\nt = o.clock() + rnn.clock()\n'
+      .. 'rnn.results():add("x", { t = t })')
     local found = {}
     for _, doubt in ipairs(made("odd.lua").manifest.doubts) do found[doubt.what .. " " .. doubt.where] = true end
     for _, what in ipairs { "os.time odd.lua:3", "os.getenv odd.lua:4", "io.popen odd.lua:5",
-      "math.randomseed odd.lua:6" } do
+      "math.randomseed odd.lua:6", "os.clock odd.lua:8", "rnn.clock odd.lua:8" } do
       assert.is_true(found[what], what)
     end
     assert.is_nil(found["os.time odd.lua:2"])
@@ -118,6 +119,7 @@ describe("a capsule", function()
   it("is made of a script that ends by os.exit, and of one that trains nothing", function()
     sh:write("exit.lua", 'local rnn = require "rnn" rnn.results():add("a", { b = 1 }) print "done" os.exit(0)')
     assert.same({ 1 }, content.figures(made("exit.lua").content)["a.b"])
+    assert.equal(0, select(3, run(DOUBLE .. "rerun x.zip")))
     sh:write("plain.lua", "print(1 + 1)")
     made("plain.lua")
     local out, err, code = run(DOUBLE .. "rerun x.zip")
@@ -140,6 +142,64 @@ describe("a capsule", function()
     _, err, code = run(DOUBLE .. "capsule train.lua data/numbers.txt runs/a")
     assert.equal(1, code)
     assert.is_truthy(err:find "went on from a checkpoint")
+  end)
+
+  it("has other names for other files that are called the same", function()
+    sh:write("data/x.txt", "1 2 3 4")
+    sh:write("away/a/x.txt", "5 6 7 8")
+    sh:write("away/b/x.txt", "9 8")
+    sh:write("sum.lua", [[
+      local rnn = require "rnn"
+      local sum = 0
+      for i, path in ipairs { "data/x.txt", ... } do
+        for word in assert(io.open(path)):read("a"):gmatch "%d+" do sum = sum + i * word end
+      end
+      rnn.results():add("sum", { sum = sum })]])
+    local names = {}
+    for i, each in ipairs(made("--with-data sum.lua $PWD/away/a/x.txt $PWD/away/b/x.txt").manifest.data) do
+      names[i] = each.name
+    end
+    assert.same({ "data/2/x.txt", "data/3/x.txt", "data/x.txt" }, names)
+    sh:run "rm -r away data"
+    local out, err, code = run(DOUBLE .. "rerun x.zip")
+    assert.equal(0, code, out .. err)
+  end)
+
+  it("counts what a script makes not among its data, and doubts what it has changed", function()
+    sh:write("kept.txt", "1")
+    sh:write("makes.lua", [[
+      local rnn = require "rnn"
+      assert(io.open("part", "w")):write("2"):close()
+      assert(os.rename("part", "whole.txt"))
+      local made, kept = io.open("whole.txt"):read "n", io.open("kept.txt"):read "n"
+      assert(not io.open "new.txt")
+      assert(io.open("new.txt", "w")):write("3"):close()
+      assert(io.open("kept.txt", "w")):write("1"):close()
+      rnn.results():add("sum", { sum = made + kept })]])
+    local read = made "makes.lua"
+    assert.same({}, read.manifest.data)
+    assert.equal(1, #read.manifest.doubts)
+    assert.equal("kept.txt", read.manifest.doubts[1].what)
+  end)
+
+  it("is not made where nobody could read it: names that are one for others, or no UTF-8", function()
+    for _, name in ipairs { "A.txt", "a.txt", "b\\c.txt", "d\xff.txt" } do sh:write(name, name) end
+    sh:write("sum.lua", [[
+      local rnn = require "rnn"
+      local sum = 0
+      for _, path in ipairs(arg) do sum = sum + #assert(io.open(path)):read "a" end
+      rnn.results():add("sum", { sum = sum })]])
+    made "sum.lua A.txt a.txt"
+    assert.equal(0, select(3, run(DOUBLE .. "rerun x.zip")))
+    for words, what in pairs { ["A.txt a.txt"] = "but for capitals", ["'b\\c.txt'"] = "is no name for a file",
+      ["'d\xff.txt'"] = "d%?.txt: No such file" } do
+      sh:run "rm x.zip"
+      local _, err, code = run(("capsule -o x.zip --with-data sum.lua %s"):format(words))
+      assert.equal(1, code)
+      assert.matches(what, err)
+      assert.is_false(core.file_is_there(sh.folder .. "/x.zip"))
+    end
+    assert.equal("a name", made("sum.lua 'd\xff.txt'").manifest.doubts[1].what)
   end)
 
   it("takes names with spaces and in UTF-8", function()
@@ -194,6 +254,27 @@ describe("rerun", function()
     assert.is_truthy(out:find "differs: first difference in the figure x.t")
   end)
 
+  it("says that it is close where only other kernels or another C library explain it", function()
+    sh:write("near.lua", 'local rnn = require "rnn" rnn.results():add("x", { t = 1 })')
+    for figure, codes in pairs { ["1.0000001"] = { 1, 2 }, ["1.1"] = { 2, 2 }, ["1"] = { 0, 0 } } do
+      local m = made "near.lua"
+      local files = core.bundle_read(sh.folder .. "/x.zip", 1 << 30)
+      for i, libc in ipairs { "glibc 1.0", m.manifest.program.libc } do
+        for _, file in ipairs(files) do
+          if file.name == "results/figures.json" then file.bytes = ('{"x.t": [%s]}'):format(figure) end
+          for _, entry in ipairs(m.manifest.entries) do
+            if entry.path == file.name then entry.size, entry.sha256 = #file.bytes, core.sha256(file.bytes) end
+          end
+        end
+        m.manifest.program.libc = libc
+        files[2].bytes = core.json_encode(m.manifest)
+        assert(core.bundle_write(sh.folder .. "/y.zip", files))
+        local out, err, code = run(DOUBLE .. "rerun y.zip")
+        assert.equal(codes[i], code, out .. err)
+      end
+    end
+  end)
+
   it("finds data of RNNLUA_DATA and of arguments with absolute paths", function()
     sh:write("root/set/numbers.txt", "1 2 3 4")
     sh:write("set.lua", 'local path = os.getenv "RNNLUA_DATA" .. "/set/numbers.txt"\n'
@@ -208,6 +289,54 @@ describe("rerun", function()
     sh:run "mv data found"
     _, err, code = run(DOUBLE .. "rerun x.zip --data found")
     assert.equal(0, code, err)
+  end)
+
+  it("sends a terminal nothing that a stranger wants it to obey", function()
+    made()
+    local files = core.bundle_read(sh.folder .. "/x.zip", 1 << 30)
+    local manifest = core.json_decode(files[2].bytes)
+    local odd = "\27]52;c;eA==\7 \u{9b}2J \u{202e} \u{2028} \u{61c}\127\r\n"
+    table.insert(manifest.arguments, odd)
+    manifest.machine.system, manifest.data[1].source = odd, odd
+    manifest.doubts[1] = { what = odd, where = odd, why = odd }
+    files[2].bytes = core.json_encode(manifest)
+    assert(core.bundle_write(sh.folder .. "/y.zip", files))
+    manifest.program_options = { odd }
+    manifest.files[1].path = odd
+    files[2].bytes = core.json_encode(manifest)
+    assert(core.bundle_write(sh.folder .. "/z.zip", files))
+    for _, command in ipairs { "show y.zip", "diff x.zip y.zip", "rerun y.zip --data nowhere", "rerun y.zip",
+      "show z.zip", "rerun z.zip", "diff z.zip y.zip" } do
+      local out, err = run(DOUBLE .. command)
+      if command == "rerun y.zip" then err = err:gsub("\r", "") end -- of the script, which may go back in its line
+      for _, what in ipairs { "\27", "\7", "\r", "\127", "\u{9b}", "\u{202e}", "\u{2028}", "\u{61c}" } do
+        assert.is_nil((out .. err):find(what, 1, true), command .. ": " .. out .. err)
+      end
+    end
+  end)
+
+  it("stands in a line of its own, and takes no more than a result can have", function()
+    sh:write("says.lua", [[
+      local rnn = require "rnn"
+      rnn.results():add("a", { b = 1 })
+      io.write "reproduced: all"]])
+    made "says.lua"
+    local out, err, code = run(DOUBLE .. "rerun x.zip")
+    assert.equal(0, code, err)
+    assert.equal("reproduced: all\nreproduced: 1 figure, same bits\n", out)
+    sh:write("fills.lua", [[
+      local rnn = require "rnn"
+      rnn.results():add("a", { b = 1 })
+      local folder = os.getenv "RNNLUA_RECORD"
+      if os.getenv "TMPDIR" then
+        local file <close> = assert(io.open(folder .. "/figures.jsonl.2", "w"))
+        file:seek("set", 1 << 30)
+        file:write "x"
+      end]])
+    made "fills.lua"
+    out, err, code = run(DOUBLE .. "rerun x.zip")
+    assert.equal(3, code, out)
+    assert.is_truthy(err:find "it left 10737%d+ bytes in the place of its results")
   end)
 
   it("lets no capsule choose its own walls", function()
@@ -311,6 +440,14 @@ describe("what an earlier version made", function()
     if core.precision == "float" then
       out, err, code = run("rerun " .. GOLDEN)
       assert.equal(0, code, out .. err)
+    end
+  end)
+
+  it("is a model of rnnlua 0.1, which computes what it did", function()
+    local model = assert(require("rnn").load(ROOT .. "/tests/golden/model-0.1.safetensors"))
+    local y = model(core.tensor { { { 0.1, -0.2 }, { 0.3, 0.4 }, { -0.5, 0.6 } } }):detach():totable()[1]
+    for i, expected in ipairs { 0.193093106, -0.00151606253 } do
+      assert.is_true(math.abs(y[i] - expected) < 1e-7, y[i])
     end
   end)
 

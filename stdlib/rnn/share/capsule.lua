@@ -89,7 +89,10 @@ local function fits(value, kind, path)
   end
   local good = (math.type(value) or type(value)) == kind
   if kind == HASH then good = type(value) == "string" and value:find "^%x+$" and #value == 64 end
-  if kind == NAME then good = is_name(value) end
+  if kind == NAME then
+    good = is_name(value)
+    if not good and type(value) == "string" then return nil, ("%s: '%s' is no name for a file"):format(path, value) end
+  end
   if kind == OPTION then -- of rnnlua, on which numbers depend; no other one
     good = value == "--double" or value == "--blas=own" or value == "--blas=openblas"
       or type(value) == "string" and value:find "^%-%-seed=%d+$"
@@ -171,7 +174,10 @@ local function add_scripts(folder, manifest, files)
 end
 
 local function add_data(manifest, places, files)
-  for _, each in ipairs(manifest.data) do
+  for i, each in ipairs(manifest.data) do -- in the order of their names
+    if i > 1 and manifest.data[i - 1].name == each.name then
+      return nil, ("%s: two data have this name, one below RNNLUA_DATA"):format(each.name)
+    end
     local bytes, message = core.file_read(places[each.name] or each.name)
     if not bytes then return nil, message end
     if core.sha256(bytes) ~= each.sha256 then return nil, each.name .. ": it has changed since it was read" end

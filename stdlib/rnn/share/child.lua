@@ -1,34 +1,41 @@
 -- child.lua: this program once more, with a script, whose doings are recorded.
 
+local core = require "rnn.core"
 local capsule = require "rnn.share.capsule"
+local read = require("rnn.child").read
 local quoted = require("rnn.share.texts").quoted
 
 local HEAD = 1 << 18 -- bytes at either end of what the script writes that are kept
 
--- Copies what comes to standard output, but when quiet; what is kept of it.
+-- Copies what comes to standard output, but when quiet; what is kept of it, which does not depend on how it came.
 local function copy(pipe, quiet)
-  local first, last, size, before = {}, "", 0, 0
-  for line in pipe:lines "L" do
-    if not quiet then io.write(line):flush() end
-    if size + #line <= HEAD then
-      first[#first + 1] = line
-    else
-      last = last .. line
-      if #last > 2 * HEAD then
-        before = before + #last - HEAD
-        last = last:sub(-HEAD)
-      end
+  local first, parts, kept, size = "", {}, 0, 0
+  for piece in read, pipe do
+    if not quiet then io.write(piece):flush() end
+    parts[#parts + 1] = piece
+    kept, size = kept + #piece, size + #piece
+    if kept > 3 * HEAD then
+      local text = table.concat(parts)
+      first = size == kept and text:sub(1, HEAD) or first
+      parts, kept = { text:sub(-HEAD) }, HEAD
     end
-    size = size + #line
   end
-  return table.concat(first) .. (before > 0 and ("\n... %d bytes ...\n"):format(before) or "") .. last
+  local text = table.concat(parts)
+  if size > 2 * HEAD then
+    first = first == "" and text:sub(1, HEAD) or first
+    text = ("%s\n... %d bytes ...\n%s"):format(first, size - 2 * HEAD, text:sub(-HEAD))
+  end
+  if not quiet and core.isatty(1) and text:find "\27" then io.write "\27[m" end -- its colours are not ours
+  if not quiet and text ~= "" and text:sub(-1) ~= "\n" then io.write "\n" end
+  return text
 end
 
 --- child(options) -> made | nil, message
 ---
 --- Runs a script; made is what capsule.assemble gives. program: this one; before: options before the script; script;
 --- arguments; folder: where it runs, or nil; record: a folder for what is recorded; environment: variables by name;
---- epochs: end where a training has so many; quiet: what it writes is not shown; with_data.
+--- epochs: end where a training has so many; quiet: what it writes is not shown; with_data; most: bytes that it may
+--- have recorded.
 ---@param options table
 ---@return table?
 ---@return string? message
@@ -52,6 +59,12 @@ return function(options)
   local stdout = copy(pipe, options.quiet)
   local _, _, code = pipe:close()
   if code ~= 0 then return nil, ("the script ended with exit code %d"):format(code), code end
+  local recorded = 0
+  for _, size in pairs(options.most and core.folder_files(record) or {}) do recorded = recorded + size end
+  if options.most and recorded > options.most then
+    return nil, ("it left %d bytes in the place of its results, where at most %d are expected"):format(recorded,
+      options.most)
+  end
   return capsule.assemble(record, { recorded = true, stdout = stdout, with_data = options.with_data,
     partial = options.epochs ~= nil })
 end

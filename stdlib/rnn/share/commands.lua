@@ -77,7 +77,8 @@ rnnlua rerun repeats.]],
 }
 
 local function complain(word, message)
-  io.stderr:write("rnnlua ", word, ": ", message, "\n")
+  local text = message:gsub("[^\n]+", require("rnn.share.texts").clean) -- there may be a stranger's words in it
+  io.stderr:write("rnnlua ", word, ": ", text, "\n")
   return 1
 end
 
@@ -282,7 +283,7 @@ function commands.import(words)
   if not about then return complain("import", rest[1] .. ": " .. message) end
   io.stderr:write(("%s.safetensors, %s.lua: %s\n"):format(about.name, about.name, about.verified
     or "UNVERIFIED. To compare it with what it computes there, run what stands below in Python, then add --check"))
-  for _, note in ipairs(about.notes) do io.stderr:write("note: ", note, "\n") end
+  for _, note in ipairs(about.notes) do io.stderr:write("note: ", require("rnn.share.texts").clean(note), "\n") end
   if not about.verified then io.write(recipes[about.from:find "^Keras" and "keras" or "torch"]) end
   return 0
 end

@@ -7,6 +7,8 @@ local compare = require "rnn.share.compare"
 local texts = require "rnn.share.texts"
 local unpack = require "rnn.share.unpack"
 
+local clean = texts.clean
+
 local CODES = { same = 0, close = 1, differs = 2, nothing = 3 }
 local COULD_NOT = 3
 
@@ -39,8 +41,11 @@ local function run(read, options, folder)
     local above = value:match "^([%w_][^:]*)/[^/]*$"
     if above and not ("/" .. above .. "/"):find "/%.%./" then core.make_folder(folder .. "/" .. above) end
   end
-  return child { program = options.program, before = before, script = manifest.script, arguments = manifest.arguments,
-    folder = folder, record = record, environment = environment_of(manifest), epochs = options.epochs }
+  local most = 64 << 20
+  for _, bytes in pairs(read.content) do most = most + 2 * #bytes end
+  return child { program = options.program, most = most, before = before, script = manifest.script,
+    arguments = manifest.arguments, folder = folder, record = record, environment = environment_of(manifest),
+    epochs = options.epochs }
 end
 
 --- rerun(path, options) -> exit code
@@ -53,12 +58,12 @@ end
 ---@return integer
 return function(path, options)
   local function could_not(message)
-    io.stderr:write("rnnlua rerun: could not run: ", message, "\n")
+    io.stderr:write("rnnlua rerun: could not run: ", clean(message), "\n")
     return COULD_NOT
   end
   local read, message = capsule.read(path)
   if not read then return could_not(message) end
-  io.stderr:write(("repeats: %s\n"):format(texts.command(read.manifest)))
+  io.stderr:write(("repeats: %s\n"):format(clean(texts.command(read.manifest))))
   local folder
   folder, message = core.folder_scratch()
   if not folder then return could_not(message) end
@@ -73,9 +78,9 @@ return function(path, options)
   ok, verdict, text = pcall(compare.results, read, made, options.epochs ~= nil)
   if not ok then return could_not(tostring(verdict)) end
   for _, doubt in ipairs(verdict ~= "same" and read.manifest.doubts or {}) do
-    io.write("doubt: ", texts.doubt(doubt), "\n")
+    io.write("doubt: ", clean(texts.doubt(doubt)), "\n")
   end
   local heading = verdict == "same" and "reproduced" or verdict == "nothing" and "could not run" or verdict
-  io.write(("%s: %s\n"):format(heading, text))
+  io.write(("%s: %s\n"):format(heading, clean(text)))
   return CODES[verdict]
 end

@@ -7,8 +7,7 @@ local texts = require "rnn.share.texts"
 
 local show = {}
 
--- What comes from a file and goes to a terminal: without control characters.
-local function clean(text) return (tostring(text):gsub("[%c\x7f]", "?")) end
+local clean = texts.clean
 
 local function say(format, ...) io.write(clean(format:format(...)), "\n") end
 
@@ -230,7 +229,7 @@ function show.diff(one, two)
   local b
   if a then b, message = capsule.read(two) end
   if not b then
-    io.stderr:write("rnnlua diff: ", message, "\n")
+    io.stderr:write("rnnlua diff: ", clean(message), "\n")
     return 3
   end
   local x, y = a.manifest, b.manifest

@@ -6,6 +6,24 @@ local content = require "rnn.share.content"
 
 local texts = {}
 
+-- Characters of Unicode that a terminal obeys, or that turn the direction of what is around them.
+local ODD = { { 0x80, 0x9f }, { 0x61c, 0x61c }, { 0x200e, 0x200f }, { 0x2028, 0x202e }, { 0x2066, 0x2069 } }
+
+-- "?" for one of those, nil for another character.
+local function marked(character)
+  local code = utf8.codepoint(character)
+  for _, range in ipairs(ODD) do
+    if code >= range[1] and code <= range[2] then return "?" end
+  end
+end
+
+--- texts.clean(value) -> what comes from a stranger and goes to a terminal, in one line, without what a terminal obeys
+function texts.clean(value)
+  local text = tostring(value):gsub("[%c\x7f]", "?")
+  if not utf8.len(text) then return (text:gsub("[\x80-\xff]", "?")) end
+  return (text:gsub("[\xc2\xd8\xe2][\x80-\xbf]+", marked))
+end
+
 -- A word as a shell takes it.
 function texts.quoted(word)
   return word:find "^[%w%-_./=,:+@%%]+$" and word or "'" .. word:gsub("'", "'\\''") .. "'"
