@@ -225,7 +225,7 @@ function parse.examples(entries, page)
     for name in heading:gmatch "`([^`]+)`" do
       local short = name:gsub("^rnn%.", "")
       local entry = entries[name] or entries[short] or entries["rnn." .. short]
-        or entries[name:gsub("^rnn%.Tensor:", "rnn.")] or error("an example of nothing: " .. name)
+        or entries[name:gsub("^rnn%.Tensor:", "rnn.")] or entries[name:gsub(":", ".")] or error("an example of nothing: " .. name)
       assert(not entry.example, "a second example of " .. name)
       entry.example = example
     end
