@@ -12,7 +12,11 @@
 --   <!-- fails -->                              it ends with an error, whose message is the last of its output
 --   <!-- as: make.lua -->                       the name of its file, for commands below it
 --   <!-- goes on -->                            it runs in the folder of the block before it
+--   <!-- any bits: LAPACK rounds -->            it runs without --deterministic, and why
 --   <!-- not run: it asks for a microphone -->  and why
+--
+-- The blocks of a page that says <!-- together --> run in one process, each as a chunk with globals and random numbers of
+-- its own, but for those with comments; one that has ended the process runs again alone.
 --
 -- In a ```console block, "$ " begins a command of the shell, and what is below it is what it prints. It runs in the folder
 -- of the Lua block before it, which has the scripts of the project as scripts/.
@@ -139,8 +143,9 @@ end
 
 local function script(result, block)
   local name = block.note.as or "block.lua"
+  local options = block.note["any bits"] and OPTIONS:gsub("%-%-deterministic", "", 1) or OPTIONS
   assert(core.file_write(result.folder .. "/" .. name, block.text))
-  local ok, _, code = limited(result.folder, ("%s %s %s"):format(quote(PROGRAM), OPTIONS, quote(name)), ".out", ".err")
+  local ok, _, code = limited(result.folder, ("%s %s %s"):format(quote(PROGRAM), options, quote(name)), ".out", ".err")
   local out, message = read(result.folder .. "/.out"), read(result.folder .. "/.err")
   message = message:gsub("[^\n]*rnnlua: sandbox:[^\n]*\n", ""):gsub("\nstack traceback:.*$", "\n")
     :gsub("^[^\n]*rnnlua: ", "")
@@ -154,17 +159,53 @@ local function script(result, block)
   return out
 end
 
+local function new_folder()
+  folders = folders + 1
+  local folder = ("%s/%d"):format(work, folders)
+  assert(core.make_folder(folder))
+  return folder
+end
+
+local function key_of(block, before)
+  return ("%s%s:%s\0"):format(before and before.key or "", block.note.fails and "fails" or "", block.text)
+end
+
+-- What runs many blocks: it prints what they print, each between its number and its error, if there is one, in brackets
+-- that no block has.
+local TOGETHER <const> = [[
+local rnn = require "rnn"
+local start = rnn.random_state()
+for i, text in ipairs(dofile "blocks.lua") do
+  rnn.random_state(start)
+  io.write("⟦block ", i, "⟧")
+  local ok, message = pcall(assert(load(text, "@block.lua", "t", setmetatable({ arg = { [0] = "block.lua" } }, { __index = _G }))))
+  io.write("⟦", ok and "" or tostring(message), "⟧")
+end
+]]
+
+local function run_together(blocks)
+  local folder, texts, list = new_folder(), {}, {}
+  for _, block in ipairs(blocks) do
+    if block.language == "lua" and not next(block.note) then
+      list[#list + 1] = block
+      texts[#list] = ("%q,\n"):format(block.text)
+    end
+  end
+  assert(core.file_write(folder .. "/blocks.lua", "return {\n" .. table.concat(texts) .. "}\n"))
+  assert(core.file_write(folder .. "/together.lua", TOGETHER))
+  limited(folder, ("%s %s together.lua"):format(quote(PROGRAM), OPTIONS), ".out", ".err")
+  for number, out, message in read(folder .. "/.out"):gmatch "⟦block (%d+)⟧(.-)⟦(.-)⟧" do
+    local key = key_of(list[tonumber(number)])
+    ran[key] = { out = out, failed = message ~= "" and message .. "\n" or nil, files = {}, folder = folder, key = key }
+  end
+end
+
 -- -> { out, failed = message, files = { name = bytes }, folder, key }; before is what came of the block before it.
 local function run(block, before)
   before = (block.note["goes on"] or block.language == "console") and before or nil
-  local key = ("%s%s:%s\0"):format(before and before.key or "", block.note.fails and "fails" or "", block.text)
+  local key = key_of(block, before)
   if ran[key] then return ran[key] end
-  local result = { files = {}, key = key, folder = before and before.folder }
-  if not before then
-    folders = folders + 1
-    result.folder = ("%s/%d"):format(work, folders)
-    assert(core.make_folder(result.folder))
-  end
+  local result = { files = {}, key = key, folder = before and before.folder or new_folder() }
   if block.language == "console" then result.out = console(result, block.text)
   else result.out = script(result, block) end
   for _, name in ipairs(lines_of("ls " .. quote(result.folder))) do
@@ -281,6 +322,7 @@ for _, path in ipairs(pages) do
     else problem("%s: it is a translation of nothing", path) end
   end
   counts[path] = 0
+  if page:find("\n<!-- together -->\n", 1, true) then run_together(parts) end
   local before
   for i, block in ipairs(parts) do
     if block.language ~= "lua" and block.language ~= "console" then goto next end

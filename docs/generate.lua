@@ -299,9 +299,13 @@ end
 local INHERITED = { ["nn.RecurrentBase"] = "nn.RNN nn.LSTM nn.GRU", ["optim.Optimizer"] = "optim.Optimizer",
   ["nn.Conv1d"] = "nn.Conv1d", ["nn.Sequential"] = "nn.Sequential", ["nn.Cell"] = "nn.Cell" }
 
-local function markdown(entry, name, hashes)
-  local doc = require "rnn.doc"
-  return ("%s `%s`\n\n```\n%s\n```\n"):format(hashes, name, doc.text(entry))
+-- An example of several names stands at the first of a page; shown: example -> that name.
+local function markdown(entry, name, shown)
+  local first = entry.example and shown[entry.example]
+  local text = require "rnn.doc".text(entry)
+  if first then text = text:gsub("\nexample\n\n.*$", "\nexample   at " .. first) end
+  if entry.example and not first then shown[entry.example] = name end
+  return ("## `%s`\n\n```\n%s\n```\n"):format(name, text)
 end
 
 -- The address of "### `name`" in a page.
@@ -342,7 +346,8 @@ local function manual()
     if topic.items and #topic.items > 0 then
       lines[#lines + 1] = ("- [%s](manual/%s.md)"):format(topic[2], topic[1])
       local page = { ("# %s\n\n[Manual](../manual.md) · made by docs/generate.lua from the comments in the code.\n"):format(topic[2]) }
-      for _, item in ipairs(topic.items) do page[#page + 1] = markdown(item[2], item[1], "##") end
+      local shown = {}
+      for _, item in ipairs(topic.items) do page[#page + 1] = markdown(item[2], item[1], shown) end
       pages[("docs/manual/%s.md"):format(topic[1])] = table.concat(page, "\n")
     end
   end

@@ -17,7 +17,10 @@ for i = 3, #arg do
   end
 end
 
+local examples = {} -- several names may have one
+
 local function written(value)
+  if examples[value] then return examples[value] end
   if type(value) == "string" then return (("%q"):format(value):gsub("\\\n", "\\n")) end
   if type(value) ~= "table" then return tostring(value) end
   local keys, parts = {}, {}
@@ -38,9 +41,14 @@ for name in pairs(entries) do
   if not name:find "%.Options$" then names[#names + 1] = name end -- types for editors: help asks rnn.option
 end
 table.sort(names)
-local lines = { "local e = {}" }
+local lines, count = { "local e, x = {}, {}" }, 0
 for _, name in ipairs(names) do
   local entry = entries[name]
+  if entry.example and not examples[entry.example] then
+    count = count + 1
+    lines[#lines + 1] = ("x[%d] = %s"):format(count, written(entry.example))
+    examples[entry.example] = ("x[%d]"):format(count)
+  end
   lines[#lines + 1] = ("e[%q] = %s"):format(name, known[entry] and ("e[%q]"):format(known[entry]) or written(entry))
   known[entry] = known[entry] or name
 end

@@ -215,17 +215,20 @@ end
 
 --- parse.examples(entries, page)
 ---
---- Gives entries their examples, { code =, output = }, from a page of Markdown that has, below a heading with the name, a
---- block of Lua and one of what it prints. Errors: names without an entry, two examples of one.
+--- Gives entries their examples, { code =, output = }, from a page of Markdown that has, below a heading with a name or
+--- several, a block of Lua and one of what it prints. Errors: names without an entry, two examples of one.
 ---@param entries table<string, table>
 ---@param page string
 function parse.examples(entries, page)
-  for name, code, output in page:gmatch "\n## `([^`]+)`\n\n```lua\n(.-)```\n\n```output\n(.-)```" do
-    local short = name:gsub("^rnn%.", "")
-    local entry = entries[name] or entries[short] or entries["rnn." .. short]
-      or entries[name:gsub("^rnn%.Tensor:", "rnn.")] or error("an example of nothing: " .. name)
-    assert(not entry.example, "a second example of " .. name)
-    entry.example = { code = code:gsub('^local rnn = require "rnn"\n', ""), output = output }
+  for heading, code, output in page:gmatch "\n## (`[^\n]+`)\n\n[^\n`]*\n?```lua\n(.-)```\n\n```output\n(.-)```" do
+    local example = { code = code:gsub('^local rnn = require "rnn"\n', ""), output = output }
+    for name in heading:gmatch "`([^`]+)`" do
+      local short = name:gsub("^rnn%.", "")
+      local entry = entries[name] or entries[short] or entries["rnn." .. short]
+        or entries[name:gsub("^rnn%.Tensor:", "rnn.")] or entries[name:gsub(":", ".")] or error("an example of nothing: " .. name)
+      assert(not entry.example, "a second example of " .. name)
+      entry.example = example
+    end
   end
 end
 

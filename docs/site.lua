@@ -8,7 +8,7 @@
 local core = require "rnn.core"
 
 local out = arg[1] or "build/site"
-local REPOSITORY_ONLY <const> = { ["LICENSE"] = true }
+local REPOSITORY_ONLY <const> = { ["LICENSE"] = true, ["docs/examples.md"] = true } -- the manual has the examples
 
 local files = dofile((arg[0]:match "^(.*/)" or "./") .. "files.lua")
 local quote, read, lines_of = files.quote, files.read, files.lines_of
@@ -146,7 +146,7 @@ end
 local MENU = { -- title in English and Portuguese, page
   { "Start", "Início", "README" }, { "Tutorial", "Tutorial", "docs/tutorial" }, { "Course", "Curso", "docs/course/README" },
   { "How-tos", "Como fazer", "docs/howto/README" }, { "Questions", "Perguntas", "docs/faq" },
-  { "Manual", "Manual", "docs/manual" }, { "Examples", "Exemplos", "docs/examples" }, { "Phrasebook", "Expressões", "docs/phrasebook" },
+  { "Manual", "Manual", "docs/manual" }, { "Phrasebook", "Expressões", "docs/phrasebook" },
   { "Glossary", "Glossário", "docs/glossary" }, { "What is in it", "O que há nele", "docs/features" },
   { "Results", "Resultados", "docs/results" }, { "Speed", "Velocidade", "docs/speed" },
   { "How it is built", "Como é feito", "docs/architecture" }, { "Inside", "Por dentro", "docs/internals" },
@@ -161,7 +161,8 @@ local WORDS = {
 
 local paths, is_page = lines_of "find . -path './README*.md' -o -path './docs/*.md' | sed 's/^..//' | LC_ALL=C sort", {}
 for i = #paths, 1, -1 do -- what has no title is a part of another page
-  if read(paths[i]):find "^#" then is_page[paths[i]] = true else table.remove(paths, i) end
+  local page = not REPOSITORY_ONLY[paths[i]] and read(paths[i]):find "^#"
+  if page then is_page[paths[i]] = true else table.remove(paths, i) end
 end
 
 local index, copied = {}, {}

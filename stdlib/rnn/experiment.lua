@@ -177,12 +177,18 @@ function Experiment:series(word)
   return found, kind
 end
 
+-- The shares of --split.
+local function shares(self, fname)
+  local split = self.options.split or core.fail("%s: rnn.experiment needs split = \"80/10/10\" or the like", fname)
+  return arguments.shares(split)
+end
+
 --- experiment:parts(tables [, by]) -> { train, dev, test }
 ---
 --- Lists of examples as --split says where they are in one piece, tables.all, or, for dev, where there is none. by is
 --- a field: of every value of it, each part gets its share, so that all labels are in all parts. With by = { "writer" }
 --- all entries with the same value come into the same part. Without, every part is a stretch of the list. Ends the
---- program when nothing is left to train or to test with.
+--- program when nothing is left to train or to test with. Errors: an experiment without split.
 ---@param tables table<string, any[]>
 ---@param by? string|string[]
 ---@return table<string, any[]>
@@ -193,7 +199,7 @@ function Experiment:parts(tables, by)
   end
   if by ~= nil and type(by) ~= "table" then check.string("experiment:parts", "argument 2 (by)", by) end
   local split = require "rnn.experiment.split"
-  local a, b, c = arguments.shares(self.options.split)
+  local a, b, c = shares(self, "experiment:parts")
   local parts = tables
   if tables.all then parts = split.by_column(tables.all) or split.cut(tables.all, { a, b, c }, by) end
   if #(parts.dev or {}) == 0 and b > 0 and not self.options.evaluate then
@@ -209,13 +215,13 @@ end
 
 --- experiment:cuts(n) -> last of train, last of dev
 ---
---- Where --split cuts n things that have an order, such as days.
+--- Where --split cuts n things that have an order, such as days. Errors: an experiment without split.
 ---@param n integer
 ---@return integer
 ---@return integer
 function Experiment:cuts(n)
   check.int("experiment:cuts", "argument 1 (n)", n, 0)
-  return require("rnn.experiment.split").cuts(n, { arguments.shares(self.options.split) })
+  return require("rnn.experiment.split").cuts(n, { shares(self, "experiment:cuts") })
 end
 
 --- experiment:reference(text) -> text or ""

@@ -1,7 +1,7 @@
-"""site.py BROWSER SITE PICTURES [AXE.js]: every page of the site (docs/site.lua) in headless Chromium, from the disk: on a
+"""site.py BROWSER SITE PICTURES AXE.js: every page of the site (docs/site.lua) in headless Chromium, from the disk: on a
 desk of 1280 pixels and on a phone of 390, some in dark. Ends with an error unless the console is silent, nothing but the site
 itself is asked for, no page is wider than its window or heavier than 300 kB, every link leads somewhere, search finds,
-and, with axe-core, contrast and headings are in order. Pictures of some pages are PICTURES-*.png."""
+and, where AXE.js is there, contrast and headings are in order. Pictures of some pages are PICTURES-*.png."""
 
 import base64
 import pathlib
@@ -47,7 +47,8 @@ def picture(browser, path):
 
 
 program, site, pictures = sys.argv[1], pathlib.Path(sys.argv[2]).resolve(), sys.argv[3]
-axe = pathlib.Path(sys.argv[4]).read_text() if len(sys.argv) > 4 else None
+axe = pathlib.Path(sys.argv[4])
+axe = axe.read_text() if axe.exists() else None
 pages = sorted(site.rglob("*.html"))
 faults, ids, links = [], {}, {}
 with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:

@@ -316,15 +316,34 @@ describe("these checks", function()
 end)
 
 describe("rnn.doc", function()
-  it("shows an example with what it prints, as docs/examples.md has it, which docs/check.lua runs", function()
+  local page
+  do
     local file <close> = assert(io.open "docs/examples.md")
-    local page, count = file:read "a", 0
-    for name, code in page:gmatch "\n## `([^`]+)`\n\n```lua\n.-\n(.-)```" do
-      local text = doc.lookup(name)
-      assert(text and text:find("  " .. code:match "^[^\n]*", 1, true) and text:find("\n  > ", 1, true), name)
-      count = count + 1
+    page = file:read "a"
+  end
+
+  it("shows an example of every public name, and what it prints, which docs/check.lua runs", function()
+    local without = {}
+    for _, item in ipairs(public()) do
+      local text = doc.lookup(item.name) or ""
+      if not text:find("\nexample\n", 1, true) then without[#without + 1] = item.name end
     end
-    assert.is_true(count > 280)
+    assert.equal("", table.concat(without, " "))
+    assert.matches("\nexample\n\n  local x = .-\n  > ", doc.lookup "rnn.mul")
+  end)
+
+  it("has examples in which the names are that they are of", function()
+    local faults, count = {}, 0
+    for names, code in page:gmatch "\n## (`[^\n]+`)\n\n[^\n`]*\n?```lua\n(.-)```" do
+      for name in names:gmatch "`([^`]+)`" do
+        local word = name:match "[%w_]+$"
+        local called = word == "forward" or name == "data.Frame" or name == "optim.Schedule" or name == "text.Vocab"
+        if not called and not code:find("%f[%w_]" .. word .. "%f[^%w_]") then faults[#faults + 1] = name end
+        count = count + 1
+      end
+    end
+    assert.equal("", table.concat(faults, " "))
+    assert.is_true(count > 700)
   end)
 
   it("finds methods in the bases of a class, and ops as methods", function()

@@ -4,6 +4,7 @@ local parse = require("rnn.experiment.arguments").parse
 
 local SPEC = {
   about = "Tests.", epochs = 500, model = { "all", "which" }, lr = { 0.1, "rate" }, quick = { false, "fast" },
+  data = { folder = "none" },
 }
 
 local function options(...) return parse(SPEC, { [0] = "x.lua", ... }) end
@@ -25,10 +26,12 @@ describe("arguments of an experiment", function()
   end)
 
   it("leaves out what a script has no use for", function()
-    local spec = { save = false, data = false }
-    assert.is_nil(parse(spec, { [0] = "x.lua" }).save)
-    assert.matches("save", (select(2, parse(spec, { [0] = "x.lua", "--save", "x" }))))
-    assert.not_matches("--save", (select(3, parse(spec, { [0] = "x.lua", "--help" }))), 1, true)
+    local spec = { save = false }
+    for _, name in ipairs { "save", "data" } do
+      assert.is_nil(parse(spec, { [0] = "x.lua" })[name])
+      assert.matches(name, (select(2, parse(spec, { [0] = "x.lua", "--" .. name, "x" }))))
+      assert.not_matches("--" .. name, (select(3, parse(spec, { [0] = "x.lua", "--help" }))), 1, true)
+    end
   end)
 
   it("reads some names of a list", function()
@@ -53,6 +56,15 @@ describe("arguments of an experiment", function()
     assert.matches("usage: rnnlua x.lua %[options%]\nTests.\n", help)
     assert.matches("%-%-epochs N .-%[500%]", help)
     assert.matches("%-%-model NAME .-which %[all%]", help)
+  end)
+
+  it("needs shares where a script cuts its data", function()
+    local before = _G.arg
+    _G.arg = { [0] = "x.lua" }
+    local ok, message = pcall(function() return rnn.experiment {}:cuts(10) end)
+    _G.arg = before
+    assert.is_false(ok)
+    assert.matches('experiment:cuts: rnn.experiment needs split = "80/10/10"', message, 1, true)
   end)
 
   it("says what is wrong", function()

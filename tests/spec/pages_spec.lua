@@ -118,6 +118,27 @@ describe("README.md and docs/", function()
   end)
 end)
 
+describe("--help of the scripts", function()
+  it("is in Portuguese where the terminal is, whole, and nothing is translated that none of them says", function()
+    local catalogue, said = dofile "scripts/pt.lua", {}
+    for _, path in ipairs(list "scripts/*.lua") do
+      local pipe = assert(io.popen(("LC_ALL= LC_MESSAGES= LANG=pt_BR.UTF-8 %s %s --help 2>&1"):format(
+        shell.quote(PROGRAM), path)))
+      local help = pipe:read "a"
+      pipe:close()
+      if path ~= "scripts/pt.lua" then
+        assert.matches("uso: rnnlua scripts/.- %[opções%]", help)
+        assert.is_nil(help:find("em inglês", 1, true), help)
+        said[#said + 1] = help:gsub("\n  ", "\n")
+      end
+    end
+    local all = table.concat(said)
+    for english, portuguese in pairs(catalogue) do
+      assert(all:find(portuguese, 1, true), "no script says: " .. english)
+    end
+  end)
+end)
+
 describe("docs/check.lua", function()
   local function fence(language, text) return ("```%s\n%s```\n"):format(language, text) end
   local PAGE <const> = "# A page\n\nText.\n\n" .. fence("lua", "print(1 + 1)\n") .. "\n" .. fence("output", "2\n")

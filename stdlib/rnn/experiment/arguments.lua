@@ -22,6 +22,19 @@ local args = {}
 -- What the specification has beside options.
 local NO_OPTION = { about = true, data = true }
 
+-- What gives a text of --help in the language of the terminal: Portuguese ones are in rnn.experiment.pt, those of a
+-- script in pt.lua beside it, English = translation. What a catalogue of a script does not have is marked.
+local function translator(script)
+  local language
+  for _, name in ipairs { "LC_ALL", "LC_MESSAGES", "LANG" } do
+    language = language or (os.getenv(name) or ""):match "^.+"
+  end
+  if not (language or ""):find "^pt" then return function(text) return text end end
+  local common, catalogue = require "rnn.experiment.pt", loadfile((script:match "^.*/" or "") .. "pt.lua", "t", {})
+  local own = catalogue and catalogue()
+  return function(text) return own and own[text] or common[text] or own and "(em inglês) " .. text or text end
+end
+
 -- The options as a list of { name, value shown in help, help, default }, and by name.
 local function describe(spec)
   local list, by_name, own, common, is_common = {}, {}, {}, {}, {}
@@ -44,17 +57,14 @@ local function describe(spec)
   table.sort(own)
   for _, name in ipairs(own) do
     local default, help = spec[name][1], spec[name][2]
-    if type(default) == "table" then
-      add(name, "NAMES", ("%s: %s"):format(help, table.concat(default, ", ")), default)
-    else
-      add(name, type(default) == "number" and "N" or type(default) == "string" and "NAME", help, default)
-    end
+    add(name, type(default) == "table" and "NAMES" or type(default) == "number" and "N"
+      or type(default) == "string" and "NAME", help, default)
   end
   local defaults = { seed = 42, seeds = 1, epochs = 1, evaluate = spec.save }
   for _, option in ipairs(COMMON) do
     local name, default = option[1], spec[option[1]]
     if default == nil then default = defaults[name] end
-    if name == "data" then default = spec.data == nil and false or nil end
+    if name == "data" and spec.data then default = nil elseif name == "data" then default = false end
     if name == "split" and default == nil then default = false end
     if default ~= false then add(name, option[2], option[3], default) end
   end
@@ -62,17 +72,21 @@ local function describe(spec)
 end
 
 local function help(spec, list, script)
-  local lines = { ("usage: rnnlua %s [options]"):format(script), spec.about or nil, "" }
+  local said = translator(script)
+  local lines = { said "usage: rnnlua %s [options]":format(script), spec.about and said(spec.about), "" }
   if not spec.about then table.remove(lines) end
+  local function left(option) return ("  --%s%s "):format(option[1], option[2] and " " .. said(option[2]) or "") end
+  local width = 19
+  for _, option in ipairs(list) do width = math.max(width, #left(option)) end
   for _, option in ipairs(list) do
-    local left = ("  --%s%s"):format(option[1], option[2] and " " .. option[2] or "")
-    local default = option[2] == "NAMES" and "all" or option[4]
+    local shown, text, default = option[2], said(option[3]), option[4]
+    if shown == "NAMES" then text, default = ("%s: %s"):format(text, table.concat(default, ", ")), said "all" end
     default = default ~= nil and default ~= "" and (" [%s]"):format(default) or ""
-    lines[#lines + 1] = ("%-18s %s%s"):format(left, option[3], default)
+    lines[#lines + 1] = ("%-" .. width .. "s%s%s"):format(left(option), text, default)
   end
-  lines[#lines + 1] = ("%-18s %s"):format("  --help", "show this")
+  lines[#lines + 1] = ("%-" .. width .. "s%s"):format("  --help", said "show this")
   local format = spec.data and spec.data.format
-  if format then lines[#lines + 1] = "\nData: " .. format:gsub("\n", "\n  ") end
+  if format then lines[#lines + 1] = "\n" .. said "Data: " .. said(format):gsub("\n", "\n  ") end
   return table.concat(lines, "\n") .. "\n"
 end
 
