@@ -144,6 +144,7 @@ void lrnn_push_negation(lua_State *L);      /* op.c: the operator - before a ten
 /* Applies op, with the results in boxes that are pushed (RNN_MAX_OUTPUTS and what a box needs); returns how many. */
 int lrnn_apply(lua_State *L, const rnn_op *op, const rnn_args *args);
 int lrnn_print_tensor(lua_State *L);               /* print.c: __tostring */
+bool lrnn_unicode(int fd);                         /* terminal.c: whether that stream can show more than ASCII */
 extern const lrnn_function lrnn_print_functions[]; /* print.c */
 
 extern const lrnn_function lrnn_check_functions[];    /* check.c: which name a word is a misspelling of */
@@ -170,7 +171,8 @@ extern const lrnn_function lrnn_trace_functions[];    /* trace.c: formulas and p
 void lrnn_trace_open(lua_State *L);
 extern const lrnn_function lrnn_stepper_functions[];  /* stepper.c: one step at a time */
 void lrnn_stepper_open(lua_State *L);            /* its metatable, and core.step into the table on top */
-extern const lrnn_function lrnn_system_functions[];   /* system.c: memory, threads, clock, terminal */
+extern const lrnn_function lrnn_system_functions[];   /* system.c: memory, threads, clock */
+extern const lrnn_function lrnn_terminal_functions[]; /* terminal.c */
 extern const lrnn_function lrnn_events_functions[];   /* events.c: event files, histograms, pictures */
 void lrnn_events_open_class(lua_State *L);       /* the metatable of event files */
 extern const lrnn_function lrnn_runfile_functions[];  /* runfile.c: files of a training run that grow, and its lock */

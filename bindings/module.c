@@ -12,7 +12,8 @@
 
 static const lrnn_function *const functions[] = {
     lrnn_check_functions, lrnn_tensor_functions, lrnn_print_functions, lrnn_like_functions, lrnn_grad_functions, lrnn_custom_functions,
-    lrnn_train_functions, lrnn_shard_functions, lrnn_trace_functions, lrnn_stepper_functions, lrnn_system_functions, lrnn_csv_functions,
+    lrnn_train_functions, lrnn_shard_functions, lrnn_trace_functions, lrnn_stepper_functions, lrnn_system_functions,
+    lrnn_terminal_functions, lrnn_csv_functions,
     lrnn_numbers_functions, lrnn_archive_functions, lrnn_json_functions, lrnn_events_functions,
     lrnn_runfile_functions, lrnn_bundle_functions, lrnn_audio_functions,
 #ifdef RNNLUA_CAIRO

@@ -1,7 +1,6 @@
-/* system.c: memory, threads, time and the terminal, for scripts and the stdlib. */
+/* system.c: memory, threads and time, for scripts and the stdlib. */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -229,31 +228,6 @@ static int lrnn_clock(lua_State *L) {
   return 1;
 }
 
-/*--- rnn.isatty(stream) -> boolean
----
---- Whether standard input (0), output (1) or error (2) is a terminal. Errors: a stream that is no integer.
----@param stream integer
----@return boolean */
-static int lrnn_isatty(lua_State *L) {
-  lua_Integer fd = lrnn_check_integer(L, "isatty", 1, "stream");
-  lua_pushboolean(L, fd >= 0 && fd <= 2 && isatty((int)fd));
-  return 1;
-}
-
-/*--- rnn.terminal_width() -> integer
----
---- The columns of the terminal; else of the variable COLUMNS, else 80. Never an error.
----@return integer */
-static int lrnn_terminal_width(lua_State *L) {
-  struct winsize w;
-  const char *columns = getenv("COLUMNS");
-  long n = 0;
-  if (ioctl(1, TIOCGWINSZ, &w) == 0 && w.ws_col > 0) n = w.ws_col;
-  else if (columns) n = strtol(columns, NULL, 10);
-  lua_pushinteger(L, n > 0 && n < 10000 ? n : 80);
-  return 1;
-}
-
 /*--- rnn.isa() -> string
 ---
 --- The instruction set whose kernels compute: "x86-64-v4". Never an error.
@@ -296,8 +270,6 @@ const lrnn_function lrnn_system_functions[] = {{"fail", lrnn_core_fail, LRNN_ANY
                                                {"memory_limit", lrnn_memory_limit, 1},
                                                {"fail_allocation", lrnn_fail_allocation, 2},
                                                {"clock", lrnn_clock, 0},
-                                               {"isatty", lrnn_isatty, 1},
-                                               {"terminal_width", lrnn_terminal_width, 0},
                                                {"isa", lrnn_isa, 0},
                                                {"blas", lrnn_blas, 1},
                                                {"bf16", lrnn_bf16, 1},

@@ -43,7 +43,7 @@ local page = { ".Dd $Mdocdate$", ".Dt RNNLUA 1", ".Os", ".Sh NAME", ".Nm rnnlua"
   ".Op Ar script Op Ar arguments", ".Nm", ".Ar command", ".Op Ar arguments", ".Sh DESCRIPTION", ".Nm",
   "is Lua 5.4 with tensors, gradients and recurrent layers.",
   "It runs a script; without one it opens a prompt, where",
-  ".Ic ?name", "shows what a function is and", ".Ic %help", "lists the commands.", "The options are:",
+  ".Ic ?name", "shows what a function is and", ".Ic \\&?", "lists the commands.", "The options are:",
   ".Bl -tag -width Ds" }
 for _, option in ipairs(options) do
   local flag = option.name:gsub("^%-", "")

@@ -24,6 +24,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "../binding.h"
+
 extern char **environ;
 
 static bool sandboxed;
@@ -149,11 +151,12 @@ static void close_environment(const lrnn_sandbox *box) {
   setenv("TMPDIR", box->write, 1);
 }
 
-/* A script that uses the terminal's width gets that of the parent's. */
-static void keep_width(int columns) {
+/* A script that uses the terminal's width gets that of the parent's, and no more than ASCII where that shows no more. */
+static void keep_terminal(int columns, bool ascii) {
   char text[16];
   snprintf(text, sizeof text, "%d", columns);
   if (columns > 0) setenv("COLUMNS", text, 1);
+  if (ascii) setenv("RNNLUA_ASCII", "1", 1);
 }
 
 /* Root keeps what opens its files, and nothing else that others may not. */
@@ -170,6 +173,7 @@ static void drop_capabilities(void) {
 static void become_child(const lrnn_sandbox *box, const int pipes[2][2], pid_t parent) {
   struct winsize window = {0};
   int columns = ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 ? window.ws_col : 0;
+  bool ascii = !lrnn_unicode(STDOUT_FILENO);
   setsid();
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(LRNN_SANDBOX_REFUSED);
@@ -183,7 +187,7 @@ static void become_child(const lrnn_sandbox *box, const int pipes[2][2], pid_t p
   prctl(PR_SET_DUMPABLE, 0);
   drop_capabilities();
   close_environment(box);
-  keep_width(columns);
+  keep_terminal(columns, ascii);
   tzset();
   lrnn_walls_libraries();
   char message[400];

@@ -120,8 +120,9 @@ static int print(lua_State *L, rnn_tensor *t, int columns, bool fitted) {
   luaL_buffinit(L, &p.b);
   char text[64];
   int ndim = rnn_tensor_ndim(t);
+  const char *times = lrnn_unicode(1) ? "×" : "x";
   for (int i = 0; i < ndim; i++) {
-    snprintf(text, sizeof text, i ? "×%lld" : "%lld", (long long)rnn_tensor_dims(t)[i]);
+    snprintf(text, sizeof text, "%s%lld", i ? times : "", (long long)rnn_tensor_dims(t)[i]);
     luaL_addstring(&p.b, text);
   }
   luaL_addstring(&p.b, ndim ? " " : "scalar ");

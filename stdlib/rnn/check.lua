@@ -28,6 +28,12 @@ function check.index(shape, n)
   return index
 end
 
+-- What an object says of itself in a line: its metamethod __describe, or its method describe.
+local function line_of(value, meta)
+  local says = rawget(meta, "__describe") or value.describe
+  return type(says) == "function" and says(value) or nil
+end
+
 --- check.describe(value) -> string
 ---
 --- What a value is, for the "got ..." of a message: "string 'x'", "tensor (32, 10) int32", "nn.LSTM(1 -> 32)".
@@ -45,14 +51,14 @@ function check.describe(value)
     return ("tensor %s %s"):format(check.shape(value), value:type())
   elseif core.is_numbers(value) then
     return "numbers of a frame, of which numbers:tensor() makes a tensor"
-  elseif kind == "table" and getmetatable(value) then
-    if rawget(value, "__name") and rawget(value, "__index") == value then return tostring(value) end -- a class
-    local describe = value.describe
-    if type(describe) == "function" then return describe(value) end
-    local name = rawget(getmetatable(value), "__name")
-    return type(name) == "string" and name or "table"
   end
-  return kind
+  local meta = kind == "table" and getmetatable(value)
+  if type(meta) ~= "table" then return kind end
+  if rawget(value, "__name") and rawget(value, "__index") == value then return tostring(value) end -- a class
+  local ok, line = pcall(line_of, value, meta) -- objects of others may do what they like
+  if ok and type(line) == "string" then return line end
+  local name = rawget(meta, "__name")
+  return type(name) == "string" and name or "table"
 end
 
 --- check.figure(format, value) -> string

@@ -3,6 +3,7 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local terminal = require "rnn.terminal"
 local text = require "rnn.columns"
 local record = require "rnn.record"
 local trial = require "rnn.trial"
@@ -136,7 +137,7 @@ function Results:table(columns)
     end
     if any then rows[#rows + 1] = row end
   end
-  return table.concat(text.lines(rows, text.all_but_first), "\n") .. "\n"
+  return terminal.plain(table.concat(text.lines(rows, text.all_but_first), "\n") .. "\n")
 end
 
 --- results:write(path) -> true | nil, message, code

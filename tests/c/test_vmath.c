@@ -230,9 +230,9 @@ int main(void) {
 #endif
       cmocka_unit_test(powers),           cmocka_unit_test(edges_of_powers), cmocka_unit_test(functions_of_a_double),
       cmocka_unit_test(sums_of_logarithms), cmocka_unit_test(parts_of_vectors), cmocka_unit_test(special_values)};
-  static const char *const sets[] = {"x86-64-v4", "x86-64-v3", "plain"};
+  static const char *const sets[] = {"x86-64-v4", "x86-64-v3", "neon", "plain"};
   int failures = 0;
-  for (int i = 0; i < 3; i++) {
+  for (int i = 0; i < 4; i++) {
     setenv("RNNLUA_ISA", sets[i], 1);
     rnni_kernel = NULL;
     if (strcmp(rnn_isa(), sets[i]) != 0) {

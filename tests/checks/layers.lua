@@ -31,7 +31,7 @@ local BANDS = {
   } },
   { "bindings, in C", {
     { "memory", "bindings/pool bindings/host/pool", "" },
-    { "arguments", "bindings/binding.h bindings/userdata bindings/error bindings/check bindings/box",
+    { "arguments", "bindings/binding.h bindings/userdata bindings/error bindings/check bindings/box bindings/terminal",
       "interface, memory" },
     { "functions", "bindings/tensors/ bindings/files/ bindings/system bindings/locale",
       "interface, context, op list, arguments" },

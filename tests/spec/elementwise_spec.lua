@@ -283,7 +283,8 @@ describe("fma", function()
   it("adds before it rounds, where there are instructions for it", function()
     local e = core.precision() == "double" and 2.0 ^ -27 or 2.0 ^ -12
     local x = core.full({ 19 }, 1 + e)
-    local rest = core.isa() == "plain" and 0 or e * e
+    local fuses = core.isa() ~= "plain" or os.getenv "RNNLUA_DETERMINISTIC" == "1" -- which fuses in software
+    local rest = fuses and e * e or 0
     assert.equal(rest, core.fma(x, x, -1 - 2 * e):max():item())
     assert.equal(rest, x:fma(x, -1 - 2 * e):min():item())
     is(core.fma(int { 1, 2 }, int { 3, 4 }, 1), "float", { 4, 9 })

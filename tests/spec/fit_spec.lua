@@ -306,7 +306,9 @@ describe("progress", function()
     assert.matches("\repoch 3/3 %S+  val_loss %S+  val_mae %S+  loss %S+  mae %S+  0:00\27%[K\n" .. RESULT .. "$",
       shown(nil, 120))
     assert.matches("\repoch 3/3 %S+  val_loss %S+  0:00\27%[K\n" .. RESULT .. "$", shown("terminal", 44))
-    for text in shown(nil, 62):gmatch "\r([^\27]*)" do assert.is_true(utf8.len(text) < 62) end
+    for _, columns in ipairs { 62, 25, 16, 9, 2, 1 } do
+      for text in shown(nil, columns):gmatch "\r([^\27]*)" do assert.is_true(utf8.len(text) < columns, text) end
+    end
     assert.matches("\repoch 3/3 %S*  0:00\27%[K\n" .. RESULT .. "$", shown(nil, 20))
   end)
 

@@ -38,6 +38,13 @@ local function difference(one, two, m)
   return ((l1 - l2) ^ 2 + (a1 - a2) ^ 2 + (b1 - b2) ^ 2) ^ 0.5
 end
 
+-- Of the 256 of terminals: a gray, or one of a cube of 6 x 6 x 6.
+local function of_terminal(index)
+  if index > 231 then return "#" .. ("%02x"):format(8 + 10 * (index - 232)):rep(3) end
+  local levels = { [0] = 0, 95, 135, 175, 215, 255 }
+  return ("#%02x%02x%02x"):format(levels[(index - 16) // 36], levels[(index - 16) // 6 % 6], levels[(index - 16) % 6])
+end
+
 local function contrast(rgb) return 1.05 / (colormap.luminance(rgb) + 0.05) end
 
 describe("the colours of plots", function()
@@ -47,6 +54,15 @@ describe("the colours of plots", function()
         for k = i + 1, #style.series do
           local d = difference(style.of(i).rgb, style.of(k).rgb, m)
           assert.is_true(d > 16, ("%d and %d: %.1f"):format(i, k, d)) -- 2.3 is just noticeable
+        end
+      end
+    end)
+
+    it("of series in terminals differ, with " .. vision, function()
+      for i = 1, #style.series do
+        for k = i + 1, #style.series do
+          local d = difference(of_terminal(style.of(i).ansi), of_terminal(style.of(k).ansi), m)
+          assert.is_true(d > 16, ("%d and %d: %.1f"):format(i, k, d))
         end
       end
     end)
@@ -68,6 +84,15 @@ describe("the colours of plots", function()
   it("have contrast on white: text more than 4.5, the first four series 3, all 2.2", function()
     assert.is_true(contrast(style.ink) > 4.5 and contrast(style.soft) > 4.5)
     for i = 1, #style.series do assert.is_true(contrast(style.of(i).rgb) > (i <= 4 and 3 or 2.2), i) end
+  end)
+
+  it("have contrast on terminals, dark and light ones: 2.2", function()
+    for i = 1, #style.series do
+      for _, rgb in ipairs { style.of(i).rgb, of_terminal(style.of(i).ansi) } do
+        local light = colormap.luminance(rgb)
+        assert.is_true(1.05 / (light + 0.05) > 2.2 and (light + 0.05) / 0.05 > 2.2, rgb)
+      end
+    end
   end)
 
   it("of what is written into a cell have contrast on it", function()

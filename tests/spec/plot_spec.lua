@@ -115,8 +115,8 @@ describe("rnn.plot", function()
       local fig = figure(plot.series, { up = up, down = down })
       assert.is_nil(fig:text():find "\27")
       local colored = fig:text { color = true }
-      assert.truthy(colored:find("\27[38;5;32m", 1, true))
-      assert.truthy(colored:find("\27[38;5;166m", 1, true))
+      assert.truthy(colored:find("\27[38;5;25m", 1, true))
+      assert.truthy(colored:find("\27[38;5;124m", 1, true))
     end)
 
     it("prints and returns the figure when there is no file", function()

@@ -167,6 +167,10 @@ function Frame:__tostring()
   return require("rnn.data.frame_text").frame(self)
 end
 
+function Frame:__describe()
+  return ("data.Frame of %d rows and %d columns"):format(#self, #rawget(self, "columns"))
+end
+
 local DESCRIBE = option.of("frame:describe", {
   { "quiet", false, check.boolean, "returns what it would print, an array with a table for each column" },
 })

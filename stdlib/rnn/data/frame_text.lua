@@ -2,6 +2,7 @@
 
 local core = require "rnn.core"
 local dates = require "rnn.data.dates"
+local terminal = require "rnn.terminal"
 
 local SHOWN = 5
 local module = {}
@@ -26,10 +27,8 @@ end
 
 local function width(text) return utf8.len(text) or #text end
 
-local function cut(text, most)
-  if width(text) <= most then return text end
-  return text:sub(1, (utf8.offset(text, most) or most) - 1) .. "…"
-end
+-- Text of the data's, at most so many columns of it: what a terminal would obey is a blank.
+local function cut(text, most) return terminal.cut(text:gsub("%c", " "):gsub("\xC2[\x80-\x9F]", " "), most) end
 
 -- Lines of one column, all of one width.
 local function aligned(lines, right)
@@ -67,7 +66,7 @@ function module.frame(frame)
   for k, column in ipairs(frame.columns) do
     local lines = { column.name, right = column.type == "number" }
     for row = 1, shown do lines[row + 1] = cell(column, row) end
-    for i, text in ipairs(lines) do lines[i] = cut(text:gsub("%c", " "), 40) end
+    for i, text in ipairs(lines) do lines[i] = cut(text, 40) end
     columns[k] = lines
   end
   local lines, left = beside(columns)
@@ -78,15 +77,15 @@ function module.frame(frame)
     head = head .. cut("; not shown: " .. table.concat(names, ", "), math.max(20, core.terminal_width() - width(head)))
   end
   if #frame > shown then lines[#lines + 1] = "  …" end
-  return head .. "\n" .. table.concat(lines, "\n")
+  return terminal.plain(head .. "\n" .. table.concat(lines, "\n"))
 end
 
 --- The text of a column: its name, type, size, and first cells.
 function module.column(column)
   local cells = {}
   for row = 1, math.min(#column, SHOWN) do cells[row] = cut(cell(column, row), 40) end
-  return ("%s: %d %s%s: %s%s"):format(column.name, #column, column.type, #column == 1 and "" or "s",
-    table.concat(cells, ", "), #column > SHOWN and ", …" or "")
+  return terminal.plain(("%s: %d %s%s: %s%s"):format(column.name, #column, column.type, #column == 1 and "" or "s",
+    table.concat(cells, ", "), #column > SHOWN and ", …" or ""))
 end
 
 -- ---- describe ----
@@ -183,7 +182,7 @@ function module.describe(frame)
   elseif why then
     lines[#lines + 1] = ("time: '%s', no equal steps: %s"):format(name, why)
   end
-  return table.concat(lines, "\n")
+  return terminal.plain(table.concat(lines, "\n"))
 end
 
 -- ---- CSV ----

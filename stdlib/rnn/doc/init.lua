@@ -58,23 +58,36 @@ end
 
 local WIDTH <const>, LEAST_WIDTH <const> = 112, 40
 
--- Text with its paragraphs filled anew, in lines of at most width columns. Lines that begin with a blank, and lists,
--- stay as they are.
-local function fill(text, width)
-  local out, line = {}, nil
+--- doc.fill(text, width) -> text
+---
+--- Its paragraphs and the items of its lists filled anew, in lines of at most width columns. Other lines that begin
+--- with a blank, and tables, stay as they are.
+---@param text string
+---@param width integer
+---@return string
+function doc.fill(text, width)
+  local out, line, hanging = {}, nil, nil
   local function finish()
     out[#out + 1] = line
-    line = nil
+    line, hanging = nil, nil
   end
   for given in (text .. "\n"):gmatch "(.-)\n" do
-    if given == "" or given:find "^[%s|*-]" then
+    local item = given:match "^ ?[*-] +" or given:match "^ ?%d+%. +"
+    local indent = given:match "^ *"
+    if item then
+      finish()
+      line, hanging = item:gsub(" +$", ""), (" "):rep(#item)
+      given = given:sub(#item + 1)
+    elseif given == "" or given:find "^[|#]" or indent ~= "" and indent ~= hanging then
       finish()
       out[#out + 1] = given
-    else
-      for word in given:gmatch "%S+" do
-        if line and utf8.len(line) + 1 + utf8.len(word) > width then finish() end
-        line = line and line .. " " .. word or word
-      end
+      given = ""
+    elseif indent == "" and hanging then
+      finish()
+    end
+    for word in given:gmatch "%S+" do
+      if line and utf8.len(line) + 1 + utf8.len(word) > width then out[#out + 1], line = line, nil end
+      line = line and line .. " " .. word or (hanging or "") .. word
     end
   end
   finish()
@@ -170,7 +183,7 @@ function doc.text(entry, width)
   width = math.max(LEAST_WIDTH, math.min(width, WIDTH))
   local lines = { entry.signature }
   if entry.text ~= "" then lines[#lines + 1] = "" end
-  if entry.text ~= "" then lines[#lines + 1] = narrow and fill(entry.text, width) or entry.text end
+  if entry.text ~= "" then lines[#lines + 1] = narrow and doc.fill(entry.text, width) or entry.text end
   if #entry.params + #entry.returns + #entry.fields > 0 or declaration_of(entry) then lines[#lines + 1] = "" end
   column(lines, "arguments", rows_of(entry.params), width)
   local declaration = declaration_of(entry)

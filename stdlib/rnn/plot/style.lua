@@ -4,11 +4,12 @@ local text = require "rnn.plot.text"
 local style = {}
 
 -- Okabe and Ito (2008), "Color Universal Design": told apart with every common kind of colour vision. Yellow is left
--- out, being too pale for lines on white. Each with its neighbour in the 256 colours of terminals.
+-- out, being too pale for lines on white. Each with its like in the 256 colours of terminals: those that are told apart
+-- best of all that have contrast on black as on white (tests/spec/plot_color_spec.lua).
 style.series = {
-  { rgb = "#0072b2", ansi = 32 }, { rgb = "#d55e00", ansi = 166 }, { rgb = "#009e73", ansi = 36 },
-  { rgb = "#cc79a7", ansi = 175 }, { rgb = "#e69f00", ansi = 178 }, { rgb = "#56b4e9", ansi = 74 },
-  { rgb = "#4d4d4d", ansi = 245 },
+  { rgb = "#0072b2", ansi = 25 }, { rgb = "#d55e00", ansi = 124 }, { rgb = "#009e73", ansi = 35 },
+  { rgb = "#cc79a7", ansi = 132 }, { rgb = "#e69f00", ansi = 172 }, { rgb = "#56b4e9", ansi = 110 },
+  { rgb = "#4d4d4d", ansi = 239 },
 }
 
 ---@param index integer of a series; past the last colour they start again

@@ -2,6 +2,7 @@
 
 local core = require "rnn.core"
 local check = require "rnn.check"
+local terminal = require "rnn.terminal"
 
 local collectgarbage, io_open, loadfile, pairs, ipairs, rawset, tonumber, type = collectgarbage, io.open, loadfile,
   pairs, ipairs, rawset, tonumber, type
@@ -139,9 +140,7 @@ function commands.apropos(_, entry)
   for i = 1, min(#found, SHOWN) do width = max(width, #found[i][1]) end
   local room = max(20, core.terminal_width() - width - 3)
   for i = 1, min(#found, SHOWN) do
-    local text = found[i][2]
-    if (utf8.len(text) or #text) > room then text = text:sub(1, utf8.offset(text, room) - 1) .. "…" end
-    lines[i] = ("%-" .. width .. "s  %s"):format(found[i][1], text)
+    lines[i] = ("%-" .. width .. "s  %s"):format(found[i][1], terminal.cut(found[i][2], room))
   end
   if #found > SHOWN then lines[#lines + 1] = ("and %d more"):format(#found - SHOWN) end
   return #lines > 0 and concat(lines, "\n") or ("nothing has all of: %s"):format(entry.argument)

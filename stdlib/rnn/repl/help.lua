@@ -5,19 +5,35 @@ local core = require "rnn.core"
 local guard = require "rnn.guard"
 local pretty = require "rnn.repl.pretty"
 
-local GENERAL = [[
-Type an expression to see its value, or a statement to run it. An unfinished one goes on in the next line.
-  ?name       help on a name, also name?: ?nn.LSTM  ?rnn.fit  ?matmul;  ??name  its source
-  ?topic      a page: ?tutorial  ?howto  ?padding  ?course  ?neuron  ?faq;  %apropos words  finds them in all
-  _           the last value
-  Tab         completes names, options of constructors, files in strings
-  Up, Down    earlier entries, also those of several lines
-  Ctrl-C      stops a computation, or clears the line; in training it opens a prompt inside the loop
-  Ctrl-D      leaves
-  ;command    runs a command of the shell
-  %time code  time and memory of one run;  %timeit code  of many
-  %who  variables   %mem  memory   %hist  entries   %save file   %load file   %reset
-rnn, nn, optim and data are there already. Variables stay when they are global: x = 1, not local x = 1.]]
+local BEGINNING <const> = "Type an expression to see its value, or a statement to run it. An unfinished one goes on in "
+  .. "the next line."
+local KEYS <const> = {
+  { "?name", "help on a name, also name?: ?nn.LSTM ?rnn.fit ?matmul; ??name its source" },
+  { "?topic", "a page: ?tutorial ?howto ?padding ?course ?neuron ?faq; %apropos words finds them in all" },
+  { "_", "the last value" },
+  { "Tab", "completes names, options and their values, files in strings" },
+  { "Up, Down", "earlier entries, also those of several lines" },
+  { "Ctrl-C", "stops a computation, or clears the line; in training it opens a prompt inside the loop" },
+  { "Ctrl-D", "leaves" },
+  { ";command", "runs a command of the shell" },
+  { "%time code", "time and memory of one run; %timeit code of many" },
+  { "%who", "variables; %mem memory; %hist entries; %save file; %load file; %reset" },
+}
+local END <const> = "rnn, nn, optim and data are there already. Variables stay when they are global: x = 1, not local "
+  .. "x = 1."
+
+local WIDEST <const>, NAMES <const> = 112, 14 -- columns of a text, and of the names beside it
+
+-- In lines as wide as the terminal.
+local function general(doc, width)
+  local lines = { "The prompt\n", doc.fill(BEGINNING, width) }
+  for _, row in ipairs(KEYS) do
+    local text = doc.fill(row[2], math.max(20, width - NAMES)):gsub("\n", "\n" .. (" "):rep(NAMES))
+    lines[#lines + 1] = ("  %-" .. NAMES - 2 .. "s%s"):format(row[1], text)
+  end
+  lines[#lines + 1] = doc.fill(END, width)
+  return table.concat(lines, "\n")
+end
 
 local function value_of(path, environment)
   local value = environment
@@ -105,12 +121,13 @@ end
 ---@return string
 ---@return boolean
 function help.of(name, environment)
-  if name == "" then return GENERAL, true end
+  local width = math.min(WIDEST, core.terminal_width())
+  if name == "" then return general(require "rnn.doc", width), true end
   local is_path = name:find("^[%a_][%w_.:]*$")
   local known = is_path and documented(name, environment)
   if known then return known, true end
   local page = not (is_path and is_own(name, environment)) and require "rnn.doc.pages".find(name)
-  known = page and page.text or is_path and described(name, environment)
+  known = page and require "rnn.doc".fill(page.text, width) or is_path and described(name, environment)
   return known or ("no help for '%s'; ? alone tells what can be asked"):format(name), known ~= nil
 end
 

@@ -25,13 +25,13 @@ local front, repl = {}, {}
 -- ---- answering ----
 
 function front.say(text)
-  stdout:write(paint.plain(text), "\n")
+  stdout:write(terminal.plain(text), "\n")
   stdout:flush()
 end
 
--- Texts of more lines than this are shown by a pager, where there is a terminal; of more bytes they are not, as they
--- would fill the pipe to a pager that was left early.
-local PAGE, PIPE = 24, 60000
+-- Texts longer than the screen are shown by a pager. Of more bytes than this they are not, as they would fill the pipe
+-- to a pager that was left early.
+local PIPE = 60000
 
 -- The pager of the user ($PAGER), or less, which ends by itself when a screen is enough.
 local function pager()
@@ -43,16 +43,16 @@ end
 -- Says a long text, page by page.
 function front.page(text)
   local _, lines = text:gsub("\n", "\n")
-  local by = terminal.moves(1) and lines >= PAGE and #text < PIPE and pager()
+  local by = terminal.moves(1) and lines + 2 > core.terminal_rows() and #text < PIPE and pager()
   local pipe = by and popen(by, "w")
   if not pipe then return front.say(text) end
-  pipe:write(paint.plain(text), "\n")
+  pipe:write(terminal.plain(text), "\n")
   pipe:close()
 end
 
 function front.report(message)
   stdout:flush()
-  stderr:write(paint.plain(paint.failure(message), 2), "\n")
+  stderr:write(terminal.plain(paint.failure(message), 2), "\n")
   stderr:flush()
 end
 

@@ -1,17 +1,13 @@
--- paint.lua: the colours of the prompt, and ASCII where there is no more. Only the eight colours that every terminal's
--- own theme chooses, so that they are readable on light and on dark ones.
+-- paint.lua: the colours of the prompt. Only the eight colours that every terminal's own theme chooses, so that they
+-- are readable on light and on dark ones.
 
 local terminal = require "rnn.terminal"
 
 -- The prompt works on when users give these names to things of their own.
-local type, getmetatable, rawget, utf8_char, utf8_codes, utf8_len, utf8_charpattern = type, debug.getmetatable, rawget,
-  utf8.char, utf8.codes, utf8.len, utf8.charpattern
-local concat = table.concat
+local type, getmetatable, rawget, utf8_charpattern, concat = type, debug.getmetatable, rawget, utf8.charpattern,
+  table.concat
 
 local CODES = { prompt = "1;32", error = "1;31", dim = "2", heading = "1", string = "32", number = "36", word = "35" }
-
-local ASCII = { ["×"] = "x", ["…"] = "...", ["±"] = "+-", ["µ"] = "u", ["·"] = "-", ["—"] = "-", ["–"] = "-",
-  ["−"] = "-", ["→"] = "->", ["∂"] = "d", ["≤"] = "<=", ["≥"] = ">=" }
 
 local paint = {}
 
@@ -22,18 +18,6 @@ function paint.on(stream) return terminal.color(stream) ~= false end
 function paint.as(kind, text, stream)
   if text == "" or not paint.on(stream or 1) then return text end
   return "\27[" .. CODES[kind] .. "m" .. text:gsub("\n", "\27[0m\n\27[" .. CODES[kind] .. "m") .. "\27[0m"
-end
-
---- paint.plain(text [, stream]) -> text, in ASCII where the terminal shows no more
-function paint.plain(text, stream)
-  if terminal.unicode(stream or 1) or not text:find("[\128-\255]") then return text end
-  if not utf8_len(text) then return (text:gsub("[\128-\255]", "?")) end
-  local out = {}
-  for _, code in utf8_codes(text) do
-    local char = utf8_char(code)
-    out[#out + 1] = code < 128 and char or ASCII[char] or "?"
-  end
-  return concat(out)
 end
 
 local WORDS = { ["true"] = true, ["false"] = true, ["nil"] = true, ["function"] = true }
@@ -85,10 +69,10 @@ end
 ---
 --- A message with its traceback for standard error: what is wrong, then the lines of the user's, then those inside.
 function paint.failure(message)
-  local what, trace = message:match("^(.-)\nstack traceback:\n(.*)$")
+  local what, trace = message:match("^(.-)\nstack traceback:\n?(.*)$")
   if not what then return paint.as("error", message, 2) end
   local own, inner = {}, {}
-  for line in (trace .. "\n"):gmatch("(.-)\n") do
+  for line in trace:gmatch("[^\n]+") do
     local list = (line:find("^%s*%[") or line:find("^%s*%(%.%.%.tail")) and inner or own
     list[#list + 1] = line
   end

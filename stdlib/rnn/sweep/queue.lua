@@ -79,7 +79,7 @@ end
 function Show:draw()
   if not self.moves then return end
   local text = line_of(self)
-  io.stderr:write("\r\27[K", text:sub(1, core.terminal_width() - 1)):flush()
+  io.stderr:write("\r\27[K", text:sub(1, core.terminal_width(2) - 1)):flush()
 end
 
 function Show:say(text)

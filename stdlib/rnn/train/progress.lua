@@ -15,6 +15,8 @@ local STANDSTILL, STANDSTILL_STEPS = 2, 20 -- a step of so many seconds and mean
 
 local HIDDEN = { lr = true, seconds = true } -- times and rates have their own place
 
+local function text_width(text) return utf8.len(text) or #text end
+
 local function figure(name, value) return ("%s %s"):format(name, check.figure("%.4g", value)) end
 
 -- The names in logs: loss and val_loss first, then the others by name.
@@ -113,14 +115,14 @@ function Lines:epoch(epoch, logs)
   self.shown = epoch
   local line, wanted = self:line(epoch, logs)
   self.last = not wanted and self.every ~= "best" and line or nil
-  if wanted then io.stderr:write(line) end
+  if wanted then io.stderr:write(terminal.plain(line, 2)) end
 end
 
 function Lines:done(why, history, report)
-  if self.last then io.stderr:write(self.last) end
+  if self.last then io.stderr:write(terminal.plain(self.last, 2)) end
   self.last = nil
   if why then io.stderr:write(ending(self.shown, self.epochs, why)) end
-  if history then io.stderr:write(result(history, self.better.monitor, report)) end
+  if history then io.stderr:write(terminal.plain(result(history, self.better.monitor, report), 2)) end
 end
 
 -- The line on a terminal: epoch, share of the whole run, the figures so far, steps per second, time left at most.
@@ -151,19 +153,23 @@ function Bar:draw(epoch, share, now)
     ("  %.0f steps/s  %s left"):format(self.done_steps / math.max(spent, 1e-9), left))
 end
 
--- done: the share of the bar that is full.
+-- done: the share of the bar that is full. Never longer than the terminal is wide, or it could not be drawn over: the
+-- figures give way, then the bar, then the tail.
 function Bar:line(head, done, tail)
-  local room = core.terminal_width() - #head - LEAST_BAR - #tail - 1
-  local figures = ""
+  local width = core.terminal_width(2) - 1
+  head = head:sub(1, width)
+  if #head + #tail > width then tail = "" end
+  local room = width - #head - LEAST_BAR - #tail
+  local figures, used = "", 0
   for _, text in ipairs(self.figures) do -- as many as there is room for
-    if #figures + 2 + #text > room then break end
-    figures = figures .. "  " .. text
+    if used + 2 + text_width(text) > room then break end
+    figures, used = figures .. "  " .. text, used + 2 + text_width(text)
   end
-  local bar = math.max(0, math.min(BAR, LEAST_BAR + room - #figures))
+  local bar = math.max(0, math.min(BAR, LEAST_BAR + room - used))
   local full = math.floor(done * bar + 0.5)
   local filled, rest = self.full:rep(full), self.empty:rep(bar - full)
   if self.color and bar > 0 then filled, rest = "\27[36m" .. filled, "\27[39;2m" .. rest .. "\27[0m" end
-  io.stderr:write("\r", head, filled, rest, figures, tail, "\27[K")
+  io.stderr:write("\r", head, filled, rest, terminal.plain(figures, 2), tail, "\27[K")
 end
 
 -- A step that takes far longer than others was interrupted, by Ctrl-Z or as the machine slept; it does not count.
@@ -192,7 +198,7 @@ function Bar:epoch(epoch, logs)
   if self.lines then
     local line, wanted = self.lines:line(epoch, logs)
     if wanted then
-      io.stderr:write("\r\27[K", line)
+      io.stderr:write("\r\27[K", terminal.plain(line, 2))
       self.drawn = 0
     end
   end
@@ -217,7 +223,7 @@ function Bar:done(why, history, report)
     io.stderr:write "\n"
   end
   if why then io.stderr:write(ending(self.last, self.epochs, why)) end
-  io.stderr:write(result(history, self.better.monitor, report))
+  io.stderr:write(terminal.plain(result(history, self.better.monitor, report), 2))
 end
 
 --- progress.new(fname, mode, epochs, steps, better) -> object with step(epoch, step, loss), epoch(epoch, logs),

@@ -6,6 +6,7 @@ local class = require "rnn.class"
 local evaluate = require "rnn.train.evaluate"
 local interruption = require "rnn.train.interruption"
 local safe_place = require "rnn.train.safe_place"
+local terminal = require "rnn.terminal"
 local valid = require "rnn.metrics.valid"
 
 local held = interruption.held
@@ -31,7 +32,7 @@ end
 
 --- run:say(text): a line of its own on standard error.
 function Run:say(text) -- luacheck: no self
-  io.stderr:write(core.isatty(2) and "\r\27[K" or "", "rnn.fit: ", text, "\n")
+  io.stderr:write(terminal.moves(2) and "\r\27[K" or "", "rnn.fit: ", terminal.plain(text, 2), "\n")
 end
 
 --- run:warn(text): says it once.
