@@ -1,11 +1,7 @@
 -- Heads and losses of several kinds: ordinal, focal, distributions of labels, distillation, MADE, mixtures.
 local rnn = require "rnn"
+local fails = require "support.fails"
 local nn, data, optim = rnn.nn, rnn.data, rnn.optim
-
-local function fails(pattern, f, ...)
-  local ok, message = pcall(f, ...)
-  assert(not ok and message:find(pattern), message)
-end
 
 local function labels(shape, classes) return (rnn.rand(shape) * classes):floor():to_int() + 1 end
 
