@@ -44,14 +44,14 @@ local groups = {}
 local shakespeare = once(function()
   local whole = assert(text.read(path_of "tiny-shakespeare/tiny-shakespeare.txt"))
   local vocab = text.chars(whole)
-  local ids = rnn.tensor(vocab:encode(whole:sub(1, 125000)), "int32")
-  return { vocab = vocab, train = ids:rows(1, 100000), valid = ids:rows(100001, 120000) }
+  local ids = rnn.tensor(vocab:encode(whole:sub(1, 61000)), "int32")
+  return { vocab = vocab, train = ids:rows(1, 50000), valid = ids:rows(50001, 60000) }
 end)
 local function stream(ids, size) return text.stream(ids, { size = size, length = 50 }) end
 
 local function writer(o)
   local size = #shakespeare().vocab
-  local units = o.units or 128
+  local units = 96
   local model = nn.Sequential { nn.Embedding(size, o.tied and units or 48, { dropout = o.embedding_dropout }),
     nn.LSTM(o.tied and units or 48, units, { weight_dropout = o.weight_dropout }), nn.Dropout(0.2),
     o.mixtures and nn.MixtureOfSoftmaxes(units, size, { mixtures = o.mixtures, dim = 64 }) or nn.Linear(units, size) }
@@ -59,7 +59,7 @@ local function writer(o)
   local optimizer = o.sgd and optim.SGD(model:parameters(), { lr = 2 })
     or optim.Adam(model:parameters(), { lr = 0.004 })
   return fit(model, { data = stream(shakespeare().train, 20), valid = stream(shakespeare().valid, 4),
-    loss = "cross_entropy", tbptt = 50, epochs = o.epochs or 8, penalty = o.penalty, average = o.average,
+    loss = "cross_entropy", tbptt = 50, epochs = o.epochs or 6, penalty = o.penalty, average = o.average,
     optimizer = optimizer, cosine = not o.sgd })
 end
 local function nats(model, o)
@@ -81,7 +81,7 @@ local function cached(model, o) -- the cache sees what the last layer does
   return sum / count
 end
 
-groups.text = { where = "100,000 characters of Shakespeare, LSTM 128", figure = "nats a character",
+groups.text = { where = "50,000 characters of Shakespeare, LSTM 96", figure = "nats a character",
   format = "%.3f", less = true,
   run = function(o)
     if o.ensemble then
@@ -99,15 +99,15 @@ groups.text = { where = "100,000 characters of Shakespeare, LSTM 128", figure = 
   { "`penalty = { l2 = { recurrent = 1e-5 } }`", { penalty = { l2 = { recurrent = 1e-5 } } } },
   { "`penalty = { l1 = { input = 1e-5 } }`", { penalty = { l1 = { input = 1e-5 } } } },
   { "`average = 0.99`, moving", { average = 0.99 } },
-  { "`average = { mean = \"epoch\", start = 6 }` (SWA)", { average = { mean = "epoch", start = 6 } } },
+  { "`average = { mean = \"epoch\", start = 4 }` (SWA)", { average = { mean = "epoch", start = 4 } } },
   { "`nn.MixtureOfSoftmaxes` of 3", { mixtures = 3 } },
   { "`rnn.evaluate`, `dynamic`", { dynamic = function(model)
     return { optimizer = optim.SGD(model:parameters(), { lr = 0.3 }), decay = 0.002, clip_norm = 1 }
   end } },
   { "`nn.NeuralCache`", { cache = { size = 300, theta = 0.3, weight = 0.05 } } },
   { "`rnn.Ensemble` of 3", { ensemble = 3 } },
-  { "SGD with `average = { mean = \"step\", patience = 2 }` (NT-ASGD)", { sgd = true, epochs = 16,
-    average = { mean = "step", patience = 2 } }, off = { sgd = true, epochs = 16 } },
+  { "SGD with `average = { mean = \"step\", patience = 2 }` (NT-ASGD)", { sgd = true, epochs = 10,
+    average = { mean = "step", patience = 2 } }, off = { sgd = true, epochs = 10 } },
 }
 
 -- ---- strokes: few digits, and other people's ----
@@ -132,7 +132,7 @@ local function reader(o)
   if teacher then
     batches = data.map(batches, function(x, y) return x, { label = y, teacher = rnn.no_grad(teacher, x) } end)
   end
-  return fit(model, { data = batches, epochs = 40, lr = 0.01, loss = teacher and function(logits, y)
+  return fit(model, { data = batches, epochs = 25, lr = 0.01, loss = teacher and function(logits, y)
     return nn.distillation(logits, y.teacher, y.label, { temperature = 3 })
   end or o.loss or "cross_entropy" })
 end
@@ -192,7 +192,7 @@ groups.sound = { where = "320 spoken digits of four people, 400 of two others", 
         return (x - x:mean(1, true)) / 20, y
       end) or heard(train, o.cmvn):batches { size = 20, shuffle = true }
     if o.step then batches = data.augment(batches, o.step) end
-    return accuracy(fit(model, { data = batches, epochs = 25, lr = 0.01, loss = "cross_entropy" }), valid)
+    return accuracy(fit(model, { data = batches, epochs = 15, lr = 0.01, loss = "cross_entropy" }), valid)
   end,
   { "`audio.cmvn` by speaker", { cmvn = true } },
   { "`augment.sound`", { sound = augment.sound { speed = 0.1, pitch = 2, shift = 400, noise = 15 } } },
