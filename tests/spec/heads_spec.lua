@@ -113,6 +113,7 @@ describe("losses of labels", function()
     logits:requires_grad(true)
     nn.distillation(logits, teacher, y):backward()
     assert.is_nil(teacher.grad)
+    fails("nn.distillation: logits %(6, 4%) and teacher %(6, 3%) differ", nn.distillation, logits, rnn.zeros(6, 3))
     assert.is_true(logits.grad:abs():sum():item() > 0)
   end)
 end)
@@ -242,6 +243,12 @@ describe("nn.MixtureDensity", function()
     assert.near(want, d:loss(raw:broadcast_to(2, 7):reshape(1, 2, 7), padded):item(), 1e-5)
   end)
 
+  it("draws nothing where there is nothing", function()
+    local d = nn.MixtureDensity { bits = 2 }
+    assert.same({ 0, 3, 4 }, { d:sample(rnn.zeros(0, 3, d.columns)):shape() })
+    fails("differ in their steps", d.loss, d, rnn.zeros(2, 1, d.columns), rnn.zeros(1, 2, 4))
+  end)
+
   it("draws what it says, and neater with a bias", function()
     rnn.seed(6)
     local d = nn.MixtureDensity { components = 2, bits = 1 }
@@ -285,6 +292,9 @@ describe("nn.NeuralCache", function()
     assert.near(0.25 + 0.25 * b / (a + b), y:get(1, 3, 3), 1e-6)
     assert.near(0.25, y:get(1, 4, 2), 1e-6)                      -- word 2 has left
     for t = 1, 4 do assert.near(1, y:select(2, t):sum():item(), 1e-5) end
+    fails("argument 3 %(ids%): words are 1 to 3, got 0", function()
+      cache:read(rnn.zeros(1, 2, 3), rnn.zeros(1, 2, 2), rnn.tensor({ { 1, 0 } }, "int32"))
+    end)
     fails("cache:read: logits", function() cache:read(rnn.zeros(2, 1, 3), rnn.zeros(2, 1, 2), ids:reshape(2, 2)) end)
     cache:clear()
     assert.near(1 / 3, cache:read(rnn.zeros(1, 1, 3), rnn.zeros(1, 1, 5), ids:slice(2, 1, 1)):exp():get(1, 1, 1), 1e-6)

@@ -289,6 +289,9 @@ describe("rnn.Ensemble", function()
     assert.near(1, rnn.Ensemble { constant(0), constant(2) }(x):item(), 1e-6)
     local p = (1 / (1 + math.exp(-0)) + 1 / (1 + math.exp(-2))) / 2
     assert.near(p, rnn.Ensemble({ constant(0), constant(2) }, { mean = "sigmoid" })(x):sigmoid():item(), 1e-6)
+    for _, logit in ipairs { -60, -20, 30, 90 } do -- nothing is lost at either end
+      assert.near(logit, rnn.Ensemble({ constant(logit), constant(logit) }, { mean = "sigmoid" })(x):item(), 1e-4)
+    end
     local Two = nn.module("EnsembleTwo", function(self, value) self.one = constant(value) end)
     function Two:forward(z) return { a = self.one(z), b = self.one(z) * 2 } end
     local both = rnn.Ensemble { Two(1), Two(3) }(x)

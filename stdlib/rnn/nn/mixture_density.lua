@@ -136,7 +136,7 @@ function Density:sample(raw, options)
   local pick = core.one_hot(chosen, self.components):reshape(n, self.components, 1)
   local noise = core.randn(n, self.size)
   if correlations then
-    local r = (correlations * pick:reshape(n, -1)):sum(2)
+    local r = (correlations * pick:select(3, 1)):sum(2)
     local first, second = noise:select(2, 1), noise:select(2, 2)
     noise = core.stack({ first, r * first + (1 - r:square()):sqrt() * second }, 2)
   end
