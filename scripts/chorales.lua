@@ -31,12 +31,13 @@ local options, results = experiment.options, experiment.results
 local function Keys(keys)
   local head = nn.Linear(400, keys)
   head.bias:fill_(-3) -- most keys are silent
-  return nn.Sequential { nn.LSTM(keys, 400), nn.Dropout(0.2), head }
+  return nn.Sequential { nn.LSTM(keys, 400, { coupled = true }), nn.Dropout(0.2), head }
 end
 
 -- Says it of all keys together: each key of a chord also knows those below it.
 local Chords = nn.module("Chords", function(self, keys)
-  self.lstm, self.dropout, self.head = nn.LSTM(keys, 400), nn.Dropout(0.3), nn.MADE(400, keys)
+  self.lstm, self.dropout = nn.LSTM(keys, 400, { coupled = true }), nn.Dropout(0.3)
+  self.head = nn.MADE(400, keys)
 end)
 function Chords:loss(x, y)
   local context = self.dropout((self.lstm(x)))

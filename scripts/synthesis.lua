@@ -55,7 +55,8 @@ function Pen:write(sign) -- one sign after the other: points (T, 3)
   for i = 1, #sign do
     local ends = moves[i]:select(2, 4):nonzero()
     local own = moves[i]:rows(1, #ends > 0 and ends:get(1) or LONGEST)
-    written[i] = rnn.concat({ own:slice(2, 1, 2):cumsum(1) * SPACING, own:slice(2, 3, 3) }, 2)
+    local begins = own:select(2, 3):maximum(rnn.arange(#own):eq(1)):reshape(-1, 1)
+    written[i] = rnn.concat({ own:slice(2, 1, 2):cumsum(1) * SPACING, begins }, 2)
   end
   return written
 end
@@ -98,17 +99,15 @@ for _ in experiment:seeds() do
   written = rnn.no_grad(model.write, model:eval(), rnn.tensor(asked, "int32"))
 end
 
-local file <close>, rows = experiment:check(io.open(options.written, "w")), {}
+local file <close>, page = experiment:check(io.open(options.written, "w")), {}
 for k, points in ipairs(written) do
-  local sign, column = asked[k], (k - 1) % options.each
-  file:write(classes[sign], "\t", strokes.text(points), "\n")
-  rows[sign] = rows[sign] or {}
-  rows[sign][column + 1] = points + rnn.tensor { { 2.4 * column, -2.6 * sign, 0 } }
+  local row, column = asked[k], (k - 1) % options.each -- a row of twelve for each sign
+  file:write(classes[row], "\t", strokes.text(points), "\n")
+  page[#page + 1] = column < 12 and points + rnn.tensor { { 2.4 * column, -2.6 * row, 0 } } or nil
 end
 if options.plot then
-  for i, row in ipairs(rows) do rows[i] = strokes.line(rnn.concat({ table.unpack(row, 1, 12) }, 1)) end
-  assert(rnn.plot.lines(rows, { title = "Written by nobody", width = 900, height = 60 + 70 * #rows,
-    file = options.plot }))
+  assert(rnn.plot.lines({ strokes.line(rnn.concat(page, 1)) }, { title = "Written by nobody",
+    width = 900, height = math.min(60 + 70 * #classes, 8000), file = options.plot }))
 end
 print(("%d signs in %s; nats a move: %.3f"):format(#written, options.written,
   results:median("test", "nats")))

@@ -74,7 +74,7 @@ local function cached(model, o) -- the cache sees what the last layer does
       local hidden
       hidden, state = model[2](model[1](x), state)
       local logs = cache:read(model[4](hidden), hidden, y)
-      sum = sum + nn.nll_loss(logs, y, { reduction = "sum" }):item()
+      sum = sum + nn.cross_entropy(logs, y, { reduction = "sum" }):item()
       count = count + y:count()
     end)
   end

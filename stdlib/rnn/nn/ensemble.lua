@@ -47,9 +47,8 @@ local function log_sigmoid(y) return -(-y):softplus() end
 
 -- The mean of tensors of one shape.
 local function mean_of(kind, list)
-  local lengths, y = list[1]:lengths(), nil
+  local lengths, y = list[1]:lengths(), list[1]
   if kind == "outputs" then
-    y = list[1]
     for i = 2, #list do y = y + list[i] end
     return y / #list
   elseif kind == "softmax" then

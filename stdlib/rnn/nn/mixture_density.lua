@@ -116,7 +116,8 @@ function Density:loss(raw, target, weights)
 end
 
 local SAMPLE = option.of("nn.MixtureDensity:sample", {
-  { "bias", 0, option.number(0), "above 0 samples are neater and less varied (Graves 2013, section 5.4)" },
+  { "bias", 0, option.number(0), "above 0 samples are neater and less varied (Graves 2013, section 5.4); bits, too, "
+    .. "are then surer" },
 })
 
 --- density:sample(raw [, options]) -> (..., size + bits)
@@ -141,7 +142,7 @@ function Density:sample(raw, options)
     noise = core.stack({ first, r * first + (1 - r:square()):sqrt() * second }, 2)
   end
   local y = (means * pick):sum(2) + noise * (deviations * pick):sum(2):exp()
-  if bits then y = core.concat({ y, core.rand(n, self.bits):lt(bits:sigmoid()) }, 2) end
+  if bits then y = core.concat({ y, core.rand(n, self.bits):lt((bits * (1 + bias)):sigmoid()) }, 2) end
   return back(y)
 end
 
