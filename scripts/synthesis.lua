@@ -1,10 +1,10 @@
 -- Handwriting that nobody wrote: an LSTM is told which digit, and where the pen just went, and says
 -- where it goes next: a mixture of Gaussians, from which the move is drawn, with the chances that a
 -- stroke begins and that the digit ends; so each digit that it writes is another one (Graves 2013,
--- "Generating sequences with recurrent neural networks"). Or signs of any alphabet in --data.
+-- "Generating sequences with recurrent neural networks"). Can it be read?
 --
---   rnnlua scripts/synthesis.lua --plot digits.svg --save pen.safetensors
---   rnnlua scripts/handwriting.lua --save reader.safetensors       can anyone read it?
+--   rnnlua scripts/handwriting.lua --save reader.safetensors
+--   rnnlua scripts/synthesis.lua --plot digits.svg
 --   rnnlua scripts/handwriting.lua --evaluate reader.safetensors --data written.tsv --split 0/0/100
 local rnn = require "rnn"
 local nn, data, strokes = rnn.nn, rnn.data, rnn.strokes
@@ -52,21 +52,8 @@ function Pen:write(sign) -- one sign after the other: points (T, 3)
     moves[t] = move
   end
   moves = rnn.concat(moves, 2)
-  for i = 1, #sign do
-    local ends = moves[i]:select(2, 4):nonzero()
-    local own = moves[i]:rows(1, #ends > 0 and ends:get(1) or LONGEST)
-    local begins = own:select(2, 3):maximum(rnn.arange(#own):eq(1)):reshape(-1, 1)
-    written[i] = rnn.concat({ own:slice(2, 1, 2):cumsum(1) * SPACING, begins }, 2)
-  end
+  for i = 1, #sign do written[i] = strokes.follow(moves[i], SPACING) end
   return written
-end
-
--- Points (T, 3) -> moves (T, 4) from each to the next, 1 where a stroke begins and where all ends.
-local function moves_of(points, sign)
-  local steps, place = #points, points:slice(2, 1, 2)
-  local before = rnn.concat({ rnn.zeros(1, 2), place:rows(1, steps - 1) }, 1)
-  local ends = rnn.arange(steps):eq(steps):reshape(-1, 1)
-  return rnn.concat({ (place - before) / SPACING, points:slice(2, 3, 3), ends }, 2), sign
 end
 
 local model, saved = experiment:load()
@@ -78,19 +65,20 @@ local tables = experiment:tables({ { "label", "class", "letter", "sign", "charac
 end)
 local classes, ids = experiment:classes(tables, "label", saved and saved.classes)
 local parts, asked, written = experiment:parts(tables, "label"), {}, nil
-local function dataset(list, step)
+local function moves_of(points, sign) return strokes.moves(points, SPACING), sign end
+local function dataset(list, form)
   local xs, labels = {}, {}
-  for i, sign in ipairs(list) do xs[i], labels[i] = step(sign.points), ids[sign.label] end
+  for i, sign in ipairs(list) do xs[i], labels[i] = form(sign.points), ids[sign.label] end
   return data.sequences(xs, labels)
 end
 for k = 1, #classes * options.each do asked[k] = (k - 1) // options.each + 1 end
 for _ in experiment:seeds() do
-  local hands = rnn.augment.strokes { rotation = 8, scale = 0.1, shear = 0.1, jitter = 0.01 }
   if not saved then
     model = Pen(#classes, options.units)
     local seen = dataset(parts.train, function(points) return points end)
     experiment:fit("pen", model, { clip_norm = 1, average = 0.99,
-      data = data.augment(seen:batches { size = 64, shuffle = true }, hands, moves_of),
+      data = data.augment(seen:batches { size = 64, shuffle = true }, rnn.augment.strokes {
+        rotation = 8, scale = 0.1, shear = 0.1, jitter = 0.01 }, moves_of),
       valid = dataset(parts.dev, moves_of),
       optimizer = rnn.optim.Adam(model:parameters(), { lr = 0.005 }),
       schedule = rnn.optim.schedules.cosine() })

@@ -105,6 +105,46 @@ function strokes.points(list, options)
   return core.tensor(rows)
 end
 
+local function check_columns(fname, argname, t, columns)
+  check.tensor(fname, argname, t, "float", 2)
+  if t:size(2) ~= columns then check.expected(fname, argname, ("rows (T, %d)"):format(columns), t) end
+end
+
+local function check_unit(fname, unit)
+  return unit == nil and 1 or check.positive(fname, "argument 2 (unit)", unit)
+end
+
+--- strokes.moves(points [, unit = 1]) -> (T, 4)
+---
+--- What networks that write learn (Graves 2013, section 4): the way from each point to the next, x and y, the first one
+--- from 0, in units of unit; 1 where a stroke begins; 1 at the last point, where all ends. Errors: another shape.
+---@param points rnn.Tensor (T, 3) as strokes.points gives them
+---@param unit? number
+---@return rnn.Tensor
+function strokes.moves(points, unit)
+  check_columns("strokes.moves", "argument 1 (points)", points, 3)
+  unit = check_unit("strokes.moves", unit)
+  local steps, place = #points, points:slice(2, 1, 2)
+  local before = core.concat({ core.zeros(math.min(steps, 1), 2), place:rows(1, math.max(steps - 1, 0)) }, 1)
+  return core.concat({ (place - before) / unit, points:slice(2, 3, 3), core.arange(steps):eq(steps):reshape(-1, 1) }, 2)
+end
+
+--- strokes.follow(moves [, unit = 1]) -> points (T, 3)
+---
+--- Where moves lead, up to the first one that says that all ends; the first point begins a stroke. Errors: another
+--- shape.
+---@param moves rnn.Tensor (T, 4) as strokes.moves gives them, or a network draws them
+---@param unit? number
+---@return rnn.Tensor
+function strokes.follow(moves, unit)
+  check_columns("strokes.follow", "argument 1 (moves)", moves, 4)
+  unit = check_unit("strokes.follow", unit)
+  local ends = moves:select(2, 4):gt(0.5):nonzero()
+  if #ends > 0 then moves = moves:rows(1, ends:get(1)) end
+  local begins = moves:select(2, 3):maximum(core.arange(#moves):eq(1)):reshape(-1, 1)
+  return core.concat({ moves:slice(2, 1, 2):cumsum(1) * unit, begins }, 2)
+end
+
 -- Calls f(stroke number, x, y) for each point; a stroke begins where column 3 is above a half, and at the first point.
 local function each(fname, points, f)
   check.tensor(fname, "argument 1 (points)", points, "float", 2)

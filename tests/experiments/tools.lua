@@ -184,7 +184,7 @@ groups.sound = { where = "320 spoken digits of four people, 400 of two others", 
   percent = true,
   run = function(o)
     local train, valid = words().train, heard(words().valid, o.cmvn)
-    local model = nn.Sequential { nn.GRU(30, 40, { bidirectional = true, returns = "last", dropout = 0.3 }),
+    local model = nn.Sequential { nn.GRU(30, 40, { bidirectional = true, returns = "last" }),
       nn.Dropout(0.3), nn.Linear(80, 10) }
     local batches = o.sound and data.augment(data.sequences(train.xs, train.ys):batches { size = 20, shuffle = true },
       o.sound, function(samples, y)
@@ -215,12 +215,12 @@ local chorales = once(function()
   return sets
 end)
 local Chords = nn.module("ToolsChords", function(self, joint)
-  self.lstm, self.dropout = nn.LSTM(88, 128), nn.Dropout(0.3)
+  self.joint, self.lstm, self.dropout = joint, nn.LSTM(88, 128), nn.Dropout(0.3)
   self.head = joint and nn.MADE(128, 88) or nn.Linear(128, 88)
 end)
 function Chords:loss(x, y)
   local h = self.dropout((self.lstm(x)))
-  return nn.binary_cross_entropy(self.head(h, self.head.units and y or nil), y) * 88
+  return nn.binary_cross_entropy(self.joint and self.head(h, y) or self.head(h), y) * 88
 end
 groups.music = { where = "60 chorales, LSTM 128", figure = "nats a chord", format = "%.2f", less = true,
   run = function(o)
@@ -382,15 +382,15 @@ for _, name in ipairs(ORDER) do
   local group = groups[name]
   if #arg == 0 or chosen[name] then
     local entry, plain = { seeds = SEEDS, date = os.date "%Y-%m-%d" }, nil
+    entries[name] = entry
     for _, row in ipairs(group) do
       local begun = rnn.clock()
       local off = row.off and median(group, row.off) or plain or median(group, {})
       plain = row.off and plain or off
       entry[row[1]] = { off = off, on = median(group, row[2]) }
       io.stderr:write(("%s: %s: %g, %g (%.0f s)\n"):format(name, row[1], off, entry[row[1]].on, rnn.clock() - begun))
+      assert(core.file_write(JSON, rnn.json_encode(entries, { indent = 2, sort = true }) .. "\n"))
     end
-    entries[name] = entry
-    assert(core.file_write(JSON, rnn.json_encode(entries, { indent = 2, sort = true }) .. "\n"))
   end
 end
 local lines = { "| tool | where | figure | off | on | gain |", "| --- | --- | --- | --- | --- | --- |" }

@@ -52,6 +52,19 @@ describe("rnn.strokes", function()
     assert.equal(3, #strokes.line(rnn.zeros(3, 4)).x) -- the first point begins a stroke anyway
   end)
 
+  it("says how the pen moves, and follows it", function()
+    local points = rnn.tensor { { -1, 0, 1 }, { -0.5, 0.5, 0 }, { 1, 1, 1 } }
+    local moves = strokes.moves(points, 0.5)
+    assert.same({ { -2, 0, 1, 0 }, { 1, 1, 0, 0 }, { 3, 1, 1, 1 } }, moves:totable())
+    assert.same(points:totable(), strokes.follow(rnn.concat({ moves, rnn.ones(2, 4) }, 1), 0.5):totable())
+    assert.same({ { 0, 0, 1 }, { 0, 0, 0 } }, strokes.follow(rnn.zeros(2, 4)):totable())
+    assert.same({ { 2, 3, 1, 1 } }, strokes.moves(rnn.tensor { { 2, 3, 1 } }):totable())
+    assert.same({ 0, 4 }, { strokes.moves(rnn.zeros(0, 3)):shape() })
+    assert.same({ 0, 3 }, { strokes.follow(rnn.zeros(0, 4)):shape() })
+    fails("strokes.moves: argument 1 %(points%): expected rows %(T, 3%)", strokes.moves, rnn.zeros(2, 4))
+    fails("argument 2 %(unit%): expected a positive number", strokes.follow, rnn.zeros(2, 4), 0)
+  end)
+
   it("refuses what is no movement", function()
     fails("strokes.read: argument 1 %(text%): expected a string", strokes.read, 3)
     fails("strokes.points: argument 1 %(strokes%): expected a list of strokes", strokes.points, {})
