@@ -163,7 +163,7 @@ local words = once(function()
       for number = 10, i <= 4 and 17 or 29 do
         local name = ("free-spoken-digits/recordings/%d_%s_%d.wav"):format(digit, speaker, number)
         local set = i <= 4 and sets.train or sets.valid
-        set.xs[#set.xs + 1] = assert(audio.read(path_of(name)))
+        set.xs[#set.xs + 1] = assert(audio.read(path_of(name))):reshape(-1, 1)
         set.ys[#set.ys + 1], set.who[#set.who + 1] = digit + 1, speaker
       end
     end
@@ -171,7 +171,7 @@ local words = once(function()
   return sets
 end)
 local function spectrum(samples)
-  return audio.log_mel(samples, { rate = 8000, bands = 30, window = 256, hop = 200, fmin = 100, fmax = 3400 })
+  return audio.log_mel(samples:reshape(-1), { rate = 8000, bands = 30, window = 256, hop = 200, fmin = 100, fmax = 3400 })
 end
 local function heard(set, by_speaker) -- less the mean of each recording, or of each speaker
   local xs = {}
