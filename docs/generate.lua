@@ -248,7 +248,7 @@ local TOPICS = {
   { "metrics", "Metrics", "^metrics%." },
   { "frames", "CSV files and frames", "^data%.csv", "^data%.Frame", "^frame", "^data%.Column", "^data%.Encoder",
     "^data%.find", "^data%.lines", "^data%.keep", "^data%.classes", "^data%.files" },
-  { "data", "Datasets, batches, scalers", "^data%.", "^augment%.", "^rnn%.padded" },
+  { "data", "Datasets, batches, scalers", "^data%.", "^augment%.", "^strokes%.", "^rnn%.padded" },
   { "text", "Text", "^text%." },
   { "sound", "Sound and music", "^audio%.", "^music%.", "^rnn%.stft", ":stft" },
   { "plots", "Plots", "^plot%." },

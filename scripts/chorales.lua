@@ -31,12 +31,13 @@ local options, results = experiment.options, experiment.results
 local function Keys(keys)
   local head = nn.Linear(400, keys)
   head.bias:fill_(-3) -- most keys are silent
-  return nn.Sequential { nn.LSTM(keys, 400), nn.Dropout(0.2), head }
+  return nn.Sequential { nn.LSTM(keys, 400, { coupled = true }), nn.Dropout(0.2), head }
 end
 
 -- Says it of all keys together: each key of a chord also knows those below it.
 local Chords = nn.module("Chords", function(self, keys)
-  self.lstm, self.dropout, self.head = nn.LSTM(keys, 400), nn.Dropout(0.3), nn.MADE(400, keys)
+  self.lstm, self.dropout = nn.LSTM(keys, 400, { coupled = true }), nn.Dropout(0.3)
+  self.head = nn.MADE(400, keys)
 end)
 function Chords:loss(x, y)
   local context = self.dropout((self.lstm(x)))
@@ -57,18 +58,38 @@ local function train(name, model, lr, settings)
   return model
 end
 
--- The scores: pieces (T, voices) by part.
+-- The scores: pieces (T, voices) by part; of piano rolls alone the four highest keys of each chord.
 local composer, saved = experiment:load()
-local files, scores = experiment:files(), {}
-local form = { lowest = 36, highest = 81 }
-for part, folder in pairs(files) do
-  local list, low, high = music.read_chords(folder .. "/", 2)
+local files, scores, rolls = experiment:files(), {}, {}
+local form, LOWEST, HIGHEST = { lowest = 36, highest = 81 }, 21, 108 -- a piano has 88 keys, or more
+local folder = (files.all or files.train or files.test):gsub(files.all and "$" or "/[^/]*$", "")
+local function has(path, name)
+  for _, file in ipairs(data.files(path) or {}) do
+    if file:find(name) then return path .. "/" end
+  end
+end
+local no_scores = files.all and not has(folder, "%.csv$")
+local written = has(folder .. "/pianoroll", "%.txt$") or no_scores and has(folder, "^test%.txt$")
+for part, name in pairs { train = "train", dev = "valid", test = "test" } do
+  if written and (not saved or no_scores and part == "test") then
+    local list, low, high = music.read_rolls(written .. name .. ".txt", 2)
+    rolls[part] = experiment:check(list, low)
+    LOWEST, HIGHEST = math.min(LOWEST, low or LOWEST), math.max(HIGHEST, high or HIGHEST)
+    scores[part] = no_scores and {} or nil
+    for i, roll in ipairs(no_scores and list or {}) do scores[part][i] = music.voices(roll, 4) end
+  end
+end
+for part, path in pairs(no_scores and written and {} or files) do
+  local list, low, high = music.read_chords(path .. "/", 2)
   scores[part] = experiment:check(list, low)
   form.lowest, form.highest = math.min(form.lowest, low), math.max(form.highest, high)
+end
+for part, list in pairs(scores) do
   form.voices = form.voices or list[1]:size(2)
   experiment:check(form.voices == list[1]:size(2) and form.voices < 10,
-    folder .. ": other voices than before, or more than 9")
+    part .. ": other voices than before, or more than 9")
 end
+if no_scores then form.lowest, form.highest = LOWEST, HIGHEST end
 scores = experiment:parts(scores)
 if not saved then -- windows of 33 chords, as in the book, unless many pieces are shorter
   local lengths = {}
@@ -86,29 +107,11 @@ for _, part in ipairs(saved and { "test" } or { "train", "dev", "test" }) do
     scores[part], function(piece) return #piece >= CHORDS end))
 end
 
--- ---- keys: piano rolls with 88 of them, or more where a piece goes beyond ----
-local LOWEST, HIGHEST, rolls = 21, 108, {}
-local function roll_of(chords)
-  local roll = rnn.zeros(#chords, 128)
-  for voice = 1, VOICES do roll = roll + rnn.one_hot(chords:select(2, voice) + 1, 128) end
-  roll = roll:minimum(1)
-  return rnn.concat({ roll:slice(2, 1, 1) * 0, roll:slice(2, 2, 128) }, 2) -- 0 is silence
-end
-if not saved then
-  local folder = (files.all or files.train):gsub(files.all and "$" or "/[^/]*$", "")
-  local has_rolls = (data.files(folder .. "/pianoroll") or {})[1] ~= nil
-  for part, name in pairs { train = "train", dev = "valid", test = "test" } do
-    local low, high = form.lowest, form.highest
-    if has_rolls then
-      local list
-      list, low, high = music.read_rolls(("%s/pianoroll/%s.txt"):format(folder, name), 2)
-      rolls[part] = experiment:check(list, low)
-    else
-      rolls[part] = {}
-      for i, chords in ipairs(scores[part]) do rolls[part][i] = roll_of(chords) end
-    end
-    LOWEST, HIGHEST = math.min(LOWEST, low or LOWEST), math.max(HIGHEST, high or HIGHEST)
-  end
+-- ---- keys ----
+LOWEST, HIGHEST = math.min(LOWEST, form.lowest), math.max(HIGHEST, form.highest)
+for _, part in ipairs(written and {} or { "train", "dev", "test" }) do
+  rolls[part] = {}
+  for i, chords in ipairs(scores[part]) do rolls[part][i] = music.roll(chords) end
 end
 local KEYS = HIGHEST - LOWEST + 1
 local function piano_rolls(part)

@@ -10,7 +10,7 @@
 --   rnnlua scripts/draw.lua --plot digits.svg
 --   rnnlua scripts/draw.lua --data letters.tsv --save pen.safetensors
 local rnn = require "rnn"
-local nn, data, optim = rnn.nn, rnn.data, rnn.optim
+local nn, data, optim, strokes = rnn.nn, rnn.data, rnn.optim, rnn.strokes
 
 local experiment = rnn.experiment {
   about = "Draws handwritten digits, or other signs, stroke by stroke, from class and writer.",
@@ -36,52 +36,13 @@ local function Pen(width)
     condition_as = "both", steps = STEPS }
 end
 
-local NUMBER = "%-?%d*%.?%d+"
-local POINT = "(" .. NUMBER .. ")[ ,]+(" .. NUMBER .. ")"
-
--- "x y x y ...|x y ..." -> STEPS points { x, y, 1 where a stroke begins }, at equal distances along
--- the strokes and within -1..1; nil without any
-local function points(text)
-  if text:find "[^%d |.,-]" then return nil end
-  local left, right, low, high = math.huge, -math.huge, math.huge, -math.huge
-  local total, parts, rows = 0, {}, {}
-  for stroke in text:gmatch "[^|]+" do
-    local from
-    for x, y in stroke:gmatch(POINT) do
-      local to = { x = tonumber(x), y = tonumber(y) }
-      left, right = math.min(left, to.x), math.max(right, to.x)
-      low, high = math.min(low, to.y), math.max(high, to.y)
-      local way = from and math.sqrt((to.x - from.x) ^ 2 + (to.y - from.y) ^ 2) or 0
-      parts[#parts + 1] = { from = from or to, to = to, way = way, begins = not from }
-      total, from = total + way, to
-    end
-  end
-  if not parts[1] then return nil end
-  local half, mid_x, mid_y = math.max(right - left, high - low) / 2, (left + right) / 2,
-    (low + high) / 2
-  if half == 0 then half = 0.5 end -- a dot
-  local i, done, begins = 1, 0, true
-  for step = 0, STEPS - 1 do
-    local at = total * step / (STEPS - 1)
-    while i < #parts and done + parts[i].way < at do
-      done, i = done + parts[i].way, i + 1
-      begins = begins or parts[i].begins
-    end
-    local part = parts[i]
-    local share = part.way > 0 and math.min((at - done) / part.way, 1) or 0
-    rows[#rows + 1] = { (part.from.x + share * (part.to.x - part.from.x) - mid_x) / half,
-      (part.from.y + share * (part.to.y - part.from.y) - mid_y) / half, begins and 1 or 0 }
-    begins = false
-  end
-  return rows
-end
-
 local model, saved = experiment:load()
 local tables = experiment:tables({ { "label", "class", "letter", "sign", "character", "symbol" },
   { "writer", "user", "person", "drawer", optional = true },
   { "strokes", "path", "drawing", "points" } }, function(row)
-  local rows = points(row.strokes)
-  return rows and { label = row.label, writer = row.writer or "somebody", points = rows }
+  local list = strokes.read(row.strokes)
+  local points = list and strokes.points(list, { count = STEPS })
+  return list and { label = row.label, writer = row.writer or "somebody", points = points }
 end)
 local classes, ids = experiment:classes(tables, "label", saved and saved.classes)
 local training, testing = tables.train or {}, tables.test
@@ -97,10 +58,10 @@ for i, writer in ipairs(writers) do numbers[writer] = i end
 local function column(list, f)
   local values = {}
   for i, digit in ipairs(list) do values[i] = f(digit) end
-  return rnn.tensor(values, type(values[1]) == "number" and "int32" or nil)
+  return type(values[1]) == "number" and rnn.tensor(values, "int32") or rnn.stack(values, 1)
 end
 local function label(digit) return ids[digit.label] end
-local function strokes(digit) return digit.points end
+local function points_of(digit) return digit.points end
 
 -- The vector: which digit, and whose hand.
 local function vectors(class, writer)
@@ -117,7 +78,7 @@ end
 local function places(drawn)
   return rnn.concat({ drawn:slice(3, 1, 2), drawn:slice(3, 3, 3) * 0.1 }, 3):reshape(#drawn, -1)
 end
-local read, answers = places(column(testing, strokes)), column(testing, label)
+local read, answers = places(column(testing, points_of)), column(testing, label)
 local function nearest(drawn)
   local products = places(drawn):matmul(read:transpose(1, 2))
   local distance = read:square():sum(2):reshape(1, -1) - 2 * products
@@ -134,7 +95,6 @@ for c = 1, #classes do
 end
 class, writer, unseen = rnn.tensor(class, "int32"), rnn.tensor(writer, "int32"), rnn.tensor(unseen)
 
-
 -- What the model draws for vectors; notes the share of it that is read as what was asked for.
 local function draw(name, v, wanted, weights)
   local y = model:decode(v)
@@ -149,7 +109,7 @@ for _ in experiment:seeds() do
   if not saved then
     model = Pen(#classes + #writers)
     local train = data.arrays(vectors(column(seen, label),
-      column(seen, function(d) return numbers[d.writer] end)), column(seen, strokes))
+      column(seen, function(d) return numbers[d.writer] end)), column(seen, points_of))
     experiment:fit("pen", model, { data = train:batches { size = 64, shuffle = true },
       loss = { teacher_forcing = options.forcing }, clip_norm = 1,
       optimizer = optim.Adam(model:parameters(), { lr = options.lr }),
@@ -162,18 +122,15 @@ for _ in experiment:seeds() do
   draw("average", rnn.concat({ rnn.one_hot(each, #classes), nobody }, 2), each)
 end
 if training[1] then
-  local right = nearest(column(training, strokes)):eq(column(training, label))
+  local right = nearest(column(training, points_of)):eq(column(training, label))
   results:add("written", { accuracy = right:mean():item() })
 end
 if options.plot then -- a row for each of the first hands
   local lines = {}
   for c = 1, #classes do
     for w = 1, math.min(#writers, 8) do
-      for t, p in ipairs(drawn[(c - 1) * #writers + w]:totable()) do
-        if t == 1 or p[3] == 1 then lines[#lines + 1] = { x = {}, y = {} } end
-        table.insert(lines[#lines].x, p[1] + 2.6 * c)
-        table.insert(lines[#lines].y, p[2] - 2.6 * w)
-      end
+      local place = rnn.tensor { { 2.6 * c, -2.6 * w, 0 } }
+      lines[#lines + 1] = strokes.line(drawn[(c - 1) * #writers + w] + place)
     end
   end
   assert(rnn.plot.lines(lines, { title = "Drawn from class and writer", width = 800,

@@ -9,7 +9,7 @@
 --   rnnlua scripts/handwriting.lua --data letters.tsv --save reader.safetensors
 --   rnnlua scripts/handwriting.lua --data letters.tsv --evaluate reader.safetensors
 local rnn = require "rnn"
-local nn, data, optim = rnn.nn, rnn.data, rnn.optim
+local nn, data, optim, strokes = rnn.nn, rnn.data, rnn.optim, rnn.strokes
 
 local experiment = rnn.experiment {
   about = "Recognises handwritten digits, or other signs, from pen strokes.",
@@ -54,58 +54,6 @@ function Reader:forward(x)
   return self.head(self.dropout(rnn.concat({ last, mean }, 2)))
 end
 
-local SPACING = 0.25 -- between points, in halves of a digit's longer side
-local NUMBER = "%-?%d*%.?%d+"
-local POINT = "(" .. NUMBER .. ")[ ,]+(" .. NUMBER .. ")"
-
--- "x y x y ...|x y ..." -> a list of points { x, y } for each stroke; nil without any
-local function parse(text)
-  if text:find "[^%d |.,-]" then return nil end
-  local strokes = {}
-  for stroke in text:gmatch "[^|]+" do
-    local list = {}
-    for x, y in stroke:gmatch(POINT) do list[#list + 1] = { tonumber(x), tonumber(y) } end
-    if list[1] then strokes[#strokes + 1] = list end
-  end
-  return strokes[1] and strokes
-end
-
-local function half_of(width, height)
-  local longer = math.max(width, height)
-  return (longer > 0 and longer or 1) / 2
-end
-
--- Strokes -> points (T, 3): place, within -1..1, and 1 where a stroke begins. Points were recorded
--- every 100 ms, so a slow hand leaves more of them; at equal distances, hands are alike.
-local function points(strokes)
-  local left, right, low, high, rows = math.huge, -math.huge, math.huge, -math.huge, {}
-  for _, line in ipairs(strokes) do
-    for _, p in ipairs(line) do
-      left, right = math.min(left, p[1]), math.max(right, p[1])
-      low, high = math.min(low, p[2]), math.max(high, p[2])
-    end
-  end
-  local half, mid_x, mid_y = half_of(right - left, high - low), (left + right) / 2, (low + high) / 2
-  local function add(x, y, begins)
-    rows[#rows + 1] = { (x - mid_x) / half, (y - mid_y) / half, begins }
-  end
-  for _, line in ipairs(strokes) do
-    local x, y, ahead = line[1][1], line[1][2], SPACING * half -- ahead: to the next point
-    add(x, y, 1)
-    for i = 2, #line do
-      local next_x, next_y = table.unpack(line[i])
-      local way = math.sqrt((next_x - x) ^ 2 + (next_y - y) ^ 2)
-      while way >= ahead do
-        x, y = x + (next_x - x) * ahead / way, y + (next_y - y) * ahead / way
-        add(x, y, 0)
-        way, ahead = way - ahead, SPACING * half
-      end
-      x, y, ahead = next_x, next_y, ahead - way
-    end
-  end
-  return rnn.tensor(rows)
-end
-
 local function backwards(list) -- strokes, and the points of each
   local turned = {}
   for _, e in ipairs(list) do
@@ -118,8 +66,8 @@ local model, saved = experiment:load()
 local tables = experiment:tables({ { "label", "class", "letter", "sign", "character", "symbol" },
   { "writer", "user", "person", "drawer", optional = true },
   { "strokes", "path", "drawing", "points" } }, function(row)
-  local strokes = parse(row.strokes)
-  return strokes and { label = row.label, writer = row.writer, strokes = strokes } or nil
+  local list = strokes.read(row.strokes)
+  return list and { label = row.label, writer = row.writer, strokes = list }
 end)
 local classes, ids = experiment:classes(tables, "label", saved and saved.classes)
 -- Writers of one part are in no other, where there are enough of them.
@@ -137,12 +85,13 @@ if tables.train and not tables.dev then -- every fifth writer, or digit
 end
 local parts = experiment:parts(tables, #writers >= 10 and { "writer" } or "label")
 
--- For training, digits are drawn from either end: some writer will begin a 9 at its foot.
+-- Points were recorded every 100 ms, so a slow hand leaves more of them; at equal distances, hands
+-- are alike. For training, digits are drawn from either end: some writer will begin a 9 at its foot.
 local function dataset(list, both_ways)
   local xs, labels = {}, {}
   for _, digit in ipairs(list) do
-    for _, strokes in ipairs { digit.strokes, both_ways and backwards(digit.strokes) or nil } do
-      xs[#xs + 1], labels[#labels + 1] = points(strokes), ids[digit.label]
+    for _, way in ipairs { digit.strokes, both_ways and backwards(digit.strokes) or nil } do
+      xs[#xs + 1], labels[#labels + 1] = strokes.points(way), ids[digit.label]
     end
   end
   return data.sequences(xs, labels)
@@ -164,16 +113,10 @@ end
 -- One of the digits that it got wrong, as it was written.
 local wrong = said:ne(test.y):nonzero()
 if #wrong > 0 then
-  local id, strokes = wrong:get(1), {}
-  for _, point in ipairs(points(parts.test[id].strokes):totable()) do
-    if point[3] == 1 then
-      strokes[#strokes + 1] = { x = {}, y = {}, label = "stroke " .. #strokes + 1 }
-    end
-    table.insert(strokes[#strokes].x, point[1])
-    table.insert(strokes[#strokes].y, point[2])
-  end
-  assert(rnn.plot.lines(strokes, { title = ("Meant as %s, read as %s"):format(parts.test[id].label,
-    classes[said:get(id)]), width = 420, file = options.plot }))
+  local id = wrong:get(1)
+  local title = ("Meant as %s, read as %s"):format(parts.test[id].label, classes[said:get(id)])
+  assert(rnn.plot.lines({ strokes.line(strokes.points(parts.test[id].strokes)) }, { title = title,
+    width = 420, file = options.plot }))
 end
 print(("%d of %d digits%s wrong; accuracy, median of %d: %.2f %%%s"):format(#wrong, #test,
   experiment:reference " of unseen writers", options.seeds,

@@ -59,6 +59,7 @@ local whole = {
   Forecaster = "rnn.forecast.forecaster",
   audio = "rnn.audio",
   music = "rnn.music",
+  strokes = "rnn.strokes",
   text = "rnn.text",
   monitor = "rnn.monitor",
   Ensemble = "rnn.nn.ensemble",

@@ -63,6 +63,33 @@ function music.read_rolls(path, least)
   return pieces, lowest, highest
 end
 
+--- music.voices(roll, voices) -> int32 (T, voices)
+---
+--- The highest pitches of each chord of a piano roll (T, 128), as music.read_rolls gives them, the highest first; 0
+--- where fewer sound. Errors: another shape.
+---@param roll rnn.Tensor (T, 128)
+---@param voices integer 1 to 128
+---@return rnn.Tensor
+function music.voices(roll, voices)
+  check.tensor("music.voices", "argument 1 (roll)", roll, "float", 2)
+  if roll:size(2) ~= 128 then check.expected("music.voices", "argument 1 (roll)", "a piano roll (T, 128)", roll) end
+  check.int("music.voices", "argument 2 (voices)", voices, 1, 128)
+  local pitches = roll:detach():gt(0) * (core.arange(128):to_float() - 1)
+  return (pitches:sort(2, true)):slice(2, 1, voices):to_int()
+end
+
+--- music.roll(chords) -> (T, 128)
+---
+--- The piano roll of chords int32 (T, voices), a MIDI number each, 0 for silence. Errors: numbers that are none.
+---@param chords rnn.Tensor int32 (T, voices)
+---@return rnn.Tensor
+function music.roll(chords)
+  check.tensor("music.roll", "argument 1 (chords)", chords, "int32", 2)
+  local roll = core.zeros(#chords, 128)
+  for voice = 1, chords:size(2) do roll = roll:maximum(core.one_hot(chords:select(2, voice) + 1, 128)) end
+  return roll * core.arange(128):gt(1)
+end
+
 --- music.read_chords(folder [, least = 1]) -> pieces, lowest, highest | nil, message
 ---
 --- The CSV files of a folder in the order of their names, a piece each: a header and a row for each step with the MIDI

@@ -46,7 +46,7 @@ local BANDS = {
       .. "precision protobuf ranks record shapes shards state terminal trial", "" },
     { "functions of tensors", "ctc differences einsum elements linalg padded products stft", "base" },
     { "text", "text", "base" },
-    { "data", "data augment", "base, functions of tensors, text" },
+    { "data", "data augment strokes", "base, functions of tensors, text" },
     { "baselines", "baselines", "base" },
     { "optim", "optim", "base" },
     { "decode", "decode", "base" },

@@ -1,11 +1,7 @@
 -- Heads and losses of several kinds: ordinal, focal, distributions of labels, distillation, MADE, mixtures.
 local rnn = require "rnn"
+local fails = require "support.fails"
 local nn, data, optim = rnn.nn, rnn.data, rnn.optim
-
-local function fails(pattern, f, ...)
-  local ok, message = pcall(f, ...)
-  assert(not ok and message:find(pattern), message)
-end
 
 local function labels(shape, classes) return (rnn.rand(shape) * classes):floor():to_int() + 1 end
 
@@ -117,6 +113,7 @@ describe("losses of labels", function()
     logits:requires_grad(true)
     nn.distillation(logits, teacher, y):backward()
     assert.is_nil(teacher.grad)
+    fails("nn.distillation: logits %(6, 4%) and teacher %(6, 3%) differ", nn.distillation, logits, rnn.zeros(6, 3))
     assert.is_true(logits.grad:abs():sum():item() > 0)
   end)
 end)
@@ -246,6 +243,12 @@ describe("nn.MixtureDensity", function()
     assert.near(want, d:loss(raw:broadcast_to(2, 7):reshape(1, 2, 7), padded):item(), 1e-5)
   end)
 
+  it("draws nothing where there is nothing", function()
+    local d = nn.MixtureDensity { bits = 2 }
+    assert.same({ 0, 3, 4 }, { d:sample(rnn.zeros(0, 3, d.columns)):shape() })
+    fails("differ in their steps", d.loss, d, rnn.zeros(2, 1, d.columns), rnn.zeros(1, 2, 4))
+  end)
+
   it("draws what it says, and neater with a bias", function()
     rnn.seed(6)
     local d = nn.MixtureDensity { components = 2, bits = 1 }
@@ -261,6 +264,7 @@ describe("nn.MixtureDensity", function()
     assert.near(math.exp(-1), a:std():item(), 0.02)
     local neat = d:sample(raw, { bias = 2 })
     assert.is_true(neat:select(2, 1):lt(0):mean():item() > 0.93)
+    assert.near(1 / (1 + math.exp(-6)), neat:select(2, 3):mean():item(), 0.005)
     assert.near(math.exp(-3), neat:select(2, 2):std():item(), 0.01)
   end)
 end)
@@ -289,6 +293,9 @@ describe("nn.NeuralCache", function()
     assert.near(0.25 + 0.25 * b / (a + b), y:get(1, 3, 3), 1e-6)
     assert.near(0.25, y:get(1, 4, 2), 1e-6)                      -- word 2 has left
     for t = 1, 4 do assert.near(1, y:select(2, t):sum():item(), 1e-5) end
+    fails("argument 3 %(ids%): words are 1 to 3, got 0", function()
+      cache:read(rnn.zeros(1, 2, 3), rnn.zeros(1, 2, 2), rnn.tensor({ { 1, 0 } }, "int32"))
+    end)
     fails("cache:read: logits", function() cache:read(rnn.zeros(2, 1, 3), rnn.zeros(2, 1, 2), ids:reshape(2, 2)) end)
     cache:clear()
     assert.near(1 / 3, cache:read(rnn.zeros(1, 1, 3), rnn.zeros(1, 1, 5), ids:slice(2, 1, 1)):exp():get(1, 1, 1), 1e-6)

@@ -1,5 +1,6 @@
 -- rnn.monitor: what it records, and that the doctor speaks about sick runs and is silent about healthy ones.
 local rnn = require "rnn"
+local goes_on = require "support.goes_on"
 local nn, optim, data = rnn.nn, rnn.optim, rnn.data
 
 local T = 60
@@ -239,7 +240,7 @@ describe("rnn.monitor", function()
   end)
 
   it("goes on from a checkpoint as if nothing had been between", function()
-    local function run(folder, epochs)
+    local whole, parts = goes_on(function(folder, epochs)
       rnn.seed(4)
       local model = nn.Sequential { nn.RNN(1, 6, { returns = "last", recurrent = "glorot_uniform" }), nn.Linear(6, 1) }
       local x, y = recall(70)
@@ -248,16 +249,10 @@ describe("rnn.monitor", function()
         progress = false })
       local file <close> = assert(io.open(folder .. "/gradients.json"))
       return file:read "a"
-    end
-    local one, two = os.tmpname(), os.tmpname()
-    os.remove(one)
-    os.remove(two)
-    local whole = run(one, 5)
-    run(two, 2)
-    assert.equal(whole, run(two, 5))
+    end, 5, 2)
+    assert.equal(whole, parts)
     local records = assert(rnn.json_decode(whole))
     assert.equal(9, #records) -- steps 1, 5, 9 ... 33 of 35
-    os.execute(("rm -r '%s' '%s'"):format(one, two))
   end)
 
   it("lets a run go on whose figures are too large for a float", function()

@@ -75,6 +75,7 @@ local FOREIGN = {
       return ("%s %d\t0.1,0.2 0.5,%.2f .7,.1|0.1 0.1 0.2 0.3"):format(i % 2 == 0 and "α" or "ж", i % 5, i / 90)
     end))
   end, "average", "tablet", "drawn.accuracy" },
+  { "synthesis", "--data data --units 4 --each 1", signs, "130 signs in written.tsv", "tablet", "test.nats" },
   { "handwriting", "--data data --units 4", signs, "of 140 digits wrong", "nearest neighbour", "test.accuracy",
     said = "test: 140 of 141 examples have a known label" },
   { "handwriting", "--data data/letters.csv --units 4 --split 60/20/20", function(sh) -- by 20 writers, quoted
@@ -150,6 +151,13 @@ local FOREIGN = {
   { "chorales", "--data data", function(sh) -- folk tunes: one voice, short, in one folder, without piano rolls
     for i = 1, 20 do sh:write(("data/tune-%d.csv"):format(i), tune(i, 12 + i, 1)) end
   end, "voice 1 ", "published", "test.accuracy" },
+  { "chorales", "--data data", function(sh) -- piano rolls alone, of up to five keys
+    for _, part in ipairs { "train", "valid", "test" } do
+      sh:write(("data/pianoroll/%s.txt"):format(part), lines(60, function(t)
+        return t % 20 == 0 and "" or t % 7 == 0 and "-" or ("30 40 50 %d %d"):format(55 + t % 5, 70 + t % 12)
+      end))
+    end
+  end, "voice 4 ", "published", "test.accuracy" },
   { "digits", "--data data/wav --units 4", function(sh)
     local names = {}
     for _, word in ipairs { "ahoj", "čau" } do
@@ -376,7 +384,7 @@ describe("data that cannot be used", function()
     local sh = shell.new()
     finally(function() sh:remove() end)
     for _, name in ipairs { "behaviour", "caption", "char_lm", "chorales", "digits", "draw", "forecast", "handwriting",
-      "m4_hourly", "ridership", "sentiment", "translate" } do
+      "m4_hourly", "ridership", "sentiment", "synthesis", "translate" } do
       local help, _, code = run(sh, name, "--help")
       assert.equal(0, code)
       local format = assert(help:match "\nData: (.*)\n$", name)

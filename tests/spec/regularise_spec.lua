@@ -1,12 +1,9 @@
 -- What keeps recurrent networks from learning by heart: dropout of weights and of words, penalties, averages of
 -- weights; weights that go on learning while they are measured; ensembles.
 local rnn = require "rnn"
+local fails = require "support.fails"
+local goes_on = require "support.goes_on"
 local nn, data, optim, text = rnn.nn, rnn.data, rnn.optim, rnn.text
-
-local function fails(pattern, f, ...)
-  local ok, message = pcall(f, ...)
-  assert(not ok and message:find(pattern), message)
-end
 
 describe("option weight_dropout", function()
   local variants = { {}, { layer_norm = true }, { layers = 2, bidirectional = true }, { returns = "last" } }
@@ -187,7 +184,7 @@ describe("option average of rnn.fit", function()
   end)
 
   it("goes on from a checkpoint as if nothing had been between", function()
-    local function run(folder, epochs)
+    assert.same(goes_on(function(folder, epochs)
       rnn.seed(3)
       local model = nn.Linear(2, 1)
       local x = rnn.randn(12, 2)
@@ -196,14 +193,7 @@ describe("option average of rnn.fit", function()
         average = { mean = "step", start = 2 }, optimizer = optim.SGD(model:parameters(), { lr = 0.1 }),
         progress = false, run = folder })
       return model.weight:detach():totable()
-    end
-    local one, two = os.tmpname(), os.tmpname()
-    os.remove(one)
-    os.remove(two)
-    local whole = run(one, 5)
-    run(two, 3)
-    assert.same(whole, run(two, 5))
-    os.execute(("rm -r '%s' '%s'"):format(one, two))
+    end, 5, 3))
   end)
 
   it("refuses options that say nothing together", function()
@@ -299,6 +289,9 @@ describe("rnn.Ensemble", function()
     assert.near(1, rnn.Ensemble { constant(0), constant(2) }(x):item(), 1e-6)
     local p = (1 / (1 + math.exp(-0)) + 1 / (1 + math.exp(-2))) / 2
     assert.near(p, rnn.Ensemble({ constant(0), constant(2) }, { mean = "sigmoid" })(x):sigmoid():item(), 1e-6)
+    for _, logit in ipairs { -60, -20, 30, 90 } do -- nothing is lost at either end
+      assert.near(logit, rnn.Ensemble({ constant(logit), constant(logit) }, { mean = "sigmoid" })(x):item(), 1e-4)
+    end
     local Two = nn.module("EnsembleTwo", function(self, value) self.one = constant(value) end)
     function Two:forward(z) return { a = self.one(z), b = self.one(z) * 2 } end
     local both = rnn.Ensemble { Two(1), Two(3) }(x)

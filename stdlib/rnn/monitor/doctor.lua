@@ -97,11 +97,17 @@ rule("runaway", function(m)
     if not found or e.most / e.usual > found.most / found.usual then found = e end
   end
   if not found then return end
+  local remedy = found.kind == "nn.LSTM" and "coupled = true keeps |c| below 1, layer_norm = true or zoneout_cell = 0.1"
+    .. " hold it" or "layer_norm = true or a penalty on activations (penalty = { ar = 1 }) holds it"
+  local costly = m.costly
+  if costly then
+    return ("sequence %d of validation alone costs %.3g, where %.3g is usual, and the state of %s reaches %.3g in it: "
+      .. "such units are saturated, and few steps of an input never met before are enough: %s"):format(costly.item,
+      costly.loss, costly.usual, found.name, costly.state, remedy)
+  end
   local last, alone = m.curve[#m.curve], found.most >= 4 * found.usual
   local gap = last and last.val_loss and last.loss > 0 and last.val_loss / last.loss or nil
   if gap and gap < (alone and 1.25 or 2) or not gap and not alone then return end
-  local remedy = found.kind == "nn.LSTM" and "coupled = true keeps |c| below 1, layer_norm = true or zoneout_cell = 0.1"
-    .. " hold it" or "layer_norm = true or a penalty on activations (penalty = { ar = 1 }) holds it"
   return ("the state of %s reaches %.3g in size in a sequence of %s, where %.3g is usual beside it: such units are "
     .. "saturated for many steps, and one sequence may cost as much as many others: %s"):format(found.name, found.most,
     found.training and "training" or "validation", found.usual, remedy)

@@ -85,6 +85,7 @@ local function listen(self, model)
       local sizes = core.no_grad(sizes_of, state)
       if not sizes then return end
       local most, usual, known = sizes:max():item(), sizes:median():item(), self.states[name]
+      self.reached = math.max(self.reached or 0, most)
       if most >= FAR and (not known or most / usual > known.most / known.usual) then
         self.states[name] = { name = name == "" and layer:describe() or name, most = most, usual = usual,
           training = layer.training, kind = getmetatable(layer).__name }
@@ -327,6 +328,28 @@ function Monitor:_see(prediction, target)
   end
 end
 
+-- Which item of validation costs most, by itself, and what is usual beside it; asked where a state went far and
+-- validation is the worse for something, at epochs 1, 2, 4, 8 ..., for it takes a pass over single items.
+local function look_for_costly(self, run, logs)
+  local set = type(run.valid) == "table" and run.valid.dataset
+  if next(self.states) == nil or not logs.val_loss or logs.val_loss < 1.25 * logs.loss
+    or run.epoch & (run.epoch - 1) ~= 0 or not set or not set.batch or run.valid_reader or not run.objective
+    or #set < 4 or #set > COMPARED then
+    return
+  end
+  local losses, costly = {}, { loss = 0 }
+  run.model:_evaluated("rnn.monitor", function()
+    for i = 1, #set do
+      self.reached = 0
+      losses[i] = run.objective(run.model, set:batch(core.tensor({ i }, "int32"))):item()
+      if losses[i] > costly.loss then costly = { item = i, loss = losses[i], state = self.reached } end
+    end
+  end)
+  table.sort(losses)
+  costly.usual = losses[(#losses + 1) // 2]
+  self.costly = costly.state and costly.state >= FAR and costly.loss >= 4 * costly.usual and costly or self.costly
+end
+
 function Monitor:on_begin(run)
   check.run("rnn.Monitor:on_begin", run)
   local own = {}
@@ -356,6 +379,7 @@ end
 function Monitor:on_epoch(run, logs)
   check.run("rnn.Monitor:on_epoch", run)
   self.curve[#self.curve + 1] = { epoch = run.epoch, loss = logs.loss, val_loss = logs.val_loss }
+  look_for_costly(self, run, logs)
   local latest = self.records[#self.records]
   if latest ~= self.shown or not run.heat_maps then -- an epoch may be shorter than it is from record to record
     run.heat_maps, self.shown = self:heat_maps(), latest
@@ -372,7 +396,7 @@ function Monitor:on_epoch(run, logs)
 end
 
 local KEPT_FIELDS = { "records", "count", "clipped", "told", "every", "largest", "first_loss", "last_loss", "jump",
-  "curve", "alive", "dead", "states" }
+  "curve", "alive", "dead", "states", "costly" }
 
 function Monitor:state()
   local saved = {}

@@ -34,7 +34,8 @@ end
 --- cache:read(logits, hidden, ids) -> log-probabilities (N, T, V)
 ---
 --- Log-probabilities of the model and the cache together, at each step before its word is known; then the words are
---- kept. Nothing is recorded. Errors: shapes that do not fit, another number of rows than before.
+--- kept. Nothing is recorded. Errors: shapes that do not fit, another number of rows than before, ids that are no words
+--- (padding is none).
 ---@param logits rnn.Tensor (N, T, V)
 ---@param hidden rnn.Tensor (N, T, H) what the last layer sees
 ---@param ids rnn.Tensor int32 (N, T), the words that came, 1 .. V
@@ -49,6 +50,11 @@ function Cache:read(logits, hidden, ids)
     or self.keys and (self.keys:size(1) ~= n or self.keys:size(3) ~= hidden:size(3)) then
     core.fail("%s: logits %s, hidden %s and ids %s do not fit together, or not to what was read", fname,
       check.shape(logits), check.shape(hidden), check.shape(ids))
+  end
+  local wrong = ids:without_lengths():lt(1):logical_or(ids:without_lengths():gt(vocab))
+  if ids:count() > 0 and wrong:max():item() > 0 then
+    core.fail("%s: argument 3 (ids): words are 1 to %d, got %d", fname, vocab,
+      ids:without_lengths():reshape(-1):get(wrong:reshape(-1):argmax(1):item()))
   end
   return core.no_grad(function()
     local own, log = logits:without_lengths():log_softmax(-1), {}

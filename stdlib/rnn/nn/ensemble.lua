@@ -1,5 +1,6 @@
 -- ensemble.lua: several models that answer as one.
 
+local core = require "rnn.core"
 local beside = require "rnn.beside"
 local class = require "rnn.class"
 local check = require "rnn.check"
@@ -36,17 +37,26 @@ function Ensemble:init(models, options)
   self.mean = OPTIONS:read(options).mean
 end
 
+-- The logarithm of the mean of probabilities, whose logarithms f gives of each answer.
+local function log_mean(list, f)
+  local logs = {}
+  for i, y in ipairs(list) do logs[i] = f(y:without_lengths()) end
+  return core.stack(logs, 1):logsumexp(1) - math.log(#list)
+end
+local function log_sigmoid(y) return -(-y):softplus() end
+
 -- The mean of tensors of one shape.
 local function mean_of(kind, list)
-  local total
-  for _, y in ipairs(list) do
-    if kind == "softmax" then y = y:log_softmax(-1) elseif kind == "sigmoid" then y = y:sigmoid() end
-    if kind == "softmax" then y = y:exp() end
-    total = total and total + y or y
+  local lengths, y = list[1]:lengths(), list[1]
+  if kind == "outputs" then
+    for i = 2, #list do y = y + list[i] end
+    return y / #list
+  elseif kind == "softmax" then
+    y = log_mean(list, function(logits) return logits:log_softmax(-1) end)
+  else
+    y = log_mean(list, log_sigmoid) - log_mean(list, function(logits) return log_sigmoid(-logits) end)
   end
-  total = total / #list
-  if kind == "softmax" then return total:maximum(1e-30):log() end
-  return kind == "sigmoid" and (total:maximum(1e-30) / (1 - total):maximum(1e-7)):log() or total
+  return lengths and y:with_lengths(lengths) or y
 end
 
 local function combined(kind, answers)

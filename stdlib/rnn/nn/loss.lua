@@ -423,6 +423,9 @@ end
 function losses.distillation(logits, teacher, labels, options)
   local fname = "nn.distillation"
   check_tensors(fname, logits, "logits", teacher, "teacher")
+  if check.shape(logits) ~= check.shape(teacher) then
+    core.fail("%s: logits %s and teacher %s differ in shape", fname, check.shape(logits), check.shape(teacher))
+  end
   local o = DISTILLATION:read(options)
   local hot, own = o.temperature, { sample_weights = o.sample_weights, reduction = o.reduction }
   local soft = losses.cross_entropy(logits / hot, (teacher:detach() / hot):softmax(-1), own) * (hot * hot)

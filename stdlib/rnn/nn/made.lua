@@ -7,6 +7,7 @@ local option = require "rnn.option"
 local Module = require "rnn.nn.module"
 local Linear = require "rnn.nn.linear"
 local parameter = require "rnn.nn.parameter"
+local rows_of = require "rnn.nn.rows"
 local initializers = require "rnn.nn.initializers"
 
 --- nn.MADE(inputs, outputs [, options])
@@ -79,22 +80,18 @@ end
 ---@return rnn.Tensor # (..., outputs)
 function MADE:sample(context)
   check.tensor(self:describe() .. ": sample", "argument 1 (context)", context, "float")
-  local shape, lengths = { context:shape() }, context:lengths()
-  if shape[#shape] ~= self.inputs then
+  if context:ndim() == 0 or context:size(-1) ~= self.inputs then
     core.fail("%s: sample: expected a context (..., %d), got %s", self:describe(), self.inputs, check.input(context))
   end
-  local rows = core.no_grad(function()
-    context = context:without_lengths():reshape(-1, self.inputs)
-    local x, draws = core.zeros(#context, self.outputs), core.rand(#context, self.outputs)
+  return core.no_grad(function()
+    local rows, back = rows_of(context)
+    local x, draws = core.zeros(#rows, self.outputs), core.rand(#rows, self.outputs)
     for i = 1, self.outputs do
-      local bit = draws:select(2, i):lt(self:forward(context, x):select(2, i):sigmoid())
+      local bit = draws:select(2, i):lt(self:forward(rows, x):select(2, i):sigmoid())
       x = core.where(core.arange(self.outputs):eq(i):reshape(1, -1), bit:reshape(-1, 1), x)
     end
-    return x
+    return back(x)
   end)
-  shape[#shape] = self.outputs
-  rows = rows:reshape(table.unpack(shape))
-  return lengths and rows:with_lengths(lengths) or rows
 end
 
 function MADE:describe()

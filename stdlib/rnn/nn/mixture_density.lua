@@ -5,6 +5,7 @@ local check = require "rnn.check"
 local class = require "rnn.class"
 local option = require "rnn.option"
 local losses = require "rnn.nn.loss"
+local rows_of = require "rnn.nn.rows"
 
 local FNAME = "nn.MixtureDensity"
 
@@ -60,14 +61,11 @@ local function parameters(self, rows, bias)
   return weights, means, deviations, correlations, self.bits > 0 and take(self.bits) or nil
 end
 
--- raw or a target as rows, and which of them count (nil: all).
-local function rows_of(fname, argname, t, columns, lengths)
+local function check_columns(fname, argname, t, columns)
   check.tensor(fname, argname, t, "float")
   if t:ndim() == 0 or t:size(-1) ~= columns then
     core.fail("%s: %s: expected (..., %d), got %s", fname, argname, columns, check.shape(t))
   end
-  if lengths then t = t:without_lengths():with_lengths(lengths):zero_padding():without_lengths() end
-  return t:reshape(-1, columns)
 end
 
 --- density:loss(raw, target [, weights]) -> scalar
@@ -80,16 +78,15 @@ end
 ---@return rnn.Tensor
 function Density:loss(raw, target, weights)
   local fname = "density:loss"
-  check.tensor(fname, "argument 1 (raw)", raw, "float")
-  check.tensor(fname, "argument 2 (target)", target, "float")
-  local lengths = target:lengths() or raw:lengths()
-  local steps = { target:shape() }
-  steps[#steps] = nil
-  local rows = rows_of(fname, "argument 1 (raw)", raw, self.columns, lengths)
-  local y = rows_of(fname, "argument 2 (target)", target, self.size + self.bits, lengths)
-  if #rows ~= #y then
+  check_columns(fname, "argument 1 (raw)", raw, self.columns)
+  check_columns(fname, "argument 2 (target)", target, self.size + self.bits)
+  local steps, of_raw = { target:shape() }, { raw:shape() }
+  steps[#steps], of_raw[#of_raw] = nil, nil
+  if table.concat(steps, " ") ~= table.concat(of_raw, " ") then
     core.fail("%s: raw %s and target %s differ in their steps", fname, check.shape(raw), check.shape(target))
   end
+  local lengths = target:lengths() or raw:lengths()
+  local rows, y = rows_of(raw, lengths), rows_of(target, lengths)
   local logs, means, deviations, correlations, bits = parameters(self, rows, 0)
   local z = (y:slice(2, 1, self.size):reshape(-1, 1, self.size) - means) / deviations:exp()
   local log_density = -deviations:sum(3) - 0.5 * self.size * math.log(2 * math.pi)
@@ -119,7 +116,8 @@ function Density:loss(raw, target, weights)
 end
 
 local SAMPLE = option.of("nn.MixtureDensity:sample", {
-  { "bias", 0, option.number(0), "above 0 samples are neater and less varied (Graves 2013, section 5.4)" },
+  { "bias", 0, option.number(0), "above 0 samples are neater and less varied (Graves 2013, section 5.4); bits, too, "
+    .. "are then surer" },
 })
 
 --- density:sample(raw [, options]) -> (..., size + bits)
@@ -130,25 +128,22 @@ local SAMPLE = option.of("nn.MixtureDensity:sample", {
 ---@return rnn.Tensor # (..., size + bits)
 function Density:sample(raw, options)
   local fname = "density:sample"
-  check.tensor(fname, "argument 1 (raw)", raw, "float")
+  check_columns(fname, "argument 1 (raw)", raw, self.columns)
   local bias = SAMPLE:read(options).bias
-  local rows = rows_of(fname, "argument 1 (raw)", raw, self.columns, raw:lengths()):detach()
+  local rows, back = rows_of(raw:detach())
   local logs, means, deviations, correlations, bits = parameters(self, rows, bias)
   local n = #rows
   local chosen = core.rand(n, 1):gt(logs:exp():cumsum(2)):sum(2):to_int():minimum(self.components - 1) + 1
   local pick = core.one_hot(chosen, self.components):reshape(n, self.components, 1)
   local noise = core.randn(n, self.size)
   if correlations then
-    local r = (correlations * pick:reshape(n, -1)):sum(2)
+    local r = (correlations * pick:select(3, 1)):sum(2)
     local first, second = noise:select(2, 1), noise:select(2, 2)
     noise = core.stack({ first, r * first + (1 - r:square()):sqrt() * second }, 2)
   end
   local y = (means * pick):sum(2) + noise * (deviations * pick):sum(2):exp()
-  if bits then y = core.concat({ y, core.rand(n, self.bits):lt(bits:sigmoid()) }, 2) end
-  local shape = { raw:shape() }
-  shape[#shape] = self.size + self.bits
-  y = y:reshape(table.unpack(shape))
-  return raw:lengths() and y:with_lengths(raw:lengths()) or y
+  if bits then y = core.concat({ y, core.rand(n, self.bits):lt((bits * (1 + bias)):sigmoid()) }, 2) end
+  return back(y)
 end
 
 return Density

@@ -6,6 +6,7 @@ local check = require "rnn.check"
 local option = require "rnn.option"
 local Module = require "rnn.nn.module"
 local Linear = require "rnn.nn.linear"
+local rows_of = require "rnn.nn.rows"
 
 --- nn.MixtureOfSoftmaxes(inputs, vocab [, options])
 ---
@@ -43,14 +44,10 @@ function Mixture:forward(x)
   if not core.is_tensor(x) or x:type() ~= "float" or x:ndim() == 0 or x:size(-1) ~= self.inputs then
     core.fail("%s: expected input (..., %d), got %s", self:describe(), self.inputs, check.input(x))
   end
-  local shape, lengths = { x:shape() }, x:lengths()
-  local rows = (lengths and x:zero_padding():without_lengths() or x):reshape(-1, self.inputs)
+  local rows, back = rows_of(x)
   local n = #rows
   local logits = self.out(self.latent(rows):tanh():reshape(n, self.mixtures, self.dim))
-  local y = (logits:log_softmax(-1) + self.prior(rows):log_softmax(-1):reshape(n, self.mixtures, 1)):logsumexp(2)
-  shape[#shape] = self.vocab
-  y = y:reshape(table.unpack(shape))
-  return lengths and y:with_lengths(lengths) or y
+  return back((logits:log_softmax(-1) + self.prior(rows):log_softmax(-1):reshape(n, self.mixtures, 1)):logsumexp(2))
 end
 
 function Mixture:describe()

@@ -15,6 +15,7 @@ return {
     data = "pendigits/train.tsv" },
   draw = { "--epochs 4", figures = { "unseen.accuracy", "average.accuracy" },
     least = { ["drawn.accuracy"] = 0.8 }, data = "pendigits/train.tsv" },
+  synthesis = { "--epochs 1 --units 16 --each 2", figures = { "test.nats" }, data = "pendigits/train.tsv" },
   m4_hourly = { "--epochs 1 --units 8 --members 1", known = "winner",
     figures = { "test.smape", "test.mase", "interval.coverage" },
     data = "m4-hourly/Hourly-train.csv" },
