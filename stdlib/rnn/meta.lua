@@ -66,6 +66,7 @@
 ---@field onnx rnn.onnx
 ---@field optim rnn.optim
 ---@field plot rnn.plot
+---@field strokes rnn.strokes
 ---@field text rnn.text
 local rnn = {}
 
@@ -165,6 +166,7 @@ local rnn = {}
 ---@class rnn.doc
 ---@field declaration fun(name: string): table?
 ---@field entry fun(name: string): { name: string, signature: string, text: string, params: table[], returns: table[], fields: table[] }?
+---@field fill fun(text: string, width: integer): string
 ---@field lookup fun(name: string): string?
 ---@field names fun(): string[]
 ---@field options fun(name: string): string[]
@@ -228,7 +230,9 @@ local rnn = {}
 ---@field notes fun(chords: rnn.Tensor): table[], integer
 ---@field read_chords fun(folder: string, least?: integer): rnn.Tensor[]?, integer|string, integer?
 ---@field read_rolls fun(path: string, least?: integer): rnn.Tensor[]?, integer|string|nil, integer?
+---@field roll fun(chords: rnn.Tensor): rnn.Tensor
 ---@field sound fun(notes: table[], options?: music.sound.Options): rnn.Tensor
+---@field voices fun(roll: rnn.Tensor, voices: integer): rnn.Tensor
 
 ---@class rnn.nn
 ---@field Attention nn.Attention
@@ -332,6 +336,14 @@ local rnn = {}
 ---@field matrix fun(data: any, options?: plot.matrix.Options): rnn.Figure?, string?, string?
 ---@field scatter fun(points: { x: any, y: any, label?: string }[], options?: plot.scatter.Options): rnn.Figure?, string?, string?
 ---@field series fun(fields: plot.series.Options): rnn.Figure?, string?, string?
+
+---@class rnn.strokes
+---@field follow fun(moves: rnn.Tensor, unit?: number): rnn.Tensor
+---@field line fun(points: rnn.Tensor): { x: number[], y: number[] }
+---@field moves fun(points: rnn.Tensor, unit?: number): rnn.Tensor
+---@field points fun(list: number[][][], options?: strokes.points.Options): rnn.Tensor
+---@field read fun(text: string): number[][][]?
+---@field text fun(points: rnn.Tensor): string
 
 ---@class rnn.text
 ---@field Vocab text.Vocab
@@ -899,7 +911,7 @@ local rnn = {}
 ---@field bits? integer numbers behind them that are 0 or 1
 
 ---@class nn.MixtureDensity.sample.Options
----@field bias? number above 0 samples are neater and less varied (Graves 2013, section 5.4)
+---@field bias? number above 0 samples are neater and less varied (Graves 2013, section 5.4); bits, too, are then surer
 
 ---@class nn.MixtureOfSoftmaxes.Options
 ---@field mixtures? integer how many softmaxes
@@ -1427,6 +1439,10 @@ local rnn = {}
 ---@field metrics? any { "mae", "last_mae" (of each sequence's last step), "mse", "rmse", "smape", "accuracy", "top_5", "f1", "nats", "perplexity", name = function (y, target) or an object such as metrics.F1 }; those of one of several targets stand in a list: { demand = { "mae" } } gives demand_mae
 ---@field tbptt? integer|false sequences of any length are cut into windows of that many steps, each read from the state in which the last one ended; targets have a value for each step. The model is an nn.Sequential, a recurrent layer, or has forward(x, state) -> y, state
 
+---@class strokes.points.Options
+---@field spacing? number distance between points along a stroke, in halves of the longer side
+---@field count? integer so many points in all instead, from the first to the last
+
 ---@class text.Vocab.encode.Options
 ---@field start? boolean <s> before the text
 ---@field stop? boolean </s> behind it
@@ -1875,8 +1891,8 @@ function core.file_sha256(path) end
 
 --- core.files_used() -> files, scripts
 ---
---- What was done first with each file, "read" or "write", by its path; and the Lua files that the program has loaded, with
---- their text, in order. Never an error.
+--- What was done with each file, by its path: "read"; "write", which may have been read afterwards; "changed", read and
+--- then written. And the Lua files that the program has loaded, with their text, in order. Never an error.
 ---@return table<string, string>
 ---@return { path: string, module?: string, text: string }[]
 function core.files_used() end
@@ -2376,19 +2392,6 @@ function core.fail_allocation(nth, count) end
 --- Time that only goes forward, to measure with: differences count. Never an error.
 ---@return number
 function rnn.clock() end
-
---- core.isatty(stream) -> boolean
----
---- Whether standard input (0), output (1) or error (2) is a terminal. Errors: a stream that is no integer.
----@param stream integer
----@return boolean
-function core.isatty(stream) end
-
---- core.terminal_width() -> integer
----
---- The columns of the terminal; else of the variable COLUMNS, else 80. Never an error.
----@return integer
-function core.terminal_width() end
 
 --- rnn.isa() -> string
 ---
@@ -2942,6 +2945,35 @@ function core.linear_forecast(x, starts, length, y, new_x, new_starts) end
 ---@param penalty number
 ---@return rnn.Tensor w
 function rnn.ridge(x, y, penalty) end
+
+--- core.isatty(stream) -> boolean
+---
+--- Whether standard input (0), output (1) or error (2) is a terminal. Errors: a stream that is no integer.
+---@param stream integer
+---@return boolean
+function core.isatty(stream) end
+
+--- core.terminal_width([stream = 1]) -> integer
+---
+--- The columns of the terminal behind standard output (1) or error (2); else of the variable COLUMNS, else 80. Errors: a
+--- stream that is no integer.
+---@param stream? integer
+---@return integer
+function core.terminal_width(stream) end
+
+--- core.terminal_rows() -> integer
+---
+--- The rows of the terminal behind standard output; 24 where there is none. Never an error.
+---@return integer
+function core.terminal_rows() end
+
+--- core.unicode(stream) -> boolean
+---
+--- Whether standard output (1) or error (2) can show more than ASCII, by TERM and the locale. What is no terminal gets
+--- the same bytes everywhere, in UTF-8. Errors: a stream that is no integer.
+---@param stream integer
+---@return boolean
+function core.unicode(stream) end
 
 --- rnn.abs(x) -> tensor
 ---
