@@ -75,7 +75,7 @@ local POINTS = option.of("strokes.points", {
   { "count", nil, option.int(1), "so many points in all instead, from the first to the last" },
 })
 
---- strokes.points(strokes [, options]) -> (T, 3)
+--- strokes.points(strokes [, options]) -> tensor (T, 3)
 ---
 --- Places x, y within -1 .. 1, the longer side from end to end, and 1 where a stroke begins. A slow hand leaves more
 --- points in a recording than a quick one; at equal distances they are alike. Errors: no point.

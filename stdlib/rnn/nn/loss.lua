@@ -414,7 +414,7 @@ end
 --- A small model learns what a large one, or an rnn.Ensemble, says of each item, and the label: share of T^2 times the
 --- cross-entropy of softmax(logits / T) to softmax(teacher / T), the rest of the cross-entropy to the label. Hinton,
 --- Vinyals, Dean 2015, "Distilling the knowledge in a neural network". logits and teacher (..., V); labels int32 (...),
---- or nil, when the teacher alone is followed.
+--- or nil, when the teacher alone is followed. Errors: other shapes, a label that is not within 1 to V.
 ---@param logits rnn.Tensor
 ---@param teacher rnn.Tensor
 ---@param labels? rnn.Tensor
