@@ -81,7 +81,7 @@ local POINTS = option.of("strokes.points", {
 --- points in a recording than a quick one; at equal distances they are alike. Errors: no point.
 ---@param list number[][][] as strokes.read gives them
 ---@param options? strokes.points.Options
----@return rnn.Tensor
+---@return rnn.Tensor (T, 3)
 function strokes.points(list, options)
   local fname = "strokes.points"
   check.table(fname, "argument 1 (strokes)", list)
