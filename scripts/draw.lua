@@ -36,19 +36,15 @@ local function Pen(width)
     condition_as = "both", steps = STEPS }
 end
 
-local NUMBER = "%-?%d*%.?%d+"
-local POINT = "(" .. NUMBER .. ")[ ,]+(" .. NUMBER .. ")"
-
--- "x y x y ...|x y ..." -> STEPS points { x, y, 1 where a stroke begins }, at equal distances along
--- the strokes and within -1..1; nil without any
-local function points(text)
-  if text:find "[^%d |.,-]" then return nil end
+-- Strokes -> STEPS points { x, y, 1 where a stroke begins }, at equal distances along them and
+-- within -1..1
+local function points(strokes)
   local left, right, low, high = math.huge, -math.huge, math.huge, -math.huge
   local total, parts, rows = 0, {}, {}
-  for stroke in text:gmatch "[^|]+" do
+  for _, stroke in ipairs(strokes) do
     local from
-    for x, y in stroke:gmatch(POINT) do
-      local to = { x = tonumber(x), y = tonumber(y) }
+    for _, point in ipairs(stroke) do
+      local to = { x = point[1], y = point[2] }
       left, right = math.min(left, to.x), math.max(right, to.x)
       low, high = math.min(low, to.y), math.max(high, to.y)
       local way = from and math.sqrt((to.x - from.x) ^ 2 + (to.y - from.y) ^ 2) or 0
@@ -56,7 +52,6 @@ local function points(text)
       total, from = total + way, to
     end
   end
-  if not parts[1] then return nil end
   local half, mid_x, mid_y = math.max(right - left, high - low) / 2, (left + right) / 2,
     (low + high) / 2
   if half == 0 then half = 0.5 end -- a dot
@@ -77,11 +72,13 @@ local function points(text)
 end
 
 local model, saved = experiment:load()
-local tables = experiment:tables({ { "label", "class", "letter", "sign", "character", "symbol" },
+local tables = experiment:tables({
+  { "label", "class", "letter", "sign", "character", "symbol", "word" },
   { "writer", "user", "person", "drawer", optional = true },
   { "strokes", "path", "drawing", "points" } }, function(row)
-  local rows = points(row.strokes)
-  return rows and { label = row.label, writer = row.writer or "somebody", points = rows }
+  local strokes = experiment:strokes(row.strokes)
+  return strokes and { label = row.label, writer = row.writer or "somebody",
+    points = points(strokes) }
 end)
 local classes, ids = experiment:classes(tables, "label", saved and saved.classes)
 local training, testing = tables.train or {}, tables.test

@@ -55,21 +55,6 @@ function Reader:forward(x)
 end
 
 local SPACING = 0.25 -- between points, in halves of a digit's longer side
-local NUMBER = "%-?%d*%.?%d+"
-local POINT = "(" .. NUMBER .. ")[ ,]+(" .. NUMBER .. ")"
-
--- "x y x y ...|x y ..." -> a list of points { x, y } for each stroke; nil without any
-local function parse(text)
-  if text:find "[^%d |.,-]" then return nil end
-  local strokes = {}
-  for stroke in text:gmatch "[^|]+" do
-    local list = {}
-    for x, y in stroke:gmatch(POINT) do list[#list + 1] = { tonumber(x), tonumber(y) } end
-    if list[1] then strokes[#strokes + 1] = list end
-  end
-  return strokes[1] and strokes
-end
-
 local function half_of(width, height)
   local longer = math.max(width, height)
   return (longer > 0 and longer or 1) / 2
@@ -115,10 +100,11 @@ local function backwards(list) -- strokes, and the points of each
 end
 
 local model, saved = experiment:load()
-local tables = experiment:tables({ { "label", "class", "letter", "sign", "character", "symbol" },
+local tables = experiment:tables({
+  { "label", "class", "letter", "sign", "character", "symbol", "word" },
   { "writer", "user", "person", "drawer", optional = true },
   { "strokes", "path", "drawing", "points" } }, function(row)
-  local strokes = parse(row.strokes)
+  local strokes = experiment:strokes(row.strokes)
   return strokes and { label = row.label, writer = row.writer, strokes = strokes } or nil
 end)
 local classes, ids = experiment:classes(tables, "label", saved and saved.classes)

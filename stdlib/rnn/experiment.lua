@@ -26,6 +26,8 @@ local function script_name() return ((arg or {})[0] or "rnnlua"):match "[^/]*$" 
 --- options.model.gru is then true. --help shows them and ends the program; so does a mistake, such as a folder to save
 --- in that is not there, with exit code 2. --threads is put into effect.
 ---
+--- csv = true adds what experiment:frame asks of a CSV file: --decimal, --dates and so on.
+---
 --- data says what the script reads; without it, it makes its data itself, and there is no --data. folder is the public
 --- data set's in the folders of RNNLUA_DATA, known its files and their fingerprints (as for data.find), source where it
 --- is to be had, format three lines on how data of this kind are written, which --help and every message about data
@@ -84,14 +86,18 @@ end
 function Experiment:files(extensions, word)
   if extensions ~= nil then check.table("experiment:files", "argument 1 (extensions)", extensions) end
   if word ~= nil then check.string("experiment:files", "argument 2 (word)", word) end
-  return (self:check(require "rnn.experiment.files"(self, extensions, word)))
+  local found, spare = require "rnn.experiment.files"(self, extensions, word)
+  self:check(found, spare)
+  if spare[1] then io.stderr:write(("left out: %s\n"):format(table.concat(spare, ", "))) end
+  return found
 end
 
 --- experiment:tree(extension) -> folder, files
 ---
 --- The folder of the data, with "/" at its end, and the files below it with this extension, in order: name, such as
 --- "train/yes/ann_1.wav"; stem, "ann_1"; folder, that which it is in, "yes", or ""; part, "train", of a folder around
---- it. What begins with a dot or an underscore is left out. Ends the program when there are none.
+--- it, or as lists beside them say, testing_list.txt and validation_list.txt with a name in each line. What begins with
+--- a dot or an underscore is left out. Ends the program when there are none.
 ---@param extension string
 ---@return string
 ---@return { name: string, stem: string, folder: string, part?: string }[]
@@ -100,10 +106,12 @@ function Experiment:tree(extension)
   local files, list = require "rnn.experiment.files", {}
   local folder = self:check(files.place(self))
   self:check(files.is_folder(folder), folder .. ": expected a folder")
+  local listed = files.lists(folder)
   for _, name in ipairs(files.tree(folder, extension)) do
     local above, stem = ("/" .. name):match "^(.*)/([^/]*)%.[^.]*$"
     local last, part = above:match "[^/]*$", nil
     for each in above:gmatch "[^/]+" do part = part or files.part_of(each) end
+    if listed then part = listed[name] or "train" end
     list[#list + 1] = { name = name, stem = stem, folder = files.part_of(last) and "" or last, part = part }
   end
   self:check(list[1], ("%s: there is no file that ends in .%s"):format(folder, extension))
@@ -157,6 +165,17 @@ function Experiment:classes(tables, key, names)
   return names, ids
 end
 
+--- experiment:strokes(text) -> { { { x, y }, { x, y } ... } ... } | nil
+---
+--- The movement of a pen: "x y x y ...", a | between strokes, or [[[x, x ...], [y, y ...]], ...] with a pair of lists
+--- for each stroke, as lists of points. nil for text that is none.
+---@param text string
+---@return number[][][]?
+function Experiment:strokes(text) -- luacheck: no unused args
+  check.string("experiment:strokes", "argument 1 (text)", text)
+  return require "rnn.experiment.strokes"(text)
+end
+
 --- experiment:series([word]) -> { train, test, all }, kind
 ---
 --- Series of numbers (see experiment:files) as lists of { name = ..., number, number, ... }: a series a row,
@@ -175,6 +194,35 @@ function Experiment:series(word)
     kind = kind or which
   end
   return found, kind
+end
+
+--- experiment:frame(path) -> frame
+---
+--- A CSV file as a frame, by data.csv with the options of csv = true. What is left open is guessed where only one
+--- reading fits, and said with the option that says otherwise: decimal commas, groups of digits, a row of units, signs
+--- in all cells of a column, numbers since 1970, the time of day in a column of its own; rows without a time are left
+--- out. Ends the program where the file cannot be read.
+---@param path string
+---@return data.Frame
+function Experiment:frame(path)
+  check.string("experiment:frame", "argument 1 (path)", path)
+  local frame, message = require "rnn.experiment.frame"(self, path)
+  return (self:check(frame, message))
+end
+
+--- experiment:pairs() -> { train, dev, test, all }, first, second
+---
+--- Sentences and their translations as lists of { sentence, translation }: of tables, train.tsv, dev.tsv and test.tsv,
+--- or one, the first two columns with words; or of files in twos, train.de and train.fr, with a line of one for a line
+--- of the other. first and second are the languages, as the names of files or of their folder say, "de" and "fr", or
+--- nil. Ends the program when there are none.
+---@return table<string, table[]>
+---@return string? first
+---@return string? second
+function Experiment:pairs()
+  local tables, first, second = require("rnn.experiment.parallel").read(self)
+  self:check(tables, first)
+  return tables, first, second
 end
 
 --- experiment:parts(tables [, by]) -> { train, dev, test }

@@ -40,7 +40,9 @@ local function columns(path, separator, headings, first, text)
     elseif cell ~= "" then name = name or i end
   end
   for line in text:gmatch "[^\r\n]+" do all[#all + 1] = records.cells(line, separator)[date] end
-  local day_first, at, of, list = times.day_first(all), {}, {}, {}
+  local day_first, reason = times.day_first(all)
+  if day_first == nil then return nil, ("%s: %s"):format(path, reason) end
+  local at, of, list = {}, {}, {}
   local form = (name and "name," or "") .. "date,number" .. (#numbers > 1 and " ..." or "")
   local found, message = lines(path, form, function(line)
     local cells = records.cells(line, separator)
