@@ -107,7 +107,7 @@ local tables = experiment:tables({
   local strokes = experiment:strokes(row.strokes)
   return strokes and { label = row.label, writer = row.writer, strokes = strokes } or nil
 end)
-local classes, ids = experiment:classes(tables, "label", saved and saved.classes)
+local classes, ids = experiment:classes(tables, "label", saved and saved.classes, 2)
 -- Writers of one part are in no other, where there are enough of them.
 local writers, numbers = {}, {}
 local whole = tables.all or tables.train or {}

@@ -139,21 +139,27 @@ function Experiment:tables(columns, read)
   return tables
 end
 
---- experiment:classes(tables, key [, names]) -> names, ids
+--- experiment:classes(tables, key [, names [, least]]) -> names, ids
 ---
 --- The labels, in the field key, of the examples to learn from, as data.classes gives them, or names, those of a model
---- that was saved. Examples with other labels are taken out of tables, which is said.
+--- that was saved. Examples with other labels are taken out of tables, which is said. Ends the program where there are
+--- fewer labels than least, 2 where something is to be told apart.
 ---@param tables table<string, any[]>
 ---@param key string
 ---@param names? string[]
+---@param least? integer (1)
 ---@return string[]
 ---@return table<string, integer>
-function Experiment:classes(tables, key, names)
+function Experiment:classes(tables, key, names, least)
   check.table("experiment:classes", "argument 1 (tables)", tables)
   check.string("experiment:classes", "argument 2 (key)", key)
   if names ~= nil then check.table("experiment:classes", "argument 3 (names)", names) end
+  if least ~= nil then check.int("experiment:classes", "argument 4 (least)", least, 1) end
   local lines, ids = require "rnn.data.lines", {}
-  if not names then names = lines.classes(tables.all or tables.train, key) end
+  if not names then
+    names = lines.classes(tables.all or tables.train or {}, key)
+    self:check(#names >= (least or 1), ("expected two labels or more, got %s"):format(names[1] or "none"))
+  end
   for id, name in ipairs(names) do ids[name] = id end
   for part, list in pairs(tables) do
     check.table("experiment:classes", ("argument 1 (tables), %s"):format(part), list)
@@ -189,7 +195,7 @@ function Experiment:series(word)
   if word ~= nil then check.string("experiment:series", "argument 1 (word)", word) end
   local found, kind = {}, nil
   for part, path in pairs(self:files({ "csv", "tsv", "txt" }, word)) do
-    local list, which = require("rnn.experiment.series").read(path)
+    local list, which = require("rnn.experiment.series").read(self, path)
     found[part] = self:check(list, which)
     kind = kind or which
   end

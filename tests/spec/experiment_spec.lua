@@ -199,7 +199,7 @@ describe("data of an experiment", function()
     local sh = shell.new()
     finally(function() sh:remove() end)
     local function read(name, text)
-      local list, kind = series.read(sh:write(name, text))
+      local list, kind = series.read({ options = {} }, sh:write(name, text))
       return { list, kind }
     end
     assert.same({ { { name = "H1", 1, 2 }, { name = "H2", 3, 4, 5 } }, "hourly" },

@@ -99,7 +99,7 @@ end
 
 -- The dates that the user says how to read.
 local function given_dates(frame, message, _, options)
-  if options.dates == "" then return nil end
+  if (options.dates or "") == "" then return nil end
   local name = not frame and message:match "types = {%[\"(.-)\"%]"
   local number = not options.dates:find "[-/. :]" -- seconds, %Y, %Y%m%d
   for _, c in ipairs(frame and frame.columns or {}) do
@@ -182,9 +182,9 @@ end
 return function(experiment, path)
   local options, given = experiment.options, {}
   for _, name in ipairs { "zone", "encoding", "comment", "decimal", "thousands", "separator" } do
-    if options[name] ~= "" then given[name] = options[name] end
+    if (options[name] or "") ~= "" then given[name] = options[name] end
   end
-  if options.missing ~= "" then given.missing = listed(options.missing) end
+  if (options.missing or "") ~= "" then given.missing = listed(options.missing) end
   if options.headless then given.header = false end
   local frame, message = csv(path, given)
   local sign = frame and (frame.notes[1] or ""):match "^read with '(.-)'"

@@ -92,9 +92,10 @@ end
 local LABELS = { { "last", "last value" }, { "seasonal", "value of %d steps before" }, { "drift", "drift" },
   { "smoothing", "exponential smoothing" }, { "theta", "Theta" } }
 
--- name -> forecasts (N, H, K) as nested lists, of the origins of one series; fitted to what is known before known.
-local function simple(series, origins, known, horizon, season)
-  local arrays, out = arrays_of(series.y), {}
+-- name -> forecasts (N, H, K) as nested lists, of the origins of one series, in a unit; fitted to what is known before
+-- known.
+local function simple(series, origins, known, horizon, season, unit)
+  local arrays, out = arrays_of(series.y / unit), {}
   for _, entry in ipairs(LABELS) do
     local name, by_origin = entry[1], {}
     for n in ipairs(origins) do by_origin[n] = {} end
@@ -148,7 +149,10 @@ local function forecasts(self, list, origins, season)
   local reading = self.flat:read(list)
   local starts, owner, targets = {}, {}, {}
   local h, k = self.horizon, self.sizes.targets
-  local tables, found = {}, {}
+  local tables, found, unit = {}, {}, 1.0
+  for _, series in ipairs(list) do -- a power of two: whole numbers that are no floats are none of tensors
+    while core.where(series.y:eq(series.y), series.y, 0):abs():max():item() / unit > 2 ^ 20 do unit = unit * 16 end
+  end
   for i, series in ipairs(list) do
     local rows = series.y:totable()
     for _, t in ipairs(origins[i]) do
@@ -161,7 +165,7 @@ local function forecasts(self, list, origins, season)
       end
       targets[#targets + 1] = steps
     end
-    for name, by_origin in pairs(simple(series, origins[i], series.from - 1, h, season)) do
+    for name, by_origin in pairs(simple(series, origins[i], series.from - 1, h, season, unit)) do
       tables[name] = tables[name] or {}
       for _, steps in ipairs(by_origin) do table.insert(tables[name], steps) end
     end
@@ -169,7 +173,7 @@ local function forecasts(self, list, origins, season)
   if #starts == 0 then core.fail("%s: there is no origin from which to forecast", FNAME) end
   starts = core.tensor(starts, "int32")
   local levels = forecast_levels.at(self, reading, origins)
-  for name, rows in pairs(tables) do found[name] = core.tensor(rows) end
+  for name, rows in pairs(tables) do found[name] = core.tensor(rows) * unit end
   local scaled = linear(self, reading, starts, function(s) return s.from - 1 end)
   found.linear = scaled and reading:unscale(scaled, starts) or nil
   return levels, found, core.tensor(targets), owner
