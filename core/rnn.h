@@ -912,6 +912,10 @@ RNN_MUST_USE rnn_status rnn_csv_open(rnn_ctx *ctx, const char *path, const rnn_c
 RNN_MUST_USE rnn_status rnn_csv_next(rnn_csv_stream *stream, int64_t least, rnn_csv *out);
 void rnn_csv_close(rnn_csv_stream *stream);
 void rnn_csv_free(rnn_ctx *ctx, rnn_csv *csv);
+/* Is the text a date, perhaps with a time of day, as a column of dates may have it? Then where that is, in microseconds
+   since 1970-01-01 UTC, or of the wall clock where it has no offset: with the month first, and with the day first, as in
+   3/4/2024; RNN_MISSING for an order in which it is none. Both are the same where the order is not open. */
+bool rnn_date_read(const char *text, size_t size, int64_t *month_first, int64_t *day_first);
 
 /* ---- audio --------------------------------------------------------------------------------------------------------- */
 

@@ -68,7 +68,7 @@ local function cases_of(events)
   return cases
 end
 local tables = experiment:tables(columns, read)
-local names, ids = experiment:classes(tables, "activity", saved and saved.names)
+local names, ids = experiment:classes(tables, "activity", saved and saved.names, 2)
 for part, events in pairs(tables) do tables[part] = cases_of(events) end
 local parts = experiment:parts(tables)
 local ACTIVITIES, END, INPUTS = #names, #names + 1, #names + 10 -- END: the case is closed

@@ -62,7 +62,7 @@ local all = experiment:check(data.keep(folder, "files are WORD/SPEAKER_NUMBER.wa
   return enough, not r.samples and message or r.name
 end))
 local tables = { all = all }
-local words, ids = experiment:classes(tables, "word", saved and saved.words)
+local words, ids = experiment:classes(tables, "word", saved and saved.words, 2)
 all = tables.all
 local speakers, speaker_ids = data.classes(all, "speaker")
 table.sort(all, function(a, b)

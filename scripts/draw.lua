@@ -37,7 +37,8 @@ local function Pen(width)
 end
 
 local model, saved = experiment:load()
-local tables = experiment:tables({ { "label", "class", "letter", "sign", "character", "symbol" },
+local tables = experiment:tables({
+  { "label", "class", "letter", "sign", "character", "symbol", "word" },
   { "writer", "user", "person", "drawer", optional = true },
   { "strokes", "path", "drawing", "points" } }, function(row)
   local list = strokes.read(row.strokes)

@@ -18,6 +18,7 @@ a CSV file with a heading, and no gaps: date,number,number, a series a column;
 or name,date,number; or name,number,number ..., a series a row
 2024-02-26,17,203.5]] },
   split = "70/20/10",
+  csv = true,
   epochs = 20,
   model = { { "linear", "rnn1", "deep" }, "train these; one only with --save and --evaluate" },
 }

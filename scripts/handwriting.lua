@@ -63,13 +63,14 @@ local function backwards(list) -- strokes, and the points of each
 end
 
 local model, saved = experiment:load()
-local tables = experiment:tables({ { "label", "class", "letter", "sign", "character", "symbol" },
+local tables = experiment:tables({
+  { "label", "class", "letter", "sign", "character", "symbol", "word" },
   { "writer", "user", "person", "drawer", optional = true },
   { "strokes", "path", "drawing", "points" } }, function(row)
   local list = strokes.read(row.strokes)
   return list and { label = row.label, writer = row.writer, strokes = list }
 end)
-local classes, ids = experiment:classes(tables, "label", saved and saved.classes)
+local classes, ids = experiment:classes(tables, "label", saved and saved.classes, 2)
 -- Writers of one part are in no other, where there are enough of them.
 local writers, numbers = {}, {}
 local whole = tables.all or tables.train or {}

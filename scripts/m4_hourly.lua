@@ -23,6 +23,7 @@ NAME-train.csv and NAME-test.csv, which goes on from it, or one CSV file, all wi
 name,number,number ...    a row for each series; or date,number,number: a column for each
 2024-02-26,17,203.5       (or name,date,number); numbers above 0, the same dates for all]] },
   epochs = 9,
+  csv = true,
   units = { 128, "units in a layer" },
   lr = { 0.002, "learning rate of Adam" },
   members = { 3, "networks whose forecasts are averaged" },

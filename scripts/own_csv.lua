@@ -8,7 +8,6 @@
 -- fifth of the rows is only measured: errors there are those to expect. Everything is learnt
 -- before.
 local rnn = require "rnn"
-local data = rnn.data
 
 if arg[1] and not arg[1]:find "^%-" then table.insert(arg, 1, "--data") end
 local experiment = rnn.experiment {
@@ -22,17 +21,10 @@ date,sold,visits,weather
   evaluate = false,
   run = false,
   epochs = 60,
+  csv = true,
   target = { "", "the column to forecast" },
-  dates = { "", "how its dates are written, such as %d/%m/%Y %H:%M" },
-  zone = { "", "where its clock stands, such as Europe/Berlin" },
-  decimal = { "", "sign in numbers, such as a comma; guessed" },
-  thousands = { "", "what stands between groups of three digits, such as a comma" },
-  separator = { "", "between cells; guessed" },
-  encoding = { "", "such as latin1; UTF-8" },
-  comment = { "", "lines that begin with this sign are left out" },
-  missing = { "", "cells that mean missing, such as -999: a,b" },
-  headless = { false, "the first row has values; columns are called column1, column2 ..." },
   series = { "", "a column that says which of several series a row belongs to" },
+  step = { "", "of time, such as 1h or 1d, to which rows are brought by their means" },
   ahead = { 0, "steps to forecast; 0: by the step, a day of hours, a week of days" },
   reads = { 0, "steps that a forecast is made from; 0: by the step" },
   known = { "", "columns that are known in advance, such as a holiday: a,b (none: none)" },
@@ -40,7 +32,7 @@ date,sold,visits,weather
   test = { "", "the span to measure on: FROM or FROM..TO, such as 2024-01..2024-06" },
   interval = { 90, "percent of the values that shall lie within" },
   members = { 3, "networks whose forecasts are averaged" },
-  minutes = { 3, "of training, at most" },
+  minutes = { 3.0, "of training, at most" },
 }
 local options, results = experiment.options, experiment.results
 local function say(...) io.stderr:write(("  " .. select(1, ...) .. "\n"):format(select(2, ...))) end
@@ -57,58 +49,23 @@ end
 local path = experiment:files({ "csv", "tsv", "txt", "gz" }).all
 experiment:check(path, "expected one file: own_csv.lua FILE --target COLUMN")
 local stem = path:match "[^/]*$":gsub("%.gz$", ""):gsub("%.%w+$", "")
-local csv = {}
-for _, name in ipairs { "zone", "encoding", "comment", "decimal", "thousands", "separator" } do
-  if options[name] ~= "" then csv[name] = options[name] end
-end
-if options.missing ~= "" then csv.missing = select(2, listed(options.missing)) end
-if options.headless then csv.header = false end
--- What data.csv says, with the options of this script.
-local function on_command_line(message)
-  return (message:gsub("types = {%[\".-\"%] = \"(.-)\"}", "--dates \"%1\"")
-    :gsub("header = false", "--headless"):gsub(", header = true as names", "")
-    :gsub("(%l+) = (\".-\")", "--%1 %2"))
-end
-local frame, message = data.csv(path, csv)
-if not frame and message:find("decimal = \",\"", 1, true) and not csv.decimal
-  and not message:find("decimal = \".\"", 1, true) then
-  say("numbers have decimal commas (--decimal .)")
-  csv.decimal = ","
-  frame, message = data.csv(path, csv)
-end
-if options.dates ~= "" then
-  local column = not frame and message:match "types = {%[\"(.-)\"%]"
-  local number = not options.dates:find "[-/. :]" -- seconds, %Y, %Y%m%d
-  for _, c in ipairs(frame and frame.columns or {}) do
-    column = column or c.name ~= options.target and (number or c.type ~= "number") and c.name
-  end
-  experiment:check(column, message or "there is no column of dates")
-  csv.types = { [column] = options.dates }
-  frame, message = data.csv(path, csv)
-end
-experiment:check(frame, message and on_command_line(message))
-local _, hint = pcall(frame.dates, frame) -- without a column of dates it says what may be one
-local maybe, format = tostring(hint):match "types = { %[\"(.-)\"%] = \"(.-)\" }"
-if maybe and maybe ~= options.target and not listed(options.ignore)[maybe] then
-  say("'%s' is taken as times, %s (--ignore %s leaves it out)", maybe, format, maybe)
-  csv.types = { [maybe] = format }
-  frame, message = data.csv(path, csv)
-  experiment:check(frame, message and on_command_line(message))
-end
+local frame = experiment:frame(path)
 local numbers = {}
 for _, c in ipairs(frame.columns) do
   if c.type == "number" then numbers[#numbers + 1] = c.name end
 end
--- The option that may read what made a column text.
+-- What is not a number, in a column that has many of them, and the option that may read it.
 local function remedy(c)
-  local cell = c.odd and c.odd.text or ""
-  local what = ("'%s' in row %d"):format(cell, c.odd and c.odd.row or 0)
-  if cell:find "%d,%d" and not cell:find "[^-+%d.,]" then
-    return what .. ": --thousands , or --decimal , reads it"
-  elseif cell:find "%d['\u{a0}\u{202f} ]%d" then
-    return what .. ": --thousands \" \" or its like, and --decimal , if it has one, reads it"
+  local count, cell = 0, c.odd and c.odd.text or ""
+  for _, word in ipairs(c.words or {}) do
+    count = count + (word:find "^[-+]?[%d.,]+$" and 1 or 0)
   end
-  return #cell <= 8 and ("%s: --missing \"%s\" if that means missing"):format(what, cell) or what
+  if count * 2 < #(c.words or "") or count == 0 then return "" end
+  local what = (", '%s' in row %d: "):format(cell, c.odd and c.odd.row or 0)
+  if cell:find "%d,%d" and not cell:find "[^-+%d.,]" then
+    return what .. "--thousands , or --decimal , reads it"
+  end
+  return ("%s--missing \"%s\" if that means missing"):format(what, cell)
 end
 experiment:check(#numbers > 0 or options.target ~= "",
   ("%s: no column holds numbers: %s"):format(path, table.concat(frame:names(), ", ")))
@@ -124,7 +81,7 @@ local function column_of(table_of, name)
 end
 local chosen = column_of(frame, target)
 experiment:check(chosen.type == "number", ("column '%s' holds %s; %s"):format(target,
-  chosen.type == "date" and "dates" or "words, " .. remedy(chosen), choices))
+  chosen.type == "date" and "dates" or "words" .. remedy(chosen), choices))
 experiment:check(frame:missing(target) < #frame,
   ("column '%s' has no value; %s"):format(target, choices))
 -- -999 and its like, far from all other values, may mean missing.
@@ -158,10 +115,28 @@ if not time then
     or ("; --dates FORMAT if one of %s is"):format(table.concat(words, ", ")))
 end
 if time then frame = frame:sort(time) end
+local series = options.series ~= "" and options.series or nil
+-- Rows at any times become rows at equal steps: means, and the last word of each.
+if time and not series then
+  local step, why = frame:unique(time):step()
+  local wanted = options.step ~= "" and options.step
+    or not step and tostring(why):match "frame:resample%('(.-)'" or nil
+  if wanted then
+    local how = {}
+    for _, c in ipairs(frame.columns) do
+      if c.name ~= time then how[c.name] = c.type == "number" and "mean" or "last" end
+    end
+    if not step then
+      say("%s: means of each %s (--step)", (why:gsub(";.*", "")), wanted)
+    end
+    frame = frame:resample(wanted, how)
+  else
+    experiment:check(step, why)
+  end
+end
 
 -- ---- what is known beside the target ----
 local ignored, known = listed(options.ignore), listed(options.known)
-local series = options.series ~= "" and options.series or nil
 if time and not series then
   local rows, doubles = #frame, #frame:doubles()
   experiment:check(doubles < rows / 2, ("most of %d rows have the time of another row: of several "

@@ -25,6 +25,13 @@ service_date,day_type,bus,rail_boardings,total_rides
   seeds = 3,
 }
 local options, results, START = experiment.options, experiment.results, rnn.clock()
+local path, message
+if options.series.ridership then
+  path, message = data.find("cta-ridership", "CTA_-_Ridership_-_Daily_Boarding_Totals.csv",
+    { data = options.data, sole = true })
+  experiment:check(path or not options.data, message)
+  if not path then io.stderr:write("ridership is left out: ", message, "\n") end
+end
 
 -- dx/dt = 0.2 x(t - 17) / (1 + x(t - 17)^10) - 0.1 x by Runge and Kutta's fourth order, 10 steps in
 -- a unit of time; between two of them, the delayed value is that of a cubic. A thousand units pass
@@ -127,11 +134,7 @@ local function ridership(path)
   end
 end
 
-if options.series.ridership then
-  local path, message = data.find("cta-ridership", "CTA_-_Ridership_-_Daily_Boarding_Totals.csv",
-    { data = options.data, sole = true })
-  if path then ridership(path) else io.stderr:write("ridership is left out: ", message, "\n") end
-end
+if path then ridership(path) end
 
 print(([[
 %d units, medians of %d seed%s. Mackey-Glass: NRMSE84, from %d places. Ridership: mean absolute

@@ -21,6 +21,7 @@ a CSV file with a heading and a row for each day, week or month; --date, --targe
 date,sold,visits,weather]] },
   split = "70/15/15",
   epochs = 500,
+  csv = true,
   date = { "", "the column of dates" },
   target = { "", "the column to forecast" },
   other = { "", "a column of numbers beside it" },
@@ -96,7 +97,7 @@ local MODELS = { -- name, windows, learning rate, layers, optimiser (SGD with mo
 local model, saved = experiment:load()
 local path = experiment:files { "csv" }.all
 experiment:check(path, "expected one file")
-local cta = experiment:check(data.csv(path))
+local cta = experiment:frame(path)
 -- The first column of a type; of numbers and words, one that is not taken yet.
 local function column(type, asked, taken)
   local names = {}
@@ -112,12 +113,6 @@ local function column(type, asked, taken)
   end
   experiment:check(asked == "", ("%s: there is no column '%s'; the columns are '%s'"):format(path,
     asked, table.concat(names, "', '")))
-end
-for _, c in ipairs(cta.columns) do -- dates that are written in another way
-  local first = c.type == "text" and c.words[1] or ""
-  local form = first:find "^%d%d%d%d/%d%d?/%d%d?$" and "%Y/%m/%d"
-    or first:find "^%d%d?%.%d%d?%.%d%d%d%d$" and "%d.%m.%Y"
-  if form then cta = experiment:check(data.csv(path, { types = { [c.name] = form } })) end
 end
 if experiment.known and options.target == "" then options.target = "rail_boardings" end
 local DATE = experiment:check(column("date", options.date), path .. ": there is no column of dates")

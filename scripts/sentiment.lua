@@ -62,10 +62,9 @@ local tables = experiment:tables({ { "label", "class", "category", "sentiment", 
   { "text", "sentence", "phrase", "review" } }, function(row)
   return row.text:find "%S" and { label = row.label, sentence = row.text, part = row.part }
 end)
-local names, ids_of = experiment:classes(tables, "label", saved and saved.names)
+local names, ids_of = experiment:classes(tables, "label", saved and saved.names, 2)
 local parts = experiment:parts(tables, "label")
 local CLASSES = #names
-experiment:check(CLASSES > 1, "expected two labels or more, got " .. table.concat(names))
 local function sentences_of(part)
   local list = {}
   for i, e in ipairs(part) do list[i] = e.sentence end

@@ -18,7 +18,7 @@ local experiment = rnn.experiment {
     source = "the Debian package libreoffice-l10n-pt-br (English and Portuguese, side by side)",
     format = [[
 a folder such as my-de-en with train.tsv, dev.tsv and test.tsv, or one file such as de-en.tsv
-sentence<TAB>its translation
+sentence<TAB>its translation    (or files in twos, train.de and train.en, a line for a line)
 Guten Morgen.<TAB>Good morning.]] },
   split = "90/5/5",
   epochs = 25,
@@ -43,17 +43,13 @@ end
 
 local model, saved = experiment:load()
 if saved then options.direction = saved.direction end
-local files = experiment:files { "tsv", "txt" }
-local path = files.all or files.train or files.test
-local CODES = "%f[%a](%a%a%a?)[-_](%a%a%a?)%f[%A]"
-local first, second = (path:match "[^/]*$"):match(CODES)
-if not first then first, second = (path:match "([^/]*)/[^/]*$" or ""):match(CODES .. "$") end
+local tables, first, second = experiment:pairs()
 first, second = first or "first", second or "second"
 local directions = { [first .. "-" .. second] = true, [second .. "-" .. first] = false }
 if options.direction == "" then options.direction = first .. "-" .. second end
 local forward = directions[options.direction]
 if saved and forward == nil then forward = saved.forward end
-experiment:check(forward ~= nil, ("%s has %s-%s and %s-%s, not --direction %s"):format(path, first,
+experiment:check(forward ~= nil, ("the data have %s-%s and %s-%s, not --direction %s"):format(first,
   second, second, first, options.direction))
 
 local function map(list, f)
@@ -62,25 +58,9 @@ local function map(list, f)
   return result
 end
 
--- The sentences of a file: { from, to }
-local function read(name)
-  return experiment:check(data.lines(name, first .. "<TAB>" .. second, function(line)
-    local a, b = line:match "^([^\t]*%S[^\t]*)\t([^\t]*%S[^\t]*)"
-    if a then return forward and { from = a, to = b } or { from = b, to = a } end
-  end))
-end
-local tables = {}
-for part, name in pairs(files) do tables[part] = read(name) end
-local folder = (tables.train and path or ""):match "^(.*/)"
-for _, name in ipairs(folder and data.files(folder) or {}) do
-  if name == "train-pivot.tsv" then -- Tatoeba has more pairs
-    local more = read(folder .. name)
-    table.move(more, 1, #more, #tables.train + 1, tables.train)
-  end
-end
 local parts = experiment:parts(tables)
-local function from(pair) return pair.from end
-local function to(pair) return pair.to end
+local function from(pair) return pair[forward and 1 or 2] end
+local function to(pair) return pair[forward and 2 or 1] end
 
 -- Punctuation gets a blank, so that "file" and "file." begin with the same id; and loses it again.
 local function apart(s)
@@ -140,11 +120,11 @@ end
 -- decoder looked.
 local test = parts.test
 for i = 1, #test, math.max(1, #test // 10) do
-  print(("%s\n  %s\n  (%s)\n"):format(test[i].from, sentences[i], test[i].to))
+  print(("%s\n  %s\n  (%s)\n"):format(from(test[i]), sentences[i], to(test[i])))
 end
-local shown = test[1].from
+local shown = from(test[1])
 for _, pair in ipairs(test) do
-  local s = pair.from
+  local s = from(pair)
   if #s >= 25 and #s <= 40 and s:find "^[%a ,.]+$" then shown = s end
 end
 local asked = source:encode(apart(shown))

@@ -341,5 +341,26 @@ static int lrnn_csv_open(lua_State *L) {
   return 1;
 }
 
+static void push_micros(lua_State *L, int64_t micros) {
+  if (micros == RNN_MISSING) lua_pushnil(L);
+  else lua_pushinteger(L, micros);
+}
+
+/*--- rnn.date_read(text) -> month_first, day_first | nil
+---
+--- A date as data.csv reads it, in microseconds since 1970-01-01 UTC, or of the wall clock where it has no offset: with
+--- the month first and with the day first, nil for an order in which it is no date. Errors: a text that is no string.
+---@param text string
+---@return integer? month_first
+---@return integer? day_first */
+static int lrnn_date_read(lua_State *L) {
+  int64_t month_first, day_first;
+  const char *text = lrnn_check_string(L, "date_read", 1, "text");
+  if (!rnn_date_read(text, lua_rawlen(L, 1), &month_first, &day_first)) return 0;
+  push_micros(L, month_first);
+  push_micros(L, day_first);
+  return 2;
+}
+
 const lrnn_function lrnn_csv_functions[] = {
-    {"csv_open", lrnn_csv_open, 2}, {"csv_read", lrnn_csv_read, 2}, {NULL, NULL, 0}};
+    {"csv_open", lrnn_csv_open, 2}, {"csv_read", lrnn_csv_read, 2}, {"date_read", lrnn_date_read, 1}, {NULL, NULL, 0}};

@@ -258,6 +258,18 @@ static int64_t of_parts(int64_t parts, bool day_first, int *first, int *second, 
   return (day_first ? rnni_days(*year, *second, *first) : rnni_days(*year, *first, *second)) * RNNI_DAY + micros;
 }
 
+bool rnn_date_read(const char *text, size_t size, int64_t *month_first, int64_t *day_first) {
+  rnni_stamp s;
+  int orders = rnni_cell_stamp(text, size, &s);
+  *month_first = orders & (RNNI_YMD | RNNI_MDY) ? rnni_stamp_micros(&s) : RNN_MISSING;
+  if (!(orders & RNNI_YMD)) {
+    int first = s.month;
+    s.month = s.day, s.day = first;
+  }
+  *day_first = orders & (RNNI_YMD | RNNI_DMY) ? rnni_stamp_micros(&s) : RNN_MISSING;
+  return orders != 0;
+}
+
 /* What another cell allows, beside those before. */
 static int orders_with(const rnni_column *c, int orders) { return c->orders ? c->orders & orders : orders; }
 

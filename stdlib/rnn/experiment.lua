@@ -26,6 +26,8 @@ local function script_name() return ((arg or {})[0] or "rnnlua"):match "[^/]*$" 
 --- options.model.gru is then true. --help shows them and ends the program; so does a mistake, such as a folder to save
 --- in that is not there, with exit code 2. --threads is put into effect.
 ---
+--- csv = true adds what experiment:frame asks of a CSV file: --decimal, --dates and so on.
+---
 --- data says what the script reads; without it, it makes its data itself, and there is no --data. folder is the public
 --- data set's in the folders of RNNLUA_DATA, known its files and their fingerprints (as for data.find), source where it
 --- is to be had, format three lines on how data of this kind are written, which --help and every message about data
@@ -84,14 +86,18 @@ end
 function Experiment:files(extensions, word)
   if extensions ~= nil then check.table("experiment:files", "argument 1 (extensions)", extensions) end
   if word ~= nil then check.string("experiment:files", "argument 2 (word)", word) end
-  return (self:check(require "rnn.experiment.files"(self, extensions, word)))
+  local found, spare = require "rnn.experiment.files"(self, extensions, word)
+  self:check(found, spare)
+  if spare[1] then io.stderr:write(("left out: %s\n"):format(table.concat(spare, ", "))) end
+  return found
 end
 
 --- experiment:tree(extension) -> folder, files
 ---
 --- The folder of the data, with "/" at its end, and the files below it with this extension, in order: name, such as
 --- "train/yes/ann_1.wav"; stem, "ann_1"; folder, that which it is in, "yes", or ""; part, "train", of a folder around
---- it. What begins with a dot or an underscore is left out. Ends the program when there are none.
+--- it, or as lists beside them say, testing_list.txt and validation_list.txt with a name in each line. What begins with
+--- a dot or an underscore is left out. Ends the program when there are none.
 ---@param extension string
 ---@return string
 ---@return { name: string, stem: string, folder: string, part?: string }[]
@@ -100,10 +106,12 @@ function Experiment:tree(extension)
   local files, list = require "rnn.experiment.files", {}
   local folder = self:check(files.place(self))
   self:check(files.is_folder(folder), folder .. ": expected a folder")
+  local listed = files.lists(folder)
   for _, name in ipairs(files.tree(folder, extension)) do
     local above, stem = ("/" .. name):match "^(.*)/([^/]*)%.[^.]*$"
     local last, part = above:match "[^/]*$", nil
     for each in above:gmatch "[^/]+" do part = part or files.part_of(each) end
+    if listed then part = listed[name] or "train" end
     list[#list + 1] = { name = name, stem = stem, folder = files.part_of(last) and "" or last, part = part }
   end
   self:check(list[1], ("%s: there is no file that ends in .%s"):format(folder, extension))
@@ -131,21 +139,27 @@ function Experiment:tables(columns, read)
   return tables
 end
 
---- experiment:classes(tables, key [, names]) -> names, ids
+--- experiment:classes(tables, key [, names [, least]]) -> names, ids
 ---
 --- The labels, in the field key, of the examples to learn from, as data.classes gives them, or names, those of a model
---- that was saved. Examples with other labels are taken out of tables, which is said.
+--- that was saved. Examples with other labels are taken out of tables, which is said. Ends the program where there are
+--- fewer labels than least, 2 where something is to be told apart.
 ---@param tables table<string, any[]>
 ---@param key string
 ---@param names? string[]
+---@param least? integer (1)
 ---@return string[]
 ---@return table<string, integer>
-function Experiment:classes(tables, key, names)
+function Experiment:classes(tables, key, names, least)
   check.table("experiment:classes", "argument 1 (tables)", tables)
   check.string("experiment:classes", "argument 2 (key)", key)
   if names ~= nil then check.table("experiment:classes", "argument 3 (names)", names) end
+  if least ~= nil then check.int("experiment:classes", "argument 4 (least)", least, 1) end
   local lines, ids = require "rnn.data.lines", {}
-  if not names then names = lines.classes(tables.all or tables.train, key) end
+  if not names then
+    names = lines.classes(tables.all or tables.train or {}, key)
+    self:check(#names >= (least or 1), ("expected two labels or more, got %s"):format(names[1] or "none"))
+  end
   for id, name in ipairs(names) do ids[name] = id end
   for part, list in pairs(tables) do
     check.table("experiment:classes", ("argument 1 (tables), %s"):format(part), list)
@@ -170,11 +184,40 @@ function Experiment:series(word)
   if word ~= nil then check.string("experiment:series", "argument 1 (word)", word) end
   local found, kind = {}, nil
   for part, path in pairs(self:files({ "csv", "tsv", "txt" }, word)) do
-    local list, which = require("rnn.experiment.series").read(path)
+    local list, which = require("rnn.experiment.series").read(self, path)
     found[part] = self:check(list, which)
     kind = kind or which
   end
   return found, kind
+end
+
+--- experiment:frame(path) -> frame
+---
+--- A CSV file as a frame, by data.csv with the options of csv = true. What is left open is guessed where only one
+--- reading fits, and said with the option that says otherwise: decimal commas, groups of digits, a row of units, signs
+--- in all cells of a column, numbers since 1970, the time of day in a column of its own; rows without a time are left
+--- out. Ends the program where the file cannot be read.
+---@param path string
+---@return data.Frame
+function Experiment:frame(path)
+  check.string("experiment:frame", "argument 1 (path)", path)
+  local frame, message = require "rnn.experiment.frame"(self, path)
+  return (self:check(frame, message))
+end
+
+--- experiment:pairs() -> { train, dev, test, all }, first, second
+---
+--- Sentences and their translations as lists of { sentence, translation }: of tables, train.tsv, dev.tsv and test.tsv,
+--- or one, the first two columns with words; or of files in twos, train.de and train.fr, with a line of one for a line
+--- of the other. first and second are the languages, as the names of files or of their folder say, "de" and "fr", or
+--- nil. Ends the program when there are none.
+---@return table<string, table[]>
+---@return string? first
+---@return string? second
+function Experiment:pairs()
+  local tables, first, second = require("rnn.experiment.parallel").read(self)
+  self:check(tables, first)
+  return tables, first, second
 end
 
 -- The shares of --split.

@@ -6,22 +6,48 @@ local option = require "rnn.option"
 
 local strokes = {}
 
-local NUMBER = "%-?%d*%.?%d+"
-local POINT = "(" .. NUMBER .. ")[ ,]+(" .. NUMBER .. ")"
+local function point(x, y)
+  x, y = tonumber(x), tonumber(y)
+  return x and y and math.abs(x) < 1e30 and math.abs(y) < 1e30 and { x, y } or nil
+end
+
+-- "[[[x, x ...], [y, y ...]], ...]", a pair of lists for each stroke.
+local function of_json(text)
+  local list, found = core.json_decode(text), {}
+  for i, stroke in ipairs(type(list) == "table" and list or {}) do
+    local xs, ys = type(stroke) == "table" and stroke[1], type(stroke) == "table" and stroke[2]
+    if type(xs) ~= "table" or type(ys) ~= "table" or #xs ~= #ys or #xs == 0 then return nil end
+    found[i] = {}
+    for k = 1, #xs do
+      found[i][k] = point(xs[k], ys[k])
+      if not found[i][k] then return nil end
+    end
+  end
+  return found[1] and found
+end
 
 --- strokes.read(text) -> strokes | nil
 ---
---- "x y x y ...|x y ...", a | between strokes, as a list of strokes, each a list of points { x, y }. nil where the text
---- is anything else, or has no point.
+--- "x y x y ...|x y ...", a | between strokes, or "[[[x, x ...], [y, y ...]], ...]", a pair of lists for each stroke, as
+--- a list of strokes, each a list of points { x, y }. nil where the text is anything else, or has no point.
 ---@param text string
 ---@return number[][][]?
 function strokes.read(text)
   check.string("strokes.read", "argument 1 (text)", text)
-  if text:find "[^%d |.,-]" then return nil end
+  if text:find "^%s*%[" then return of_json(text) end
   local list = {}
-  for stroke in text:gmatch "[^|]+" do
-    local points = {}
-    for x, y in stroke:gmatch(POINT) do points[#points + 1] = { tonumber(x), tonumber(y) } end
+  for part in text:gmatch "[^|]+" do
+    local points, x = {}, nil
+    for cell in part:gmatch "[^%s,]+" do
+      if x then
+        x = point(x, cell) or false
+        if not x then return nil end
+        points[#points + 1], x = x, nil
+      else
+        x = cell
+      end
+    end
+    if x then return nil end
     if points[1] then list[#list + 1] = points end
   end
   return list[1] and list

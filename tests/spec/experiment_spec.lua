@@ -141,15 +141,22 @@ describe("data of an experiment", function()
   local shell = require "support.shell"
 
   it("reads points in time as people write them", function()
-    for _, text in ipairs { "2024-02-29 18:00", "2024/2/29T18:00:00.5Z", "29.02.2024 18:00", "02/29/2024 18:00",
-      "1709229600", "1709229600000" } do
+    for _, text in ipairs { "2024-02-29 18:00", "2024/2/29T18:00:00Z", "29.02.2024 18:00", "02/29/2024 18:00",
+      "2/29/2024 6:00 PM", "29-Feb-2024 18:00", "2024-02-29T20:00:00.000+02:00", "1709229600", "1709229600000" } do
       assert.same({ 19782, 0.75 }, { times.read(text, false) }, text)
     end
-    assert.same({ 19782, 0 }, { times.read("2024-02-29", false) })
+    for _, text in ipairs { "2024-02-29", "20240229", "29 February 2024" } do
+      assert.same({ 19782, 0 }, { times.read(text, false) }, text)
+    end
     assert.is_true(times.day_first { "3/4/2024", "13/4/2024" })
+    assert.is_true(times.day_first { "13-04-2024 18:00:00" })
     assert.is_false(times.day_first { "3/4/2024", "4/13/2024" })
+    assert.is_false(times.day_first { "when", "4/4/2024", "2024-04-03" })
+    local open, why = times.day_first { "3/4/2024", "4/3/2024" }
+    assert.is_nil(open)
+    assert.matches("is '3/4/2024' the date with the month or with the day first", why, 1, true)
     assert.same({ 19816, 0 }, { times.read("3/4/2024", true) })
-    for _, text in ipairs { "2024-13-01", "2024-02-29 25:00", "soon", "12", "2024-02-29 soon", "" } do
+    for _, text in ipairs { "2024-13-01", "2024-02-29 25:00", "soon", "12", "2024-02-29 soon", "", "2023-02-29" } do
       assert.is_nil(times.read(text, false))
     end
   end)
@@ -204,7 +211,7 @@ describe("data of an experiment", function()
     local sh = shell.new()
     finally(function() sh:remove() end)
     local function read(name, text)
-      local list, kind = series.read(sh:write(name, text))
+      local list, kind = series.read({ options = {} }, sh:write(name, text))
       return { list, kind }
     end
     assert.same({ { { name = "H1", 1, 2 }, { name = "H2", 3, 4, 5 } }, "hourly" },

@@ -287,6 +287,96 @@ describe("rnn.Forecaster", function()
     fails("is in the training span", f.backtest, f, x, { from = 100 })
   end)
 
+  it("has levels that do not cross, whatever margins they get", function()
+    local interval = require "rnn.forecast.interval"
+    local self = { middle = 3, levels = { 0.05, 0.25, 0.5, 0.75, 0.95 } }
+    local list = {}
+    for j, v in ipairs { -4, -1, 0, 1, 4 } do list[j] = rnn.tensor { { v } } end
+    local outer, inner = rnn.tensor { -3.5 }, rnn.tensor { 2 }
+    interval.widen(self, list, nil, { outer, inner, rnn.zeros(1), inner, outer })
+    local got = {}
+    for j, t in ipairs(list) do got[j] = t:item() end
+    assert.same({ -3, -3, 0, 3, 3 }, got)
+  end)
+
+  it("forecasts whole numbers beyond those of floats, and levels far beyond their range", function()
+    local frame = days(150)
+    local sold = frame:column "sold"
+    for _, offset in ipairs { 123456789, 1e12 } do
+      local f, g = make { target = "sold", horizon = 7, length = 14 }, make { target = "sold", horizon = 7, length = 14 }
+      g:fit(frame, FAST)
+      local high = frame:with("sold", sold + offset)
+      f:fit(high, FAST)
+      local near, far = g:predict(frame).sold.values:totable(), f:predict(high).sold.values:totable()
+      for h = 1, 7 do assert.near(near[h] + offset, far[h], 1) end
+      local path = os.tmpname()
+      assert(f:save(path))
+      assert.same(far, assert(rnn.load_forecaster(path)):predict(high).sold.values:totable())
+      os.remove(path)
+    end
+    local bytes = frame:with("sold", sold * 98765432109)
+    local f = make { target = "sold", horizon = 3, length = 14 }
+    f:fit(bytes:rows(1, 120), FAST)
+    local report = f:backtest(bytes)
+    assert(report.rows[1].mase < 1, tostring(report))
+  end)
+
+  it("measures series that end early, begin late or have no name", function()
+    local frame, parts = days(200), {}
+    local function series(name, from, to)
+      local part, names = frame:rows(from, to), {}
+      for i = 1, to - from + 1 do names[i] = name end
+      parts[#parts + 1] = part:with("shop", names)
+    end
+    series("a", 1, 200)
+    series("ended", 1, 100)
+    series("new", 150, 200)
+    series("newest", 198, 200)
+    series("", 1, 3)
+    local all = parts[1]:concat(table.unpack(parts, 2))
+    local f = make { target = "sold", series = "shop", horizon = 3, length = 14 }
+    f:fit(all:filter(function(row) return row.day < "2021-06-10" end), FAST)
+    assert.matches("3 rows have no 'shop': they are left out", table.concat(f.notes, "\n"))
+    assert.same({ a = 159, ended = 100 }, f.ends)
+    local report = f:backtest(all)
+    assert.equal(41 + 51 - 14, report.origins)
+    assert.matches("2 of 4 series have no rows to measure on", table.concat(f.notes, "\n"))
+    assert.equal(12, #f:predict(all, 3))
+    local lists = { { name = "long" }, { name = "short" } }
+    for t = 1, 120 do lists[1][t], lists[2][t] = t % 7, t <= 60 and t % 7 or nil end
+    local g = make { horizon = 2, length = 14 }
+    g:fit(lists, FAST)
+    assert.same({ long = 120, short = 60 }, g.ends)
+    for t = 121, 130 do lists[1][t] = t % 7 end
+    for t = 61, 70 do lists[2][t] = t % 7 end
+    assert.equal(20, g:backtest(lists).origins)
+  end)
+
+  it("takes rows that correct others, in whatever order", function()
+    local frame = days(120)
+    local f = make { target = "sold", horizon = 3, length = 14 }
+    f:fit(frame:rows(1, 100), FAST)
+    local wrong = frame:rows(101, 110):with("sold", { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 })
+    f:update(wrong)
+    f:update(frame:rows(106, 110)):update(frame:rows(99, 105))
+    assert.equal(0, (f:predict():tensor { "sold" } - f:predict(frame:rows(1, 110)):tensor { "sold" }):abs():max():item())
+    fails("salt", f.update, f, { salt = 3 })
+  end)
+
+  it("trained anew knows the words and the calendar of its own rows, and makes its own network", function()
+    local frame, words = days(560), {}
+    for i = 1, 560 do words[i] = i > 540 and "snow" or i % 3 == 0 and "sun" or "rain" end
+    frame = frame:with("weather", words)
+    local f = make { target = "sold", past = { "weather" }, horizon = 3, length = 14 }
+    f:fit(frame:rows(1, 550), FAST)
+    local report = f:backtest(frame, { from = 500, cuts = 2, refit = 1, fit = FAST })
+    assert.equal(2, report.origins)
+    assert(report.mae < 60, tostring(report))
+    local h = make { horizon = 2, length = 3, model = nn.Sequential { nn.Linear(1, 2) } }
+    h.network, h.horizon = {}, 2 -- as if it was fitted
+    fails("was given ready made", h.backtest, h, rnn.randn(50), { refit = 1 })
+  end)
+
   it("refuses what contradicts itself", function()
     fails("there is no 0.5", make, { quantiles = { 0.1, 0.9 } })
     fails("unknown option", make, { horizont = 3 })

@@ -240,15 +240,15 @@ local WRONG = {
     "--start has characters that are not in the model's text" },
   { "translate", "--data data/cs-de --direction en-pt", function(sh)
     for _, part in ipairs { "train", "dev", "test" } do sh:write("data/cs-de/" .. part .. ".tsv", "a\tb\n") end
-  end, "has cs-de and de-cs, not --direction en-pt" },
+  end, "the data have cs-de and de-cs, not --direction en-pt" },
   { "translate", "--data data", function(sh)
     sh:write("data/train.tsv", "a\tb\n")
     sh:write("data/more.tsv", "a\tb\n")
-  end, "data: there is no file that ends in .tsv or .txt with test in its name" },
+  end, "data: there is no file that ends in .tsv or .txt or .csv with test in its name" },
   { "translate", "--data data", function(sh)
     sh:write("data/one.tsv", "a\tb\n")
     sh:write("data/two.tsv", "a\tb\n")
-  end, "data: expected names with train, dev and test, or one file that ends in .tsv or .txt, got one.tsv, two.tsv" },
+  end, "or one file that ends in .tsv or .txt or .csv, got one.tsv, two.tsv" },
   { "behaviour", "--data data/x.csv", function(sh) sh:write("data/x.csv", "a,b,c\n1,2,2021-13-01 10:00:00\n") end,
     "0 of 1 lines read 'case,activity,YYYY-MM-DD HH:MM:SS'; the first is line 2: 1,2,2021-13-01 10:00:00" },
   { "behaviour", "--data data/x.csv --case who", function(sh) sh:write("data/x.csv", "a,b,c\n") end,

@@ -16,7 +16,66 @@ local function say(where, kept, total, what, first)
   return true
 end
 
-local OPTIONS = option.of("data.lines", { { "header", false, check.boolean, "the first line does not count" } })
+local OPTIONS = option.of("data.lines", {
+  { "header", false, check.boolean, "the first line does not count" },
+  { "quoted", nil, check.string, "the sign between cells, which may be in quotes: a line that ends in them goes on" },
+})
+
+-- How many cells a line has, and whether it ends within quotes. A cell is in quotes that begins with them; within, two
+-- stand for one. 0 cells: something follows closed quotes.
+local function cells_of(line, separator)
+  local count, at = 0, 1
+  repeat
+    count = count + 1
+    if line:sub(at, at) == '"' then
+      repeat
+        at = line:find('"', at + 1, true)
+        if not at then return count, true end
+        at = at + 1
+      until line:sub(at, at) ~= '"'
+      if at <= #line and line:sub(at, at + #separator - 1) ~= separator then return 0, false end
+    end
+    at = line:find(separator, at, true)
+    at = at and at + #separator
+  until not at
+  return count, false
+end
+
+local MOST <const> = 200 -- lines of a cell; more are quotes that nobody closed
+
+--- lines.each(text [, quoted]) -> iterator of number, line
+---
+--- number is that of the first line that it was in the file. quoted: see data.lines; what goes on has as many cells as
+--- the first line.
+function module.each(text, quoted)
+  local next_line, number, waiting, width = text:gmatch "([^\n]*)\n?", 0, {}, nil
+  local function take()
+    local line = table.remove(waiting, 1) or next_line()
+    return line and line:gsub("\r$", "")
+  end
+  return function()
+    local line = take()
+    number = number + 1
+    if not line or not quoted then return line and number, line end
+    width = width or cells_of(line, quoted)
+    local odd = select(2, line:gsub('"', "")) % 2 == 1
+    if not odd or not select(2, cells_of(line, quoted)) then return number, line end
+    local parts = { line }
+    repeat
+      local more = take()
+      parts[#parts + 1] = more
+      local whole = table.concat(parts, "\n")
+      local count, open = cells_of(whole, quoted)
+      if not open and count == width then
+        number = number + #parts - 1
+        return number - #parts + 1, whole
+      end
+    until not open or not more or #parts == MOST
+    table.move(waiting, 1, #waiting, #parts)
+    table.move(parts, 2, #parts, 1, waiting)
+    return number, line
+  end
+end
 
 --- data.lines(path, what, read [, options]) -> list | nil, message
 ---
@@ -33,18 +92,17 @@ local OPTIONS = option.of("data.lines", { { "header", false, check.boolean, "the
 function module.lines(path, what, read, options)
   check.string("data.lines", "argument 2 (what)", what)
   if type(read) ~= "function" then check.expected("data.lines", "argument 3 (read)", "a function", read) end
-  local header = OPTIONS:read(options).header
+  options = OPTIONS:read(options)
   local text, message = read_text(path)
   if not text then return nil, message end
-  local list, number, total, first = {}, 0, 0, nil
-  for line in text:gmatch "[^\n]*" do
-    number = number + 1
-    line = line:gsub("\r$", "")
+  local list, total, first = {}, 0, nil
+  for number, line in module.each(text, options.quoted) do
+    local heading = options.header and number == 1
     local value
-    if not (header and number == 1) then value = read(line) end
+    if not heading then value = read(line) end
     if value ~= nil then
       list[#list + 1], total = value, total + 1
-    elseif line ~= "" and not (header and number == 1) then
+    elseif line ~= "" and not heading then
       total = total + 1
       first = first or ("line %d: %s"):format(number, utf8.len(line) <= 60 and line
         or line:sub(1, utf8.offset(line, 58) - 1) .. "...")

@@ -183,7 +183,26 @@ local function common(list)
     for _, run in ipairs(list) do all = all and run.value % candidate.value == 0 end
     if all then return candidate.value end
   end
-  return nil, most.value
+  return nil
+end
+
+local ROUND = { 1, 5, 10, 15, 30, 60, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 604800 } -- seconds
+
+-- The round step that is next to the middle one of differing times.
+local function nearest(list)
+  local all, count, middle = 0, 0, nil
+  for _, run in ipairs(list) do all = all + run.count end
+  for _, run in ipairs(list) do
+    count = count + run.count
+    if not middle and count * 2 >= all then middle = run.value end
+  end
+  local best, least = middle, math.huge
+  for _, seconds in ipairs(middle >= 500000 and ROUND or {}) do
+    local value = seconds * 1000000
+    local far = math.max(value / middle, middle / value)
+    if far < least then best, least = value, far end
+  end
+  return best
 end
 
 -- A step of months: the same time of day, and the same day of each month, or the last.
@@ -231,12 +250,11 @@ function steps.find(column)
     if step then return step end
   end
   if most.value < DAY and column.zone then list = runs(column:_moments()) end
-  local step, often = common(list)
+  local step = common(list)
   if step then return { kind = "fixed", n = step } end
-  local odd, all = 0, 0
-  for _, run in ipairs(list) do odd, all = odd + (run.value % often ~= 0 and run.count or 0), all + run.count end
-  return nil, ("most rows are %s apart, but %d of %d are at other times; frame:resample('%s', 'mean') makes them equal")
-    :format(steps.text { kind = "fixed", n = often }, odd, all, steps.text { kind = "fixed", n = often })
+  local near = steps.text { kind = "fixed", n = nearest(list) }
+  return nil, ("the rows are about %s apart, but not at equal steps; frame:resample('%s', 'mean') makes them equal")
+    :format(near, near)
 end
 
 --- steps.off_grid(step, column) -> row | nil

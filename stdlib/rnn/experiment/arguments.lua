@@ -17,10 +17,23 @@ local COMMON = {
   { "result", "FILE", "write the figures to a JSON file" },
 }
 
+-- Of scripts that read a CSV file (csv = true), what experiment:frame asks.
+local CSV = {
+  decimal = { "", "sign in numbers, such as a comma; guessed" },
+  thousands = { "", "what stands between groups of three digits, such as a comma; guessed" },
+  separator = { "", "between cells; guessed" },
+  encoding = { "", "such as latin1; UTF-8" },
+  comment = { "", "lines that begin with this sign are left out" },
+  missing = { "", "cells that mean missing, such as -999: a,b" },
+  headless = { false, "the first row has values; columns are called column1, column2 ..." },
+  dates = { "", "how dates are written, such as %d/%m/%Y %H:%M" },
+  zone = { "", "where the clock stands, such as Europe/Berlin" },
+}
+
 local args = {}
 
 -- What the specification has beside options.
-local NO_OPTION = { about = true, data = true }
+local NO_OPTION = { about = true, data = true, csv = true }
 
 -- What gives a text of --help in the language of the terminal: Portuguese ones are in rnn.experiment.pt, those of a
 -- script in pt.lua beside it, English = translation. What a catalogue of a script does not have is marked.
@@ -43,7 +56,10 @@ local function describe(spec)
     list[#list + 1] = by_name[name]
   end
   for i, option in ipairs(COMMON) do common[i], is_common[option[1]] = option[1], true end
-  for name, value in pairs(spec) do
+  local all = {}
+  for name, value in pairs(spec.csv and CSV or {}) do all[name] = value end
+  for name, value in pairs(spec) do all[name] = value end
+  for name, value in pairs(all) do
     local argname = ("option '%s'"):format(name)
     if type(value) == "table" and not NO_OPTION[name] then
       check.string("rnn.experiment: " .. argname, "its help", value[2])
@@ -56,7 +72,7 @@ local function describe(spec)
   end
   table.sort(own)
   for _, name in ipairs(own) do
-    local default, help = spec[name][1], spec[name][2]
+    local default, help = all[name][1], all[name][2]
     add(name, type(default) == "table" and "NAMES" or type(default) == "number" and "N"
       or type(default) == "string" and "NAME", help, default)
   end

@@ -70,31 +70,33 @@ local function place(experiment)
   return path
 end
 
--- The paths of the data by part, and the folder; or nil and a message. See experiment:files.
+-- The paths of the data by part, and those that have parts in their names as well and are left over; or nil and a
+-- message. See experiment:files.
 local function files(experiment, extensions, word)
   local path, message = place(experiment)
   if not path then return nil, message end
-  if not is_folder(path) then return { all = path } end
-  local names, found, best = {}, {}, {}
+  if not is_folder(path) then return { all = path }, {} end
+  local names, found, best, others = {}, {}, {}, {}
   for _, name in ipairs(assert(list_files(path))) do
     local fits = not extensions and is_folder(path .. "/" .. name) or extensions and ends_in(name, extensions)
     if fits and (not word or name:lower():find(word:lower(), 1, true)) then
       names[#names + 1] = name
       for part, words in pairs(WORDS) do
         local rest = rest_of(name, words)
+        if rest then others[#others + 1] = name end
         if rest and (not best[part] or rest < best[part]) then found[part], best[part] = path .. "/" .. name, rest end
       end
     end
   end
-  if not extensions and next(found) == nil then return { all = path } end
+  if not extensions and next(found) == nil then return { all = path }, {} end
   local what = extensions and "file that ends in ." .. table.concat(extensions, " or .") or "folder"
   if #names == 0 then return nil, ("%s: there is no %s"):format(path, what) end
   local is_test = found.test and experiment.options.evaluate
-  if extensions and #names == 1 and not is_test then return { all = path .. "/" .. names[1] } end
+  if extensions and #names == 1 and not is_test then return { all = path .. "/" .. names[1] }, {} end
   for _, extension in ipairs(next(found) == nil and extensions or {}) do -- beside a licence.txt
     local of_kind = {}
     for _, name in ipairs(names) do of_kind[#of_kind + 1] = ends_in(name, { extension }) and name or nil end
-    if #of_kind == 1 then return { all = path .. "/" .. of_kind[1] } end
+    if #of_kind == 1 then return { all = path .. "/" .. of_kind[1] }, {} end
   end
   if next(found) == nil then
     return nil, ("%s: expected names with train, dev and test, or one %s, got %s"):format(path, what,
@@ -103,15 +105,20 @@ local function files(experiment, extensions, word)
   local missing = not found.train and not experiment.options.evaluate and "train"
     or not (found.test or found.dev) and "test"
   if missing then return nil, ("%s: there is no %s with %s in its name"):format(path, what, missing) end
-  return found
+  local taken, spare = {}, {}
+  for _, one in pairs(found) do taken[one] = true end
+  for _, name in ipairs(others) do
+    local one = path .. "/" .. name
+    if extensions and not taken[one] then spare[#spare + 1], taken[one] = one, true end
+  end
+  return found, spare
 end
 
--- The part that a folder's name is, or nil.
-local function part_of(name)
+-- The part that a folder's name is, or nil; or that a name has in it, where within.
+local function part_of(name, within)
   for part, words in pairs(WORDS) do
-    for _, word in ipairs(words) do
-      if name:lower() == word then return part end
-    end
+    local rest = rest_of(name, words)
+    if rest and (within or rest == 0) then return part end
   end
 end
 
@@ -131,6 +138,20 @@ local function gather(names, folder, prefix, ending, above)
   above[id] = nil
 end
 
+-- name of a file below the folder -> part, of files such as testing_list.txt, in which they stand; nil without any.
+local function lists(folder)
+  local parts
+  for _, name in ipairs(list_files(folder) or {}) do
+    local part = name:lower():find "^%a+[_-]?list%.txt$" and part_of(name, true)
+    local file <close> = part and io.open(folder .. "/" .. name) or nil
+    for line in file and file:lines() or function() end do
+      parts = parts or {}
+      parts[line:match "^%s*(.-)%s*$"] = part
+    end
+  end
+  return parts
+end
+
 -- The names of all files below a folder with an extension, in order.
 local function tree(folder, extension)
   local names = {}
@@ -139,6 +160,6 @@ local function tree(folder, extension)
   return names
 end
 
-return setmetatable({ place = place, is_folder = is_folder, tree = tree, part_of = part_of }, {
+return setmetatable({ place = place, is_folder = is_folder, tree = tree, part_of = part_of, lists = lists }, {
   __call = function(_, ...) return files(...) end,
 })

@@ -1,6 +1,6 @@
 -- records.lua: tables that somebody else wrote: which column is which, and what their rows come to.
 
-local lines = require "rnn.data.lines".lines
+local lines = require "rnn.data.lines"
 local times = require "rnn.experiment.times"
 local read_text = require "rnn.text.read"
 
@@ -106,6 +106,7 @@ function records.read(path, columns, read)
   local head, line = records.top(text)
   if not head then return nil, path .. ": the file is empty" end
   local separator, day_first = separator_of(head, line), false
+  local quoted = separator ~= "\t" and separator or nil
   local function convert(cells, places)
     local row = {}
     for _, column in ipairs(columns) do
@@ -129,15 +130,16 @@ function records.read(path, columns, read)
     if place then names[#names + 1] = { place, column.form or column[1] } end
     if column.time then
       local texts = {}
-      for each in text:gmatch "[^\r\n]+" do texts[#texts + 1] = cells_of(each, separator)[place] end
-      day_first = times.day_first(texts)
+      for _, each in lines.each(text, quoted) do texts[#texts + 1] = cells_of(each, separator)[place] end
+      day_first, message = times.day_first(texts)
+      if day_first == nil then return nil, ("%s: %s"):format(path, message) end
     end
   end
   table.sort(names, function(x, y) return x[1] < y[1] end)
   for i, name in ipairs(names) do names[i] = name[2] end
-  return lines(path, table.concat(names, separator == "\t" and "<TAB>" or separator), function(each)
+  return lines.lines(path, table.concat(names, separator == "\t" and "<TAB>" or separator), function(each)
     return convert(cells_of(each, separator), places)
-  end, { header = heading })
+  end, { header = heading, quoted = quoted })
 end
 
 return records

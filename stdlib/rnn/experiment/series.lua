@@ -1,6 +1,9 @@
 -- series.lua: series of numbers as people write them: a row for each, or columns beside dates.
 
+local core = require "rnn.core"
+local dates = require "rnn.data.dates"
 local lines = require "rnn.data.lines".lines
+local read_frame = require "rnn.experiment.frame"
 local records = require "rnn.experiment.records"
 local read_text = require "rnn.text.read"
 local times = require "rnn.experiment.times"
@@ -31,55 +34,54 @@ local function rows(path, separator)
   end, { header = true })
 end
 
--- date,number ... or name,date,number: series of all number columns, or of the first one for each name.
-local function columns(path, separator, headings, first, text)
-  local date, name, numbers, all = nil, nil, {}, {}
-  for i, cell in ipairs(first) do
-    if not date and is_time(cell) then date = i
-    elseif tonumber(cell) then numbers[#numbers + 1] = i
-    elseif cell ~= "" then name = name or i end
+-- date,number ... or name,date,number: series of all number columns, or of the first one for each name, where several
+-- rows are of one time.
+local function columns(experiment, path)
+  local frame, message = read_frame(experiment, path)
+  if not frame then return nil, message end
+  local date, name, numbers, list = frame:time(), nil, {}, {}
+  for _, column in ipairs(frame.columns) do
+    if column.type == "number" then numbers[#numbers + 1] = column
+    elseif column.type == "text" then name = name or column.name end
   end
-  for line in text:gmatch "[^\r\n]+" do all[#all + 1] = records.cells(line, separator)[date] end
-  local day_first, at, of, list = times.day_first(all), {}, {}, {}
-  local form = (name and "name," or "") .. "date,number" .. (#numbers > 1 and " ..." or "")
-  local found, message = lines(path, form, function(line)
-    local cells = records.cells(line, separator)
-    local day, clock = times.read(cells[date] or "", day_first)
-    local row = { time = day and day + clock, name = name and cells[name] }
-    for k, i in ipairs(numbers) do row[k] = tonumber(cells[i]) end
-    return day and #row == #numbers and row[1] and row or nil
-  end, { header = true })
-  if not found then return nil, message end
-  for i, row in ipairs(found) do row.place = i end
-  table.sort(found, function(x, y) return x.time < y.time or x.time == y.time and x.place < y.place end)
-  for _, row in ipairs(found) do
+  if not date or not numbers[1] then
+    return nil, ("%s: expected a column of dates and one of numbers or more, got %s"):format(path,
+      table.concat(frame:names(), ", "))
+  end
+  frame = frame:sort(date)
+  if #frame:unique(date) == #frame then name = nil end -- words beside one series
+  for _, part in ipairs(name and frame:split(name) or { frame }) do
     for k = 1, name and 1 or #numbers do
-      local key = row.name or headings[numbers[k]] or "column " .. numbers[k]
-      if not of[key] then
-        of[key] = { name = key }
-        list[#list + 1] = of[key]
+      local row, missing = { name = name and part.key or numbers[k].name }, 0
+      for _, value in ipairs(part:column(numbers[k].name):totable()) do
+        if value == value then row[#row + 1] = value + 0.0 else missing = missing + 1 end
       end
-      table.insert(of[key], row[k])
-      if at[key] then of[key].step = row.time - at[key] end -- the last one counts
-      at[key] = row.time
+      if missing > 0 then
+        io.stderr:write(("%s: %d of %d values of '%s' are missing: they are left out\n"):format(path, missing, #part,
+          row.name))
+      end
+      if row[1] then list[#list + 1] = row end
     end
   end
-  return list, kind_of(list[1].step or 0)
+  local one = (name and frame:split(name)[1] or frame):unique(date)
+  local at = one:column(date)
+  local unit = core.is_tensor(at) and 1 or dates.DAY
+  return list, #one > 1 and kind_of((at:get(#one) - at:get(#one - 1)) / unit) or nil
 end
 
---- series.read(path) -> list of { name, number, number, ... }, kind | nil, message
+--- series.read(experiment, path) -> list of { name, number, number, ... }, kind | nil, message
 ---
 --- kind is "hourly", "daily", "weekly", "monthly", "quarterly" or "yearly", by dates or the name of the file; or nil.
-function series.read(path)
+function series.read(experiment, path)
   local text, message = read_text(path)
   if not text then return nil, message end
   local heading, line = records.top(text)
   if not line then return nil, path .. ": expected a heading and at least one line" end
   local separator = records.separator(heading, line)
-  local headings, first = records.cells(heading, separator), records.cells(line, separator)
+  local first = records.cells(line, separator)
   local list, kind
   if is_time(first[1]) or is_time(first[2]) and not tonumber(first[1]) then
-    list, kind = columns(path, separator, headings, first, text)
+    list, kind = columns(experiment, path)
   else
     list, kind = rows(path, separator)
   end

@@ -7,8 +7,10 @@ local class = require "rnn.class"
 local option = require "rnn.option"
 local Frame = require "rnn.data.frame".Frame
 local methods = require "rnn.baselines.methods"
+local forecast_levels = require "rnn.forecast.levels"
 local panel = require "rnn.forecast.panel"
 local significance = require "rnn.forecast.significance"
+local Module = require "rnn.nn.module"
 
 local FNAME = "forecaster:backtest"
 
@@ -25,33 +27,45 @@ local OPTIONS = option.of("rnn.Forecaster:backtest", {
 
 -- ---- what is forecast ----
 
--- First and last row of a series that is forecast.
+-- First and last row of a series that is forecast; first > last where there is none.
 local function span_of(self, series, options)
-  local from, to = options.from, options.to
-  if series.frame and self.spec.time and (type(from) == "string" or type(to) == "string") then
-    local first, last = series.frame:between(type(from) == "string" and from or nil, type(to) == "string" and to or nil,
-      self.spec.time)
-    if type(from) == "string" then from = first end
-    if type(to) == "string" then to = last end
+  local function row(name, before)
+    local value = options[name]
+    if type(value) ~= "string" or not (series.frame and self.spec.time) then return value end
+    local rows = forecast_levels.rows_until(self, series, value, before)
+    if not rows then check.expected(FNAME, ("option '%s'"):format(name), "a date such as '2024-02'", value) end
+    return before and rows + 1 or rows
   end
-  if from == nil and self.trained_to and series.frame then
-    local last = select(2, series.frame:between(nil, self.trained_to, self.spec.time))
-    from = last + 1
+  local from = row("from", true) or forecast_levels.trained_rows(self, series) + 1
+  from = math.max(check.int(FNAME, "option 'from'", from, 1), 2)
+  return from, math.min(check.int(FNAME, "option 'to'", row("to") or series.rows, 0), series.rows)
+end
+
+-- The series with rows that are forecast: of several those that are there then, and know enough before.
+local function measured(self, list, options)
+  local kept, last = {}, 0
+  for _, series in ipairs(list) do
+    series.from, series.to = span_of(self, series, options)
+    if #list > 1 then series.from = math.max(series.from, math.min(self.length, series.rows) + 1) end
+    if series.from <= series.to then kept[#kept + 1] = series end
+    last = math.max(last, series.rows)
   end
-  from = check.int(FNAME, "option 'from'", from or (self.ends[1] or 0) + 1, 2)
-  to = math.min(check.int(FNAME, "option 'to'", to or series.rows, from), series.rows)
-  if from > series.rows then
-    core.fail("%s: there is no row behind the training span%s; give a frame that has later rows, or option 'refit' and "
-      .. "'from'", FNAME, self.trained_to and (", which ends at %s"):format(self.trained_to) or "")
+  if #kept == 0 then
+    local after = options.from and (" from %s on"):format(options.from) or self.trained_to
+      and (" behind the training span, which ends at %s"):format(self.trained_to) or " behind the training span"
+    core.fail("%s: there is no row%s; give a frame that has later rows, or option 'refit' and 'from'", FNAME, after)
   end
-  return from, to
+  if #kept < #list then
+    self.spec.say("%d of %d series have no rows to measure on, or too few before them", #list - #kept, #list)
+  end
+  return kept
 end
 
 -- Rows that it was trained on may not be forecast.
 local function check_leak(self, list, options)
   if options.refit > 0 then return end
   for _, series in ipairs(list) do
-    if series.from <= self:_trained_rows(series) then
+    if series.from <= forecast_levels.trained_rows(self, series) then
       core.fail("%s: row %d is in the training span%s, and errors there say nothing; take a later 'from', or 'refit'",
         FNAME, series.from, self.trained_to and (", which ends at %s"):format(self.trained_to) or "")
     end
@@ -78,9 +92,10 @@ end
 local LABELS = { { "last", "last value" }, { "seasonal", "value of %d steps before" }, { "drift", "drift" },
   { "smoothing", "exponential smoothing" }, { "theta", "Theta" } }
 
--- name -> forecasts (N, H, K) as nested lists, of the origins of one series; fitted to what is known before known.
-local function simple(series, origins, known, horizon, season)
-  local arrays, out = arrays_of(series.y), {}
+-- name -> forecasts (N, H, K) as nested lists, of the origins of one series, in a unit; fitted to what is known before
+-- known.
+local function simple(series, origins, known, horizon, season, unit)
+  local arrays, out = arrays_of(series.y / unit), {}
   for _, entry in ipairs(LABELS) do
     local name, by_origin = entry[1], {}
     for n in ipairs(origins) do by_origin[n] = {} end
@@ -134,7 +149,10 @@ local function forecasts(self, list, origins, season)
   local reading = self.flat:read(list)
   local starts, owner, targets = {}, {}, {}
   local h, k = self.horizon, self.sizes.targets
-  local tables, found = {}, {}
+  local tables, found, unit = {}, {}, 1.0
+  for _, series in ipairs(list) do -- a power of two: whole numbers that are no floats are none of tensors
+    while core.where(series.y:eq(series.y), series.y, 0):abs():max():item() / unit > 2 ^ 20 do unit = unit * 16 end
+  end
   for i, series in ipairs(list) do
     local rows = series.y:totable()
     for _, t in ipairs(origins[i]) do
@@ -147,15 +165,15 @@ local function forecasts(self, list, origins, season)
       end
       targets[#targets + 1] = steps
     end
-    for name, by_origin in pairs(simple(series, origins[i], series.from - 1, h, season)) do
+    for name, by_origin in pairs(simple(series, origins[i], series.from - 1, h, season, unit)) do
       tables[name] = tables[name] or {}
       for _, steps in ipairs(by_origin) do table.insert(tables[name], steps) end
     end
   end
   if #starts == 0 then core.fail("%s: there is no origin from which to forecast", FNAME) end
   starts = core.tensor(starts, "int32")
-  local levels = self:_at(reading, origins)
-  for name, rows in pairs(tables) do found[name] = core.tensor(rows) end
+  local levels = forecast_levels.at(self, reading, origins)
+  for name, rows in pairs(tables) do found[name] = core.tensor(rows) * unit end
   local scaled = linear(self, reading, starts, function(s) return s.from - 1 end)
   found.linear = scaled and reading:unscale(scaled, starts) or nil
   return levels, found, core.tensor(targets), owner
@@ -170,8 +188,8 @@ local function mean_of(errors, seen, axis)
 end
 
 ---@class rnn.Backtest
----@field rows { name: string, label: string, mae: number, smape: number, mase: number, at: number[], skill?: number }[]
---- the model first, then the baselines
+---@field rows { name: string, label: string, mae: number, smape: number, mase?: number, at: number[],
+--- skill?: number }[] the model first, then the baselines
 ---@field best string name of the baseline with the least error
 ---@field skill number 1 - error / error of that baseline
 ---@field coverage? number share of actual values within the interval
@@ -225,33 +243,38 @@ end
 
 -- The mean absolute change over a season of the rows before from, by which errors of a series are scaled.
 local function scale_of(series, season, k)
-  local x = arrays_of(series.y:rows(1, series.from - 1))[k]
-  local m, sum = math.min(season or 1, #x - 1), 0.0
+  local x = series.y:rows(1, series.from - 1):select(2, k)
+  local m = math.min(season or 1, #x - 1)
   if m < 1 then return nil end
-  for t = m + 1, #x do sum = sum + math.abs(x[t] - x[t - m]) end
-  return sum > 0 and sum / (#x - m) or nil
+  local change = (x:rows(m + 1, #x) - x:rows(1, #x - m)):abs()
+  local seen = change:eq(change)
+  local sum, count = core.where(seen, change, 0):sum():item(), seen:sum():item()
+  return sum > 0 and sum / count or nil
 end
 
 -- The report of target k.
 local function judge(self, list, k, season, levels, found, actual, owner)
   local report = Backtest()
-  local y = actual:select(3, k)
+  local y, offset = actual:select(3, k), (self.spec.offsets or {})[self.spec.targets[k]] or 0
   local seen = y:eq(y)
   y = core.where(seen, y, 0)
-  local scales = {}
-  for i, series in ipairs(list) do scales[i] = scale_of(series, season, k) or false end
+  local scales, scaled = {}, false
+  for i, series in ipairs(list) do
+    scales[i] = scale_of(series, season, k) or false
+    scaled = scaled or scales[i] ~= false
+  end
   local weights = {}
   for n, i in ipairs(owner) do weights[n] = scales[i] and 1 / scales[i] or 0 end
   weights = core.tensor(weights):unsqueeze(2)
-  local ranked = #list > 1 and "mase" or "mae"
+  local ranked = #list > 1 and scaled and "mase" or "mae"
   local losses = {}
   local function add(name, label, forecast)
     local f = forecast:select(3, k)
     local e = core.where(seen, (f - y):abs(), 0)
-    local size = f:abs() + y:abs()
+    local size = (f + offset):abs() + (y + offset):abs()
     local row = { name = name, label = label, at = mean_of(e, seen, 1):totable(), mae = mean_of(e, seen):item(),
       smape = mean_of(core.where(seen, e * 200 / (size + size:eq(0)), 0), seen):item(),
-      mase = mean_of(e * weights, seen * weights:gt(0)):item() }
+      mase = scaled and mean_of(e * weights, seen * weights:gt(0)):item() or nil }
     losses[name] = mean_of(ranked == "mase" and e * weights or e, seen, 2):reshape(-1):totable()
     report.rows[#report.rows + 1] = row
     return row
@@ -266,13 +289,15 @@ local function judge(self, list, k, season, levels, found, actual, owner)
     local row = report.rows[i]
     if not best or row[ranked] < best[ranked] then best = row end
   end
+  local rounding = 1e-6 * mean_of(y:abs(), seen):item()
   for i = 2, #report.rows do
-    local other = report.rows[i][ranked]
-    report.rows[i].skill = other > 0 and 1 - model[ranked] / other or model[ranked] == 0 and 0 or -math.huge
+    local row = report.rows[i]
+    row.skill = math.max(model.mae, row.mae) <= rounding and 0 or row[ranked] > 0 and 1 - model[ranked] / row[ranked]
+      or -math.huge
   end
   report.best, report.skill, report.target = best.name, best.skill, self.spec.targets[k]
   report.horizon, report.origins, report.season, report.mae = self.horizon, #owner, season, model.mae
-  report.forecast, report.actual = levels[self.middle]:select(3, k), actual:select(3, k)
+  report.forecast, report.actual = levels[self.middle]:select(3, k) + offset, actual:select(3, k) + offset
   -- is it more than chance?
   local d = {}
   for n in ipairs(owner) do d[n] = losses.model[n] - losses[best.name][n] end
@@ -281,7 +306,6 @@ local function judge(self, list, k, season, levels, found, actual, owner)
   local other = best[ranked]
   local function percent(v) return other > 0 and 100 * v / other or 0 end
   report.gain, report.noise = percent(gain), percent(noise)
-  local rounding = 1e-6 * mean_of(y:abs(), seen):item()
   if math.abs(gain) <= noise or math.max(model.mae, best.mae) <= rounding then
     report.verdict = ("no different from the best of them, %s: %+.1f %% is within its noise, %.1f %%"):format(
       best.label, report.gain, report.noise)
@@ -297,7 +321,7 @@ local function judge(self, list, k, season, levels, found, actual, owner)
   end
   if self.low then
     local low, high = levels[self.low]:select(3, k), levels[self.high]:select(3, k)
-    report.low, report.high = low, high
+    report.low, report.high = low + offset, high + offset
     report.level = self.levels[self.high] - self.levels[self.low]
     report.coverage = mean_of(low:le(y) * y:le(high), seen):item()
     report.width = mean_of(high - low, seen):item()
@@ -332,15 +356,14 @@ local function origins_of(self, list, options)
 end
 
 -- The forecaster trained on what is known at an origin.
-local function refitted(self, list, origin, settings)
+local function refitted(self, series, origin, settings)
   local options = {}
   for key, value in pairs(self.options) do options[key] = value end
   options.horizon, options.length, options.season, options.quiet = self.horizon, self.length, self.season, true
   options.time, options.step, options.series = self.spec.time, self.spec.step, self.spec.series
-  local known
-  if list[1].frame then known = list[1].frame:rows(1, origin)
-  else known = list[1].y:rows(1, origin) end
-  return getmetatable(self)(options):fit(known, settings)
+  local other = getmetatable(self)(options)
+  other.spec.offsets = self.spec.offsets
+  return other:fit((series.frame or series.y):rows(1, origin), settings)
 end
 
 local backtest = {}
@@ -349,10 +372,13 @@ local backtest = {}
 function backtest.run(self, source, options)
   options = OPTIONS:read(options)
   local list = panel.read(self.spec, source, self.horizon)
-  for _, series in ipairs(list) do series.from, series.to = span_of(self, series, options) end
+  if options.refit > 0 and #list > 1 then core.fail("%s: option 'refit' is for one series", FNAME) end
+  if options.refit > 0 and Module.is(self.options.model) then
+    core.fail("%s: option 'refit': the model was given ready made; a function that makes it can be trained anew", FNAME)
+  end
+  list = measured(self, list, options)
   check_leak(self, list, options)
   local season = options.season or self.season
-  if options.refit > 0 and #list > 1 then core.fail("%s: option 'refit' is for one series", FNAME) end
   local origins = origins_of(self, list, options)
   local levels, found, actual, owner
   if options.refit == 0 then
@@ -364,9 +390,10 @@ function backtest.run(self, source, options)
     local to = series.to
     for from = 1, #all, options.refit do
       local some = table.move(all, from, math.min(from + options.refit - 1, #all), 1, {})
-      local other = refitted(self, list, some[1], options.fit)
-      series.from, series.to = some[1] + 1, to
-      local l, f, a = forecasts(other, list, { some }, season)
+      local other = refitted(self, series, some[1], options.fit)
+      local own = panel.read(other.spec, source, self.horizon) -- which may know other words, and less of the calendar
+      own[1].from, own[1].to = some[1] + 1, to
+      local l, f, a = forecasts(other, own, { some }, season)
       for j, t in ipairs(l) do
         parts_levels[j] = parts_levels[j] or {}
         table.insert(parts_levels[j], t)
@@ -382,7 +409,6 @@ function backtest.run(self, source, options)
     for j, t in ipairs(parts_levels) do levels[j] = core.concat(t, 1) end
     for name, t in pairs(parts_found) do found[name] = core.concat(t, 1) end
     actual = core.concat(parts_actual, 1)
-    series.from = all[1] + 1
   end
   local reports = {}
   for k, name in ipairs(self.spec.targets) do

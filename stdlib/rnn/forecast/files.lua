@@ -11,7 +11,7 @@ local save = require "rnn.save"
 local files = {}
 
 local OF_SPEC = { "targets", "past", "future_known", "static", "series", "time", "step", "words", "calendar",
-  "holidays" }
+  "holidays", "offsets" }
 local PLAIN = { "horizon", "length", "season", "scaling", "sizes", "margins", "scores", "residuals", "ends",
   "trained_to" }
 

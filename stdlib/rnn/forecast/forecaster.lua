@@ -1,22 +1,18 @@
 -- forecaster.lua: rnn.Forecaster: from a frame as its owner has it to forecasts in the units of the data.
 --
--- panel.lua reads series, flat.lua puts them on a common scale, samples.lua cuts windows, network.lua is the model that
--- is taken when none is given, interval.lua calibrates, backtest.lua compares.
+-- panel.lua reads series, flat.lua puts them on a common scale, samples.lua cuts windows, training.lua makes and trains
+-- networks, network.lua is the one that is taken when none is given, levels.lua forecasts, interval.lua calibrates,
+-- backtest.lua compares.
 
 local core = require "rnn.core"
 local check = require "rnn.check"
 local class = require "rnn.class"
 local option = require "rnn.option"
 local Frame = require "rnn.data.frame".Frame
-local Flat = require "rnn.forecast.flat"
+local levels = require "rnn.forecast.levels"
 local panel = require "rnn.forecast.panel"
-local interval = require "rnn.forecast.interval"
-local significance = require "rnn.forecast.significance"
 local Distribution = require "rnn.nn.distribution"
 local Module = require "rnn.nn.module"
-local define = require "rnn.nn.define"
-local optim = require "rnn.optim"
-local train = require "rnn.train"
 
 local FNAME = "rnn.Forecaster"
 
@@ -83,10 +79,6 @@ local OPTIONS = option.of(FNAME, {
   { "quiet", false, check.boolean, "says nothing of what was guessed" },
 })
 
-local Ensemble = define.module("rnn.forecast.Ensemble", function(self, members)
-  self.members = members
-end)
-
 --- rnn.Forecaster(options) -> forecaster
 ---
 --- Forecasts series of numbers, one or many, with intervals:
@@ -149,226 +141,6 @@ function Forecaster:init(options)
     calendar = {}, holidays = options.holidays, say = function(...) say(self, ...) end }
 end
 
--- ---- what is guessed ----
-
-local GUESSES = { -- unit: horizon, length
-  ["1h"] = { 24, 168 }, ["1d"] = { 7, 56 }, ["1 week"] = { 13, 52 }, ["1week"] = { 13, 52 }, ["7d"] = { 13, 52 },
-  ["1month"] = { 12, 36 }, ["1 month"] = { 12, 36 }, ["1quarter"] = { 4, 12 }, ["3month"] = { 4, 12 },
-  ["1 business day"] = { 5, 50 },
-}
-
-local function guess_time(self, source)
-  local spec = self.spec
-  if not class.is_a(source, Frame) then return end
-  spec.time = spec.time or source:time()
-  if not spec.time then
-    say(self, "no column of dates: rows are steps, in their order (time = \"column\")")
-    return
-  end
-  local one = source
-  if spec.series then
-    local column = panel.column(source, spec.series)
-    one = source:filter(column.type == "text" and column.values:eq(column.values:get(1))
-      or column.values:tensor():eq(column.values:get(1)))
-  end
-  one = one:sort(spec.time):unique(spec.time)
-  if not spec.step then
-    local step, message = one:step()
-    if not step then core.fail("%s: %s; give option 'step', such as step = \"1d\"", FNAME, message) end
-    spec.step = step
-  end
-  self.season = self.options.season or one:season()
-end
-
-local function guess_sizes(self, list, reserved)
-  local options, spec = self.options, self.spec
-  local rows = 0
-  for _, series in ipairs(list) do rows = math.max(rows, series.rows) end
-  local guess = GUESSES[spec.step or ""]
-  local season = self.season or options.season
-  local horizon = options.horizon or guess and guess[1] or season or 8
-  local free = rows - reserved
-  horizon = options.horizon or math.max(1, math.min(horizon, free // 8))
-  local length = options.length or guess and guess[2] or season and math.min(2 * season, 400) or 3 * horizon
-  length = options.length or math.max(1, math.min(math.max(length, horizon), free // 3))
-  if not options.length and season and length < season and season <= free // 2 then length = season end
-  if not options.horizon then say(self, "forecasts %d steps ahead (horizon = n)", horizon) end
-  if not options.length then say(self, "reads the last %d steps (length = n)", length) end
-  return horizon, length
-end
-
--- ---- training ----
-
-local FIT = option.of("rnn.Forecaster:fit", {
-  { "valid", 0.1, check.positive, "the last share of the rows, or number of rows, that says when to stop" },
-  { "calibrate", 0.1, option.number(0), "the share, or number, of rows behind them, to which intervals are "
-    .. "calibrated" },
-  { "epochs", 60, option.int(1), "at most" },
-  { "patience", 8, option.int(1), "epochs without an improvement" },
-  { "batch", nil, option.int(1), "windows of a batch; 32 to 256 by their number" },
-  { "lr", 0.003, check.positive, "learning rate of Adam, which falls to nothing (cosine)" },
-  { "weight_decay", 0, option.number(0), "of Adam" },
-  { "average", nil, option.number(0, 1), "decay of a moving average of the weights, see rnn.fit" },
-  { "stride", nil, option.int(1), "steps from a training window to the next; more than 1 where there are very many" },
-  { "seconds", nil, check.positive, "of training, at most" },
-  { "seed", nil, option.int(0), "of member i seed + i; nil: goes on from where the generator is" },
-  { "refit", nil, check.boolean, "trains anew on all rows in the end; by default, unless the model is given ready "
-    .. "made" },
-  { "progress", nil, option.any, "see rnn.fit" },
-  { "callbacks", {}, check.table, "of rnn.fit, for every training" },
-  { "run", nil, check.string, "a folder: checkpoints of rnn.fit, a folder below it for each member" },
-})
-
-local function share(value, rows) return value < 1 and math.floor(value * rows + 0.5) or math.floor(value) end
-
--- Ends of the training and the validation span of each series.
-local function cut(self, list, settings)
-  local h, l, short = self.horizon, self.length, 0
-  local kept = {}
-  for _, series in ipairs(list) do
-    local n = series.rows
-    local valid = math.max(share(settings.valid, n), h)
-    local calibrate = self.options.conformal and settings.calibrate > 0 and math.max(share(settings.calibrate, n), h)
-      or 0
-    series.train, series.valid = n - valid - calibrate, n - calibrate
-    if series.train >= l + h then kept[#kept + 1] = series else short = short + 1 end
-  end
-  if #kept == 0 then
-    local n = list[1].rows
-    core.fail("%s:fit: %d rows are too few to read %d steps and forecast %d, with rows held out to validate and to "
-      .. "calibrate; take a smaller length or horizon", FNAME, n, l, h)
-  end
-  if short > 0 then say(self, "%d of %d series are too short and are left out", short, #list) end
-  return kept
-end
-
-local MOST <const> = 800000 -- steps of all training windows of an epoch
-
-local function sets_of(self, list, settings)
-  local h, count = self.horizon, 0
-  for _, series in ipairs(list) do count = count + series.train - h - self.length + 1 end
-  local stride = settings.stride or math.max(1, math.ceil(count * self.length / MOST))
-  local reading = self.flat:read(list)
-  local training = reading:samples(function(s) return self.length, s.train - h end, stride)
-  local validation = reading:samples(function(s) return s.train, s.valid - h end, math.min(stride, h))
-  local calibration = reading:samples(function(s) return s.valid, s.rows - h end, math.min(stride, h))
-  local function everything() return reading:samples(function(s) return self.length, s.rows - h end, stride) end
-  local held_out = reading:samples(function(s) return s.train, s.rows - h end, math.min(stride, h))
-  return training, validation, calibration, everything, held_out
-end
-
-local function new_network(self, index)
-  local options, sizes = self.options, self.sizes
-  if type(options.model) == "string" then
-    return require "rnn.forecast.network" { inputs = sizes.inputs, targets = sizes.targets, length = sizes.length,
-      horizon = sizes.horizon, future = sizes.future, static = sizes.static, series = sizes.series,
-      columns = sizes.columns, centre = sizes.centre, season = self.season, units = options.units,
-      cell = options.model == "simple" and "RNN" or options.model,
-      layers = options.layers, dropout = options.dropout }
-  end
-  if Module.is(options.model) then
-    if options.members > 1 then
-      core.fail("%s: option 'members': %d networks want a function that makes them, not a model", FNAME,
-        options.members)
-    end
-    return options.model
-  end
-  local copy = {}
-  for key, value in pairs(sizes) do copy[key] = value end
-  local network = options.model(copy, index)
-  if not Module.is(network) then check.expected(FNAME, "option 'model': its result", "a model (nn.Module)", network) end
-  return network
-end
-
--- Outputs of a network for samples or their inputs, (N, outputs), checked.
-local function outputs_of(self, network, x)
-  local y = train.predict(network, x)
-  if not core.is_tensor(y) or y:ndim() ~= 2 or y:size(2) ~= self.sizes.outputs then
-    core.fail("%s: option 'model': expected outputs (N, %d), got %s", FNAME, self.sizes.outputs,
-      core.is_tensor(y) and check.shape(y) or check.describe(y))
-  end
-  return y
-end
-
--- One training: history. The schedule ends with the last epoch.
-local function run(self, network, sets, settings, name, epochs, callbacks, on_epoch)
-  local distribution, training = self.distribution, sets[1]
-  for _, each in ipairs(settings.callbacks) do callbacks[#callbacks + 1] = each end
-  local batch = settings.batch or math.max(32, math.min(256, #training // 64))
-  if settings.seconds then callbacks[#callbacks + 1] = train.TimeLimit(settings.seconds) end
-  return train.fit(network, {
-    data = training:batches { size = batch, shuffle = true }, valid = sets[2], epochs = epochs, clip_norm = 1,
-    loss = function(y, target, weights) return distribution:loss(y, target, weights) end,
-    optimizer = optim.Adam(network:parameters(), { lr = settings.lr, weight_decay = settings.weight_decay }),
-    average = settings.average, schedule = optim.schedules.cosine(), progress = settings.progress,
-    callbacks = callbacks, run = settings.run and ("%s/%s"):format(settings.run, name) or nil, on_epoch = on_epoch })
-end
-
--- The absolute errors of a network in windows, a mean for each.
-local function errors_of(self, network, samples)
-  local x, y, weights = samples:some(4000)
-  local e = (self.distribution:quantile(outputs_of(self, network, x), 0.5) - y):abs()
-  return weights and (e * weights):sum(2) / weights:sum(2):maximum(1) or e:mean(2)
-end
-
--- How much of what a network has learnt beside its linear model is worth adding: the share with the least errors in all
--- rows that were held out, and nothing where these are not less by more than twice their standard error.
-local function choose_trust(self, network, samples)
-  local function at(trust)
-    network.trust:fill_(trust)
-    return errors_of(self, network, samples)
-  end
-  local none = at(0)
-  local best, gain, least = 0, nil, none:mean():item()
-  for _, trust in ipairs { 0.5, 1 } do
-    local e = at(trust)
-    if e:mean():item() < least then best, gain, least = trust, none - e, e:mean():item() end
-  end
-  if gain then
-    local noise = significance.standard_error(gain:reshape(-1):totable(), nil, self.horizon - 1)
-    if gain:mean():item() <= 2 * noise then best = 0 end
-  end
-  network.trust:fill_(best)
-  return best
-end
-
--- A member, what came of it, and how it is made again with more data.
-local function train_member(self, index, sets, settings)
-  local training, validation = sets[1], sets[2]
-  if settings.seed then core.seed(settings.seed + index) end
-  local network, how = new_network(self, index), {}
-  outputs_of(self, network, (training:some(2)))
-  local held_out = #sets[3] > 0 and sets[3] or validation
-  if self.options.model == "simple" then
-    how.base, how.trust, how.epochs = network:begin(training, held_out, "simple"), 0, 0
-    network.trust:fill_(0)
-    return network, { stopped = false }, how
-  end
-  if network.begin then how.base = network:begin(training, held_out) end
-  local begun = core.clock()
-  local history = run(self, network, sets, settings, "member-" .. index, settings.epochs,
-    { train.EarlyStopping { monitor = "val_loss", patience = settings.patience } }, function(epoch)
-      if epoch > 1 or index > 1 then return end
-      local seconds = core.clock() - begun
-      local most = seconds * settings.epochs * self.options.members * (settings.refit and 2 or 1)
-      say(self, "an epoch takes %.1f s; all take %.0f s at most (Ctrl-C ends a training and keeps what was learnt)",
-        seconds, settings.seconds and math.min(most, 2 * settings.seconds * self.options.members) or most)
-    end)
-  how.epochs = history.best and history.best.epoch or math.max(#history, 1)
-  if how.base then how.trust = choose_trust(self, network, sets[3]) end
-  return network, history, how
-end
-
--- The same network trained on all rows.
-local function train_again(self, index, everything, validation, settings, how)
-  if settings.seed then core.seed(settings.seed + index) end
-  local network = new_network(self, index)
-  if how.base then network:begin(everything, validation, how.base) end
-  if how.epochs > 0 then run(self, network, { everything }, settings, "again-" .. index, how.epochs, {}) end
-  if how.trust then network.trust:fill_(how.trust) end
-  return network
-end
-
 --- forecaster:fit(source [, settings]) -> forecaster
 ---
 --- Trains on a frame (or a tensor (T) or (T, K), or a list of them or of { name = ..., number, number ... }, without
@@ -380,238 +152,14 @@ end
 ---@param settings? rnn.Forecaster.fit.Options
 ---@return rnn.Forecaster
 function Forecaster:fit(source, settings)
-  settings = FIT:read(settings)
-  if self.network then core.fail("%s:fit: it was fitted before; make another one", FNAME) end
-  local options, spec = self.options, self.spec
-  guess_time(self, source)
-  if options.calendar and spec.time then spec.calendar = panel.calendar_of(spec.step, #source) end
-  local list = panel.read(spec, source, options.horizon or 400)
-  if #spec.calendar > 0 then
-    local kept = panel.kept(spec, list, self.season or 1)
-    if #kept < #spec.calendar then
-      spec.calendar = kept
-      list = panel.read(spec, source, options.horizon or 400)
-    end
-    say(self, "%s known in advance (calendar = false: nothing)", #kept > 0
-      and "by the calendar, " .. table.concat(kept, " and ") .. " are" or "the calendar says nothing that is")
-  end
-  self.season = options.season or self.season
-  local longest = 0
-  for _, series in ipairs(list) do longest = math.max(longest, series.rows) end
-  self.horizon, self.length = guess_sizes(self, list,
-    share(settings.valid, longest) + share(settings.calibrate, longest))
-  list = cut(self, list, settings)
-  self.flat = Flat(self):fit(list)
-  self.sizes = self.flat:sizes()
-  local training, validation, calibration, everything, held_out = sets_of(self, list, settings)
-  if training.flat.seen then
-    local missing = 0
-    for _, series in ipairs(list) do
-      local y = series.y:rows(1, series.train)
-      missing = missing + y:ne(y):sum():item()
-    end
-    say(self, "%d target values of the training span are missing: left out of loss and errors", missing)
-  end
-  if settings.refit == nil then settings.refit = not Module.is(options.model) end
-  local members, history, how = {}, {}, {}
-  for i = 1, options.members do
-    members[i], history[i], how[i] = train_member(self, i, { training, validation, held_out }, settings)
-  end
-  local linear = 0
-  for _, each in ipairs(how) do linear = linear + (each.trust == 0 and 1 or 0) end
-  local base = type(how[1].base) == "table" and how[1].base.label or "their linear model"
-  if base ~= "their linear model" then say(self, "of the simple forecasts %s foretells rows held out best", base) end
-  if linear > 0 and options.model ~= "simple" then
-    say(self, "%d of %d networks learnt nothing that counts beyond %s, which stays", linear, #how, base)
-  end
-  self.network, self.history = Ensemble(members), history
-  self.ends = {}
-  for _, series in ipairs(list) do self.ends[#self.ends + 1] = series.rows end
-  self.trained_to = spec.time and self:_last_time(list) or nil
-  if options.conformal then interval.calibrate(self, #calibration > 0 and calibration or validation) end
-  if settings.refit then
-    local all = everything()
-    for i = 1, options.members do members[i] = train_again(self, i, all, validation, settings, how[i]) end
-    self.network = Ensemble(members)
-  end
-  self.network:eval()
-  self.recent = self:_tail(source, list)
+  require "rnn.forecast.training"(self, source, settings)
   return self
-end
-
-function Forecaster:_last_time(list)
-  local last
-  for _, series in ipairs(list) do
-    local dates = series.frame:rows(series.rows, series.rows):dates(self.spec.time)[1]
-    if not last or dates > last then last = dates end
-  end
-  return last
-end
-
--- What forecasts may go on from: the last rows of the training data, where there is one series.
-function Forecaster:_tail(source, list)
-  if #list > 1 then return nil end
-  local series, keep = list[1], self.length + self.horizon
-  if class.is_a(source, Frame) then
-    return series.frame:rows(math.max(1, series.rows - keep + 1), series.rows)
-  end
-  return series.y:rows(math.max(1, series.rows - keep + 1), series.rows)
 end
 
 -- ---- forecasting ----
 
 local function fitted(self, fname)
   if not self.network then core.fail("%s: it was not fitted; call forecaster:fit(frame) first", fname) end
-end
-
---- self:_raw(x) -> outputs (N, outputs), the mean of all members; with Monte-Carlo dropout also the deviation of the
---- passes in the forecast itself, (N, horizon K)
-function Forecaster:_raw(x)
-  local count, total = self.options.samples, nil
-  if count > 0 then return interval.dropout(self, x, count) end
-  for _, network in ipairs(self.network.members) do
-    local y = outputs_of(self, network, x)
-    total = total and total + y or y
-  end
-  return total / #self.network.members
-end
-
---- self:_levels(x) -> list of (N, horizon K), a forecast for each level, on the scale of x, without margins; raw
---- outputs
-function Forecaster:_levels(x)
-  local raw, doubt = self:_raw(x)
-  local list = {}
-  for k, q in ipairs(self.levels) do list[k] = self.distribution:quantile(raw, q) end
-  interval.widen(self, list, doubt)
-  return list, raw
-end
-
--- Levels of windows on scales of their own, on that of the series.
-local function on_scale(self, list, level, spread)
-  if not level then return list end
-  local h = self.horizon
-  local function flat(t) return t:broadcast_to(#t, h, t:size(3)):reshape(#t, -1) end
-  local shift, scale = flat(level), flat(spread)
-  for k, t in ipairs(list) do list[k] = t * scale + shift end
-  return list
-end
-
-local CHUNK <const> = 512
-local FOLLOWED <const> = 2000 -- origins, at most, that come before those that are asked for
-
---- self:_at(reading, origins) -> list of (N, horizon, K), in the units of the data: the forecasts from these rows, a
---- list for each series. Of one series margins follow what came since training.
-function Forecaster:_at(reading, origins)
-  local h, k, starts, rows, asked = self.horizon, self.sizes.targets, {}, {}, {}
-  local follows = self.margins and #reading.list == 1
-  for i, list in ipairs(origins) do
-    if follows and #list > 0 then
-      local wanted, first = {}, math.max(self:_trained_rows(reading.list[1]), list[1] - FOLLOWED, reading.earliest[1])
-      for _, t in ipairs(list) do wanted[t] = true end
-      local all = {}
-      for t = math.min(first, list[1]), list[#list] do all[#all + 1] = t end
-      for _, t in ipairs(all) do asked[#asked + 1] = wanted[t] and 1 or 0 end
-      list = all
-    end
-    for _, t in ipairs(list) do
-      starts[#starts + 1], rows[#rows + 1] = reading:start(i, t), t
-    end
-  end
-  starts = core.tensor(starts, "int32")
-  local samples, parts = reading:ends(), {}
-  local function keep(name, t)
-    parts[name] = parts[name] or {}
-    table.insert(parts[name], t)
-  end
-  for from = 1, #starts, CHUNK do
-    local some = starts:rows(from, math.min(from + CHUNK - 1, #starts))
-    local x, y, weights, level, spread = samples:batch(some)
-    for j, t in ipairs((self:_levels(x))) do keep(j, t) end
-    if follows then keep("y", y) keep("weights", weights) end
-    if level then keep("level", level) keep("spread", spread) end
-  end
-  for name, list in pairs(parts) do parts[name] = #list > 1 and core.concat(list, 1) or list[1] end
-  local list = table.move(parts, 1, #self.levels, 1, {})
-  local margins = follows and interval.follow(self, list, parts.y, parts.weights, rows) or self.margins
-  interval.widen(self, list, nil, margins)
-  on_scale(self, list, parts.level, parts.spread)
-  for j, t in ipairs(list) do list[j] = reading:unscale(t:reshape(#t, h, k), starts) end
-  if not follows then return list end
-  local kept = core.tensor(asked):nonzero()
-  for j, t in ipairs(list) do list[j] = t:gather(1, kept) end
-  return list
-end
-
---- self:_trained_rows(series) -> how many of its rows are in the training span
-function Forecaster:_trained_rows(series)
-  if not (self.trained_to and series.frame) then
-    return self.stream and 0 or math.min(self.ends[1], series.rows)
-  end
-  local first = series.frame:rows(1, 1):dates(self.spec.time)[1]
-  if first > self.trained_to then return 0 end
-  return (select(2, series.frame:between(nil, self.trained_to, self.spec.time)))
-end
-
--- Forecasts of each series from its end, (S, n, K) for each level: those of the network and, beyond its horizon, paths
--- that go on from what they drew.
-local PATHS <const> = 100
-
-local function beyond(self, list, steps, first)
-  local h, k, paths = self.horizon, self.sizes.targets, PATHS
-  local out = {}
-  for i, series in ipairs(list) do
-    local copies = {}
-    for p = 1, paths do
-      copies[p] = { name = series.name, rows = series.rows, y = series.y, past = series.past, known = series.known,
-        static = series.static, ahead = math.huge }
-    end
-    local drawn = {}
-    for from = 1, steps, h do
-      local flat = self.flat:read(copies)
-      local samples = flat:ends()
-      local x, level, spread = samples:inputs(samples.items)
-      local raw = self:_raw(x)
-      local y = interval.draw(self, raw):reshape(paths, h, k)
-      if level then y = y * spread + level end
-      y = flat:unscale(y)
-      drawn[#drawn + 1] = y
-      if from + h <= steps then
-        for p, copy in ipairs(copies) do
-          copy.y = core.concat({ copy.y:rows(math.max(1, #copy.y - self.length), #copy.y), y[p] }, 1)
-          local dropped = copy.rows + h - #copy.y
-          if copy.known then copy.known = copy.known:rows(dropped + 1, #copy.known) end
-          if copy.past then -- nobody knows what comes: the last value stays
-            local last = copy.past:rows(#copy.past, #copy.past):broadcast_to(h, copy.past:size(2))
-            copy.past = core.concat({ copy.past:rows(dropped + 1, #copy.past), last }, 1)
-          end
-          copy.rows = #copy.y
-        end
-      end
-    end
-    local all = core.concat(drawn, 2):slice(2, 1, steps)
-    for j, q in ipairs(self.levels) do
-      out[j] = out[j] or {}
-      local value = core.quantile(all, q, 1)
-      if h < steps then -- the first steps are the network's own
-        value = core.concat({ first[j][i], value:rows(h + 1, steps) }, 1)
-      end
-      out[j][i] = value
-    end
-  end
-  for j, parts in ipairs(out) do out[j] = core.stack(parts, 1) end
-  return out
-end
-
---- self:_forecast(list, steps) -> list of (S, steps, K), in the units of the data
-function Forecaster:_forecast(list, steps)
-  local reading, origins = self.flat:read(list), {}
-  for i, series in ipairs(list) do origins[i] = { series.rows } end
-  local levels = self:_at(reading, origins)
-  if steps > self.horizon then return beyond(self, list, steps, levels) end
-  if steps < self.horizon then
-    for j, t in ipairs(levels) do levels[j] = t:slice(2, 1, steps) end
-  end
-  return levels
 end
 
 -- The names of the columns of a forecast: target, target_low ... or target_0.1 ...
@@ -624,8 +172,8 @@ local function column_names(self, target)
   return list
 end
 
-local function to_frame(self, list, levels, steps)
-  local result
+local function to_frame(self, list, found, steps)
+  local frames = {}
   for i, series in ipairs(list) do
     local frame = series.frame:after(steps)
     if self.spec.series then
@@ -634,18 +182,18 @@ local function to_frame(self, list, levels, steps)
       frame = frame:with(self.spec.series, name_column)
     end
     for k, target in ipairs(self.spec.targets) do
-      local column = column_names(self, target)
+      local column, offset = column_names(self, target), (self.spec.offsets or {})[target] or 0
       local order = { self.middle }
       for j = 1, #self.levels do if j ~= self.middle then order[#order + 1] = j end end
       for _, j in ipairs(order) do
-        local values = levels[j][i]:select(2, k):totable()
-        for row, v in ipairs(values) do values[row] = tonumber(("%.6g"):format(v)) end
+        local values = found[j][i]:select(2, k):totable()
+        for row, v in ipairs(values) do values[row] = tonumber(("%.6g"):format(v)) + offset end
         frame = frame:with(column[j], values)
       end
     end
-    result = result and result:concat(frame) or frame
+    frames[i] = frame
   end
-  return result
+  return #frames > 1 and frames[1]:concat(table.unpack(frames, 2)) or frames[1]
 end
 
 --- forecaster:predict([source [, steps]]) -> frame | table
@@ -675,18 +223,22 @@ function Forecaster:predict(source, steps)
         table.concat(self.spec.future_known, "', '"), series.ahead, self.spec.targets[1])
     end
   end
-  local levels = self:_forecast(list, steps)
-  if class.is_a(source, Frame) and self.spec.time then return to_frame(self, list, levels, steps) end
-  return { forecast = levels[self.middle], low = self.low and levels[self.low] or nil,
-    high = self.high and levels[self.high] or nil, quantiles = levels }
+  local found = levels.forecast(self, list, steps)
+  if class.is_a(source, Frame) and self.spec.time then return to_frame(self, list, found, steps) end
+  for k, target in ipairs(self.spec.targets) do
+    local offset = (self.spec.offsets or {})[target]
+    for j = 1, offset and #found or 0 do found[j] = found[j] + offset * core.arange(#self.spec.targets):eq(k) end
+  end
+  return { forecast = found[self.middle], low = self.low and found[self.low] or nil,
+    high = self.high and found[self.high] or nil, quantiles = found }
 end
 
 --- forecaster:update(row) -> forecaster
 ---
 --- One more row, or more, of the series that it was fitted to: a frame, or of the next step alone a table { temp_max =
 --- 12.5, wind = 3 }; of a tensor's numbers a number or a list. Rows at the end of a frame without a target say what is
---- known in advance; rows that come for their times later take their places. forecaster:predict() then goes on from
---- there; nothing is trained. Errors: a forecaster of several series.
+--- known in advance; rows that come for the times of others take their places. forecaster:predict() then goes on from
+--- there; nothing is trained. Errors: a forecaster of several series, values of columns that it did not see.
 ---@param row data.Frame|table|number
 ---@return rnn.Forecaster
 function Forecaster:update(row)
@@ -700,7 +252,8 @@ function Forecaster:update(row)
     local past, ahead = recent:rows(1, seen), seen < #recent and recent:rows(seen + 1, #recent) or nil
     if not class.is_a(row, Frame) then
       check.table(fname, "argument 1 (row)", row)
-      local frame = ahead and ahead:rows(1, 1) or past:after(1)
+      for name in pairs(row) do panel.column(recent, name) end -- is there such a column?
+      local frame = ahead and ahead:rows(1, 1) or time and past:after(1) or past:rows(seen, seen)
       for _, name in ipairs(recent:names()) do
         local value = row[name]
         if value == nil and not ahead then value = panel.column(recent, name).type == "text" and "" or 0 / 0 end
@@ -709,9 +262,8 @@ function Forecaster:update(row)
       row = frame
     end
     row = row:select(recent:names())
-    if ahead and time then row = row:concat(ahead):unique(time):sort(time)
-    elseif ahead and #ahead > #row then row = row:concat(ahead:rows(#row + 1, #ahead)) end
-    recent = past:concat(row)
+    if time then recent = row:concat(recent):unique(time):sort(time) -- of rows of one time the new one
+    else recent = past:concat(row, ahead and #ahead > #row and ahead:rows(#row + 1, #ahead) or nil) end
     self.recent = recent:rows(math.max(1, panel.last_seen(self.spec, recent) - keep + 1), #recent)
   else
     local more = core.tensor(type(row) == "table" and row or { row }):reshape(-1, recent:size(2))

@@ -7,7 +7,6 @@ local inverse = require "rnn.nn.inverse"
 
 local interval = {}
 
-local MOST <const> = 4000 -- windows that are looked at
 local FEW <const> = 40    -- scores of a step; with fewer all steps have one margin
 
 -- The level that stands against level j: 0.95 against 0.05.
@@ -46,14 +45,14 @@ local function sorted_of(scores)
   return columns, all
 end
 
---- interval.calibrate(forecaster, samples)
+--- interval.MOST: so many windows are looked at
+interval.MOST = 4000
+
+--- interval.calibrate(forecaster, list, raw, y, weights)
 ---
 --- Conformalised quantile regression (Romano, Patterson, Candès 2019): the margin of each step ahead is such that the
---- share that is wanted of the values of this span lies within.
-function interval.calibrate(self, samples)
-  if #samples == 0 then return end
-  local x, y, weights = samples:some(MOST)
-  local list, raw = self:_levels(x)
+--- share that is wanted of the values y lies within. list, raw: what levels.of says of the same windows.
+function interval.calibrate(self, list, raw, y, weights)
   self.margins, self.scores = {}, {}
   for j in ipairs(self.levels) do self.margins[j], self.scores[j] = core.zeros(y:size(2)), core.zeros(0) end
   for j in ipairs(self.levels) do
@@ -67,7 +66,6 @@ function interval.calibrate(self, samples)
       self.margins[other] = self.margins[j]
     end
   end
-  if #self.levels > 1 then self.spec.say("intervals are calibrated on %d windows that training did not see", #y) end
   if self.distribution.kind == "point" then -- what a draw adds
     local residuals = y - self.distribution:quantile(raw, 0.5)
     self.residuals = weights and residuals * weights or residuals
@@ -127,17 +125,19 @@ function interval.follow(self, list, y, weights, rows)
 end
 
 --- interval.widen(forecaster, list, doubt, margins): changes a list of levels (N, columns); doubt (N, columns) or nil
---- is the deviation of the forecast itself, margins a list of (N, columns) or (columns), or nil.
+--- is the deviation of the forecast itself, margins a list of (N, columns) or (columns), or nil. Levels do not cross:
+--- one that lies farther out is never nearer to the middle than the one before.
 function interval.widen(self, list, doubt, margins)
   local centre = list[self.middle]
   margins = margins or {}
-  for j, q in ipairs(self.levels) do
-    if j ~= self.middle then
-      local t = list[j]
-      local far = (t - centre):abs()
-      if doubt then far = (far:square() + (doubt * inverse.normal(q)):square()):sqrt() end
+  for _, way in ipairs { -1, 1 } do
+    local inner
+    for j = self.middle + way, way < 0 and 1 or #self.levels, way do
+      local far = (list[j] - centre):abs()
+      if doubt then far = (far:square() + (doubt * inverse.normal(self.levels[j])):square()):sqrt() end
       if margins[j] then far = (far + margins[j]):relu() end
-      list[j] = j < self.middle and centre - far or centre + far
+      inner = inner and far:maximum(inner) or far
+      list[j] = centre + way * inner
     end
   end
 end

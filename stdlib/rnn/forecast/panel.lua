@@ -23,11 +23,38 @@ function panel.column(frame, name)
   return frame:column(name) -- says which there are
 end
 
+local WHOLE <const> = 2 ^ 24 -- up to here the working precision has all whole numbers
+local FINE <const> = 1000    -- times its range a level is so high that little of the range is left in it
+
+-- Numbers less an offset as floats, rounded where they must be.
+local function floats(values, offset)
+  local d = values:describe()
+  local size = math.max(math.abs((d.least or 0) - offset), math.abs((d.most or 0) - offset))
+  values = values - offset
+  if size <= WHOLE or size ~= size then return values:tensor():reshape(-1, 1) end
+  local unit = 2.0 ^ (math.ceil(math.log(size, 2)) - 20) -- of a power of two nothing is lost
+  return ((values:double() / unit):tensor() * unit):reshape(-1, 1)
+end
+
+--- panel.offsets(spec, source): notes in spec.offsets what is taken away from targets whose level is far beyond their
+--- range, such as 1e8 of a counter, lest they are all the same in the working precision.
+function panel.offsets(spec, source)
+  spec.offsets = {}
+  for _, name in ipairs(class.is_a(source, Frame) and spec.targets or {}) do
+    local column = panel.column(source, name)
+    local d = column.type == "number" and column.values:describe() or {}
+    local level = d.least and math.max(math.abs(d.least), math.abs(d.most)) or 0
+    if d.least and d.most > d.least and level > FINE * (d.most - d.least) then
+      spec.offsets[name] = math.floor(d.least)
+    end
+  end
+end
+
 -- The column of that name as a column of numbers, or of words a column for each: (rows, n), with the words that spec
 -- knows; spec.words[name] is made where it is not there.
 local function numbers_of(spec, frame, name)
   local column = panel.column(frame, name)
-  if column.type == "number" then return frame:tensor({ name }, { missing = true }) end
+  if column.type == "number" then return floats(column.values, (spec.offsets or {})[name] or 0) end
   if column.type == "date" then
     core.fail("%s: column '%s' holds dates; a forecaster reads numbers and words", spec.fname, name)
   end
@@ -61,25 +88,18 @@ local function waves(t, period, count)
   return core.stack(parts, 2)
 end
 
--- kinds: what of the calendar tells steps of this length apart.
+local A_YEAR = { s = 31557600, min = 525960, h = 8766, d = 365.25, ["business day"] = 261 } -- steps
+
+-- What of the calendar tells steps of this length apart in so many rows.
 function panel.calendar_of(step, rows)
-  local count, unit = (step or ""):match "^(%d*)%s*(.-)s?$"
+  local count, unit = step:match "^(%d*)%s*(.-)s?$"
+  if step:find "s$" and unit == "" then unit = "s" end
   count = tonumber(count) or 1
-  local a_year = ({ s = 31557600, min = 525960, h = 8766, d = 365.25, day = 365.25, week = 52.18,
-    ["business day"] = 261 })[unit]
-  if unit == "s" or unit == "min" or unit == "h" then
-    local kinds = { "hour", "weekday" }
-    if rows * count > 1.4 * a_year then kinds[3] = "year" end
-    return kinds
-  end
-  if unit == "d" or unit == "day" or unit == "business day" then
-    local kinds = { "weekday" }
-    if rows * count > 1.4 * a_year then kinds[2] = "year" end
-    return kinds
-  end
-  if unit == "week" then return rows * count > 1.4 * a_year and { "year" } or {} end
-  if unit == "month" or unit == "quarter" then return { "month" } end
-  return {}
+  if unit == "month" then return { "month" } end
+  local kinds = unit == "d" and (count % 7 == 0 and {} or { "weekday" })
+    or unit == "business day" and { "weekday" } or A_YEAR[unit] and { "hour", "weekday" } or {}
+  if A_YEAR[unit] and rows * count > 1.4 * A_YEAR[unit] then kinds[#kinds + 1] = "year" end
+  return kinds
 end
 
 local WIDTH = { hour = 24, weekday = 7, month = 12, year = 4 } -- columns
@@ -207,27 +227,14 @@ function panel.read(spec, source, horizon)
   if class.is_a(source, Frame) then
     if not spec.series then return { of_frame(spec, nil, source, horizon) } end
     local column = panel.column(source, spec.series)
-    if column.type == "text" then
-      for id, word in ipairs(column.words) do
-        local mask = column.values:eq(id)
-        if mask:sum():item() > 0 then list[#list + 1] = of_frame(spec, word, source:filter(mask), horizon) end
-      end
-    else
-      local values = column.values:totable()
-      local seen, order = {}, {}
-      for i, v in ipairs(values) do
-        local key = ("%.14g"):format(v)
-        if not seen[key] then
-          seen[key] = {}
-          order[#order + 1] = key
-        end
-        seen[key][i] = true
-      end
-      for _, key in ipairs(order) do
-        local mask = {}
-        for i = 1, #values do mask[i] = seen[key][i] and 1 or 0 end
-        list[#list + 1] = of_frame(spec, key, source:filter(core.tensor(mask)), horizon)
-      end
+    local unknown = source:missing(spec.series)
+    if unknown > 0 then
+      spec.say("%d rows have no '%s': they are left out", unknown, spec.series)
+      source = source:drop_missing(spec.series)
+    end
+    for i, frame in ipairs(source:split(spec.series)) do
+      local name = column.type == "number" and ("%.14g"):format(panel.column(frame, spec.series):get(1)) or frame.key
+      list[i] = of_frame(spec, name, frame, horizon)
     end
     return list
   end
