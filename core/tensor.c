@@ -232,6 +232,7 @@ static rnn_status alias(rnn_ctx *ctx, const rnn_tensor *t, rnn_tensor **out) {
   RNNI_TRY(handle_new(ctx, t->type, 1, &t->storage->count, false, &all));
   share_storage(all, t, 0);
   all->data = t->storage->data;
+  all->copied = t->copied;
   int64_t offset = ((char *)t->data - (char *)all->data) / (int64_t)rnni_type_size(t->type);
   rnn_status status = rnni_tensor_view(ctx, all, t->ndim, t->dims, t->strides, offset, out);
   rnn_tensor_free(all);
