@@ -3,7 +3,8 @@
 --
 --   lua docs/pages.lua OUT PAGE.md ...       writes a Lua file: { { name = "howto/padding", title =, text = }, ... }
 
--- What a terminal shows of Markdown: no comments, and of links and pictures their words.
+-- What a terminal shows of Markdown: no comments, no line that is a link to another language, and of other links and of
+-- pictures their words.
 local function plain(text)
   local parts, code = {}, false
   for line in text:gmatch "([^\n]*)\n" do
@@ -13,7 +14,7 @@ local function plain(text)
     elseif code then
       line = "    " .. line
     else
-      line = line:gsub("<!%-%-.-%-%->", ""):gsub("!?%[([^%]]*)%]%([^)]*%)", "%1")
+      line = line:gsub("<!%-%-.-%-%->", ""):gsub("^%[[^%]]*%]%([%w.-]+%)$", ""):gsub("!?%[([^%]]*)%]%([^)]*%)", "%1")
     end
     if line and not (line == "" and parts[#parts] == "") then parts[#parts + 1] = line end
   end
