@@ -124,3 +124,32 @@ rnn_status rnni_copy_rows(rnn_ctx *ctx, const rnn_tensor *t, void *to) {
   rnn_tensor rows = as_rows(t, to);
   return rnni_move_new(ctx, &rows, t);
 }
+
+/* ---- of any size, over threads ---- */
+
+typedef struct copying {
+  const rnn_ctx *ctx;
+  char *to;
+  const char *from;
+  int64_t size;
+  int tasks;
+} copying;
+
+#define PAGE 4096
+
+static void copy_task(void *arg, int task) {
+  const copying *p = arg;
+  const int64_t block = RNNI_BLOCK * (int64_t)sizeof(real), end = rnni_cut(p->size, PAGE, task + 1, p->tasks);
+  for (int64_t at = rnni_cut(p->size, PAGE, task, p->tasks); at < end && !rnni_interrupted(p->ctx); at += block) {
+    size_t n = (size_t)RNNI_MIN(block, end - at);
+    if (p->from) memcpy(p->to + at, p->from + at, n);
+    else memset(p->to + at, 0, n);
+  }
+}
+
+rnn_status rnni_copy(rnn_ctx *ctx, void *to, const void *from, size_t size) {
+  copying p = {.ctx = ctx, .to = to, .from = from, .size = (int64_t)size,
+               .tasks = rnni_threads_for_elements(ctx, (double)(size / sizeof(real) / 4))};
+  rnni_parallel(ctx, p.tasks, copy_task, &p);
+  return size < RNNI_BLOCK * sizeof(real) ? RNN_OK : rnni_poll(ctx);
+}

@@ -22,9 +22,7 @@ static void run_job(void *arg, int task) {
   int64_t c0 = rnni_cut(j->n, cols, tc, j->column_tasks);
   int64_t c1 = rnni_cut(j->n, cols, tc + 1, j->column_tasks);
   if (r0 == r1 || c0 == c1) return;
-  rnni_panels b = j->b;
-  b.at += c0 / cols * b.panel;
-  rnni_multiply(r1 - r0, c1 - c0, j->k, j->a + r0 * j->ars, j->ars, j->acs, b,
+  rnni_multiply(r1 - r0, c1 - c0, j->k, j->a + r0 * j->ars, j->ars, j->acs, rnni_panels_from(j->b, c0),
                 j->bias ? j->bias + c0 : NULL, j->c + r0 * j->ldc + c0, j->ldc, j->accumulate);
 }
 

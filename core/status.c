@@ -52,14 +52,3 @@ bool rnn_ctx_set_recording(rnn_ctx *ctx, bool on) {
   ctx->recording = on;
   return was;
 }
-
-rnn_status rnni_copy(rnn_ctx *ctx, void *to, const void *from, size_t size) {
-  const size_t block = (size_t)RNNI_BLOCK * sizeof(real);
-  for (size_t at = 0; at < size; at += block) {
-    size_t n = RNNI_MIN(block, size - at);
-    if (from) memcpy((char *)to + at, (const char *)from + at, n);
-    else memset((char *)to + at, 0, n);
-    if (n == block) RNNI_TRY(rnni_poll(ctx));
-  }
-  return RNN_OK;
-}

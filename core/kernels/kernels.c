@@ -1080,66 +1080,66 @@ static void elman_backward(bool relu, int64_t n, const real *h, const real *dh, 
 #undef RELU
 }
 
-static void lstm_forward(int64_t units, int64_t rows, real *a, const real *c_before, real *c, real *h) {
-  for (int64_t r = 0; r < rows; r++, a += 4 * units, c_before += units, c += units, h += units) {
-#define BODY(GET, PUT)                                                              \
-  vec i = vsigmoid(GET(a + u)), f = vsigmoid(GET(a + units + u));                   \
-  vec n = vtanh(GET(a + 2 * units + u)), o = vsigmoid(GET(a + 3 * units + u));      \
-  vec now = madd(f, GET(c_before + u), i * n);                                      \
-  PUT(a + u, i);                                                                    \
-  PUT(a + units + u, f);                                                            \
-  PUT(a + 2 * units + u, n);                                                        \
-  PUT(a + 3 * units + u, o);                                                        \
-  PUT(c + u, now);                                                                  \
+static void lstm_forward(int64_t H, int64_t units, int64_t rows, real *a, const real *c_before, real *c, real *h) {
+  for (int64_t r = 0; r < rows; r++, a += 4 * H, c_before += H, c += H, h += H) {
+#define BODY(GET, PUT)                                                 \
+  vec i = vsigmoid(GET(a + u)), f = vsigmoid(GET(a + H + u));          \
+  vec n = vtanh(GET(a + 2 * H + u)), o = vsigmoid(GET(a + 3 * H + u)); \
+  vec now = madd(f, GET(c_before + u), i * n);                         \
+  PUT(a + u, i);                                                       \
+  PUT(a + H + u, f);                                                   \
+  PUT(a + 2 * H + u, n);                                               \
+  PUT(a + 3 * H + u, o);                                               \
+  PUT(c + u, now);                                                     \
   PUT(h + u, o * vtanh(now));
     FOR_UNITS(units, BODY);
 #undef BODY
   }
 }
 
-static void lstm_backward(int64_t units, int64_t rows, real *a, const real *c_before, const real *c, const real *dh,
-                          real *dc) {
-  for (int64_t r = 0; r < rows; r++, a += 4 * units, c_before += units, c += units, dh += units, dc += units) {
-#define BODY(GET, PUT)                                                    \
-  vec i = GET(a + u), f = GET(a + units + u);                             \
-  vec n = GET(a + 2 * units + u), o = GET(a + 3 * units + u);             \
-  vec s = vtanh(GET(c + u)), d = GET(dh + u);                             \
-  vec e = GET(dc + u) + d * o * tanh_slope(s);                            \
-  PUT(a + u, e * n * sigmoid_slope(i));                                   \
-  PUT(a + units + u, e * GET(c_before + u) * sigmoid_slope(f));           \
-  PUT(a + 2 * units + u, e * i * tanh_slope(n));                          \
-  PUT(a + 3 * units + u, d * s * sigmoid_slope(o));                       \
+static void lstm_backward(int64_t H, int64_t units, int64_t rows, real *a, const real *c_before, const real *c,
+                          const real *dh, real *dc) {
+  for (int64_t r = 0; r < rows; r++, a += 4 * H, c_before += H, c += H, dh += H, dc += H) {
+#define BODY(GET, PUT)                                      \
+  vec i = GET(a + u), f = GET(a + H + u);                   \
+  vec n = GET(a + 2 * H + u), o = GET(a + 3 * H + u);       \
+  vec s = vtanh(GET(c + u)), d = GET(dh + u);               \
+  vec e = GET(dc + u) + d * o * tanh_slope(s);              \
+  PUT(a + u, e * n * sigmoid_slope(i));                     \
+  PUT(a + H + u, e * GET(c_before + u) * sigmoid_slope(f)); \
+  PUT(a + 2 * H + u, e * i * tanh_slope(n));                \
+  PUT(a + 3 * H + u, d * s * sigmoid_slope(o));             \
   PUT(dc + u, e * f);
     FOR_UNITS(units, BODY);
 #undef BODY
   }
 }
 
-static void gru_forward(int64_t units, int64_t rows, real *a, const real *h_before, real *h) {
-  for (int64_t r = 0; r < rows; r++, a += 4 * units, h_before += units, h += units) {
-#define BODY(GET, PUT)                                                      \
-  vec reset = vsigmoid(GET(a + u)), z = vsigmoid(GET(a + units + u));       \
-  vec n = vtanh(GET(a + 2 * units + u) + reset * GET(a + 3 * units + u));   \
-  PUT(a + u, reset);                                                        \
-  PUT(a + units + u, z);                                                    \
-  PUT(a + 2 * units + u, n);                                                \
+static void gru_forward(int64_t H, int64_t units, int64_t rows, real *a, const real *h_before, real *h) {
+  for (int64_t r = 0; r < rows; r++, a += 4 * H, h_before += H, h += H) {
+#define BODY(GET, PUT)                                            \
+  vec reset = vsigmoid(GET(a + u)), z = vsigmoid(GET(a + H + u)); \
+  vec n = vtanh(GET(a + 2 * H + u) + reset * GET(a + 3 * H + u)); \
+  PUT(a + u, reset);                                              \
+  PUT(a + H + u, z);                                              \
+  PUT(a + 2 * H + u, n);                                          \
   PUT(h + u, n + z * (GET(h_before + u) - n));
     FOR_UNITS(units, BODY);
 #undef BODY
   }
 }
 
-static void gru_backward(int64_t units, int64_t rows, real *a, const real *h_before, real *dh) {
-  for (int64_t r = 0; r < rows; r++, a += 4 * units, h_before += units, dh += units) {
-#define BODY(GET, PUT)                                                      \
-  vec reset = GET(a + u), z = GET(a + units + u);                           \
-  vec n = GET(a + 2 * units + u), hn = GET(a + 3 * units + u);              \
-  vec d = GET(dh + u);                                                      \
-  vec dn = d * (1 - z) * tanh_slope(n);                                     \
-  PUT(a + u, dn * hn * sigmoid_slope(reset));                               \
-  PUT(a + units + u, d * (GET(h_before + u) - n) * sigmoid_slope(z));       \
-  PUT(a + 2 * units + u, dn);                                               \
-  PUT(a + 3 * units + u, dn * reset);                                       \
+static void gru_backward(int64_t H, int64_t units, int64_t rows, real *a, const real *h_before, real *dh) {
+  for (int64_t r = 0; r < rows; r++, a += 4 * H, h_before += H, dh += H) {
+#define BODY(GET, PUT)                                            \
+  vec reset = GET(a + u), z = GET(a + H + u);                     \
+  vec n = GET(a + 2 * H + u), hn = GET(a + 3 * H + u);            \
+  vec d = GET(dh + u);                                            \
+  vec dn = d * (1 - z) * tanh_slope(n);                           \
+  PUT(a + u, dn * hn * sigmoid_slope(reset));                     \
+  PUT(a + H + u, d * (GET(h_before + u) - n) * sigmoid_slope(z)); \
+  PUT(a + 2 * H + u, dn);                                         \
+  PUT(a + 3 * H + u, dn * reset);                                 \
   PUT(dh + u, d * z);
     FOR_UNITS(units, BODY);
 #undef BODY

@@ -163,21 +163,22 @@ typedef struct rnni_kernels {
   void (*extreme_lines)(bool smallest, int64_t lines, int64_t n, const rnn_real *x, ptrdiff_t stride, rnni_row first,
                         rnn_real *top, rnni_row *row);
 
-  /* One time step for rows samples; buffers are (rows, units), a is (rows, 4*units).
-     dh is the whole gradient of h, from above and from the next step. */
+  /* One time step for rows samples, of some units out of H: buffers are (rows, H), a is (rows, 4*H), each at the first of
+     these units. dh is the whole gradient of h, from above and from the next step. */
 
-  /* The simple RNN, n = rows * units: h becomes tanh(h), or ReLU; a = dh times its slope. */
+  /* The simple RNN, n units of one sample, or of several that lie together: h becomes tanh(h), or ReLU; a = dh times its slope. */
   void (*elman_forward)(bool relu, int64_t n, rnn_real *h);
   void (*elman_backward)(bool relu, int64_t n, const rnn_real *h, const rnn_real *dh, rnn_real *a);
   /* LSTM: a holds i f g o before, and after, their activations; c and h are written. */
-  void (*lstm_forward)(int64_t units, int64_t rows, rnn_real *a, const rnn_real *c_before, rnn_real *c, rnn_real *h);
+  void (*lstm_forward)(int64_t H, int64_t units, int64_t rows, rnn_real *a, const rnn_real *c_before, rnn_real *c,
+                       rnn_real *h);
   /* a becomes the gradient of the gates before activation; dc, of c, becomes that of c_before. */
-  void (*lstm_backward)(int64_t units, int64_t rows, rnn_real *a, const rnn_real *c_before, const rnn_real *c,
+  void (*lstm_backward)(int64_t H, int64_t units, int64_t rows, rnn_real *a, const rnn_real *c_before, const rnn_real *c,
                         const rnn_real *dh, rnn_real *dc);
   /* GRU: a holds r z n and, fourth, U_n h + b'_n; r z n become activations. */
-  void (*gru_forward)(int64_t units, int64_t rows, rnn_real *a, const rnn_real *h_before, rnn_real *h);
+  void (*gru_forward)(int64_t H, int64_t units, int64_t rows, rnn_real *a, const rnn_real *h_before, rnn_real *h);
   /* a becomes dr dz dn and, fourth, the gradient of U_n h + b'_n; dh becomes its direct part z dh. */
-  void (*gru_backward)(int64_t units, int64_t rows, rnn_real *a, const rnn_real *h_before, rnn_real *dh);
+  void (*gru_backward)(int64_t H, int64_t units, int64_t rows, rnn_real *a, const rnn_real *h_before, rnn_real *dh);
   /* Blocks [from, to) of a step of rows <= few_samples samples. */
   void (*few)(const rnni_few *s, int64_t from, int64_t to);
 } rnni_kernels;
@@ -220,6 +221,11 @@ static inline rnni_panels rnni_panels_at(rnn_form form, const rnn_real *packed, 
 static inline int64_t rnni_panels_size(rnn_form form, int64_t k, int64_t n) {
   int64_t cols = rnni_panel_cols(form);
   return (n + cols - 1) / cols * rnni_panel_size(form, k);
+}
+/* B from a column on, the first of a panel. */
+static inline rnni_panels rnni_panels_from(rnni_panels b, int64_t column) {
+  b.at += column / rnni_panel_cols(b.form) * b.panel;
+  return b;
 }
 static inline void rnni_pack_panels(rnn_form form, int64_t k, int64_t n, const rnn_real *b, ptrdiff_t rs, ptrdiff_t cs,
                                     rnn_real *out) {

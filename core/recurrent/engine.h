@@ -78,8 +78,23 @@ RNN_MUST_USE rnn_status rnni_gemm_packed(rnn_ctx *ctx, int64_t m, int64_t n, int
 void rnni_row_product(rnn_ctx *ctx, int64_t n, int64_t k, const real *a, rnni_panels b, const real *bias, real *c,
                       bool accumulate, bool alone);
 
-/* How many slices of the batch to run at once. */
-int rnni_slices(rnn_ctx *ctx, const rnni_layer *l);
+/* ---- cuts.c: the time loop over threads ---- */
+
+/* Slices of the batch go through all steps without meeting each other. Where there are more threads than slices worth
+   while, each is cut into units as well, and then all meet after every step. */
+typedef struct rnni_cuts {
+  int slices, units;
+} rnni_cuts;
+rnni_cuts rnni_cuts_of(const rnn_ctx *ctx, const rnni_layer *l);
+/* What a task makes of a step: rows [row, row + rows) of the batch and units [unit, unit + units). */
+typedef struct rnni_piece {
+  int64_t row, rows, unit, units;
+} rnni_piece;
+/* Runs steps [from, to) of a piece. */
+typedef void rnni_steps_fn(const void *loop, const rnni_piece *p, int64_t from, int64_t to);
+/* All pieces through steps [0, count). name: of the region, for rnni_parallel_named. */
+void rnni_run_steps(rnn_ctx *ctx, const rnni_layer *l, rnni_cuts cuts, int64_t count, rnni_steps_fn *run,
+                    const void *loop, const char *name);
 
 /* Does rnni_few run this layer, whose weights are packed in a form? */
 static inline bool rnni_is_few(const rnni_layer *l, rnn_form form) {
@@ -90,6 +105,7 @@ static inline bool rnni_is_few(const rnni_layer *l, rnn_form form) {
 typedef struct rnni_packed_layer {
   uint64_t made_of[RNNI_H0][2]; /* storages of the parameters and their versions, when it is kept for the next call */
   rnni_panels w, u, u_n; /* W', U', the GRU's U_n'; w.at NULL where rnni_gemm is to pack it */
+  int64_t gate;          /* columns of u from one gate to the next, each of which begins a panel; 0: they do not */
   real *bias;            /* (G) of the input product */
   const real *few_w, *few_u, *few_bias; /* instead of u and u_n: as rnni_few has them; few_w only for single steps */
 } rnni_packed_layer;

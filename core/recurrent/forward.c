@@ -1,5 +1,5 @@
 /* forward.c: the time loop, forwards. The input product of all steps is one matrix product; the recurrent weights are
- * packed once; then the batch is cut into slices and each runs its whole sequence without meeting the others. */
+ * packed once; then the steps run, cut over threads. */
 #include "engine.h"
 
 int rnn_recurrent_gates(const rnn_recurrent *r) {
@@ -7,38 +7,38 @@ int rnn_recurrent_gates(const rnn_recurrent *r) {
 }
 int rnn_recurrent_states(const rnn_recurrent *r) { return r->cell == RNN_CELL_LSTM ? 2 : 1; }
 
-int rnni_slices(rnn_ctx *ctx, const rnni_layer *l) {
-  double work = (double)l->T * (double)l->N * (double)l->H * (double)(l->G + 8); /* 8: the functions of the gates */
-  return (int)RNNI_MIN(rnni_threads_for(ctx, work), RNNI_MAX(l->N, 1));
-}
-
 typedef struct loop {
   rnn_ctx *ctx;
   const rnni_layer *l;
   const rnni_packed_layer *k;
   const real *b_n; /* the GRU's b'_n, added where U_n h is, which is reset */
   real *a;         /* l->a, or the simple RNN's outputs in h */
-  int tasks;
   bool alone;      /* a single step that comes after a pause: see rnni_threads_warm */
 } loop;
 
-/* a += U h; of the GRU's n, beside it. */
-static void recurrent_product(const loop *j, int64_t rows, const real *h, real *a) {
+/* a += U h; of the GRU's n, beside it. h and a are at the piece's first row, a at its first unit. */
+static void recurrent_product(const loop *j, const rnni_piece *p, const real *h, real *a) {
   const rnni_layer *l = j->l;
+  const rnni_packed_layer *k = j->k;
   int64_t H = l->H;
-  bool gru = l->r->cell == RNN_CELL_GRU;
-  if (l->N == 1) rnni_row_product(j->ctx, gru ? 2 * H : l->G, H, h, j->k->u, NULL, a, true, j->alone);
-  else rnni_multiply(rows, gru ? 2 * H : l->G, H, h, H, 1, j->k->u, NULL, a, l->A, true);
-  if (gru) rnni_multiply(rows, H, H, h, H, 1, j->k->u_n, j->b_n, a + 3 * H, l->A, false);
+  bool gru = l->r->cell == RNN_CELL_GRU, whole = p->units == H && k->gate % H == 0;
+  int64_t beside = gru ? 2 * H : l->G; /* columns of u */
+  if (l->N == 1) rnni_row_product(j->ctx, beside, H, h, k->u, NULL, a, true, j->alone);
+  else if (whole) rnni_multiply(p->rows, beside, H, h, H, 1, k->u, NULL, a, l->A, true);
+  for (int64_t g = 0; !whole && g < beside / H; g++)
+    rnni_multiply(p->rows, p->units, H, h, H, 1, rnni_panels_from(k->u, g * k->gate + p->unit), NULL, a + g * H, l->A, true);
+  if (gru)
+    rnni_multiply(p->rows, p->units, H, h, H, 1, rnni_panels_from(k->u_n, p->unit), j->b_n + p->unit, a + 3 * H, l->A, false);
 }
 
 /* Where a sequence has ended, its state goes on unchanged. */
-static void carry(const rnni_layer *l, int64_t t, int64_t r0, int64_t r1) {
-  for (int64_t n = r0; n < r1; n++) {
+static void carry(const rnni_layer *l, int64_t t, const rnni_piece *p) {
+  size_t size = (size_t)p->units * sizeof(real);
+  for (int64_t n = p->row; n < p->row + p->rows; n++) {
     if (!rnni_padding(l, n, t)) continue;
-    int64_t from = (rnni_before(l, t) * l->N + n) * l->H, to = (rnni_after(l, t) * l->N + n) * l->H;
-    memcpy(l->h + to, l->h + from, (size_t)l->H * sizeof(real));
-    if (l->c) memcpy(l->c + to, l->c + from, (size_t)l->H * sizeof(real));
+    int64_t from = (rnni_before(l, t) * l->N + n) * l->H + p->unit, to = (rnni_after(l, t) * l->N + n) * l->H + p->unit;
+    memcpy(l->h + to, l->h + from, size);
+    if (l->c) memcpy(l->c + to, l->c + from, size);
   }
 }
 
@@ -73,24 +73,33 @@ static void run_few(const loop *j, bool keep) {
     if (l->c) f.s.c_before = l->c + before, f.s.c = l->c + after;
     if (f.tasks == 1) rnni_kernel->few(&f.s, 0, f.blocks);
     else rnni_parallel(j->ctx, f.tasks, run_blocks, &f);
-    if (l->lengths) carry(l, t, 0, N);
+    if (l->lengths) carry(l, t, &(rnni_piece){.rows = N, .units = H});
   }
 }
 
-static void run_slice(void *arg, int task) {
+static void elman(const rnni_layer *l, const rnni_piece *p, real *h) {
+  bool relu = l->r->activation == RNN_RELU;
+  if (p->units == l->H) rnni_kernel->elman_forward(relu, p->rows * l->H, h);
+  else
+    for (int64_t r = 0; r < p->rows; r++) rnni_kernel->elman_forward(relu, p->units, h + r * l->H);
+}
+
+static void run_steps(const void *arg, const rnni_piece *p, int64_t first, int64_t end) {
   const loop *j = arg;
   const rnni_layer *l = j->l;
-  int64_t N = l->N, H = l->H, r0 = N * task / j->tasks, r1 = N * (task + 1) / j->tasks, rows = r1 - r0;
-  for (int64_t s = 0; s < l->T && !rnni_interrupted(j->ctx); s++) {
-    int64_t t = rnni_step(l, s), before = (rnni_before(l, t) * N + r0) * H, after = (rnni_after(l, t) * N + r0) * H;
-    real *a = j->a + (t * N + r0) * l->A;
-    recurrent_product(j, rows, l->h + before, a);
+  int64_t N = l->N, H = l->H;
+  for (int64_t s = first; s < end && !rnni_interrupted(j->ctx); s++) {
+    int64_t t = rnni_step(l, s), before = (rnni_before(l, t) * N + p->row) * H;
+    int64_t at = (rnni_after(l, t) * N + p->row) * H + p->unit;
+    real *a = j->a + (t * N + p->row) * l->A + p->unit;
+    const real *h_before = l->h + before + p->unit, *c_before = l->c ? l->c + before + p->unit : NULL;
+    recurrent_product(j, p, l->h + before, a);
     switch (l->r->cell) {
-      case RNN_CELL_RNN: rnni_kernel->elman_forward(l->r->activation == RNN_RELU, rows * H, a); break; /* a is h after */
-      case RNN_CELL_LSTM: rnni_kernel->lstm_forward(H, rows, a, l->c + before, l->c + after, l->h + after); break;
-      case RNN_CELL_GRU: rnni_kernel->gru_forward(H, rows, a, l->h + before, l->h + after); break;
+      case RNN_CELL_RNN: elman(l, p, a); break; /* a is h after */
+      case RNN_CELL_LSTM: rnni_kernel->lstm_forward(H, p->units, p->rows, a, c_before, l->c + at, l->h + at); break;
+      case RNN_CELL_GRU: rnni_kernel->gru_forward(H, p->units, p->rows, a, h_before, l->h + at); break;
     }
-    if (l->lengths) carry(l, t, r0, r1);
+    if (l->lengths) carry(l, t, p);
   }
 }
 
@@ -138,13 +147,14 @@ static const real *pack_biases(const rnni_layer *l, const real *bias, real **nex
 
 rnn_status rnni_pack_forward(rnn_ctx *ctx, const rnni_layer *l, rnni_packing how, rnni_packed_layer **out) {
   const rnn_form form = ctx->low;
-  int64_t H = l->H, D = l->D, G = l->G;
+  int64_t H = l->H, D = l->D, G = l->G, cols = rnni_panel_cols(form);
   bool gru = l->r->cell == RNN_CELL_GRU, few = rnni_is_few(l, form);
   bool few_w = few && how == RNNI_PACK_STEPS, w = how == RNNI_PACK_STEPS ? !few : how == RNNI_PACK_SEGMENTS && (form || !ctx->openblas);
   int64_t padded = blocks_of(l) * rnni_kernel->tile_cols, first = gru ? 2 * H : G; /* columns of the first packed block */
+  int64_t together = H % cols > 0 && rnni_cuts_of(ctx, l).units > 1 ? H : first; /* columns that are packed in one piece */
   int64_t size = G + (w ? rnni_panels_size(form, D, G) : 0);
   if (few) size += padded * (4 + (G / H) * (H + (few_w ? D : 0)));
-  else size += rnni_panels_size(form, H, first) + (gru ? rnni_panels_size(form, H, H) : 0);
+  else size += first / together * rnni_panels_size(form, H, together) + (gru ? rnni_panels_size(form, H, H) : 0);
   int64_t head = (int64_t)(sizeof **out + 63) / 64 * 64 / (int64_t)sizeof(real);
   RNNI_TRY(rnni_array(ctx, head + size, sizeof(real), out));
   rnni_packed_layer *k = *out;
@@ -159,7 +169,10 @@ rnn_status rnni_pack_forward(rnn_ctx *ctx, const rnni_layer *l, rnni_packing how
     k->few_bias = pack_biases(l, bias, &next);
     return RNN_OK;
   }
-  k->u = rnni_pack_into(ctx, form, &next, H, first, l->p[RNNI_W_HH], 1, H);
+  k->u = rnni_panels_at(form, next, H);
+  for (int64_t column = 0; column < first; column += together)
+    rnni_pack_into(ctx, form, &next, H, together, l->p[RNNI_W_HH] + column * H, 1, H);
+  if (together == H || H % cols == 0) k->gate = (H + cols - 1) / cols * cols;
   if (gru) k->u_n = rnni_pack_into(ctx, form, &next, H, H, l->p[RNNI_W_HH] + 2 * H * H, 1, H);
   return RNN_OK;
 }
@@ -170,9 +183,10 @@ rnn_status rnni_layer_forward(rnn_ctx *ctx, const rnni_layer *l, const rnni_pack
   bool single = l->T == 1 && l->N == 1 && rnni_threads_for_elements(ctx, (double)l->H * (double)l->G) > 1;
   j.alone = single && !rnni_threads_warm(ctx);
   RNNI_TRY(input_product(ctx, &j));
-  j.tasks = rnni_slices(ctx, l);
+  rnni_cuts cuts = rnni_cuts_of(ctx, l);
+  if (!k->gate) cuts = (rnni_cuts){(int)RNNI_MIN(cuts.slices * cuts.units, RNNI_MAX(l->N, 1)), 1};
   if (k->few_u) run_few(&j, keep);
-  else rnni_parallel(ctx, j.tasks, run_slice, &j);
+  else rnni_run_steps(ctx, l, cuts, l->T, run_steps, &j, "forward.c:run_steps");
   if (single) rnni_threads_used(ctx);
   return rnni_poll(ctx);
 }
