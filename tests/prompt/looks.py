@@ -215,4 +215,5 @@ def main():
     print(f"{len(LOOKS)} terminals look as they did")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -86,6 +86,20 @@ describe("plot.matrix", function()
     assert.equal(30, select(2, svg:gsub('transform="rotate%(%-90', "")))
   end)
 
+  it("never cuts a number that names a row or column in the terminal", function()
+    local wide = rnn.plot.matrix(rnn.zeros(1, 300), { file = path })
+    for width = 30, 80 do
+      local before, step = 1, nil
+      for label in wide:text({ width = width }):match("[^\n]*"):gmatch "%d+" do
+        if before ~= tonumber(label) then
+          step = step or label - before
+          assert.equal(before + step, tonumber(label))
+        end
+        before = tonumber(label)
+      end
+    end
+  end)
+
   it("has axes instead of names, with the first row at the bottom", function()
     local svg = rnn.plot.matrix({ { 0, 0 }, { 1, 1 } }, { file = path, x = { 0, 2 }, y = { 0, 4000 }, xlabel = "s",
       ylabel = "Hz", colorbar = false }):svg()

@@ -383,7 +383,11 @@ local function characters(chart, device)
       local at = (k - 1) * by_column + 1
       if by_column == 1 and labelled(k, chart.columns_numbered, step)
         or by_column > 1 and (k - 1) % math.ceil(needed) == 0 then
-        put(left + (k - 1) * width, fit(chart.columns[at], width * math.max(1, step) - 1), "tick label")
+        local from, label = left + (k - 1) * width, chart.columns[at]
+        if not chart.columns_numbered then -- a number is whole or not there
+          label = fit(label, math.min(width * math.max(1, step) - 1, columns - from))
+        end
+        if from + text.columns(label) <= columns then put(from, label, "tick label") end
       end
     end
     row = row + 1
