@@ -669,6 +669,9 @@ RNN_MUST_USE rnn_status rnn_bundle_read(rnn_ctx *ctx, const char *path, int64_t 
 RNN_MUST_USE rnn_status rnn_bundle_write(rnn_ctx *ctx, const char *path, const rnn_bundle *b);
 void rnn_bundle_free(rnn_ctx *ctx, rnn_bundle *b);
 
+/* The size bytes that a stream of zlib's stands for; RNN_EFORMAT where it is damaged or stands for more or fewer. */
+RNN_MUST_USE rnn_status rnn_inflate(rnn_ctx *ctx, const void *packed, size_t packed_size, void *bytes, size_t size);
+
 /* The whole of a file that ends: a regular one, or a pipe that is open already, like /dev/stdin. */
 RNN_MUST_USE rnn_status rnn_file_read(rnn_ctx *ctx, const char *path, char **bytes, size_t *size);
 void rnn_file_read_free(rnn_ctx *ctx, char *bytes);

@@ -51,6 +51,37 @@ static int lrnn_bundle_read(lua_State *L) {
   return 1;
 }
 
+#define MOST_RATIO 1032 /* of deflate: a byte for what 258 bytes stand for, four of them in one */
+
+/*--- rnn.inflate(packed, size) -> bytes | nil, message, code
+---
+--- The size bytes that a stream of zlib's stands for. Errors: arguments of another type; a stream that is damaged, or
+--- stands for more or fewer bytes, gives nil and a message.
+---@param packed string
+---@param size integer
+---@return string?
+---@return string? message
+---@return string? code */
+static int lrnn_inflate(lua_State *L) {
+  if (lua_type(L, 1) != LUA_TSTRING) return lrnn_argument_error(L, "inflate", 1, "packed", "a string");
+  size_t packed_size;
+  const char *packed = lua_tolstring(L, 1, &packed_size);
+  lua_Integer size = lrnn_check_integer(L, "inflate", 2, "size");
+  if (size < 0) return lrnn_argument_error(L, "inflate", 2, "size", "an integer of at least 0");
+  if ((uint64_t)size / MOST_RATIO > packed_size) {
+    lua_pushnil(L);
+    lua_pushfstring(L, "%I bytes, which so few cannot stand for", size);
+    lua_pushliteral(L, "EFORMAT");
+    return 3;
+  }
+  luaL_Buffer buffer;
+  char *bytes = luaL_buffinitsize(L, &buffer, (size_t)size);
+  rnn_status status = rnn_inflate(lrnn_context(L), packed, packed_size, bytes, (size_t)size);
+  if (status != RNN_OK) return lrnn_fail(L, status);
+  luaL_pushresultsize(&buffer, (size_t)size);
+  return 1;
+}
+
 /*--- rnn.bundle_write(path, files) -> true | nil, message, code
 ---
 --- Writes files into a ZIP archive in the order given, whole or not at all; equal files give equal bytes. compress: by
@@ -252,6 +283,7 @@ static int lrnn_folder_files(lua_State *L) {
 
 const lrnn_function lrnn_bundle_functions[] = {{"bundle_read", lrnn_bundle_read, 3},
                                                {"bundle_write", lrnn_bundle_write, 2},
+                                               {"inflate", lrnn_inflate, 2},
                                                {"sha256", lrnn_sha256, 1},
                                                {"file_sha256", lrnn_file_sha256, 1},
                                                {"files_used", lrnn_files_used, 0},

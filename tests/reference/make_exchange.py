@@ -4,11 +4,13 @@ import_spec.lua.
   torch.pt, torch.npz        embedding, two LSTM layers in both directions, layer norm, linear; torch.npz has what ran
   torch.safetensors          the same state dict
   checkpoint.pt              it as part of a checkpoint, with an optimiser's state
+  old.pt                     the same state dict as PyTorch before 1.6 wrote it
   views.pt                   tensors that share one storage: transposed, a part of another, in half precision
   keras.keras, keras.npz     a functional model: convolution, Bidirectional GRU, batch norm, dense
   masked.keras, masked.npz   embedding with mask_zero, GRU with reset_after=False, SimpleRNN
   keras.weights.h5, keras.json, keras.h5    keras.keras in the other formats
   latest.weights.h5          the same weights in the newest format of HDF5
+  chunks.weights.h5          the same weights in chunks, by gzip, shuffled and with checksums
   keras2.h5, keras2.npz      a functional model as Keras 2.11 wrote it
   evil/                      one attack each; a file whose code ran would make the file pwned
 
@@ -69,6 +71,7 @@ state = model.state_dict()
 safetensors.torch.save_file(state, "torch.safetensors")
 torch.save({"epoch": 3, "model": state, "optimizer": {"state": {}, "lr": 0.1, "betas": (0.9, 0.999), "big": 1 << 70}},
            "checkpoint.pt")
+torch.save(state, "old.pt", _use_new_zipfile_serialization=False)
 base = torch.arange(24.0).reshape(4, 6)
 torch.save({"a.weight": base.t(), "a.bias": base[0], "b.weight": base[1:3, 2:4].half(), "b.bias": base[1:3, 1].double()},
            "views.pt")
@@ -102,6 +105,14 @@ with open("keras.json", "w") as file:
 with h5py.File("latest.weights.h5", "w", libver="latest") as new, h5py.File("keras.weights.h5") as file:
     for name in file:
         file.copy(name, new)
+
+
+with h5py.File("chunks.weights.h5", "w") as new, h5py.File("keras.weights.h5") as file:
+    def in_chunks(name, item):
+        if isinstance(item, h5py.Dataset):
+            new.create_dataset(name, data=item[...], chunks=tuple(min(n, 4) for n in item.shape), compression="gzip",
+                               shuffle=True, fletcher32=True)
+    file.visititems(in_chunks)
 
 old = keras.Sequential([keras.Input((6, 2)), L.Bidirectional(L.GRU(3, return_sequences=True)), L.LSTM(2), L.Dense(2)])
 x = rng.standard_normal((3, 6, 2)).astype("float32")
@@ -198,7 +209,13 @@ for name, text in PICKLES.items():
     archive(f"evil/{name}.pt", {"a/data.pkl": text, "a/byteorder": "little", "a/data/0": b"\0" * 16})
 torch.save(Net(), "evil/whole_model.pt")
 torch.jit.save(torch.jit.script(nn.Linear(1, 1)), "evil/torchscript.pt")
-torch.save(state, "evil/old_format.pt", _use_new_zipfile_serialization=False)
+with open("old.pt", "rb") as file:
+    old = file.read()
+for name, text in (("cut", old[:-100]), ("count", old[:-24] + struct.pack("<q", 1 << 60) + old[-16:])):
+    with open(f"evil/old_{name}.pt", "wb") as file:
+        file.write(text)
+with open("evil/tar.pt", "wb") as file:
+    file.write(bytes(257) + b"ustar\x0000" + bytes(247))
 archive("evil/big_endian.pt", {"a/data.pkl": state_dict(tensor(4, 0, (4,), (1,))), "a/byteorder": "big",
                                "a/data/0": b"\0" * 16})
 archive("evil/twice.pt", {"a/data.pkl": b"\x80\x02}.", "b/data.pkl": b"\x80\x02}."})
@@ -253,7 +270,11 @@ def unallocated(file):
 
 
 def compressed(file):
-    file.create_dataset(KERNEL, data=np.zeros((3, 2), "f4"), compression="gzip", chunks=(3, 2))
+    file.create_dataset(KERNEL, data=np.zeros((3, 2), "f4"), compression="lzf", chunks=(3, 2))
+
+
+def deflate_bomb(file):
+    file.create_dataset(KERNEL, data=np.zeros((1 << 10, 1 << 11), "f4"), compression="gzip", compression_opts=9)
 
 
 def virtual(file):
@@ -278,8 +299,8 @@ def circle(file):
     file["layers/dense/vars/0"] = file["layers"]
 
 
-for f in (external_link, soft_link, external_storage, chunked_bomb, unallocated, compressed, virtual, text_array,
-          wrong_shape, missing, circle):
+for f in (external_link, soft_link, external_storage, chunked_bomb, unallocated, compressed, deflate_bomb,
+          virtual, text_array, wrong_shape, missing, circle):
     archive(f"evil/h5_{f.__name__}.keras", weights(replaced(f)))
 
 

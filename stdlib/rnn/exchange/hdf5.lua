@@ -1,10 +1,12 @@
--- hdf5.lua: HDF5 files as Keras writes them, read without a library: groups, arrays of numbers in one piece,
+-- hdf5.lua: HDF5 files, read without a library: groups, arrays of numbers in one piece or in chunks (hdf5_chunks.lua),
 -- attributes of text ("HDF5 File Format Specification" 3.0, The HDF Group). A file is a text here and every place in
 -- it is checked by Lua, so whatever it says, it reaches no memory but its own bytes. What leads outside of the file
--- (soft and external links, external and virtual data) and what stands for more than is stored (chunks, filters) is
--- refused by its name.
+-- (soft and external links, external and virtual data) and what stands for far more than is stored is refused by its
+-- name.
 
-local core = require "rnn.core"
+local places = require "rnn.exchange.hdf5_bytes"
+
+local get, bytes, bad = places.get, places.part, places.bad
 
 local hdf5 = {}
 
@@ -14,17 +16,13 @@ local DEEP <const> = 32 -- levels of a tree, continuations of a header
 local Object = {}
 Object.__index = Object
 
-local function bad(...) core.fail("HDF5: " .. (...), select(2, ...)) end
+local File = {}
+File.__index = File
 
--- Numbers at a place, counted from 0 as in the file.
-local function get(text, format, at)
-  if at < 0 or at + string.packsize(format) > #text then bad "an address outside of the file" end
-  return string.unpack(format, text, at + 1)
-end
-
-local function bytes(text, at, size)
-  if at < 0 or size < 0 or at > #text or size > #text - at then bad "an address outside of the file" end
-  return text:sub(at + 1, at + size)
+-- Arrays that share their bytes, and bytes that stand for many, make a small file large.
+function File:take(size)
+  self.taken = self.taken + size
+  if self.taken > 64 * #self.text + (1 << 20) then bad "refused: its arrays would be far larger than the file" end
 end
 
 -- ---- headers ----
@@ -251,7 +249,6 @@ function Object:array()
   local space, kind, layout = find(self, 0x01), find(self, 0x03), find(self, 0x08)
   if not space or not kind or not layout then bad("'%s' is no array", path) end
   if find(self, 0x07) then bad("refused: the numbers of '%s' are in another file (external storage)", path) end
-  if find(self, 0x0b) then bad("refused: '%s' is compressed (filters), which Keras does not do", path) end
   local shape, count = shape_of(space)
   local t, class = type_of(kind)
   if t and t.opaque and t.width == 2 and self:text "dtype" == "bfloat16" then t.element = "BF16" end
@@ -261,10 +258,12 @@ function Object:array()
   if t.width == 2 and t.element ~= "BF16" and self:text "dtype" == "bfloat16" then t.element = "BF16" end
   local version, what = get(layout, "<BB", 0)
   if version ~= 3 and version ~= 4 then bad("'%s': a layout of version %d", path, version) end
-  if what == 2 then bad("refused: '%s' is stored in chunks, which Keras does not do", path) end
   if what == 3 then bad("refused: '%s' is a virtual array, whose numbers are elsewhere", path) end
   local stored
-  if what == 0 then
+  if what == 2 then
+    local chunks, filters = require "rnn.exchange.hdf5_chunks", find(self, 0x0b)
+    stored = chunks.read(self.file, layout, filters and chunks.filters(filters, path) or {}, shape, t.width, path)
+  elseif what == 0 then
     stored = bytes(layout, 4, get(layout, "<I2", 2))
   else
     local at, size = get(layout, "<i8i8", 2)
@@ -274,8 +273,7 @@ function Object:array()
   if count * t.width ~= #stored then
     bad("'%s' has %.0f numbers by its shape, and %d bytes of them", path, count, #stored)
   end
-  self.file.taken = self.file.taken + #stored
-  if self.file.taken > 2 * #self.file.text then bad "its arrays would be larger than the file" end
+  if what ~= 2 then self.file:take(#stored) end
   return { element = t.element, shape = shape, bytes = stored }
 end
 
@@ -340,7 +338,7 @@ end
 ---@param text string all of the file
 function hdf5.read(text)
   if text:sub(1, 8) ~= "\x89HDF\r\n\x1a\n" then bad "no HDF5 file" end
-  local file = { text = text, objects = {}, taken = 0, links = 0 }
+  local file = setmetatable({ text = text, objects = {}, taken = 0, links = 0 }, File)
   local version, root = get(text, "<B", 8), nil
   local offsets, lengths, base
   if version < 2 then

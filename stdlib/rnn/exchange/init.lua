@@ -50,13 +50,13 @@ local function read_torch(path, options, given)
     tensors, names, taken = require "rnn.exchange.torch_file".read(path, options.key)
   end
   local torch = require "rnn.exchange.torch"
-  local modules, by_name = torch.modules(tensors, names)
+  local notes = taken and { ("of the file, '%s' was taken"):format(taken) } or {}
+  local modules, by_name = torch.modules(tensors, names, notes)
   local steps, x, y
   local recorded = given and given.recorded
   if options.chain then steps = torch.chain(options.chain, by_name)
   elseif recorded then steps, x, y = require "rnn.exchange.recording".read(recorded, given.x)
   else steps = torch.only(modules) end
-  local notes = taken and { ("of the file, '%s' was taken"):format(taken) } or {}
   local layers = torch.layers(modules, by_name, steps, notes)
   return { from = "PyTorch" .. (recorded and " " .. tostring(recorded.torch):match "^[%w.+-]*" or ""), layers = layers,
     axes_of_x = x, axes_of_y = y, notes = notes }
@@ -132,6 +132,20 @@ return model:eval()
 ]]):format(table.concat(lines, "\n"), plan.text(source.layer), name .. ".safetensors")
 end
 
+-- Ids count from 1 here: what an embedding takes has to be what the model takes.
+local function refuse_embeddings(layer, first)
+  if layer.class == "Embedding" and layer ~= first then
+    core.fail("'%s' is an embedding of what another layer gives, which has no counterpart here", layer.from or "?")
+  end
+  for _, inner in ipairs(layer.args or {}) do
+    if type(inner) == "table" then
+      for _, each in ipairs(inner.class and { inner } or inner) do
+        if type(each) == "table" then refuse_embeddings(each, first) end
+      end
+    end
+  end
+end
+
 -- The source as one layer.
 local function whole(source)
   local layers = source.layers
@@ -139,6 +153,7 @@ local function whole(source)
   source.layer = { class = "Sequential", args = { layers } }
   local first = layers[1].class == "Masking" and layers[2] or layers[1]
   source.ids = first and first.class == "Embedding"
+  refuse_embeddings(source.layer, first)
 end
 
 local function bring(path, options)

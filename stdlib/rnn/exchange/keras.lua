@@ -14,6 +14,11 @@ local function is(value) return value ~= nil and value ~= core.null and value ~=
 
 local function clean(text) return (tostring(text):gsub("[%c\x7f]", "?"):sub(1, 100)) end
 
+-- "TimeDistributed" -> "time_distributed", as the groups of a file are called.
+local function snake(class)
+  return (class:gsub("%W+", ""):gsub("(.)(%u%l+)", "%1_%2"):gsub("(%l)(%u)", "%1_%2"):lower())
+end
+
 -- ---- weights ----
 
 -- Arrays of a layer as tensors.
@@ -184,14 +189,14 @@ local function cell_weights(layer, class, store, path, suffix, weights)
   return inputs
 end
 
+local known -- checks a config and makes a layer of it
+
 -- A layer of RNN(cell) as one of the cell's name.
 local function unwrap(layer)
   if layer.class ~= "RNN" then return layer end
-  local cell = layer.config.cell
-  local class = type(cell) == "table" and tostring(cell.class_name):match "^(%w+)Cell$"
-  if not CELLS[class] or type(cell.config) ~= "table" then
-    refuse(layer, "a cell %s", clean(type(cell) == "table" and cell.class_name or cell))
-  end
+  local cell = known(layer.config.cell, layer)
+  local class = cell.class:match "^(%w+)Cell$"
+  if not CELLS[class] then refuse(layer, "a cell %s", clean(cell.class)) end
   local config = {}
   for key, value in pairs(cell.config) do config[key] = value end
   for key, value in pairs(layer.config) do config[key] = config[key] == nil and value or config[key] end
@@ -217,7 +222,14 @@ local function recurrent(layer, store, directions)
   for i, path in ipairs(directions or { "cell" }) do
     inputs = cell_weights(layer, class, store, path, i == 2 and "_reverse" or "", weights)
   end
-  if options.returns then layer.context.masked = false end
+  if is(config.stateful) then
+    layer.context.note("'%s' keeps its state from batch to batch there (stateful); here model:stream does that",
+      layer.name)
+  end
+  if options.returns then
+    if layer.context.masked and is(config.zero_output_for_mask) then refuse(layer, "zero_output_for_mask") end
+    layer.context.masked = false
+  end
   return { class = class, args = { inputs, natural(layer, config.units, "units") }, options = options,
     weights = weights }
 end
@@ -228,9 +240,22 @@ local MAKE = {}
 
 for _, class in ipairs { "SimpleRNN", "LSTM", "GRU" } do MAKE[class] = recurrent end
 
-function MAKE.RNN(layer, store) return recurrent(unwrap(layer), store) end
+function MAKE.RNN(layer, store)
+  local cell = layer.config.cell
+  if type(cell) ~= "table" or cell.class_name ~= "StackedRNNCells" then return recurrent(unwrap(layer), store) end
+  local cells, list, used = type(cell.config) == "table" and cell.config.cells or {}, {}, {}
+  for i, inner in ipairs(cells) do
+    local config = {}
+    for key, value in pairs(layer.config) do config[key] = value end
+    config.cell, config.return_sequences = inner, i < #cells or layer.config.return_sequences
+    local one = unwrap { class = "RNN", name = layer.name, config = config, old = layer.old, context = layer.context }
+    local group = snake(one.class .. "Cell")
+    used[group] = (used[group] or -1) + 1
+    list[i] = recurrent(one, store, { ("cell/cells/%s%s"):format(group, used[group] > 0 and "_" .. used[group] or "") })
+  end
+  return table.unpack(list)
+end
 
-local known -- checks a config and makes a layer of it
 local make_model -- the layers of a model
 local MODELS = { Sequential = true, Functional = true, Model = true }
 
@@ -334,12 +359,31 @@ function MAKE.BatchNormalization(layer, store)
     running_var = list[#list] } }
 end
 
+-- The numbers of a setting, however deep they lie.
+local function given_numbers(layer, name)
+  local list = {}
+  local function add(value)
+    if type(value) == "number" then list[#list + 1] = value + 0.0
+    elseif type(value) == "table" then
+      for _, inner in ipairs(value) do add(inner) end
+    end
+  end
+  add(layer.config[name])
+  if #list == 0 then core.fail("'%s': %s is no list of numbers", layer.name, name) end
+  return core.tensor(list)
+end
+
 function MAKE.Normalization(layer, store)
   last_axis(layer)
   need(layer, "invert", false)
-  if is(layer.config.mean) then refuse(layer, "a mean that is no weight") end
-  local list = store:take("", 3) -- the third says how many samples these are of
-  local n = list[1]:count()
+  local list, n
+  if is(layer.config.mean) then
+    list = { given_numbers(layer, "mean"), given_numbers(layer, "variance") }
+  else
+    list = store:take("", 3) -- the third says how many samples these are of
+  end
+  n = type(layer.built) == "table" and layer.built[#layer.built] or list[1]:count()
+  for i = 1, 2 do list[i] = list[i]:count() == 1 and list[i]:reshape(1):broadcast_to(n) or list[i] end
   return { class = "BatchNorm", args = { n }, options = { epsilon = 1e-14 }, weights = { weight = core.ones(n),
     bias = core.zeros(n), running_mean = expect(layer, list[1], n), running_var = expect(layer, list[2], n) } }
 end
@@ -435,7 +479,7 @@ function known(description, outer)
     and tostring(policy.class_name):find "Quantized" then
     core.fail("'%s' has quantised weights, which have no counterpart here", name)
   end
-  if type(dtype) == "string" and dtype ~= "float32" and dtype ~= "float64" and outer.context then
+  if type(dtype) == "string" and dtype:find "float16" and outer.context then
     outer.context.note("'%s' computes in %s there, in %s here", name, clean(dtype), core.precision)
   end
   local built = type(description.build_config) == "table" and description.build_config.input_shape or nil
@@ -443,13 +487,9 @@ function known(description, outer)
     built = built }
 end
 
--- "TimeDistributed" -> "time_distributed", as the groups of a file are called.
-local function snake(class)
-  return (class:gsub("%W+", ""):gsub("(.)(%u%l+)", "%1_%2"):gsub("(%l)(%u)", "%1_%2"):lower())
-end
-
--- What a layer is applied to: the name of the layer before it. Masks are known without them.
-local function source_of(layer)
+-- What a layer is applied to: the name of the layer before it, and which of its outputs. Names of what makes its masks
+-- go into masks.
+local function source_of(layer, masks)
   local nodes = layer.nodes
   if type(nodes) ~= "table" or #nodes ~= 1 then
     core.fail("'%s' is used %d times, where a chain of layers has it once", layer.name,
@@ -459,43 +499,97 @@ local function source_of(layer)
   local function look(value, key)
     if type(value) ~= "table" then return end
     if value.class_name == "__keras_tensor__" then
-      if key ~= "mask" then found[#found + 1] = value.config and value.config.keras_history end
+      local history = value.config and value.config.keras_history
+      if key == "mask" then masks[#masks + 1] = type(history) == "table" and history[1] or "?"
+      else found[#found + 1] = history end
     else
       for k, item in pairs(value) do look(item, type(k) == "string" and k or key) end
     end
   end
+  local kwargs = nodes[1].kwargs
   if nodes[1].args ~= nil then
     look(nodes[1])
   else -- Keras 2: { { "lstm", 0, 0, {} } }
-    for _, entry in ipairs(nodes[1]) do found[#found + 1] = entry end
+    for _, entry in ipairs(nodes[1]) do
+      found[#found + 1], kwargs = entry, entry[4]
+      if type(kwargs) == "table" and is(kwargs.mask) then masks[#masks + 1] = "?" end
+    end
   end
-  if #found ~= 1 or type(found[1]) ~= "table" or found[1][3] ~= 0 then
+  if type(kwargs) == "table" and kwargs.training == true then
+    core.fail("'%s' is called with training = True, which has no counterpart here", layer.name)
+  end
+  if #found ~= 1 or type(found[1]) ~= "table" then
     core.fail("'%s' takes %d tensors, where a chain of layers has one", layer.name, #found)
   end
-  return found[1][1]
+  return found[1][1], found[1][3]
 end
 
--- { "dense", 0, 0 }, also in lists of one.
+-- { "dense", 0, 0 }, also in lists of one: the name of a layer, and which of its outputs.
 local function only_end(value, what)
   while type(value) == "table" and type(value[1]) == "table" and #value == 1 do value = value[1] end
   if type(value) ~= "table" or type(value[1]) ~= "string" then core.fail("a model with several %s", what) end
-  return value[1]
+  return value[1], value[3]
+end
+
+-- The layer of which that output goes on: the first, or of a recurrent one the state h, its last output.
+local function output_of(layer, index)
+  if index == 0 then return layer end
+  if index ~= 1 or not CELLS[unwrap(layer).class] or not is(layer.config.return_state) then
+    core.fail("'%s' (%s): output %s of it has no counterpart here", layer.name, layer.class, clean(index))
+  end
+  local config = {}
+  for key, value in pairs(layer.config) do config[key] = value end
+  config.return_sequences = false
+  local last = {}
+  for key, value in pairs(layer) do last[key] = value end
+  last.config = config
+  return last
+end
+
+-- Is it the mask that a layer of the chain makes of its input, not_equal(x, value), of features any of it?
+local function is_mask_of(maskers, by_name, name)
+  local layer = by_name[name]
+  layer = layer and layer[1]
+  if layer and layer.class == "Any" then
+    name = source_of(layer, {})
+    layer = by_name[name] and by_name[name][1]
+  end
+  if not layer or layer.class ~= "NotEqual" then return false end
+  local of, value = source_of(layer, {}), layer.nodes[1].args[2]
+  for _, masker in ipairs(maskers) do
+    if masker.of == of and masker.value == value then return true end
+  end
+  return false
 end
 
 -- The layers of a functional model in the order in which they run.
 local function chain(model, layers)
-  local by_name, order, at = {}, {}, only_end(model.config.output_layers, "outputs")
+  local by_name, order, at, index = {}, {}, only_end(model.config.output_layers, "outputs")
   local first = only_end(model.config.input_layers, "inputs")
   for i, layer in ipairs(layers) do by_name[layer.key] = { layer, i } end
-  local seen = {}
+  local seen, masked, maskers = {}, {}, {}
   while at ~= first do
     local entry = by_name[at]
     if not entry or seen[at] then core.fail("'%s' is no layer of the chain", clean(at)) end
-    table.insert(order, 1, entry[1])
-    seen[at], at = true, source_of(entry[1])
+    local layer, masks = entry[1], {}
+    table.insert(order, 1, output_of(layer, index))
+    seen[at] = true
+    at, index = source_of(layer, masks)
+    for _, mask in ipairs(masks) do masked[#masked + 1] = { layer, mask } end
+    if layer.class == "Embedding" and layer.config.mask_zero == true then
+      maskers[#maskers + 1] = { of = at, value = 0 }
+    elseif layer.class == "Masking" then
+      maskers[#maskers + 1] = { of = at, value = is(layer.config.mask_value) and layer.config.mask_value or 0 }
+    end
+  end
+  if index ~= 0 then core.fail("output %s of the input", clean(index)) end
+  for _, pair in ipairs(masked) do
+    if pair[2] == "?" or not is_mask_of(maskers, by_name, pair[2]) then
+      core.fail("'%s' is given a mask that no layer before it makes of its own", pair[1].name)
+    end
   end
   for _, layer in ipairs(layers) do
-    local of_masks = layer.class == "NotEqual" or layer.class == "Any" or layer.class == "Not" or layer.class == "Equal"
+    local of_masks = #masked > 0 and (layer.class == "NotEqual" or layer.class == "Any")
     if not seen[layer.key] and layer.class ~= "InputLayer" and not of_masks then
       core.fail("'%s' (%s) stands beside the chain of layers from input to output", layer.name, layer.class)
     end

@@ -67,6 +67,7 @@ local FUNCTIONS = {
       refuse "a tensor of something that is no storage"
     end
     local size, stride = integers(args[3], "the size"), integers(args[4], "the stride")
+    if is(args[7], "dict") and #args[7].keys > 0 then refuse "a tensor that is the negative or conjugate of another" end
     if #size ~= #stride then refuse "a tensor whose size and stride are of different lengths" end
     return { kind = "tensor", storage = storage, offset = offset, size = size, stride = stride }
   end,
@@ -248,24 +249,28 @@ local OPCODES = {
   ["Q"] = function(m) -- ("storage", type, key, place, elements)
     local id = m:pop()
     local is_type = is(id, "list") and id[1] == "storage" and is(id[2], "type")
-    if not is_type or type(id[3]) ~= "string" or math.type(id[5]) ~= "integer" then
+    local whole = is_type and (id[6] == nil or id[6] == core.null) -- no part of another one, as old files had them
+    if not whole or type(id[3]) ~= "string" or math.type(id[5]) ~= "integer" then
       refuse "it refers to something beside it that is no storage of a known type"
     end
-    m:push { kind = "storage", element = STORAGES[id[2].name], key = id[3], count = id[5] }
+    m.storages[id[3]] = { kind = "storage", element = STORAGES[id[2].name], key = id[3], count = id[5] }
+    m:push(m.storages[id[3]])
   end,
 }
 
---- pickle.read(text) -> value
+--- pickle.read(text [, at]) -> value, the place behind it, its storages by their keys
 ---
 --- Texts, numbers, booleans, core.null for None; { kind = "list", ... } for lists, tuples and sets; { kind = "dict",
 --- keys, values }; { kind = "tensor", storage, offset, size, stride } with a storage { element, key, count }.
 --- A table that is met twice is the same. Raises for what is no such pickle, and names what it refuses.
 ---@param text string
-function pickle.read(text)
-  local m = setmetatable({ text = text, at = 1, stack = {}, top = 0, marks = {}, memo = {}, kept = 0 }, Machine)
+---@param at? integer where it begins; 1
+function pickle.read(text, at)
+  local m = setmetatable({ text = text, at = at or 1, stack = {}, top = 0, marks = {}, memo = {}, kept = 0,
+    storages = {} }, Machine)
   while true do
     local opcode = m:take(1)
-    if opcode == "." then return m:pop() end
+    if opcode == "." then return m:pop(), m.at, m.storages end
     local f = OPCODES[opcode]
     if not f then
       local name = REFUSED[opcode]

@@ -15,6 +15,9 @@ local function with_file(fname, f)
   return core.finally(fname, function() core.folder_remove(folder) end, f, folder .. "/parts.safetensors")
 end
 
+--- tensors.width(element) -> bytes of an element, by its name in safetensors files
+function tensors.width(element) return WIDTHS[element] end
+
 --- tensors.read(parts) -> tensors by name
 ---
 --- parts[name] = { element = "F32", shape = { 2, 3 }, bytes = text }. Raises for bytes that are not those of the shape.

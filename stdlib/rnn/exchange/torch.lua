@@ -38,9 +38,46 @@ local function classes_of(tensors)
   return {}
 end
 
---- torch.modules(tensors, names) -> list of { name, tensors, classes }, in the order of names
-function torch.modules(tensors, names)
+-- What weight_norm keeps apart, g v / |v|, as one tensor again; names in their order.
+local function folded(tensors, names, notes)
+  local kept, pairs_of = {}, {}
+  for _, full in ipairs(names) do
+    local module, leaf, which = full:match "^(.*)parametrizations%.([^.]+)%.original([01])$"
+    if not module then
+      module, leaf, which = full:match "^(.-)([^.]*)_([gv])$"
+      which = which == "g" and "0" or which == "v" and "1"
+      local other = which and module .. leaf .. (which == "0" and "_v" or "_g")
+      if not other or not tensors[other] or tensors[module .. leaf .. "_orig"] then module = nil end
+    end
+    local name = module and module .. leaf
+    if name and not pairs_of[name] then pairs_of[name], kept[#kept + 1] = {}, name end
+    if name then pairs_of[name][which] = tensors[full] else kept[#kept + 1] = full end
+  end
+  local all = {}
+  for _, name in ipairs(kept) do
+    local pair = pairs_of[name]
+    all[name] = tensors[name]
+    if pair then
+      local g, v, over = pair["0"], pair["1"], {}
+      if not g or not v or g:ndim() ~= v:ndim() and g:count() ~= 1 then
+        core.fail("'%s' is parametrized in a way that has no counterpart here; "
+          .. "torch.nn.utils.parametrize.remove_parametrizations makes one tensor of it", name)
+      end
+      for axis = 1, v:ndim() do
+        if g:ndim() ~= v:ndim() or g:size(axis) == 1 then over[#over + 1] = axis
+        elseif g:size(axis) ~= v:size(axis) then core.fail("'%s': g %s does not fit v %s", name, sizes(g), sizes(v)) end
+      end
+      all[name] = v * (g / v:square():sum(over, true):sqrt())
+      notes[#notes + 1] = ("'%s' was taken as weight_norm has it, g v / |v|, and is one tensor here"):format(name)
+    end
+  end
+  return all, kept
+end
+
+--- torch.modules(tensors, names, notes) -> list of { name, tensors, classes }, in the order of names; by their names
+function torch.modules(tensors, names, notes)
   local list, by_name = {}, {}
+  tensors, names = folded(tensors, names, notes)
   for _, full in ipairs(names) do
     local name, leaf = full:match "^(.*)%.([^.]+)$"
     if not name then name, leaf = "", full end
@@ -80,9 +117,13 @@ local function need(module, options, name, ...)
   end
 end
 
-local function one(value) -- Conv1d has its numbers as tuples
-  if type(value) == "table" and #value == 1 then return value[1] end
-  return value
+-- An option, or PyTorch's default, which goes into module.unsaid.
+local function said(module, options, name, usual)
+  local value = options[name]
+  if type(value) == "table" and #value == 1 then value = value[1] end -- Conv1d has its numbers as tuples
+  if value ~= nil then return value end
+  table.insert(module.unsaid, ("%s=%s"):format(name, usual))
+  return usual
 end
 
 local function recurrent(class)
@@ -111,9 +152,8 @@ local function recurrent(class)
       wanted = width * (both and 2 or 1)
     end
     local given = { layers = layers > 1 and layers or nil, bidirectional = both or nil, projection = projection }
-    if layers > 1 and type(options.dropout) == "number" and options.dropout > 0 and options.dropout < 1 then
-      given.dropout = options.dropout
-    end
+    local rate = options.dropout
+    if layers > 1 and type(rate) == "number" and rate > 0 and rate < 1 then given.dropout = rate end
     if class == "RNN" then
       local activation = options.nonlinearity
       if activation ~= "tanh" and activation ~= "relu" then
@@ -142,13 +182,14 @@ end
 
 function LAYERS.Conv1d(module, options)
   local filters, inputs, kernel = take(module, "weight"):shape()
-  local stride, dilation, padding = one(options.stride) or 1, one(options.dilation) or 1, one(options.padding) or 0
+  local stride, padding, dilation = said(module, options, "stride", 1), said(module, options, "padding", 0),
+    said(module, options, "dilation", 1)
   need(module, options, "groups", 1)
   need(module, options, "padding_mode", "zeros")
   local kind
-  if options.pad then
-    if padding ~= 0 or options.pad ~= (kernel - 1) * dilation then
-      core.fail("'%s': %d zeros in front of it are not those of a causal convolution", module.name, options.pad)
+  if module.pad then
+    if padding ~= 0 or module.pad ~= (kernel - 1) * dilation then
+      core.fail("'%s': %d zeros in front of it are not those of a causal convolution", module.name, module.pad)
     end
     kind = "causal"
   elseif padding == 0 or padding == "valid" then kind = "valid"
@@ -165,7 +206,7 @@ function LAYERS.LayerNorm(module, options)
   if type(options.normalized_shape) == "table" and #options.normalized_shape ~= 1 then
     core.fail("'%s': a layer norm over %d axes has no counterpart here", module.name, #options.normalized_shape)
   end
-  return { class = "LayerNorm", args = { n }, options = { epsilon = options.eps or 1e-5 },
+  return { class = "LayerNorm", args = { n }, options = { epsilon = said(module, options, "eps", 1e-5) },
     weights = { weight = module.tensors.weight,
       bias = module.tensors.bias and take(module, "bias", n) or core.zeros(n) } }
 end
@@ -174,9 +215,10 @@ function LAYERS.BatchNorm1d(module, options)
   local n = take(module, "running_mean"):shape()
   local affine = module.tensors.weight ~= nil
   module.left.num_batches_tracked = nil
-  local momentum = type(options.momentum) == "number" and options.momentum or 0.1
-  return { class = "BatchNorm", args = { n }, options = { epsilon = options.eps or 1e-5, momentum = 1 - momentum },
-    weights = { weight = affine and take(module, "weight", n) or core.ones(n),
+  local momentum = options.momentum
+  momentum = type(momentum) == "number" and momentum or 0.1
+  return { class = "BatchNorm", args = { n }, options = { epsilon = said(module, options, "eps", 1e-5),
+    momentum = 1 - momentum }, weights = { weight = affine and take(module, "weight", n) or core.ones(n),
       bias = affine and take(module, "bias", n) or core.zeros(n),
       running_mean = module.tensors.running_mean, running_var = take(module, "running_var", n) } }
 end
@@ -202,8 +244,13 @@ local function function_of(step)
   local options, class = step.options or {}, FUNCTIONS[step.name] or FUNCTIONS[step.class]
   local module = { name = step.name }
   if class == "GELU" then need(module, options, "approximate", "none") end
-  if class == "ELU" then need(module, options, "alpha", 1, 1.0) end
-  if class == "Softplus" then need(module, options, "beta", 1, 1.0) end
+  for name, of in pairs { alpha = "ELU", beta = "Softplus" } do
+    if class == of then
+      need(module, options, name, 1, 1.0)
+      need(module, options, 1, 1, 1.0)
+    end
+  end
+  if step.said and (class == "Softmax" or class == "LogSoftmax") then need(module, options, "dim", -1) end
   if class == "LeakyReLU" then return { class = class, args = { options.negative_slope or options[1] or 0.01 } } end
   if class then return { class = class } end
   if DROPOUTS[step.name] or DROPOUTS[step.class] then
@@ -242,10 +289,11 @@ end
 local function reorder(layer, flat)
   local weight = layer.weights.weight
   local units, inputs = weight:shape()
-  if inputs ~= flat.channels * flat.steps then
-    core.fail("'%s' takes %d features, behind %d of %d steps", layer.from, inputs, flat.channels, flat.steps)
+  local steps = flat.steps or inputs // flat.channels
+  if inputs ~= flat.channels * steps then
+    core.fail("'%s' takes %d features, behind %d channels of %d steps", layer.from, inputs, flat.channels, steps)
   end
-  layer.weights.weight = weight:reshape(units, flat.channels, flat.steps):transpose(2, 3):reshape(units, inputs)
+  layer.weights.weight = weight:reshape(units, flat.channels, steps):transpose(2, 3):reshape(units, inputs)
 end
 
 -- What was one in the file and is several here.
@@ -265,6 +313,77 @@ local function note_shared(modules, used, notes)
   end
 end
 
+-- Options that change nothing here.
+local INDIFFERENT = { batch_first = true, padding_idx = true, inplace = true }
+
+local function describe(module)
+  local class, t = module.classes[1], module.tensors
+  if not class then
+    local names = {}
+    for name in pairs(t) do names[#names + 1] = name end
+    table.sort(names)
+    return "not known: it has " .. table.concat(names, ", ")
+  end
+  return ("%s of %s"):format(table.concat(module.classes, " or "), sizes(t.weight or t.weight_ih_l0 or t.running_mean))
+end
+
+-- A module by its name, or by the end of it where one module alone has that: "lstm" is "module.lstm".
+local function find(by_name, name)
+  if by_name[name] then return by_name[name] end
+  local found
+  for full, module in pairs(by_name) do
+    if full:sub(-#name - 1) == "." .. name then
+      if found then return nil end
+      found = module
+    end
+  end
+  return found
+end
+
+-- The layer of a module with tensors.
+local function layer_of(module, step, pad)
+  local class = step.class or #module.classes == 1 and module.classes[1]
+  if not class and #module.classes == 0 then
+    core.fail("'%s': %s; --chain \"... %s=CLASS ...\" says what it is", module.name, describe(module), module.name)
+  elseif not class then
+    core.fail("'%s': its tensors do not say whether it is %s: --chain \"... %s=%s ...\"", module.name,
+      table.concat(module.classes, " or "), module.name, module.classes[1])
+  end
+  class = class:gsub("^Lazy", "")
+  if not LAYERS[class] then core.fail("'%s': nn.%s has no counterpart here", module.name, class) end
+  if pad and class ~= "Conv1d" then
+    core.fail("'%s': zeros in front of it have no counterpart here", module.name)
+  end
+  module.left, module.unsaid, module.pad = {}, {}, pad
+  for name in pairs(module.tensors) do module.left[name] = true end
+  local made = LAYERS[class](module, step.options or {})
+  local left = next(module.left)
+  if left then core.fail("'%s' is no nn.%s: it has a tensor '%s'", module.name, class, left) end
+  made.from = module.name
+  return made
+end
+
+-- What a state dict does not say and nobody has said either.
+local function note_unsaid(module, class, notes)
+  if #module.unsaid == 0 then return end
+  notes[#notes + 1] = ("'%s': a state dict does not say %s; PyTorch's defaults for an nn.%s were taken, and --chain "
+    .. "\"%s(%s)\" says others"):format(module.name, (table.concat(module.unsaid, ", "):gsub("=[^,]+", "")), class,
+    module.name, table.concat(module.unsaid, ", "))
+end
+
+-- (N, C, T) or (N, T, C): a chain does not say how what is flattened lies.
+local function order_of(step, layers)
+  local order = step.options[1] or step.options.order
+  if order == "ntc" then return nil end
+  for i = #layers, 1, -1 do
+    if layers[i].class == "Conv1d" then
+      if order == "nct" then return { channels = layers[i].args[2] } end
+      core.fail("--chain: does flatten see (N, C, T), as nn.Conv1d gives it, or (N, T, C)? flatten(nct) or flatten(ntc)")
+    end
+    if RECURRENT[layers[i].class] then break end
+  end
+end
+
 --- torch.layers(modules, by_name, steps, notes) -> list of layers (plan.lua)
 ---
 --- What a user should know goes into notes. Raises for modules that no step uses, and for what has no counterpart, by
@@ -272,30 +391,14 @@ end
 function torch.layers(modules, by_name, steps, notes)
   local layers, used, pad, flat = {}, {}, nil, nil
   for _, step in ipairs(steps) do
-    local module = by_name[step.name]
+    local module = find(by_name, step.name)
     local made
     if module then
-      local class = step.class or #module.classes == 1 and module.classes[1]
-      if not class then
-        core.fail("'%s': its tensors do not say whether it is %s: --chain \"... %s=%s ...\"", module.name,
-          #module.classes > 0 and table.concat(module.classes, " or ") or "a layer that is known", module.name,
-          module.classes[1] or "CLASS")
-      end
-      class = class:gsub("^Lazy", "")
-      if not LAYERS[class] then core.fail("'%s': nn.%s has no counterpart here", module.name, class) end
-      module.left = {}
-      for name in pairs(module.tensors) do module.left[name] = true end
-      local options = { pad = pad }
-      for key, value in pairs(step.options or {}) do options[key] = value end
-      if pad and class ~= "Conv1d" then
-        core.fail("'%s': zeros in front of it have no counterpart here", module.name)
-      end
-      made, pad = LAYERS[class](module, options), nil
-      local left = next(module.left)
-      if left then core.fail("'%s' is no nn.%s: it has a tensor '%s'", module.name, class, left) end
-      made.from, used[module.name] = module.name, (used[module.name] or 0) + 1
-      if flat and class ~= "Linear" then
-        core.fail("'%s': nn.%s behind a flattened (N, C, T) has no counterpart here", module.name, class)
+      made, pad = layer_of(module, step, pad), nil
+      if not used[module.name] then note_unsaid(module, made.class, notes) end
+      used[module.name] = (used[module.name] or 0) + 1
+      if flat and made.class ~= "Linear" then
+        core.fail("'%s': nn.%s behind a flattened (N, C, T) has no counterpart here", module.name, made.class)
       end
       if flat then flat = reorder(made, flat) end
     elseif step.name == "last" or step.name == "final" then
@@ -307,11 +410,17 @@ function torch.layers(modules, by_name, steps, notes)
       core.fail("'%s': nn.%s without weights has no counterpart here", step.name, step.class)
     else
       made = function_of(step)
+      if made and made.class == "Flatten" then flat = step.said and order_of(step, layers) or flat end
     end
     if not made then core.fail("'%s'%s has no counterpart here", step.name, step.class and " (nn." .. step.class .. ")"
       or "") end
     if not made.nothing then layers[#layers + 1] = made end
     if step.channels then flat = step end
+    for name in pairs(step.said or {}) do
+      if not step.seen[name] and not INDIFFERENT[name] then
+        core.fail("--chain: '%s' has no option '%s' that would change anything here", step.name, name)
+      end
+    end
   end
   if flat then core.fail "the features of a flattened (N, C, T) would come out in another order" end
   if pad then core.fail "zeros in front of what is no convolution have no counterpart here" end
@@ -326,16 +435,7 @@ end
 
 -- ---- chains ----
 
-local function describe(module)
-  local class, t = module.classes[1], module.tensors
-  if not class then
-    local names = {}
-    for name in pairs(t) do names[#names + 1] = name end
-    table.sort(names)
-    return "not known: it has " .. table.concat(names, ", ")
-  end
-  return ("%s of %s"):format(table.concat(module.classes, " or "), sizes(t.weight or t.weight_ih_l0 or t.running_mean))
-end
+local WORDS = { True = true, ["true"] = true, False = false, ["false"] = false, None = core.null }
 
 --- torch.chain(text, by_name) -> steps: of "embed lstm(dropout=0.2) last relu fc=Linear"
 function torch.chain(text, by_name)
@@ -349,13 +449,20 @@ function torch.chain(text, by_name)
     to = after or to
     local inside, behind = text:match("^(%b())()", to)
     to = behind or to
-    local step = { name = name, class = class, options = {} }
+    local said, seen = {}, {} -- options, and which of them somebody asked for
     for part in (inside or "()"):sub(2, -2):gmatch "[^,]+" do
       local key, value = part:match "^%s*([%w_]+)%s*=%s*(.-)%s*$"
       value = value or part:match "^%s*(.-)%s*$"
-      step.options[key or #step.options + 1] = math.tointeger(tonumber(value)) or tonumber(value) or value
+      local word = WORDS[value]
+      if word == nil then word = math.tointeger(tonumber(value)) or tonumber(value) or value end
+      said[key or #said + 1] = word
     end
-    if not by_name[name] and not function_of(step) and name ~= "last" and name ~= "final" then
+    local step = { name = name, class = class, said = said, seen = seen, options = setmetatable({}, {
+      __index = function(_, key)
+        seen[key] = true
+        return said[key]
+      end }) }
+    if not find(by_name, name) and not function_of(step) and name ~= "last" and name ~= "final" then
       core.fail("--chain: '%s' is no module of the file and no function that is known", name)
     end
     steps[#steps + 1], at = step, to

@@ -3,11 +3,47 @@
 
 local core = require "rnn.core"
 local pickle = require "rnn.exchange.pickle"
-local tensors_of = require "rnn.exchange.tensors".read
+local tensors = require "rnn.exchange.tensors"
 
 local torch_file = {}
 
 local MOST <const> = 1 << 36 -- bytes of a file
+
+-- ---- the older format ----
+
+-- Five pickles, a number, a version, the system, the object, keys of storages, and behind them the storages: how many
+-- elements each has, and these.
+local MAGIC <const> = 119547037146038801333356.0
+
+local function read_old(path)
+  local text, message = core.file_read(path)
+  if not text then core.fail("%s", message) end
+  local number, version, system, value, keys, storages, at
+  number, at = pickle.read(text)
+  if type(number) ~= "number" or math.abs(number / MAGIC - 1) > 1e-12 then
+    core.fail "a pickle that torch.save has not written"
+  end
+  version, at = pickle.read(text, at)
+  if version ~= 1001 then core.fail("a file of version %s, where 1001 is known", tostring(version)) end
+  system, at = pickle.read(text, at)
+  if type(system) ~= "table" or system.kind ~= "dict" or system.values.little_endian ~= true then
+    core.fail "its numbers are of another byte order"
+  end
+  value, at, storages = pickle.read(text, at)
+  keys, at = pickle.read(text, at)
+  if type(keys) ~= "table" or keys.kind ~= "list" then core.fail "it has no list of storages" end
+  local found = {}
+  for _, key in ipairs(keys) do
+    local storage = type(key) == "string" and storages[key]
+    if not storage then core.fail "a storage that nothing refers to" end
+    local size = storage.count * tensors.width(storage.element)
+    if at + 8 > #text + 1 or ("<i8"):unpack(text, at) ~= storage.count or size < 0 or size > #text - at - 7 then
+      core.fail "the file is cut off, or a storage is of another size than its tensors say"
+    end
+    found["data/" .. key], at = text:sub(at + 8, at + 7 + size), at + 8 + size
+  end
+  return found, "", value
+end
 
 -- ---- the ZIP archive ----
 
@@ -15,11 +51,12 @@ local function members(path)
   local files, message = core.bundle_read(path, MOST, true)
   if not files then
     local file = io.open(path, "rb")
-    local start = file and file:read(2)
+    local start = file and file:read(512) or ""
     if file then file:close() end
-    if start and start:find "^\x80[\x02-\x05]" then
-      core.fail("as torch.save wrote before PyTorch 1.6: torch.save(torch.load(\"old.pt\"), \"model.pt\") writes "
-        .. "it anew")
+    if start:find "^\x80[\x02-\x05]" then return read_old(path) end
+    if start:sub(258, 262) == "ustar" then
+      core.fail("a tar archive, as torch.save wrote before PyTorch 0.1.10: torch.save(torch.load(\"old.pt\"), "
+        .. "\"model.pt\") writes it anew")
     end
     core.fail("%s", message)
   end
@@ -36,7 +73,7 @@ local function members(path)
   end
   local order = found[root .. "byteorder"]
   if order and order ~= "little" then core.fail("its numbers are of byte order '%s'", order) end
-  return found, root
+  return found, root, (pickle.read(found[root .. "data.pkl"]))
 end
 
 -- ---- tensors ----
@@ -76,7 +113,7 @@ local function make(state, found, root)
       storages[storage], room = key, room + storage.count
     end
   end
-  local flat = tensors_of(parts)
+  local flat = tensors.read(parts)
   local total = 0.0
   for i, name in ipairs(state.keys) do
     local t = state.values[name]
@@ -132,10 +169,10 @@ end
 ---@param path string
 ---@param key? string of a checkpoint: which of its dictionaries
 function torch_file.read(path, key)
-  local found, root = members(path)
-  local state, taken = find(pickle.read(found[root .. "data.pkl"]), key)
-  local tensors, names = make(state, found, root)
-  return tensors, names, taken
+  local found, root, value = members(path)
+  local state, taken = find(value, key)
+  local made, names = make(state, found, root)
+  return made, names, taken
 end
 
 return torch_file

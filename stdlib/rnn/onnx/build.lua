@@ -29,8 +29,8 @@ local PASSES = { Unsqueeze = true, Squeeze = true, Expand = true, Reshape = true
 local function start_of(value, made)
   if not value then return { false } end
   if value.input then
-    local input = made.inputs[value.input]
-    return { made.initial[input.name] or false }
+    if value.input == 1 then return nil end -- what the layers take
+    return { made.initial[made.inputs[value.input].name] or false }
   end
   local t = value.constant
   if t then
@@ -114,6 +114,8 @@ local function chain(made)
       if not ok or fields.reverse or not fields.at or value.index > 2 or value.index == 2 and more and more.returns then
         return nil
       end
+      -- The last row is the last output where all sequences are as long as they can be and none goes backwards.
+      if value.index == 1 and more and more.returns and (by.inputs[2] or fields.directions > 1) then return nil end
       if by.inputs[2] then
         local input = by.inputs[2].input
         if not input or input == 1 or lengths and lengths ~= input then return nil end

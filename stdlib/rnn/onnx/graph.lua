@@ -52,10 +52,16 @@ local function filled(fields, W, R, B, P)
   return layer
 end
 
+-- The state behind a sequence without steps is 0, as onnxruntime has it, whatever it began with.
+local function behind(lengths, state)
+  return lengths and state and core.where(lengths:gt(0):reshape(-1, 1), state, 0) or state
+end
+
 function apply.recurrent(graph, fields, x, lengths, h, c, W, R, B, P)
   if fields.step then
     if fields.layout == 1 then h, c = h and h:transpose(1, 2), c and c:transpose(1, 2) end
-    return fields.step(x, lengths, h, c, W, R, B, P)
+    local y, new, cell = fields.step(x, lengths, h, c, W, R, B, P)
+    return y, behind(lengths, new), behind(lengths, cell)
   end
   local layer = fields.at and graph.layers[fields.at] or filled(fields, W, R, B, P)
   local states, directions, samples = fields.states, fields.directions, x:size(1)
@@ -76,7 +82,7 @@ function apply.recurrent(graph, fields, x, lengths, h, c, W, R, B, P)
   if lengths then y = y:without_lengths() end
   local after = {}
   for k = 1, states do
-    after[k] = directions == 1 and new[k] or core.concat({ new[k], new[states + k] }, 2)
+    after[k] = behind(lengths, directions == 1 and new[k] or core.concat({ new[k], new[states + k] }, 2))
   end
   return y, after[1], after[2]
 end

@@ -22,12 +22,12 @@ local function initial_of(metadata)
   return list
 end
 
-local function read(bytes)
+local function read(bytes, folder)
   local message = protobuf.decode(schema.model, bytes)
   local metadata = {}
   for _, pair in ipairs(message.metadata_props) do metadata[pair.key or ""] = pair.value or "" end
   local own = message.producer_name == "rnnlua"
-  local made = require "rnn.onnx.read"(message)
+  local made = require "rnn.onnx.read"(message, folder)
   made.initial = own and initial_of(metadata) or {}
   local model = require "rnn.onnx.build"(made)
   local about = { producer = message.producer_name or "", opset = made.opset, inputs = {}, outputs = {},
@@ -48,9 +48,9 @@ end
 --- outputs ({ name, type, dims }) and metadata. What onnx.save has written comes back with the same bits, but for cells
 --- with operations that ONNX has not (gelu, silu, expm1, log1p, log_sigmoid, rsqrt, selu of a cell).
 --- Operators: RNN, LSTM, GRU, Scan, Conv over time, Gemm, MatMul, LayerNormalization, BatchNormalization, Softmax, and
---- those of single elements, shapes, reductions and indices. Errors: a path that is no string. A file that cannot be
---- read, is not sound, keeps its weights in another file, or has an operator, attribute or type that is not known gives
---- nil and a message that names the node.
+--- those of single elements, shapes, reductions and indices. Errors: a path that is no string. Weights may lie in files
+--- beside it. A file that cannot be read, is not sound, or has an operator, attribute or type that is not known gives nil
+--- and a message that names the node.
 ---@param path string
 ---@return nn.Module|nil
 ---@return table|string about or message
@@ -59,7 +59,7 @@ function load.load(path)
   check.string("onnx.load", "argument 1 (path)", path)
   local bytes, message, code = core.file_read(path)
   if not bytes then return nil, message, code end
-  local ok, model, about = pcall(core.no_grad, read, bytes)
+  local ok, model, about = pcall(core.no_grad, read, bytes, path:match "^.*/" or "")
   if ok then return model, about end
   if type(model) ~= "string" then error(model, 0) end
   return nil, ("onnx.load: '%s': %s"):format(path, (model:gsub("^[^\n]-:%d+: ", "", 1))), "EFORMAT"

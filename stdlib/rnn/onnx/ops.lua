@@ -116,11 +116,30 @@ function ops.IsInf(a, x)
   return (a.detect_negative or 1) ~= 0 and core.logical_or(above, x:eq(-math.huge)) or above
 end
 
+-- x with as many bits less as split, 2^n + 1, says (Veltkamp).
+local function shorter(x, split)
+  local c = x * split
+  return c - (c - x)
+end
+
+-- As a float of 16 bits holds it: 11 bits, or in bfloat16 8.
+local HALF <const>, LEAST <const> = 65519.996, 2.0 ^ -14
+local function rounded(x, kind)
+  local finite = x:abs():lt(kind == 10 and HALF or 3.3e38)
+  local y = core.where(finite, x, 0)
+  if kind == 16 then return core.where(finite, shorter(y * 2.0 ^ -20, 65537) * 2.0 ^ 20, x) end
+  y = core.where(y:abs():lt(LEAST), (y + 0.75) - 0.75, shorter(y, 8193)) -- below it steps are of 2^-24
+  return core.where(finite, y, x * math.huge)
+end
+
 -- To a type of ONNX: truth, floats of any size, integers of 32 and 64 bits.
 local FLOATS, INTEGERS = { [1] = true, [10] = true, [11] = true, [16] = true }, { [6] = true, [7] = true }
 function ops.Cast(a, x)
   if a.to == 9 then return x:ne(0) end
-  if FLOATS[a.to] then return is_int(x) and x:to_float() or x end
+  if FLOATS[a.to] then
+    if is_int(x) then x = x:to_float() end
+    return (a.to == 10 or a.to == 16) and rounded(x, a.to) or x
+  end
   if not INTEGERS[a.to] then core.fail("a cast to type %s of ONNX", tostring(a.to)) end
   return is_int(x) and x or x:to_int()
 end
@@ -356,8 +375,9 @@ function ops.LayerNormalization(a, x, gain, bias)
   local dims, ones = { table.unpack({ x:shape() }, 1, axis - 1) }, { table.unpack({ x:shape() }, 1, axis - 1) }
   dims[axis] = -1
   for i = axis, x:ndim() do ones[i] = 1 end
-  local rows = x:reshape(dims)
-  local y = core.layer_norm(rows, gain:reshape(-1), bias and bias:reshape(-1), epsilon):reshape { x:shape() }
+  local rows, own = x:reshape(dims), { table.unpack({ x:shape() }, axis) }
+  gain, bias = gain:broadcast_to(own):reshape(-1), bias and bias:broadcast_to(own):reshape(-1)
+  local y = core.layer_norm(rows, gain, bias, epsilon):reshape { x:shape() }
   if a.outputs == 1 then return y end
   return y, rows:mean(axis):reshape(ones), (rows:var(axis, false, 0) + epsilon):rsqrt():reshape(ones)
 end

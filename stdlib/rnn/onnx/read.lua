@@ -108,16 +108,41 @@ local LAID = { F32 = "float_data", F64 = "double_data", I64 = "int64_data", U32 
 local FORMATS = { I64 = "<i8", U64 = "<i8", I32 = "<i4", I16 = "<i2", I8 = "<i1", U32 = "<I4", U16 = "<I2", U8 = "<I1",
   BOOL = "<I1", F16 = "<I2", BF16 = "<I2" }
 
--- The bytes of the elements, wherever they lie.
-local function bytes_of(t, type, what)
-  if (t.data_location or 0) ~= 0 or #t.external_data > 0 then
-    core.fail("%s lies in another file, which is not read; save the model as one file", what)
+-- A file beside the model, of which a tensor is a part: its name may not lead out of the folder.
+function Reader:beside(t, what)
+  local at = {}
+  for _, pair in ipairs(t.external_data) do at[pair.key or ""] = pair.value or "" end
+  local name = at.location or ""
+  if name == "" or name:find "^[/~]" or name:find "[\\%c]" or ("/" .. name .. "/"):find("/../", 1, true) then
+    core.fail("refused: %s lies in '%s', which is no file beside the model", what, name:gsub("%c", "?"))
   end
+  if not self.folder then core.fail("%s lies in another file, '%s'", what, name) end
+  local bytes = self.files[name]
+  if not bytes then
+    local message
+    bytes, message = core.file_read(self.folder .. name)
+    if not bytes then core.fail("%s lies in a file beside the model: %s", what, message) end
+    self.files[name] = bytes
+  end
+  local from = at.offset and math.tointeger(tonumber(at.offset)) or not at.offset and 0
+  local size = at.length and math.tointeger(tonumber(at.length)) or not at.length and from and #bytes - from
+  if not from or not size or from < 0 or size < 0 or from > #bytes or size > #bytes - from then
+    core.fail("%s lies outside of '%s'", what, name)
+  end
+  return bytes:sub(from + 1, from + size)
+end
+
+-- The bytes of the elements, wherever they lie.
+local function bytes_of(self, t, type, what)
   if t.segment then core.fail("%s is a segment of a tensor", what) end
   local field = LAID[type] or "int32_data"
   local given = 0
   for _, name in ipairs { "float_data", "int32_data", "int64_data", "double_data", "uint64_data" } do
     given = given + (#t[name] > 0 and 1 or 0)
+  end
+  if (t.data_location or 0) ~= 0 or #t.external_data > 0 then
+    if given > 0 or t.raw_data then core.fail("%s has its elements twice", what) end
+    return self:beside(t, what)
   end
   if t.raw_data then
     if given > 0 then core.fail("%s has its elements twice", what) end
@@ -137,14 +162,14 @@ local function bytes_of(t, type, what)
 end
 
 -- A constant value.
-function Reader.tensor(_, t, what)
+function Reader:tensor(t, what)
   local type = schema.types[t.data_type or 0]
   if not type then core.fail("%s is of type %d of ONNX, which is not read", what, t.data_type or 0) end
   if #t.dims > 6 then core.fail("%s has %d axes; there can be 6", what, #t.dims) end
   for _, size in ipairs(t.dims) do
     if size < 0 then core.fail("%s has a size of %d", what, size) end
   end
-  local bytes = bytes_of(t, type[1], what)
+  local bytes = bytes_of(self, t, type[1], what)
   local made, message = core.tensor_of_bytes(bytes, type[1], t.dims)
   if made then return constant(made) end
   if type[1] == "I64" and #t.dims <= 1 and #bytes <= 512 and #bytes == 8 * (t.dims[1] or 1) then
@@ -706,10 +731,10 @@ local function describe(info)
   return { name = info.name or "", type = kind[2], dims = dims }
 end
 
---- read(message) -> { inputs, outputs, code, info }: message of schema.model
+--- read(message, folder) -> { inputs, outputs, code, info }: message of schema.model, folder where its file is
 ---
 --- inputs: { name, type, dims, value }; outputs: { name, value }. Errors: what is no sound graph of known ops.
-return function(message)
+return function(message, folder)
   local graph = message.graph or core.fail "it has no graph"
   local unknown = unknown_of(graph, {}, 0)
   if #unknown > 0 then
@@ -718,7 +743,7 @@ return function(message)
   local opset = opset_of(message)
   if opset < 7 then core.fail("its operators are of version %d; 7 and later are read", opset) end
   local self = setmetatable({ opset = opset, own = message.producer_name == "rnnlua", values = {}, uses = {}, code = {},
-    depth = 0 }, Reader)
+    depth = 0, folder = folder, files = {} }, Reader)
   local initial = {}
   for _, t in ipairs(graph.initializer) do initial[t.name or ""] = true end
   local made = { inputs = {}, outputs = {}, code = self.code }

@@ -26,6 +26,8 @@ local ACTIVATIONS = {
 -- What alpha and beta are where a node does not say.
 local DEFAULTS = { HardSigmoid = { single(0.2), 0.5 }, LeakyRelu = { single(0.01) }, Affine = { 1.0, 0.0 },
   Elu = { 1.0 }, ScaledTanh = { 1.0, 1.0 }, ThresholdedRelu = { 1.0 } }
+-- What these are without numbers programs do not agree on.
+local UNSAID = { affine = true, scaledtanh = true, thresholdedrelu = true }
 local of_ours, of_theirs = {}, {}
 for _, row in ipairs(ACTIVATIONS) do of_ours[row[1]], of_theirs[row[2]:lower()] = row, row end
 
@@ -96,6 +98,14 @@ end
 
 -- ---- in ----
 
+--- recurrent.number(attributes, which, n) -> the n-th alpha (which = 1) or beta (2) that a node gives, or nil
+function recurrent.number(attributes, which, n)
+  return (attributes[which == 1 and "activation_alpha" or "activation_beta"] or {})[n]
+end
+
+--- recurrent.unsaid(name, number) -> is it an activation that means nothing without that number?
+function recurrent.unsaid(name, number) return number == nil and UNSAID[name:lower()] or false end
+
 -- The activations of a node's directions: a list of our names for each; or nil, what cannot be.
 local function read_activations(kind, attributes, directions)
   local count = kind == "LSTM" and 3 or kind == "GRU" and 2 or 1
@@ -113,7 +123,7 @@ local function read_activations(kind, attributes, directions)
   local function number(which, default)
     if not default then return nil end
     at[which] = at[which] + 1
-    return single((attributes[which == 1 and "activation_alpha" or "activation_beta"] or {})[at[which]] or default)
+    return single(recurrent.number(attributes, which, at[which]) or default)
   end
   for i, name in ipairs(names) do
     local row, known = of_theirs[name:lower()], nil
@@ -121,6 +131,11 @@ local function read_activations(kind, attributes, directions)
       if key:lower() == name:lower() then known = defaults end
     end
     known = known or {}
+    for which = 1, 2 do
+      if known[which] and recurrent.unsaid(name, recurrent.number(attributes, which, at[which] + 1)) then
+        return nil, ("activation '%s' without numbers of its own"):format(name)
+      end
+    end
     local alpha, beta = number(1, known[1]), number(2, known[2])
     if not row then return nil, ("activation '%s'"):format(name) end
     if alpha ~= row[3] or beta ~= row[4] then

@@ -2,6 +2,7 @@
 -- clipped sums. Step by step in ordinary ops, as onnx.ai/onnx/operators writes them.
 
 local core = require "rnn.core"
+local recurrent = require "rnn.onnx.recurrent"
 
 local function elu(x, alpha) return core.where(x:gt(0), x, core.minimum(x, 0):expm1() * alpha) end
 
@@ -21,7 +22,6 @@ local ACTIVATIONS = {
 local function functions_of(kind, a, directions)
   local count = kind == "LSTM" and 3 or kind == "GRU" and 2 or 1
   local names, at, list, clip = a.activations or {}, { 0, 0 }, {}, a.clip
-  local given = { a.activation_alpha or {}, a.activation_beta or {} }
   for i = 1, count * directions do
     local name = names[i] or (count > 1 and (i - 1) % count == 0 and "Sigmoid" or "Tanh")
     local row, numbers = ACTIVATIONS[name:lower()], {}
@@ -29,7 +29,9 @@ local function functions_of(kind, a, directions)
     for which = 1, 2 do
       if row[1 + which] then
         at[which] = at[which] + 1
-        numbers[which] = given[which][at[which]] or row[1 + which]
+        local number = recurrent.number(a, which, at[which])
+        if recurrent.unsaid(name, number) then return nil, ("activation '%s' without its numbers"):format(name) end
+        numbers[which] = number or row[1 + which]
       end
     end
     local d, k = (i - 1) // count + 1, (i - 1) % count + 1
