@@ -38,7 +38,8 @@ return {
     { key = "test.error", title = "label error rate", format = "%.2f %%", percent = true, must = nil, goal = 0.04 } } },
   { "synthesis", "synthesis", "--written build/written.tsv --plot build/written.svg", {
     small("test.nats", "nats a move", "%.2f") } },
-  { "handwriting", "handwriting", "--save build/reader.safetensors", { accuracy(0.983, 0.99, "97.8 % (nearest neighbour)") } },
+  { "handwriting", "handwriting", "--save build/reader.safetensors", {
+    accuracy(0.983, 0.99, "97.8 % (nearest neighbour)") } },
   { "synthesis, read", "handwriting",
     "--evaluate build/reader.safetensors --data build/written.tsv --split 0/0/100", {
     accuracy(nil, 0.95, nil, "written digits that are read") } },

@@ -171,7 +171,8 @@ local words = once(function()
   return sets
 end)
 local function spectrum(samples)
-  return audio.log_mel(samples:reshape(-1), { rate = 8000, bands = 30, window = 256, hop = 200, fmin = 100, fmax = 3400 })
+  return audio.log_mel(samples:reshape(-1), { rate = 8000, bands = 30, window = 256, hop = 200, fmin = 100,
+    fmax = 3400 })
 end
 local function heard(set, by_speaker) -- less the mean of each recording, or of each speaker
   local xs = {}

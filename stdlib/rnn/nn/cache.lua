@@ -34,7 +34,8 @@ end
 --- cache:read(logits, hidden, ids) -> log-probabilities (N, T, V)
 ---
 --- Log-probabilities of the model and the cache together, at each step before its word is known; then the words are
---- kept. Nothing is recorded. Errors: shapes that do not fit, another number of rows than before, ids that are no words.
+--- kept. Nothing is recorded. Errors: shapes that do not fit, another number of rows than before, ids that are no
+--- words.
 ---@param logits rnn.Tensor (N, T, V)
 ---@param hidden rnn.Tensor (N, T, H) what the last layer sees
 ---@param ids rnn.Tensor int32 (N, T), the words that came, 1 .. V; 0 is padding, and not kept
