@@ -38,6 +38,7 @@ end
 local Chords = nn.module("Chords", function(self, keys)
   self.lstm, self.dropout = nn.LSTM(keys, 400, { coupled = true }), nn.Dropout(0.3)
   self.head = nn.MADE(400, keys)
+  self.head.direct.bias:fill_(-3)
 end)
 function Chords:loss(x, y)
   local context = self.dropout((self.lstm(x)))
@@ -64,12 +65,12 @@ local files, scores, rolls = experiment:files(), {}, {}
 local form, LOWEST, HIGHEST = { lowest = 36, highest = 81 }, 21, 108 -- a piano has 88 keys, or more
 local folder = (files.all or files.train or files.test):gsub(files.all and "$" or "/[^/]*$", "")
 local function has(path, name)
-  for _, file in ipairs(data.files(path) or {}) do
-    if file:find(name) then return path .. "/" end
-  end
+  local names = "\n" .. table.concat(data.files(path) or {}, "\n") .. "\n"
+  return names:find(name) and path .. "/"
 end
-local no_scores = files.all and not has(folder, "%.csv$")
-local written = has(folder .. "/pianoroll", "%.txt$") or no_scores and has(folder, "^test%.txt$")
+local no_scores = files.all and not has(folder, "%.csv\n")
+local written = has(folder .. "/pianoroll", "%.txt\n")
+  or no_scores and has(folder, "\ntest%.txt\n")
 for part, name in pairs { train = "train", dev = "valid", test = "test" } do
   if written and (not saved or no_scores and part == "test") then
     local list, low, high = music.read_rolls(written .. name .. ".txt", 2)
@@ -122,9 +123,7 @@ local function piano_rolls(part)
   end
   return data.sequences(xs, ys)
 end
-local function nats(logits, y) -- of a chord: all its keys
-  return nn.binary_cross_entropy(logits, y) * KEYS
-end
+local function nats(logits, y) return nn.binary_cross_entropy(logits, y) * KEYS end -- of a chord
 -- In training every piece comes in another key each time: a chorale is one, too, some semitones
 -- higher or lower, and there are only 229 of them.
 local function learn_keys(name, model, lr, loss)

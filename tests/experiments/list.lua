@@ -40,7 +40,8 @@ return {
     small("test.nats", "nats a move", "%.2f") } },
   { "handwriting", "handwriting", "--save build/reader.safetensors", {
     accuracy(0.983, 0.99, "97.8 % (nearest neighbour)") } },
-  { "synthesis, read", "handwriting", "--evaluate build/reader.safetensors --data build/written.tsv --split 0/0/100", {
+  { "synthesis, read", "handwriting",
+    "--evaluate build/reader.safetensors --data build/written.tsv --split 0/0/100", {
     accuracy(nil, 0.95, nil, "written digits that are read") } },
   { "draw", "draw", "--seeds 3", {
     accuracy(0.8, nil, "95.9 % (what people wrote)", "drawn digits that are read", "drawn.accuracy"),

@@ -74,8 +74,8 @@ local function cached(model, o) -- the cache sees what the last layer does
       local hidden
       hidden, state = model[2](model[1](x), state)
       local logs = cache:read(model[4](hidden), hidden, y)
-      sum = sum + nn.cross_entropy(logs, y, { reduction = "sum" }):item()
-      count = count + y:count()
+      sum = sum + nn.cross_entropy(logs, y, { reduction = "sum", padded = true }):item()
+      count = count + y:ne(0):sum():item()
     end)
   end
   return sum / count
@@ -181,8 +181,8 @@ local function heard(set, by_speaker) -- less the mean of each recording, or of 
   for i, x in ipairs(xs) do xs[i] = (x - x:mean(1, true)) / 20 end
   return data.sequences(xs, set.ys)
 end
-groups.sound = { where = "320 spoken digits of four people, 400 of two others", figure = "accuracy", format = "%.1f %%",
-  percent = true,
+groups.sound = { where = "320 spoken digits of four people, 400 of two others", figure = "accuracy",
+  format = "%.1f %%", percent = true,
   run = function(o)
     local train, valid = words().train, heard(words().valid, o.cmvn)
     local model = nn.Sequential { nn.GRU(30, 40, { bidirectional = true, returns = "last" }),
@@ -365,7 +365,8 @@ local function rows_of(group, entry)
       local times = group.percent and 100 or 1
       local gain = (e.on - e.off) * (group.less and -1 or 1) * times
       local shown = (group.percent and "%+.1f" or "%+" .. group.format:sub(2)):format(gain)
-      lines[#lines + 1] = ("| %s | %s | %s | %s | %s | %s |"):format(row[1], #lines == 0 and group.where or "",
+      local where = ("%s; %s"):format(group.where, entry.seeds == 1 and "one seed" or entry.seeds .. " seeds")
+      lines[#lines + 1] = ("| %s | %s | %s | %s | %s | %s |"):format(row[1], #lines == 0 and where or "",
         #lines == 0 and group.figure or "", group.format:format(e.off * times), group.format:format(e.on * times),
         tonumber(shown) == 0 and "0" or shown)
     end

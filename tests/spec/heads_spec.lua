@@ -293,10 +293,15 @@ describe("nn.NeuralCache", function()
     assert.near(0.25 + 0.25 * b / (a + b), y:get(1, 3, 3), 1e-6)
     assert.near(0.25, y:get(1, 4, 2), 1e-6)                      -- word 2 has left
     for t = 1, 4 do assert.near(1, y:select(2, t):sum():item(), 1e-5) end
-    fails("argument 3 %(ids%): words are 1 to 3, got 0", function()
-      cache:read(rnn.zeros(1, 2, 3), rnn.zeros(1, 2, 2), rnn.tensor({ { 1, 0 } }, "int32"))
+    fails("argument 3 %(ids%): words are 1 to 3, or 0 for padding, got 4", function()
+      cache:read(rnn.zeros(1, 2, 3), rnn.zeros(1, 2, 2), rnn.tensor({ { 1, 4 } }, "int32"))
     end)
     fails("cache:read: logits", function() cache:read(rnn.zeros(2, 1, 3), rnn.zeros(2, 1, 2), ids:reshape(2, 2)) end)
+    cache:clear()
+    local other = cache:read(rnn.zeros(1, 4, 3), hidden, rnn.tensor({ { 0, 2, 0, 1 } }, "int32")):exp()
+    for t = 1, 4 do assert.near(1, other:select(2, t):sum():item(), 1e-5) end -- padding is no word
+    assert.near(1 / 3, other:get(1, 2, 1), 1e-6)
+    assert.near(0.25 + 0.25, other:get(1, 3, 2), 1e-6)
     cache:clear()
     assert.near(1 / 3, cache:read(rnn.zeros(1, 1, 3), rnn.zeros(1, 1, 5), ids:slice(2, 1, 1)):exp():get(1, 1, 1), 1e-6)
   end)

@@ -88,12 +88,13 @@ describe("rnn.monitor", function()
         local xs, ys = {}, {}
         for i = 1, 8 do
           local steps = i == 1 and first or others
-          xs[i], ys[i] = rnn.rand(steps, 1) + 2, rnn.full({ steps }, right and 1 or 2):to_int()
+          local other = right == "but one" and i == 1 or right == "bad"
+          xs[i], ys[i] = rnn.rand(steps, 1) + 2, rnn.full({ steps }, other and 2 or 1):to_int()
         end
         return data.sequences(xs, ys)
       end
       model[2].bias:detach():set(1, 3)
-      return advice(model, sequences(true):batches { size = 8 }, valid and sequences(valid == "good"), { epochs = 2,
+      return advice(model, sequences "good":batches { size = 8 }, valid and sequences(valid), { epochs = 2,
         optimizer = optim.SGD(model:parameters(), { lr = 1e-4 }) })
     end
     local pattern = "the state of 1 reaches %d%d%S* in size in a sequence of %a+, where %d%S* is usual beside it: "
@@ -101,6 +102,9 @@ describe("rnn.monitor", function()
     assert.matches(pattern, said(false, 200, 5))
     assert.matches(pattern, said(false, 200, 5, "bad"))
     assert.matches("the state of 1 reaches", said(false, 200, 200, "bad"))
+    assert.matches("sequence 1 of validation alone costs %d%S*, where 0.0%d+ is usual, and the state of 1 reaches "
+      .. "%d%d%S* in it, .*coupled = true", said(false, 200, 5, "but one"))
+    assert.equal("", said(true, 200, 5, "but one"))
     assert.equal("", said(false, 200, 5, "good"))
     assert.equal("", said(false, 200, 200)) -- all of them count
     assert.equal("", said(true, 200, 5, "bad"))

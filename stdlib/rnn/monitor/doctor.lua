@@ -101,9 +101,9 @@ rule("runaway", function(m)
     .. " hold it" or "layer_norm = true or a penalty on activations (penalty = { ar = 1 }) holds it"
   local costly = m.costly
   if costly then
-    return ("sequence %d of validation alone costs %.3g, where %.3g is usual, and the state of %s reaches %.3g in it: "
-      .. "such units are saturated, and few steps of an input never met before are enough: %s"):format(costly.item,
-      costly.loss, costly.usual, found.name, costly.state, remedy)
+    return ("sequence %d of validation alone costs %.3g, where %.3g is usual, and the state of %s reaches %.3g in it, "
+      .. "so units are saturated: look at what is unlike others in it; %s"):format(costly.item, costly.loss,
+      costly.usual, found.name, costly.state, remedy)
   end
   local last, alone = m.curve[#m.curve], found.most >= 4 * found.usual
   local gap = last and last.val_loss and last.loss > 0 and last.val_loss / last.loss or nil

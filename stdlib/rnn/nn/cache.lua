@@ -34,11 +34,11 @@ end
 --- cache:read(logits, hidden, ids) -> log-probabilities (N, T, V)
 ---
 --- Log-probabilities of the model and the cache together, at each step before its word is known; then the words are
---- kept. Nothing is recorded. Errors: shapes that do not fit, another number of rows than before, ids that are no words
---- (padding is none).
+--- kept. Nothing is recorded. Errors: shapes that do not fit, another number of rows than before, ids that are no
+--- words.
 ---@param logits rnn.Tensor (N, T, V)
 ---@param hidden rnn.Tensor (N, T, H) what the last layer sees
----@param ids rnn.Tensor int32 (N, T), the words that came, 1 .. V
+---@param ids rnn.Tensor int32 (N, T), the words that came, 1 .. V; 0 is padding, and not kept
 ---@return rnn.Tensor
 function Cache:read(logits, hidden, ids)
   local fname = "cache:read"
@@ -51,9 +51,9 @@ function Cache:read(logits, hidden, ids)
     core.fail("%s: logits %s, hidden %s and ids %s do not fit together, or not to what was read", fname,
       check.shape(logits), check.shape(hidden), check.shape(ids))
   end
-  local wrong = ids:without_lengths():lt(1):logical_or(ids:without_lengths():gt(vocab))
+  local wrong = ids:without_lengths():lt(0):logical_or(ids:without_lengths():gt(vocab))
   if ids:count() > 0 and wrong:max():item() > 0 then
-    core.fail("%s: argument 3 (ids): words are 1 to %d, got %d", fname, vocab,
+    core.fail("%s: argument 3 (ids): words are 1 to %d, or 0 for padding, got %d", fname, vocab,
       ids:without_lengths():reshape(-1):get(wrong:reshape(-1):argmax(1):item()))
   end
   return core.no_grad(function()
@@ -63,9 +63,10 @@ function Cache:read(logits, hidden, ids)
       local h, y = hidden:slice(2, t, t), own:select(2, t)
       if self.keys then
         local likeness = (self.keys:matmul(h:transpose(2, 3)):reshape(n, -1) * self.theta):softmax(-1)
-        local kept = core.one_hot(self.words, vocab)
-        local cached = likeness:reshape(n, 1, -1):matmul(kept):reshape(n, vocab)
-        y = ((1 - self.weight) * y:exp() + self.weight * cached):log()
+        local cached = likeness:reshape(n, 1, -1):matmul(core.one_hot(self.words, vocab)):reshape(n, vocab)
+        local sum = cached:sum(2, true) -- padding has no part in it
+        local mixed = (1 - self.weight) * y:exp() + self.weight * cached / core.where(sum:gt(0), sum, 1)
+        y = core.where(sum:gt(0), mixed:log(), y)
       end
       log[t] = y
       local word = ids:slice(2, t, t)
