@@ -651,6 +651,7 @@ local rnn = {}
 
 ---@class data.lines.Options
 ---@field header? boolean the first line does not count
+---@field quoted? string the sign between cells, which may be in quotes: a line that ends in them goes on
 
 ---@class data.tokens.Options
 ---@field length? integer ids of a window
@@ -1296,23 +1297,6 @@ local rnn = {}
 ---@field fit? table settings of forecaster:fit for that
 ---@field season? integer of the baselines, steps
 
----@class rnn.Forecaster.fit.Options
----@field valid? number the last share of the rows, or number of rows, that says when to stop
----@field calibrate? number the share, or number, of rows behind them, to which intervals are calibrated
----@field epochs? integer at most
----@field patience? integer epochs without an improvement
----@field batch? integer windows of a batch; 32 to 256 by their number
----@field lr? number learning rate of Adam, which falls to nothing (cosine)
----@field weight_decay? number of Adam
----@field average? number decay of a moving average of the weights, see rnn.fit
----@field stride? integer steps from a training window to the next; more than 1 where there are very many
----@field seconds? number of training, at most
----@field seed? integer of member i seed + i; nil: goes on from where the generator is
----@field refit? boolean trains anew on all rows in the end; by default, unless the model is given ready made
----@field progress? any see rnn.fit
----@field callbacks? table of rnn.fit, for every training
----@field run? string a folder: checkpoints of rnn.fit, a folder below it for each member
-
 ---@class rnn.ModelCheckpoint.Options
 ---@field monitor? string the name in the history that is watched
 ---@field mode? "min"|"max" what better means; by default less, but more for accuracy, F1, top-k and BLEU
@@ -1860,6 +1844,17 @@ function core.audio_features(samples, options) end
 ---@return string? code
 function core.bundle_read(path, most, foreign) end
 
+--- core.inflate(packed, size) -> bytes | nil, message, code
+---
+--- The size bytes that a stream of zlib's stands for. Errors: arguments of another type; a stream that is damaged, or
+--- stands for more or fewer bytes, gives nil and a message.
+---@param packed string
+---@param size integer
+---@return string?
+---@return string? message
+---@return string? code
+function core.inflate(packed, size) end
+
 --- core.bundle_write(path, files) -> true | nil, message, code
 ---
 --- Writes files into a ZIP archive in the order given, whole or not at all; equal files give equal bytes. compress: by
@@ -1954,6 +1949,15 @@ function rnn.csv_read(path, options) end
 ---@return string? message
 ---@return string? code
 function rnn.csv_open(path, options) end
+
+--- rnn.date_read(text) -> month_first, day_first | nil
+---
+--- A date as data.csv reads it, in microseconds since 1970-01-01 UTC, or of the wall clock where it has no offset: with
+--- the month first and with the day first, nil for an order in which it is no date. Errors: a text that is no string.
+---@param text string
+---@return integer? month_first
+---@return integer? day_first
+function rnn.date_read(text) end
 
 --- core.events_open(folder) -> file | nil, message, code
 ---
