@@ -477,17 +477,18 @@ def layer_norm(x, gain, bias, eps):
 
 def batch_norm(x, gain, bias, mean_, variance, momentum, eps, training, lengths=None):
     """Ours keep the variance that normalises in the running statistics, and momentum is the share of the old ones. The
-    gain in rows: of a strided one PyTorch 2.13 computes a wrong gradient of x."""
+    gain in rows: of a strided one PyTorch 2.13 computes a wrong gradient of x. The result is none of PyTorch's views."""
     gain = gain.contiguous()
     if not training:
-        return F.batch_norm(x.reshape(-1, x.shape[-1]), mean_, variance, gain, bias, False, 0.0, eps).reshape(x.shape)
+        return F.batch_norm(x.reshape(-1, x.shape[-1]), mean_, variance, gain, bias, False, 0.0,
+                            eps).reshape(x.shape).clone()
     rows = valid(x, lengths).reshape(-1, x.shape[-1])
     with torch.no_grad():
         mean_.mul_(momentum).add_((1 - momentum) * rows.mean(0))
         variance.mul_(momentum).add_((1 - momentum) * rows.var(0, unbiased=False))
     if lengths:
         return keeps((x - rows.mean(0)) / torch.sqrt(rows.var(0, unbiased=False) + eps) * gain + bias, x, gain)
-    return F.batch_norm(rows, None, None, gain, bias, True, 0.0, eps).reshape(x.shape)
+    return F.batch_norm(rows, None, None, gain, bias, True, 0.0, eps).reshape(x.shape).clone()
 
 
 def recurrent(cell, options, x, weights, state, lengths, last=False, reverse=False):
