@@ -72,13 +72,17 @@ When it is set, nothing is coloured.
 .El
 .Sh THE SANDBOX
 With
-.Fl \\-sandbox ,
+.Fl \-sandbox ,
 and in
 .Ic rerun ,
-the kernel keeps a script from all files but those that it was given, from the network and from other programs.
-It does not keep it from using processor, memory and disk up to the limits, from asking whether a file is there, how
-large and how old it is, nor from what a fault of the kernel or a side channel allows.
-The exit status is that of the script; 3 when a wall is missing and nothing has run, 124 when it was stopped at a limit.
+the kernel keeps a script from all files but those that it was given,
+from the network and from other programs.
+It does not keep it from using processor, memory and disk up to the limits,
+from asking whether a file is there, how large and how old it is,
+nor from what a fault of the kernel or a side channel allows.
+The exit status is that of the script;
+3 when a wall is missing and nothing has run,
+124 when it was stopped at a limit.
 .Sh FILES
 .Bl -tag -width Ds
 .It Pa /usr/share/rnnlua/scripts

@@ -91,8 +91,8 @@ describe("the sandbox holds", function()
       print "none"
     ]=]) }, folder)
     if io.popen("uname -m"):read "l" ~= "x86_64" then return end
-    assert.equal(CALLS, ("\n" .. out):match "\n(%d[%d ]+)", out)
-    assert.matches("\nnone", "\n" .. x32)
+    assert.equal(CALLS, out:match "0 1 [%d ]+", out)
+    assert.matches("none", x32)
   end)
 
   it("what takes time and memory, within two seconds of its limit", function()
