@@ -44,9 +44,11 @@ static void pack_task(void *arg, int task) {
                    p->out + from / rnni_panel_cols(p->low) * rnni_panel_size(p->low, p->k));
 }
 
+#define PACK_WORTH 4 /* threads are awake: products come before and after */
+
 void rnni_pack(rnn_ctx *ctx, rnn_form form, int64_t k, int64_t n, const real *b, int64_t rs, int64_t cs, real *out) {
   packing p = {.k = k, .n = n, .rs = rs, .cs = cs, .b = b, .out = out, .low = form,
-               .tasks = rnni_threads_for_elements(ctx, (double)k * (double)n)};
+               .tasks = rnni_threads_for_elements(ctx, PACK_WORTH * (double)k * (double)n)};
   rnni_parallel(ctx, p.tasks, pack_task, &p);
 }
 
