@@ -44,9 +44,11 @@ static void pack_task(void *arg, int task) {
                    p->out + from / rnni_panel_cols(p->low) * rnni_panel_size(p->low, p->k));
 }
 
+#define PACK_WORTH 4 /* threads are awake: products come before and after */
+
 void rnni_pack(rnn_ctx *ctx, rnn_form form, int64_t k, int64_t n, const real *b, int64_t rs, int64_t cs, real *out) {
   packing p = {.k = k, .n = n, .rs = rs, .cs = cs, .b = b, .out = out, .low = form,
-               .tasks = rnni_threads_for_elements(ctx, (double)k * (double)n)};
+               .tasks = rnni_threads_for_elements(ctx, PACK_WORTH * (double)k * (double)n)};
   rnni_parallel(ctx, p.tasks, pack_task, &p);
 }
 
@@ -61,7 +63,7 @@ void rnni_row_product(rnn_ctx *ctx, int64_t n, int64_t k, const real *a, rnni_pa
   else rnni_parallel(ctx, tasks, run_job, &j);
 }
 
-/* Work between two looks at the interrupt flag: some milliseconds. */
+/* Work of a thread between two looks at the interrupt flag: some milliseconds. */
 #define POLL_MULTIPLY_ADDS 2e8
 /* Elements of B packed at a time. */
 #define PACKED_MOST ((int64_t)1 << 20)
@@ -76,7 +78,7 @@ static rnn_status run(rnn_ctx *ctx, int64_t m, int64_t n, int64_t k, const real 
                       rnni_panels b, const real *bias, real *c, int64_t ldc, bool accumulate) {
   rnn_status status = RNN_OK;
   double row_work = (double)n * (double)RNNI_MAX(k, 1), memory = 40 * ((double)n + (double)k);
-  int64_t step = (int64_t)RNNI_MAX(96.0, POLL_MULTIPLY_ADDS / (row_work + memory)) / 96 * 96;
+  int64_t step = (int64_t)RNNI_MAX(96.0, ctx->threads * POLL_MULTIPLY_ADDS / (row_work + memory)) / 96 * 96;
   for (int64_t r = 0; r < m && status == RNN_OK; r += step) {
     int64_t rows = RNNI_MIN(step, m - r);
     job j = {.m = rows, .n = n, .k = k, .a = a + r * ars, .b = b, .bias = bias, .ars = ars, .acs = acs,

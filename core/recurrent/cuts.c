@@ -7,11 +7,12 @@
 
 rnni_cuts rnni_cuts_of(const rnn_ctx *ctx, const rnni_layer *l) {
   double step = (double)l->N * (double)l->H * (double)(l->G + 8); /* 8: the functions of the gates */
-  int tasks = rnni_threads_for(ctx, (double)l->T * step);
-  int slices = (int)RNNI_MIN(tasks, RNNI_MAX(l->N / SLICE_ROWS, 1)), cols = rnni_panel_cols(ctx->low);
-  int units = (int)RNNI_MIN(tasks / slices, (l->H + cols - 1) / cols);
-  units = (int)RNNI_MIN((double)units, step / slices / STEP_WORTH);
-  if (l->N > 1 && units > 1) return (rnni_cuts){slices, units};
+  int tasks = rnni_threads_for(ctx, (double)l->T * step), cols = rnni_panel_cols(ctx->low);
+  int slices = (int)RNNI_MIN(tasks, RNNI_MAX(l->N / SLICE_ROWS, 1)), all = (int)RNNI_MIN((double)tasks, step / STEP_WORTH);
+  if (l->N > 1 && slices < tasks && all > 1) { /* who meets anyway reads no weight twice, where units do for all */
+    int units = (int)RNNI_MIN(all, (l->H + cols - 1) / cols);
+    if (units > 1) return (rnni_cuts){RNNI_MIN(slices, RNNI_MAX(all / units, 1)), units};
+  }
   return (rnni_cuts){(int)RNNI_MIN(tasks, RNNI_MAX(l->N, 1)), 1};
 }
 

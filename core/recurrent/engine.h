@@ -81,7 +81,7 @@ void rnni_row_product(rnn_ctx *ctx, int64_t n, int64_t k, const real *a, rnni_pa
 /* ---- cuts.c: the time loop over threads ---- */
 
 /* Slices of the batch go through all steps without meeting each other. Where there are more threads than slices worth
-   while, each is cut into units as well, and then all meet after every step. */
+   while, units are cut as well, and then all meet after every step. */
 typedef struct rnni_cuts {
   int slices, units;
 } rnni_cuts;

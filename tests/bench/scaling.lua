@@ -4,7 +4,9 @@
 --
 -- For each number of cores the work is cut as it would be there, but the tasks run one after the other on one core
 -- (core.regions). A step then takes the serial rest, for each parallel part its longest task, and half a microsecond
--- to hand tasks out; caches and memory that cores share are not counted. For 2 threads the step is also timed as it is.
+-- to hand tasks out; caches and memory that cores share are not counted. "Even" is the same with tasks of equal length:
+-- what is left when other work on the machine, which makes the longest longer, is not there. For 2 threads the step is
+-- also timed as it is.
 -- Of each case the table then lists the parts that cost most on 16 cores, and how many tasks they are cut into there.
 local core = require "rnn.core"
 local rnn = require "rnn"
@@ -50,21 +52,27 @@ local results = {}
 print(("%-30s %8s%s"):format("times faster than on one core", "1 (ms)", (" %7d"):rep(#CORES - 1):format(
   table.unpack(CORES, 2))))
 for _, case in ipairs(CASES) do
-  local step, entry, cells = training(table.unpack(case, 2)), { name = case[1], cores = {} }, {}
+  local step, entry, cells, evens = training(table.unpack(case, 2)), { name = case[1], cores = {} }, {}, {}
   local single
   for i, cores in ipairs(CORES) do
     rnn.threads(cores)
     local all, regions = least(step, os.clock, function() core.regions(true) end, core.regions)
     core.regions(false)
-    local work, path, calls = 0, 0, 0
-    for _, r in ipairs(regions) do work, path, calls = work + r.work, path + r.longest, calls + r.calls end
+    local work, path, even, calls = 0, 0, 0, 0
+    for _, r in ipairs(regions) do
+      work, path, calls = work + r.work, path + r.longest, calls + r.calls
+      even = even + r.work / math.max(r.tasks / r.calls, 1)
+    end
     local serial = math.max(all - work, 0)
     local time = serial + path + (cores > 1 and calls * HAND_OUT or 0)
     single = single or time
+    even = time - path + even
     cells[i] = i == 1 and ("%8.2f"):format(1e3 * time) or (" %7.2f"):format(single / time)
-    entry.cores[i] = { cores = cores, seconds = time, serial = serial, regions = regions }
+    evens[i] = i == 1 and (" "):rep(8) or (" %7.2f"):format(single / even)
+    entry.cores[i] = { cores = cores, seconds = time, even = even, serial = serial, regions = regions }
   end
   print(("%-30s %s"):format(case[1], table.concat(cells)))
+  print(("%-30s %s"):format("  even", table.concat(evens)))
   local real = {}
   for threads = 1, 2 do
     rnn.threads(threads)
