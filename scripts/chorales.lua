@@ -18,7 +18,7 @@ local experiment = rnn.experiment {
     format = [[
 a folder with train/, valid/ and test/, or of CSV files, one a piece, with a row for each step:
 soprano,bass    (a heading, then the MIDI number of each voice, 0 for silence; one to nine voices)
-67,48           (beside them pianoroll/train.txt ..., if there: all MIDI numbers of a chord)]] },
+67,48           (beside them, or alone, pianoroll/train.txt ...: all MIDI numbers of a chord)]] },
   split = "80/10/10",
   epochs = 130, plot = false,
   note_epochs = { 14, "epochs of the model of notes, at most as many as --epochs" },

@@ -87,7 +87,7 @@ end
 local parts = experiment:parts(tables, #writers >= 10 and { "writer" } or "label")
 
 -- Points were recorded every 100 ms, so a slow hand leaves more of them; at equal distances, hands
--- are alike. For training, digits are drawn from either end: some writer will begin a 9 at its foot.
+-- are alike. For training, digits are drawn from either end: someone will begin a 9 at its foot.
 local function dataset(list, both_ways)
   local xs, labels = {}, {}
   for _, digit in ipairs(list) do

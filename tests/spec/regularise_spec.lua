@@ -301,6 +301,23 @@ describe("rnn.Ensemble", function()
     fails("entry 2: expected a model", rnn.Ensemble, { constant(1), 3 })
   end)
 
+  it("reads a text in pieces, each model from its state", function()
+    rnn.seed(4)
+    local function writer() return nn.Sequential { nn.Embedding(5, 3), nn.GRU(3, 4), nn.Linear(4, 5) } end
+    local ensemble = rnn.Ensemble({ writer(), writer() }, { mean = "softmax" }):eval()
+    local ids = rnn.tensor({ { 1, 2, 3, 4, 5, 1, 2, 3, 4 } }, "int32")
+    local first, states = ensemble:stream(ids:slice(2, 1, 4))
+    local rest = ensemble:stream(ids:slice(2, 5, 9), states)
+    assert.is_true((rnn.concat({ first, rest }, 2) - ensemble(ids)):abs():max():item() < 1e-6)
+    local function nats(length)
+      return rnn.evaluate(ensemble, text.stream(ids:reshape(-1), { size = 1, length = length }),
+        { loss = "cross_entropy", tbptt = length }).loss
+    end
+    assert.near(nats(8), nats(3), 1e-5)
+    fails("argument 2: expected the states of 2 models", ensemble.stream, ensemble, ids, { states[1] })
+    assert.is_nil(select(2, rnn.Ensemble { nn.Linear(1, 1) }:stream(rnn.zeros(1, 1))))
+  end)
+
   it("teaches one small model", function()
     rnn.seed(3)
     local x = rnn.randn(200, 2)

@@ -100,7 +100,7 @@ rule("runaway", function(m)
   local remedy = found.kind == "nn.LSTM" and "coupled = true keeps |c| below 1, layer_norm = true or zoneout_cell = 0.1"
     .. " hold it" or "layer_norm = true or a penalty on activations (penalty = { ar = 1 }) holds it"
   local costly = m.costly
-  if costly then
+  if costly and costly.state then
     return ("sequence %d of validation alone costs %.3g, where %.3g is usual, and the state of %s reaches %.3g in it, "
       .. "so units are saturated: look at what is unlike others in it; %s"):format(costly.item, costly.loss,
       costly.usual, found.name, costly.state, remedy)
@@ -111,6 +111,13 @@ rule("runaway", function(m)
   return ("the state of %s reaches %.3g in size in a sequence of %s, where %.3g is usual beside it: such units are "
     .. "saturated for many steps, and one sequence may cost as much as many others: %s"):format(found.name, found.most,
     found.training and "training" or "validation", found.usual, remedy)
+end)
+
+rule("costly", function(m)
+  local costly = m.costly
+  if not costly or costly.state then return end
+  return ("sequence %d of validation alone costs %.3g, where %.3g is usual: look at what is unlike others in it; more "
+    .. "varied examples (data.augment) may teach it"):format(costly.item, costly.loss, costly.usual)
 end)
 
 rule("dead", function(m)

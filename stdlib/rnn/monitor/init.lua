@@ -21,6 +21,8 @@ local DEAD = 5
 local FAR = 30
 -- Items that are compared with each other.
 local COMPARED = 20000
+-- Sequences that are measured one by one.
+local ALONE = 2000
 -- Training has exploded when the mean of two losses in succession is this many times the first one; one batch out of
 -- the ordinary does not do that.
 local JUMP = 4
@@ -328,13 +330,12 @@ function Monitor:_see(prediction, target)
   end
 end
 
--- Which item of validation costs most, by itself, and what is usual beside it; asked where a state went far and
--- validation is the worse for something, at epochs 1, 2, 4, 8 ..., for it takes a pass over single items.
+-- Which sequence of validation costs most, by itself, and what is usual beside it; asked where validation is the worse
+-- for something, at epochs 1, 2, 4, 8 ..., for it takes a pass over single ones. state: where it went far.
 local function look_for_costly(self, run, logs)
   local set = type(run.valid) == "table" and run.valid.dataset
-  if next(self.states) == nil or not logs.val_loss or logs.val_loss < 1.25 * logs.loss
-    or run.epoch & (run.epoch - 1) ~= 0 or not set or not set.batch or run.valid_reader or not run.objective
-    or #set < 4 or #set > COMPARED then
+  if not logs.val_loss or logs.val_loss < 1.25 * logs.loss or run.epoch & (run.epoch - 1) ~= 0 or not set
+    or set.fname ~= "data.sequences" or run.valid_reader or not run.objective or #set < 4 or #set > ALONE then
     return
   end
   local losses, costly = {}, { loss = 0 }
@@ -347,7 +348,8 @@ local function look_for_costly(self, run, logs)
   end)
   table.sort(losses)
   costly.usual = losses[(#losses + 1) // 2]
-  self.costly = costly.state and costly.state >= FAR and costly.loss >= 4 * costly.usual and costly or self.costly
+  if costly.item and costly.state < FAR then costly.state = nil end
+  self.costly = costly.loss >= (costly.state and 4 or 20) * costly.usual and costly.item and costly or self.costly
 end
 
 function Monitor:on_begin(run)

@@ -6,6 +6,7 @@ local class = require "rnn.class"
 local check = require "rnn.check"
 local nest = require "rnn.nest"
 local option = require "rnn.option"
+local owner = require "rnn.state"._owner
 local Module = require "rnn.nn.module"
 
 --- rnn.Ensemble(models [, options])
@@ -79,6 +80,26 @@ function Ensemble:forward(x)
   local answers = {}
   for i, model in ipairs(self) do answers[i] = (model(x)) end
   return combined(self.mean, answers)
+end
+
+--- ensemble:stream(x [, states]) -> y, states
+---
+--- As forward, for sequences that come in pieces, such as a text that is read or written: each model goes on from its
+--- state. states is what the piece before gave; nil is the zero state of all. Errors: states that another model made.
+---@param x any
+---@param states? table
+---@return rnn.Tensor|table
+---@return table? states
+function Ensemble:stream(x, states)
+  local answers, after = {}, {}
+  if states ~= nil and (type(owner.check(self, states)) ~= "table" or #states ~= #self) then
+    check.expected(self:describe() .. ": stream", "argument 2", ("the states of %d models"):format(#self), states)
+  end
+  for i, model in ipairs(self) do
+    local run = model.stream or model.forward
+    if states then answers[i], after[i] = run(model, x, states[i]) else answers[i], after[i] = run(model, x) end
+  end
+  return combined(self.mean, answers), after[1] and owner.mark(self, after)
 end
 
 --- ensemble:fit(options) -> list of histories
