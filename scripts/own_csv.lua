@@ -141,6 +141,10 @@ if time and not series then
   local rows, doubles = #frame, #frame:doubles()
   experiment:check(doubles < rows / 2, ("most of %d rows have the time of another row: of several "
     .. "series, --series COLUMN says which is which"):format(rows))
+  if doubles > 0 and options.zone == "" and (frame:step() or ""):find "[hn]$" then -- 1h, 15min
+    say("%d times are there twice: where clocks were set back, --zone Europe/Berlin or its like "
+      .. "tells the two hours apart", doubles)
+  end
 end
 -- Does the word of a day hang on the day of the week? Its share of days that the most frequent word
 -- tells.
@@ -165,7 +169,7 @@ local past, future, filled = {}, {}, {}
 for _, c in ipairs(frame.columns) do
   local name = c.name
   local usable = c.type == "number" or c.type == "text" and #c.words >= 2 and #c.words <= 20
-  if name ~= target and name ~= series and usable and not ignored[name] then
+  if name ~= target and name ~= series and name ~= "" and usable and not ignored[name] then
     local share, usual = 0, nil
     if c.type == "text" and time and (frame:step() or "") == "1d" and options.known == "" then
       share, usual = by_weekday(c)
@@ -209,7 +213,7 @@ local settings = { target = target, time = time, series = series, past = past,
   length = options.reads > 0 and options.reads or nil, interval = options.interval / 100,
   members = options.members }
 local forecaster = rnn.Forecaster(settings)
-local source = time and all or all:tensor({ target }, { missing = true })
+local source = all
 forecaster:fit(source:rows(1, first - 1), { epochs = options.epochs, progress = "terminal",
   seconds = options.minutes * 60 / (2 * options.members), callbacks = { results:training() } })
 local report = forecaster:backtest(source, {
@@ -274,7 +278,7 @@ if not series then
     middle, low, high = coming.forecast:reshape(-1), coming.low:reshape(-1), coming.high:reshape(-1)
   end
   local shown = all:rows(#all - n + 1, #all)
-  local actual = shown:tensor({ target }, { missing = true }):reshape(-1)
+  local actual = column_of(shown, target).values:double():totable()
   local file = options.plot or stem .. "-forecast.svg"
   local x, ahead = {}, {}
   local days = time and shown:dates(time)

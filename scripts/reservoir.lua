@@ -94,7 +94,7 @@ end
 
 -- Tomorrow's riders from today's numbers and what kind of day tomorrow is. The periods are those of
 -- ridership.lua.
-local function ridership(path)
+local function ridership()
   local cta = assert(data.csv(path)):sort("service_date"):unique():shift("day_type", -1, "next")
   local rail = cta:tensor { "rail_boardings" } / 1e6
   local two, kinds = cta:tensor { "bus", "rail_boardings" } / 1e6, cta:one_hot("next")
@@ -134,7 +134,7 @@ local function ridership(path)
   end
 end
 
-if path then ridership(path) end
+if path then ridership() end
 
 print(([[
 %d units, medians of %d seed%s. Mackey-Glass: NRMSE84, from %d places. Ridership: mean absolute

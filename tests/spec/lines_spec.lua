@@ -30,6 +30,22 @@ describe("data.lines", function()
     assert.equal("", text)
   end)
 
+  it("goes on where a line ends within quotes, as far as that makes cells like those of the first line", function()
+    local function all(text, quoted)
+      local list = {}
+      for n, line in require("rnn.data.lines").each(text, quoted) do list[#list + 1] = n .. ":" .. line end
+      return list
+    end
+    local text = 'a,b\r\n"x\r\ny",2\n3,"q ""z""\n\nw"\n5,6'
+    assert.same({ "1:a,b", '2:"x\ny",2', '4:3,"q ""z""\n\nw"', "7:5,6" }, all(text, ","))
+    assert.same({ "1:a,b", '2:"x', '3:y",2' }, { table.unpack(all(text), 1, 3) })
+    local open = 'a,b\n"x,2\n3,4\n"5,6\n7,8' -- quotes that nobody closed
+    assert.same({ "1:a,b", '2:"x,2', "3:3,4", '4:"5,6', "5:7,8" }, all(open, ","))
+    local path = sh:write("quoted.csv", 'a,b\n"x\ny",2\n')
+    assert.same({ '"x\ny",2' }, select(2, said(data.lines, path, "a,b", function(line) return line end,
+      { header = true, quoted = "," })))
+  end)
+
   it("counts and says what it drops", function()
     local path = sh:write("some.txt", "1\nč" .. ("x"):rep(100) .. "\n2\nb\n")
     local text, list = said(data.lines, path, "a number", number)

@@ -87,6 +87,11 @@ local FOREIGN = {
       return ('"0.1 0.2 0.5 %.2f .7 .1|0.1 0.1 0.2 0.3";p%d;"letter ""%d"""'):format(i / 200, i % 20, i % 7)
     end))
   end, "digits wrong", "nearest neighbour", "test.accuracy" },
+  { "handwriting", "--data data/quick.csv --units 4", function(sh) -- drawings in JSON
+    sh:write("data/quick.csv", "word,drawing\n" .. lines(60, function(i)
+      return ('%s,"[[[%d,1e1,30],[1,2,9]],[[5,6],[7,%d]]]"'):format(i % 2 == 0 and "дом" or "cat", i, i % 7)
+    end))
+  end, "digits wrong", "nearest neighbour", "test.accuracy" },
   { "sentiment", "--data data/phrases.txt --units 4", function(sh)
     sh:write("data/phrases.txt", "label\tfold\ttext\r\n" .. lines(60, function(i)
       return ("%s\t%s\t%s\r"):format(i % 2 == 0 and "gut" or "schlecht", i % 12, phrase(i))
@@ -116,6 +121,16 @@ local FOREIGN = {
   { "translate", "--data data/sk-hu.tsv --units 8 --size 60 --beam 1", function(sh)
     sh:write("data/sk-hu.tsv", lines(100, function(i) return phrase(i) .. "\t" .. phrase(i + 3) .. "\tby me" end))
   end, "BLEU sk%-hu", "en%-pt", "test.bleu" },
+  { "translate", "--data data --units 8 --size 60 --beam 1", function(sh) -- files in twos, as from OPUS
+    sh:write("data/Tatoeba.sk-hu.sk", lines(60, phrase))
+    sh:write("data/Tatoeba.sk-hu.hu", lines(60, function(i) return i == 9 and "" or phrase(i + 3) end))
+    sh:write("data/README", "x")
+  end, "BLEU sk%-hu", "en%-pt", "test.bleu", said = "59 of 60 lines have a sentence in both files" },
+  { "translate", "--data data/pairs.csv --units 8 --size 60 --beam 1", function(sh) -- quoted, with a line break
+    sh:write("data/pairs.csv", "id,src,tgt\n" .. lines(60, function(i)
+      return ('%d,"%s, ""x""\n%s",%s'):format(i, phrase(i), phrase(i), phrase(i + 3))
+    end))
+  end, "BLEU first%-second", "en%-pt", "test.bleu" },
   { "behaviour", "--data data/log.csv --units 4", function(sh)
     sh:write("data/log.csv", "case,what,when\n" .. lines(400, function(i) -- 73 activities, cases side by side
       return ("order %d,step %d,2021-03-%02dT%02d:%02d:00.25Z"):format(i % 40, i * 7 % 73, i // 40 + 1, i % 24, i % 60)
@@ -179,6 +194,18 @@ local FOREIGN = {
     recordings(sh, "data", names)
     sh:write("data/stop/broken.wav", "RIFF")
   end, "test: %d", "kernel ridge", "test.accuracy", said = "36 of 37 files are" },
+  { "digits", "--data data --units 4", function(sh) -- with lists of parts
+    local names, lists = {}, { testing = {}, validation = {} }
+    for _, word in ipairs { "marvin", "ação" } do
+      for i = 1, 8 do
+        local name = ("%s/%08x_nohash_0.wav"):format(word, i * 7)
+        names[#names + 1] = name
+        if i > 6 then table.insert(i == 7 and lists.testing or lists.validation, name) end
+      end
+    end
+    recordings(sh, "data", names)
+    for name, list in pairs(lists) do sh:write(("data/%s_list.txt"):format(name), table.concat(list, "\n") .. "\n") end
+  end, "test: %d", "kernel ridge", "test.accuracy" },
   { "digits", "--data data --units 4", function(sh) -- with parts
     local names = {}
     for part, n in pairs { train = 6, dev = 2, test = 2 } do
@@ -214,6 +241,11 @@ local FOREIGN = {
   { "forecast", "--data data/sales.csv --model deep", function(sh)
     sh:write("data/sales.csv", "week,shop,café\n" .. weekly(150, sold))
   end, "deep", "1000", "deep.test_mse" },
+  { "forecast", "--data data/de.csv --model linear", function(sh) -- decimal commas, a row of units, rows without a day
+    sh:write("data/de.csv", "Tag;Last\nUTC;MW\n" .. lines(150, function(i)
+      return ("%s;%d,5"):format(i == 9 and "" or os.date("!%d.%m.%Y", i * DAY), 1000 + i * 7 % 19)
+    end))
+  end, "linear", "1000", "linear.test_mse", said = "row 2 has units" },
   { "forecast", "--data data --model linear", function(sh)
     sh:write("data/long.csv", "name,when,value\n" .. lines(300, function(i)
       return ("s%d,%s,%d"):format(i % 2, os.date("!%d.%m.%Y", i // 2 * 7 * DAY), i * 7 % 19)

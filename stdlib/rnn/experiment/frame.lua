@@ -39,11 +39,15 @@ end
 -- ---- guesses: of a frame, or why there is none, to options of data.csv and what is said of them ----
 
 -- Numbers with a decimal comma, where nothing else fits.
-local function decimal(_, message, given)
-  if message and not given.decimal and message:find("decimal = \",\"", 1, true)
-    and not message:find("decimal = \".\"", 1, true) then
-    return { decimal = "," }, "numbers have decimal commas (--decimal .)"
+local function decimal(frame, message, given)
+  if given.decimal then return nil end
+  local sure = message and message:find("decimal = \",\"", 1, true)
+    and not message:find("decimal = \".\"", 1, true)
+  for _, column in ipairs(frame and frame.columns or {}) do
+    local cell = column.odd and column.odd.text or ""
+    sure = sure or cell:find "^[-+]?%d+,%d+$" and not cell:find(GROUPED)
   end
+  return sure and { decimal = "," } or nil, "numbers have decimal commas (--decimal .)"
 end
 
 -- Two bytes for a character, as the file itself says.
@@ -189,7 +193,7 @@ return function(experiment, path)
   local frame, message = csv(path, given)
   local sign = frame and (frame.notes[1] or ""):match "^read with '(.-)'"
   if sign then given.separator = sign:gsub("\\t", "\t") end -- which has been said
-  for _, guess in ipairs { encoding, decimal, given_dates, units, groups, epoch } do
+  for _, guess in ipairs { encoding, decimal, given_dates, units, decimal, groups, epoch } do
     local more, text = guess(frame, message, given, options)
     if more then
       local all = {}

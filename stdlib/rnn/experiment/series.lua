@@ -78,9 +78,13 @@ function series.read(experiment, path)
   local heading, line = records.top(text)
   if not line then return nil, path .. ": expected a heading and at least one line" end
   local separator = records.separator(heading, line)
-  local first = records.cells(line, separator)
+  local by_time = false -- the second line may have units
+  for _, one in ipairs { line, text:match "([^\r\n]+)[\r\n]*$" } do
+    local cells = records.cells(one, separator)
+    by_time = by_time or is_time(cells[1]) or is_time(cells[2]) and not tonumber(cells[1])
+  end
   local list, kind
-  if is_time(first[1]) or is_time(first[2]) and not tonumber(first[1]) then
+  if by_time then
     list, kind = columns(experiment, path)
   else
     list, kind = rows(path, separator)

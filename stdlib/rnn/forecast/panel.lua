@@ -45,7 +45,8 @@ function panel.offsets(spec, source)
     local d = column.type == "number" and column.values:describe() or {}
     local level = d.least and math.max(math.abs(d.least), math.abs(d.most)) or 0
     if d.least and d.most > d.least and level > FINE * (d.most - d.least) then
-      spec.offsets[name] = math.floor(d.least)
+      local unit = 2.0 ^ math.max(0, math.ceil(math.log(level, 2)) - 24) -- a float has the offset
+      spec.offsets[name] = math.floor(d.least / unit) * unit
     end
   end
 end

@@ -251,7 +251,8 @@ local function read(self, source)
     list = panel.read(spec, source, ahead)
   end
   spec.say("%s known in advance (calendar = false: nothing)", #kept > 0
-    and "by the calendar, " .. table.concat(kept, " and ") .. " are" or "the calendar says nothing that is")
+    and "by the calendar, " .. table.concat(kept, " and ") .. (#kept > 1 and " are" or " is")
+    or "the calendar says nothing that is")
   return list, longest
 end
 
