@@ -142,6 +142,10 @@ describe("sample weights and reductions", function()
     fails("must not require a gradient", nn.hinge, signs, signs, { sample_weights = core.ones(2):requires_grad(true) })
     fails("sample weights (3) do not have the first axes of (2)", nn.hinge, signs, signs,
       { sample_weights = core.ones(3) })
+    local layer = nn.GRU(3, 2, { returns = "last" })
+    local function last() return layer(core.ones(1, 2, 3)) end
+    fails("got a state, the second result of a layer: (layer(x)) is the first", nn.triplet_margin, (last()), (last()),
+      last())
     fails("option 'pos_weight': expected a positive number, got number -1", nn.binary_cross_entropy, x, x,
       { pos_weight = -1 })
   end)
