@@ -256,21 +256,31 @@ static rnn_status need_axes(rnn_ctx *ctx, const rnn_tensor *x, int axis, const r
                    RNNI_SHAPE(x), axis + 1);
 }
 
-/* The numbers of the chosen places of an axis, and x seen with this axis: which is int32 ids of it, or a mask of 0 and 1
-   with so many axes of x from there on. */
-static rnn_status chosen(rnn_ctx *ctx, rnn_tensor *x, int axis, rnn_tensor *which, rnn_tensor **ids, rnn_tensor **rows) {
+/* How many axes of x the n entries of which choose from. */
+static int axes_of(int n, rnn_tensor *const *which) {
+  int axes = 0;
+  for (int i = 0; i < n; i++) axes += which[i]->type == RNN_FLOAT ? which[i]->ndim : 1;
+  return axes;
+}
+
+/* Axes of x from axis on, seen as one; the numbers of the places chosen of it; and the axes that these become. */
+typedef struct choice {
+  rnn_tensor *rows, *ids;
+  int ndim;
+  int64_t dims[RNN_MAX_DIMS];
+} choice;
+
+static void choice_free(choice *c) {
+  rnn_tensor_free(c->rows);
+  rnn_tensor_free(c->ids);
+}
+
+/* The places of a mask's ones, row by row. */
+static rnn_status ids_of_mask(rnn_ctx *ctx, const rnn_tensor *mask, rnn_tensor **ids) {
   rnn_tensor *flat = NULL;
-  rnn_args args = {.t = &which, .nt = 1, .shape = {-1}, .nshape = 1};
-  if (which->type == RNN_INT) {
-    *ids = rnn_tensor_ref(which);
-    *rows = rnn_tensor_ref(x);
-    return RNN_OK;
-  }
-  RNNI_TRY(need_axes(ctx, x, axis, which));
-  int behind = axis + which->ndim, rest = x->ndim - behind;
   int64_t wrong;
   rnn_status status;
-  RNNI_TRY(rnn_tensor_copy(ctx, which, &flat)); /* row by row */
+  RNNI_TRY(rnn_tensor_copy(ctx, mask, &flat)); /* row by row */
   rnn_tensor_free(flat->lengths);
   flat->lengths = NULL;
   RNNI_GOTO(rnni_no_mask_at(ctx, flat, &wrong));
@@ -282,18 +292,105 @@ static rnn_status chosen(rnn_ctx *ctx, rnn_tensor *x, int axis, rnn_tensor *whic
   flat->ndim = 1;
   flat->dims[0] = flat->count;
   flat->strides[0] = 1;
-  args.t = &flat;
-  RNNI_GOTO(rnn_apply(ctx, &rnni_op_nonzero, &args, ids));
-  args.t = &x;
-  args.nshape = axis + 1 + rest;
-  memcpy(args.shape, x->dims, (size_t)axis * sizeof *x->dims);
-  args.shape[axis] = which->count;
-  memcpy(args.shape + axis + 1, x->dims + behind, (size_t)rest * sizeof *x->dims);
-  status = rnn_apply(ctx, &rnni_op_reshape, &args, rows);
-  if (status != RNN_OK) rnn_tensor_free(*ids);
+  status = rnn_apply(ctx, &rnni_op_nonzero, &(rnn_args){.t = &flat, .nt = 1}, ids);
 done:
   rnn_tensor_free(flat);
   return status;
+}
+
+/* Broadcasts ids of an axis and counts them on top of those of the axes before: sum = sum * size + id, from 1. */
+static rnn_status count_on(rnn_ctx *ctx, const rnn_tensor *x, int axis, rnn_tensor *ids, const choice *c) {
+  rnn_tensor *all;
+  rnn_args args = {.t = &ids, .nt = 1, .nshape = c->ndim};
+  int64_t size = x->dims[axis], work = 0;
+  memcpy(args.shape, c->dims, sizeof args.shape);
+  RNNI_TRY(rnn_apply(ctx, &rnni_op_broadcast_to, &args, &all));
+  rnn_status status = RNN_OK;
+  for (int64_t i = 0; i < all->count && status == RNN_OK; i++) {
+    int32_t *sum = &rnni_i(c->ids)[i], id = rnni_i(all)[i];
+    status = rnni_pace(ctx, &work, 2);
+    if (status == RNN_OK && (id < 1 || id > size))
+      status = rnni_fail(ctx, RNN_EARG, "index: id %d at place %lld is not within 1 to %lld, axis %d of %s", id,
+                         (long long)i + 1, (long long)size, axis + 1, RNNI_SHAPE(x));
+    *sum = (int32_t)((*sum - 1) * size + id);
+  }
+  rnn_tensor_free(all);
+  return status;
+}
+
+/* One place for each element of all ids together, which are broadcast. */
+static rnn_status ids_of_all(rnn_ctx *ctx, const rnn_tensor *x, int axis, int n, rnn_tensor *const *which, choice *c) {
+  rnn_tensor both = {.type = RNN_INT, .count = 1}, *ids[RNN_MAX_DIMS] = {NULL};
+  rnn_status status = RNN_OK;
+  for (int i = 0; i < n; i++) {
+    const rnn_tensor *t = which[i];
+    if (t->type == RNN_FLOAT && t->ndim != 1) {
+      status = rnni_fail(ctx, RNN_EARG, "index: a mask %s beside other entries that choose; mask:nonzero() has its places",
+                         RNNI_SHAPE(t));
+      goto done;
+    }
+    if (t->type == RNN_FLOAT) RNNI_GOTO(need_axes(ctx, x, axis + i, t));
+    if (t->type == RNN_FLOAT) RNNI_GOTO(ids_of_mask(ctx, t, &ids[i]));
+    else ids[i] = rnn_tensor_ref(which[i]);
+    if (ids[i]->lengths) {
+      status = rnni_fail(ctx, RNN_EARG, "index: ids %s with lengths, behind which there are none; ids:without_lengths() takes "
+                         "all", RNNI_SHAPE(ids[i]));
+      goto done;
+    }
+    RNNI_GOTO(rnni_broadcast_dims(ctx, "index", &both, ids[i], &both.ndim, both.dims));
+  }
+  c->ndim = both.ndim;
+  memcpy(c->dims, both.dims, sizeof c->dims);
+  for (int i = 0; i < both.ndim; i++) both.count *= both.dims[i];
+  RNNI_GOTO(rnni_tensor_raw(ctx, RNN_INT, 1, &both.count, &c->ids));
+  for (int64_t i = 0; i < both.count; i++) rnni_i(c->ids)[i] = 1;
+  for (int i = 0; i < n; i++) RNNI_GOTO(count_on(ctx, x, axis + i, ids[i], c));
+done:
+  for (int i = 0; i < n; i++) rnn_tensor_free(ids[i]);
+  return status;
+}
+
+static rnn_status chosen(rnn_ctx *ctx, rnn_tensor *x, int axis, int n, rnn_tensor *const *which, choice *c) {
+  *c = (choice){.ndim = 1};
+  int axes = axes_of(n, which), behind = axis + axes;
+  bool one = n == 1 && (which[0]->type == RNN_FLOAT || which[0]->ndim == 1);
+  if (one && which[0]->type == RNN_INT) {
+    c->ids = rnn_tensor_ref(which[0]);
+  } else if (one) {
+    RNNI_TRY(need_axes(ctx, x, axis, which[0]));
+    RNNI_TRY(ids_of_mask(ctx, which[0], &c->ids));
+  }
+  rnn_args args = {.t = &x, .nt = 1, .nshape = x->ndim - axes + 1};
+  int64_t places = 1;
+  for (int i = axis; i < behind; i++) places *= x->dims[i];
+  rnn_status status = RNN_OK;
+  if (places > INT32_MAX)
+    status = rnni_fail(ctx, RNN_EARG, "index: %lld places of %s are too many to choose from", (long long)places, RNNI_SHAPE(x));
+  if (status == RNN_OK && !one) status = ids_of_all(ctx, x, axis, n, which, c);
+  if (one) c->dims[0] = c->ids->count;
+  memcpy(args.shape, x->dims, (size_t)axis * sizeof *x->dims);
+  args.shape[axis] = places;
+  memcpy(args.shape + axis + 1, x->dims + behind, (size_t)(x->ndim - behind) * sizeof *x->dims);
+  if (status == RNN_OK && axes == 1) c->rows = rnn_tensor_ref(x);
+  else if (status == RNN_OK) status = rnn_apply(ctx, &rnni_op_reshape, &args, &c->rows);
+  if (status != RNN_OK) choice_free(c);
+  return status;
+}
+
+/* *t with all axes of the choice in the place of this one. */
+static rnn_status spread(rnn_ctx *ctx, const choice *c, int axis, rnn_tensor **t) {
+  if (c->ndim == 1) return RNN_OK;
+  rnn_tensor *one = *t, *all;
+  rnn_args args = {.t = &one, .nt = 1, .nshape = one->ndim - 1 + c->ndim};
+  if (args.nshape > RNN_MAX_DIMS)
+    return rnni_fail(ctx, RNN_ESHAPE, "index: at most %d axes, got %d", RNN_MAX_DIMS, args.nshape);
+  memcpy(args.shape, one->dims, (size_t)axis * sizeof *one->dims);
+  memcpy(args.shape + axis, c->dims, (size_t)c->ndim * sizeof *c->dims);
+  memcpy(args.shape + axis + c->ndim, one->dims + axis + 1, (size_t)(one->ndim - axis - 1) * sizeof *one->dims);
+  RNNI_TRY(rnn_apply(ctx, &rnni_op_reshape, &args, &all));
+  rnn_tensor_free(one);
+  *t = all;
+  return RNN_OK;
 }
 
 /* x as a view without its lengths: a place that is chosen is chosen, padding or not. */
@@ -302,41 +399,82 @@ static rnn_status without_lengths(rnn_ctx *ctx, rnn_tensor *x, rnn_tensor **out)
   return rnn_tensor_set_lengths(ctx, *out, NULL);
 }
 
-rnn_status rnn_tensor_pick(rnn_ctx *ctx, rnn_tensor *x, int axis, rnn_tensor *which, rnn_tensor **out) {
+static rnn_status check_choice(rnn_ctx *ctx, const rnn_tensor *x, int axis, int n, rnn_tensor *const *which) {
   RNNI_NEED_TENSOR(ctx, x);
-  RNNI_NEED_TENSOR(ctx, which);
-  RNNI_NEED(ctx, out, "out is NULL");
+  RNNI_NEED(ctx, n >= 1 && n <= RNN_MAX_DIMS && which, "which is empty");
+  for (int i = 0; i < n; i++) RNNI_NEED_TENSOR(ctx, which[i]);
   RNNI_NEED(ctx, axis >= 0 && (axis == 0 || axis < x->ndim), "axis is none of x");
-  rnn_tensor *in[2], *bare = NULL;
-  if (x->lengths && which->type == RNN_FLOAT) RNNI_TRY(without_lengths(ctx, x, &bare));
-  rnn_status status = chosen(ctx, bare ? bare : x, axis, which, &in[1], &in[0]);
+  if (n == 1 && which[0]->type == RNN_FLOAT) return RNN_OK; /* need_axes has more to say */
+  RNNI_NEED(ctx, axis + axes_of(n, which) <= x->ndim || n == 1, "more entries than axes of x");
+  return RNN_OK;
+}
+
+rnn_status rnn_tensor_pick(rnn_ctx *ctx, rnn_tensor *x, int axis, int n, rnn_tensor *const *which, rnn_tensor **out) {
+  RNNI_TRY(check_choice(ctx, x, axis, n, which));
+  RNNI_NEED(ctx, out, "out is NULL");
+  rnn_tensor *bare = NULL;
+  choice c;
+  bool whole_places = which[0]->type == RNN_FLOAT || (n > 1 && axis == 0);
+  if (x->lengths && whole_places) RNNI_TRY(without_lengths(ctx, x, &bare));
+  rnn_status status = chosen(ctx, bare ? bare : x, axis, n, which, &c);
   rnn_tensor_free(bare);
   RNNI_TRY(status);
-  rnn_args args = {.t = in, .nt = 2, .i = {axis}};
-  status = rnn_apply(ctx, &rnni_op_gather, &args, out);
-  rnn_tensor_free(in[0]);
-  rnn_tensor_free(in[1]);
+  status = rnn_apply(ctx, &rnni_op_gather, &(rnn_args){.t = (rnn_tensor *[]){c.rows, c.ids}, .nt = 2, .i = {axis}}, out);
+  if (status == RNN_OK) {
+    status = spread(ctx, &c, axis, out);
+    if (status != RNN_OK) rnn_tensor_free(*out);
+  }
+  choice_free(&c);
   return status;
 }
 
-static rnn_status put(rnn_ctx *ctx, rnn_tensor *x, rnn_tensor *which, rnn_tensor *y) {
-  rnn_tensor *in[3] = {NULL, NULL, y}, *made = NULL, *back = NULL;
+/* Values for all places of a choice of the first axes: rows of a choice made one. */
+static rnn_status values_of(rnn_ctx *ctx, const choice *c, rnn_tensor *y, rnn_tensor **out) {
+  rnn_args args = {.t = &y, .nt = 1};
+  *out = NULL;
+  if (c->ndim == 1 || y->ndim == 0) {
+    *out = rnn_tensor_ref(y);
+    return RNN_OK;
+  }
+  rnn_tensor to = {.ndim = c->ndim + c->rows->ndim - 1}, both, *all;
+  if (to.ndim > RNN_MAX_DIMS) return rnni_fail(ctx, RNN_ESHAPE, "index: at most %d axes, got %d", RNN_MAX_DIMS, to.ndim);
+  memcpy(to.dims, c->dims, sizeof to.dims);
+  memcpy(to.dims + c->ndim, c->rows->dims + 1, (size_t)(c->rows->ndim - 1) * sizeof *to.dims);
+  both = to;
+  if (rnni_broadcast_dims(ctx, "index_put", &to, y, &both.ndim, both.dims) != RNN_OK || !rnni_same_shape(&both, &to))
+    return rnni_fail(ctx, RNN_ESHAPE, "index_put: expected values %s, or what can be broadcast to it, got %s",
+                     RNNI_SHAPE(&to), RNNI_SHAPE(y));
+  args.nshape = to.ndim;
+  memcpy(args.shape, to.dims, sizeof args.shape);
+  RNNI_TRY(rnn_apply(ctx, &rnni_op_broadcast_to, &args, &all));
+  args.t = &all;
+  args.nshape = c->rows->ndim;
+  memcpy(args.shape, c->rows->dims, sizeof args.shape);
+  args.shape[0] = c->ids->count;
+  rnn_status status = rnn_apply(ctx, &rnni_op_reshape, &args, out);
+  rnn_tensor_free(all);
+  return status;
+}
+
+static rnn_status put(rnn_ctx *ctx, rnn_tensor *x, int n, rnn_tensor *const *which, rnn_tensor *y) {
+  rnn_tensor *values = NULL, *made = NULL, *back = NULL;
+  choice c = {0};
   rnn_status status;
   bool recording = ctx->recording, record;
   RNNI_TRY(recorded(ctx, x, false, y, &record));
   ctx->recording = record;
   if (record && x->base && !x->node) x->writes = x->base->writes - 1; /* what is not written to keeps its history */
-  rnn_args args = {.t = in, .nt = 3};
-  RNNI_GOTO(chosen(ctx, x, 0, which, &in[1], &in[0]));
-  RNNI_GOTO(rnn_apply(ctx, &rnni_op_index_put, &args, &made));
-  args = (rnn_args){.t = &made, .nt = 1, .nshape = x->ndim};
+  RNNI_GOTO(chosen(ctx, x, 0, n, which, &c));
+  RNNI_GOTO(values_of(ctx, &c, y, &values));
+  RNNI_GOTO(rnn_apply(ctx, &rnni_op_index_put, &(rnn_args){.t = (rnn_tensor *[]){c.rows, c.ids, values}, .nt = 3}, &made));
+  rnn_args args = {.t = &made, .nt = 1, .nshape = x->ndim};
   memcpy(args.shape, x->dims, sizeof args.shape);
   RNNI_GOTO(rnn_apply(ctx, &rnni_op_reshape, &args, &back));
   status = rnn_tensor_assign(ctx, x, back);
 done:
   ctx->recording = recording;
-  rnn_tensor_free(in[0]);
-  rnn_tensor_free(in[1]);
+  choice_free(&c);
+  rnn_tensor_free(values);
   rnn_tensor_free(made);
   rnn_tensor_free(back);
   return status;
@@ -351,43 +489,42 @@ static rnn_status in_front(rnn_ctx *ctx, rnn_tensor *t, int axis, int count, rnn
   return rnn_apply(ctx, &rnni_op_permute, &args, out);
 }
 
-/* The values y of what has ndim axes, with this axis first. */
-static rnn_status values_in_front(rnn_ctx *ctx, rnn_tensor *y, int ndim, int axis, rnn_tensor **out) {
+/* The values y of what has ndim axes, with count axes from this one on first. */
+static rnn_status values_in_front(rnn_ctx *ctx, rnn_tensor *y, int ndim, int axis, int count, rnn_tensor **out) {
   rnn_args args = {.t = &y, .nt = 1, .nshape = ndim};
   int lead = ndim - y->ndim;
-  if (y->ndim == 0 || lead < 0) { /* a number; too many axes, which is said later */
+  if (y->ndim == 0 || lead < 0 || ndim > RNN_MAX_DIMS) { /* a number; too many axes, which is said later */
     *out = rnn_tensor_ref(y);
     return RNN_OK;
   }
   for (int i = 0; i < ndim; i++) args.shape[i] = i < lead ? 1 : y->dims[i - lead];
   rnn_tensor *all;
   RNNI_TRY(rnn_apply(ctx, &rnni_op_reshape, &args, &all));
-  rnn_status status = in_front(ctx, all, axis, 1, out);
+  rnn_status status = in_front(ctx, all, axis, count, out);
   rnn_tensor_free(all);
   return status;
 }
 
-rnn_status rnn_tensor_put(rnn_ctx *ctx, rnn_tensor *x, int axis, rnn_tensor *which, rnn_tensor *y) {
-  RNNI_NEED_TENSOR(ctx, x);
-  RNNI_NEED_TENSOR(ctx, which);
+rnn_status rnn_tensor_put(rnn_ctx *ctx, rnn_tensor *x, int axis, int n, rnn_tensor *const *which, rnn_tensor *y) {
+  RNNI_TRY(check_choice(ctx, x, axis, n, which));
   RNNI_NEED_TENSOR(ctx, y);
-  RNNI_NEED(ctx, axis >= 0 && (axis == 0 || axis < x->ndim), "axis is none of x");
   RNNI_TRY(need_own(ctx, x));
   rnn_tensor *bare = NULL, *front = NULL, *values = NULL;
   rnn_status status = RNN_OK;
   bool recording = ctx->recording;
-  int count = which->type == RNN_FLOAT ? which->ndim : 1;
-  if (which->type == RNN_FLOAT) RNNI_TRY(need_axes(ctx, x, axis, which));
+  int count = axes_of(n, which), made = 0; /* axes that the places become */
+  for (int i = 0; i < n; i++) made = RNNI_MAX(made, which[i]->type == RNN_INT ? which[i]->ndim : 1);
+  if (n == 1 && which[0]->type == RNN_FLOAT) RNNI_TRY(need_axes(ctx, x, axis, which[0]));
   if (x->lengths) RNNI_TRY(without_lengths(ctx, x, &bare));
   if (bare) x = bare;
   if (axis == 0) {
-    status = put(ctx, x, which, y);
+    status = put(ctx, x, n, which, y);
   } else {
     ctx->recording = false; /* a part to write to */
     status = in_front(ctx, x, axis, count, &front);
     ctx->recording = recording;
-    if (status == RNN_OK) status = values_in_front(ctx, y, x->ndim - count + 1, axis, &values);
-    if (status == RNN_OK) status = put(ctx, front, which, values);
+    if (status == RNN_OK) status = values_in_front(ctx, y, x->ndim - count + made, axis, made, &values);
+    if (status == RNN_OK) status = put(ctx, front, n, which, values);
   }
   rnn_tensor_free(bare);
   rnn_tensor_free(front);

@@ -225,7 +225,7 @@ static inline int32_t *rnni_i(const rnn_tensor *t) { return t->data; }
 /* Was it there before the trace that goes on? */
 static inline bool rnni_trace_keeps(const rnn_tensor *t) { return t->storage->trace != t->ctx->traces; }
 
-size_t rnni_type_size(rnn_type type);
+static inline size_t rnni_type_size(rnn_type type) { return type == RNN_FLOAT ? sizeof(real) : sizeof(int32_t); }
 /* As rnn_tensor_new without clearing. */
 RNN_MUST_USE rnn_status rnni_tensor_raw(rnn_ctx *ctx, rnn_type type, int ndim, const int64_t *dims, rnn_tensor **out);
 /* A tensor whose elements stay in a file, at that offset, and are read when they are used; what is written to them stays

@@ -16,7 +16,9 @@ rnn_status rnni_library_need(rnn_ctx *ctx, const char *what, rnni_library *libra
                          library->file, library->package, dlerror());
     for (const rnni_symbol *s = library->symbols; handle && s->name && status == RNN_OK; s++) {
       *s->function = dlsym(handle, s->name);
-      if (!*s->function) status = rnni_fail(ctx, RNN_EIO, "%s: %s has no function %s", what, library->file, s->name);
+      if (!*s->function)
+        status = rnni_fail(ctx, RNN_EIO, "%s: %s has no function %s%s", what, library->file, s->name,
+                           library->lacking ? library->lacking : "");
     }
     library->ready = status == RNN_OK;
   }

@@ -16,6 +16,7 @@ typedef struct rnni_library {
   const char *package; /* of Debian: "libsndfile1" */
   const rnni_symbol *symbols; /* ended by a NULL name */
   bool ready;
+  const char *lacking; /* what it means when a function is missing; NULL: nothing more than that */
 } rnni_library;
 
 /* RNN_EIO when the library or one of its functions is not there; what names the task: "audio.read". */

@@ -2,8 +2,6 @@
 #include "internal.h"
 #include "kernels/kernels.h"
 
-size_t rnni_type_size(rnn_type type) { return type == RNN_FLOAT ? sizeof(real) : sizeof(int32_t); }
-
 void rnni_row_strides(int ndim, const int64_t *dims, int64_t *strides) {
   int64_t step = 1;
   for (int i = ndim - 1; i >= 0; i--) {

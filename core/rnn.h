@@ -209,11 +209,15 @@ RNN_MUST_USE rnn_status rnn_tensor_assign(rnn_ctx *ctx, rnn_tensor *dst, rnn_ten
 RNN_MUST_USE rnn_status rnn_tensor_fill(rnn_ctx *ctx, rnn_tensor *t, double value);
 /* Fills the part that rnn_tensor_part gives; one element without a history is written at once. */
 RNN_MUST_USE rnn_status rnn_tensor_fill_part(rnn_ctx *ctx, rnn_tensor *t, int n, const int64_t *index, double value);
-/* The places of x that which chooses along an axis, and writing y, broadcast to their shape, into them, as by assign.
-   which is int32 ids of the axis, from 1, of which the last counts where one occurs twice; or a float mask of 0 and 1 with
-   the axes of x from there on: on axis 0, one of x's own shape chooses elements. Axes of a mask become one. */
-RNN_MUST_USE rnn_status rnn_tensor_pick(rnn_ctx *ctx, rnn_tensor *x, int axis, rnn_tensor *which, rnn_tensor **out);
-RNN_MUST_USE rnn_status rnn_tensor_put(rnn_ctx *ctx, rnn_tensor *x, int axis, rnn_tensor *which, rnn_tensor *y);
+/* The places of x that the n entries of which choose from axes of x, from axis on, and writing y, broadcast to their shape,
+   into them, as by assign. An entry is int32 ids of an axis, from 1, of which the last counts where one occurs twice;
+   several are broadcast and choose together, one place for each of their elements, and their axes take the place of
+   those of x. Or it is a float mask of 0 and 1 with the axes of x from there on, which become one: on axis 0, one of x's
+   own shape chooses elements. Beside other entries a mask has one axis. */
+RNN_MUST_USE rnn_status rnn_tensor_pick(rnn_ctx *ctx, rnn_tensor *x, int axis, int n, rnn_tensor *const *which,
+                                        rnn_tensor **out);
+RNN_MUST_USE rnn_status rnn_tensor_put(rnn_ctx *ctx, rnn_tensor *x, int axis, int n, rnn_tensor *const *which,
+                                       rnn_tensor *y);
 RNN_MUST_USE rnn_status rnn_tensor_uniform(rnn_ctx *ctx, rnn_tensor *t, double low, double high);
 RNN_MUST_USE rnn_status rnn_tensor_normal(rnn_ctx *ctx, rnn_tensor *t, double mean, double deviation);
 RNN_MUST_USE rnn_status rnn_tensor_exponential(rnn_ctx *ctx, rnn_tensor *t, double rate);

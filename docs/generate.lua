@@ -223,7 +223,10 @@ into parts) are recorded: h gets the gradient of its new place, and what was ove
 
 x[{ ... }] has an entry for each of the first axes: a place, whose axis goes; { from, to } or { from, to, step }, both
 included; {}, all of it; int32 ids or a mask. x[{ {}, -1 }] is the last column, x[{ { 1, 3 }, { -1, 1, -1 } }] the first
-three rows backwards. Places given as numbers count from 1, or from -1 backwards.
+three rows backwards. Places given as numbers count from 1, or from -1 backwards. "..." stands for all of the axes that
+have no other entry, x[{ "...", -1 }], and "newaxis" for a new one of size 1, x[{ {}, "newaxis" }]. Several entries of
+ids choose together, one place for each element of them, broadcast: x[{ rnn.arange(n), labels }] is one number of each
+row. Their axes stand where those of the ids were, and first where these do not lie side by side, as in NumPy.
 ]]
 
 -- The pages of the manual, in the order of a first course: file, title, and what they have: patterns of the names, of

@@ -34,7 +34,7 @@ static const rnni_symbol symbols[] = {
 #define SYMBOL(name) {"cairo_" #name, (void **)&cairo.name},
     CAIRO(SYMBOL){NULL, NULL}};
 
-static rnni_library library = {"libcairo.so.2", "libcairo2", symbols, false};
+static rnni_library library = {"libcairo.so.2", "libcairo2", symbols, false, NULL};
 
 /* Born empty; __gc frees whatever it came to own. */
 typedef struct picture {

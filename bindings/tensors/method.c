@@ -270,16 +270,37 @@ static void push_row(lua_State *L, rnn_tensor *t, int64_t i) {
 
 /* ---- x[{ ... }]: an entry for each of the first axes ---- */
 
-#define ENTRY "an integer, {}, { from, to [, step] }, int32 ids or a mask"
+#define ENTRY "an integer, {}, { from, to [, step] }, int32 ids, a mask, \"...\" or \"newaxis\""
 
 typedef struct places {
   int n;
   struct {
-    enum { PLACE, RANGE, IDS } kind; /* the axis of a place goes */
+    enum { PLACE, RANGE, IDS, NEW } kind; /* the axis of a place goes */
     int64_t from, to, step;
-  } of[RNN_MAX_DIMS];
-  rnn_tensor *ids; /* of the one entry of this kind: ids, or a mask, which may stand for several axes */
+  } of[2 * RNN_MAX_DIMS];
+  int chosen; /* entries that are ids, or a mask, which may stand for several axes */
+  rnn_tensor *ids[RNN_MAX_DIMS];
 } places;
+
+static int axes_of_ids(const rnn_tensor *ids) { return rnn_tensor_type(ids) == RNN_FLOAT ? rnn_tensor_ndim(ids) : 1; }
+
+/* How many axes "..." stands for in the n entries of the table at arg 2. */
+static int axes_left(lua_State *L, int ndim, lua_Unsigned n) {
+  for (lua_Unsigned k = 1; k <= n; k++) {
+    int kind = lua_rawgeti(L, 2, (lua_Integer)k);
+    rnn_tensor *ids = lrnn_test_shape(L, -1);
+    ndim -= ids ? axes_of_ids(ids) : kind != LUA_TSTRING;
+    lua_pop(L, 1);
+  }
+  return ndim;
+}
+
+static void add_place(places *p, int kind, int64_t from, int64_t to, int64_t step) {
+  p->of[p->n].kind = kind;
+  p->of[p->n].from = from;
+  p->of[p->n].to = to;
+  p->of[p->n++].step = step;
+}
 
 static bool check_range(lua_State *L, int64_t *numbers) {
   lua_Unsigned n = lua_rawlen(L, -1);
@@ -301,12 +322,22 @@ static places check_places(lua_State *L, rnn_tensor *t) {
   places p = {0};
   char text[160];
   int ndim = rnn_tensor_ndim(t), axis = 0;
+  bool left_out = false;
   lua_Unsigned n = lua_rawlen(L, 2);
-  for (lua_Unsigned k = 1; k <= n; k++, p.n++, axis++) {
-    if (axis >= ndim)
-      lrnn_error(L, "index: more entries than the %d axes of %s", ndim, rnn_tensor_describe(t, text, sizeof text));
+  for (lua_Unsigned k = 1; k <= n; k++) {
     int64_t range[3] = {1, -1, 1};
     int kind = lua_rawgeti(L, 2, (lua_Integer)k), whole = 0;
+    const char *word = kind == LUA_TSTRING ? lua_tostring(L, -1) : "";
+    bool rest = strcmp(word, "...") == 0, new = strcmp(word, "newaxis") == 0;
+    if (rest && left_out) lrnn_error(L, "index: entry %d: \"...\" twice", (int)k);
+    left_out |= rest;
+    if (rest) {
+      int left = axes_left(L, ndim, n);
+      for (int i = 0; i < left; i++, axis++) add_place(&p, RANGE, 1, -1, 1);
+    }
+    if ((!rest && !new && axis >= ndim) || p.n >= 2 * RNN_MAX_DIMS || p.chosen == RNN_MAX_DIMS)
+      lrnn_error(L, "index: more entries than the %d axes of %s", ndim, rnn_tensor_describe(t, text, sizeof text));
+    if (new) add_place(&p, NEW, 0, 0, 0);
     rnn_tensor *ids = lrnn_test_tensor(L, -1);
     if (kind == LUA_TNUMBER) {
       range[0] = lua_tointegerx(L, -1, &whole);
@@ -314,55 +345,81 @@ static places check_places(lua_State *L, rnn_tensor *t) {
         lrnn_error(L, "index: %lld is not within 1 to %lld, axis %d of %s", (long long)range[0],
                    (long long)rnn_tensor_dims(t)[axis], axis + 1, rnn_tensor_describe(t, text, sizeof text));
     } else if (ids) {
-      if (p.ids) lrnn_error(L, "index: entry %d: only one entry may be ids or a mask", (int)k);
-      if (rnn_tensor_type(ids) == RNN_FLOAT) axis += rnn_tensor_ndim(ids) - 1;
-      p.ids = ids;
+      p.ids[p.chosen++] = ids;
     }
-    if (!(kind == LUA_TNUMBER ? whole : ids || (kind == LUA_TTABLE && check_range(L, range))))
+    if (!(kind == LUA_TNUMBER ? whole : ids || rest || new || (kind == LUA_TTABLE && check_range(L, range))))
       lrnn_error(L, "index: entry %d: expected " ENTRY ", got %s", (int)k, lrnn_describe(L, -1));
     if (!ids) lua_pop(L, 1);
-    p.of[p.n].kind = ids ? IDS : kind == LUA_TNUMBER ? PLACE : RANGE;
-    p.of[p.n].from = range[0];
-    p.of[p.n].to = range[1];
-    p.of[p.n].step = range[2];
+    if (rest || new) continue;
+    add_place(&p, ids ? IDS : kind == LUA_TNUMBER ? PLACE : RANGE, range[0], range[1], range[2]);
+    axis += ids ? axes_of_ids(ids) : 1;
   }
   return p;
 }
 
-static rnn_status replace(rnn_ctx *ctx, rnn_tensor **t, const rnn_op *op, const int64_t *i) {
+/* *t, the tensor of args, by what op makes of it. */
+static rnn_status replace_by(rnn_ctx *ctx, rnn_tensor **t, const rnn_op *op, const rnn_args *args) {
   rnn_tensor *next;
-  rnn_args args = arguments(t, i);
-  rnn_status status = rnn_apply(ctx, op, &args, &next);
+  rnn_status status = rnn_apply(ctx, op, args, &next);
   if (status != RNN_OK) return status;
   rnn_tensor_free(*t);
   *t = next;
   return RNN_OK;
 }
 
-/* Replaces *t, of which it takes the reference, by a view of its part at places but for ids, whose axis goes to *axis. A
-   place of a batch with lengths is a sequence with its padding. bare: of what is written to, all padding counts. */
+static rnn_status replace(rnn_ctx *ctx, rnn_tensor **t, const rnn_op *op, const int64_t *i) {
+  rnn_args args = arguments(t, i);
+  return replace_by(ctx, t, op, &args);
+}
+
+/* *t with the axes of all ids first, where they do not lie side by side. */
+static rnn_status gather_axes(rnn_ctx *ctx, rnn_tensor **t, const places *p, const int *axes) {
+  bool beside = true, first[RNN_MAX_DIMS] = {false};
+  int ndim = rnn_tensor_ndim(*t);
+  rnn_args args = {.t = t, .nt = 1};
+  for (int k = 0; k < p->chosen; k++) {
+    beside &= k == 0 || axes[k] == axes[k - 1] + axes_of_ids(p->ids[k - 1]);
+    for (int i = axes[k]; i < axes[k] + axes_of_ids(p->ids[k]) && i < ndim; i++) {
+      args.shape[args.nshape++] = i;
+      first[i] = true;
+    }
+  }
+  if (beside) return RNN_OK;
+  for (int i = 0; i < ndim; i++)
+    if (!first[i]) args.shape[args.nshape++] = i;
+  return replace_by(ctx, t, &rnni_op_permute, &args);
+}
+
+/* Replaces *t, of which it takes the reference, by a view of its part at places but for ids, the first of whose axes goes
+   to *axis. A place of a batch with lengths is a sequence with its padding. bare: of what is written to, all padding
+   counts. */
 static rnn_status take(rnn_ctx *ctx, rnn_tensor **t, const places *p, bool bare, int *axis) {
   bool drop = rnn_tensor_lengths(*t) && (bare || (p->n && p->of[0].kind == PLACE)), viewed = drop;
   rnn_status status = RNN_OK;
-  int at = 0;
+  int axes[RNN_MAX_DIMS], at = 0, k = 0;
   if (drop) status = replace(ctx, t, &rnni_op_transpose, (int64_t[4]){0});
   if (drop && status == RNN_OK) status = rnn_tensor_set_lengths(ctx, *t, NULL);
-  for (int k = 0; k < p->n && status == RNN_OK; k++) {
-    int64_t from = p->of[k].from, to = p->of[k].to, step = p->of[k].step;
-    bool whole = p->of[k].kind == RANGE && from == 1 && to == -1 && step == 1;
-    if (p->of[k].kind == IDS) {
-      *axis = at;
-      at += rnn_tensor_type(p->ids) == RNN_FLOAT ? rnn_tensor_ndim(p->ids) : 1;
-    } else if (p->of[k].kind == PLACE) {
-      status = replace(ctx, t, &rnni_op_select, (int64_t[4]){at, from});
-    } else {
-      if (!whole) status = replace(ctx, t, &rnni_op_slice, (int64_t[4]){at, from, to, step});
-      at++;
-    }
-    viewed |= p->of[k].kind != IDS && !whole;
+  for (int i = 0; i < p->n && status == RNN_OK; i++) {
+    int64_t from = p->of[i].from, to = p->of[i].to, step = p->of[i].step;
+    bool whole = p->of[i].kind == RANGE && from == 1 && to == -1 && step == 1;
+    if (p->of[i].kind == PLACE) status = replace(ctx, t, &rnni_op_select, (int64_t[4]){at, from});
+    if (p->of[i].kind == RANGE && !whole) status = replace(ctx, t, &rnni_op_slice, (int64_t[4]){at, from, to, step});
+    viewed |= p->of[i].kind != IDS && !whole;
+    at += p->of[i].kind == IDS ? axes_of_ids(p->ids[k++]) : p->of[i].kind == RANGE;
   }
-  if (viewed || status != RNN_OK) return status;
-  return replace(ctx, t, rnn_tensor_ndim(*t) ? &rnni_op_transpose : &rnni_op_reshape, (int64_t[4]){0});
+  at = k = 0;
+  for (int i = 0; i < p->n && status == RNN_OK; i++) { /* now there is room for them */
+    if (p->of[i].kind == NEW) status = replace(ctx, t, &rnni_op_unsqueeze, (int64_t[4]){at + 1});
+    if (p->of[i].kind == IDS) axes[k] = at;
+    at += p->of[i].kind == IDS ? axes_of_ids(p->ids[k++]) : p->of[i].kind != PLACE;
+  }
+  if (!viewed && status == RNN_OK)
+    status = replace(ctx, t, rnn_tensor_ndim(*t) ? &rnni_op_transpose : &rnni_op_reshape, (int64_t[4]){0});
+  if (!p->chosen || status != RNN_OK) return status;
+  rnn_tensor *before = *t;
+  status = gather_axes(ctx, t, p, axes);
+  *axis = *t == before ? axes[0] : 0;
+  return status;
 }
 
 static void push_part(lua_State *L, rnn_tensor *t) {
@@ -378,15 +435,15 @@ static void push_part(lua_State *L, rnn_tensor *t) {
     return;
   }
   rnn_ctx *ctx = lrnn_context(L);
-  rnn_tensor **part = lrnn_box(L), **picked = p.ids ? lrnn_box(L) : NULL;
+  rnn_tensor **part = lrnn_box(L), **picked = p.chosen ? lrnn_box(L) : NULL;
   lrnn_note_position(L, ctx);
   *part = rnn_tensor_ref(t);
   lrnn_check(L, take(ctx, part, &p, false, &axis));
-  if (picked) lrnn_check(L, rnn_tensor_pick(ctx, *part, axis, p.ids, picked));
+  if (picked) lrnn_check(L, rnn_tensor_pick(ctx, *part, axis, p.chosen, p.ids, picked));
 }
 
 /* Writes the number or tensor at arg into places that ids or a mask chooses. */
-static void put_value(lua_State *L, rnn_tensor *t, int axis, rnn_tensor *which, int arg) {
+static void put_value(lua_State *L, rnn_tensor *t, int axis, int n, rnn_tensor *const *which, int arg) {
   rnn_tensor *value = lrnn_test_tensor(L, arg);
   if (!value) {
     rnn_tensor **box = lrnn_box(L);
@@ -395,7 +452,7 @@ static void put_value(lua_State *L, rnn_tensor *t, int axis, rnn_tensor *which, 
     lrnn_check(L, rnn_tensor_fill(lrnn_context(L), *box, v));
     value = *box;
   }
-  lrnn_check(L, rnn_tensor_put(lrnn_context(L), t, axis, which, value));
+  lrnn_check(L, rnn_tensor_put(lrnn_context(L), t, axis, n, which, value));
 }
 
 static void assign_part(lua_State *L, rnn_tensor *t) {
@@ -408,7 +465,7 @@ static void assign_part(lua_State *L, rnn_tensor *t) {
   rnn_status status = take(ctx, part, &p, true, &axis);
   rnn_ctx_set_recording(ctx, recording);
   lrnn_check(L, status);
-  if (p.ids) put_value(L, *part, axis, p.ids, 3);
+  if (p.chosen) put_value(L, *part, axis, p.chosen, p.ids, 3);
   else assign_value(L, "assignment", *part, 0, NULL, 3);
 }
 
@@ -447,7 +504,7 @@ static int tensor_index(lua_State *L) {
     default:
       if (!(which = lrnn_test_tensor(L, 2))) break;
       rnn_tensor **box = lrnn_box(L);
-      lrnn_check(L, rnn_tensor_pick(lrnn_context(L), t, 0, which, box));
+      lrnn_check(L, rnn_tensor_pick(lrnn_context(L), t, 0, 1, &which, box));
       return 1;
   }
   return lrnn_argument_error(L, "index", 2, NULL, "an integer, a table of places, int32 ids, a mask or a name");
@@ -462,7 +519,7 @@ static int tensor_newindex(lua_State *L) {
   if (lua_istable(L, 2)) {
     assign_part(L, t);
   } else if (which) {
-    put_value(L, t, 0, which, 3);
+    put_value(L, t, 0, 1, &which, 3);
   } else {
     int64_t i = check_row(L, t, lrnn_check_integer(L, "assignment", 2, "index"));
     assign_value(L, "assignment", t, 1, &i, 3);

@@ -31,7 +31,7 @@ static const rnni_symbol symbols[] = {{"sf_open_fd", (void **)&sf.open_fd},
                                       {"sf_writef_short", (void **)&sf.writef},
                                       {NULL, NULL}};
 
-static rnni_library library = {"libsndfile.so.1", "libsndfile1", symbols, false};
+static rnni_library library = {"libsndfile.so.1", "libsndfile1", symbols, false, NULL};
 
 static int64_t number_at(const unsigned char *bytes) {
   return (int64_t)bytes[0] | (int64_t)bytes[1] << 8 | (int64_t)bytes[2] << 16 | (int64_t)bytes[3] << 24;

@@ -21,7 +21,7 @@ static const rnni_symbol symbols[] = {{"src_new", (void **)&src.new},
                                       {"src_is_valid_ratio", (void **)&src.is_valid_ratio},
                                       {NULL, NULL}};
 
-static rnni_library library = {"libsamplerate.so.0", "libsamplerate0", symbols, false};
+static rnni_library library = {"libsamplerate.so.0", "libsamplerate0", symbols, false, NULL};
 
 /* The library works in float: in the double build its buffers are converted. */
 static rnn_status convert(rnn_ctx *ctx, SRC_STATE *state, const rnn_tensor *x, double ratio, rnn_tensor *y, float *in,

@@ -30,7 +30,9 @@ static const rnni_symbol symbols[] = {FUNCTION(openblas_get_config),
 #endif
                                       {NULL, NULL}};
 
-static rnni_library library = {"libopenblas.so.0", "libopenblas0", symbols, false};
+static rnni_library library = {"libopenblas.so.0", "libopenblas0", symbols, false,
+                               ": this OpenBLAS was built without LAPACK, or is another library; Debian's package "
+                               "libopenblas0 has LAPACK"};
 
 /* OpenBLAS starts a thread for each processor when it is loaded, before it can be told otherwise (#4361): the variable is
    there for that moment only, so that programs that this one starts do not get it. */
@@ -45,7 +47,8 @@ static rnn_status open_library(rnn_ctx *ctx, const char *what) {
   const char *config = functions.openblas_get_config(); /* "OpenBLAS 0.3.21 DYNAMIC_ARCH ..." */
   if (sscanf(config, "OpenBLAS %d.%d.%d", &major, &minor, &patch) == 3 && major * 10000 + minor * 100 + patch >= OLDEST)
     return RNN_OK;
-  return rnni_fail(ctx, RNN_EIO, "%s: needs OpenBLAS 0.3.21 or newer, this is: %.100s", what, config);
+  return rnni_fail(ctx, RNN_EIO, "%s: needs OpenBLAS 0.3.21 or newer, as older ones give wrong results on newer "
+                   "processors; this is: %.100s", what, config);
 }
 
 rnn_status rnni_lapack_need(rnn_ctx *ctx, const char *what, const rnni_lapack **out) {

@@ -267,10 +267,10 @@ static rnn_status place_forward(rnn_ctx *ctx, rnni_call *c, bool smallest) {
   RNNI_GOTO(rnni_array(ctx, y->count, sizeof *places, &places));
   RNNI_GOTO(rnni_reduce(&(rnni_reduction){.ctx = ctx, .l = &l, .type = c->in[0]->type, .smallest = smallest,
                                           .place = places}));
-  for (int64_t i = 0; i < y->count; i++) {
-    RNNI_GOTO(rnni_pace(ctx, &work, 1));
-    if (l.packed && places[i] >= 0) places[i] = padded_place(c->in[0], places[i]);
-    rnni_i(y)[i] = (int32_t)(places[i] + 1);
+  if (l.packed && places[0] >= 0) places[0] = padded_place(c->in[0], places[0]); /* of everything: one */
+  for (RNNI_PIECES(y->count, from, to)) {
+    RNNI_GOTO(rnni_pace(ctx, &work, to - from));
+    for (int64_t i = from; i < to; i++) rnni_i(y)[i] = (int32_t)(places[i] + 1);
   }
   status = rnni_reduced_lengths(ctx, c);
 done:

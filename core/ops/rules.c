@@ -36,14 +36,23 @@ rnn_status rnni_check_args(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args)
   int tensors = 0, needed = 0, ints = 0;
   bool list = false, layer = false, described = false, optional = false, places = false;
   for (const char *s = op->args; *s; s++) {
-    list |= *s == 'L';
-    layer |= *s == 'R' || *s == 'P';
-    described |= (*s == 'R' && args->recurrent) || (*s == 'P' && args->program);
-    if (*s == 't' || *s == 'T' || *s == 'm') {
-      tensors++;
-      if (!optional) needed = tensors;
+    switch (*s) {
+      case 't':
+      case 'T':
+      case 'm':
+        tensors++;
+        if (!optional) needed = tensors;
+        break;
+      case 'L': list = true; break;
+      case 'R': layer = true, described |= args->recurrent != NULL; break;
+      case 'P': layer = true, described |= args->program != NULL; break;
+      case 'A': places |= args->nshape != 0; break;
+      case 'a':
+      case 'x':
+      case 'X':
+      case 'c': places = true; break;
+      default: break;
     }
-    places |= (*s == 'A' && args->nshape) || *s == 'a' || *s == 'x' || *s == 'X' || *s == 'c';
     optional = *s == '?';
   }
   if (args->nt < 0 || (args->nt > 0 && !args->t) || (list && args->nt < 1) ||

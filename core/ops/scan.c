@@ -1,4 +1,4 @@
-/* scan.c: running sums and products along an axis. Padding lies behind the valid steps, so that it never reaches them. */
+/* scan.c: running sums, products and extremes along an axis. Padding lies behind the valid steps, so that it never reaches them. */
 #include "../internal.h"
 
 static rnn_status scan_shape(rnn_ctx *ctx, rnni_call *c) {
@@ -131,3 +131,77 @@ const rnn_op rnni_op_cumprod = {.name = "cumprod", .args = "tx", .doc = "(x, axi
                                 " Errors: an axis that x does not have, the batch of one with lengths, an int32 product that overflows.",
                                 .shape = scan_shape, .forward = cumprod_forward, .backward = cumprod_backward,
                                 .saves = RNNI_SAVE_IN0, .lengths = RNNI_LENGTHS_KEEP, .adds_steps = true};
+
+/* ---- extremes ---- */
+
+static int two_outputs(const rnn_args *args) {
+  (void)args;
+  return 2;
+}
+
+static rnn_status running_shape(rnn_ctx *ctx, rnni_call *c) {
+  RNNI_TRY(scan_shape(ctx, c));
+  c->out_ndim = -1;
+  return RNN_OK;
+}
+
+/* Row k of a strip of n columns; the first extreme of equals stays, NaN comes before all. */
+#define RUN(T, comes_before)                                                        \
+  static void run_##T(const T *x, T *y, int32_t *ids, int64_t k, int64_t inner, int64_t n, bool smallest) { \
+    for (int64_t i = 0; i < n; i++) {                                               \
+      const T *before = y + i - inner;                                              \
+      bool new = k == 0 || (comes_before);                                          \
+      y[i] = new ? x[i] : *before;                                                  \
+      ids[i] = new ? (int32_t)k + 1 : ids[i - inner];                               \
+    }                                                                               \
+  }
+RUN(real, (smallest ? x[i] < *before : x[i] > *before) || (x[i] != x[i] && *before == *before))
+RUN(int32_t, smallest ? x[i] < *before : x[i] > *before)
+
+static rnn_status extremes(rnn_ctx *ctx, rnni_call *c, int64_t at, int64_t length, int64_t inner, int64_t n, bool smallest) {
+  int64_t work = 0;
+  for (int64_t k = 0; k < length; k++, at += inner) {
+    int32_t *ids = rnni_i(c->out[1]) + at;
+    RNNI_TRY(rnni_pace(ctx, &work, 2 * n));
+    if (c->in[0]->type == RNN_INT) run_int32_t(rnni_i(c->in[0]) + at, rnni_i(c->out[0]) + at, ids, k, inner, n, smallest);
+    else run_real(rnni_f(c->in[0]) + at, rnni_f(c->out[0]) + at, ids, k, inner, n, smallest);
+  }
+  return RNN_OK;
+}
+
+static rnn_status largest(rnn_ctx *ctx, rnni_call *c, int64_t at, int64_t length, int64_t inner, int64_t n) {
+  return extremes(ctx, c, at, length, inner, n, false);
+}
+static rnn_status smallest(rnn_ctx *ctx, rnni_call *c, int64_t at, int64_t length, int64_t inner, int64_t n) {
+  return extremes(ctx, c, at, length, inner, n, true);
+}
+
+/* scratch 0, kept when recorded: the places. */
+static rnn_status extremes_forward(rnn_ctx *ctx, rnni_call *c, scan_fn *f) {
+  const rnn_tensor *x = c->in[0];
+  RNNI_TRY(rnni_tensor_raw(ctx, x->type, x->ndim, x->dims, &c->out[0]));
+  RNNI_TRY(rnni_tensor_raw(ctx, RNN_INT, x->ndim, x->dims, &c->out[1]));
+  RNNI_TRY(scan(ctx, c, f));
+  return c->keep ? rnn_tensor_copy(ctx, c->out[1], &c->scratch[0]) : RNN_OK;
+}
+
+static rnn_status extremes_gradient(rnn_ctx *ctx, rnni_call *c, int64_t at, int64_t length, int64_t inner, int64_t n) {
+  int64_t work = 0;
+  for (int64_t k = 0; k < length; k++) {
+    RNNI_TRY(rnni_pace(ctx, &work, 2 * n));
+    for (int64_t i = at + k * inner; i < at + k * inner + n; i++)
+      rnni_f(c->din[0])[i - (k + 1 - rnni_i(c->scratch[0])[i]) * inner] += rnni_f(c->dout[0])[i];
+  }
+  return RNN_OK;
+}
+static rnn_status cummax_forward(rnn_ctx *ctx, rnni_call *c) { return extremes_forward(ctx, c, largest); }
+static rnn_status cummin_forward(rnn_ctx *ctx, rnni_call *c) { return extremes_forward(ctx, c, smallest); }
+static rnn_status extremes_backward(rnn_ctx *ctx, rnni_call *c) { return scan(ctx, c, extremes_gradient); }
+#define RUNNING " element so far along axis, and int32 the place (from 1) where it lies, the first of equals, which takes the" \
+                " gradient; NaN comes before all; int32 gives int32. Errors: an axis that x does not have, the batch of one with lengths."
+const rnn_op rnni_op_cummax = {.name = "cummax", .args = "Tx", .doc = "(x, axis) -> values, ids. The largest" RUNNING,
+                               .shape = running_shape, .forward = cummax_forward, .backward = extremes_backward,
+                               .lengths = RNNI_LENGTHS_KEEP, .outputs = two_outputs};
+const rnn_op rnni_op_cummin = {.name = "cummin", .args = "Tx", .doc = "(x, axis) -> values, ids. The smallest" RUNNING,
+                               .shape = running_shape, .forward = cummin_forward, .backward = extremes_backward,
+                               .lengths = RNNI_LENGTHS_KEEP, .outputs = two_outputs};

@@ -96,7 +96,7 @@ local parts = {
 for module, names in pairs {
   ["rnn.shapes"] = { "split", "chunk", "flatten", "outer", "unfold", "masked_fill" },
   ["rnn.elements"] = { "lerp", "diff" },
-  ["rnn.products"] = { "dot", "bilinear" },
+  ["rnn.products"] = { "dot", "bilinear", "cosine_similarity" },
   ["rnn.stft"] = { "stft" },
 } do
   for _, name in ipairs(names) do

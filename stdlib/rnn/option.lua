@@ -153,7 +153,12 @@ end
 ---@return table
 function Declaration:read(given, fname)
   fname = fname or self.fname
-  if given ~= nil and (type(given) ~= "table" or getmetatable(given)) then
+  local meta = getmetatable(given)
+  if given ~= nil and (type(given) ~= "table" or meta) then
+    if type(meta) == "table" and meta.__name == "nn.State" then
+      core.fail("%s: options: expected a table, got a state, the second result of a layer: (layer(x)) is the first",
+        fname)
+    end
     check.expected(fname, "options", "a table", given)
   end
   for name in pairs(given or {}) do

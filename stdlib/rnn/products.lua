@@ -48,4 +48,21 @@ function products.bilinear(x1, x2, weight, bias)
   return bias and y + bias or y
 end
 
+--- rnn.cosine_similarity(x1, x2 [, axis = -1]) -> tensor
+---
+--- The cosine of the angle between vectors along an axis, broadcast: x1 . x2 / (|x1| |x2|), where lengths below 1e-8
+--- count as 1e-8. Shape: that of both, without the axis. Errors: shapes that do not fit together, an axis that they do
+--- not have, int32.
+---@param x1 rnn.Tensor
+---@param x2 rnn.Tensor
+---@param axis? integer from 1, or from -1 backwards
+---@return rnn.Tensor
+function products.cosine_similarity(x1, x2, axis)
+  check.tensor("cosine_similarity", "argument 1", x1, "float")
+  check.tensor("cosine_similarity", "argument 2", x2, "float")
+  if axis == nil then axis = -1 end
+  local function unit(x) return x / x:norm(2, axis, true):maximum(1e-8) end
+  return (unit(x1) * unit(x2)):sum(axis)
+end
+
 return products

@@ -130,6 +130,8 @@ static const large_case cases[] = {
     {.op= "cumsum", .inputs = "m", .i = {0}},
     {.op= "cumprod", .inputs = "f", .i = {0}},
     {.op= "cumprod", .inputs = "w", .i = {0}},
+    {.op= "cummax", .inputs = "f", .i = {0}},
+    {.op= "cummin", .inputs = "w", .i = {0}},
     {.op= "matmul", .inputs = "qq"},
     {.op= "matmul", .inputs = "mk"},
     {.op= "rfft", .inputs = "f", .i = {INT32_MIN}},

@@ -182,8 +182,8 @@ static void tensors_check_what_they_are_given(void **state) {
     assert_int_equal(rnn_tensor_assign(ctx, t, bad[i]), RNN_EARG);
     assert_int_equal(rnn_tensor_assign(ctx, bad[i], t), RNN_EARG);
     assert_int_equal(rnn_tensor_fill(ctx, bad[i], 1), RNN_EARG);
-    assert_int_equal(rnn_tensor_pick(ctx, bad[i], 0, tensors[1], &out), RNN_EARG);
-    assert_int_equal(rnn_tensor_put(ctx, t, 0, tensors[1], bad[i]), RNN_EARG);
+    assert_int_equal(rnn_tensor_pick(ctx, bad[i], 0, 1, &tensors[1], &out), RNN_EARG);
+    assert_int_equal(rnn_tensor_put(ctx, t, 0, 1, &tensors[1], bad[i]), RNN_EARG);
     assert_int_equal(rnn_tensor_uniform(ctx, bad[i], 0, 1), RNN_EARG);
     assert_int_equal(rnn_tensor_normal(ctx, bad[i], 0, 1), RNN_EARG);
     assert_int_equal(rnn_tensor_exponential(ctx, bad[i], 1), RNN_EARG);
@@ -216,8 +216,8 @@ static void tensors_check_what_they_are_given(void **state) {
   assert_int_equal(rnn_tensor_fill(ctx, tensors[1], 0.5), RNN_EARG);
   assert_int_equal(rnn_tensor_fill(ctx, tensors[1], (double)NAN), RNN_EARG);
   assert_int_equal(rnn_multinomial(ctx, t, 1, true, NULL), RNN_EARG);
-  assert_int_equal(rnn_tensor_pick(ctx, t, 3, tensors[1], &out), RNN_EARG);
-  assert_int_equal(rnn_tensor_put(ctx, t, -1, tensors[1], t), RNN_EARG);
+  assert_int_equal(rnn_tensor_pick(ctx, t, 3, 1, &tensors[1], &out), RNN_EARG);
+  assert_int_equal(rnn_tensor_put(ctx, t, -1, 1, &tensors[1], t), RNN_EARG);
   assert_int_equal(rnn_apply(ctx, rnn_op_find("pad"), &(rnn_args){.t = &t, .nt = 1, .i = {0, 1, 1, 9}}, &out), RNN_EARG);
   assert_int_equal(rnn_apply(ctx, rnn_op_find("pad"), &(rnn_args){.t = &t, .nt = 1, .i = {0, 1, 1, -1}}, &out), RNN_EARG);
   assert_int_equal(rnn_apply(ctx, rnn_op_find("flip"), &(rnn_args){.t = &t, .nt = 1, .shape = {3}, .nshape = 1}, &out),

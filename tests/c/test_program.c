@@ -1084,7 +1084,7 @@ static rnn_status write_formula(formula *f) { return rnn_tensor_assign(ctx, f->x
 static rnn_status write_fill_formula(formula *f) { return rnn_tensor_fill(ctx, f->x, 1); }
 static rnn_status write_put(formula *f) {
   rnn_tensor *id = tensor_of(RNN_INT, 1, (int64_t[]){1}), *value = tensor_of(RNN_FLOAT, 1, (int64_t[]){1});
-  rnn_status status = rnn_tensor_put(ctx, f->row, 0, id, value);
+  rnn_status status = rnn_tensor_put(ctx, f->row, 0, 1, &id, value);
   rnn_tensor_free(id);
   rnn_tensor_free(value);
   return status;

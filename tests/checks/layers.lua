@@ -50,7 +50,7 @@ local BANDS = {
     { "baselines", "baselines", "base" },
     { "optim", "optim", "base" },
     { "decode", "decode", "base" },
-    { "nn", "nn", "base, data, decode" },
+    { "nn", "nn", "base, functions of tensors, data, decode" },
     { "metrics", "metrics", "base, text, nn, baselines" },
     { "cells", "cells", "base, nn" },
     { "save", "save", "base, text, data, nn, cells" },

@@ -444,6 +444,26 @@ def cumprod(x, i):
     return keeps(x.cumprod(axis(i)), x)
 
 
+def running(x, i, largest):
+    """The extreme so far and its place, the first of equals; PyTorch's is the last."""
+    i = axis(i)
+    v = x.detach() if largest else -x.detach()
+    best = v.cummax(i).values
+    new = torch.cat([torch.ones_like(v.narrow(i, 0, 1), dtype=torch.bool), v.narrow(i, 1, v.shape[i] - 1)
+                     > best.narrow(i, 0, v.shape[i] - 1)], i) if v.shape[i] else v.bool()
+    steps = torch.arange(v.shape[i]).reshape([-1] + [1] * (v.dim() - 1 - i % v.dim()))
+    places = torch.where(new, steps, 0).cummax(i).values
+    return keeps(x.gather(i, places), x), (places + 1).int()
+
+
+def cummax(x, i):
+    return running(x, i, True)
+
+
+def cummin(x, i):
+    return running(x, i, False)
+
+
 # ---- layers ----
 
 def product(y, a, b):

@@ -601,6 +601,17 @@ def cumprod(g):
     g.apply("cumprod", [x, g.axis(x)], "cumprod({0}, {1})")
 
 
+def running(op):
+    def write(g):
+        kind = "int" if g.chance(0.1) else "float"
+        x = g.some(lambda t: t.dim() > 0, kind=kind, low=-2, high=2)
+        axis = g.axis(x)
+        g.clear_of_ties(x, axis)
+        y, i = g.name(), g.name()
+        g.add(op, f"{y}, {i} = {x}:{op}({axis})", f"{y}, {i} = {op}({x}, {axis})", [x], [y, i], exact=x in g.exact)
+    return write
+
+
 def softmax(op):
     def write(g):
         x = g.some(lambda t: t.dim() > 0, padded=True)
@@ -1662,7 +1673,8 @@ OPS.update(floor=step("floor"), ceil=step("ceil"), round=round_, clamp=clamp, le
 OPS.update({op: remainder(op) for op in ("floor_div", "mod")})
 OPS.update({op: logic(op) for op in ("logical_and", "logical_or", "logical_xor", "logical_not")})
 OPS.update(div=div, atan2=atan2, pow=pow_, maximum=extreme("maximum"), minimum=extreme("minimum"), where=where, fma=fma)
-OPS.update(argmax=place("argmax"), argmin=place("argmin"), norm=norm, cumsum=cumsum, cumprod=cumprod)
+OPS.update(argmax=place("argmax"), argmin=place("argmin"), norm=norm, cumsum=cumsum, cumprod=cumprod,
+           cummax=running("cummax"), cummin=running("cummin"))
 OPS.update(softmax=softmax("softmax"), log_softmax=softmax("log_softmax"))
 OPS.update(matmul=matmul, linear=linear, conv1d=conv1d, rfft=rfft, irfft=irfft)
 OPS.update(reshape=reshape, unsqueeze=unsqueeze, squeeze=squeeze, permute=permute, transpose=transpose, slice=slice_,

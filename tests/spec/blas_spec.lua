@@ -2,6 +2,7 @@
 -- for: transposed, with a bias, added to what is there, of views, in backward.
 local rnn = require "rnn"
 local approx = require "support.approx"
+local shell = require "support.shell"
 
 if os.getenv "RNNLUA_DETERMINISTIC" == "1" then return end
 
@@ -78,5 +79,37 @@ describe("rnn.blas", function()
       compare("with " .. n, function() return rnn.randn(300, 310):matmul(rnn.randn(310, 290)) end)
     end
     rnn.threads(threads)
+  end)
+end)
+
+describe("an OpenBLAS that will not do", function()
+  local sh = shell.new()
+  teardown(function() sh:remove() end)
+
+  it("is named, with what it lacks", function()
+    if os.execute "cc --version > /dev/null 2>&1" ~= true then print "no C compiler: skipped" return end
+    sh:write("fake.c", [[
+#ifdef VERSION
+const char *openblas_get_config(void) { return VERSION; }
+#endif
+#ifdef LAPACK
+#define F(name) void name##_(void) {}
+F(dpotrf) F(dgetrf) F(dgetrs) F(dgelqf) F(dorglq) F(dgesdd) F(dgesvd) F(dsyevd) F(dgeev) F(dgelsd) F(sgemm) F(dgemm)
+#endif
+]])
+    for flags, want in pairs {
+      ["-DVERSION='\"OpenBLAS 0.3.30 NO_LAPACK\"'"] = "linalg.cholesky: libopenblas.so.0 has no function dpotrf_: this "
+        .. "OpenBLAS was built without LAPACK, or is another library; Debian's package libopenblas0 has LAPACK",
+      ["-DLAPACK"] = "libopenblas.so.0 has no function openblas_get_config: this OpenBLAS was built without LAPACK, or",
+      ["-DLAPACK -DVERSION='\"OpenBLAS 0.3.20 DYNAMIC_ARCH\"'"] = "linalg.cholesky: needs OpenBLAS 0.3.21 or newer, as "
+        .. "older ones give wrong results on newer processors; this is: OpenBLAS 0.3.20 DYNAMIC_ARCH",
+      ["-DLAPACK -DVERSION='\"Something else\"'"] = "this is: Something else",
+    } do
+      local _, err, code = sh:run(("cc -shared -fPIC %s fake.c -o libopenblas.so.0 && for i in 1 2; do "
+        .. "LD_LIBRARY_PATH=. %s -e 'rnn = require \"rnn\" rnn.linalg.cholesky(rnn.eye(2))'; done"):format(flags,
+        shell.quote(os.getenv "RNNLUA")))
+      assert.equal(1, code)
+      assert.truthy(err:find(want, 1, true), err)
+    end
   end)
 end)

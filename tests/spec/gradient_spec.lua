@@ -99,6 +99,8 @@ describe("gradients of", function()
     quantile = { function(y, t) return nn.quantile(y, t, 0.3) end, target, 2 },
     gaussian_nll = { function(y, t) return nn.gaussian_nll(y, t, (y:square() + 0.5)) end, target, 2 },
     hinge = { nn.hinge, target:ge(0) * 2 - 1, 2 },
+    hinge_embedding = { nn.hinge_embedding, target:ge(0) * 2 - 1, 2 },
+    multi_margin = { function(y, t) return nn.multi_margin(y, t, { padded = true, p = 2 }) end, labels, 3 },
     student_t_nll = { function(y, t)
       return nn.student_t_nll({ y, y:square() + 0.5, y:square() * 0.3 + 1.5 }, t)
     end, target, 2 },
@@ -119,6 +121,21 @@ describe("gradients of", function()
         end)
       end
     end
+  end
+end)
+
+describe("losses of two and three vectors", function()
+  for name, third in pairs { cosine_embedding = core.tensor { { 1, -1, 1 }, { -1, 1, -1 } },
+    triplet_margin = core.tensor { { { 0.2, 3 }, { -1, 0.4 }, { 1, 1 } }, { { 0, -2.5 }, { 0.7, 0.1 }, { 0.3, -4 } } },
+    margin_ranking = core.tensor { { { 1, 1 }, { -1, 1 }, { 1, -1 } }, { { 1, 1 }, { -1, 1 }, { 1, -1 } } } } do
+    it("nn." .. name, function()
+      core.seed(11)
+      local a, b = core.randn(2, 3, 2):requires_grad(true), core.randn(2, 3, 2):requires_grad(true)
+      gradcheck(function() return nn[name](a, b, third) end, { a = a, b = b })
+      gradcheck(function()
+        return nn[name](a:with_lengths { 3, 1 }, b, third, { sample_weights = core.tensor { 2, 0.5 } })
+      end, { a = a, b = b })
+    end)
   end
 end)
 

@@ -237,6 +237,87 @@ describe("x[{ ... }]", function()
     assert.is_true(core.recording(true))
   end)
 
+  it("has \"...\" for the axes without an entry, none too, and \"newaxis\" for one more", function()
+    assert.same(values(x[{ {}, {}, 2 }]), values(x[{ "...", 2 }]))
+    assert.same(values(x[{ 2, {}, 3 }]), values(x[{ 2, "...", 3 }]))
+    assert.same(values(x[2]), values(x[{ 2, "..." }]))
+    assert.same(values(x[{ 2, 3, { 1, 2 } }]), values(x[{ 2, 3, "...", { 1, 2 } }]))
+    assert.equal(24, x[{ 2, "...", 3, 4 }])
+    assert.equal(24, x[{ -1, -1, -1, "..." }])
+    assert.same(values(x), values(x[{ "..." }]))
+    assert.same({ 2, 3, 2 }, { x[{ "...", ints { 4, 1 } }]:shape() })
+    assert.same({ 2, 2 }, { x[{ "...", rnn.tensor { { 1, 0, 0, 0 }, { 0, 0, 0, 0 }, { 0, 0, 0, 1 } } }]:shape() })
+    assert.same({ 2, 1, 3, 4, 1 }, { x[{ {}, "newaxis", "...", "newaxis" }]:shape() })
+    assert.same({ { { 5 }, { 17 } } }, values(x[{ "newaxis", {}, 2, "newaxis", 1 }]))
+    assert.same({ { 3 } }, values(rnn.tensor(3)[{ "newaxis", "newaxis" }]))
+    assert.same({ 1, 1 }, { rnn.zeros(1, 1, 1, 1, 1, 1)[{ 1, "newaxis", 1, 1, 1, 1 }]:shape() }) -- room for it in time
+    local y = rnn.zeros(2, 3)
+    y[{ "...", -1 }] = 5
+    y[{ 1, "newaxis", { 1, 2 } }] = rnn.tensor { { 7, 8 } }
+    assert.same({ { 7, 8, 5 }, { 0, 0, 5 } }, values(y))
+    y[{ {}, "newaxis" }][{ 2, 1 }] = 9 -- a view
+    assert.same({ 9, 9, 9 }, values(y[2]))
+    local batch = rnn.zeros(2, 3, 1):with_lengths { 3, 1 }
+    assert.same({ 3, 1 }, values(batch[{ "...", "newaxis" }]:lengths()))
+    fails("would lose the lengths", function() return batch[{ "newaxis" }] end)
+    local w = leaf { 1, 2 };
+    (w[{ {}, "newaxis" }] * rnn.tensor { { 1, 2 }, { 3, 4 } }):sum():backward()
+    assert.same({ 3, 7 }, values(w.grad))
+  end)
+
+  it("takes several ids, one place for each of their elements, as NumPy does", function()
+    local m = count(3, 4)
+    assert.same({ 3, 5, 12 }, values(m[{ rnn.arange(3), ints { 3, 1, 4 } }]))
+    assert.same({ { 2, 1 }, { 10, 9 } }, values(m[{ ints { { 1 }, { 3 } }, ints { 2, 1 } }])) -- broadcast
+    assert.same({ { 5, 6, 7, 8 }, { 17, 18, 19, 20 } }, values(x[{ ints { 1, 2 }, ints { 2, 2 } }]))
+    assert.same({ { 1, 12 }, { 13, 24 } }, values(x[{ {}, ints { 1, 3 }, ints { 1, 4 } }]))
+    assert.same({ { 1, 5, 9 }, { 16, 20, 24 } }, values(x[{ ints { 1, 2 }, {}, ints { 1, 4 } }])) -- apart: first
+    assert.same({ 2, 2, 1, 3 }, { x[{ ints { { 1, 2 }, { 2, 1 } }, "newaxis", {}, ints { 1, 4 } }]:shape() })
+    assert.same({ 4, 24 }, values(x[{ ints { 1, 2 }, ints { 1, 3 }, ints { 4, 4 } }]))
+    assert.same({ 9, 12 }, values(x[{ 1, ints { 3, 3 }, ints { 1, 4 } }]))
+    assert.same({ 21, 22 }, values(x[{ rnn.tensor { 0, 1 }, ints { 3, 3 }, ints { 1, 2 } }])) -- a mask of one axis
+    assert.same({ { 2, 4 }, { 2, 3 } }, { { m[ints { { 1, 2 }, { 3, 1 } }]:slice(3, 1, 4):select(1, 1):shape() },
+      { m[ints { 1, 3 }][{ {}, { 1, 3 } }]:shape() } })
+    assert.same({ { { 1, 2, 3, 4 } }, { { 9, 10, 11, 12 } } }, values(m[ints { { 1 }, { 3 } }])) -- ids of two axes
+    assert.same({ 9, 10, 11, 12 }, values(m[rnn.tensor(3, "int32")])) -- of none
+    assert.same({ 0, 4 }, { m[rnn.zeros { 0, type = "int32" }]:shape() })
+    assert.same({ 0 }, { m[{ rnn.zeros { 0, type = "int32" }, rnn.zeros { 0, type = "int32" } }]:shape() })
+    local t = m:transpose(1, 2) -- does not lie in rows
+    assert.same({ 9, 6 }, values(t[{ ints { 1, 2 }, ints { 3, 2 } }]))
+    assert.equal("int32", m:to_int()[{ ints { 1 }, ints { 1 } }]:type())
+    fails("a write into this", function() m[{ ints { 1 }, ints { 1 } }]:fill_(0) end)
+  end)
+
+  it("writes through several ids, into views too, with gradients on both sides", function()
+    local y = rnn.zeros(3, 4)
+    y[{ rnn.arange(3), ints { 3, 1, 4 } }] = rnn.tensor { 1, 2, 3 }
+    y[{ ints { { 1 }, { 3 } }, ints { 1, 2 } }] = rnn.tensor { { 5, 6 }, { 7, 8 } }
+    assert.same({ { 5, 6, 1, 0 }, { 2, 0, 0, 0 }, { 7, 8, 0, 3 } }, values(y))
+    y:transpose(1, 2)[{ ints { 4, 4 }, ints { 1, 1 } }] = rnn.tensor { 8, 9 } -- a view; the last counts
+    y[{ { 2, 3 } }][{ ints { 1 }, ints { 2 } }] = -1
+    assert.same({ { 5, 6, 1, 9 }, { 2, -1, 0, 0 }, { 7, 8, 0, 3 } }, values(y))
+    local z = rnn.zeros(2, 3, 4)
+    z[{ ints { 1, 2 }, {}, ints { 1, 4 } }] = rnn.tensor { { 1, 2, 3 }, { 4, 5, 6 } }
+    z[{ {}, ints { 3, 1 }, ints { 2, 2 } }] = rnn.tensor { 7, 8 }
+    assert.same({ { { 1, 8, 0, 0 }, { 2, 0, 0, 0 }, { 3, 7, 0, 0 } },
+      { { 0, 8, 0, 4 }, { 0, 0, 0, 5 }, { 0, 7, 0, 6 } } }, values(z))
+    z[ints { { 2 }, { 2 } }] = rnn.zeros(2, 1, 3, 4) + 3
+    assert.same({ 3, 3, 3, 3 }, values(z[{ 2, 1 }]))
+    local w, v = leaf { { 1, 2, 3 }, { 4, 5, 6 } }, leaf { 7, 8 }
+    local h = w * 1
+    h[{ ints { 1, 2 }, ints { 3, 1 } }] = v;
+    (h * rnn.tensor { { 1, 2, 3 }, { 4, 5, 6 } }):sum():backward()
+    assert.same({ { 1, 2, 0 }, { 0, 5, 6 } }, values(w.grad))
+    assert.same({ 3, 4 }, values(v.grad))
+    w:zero_grad();
+    (w[{ ints { 1, 2, 1 }, ints { 3, 1, 3 } }] * rnn.tensor { 1, 10, 100 }):sum():backward()
+    assert.same({ { 0, 0, 101 }, { 10, 0, 0 } }, values(w.grad))
+    local batch = count(2, 3, 1):with_lengths { 3, 1 }
+    assert.same({ { 3 }, { 4 } }, values(batch[{ rnn.arange(2), batch:lengths() }])) -- the last steps
+    assert.same({ 3, 1 }, values(count(2, 3, 2, 2):with_lengths { 3, 1 }[{ {}, {}, ints { 1 }, ints { 2 } }]:lengths()))
+    fails("lengths", function() return batch[{ {}, ints { 1 }, ints { 1 } }] end)
+  end)
+
   it("of a batch with lengths keeps, drops and refuses as x[i] and slice do", function()
     local batch = count(2, 3, 2):with_lengths { 3, 1 }
     assert.same({ 1 }, values(batch[{ { 2, 2 } }]:lengths()))
@@ -256,7 +337,8 @@ describe("x[{ ... }]", function()
     fails("index: more entries than the 3 axes of (2, 3, 4)", read, { 1, 1, 1, 1 })
     fails("index: 3 is not within 1 to 2, axis 1 of (2, 3, 4)", read, { 3 })
     fails("index: -5 is not within 1 to 4, axis 3", read, { {}, {}, -5 })
-    fails("index: entry 2: expected an integer, {}, { from, to [, step] }, int32 ids or a mask", read, { 1, { 2 } })
+    fails("index: entry 2: expected an integer, {}, { from, to [, step] }, int32 ids, a mask, \"...\" or \"newaxis\", "
+      .. "got table", read, { 1, { 2 } })
     fails("entry 1: expected", read, { 1.5 })
     fails("entry 1: expected", read, { { 1, "x" } })
     fails("entry 1: expected", read, { { from = 1 } })
@@ -275,7 +357,18 @@ describe("x[{ ... }]", function()
     fails("slice: a step of 0", read, { 1, { 1, 2, 0 } })
     fails("slice: a step of 0", function() rnn.zeros(2, 3)[{ {}, { 1, 2, 0 } }] = 1 end)
     fails("; backwards takes a step of -1", read, { {}, { 3, 1 } })
-    fails("only one entry may be ids or a mask", read, { ints { 1 }, ints { 1 } })
+    fails('entry 3: "..." twice', read, { "...", 1, "..." })
+    fails("index: more entries than the 3 axes of (2, 3, 4)", read, { "...", 1, 1, 1, 1 })
+    fails("unsqueeze: a new axis", read, { "newaxis", "newaxis", "newaxis", "newaxis" })
+    fails("index: id 3 at place 2 is not within 1 to 2, axis 1 of (2, 3, 4)", read, { ints { 1, 3 }, ints { 1, 1 } })
+    fails("index: id 0 at place 1 is not within 1 to 3, axis 2", read, { ints { 1 }, ints { 0 } })
+    fails("index: shapes (2,) and (3,) do not fit together", read, { ints { 1, 2 }, ints { 1, 2, 3 } })
+    fails("beside other entries that choose; mask:nonzero()", read, { rnn.ones(2, 3), ints { 1 } })
+    fails("does not have the first axes of", read, { rnn.ones(3), ints { 1 } })
+    fails("index_put: expected values (2, 1, 4), or", function()
+      x[{ ints { { 1 }, { 2 } }, ints { { 1 }, { 1 } } }] = x[1]
+    end)
+    fails("with lengths, behind which there are none", read, { rnn.ones { 1, 2, type = "int32" }:with_lengths { 1 } })
     fails("a mask holds 0 and 1, but element 2 is 0.5", read, { {}, rnn.tensor { 1, 0.5, 0 } })
     fails("does not have the axes of (2, 3, 4) from axis 2 on", read, { {}, rnn.tensor { 1, 0 } })
     fails("does not have the axes of (2, 2) from axis 2 on", function() rnn.ones(2, 2)[{ {}, rnn.ones(2, 2) }] = 1 end)

@@ -221,6 +221,7 @@ describe("junk behind the lengths and", function()
   ops.irfft = function(x, w) return core.irfft(core.concat({ x * w, x }, 3):reshape(N, T, D, 2)) end
   ops.cumsum = function(x, w) return (x * w):cumsum(2) + (x * w):cumsum(3) end
   ops.cumprod = function(x, w) return (x * w):cumprod(2) + (x * w):cumprod(3) end
+  ops.cummax = function(x, w) return (x * w):cummax(2) + (x * w):cummin(3) end
   ops.softmax = function(x, w) return (x * w):softmax(3) + (x + w):log_softmax(3) end
   ops.extremes = function(x, w) return (x * w):max(3, true) + (x * w):min(3, true) + (x * w):mean(3, true) end
   ops.rearranged = function(x, w)
@@ -272,7 +273,7 @@ describe("junk behind the lengths and", function()
   local elsewhere = { "mse", "mae", "huber", "quantile_loss", "cross_entropy", "linear_cross_entropy",
     "binary_cross_entropy", "kl_div", "poisson_nll", "gaussian_nll", "ctc_loss", "recurrent",
     "scan", "conv1d", "batch_norm", "embedding", "dropout", "asin",
-    "acos", "softmax", "log_softmax", "max", "min", "mean", "sum", "quantile", "bincount",
+    "acos", "softmax", "log_softmax", "max", "min", "cummin", "mean", "sum", "quantile", "bincount",
     "flip", "roll", "pad", "tile", "repeat_interleave", "unsqueeze", "permute", -- ops.rearranged
     "take_along_axis", "scatter", "scatter_add", "index_add" } -- ops.along
   local refusing = { "transpose", "slice", "select", "stack", "gather", "windows", "topk", "reshape", "broadcast_to",
@@ -373,7 +374,7 @@ describe("junk behind the lengths and the loss", function()
   local losses = {
     mse = "float", mae = "float", huber = "float", quantile = "float", binary_cross_entropy = "float",
     kl_div = "float", poisson_nll = "float", gaussian_nll = "float", hinge = "float", cross_entropy = "labels",
-    focal = "labels", ordinal = "labels", distillation = "float",
+    hinge_embedding = "float", focal = "labels", ordinal = "labels", multi_margin = "labels", distillation = "float",
   }
   local more = { quantile = 0.3, gaussian_nll = 0.5 }
   local several = { student_t_nll = 3, negative_binomial_nll = 2 } -- parameters, of one shape with the target
@@ -412,7 +413,7 @@ describe("junk behind the lengths and the loss", function()
           local leaf = spoil(core.rand(N, T, D), junk):requires_grad(true)
           local y = (where ~= "target" and leaf:with_lengths(LENGTHS) or leaf) * w
           local target = kind == "labels" and core.to_int(core.rand(N, T) * 2) + 1
-            or name == "hinge" and core.sign(core.randn(N, T, D)) or core.rand(N, T, D)
+            or name:find "^hinge" and core.sign(core.randn(N, T, D)) or core.rand(N, T, D)
           target = spoil(target, kind == "labels" and id or junk)
           if where ~= "y" then target = target:with_lengths(LENGTHS) end
           local loss = nn[name](y, target, more[name])

@@ -581,8 +581,9 @@ describe("activations and losses", function()
     assert.equal(nn.huber, nn.loss "huber")
     assert.equal(print, nn.loss(print))
     assert.equal("nn.loss: argument 1 (name): expected one of 'binary_cross_entropy', 'cross_entropy', "
-      .. "'distillation', 'focal', 'gaussian_nll', 'hinge', 'huber', 'kl_div', 'mae', 'mse', 'negative_binomial_nll', "
-      .. "'ordinal', 'poisson_nll', 'quantile', 'student_t_nll', got string 'mes'",
+      .. "'distillation', 'focal', 'gaussian_nll', 'hinge', 'hinge_embedding', 'huber', 'kl_div', 'mae', 'mse', "
+      .. "'multi_margin', 'negative_binomial_nll', 'ordinal', 'poisson_nll', 'quantile', 'student_t_nll', "
+      .. "got string 'mes'",
       message_of(nn.loss, "mes"))
   end)
 

@@ -56,11 +56,14 @@ end)
 describe("sample weights and reductions", function()
   local function element_losses()
     local x, t = core.randn(4, 3, 2), core.rand(4, 3, 2)
+    local sign = core.sign(t - 0.5)
+    local labels = core.tensor({ { 1, 2, 1 }, { 1, 1, 1 }, { 2, 1, 2 }, { 2, 2, 2 } }, "int32")
     return {
       mse = { x, t }, mae = { x, t }, huber = { x, t, 0.5 }, quantile = { x, t, 0.3 }, binary_cross_entropy = { x, t },
       kl_div = { x:log_softmax(-1), t }, poisson_nll = { x, t }, gaussian_nll = { x, t, core.rand(4, 3, 2) },
-      hinge = { x, core.sign(t - 0.5) },
-      cross_entropy = { x, core.tensor({ { 1, 2, 1 }, { 1, 1, 1 }, { 2, 1, 2 }, { 2, 2, 2 } }, "int32") },
+      hinge = { x, sign }, hinge_embedding = { x, sign }, margin_ranking = { x, t, sign },
+      cosine_embedding = { x, t, sign:select(-1, 1) }, triplet_margin = { x, t, t * sign },
+      cross_entropy = { x, labels }, focal = { x, labels }, ordinal = { x, labels }, multi_margin = { x, labels },
     }
   end
 
@@ -119,7 +122,32 @@ describe("sample weights and reductions", function()
     for _, wrong in ipairs { 0, 2, 0.5, 0 / 0 } do -- labels 0 and 1 are another convention
       fails("nn.hinge: argument 2 (target): expected classes -1 and 1", nn.hinge, y, core.full({ y:shape() }, wrong))
     end
-    fails("nn.hinge: expected a target (2, 2) like y, got (2)", nn.hinge, y, core.ones(2))
+    fails("nn.hinge: expected a target (2, 2) for y (2, 2), got (2)", nn.hinge, y, core.ones(2))
+  end)
+
+  it("of vectors want vectors of one size, and a sign for each pair", function()
+    local x, signs = core.ones(2, 3), core.tensor { 1, -1 }
+    fails("nn.cosine_embedding: x1 (2, 3) and x2 (2, 4) differ in shape", nn.cosine_embedding, x, core.ones(2, 4),
+      signs)
+    fails("nn.cosine_embedding: expected a target (2) for x1 (2, 3), got (3)", nn.cosine_embedding, x, x, core.ones(3))
+    fails("argument 3 (target): expected 1 and -1", nn.cosine_embedding, x, x, core.tensor { 1, 0 })
+    fails("argument 3 (target): expected 1 and -1", nn.margin_ranking, x, x, x * 2)
+    fails("expected vectors (..., D)", nn.triplet_margin, core.tensor(1.0), core.tensor(1.0), core.tensor(1.0))
+    fails("argument 3 (negative): expected a float tensor, got nil", nn.triplet_margin, x, x)
+    assert.near(0.5, nn.cosine_embedding(x, x, core.tensor({ 1, -1 }, "int32")):item(), 1e-6)
+    assert.equal(0, nn.cosine_embedding(core.zeros(1, 3), core.zeros(1, 3), core.tensor { -1 }):item())
+    assert.equal(0, nn.cosine_embedding(core.zeros(0, 3), core.zeros(0, 3), core.zeros(0)):item())
+    assert.near(1, nn.triplet_margin(x[1], x[1], x[2]):item(), 1e-6) -- one triplet
+    fails("nn.hinge: a sample weight is -1", nn.hinge, signs, signs, { sample_weights = core.tensor { 1, -1 } })
+    fails("must not require a gradient", nn.hinge, signs, signs, { sample_weights = core.ones(2):requires_grad(true) })
+    fails("sample weights (3) do not have the first axes of (2)", nn.hinge, signs, signs,
+      { sample_weights = core.ones(3) })
+    local layer = nn.GRU(3, 2, { returns = "last" })
+    local function last() return layer(core.ones(1, 2, 3)) end
+    fails("got a state, the second result of a layer: (layer(x)) is the first", nn.triplet_margin, (last()), (last()),
+      last())
+    fails("option 'pos_weight': expected a positive number, got number -1", nn.binary_cross_entropy, x, x,
+      { pos_weight = -1 })
   end)
 
   it("take empty batches, and refuse what does not fit", function()
@@ -356,12 +384,12 @@ end)
 describe("lengths", function()
   -- (N, T, D) with lengths 3 and 1: whoever brings them, the value and the gradient are those of the valid steps.
   local LOSSES = { mse = {}, mae = {}, huber = { 1 }, quantile = { 0.3 }, kl_div = {}, poisson_nll = {},
-    gaussian_nll = { core.ones(2, 3, 2) }, binary_cross_entropy = {}, hinge = {} }
+    gaussian_nll = { core.ones(2, 3, 2) }, binary_cross_entropy = {}, hinge = {}, hinge_embedding = {} }
   for name, more in pairs(LOSSES) do
     it("may come with any argument of " .. name, function()
       core.seed(1)
       local x, target = core.randn(2, 3, 2), core.rand(2, 3, 2)
-      if name == "hinge" then target = core.sign(target - 0.5) end
+      if name:find "^hinge" then target = core.sign(target - 0.5) end
       local weights, want, want_grad = core.rand(2, 3), nil, nil
       for _, who in ipairs { "123", "1", "2", "3", "12" } do
         local function with(t, k) return who:find(k) and t:with_lengths { 3, 1 } or t:without_lengths() end

@@ -323,7 +323,7 @@ describe("int32", function()
   end)
 end)
 
-describe("running sums and products", function()
+describe("running sums, products and extremes", function()
   it("go along any axis", function()
     local x = core.tensor { { 1, 2, 3 }, { 4, 0, 6 } }
     assert.same({ { 1, 3, 6 }, { 4, 4, 10 } }, x:cumsum(2):totable())
@@ -341,6 +341,36 @@ describe("running sums and products", function()
     local y = core.tensor { { 2, 0, 3 }, { 0, 0, 5 }, { 1, 2, 3 } }:requires_grad(true)
     y:prod(2):sum():backward()
     assert.same({ { 0, 6, 0 }, { 0, 0, 0 }, { 6, 3, 2 } }, y.grad:totable())
+  end)
+
+  it("of extremes have places, the first of equals, and NaN before all", function()
+    local function both(f, x, axis)
+      local y, ids = f(x, axis)
+      return y:totable(), ids:totable()
+    end
+    local x = core.tensor { { 3, 1, 4, 4 }, { 3, 5, -9, 2 } }
+    assert.same({ { { 3, 3, 4, 4 }, { 3, 5, 5, 5 } }, { { 1, 1, 3, 3 }, { 1, 2, 2, 2 } } }, { both(core.cummax, x, 2) })
+    assert.same({ { { 3, 1, 1, 1 }, { 3, 3, -9, -9 } }, { { 1, 2, 2, 2 }, { 1, 1, 3, 3 } } },
+      { both(core.cummin, x, -1) })
+    assert.same({ { { 3, 1, 4, 4 }, { 3, 5, 4, 4 } }, { { 1, 1, 1, 1 }, { 1, 2, 1, 1 } } }, { both(core.cummax, x, 1) })
+    local whole, places = x:to_int():cummin(2)
+    assert.equal("int32", whole:type())
+    assert.same({ { 3, 1, 1, 1 }, { 3, 3, -9, -9 } }, whole:totable())
+    assert.same({ { 1, 2, 2, 2 }, { 1, 1, 3, 3 } }, places:totable())
+    local y, ids = core.tensor { 1, 0 / 0, 7, -1 / 0 }:cummax(1)
+    assert.same({ 0, 1, 1, 1 }, y:ne(y):totable())
+    assert.same({ 1, 2, 2, 2 }, ids:totable())
+    assert.same({ -math.huge, -math.huge }, (core.tensor { -math.huge, -math.huge }:cummax(1)):totable())
+    assert.same({ 0, 3 }, { (core.zeros(0, 3):cummax(1)):shape() })
+    assert.same({ 2, 0 }, { (core.zeros(2, 0):cummin(1)):shape() })
+    local w = x:copy():requires_grad(true);
+    (w:cummax(2) * core.tensor { { 1, 2, 4, 8 }, { 1, 2, 4, 8 } }):sum():backward()
+    assert.same({ { 3, 0, 12, 0 }, { 1, 14, 0, 0 } }, w.grad:totable())
+    fails("expected 1 to 2 or -1 to -2, got 3", core.cummax, x, 3)
+    fails("axis", core.cummax, core.tensor(1), 1)
+    local batch = core.zeros(2, 3, 1):with_lengths { 3, 1 }
+    assert.same({ 3, 1 }, (batch:cummax(2)):lengths():totable())
+    fails("cummax: would", core.cummax, batch, 1)
   end)
 end)
 

@@ -6,10 +6,11 @@ local parts = { module = "rnn.nn.define", cell = "rnn.nn.define", detach = "rnn.
   Encoder = "rnn.nn.seq2seq", Seq2Seq = "rnn.nn.seq2seq" }
 for _, name in ipairs { "RNNCell", "LSTMCell", "GRUCell" } do parts[name] = "rnn.nn.cell" end
 for _, name in ipairs { "mse", "mae", "huber", "quantile", "cross_entropy", "binary_cross_entropy", "kl_div",
-  "poisson_nll", "gaussian_nll", "student_t_nll", "negative_binomial_nll", "hinge", "ordinal", "focal",
-  "distillation" } do
+  "poisson_nll", "gaussian_nll", "student_t_nll", "negative_binomial_nll", "hinge", "hinge_embedding", "ordinal",
+  "focal", "multi_margin", "distillation" } do
   parts[name] = "rnn.nn.loss"
 end
+for _, name in ipairs { "cosine_embedding", "margin_ranking", "triplet_margin" } do parts[name] = "rnn.nn.near" end
 for _, name in ipairs {
   "Tanh", "Sigmoid", "HardSigmoid", "ReLU", "LeakyReLU", "ELU", "SELU", "GELU", "SiLU", "Softplus", "Softsign",
   "Softmax", "LogSoftmax", "tanh", "sigmoid", "hard_sigmoid", "relu", "leaky_relu", "elu", "selu", "gelu", "silu",

@@ -5,21 +5,15 @@ local core = require "rnn.core"
 local check = require "rnn.check"
 local guard = require "rnn.guard"
 local option = require "rnn.option"
+local weigh = require "rnn.nn.weigh"
 
 local losses = {}
 
-local COMMON = {
-  { "sample_weights", nil, option.kind("rnn.Tensor", function(fname, argname, value)
-    return check.tensor(fname, argname, value, "float")
-  end), "float, with the first axes of the target, (N), (N, T) ...: how many times each item, step or element counts; "
-    .. "one of weight 0 is left out, whatever it holds" },
-  { "reduction", "mean", option.one_of { "mean", "sum", "none" }, "the sum of weight times value over the sum of the "
-    .. "weights; the sum; or weight times value of each element (of each label), 0 behind the lengths" },
-}
+local COMMON = weigh.OPTIONS
 
 local OPTIONS = {}
 for _, name in ipairs { "mse", "mae", "huber", "quantile", "kl_div", "poisson_nll", "gaussian_nll", "student_t_nll",
-  "negative_binomial_nll", "binary_cross_entropy", "hinge" } do
+  "negative_binomial_nll", "hinge" } do
   OPTIONS["nn." .. name] = option.of("nn." .. name, COMMON)
 end
 local PADDED = { "padded", false, check.boolean, "labels 0 are padding where there are no lengths" }
@@ -34,6 +28,23 @@ local CROSS_ENTROPY = option.of("nn.cross_entropy", {
 }, COMMON)
 
 local FOCAL = option.of("nn.focal", { { "gamma", 2, option.number(0), "0 is the cross-entropy" }, PADDED }, COMMON)
+local MULTI_MARGIN = option.of("nn.multi_margin", {
+  { "margin", 1, option.number(), "by how much the label has to lead" },
+  { "p", 1, option.kind("1|2", function(fname, argname, value)
+    return check.int(fname, argname, value, 1, 2)
+  end), "the power of what is missing" },
+  PADDED,
+}, COMMON)
+local HINGE_EMBEDDING = option.of("nn.hinge_embedding", {
+  { "margin", 1, option.number(), "the distance beyond which what does not belong together costs nothing" },
+}, COMMON)
+local BINARY = option.of("nn.binary_cross_entropy", {
+  { "pos_weight", nil, option.kind("rnn.Tensor|number", function(fname, argname, value)
+    return type(value) == "number" and check.positive(fname, argname, value)
+      or check.tensor(fname, argname, value, "float")
+  end), "how many times a target 1 counts beside a target 0, or (C), for each of C columns; the mean is over all as "
+    .. "without it" },
+}, COMMON)
 local ORDINAL = option.of("nn.ordinal", { PADDED }, COMMON)
 local DISTILLATION = option.of("nn.distillation", {
   { "temperature", 2, check.positive, "T: above 1 the teacher's small chances count more" },
@@ -186,53 +197,14 @@ local function log_gamma(x)
     - ((x + 3) * (x + 4) * (x + 5)):log()
 end
 
--- Parameters of a distribution, and what weighs each element; where that is 0, and behind the lengths, the target is
--- out of harm's way.
+-- weigh.counted of the parameters of a distribution.
 local function distribution(fname, names, parameters, target, options)
   if type(parameters) ~= "table" or getmetatable(parameters) or #parameters ~= #names then
     check.expected(fname, "argument 1", "{ " .. table.concat(names, ", ") .. " }", parameters)
   end
   check.tensor(fname, "argument 2 (target)", target, "float")
-  for i, name in ipairs(names) do
-    check.tensor(fname, "argument 1: " .. name, parameters[i], "float")
-    if check.shape(parameters[i]) ~= check.shape(target) then
-      core.fail("%s: %s %s and target %s differ in shape", fname, name, check.shape(parameters[i]), check.shape(target))
-    end
-  end
-  options = OPTIONS[fname]:read(options)
-  local weights, lengths = options.sample_weights, target:lengths() or parameters[1]:lengths()
-  local shape = { target:shape() }
-  if weights then
-    for axis = 1, weights:ndim() do
-      if weights:size(axis) ~= shape[axis] then
-        core.fail("%s: option 'sample_weights': expected the first axes of the target %s, got %s", fname,
-          check.shape(target), check.shape(weights))
-      end
-    end
-    weights = weights:detach():without_lengths()
-    while weights:ndim() < #shape do weights = weights:unsqueeze(-1) end
-    weights = weights:broadcast_to(table.unpack(shape))
-  end
-  if lengths then
-    weights = (weights or core.ones_like(target:without_lengths())):with_lengths(lengths):zero_padding()
-      :without_lengths()
-  end
-  local bare = {}
-  for i, p in ipairs(parameters) do bare[i] = p:without_lengths() end
-  target = target:without_lengths()
-  if weights then
-    local counts = weights:gt(0)
-    target = core.where(counts, target, 1)
-    for i, p in ipairs(bare) do bare[i] = core.where(counts, p, 1) end
-  end
-  return bare, target, weights, options.reduction
-end
-
-local function reduce(loss, weights, reduction)
-  if weights then loss = loss * weights end
-  if reduction == "none" then return loss end
-  if reduction == "sum" then return loss:sum() end
-  return weights and loss:sum() / weights:sum() or loss:mean()
+  for i, name in ipairs(names) do check.tensor(fname, "argument 1: " .. name, parameters[i], "float") end
+  return weigh.counted(fname, names, parameters, target, false, OPTIONS[fname]:read(options))
 end
 
 --- nn.student_t_nll({ location, scale, freedom }, target [, options]) -> scalar
@@ -246,13 +218,11 @@ end
 ---@param options? nn.student_t_nll.Options
 ---@return rnn.Tensor
 function losses.student_t_nll(parameters, target, options)
-  local p, t, weights, reduction = distribution("nn.student_t_nll", { "location", "scale", "freedom" }, parameters,
-    target, options)
+  local p, t, reduce = distribution("nn.student_t_nll", { "location", "scale", "freedom" }, parameters, target, options)
   local location, scale, v = p[1], p[2], p[3]
   local half = (v + 1) * 0.5
-  local loss = log_gamma(v * 0.5) - log_gamma(half) + 0.5 * (v * math.pi):log() + scale:log()
-    + half * (((t - location) / scale):square() / v):log1p()
-  return reduce(loss, weights, reduction)
+  return reduce(log_gamma(v * 0.5) - log_gamma(half) + 0.5 * (v * math.pi):log() + scale:log()
+    + half * (((t - location) / scale):square() / v):log1p())
 end
 
 --- nn.negative_binomial_nll({ mean, dispersion }, target [, options]) -> scalar
@@ -266,15 +236,15 @@ end
 ---@return rnn.Tensor
 function losses.negative_binomial_nll(parameters, target, options)
   local fname = "nn.negative_binomial_nll"
-  local p, t, weights, reduction = distribution(fname, { "mean", "dispersion" }, parameters, target, options)
+  local p, t, reduce = distribution(fname, { "mean", "dispersion" }, parameters, target, options)
   if t:lt(0):sum():item() > 0 then check.expected(fname, "argument 2 (target)", "counts, 0 or more", target) end
   local m, r = p[1], p[2]:reciprocal()
-  local loss = log_gamma(r) + log_gamma(t + 1) - log_gamma(t + r) + r * (m / r):log1p() + t * (r / m):log1p()
-  return reduce(loss, weights, reduction)
+  return reduce(log_gamma(r) + log_gamma(t + 1) - log_gamma(t + r) + r * (m / r):log1p() + t * (r / m):log1p())
 end
 
 -- Logits (..., C) and targets as rows: labels int32 (...), or with columns distributions float (..., columns); what
--- weighs each row, nil for all alike. A row that does not count has logits 0 and the target 0, whatever was there.
+-- weighs each row, nil for all alike; what makes one of the losses of rows. A row that does not count has logits 0 and
+-- the target 0, whatever was there.
 local function rows_of(fname, logits, target, columns, options)
   local lengths, shape = target:lengths() or logits:lengths(), { logits:shape() }
   local classes = table.remove(shape)
@@ -289,22 +259,11 @@ local function rows_of(fname, logits, target, columns, options)
   local function clear(t)
     return (lengths and t:without_lengths():with_lengths(lengths):zero_padding() or t):without_lengths()
   end
-  local weights = options.sample_weights
-  if weights then
-    weights = weights:detach():without_lengths()
-    for axis = 1, weights:ndim() do
-      if axis > #shape or weights:size(axis) ~= shape[axis] then
-        core.fail("%s: option 'sample_weights': expected the first axes of (%s), got %s", fname,
-          table.concat(shape, ", "), check.shape(weights))
-      end
-    end
-    while weights:ndim() < #shape do weights = weights:unsqueeze(-1) end
-    weights = weights:broadcast_to(shape)
-  end
-  if lengths then weights = clear(weights or core.ones(shape)) end
+  local weights = weigh.of(fname, shape, lengths, options.sample_weights)
   if target:type() == "int32" and (lengths or options.padded) then -- labels 0 do not count
     weights = (weights or core.ones(shape)) * target:without_lengths():ne(0)
   end
+  local reduce = weigh.reducer(shape, lengths, weights, options.reduction)
   logits = clear(logits):reshape(-1, classes)
   target = clear(target)
   if target:type() == "float" then target = target:reshape(-1, columns) else target = target:reshape(-1) end
@@ -314,7 +273,7 @@ local function rows_of(fname, logits, target, columns, options)
     logits = core.where(counts:reshape(-1, 1), logits, 0)
     target = core.where(target:type() == "float" and counts:reshape(-1, 1) or counts, target, 0)
   end
-  return logits, target, weights, shape
+  return logits, target, weights, reduce
 end
 
 -- Labels of rows that count are 1 .. classes.
@@ -326,20 +285,14 @@ local function check_labels(fname, labels, weights, classes)
   end
 end
 
--- Values of rows as the reduction wants them.
-local function reduced(loss, weights, shape, reduction)
-  loss = reduce(loss, weights, reduction)
-  return reduction == "none" and loss:reshape(shape) or loss
-end
-
 -- -sum of p log softmax(logits) of distributions p.
 local function soft_cross_entropy(logits, target, options)
   local fname, classes = "nn.cross_entropy", logits:ndim() > 0 and logits:size(-1) or 0
-  local rows, p, weights, shape = rows_of(fname, logits, target, classes, options)
+  local rows, p, _, reduce = rows_of(fname, logits, target, classes, options)
   local e = options.label_smoothing
   if e > 0 then p = p * (1 - e) + e / classes end
   if options.weights then p = p * options.weights:reshape(1, -1) end
-  return reduced(-(p * rows:log_softmax(-1)):sum(2), weights, shape, options.reduction)
+  return reduce(-(p * rows:log_softmax(-1)):sum(2))
 end
 
 --- nn.cross_entropy(logits, labels [, options]) -> scalar
@@ -376,13 +329,36 @@ function losses.focal(logits, labels, options)
   check_tensors(fname, logits, "logits", labels, "labels")
   check.tensor(fname, "argument 2 (labels)", labels, "int32")
   local o = FOCAL:read(options)
-  local rows, target, weights, shape = rows_of(fname, logits, labels, nil, o)
+  local rows, target, weights, reduce = rows_of(fname, logits, labels, nil, o)
   local classes = rows:size(2)
   check_labels(fname, target, weights, classes)
   local log_p = (rows:log_softmax(-1) * core.one_hot(target, classes)):sum(2)
   local loss = -log_p
   if o.gamma > 0 then loss = loss * (1 - log_p:exp()):maximum(1e-7) ^ o.gamma end
-  return reduced(loss, weights, shape, o.reduction)
+  return reduce(loss)
+end
+
+--- nn.multi_margin(logits, labels [, options]) -> scalar
+---
+--- The mean over all V classes but the label of max(0, margin - x[label] + x[other])^p, divided by V as in
+--- torch.nn.MultiMarginLoss: what is right by a margin costs nothing. Crammer, Singer 2001. logits (..., V), labels
+--- int32 (...) from 1. Errors: labels outside 1 .. V; 0 is padding where lengths or padded = true say that there may be
+--- some.
+---@param logits rnn.Tensor
+---@param labels rnn.Tensor
+---@param options? nn.multi_margin.Options
+---@return rnn.Tensor
+function losses.multi_margin(logits, labels, options)
+  local fname = "nn.multi_margin"
+  check_tensors(fname, logits, "logits", labels, "labels")
+  check.tensor(fname, "argument 2 (labels)", labels, "int32")
+  local o = MULTI_MARGIN:read(options)
+  local rows, target, weights, reduce = rows_of(fname, logits, labels, nil, o)
+  local classes = rows:size(2)
+  check_labels(fname, target, weights, classes)
+  local is_label = core.one_hot(target, classes)
+  local missing = (o.margin + rows - (rows * is_label):sum(2, true)):relu() * (1 - is_label)
+  return reduce((o.p == 2 and missing:square() or missing):mean(2))
 end
 
 --- nn.ordinal(logits, labels [, options]) -> scalar
@@ -401,12 +377,12 @@ function losses.ordinal(logits, labels, options)
   check_tensors(fname, logits, "logits", labels, "labels")
   check.tensor(fname, "argument 2 (labels)", labels, "int32")
   local o = ORDINAL:read(options)
-  local rows, target, weights, shape = rows_of(fname, logits, labels, nil, o)
+  local rows, target, weights, reduce = rows_of(fname, logits, labels, nil, o)
   local steps = rows:size(2)
   check_labels(fname, target, weights, steps + 1)
   local above = target:reshape(-1, 1):gt(core.arange(steps):reshape(1, -1))
   local loss = core.binary_cross_entropy(rows, above, nil, "none"):sum(2)
-  return reduced(loss, weights, shape, o.reduction)
+  return reduce(loss)
 end
 
 --- nn.distillation(logits, teacher, labels [, options]) -> scalar
@@ -441,8 +417,23 @@ end
 ---@param options? nn.binary_cross_entropy.Options
 ---@return rnn.Tensor
 function losses.binary_cross_entropy(logits, targets, options)
-  return core.binary_cross_entropy(logits, targets,
-    checked("nn.binary_cross_entropy", logits, "logits", targets, "targets", options))
+  local fname = "nn.binary_cross_entropy"
+  check_tensors(fname, logits, "logits", targets, "targets")
+  if options == nil then return core.binary_cross_entropy(logits, targets) end
+  local o = BINARY:read(options)
+  if not o.pos_weight then return core.binary_cross_entropy(logits, targets, o.sample_weights, o.reduction) end
+  check.tensor(fname, "argument 1 (logits)", logits, "float")
+  local x, t, reduce = weigh.counted(fname, { "logits" }, { logits }, targets, false, o)
+  return reduce(core.binary_cross_entropy(x[1], t, nil, "none") * (1 + (o.pos_weight - 1) * t))
+end
+
+-- weigh.counted of y and a target of -1 and 1.
+local function of_signs(fname, y, name, target, options)
+  check_tensors(fname, y, name, target, "target")
+  check.tensor(fname, ("argument 1 (%s)"):format(name), y, "float")
+  local x, t, reduce = weigh.counted(fname, { name }, { y }, target, false, options)
+  if t:abs():ne(1):any():item() == 1 then check.expected(fname, "argument 2 (target)", "classes -1 and 1", target) end
+  return x[1], t, reduce
 end
 
 --- nn.hinge(y, target [, options]) -> scalar
@@ -454,17 +445,23 @@ end
 ---@param options? nn.hinge.Options
 ---@return rnn.Tensor
 function losses.hinge(y, target, options)
-  local weights, reduction = checked("nn.hinge", y, "y", target, "target", options)
-  if check.shape(y) ~= check.shape(target) then
-    core.fail("nn.hinge: expected a target %s like y, got %s", check.shape(y), check.shape(target))
-  end
-  local other = target:abs():ne(1)
-  if y:lengths() and not other:lengths() then other = other:with_lengths(y:lengths()) end
-  if core.mae(other, core.zeros(other:shape()), weights, "sum"):item() > 0 then
-    check.expected("nn.hinge", "argument 2 (target)", "classes -1 and 1", target)
-  end
-  local missing = core.relu(1 - target * y)
-  return core.mae(missing, core.zeros(missing:shape()), weights, reduction)
+  local x, t, reduce = of_signs("nn.hinge", y, "y", target, OPTIONS["nn.hinge"]:read(options))
+  return reduce((1 - t * x):relu())
+end
+
+--- nn.hinge_embedding(distance, target [, options]) -> scalar
+---
+--- The distance of what belongs together, target 1; max(0, margin - distance) of what does not, target -1. As
+--- torch.nn.HingeEmbeddingLoss; with squares it is the contrastive loss of Hadsell, Chopra, LeCun 2006.
+--- Errors: shapes that differ, targets that are neither -1 nor 1.
+---@param distance rnn.Tensor
+---@param target rnn.Tensor of equal shape, float or int32
+---@param options? nn.hinge_embedding.Options
+---@return rnn.Tensor
+function losses.hinge_embedding(distance, target, options)
+  local o = HINGE_EMBEDDING:read(options)
+  local x, t, reduce = of_signs("nn.hinge_embedding", distance, "distance", target, o)
+  return reduce(core.where(t:gt(0), x, (o.margin - x):relu()))
 end
 
 local names = {}
