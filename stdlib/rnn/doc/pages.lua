@@ -14,8 +14,9 @@ local ALIASES <const> = { course = "course/README", curso = "course/README.pt", 
 
 --- pages.find(name) -> page | nil
 ---
---- A page by its name, "howto/padding", by the last part of that, "padding", or by a word of it, "neuron"; by the number
---- of a lesson, "02"; or by a word of its title, as "preenchimento" for Portuguese ones. A page is { name =, title =, text = }.
+--- A page by its name, "howto/padding", by the last part of that, "padding", or by a word of it, "neuron"; by the
+--- number of a lesson, "02"; or by a word of its title, as "preenchimento" for Portuguese ones. A page is { name =,
+--- title =, text = }.
 ---@param name string
 ---@return { name: string, title: string, text: string }?
 function pages.find(name)
