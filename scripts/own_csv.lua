@@ -46,6 +46,7 @@ local function listed(text)
 end
 
 -- ---- the file ----
+experiment:check(options.data, "expected a file: own_csv.lua FILE --target COLUMN")
 local path = experiment:files({ "csv", "tsv", "txt", "gz" }).all
 experiment:check(path, "expected one file: own_csv.lua FILE --target COLUMN")
 local stem = path:match "[^/]*$":gsub("%.gz$", ""):gsub("%.%w+$", "")

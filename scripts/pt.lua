@@ -189,17 +189,6 @@ nome,número,número ...    uma linha por série; ou data,número,número: uma c
   -- own_csv.lua
   ["Forecasts a column of a CSV file: own_csv.lua FILE --target COLUMN."] =
     "Prevê uma coluna de um arquivo CSV: own_csv.lua ARQUIVO --target COLUNA.",
-  ["how its dates are written, such as %d/%m/%Y %H:%M"] = "como suas datas são escritas, por exemplo %d/%m/%Y %H:%M",
-  ["where its clock stands, such as Europe/Berlin"] = "onde está seu relógio, por exemplo America/Sao_Paulo",
-  ["sign in numbers, such as a comma; guessed"] = "sinal decimal dos números, por exemplo vírgula; adivinhado",
-  ["what stands between groups of three digits, such as a comma"] =
-    "o que separa grupos de três dígitos, por exemplo vírgula",
-  ["between cells; guessed"] = "o que separa as células; adivinhado",
-  ["such as latin1; UTF-8"] = "por exemplo latin1; UTF-8",
-  ["lines that begin with this sign are left out"] = "linhas que começam com este sinal ficam de fora",
-  ["cells that mean missing, such as -999: a,b"] = "células que significam ausente, por exemplo -999: a,b",
-  ["the first row has values; columns are called column1, column2 ..."] =
-    "a primeira linha já tem valores; as colunas se chamam column1, column2 ...",
   ["a column that says which of several series a row belongs to"] =
     "uma coluna que diz a qual de várias séries a linha pertence",
   ["steps to forecast; 0: by the step, a day of hours, a week of days"] =
@@ -211,6 +200,8 @@ nome,número,número ...    uma linha por série; ou data,número,número: uma c
   ["the span to measure on: FROM or FROM..TO, such as 2024-01..2024-06"] =
     "o período em que se mede: DE ou DE..ATÉ, por exemplo 2024-01..2024-06",
   ["percent of the values that shall lie within"] = "por cento dos valores que devem ficar dentro do intervalo",
+  ["of time, such as 1h or 1d, to which rows are brought by their means"] =
+    "de tempo, por exemplo 1h ou 1d, a que as linhas são levadas por suas médias",
   ["of training, at most"] = "de treinamento, no máximo",
   [ [[
 a CSV file with a heading, a row for each hour, day, week ..., and a column of dates or times:
@@ -260,6 +251,21 @@ train.tsv, dev.tsv e test.tsv, ou um só arquivo, que pode dizer numa coluna par
 rótulo<TAB>texto    (ou rótulo<TAB>part<TAB>texto; part: train, dev ou test)
 alegre<TAB>que dia !]],
 
+  -- synthesis.lua
+  ["Writes digits, or other signs, by drawing every move of the pen from what it has seen."] =
+    "Escreve dígitos, ou outros sinais, sorteando cada movimento da caneta a partir do que viu.",
+  ["neatness: with 0 it writes as differently as people do"] =
+    "capricho: com 0 escreve tão diferente quanto as pessoas",
+  ["how many of each sign it writes"] = "quantos de cada sinal ele escreve",
+  ["the file of what it writes, for --data"] = "o arquivo do que ele escreve, para --data",
+  [ [[
+train.tsv, dev.tsv (or a part of train.tsv is taken) and test.tsv, or one file
+label<TAB>writer<TAB>strokes    (or label<TAB>strokes)
+A<TAB>ada<TAB>10 80 20 20.5 30 80|12 50 28 50    (x y x y ..., a | between strokes)]] ] = [[
+train.tsv, dev.tsv (ou se toma uma parte de train.tsv) e test.tsv, ou um só arquivo
+rótulo<TAB>autor<TAB>traços    (ou rótulo<TAB>traços)
+A<TAB>ada<TAB>10 80 20 20.5 30 80|12 50 28 50    (x y x y ..., um | entre traços)]],
+
   -- translate.lua
   ["Translates between two languages with an encoder, attention and a decoder."] =
     "Traduz entre duas línguas com um codificador, atenção e um decodificador.",
@@ -270,9 +276,9 @@ alegre<TAB>que dia !]],
   ["translations that the search keeps in sight"] = "traduções que a busca mantém à vista",
   [ [[
 a folder such as my-de-en with train.tsv, dev.tsv and test.tsv, or one file such as de-en.tsv
-sentence<TAB>its translation
+sentence<TAB>its translation    (or files in twos, train.de and train.en, a line for a line)
 Guten Morgen.<TAB>Good morning.]] ] = [[
 uma pasta como my-de-en com train.tsv, dev.tsv e test.tsv, ou um só arquivo como de-en.tsv
-frase<TAB>sua tradução
+frase<TAB>sua tradução    (ou arquivos aos pares, train.de e train.en, linha por linha)
 Guten Morgen.<TAB>Bom dia.]],
 }

@@ -16,7 +16,8 @@ describe("a topic", function()
     for word, name in pairs { padding = "howto/padding", ["howto/padding"] = "howto/padding", tutorial = "tutorial",
       faq = "faq", course = "course/README", curso = "course/README.pt", neuron = "course/02-neuron",
       ["02"] = "course/02-neuron", ["02-neuron.pt"] = "course/02-neuron.pt", NaN = "howto/debugging",
-      fine_tuning = "howto/fine-tuning", speed = "howto/speed", sequences = "howto/long-sequences" } do
+      fine_tuning = "howto/fine-tuning", speed = "howto/speed", sequences = "howto/long-sequences",
+      notebook = "howto/notebook", preenchimento = "howto/padding.pt", perguntas = "faq.pt" } do
       local page = pages.find(word)
       assert.equal(name, page and page.name, word)
       assert.is_true(#page.text > 200)

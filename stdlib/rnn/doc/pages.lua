@@ -14,15 +14,16 @@ local ALIASES <const> = { course = "course/README", curso = "course/README.pt", 
 
 --- pages.find(name) -> page | nil
 ---
---- A page by its name, "howto/padding", by the last part of that, "padding", or by a word of it, "neuron"; or by the
---- number of a lesson, "02". A page is { name =, title =, text = }.
+--- A page by its name, "howto/padding", by the last part of that, "padding", or by a word of it, "neuron"; by the
+--- number of a lesson, "02"; or by a word of its title, as "preenchimento" for Portuguese ones. A page is { name =,
+--- title =, text = }.
 ---@param name string
 ---@return { name: string, title: string, text: string }?
 function pages.find(name)
   check.string("doc.pages.find", "argument 1 (name)", name)
   local wanted = name:lower():gsub("_", "-")
   wanted = (ALIASES[wanted] or wanted):lower()
-  local by_word
+  local by_word, by_title
   for _, page in ipairs(texts()) do
     local whole = page.name:lower()
     local last = whole:match "[^/]*$"
@@ -30,8 +31,10 @@ function pages.find(name)
     if #wanted > 1 and ("-" .. last .. "-"):find("[-/]" .. wanted:gsub("%p", "%%%0") .. "[-]") then
       by_word = by_word or page
     end
+    local title = page.title:lower():gsub("[%s%p]+", " ") .. " "
+    if #wanted > 4 and (" " .. title):find(" " .. wanted .. " ", 1, true) then by_title = by_title or page end
   end
-  return by_word
+  return by_word or by_title
 end
 
 -- The first sentence of a text.

@@ -22,4 +22,17 @@ return {
     "guarda ali pontos de retomada e um relatório de cada treinamento; o mesmo comando continua",
   ["draw what came of it into an .svg or .png file"] = "desenha o resultado num arquivo .svg ou .png",
   ["write the figures to a JSON file"] = "escreve os números num arquivo JSON",
+
+  -- csv = true
+  ["sign in numbers, such as a comma; guessed"] = "sinal decimal dos números, por exemplo vírgula; adivinhado",
+  ["between cells; guessed"] = "o que separa as células; adivinhado",
+  ["such as latin1; UTF-8"] = "por exemplo latin1; UTF-8",
+  ["lines that begin with this sign are left out"] = "linhas que começam com este sinal ficam de fora",
+  ["cells that mean missing, such as -999: a,b"] = "células que significam ausente, por exemplo -999: a,b",
+  ["the first row has values; columns are called column1, column2 ..."] =
+    "a primeira linha já tem valores; as colunas se chamam column1, column2 ...",
+  ["what stands between groups of three digits, such as a comma; guessed"] =
+    "o que separa grupos de três dígitos, por exemplo vírgula; adivinhado",
+  ["how dates are written, such as %d/%m/%Y %H:%M"] = "como as datas são escritas, por exemplo %d/%m/%Y %H:%M",
+  ["where the clock stands, such as Europe/Berlin"] = "onde está o relógio, por exemplo America/Sao_Paulo",
 }
