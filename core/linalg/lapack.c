@@ -70,5 +70,5 @@ rnn_status rnni_lapack_need(rnn_ctx *ctx, const char *what, const rnni_lapack **
 
 const char *rnn_blas_version(rnn_ctx *ctx) {
   const rnni_lapack *lapack;
-  return rnni_lapack_need(ctx, "version", &lapack) == RNN_OK ? lapack->openblas_get_config() : NULL;
+  return rnni_lapack_need(ctx, "OpenBLAS", &lapack) == RNN_OK ? lapack->openblas_get_config() : NULL;
 }
