@@ -211,7 +211,8 @@ torch.save(Net(), "evil/whole_model.pt")
 torch.jit.save(torch.jit.script(nn.Linear(1, 1)), "evil/torchscript.pt")
 with open("old.pt", "rb") as file:
     old = file.read()
-for name, text in (("cut", old[:-100]), ("count", old[:-24] + struct.pack("<q", 1 << 60) + old[-16:])):
+at = next(len(old) - 8 - 4 * n for n in range(1, 99) if struct.unpack("<q", old[-8 - 4 * n:][:8])[0] == n)
+for name, text in (("cut", old[:-100]), ("count", old[:at] + struct.pack("<q", 1 << 60) + old[at + 8:])):
     with open(f"evil/old_{name}.pt", "wb") as file:
         file.write(text)
 with open("evil/tar.pt", "wb") as file:

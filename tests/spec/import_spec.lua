@@ -69,6 +69,35 @@ describe("a state dict of PyTorch", function()
       { chain = CHAIN:gsub("final ", ""), check = "torch.npz" })
   end)
 
+  it("says little, and a chain is taken at its word", function()
+    local _, about = assert(bring("torch.pt", { chain = CHAIN }))
+    assert.is_truthy(about.notes[1]:find "'norm': a state dict does not say eps")
+    assert.equal(0, #select(2, assert(bring("torch.pt", { chain = CHAIN:gsub("LayerNorm", "%0(eps=1e-5)") }))).notes)
+    refused("'norm' has no option 'epsilon'", "torch.pt", { chain = CHAIN:gsub("LayerNorm", "%0(epsilon=1e-5)") })
+    refused("1 = 0.5 has no", "torch.pt", { chain = CHAIN .. " elu(0.5)" })
+
+    local sh = shell.new()
+    local path, v, g = sh.folder .. "/m.safetensors", rnn.randn(3, 4), rnn.rand(3, 1) + 0.5
+    assert(core.archive_write(path, { ["module.fc.weight_v"] = v, ["module.fc.weight_g"] = g }))
+    local model = assert(exchange.bring(path, { chain = "fc=Linear" }))
+    local x = rnn.randn(2, 4)
+    local wanted = x:linear(v * g / v:square():sum(2, true):sqrt())
+    assert.is_true((model(x) - wanted):abs():max():item() < 1e-6)
+
+    local conv, fc = rnn.randn(3, 2, 1), rnn.randn(1, 12)
+    assert(core.archive_write(path, { ["conv.weight"] = conv, ["conv.bias"] = rnn.zeros(3), ["fc.weight"] = fc }))
+    x = rnn.randn(1, 4, 2)
+    local y = x:linear(conv:reshape(3, 2)) -- (1, T, C)
+    for order, flat in pairs { nct = y:transpose(2, 3), ntc = y } do
+      model = assert(exchange.bring(path, { chain = ("conv flatten(%s) fc=Linear"):format(order) }))
+      assert.is_true((model(x) - flat:reshape(1, 12):linear(fc)):abs():max():item() < 1e-5)
+    end
+    local none, message = exchange.bring(path, { chain = "conv flatten fc=Linear" })
+    assert.is_nil(none)
+    assert.is_truthy(message:find("flatten(nct)", 1, true))
+    sh:remove()
+  end)
+
   it("has tensors that are parts of others", function()
     local read, names = torch_file.read(FOLDER .. "views.pt")
     assert.same({ "a.weight", "a.bias", "b.weight", "b.bias" }, names)
@@ -135,7 +164,8 @@ describe("a file that attacks", function()
     ["memo.pt"] = "recalls what it has not kept", ["no_mark.pt"] = "no mark", ["empty_stack.pt"] = "not there",
     ["frame_lies.pt"] = "no dictionary of tensors", ["laughs.pt"] = "no dictionary of tensors",
     ["whole_model.pt"] = "refused: it needs the class __main__.Net", ["torchscript.pt"] = "refused: a program",
-    ["old_cut.pt"] = "cut off", ["old_count.pt"] = "cut off", ["tar.pt"] = "a tar archive", ["big_endian.pt"] = "byte order 'big'", ["twice.pt"] = "data.pkl twice",
+    ["old_cut.pt"] = "cut off", ["old_count.pt"] = "cut off", ["tar.pt"] = "a tar archive",
+    ["big_endian.pt"] = "byte order 'big'", ["twice.pt"] = "data.pkl twice",
     ["no_storage.pt"] = "no data/0", ["short_storage.pt"] = "has 12 bytes", ["bomb.pt"] = "would take more than",
     ["h5_external_link.keras"] = "refused: .* is an external link", ["h5_soft_link.keras"] = "refused: .* a soft link",
     ["h5_external_storage.keras"] = "refused: .* in another file", ["h5_chunked_bomb.keras"] = "lacks .* of its chunks",

@@ -119,8 +119,12 @@ describe("onnx.load refuses, and names", function()
   it("weights in other files, of other types, and of fewer bytes than they say", function()
     local outside = floats("w", { 1 << 40 }, {})
     outside.raw_data, outside.data_location = nil, 1
-    outside.external_data = { { key = "location", value = "/etc/passwd" } }
-    refused(message({ node("Add", { "x", "w" }) }, { tensors = { outside } }), "initializer 'w'", "another file")
+    for _, place in ipairs { "/etc/passwd", "../x", "a/../../x", "" } do
+      outside.external_data = { { key = "location", value = place } }
+      refused(message({ node("Add", { "x", "w" }) }, { tensors = { outside } }), "initializer 'w'", "no file beside")
+    end
+    outside.external_data = { { key = "location", value = "m.onnx" }, { key = "offset", value = "1000000" } }
+    refused(message({ node("Add", { "x", "w" }) }, { tensors = { outside } }), "initializer 'w'", "outside of 'm.onnx'")
     for _, dims in ipairs { { 3 }, { 1 << 40 }, { 1 << 31, 1 << 31, 4 }, { -1 }, { 1, 1, 1, 1, 1, 1, 1 },
       { 1 << 62, 4 } } do
       refused(message({ node("Add", { "x", "w" }) }, { tensors = { floats("w", dims, { 1, 2 }) } }), "initializer 'w'")
@@ -302,7 +306,7 @@ describe("onnx.load", function()
     local y, h = graph(x, lengths, h0)
     assert.equal("4 1 3 2", table.concat({ y:shape() }, " "))
     same(y:select(1, 1):select(1, 1), h:reshape(3, 2) * lengths:gt(0):reshape(3, 1))
-    same(h:select(2, 2), h0:select(2, 2)) -- of an empty sequence
+    same(h:select(2, 2), rnn.zeros(1, 2)) -- of an empty sequence, as onnxruntime has it
     same(y:select(1, 3):select(2, 3), rnn.zeros(1, 2)) -- behind the end of one
     local flipped = x:select(2, 3):slice(1, 2, 1, -1)
     local forward = m
@@ -324,6 +328,50 @@ end
 -- ---- there and back ----
 
 -- Weights of all sizes, none of them 0.
+describe("what would be passed over in silence", function()
+  local function recurrent(op, gates, directions, attributes, tail, more)
+    attributes.hidden_size = 2
+    local tensors = { floats("W", { directions, gates * 2, 2 }, plain(directions * gates * 4):totable()),
+      floats("R", { directions, gates * 2, 2 }, plain(directions * gates * 4):totable()), longs("last", { -1 }, {}),
+      longs("shape", { 0, 0, -1 }) }
+    local nodes = { node(op, { "x", "W", "R", "", more and "lengths" or nil }, { "h_all", "h" }, attributes) }
+    table.move(tail, 1, #tail, 2, nodes)
+    return message(nodes, { tensors = tensors, inputs = { info("x", { "T", "N", 2 }), more } })
+  end
+
+  it("the last row is that of a step, not the last output", function()
+    local last = { node("Transpose", { "h_all" }, { "a" }, { perm = { 2, 0, 1, 3 } }),
+      node("Reshape", { "a", "shape" }, { "b" }), node("Gather", { "b", "last" }, { "y" }, { axis = 1 }) }
+    local x, lengths = plain(4, 3, 2), rnn.tensor({ 4, 2, 0 }, "int32")
+    local two = load_message(recurrent("GRU", 3, 2, { direction = "bidirectional" }, last))
+    assert.equal("onnx.Graph", getmetatable(two).__name)
+    local one = load_message(recurrent("GRU", 3, 1, {}, last, info("lengths", { "N" }, 6)))
+    assert.equal("onnx.Graph", getmetatable(one).__name)
+    local y = one(x, lengths)
+    assert.same({ { 0, 0 }, { 0, 0 } }, y:slice(1, 2, 3):totable())
+    assert.is_true(y:slice(1, 1, 1):abs():min():item() > 0)
+  end)
+
+  it("an activation whose numbers nobody gives", function()
+    for _, name in ipairs { "Affine", "ScaledTanh", "ThresholdedRelu" } do
+      refused(recurrent("RNN", 1, 1, { activations = { name } }, { node("Identity", { "h_all" }) }),
+        "activation '" .. name)
+    end
+  end)
+
+  it("numbers in a file beside the model, and a cast to 16 bits", function()
+    local file = assert(io.open(sh.folder .. "/weights.bin", "wb"))
+    file:write("...", pack { 1.5, -2 })
+    file:close()
+    local w = { name = "w", dims = { 2 }, data_type = 1, data_location = 1, external_data = {
+      { key = "location", value = "weights.bin" }, { key = "offset", value = "3" }, { key = "length", value = "8" } } }
+    local model = load_message(message({ node("Cast", { "x" }, { "a" }, { to = 10 }), node("Add", { "a", "w" }) },
+      { tensors = { w } }))
+    local y = model(rnn.tensor { { 1 / 3, 1e-7 }, { 70000, 2049 } })
+    assert.same({ { 0.333251953125 + 1.5, 2.0 ^ -23 - 2 }, { math.huge, 2046.0 } }, y:totable())
+  end)
+end)
+
 local function shaken(model)
   rnn.no_grad(function()
     for _, p in ipairs(model:parameters()) do p:assign(p + 0.3 * rnn.randn { p:shape() }) end

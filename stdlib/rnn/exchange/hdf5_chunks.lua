@@ -1,5 +1,5 @@
--- hdf5_chunks.lua: arrays of HDF5 files that are stored in chunks, which may be compressed: a grid of equal blocks, found
--- by a tree. Every chunk has to be there once, so an array is never larger than what is stored of it.
+-- hdf5_chunks.lua: arrays of HDF5 files that are stored in chunks, which may be compressed: a grid of equal blocks,
+-- found by a tree. Every chunk has to be there once, so an array is never larger than what is stored of it.
 
 local core = require "rnn.core"
 local places = require "rnn.exchange.hdf5_bytes"
@@ -104,7 +104,9 @@ local function layout_of(text, body, shape, width, path, filtered)
       chunk[i] = get(body, "<" .. format, at + step * (i - 1))
       if chunk[i] < 1 then bad("'%s': a chunk without elements", path) end
     end
-    if get(body, "<" .. format, at + step * rank) ~= width then bad("'%s': chunks of elements of another size", path) end
+    if get(body, "<" .. format, at + step * rank) ~= width then
+      bad("'%s': chunks of elements of another size", path)
+    end
   end
   if version == 3 then
     local count, tree = get(body, "<Bi8", 2)

@@ -249,8 +249,8 @@ local OPCODES = {
   ["Q"] = function(m) -- ("storage", type, key, place, elements)
     local id = m:pop()
     local is_type = is(id, "list") and id[1] == "storage" and is(id[2], "type")
-    local whole = is_type and (id[6] == nil or id[6] == core.null) -- no part of another one, as old files had them
-    if not whole or type(id[3]) ~= "string" or math.type(id[5]) ~= "integer" then
+    local alone = is_type and (id[6] == nil or id[6] == core.null) -- no part of another one, as old files had them
+    if not alone or type(id[3]) ~= "string" or math.type(id[5]) ~= "integer" then
       refuse "it refers to something beside it that is no storage of a known type"
     end
     m.storages[id[3]] = { kind = "storage", element = STORAGES[id[2].name], key = id[3], count = id[5] }

@@ -378,7 +378,7 @@ local function order_of(step, layers)
   for i = #layers, 1, -1 do
     if layers[i].class == "Conv1d" then
       if order == "nct" then return { channels = layers[i].args[2] } end
-      core.fail("--chain: does flatten see (N, C, T), as nn.Conv1d gives it, or (N, T, C)? flatten(nct) or flatten(ntc)")
+      core.fail("--chain: does flatten see (N, C, T), as nn.Conv1d gives it, or (N, T, C)? flatten(nct), flatten(ntc)")
     end
     if RECURRENT[layers[i].class] then break end
   end
@@ -449,18 +449,18 @@ function torch.chain(text, by_name)
     to = after or to
     local inside, behind = text:match("^(%b())()", to)
     to = behind or to
-    local said, seen = {}, {} -- options, and which of them somebody asked for
+    local given, seen = {}, {} -- options, and which of them somebody asked for
     for part in (inside or "()"):sub(2, -2):gmatch "[^,]+" do
       local key, value = part:match "^%s*([%w_]+)%s*=%s*(.-)%s*$"
       value = value or part:match "^%s*(.-)%s*$"
       local word = WORDS[value]
       if word == nil then word = math.tointeger(tonumber(value)) or tonumber(value) or value end
-      said[key or #said + 1] = word
+      given[key or #given + 1] = word
     end
-    local step = { name = name, class = class, said = said, seen = seen, options = setmetatable({}, {
+    local step = { name = name, class = class, said = given, seen = seen, options = setmetatable({}, {
       __index = function(_, key)
         seen[key] = true
-        return said[key]
+        return given[key]
       end }) }
     if not find(by_name, name) and not function_of(step) and name ~= "last" and name ~= "final" then
       core.fail("--chain: '%s' is no module of the file and no function that is known", name)

@@ -9,7 +9,7 @@ local source = {}
 
 local listing, texts = constants.listing, constants.texts
 
-local WIDEST = 96 -- columns of a block of a product: as many as processors have registers for
+local WIDEST = 128 -- columns of a block of a product: as many as processors have registers for
 
 -- ---- what steps ask of the file ----
 
@@ -88,6 +88,9 @@ local MATHS = [[
 #pragma GCC optimize("O3")
 #endif
 #pragma GCC optimize("fp-contract=off", "no-fast-math")
+#if defined(__AVX512F__) && __GNUC__ >= 8
+#pragma GCC target("prefer-vector-width=512")
+#endif
 #elif defined(__clang__)
 #pragma STDC FP_CONTRACT OFF
 #endif

@@ -49,8 +49,8 @@ end
 --- with operations that ONNX has not (gelu, silu, expm1, log1p, log_sigmoid, rsqrt, selu of a cell).
 --- Operators: RNN, LSTM, GRU, Scan, Conv over time, Gemm, MatMul, LayerNormalization, BatchNormalization, Softmax, and
 --- those of single elements, shapes, reductions and indices. Errors: a path that is no string. Weights may lie in files
---- beside it. A file that cannot be read, is not sound, or has an operator, attribute or type that is not known gives nil
---- and a message that names the node.
+--- beside it. A file that cannot be read, is not sound, or has an operator, attribute or type that is not known gives
+--- nil and a message that names the node.
 ---@param path string
 ---@return nn.Module|nil
 ---@return table|string about or message
@@ -59,7 +59,7 @@ function load.load(path)
   check.string("onnx.load", "argument 1 (path)", path)
   local bytes, message, code = core.file_read(path)
   if not bytes then return nil, message, code end
-  local ok, model, about = pcall(core.no_grad, read, bytes, path:match "^.*/" or "")
+  local ok, model, about = pcall(core.no_grad, read, bytes, path:match "^.*/" or "./")
   if ok then return model, about end
   if type(model) ~= "string" then error(model, 0) end
   return nil, ("onnx.load: '%s': %s"):format(path, (model:gsub("^[^\n]-:%d+: ", "", 1))), "EFORMAT"
