@@ -16,6 +16,7 @@
 ---@field bilinear fun(x1: rnn.Tensor, x2: rnn.Tensor, weight: rnn.Tensor, bias?: rnn.Tensor): rnn.Tensor
 ---@field cell_check fun(cell: nn.Cell|table, options?: rnn.cell_check.Options): boolean
 ---@field chunk fun(x: rnn.Tensor, axis: integer, count: integer): rnn.Tensor[]
+---@field cosine_similarity fun(x1: rnn.Tensor, x2: rnn.Tensor, axis?: integer): rnn.Tensor
 ---@field diff fun(x: rnn.Tensor, axis?: integer): rnn.Tensor
 ---@field dot fun(a: rnn.Tensor, b: rnn.Tensor): rnn.Tensor
 ---@field einsum fun(equation: string, ...): rnn.Tensor
@@ -280,6 +281,7 @@ local rnn = {}
 ---@field TimeDistributed nn.TimeDistributed
 ---@field binary_cross_entropy fun(logits: rnn.Tensor, targets: rnn.Tensor, options?: nn.binary_cross_entropy.Options): rnn.Tensor
 ---@field cell fun(name: string, init: fun(self: nn.Cell, ...)): table
+---@field cosine_embedding fun(x1: rnn.Tensor, x2: rnn.Tensor, target: rnn.Tensor, options?: nn.cosine_embedding.Options): rnn.Tensor
 ---@field cross_entropy fun(logits: rnn.Tensor, labels: rnn.Tensor, options?: nn.cross_entropy.Options): rnn.Tensor
 ---@field detach fun(state: rnn.Tensor|table|nil): rnn.Tensor|nn.State|nil
 ---@field distillation fun(logits: rnn.Tensor, teacher: rnn.Tensor, labels?: rnn.Tensor, options?: nn.distillation.Options): rnn.Tensor
@@ -289,6 +291,7 @@ local rnn = {}
 ---@field gelu fun()
 ---@field hard_sigmoid fun()
 ---@field hinge fun(y: rnn.Tensor, target: rnn.Tensor, options?: nn.hinge.Options): rnn.Tensor
+---@field hinge_embedding fun(distance: rnn.Tensor, target: rnn.Tensor, options?: nn.hinge_embedding.Options): rnn.Tensor
 ---@field huber fun(y: rnn.Tensor, target: rnn.Tensor, delta?: number, options?: nn.huber.Options): rnn.Tensor
 ---@field initializers nn.initializers
 ---@field kl_div fun(log_probabilities: rnn.Tensor, target: rnn.Tensor, options?: nn.kl_div.Options): rnn.Tensor
@@ -296,8 +299,10 @@ local rnn = {}
 ---@field log_softmax fun()
 ---@field loss fun(name: string|function): function
 ---@field mae fun(y: rnn.Tensor, target: rnn.Tensor, options?: nn.mae.Options): rnn.Tensor
+---@field margin_ranking fun(x1: rnn.Tensor, x2: rnn.Tensor, target: rnn.Tensor, options?: nn.margin_ranking.Options): rnn.Tensor
 ---@field module fun(name: string, init: fun(self: nn.Module, ...), base?: table): table
 ---@field mse fun(y: rnn.Tensor, target: rnn.Tensor, options?: nn.mse.Options): rnn.Tensor
+---@field multi_margin fun(logits: rnn.Tensor, labels: rnn.Tensor, options?: nn.multi_margin.Options): rnn.Tensor
 ---@field negative_binomial_nll fun(parameters: rnn.Tensor[], target: rnn.Tensor, options?: nn.negative_binomial_nll.Options): rnn.Tensor
 ---@field ordinal fun(logits: rnn.Tensor, labels: rnn.Tensor, options?: nn.ordinal.Options): rnn.Tensor
 ---@field poisson_nll fun(log_rate: rnn.Tensor, target: rnn.Tensor, options?: nn.poisson_nll.Options): rnn.Tensor
@@ -311,6 +316,7 @@ local rnn = {}
 ---@field softsign fun()
 ---@field student_t_nll fun(parameters: rnn.Tensor[], target: rnn.Tensor, options?: nn.student_t_nll.Options): rnn.Tensor
 ---@field tanh fun()
+---@field triplet_margin fun(anchor: rnn.Tensor, positive: rnn.Tensor, negative: rnn.Tensor, options?: nn.triplet_margin.Options): rnn.Tensor
 
 ---@class rnn.onnx
 ---@field load fun(path: string): nn.Module|nil, table|string, string?
@@ -1000,6 +1006,12 @@ local rnn = {}
 ---@field loss? string|function of numbers: another loss that compares the same, or a function (prediction, target, weights) -> scalar
 
 ---@class nn.binary_cross_entropy.Options
+---@field pos_weight? rnn.Tensor|number how many times a target 1 counts beside a target 0, or (C), for each of C columns; the mean is over all as without it
+---@field sample_weights? rnn.Tensor float, with the first axes of the target, (N), (N, T) ...: how many times each item, step or element counts; one of weight 0 is left out, whatever it holds
+---@field reduction? "mean"|"sum"|"none" the sum of weight times value over the sum of the weights; the sum; or weight times value of each element (of each label), 0 behind the lengths
+
+---@class nn.cosine_embedding.Options
+---@field margin? number the cosine up to which what does not belong together costs nothing
 ---@field sample_weights? rnn.Tensor float, with the first axes of the target, (N), (N, T) ...: how many times each item, step or element counts; one of weight 0 is left out, whatever it holds
 ---@field reduction? "mean"|"sum"|"none" the sum of weight times value over the sum of the weights; the sum; or weight times value of each element (of each label), 0 behind the lengths
 
@@ -1030,6 +1042,11 @@ local rnn = {}
 ---@field sample_weights? rnn.Tensor float, with the first axes of the target, (N), (N, T) ...: how many times each item, step or element counts; one of weight 0 is left out, whatever it holds
 ---@field reduction? "mean"|"sum"|"none" the sum of weight times value over the sum of the weights; the sum; or weight times value of each element (of each label), 0 behind the lengths
 
+---@class nn.hinge_embedding.Options
+---@field margin? number the distance beyond which what does not belong together costs nothing
+---@field sample_weights? rnn.Tensor float, with the first axes of the target, (N), (N, T) ...: how many times each item, step or element counts; one of weight 0 is left out, whatever it holds
+---@field reduction? "mean"|"sum"|"none" the sum of weight times value over the sum of the weights; the sum; or weight times value of each element (of each label), 0 behind the lengths
+
 ---@class nn.huber.Options
 ---@field sample_weights? rnn.Tensor float, with the first axes of the target, (N), (N, T) ...: how many times each item, step or element counts; one of weight 0 is left out, whatever it holds
 ---@field reduction? "mean"|"sum"|"none" the sum of weight times value over the sum of the weights; the sum; or weight times value of each element (of each label), 0 behind the lengths
@@ -1042,7 +1059,19 @@ local rnn = {}
 ---@field sample_weights? rnn.Tensor float, with the first axes of the target, (N), (N, T) ...: how many times each item, step or element counts; one of weight 0 is left out, whatever it holds
 ---@field reduction? "mean"|"sum"|"none" the sum of weight times value over the sum of the weights; the sum; or weight times value of each element (of each label), 0 behind the lengths
 
+---@class nn.margin_ranking.Options
+---@field margin? number by how much the larger one has to lead
+---@field sample_weights? rnn.Tensor float, with the first axes of the target, (N), (N, T) ...: how many times each item, step or element counts; one of weight 0 is left out, whatever it holds
+---@field reduction? "mean"|"sum"|"none" the sum of weight times value over the sum of the weights; the sum; or weight times value of each element (of each label), 0 behind the lengths
+
 ---@class nn.mse.Options
+---@field sample_weights? rnn.Tensor float, with the first axes of the target, (N), (N, T) ...: how many times each item, step or element counts; one of weight 0 is left out, whatever it holds
+---@field reduction? "mean"|"sum"|"none" the sum of weight times value over the sum of the weights; the sum; or weight times value of each element (of each label), 0 behind the lengths
+
+---@class nn.multi_margin.Options
+---@field margin? number by how much the label has to lead
+---@field p? 1|2 the power of what is missing
+---@field padded? boolean labels 0 are padding where there are no lengths
 ---@field sample_weights? rnn.Tensor float, with the first axes of the target, (N), (N, T) ...: how many times each item, step or element counts; one of weight 0 is left out, whatever it holds
 ---@field reduction? "mean"|"sum"|"none" the sum of weight times value over the sum of the weights; the sum; or weight times value of each element (of each label), 0 behind the lengths
 
@@ -1064,6 +1093,13 @@ local rnn = {}
 ---@field reduction? "mean"|"sum"|"none" the sum of weight times value over the sum of the weights; the sum; or weight times value of each element (of each label), 0 behind the lengths
 
 ---@class nn.student_t_nll.Options
+---@field sample_weights? rnn.Tensor float, with the first axes of the target, (N), (N, T) ...: how many times each item, step or element counts; one of weight 0 is left out, whatever it holds
+---@field reduction? "mean"|"sum"|"none" the sum of weight times value over the sum of the weights; the sum; or weight times value of each element (of each label), 0 behind the lengths
+
+---@class nn.triplet_margin.Options
+---@field margin? number by how much the negative has to be farther away
+---@field p? number of the norm that is the distance
+---@field swap? boolean takes the negative's distance from the positive where that is smaller (Balntas et al. 2016)
 ---@field sample_weights? rnn.Tensor float, with the first axes of the target, (N), (N, T) ...: how many times each item, step or element counts; one of weight 0 is left out, whatever it holds
 ---@field reduction? "mean"|"sum"|"none" the sum of weight times value over the sum of the weights; the sum; or weight times value of each element (of each label), 0 behind the lengths
 
@@ -1507,6 +1543,8 @@ local rnn = {}
 ---@field cosh fun(self: rnn.Tensor): rnn.Tensor
 ---@field cross_entropy fun(self: rnn.Tensor, labels: rnn.Tensor, weights?: rnn.Tensor, smoothing?: number, padded?: boolean, sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none"): rnn.Tensor
 ---@field ctc_loss fun(self: rnn.Tensor, labels: rnn.Tensor, blank?: integer, skip?: integer, padded?: boolean, sample_weights?: rnn.Tensor, reduction?: "mean"|"sum"|"none"): rnn.Tensor
+---@field cummax fun(self: rnn.Tensor, axis: integer): rnn.Tensor, rnn.Tensor
+---@field cummin fun(self: rnn.Tensor, axis: integer): rnn.Tensor, rnn.Tensor
 ---@field cumprod fun(self: rnn.Tensor, axis: integer): rnn.Tensor
 ---@field cumsum fun(self: rnn.Tensor, axis: integer): rnn.Tensor
 ---@field diag fun(self: rnn.Tensor, k?: integer): rnn.Tensor
@@ -1950,14 +1988,14 @@ function rnn.csv_read(path, options) end
 ---@return string? code
 function rnn.csv_open(path, options) end
 
---- rnn.date_read(text) -> month_first, day_first | nil
+--- core.date_read(text) -> month_first, day_first | nil
 ---
 --- A date as data.csv reads it, in microseconds since 1970-01-01 UTC, or of the wall clock where it has no offset: with
 --- the month first and with the day first, nil for an order in which it is no date. Errors: a text that is no string.
 ---@param text string
 ---@return integer? month_first
 ---@return integer? day_first
-function rnn.date_read(text) end
+function core.date_read(text) end
 
 --- core.events_open(folder) -> file | nil, message, code
 ---
@@ -3214,6 +3252,28 @@ function rnn.cross_entropy(logits, labels, weights, smoothing, padded, sample_we
 ---@param reduction? "mean"|"sum"|"none"
 ---@return rnn.Tensor
 function rnn.ctc_loss(logits, labels, blank, skip, padded, sample_weights, reduction) end
+
+--- rnn.cummax(x, axis) -> values, ids
+---
+--- The largest element so far along axis, and int32 the place (from 1) where it lies, the first of equals, which
+--- takes the gradient; NaN comes before all; int32 gives int32. Errors: an axis that x does not have, the batch of
+--- one with lengths.
+---@param x rnn.Tensor
+---@param axis integer from 1, or from -1 backwards
+---@return rnn.Tensor
+---@return rnn.Tensor
+function rnn.cummax(x, axis) end
+
+--- rnn.cummin(x, axis) -> values, ids
+---
+--- The smallest element so far along axis, and int32 the place (from 1) where it lies, the first of equals, which
+--- takes the gradient; NaN comes before all; int32 gives int32. Errors: an axis that x does not have, the batch of
+--- one with lengths.
+---@param x rnn.Tensor
+---@param axis integer from 1, or from -1 backwards
+---@return rnn.Tensor
+---@return rnn.Tensor
+function rnn.cummin(x, axis) end
 
 --- rnn.cumprod(x, axis) -> tensor
 ---
