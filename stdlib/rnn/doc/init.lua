@@ -66,6 +66,8 @@ local WIDTH <const>, LEAST_WIDTH <const> = 112, 40
 ---@param width integer
 ---@return string
 function doc.fill(text, width)
+  check.string("doc.fill", "argument 1 (text)", text)
+  check.int("doc.fill", "argument 2 (width)", width, 1)
   local out, line, hanging = {}, nil, nil
   local function finish()
     out[#out + 1] = line
