@@ -61,7 +61,7 @@ local WIDTH <const>, LEAST_WIDTH <const> = 112, 40
 --- doc.fill(text, width) -> text
 ---
 --- Its paragraphs and the items of its lists filled anew, in lines of at most width columns. Other lines that begin
---- with a blank, and tables, stay as they are.
+--- with a blank, and tables, stay as they are. Errors: a text that is no string, a width below 1.
 ---@param text string
 ---@param width integer
 ---@return string
