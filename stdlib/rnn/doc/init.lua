@@ -61,11 +61,13 @@ local WIDTH <const>, LEAST_WIDTH <const> = 112, 40
 --- doc.fill(text, width) -> text
 ---
 --- Its paragraphs and the items of its lists filled anew, in lines of at most width columns. Other lines that begin
---- with a blank, and tables, stay as they are.
+--- with a blank, and tables, stay as they are. Errors: a text that is no string, a width below 1.
 ---@param text string
 ---@param width integer
 ---@return string
 function doc.fill(text, width)
+  check.string("doc.fill", "argument 1 (text)", text)
+  check.int("doc.fill", "argument 2 (width)", width, 1)
   local out, line, hanging = {}, nil, nil
   local function finish()
     out[#out + 1] = line
