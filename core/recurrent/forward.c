@@ -25,8 +25,10 @@ static void recurrent_product(const loop *j, const rnni_piece *p, const real *h,
   int64_t beside = gru ? 2 * H : l->G; /* columns of u */
   if (l->N == 1) rnni_row_product(j->ctx, beside, H, h, k->u, NULL, a, true, j->alone);
   else if (whole) rnni_multiply(p->rows, beside, H, h, H, 1, k->u, NULL, a, l->A, true);
-  for (int64_t g = 0; !whole && g < beside / H; g++)
-    rnni_multiply(p->rows, p->units, H, h, H, 1, rnni_panels_from(k->u, g * k->gate + p->unit), NULL, a + g * H, l->A, true);
+  else
+    for (int64_t g = 0; g < beside / H; g++)
+      rnni_multiply(p->rows, p->units, H, h, H, 1, rnni_panels_from(k->u, g * k->gate + p->unit), NULL, a + g * H, l->A,
+                    true);
   if (gru)
     rnni_multiply(p->rows, p->units, H, h, H, 1, rnni_panels_from(k->u_n, p->unit), j->b_n + p->unit, a + 3 * H, l->A, false);
 }

@@ -28,8 +28,8 @@ end
 
 --- strokes.read(text) -> strokes | nil
 ---
---- "x y x y ...|x y ...", a | between strokes, or "[[[x, x ...], [y, y ...]], ...]", a pair of lists for each stroke, as
---- a list of strokes, each a list of points { x, y }. nil where the text is anything else, or has no point.
+--- "x y x y ...|x y ...", a | between strokes, or "[[[x, x ...], [y, y ...]], ...]", a pair of lists for each stroke,
+--- as a list of strokes, each a list of points { x, y }. nil where the text is anything else, or has no point.
 ---@param text string
 ---@return number[][][]?
 function strokes.read(text)

@@ -74,7 +74,7 @@ describe("the borders between parts", function()
     plant("core/mem.c", "rnni_fail%(", "rnni_fill_by(ctx, NULL, NULL, NULL) + rnni_fail(")
     assert.matches("core/mem.c uses core/assign.c %(rnni_fill_by%): context may not use tape", check()[1])
     plant("core/internal.h", "RNN_MUST_USE static inline rnn_status rnni_pace%b() {", "%0\n  rnn_backward(ctx, 0, 0);")
-    assert.matches("core/internal.h uses core/tape.c", table.concat(check(), "\n"))
+    assert.matches("core/internal.h uses core/backward.c", table.concat(check(), "\n"))
   end)
 
   it("are not crossed by bindings that reach behind rnn.h", function()

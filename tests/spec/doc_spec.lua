@@ -144,6 +144,7 @@ local CALLS = {
   ["data.Frame:join"] = function(o) frame():join(frame(), "time", o) end,
   ["nn.focal"] = function(o) rnn.nn.focal(logits, labels, o) end,
   ["nn.ordinal"] = function(o) rnn.nn.ordinal(logits, labels, o) end,
+  ["nn.multi_margin"] = function(o) rnn.nn.multi_margin(logits, labels, o) end,
   ["nn.distillation"] = function(o) rnn.nn.distillation(logits, logits, nil, o) end,
   ["nn.MixtureDensity:sample"] = function(o)
     local density = rnn.nn.MixtureDensity()

@@ -188,8 +188,7 @@ local function mean_of(errors, seen, axis)
 end
 
 ---@class rnn.Backtest
----@field rows { name: string, label: string, mae: number, smape: number, mase?: number, at: number[],
---- skill?: number }[] the model first, then the baselines
+---@field rows { name: string, label: string, mae: number, smape: number, mase?: number, at: number[], skill?: number }[]
 ---@field best string name of the baseline with the least error
 ---@field skill number 1 - error / error of that baseline
 ---@field coverage? number share of actual values within the interval

@@ -11,6 +11,7 @@ local option = require "rnn.option"
 local Frame = require "rnn.data.frame".Frame
 local levels = require "rnn.forecast.levels"
 local panel = require "rnn.forecast.panel"
+local train = require "rnn.forecast.training"
 local Distribution = require "rnn.nn.distribution"
 local Module = require "rnn.nn.module"
 
@@ -152,7 +153,7 @@ end
 ---@param settings? rnn.Forecaster.fit.Options
 ---@return rnn.Forecaster
 function Forecaster:fit(source, settings)
-  require "rnn.forecast.training"(self, source, settings)
+  train(self, source, settings)
   return self
 end
 
