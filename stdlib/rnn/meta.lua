@@ -1333,6 +1333,23 @@ local rnn = {}
 ---@field fit? table settings of forecaster:fit for that
 ---@field season? integer of the baselines, steps
 
+---@class rnn.Forecaster.fit.Options
+---@field valid? number the last share of the rows, or number of rows, that says when to stop
+---@field calibrate? number the share, or number, of rows behind them, to which intervals are calibrated
+---@field epochs? integer at most
+---@field patience? integer epochs without an improvement
+---@field batch? integer windows of a batch; 32 to 256 by their number
+---@field lr? number learning rate of Adam, which falls to nothing (cosine)
+---@field weight_decay? number of Adam
+---@field average? number decay of a moving average of the weights, see rnn.fit
+---@field stride? integer steps from a training window to the next; more than 1 where there are very many
+---@field seconds? number of training, at most
+---@field seed? integer of member i seed + i; nil: goes on from where the generator is
+---@field refit? boolean trains anew on all rows in the end; by default, unless the model is given ready made
+---@field progress? any see rnn.fit
+---@field callbacks? table of rnn.fit, for every training
+---@field run? string a folder: checkpoints of rnn.fit, a folder below it for each member
+
 ---@class rnn.ModelCheckpoint.Options
 ---@field monitor? string the name in the history that is watched
 ---@field mode? "min"|"max" what better means; by default less, but more for accuracy, F1, top-k and BLEU
