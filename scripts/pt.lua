@@ -98,10 +98,10 @@ pelo menos alguns milhares de caracteres]],
   [ [[
 a folder with train/, valid/ and test/, or of CSV files, one a piece, with a row for each step:
 soprano,bass    (a heading, then the MIDI number of each voice, 0 for silence; one to nine voices)
-67,48           (beside them pianoroll/train.txt ..., if there: all MIDI numbers of a chord)]] ] = [[
+67,48           (beside them, or alone, pianoroll/train.txt ...: all MIDI numbers of a chord)]] ] = [[
 uma pasta com train/, valid/ e test/, ou de arquivos CSV, um por peça, uma linha para cada passo:
 soprano,bass    (um cabeçalho, depois o número MIDI de cada voz, 0 é silêncio; de uma a nove vozes)
-67,48           (ao lado, se houver, pianoroll/train.txt ...: todos os números MIDI de um acorde)]],
+67,48           (ao lado, ou só eles, pianoroll/train.txt ...: todos os números MIDI de um acorde)]],
 
   -- copy.lua
   ["The copying memory task: simple RNN, LSTM and GRU repeat ten symbols after many blanks."] =
