@@ -23,7 +23,7 @@ for folder in one "another/with a longer name"; do
   (cd "$source" && git ls-files -z | tar --null -T - -cf -) | tar xf -
   build package all
   build portable rnnlua
-  cpack --config build-package/CPackConfig.cmake -B packages >"$place/log" 2>&1 || { tail -20 "$place/log"; exit 1; }
+  (umask 022; cpack --config build-package/CPackConfig.cmake -B packages) >"$place/log" 2>&1 || { tail -20 "$place/log"; exit 1; }
   umask 027 # of another user
   export TZ=Asia/Tokyo LC_ALL=C
 done
