@@ -187,8 +187,17 @@ local function mean_of(errors, seen, axis)
   return sum / (axis and seen:sum(axis) or seen:sum()):maximum(1)
 end
 
+---@class rnn.Backtest.Row
+---@field name string
+---@field label string
+---@field mae number
+---@field smape number
+---@field mase? number
+---@field at number[] the mean absolute error of each step ahead
+---@field skill? number of the model, against this baseline
+
 ---@class rnn.Backtest
----@field rows { name: string, label: string, mae: number, smape: number, mase?: number, at: number[], skill?: number }[]
+---@field rows rnn.Backtest.Row[] the model first, then the baselines
 ---@field best string name of the baseline with the least error
 ---@field skill number 1 - error / error of that baseline
 ---@field coverage? number share of actual values within the interval
