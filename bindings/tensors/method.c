@@ -272,10 +272,12 @@ static void push_row(lua_State *L, rnn_tensor *t, int64_t i) {
 
 #define ENTRY "an integer, {}, { from, to [, step] }, int32 ids, a mask, \"...\" or \"newaxis\""
 
+typedef enum place_kind { PLACE, RANGE, IDS, NEW } place_kind;
+
 typedef struct places {
   int n;
   struct {
-    enum { PLACE, RANGE, IDS, NEW } kind; /* the axis of a place goes */
+    place_kind kind; /* the axis of a place goes */
     int64_t from, to, step;
   } of[2 * RNN_MAX_DIMS];
   int chosen; /* entries that are ids, or a mask, which may stand for several axes */
@@ -295,7 +297,7 @@ static int axes_left(lua_State *L, int ndim, lua_Unsigned n) {
   return ndim;
 }
 
-static void add_place(places *p, int kind, int64_t from, int64_t to, int64_t step) {
+static void add_place(places *p, place_kind kind, int64_t from, int64_t to, int64_t step) {
   p->of[p->n].kind = kind;
   p->of[p->n].from = from;
   p->of[p->n].to = to;
