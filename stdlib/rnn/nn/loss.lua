@@ -285,6 +285,16 @@ local function check_labels(fname, labels, weights, classes)
   end
 end
 
+-- Rows (R, V) of logits, their labels (R), each of 1 to V + more, the options as declared, and what reduces losses (R).
+local function labelled(fname, logits, labels, declared, options, more)
+  check_tensors(fname, logits, "logits", labels, "labels")
+  check.tensor(fname, "argument 2 (labels)", labels, "int32")
+  options = declared:read(options)
+  local rows, target, weights, reduce = rows_of(fname, logits, labels, nil, options)
+  check_labels(fname, target, weights, rows:size(2) + more)
+  return rows, target, options, reduce
+end
+
 -- -sum of p log softmax(logits) of distributions p.
 local function soft_cross_entropy(logits, target, options)
   local fname, classes = "nn.cross_entropy", logits:ndim() > 0 and logits:size(-1) or 0
@@ -325,14 +335,8 @@ end
 ---@param options? nn.focal.Options
 ---@return rnn.Tensor
 function losses.focal(logits, labels, options)
-  local fname = "nn.focal"
-  check_tensors(fname, logits, "logits", labels, "labels")
-  check.tensor(fname, "argument 2 (labels)", labels, "int32")
-  local o = FOCAL:read(options)
-  local rows, target, weights, reduce = rows_of(fname, logits, labels, nil, o)
-  local classes = rows:size(2)
-  check_labels(fname, target, weights, classes)
-  local log_p = (rows:log_softmax(-1) * core.one_hot(target, classes)):sum(2)
+  local rows, target, o, reduce = labelled("nn.focal", logits, labels, FOCAL, options, 0)
+  local log_p = (rows:log_softmax(-1) * core.one_hot(target, rows:size(2))):sum(2)
   local loss = -log_p
   if o.gamma > 0 then loss = loss * (1 - log_p:exp()):maximum(1e-7) ^ o.gamma end
   return reduce(loss)
@@ -349,14 +353,8 @@ end
 ---@param options? nn.multi_margin.Options
 ---@return rnn.Tensor
 function losses.multi_margin(logits, labels, options)
-  local fname = "nn.multi_margin"
-  check_tensors(fname, logits, "logits", labels, "labels")
-  check.tensor(fname, "argument 2 (labels)", labels, "int32")
-  local o = MULTI_MARGIN:read(options)
-  local rows, target, weights, reduce = rows_of(fname, logits, labels, nil, o)
-  local classes = rows:size(2)
-  check_labels(fname, target, weights, classes)
-  local is_label = core.one_hot(target, classes)
+  local rows, target, o, reduce = labelled("nn.multi_margin", logits, labels, MULTI_MARGIN, options, 0)
+  local is_label = core.one_hot(target, rows:size(2))
   local missing = (o.margin + rows - (rows * is_label):sum(2, true)):relu() * (1 - is_label)
   return reduce((o.p == 2 and missing:square() or missing):mean(2))
 end
@@ -373,16 +371,9 @@ end
 ---@param options? nn.ordinal.Options
 ---@return rnn.Tensor
 function losses.ordinal(logits, labels, options)
-  local fname = "nn.ordinal"
-  check_tensors(fname, logits, "logits", labels, "labels")
-  check.tensor(fname, "argument 2 (labels)", labels, "int32")
-  local o = ORDINAL:read(options)
-  local rows, target, weights, reduce = rows_of(fname, logits, labels, nil, o)
-  local steps = rows:size(2)
-  check_labels(fname, target, weights, steps + 1)
-  local above = target:reshape(-1, 1):gt(core.arange(steps):reshape(1, -1))
-  local loss = core.binary_cross_entropy(rows, above, nil, "none"):sum(2)
-  return reduce(loss)
+  local rows, target, _, reduce = labelled("nn.ordinal", logits, labels, ORDINAL, options, 1)
+  local above = target:reshape(-1, 1):gt(core.arange(rows:size(2)):reshape(1, -1))
+  return reduce(core.binary_cross_entropy(rows, above, nil, "none"):sum(2))
 end
 
 --- nn.distillation(logits, teacher, labels [, options]) -> scalar
