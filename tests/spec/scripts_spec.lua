@@ -24,7 +24,9 @@ end
 -- The scripts that there are, by name.
 local function scripts()
   local list, pipe = {}, assert(io.popen("ls " .. shell.quote(FOLDER .. "/scripts")))
-  for name in pipe:lines() do list[#list + 1] = name:match "^(.*)%.lua$" end
+  for name in pipe:lines() do
+    if name ~= "pt.lua" then list[#list + 1] = name:match "^(.*)%.lua$" end -- which says --help in Portuguese
+  end
   pipe:close()
   return list
 end
