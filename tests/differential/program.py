@@ -67,7 +67,7 @@ def gradient(t):
     return t.grad if t.is_leaf or t.retains_grad else None
 
 
-WITHOUT_HISTORY = {"detach", "copy", "forget", "retain_grad"}  # statements that need none of what they use
+WITHOUT_HISTORY = {"detach", "copy", "forget", "retain_grad", "eig", "eigvals"}  # need none of theirs
 
 
 @functools.lru_cache(maxsize=1000)
