@@ -176,6 +176,9 @@ describe("rnnlua sweep", function()
     assert.equal(4, tested)
     local _, message = sweep(SPACE:gsub("4,8", "4,9") .. "--trials 4 --run b", 1)
     assert.matches("b: there is another sweep in it %(not the same: the options%)", message)
+    sh:run "mkdir -p c/lock"
+    _, message = sweep(SPACE .. "--trials 4 --run c", 1)
+    assert.matches("cannot write c/lock: Is a directory", message)
   end)
 
   it("halves by whole rungs, whose trainings are the beginnings of the whole ones", function()

@@ -160,7 +160,8 @@ local function open(sweep)
   local path, now = sweep.folder .. "/sweep.json", description(sweep)
   local lock, before
   repeat
-    lock = core.file_lock(sweep.folder .. "/lock")
+    lock, message = queue.lock(sweep.folder .. "/lock")
+    if message then return nil, message end
     local text = core.file_read(path)
     before = text and core.json_decode(text)
   until lock or type(before) == "table" or wait_a_moment()
@@ -171,7 +172,10 @@ local function open(sweep)
         .. "this one"):format(sweep.folder, what)
     end
   end
-  if not lock then return type(before) ~= "table" and nil end
+  if not lock then
+    if type(before) ~= "table" then return nil end -- a signal has come
+    return false
+  end
   local lines = {}
   for i, trial in ipairs(sweep.trials) do lines[i] = trial_line(trial) end
   local done

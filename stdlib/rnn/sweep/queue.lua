@@ -121,17 +121,26 @@ end
 
 -- ---- running ----
 
+--- queue.lock(path) -> lock, or nil: another process has it, or, with a message, nobody can
+---@param path string
+---@return userdata?
+---@return string? message
+function queue.lock(path)
+  local lock, message = core.file_lock(path)
+  if message and message:find "another process holds it$" then message = nil end
+  return lock, message
+end
+
 -- The folder of a job is there, it is ours, and nobody of an earlier, killed sweep is still at it.
 local function claim(job)
   assert(core.make_folder(job.path))
-  job.claim = core.file_lock(job.path .. ".claim")
-  local lock = job.claim and core.file_lock(job.path .. ".lock")
-  if lock then
-    lock:close()
-    return true
-  end
-  if job.claim then job.claim:close() end
-  return false
+  local message, lock
+  job.claim, message = queue.lock(job.path .. ".claim")
+  if job.claim then lock, message = queue.lock(job.path .. ".lock") end
+  if message then core.fail("rnnlua sweep: %s", message) end
+  if lock then lock:close()
+  elseif job.claim then job.claim:close() end
+  return lock ~= nil
 end
 
 local function start(job, settings)
