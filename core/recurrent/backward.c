@@ -114,8 +114,7 @@ rnn_status rnni_layer_backward(rnn_ctx *ctx, const rnni_layer *l, const rnni_lay
   if (gru) j.u_n = rnni_pack_into(ctx, ctx->low, &p, H, H, l->p[RNNI_W_HH] + 2 * H * H, H, 1);
   j.past_h = rnni_take(&p, N * H);
   j.past_c = rnni_take(&p, N * H);
-  rnni_cuts cuts = rnni_cuts_of(ctx, l);
-  if (g->figures) cuts = (rnni_cuts){(int)RNNI_MIN(cuts.slices * cuts.units, RNNI_MAX(N, 1)), 1}; /* they are of rows */
+  rnni_cuts cuts = rnni_cuts_of(ctx, l, !g->figures); /* which are of rows */
   rnni_run_steps(ctx, l, cuts, l->T + 1, run_steps, &j, "backward.c:run_steps");
   RNNI_GOTO(rnni_poll(ctx));
   status = rnni_sum_over_time(ctx, l, g, j.a);

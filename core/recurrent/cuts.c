@@ -5,11 +5,11 @@
 #define SLICE_ROWS 16    /* with fewer, a product waits for its weights */
 #define STEP_WORTH 2.5e5 /* multiply-adds of a task that make up for meeting: some microseconds, of threads that wait awake */
 
-rnni_cuts rnni_cuts_of(const rnn_ctx *ctx, const rnni_layer *l) {
+rnni_cuts rnni_cuts_of(const rnn_ctx *ctx, const rnni_layer *l, bool with_units) {
   double step = (double)l->N * (double)l->H * (double)(l->G + 8); /* 8: the functions of the gates */
   int tasks = rnni_threads_for(ctx, (double)l->T * step), cols = rnni_panel_cols(ctx->low);
   int slices = (int)RNNI_MIN(tasks, RNNI_MAX(l->N / SLICE_ROWS, 1)), all = (int)RNNI_MIN((double)tasks, step / STEP_WORTH);
-  if (l->N > 1 && slices < tasks && all > 1) { /* who meets anyway reads no weight twice, where units do for all */
+  if (with_units && l->N > 1 && slices < tasks && all > 1) { /* who meets anyway reads no weight twice, where units do for all */
     int units = (int)RNNI_MIN(all, (l->H + cols - 1) / cols);
     if (units > 1) return (rnni_cuts){RNNI_MIN(slices, RNNI_MAX(all / units, 1)), units};
   }

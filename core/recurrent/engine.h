@@ -85,7 +85,8 @@ void rnni_row_product(rnn_ctx *ctx, int64_t n, int64_t k, const real *a, rnni_pa
 typedef struct rnni_cuts {
   int slices, units;
 } rnni_cuts;
-rnni_cuts rnni_cuts_of(const rnn_ctx *ctx, const rnni_layer *l);
+/* with_units: may units be cut? */
+rnni_cuts rnni_cuts_of(const rnn_ctx *ctx, const rnni_layer *l, bool with_units);
 /* What a task makes of a step: rows [row, row + rows) of the batch and units [unit, unit + units). */
 typedef struct rnni_piece {
   int64_t row, rows, unit, units;

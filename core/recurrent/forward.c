@@ -153,7 +153,7 @@ rnn_status rnni_pack_forward(rnn_ctx *ctx, const rnni_layer *l, rnni_packing how
   bool gru = l->r->cell == RNN_CELL_GRU, few = rnni_is_few(l, form);
   bool few_w = few && how == RNNI_PACK_STEPS, w = how == RNNI_PACK_STEPS ? !few : how == RNNI_PACK_SEGMENTS && (form || !ctx->openblas);
   int64_t padded = blocks_of(l) * rnni_kernel->tile_cols, first = gru ? 2 * H : G; /* columns of the first packed block */
-  int64_t together = H % cols > 0 && rnni_cuts_of(ctx, l).units > 1 ? H : first; /* columns that are packed in one piece */
+  int64_t together = H % cols > 0 && rnni_cuts_of(ctx, l, true).units > 1 ? H : first; /* columns that are packed in one piece */
   int64_t size = G + (w ? rnni_panels_size(form, D, G) : 0);
   if (few) size += padded * (4 + (G / H) * (H + (few_w ? D : 0)));
   else size += first / together * rnni_panels_size(form, H, together) + (gru ? rnni_panels_size(form, H, H) : 0);
@@ -185,8 +185,7 @@ rnn_status rnni_layer_forward(rnn_ctx *ctx, const rnni_layer *l, const rnni_pack
   bool single = l->T == 1 && l->N == 1 && rnni_threads_for_elements(ctx, (double)l->H * (double)l->G) > 1;
   j.alone = single && !rnni_threads_warm(ctx);
   RNNI_TRY(input_product(ctx, &j));
-  rnni_cuts cuts = rnni_cuts_of(ctx, l);
-  if (!k->gate) cuts = (rnni_cuts){(int)RNNI_MIN(cuts.slices * cuts.units, RNNI_MAX(l->N, 1)), 1};
+  rnni_cuts cuts = rnni_cuts_of(ctx, l, k->gate > 0);
   if (k->few_u) run_few(&j, keep);
   else rnni_run_steps(ctx, l, cuts, l->T, run_steps, &j, "forward.c:run_steps");
   if (single) rnni_threads_used(ctx);

@@ -173,7 +173,7 @@ static rnn_status run_segments(run *q, const rnni_packed_layer *k, real *state) 
 static rnn_status packed_parameters(rnn_ctx *ctx, const rnni_call *c, const rnni_layer *l, rnni_packed_layer **k) {
   rnni_storage *home = c->in[RNNI_W_HH]->storage;
   uint64_t shape = (uint64_t)l->H << 32 | (uint64_t)ctx->low << 8 | (uint64_t)l->r->cell << 1 |
-                   (uint64_t)(rnni_cuts_of(ctx, l).units > 1) << 16 | rnni_is_few(l, ctx->low);
+                   (uint64_t)(rnni_cuts_of(ctx, l, true).units > 1) << 16 | rnni_is_few(l, ctx->low);
   uint64_t made_of[RNNI_H0][2] = {{shape, (uint64_t)l->D}};
   for (int i = RNNI_W_IH; i < RNNI_H0; i++) {
     made_of[i][0] = c->in[i]->storage->id ^ (uint64_t)((char *)c->in[i]->data - (char *)c->in[i]->storage->data) << 32;
