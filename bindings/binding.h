@@ -150,8 +150,14 @@ extern const lrnn_function lrnn_print_functions[]; /* print.c */
 extern const lrnn_function lrnn_check_functions[];    /* check.c: which name a word is a misspelling of */
 extern const lrnn_function lrnn_tensor_functions[];   /* tensor.c: constructors and random numbers */
 extern const lrnn_function lrnn_like_functions[];     /* tensor.c: those that begin with a tensor, methods as well */
-extern const lrnn_function lrnn_tensor_methods[];     /* method.c */
-extern const luaL_Reg lrnn_tensor_metamethods[]; /* method.c */
+extern const lrnn_function lrnn_tensor_methods[]; /* method.c: whole tensors */
+extern const luaL_Reg lrnn_tensor_metamethods[];
+/* The element that lies at from the first. */
+void lrnn_push_element(lua_State *L, rnn_tensor *t, int64_t at);
+/* Pushes a view of t with other lengths, or none. */
+rnn_tensor *lrnn_with_lengths(lua_State *L, rnn_tensor *t, rnn_tensor *lengths);
+extern const lrnn_function lrnn_part_methods[]; /* part.c: parts of tensors */
+extern const luaL_Reg lrnn_part_metamethods[];
 void lrnn_format_open(lua_State *L);             /* method.c: string.format takes tensors of one element */
 extern const lrnn_function lrnn_grad_functions[];     /* grad.c: recording */
 extern const lrnn_function lrnn_grad_methods[];       /* grad.c: backward, gradients */

@@ -55,19 +55,26 @@ static void set_operators(lua_State *L) {
   lua_setfield(L, -3, "__unm");
 }
 
+/* Likewise; with the methods as an upvalue. */
+static void set_metamethods(lua_State *L, const luaL_Reg *list) {
+  for (; list->name; list++) {
+    lua_pushvalue(L, -1);
+    lua_pushcclosure(L, list->func, 1);
+    lua_setfield(L, -3, list->name);
+  }
+}
+
 static void open_metatable(lua_State *L) {
   lrnn_box_open(L); /* metatable */
   lua_newtable(L);  /* methods */
   set_ops(L, NULL);
   lrnn_set_functions(L, lrnn_tensor_methods);
+  lrnn_set_functions(L, lrnn_part_methods);
   lrnn_set_functions(L, lrnn_like_functions);
   lrnn_set_functions(L, lrnn_grad_methods);
   lrnn_set_functions(L, lrnn_custom_methods);
-  for (const luaL_Reg *r = lrnn_tensor_metamethods; r->name; r++) {
-    lua_pushvalue(L, -1);
-    lua_pushcclosure(L, r->func, 1);
-    lua_setfield(L, -3, r->name);
-  }
+  set_metamethods(L, lrnn_tensor_metamethods);
+  set_metamethods(L, lrnn_part_metamethods);
   set_operators(L);
   lua_pushvalue(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &methods_key);

@@ -4458,29 +4458,6 @@ function Tensor:item() end
 ---@return table|number
 function Tensor:totable() end
 
---- x:get(i, j, ...) -> number
----
---- One element; for the rows of a matrix there is x[i]. Errors: indices outside the axes, or too few of them.
----@param ... integer an index for each axis, from 1 or from -1 backwards
----@return number
-function Tensor:get(...) end
-
---- x:set(i, j, ..., value) -> x
----
---- Changes one element in place: x:set(2, 3, 0.5). A value with a history, a tensor of one element, keeps it. Errors:
---- indices outside the axes, a value that the type cannot hold.
----@param ... number|rnn.Tensor an index for each axis, from 1 or from -1 backwards, then the value
----@return rnn.Tensor x itself, of any shape
-function Tensor:set(...) end
-
---- x:rows(from, to) -> tensor
----
---- The places from .. to, both included, of the first axis; it shares memory with x. Errors: places outside the axis.
----@param from integer from 1, or from -1 backwards
----@param to integer likewise; from - 1 gives none
----@return rnn.Tensor of shape (to - from + 1, ...)
-function Tensor:rows(from, to) end
-
 --- x:copy() -> tensor
 ---
 --- The same values in memory of their own, without history. Errors: too little memory.
@@ -4583,5 +4560,28 @@ function Tensor:with_lengths(lengths) end
 --- Never an error.
 ---@return rnn.Tensor of the same shape
 function Tensor:without_lengths() end
+
+--- x:get(i, j, ...) -> number
+---
+--- One element; for the rows of a matrix there is x[i]. Errors: indices outside the axes, or too few of them.
+---@param ... integer an index for each axis, from 1 or from -1 backwards
+---@return number
+function Tensor:get(...) end
+
+--- x:set(i, j, ..., value) -> x
+---
+--- Changes one element in place: x:set(2, 3, 0.5). A value with a history, a tensor of one element, keeps it. Errors:
+--- indices outside the axes, a value that the type cannot hold.
+---@param ... number|rnn.Tensor an index for each axis, from 1 or from -1 backwards, then the value
+---@return rnn.Tensor x itself, of any shape
+function Tensor:set(...) end
+
+--- x:rows(from, to) -> tensor
+---
+--- The places from .. to, both included, of the first axis; it shares memory with x. Errors: places outside the axis.
+---@param from integer from 1, or from -1 backwards
+---@param to integer likewise; from - 1 gives none
+---@return rnn.Tensor of shape (to - from + 1, ...)
+function Tensor:rows(from, to) end
 
 return rnn
