@@ -321,4 +321,20 @@ WIDEN(sin)
 WIDEN(cos)
 WIDEN(expm1)
 
+#define LOAD_LEFT(p) load_part(p, left)
+#define STORE_LEFT(p, v) store_part(p, v, left)
+
+/* Runs body for every vector of units of a row; GET and PUT hide whether it is the last, partial one. */
+#define FOR_UNITS(units, body)                                   \
+  do {                                                           \
+    int64_t u = 0;                                               \
+    for (; u + LANES <= (units); u += LANES) {                   \
+      body(load, store)                                          \
+    }                                                            \
+    if (u < (units)) {                                           \
+      int64_t left = (units)-u;                                  \
+      body(LOAD_LEFT, STORE_LEFT)                                \
+    }                                                            \
+  } while (0)
+
 #endif
