@@ -2,7 +2,7 @@
 
 local core = require "rnn.core"
 local formula = require "rnn.nn.formula"
-local program = require "rnn.nn.program"
+local of_rows = require "rnn.nn.program_builder".of_rows
 
 local WIDTH <const> = 96
 
@@ -99,7 +99,7 @@ local function put_loop(list, about, made)
   local code, k = loop.text.forward, 1
   local function kind(i)
     if i.op == "product" then return "product " .. i.a end
-    return program.of_rows[i.op] and i or loop.text.values[i.to].width
+    return of_rows[i.op] and i or loop.text.values[i.to].width
   end
   while k <= #code do
     local first, values, names, count = code[k], {}, {}, 0
@@ -112,7 +112,7 @@ local function put_loop(list, about, made)
     until not code[k] or kind(code[k]) ~= same
     local text
     if first.op == "product" then text = product_text(about, values)
-    elseif program.of_rows[first.op] then text = ("%s (%d)"):format(first.op, loop.text.values[first.to].width)
+    elseif of_rows[first.op] then text = ("%s (%d)"):format(first.op, loop.text.values[first.to].width)
     else text = ("one pass over %d features: %s"):format(same, table.concat(names, ", ")) end
     put(list, 4, text .. lines_of(about, values))
   end

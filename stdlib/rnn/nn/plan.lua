@@ -5,6 +5,7 @@
 local core = require "rnn.core"
 local formula = require "rnn.nn.formula"
 local program = require "rnn.nn.program"
+local rules = require "rnn.nn.program_rules"
 
 local plan = { loops = 0 } -- loops that have become programs
 
@@ -20,7 +21,7 @@ function plan.make(about)
   if about.masks then formula.drop(graph) end
   if about.zoneout then formula.zoneout(graph, about.zoneout) end
   formula.parts(graph)
-  formula.classify(graph, about.shifts, program.takes)
+  formula.classify(graph, about.shifts, rules.takes)
   local made = { graph = graph, trace = about.trace, any = false, inputs = {} } -- any: is there a loop at all?
   for k in ipairs(graph.new) do made.any = made.any or not graph.shifted[k] end
   if made.any then made.loop, made.why = program.build(graph, about) end

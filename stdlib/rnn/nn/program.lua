@@ -1,431 +1,23 @@
 -- program.lua: what a formula leaves in the loop over time, as instructions for core.scan, and the way back through
 -- them.
 --
--- A rule of the table below says how the gradient d of an op's result becomes those of its inputs, in instructions on
--- values. What the way back needs is kept for all steps, unless it is cheap to compute again from what is kept anyway.
+-- program_rules.lua says what becomes of each op, forward and back; program_builder.lua gathers the instructions. What
+-- the way back needs is kept for all steps, unless it is cheap to compute again from what is kept anyway.
 
 local core = require "rnn.core"
 local formula = require "rnn.nn.formula"
+local Builder = require "rnn.nn.program_builder"
+local rules = require "rnn.nn.program_rules"
+
+local is_constant, backward = formula.is_constant, rules.backward
 
 local program = {}
 
--- ---- instructions ----
-
--- A program under construction: values, the code at hand, and what they stand for. Fields become what they are of.
-local Builder = {}
-Builder.__index = Builder
-
-function Builder:value(kind, width, fields)
-  local value = fields or {}
-  value.kind, value.width = kind, width
-  self.values[#self.values + 1] = value
-  value.id = #self.values
-  return value
-end
-
--- Appends an instruction whose result has that width; a, b, c are values. Gives the result.
-function Builder:emit(op, width, a, b, c, fields)
-  local instruction = fields or {}
-  instruction.op, instruction.a, instruction.b, instruction.c = op, a, b, c
-  instruction.to = instruction.to or self:value("temporary", width)
-  instruction.to.by = instruction
-  self.code[#self.code + 1] = instruction
-  return instruction.to
-end
-
--- The place of an input of the op among its tensors.
-function Builder:input(source)
-  self.inputs[#self.inputs + 1] = source
-  return #self.inputs
-end
-
--- ---- values of the graph as operands ----
-
--- What stands beside values of width: a constant.
-function Builder:constant(value, width)
-  local known = self.constants[value]
-  if not known then known = {} self.constants[value] = known end
-  if known[width] then return known[width] end
-  local form = value.kind == "number" and "number" or value.form
-  if form == "other" or form == "matrix" then self:refuse(("a tensor of %d axes stands in it"):format(#value.dims)) end
-  local own = form == "samples" and value.width or width
-  if form == "row" and value.width ~= width then self:refuse("a row of another width stands in it") end
-  known.input = known.input or self:input(value)
-  known[width] = self:value("constant", own, { index = known.input, form = form, source = value })
-  return known[width]
-end
-
-function Builder:matrix(value, turned)
-  local known = self.matrices[value]
-  if not known then
-    known = { input = self:input(value) }
-    self.matrices[value] = known
-  end
-  local key = turned and "turned" or "plain"
-  if not known[key] then
-    known[key] = self:value("matrix", value.dims[2], { index = known.input, rows = value.dims[1], source = value })
-  end
-  return known[key]
-end
-
-function Builder:refuse(why)
-  local line = self.at and self.at.line or ""
-  error({ refused = line ~= "" and line .. ": " .. why or why }, 0)
-end
-
--- Columns from .. of a value, where they lie. whole: what they are a part of.
-function Builder:part(value, from, width)
-  local whole = value.whole or value
-  local part = self:value("part", width, { index = whole.id, from = from + (value.from or 0), whole = whole })
-  whole.parts = whole.parts or {}
-  table.insert(whole.parts, part)
-  return part
-end
-
--- A temporary value, with its parts, lies in the columns from .. of whole from now on.
-local function move(value, whole, from)
-  for _, part in ipairs { value, table.unpack(value.parts or {}) } do
-    part.kind, part.index, part.from, part.whole = "part", whole.id, from + (part.from or 0), whole
-    table.insert(whole.parts, part)
-  end
-end
-
--- The operand that a value of the graph is in forward, in its own width.
-function Builder:own(value)
-  if self.made[value] then return self.made[value] end
-  if value.class == "loop" then return self:refuse("its order is circular") end
-  if value.ndim ~= 2 then self:refuse("a tensor of more than two axes enters the loop") end
-  local made
-  if value.op == "part" then made = self:part(self:own(value.inputs[1]), value.from, value.width)
-  else made = self:value("stream", value.width, { index = self:input(value), source = value }) end
-  self.made[value] = made
-  return made
-end
-
-local is_constant = formula.is_constant
-
--- The same beside values of width.
-function Builder:operand(value, width)
-  if is_constant(value) then
-    local constant = self:constant(value, width)
-    return constant.width == width and constant or self:expanded(value, constant, width)
-  end
-  local own = self:own(value)
-  return own.width == width and own or self:expanded(value, own, width)
-end
-
-function Builder:expanded(value, own, width)
-  local known = self.wide[value]
-  if not known then known = {} self.wide[value] = known end
-  if not known[width] then known[width] = self:emit("expand", width, own) end
-  return known[width]
-end
-
--- ---- forward: one function for each op that has no instruction of its own name and as many operands ----
-
-local forward = {}
-
-local lacking = { pow = true, atan2 = true, logical_not = true } -- element by element, but without an instruction
-
-local function same(b, v)
-  local operands = {}
-  for i, input in ipairs(v.inputs) do operands[i] = input and b:operand(input, v.width) end
-  return b:emit(v.op, v.width, operands[1], operands[2], operands[3], { p = v.numbers[1], q = v.numbers[2] })
-end
-
--- As another instruction, of these operands.
-local function as(instruction, first, second)
-  return function(b, v)
-    return b:emit(instruction, v.width, b:operand(v.inputs[first], v.width), b:operand(v.inputs[second], v.width))
-  end
-end
-forward.gt, forward.ge = as("lt", 2, 1), as("le", 2, 1)
-forward.logical_and, forward.logical_or, forward.logical_xor = as("mul", 1, 2), as("maximum", 1, 2), as("ne", 1, 2)
-
--- x W' + b or x W; b may be a sum that the product goes on from.
-function forward.linear(b, v)
-  local x, w, bias = v.inputs[1], v.inputs[2], v.inputs[3]
-  local third
-  if bias and is_constant(bias) then
-    third = b:constant(bias.form == "number" and setmetatable({ form = "row", width = 1 }, { __index = bias }) or bias,
-      v.width)
-  elseif bias then
-    third = b:own(bias)
-  end
-  return b:emit("product", v.width, b:own(x), b:matrix(w, v.op == "matmul"), third, { turned = v.op == "matmul" })
-end
-forward.matmul = forward.linear
-
-function forward.part(b, v) return b:part(b:own(v.inputs[1]), v.from, v.width) end
-
-function forward.concat(b, v)
-  if v.integers[1] ~= 1 then b:refuse("concat along another axis than the last") end
-  local whole, at = b:value("temporary", v.width), 0
-  for _, input in ipairs(v.inputs) do
-    if is_constant(input) then b:refuse("concat with a tensor of the cell's own") end
-    b:emit("copy", input.width, b:own(input), nil, nil, { to = b:part(whole, at, input.width) })
-    at = at + input.width
-  end
-  return whole
-end
-
--- The gain and the bias are ordinary instructions.
-function forward.layer_norm(b, v)
-  local scale = b:value("temporary", 1)
-  local hat = b:emit("norm", v.width, b:own(v.inputs[1]), scale, nil, { p = v.numbers[1] })
-  b.hats[v] = { hat = hat, scale = scale }
-  local scaled = b:emit("mul", v.width, b:operand(v.inputs[2], v.width), hat)
-  local bias = v.inputs[3]
-  return bias and b:emit("add", v.width, scaled, b:operand(bias, v.width)) or scaled
-end
-
-local function over_features(b, v)
-  local axes = v.shape
-  if #axes ~= 1 or axes[1] ~= 1 or v.ndim ~= 2 then
-    b:refuse(v.op .. " over other axes than the last, or without keepdim")
-  end
-end
-
-local reductions = { sum = "row_sum", mean = "row_mean", max = "row_max", min = "row_min" }
-for name, instruction in pairs(reductions) do
-  forward[name] = function(b, v)
-    over_features(b, v)
-    return b:emit(instruction, 1, b:own(v.inputs[1]))
-  end
-end
-
-function forward.softmax(b, v)
-  if v.integers[1] ~= 1 then b:refuse("softmax along another axis than the last") end
-  return b:emit("softmax", v.width, b:own(v.inputs[1]))
-end
-
--- ---- backward: d is the gradient of v; f(value) the operand that a value of the graph has in the way back ----
-
-local backward = {}
-
-function backward.add(b, v, d) for i = 1, 2 do b:give(v.inputs[i], d, v.width) end end
-function backward.sub(b, v, d)
-  local y = v.inputs[2]
-  b:give(v.inputs[1], d, v.width)
-  if b:wants(y) then
-    if b:goes_on(y, v.width) then b.sums[y] = b:emit("sub", v.width, b.sums[y], d)
-    else b:give(y, b:emit("neg", v.width, d), v.width) end
-  end
-end
-function backward.mul(b, v, d)
-  for i = 1, 2 do b:give_product(v.inputs[i], d, v.inputs[3 - i], v.width) end
-end
-function backward.fma(b, v, d)
-  backward.mul(b, v, d)
-  b:give(v.inputs[3], d, v.width)
-end
-function backward.div(b, v, d)
-  local x, y, w = v.inputs[1], v.inputs[2], v.width
-  if b:wants(x) then b:give(x, b:emit("div", w, d, b:again(y, w)), w) end
-  if b:wants(y) then
-    local by = b:again(y, w)
-    local quotient = b:emit("div", w, b:emit("div", w, b:again(x, w), by), by)
-    b:give(y, b:emit("neg", w, b:emit("mul", w, d, quotient)), w)
-  end
-end
-function backward.mod(b, v, d)
-  local x, y, w = v.inputs[1], v.inputs[2], v.width
-  b:give(x, d, w)
-  if b:wants(y) then
-    local quotient = b:emit("floor_div", w, b:again(x, w), b:again(y, w))
-    b:give(y, b:emit("neg", w, b:emit("mul", w, d, quotient)), w)
-  end
-end
-
--- The gradient goes to the first where the mask is 1, else to the second.
-local function choose(b, first, second, mask, d, w)
-  local zero = b:constant(b.zero, w)
-  if b:wants(first) then b:give(first, b:emit("where", w, mask, d, zero), w) end
-  if b:wants(second) then b:give(second, b:emit("where", w, mask, zero, d), w) end
-end
-function backward.maximum(b, v, d)
-  local x, y, w = v.inputs[1], v.inputs[2], v.width
-  choose(b, x, y, b:emit("le", w, b:again(y, w), b:again(x, w)), d, w)
-end
-function backward.minimum(b, v, d)
-  local x, y, w = v.inputs[1], v.inputs[2], v.width
-  choose(b, x, y, b:emit("le", w, b:again(x, w), b:again(y, w)), d, w)
-end
-function backward.where(b, v, d) choose(b, v.inputs[2], v.inputs[3], b:again(v.inputs[1], v.width), d, v.width) end
-
-function backward.neg(b, v, d) b:give(v.inputs[1], b:emit("neg", v.width, d), v.width) end
-function backward.tanh(b, v, d) b:give(v.inputs[1], b:emit("tanh_back", v.width, b:again(v), d), v.width) end
-function backward.sigmoid(b, v, d) b:give(v.inputs[1], b:emit("sigmoid_back", v.width, b:again(v), d), v.width) end
-function backward.exp(b, v, d) b:give(v.inputs[1], b:emit("mul", v.width, d, b:again(v)), v.width) end
-function backward.round(b, v, d) if v.integers[1] ~= 0 then b:give(v.inputs[1], d, v.width) end end
-
--- Those whose slope is a function of the argument (x) or of the result (y).
-local slopes = { x = "abs square log log1p sin cos asin acos atan sinh cosh erf softplus leaky_relu elu selu softsign "
-  .. "hard_sigmoid clamp gelu silu log_sigmoid", y = "sqrt rsqrt reciprocal expm1 tan relu" }
-for of, names in pairs(slopes) do
-  for name in names:gmatch("%S+") do
-    backward[name] = function(b, v, d)
-      local seen = of == "x" and b:again(v.inputs[1], v.width) or b:again(v)
-      b:give(v.inputs[1], b:emit(name .. "_slope", v.width, seen, seen, d, { p = v.numbers[1], q = v.numbers[2] }),
-        v.width)
-    end
-  end
-end
-
-function backward.linear(b, v, d)
-  local x, w, bias = v.inputs[1], v.inputs[2], v.inputs[3]
-  local turned = v.op == "matmul"
-  if bias and b:wants(bias) then b:give(bias, d, v.width) end
-  if b:wants(x) then -- goes on from what there is of the gradient, in place where that is a product
-    local sum, again = b.sums[x], b.sums[x] and b.sums[x] == b.from_products[x]
-    local dx = b:emit("product", x.width, d, b:matrix(w, not turned), not again and sum or nil,
-      { turned = not turned, to = again and sum or nil, add = again })
-    b.from_products[x] = dx
-    if sum then b.sums[x] = dx else b:give(x, dx, x.width) end
-  end
-  if w.needs then b.products[#b.products + 1] = { left = x, matrix = w, gradient = d, turned = turned } end
-end
-backward.matmul = backward.linear
-
-function backward.part() end -- give does it
-function backward.concat(b, v, d)
-  local at = 0
-  for _, input in ipairs(v.inputs) do
-    if b:wants(input) then b:give(input, b:part(d, at, input.width), input.width) end
-    at = at + input.width
-  end
-end
-function backward.layer_norm(b, v, d)
-  local x, gain, w = v.inputs[1], v.inputs[2], v.width
-  local hat, scale = b.hats[v].hat, b.hats[v].scale
-  hat.kind, scale.kind = "saved", "saved"
-  b:give(v.inputs[3], d, w)
-  if b:wants(gain) then b:emit("accumulate", 0, d, hat, nil, { to = b:constant(gain, w) }) end
-  if b:wants(x) then
-    local dhat = b:emit("mul", w, d, b:again(gain, w))
-    b:give(x, b:emit("norm_back", w, hat, scale, dhat), w)
-  end
-end
-function backward.sum(b, v, d)
-  local x = v.inputs[1]
-  b:give(x, b:emit("expand", x.width, d), x.width)
-end
-function backward.mean(b, v, d)
-  local x = v.inputs[1]
-  local share = b:constant({ kind = "number", value = 1 / x.width, form = "number" }, x.width)
-  b:give(x, b:emit("mul", x.width, b:emit("expand", x.width, d), share), x.width)
-end
-function backward.softmax(b, v, d) b:give(v.inputs[1], b:emit("softmax_back", v.width, b:again(v), d), v.width) end
-
--- Piecewise constant: nothing flows through them.
-for name in ([[eq ne lt le gt ge logical_and logical_or logical_xor logical_not floor ceil sign floor_div
-    is_finite]]):gmatch("%S+") do
-  backward[name] = false
-end
-
---- program.takes(value): is there an instruction for it, element by element, and a way back?
-function program.takes(value)
-  return value.each and not lacking[value.op] and backward[value.op] ~= nil
-end
-
--- ---- gradients: who wants one, and adding up ----
-
-function Builder:wants(value) return value and self.needs[value] end
-
--- The way back needs a value of the graph, as it stands beside others of width.
-function Builder:again(value, width)
-  if is_constant(value) then return self:operand(value, width) end
-  local own = self:own(value)
-  self.kept[value] = true
-  return (not width or own.width == width) and own or self:expanded(value, own, width)
-end
-
--- d, of width, is a part of the gradient of a value; it is summed to the value's own width.
-function Builder:give(value, d, width)
-  if not self:wants(value) then return end
-  if is_constant(value) then
-    local constant = self:constant(value, width)
-    if constant.form == "samples" and constant.width ~= width then d = self:emit("row_sum", 1, d) end
-    self:emit("accumulate", 0, d, nil, nil, { to = constant })
-    return
-  end
-  if value.width ~= width then d = self:emit("row_sum", 1, d) end
-  if value.op == "part" then return self:give_part(value, d) end
-  local sum = self.sums[value]
-  self.sums[value] = sum and self:emit("add", value.width, sum, d) or d
-end
-
--- Is there a sum of value's gradient that what comes in that width can go on from?
-function Builder:goes_on(value, width) return self.sums[value] and value.width == width end
-
--- The same with d times another value of the graph.
-function Builder:give_product(value, d, other, width)
-  if not self:wants(value) then return end
-  other = self:again(other, width)
-  if self:goes_on(value, width) then
-    self.sums[value] = self:emit("fma", width, d, other, self.sums[value])
-  elseif is_constant(value) and self:constant(value, width).width == width then
-    self:emit("accumulate", 0, d, other, nil, { to = self:constant(value, width) })
-  else
-    self:give(value, self:emit("mul", width, d, other), width)
-  end
-end
-
--- d is a part of the gradient of a part; what there is of each waits until the whole takes its turn.
-function Builder:give_part(value, d)
-  local from, width = 0, value.width
-  while value.op == "part" do from, value = from + value.from, value.inputs[1] end
-  local parts = self.parts[value] or {}
-  self.parts[value] = parts
-  for _, p in ipairs(parts) do
-    if p.from == from and p.width == width then
-      p.d = self:emit("add", width, p.d, d)
-      return
-    end
-  end
-  parts[#parts + 1] = { from = from, width = width, d = d }
-end
-
--- The gradients of a value's parts become one of the value, written where they belong.
-function Builder:join(value)
-  local parts = self.parts[value]
-  while parts and #parts > 0 do
-    table.sort(parts, function(x, y) return x.from < y.from or (x.from == y.from and x.width < y.width) end)
-    local whole, at, others = self:value("temporary", value.width, { parts = {} }), 0, {}
-    local function fill(to)
-      if to == at then return end
-      self:emit("copy", to - at, self:constant(self.zero, to - at), nil, nil, { to = self:part(whole, at, to - at) })
-    end
-    for _, p in ipairs(parts) do
-      if p.from < at then
-        others[#others + 1] = p
-      else
-        fill(p.from)
-        at = p.from + p.width
-        local d = p.d
-        if d.kind == "temporary" and not (d.by and program.of_rows[d.by.op]) then move(d, whole, p.from)
-        else
-          self:emit("copy", p.width, d, nil, nil, { to = self:part(whole, p.from, p.width) })
-        end
-      end
-    end
-    fill(value.width)
-    local sum = self.sums[value]
-    self.sums[value] = sum and self:emit("add", value.width, sum, whole) or whole
-    parts = others
-  end
-  self.parts[value] = nil
-end
-
 -- ---- the order of instructions ----
-
-local of_rows = { product = true, expand = true, row_sum = true, row_mean = true, row_max = true, row_min = true,
-  softmax = true, softmax_back = true, norm = true, norm_back = true }
-program.of_rows = of_rows
 
 -- The width of what an instruction goes through element by element, or 0.
 local function width_of(i)
-  if of_rows[i.op] then return 0 end
+  if Builder.of_rows[i.op] then return 0 end
   return i.op == "accumulate" and i.a.width or i.to.width
 end
 
@@ -537,7 +129,7 @@ local function settle(b, list, forward_code)
     elseif value.op == "part" and value.class == "loop" then
       there[value] = there[value.inputs[1]] or b.kept[value]
       if b.replaced[made.whole] then
-        b.replaced[made] = forward.part(b, value)
+        b.replaced[made] = rules.of(value)(b, value)
         b.made[value], first[value] = b.replaced[made], made
       elseif b.kept[value] and not there[value.inputs[1]] then
         b.replaced[made] = b:value("saved", value.width)
@@ -551,7 +143,7 @@ local function settle(b, list, forward_code)
         again = again and (not input or is_constant(input) or input.class ~= "loop" or there[input])
       end
       if again then
-        b.replaced[made] = (forward[value.op] or same)(b, value)
+        b.replaced[made] = rules.of(value)(b, value)
         b.made[value] = b.replaced[made]
         first[value] = made
       else
@@ -616,10 +208,7 @@ local activations = { tanh = false, relu = false, softsign = false, sigmoid = tr
 --- graph's; backward, whether there is a way back.
 function program.build(graph, about)
   local list = formula.order(formula.roots_of(graph))
-  local b = setmetatable({ values = {}, code = {}, inputs = {}, constants = {}, matrices = {}, made = {}, wide = {},
-    hats = {}, kept = {}, sums = {}, from_products = {}, parts = {}, products = {}, replaced = {},
-    streams = {}, slot = {},
-    zero = { kind = "number", value = 0, form = "number" } }, Builder)
+  local b = Builder.new()
   local states = 0
   for k in ipairs(graph.new) do
     if not graph.shifted[k] then
@@ -635,7 +224,7 @@ function program.build(graph, about)
     for _, value in ipairs(list) do
       b.at = value
       if value.class == "loop" and value.kind == "op" then
-        local make = forward[value.op] or (value.each and not lacking[value.op] and same)
+        local make = rules.of(value)
         if not make then b:refuse(value.op .. " has no rule for the loop") end
         if b.needs[value] and backward[value.op] == nil then
           b:refuse(value.op .. " has no gradient rule for the loop")
