@@ -1,4 +1,4 @@
-/* program.h: a compiled program of a cell, as scan.c runs it and program.c makes it from what rnn.h describes. */
+/* program.h: a compiled program of a cell, as run.c runs it and program.c makes it from what rnn.h describes. */
 #ifndef RNNI_PROGRAM_H
 #define RNNI_PROGRAM_H
 
