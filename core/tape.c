@@ -361,3 +361,16 @@ rnn_status rnn_tensor_retain_grad(rnn_ctx *ctx, rnn_tensor *t) {
   if (t->node) t->node->results[t->output] = t;
   return RNN_OK;
 }
+
+rnn_status rnni_need_logits(rnn_ctx *ctx, const char *fname, const rnn_tensor *x, const char *taken) {
+  const rnni_node *node = x->node;
+  while (node && node->call.op->view && node->edges[0].node) node = node->edges[0].node;
+  const char *name = node ? node->call.op->name : "";
+  bool softmax = strcmp(name, "softmax") == 0, hard = strcmp(name, "hard_sigmoid") == 0;
+  if (!softmax && !hard && strcmp(name, "sigmoid") != 0) return RNN_OK;
+  if (strcmp(taken, "log") == 0)
+    return rnni_fail(ctx, RNN_EARG, "%s: expected logarithms, but %s gave these; log_softmax gives them", fname, name);
+  if (softmax != (strcmp(taken, "softmax") == 0)) return RNN_OK;
+  return rnni_fail(ctx, RNN_EARG, "%s: its logits are what %s gave, and it takes the %s itself: leave nn.%s out", fname, name,
+                   taken, softmax ? "Softmax" : hard ? "HardSigmoid" : "Sigmoid");
+}

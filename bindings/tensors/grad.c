@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "../binding.h"
+#include "internal.h"
 
 /*--- rnn.recording([on]) -> boolean
 ---
@@ -124,7 +125,15 @@ static int lrnn_grad(lua_State *L) {
   return 1;
 }
 
+/* need_logits(fname, x, taken): as rnni_need_logits says. */
+static int lrnn_need_logits(lua_State *L) {
+  lrnn_check(L, rnni_need_logits(lrnn_context(L), luaL_checkstring(L, 1), lrnn_check_shape_of(L, "need_logits", 2),
+                                 luaL_checkstring(L, 3)));
+  return 0;
+}
+
 const lrnn_function lrnn_grad_functions[] = {{"grad", lrnn_grad, 3},
+                                             {"need_logits", lrnn_need_logits, 3},
                                              {"no_grad", lrnn_no_grad, LRNN_ANY},
                                              {"finally", lrnn_finally, LRNN_ANY},
                                              {"recording", lrnn_recording, 1},

@@ -325,6 +325,7 @@ static rnn_status quantile_loss_shape(rnn_ctx *ctx, rnni_call *c) {
 
 static rnn_status binary_cross_entropy_shape(rnn_ctx *ctx, rnni_call *c) {
   RNNI_TRY(each_shape(ctx, c));
+  RNNI_TRY(rnni_need_logits(ctx, c->op->name, c->in[0], "sigmoid"));
   RNNI_TRY(need_within(ctx, c, 1, 0, 1, true, "is not within 0 to 1"));
   if (c->in[1]->requires_grad && ctx->recording)
     return rnni_fail(ctx, RNN_EARG, "binary_cross_entropy: the target must not require a gradient; detach it");
@@ -333,6 +334,7 @@ static rnn_status binary_cross_entropy_shape(rnn_ctx *ctx, rnni_call *c) {
 
 static rnn_status kl_div_shape(rnn_ctx *ctx, rnni_call *c) {
   RNNI_TRY(each_shape(ctx, c));
+  RNNI_TRY(rnni_need_logits(ctx, c->op->name, c->in[0], "log"));
   return need_within(ctx, c, 1, 0, INFINITY, false, "is no probability");
 }
 
@@ -401,6 +403,7 @@ static rnn_status cross_entropy_shape(rnn_ctx *ctx, rnni_call *c) {
   const rnn_tensor *y = c->in[0], *labels = c->in[1];
   RNNI_TRY(rnni_need_float(ctx, c, 0));
   RNNI_TRY(rnni_need_int(ctx, c, 1));
+  RNNI_TRY(rnni_need_logits(ctx, c->op->name, y, "softmax"));
   if (y->ndim != labels->ndim + 1 || memcmp(y->dims, labels->dims, (size_t)labels->ndim * sizeof *y->dims) != 0)
     return rnni_fail(ctx, RNN_ESHAPE, "cross_entropy: expected logits (..., V) and labels (...), got %s and %s",
                      RNNI_SHAPE(y), RNNI_SHAPE(labels));

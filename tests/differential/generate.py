@@ -93,6 +93,13 @@ class Generator:
         shape = self.shape() if shape is None else shape() if callable(shape) else shape
         return self.leaf(shape, kind=kind, **options)
 
+    def logits(self, x):
+        """x, or where it may be probabilities, which losses of logits refuse, a product of it."""
+        if not any(s.op in ("softmax", "sigmoid", "hard_sigmoid") for s in self.statements):
+            return x
+        y = self.name()
+        return self.add("mul", f"{y} = {x} * 1", f"{y} = {x} * 1", [x], [y], lengths=self.run.defined[x])
+
     def axis(self, x, first=0):
         """An axis of x, from 1 or backwards, as Lua writes it."""
         n = self.run[x].dim()
@@ -1341,6 +1348,8 @@ def pair(op):
     def write(g):
         x = g.some(lambda t: t.numel() > 0, padded=True)
         g.need(g.run[x].numel() > 0)
+        if op in ("binary_cross_entropy", "kl_div"):
+            x = g.logits(x)
         shape, lengths = g.run[x].shape, g.run.defined[x]
         if op in ("binary_cross_entropy", "kl_div", "poisson_nll"):
             inner = op != "binary_cross_entropy" and not g.coarse and g.chance(0.5)  # PyTorch's gradient at 0 is nan
@@ -1400,7 +1409,7 @@ def reduction_of(g, args, first, shape):
 
 
 def cross_entropy(g):
-    x = g.some(lambda t: t.dim() >= 1 and t.shape[-1] > 1 and t.numel() > 0, padded=True)
+    x = g.logits(g.some(lambda t: t.dim() >= 1 and t.shape[-1] > 1 and t.numel() > 0, padded=True))
     lengths, shape = g.run.defined[x], list(g.run[x].shape)
     g.need(len(shape) >= (3 if lengths else 1) and shape[-1] > 1 and g.run[x].numel() > 0)
     v = shape.pop()

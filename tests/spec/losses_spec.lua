@@ -150,6 +150,29 @@ describe("sample weights and reductions", function()
       { pos_weight = -1 })
   end)
 
+  it("of logits refuse what a softmax or sigmoid has made, also a view of it; with logarithms all is well", function()
+    local x, labels = core.randn(4, 2, 3):requires_grad(true), core.full({ 4, 2 }, 1):to_int()
+    local p, yes = x:softmax(-1), core.ones(4, 2, 3)
+    local twice = "logits are what softmax gave, and it takes the softmax itself: leave nn.Softmax out"
+    fails(twice, nn.cross_entropy, p, labels)
+    fails(twice, nn.cross_entropy, p:reshape(8, 3), labels:reshape(8))
+    fails(twice, nn.cross_entropy, p:with_lengths { 1, 2, 2, 1 }, labels, { label_smoothing = 0.1 })
+    fails(twice, nn.cross_entropy, p, yes)
+    fails(twice, nn.focal, p, labels)
+    fails(twice, nn.distillation, p, yes)
+    fails("leave nn.Sigmoid out", nn.binary_cross_entropy, x:sigmoid(), yes)
+    fails("leave nn.Sigmoid out", nn.ordinal, x:sigmoid(), labels)
+    fails("leave nn.HardSigmoid out", nn.binary_cross_entropy, nn.HardSigmoid()(x), yes, { pos_weight = 2 })
+    fails("expected logarithms, but softmax gave these", nn.kl_div, p, yes)
+    close(nn.cross_entropy(x, labels), nn.cross_entropy(x:log_softmax(-1), labels), "log_softmax")
+    nn.cross_entropy(p * 2, labels) -- a temperature of one's own
+    nn.cross_entropy(p:detach(), labels) -- and what has no history
+    local model = nn.Sequential { nn.Linear(3, 3), nn.Softmax() }
+    local batches = rnn.data.arrays(x:detach(), labels):batches { size = 2 }
+    fails(twice, rnn.fit, model, { data = batches, loss = "cross_entropy",
+      optimizer = rnn.optim.SGD(model:parameters(), { lr = 0.1 }), epochs = 1, progress = false })
+  end)
+
   it("take empty batches, and refuse what does not fit", function()
     local x = core.randn(2, 3)
     assert.equal(0, nn.mse(core.zeros(0, 3), core.zeros(0, 3), { sample_weights = core.zeros(0) }):item())

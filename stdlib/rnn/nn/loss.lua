@@ -298,6 +298,7 @@ end
 -- -sum of p log softmax(logits) of distributions p.
 local function soft_cross_entropy(logits, target, options)
   local fname, classes = "nn.cross_entropy", logits:ndim() > 0 and logits:size(-1) or 0
+  core.need_logits(fname, logits, "softmax")
   local rows, p, _, reduce = rows_of(fname, logits, target, classes, options)
   local e = options.label_smoothing
   if e > 0 then p = p * (1 - e) + e / classes end
@@ -311,7 +312,8 @@ end
 --- label 0 is padding: it is not counted, and it is an error where neither lengths nor padded = true say that there may
 --- be some (labels that were counted from 0 would pass for half of the data). labels may also be distributions, float
 --- (..., V), such as what several people said or a teacher says: then -sum p log softmax(logits), the mean over rows
---- (Geng 2016, "Label distribution learning"). weights and label_smoothing are as in PyTorch.
+--- (Geng 2016, "Label distribution learning"). weights and label_smoothing are as in PyTorch. Logits that a softmax has
+--- made are an error, as it would be taken twice.
 ---@param logits rnn.Tensor
 ---@param labels rnn.Tensor
 ---@param options? nn.cross_entropy.Options
@@ -336,6 +338,7 @@ end
 ---@return rnn.Tensor
 function losses.focal(logits, labels, options)
   local rows, target, o, reduce = labelled("nn.focal", logits, labels, FOCAL, options, 0)
+  core.need_logits("nn.focal", logits, "softmax")
   local log_p = (rows:log_softmax(-1) * core.one_hot(target, rows:size(2))):sum(2)
   local loss = -log_p
   if o.gamma > 0 then loss = loss * (1 - log_p:exp()):maximum(1e-7) ^ o.gamma end
@@ -372,6 +375,7 @@ end
 ---@return rnn.Tensor
 function losses.ordinal(logits, labels, options)
   local rows, target, _, reduce = labelled("nn.ordinal", logits, labels, ORDINAL, options, 1)
+  core.need_logits("nn.ordinal", logits, "sigmoid")
   local above = target:reshape(-1, 1):gt(core.arange(rows:size(2)):reshape(1, -1))
   return reduce(core.binary_cross_entropy(rows, above, nil, "none"):sum(2))
 end
@@ -390,6 +394,7 @@ end
 function losses.distillation(logits, teacher, labels, options)
   local fname = "nn.distillation"
   check_tensors(fname, logits, "logits", teacher, "teacher")
+  core.need_logits(fname, logits, "softmax")
   if check.shape(logits) ~= check.shape(teacher) then
     core.fail("%s: logits %s and teacher %s differ in shape", fname, check.shape(logits), check.shape(teacher))
   end
@@ -403,6 +408,7 @@ end
 --- nn.binary_cross_entropy(logits, targets [, options]) -> scalar
 ---
 --- -t log p - (1 - t) log(1 - p) with p = sigmoid(logits), safe for large logits; targets are 0, 1 or between.
+--- Logits that a sigmoid has made are an error, as it would be taken twice.
 ---@param logits rnn.Tensor
 ---@param targets rnn.Tensor of equal shape
 ---@param options? nn.binary_cross_entropy.Options
@@ -410,6 +416,7 @@ end
 function losses.binary_cross_entropy(logits, targets, options)
   local fname = "nn.binary_cross_entropy"
   check_tensors(fname, logits, "logits", targets, "targets")
+  core.need_logits(fname, logits, "sigmoid")
   if options == nil then return core.binary_cross_entropy(logits, targets) end
   local o = BINARY:read(options)
   if not o.pos_weight then return core.binary_cross_entropy(logits, targets, o.sample_weights, o.reduction) end
