@@ -299,6 +299,45 @@ describe("rnn.Forecaster", function()
     assert.same({ -3, -3, 0, 3, 3 }, got)
   end)
 
+  it("has intervals that are wider the fewer windows do not overlap", function()
+    local interval = require "rnn.forecast.interval"
+    local starts, y = {}, {}
+    for n = 1, 60 do starts[n], y[n] = 100 + n, { n, n, n } end
+    assert.equal(60, interval.apart(starts, 1))
+    assert.equal(3, interval.apart(starts, 20))
+    assert.equal(2, interval.apart({ 1, 2, 500 }, 20)) -- of two series
+    local self = { levels = { 0.05, 0.5, 0.95 }, horizon = 3, sizes = { targets = 1 }, distribution = {} }
+    local zeros = rnn.zeros(60, 3)
+    interval.calibrate(self, { zeros, zeros, zeros }, nil, rnn.tensor(y), nil, starts)
+    assert.same({ 60, 30, 20 }, self.apart)
+    -- 61 times 0.9 and half of the root of 0.09 / 60, 0.09 / 30 and 0.09 / 20: 56.08, 56.57, 56.95; the next score
+    assert.same({ 57, 57, 57 }, self.margins[1]:totable())
+    for n = 1, 60 do starts[n] = 100 + n // 30 end
+    interval.calibrate(self, { zeros, zeros, zeros }, nil, rnn.tensor(y), nil, starts)
+    assert.same({ 3, 2, 1 }, self.apart) -- 61 (0.9 + 0.5 sqrt(0.09 / 3)) = 60.2, and there are 60
+    assert.same({ 60, 60, 60 }, self.margins[1]:totable())
+  end)
+
+  it("has intervals that hold what they say where the horizon is long and the series is short", function()
+    local covered, first, seeds = 0.0, 0.0, 8
+    for seed = 1, seeds do
+      rnn.seed(seed)
+      local noise, y, level = rnn.randn(640):totable(), {}, 0
+      for t = 1, 640 do
+        level = 0.9 * level + noise[t]
+        y[t] = 50 + 10 * math.sin(2 * math.pi * t / 24) + level
+      end
+      y = rnn.tensor(y)
+      local f = make { horizon = 24, length = 72, season = 24, model = "simple" }
+      f:fit(y:rows(1, 500), FAST)
+      assert.matches("only 4 of these windows do not overlap", table.concat(f.notes, "\n"))
+      covered = covered + f:backtest(y).coverage / seeds
+      first = first + f:backtest(y, { to = 548 }).coverage / seeds
+    end
+    assert(covered > 0.87 and covered < 0.95, covered)
+    assert(first > 0.85, first)
+  end)
+
   it("forecasts whole numbers beyond those of floats, and levels far beyond their range", function()
     local frame = days(150)
     local sold = frame:column "sold"

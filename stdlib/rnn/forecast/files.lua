@@ -12,8 +12,8 @@ local files = {}
 
 local OF_SPEC = { "targets", "past", "future_known", "static", "series", "time", "step", "words", "calendar",
   "holidays", "offsets" }
-local PLAIN = { "horizon", "length", "season", "scaling", "sizes", "margins", "scores", "residuals", "ends",
-  "trained_to" }
+local PLAIN = { "horizon", "length", "season", "scaling", "sizes", "margins", "scores", "apart", "residuals",
+  "ends", "trained_to" }
 
 -- A frame as tables, numbers and tensors.
 local function columns_of(frame)

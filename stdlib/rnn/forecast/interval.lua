@@ -16,10 +16,24 @@ local function opposite(self, j)
   end
 end
 
+local CAUTION <const> = 0.5 -- standard errors: in two of three cases as many as are wanted lie within
+
 -- How far a value must lie outside for the share that is wanted, by scores in ascending order, with the correction for
--- their number (Vovk et al. 2005).
-local function conformal(sorted, share)
+-- their number (Vovk et al. 2005). A share that so many independent scores say has a standard error, which is bigger
+-- than their number says where windows overlap (as in "Conditional validity of inductive conformal predictors", Vovk
+-- 2012).
+local function conformal(sorted, share, independent)
+  share = math.min(1, share + CAUTION * math.sqrt(share * (1 - share) / independent))
   return sorted[math.max(1, math.min(#sorted, math.ceil((#sorted + 1) * share)))] or 0
+end
+
+--- interval.apart(starts, step) -> of windows that begin there, ascending, how many do not overlap up to a step ahead
+function interval.apart(starts, step)
+  local count, last = 0, -math.huge
+  for _, start in ipairs(starts) do
+    if start >= last + step then count, last = count + 1, start end
+  end
+  return math.max(count, 1)
 end
 
 -- Scores of y (N, columns): how far it lies outside low and high; nan where there is none.
@@ -48,12 +62,14 @@ end
 --- interval.MOST: so many windows are looked at
 interval.MOST = 4000
 
---- interval.calibrate(forecaster, list, raw, y, weights)
+--- interval.calibrate(forecaster, list, raw, y, weights, starts)
 ---
 --- Conformalised quantile regression (Romano, Patterson, Candès 2019): the margin of each step ahead is such that the
---- share that is wanted of the values y lies within. list, raw: what levels.of says of the same windows.
-function interval.calibrate(self, list, raw, y, weights)
-  self.margins, self.scores = {}, {}
+--- share that is wanted of the values y lies within. list, raw: what levels.of says of the same windows, which begin at
+--- starts. forecaster.apart: of each step ahead how many of them do not overlap up to it.
+function interval.calibrate(self, list, raw, y, weights, starts)
+  self.margins, self.scores, self.apart = {}, {}, {}
+  for step = 1, self.horizon do self.apart[step] = interval.apart(starts, step) end
   for j in ipairs(self.levels) do self.margins[j], self.scores[j] = core.zeros(y:size(2)), core.zeros(0) end
   for j in ipairs(self.levels) do
     local other = opposite(self, j)
@@ -61,7 +77,9 @@ function interval.calibrate(self, list, raw, y, weights)
       self.scores[j] = scores_of(list[j], list[other], y, weights)
       local columns, all = sorted_of(self.scores[j])
       local share, margin = self.levels[other] - self.levels[j], {}
-      for c, scores in ipairs(columns) do margin[c] = conformal(#scores >= FEW and scores or all, share) end
+      for c, scores in ipairs(columns) do
+        margin[c] = conformal(#scores >= FEW and scores or all, share, self.apart[math.ceil(c / self.sizes.targets)])
+      end
       self.margins[j] = core.tensor(margin)
       self.margins[other] = self.margins[j]
     end
@@ -74,8 +92,9 @@ end
 
 local PACE <const> = 0.02 -- of adaptive conformal inference
 
--- Margins of one column: of origin n by the scores that were known then. rows[n]: of the origin; step: how far ahead.
-local function followed(sorted, scores, rows, step, share)
+-- Margins of one column: of origin n by the scores that were known then. rows[n]: of the origin; step: how far ahead;
+-- count: of independent scores before.
+local function followed(sorted, scores, rows, step, share, count)
   local margins, next_known, wanted = {}, 1, share
   for n, row in ipairs(rows) do
     while next_known < n and rows[next_known] + step <= row do
@@ -89,10 +108,11 @@ local function followed(sorted, scores, rows, step, share)
           if sorted[middle] < score then low = middle + 1 else high = middle end
         end
         table.insert(sorted, low, score)
+        count = count + 1 / step
       end
       next_known = next_known + 1
     end
-    margins[n] = conformal(sorted, wanted)
+    margins[n] = conformal(sorted, wanted, count)
   end
   return margins
 end
@@ -112,8 +132,9 @@ function interval.follow(self, list, y, weights, rows)
       local margins = {}
       for c = 1, width do
         local sorted = #columns[c] >= FEW and columns[c] or table.move(all, 1, #all, 1, {})
-        margins[c] = followed(sorted, own[c], rows, math.ceil(c / self.sizes.targets),
-          self.levels[other] - self.levels[j])
+        local step = math.ceil(c / self.sizes.targets)
+        margins[c] = followed(sorted, own[c], rows, step, self.levels[other] - self.levels[j],
+          self.apart and self.apart[step] or #sorted) -- files of earlier versions do not say
       end
       result[j] = core.tensor(margins):transpose(1, 2)
       result[other] = result[j]

@@ -58,12 +58,15 @@ function Samples:batch(starts)
   return x, y:reshape(#starts, -1), weights, level, spread
 end
 
---- samples:some(most) -> x, y, weights: of at most so many windows, evenly spread
-function Samples:some(most)
+--- samples:spread(most) -> starts of at most so many windows, evenly spread
+function Samples:spread(most)
   local every = math.max(1, math.ceil(#self / most))
   local n = #self // every
-  return self:batch(every == 1 and self.items or self.items:rows(1, n * every):reshape(n, every):select(2, 1))
+  return every == 1 and self.items or self.items:rows(1, n * every):reshape(n, every):select(2, 1)
 end
+
+--- samples:some(most) -> x, y, weights of these windows
+function Samples:some(most) return self:batch(self:spread(most)) end
 
 function Samples:batches(options) return Batches(self, options) end
 

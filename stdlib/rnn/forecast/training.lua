@@ -67,7 +67,7 @@ end
 local FIT = option.of("rnn.Forecaster:fit", {
   { "valid", 0.1, check.positive, "the last share of the rows, or number of rows, that says when to stop" },
   { "calibrate", 0.1, option.number(0), "the share, or number, of rows behind them, to which intervals are "
-    .. "calibrated" },
+    .. "calibrated; where these are few for the horizon, also to those that say when to stop" },
   { "epochs", 60, option.int(1), "at most" },
   { "patience", 8, option.int(1), "epochs without an improvement" },
   { "batch", nil, option.int(1), "windows of a batch; 32 to 256 by their number" },
@@ -285,15 +285,34 @@ local function note_ends(self, list)
   end
 end
 
--- Moves the ends of intervals by what was held out: what training did not see, where there is any.
-local function calibrate(self, calibration, validation)
-  local honest = #calibration > 0
-  local x, y, weights = (honest and calibration or validation):some(interval.MOST)
-  local list, raw = levels.of(self, x)
-  interval.calibrate(self, list, raw, y, weights)
+local FEW <const> = 10 -- windows that do not overlap: they say little of one value in ten
+
+-- Moves the ends of intervals by what was held out: what training did not see, where there is any, and where that is
+-- little also what said when to stop.
+local function calibrate(self, calibration, validation, held_out)
+  local function starts_of(samples)
+    local starts = samples:spread(interval.MOST)
+    local list = starts:totable()
+    return starts, list, interval.apart(list, self.horizon)
+  end
+  local samples = #calibration > 0 and calibration or validation
+  local starts, list, apart = starts_of(samples)
+  local own = samples == calibration
+  if own and apart < FEW then
+    samples = held_out
+    starts, list, apart = starts_of(samples)
+  end
+  local x, y, weights = samples:batch(starts)
+  local found, raw = levels.of(self, x)
+  interval.calibrate(self, found, raw, y, weights, list)
   if #self.levels == 1 then return end
-  self.spec.say(honest and "intervals are calibrated on %d windows that training did not see"
-    or "intervals are calibrated on the %d windows that said when to stop, and may be narrow", #y)
+  self.spec.say(not own and "intervals are calibrated on the %d windows that said when to stop, and may be narrow"
+    or samples == calibration and "intervals are calibrated on %d windows that training did not see"
+    or "intervals are calibrated on %d windows that training did not see, some of which said when to stop", #list)
+  if apart < FEW then
+    self.spec.say("only %d of these windows do not overlap: %d steps ahead intervals are a guess, and wider for it "
+      .. "(more rows or a smaller horizon tell more)", apart, self.horizon)
+  end
 end
 
 -- What forecasts may go on from: the last rows of the training data, where there is one series.
@@ -329,7 +348,7 @@ return function(self, source, settings)
   say_base(self, how)
   self.network, self.history = levels.Ensemble(members), history
   note_ends(self, list)
-  if options.conformal then calibrate(self, calibration, validation) end
+  if options.conformal then calibrate(self, calibration, validation, held_out) end
   if settings.refit then
     local all = everything()
     for i = 1, options.members do members[i] = train_again(self, i, all, validation, settings, how[i]) end
