@@ -226,6 +226,86 @@ describe("data of an experiment", function()
   end)
 end)
 
+describe("a CSV file of an experiment", function()
+  local shell = require "support.shell"
+  local read = require "rnn.experiment.frame"
+
+  local function lines(count, row)
+    local list = {}
+    for i = 1, count do list[i] = row(i) end
+    return table.concat(list, "\n") .. "\n"
+  end
+
+  -- "name type first second ...", a line for each column, and what was said.
+  local function understood(text, given)
+    local sh, said, stderr = shell.new(), {}, io.stderr
+    finally(function()
+      sh:remove()
+      io.stderr = stderr -- luacheck: ignore
+    end)
+    local path = sh:write("a.csv", text)
+    io.stderr = { write = function(_, ...) said[#said + 1] = table.concat { ... } end } -- luacheck: ignore
+    local frame, message = read({ options = given or {} }, path)
+    io.stderr = stderr -- luacheck: ignore
+    local columns = {}
+    for i, column in ipairs(assert(frame, message).columns) do
+      local first, second = column:get(1), column:get(2)
+      if column.type == "number" then first, second = ("%g"):format(first), ("%g"):format(second) end
+      columns[i] = ("%s %s %s %s"):format(column.name, column.type, first, second)
+    end
+    return table.concat(columns, "; "), table.concat(said)
+  end
+
+  for i, case in ipairs {
+    { "d;v;share\n01.02.2024;1.234,50 €;60,7 %\n02.02.2024;99,00 €;5 %\n",
+      "d date 2024-02-01 2024-02-02; v number 1234.5 99; share number 60.7 5",
+      "'v': numbers without ' €' and with decimal commas (--decimal .)" },
+    { "d,v\n2024-02-01,\"$1,234.50\"\n2024-02-02,-$7\n", "d date 2024-02-01 2024-02-02; v number 1234.5 -7",
+      "'v': numbers without '$'" },
+    { "d,v\n2024-02-01,\"(1,234.50)\"\n2024-02-02,7\n", "d date 2024-02-01 2024-02-02; v number -1234.5 7",
+      "'v': '(1,234.50)' is less than 0" },
+    { "d,v\n2024-02-01,1.500 €\n2024-02-02,2.500 €\n", "d date 2024-02-01 2024-02-02; v text 1.500 € 2.500 €",
+      "'v': is '1.500 €' with a decimal comma or with groups of digits? --decimal , or --decimal . says which" },
+    { "d,v\n2024-02-01,1.500 €\n2024-02-02,2.500 €\n", "d date 2024-02-01 2024-02-02; v number 1500 2500",
+      "'v': numbers without ' €'", { decimal = "," } },
+    { "d;v\n2024-02-01;2\u{202f}745,5\n2024-02-02;845,25\n", "d date 2024-02-01 2024-02-02; v number 2745.5 845.25",
+      "numbers have groups of digits, '2\u{202f}745,5' (--thousands)" },
+    { "d,v,w\n2024-02-01,-,a\n2024-02-02,3,b\n2024-02-03,4,c\n",
+      "d date 2024-02-01 2024-02-02; v number nan 3; w text a b", "'-' in 'v' is taken as missing (--missing)" },
+    { "d,v,w\n(UTC),kW,%\n2024-02-01,3,5\n2024-02-02,4,6\n",
+      "d date 2024-02-01 2024-02-02; v number 3 4; w number 5 6",
+      "row 2 has units, '(UTC)', 'kW', '%', no values" },
+    { "d,v\n" .. lines(12, function(i) return ("%02d.02.2024,%d"):format(i, i) end) .. "Total,78\nMean,6.5\n",
+      "d date 2024-02-01 2024-02-02; v number 1 2", "'Total', 'Mean' in 'd' is taken as missing (--missing)" },
+    { "from,to,v\n2024-02-01 00:00,2024-02-01 01:00,1\n2024-02-01 01:00,2024-02-01 02:00,2\n",
+      "from date 2024-02-01 00:00 2024-02-01 01:00; v number 1 2",
+      "'from' says when rows are, 'to' no more (--ignore from: another one does)" },
+    { "from,to,v\n2024-02-01 00:00,2024-02-01 01:00,1\n2024-02-01 01:00,2024-02-01 02:00,2\n",
+      "to date 2024-02-01 01:00 2024-02-01 02:00; v number 1 2", "'to' says when", { ignore = "from" } },
+    { "at,v\n01.02.2024 00:00 - 01.02.2024 01:00,1\n01.02.2024 01:00 - 01.02.2024 02:00,2\n",
+      "at date 2024-02-01 00:00 2024-02-01 01:00; v number 1 2", "'at' has spans of time, which are taken by" },
+    { "at,v\n2024-02-01T00:00Z/2024-02-02T00:00Z,1\n2024-02-02T00:00Z/2024-02-03T00:00Z,2\n",
+      "at date 2024-02-01 00:00 2024-02-02 00:00; v number 1 2", "'at' has spans of time" },
+    { "at,v\n03/02/2024 - 04/02/2024,1\n04/02/2024 - 05/02/2024,2\n",
+      "at text 03/02/2024 - 04/02/2024 04/02/2024 - 05/02/2024; v number 1 2", "month or with the day first?" },
+    { "No,Year,month,day,hour,v\n1,2024,2,1,23,5\n2,2024,2,2,0,6\n",
+      "No number 1 2; Year date 2024-02-01 23:00 2024-02-02 00:00; v number 5 6",
+      "'Year', 'month', 'day', 'hour' are taken as the times of rows" },
+    { "at,v\n2024020123,5\n2024020200,6\n", "at date 2024-02-01 23:00 2024-02-02 00:00; v number 5 6",
+      "'at' is taken as times, %Y%m%d%H (--ignore at leaves it out)" },
+    { "at,v\n202402012345,5\n202402020000,6\n", "at date 2024-02-01 23:45 2024-02-02 00:00; v number 5 6",
+      "%Y%m%d%H%M" },
+    { "at,v\n1706830200,5\n1706833800,6\n", "at date 2024-02-01 23:30+00:00 2024-02-02 00:30+00:00; v number 5 6",
+      "'at' is taken as times, seconds" },
+  } do
+    it(("%d: %s"):format(i, case[3]), function()
+      local columns, said = understood(case[1], case[4])
+      assert.equal(case[2], columns)
+      assert(said:find(case[3], 1, true), said)
+    end)
+  end
+end)
+
 describe("rnn.args", function()
   it("is the earlier name of the options, and says so once", function()
     local stderr, said, before = io.stderr, {}, _G.arg

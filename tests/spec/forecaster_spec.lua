@@ -392,6 +392,19 @@ describe("rnn.Forecaster", function()
     assert.equal(20, g:backtest(lists).origins)
   end)
 
+  it("forecasts seconds of less than a day", function()
+    local path = os.tmpname()
+    local file = assert(io.open(path, "w"))
+    file:write "at,v\n"
+    for i = 0, 119 do file:write(("2024-02-01 00:%02d:%02d,%d\n"):format(i // 60, i % 60, i % 5)) end
+    file:close()
+    local frame = assert(data.csv(path))
+    os.remove(path)
+    local f = make { target = "v", horizon = 3, length = 10 }
+    f:fit(frame, FAST)
+    assert.same({ "2024-02-01 00:02", "2024-02-01 00:02:01", "2024-02-01 00:02:02" }, f:predict():dates())
+  end)
+
   it("takes rows that correct others, in whatever order", function()
     local frame = days(120)
     local f = make { target = "sold", horizon = 3, length = 14 }

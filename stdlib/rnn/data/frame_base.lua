@@ -104,6 +104,28 @@ local function put(frame, column)
   return Frame(columns, frame.count, frame.order)
 end
 
+local STAMPS <const> = { -- whole numbers that are written dates with a time of day: least, most, the format
+  { 1900010100, 2100123123, "%Y%m%d%H" }, { 190001010000, 210012312359, "%Y%m%d%H%M" },
+  { 19000101000000, 21001231235959, "%Y%m%d%H%M%S" },
+}
+
+-- The format in which all numbers of a column are dates with a time of day, or nil.
+local function stamp_format(values, least, most)
+  for _, stamp in ipairs(STAMPS) do
+    if least >= stamp[1] and most <= stamp[2] then
+      for _, v in ipairs(values:totable()) do
+        local month, day, hour, rest = ("%.0f"):format(v):match "^%d%d%d%d(%d%d)(%d%d)(%d%d)(%d*)$"
+        local minute, second = (rest or ""):match "^(%d?%d?)(%d?%d?)$"
+        if v == v and not (month and month + 0 >= 1 and month + 0 <= 12 and day + 0 >= 1 and day + 0 <= 31
+          and hour + 0 <= 24 and (minute == "" or minute + 0 <= 59) and (second == "" or second + 0 <= 59)) then
+          return nil
+        end
+      end
+      return stamp[3]
+    end
+  end
+end
+
 -- "; 't' may be seconds since 1970: types = ..." where a number column looks like it.
 local function epoch_hint(frame)
   for _, column in ipairs(frame.columns) do
@@ -114,6 +136,11 @@ local function epoch_hint(frame)
     end
     local found = column.type == "number" and column.values:describe() or {}
     local least, most = found.least or 0, found.most or 0
+    local stamp = stamp_format(column.values, least, most)
+    if stamp then
+      return (", but '%s' may be dates with a time of day; types = { [\"%s\"] = \"%s\" } in data.csv reads them so")
+        :format(column.name, column.name, stamp)
+    end
     for unit, size in pairs { seconds = 1, milliseconds = 1e3, microseconds = 1e6, nanoseconds = 1e9 } do
       if least >= 3e8 * size and most <= 5e9 * size and least == math.floor(least) then -- 1979 to 2128
         return (", but '%s' may be %s since 1970, %s to %s; types = { [\"%s\"] = \"%s\" } in data.csv reads it so")

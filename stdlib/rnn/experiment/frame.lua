@@ -1,13 +1,10 @@
 -- frame.lua: a CSV file of the user's as a frame: what its cells mean is guessed, tried, and said with the option that
 -- says otherwise.
 
-local core = require "rnn.core"
-local base = require "rnn.data.frame_base"
+local cells = require "rnn.experiment.cells"
 local csv = require "rnn.data.csv".csv
-local dates = require "rnn.data.dates"
 
-local GROUPED <const> = "^[-+]?%d%d?%d?,%d%d%d[,%d]*%.?%d*$" -- 1,234.5
-local HOURS = { hour = true, hr = true, hours = true, stunde = true, std = true, heure = true, hora = true, ora = true }
+local GROUPED <const> = cells.GROUPED
 
 local function say(...) io.stderr:write(("  " .. select(1, ...) .. "\n"):format(select(2, ...))) end
 
@@ -16,12 +13,6 @@ local function listed(text)
   local list = {}
   for name in (text or ""):gmatch "[^,]+" do list[#list + 1] = name:match "^%s*(.-)%s*$" end
   return list
-end
-
-local function column_of(frame, name)
-  for _, column in ipairs(frame.columns) do
-    if column.name == name then return column end
-  end
 end
 
 local WORTH <const> = { text = 0, number = 1, date = 2 }
@@ -67,25 +58,52 @@ local function groups(frame, _, given)
     end
     local sign = cell:match "^[-+]?%d%d?%d?(['\u{2019}\u{a0}\u{202f} ]+)%d%d%d"
     if sign then
-      sign = sign == "'" and sign or " "
-      return { thousands = sign }, ("numbers have groups of digits, '%s' (--thousands)"):format(cell)
+      local comma = given.decimal or cell:find ",%d+$" and "," or nil
+      return { thousands = sign == "'" and sign or " ", decimal = comma },
+        ("numbers have groups of digits, '%s' (--thousands)"):format(cell)
     end
   end
 end
+
+-- What cells are beside marks, such as missing ones.
+local function also_missing(given, marks)
+  local missing = table.move(given.missing or {}, 1, #(given.missing or {}), 1, {})
+  return { missing = table.move(marks, 1, #marks, #missing + 1, missing) }
+end
+
+local function is_number(word) return word:find "^[-+]?[%d.,]+$" end
 
 -- A second row of units, as in kW.
 local function units(frame, _, given)
   local marks = {}
   for _, column in ipairs(frame and frame.columns or {}) do
     local odd, second = column.odd, column.words and column.words[2] or ""
-    if odd and odd.row == 2 and (second:find "^[-+]?[%d.,]+$" or core.date_read(second)) then
+    if odd and odd.row == 2 and odd.text:find "[%a%%\xB0-\xFF]" and (is_number(second) or cells.is_date(second)) then
       marks[#marks + 1] = odd.text
     end
   end
   if #marks == 0 then return nil end
-  local missing = table.move(given.missing or {}, 1, #(given.missing or {}), 1, {})
-  table.move(marks, 1, #marks, #missing + 1, missing)
-  return { missing = missing }, ("row 2 has units, '%s', no values"):format(table.concat(marks, "', '"))
+  return also_missing(given, marks), ("row 2 has units, '%s', no values"):format(table.concat(marks, "', '"))
+end
+
+-- One sign without letters or digits among numbers, as "-" or "?", stands for none; a word or two among dates is none.
+local function marks(frame, _, given)
+  local all, text = {}, nil
+  for _, column in ipairs(frame and frame.columns or {}) do
+    local words, strange = column.words or {}, {}
+    local first = words[column.odd and column.odd.row == 2 and 2 or 1] or ""
+    local test = cells.is_date(first) and cells.is_date or is_number
+    for _, word in ipairs(words) do
+      if not test(word) then strange[#strange + 1] = word end
+    end
+    local one = #strange == 1 and #words > 1
+    if one and test == is_number and not strange[1]:find "[%w\x80-\xFF]"
+      or (one or #strange == 2) and test == cells.is_date and #words >= 10 then
+      table.move(strange, 1, #strange, #all + 1, all)
+      text = text or ("'%s' in '%s' is taken as missing (--missing)"):format(table.concat(strange, "', '"), column.name)
+    end
+  end
+  if text then return also_missing(given, all), text end
 end
 
 -- Numbers since 1970.
@@ -112,67 +130,6 @@ local function given_dates(frame, message, _, options)
   return name and { types = { [name] = options.dates } }
 end
 
--- ---- what is made of the frame ----
-
--- Numbers with the same sign before or behind them in all cells, 12.5 % or $5.
-local function bare(frame)
-  for _, column in ipairs(frame.columns) do
-    local first = column.type == "text" and column.words[1] or ""
-    local before, behind = first:match "^([^%d+.-]*)", first:match "([^%d.]*)$"
-    if before .. behind ~= "" and #before <= 5 and #behind <= 8 and first:find "%d" then
-      local numbers, all = {}, true
-      for id, word in ipairs(column.words) do
-        local digits = word:sub(1, #before) == before and word:sub(-#behind - 1):find(behind, 1, true)
-          and word:sub(#before + 1, #word - #behind)
-        if digits and digits:find(GROUPED) then digits = digits:gsub(",", "") end
-        numbers[id] = digits and tonumber(digits)
-        all = all and numbers[id]
-      end
-      if all then
-        local values = column.values:totable()
-        for i, id in ipairs(values) do values[i] = numbers[id] or 0 / 0 end
-        say("'%s': numbers without '%s'", column.name, before .. behind)
-        frame = frame:with(column.name, values)
-      end
-    end
-  end
-  return frame
-end
-
--- Days in one column and the time of day, or the hour, in another.
-local function joined(frame)
-  local time = frame:time()
-  local column = time and column_of(frame, time)
-  if not column or column:_is_clock() then return frame end
-  local days = column.values
-  if #frame:unique(time) == #frame then return frame end
-  for _, other in ipairs(frame.columns) do
-    local micros = {}
-    if other.type == "text" then
-      for id, word in ipairs(other.words) do
-        micros[id] = word:find "^%s*%d%d?:%d%d" and core.date_read("1970-01-01 " .. word) or nil
-        if not micros[id] then break end
-      end
-      micros = #micros == #other.words and micros or nil
-    else
-      local last = other.type == "number" and HOURS[other.name:lower()] and 23 or -1
-      for hour = 0, last do micros[hour] = hour * 3600000000 end
-    end
-    if micros and next(micros) then
-      local at, all = days:totable(), true
-      for i, cell in ipairs(other.values:totable()) do
-        local clock = micros[math.tointeger(cell)]
-        at[i], all = clock and at[i] ~= dates.MISSING and at[i] * dates.DAY + clock or 0, all and clock
-      end
-      if all then
-        say("'%s' is the time of day of '%s'", other.name, time)
-        return base.put(frame, base.with_values(column, core.numbers(at))):drop { other.name }
-      end
-    end
-  end
-  return frame
-end
-
 -- What data.csv says, with the options of a script.
 local function on_command_line(message)
   return (message:gsub("types = {%[\".-\"%] = \"(.-)\"}", "--dates \"%1\"")
@@ -193,7 +150,8 @@ return function(experiment, path)
   local frame, message = csv(path, given)
   local sign = frame and (frame.notes[1] or ""):match "^read with '(.-)'"
   if sign then given.separator = sign:gsub("\\t", "\t") end -- which has been said
-  for _, guess in ipairs { encoding, decimal, given_dates, units, decimal, groups, epoch } do
+  for _, guess in ipairs { encoding, decimal, given_dates, units, marks, decimal, groups, marks,
+    epoch } do
     local more, text = guess(frame, message, given, options)
     if more then
       local all = {}
@@ -207,7 +165,7 @@ return function(experiment, path)
     end
   end
   if not frame then return nil, on_command_line(message) end
-  frame = joined(bare(frame))
+  frame = cells.understood(frame, given, listed(options.ignore), say)
   local time = frame:time()
   local unknown = time and frame:missing(time) or 0
   if unknown > 0 and unknown < #frame then

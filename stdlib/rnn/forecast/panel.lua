@@ -116,8 +116,8 @@ function panel.kept(spec, list, season)
     local lag = kind == "weekday" and spec.calendar[1] == "hour" and season or 1 -- of days, one hour of each
     for i, series in ipairs(list) do
       local y = series.y:select(2, 1)
-      local ids = core.arange(lag + 1, math.max(#y, lag + 1), lag)
-      ids = ids:rows(1, math.min(#ids, math.max(1, (#y - 1) // lag)))
+      local count = math.max(0, (#y - 1) // lag)
+      local ids = core.arange(math.max(count, 1)):rows(1, count) * lag + 1
       local d = y:gather(1, ids) - y:gather(1, ids - lag)
       local seen = d:eq(d):nonzero()
       d, ids = d:gather(1, seen), ids:gather(1, seen)
