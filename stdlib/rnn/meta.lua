@@ -1335,7 +1335,7 @@ local rnn = {}
 
 ---@class rnn.Forecaster.fit.Options
 ---@field valid? number the last share of the rows, or number of rows, that says when to stop
----@field calibrate? number the share, or number, of rows behind them, to which intervals are calibrated
+---@field calibrate? number the share, or number, of rows behind them, to which intervals are calibrated; where these are few for the horizon, also to those that say when to stop
 ---@field epochs? integer at most
 ---@field patience? integer epochs without an improvement
 ---@field batch? integer windows of a batch; 32 to 256 by their number
