@@ -127,15 +127,17 @@ if training[1] then
   results:add("written", { accuracy = right:mean():item() })
 end
 if options.plot then -- a row for each of the first hands
-  local lines = {}
+  local page = {}
   for c = 1, #classes do
     for w = 1, math.min(#writers, 8) do
       local place = rnn.tensor { { 2.6 * c, -2.6 * w, 0 } }
-      lines[#lines + 1] = strokes.line(drawn[(c - 1) * #writers + w] + place)
+      local points = drawn[(c - 1) * #writers + w] + place
+      points[{ 1, 3 }] = 1 -- where it ends another one begins
+      page[#page + 1] = points
     end
   end
-  assert(rnn.plot.lines(lines, { title = "Drawn from class and writer", width = 800,
-    height = 640, file = options.plot }))
+  assert(rnn.plot.lines({ strokes.line(rnn.concat(page, 1)) }, { title = "Drawn from class and writer",
+    axes = false, width = 800, height = 640, file = options.plot }))
 end
 print(([[
 How much of it the nearest neighbour reads as what was asked for, medians of %d seed%s. drawn: every

@@ -117,7 +117,7 @@ if #wrong > 0 then
   local id = wrong:get(1)
   local title = ("Meant as %s, read as %s"):format(parts.test[id].label, classes[said:get(id)])
   assert(rnn.plot.lines({ strokes.line(strokes.points(parts.test[id].strokes)) }, { title = title,
-    width = 420, file = options.plot }))
+    axes = false, width = 420, file = options.plot }))
 end
 print(("%d of %d digits%s wrong; accuracy, median of %d: %.2f %%%s"):format(#wrong, #test,
   experiment:reference " of unseen writers", options.seeds,

@@ -1235,6 +1235,7 @@ local rnn = {}
 ---@field height? integer of the picture
 ---@field file? string a name that ends in .svg, .png or .pdf
 ---@field log_x? boolean a logarithmic x axis
+---@field axes? boolean without them x and y have one scale: a drawing, such as handwriting
 
 ---@class plot.matrix.Options
 ---@field rows? string[] names of the rows; numbers by default

@@ -197,7 +197,7 @@ end
 
 --- strokes.line(points) -> { x = {...}, y = {...} }
 ---
---- For plot.lines: the pen's way, with a gap before each stroke. Errors: another shape.
+--- For plot.lines with axes = false: the pen's way, with a gap before each stroke. Errors: another shape.
 ---@param points rnn.Tensor (T, 3) or more columns; several signs may follow each other
 ---@return { x: number[], y: number[] }
 function strokes.line(points)

@@ -28,6 +28,9 @@ for s = 1, 2 do
   clouds[s] = { x = x, y = wave(30, 0.7 * s, s), label = "model " .. s }
 end
 
+local spiral = { x = {}, y = {} }
+for i = 1, 60 do spiral.x[i], spiral.y[i] = i == 40 and 0 / 0 or math.cos(i / 4) * i, math.sin(i / 4) * i end
+
 local words = { "null", "eins", "zwei", "drei" }
 local KINDS = {
   lines = { plot.lines, nine, { title = "Nine lines", xlabel = "epoch", ylabel = "loss" } },
@@ -43,6 +46,7 @@ local KINDS = {
     { xlabel = "input", ylabel = "unit" } },
   spectrogram = { plot.matrix, grid(16, 40, function(i, k) return -3 * math.abs(i - 8 - k // 8) end),
     { x = { 0, 2.5 }, y = { 0, 4000 }, xlabel = "s", ylabel = "Hz", title = "Spectrogram" } },
+  drawing = { plot.lines, { spiral }, { axes = false, title = "A drawing" } },
   image = { plot.image, grid(14, 14, function(i, k) return (i - 7) ^ 2 + (k - 7) ^ 2 < 30 and 1 or 0 end),
     { colorbar = true } },
 }
@@ -157,6 +161,38 @@ describe("rnn.plot", function()
     local y1, h1 = svg:match '<rect x="[^"]*" y="([^"]*)" width="[^"]*" height="([^"]*)" fill="#0072b2"'
     local y2 = svg:match('fill="#0072b2"/>\n<rect x="[^"]*" y="([^"]*)"')
     assert.is_true(math.abs(y1 + h1 - y2) < 0.02)
+  end)
+
+  it("puts the zero of bars into the row of its label, and bars of little height on their side of it", function()
+    for height = 8, 30 do
+      local text = plot.bar({ 5, 0.01, -2.4 }, { file = path }):text { width = 40, height = height }
+      assert.truthy(text:match "\n *0 ┤[^\n]*──", text)
+      local above = text:match "\n([^\n]*)\n *0 ┤"
+      assert.truthy(above:find "▁" or above:find " ▂", text)
+    end
+  end)
+
+  it("draws without axes in one scale for x and y, in the middle", function()
+    local x, y = { 0, 3, 3, 0, 0 }, { 0, 0, 1, 1, 0 }
+    for _, size in ipairs { { 300, 900 }, { 900, 300 } } do
+      local fig = plot.lines({ { x = x, y = y } }, { axes = false, file = path, width = size[1], height = size[2] })
+      local svg, points = fig:svg(), {}
+      assert.is_nil(svg:find "<line" or svg:find "<text")
+      for px, py in svg:match('points="([^"]*)"'):gmatch "([%d.]+),([%d.]+)" do
+        points[#points + 1] = { tonumber(px), tonumber(py) }
+      end
+      local w, h = points[2][1] - points[1][1], points[2][2] - points[3][2]
+      assert.is_true(math.abs(w - 3 * h) < 0.02, w .. " " .. h)
+      assert.is_true(math.abs(points[1][1] + points[2][1] - size[1]) < 0.02)
+    end
+  end)
+
+  it("has two ticks on an axis where one would stand alone", function()
+    local svg = plot.histogram(wave(60, 0.3, 0), { file = path, width = 320, height = 200 }):svg()
+    assert.equal(3, select(2, svg:gsub('text%-anchor="middle"', "")))
+    svg = plot.matrix(grid(8, 8, function(i, k) return i * k end),
+      { x = { 0, 2.5 }, y = { 0, 4000 }, file = path, width = 320, height = 170 }):svg()
+    assert.truthy(svg:find ">2000<" and svg:find ">4000<")
   end)
 
   it("shows images in their proportions, gray and in colours", function()

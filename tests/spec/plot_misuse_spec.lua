@@ -54,6 +54,8 @@ describe("rnn.plot", function()
       says("plot.lines: argument 1 (lines): expected an array of { x =, y =, label = }", plot.lines, {})
       says("plot.lines: lines[1]: unknown option 'lable'; did you mean 'label'? known: bands, label, x, y", plot.lines,
         { { y = {}, lable = "a" } })
+      says("plot.lines: option 'xlabel' has no effect: a drawing has no axes", plot.lines, { { y = { 1 } } },
+        { axes = false, xlabel = "x" })
       says("plot.lines: unknown option 'log'; known: ", plot.lines, { { y = { 1 } } }, { log = true })
       says("lines in one plot must have dates all or none", plot.lines,
         { { y = { 1 } }, { y = { 1 }, x = { "2019-01-01" } } })

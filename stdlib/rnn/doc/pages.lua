@@ -10,7 +10,8 @@ local function texts() return require "rnn.doc.page_texts" end
 
 local ALIASES <const> = { course = "course/README", curso = "course/README.pt", howto = "howto/README",
   howtos = "howto/README", questions = "faq", labels = "faq", nan = "howto/debugging", state = "howto/padding",
-  tbptt = "howto/long-sequences", freezing = "howto/fine-tuning", sandbox = "howto/capsules" }
+  tbptt = "howto/long-sequences", freezing = "howto/fine-tuning", sandbox = "howto/capsules",
+  onnx = "howto/export" }
 
 --- pages.find(name) -> page | nil
 ---

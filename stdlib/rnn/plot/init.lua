@@ -6,8 +6,8 @@
 -- Values are arrays of numbers or tensors; NaN and infinity are gaps.
 --
 -- A chart, which layout.lua draws: { title, xlabel, ylabel, log_x, log_y, names, marks = nil (lines) | "points" |
--- "bars" | "boxes" | "histogram", x = "number" | "whole" | "date" | "names", series = { { label, x, y }, ... } }; or a
--- matrix, see matrix.lua.
+-- "bars" | "boxes" | "histogram", x = "number" | "whole" | "date" | "names", drawing = boolean (no axes, x and y in one
+-- scale), series = { { label, x, y }, ... } }; or a matrix, see matrix.lua.
 local check = require "rnn.check"
 local option = require "rnn.option"
 local core = require "rnn.core"
@@ -45,7 +45,9 @@ local SERIES = option.of("plot.series", COMMON, LOG_X, {
   { "x", nil, option.any, "numbers or dates \"YYYY-MM-DD\" that all series share; 1, 2, 3 ..." },
   { "order", nil, option.kind("string[]", check.table), "names as the legend shall list them" },
 })
-local LINES = option.of("plot.lines", COMMON, LOG_X)
+local LINES = option.of("plot.lines", COMMON, LOG_X, {
+  { "axes", true, check.boolean, "without them x and y have one scale: a drawing, such as handwriting" },
+})
 local SCATTER = option.of("plot.scatter", COMMON, LOG_X)
 local POINTS = option.of("plot.scatter: points", {
   { "x", nil, option.any, "numbers or dates" }, { "y", nil, option.any, "numbers" },
@@ -203,7 +205,8 @@ end
 
 ---Curves with their own positions: plot.lines({ { y = losses, label = "train" }, { x = epochs, y = valid } }, options).
 ---
----A forecast with its interval is { x = days, y = middle, bands = { { low, high } } }.
+---A forecast with its interval is { x = days, y = middle, bands = { { low, high } } }. A drawing has no axes:
+---plot.lines({ strokes.line(points) }, { axes = false }).
 ---
 ---Errors: no line, x and y of unequal lengths, dates in some lines only.
 ---@param lines { x?: any, y: any, label?: string, bands?: any[][] }[]
@@ -220,6 +223,10 @@ function plot.lines(lines, options)
   local chart = { series = {} }
   place_all(fname, "lines", LINE, lines, chart)
   numbers_for_log(LINES, options, chart)
+  for _, name in ipairs { "xlabel", "ylabel", "log_x", "log_y" } do
+    LINES:effect(options, name, options.axes, "a drawing has no axes")
+  end
+  chart.drawing = not options.axes
   return finish(fname, options, chart)
 end
 

@@ -62,25 +62,29 @@ local function header(list, chart, device)
   return y > device.top and y + device.header_gap or y
 end
 
--- The most ticks whose labels keep their distance.
+-- The most ticks whose labels keep their distance, and two where there is room for them.
 local function x_ticks(scale, frame, device)
-  local width = frame.right - frame.left
-  local most = width // (scale.named and device.name_room or device.x_tick_room)
-  for count = math.max(1, most), 1, -1 do
-    local ticks, free, fits = scale.ticks(count), -math.huge, true
-    if scale.named then -- as many names as there is room for, long ones cut
-      local room = width / #ticks - device.x_tick_gap
-      for _, tick in ipairs(ticks) do tick.label = text.fit(tick.label, room, device.measure) end
-    end
+  local width, gap = frame.right - frame.left, scale.named and device.name_gap or device.x_tick_gap
+  local function fit(ticks)
+    local free = -math.huge
     for _, tick in ipairs(ticks) do
-      local half = device.measure(tick.label) / 2
-      local x = frame.x(tick.value)
-      fits = fits and x - half >= free
-      free = x + half + device.x_tick_gap
+      local half, x = device.measure(tick.label) / 2, frame.x(tick.value)
+      if x - half < free then return false end
+      free = x + half + gap
     end
-    if fits then return ticks end
+    return true
   end
-  return {}
+  local most = math.max(1, width // (scale.named and device.name_room or device.x_tick_room))
+  local ticks = axis.some_ticks(scale, most)
+  if scale.named then -- as many names as there is room for, long ones cut
+    for _, tick in ipairs(ticks) do tick.label = text.fit(tick.label, width / #ticks - gap, device.measure) end
+    return ticks
+  end
+  for count = most, 0, -1 do
+    if fit(ticks) then return ticks end
+    ticks = count > 0 and scale.ticks(count) or {}
+  end
+  return ticks
 end
 
 local function axes(list, chart, device, frame, xs, y_ticks)
@@ -136,16 +140,22 @@ function List:text(x, y, s, role, color, anchor, bold)
     bold = bold }
 end
 
--- The display list, and how high the plot itself is.
-local function draw(chart, device)
-  local list = setmetatable({ width = device.width, height = device.height, title = chart.title or chart.ylabel,
-    size = device.size, title_size = device.title_size, snap = device.snap }, List)
-  local xs, ys = scales.of(chart)
-  local frame = { top = header(list, chart, device) }
+-- A drawing has one scale for x and y, the largest that its frame has room for, and lies in the middle.
+local function free_frame(device, frame, xs, ys)
+  frame.left, frame.right, frame.bottom = device.left, device.width - device.right, device.height - device.bottom
+  local width, height = frame.right - frame.left - device.cell, frame.bottom - frame.top - device.cell
+  local unit = math.min(width / (xs.hi - xs.lo), height / (ys.hi - ys.lo))
+  local left = frame.left + (width - unit * (xs.hi - xs.lo)) / 2
+  local top = frame.top + (height - unit * (ys.hi - ys.lo)) / 2
+  function frame.x(v) return left + unit * (v - xs.lo) end
+  function frame.y(v) return top + unit * (ys.hi - v) end
+end
+
+-- The frame between the labels of the axes, and the ticks of y.
+local function labelled_frame(chart, device, frame, xs, ys, whole)
   frame.bottom = device.height - device.bottom - device.row - device.tick - device.axis_height
     - (chart.xlabel and device.row or 0)
   -- In a terminal the last dot belongs to the frame, so lines end one dot before; bars fill whole dots.
-  local whole = chart.marks == "histogram" or chart.marks == "bars"
   local height = frame.bottom - frame.top - (whole and 0 or device.cell)
   function frame.y(v) return frame.top + (1 - ys.place(v)) * height end
   local y_ticks = axis.some_ticks(ys, math.max(1, height // device.y_tick_room))
@@ -155,15 +165,28 @@ local function draw(chart, device)
   frame.right = device.width - device.right
   local width = frame.right - frame.left - (whole and 0 or device.cell)
   function frame.x(v) return frame.left + xs.place(v) * width end
+  return y_ticks
+end
 
-  axes(list, chart, device, frame, xs, y_ticks)
-  local drawn = whole and marks[chart.marks](list, chart, device, frame)
-  baseline(list, device, frame)
+-- The display list, and how high the plot itself is.
+local function draw(chart, device)
+  local list = setmetatable({ width = device.width, height = device.height, title = chart.title or chart.ylabel,
+    size = device.size, title_size = device.title_size, snap = device.snap }, List)
+  local xs, ys = scales.of(chart)
+  local frame = { top = header(list, chart, device) }
+  local whole, drawn = chart.marks == "histogram" or chart.marks == "bars", false
+  if chart.drawing then
+    free_frame(device, frame, xs, ys)
+  else
+    axes(list, chart, device, frame, xs, labelled_frame(chart, device, frame, xs, ys, whole))
+    drawn = whole and marks[chart.marks](list, chart, device, frame)
+    baseline(list, device, frame)
+  end
   if not whole then drawn = (marks[chart.marks] or trace)(list, chart, device, frame) end
   if not drawn then
     list:text((frame.left + frame.right) / 2, (frame.top + frame.bottom) / 2, "no data", "label", style.soft, "middle")
   end
-  return list, height
+  return list, frame.bottom - frame.top - (whole and 0 or device.cell)
 end
 
 local GIVES_WAY = { "colorbar", "xlabel", "ylabel", "legend", "title" }

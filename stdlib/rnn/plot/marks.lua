@@ -25,7 +25,7 @@ local SLOT <const> = 0.8 -- of the room of a name, for its bars
 function marks.bars(list, chart, device, frame)
   local shown, drawn = chart.log_y and scales.positive or scales.finite, false
   local zero = chart.log_y and frame.bottom or frame.y(0)
-  if not device.grid then zero = math.floor(zero / device.row + 0.5) * device.row end -- whole characters
+  if not device.grid then zero = math.floor(zero + 0.5) // device.row * device.row end -- the row of its label
   local share = SLOT / #chart.series
   for index, s in ipairs(chart.series) do
     for i, v in ipairs(s.y) do
@@ -33,8 +33,9 @@ function marks.bars(list, chart, device, frame)
         local from = frame.x(i - SLOT / 2 + share * (index - 1))
         local top, w = frame.y(v), frame.x(i - SLOT / 2 + share * index) - from
         local gap = w > 4 * device.bar_gap and #chart.series > 1 and device.bar_gap or 0
-        list:add { op = "rect", role = "bar", x = from + gap / 2, y = math.min(top, zero), w = w - gap,
-          h = math.abs(zero - top), down = top > zero, color = style.of(index).rgb, series = index }
+        local down = v < 0 and not chart.log_y
+        list:add { op = "rect", role = "bar", x = from + gap / 2, y = down and zero or math.min(top, zero), w = w - gap,
+          h = math.max(0, down and top - zero or zero - top), down = down, color = style.of(index).rgb, series = index }
         drawn = true
       end
     end

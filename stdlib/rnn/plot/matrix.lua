@@ -212,7 +212,7 @@ local function picture_axes(list, chart, device, frame, xs, ys)
     list:text(frame.left - device.label_gap, y + device.middle, tick.label, "tick label", style.soft, "end")
   end
   local room = math.max(1, (frame.right - frame.left) // device.x_tick_room)
-  for _, tick in ipairs(xs.ticks(room)) do
+  for _, tick in ipairs(axis.some_ticks(xs, room)) do
     local x = frame.left + xs.place(tick.value) * (frame.right - frame.left)
     list[#list + 1] = { op = "line", role = "tick", x1 = x, y1 = frame.bottom, x2 = x, y2 = frame.bottom + 5,
       color = style.axis, width = 1 }
@@ -276,7 +276,7 @@ local function picture(chart, device)
     end
     frame.top = frame.top + device.header_gap
     frame.bottom = frame.bottom - device.row - 5 - (chart.xlabel and device.row or 0)
-    frame.y_ticks = ys.ticks(math.max(1, (frame.bottom - frame.top) // device.y_tick_room))
+    frame.y_ticks = axis.some_ticks(ys, math.max(1, (frame.bottom - frame.top) // device.y_tick_room))
     for _, tick in ipairs(frame.y_ticks) do names = math.max(names, measure(tick.label)) end
   elseif not chart.pixels then
     names = math.min(math.max(widest(chart.rows, measure), chart.ylabel and measure(chart.ylabel) or 0),
@@ -421,7 +421,7 @@ local function characters(chart, device)
     put(left + cells_width, to, "tick label", "end")
     row = row + 1
     if chart.xlabel then
-      put(left, fit(chart.xlabel, room), "label")
+      put(left + cells_width // 2, fit(chart.xlabel, cells_width), "label", "middle")
       row = row + 1
     end
   end

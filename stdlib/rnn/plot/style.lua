@@ -51,7 +51,7 @@ function style.image(width, height)
     label_gap = 9, header_gap = 10, tick = 5,
     -- of the legend; inset: for round ends
     sample = 22, sample_height = 10, sample_inset = 1.5, sample_gap = 7, item_gap = 22,
-    y_tick_room = 44, x_tick_room = 64, x_tick_gap = 16, name_room = 48,
+    y_tick_room = 44, x_tick_room = 64, x_tick_gap = 16, name_room = 48, name_gap = 6,
     least = 40, -- height of a plot, for which labels give way
     -- fine_line: for series with a point every three pixels or closer
     cell = 0, line = 2, fine_line = 1.3, point = 5, bar_gap = 1,
@@ -73,7 +73,7 @@ function style.terminal(columns, rows, options)
     grid = false, axis_width = 2, axis_height = 4,
     label_gap = 2, header_gap = 0, tick = 0,
     sample = 8, sample_height = 2, sample_inset = 0, sample_gap = 2, item_gap = 6,
-    y_tick_room = 12, x_tick_room = 20, x_tick_gap = 4, name_room = 12, least = 8,
+    y_tick_room = 12, x_tick_room = 20, x_tick_gap = 4, name_room = 12, name_gap = 2, least = 8,
     cell = 1, line = 1, fine_line = 1, point = 1, bar_gap = 0,
     measure = function(s) return text.columns(s) * 2 end,
   }
