@@ -64,7 +64,7 @@ if(ZMQ_FOUND)
           DESTINATION ${CMAKE_INSTALL_DATADIR}/jupyter/kernels/rnnlua COMPONENT rnnlua-jupyter)
 endif()
 
-# ---- cpack: one .deb for each component ----
+# ---- cpack: one .deb for each component; the modules of MPI are components as well ----
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME rnnlua)
 set(CPACK_PACKAGE_CONTACT "The authors of rnnlua <rnnlua@example.org>")
@@ -75,6 +75,7 @@ if(ZMQ_FOUND)
 endif()
 foreach(mpi openmpi mpich)
   if(RNNLUA_MPI AND RNNLUA_MPICC_${mpi})
+    install(FILES ${CMAKE_BINARY_DIR}/module/rnnlua_${mpi}.so DESTINATION ${RNNLUA_MODULES} COMPONENT rnnlua-${mpi})
     list(APPEND CPACK_COMPONENTS_ALL rnnlua-${mpi})
     string(TOUPPER ${mpi} name)
     set(CPACK_DEBIAN_RNNLUA-${name}_PACKAGE_DEPENDS rnnlua)

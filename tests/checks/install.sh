@@ -7,7 +7,9 @@ source=$(cd "$(dirname "$0")/../.." && pwd)
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 cmake --install "$build" --prefix "$place/usr" >/dev/null
+if grep -vE "^$place/usr/(bin|include|lib|share)/" "$build/install_manifest.txt"; then echo "installed elsewhere"; exit 1; fi
 cd "$place"
+[ "$(find usr -name 'rnn*.so' -path '*/lua/*' -printf '%h\n' | sort -u | wc -l)" -eq 1 ]
 libraries=$(dirname "$(find usr -name librnn.so)")
 run=(env -i PATH=/usr/bin:/bin HOME="$place" LD_LIBRARY_PATH="$place/$libraries")
 
