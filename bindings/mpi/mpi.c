@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,7 +21,9 @@
 
 #define SILENCE 60        /* seconds after which the ranks that have not come are named */
 #define AGAIN 75          /* EX_TEMPFAIL: stopped by a signal, to be started again */
-#define HEAD 248          /* bytes of a message that go out at once */
+#define APART 1e-3        /* seconds that are waited without sleep where each rank has a processor of its own */
+#define LONGEST 500e-6    /* seconds of a sleep */
+#define HEAD 504          /* bytes of a message that go out at once */
 #define FAILED 9          /* a message: the first rank has failed, too */
 #define LAST (1 << 14)    /* bytes of what a silent rank had to say that are shown when it fails */
 
@@ -29,8 +32,9 @@ static char host[MPI_MAX_PROCESSOR_NAME];
 static char (*hosts)[MPI_MAX_PROCESSOR_NAME];
 static int kept_errors = -1, real_errors = -1; /* file descriptors: what a silent rank writes, where it would go */
 static double waited; /* seconds in exchanges */
+static double apart;  /* seconds that are waited without sleep */
 static MPI_Comm world;
-static MPI_Request *requests;
+static MPI_Request *requests, *sums; /* 2 * size: of messages that are waited for at once, and of sums under way */
 static pid_t process;
 
 static double now(void) {
@@ -73,26 +77,23 @@ static void at_exit(int status, void *arg) {
 
 /* ---- exchange ---- */
 
-/* Request i is of rank i, those from size on are what we send. Waits for count of them; says who is missing. */
-static void wait_for(lua_State *L, int count) {
+/* Request i is of rank i, those from size on are what we send. Waits for all of them; says who is missing. Ranks that run
+ * at once are apart for a part of a step, and so long they look again and again: who sleeps, or yields, gives a processor
+ * that others want, too, away for milliseconds. */
+static void wait_for(lua_State *L, MPI_Request *all) {
   double begun = now(), told = begun + SILENCE;
-  int done = 0, turns = 0;
-  while (!done) {
-    if (MPI_Testall(count, requests, &done, MPI_STATUSES_IGNORE) != MPI_SUCCESS)
+  for (int done = 0; !done;) {
+    if (MPI_Testall(2 * size, all, &done, MPI_STATUSES_IGNORE) != MPI_SUCCESS)
       luaL_error(L, "rank %d of %d (%s): a rank was lost", rank, size, host);
-    if (done || ++turns < 2000) continue;
     double t = now();
-    if (t - begun > 0.02) {
-      struct timespec nap = {0, 50000};
-      nanosleep(&nap, NULL);
-    } else {
-      sched_yield();
-    }
+    if (done || t - begun < apart) continue;
+    double nap = (t - begun) / 8;
+    nanosleep(&(struct timespec){0, (long)(1e9 * (nap < LONGEST ? nap : LONGEST))}, NULL);
     if (t < told) continue;
     told = t + SILENCE;
-    for (int i = 0; i < size && i < count; i++) {
+    for (int i = 0; i < size; i++) {
       int there = 1;
-      if (requests[i] != MPI_REQUEST_NULL) MPI_Request_get_status(requests[i], &there, MPI_STATUS_IGNORE);
+      if (all[i] != MPI_REQUEST_NULL) MPI_Request_get_status(all[i], &there, MPI_STATUS_IGNORE);
       if (!there)
         dprintf(real_errors < 0 ? 2 : real_errors, "rank %d of %d (%s) waits since %.0f s for rank %d (%s)\n", rank, size,
                 host, t - begun, i, hosts[i]);
@@ -106,16 +107,16 @@ static int count_of(lua_State *L, int64_t bytes) {
   return (int)bytes;
 }
 
-static void receive(lua_State *L, int from, void *to, int64_t bytes, int tag) {
-  MPI_Irecv(to, count_of(L, bytes), MPI_BYTE, from, tag, world, &requests[from]);
+static void receive(lua_State *L, int from, void *to, int64_t bytes, int tag, MPI_Request *all) {
+  MPI_Irecv(to, count_of(L, bytes), MPI_BYTE, from, tag, world, &all[from]);
 }
 
-static void send(lua_State *L, int to, const void *from, int64_t bytes, int tag) {
-  MPI_Isend(from, count_of(L, bytes), MPI_BYTE, to, tag, world, &requests[size + to]);
+static void send(lua_State *L, int to, const void *from, int64_t bytes, int tag, MPI_Request *all) {
+  MPI_Isend(from, count_of(L, bytes), MPI_BYTE, to, tag, world, &all[size + to]);
 }
 
-static void no_requests(void) {
-  for (int i = 0; i < 2 * size; i++) requests[i] = MPI_REQUEST_NULL;
+static void no_requests(MPI_Request *all) {
+  for (int i = 0; i < 2 * size; i++) all[i] = MPI_REQUEST_NULL;
 }
 
 /* gather(text) -> { text of rank 0, of rank 1 ... }, in every rank */
@@ -126,27 +127,27 @@ static int gather(lua_State *L) {
   head *heads = lua_newuserdatauv(L, sizeof *heads * (size_t)(size + 1), 0), *mine = heads + size;
   *mine = (head){.length = length};
   memcpy(mine->text, text, length < HEAD ? length : HEAD);
-  no_requests();
+  no_requests(requests);
   for (int i = 0; i < size; i++)
     if (i != rank) {
-      receive(L, i, &heads[i], sizeof *heads, 1);
-      send(L, i, mine, sizeof *mine, 1);
+      receive(L, i, &heads[i], sizeof *heads, 1, requests);
+      send(L, i, mine, sizeof *mine, 1, requests);
     }
-  wait_for(L, 2 * size);
+  wait_for(L, requests);
   heads[rank] = *mine;
   char **rest = lua_newuserdatauv(L, sizeof *rest * (size_t)size, 0);
   luaL_checkstack(L, size + 4, NULL);
-  no_requests();
+  no_requests(requests);
   for (int i = 0; i < size; i++) {
     rest[i] = NULL;
     if (i == rank) continue;
     if (heads[i].length > HEAD) {
       rest[i] = lua_newuserdatauv(L, heads[i].length, 0);
-      receive(L, i, rest[i] + HEAD, (int64_t)(heads[i].length - HEAD), 2);
+      receive(L, i, rest[i] + HEAD, (int64_t)(heads[i].length - HEAD), 2, requests);
     }
-    if (length > HEAD) send(L, i, text + HEAD, (int64_t)(length - HEAD), 2);
+    if (length > HEAD) send(L, i, text + HEAD, (int64_t)(length - HEAD), 2, requests);
   }
-  wait_for(L, 2 * size);
+  wait_for(L, requests);
   lua_createtable(L, size, 0);
   for (int i = 0; i < size; i++) {
     if (i == rank) lua_pushvalue(L, 1);
@@ -163,15 +164,16 @@ static int gather(lua_State *L) {
 /* Rank r looks after the elements from cut(n, r) to cut(n, r + 1). */
 static int64_t cut(int64_t n, int r) { return n * r / size; }
 
-/* scatter({ address of a sum, ... }, { sums of rank 0, ... }, n, bytes of an element, address): each rank gets its part of
- * every sum of every rank, in their order, one behind the other. Sums have n elements. */
+/* scatter({ address of a sum, ... }, { sums of rank 0, ... }, n, bytes of an element, address, whole): each rank gets its
+ * part of every sum of every rank, in their order, one behind the other, or with whole all of it. Sums have n elements.
+ * They are there after arrived(). */
 static int scatter(lua_State *L) {
   int64_t n = luaL_checkinteger(L, 3), width = luaL_checkinteger(L, 4);
   char *to = lua_touserdata(L, 5);
+  bool whole = lua_toboolean(L, 6);
   int own = (int)luaL_len(L, 1);
-  const int64_t mine = (cut(n, rank + 1) - cut(n, rank)) * width;
-  no_requests();
-  MPI_Datatype *types = lua_newuserdatauv(L, sizeof *types * (size_t)size, 0);
+  const int64_t mine = (whole ? n : cut(n, rank + 1) - cut(n, rank)) * width;
+  no_requests(sums);
   const char **from = lua_newuserdatauv(L, sizeof *from * (size_t)(own + 1), 0);
   MPI_Aint *places = lua_newuserdatauv(L, sizeof *places * (size_t)(own + 1), 0);
   int *lengths = lua_newuserdatauv(L, sizeof *lengths * (size_t)(own + 1), 0);
@@ -180,33 +182,37 @@ static int scatter(lua_State *L) {
     from[k] = lua_touserdata(L, -1);
     lua_pop(L, 1);
   }
-  int sends = 0;
   for (int r = 0; r < size; r++) {
+    int64_t begin = whole ? 0 : cut(n, r) * width, theirs = (whole ? n : cut(n, r + 1) - cut(n, r)) * width;
     lua_rawgeti(L, 2, r + 1);
     int64_t count = lua_tointeger(L, -1);
     lua_pop(L, 1);
     if (r == rank) {
-      for (int k = 0; k < own; k++) memcpy(to + k * mine, from[k] + cut(n, rank) * width, (size_t)mine);
+      for (int k = 0; k < own; k++) memcpy(to + k * mine, from[k] + begin, (size_t)mine);
     } else {
-      if (count > 0 && mine > 0) receive(L, r, to, count * mine, 3);
-      int64_t theirs = (cut(n, r + 1) - cut(n, r)) * width;
+      if (count > 0 && mine > 0) receive(L, r, to, count * mine, 3, sums);
       if (own == 1 && theirs > 0) {
-        send(L, r, from[0] + cut(n, r) * width, theirs, 3);
+        send(L, r, from[0] + begin, theirs, 3, sums);
       } else if (own > 0 && theirs > 0) {
+        MPI_Datatype type;
         for (int k = 0; k < own; k++) {
-          MPI_Get_address(from[k] + cut(n, r) * width, &places[k]);
+          MPI_Get_address(from[k] + begin, &places[k]);
           lengths[k] = count_of(L, theirs);
         }
-        MPI_Type_create_hindexed(own, lengths, places, MPI_BYTE, &types[sends]);
-        MPI_Type_commit(&types[sends]);
-        MPI_Isend(MPI_BOTTOM, 1, types[sends], r, 3, world, &requests[size + r]);
-        sends++;
+        MPI_Type_create_hindexed(own, lengths, places, MPI_BYTE, &type);
+        MPI_Type_commit(&type);
+        MPI_Isend(MPI_BOTTOM, 1, type, r, 3, world, &sums[size + r]);
+        MPI_Type_free(&type); /* once the message is sent */
       }
     }
     to += count * mine;
   }
-  wait_for(L, 2 * size);
-  for (int i = 0; i < sends; i++) MPI_Type_free(&types[i]);
+  return 0;
+}
+
+/* arrived(): all that scatter has asked for is there, and what it has sent may be changed. */
+static int arrived(lua_State *L) {
+  wait_for(L, sums);
   return 0;
 }
 
@@ -216,17 +222,17 @@ static int collect(lua_State *L) {
   int64_t n = luaL_checkinteger(L, 2), width = luaL_checkinteger(L, 3);
   char *to = lua_touserdata(L, 4);
   int64_t mine = (cut(n, rank + 1) - cut(n, rank)) * width;
-  no_requests();
+  no_requests(requests);
   for (int r = 0; r < size; r++) {
     int64_t theirs = (cut(n, r + 1) - cut(n, r)) * width;
     if (r == rank) {
       memmove(to + cut(n, r) * width, part, (size_t)mine);
       continue;
     }
-    if (theirs > 0) receive(L, r, to + cut(n, r) * width, theirs, 4);
-    if (mine > 0) send(L, r, part, mine, 4);
+    if (theirs > 0) receive(L, r, to + cut(n, r) * width, theirs, 4, requests);
+    if (mine > 0) send(L, r, part, mine, 4, requests);
   }
-  wait_for(L, 2 * size);
+  wait_for(L, requests);
   return 0;
 }
 
@@ -297,16 +303,19 @@ int luaopen_rnnlua_mpi(lua_State *L) {
     if (*c == '\t') *c = ' ';
   hosts = calloc((size_t)size, sizeof *hosts);
   requests = calloc(2 * (size_t)size, sizeof(MPI_Request));
-  if (!hosts || !requests) return luaL_error(L, "not enough memory");
+  sums = calloc(2 * (size_t)size, sizeof(MPI_Request));
+  if (!hosts || !requests || !sums) return luaL_error(L, "not enough memory");
   MPI_Allgather(host, sizeof host, MPI_BYTE, hosts, sizeof host, MPI_BYTE, world);
   processors(&count, &sharing);
+  apart = sharing <= count ? APART : 0;
   process = getpid();
   int own = (int)process, *pids = lua_newuserdatauv(L, sizeof *pids * (size_t)size, 0);
   MPI_Allgather(&own, 1, MPI_INT, pids, 1, MPI_INT, world);
   on_exit(at_exit, NULL);
+  prctl(PR_SET_TIMERSLACK, 1000UL); /* nanoseconds by which a sleep may be late, 50000 otherwise */
   if (rank > 0) be_silent();
-  static const luaL_Reg functions[] = {
-      {"gather", gather}, {"scatter", scatter}, {"collect", collect}, {"waited", seconds_waited}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"gather", gather}, {"scatter", scatter}, {"arrived", arrived},
+                                       {"collect", collect}, {"waited", seconds_waited}, {NULL, NULL}};
   luaL_newlib(L, functions);
   lua_pushinteger(L, rank);
   lua_setfield(L, -2, "rank");

@@ -99,6 +99,7 @@ function dist.gradients(model, weight)
     sums:take(ranks.rank, weight)
     work.count = ranks.size
   end
+  sums:send(work.count)
   local all = ranks.gather("dist.gradients", { there = sums.there, used = work.used, weight = weight })
   local total, used = 0, 0
   for _, each in ipairs(all) do total, used = total + each.weight, math.max(used, each.used or 0) end
@@ -107,7 +108,7 @@ function dist.gradients(model, weight)
     core.random_state(work.random)
     total = work.n
   end
-  local sum, there = sums:reduce(work.count), shards.marks(all)
+  local sum, there = sums:reduce(), shards.marks(all)
   sums:move_buffers(sum, there, total)
   sums:give(sum, there)
   sums:free(sum)

@@ -98,7 +98,8 @@ function ranks.gather(what, value)
   local texts, values, same = mpi.gather(pack("<s1", what) .. ranks.encode(value)), {}, true
   for r, text in ipairs(texts) do
     local place, at = unpack("<s1", text)
-    values[r] = same and place == what and take(text, at) or nil
+    if r == ranks.rank + 1 then values[r] = value
+    elseif same and place == what then values[r] = take(text, at) end
     if place ~= what then same = false end
     texts[r] = ("rank %d at %s"):format(r - 1, place)
   end
@@ -190,34 +191,48 @@ local function shape_of(count)
   return shape
 end
 
---- ranks.reduce(nodes, count, spare) -> sum over all shards, in every rank
+local WHOLE <const> = 1 << 18 -- bytes of sums up to which every rank gets them all: one message in place of two
+
+--- ranks.send(nodes, count, spare) -> sending, for ranks.reduce; nodes are this rank's blocks of count shards
 ---
---- nodes are this rank's. Each rank adds up a part of the elements, and gives it to all.
-function ranks.reduce(nodes, count, spare)
-  if ranks.size == 1 then
-    local sum = finish(nodes)
-    for i = 2, #nodes do spare[#spare + 1] = nodes[i].sum end
-    return sum
-  end
+--- The sums are under way while the ranks tell each other something else. Of large ones each rank gets a part of the
+--- elements, adds these up, and gives them to all.
+function ranks.send(nodes, count, spare)
+  local sending = { nodes = nodes, spare = spare }
+  if ranks.size == 1 then return sending end
   local shape, addresses = shape_of(count), {}
   for i, node in ipairs(nodes) do addresses[i] = core.tensor_address(node.sum) end
-  local whole = nodes[1] and nodes[1].sum or table.remove(spare)
-  local n, width = #whole, core.precision == "double" and 8 or 4
-  local part = n * (ranks.rank + 1) // ranks.size - n * ranks.rank // ranks.size
+  local sum = nodes[1] and nodes[1].sum or table.remove(spare)
+  local n, width = #sum, core.precision == "double" and 8 or 4
+  local whole = shape.total * n * width <= WHOLE
+  local part = whole and n or n * (ranks.rank + 1) // ranks.size - n * ranks.rank // ranks.size
   local key = ("%d %d"):format(shape.total, part)
-  if ranks.parts_key ~= key then -- space for the parts, kept from step to step
+  if ranks.parts_key ~= key then -- space for what arrives, kept from step to step
     ranks.parts_key, ranks.parts = key, core.zeros(shape.total, part)
   end
-  mpi.scatter(addresses, shape.counts, n, width, core.tensor_address(ranks.parts))
-  local arrived = {}
-  for i, node in ipairs(shape) do
-    arrived[#arrived + 1] = { low = node.low, size = node.size, sum = ranks.parts:select(1, i) }
-    settle(arrived)
+  mpi.scatter(addresses, shape.counts, n, width, core.tensor_address(ranks.parts), whole)
+  sending.shape, sending.sum, sending.whole, sending.width = shape, sum, whole, width
+  return sending
+end
+
+--- ranks.reduce(sending) -> sum over all shards, in every rank
+function ranks.reduce(sending)
+  local nodes, spare, sum = sending.nodes, sending.spare, sending.sum
+  if ranks.size == 1 then
+    sum = finish(nodes)
+  else
+    mpi.arrived()
+    local arrived = {}
+    for i, node in ipairs(sending.shape) do
+      arrived[#arrived + 1] = { low = node.low, size = node.size, sum = ranks.parts:select(1, i) }
+      settle(arrived)
+    end
+    local part = finish(arrived)
+    if sending.whole then sum:assign(part)
+    else mpi.collect(core.tensor_address(part), #sum, sending.width, core.tensor_address(sum)) end
   end
-  local sum = finish(arrived)
-  mpi.collect(core.tensor_address(sum), n, width, core.tensor_address(whole))
   for i = 2, #nodes do spare[#spare + 1] = nodes[i].sum end
-  return whole
+  return sum
 end
 
 --- ranks.waited() -> seconds that this rank has spent in exchanges

@@ -111,11 +111,14 @@ function Sums:take(s, rows)
   self.there = shards.marks { self, { there = there } }
 end
 
---- sums:reduce(count) -> sum over all shards, of all ranks, to be given back by sums:free(sum)
-function Sums:reduce(count)
+--- sums:send(count): all shards of this rank, of count, are taken: their sums are on the way to the others.
+function Sums:send(count)
   space(self)
-  return ranks.reduce(self.nodes, count, self.spare)
+  self.sending = ranks.send(self.nodes, count, self.spare)
 end
+
+--- sums:reduce() -> sum over all shards, of all ranks, to be given back by sums:free(sum)
+function Sums:reduce() return ranks.reduce(self.sending) end
 
 --- sums:move_buffers(sum, there, n): buffers of a batch of n rows have the mean of what they were in the shards.
 function Sums:move_buffers(sum, there, n)

@@ -27,7 +27,7 @@ for _, model in ipairs(models) do
   local best = least(math.max(50, 10000000 // n), function()
     local nodes = { { low = ranks.rank, size = 1, sum = spare[1] } }
     spare = {}
-    spare[1] = ranks.reduce(nodes, ranks.size, spare)
+    spare[1] = ranks.reduce(ranks.send(nodes, ranks.size, spare))
   end)
   local row = { ("%-18s %6.2f MB  here %7.0f us"):format(model[1], n * WIDTH / 1e6, best * 1e6) }
   for _, nodes in ipairs { 4, 16, 64 } do

@@ -223,4 +223,16 @@ describe("metrics that are added up", function()
       assert.same(whole:read(), first:read())
     end
   end)
+
+  it("keeps no place of batches that are gone", function()
+    local batches = rnn.data.arrays(rnn.randn(40, 3), rnn.randn(40, 1)):batches { size = 4 }
+    local most, kept = 0, nil
+    for items in batches:by_items() do
+      local n = 0
+      for _ in next, batches.places do n = n + 1 end
+      most, kept = math.max(most, n), items
+    end
+    assert.equal(1, most)
+    assert.equal(4, #kept)
+  end)
 end)

@@ -183,7 +183,9 @@ ByItems.__index = ByItems
 
 function ByItems.__call(self, _, before)
   local items, at = next_items(self.batches, before)
-  return items and place.keep(self.batches.places, "batches", items, at)
+  local places = self.batches.places
+  if before then places[before] = nil end -- nobody asks for it again: left to the collector they would pile up
+  return items and place.keep(places, "batches", items, at)
 end
 
 function ByItems:seek(n) return self.batches:seek(n) end

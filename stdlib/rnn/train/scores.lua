@@ -47,11 +47,17 @@ local function add_parts(self, x, parts, y, target, weights)
   end
 end
 
---- scores:add(x, loss, y, target, weights, parts): one batch; loss is its number, parts are those of objective.lua.
-function Scores:add(x, loss, y, target, weights, parts)
-  local n = valid.count(self.fname, x, y, target, self.padded, weights)
-  if n == 0 then return end -- nothing but padding: its mean is 0/0
+--- scores:add_loss(loss, n): a batch of n valid elements of which the loss alone counts.
+function Scores:add_loss(loss, n)
   self.loss, self.weight = self.loss + loss * n, self.weight + n
+end
+
+--- scores:add(x, loss, y, target, weights, parts [, n]): one batch; loss is its number, parts are those of
+--- objective.lua, n its valid elements.
+function Scores:add(x, loss, y, target, weights, parts, n)
+  n = n or valid.count(self.fname, x, y, target, self.padded, weights)
+  if n == 0 then return end -- nothing but padding: its mean is 0/0
+  self:add_loss(loss, n)
   if parts then add_parts(self, x, parts, y, target, weights) end
   if not self.names[1] then return end
   if y == nil or target == nil then

@@ -50,7 +50,7 @@ end
 
 -- ---- a step ----
 
--- One shard: its loss, what it weighs, and what it adds to the scores.
+-- One shard: its loss, what it weighs, and what it adds to the scores; nil where that is the loss alone.
 local function compute(self, run, s, x, y, weights)
   local reader, monitor = run.reader, run.monitor
   if reader then reader.state = self.states[s] end
@@ -62,12 +62,14 @@ local function compute(self, run, s, x, y, weights)
   if weight > 0 and finite then
     loss = loss * weight
     loss:backward()
-    self.scores:clear()
-    core.no_grad(self.scores.add, self.scores, x, value, prediction, target, weights, parts)
-    delta = self.scores:state()
+    if parts or self.scores.names[1] then
+      self.scores:clear()
+      core.no_grad(self.scores.add, self.scores, x, value, prediction, target, weights, parts, weight)
+      delta = self.scores:state()
+    end
   end
   if s == 0 and monitor and monitor.watching then monitor:_keep_flow() end
-  return { loss = value, weight = weight, scores = delta }
+  return value, weight, delta
 end
 
 -- What ranks tell each other in a step, and what they agree on by it.
@@ -83,6 +85,14 @@ local function exchange(self, run, mine)
   return all
 end
 
+-- The sum over the shards of all ranks.
+local function add_up(self)
+  local begun = core.clock()
+  local sum = self.sums:reduce()
+  self.reducing = self.reducing + core.clock() - begun
+  return sum
+end
+
 --- shards:step(run, x, y, weights) -> loss, failed
 ---
 --- The gradients of a batch, as sums over its valid elements, whose number is added to run.weight. failed: the number
@@ -92,24 +102,30 @@ function Shards:step(run, x, y, weights)
   local count, sums = shards.number(self.count, n), self.sums
   local random, used = core.random_state(), 0
   local from, to = ranks.own(count)
-  local mine = { shards = {} }
+  local mine = {} -- loss, weight, scores or false of each shard, one behind the other: short to send
   sums:begin()
   for s = from, to - 1 do
     shards.draw(random, s, run.epoch << 32 | run.batch)
     local first, last = shards.rows(s, count, n)
-    mine.shards[#mine.shards + 1] = compute(self, run, s, part_of(self, n, first, last, x, y, weights))
+    local i = 3 * (s - from)
+    local delta
+    mine[i + 1], mine[i + 2], delta = compute(self, run, s, part_of(self, n, first, last, x, y, weights))
+    mine[i + 3] = delta or false
     used = math.max(used, core.random_position() - random.position)
     sums:take(s, last - first + 1)
   end
   mine.used, mine.there = used, sums.there
+  sums:send(count)
   local all = exchange(self, run, mine)
+  local sum = add_up(self)
   local loss, weight, failed, s = 0.0, 0, nil, 0
   for _, each in ipairs(all) do
     used = math.max(used, each.used)
-    for _, shard in ipairs(each.shards) do
-      if shard.weight > 0 then
-        if shard.loss - shard.loss ~= 0 then failed = failed or s end
-        loss, weight = loss + shard.loss * shard.weight, weight + shard.weight
+    for i = 1, #each, 3 do
+      local value, w = each[i], each[i + 1]
+      if w > 0 then
+        if value - value ~= 0 then failed = failed or s end
+        loss, weight = loss + value * w, weight + w
       end
       s = s + 1
     end
@@ -118,24 +134,24 @@ function Shards:step(run, x, y, weights)
   core.random_state(random)
   self.steps = self.steps + 1
   if failed or weight == 0 then
+    sums:free(sum)
     self.failed = { s = failed or 0, n = n, count = count, batch = x, y = y, weights = weights, seed = random.seed }
     return loss / weight, failed or 0
   end
-  self:give(run, count, n, shards.marks(all))
+  self:give(run, sum, n, shards.marks(all))
   run.weight = run.weight + weight
   for _, each in ipairs(all) do
-    for _, shard in ipairs(each.shards) do
-      if shard.scores then run.scores:merge(shard.scores) end
+    for i = 1, #each, 3 do
+      if each[i + 2] then run.scores:merge(each[i + 2])
+      elseif each[i + 1] > 0 then run.scores:add_loss(each[i], each[i + 1]) end
     end
   end
   return loss / weight
 end
 
--- Adds up over shards, then over the batches of a group.
-function Shards:give(run, count, n, there)
-  local begun, sums = core.clock(), self.sums
-  local sum = sums:reduce(count)
-  if ranks.size > 1 then self.reducing = self.reducing + core.clock() - begun end
+-- The sum over the shards of a batch is that of the group of batches, or added to it.
+function Shards:give(run, sum, n, there)
+  local sums = self.sums
   sums:move_buffers(sum, there, n)
   if run.accumulate == 1 then
     sums:give(sum, there)
