@@ -83,6 +83,15 @@ describe("a capsule", function()
     assert.equal(core.file_sha256(sh.folder .. "/a.zip"), core.file_sha256(sh.folder .. "/b.zip"))
   end)
 
+  it("has no times that a table of results shows", function()
+    sh:write("table.lua", [[
+      local results = require "rnn".results()
+      results:add("a", { b = 1, seconds = os.clock() })
+      io.write(results:table { { "b", "%.0f", "b" }, { "seconds", "%.9f", "seconds" } })]])
+    assert.matches("\na +1 +%d%.%d+\n", (run "table.lua"))
+    assert.matches("\na +1 +–\n", made("table.lua").content["results/stdout.txt"])
+  end)
+
   it("tells nothing of the machine's names and folders", function()
     local folder = sh.folder
     for _, arguments in ipairs { "train.lua", folder .. "/train.lua " .. folder .. "/data/numbers.txt" } do
