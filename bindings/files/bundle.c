@@ -1,6 +1,8 @@
 /* bundle.c: what sharing an experiment needs: ZIP archives of whole files, fingerprints that nobody can forge, and which
  * files a script has used. */
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <gnu/libc-version.h>
 #include <limits.h>
@@ -8,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "../binding.h"
 
@@ -210,11 +213,51 @@ static int lrnn_folder_scratch(lua_State *L) {
   return 1;
 }
 
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *place) {
-  (void)info;
-  (void)kind;
-  (void)place;
-  return remove(path);
+/* Removes what is in the folder name of top. Folders that are not empty move up into top, with numbers for names: however
+ * deep they lie and whatever they are called, no path is long. */
+static bool empty(int top, const char *name, unsigned long *number) {
+  fchmodat(top, name, 0700, 0); /* its maker may have locked it */
+  int fd = openat(top, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+  bool good = folder != NULL;
+  for (struct dirent *e; good && (e = readdir(folder));) {
+    char up[24];
+    if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
+    if (unlinkat(fd, e->d_name, 0) == 0 || unlinkat(fd, e->d_name, AT_REMOVEDIR) == 0) continue;
+    do snprintf(up, sizeof up, "%lu", ++*number);
+    while (faccessat(top, up, F_OK, AT_SYMLINK_NOFOLLOW) == 0);
+    good = errno == ENOENT && fchmodat(fd, e->d_name, 0700, 0) == 0 && renameat(fd, e->d_name, top, up) == 0;
+  }
+  int reason = errno;
+  if (folder) closedir(folder);
+  else if (fd >= 0) close(fd);
+  errno = reason;
+  return good;
+}
+
+/* With errno when something stays. */
+static bool remove_all(const char *path) {
+  int top = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (top < 0) return unlink(path) == 0;
+  DIR *folder = fdopendir(top);
+  unsigned long number = 0;
+  bool good = folder != NULL, any = true;
+  while (good && any) { /* until nothing more has moved up */
+    any = false;
+    rewinddir(folder);
+    for (struct dirent *e; good && (e = readdir(folder));) {
+      if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
+      any = true;
+      if (unlinkat(top, e->d_name, 0) == 0 || unlinkat(top, e->d_name, AT_REMOVEDIR) == 0) continue;
+      good = errno == ENOENT || ((errno == ENOTEMPTY || errno == EEXIST) && empty(top, e->d_name, &number) &&
+                                 unlinkat(top, e->d_name, AT_REMOVEDIR) == 0);
+    }
+  }
+  int reason = errno;
+  if (folder) closedir(folder);
+  else close(top);
+  errno = reason;
+  return good && rmdir(path) == 0;
 }
 
 /*--- rnn.folder_remove(path) -> true | nil, message, code
@@ -227,7 +270,7 @@ static int remove_one(const char *path, const struct stat *info, int kind, struc
 ---@return string? code */
 static int lrnn_folder_remove(lua_State *L) {
   const char *path = lrnn_check_path(L, "folder_remove", 1);
-  if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) != 0) return refused(L, "remove", path);
+  if (!remove_all(path)) return refused(L, "remove", path);
   lua_pushboolean(L, 1);
   return 1;
 }

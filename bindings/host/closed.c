@@ -108,9 +108,12 @@ static bool push_loaded(lua_State *L, const char *name) {
   return !lua_isnil(L, -1);
 }
 
-/* The modules of the library, but for the prompt, which looks into everything. */
-static bool is_ours(const char *name) {
-  return strcmp(name, "rnn") == 0 || (strncmp(name, "rnn.", 4) == 0 && strncmp(name, "rnn.repl", 8) != 0);
+/* A module that the program carries, of which the prompt's are taken away. */
+static bool is_ours(lua_State *L, const char *name) {
+  lua_getfield(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+  bool there = lua_getfield(L, -1, name) != LUA_TNIL;
+  lua_pop(L, 2);
+  return there;
 }
 
 /* package.loaded[name] */
@@ -123,7 +126,7 @@ static int loaded_get(lua_State *L) {
 /* package.loaded[name] = value */
 static int loaded_set(lua_State *L) {
   const char *name = luaL_checkstring(L, 2);
-  bool library = is_ours(name);
+  bool library = is_ours(L, name);
   for (int i = 0; libraries[i]; i++) library |= strcmp(libraries[i], name) == 0;
   if (library) return luaL_error(L, "package.loaded: '%s' stays in the sandbox (wall 4, Lua)", name);
   lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
@@ -137,7 +140,7 @@ static int closed_require(lua_State *L) {
   const char *name = luaL_checkstring(L, 1);
   lua_settop(L, 1);
   if (push_loaded(L, name)) return 1;
-  if (is_ours(name)) {
+  if (is_ours(L, name)) {
     lua_pushvalue(L, lua_upvalueindex(1));
     lua_pushvalue(L, 1);
     lua_call(L, 1, 2);
@@ -186,7 +189,7 @@ static const struct {
   const char *library, *names;
 } there[] = {
     {"_G", " assert collectgarbage dofile error ipairs load loadfile next pairs pcall print rawequal rawget rawlen rawset "
-           "select tonumber tostring type warn xpcall "},
+           "select setmetatable tonumber tostring type warn xpcall "},
     {LUA_COLIBNAME, " create isyieldable resume running status wrap yield close "},
     {LUA_TABLIBNAME, " concat insert move pack remove sort unpack "},
     {LUA_STRLIBNAME, " byte char find format gmatch gsub len lower match pack packsize rep reverse sub unpack upper "},
@@ -230,6 +233,19 @@ static void take_away(lua_State *L, const char *library, const char *name) {
   lua_pushfstring(L, "%s.%s", library, name);
   lua_pushcclosure(L, not_there, 1);
   lua_setfield(L, -2, name);
+  lua_pop(L, 1);
+}
+
+/* The modules of the prompt, which look into everything. */
+static void take_away_prompt(lua_State *L) {
+  lua_getfield(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+  for (lua_pushnil(L); lua_next(L, -2);) {
+    lua_pop(L, 1);
+    if (lua_type(L, -1) != LUA_TSTRING || strncmp(lua_tostring(L, -1), "rnn.repl", 8) != 0) continue;
+    lua_pushvalue(L, -1);
+    lua_pushnil(L);
+    lua_rawset(L, -4); /* a field that is there may go meanwhile */
+  }
   lua_pop(L, 1);
 }
 
@@ -293,6 +309,17 @@ void lrnn_close_environment(lua_State *L) {
   take_away(L, LUA_OSLIBNAME, "execute");
   take_away(L, LUA_IOLIBNAME, "popen");
   take_away(L, LUA_LOADLIBNAME, "loadlib");
+  take_away_prompt(L);
+  static const char *const looks[] = {"debug", "getregistry", "getupvalue", "setcstacklimit", "setlocal", "setmetatable",
+                                      "setupvalue", "setuservalue", "upvalueid", "upvaluejoin"};
+  for (size_t i = 0; i < sizeof looks / sizeof *looks; i++) take_away(L, LUA_DBLIBNAME, looks[i]);
+  lua_getglobal(L, LUA_LOADLIBNAME);
+  lua_pushliteral(L, ""); /* require looks for no libraries in C */
+  lua_setfield(L, -2, "cpath");
+  lua_pop(L, 1);
+  lua_getglobal(L, "setmetatable"); /* of the library as well, which makes objects of a script's classes */
+  lua_pushcclosure(L, closed_setmetatable, 1);
+  lua_setglobal(L, "setmetatable");
   lua_newtable(L);
   int environment = lua_gettop(L);
   for (int i = 0; there[i].library; i++) {
@@ -323,9 +350,6 @@ void lrnn_close_environment(lua_State *L) {
 #endif
   lua_pushcfunction(L, closed_getmetatable);
   lua_setfield(L, environment, "getmetatable");
-  lua_getglobal(L, "setmetatable");
-  lua_pushcclosure(L, closed_setmetatable, 1);
-  lua_setfield(L, environment, "setmetatable");
   make_package(L, environment);
   lua_setfield(L, LUA_REGISTRYINDEX, ENVIRONMENT);
 }

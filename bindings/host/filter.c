@@ -67,6 +67,10 @@ static int sequence(const unsigned char *s, int n, bool *pass) {
 size_t lrnn_filter_pass(lrnn_filter *f, const char *bytes, size_t size, char *out) {
   size_t made = 0;
   for (size_t i = 0; i < size; i++) {
+    if (f->count == 0 && bytes[i] >= 0x20 && bytes[i] < 0x7f) { /* most are such */
+      out[made++] = bytes[i];
+      continue;
+    }
     f->held[f->count++] = (unsigned char)bytes[i];
     bool pass;
     for (int n; f->count > 0 && (n = sequence(f->held, f->count, &pass)) > 0;) {

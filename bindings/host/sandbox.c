@@ -30,6 +30,7 @@ extern char **environ;
 
 static bool sandboxed;
 static volatile sig_atomic_t child; /* its id, for the handlers */
+static volatile sig_atomic_t asked; /* how often it was asked to end */
 static volatile bool *built;        /* shared by both: the walls stand */
 
 bool lrnn_sandboxed(void) { return sandboxed; }
@@ -209,6 +210,7 @@ static void become_child(const lrnn_sandbox *box, const int pipes[2][2], pid_t p
 /* ---- the parent ---- */
 
 static void forward(int number) {
+  if (number != SIGUSR1 && number != SIGUSR2) asked++;
   if (child) kill((pid_t)child, number);
 }
 
@@ -227,6 +229,7 @@ typedef struct stream {
   int from, to; /* from: -1 at its end */
   lrnn_filter filter;
   size_t at, size; /* what waits */
+  unsigned long long passed;
   char bytes[PIECE + LRNN_FILTER_HELD], last;
 } stream;
 
@@ -241,7 +244,7 @@ static void relay(stream *s) {
   if (s->at < s->size) {
     size_t part = s->size - s->at;
     n = write(s->to, s->bytes + s->at, part < AT_ONCE ? part : AT_ONCE);
-    if (n > 0) s->at += (size_t)n;
+    if (n > 0) s->at += (size_t)n, s->passed += (size_t)n;
   } else {
     char in[PIECE];
     n = read(s->from, in, sizeof in);
@@ -266,7 +269,7 @@ typedef struct outcome {
 static outcome watch(const lrnn_sandbox *box, stream streams[2], usage before, double begun) {
   outcome out = {.status = 0};
   int ended = (int)syscall(SYS_pidfd_open, (pid_t)child, 0);
-  double look = begun + 1, deadline = begun + (double)box->seconds;
+  double look = begun + 1, deadline = begun + (double)box->seconds, patience = 0;
   while (child || streams[0].from >= 0 || streams[1].from >= 0) {
     struct pollfd pipes[3] = {waits_for(&streams[0]), waits_for(&streams[1]), {.fd = child ? ended : -1, .events = POLLIN}};
     double t = now(), next = look < deadline ? look : deadline;
@@ -286,11 +289,17 @@ static outcome watch(const lrnn_sandbox *box, stream streams[2], usage before, d
       if (!out.stopped) out.stopped = "its time is over (--time)";
       deadline = t + 1;
     }
-    if (t < look) continue;
-    const char *full = too_much(before, used(box));
-    look = now() + 1 + 20 * (now() - t);
-    if (full) kill((pid_t)child, SIGKILL);
-    if (full && !out.stopped) out.stopped = full;
+    const char *why = NULL;
+    if (asked > 1 && patience == 0) patience = t + 1; /* to what was asked twice there is no answer but to end */
+    if (patience > 0 && t >= patience) why = "it did not end when it was asked to, twice";
+    if (streams[0].passed + streams[1].passed > LRNN_SANDBOX_OUTPUT) why = "more than 1 GiB of output";
+    if (t >= look) {
+      const char *full = too_much(before, used(box));
+      look = now() + 1 + 20 * (now() - t);
+      if (full) why = full;
+    }
+    if (why) kill((pid_t)child, SIGKILL);
+    if (why && !out.stopped) out.stopped = why;
   }
   return out;
 }
@@ -304,8 +313,7 @@ static void begin_line(const stream streams[2]) {
   }
 }
 
-static void last_line(const lrnn_sandbox *box, bool fresh, usage before, const outcome *out) {
-  usage sum = used(box);
+static void last_line(const lrnn_sandbox *box, bool fresh, usage before, usage sum, const outcome *out) {
   unsigned long long files = sum.files > before.files ? sum.files - before.files : 0;
   char wrote[PATH_MAX + 80];
   if (fresh && sum.files == 0 && rmdir(box->write) == 0) snprintf(wrote, sizeof wrote, "it wrote nothing");
@@ -362,10 +370,12 @@ int lrnn_sandbox_start(lrnn_sandbox *box) {
   handle(SIGTSTP, pause_both);
   static stream streams[2]; /* of 128 KB */
   for (int i = 0; i < 2; i++) streams[i] = (stream){.from = pipes[i][0], .to = STDOUT_FILENO + i};
-  const outcome out = watch(box, streams, before, begun);
+  outcome out = watch(box, streams, before, begun);
+  const usage after = used(box);
+  if (!out.stopped) out.stopped = too_much(before, after); /* between two looks, or before the first */
   if (!*built && fresh) rmdir(box->write);
   begin_line(streams);
-  if (*built) last_line(box, fresh, before, &out);
+  if (*built) last_line(box, fresh, before, after, &out);
   if (out.stopped) return LRNN_SANDBOX_STOPPED;
   return WIFSIGNALED(out.status) ? 128 + WTERMSIG(out.status) : WEXITSTATUS(out.status);
 }

@@ -27,10 +27,12 @@ typedef struct lrnn_sandbox {
 
 enum { LRNN_SANDBOX_REFUSED = 3, LRNN_SANDBOX_STOPPED = 124 }; /* exit codes of its own */
 
-/* What a script may add to its folder: bytes and files; and the bytes that stay free on its disk, but for half of what was. */
+/* What a script may add to its folder: bytes and files; the bytes that stay free on its disk, but for half of what was; and
+ * the bytes that it may print. */
 #define LRNN_SANDBOX_DISK (4ull << 30)
 #define LRNN_SANDBOX_FILES 20000
 #define LRNN_SANDBOX_LEFT (1ull << 30)
+#define LRNN_SANDBOX_OUTPUT (1ull << 30)
 
 /* ---- sandbox.c ---- */
 

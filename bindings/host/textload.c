@@ -106,6 +106,7 @@ static int search_lua(lua_State *L) {
   if (luaL_loadfilex(L, path, "t") != LUA_OK)
     return luaL_error(L, "error loading module '%s' from file '%s':\n\t%s", name, path, lua_tostring(L, -1));
   lrnn_note_script(L, path, name);
+  lrnn_set_environment(L); /* that name.lua lies there, the library has not said */
   lua_pushstring(L, path);
   return 2; /* the chunk, and what require passes to it and returns */
 }

@@ -203,6 +203,7 @@ static const int refused[] = {
 #endif
 };
 
+#define CREATES (O_CREAT | (020000000 /* of O_TMPFILE, on both architectures */))
 #define DATA(field) ((unsigned)offsetof(struct seccomp_data, field))
 #define LOAD(where) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (where))
 #define LOW(n) LOAD(DATA(args[n]))
@@ -248,9 +249,10 @@ static void write_program(program *p) {
   /* No new machine code. */
   DECIDE(p, SYS_mmap, LOW(2), IF_ANY(PROT_EXEC, 1, 0), ALLOW, EPERMIT);
   DECIDE(p, SYS_mprotect, LOW(2), IF_ANY(PROT_EXEC, 1, 0), ALLOW, EPERMIT);
-  /* Landlock before ABI 3 lets a file that may be read be cut. */
-  DECIDE(p, SYS_openat, LOW(2), IF_ANY(O_TRUNC, 1, 0), ALLOW, MASK(O_ACCMODE), IF(O_WRONLY, 0, 1), ALLOW,
-         IF(O_RDWR, 0, 1), ALLOW, EPERMIT);
+  /* A new file is no program, least of all one that runs as its owner. Landlock before ABI 3 lets a file that may be read
+   * be cut. */
+  DECIDE(p, SYS_openat, LOW(2), IF_ANY(CREATES, 0, 4), LOW(3), IF_ANY(~0666u, 0, 1), EPERMIT, LOW(2),
+         IF_ANY(O_TRUNC, 1, 0), ALLOW, MASK(O_ACCMODE), IF(O_WRONLY, 0, 1), ALLOW, IF(O_RDWR, 0, 1), ALLOW, EPERMIT);
   /* A thread as pthread_create makes it. clone3, whose flags are out of reach, does not exist: glibc then takes clone. */
   DECIDE(p, SYS_clone, LOW(0), IF(0x3d0f00, 0, 1), ALLOW, EPERMIT);
   /* Signals to oneself, limits to be read. */
@@ -325,6 +327,7 @@ bool lrnn_walls_stands(int number) {
 bool lrnn_walls_up(const lrnn_sandbox *box, char *message, size_t room) {
   static bool (*const walls[])(const lrnn_sandbox *, char *, size_t) = {wall_limits, wall_files, wall_calls};
   static const int numbers[] = {3, 1, 2};
+  *message = '\0';
   bool good = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 || say(message, room, "no_new_privs%s: %s", "");
   for (int i = 0; i < 3 && (good || box->best_effort); i++) {
     size_t used = strlen(message);

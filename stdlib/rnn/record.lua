@@ -429,12 +429,15 @@ end
 
 local figures = {}
 
+--- record.keeps(figure): not of what took time, which is another number each time; what is recorded is the same.
+function record.keeps(name) return not (record.folder and name:find "seconds$") end
+
 --- record.figures(model, figures): of rnn.Results, one more seed.
 function record.figures(model, values)
   if not record.folder then return end
   local line = { model = model, figures = {} }
-  for name, value in pairs(values) do -- what took time is another number each time
-    if not name:find "seconds$" then line.figures[name] = value end
+  for name, value in pairs(values) do
+    if record.keeps(name) then line.figures[name] = value end
   end
   figures[#figures + 1] = line
 end

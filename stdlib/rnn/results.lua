@@ -133,7 +133,7 @@ function Results:table(columns)
     for _, column in ipairs(columns) do
       local value = self:median(model, column[1])
       any = any or value ~= nil
-      row[#row + 1] = value and column[2]:format(value) or "–"
+      row[#row + 1] = value and record.keeps(column[1]) and column[2]:format(value) or "–"
     end
     if any then rows[#rows + 1] = row end
   end

@@ -49,7 +49,6 @@ local function content(path)
   local text = file:read "a"
   if path:find "%.json" then
     text = text:gsub('("[^"\n]*seconds[^"]*": ?)[%d.e+-]+', "%1"):gsub('"time": ?[%d.e+-]+', "")
-    text = text:gsub('(whole": ?)[%d.e+-]+', "%1")
   end
   return text
 end

@@ -194,6 +194,30 @@ describe("the sandbox", function()
     assert.matches("^nor this\nrnnlua: sandbox: ended after", err)
   end)
 
+  it("ends a script that takes every signal for itself, at the second one", function()
+    sh:write("script.lua", [[
+      local signals = require "rnn.signals"
+      while true do
+        local before = signals.hold "save"
+        while not signals.held() do end
+        signals.release(before)
+      end]])
+    local out, err, exit = sh:run(([[%s --sandbox --time 30 script.lua & sleep 1; kill -INT $!; sleep 0.3
+      kill -0 $! && echo goes on; kill -INT $!; wait $!]]):format(shell.quote(PROGRAM)))
+    assert.equal("goes on\n", out)
+    assert.equal(124, exit)
+    assert.matches("wall 3, limits: it did not end when it was asked to, twice", err)
+  end)
+
+  it("shows the library's own environment to nobody", function()
+    local _, err, exit = boxed("", [[
+      local function look(a, b) error(a) end -- called with what the library compares
+      require "rnn.nn.scripted".module(setmetatable({}, { __eq = look }))
+      assert(not pcall(require, "rnn.repl.session") and not package.loaded["rnn.repl.session"])
+    ]])
+    assert.equal(0, exit, err)
+  end)
+
   it("keeps its limits when nobody reads what the script writes", function()
     sh:write("script.lua", "while true do io.write(('x'):rep(10000)) end")
     local _, err = sh:run(("%s --sandbox --time 1 script.lua | sleep 2.5"):format(shell.quote(PROGRAM)))

@@ -83,6 +83,15 @@ describe("a capsule", function()
     assert.equal(core.file_sha256(sh.folder .. "/a.zip"), core.file_sha256(sh.folder .. "/b.zip"))
   end)
 
+  it("has no times that a table of results shows", function()
+    sh:write("table.lua", [[
+      local results = require "rnn".results()
+      results:add("a", { b = 1, seconds = os.clock() })
+      io.write(results:table { { "b", "%.0f", "b" }, { "seconds", "%.9f", "seconds" } })]])
+    assert.matches("\na +1 +%d%.%d+\n", (run "table.lua"))
+    assert.matches("\na +1 +–\n", made("table.lua").content["results/stdout.txt"])
+  end)
+
   it("tells nothing of the machine's names and folders", function()
     local folder = sh.folder
     for _, arguments in ipairs { "train.lua", folder .. "/train.lua " .. folder .. "/data/numbers.txt" } do
@@ -357,12 +366,45 @@ describe("rerun", function()
   end)
 
   it("leaves nothing behind and writes into no capsule", function()
-    made()
-    local before = core.file_sha256(sh.folder .. "/x.zip")
+    sh:write("deep.lua", [[
+      local core = require "rnn.core"
+      local deep = ("/" .. ("n"):rep(250)):rep(15)
+      assert(core.make_folder("a" .. deep) and core.make_folder("b/1/2" .. deep))
+      assert(io.open("b/1/2/3", "w")):close()
+      if os.getenv "TMPDIR" then assert(os.rename("b", "a" .. deep .. "/b")) end -- no path leads there any more
+      print "done"]])
     sh:run "mkdir tmp"
-    sh:run(("TMPDIR=$PWD/tmp; export TMPDIR; %s%srerun x.zip"):format(rnnlua, DOUBLE))
-    assert.same({}, core.folder_files(sh.folder .. "/tmp"))
-    assert.equal(before, core.file_sha256(sh.folder .. "/x.zip"))
+    for _, script in ipairs { "train.lua", "deep.lua" } do
+      made(script)
+      local before = core.file_sha256(sh.folder .. "/x.zip")
+      local out, err, code = sh:run(("TMPDIR=$PWD/tmp; export TMPDIR; %s%srerun x.zip"):format(rnnlua, DOUBLE))
+      assert.equal(0, code, out .. err)
+      assert.equal("", (sh:run "ls -A tmp"))
+      assert.equal(before, core.file_sha256(sh.folder .. "/x.zip"))
+    end
+  end)
+
+  it("makes no more folders than a command line names", function()
+    made()
+    local files = core.bundle_read(sh.folder .. "/x.zip", 1 << 30)
+    local manifest = core.json_decode(files[2].bytes)
+    for i = 1, 20000 do manifest.arguments[i] = ("x%d/y"):format(i) end
+    files[2].bytes = core.json_encode(manifest)
+    assert(core.bundle_write(sh.folder .. "/y.zip", files))
+    local _, err, code = run(DOUBLE .. "rerun y.zip")
+    assert.equal(3, code)
+    assert.matches("its command line is longer than 64 KB", err)
+  end)
+
+  it("shows its verdict in the terminal's colours, however much the script has written", function()
+    sh:write("black.lua", [[
+      local rnn = require "rnn"
+      rnn.results():add("a", { b = 1 })
+      local much = ("x\n"):rep(200000)
+      io.write(much, "\27[30;40m", much)]])
+    made "black.lua"
+    local out = sh:run(("script -qc '%s %srerun x.zip' /dev/null | tail -c 200"):format(PROGRAM, DOUBLE))
+    assert.matches("\27%[mreproduced: 1 figure", out)
   end)
 end)
 

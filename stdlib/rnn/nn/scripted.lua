@@ -55,7 +55,7 @@ function scripted.module(cls)
   local found
   for name, value in next, package.loaded do
     local ours = name == "_G" or name:find "^rnn%.?"
-    if not ours and (not found or name < found) and find(value, function(item) return item == cls end) then
+    if not ours and (not found or name < found) and find(value, function(item) return rawequal(item, cls) end) then
       found = name
     end
   end

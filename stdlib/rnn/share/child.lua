@@ -9,11 +9,11 @@ local HEAD = 1 << 18 -- bytes at either end of what the script writes that are k
 
 -- Copies what comes to standard output, but when quiet; what is kept of it, which does not depend on how it came.
 local function copy(pipe, quiet)
-  local first, parts, kept, size = "", {}, 0, 0
+  local first, parts, kept, size, coloured = "", {}, 0, 0, false
   for piece in read, pipe do
     if not quiet then io.write(piece):flush() end
     parts[#parts + 1] = piece
-    kept, size = kept + #piece, size + #piece
+    kept, size, coloured = kept + #piece, size + #piece, coloured or piece:find "\27" ~= nil
     if kept > 3 * HEAD then
       local text = table.concat(parts)
       first = size == kept and text:sub(1, HEAD) or first
@@ -25,7 +25,7 @@ local function copy(pipe, quiet)
     first = first == "" and text:sub(1, HEAD) or first
     text = ("%s\n... %d bytes ...\n%s"):format(first, size - 2 * HEAD, text:sub(-HEAD))
   end
-  if not quiet and core.isatty(1) and text:find "\27" then io.write "\27[m" end -- its colours are not ours
+  if not quiet and core.isatty(1) and coloured then io.write "\27[m" end -- its colours are not ours
   if not quiet and text ~= "" and text:sub(-1) ~= "\n" then io.write "\n" end
   return text
 end
@@ -59,8 +59,10 @@ return function(options)
   local stdout = copy(pipe, options.quiet)
   local _, _, code = pipe:close()
   if code ~= 0 then return nil, ("the script ended with exit code %d"):format(code), code end
-  local recorded = 0
-  for _, size in pairs(options.most and core.folder_files(record) or {}) do recorded = recorded + size end
+  local recorded, sizes, message = 0, {}, nil
+  if options.most then sizes, message = core.folder_files(record) end
+  if not sizes then return nil, message end
+  for _, size in pairs(sizes) do recorded = recorded + size end
   if options.most and recorded > options.most then
     return nil, ("it left %d bytes in the place of its results, where at most %d are expected"):format(recorded,
       options.most)

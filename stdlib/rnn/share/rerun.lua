@@ -11,6 +11,7 @@ local clean = texts.clean
 
 local CODES = { same = 0, close = 1, differs = 2, nothing = 3 }
 local COULD_NOT = 3
+local LONGEST = 1 << 16 -- bytes of arguments: the shell takes not much more
 
 -- The options that keep a stranger's script inside its folder.
 local function walls(options, folder)
@@ -29,6 +30,7 @@ end
 
 local function run(read, options, folder)
   local manifest = read.manifest
+  if #table.concat(manifest.arguments) > LONGEST then return nil, "its command line is longer than 64 KB" end
   local ok, message = unpack.to(read, folder, options.data)
   if not ok then return nil, message end
   local record = folder .. "/.record"
