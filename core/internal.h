@@ -350,6 +350,7 @@ struct rnn_op {
   void (*commit)(rnni_call *c, rnn_tensor *const *t);
   int absent; /* the first optional integer or number when it is not given */
   const char *const *choices; /* the names of its letter c, ended by NULL; the first when it is not given */
+  const char *logits; /* of a loss: what it takes of its first input itself, as rnn_check_logits says */
   const char *(*input_name)(const rnni_call *c, int input); /* NULL: as the signature says */
   rnni_value_fn *value;       /* of an op that is element by element; for programs (recurrent/scan.c) */
   rnni_slope_fn *slope;
@@ -389,9 +390,6 @@ void rnni_add(real *dst, const real *src, int64_t n);
 RNN_MUST_USE rnn_status rnni_add_tensor(rnn_ctx *ctx, rnn_tensor *dst, const rnn_tensor *src); /* polls */
 RNN_MUST_USE /* Labels that have no lengths and are not said to be padded have no 0. (loss.c) */
 rnn_status rnni_need_no_padding(rnn_ctx *ctx, const rnni_call *c, const rnn_tensor *labels);
-/* Raises where x is the recorded result of a softmax or sigmoid, or a view of one, and a loss takes that itself, which learns
-   badly without a word. taken: "softmax", "sigmoid", or "log" where x shall be logarithms. tape.c. */
-rnn_status rnni_need_logits(rnn_ctx *ctx, const char *fname, const rnn_tensor *x, const char *taken);
 /* The end of the shape rule of a loss that has a value for each place of dims: its sample weights are the input of that
    number, its reduction the integer of that number. (loss.c) */
 RNN_MUST_USE rnn_status rnni_loss_shape(rnn_ctx *ctx, rnni_call *c, int input, int reduction, int ndim,

@@ -251,6 +251,9 @@ bool rnn_tensor_is_leaf(const rnn_tensor *t); /* not the recorded result of an o
 bool rnn_tensor_requires_grad(const rnn_tensor *t); /* also true for results that depend on a parameter */
 rnn_tensor *rnn_tensor_grad(const rnn_tensor *t);   /* borrowed; NULL before backward reached t */
 void rnn_tensor_clear_grad(rnn_tensor *t);
+/* RNN_EARG where x is the recorded result of a softmax or sigmoid, or a view of one, and a loss, fname, takes that itself,
+   which learns badly without a word. taken: "softmax", "sigmoid", or "log" where x shall be logarithms. */
+RNN_MUST_USE rnn_status rnn_check_logits(rnn_ctx *ctx, const char *fname, const rnn_tensor *x, const char *taken);
 /* Keep the gradient of a result, too, when backward passes it. */
 RNN_MUST_USE rnn_status rnn_tensor_retain_grad(rnn_ctx *ctx, rnn_tensor *t);
 

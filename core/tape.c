@@ -200,6 +200,20 @@ static rnn_status keep_lengths(rnn_ctx *ctx, rnni_call *c, rnn_tensor *lengths) 
   return RNN_OK;
 }
 
+rnn_status rnn_check_logits(rnn_ctx *ctx, const char *fname, const rnn_tensor *x, const char *taken) {
+  RNNI_NEED(ctx, fname && x && taken, "check_logits: fname, x or taken is NULL");
+  const rnni_node *node = x->node;
+  while (node && node->call.op->view && node->edges[0].node) node = node->edges[0].node;
+  const char *name = node ? node->call.op->name : "";
+  bool softmax = strcmp(name, "softmax") == 0, hard = strcmp(name, "hard_sigmoid") == 0;
+  if (!softmax && !hard && strcmp(name, "sigmoid") != 0) return RNN_OK;
+  if (strcmp(taken, "log") == 0)
+    return rnni_fail(ctx, RNN_EARG, "%s: expected logarithms, but %s gave these; log_softmax gives them", fname, name);
+  if (softmax != (strcmp(taken, "softmax") == 0)) return RNN_OK;
+  return rnni_fail(ctx, RNN_EARG, "%s: its logits are what %s gave, and it takes the %s itself: leave nn.%s out", fname, name,
+                   taken, softmax ? "Softmax" : hard ? "HardSigmoid" : "Sigmoid");
+}
+
 rnn_status rnni_check_inputs(rnn_ctx *ctx, const rnni_call *c, bool *record) {
   for (int i = 0; i < c->nin; i++) {
     rnn_tensor *t = c->in[i];
@@ -213,7 +227,7 @@ rnn_status rnni_check_inputs(rnn_ctx *ctx, const rnni_call *c, bool *record) {
                        c->op->name, rnni_input_name(c, i), RNNI_SHAPE(t));
     *record = c->op->backward != NULL; /* argmax, comparisons ...: piecewise constant, so nothing to record */
   }
-  return RNN_OK;
+  return c->op->logits ? rnn_check_logits(ctx, c->op->name, c->in[0], c->op->logits) : RNN_OK;
 }
 
 /* Does input i have to become float? Of where, a mask is none of the values. */
@@ -360,17 +374,4 @@ rnn_status rnn_tensor_retain_grad(rnn_ctx *ctx, rnn_tensor *t) {
     return rnni_fail(ctx, RNN_EARG, "retain_grad: %s does not depend on a parameter", RNNI_SHAPE(t));
   if (t->node) t->node->results[t->output] = t;
   return RNN_OK;
-}
-
-rnn_status rnni_need_logits(rnn_ctx *ctx, const char *fname, const rnn_tensor *x, const char *taken) {
-  const rnni_node *node = x->node;
-  while (node && node->call.op->view && node->edges[0].node) node = node->edges[0].node;
-  const char *name = node ? node->call.op->name : "";
-  bool softmax = strcmp(name, "softmax") == 0, hard = strcmp(name, "hard_sigmoid") == 0;
-  if (!softmax && !hard && strcmp(name, "sigmoid") != 0) return RNN_OK;
-  if (strcmp(taken, "log") == 0)
-    return rnni_fail(ctx, RNN_EARG, "%s: expected logarithms, but %s gave these; log_softmax gives them", fname, name);
-  if (softmax != (strcmp(taken, "softmax") == 0)) return RNN_OK;
-  return rnni_fail(ctx, RNN_EARG, "%s: its logits are what %s gave, and it takes the %s itself: leave nn.%s out", fname, name,
-                   taken, softmax ? "Softmax" : hard ? "HardSigmoid" : "Sigmoid");
 }

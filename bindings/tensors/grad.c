@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "../binding.h"
-#include "internal.h"
 
 /*--- rnn.recording([on]) -> boolean
 ---
@@ -125,9 +124,9 @@ static int lrnn_grad(lua_State *L) {
   return 1;
 }
 
-/* need_logits(fname, x, taken): as rnni_need_logits says. */
+/* need_logits(fname, x, taken): as rnn_check_logits says. */
 static int lrnn_need_logits(lua_State *L) {
-  lrnn_check(L, rnni_need_logits(lrnn_context(L), luaL_checkstring(L, 1), lrnn_check_shape_of(L, "need_logits", 2),
+  lrnn_check(L, rnn_check_logits(lrnn_context(L), luaL_checkstring(L, 1), lrnn_check_shape_of(L, "need_logits", 2),
                                  luaL_checkstring(L, 3)));
   return 0;
 }

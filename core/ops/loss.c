@@ -296,7 +296,7 @@ static rnn_status each_backward(rnn_ctx *ctx, rnni_call *c, slope_fn *slope) {
 }
 
 #define REDUCED " [, sample_weights [, reduction = \"mean\"]]"
-#define EACH(op, value, slope, sig, none, seldom, text)                       \
+#define EACH(op, value, slope, sig, none, seldom, text, ...)                  \
   static rnn_status op##_forward(rnn_ctx *ctx, rnni_call *c) {                \
     return each_forward(ctx, c, value, seldom);                               \
   }                                                                           \
@@ -305,7 +305,7 @@ static rnn_status each_backward(rnn_ctx *ctx, rnni_call *c, slope_fn *slope) {
   }                                                                           \
   const rnn_op rnni_op_##op = {.name = #op, .args = sig, .choices = rnni_reductions, .doc = text " Any shape, over valid steps; none gives the value of each element." RNNI_REDUCTION_DOC " Errors: shapes that differ.", .shape = op##_shape, .forward = op##_forward, \
                                .backward = op##_backward, .saves = RNNI_SAVE_INPUTS, .lengths = RNNI_LENGTHS_OWN, \
-                               .absent = none};
+                               .absent = none, __VA_ARGS__};
 
 #define mse_shape each_shape
 #define mae_shape each_shape
@@ -325,7 +325,6 @@ static rnn_status quantile_loss_shape(rnn_ctx *ctx, rnni_call *c) {
 
 static rnn_status binary_cross_entropy_shape(rnn_ctx *ctx, rnni_call *c) {
   RNNI_TRY(each_shape(ctx, c));
-  RNNI_TRY(rnni_need_logits(ctx, c->op->name, c->in[0], "sigmoid"));
   RNNI_TRY(need_within(ctx, c, 1, 0, 1, true, "is not within 0 to 1"));
   if (c->in[1]->requires_grad && ctx->recording)
     return rnni_fail(ctx, RNN_EARG, "binary_cross_entropy: the target must not require a gradient; detach it");
@@ -334,7 +333,6 @@ static rnn_status binary_cross_entropy_shape(rnn_ctx *ctx, rnni_call *c) {
 
 static rnn_status kl_div_shape(rnn_ctx *ctx, rnni_call *c) {
   RNNI_TRY(each_shape(ctx, c));
-  RNNI_TRY(rnni_need_logits(ctx, c->op->name, c->in[0], "log"));
   return need_within(ctx, c, 1, 0, INFINITY, false, "is no probability");
 }
 
@@ -352,8 +350,8 @@ EACH(mse, mse_value, mse_slope, "tt?T?c", 0, 0, "(prediction, target" REDUCED ")
 EACH(mae, mae_value, mae_slope, "tt?T?c", 0, 0, "(prediction, target" REDUCED "). Absolute error.")
 EACH(huber, huber_value, huber_slope, "tt?n?T?c", 1, 0, "(prediction, target [, delta = 1" REDUCED "]). e^2/2 for errors up to delta, delta(|e| - delta/2) beyond (Huber 1964).")
 EACH(quantile_loss, quantile_value, quantile_slope, "ttn?T?c", 0, 0, "(prediction, target, q" REDUCED "). The pinball loss, whose least is at the quantile q of the targets: q (t - y) for a prediction y below its target t, (1 - q) (y - t) above (Koenker, Bassett 1978).")
-EACH(binary_cross_entropy, bce_value, bce_slope, "tt?T?c", 0, 0, "(logits, target" REDUCED "). -t log s(y) - (1-t) log(1-s(y)), s the sigmoid; target from 0 to 1, all else is an error.")
-EACH(kl_div, kl_value, kl_slope, "tt?T?c", 0, RNNI_SAVE_IN0, "(log_probabilities, target" REDUCED "). t (log t - y) of log-probabilities y, such as x:log_softmax(-1), and probabilities t: the Kullback-Leibler divergence of whole distributions is the sum of their elements.")
+EACH(binary_cross_entropy, bce_value, bce_slope, "tt?T?c", 0, 0, "(logits, target" REDUCED "). -t log s(y) - (1-t) log(1-s(y)), s the sigmoid; target from 0 to 1, all else is an error.", .logits = "sigmoid")
+EACH(kl_div, kl_value, kl_slope, "tt?T?c", 0, RNNI_SAVE_IN0, "(log_probabilities, target" REDUCED "). t (log t - y) of log-probabilities y, such as x:log_softmax(-1), and probabilities t: the Kullback-Leibler divergence of whole distributions is the sum of their elements.", .logits = "log")
 EACH(poisson_nll, poisson_value, poisson_slope, "tt?T?c", 0, RNNI_SAVE_IN1, "(log_rate, target" REDUCED "). e^y - t y: -log of the Poisson probability of the counts t at rates e^y, without the part that depends on t alone.")
 EACH(gaussian_nll, gaussian_value, gaussian_slope, "ttt?T?c", 0, 0, "(mean, target, variance" REDUCED "). (log v + (y - t)^2 / v) / 2: -log of the normal density of the targets t at means y and variances v, without its constant; v below 1e-6 counts as 1e-6 (Nix, Weigend 1994).")
 
@@ -403,7 +401,6 @@ static rnn_status cross_entropy_shape(rnn_ctx *ctx, rnni_call *c) {
   const rnn_tensor *y = c->in[0], *labels = c->in[1];
   RNNI_TRY(rnni_need_float(ctx, c, 0));
   RNNI_TRY(rnni_need_int(ctx, c, 1));
-  RNNI_TRY(rnni_need_logits(ctx, c->op->name, y, "softmax"));
   if (y->ndim != labels->ndim + 1 || memcmp(y->dims, labels->dims, (size_t)labels->ndim * sizeof *y->dims) != 0)
     return rnni_fail(ctx, RNN_ESHAPE, "cross_entropy: expected logits (..., V) and labels (...), got %s and %s",
                      RNNI_SHAPE(y), RNNI_SHAPE(labels));
@@ -536,7 +533,7 @@ done:
   rnni_free(ctx, e);
   return status;
 }
-const rnn_op rnni_op_cross_entropy = {.name = "cross_entropy", .args = "TT?T?n?b?T?c", .choices = rnni_reductions,
+const rnn_op rnni_op_cross_entropy = {.name = "cross_entropy", .logits = "softmax", .args = "TT?T?n?b?T?c", .choices = rnni_reductions,
                                       .doc = "(logits, labels [, weights [, smoothing = 0 [, padded = false" REDUCED "]]]). -log softmax(logits)[label]: logits (..., V), labels (...) int32 from 1; label 0 is padding, which is left out, and an error in tensors that have no lengths and are not said to be padded; weights (V) of the classes, over whose sum the mean is; smoothing is shared evenly among the classes; none gives the value of each label."
                                       RNNI_REDUCTION_DOC
                                " Errors: labels outside 0 .. V, one class only (V = 1), labels of another shape, weights that are not (V).",

@@ -86,6 +86,7 @@ class Run:
         self.copies = set()    # copies of parts, and parts of those
         self.quiet = set()     # what was taken under no_grad, and parts of it
         self.turned = set()    # results that rnnlua may give in another order of memory, and parts of them
+        self.einsums = set()   # results of einsum, which are views in one of the libraries and not in the other
         self.unsure = set()    # views whose base was changed after retain_grad: PyTorch may have forgotten about it
         self.parts = set()     # records of parts of parameters, which no backward uses up
         self.together = []     # the records of ops with several results, which are one record in rnnlua
@@ -131,7 +132,7 @@ class Run:
             self.unsure.add(s.uses[0])
         if s.writes or s.op == "sgd":
             self.unsure |= {n for n in self.defined for u in s.uses if self.shares(n, u) and self.env[n].retains_grad
-                            and self.env[n]._is_view()}
+                            and (self.env[n]._is_view() or n in self.einsums)}
         if s.op == "forget":
             del self.defined[s.uses[0]]
         self.consumed |= way
@@ -144,6 +145,8 @@ class Run:
             self.consumed |= {self.first[n] for n in self.used} - {None}
         if s.op == "recurrent":
             self.together.append({self.env[n].grad_fn for n in s.defines} - {None})
+        if s.op == "einsum":
+            self.einsums.update(s.defines)
         for name in s.defines:
             self.defined[name] = s.lengths if name == s.defines[0] else None
             t = self.env[name]
