@@ -136,8 +136,8 @@ if options.plot then -- a row for each of the first hands
       page[#page + 1] = points
     end
   end
-  assert(rnn.plot.lines({ strokes.line(rnn.concat(page, 1)) }, { title = "Drawn from class and writer",
-    axes = false, width = 800, height = 640, file = options.plot }))
+  assert(rnn.plot.lines({ strokes.line(rnn.concat(page, 1)) }, { axes = false, width = 800,
+    height = 640, title = "Drawn from class and writer", file = options.plot }))
 end
 print(([[
 How much of it the nearest neighbour reads as what was asked for, medians of %d seed%s. drawn: every

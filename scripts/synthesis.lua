@@ -94,8 +94,8 @@ for k, points in ipairs(written) do
   page[#page + 1] = column < 12 and points + rnn.tensor { { 2.4 * column, -2.6 * row, 0 } } or nil
 end
 if options.plot then
-  assert(rnn.plot.lines({ strokes.line(rnn.concat(page, 1)) }, { title = "Written by nobody", axes = false,
-    width = 900, height = math.min(70 + 78 * #classes, 8000), file = options.plot }))
+  assert(rnn.plot.lines({ strokes.line(rnn.concat(page, 1)) }, { title = "Written by nobody",
+    axes = false, width = 900, height = math.min(70 + 78 * #classes, 8000), file = options.plot }))
 end
 print(("%d signs in %s; nats a move: %.3f"):format(#written, options.written,
   results:median("test", "nats")))
