@@ -352,7 +352,7 @@ struct rnn_op {
   const char *const *choices; /* the names of its letter c, ended by NULL; the first when it is not given */
   const char *logits; /* of a loss: what it takes of its first input itself, as rnn_check_logits says */
   const char *(*input_name)(const rnni_call *c, int input); /* NULL: as the signature says */
-  rnni_value_fn *value;       /* of an op that is element by element; for programs (recurrent/scan.c) */
+  rnni_value_fn *value;       /* of an op that is element by element; for programs (recurrent/run.c) */
   rnni_slope_fn *slope;
 };
 

@@ -6,6 +6,8 @@ local base = require "rnn.data.frame_base"
 local dates = require "rnn.data.dates"
 local times = require "rnn.experiment.times"
 
+local HOUR <const> = dates.DAY // 24 -- microseconds
+
 local cells = {}
 
 --- cells.GROUPED: 1,234.5
@@ -16,12 +18,6 @@ local POINTED <const> = "^[-+]?%d%d?%d?%.%d%d%d[.%d]*,?%d*$" -- 1.234,5
 function cells.is_date(text)
   local month_first, day_first = core.date_read(text)
   return month_first or day_first
-end
-
-local function column_of(frame, name)
-  for _, column in ipairs(frame.columns) do
-    if column.name == name then return column end
-  end
 end
 
 -- ---- numbers ----
@@ -165,7 +161,7 @@ local function gathered(frame, say)
     local micros = core.date_read(("%04d-%02d-%02d"):format(values[1][i] | 0, values[2][i] | 0,
       day and values[3][i] | 0 or 1))
     if not micros then return frame end
-    at[i] = micros + (hour and values[4][i] | 0 or 0) * 3600000000 + (minute and values[5][i] | 0 or 0) * 60000000
+    at[i] = micros + (hour and values[4][i] | 0 or 0) * HOUR + (minute and values[5][i] | 0 or 0) * (HOUR // 60)
   end
   say("'%s' are taken as the times of rows", table.concat(names, "', '"))
   local column = base.with_values(year, core.numbers(at))
@@ -176,7 +172,7 @@ end
 -- Days in one column and the time of day, or the hour, in another.
 local function joined(frame, say)
   local time = frame:time()
-  local column = time and column_of(frame, time)
+  local column = time and base.find(frame, "cells.understood", time)
   if not column or column:_is_clock() then return frame end
   local days = column.values
   if #frame:unique(time) == #frame then return frame end
@@ -192,7 +188,7 @@ local function joined(frame, say)
       micros = #micros == #other.words and micros or nil
     else
       local last = other.type == "number" and hours[other.name:lower()] and 23 or -1
-      for hour = 0, last do micros[hour] = hour * 3600000000 end
+      for hour = 0, last do micros[hour] = hour * HOUR end
     end
     if micros and next(micros) then
       local at, all = days:totable(), true

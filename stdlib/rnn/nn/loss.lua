@@ -416,11 +416,11 @@ end
 function losses.binary_cross_entropy(logits, targets, options)
   local fname = "nn.binary_cross_entropy"
   check_tensors(fname, logits, "logits", targets, "targets")
-  core.need_logits(fname, logits, "sigmoid")
   if options == nil then return core.binary_cross_entropy(logits, targets) end
   local o = BINARY:read(options)
   if not o.pos_weight then return core.binary_cross_entropy(logits, targets, o.sample_weights, o.reduction) end
   check.tensor(fname, "argument 1 (logits)", logits, "float")
+  core.need_logits(fname, logits, "sigmoid")
   local x, t, reduce = weigh.counted(fname, { "logits" }, { logits }, targets, false, o)
   return reduce(core.binary_cross_entropy(x[1], t, nil, "none") * (1 + (o.pos_weight - 1) * t))
 end
