@@ -117,7 +117,8 @@
   }
 
   function spark(cell, row) {
-    const values = (row.spark || []).map(v => typeof v === "number" ? v : null), known = values.filter(v => v !== null);
+    const values = (row.spark || "").split(" ").map(v => Number.isFinite(parseFloat(v)) ? parseFloat(v) : null);
+    const known = values.filter(v => v !== null);
     if (known.length < 2) { cell.replaceChildren(); return; }
     const log = known.every(v => v > 0) && Math.max(...known) / Math.min(...known) > 30;
     const scale = v => log ? Math.log(v) : v;

@@ -110,7 +110,7 @@ function Row:_see_all(text)
     if epoch < from then epoch = find(text, '"seconds":', from, true) or #text end
     if epoch < to then -- a record of a step has no seconds
       if place < from then place = find(text, key, from, true) or #text end
-      see(self, place < to and number(match(text, '^%s*("?[^,}]*)', place + #key)) or 0 / 0)
+      see(self, place < to and number(match(text, '^"?[^,}]*', place + #key)) or 0 / 0)
     end
     from = to + 1
   end
@@ -165,11 +165,11 @@ end
 --- row:text() -> JSON for the page
 function Row:text()
   if not self.json then
-    local spark = {}
-    for i, value in ipairs(self.spark) do spark[i] = tonumber(("%.4g"):format(value)) or value end
+    local format, spark = string.format, {}
+    for i, value in ipairs(self.spark) do spark[i] = format("%.4g", value) end
     self.json = plain_json { name = self.name, state = self.state, epoch = self.last.epoch or 0, of = self.of,
       last = self.last, best = self.best, best_epoch = self.best_epoch, figure = self.figure,
-      spark = spark[1] and spark or nil, settings = self.settings,
+      spark = spark[1] and table.concat(spark, " ") or nil, settings = self.settings,
       updated = self.changed or self.about_changed }
   end
   return self.json
