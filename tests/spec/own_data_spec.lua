@@ -8,8 +8,6 @@ local shell = require "support.shell"
 local FOLDER = os.getenv("PWD")
 local PROGRAM = os.getenv("RNNLUA") or FOLDER .. "/build/rnnlua"
 
-if rnn.precision() == "double" then return end
-
 local function lines(n, f)
   local list = {}
   for i = 1, n do list[i] = f(i) end

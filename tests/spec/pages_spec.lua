@@ -4,9 +4,6 @@ local core = require "rnn.core"
 local rnn = require "rnn"
 local shell = require "support.shell"
 
--- The programs are the same in both precisions, the pages are of the float one.
-if rnn.precision() == "double" then return end
-
 local FOLDER = os.getenv "PWD"
 local PROGRAM = os.getenv "RNNLUA" or FOLDER .. "/build/rnnlua"
 local CHECK = shell.quote(PROGRAM) .. " " .. shell.quote(FOLDER .. "/docs/check.lua")

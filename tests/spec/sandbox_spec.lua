@@ -7,7 +7,6 @@ local try = require "try"
 
 local PROGRAM = os.getenv "RNNLUA" or os.getenv "PWD" .. "/build/rnnlua"
 
-if core.precision == "double" then return end -- the sandbox is the same
 if core.sanitized then
   print "the sandbox is not tried under a sanitizer, which wants terabytes of addresses and files of its own"
   return

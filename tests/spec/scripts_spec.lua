@@ -54,9 +54,6 @@ local function check(name, entry)
   assert.is_true(last < first, ("the training loss does not fall: %s, then %s"):format(first, last))
 end
 
--- The programs are the same in both precisions; once is enough.
-if rnn.precision() == "double" then return end
-
 describe("scripts/", function()
   it("are all among the experiments of tests/run_experiments", function()
     local named = {}
