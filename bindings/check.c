@@ -12,7 +12,7 @@ int lrnn_count(lua_State *L, int most) {
 }
 
 int lrnn_count_error(lua_State *L, const char *fname, int most, int given) {
-  return lrnn_error(L, "%s: expected at most %d arguments, got %d", fname, most, given);
+  return lrnn_error(L, "%s: expected at most %d argument%s, got %d", fname, most, most == 1 ? "" : "s", given);
 }
 
 void lrnn_check_count(lua_State *L, const char *fname, int most) {

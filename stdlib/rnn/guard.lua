@@ -36,7 +36,7 @@ end
 local function check_count(f, home, most, ...)
   local name = name_of(f, home)
   if ... == nil or is_dropped(name, (...)) then return end
-  core.fail("%s: expected at most %d arguments, got %d", name, most, most + select("#", ...))
+  core.fail("%s: expected at most %d argument%s, got %d", name, most, most == 1 and "" or "s", most + select("#", ...))
 end
 
 -- The object may be the first of its class that comes here.

@@ -34,6 +34,7 @@ groups["constructors"] = {
   { "", "nn.Embedding(0, 8)", "nn.Embedding: argument 1 %(vocab%): expected a positive integer, got number 0" },
   { "", "nn.Conv1d(2, 2)", "nn.Conv1d: argument 3 %(kernel%): expected a positive integer, got nil" },
   { "", "nn.Sequential(nn.Tanh())", "nn.Sequential: argument 1: expected a table with .*, got nn.Tanh%(%)" },
+  { "", "nn.Sequential(nn.Tanh(), nn.Tanh(), nn.Tanh())", "nn.Sequential: layers go into one table: .* { a, b, c }" },
   { "", "nn.Sequential { nn.Tanh }", "nn.Sequential: layer 1: expected a layer, got class nn.Tanh" },
   { "", "nn.Sequential { nn.Tanh(), nil, nn.Tanh() }", "nn.Sequential: layer 2: expected a layer, got nil" },
   { "", "nn.Recurrent(nn.GRU(2, 2))", "nn.Recurrent: argument 1 %(cell%): expected a cell.*, got nn.GRU%(2 %-> 2%)" },

@@ -1,5 +1,6 @@
 -- sequential.lua: layers one after the other.
 
+local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
 local Module = require "rnn.nn.module"
@@ -15,7 +16,8 @@ local owner = require "rnn.state"._owner
 ---@overload fun(layers: nn.Module[]): nn.Sequential
 local Sequential = class("nn.Sequential", Module)
 
-function Sequential:init(layers)
+function Sequential:init(layers, surplus)
+  if surplus ~= nil then core.fail "nn.Sequential: layers go into one table: nn.Sequential { a, b, c }" end
   if type(layers) ~= "table" or getmetatable(layers) or #layers == 0 then
     check.expected("nn.Sequential", "argument 1", "a table with at least one layer", layers)
   end
