@@ -404,8 +404,9 @@ static rnn_status check_choice(rnn_ctx *ctx, const rnn_tensor *x, int axis, int 
   RNNI_NEED(ctx, n >= 1 && n <= RNN_MAX_DIMS && which, "which is empty");
   for (int i = 0; i < n; i++) RNNI_NEED_TENSOR(ctx, which[i]);
   RNNI_NEED(ctx, axis >= 0 && (axis == 0 || axis < x->ndim), "axis is none of x");
+  if (x->ndim == 0) return rnni_fail(ctx, RNN_ESHAPE, "index: () has no axis to choose from");
   if (n == 1 && which[0]->type == RNN_FLOAT) return RNN_OK; /* need_axes has more to say */
-  RNNI_NEED(ctx, axis + axes_of(n, which) <= x->ndim || n == 1, "more entries than axes of x");
+  RNNI_NEED(ctx, axis + axes_of(n, which) <= x->ndim, "more entries than axes of x");
   return RNN_OK;
 }
 

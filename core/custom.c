@@ -66,6 +66,7 @@ rnn_status rnn_record(rnn_ctx *ctx, const rnn_custom *custom, rnn_tensor *const 
   bool record = false;
   rnn_status status;
   RNNI_TRY(rnni_check_inputs(ctx, &c, &record));
+  if (record) RNNI_TRY(rnni_check_fresh(ctx, &c, x));
   memset(out, 0, (size_t)ny * sizeof *out);
   for (int i = 0; i < ny; i++) RNNI_GOTO(result_of(ctx, x, nx, y, i, &out[i]));
   if (record) RNNI_GOTO(rnni_record_new(ctx, &c, &node));

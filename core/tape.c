@@ -219,15 +219,19 @@ rnn_status rnni_check_inputs(rnn_ctx *ctx, const rnni_call *c, bool *record) {
     rnn_tensor *t = c->in[i];
     if (!t || !ctx->recording) continue;
     RNNI_TRY(rnni_refresh(ctx, t));
-    if (!t->requires_grad) continue;
-    if (t->node && t->node->consumed)
+    *record |= t->requires_grad && c->op->backward; /* argmax, comparisons ...: piecewise constant, nothing to record */
+  }
+  return c->op->logits ? rnn_check_logits(ctx, c->op->name, c->in[0], c->op->logits) : RNN_OK;
+}
+
+rnn_status rnni_check_fresh(rnn_ctx *ctx, const rnni_call *c, rnn_tensor *const *in) {
+  for (int i = 0; i < c->nin; i++)
+    if (in[i] && in[i]->requires_grad && in[i]->node && in[i]->node->consumed)
       return rnni_fail(ctx, RNN_ESTALE,
                        "%s: %s %s is a result of a computation that backward has already consumed; detach it to go on "
                        "from its values: x:detach(), nn.detach(state)",
-                       c->op->name, rnni_input_name(c, i), RNNI_SHAPE(t));
-    *record = c->op->backward != NULL; /* argmax, comparisons ...: piecewise constant, so nothing to record */
-  }
-  return c->op->logits ? rnn_check_logits(ctx, c->op->name, c->in[0], c->op->logits) : RNN_OK;
+                       c->op->name, rnni_input_name(c, i), RNNI_SHAPE(in[i]));
+  return RNN_OK;
 }
 
 /* Does input i have to become float? Of where, a mask is none of the values. */
@@ -290,6 +294,7 @@ rnn_status rnn_apply(rnn_ctx *ctx, const rnn_op *op, const rnn_args *args, rnn_t
   RNNI_GOTO(op->shape(ctx, &c));
   record &= !c.flat;
   if (record) {
+    RNNI_GOTO(rnni_check_fresh(ctx, &c, args->t));
     RNNI_GOTO(node_new(ctx, &c, &node));
     for (int i = 0; i < c.nin; i++) node->wants[i] = c.in[i] && c.in[i]->requires_grad;
     c.wants = node->wants;

@@ -54,8 +54,10 @@ RNN_MUST_USE rnn_status rnni_record_new(rnn_ctx *ctx, const rnni_call *c, rnni_n
 void rnni_node_empty(rnn_ctx *ctx, rnni_node *node);
 void rnni_node_release(rnn_ctx *ctx, rnni_node *node);
 void rnni_free_all(rnn_tensor **t, int n); /* and makes them NULL */
-/* Inputs must not have a history that is used up; does c have to be recorded? */
+/* Does c have to be recorded? */
 RNN_MUST_USE rnn_status rnni_check_inputs(rnn_ctx *ctx, const rnni_call *c, bool *record);
+/* Inputs of what is recorded must not have a history that is used up. */
+RNN_MUST_USE rnn_status rnni_check_fresh(rnn_ctx *ctx, const rnni_call *c, rnn_tensor *const *in);
 /* A view's own history, also under no_grad. */
 RNN_MUST_USE rnn_status rnni_history_of(rnn_ctx *ctx, rnn_tensor *t);
 /* Has the hooks of this output meet *grad, which they may replace. */

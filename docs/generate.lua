@@ -227,6 +227,9 @@ three rows backwards. Places given as numbers count from 1, or from -1 backwards
 have no other entry, x[{ "...", -1 }], and "newaxis" for a new one of size 1, x[{ {}, "newaxis" }]. Several entries of
 ids choose together, one place for each element of them, broadcast: x[{ rnn.arange(n), labels }] is one number of each
 row. Their axes stand where those of the ids were, and first where these do not lie side by side, as in NumPy.
+
+x[i] of a vector, and x[{ ... }] with a place for every axis, is a number; of what has a history, while ops are
+recorded, it is a scalar tensor that keeps it. x:get(i, j) is a number always.
 ]]
 
 -- The pages of the manual, in the order of a first course: file, title, and what they have: patterns of the names, of

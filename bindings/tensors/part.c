@@ -32,7 +32,7 @@ static void check_place(lua_State *L, const char *fname, const rnn_tensor *t, in
 
 /*--- x:get(i, j, ...) -> number
 ---
---- One element; for the rows of a matrix there is x[i]. Errors: indices outside the axes, or too few of them.
+--- One element, without history; for the rows of a matrix there is x[i]. Errors: indices outside the axes, or too few of them.
 ---@param ... integer an index for each axis, from 1 or from -1 backwards
 ---@return number */
 static int lrnn_tensor_get(lua_State *L) {
@@ -150,11 +150,48 @@ static int pairs(lua_State *L) {
   return 3;
 }
 
+/* *t, the tensor of args, by what op makes of it. */
+static rnn_status replace_by(rnn_ctx *ctx, rnn_tensor **t, const rnn_op *op, const rnn_args *args) {
+  rnn_tensor *next;
+  rnn_status status = rnn_apply(ctx, op, args, &next);
+  if (status != RNN_OK) return status;
+  rnn_tensor_free(*t);
+  *t = next;
+  return RNN_OK;
+}
+
+static rnn_status replace(rnn_ctx *ctx, rnn_tensor **t, const rnn_op *op, const int64_t *i) {
+  rnn_args args = arguments(t, i);
+  return replace_by(ctx, t, op, &args);
+}
+
+/* The element of t at the places from 0: a number, or, where ops on t are recorded, a scalar tensor with its history. */
+static void push_one(lua_State *L, rnn_tensor *t, const int64_t *index) {
+  rnn_ctx *ctx = lrnn_context(L);
+  int ndim = rnn_tensor_ndim(t);
+  if (rnn_ctx_recording(ctx) && rnn_tensor_requires_grad(t)) {
+    rnn_tensor **part = lrnn_box(L);
+    lrnn_note_position(L, ctx);
+    rnn_status status = RNN_OK;
+    *part = rnn_tensor_ref(t);
+    for (int i = 0; i < ndim && status == RNN_OK; i++)
+      status = replace(ctx, part, &rnni_op_select, (int64_t[4]){0, index[i] + 1});
+    if (status != RNN_ESTALE) {
+      lrnn_check(L, status);
+      return;
+    }
+    lua_pop(L, 1); /* after backward it is as good as a number */
+  }
+  int64_t at = 0;
+  for (int i = 0; i < ndim; i++) at += index[i] * rnn_tensor_strides(t)[i];
+  lrnn_push_element(L, t, at);
+}
+
 /* Place i of the first axis; of a batch with lengths a sequence with its padding. */
 static void push_row(lua_State *L, rnn_tensor *t, int64_t i) {
   int64_t at = check_row(L, t, i);
   if (rnn_tensor_ndim(t) == 1) {
-    lrnn_push_element(L, t, at * rnn_tensor_strides(t)[0]);
+    push_one(L, t, &at);
     return;
   }
   if (rnn_tensor_lengths(t)) t = lrnn_with_lengths(L, t, NULL);
@@ -252,21 +289,6 @@ static places check_places(lua_State *L, rnn_tensor *t) {
   return p;
 }
 
-/* *t, the tensor of args, by what op makes of it. */
-static rnn_status replace_by(rnn_ctx *ctx, rnn_tensor **t, const rnn_op *op, const rnn_args *args) {
-  rnn_tensor *next;
-  rnn_status status = rnn_apply(ctx, op, args, &next);
-  if (status != RNN_OK) return status;
-  rnn_tensor_free(*t);
-  *t = next;
-  return RNN_OK;
-}
-
-static rnn_status replace(rnn_ctx *ctx, rnn_tensor **t, const rnn_op *op, const int64_t *i) {
-  rnn_args args = arguments(t, i);
-  return replace_by(ctx, t, op, &args);
-}
-
 /* *t with the axes of all ids first, where they do not lie side by side. */
 static rnn_status gather_axes(rnn_ctx *ctx, rnn_tensor **t, const places *p, const int *axes) {
   bool beside = true, first[RNN_MAX_DIMS] = {false};
@@ -319,14 +341,12 @@ static rnn_status take(rnn_ctx *ctx, rnn_tensor **t, const places *p, bool bare,
 
 static void push_part(lua_State *L, rnn_tensor *t) {
   places p = check_places(L, t);
-  int64_t at = 0;
+  int64_t index[RNN_MAX_DIMS];
   int axis = 0, single = 0;
-  while (single < p.n && p.of[single].kind == PLACE) {
-    at += from_zero(p.of[single].from, rnn_tensor_dims(t)[single]) * rnn_tensor_strides(t)[single];
-    single++;
-  }
+  for (; single < p.n && p.of[single].kind == PLACE; single++)
+    index[single] = from_zero(p.of[single].from, rnn_tensor_dims(t)[single]);
   if (single && single == rnn_tensor_ndim(t)) {
-    lrnn_push_element(L, t, at);
+    push_one(L, t, index);
     return;
   }
   rnn_ctx *ctx = lrnn_context(L);

@@ -170,6 +170,16 @@ static rnn_tensor *push_place(lua_State *L, const stepper *s, int64_t width) {
   return *box;
 }
 
+/* Would a gradient of t be lost, as a step records nothing? In training that is an error. */
+static bool cuts_off(lua_State *L, const stepper *s, const rnn_tensor *t) {
+  if (!rnn_tensor_requires_grad(t) || !rnn_ctx_recording(s->ctx)) return false;
+  lua_pushliteral(L, "training");
+  lua_rawget(L, 1);
+  bool training = lua_isnil(L, -1) || lua_toboolean(L, -1); /* as every layer is from the start */
+  lua_pop(L, 1);
+  return training;
+}
+
 /* Gives the tensors of the state at 3 to the parts; false when they are not what these need. */
 static bool load(lua_State *L, const stepper *s, const void *tensors) {
   for (int k = 0, at = 0; k < s->count; k++) {
@@ -178,7 +188,7 @@ static bool load(lua_State *L, const stepper *s, const void *tensors) {
       lua_rawgeti(L, 3, ++at);
       from[i] = tensor_at(L, -1, tensors);
       lua_pop(L, 1);
-      if (!from[i]) return false;
+      if (!from[i] || cuts_off(L, s, from[i])) return false;
     }
     if (rnn_stepper_load(s->part[k].run, from[0], from[1]) != RNN_OK) return false;
   }
@@ -216,7 +226,7 @@ static int step(lua_State *L) {
   for (int k = 1; s->residual && k < s->count; k++) sum[k] = push_place(L, s, s->part[k].units);
   const void *tensors = lua_topointer(L, lua_upvalueindex(1));
   rnn_tensor *x = tensor_at(L, X, tensors);
-  if (!x || !rnn_stepper_takes(s->part[0].run, x) || !is_current(L, s) || !load(L, s, tensors)) return 0;
+  if (!x || cuts_off(L, s, x) || !rnn_stepper_takes(s->part[0].run, x) || !is_current(L, s) || !load(L, s, tensors)) return 0;
   for (int k = 0, at = 0; k < s->count; at += s->part[k++].states) {
     rnn_tensor *total = s->residual && k > 0 ? sum[k] : NULL;
     lrnn_check(L, rnn_stepper_run(s->part[k].run, x, to[at], s->part[k].states == 2 ? to[at + 1] : NULL, total));

@@ -49,21 +49,29 @@ static int lrnn_trace(lua_State *L) {
   luaL_checkstack(L, n + 8, NULL);
   holder *h = lrnn_new(L, TRACE, sizeof *h, 0, trace_gc); /* at 5 */
   lua_pushvalue(L, 3);
-  for (int i = 1; i <= n; i++) {
+  int64_t widths[MOST];
+  rnn_tensor **boxes[MOST];
+  for (int i = 0; i < n; i++) {
     int whole = 1;
-    lua_rawgeti(L, 2, i);
+    lua_rawgeti(L, 2, i + 1);
     rnn_tensor *like = lrnn_test_shape(L, -1);
     char text[160];
     if (like && (rnn_tensor_ndim(like) != 2 || rnn_tensor_type(like) != RNN_FLOAT))
       return lrnn_error(L, "a state is a tensor %s, not (N, width)", rnn_tensor_describe(like, text, sizeof text));
-    lua_Integer width = like ? rnn_tensor_dims(like)[1] : lua_tointegerx(L, -1, &whole);
-    if (!whole || width < 1 || width > INT32_MAX) return lrnn_error(L, "trace: width %d is no integer from 1 on", i);
+    widths[i] = like ? rnn_tensor_dims(like)[1] : lua_tointegerx(L, -1, &whole);
+    if (!whole || widths[i] < 1 || widths[i] > INT32_MAX)
+      return lrnn_error(L, "trace: input %d: expected a width from 1 on, got %d", i + 1, (int)widths[i]);
     lua_pop(L, 1);
-    rnn_tensor **box = lrnn_new_box(L, 0); /* without values: what it takes is nothing */
-    if (i == 1) lrnn_check(L, rnn_trace_begin(lrnn_context(L), samples, lines, &h->trace));
-    rnn_status status = rnn_trace_input(h->trace, 2, (int64_t[]){samples, width}, box);
-    if (status != RNN_OK) rnn_trace_end(h->trace);
-    lrnn_check(L, status);
+    boxes[i] = lrnn_new_box(L, 0); /* without values: what it takes is nothing */
+  }
+  /* From here to its end nothing raises: a trace that goes on refuses random numbers everywhere. */
+  lrnn_check(L, rnn_trace_begin(lrnn_context(L), samples, lines, &h->trace));
+  rnn_status status = RNN_OK;
+  for (int i = 0; i < n && status == RNN_OK; i++)
+    status = rnn_trace_input(h->trace, 2, (int64_t[]){samples, widths[i]}, boxes[i]);
+  if (status != RNN_OK) {
+    rnn_trace_end(h->trace);
+    return lrnn_check(L, status), 0;
   }
   int failed = lua_pcall(L, n, LUA_MULTRET, 0);
   const char *effect = rnn_trace_side_effect(h->trace);

@@ -43,6 +43,28 @@ MAP(gelu, vgelu(x))
 MAP_PAIR(pow)
 MAP_PAIR(atan2)
 
+/* x^e with e one of those that most people write, where a product, a quotient or a root has it. */
+#define POWERS(exponent, result)                                          \
+  if (e == exponent) {                                                    \
+    for (int64_t i = 0; i < n; i++) {                                     \
+      double v = x[step * i];                                             \
+      y[i] = (real)(result);                                              \
+    }                                                                     \
+    return true;                                                          \
+  }
+static bool short_power(int64_t n, const real *x, int step, real e, real *y) {
+  POWERS(2, v * v)
+  POWERS(1, v)
+  POWERS(3, v * v * v)
+  POWERS(-1, 1 / v)
+  POWERS(0.5, v == -INFINITY ? INFINITY : sqrt(v + 0.0)) /* of -0, too, pow makes 0 */
+  return false;
+}
+
+static void power(int64_t n, const real *x, int step_x, const real *e, int step_e, real *y) {
+  if (step_e || !short_power(n, x, step_x, *e, y)) map_pow(n, x, step_x, e, step_e, y);
+}
+
 static void log_add(int64_t n, const double *x, double *y) {
   for (int64_t i = 0; i < n; i += DLANES) {
     size_t size = (size_t)(n - i < DLANES ? n - i : DLANES) * sizeof *x;
@@ -268,7 +290,7 @@ const rnni_kernels RNNI_TABLE = {
     .log1p = map_log1p,
     .erf = map_erf,
     .gelu = map_gelu,
-    .pow = map_pow,
+    .pow = power,
     .atan2 = map_atan2,
     .log_add = log_add,
     .normal_pairs = normal_pairs,

@@ -263,8 +263,8 @@ static rnn_status pow_forward(rnn_ctx *ctx, rnni_call *c) {
 /* b a^(b-1), and 0 for b = 0 whatever a is: a^0 is 1 everywhere. */
 static void pow_da(int64_t n, const real *d, const real *a, int sa, const real *b, int sb, real *g) {
   real less[RNNI_PIECE] = {0}, power[RNNI_PIECE];
-  for (int64_t i = 0; i < n; i++) less[i] = b[sb * i] - 1;
-  rnni_kernel->pow(n, a, sa, less, 1, power);
+  for (int64_t i = 0; i < (sb ? n : 1); i++) less[i] = b[i] - 1;
+  rnni_kernel->pow(n, a, sa, less, sb, power);
   for (int64_t i = 0; i < n; i++) g[i] += b[sb * i] == 0 ? 0 : d[i] * (b[sb * i] * power[i]);
 }
 

@@ -4564,7 +4564,7 @@ function Tensor:without_lengths() end
 
 --- x:get(i, j, ...) -> number
 ---
---- One element; for the rows of a matrix there is x[i]. Errors: indices outside the axes, or too few of them.
+--- One element, without history; for the rows of a matrix there is x[i]. Errors: indices outside the axes, or too few of them.
 ---@param ... integer an index for each axis, from 1 or from -1 backwards
 ---@return number
 function Tensor:get(...) end

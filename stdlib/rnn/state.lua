@@ -67,6 +67,20 @@ function owner.mark(layer, state)
   return setmetatable(marked, owner.kind(layer))
 end
 
+--- owner.check_stream(layer, x, state): raises where a step, which records nothing, would cut a gradient off.
+function owner.check_stream(layer, x, state)
+  if not layer.training or not core.recording() then return end
+  local needs = x:requires_grad()
+  for _, t in next, type(state) == "table" and state or { state } do
+    needs = needs or core.is_tensor(t) and t:requires_grad()
+  end
+  if needs then
+    core.fail("%s: step: no gradient goes back through it, but what it is given has a history; to train, call the layer "
+      .. "with (N, T, ...) or step a cell, such as nn.GRUCell; a stream runs in rnn.no_grad or after layer:eval()",
+      layer:describe())
+  end
+end
+
 --- owner.check(layer, state) -> state
 ---
 --- Raises for one that another layer made.

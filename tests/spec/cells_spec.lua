@@ -345,4 +345,36 @@ describe("cells", function()
       assert.equal(message, message_of(f, cells, rnn))
     end
   end)
+
+  it("may have states of any number of axes, with lengths, zoneout and trained first states", function()
+    local Fast = nn.cell("Fast", function(self, inputs, units) -- Ba et al. 2016, fast weights
+      self.k, self.q = nn.Linear(inputs, units), nn.Linear(inputs, units)
+    end)
+    function Fast:initial_state(n) return { rnn.zeros(n, self.units, self.units), rnn.zeros(n) } end
+    function Fast:step(x, state)
+      local m = 0.9 * state[1] + self.k(x):unsqueeze(3) * self.q(x):unsqueeze(2)
+      local count = state[2] + 1
+      return m:matmul(self.q(x):unsqueeze(3)):squeeze(3) / count:unsqueeze(2), { m, count }
+    end
+    rnn.seed(1)
+    for _, units in ipairs { 3, 4 } do -- as many as samples, or more
+      local layer = nn.Recurrent(Fast(2, units), { initial_state = "trained", zoneout = 0.2 })
+      layer(rnn.randn(3, 5, 2):with_lengths { 5, 2, 4 })
+      layer:eval()
+      local x, lengths = rnn.randn(3, 5, 2), { 5, 2, 4 }
+      local y, state = layer(x:with_lengths(lengths))
+      for i, n in ipairs(lengths) do
+        local alone, own = layer(x:slice(1, i, i):slice(2, 1, n))
+        approx.equal(alone[1], y:without_lengths()[i]:rows(1, n), "apart")
+        for k = 1, 2 do approx.equal(own[k]:rows(1, 1), state[k]:rows(i, i), "apart") end
+      end
+    end
+    assert.equal(2, #rnn.randn(2)) -- what was refused as a formula has left no trace behind
+    local Count = nn.cell("Count", function() end)
+    function Count.initial_state() return rnn.zeros(1) end
+    function Count.step(_, x, n) return x, n + 1 end
+    nn.Recurrent(Count(2, 2))(rnn.ones(2, 3, 2))
+    assert.matches("Count: expected a state %(2, ...%), for sequences end at different steps, got tensor %(1%)",
+      select(2, pcall(nn.Recurrent(Count(2, 2)), rnn.ones(2, 3, 2):with_lengths { 3, 1 })))
+  end)
 end)

@@ -717,4 +717,34 @@ describe("functions made of other ops:", function()
     fails("a mask holds 0 and 1, but element 1 is 2", w.masked_fill, w, w * 2, 0)
     fails("masked_fill: argument 3 (value): expected a number, got nil", w.masked_fill, w, w)
   end)
+
+  it("one element of what has a history keeps it, until backward has used it up", function()
+    local w = leaf { 1, 2, 3 };
+    (w:square():sum() + 10 * w[3] ^ 2):backward()
+    assert.same({ 2, 4, 66 }, values(w.grad))
+    assert.equal(66, w.grad[3]) -- without one it is a number
+    local m = leaf { { 1, 2 }, { 3, 4 } };
+    (m[1][2] * m[{ 2, -1 }]):backward()
+    assert.same({ { 0, 4 }, { 0, 2 } }, values(m.grad))
+    local sum = 0
+    for _, element in ipairs(w) do sum = sum + element end
+    w:zero_grad()
+    sum:backward()
+    assert.same({ 1, 1, 1 }, values(w.grad))
+    local y = w * 2
+    assert.equal(4, rnn.no_grad(function() return y[2] end))
+    y:sum():backward()
+    assert.equal(4, y[2])
+  end)
+
+  it("a scalar has no element to choose, whatever chooses", function()
+    local one = ints { 1 }
+    for _, which in ipairs { one, ints { { 1, 1 } }, ints(1), { one }, { one, one }, rnn.tensor(1), rnn.ones(1, 1) } do
+      for _, f in ipairs { function() return rnn.tensor(3)[which] end, function() rnn.tensor(3)[which] = 2 end } do
+        local ok, message = pcall(f)
+        assert.is_false(ok)
+        assert.matches("ax[ei]s", message)
+      end
+    end
+  end)
 end)

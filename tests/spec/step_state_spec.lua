@@ -101,6 +101,29 @@ describe("layer:step", function()
   end)
 end)
 
+describe("layer:step, which records nothing,", function()
+  it("refuses in training what has a history, of which a gradient would be lost", function()
+    local Own = nn.cell("Own", function(self, inputs, units) self.a = nn.Linear(inputs + units, units) end)
+    function Own:step(x, h) h = self.a(rnn.concat({ x, h }, 2)):tanh() return h, h end
+    local x = rnn.ones(2, 3)
+    for _, layer in ipairs { nn.RNN(3, 4), nn.LSTM(3, 4), nn.GRU(3, 4), nn.Recurrent(Own(3, 4)),
+      nn.Conv1d(3, 4, 2, { padding = "causal" }) } do
+      local ok, message = pcall(layer.step, layer, x:copy():requires_grad(true))
+      assert.is_false(ok)
+      assert.matches("no gradient goes back", message)
+      local y, state = layer:step(x)
+      assert.is_false(y:requires_grad())
+      if layer.units or layer.cell then -- states that forward made have a history
+        local _, made = layer(rnn.ones(2, 5, 3))
+        assert.is_false((pcall(layer.step, layer, x, made)))
+        rnn.no_grad(layer.step, layer, x, made)
+      end
+      layer:eval()
+      layer:step(x:copy():requires_grad(true), state)
+    end
+  end)
+end)
+
 describe("layers", function()
   it("may project to as many units", function()
     local layer = nn.LSTM(2, 4, { projection = 4 })

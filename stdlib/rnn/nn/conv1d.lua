@@ -137,7 +137,8 @@ end
 
 --- conv1d:step(x [, state]) -> y, state
 ---
---- One step of a stream. Nothing is recorded. Errors: as stream; a stride.
+--- One step of a stream. Nothing is recorded. Errors: as stream; a stride; in training mode, while ops are recorded, an
+--- x or a state with a history.
 ---@param x rnn.Tensor (N, inputs)
 ---@param state? nn.State|rnn.Tensor[]|rnn.Tensor (N, steps, inputs), what step or stream gave
 ---@return rnn.Tensor y (N, filters)
@@ -147,6 +148,7 @@ function Conv1d:step(x, state)
   if not core.is_tensor(x) or x:type() ~= "float" or x:ndim() ~= 2 or x:size(2) ~= self.inputs then
     core.fail("%s: step: expected input (N, %d), got %s", self:describe(), self.inputs, check.input(x))
   end
+  owner.check_stream(self, x, state)
   local y, after = core.no_grad(self.stream, self, x:reshape(#x, 1, self.inputs), state)
   return y:select(2, 1), after
 end

@@ -422,7 +422,8 @@ function losses.binary_cross_entropy(logits, targets, options)
   check.tensor(fname, "argument 1 (logits)", logits, "float")
   core.need_logits(fname, logits, "sigmoid")
   local x, t, reduce = weigh.counted(fname, { "logits" }, { logits }, targets, false, o)
-  return reduce(core.binary_cross_entropy(x[1], t, nil, "none") * (1 + (o.pos_weight - 1) * t))
+  local rest = (o.pos_weight - 1) * t * core.softplus(-x[1])
+  return reduce(core.binary_cross_entropy(x[1], t, nil, "none") + rest)
 end
 
 -- weigh.counted of y and a target of -1 and 1.

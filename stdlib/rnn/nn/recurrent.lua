@@ -67,6 +67,9 @@ end
 
 local function rate(name, value) return check.rate("nn.Recurrent", ("option '%s'"):format(name), value) end
 
+-- The sizes of a state (N, ...) behind the first axis.
+local function behind(state) return table.unpack({ state:shape() }, 2) end
+
 -- The rate of each tensor of a state that has one.
 local function zones_of(zoneout, state)
   local names, rates = names_of(state, nil, {}), {}
@@ -111,7 +114,7 @@ local function add_part(self, cell, k, reverse)
     local start = cell:initial_state(1)
     for i, t in ipairs(flatten(start, {})) do
       part.initial[i] = ("initial_%s_%s"):format(names_of(start, nil, {})[i], name)
-      self[part.initial[i]] = parameter.new(initializers.zeros, 1, t:size(2)) -- its values, where they are no zeros:
+      self[part.initial[i]] = parameter.new(initializers.zeros, t:shape()) -- its values, where they are no zeros:
       self[part.initial[i]]:detach():assign(t)
     end
   end
@@ -155,13 +158,13 @@ function Recurrent:_draws(states, steps, samples)
   local o, masks, shares = self.options, nil, nil
   if self.training and o.recurrent_dropout > 0 then
     masks = {}
-    for k, t in ipairs(states) do masks[k] = core.dropout(core.ones(samples, t:size(2)), o.recurrent_dropout) end
+    for k, t in ipairs(states) do masks[k] = core.dropout(core.ones(samples, behind(t)), o.recurrent_dropout) end
   end
   for k, t in ipairs(states) do
     local own = self.zones[k]
     if own then
       shares = shares or {}
-      shares[k] = self.training and core.zeros(steps * samples, t:size(2)):bernoulli_(own) or own
+      shares[k] = self.training and core.zeros(steps * samples, behind(t)):bernoulli_(own) or own
     end
   end
   return masks, shares
@@ -189,7 +192,7 @@ local function first_states(self, state, samples)
     end
     if given == nil and part.initial then
       local list = {}
-      for k, name in ipairs(part.initial) do list[k] = self[name]:broadcast_to(samples, self[name]:size(2)) end
+      for k, name in ipairs(part.initial) do list[k] = self[name]:broadcast_to(samples, behind(self[name])) end
       given = rebuild(cell:initial_state(1), list)
     end
     starts[i] = cell:begin(given, samples)
@@ -276,7 +279,8 @@ end
 --- recurrent:step(x [, state [, t]]) -> y, state
 ---
 --- One time step, for streams. Nothing is recorded; zoneout takes its expectation, dropout is off. Errors: a
---- bidirectional layer; a state that another layer made.
+--- bidirectional layer; a state that another layer made; in training mode, while ops are recorded, an x or a state with
+--- a history.
 ---@param x rnn.Tensor (N, inputs)
 ---@param state? any what step or forward gave
 ---@param t? integer the number of the step, from 1, for cells that ask for it
@@ -287,6 +291,7 @@ function Recurrent:step(x, state, t)
     core.fail("%s: step: a bidirectional layer needs the whole sequence", self:describe())
   end
   check.tensor(self:describe() .. ":step", "argument 1 (x)", x)
+  owner.check_stream(self, x, state)
   return core.no_grad(function()
     local samples = x:size(1)
     local starts, states, y = first_states(self, state, samples), {}, x
