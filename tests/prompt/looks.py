@@ -113,10 +113,12 @@ def cells(text):
 
 
 def marked(rows):
-    """The lines with [colours] where they change."""
+    """The lines with [colours] where they change, without blanks at their ends, which not every tmux gives."""
     out, now = [], ()
     for row in rows:
         line = ""
+        while row and row[-1][0] == " ":
+            row.pop()
         for char, colors in row + [("", ())]:
             if colors != now:
                 line += f"[{';'.join(colors)}]"
