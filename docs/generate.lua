@@ -229,7 +229,7 @@ ids choose together, one place for each element of them, broadcast: x[{ rnn.aran
 row. Their axes stand where those of the ids were, and first where these do not lie side by side, as in NumPy.
 
 x[i] of a vector, and x[{ ... }] with a place for every axis, is a number; of what has a history, while ops are
-recorded, it is a scalar tensor that keeps it. x:get(i, j) is a number always.
+recorded, it is a scalar tensor that keeps it, a copy. x:get(i, j) is a number always.
 ]]
 
 -- The pages of the manual, in the order of a first course: file, title, and what they have: patterns of the names, of

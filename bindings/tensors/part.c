@@ -165,22 +165,26 @@ static rnn_status replace(rnn_ctx *ctx, rnn_tensor **t, const rnn_op *op, const 
   return replace_by(ctx, t, op, &args);
 }
 
-/* The element of t at the places from 0: a number, or, where ops on t are recorded, a scalar tensor with its history. */
+/* The element of t at the places from 0: a number, or, where ops on t are recorded, a scalar tensor with its history; a
+   copy, which keeps its value when t changes. */
 static void push_one(lua_State *L, rnn_tensor *t, const int64_t *index) {
   rnn_ctx *ctx = lrnn_context(L);
-  int ndim = rnn_tensor_ndim(t);
+  int ndim = rnn_tensor_ndim(t), top = lua_gettop(L);
   if (rnn_ctx_recording(ctx) && rnn_tensor_requires_grad(t)) {
-    rnn_tensor **part = lrnn_box(L);
+    rnn_tensor **line = lrnn_box(L), **id = lrnn_box(L), **one = lrnn_box(L);
     lrnn_note_position(L, ctx);
+    lrnn_check(L, rnn_tensor_new(ctx, RNN_INT, 0, NULL, id));
+    lrnn_check(L, rnn_tensor_fill(ctx, *id, (double)index[ndim - 1] + 1));
     rnn_status status = RNN_OK;
-    *part = rnn_tensor_ref(t);
-    for (int i = 0; i < ndim && status == RNN_OK; i++)
-      status = replace(ctx, part, &rnni_op_select, (int64_t[4]){0, index[i] + 1});
+    *line = rnn_tensor_ref(t);
+    for (int i = 0; i < ndim - 1 && status == RNN_OK; i++)
+      status = replace(ctx, line, &rnni_op_select, (int64_t[4]){0, index[i] + 1});
+    if (status == RNN_OK) status = rnn_tensor_pick(ctx, *line, 0, 1, id, one);
     if (status != RNN_ESTALE) {
       lrnn_check(L, status);
       return;
     }
-    lua_pop(L, 1); /* after backward it is as good as a number */
+    lua_settop(L, top); /* after backward it is as good as a number */
   }
   int64_t at = 0;
   for (int i = 0; i < ndim; i++) at += index[i] * rnn_tensor_strides(t)[i];

@@ -731,6 +731,11 @@ describe("functions made of other ops:", function()
     w:zero_grad()
     sum:backward()
     assert.same({ 1, 1, 1 }, values(w.grad))
+    local before = w[1]
+    rnn.no_grad(w.fill_, w, 5)
+    assert.equal(1, before:item()) -- a copy: what a script keeps of a parameter stays
+    assert.is_false((pcall(function() w[1]:fill_(7) end)))
+    w:assign(rnn.tensor { 1, 2, 3 })
     local y = w * 2
     assert.equal(4, rnn.no_grad(function() return y[2] end))
     y:sum():backward()

@@ -21,7 +21,7 @@ local function path(make, steps)
     local loss = (p:square() - p):sum()
     loss:backward()
     opt:step()
-    values[i] = p[1]
+    values[i] = p:get(1)
   end
   return values, opt
 end
@@ -96,10 +96,10 @@ describe("an optimiser", function()
     local opt = optim.SGD({ p }, { lr = 0.5 })
     p:sum():backward()
     opt:step()
-    assert.near(0.5, p[1], 1e-6)
+    assert.near(0.5, p:get(1), 1e-6)
     opt.lr = 0.25
     opt:step()
-    assert.near(0.25, p[1], 1e-6)
+    assert.near(0.25, p:get(1), 1e-6)
     opt.lr = -1
     assert.equal("optim.SGD:step: field 'lr': expected a number of 0 or more, got number -1", message_of(opt.step, opt))
     assert.equal(2, opt.steps)
@@ -111,8 +111,8 @@ describe("an optimiser", function()
     local opt = optim.Adam { a, b }
     a:sum():backward()
     opt:step()
-    assert.is_true(a[1] < 1)
-    assert.equal(1, b[1])
+    assert.is_true(a:get(1) < 1)
+    assert.equal(1, b:get(1))
     opt:zero_grad()
     assert.is_nil(a.grad)
   end)
