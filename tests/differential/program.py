@@ -67,6 +67,7 @@ def gradient(t):
     return t.grad if t.is_leaf or t.retains_grad else None
 
 
+CONSUMED = "history that backward has consumed; PyTorch notices only where it saved values"
 WITHOUT_HISTORY = {"detach", "copy", "forget", "retain_grad", "eig", "eigvals"}  # need none of theirs
 
 
@@ -104,8 +105,9 @@ class Run:
         return t._base is not None and t._base.is_leaf and t.grad_fn is not self.first[name]
 
     def step(self, s):
-        if any(self.stale(u) for u in s.uses) and not s.quiet and s.op not in WITHOUT_HISTORY:
-            raise Refused("history that backward has consumed; PyTorch notices only where it saved values")
+        stale = any(self.stale(u) for u in s.uses) and not s.quiet and s.op not in WITHOUT_HISTORY
+        if stale and (s.writes or not s.defines):
+            raise Refused(CONSUMED)
         if s.writes in self.copies:
             raise Refused("a write into a copy of a part, which would not reach the original")
         for u in s.uses:
@@ -128,6 +130,8 @@ class Run:
                 for n, g in grads.items():
                     self.env[n].grad = g if g is None else g.data.copy_(before[n])
             raise (Changed if way else Refused)(str(e).split(":")[0]) from None
+        if stale and any(self.env[n].requires_grad for n in s.defines):  # argmax and its like need no history
+            raise Refused(CONSUMED)
         if s.op == "retain_grad" and self.made_again(s.uses[0]):
             self.unsure.add(s.uses[0])
         if s.writes or s.op == "sgd":
