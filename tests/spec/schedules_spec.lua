@@ -110,15 +110,15 @@ describe("parameter groups", function()
     local opt = optim.SGD({ { { a }, weight_decay = 0.5 }, { { b }, lr = 0.01 } }, { lr = 0.1 })
     assert.equal(2, #opt.params)
     opt:step()
-    assert.near(1 - 0.1 * (1 + 0.5), a[1], 1e-6)
-    assert.near(1 - 0.01 * 2, b[1], 1e-6)
+    assert.near(1 - 0.1 * (1 + 0.5), a:get(1), 1e-6)
+    assert.near(1 - 0.01 * 2, b:get(1), 1e-6)
     opt.lr = 0.2
     opt:step()
-    assert.near(0.98 - 0.02 * 2, b[1], 1e-6)
+    assert.near(0.98 - 0.02 * 2, b:get(1), 1e-6)
     opt.groups[1].own.weight_decay = 0
-    local before = a[1]
+    local before = a:get(1)
     opt:step()
-    assert.near(before - 0.2, a[1], 1e-6)
+    assert.near(before - 0.2, a:get(1), 1e-6)
   end)
 
   it("are the same as one group when they say nothing", function()
