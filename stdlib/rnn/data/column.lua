@@ -28,7 +28,7 @@ end
 -- column[row], or a method.
 function Column.__index(column, key)
   if math.type(key) ~= "integer" then return rawget(Column, key) end
-  if key < 1 or key > #column.values then return nil end
+  if key < 1 or key > #column then return nil end
   return column:get(key) or false
 end
 

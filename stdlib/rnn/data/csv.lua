@@ -22,8 +22,8 @@ local ROWS = {
     .. "a point where decimal is a comma, else nothing" },
   { "header", nil, check.boolean, "whether row 1 has the names of the columns; by default it has, but values alone are "
     .. "refused. false: they are called column1, column2 ..." },
-  { "encoding", nil, check.string, "\"latin1\", \"windows-1252\", \"cp932\", \"utf-16\" or another one that the C library "
-    .. "knows; UTF-8 by default" },
+  { "encoding", nil, check.string, "\"latin1\", \"windows-1252\", \"cp932\", \"utf-16\" or another one that the C "
+    .. "library knows; UTF-8 by default" },
   { "comment", nil, check.string, "lines that begin with this byte are left out" },
   { "missing", nil, MARKS, "cells that mean missing, -999 or { \"-\", \"?\", -999 }, beside the empty one and NA, NaN, "
     .. "NaT, null, None, N/A, and errors of spreadsheets such as #DIV/0!; of a number all ways to write it" },
