@@ -77,8 +77,23 @@ experiment:check(target, "which column shall be forecast? " .. choices)
 local found
 for _, name in ipairs(frame:names()) do found = found or name == target end
 experiment:check(found, ("there is no column '%s'; %s"):format(target, choices))
-local function column_of(table_of, name)
-  for _, c in ipairs(table_of.columns) do if c.name == name then return c end end
+local function column_of(table_of, name) return table_of.columns[name] end
+for _, option in ipairs { "series", "ignore", "known" } do
+  local _, list = listed(options[option])
+  for _, name in ipairs(option ~= "known" and list or options.known ~= "none" and list or {}) do
+    experiment:check(column_of(frame, name), ("--%s: there is no column '%s'; the columns are %s")
+      :format(option, name, table.concat(frame:names(), ", ")))
+  end
+end
+experiment:check(options.interval > 0 and options.interval < 100,
+  "--interval: expected a number between 0 and 100")
+-- What f gives; or ends with what it says of the options.
+local function asked(option, f, ...)
+  local got = table.pack(pcall(f, ...))
+  local message = type(got[2]) == "string" and got[2]:match ":%d+: (%a[%w.]*:%l+: [^\n]*)"
+  if not got[1] and not message then error(got[2], 0) end
+  experiment:check(got[1], ("--%s: %s"):format(option, message))
+  return table.unpack(got, 2, got.n)
 end
 local chosen = column_of(frame, target)
 experiment:check(chosen.type == "number", ("column '%s' holds %s; %s"):format(target,
@@ -150,7 +165,7 @@ end
 -- Does the word of a day hang on the day of the week? Its share of days that the most frequent word
 -- tells.
 local function by_weekday(column)
-  local days = frame:calendar { "weekday" }:tensor { "weekday" }:reshape(-1):totable()
+  local days = frame:select { time }:calendar { "weekday" }:tensor { "weekday" }:reshape(-1):totable()
   local ids = column.values:totable()
   local counts, right, differ, usual = {}, 0, {}, {}
   for i, day in ipairs(days) do
@@ -193,15 +208,15 @@ from = from or options.test
 if from == "" then from = nil end
 if to == "" then to = nil end
 local all = frame
-if to and time then all = frame:rows(1, (select(2, frame:between(nil, to, time)))) end
-local first = from and time and (all:between(from, nil, time))
+if to and time then all = frame:rows(1, (select(2, asked("test", frame.between, frame, nil, to, time)))) end
+local first = from and time and (asked("test", all.between, all, from, nil, time))
   or from and math.tointeger(tonumber(from)) or #all - #all // 5 + 1
 if series then
   experiment:check(time, "--series wants a column of times")
   local days = all:dates(time)
   table.sort(days)
   from = from or days[#days - #days // 5 + 1]
-  first = all:between(from, nil, time)
+  first = asked("test", all.between, all, from, nil, time)
 end
 experiment:check(first > 20 and first <= #all, ("%d rows to learn from and %d to measure on are "
   .. "too few; --test FROM"):format(first - 1, #all - first + 1))
@@ -215,7 +230,7 @@ local settings = { target = target, time = time, series = series, past = past,
   members = options.members }
 local forecaster = rnn.Forecaster(settings)
 local source = all
-forecaster:fit(source:rows(1, first - 1), { epochs = options.epochs, progress = "terminal",
+asked("ahead", forecaster.fit, forecaster, source:rows(1, first - 1), { epochs = options.epochs, progress = "terminal",
   seconds = options.minutes * 60 / (2 * options.members), callbacks = { results:training() } })
 local report = forecaster:backtest(source, {
   from = time and all:rows(first, first):dates(time)[1] or first })

@@ -4,7 +4,7 @@
 
 #include "../binding.h"
 
-#define FNAME "csv_read"
+#define FNAME "data.csv"
 
 static const char *const option_names[] = {"separator", "columns", "types",    "header",  "decimal",
                                            "thousands", "comment", "missing", "encoding", NULL};
@@ -200,6 +200,7 @@ static result *take_options(lua_State *L, rnn_csv_options *o) {
   int count = (int)room;
   if (chosen) take_columns(L, names, types, formats, count);
   else count = take_types(L, names, types, formats, count);
+  lua_settop(L, RESULT);
   o->missing = formats + room + 1;
   o->missing_count = take_list(L, MISSING, "missing", "strings", formats + room + 1, (int)marks);
   if (chosen || count) {

@@ -146,7 +146,17 @@ static rnn_numbers_operand check_operand(lua_State *L, const char *fname, int ar
   return (rnn_numbers_operand){.whole = whole, .integer = whole ? (int64_t)value : 0, .real = value};
 }
 
+/* Of a column of a frame, which has operators of its own, this one is meant. */
 static int combine(lua_State *L, const char *fname, rnn_numbers_op op) {
+  static const char *const operators[] = {
+      [RNN_NUMBERS_ADD] = "__add", [RNN_NUMBERS_SUB] = "__sub",       [RNN_NUMBERS_MUL] = "__mul",
+      [RNN_NUMBERS_DIV] = "__div", [RNN_NUMBERS_FLOOR_DIV] = "__idiv", [RNN_NUMBERS_MOD] = "__mod"};
+  if (lua_istable(L, 2) && luaL_getmetafield(L, 2, operators[op]) != LUA_TNIL) {
+    lua_pushvalue(L, 1);
+    lua_pushvalue(L, 2);
+    lua_call(L, 2, 1);
+    return 1;
+  }
   rnn_numbers_operand x = check_operand(L, fname, 1), y = check_operand(L, fname, 2);
   lrnn_check(L, rnn_numbers_combine(lrnn_context(L), op, x, y, lrnn_numbers_box(L)));
   return 1;
@@ -158,6 +168,13 @@ static int numbers_mul(lua_State *L) { return combine(L, "multiplication", RNN_N
 static int numbers_div(lua_State *L) { return combine(L, "division", RNN_NUMBERS_DIV); }
 static int numbers_idiv(lua_State *L) { return combine(L, "division", RNN_NUMBERS_FLOOR_DIV); }
 static int numbers_mod(lua_State *L) { return combine(L, "modulo", RNN_NUMBERS_MOD); }
+
+static int numbers_unm(lua_State *L) {
+  lua_settop(L, 1);
+  lua_pushinteger(L, 0);
+  lua_insert(L, 1);
+  return combine(L, "subtraction", RNN_NUMBERS_SUB);
+}
 
 static int compare(lua_State *L, const char *fname, rnn_numbers_op op) {
   check_numbers(L, fname, 1);
@@ -455,6 +472,7 @@ static const lrnn_function methods[] = {
 static const luaL_Reg metamethods[] = {{"__len", numbers_len}, {"__tostring", numbers_tostring},
                                        {"__add", numbers_add}, {"__sub", numbers_sub}, {"__mul", numbers_mul},
                                        {"__div", numbers_div}, {"__idiv", numbers_idiv}, {"__mod", numbers_mod},
+                                       {"__unm", numbers_unm},
                                        {NULL, NULL}};
 
 /*--- rnn.is_numbers(value) -> boolean

@@ -22,11 +22,13 @@ static bool is_word(const char *text, const char *end, const char *word) {
 }
 
 bool rnni_cell_missing(const char *text, size_t size) {
-  static const char *const words[] = {"nan", "-nan", "na", "n/a", "#n/a", "<na>", "null", "none"};
+  static const char *const words[] = {
+      "nan", "-nan", "na", "n/a", "#n/a", "#na", "<na>", "null", "none", "nat",
+      "#null!", "#div/0!", "#value!", "#ref!", "#name?", "#num!", "#nv", "#wert!", "#bezug!", "#zahl!"}; /* of Excel */
   const char *end = text + size;
   trim(&text, &end);
   if (text == end) return true;
-  if (end - text > 4) return false;
+  if (end - text > 7 || !strchr("nN-#<", *text)) return false;
   for (size_t i = 0; i < sizeof words / sizeof *words; i++)
     if (is_word(text, end, words[i])) return true;
   return false;
@@ -65,14 +67,21 @@ static double convert_long(const char *digits, const char *end, int64_t exponent
   return strtod(buffer, NULL);
 }
 
+bool rnni_cell_minus(const char **text, const char *end) {
+  if (end - *text >= 3 && memcmp(*text, "\xE2\x88\x92", 3) == 0) {
+    *text += 3;
+    return true;
+  }
+  return *text < end && (**text == '-' || **text == '+') && *(*text)++ == '-';
+}
+
 bool rnni_cell_number(const char *text, size_t size, double *value) {
   /* Powers of ten that a double holds exactly. */
   static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
                                   1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
   const char *end = text + size;
   trim(&text, &end);
-  bool negative = false;
-  if (text < end && (*text == '-' || *text == '+')) negative = *text++ == '-';
+  bool negative = rnni_cell_minus(&text, end);
 
   const char *first = text, *point = NULL;
   uint64_t mantissa = 0;
@@ -96,12 +105,12 @@ bool rnni_cell_number(const char *text, size_t size, double *value) {
 
   int64_t exponent = 0;
   if (text < end && (*text | 32) == 'e') {
-    bool minus = false;
-    if (++text < end && (*text == '-' || *text == '+')) minus = *text++ == '-';
+    text++;
+    bool below = rnni_cell_minus(&text, end);
     if (text == end) return false;
     for (; text < end && digit(*text); text++)
       if (exponent < INT32_MAX) exponent = exponent * 10 + (*text - '0');
-    if (minus) exponent = -exponent;
+    if (below) exponent = -exponent;
   }
   if (text < end) return false;
   if (point) exponent -= last - point - 1;
@@ -122,8 +131,7 @@ bool rnni_cell_number(const char *text, size_t size, double *value) {
 bool rnni_cell_integer(const char *text, size_t size, int64_t *value) {
   const char *end = text + size;
   trim(&text, &end);
-  bool negative = text < end && *text == '-';
-  if (text < end && (*text == '-' || *text == '+')) text++;
+  bool negative = rnni_cell_minus(&text, end);
   if (text == end) return false;
   for (*value = 0; text < end; text++)
     if (!digit(*text) || __builtin_mul_overflow(*value, 10, value) ||
@@ -137,7 +145,7 @@ bool rnni_cell_exact(const char *text, size_t size, double value) {
   char written[400];
   const char *end = text + size;
   trim(&text, &end);
-  if (text < end && (*text == '-' || *text == '+')) text++;
+  (void)rnni_cell_minus(&text, end);
   while (text < end && *text == '0') text++;
   for (const char *c = text; c < end; c++)
     if (!digit(*c)) return true;
@@ -276,11 +284,12 @@ static bool clock_after(const char *at, const char *end, bool compact, rnni_stam
   else if (*at == ' ' || *at == ',') skip(&at, end, " ,");
   else return false;
   if (!integer(&at, end, 1, 2, &hour)) return false;
-  if (at < end && (*at == ':' || (compact && digit(*at)))) {
-    at += *at == ':';
+  char mark = at < end && *at == '.' ? '.' : ':'; /* 18.00.00 */
+  if (at < end && (*at == mark || (compact && digit(*at)))) {
+    at += *at == mark;
     if (!integer(&at, end, 2, 2, &minute)) return false;
-    if (at < end && (*at == ':' || (compact && digit(*at)))) {
-      at += *at == ':';
+    if (at < end && (*at == mark || (compact && digit(*at)))) {
+      at += *at == mark;
       if (!integer(&at, end, 2, 2, &second) || !fraction(&at, end, &micros)) return false;
     }
   }

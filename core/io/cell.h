@@ -8,10 +8,14 @@
 
 /* Blanks (space, tab) around the text never count. text need not end with a NUL. */
 
-/* An empty cell, or nan, -nan, na, n/a, #n/a, <na>, null, none in letters of either case. */
+/* Past a sign, + or - or U+2212; is it a minus? */
+bool rnni_cell_minus(const char **text, const char *end);
+
+/* An empty cell, or nan, -nan, nat, na, n/a, #n/a, #na, <na>, null, none in letters of either case, or an error of a
+   spreadsheet: #DIV/0!, #VALUE!, #REF!, #NAME?, #NUM!, #NULL!, #NV, #WERT!, #BEZUG!, #ZAHL!. */
 bool rnni_cell_missing(const char *text, size_t size);
 
-/* A decimal number with a point, as in C: -1, +.5, 12., 1.5e-3; or inf, infinity, with or without a sign.
+/* A decimal number with a point, as in C, or U+2212 for its minus: -1, +.5, 12., 1.5e-3; or inf, infinity, with or without a sign.
    Rounded to the nearest double, always. No hexadecimal, no thousands separators, nothing beyond a double's range. */
 bool rnni_cell_number(const char *text, size_t size, double *value);
 

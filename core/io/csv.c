@@ -60,7 +60,8 @@ typedef struct rnn_csv_stream {
   int32_t *text_ids;  /* (width) as ids of texts */
   int width;          /* cells in a row */
   rnni_column *columns;
-  int count;
+  int count;    /* one without a name is left out */
+  int32_t nameless; /* of several columns without a name: their id in names */
   rnni_column **keeper; /* (width) the column that keeps this cell, NULL when none does; NULL until row 1 is read */
 
   int cell;     /* cells of this row so far */
@@ -216,10 +217,10 @@ static rnn_status bind(reader *r) {
   for (int i = 0; i < named; i++) {
     int cell;
     RNNI_TRY(find(r, o->columns[i], &cell));
-    if (r->keeper[cell]) return rnni_fail(r->ctx, RNN_EARG, "csv_read: column \"%.60s\" is named twice", o->columns[i]);
+    if (r->keeper[cell]) return rnni_fail(r->ctx, RNN_EARG, "data.csv: column \"%.60s\" is named twice", o->columns[i]);
     const char *format = o->formats ? o->formats[i] : NULL;
     if (format && !epoch_of(format) && !rnni_stamp_format(format))
-      return rnni_fail(r->ctx, RNN_EARG, "csv_read: the format \"%.60s\" must have %%Y, %%m and %%d, each once, or what "
+      return rnni_fail(r->ctx, RNN_EARG, "data.csv: the format \"%.60s\" must have %%Y, %%m and %%d, each once, or what "
                        "says the same, and nothing that is unknown", format);
     RNNI_TRY(keep(r, cell, o->columns[i], format ? RNN_CSV_DATE : o->types ? o->types[i] : RNN_CSV_AUTO, format,
                   &r->columns[all ? cell : i]));
@@ -227,6 +228,10 @@ static rnn_status bind(reader *r) {
   for (int32_t id = 1; all && id <= r->names.count; id++) {
     const char *name = rnni_words_at(&r->names, id);
     int cell = r->cell_of_name[id - 1];
+    if (cell == DUPLICATE && !*name) { /* left out, as long as nothing stands in them */
+      r->nameless = id;
+      continue;
+    }
     if (cell == DUPLICATE) return fail_duplicate(r, name);
     if (!r->keeper[cell]) RNNI_TRY(keep(r, cell, name, RNN_CSV_AUTO, NULL, &r->columns[cell]));
   }
@@ -250,6 +255,7 @@ static void take_cell(void *text, size_t size, void *data) {
   } else if (r->cell < r->width) {
     rnni_column *c = r->keeper[r->cell];
     if (c) r->status = rnni_column_put(r->ctx, c, r->rows, r->row, text, size);
+    else if (size && r->nameless && r->firsts[r->cell] == r->nameless) r->status = fail_duplicate(r, "");
   }
   r->cell++;
 }
@@ -410,9 +416,9 @@ static rnn_status check_first(reader *r) {
   bool counted = true;
   for (int i = 0; i < r->count; i++) {
     const rnni_column *c = &r->columns[i];
+    if (!c->guessed || c->type == RNN_CSV_TEXT) continue;
     size_t size = strlen(c->name);
     rnn_csv_type type = rnni_csv_type_of(c->name, size);
-    if (!c->guessed || c->type == RNN_CSV_TEXT) continue;
     if (c->type == RNN_CSV_DATE && type == RNN_CSV_DATE && !date) date = c->name;
     numbers += c->type == RNN_CSV_NUMBER;
     if (c->type != RNN_CSV_NUMBER || !rnni_cell_number(c->name, size, &number)) continue;
@@ -510,7 +516,7 @@ static rnn_status convert_block(reader *r) {
     (void)iconv_close(r->convert); /* without a BOM iconv takes the other order for granted */
     r->convert = iconv_open("UTF-8", "UTF-16BE");
     r->converts = r->convert != (iconv_t)-1;
-    if (!r->converts) return rnni_fail(r->ctx, RNN_EARG, "csv_read: the C library knows no encoding 'UTF-16BE'");
+    if (!r->converts) return rnni_fail(r->ctx, RNN_EARG, "data.csv: the C library knows no encoding 'UTF-16BE'");
   }
   r->ended = got < room;
   char *from = r->foreign, *to = r->block;
@@ -628,10 +634,12 @@ rnn_status rnn_csv_next(reader *r, int64_t least, rnn_csv *out) {
   csv.rows = r->rows;
   csv.separator = r->options.separator;
   RNNI_GOTO(rnni_calloc(r->ctx, (size_t)r->count * sizeof *csv.columns, &csv.columns));
-  for (; csv.count < r->count; csv.count++) {
-    rnni_column *c = &r->columns[csv.count];
+  for (int i = 0; i < r->count; i++) {
+    rnni_column *c = &r->columns[i];
+    if (!c->name) continue;
     c->goes_on = least != INT64_MAX;
     RNNI_GOTO(rnni_column_finish(r->ctx, c, r->rows, &csv.columns[csv.count]));
+    csv.count++;
   }
   for (int i = 0; i < csv.count && first && r->guessed && csv.separator != ','; i++) RNNI_GOTO(check_commas(r, &csv.columns[i]));
   if (first && r->guessed && csv.separator == ';') RNNI_GOTO(check_points(r));
@@ -651,9 +659,9 @@ rnn_status rnn_csv_open(rnn_ctx *ctx, const char *path, const rnn_csv_options *o
   rnn_status status;
   int64_t bytes;
   if (o->separator == '"' || o->separator == '\n' || o->separator == '\r')
-    return rnni_fail(ctx, RNN_EARG, "csv_read: a quotation mark or the end of a line cannot be the separator");
+    return rnni_fail(ctx, RNN_EARG, "data.csv: a quotation mark or the end of a line cannot be the separator");
   if (o->separator && o->separator == o->decimal)
-    return rnni_fail(ctx, RNN_EARG, "csv_read: separator and decimal are the same");
+    return rnni_fail(ctx, RNN_EARG, "data.csv: separator and decimal are the same");
   RNNI_TRY(rnni_calloc(ctx, sizeof *r, &r));
   r->ctx = ctx, r->options = *o, r->row = 1, r->fd = -1;
   RNNI_GOTO(rnni_strdup(ctx, path, &r->path));
@@ -664,7 +672,7 @@ rnn_status rnn_csv_open(rnn_ctx *ctx, const char *path, const rnn_csv_options *o
     r->convert = iconv_open("UTF-8", o->encoding);
     r->converts = r->convert != (iconv_t)-1;
     if (!r->converts) {
-      status = rnni_fail(ctx, RNN_EARG, "csv_read: the C library knows no encoding '%.40s'; iconv -l lists them",
+      status = rnni_fail(ctx, RNN_EARG, "data.csv: the C library knows no encoding '%.40s'; iconv -l lists them",
                          o->encoding);
       goto done;
     }

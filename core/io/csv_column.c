@@ -194,7 +194,7 @@ bool rnni_csv_is_number(const char *text, size_t size, char decimal, const char 
 static void note_points(rnni_column *c, int64_t row, const char *text, size_t size) {
   size_t digits = 0, after = 0;
   const char *point = memchr(text, '.', size), *first = text;
-  if (*text == '-' || *text == '+') first++;
+  (void)rnni_cell_minus(&first, text + size);
   for (const char *at = first; at < (point ? point : text + size) && *at >= '0' && *at <= '9';) at++, digits++;
   if (!point) {
     if (digits > 3) c->points = RNNI_POINT_UNGROUPED;
@@ -397,7 +397,8 @@ const char *rnni_csv_check_text(const char *text, size_t size, char *what, size_
   size_t good = rnni_utf8_length(text, size);
   if (good == size) return NULL;
   snprintf(what, room, "byte %zu of the cell is 0x%02X, which is no UTF-8; convert the file, or name its "
-           "encoding: encoding = \"windows-1252\" reads Western European", good + 1, (unsigned char)text[good]);
+           "encoding: encoding = \"windows-1252\" reads Western European, \"cp1251\" Russian, \"cp932\" Japanese, "
+           "\"gbk\" Chinese", good + 1, (unsigned char)text[good]);
   return what;
 }
 

@@ -140,7 +140,7 @@ local rnn = {}
 ---@field csv fun(path: string, options?: data.csv.Options): data.Frame?, string?, string?
 ---@field csv_stream fun(path: string, options?: data.csv_stream.Options): fun(): data.Frame?, string?, string?
 ---@field files fun(folder: string): string[]?, string?
----@field find fun(folder: string, file: string, options?: data.find.Options): string?, boolean|string
+---@field find fun(folder: string, file: string, options?: data.find.Options): string?, boolean|string|nil
 ---@field idx fun(path: string): rnn.Tensor?, string?
 ---@field keep fun(where: string, what: string, list: any[], test: fun(entry: any): any, string?): any[]?, string?
 ---@field lines fun(path: string, what: string, read: fun(line: string): any, options?: data.lines.Options): any[]?, string?
@@ -631,9 +631,9 @@ local rnn = {}
 ---@field decimal? string sign in numbers, "," or by default "."
 ---@field thousands? string what stands between groups of three digits, " " for any blank; by default a point where decimal is a comma, else nothing
 ---@field header? boolean whether row 1 has the names of the columns; by default it has, but values alone are refused. false: they are called column1, column2 ...
----@field encoding? string "latin1", "windows-1252", "utf-16" or another one that the C library knows; UTF-8 by default
+---@field encoding? string "latin1", "windows-1252", "cp932", "utf-16" or another one that the C library knows; UTF-8 by default
 ---@field comment? string lines that begin with this byte are left out
----@field missing? table cells that mean missing, { "-", "?", -999 }, beside the empty one and NA, NaN, null, None, N/A; of a number all ways to write it
+---@field missing? table|string|number cells that mean missing, -999 or { "-", "?", -999 }, beside the empty one and NA, NaN, NaT, null, None, N/A, and errors of spreadsheets such as #DIV/0!; of a number all ways to write it
 ---@field zone? string whose clocks the times of day are of, "Europe/Berlin" or "+02:00"; times with an offset from UTC are shown as of this zone
 
 ---@class data.csv_stream.Options
@@ -643,9 +643,9 @@ local rnn = {}
 ---@field decimal? string sign in numbers, "," or by default "."
 ---@field thousands? string what stands between groups of three digits, " " for any blank; by default a point where decimal is a comma, else nothing
 ---@field header? boolean whether row 1 has the names of the columns; by default it has, but values alone are refused. false: they are called column1, column2 ...
----@field encoding? string "latin1", "windows-1252", "utf-16" or another one that the C library knows; UTF-8 by default
+---@field encoding? string "latin1", "windows-1252", "cp932", "utf-16" or another one that the C library knows; UTF-8 by default
 ---@field comment? string lines that begin with this byte are left out
----@field missing? table cells that mean missing, { "-", "?", -999 }, beside the empty one and NA, NaN, null, None, N/A; of a number all ways to write it
+---@field missing? table|string|number cells that mean missing, -999 or { "-", "?", -999 }, beside the empty one and NA, NaN, NaT, null, None, N/A, and errors of spreadsheets such as #DIV/0!; of a number all ways to write it
 ---@field zone? string whose clocks the times of day are of, "Europe/Berlin" or "+02:00"; times with an offset from UTC are shown as of this zone
 ---@field rows? integer of a part, about
 

@@ -29,7 +29,7 @@ describe("csv_read", function()
       return result
     end)
     assert.is_false(ok)
-    assert.truthy(message:find("^[^\n]*csv_spec%.lua:%d+: csv_read: "), message)
+    assert.truthy(message:find("^[^\n]*csv_spec%.lua:%d+: data%.csv: "), message)
     assert.truthy(message:find(part, 1, true), ("'%s' is not in: %s"):format(part, message))
   end
 

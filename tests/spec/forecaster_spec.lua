@@ -338,6 +338,23 @@ describe("rnn.Forecaster", function()
     assert(first > 0.85, first)
   end)
 
+  it("has intervals that hold what they say of networks that were trained again, however short", function()
+    rnn.seed(3)
+    local list, shorter, noise = {}, {}, rnn.randn(4, 240):totable()
+    for s = 1, 4 do
+      list[s] = { name = "s" .. s }
+      for t = 1, 240 do
+        list[s][t] = t % 7 == 0 and 0 or 1000 * s + 300 * math.sin(t % 7) + 15 * noise[s][t]
+      end
+      shorter[s] = table.move(list[s], 1, 200, 1, { name = list[s].name })
+    end
+    local f = make { horizon = 7, length = 28, season = 7 }
+    f:fit(shorter, { epochs = 1, progress = false, seed = 1 })
+    local report = f:backtest(list)
+    assert(report.coverage > 0.85 and report.coverage < 0.99, report.coverage)
+    assert(report.width > 0)
+  end)
+
   it("forecasts whole numbers beyond those of floats, and levels far beyond their range", function()
     local frame = days(150)
     local sold = frame:column "sold"

@@ -259,13 +259,17 @@ describe("data.find", function()
     assert.equal(file, data.find("set", "other.csv", { data = file, sole = true }))
   end)
 
+  it("gives the path alone, which data.csv takes as it is", function()
+    assert.equal(1, #assert(data.csv(data.find("set", name, { data = file }))))
+  end)
+
   it("knows a file by its content", function()
     local function known(fingerprint)
       return select(2, data.find("set", name, { data = file, fingerprint = fingerprint }))
     end
     assert.is_true(known "4:310a6111605ec3c2")
     assert.is_false(known "4:310a6111605ec3c3")
-    assert.is_false(known())
+    assert.is_nil(known())
   end)
 
   it("says where it looked and where the file is to be had", function()

@@ -62,6 +62,35 @@ describe("CSV as it is written", function()
     assert.equal(100000, rows)
     assert.is_true(parts > 3)
   end)
+
+  it("comes in parts with types of some columns", function()
+    local path = os.tmpname()
+    assert(core.file_write(path, "a,b\nx,1\n"))
+    for part in assert(data.csv_stream(path, { types = { a = "text" } })) do assert.same({ 1 }, part.b:totable()) end
+    for part in assert(data.csv_stream(path, { types = { a = "text", b = "text" } })) do
+      assert.same({ "1" }, part.b:totable())
+    end
+    os.remove(path)
+  end)
+
+  it("may have columns without a name in which nothing stands", function()
+    local f = assert(csv("Date;v;;\n10/03/2004;2,5;;\n31/03/2004;3;;\n", { decimal = "," }))
+    assert.same({ "Date", "v" }, f:names())
+    assert.same({ 2.5, 3 }, f.v:totable())
+    refused('several columns are called ""', "a,b,,\n1,2,,\n1,2,,3\n")
+    assert.same({ "a", "b" }, assert(csv("a,b,,\n1,2,,\n1,2,,3\n", { columns = { "a", "b" } })):names())
+  end)
+
+  it("has what spreadsheets write for nothing, and another minus", function()
+    local f = assert(csv("a,b\n#DIV/0!,−5\n#WERT!,1\nNaT,2.5\n#NA,−1e−3\n7,3\n"))
+    assert.equal(4, f:missing "a")
+    assert.same({ -5, 1, 2.5, -1e-3, 3 }, f.b:totable())
+    assert.equal(1, assert(csv("a,b\n-9999,1\n2,3\n", { missing = "-9999" })):missing "a")
+    assert.equal(1, assert(csv("a,b\n-9999,1\n2,3\n", { missing = -9999 })):missing "a")
+    refused("cp932", "a,b\n\x83\x65\x81\x5B,1\n")
+    assert.same({ "テー" }, assert(csv("a,b\n\x83\x65\x81\x5B,1\n", { encoding = "cp932" })):words "a")
+    assert.error_matches(function() csv("a,b\n1,2\n", { types = { a = "int" } }) end, "data.csv: option types")
+  end)
 end)
 
 describe("times", function()
@@ -131,6 +160,18 @@ describe("a hole in time", function()
     assert.error_matches(function() data.windows(f, { length = 3 }) end, "too short .* holes in time")
   end)
 
+  it("cannot be told of rows that are not in order", function()
+    local f = assert(csv("d,v\n2024-01-03,3\n2024-01-02,2\n2024-01-01,1\n"))
+    for _, g in ipairs { f, (assert(csv("d,v\n2024-01-03,3\n2024-01-01,1\n2024-01-09,2\n"))) } do -- without a step
+      for name, arguments in pairs { lag = { "v", 1 }, diff = { "v" }, shift = { "v", 1, "w" },
+        rolling = { "v", 2, "mean" } } do
+        assert.error_matches(function() g[name](g, table.unpack(arguments)) end,
+          "frame:" .. name .. ": the rows are not in order of 'd'; use frame:sort%('d'%) first")
+      end
+    end
+    assert.same({ 1, 2 }, table.move(f:sort("d"):lag("v", 1).v_lag1:totable(), 2, 3, 1, {}))
+  end)
+
   it("is closed by regular", function()
     local f = assert(csv(DAYS)):regular { fill = "linear", mark = true }
     assert.same({ 1, 2, 3, 4, 5, 6, 7, 8 }, f.v:totable())
@@ -183,6 +224,77 @@ describe("frames", function()
     assert.same({ 1.5, 3.5 }, r.a:totable())
     assert.same({ "2024-01-01", "2024-01-02" }, r:dates())
     assert.equal(8, #f:concat(f))
+  end)
+
+  it("never change, and no column takes the place of another unasked", function()
+    assert.error_matches(function() f.a = f.a * 10 end, 'frame.a = ...: a frame never changes; frame = frame:with%("a"')
+    assert.error_matches(function() f.a[1] = 10 end, "a frame never changes")
+    assert.same({ 1, 2, 3, 4 }, f.a:totable())
+    local g = assert(csv("day,v,v_lag1,month\n2024-01-01,1,2,3\n2024-01-02,2,3,4\n"))
+    for _, call in ipairs { function() g:calendar { "day" } end, function() g:calendar { "month" } end,
+      function() g:lag("v", 1) end,
+      function() g:rename({ v_lag1 = "v_diff1" }):diff "v" end,
+      function() g:rename({ v_lag1 = "v_mean2" }):rolling("v", 2, "mean") end,
+      function() g:rename({ v_lag1 = "filled" }):regular { mark = true, step = "1d" } end } do
+      assert.error_matches(call, "there is a column '[%w_]+' already; frame:rename or frame:drop first")
+    end
+    for _, part in ipairs { "hour", "minute" } do
+      assert.error_matches(function() g:calendar { part } end, "'day' has days without a time of day, which have no "
+        .. part)
+    end
+    assert.same({ 1, 1 }, g:drop({ "month" }):calendar({ "month" }).month:totable())
+  end)
+
+  it("take the first and the last cell that is there", function()
+    local g = assert(csv("d,k,v,t\n2024-01-01,a,,\n2024-01-01,a,2,x\n2024-01-01,a,,\n2024-01-03,b,5,u\n"
+      .. "2024-01-03,b,6,\n2024-01-03,c,,\n"))
+    local s = g:group("k", { v = { "first", "last" }, t = { "first", "last" } })
+    assert.same({ 2, 5 }, { s.v_first:get(1), s.v_first:get(2) })
+    assert.same({ 2, 6 }, { s.v_last:get(1), s.v_last:get(2) })
+    assert.same({ { "x", "u", false }, { "x", "u", false } }, { s.t_first:totable(), s.t_last:totable() })
+    assert.equal(1, s:missing "v_last")
+    local r = g:resample("1d", { v = "last", t = "first" })
+    assert.same({ { 2, 6 }, { "x", false, "u" }, 1 }, { { r.v:get(1), r.v:get(3) }, r.t:totable(), r:missing "v" })
+  end)
+
+  it("have columns by any name, which are lists, and join as text", function()
+    local g = assert(csv("date,time,v,w\n2024-01-01,18.00.00,1,a\n2024-01-02,11.30.00,2,\n"))
+    assert.same({ "18.00.00", "11.30.00" }, g.columns.time:totable())
+    assert.is_nil(g.columns.nothing)
+    local cells = {}
+    for i, cell in ipairs(g.w) do cells[i] = cell end
+    assert.same({ "a", false }, cells)
+    assert.equal(2, #data.classes(f.k))
+    local when = g:with("when", g.date .. " " .. g.columns.time)
+    assert.same({ "2024-01-01 18:00", "2024-01-02 11:30" }, when:dates "when")
+    local parts = assert(csv("y,m,d\n2024,1,5\n2024,12,25\n"))
+    assert.same({ "2024-01-05", "2024-12-25" }, parts:with("day", parts.y .. "-" .. parts.m .. "-" .. parts.d):dates())
+    assert.same({ "a1", false }, (g.w .. g.v):totable())
+    assert.same({ "v1", "v2" }, ("v" .. g.v):totable())
+    local either = assert(csv("a,b\n1/02,1\n3/04,1\n"))
+    assert.same({ "1/02/2024", "3/04/2024" }, (either.a .. "/2024"):totable()) -- of January or of February
+    assert.same({ "2024-02-01", "2024-04-30" }, (assert(csv("a,b\n1/02,1\n30/04,1\n")).a .. "/2024"):totable())
+    assert.error_matches(function() return g.w .. {} end, "expected a string")
+    assert.error_matches(function() return rnn.metrics.mae(g.v, g.v) end, "got the column 'v' of a frame")
+  end)
+
+  it("add up and subtract in any order", function()
+    local g = assert(csv("a,b,c\n1,2,4\n3,5,8\n"))
+    assert.same({ { 7, 16 }, { 4, 11 }, { -0.5, -0.4 }, { -1, -3 }, { 5, 11 }, { 2, 1 }, { 0, 0 } }, {
+      (g.a + g.b + g.c):totable(), (g.a * 2 + g.b):totable(), ((g.a - g.b) / g.b):totable(), (-g.a):totable(),
+      (g.c - -g.a):totable(), ((g.c - g.a + 1) // g.b):totable(), ((g.a + g.b) % g.c % g.a):totable() })
+    assert.error_matches(function() return g.a * 2 + assert(csv("t,u\nx,1\n")).t end,
+      "arithmetic: the column 't' holds texts")
+  end)
+
+  it("are put one behind the other where a column is empty in one", function()
+    local empty, full = assert(csv("k,t,d\n1,,\n2,,\n")), assert(csv("k,t,d\n3,x,2024-01-01\n4,y,2024-01-02\n"))
+    assert.same({ false, false, "x", "y" }, empty:concat(full).t:totable())
+    assert.same({ "x", "y", false, false }, full:concat(empty).t:totable())
+    assert.same({ "missing", "missing", "2024-01-01", "2024-01-02" }, empty:concat(full):dates())
+    assert.error_matches(function() full:concat(full:with("t", { 1, 2 })) end, "frame:concat: expected a text column")
+    assert.error_matches(function() full:join(assert(csv("k,z\na,1\n")), "k") end,
+      "frame:join: expected a number column")
   end)
 
   it("encode words as at training", function()

@@ -5,9 +5,11 @@ local class = require "rnn.class"
 local check = require "rnn.check"
 local dates = require "rnn.data.dates"
 
---- A column of a frame: frame.temp_max. Its cells are numbers, dates or words; frame:column(name) gives them as they
---- are held. Comparisons give masks (rows) of 0 and 1, which frame:filter takes and which combine by :logical_and,
---- :logical_or and :logical_not; + - * / // % of number columns give rnn.Numbers, which frame:with takes.
+--- A column of a frame: frame.temp_max. Its cells are numbers, dates or words, column[3] that of row 3 as in totable;
+--- frame:column(name) gives them as they are held. Comparisons give masks (rows) of 0 and 1, which frame:filter takes
+--- and which combine by :logical_and, :logical_or and :logical_not; + - * / // % of number columns give rnn.Numbers,
+--- which frame:with takes. .. joins cells as text: frame.date .. " " .. frame.hour is a column of words, or of dates
+--- where all are dates.
 ---@class data.Column
 ---@field name string
 ---@field type "number"|"date"|"text"
@@ -21,6 +23,24 @@ local Column = class("data.Column")
 function Column:init(fields)
   check.table("data.Column", "argument 1", fields)
   for key, value in pairs(fields) do self[key] = value end
+end
+
+-- column[row], or a method.
+function Column.__index(column, key)
+  if math.type(key) ~= "integer" then return rawget(Column, key) end
+  if key < 1 or key > #column then return nil end
+  return column:get(key) or false
+end
+
+function Column.__newindex(column, key, value)
+  if type(key) == "number" then
+    core.fail("column[%s] = ...: a frame never changes; frame:with makes one with other values", key)
+  end
+  rawset(column, key, value)
+end
+
+function Column.__describe(column)
+  return ("the column '%s' of a frame, of which frame:tensor { '%s' } makes a tensor"):format(column.name, column.name)
 end
 
 --- #column -> number of rows
@@ -193,5 +213,68 @@ function Column.__mul(a, b) return operand(a) * operand(b) end
 function Column.__div(a, b) return operand(a) / operand(b) end
 function Column.__idiv(a, b) return operand(a) // operand(b) end
 function Column.__mod(a, b) return operand(a) % operand(b) end
+function Column.__unm(a) return -operand(a) end
+
+-- The cells of an operand of .. as text, false where missing, or one text for all rows.
+local function texts_of(value)
+  if not class.is_a(value, Column) then
+    return type(value) == "number" and tostring(value) or check.string("..", "a side", value)
+  end
+  local list = value:totable()
+  for i, cell in ipairs(list) do
+    if type(cell) == "number" then list[i] = cell == cell and ("%.17g"):format(cell) end
+  end
+  return list
+end
+
+-- The moments of words that are all dates, none with an offset from UTC; in one order of day and month.
+local function moments_of(words)
+  local found
+  for order = 1, 2 do
+    local list = {}
+    for id, word in ipairs(words) do
+      list[id] = not word:find ":%d%d.*[Zz+-]" and select(order, core.date_read(word)) or nil
+      if not list[id] then break end
+    end
+    if #list == #words and found then
+      for id, micros in ipairs(list) do
+        if micros ~= found[id] then return nil end
+      end
+    end
+    found = #list == #words and list or found
+  end
+  return found
+end
+
+function Column.__concat(a, b)
+  local left, right = texts_of(a), texts_of(b)
+  local n = type(left) == "table" and #left or #right
+  if type(left) == "table" and type(right) == "table" and #left ~= #right then
+    core.fail("..: columns of %d and %d rows", #left, #right)
+  end
+  local ids, words, known = {}, {}, {}
+  for i = 1, n do
+    local before, behind = left, right
+    if type(left) == "table" then before = left[i] end
+    if type(right) == "table" then behind = right[i] end
+    local word = before and behind and before .. behind
+    if word and not known[word] then
+      words[#words + 1] = word
+      known[word] = #words
+    end
+    ids[i] = word and known[word] or 0
+  end
+  local moments = #words > 0 and moments_of(words)
+  if not moments then
+    return Column { name = "text", type = "text", values = core.tensor(ids, "int32"), words = words }
+  end
+  local days = true
+  for _, micros in ipairs(moments) do days = days and micros % dates.DAY == 0 end
+  for i, id in ipairs(ids) do
+    if days then ids[i] = id > 0 and moments[id] // dates.DAY or dates.MISSING
+    else ids[i] = moments[id] or math.mininteger end
+  end
+  return Column { name = "date", type = "date", values = days and core.tensor(ids, "int32") or core.numbers(ids) }
+end
 
 return Column

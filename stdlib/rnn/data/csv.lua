@@ -5,6 +5,11 @@ local check = require "rnn.check"
 local option = require "rnn.option"
 local Frame = require("rnn.data.frame").Frame
 
+local MARKS = option.kind("table|string|number", function(fname, argname, value)
+  if type(value) == "string" or type(value) == "number" then return { value } end
+  return check.table(fname, argname, value)
+end)
+
 local ROWS = {
   { "columns", nil, check.table, "keeps only these, { \"a\", \"b\" }" },
   { "types", nil, check.table, "of columns by name, \"number\", \"date\" or \"text\": { zip = \"text\" }; or how dates "
@@ -17,11 +22,11 @@ local ROWS = {
     .. "a point where decimal is a comma, else nothing" },
   { "header", nil, check.boolean, "whether row 1 has the names of the columns; by default it has, but values alone are "
     .. "refused. false: they are called column1, column2 ..." },
-  { "encoding", nil, check.string, "\"latin1\", \"windows-1252\", \"utf-16\" or another one that the C library knows; "
-    .. "UTF-8 by default" },
+  { "encoding", nil, check.string, "\"latin1\", \"windows-1252\", \"cp932\", \"utf-16\" or another one that the C "
+    .. "library knows; UTF-8 by default" },
   { "comment", nil, check.string, "lines that begin with this byte are left out" },
-  { "missing", nil, check.table, "cells that mean missing, { \"-\", \"?\", -999 }, beside the empty one and NA, NaN, "
-    .. "null, None, N/A; of a number all ways to write it" },
+  { "missing", nil, MARKS, "cells that mean missing, -999 or { \"-\", \"?\", -999 }, beside the empty one and NA, NaN, "
+    .. "NaT, null, None, N/A, and errors of spreadsheets such as #DIV/0!; of a number all ways to write it" },
   { "zone", nil, check.string, "whose clocks the times of day are of, \"Europe/Berlin\" or \"+02:00\"; times with an "
     .. "offset from UTC are shown as of this zone" },
 }
@@ -77,7 +82,7 @@ local function frame_of(path, columns, options, zone)
   end
   columns.rows, columns.separator = nil, nil
   local frame = Frame(columns, rows)
-  frame.notes = notes
+  table.move(notes, 1, #notes, 1, frame.notes)
   return frame
 end
 

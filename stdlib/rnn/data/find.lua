@@ -41,26 +41,27 @@ local OPTIONS = option.of("data.find", {
   { "data", nil, check.string, "the folder; or the file, under its own name, so that one file never stands for two" },
   { "sole", false, check.boolean, "for programs that read no other file: data may be a file of any name, or, where a "
     .. "folder is wanted, be it itself" },
-  { "fingerprint", "", check.string, "tells the public data set from others under its name" },
+  { "fingerprint", nil, check.string, "tells the public data set from others under its name" },
   { "source", nil, check.string, "where the file is to be had, for the message" },
 })
 
---- data.find(folder, file [, options]) -> path, known | nil, message
+--- data.find(folder, file [, options]) -> path [, known] | nil, message
 ---
 --- Looks for folder/file, or file itself, in the folder that option data names, which may lie in one of those of
 --- RNNLUA_DATA; without it in the folders of the environment variable RNNLUA_DATA, separated by colons. A file that
---- ends in "/" is a folder. known is true when the file has the fingerprint.
+--- ends in "/" is a folder. With option fingerprint there is a second value, known: true when the file has it.
 ---@param folder string
 ---@param file string
 ---@param options? data.find.Options
 ---@return string?
----@return boolean|string known or message
+---@return boolean|string|nil known or message
 return function(folder, file, options)
   check.string("data.find", "argument 1 (folder)", folder)
   check.string("data.find", "argument 2 (file)", file)
   options = OPTIONS:read(options)
   local data = options.data
   local function found(path)
+    if not options.fingerprint then return path end
     return path, is_known(path, options.fingerprint)
   end
   local roots = places(data)
@@ -73,7 +74,7 @@ return function(folder, file, options)
     for _, path in ipairs { root .. "/" .. folder .. "/" .. file, root .. "/" .. file } do
       if readable(path) then return found(path) end
     end
-    if data and options.sole and file:find "/$" and readable(root .. "/") then return root .. "/", false end
+    if data and options.sole and file:find "/$" and readable(root .. "/") then return root .. "/" end
   end
   return nil, ("no %s %s/%s in %s%s"):format(file:find "/$" and "folder" or "file", folder, file,
     #roots > 0 and table.concat(roots, " or ") or "sight: give --data FOLDER or set RNNLUA_DATA",

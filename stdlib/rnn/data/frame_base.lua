@@ -15,19 +15,36 @@ local Column = require "rnn.data.column"
 local dates = require "rnn.data.dates"
 local origin = require "rnn.data.origin"
 
---- A table of typed columns; data.csv makes one. frame.temp_max is the column of that name.
+--- A table of typed columns; data.csv makes one. frame.temp_max is the column of that name, and so is
+--- frame.columns.temp_max, also where a method has the name: frame.columns.time.
 ---@class data.Frame
----@field columns data.Column[]
+---@field columns data.Column[] in their order, and by their names
 ---@field order? string the column it was sorted by
 ---@field notes string[] what data.csv decided by itself
 local Frame = class("data.Frame")
+
+-- The columns by their names.
+local BY_NAME = { __index = function(columns, name)
+  for _, column in ipairs(type(name) == "string" and columns or {}) do
+    if column.name == name then return column end
+  end
+end }
 
 function Frame:init(columns, rows, order)
   check.table("data.Frame", "argument 1 (columns)", columns)
   for i, column in ipairs(columns) do
     if not class.is_a(column, Column) then columns[i] = Column(column) end
   end
-  self.columns, self.count, self.order, self.notes = columns, rows, order or false, {}
+  rawset(self, "columns", setmetatable(columns, BY_NAME))
+  rawset(self, "count", rows)
+  rawset(self, "order", order or false)
+  rawset(self, "notes", {})
+end
+
+-- A frame never changes.
+function Frame.__newindex(_, key)
+  core.fail("frame.%s = ...: a frame never changes; frame = frame:with(\"%s\", ...) makes one with that column",
+    tostring(key), tostring(key))
 end
 
 local function quoted(names)
@@ -38,9 +55,8 @@ end
 local function find(frame, fname, name)
   if not class.is_a(frame, Frame) then check.expected(fname, "argument 1 (frame)", "a frame", frame) end
   check.string(fname, "argument 1 (column)", name)
-  for _, column in ipairs(frame.columns) do
-    if column.name == name then return column end
-  end
+  local column = frame.columns[name]
+  if column then return column end
   core.fail("%s: there is no column '%s'; the columns are %s", fname, name, quoted(frame:names()))
 end
 
@@ -102,6 +118,14 @@ local function put(frame, column)
   end
   columns[at] = column
   return Frame(columns, frame.count, frame.order)
+end
+
+-- The frame with a column at the end, or an error where there is one of this name.
+local function add(frame, fname, column)
+  if frame.columns[column.name] then
+    core.fail("%s: there is a column '%s' already; frame:rename or frame:drop first", fname, column.name)
+  end
+  return put(frame, column)
 end
 
 local STAMPS <const> = { -- whole numbers that are written dates with a time of day: least, most, the format
@@ -425,10 +449,11 @@ end
 
 --- frame:shift(column, k, name) -> frame
 ---
---- With a new column of that name: each row gets the value of the row k above it (k > 0, the past) or -k below it
---- (k < 0, the future). frame:shift("day_type", -1, "next_day_type") tells a model what kind of day tomorrow is.
+--- With a column of that name, in the place of the one that has it or at the end: each row gets the value of the row k
+--- above it (k > 0, the past) or -k below it (k < 0, the future). frame:shift("day_type", -1, "next_day_type") tells
+--- a model what kind of day tomorrow is.
 --- In a frame with a step of time k counts steps, not rows: across a hole no value is taken for that of another time.
---- Rows without such a neighbour miss the cell.
+--- Rows without such a neighbour miss the cell. Errors: rows that are not in order of time.
 ---@param name string
 ---@param k integer
 ---@param new_name string
@@ -437,7 +462,7 @@ function Frame:shift(name, k, new_name)
   local column = find(self, "frame:shift", name)
   k = check.int("frame:shift", "argument 2 (k)", k)
   check.string("frame:shift", "argument 3 (name)", new_name)
-  return put(self, with_values(column, values_at(column, self:_steps_before(k)), new_name))
+  return put(self, with_values(column, values_at(column, self:_steps_before("frame:shift", k)), new_name))
 end
 
 --- frame:missing(column) -> number of missing cells
@@ -489,9 +514,8 @@ local methods = Frame.__index
 function Frame.__index(frame, key)
   local value = methods[key]
   if value ~= nil or type(key) ~= "string" or key:find "^_" then return value end
-  for _, column in ipairs(rawget(frame, "columns") or {}) do
-    if column.name == key then return column end
-  end
+  local column = (rawget(frame, "columns") or {})[key]
+  if column then return column end
   local known = {}
   for name in pairs(methods) do known[#known + 1] = not name:find "^_" and name or nil end
   for i, name in ipairs(guard.inner(Frame.names)(frame)) do known[#known + i] = name end
@@ -500,7 +524,7 @@ function Frame.__index(frame, key)
 end
 
 return {
-  Frame = Frame, find = find, find_typed = find_typed, values_at = values_at, take = take, put = put,
+  Frame = Frame, find = find, find_typed = find_typed, values_at = values_at, take = take, put = put, add = add,
   with_values = with_values, missing_mask = missing_mask, date_column = date_column, quoted = quoted,
   odd_text = odd_text,
 }

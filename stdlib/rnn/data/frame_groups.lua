@@ -7,6 +7,7 @@ local option = require "rnn.option"
 local base = require "rnn.data.frame_base"
 local time = require "rnn.data.frame_time"
 local Column = require "rnn.data.column"
+local dates = require "rnn.data.dates"
 local steps = require "rnn.data.steps"
 
 ---@class data.Frame
@@ -241,29 +242,36 @@ local function joined(fname, parts)
   return Column { name = first.name, type = "text", values = core.concat(list, 1), words = words }
 end
 
+-- A column of nothing but missing cells, as one of another type.
+local function blank_like(column, n)
+  local values = column.type == "number" and core.numbers(core.zeros(n) / 0):double()
+    or core.full({ n, type = "int32" }, column.type == "date" and dates.MISSING or 0)
+  return Column { name = column.name, type = column.type, values = values, words = column.words and {},
+    zone = column.zone }
+end
+
 local function clock_like(column)
   if column.type ~= "date" or column:_is_clock() then return column end
   return base.with_values(column, column:_moments())
 end
 
---- frame:concat(other, ...) -> frame
----
---- The rows of frames one behind the other. Errors: columns that are not there in all, or have other types.
----@param ... data.Frame
----@return data.Frame
-function Frame:concat(...)
-  local fname, frames, columns, count = "frame:concat", { self, ... }, {}, 0
-  for i, frame in ipairs(frames) do
-    if not class.is_a(frame, Frame) then check.expected(fname, ("argument %d"):format(i - 1), "a frame", frame) end
-    if #frame.columns ~= #self.columns then
-      core.fail("%s: argument %d has %d columns, not %d", fname, i - 1, #frame.columns, #self.columns)
-    end
-    count = count + frame.count
-  end
-  for k, column in ipairs(self.columns) do
-    local parts, clock = {}, false
+-- The rows of frames, which have the same columns, one behind the other. Where all cells of a column are missing, any
+-- type fits the other frames' columns.
+local function stacked(fname, frames)
+  local columns, count = {}, 0
+  for _, frame in ipairs(frames) do count = count + frame.count end
+  for k, column in ipairs(frames[1].columns) do
+    local parts, like, clock = {}, nil, false
     for i, frame in ipairs(frames) do
-      parts[i] = base.find_typed(frame, fname, column.name, column.type)
+      parts[i] = base.find(frame, fname, column.name)
+      if not like and frame.count > frame:missing(column.name) then like = parts[i] end
+    end
+    like = like or parts[1]
+    for i, frame in ipairs(frames) do
+      if parts[i].type ~= like.type and frame.count == frame:missing(column.name) then
+        parts[i] = blank_like(like, frame.count)
+      end
+      if parts[i].type ~= like.type then base.find_typed(frame, fname, column.name, like.type) end
       clock = clock or parts[i]:_is_clock()
     end
     if clock then
@@ -272,6 +280,23 @@ function Frame:concat(...)
     columns[k] = joined(fname, parts)
   end
   return Frame(columns, count)
+end
+
+--- frame:concat(other, ...) -> frame
+---
+--- The rows of frames one behind the other. Errors: columns that are not there in all, or have other types, but for one
+--- of which all cells are missing.
+---@param ... data.Frame
+---@return data.Frame
+function Frame:concat(...)
+  local fname, frames = "frame:concat", { self, ... }
+  for i, frame in ipairs(frames) do
+    if not class.is_a(frame, Frame) then check.expected(fname, ("argument %d"):format(i - 1), "a frame", frame) end
+    if #frame.columns ~= #self.columns then
+      core.fail("%s: argument %d has %d columns, not %d", fname, i - 1, #frame.columns, #self.columns)
+    end
+  end
+  return stacked(fname, frames)
 end
 
 -- A number for each row, the same for rows that have the same cells in these columns; -1 where one is missing.
@@ -314,15 +339,24 @@ local function groups_of(columns, n)
   return rows, starts, ends
 end
 
+-- The first or last rows of ranges in which the column has a cell, as ids; 0 where there is none.
+local function cell_rows(column, how, rows, starts, ends)
+  local there = 1 - base.missing_mask(column)
+  if rows then there = there:gather(1, rows) end
+  local kept, nothing = there:nonzero(), core.zeros { 1, type = "int32" }
+  local count = core.concat({ nothing, there:to_int():cumsum(1) }, 1) -- of cells up to each row
+  local before, up_to = count:gather(1, starts:maximum(1)), count:gather(1, ends:maximum(0) + 1)
+  local at = core.where(up_to:gt(before), how == "first" and before + 1 or up_to, 0)
+  local ids = core.concat({ nothing, kept }, 1):gather(1, at + 1)
+  return rows and core.concat({ nothing, rows }, 1):gather(1, ids + 1) or ids
+end
+
 local HOW = { "count", "sum", "mean", "min", "max", "std", "var", "median", "first", "last" }
 
 -- What a column comes to in ranges of rows (in the order rows, or as they stand).
 local function summed(fname, column, how, rows, starts, ends, name)
   if how == "first" or how == "last" then
-    local at = how == "first" and starts or ends
-    local ids = core.where(ends:ge(starts), at, 0)
-    if rows then ids = core.concat({ core.zeros { 1, type = "int32" }, rows }, 1):gather(1, ids + 1) end
-    return base.with_values(column, base.values_at(column, ids), name)
+    return base.with_values(column, base.values_at(column, cell_rows(column, how, rows, starts, ends)), name)
   end
   local values = column.values
   if column.type == "text" and how == "count" then values = core.numbers(values, 0)
@@ -368,7 +402,7 @@ end
 --- A row for each group of rows with the same cells in the key column, or columns { "a", "b" }, in the order of their
 --- first rows. how is what becomes of the other columns: "mean", "sum", "min", "max", "median", "std", "var", "count",
 --- "first" or "last" of all number columns, or of some by name, { rain = "sum", temp = { "min", "max" } }, where a list
---- gives columns temp_min and temp_max. Missing cells do not count.
+--- gives columns temp_min and temp_max. Missing cells do not count, nor are they the first or last.
 ---@param keys string|string[]
 ---@param how string|table<string, string|string[]>
 ---@return data.Frame
@@ -420,7 +454,7 @@ function Frame:join(other, keys, options)
   options = JOIN:read(options)
   local _, names = key_columns(self, fname, "argument 2 (keys)", keys)
   local mine, theirs = self:select(names), other:select(names)
-  local both = codes(mine:concat(theirs).columns)
+  local both = codes(stacked(fname, { mine, theirs }).columns)
   local n, m = self.count, other.count
   local left = both:gather(core.arange(n))
   local right = both:gather(n + m > 0 and core.arange(n + m):rows(n + 1, n + m) or core.arange(0))

@@ -131,9 +131,14 @@ function Frame:breaks()
   return known.diffs:ne(1):nonzero():totable()
 end
 
--- For each row the one k steps before, as ids; 0 where there is none.
-function Frame:_steps_before(k)
-  local n, known = self.count, about(self)
+-- For each row the one k steps before, as ids; 0 where there is none. Where rows are not in order of time, that would
+-- not be the past.
+function Frame:_steps_before(fname, k)
+  local n, known, column = self.count, about(self), time_of(self)
+  if column and #column:_moments():diff():lt(0):nonzero() > 0 then
+    core.fail("%s: the rows are not in order of '%s'; use frame:sort('%s') first, and where the frame has several "
+      .. "series, frame:split", fname, column.name, column.name)
+  end
   if known.step and known.ascending and #known.diffs:ne(1):nonzero() > 0 then
     return known.positions:match(known.positions - k)
   end
@@ -147,7 +152,7 @@ end
 --- frame:lag(column, k) -> frame
 ---
 --- With a new column "column_lag7" of the value k steps before, for k = 7, or several for a list { 1, 7 }. Steps are
---- counted as in frame:shift.
+--- counted as in frame:shift. Errors: as there; a new column that is there already.
 ---@param name string
 ---@param k integer|integer[]
 ---@return data.Frame
@@ -155,23 +160,24 @@ function Frame:lag(name, k)
   local column, frame = base.find(self, "frame:lag", name), self
   for _, steps_back in ipairs(type(k) == "table" and k or { k }) do
     steps_back = check.int("frame:lag", "argument 2 (k)", steps_back, 1)
-    frame = base.put(frame, base.with_values(column, base.values_at(column, self:_steps_before(steps_back)),
-      ("%s_lag%d"):format(name, steps_back)))
+    frame = base.add(frame, "frame:lag", base.with_values(column,
+      base.values_at(column, self:_steps_before("frame:lag", steps_back)), ("%s_lag%d"):format(name, steps_back)))
   end
   return frame
 end
 
 --- frame:diff(column [, k]) -> frame
 ---
---- With a new column "column_diff1": the value less the one k steps before; k is 1 by default.
+--- With a new column "column_diff1": the value less the one k steps before; k is 1 by default. Errors: as in
+--- frame:lag.
 ---@param name string
 ---@param k? integer
 ---@return data.Frame
 function Frame:diff(name, k)
   local column = base.find_typed(self, "frame:diff", name, "number")
   k = check.int("frame:diff", "argument 2 (k)", k or 1, 1)
-  local values = column.values - column.values:gather(self:_steps_before(k))
-  return base.put(self, { name = ("%s_diff%d"):format(name, k), type = "number", values = values })
+  local values = column.values - column.values:gather(self:_steps_before("frame:diff", k))
+  return base.add(self, "frame:diff", { name = ("%s_diff%d"):format(name, k), type = "number", values = values })
 end
 
 local HOW = { "count", "sum", "mean", "min", "max", "std", "var", "median", "first", "last" }
@@ -181,7 +187,8 @@ local HOW = { "count", "sum", "mean", "min", "max", "std", "var", "median", "fir
 --- With a new column "column_mean7": what the rows of the last 7 steps, the row itself included, come to, by how:
 --- "mean", "sum", "min", "max", "median", "std", "var", "count", "first" or "last". steps is a number, or a span such
 --- as "7d". Missing where not all of the steps are there yet, as at the beginning and after holes.
---- Errors: a column that is no number, another how, rows without equal steps in order of time.
+--- Errors: a column that is no number, another how, rows that are not in order of time or, for a span, have no equal
+--- steps, a new column that is there already.
 ---@param name string
 ---@param span integer|string
 ---@param how string
@@ -198,10 +205,10 @@ function Frame:rolling(name, span, how)
   end
   n = check.int(fname, "argument 2 (steps)", n, 1)
   local last = core.arange(self.count)
-  local first = self:_steps_before(n - 1)
+  local first = self:_steps_before(fname, n - 1)
   first = core.where(first:eq(0), last + 1, first) -- an empty range: missing
-  local values = column.values:ranges(first, last, how)
-  return base.put(self, { name = ("%s_%s%s"):format(name, how, title), type = "number", values = values:double() })
+  local values = column.values:ranges(first, last, how):double()
+  return base.add(self, fname, { name = ("%s_%s%s"):format(name, how, title), type = "number", values = values })
 end
 
 local PARTS = { "year", "quarter", "month", "week", "day", "dayofyear", "weekday", "hour", "minute", "holiday" }
@@ -211,7 +218,7 @@ local PARTS = { "year", "quarter", "month", "week", "day", "dayofyear", "weekday
 --- With a number column for each part of the rows' times, as clocks of the column's zone show them: "year", "quarter"
 --- 1 .. 4, "month" 1 .. 12, "week" of ISO 8601, "day" 1 .. 31, "dayofyear", "weekday" 1 (Monday) .. 7, "hour" 0 .. 23,
 --- "minute", and "holiday", 1 on the days of the list holidays ("2024-12-25"), else 0. Errors: no
---- date column, unknown parts, hours of days without a time, holidays that are no dates.
+--- date column, unknown parts, hours of days without a time, holidays that are no dates, a column of that name.
 ---@param parts string[]
 ---@param holidays? string[]
 ---@return data.Frame
@@ -224,6 +231,9 @@ function Frame:calendar(parts, holidays)
   for i, part in ipairs(parts) do
     local values
     check.one_of(fname, ("argument 1, entry %d"):format(i), part, PARTS)
+    if (part == "hour" or part == "minute") and not column:_is_clock() then
+      core.fail("%s: '%s' has days without a time of day, which have no %s", fname, column.name, part)
+    end
     if part == "hour" then values = seconds // 3600
     elseif part == "minute" then values = seconds // 60 % 60
     elseif part == "weekday" then values = (days + 3) % 7 + 1
@@ -237,7 +247,7 @@ function Frame:calendar(parts, holidays)
       end
       values = #list > 0 and core.numbers(core.numbers(list):match(days):gt(0)) or days * 0
     else values = days:date_part(part) end
-    frame = base.put(frame, { name = part, type = "number", values = values:double() })
+    frame = base.add(frame, fname, { name = part, type = "number", values = values:double() })
   end
   return frame
 end
@@ -339,7 +349,7 @@ function Frame:regular(options)
   local new_time = times_at(known, column, core.numbers(core.arange(#ids)) + (first - 1))
   frame = base.put(frame, new_time)
   if options.mark then
-    frame = base.put(frame, { name = "filled", type = "number", values = core.numbers(ids:eq(0)) })
+    frame = base.add(frame, fname, { name = "filled", type = "number", values = core.numbers(ids:eq(0)) })
   end
   if not options.fill then return frame end
   for _, other in ipairs(frame.columns) do

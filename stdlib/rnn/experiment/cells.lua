@@ -182,7 +182,7 @@ local function joined(frame, say)
     local micros = {}
     if other.type == "text" then
       for id, word in ipairs(other.words) do
-        micros[id] = word:find "^%s*%d%d?:%d%d" and core.date_read("1970-01-01 " .. word) or nil
+        micros[id] = word:find "^%s*%d%d?[:.]%d%d" and core.date_read("1970-01-01 " .. word) or nil
         if not micros[id] then break end
       end
       micros = #micros == #other.words and micros or nil

@@ -90,7 +90,9 @@ local function files(experiment, extensions, word)
   end
   if not extensions and next(found) == nil then return { all = path }, {} end
   local what = extensions and "file that ends in ." .. table.concat(extensions, " or .") or "folder"
-  if #names == 0 then return nil, ("%s: there is no %s"):format(path, what) end
+  if #names == 0 then
+    return nil, ("%s: there is no %s%s"):format(path, what, word and (" and has '%s' in its name"):format(word) or "")
+  end
   local is_test = found.test and experiment.options.evaluate
   if extensions and #names == 1 and not is_test then return { all = path .. "/" .. names[1] }, {} end
   for _, extension in ipairs(next(found) == nil and extensions or {}) do -- beside a licence.txt

@@ -146,9 +146,9 @@ end
 ---
 --- Trains on a frame (or a tensor (T) or (T, K), or a list of them or of { name = ..., number, number ... }, without
 --- dates). Its last rows decide when to stop, and intervals are calibrated on those behind them, which the network
---- never saw; then, with refit, it is trained anew on all of them for as many epochs. forecaster.history is a list of
---- what rnn.fit gave for each member. Ctrl-C ends a member's training, not the script. Errors: columns that are not
---- there, too few rows.
+--- never saw; then, with refit, it is trained anew on all of them for as many epochs, and its intervals are as wide as
+--- the errors that it made there before call for. forecaster.history is a list of what rnn.fit gave for each member.
+--- Ctrl-C ends a member's training, not the script. Errors: columns that are not there, too few rows.
 ---@param source data.Frame|rnn.Tensor|table
 ---@param settings? rnn.Forecaster.fit.Options
 ---@return rnn.Forecaster

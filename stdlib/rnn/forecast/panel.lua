@@ -17,10 +17,7 @@ local LEAST_F <const> = 4 -- one of a thousand series without a week would pass
 
 --- panel.column(frame, name) -> the column; frame[name] is a method where the names are alike
 function panel.column(frame, name)
-  for _, column in ipairs(frame.columns) do
-    if column.name == name then return column end
-  end
-  return frame:column(name) -- says which there are
+  return frame.columns[name] or frame:column(name) -- says which there are
 end
 
 local WHOLE <const> = 2 ^ 24 -- up to here the working precision has all whole numbers
@@ -136,6 +133,7 @@ end
 -- (rows, n): what the calendar says of each row.
 local function calendar(spec, frame)
   local parts = {}
+  frame = frame:select { spec.time } -- others may be called month
   local function column(name)
     return frame:calendar { name }:tensor { name }:reshape(-1)
   end

@@ -287,9 +287,9 @@ end
 
 local FEW <const> = 10 -- windows that do not overlap: they say little of one value in ten
 
--- Moves the ends of intervals by what was held out: what training did not see, where there is any, and where that is
--- little also what said when to stop.
-local function calibrate(self, calibration, validation, held_out)
+-- What the networks foretell of windows that were held out: those that training did not see, where there are any, and
+-- where these are few also those that said when to stop.
+local function foretold(self, calibration, validation, held_out)
   local function starts_of(samples)
     local starts = samples:spread(interval.MOST)
     local list = starts:totable()
@@ -302,17 +302,28 @@ local function calibrate(self, calibration, validation, held_out)
     samples = held_out
     starts, list, apart = starts_of(samples)
   end
+  if #self.levels > 1 then
+    self.spec.say(not own and "intervals are calibrated on the %d windows that said when to stop, and may be narrow"
+      or samples == calibration and "intervals are calibrated on %d windows that training did not see"
+      or "intervals are calibrated on %d windows that training did not see, some of which said when to stop", #list)
+    if apart < FEW then
+      self.spec.say("only %d of these windows do not overlap: %d steps ahead intervals are a guess, and wider for it "
+        .. "(more rows or a smaller horizon tell more)", apart, self.horizon)
+    end
+  end
   local x, y, weights = samples:batch(starts)
   local found, raw = levels.of(self, x)
-  interval.calibrate(self, found, raw, y, weights, list)
-  if #self.levels == 1 then return end
-  self.spec.say(not own and "intervals are calibrated on the %d windows that said when to stop, and may be narrow"
-    or samples == calibration and "intervals are calibrated on %d windows that training did not see"
-    or "intervals are calibrated on %d windows that training did not see, some of which said when to stop", #list)
-  if apart < FEW then
-    self.spec.say("only %d of these windows do not overlap: %d steps ahead intervals are a guess, and wider for it "
-      .. "(more rows or a smaller horizon tell more)", apart, self.horizon)
+  return { x = x, y = y, weights = weights, levels = found, raw = raw, starts = list }
+end
+
+-- Moves the ends of intervals so that enough of what was held out lies within. Networks that were trained again have
+-- seen it: their ends are set about the middle that the first ones foretold.
+local function calibrate(self, held, again)
+  if again then
+    local now, middle = levels.of(self, held.x), held.levels[self.middle]
+    for k, level in ipairs(now) do held.levels[k] = middle + (level - now[self.middle]) end
   end
+  interval.calibrate(self, held.levels, held.raw, held.y, held.weights, held.starts)
 end
 
 -- What forecasts may go on from: the last rows of the training data, where there is one series.
@@ -348,12 +359,13 @@ return function(self, source, settings)
   say_base(self, how)
   self.network, self.history = levels.Ensemble(members), history
   note_ends(self, list)
-  if options.conformal then calibrate(self, calibration, validation, held_out) end
+  local held = options.conformal and foretold(self, calibration, validation, held_out)
   if settings.refit then
     local all = everything()
     for i = 1, options.members do members[i] = train_again(self, i, all, validation, settings, how[i]) end
     self.network = levels.Ensemble(members)
   end
+  if held then calibrate(self, held, settings.refit) end
   self.network:eval()
   self.recent = tail_of(self, source, list)
 end

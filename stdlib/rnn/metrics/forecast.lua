@@ -228,7 +228,8 @@ end
 
 --- metrics.coverage(low, high, actual) -> number
 ---
---- Share of actual values within their intervals, the ends included, 0 to 1. Tensors of one shape.
+--- Share of actual values within their intervals, the ends included, 0 to 1; nan where one of them is. Tensors of one
+--- shape.
 ---@param low rnn.Tensor
 ---@param high rnn.Tensor of equal shape
 ---@param actual rnn.Tensor of equal shape
@@ -236,7 +237,8 @@ end
 function metrics.coverage(low, high, actual)
   local l, h, a, lengths = interval("metrics.coverage", low, high, check.tensor("metrics.coverage",
     "argument 3 (actual)", actual, "float"))
-  return mean(l:le(a) * a:le(h), lengths):item()
+  local there = l:eq(l) * a:eq(a) * h:eq(h)
+  return mean(core.where(there:gt(0), l:le(a) * a:le(h), 0 / 0), lengths):item()
 end
 
 --- metrics.width(low, high) -> number
