@@ -173,7 +173,7 @@ describe("sample weights and reductions", function()
       optimizer = rnn.optim.SGD(model:parameters(), { lr = 0.1 }), epochs = 1, progress = false })
   end)
 
-  it("of two classes weigh the share of a soft target that says yes", function() -- p t softplus(-x) + (1 - t) softplus(x)
+  it("of two classes weigh the share of a soft target that says yes", function()
     local x, t, p = rnn.tensor { -1, 0.5, 2 }, rnn.tensor { 0.6, 0, 1 }, rnn.tensor { 2, 0.5, 3 }
     local right = p * t * (-x):softplus() + (1 - t) * x:softplus()
     assert.near(1.7012, right:get(1), 1e-4) -- PyTorch's

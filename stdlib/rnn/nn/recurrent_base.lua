@@ -423,11 +423,11 @@ end
 
 --- lstm:step(x [, state [, into]]) -> y, state
 ---
---- One time step, for streams: the same for nn.RNN, nn.LSTM and nn.GRU. Nothing is recorded: nn.GRUCell and its like are
---- for training step by step. y and state are new each time: any number of streams may go through one layer. Zoneout
---- takes its expectation, dropout is off. With into, a state that step gave, often the same, its tensors are overwritten
---- instead, and y is the last h among them (with residual still a new one): a step makes no memory. Errors: a state that
---- another layer made; in training mode, while ops are recorded, an x or a state with a history.
+--- One time step, for streams: the same for nn.RNN, nn.LSTM and nn.GRU. Nothing is recorded: nn.GRUCell and its like
+--- are for training step by step. y and state are new each time: any number of streams may go through one layer.
+--- Zoneout takes its expectation, dropout is off. With into, a state that step gave, often the same, its tensors are
+--- overwritten instead, and y is the last h among them (with residual still a new one): a step makes no memory. Errors:
+--- a state that another layer made; in training mode, while ops are recorded, an x or a state with a history.
 ---@param x rnn.Tensor (N, inputs)
 ---@param state? nn.State|rnn.Tensor[] what step or forward gave; nil: the zero state, or the trained one
 ---@param into? nn.State of the same batch, which step or forward gave
