@@ -74,7 +74,7 @@ describe("a state dict of PyTorch", function()
     assert.is_truthy(about.notes[1]:find "'norm': a state dict does not say eps")
     assert.equal(0, #select(2, assert(bring("torch.pt", { chain = CHAIN:gsub("LayerNorm", "%0(eps=1e-5)") }))).notes)
     refused("'norm' has no option 'epsilon'", "torch.pt", { chain = CHAIN:gsub("LayerNorm", "%0(epsilon=1e-5)") })
-    refused("1 = 0.5 has no", "torch.pt", { chain = CHAIN .. " elu(0.5)" })
+    refused("alpha = 0.5 has no", "torch.pt", { chain = CHAIN .. " elu(0.5)" })
 
     local sh = shell.new()
     local path, v, g = sh.folder .. "/m.safetensors", rnn.randn(3, 4), rnn.rand(3, 1) + 0.5
@@ -114,6 +114,78 @@ describe("a state dict of PyTorch", function()
     assert.same({ 1, core.null, "a", 1.0, kind = "list" }, list)
     assert.equal(-2, pickle.read "\x80\x02\x8a\1\xfe.")
     assert.equal(2.0 ^ 70, pickle.read "\x80\x02\x8a\x09\0\0\0\0\0\0\0\0\x40.")
+  end)
+end)
+
+describe("a recording of PyTorch", function()
+  local sh
+  setup(function() sh = shell.new() end)
+  teardown(function() sh:remove() end)
+
+  -- Calls one behind the other, where they do not say on what: what is brought, with y as the output.
+  local function recorded(state, calls, x, y)
+    for i, call in ipairs(calls) do
+      call.id, call.options = tostring(i), call.options or {}
+      call.args = call.args or { { t = i == 1 and "0" or ("%d.0"):format(i - 1) }, table.unpack(call.more or {}) }
+      call.shapes = call.shapes or { { y:shape() } }
+    end
+    local text = core.json_encode { torch = "2", x = "0", y = ("%d.0"):format(#calls), calls = calls }
+    assert(core.archive_write(sh.folder .. "/m.safetensors", state))
+    local bytes = core.tensor({ text:byte(1, -1) }, "int32")
+    assert(core.npz_write(sh.folder .. "/m.npz", { x = x, y = y, recorded = bytes }))
+    return exchange.bring(sh.folder .. "/m.safetensors", { check = sh.folder .. "/m.npz" })
+  end
+
+  local x, w = rnn.tensor { { 1, -2 }, { 0.5, 3 } }, rnn.tensor { { 1, 0.5 }, { -1, 2 } }
+  local linear = { module = "fc", class = "Linear", options = { in_features = 2, out_features = 2, training = false } }
+  local function behind(call, y) return recorded({ ["fc.weight"] = w }, { linear, call }, x, y) end
+
+  it("is of classes, whatever a module is called", function()
+    local z = x:linear(w)
+    local good = { LeakyReLU = { z:leaky_relu(0.2), { negative_slope = 0.2, inplace = false } },
+      LogSoftmax = { z:log_softmax(2), { dim = -1 } }, Identity = { z }, Hardsigmoid = { z:hard_sigmoid() },
+      SELU = { z:selu(), { inplace = true } }, Softplus = { z:softplus(), { beta = 1, threshold = 20 } },
+      Sigmoid = { z:sigmoid() } }
+    for name in ("relu tanh softmax identity dropout flatten last final pad act"):gmatch "%S+" do
+      for class, case in pairs(good) do
+        local model, why = behind({ module = name, class = class, options = case[2] }, case[1])
+        assert.is_truthy(model, ("%s = %s: %s"):format(name, class, why))
+      end
+      for _, class in ipairs { "ReLU6", "Hardtanh", "Hardshrink", "Softmin", "RReLU", "Tanhshrink" } do
+        local model, why = behind({ module = name, class = class }, z)
+        assert.is_nil(model, name .. " = " .. class)
+        assert.is_truthy(why:find(("'%s' (nn.%s) has no counterpart"):format(name, class), 1, true), why)
+      end
+    end
+    local state = { ["fc.weight"] = w, ["tanh.weight"] = w }
+    local model, why = recorded(state, { linear, { module = "tanh", class = "Linear" }, { ["function"] = "tanh" } }, x,
+      z:linear(w):tanh())
+    assert.is_truthy(model, why) -- a function is none of the modules
+    assert(exchange.bring(sh.folder .. "/m.safetensors", { chain = "fc=Linear tanh=Linear act=Tanh",
+      check = sh.folder .. "/m.npz" }))
+  end)
+
+  it("has no option that is passed over", function()
+    local z = x:linear(w)
+    for _, case in ipairs { { "Softplus", "threshold", 1 }, { "Softplus", "beta", 2 }, { "ELU", "alpha", 0.5 },
+      { "GELU", "approximate", "tanh" }, { "Dropout", "p", 1 }, { "Tanh", "other", 1 },
+      { "Dropout", "training", true } } do
+      local class, name, value = table.unpack(case)
+      local model, why = behind({ module = "a", class = class, options = { [name] = value } }, z)
+      assert.is_nil(model, class)
+      assert.is_truthy(why:find(("'a': %s = %s has no counterpart"):format(name, value), 1, true), why)
+    end
+    for _, case in ipairs { { "softplus", { 1, 1 }, "threshold = 1" }, { "elu", { 0.5 }, "alpha = 0.5" },
+      { "dropout", { 0.5, true }, "training = true" }, { "tanh", { 7 }, "1 = 7" } } do
+      local model, why = behind({ ["function"] = case[1], more = case[2] }, z)
+      assert.is_nil(model, case[1])
+      assert.is_truthy(why:find(("'%s': %s has no counterpart"):format(case[1], case[3]), 1, true), why)
+    end
+    assert(behind({ ["function"] = "softplus", more = { 1, 20 } }, z:softplus()))
+    assert(behind({ ["function"] = "relu", more = { true } }, z:relu()))
+    assert(behind({ ["function"] = "leaky_relu", more = { 0.3 } }, z:leaky_relu(0.3)))
+    local bad = { module = "fc", class = "Linear", options = { other = 3 } }
+    assert.is_truthy(select(2, recorded({ ["fc.weight"] = w }, { bad }, x, z)):find("'fc': other = 3", 1, true))
   end)
 end)
 

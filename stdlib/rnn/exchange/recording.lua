@@ -256,9 +256,8 @@ local function walk(calls, way, input, axes)
         made, step = FUNCTIONS[call["function"]](axes, { args = call.args, options = options,
           steps = before[axes:find "t" or 1] }, before, after)
       else
-        local given = {}
+        local given = { table.unpack(call.args, 2) }
         for key, value in pairs(options) do given[key] = value end
-        given[1] = type(call.args[2]) == "number" and call.args[2] or nil
         step = { name = call["function"], options = given }
         made = #before == #after and axes or nil
         if SOFTMAX[call["function"]] then
