@@ -165,6 +165,67 @@ describe("a recording of PyTorch", function()
       check = sh.folder .. "/m.npz" }))
   end)
 
+  it("has the last step, and the last state, in all the ways in which people write them", function()
+    local seq, all, N <const>, H <const> = rnn.randn(2, 3, 2), { slice = { core.null, core.null, core.null } }, 2, 3
+    local function from(n, to) return { slice = { n, to or core.null, core.null } } end
+    local function try(layers, both, calls)
+      local options = { layers = layers, bidirectional = both, returns = "last" }
+      local gru, state = nn.GRU(2, H, options):eval(), {}
+      for name, value in pairs(gru:state_dict()) do state["g." .. name] = value end
+      local D = both and 2 or 1
+      local g = { module = "g", class = "GRU", options = { batch_first = true, bidirectional = both,
+        num_layers = layers }, args = { { t = "0" } }, shapes = { { N, 3, D * H }, { layers * D, N, H } } }
+      local list = { g }
+      for i, call in ipairs(calls) do
+        local args = { call.on or { t = i == 1 and "1.1" or ("%d.0"):format(i) }, table.unpack(call, 2) }
+        list[i + 1] = { ["function"] = call[1], args = args, shapes = call.shapes or { call.shape } }
+      end
+      return recorded(state, list, seq, gru(seq))
+    end
+    local function y(call) call.on = { t = "1.0" } return call end
+    local last = { N, H }
+    for i, calls in ipairs {
+      { { "__getitem__", -1, shape = last } }, { { "__getitem__", { -1, all, all }, shape = last } },
+      { { "__getitem__", { { ellipsis = true }, 1, all, all }, shape = last } }, { { "select", 0, 1, shape = last } },
+      { { "__getitem__", from(-1), shape = { 1, N, H } }, { "squeeze", 0, shape = last } },
+      { { "__getitem__", from(-1), shape = { 1, N, H } } },
+      { { "narrow", 0, 1, 1, shape = { 1, N, H } }, { "view", -1, H, shape = last } },
+      { { "transpose", 0, 1, shape = { N, 2, H } }, { "__getitem__", { all, -1 }, shape = last } },
+      { { "view", 2, 1, N, H, shape = { 2, 1, N, H } }, { "__getitem__", { -1, 0 }, shape = last } },
+      { y { "__getitem__", { all, -1 }, shape = last } }, { y { "__getitem__", { all, 2, all }, shape = last } },
+      { y { "__getitem__", { { ellipsis = true }, -1, all }, shape = last } },
+      { y { "__getitem__", { all, from(-1) }, shape = { N, 1, H } }, { "squeeze", 1, shape = last } },
+      { y { "__getitem__", { all, from(2, 3), all }, shape = { N, 1, H } }, { "flatten", 1, shape = last } },
+      { y { "select", 1, 2, shape = last } },
+    } do
+      local model, why = try(2, false, calls)
+      assert.is_truthy(model, ("case %d: %s"):format(i, why))
+    end
+    local parts, wide = { last, last }, { N, 2 * H }
+    local both = { "__getitem__", from(-2), shape = { 2, N, H } }
+    for i, calls in ipairs {
+      { both, { "unbind", 0, shapes = parts }, { "cat", { { t = "3.0" }, { t = "3.1" } }, 1, on = {}, shape = wide } },
+      { both, { "transpose", 0, 1, shape = { N, 2, H } }, { "reshape", N, -1, shape = wide } },
+      { { "view", 2, 2, N, H, shape = { 2, 2, N, H } }, { "__getitem__", -1, shape = { 2, N, H } },
+        { "unbind", shapes = parts }, { "hstack", { { t = "4.0" }, { t = "4.1" } }, on = {}, shape = wide } },
+    } do
+      local model, why = try(2, true, calls)
+      assert.is_truthy(model, ("case %d: %s"):format(i, why))
+    end
+    for i, calls in ipairs { -- and nothing else is
+      { { "__getitem__", 0, shape = last } }, { { "__getitem__", from(core.null, 1), shape = { 1, N, H } } },
+      { y { "__getitem__", { all, { slice = { core.null, -1, core.null } } }, shape = { N, 2, H } } },
+      { y { "__getitem__", { all, from(0, 1) }, shape = { N, 1, H } }, { "squeeze", 1, shape = last } },
+      { y { "__getitem__", { all, from(-2) }, shape = { N, 2, H } } }, { y { "select", 1, 1, shape = last } },
+      { y { "__getitem__", { all, "..." }, shape = last } },
+    } do
+      assert.is_nil((try(2, false, calls)), i)
+    end
+    assert.is_nil((try(2, true, { both, { "unbind", 0, shapes = parts },
+      { "cat", { { t = "3.1" }, { t = "3.0" } }, 1, on = {}, shape = wide } })))
+    assert(behind({ ["function"] = "relu_" }, x:linear(w):relu()))
+  end)
+
   it("has no option that is passed over", function()
     local z = x:linear(w)
     for _, case in ipairs { { "Softplus", "threshold", 1 }, { "Softplus", "beta", 2 }, { "ELU", "alpha", 0.5 },
