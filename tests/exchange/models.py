@@ -67,7 +67,7 @@ class Net(nn.Module):
         self.add(name, nn.Linear(width, out, bias=rng.random() < 0.8))
         kind = rng.choice(["relu", "Tanh", "GELU", "leaky", "none", "LayerNorm", "ELU", "SiLU", "logsoftmax", "Dropout"])
         if kind == "relu":
-            self.functional("F.relu", F.relu)
+            self.functional("F.relu", rng.choice([F.relu, F.relu_, torch.relu_]))
         elif kind == "leaky":
             self.functional("F.leaky_relu", lambda x: F.leaky_relu(x, 0.07))
         elif kind == "LayerNorm" and out > 3:  # of two features it makes much of the last bits
@@ -136,9 +136,10 @@ class Net(nn.Module):
         self.parts[name] = module
         self.say(f"{name}: {module}")
         how = rng.choice(["all", "all", "last", "final", "zeros"])
+        way = rng.randrange(5)
         if both and how == "last":
             how = "final"
-        self.say(how)
+        self.say(f"{how} {way}")
 
         def call(x):
             if how == "zeros":
@@ -150,10 +151,19 @@ class Net(nn.Module):
             y, state = module(x)
             if how == "all":
                 return y
+            if how == "last" and self.time_first:
+                return [lambda: y[-1], lambda: y[-1:].squeeze(0), lambda: y[-1, :, :], lambda: y.select(0, -1),
+                        lambda: y.transpose(0, 1)[:, -1]][way]()
             if how == "last":
-                return y[-1] if self.time_first else y[:, -1, :]
+                return [lambda: y[:, -1, :], lambda: y[:, -1:].squeeze(1), lambda: y[..., -1, :],
+                        lambda: y.select(1, y.shape[1] - 1), lambda: y[:, -1:, :].flatten(1)][way]()
             h = state[0] if cls is nn.LSTM else state
-            return torch.cat((h[-2], h[-1]), dim=1) if both else h[-1]
+            if both:
+                return [lambda: torch.cat((h[-2], h[-1]), dim=1), lambda: torch.cat((h[-2, :, :], h[-1, :, :]), 1),
+                        lambda: torch.cat(h[-2:].unbind(0), -1), lambda: torch.hstack(tuple(h[-2:])),
+                        lambda: h.view(layers, 2, -1, out)[-1].transpose(0, 1).reshape(-1, 2 * out)][way]()
+            return [lambda: h[-1], lambda: h[-1, :, :], lambda: h[-1:].squeeze(0), lambda: h.unbind(0)[-1],
+                    lambda: h.transpose(0, 1)[:, -1]][way]()
 
         self.runs.append(call)
         return out * (2 if both else 1), how in ("all", "zeros")

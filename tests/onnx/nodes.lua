@@ -1,5 +1,6 @@
--- nodes.lua FOLDER: runs what nodes.py has written through rnn.onnx.load. A wrong number is a failure, and so is a test
--- of RNN, LSTM, GRU or of an op in NEEDED that does not pass; what is refused with a reason is counted.
+-- nodes.lua FOLDER: runs what nodes.py has written through rnn.onnx.load. A wrong number is a failure, and so are a
+-- test of RNN, LSTM, GRU or of an op in NEEDED that does not pass, and a model that is loaded and then does not run;
+-- what is refused with a reason is counted.
 local rnn = require "rnn"
 
 local verbose = arg[2] == "-v"
@@ -53,19 +54,20 @@ for line in io.lines(arg[1] .. "/cases.txt") do
     wanted[i] = rnn.npy_read(file)
     read = read and wanted[i]
   end
-  local results
+  local results, ran = nil, true
   if model and not read then model, why = nil, "integers beyond int32" end
   if model then
     results = table.pack(pcall(model:eval().forward, model, table.unpack(args)))
-    if not results[1] then model, why = nil, results[2] end
+    ran = results[1]
+    if not ran then model, why = nil, results[2] end
   end
   if not model then
     refused = refused + 1
     local beyond = false
     for _, text in ipairs(BEYOND) do beyond = beyond or why:find(text, 1, true) end
-    if needed and not beyond then
+    if needed and not beyond or not ran then
       wrong = wrong + 1
-      say("needed", why)
+      say(ran and "needed" or "does not run", why)
     else
       say("refused", why)
     end

@@ -89,6 +89,21 @@ describe("onnx.load refuses, and names", function()
       { tensors = { floats("w", { 1, 4, 1 }, { 0, 0, 0, 0 }) } }), "node 'the LSTM'", "clap")
   end)
 
+  it("values of attributes that it does not know, and not only when it runs", function()
+    local w = floats("w", { 2, 1, 1 }, { 1, 2 })
+    for _, case in ipairs { { "Conv", { "x", "w" }, "auto_pad", "SAME" },
+      { "Conv", { "x", "w" }, "kernel_shape", { 1, 1 } },
+      { "BatchNormalization", { "x", "v", "v", "v", "v" }, "training_mode", 1 }, { "Pad", { "x" }, "mode", "other" },
+      { "Cast", { "x" }, "to", 3 }, { "Gelu", { "x" }, "approximate", "erf" },
+      { "ReverseSequence", { "x", "v" }, "time_axis", 2 } } do
+      local m = message({ node(case[1], case[2], nil, { [case[3]] = case[4] }) },
+        { tensors = { w, floats("v", { 1 }, { 1 }) } })
+      refused(m, ("node 'the %s'"):format(case[1]), ("attribute '%s' is"):format(case[3]), "not known")
+    end
+    refused(message({ node("Conv", { "x", "w" }) }, { tensors = { floats("w", { 1, 1, 1, 1 }, { 1 }) } }),
+      "over 2 axes")
+  end)
+
   it("attributes and first states that are not what they should be", function()
     local wrong = node("Gather", { "x", "x" })
     wrong.attribute = { { name = "axis", s = "0", type = 3 } }
@@ -276,6 +291,33 @@ describe("onnx.load", function()
     assert.error_matches(function() graph(rnn.tensor({ { 3 } }, "int32")) end, "node 'the Gather'")
     assert.error_matches(function() graph(rnn.tensor({ { 1 } }, "int32"):with_lengths { 1 }) end, "has lengths")
     assert.is_nil((graph:config()))
+  end)
+
+  it("reads options that few use", function()
+    local x = rnn.tensor { { 1, -2, 3, 3 }, { -0.25, 0, 2, -1 } }
+    local function run(wanted, op, attributes, more, opset)
+      local inputs, tensors = { "x" }, {}
+      for i, t in ipairs(more or {}) do inputs[i + 1], tensors[i] = t.name, t end
+      local model = assert(load_message(message({ node(op, inputs, nil, attributes) },
+        { tensors = tensors, opset = opset, inputs = { info("x", { x:shape() }) } })))
+      local y = model(x)
+      y = y:type() == "int32" and y:to_float() or y
+      assert.is_true((y - rnn.tensor(wanted)):abs():max():item() < 1e-5, op)
+    end
+    -- What onnxruntime 1.32 makes of it.
+    local axis = longs("axis", { 1 })
+    run({ { 0, 1, -1, 2 }, { 0, -0.25, -0.25, 1.75 } }, "CumSum", { exclusive = 1 }, { axis })
+    run({ { 4, 6, 3, 0 }, { 1, 1, -1, 0 } }, "CumSum", { exclusive = 1, reverse = 1 }, { axis })
+    run({ { 3 }, { 2 } }, "ArgMax", { axis = 1, select_last_index = 1 })
+    run({ { 1 }, { 3 } }, "ArgMin", { axis = 1, select_last_index = 1 })
+    run({ { 0, 0, 1, 0 }, { 0, 0, 1, 0 } }, "Hardmax", { axis = 1 })
+    run({ { 1, -1.264241, 3, 3 }, { -0.235006, 0, 2, -0.786939 } }, "Celu", { alpha = 2.0 })
+    run({ { 0.865098, -0.252502, 2.986535, 2.986535 }, { -0.129927, 0, 1.943959, -0.303401 } }, "Mish", {}, nil, 18)
+    run({ { 0, -1.5, 2.5, 2.5 }, { 0, 0, 1.5, 0 } }, "Shrink", { lambd = 1.0, bias = 0.5 })
+    run({ { 1, -2, 3, 3, 7.5 }, { -0.25, 0, 2, -1, 7.5 } }, "Pad", { pads = { 0, 0, 0, 1 }, value = 7.5 }, nil, 10)
+    x = x:reshape(1, 2, 4)
+    run({ { { 0.5, 0, 5, 3.5 }, { -0.25, 2, 1, -1 } } }, "Conv", { group = 2, pads = { 0, 1 }, kernel_shape = { 2 } },
+      { floats("w", { 2, 1, 2 }, { 1, 0.5, 1, 1 }), floats("b", { 2 }, { 0.5, 0 }) })
   end)
 
   it("adds a bias along the axis that it is of", function()

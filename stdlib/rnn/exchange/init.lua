@@ -71,7 +71,7 @@ end
 
 -- Axes in our order: batch, time, features.
 local function ours(t, axes)
-  if not axes or #axes ~= t:ndim() or axes:find "m" then return t end
+  if not axes or #axes ~= t:ndim() or axes:find "[m1]" then return t end
   local order = {}
   for _, letter in ipairs { "n", "t", "c" } do
     local at = axes:find(letter, 1, true)

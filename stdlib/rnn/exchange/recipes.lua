@@ -29,7 +29,9 @@ def name(value):  # a tensor by the call that made it; all else as JSON
     if isinstance(value, (list, tuple)):
         return [name(v) for v in value]
     if isinstance(value, slice):
-        return {"slice": [v for v in (value.start, value.stop, value.step) if v is not None]}
+        return {"slice": [name(value.start), name(value.stop), name(value.step)]}
+    if value is Ellipsis:
+        return {"ellipsis": True}
     return value if isinstance(value, (bool, int, float, str, type(None))) else "..."
 
 def flat(values):

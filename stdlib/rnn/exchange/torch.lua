@@ -1,8 +1,9 @@
 -- torch.lua: the layers of a PyTorch model. A state dict has names and shapes, but not what runs when: that is a chain,
 -- which the user writes ("embed lstm last fc"), or which a recording of the model at work tells (recording.lua).
 --
--- A step of a chain is { name = "fc", class = "Linear", options = {...} } of a module with tensors, or of a function
--- without: { name = "relu" }, { name = "last" }.
+-- A step of a chain is { name = "fc", class = "Linear", options = {...} } of a module, which is what its class says,
+-- whatever it is called; or, without a class, { name = "relu" } of a function, { name = "last" }. Of what is written by
+-- hand (said = true) a name may be that of a module as well.
 
 local core = require "rnn.core"
 
@@ -107,14 +108,25 @@ local function take(module, name, ...)
   return t
 end
 
+local function refuse(module, name, value)
+  core.fail("'%s': %s = %s has no counterpart here", module.name, name,
+    value == core.null and "None" or tostring(value))
+end
+
 local function need(module, options, name, ...)
   local value = options[name]
   for _, good in ipairs { ... } do
     if value == good then return end
   end
-  if value ~= nil then
-    core.fail("'%s': %s = %s has no counterpart here", module.name, name, tostring(value))
-  end
+  if value ~= nil then refuse(module, name, value) end
+end
+
+-- The rate of a dropout; nil: none.
+local function rate_of(module, options, name)
+  local rate = options[name]
+  if type(rate) ~= "number" or rate == 0 then return nil end
+  if rate < 0 or rate >= 1 then refuse(module, name, rate) end
+  return rate
 end
 
 -- An option, or PyTorch's default, which goes into module.unsaid.
@@ -152,8 +164,8 @@ local function recurrent(class)
       wanted = width * (both and 2 or 1)
     end
     local given = { layers = layers > 1 and layers or nil, bidirectional = both or nil, projection = projection }
-    local rate = options.dropout
-    if layers > 1 and type(rate) == "number" and rate > 0 and rate < 1 then given.dropout = rate end
+    local rate = rate_of(module, options, "dropout")
+    if layers > 1 then given.dropout = rate end
     if class == "RNN" then
       local activation = options.nonlinearity
       if activation ~= "tanh" and activation ~= "relu" then
@@ -215,8 +227,8 @@ function LAYERS.BatchNorm1d(module, options)
   local n = take(module, "running_mean"):shape()
   local affine = module.tensors.weight ~= nil
   module.left.num_batches_tracked = nil
-  local momentum = options.momentum
-  momentum = type(momentum) == "number" and momentum or 0.1
+  local momentum = options.momentum or 0.1
+  if type(momentum) ~= "number" then refuse(module, "momentum", momentum) end
   return { class = "BatchNorm", args = { n }, options = { epsilon = said(module, options, "eps", 1e-5),
     momentum = 1 - momentum }, weights = { weight = affine and take(module, "weight", n) or core.ones(n),
       bias = affine and take(module, "bias", n) or core.zeros(n),
@@ -239,27 +251,38 @@ FUNCTIONS.Hardsigmoid = "HardSigmoid"
 local NOTHING = { Identity = true, identity = true, contiguous = true }
 local DROPOUTS = { Dropout = true, dropout = true, Dropout1d = true, AlphaDropout = true, FeatureAlphaDropout = true }
 
--- The layer of a function, or nil.
+-- The class of what has no tensors, if a layer here is it; and what stands in which place behind the input of its
+-- function.
+local function class_of(step)
+  local word = step.class or step.name
+  return FUNCTIONS[word] or DROPOUTS[word] and "Dropout", word
+end
+local PLACES = { ELU = { "alpha", "inplace" }, LeakyReLU = { "negative_slope", "inplace" }, SELU = { "inplace" },
+  Softplus = { "beta", "threshold" }, Softmax = { "dim" }, LogSoftmax = { "dim" }, ReLU = { "inplace" },
+  SiLU = { "inplace" }, HardSigmoid = { "inplace" }, Dropout = { "p", "training", "inplace" } }
+
+-- The layer of what has no tensors, or nil.
 local function function_of(step)
-  local options, class = step.options or {}, FUNCTIONS[step.name] or FUNCTIONS[step.class]
-  local module = { name = step.name }
+  local module, options, class, word = { name = step.name }, step.options or {}, class_of(step)
+  need(module, options, "training", false)
   if class == "GELU" then need(module, options, "approximate", "none") end
-  for name, of in pairs { alpha = "ELU", beta = "Softplus" } do
-    if class == of then
-      need(module, options, name, 1, 1.0)
-      need(module, options, 1, 1, 1.0)
-    end
+  if class == "ELU" then need(module, options, "alpha", 1) end
+  if class == "Softplus" then
+    need(module, options, "beta", 1)
+    need(module, options, "threshold", 20)
   end
-  if step.said and (class == "Softmax" or class == "LogSoftmax") then need(module, options, "dim", -1) end
-  if class == "LeakyReLU" then return { class = class, args = { options.negative_slope or options[1] or 0.01 } } end
+  if class == "Softmax" or class == "LogSoftmax" then
+    local dim = options.dim -- where it was recorded the axis has been looked at
+    if step.said then need(module, { dim = dim }, "dim", -1) end
+  end
+  if class == "LeakyReLU" then return { class = class, args = { options.negative_slope or 0.01 } } end
+  if class == "Dropout" then
+    local rate = rate_of(module, options, "p")
+    return rate and { class = "Dropout", args = { rate } } or { nothing = true }
+  end
   if class then return { class = class } end
-  if DROPOUTS[step.name] or DROPOUTS[step.class] then
-    local rate = options.p or options[1]
-    if type(rate) ~= "number" or rate <= 0 or rate >= 1 then return { nothing = true } end
-    return { class = "Dropout", args = { rate } }
-  end
-  if NOTHING[step.name] or NOTHING[step.class] then return { nothing = true } end
-  if step.name == "flatten" or step.class == "Flatten" then return { class = "Flatten" } end
+  if NOTHING[word] then return { nothing = true } end
+  if word == "flatten" or word == "Flatten" then return { class = "Flatten" } end
 end
 
 -- Layers that treat each step by itself: the last step of their output is their output of the last step.
@@ -313,8 +336,37 @@ local function note_shared(modules, used, notes)
   end
 end
 
--- Options that change nothing here.
-local INDIFFERENT = { batch_first = true, padding_idx = true, inplace = true }
+-- Options that change nothing here, and those of a recording that tensors and shapes tell as well.
+local INDIFFERENT, TOLD = {}, {}
+for name in ("batch_first padding_idx inplace"):gmatch "%S+" do INDIFFERENT[name] = true end
+for name in ([[training bias in_features out_features num_embeddings embedding_dim norm_type scale_grad_by_freq sparse
+  in_channels out_channels kernel_size transposed output_padding mode input_size hidden_size proj_size
+  normalized_shape elementwise_affine num_features affine track_running_stats start_dim end_dim]]):gmatch "%S+" do
+  TOLD[name] = true
+end
+
+-- A step with its options by name, of which is known which ones somebody asked for.
+local function watched(step)
+  local seen, given, places = {}, {}, PLACES[class_of(step)] or {}
+  for key, value in pairs(step.options or {}) do given[places[key] or key] = value end
+  return setmetatable({ seen = seen, given = given, options = setmetatable({}, { __index = function(_, key)
+    seen[key] = true
+    return given[key]
+  end }) }, { __index = step })
+end
+
+-- Raises for an option that nobody asked for.
+local function refuse_unseen(step)
+  for name, value in pairs(step.given) do
+    if step.seen[name] or INDIFFERENT[name] then goto next end
+    if step.said then
+      core.fail("--chain: '%s' has no option '%s' that would change anything here", step.name, name)
+    elseif not TOLD[name] and value ~= core.null and not tostring(name):find "^_" then
+      refuse(step, name, value)
+    end
+    ::next::
+  end
+end
 
 local function describe(module)
   local class, t = module.classes[1], module.tensors
@@ -343,6 +395,7 @@ end
 -- The layer of a module with tensors.
 local function layer_of(module, step, pad)
   local class = step.class or #module.classes == 1 and module.classes[1]
+  need(module, step.options, "training", false)
   if not class and #module.classes == 0 then
     core.fail("'%s': %s; --chain \"... %s=CLASS ...\" says what it is", module.name, describe(module), module.name)
   elseif not class then
@@ -356,7 +409,7 @@ local function layer_of(module, step, pad)
   end
   module.left, module.unsaid, module.pad = {}, {}, pad
   for name in pairs(module.tensors) do module.left[name] = true end
-  local made = LAYERS[class](module, step.options or {})
+  local made = LAYERS[class](module, step.options)
   local left = next(module.left)
   if left then core.fail("'%s' is no nn.%s: it has a tensor '%s'", module.name, class, left) end
   made.from = module.name
@@ -390,9 +443,10 @@ end
 --- name.
 function torch.layers(modules, by_name, steps, notes)
   local layers, used, pad, flat = {}, {}, nil, nil
-  for _, step in ipairs(steps) do
-    local module = find(by_name, step.name)
-    local made
+  for _, each in ipairs(steps) do
+    local step = watched(each)
+    local module = (step.said or step.class and not class_of(step)) and find(by_name, step.name)
+    local word, made = not step.class and step.name, nil
     if module then
       made, pad = layer_of(module, step, pad), nil
       if not used[module.name] then note_unsaid(module, made.class, notes) end
@@ -401,10 +455,10 @@ function torch.layers(modules, by_name, steps, notes)
         core.fail("'%s': nn.%s behind a flattened (N, C, T) has no counterpart here", module.name, made.class)
       end
       if flat then flat = reorder(made, flat) end
-    elseif step.name == "last" or step.name == "final" then
-      take_last(layers, step.name == "final")
+    elseif word == "last" or word == "final" then
+      take_last(layers, word == "final")
       made = { nothing = true }
-    elseif step.name == "pad" then
+    elseif word == "pad" then
       made, pad = { nothing = true }, step.steps
     elseif step.class == "LayerNorm" or step.class == "BatchNorm1d" then -- without weights
       core.fail("'%s': nn.%s without weights has no counterpart here", step.name, step.class)
@@ -416,11 +470,7 @@ function torch.layers(modules, by_name, steps, notes)
       or "") end
     if not made.nothing then layers[#layers + 1] = made end
     if step.channels then flat = step end
-    for name in pairs(step.said or {}) do
-      if not step.seen[name] and not INDIFFERENT[name] then
-        core.fail("--chain: '%s' has no option '%s' that would change anything here", step.name, name)
-      end
-    end
+    refuse_unseen(step)
   end
   if flat then core.fail "the features of a flattened (N, C, T) would come out in another order" end
   if pad then core.fail "zeros in front of what is no convolution have no counterpart here" end
@@ -449,7 +499,7 @@ function torch.chain(text, by_name)
     to = after or to
     local inside, behind = text:match("^(%b())()", to)
     to = behind or to
-    local given, seen = {}, {} -- options, and which of them somebody asked for
+    local given = {}
     for part in (inside or "()"):sub(2, -2):gmatch "[^,]+" do
       local key, value = part:match "^%s*([%w_]+)%s*=%s*(.-)%s*$"
       value = value or part:match "^%s*(.-)%s*$"
@@ -457,12 +507,9 @@ function torch.chain(text, by_name)
       if word == nil then word = math.tointeger(tonumber(value)) or tonumber(value) or value end
       given[key or #given + 1] = word
     end
-    local step = { name = name, class = class, said = given, seen = seen, options = setmetatable({}, {
-      __index = function(_, key)
-        seen[key] = true
-        return given[key]
-      end }) }
-    if not find(by_name, name) and not function_of(step) and name ~= "last" and name ~= "final" then
+    local step = { name = name, class = class, options = given, said = true }
+    local known = find(by_name, name) or function_of(step) or not class and (name == "last" or name == "final")
+    if not known then
       core.fail("--chain: '%s' is no module of the file and no function that is known", name)
     end
     steps[#steps + 1], at = step, to
@@ -473,7 +520,7 @@ end
 
 --- torch.only(modules) -> steps, of a file with one module alone; raises, and says what there is, for others
 function torch.only(modules)
-  if #modules == 1 and #modules[1].classes == 1 then return { { name = modules[1].name } } end
+  if #modules == 1 and #modules[1].classes == 1 then return { { name = modules[1].name, said = true } } end
   local lines, names = {}, {}
   for i, module in ipairs(modules) do
     lines[i] = ("  %s: %s"):format(module.name, describe(module))

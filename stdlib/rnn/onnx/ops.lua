@@ -99,6 +99,15 @@ end
 function ops.HardSwish(_, x) return x * core.hard_sigmoid(x) end
 function ops.ThresholdedRelu(a, x) return x * x:gt(a.alpha or 1) end
 function ops.PRelu(_, x, slope) return core.where(x:lt(0), x * slope, x) end
+function ops.Celu(a, x)
+  local alpha = a.alpha or 1
+  return core.where(x:gt(0), x, (core.minimum(x, 0) / alpha):expm1() * alpha)
+end
+function ops.Mish(_, x) return x * core.softplus(x):tanh() end
+function ops.Shrink(a, x)
+  local bias, edge = a.bias or 0, a.lambd or 0.5
+  return core.where(x:lt(-edge), x + bias, core.where(x:gt(edge), x - bias, 0))
+end
 function ops.Gelu(a, x)
   if a.approximate == "tanh" then
     return 0.5 * x * (1 + (0.7978845608028654 * (x + 0.044715 * x * x * x)):tanh())
@@ -306,7 +315,7 @@ function ops.Pad(a, x, pads, value, axes)
     if list[i] ~= 0 or list[n + i] ~= 0 then
       local axis = axis_of(axes and axes[i] or i - 1, x:ndim())
       check_size { x:count() // math.max(x:size(axis), 1), x:size(axis) + list[i] + list[n + i] }
-      x = x:pad(axis, list[i], list[n + i], modes[mode] or mode, value and value:item() or 0)
+      x = x:pad(axis, list[i], list[n + i], modes[mode] or mode, value and value:item() or a.value or 0)
     end
   end
   return x
@@ -318,9 +327,15 @@ function ops.ReverseSequence(a, x, lengths)
   return time and x:transpose(1, 2) or x
 end
 function ops.CumSum(a, x, axis)
-  if (a.exclusive or 0) ~= 0 then core.fail("attribute 'exclusive'") end
   axis = axis_of(axis:item(), x:ndim())
-  return (a.reverse or 0) ~= 0 and x:flip(axis):cumsum(axis):flip(axis) or x:cumsum(axis)
+  local reverse, n = (a.reverse or 0) ~= 0, x:size(axis)
+  if reverse then x = x:flip(axis) end
+  if (a.exclusive or 0) ~= 0 and n > 0 then -- a step later
+    local first = take(x, axis, 1, 1, 1)
+    x = core.concat({ first - first, take(x, axis, 1, 1, n - 1) }, axis)
+  end
+  x = x:cumsum(axis)
+  return reverse and x:flip(axis) or x
 end
 
 -- ---- along axes ----
@@ -356,19 +371,25 @@ ops.ReduceSumSquare = reduce(function(x, axes, keep) return x:square():sum(axes,
 
 local function arg(name)
   return function(a, x)
-    if (a.select_last_index or 0) ~= 0 then core.fail("attribute 'select_last_index'") end
-    return core[name](x, axis_of(a.axis or 0, x:ndim()), (a.keepdims or 1) ~= 0) - 1
+    local axis, keep = axis_of(a.axis or 0, x:ndim()), (a.keepdims or 1) ~= 0
+    if (a.select_last_index or 0) ~= 0 then return x:size(axis) - core[name](x:flip(axis), axis, keep) end
+    return core[name](x, axis, keep) - 1
   end
 end
 ops.ArgMax, ops.ArgMin = arg "argmax", arg "argmin"
 
-local function softmax(name)
+local function softmax(f)
   return function(a, x)
-    if a.opset >= 13 then return core[name](x, axis_of(a.axis or -1, x:ndim())) end
-    return core[name](ops.Flatten({ axis = a.axis or 1 }, x), 2):reshape { x:shape() } -- all axes from that one on
+    if a.opset >= 13 then return f(x, axis_of(a.axis or -1, x:ndim())) end
+    return f(ops.Flatten({ axis = a.axis or 1 }, x), 2):reshape { x:shape() } -- all axes from that one on
   end
 end
-ops.Softmax, ops.LogSoftmax = softmax "softmax", softmax "log_softmax"
+ops.Softmax, ops.LogSoftmax = softmax(core.softmax), softmax(core.log_softmax)
+ops.Hardmax = softmax(function(x, axis)
+  local shape = {}
+  for i = 1, x:ndim() do shape[i] = i == axis and x:size(i) or 1 end
+  return core.arange(x:size(axis)):reshape(shape):eq(x:argmax(axis, true))
+end)
 
 function ops.LayerNormalization(a, x, gain, bias)
   local axis, epsilon = axis_of(a.axis or -1, x:ndim()), a.epsilon or 1e-5
@@ -382,7 +403,6 @@ function ops.LayerNormalization(a, x, gain, bias)
   return y, rows:mean(axis):reshape(ones), (rows:var(axis, false, 0) + epsilon):rsqrt():reshape(ones)
 end
 function ops.BatchNormalization(a, x, gain, bias, mean, variance)
-  if (a.training_mode or 0) ~= 0 then core.fail("attribute 'training_mode'") end
   local shape = { 1, -1 }
   for i = 3, x:ndim() do shape[i] = 1 end
   local scale = gain / (variance + (a.epsilon or 1e-5)):sqrt()
@@ -419,7 +439,18 @@ end
 -- Of one axis: x (N, C, T), weight (F, C, K).
 function ops.Conv(a, x, weight, bias)
   if x:ndim() ~= 3 then core.fail("a convolution over %d axes; it can be over one", x:ndim() - 2) end
-  if (a.group or 1) ~= 1 then core.fail("attribute 'group' = %d", a.group) end
+  local groups = a.group or 1
+  if groups ~= 1 then -- channels in parts, each with its own filters
+    local width, filters, parts = weight:size(2), weight:size(1) // math.max(groups, 1), {}
+    if groups < 1 or filters * groups ~= weight:size(1) or width * groups ~= x:size(2) then
+      core.fail("attribute 'group' = %d, of %d channels and %d filters", groups, x:size(2), weight:size(1))
+    end
+    for i = 1, groups do
+      parts[i] = ops.Conv(setmetatable({ group = 1 }, { __index = a }), take(x, 2, (i - 1) * width + 1, 1, width),
+        take(weight, 1, (i - 1) * filters + 1, 1, filters), bias and take(bias, 1, (i - 1) * filters + 1, 1, filters))
+    end
+    return core.concat(parts, 2)
+  end
   local stride, dilation = a.strides and a.strides[1] or 1, a.dilations and a.dilations[1] or 1
   local pads, auto = a.pads or { 0, 0 }, a.auto_pad or "NOTSET"
   local reach, steps = (weight:size(3) - 1) * dilation, x:size(3)
@@ -427,7 +458,7 @@ function ops.Conv(a, x, weight, bias)
     local missing = math.max((math.ceil(steps / stride) - 1) * stride + reach + 1 - steps, 0)
     local before = auto == "SAME_UPPER" and missing // 2 or missing - missing // 2
     pads = { before, missing - before }
-  elseif auto ~= "NOTSET" and auto ~= "VALID" then core.fail("attribute 'auto_pad' = '%s'", auto) end
+  end
   check_size { x:size(1), x:size(2), steps + pads[1] + pads[2] }
   if pads[1] ~= 0 or pads[2] ~= 0 then x = x:pad(3, pads[1], pads[2]) end
   return core.conv1d(x:permute(1, 3, 2), weight, bias, stride, dilation, 0):permute(1, 3, 2)
@@ -439,7 +470,8 @@ end
 local attributes = {}
 for line in ([[
 Cast: to saturate round_mode
-LeakyRelu Elu ThresholdedRelu: alpha
+LeakyRelu Elu Celu ThresholdedRelu: alpha
+Shrink: bias lambd
 Selu: alpha gamma
 HardSigmoid: alpha beta
 Gelu: approximate
@@ -455,13 +487,13 @@ GatherND: batch_dims
 Slice: starts ends axes
 Split: axis split num_outputs
 ConstantOfShape: value
-Pad: mode pads
+Pad: mode pads value
 ReverseSequence: batch_axis time_axis
 CumSum: exclusive reverse
 ReduceSum ReduceMean ReduceMax ReduceMin ReduceProd ReduceLogSumExp: axes keepdims noop_with_empty_axes
 ReduceL1 ReduceL2 ReduceSumSquare: axes keepdims noop_with_empty_axes
 ArgMax ArgMin: axis keepdims select_last_index
-Softmax LogSoftmax: axis
+Softmax LogSoftmax Hardmax: axis
 LayerNormalization: axis epsilon stash_type
 BatchNormalization: epsilon momentum training_mode
 Gemm: alpha beta transA transB
@@ -477,9 +509,29 @@ Scan: body num_scan_inputs scan_input_axes scan_input_directions scan_output_axe
   end
 end
 
-local kinds = {}
+-- Those of which only some values have a meaning here. Of lists: how long they are.
+local values = {}
+for line in ([[
+Cast to: 1 6 7 9 10 11 16
+Gelu approximate: none tanh
+Pad mode: constant edge reflect wrap
+ReverseSequence batch_axis: 0 1
+ReverseSequence time_axis: 0 1
+LayerNormalization stash_type: 1
+BatchNormalization training_mode: 0
+Conv auto_pad: NOTSET VALID SAME_UPPER SAME_LOWER
+Conv kernel_shape: 1
+Conv strides: 1
+Conv dilations: 1
+Conv pads: 2
+]]):gmatch "[^\n]+" do
+  local name, list = line:match "^(.-): (.*)$"
+  values[name] = " " .. list .. " "
+end
+
+local kinds = { ["Pad value"] = "f" }
 for key, names in pairs {
-  f = "alpha beta gamma epsilon momentum ratio value_float min max clip",
+  f = "alpha beta gamma epsilon momentum ratio value_float min max clip bias lambd",
   s = "approximate mode auto_pad direction round_mode",
   t = "value",
   g = "body",
@@ -500,10 +552,16 @@ end
 --- ops.needs(op) -> how many of its first inputs must be there
 function ops.needs(op) return needed[op] or 1 end
 
---- ops.kind(attribute) -> the field that it lies in
-function ops.kind(attribute) return kinds[attribute] or "i" end
+--- ops.kind(op, attribute) -> the field that it lies in
+function ops.kind(op, attribute) return kinds[op .. " " .. attribute] or kinds[attribute] or "i" end
 
 --- ops.knows(op, attribute) -> boolean
 function ops.knows(op, attribute) return attributes[op] and attributes[op][attribute] or false end
+
+--- ops.takes(op, attribute, value) -> boolean: may it be that?
+function ops.takes(op, attribute, value)
+  local list = values[op .. " " .. attribute]
+  return not list or list:find((" %s "):format(type(value) == "table" and #value or value), 1, true) ~= nil
+end
 
 return ops

@@ -202,7 +202,7 @@ local function attributes_of(self, node)
       self:fail("attribute '%s' is not known", name)
     end
     if a[name] ~= nil then self:fail("attribute '%s' is there twice, or has no name of an attribute", name) end
-    local key = ops.kind(name)
+    local key = ops.kind(node.op_type, name)
     local value = field[key]
     if (field.type or 0) ~= 0 and field.type ~= schema.attribute[key] then
       self:fail("attribute '%s' is of type %d of ONNX, and should be of type %d", name, field.type,
@@ -212,6 +212,11 @@ local function attributes_of(self, node)
     if value == nil then self:fail("attribute '%s' has no value", name) end
     if key == "f" then value = short(value) end
     for i, x in ipairs(key == "floats" and value or {}) do value[i] = short(x) end
+    if not ops.takes(node.op_type, name, value) then
+      local list = type(value) == "table"
+      self:fail("attribute '%s' %s, which is not known", name, list and ("is of %d numbers"):format(#value)
+        or ("is '%s'"):format(value))
+    end
     if key == "t" then value = self:tensor(value, ("attribute '%s'"):format(name)) end
     a[name] = value
   end
@@ -524,7 +529,10 @@ end
 
 lower.Conv = function(self, a, inputs)
   local weight, bias = tensor_of(inputs[2]), inputs[3] and tensor_of(inputs[3])
-  if not weight or weight:ndim() ~= 3 or (a.group or 1) ~= 1 or inputs[3] and not bias or weight:count() == 0 then
+  if weight and weight:ndim() ~= 3 then
+    self:fail("a convolution over %d axes; it can be over one", weight:ndim() - 2)
+  end
+  if not weight or (a.group or 1) ~= 1 or inputs[3] and not bias or weight:count() == 0 then
     return self:generic("Conv", a, inputs)
   end
   local filters, width, kernel = weight:shape()

@@ -270,9 +270,8 @@ function commands.import(words)
   local given, rest = read_words(words, { ["-o"] = "value", ["--check"] = "value", ["--chain"] = "value",
     ["--key"] = "value", ["--config"] = "value", ["--recipe"] = "value" })
   if not given then return complain("import", rest) end
-  local recipes = require "rnn.exchange.recipes"
   if given["--recipe"] and not given.help and #rest == 0 then
-    local text = recipes[given["--recipe"]]
+    local text = require "rnn.exchange.recipes"[given["--recipe"]]
     if not text then return complain("import", "--recipe: expected keras or torch") end
     io.write(text)
     return 0
@@ -280,11 +279,13 @@ function commands.import(words)
   if given.help or #rest ~= 1 then return nil end
   local about, message = require "rnn.exchange".file(rest[1], given["-o"], { check = given["--check"],
     chain = given["--chain"], key = given["--key"], config = given["--config"] })
-  if not about then return complain("import", rest[1] .. ": " .. message) end
+  if not about then
+    return complain("import", message:find(rest[1], 1, true) and message or rest[1] .. ": " .. message)
+  end
   io.stderr:write(("%s.safetensors, %s.lua: %s\n"):format(about.name, about.name, about.verified
-    or "UNVERIFIED. To compare it with what it computes there, run what stands below in Python, then add --check"))
+    or ("UNVERIFIED. To compare it with what it computes there, run in Python what rnnlua import --recipe %s prints, "
+      .. "then add --check"):format(about.from:find "^Keras" and "keras" or "torch")))
   for _, note in ipairs(about.notes) do io.stderr:write("note: ", require("rnn.share.texts").clean(note), "\n") end
-  if not about.verified then io.write(recipes[about.from:find "^Keras" and "keras" or "torch"]) end
   return 0
 end
 
