@@ -189,7 +189,8 @@ describe("rnn.monitor", function()
     local inputs, targets = make(x, x:sum(2):sum(2, true) * 0.2)
     local model = nn.Sequential { nn.GRU(2, 12, { returns = "last" }), nn.Linear(12, 1), options.last }
     return advice(model, data.arrays(inputs, targets):batches { size = 16, shuffle = true }, nil, {
-      loss = options.loss or "mse", epochs = 8, optimizer = optim.Adam(model:parameters(), { lr = options.lr or 0.003 }) })
+      loss = options.loss or "mse", epochs = 8,
+      optimizer = optim.Adam(model:parameters(), { lr = options.lr or 0.003 }) })
   end
   local function as_is(x, y) return x, y end
 

@@ -2,6 +2,7 @@
 
 local core = require "rnn.core"
 local check = require "rnn.check"
+local terminal = require "rnn.terminal"
 
 local COMMON = {
   { "data", "PATH", "a file or folder of data, see below (default: the public data in RNNLUA_DATA)" },
@@ -38,11 +39,7 @@ local NO_OPTION = { about = true, data = true, csv = true }
 -- What gives a text of --help in the language of the terminal: Portuguese ones are in rnn.experiment.pt, those of a
 -- script in pt.lua beside it, English = translation. What a catalogue of a script does not have is marked.
 local function translator(script)
-  local language
-  for _, name in ipairs { "LC_ALL", "LC_MESSAGES", "LANG" } do
-    language = language or (os.getenv(name) or ""):match "^.+"
-  end
-  if not (language or ""):find "^pt" then return function(text) return text end end
+  if not terminal.portuguese() then return function(text) return text end end
   local common, catalogue = require "rnn.experiment.pt", loadfile((script:match "^.*/" or "") .. "pt.lua", "t", {})
   local own = catalogue and catalogue()
   return function(text) return own and own[text] or common[text] or own and "(em inglês) " .. text or text end

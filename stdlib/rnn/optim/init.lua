@@ -11,6 +11,10 @@ local optim = {}
 local WANTED = "a list of tensors that require a gradient, such as model:parameters()"
 
 local function check_parameters(fname, params, where, seen)
+  if type(params) == "table" and core.is_tensor((params.params or {})[1]) then
+    core.fail("%s: parameters are written without a name: { model:parameters(), lr = 0.1 } is a group, and argument 1 "
+      .. "a list of parameters or of groups", fname)
+  end
   where = where or "argument 1 (params"
   if type(params) ~= "table" or getmetatable(params) or #params == 0 then
     check.expected(fname, where .. ")", WANTED, params)
@@ -60,7 +64,7 @@ local function given_groups(fname, params)
   local seen = {}
   for i, group in ipairs(params) do
     check.table(fname, ("argument 1 (group %d)"):format(i), group)
-    check_parameters(fname, group[1], ("group %d (params"):format(i), seen)
+    check_parameters(fname, group[1] or group, ("group %d (params"):format(i), seen)
   end
   return params
 end
