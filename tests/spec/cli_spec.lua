@@ -269,8 +269,8 @@ describe("a mistake at the command line", function()
     for _, command in ipairs { "swep show.lua", "help nn.LSTM" } do
       local _, err, code = ours("lua " .. command)
       assert.equal(1, code)
-      assert.matches("^lua: cannot open %a+: No such file or directory; commands are new run .* sweep .*; help on a name "
-        .. "is at the prompt", err)
+      assert.matches("^lua: cannot open %a+: No such file or directory; commands are new run .* sweep .*; help on a "
+        .. "name is at the prompt", err)
     end
   end)
 
