@@ -30,10 +30,11 @@ local function script_name() return ((arg or {})[0] or "rnnlua"):match "[^/]*$" 
 ---
 --- Reads the script's command line into experiment.options: --data, --split, --epochs, --seed, --seeds, --threads,
 --- --save, --evaluate, --run, --plot and --result, for which the table gives defaults, or false where the script has no
---- use for one, and the script's own options, given as { default, help }; the default says the type: a number, of
---- whole ones of 1 or more (a third value says another least one), a string, false for a switch, or a list of names, of which the user chooses some (--model rnn,gru; all by default):
---- options.model.gru is then true. --help shows them and ends the program; so does a mistake, such as a folder to save
---- in that is not there, with exit code 2. --threads is put into effect.
+--- use for one, and the script's own options, given as { default, help }; the default says the type: a number, of whole
+--- ones of 1 or more (a third value says another least one), a string, false for a switch, or a list of names, of which
+--- the user chooses some (--model rnn,gru; all by default): options.model.gru is then true. --help shows them and ends
+--- the program; so does a mistake, such as a folder to save in that is not there, with exit code 2. --threads is put
+--- into effect.
 ---
 --- csv = true adds what experiment:frame asks of a CSV file: --decimal, --dates and so on.
 ---
@@ -344,8 +345,8 @@ end
 
 --- experiment:load([model]) -> model, extra | nil
 ---
---- The model of --evaluate, and what was saved beside it; nil without --evaluate. What the command line has otherwise
---- than that which trained the model is said. Ends the program when the file cannot be read, or another script saved it.
+--- The model of --evaluate, and what was saved beside it; nil without --evaluate. Options that are others than when the
+--- model was trained are said. Ends the program when the file cannot be read, or another script saved it.
 ---@param model? nn.Module
 ---@return nn.Module?
 ---@return table? extra
@@ -363,8 +364,8 @@ function Experiment:load(model)
   local trained = type(extra.options) == "table" and extra.options or {}
   for name in pairs(self.given) do
     if trained[name] and trained[name] ~= self.own[name] then
-      io.stderr:write(("%s: the model was trained with --%s %s, and stays what it is; --%s %s is for the rest\n"):format(
-        path, name, trained[name], name, self.own[name]))
+      local text = "%s: the model was trained with --%s %s, and stays what it is; --%s %s is for the rest\n"
+      io.stderr:write(text:format(path, name, trained[name], name, self.own[name]))
     end
   end
   return loaded, extra

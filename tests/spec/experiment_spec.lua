@@ -79,8 +79,8 @@ describe("arguments of an experiment", function()
       says(("--lr: expected a number%s, got '%s'"):format(lr == "inf" and "" or " above 0", lr), "--lr", lr)
     end
     local own = { dropout = { 0.5, "share" }, clip = { 1.0, "norm" }, length = { 9, "steps", 2 } }
-    for text, wanted in pairs { ["--dropout 2"] = "a share from 0 to less than 1", ["--clip -1"] = "a number of 0 or more",
-      ["--length 1"] = "an integer of 2 or more" } do
+    for text, wanted in pairs { ["--dropout 2"] = "a share from 0 to less than 1",
+      ["--clip -1"] = "a number of 0 or more", ["--length 1"] = "an integer of 2 or more" } do
       local name, value = text:match "(%S+) (%S+)"
       assert.equal(("%s: expected %s, got '%s'"):format(name, wanted, value), (select(2, parse(own, { name, value }))))
     end
@@ -106,8 +106,8 @@ describe("a model that is evaluated", function()
     local run = shell.quote(os.getenv "RNNLUA" or os.getenv "PWD" .. "/build/rnnlua") .. " x.lua "
     assert.equal(0, select(3, sh:run(run .. "--kind a --save m.safetensors")))
     local _, err = sh:run(run .. "--evaluate m.safetensors --units 5 --kind b")
-    assert.matches("m.safetensors: the model was trained with --units 3, and stays what it is; --units 5 is for the rest",
-      err, 1, true)
+    assert.matches("m.safetensors: the model was trained with --units 3, and stays what it is; --units 5 is for the "
+      .. "rest", err, 1, true)
     assert.matches("trained with --kind a,", err, 1, true)
     assert.equal("", (select(2, sh:run(run .. "--evaluate m.safetensors --units 3"))))
   end)

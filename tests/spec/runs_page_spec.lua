@@ -170,8 +170,8 @@ describe("rnnlua watch --once", function()
       assert.equal(0, code, err)
       assert.matches("index.html: 1 run\n", out, 1, true)
       local file <close> = assert(io.open(sh.folder .. "/runs/a/index.html"))
-      local row = core.json_decode(file:read "a":match '<script type="application/json" id="data">(.-)</script>').rows[1]
-      assert.equal("a", row.name)
+      local text = file:read "a":match '<script type="application/json" id="data">(.-)</script>'
+      assert.equal("a", core.json_decode(text).rows[1].name)
       assert(os.remove(sh.folder .. "/runs/a/index.html"))
     end
   end)

@@ -189,8 +189,8 @@ end
 
 --- args.parse(spec, argv) -> options, given | nil, message | nil, nil, help text
 ---
---- The options of a command line by name, each of the type of its default; given: the script's own ones that the command
---- line has, by name.
+--- The options of a command line by name, each of the type of its default; given: the script's own ones that the
+--- command line has, by name.
 ---@param spec table
 ---@param argv string[] with the script's name at [0]
 function args.parse(spec, argv)
