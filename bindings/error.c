@@ -112,6 +112,8 @@ static const char *op_argument(lua_State *L, const char *fname, int arg) {
 int lrnn_argument_error(lua_State *L, const char *fname, int arg, const char *what, const char *expected) {
   const char *got = lrnn_describe(L, arg);
   if (!what) what = op_argument(L, fname, arg);
+  if (arg == 1 && lua_isnone(L, 1) && strcmp(expected, "a tensor") == 0) /* x.relu() */
+    return lrnn_error(L, "%s: expected a tensor, got nothing; write x:%s(), with a colon", fname, fname);
   if (what) return lrnn_error(L, "%s: argument %d (%s): expected %s, got %s", fname, arg, what, expected, got);
   return lrnn_error(L, "%s: argument %d: expected %s, got %s", fname, arg, expected, got);
 }

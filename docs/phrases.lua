@@ -456,7 +456,7 @@ phrases.sections = {
 { "nn.LayerNorm(4)(x)", "layers.LayerNormalization()(x)", "nn.LayerNormalization(4):forward(x)", "nn.LayerNorm(4)(x)",
   tolerance = 1e-2, note = "epsilon 1e-5 here and in PyTorch, 1e-3 in Keras" },
 { "nn.BatchNorm1d(4)(x)", "layers.BatchNormalization()(x)", "nn.BatchNormalization(4):forward(x)", "nn.BatchNorm(4)(x)",
-  only = "shape" },
+  only = "shape", note = "epsilon 1e-3 here and in Keras, 1e-5 in PyTorch" },
 { "nn.Dropout(0.5).eval()(x)", "layers.Dropout(0.5)(x, training=False)", "nn.Dropout(0.5):evaluate()",
   "nn.Dropout(0.5):eval()(x)" },
 { "nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))(x)",

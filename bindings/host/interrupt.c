@@ -208,6 +208,18 @@ void lrnn_interrupt_core(lua_State *L) {
   lua_pop(L, 1);
 }
 
+/* Of a script that uses a name of the library before it has asked for it: what the prompt has by itself. Pushes. */
+static const char *with_hint(lua_State *L, const char *message) {
+  static const char *const names[] = {"rnn", "nn", "optim", "data"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    const char *lacking = lua_pushfstring(L, "attempt to index a nil value (global '%s')", names[i]);
+    if (strstr(message, lacking))
+      return lua_pushfstring(L, "%s; a script begins with local rnn = require \"rnn\"%s%s%s%s", message, i ? " local " : "",
+                             i ? names[i] : "", i ? " = rnn." : "", i ? names[i] : "");
+  }
+  return message;
+}
+
 /* The message handler: text for error objects, and the traceback. */
 static int explain(lua_State *L) {
   const char *message = lua_tostring(L, 1);
@@ -219,7 +231,7 @@ static int explain(lua_State *L) {
   size_t length = strlen(message), ours = strlen("interrupted!");
   bool is_ours = length >= ours && strcmp(message + length - ours, "interrupted!") == 0;
   interrupted = is_ours || insisting ? received : 0;
-  luaL_traceback(L, L, message, 1);
+  luaL_traceback(L, L, with_hint(L, message), 1);
   return 1;
 }
 

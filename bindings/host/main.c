@@ -325,7 +325,18 @@ static void call_record(lua_State *L, const char *function) {
 
 /* The script with arg[1], arg[2] ... as its arguments, as they are after LUA_INIT and -e had their way. */
 static int run_script(lua_State *L, const char *path) {
+  const int top = lua_gettop(L);
   int status = luaL_loadfilex(L, path, "t");
+  if (status == LUA_ERRFILE && !strpbrk(path, "./")) { /* neither a script nor a command */
+    lua_pushliteral(L, "; commands are");
+#define COMMAND(name, meaning) lua_pushliteral(L, " " name);
+#define OPTION(name, value, values, meaning)
+#include "options.def"
+#undef OPTION
+#undef COMMAND
+    lua_pushliteral(L, "; help on a name is at the prompt: rnnlua, and then ?nn.LSTM");
+    lua_concat(L, lua_gettop(L) - top);
+  }
   if (status != LUA_OK) return report(L, status);
   lrnn_note_script(L, path, NULL);
   lrnn_set_environment(L);

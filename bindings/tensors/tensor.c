@@ -374,7 +374,8 @@ static void fill_number(lua_State *L, filler *f) {
   lrnn_poll(L, f->at);
   double v = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumberx(L, -1, &isnumber) : (isnumber = 0);
   if (!isnumber)
-    lrnn_error(L, "tensor: element %lld: expected a number, got %s", (long long)f->at + 1, luaL_typename(L, -1));
+    lrnn_error(L, "tensor: element %lld: expected a number, got %s%s", (long long)f->at + 1, lrnn_describe(L, lua_gettop(L)),
+               lrnn_test_shape(L, lua_gettop(L)) ? "; rnn.stack makes one tensor of many, rnn.concat joins them" : "");
   if (rnn_tensor_type(f->t) == RNN_FLOAT) {
     if ((double)(rnn_real)v != v) { /* seldom, and then with the place in the message */
       char what[48];

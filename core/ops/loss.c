@@ -421,8 +421,8 @@ static rnn_status cross_entropy_shape(rnn_ctx *ctx, rnni_call *c) {
   for (int64_t i = 0; i < labels->count; i++) {
     RNNI_TRY(rnni_pace(ctx, &done, 1));
     if (label_counts(c, i) && (rnni_i(labels)[i] < 0 || rnni_i(labels)[i] > v))
-      return rnni_fail(ctx, RNN_EARG, "cross_entropy: label %d at place %lld is not within 0 to %lld", rnni_i(labels)[i],
-                       (long long)i + 1, (long long)v);
+      return rnni_fail(ctx, RNN_EARG, "cross_entropy: label %d at place %lld is not within 0 to %lld, the number of classes "
+                       "in logits %s", rnni_i(labels)[i], (long long)i + 1, (long long)v, RNNI_SHAPE(y));
   }
   return rnni_loss_shape(ctx, c, SAMPLE_WEIGHTS, REDUCTION, labels->ndim, labels->dims);
 }
@@ -576,8 +576,8 @@ static rnn_status linear_cross_entropy_shape(rnn_ctx *ctx, rnni_call *c) {
   for (int64_t i = 0; i < labels->count; i++) {
     RNNI_TRY(rnni_pace(ctx, &done, 1));
     if (label_counts(c, i) && (rnni_i(labels)[i] < 0 || rnni_i(labels)[i] > w->dims[0]))
-      return rnni_fail(ctx, RNN_EARG, "linear_cross_entropy: label %d at place %lld is not within 0 to %lld",
-                       rnni_i(labels)[i], (long long)i + 1, (long long)w->dims[0]);
+      return rnni_fail(ctx, RNN_EARG, "linear_cross_entropy: label %d at place %lld is not within 0 to %lld, the number of "
+                       "classes in w %s", rnni_i(labels)[i], (long long)i + 1, (long long)w->dims[0], RNNI_SHAPE(w));
   }
   c->out_ndim = 0;
   return RNN_OK;

@@ -15,16 +15,26 @@ local FNAME = "rnn.experiment"
 -- An error that is no fault of the program: as it is no string, nothing is added to it.
 local Fault = { __name = "message", __tostring = function(self) return self.message end }
 
+-- An option's value as the command line has it.
+local function written(value)
+  if type(value) ~= "table" then return tostring(value) end
+  local names = {}
+  for name in pairs(value) do names[#names + 1] = tostring(name) end
+  table.sort(names)
+  return table.concat(names, ",")
+end
+
 local function script_name() return ((arg or {})[0] or "rnnlua"):match "[^/]*$" end
 
 --- rnn.experiment { about = "...", data = {...}, epochs = 20, units = { 64, "units of the GRU" } } -> experiment
 ---
 --- Reads the script's command line into experiment.options: --data, --split, --epochs, --seed, --seeds, --threads,
 --- --save, --evaluate, --run, --plot and --result, for which the table gives defaults, or false where the script has no
---- use for one, and the script's own options, given as { default, help }; the default says the type: a number, a
---- string, false for a switch, or a list of names, of which the user chooses some (--model rnn,gru; all by default):
---- options.model.gru is then true. --help shows them and ends the program; so does a mistake, such as a folder to save
---- in that is not there, with exit code 2. --threads is put into effect.
+--- use for one, and the script's own options, given as { default, help }; the default says the type: a number, of whole
+--- ones of 1 or more (a third value says another least one), a string, false for a switch, or a list of names, of which
+--- the user chooses some (--model rnn,gru; all by default): options.model.gru is then true. --help shows them and ends
+--- the program; so does a mistake, such as a folder to save in that is not there, with exit code 2. --threads is put
+--- into effect.
 ---
 --- csv = true adds what experiment:frame asks of a CSV file: --decimal, --dates and so on.
 ---
@@ -44,17 +54,20 @@ function Experiment:init(spec)
   check.table(FNAME, "argument 1", spec)
   trial.declare(function() return arguments.declared(spec) end)
   local argv = arg or {}
-  local options, message, help = arguments.parse(spec, argv)
+  local options, given, help = arguments.parse(spec, argv)
   if help then
     io.write(help)
     os.exit(0, true)
   elseif not options then
-    io.stderr:write(argv[0] or "rnnlua", ": ", message, "\n")
+    io.stderr:write(argv[0] or "rnnlua", ": ", given, "\n")
     os.exit(2, true)
   end
   if options.threads then core.threads(options.threads) end
   self.options, self.results, self.about_data, self.curves = options, Results(), spec.data, {}
-  self.begun, self.known = core.clock(), nil
+  self.begun, self.known, self.given, self.own = core.clock(), nil, given, {}
+  for name, value in pairs(options) do
+    if type(spec[name]) == "table" and name ~= "data" then self.own[name] = written(value) end
+  end
   record.options, record.source = options, spec.data and spec.data.source
 end
 
@@ -332,8 +345,8 @@ end
 
 --- experiment:load([model]) -> model, extra | nil
 ---
---- The model of --evaluate, and what was saved beside it; nil without --evaluate. Ends the program when the file cannot
---- be read, or another script saved it.
+--- The model of --evaluate, and what was saved beside it; nil without --evaluate. Options that are others than when the
+--- model was trained are said. Ends the program when the file cannot be read, or another script saved it.
 ---@param model? nn.Module
 ---@return nn.Module?
 ---@return table? extra
@@ -347,6 +360,13 @@ function Experiment:load(model)
   if script ~= script_name() then
     error(setmetatable({ message = ("%s: expected a model that %s saved, got one of %s"):format(path, script_name(),
       script or "another program") }, Fault))
+  end
+  local trained = type(extra.options) == "table" and extra.options or {}
+  for name in pairs(self.given) do
+    if trained[name] and trained[name] ~= self.own[name] then
+      local text = "%s: the model was trained with --%s %s, and stays what it is; --%s %s is for the rest\n"
+      io.stderr:write(text:format(path, name, trained[name], name, self.own[name]))
+    end
   end
   return loaded, extra
 end
@@ -368,7 +388,7 @@ function Experiment:finish(options)
   if given.save and last.forecaster then
     assert(last.forecaster:save(given.save))
   elseif given.save then
-    local extra = { script = script_name() }
+    local extra = { script = script_name(), options = self.own }
     for key, value in pairs(last.extra or {}) do extra[key] = value end
     assert(require("rnn.save").save(given.save, last.model, extra))
   end

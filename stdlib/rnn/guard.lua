@@ -43,8 +43,9 @@ end
 local function check_object(f, home, self)
   local class = home.class
   if not guard.is_a(self, class) then
-    core.fail("%s: expected an object of %s before the colon, got %s", name_of(f, home), class.__name,
-      check.describe(self))
+    local name = name_of(f, home)
+    core.fail("%s: expected an object of %s before the colon, got %s; write %s:%s(), with a colon", name, class.__name,
+      check.describe(self), class.__name:match "[^.]*$":lower(), name:match "[^:]*$")
   end
   home[getmetatable(self)] = true
 end

@@ -168,6 +168,7 @@ local rnn = {}
 ---@field declaration fun(name: string): table?
 ---@field entry fun(name: string): { name: string, signature: string, text: string, params: table[], returns: table[], fields: table[] }?
 ---@field fill fun(text: string, width: integer): string
+---@field is_public fun(name: string): boolean
 ---@field lookup fun(name: string): string?
 ---@field names fun(): string[]
 ---@field options fun(name: string): string[]

@@ -214,7 +214,8 @@ local NN = {
   LSTM = "SeqLSTM FastLSTM CudnnLSTM",
   GRU = "SeqGRU",
   Conv1d = "Conv1D TemporalConvolution",
-  Module = "ModuleList ModuleDict Container ParameterList",
+  ["lists of layers are tables in fields: self.layers = { nn.Linear(2, 3), nn.Linear(3, 1) }"] =
+    "ModuleList ModuleDict Container ParameterList",
   Attention = "MultiheadAttention MultiHeadAttention AdditiveAttention BahdanauAttention LuongAttention",
   Dropout = "Dropout1d SpatialDropout1D",
   Tanh = "TanH",
@@ -240,6 +241,41 @@ local OPTIM = {
   SGD = "sgd Momentum",
 }
 
+-- Of options: the first that a function has is meant.
+local OPTIONS = {
+  returns = "return_sequences return_state",
+  layers = "num_layers n_layers nlayers",
+  units = "hidden_size d_model",
+  size = "batch_size batchsize bs",
+  epochs = "num_epochs n_epochs nb_epoch max_epochs",
+  data = "train_data dataset dataloader train_loader training_data",
+  valid = "validation_data val_data validation val_loader eval_data",
+  optimizer = "optim opt",
+  loss = "criterion loss_fn loss_function",
+  callbacks = "callback",
+  clip_norm = "clipnorm global_clipnorm max_grad_norm grad_clip gradient_clip_val clip",
+  clip_value = "clipvalue",
+  schedule = "scheduler lr_scheduler",
+  progress = "verbose",
+  seed = "random_state random_seed",
+  epsilon = "eps",
+  lr = "learning_rate",
+  weight_decay = "decay l2 wd",
+  dropout = "dropout_rate",
+  kernel = "kernel_initializer weight_init",
+  recurrent = "recurrent_initializer",
+  bias = "use_bias",
+  activation = "nonlinearity",
+  bidirectional = "bidir",
+  reduction = "size_average reduce",
+  weights = "weight class_weight class_weights",
+  length = "window seq_len sequence_length lookback timesteps window_size",
+  separator = "sep delimiter delim",
+  columns = "usecols names",
+  dates = "parse_dates date_format",
+  missing = "na_values",
+}
+
 -- Name there -> names or sentence here.
 local function turned(list)
   local by_name = {}
@@ -252,7 +288,8 @@ end
 local MODULES = { "nn", "cells", "optim", "linalg", "data", "metrics", "text", "plot", "ctc", "decode", "logs", "music",
   "audio" }
 
-local names = { foreign = { ops = turned(OPS), rnn = turned(RNN), nn = turned(NN), optim = turned(OPTIM) } }
+local names = { foreign = { ops = turned(OPS), rnn = turned(RNN), nn = turned(NN), optim = turned(OPTIM),
+  options = turned(OPTIONS) } }
 
 local function rnn() return beside.rnn end
 
@@ -318,6 +355,17 @@ local function order_of(...)
   local order = { ... }
   for _, module in ipairs(MODULES) do order[#order + 1] = module end
   return order
+end
+
+--- names.option(name, known) -> name | nil
+---
+--- What of the known options another library calls name.
+---@param name string
+---@param known table<string, any>
+---@return string?
+function names.option(name, known)
+  local ours = names.foreign.options[name]
+  return ours and known[ours] and ours
 end
 
 --- names.method(name)

@@ -126,9 +126,13 @@ local function unknown(self, fname, name)
     all[#all + 1] = row.was
   end
   table.sort(known)
-  local near = check.closest(tostring(name), all)
+  if type(name) ~= "string" then
+    core.fail("%s: options: expected name = value, got an entry without a name; known: %s", fname,
+      table.concat(known, ", "))
+  end
+  local near = require "rnn.names".option(name, self.by_name) or check.closest(name, all)
   near = near and ("; did you mean '%s'?"):format((self.by_name[near] or self.by_earlier_name[near])[1]) or ""
-  core.fail("%s: unknown option '%s'%s known: %s", fname, tostring(name), near == "" and ";" or near,
+  core.fail("%s: unknown option '%s'%s known: %s", fname, name, near == "" and ";" or near,
     table.concat(known, ", "))
 end
 

@@ -43,6 +43,13 @@ end
 ---@type fun(stream: integer): boolean
 terminal.unicode = core.unicode
 
+--- terminal.portuguese() -> boolean: whether the locale says so
+---@return boolean
+function terminal.portuguese()
+  local language = set "LC_ALL" or set "LC_MESSAGES" or set "LANG" or ""
+  return language:find "^pt" ~= nil
+end
+
 local ASCII = { ["×"] = "x", ["…"] = "...", ["±"] = "+-", ["µ"] = "u", ["·"] = "-", ["—"] = "-", ["–"] = "-",
   ["−"] = "-", ["→"] = "->", ["∂"] = "d", ["≤"] = "<=", ["≥"] = ">=" }
 

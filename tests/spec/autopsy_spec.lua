@@ -78,6 +78,17 @@ describe("a NaN in training", function()
     assert.matches("lower lr from 10", message)
   end)
 
+  it("from a state that has exploded names its layer", function()
+    local layer = nn.RNN(2, 32, { activation = "relu", returns = "last" })
+    layer.weight_hh_l0:assign(layer.weight_hh_l0:detach() * 3)
+    local model = nn.Sequential { layer, nn.Linear(32, 1) }
+    local x = rnn.randn(64, 100, 2) * 1e3
+    local message = message_of(model, { data = data.arrays(x, rnn.randn(64, 1)):batches { size = 32 },
+      loss = function(y) return (y:square() * (y:square() * 1e300)):mean() end })
+    assert.matches("after the state of layer '1' has grown to %S+e%+%d+: its recurrent weights are too large", message)
+    assert.is_nil(rawget(layer, "heard"))
+  end)
+
   it("in a gradient is found before it reaches a weight", function()
     local model = nn.Linear(2, 1)
     model.weight:fill_(0)

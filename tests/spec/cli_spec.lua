@@ -264,6 +264,25 @@ describe("modules", function()
   end)
 end)
 
+describe("a mistake at the command line", function()
+  it("is told the commands where a word is neither one nor a script", function()
+    for _, command in ipairs { "swep show.lua", "help nn.LSTM" } do
+      local _, err, code = ours("lua " .. command)
+      assert.equal(1, code)
+      assert.matches("^lua: cannot open %a+: No such file or directory; commands are new run .* sweep .*; help on a "
+        .. "name is at the prompt", err)
+    end
+  end)
+
+  it("is told to ask for the library in a script that does not", function()
+    for name, hint in pairs { rnn = 'local rnn = require "rnn"', nn = 'local rnn = require "rnn" local nn = rnn.nn' } do
+      local _, err = ours(("lua -e 'print(%s.zeros)'"):format(name))
+      assert.matches(("(global '%s'); a script begins with %s\n"):format(name, hint), err, 1, true)
+    end
+    assert.is_nil((select(2, ours "lua -e 'print(other.zeros)'")):find "begins")
+  end)
+end)
+
 describe("signals", function()
   it("SIGINT ends a script with 130 and a traceback", function()
     sh:write("loop.lua", "io.open('ready', 'w'):close()\nwhile true do end")

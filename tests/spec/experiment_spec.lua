@@ -75,6 +75,15 @@ describe("arguments of an experiment", function()
     says("--seeds: expected a positive integer, got '0'", "--seeds", "0")
     says("--seed: expected an integer of 0 or more, got '1.5'", "--seed", "1.5")
     says("--lr: expected a number, got 'fast'", "--lr", "fast")
+    for _, lr in ipairs { "-1", "0", "inf" } do
+      says(("--lr: expected a number%s, got '%s'"):format(lr == "inf" and "" or " above 0", lr), "--lr", lr)
+    end
+    local own = { dropout = { 0.5, "share" }, clip = { 1.0, "norm" }, length = { 9, "steps", 2 } }
+    for text, wanted in pairs { ["--dropout 2"] = "a share from 0 to less than 1",
+      ["--clip -1"] = "a number of 0 or more", ["--length 1"] = "an integer of 2 or more" } do
+      local name, value = text:match "(%S+) (%S+)"
+      assert.equal(("%s: expected %s, got '%s'"):format(name, wanted, value), (select(2, parse(own, { name, value }))))
+    end
     says("--data: a value is missing", "--data")
     says("--quick: takes no value", "--quick=1")
     for _, name in ipairs { "save", "plot", "result" } do -- before a script trains
@@ -82,6 +91,25 @@ describe("arguments of an experiment", function()
       assert.equal("/tmp/file.svg", options("--" .. name, "/tmp/file.svg")[name])
     end
     says("--plot: expected a name that ends in .svg or .png, got 'a.pdf'", "--plot", "a.pdf")
+  end)
+end)
+
+describe("a model that is evaluated", function()
+  it("is not what the command line says it is, and that is said", function()
+    local shell = require "support.shell"
+    local sh = shell.new()
+    finally(function() sh:remove() end)
+    sh:write("x.lua", [[local rnn = require "rnn"
+      local e = rnn.experiment { units = { 3, "units" }, kind = { { "a", "b" }, "kinds" } }
+      local model = e:load() or rnn.nn.Linear(1, e.options.units)
+      e:finish { model = model }]])
+    local run = shell.quote(os.getenv "RNNLUA" or os.getenv "PWD" .. "/build/rnnlua") .. " x.lua "
+    assert.equal(0, select(3, sh:run(run .. "--kind a --save m.safetensors")))
+    local _, err = sh:run(run .. "--evaluate m.safetensors --units 5 --kind b")
+    assert.matches("m.safetensors: the model was trained with --units 3, and stays what it is; --units 5 is for the "
+      .. "rest", err, 1, true)
+    assert.matches("trained with --kind a,", err, 1, true)
+    assert.equal("", (select(2, sh:run(run .. "--evaluate m.safetensors --units 3"))))
   end)
 end)
 

@@ -41,6 +41,33 @@ groups["constructors"] = {
   { "", "nn.cell('C')", "nn.cell: argument 2 %(init%): expected a function, got nil" },
 }
 
+groups["names of other libraries"] = {
+  { "", "nn.LSTM(3, 4, { return_sequences = true })",
+    "nn.LSTM: unknown option 'return_sequences'; did you mean 'returns'%?.*" },
+  { "", "nn.LSTM(3, 4, { num_layers = 2 })", "nn.LSTM: unknown option 'num_layers'; did you mean 'layers'%?.*" },
+  { LINEAR, "optim.Adam(m:parameters(), { eps = 1 })",
+    "optim.Adam: unknown option 'eps'; did you mean 'epsilon'%? known: .*" },
+  { LINEAR, "optim.Adam(m:parameters(), { learning_rate = 1 })",
+    "optim.Adam: unknown option 'learning_rate'; did you mean 'lr'%? known: .*" },
+  { FIT, "rnn.fit(m, { b, b })", "rnn.fit: options: expected name = value, got an entry without a name; known: .*" },
+  { "", "nn.ModuleList {}", "rnn.nn has no field 'ModuleList'; lists of layers are tables in fields: .*" },
+  { LINEAR .. " local o = optim.SGD(m:parameters())", "o.step()",
+    "optim.Optimizer:step: expected an object of optim.Optimizer before the colon, got nil; write optimizer:step%(%), "
+      .. "with a colon" },
+  { LINEAR, "m.eval()", "nn.Module:eval: expected .*, got nil; write module:eval%(%), with a colon" },
+  { LEAF, "x.backward()", "backward: expected a tensor, got nothing; write x:backward%(%), with a colon" },
+  { LINEAR, "optim.Adam { params = m:parameters(), lr = 1 }", "optim.Adam: parameters are written without a name: .*" },
+  { LINEAR, "optim.Adam { { params = m:parameters(), lr = 1 } }",
+    "optim.Adam: parameters are written without a name: .* is a group, .*" },
+  { "", "rnn.tensor { rnn.ones(2), rnn.ones(2) }",
+    "tensor: element 1: expected a number, got tensor %(2,%) float; rnn.stack makes one tensor of many, .*" },
+  { "", "rnn.cross_entropy(rnn.zeros(2, 3), rnn.tensor({ 1, 4 }, 'int32'))",
+    "cross_entropy: label 4 at place 2 is not within 0 to 3, the number of classes in logits %(2, 3%)" },
+  { "", "nn.cross_entropy(rnn.zeros(2, 3), rnn.ones(2))", "nn.cross_entropy: .*; labels are int32: y:to_int%(%) .*" },
+  { "local m = nn.Recurrent(rnn.cells.LSTM(3, 4))", "m(rnn.zeros(2, 5, 3), { rnn.zeros(2, 4), 0 })",
+    ".*: expected a state of tensors, got number 0 in entry 2" },
+}
+
 groups["calling layers"] = {
   { LINEAR, "m(rnn.zeros(4, 9))", "nn.Linear%(10 %-> 2%): expected input %(..., 10%), got %(4, 9%)" },
   { LINEAR, "m({ 1 })", "nn.Linear%(10 %-> 2%): expected input %(..., 10%), got table" },
@@ -65,7 +92,7 @@ groups["calling layers"] = {
 groups["making tensors"] = {
   { "", "rnn.tensor { { 1, 2 }, { 3 } }",
     "tensor: the tables are ragged: .*expected a table of 2, got table of 1; rnn.padded takes .*" },
-  { "", "rnn.tensor { 1, 'a' }", "tensor: element 2: expected a number, got string" },
+  { "", "rnn.tensor { 1, 'a' }", "tensor: element 2: expected a number, got string 'a'" },
   { "", "rnn.tensor({ 1.5 }, 'int32')", "tensor: element 1: 1.5 is not an int32" },
   { "", "rnn.tensor({ 1 }, 'double')",
     'tensor: argument 2 %(type%): expected "float" or "int32", got string \'double\'' },
@@ -165,8 +192,9 @@ groups["losses"] = {
   { "", "nn.huber(rnn.zeros(3), rnn.zeros(3), 0)",
     "nn.huber: argument 3 %(delta%): expected a positive number, got number 0" },
   { "", "nn.cross_entropy(rnn.zeros(3, 4), rnn.zeros(3))",
-    "nn.cross_entropy: logits %(3, 4%) want a target %(3, 4%), got tensor %(3%) float" },
-  { "", "nn.cross_entropy(rnn.zeros(3, 2), rnn.arange(3))", "cross_entropy: label 3 at place 3 is not within 0 to 2" },
+    "nn.cross_entropy: logits %(3, 4%) want a target %(3, 4%), got tensor %(3%) float; labels .*" },
+  { "", "nn.cross_entropy(rnn.zeros(3, 2), rnn.arange(3))",
+    "cross_entropy: label 3 at place 3 is not within 0 to 2, the number of classes in logits %(3, 2%)" },
   { "", "nn.loss('l2')", "nn.loss: argument 1 %(name%): expected one of 'binary_cross_entropy', .*, got string 'l2'" },
 }
 
@@ -188,7 +216,8 @@ groups["optimisers"] = {
 groups["data"] = {
   { "", "data.csv()", "data.csv: argument 1 %(path%): expected a string, got nil" },
   { "", "data.csv('x', { delimiter = ';' })",
-    "data.csv: unknown option 'delimiter'; known: columns, comment, decimal, encoding, header, "
+    "data.csv: unknown option 'delimiter'; did you mean 'separator'%? known: "
+      .. "columns, comment, decimal, encoding, header, "
       .. "missing, separator, thousands, types, zone" },
   { SERIES, "data.windows(s, 5)", "data.windows: options: expected a table, got number 5" },
   { SERIES, "data.windows(s, {})", "data.windows: option 'length': expected a positive integer, got nil" },
@@ -198,7 +227,7 @@ groups["data"] = {
   { SERIES, "data.windows(s, { length = 5, target_columns = { 3 } })",
     "data.windows: option 'target_columns', entry 1: expected an integer from 1 to 2, got number 3" },
   { SERIES, "data.windows(s, { length = 5 }):batches { batch_size = 4 }",
-    "data.windows:batches: unknown option 'batch_size'; known: .*size" },
+    "data.windows:batches: unknown option 'batch_size'; did you mean 'size'%? known: .*size" },
   { "", "data.arrays(rnn.zeros(3, 2), rnn.zeros(2))",
     "data.arrays: x and y must have as many rows, got %(3, 2%) and %(2%)" },
   { SERIES, "data.Scaler():transform(s)", "scaler:transform: it was not fitted; .*" },

@@ -143,6 +143,107 @@ describe("rnn.monitor", function()
     assert.not_matches("has risen", said(3000, 0))
   end)
 
+  -- A sum with noise by a GRU, learnt from so many examples.
+  local function noisy(seed, count, noise, options)
+    rnn.seed(seed)
+    local function set(n)
+      local x = rnn.randn(n, 10, 3)
+      return data.arrays(x, x:sum(2):sum(2, true):reshape(n, 1) * 0.2 + rnn.randn(n, 1) * noise)
+    end
+    local model = nn.Sequential { nn.GRU(3, 48, { returns = "last" }), nn.Linear(48, 1) }
+    options.loss, options.optimizer = "mse", optim.Adam(model:parameters(), { lr = 0.005 })
+    return advice(model, set(count):batches { size = 16, shuffle = true }, set(128), options)
+  end
+
+  it("names a gap though one epoch beside the best is nearly as good", function()
+    for seed = 1, 2 do assert.matches("learns its examples by heart", noisy(seed, 64, 1, { epochs = 20 })) end
+    rnn.seed(1)
+    local function random(n) return data.arrays(rnn.randn(n, 10, 3), rnn.randint(1, 4, n)) end
+    local model = nn.Sequential { nn.GRU(3, 32, { returns = "last" }), nn.Linear(32, 4) }
+    assert.matches("learns its examples by heart", advice(model, random(256):batches { size = 16, shuffle = true },
+      random(128), { epochs = 15, optimizer = optim.Adam(model:parameters(), { lr = 0.005 }) }))
+  end)
+
+  it("names no gap where validation only trembles near its minimum", function()
+    assert.equal("", noisy(1, 800, 0, { epochs = 12 }))
+    rnn.seed(1)
+    local monitor = rnn.monitor(nn.Linear(1, 1))
+    for epoch, loss in ipairs { 0.09, 0.001, 0.0002, 0.0003, 0.0004, 0.00025 } do
+      monitor.curve[epoch] = { epoch = epoch, loss = loss * 0.5 / epoch, val_loss = loss }
+    end
+    assert.is_nil(monitor:advice())
+  end)
+
+  it("counts the epochs that were validated", function()
+    local monitor = rnn.monitor(nn.Linear(1, 1))
+    for epoch = 1, 12 do
+      monitor.curve[epoch] = { epoch = epoch, loss = 1 / epoch, val_loss = epoch % 2 == 0 and 1 + epoch / 10 or nil }
+    end
+    assert.matches("risen from 1.2 in epoch 2 to 2.2 while that of training fell from 0.5 to 0.0833", monitor:advice())
+  end)
+
+  -- What is said of a GRU that learns y of x.
+  local function said_of(make, options)
+    rnn.seed(5)
+    local x = rnn.randn(64, 12, 2)
+    local inputs, targets = make(x, x:sum(2):sum(2, true) * 0.2)
+    local model = nn.Sequential { nn.GRU(2, 12, { returns = "last" }), nn.Linear(12, 1), options.last }
+    return advice(model, data.arrays(inputs, targets):batches { size = 16, shuffle = true }, nil, {
+      loss = options.loss or "mse", epochs = 8,
+      optimizer = optim.Adam(model:parameters(), { lr = options.lr or 0.003 }) })
+  end
+  local function as_is(x, y) return x, y end
+
+  it("names targets that want scaling", function()
+    local function far(x, y) return x, y * 20000 + 250000 end
+    for _, loss in ipairs { "mse", "mae", "huber" } do
+      assert.matches("^targets reach %d%d%d%d%d%d in size, and the loss is %S+, where an output of 0 costs %S+: scale",
+        said_of(far, { loss = loss }))
+    end
+    assert.matches("^targets reach", said_of(far, { lr = 0.1 })) -- not that the inputs are too large
+    assert.equal("", said_of(function(x, y) return x, y * 5 end, {}))
+  end)
+
+  it("names a learning rate that is too low", function()
+    assert.matches("^the loss is %S+ after 5 epochs and was %S+, and an update changes no weight by more than %S+ of "
+      .. "its norm: raise lr from 1e%-06; rnn.find_lr suggests one$", said_of(as_is, { lr = 1e-6 }))
+    assert.equal("", said_of(as_is, {}))
+  end)
+
+  it("names inputs that are all the same", function()
+    local function constant(x, y) return x * 0 + 3, y end
+    assert.matches("^all inputs of the first batch are 3, so nothing", said_of(constant, {}))
+  end)
+
+  it("names the last layer where its activation is dead", function()
+    assert.matches("^100 %% of the units of 2.weight had no gradient .*: no activation behind the last layer", said_of(
+      function(x, y) return x, y - 5 end, { last = nn.ReLU(), lr = 0.02 }))
+    rnn.seed(1) -- and the first one where that is: the last layer's bias has a gradient
+    local model = nn.Sequential { nn.Linear(3, 32), nn.ReLU(), nn.Linear(32, 2) }
+    model[1].bias:detach():fill_(-50)
+    local x = rnn.rand(40, 3)
+    assert.matches("100 %% of the units of 1.weight had no gradient", advice(model, data.arrays(x, x:sum(2):gt(1.5)
+      :to_int() + 1):batches { size = 8 }, nil, { epochs = 4, optimizer = optim.SGD(model:parameters()) }))
+  end)
+
+  it("names gradients that nobody has forgotten", function()
+    local function said(zero)
+      local model = nn.Sequential { nn.GRU(2, 4, { returns = "last" }), nn.Linear(4, 1) }
+      local optimizer, monitor = optim.Adam(model:parameters()), rnn.monitor(model)
+      local x = rnn.randn(4, 5, 2)
+      for _ = 1, 3 do
+        if zero then optimizer:zero_grad() end
+        nn.mse(model(x), rnn.ones(4, 1)):backward()
+        optim.clip_grad_norm(model:parameters(), 0.01)
+        optimizer:step()
+        monitor:step {}
+      end
+      return monitor:advice()
+    end
+    assert.matches("added to the gradients of the step before: call opt:zero_grad%(%)", said(false))
+    assert.is_nil(said(true))
+  end)
+
   it("names a class that is never predicted", function()
     local function said(rare)
       rnn.seed(3)

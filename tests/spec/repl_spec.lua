@@ -54,6 +54,13 @@ describe("the prompt", function()
     assert.matches("\n  1.0000[ 1.0]+ ... [1.0 ]+\n", out)
   end)
 
+  it("ends at the words of other prompts, and answers help, unless these are names of the user", function()
+    for _, word in ipairs { "quit()", "exit()", "quit", "exit" } do says("1\n", "1\n" .. word .. "\n2") end
+    says("7\n2\n", "function quit() return 7 end\nquit()\n2")
+    for _, text in ipairs { "help", "help()" } do assert.matches("^The prompt\n", (talk(text))) end
+    says("3\n", "help = 3\nhelp")
+  end)
+
   it("keeps the last value in _", function()
     says("6\n42\n42\n", "6\n_ * 7\nprint(_)")
     says("1\nnil\n1\n", "1\nnil\n_")
@@ -196,6 +203,16 @@ describe("commands of the prompt", function()
     assert.equal("2 entries written to " .. path .. "\n", (talk("x = 41\ny = x + 1\n%save " .. path)))
     assert.equal("42\n", (talk("%load " .. path .. "\ny")))
     assert.equal(path .. " is there already\n", (talk("%save " .. path)))
+    os.remove(path)
+    local typed = { "6 -- six", "_ * 7", "= _ + 1", "x, y = 2, 3", "x, y", "nil", "print(x)", "z", "math.max(x, 9)",
+      "function f()\n  return _\nend\nf() + 1", "for i = 1, 2 do z = i end" }
+    local all = table.concat(typed, "\n") .. "\n"
+    local out, err = talk(all .. "%save " .. path)
+    assert.equal("", err)
+    assert.matches("12 entries written", out)
+    out, err = talk("%load " .. path .. "\nz, _, y, x")
+    assert.equal("", err)
+    assert.equal("6\n42\n43\n2\nnil\n2\nnil\n9\n10\n2\t10\t3\t2\n", out)
     os.remove(path)
     assert.equal("1 variables forgotten\nnil\n", (talk "x = 1\n%reset\nx"))
     assert.matches("^there is no %%fly; there are %%apropos %%hist", (talk "%fly"))

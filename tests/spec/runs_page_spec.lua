@@ -141,7 +141,7 @@ describe("rnnlua watch --once", function()
     assert.equal(0.01, about_run.settings.lr)
     assert.equal(8, about_run.settings.batch)
     local out, err, code = sh:run(shell.quote(PROGRAM) .. " watch runs --once")
-    assert.equal("runs/index.html: 1 runs\n", out, err)
+    assert.equal("runs/index.html: 1 run\n", out, err)
     assert.equal(0, code)
     local page = core.file_read(sh.folder .. "/runs/index.html")
     local data = core.json_decode(page:match '<script type="application/json" id="data">(.-)</script>')
@@ -158,6 +158,21 @@ describe("rnnlua watch --once", function()
     assert.equal(3, images)
     for url in page:gsub("<script>.-</script>", ""):gmatch "https?://[^%s\"']+" do
       assert.is_truthy(url:find "w3.org" or url:find "github.com/leeoniya", url)
+    end
+  end)
+
+  it("takes the folder of one run", function()
+    local model = rnn.nn.Linear(1, 1)
+    rnn.fit(model, { data = rnn.data.arrays(rnn.ones(2, 1), rnn.ones(2, 1)):batches(), loss = "mse", progress = false,
+      optimizer = rnn.optim.SGD(model:parameters()), run = sh.folder .. "/runs/a" })
+    for _, folder in ipairs { "runs/a", "runs/a/" } do
+      local out, err, code = sh:run(shell.quote(PROGRAM) .. " watch " .. folder .. " --once")
+      assert.equal(0, code, err)
+      assert.matches("index.html: 1 run\n", out, 1, true)
+      local file <close> = assert(io.open(sh.folder .. "/runs/a/index.html"))
+      local text = file:read "a":match '<script type="application/json" id="data">(.-)</script>'
+      assert.equal("a", core.json_decode(text).rows[1].name)
+      assert(os.remove(sh.folder .. "/runs/a/index.html"))
     end
   end)
 

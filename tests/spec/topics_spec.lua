@@ -1,4 +1,5 @@
 -- "?topic" and %apropos at the prompt: the pages of docs/ in the program.
+require "rnn"
 local pages = require "rnn.doc.pages"
 local shell = require "support.shell"
 
@@ -39,6 +40,15 @@ describe("a topic", function()
     assert.matches("no help for 'nosuch'", at_prompt "?nosuch\n", 1, true)
     assert.is_nil(at_prompt "?padding\n":find "<!%-%-")
   end)
+
+  it("says what may have been meant where there is none", function()
+    for asked, meant in pairs { ["nn.LTSM"] = "nn.LSTM", lstm = "nn.LSTM", ["rnn.fti"] = "rnn.fit", FIT = "rnn.fit" } do
+      assert.matches(("no help for '%s'; did you mean ?%s\n"):format(asked, meant), at_prompt("?" .. asked .. "\n"), 1,
+        true)
+    end
+    assert.matches("no help for 'vanishing gradients'; %%apropos vanishing gradients shows %d+ places",
+      at_prompt "?vanishing gradients\n")
+  end)
 end)
 
 describe("%apropos", function()
@@ -51,6 +61,26 @@ describe("%apropos", function()
     assert.same({}, pages.search "zzzz")
     assert.same({}, pages.search "  ")
     assert.same({}, pages.search "learning zzzz")
+  end)
+
+  it("finds names that users have, pages in another language last, and no marks of tables", function()
+    local places = pages.search "forecast"
+    local found = {}
+    for _, entry in ipairs(places) do
+      found[entry[1]] = true
+      assert.is_nil(entry[2]:find "|", entry[1])
+    end
+    assert.is_true(found["?rnn.Forecaster"] and found["?data.Windows:past"])
+    for _, inner in ipairs { "?forecast.Flat:ends", "?forecast.Reading", "?levels.forecast", "?interval.draw" } do
+      assert.is_nil(found[inner], inner)
+    end
+    local other
+    for _, entry in ipairs(pages.search "padding") do
+      local is_other = entry[1]:find "%.pt$" ~= nil
+      assert.is_false(other == true and not is_other)
+      other = is_other
+    end
+    assert.is_true(other)
   end)
 
   it("shows a line for each, and says what is wanted", function()

@@ -221,6 +221,22 @@ function doc.lookup(name)
   return entry and doc.text(entry)
 end
 
+--- rnn.doc.is_public(name) -> boolean
+---
+--- Whether users can reach what is documented under a name: a function is in rnn or in a module that rnn has, a class
+--- or a method belongs to one of them; the core's and what begins with an underscore is nobody's.
+---@param name string
+---@return boolean
+function doc.is_public(name)
+  check.string("doc.is_public", "argument 1 (name)", name)
+  local entry, module = entries()[name], name:match "^(%w+)[.:]"
+  if not entry or not module or module == "core" or name:find "[.:]_" or entry.module:find "^rnn%.core" then
+    return false
+  end
+  if name:find(":", 1, true) or name:find "%.%u[^.]*$" then return module == "rnn" or value_of(module) ~= nil end
+  return value_of(name) ~= nil
+end
+
 --- rnn.doc.names() -> array of names
 ---
 --- Every name that is documented, sorted, those of the library's inner modules too.

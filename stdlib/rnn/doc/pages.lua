@@ -3,6 +3,7 @@
 
 local check = require "rnn.check"
 local doc = require "rnn.doc"
+local terminal = require "rnn.terminal"
 
 local pages = {}
 
@@ -46,7 +47,8 @@ end
 
 --- pages.search(words) -> array of { "?nn.LSTM", sentence }
 ---
---- Names of help and lines of pages that have all the words, in any case. Those with a word in their name come first.
+--- Names of help and lines of pages that have all the words, in any case. Those with a word in their name come first,
+--- and pages in another language than the terminal's last.
 ---@param words string
 ---@return { [1]: string, [2]: string }[]
 function pages.search(words)
@@ -60,11 +62,10 @@ function pages.search(words)
     end
     return #wanted > 0
   end
-  local seen = {}
+  local seen, is_portuguese = {}, terminal.portuguese()
   for _, name in ipairs(doc.names()) do
     local entry = doc.entry(name)
-    local inner = name:find "[.:]_" or entry.module:find "^rnn%.core" or name:find "^core%."
-    if not inner and not seen[entry] and has_all(name .. " " .. entry.text) then
+    if doc.is_public(name) and not seen[entry] and has_all(name .. " " .. entry.text) then
       seen[entry] = true
       found[#found + 1] = { "?" .. name, first_sentence(entry.text), has_all(name) and 1 or 3 }
     end
@@ -72,10 +73,13 @@ function pages.search(words)
   for _, page in ipairs(texts()) do
     if has_all(page.title .. "\n" .. page.text) then
       local line
-      for each in page.text:gmatch "[^\n]+" do
-        if not line and has_all(each) then line = each end
+      for each in page.text:gmatch "[^\n]+" do -- of tables the text of the cells, and only where there is no other
+        if has_all(each) and (not line or line:find "^|" and not each:find "^|") then line = each end
       end
-      found[#found + 1] = { "?" .. page.name, (line or page.title):match "^[#%s]*(.*)", has_all(page.title) and 0 or 2 }
+      line = (line or page.title):gsub("^|%s*", ""):gsub("%s*|$", ""):gsub("%s*|%s*", ": ")
+      local rank = has_all(page.title) and 0 or 2
+      if page.name:find "%.pt$" and not is_portuguese then rank = 4 end
+      found[#found + 1] = { "?" .. page.name, line:match "^[#%s]*(.*)", rank }
     end
   end
   table.sort(found, function(a, b) return a[3] < b[3] or a[3] == b[3] and a[1] < b[1] end)

@@ -2,6 +2,7 @@
 
 local core = require "rnn.core"
 local check = require "rnn.check"
+local terminal = require "rnn.terminal"
 
 local COMMON = {
   { "data", "PATH", "a file or folder of data, see below (default: the public data in RNNLUA_DATA)" },
@@ -30,6 +31,13 @@ local CSV = {
   zone = { "", "where the clock stands, such as Europe/Berlin" },
 }
 
+-- What numbers mean the same in every script may be, in words too.
+local LIMITS = {
+  lr = { "a number above 0", function(value) return value > 0 and value < math.huge end },
+  dropout = { "a share from 0 to less than 1", function(value) return value >= 0 and value < 1 end },
+  clip = { "a number of 0 or more", function(value) return value >= 0 end },
+}
+
 local args = {}
 
 -- What the specification has beside options.
@@ -38,11 +46,7 @@ local NO_OPTION = { about = true, data = true, csv = true }
 -- What gives a text of --help in the language of the terminal: Portuguese ones are in rnn.experiment.pt, those of a
 -- script in pt.lua beside it, English = translation. What a catalogue of a script does not have is marked.
 local function translator(script)
-  local language
-  for _, name in ipairs { "LC_ALL", "LC_MESSAGES", "LANG" } do
-    language = language or (os.getenv(name) or ""):match "^.+"
-  end
-  if not (language or ""):find "^pt" then return function(text) return text end end
+  if not terminal.portuguese() then return function(text) return text end end
   local common, catalogue = require "rnn.experiment.pt", loadfile((script:match "^.*/" or "") .. "pt.lua", "t", {})
   local own = catalogue and catalogue()
   return function(text) return own and own[text] or common[text] or own and "(em inglês) " .. text or text end
@@ -50,13 +54,13 @@ end
 
 -- The options as a list of { name, value shown in help, help, default }, and by name.
 local function describe(spec)
-  local list, by_name, own, common, is_common = {}, {}, {}, {}, {}
+  local list, by_name, own, common, is_common, all = {}, {}, {}, {}, {}, {}
   local function add(name, shown, help, default)
-    by_name[name] = { name, shown, help, default }
+    local row = all[name]
+    by_name[name] = { name, shown, help, default, type(row) == "table" and not NO_OPTION[name] and row[3] or nil }
     list[#list + 1] = by_name[name]
   end
   for i, option in ipairs(COMMON) do common[i], is_common[option[1]] = option[1], true end
-  local all = {}
   for name, value in pairs(spec.csv and CSV or {}) do all[name] = value end
   for name, value in pairs(spec) do all[name] = value end
   for name, value in pairs(all) do
@@ -136,10 +140,13 @@ local function convert(option, text)
   if option[2] ~= "N" then return text end
   local value, expected = tonumber(text), "a number"
   if math.type(option[4]) ~= "float" then
-    local least = (option[1] == "seed" or option[4] == 0) and 0 or 1 -- a default is a value as good as any
-    value, expected = math.tointeger(value), least == 0 and "an integer of 0 or more" or "a positive integer"
+    local least = option[5] or (option[1] == "seed" or option[4] == 0) and 0 or 1 -- a default is as good as any
+    value, expected = math.tointeger(value), least == 1 and "a positive integer" or ("an integer of %d or more"):format(
+      least)
     if value and value < least then value = nil end
   end
+  local limits = LIMITS[option[1]]
+  if limits and value and not limits[2](value) then value, expected = nil, limits[1] end
   if value then return value end
   return nil, ("--%s: expected %s, got '%s'"):format(option[1], expected, text)
 end
@@ -166,7 +173,7 @@ end
 function args.declared(spec)
   local list = {}
   for i, option in ipairs(describe(spec)) do
-    list[i] = { name = option[1], shown = option[2], help = option[3], default = option[4] }
+    list[i] = { name = option[1], shown = option[2], help = option[3], default = option[4], least = option[5] }
   end
   return list
 end
@@ -176,16 +183,19 @@ end
 ---@param text string
 ---@return any
 ---@return string? message
-function args.value(option, text) return convert({ option.name, option.shown, option.help, option.default }, text) end
+function args.value(option, text)
+  return convert({ option.name, option.shown, option.help, option.default, option.least }, text)
+end
 
---- args.parse(spec, argv) -> options | nil, message | nil, nil, help text
+--- args.parse(spec, argv) -> options, given | nil, message | nil, nil, help text
 ---
---- The options of a command line by name, each of the type of its default.
+--- The options of a command line by name, each of the type of its default; given: the script's own ones that the
+--- command line has, by name.
 ---@param spec table
 ---@param argv string[] with the script's name at [0]
 function args.parse(spec, argv)
   local list, by_name = describe(spec)
-  local options, i = {}, 1
+  local options, given, i = {}, {}, 1
   for _, option in ipairs(list) do options[option[1]] = option[2] == "NAMES" and choose(option, "all") or option[4] end
   while i <= #argv do
     local word = argv[i]
@@ -196,6 +206,7 @@ function args.parse(spec, argv)
     end
     local option = by_name[name]
     if not option then return nil, ("unknown option '%s'; --help lists the known ones"):format(word) end
+    given[name] = type(spec[name]) == "table" or nil
     if not option[2] then
       if value then return nil, ("--%s: takes no value"):format(name) end
       options[name] = true
@@ -213,7 +224,7 @@ function args.parse(spec, argv)
   end
   local message = check_outputs(options)
   if message then return nil, message end
-  return options
+  return options, given
 end
 
 return args

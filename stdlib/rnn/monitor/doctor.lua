@@ -3,6 +3,9 @@
 
 local function latest(m) return m.records[#m.records] end
 
+-- Epochs in succession that a rise of validation has to last.
+local LAST = 3
+
 -- A learning rate with one digit.
 local function digit(x) return ("%.1g"):format(x) end
 
@@ -29,6 +32,26 @@ local function rule(name, judge) rules[#rules + 1] = { name = name, judge = judg
 rule("inputs", function(m)
   if not m.largest or m.largest <= 100 then return end
   return ("inputs reach %.6g in size: scale them, for example with data.Scaler or by dividing"):format(m.largest)
+end)
+
+rule("constant", function(m)
+  if not m.constant then return end
+  return ("all inputs of the first batch are %.6g, so nothing can be learnt from them: look at how they are made")
+    :format(m.constant)
+end)
+
+rule("not zeroed", function(m)
+  if not m.unzeroed then return end
+  return "backward has added to the gradients of the step before: call opt:zero_grad() before it, or each step goes by "
+    .. "the sum of all so far"
+end)
+
+-- An output of 0 costs as much: far targets take many steps of a size that is right for all other weights.
+rule("targets", function(m)
+  local far = m.far
+  if #m.records < 2 or not far then return end
+  return ("targets reach %.6g in size, and the loss is %.3g, where an output of 0 costs %.3g: scale them, for example "
+    .. "with data.Scaler, whose inverse makes figures of the predictions again"):format(far.largest, far.loss, far.zero)
 end)
 
 -- Backwards, the norm grows by more than a hundredfold from the last step to some other.
@@ -120,14 +143,18 @@ rule("costly", function(m)
     .. "varied examples (data.augment) may teach it"):format(costly.item, costly.loss, costly.usual)
 end)
 
+-- Without a gradient behind it, a layer has none itself: where it is the same share, the last one is the cause.
 rule("dead", function(m)
   local found
   for _, r in ipairs(m.dead) do
-    if r.share >= 0.25 and (not found or r.share > found.share) then found = r end
+    if r.share >= 0.25 and (not found or r.share >= found.share) then found = r end
   end
   if not found then return end
-  return ("%.0f %% of the units of %s had no gradient at all in the last %d records, so they are dead: lower lr, "
-    .. "another activation (leaky_relu, tanh), or scale the inputs"):format(100 * found.share, found.name, found.count)
+  local remedy = found.share == 1 and found.last
+    and "no activation behind the last layer, unless all targets are in its range, or lower lr"
+    or "lower lr, another activation (leaky_relu, tanh), or scale the inputs"
+  return ("%.0f %% of the units of %s had no gradient at all in the last %d records, so they are dead: %s"):format(
+    100 * found.share, found.name, found.count, remedy)
 end)
 
 rule("same items", function(m)
@@ -151,17 +178,21 @@ rule("too good", function(m)
     :format(last.val_loss, last.loss)
 end)
 
+-- Validation that is worse than its best in each of the last epochs, by more than it moves by chance near a minimum:
+-- by a part of the best and of what it was at first; and clearly worse than training, which went on falling.
 rule("gap", function(m)
-  local curve, best = m.curve, nil
-  for i, e in ipairs(curve) do
-    if e.val_loss and (not best or e.val_loss < curve[best].val_loss) then best = i end
+  local curve, best = {}, 1
+  for _, e in ipairs(m.curve) do
+    if e.val_loss then curve[#curve + 1] = e end
   end
-  local first, last = curve[best or 0], curve[#curve]
-  if not best or #curve - best < 3 or first.val_loss <= 0 then return end
-  for i = best + 1, #curve do
-    if curve[i].val_loss < 1.05 * first.val_loss then return end
+  for i, e in ipairs(curve) do best = e.val_loss < curve[best].val_loss and i or best end
+  local first, last = curve[best], curve[#curve]
+  if #curve - best < LAST or first.val_loss <= 0 or last.loss > 0.95 * first.loss then return end
+  local risen = first.val_loss + math.max(0.05 * first.val_loss, 0.03 * curve[1].val_loss)
+  for i = #curve - LAST + 1, #curve do
+    local e = curve[i]
+    if e.val_loss < risen or e.val_loss < 1.1 * e.loss then return end
   end
-  if last.loss > 0.95 * first.loss then return end
   local remedy = not m.regularised and "more of nn.Dropout (or dropout, recurrent_dropout of the layer)"
     or "more examples (data.augment), a stronger dropout or a smaller model"
   return ("the loss of validation has risen from %.3g in epoch %d to %.3g while that of training fell from %.3g to "
@@ -213,6 +244,21 @@ rule("vanishing", function(m)
   return ("gradients vanish in %s: %d steps back they are below a thousandth of those beside the last step, after " ..
     "%d steps %.1g; what lies further back cannot be learnt: %s"):format(layer.name, reach(layer), layer.steps - 1,
     layer.norms[1], other)
+end)
+
+rule("idle", function(m)
+  local first, last = m.curve[1], m.curve[#m.curve]
+  if #m.curve < 5 or #m.records < 3 or math.abs(first.loss - last.loss) > 0.01 * math.abs(first.loss) then return end
+  local ratio = median(m, function(r)
+    local most = 0
+    for _, p in ipairs(r.parameters) do most = math.max(most, p.weight > 0.1 and p.ratio or 0) end
+    return most
+  end)
+  local r = latest(m)
+  if ratio == 0 or ratio > 1e-4 then return end
+  return ("the loss is %.4g after %d epochs and was %.4g, and an update changes no weight by more than %.1g of its "
+    .. "norm: raise lr%s; rnn.find_lr suggests one"):format(last.loss, #m.curve, first.loss, ratio,
+    r.lr and (" from %s"):format(digit(r.lr)) or "")
 end)
 
 rule("updates", function(m)

@@ -10,6 +10,7 @@ local option = require "rnn.option"
 local Module = require "rnn.nn.module"
 local doctor = require "rnn.monitor.doctor"
 local picture = require "rnn.monitor.picture"
+local named = require "rnn.nn.named_losses"
 
 -- Records beyond this are thinned: every second one goes, and from then on half as many are made.
 local KEPT = 128
@@ -23,6 +24,9 @@ local FAR = 30
 local COMPARED = 20000
 -- Sequences that are measured one by one.
 local ALONE = 2000
+-- Targets from here on are far, where the loss is not below half of what an output of 0 costs.
+local LARGE = 100
+local DISTANCES = { mse = named.mse, mae = named.mae, huber = named.huber } -- losses of the target's own size
 -- Training has exploded when the mean of two losses in succession is this many times the first one; one batch out of
 -- the ordinary does not do that.
 local JUMP = 4
@@ -170,15 +174,26 @@ local function parameters_of(self)
   return found
 end
 
--- Rows of matrices, the units, that had a gradient in one of the last records.
+-- Rows of matrices, the units, that had a gradient in one of the last records: in the matrix or, where all its inputs
+-- are 0, in the bias. Of a few units some may be without one.
 local function look_for_dead(self)
+  local last, by_name = nil, {}
+  for _, entry in ipairs(self.parameters) do
+    by_name[entry[1]] = entry[2]
+    if entry[2]:ndim() == 2 then last = entry[1] end
+  end
   for _, entry in ipairs(self.parameters) do
     local name, p = entry[1], entry[2]
-    if p:ndim() == 2 and #p >= 8 and p.grad and not self.tables[p] then
+    if p:ndim() == 2 and p.grad and not self.tables[p] then
       local own = self.alive[name] or { rows = core.zeros(#p), count = 0 }
+      local bias = by_name[name:gsub("weight", "bias")]
       own.rows, own.count = own.rows:maximum(p.grad:ne(0):max(2)), own.count + 1
+      if bias and bias.grad and bias:count() == #p then own.rows = own.rows:maximum(bias.grad:reshape(-1):ne(0)) end
       if own.count == DEAD then
-        self.dead[#self.dead + 1] = { name = name, share = 1 - own.rows:mean():item(), count = DEAD }
+        local share = 1 - own.rows:mean():item()
+        if #p >= 8 or share == 1 then
+          self.dead[#self.dead + 1] = { name = name, share = share, count = DEAD, last = name == last }
+        end
         own = nil
       end
       self.alive[name] = own
@@ -213,6 +228,43 @@ local function look_for_jump(self, loss)
     norm = core.clip_grad_norm(params, 0) } -- 0: measured, not clipped
 end
 
+-- What there is to say of the inputs of the first batch.
+local function look_at_inputs(self, x)
+  if self.largest or not core.is_tensor(x) or x:type() ~= "float" or x:count() == 0 then return end
+  self.largest = x:abs():max():item()
+  local first = x:max():item()
+  if x:count() > 1 and first == x:min():item() then self.constant = first end
+end
+
+-- Whether the loss of a step is near that of an output of 0, with targets far from it.
+local function look_at_targets(self, run, loss)
+  local y, f = run.target, DISTANCES[run.options.loss]
+  self.far = nil
+  if not f or not core.is_tensor(y) or y:type() ~= "float" or y:count() == 0 then return end
+  local largest = y:abs():max():item()
+  if largest <= LARGE then return end
+  local zero = f(y * 0, y, run.weights):item()
+  if loss > 0.5 * zero then self.far = { largest = largest, loss = loss, zero = zero } end
+end
+
+-- Backward adds in place to a gradient that is there; after zero_grad it makes another one. The first steps tell.
+local function look_for_unzeroed(self)
+  local held = self.held
+  self.held = nil
+  if self.count > 3 then return end
+  for _, entry in ipairs(self.parameters) do
+    local grad = entry[2].grad
+    if grad then
+      local sum = core.checksum(grad)
+      if held and held.name == entry[1] and held.sum ~= sum and core.checksum(held.grad) == sum then
+        self.unzeroed = true
+      end
+      self.held = { name = entry[1], grad = grad, sum = sum }
+      return
+    end
+  end
+end
+
 local VALUES = option.of("rnn.Monitor:step", {
   { "loss", nil, option.any, "of the step" },
   { "norm", nil, option.any, "what clip_grad_norm gave" },
@@ -231,9 +283,8 @@ function Monitor:step(values)
   if self.clip and values.norm then
     self.clipped[(self.count - 1) % WINDOW + 1] = values.norm > self.clip and 1 or 0
   end
-  if not self.largest and core.is_tensor(values.x) and values.x:type() == "float" then
-    self.largest = core.no_grad(function() return values.x:abs():max():item() end)
-  end
+  core.no_grad(look_at_inputs, self, values.x)
+  look_for_unzeroed(self)
   if values.loss then look_for_jump(self, values.loss) end
   if self.watching then record(self, self.count, values) end
   if self.count % self.every == 0 then prepare(self) end
@@ -368,6 +419,7 @@ function Monitor:on_step(run, _, values)
   check.run("rnn.Monitor:on_step", run)
   local seen = self.seen -- values belongs to all callbacks
   seen.loss, seen.norm, seen.lr, seen.epoch, seen.x = values.loss, values.norm, values.lr, run.epoch, run.input
+  if self.watching then core.no_grad(look_at_targets, self, run, values.loss) end
   self:step(seen)
 end
 
@@ -398,7 +450,7 @@ function Monitor:on_epoch(run, logs)
 end
 
 local KEPT_FIELDS = { "records", "count", "clipped", "told", "every", "largest", "first_loss", "last_loss", "jump",
-  "curve", "alive", "dead", "states", "costly" }
+  "curve", "alive", "dead", "states", "costly", "constant", "far" }
 
 function Monitor:state()
   local saved = {}

@@ -252,8 +252,10 @@ local function rows_of(fname, logits, target, columns, options)
   local wanted = {}
   for i, size in ipairs(shape) do wanted[i] = tostring(size) end
   if not classes or check.shape(target) ~= "(" .. table.concat(wanted, ", ") .. ")" then
-    core.fail("%s: logits %s want a target (%s), got %s", fname, check.shape(logits), table.concat(wanted, ", "),
-      check.describe(target))
+    local labels = target:type() == "float" and columns and classes
+      and check.shape(target) == "(" .. table.concat(wanted, ", ", 1, #wanted - 1) .. ")"
+    core.fail("%s: logits %s want a target (%s), got %s%s", fname, check.shape(logits), table.concat(wanted, ", "),
+      check.describe(target), labels and "; labels are int32: y:to_int() converts" or "")
   end
   if target:type() == "float" then shape[#shape] = nil end
   local function clear(t)

@@ -197,7 +197,14 @@ local function first_states(self, state, samples)
     end
     starts[i] = cell:begin(given, samples)
     if not pcall(flatten, starts[i], {}) then
-      core.fail("%s: expected a state of tensors, got %s", self:describe(), check.describe(starts[i]))
+      local entry = starts[i]
+      for k, value in pairs(type(entry) == "table" and entry or {}) do
+        if not core.is_tensor(value) and type(value) ~= "table" then
+          core.fail("%s: expected a state of tensors, got %s in entry %s", self:describe(), check.describe(value),
+            tostring(k))
+        end
+      end
+      core.fail("%s: expected a state of tensors, got %s", self:describe(), check.describe(entry))
     end
   end
   return starts

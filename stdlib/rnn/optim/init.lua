@@ -11,6 +11,10 @@ local optim = {}
 local WANTED = "a list of tensors that require a gradient, such as model:parameters()"
 
 local function check_parameters(fname, params, where, seen)
+  if type(params) == "table" and core.is_tensor((params.params or {})[1]) then
+    core.fail("%s: parameters are written without a name: { model:parameters(), lr = 0.1 } is a group, and argument 1 "
+      .. "a list of parameters or of groups", fname)
+  end
   where = where or "argument 1 (params"
   if type(params) ~= "table" or getmetatable(params) or #params == 0 then
     check.expected(fname, where .. ")", WANTED, params)
@@ -60,7 +64,7 @@ local function given_groups(fname, params)
   local seen = {}
   for i, group in ipairs(params) do
     check.table(fname, ("argument 1 (group %d)"):format(i), group)
-    check_parameters(fname, group[1], ("group %d (params"):format(i), seen)
+    check_parameters(fname, group[1] or group, ("group %d (params"):format(i), seen)
   end
   return params
 end
@@ -250,6 +254,7 @@ end
 ---
 --- Stochastic gradient descent: v = momentum * v + g, p = p - lr * v. Robbins, Monro 1951.
 --- Errors: parameters that require no gradient, or are there twice.
+--- params may be groups with settings of their own: { { head:parameters(), lr = 1e-4 }, { body:parameters() } }.
 ---@class optim.SGD : optim.Optimizer
 ---@overload fun(params: rnn.Tensor[], options?: optim.SGD.Options): optim.SGD
 define("SGD", "sgd", 1, {
@@ -262,6 +267,7 @@ define("SGD", "sgd", 1, {
 ---
 --- Divides each step by a running root mean square of the gradient. Tieleman, Hinton 2012, lecture 6.5 of "Neural
 --- networks for machine learning". Errors: parameters that require no gradient, or are there twice.
+--- params may be groups with settings of their own: { { head:parameters(), lr = 1e-4 }, { body:parameters() } }.
 ---@class optim.RMSprop : optim.Optimizer
 ---@overload fun(params: rnn.Tensor[], options?: optim.RMSprop.Options): optim.RMSprop
 define("RMSprop", "rmsprop", 2, {
@@ -273,6 +279,7 @@ define("RMSprop", "rmsprop", 2, {
 ---
 --- Running mean and mean square of the gradient, corrected for their start at 0. Kingma, Ba 2015, "Adam: a method for
 --- stochastic optimization". Errors: parameters that require no gradient, or are there twice.
+--- params may be groups with settings of their own: { { head:parameters(), lr = 1e-4 }, { body:parameters() } }.
 ---@class optim.Adam : optim.Optimizer
 ---@overload fun(params: rnn.Tensor[], options?: optim.Adam.Options): optim.Adam
 define("Adam", "adam", 2, ADAM)
@@ -281,6 +288,7 @@ define("Adam", "adam", 2, ADAM)
 ---
 --- Adam with weight decay applied to the parameters, not to the gradient. Loshchilov, Hutter 2019, "Decoupled weight
 --- decay regularization". Errors: parameters that require no gradient, or are there twice.
+--- params may be groups with settings of their own: { { head:parameters(), lr = 1e-4 }, { body:parameters() } }.
 ---@class optim.AdamW : optim.Optimizer
 ---@overload fun(params: rnn.Tensor[], options?: optim.AdamW.Options): optim.AdamW
 define("AdamW", "adamw", 2, ADAM, { weight_decay(0.004, "lr times that is the share of the parameter that it loses") })
@@ -289,6 +297,7 @@ define("AdamW", "adamw", 2, ADAM, { weight_decay(0.004, "lr times that is the sh
 ---
 --- Adam with Nesterov's momentum. Dozat 2016, "Incorporating Nesterov momentum into Adam". Errors: parameters that
 --- require no gradient, or are there twice.
+--- params may be groups with settings of their own: { { head:parameters(), lr = 1e-4 }, { body:parameters() } }.
 ---@class optim.Nadam : optim.Optimizer
 ---@overload fun(params: rnn.Tensor[], options?: optim.Nadam.Options): optim.Nadam
 define("Nadam", "nadam", 2, ADAM)

@@ -2,6 +2,7 @@
 -- rnn.doc.pages; what has neither is described by what it is.
 
 local core = require "rnn.core"
+local check = require "rnn.check"
 local guard = require "rnn.guard"
 local pretty = require "rnn.repl.pretty"
 
@@ -113,6 +114,25 @@ function help.signature(text, value, environment)
   return describe_function(name or "function", value)
 end
 
+-- What may have been meant where there is no help: the name in other letters, or nearly so, and a search in all texts.
+local function instead(name)
+  local doc, folded, known = require "rnn.doc", {}, {}
+  for _, other in ipairs(doc.names()) do
+    if doc.is_public(other) then
+      known[#known + 1] = other
+      for _, short in ipairs { other, other:match "[^.:]*$" } do
+        short = short:lower()
+        folded[short] = other:find "^r?nn%." and other or folded[short] or other -- cells.LSTM is seldom meant
+      end
+    end
+  end
+  local near = folded[name:lower()] or check.closest(name, known)
+  if near then return ("; did you mean ?%s"):format(near) end
+  local found = #require "rnn.doc.pages".search(name)
+  return found > 0 and ("; %%apropos %s shows %d place%s"):format(name, found, found == 1 and "" or "s")
+    or "; ? alone tells what can be asked"
+end
+
 --- help.of(name, environment) -> text, found
 ---
 --- The text for "?name", or for "?" when name is ""; found: whether it is more than that there is none.
@@ -128,7 +148,7 @@ function help.of(name, environment)
   if known then return known, true end
   local page = not (is_path and is_own(name, environment)) and require "rnn.doc.pages".find(name)
   known = page and require "rnn.doc".fill(page.text, width) or is_path and described(name, environment)
-  return known or ("no help for '%s'; ? alone tells what can be asked"):format(name), known ~= nil
+  return known or ("no help for '%s'%s"):format(name, instead(name)), known ~= nil
 end
 
 --- help.source(name, environment, entries) -> text

@@ -96,7 +96,7 @@ function repl.run(host)
   for name in pairs(globals) do session.known[name] = true end
   host.complete_with(complete)
   host.visit_with(function(thread) return session:visit(thread) end)
-  session:converse({})
+  session:converse { quit = "free", exit = "free" }
   front.say ""
 end
 

@@ -16,7 +16,8 @@ local RETURN = "local " .. reading.HIDDEN .. " <close> = nil return "
 
 local AMBIGUOUS = "^%s*[%(%[{\"']" -- what may as well be the arguments of the line above
 
--- Statements whose last line, or the last few, are an expression: the chunk that returns its values, or nil.
+-- Statements whose last line, or the last few, are an expression: the chunk that returns its values, the statements
+-- and the expression; or nil.
 local function ends_in_expression(text, name, environment)
   local starts = {}
   for at in text:gmatch "()[^\n]*\n?" do starts[#starts + 1] = at end
@@ -26,7 +27,7 @@ local function ends_in_expression(text, name, environment)
     if word ~= "" and word ~= "--" and load(RETURN .. rest, name, "t", environment) then
       if not load(before, name, "t", environment) then return nil end
       if rest:find(AMBIGUOUS) and load(text, name, "t", environment) then return nil end
-      return load(before .. RETURN .. rest, name, "t", environment)
+      return load(before .. RETURN .. rest, name, "t", environment), before, rest
     end
   end
 end
@@ -52,6 +53,24 @@ function reading.compile(text, environment, name)
   return nil, message, unfinished or is_unfinished(message)
 end
 
+--- reading.script(text, environment, has_value) -> text
+---
+--- An entry as statements of a script that does the same: an expression that had a value is put into _ and printed.
+---@param text string of an entry that was run
+---@param environment table
+---@param has_value boolean whether the first value was not nil
+---@return string
+function reading.script(text, environment, has_value)
+  local before, rest = "", text:gsub("^%s*=", "", 1)
+  if not load(RETURN .. rest, "=stdin", "t", environment) then
+    local f, statements, expression = ends_in_expression(text, "=stdin", environment)
+    if not f then return text end
+    before, rest = statements, expression
+  end
+  if has_value then return ("%s_ = %s\nprint(_)"):format(before, rest) end
+  return before .. (load(rest, "=stdin", "t", environment) and rest or ("print(%s\n)"):format(rest))
+end
+
 local function prompt(name, default)
   local value = rawget(globals, name)
   if value == nil then return default end
@@ -61,10 +80,11 @@ end
 
 -- What of a first line is no Lua: kind and name of "?nn.LSTM", "nn.LSTM?", "??f", ";ls", "%time f()"; and the code of
 -- those commands that take some.
-local function special(text)
+local function special(text, environment)
   local marks, name = text:match("^%s*(%?%??)%s*(.-)%s*$")
   if not marks then name, marks = text:match("^%s*([%a_][%w_.:]*)%s*(%?%??)%s*$") end
   if marks then return marks == "?" and "help" or "source", name end
+  if text:find "^%s*help%s*%(?%s*%)?%s*$" and environment.help == nil then return "help", "" end
   local command = text:match("^%s*;%s*([^(].-)%s*$")
   if command and command ~= "" then return "shell", command end
   local code
@@ -83,7 +103,7 @@ end
 ---@return table entry
 ---@return boolean? unfinished
 function reading.parse(text, environment, name)
-  local kind, word, code = special(text)
+  local kind, word, code = special(text, environment)
   local entry = { text = text, kind = kind or "chunk", name = word, argument = code }
   if kind and not (kind == "command" and measures[word] and code ~= "") then return entry end
   local unfinished

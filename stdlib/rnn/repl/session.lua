@@ -53,7 +53,8 @@ function Session:call(f, ...)
   return values
 end
 
---- session:run(f [, text]) -> boolean: runs f and shows its values; true when it did not fail
+--- session:run(f [, text]) -> boolean, boolean: runs f and shows its values; true when it did not fail, and when its
+--- first value is not nil
 function Session:run(f, text)
   local values = self:call(f)
   if not values[1] then return false end
@@ -61,15 +62,16 @@ function Session:run(f, text)
     if values[2] ~= nil then rawset(globals, "_", values[2]) end
     self:call(self.front.show, values, text or "", self.environment)
   end
-  return true
+  return true, values[2] ~= nil
 end
 
 local answers = {}
 
 function answers.chunk(self, entry)
   if not entry.f then return self.front.report(entry.message) end
-  if not self:run(entry.f, entry.text) then return end
-  self.scripts[#self.scripts + 1] = entry.text
+  local ok, has_value = self:run(entry.f, entry.text)
+  if not ok then return end
+  self.scripts[#self.scripts + 1] = reading.script(entry.text, self.environment, has_value)
   local names = top_locals(entry.text)
   if #names == 0 then return end
   self.front.say(("note: local %s ended with this entry; without 'local' it would stay"):format(concat(names, ", ")))
@@ -107,8 +109,9 @@ function Session:answer(entry) answers[entry.kind](self, entry) end
 
 --- session:converse(words) -> word | nil
 ---
---- Reads and answers until the end of input, or an entry that is one of words, which is returned.
----@param words table<string, boolean>
+--- Reads and answers until the end of input, or an entry that is one of words, which is returned; "free": also as a
+--- call, and only where nothing has that name.
+---@param words table<string, true|"free">
 ---@return string?
 function Session:converse(words)
   local entries = self.entries
@@ -120,8 +123,9 @@ function Session:converse(words)
         self.host.remember(entry.text)
         entries[#entries + 1] = entry.text
       end
-      local word = entry.text:match("^%s*(%a+)%s*$")
-      if words[word] then return word end
+      local word, call = entry.text:match "^%s*(%a+)%s*(%(?%s*%)?)%s*$"
+      local kind = words[word]
+      if kind == "free" and self.environment[word] == nil or kind == true and call == "" then return word end
       self:answer(entry)
     end
   end

@@ -73,6 +73,32 @@ local function layer_and_time(names)
   return path, time
 end
 
+-- From here on a state has exploded: its square is beyond the numbers of a loss.
+local FAR = 1e6
+
+-- Hears the states of all recurrent layers while f runs, and returns what it returns and a clause on the layer whose
+-- state went furthest, if it is far.
+local function with_states(run, f)
+  local furthest, heard = { size = FAR }, {}
+  for _, entry in ipairs(run.model:modules()) do
+    local name, layer = entry[1], entry[2]
+    if class.is_a(layer, RecurrentBase) then
+      local function hear(y)
+        local size = core.no_grad(function() return y:abs():max():item() end)
+        if size > furthest.size then furthest = { size = size, name = name == "" and layer:describe() or name } end
+      end
+      heard[layer] = hear
+      layer:hear(hear)
+    end
+  end
+  local ok, message = core.finally("rnn.fit", function()
+    for layer, hear in pairs(heard) do layer:hear(hear, false) end
+  end, f)
+  return ok, message, furthest.name and (", after the state of layer '%s' has grown to %.3g: its recurrent weights "
+    .. "are too large (recurrent = \"orthogonal\", activation = \"tanh\", or nn.LSTM keep it in bounds)"):format(
+    furthest.name, furthest.size)
+end
+
 -- Runs the step with checks; returns what stopped it, or nil.
 local function replay(run, position)
   local names, path, time = {}, nil, nil
@@ -81,18 +107,21 @@ local function replay(run, position)
   core.random_state { seed = random.seed, position = position }
   run.optimizer:zero_grad()
   local before = core.check_finite(true)
-  local ok, message = core.finally("rnn.fit", function()
-    core.check_finite(before)
-    core.random_state(random)
-    run.optimizer:zero_grad()
-  end, xpcall, function()
-    local loss = run.objective(run.reader or run.model, run.input, run.target, run.weights)
-    loss:backward()
-  end, function(text)
-    path, time = layer_and_time(names)
-    return tostring(text)
+  local ok, message, state = with_states(run, function()
+    return core.finally("rnn.fit", function()
+      core.check_finite(before)
+      core.random_state(random)
+      run.optimizer:zero_grad()
+    end, xpcall, function()
+      local loss = run.objective(run.reader or run.model, run.input, run.target, run.weights)
+      loss:backward()
+    end, function(text)
+      path, time = layer_and_time(names)
+      return tostring(text)
+    end)
   end)
   if ok then return nil end
+  message = message .. (state or "")
   if time then message = ("%s, at time step %d"):format(message, time) end
   return path and ("%s, in layer '%s'"):format(message, path) or message
 end

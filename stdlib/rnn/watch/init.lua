@@ -74,7 +74,7 @@ function watch.once(folder)
     foot = ('<script type="application/json" id="data">%s</script>\n<script>%s</script>\n<script>%s</script>'):format(
       data:gsub("<", "\\u003c"), FILES["chart.js"][2](), FILES["page.js"][2]()) }))
   if not done then return nil, message end
-  io.write(("%s: %d runs\n"):format(path, #rows))
+  io.write(("%s: %d run%s\n"):format(path, #rows, #rows == 1 and "" or "s"))
   return true
 end
 

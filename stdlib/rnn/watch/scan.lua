@@ -185,12 +185,18 @@ function Scan:init(folder)
   self.folder, self.rows, self.names = folder, {}, {}
 end
 
--- Adds the runs below a folder that are not known yet. What is below a run is none.
+-- Adds the runs below a folder that are not known yet, or the folder itself where it is one. What is below a run is
+-- none.
 function Scan:_find(below, depth)
   local names = core.folder_list(below == "" and self.folder or self.folder .. "/" .. below)
   for _, name in ipairs(names or {}) do
     if name == "metrics.jsonl" or name == "run.json" then
-      if below ~= "" then self.rows[below] = Row(self.folder, below) end
+      local above, own = self.folder:match "^(.-)([^/]+)/*$"
+      if below ~= "" then
+        self.rows[below] = Row(self.folder, below)
+      elseif own and not self.rows[own] then
+        self.rows[own] = Row(above == "" and "." or above, own)
+      end
       return
     end
   end
