@@ -76,8 +76,8 @@ function owner.check_stream(layer, x, state)
   end
   if needs then
     core.fail("%s: step: no gradient goes back through it, but what it is given has a history; to train, call the "
-      .. "layer with (N, T, ...) or step a cell, such as nn.GRUCell; a stream runs in rnn.no_grad or after layer:eval()",
-      layer:describe())
+      .. "layer with (N, T, ...) or step a cell, such as nn.GRUCell; a stream runs in rnn.no_grad or after "
+      .. "layer:eval()", layer:describe())
   end
 end
 
