@@ -165,7 +165,8 @@ end
 -- Does the word of a day hang on the day of the week? Its share of days that the most frequent word
 -- tells.
 local function by_weekday(column)
-  local days = frame:select { time }:calendar { "weekday" }:tensor { "weekday" }:reshape(-1):totable()
+  local calendar = frame:select { time }:calendar { "weekday" }
+  local days = calendar:tensor { "weekday" }:reshape(-1):totable()
   local ids = column.values:totable()
   local counts, right, differ, usual = {}, 0, {}, {}
   for i, day in ipairs(days) do
@@ -208,7 +209,9 @@ from = from or options.test
 if from == "" then from = nil end
 if to == "" then to = nil end
 local all = frame
-if to and time then all = frame:rows(1, (select(2, asked("test", frame.between, frame, nil, to, time)))) end
+if to and time then
+  all = frame:rows(1, (select(2, asked("test", frame.between, frame, nil, to, time))))
+end
 local first = from and time and (asked("test", all.between, all, from, nil, time))
   or from and math.tointeger(tonumber(from)) or #all - #all // 5 + 1
 if series then
@@ -230,8 +233,10 @@ local settings = { target = target, time = time, series = series, past = past,
   members = options.members }
 local forecaster = rnn.Forecaster(settings)
 local source = all
-asked("ahead", forecaster.fit, forecaster, source:rows(1, first - 1), { epochs = options.epochs, progress = "terminal",
-  seconds = options.minutes * 60 / (2 * options.members), callbacks = { results:training() } })
+asked("ahead", function()
+  forecaster:fit(source:rows(1, first - 1), { epochs = options.epochs, progress = "terminal",
+    seconds = options.minutes * 60 / (2 * options.members), callbacks = { results:training() } })
+end)
 local report = forecaster:backtest(source, {
   from = time and all:rows(first, first):dates(time)[1] or first })
 print(report)
