@@ -60,7 +60,7 @@ groups["names of other libraries"] = {
   { LINEAR, "optim.Adam { { params = m:parameters(), lr = 1 } }",
     "optim.Adam: parameters are written without a name: .* is a group, .*" },
   { "", "rnn.tensor { rnn.ones(2), rnn.ones(2) }",
-    "tensor: element 1: expected a number, got tensor %(2,%) float; rnn.stack makes one tensor of many, .*" },
+    "tensor: element 1: expected a number, got tensor %(2,%) %l+; rnn.stack makes one tensor of many, .*" },
   { "", "rnn.cross_entropy(rnn.zeros(2, 3), rnn.tensor({ 1, 4 }, 'int32'))",
     "cross_entropy: label 4 at place 2 is not within 0 to 3, the number of classes in logits %(2, 3%)" },
   { "", "nn.cross_entropy(rnn.zeros(2, 3), rnn.ones(2))", "nn.cross_entropy: .*; labels are int32: y:to_int%(%) .*" },
