@@ -272,7 +272,7 @@ local OPTIONS = {
   length = "window seq_len sequence_length lookback timesteps window_size",
   separator = "sep delimiter delim",
   columns = "usecols names",
-  dates = "parse_dates date_format",
+  types = "dtype parse_dates date_format",
   missing = "na_values",
 }
 
