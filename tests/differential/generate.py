@@ -731,6 +731,11 @@ def well_scaled(t):
     return diagonal.min() > 0.5 and t.abs().max() < 20
 
 
+def has_sign(t):
+    """Is the determinant far from where rounding chooses its sign?"""
+    return bool((torch.linalg.det(t.detach()).abs() > 1e-6).all())
+
+
 def eigenvalues(op):
     def write(g):
         a, x = matrix(g), g.name()
@@ -1700,7 +1705,7 @@ OPS.update(layer_norm=layer_norm, batch_norm=batch_norm, recurrent=recurrent)
 OPS.update(cross_entropy=cross_entropy, linear_cross_entropy=linear_cross_entropy, ctc_loss=ctc_loss)
 OPS.update(cholesky=linalg("cholesky", ok=lambda t: torch.linalg.eigvalsh(symmetric(t)).min() > 0.3),
            solve=linalg("solve", sides=True), solve_triangular=linalg("solve_triangular", ok=well_scaled, sides=True),
-           inv=linalg("inv"), det=linalg("det"), slogdet=linalg("slogdet", 2),
+           inv=linalg("inv"), det=linalg("det"), slogdet=linalg("slogdet", 2, ok=has_sign),
            qr=linalg("qr", 2, square=False, ok=lambda t: torch.linalg.cond(t[..., :t.shape[-2]]).max() < 30),
            svd=linalg("svd", 3, square=False, ok=lambda t: is_apart(torch.linalg.svdvals(t))),
            eigh=linalg("eigh", 2, ok=lambda t: is_apart(torch.linalg.eigvalsh(symmetric(t)))),
