@@ -74,14 +74,12 @@ local choices = #numbers > 0 and "--target " .. table.concat(numbers, " | ")
   or "no column holds numbers"
 local target = options.target ~= "" and options.target or #numbers == 1 and numbers[1]
 experiment:check(target, "which column shall be forecast? " .. choices)
-local found
-for _, name in ipairs(frame:names()) do found = found or name == target end
-experiment:check(found, ("there is no column '%s'; %s"):format(target, choices))
-local function column_of(table_of, name) return table_of.columns[name] end
+local chosen = frame.columns[target]
+experiment:check(chosen, ("there is no column '%s'; %s"):format(target, choices))
 for _, option in ipairs { "series", "ignore", "known" } do
   local _, list = listed(options[option])
   for _, name in ipairs(option ~= "known" and list or options.known ~= "none" and list or {}) do
-    experiment:check(column_of(frame, name), ("--%s: there is no column '%s'; the columns are %s")
+    experiment:check(frame.columns[name], ("--%s: there is no column '%s'; the columns are %s")
       :format(option, name, table.concat(frame:names(), ", ")))
   end
 end
@@ -95,7 +93,6 @@ local function asked(option, f, ...)
   experiment:check(got[1], ("--%s: %s"):format(option, message))
   return table.unpack(got, 2, got.n)
 end
-local chosen = column_of(frame, target)
 experiment:check(chosen.type == "number", ("column '%s' holds %s; %s"):format(target,
   chosen.type == "date" and "dates" or "words" .. remedy(chosen), choices))
 experiment:check(frame:missing(target) < #frame,
@@ -263,7 +260,7 @@ if next(filled) and not series then -- the usual word of each day to come
     if name ~= time then
       local values = {}
       for i, day in ipairs(days) do
-        local column = column_of(all, name)
+        local column = all.columns[name]
         values[i] = filled[name] and column.words[filled[name][day]]
           or column.type == "number" and 0 / 0 or ""
       end
@@ -278,7 +275,7 @@ if time then
     options.interval))
   local dates = coming:dates(time)
   for _, name in ipairs { target, target .. "_low", target .. "_high" } do
-    cells[name] = column_of(coming, name).values:totable()
+    cells[name] = coming.columns[name].values:totable()
   end
   for i, date in ipairs(dates) do
     print(("  %s  %10.6g  (%.6g to %.6g)"):format(date, cells[target][i],
@@ -299,7 +296,7 @@ if not series then
     middle, low, high = coming.forecast:reshape(-1), coming.low:reshape(-1), coming.high:reshape(-1)
   end
   local shown = all:rows(#all - n + 1, #all)
-  local actual = column_of(shown, target).values:double():totable()
+  local actual = shown.columns[target].values:double():totable()
   local file = options.plot or stem .. "-forecast.svg"
   local x, ahead = {}, {}
   local days = time and shown:dates(time)

@@ -30,6 +30,13 @@ static void check_place(lua_State *L, const char *fname, const rnn_tensor *t, in
   }
 }
 
+/* Pushes the number at the places (from 0). */
+static void push_number(lua_State *L, rnn_tensor *t, const int64_t *index) {
+  int64_t at = 0;
+  for (int i = 0; i < rnn_tensor_ndim(t); i++) at += index[i] * rnn_tensor_strides(t)[i];
+  lrnn_push_element(L, t, at);
+}
+
 /*--- x:get(i, j, ...) -> number
 ---
 --- One element, without history; for the rows of a matrix there is x[i]. Errors: indices outside the axes, or too few of them.
@@ -38,10 +45,9 @@ static void check_place(lua_State *L, const char *fname, const rnn_tensor *t, in
 static int lrnn_tensor_get(lua_State *L) {
   rnn_tensor *t = lrnn_check_tensor(L, "get", 1);
   lrnn_check_count(L, "get", rnn_tensor_ndim(t) + 1);
-  int64_t index[RNN_MAX_DIMS], at = 0;
+  int64_t index[RNN_MAX_DIMS];
   check_place(L, "get", t, index);
-  for (int i = 0; i < rnn_tensor_ndim(t); i++) at += index[i] * rnn_tensor_strides(t)[i];
-  lrnn_push_element(L, t, at);
+  push_number(L, t, index);
   return 1;
 }
 
@@ -186,9 +192,7 @@ static void push_one(lua_State *L, rnn_tensor *t, const int64_t *index) {
     }
     lua_settop(L, top); /* after backward it is as good as a number */
   }
-  int64_t at = 0;
-  for (int i = 0; i < ndim; i++) at += index[i] * rnn_tensor_strides(t)[i];
-  lrnn_push_element(L, t, at);
+  push_number(L, t, index);
 }
 
 /* Place i of the first axis; of a batch with lengths a sequence with its padding. */

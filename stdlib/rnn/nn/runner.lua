@@ -203,15 +203,15 @@ local function zone(shares, old, new, y)
   return y
 end
 
--- Which sequences go on at step t, as a mask that a state (N, ...) is chosen by.
-local function going_on(cell, lengths, t, state)
-  if state:ndim() == 0 or state:size(1) ~= #lengths then
-    core.fail("%s: expected a state (%d, ...), for sequences end at different steps, got %s", cell:describe(), #lengths,
+-- valid (N), the sequences that go on, as a mask that a state (N, ...) is chosen by.
+local function mask_for(state, valid, cell)
+  if state:ndim() == 0 or state:size(1) ~= #valid then
+    core.fail("%s: expected a state (%d, ...), for sequences end at different steps, got %s", cell:describe(), #valid,
       check.describe(state))
   end
-  local shape = { #lengths }
+  local shape = { #valid }
   for i = 2, state:ndim() do shape[i] = 1 end
-  return core.ge(lengths, t):reshape(shape)
+  return valid:reshape(shape)
 end
 
 -- The same step by step, in Lua; what is no formula, and what is searched for NaN: the autopsy finds the layer in the
@@ -236,8 +236,9 @@ local function by_loop(_, part, cell, x, start, states, samples, steps, lengths,
     end
     y = zone(own, list, after, y)
     if t > shortest then
+      local valid = core.ge(lengths, t)
       for k, new_state in ipairs(after) do
-        after[k] = core.where(going_on(cell, lengths, t, list[k]), new_state, list[k])
+        after[k] = core.where(mask_for(list[k], valid, cell), new_state, list[k])
       end
     end
     list, outputs[t] = after, y
