@@ -331,8 +331,7 @@ function ops.CumSum(a, x, axis)
   local reverse, n = (a.reverse or 0) ~= 0, x:size(axis)
   if reverse then x = x:flip(axis) end
   if (a.exclusive or 0) ~= 0 and n > 0 then -- a step later
-    local first = take(x, axis, 1, 1, 1)
-    x = core.concat({ first - first, take(x, axis, 1, 1, n - 1) }, axis)
+    x = core.concat({ take(x, axis, 1, 1, 1):zeros_like(), take(x, axis, 1, 1, n - 1) }, axis)
   end
   x = x:cumsum(axis)
   return reverse and x:flip(axis) or x
