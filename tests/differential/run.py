@@ -135,7 +135,7 @@ def check_chunk(rnnlua, seeds):
 
 
 def fuzz(options):
-    covered, count, differing, refused, began = collections.Counter(), 0, {}, 0, time.time()
+    covered, count, differing, refused, done, began = collections.Counter(), 0, {}, 0, 0, time.time()
     first = options.seed * 10**9
     chunks = [range(n, min(n + CHUNK, first + options.programs)) for n in range(first, first + options.programs, CHUNK)]
     with concurrent.futures.ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
@@ -147,6 +147,10 @@ def fuzz(options):
             count += statements.total()
             refused += stops
             covered += ops
+            done += CHUNK
+            left = (time.time() - began) * (options.programs - done) / done
+            print(f"{min(done, options.programs)} of {options.programs} programs, {len(differing)} differences, "
+                  f"{max(left, 0) / 60:.0f} min left", end="\r" if sys.stderr.isatty() else "\n", file=sys.stderr, flush=True)
 
     ops = all_ops()
     missing = [op for op in ops if op not in covered]
