@@ -73,6 +73,7 @@ int lrnn_results(lua_State *L, int status, const char *fname) {
 }
 
 const char *lrnn_describe(lua_State *L, int arg) {
+  if (arg < 0) arg = lua_absindex(L, arg);
   rnn_tensor *t = lrnn_test_shape(L, arg);
   if (t) {
     char text[160];
@@ -88,6 +89,11 @@ const char *lrnn_describe(lua_State *L, int arg) {
       snprintf(text, sizeof text, "string '%.40s'", lua_tostring(L, arg));
       return lua_pushstring(L, text);
     }
+    case LUA_TTABLE: /* an object of a class may say what it is */
+      if (luaL_getmetafield(L, arg, "__describe") != LUA_TNIL) {
+        lua_pushvalue(L, arg);
+        if (lua_pcall(L, 1, 1, 0) == LUA_OK && lua_type(L, -1) == LUA_TSTRING) return lua_tostring(L, -1);
+      } /* fall through */
     case LUA_TUSERDATA:
       if (luaL_getmetafield(L, arg, "__name") == LUA_TSTRING) return lua_tostring(L, -1); /* fall through */
     default: return luaL_typename(L, arg);

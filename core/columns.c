@@ -78,6 +78,7 @@ static double combine_reals(rnn_numbers_op op, double a, double b) {
     case RNN_NUMBERS_MUL: return a * b;
     case RNN_NUMBERS_DIV: return a / b;
     case RNN_NUMBERS_FLOOR_DIV: return floor(a / b);
+    case RNN_NUMBERS_POW: return rnni_pow(a, b);
     default: return a - floor(a / b) * b;
   }
 }
@@ -114,7 +115,7 @@ rnn_status rnn_numbers_combine(rnn_ctx *ctx, rnn_numbers_op op, rnn_numbers_oper
   rnn_numbers *z;
   int64_t n, done = 0;
   rnn_status status = RNN_OK;
-  bool whole = is_whole(&x) && is_whole(&y) && op != RNN_NUMBERS_DIV;
+  bool whole = is_whole(&x) && is_whole(&y) && op != RNN_NUMBERS_DIV && op != RNN_NUMBERS_POW;
   RNNI_TRY(count_of(ctx, &x, &y, &n));
   RNNI_TRY(rnn_numbers_new(ctx, whole, n, &z));
   if (whole) status = combine_whole(ctx, op, &x, &y, n, z->integers);

@@ -788,6 +788,7 @@ RNN_MUST_USE rnn_status rnn_numbers_of(const rnn_tensor *t, int32_t missing, rnn
 
 typedef enum rnn_numbers_op {
   RNN_NUMBERS_ADD, RNN_NUMBERS_SUB, RNN_NUMBERS_MUL, RNN_NUMBERS_DIV, RNN_NUMBERS_FLOOR_DIV, RNN_NUMBERS_MOD,
+  RNN_NUMBERS_POW,
   RNN_NUMBERS_EQ, RNN_NUMBERS_NE, RNN_NUMBERS_LT, RNN_NUMBERS_LE, RNN_NUMBERS_GT, RNN_NUMBERS_GE
 } rnn_numbers_op;
 

@@ -150,7 +150,8 @@ static rnn_numbers_operand check_operand(lua_State *L, const char *fname, int ar
 static int combine(lua_State *L, const char *fname, rnn_numbers_op op) {
   static const char *const operators[] = {
       [RNN_NUMBERS_ADD] = "__add", [RNN_NUMBERS_SUB] = "__sub",       [RNN_NUMBERS_MUL] = "__mul",
-      [RNN_NUMBERS_DIV] = "__div", [RNN_NUMBERS_FLOOR_DIV] = "__idiv", [RNN_NUMBERS_MOD] = "__mod"};
+      [RNN_NUMBERS_DIV] = "__div", [RNN_NUMBERS_FLOOR_DIV] = "__idiv", [RNN_NUMBERS_MOD] = "__mod",
+      [RNN_NUMBERS_POW] = "__pow"};
   if (lua_istable(L, 2) && luaL_getmetafield(L, 2, operators[op]) != LUA_TNIL) {
     lua_pushvalue(L, 1);
     lua_pushvalue(L, 2);
@@ -168,6 +169,7 @@ static int numbers_mul(lua_State *L) { return combine(L, "multiplication", RNN_N
 static int numbers_div(lua_State *L) { return combine(L, "division", RNN_NUMBERS_DIV); }
 static int numbers_idiv(lua_State *L) { return combine(L, "division", RNN_NUMBERS_FLOOR_DIV); }
 static int numbers_mod(lua_State *L) { return combine(L, "modulo", RNN_NUMBERS_MOD); }
+static int numbers_pow(lua_State *L) { return combine(L, "power", RNN_NUMBERS_POW); }
 
 static int numbers_unm(lua_State *L) {
   lua_settop(L, 1);
@@ -472,7 +474,7 @@ static const lrnn_function methods[] = {
 static const luaL_Reg metamethods[] = {{"__len", numbers_len}, {"__tostring", numbers_tostring},
                                        {"__add", numbers_add}, {"__sub", numbers_sub}, {"__mul", numbers_mul},
                                        {"__div", numbers_div}, {"__idiv", numbers_idiv}, {"__mod", numbers_mod},
-                                       {"__unm", numbers_unm},
+                                       {"__unm", numbers_unm}, {"__pow", numbers_pow},
                                        {NULL, NULL}};
 
 /*--- rnn.is_numbers(value) -> boolean

@@ -425,7 +425,8 @@ static int lrnn_tensor(lua_State *L) {
     if (strcmp(name, "int32") == 0) type = RNN_INT;
     else if (strcmp(name, "float") != 0) return lrnn_argument_error(L, "tensor", 2, "type", "\"float\" or \"int32\"");
   }
-  if (!lua_istable(L, 1) && lua_type(L, 1) != LUA_TNUMBER)
+  bool object = luaL_getmetafield(L, 1, "__name") != LUA_TNIL; /* of a class: a column of a frame, a batch */
+  if (object || (!lua_istable(L, 1) && lua_type(L, 1) != LUA_TNUMBER))
     return lrnn_argument_error(L, "tensor", 1, "values", "a number or a table of numbers");
   lua_pushnil(L);
   if (lua_istable(L, 1) && lua_rawlen(L, 1) == 0 && lua_next(L, 1))

@@ -1512,11 +1512,18 @@ local rnn = {}
 ---@field separator? string between cells
 ---@field decimal? string sign in numbers
 
+---@class frame.sort.Options
+---@field descending? boolean the greatest or latest first
+
 ---@class frame.tensor.Options
 ---@field missing? boolean a missing value is nan in place of an error
 
 ---@class frame.join.Options
 ---@field missing? "keep"|"drop" rows without a partner stay, with missing cells, or go
+
+---@class frame.melt.Options
+---@field name? string the column of the names of columns
+---@field value? string the column of their cells
 
 ---@class frame.regular.Options
 ---@field step? string such as "1h"; that of the frame by default

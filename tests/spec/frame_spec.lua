@@ -70,6 +70,19 @@ describe("frame:sort and frame:unique", function()
     assert.is_true(values[6] ~= values[6])
   end)
 
+  it("sorts in descending order, equal rows in their order and missing ones last", function()
+    local down = csv(DAYS):sort("riders", { descending = true })
+    local values = column(down, "riders")
+    assert.same({ 60, 30, 20, 10, 10 }, table.move(values, 1, 5, 1, {}))
+    assert.is_true(values[6] ~= values[6])
+    local days = csv("d,v\n2024-01-02,1\n2024-01-03,2\n,3\n2024-01-02,4\n"):sort("d", { descending = true })
+    assert.same({ 2, 1, 4, 3 }, column(days, "v"))
+    local clock = csv("d,v\n2024-01-02 10:00,1\n2024-01-02 11:00,2\n"):sort("d", { descending = true })
+    assert.same({ 2, 1 }, column(clock, "v"))
+    local large = csv("v\n9007199254740993\n9007199254740992\n-9223372036854775807\n"):sort("v", { descending = true })
+    assert.same({ 9007199254740993, 9007199254740992, -9223372036854775807 }, column(large, "v"))
+  end)
+
   it("drops whole rows that are repeated, the later ones", function()
     assert.equal(5, #csv(DAYS):unique())
     assert.same({ "2016-01-03", "2016-01-01", "2016-01-02", "2016-02-29", "2016-03-01" }, csv(DAYS):unique():dates())
@@ -99,6 +112,82 @@ describe("frame:sort and frame:unique", function()
     assert.matches("frame_spec.lua:%d+: frame:sort: there is no column 'dates'; "
       .. "the columns are 'date', 'kind', 'riders', 'note'",
       message)
+  end)
+end)
+
+describe("frame:pivot and frame:melt", function()
+  local LONG = "day,shop,sold\n2024-01-02,b,1\n2024-01-01,a,2\n2024-01-02,a,3\n2024-01-03,b,\n"
+
+  it("go from long to wide and back", function()
+    local wide = csv(LONG):pivot("day", "shop", "sold")
+    assert.same({ "day", "b", "a" }, wide:names())
+    assert.same({ "2024-01-02", "2024-01-01", "2024-01-03" }, wide:dates())
+    assert.same({ 2, 1 }, { wide:missing "b", wide:missing "a" })
+    assert.same({ 1, 3 }, { wide.b[1], wide.a[1] })
+    local long = wide:melt("day", { name = "shop", value = "sold" }):drop_missing "sold"
+    assert.same({ "b", "a", "a" }, long.shop:totable())
+    assert.same({ 1, 3, 2 }, column(long, "sold"))
+  end)
+
+  it("take several keys, numbers as names and values of any type", function()
+    local frame = csv "k,l,n,w\n1,x,7,u\n1,y,7,v\n1,x,8,w\n"
+    local wide = frame:pivot({ "k", "l" }, "n", "w")
+    assert.same({ "k", "l", "7", "8" }, wide:names())
+    assert.same({ "u", "v" }, wide.columns["7"]:totable())
+    assert.same({ "w", false }, wide.columns["8"]:totable())
+    assert.same({ "7", "7", "8", "8" }, wide:melt({ "k", "l" }).name:totable())
+  end)
+
+  it("of no rows have the keys alone", function()
+    assert.same({ "day" }, csv(LONG):filter("sold > 100"):pivot("day", "shop", "sold"):names())
+  end)
+
+  it("refuse what has no place", function()
+    local frame = csv(LONG)
+    assert.error_matches(function() frame:concat(frame):pivot("day", "shop", "sold") end,
+      "frame:pivot: row 5 has the key and the 'shop' of a row before")
+    assert.error_matches(function() csv("day,shop,sold\n1,a,2\n2,,3\n"):pivot("day", "shop", "sold") end,
+      "frame:pivot: row 2 has no 'shop'")
+    assert.error_matches(function() csv("a,n,v\n1,a,2\n"):pivot("a", "n", "v") end, "two columns 'a'")
+    assert.error_matches(function() frame:pivot("day", "shp", "sold") end, "there is no column 'shp'")
+    assert.error_matches(function() frame:melt("day") end, "expected a text column, but 'value'")
+    assert.error_matches(function() frame:melt({ "day", "shop" }, { value = "day" }) end,
+      "there is a column 'day' already")
+    assert.error_matches(function() frame:melt(frame:names()) end, "no column but the keys")
+  end)
+end)
+
+describe("a column", function()
+  local frame = csv "d,v,w\n2024-01-03,1,a\n2024-01-01,2,b\n2024-01-02,,c\n2024-01-04,6,d\n"
+
+  it("has sums of its cells, of which missing ones do not count", function()
+    assert.same({ 3, 9, 2, 1, 6 },
+      { frame.v:mean(), frame.v:sum(), frame.v:median(), frame.v:min(), frame.v:max() })
+    assert.near(math.sqrt(7), frame.v:std(), 1e-12)
+    assert.same({ "2024-01-01", "2024-01-04" }, { frame.d:min(), frame.d:max() })
+    local none = frame:filter "v > 9"
+    assert.is_true(none.v:mean() ~= none.v:mean())
+    assert.is_nil(none.d:max())
+    assert.error_matches(function() return frame.w:max() end, "'w' holds texts, of which there is no max")
+    assert.error_matches(function() return frame.d:mean() end, "'d' holds dates, of which there is no mean")
+  end)
+
+  it("has powers", function()
+    local list = (frame.v ^ 2):totable()
+    assert.same({ 1, 4, 36 }, { list[1], list[2], list[4] })
+    assert.is_true(list[3] ~= list[3])
+    assert.equal(64, (2 ^ frame.v):get(4))
+    assert.equal(46656, (frame.v ^ frame.v):get(4))
+    assert.near(math.sqrt(6), (frame.v ^ 0.5):get(4), 1e-15)
+  end)
+
+  it("is a tensor when asked", function()
+    local list = frame.v:tensor():totable()
+    assert.same({ 1, 2, 6 }, { list[1], list[2], list[4] })
+    assert.is_true(list[3] ~= list[3])
+    assert.error_matches(function() return frame.w:tensor() end, "the column 'w' holds words, not numbers")
+    assert.error_matches(function() return rnn.tensor(frame.v) end,
+      "expected a number or a table of numbers, got the column 'v' of a frame, of which frame:tensor { 'v' } makes a")
   end)
 end)
 

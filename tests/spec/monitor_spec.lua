@@ -204,6 +204,24 @@ describe("rnn.monitor", function()
     assert.equal("", said_of(function(x, y) return x, y * 5 end, {}))
   end)
 
+  it("names targets that the last layer cannot reach", function()
+    local function far(x, y) return x, y * 40 end
+    assert.matches("^%d+ %% of the targets of a batch lie outside 0 to 1, where nn.Sigmoid, the last layer, never "
+      .. "comes: leave it out, or scale the targets", said_of(far, { last = nn.Sigmoid() }))
+    assert.matches("lie below 0, where nn.ReLU, the last",
+      said_of(function(x, y) return x, y - 5 end, { last = nn.ReLU() }))
+    local function recurrent(options)
+      rnn.seed(5)
+      local x, model = rnn.randn(64, 12, 2), nn.RNN(2, 1, options)
+      return advice(model, data.arrays(x, x:sum(2):sum(2, true) * 4):batches { size = 16 }, nil, { loss = "mse",
+        epochs = 8, optimizer = optim.Adam(model:parameters()) })
+    end
+    assert.matches("outside %-1 to 1, where nn.RNN, the last layer, never comes: put nn.Linear behind it",
+      recurrent { returns = "last" })
+    assert.is_nil(recurrent({ returns = "last", activation = "relu" }):find "never comes")
+    assert.equal("", said_of(function(x, y) return x, y:tanh() end, { last = nn.Tanh() }))
+  end)
+
   it("names a learning rate that is too low", function()
     assert.matches("^the loss is %S+ after 5 epochs and was %S+, and an update changes no weight by more than %S+ of "
       .. "its norm: raise lr from 1e%-06; rnn.find_lr suggests one$", said_of(as_is, { lr = 1e-6 }))
@@ -216,7 +234,7 @@ describe("rnn.monitor", function()
   end)
 
   it("names the last layer where its activation is dead", function()
-    assert.matches("^100 %% of the units of 2.weight had no gradient .*: no activation behind the last layer", said_of(
+    assert.matches("\n100 %% of the units of 2.weight had no gradient .*: no activation behind the last layer", said_of(
       function(x, y) return x, y - 5 end, { last = nn.ReLU(), lr = 0.02 }))
     rnn.seed(1) -- and the first one where that is: the last layer's bias has a gradient
     local model = nn.Sequential { nn.Linear(3, 32), nn.ReLU(), nn.Linear(32, 2) }

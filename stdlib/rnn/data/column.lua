@@ -7,7 +7,7 @@ local dates = require "rnn.data.dates"
 
 --- A column of a frame: frame.temp_max. Its cells are numbers, dates or words, column[3] that of row 3 as in totable;
 --- frame:column(name) gives them as they are held. Comparisons give masks (rows) of 0 and 1, which frame:filter takes
---- and which combine by :logical_and, :logical_or and :logical_not; + - * / // % of number columns give rnn.Numbers,
+--- and which combine by :logical_and, :logical_or and :logical_not; + - * / // % ^ of number columns give rnn.Numbers,
 --- which frame:with takes. .. joins cells as text: frame.date .. " " .. frame.hour is a column of words, or of dates
 --- where all are dates.
 ---@class data.Column
@@ -100,6 +100,19 @@ function Column:totable()
     for i, id in ipairs(list) do list[i] = self.words[id] or false end
   end
   return list
+end
+
+--- column:tensor() -> tensor (rows)
+---
+--- The numbers of a number column as a float tensor of shape (rows), missing cells as NaN; frame:tensor takes several
+--- columns, and refuses missing cells. Errors: dates or words, a number that a float cannot hold.
+---@return rnn.Tensor
+function Column:tensor()
+  if self.type ~= "number" then
+    core.fail("column:tensor: the column '%s' holds %ss, not numbers", self.name,
+      self.type == "text" and "word" or "date")
+  end
+  return self.values:tensor()
 end
 
 --- column:missing() -> mask (rows)
@@ -213,6 +226,7 @@ function Column.__mul(a, b) return operand(a) * operand(b) end
 function Column.__div(a, b) return operand(a) / operand(b) end
 function Column.__idiv(a, b) return operand(a) // operand(b) end
 function Column.__mod(a, b) return operand(a) % operand(b) end
+function Column.__pow(a, b) return operand(a) ^ operand(b) end
 function Column.__unm(a) return -operand(a) end
 
 -- The cells of an operand of .. as text, false where missing, or one text for all rows.

@@ -274,18 +274,29 @@ function Frame:names()
   return names
 end
 
---- frame:sort(column) -> frame
+local SORT = option.of("frame:sort", {
+  { "descending", false, check.boolean, "the greatest or latest first" },
+})
+
+--- frame:sort(column [, options]) -> frame
 ---
---- The rows in ascending order of a number or date column; rows of equal value keep their order. Errors: a text column.
+--- The rows in ascending order of a number or date column; rows of equal value keep their order, and missing ones stand
+--- last. Errors: a text column.
 ---@param name string
+---@param options? frame.sort.Options
 ---@return data.Frame
-function Frame:sort(name)
+function Frame:sort(name, options)
+  options = SORT:read(options)
   local column = find(self, "frame:sort", name)
   if column.type == "text" then
     core.fail("frame:sort: expected a number or date column, but '%s' holds words%s, which have no order", name,
       odd_text(column))
   end
-  return take(self, column.values:argsort(), name)
+  local values = column.values
+  if options.descending then
+    values = -(core.is_numbers(values) and values or core.numbers(values, dates.MISSING))
+  end
+  return take(self, values:argsort(), name)
 end
 
 --- frame:unique([column]) -> frame

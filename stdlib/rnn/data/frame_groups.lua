@@ -373,6 +373,48 @@ local function summed(fname, column, how, rows, starts, ends, name)
   return Column { name = name, type = "number", values = values }
 end
 
+-- A number or date column as a whole.
+local function whole(column, how)
+  local ends = core.full({ 1, type = "int32" }, #column)
+  return summed("column:" .. how, column, how, nil, core.arange(1), ends, how):get(1)
+end
+
+--- column:mean() -> number
+---
+--- The mean of the cells that are not missing, nan where there are none. Errors: dates or words.
+---@return number
+function Column:mean() return whole(self, "mean") end
+
+--- column:sum() -> number
+---
+--- The sum of the cells that are not missing, nan where there are none. Errors: dates or words.
+---@return number
+function Column:sum() return whole(self, "sum") end
+
+--- column:std() -> number
+---
+--- The standard deviation of the cells that are not missing, of a sample (n - 1). Errors: dates or words.
+---@return number
+function Column:std() return whole(self, "std") end
+
+--- column:median() -> number
+---
+--- The median of the cells that are not missing, nan where there are none. Errors: dates or words.
+---@return number
+function Column:median() return whole(self, "median") end
+
+--- column:min() -> number | string
+---
+--- The least number, or the first date as text; nan or nil where all are missing. Errors: words.
+---@return number|string|nil
+function Column:min() return whole(self, "min") end
+
+--- column:max() -> number | string
+---
+--- The greatest number, or the last date as text; nan or nil where all are missing. Errors: words.
+---@return number|string|nil
+function Column:max() return whole(self, "max") end
+
 -- The columns that how asks for: "mean" of all number columns but the keys, or { column = "mean" or { "min", "max" } }.
 local function summary(frame, fname, how, skip, rows, starts, ends, into)
   if type(how) == "string" then
@@ -476,6 +518,69 @@ function Frame:join(other, keys, options)
     end
   end
   return options.missing == "keep" and frame or take(frame, ids:ne(0):nonzero(), self.order)
+end
+
+--- frame:pivot(keys, names, value) -> frame
+---
+--- From long to wide: a row for each key, which is the cell of a column or those of columns { "a", "b" }, and a column
+--- for each word, number or date of the column names, with what the column value has there; missing where there is no
+--- such row. Errors: two rows of the same key and name, a missing name, a name that a key column has.
+---@param keys string|string[]
+---@param names string
+---@param value string
+---@return data.Frame
+function Frame:pivot(keys, names, value)
+  local fname = "frame:pivot"
+  local columns, list = key_columns(self, fname, "argument 1 (keys)", keys)
+  local name = base.find(self, fname, check.string(fname, "argument 2 (names)", names))
+  base.find(self, fname, check.string(fname, "argument 3 (value)", value))
+  local missing = base.missing_mask(name):nonzero()
+  if #missing > 0 then core.fail("%s: row %d has no '%s'", fname, missing:get(1), names) end
+  local rows, starts = groups_of(columns, self.count)
+  local wide = take(self:select(list), rows:gather(1, starts), self.order)
+  local code = codes(table.move(columns, 1, #columns, 2, { name }))
+  local again = self.count > 0 and code:match(code):ne(core.arange(self.count)):nonzero() or {}
+  if #again > 0 then
+    core.fail("%s: row %d has the key and the '%s' of a row before; frame:group or frame:unique first", fname,
+      again:get(1), names)
+  end
+  for _, part in ipairs(self:split(names)) do
+    local cells, column, new = part:select(list), part.columns[value], part.columns[names]:get(1)
+    new = type(new) == "number" and ("%.17g"):format(new) or new
+    if cells.columns[new] then core.fail("%s: there would be two columns '%s'", fname, new) end
+    wide = wide:join(put(cells, base.with_values(column, column.values, new)), list)
+  end
+  return wide
+end
+
+local MELT = option.of("frame:melt", {
+  { "name", "name", check.string, "the column of the names of columns" },
+  { "value", "value", check.string, "the column of their cells" },
+})
+
+--- frame:melt(keys [, options]) -> frame
+---
+--- From wide to long, what frame:pivot undoes: for each column but the keys, one after the other, all rows with the
+--- keys, the column's name and its cell. Many series that stand side by side come to stand below each other. Errors:
+--- columns of several types, a name that a key column has.
+---@param keys string|string[]
+---@param options? frame.melt.Options
+---@return data.Frame
+function Frame:melt(keys, options)
+  local fname = "frame:melt"
+  options = MELT:read(options)
+  local _, list = key_columns(self, fname, "argument 1 (keys)", keys)
+  local kept, parts = self:select(list), {}
+  for _, column in ipairs(self.columns) do
+    if not kept.columns[column.name] then
+      local name = Column { name = options.name, type = "text", words = { column.name },
+        values = core.ones { self.count, type = "int32" } }
+      parts[#parts + 1] = base.add(base.add(kept, fname, name), fname,
+        base.with_values(column, column.values, options.value))
+    end
+  end
+  if #parts == 0 then core.fail("%s: there is no column but the keys", fname) end
+  return stacked(fname, parts)
 end
 
 --- frame:resample(step, how) -> frame

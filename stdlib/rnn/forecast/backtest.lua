@@ -324,7 +324,7 @@ local function judge(self, list, k, season, levels, found, actual, owner)
     report.verdict = ("worse than %s by %.1f %% (noise %.1f %%)"):format(best.label, -report.gain, report.noise)
   end
   if best.skill <= 0 and model.mae > rounding then
-    report.warnings[1] = ("the forecast is no better than that of the %s, which costs nothing: use that"):format(
+    report.warnings[1] = ("the forecast is no better than %s, which costs nothing: use that"):format(
       best.label)
   end
   if self.low then

@@ -157,6 +157,16 @@ rule("dead", function(m)
     100 * found.share, found.name, found.count, remedy)
 end)
 
+rule("range", function(m)
+  local beyond = m.beyond
+  if not beyond then return end
+  local where = beyond.most == math.huge and ("below %g"):format(beyond.least)
+    or ("outside %g to %g"):format(beyond.least, beyond.most)
+  return ("%.0f %% of the targets of a batch lie %s, where %s, the last layer, never comes: %s, or scale the targets")
+    :format(100 * beyond.outside, where, beyond.kind,
+      beyond.recurrent and "put nn.Linear behind it" or "leave it out")
+end)
+
 rule("same items", function(m)
   local same = m.same
   if not same or same.count < math.max(0.02, 3 * same.usual) * same.of then return end

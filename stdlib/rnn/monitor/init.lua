@@ -8,6 +8,7 @@ local plain_json = require "rnn.plain_json"
 local nest = require "rnn.nest"
 local option = require "rnn.option"
 local Module = require "rnn.nn.module"
+local Sequential = require "rnn.nn.sequential"
 local doctor = require "rnn.monitor.doctor"
 local picture = require "rnn.monitor.picture"
 local named = require "rnn.nn.named_losses"
@@ -26,6 +27,12 @@ local COMPARED = 20000
 local ALONE = 2000
 -- Targets from here on are far, where the loss is not below half of what an output of 0 costs.
 local LARGE = 100
+-- Targets of which this share lies where the last layer never comes are a mistake.
+local BEYOND = 0.1
+local RANGES = { ["nn.Sigmoid"] = { 0, 1 }, ["nn.HardSigmoid"] = { 0, 1 }, ["nn.Softmax"] = { 0, 1 },
+  ["nn.Tanh"] = { -1, 1 }, ["nn.Softsign"] = { -1, 1 }, ["nn.ReLU"] = { 0, math.huge },
+  ["nn.Softplus"] = { 0, math.huge }, ["nn.RNN"] = { -1, 1, true }, ["nn.LSTM"] = { -1, 1, true },
+  ["nn.GRU"] = { -1, 1, true } }
 local DISTANCES = { mse = named.mse, mae = named.mae, huber = named.huber } -- losses of the target's own size
 -- Training has exploded when the mean of two losses in succession is this many times the first one; one batch out of
 -- the ordinary does not do that.
@@ -236,11 +243,29 @@ local function look_at_inputs(self, x)
   if x:count() > 1 and first == x:min():item() then self.constant = first end
 end
 
--- Whether the loss of a step is near that of an output of 0, with targets far from it.
+-- The last layer of a model that is a list of layers, and between which numbers all that it gives lies; or nil.
+local function range_of(model)
+  while class.is_a(model, Sequential) and #model > 0 do model = model[#model] end
+  local kind, options = getmetatable(model).__name, model.options
+  local range = RANGES[kind]
+  if range and range[3] and (options.activation ~= "tanh" or options.residual or options.merge == "sum"
+    or (options.projection or 0) > 0) then
+    return nil
+  end
+  return range and { kind = kind, least = range[1], most = range[2], recurrent = range[3] }
+end
+
+-- Whether targets lie where the last layer never comes; whether the loss of a step is near that of an output of 0, with
+-- targets far from it.
 local function look_at_targets(self, run, loss)
   local y, f = run.target, DISTANCES[run.options.loss]
   self.far = nil
   if not f or not core.is_tensor(y) or y:type() ~= "float" or y:count() == 0 then return end
+  local range = range_of(run.model)
+  if range then
+    range.outside = (y:lt(range.least) + y:gt(range.most)):mean():item()
+    self.beyond = range.outside >= BEYOND and range or nil
+  end
   local largest = y:abs():max():item()
   if largest <= LARGE then return end
   local zero = f(y * 0, y, run.weights):item()
