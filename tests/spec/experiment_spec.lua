@@ -235,6 +235,31 @@ describe("data of an experiment", function()
     assert.equal('a "b" pay 19782 0', first('case,activity,time\n"a ""b""",pay,2024-02-29\n'))
   end)
 
+  it("takes a first line for headings only when it cannot be data", function()
+    local sh = shell.new()
+    finally(function() sh:remove() end)
+    local columns = { { "label", "class", "sentiment" }, { "text", "review" } }
+    local function read(text)
+      local list = assert(records.read(sh:write("x.tsv", text), columns, function(row)
+        return row.label .. ":" .. row.text
+      end))
+      return { #list, list[1] }
+    end
+    local rest = ("pos\tgood film\nneg\tbad film\n"):rep(3)
+    assert.same({ 7, "pos:what a great class !" }, read("pos\twhat a great class !\n" .. rest))
+    assert.same({ 7, "neg:a label for a review" }, read("neg\ta label for a review\n" .. rest))
+    assert.same({ 7, "5:one label" }, read("5\tone label\n" .. rest))
+    assert.same({ 6, "pos:good film" }, read("Sentiment class\tThe review\n" .. rest))
+    assert.same({ 6, "pos:good film" }, read("class\tsentence\n" .. rest))
+    assert.same({ 6, "good film:pos" }, read("\n\nreview\tsome class\n" .. rest)) -- in this order
+    columns = { { "case" }, { "activity" }, { "time", time = true } }
+    local function events(text)
+      return #assert(records.read(sh:write("x.csv", text), columns, function(row) return row end))
+    end
+    assert.equal(2, events "c0,open case,2024-02-29 12:00\nc1,pay,2024-02-29 13:00\n")
+    assert.equal(1, events "the case,an activity,2024 time\nc1,pay,2024-02-29 13:00\n")
+  end)
+
   it("reads series by rows, by columns beside dates, and by names", function()
     local sh = shell.new()
     finally(function() sh:remove() end)

@@ -46,6 +46,13 @@ describe("data.lines", function()
       { header = true, quoted = "," })))
   end)
 
+  it("takes a first line that cannot be read for a heading, when that may be", function()
+    local maybe = { header = "maybe" }
+    assert.same({ "", { 1, 2 } }, { said(data.lines, sh:write("head.txt", "n\n1\n2\n"), "a number", number, maybe) })
+    assert.same({ "", { 1, 2 } }, { said(data.lines, sh:write("bare.txt", "1\n2\n"), "a number", number, maybe) })
+    assert.matches("1 of 2 lines read", (said(data.lines, sh:write("odd.txt", "n\nm\n1\n"), "a number", number, maybe)))
+  end)
+
   it("counts and says what it drops", function()
     local path = sh:write("some.txt", "1\nč" .. ("x"):rep(100) .. "\n2\nb\n")
     local text, list = said(data.lines, path, "a number", number)

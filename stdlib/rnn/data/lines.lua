@@ -17,7 +17,8 @@ local function say(where, kept, total, what, first)
 end
 
 local OPTIONS = option.of("data.lines", {
-  { "header", false, check.boolean, "the first line does not count" },
+  { "header", false, option.or_boolean(option.one_of { "maybe" }),
+    "the first line that is not empty does not count; \"maybe\": it does when read makes something of it" },
   { "quoted", nil, check.string, "the sign between cells, which may be in quotes: a line that ends in them goes on" },
 })
 
@@ -95,11 +96,11 @@ function module.lines(path, what, read, options)
   options = OPTIONS:read(options)
   local text, message = read_text(path)
   if not text then return nil, message end
-  local list, total, first = {}, 0, nil
+  local list, total, first, head = {}, 0, nil, options.header -- head: it is still to come
   for number, line in module.each(text, options.quoted) do
-    local heading = options.header and number == 1
-    local value
-    if not heading then value = read(line) end
+    local heading, value = head and line ~= "", nil
+    head = head and not heading
+    if options.header ~= true or not heading then value = read(line) end
     if value ~= nil then
       list[#list + 1], total = value, total + 1
     elseif line ~= "" and not heading then

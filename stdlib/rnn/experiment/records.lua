@@ -6,6 +6,8 @@ local read_text = require "rnn.text.read"
 
 local records = {}
 
+local LOOKED_AT <const> = 1000 -- lines, to know headings
+
 -- The cells of a line; with commas and semicolons they may be in quotes, which are doubled inside.
 local function cells_of(line, separator)
   local cells, at = {}, 1
@@ -40,9 +42,24 @@ end
 
 records.cells, records.separator = cells_of, separator_of
 
--- The place of a column among the headings: of the very word, or of a heading that has it among its words.
-local function by_heading(column, headings, taken)
-  for _, whole in ipairs { true, false } do
+-- May the first line be headings, of which only some have the words that are looked for among others? Not when it has
+-- a number or a time, nor when one of its cells is there again below: the first sentence of a table has words, too.
+local function may_be_headings(first, below)
+  for _, cell in ipairs(first) do
+    if tonumber(cell) or times.read(cell, false) then return false end
+  end
+  for cells in below() do
+    for i, cell in ipairs(first) do
+      if cell ~= "" and cells[i] == cell then return false end
+    end
+  end
+  return true
+end
+
+-- The place of a column among the headings: of the very word, or when words is true of a heading that has it among its
+-- words.
+local function by_heading(column, headings, taken, words)
+  for _, whole in ipairs(words and { true, false } or { true }) do
     for _, word in ipairs(column.given and { column.given } or column) do
       for i, heading in ipairs(headings) do
         local plain = #heading <= 40 and heading:gsub("(%l)(%u)", "%1 %2"):gsub("[_%-.:]", " "):lower() or ""
@@ -56,13 +73,14 @@ end
 -- Which cell is which column: places by name, whether the first line has headings, and which of these were only
 -- guessed; or nil and a message. Columns are told by their headings; of the others, that of the time by its cells, and
 -- the rest come in their usual order.
-local function understand(columns, first, second, convert)
+local function understand(columns, first, second, below, convert)
+  local words = may_be_headings(first, below)
   local places, taken, asked = {}, {}, {}
   for _, column in ipairs(columns) do
     if column.given then table.insert(asked, 1, column) else asked[#asked + 1] = column end
   end
   for _, column in ipairs(asked) do -- first what the user named
-    local place = by_heading(column, first, taken)
+    local place = by_heading(column, first, taken, words)
     if place then places[column[1]], taken[place] = place, true
     elseif column.given then
       return nil, ("there is no column '%s'; the columns are '%s'"):format(column.given, table.concat(first, "', '"))
@@ -121,7 +139,18 @@ function records.read(path, columns, read)
     return record
   end
   local first, second = cells_of(head, separator), cells_of(line or head, separator)
-  local places, heading, guessed = understand(columns, first, second, convert)
+  local function below()
+    local each, count = lines.each(text, quoted), 0
+    return function()
+      repeat
+        local _, more = each()
+        if more ~= "" then count = count + 1 end
+        if not more or count > LOOKED_AT then return nil end
+        if more ~= "" and count > 1 then return cells_of(more, separator) end
+      until false
+    end
+  end
+  local places, heading, guessed = understand(columns, first, second, below, convert)
   if not places then return nil, ("%s: %s"):format(path, heading) end
   if guessed then io.stderr:write(("%s: takes the column %s\n"):format(path, guessed)) end
   local names = {}
