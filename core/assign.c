@@ -423,7 +423,10 @@ rnn_status rnn_tensor_pick(rnn_ctx *ctx, rnn_tensor *x, int axis, int n, rnn_ten
   status = rnn_apply(ctx, &rnni_op_gather, &(rnn_args){.t = (rnn_tensor *[]){c.rows, c.ids}, .nt = 2, .i = {axis}}, out);
   if (status == RNN_OK) {
     status = spread(ctx, &c, axis, out);
-    if (status != RNN_OK) rnn_tensor_free(*out);
+    if (status != RNN_OK) {
+      rnn_tensor_free(*out);
+      *out = NULL;
+    }
   }
   choice_free(&c);
   return status;

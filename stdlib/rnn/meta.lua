@@ -359,6 +359,7 @@ local rnn = {}
 ---@field read fun(path: string, options?: text.read.Options): string?, string?
 ---@field stream text.Stream
 ---@field tokens fun(s: string, options?: text.tokens.Options): string[]
+---@field vectors fun(path: string, vocab: text.Vocab): rnn.Tensor?, rnn.Tensor|string
 ---@field words text.Words
 
 ---@class audio.deltas.Options
@@ -657,7 +658,7 @@ local rnn = {}
 ---@field source? string where the file is to be had, for the message
 
 ---@class data.lines.Options
----@field header? boolean the first line does not count
+---@field header? boolean|"maybe" the first line that is not empty does not count; "maybe": it does when read makes something of it
 ---@field quoted? string the sign between cells, which may be in quotes: a line that ends in them goes on
 
 ---@class data.tokens.Options

@@ -367,3 +367,42 @@ describe("text.stream", function()
     assert.is_true(loss(nil) > 2 * history.best.val_loss)
   end)
 end)
+
+describe("text.vectors", function()
+  local shell = require "support.shell"
+  local function read(content, words)
+    local sh = shell.new()
+    finally(function() sh:remove() end)
+    return text.vectors(sh:write("v.txt", content), text.words(words, { tokenize = "spaces" }))
+  end
+
+  it("puts the vector of each token into its row, as it is written or in lower case", function()
+    local weight, found = read("the 1 2\nHouse 3 4\nhouse 5 6\n. . 7 8\nred 9 1e-1\n", "The house House blue . red")
+    local vocab = text.words("The house House blue . red", { tokenize = "spaces" })
+    local function row(token) return weight[vocab:id(token)] end
+    assert.same({ 1, 2 }, row("The"):totable())
+    assert.same({ 3, 4 }, row("House"):totable())
+    assert.same({ 5, 6 }, row("house"):totable())
+    assert.near(0.1, row("red"):get(2), 1e-7)
+    assert.equal(4, found:sum():item()) -- "." of the file is ". ."
+    for _, token in ipairs { "The", "House", "house", "red" } do assert.equal(1, found:get(vocab:id(token))) end
+    assert.equal(9, #weight)
+    assert.is_true(row("blue"):abs():sum():item() > 0)
+  end)
+
+  it("takes a line of counts, one of the tokens <unk>, and another order", function()
+    local weight, found = read("3 2\nb 1 2\n<unk> 3 4\na 5 6\n", "a b")
+    assert.same({ 1, 0, 0, 1, 1 }, found:totable())
+    assert.same({ { 5, 6 }, { 1, 2 } }, weight:rows(4, 5):totable())
+    assert.same({ 3, 4 }, weight[1]:totable())
+  end)
+
+  it("is nil and a message for files without such lines", function()
+    assert.matches("line 1: expected a word and its numbers, got 'a b c'", select(2, read("a b c\n", "a")))
+    assert.matches("line 1: expected a word", select(2, read("a\n", "a")))
+    assert.matches("none of the 4 tokens of the vocabulary is in it", select(2, read("x 1 2\n", "a")))
+    assert.matches("none of the 4", select(2, read("x 1 2\na 1 2 3\na 1\na 1 b\n", "a"))) -- of other widths
+    assert.matches("No such file", select(2, text.vectors("/no/such", text.words "a")))
+    assert.error_matches(function() text.vectors("x", {}) end, "argument 2 %(vocab%): expected a vocabulary")
+  end)
+end)

@@ -6,6 +6,7 @@ return require "rnn.lazy"("text.", {}, {
   bpe = "rnn.text.bpe",
   tokens = "rnn.text.tokens",
   stream = "rnn.text.stream",
+  vectors = "rnn.text.vectors",
   read = "rnn.text.read",
   Vocab = "rnn.text.vocab",
 }, {})
