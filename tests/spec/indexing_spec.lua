@@ -753,3 +753,76 @@ describe("functions made of other ops:", function()
     end
   end)
 end)
+
+describe("each way to choose or to write", function()
+  local ids, scalar, mask = rnn.tensor({ 2, 1 }, "int32"), rnn.tensor(2, "int32"), rnn.tensor { 1, 0, 1 }
+  local square = rnn.tensor({ { 1, 2 }, { 3, 3 } }, "int32")
+  local WAYS = {
+    place = function(x) return x[2] end,
+    element = function(x) return x[{ 2, 3 }] end,
+    element_of_line = function(x) return x[2][3] end,
+    ids = function(x) return x[ids] end,
+    scalar = function(x) return x[scalar] end,
+    square = function(x) return x[square] end,
+    mask = function(x) return x[mask] end,
+    lists = function(x) return x[{ ids, ids }] end,
+    column = function(x) return x[{ {}, scalar }] end,
+    range = function(x) return x[{ { 1, 2 }, { 2, 3 } }] end,
+    gather = function(x) return x:gather(2, ids) end,
+    each = function(x)
+      local sum = 0
+      for _, v in ipairs(x[3]) do sum = sum + v end
+      return sum
+    end,
+    write_place = function(x)
+      x = x * 1
+      x[2] = x[1] * 2
+      return x
+    end,
+    write_element = function(x)
+      x = x * 1
+      x[{ 2, 3 }] = x[{ 1, 1 }]
+      return x
+    end,
+    write_ids = function(x)
+      x = x * 1
+      x[ids] = x:rows(1, 2) * 3
+      return x
+    end,
+    write_lists = function(x)
+      x = x * 1
+      x[{ ids, ids }] = x[{ 1, { 1, 2 } }]
+      return x
+    end,
+    write_mask = function(x)
+      x = x * 1
+      x[mask] = x[{ 1, 1 }]
+      return x
+    end,
+  }
+
+  local function gradient(way)
+    local x = rnn.arange(12):to_float():reshape(3, 4):requires_grad(true)
+    local value = way(x)
+    value:square():sum():backward()
+    return value:totable(), x.grad:totable()
+  end
+
+  for name, way in pairs(WAYS) do
+    it("leaves nothing half made where memory fails, and is the same afterwards: " .. name, function()
+      local value, grad = gradient(way)
+      local failed, made = 0, false
+      while not made do
+        local x = rnn.arange(12):to_float():reshape(3, 4):requires_grad(true)
+        core.fail_allocation(failed + 1, 100)
+        made = pcall(way, x)
+        core.fail_allocation(0)
+        collectgarbage()
+        failed = made and failed or failed + 1
+        local again, slope = gradient(way)
+        assert.same({ value, grad }, { again, slope })
+      end
+      assert.is_true(failed > 0)
+    end)
+  end
+end)
