@@ -181,7 +181,7 @@ end
 
 -- The state of each part before the first step.
 local function first_states(self, state, samples)
-  owner.check(self, state)
+  state = owner.take(self, state)
   local starts = {}
   for i, part in ipairs(self.parts) do
     local cell = self[part.field]
