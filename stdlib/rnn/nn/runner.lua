@@ -111,7 +111,8 @@ local function trace(part, cell, x, start, states, samples, lines)
   local ok, t, y, new = pcall(core.trace, samples, { x:size(2), 1, table.unpack(states) }, function(fx, ft, ...)
     return step(cell, fx, alone and ... or rebuild(start, { ... }), ft)
   end, lines)
-  local drawn = table.concat(before.lua or {}, " ") ~= table.concat(core.random_state().lua or {}, " ")
+  local _, word = core.random_position()
+  local drawn = before.lua and before.lua[1] ~= word
   if drawn then core.random_state(before) end
   rawset(math, "random", given)
   if not ok then error(t, 0) end
@@ -162,9 +163,8 @@ end
 
 -- The plan of this call and its captured tensors. Anything new, and now and then a call like the others, raises the
 -- doubt whether the step is the same at every time step: then it is traced again, as if for a second one.
-local function plan_of(part, cell, x, start, states, samples, about)
+local function plan_of(part, cell, x, start, states, samples, about, fields)
   check_steady(part, cell)
-  local before = fields_of(cell)
   local t = trace(part, cell, x, start, states, samples, false)
   local kept = plans[part] or {}
   local at = #kept
@@ -172,10 +172,10 @@ local function plan_of(part, cell, x, start, states, samples, about)
   local known, numbers = at > 0 and table.remove(kept, at) or nil, core.trace_numbers(t)
   part.calls = part.calls + 1
   if not known or at <= #kept or numbers ~= kept.numbers or part.calls & (part.calls - 1) == 0
-    or counts(cell, before) then
-    before = fields_of(cell)
+    or counts(cell, fields) then
+    fields = fields_of(cell)
     local t2, y, new, _, picked = trace(part, cell, x, start, states, samples, true)
-    if not core.trace_same(t, t2) or counts(cell, before) then
+    if not core.trace_same(t, t2) or counts(cell, fields) then
       part.unsteady = guard.inner(cell.step)
       check_steady(part, cell)
     end
@@ -217,8 +217,8 @@ local function about_of(self, part, records, x_needs, state_needs, padded)
   return about
 end
 
--- y (N, T, width), the final states and what is recorded, by the plan; raises where there is none.
-local function by_plan(self, part, cell, x, start, states, samples, steps, lengths, masks, shares)
+-- y (N, T, width), the final states and what is recorded, by the plan; raises where there is none. fields are the cell's.
+local function by_plan(self, part, cell, fields, x, start, states, samples, steps, lengths, masks, shares)
   if x:ndim() ~= 2 or x:type() ~= "float" then
     refuse(cell, "a formula needs x (N, T, features) of floats, got %s with %d axes; ids can go through nn.Embedding "
       .. "before the layer", x:type(), x:ndim() + 1)
@@ -227,7 +227,7 @@ local function by_plan(self, part, cell, x, start, states, samples, steps, lengt
   for k, t in ipairs(states) do state_needs[k] = records and t:requires_grad() end
   local about = about_of(self, part, records, records and x:requires_grad(), state_needs, lengths ~= nil)
   part.last = { width = x:size(2), x_needs = about.x_needs, state_needs = state_needs, padded = lengths ~= nil }
-  local made, captured = plan_of(part, cell, x, start, states, samples, about)
+  local made, captured = plan_of(part, cell, x, start, states, samples, about, fields)
   part.why = made.why
   if made.why and self.options.compile then error(made.why, 0) end
   local call = { steps = steps, samples = samples, x = x, states = states, captured = captured,
@@ -352,12 +352,12 @@ function runner.run(layer, part, cell, x, state, lengths)
     return lengths and y:with_lengths(lengths):zero_padding():without_lengths() or y, rebuild(state, new)
   end
   if samples > 0 and searching and masks then -- which loops have in products alone: the plan by ordinary ops
-    return done(by_plan(layer, part, cell, x, state, states, samples, steps, lengths, masks, shares))
+    return done(by_plan(layer, part, cell, fields_of(cell), x, state, states, samples, steps, lengths, masks, shares))
   end
   if samples > 0 and not searching then
     local fields = fields_of(cell)
-    local results = table.pack(pcall(by_plan, layer, part, cell, x, state, states, samples, steps, lengths, masks,
-      shares))
+    local results = table.pack(pcall(by_plan, layer, part, cell, fields, x, state, states, samples, steps, lengths,
+      masks, shares))
     if results[1] then
       if part.why then say(cell, part.why) end
       return done(table.unpack(results, 2))
