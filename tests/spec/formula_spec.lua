@@ -466,9 +466,8 @@ end)
 
 -- ---- what is no formula ----
 
--- As step by step, for this reason; f takes turns with the loop.
 describe("a step that is no formula runs step by step, as", function()
-  local function layer_of(step, options)
+  local function with_step(step, options)
     local Cell = nn.cell("NoFormulaCell", function(self, inputs, units)
       self.w, self.g = nn.Linear(inputs + units, units), nn.Linear(inputs + units, units)
     end)
@@ -509,7 +508,7 @@ describe("a step that is no formula runs step by step, as", function()
   }
   for name, part in pairs(silent) do
     it(name .. " has no gradient", function()
-      local layer = layer_of(function(self, x, h)
+      local layer = with_step(function(self, x, h)
         local z = core.concat({ x, h }, 2)
         h = self.w(z):tanh() * part(self.g, z)
         return h, h
@@ -542,7 +541,7 @@ describe("a step that is no formula runs step by step, as", function()
     it(name .. " draws at each step", function()
       local given = math.random
       if draw[2] and draw[1] then rawset(math, "random", function() return random() end) end
-      local layer = layer_of(function(self, x, h)
+      local layer = with_step(function(self, x, h)
         h = self.w(core.concat({ x, h }, 2)):tanh() * (draw[1] or math.random)()
         return h, h
       end)
@@ -564,7 +563,7 @@ describe("a step that is no formula runs step by step, as", function()
   end
 
   it("a coin of one's own, as soon as it falls otherwise", function()
-    local layer = layer_of(function(self, x, h)
+    local layer = with_step(function(self, x, h)
       h = self.w(core.concat({ x, h }, 2)):tanh() * (own() < 0.5 and 0 or 1)
       return h, h
     end)
@@ -580,7 +579,7 @@ describe("a step that is no formula runs step by step, as", function()
   end)
 
   it("a step that counts, from the first call on that it does", function()
-    local layer = layer_of(function(self, x, h)
+    local layer = with_step(function(self, x, h)
       if self.counts then self.count = self.count + 1 end
       h = self.w(core.concat({ x, h }, 2)):tanh()
       if self.counts and self.count % 2 == 0 then h = h * 0 end
@@ -599,7 +598,7 @@ describe("a step that is no formula runs step by step, as", function()
   end)
 
   it("a step that takes ids", function()
-    local layer = layer_of(function(self, ids, h)
+    local layer = with_step(function(self, ids, h)
       h = (self.e(ids) + h):tanh()
       return h, h
     end)

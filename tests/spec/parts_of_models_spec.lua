@@ -233,7 +233,7 @@ describe("a layer of a script's own", function()
   it("does not leave out in step what it adds in forward", function()
     local x, streams = rnn.randn(2, 3, 4), nil
     local layer = Residual(4):eval()
-    local message = "step: forward is Residual's own, so step would leave out what it adds; write function Residual:step"
+    local message = "step: forward is Residual's own, so step would leave out what it adds; write function "
     assert.error_matches(function() layer:step(x:select(2, 1)) end, message)
     local Deeper = nn.module("DeeperResidual", Residual.init, Residual)
     assert.error_matches(function() Deeper(4):eval():step(x:select(2, 1)) end, message)
@@ -249,8 +249,9 @@ describe("a layer of a script's own", function()
       y, streams = layer:step(x:select(2, t), streams)
       assert.same(whole:select(2, t):totable(), y:totable())
     end
-    local Cells = nn.module("ResidualCells", function(self, units) nn.Recurrent.init(self, nn.GRUCell(units, units)) end,
-      nn.Recurrent)
+    local Cells = nn.module("ResidualCells", function(self, units)
+      nn.Recurrent.init(self, nn.GRUCell(units, units))
+    end, nn.Recurrent)
     function Cells:forward(x_all) return x_all + nn.Recurrent.forward(self, x_all) end
     assert.error_matches(function() Cells(4):eval():step(x:select(2, 1)) end, "forward is ResidualCells's own")
   end)

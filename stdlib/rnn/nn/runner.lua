@@ -101,8 +101,8 @@ end
 
 local lua_random = math.random -- whose state core.random_state has
 
--- Runs the step once on formulas: trace, y, states, local variables. It is refused if it draws random numbers, which are
--- then where they were before it; math.random is Lua's own meanwhile, whatever a script has put in its place.
+-- Runs the step once on formulas: trace, y, states, local variables. It is refused if it draws random numbers, which
+-- are then where they were before it; math.random is Lua's own meanwhile, whatever a script has put in its place.
 local function trace(part, cell, x, start, states, samples, lines)
   local found, given, alone = {}, math.random, core.is_tensor(start)
   local step = step_of(part, cell, found)
@@ -217,7 +217,8 @@ local function about_of(self, part, records, x_needs, state_needs, padded)
   return about
 end
 
--- y (N, T, width), the final states and what is recorded, by the plan; raises where there is none. fields are the cell's.
+-- y (N, T, width), the final states and what is recorded, by the plan; raises where there is none. fields: of the
+-- cell.
 local function by_plan(self, part, cell, fields, x, start, states, samples, steps, lengths, masks, shares)
   if x:ndim() ~= 2 or x:type() ~= "float" then
     refuse(cell, "a formula needs x (N, T, features) of floats, got %s with %d axes; ids can go through nn.Embedding "
