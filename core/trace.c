@@ -54,7 +54,7 @@ struct rnn_trace {
   int captured_count, captured_room;
   char *signature; /* all of the structure as bytes */
   size_t used, size;
-  bool wrote, lines;
+  bool wrote, lines, records;
   rnn_random_state random;
 };
 
@@ -84,6 +84,7 @@ void rnn_trace_end(rnn_trace *t) {
   t->ctx->trace = NULL;
   t->wrote = t->ctx->trace_wrote;
   t->ctx->random = t->random; /* whoever drew is refused, and draws again step by step */
+  t->ctx->recording = t->records;
 }
 
 void rnn_trace_forget(rnn_trace *t) {
@@ -110,7 +111,8 @@ rnn_status rnn_trace_begin(rnn_ctx *ctx, int64_t samples, bool lines, rnn_trace 
   if (ctx->trace) return rnni_fail(ctx, RNN_EARG, "a layer inside a step has no formula of its own");
   rnn_trace *t;
   RNNI_TRY(rnni_calloc(ctx, sizeof *t, &t));
-  *t = (rnn_trace){.ctx = ctx, .samples = samples, .lines = lines, .id = ++ctx->traces, .random = ctx->random};
+  *t = (rnn_trace){.ctx = ctx, .samples = samples, .lines = lines, .id = ++ctx->traces, .random = ctx->random,
+                   .records = ctx->recording};
   rnn_status status = rnni_tensor_raw(ctx, RNN_FLOAT, 0, NULL, &t->nothing);
   if (status != RNN_OK) {
     rnn_trace_free(t);
@@ -124,6 +126,7 @@ rnn_status rnn_trace_begin(rnn_ctx *ctx, int64_t samples, bool lines, rnn_trace 
 }
 
 static const char writes[] = "step changes a tensor in place; write h = h + ... and return what is new as state";
+static const char switches[] = "step switches recording off or on, and leaves it so";
 static const char draws[] = "step draws random numbers; use the options zoneout and recurrent_dropout";
 
 rnn_status rnni_trace_refuse_write(rnn_ctx *ctx) { return rnni_fail(ctx, RNN_EARG, "%s", writes); }
@@ -132,6 +135,7 @@ rnn_status rnni_trace_refuse_draw(rnn_ctx *ctx) { return rnni_fail(ctx, RNN_EARG
 
 const char *rnn_trace_side_effect(const rnn_trace *t) {
   if (t->ctx->trace == t ? t->ctx->trace_wrote : t->wrote) return writes;
+  if (t->ctx->recording != t->records) return switches;
   bool drew = t->random.position != t->ctx->random.position || t->random.seed != t->ctx->random.seed;
   return drew ? draws : NULL;
 }
@@ -302,6 +306,8 @@ rnn_status rnni_trace_note(rnn_ctx *ctx, rnni_call *c) {
   for (int i = 0; i < c->nin; i++)
     if (c->in[i] && c->in[i]->formula && (!t || c->in[i]->formula != t->id))
       return rnni_fail(ctx, RNN_EARG, "%s uses a tensor of an earlier step; return it as state", c->op->name);
+  if (ctx->recording != t->records)
+    return rnni_fail(ctx, RNN_EARG, "step switches recording for %s (rnn.no_grad), for which there is no rule", c->op->name);
   RNNI_TRY(rows_of(ctx, c, &how));
   if (c->nin > RNN_TRACE_INPUTS) return rnni_fail(ctx, RNN_EARG, "%s takes more than %d tensors", c->op->name, RNN_TRACE_INPUTS);
   c->out_type = RNN_FLOAT;

@@ -533,13 +533,18 @@ static int lrnn_random_state(lua_State *L) {
   return 1;
 }
 
-/*--- rnn.random_position() -> integer
+/*--- rnn.random_position() -> integer, integer
 ---
---- The field position of rnn.random_state(), without a table: for loops that want to come back to a place. Never an error.
----@return integer */
+--- Of rnn.random_state() the field position and the first integer of the field lua, or nil, without a table: for loops
+--- that want to come back to a place. Never an error.
+---@return integer
+---@return integer? */
 static int lrnn_random_position(lua_State *L) {
   lua_pushinteger(L, (lua_Integer)rnn_random_get(lrnn_context(L)).position);
-  return 1;
+  const uint64_t *words = lua_random(L);
+  if (!words) return 1;
+  lua_pushinteger(L, (lua_Integer)words[0]);
+  return 2;
 }
 
 const lrnn_function lrnn_like_functions[] = {{"zeros_like", lrnn_zeros_like, 1},

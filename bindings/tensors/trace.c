@@ -255,6 +255,24 @@ static int lrnn_trace_captured(lua_State *L) {
   return known >= 0 ? 2 : 1;
 }
 
+/*--- rnn.trace_numbers(trace) -> string
+---
+--- The values of the numbers (tensors without axes) that the formula uses, as bytes, until rnn.trace_captured.
+--- Errors: what rnn.trace did not give.
+---@param trace userdata
+---@return string */
+static int lrnn_trace_numbers(lua_State *L) {
+  rnn_trace *t = check_trace(L, "trace_numbers");
+  luaL_Buffer text;
+  luaL_buffinit(L, &text);
+  for (int k = 1; k <= rnn_trace_captured_count(t); k++) {
+    rnn_tensor *x = rnn_trace_captured(t, k);
+    if (rnn_tensor_ndim(x) == 0) luaL_addlstring(&text, rnn_tensor_data(x), sizeof(rnn_real));
+  }
+  luaL_pushresult(&text);
+  return 1;
+}
+
 /*--- rnn.trace_apply(trace, place, tensors ...) -> tensor
 ---
 --- Computes the op of a place on tensors with values, of any number of rows; nil where an optional one is absent.
@@ -464,4 +482,5 @@ const lrnn_function lrnn_trace_functions[] = {
     {"trace_same", lrnn_trace_same, 2},
     {"trace_place", lrnn_trace_place, 2},
     {"trace_nodes", lrnn_trace_nodes, 1}, {"trace_captured", lrnn_trace_captured, 2},
+    {"trace_numbers", lrnn_trace_numbers, 1},
     {"trace_apply", lrnn_trace_apply, LRNN_ANY}, {"program", lrnn_program, 1}, {"scan", lrnn_scan, 6}, {NULL, NULL, 0}};

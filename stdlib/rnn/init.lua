@@ -19,8 +19,8 @@ for name in ([[
   grads_finite inflate is_numbers isatty linear_forecast make_folder methods need_logits op_doc optimizer_step
   png_encode pdf_write peak png_write precision program random_position recurrent regions scan sha256 shard_add
   shard_give shard_take step stepper tensor_address tensor_bytes tensor_fill tensor_of_bytes tensor_text terminal_rows
-  terminal_width trace trace_alike trace_apply trace_captured trace_nodes trace_place trace_results trace_same watched
-  _linalg archive_map npy_map low_isa file_status unicode
+  terminal_width trace trace_alike trace_apply trace_captured trace_nodes trace_numbers trace_place trace_results
+  trace_same watched _linalg archive_map npy_map low_isa file_status unicode
 ]]):gmatch "%S+" do
   inner[name] = true
 end

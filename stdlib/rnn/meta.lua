@@ -2801,10 +2801,12 @@ function rnn.seed(seed) end
 ---@return { seed: integer, position: integer, lua?: integer[] }
 function rnn.random_state(state) end
 
---- core.random_position() -> integer
+--- core.random_position() -> integer, integer
 ---
---- The field position of rnn.random_state(), without a table: for loops that want to come back to a place. Never an error.
+--- Of rnn.random_state() the field position and the first integer of the field lua, or nil, without a table: for loops
+--- that want to come back to a place. Never an error.
 ---@return integer
+---@return integer?
 function core.random_position() end
 
 --- core.trace(samples, widths, f [, lines]) -> trace, results
@@ -2878,6 +2880,14 @@ function core.trace_nodes(trace) end
 ---@return rnn.Tensor[] of any shape
 ---@return integer[]? places
 function core.trace_captured(trace, tensors) end
+
+--- core.trace_numbers(trace) -> string
+---
+--- The values of the numbers (tensors without axes) that the formula uses, as bytes, until rnn.trace_captured.
+--- Errors: what rnn.trace did not give.
+---@param trace userdata
+---@return string
+function core.trace_numbers(trace) end
 
 --- core.trace_apply(trace, place, tensors ...) -> tensor
 ---

@@ -67,8 +67,17 @@ function owner.mark(layer, state)
   return setmetatable(marked, owner.kind(layer))
 end
 
---- owner.check_stream(layer, x, state): raises where a step, which records nothing, would cut a gradient off.
+--- owner.check_stream(layer, x, state): raises where a step would leave out what a derived class adds in forward, and
+--- where, as it records nothing, it would cut a gradient off.
 function owner.check_stream(layer, x, state)
+  local kind = getmetatable(layer)
+  while not rawget(kind, "step") do
+    if rawget(kind, "forward") then
+      core.fail("%s: step: forward is %s's own, so step would leave out what it adds; write function %s:step(x, state)",
+        layer:describe(), kind.__name, kind.__name)
+    end
+    kind = getmetatable(kind).base
+  end
   if not layer.training or not core.recording() then return end
   local needs = x:requires_grad()
   for _, t in next, type(state) == "table" and state or { state } do
@@ -91,6 +100,17 @@ function owner.check(layer, state)
       .. "nn.State(state) hands it over on purpose", layer:describe(), maker:describe())
   end
   return state
+end
+
+--- owner.take(layer, state) -> state
+---
+--- As check; what it gives is of no layer any more, so that the step of a cell can give it to a cell within.
+function owner.take(layer, state)
+  if owner.of(owner.check(layer, state)) == nil then return state end
+  if core.is_tensor(state) then return state:reshape(state:shape()) end
+  local bare = {}
+  for key, value in pairs(state) do bare[key] = value end
+  return bare
 end
 
 -- ---- values ----

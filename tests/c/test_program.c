@@ -1250,6 +1250,28 @@ static void failed_ops_leave_no_trace(void **state) {
   finish(&g);
 }
 
+/* A formula has no part without gradients, or with them alone. */
+static void recording_is_as_it_was(void **state) {
+  (void)state;
+  for (int on = 0; on < 2; on++) {
+    formula f;
+    rnn_tensor *y;
+    rnn_ctx_set_recording(ctx, on);
+    begin(&f);
+    rnn_ctx_set_recording(ctx, !on);
+    refused(op("add", f.x, f.h, &y), "step switches recording for add (rnn.no_grad), for which there is no rule");
+    assert_string_equal(rnn_trace_side_effect(f.trace), "step switches recording off or on, and leaves it so");
+    rnn_ctx_set_recording(ctx, on);
+    assert_null(rnn_trace_side_effect(f.trace));
+    ok(note(&f));
+    rnn_ctx_set_recording(ctx, !on);
+    rnn_trace_end(f.trace);
+    assert_int_equal(rnn_ctx_recording(ctx), on);
+    finish(&f);
+  }
+  rnn_ctx_set_recording(ctx, true);
+}
+
 static void nothing_leaks(void **state) {
   (void)state;
   assert_int_equal(in_use(), 0);
@@ -1263,6 +1285,7 @@ int main(void) {
       cmocka_unit_test(threads_change_no_bit), cmocka_unit_test(changed_texts_reach_nothing_else),
       cmocka_unit_test(compiling_without_memory), cmocka_unit_test(running_without_memory),
       cmocka_unit_test(ops_that_a_formula_refuses), cmocka_unit_test(ops_without_a_rule), cmocka_unit_test(writes_and_draws),
+      cmocka_unit_test(recording_is_as_it_was),
       cmocka_unit_test(values_of_formulas), cmocka_unit_test(tracing_without_memory),
       cmocka_unit_test(failed_ops_leave_no_trace), cmocka_unit_test(nothing_leaks)};
   const char *only = getenv("RNNLUA_TEST");

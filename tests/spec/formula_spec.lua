@@ -463,3 +463,177 @@ describe("padding", function()
     end)
   end
 end)
+
+-- ---- what is no formula ----
+
+describe("a step that is no formula runs step by step, as", function()
+  local function with_step(step, options)
+    local Cell = nn.cell("NoFormulaCell", function(self, inputs, units)
+      self.w, self.g = nn.Linear(inputs + units, units), nn.Linear(inputs + units, units)
+    end)
+    Cell.step = step
+    rnn.seed(1)
+    return nn.Recurrent(Cell(3, 4), options)
+  end
+
+  -- The plain loop: y (N, T, units), state.
+  local function loop(layer, x)
+    local h, outputs = rnn.zeros(x:size(1), 4), {}
+    for t = 1, x:size(2) do
+      local y
+      y, h = layer.cell:step(x:select(2, t), h)
+      outputs[t] = y:reshape(x:size(1), 1, 4)
+    end
+    return core.concat(outputs, 2), h
+  end
+
+  local function gradients(layer, f, x)
+    layer:zero_grad()
+    local y, h = f(layer, x)
+    local loss = y:square():sum() + h:sum()
+    loss:backward()
+    return { y:totable(), layer.cell.w.weight.grad:totable(), layer.cell.g.weight.grad or false }
+  end
+
+  local silent = { -- of self.g, no gradient
+    ["rnn.no_grad(f)"] = function(g, z) return rnn.no_grad(function() return g(z):sigmoid() end) end,
+    ["rnn.no_grad(module, x)"] = function(g, z) return rnn.no_grad(g, z) end,
+    ["rnn.recording(false)"] = function(g, z)
+      local was = rnn.recording(false)
+      local s = g(z):sigmoid()
+      rnn.recording(was)
+      return s
+    end,
+    ["detach"] = function(g, z) return g(z):detach() end,
+  }
+  for name, part in pairs(silent) do
+    it(name .. " has no gradient", function()
+      local layer = with_step(function(self, x, h)
+        local z = core.concat({ x, h }, 2)
+        h = self.w(z):tanh() * part(self.g, z)
+        return h, h
+      end)
+      local x = rnn.randn(2, 5, 3)
+      local found = quiet(function() return gradients(layer, function(_, v) return layer(v) end, x) end)
+      assert.is_false(found[3])
+      assert.same(gradients(layer, loop, x), found)
+      assert.matches(name == "detach" and "detach has no rule"
+        or "step switches recording for linear %(rnn.no_grad%), for which there is no rule$", layer.parts[1].why)
+      assert.is_true(rnn.recording())
+      local quietly = rnn.no_grad(layer, x) -- where nothing is recorded, no_grad changes nothing
+      assert.same(found[1], quietly:totable())
+      if name ~= "detach" then assert.is_nil(layer.parts[1].why) end
+    end)
+  end
+
+  local random, seed = math.random, 1
+  local function own() -- Lehmer's
+    seed = seed * 48271 % 2147483647
+    return seed / 2147483647
+  end
+  local draws = { -- a coin, and its kind
+    ["math.random under another name"] = { random },
+    ["a function around math.random"] = { function() return math.random() end, true },
+    ["math.random itself"] = { nil, true },
+    ["a generator of one's own"] = { own },
+  }
+  for name, draw in pairs(draws) do
+    it(name .. " draws at each step", function()
+      local given = math.random
+      if draw[2] and draw[1] then rawset(math, "random", function() return random() end) end
+      local layer = with_step(function(self, x, h)
+        h = self.w(core.concat({ x, h }, 2)):tanh() * (draw[1] or math.random)()
+        return h, h
+      end)
+      local ok, message = pcall(function()
+        local x = rnn.randn(2, 5, 3)
+        quiet(function() layer(x) end)
+        assert.matches(draw[1] == own and "step is not the same at every time step" or "step draws random numbers",
+          layer.parts[1].why)
+        seed = 7
+        math.randomseed(7)
+        local y = layer(x)
+        seed = 7
+        math.randomseed(7)
+        assert.same(loop(layer, x):totable(), y:totable())
+      end)
+      rawset(math, "random", given)
+      assert.is_true(ok, message)
+    end)
+  end
+
+  it("a coin of one's own, as soon as it falls otherwise", function()
+    local layer = with_step(function(self, x, h)
+      h = self.w(core.concat({ x, h }, 2)):tanh() * (own() < 0.5 and 0 or 1)
+      return h, h
+    end)
+    local x = rnn.randn(1, 16, 3)
+    seed = 3
+    quiet(function()
+      for _ = 1, 20 do layer(x) end
+    end)
+    for _ = 1, 20 do
+      local zeros = layer(x):abs():sum(3):eq(0):sum():item()
+      assert.is_true(zeros > 0 and zeros < 16)
+    end
+  end)
+
+  it("a step that counts, from the first call on that it does", function()
+    local layer = with_step(function(self, x, h)
+      if self.counts then self.count = self.count + 1 end
+      h = self.w(core.concat({ x, h }, 2)):tanh()
+      if self.counts and self.count % 2 == 0 then h = h * 0 end
+      return h, h
+    end)
+    local cell, x = layer.cell, rnn.randn(1, 8, 3)
+    cell.count = 0
+    for _ = 1, 20 do layer(x) end
+    assert.is_nil(layer.parts[1].why)
+    cell.counts = true
+    local y = quiet(function() return layer(x) end)
+    assert.equal(8, cell.count)
+    assert.same({ 1, 0, 1, 0, 1, 0, 1, 0 }, y:abs():sum(3):ne(0)[1]:totable())
+    assert.matches("step is not the same at every time step", layer.parts[1].why)
+    assert.matches("step is not the same at every time step", layer:explain())
+  end)
+
+  it("a step that takes ids", function()
+    local layer = with_step(function(self, ids, h)
+      h = (self.e(ids) + h):tanh()
+      return h, h
+    end)
+    layer.cell.inputs, layer.cell.e = nil, nn.Embedding(5, 4)
+    local ids = rnn.tensor({ { 1, 5, 2 }, { 3, 3, 4 } }, "int32")
+    assert.same(loop(layer, ids):totable(), quiet(function() return layer(ids) end):totable())
+    assert.matches("a formula needs x %(N, T, features%) of floats, got int32 with 2 axes", layer.parts[1].why)
+  end)
+end)
+
+describe("a number that is another at each call", function()
+  for _, name in ipairs { "clamp", "leaky_relu", "mul" } do
+    it("keeps no more plans than a few: " .. name, function()
+      local Cell = nn.cell("AnnealedCell", function(self, inputs, units)
+        self.w, self.level = nn.Linear(inputs + units, units), 1
+      end)
+      function Cell:step(x, h)
+        h = self.w(core.concat({ x, h }, 2))
+        h = name == "clamp" and h:clamp(-self.level, self.level) or h[name](h, self.level)
+        return h, h
+      end
+      local layer, x = nn.Recurrent(Cell(3, 4), { compile = true }), rnn.randn(2, 3, 3)
+      local function run(from, to)
+        for k = from, to do
+          layer.cell.level = k / 1000
+          layer(x)
+        end
+        collectgarbage()
+        collectgarbage()
+        return collectgarbage "count"
+      end
+      local before = run(1, 100)
+      assert.is_true(run(101, 400) - before < 200)
+      local inputs = { x:requires_grad(true), table.unpack(layer:parameters()) }
+      assert.is_nil(ways.compare(function() return layer(x) end, inputs, 5))
+    end)
+  end
+end)

@@ -288,6 +288,40 @@ describe("recompute of nn.Recurrent", function()
     for k = 1, 2 do approx.equal(found[2][k], found[1][k], "gradient", DOUBLE and 1e-12 or 1e-5) end
   end)
 
+  it("takes weights and states that are parts of others, and do not lie in rows", function()
+    local Views = nn.cell("ViewsOfInsideSpec", function(self, inputs, units)
+      self.both, self.tied = rnn.randn(units, inputs + units), rnn.randn(units, units)
+      self.both:requires_grad(true)
+      self.tied:requires_grad(true)
+    end)
+    function Views:step(x, h)
+      local sums = rnn.linear(x, self.both[{ {}, { 1, 3 } }]) + rnn.linear(h, self.both[{ {}, { 4, -1 } }])
+      h = (0.3 * sums + 0.2 * h:matmul(self.tied:transpose(1, 2))):tanh()
+      return h, h
+    end
+    local makers = {
+      function(recompute) return nn.Recurrent(Views(3, 4), { recompute = recompute }) end,
+      function(recompute) return nn.GRU(3, 4, { layer_norm = true, recompute = recompute }) end,
+      function(recompute) return nn.GRU(3, 4, { recompute = recompute }) end,
+    }
+    local x, h = rnn.randn(8, 2, 3):requires_grad(true), rnn.randn(4, 2):requires_grad(true)
+    for _, make in ipairs(makers) do
+      local found = {}
+      for i, recompute in ipairs { false, true, 3 } do
+        rnn.seed(5)
+        local layer = make(recompute)
+        layer(x:transpose(1, 2), h:transpose(1, 2)):square():sum():backward()
+        found[i] = { x.grad:copy(), h.grad:copy() }
+        for _, p in ipairs(layer:parameters()) do table.insert(found[i], p.grad) end
+        x:zero_grad()
+        h:zero_grad()
+        for k, gradient in ipairs(found[1]) do
+          approx.equal(found[i][k], gradient, "gradient " .. k, DOUBLE and 1e-12 or 1e-5)
+        end
+      end
+    end
+  end)
+
   it("holds memory that grows with the square root of the steps", function()
     local function held(recompute, steps)
       local layer = nn.Recurrent(cells.LSTM(1, 16), { returns = "last", recompute = recompute })

@@ -230,6 +230,32 @@ describe("a layer of a script's own", function()
     assert.equal(0.5, assert(rnn.save(path, Tagger(sizes, Residual(4), 0.5))) and rnn.load(path).drop.rate)
   end)
 
+  it("does not leave out in step what it adds in forward", function()
+    local x, streams = rnn.randn(2, 3, 4), nil
+    local layer = Residual(4):eval()
+    local message = "step: forward is Residual's own, so step would leave out what it adds; write function "
+    assert.error_matches(function() layer:step(x:select(2, 1)) end, message)
+    local Deeper = nn.module("DeeperResidual", Residual.init, Residual)
+    assert.error_matches(function() Deeper(4):eval():step(x:select(2, 1)) end, message)
+    local Stepping = nn.module("SteppingResidual", Residual.init, Residual)
+    function Stepping:step(x_t, state)
+      local y, new = nn.LSTM.step(self, x_t, state)
+      return x_t + y, new
+    end
+    layer = Stepping(4):eval()
+    local whole = layer(x)
+    for t = 1, 3 do
+      local y
+      y, streams = layer:step(x:select(2, t), streams)
+      assert.same(whole:select(2, t):totable(), y:totable())
+    end
+    local Cells = nn.module("ResidualCells", function(self, units)
+      nn.Recurrent.init(self, nn.GRUCell(units, units))
+    end, nn.Recurrent)
+    function Cells:forward(x_all) return x_all + nn.Recurrent.forward(self, x_all) end
+    assert.error_matches(function() Cells(4):eval():step(x:select(2, 1)) end, "forward is ResidualCells's own")
+  end)
+
   it("is summed up on a table of inputs", function()
     local model = nn.Module { a = nn.Linear(2, 1), b = nn.Embedding(3, 4), scale = rnn.ones(1):requires_grad(true) }
     function model:forward(x) return { out = self.a(x.x) * self.scale, id = self.b(x.id) } end

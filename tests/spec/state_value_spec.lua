@@ -249,3 +249,74 @@ describe("a state of one layer is refused by another:", function()
     assert.is_nil(next(seen))
   end)
 end)
+
+describe("a cell inside a cell takes its state:", function()
+  local Tensor = nn.cell("HoldsGRUCell", function(self, inputs, units) self.inner = nn.GRUCell(inputs, units) end)
+  function Tensor:step(x, h)
+    local y, new = self.inner(x, h)
+    return y * 2, new
+  end
+  local Table = nn.cell("HoldsLSTMCell", function(self, inputs, units) self.inner = nn.LSTMCell(inputs, units) end)
+  function Table:initial_state(batch) return self.inner:initial_state(batch) end
+  Table.step = Tensor.step
+  local Two = nn.cell("HoldsTwoCells", function(self, inputs, units)
+    self.inner, self.second = nn.GRUCell(inputs, units), nn.LSTMCell(units, units)
+  end)
+  function Two:initial_state(batch)
+    return { first = core.zeros(batch, self.units), second = self.second:initial_state(batch) }
+  end
+  function Two:step(x, state)
+    local y, first = self.inner(x, state.first)
+    local z, second = self.second(y, state.second)
+    return z, { first = first, second = second }
+  end
+  local Loop = nn.cell("HoldsInALoop", function(self, inputs, units) self.inner = nn.GRUCell(inputs, units) end)
+  function Loop:step(x, h) -- no formula
+    local y, new = self.inner(x, h)
+    return y:flip(2), new
+  end
+
+  local all = { ["a tensor"] = Tensor, ["a table"] = Table, ["of two cells"] = Two, ["in a loop"] = Loop }
+  for name, Cell in pairs(all) do
+    it(name, function()
+      core.seed(9)
+      local layer, x = nn.Recurrent(Cell(3, 4)), core.randn(2, 6, 3)
+      local cell, outputs, state = layer.cell, {}, nil
+      for t = 1, 6 do
+        outputs[t], state = cell(x:select(2, t), state)
+        outputs[t] = outputs[t]:reshape(2, 1, 4)
+      end
+      local whole = core.concat(outputs, 2)
+      whole:square():sum():backward()
+      whole = copy(whole)
+      local gradient = cell.inner.weight_hh.grad:copy()
+      layer:zero_grad()
+      local first, after = layer(x:slice(2, 1, 3))
+      local y = core.concat({ first, (layer(x:slice(2, 4, 6), after)) }, 2)
+      same(y:detach(), whole, "pieces")
+      y:square():sum():backward()
+      after = select(2, layer(x))
+      approx.equal(cell.inner.weight_hh.grad, gradient, "gradient")
+      local other = nn.Recurrent(Cell(3, 4))
+      assert.error_matches(function() other(x, after) end, "expected a state of its own, got one that nn.Recurrent")
+      layer:eval()
+      local model, states = nn.Sequential { layer }, nil
+      state = nil
+      for t = 1, 6 do
+        y, state = layer:step(x:select(2, t), state)
+        same(y, whole:select(2, t), "layer:step")
+        y, states = model:stream(x:slice(2, t, t), states)
+        same(y:select(2, 1), whole:select(2, t), "stream")
+      end
+      local short = x:with_lengths { 3, 6 }
+      local _, ends = layer(short)
+      same(layer(x, ends), layer(x, nn.State(ends)), "after lengths")
+      core.check_finite(true)
+      local found, result = pcall(layer, x, state)
+      core.check_finite(false)
+      assert.is_true(found, tostring(result))
+      same(result, (layer(x, state)), "searched for NaN")
+      if Cell ~= Loop then rnn.cell_check(Cell, { quiet = true }) end
+    end)
+  end
+end)

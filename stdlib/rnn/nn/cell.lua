@@ -38,7 +38,7 @@ function Cell:forward(x, state, t)
   check.tensor(self:describe(), "input", x)
   if t ~= nil then check.tensor(self:describe(), "argument 3 (t)", t, "float", 2) end
   local n = x:size(1)
-  local y, new = guard.inner(self.step)(self, x, self:begin(owner.check(self, state), n), t or core.ones(n, 1))
+  local y, new = guard.inner(self.step)(self, x, self:begin(owner.take(self, state), n), t or core.ones(n, 1))
   return y, owner.mark(self, new)
 end
 

@@ -35,6 +35,8 @@ local define = {}
 ---     local y, new = nn.LSTM.forward(self, x, state)
 ---     return x + y, new
 ---   end
+---
+--- Such a layer's step raises, as it would leave x out, until the class has one: function Residual:step(x, state).
 --- Errors: a base that is no class of layers.
 ---@param name string
 ---@param init fun(self: nn.Module, ...)

@@ -257,7 +257,8 @@ local segment = core.custom {
     for i, t in ipairs(ctx.list) do
       list[i] = t:detach()
       if ctx.needs_input_grad[4 + i] then
-        wanted[#wanted + 1], places[#places + 1] = list[i]:requires_grad(true), 4 + i
+        list[i] = list[i]:reshape(t:shape()):requires_grad(true) -- which copies what does not lie in rows
+        wanted[#wanted + 1], places[#places + 1] = list[i], 4 + i
       end
     end
     local results, sum = run_list(ctx.made, ctx.call, ctx.from, ctx.to, list), nil

@@ -20,8 +20,10 @@ local Cell = require("rnn.nn.cell").Cell
 --- local y, state = layer(x, state): cell:step for every time step of x (N, T, inputs), its outputs stacked, y (N, T,
 --- width). The step runs once a call, on tensors without values: its formula is then computed for all steps by the
 --- engine, with the same bits as step by step. A step that is no formula (it reads values, say) runs step by step,
---- which is said once. A nil state is cell:initial_state(N). Steps past a sequence's length
---- give zeros and leave its state alone.
+--- which is said once. So does one that draws random numbers, from math.random too, or counts in a field of its cell.
+--- Of a generator of a script's own, only what makes the formula or its numbers differ is seen: the calls before a coin
+--- first falls otherwise have it fall once for all steps. A nil state is cell:initial_state(N). Steps past a sequence's
+--- length give zeros and leave its state alone.
 --- The state of one cell is as the cell has it; of several, a list of theirs, directions of a layer one after the
 --- other. Parameters: cell, and for further ones cell_l0_reverse, cell_l1 ... Errors: a cell that nn.cell has not made.
 ---@class nn.Recurrent : nn.RecurrentBase
@@ -181,7 +183,7 @@ end
 
 -- The state of each part before the first step.
 local function first_states(self, state, samples)
-  owner.check(self, state)
+  state = owner.take(self, state)
   local starts = {}
   for i, part in ipairs(self.parts) do
     local cell = self[part.field]

@@ -70,9 +70,8 @@ local function refuse(cell, format, ...)
   error(("%s:%d: %s"):format(where.short_src, where.linedefined, format:format(...)), 0)
 end
 
+local DRAWS = "step draws random numbers; use the options zoneout and recurrent_dropout"
 local UNSTEADY = "step is not the same at every time step: it runs once a call, not once a step; use t"
-
-local function no_random() core.fail("step draws random numbers; use the options zoneout and recurrent_dropout") end
 
 -- The cell's step, which leaves its local variables in found where they are asked for.
 local function step_of(part, cell, found)
@@ -100,16 +99,24 @@ local function refuse_results(cell, y, list, states, samples, t)
   end
 end
 
--- Runs the step once on formulas: trace, y, states, local variables.
+local lua_random = math.random -- whose state core.random_state has
+
+-- Runs the step once on formulas: trace, y, states, local variables. It is refused if it draws random numbers, which
+-- are then where they were before it; math.random is Lua's own meanwhile, whatever a script has put in its place.
 local function trace(part, cell, x, start, states, samples, lines)
-  local found, random, alone = {}, math.random, core.is_tensor(start)
+  local found, given, alone = {}, math.random, core.is_tensor(start)
   local step = step_of(part, cell, found)
-  rawset(math, "random", no_random)
+  rawset(math, "random", lua_random)
+  local before = core.random_state()
   local ok, t, y, new = pcall(core.trace, samples, { x:size(2), 1, table.unpack(states) }, function(fx, ft, ...)
     return step(cell, fx, alone and ... or rebuild(start, { ... }), ft)
   end, lines)
-  rawset(math, "random", random)
+  local _, word = core.random_position()
+  local drawn = before.lua and before.lua[1] ~= word
+  if drawn then core.random_state(before) end
+  rawset(math, "random", given)
   if not ok then error(t, 0) end
+  if drawn then refuse(cell, "%s", DRAWS) end
   if new == nil then refuse(cell, "its step returned no new state (output, state)") end
   local list = flatten(new, {})
   local function fit(value) return core.trace_place(t, value) > 0 and value:ndim() == 2 end
@@ -118,34 +125,71 @@ local function trace(part, cell, x, start, states, samples, lines)
   return t, y, list, found, picked
 end
 
--- Of each part its plans, the latest last. They are no part of a module, and no tensors of one are in them.
-local plans = setmetatable({}, { __mode = "k" })
+-- The fields of a cell; and those that a step which was refused has left in it are taken back, before it runs step by
+-- step.
+local function fields_of(cell)
+  local fields = {}
+  for key, value in next, cell do fields[key] = value end
+  return fields
+end
 
--- The plan of this call and its captured tensors.
-local function plan_of(part, cell, x, start, states, samples, about)
-  local t = trace(part, cell, x, start, states, samples, false)
-  local kept, known = plans[part], nil
-  for i = kept and #kept or 0, 1, -1 do
-    if kept[i].key == about.key and core.trace_alike(t, kept[i].trace) then
-      known = kept[i]
-      break
+local function restore(cell, fields)
+  for key in next, fields_of(cell) do
+    if fields[key] == nil then rawset(cell, key, nil) end
+  end
+  for key, value in next, fields do rawset(cell, key, value) end
+end
+
+-- Does a cell have other numbers, strings and booleans than its fields were? A step that counts does.
+local function counts(cell, fields)
+  for key, value in next, cell do
+    local kind = type(value)
+    if fields[key] ~= value and value == value and (kind == "number" or kind == "string" or kind == "boolean") then
+      return true
     end
   end
+  return false
+end
+
+-- Of each part its plans, the one that ran last at the end. They are no part of a module, and no tensors of one are in
+-- them.
+local plans = setmetatable({}, { __mode = "k" })
+local MOST_PLANS = 16 -- of a part; a number in clamp, say, that is another at each call makes one each
+
+-- Raises for a step that was found to be another at another time: what is so by chance would pass by chance.
+local function check_steady(part, cell)
+  if part.unsteady == guard.inner(cell.step) then refuse(cell, "%s", UNSTEADY) end
+end
+
+-- The plan of this call and its captured tensors. Anything new, and now and then a call like the others, raises the
+-- doubt whether the step is the same at every time step: then it is traced again, as if for a second one.
+local function plan_of(part, cell, x, start, states, samples, about, fields)
+  check_steady(part, cell)
+  local t = trace(part, cell, x, start, states, samples, false)
+  local kept = plans[part] or {}
+  local at = #kept
+  while at > 0 and not (kept[at].key == about.key and core.trace_alike(t, kept[at].trace)) do at = at - 1 end
+  local known, numbers = at > 0 and table.remove(kept, at) or nil, core.trace_numbers(t)
   part.calls = part.calls + 1
-  if not known or part.calls & (part.calls - 1) == 0 then
+  if not known or at <= #kept or numbers ~= kept.numbers or part.calls & (part.calls - 1) == 0
+    or counts(cell, fields) then
+    fields = fields_of(cell)
     local t2, y, new, _, picked = trace(part, cell, x, start, states, samples, true)
-    if not core.trace_same(t, t2) then refuse(cell, "%s", UNSTEADY) end
+    if not core.trace_same(t, t2) or counts(cell, fields) then
+      part.unsteady = guard.inner(cell.step)
+      check_steady(part, cell)
+    end
     if not known then
       about.trace, about.y, about.states, about.captured, about.samples = t2, y, new, core.trace_captured(t2), samples
       about.recorded = {}
       for i, value in ipairs(picked or {}) do about.recorded[i] = core.trace_place(t2, value) end
       known = plan.make(about)
       known.key = about.key
-      kept = kept or {}
-      kept[#kept + 1] = known
-      plans[part] = kept
     end
   end
+  kept[#kept + 1], kept.numbers = known, numbers
+  if #kept > MOST_PLANS then table.remove(kept, 1) end
+  plans[part] = kept
   return known, core.trace_captured(t)
 end
 
@@ -173,13 +217,18 @@ local function about_of(self, part, records, x_needs, state_needs, padded)
   return about
 end
 
--- y (N, T, width), the final states and what is recorded, by the plan; raises where there is none.
-local function by_plan(self, part, cell, x, start, states, samples, steps, lengths, masks, shares)
+-- y (N, T, width), the final states and what is recorded, by the plan; raises where there is none. fields: of the
+-- cell.
+local function by_plan(self, part, cell, fields, x, start, states, samples, steps, lengths, masks, shares)
+  if x:ndim() ~= 2 or x:type() ~= "float" then
+    refuse(cell, "a formula needs x (N, T, features) of floats, got %s with %d axes; ids can go through nn.Embedding "
+      .. "before the layer", x:type(), x:ndim() + 1)
+  end
   local records, state_needs = core.recording(), {}
   for k, t in ipairs(states) do state_needs[k] = records and t:requires_grad() end
   local about = about_of(self, part, records, records and x:requires_grad(), state_needs, lengths ~= nil)
   part.last = { width = x:size(2), x_needs = about.x_needs, state_needs = state_needs, padded = lengths ~= nil }
-  local made, captured = plan_of(part, cell, x, start, states, samples, about)
+  local made, captured = plan_of(part, cell, x, start, states, samples, about, fields)
   part.why = made.why
   if made.why and self.options.compile then error(made.why, 0) end
   local call = { steps = steps, samples = samples, x = x, states = states, captured = captured,
@@ -267,21 +316,6 @@ local function say(cell, why)
   io.stderr:write(("%s runs step by step: %s\n"):format(cell:describe(), with_line(why)))
 end
 
--- What a step that was refused has left in its cell is taken back, before it runs step by step.
-local function fields_of(cell)
-  local fields = {}
-  for key, value in next, cell do fields[key] = value end
-  return fields
-end
-
-local function restore(cell, fields)
-  for key in next, fields_of(cell) do
-    if fields[key] == nil then rawset(cell, key, nil) end
-  end
-  for key, value in next, fields do rawset(cell, key, value) end
-end
-
-
 -- What was recorded at all steps, (T N, width) each, by name and as batches without history.
 local function taken_of(part, recorded, samples, steps, lengths)
   local taken = {}
@@ -319,17 +353,17 @@ function runner.run(layer, part, cell, x, state, lengths)
     return lengths and y:with_lengths(lengths):zero_padding():without_lengths() or y, rebuild(state, new)
   end
   if samples > 0 and searching and masks then -- which loops have in products alone: the plan by ordinary ops
-    return done(by_plan(layer, part, cell, x, state, states, samples, steps, lengths, masks, shares))
+    return done(by_plan(layer, part, cell, fields_of(cell), x, state, states, samples, steps, lengths, masks, shares))
   end
   if samples > 0 and not searching then
-    local fields = (part.calls == 0 or part.why) and fields_of(cell)
-    local results = table.pack(pcall(by_plan, layer, part, cell, x, state, states, samples, steps, lengths, masks,
-      shares))
+    local fields = fields_of(cell)
+    local results = table.pack(pcall(by_plan, layer, part, cell, fields, x, state, states, samples, steps, lengths,
+      masks, shares))
     if results[1] then
       if part.why then say(cell, part.why) end
       return done(table.unpack(results, 2))
     end
-    if fields then restore(cell, fields) end
+    restore(cell, fields)
     if layer.options.compile or tostring(results[2]):find "interrupted!$" then error(results[2], 0) end
     part.why = results[2]
     local needing = masks and "recurrent_dropout" or layer.options.recompute and core.recording() and "recompute"
@@ -366,6 +400,7 @@ local function plan_alone(self, part, cell, start)
   if last then x_needs = last.x_needs end
   local about = about_of(self, part, records, x_needs, needs, last and last.padded)
   about.samples = 1
+  check_steady(part, cell)
   local t, y, new, found = trace({ recorded = {} }, cell, core.zeros(1, width), start, states, 1, true)
   about.trace, about.y, about.states = t, y, new
   local tensors, names, says = cell:named_tensors(), {}, { captured = {}, results = {}, numbers = {}, locals = {} }

@@ -252,7 +252,7 @@ function Run:train_epoch()
   end
   if run.pending > 0 then
     if run.shards then
-      if not run:update_shards(value, core.random_position()) then return end
+      if not run:update_shards(value, (core.random_position())) then return end
     else
       update(run)
     end
