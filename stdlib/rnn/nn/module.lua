@@ -139,8 +139,8 @@ function Module.__newindex(self, key, value)
   end, {})
 end
 
--- Calls visit(path, layer, made) for each path at which the module has another layer than its constructor made: layer is
--- nil where one is gone, made is nil where there was none.
+-- Calls visit(path, layer, made) for each path at which the module has another layer than its constructor made: layer
+-- is nil where one is gone, made is nil where there was none.
 function Module:_changed_layers(visit)
   local now, made = {}, owned[self] or {}
   for key, value in pairs(self) do
