@@ -33,7 +33,7 @@ static void rmsprop(int64_t n, const factors *f, real *restrict p, const real *r
 }
 
 /* Adam (Kingma and Ba 2015); AdamW shrinks the weights instead of adding to g (Loshchilov and Hutter 2019);
-   Nadam looks one step ahead (Dozat 2016): c1 and c1_next weigh g and m. */
+   Nadam looks one step ahead (Dozat 2016), mu as in PyTorch: c1 and c1_next weigh g and m. */
 static void adam(int64_t n, const factors *f, real *restrict p, const real *restrict g, real *restrict m,
                  real *restrict v) {
   for (int64_t i = 0; i < n; i++) {
@@ -44,6 +44,9 @@ static void adam(int64_t n, const factors *f, real *restrict p, const real *rest
   }
 }
 
+/* Nadam's momentum of a step, which rises from beta1 / 2 to beta1. */
+static double mu_of(double beta1, double step) { return beta1 * (1 - 0.5 * rnni_pow(0.96, step * 0.004)); }
+
 static factors factors_of(const rnn_optimizer_options *o) {
   double step = (double)o->step, b1 = 1 - rnni_pow(o->beta1, step), b2 = 1 - rnni_pow(o->beta2, step);
   bool decoupled = o->kind == RNN_ADAMW;
@@ -53,9 +56,11 @@ static factors factors_of(const rnn_optimizer_options *o) {
                .shrink = decoupled ? (real)(1 - o->lr * o->weight_decay) : 1, .nesterov = o->nesterov,
                .c2 = (real)(1 / sqrt(b2)), .c1_next = (real)(1 / b1)};
   if (o->kind == RNN_NADAM) {
-    double next = 1 - rnni_pow(o->beta1, step + 1);
-    f.c1_next = (real)(o->beta1 / next);
-    f.c1 = (real)((1 - o->beta1) / b1);
+    /* A product below 1e-20 changes nothing in 1 - product: some seventy steps at most. */
+    double mu = mu_of(o->beta1, step), next = mu_of(o->beta1, step + 1), product = 1;
+    for (int64_t i = 1; i <= o->step && product > 1e-20; i++) product *= mu_of(o->beta1, (double)i);
+    f.c1_next = (real)(next / (1 - product * next));
+    f.c1 = (real)((1 - mu) / (1 - product));
   }
   return f;
 }

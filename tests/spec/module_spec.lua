@@ -45,6 +45,14 @@ describe("parameters", function()
       names((model:named_tensors())))
   end)
 
+  it("of one name are an error", function()
+    for name, fields in pairs { ["1"] = { core.ones(1), ["1"] = core.ones(1) },
+      ["a.b"] = { a = { b = core.ones(1) }, ["a.b"] = core.ones(1) } } do
+      assert.equal(("nn.Module: two tensors have the name '%s'; a key is a number or its digits, and has no dots")
+        :format(name), message_of(function() nn.Module(fields):state_dict() end))
+    end
+  end)
+
   it("are found once though fields point upwards", function()
     local model = nn.Module { part = nn.Linear(1, 1) }
     model.part.owner = model
@@ -253,6 +261,48 @@ describe("what forward leaves in a field", function()
     assert.equal("lin.bias lin.weight mask mean scale stats.most", state_names(model))
   end)
 
+  it("is none in a field of another module either", function()
+    local Cell = nn.cell("Cell", function(self, inputs, units) self.gru = nn.GRUCell(inputs, units) end)
+    function Cell:step(x, h) return self.gru:step(x + self.memory:mean(), h) end
+    local Outer = nn.module("Outer", function(self)
+      self.enc, self.dec = nn.GRU(2, 3), nn.Recurrent(Cell(2, 3))
+    end)
+    function Outer:forward(x)
+      self.dec.cell.memory = self.enc(x)
+      return self.dec(x)
+    end
+    local model, x = Outer(), core.ones(2, 4, 2)
+    local before = state_names(model)
+    core.no_grad(function() model:forward(x) end)
+    assert.equal(before, state_names(model))
+    model = Outer()
+    model.dec.cell.memory = model.enc(x) -- nor is a result of ops from outside
+    assert.equal(before, state_names(model))
+  end)
+
+  it("is the value of a buffer where it has the buffer's shape and no history", function()
+    local Mean = nn.module("Mean", function(self) self.lin, self.mean, self.hidden = nn.Linear(2, 2), core.zeros(2),
+      core.zeros(1, 2) end)
+    function Mean:forward(x)
+      self.hidden = self.lin(x)
+      self.mean = 0.5 * self.mean + x:mean(1)
+      return self.hidden
+    end
+    local model, x = Mean(), core.ones(4, 2)
+    model(x)
+    model(x)
+    local state = model:state_dict()
+    assert.same({ 1.5, 1.5 }, { state.mean:get(1), state.mean:get(2) })
+    assert.equal(0, state.hidden:abs():max():item())
+    core.no_grad(function() model:forward(x) end)
+    local fresh = Mean()
+    fresh:load_state_dict(model:state_dict())
+    assert.equal(1.75, fresh.mean:get(2))
+    assert.equal(1.75, model:clone().mean:get(2))
+    model:load_state_dict(Mean():state_dict())
+    assert.equal(0, model.mean:get(2))
+  end)
+
   it("in a constructor has to be a leaf, as for optimisers", function()
     local Wrong = nn.module("Wrong", function(self) self.w = core.ones(2):requires_grad(true) * 0.1 end)
     assert.matches("Wrong: field 'w' is the result of an op", message_of(Wrong))
@@ -263,5 +313,41 @@ describe("what forward leaves in a field", function()
     assert.same({ true, false }, { w:is_leaf(), y:is_leaf() })
     y:backward()
     assert.is_false(y:is_leaf())
+  end)
+end)
+
+describe("a clone", function()
+  local function zero(layer)
+    for _, p in ipairs(layer:parameters()) do core.no_grad(function() p:fill_(0) end) end
+    return layer
+  end
+
+  it("of a layer that has run as a formula has weights of its own", function()
+    local x = core.randn(2, 5, 3)
+    for _, options in ipairs { { layer_norm = true }, { zoneout = 0.1 }, { layer_norm = true, recompute = true },
+      { recurrent_dropout = 0.1 }, { activation = "softsign" }, { weight_dropout = 0.1 } } do
+      for _, kind in ipairs { "RNN", "GRU", "LSTM" } do
+        local layer = nn[kind](3, 4, options):eval()
+        layer(x)
+        local clone = zero(layer:clone())
+        assert.equal(0, clone(x):abs():max():item())
+        assert.equal(0, clone:step(x:select(2, 1)):abs():max():item())
+        clone(x):sum():backward()
+        assert.same({ true, true }, { layer.weight_ih_l0.grad == nil, clone.weight_ih_l0.grad ~= nil })
+      end
+    end
+  end)
+
+  it("records its own gates, and is neither heard nor watched", function()
+    local x, heard = core.randn(2, 5, 3), 0
+    local layer = nn.LSTM(3, 4):record { "f" }:watch()
+    layer:hear(function() heard = heard + 1 end)
+    layer(x):sum():backward()
+    local clone = zero(layer:clone())
+    local y = clone(x)
+    assert.equal(1, heard)
+    assert.same({ 0.5, 0.5 }, { clone:recorded().f:max():item(), clone:recorded().f:min():item() })
+    y:sum():backward()
+    assert.same({ 0, 1 }, { #clone:flow(), #layer:flow() })
   end)
 end)

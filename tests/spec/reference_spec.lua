@@ -225,7 +225,6 @@ end)
 
 describe("optimisers agree with PyTorch:", function()
   local r, about = load "optim"
-  about.cases.nadam_warmup = nil -- our Nadam is without PyTorch's warm-up of the momentum: make_optim.py
 
   for name, options in pairs(about.cases) do
     it(name, function()

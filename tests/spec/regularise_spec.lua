@@ -6,6 +6,20 @@ local goes_on = require "support.goes_on"
 local nn, data, optim, text = rnn.nn, rnn.data, rnn.optim, rnn.text
 
 describe("option weight_dropout", function()
+  it("leaves nothing out after an error in a forward of training", function()
+    for _, options in ipairs { { weight_dropout = 0.5 }, { weight_dropout = 0.5, layer_norm = true } } do
+      rnn.seed(7)
+      local layer, x = nn.RNN(3, 16, options), rnn.randn(4, 10, 3)
+      layer:eval()
+      local expected = layer(x)
+      local function no() error "no" end
+      layer:train():hear(no)
+      fails("no", layer, x)
+      layer:hear(no, false)
+      assert.equal(0, (layer:eval()(x) - expected):abs():max():item())
+    end
+  end)
+
   local variants = { {}, { layer_norm = true }, { layers = 2, bidirectional = true }, { returns = "last" } }
 
   it("leaves out elements of the recurrent weights, the same for all steps, in training alone", function()

@@ -284,6 +284,47 @@ describe("going on", function()
     assert.same({ 0.1, 0.05, 0.025, 0.1, 0.05 }, fit(schedule).lr)
   end)
 
+  it("takes all settings of the optimiser that the script has changed, and no others", function()
+    local function go(epochs, options)
+      local model = nn.Linear(1, 1)
+      return select(3, fit({ epochs = epochs, optimizer = optim.AdamW(model:parameters(), options) }, model))
+    end
+    go(1, { lr = 0.01, weight_decay = 0.1 }).beta2 = 0.9
+    local optimizer = go(2, { lr = 0.02, weight_decay = 0.3, beta1 = 0.5 })
+    assert.same({ 0.02, 0.3, 0.5, 0.999 }, { optimizer.lr, optimizer.weight_decay, optimizer.beta1, optimizer.beta2 })
+  end)
+
+  it("takes changed settings of groups", function()
+    local function go(epochs, lr, decay)
+      local model = nn.Linear(1, 1)
+      local groups = { { { model.weight }, lr = lr }, { { model.bias }, lr = 0.02, weight_decay = decay } }
+      local optimizer = optim.SGD(groups, { lr = 0.1 })
+      return select(3, fit({ epochs = epochs, optimizer = optimizer }, model)).groups
+    end
+    go(1, 0.01, 0.1)
+    local groups = go(2, 0.05, 0)
+    assert.near(0.5, groups[1].ratio, 1e-12)
+    assert.equal(0, groups[2].own.weight_decay)
+    assert.is_nil(go(3, 0.05, nil)[2].own.weight_decay)
+  end)
+
+  it("takes changed settings of each of several optimisers, also below a schedule", function()
+    local function go(epochs, options_a, options_b, schedule)
+      rnn.seed(1)
+      local model = nn.Module { a = nn.Linear(1, 1), b = nn.Linear(1, 1) }
+      local a, b = optim.SGD(model.a:parameters(), options_a), optim.SGD(model.b:parameters(), options_b)
+      local function loss(name) return function(m, input, y) return rnn.mse(m[name](input), y) end end
+      rnn.fit(model, { data = line:batches { size = 16 }, epochs = epochs, run = sh.folder .. "/" .. #schedule,
+        optimizer = { a, b }, loss = { loss "a", loss "b" }, progress = false,
+        schedule = schedule == "step" and optim.schedules.step { every = 1, factor = 0.5 } or nil })
+      return { a.lr, b.lr, a.momentum }
+    end
+    go(1, { lr = 0.01, momentum = 0.5 }, { lr = 0.02 }, "")
+    assert.same({ 0.01, 0.05, 0.9 }, go(2, { lr = 0.01, momentum = 0.9 }, { lr = 0.05 }, ""))
+    go(1, { lr = 0.01, momentum = 0.5 }, { lr = 0.02 }, "step")
+    assert.near(0.02, go(2, { lr = 0.01, momentum = 0.5 }, { lr = 0.04 }, "step")[2], 1e-12)
+  end)
+
   it("works for data that are a function, in the middle of an epoch", function()
     local limit = { on_step = function(_, run, step) return step == 8 and not run.resumed end }
     local seen = {}

@@ -422,4 +422,62 @@ describe("rnn.load of a file that is not whole, or hostile", function()
       assert.equal("EFORMAT", code)
     end
   end)
+
+  it("keep the options that a layer was made with, though the script goes on with its table", function()
+    rnn.seed(1)
+    local x, GRUCell = rnn.randn(2, 6, 4), nn.GRUCell
+    for _, case in ipairs {
+      { nn.RNN, "activation", "tanh", "relu" }, { nn.LSTM, "merge", "sum", "mean", bidirectional = true },
+      { nn.GRU, "returns", "sequence", "last" },
+      { function(_, _, o) return nn.Recurrent(GRUCell(4, 4), o) end, "merge", "sum", "mean", bidirectional = true },
+    } do
+      local options = { [case[2]] = case[3], bidirectional = case.bidirectional }
+      local first = case[1](4, 4, options)
+      options[case[2]] = case[4]
+      local model = nn.Sequential { first, case[1](4, 4, options) }
+      assert(rnn.save(path, model))
+      assert.equal(0, approx.distance((model(x)), (assert(rnn.load(path))(x))))
+    end
+  end)
+
+  it("leave frozen what is frozen, and not what was made to require a gradient again", function()
+    local layer = nn.Linear(2, 2):freeze()
+    layer.weight:requires_grad(true)
+    assert.same({ "bias" }, layer:frozen())
+    assert.same({ "bias" }, layer:clone():frozen())
+    assert(rnn.save(path, layer))
+    assert.same({ "bias" }, assert(rnn.load(path)):frozen())
+  end)
+
+  it("say no architecture where a layer is not the one that the constructor makes", function()
+    local x = rnn.randn(2, 3)
+    local Inner = nn.module("Inner", function(self) self.act = nn.Tanh() end)
+    function Inner:forward(y) return self.act(y) end
+    local Outer = nn.module("Outer", function(self)
+      self.inner, self.head, self.more = Inner(), nn.Linear(3, 2), { nn.Linear(2, 2) }
+      self.inner.act, self.inner.extra = nn.SELU(), nn.Linear(1, 1)
+    end)
+    function Outer:forward(y) return self.more[1](self.head(self.inner(y))) end
+    local function outcome(change)
+      local model = Outer()
+      change(model)
+      assert(rnn.save(path, model))
+      local again, message = rnn.load(path)
+      if again then return approx.distance(model(x), again(x)) end
+      local script = Outer()
+      change(script)
+      assert.equal(0, approx.distance(model(x), assert(rnn.load(path, script))(x)))
+      return message:match "': (the constructor.- now)%."
+    end
+    assert.equal(0, outcome(function() end))
+    assert.equal(0, outcome(function(model) model.head = nn.Linear(3, 2) end)) -- alike
+    assert.equal("the constructor of Outer makes nn.Linear(2 -> 2) as 'more.1', where there is nn.Tanh() now",
+      outcome(function(model) model.more[1] = nn.Tanh() end))
+    assert.equal("the constructor of Outer makes nothing as 'extra', where there is nn.Linear(2 -> 2) now",
+      outcome(function(model) model.extra = nn.Linear(2, 2) end))
+    assert.equal("the constructor of Inner makes nn.SELU() as 'inner.act', where there is nn.ReLU() now",
+      outcome(function(model) model.inner.act = nn.ReLU() end))
+    assert.equal("the constructor of Inner makes nn.Linear(1 -> 1) as 'inner.extra', where there is nothing now",
+      outcome(function(model) model.inner.extra = nil end))
+  end)
 end)

@@ -323,6 +323,45 @@ describe("a loss that is not finite", function()
   end)
 end)
 
+describe("a buffer that forward puts into its field anew", function()
+  local Mean = nn.module("RunningMean", function(self) self.lin, self.mean = nn.Linear(1, 1), rnn.zeros(1) end)
+  function Mean:forward(input)
+    local y = self.lin(input)
+    if self.training then self.mean = 0.9 * self.mean + 0.1 * y:mean(1):detach() end
+    return y - self.mean
+  end
+
+  it("is that of the best epoch, in the model and in the file", function()
+    local sh = Shell.new()
+    local history, model = fit({ valid = line, epochs = 12, run = sh.folder .. "/run",
+      schedule = function(t) return t < 20 and 1 or 60 end,
+      callbacks = { rnn.EarlyStopping { patience = 2 } } }, Mean())
+    assert.is_true(history.best.epoch < #history)
+    assert.equal(history.best.val_loss, rnn.evaluate(model, line, { loss = "mse" }).loss)
+    local best = assert(rnn.load(sh.folder .. "/run/best.safetensors"))
+    assert.equal(history.best.val_loss, rnn.evaluate(best, line, { loss = "mse" }).loss)
+    sh:remove()
+  end)
+
+  it("is as it was after rnn.find_lr, and averaged by rnn.Average", function()
+    local model = Mean()
+    rnn.find_lr(model, { data = line:batches { size = 16 }, loss = "mse",
+      optimizer = optim.SGD(model:parameters()) })
+    assert.equal(0, model.mean:item())
+    local average = rnn.Average(model, { decay = 0.5 })
+    local seen = {}
+    for i = 1, 2 do
+      model(x + i)
+      average:update()
+      seen[i] = model.mean:item()
+    end
+    average:swap()
+    assert.near((seen[1] + seen[2]) / 2, model.mean:item(), 1e-6)
+    average:swap()
+    assert.equal(seen[2], model.mean:item())
+  end)
+end)
+
 describe("rnn.find_lr", function()
   -- The loss w^2 / 2 diverges from lr 2 on, with momentum 0.
   local function setup()

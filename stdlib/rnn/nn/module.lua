@@ -5,7 +5,8 @@
 -- A tensor that requires a gradient is a parameter, and stays one when it is frozen; any other tensor is a buffer
 -- (running means). Its name is the path to it, with dots: "encoder.1.weight_ih_l0". What forward leaves in a field,
 -- self.hidden = h, is neither: results of ops are no parameters, and buffers are those that were there when the object
--- was made, or were put into it since from outside.
+-- was made, or were put into it since, not by the forward of a module. Where forward puts another tensor in place of a
+-- buffer, that is its new value if it has the same shape and no history; else the buffer is what it was before.
 
 local core = require "rnn.core"
 local class = require "rnn.class"
@@ -21,8 +22,9 @@ local scripted = require "rnn.nn.scripted"
 --- Base of all layers. Called with a table of fields it makes a plain container, so that parts which a script wires up
 --- itself can be trained and saved together: nn.Module { embed = embed, lstm = lstm, head = head }. nn.module defines
 --- classes of one's own. layer(x, ...) calls layer:forward(x, ...). A tensor in a field that requires a gradient is a
---- parameter, any other a buffer, which is saved too. A tensor that forward, step or loss puts into a field
---- (self.hidden = h) is neither.
+--- parameter, any other a buffer, which is saved too. A tensor that forward, step or loss puts into a field of this or
+--- another module (self.hidden = h) is neither; in place of a buffer it is its new value, if shapes are equal and it
+--- has no history: self.mean = 0.9 * self.mean + 0.1 * x:mean(1):detach().
 --- Errors: a constructor that leaves the result of an op in a field, which an optimiser could not train.
 ---@class nn.Module
 ---@field training boolean true between :train() and :eval(); what Dropout and BatchNorm look at
@@ -64,55 +66,107 @@ function Module.is(value)
   return class.is_a(value, Module)
 end
 
--- module -> the paths in it, through plain tables, of the tensors that are its own
+-- module -> path in it, through plain tables -> the tensor or module there that is its own
 local owned = setmetatable({}, { __mode = "k" })
--- parameter that freeze has made rest -> true
+-- parameter that freeze has made rest -> true, which a script may have ended by p:requires_grad(true)
 local frozen = setmetatable({}, { __mode = "k" })
 
--- Calls visit(path, tensor) for the tensors below value, not through modules.
-local function tensors_below(value, path, visit, open)
-  if core.is_tensor(value) then
+local function is_frozen(p) return frozen[p] and not p:requires_grad() end
+
+local function is_parameter(t) return t:is_leaf() and (t:requires_grad() or frozen[t]) end
+
+-- Calls visit(path, value) for the tensors and modules below value, not through modules.
+local function parts_below(value, path, visit, open)
+  if core.is_tensor(value) or Module.is(value) then
     visit(path, value)
   elseif type(value) == "table" and not getmetatable(value) and not open[value] then
     open[value] = true
     for key, inner in pairs(value) do
-      if type(key) == "string" or type(key) == "number" then tensors_below(inner, path .. "." .. key, visit, open) end
+      if type(key) == "string" or type(key) == "number" then parts_below(inner, path .. "." .. key, visit, open) end
     end
     open[value] = nil
   end
 end
 
--- The object is made: its tensors are its own.
+-- The object is made: its tensors are its own, and its layers those of its constructor, which may also have given other
+-- layers to those that it made itself.
 function Module:_made()
   local paths = {}
   for key, value in pairs(self) do
-    tensors_below(value, tostring(key), function(path, t)
-      if not t:is_leaf() then
+    parts_below(value, tostring(key), function(path, part)
+      if core.is_tensor(part) and not part:is_leaf() then
         core.fail("%s: field '%s' is the result of an op, which an optimiser cannot train; let requires_grad(true) be "
           .. "the last that is done to a parameter, or take detach()", self:describe(), path)
       end
-      paths[path] = true
+      paths[path] = part
     end, {})
   end
   owned[self] = paths
+  local arguments, given = scripted.arguments(self), { [self] = true }
+  if not arguments then return end
+  parts_below(arguments, "", function(_, part)
+    for _, pair in ipairs(Module.is(part) and part:modules() or {}) do given[pair[2]] = true end
+  end, {})
+  for _, pair in ipairs(self:modules()) do
+    local part = pair[2]
+    if owned[part] and not given[part] then
+      part:_changed_layers(function(path, layer) owned[part][path] = layer end)
+    end
+  end
 end
 
--- Is a method of the object running that computes something with it?
-local function computes(self)
-  local methods = { [guard.inner(self.forward)] = true, [guard.inner(self.step) or 0] = true,
-    [guard.inner(self.loss) or 0] = true }
+-- Is one of these methods of a module running?
+local function running(...)
   for level = 3, 200 do
     local info = debug.getinfo(level, "f")
     if not info then return false end
-    if methods[info.func] then return true end
+    local _, self = debug.getlocal(level, 1)
+    for i = 1, Module.is(self) and select("#", ...) or 0 do
+      if info.func == guard.inner(self[select(i, ...)]) then return true end
+    end
   end
 end
 
 function Module.__newindex(self, key, value)
   rawset(self, key, value)
   local paths = owned[self]
-  if not paths or type(value) ~= "table" and not core.is_tensor(value) or computes(self) then return end
-  tensors_below(value, tostring(key), function(path) paths[path] = true end, {})
+  if not paths or type(value) ~= "table" and not core.is_tensor(value) then return end
+  local from_outside, constructs = not running("forward", "step", "loss"), running "init"
+  parts_below(value, tostring(key), function(path, part)
+    local is_own = constructs
+    if core.is_tensor(part) then is_own = from_outside and part:is_leaf() end
+    if is_own then paths[path] = part end
+  end, {})
+end
+
+-- Calls visit(path, layer, made) for each path at which the module has another layer than its constructor made: layer
+-- is nil where one is gone, made is nil where there was none.
+function Module:_changed_layers(visit)
+  local now, made = {}, owned[self] or {}
+  for key, value in pairs(self) do
+    parts_below(value, tostring(key), function(path, part)
+      if Module.is(part) then now[path] = part end
+    end, {})
+  end
+  for path, layer in pairs(now) do
+    if made[path] ~= layer then visit(path, layer, Module.is(made[path]) and made[path] or nil) end
+  end
+  for path, layer in pairs(made) do
+    if Module.is(layer) and not now[path] then visit(path, nil, layer) end
+  end
+end
+
+-- Of the tensor at a path the one that is the module's own there, or nil.
+local function own_tensor(paths, path, t)
+  local own = paths and paths[path]
+  if own == t or not paths then return t end
+  local leaf = t:is_leaf()
+  if is_parameter(t) or own and leaf and (not core.is_tensor(own) or is_parameter(own)
+      or own:type() == t:type() and check.shape(own) == check.shape(t)) then
+    if own then paths[path] = t end
+    return t
+  end
+  return core.is_tensor(own) and own or nil
 end
 
 -- The keys of a table under which tensors, modules and tables are, in their order.
@@ -140,10 +194,8 @@ local function walk(top)
     if key == nil then
       here = here.above
     elseif core.is_tensor(value) then
-      local paths = here.paths
-      if not paths or paths[here.at .. key] or value:is_leaf() and (value:requires_grad() or frozen[value]) then
-        list[#list + 1] = { name, value }
-      end
+      local own = own_tensor(here.paths, here.at .. key, value)
+      if own then list[#list + 1] = { name, own } end
     elseif type(value) == "table" then
       local open, is_module = here, Module.is(value)
       while open and open.holder ~= value do open = open.above end
@@ -177,13 +229,20 @@ end
 --- module:named_tensors() -> array of { name, tensor }, aliases
 ---
 --- Parameters and buffers, each once under its first name; aliases maps every further name to the first.
---- Tensors of any shape.
+--- Tensors of any shape. Errors: two tensors of one name, as in { a, ["1"] = b }.
 ---@return { [1]: string, [2]: rnn.Tensor }[]
 ---@return table<string, string>
 function Module:named_tensors()
-  local list, aliases, first = {}, {}, {}
+  local list, aliases, first, named = {}, {}, {}, {}
   for _, pair in ipairs(walk(self)) do
     local name, value = pair[1], pair[2]
+    if core.is_tensor(value) then
+      if named[name] then
+        core.fail("%s: two tensors have the name '%s'; a key is a number or its digits, and has no dots",
+          self:describe(), name)
+      end
+      named[name] = true
+    end
     if first[value] then
       aliases[name] = first[value]
     elseif core.is_tensor(value) then
@@ -256,7 +315,7 @@ local function all_parameters(self)
   local list, places = {}, {}
   local tensors, aliases = self:named_tensors()
   for _, pair in ipairs(tensors) do
-    if frozen[pair[2]] or pair[2]:is_leaf() and pair[2]:requires_grad() then
+    if is_parameter(pair[2]) then
       places[pair[1]] = { { pair[1] }, pair[2] }
       list[#list + 1] = places[pair[1]]
     end
@@ -338,7 +397,7 @@ end
 function Module:frozen()
   local names = {}
   for _, entry in ipairs(all_parameters(self)) do
-    if frozen[entry[2]] then names[#names + 1] = entry[1][1] end
+    if is_frozen(entry[2]) then names[#names + 1] = entry[1][1] end
   end
   return names
 end
@@ -350,7 +409,7 @@ local function copy_of(value, made)
     local copy = value:copy()
     if value:is_leaf() and value:requires_grad() then copy:requires_grad(true) end
     if core.form(value) ~= "float" then core.form(copy, core.form(value)) end
-    made[value], frozen[copy] = copy, frozen[value]
+    made[value], frozen[copy] = copy, is_frozen(value)
     return copy
   end
   local meta = getmetatable(value)
@@ -361,9 +420,11 @@ local function copy_of(value, made)
   scripted.same(copy, value)
   if owned[value] then
     owned[copy] = {}
-    for path in pairs(owned[value]) do owned[copy][path] = true end
+    for path, part in pairs(owned[value]) do owned[copy][path] = copy_of(part, made) end
   end
-  return setmetatable(copy, meta)
+  setmetatable(copy, meta)
+  if copy._cloned then copy:_cloned() end
+  return copy
 end
 
 --- module:clone() -> module
@@ -371,6 +432,7 @@ end
 --- A module of the same structure with parameters and buffers of its own: what is shared within the module is shared
 --- in the copy as well, frozen parameters are frozen, gradients are none, and training either changes nothing in the
 --- other. Values that are neither layers, tensors nor plain tables, such as functions and vocabularies, are the same.
+--- Who hears or watches a layer does not hear or watch its copy.
 ---@return nn.Module
 function Module:clone()
   return copy_of(self, {})

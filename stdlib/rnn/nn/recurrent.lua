@@ -127,7 +127,7 @@ function Recurrent:init(cell, options)
   if not class.is_a(cell, Cell) then
     check.expected("nn.Recurrent", "argument 1 (cell)", "a cell, made by nn.cell", cell)
   end
-  self.cell, self.given = cell, options
+  self.cell, self.given = cell, scripted.copy(options) -- a script may go on with its table
   options = OPTIONS:read(options)
   check_widths(self, options)
   Base._check_stacking(OPTIONS, options, options.layers)

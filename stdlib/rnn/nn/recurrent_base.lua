@@ -14,6 +14,7 @@ local Module = require "rnn.nn.module"
 local owner = require "rnn.state"._owner
 local parameter = require "rnn.nn.parameter"
 local initializers = require "rnn.nn.initializers"
+local scripted = require "rnn.nn.scripted"
 
 local step = core.step()
 
@@ -164,7 +165,7 @@ end
 function Base:_build(inputs, units, given, declaration)
   local fname = getmetatable(self).__name
   self.inputs = check.int(fname, "argument 1 (inputs)", inputs, 1)
-  self.given = given
+  self.given = scripted.copy(given) -- a script may go on with its table
   local options = declaration:read(given)
   self.widths = widths_of(fname, units, options.layers)
   self.layers, self.units = #self.widths, self.widths[#self.widths]
@@ -325,23 +326,12 @@ function last_step(y)
   return (y:without_lengths() * at):sum(2)
 end
 
---- lstm:forward(x [, state]) -> y, state [, last]
----
---- The same for nn.RNN, nn.LSTM and nn.GRU. A nil state is the zero state, or the trained one. Steps past a sequence's
---- length give zeros and leave its state alone. Errors: a state that another layer made, which nn.State(state) hands
---- over.
----@param x rnn.Tensor (N, T, inputs)
----@param state? nn.State|rnn.Tensor[]
----@return rnn.Tensor y (N, T, outputs), or with returns = "last" the output of each sequence's last step (N, outputs)
----@return nn.State state after the last step
----@return rnn.Tensor? last with returns = "both": the output of each sequence's last step, (N, outputs)
-function Base:forward(x, state)
+local function forward(self, x, state)
   if not core.is_tensor(x) or x:type() ~= "float" or x:ndim() ~= 3 or x:size(3) ~= self.inputs then
     core.fail("%s: expected input (N, T, %d), got %s", self:describe(), self.inputs, check.input(x))
   end
   if state ~= nil then state = given_state(self, state, x:size(1)) end
   local states, y, last = {}, x, nil
-  if self.training and self.options.weight_dropout > 0 then rawset(self, "dropped", dropped_of(self)) end
   for k = 1, self.layers do
     local top, input = k == self.layers, y
     if k > 1 and self.training and self.dropout > 0 then input = core.dropout(input, self.dropout) end
@@ -355,11 +345,26 @@ function Base:forward(x, state)
       last = self.directions == 1 and last_step(y) or self:_last_of_directions(states, y, add and input)
     end
   end
-  if self.dropped then rawset(self, "dropped", nil) end
   setmetatable(states, owner.kind(self))
   if self.heard then self:_tell(y, states) end
   if self.returns == "last" then return last or y, states end
   return y, states, last
+end
+
+--- lstm:forward(x [, state]) -> y, state [, last]
+---
+--- The same for nn.RNN, nn.LSTM and nn.GRU. A nil state is the zero state, or the trained one. Steps past a sequence's
+--- length give zeros and leave its state alone. Errors: a state that another layer made, which nn.State(state) hands
+--- over.
+---@param x rnn.Tensor (N, T, inputs)
+---@param state? nn.State|rnn.Tensor[]
+---@return rnn.Tensor y (N, T, outputs), or with returns = "last" the output of each sequence's last step (N, outputs)
+---@return nn.State state after the last step
+---@return rnn.Tensor? last with returns = "both": the output of each sequence's last step, (N, outputs)
+function Base:forward(x, state)
+  if not self.training or self.options.weight_dropout == 0 then return forward(self, x, state) end
+  rawset(self, "dropped", dropped_of(self))
+  return core.finally(self:describe(), function() rawset(self, "dropped", nil) end, forward, self, x, state)
 end
 
 --- lstm:stream(x, state) -> y, state
@@ -479,6 +484,12 @@ function Base:hear(f, on)
   end
   if on ~= false then list[#list + 1] = f end
   rawset(self, "heard", list[1] and list or nil)
+end
+
+-- Who hears or watches the layer does not hear or watch its copy, and the cells look at the parameters of the layer.
+function Base:_cloned()
+  rawset(self, "heard", nil)
+  for _, part in ipairs(self.parts) do part.cell, part.watch, part.watched = nil, nil, nil end
 end
 
 -- Tells all who hear.

@@ -10,13 +10,15 @@ local classes = {} -- name -> the class that was defined last under it
 local defined = setmetatable({}, { __mode = "k" }) -- class -> true
 local arguments = setmetatable({}, { __mode = "k" }) -- object -> what its constructor was given, n of them
 
--- Tables are copied, as a constructor may change its own.
+--- scripted.copy(value) -> what a constructor was given, to be kept: plain tables are copied, as it or the script may
+--- change them
 local function copy(value)
   if type(value) ~= "table" or getmetatable(value) then return value end
   local result = {}
   for key, item in pairs(value) do result[key] = copy(item) end
   return result
 end
+scripted.copy = copy
 
 --- scripted.define(fname, name, init, base) -> class, whose objects are made by init(self, ...)
 function scripted.define(fname, name, init, base)

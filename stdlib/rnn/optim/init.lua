@@ -152,19 +152,26 @@ function Optimizer:zero_grad()
   for _, p in ipairs(self.params) do p:zero_grad() end
 end
 
+-- A copy of the part of a state_dict that scripts give, in its form.
+function Optimizer:_settings()
+  local given = { settings = {}, groups = {} }
+  for _, row in ipairs(self._options.rows) do given.settings[row[1]] = self[row[1]] end
+  for i, group in ipairs(self.groups) do
+    local own = { ratio = group.ratio }
+    for name, value in pairs(group.own) do own[name] = value end
+    given.groups[i] = own
+  end
+  return given
+end
+
 --- opt:state_dict() -> table
 ---
 --- A copy of everything that the next step depends on: settings, number of steps, moments. rnn.save takes it as extra.
 ---@return table
 function Optimizer:state_dict()
-  local saved = { kind = self.kind, steps = self.steps, settings = {}, state = {}, groups = {} }
-  for _, row in ipairs(self._options.rows) do saved.settings[row[1]] = self[row[1]] end
+  local saved = self:_settings()
+  saved.kind, saved.steps, saved.state = self.kind, self.steps, {}
   for i, t in ipairs(self.state) do saved.state[i] = t:copy() end
-  for i, group in ipairs(self.groups) do
-    local own = { ratio = group.ratio }
-    for name, value in pairs(group.own) do own[name] = value end
-    saved.groups[i] = own
-  end
   return saved
 end
 
@@ -295,8 +302,9 @@ define("AdamW", "adamw", 2, ADAM, { weight_decay(0.004, "lr times that is the sh
 
 --- optim.Nadam(params [, options])
 ---
---- Adam with Nesterov's momentum. Dozat 2016, "Incorporating Nesterov momentum into Adam". Errors: parameters that
---- require no gradient, or are there twice.
+--- Adam with Nesterov's momentum, which rises from beta1 / 2 to beta1: beta1 * (1 - 0.5 * 0.96 ^ (t / 250)) at step t.
+--- Dozat 2016, "Incorporating Nesterov momentum into Adam". Errors: parameters that require no gradient, or are there
+--- twice.
 --- params may be groups with settings of their own: { { head:parameters(), lr = 1e-4 }, { body:parameters() } }.
 ---@class optim.Nadam : optim.Optimizer
 ---@overload fun(params: rnn.Tensor[], options?: optim.Nadam.Options): optim.Nadam

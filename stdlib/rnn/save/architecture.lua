@@ -38,11 +38,11 @@ local function is_plain(value)
 end
 
 -- An argument, a field or a layer as JSON can have it, or nil and why it cannot be. A table with a field class would be
--- taken for a layer.
-local function encode_value(value)
+-- taken for a layer. known gets the layers that are in it.
+local function encode_value(value, known)
   if value == nil then return core.null end
   if is_plain(value) then return value end
-  if Module.is(value) then return encode(value) end
+  if Module.is(value) then return encode(value, known) end
   if type(value) ~= "table" or getmetatable(value) or value.class ~= nil then
     return nil, check.describe(value) .. " is nothing that a file can hold"
   end
@@ -52,7 +52,7 @@ local function encode_value(value)
     if not named and not (math.type(key) == "integer" and key >= 1 and key <= #value) then
       return nil, "a table has keys that are neither 1, 2, 3 ... nor names"
     end
-    local encoded, why = encode_value(item)
+    local encoded, why = encode_value(item, known)
     if encoded == nil then return nil, why end
     result[key] = encoded
   end
@@ -60,14 +60,14 @@ local function encode_value(value)
 end
 
 -- A layer of a class of a script's own that nn.module or nn.cell has made.
-local function encode_scripted(module, given)
+local function encode_scripted(module, given, known)
   local name, args = getmetatable(module).__name, {}
   local home = scripted.module(getmetatable(module))
   if class_of(name, home) ~= getmetatable(module) then
     return nil, ("%s is not the class that has this name now"):format(name)
   end
   for i = 1, given.n do
-    local encoded, why = encode_value(given[i])
+    local encoded, why = encode_value(given[i], known)
     if encoded == nil then return nil, ("argument %d of %s: %s"):format(i, name, why) end
     args[i] = encoded
   end
@@ -76,9 +76,10 @@ end
 
 -- nil and the reason where a layer is not built in. A class derived by a script inherits config, so the class must be
 -- the listed one itself.
-function encode(module)
+function encode(module, known)
+  known[module] = true
   local given = scripted.arguments(module)
-  if given then return encode_scripted(module, given) end
+  if given then return encode_scripted(module, given, known) end
   local config, reason = module:config()
   if not config then return nil, reason end
   if class_of(config.class) ~= getmetatable(module) then
@@ -86,7 +87,7 @@ function encode(module)
   end
   for _, part in ipairs { "args", "layers", "fields" } do
     for key, value in pairs(config[part] or {}) do
-      local encoded, why = encode_value(value)
+      local encoded, why = encode_value(value, known)
       if encoded == nil then
         return nil, Module.is(value) and why or ("%s: '%s': %s"):format(module:describe(), key, why)
       end
@@ -96,13 +97,35 @@ function encode(module)
   return config
 end
 
+-- Why the layers below are not those that the constructors would make again, or nil. One that is described in the file
+-- itself, as it is known, may be anywhere, and one may stand for another that is made alike.
+local function changed(model, known)
+  local found = {}
+  for _, pair in ipairs(model:modules()) do
+    local name, module = pair[1], pair[2]
+    local is_made = scripted.arguments(module) ~= nil
+    module:_changed_layers(function(path, layer, made)
+      if known[layer or made] or not layer and not is_made then return end
+      local alike = layer and made and core.json_encode(encode(layer, {}) or {}, { sort = true })
+      if alike and alike ~= "{}" and alike == core.json_encode(encode(made, {}) or {}, { sort = true }) then return end
+      found[#found + 1] = ("the constructor of %s makes %s as '%s', where there is %s now"):format(
+        getmetatable(module).__name, made and made:describe() or "nothing",
+        name == "" and path or name .. "." .. path, layer and layer:describe() or "nothing")
+    end)
+  end
+  table.sort(found)
+  return found[1]
+end
+
 --- architecture.of(model) -> config | nil, reason
 ---
 --- The configuration of the model, or why rnn.load could not rebuild it.
 ---@param model nn.Module
 function architecture.of(model)
-  local config, reason = encode(model)
-  if not config then return nil, reason end
+  local known = {}
+  local config, reason = encode(model, known)
+  reason = reason or changed(model, known)
+  if reason then return nil, reason end
   local _, aliases = model:named_tensors()
   if next(aliases) then config.shared = aliases end
   return config

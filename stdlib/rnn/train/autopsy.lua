@@ -48,7 +48,7 @@ end
 
 -- Weights that have run away are the cause, whatever op overflows first.
 local function runaway(run)
-  local now, before = norm(run.start.live), norm(run.start.kept)
+  local now, before = norm(run.start:live()), norm(run.start.kept)
   if now < 100 * before and now == now then return end
   local lr = run.lr or run.optimizer.lr
   return ("the weights have grown from a norm of %.3g before this epoch to %.3g, so the steps are too long: lower " ..

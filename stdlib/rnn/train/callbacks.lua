@@ -33,31 +33,44 @@ local callbacks = {}
 --- Weights(model): a copy of all parameters and buffers of a model; keep() copies them again, restore() puts them back,
 --- swap() exchanges the two.
 ---@class train.Weights
----@field live rnn.Tensor[] those of the model
+---@field names string[]
 ---@field kept rnn.Tensor[]
 ---@overload fun(model: nn.Module): train.Weights
 local Weights = class("train.Weights")
 
 function Weights:init(model)
-  self.live, self.kept = {}, {}
+  self.model, self.names, self.kept = model, {}, {}
   for i, pair in ipairs((model:named_tensors())) do
-    self.live[i], self.kept[i] = pair[2], pair[2]:copy()
+    self.names[i], self.kept[i] = pair[1], pair[2]:copy()
   end
 end
 
+--- weights:live() -> the tensors that the model has now: forward may put new ones into its fields.
+---@return rnn.Tensor[]
+function Weights:live()
+  local now, live = {}, {}
+  local tensors, aliases = self.model:named_tensors()
+  for _, pair in ipairs(tensors) do now[pair[1]] = pair[2] end
+  for i, name in ipairs(self.names) do
+    live[i] = now[name] or now[aliases[name]]
+    if not live[i] then core.fail("%s: its tensor '%s' is no longer there", self.model:describe(), name) end
+  end
+  return live
+end
+
 function Weights:keep()
-  for i, kept in ipairs(self.kept) do kept:assign(self.live[i]:detach()) end
+  for i, live in ipairs(self:live()) do self.kept[i]:assign(live:detach()) end
 end
 
 function Weights:restore()
-  for i, kept in ipairs(self.kept) do self.live[i]:assign(kept) end
+  for i, live in ipairs(self:live()) do live:assign(self.kept[i]) end
 end
 
 function Weights:swap()
-  for i, kept in ipairs(self.kept) do
-    local copy = kept:copy()
-    kept:assign(self.live[i]:detach())
-    self.live[i]:assign(copy)
+  for i, live in ipairs(self:live()) do
+    local copy = self.kept[i]:copy()
+    self.kept[i]:assign(live:detach())
+    live:assign(copy)
   end
 end
 
@@ -161,7 +174,7 @@ end
 --- average:update(): takes in the weights that the model has now.
 function Average:update()
   local decay = self.mean and self.updates / (self.updates + 1) or self.updates == 0 and 0 or self.decay
-  core.average_step(self.weights.kept, self.weights.live, decay)
+  core.average_step(self.weights.kept, self.weights:live(), decay)
   self.updates = self.updates + 1
 end
 

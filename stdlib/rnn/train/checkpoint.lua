@@ -148,12 +148,31 @@ function Checkpoint:save(run)
   return true
 end
 
--- What the script says now and did not say when the run began wins over what was saved: a new lr, a new weight decay.
-local function load_optimizer(run, saved)
-  run.optimizer:load_state_dict(saved.optimizer)
-  for name, value in pairs(run.given) do
-    if saved.given[name] ~= value then run.optimizer[name] = value end
+-- Puts into saved what is said now and was not, at every depth. True when that was something.
+local function overlay(saved, now, was)
+  local changed = false
+  for name in pairs(was) do
+    if now[name] == nil then saved[name], changed = nil, true end
   end
+  for name, value in pairs(now) do
+    local before = was[name]
+    if type(value) ~= "table" then
+      if value ~= before then saved[name], changed = value, true end
+    elseif type(saved[name]) == "table" then
+      changed = overlay(saved[name], value, type(before) == "table" and before or {}) or changed
+    end
+  end
+  return changed
+end
+
+-- What the script says now and did not say when the run began wins over what was saved: a new lr, a new weight decay of
+-- a group. Files of earlier versions have settings without groups.
+local function load_optimizer(run, saved)
+  local optimizer, now, was = run.optimizer, run.given, saved.given
+  local changed = overlay(saved.optimizer, now.own, type(was.own) == "table" and was.own or { settings = was })
+  optimizer:load_state_dict(saved.optimizer)
+  if was.lr ~= now.lr then optimizer.lr = now.lr end
+  if changed and optimizer.follow then optimizer.seen = nil end -- the rates of several, by their new ratios
 end
 
 -- The fields without which nothing goes on, and what they must be.

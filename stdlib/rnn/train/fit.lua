@@ -336,13 +336,12 @@ local function open_folder(run)
     run.step))
 end
 
--- The settings of the optimiser that are plain values, as the script gave them: an lr that the schedule of an earlier
--- call has left is not the script's.
+-- What the script gave the optimiser: its lr, where one that the schedule of an earlier call has left is not the
+-- script's, and all its settings, in the form that a state_dict has them.
 local function given(optimizer)
-  local settings, scheduled = {}, optimizer.scheduled
+  local scheduled = optimizer.scheduled
   if scheduled and optimizer.lr == scheduled.lr then optimizer.lr = scheduled.given end
-  for name in pairs(optimizer.defaults or { lr = true }) do settings[name] = optimizer[name] end
-  return settings
+  return { lr = optimizer.lr, own = optimizer._settings and optimizer:_settings() or {} }
 end
 
 local function begin(run)

@@ -224,8 +224,6 @@ end
 local Several = class("train.Several")
 objective.Several = Several
 
-Several.defaults = { lr = true }
-
 function Several:init(fname, list)
   self.keys, self.each, self.ratios, self.params = nest.keys(list), {}, {}, {}
   local seen = {}
@@ -257,6 +255,12 @@ end
 
 function Several:zero_grad()
   for _, optimizer in ipairs(self.each) do optimizer:zero_grad() end
+end
+
+function Several:_settings()
+  local given = { each = {} }
+  for i, optimizer in ipairs(self.each) do given.each[i] = optimizer._settings and optimizer:_settings() or {} end
+  return given
 end
 
 function Several:state_dict()

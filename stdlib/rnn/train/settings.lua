@@ -10,7 +10,8 @@ return function(run)
   for _, p in ipairs(run.model:parameters()) do count = count + p:count() end
   local values = { loss = type(run.options.loss) == "string" and run.options.loss or "function", epochs = run.epochs,
     parameters = count, seed = core.random_state().seed, optimizer = run.optimizer.kind or "function" }
-  for name, value in pairs(run.given or {}) do
+  values.lr = run.given and run.given.lr
+  for name, value in pairs(run.given and run.given.own.settings or {}) do
     local kind = type(value)
     if kind == "number" or kind == "string" or kind == "boolean" then values[name] = value end
   end
