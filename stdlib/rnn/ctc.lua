@@ -111,8 +111,8 @@ local function insert(best, width, candidate)
 end
 
 -- Prefix beam search over rows of log-probabilities and, of each, the width + 2 likeliest classes; returns the best
--- beginning after the last frame. A beginning is { prefix, blank, own, total, order }: the chances that the frames so far
--- read so and end in a blank, or in the last label, and both. A prefix { parent, label, longer, frame, turn }, of which
+-- beginning after the last frame. A beginning is { prefix, blank, own, total, order }: the chances that the frames so
+-- far read so and end in a blank, or in the last label, and both. A prefix { parent, label, longer, turn }, of which
 -- there is one for the same labels, knows those one label longer that a beam has had. Of a prefix that is not in the
 -- beam only its parent says something, and of these no more than the width likeliest can get into the next beam: blank
 -- and the own label apart, they are among the likeliest classes.
@@ -147,8 +147,8 @@ local function search(rows, likeliest, before, frames, blank, width)
         if worst and one.total + row[class] < worst.total then break end
         if class ~= blank and not now[known] then
           local total = (class == prefix.label and one.blank or one.total) + row[class]
-          insert(best, width, { prefix = known, parent = prefix, label = class, blank = NEVER, own = total, total = total,
-            order = prefix.turn * #row + class })
+          insert(best, width, { prefix = known, parent = prefix, label = class, blank = NEVER, own = total,
+            total = total, order = prefix.turn * #row + class })
         end
       end
     end
