@@ -723,7 +723,7 @@ local rnn = {}
 ---@field padded? boolean labels 0 are padding; without it and without lengths they are an error
 
 ---@class metrics.F1.Options
----@field average? "macro"|"micro" mean over the classes that occur, or all answers together
+---@field average? "macro"|"micro"|"weighted" as metrics.f1
 ---@field classes? integer how many there are; logits tell, labels as answers do not
 ---@field padded? boolean labels 0 are padding; without it and without lengths they are an error
 
@@ -748,7 +748,7 @@ local rnn = {}
 ---@field padded? boolean labels 0 are padding; without it and without lengths they are an error
 
 ---@class metrics.f1.Options
----@field average? "macro"|"micro"|"none" mean over the classes that occur as label or answer; all answers together (with one label each, the accuracy); or a list, the F1 of each class
+---@field average? "macro"|"micro"|"weighted"|"none" mean over the classes that occur as label or answer; all answers together (with one label each, the accuracy); mean with each class as often as it is a label; or a list, the value of each class
 ---@field classes? integer how many there are; logits tell, labels as answers do not
 ---@field padded? boolean labels 0 are padding; without it and without lengths they are an error
 
