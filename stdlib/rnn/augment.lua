@@ -46,37 +46,38 @@ local SOUND = option.of("augment.sound", {
   { "noise", nil, option.number(-20, 100), "white noise, that many decibels below the sound or up to 30 more" },
 })
 
--- The same sound x (L, channels), stretch times as long at the same pitch: pieces, each where it goes on best from the
--- one before, are faded into each other (Verhelst, Roelands 1993, WSOLA).
+-- The whole sound x (n, channels) in length samples at the same pitch: pieces, each where it goes on best from the one
+-- before, are faded into each other (Verhelst, Roelands 1993, WSOLA). Silence is put around x, for the fade before the
+-- first piece and for sounds that are shorter than a piece; of longer ones no piece reaches into it.
 local PIECE <const>, SEARCH <const> = 256, 64
-local function stretched(x, stretch)
-  local length, hop = #x, PIECE // 2
-  if length < 2 * PIECE then return x end
+local function stretched(x, length)
+  local hop, count = PIECE // 2, #x
+  local silence = core.zeros(hop, x:size(2))
+  x = core.concat({ silence, x, silence, silence, silence }, 1)
   local fade = (core.arange(PIECE):to_float() - 0.5) * (math.pi / PIECE)
   fade = fade:sin():square():reshape(-1, 1)
-  local mono, pieces, before = x:mean(2, true), {}, 1
-  local count = math.floor(length * stretch) // hop
-  local last = length - PIECE + 1
+  local mono = x:mean(2, true)
   local function piece(from) return x:rows(from, from + PIECE - 1) * fade end
-  local sum = { piece(1):rows(1, hop) }
-  pieces[1] = piece(1)
-  for k = 2, count do
-    local target = math.min(math.floor((k - 1) * hop / stretch) + 1, last)
-    local from, to = math.max(1, target - SEARCH), math.min(last, target + SEARCH)
-    local next_from = math.min(before + hop, last)
-    local candidates = core.windows(mono, core.arange(to - from + 1) + (from - 1), PIECE):reshape(-1, PIECE)
-    local fit = candidates:matmul(mono:rows(next_from, next_from + PIECE - 1)):reshape(-1)
-    before = from - 1 + fit:argmax(1):item()
-    pieces[k] = piece(before)
-    sum[k] = pieces[k - 1]:rows(hop + 1, PIECE) + pieces[k]:rows(1, hop)
+  local sum, from, before = {}, 1, piece(1)
+  for done = 0, length - 1, hop do
+    local target = hop + 1 + done * count // length
+    local last = hop + 1 + count - math.min(PIECE, length - done) -- from there it ends with the sound
+    local low = math.max(hop + 1, math.min(target - SEARCH, last))
+    local high = math.max(low, math.min(target + SEARCH, last))
+    local candidates = core.windows(mono, core.arange(high - low + 1) + (low - 1), PIECE):reshape(-1, PIECE)
+    local fit = candidates:matmul(mono:rows(from + hop, from + hop + PIECE - 1)):reshape(-1)
+    from = low - 1 + (fit / (candidates:square():sum(2):sqrt() + 1e-9)):argmax(1):item()
+    local this = piece(from)
+    sum[#sum + 1] = before:rows(hop + 1, PIECE) + this:rows(1, hop)
+    before = this
   end
-  return core.concat(sum, 1)
+  return core.concat(sum, 1):rows(1, length)
 end
 
 --- augment.sound([options]) -> step
 ---
 --- Recordings x (L), or (L, channels), as another speaker or microphone would have them: each change is drawn anew.
---- Speed changes L. Errors, of the step: an item of another shape, or without samples.
+--- Only speed changes L. Errors, of the step: an item of another shape, or without samples.
 ---@param options? augment.sound.Options
 ---@return fun(x: rnn.Tensor, y?: any): rnn.Tensor, any
 function augment.sound(options)
@@ -88,9 +89,7 @@ function augment.sound(options)
     if alone then x = x:reshape(-1, 1) end
     if o.speed > 0 then x = core.audio_resample(x, uniform(1 - o.speed, 1 + o.speed), 1) end
     if o.pitch > 0 then
-      local factor, length = 2 ^ (uniform(-o.pitch, o.pitch) / 12), #x
-      x = stretched(core.audio_resample(x, factor, 1), factor)
-      if #x > length then x = x:rows(1, length) end
+      x = stretched(core.audio_resample(x, 2 ^ (uniform(-o.pitch, o.pitch) / 12), 1), #x)
     end
     if o.shift > 0 then
       local most = math.min(o.shift, #x - 1)

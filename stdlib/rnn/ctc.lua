@@ -99,64 +99,66 @@ local function log_add(a, b)
   return b == NEVER and a or a + math.log(1 + math.exp(b - a))
 end
 
--- A beginning of the labels with the chances that the frames so far read so: ending in a blank, and in its last label.
--- The same labels are the same table, so that their chances come together.
-local function beginning(parent, label, order)
-  return { parent = parent, label = label, after = {}, blank = NEVER, own = NEVER, order = order }
+-- Puts a beginning into a list of the width likeliest, the likeliest first; of equally likely ones that of lower order.
+local function insert(best, width, candidate)
+  local total, order, at = candidate.total, candidate.order, #best
+  if total == NEVER then return end
+  while at > 0 and (best[at].total < total or best[at].total == total and best[at].order > order) do
+    best[at + 1], at = best[at], at - 1
+  end
+  best[at + 1] = candidate
+  best[width + 1] = nil
 end
 
-local function better(a, b)
-  if a.total ~= b.total then return a.total > b.total end
-  return a.order < b.order -- a sure order, whatever the sort does
-end
-
--- Prefix beam search over rows of log-probabilities; returns the best beginning after the last frame.
-local function search(rows, before, frames, blank, width)
-  local made = 0
-  local root = beginning(nil, nil, made)
-  root.blank, root.own, root.total = 0, NEVER, 0
-  local beam = { root }
+-- Prefix beam search over rows of log-probabilities and, of each, the width + 2 likeliest classes; returns the best
+-- beginning after the last frame. A beginning is { prefix, blank, own, total, order }: the chances that the frames so
+-- far read so and end in a blank, or in the last label, and both. A prefix { parent, label, longer, turn }, of which
+-- there is one for the same labels, knows those one label longer that a beam has had. Of a prefix that is not in the
+-- beam only its parent says something, and of these no more than the width likeliest can get into the next beam: blank
+-- and the own label apart, they are among the likeliest classes.
+local function search(rows, likeliest, before, frames, blank, width)
+  local turns = 0 -- prefixes that were followed
+  local beam = { { prefix = {}, blank = 0, own = NEVER, total = 0, order = 0 } }
   for t = before + 1, before + frames do
-    local row, found, list = rows[t], {}, {}
-    local function chances(prefix)
-      local chance = found[prefix]
-      if not chance then
-        chance = { blank = NEVER, own = NEVER }
-        found[prefix], list[#list + 1] = chance, prefix
+    local row, best, now = rows[t], {}, {}
+    for _, one in ipairs(beam) do
+      local prefix = one.prefix
+      now[prefix] = one
+      if not prefix.turn then
+        turns = turns + 1
+        prefix.turn, prefix.longer = turns, {}
       end
-      return chance
     end
-    for _, prefix in ipairs(beam) do
-      for class = 1, #row do
-        local p = row[class]
-        if class == blank then
-          local same = chances(prefix)
-          same.blank = log_add(same.blank, prefix.total + p)
-        else
-          local from = prefix.total
-          if class == prefix.label then -- the frame goes on with the label; another one needs a blank between
-            local same = chances(prefix)
-            same.own = log_add(same.own, prefix.own + p)
-            from = prefix.blank
-          end
-          local longer = prefix.after[class]
-          if not longer then
-            made = made + 1
-            longer = beginning(prefix, class, made)
-            prefix.after[class] = longer
-          end
-          local chance = chances(longer)
-          chance.own = log_add(chance.own, from + p)
+    for _, one in ipairs(beam) do -- as long as before
+      local prefix, own = one.prefix, NEVER
+      local label, shorter = prefix.label, now[prefix.parent]
+      if label then own = one.own + row[label] end
+      if shorter then
+        own = log_add(own, (label == shorter.prefix.label and shorter.blank or shorter.total) + row[label])
+      end
+      local by_blank = one.total + row[blank]
+      insert(best, width, { prefix = prefix, blank = by_blank, own = own, total = log_add(by_blank, own),
+        order = one.order })
+    end
+    for _, one in ipairs(beam) do -- a label longer; two equal ones need a blank between
+      local prefix = one.prefix
+      for _, class in ipairs(likeliest[t]) do
+        local worst, known = best[width], prefix.longer[class]
+        if worst and one.total + row[class] < worst.total then break end
+        if class ~= blank and not now[known] then
+          local total = (class == prefix.label and one.blank or one.total) + row[class]
+          insert(best, width, { prefix = known, parent = prefix, label = class, blank = NEVER, own = total,
+            total = total, order = prefix.turn * #row + class })
         end
       end
     end
-    for _, prefix in ipairs(list) do
-      local chance = found[prefix]
-      prefix.blank, prefix.own = chance.blank, chance.own
-      prefix.total = log_add(chance.blank, chance.own)
+    for _, one in ipairs(best) do
+      if not one.prefix then
+        one.prefix = { parent = one.parent, label = one.label }
+        one.parent.longer[one.label] = one.prefix
+      end
     end
-    table.sort(list, better)
-    beam = table.move(list, 1, math.min(width, #list), 1, {})
+    beam = best
   end
   return beam[1]
 end
@@ -176,15 +178,17 @@ function ctc.beam(logits, options)
   check.tensor(fname, "argument 1 (logits)", logits, "float", 3)
   options = BEAM:read(options)
   local width, blank = options.width, blank_of(fname, options, logits:size(3))
-  local rows = frames_of(fname, logits):log_softmax(-1):totable()
+  local rows = frames_of(fname, logits):log_softmax(-1)
+  local likeliest = rows:topk(math.min(width + 2, rows:size(2))):totable()
+  rows = rows:totable()
   return each(logits, function(before, frames)
-    local best, labels = search(rows, before, frames, blank, width), {}
-    local score = best.total
-    while best.parent do
-      table.insert(labels, 1, best.label)
-      best = best.parent
+    local best, labels = search(rows, likeliest, before, frames, blank, width), {}
+    local prefix = best.prefix
+    while prefix.parent do
+      table.insert(labels, 1, prefix.label)
+      prefix = prefix.parent
     end
-    return labels, score
+    return labels, best.total
   end)
 end
 

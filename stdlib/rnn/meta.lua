@@ -221,6 +221,8 @@ local rnn = {}
 ---@field owa fun(forecast: rnn.Tensor, actual: rnn.Tensor, history: rnn.Tensor, season?: integer, benchmark?: rnn.Tensor): number
 ---@field perplexity fun(logits: rnn.Tensor, labels: rnn.Tensor, options?: metrics.perplexity.Options): number
 ---@field pinball fun(forecast: rnn.Tensor, actual: rnn.Tensor, q: number|number[]): number
+---@field precision fun(y: rnn.Tensor, labels: rnn.Tensor, options?: metrics.precision.Options): number|number[]
+---@field recall fun(y: rnn.Tensor, labels: rnn.Tensor, options?: metrics.recall.Options): number|number[]
 ---@field smape fun(forecast: rnn.Tensor, actual: rnn.Tensor): number
 ---@field top_k fun(logits: rnn.Tensor, labels: rnn.Tensor, k: integer, options?: metrics.top_k.Options): number
 ---@field width fun(low: rnn.Tensor, high: rnn.Tensor): number
@@ -723,7 +725,7 @@ local rnn = {}
 ---@field padded? boolean labels 0 are padding; without it and without lengths they are an error
 
 ---@class metrics.F1.Options
----@field average? "macro"|"micro" mean over the classes that occur, or all answers together
+---@field average? "macro"|"micro"|"weighted" as metrics.f1
 ---@field classes? integer how many there are; logits tell, labels as answers do not
 ---@field padded? boolean labels 0 are padding; without it and without lengths they are an error
 
@@ -748,7 +750,7 @@ local rnn = {}
 ---@field padded? boolean labels 0 are padding; without it and without lengths they are an error
 
 ---@class metrics.f1.Options
----@field average? "macro"|"micro"|"none" mean over the classes that occur as label or answer; all answers together (with one label each, the accuracy); or a list, the F1 of each class
+---@field average? "macro"|"micro"|"weighted"|"none" mean over the classes that occur as label or answer; all answers together (with one label each, the accuracy); mean with each class as often as it is a label; or a list, the value of each class
 ---@field classes? integer how many there are; logits tell, labels as answers do not
 ---@field padded? boolean labels 0 are padding; without it and without lengths they are an error
 
@@ -760,6 +762,16 @@ local rnn = {}
 ---@field padded? boolean labels 0 are padding; without it and without lengths they are an error
 
 ---@class metrics.perplexity.Options
+---@field padded? boolean labels 0 are padding; without it and without lengths they are an error
+
+---@class metrics.precision.Options
+---@field average? "macro"|"micro"|"weighted"|"none" mean over the classes that occur as label or answer; all answers together (with one label each, the accuracy); mean with each class as often as it is a label; or a list, the value of each class
+---@field classes? integer how many there are; logits tell, labels as answers do not
+---@field padded? boolean labels 0 are padding; without it and without lengths they are an error
+
+---@class metrics.recall.Options
+---@field average? "macro"|"micro"|"weighted"|"none" mean over the classes that occur as label or answer; all answers together (with one label each, the accuracy); mean with each class as often as it is a label; or a list, the value of each class
+---@field classes? integer how many there are; logits tell, labels as answers do not
 ---@field padded? boolean labels 0 are padding; without it and without lengths they are an error
 
 ---@class metrics.top_k.Options

@@ -34,6 +34,7 @@ end
 local function padded(sequences, type)
   check.table("padded", "argument 1 (sequences)", sequences)
   if getmetatable(sequences) or #sequences == 0 then
+    if next(sequences) == nil then core.fail "padded: argument 1 (sequences): the list is empty" end
     check.expected("padded", "argument 1 (sequences)", "a list of sequences", sequences)
   end
   if type ~= nil then check.one_of("padded", "argument 2 (type)", type, { "float", "int32" }) end

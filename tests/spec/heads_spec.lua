@@ -277,7 +277,7 @@ describe("metrics.error_rate", function()
     assert.near(5 / 9, rate, 1e-9)
     assert.equal(3, (rnn.metrics.error_rate({ { "a", "b", "c" } }, { { "d" } })))
     fails("argument 2 %(meant%): expected 1 sequences", rnn.metrics.error_rate, { {} }, {})
-    fails("a label or more", rnn.metrics.error_rate, { {} }, { {} })
+    fails("there is no label in its 1 sequences", rnn.metrics.error_rate, { {} }, { {} })
   end)
 end)
 

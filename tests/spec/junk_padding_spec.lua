@@ -509,6 +509,7 @@ describe("junk behind the lengths and training:", function()
       interval_score = float(function(y, t) return metrics.interval_score(y - 0.1, y + 0.2, t, 0.8) end),
       owa = float(function(y, t, history) return metrics.owa(y, t, history) end),
       mase = float(function(y, t, history) return metrics.mase(y, t, history) end),
+      precision = labels(metrics.precision), recall = labels(metrics.recall),
       accuracy = labels(metrics.accuracy), f1 = labels(metrics.f1), nats = labels(metrics.nats),
       perplexity = labels(metrics.perplexity), top_k = labels(function(y, t) return metrics.top_k(y, t, 2) end),
       confusion = labels(function(y, t) return metrics.confusion(y, t):f1() end),

@@ -278,6 +278,43 @@ local function readings(logits, blank)
   return found
 end
 
+-- Prefix beam search as it is defined: every beginning of the beam goes on with every class, all are sorted.
+local function plain_beam(rows, blank, width)
+  local never = -math.huge
+  local function add(a, b)
+    if a < b then a, b = b, a end
+    return b == never and a or a + math.log(1 + math.exp(b - a))
+  end
+  local orders, made = { [""] = 0 }, 0
+  local beam = { { labels = "", blank = 0, own = never, total = 0 } }
+  for _, row in ipairs(rows) do
+    local found, list = {}, {}
+    local function at(labels, label)
+      if not orders[labels] then made = made + 1; orders[labels] = made end
+      if not found[labels] then
+        found[labels] = { labels = labels, label = label, blank = never, own = never }
+        table.insert(list, found[labels])
+      end
+      return found[labels]
+    end
+    for _, one in ipairs(beam) do
+      for class, p in ipairs(row) do
+        local same, longer = at(one.labels, one.label), class ~= blank and at(one.labels .. " " .. class, class)
+        if class == blank then same.blank = add(same.blank, one.total + p) end
+        if class == one.label then same.own = add(same.own, one.own + p) end
+        if longer then longer.own = add(longer.own, (class == one.label and one.blank or one.total) + p) end
+      end
+    end
+    for _, one in ipairs(list) do one.total = add(one.blank, one.own) end
+    table.sort(list, function(a, b)
+      if a.total ~= b.total then return a.total > b.total end
+      return orders[a.labels] < orders[b.labels]
+    end)
+    beam = table.move(list, 1, width, 1, {})
+  end
+  return beam[1].labels:sub(2), beam[1].total
+end
+
 describe("ctc", function()
   local N, T, C = 6, 5, 3
   core.seed(5)
@@ -323,6 +360,23 @@ describe("ctc", function()
     local best, chances = ctc.beam(x)
     assert.same({ { 1 } }, best)
     assert.near(math.log(0.64), chances[1], 1e-6)
+  end)
+
+  it("finds what a beam without shortcuts finds, also among equally likely ones", function()
+    core.seed(9)
+    for trial = 1, 150 do
+      local steps, classes, width = 1 + trial % 9, 1 + trial % 7, ({ 1, 2, 3, 6, 20 })[trial % 5 + 1]
+      local x, blank = core.randn(1, steps, classes) * (trial % 3), 1 + trial % classes -- all the same, too
+      if trial % 2 == 0 then x = x:floor() end
+      if trial % 4 == 0 then
+        local some = core.rand(1, steps, classes):lt(0.3):logical_and(core.arange(classes):gt(1):reshape(1, 1, -1))
+        x = core.where(some, -math.huge, x)
+      end
+      local labels, chance = plain_beam(x:log_softmax(-1)[1]:totable(), blank, width)
+      local best, chances = ctc.beam(x, { width = width, blank = blank })
+      assert.equal(labels, table.concat(best[1], " "))
+      assert.equal(chance, chances[1])
+    end
   end)
 
   it("decodes a batch as one by one", function()

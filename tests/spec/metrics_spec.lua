@@ -105,6 +105,27 @@ precision       1.000  0.500   0.750]],
     assert.equal("metrics.Confusion (nothing was added)", tostring(metrics.Confusion()))
   end)
 
+  it("average precision, recall and F1 as scikit-learn does", function()
+    local labels, answers = rnn.tensor({ 1, 1, 2, 2 }, "int32"), rnn.tensor({ 1, 2, 2, 3 }, "int32")
+    local want = { -- by hand; class 3 is an answer only, class 4 neither
+      precision = { macro = 1.5 / 3, weighted = (2 * 1 + 2 * 0.5) / 4, none = { 1, 0.5, 0, 0 } },
+      recall = { macro = 1 / 3, weighted = 0.5, none = { 0.5, 0.5, 0, 0 } },
+      f1 = { macro = (2 / 3 + 1 / 2) / 3, weighted = (2 * 2 / 3 + 2 * 1 / 2) / 4, none = { 2 / 3, 0.5, 0, 0 } },
+    }
+    local confusion = metrics.confusion(answers, labels, { classes = 4 })
+    for name, values in pairs(want) do
+      values.micro = 0.5
+      for average, value in pairs(values) do
+        near(value, metrics[name](answers, labels, { average = average, classes = 4 }), name .. average)
+        near(value, confusion[name](confusion, average), name .. average)
+      end
+      near(values.macro, metrics[name](answers, labels, { classes = 4 }), name)
+    end
+    local weighted = metrics.F1 { average = "weighted", classes = 4 }
+    weighted:add(answers, labels)
+    near(want.f1.weighted, weighted:read(), "F1")
+  end)
+
   it("say what is wrong", function()
     local y, labels = rnn.randn(4, 3), rnn.tensor({ 1, 2, 3, 1 }, "int32")
     fails("metrics.accuracy: argument 2 (labels): expected an int32 tensor, got tensor (4, 3) float",
@@ -113,9 +134,12 @@ precision       1.000  0.500   0.750]],
       .. "(4, 3) float and (2)", metrics.accuracy, y, labels:rows(1, 2))
     fails("metrics.top_k: argument 3 (k): expected an integer from 1 to 3, got number 4", metrics.top_k, y, labels, 4)
     fails("option 'classes' is needed for answers that are labels", metrics.confusion, labels, labels)
-    fails("metrics.Confusion:add: logits of 3 classes, but there are 2", metrics.confusion, y, labels, { classes = 2 })
-    fails("option 'average': expected one of 'macro', 'micro', 'none', got string 'mean'", metrics.f1, y, labels,
-      { average = "mean" })
+    fails("metrics.confusion: logits of 3 classes, but there are 2", metrics.confusion, y, labels, { classes = 2 })
+    for _, name in ipairs { "f1", "precision", "recall" } do
+      fails("option 'average': expected one of 'macro', 'micro', 'weighted', 'none', got string 'mean'", metrics[name],
+        y, labels, { average = "mean" })
+      fails(("metrics.%s: option 'classes' is needed"):format(name), metrics[name], labels, labels)
+    end
     fails("metrics.Confusion: nothing was added", function() metrics.Confusion():accuracy() end)
     fails("within 0 to 3", metrics.confusion, y, labels * 2)
     fails("metrics.Confusion: 1 names in option 'names', but option 'classes' is 2", metrics.Confusion,
@@ -131,7 +155,8 @@ describe("labels counted from 0", function()
   it("are an error in every loss and metric, unless lengths or padded say that they are padding", function()
     local calls = {
       ["nn.cross_entropy"] = nn.cross_entropy, ["metrics.accuracy"] = metrics.accuracy,
-      ["metrics.confusion"] = metrics.confusion, ["metrics.f1"] = metrics.f1, ["metrics.nats"] = metrics.nats,
+      ["metrics.confusion"] = metrics.confusion, ["metrics.f1"] = metrics.f1,
+      ["metrics.precision"] = metrics.precision, ["metrics.recall"] = metrics.recall, ["metrics.nats"] = metrics.nats,
       ["metrics.perplexity"] = metrics.perplexity,
       ["metrics.top_k"] = function(a, b, o) return metrics.top_k(a, b, 1, o) end,
       ["metrics.Confusion"] = function(a, b, o) metrics.Confusion(o):add(a, b) end,

@@ -78,18 +78,18 @@ local FOREIGN = {
       return (sign(i % 20, 1):gsub("w0\t", ""))
     end))
   end, "20 signs in written.tsv", "tablet", "test.nats" },
-  { "handwriting", "--data data --units 4", signs, "of 140 digits wrong", "nearest neighbour", "test.accuracy",
+  { "handwriting", "--data data --units 4", signs, "of 140 signs wrong", "nearest neighbour", "test.accuracy",
     said = "test: 140 of 141 examples have a known label" },
   { "handwriting", "--data data/letters.csv --units 4 --split 60/20/20", function(sh) -- by 20 writers, quoted
     sh:write("data/letters.csv", "strokes;who drew;symbol\n" .. lines(200, function(i)
       return ('"0.1 0.2 0.5 %.2f .7 .1|0.1 0.1 0.2 0.3";p%d;"letter ""%d"""'):format(i / 200, i % 20, i % 7)
     end))
-  end, "digits wrong", "nearest neighbour", "test.accuracy" },
+  end, "signs wrong", "nearest neighbour", "test.accuracy" },
   { "handwriting", "--data data/quick.csv --units 4", function(sh) -- drawings in JSON
     sh:write("data/quick.csv", "word,drawing\n" .. lines(60, function(i)
       return ('%s,"[[[%d,1e1,30],[1,2,9]],[[5,6],[7,%d]]]"'):format(i % 2 == 0 and "дом" or "cat", i, i % 7)
     end))
-  end, "digits wrong", "nearest neighbour", "test.accuracy" },
+  end, "signs wrong", "nearest neighbour", "test.accuracy" },
   { "sentiment", "--data data/phrases.txt --units 4", function(sh)
     sh:write("data/phrases.txt", "label\tfold\ttext\r\n" .. lines(60, function(i)
       return ("%s\t%s\t%s\r"):format(i % 2 == 0 and "gut" or "schlecht", i % 12, phrase(i))
@@ -348,7 +348,7 @@ describe("on other people's data", function()
     sh:write("new/test.tsv", "label\tstrokes\n" .. lines(9, function(i) return ("%d\t1 2 3 4 5 %d"):format(i, i) end))
     local out, err, code = run(sh, "handwriting", "--data new --evaluate m.safetensors")
     assert.equal(0, code, err)
-    assert.matches("of 9 digits wrong", out)
+    assert.matches("of 9 signs wrong", out)
   end)
 
   it("own_csv.lua names the one option that a file needs, or does without", function()

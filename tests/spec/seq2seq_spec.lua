@@ -192,8 +192,8 @@ for _, kind in ipairs(kinds) do
       local rows = {}
       for n, row in ipairs(choices) do
         rows[n] = { 2, table.unpack(row) }
-        if #row < 3 then rows[n][#row + 2] = 3 end
-        while #rows[n] < 4 do table.insert(rows[n], 0) end
+        rows[n][#row + 2] = 3
+        while #rows[n] < 5 do table.insert(rows[n], 0) end
       end
       trained:train()
       assert.near(trained:loss(x, ids(rows), { teacher_forcing = 0, padded = true }):item(),
@@ -329,9 +329,18 @@ describe("encoder and decoder", function()
 
   it("say what is wrong", function()
     local model = translator({}, {})
-    assert.equal("nn.Decoder(gru 6 -> 8, attention none): every target sequence must begin with the start 2 and end "
-      .. "with the stop 3; vocab:encode(s, { start = true, stop = true }) makes such",
+    assert.equal("nn.Decoder(gru 6 -> 8, attention none): every target sequence must begin with the start 2 and, in "
+      .. "training, end with the stop 3; sequence 1 does not; "
+      .. "vocab:encode(s, { start = true, stop = true }) makes such",
       message_of(model.loss, model, x, ids { { 5, 6, 3 }, { 2, 5, 3 }, { 2, 3, 0 } }))
+    assert.matches("sequence 2 does not", message_of(model.loss, model, x,
+      ids { { 2, 5, 3 }, { 2, 5, 6 }, { 2, 3, 0 } }, { padded = true }))
+    assert.matches("sequence 3 does not", message_of(model.loss, model, x,
+      ids { { 2, 5, 3 }, { 2, 3, 6 }, { 2, 5, 3 } }:with_lengths { 3, 2, 2 }))
+    local captioner = nn.Decoder { vocab = 8, units = 6, dim = 4, condition = 2 }
+    local cut = ids { { 2, 4, 5 }, { 2, 6, 7 } }
+    assert.matches("sequence 1 does not", message_of(captioner.loss, captioner, core.ones(2, 2), cut))
+    assert.is_true(captioner:eval():loss(core.ones(2, 2), cut):item() > 0) -- beginnings can be scored
     assert.equal("nn.Encoder: needs either option 'vocab' (ids) or option 'inputs' (features)",
       message_of(nn.Encoder, {}))
     assert.matches("option 'input_feeding'", message_of(nn.Decoder, { vocab = 5, input_feeding = true }))

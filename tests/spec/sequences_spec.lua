@@ -180,7 +180,7 @@ describe("data.sequences", function()
       assert.is_false(ok)
       assert.matches(pattern, message)
     end
-    says("argument 1 %(x%): expected a list of sequences, got table", {})
+    says("argument 1 %(x%): the list is empty", {})
     says("argument 1 %(x%): expected a list of sequences, got tensor %(2%) float", rnn.zeros(2))
     says("argument 1 %(x%), sequence 2: expected a list of ids, an int32 tensor .*, got number 4", { { 1 }, 4 })
     says("sequence 1: expected a list of ids, .*, got tensor %(3%) float", { rnn.zeros(3) })

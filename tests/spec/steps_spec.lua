@@ -96,7 +96,7 @@ describe("padded", function()
   it("says what it expects", function()
     for message, f in pairs {
       ["argument 1 %(sequences%): expected a table, got nil"] = function() rnn.padded() end,
-      ["argument 1 %(sequences%): expected a list of sequences, got table"] = function() rnn.padded {} end,
+      ["argument 1 %(sequences%): the list is empty"] = function() rnn.padded {} end,
       ["sequence 2: expected a list of numbers.*, got number 3"] = function() rnn.padded { { 1 }, 3 } end,
       ["sequence 1: expected a list"] = function() rnn.padded { core.ones(1, 2):with_lengths { 1 } } end,
       ["sequence 2: expected %(T, 2%) float, as before, got tensor %(1, 3%)"] = function()

@@ -97,6 +97,9 @@ describe("text.tokens", function()
     assert.equal("1,000.50|a|.|b|'|x_y|'|'|tis|5|%", split "1,000.50 a.b 'x_y' 'tis 5%")
     assert.equal("", split "")
     assert.equal("", split " \n\u{A0}\u{2003}")
+    assert.equal("the|<unk>|is|<s>|a|</s>|,|(|<unk>|<unk>|)", split "the <unk> is <s>a</s>, (<unk><unk>)")
+    assert.equal("<|unk|<|<unk>|>|<|x|>|<|/|unk|>|<|b", split "<unk <<unk>> <x> </unk> <b")
+    assert.equal("<unk>|é", split("<UNK>É", { lowercase = true }))
   end)
 
   it("knows Unicode", function()
@@ -131,6 +134,10 @@ describe("text.words", function()
     local v = text.words { { "close ticket", "open", "<s>" }, { "open" } }
     assert.same({ 4, 5, 2, 1 }, v:encode { "open", "close ticket", "<s>", "?" })
     assert.equal(5, #v)
+    v = text.words "<unk> of the <unk> of <unk>, the" -- as in files that others have prepared
+    assert.same({ "of", "the", "," }, { v:token(4), v:token(5), v:token(6) })
+    assert.equal(6, #v)
+    assert.same({ 5, 1, 6, 1, 3 }, v:encode "the <unk>, rare </s>")
     local function letters(s)
       local list = {}
       for c in s:gmatch "." do list[#list + 1] = c end

@@ -140,6 +140,7 @@ end
 
 local function list_of_sequences(argname, value)
   if getmetatable(value) == Column then return value end
+  if nest.is_table(value) and next(value) == nil then core.fail("%s: %s: the list is empty", fname, argname) end
   if not nest.is_table(value) or #value == 0 then check.expected(fname, argname, "a list of sequences", value) end
   return column(argname, value)
 end

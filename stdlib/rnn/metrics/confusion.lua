@@ -20,6 +20,8 @@ local AT_ONCE = 1 << 22 -- elements of a one-hot tensor
 ---@overload fun(options?: metrics.Confusion.Options): metrics.Confusion
 local Confusion = class("metrics.Confusion")
 
+Confusion._averages = { "macro", "micro", "weighted", "none" }
+
 -- Rows of options (see rnn.option) of all that counts answers.
 Confusion._options = {
   { "classes", nil, option.int(1), "how many there are; logits tell, labels as answers do not" },
@@ -54,7 +56,11 @@ end
 ---@param y rnn.Tensor
 ---@param labels rnn.Tensor
 function Confusion:add(y, labels)
-  local fname = self.__name .. ":add"
+  self:_add(self.__name .. ":add", y, labels)
+end
+
+-- add, for a function of that name.
+function Confusion:_add(fname, y, labels)
   local place
   y, labels, place = valid.labels(fname, y, labels, self.padded)
   local classes = y:type() == "float" and y:size(-1) or self.classes
@@ -108,42 +114,50 @@ function Confusion:accuracy()
   return total(right) / total(labels)
 end
 
---- confusion:recall() -> list: the share of each class's labels that was found; 0 for one without labels
----
---- In the order of the classes.
----@return number[]
-function Confusion:recall()
-  local right, labels = sums(self)
-  return ratios(right, labels)
+-- shares(self, method, average, of) -> a list of the classes' shares or their average; of(right, labels, answers) gives
+-- what stands above and below the line.
+local function shares(self, method, average, of)
+  check.one_of(self.__name .. ":" .. method, "option 'average'", average, Confusion._averages)
+  if average == "micro" then return self:accuracy() end
+  local right, labels, answers = sums(self)
+  local list, present, sum, weighted = ratios(of(right, labels, answers)), 0, 0.0, 0.0
+  if average == "none" then return list end
+  for i, value in ipairs(list) do
+    if labels[i] + answers[i] > 0 then sum, present = sum + value, present + 1 end
+    weighted = weighted + value * labels[i]
+  end
+  return average == "macro" and sum / present or weighted / total(labels)
 end
 
---- confusion:precision() -> list: the share of each class's answers that was right; 0 for one without answers
+--- confusion:recall([average = "none"]) -> list | number: the share of each class's labels that was found
 ---
---- In the order of the classes.
----@return number[]
-function Confusion:precision()
-  local right, _, answers = sums(self)
-  return ratios(right, answers)
+--- 0 for a class without labels; in the order of the classes, or the average that metrics.recall says.
+---@param average? "macro"|"micro"|"weighted"|"none"
+---@return number[]|number
+function Confusion:recall(average)
+  return shares(self, "recall", average or "none", function(right, labels) return right, labels end)
+end
+
+--- confusion:precision([average = "none"]) -> list | number: the share of each class's answers that was right
+---
+--- 0 for a class without answers; in the order of the classes, or the average that metrics.precision says.
+---@param average? "macro"|"micro"|"weighted"|"none"
+---@return number[]|number
+function Confusion:precision(average)
+  return shares(self, "precision", average or "none", function(right, _, answers) return right, answers end)
 end
 
 --- confusion:f1([average = "macro"]) -> number | list
 ---
 --- As metrics.f1 says.
----@param average? "macro"|"micro"|"none"
+---@param average? "macro"|"micro"|"weighted"|"none"
 ---@return number|number[]
 function Confusion:f1(average)
-  average = average or "macro"
-  check.one_of(self.__name .. ":f1", "option 'average'", average, { "macro", "micro", "none" })
-  if average == "micro" then return self:accuracy() end
-  local right, labels, answers = sums(self)
-  local list, sum, present = {}, 0.0, 0
-  for i, count in ipairs(right) do
-    local both = labels[i] + answers[i]
-    list[i] = both > 0 and 2 * count / both or 0.0
-    if both > 0 then sum, present = sum + list[i], present + 1 end
-  end
-  if average == "none" then return list end
-  return sum / present
+  return shares(self, "f1", average or "macro", function(right, labels, answers)
+    local twice, both = {}, {}
+    for i, count in ipairs(right) do twice[i], both[i] = 2 * count, labels[i] + answers[i] end
+    return twice, both
+  end)
 end
 
 --- confusion:state() -> what a checkpoint keeps; confusion:load_state(saved) takes it back.
@@ -193,8 +207,7 @@ local F1 = class("metrics.F1", Confusion)
 
 local CLASSES, _, PADDED = table.unpack(Confusion._options)
 local F1_OPTIONS = option.of("metrics.F1", {
-  { "average", "macro", option.one_of { "macro", "micro" }, "mean over the classes that occur, or all answers "
-    .. "together" },
+  { "average", "macro", option.one_of { "macro", "micro", "weighted" }, "as metrics.f1" },
   CLASSES, PADDED,
 })
 

@@ -8,6 +8,8 @@ return require "rnn.lazy"("metrics.", {}, {
   top_k = "rnn.metrics.labels",
   confusion = "rnn.metrics.labels",
   f1 = "rnn.metrics.labels",
+  precision = "rnn.metrics.labels",
+  recall = "rnn.metrics.labels",
   nats = "rnn.metrics.labels",
   perplexity = "rnn.metrics.labels",
   Confusion = "rnn.metrics.confusion",

@@ -22,11 +22,12 @@ for _, name in ipairs { "accuracy", "top_k", "nats", "perplexity" } do
   OPTIONS[name] = option.of("metrics." .. name, { PADDED })
 end
 local CONFUSION = option.of("metrics.confusion", Confusion._options)
-local F1 = option.of("metrics.f1", {
-  { "average", "macro", option.one_of { "macro", "micro", "none" }, "mean over the classes that occur as label or "
-    .. "answer; all answers together (with one label each, the accuracy); or a list, the F1 of each class" },
-  CLASSES, PADDED,
-})
+local AVERAGE = { "average", "macro", option.one_of(Confusion._averages), "mean over the classes that occur as label "
+  .. "or answer; all answers together (with one label each, the accuracy); mean with each class as often as it is a "
+  .. "label; or a list, the value of each class" }
+for _, name in ipairs { "f1", "precision", "recall" } do
+  OPTIONS[name] = option.of("metrics." .. name, { AVERAGE, CLASSES, PADDED })
+end
 
 --- metrics.accuracy(y, labels [, options]) -> number
 ---
@@ -70,20 +71,48 @@ end
 ---@return metrics.Confusion
 function metrics.confusion(y, labels, options)
   local confusion = Confusion(CONFUSION:read(options))
-  confusion:add(y, labels)
+  confusion:_add("metrics.confusion", y, labels)
   return confusion
+end
+
+local function averaged(name, y, labels, options)
+  options = OPTIONS[name]:read(options)
+  local confusion = Confusion { classes = options.classes, padded = options.padded }
+  confusion:_add("metrics." .. name, y, labels)
+  return confusion[name](confusion, options.average)
 end
 
 --- metrics.f1(y, labels [, options]) -> number | number[]
 ---
---- F1, the harmonic mean of precision and recall.
+--- F1, the harmonic mean of precision and recall; of a class that is neither label nor answer 0.
 ---@param y rnn.Tensor logits (..., V) or labels int32 (...)
 ---@param labels rnn.Tensor int32 (...)
 ---@param options? metrics.f1.Options
 ---@return number|number[]
 function metrics.f1(y, labels, options)
-  options = F1:read(options)
-  return metrics.confusion(y, labels, { classes = options.classes, padded = options.padded }):f1(options.average)
+  return averaged("f1", y, labels, options)
+end
+
+--- metrics.precision(y, labels [, options]) -> number | number[]
+---
+--- The share of a class's answers that are right; of a class without answers 0.
+---@param y rnn.Tensor logits (..., V) or labels int32 (...)
+---@param labels rnn.Tensor int32 (...)
+---@param options? metrics.precision.Options
+---@return number|number[]
+function metrics.precision(y, labels, options)
+  return averaged("precision", y, labels, options)
+end
+
+--- metrics.recall(y, labels [, options]) -> number | number[]
+---
+--- The share of a class's labels that are found; of a class without labels 0.
+---@param y rnn.Tensor logits (..., V) or labels int32 (...)
+---@param labels rnn.Tensor int32 (...)
+---@param options? metrics.recall.Options
+---@return number|number[]
+function metrics.recall(y, labels, options)
+  return averaged("recall", y, labels, options)
 end
 
 local function likelihood(name, logits, labels, options)

@@ -424,15 +424,23 @@ local function run_steps(decoder, state, told, options)
     weights[1] and core.concat(weights, 2), lengths and lengths:to_int()
 end
 
--- y (N, T) with start and stop -> the ids that the steps get and those that they should give, (N, T - 1).
+-- y (N, T) with start and stop -> the ids that the steps get and those that they should give, (N, T - 1). Without the
+-- stop a model would not learn to end; in evaluation a beginning may be scored.
 local function shift_ids(decoder, y)
   local name = decoder:describe()
   check.tensor(name, "target ids", y, "int32", 2)
   local lengths, steps = y:lengths(), y:size(2)
   if lengths then y, lengths = y:zero_padding():without_lengths(), (lengths - 1):maximum(0) end
-  if steps < 2 or y:select(2, 1):eq(decoder.start):sum():item() < #y then
-    core.fail("%s: every target sequence must begin with the start %d and end with the stop %d; "
-      .. "vocab:encode(s, { start = true, stop = true }) makes such", name, decoder.start, decoder.stop)
+  local right = steps >= 2 and y:select(2, 1):eq(decoder.start)
+  if right and decoder.training and #y > 0 then
+    local last = (y:ne(0) * core.arange(steps)):max(2, true):maximum(1):to_int()
+    local ends = y:take_along_axis(last, 2):eq(decoder.stop):logical_or(last:eq(1)) -- the start alone trains nothing
+    right = right:logical_and(ends:reshape(-1))
+  end
+  if not right or right:sum():item() < #y then
+    core.fail("%s: every target sequence must begin with the start %d and, in training, end with the stop %d; sequence "
+      .. "%d does not; vocab:encode(s, { start = true, stop = true }) makes such", name, decoder.start, decoder.stop,
+      right and right:argmin(1):item() or 1)
   end
   local inputs, target = core.slice(y, 2, 1, steps - 1), core.slice(y, 2, 2, steps)
   if lengths then return inputs:with_lengths(lengths), target:with_lengths(lengths) end
@@ -603,8 +611,9 @@ end
 --- decoder:forward(v, y) -> logits, target
 ---
 --- Vectors to sequences, each step told the true id or numbers before it (teacher forcing). Of ids y has start and
---- stop. Of numbers y may be nil: then each step goes on from what the decoder gave itself, for as many steps as are
---- known in advance or as option steps says, and the prediction is all that comes.
+--- stop; in evaluation also a beginning without the stop. Of numbers y may be nil: then each step goes on from what the
+--- decoder gave itself, for as many steps as are known in advance or as option steps says, and the prediction is all
+--- that comes.
 ---@param v rnn.Tensor|table float (N, C), or { v, known (N, T, inputs) } for a decoder with inputs
 ---@param y? rnn.Tensor int32 (N, T), or float (N, T, outputs) or (N, T * outputs)
 ---@return rnn.Tensor|rnn.Tensor[] logits (N, T - 1, vocab), or the prediction: (N, T, outputs), of gaussian_nll

@@ -1,5 +1,7 @@
 -- split.lua: text without white space as words, numbers and punctuation.
 
+local special = require("rnn.text.vocab")._special
+
 -- Characters beyond ASCII that are tokens by themselves: punctuation, symbols, emoji and, as no blanks are written
 -- between them, ideographs. First and last code point of each run.
 local ALONE = {
@@ -43,10 +45,7 @@ local kinds = setmetatable({}, {
   end,
 })
 
---- split(chunk, list): appends the tokens of a run without white space, in valid UTF-8, to list
----@param chunk string
----@param list string[]
-return function(chunk, list)
+local function cut(chunk, list)
   local n = #list
   if not chunk:find "[^A-Za-z0-9_]" then
     list[n + 1] = chunk
@@ -73,4 +72,20 @@ return function(chunk, list)
     end
   end
   list[n + 1] = table.concat(all, "", from)
+end
+
+--- split(chunk, list): appends the tokens of a run without white space, in valid UTF-8, to list; <unk>, <s> and </s>
+--- are such
+---@param chunk string
+---@param list string[]
+return function(chunk, list)
+  if not chunk:find("<", 1, true) then return cut(chunk, list) end
+  local from = 1
+  for at, word, after in chunk:gmatch "()(</?[a-z]+>)()" do
+    if special[word] then
+      if at > from then cut(chunk:sub(from, at - 1), list) end
+      list[#list + 1], from = word, after
+    end
+  end
+  if from <= #chunk then cut(chunk:sub(from), list) end
 end

@@ -12,7 +12,7 @@ local OPTIONS = option.of("text.tokens", { { "lowercase", false, check.boolean, 
 ---
 --- Words, numbers, and each punctuation mark, symbol, emoji or ideograph by itself, without the white space: "Don't
 --- panic, it's 3.14!" gives Don't, panic, ",", it's, 3.14, "!". An apostrophe stays between letters, a point or comma
---- between digits. Bytes that are no UTF-8 become U+FFFD.
+--- between digits; <unk>, <s> and </s> stay whole. Bytes that are no UTF-8 become U+FFFD.
 ---@param s string
 ---@param options? text.tokens.Options
 ---@return string[]

@@ -18,6 +18,7 @@ local Vocab = class("text.Vocab")
 local SPECIAL = { "<unk>", "<s>", "</s>" }
 
 Vocab.unknown, Vocab.start, Vocab.stop = 1, 2, 3
+Vocab._special = { [SPECIAL[1]] = 1, [SPECIAL[2]] = 2, [SPECIAL[3]] = 3 }
 Vocab.unknown_text = SPECIAL[1] -- what decode gives for it
 
 --- Vocab:_begin(): an object with the special ids only
@@ -107,10 +108,7 @@ end
 ---@return integer?
 function Vocab:id(token)
   check.string("vocab:id", "argument 1 (token)", token)
-  for id, special in ipairs(SPECIAL) do
-    if token == special then return id end
-  end
-  return self.ids[token]
+  return Vocab._special[token] or self.ids[token]
 end
 
 --- vocab:token(id) -> string | nil
