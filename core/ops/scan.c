@@ -15,11 +15,14 @@ static rnn_status scan_shape(rnn_ctx *ctx, rnni_call *c) {
 typedef rnn_status scan_fn(rnn_ctx *ctx, rnni_call *c, int64_t at, int64_t length, int64_t inner, int64_t n);
 
 static rnn_status scan(rnn_ctx *ctx, rnni_call *c, scan_fn *f) {
-  int64_t outer, length, inner;
+  int64_t outer, length, inner, work = 0; /* f polls within a strip, which may be short */
   rnni_split_at(c->in[0], (int)c->args.i[0], &outer, &length, &inner);
   for (int64_t o = 0; o < outer; o++)
-    for (int64_t i = 0; i < inner; i += STRIP)
-      RNNI_TRY(f(ctx, c, o * length * inner + i, length, inner, RNNI_MIN(STRIP, inner - i)));
+    for (int64_t i = 0; i < inner; i += STRIP) {
+      int64_t n = RNNI_MIN(STRIP, inner - i);
+      RNNI_TRY(rnni_pace(ctx, &work, 2 * length * n));
+      RNNI_TRY(f(ctx, c, o * length * inner + i, length, inner, n));
+    }
   return RNN_OK;
 }
 

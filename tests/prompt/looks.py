@@ -133,6 +133,7 @@ def neat(text):
     text = re.sub(r"kernels [\w-]+", "kernels K", text)
     text = re.sub(r"rnnlua \d+\.\d+\.\d+", "rnnlua V", text)
     text = re.sub(r"\d+ steps/s", "N steps/s", text)
+    text = re.sub(r"([─-])\1+(\[\])?(?=  loss \S+  N steps/s)", r"\1…\2", text)  # the bar gives way to a rate's digits
     text = re.sub(r"\d+\.\d\d s\b", "T s", text)
     return re.sub(r"(\[rnn\]/[\w/]+\.lua):\d+", r"\1:N", text)
 
