@@ -273,6 +273,7 @@ typedef struct choice {
 static void choice_free(choice *c) {
   rnn_tensor_free(c->rows);
   rnn_tensor_free(c->ids);
+  c->rows = c->ids = NULL;
 }
 
 /* The places of a mask's ones, row by row. */
