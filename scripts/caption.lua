@@ -68,7 +68,8 @@ local function read_coco(layouts, captions)
   local of, row = {}, "picture<TAB>width<TAB>height<TAB>class:x,y,w,h ..."
   local pictures = lines(layouts, row, function(line)
     local id, width, height, objects = line:match "^([^\t]+)\t(%d+%.?%d*)\t(%d+%.?%d*)\t(.*)$"
-    if not id or width * height == 0 or objects ~= "" and not objects:find(OBJECT) then return nil end
+    if not id or width * height == 0 then return nil end
+    if objects ~= "" and not objects:find(OBJECT) then return nil end
     of[id] = { id = id, width = width, height = height, objects = objects, captions = {} }
     return of[id]
   end)
