@@ -261,6 +261,35 @@ describe("what forward leaves in a field", function()
     assert.equal("lin.bias lin.weight mask mean scale stats.most", state_names(model))
   end)
 
+  it("may not take the place of a parameter, which nothing would train then", function()
+    local function replace(change, finally)
+      local model = nn.Sequential { nn.Linear(2, 3), nn.Recurrent(nn.GRUCell(3, 2)) }
+      change(model)
+      return finally and #model:parameters() or message_of(model.parameters, model)
+    end
+    local message = "'weight' was a parameter, and another tensor is there now"
+    assert.matches(message, replace(function(m) m[1].weight = core.ones(3, 2) end))
+    assert.matches(message, replace(function(m) m[1].weight = core.ones(3, 1) end))
+    assert.matches(message, replace(function(m)
+      m[1].weight = core.tensor({ { 1, 2 }, { 3, 4 }, { 5, 6 } }, "int32")
+    end))
+    assert.matches(message, replace(function(m) m[1].weight = m[1].weight * 2 end))
+    assert.matches(message, replace(function(m) m:freeze()[1].weight = core.ones(3, 2) end))
+    assert.matches("'weight_ih' was", replace(function(m) m[2].cell.weight_ih = core.ones(6, 3) end))
+    assert.matches(message, message_of(require "rnn".predict, (function()
+      local clone = nn.Sequential { nn.Linear(2, 3) }:clone()
+      clone[1].weight = core.ones(3, 2)
+      return clone
+    end)(), core.ones(4, 2)))
+    assert.equal(6, replace(function(m) m[1].weight = core.ones(3, 2):requires_grad(true) end, true))
+    assert.equal(6, replace(function(m) m[1].weight:assign(core.ones(3, 2)) end, true))
+    assert.equal(5, replace(function(m) m[1].weight = nil end, true))
+    assert.equal(5, replace(function(m)
+      m[1].weight:requires_grad(false)
+      m[1].weight = core.ones(3, 2)
+    end, true))
+  end)
+
   it("is none in a field of another module either", function()
     local Cell = nn.cell("Cell", function(self, inputs, units) self.gru = nn.GRUCell(inputs, units) end)
     function Cell:step(x, h) return self.gru:step(x + self.memory:mean(), h) end

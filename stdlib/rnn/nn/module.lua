@@ -6,7 +6,8 @@
 -- (running means). Its name is the path to it, with dots: "encoder.1.weight_ih_l0". What forward leaves in a field,
 -- self.hidden = h, is neither: results of ops are no parameters, and buffers are those that were there when the object
 -- was made, or were put into it since, not by the forward of a module. Where forward puts another tensor in place of a
--- buffer, that is its new value if it has the same shape and no history; else the buffer is what it was before.
+-- buffer, that is its new value if it has the same shape and no history; else the buffer is what it was before. In the
+-- place of a parameter only another one may be put.
 
 local core = require "rnn.core"
 local class = require "rnn.class"
@@ -156,17 +157,23 @@ function Module:_changed_layers(visit)
   end
 end
 
--- Of the tensor at a path the one that is the module's own there, or nil.
-local function own_tensor(paths, path, t)
+-- Of the tensor at a path of a module the one that is its own there, or nil.
+local function own_tensor(module, path, t)
+  local paths = owned[module]
   local own = paths and paths[path]
   if own == t or not paths then return t end
-  local leaf = t:is_leaf()
-  if is_parameter(t) or own and leaf and (not core.is_tensor(own) or is_parameter(own)
-      or own:type() == t:type() and check.shape(own) == check.shape(t)) then
+  if is_parameter(t) then
     if own then paths[path] = t end
     return t
   end
-  return core.is_tensor(own) and own or nil
+  if not core.is_tensor(own) then return own and t:is_leaf() and t or nil end
+  if is_parameter(own) then
+    core.fail("%s: '%s' was a parameter, and another tensor is there now, which nothing would train; write values "
+      .. "into a parameter by assign, or let the other one require a gradient", module:describe(), path)
+  end
+  if not t:is_leaf() or own:type() ~= t:type() or check.shape(own) ~= check.shape(t) then return own end
+  paths[path] = t
+  return t
 end
 
 -- The keys of a table under which tensors, modules and tables are, in their order.
@@ -182,11 +189,11 @@ local function keys_of(holder)
 end
 
 -- All tensors and modules below a module, depth first: an array of { name, value }. The tables on the way down are a
--- chain, so that a field that points upwards ends it; a table met twice on different ways is walked twice. paths are
--- those of the tensors that belong to the module above, at is the way from there.
+-- chain, so that a field that points upwards ends it; a table met twice on different ways is walked twice. at is the
+-- way from the module above.
 local function walk(top)
   local list = {}
-  local here = { holder = top, keys = keys_of(top), i = 0, prefix = "", paths = owned[top], at = "" }
+  local here = { holder = top, keys = keys_of(top), i = 0, prefix = "", module = top, at = "" }
   while here do
     here.i = here.i + 1
     local key = here.keys[here.i]
@@ -194,7 +201,7 @@ local function walk(top)
     if key == nil then
       here = here.above
     elseif core.is_tensor(value) then
-      local own = own_tensor(here.paths, here.at .. key, value)
+      local own = own_tensor(here.module, here.at .. key, value)
       if own then list[#list + 1] = { name, own } end
     elseif type(value) == "table" then
       local open, is_module = here, Module.is(value)
@@ -202,7 +209,7 @@ local function walk(top)
       if is_module and not open then list[#list + 1] = { name, value } end
       if not open and (is_module or not getmetatable(value)) then
         here = { holder = value, keys = keys_of(value), i = 0, prefix = name .. ".", above = here,
-          paths = is_module and owned[value] or not is_module and here.paths or nil,
+          module = is_module and value or here.module,
           at = is_module and "" or here.at .. key .. "." }
       end
     end
