@@ -121,5 +121,6 @@ if #wrong > 0 then
 end
 print(("%d of %d %s%s wrong; accuracy, median of %d: %.2f %%%s"):format(#wrong, #test,
   experiment.known and "digits" or "signs", experiment:reference " of unseen writers",
-  options.seeds, 100 * results:median("test", "accuracy"), experiment:reference " (nearest neighbour: 97.8 %)"))
+  options.seeds, 100 * results:median("test", "accuracy"),
+  experiment:reference " (nearest neighbour: 97.8 %)"))
 experiment:finish { model = model, extra = { classes = classes } }
