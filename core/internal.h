@@ -177,6 +177,9 @@ static inline int64_t rnni_cut(int64_t n, int64_t unit, int64_t task, int64_t ta
 
 /* ---- tensors ---- */
 
+/* At the head of what is kept: whose values, and which of them, it was made of. */
+typedef uint64_t rnni_made_of[10];
+
 typedef struct rnni_storage {
   _Alignas(64) int refs;
   uint32_t version; /* raised by every change in place (rnn_tensor_changed), so that backward notices one that came too
@@ -186,7 +189,8 @@ typedef struct rnni_storage {
   uint64_t trace; /* during which it was made, or 0 */
   size_t mapped;  /* bytes of a file, from the beginning of a page on, in which data lies; 0: it is memory of ours */
   uint64_t id;    /* no other storage of the context has had it */
-  void *kept;     /* what an op made of the values and keeps for its next call, in one block, or NULL */
+  rnni_made_of *kept; /* what a product made of the values and keeps for the next one, in one block, or NULL */
+  uint32_t asked;     /* the values, and the way through them, of the last product that would have kept panels */
 } rnni_storage;
 
 /* A tensor has memory of its own, or is a view: a part of its base, to which it may write (assign.c). A base is no view,
@@ -450,6 +454,12 @@ RNN_MUST_USE rnn_status rnni_gemm(rnn_ctx *ctx, int64_t m, int64_t n, int64_t k,
                                   int64_t acs, const real *b, int64_t brs, int64_t bcs, const real *bias, real *c,
                                   int64_t ldc, bool accumulate);
 
+/* rnni_gemm with B a weight in w, which is not packed at every product: from the second one on, with the same values and
+   strides, its panels stay with w. */
+RNN_MUST_USE rnn_status rnni_gemm_weight(rnn_ctx *ctx, int64_t m, int64_t n, int64_t k, const real *a, const rnn_tensor *w,
+                                         int64_t brs, int64_t bcs, const real *bias, real *c, bool accumulate);
+/* What is kept with s, when it was made of these; else that is gone, and NULL. */
+void *rnni_kept(rnn_ctx *ctx, rnni_storage *s, const rnni_made_of of);
 /* B as the kernels' products want it (kernels.h), packed by all threads. out has rnni_panels_size(form, k, n) elements. */
 void rnni_pack(rnn_ctx *ctx, rnn_form form, int64_t k, int64_t n, const real *b, int64_t rs, int64_t cs, real *out);
 

@@ -1,4 +1,6 @@
 /* product.c: matrix products over threads, on the packed kernel. */
+#include <stdlib.h>
+
 #include "internal.h"
 #include "kernels/kernels.h"
 #include "linalg/linalg.h"
@@ -188,4 +190,50 @@ rnn_status rnni_gemm(rnn_ctx *ctx, int64_t m, int64_t n, int64_t k, const real *
   rnn_status status = run(ctx, m, n, k, a, ars, acs, rnni_panels_at(ctx->low, packed, k), bias, c, ldc, accumulate);
   rnni_free(ctx, packed);
   return status;
+}
+
+/* ---- weights ---- */
+
+void *rnni_kept(rnn_ctx *ctx, rnni_storage *s, const rnni_made_of of) {
+  if (s->kept && memcmp(s->kept, of, sizeof(rnni_made_of)) == 0) return s->kept;
+  rnni_free(ctx, s->kept);
+  s->kept = NULL;
+  return NULL;
+}
+
+#define KEPT_ROWS 256                /* of A: with more of them packing takes a small part of a product */
+#define KEPT_MOST ((int64_t)1 << 25) /* elements: products of all rows take some milliseconds between two polls */
+
+/* The panels of a weight, or NULL: they are for this product only. A product in a network that learns comes once with the
+   same values, or many times, when a script loops over steps: the second one shows that. */
+static const real *kept_panels(rnn_ctx *ctx, int64_t n, int64_t k, const rnn_tensor *w, int64_t brs, int64_t bcs) {
+  rnni_storage *s = w->storage;
+  const rnni_made_of of = {UINT64_MAX, (uint64_t)n, (uint64_t)k, (uint64_t)brs, (uint64_t)bcs, (uint64_t)ctx->low, s->version,
+                           (uint64_t)((char *)w->data - (char *)s->data)};
+  const size_t head = (sizeof of + 63) / 64 * 64 / sizeof(real), size = (size_t)rnni_panels_size(ctx->low, k, n);
+  const uint32_t asked = (s->version << 1 | (brs == 1)) + 1;
+  real *block = rnni_kept(ctx, s, of);
+#ifdef __SANITIZE_ADDRESS__ /* who writes to w and does not call rnn_tensor_changed is found here */
+  real *now = block ? calloc(size, sizeof *now) : NULL;
+  if (now) rnni_pack(ctx, ctx->low, k, n, w->data, brs, bcs, now);
+  if (now && memcmp(now, block + head, size * sizeof *now) != 0) abort();
+  free(now);
+#endif
+  if (!block && s->asked == asked && rnni_array(ctx, (int64_t)(head + size), sizeof *block, &block) == RNN_OK) {
+    memcpy(block, of, sizeof of);
+    rnni_pack(ctx, ctx->low, k, n, w->data, brs, bcs, block + head);
+    s->kept = (rnni_made_of *)(void *)block;
+  }
+  s->asked = asked;
+  return block ? block + head : NULL;
+}
+
+rnn_status rnni_gemm_weight(rnn_ctx *ctx, int64_t m, int64_t n, int64_t k, const real *a, const rnn_tensor *w, int64_t brs,
+                            int64_t bcs, const real *bias, real *c, bool accumulate) {
+  const blas_job blas = {.j = {.m = m, .n = n, .k = k, .a = a, .ars = k, .acs = 1, .ldc = n}, .b = w->data, .brs = brs, .bcs = bcs};
+  const bool keeps = m > 0 && m <= KEPT_ROWS && n > 1 && k > 0 && n <= KEPT_MOST / k && !lies_in_panels(ctx, m, n, brs, bcs) &&
+                     !for_openblas(ctx, &blas);
+  const real *panels = keeps ? kept_panels(ctx, n, k, w, brs, bcs) : NULL;
+  if (panels) return run(ctx, m, n, k, a, k, 1, rnni_panels_at(ctx->low, panels, k), bias, c, n, accumulate);
+  return rnni_gemm(ctx, m, n, k, a, k, 1, w->data, brs, bcs, bias, c, n, accumulate);
 }

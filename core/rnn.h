@@ -176,7 +176,7 @@ int rnn_tensor_ndim(const rnn_tensor *t);
 const int64_t *rnn_tensor_dims(const rnn_tensor *t);
 int64_t rnn_tensor_count(const rnn_tensor *t);  /* number of elements */
 /* The elements row by row; NULL when the type is another one, or for a view that does not lie so (a column, a
-   transposed matrix): rnn_tensor_contiguous. After writing through them, rnn_tensor_changed. */
+   transposed matrix): rnn_tensor_contiguous. After writing through them, rnn_tensor_changed: see there. */
 rnn_real *rnn_tensor_floats(rnn_tensor *t);
 int32_t *rnn_tensor_ints(rnn_tensor *t);
 /* Any tensor: its first element, and how many elements further the next place of each axis is. */
@@ -184,8 +184,8 @@ void *rnn_tensor_data(rnn_tensor *t);
 const int64_t *rnn_tensor_strides(const rnn_tensor *t);
 /* The same values without history, row by row: sharing memory where t lies so, else a copy. */
 RNN_MUST_USE rnn_status rnn_tensor_contiguous(rnn_ctx *ctx, rnn_tensor *t, rnn_tensor **out);
-/* Says that memory of t has been written to; every path that changes values ends here. Backward refuses to use values
-   that it saved and that changed since. */
+/* Says that memory of t has been written to; every path that changes values ends here. Backward refuses to use values that
+   it saved and that changed since, and products keep weights packed: without this call they go on with the old values. */
 void rnn_tensor_changed(rnn_tensor *t);
 uint32_t rnn_tensor_version(const rnn_tensor *t); /* another number after every change of this memory */
 /* "(32, 56, 1) float" into buf; returns buf. */

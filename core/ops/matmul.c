@@ -81,6 +81,8 @@ static rnn_status matmul_forward(rnn_ctx *ctx, rnni_call *c) {
   RNNI_TRY(operands_of(ctx, c, &o));
   sizes s = sizes_of(&o);
   rnni_save_factors(c);
+  if (s.batches == 1)
+    return rnni_gemm_weight(ctx, s.m, s.n, s.k, rnni_f(&o.a), &o.b, s.n, 1, NULL, rnni_f(c->out[0]), false);
   for (int64_t i = 0; i < s.batches; i++)
     RNNI_TRY(rnni_gemm(ctx, s.m, s.n, s.k, rnni_f(&o.a) + matrix_of(&o.a, &o.y, i), s.k, 1,
                        rnni_f(&o.b) + matrix_of(&o.b, &o.y, i), s.n, 1, NULL, rnni_f(c->out[0]) + i * s.m * s.n, s.n,
@@ -95,7 +97,9 @@ static rnn_status matmul_backward(rnn_ctx *ctx, rnni_call *c) {
   for (int64_t i = 0; i < s.batches; i++) {
     int64_t ia = matrix_of(&o.a, &o.y, i), ib = matrix_of(&o.b, &o.y, i);
     const real *d = rnni_f(c->dout[0]) + i * s.m * s.n;
-    if (c->wants[0]) /* dA = dY B' */
+    if (c->wants[0] && s.batches == 1) /* dA = dY B' */
+      RNNI_TRY(rnni_gemm_weight(ctx, s.m, s.k, s.n, d, &o.b, 1, s.n, NULL, rnni_f(c->din[0]), true));
+    else if (c->wants[0])
       RNNI_TRY(rnni_gemm(ctx, s.m, s.k, s.n, d, s.n, 1, rnni_f(&o.b) + ib, 1, s.n, NULL, rnni_f(c->din[0]) + ia, s.k, true));
     if (c->wants[1]) /* dB = A' dY */
       RNNI_TRY(rnni_gemm(ctx, s.k, s.n, s.m, rnni_f(&o.a) + ia, 1, s.k, d, s.n, 1, NULL, rnni_f(c->din[1]) + ib, s.n, true));
@@ -143,7 +147,7 @@ static rnn_status linear_forward(rnn_ctx *ctx, rnni_call *c) {
   rnni_save_factors(c);
   bool on = goes_on(c);
   if (on) RNNI_TRY(rnni_copy(ctx, c->out[0]->data, b->data, (size_t)(m * n) * sizeof(real)));
-  return rnni_gemm(ctx, m, n, k, rnni_f(x), k, 1, rnni_f(w), 1, k, b && !on ? rnni_f(b) : NULL, rnni_f(c->out[0]), n, on);
+  return rnni_gemm_weight(ctx, m, n, k, rnni_f(x), w, 1, k, b && !on ? rnni_f(b) : NULL, rnni_f(c->out[0]), on);
 }
 
 static rnn_status linear_backward(rnn_ctx *ctx, rnni_call *c) {
@@ -151,7 +155,7 @@ static rnn_status linear_backward(rnn_ctx *ctx, rnni_call *c) {
   int64_t n = w->dims[0], k = w->dims[1], m = 1;
   for (int i = 0; i < x->ndim - 1; i++) m *= x->dims[i];
   const real *dy = rnni_f(c->dout[0]);
-  if (c->wants[0]) RNNI_TRY(rnni_gemm(ctx, m, k, n, dy, n, 1, rnni_f(w), k, 1, NULL, rnni_f(c->din[0]), k, !c->raw[0]));
+  if (c->wants[0]) RNNI_TRY(rnni_gemm_weight(ctx, m, k, n, dy, w, k, 1, NULL, rnni_f(c->din[0]), !c->raw[0]));
   if (c->wants[1]) RNNI_TRY(rnni_gemm(ctx, n, k, m, dy, 1, n, rnni_f(x), k, 1, NULL, rnni_f(c->din[1]), k, !c->raw[1]));
   int64_t done = 0;
   if (c->nin < 3 || !c->in[2] || !c->wants[2]) return RNN_OK;

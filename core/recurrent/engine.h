@@ -104,7 +104,7 @@ static inline bool rnni_is_few(const rnni_layer *l, rnn_form form) {
 
 /* Weights packed for the way forwards; the same for all segments. At the head of one allocation. */
 typedef struct rnni_packed_layer {
-  uint64_t made_of[RNNI_H0][2]; /* storages of the parameters and their versions, when it is kept for the next call */
+  rnni_made_of made_of; /* when it is kept for the next call */
   rnni_panels w, u, u_n; /* W', U', the GRU's U_n'; w.at NULL where rnni_gemm is to pack it */
   int64_t gate;          /* columns of u from one gate to the next, each of which begins a panel; 0: they do not */
   real *bias;            /* (G) of the input product */

@@ -174,21 +174,15 @@ static rnn_status packed_parameters(rnn_ctx *ctx, const rnni_call *c, const rnni
   rnni_storage *home = c->in[RNNI_W_HH]->storage;
   uint64_t shape = (uint64_t)l->H << 32 | (uint64_t)ctx->low << 8 | (uint64_t)l->r->cell << 1 |
                    (uint64_t)(rnni_cuts_of(ctx, l, true).units > 1) << 16 | rnni_is_few(l, ctx->low);
-  uint64_t made_of[RNNI_H0][2] = {{shape, (uint64_t)l->D}};
+  rnni_made_of made_of = {shape, (uint64_t)l->D};
   for (int i = RNNI_W_IH; i < RNNI_H0; i++) {
-    made_of[i][0] = c->in[i]->storage->id ^ (uint64_t)((char *)c->in[i]->data - (char *)c->in[i]->storage->data) << 32;
-    made_of[i][1] = c->in[i]->storage->version;
+    made_of[2 * i] = c->in[i]->storage->id ^ (uint64_t)((char *)c->in[i]->data - (char *)c->in[i]->storage->data) << 32;
+    made_of[2 * i + 1] = c->in[i]->storage->version;
   }
-  rnni_packed_layer *kept = home->kept;
-  if (kept && memcmp(kept->made_of, made_of, sizeof made_of) == 0) {
-    *k = kept;
-    return RNN_OK;
-  }
-  rnni_free(ctx, kept);
-  home->kept = NULL;
+  if ((*k = rnni_kept(ctx, home, made_of))) return RNN_OK;
   RNNI_TRY(rnni_pack_forward(ctx, l, c->keep ? RNNI_PACK_ONCE : RNNI_PACK_SEGMENTS, k));
   memcpy((*k)->made_of, made_of, sizeof made_of);
-  if (!c->keep) home->kept = *k;
+  if (!c->keep) home->kept = &(*k)->made_of;
   return RNN_OK;
 }
 
@@ -219,7 +213,7 @@ static rnn_status recurrent_forward(rnn_ctx *ctx, rnni_call *c) {
   RNNI_GOTO(run_segments(&q, k, state));
   finish_outputs(c, &q.l, state);
 done:
-  if (k && k != c->in[RNNI_W_HH]->storage->kept) rnni_free(ctx, k);
+  if (k && &k->made_of != c->in[RNNI_W_HH]->storage->kept) rnni_free(ctx, k);
   rnni_free(ctx, own);
   rnni_free(ctx, state);
   return status;

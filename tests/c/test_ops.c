@@ -155,16 +155,18 @@ static double weighted(setting *s, const rnn_tensor *weights) {
 }
 
 /* Fourth-order central difference. */
-static double slope(setting *s, const rnn_tensor *weights, rnn_real *x) {
+static double slope(setting *s, const rnn_tensor *weights, rnn_tensor *in, int64_t i) {
   const double h = 1e-3;
-  rnn_real at = *x;
+  rnn_real *x = rnn_tensor_floats(in) + i, at = *x;
   double f[4];
   const double steps[4] = {-2, -1, 1, 2};
   for (int k = 0; k < 4; k++) {
     *x = (rnn_real)((double)at + steps[k] * h);
+    rnn_tensor_changed(in);
     f[k] = weighted(s, weights);
   }
   *x = at;
+  rnn_tensor_changed(in);
   return (8 * (f[2] - f[1]) - (f[3] - f[0])) / (12 * h);
 }
 
@@ -177,7 +179,7 @@ static void compare(setting *s, const op_case *c, const rnn_tensor *weights) {
       double got = (double)rnn_tensor_floats(dx)[i];
       if (!isfinite(got)) fail_msg("%s(%s): gradient of input %d at %d is %g", c->op, c->inputs, k + 1, (int)i, got);
 #ifdef RNN_DOUBLE
-      double want = slope(s, weights, rnn_tensor_floats(s->in[k]) + i);
+      double want = slope(s, weights, s->in[k], i);
       double error = fabs(got - want) / fmax(1e-2, fmax(fabs(got), fabs(want)));
       if (error > 1e-6)
         fail_msg("%s(%s): gradient of input %d at %d is %.12g, finite differences give %.12g", c->op, c->inputs, k + 1,

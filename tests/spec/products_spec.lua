@@ -35,6 +35,94 @@ describe("matmul", function()
   end)
 end)
 
+describe("a weight that is multiplied again", function()
+  local function equal(a, b) return a:ne(b):sum():item() == 0 end
+
+  -- Products of x, of so many rows, with w (units, inputs): values, and the gradient of x.
+  local function products(rows, w)
+    core.seed(7)
+    local list = {}
+    for name, f in pairs { linear = function(x) return core.linear(x, w) end,
+      matmul = function(x) return x:matmul(w) end } do
+      local x = core.randn(rows, 40):requires_grad(true)
+      local y, again, last = f(x), f(x), f(x)
+      ;(y * again * last):sum():backward()
+      list[name], list[name .. ", again"], list[name .. ", last"] = y:detach(), again:detach(), last:detach()
+      list[name .. ", gradient"] = x.grad
+    end
+    return list
+  end
+
+  local function same(rows, w)
+    local want = products(rows, w:detach():copy())
+    for turn = 1, 4 do
+      for name, t in pairs(products(rows, w)) do
+        assert.is_true(equal(t, want[name]), ("%s of %d rows, turn %d"):format(name, rows, turn))
+      end
+    end
+  end
+
+  it("gives the same bits each time", function()
+    for _, rows in ipairs { 1, 3, 30, 256, 257 } do same(rows, core.randn(40, 40)) end
+  end)
+
+  it("is seen as it is after whatever changed it", function()
+    local w, other = core.randn(40, 40):requires_grad(true), core.randn(40, 40)
+    local changes, n = {}, 0
+    for name in pairs(core.methods) do
+      if name:find "_$" then changes[name] = true end
+    end
+    local arguments = { fill_ = { 3 }, uniform_ = { 0, 1 }, normal_ = { 0, 1 }, exponential_ = {}, bernoulli_ = {},
+      orthogonal_ = {}, truncated_normal_ = {} }
+    for name in pairs(changes) do
+      same(5, w)
+      assert(arguments[name], "no arguments for " .. name)
+      core.no_grad(function() w[name](w, table.unpack(arguments[name])) end)
+      same(5, w)
+      n = n + 1
+    end
+    assert.is_true(n >= 6)
+    local optimizer = rnn.optim.SGD({ w }, { lr = 0.1 })
+    for _, change in ipairs { function() w:assign(other) end, function() w:rows(2, 3):assign(other:rows(4, 5)) end,
+      function() w[7] = 2 end, function() w[w:gt(0.3)] = 1 end, function() w:set(1, 1, 5) end,
+      function() w:transpose(1, 2)[3] = 4 end, function() w:reshape(1600):rows(5, 9):fill_(8) end } do
+      same(5, w)
+      core.no_grad(change)
+      same(5, w)
+    end
+    same(5, w)
+    w:square():sum():backward()
+    optimizer:step()
+    same(5, w)
+  end)
+
+  it("needs no memory for that", function()
+    local w, x = core.randn(64, 64), core.randn(8, 64)
+    local want = core.linear(x, w):copy()
+    for n = 1, 8 do
+      core.fail_allocation(n)
+      local ok, y = pcall(core.linear, x, w)
+      core.fail_allocation(0)
+      assert.is_true(not ok or equal(y, want))
+    end
+    assert.is_true(equal(core.linear(x, w), want))
+  end)
+
+  if core.precision == "float" then
+    it("may be in another form", function()
+      local layer, x = rnn.nn.Linear(40, 40), core.randn(3, 40)
+      local plain = layer(x):detach()
+      for _, form in ipairs { "bf16", "float", "bf16" } do
+        layer:to(form)
+        local first = layer(x):detach()
+        assert.equal(form == "float", equal(first, layer:clone():to "float"(x):detach()))
+        for _ = 1, 3 do assert.is_true(equal(layer(x):detach(), first)) end
+      end
+      assert.is_false(equal(plain, layer(x):detach()))
+    end)
+  end
+end)
+
 describe("dot and bilinear", function()
   it("are sums of products", function()
     local a, b = core.randn(5), core.randn(5)
