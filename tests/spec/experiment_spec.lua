@@ -277,6 +277,19 @@ describe("data of an experiment", function()
     assert.equal("monthly", long[2])
     assert.same({ 2, 4 }, table.move(long[1][2], 1, 2, 1, {}))
   end)
+
+  it("takes time by the length of a file, not by the square of its lines", function()
+    local sh = shell.new()
+    finally(function() sh:remove() end)
+    local row = {}
+    for i = 1, 50000 do row[i] = i end
+    local line = table.concat(row, ",")
+    local begin = os.clock()
+    local text = ("name,%s\na,%s\nb,%s\n\n"):format(line, line, line)
+    local list = series.read({ options = {} }, sh:write("wide.csv", text))
+    assert.same({ 50000, 50000 }, { #list[1], #list[2] })
+    assert.is_true(os.clock() - begin < 10) -- a part of a second; it was minutes
+  end)
 end)
 
 describe("a CSV file of an experiment", function()

@@ -79,7 +79,7 @@ function series.read(experiment, path)
   if not line then return nil, path .. ": expected a heading and at least one line" end
   local separator = records.separator(heading, line)
   local by_time = false -- the second line may have units
-  for _, one in ipairs { line, text:match "([^\r\n]+)[\r\n]*$" } do
+  for _, one in ipairs { line, text:match ".*[\r\n]([^\r\n]+)" } do
     local cells = records.cells(one, separator)
     by_time = by_time or is_time(cells[1]) or is_time(cells[2]) and not tonumber(cells[1])
   end
