@@ -127,33 +127,48 @@ rnn_status rnn_numbers_combine(rnn_ctx *ctx, rnn_numbers_op op, rnn_numbers_oper
   return give_numbers(status, z, out);
 }
 
+/* -1, 0 or 1: how an integer lies to a double, with no rounding. */
+static int beside(int64_t a, double b) {
+  if (b >= 0x1p63) return -1;
+  if (b < -0x1p63) return 1;
+  int64_t whole = (int64_t)b;
+  double rest = b - (double)whole;
+  if (a != whole) return a < whole ? -1 : 1;
+  return (rest < 0) - (rest > 0);
+}
+
+/* The same of row i of x and y, of which none is missing. */
+static int order_of(const rnn_numbers_operand *x, const rnn_numbers_operand *y, int64_t i) {
+  if (is_whole(x) && is_whole(y)) {
+    int64_t a = integer_at(x, i), b = integer_at(y, i);
+    return (a > b) - (a < b);
+  }
+  if (is_whole(x)) return beside(integer_at(x, i), real_at(y, i));
+  if (is_whole(y)) return -beside(integer_at(y, i), real_at(x, i));
+  double a = real_at(x, i), b = real_at(y, i);
+  return (a > b) - (a < b);
+}
+
 rnn_status rnn_numbers_compare(rnn_ctx *ctx, rnn_numbers_op op, rnn_numbers_operand x, rnn_numbers_operand y,
                                rnn_tensor **out) {
   RNNI_NEED(ctx, (x.numbers || y.numbers) && out, "no numbers, or out is NULL");
   rnn_tensor *t;
   int64_t n, done = 0;
   rnn_status status = RNN_OK;
-  bool whole = is_whole(&x) && is_whole(&y);
   RNNI_TRY(count_of(ctx, &x, &y, &n));
   RNNI_TRY(rnni_tensor_raw(ctx, RNN_FLOAT, 1, &n, &t));
   real *to = rnni_f(t);
   for (int64_t i = 0; i < n && status == RNN_OK; i++) {
     status = rnni_pace(ctx, &done, 1);
-    bool missing = missing_at(&x, i) || missing_at(&y, i), less, equal;
-    if (whole) {
-      less = integer_at(&x, i) < integer_at(&y, i);
-      equal = integer_at(&x, i) == integer_at(&y, i);
-    } else {
-      less = real_at(&x, i) < real_at(&y, i);
-      equal = real_at(&x, i) == real_at(&y, i);
-    }
+    bool missing = missing_at(&x, i) || missing_at(&y, i);
+    int order = missing ? 0 : order_of(&x, &y, i);
     switch (op) {
-      case RNN_NUMBERS_EQ: to[i] = !missing && equal; break;
-      case RNN_NUMBERS_NE: to[i] = missing || !equal; break;
-      case RNN_NUMBERS_LT: to[i] = !missing && less; break;
-      case RNN_NUMBERS_LE: to[i] = !missing && (less || equal); break;
-      case RNN_NUMBERS_GT: to[i] = !missing && !less && !equal; break;
-      default: to[i] = !missing && !less; break;
+      case RNN_NUMBERS_EQ: to[i] = !missing && order == 0; break;
+      case RNN_NUMBERS_NE: to[i] = missing || order != 0; break;
+      case RNN_NUMBERS_LT: to[i] = !missing && order < 0; break;
+      case RNN_NUMBERS_LE: to[i] = !missing && order <= 0; break;
+      case RNN_NUMBERS_GT: to[i] = !missing && order > 0; break;
+      default: to[i] = !missing && order >= 0; break;
     }
   }
   if (status == RNN_OK) *out = t;

@@ -118,19 +118,31 @@ static int lrnn_numbers_missing(lua_State *L) {
   return 1;
 }
 
+static bool double_holds(lua_Integer v) {
+  double d = (double)v;
+  return d < 0x1p63 && (lua_Integer)d == v;
+}
+
 /*--- numbers:fill([value]) -> numbers
 ---
---- A number in place of the missing ones, or without one the number before each. Errors: a fraction among integers.
+--- A number in place of the missing ones, or without one the number before each. Errors: a fraction among integers, an
+--- integer among doubles that none of them is.
 ---@param value? number
 ---@return rnn.Numbers */
 static int lrnn_numbers_fill(lua_State *L) {
   const rnn_numbers *x = check_numbers(L, "fill", 1);
   double value = 0, *given = NULL;
+  lua_Integer whole = lua_isinteger(L, 2) && x->whole ? lua_tointeger(L, 2) : RNN_MISSING;
   if (!lua_isnoneornil(L, 2)) {
-    value = lrnn_check_number(L, "fill", 2, "value");
+    value = whole == RNN_MISSING ? lrnn_check_number(L, "fill", 2, "value") : 0;
     given = &value;
   }
-  lrnn_check(L, rnn_numbers_fill(x, given, lrnn_numbers_box(L)));
+  if (lua_isinteger(L, 2) && !x->whole && !double_holds(lua_tointeger(L, 2)))
+    return lrnn_error(L, "fill: the numbers are doubles, of which none is %lld", (long long)lua_tointeger(L, 2));
+  rnn_numbers **box = lrnn_numbers_box(L);
+  lrnn_check(L, rnn_numbers_fill(x, given, box));
+  for (int64_t i = 0; i < x->count && whole != RNN_MISSING; i++)
+    if (rnn_numbers_missing_at(x, i)) (*box)->integers[i] = whole;
   return 1;
 }
 
@@ -373,12 +385,26 @@ static int lrnn_numbers_date_part(lua_State *L) {
   return lrnn_error(L, "date_part: expected year, month, day, dayofyear or week, got '%.40s'", part);
 }
 
-/*--- rnn.numbers(values [, missing]) -> numbers
+/* The element of an array, left on the stack, as a whole number; false where it is none, missing ones aside. */
+static bool whole_element(lua_State *L, int64_t i, int64_t *v) {
+  *v = RNN_MISSING;
+  lua_rawgeti(L, 1, i);
+  double d = lua_tonumber(L, -1);
+  if (lua_isinteger(L, -1)) *v = lua_tointeger(L, -1);
+  else if (d == rint(d) && fabs(d) < 0x1p63) *v = (int64_t)d;
+  else return isnan(d);
+  return true;
+}
+
+/*--- rnn.numbers(values [, missing [, what]]) -> numbers
 ---
 --- Numbers of an array, or of a tensor of shape (rows); in an int32 tensor the number missing stands for a missing one.
---- An array of integers gives int64. Errors: an element that is no number, a tensor of several axes.
+--- An array of integers gives int64, and so does one in which an integer is beyond 2^53 where doubles have gaps; nan,
+--- or among integers math.mininteger, is a missing one. Errors: an element that is no number, fractions beside an
+--- integer that no double is, a tensor of several axes.
 ---@param values number[]|rnn.Tensor
 ---@param missing? integer
+---@param what? string what stands in messages for the numbers
 ---@return rnn.Numbers */
 static int lrnn_numbers_new(lua_State *L) {
   if (lua_type(L, 1) != LUA_TTABLE) {
@@ -387,20 +413,31 @@ static int lrnn_numbers_new(lua_State *L) {
     lrnn_check(L, rnn_numbers_of(t, (int32_t)missing, lrnn_numbers_box(L)));
     return 1;
   }
-  int64_t n = (int64_t)lua_rawlen(L, 1);
-  bool whole = n > 0;
+  const char *what = lua_isnoneornil(L, 3) ? "numbers" : lrnn_check_string(L, "numbers", 3, "what");
+  int64_t n = (int64_t)lua_rawlen(L, 1), large = 0, fraction = 0, v;
+  bool integers = n > 0;
   for (int64_t i = 1; i <= n; i++) {
-    if (lua_rawgeti(L, 1, i) != LUA_TNUMBER)
-      return lrnn_error(L, "numbers: element %lld: expected a number, got %s", (long long)i, luaL_typename(L, -1));
-    whole &= lua_isinteger(L, -1) != 0;
+    bool whole = whole_element(L, i, &v);
+    if (lua_type(L, -1) != LUA_TNUMBER)
+      return lrnn_error(L, "%s: element %lld: expected a number, got %s", what, (long long)i, luaL_typename(L, -1));
+    integers &= lua_isinteger(L, -1) != 0;
+    if (!whole) fraction = i;
+    else if (!double_holds(v)) large = i;
     lua_pop(L, 1);
   }
+  if (large && fraction) {
+    lua_rawgeti(L, 1, large);
+    lua_rawgeti(L, 1, fraction);
+    return lrnn_error(L, "%s: row %lld has the integer %lld, which no double is, and row %lld has %g", what,
+                      (long long)large, (long long)lua_tointeger(L, -2), (long long)fraction, lua_tonumber(L, -1));
+  }
   rnn_numbers **box = lrnn_numbers_box(L);
+  bool whole = integers || large;
   lrnn_check(L, rnn_numbers_new(lrnn_context(L), whole, n, box));
   for (int64_t i = 0; i < n; i++) {
-    lua_rawgeti(L, 1, i + 1);
-    if (whole) (*box)->integers[i] = lua_tointeger(L, -1);
-    else (*box)->doubles[i] = lua_tonumber(L, -1);
+    (void)whole_element(L, i + 1, &v);
+    if (whole) (*box)->integers[i] = v;
+    else (*box)->doubles[i] = lua_isinteger(L, -1) && v == RNN_MISSING ? (double)NAN : lua_tonumber(L, -1);
     lua_pop(L, 1);
   }
   return 1;
@@ -488,7 +525,7 @@ static int lrnn_is_numbers(lua_State *L) {
 }
 
 const lrnn_function lrnn_numbers_functions[] = {
-    {"is_numbers", lrnn_is_numbers, 1}, {"numbers", lrnn_numbers_new, 2}, {NULL, NULL, 0}};
+    {"is_numbers", lrnn_is_numbers, 1}, {"numbers", lrnn_numbers_new, 3}, {NULL, NULL, 0}};
 
 void lrnn_numbers_open(lua_State *L) {
   lrnn_class(L, NUMBERS_NAME, numbers_gc);

@@ -210,13 +210,15 @@ static void note_points(rnni_column *c, int64_t row, const char *text, size_t si
 }
 
 /* One of the user's numbers that mean missing, in another form than theirs? */
-static bool is_marked_number(const rnni_column *c, double number) {
+static bool is_marked_number(const rnni_column *c, const char *text, size_t size, double number) {
   char buffer[PLAIN];
   double mark;
+  int64_t a, b;
   for (int i = 0; i < c->dialect->missing_count; i++) {
     size_t length = strlen(c->dialect->missing[i]);
     const char *plain = plain_of(c, c->dialect->missing[i], &length, buffer);
-    if (plain && rnni_cell_number(plain, length, &mark) && mark == number) return true;
+    if (!plain || !rnni_cell_number(plain, length, &mark) || mark != number) continue;
+    if (!rnni_cell_integer(plain, length, &a) || !rnni_cell_integer(text, size, &b) || a == b) return true;
   }
   return false;
 }
@@ -232,14 +234,14 @@ static rnn_status put_number(rnn_ctx *ctx, rnni_column *c, int64_t row, const ch
     if (!rnni_cell_missing(cell, size)) return unexpected(ctx, c, row, "a number", cell);
     return append_missing(ctx, c);
   }
-  if (c->dialect->missing_count && is_marked_number(c, number)) return append_missing(ctx, c);
   size = length;
+  if (c->dialect->missing_count && is_marked_number(c, text, size, number)) return append_missing(ctx, c);
   if (c->counts_points && c->points == RNNI_POINT_OPEN) note_points(c, row, text, size);
   if (!c->whole && (fabs(number) < GAPS || rnni_cell_exact(text, size, number))) return append_double(ctx, c, number);
   if (!c->whole && !make_whole(c))
-    return unexpected(ctx, c, row, "a number that a double holds, beside fractions", text);
+    return unexpected(ctx, c, row, "a number that a double holds, beside fractions or numbers of more than 64 bits", text);
   if (rnni_cell_integer(text, size, &whole)) return append_whole(ctx, c, whole);
-  if (!is_whole(number)) return unexpected(ctx, c, row, "a whole number, beside others beyond 2^53", text);
+  if (!is_whole(number)) return unexpected(ctx, c, row, "a whole number from -(2^63 - 1) to 2^63 - 1, beside others beyond 2^53", text);
   return append_whole(ctx, c, (int64_t)number);
 }
 

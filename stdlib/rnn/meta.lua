@@ -2130,7 +2130,8 @@ function numbers:missing() end
 
 --- numbers:fill([value]) -> numbers
 ---
---- A number in place of the missing ones, or without one the number before each. Errors: a fraction among integers.
+--- A number in place of the missing ones, or without one the number before each. Errors: a fraction among integers, an
+--- integer among doubles that none of them is.
 ---@param value? number
 ---@return rnn.Numbers
 function numbers:fill(value) end
@@ -2243,14 +2244,17 @@ function numbers:to_utc(zone) end
 ---@return rnn.Numbers
 function numbers:date_part(part) end
 
---- rnn.numbers(values [, missing]) -> numbers
+--- rnn.numbers(values [, missing [, what]]) -> numbers
 ---
 --- Numbers of an array, or of a tensor of shape (rows); in an int32 tensor the number missing stands for a missing one.
---- An array of integers gives int64. Errors: an element that is no number, a tensor of several axes.
+--- An array of integers gives int64, and so does one in which an integer is beyond 2^53 where doubles have gaps; nan,
+--- or among integers math.mininteger, is a missing one. Errors: an element that is no number, fractions beside an
+--- integer that no double is, a tensor of several axes.
 ---@param values number[]|rnn.Tensor
 ---@param missing? integer
+---@param what? string what stands in messages for the numbers
 ---@return rnn.Numbers
-function rnn.numbers(values, missing) end
+function rnn.numbers(values, missing, what) end
 
 --- numbers:double() -> numbers
 ---

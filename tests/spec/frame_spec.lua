@@ -191,6 +191,61 @@ describe("a column", function()
   end)
 end)
 
+describe("whole numbers beyond 2^53", function()
+  local LARGE <const> = 9007199254740993 -- 2^53 + 1, which no double is
+  local large, small = csv("id,v\n9007199254740993,1\n"), csv("id,v\n9007199254740992.0,2\n,3\n")
+
+  it("stay what they are beside smaller ones and missing ones", function()
+    local ids = column(large:concat(small), "id")
+    assert.same({ LARGE, LARGE - 1 }, { ids[1], ids[2] })
+    assert.equal("integer", math.type(ids[1]))
+    assert.is_true(ids[3] ~= ids[3])
+    assert.same({ LARGE, 1 }, column(csv("k,a,b\nx,9007199254740993,1\n"):melt "k", "value"))
+    assert.same({ LARGE, LARGE + 1 }, column(csv("id\n9007199254740993\n\"\"\n"):fill("id", LARGE + 1), "id"))
+    assert.same({ LARGE, 2 }, column(csv("k\n1\n2\n"):with("id", { LARGE, 2 }), "id"))
+    assert.same({ LARGE + 1 }, column(large:with("next", "id + 1"), "next"))
+    assert.same({ -0x1p63 }, column(large:with("least", { math.mininteger }), "least"))
+  end)
+
+  it("cannot stand beside fractions", function()
+    local fractions = csv("id,v\n1.5,2\n")
+    local message = "column 'id': row 1 has the integer 9007199254740993, which no double is, and row 2 has 1.5"
+    assert.error_matches(function() large:concat(fractions) end, "frame:concat: " .. message)
+    assert.error_matches(function() large:join(fractions:rename { v = "w" }, "id") end, "frame:join: " .. message)
+    assert.error_matches(function() small:with("id", { LARGE, 1.5 }) end, "frame:with: " .. message)
+    assert.error_matches(function() csv("k,a,b\nx,9007199254740993,1.5\n"):melt "k" end,
+      "frame:melt: column 'value': row 1 has the integer")
+    assert.error_matches(function() small:fill("id", LARGE) end,
+      "fill: the numbers are doubles, of which none is 9007199254740993")
+  end)
+
+  it("are compared, joined and named without rounding", function()
+    local id = large:column "id"
+    for op, value in pairs { eq = 0, ne = 1, lt = 0, le = 0, gt = 1, ge = 1 } do
+      assert.equal(value, id[op](id, LARGE - 1.0):item(), op)
+    end
+    assert.equal(1, id:lt(0x1p63):item())
+    assert.equal(1, id:gt(-1 / 0):item())
+    assert.equal(0, id:eq(0 / 0):item())
+    assert.same({ -1, -2 }, column(csv("v\n-1\n-2\n"):filter(csv("v\n-1\n-2\n").v:le(-0.5)), "v"))
+    assert.equal(0, #large:join(small:drop_missing():rename { v = "w" }, "id", { missing = "drop" }))
+    local wide = csv("k,n,v\na,9007199254740993,1\na,9007199254740992,2\n"):pivot("k", "n", "v")
+    assert.same({ "k", "9007199254740993", "9007199254740992" }, wide:names())
+    assert.equal("9007199254740993x", (large.id .. "x"):get(1))
+  end)
+
+  it("are missing only where they are the very mark", function()
+    local marked = csv("id\n9007199254740993\n9007199254740992\n", { missing = LARGE - 1 })
+    assert.same({ 1 }, marked:column("id"):missing():ne(1):nonzero():totable())
+  end)
+
+  it("reach from the least double of 64 bits to the greatest integer", function()
+    assert.truthy(tostring(csv "id\n-9223372036854775808\n-5\n"):find("-9223372036854775808", 1, true))
+    assert.error_matches(function() csv "id\n9223372036854775807\n-9223372036854775808\n" end,
+      "a whole number from -(2^63 - 1) to 2^63 - 1", nil, true)
+  end)
+end)
+
 describe("frame:between", function()
   local frame = csv(DAYS):sort("date"):unique()
 

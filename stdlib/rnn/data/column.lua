@@ -231,12 +231,13 @@ function Column.__unm(a) return -operand(a) end
 
 -- The cells of an operand of .. as text, false where missing, or one text for all rows.
 local function texts_of(value)
+  local number = require "rnn.data.frame_text".number
   if not class.is_a(value, Column) then
     return type(value) == "number" and tostring(value) or check.string("..", "a side", value)
   end
   local list = value:totable()
   for i, cell in ipairs(list) do
-    if type(cell) == "number" then list[i] = cell == cell and ("%.17g"):format(cell) end
+    if type(cell) == "number" then list[i] = cell == cell and number(cell) end
   end
   return list
 end

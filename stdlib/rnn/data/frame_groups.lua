@@ -9,6 +9,7 @@ local time = require "rnn.data.frame_time"
 local Column = require "rnn.data.column"
 local dates = require "rnn.data.dates"
 local steps = require "rnn.data.steps"
+local text = require "rnn.data.frame_text"
 
 ---@class data.Frame
 local Frame = base.Frame
@@ -135,6 +136,15 @@ function Frame:filter(condition)
   return take(self, kept:ne(0):nonzero(), self.order)
 end
 
+-- Doubles, or int64 where one is no double, as data.csv has them; an error where there are fractions as well.
+local function numbers_of(fname, name, list)
+  for i, v in ipairs(list) do
+    local double = v + 0.0
+    list[i] = v == double and double or v
+  end
+  return core.numbers(list, nil, ("%s: column '%s'"):format(fname, name))
+end
+
 -- A column of an array of numbers, or of strings; false and nil are missing.
 local function column_of_list(fname, name, list, n)
   local kind
@@ -150,7 +160,7 @@ local function column_of_list(fname, name, list, n)
   end
   if kind ~= "string" then
     for i = 1, n do list[i] = list[i] or 0 / 0 end
-    return Column { name = name, type = "number", values = core.numbers(list):double() }
+    return Column { name = name, type = "number", values = numbers_of(fname, name, list) }
   end
   local ids, words, known = {}, {}, {}
   for i = 1, n do
@@ -214,13 +224,9 @@ local function joined(fname, parts)
       local values = part.type == "date" and part:_moments() or part.values
       table.move(values:totable(), 1, #values, #lists + 1, lists)
     end
-    local whole = first.type == "date"
-    if whole then
-      for i, v in ipairs(lists) do lists[i] = v == v and v or math.mininteger end
-    end
-    local numbers = core.numbers(lists)
-    for _, part in ipairs(parts) do whole = whole or core.is_numbers(part.values) and part.values:type() == "int64" end
-    return base.with_values(first, whole and numbers or numbers:double())
+    if first.type == "number" then return base.with_values(first, numbers_of(fname, first.name, lists)) end
+    for i, v in ipairs(lists) do lists[i] = v == v and v or math.mininteger end
+    return base.with_values(first, core.numbers(lists))
   end
   if first.type == "date" then
     local list = {}
@@ -546,7 +552,7 @@ function Frame:pivot(keys, names, value)
   end
   for _, part in ipairs(self:split(names)) do
     local cells, column, new = part:select(list), part.columns[value], part.columns[names]:get(1)
-    new = type(new) == "number" and ("%.17g"):format(new) or new
+    new = type(new) == "number" and text.number(new) or new
     if cells.columns[new] then core.fail("%s: there would be two columns '%s'", fname, new) end
     wide = wide:join(put(cells, base.with_values(column, column.values, new)), list)
   end

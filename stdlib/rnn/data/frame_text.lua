@@ -10,7 +10,7 @@ local module = {}
 -- The shortest text that reads back as the number.
 local function number(value)
   if math.type(value) == "integer" then return ("%d"):format(value) end
-  if value == math.floor(value) and math.abs(value) < 2 ^ 53 then return ("%.0f"):format(value) end -- and not 1.7e+09
+  if value == math.floor(value) and math.abs(value) <= 2 ^ 63 then return ("%.0f"):format(value) end -- and not 1.7e+09
   for digits = 1, 16 do
     local text = ("%%.%dg"):format(digits):format(value)
     if tonumber(text) == value then return text end
