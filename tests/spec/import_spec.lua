@@ -345,6 +345,17 @@ describe("a file that attacks", function()
     sh:remove()
   end)
 
+  it("says so where the end of an HDF5 file is missing", function()
+    for _, name in ipairs { "keras.h5", "latest.weights.h5" } do -- of both versions of its first block
+      local text = assert(core.file_read(FOLDER .. name))
+      local message = ("HDF5: cut off: it has %d of %d bytes"):format(#text - 1, #text)
+      local ok, said = pcall(hdf5.read, text:sub(1, -2))
+      assert.is_false(ok)
+      assert.is_truthy(said:find(message, 1, true), said)
+      assert(hdf5.read(text))
+    end
+  end)
+
   it("gives a model or a message when its bytes are changed", function()
     local found = dofile "tests/fuzz/models.lua"(7, 40)
     assert.equal(40, found.read + found.refused)

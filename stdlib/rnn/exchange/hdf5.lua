@@ -340,18 +340,19 @@ function hdf5.read(text)
   if text:sub(1, 8) ~= "\x89HDF\r\n\x1a\n" then bad "no HDF5 file" end
   local file = setmetatable({ text = text, objects = {}, taken = 0, links = 0 }, File)
   local version, root = get(text, "<B", 8), nil
-  local offsets, lengths, base
+  local offsets, lengths, base, size
   if version < 2 then
     offsets, lengths = get(text, "<BB", 13)
     local at = version == 1 and 28 or 24
-    base, root = get(text, "<i8", at), get(text, "<i8", at + 40)
+    base, size, root = get(text, "<i8", at), get(text, "<i8", at + 16), get(text, "<i8", at + 40)
   elseif version <= 3 then
     offsets, lengths = get(text, "<BB", 9)
-    base, root = get(text, "<i8", 12), get(text, "<i8", 36)
+    base, size, root = get(text, "<i8", 12), get(text, "<i8", 28), get(text, "<i8", 36)
   else
     bad("a superblock of version %d", version)
   end
   if offsets ~= 8 or lengths ~= 8 or base ~= 0 then bad "addresses that are not of 8 bytes from its start" end
+  if size > #text then bad("cut off: it has %d of %d bytes", #text, size) end
   return new_object(file, root, "")
 end
 
