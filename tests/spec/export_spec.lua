@@ -302,6 +302,10 @@ int main(void) {
     assert(rnn.save(sh.folder .. "/lm.safetensors", lm, { vocab = vocab }))
     assert.equal(0, select(3, export "lm.safetensors -o other.c --name words --int8"))
     assert.is_truthy(io.open(sh.folder .. "/other.c"):read "a":find("words_vocab[" .. #vocab .. "]", 1, true))
+    assert(rnn.save(sh.folder .. "/binary.safetensors", nn.Linear(3, 1), { classes = { "no", "yes" } }))
+    local _, said, done = export "binary.safetensors"
+    assert.equal(0, done)
+    assert.is_truthy(said:find("option 'labels' has 2 words, the model 1 outputs: left out", 1, true), said)
     sh:run "mv other.c words.c"
     compile("words", "cc", "-std=c99 -O1 " .. (FUSED or ""))
   end)
@@ -334,6 +338,10 @@ describe("what cannot be exported is named:", function()
     function Power:step(x, h) return h, (x:exp() ^ 1.5 + h) end -- luacheck: no self
     refused("export_spec.*pow", nn.Recurrent(Power(2, 2)))
     refused("give option 'inputs'", nn.Tanh())
+    refused("nn.Masking.*no way to export", nn.Sequential { nn.Masking(0), nn.GRU(2, 3) })
+    refused("nn.Masking.*no way to export", nn.Sequential { nn.Masking(1), nn.Embedding(5, 2), nn.GRU(2, 3) })
+    refused("ExportOdd.*no way to export", nn.TimeDistributed(Odd()))
+    refused("Ensemble.*no way to export", rnn.Ensemble { nn.Linear(2, 1), nn.Linear(2, 1) })
     refused("computes nothing", nn.Dropout(0.1), { inputs = 2 })
     refused("decoder of numbers", nn.Seq2Seq { encoder = nn.Encoder { recurrent = nn.GRU(2, 3) },
       decoder = nn.Decoder { outputs = 1, recurrent = nn.GRU(1, 3), steps = 4 } })
@@ -344,6 +352,17 @@ describe("what cannot be exported is named:", function()
     refused("expected a model", {})
     refused("a name as C has them", nn.Linear(1, 1), { name = "1x" })
     refused("a data.Scaler that was fitted", nn.Linear(1, 1), { scaler = data.Scaler() })
+    local scaler = data.Scaler():fit(rnn.randn(9, 3))
+    refused("'scaler': the scaler has 3 columns, the model takes 2", nn.GRU(2, 4), { scaler = scaler })
+    refused("'target_scaler': the scaler has 3 columns, the model gives 4", nn.GRU(2, 4), { target_scaler = scaler })
+    refused("the model takes ids", nn.Sequential { nn.Embedding(5, 3), nn.GRU(3, 2) }, { scaler = scaler })
+    refused("'labels' has 3 words, the model 2 outputs", nn.Linear(1, 2), { labels = { "a", "b", "c" } })
+    refused("'vocab' has 3 words, the model 2 outputs", nn.Linear(1, 2), { vocab = { "a", "b", "c" } })
+    for _, name in ipairs { "foo.h", "ok.txt", "model" } do
+      local path = sh.folder .. "/" .. name
+      assert.error_matches(function() rnn.export_c(nn.Linear(1, 1), path, { header = true }) end, "ends in .c, or .cpp")
+      assert.is_nil(io.open(path))
+    end
     local m = nn.Linear(1, 1)
     m.bias:detach():fill_(0 / 0)
     refused("not finite", m)

@@ -590,6 +590,16 @@ describe("onnx.save refuses", function()
     assert.error_matches(function() onnx.save(path, nn.Recurrent(Own(2, 2))) end, "onnx_spec.*tan: this operation")
   end)
 
+  it("scalers and words of another size", function()
+    local scaler = rnn.data.Scaler():fit(rnn.randn(9, 3))
+    for option, value in pairs { scaler = scaler, target_scaler = scaler, labels = { "a" }, vocab = { "a" } } do
+      local ok, said = pcall(onnx.save, path, nn.GRU(2, 4), { [option] = value })
+      assert.is_false(ok)
+      assert.is_truthy(said:find(("option '%s'"):format(option), 1, true), said)
+    end
+    assert(onnx.save(path, nn.GRU(2, 4), { scaler = scaler:column(2), vocab = { "a", "b", "c", "d" } }))
+  end)
+
   it("to go on where nothing can", function()
     local both = nn.GRU(2, 3, { bidirectional = true })
     assert.error_matches(function() onnx.save(path, both, { form = "step" }) end, "option 'form'.*whole sequence")

@@ -1,11 +1,14 @@
 -- export/about.lua: what belongs to a model that leaves: scalers, names of outputs, words. Options of what exports, and
 -- the same from the file that rnn.save has written.
 
+local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
 local option = require "rnn.option"
 
 local about = {}
+
+local beside = setmetatable({}, { __mode = "k" }) -- lists that were beside a model in its file
 
 local function scaler(fname, argname, value)
   if class.is_a(value, require("rnn.data").Scaler) and value.scale then return value end
@@ -53,16 +56,34 @@ end
 -- Scaler, target_scaler, labels and vocab of what rnn.save kept beside a model.
 local function of_file(extra)
   extra = type(extra) == "table" and extra or {}
-  local options = {}
+  local options, vocab = {}
   local function is_scaler(value) return class.is_a(value, require("rnn.data").Scaler) end
   local function is_vocab(value) return type(value) == "table" and type(value.tokens) == "table" end
   options.target_scaler = is_scaler(extra.target_scaler) and extra.target_scaler or nil
   local others = {}
   for key, value in pairs(extra) do others[key] = key ~= "target_scaler" and value or nil end
   options.scaler = take(others, { "scaler", "input_scaler" }, is_scaler)
-  options.vocab = take(others, { "vocab" }, is_vocab)
+  vocab = take(others, { "vocab" }, is_vocab)
+  options.vocab = vocab and vocab.tokens
   options.labels = take(others, { "labels", "classes", "names" }, is_strings)
+  for _, list in pairs { options.vocab, options.labels } do beside[list] = true end
   return options
+end
+
+--- about.words(fname, made, options) -> { labels =, vocab = }
+---
+--- The words that go with a graph. Errors: labels of another count than the outputs, a vocabulary where there are
+--- neither ids nor as many outputs; of what a file has beside the model, such words are left out, which is said.
+function about.words(fname, made, options)
+  local words, outputs = {}, made.width
+  for name, list in pairs { labels = options.labels, vocab = options.vocab } do
+    local fits = #list == outputs or name == "vocab" and (made.x.ids or made.decoder)
+    local why = ("%s: option '%s' has %d words, the model %d outputs"):format(fname, name, #list, outputs)
+    words[name] = fits and list or nil
+    if not fits and not beside[list] then core.fail("%s", why) end
+    if not fits then io.stderr:write(why, ": left out\n") end
+  end
+  return words
 end
 
 --- about.export(f, path, output, options) -> results of f | nil, message

@@ -361,13 +361,35 @@ lower["nn.Reservoir"] = function(self, layer)
   end
 end
 
-function Builder:lower(layer)
+-- How a layer is lowered, or an error.
+function Builder:way(layer)
   local f = lower[getmetatable(layer).__name]
   self.layer = layer
   if not f then
     self:refuse("there is no way to export this layer; a step of one's own can be, as a cell (nn.cell)")
   end
-  f(self, layer)
+  return f
+end
+
+function Builder:lower(layer) self:way(layer)(self, layer) end
+
+-- Refuses a model with a layer that cannot be exported, before anything is asked of the others.
+function Builder:look(layer)
+  local name = getmetatable(layer).__name
+  self:way(layer)
+  for i = 1, name == "nn.Sequential" and #layer or 0 do self:look(layer[i]) end
+  if name == "nn.TimeDistributed" then self:look(layer.module) end
+end
+
+-- Refuses a scaler of other columns than there are; a single one, as of a factor, fits any.
+function Builder:scaler(name, scaler, width, ids)
+  local n = scaler and #scaler.scale
+  if n and ids then self:refuse("option '%s': the model takes ids, which have no scale", name) end
+  if n and n ~= 1 and n ~= width then
+    self:refuse("option '%s': the scaler has %d columns, the model %s %d", name, n,
+      name == "scaler" and "takes" or "gives", width)
+  end
+  return scaler
 end
 
 -- The features that a model's first layer takes.
@@ -385,17 +407,20 @@ end
 function graph.of(fname, model, about)
   local self = setmetatable({ fname = fname, stages = {}, layer = model, whole = about.whole, apart = about.whole },
     Builder)
+  self:look(model)
+  self.layer = model
   local ids = model:input_type() == "int32"
   local width = ids and 1 or width_of(model) or about.inputs
   if not width then self:refuse("its first layer does not say how many features a step has; give option 'inputs'") end
   local x = self:open(width, ids).x
   return core.no_grad(function()
-    local scaler = about.scaler
+    local scaler = self:scaler("scaler", about.scaler, width, ids)
     if scaler then
       self.value = pair("div", pair("sub", self.value, constant(scaler.shift)), constant(scaler.scale))
     end
     self:lower(model)
-    scaler = about.target_scaler
+    self.layer = model
+    scaler = self:scaler("target_scaler", about.target_scaler, self.value.width)
     if scaler then
       self.value = pair("add", pair("mul", self.value, constant(scaler.scale)), constant(scaler.shift))
     end

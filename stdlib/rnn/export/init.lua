@@ -100,7 +100,8 @@ end
 --- formula (those of rnn.cells and of a script), Reservoir, LayerNorm, BatchNorm, Conv1d, RepeatVector,
 --- TimeDistributed, Dropout and activations; nn.Seq2Seq of ids, with attention or without, which has NAME_encode,
 --- NAME_next and, taking the likeliest id each time, NAME_decode. Errors: another layer or operation, which is named;
---- weights that are not finite; --double.
+--- a scaler, labels or vocab of another size than the model has; a path that ends neither in .c nor .cpp; weights that
+--- are not finite; --double.
 ---@param model nn.Module
 ---@param path string
 ---@param options? rnn.export_c.Options
@@ -113,6 +114,9 @@ function export.export_c(model, path, options)
   check.string(fname, "argument 2 (path)", path)
   options = OPTIONS:read(options)
   if core.precision ~= "float" then core.fail("%s: C programs compute in float; run without --double", fname) end
+  if not path:find "%.[cC]$" and not path:find "%.c[cpx]+$" then
+    check.expected(fname, "argument 2 (path)", "a file name that ends in .c, or .cpp", path)
+  end
   local name = options.name or stem(path)
   identifier(fname, "option 'name' (of the file's name)", name)
   local text, header, sizes = model:_evaluated(fname, function()
@@ -132,7 +136,7 @@ function export.export_c(model, path, options)
         .. "of %.2g."):format(difference.most, difference.size)
     end
     return require "rnn.export.source".write(made, { name = name, vectors = vectors, steps = options.steps,
-      words = { labels = options.labels, vocab = options.vocab }, notes = notes,
+      words = about.words(fname, made, options), notes = notes,
       title = ("%s.c: %s, written by rnnlua %s."):format(name, model:describe(), core.version) })
   end)
   local done, message, code = core.file_write(path, text)

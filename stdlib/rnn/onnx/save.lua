@@ -42,8 +42,8 @@ local function whole(layer) return layer.kernel ~= nil or recurrent.fits(layer) 
 --- nn.RNN, nn.LSTM and nn.GRU become nodes of their own with reset, peepholes, coupled gates, directions, lengths; with
 --- layer_norm, projection or zoneout, and cells whose step is a formula, they become a Scan. Layers as in rnn.export_c,
 --- without nn.Seq2Seq. Errors: another layer or operation, which is named; form = "step" or state = true of a model
---- that needs the whole sequence; lengths = true of a step; --double. A file that cannot be written gives nil and a
---- message.
+--- that needs the whole sequence; lengths = true of a step; a scaler, labels or vocab of another size than the model
+--- has; --double. A file that cannot be written gives nil and a message.
 ---@param path string
 ---@param model nn.Module
 ---@param options? onnx.save.Options
@@ -75,9 +75,7 @@ function save.save(path, model, options)
       core.fail("%s: option 'state' = false: each step would begin anew; it goes with form = 'sequence'", fname)
     end
     local metadata = {}
-    for _, key in ipairs { "labels", "vocab" } do
-      if options[key] then metadata["rnnlua." .. key] = core.json_encode(options[key]) end
-    end
+    for key, list in pairs(about.words(fname, made, options)) do metadata["rnnlua." .. key] = core.json_encode(list) end
     return require "rnn.onnx.write"(made, { form = options.form, state = state, lengths = options.lengths,
       name = model:describe(), metadata = metadata })
   end)
