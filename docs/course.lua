@@ -5,6 +5,7 @@
 --   build/rnnlua docs/course.lua --check    says which is not up to date; tests/spec/pages_spec.lua asks
 
 local core = require "rnn.core"
+local doc = require "rnn.doc"
 
 -- In the order of the slides: lesson, topic, the same in Portuguese, functions and options here, what Keras has.
 local TOPICS <const> = {
@@ -16,18 +17,18 @@ local TOPICS <const> = {
     "weight_ih_l0 weight_hh_l0 bias_ih_l0", "set_weights" },
   { "03-layer", "A recurrent layer", "Uma camada recorrente", "nn.RNN", "SimpleRNN" },
   { "03-layer", "A layer over a mini-batch (equation 15-2)", "Uma camada sobre um minilote (equação 15-2)",
-    "matmul rnn.concat", "count_params" },
+    "matmul rnn.concat", "kernel recurrent_kernel" },
   { "04-cells", "Memory cells", "Células de memória", "nn.cell nn.Recurrent", "keras.layers.RNN" },
-  { "04-cells", "A cell's output and its state", "A saída e o estado de uma célula", "step record", "state_size" },
+  { "04-cells", "A cell's output and its state", "A saída e o estado de uma célula", "step nn.RecurrentBase:record", "state_size" },
   { "05-shapes", "Sequence to sequence", "Sequência para sequência", "nn.RNN data.windows", "return_sequences" },
-  { "05-shapes", "Sequence to vector", "Sequência para vetor", "returns data.sequences", "GRU" },
+  { "05-shapes", "Sequence to vector", "Sequência para vetor", "returns data.sequences", "GRU return_sequences=False" },
   { "05-shapes", "Vector to sequence", "Vetor para sequência", "nn.Decoder condition", "RepeatVector" },
   { "06-encoder-decoder", "Encoder–decoder", "Codificador-decodificador", "nn.Seq2Seq nn.Encoder nn.Decoder",
     "return_state initial_state" },
   { "06-encoder-decoder", "Attention", "Atenção", "attention weights", "Attention" },
   { "07-bptt", "Back-propagation through time", "Retropropagação através do tempo", "backward retain_grad",
-    "backward" },
-  { "07-bptt", "A loss that ignores outputs", "Uma função de custo que ignora saídas", "slice", "retain_grad" },
+    "GradientTape" },
+  { "07-bptt", "A loss that ignores outputs", "Uma função de custo que ignora saídas", "slice", "sample_weight" },
   { "08-forecast", "Forecasting a time series", "Previsão de uma série temporal", "data.csv data.windows",
     "timeseries_dataset_from_array" },
   { "08-forecast", "Baselines: naive, linear", "Referências: ingênua, linear", "rnn.forecast_report", nil },
@@ -39,16 +40,16 @@ local TOPICS <const> = {
     nil },
   { "11-unstable", "Initial weights; ReLU against tanh", "Pesos iniciais; ReLU contra tanh", "recurrent activation",
     "recurrent_initializer activation" },
-  { "12-training", "Learning rates and optimisers", "Taxas de aprendizado e otimizadores", "rnn.find_lr optim.Adam SGD",
-    "Adam" },
+  { "12-training", "Learning rates and optimisers", "Taxas de aprendizado e otimizadores", "rnn.find_lr optim.Adam optim.SGD",
+    "Adam SGD" },
   { "12-training", "Gradient clipping", "Recorte de gradiente", "clip_norm", "global_clipnorm" },
   { "12-training", "Watching training (TensorBoard)", "Acompanhar o treinamento (TensorBoard)", "monitor run",
     "TensorBoard" },
   { "13-normalise", "Batch normalisation", "Normalização em lote", "nn.BatchNorm", "BatchNormalization" },
   { "13-normalise", "Layer normalisation", "Normalização de camada", "nn.LayerNorm nn.cell", "LayerNormalization" },
-  { "14-gates", "Short-term memory: the LSTM cell", "Memória de curto prazo: a célula LSTM", "LSTM record recorded",
+  { "14-gates", "Short-term memory: the LSTM cell", "Memória de curto prazo: a célula LSTM", "nn.LSTM nn.RecurrentBase:record",
     "LSTM" },
-  { "14-gates", "The GRU cell", "A célula GRU", "GRU record recorded", "GRU" },
+  { "14-gates", "The GRU cell", "A célula GRU", "nn.GRU nn.RecurrentBase:record", "GRU" },
   { "15-applications", "Applications", "Aplicações", "text.stream decode.generate", "Embedding" },
 }
 local LANGUAGES <const> = { -- the ending of pages, the heads of both tables, where a topic has its name, the other one
@@ -69,11 +70,16 @@ local function wrong(...)
   current = false
 end
 
--- "a b" -> "`a`, `b`"; each must be in text.
-local function words(names, text, where)
+-- "a b" -> "`a`, `b`"; each must be in text, by its last word if that is a method or in quotes. With help, what has a
+-- dot must be in it.
+local function words(names, text, where, help)
   local list = {}
   for name in (names or ""):gmatch "%S+" do
-    if not text:find(name, 1, true) then wrong("%s does not have %s", where, name) end
+    local last = name:match "[^.:]*$"
+    if not (text:find(name, 1, true) or text:find(":" .. last, 1, true) or text:find('"' .. last .. '"', 1, true)) then
+      wrong("%s does not have %s", where, name)
+    end
+    if help and name:find "[.:]" and not help(name) then wrong("?%s is not known", name) end
     list[#list + 1] = "`" .. name .. "`"
   end
   return #list > 0 and table.concat(list, ", ") or "–"
@@ -102,7 +108,7 @@ for _, language in ipairs(LANGUAGES) do
       table.insert(tables.lessons, links)
     end
     table.insert(tables.topics, { topic[column], links[2], links[1] .. " · " .. other:format(lesson),
-      words(topic[4], read(script), script), words(topic[5], text:match "```python\n(.-)```", page) })
+      words(topic[4], read(script), script, doc.entry), words(topic[5], text:match "```python\n(.-)```", page) })
   end
   local path = ("docs/course/README%s.md"):format(ending)
   local old = read(path)

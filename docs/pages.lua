@@ -1,5 +1,5 @@
--- pages.lua: the tutorial, the how-tos, the questions, the course and the glossary as data, for "?padding" and "%apropos"
--- at the prompt. CMake runs it when the program is built.
+-- pages.lua: the tutorial, the how-tos, the questions, the course, the glossary and the phrasebook as data, for "?padding"
+-- and "%apropos" at the prompt. CMake runs it when the program is built.
 --
 --   lua docs/pages.lua OUT PAGE.md ...       writes a Lua file: { { name = "howto/padding", title =, text = }, ... }
 

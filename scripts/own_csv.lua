@@ -209,18 +209,21 @@ local all = frame
 if to and time then
   all = frame:rows(1, (select(2, asked("test", frame.between, frame, nil, to, time))))
 end
+-- Rows to come, at the end, have no value of the target: nothing is measured there.
+local given, last = all.columns[target].values:double():totable(), #all
+while last > 0 and given[last] ~= given[last] do last = last - 1 end
 local first = from and time and (asked("test", all.between, all, from, nil, time))
-  or from and math.tointeger(tonumber(from)) or #all - #all // 5 + 1
+  or from and math.tointeger(tonumber(from)) or last - last // 5 + 1
 if series then
   experiment:check(time, "--series wants a column of times")
-  local days = all:dates(time)
+  local days = all:rows(1, last):dates(time)
   table.sort(days)
   from = from or days[#days - #days // 5 + 1]
   first = asked("test", all.between, all, from, nil, time)
 end
-experiment:check(first > 20 and first <= #all, ("%d rows to learn from and %d to measure on are "
-  .. "too few; --test FROM"):format(first - 1, #all - first + 1))
-say("learns from %d rows, is measured on %d%s (--test FROM..TO)", first - 1, #all - first + 1,
+experiment:check(first > 20 and first <= last, ("%d rows to learn from and %d to measure on are "
+  .. "too few; --test FROM"):format(first - 1, math.max(0, last - first + 1)))
+say("learns from %d rows, is measured on %d%s (--test FROM..TO)", first - 1, last - first + 1,
   time and (", from %s"):format(all:rows(first, first):dates(time)[1]) or "")
 
 rnn.seed(options.seed)
@@ -288,14 +291,14 @@ end
 
 -- The last steps, the forecasts that were made of them, and what comes.
 if not series then
-  local n = math.min(#all, 6 * steps)
+  local n = math.min(last, 6 * steps)
   local low, middle, high
   if time then
     middle, low, high = cells[target], cells[target .. "_low"], cells[target .. "_high"]
   else
     middle, low, high = coming.forecast:reshape(-1), coming.low:reshape(-1), coming.high:reshape(-1)
   end
-  local shown = all:rows(#all - n + 1, #all)
+  local shown = all:rows(last - n + 1, last)
   local actual = shown.columns[target].values:double():totable()
   local file = options.plot or stem .. "-forecast.svg"
   local x, ahead = {}, {}

@@ -12,7 +12,7 @@ local ids = rnn.tensor(vocab:encode(plays), "int32")
 local train, valid = ids:rows(1, 270000), ids:rows(270001, #ids)
 
 -- Letters in, the next letter's logits out. It is a model of sequences that also takes and gives its state.
-local model = nn.Sequential { nn.Embedding(#vocab, 32), nn.GRU(32, 128), nn.Linear(128, #vocab) }
+local model = nn.Sequential { nn.Embedding(#vocab, 32), nn.GRU(32, 96), nn.Linear(96, #vocab) }
 
 -- 32 places of the text are read side by side, 64 letters at a time; the state goes on from window to window, the
 -- gradient stops at the border (truncated back-propagation through time).

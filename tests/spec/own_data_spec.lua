@@ -393,6 +393,14 @@ describe("on other people's data", function()
     says("good.csv --target v --test 2030", "--test: frame:between: no row has a 'd' between 2030", "code 1")
     says("good.csv --target v --ahead 500", "--ahead: rnn.Forecaster:fit: 96 rows are too few", "code 1")
     says("good.csv --target v --interval 900", "--interval: expected a number between 0 and 100", "code 1")
+    file("come.csv", "d,v,w\n", function(i) return ("%s,%s,%d"):format(day(i), i <= 110 and value(i) or "", i % 3) end)
+    says("come.csv --target v --known w", "learns from 88 rows, is measured on 22, from 2021-03-31",
+      "backtest of 'v': 22 origins", "code 0") -- the last ten rows are to come
+    file("two.csv", "d,shop,v,w\n", function(i)
+      return ("%s,%s,%s,%d"):format(day((i + 1) // 2), i % 2 == 0 and "a" or "b", i <= 110 and value(i) or "", i % 3)
+    end)
+    says("two.csv --target v --known w --series shop --ahead 3 --reads 7", "learns from 88 rows, is measured on 22, "
+      .. "from 2021-02-15", "code 0")
     file("air.csv", "Date;Time;v;;\n", function(i) -- as UCI's Air Quality is written
       return ("%02d/03/2004;%02d.00.00;%d;;"):format((i - 1) // 24 + 10, (i - 1) % 24, value(i))
     end)

@@ -86,6 +86,31 @@ describe("README.md and docs/", function()
     end
   end)
 
+  it("mark in Portuguese what is linked to and is English", function()
+    for _, path in ipairs(pages) do
+      if path:find "%.pt%.md$" then
+        local own = path:match "([^/]*)%.pt%.md$"
+        for line in read(path):gsub("%[English%]%b()", ""):gsub("\n([^%s|])", " %1"):gmatch "[^\n]+" do
+          for target in line:gmatch "%]%(([^)]+%.md)[)#]" do
+            local name = target:match "[^/]*$"
+            assert(name:find "%.pt%.md$" or name == own .. ".md" or name == "glossary.md"
+              or line:find("em inglês", 1, true), ("%s: %s is not marked"):format(path, target))
+          end
+        end
+      end
+    end
+  end)
+
+  it("have a glossary whose rows say what a word means in both languages", function()
+    local rows = 0
+    for line in read "docs/glossary.md":gmatch "\n(| [^\n]*)" do
+      local _, cells = line:gsub(" | ", "")
+      assert.equal(4, cells, line)
+      rows = rows + 1
+    end
+    assert.is_true(rows > 60)
+  end)
+
   it("name nothing that help does not know", function()
     local doc, topics = require "rnn.doc", require "rnn.doc.pages"
     for _, path in ipairs(pages) do
