@@ -269,6 +269,41 @@ describe("nn.MixtureDensity", function()
   end)
 end)
 
+describe("outputs that are nan", function()
+  local nan = 0 / 0
+  local function raw(columns)
+    local x = rnn.zeros(2, 3, columns)
+    x:set(2, 3, columns, nan)
+    return x
+  end
+
+  it("give no samples", function()
+    local d = nn.MixtureDensity { bits = 1 }
+    fails("density:sample: the outputs of row 2, step 3 hold nan, so nothing can be drawn", d.sample, d, raw(d.columns))
+    d = nn.MixtureDensity { components = 2, size = 1 }
+    fails("the outputs of row 1 hold nan", d.sample, d, rnn.tensor { { -math.huge, -math.huge, 0, 0, 0, 0 } })
+    local made = nn.MADE(2, 4)
+    fails("nn.MADE.*: sample: the outputs of row 2, step 3 hold nan", made.sample, made, raw(2))
+    fails("the outputs of the only row hold nan", made.sample, made, rnn.tensor { nan, 0 })
+    made.weight_xx:assign(rnn.full({ 4, 4 }, nan))
+    fails("the outputs of row 1 hold nan", made.sample, made, rnn.zeros(1, 2))
+    for _, kind in ipairs { "point", "quantile", "gaussian", "student_t", "negative_binomial" } do
+      d = nn.Distribution { kind = kind }
+      fails("distribution:sample: the outputs of row 2, step 3 hold nan", d.sample, d, raw(d.columns))
+      local high = d:quantile(raw(d.columns), 0.75)
+      assert.equal(1, high:ne(high):sum():item(), kind)
+      assert.is_true(high:get(2, 3, 1) ~= high:get(2, 3, 1), kind)
+    end
+  end)
+
+  it("do not count behind the lengths", function()
+    local d, made = nn.MixtureDensity { bits = 1 }, nn.MADE(2, 4)
+    assert.equal(12, d:sample(raw(d.columns):with_lengths { 3, 2 }):without_lengths():is_finite():slice(2, 1, 2):sum()
+      :item())
+    assert.equal(24, made:sample(raw(2):with_lengths { 3, 2 }):without_lengths():is_finite():sum():item())
+  end)
+end)
+
 describe("metrics.error_rate", function()
   it("counts edits by label", function()
     local rate, edits = rnn.metrics.error_rate({ { 1, 2, 3 }, {}, { 5 }, { 1, 3, 2, 4 } },
