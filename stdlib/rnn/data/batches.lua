@@ -13,7 +13,8 @@ local place = require "rnn.place"
 --- dataset:batches([options]) -> batches
 ---
 --- A source of mini-batches for rnn.fit and for own loops: `for x, y, weights in batches do ... end` runs over one
---- epoch, each loop over the next, and loops may run inside one another; #batches is their number in an epoch.
+--- epoch, each loop over the next, and loops may run inside one another; #batches is their number in an epoch. One by
+--- one they are x, y, weights = batches(nil, x), where x is nil at first; batches() is an error.
 ---@class data.Batches
 ---@field dataset table
 ---@field shuffle boolean
@@ -168,11 +169,10 @@ local function next_items(self, x)
 end
 
 -- What `for` calls.
-function Batches.__call(self, _, x)
-  local items, at = next_items(self, x)
+function Batches.__call(self, ...)
+  local items, at = next_items(self, place.before("batches", ...))
   if not items then return nil end
-  local y, weights
-  x, y, weights = self.dataset:batch(items)
+  local x, y, weights = self.dataset:batch(items)
   return place.keep(self.places, "batches", x, at), y, weights
 end
 
@@ -181,7 +181,8 @@ end
 local ByItems = {}
 ByItems.__index = ByItems
 
-function ByItems.__call(self, _, before)
+function ByItems.__call(self, ...)
+  local before = place.before("batches:by_items", ...)
   local items, at = next_items(self.batches, before)
   local places = self.batches.places
   if before then places[before] = nil end -- nobody asks for it again: left to the collector they would pile up

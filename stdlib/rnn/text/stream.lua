@@ -69,7 +69,8 @@ function Stream:settings()
 end
 
 -- What `for` calls: x, the value before, is nil when a loop begins. A place is the number of steps given out.
-function Stream.__call(self, _, x)
+function Stream.__call(self, ...)
+  local x = place.before("stream", ...)
   local from = x == nil and 0 or place.of(self.places, "stream", x)
   if from >= self.steps then return nil end
   local time = math.min(self.length, self.steps - from)
