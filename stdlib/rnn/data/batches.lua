@@ -7,6 +7,7 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local nest = require "rnn.nest"
 local option = require "rnn.option"
 local place = require "rnn.place"
 
@@ -115,6 +116,18 @@ function Batches:settings()
     if kind == "number" or kind == "boolean" or kind == "string" then settings[name] = value end
   end
   return settings
+end
+
+local LOOKED_AT <const> = 1 << 22 -- elements
+
+-- Text that differs when the values of the dataset do: of all items, or of those spread over it that have so many
+-- elements.
+function Batches:_fingerprint()
+  local dataset, elements = self.dataset, 0
+  local items = nest.spread(dataset.items, 64)
+  nest.each({ dataset:batch(items) }, function(t) elements = elements + t:count() end)
+  if #items > 0 then items = nest.spread(dataset.items, math.max(64, LOOKED_AT * #items // math.max(elements, 1))) end
+  return nest.checksum { dataset:batch(items) }
 end
 
 --- batches:epoch(e) -> batches
