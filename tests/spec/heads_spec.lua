@@ -34,6 +34,30 @@ describe("losses of labels", function()
     end
   end)
 
+  it("of classes that logits of -inf exclude are those without them", function()
+    local logits, y = rnn.tensor { { -math.huge, 0.3, 1 }, { 2, -math.huge, 0.5 } }, rnn.tensor({ 2, 1 }, "int32")
+    local rest, z = rnn.tensor { { 0.3, 1 }, { 2, 0.5 } }, rnn.tensor({ 1, 1 }, "int32")
+    local function of(f, x, ...)
+      x = x:detach():requires_grad(true)
+      local loss = f(x, ...)
+      loss:backward()
+      return loss:item(), x.grad
+    end
+    local p, q = rnn.tensor { { 0, 0.2, 0.8 }, { 0.4, 0, 0.6 } }, rnn.tensor { { 0.2, 0.8 }, { 0.4, 0.6 } }
+    for _, case in ipairs { { nn.focal, { y }, { z } }, { nn.cross_entropy, { y }, { z } },
+      { nn.cross_entropy, { p }, { q } }, { nn.distillation, { logits, y }, { rest, z } } } do
+      local loss, grad = of(case[1], logits, table.unpack(case[2]))
+      local want, dwant = of(case[1], rest, table.unpack(case[3]))
+      assert.near(want, loss, 1e-6)
+      assert.same({ 0, 0 }, { grad:get(1, 1), grad:get(2, 2) })
+      assert.is_true((grad:rows(1, 1):slice(2, 2, 3) - dwant:rows(1, 1)):abs():max():item() < 1e-6)
+    end
+    assert.equal(0, nn.focal(rnn.tensor { { -math.huge, 0 } }, rnn.tensor({ 2 }, "int32")):item())
+    assert.equal(math.huge, nn.focal(rnn.tensor { { -math.huge, 0 } }, rnn.tensor({ 1 }, "int32")):item())
+    assert.near((1 - 0.3 + 1) / 3, nn.multi_margin(logits:rows(1, 1), y:rows(1, 1)):item(), 1e-6)
+    assert.equal(math.huge, nn.multi_margin(logits:rows(1, 1), rnn.tensor({ 1 }, "int32")):item())
+  end)
+
   it("know the order of classes", function()
     local logits = rnn.randn(3, 4)
     local y = rnn.tensor({ 1, 3, 5 }, "int32")
