@@ -117,7 +117,8 @@ function losses.quantile(y, target, q, options)
     check.number(fname, "argument 3 (q)", q, 0, 1)
     return core.quantile_loss(y, target, q, weights, reduction)
   end
-  if #q == 0 or y:ndim() == 0 or y:size(-1) ~= #q then
+  if #q == 0 then check.expected(fname, "argument 3 (q)", "a number between 0 and 1 or a list of such", q) end
+  if y:ndim() == 0 or y:size(-1) ~= #q then
     core.fail("%s: %d quantiles want a y with as many columns, got %s", fname, #q, check.shape(y))
   end
   if target:ndim() == y:ndim() and target:size(-1) == 1 then target = target:select(-1, 1) end

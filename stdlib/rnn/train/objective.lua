@@ -220,7 +220,11 @@ function objective.trains(fname, optimizer, model)
     core.fail("%s: option 'optimizer': it has no parameter of the model, %s, which would not be trained; make it with "
       .. "that model's parameters()", fname, model:describe())
   end
-  return others
+  for _, p in ipairs(optimizer.params) do
+    if p:requires_grad() then return others end
+  end
+  core.fail("%s: option 'optimizer': all of its parameters are frozen, so nothing would be trained; model:unfreeze() "
+    .. "or a part of it makes them learn", fname)
 end
 
 -- Several optimisers, each for parameters of its own, as one: what a GAN is trained with.
