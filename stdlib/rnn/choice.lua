@@ -49,4 +49,16 @@ function choice.best(fname, logits, counts, place)
   return ids
 end
 
+--- choice.drawable(fname, outputs)
+---
+--- Raises when outputs (..., C), from whose rows something is to be drawn, hold nan within the lengths.
+function choice.drawable(fname, outputs)
+  local bare, shape = outputs:zero_padding():without_lengths():detach(), { outputs:shape() }
+  local bad = bare:ne(bare):reshape(-1, shape[#shape]):sum(-1):gt(0)
+  if bad:sum():item() == 0 then return end
+  shape[#shape] = nil
+  core.fail("%s: the outputs of %s hold nan, so nothing can be drawn from them", fname,
+    choice.place(shape)(bad:argmax(1):item()))
+end
+
 return choice

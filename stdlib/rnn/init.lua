@@ -14,13 +14,13 @@ end
 local inner = {}
 for name in ([[
   average_step audio_features audio_read audio_resample audio_write bf16 built_with bundle_read bundle_write checksum
-  date_read events_open fail fail_allocation file_append file_is_there file_kind file_lock file_read file_sha256
-  file_sweep file_truncate file_write files_used folder_files folder_list folder_remove folder_scratch form finally
-  grads_finite inflate is_numbers isatty linear_forecast make_folder methods need_logits op_doc optimizer_step
-  png_encode pdf_write peak png_write precision program random_position recurrent regions scan sha256 shard_add
-  shard_give shard_take step stepper tensor_address tensor_bytes tensor_fill tensor_of_bytes tensor_text terminal_rows
-  terminal_width trace trace_alike trace_apply trace_captured trace_nodes trace_numbers trace_place trace_results
-  trace_same watched _linalg archive_map npy_map low_isa file_status unicode
+  clip_grad_norm clip_grad_value date_read events_open fail fail_allocation file_append file_is_there file_kind
+  file_lock file_read file_sha256 file_sweep file_truncate file_write files_used folder_files folder_list
+  folder_remove folder_scratch form finally grads_finite inflate is_numbers isatty linear_forecast make_folder methods
+  need_logits op_doc optimizer_step png_encode pdf_write peak png_write precision program random_position recurrent
+  regions scan sha256 shard_add shard_give shard_take step stepper tensor_address tensor_bytes tensor_fill
+  tensor_of_bytes tensor_text terminal_rows terminal_width trace trace_alike trace_apply trace_captured trace_nodes
+  trace_numbers trace_place trace_results trace_same watched _linalg archive_map npy_map low_isa file_status unicode
 ]]):gmatch "%S+" do
   inner[name] = true
 end

@@ -2974,14 +2974,14 @@ function core.watched(number) end
 ---@return boolean whether a parameter had a gradient
 function core.optimizer_step(options, params, state) end
 
---- rnn.clip_grad_norm(params, max_norm) -> norm, any
+--- core.clip_grad_norm(params, max_norm) -> norm, any
 ---
 --- What optim.clip_grad_norm does. Errors: params that are no tensors, a negative max_norm.
 ---@param params rnn.Tensor[] of any shape
 ---@param max_norm number
 ---@return number norm before
 ---@return boolean whether there was a gradient
-function rnn.clip_grad_norm(params, max_norm) end
+function core.clip_grad_norm(params, max_norm) end
 
 --- core.grads_finite(params) -> boolean
 ---
@@ -2990,14 +2990,14 @@ function rnn.clip_grad_norm(params, max_norm) end
 ---@return boolean
 function core.grads_finite(params) end
 
---- rnn.clip_grad_value(params, limit) -> count, any
+--- core.clip_grad_value(params, limit) -> count, any
 ---
 --- What optim.clip_grad_value does. Errors: params that are no tensors, a limit that is no positive number.
 ---@param params rnn.Tensor[] of any shape
 ---@param limit number
 ---@return integer count of the elements that were outside
 ---@return boolean whether there was a gradient
-function rnn.clip_grad_value(params, limit) end
+function core.clip_grad_value(params, limit) end
 
 --- rnn.scale_grad(params, factor)
 ---

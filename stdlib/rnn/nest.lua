@@ -85,4 +85,20 @@ function nest.rows(value, ids)
   return value:without_lengths():gather(1, ids):with_lengths(lengths:gather(1, ids))
 end
 
+--- nest.checksum(value) -> text that differs when types, shapes, lengths or values do
+function nest.checksum(value)
+  local parts = {}
+  nest.each(value, function(t, path)
+    parts[#parts + 1] = ("%s %016x"):format(path, core.checksum(t:detach():without_lengths()))
+    if t:lengths() then parts[#parts + 1] = ("%016x"):format(core.checksum(t:lengths())) end
+  end)
+  return table.concat(parts, "\n")
+end
+
+--- nest.spread(t, most) -> at most so many rows of a tensor, from its first on, all as far apart
+function nest.spread(t, most)
+  local step = (#t + most - 1) // most
+  return step <= 1 and t or t:gather(1, core.arange((#t - 1) // step + 1) * step - (step - 1))
+end
+
 return nest

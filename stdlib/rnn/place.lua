@@ -9,6 +9,17 @@ local place = {}
 --- place.new() -> places: what places are kept in; each is forgotten with its x.
 function place.new() return setmetatable({}, { __mode = "k" }) end
 
+--- place.before(fname, state, x) -> x
+---
+--- What a loop hands an iterator beside itself; called as f() it would begin again each time.
+function place.before(fname, ...)
+  if select("#", ...) < 2 then
+    core.fail("%s: a call without the batch before begins an epoch each time; write for x, y in batches do ... end, or "
+      .. "x, y = batches(nil, x), with an x that is nil at first", fname)
+  end
+  return (select(2, ...))
+end
+
 --- place.of(places, fname, x) -> the place that was kept by x
 function place.of(places, fname, x)
   local found = places[x]

@@ -1,5 +1,6 @@
 -- Iterators of the library: the place in the data belongs to the loop, not to the iterator.
 local rnn = require "rnn"
+local fails = require "support.fails"
 local nn, data, optim, text = rnn.nn, rnn.data, rnn.optim, rnn.text
 
 local function rows(n) return rnn.arange(n):to_float():reshape(n, 1) end
@@ -68,6 +69,23 @@ describe("every iterator", function()
       assert.same(want, outer)
       assert.equal((#want) ^ 2, inner)
       assert.same(want, collect(same_epoch(source)))
+    end)
+
+    it(("wants the batch before: %s"):format(name), function()
+      local source = make()
+      fails("a call without the batch before begins an epoch each time; write for x, y in batches do", function()
+        return source()
+      end)
+      fails("a call without the batch before", rnn.evaluate, rnn.nn.Linear(1, 1), function()
+        local x, y = source()
+        return x, y
+      end, { loss = "mse" })
+      local n, x = 0, nil
+      repeat
+        x = source(nil, x)
+        n = n + (x and 1 or 0)
+      until not x
+      assert.equal(#source, n)
     end)
 
     it(("lets two loops take turns: %s"):format(name), function()

@@ -34,6 +34,30 @@ describe("losses of labels", function()
     end
   end)
 
+  it("of classes that logits of -inf exclude are those without them", function()
+    local logits, y = rnn.tensor { { -math.huge, 0.3, 1 }, { 2, -math.huge, 0.5 } }, rnn.tensor({ 2, 1 }, "int32")
+    local rest, z = rnn.tensor { { 0.3, 1 }, { 2, 0.5 } }, rnn.tensor({ 1, 1 }, "int32")
+    local function of(f, x, ...)
+      x = x:detach():requires_grad(true)
+      local loss = f(x, ...)
+      loss:backward()
+      return loss:item(), x.grad
+    end
+    local p, q = rnn.tensor { { 0, 0.2, 0.8 }, { 0.4, 0, 0.6 } }, rnn.tensor { { 0.2, 0.8 }, { 0.4, 0.6 } }
+    for _, case in ipairs { { nn.focal, { y }, { z } }, { nn.cross_entropy, { y }, { z } },
+      { nn.cross_entropy, { p }, { q } }, { nn.distillation, { logits, y }, { rest, z } } } do
+      local loss, grad = of(case[1], logits, table.unpack(case[2]))
+      local want, dwant = of(case[1], rest, table.unpack(case[3]))
+      assert.near(want, loss, 1e-6)
+      assert.same({ 0, 0 }, { grad:get(1, 1), grad:get(2, 2) })
+      assert.is_true((grad:rows(1, 1):slice(2, 2, 3) - dwant:rows(1, 1)):abs():max():item() < 1e-6)
+    end
+    assert.equal(0, nn.focal(rnn.tensor { { -math.huge, 0 } }, rnn.tensor({ 2 }, "int32")):item())
+    assert.equal(math.huge, nn.focal(rnn.tensor { { -math.huge, 0 } }, rnn.tensor({ 1 }, "int32")):item())
+    assert.near((1 - 0.3 + 1) / 3, nn.multi_margin(logits:rows(1, 1), y:rows(1, 1)):item(), 1e-6)
+    assert.equal(math.huge, nn.multi_margin(logits:rows(1, 1), rnn.tensor({ 1 }, "int32")):item())
+  end)
+
   it("know the order of classes", function()
     local logits = rnn.randn(3, 4)
     local y = rnn.tensor({ 1, 3, 5 }, "int32")
@@ -266,6 +290,41 @@ describe("nn.MixtureDensity", function()
     assert.is_true(neat:select(2, 1):lt(0):mean():item() > 0.93)
     assert.near(1 / (1 + math.exp(-6)), neat:select(2, 3):mean():item(), 0.005)
     assert.near(math.exp(-3), neat:select(2, 2):std():item(), 0.01)
+  end)
+end)
+
+describe("outputs that are nan", function()
+  local nan = 0 / 0
+  local function raw(columns)
+    local x = rnn.zeros(2, 3, columns)
+    x:set(2, 3, columns, nan)
+    return x
+  end
+
+  it("give no samples", function()
+    local d = nn.MixtureDensity { bits = 1 }
+    fails("density:sample: the outputs of row 2, step 3 hold nan, so nothing can be drawn", d.sample, d, raw(d.columns))
+    d = nn.MixtureDensity { components = 2, size = 1 }
+    fails("the outputs of row 1 hold nan", d.sample, d, rnn.tensor { { -math.huge, -math.huge, 0, 0, 0, 0 } })
+    local made = nn.MADE(2, 4)
+    fails("nn.MADE.*: sample: the outputs of row 2, step 3 hold nan", made.sample, made, raw(2))
+    fails("the outputs of the only row hold nan", made.sample, made, rnn.tensor { nan, 0 })
+    made.weight_xx:assign(rnn.full({ 4, 4 }, nan))
+    fails("the outputs of row 1 hold nan", made.sample, made, rnn.zeros(1, 2))
+    for _, kind in ipairs { "point", "quantile", "gaussian", "student_t", "negative_binomial" } do
+      d = nn.Distribution { kind = kind }
+      fails("distribution:sample: the outputs of row 2, step 3 hold nan", d.sample, d, raw(d.columns))
+      local high = d:quantile(raw(d.columns), 0.75)
+      assert.equal(1, high:ne(high):sum():item(), kind)
+      assert.is_true(high:get(2, 3, 1) ~= high:get(2, 3, 1), kind)
+    end
+  end)
+
+  it("do not count behind the lengths", function()
+    local d, made = nn.MixtureDensity { bits = 1 }, nn.MADE(2, 4)
+    assert.equal(12, d:sample(raw(d.columns):with_lengths { 3, 2 }):without_lengths():is_finite():slice(2, 1, 2):sum()
+      :item())
+    assert.equal(24, made:sample(raw(2):with_lengths { 3, 2 }):without_lengths():is_finite():sum():item())
   end)
 end)
 

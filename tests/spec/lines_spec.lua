@@ -94,6 +94,8 @@ describe("data.classes", function()
     assert.same({ ["10"] = 1, ["2"] = 2, a = 3, b = 4 }, ids)
     assert.same({ "x" }, (data.classes({ { sign = "x" } }, "sign")))
     assert.error_matches(function() data.classes({ {} }, "sign") end, "entry 1: expected a string, got nil")
+    assert.error_matches(function() data.classes { "b", "caf\xE9" } end,
+      "data.classes: argument 1 %(labels%), entry 2: byte 4 is 0xE9, which is no UTF%-8")
   end)
 end)
 

@@ -207,6 +207,8 @@ describe("sample weights and reductions", function()
     assert.near(want, nn.quantile(y, t, { 0.1, 0.5, 0.9 }):item(), 1e-6)
     assert.near(want, nn.quantile(y, t:reshape(5, 1), { 0.1, 0.5, 0.9 }):item(), 1e-6)
     assert.same({ 5, 3 }, { nn.quantile(y, t, { 0.1, 0.5, 0.9 }, { reduction = "none" }):shape() })
+    fails("nn.quantile: argument 3 (q): expected a number between 0 and 1 or a list of such, got table", nn.quantile, y,
+      t, { quantiles = { 0.1 } })
     fails("nn.quantile: 2 quantiles want a y with as many columns, got (5, 3)", nn.quantile, y, t, { 0.1, 0.5 })
     local mean = core.randn(5)
     local full = nn.gaussian_nll(mean, t, core.full({ 5 }, 0.5)):item()

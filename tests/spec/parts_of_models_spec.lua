@@ -81,7 +81,10 @@ describe("a frozen model", function()
     local count = #model:parameters()
     model:freeze():unfreeze()
     assert.equal(count, #model:parameters())
+    local optimizer = optim.SGD(model:parameters())
     assert.equal(0, #model:freeze():parameters())
+    fails("option 'optimizer': all of its parameters are frozen, so nothing would be trained", rnn.fit, model,
+      { data = data.arrays(rnn.ones(2, 1), rnn.ones(2, 1)):batches(), loss = "mse", optimizer = optimizer })
     assert.equal(count, #model:frozen())
   end)
 

@@ -412,6 +412,8 @@ describe("going on", function()
     refused("'bias' is tensor %(2%) float in the model, but", {}, nn.Linear(1, 2))
     refused("names differ", {}, nn.Sequential { nn.Linear(1, 1) })
     refused("with 4 batches in an epoch, these data have 7", { data = line:batches { size = 8 } })
+    refused("option 'data': the values are others than when the run began", { data = data.arrays(x, x * 6 - 3):batches {
+      size = 16, shuffle = true } })
     local model = nn.Linear(1, 1)
     refused("kind: expected 'adam', got string 'sgd'", { optimizer = optim.Adam(model:parameters()) }, model)
     assert(rnn.save(path, nn.Linear(1, 1)))

@@ -151,6 +151,11 @@ describe("a model of two inputs and two targets", function()
     fails("the model's result for target 'noise': expected a table with an entry for each target", fit,
       { loss = { noise = "mse" } })
     fails("option 'loss_weights': there is no loss 'x'", fit, { loss_weights = { x = 1 } })
+    fails("option 'loss_weights': the batch has no target 'c'", fit, { loss = "mse", loss_weights = { c = 1 } })
+    fails("option 'padded' has no effect: labels are targets of the loss 'cross_entropy', or of a function", fit,
+      { loss = { demand = "mse", alarm = "binary_cross_entropy" }, padded = true })
+    fails("option 'loss_weights' goes with a loss for each target", rnn.evaluate, nn.Linear(1, 1),
+      data.arrays(rnn.ones(2, 1), rnn.ones(2, 1)), { loss = "mse", loss_weights = { b = 100 } })
     fails("'mae' of which target? Write metrics = { name = { 'mae' } }", fit, { metrics = { "mae" } })
     fails("option 'metrics': there is no target 'x'", fit, { metrics = { x = { "mae" } } })
     fails("there is no 'val_loss' in this run; there are alarm_loss, demand_loss, loss", fit,

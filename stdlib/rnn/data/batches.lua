@@ -7,13 +7,15 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local nest = require "rnn.nest"
 local option = require "rnn.option"
 local place = require "rnn.place"
 
 --- dataset:batches([options]) -> batches
 ---
 --- A source of mini-batches for rnn.fit and for own loops: `for x, y, weights in batches do ... end` runs over one
---- epoch, each loop over the next, and loops may run inside one another; #batches is their number in an epoch.
+--- epoch, each loop over the next, and loops may run inside one another; #batches is their number in an epoch. One by
+--- one they are x, y, weights = batches(nil, x), where x is nil at first; batches() is an error.
 ---@class data.Batches
 ---@field dataset table
 ---@field shuffle boolean
@@ -116,6 +118,18 @@ function Batches:settings()
   return settings
 end
 
+local LOOKED_AT <const> = 1 << 22 -- elements
+
+-- Text that differs when the values of the dataset do: of all items, or of those spread over it that have so many
+-- elements.
+function Batches:_fingerprint()
+  local dataset, elements = self.dataset, 0
+  local items = nest.spread(dataset.items, 64)
+  nest.each({ dataset:batch(items) }, function(t) elements = elements + t:count() end)
+  if #items > 0 then items = nest.spread(dataset.items, math.max(64, LOOKED_AT * #items // math.max(elements, 1))) end
+  return nest.checksum { dataset:batch(items) }
+end
+
 --- batches:epoch(e) -> batches
 ---
 --- Makes the next loop run over epoch e, in the order that belongs to it.
@@ -168,11 +182,10 @@ local function next_items(self, x)
 end
 
 -- What `for` calls.
-function Batches.__call(self, _, x)
-  local items, at = next_items(self, x)
+function Batches.__call(self, ...)
+  local items, at = next_items(self, place.before("batches", ...))
   if not items then return nil end
-  local y, weights
-  x, y, weights = self.dataset:batch(items)
+  local x, y, weights = self.dataset:batch(items)
   return place.keep(self.places, "batches", x, at), y, weights
 end
 
@@ -181,7 +194,8 @@ end
 local ByItems = {}
 ByItems.__index = ByItems
 
-function ByItems.__call(self, _, before)
+function ByItems.__call(self, ...)
+  local before = place.before("batches:by_items", ...)
   local items, at = next_items(self.batches, before)
   local places = self.batches.places
   if before then places[before] = nil end -- nobody asks for it again: left to the collector they would pile up

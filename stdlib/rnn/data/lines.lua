@@ -3,6 +3,7 @@
 local core = require "rnn.core"
 local check = require "rnn.check"
 local option = require "rnn.option"
+local characters = require "rnn.text.characters"
 local read_text = require "rnn.text.read"
 
 local module = {}
@@ -146,7 +147,7 @@ end
 ---
 --- The distinct labels of a list, in order: as numbers when all of them are, otherwise as text; ids[label] is the place
 --- of a label among them, from 1. With key the list is of tables whose field of that name is the label. Errors: labels
---- that are no strings.
+--- that are no strings in UTF-8.
 ---@param labels any[]
 ---@param key? string
 ---@return string[] names
@@ -157,6 +158,11 @@ function module.classes(labels, key)
   for i, label in ipairs(labels) do
     if key ~= nil then label = check.table("data.classes", ("argument 1 (labels), entry %d"):format(i), label)[key] end
     check.string("data.classes", ("argument 1 (labels), entry %d"):format(i), label)
+    local at = characters.invalid(label)
+    if at then
+      core.fail("data.classes: argument 1 (labels), entry %d: byte %d is 0x%02X, which is no UTF-8; rnn.text.read says "
+        .. "where a file has such bytes, data.csv reads other encodings", i, at, label:byte(at))
+    end
     if not ids[label] then
       names[#names + 1], ids[label] = label, true
       numbers = numbers and tonumber(label) ~= nil

@@ -30,7 +30,8 @@ return function(batches, f)
     __index = function(_, key) return guard.inner(batches[key]) end, -- methods, too, of an object that is no Batches
     __newindex = batches,
     __len = function() return #batches end,
-    __call = function(_, _, before)
+    __call = function(_, ...)
+      local before = place.before(fname, ...)
       if before ~= nil then before = places[before] or before end -- what batches:seek gave is known to batches
       local from, y, weights = batches(nil, before)
       if from == nil then return nil end

@@ -2,6 +2,7 @@
 
 local core = require "rnn.core"
 local check = require "rnn.check"
+local choice = require "rnn.choice"
 local class = require "rnn.class"
 local option = require "rnn.option"
 local inverse = require "rnn.nn.inverse"
@@ -157,7 +158,8 @@ end
 --- distribution:quantile(raw, q) -> tensor (..., outputs)
 ---
 --- Below it lies the share q of what may come. Between the quantiles of kind "quantile" straight lines are taken, and
---- of kind "point" every quantile is that number. Nothing is recorded for gradients.
+--- of kind "point" every quantile is that number. Outputs that are nan have quantiles that are nan. Nothing is recorded
+--- for gradients.
 ---@param raw rnn.Tensor (..., outputs columns)
 ---@param q number between 0 and 1
 ---@return rnn.Tensor # (..., outputs)
@@ -175,11 +177,12 @@ end
 
 --- distribution:sample(raw) -> tensor (..., outputs)
 ---
---- One number for each output, drawn with the generator that rnn.seed sets.
+--- One number for each output, drawn with the generator that rnn.seed sets. Errors: outputs that hold nan.
 ---@param raw rnn.Tensor (..., outputs columns)
 ---@return rnn.Tensor # (..., outputs)
 function Distribution:sample(raw)
   local p = self:parameters(check.tensor("distribution:sample", "argument 1 (raw)", raw, "float"):detach())
+  choice.drawable("distribution:sample", raw)
   local like = core.is_tensor(p) and p or p[1]
   if self.kind == "quantile" then like = p:select(-1, 1) end
   return quantiles_at(self, p, core.rand(like:shape()):clamp(1e-6, 1 - 1e-6))

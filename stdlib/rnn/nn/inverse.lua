@@ -93,12 +93,13 @@ function inverse.student_t(q, freedom)
   return math.sqrt(freedom * (1 - x) / x)
 end
 
---- inverse.negative_binomial(q, mean, dispersion) -> the least count at or below which lies the share q
+--- inverse.negative_binomial(q, mean, dispersion) -> the least count at or below which lies the share q; nan of nan
 ---@param q number between 0 and 1
 ---@param mean number above 0
 ---@param dispersion number above 0
 ---@return number
 function inverse.negative_binomial(q, mean, dispersion)
+  if mean ~= mean or dispersion ~= dispersion then return 0 / 0 end
   if q <= 0 or q >= 1 then return q <= 0 and 0 or math.huge end
   local r = 1 / dispersion
   local p = r / (r + mean)

@@ -117,7 +117,8 @@ function losses.quantile(y, target, q, options)
     check.number(fname, "argument 3 (q)", q, 0, 1)
     return core.quantile_loss(y, target, q, weights, reduction)
   end
-  if #q == 0 or y:ndim() == 0 or y:size(-1) ~= #q then
+  if #q == 0 then check.expected(fname, "argument 3 (q)", "a number between 0 and 1 or a list of such", q) end
+  if y:ndim() == 0 or y:size(-1) ~= #q then
     core.fail("%s: %d quantiles want a y with as many columns, got %s", fname, #q, check.shape(y))
   end
   if target:ndim() == y:ndim() and target:size(-1) == 1 then target = target:select(-1, 1) end
@@ -305,7 +306,9 @@ local function soft_cross_entropy(logits, target, options)
   local e = options.label_smoothing
   if e > 0 then p = p * (1 - e) + e / classes end
   if options.weights then p = p * options.weights:reshape(1, -1) end
-  return reduce(-(p * rows:log_softmax(-1)):sum(2))
+  local logs = rows:log_softmax(-1)
+  logs = core.where(p:eq(0) * logs:eq(-math.huge), 0, logs) -- 0 log 0 is 0
+  return reduce(-(p * logs):sum(2))
 end
 
 --- nn.cross_entropy(logits, labels [, options]) -> scalar
@@ -341,7 +344,7 @@ end
 function losses.focal(logits, labels, options)
   local rows, target, o, reduce = labelled("nn.focal", logits, labels, FOCAL, options, 0)
   core.need_logits("nn.focal", logits, "softmax")
-  local log_p = (rows:log_softmax(-1) * core.one_hot(target, rows:size(2))):sum(2)
+  local log_p = core.where(core.one_hot(target, rows:size(2)), rows:log_softmax(-1), 0):sum(2) -- logits may be -inf
   local loss = -log_p
   if o.gamma > 0 then loss = loss * (1 - log_p:exp()):maximum(1e-7) ^ o.gamma end
   return reduce(loss)
@@ -360,7 +363,7 @@ end
 function losses.multi_margin(logits, labels, options)
   local rows, target, o, reduce = labelled("nn.multi_margin", logits, labels, MULTI_MARGIN, options, 0)
   local is_label = core.one_hot(target, rows:size(2))
-  local missing = (o.margin + rows - (rows * is_label):sum(2, true)):relu() * (1 - is_label)
+  local missing = core.where(is_label, 0, o.margin + rows - core.where(is_label, rows, 0):sum(2, true)):relu()
   return reduce((o.p == 2 and missing:square() or missing):mean(2))
 end
 

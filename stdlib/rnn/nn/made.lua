@@ -3,6 +3,7 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local choice = require "rnn.choice"
 local option = require "rnn.option"
 local Module = require "rnn.nn.module"
 local Linear = require "rnn.nn.linear"
@@ -75,7 +76,7 @@ end
 --- made:sample(context) -> x (..., outputs)
 ---
 --- Bits drawn one after the other with the generator that rnn.seed sets. Nothing is recorded.
---- Errors: another shape.
+--- Errors: another shape, a context or parameters from which come probabilities that are nan.
 ---@param context rnn.Tensor (..., inputs)
 ---@return rnn.Tensor # (..., outputs)
 function MADE:sample(context)
@@ -87,8 +88,9 @@ function MADE:sample(context)
     local rows, back = rows_of(context)
     local x, draws = core.zeros(#rows, self.outputs), core.rand(#rows, self.outputs)
     for i = 1, self.outputs do
-      local bit = draws:select(2, i):lt(self:forward(rows, x):select(2, i):sigmoid())
-      x = core.where(core.arange(self.outputs):eq(i):reshape(1, -1), bit:reshape(-1, 1), x)
+      local logits = self:forward(rows, x):slice(2, i, i)
+      choice.drawable(self:describe() .. ": sample", back(logits))
+      x = core.where(core.arange(self.outputs):eq(i):reshape(1, -1), draws:slice(2, i, i):lt(logits:sigmoid()), x)
     end
     return back(x)
   end)

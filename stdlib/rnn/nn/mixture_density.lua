@@ -2,6 +2,7 @@
 
 local core = require "rnn.core"
 local check = require "rnn.check"
+local choice = require "rnn.choice"
 local class = require "rnn.class"
 local option = require "rnn.option"
 local losses = require "rnn.nn.loss"
@@ -122,7 +123,8 @@ local SAMPLE = option.of("nn.MixtureDensity:sample", {
 
 --- density:sample(raw [, options]) -> (..., size + bits)
 ---
---- A point and bits for each step, drawn with the generator that rnn.seed sets. Nothing is recorded.
+--- A point and bits for each step, drawn with the generator that rnn.seed sets. Nothing is recorded. Errors: outputs
+--- of a step that hold nan, or give no component any weight.
 ---@param raw rnn.Tensor (..., columns)
 ---@param options? nn.MixtureDensity.sample.Options
 ---@return rnn.Tensor # (..., size + bits)
@@ -132,6 +134,7 @@ function Density:sample(raw, options)
   local bias = SAMPLE:read(options).bias
   local rows, back = rows_of(raw:detach())
   local logs, means, deviations, correlations, bits = parameters(self, rows, bias)
+  choice.drawable(fname, back(core.concat({ rows, logs }, 2)))
   local n = #rows
   local chosen = core.rand(n, 1):gt(logs:exp():cumsum(2)):sum(2):to_int():minimum(self.components - 1) + 1
   local pick = core.one_hot(chosen, self.components):reshape(n, self.components, 1)

@@ -4,6 +4,7 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local nest = require "rnn.nest"
 local option = require "rnn.option"
 local place = require "rnn.place"
 
@@ -68,8 +69,12 @@ function Stream:settings()
   return { ids = #self.ids, batch = self.size, time = self.length }
 end
 
+-- As that of data.Batches.
+function Stream:_fingerprint() return nest.checksum(nest.spread(self.ids, 1 << 22)) end
+
 -- What `for` calls: x, the value before, is nil when a loop begins. A place is the number of steps given out.
-function Stream.__call(self, _, x)
+function Stream.__call(self, ...)
+  local x = place.before("stream", ...)
   local from = x == nil and 0 or place.of(self.places, "stream", x)
   if from >= self.steps then return nil end
   local time = math.min(self.length, self.steps - from)

@@ -26,9 +26,16 @@ local OPTIONS = option.of("rnn.fit: option 'checkpoint'", {
   { "every_steps", nil, option.int(1), "steps from one to the next" },
 })
 
---- Checkpoint(fname, folder, { every_seconds = 60, every_steps = nil })
-function Checkpoint:init(fname, folder, options)
+-- What tells the values of a source from others, as they are when the training begins.
+local function values_of(source)
+  local known = type(source) == "table" and source._fingerprint
+  return known and ("%016x"):format(core.checksum(known(source))) or nil
+end
+
+--- Checkpoint(fname, folder, { every_seconds = 60, every_steps = nil }, data, valid)
+function Checkpoint:init(fname, folder, options, data, valid)
   options = OPTIONS:read(options)
+  self.values = { data = values_of(data), valid = values_of(valid) }
   self.every_steps, self.every_seconds = options.every_steps, options.every_seconds or not options.every_steps and 60
   self.fname, self.path, self.best_path = fname, folder .. "/checkpoint.safetensors", folder .. "/best.safetensors"
   self.times_path = folder .. "/times.json"
@@ -49,9 +56,9 @@ end
 function Checkpoint:due(run) return self:due_by_steps(run) or self:due_by_clock() end
 
 -- Which batches a source gives depends on these; a source of another kind has to give the same ones by itself.
-local function source_state(source)
+local function source_state(source, values)
   if type(source) ~= "table" then return {} end
-  return { seed = source.seed, length = getmetatable(source).__len and #source or nil,
+  return { seed = source.seed, values = values, length = getmetatable(source).__len and #source or nil,
     settings = type(source.settings) == "function" and source:settings() or nil }
 end
 
@@ -82,15 +89,18 @@ local function difference(now, saved, skip)
   return names[1] and table.concat(names, "; ")
 end
 
-local function check_source(argname, source, saved)
+local function check_source(argname, source, values, saved)
   if type(source) ~= "table" then return end
-  local now = source_state(source)
+  local now = source_state(source, values)
   local differs = difference(now.settings or {}, saved.settings or {})
   if saved.length and now.length ~= saved.length then
     core.fail("%s: the checkpoint is of a run with %d batches in an epoch, these data have %s%s", argname, saved.length,
       now.length, differs and (" (%s)"):format(differs) or "")
   end
   if differs then core.fail("%s: %s when the checkpoint was written", argname, differs) end
+  if saved.values and now.values ~= saved.values then
+    core.fail("%s: the values are others than when the run began", argname)
+  end
 end
 
 -- Names for callbacks: the kind, and the how manieth of it; and by place and kind, as in version 0.1.
@@ -113,7 +123,8 @@ local function collect(run)
     schedule_kind = run.schedule and getmetatable(run.schedule).__name,
     average = run.average and run.average:state(), best = not run.best_is_shared and run.best:state() or nil,
     carried = run.reader and (run.shards and run.shards:carried() or not run.shards and run.reader.state) or nil,
-    data = source_state(run.data), valid = source_state(run.valid), callbacks = {},
+    data = source_state(run.data, run.checkpoint.values.data),
+    valid = source_state(run.valid, run.checkpoint.values.valid), callbacks = {},
   }
   local names = names_of(run.callbacks)
   for i, callback in ipairs(run.callbacks) do
@@ -197,8 +208,8 @@ local function check_state(run, state, sealed)
   if state.settings then state.settings.shards = state.settings.shards or 1 end
   local differs = difference(settings_of(run), state.settings or {}, not state.inside and "metrics" or nil)
   if differs then core.fail("%s when the checkpoint was written", differs) end
-  check_source("option 'data'", run.data, state.data)
-  check_source("option 'valid'", run.valid, state.valid)
+  check_source("option 'data'", run.data, run.checkpoint.values.data, state.data)
+  check_source("option 'valid'", run.valid, run.checkpoint.values.valid, state.valid)
 end
 
 -- Where two architectures first differ: the path, and what stands there in each.

@@ -220,7 +220,7 @@ local function folder_of(run, options)
   if type(run.optimizer.state_dict) ~= "function" then
     check.expected(FNAME, "option 'optimizer'", "with option 'run', an optimiser that has a state_dict", run.optimizer)
   end
-  run.checkpoint = require "rnn.train.checkpoint"(FNAME, run.folder, options.checkpoint)
+  run.checkpoint = require "rnn.train.checkpoint"(FNAME, run.folder, options.checkpoint, run.data, run.valid)
   if ranks.rank == 0 then
     table.insert(run.callbacks, require("rnn.train.records").MetricsLog(run.folder .. "/metrics.jsonl",
       options.log_every))
@@ -514,9 +514,9 @@ end
 ---
 --- With option run the same command goes on from the checkpoint, as if nothing had been between: same weights, same
 --- history. A checkpoint that cannot be read, was altered, or is of other data, another model, loss, optimiser, tbptt
---- or accumulate is an error, and nothing is changed. Identical runs write identical .safetensors files: times are in
---- times.json. Ctrl-C, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU and a pipe that nobody reads end the step and save; a
---- second one leaves at once.
+--- or accumulate is an error, and nothing is changed; of data with more than four million numbers some are compared,
+--- spread over all. Identical runs write identical .safetensors files: times are in times.json. Ctrl-C, SIGTERM,
+--- SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU and a pipe that nobody reads end the step and save; a second one leaves at once.
 ---
 --- When data and valid are windows of a series, the result is compared with simple forecasts (history.forecast).
 ---

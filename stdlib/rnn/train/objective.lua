@@ -64,6 +64,9 @@ local function by_target(fname, keys, loss_of, factors)
   return function(call, x, y, weights)
     local prediction, total, parts = call(x), nil, {}
     if not nest.is_table(y) then check.expected(fname, "option 'loss': the target", "a table, by its entries", y) end
+    for key in pairs(factors) do
+      if y[key] == nil then core.fail("%s: option 'loss_weights': the batch has no target '%s'", fname, key) end
+    end
     for i, key in ipairs(keys or nest.keys(y)) do
       if not nest.is_table(prediction) or prediction[key] == nil then
         check.expected(fname, ("the model's result for target '%s'"):format(key),
@@ -92,6 +95,19 @@ local function factors_of(fname, given, keys)
     if not known then core.fail("%s: option 'loss_weights': there is no loss '%s'", fname, key) end
   end
   return given
+end
+
+local function without_targets(fname)
+  core.fail("%s: option 'loss_weights' goes with a loss for each target, loss = { name = ... }", fname)
+end
+
+-- Labels are targets of cross-entropies, and what functions may want.
+local function check_padded(fname, loss)
+  for _, one in pairs(nest.is_table(loss) and loss or { loss }) do
+    if type(one) ~= "string" or one == "cross_entropy" then return end
+  end
+  core.fail("%s: option 'padded' has no effect: labels are targets of the loss 'cross_entropy', or of a function",
+    fname)
 end
 
 -- The function of a loss, (y, target, weights) -> scalar; with padded, labels 0 are padding.
@@ -131,6 +147,7 @@ function objective.of(fname, model, options)
     end
     return own(fname, model, loss)
   end
+  if padded then check_padded(fname, loss) end
   if is_table and next(loss) ~= nil then
     local keys, functions = nest.keys(loss), {}
     for _, key in ipairs(keys) do functions[key] = function_of(fname, loss[key], padded) end
@@ -138,15 +155,14 @@ function objective.of(fname, model, options)
     return by_target(fname, keys, function(key) return functions[key] end, factors), keys
   end
   local loss_of = function_of(fname, loss, padded)
-  if type(loss) == "function" and options.loss_weights then
-    core.fail("%s: option 'loss_weights' goes with a loss for each target, loss = { name = ... }", fname)
-  end
+  if type(loss) == "function" and options.loss_weights then without_targets(fname) end
   local by_name, factors, each = type(loss) ~= "function", factors_of(fname, options.loss_weights), nil
   return function(call, x, y, weights)
     if by_name and type(y) == "table" then
       each = each or by_target(fname, nil, function() return loss_of end, factors)
       return each(call, x, y, weights)
     end
+    if next(factors) ~= nil then without_targets(fname) end
     local prediction = call(x)
     return loss_of(prediction, y, weights), prediction, y
   end
@@ -204,7 +220,11 @@ function objective.trains(fname, optimizer, model)
     core.fail("%s: option 'optimizer': it has no parameter of the model, %s, which would not be trained; make it with "
       .. "that model's parameters()", fname, model:describe())
   end
-  return others
+  for _, p in ipairs(optimizer.params) do
+    if p:requires_grad() then return others end
+  end
+  core.fail("%s: option 'optimizer': all of its parameters are frozen, so nothing would be trained; model:unfreeze() "
+    .. "or a part of it makes them learn", fname)
 end
 
 -- Several optimisers, each for parameters of its own, as one: what a GAN is trained with.

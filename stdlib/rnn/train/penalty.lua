@@ -4,6 +4,7 @@
 local core = require "rnn.core"
 local class = require "rnn.class"
 local check = require "rnn.check"
+local nest = require "rnn.nest"
 local option = require "rnn.option"
 
 local fname = "rnn.fit: option 'penalty'"
@@ -67,10 +68,19 @@ local Penalty = class("train.Penalty")
 function Penalty:init(model, given)
   local o = OPTIONS:read(given, fname)
   self.layers, self.weights, self.sum = {}, {}, nil
+  local kinds = {}
   for _, entry in ipairs(model:named_parameters()) do
     local kind = kind_of(entry[1])
     local l1, l2 = o.l1 and o.l1[kind] or 0, o.l2 and o.l2[kind] or 0
     if l1 > 0 or l2 > 0 then self.weights[#self.weights + 1] = { entry[2], l1, l2 } end
+    kinds[kind] = true
+  end
+  for _, name in ipairs { "l1", "l2" } do
+    for kind, factor in pairs(nest.is_table(given[name]) and given[name] or {}) do
+      if factor > 0 and not kinds[kind] then
+        core.fail("%s: option '%s', entry '%s': %s has no such weights", fname, name, kind, model:describe())
+      end
+    end
   end
   if o.ar == 0 and o.tar == 0 then return end
   for _, entry in ipairs(model:modules()) do

@@ -218,7 +218,7 @@ function Shards:load_carried(list)
   for i, state in ipairs(list or {}) do self.states[i - 1] = state end
 end
 
--- The first rows of the data, as a number: data that ranks read in another order are other data.
+-- Weights and data as numbers: data that ranks read in another order are other data.
 local function fingerprint(self, run)
   local parts = {}
   for _, pair in ipairs((run.model:named_tensors())) do
@@ -227,12 +227,7 @@ local function fingerprint(self, run)
   local weights = core.checksum(table.concat(parts, "\n"))
   local data = {}
   if self.batches then
-    local x, y = self.batches.dataset:batch(self.batches.dataset.items:rows(1, math.min(64, #self.batches.dataset)))
-    for name, value in pairs { x = x, y = y } do
-      nest.each(value, function(t, path)
-        data[#data + 1] = ("%s %016x"):format(path, core.checksum(t:detach():without_lengths()))
-      end, name)
-    end
+    data[1] = self.batches:_fingerprint()
     for name, value in pairs(self.batches:settings()) do data[#data + 1] = ("%s %s"):format(name, value) end
     data[#data + 1] = ("seed %s"):format(self.batches.seed)
     table.sort(data)
