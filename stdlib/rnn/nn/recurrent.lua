@@ -309,6 +309,7 @@ end
 ---@return rnn.Tensor? last with returns = "both"
 function Recurrent:forward(x, state)
   check_input(self, x)
+  local _ <close> = self.training and self._undo_draws() or nil
   local lengths = x:lengths()
   local starts, counted = first_states(self, state, x:size(1))
   local y, states, last = run_layers(self, x, starts, lengths, counted)
