@@ -353,20 +353,22 @@ static rnn_status to_int_shape(rnn_ctx *ctx, rnni_call *c) {
 static rnn_status to_int_forward(rnn_ctx *ctx, rnni_call *c) {
   const rnn_tensor *x = c->in[0];
   int32_t *y = rnni_i(c->out[0]);
-  int64_t done = 0;
+  int64_t done = 0, width;
   if (x->type == RNN_INT) return rnni_copy(ctx, y, x->data, (size_t)x->count * sizeof *y);
+  rnni_valid_rows(x, &width);
   for (int64_t i = 0; i < x->count; i++) {
     RNNI_TRY(rnni_pace(ctx, &done, 1));
     double v = (double)rnni_f(x)[i];
-    if (!(v > -2147483649.0 && v < 2147483648.0))
+    bool holds = v > -2147483649.0 && v < 2147483648.0;
+    if (!holds && rnni_is_valid_row(x, i / width))
       return rnni_fail(ctx, RNN_EARG, "to_int: element %lld is %s, which no int32 can hold", (long long)i + 1,
                        rnni_number_text(v));
-    y[i] = (int32_t)v;
+    y[i] = holds ? (int32_t)v : 0;
   }
   return RNN_OK;
 }
 const rnn_op rnni_op_to_int = {.name = "to_int", .args = "t", .doc = "(x) -> int32 tensor. Cut towards 0."
-                               " Any shape. Errors: an element that no int32 can hold.",
+                               " Any shape. Errors: an element that no int32 can hold; behind lengths it is 0.",
                                .shape = to_int_shape, .forward = to_int_forward, .lengths = RNNI_LENGTHS_KEEP};
 
 static rnn_status to_float_shape(rnn_ctx *ctx, rnni_call *c) {

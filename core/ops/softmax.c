@@ -3,9 +3,9 @@
 
 static rnn_status softmax_shape(rnn_ctx *ctx, rnni_call *c) {
   RNNI_TRY(rnni_need_axis(ctx, c, c->args.i[0]));
-  if (c->args.i[0] == 1 && c->in[0]->lengths)
-    return rnni_fail(ctx, RNN_EARG, "%s: along time of %s with lengths; x:without_lengths() drops them on purpose",
-                     c->op->name, RNNI_SHAPE(c->in[0]));
+  if (c->args.i[0] <= 1 && c->in[0]->lengths)
+    return rnni_fail(ctx, RNN_EARG, "%s: %s of %s with lengths; x:without_lengths() drops them on purpose",
+                     c->op->name, c->args.i[0] == 1 ? "along time" : "over the batch", RNNI_SHAPE(c->in[0]));
   return rnni_shape_same(ctx, c);
 }
 
@@ -98,11 +98,11 @@ done:
 }
 
 const rnn_op rnni_op_softmax = {.name = "softmax", .args = "tx", .doc = "(x, axis). e^x / sum(e^x) along axis."
-                               " Errors: an axis that x does not have; int32.",
+                               " Errors: an axis that x does not have; int32; along time or over the batch of x with lengths.",
                                 .shape = softmax_shape, .forward = softmax_forward, .backward = softmax_backward,
                                 .saves = RNNI_SAVE_OUT, .lengths = RNNI_LENGTHS_KEEP};
 const rnn_op rnni_op_log_softmax = {.name = "log_softmax", .args = "tx", .doc = "(x, axis). log(softmax(x)) along axis."
-                               " Errors: an axis that x does not have; int32.",
+                               " Errors: an axis that x does not have; int32; along time or over the batch of x with lengths.",
                                     .shape = softmax_shape, .forward = log_softmax_forward,
                                     .backward = log_softmax_backward, .saves = RNNI_SAVE_OUT,
                                     .lengths = RNNI_LENGTHS_KEEP};

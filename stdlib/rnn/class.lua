@@ -12,6 +12,7 @@ local meta = {}
 function meta.__call(cls, ...)
   if not cls.init then core.fail("%s: makes nothing; classes that are derived from it do", cls.__name) end
   local self = setmetatable({}, cls)
+  local _ <close> = cls._undo_draws and cls._undo_draws() or nil
   self:init(...)
   if self._made then self:_made() end
   return self

@@ -3669,7 +3669,8 @@ function rnn.log_sigmoid(x) end
 
 --- rnn.log_softmax(x, axis) -> tensor
 ---
---- log(softmax(x)) along axis. Errors: an axis that x does not have; int32.
+--- log(softmax(x)) along axis. Errors: an axis that x does not have; int32; along time or over the batch of x with
+--- lengths.
 ---@param x rnn.Tensor|number
 ---@param axis integer from 1, or from -1 backwards
 ---@return rnn.Tensor
@@ -4158,7 +4159,8 @@ function rnn.slice(x, axis, from, to, step) end
 
 --- rnn.softmax(x, axis) -> tensor
 ---
---- e^x / sum(e^x) along axis. Errors: an axis that x does not have; int32.
+--- e^x / sum(e^x) along axis. Errors: an axis that x does not have; int32; along time or over the batch of x with
+--- lengths.
 ---@param x rnn.Tensor|number
 ---@param axis integer from 1, or from -1 backwards
 ---@return rnn.Tensor
@@ -4299,7 +4301,7 @@ function rnn.to_float(x) end
 
 --- rnn.to_int(x) -> int32
 ---
---- Cut towards 0. Any shape. Errors: an element that no int32 can hold.
+--- Cut towards 0. Any shape. Errors: an element that no int32 can hold; behind lengths it is 0.
 ---@param x rnn.Tensor|number
 ---@return rnn.Tensor
 function rnn.to_int(x) end

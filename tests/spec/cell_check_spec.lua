@@ -54,7 +54,7 @@ describe("rnn.cell_check", function()
     assert.equal("", failures(cells.LSTM, { inputs = 2, units = 3, arguments = { { projection = 2 } }, samples = 2 }))
     assert.equal("", failures(cells.Clockwork)) -- counts steps
     text = printed(rnn.cell_check, cells.Clockwork, { skip = { "gradients" } })
-    assert.matches("streams +counts the steps of a call", text)
+    assert.matches("streams +pieces equal the whole", text)
     assert.matches("  %-      gradients   skipped\n", text)
   end)
 

@@ -128,7 +128,7 @@ describe("the cells", function()
       local now = tensors_of(state)
       assert.equal(#zero, #now)
       for i, t in ipairs(now) do assert.same({ zero[i]:shape() }, { t:shape() }) end
-      local again = cell(rnn.randn(batch, case.inputs), state)
+      local again = cell(rnn.randn(batch, case.inputs), state, rnn.full({ batch, 1 }, 2))
       assert.same({ y:shape() }, { again:shape() })
     end
   end)

@@ -282,6 +282,14 @@ describe("junk behind the lengths and", function()
     "searchsorted", "nonzero", "one_hot", "sign", "floor", "ceil", "round", "is_finite", "to_int", "floor_div",
     "logical_and", "logical_or", "logical_xor", "logical_not", "mask" } -- without a gradient
 
+  it("to_int, which no number behind the lengths stops", function()
+    for _, junk in ipairs { 0 / 0, 1 / 0, 1e30 } do
+      local x = core.tensor { { { 1.5 }, { -2.5 } }, { { 3 }, { junk } } }
+      assert.same({ { { 1 }, { -2 } }, { { 3 }, { 0 } } }, x:with_lengths { 2, 1 }:to_int():zero_padding():totable())
+      assert.error_matches(function() x:with_lengths { 1, 2 }:to_int() end, "to_int: element 4 is")
+    end
+  end)
+
   it("every op", function()
     local known, alone = {}, {}
     for _, list in ipairs { elsewhere, refusing, flat } do

@@ -549,6 +549,16 @@ describe("onnx.save and onnx.load give the same bits:", function()
       same(y:select(2, t), results[1])
       states = { table.unpack(results, 2) }
     end
+    assert(onnx.save(path, model))
+    local whole, of = assert(onnx.load(path))
+    states = {}
+    for i = 2, #of.inputs do
+      local start = initial[of.inputs[i].name] or rnn.zeros(of.inputs[i].dims[2]):totable()
+      states[i - 1] = rnn.tensor(start):reshape(1, -1):broadcast_to(2, #start):copy()
+    end
+    local first = { whole:eval()(x:slice(2, 1, 2), table.unpack(states)) }
+    same(y:slice(2, 1, 2), first[1])
+    same(y:slice(2, 3, 5), (whole(x:slice(2, 3, 5), table.unpack(first, 2)))) -- the steps are counted on
   end)
 
   it("with scalers, and with what rnn.save kept beside the model", function()

@@ -320,3 +320,83 @@ describe("a cell inside a cell takes its state:", function()
     end)
   end
 end)
+
+describe("the state of a layer whose cell takes the number of the step", function()
+  local Own = nn.cell("CountsSteps", function(self, inputs, units)
+    self.inputs, self.units, self.inner = inputs, units, nn.Linear(inputs + units, units)
+  end)
+  function Own:step(x, h, t)
+    h = (self.inner(core.concat({ x, h }, 2)) + (t * 0.7):sin()):tanh()
+    return h, h
+  end
+  local Loop = nn.cell("CountsStepsInALoop", function(self, inputs, units)
+    self.inputs, self.units, self.inner = inputs, units, Own(inputs, units)
+  end)
+  function Loop:step(x, h, t) -- no formula
+    local y, new = self.inner(x, h, t)
+    return y:flip(2), new
+  end
+
+  local all = { Clockwork = rnn.cells.Clockwork, PhasedLSTM = rnn.cells.PhasedLSTM, own = Own, loop = Loop }
+  local ways = { ["one layer"] = {}, ["two layers"] = { layers = 2 }, segments = { recompute = 2 },
+    trained = { initial_state = "trained" }, zoneout = { zoneout = 0.2 } }
+  for name, Cell in pairs(all) do
+    it("has its count: " .. name, function()
+      for way, options in pairs(ways) do
+        if not (Cell == Loop and options.recompute) then
+          core.seed(3)
+          local layer, x = nn.Recurrent(Cell(2, 4), options):eval(), core.randn(3, 6, 2)
+          local whole, last = layer(x)
+          local y, state
+          for t = 1, 6 do
+            y, state = layer:step(x:select(2, t), state)
+            same(y, whole:select(2, t), way .. ", step")
+          end
+          same(state.steps, core.full({ 3, 1 }, 6))
+          same(last.steps, state.steps)
+          local first, after = layer(x:slice(2, 1, 2))
+          same(core.concat({ first, (layer(x:slice(2, 3, 6), after)) }, 2), whole, way .. ", pieces")
+          same((layer:step(x:select(2, 3), after)), whole:select(2, 3), way .. ", a piece, then a step")
+          local model, states = nn.Sequential { layer }, nil
+          for t = 1, 5, 2 do
+            y, states = model:stream(x:slice(2, t, t + 1), states)
+            same(y, whole:slice(2, t, t + 1), way .. ", stream")
+          end
+          local _, ends = layer(x:with_lengths { 2, 0, 5 })
+          same(ends.steps, core.tensor { { 2 }, { 0 }, { 5 } })
+          y = layer(x, ends)
+          for i, length in ipairs { 2, 0, 5 } do
+            local one = core.concat({ x:rows(i, i):slice(2, 1, length), x:rows(i, i) }, 2)
+            same(y[i], layer(one)[1]:rows(length + 1, length + 6), way .. ", after lengths")
+          end
+          y = layer(x:gather(1, core.tensor({ 3, 1 }, "int32")), ends:gather(core.tensor({ 3, 1 }, "int32")))
+          same(y, layer(x, ends):gather(1, core.tensor({ 3, 1 }, "int32")), way .. ", other rows")
+        end
+      end
+      if Cell ~= Loop then rnn.cell_check(Cell, { quiet = true }) end
+    end)
+  end
+
+  it("goes from window to window in tbptt", function()
+    core.seed(4)
+    local model, x = nn.Sequential { nn.Recurrent(rnn.cells.Clockwork(1, 4)) }, core.randn(2, 6, 1)
+    local source = rnn.data.arrays(x, core.randn(2, 6, 4))
+    local whole = rnn.evaluate(model, source, { loss = "mse" })
+    approx.equal(core.tensor(rnn.evaluate(model, source, { loss = "mse", tbptt = 2 }).loss), core.tensor(whole.loss))
+  end)
+
+  it("counts from 1 where it is of a script's own, or as t says", function()
+    core.seed(5)
+    local layer, x = nn.Recurrent(rnn.cells.PhasedLSTM(2, 4)):eval(), core.randn(1, 2)
+    local h, c = core.randn(1, 4), core.randn(1, 4)
+    local y, state = layer:step(x, { h, c })
+    same(y, (layer.cell:step(x, { h, c }, core.ones(1, 1))))
+    same((layer:step(x, state, 7)), (layer.cell:step(x, { state[1], state[2] }, core.full({ 1, 1 }, 7))))
+    same(select(2, layer:step(x, state, 7)).steps, core.full({ 1, 1 }, 7))
+    assert.error_matches(function() layer.cell(x, { h, c }) end, "its step takes t, the number of the step")
+    assert.error_matches(function() layer(x:reshape(1, 1, 2), { h, c, steps = core.ones(2, 1) }) end, "steps %(1, 1%)")
+    local most = core.precision == "double" and 2 ^ 53 or 2 ^ 24
+    assert.error_matches(function() layer:step(x, { h, c, steps = core.full({ 1, 1 }, most - 1) }) end,
+      rnn.precision() == "double" and "reached 9007199254740992" or "reached 16777216")
+  end)
+end)

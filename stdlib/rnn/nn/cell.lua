@@ -17,9 +17,10 @@ local cells = {}
 
 --- nn.Cell
 ---
---- Base of all cells. cell(x, state [, t]) calls cell:step(x, state, t) -> output, new state; t (N, 1), the number of
---- the step, is 1 where it is not given. The state is a tensor or a table of tensors, (N, units) each. A call refuses a
---- state that another layer made; nn.State(state) hands it over.
+--- Base of all cells. cell(x, state [, t]) calls cell:step(x, state, t) -> output, new state; t (N, 1) is the number of
+--- the step, which a cell whose step takes it has to be given with a state; nn.Recurrent counts by itself. The state is
+--- a tensor or a table of tensors, (N, units) each. A call refuses a state that another layer made; nn.State(state)
+--- hands it over.
 ---@class nn.Cell : nn.Module
 local Cell = class("nn.Cell", Module)
 cells.Cell = Cell
@@ -34,8 +35,18 @@ function Cell:step(_, _, _)
   core.fail("%s: has no step; write function %s:step(x, state)", self:describe(), self:describe())
 end
 
+-- Does its step take the number of the step?
+function Cell:_takes_t()
+  local step = guard.inner(self.step)
+  local info = debug.getinfo(step, "u")
+  return info.isvararg or info.nparams > 3 and debug.getlocal(step, 4) ~= "_"
+end
+
 function Cell:forward(x, state, t)
   check.tensor(self:describe(), "input", x)
+  if t == nil and state ~= nil and self:_takes_t() then
+    core.fail("%s: its step takes t, the number of the step, (N, 1): cell(x, state, t)", self:describe())
+  end
   if t ~= nil then check.tensor(self:describe(), "argument 3 (t)", t, "float", 2) end
   local n = x:size(1)
   local y, new = guard.inner(self.step)(self, x, self:begin(owner.take(self, state), n), t or core.ones(n, 1))

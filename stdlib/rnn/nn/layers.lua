@@ -104,6 +104,7 @@ local function parts(recurrent)
     end
   else -- nn.Recurrent: one cell's state as it is, of several a list of theirs
     local states = recurrent:initial_state(1)
+    if recurrent:_counts() and core.is_tensor(states[1]) and not states[2] then states = { { states[1] } } end
     for p, state in ipairs(states) do
       list[p] = entries(recurrent, state, states[2] and { from = 2, p } or { from = 1 }, {})
     end

@@ -43,6 +43,14 @@ function Module.__call(self, ...)
   return self:forward(...)
 end
 
+-- What is made or called in several draws is all or nothing: a local value to be closed, after which, on an error, the
+-- random numbers are where they were, so that another try has the same.
+local undo = {}
+function undo.__close(before, failure)
+  if failure ~= nil then core.random_state { seed = core.random_state().seed, position = before[1] } end
+end
+function Module._undo_draws() return setmetatable({ core.random_position() }, undo) end
+
 --- module:forward(x, ...)
 ---
 --- What calling the module does; every layer has its own. Errors: a class without one.

@@ -38,10 +38,12 @@ end
 local Call = {}
 Call.__index = Call
 
--- (T N, 1): 1, 2 ... for each sample.
+-- (T N, 1): 1, 2 ... for each sample, after those that it has had.
 function Call:numbers_of_steps()
   local t = (core.arange(self.steps) + (self.before or 0)):to_float():reshape(self.steps, 1)
-  return core.broadcast_to(t, self.steps, self.samples):reshape(self.steps * self.samples, 1)
+  t = core.broadcast_to(t, self.steps, self.samples)
+  if self.counted then t = t + self.counted:reshape(1, self.samples) end
+  return t:reshape(self.steps * self.samples, 1)
 end
 
 -- A captured tensor or its part; a number.
@@ -120,8 +122,9 @@ plan.to_batch = to_batch
 
 --- plan.run(made, call) -> y (N, T, width), final states, what was to be recorded, (T N, width) each
 ---
---- call: { steps, samples, x (T N, inputs), states, captured, reverse, lengths, watch, draws, masks, before }; before:
---- the steps that there are before its first one. What y is behind the lengths may be anything.
+--- call: { steps, samples, x (T N, inputs), states, captured, reverse, lengths, watch, draws, masks, before, counted };
+--- before: the steps of this call that there are before its first one; counted: those of earlier calls, (N, 1). What y
+--- is behind the lengths may be anything.
 function plan.run(made, call)
   local graph, loop = made.graph, not (plan.eager or core.check_finite()) and made.loop
   setmetatable(call, Call)
@@ -232,7 +235,8 @@ local function cut(call, from, to, x, states, captured)
   end
   lengths = lengths and core.minimum(core.maximum(lengths - (from - 1), 0), to - from + 1)
   return { steps = to - from + 1, samples = n, x = x, states = states, captured = captured, reverse = call.reverse,
-    lengths = lengths, watch = call.watch, draws = draws, masks = call.masks, before = from - 1 }
+    lengths = lengths, watch = call.watch, draws = draws, masks = call.masks, before = from - 1,
+    counted = call.counted }
 end
 
 -- The tensors of a segment, x, first states and captured, as one list; and its run on such a list.

@@ -25,7 +25,10 @@ local Cell = require("rnn.nn.cell").Cell
 --- first falls otherwise have it fall once for all steps. A nil state is cell:initial_state(N). Steps past a sequence's
 --- length give zeros and leave its state alone.
 --- The state of one cell is as the cell has it; of several, a list of theirs, directions of a layer one after the
---- other. Parameters: cell, and for further ones cell_l0_reverse, cell_l1 ... Errors: a cell that nn.cell has not made.
+--- other. Of a cell whose step takes t it is a table with steps (N, 1) beside: how many steps each sequence has had, so
+--- that a call goes on counting; one without steps is counted from 1, and so is each call of a bidirectional layer,
+--- where t is the place in x. Parameters: cell, and for further ones cell_l0_reverse, cell_l1 ... Errors: a cell that
+--- nn.cell has not made.
 ---@class nn.Recurrent : nn.RecurrentBase
 ---@field cell nn.Cell
 ---@overload fun(cell: nn.Cell, options?: nn.Recurrent.Options): nn.Recurrent
@@ -181,10 +184,27 @@ local function last_of(y, part, lengths)
   return core.concat({ core.select(y, 2, part.reverse and 1 or -1) }, 1)
 end
 
--- The state of each part before the first step.
-local function first_states(self, state, samples)
+-- Does the layer count the steps of a sequence?
+function Recurrent:_counts() return self.directions == 1 and self.cell:_takes_t() end
+
+-- A state without its steps; and these, (N, 1).
+local function split_steps(self, state, samples)
   state = owner.take(self, state)
-  local starts = {}
+  if not self:_counts() then return state end
+  local steps = type(state) == "table" and state.steps
+  if not steps then return state, core.zeros(samples, 1) end
+  if not core.is_tensor(steps) or steps:type() ~= "float" or steps:ndim() ~= 2 or #steps ~= samples then
+    core.fail("%s: expected steps (%d, 1) in a state, got %s", self:describe(), samples, check.describe(steps))
+  end
+  local bare = {}
+  for key, value in pairs(state) do bare[key] = key ~= "steps" and value or nil end
+  return bare, steps:detach()
+end
+
+-- The state of each part before the first step; where the layer counts, the steps that there have been, (N, 1).
+local function first_states(self, state, samples)
+  local starts, counted = {}
+  state, counted = split_steps(self, state, samples)
   for i, part in ipairs(self.parts) do
     local cell = self[part.field]
     local given = #self.parts == 1 and state or type(state) == "table" and state[i] or nil
@@ -209,12 +229,26 @@ local function first_states(self, state, samples)
       core.fail("%s: expected a state of tensors, got %s", self:describe(), check.describe(entry))
     end
   end
-  return starts
+  return starts, counted
 end
 
--- The states of the parts as the layer gives them.
-local function state_of(self, states)
+-- Behind it working precision has not every whole number.
+local MOST_STEPS <const> = core.precision == "double" and 1 << 53 or 1 << 24
+
+-- The states of the parts as the layer gives them, counted beside.
+local function state_of(self, states, counted)
   local new = #self.parts == 1 and states[1] or states
+  if counted then
+    new = core.is_tensor(new) and { new } or rebuild(new, flatten(new, {}))
+    if new.steps then
+      core.fail("%s: a state of a cell whose step takes t has no 'steps' of its own", self:describe())
+    end
+    if #counted > 0 and counted:max():item() >= MOST_STEPS then
+      core.fail("%s: t has reached %d, and what comes behind are not all whole numbers; begin with a new state",
+        self:describe(), MOST_STEPS)
+    end
+    new.steps = counted
+  end
   if not core.is_tensor(new) and getmetatable(new) == nil then new = setmetatable(new, State) end
   return owner.mark(self, new)
 end
@@ -225,11 +259,11 @@ end
 ---@param batch integer
 ---@return table
 function Recurrent:initial_state(batch)
-  return first_states(self, nil, check.int("nn.Recurrent:initial_state", "argument 1 (batch)", batch, 0))
+  return (first_states(self, nil, check.int("nn.Recurrent:initial_state", "argument 1 (batch)", batch, 0)))
 end
 
 -- All layers over x (N, T, ...); y likewise, the new states and the last outputs.
-local function run_layers(self, x, starts, lengths)
+local function run_layers(self, x, starts, lengths, counted)
   local states, y, last = {}, x, nil
   for k = 1, self.layers do
     local input, outputs, ends = y, {}, {}
@@ -237,7 +271,7 @@ local function run_layers(self, x, starts, lengths)
     for direction = 1, self.directions do
       local i = (k - 1) * self.directions + direction
       local part = self.parts[i]
-      outputs[direction], states[i] = runner.run(self, part, self[part.field], input, starts[i], lengths)
+      outputs[direction], states[i] = runner.run(self, part, self[part.field], input, starts[i], lengths, counted)
       if k == self.layers and self.returns ~= "sequence" then
         ends[direction] = last_of(outputs[direction], self.parts[i], lengths)
       end
@@ -275,12 +309,13 @@ end
 ---@return rnn.Tensor? last with returns = "both"
 function Recurrent:forward(x, state)
   check_input(self, x)
+  local _ <close> = self.training and self._undo_draws() or nil
   local lengths = x:lengths()
-  local starts = first_states(self, state, x:size(1))
-  local y, states, last = run_layers(self, x, starts, lengths)
-  local new = state_of(self, states)
+  local starts, counted = first_states(self, state, x:size(1))
+  local y, states, last = run_layers(self, x, starts, lengths, counted)
+  local new = state_of(self, states, counted and counted + (lengths and lengths:reshape(-1, 1) or x:size(2)))
   if lengths then y = y:with_lengths(lengths) end
-  if self.heard then self:_tell(y, new) end
+  if self.heard then self:_tell(y, #states == 1 and states[1] or states) end
   if self.returns == "last" then return last, new end
   return y, new, last
 end
@@ -292,7 +327,7 @@ end
 --- a history.
 ---@param x rnn.Tensor (N, inputs)
 ---@param state? any what step or forward gave
----@param t? integer the number of the step, from 1, for cells that ask for it
+---@param t? integer the number of the step, from 1, for cells that take it; nil: the one after those of the state
 ---@return rnn.Tensor y (N, width)
 ---@return any state
 function Recurrent:step(x, state, t)
@@ -303,14 +338,14 @@ function Recurrent:step(x, state, t)
   owner.check_stream(self, x, state)
   return core.no_grad(function()
     local samples = x:size(1)
-    local starts, states, y = first_states(self, state, samples), {}, x
-    local number = core.full({ samples, 1 }, t or 1)
+    local starts, counted = first_states(self, state, samples)
+    local number, states, y = t and core.full({ samples, 1 }, t) or counted and counted + 1, {}, x
     for i, part in ipairs(self.parts) do
       local out
       out, states[i] = runner.step(self, self[part.field], y, starts[i], number)
       y = self.options.residual and i > 1 and out + y or out
     end
-    return y, state_of(self, states)
+    return y, state_of(self, states, counted and number)
   end)
 end
 

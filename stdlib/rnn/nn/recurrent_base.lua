@@ -362,7 +362,10 @@ end
 ---@return nn.State state after the last step
 ---@return rnn.Tensor? last with returns = "both": the output of each sequence's last step, (N, outputs)
 function Base:forward(x, state)
-  if not self.training or self.options.weight_dropout == 0 then return forward(self, x, state) end
+  local o = self.options
+  local draws = self.training and (next(self.zones) or o.dropout + o.recurrent_dropout + o.weight_dropout > 0)
+  local _ <close> = draws and self._undo_draws() or nil
+  if not self.training or o.weight_dropout == 0 then return forward(self, x, state) end
   rawset(self, "dropped", dropped_of(self))
   return core.finally(self:describe(), function() rawset(self, "dropped", nil) end, forward, self, x, state)
 end

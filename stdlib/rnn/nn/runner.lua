@@ -219,7 +219,7 @@ end
 
 -- y (N, T, width), the final states and what is recorded, by the plan; raises where there is none. fields: of the
 -- cell.
-local function by_plan(self, part, cell, fields, x, start, states, samples, steps, lengths, masks, shares)
+local function by_plan(self, part, cell, fields, x, start, states, samples, steps, lengths, masks, shares, counted)
   if x:ndim() ~= 2 or x:type() ~= "float" then
     refuse(cell, "a formula needs x (N, T, features) of floats, got %s with %d axes; ids can go through nn.Embedding "
       .. "before the layer", x:type(), x:ndim() + 1)
@@ -232,7 +232,8 @@ local function by_plan(self, part, cell, fields, x, start, states, samples, step
   part.why = made.why
   if made.why and self.options.compile then error(made.why, 0) end
   local call = { steps = steps, samples = samples, x = x, states = states, captured = captured,
-    reverse = part.reverse, lengths = lengths, watch = part.watch, draws = shares, masks = masks }
+    reverse = part.reverse, lengths = lengths, watch = part.watch, draws = shares, masks = masks,
+    counted = counted }
   local length = self.options.recompute
   part.watched = nil
   if not length or not records or core.check_finite() then return plan.run(made, call) end
@@ -265,7 +266,7 @@ end
 
 -- The same step by step, in Lua; what is no formula, and what is searched for NaN: the autopsy finds the layer in the
 -- first argument and the step in t.
-local function by_loop(_, part, cell, x, start, states, samples, steps, lengths, shares)
+local function by_loop(_, part, cell, x, start, states, samples, steps, lengths, shares, counted)
   local outputs, list, shortest, found, recorded = {}, states, steps, {}, {}
   local step = step_of(part, cell, found)
   local function fit(value)
@@ -276,7 +277,7 @@ local function by_loop(_, part, cell, x, start, states, samples, steps, lengths,
   if part.reverse then from, to, by = steps, 1, -1 end
   for t = from, to, by do
     local y, new = step(cell, core.slice(x, 1, (t - 1) * samples + 1, t * samples), rebuild(start, list),
-      core.full({ samples, 1 }, t))
+      core.full({ samples, 1 }, t) + (counted or 0))
     if new == nil then core.fail("%s: its step returned no new state (output, state)", cell:describe()) end
     local after = flatten(new, {})
     local own = {}
@@ -339,11 +340,12 @@ local function filled(x, lengths)
   return rows:gather(1, places:reshape(-1)):reshape(x:shape())
 end
 
---- runner.run(layer, part, cell, x, state, lengths) -> y (N, T, width), state
+--- runner.run(layer, part, cell, x, state, lengths, counted) -> y (N, T, width), state
 ---
+--- counted (N, 1) is how many steps of each sequence there have been before x; nil is none.
 --- x (N, T, ...) has one step or more; what it is behind the lengths does not matter, and y is 0 there. Errors: a step
 --- that gives no state; options that need a formula where it is none; what the step raises.
-function runner.run(layer, part, cell, x, state, lengths)
+function runner.run(layer, part, cell, x, state, lengths, counted)
   local samples, steps, states = x:size(1), x:size(2), flatten(state, {})
   local masks, shares = layer:_draws(states, steps, samples)
   local searching = core.check_finite()
@@ -353,12 +355,13 @@ function runner.run(layer, part, cell, x, state, lengths)
     return lengths and y:with_lengths(lengths):zero_padding():without_lengths() or y, rebuild(state, new)
   end
   if samples > 0 and searching and masks then -- which loops have in products alone: the plan by ordinary ops
-    return done(by_plan(layer, part, cell, fields_of(cell), x, state, states, samples, steps, lengths, masks, shares))
+    return done(by_plan(layer, part, cell, fields_of(cell), x, state, states, samples, steps, lengths, masks, shares,
+      counted))
   end
   if samples > 0 and not searching then
     local fields = fields_of(cell)
     local results = table.pack(pcall(by_plan, layer, part, cell, fields, x, state, states, samples, steps, lengths,
-      masks, shares))
+      masks, shares, counted))
     if results[1] then
       if part.why then say(cell, part.why) end
       return done(table.unpack(results, 2))
@@ -371,7 +374,7 @@ function runner.run(layer, part, cell, x, state, lengths)
       core.fail("%s: option '%s' needs a step that is a formula: %s", layer:describe(), needing, with_line(part.why))
     end
   end
-  local y, new, recorded = by_loop(layer, part, cell, x, state, states, samples, steps, lengths, shares)
+  local y, new, recorded = by_loop(layer, part, cell, x, state, states, samples, steps, lengths, shares, counted)
   if part.why and not searching then say(cell, part.why) end
   return done(plan.to_batch(y, samples, steps), new, recorded)
 end

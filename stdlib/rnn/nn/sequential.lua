@@ -37,6 +37,7 @@ end
 ---@param x rnn.Tensor
 ---@return rnn.Tensor
 function Sequential:forward(x)
+  local _ <close> = self.training and self._undo_draws() or nil
   for i = 1, #self do x = self[i](x) end
   return x
 end

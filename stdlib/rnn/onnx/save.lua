@@ -38,7 +38,7 @@ local function whole(layer) return layer.kernel ~= nil or recurrent.fits(layer) 
 --- ids (N, T), from 1 on as in rnnlua, 0 for padding; with lengths = true lengths (N), int32; state_1, state_2 ... (N,
 --- width), which begin at 0 (or at the numbers that the file's metadata have, rnnlua.initial). Outputs: y, (N, T,
 --- outputs) or (N, outputs); new_state_1 ... N and T may be any. With form = "step" x is (N, features) or (N), and y
---- (N, outputs); a cell that asks for the number of the step has an input t (1, 1), from 1.
+--- (N, outputs); a cell whose step takes t has an input t (1, 1), from 1, there, and else counts in a state of its own.
 --- nn.RNN, nn.LSTM and nn.GRU become nodes of their own with reset, peepholes, coupled gates, directions, lengths; with
 --- layer_norm, projection or zoneout, and cells whose step is a formula, they become a Scan. Layers as in rnn.export_c,
 --- without nn.Seq2Seq. Errors: another layer or operation, which is named; form = "step" or state = true of a model

@@ -229,7 +229,7 @@ function Writer:graph(g, x, states, t, rows)
   for _, v in ipairs(graph.order(g)) do
     if v.kind == "x" then names[v], varies[v] = x, true
     elseif v.kind == "state" then names[v], varies[v] = states[v.index], true
-    elseif v.kind == "t" then names[v] = t
+    elseif v.kind == "t" then names[v], varies[v] = t, self.stated and t ~= "t"
     elseif v.kind == "number" then names[v] = self:number(v.value)
     elseif v.kind == "constant" then
       names[v] = function() return self:tensor(v.tensor) end -- not every one is there as it is
@@ -278,12 +278,15 @@ local function named(name) return { name = name, type = { tensor = { elem_type =
 local function scan(self, g, value, backwards)
   local outer, body = self.nodes, {}
   local states, done, inputs, before = {}, {}, { "Scan" }, {}
-  for k, start in ipairs(g.start) do
+  local starts, asks = { table.unpack(g.start) }, needs_t(g)
+  local counts = asks and self.stated -- then the steps that there have been are a state
+  if counts then starts[#starts + 1] = core.zeros(1, 1) end
+  for k, start in ipairs(starts) do
     inputs[1 + k], done[k] = self:state(start)
     before[k] = self:fresh "before"
     states[k] = named(before[k])
   end
-  local axes, t, mask, count = {}, nil, nil, #g.start
+  local axes, t, mask, count = {}, nil, nil, #starts
   local body_inputs = { table.unpack(states) }
   local function stream(name, hint, axis, type)
     local inner = self:fresh(hint)
@@ -293,7 +296,7 @@ local function scan(self, g, value, backwards)
     body_inputs[#body_inputs + 1] = info
     return inner, info
   end
-  if needs_t(g) then
+  if asks and not counts then
     local steps = self:node { "Squeeze", self:size(value.name, 1, 2), self:integers(0) }
     steps = self:node { "Cast", steps, to = FLOAT }
     local places = self:node { "Range", self:number(1), self:node { "Add", steps, self:number(1) }, self:number(1) }
@@ -306,7 +309,9 @@ local function scan(self, g, value, backwards)
   self.nodes = body
   local batch = self.batch
   self.batch = x
+  if counts then t = self:node { "Add", before[count], self:number(1) } end
   local y, new = self:graph(g, x, before, t, true)
+  if counts then new[count] = t end
   local zero = mask and self:number(0)
   for k, name in ipairs(new) do
     new[k] = self:node { mask and "Where" or "Identity", mask or name, mask and name, mask and before[k] }
