@@ -4,6 +4,7 @@
 local core = require "rnn.core"
 local check = require "rnn.check"
 local option = require "rnn.option"
+local precision = require("rnn.precision").precision
 local Module = require "rnn.nn.module"
 local plan = require "rnn.exchange.plan"
 
@@ -103,7 +104,7 @@ local function verify(model, source, given)
   x = ours(x, source.axes_of_x)
   if x:ndim() == 2 and source.axes_of_x == "nt" and not source.ids then x = x:unsqueeze(3) end
   y = ours(y:type() == "int32" and y:to_float() or y, source.axes_of_y)
-  local mine = core.no_grad(model.forward, model, x)
+  local mine = precision(core.precision, core.no_grad, model.forward, model, x)
   return difference(mine, y)
 end
 
@@ -225,7 +226,9 @@ end
 
 local function check_model(fname, model, path)
   if not Module.is(model) then check.expected(fname, "argument 1 (model)", "a model", model) end
-  return check.string(fname, "argument 2 (path)", path)
+  check.string(fname, "argument 2 (path)", path)
+  model:_in_float(fname)
+  return path
 end
 
 --- rnn.export_torch_state(model, path) -> Python | nil, message, code
@@ -234,7 +237,8 @@ end
 --- result is the text of a Python program: the class that the state dict is of, and the strict loading of it. Batches
 --- are the first axis there, too; ids count from 0. Layers: nn.Sequential, Linear, Embedding, RNN, LSTM, GRU,
 --- LayerNorm, BatchNorm, Conv1d, Flatten, RepeatVector, TimeDistributed, Dropout and activations. Errors: a layer or
---- an option that PyTorch has not, which is named: peepholes, reset = "before", layer_norm, zoneout ...
+--- an option that PyTorch has not, which is named: peepholes, reset = "before", layer_norm, zoneout ...; weights in
+--- bf16 or int8.
 ---@param model nn.Module
 ---@param path string
 ---@return string|nil
@@ -254,7 +258,7 @@ local KERAS = option.of("rnn.export_keras_weights", {
 --- Writes a file that load_weights of Keras 3 takes; path ends in .weights.h5. The result is the text of a Python
 --- program: the keras.Sequential that it is of, and the loading of it. Ids count from 0 there. Layers: those of
 --- rnn.export_torch_state, and nn.Masking. Errors: another path; a layer or an option that Keras has not, which is
---- named: peepholes, projection, layer_norm, residual, zoneout ...
+--- named: peepholes, projection, layer_norm, residual, zoneout ...; weights in bf16 or int8.
 ---@param model nn.Module
 ---@param path string
 ---@param options? rnn.export_keras_weights.Options
