@@ -34,6 +34,7 @@ class Net(nn.Module):
     def __init__(self, rng):
         super().__init__()
         self.parts, self.runs, self.said, self.shorter = nn.ModuleDict(), [], [], False
+        self.rng = random.Random(rng.random())
         self.ids = rng.random() < 0.3
         self.time_first = rng.random() < 0.2
         width = 6
@@ -53,6 +54,13 @@ class Net(nn.Module):
     def say(self, text):
         self.said.append(text)
 
+    def normed(self, module):
+        """One of its weights kept apart by weight_norm, in the new way or the old one."""
+        if self.rng.random() < 0.2:
+            norm = self.rng.choice([nn.utils.parametrizations.weight_norm, nn.utils.weight_norm])
+            norm(module, "weight_hh_l0" if hasattr(module, "weight_hh_l0") else "weight", dim=self.rng.choice([0, 0, 1]))
+        return module
+
     def add(self, name, module):
         self.parts[name] = module
         self.say(f"{name}: {module}")
@@ -64,7 +72,7 @@ class Net(nn.Module):
 
     def dense(self, rng, name, width):
         out = rng.randint(1, 6)
-        self.add(name, nn.Linear(width, out, bias=rng.random() < 0.8))
+        self.add(name, self.normed(nn.Linear(width, out, bias=rng.random() < 0.8)))
         kind = rng.choice(["relu", "Tanh", "GELU", "leaky", "none", "LayerNorm", "ELU", "SiLU", "logsoftmax", "Dropout"])
         if kind == "relu":
             self.functional("F.relu", rng.choice([F.relu, F.relu_, torch.relu_]))
@@ -99,8 +107,8 @@ class Net(nn.Module):
             causal = not same and span > 0 and rng.random() < 0.5
             if causal:
                 self.functional("F.pad", lambda x: F.pad(x, (span, 0)))
-            self.add(name, nn.Conv1d(width, filters, kernel, dilation=dilation, bias=rng.random() < 0.8,
-                                     padding="same" if same else 0))
+            self.add(name, self.normed(nn.Conv1d(width, filters, kernel, dilation=dilation, bias=rng.random() < 0.8,
+                                                 padding="same" if same else 0)))
             self.functional("F.relu", F.relu)
             if same and not self.shorter and rng.random() < 0.3:
                 self.functional("flatten of (N, C, T)", lambda x: x.flatten(1))
@@ -133,7 +141,7 @@ class Net(nn.Module):
             out = more["proj_size"] = units - 1
         module = cls(width, units, num_layers=layers, bidirectional=both, bias=rng.random() < 0.9,
                      batch_first=not self.time_first, dropout=0.2 if layers > 1 else 0, **more)
-        self.parts[name] = module
+        self.parts[name] = self.normed(module)
         self.say(f"{name}: {module}")
         how = rng.choice(["all", "all", "last", "final", "zeros"])
         way = rng.randrange(5)

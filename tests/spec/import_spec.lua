@@ -226,6 +226,27 @@ describe("a recording of PyTorch", function()
     assert(behind({ ["function"] = "relu_" }, x:linear(w):relu()))
   end)
 
+  it("has weights that weight_norm computes, in the new way and the old one", function()
+    local v, g = rnn.randn(2, 2), rnn.rand(1, 2) + 0.5
+    local z = x:linear(v * g / v:square():sum(1, true):sqrt())
+    local fc = { module = "fc", class = "Linear", options = { training = false, weight = { t = "?" } } }
+    for _, names in ipairs { { "parametrizations.weight.original0", "parametrizations.weight.original1" },
+      { "weight_g", "weight_v" } } do
+      local model, about = assert(recorded({ ["fc." .. names[1]] = g, ["fc." .. names[2]] = v }, { linear }, x, z))
+      assert.is_true(about.worst < 1e-6)
+      assert.equal("nn.Linear(2 -> 2, bias = false)", model[1]:describe())
+      assert.is_truthy(about.notes[1]:find("'fc.weight' was taken as weight_norm has it", 1, true))
+    end
+    for _, name in ipairs { "parametrizations.weight.original", "weight_orig" } do
+      local model, why = recorded({ ["fc." .. name] = v }, { linear }, x, z)
+      assert.is_nil(model)
+      assert.is_truthy(why:find("'fc.weight' is computed of others.*remove_parametrizations"), why)
+    end
+    assert.is_truthy(select(2, recorded({ ["fc.weight"] = w }, { fc }, x, z)):find("weight = a tensor has no", 1, true))
+    fc.options.weight = { 5 }
+    assert.is_truthy(select(2, recorded({ ["fc.weight"] = w }, { fc }, x, z)):find("weight = [5] has no", 1, true))
+  end)
+
   it("has no option that is passed over", function()
     local z = x:linear(w)
     for _, case in ipairs { { "Softplus", "threshold", 1 }, { "Softplus", "beta", 2 }, { "ELU", "alpha", 0.5 },
