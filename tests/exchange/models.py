@@ -189,6 +189,7 @@ def torch_model(seed, folder, name, recipe):
     with torch.no_grad():
         for p in model.parameters():
             p.add_(0.1 * torch.randn_like(p))
+    model.to(rng.choice([torch.float32, torch.float32, torch.float32, torch.float16, torch.bfloat16]))
     shape = (4, STEPS) if model.ids else (4, STEPS, 6)
     x = torch.randint(0, 20, shape) if model.ids else torch.randn(shape)
     first = x.transpose(0, 1).contiguous() if model.time_first else x
@@ -220,6 +221,9 @@ def keras_model(seed, folder, name, recipe):
 
     rng = random.Random(seed)
     keras.utils.set_random_seed(seed)
+    policy = rng.choice(["float32", "float32", "float32", "mixed_float16", "mixed_bfloat16"])
+    keras.config.set_dtype_policy(policy)
+    mixed = policy != "float32"  # the input of a model in a model rounds then, and its policy cannot be set
     ids, masked = rng.random() < 0.3, rng.random() < 0.25
     stages = []
     if ids:
@@ -261,10 +265,10 @@ def keras_model(seed, folder, name, recipe):
         elif kind == "norm":
             stages.append(rng.choice([L.LayerNormalization(), L.BatchNormalization(), L.LayerNormalization(center=False),
                                       L.BatchNormalization(scale=False, epsilon=1e-4)]))
-        elif kind == "timed" and sequence:
+        elif kind == "timed" and sequence and not mixed:
             inner = [L.Dense(rng.randint(1, 6), activation=rng.choice(outside)), L.LayerNormalization(epsilon=0.1)]
             stages.append(L.TimeDistributed(rng.choice([inner[0], keras.Sequential(inner)])))
-        elif kind == "nested" and not masked:
+        elif kind == "nested" and not masked and not mixed:
             stages.append(keras.Sequential([L.Dense(rng.randint(1, 6), activation="tanh"), L.Dropout(0.2),
                                             L.BatchNormalization()]))
         elif kind == "drop":
@@ -291,6 +295,7 @@ def keras_model(seed, folder, name, recipe):
         model = keras.Model(start, x)
     else:
         model = keras.Sequential([start] + stages)
+    keras.config.set_dtype_policy("float32")
     numbers = np.random.default_rng(seed)
     for variable in model.weights:
         if variable.dtype == "float32":

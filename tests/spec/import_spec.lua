@@ -69,6 +69,27 @@ describe("a state dict of PyTorch", function()
       { chain = CHAIN:gsub("final ", ""), check = "torch.npz" })
   end)
 
+  it("is compared with less where the batch is in half precision, and says so", function()
+    local sh = shell.new()
+    local path, check = sh.folder .. "/m.safetensors", sh.folder .. "/m.npz"
+    local function brought(weight, kind, numbers)
+      local header = ("{'descr': '%s', 'fortran_order': False, 'shape': (1, 2), }\n"):format(kind)
+      assert(core.npz_write(sh.folder .. "/x.npz", { x = rnn.ones(1, 1) }))
+      local files = assert(core.bundle_read(sh.folder .. "/x.npz", 1e6 // 1 | 0, true))
+      files[2] = { name = "y.npy", bytes = "\x93NUMPY\1\0" .. ("<s2"):pack(header) .. numbers }
+      assert(core.bundle_write(check, files))
+      assert(core.archive_write(path, { ["fc.weight"] = rnn.tensor { { weight }, { -0.5 } } }))
+      return exchange.bring(path, { chain = "fc=Linear", check = check })
+    end
+    local halves, floats = "\0\x3c\0\xb8", ("<ff"):pack(1, -0.5)
+    local _, about = assert(brought(1.001, "<f2", halves))
+    assert.is_truthy(about.verified:find("of PyTorch, which are float16, by at most 0.001, of 1.", 1, true))
+    assert.is_nil((brought(1.02, "<f2", halves)))
+    assert.is_nil((brought(1.001, "<f4", floats)))
+    assert.is_truthy(select(2, assert(brought(1, "<f4", floats))).verified:find("of PyTorch by at most 0, of 1.", 1, true))
+    sh:remove()
+  end)
+
   it("says little, and a chain is taken at its word", function()
     local _, about = assert(bring("torch.pt", { chain = CHAIN }))
     assert.is_truthy(about.notes[1]:find "'norm': a state dict does not say eps")

@@ -24,12 +24,15 @@ local function read_check(path)
   local read, message = core.npz_read(path)
   if not read then core.fail("--check: %s", message) end
   if not read.x or not read.y then core.fail("--check: %s: it has no x and y", path) end
+  for _, file in ipairs(core.bundle_read(path, math.maxinteger, true) or {}) do
+    if file.name == "y.npy" then read.half = file.bytes:find("^.-'descr': '[<>]f2'") ~= nil end
+  end
   if not read.recorded then return read end
   local bytes = {}
   for i, n in ipairs(read.recorded:totable()) do bytes[i] = string.char(n & 255) end
   local recorded, why = core.json_decode(table.concat(bytes))
   if not recorded then core.fail("--check: %s: what was recorded: %s", path, why) end
-  return { x = read.x, y = read.y, recorded = recorded }
+  return { x = read.x, y = read.y, half = read.half, recorded = recorded }
 end
 
 local function sorted(tensors)
@@ -94,7 +97,7 @@ local function difference(mine, theirs)
   return (mine - theirs):abs():max():item(), theirs:abs():max():item()
 end
 
-local ROOM <const> = 1e-5 -- of the largest output
+local ROOM <const>, HALF <const> = 1e-5, 1e-2 -- of the largest output; where that is in half precision
 
 -- What the model makes of the batch against what was made there.
 local function verify(model, source, given)
@@ -172,13 +175,13 @@ local function bring(path, options)
     notes = source.notes, ids = source.ids, verified = false }
   if given then
     local worst, size = verify(model, source, given)
-    if worst > ROOM * math.max(size, 1) then
+    if worst > (given.half and HALF or ROOM) * math.max(size, 1) then
       core.fail("it is another model: its outputs differ from those of the batch by %.2g, of %.2g%s", worst, size,
         #source.notes > 0 and " (" .. table.concat(source.notes, "; ") .. ")" or "")
     end
     about.worst = worst
-    about.verified = ("Verified: on a batch its outputs differ from those of %s by at most %.2g, of %.2g."):format(
-      source.from, worst, size)
+    about.verified = ("Verified: on a batch its outputs differ from those of %s%s by at most %.2g, of %.2g."):format(
+      source.from, given.half and ", which are float16," or "", worst, size)
   end
   return model, about, source
 end

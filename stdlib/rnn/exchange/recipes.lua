@@ -9,6 +9,9 @@ import numpy as np
 # model = keras.saving.load_model("model.keras"); a batch as the model takes it, of sequences of some length:
 shape = [4] + [n or 12 for n in model.input_shape[1:]]
 x = np.random.default_rng(0).standard_normal(shape).astype("float32")  # or ids: integers(0, 50, shape)
+for layer in model._flatten_layers():
+    if layer.compute_dtype != layer.variable_dtype:  # mixed precision would tell too little
+        layer.dtype_policy = layer.variable_dtype
 np.savez("check.npz", x=x, y=np.asarray(model.predict(x, verbose=0)))
 ]==]
 
@@ -75,8 +78,10 @@ for path, module in model.named_modules():
         module.register_forward_pre_hook(before, with_kwargs=True)
         module.register_forward_hook(after(path, kind), with_kwargs=True)
 
+model.float().eval()  # half precision would tell too little
+if x.is_floating_point():
+    x = x.float()
 known[id(x)] = ("0", x)
-model.eval()
 with torch.no_grad(), Functions():
     y = model(x)
 y = y[0] if isinstance(y, tuple) else y
