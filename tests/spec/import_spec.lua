@@ -86,7 +86,8 @@ describe("a state dict of PyTorch", function()
     assert.is_truthy(about.verified:find("of PyTorch, which are float16, by at most 0.001, of 1.", 1, true))
     assert.is_nil((brought(1.02, "<f2", halves)))
     assert.is_nil((brought(1.001, "<f4", floats)))
-    assert.is_truthy(select(2, assert(brought(1, "<f4", floats))).verified:find("of PyTorch by at most 0, of 1.", 1, true))
+    _, about = assert(brought(1, "<f4", floats))
+    assert.is_truthy(about.verified:find("of PyTorch by at most 0, of 1.", 1, true))
     sh:remove()
   end)
 
@@ -116,6 +117,37 @@ describe("a state dict of PyTorch", function()
     local none, message = exchange.bring(path, { chain = "conv flatten fc=Linear" })
     assert.is_nil(none)
     assert.is_truthy(message:find("flatten(nct)", 1, true))
+    sh:remove()
+  end)
+
+  it("stands anywhere in a checkpoint, beside values of all kinds", function()
+    local sh = shell.new()
+    local path = sh.folder .. "/m.pt"
+    assert(rnn.export_torch_state(nn.Linear(2, 3), path))
+    local files = assert(core.bundle_read(path, 1 << 20, true))
+    local state = files[1].bytes:sub(3, -2)
+    local function text(s) return ("<c1s4"):pack("X", s) end
+    local function dict(...) return "}(" .. table.concat { ... } .. "u" end
+    local function read(pickled, key)
+      files[1].bytes = "\x80\x02" .. pickled .. "."
+      assert(core.bundle_write(path, files))
+      local ok, tensors_read, _, taken = pcall(torch_file.read, path, key)
+      return ok and table.concat({ tensors_read["layer1.weight"]:shape() }, ", ") or tensors_read, taken
+    end
+    local device = "ctorch\ndevice\n" .. text "cuda" .. "K\0\x86R"
+    local layout = "ctorch.serialization\n_get_layout\n" .. text "torch.strided" .. "\x85R"
+    local beside = dict(text "model", state, text "d", device, text "t", "ctorch\nfloat32\n", text "l", layout)
+    assert.same({ "3, 2", "model" }, { read(beside) })
+    assert.same({ "3, 2", "a.b" }, { read(dict(text "a", dict(text "b", state))) })
+    assert.same({ "3, 2", "0" }, { read(state .. "K\3\x86") })
+    local two = dict(text "x", dict(text "y", state, text "z", state))
+    assert.is_truthy(read(two):find("several dictionaries of tensors, x.y, x.z: say which with --key", 1, true))
+    assert.equal("3, 2", (read(two, "x.z")))
+    assert.equal("3, 2", (read(two:gsub("^}", "]"):gsub("u$", "e"), "1.y")))
+    assert.is_truthy(read(two, "x.w"):find("--key x.w: it is no dictionary of tensors", 1, true))
+    assert.is_truthy(read(dict(text "a", "K\3")):find("no dictionary of tensors alone", 1, true))
+    local odd = dict(text "d", "ctorch\ndevice\nK\0\x85R")
+    assert.is_truthy(read(odd):find("a device or a layout that is no text", 1, true))
     sh:remove()
   end)
 
