@@ -34,6 +34,7 @@ class Net(nn.Module):
     def __init__(self, rng):
         super().__init__()
         self.parts, self.runs, self.said, self.shorter = nn.ModuleDict(), [], [], False
+        self.rng = random.Random(rng.random())
         self.ids = rng.random() < 0.3
         self.time_first = rng.random() < 0.2
         width = 6
@@ -53,6 +54,13 @@ class Net(nn.Module):
     def say(self, text):
         self.said.append(text)
 
+    def normed(self, module):
+        """One of its weights kept apart by weight_norm, in the new way or the old one."""
+        if self.rng.random() < 0.2:
+            norm = self.rng.choice([nn.utils.parametrizations.weight_norm, nn.utils.weight_norm])
+            norm(module, "weight_hh_l0" if hasattr(module, "weight_hh_l0") else "weight", dim=self.rng.choice([0, 0, 1]))
+        return module
+
     def add(self, name, module):
         self.parts[name] = module
         self.say(f"{name}: {module}")
@@ -64,7 +72,7 @@ class Net(nn.Module):
 
     def dense(self, rng, name, width):
         out = rng.randint(1, 6)
-        self.add(name, nn.Linear(width, out, bias=rng.random() < 0.8))
+        self.add(name, self.normed(nn.Linear(width, out, bias=rng.random() < 0.8)))
         kind = rng.choice(["relu", "Tanh", "GELU", "leaky", "none", "LayerNorm", "ELU", "SiLU", "logsoftmax", "Dropout"])
         if kind == "relu":
             self.functional("F.relu", rng.choice([F.relu, F.relu_, torch.relu_]))
@@ -99,8 +107,8 @@ class Net(nn.Module):
             causal = not same and span > 0 and rng.random() < 0.5
             if causal:
                 self.functional("F.pad", lambda x: F.pad(x, (span, 0)))
-            self.add(name, nn.Conv1d(width, filters, kernel, dilation=dilation, bias=rng.random() < 0.8,
-                                     padding="same" if same else 0))
+            self.add(name, self.normed(nn.Conv1d(width, filters, kernel, dilation=dilation, bias=rng.random() < 0.8,
+                                                 padding="same" if same else 0)))
             self.functional("F.relu", F.relu)
             if same and not self.shorter and rng.random() < 0.3:
                 self.functional("flatten of (N, C, T)", lambda x: x.flatten(1))
@@ -133,7 +141,7 @@ class Net(nn.Module):
             out = more["proj_size"] = units - 1
         module = cls(width, units, num_layers=layers, bidirectional=both, bias=rng.random() < 0.9,
                      batch_first=not self.time_first, dropout=0.2 if layers > 1 else 0, **more)
-        self.parts[name] = module
+        self.parts[name] = self.normed(module)
         self.say(f"{name}: {module}")
         how = rng.choice(["all", "all", "last", "final", "zeros"])
         way = rng.randrange(5)
@@ -181,6 +189,7 @@ def torch_model(seed, folder, name, recipe):
     with torch.no_grad():
         for p in model.parameters():
             p.add_(0.1 * torch.randn_like(p))
+    model.to(rng.choice([torch.float32, torch.float32, torch.float32, torch.float16, torch.bfloat16]))
     shape = (4, STEPS) if model.ids else (4, STEPS, 6)
     x = torch.randint(0, 20, shape) if model.ids else torch.randn(shape)
     first = x.transpose(0, 1).contiguous() if model.time_first else x
@@ -212,6 +221,9 @@ def keras_model(seed, folder, name, recipe):
 
     rng = random.Random(seed)
     keras.utils.set_random_seed(seed)
+    policy = rng.choice(["float32", "float32", "float32", "mixed_float16", "mixed_bfloat16"])
+    keras.config.set_dtype_policy(policy)
+    mixed = policy != "float32"  # the input of a model in a model rounds then, and its policy cannot be set
     ids, masked = rng.random() < 0.3, rng.random() < 0.25
     stages = []
     if ids:
@@ -253,10 +265,10 @@ def keras_model(seed, folder, name, recipe):
         elif kind == "norm":
             stages.append(rng.choice([L.LayerNormalization(), L.BatchNormalization(), L.LayerNormalization(center=False),
                                       L.BatchNormalization(scale=False, epsilon=1e-4)]))
-        elif kind == "timed" and sequence:
+        elif kind == "timed" and sequence and not mixed:
             inner = [L.Dense(rng.randint(1, 6), activation=rng.choice(outside)), L.LayerNormalization(epsilon=0.1)]
             stages.append(L.TimeDistributed(rng.choice([inner[0], keras.Sequential(inner)])))
-        elif kind == "nested" and not masked:
+        elif kind == "nested" and not masked and not mixed:
             stages.append(keras.Sequential([L.Dense(rng.randint(1, 6), activation="tanh"), L.Dropout(0.2),
                                             L.BatchNormalization()]))
         elif kind == "drop":
@@ -283,6 +295,7 @@ def keras_model(seed, folder, name, recipe):
         model = keras.Model(start, x)
     else:
         model = keras.Sequential([start] + stages)
+    keras.config.set_dtype_policy("float32")
     numbers = np.random.default_rng(seed)
     for variable in model.weights:
         if variable.dtype == "float32":

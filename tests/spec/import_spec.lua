@@ -69,6 +69,28 @@ describe("a state dict of PyTorch", function()
       { chain = CHAIN:gsub("final ", ""), check = "torch.npz" })
   end)
 
+  it("is compared with less where the batch is in half precision, and says so", function()
+    local sh = shell.new()
+    local path, check = sh.folder .. "/m.safetensors", sh.folder .. "/m.npz"
+    local function brought(weight, kind, numbers)
+      local header = ("{'descr': '%s', 'fortran_order': False, 'shape': (1, 2), }\n"):format(kind)
+      assert(core.npz_write(sh.folder .. "/x.npz", { x = rnn.ones(1, 1) }))
+      local files = assert(core.bundle_read(sh.folder .. "/x.npz", 1e6 // 1 | 0, true))
+      files[2] = { name = "y.npy", bytes = "\x93NUMPY\1\0" .. ("<s2"):pack(header) .. numbers }
+      assert(core.bundle_write(check, files))
+      assert(core.archive_write(path, { ["fc.weight"] = rnn.tensor { { weight }, { -0.5 } } }))
+      return exchange.bring(path, { chain = "fc=Linear", check = check })
+    end
+    local halves, floats = "\0\x3c\0\xb8", ("<ff"):pack(1, -0.5)
+    local _, about = assert(brought(1.001, "<f2", halves))
+    assert.is_truthy(about.verified:find("of PyTorch, which are float16, by at most 0.001, of 1.", 1, true))
+    assert.is_nil((brought(1.02, "<f2", halves)))
+    assert.is_nil((brought(1.001, "<f4", floats)))
+    _, about = assert(brought(1, "<f4", floats))
+    assert.is_truthy(about.verified:find("of PyTorch by at most 0, of 1.", 1, true))
+    sh:remove()
+  end)
+
   it("says little, and a chain is taken at its word", function()
     local _, about = assert(bring("torch.pt", { chain = CHAIN }))
     assert.is_truthy(about.notes[1]:find "'norm': a state dict does not say eps")
@@ -95,6 +117,37 @@ describe("a state dict of PyTorch", function()
     local none, message = exchange.bring(path, { chain = "conv flatten fc=Linear" })
     assert.is_nil(none)
     assert.is_truthy(message:find("flatten(nct)", 1, true))
+    sh:remove()
+  end)
+
+  it("stands anywhere in a checkpoint, beside values of all kinds", function()
+    local sh = shell.new()
+    local path = sh.folder .. "/m.pt"
+    assert(rnn.export_torch_state(nn.Linear(2, 3), path))
+    local files = assert(core.bundle_read(path, 1 << 20, true))
+    local state = files[1].bytes:sub(3, -2)
+    local function text(s) return ("<c1s4"):pack("X", s) end
+    local function dict(...) return "}(" .. table.concat { ... } .. "u" end
+    local function read(pickled, key)
+      files[1].bytes = "\x80\x02" .. pickled .. "."
+      assert(core.bundle_write(path, files))
+      local ok, tensors_read, _, taken = pcall(torch_file.read, path, key)
+      return ok and table.concat({ tensors_read["layer1.weight"]:shape() }, ", ") or tensors_read, taken
+    end
+    local device = "ctorch\ndevice\n" .. text "cuda" .. "K\0\x86R"
+    local layout = "ctorch.serialization\n_get_layout\n" .. text "torch.strided" .. "\x85R"
+    local beside = dict(text "model", state, text "d", device, text "t", "ctorch\nfloat32\n", text "l", layout)
+    assert.same({ "3, 2", "model" }, { read(beside) })
+    assert.same({ "3, 2", "a.b" }, { read(dict(text "a", dict(text "b", state))) })
+    assert.same({ "3, 2", "0" }, { read(state .. "K\3\x86") })
+    local two = dict(text "x", dict(text "y", state, text "z", state))
+    assert.is_truthy(read(two):find("several dictionaries of tensors, x.y, x.z: say which with --key", 1, true))
+    assert.equal("3, 2", (read(two, "x.z")))
+    assert.equal("3, 2", (read(two:gsub("^}", "]"):gsub("u$", "e"), "1.y")))
+    assert.is_truthy(read(two, "x.w"):find("--key x.w: it is no dictionary of tensors", 1, true))
+    assert.is_truthy(read(dict(text "a", "K\3")):find("no dictionary of tensors alone", 1, true))
+    local odd = dict(text "d", "ctorch\ndevice\nK\0\x85R")
+    assert.is_truthy(read(odd):find("a device or a layout that is no text", 1, true))
     sh:remove()
   end)
 
@@ -224,6 +277,27 @@ describe("a recording of PyTorch", function()
     assert.is_nil((try(2, true, { both, { "unbind", 0, shapes = parts },
       { "cat", { { t = "3.1" }, { t = "3.0" } }, 1, on = {}, shape = wide } })))
     assert(behind({ ["function"] = "relu_" }, x:linear(w):relu()))
+  end)
+
+  it("has weights that weight_norm computes, in the new way and the old one", function()
+    local v, g = rnn.randn(2, 2), rnn.rand(1, 2) + 0.5
+    local z = x:linear(v * g / v:square():sum(1, true):sqrt())
+    local fc = { module = "fc", class = "Linear", options = { training = false, weight = { t = "?" } } }
+    for _, names in ipairs { { "parametrizations.weight.original0", "parametrizations.weight.original1" },
+      { "weight_g", "weight_v" } } do
+      local model, about = assert(recorded({ ["fc." .. names[1]] = g, ["fc." .. names[2]] = v }, { linear }, x, z))
+      assert.is_true(about.worst < 1e-6)
+      assert.equal("nn.Linear(2 -> 2, bias = false)", model[1]:describe())
+      assert.is_truthy(about.notes[1]:find("'fc.weight' was taken as weight_norm has it", 1, true))
+    end
+    for _, name in ipairs { "parametrizations.weight.original", "weight_orig" } do
+      local model, why = recorded({ ["fc." .. name] = v }, { linear }, x, z)
+      assert.is_nil(model)
+      assert.is_truthy(why:find("'fc.weight' is computed of others.*remove_parametrizations"), why)
+    end
+    assert.is_truthy(select(2, recorded({ ["fc.weight"] = w }, { fc }, x, z)):find("weight = a tensor has no", 1, true))
+    fc.options.weight = { 5 }
+    assert.is_truthy(select(2, recorded({ ["fc.weight"] = w }, { fc }, x, z)):find("weight = [5] has no", 1, true))
   end)
 
   it("has no option that is passed over", function()

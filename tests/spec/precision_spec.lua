@@ -316,3 +316,53 @@ describe("rnn.quantise", function()
     assert.matches("the form of a tensor", (select(2, rnn.load(path))))
   end)
 end)
+
+describe("what is written for other programs computes in float", function()
+  local function seq2seq()
+    return nn.Seq2Seq { encoder = nn.Encoder { vocab = 5, dim = 2, recurrent = nn.GRU(2, 3) },
+      decoder = nn.Decoder { vocab = 5, dim = 2, recurrent = nn.GRU(2, 3), start = 1, stop = 2 } }
+  end
+  local WRITERS = {
+    c = function(m) return rnn.export_c(m, FOLDER .. "/w.c") end,
+    int8 = function(m) return rnn.export_c(m, FOLDER .. "/w.c", { int8 = true }) end,
+    onnx = function(m) return rnn.onnx.save(FOLDER .. "/w.onnx", m) end,
+    torch = function(m) return rnn.export_torch_state(m, FOLDER .. "/w.pt") end,
+    keras = function(m) return rnn.export_keras_weights(m, FOLDER .. "/w.weights.h5") end,
+  }
+
+  it("and is refused of models that do not", function()
+    local function model() return nn.Sequential { nn.LSTM(4, 8), nn.Linear(8, 2) } end
+    local low, eight = model():to "bf16", model()
+    eight:quantise { quiet = true }
+    for _, write in pairs(WRITERS) do
+      raises("'1.weight_hh_l0' are in bf16, as model:to \"bf16\" makes them", write, low)
+      raises("'1.weight_hh_l0' are in int8, as rnn.quantise makes them", write, eight)
+    end
+    local translator = seq2seq():to "bf16"
+    raises("are in bf16", WRITERS.c, translator)
+    for _, name in ipairs { "w.c", "w.onnx", "w.pt", "w.weights.h5" } do
+      assert.is_nil((core.file_read(FOLDER .. "/" .. name)))
+    end
+    assert(rnn.save(FOLDER .. "/eight.safetensors", eight))
+    local pipe = assert(io.popen(("%s export %s/eight.safetensors -o %s/w.c 2>&1"):format(program, FOLDER, FOLDER)))
+    assert.matches("'1.weight_hh_l0' are in int8", pipe:read "a")
+    assert.is_nil(pipe:close())
+  end)
+
+  it("with the rounded weights behind model:to \"float\", and whatever rnn.precision is", function()
+    local m, x = nn.Linear(4, 2), rnn.randn(3, 4)
+    m:quantise { quiet = true }
+    m:to "float"
+    assert(WRITERS.onnx(m))
+    equal_bits(rnn.no_grad(m, x), rnn.no_grad(assert(rnn.onnx.load(FOLDER .. "/w.onnx")), x))
+    for _, made in ipairs { m, seq2seq() } do
+      assert(WRITERS.c(made))
+      local text = core.file_read(FOLDER .. "/w.c")
+      assert(rnn.precision("bf16", WRITERS.c, made))
+      assert.equal(text, (core.file_read(FOLDER .. "/w.c")))
+    end
+    local folder = "tests/reference/exchange/"
+    assert(rnn.precision("bf16", require("rnn.exchange").bring, folder .. "torch.pt", { check = folder .. "torch.npz",
+      chain = "embed=Embedding lstm final norm=LayerNorm fc relu" }))
+  end)
+end)

@@ -4,6 +4,7 @@
 local core = require "rnn.core"
 local check = require "rnn.check"
 local option = require "rnn.option"
+local precision = require("rnn.precision").precision
 local Module = require "rnn.nn.module"
 local plan = require "rnn.exchange.plan"
 
@@ -23,12 +24,15 @@ local function read_check(path)
   local read, message = core.npz_read(path)
   if not read then core.fail("--check: %s", message) end
   if not read.x or not read.y then core.fail("--check: %s: it has no x and y", path) end
+  for _, file in ipairs(core.bundle_read(path, math.maxinteger, true) or {}) do
+    if file.name == "y.npy" then read.half = file.bytes:find("^.-'descr': '[<>]f2'") ~= nil end
+  end
   if not read.recorded then return read end
   local bytes = {}
   for i, n in ipairs(read.recorded:totable()) do bytes[i] = string.char(n & 255) end
   local recorded, why = core.json_decode(table.concat(bytes))
   if not recorded then core.fail("--check: %s: what was recorded: %s", path, why) end
-  return { x = read.x, y = read.y, recorded = recorded }
+  return { x = read.x, y = read.y, half = read.half, recorded = recorded }
 end
 
 local function sorted(tensors)
@@ -93,7 +97,7 @@ local function difference(mine, theirs)
   return (mine - theirs):abs():max():item(), theirs:abs():max():item()
 end
 
-local ROOM <const> = 1e-5 -- of the largest output
+local ROOM <const>, HALF <const> = 1e-5, 1e-2 -- of the largest output; where that is in half precision
 
 -- What the model makes of the batch against what was made there.
 local function verify(model, source, given)
@@ -103,7 +107,7 @@ local function verify(model, source, given)
   x = ours(x, source.axes_of_x)
   if x:ndim() == 2 and source.axes_of_x == "nt" and not source.ids then x = x:unsqueeze(3) end
   y = ours(y:type() == "int32" and y:to_float() or y, source.axes_of_y)
-  local mine = core.no_grad(model.forward, model, x)
+  local mine = precision(core.precision, core.no_grad, model.forward, model, x)
   return difference(mine, y)
 end
 
@@ -171,13 +175,13 @@ local function bring(path, options)
     notes = source.notes, ids = source.ids, verified = false }
   if given then
     local worst, size = verify(model, source, given)
-    if worst > ROOM * math.max(size, 1) then
+    if worst > (given.half and HALF or ROOM) * math.max(size, 1) then
       core.fail("it is another model: its outputs differ from those of the batch by %.2g, of %.2g%s", worst, size,
         #source.notes > 0 and " (" .. table.concat(source.notes, "; ") .. ")" or "")
     end
     about.worst = worst
-    about.verified = ("Verified: on a batch its outputs differ from those of %s by at most %.2g, of %.2g."):format(
-      source.from, worst, size)
+    about.verified = ("Verified: on a batch its outputs differ from those of %s%s by at most %.2g, of %.2g."):format(
+      source.from, given.half and ", which are float16," or "", worst, size)
   end
   return model, about, source
 end
@@ -225,7 +229,9 @@ end
 
 local function check_model(fname, model, path)
   if not Module.is(model) then check.expected(fname, "argument 1 (model)", "a model", model) end
-  return check.string(fname, "argument 2 (path)", path)
+  check.string(fname, "argument 2 (path)", path)
+  model:_in_float(fname)
+  return path
 end
 
 --- rnn.export_torch_state(model, path) -> Python | nil, message, code
@@ -234,7 +240,8 @@ end
 --- result is the text of a Python program: the class that the state dict is of, and the strict loading of it. Batches
 --- are the first axis there, too; ids count from 0. Layers: nn.Sequential, Linear, Embedding, RNN, LSTM, GRU,
 --- LayerNorm, BatchNorm, Conv1d, Flatten, RepeatVector, TimeDistributed, Dropout and activations. Errors: a layer or
---- an option that PyTorch has not, which is named: peepholes, reset = "before", layer_norm, zoneout ...
+--- an option that PyTorch has not, which is named: peepholes, reset = "before", layer_norm, zoneout ...; weights in
+--- bf16 or int8.
 ---@param model nn.Module
 ---@param path string
 ---@return string|nil
@@ -254,7 +261,7 @@ local KERAS = option.of("rnn.export_keras_weights", {
 --- Writes a file that load_weights of Keras 3 takes; path ends in .weights.h5. The result is the text of a Python
 --- program: the keras.Sequential that it is of, and the loading of it. Ids count from 0 there. Layers: those of
 --- rnn.export_torch_state, and nn.Masking. Errors: another path; a layer or an option that Keras has not, which is
---- named: peepholes, projection, layer_norm, residual, zoneout ...
+--- named: peepholes, projection, layer_norm, residual, zoneout ...; weights in bf16 or int8.
 ---@param model nn.Module
 ---@param path string
 ---@param options? rnn.export_keras_weights.Options

@@ -51,6 +51,12 @@ local function integers(value, what)
   return copy
 end
 
+-- Of what stands beside tensors, a device or a layout, its name.
+local function text_in(args)
+  if type(args[1]) ~= "string" then refuse "a device or a layout that is no text" end
+  return args[1]
+end
+
 -- What the functions would make of their arguments. The keys are the only names that a pickle may have.
 local FUNCTIONS = {
   ["collections.OrderedDict"] = function(args)
@@ -76,11 +82,21 @@ local FUNCTIONS = {
     return args[1]
   end,
   ["torch.Size"] = function(args) return args[1] ~= nil and args[1] or list {} end,
+  ["torch.device"] = text_in,
+  ["torch.serialization._get_layout"] = text_in,
 }
+
+-- Types of elements, which are values: their names.
+local TYPES = {}
+for name in ([[float32 float64 float16 bfloat16 int64 int32 int16 int8 uint8 bool complex64
+  complex128]]):gmatch "%S+" do
+  TYPES["torch." .. name] = true
+end
 
 local function global(module, name)
   local full = module .. "." .. name
   if FUNCTIONS[full] then return { kind = "function", name = full } end
+  if TYPES[full] then return full end
   if module == "torch" and STORAGES[name] then return { kind = "type", name = name } end
   full = full:gsub("[%c\x7f-\xff]", "?"):sub(1, 100)
   if module == "__main__" or full:find "^torch%.nn%.modules" or full:find "^__torch__" then

@@ -9,6 +9,9 @@ import numpy as np
 # model = keras.saving.load_model("model.keras"); a batch as the model takes it, of sequences of some length:
 shape = [4] + [n or 12 for n in model.input_shape[1:]]
 x = np.random.default_rng(0).standard_normal(shape).astype("float32")  # or ids: integers(0, 50, shape)
+for layer in model._flatten_layers():
+    if layer.compute_dtype != layer.variable_dtype:  # mixed precision would tell too little
+        layer.dtype_policy = layer.variable_dtype
 np.savez("check.npz", x=x, y=np.asarray(model.predict(x, verbose=0)))
 ]==]
 
@@ -16,6 +19,7 @@ recipes.torch = [==[
 import json
 import numpy as np
 import torch
+from torch.nn.utils import parametrize
 from torch.overrides import TorchFunctionMode
 
 # model = your model; a batch as it takes it:
@@ -58,24 +62,26 @@ def before(module, args, kwargs):
     global inside
     inside += 1
 
-def after(path, module):
+def after(path, kind):
     def hook(module, args, kwargs, out):
         global inside
         inside -= 1
         if not inside:
-            options = {k: name(v) for k, v in vars(module).items() if not k.startswith("_")}
-            note(list(args) + list(kwargs.values()), out, module=path, options=options,
-                 **{"class": type(module).__name__})
+            said = {k: v for k, v in vars(module).items() if not k.startswith("_") and not torch.is_tensor(v)}
+            note(list(args) + list(kwargs.values()), out, module=path, options={k: name(v) for k, v in said.items()},
+                 **{"class": kind.__name__})
     return hook
 
 for path, module in model.named_modules():
-    kind = type(module).__module__
-    if kind.startswith("torch.nn.modules.") and not kind.endswith("container"):
+    kind = type(module).__mro__[1 if parametrize.is_parametrized(module) else 0]  # as weight_norm has it
+    if kind.__module__.startswith("torch.nn.modules.") and not kind.__module__.endswith("container"):
         module.register_forward_pre_hook(before, with_kwargs=True)
-        module.register_forward_hook(after(path, module), with_kwargs=True)
+        module.register_forward_hook(after(path, kind), with_kwargs=True)
 
+model.float().eval()  # half precision would tell too little
+if x.is_floating_point():
+    x = x.float()
 known[id(x)] = ("0", x)
-model.eval()
 with torch.no_grad(), Functions():
     y = model(x)
 y = y[0] if isinstance(y, tuple) else y

@@ -39,10 +39,17 @@ local function classes_of(tensors)
   return {}
 end
 
+local function refuse_parametrized(name)
+  core.fail("'%s' is computed of others in a way that has no counterpart here; torch.nn.utils.parametrize."
+    .. "remove_parametrizations, remove_spectral_norm or prune.remove makes one tensor of it", name)
+end
+
 -- What weight_norm keeps apart, g v / |v|, as one tensor again; names in their order.
 local function folded(tensors, names, notes)
   local kept, pairs_of = {}, {}
   for _, full in ipairs(names) do
+    local computed = full:match "^(.*)_orig$" or full:match "^(.*parametrizations%.[^.]+)%.original$"
+    if computed then refuse_parametrized((computed:gsub("parametrizations%.", ""))) end
     local module, leaf, which = full:match "^(.*)parametrizations%.([^.]+)%.original([01])$"
     if not module then
       module, leaf, which = full:match "^(.-)([^.]*)_([gv])$"
@@ -60,10 +67,7 @@ local function folded(tensors, names, notes)
     all[name] = tensors[name]
     if pair then
       local g, v, over = pair["0"], pair["1"], {}
-      if not g or not v or g:ndim() ~= v:ndim() and g:count() ~= 1 then
-        core.fail("'%s' is parametrized in a way that has no counterpart here; "
-          .. "torch.nn.utils.parametrize.remove_parametrizations makes one tensor of it", name)
-      end
+      if not g or not v or g:ndim() ~= v:ndim() and g:count() ~= 1 then refuse_parametrized(name) end
       for axis = 1, v:ndim() do
         if g:ndim() ~= v:ndim() or g:size(axis) == 1 then over[#over + 1] = axis
         elseif g:size(axis) ~= v:size(axis) then core.fail("'%s': g %s does not fit v %s", name, sizes(g), sizes(v)) end
@@ -109,8 +113,9 @@ local function take(module, name, ...)
 end
 
 local function refuse(module, name, value)
-  core.fail("'%s': %s = %s has no counterpart here", module.name, name,
-    value == core.null and "None" or tostring(value))
+  local text = value == core.null and "None" or tostring(value)
+  if type(value) == "table" then text = value.t and "a tensor" or core.json_encode(value) end
+  core.fail("'%s': %s = %s has no counterpart here", module.name, name, text)
 end
 
 local function need(module, options, name, ...)

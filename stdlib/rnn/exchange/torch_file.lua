@@ -141,25 +141,47 @@ local function is_state(value)
   return true
 end
 
--- The state dict of a checkpoint: all of it, or what the key says, or its only one.
+-- What is in a dictionary or a list, by names as --key has them: { name, value }, in order.
+local function parts_of(value)
+  local list = {}
+  for i, key in ipairs(is(value, "dict") and value.keys or {}) do list[i] = { tostring(key), value.values[key] } end
+  for i, item in ipairs(is(value, "list") and value or {}) do list[i] = { tostring(i - 1), item } end
+  return list
+end
+
+-- The state dict of a checkpoint: all of it, or what the key says, or the only one of those that lie least deep.
 local function find(root, key)
   if key then
     local value = root
     for step in key:gmatch "[^.]+" do
-      value = is(value, "dict") and value.values[step] or nil
+      local below
+      for _, part in ipairs(parts_of(value)) do
+        if part[1] == step then below = part[2] end
+      end
+      value = below
     end
     if not is_state(value) then core.fail("--key %s: it is no dictionary of tensors", key) end
     return value
   end
   if is_state(root) then return root end
-  local found = {}
-  for _, name in ipairs(is(root, "dict") and root.keys or {}) do
-    if is_state(root.values[name]) then found[#found + 1] = tostring(name) end
+  local found, level, seen = {}, { { nil, root } }, {}
+  while #level > 0 and #found == 0 do
+    local next_level = {}
+    for _, above in ipairs(level) do
+      for _, part in ipairs(parts_of(above[2])) do
+        local name = (above[1] and above[1] .. "." or "") .. part[1]
+        if is_state(part[2]) then found[#found + 1] = { name, part[2] } end
+        if type(part[2]) == "table" and not seen[part[2]] then next_level[#next_level + 1] = { name, part[2] } end
+        if type(part[2]) == "table" then seen[part[2]] = true end
+      end
+    end
+    level = next_level
   end
-  if #found == 1 then return root.values[found[1]], found[1] end
+  if #found == 1 then return found[1][2], found[1][1] end
   if #found == 0 then
-    core.fail "it has no dictionary of tensors: torch.save(model.state_dict(), \"model.pt\") writes one"
+    core.fail "it has no dictionary of tensors alone: torch.save(model.state_dict(), \"model.pt\") writes one"
   end
+  for i, each in ipairs(found) do found[i] = each[1] end
   core.fail("it has several dictionaries of tensors, %s: say which with --key", table.concat(found, ", "))
 end
 

@@ -405,6 +405,7 @@ end
 --- outputs were scaled by), whole (layer -> does it become a stage of its own? With it, what follows a cell is a
 --- further stage as well). streams: a single stage, that runs step by step. Errors: a layer that cannot be exported.
 function graph.of(fname, model, about)
+  model:_in_float(fname)
   local self = setmetatable({ fname = fname, stages = {}, layer = model, whole = about.whole, apart = about.whole },
     Builder)
   self:look(model)
@@ -463,6 +464,7 @@ end
 --- bridges { graph, from, to } of first states, and with attention keys (row of memory -> key), query (h -> what it
 --- asks with, or nil), energy (constant, or nil), feeds (is what attention found a state of step, its last one?).
 function graph.translator(fname, model)
+  model:_in_float(fname)
   local self = setmetatable({ fname = fname, stages = {}, layer = model }, Builder)
   local encoder, decoder = model.encoder, model.decoder
   if decoder.outputs then self:refuse("a decoder of numbers cannot be exported; one of ids can") end

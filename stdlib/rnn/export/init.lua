@@ -3,6 +3,7 @@
 local core = require "rnn.core"
 local check = require "rnn.check"
 local option = require "rnn.option"
+local precision = require("rnn.precision").precision
 local about = require "rnn.export.about"
 local Module = require "rnn.nn.module"
 
@@ -101,7 +102,7 @@ end
 --- TimeDistributed, Dropout and activations; nn.Seq2Seq of ids, with attention or without, which has NAME_encode,
 --- NAME_next and, taking the likeliest id each time, NAME_decode. Errors: another layer or operation, which is named;
 --- a scaler, labels or vocab of another size than the model has; a path that ends neither in .c nor .cpp; weights that
---- are not finite; --double.
+--- are not finite, or in bf16 or int8 (options.int8 makes its own); --double.
 ---@param model nn.Module
 ---@param path string
 ---@param options? rnn.export_c.Options
@@ -127,7 +128,7 @@ function export.export_c(model, path, options)
     end
     local made = translates and graph.translator(fname, model) or graph.of(fname, model, options)
     if options.int8 then graph.quantise(made.stages) end
-    local vectors = (translates and record_decoding or record)(model, made, options, difference)
+    local vectors = precision("float", translates and record_decoding or record, model, made, options, difference)
     local notes = {}
     if options.scaler then notes[1] = "Inputs are raw: a scaler takes them to what the model was trained on." end
     if options.target_scaler then notes[#notes + 1] = "Outputs are taken back to the scale of the data." end

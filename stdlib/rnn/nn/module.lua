@@ -496,6 +496,18 @@ function Module:to(precision)
   return self
 end
 
+-- Raises where products are in bf16 or int8, for what writes models that compute in float.
+function Module:_in_float(fname)
+  for _, pair in ipairs((self:named_tensors())) do
+    local form = pair[2]:type() == "float" and core.form(pair[2]) or "float"
+    if form ~= "float" then
+      core.fail("%s: %s: products with '%s' are in %s, as %s makes them, and would be in float there: write the model "
+        .. "as it was before, or behind model:to \"float\", which keeps the rounded weights", fname, self:describe(),
+        pair[1], form, form == "int8" and "rnn.quantise" or "model:to \"bf16\"")
+    end
+  end
+end
+
 --- module:state_dict() -> table of tensors by name
 ---
 --- A copy of all parameters and buffers: further training does not change it. Tensors of any shape.

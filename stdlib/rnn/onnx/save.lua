@@ -43,7 +43,7 @@ local function whole(layer) return layer.kernel ~= nil or recurrent.fits(layer) 
 --- layer_norm, projection or zoneout, and cells whose step is a formula, they become a Scan. Layers as in rnn.export_c,
 --- without nn.Seq2Seq. Errors: another layer or operation, which is named; form = "step" or state = true of a model
 --- that needs the whole sequence; lengths = true of a step; a scaler, labels or vocab of another size than the model
---- has; --double. A file that cannot be written gives nil and a message.
+--- has; weights in bf16 or int8; --double. A file that cannot be written gives nil and a message.
 ---@param path string
 ---@param model nn.Module
 ---@param options? onnx.save.Options
