@@ -35,6 +35,14 @@ end
 
 --- rnn.null: what stands for null in JSON; Lua's nil would not stay in a table.
 
+--- rnn.clip_grad_norm(params, max_norm) -> norm
+---
+--- optim.clip_grad_norm, by its name in version 0.1. Tensors of any shape. Errors: as there.
+
+--- rnn.clip_grad_value(params, limit)
+---
+--- optim.clip_grad_value, by its name in version 0.1. Tensors of any shape. Errors: as there.
+
 --- rnn.sanitized: true in builds under AddressSanitizer, which keep freed memory; false in all others.
 
 local whole = {
@@ -90,6 +98,8 @@ local parts = {
   args = "rnn.args",
   precision = "rnn.precision",
   meshgrid = "rnn.shapes",
+  clip_grad_norm = "rnn.optim", -- their names in version 0.1
+  clip_grad_value = "rnn.optim",
 }
 
 -- Functions made of other ops, which are methods of tensors as well.

@@ -16,6 +16,8 @@
 ---@field bilinear fun(x1: rnn.Tensor, x2: rnn.Tensor, weight: rnn.Tensor, bias?: rnn.Tensor): rnn.Tensor
 ---@field cell_check fun(cell: nn.Cell|table, options?: rnn.cell_check.Options): boolean
 ---@field chunk fun(x: rnn.Tensor, axis: integer, count: integer): rnn.Tensor[]
+---@field clip_grad_norm fun()
+---@field clip_grad_value fun()
 ---@field cosine_similarity fun(x1: rnn.Tensor, x2: rnn.Tensor, axis?: integer): rnn.Tensor
 ---@field diff fun(x: rnn.Tensor, axis?: integer): rnn.Tensor
 ---@field dot fun(a: rnn.Tensor, b: rnn.Tensor): rnn.Tensor

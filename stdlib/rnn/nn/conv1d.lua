@@ -49,7 +49,6 @@ function Conv1d:init(inputs, filters, kernel, options)
   self.filters = check.int(fname, "argument 2 (filters)", filters, 1)
   self.kernel = check.int(fname, "argument 3 (kernel)", kernel, 1)
   options = OPTIONS:read(options)
-  OPTIONS:effect(options, "dilation", self.kernel > 1, "a kernel of 1 has one tap")
   self.stride, self.dilation, self.padding = options.stride, options.dilation, options.padding
   self.activation = options.activation
   self.weight = parameter.new(options.kernel, self.filters, self.inputs, self.kernel)
