@@ -16,6 +16,11 @@
 
 #define PROGRAMS (sizeof program_texts / sizeof *program_texts)
 enum { MOST_INPUTS = 64, WATCH = 7 };
+#ifdef __SANITIZE_ADDRESS__ /* five times slower */
+enum { SEEDS = 4000 };
+#else
+enum { SEEDS = 20000 };
+#endif
 
 static rnn_ctx *ctx;
 
@@ -763,11 +768,7 @@ static void changed_texts_reach_nothing_else(void **state) {
   static machine m;
   static char text[1 << 14];
   const char *asked = getenv("RNNLUA_SEEDS"), *only = getenv("RNNLUA_SEED");
-#ifdef __SANITIZE_ADDRESS__
-  int64_t seeds = asked ? atoll(asked) : 4000, accepted = 0, ran = 0;
-#else
-  int64_t seeds = asked ? atoll(asked) : 20000, accepted = 0, ran = 0;
-#endif
+  int64_t seeds = asked ? atoll(asked) : SEEDS, accepted = 0, ran = 0;
   rnn_memory_set_limit(ctx, (size_t)64 << 20);
   for (int64_t seed = only ? atoll(only) : 0; seed < (only ? atoll(only) + 1 : seeds); seed++) {
     size_t before = in_use();

@@ -214,8 +214,8 @@ function LAYERS.Conv1d(module, options)
   else core.fail("'%s': padding = %s has no counterpart here", module.name, tostring(padding)) end
   local bias = module.tensors.bias and take(module, "bias", filters)
   return { class = "Conv1d", args = { inputs, filters, kernel }, weights = { weight = module.tensors.weight,
-    bias = bias }, options = { stride = stride > 1 and stride or nil,
-    dilation = dilation > 1 and kernel > 1 and dilation or nil, padding = kind ~= "valid" and kind or nil } }
+    bias = bias }, options = { stride = stride > 1 and stride or nil, dilation = dilation > 1 and dilation or nil,
+    padding = kind ~= "valid" and kind or nil } }
 end
 
 function LAYERS.LayerNorm(module, options)
