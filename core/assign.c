@@ -89,8 +89,9 @@ static rnn_status recorded(rnn_ctx *ctx, const rnn_tensor *dst, bool whole, rnn_
 static rnn_status need_own(rnn_ctx *ctx, const rnn_tensor *dst) {
   if (!dst->copied) return RNN_OK;
   return rnni_fail(ctx, RNN_EARG,
-                   "a write into this %s would not reach the tensor that it was taken from: gather, and reshape of what "
-                   "does not lie in rows, copy; write into that tensor, x[ids] = y, or into x:copy()", RNNI_SHAPE(dst));
+                   "a write into this %s would not reach the tensor that it was taken from: what picks by ids (gather, "
+                   "take_along_axis), last, diag, broadcast_to, and reshape of what does not lie in rows, copy; write into "
+                   "that tensor, x[ids] = y, or into x:copy()", RNNI_SHAPE(dst));
 }
 
 static rnn_status record_write(rnn_ctx *ctx, rnn_tensor *base, rnn_tensor *src, const rnn_tensor *dst) {

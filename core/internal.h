@@ -392,8 +392,9 @@ void rnni_add_reduced(rnn_tensor *dst, const rnn_tensor *src);
 /* dst += src, of equal count. */
 void rnni_add(real *dst, const real *src, int64_t n);
 RNN_MUST_USE rnn_status rnni_add_tensor(rnn_ctx *ctx, rnn_tensor *dst, const rnn_tensor *src); /* polls */
-RNN_MUST_USE /* Labels that have no lengths and are not said to be padded have no 0. (loss.c) */
-rnn_status rnni_need_no_padding(rnn_ctx *ctx, const rnni_call *c, const rnn_tensor *labels);
+/* Labels that are not said to be padded have no 0, but behind the lengths of 'of'. (loss.c) */
+RNN_MUST_USE rnn_status rnni_need_no_padding(rnn_ctx *ctx, const rnni_call *c, const rnn_tensor *labels,
+                                             const rnn_tensor *of);
 /* The end of the shape rule of a loss that has a value for each place of dims: its sample weights are the input of that
    number, its reduction the integer of that number. (loss.c) */
 RNN_MUST_USE rnn_status rnni_loss_shape(rnn_ctx *ctx, rnni_call *c, int input, int reduction, int ndim,

@@ -217,9 +217,10 @@ code.
 What takes a part of a tensor or shows it in another shape (x[i], x[{ ... }], rows, slice, select, split, chunk,
 transpose, permute, reshape, squeeze, unsqueeze, detach, with_lengths) shares memory with x, with or without gradients,
 so a write into it is a write into x; every other op gives values of its own. What picks places by ids or a mask
-(gather, x[ids], x[mask], also reshape after transpose) has to copy, and a write into its result, which could not reach
-x, is an error: write x[ids] = y, or into x:copy(). Writes of values with a history (x[i] = h, x:set, x:assign, also
-into parts) are recorded: h gets the gradient of its new place, and what was overwritten none.
+(gather, x[ids], x[mask], take_along_axis), last, diag of matrices, broadcast_to and reshape after transpose have to
+copy, and a write into their result, which could not reach x, is an error: write x[ids] = y, or into x:copy(). Writes
+of values with a history (x[i] = h, x:set, x:assign, also into parts) are recorded: h gets the gradient of its new
+place, and what was overwritten none.
 
 x[{ ... }] has an entry for each of the first axes: a place, whose axis goes; { from, to } or { from, to, step }, both
 included; {}, all of it; int32 ids or a mask. x[{ {}, -1 }] is the last column, x[{ { 1, 3 }, { -1, 1, -1 } }] the first

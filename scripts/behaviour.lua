@@ -118,9 +118,10 @@ local function measure(list, other)
   local p = rnn.no_grad(function() return said_by(x):detach() end)
   local counts, true_days = y.counted:ne(0):without_lengths(), y.time:squeeze(3):exp()
   local far = (p:select(3, END + 1):exp() - true_days):abs():without_lengths()
-  return { accuracy = rnn.metrics.accuracy(logits(p), y.counted),
-    accuracy_without_end = rnn.metrics.accuracy(p:slice(3, 1, ACTIVITIES), y.counted),
-    accuracy_with_ends = rnn.metrics.accuracy(logits(p), y.ends),
+  local function accuracy(of, labels) return rnn.metrics.accuracy(of, labels, { padded = true }) end
+  return { accuracy = accuracy(logits(p), y.counted),
+    accuracy_without_end = accuracy(p:slice(3, 1, ACTIVITIES), y.counted),
+    accuracy_with_ends = accuracy(logits(p), y.ends),
     mae_days = (far * counts):sum():item() / counts:sum():item() }
 end
 -- A baseline: after each activity what most often followed it, as a model that says how often (and

@@ -173,8 +173,8 @@ local function learn()
     io.stderr:write(("  dev: BLEU %.2f\n"):format(logs.val_bleu))
   end
   experiment:fit("writer", model, { data = examples(train, { size = 64, shuffle = true }),
-    valid = examples(dev, { size = 64 }), loss = { label_smoothing = 0.1 }, clip_norm = 5,
-    optimizer = optim.Adam(model:parameters(), { lr = options.lr }),
+    valid = examples(dev, { size = 64 }), loss = { label_smoothing = 0.1 }, padded = true,
+    clip_norm = 5, optimizer = optim.Adam(model:parameters(), { lr = options.lr }),
     schedule = optim.schedules.cosine { final = 0.05 },
     callbacks = { { on_epoch = on_epoch }, rnn.EarlyStopping { monitor = "val_bleu" } } })
 end

@@ -2,6 +2,8 @@
  * single call: on small layers, what Lua does around it takes longer than its products. */
 #include "../binding.h"
 
+#include <string.h>
+
 #define NAME "rnn.Stepper"
 #define WEIGHTS 16 /* more than any layer has */
 #define PARTS 64
@@ -223,16 +225,20 @@ static int step(lua_State *L) {
   if (into && !push_places(L, s, to)) return 0;
   for (int k = 0, at = 0; !into && k < s->count; k++)
     for (int i = 0; i < s->part[k].states; i++) to[at++] = push_place(L, s, s->part[k].units);
-  for (int k = 1; s->residual && k < s->count; k++) sum[k] = push_place(L, s, s->part[k].units);
+  bool sums = s->residual && s->count > 1;
+  for (int k = 1; sums && k < s->count; k++) sum[k] = push_place(L, s, s->part[k].units);
+  /* y is the last sum, or the last h: of into itself, else a copy, for what a script writes into y is not the state's. */
+  rnn_tensor *y = into || sums ? NULL : push_place(L, s, s->part[s->count - 1].units);
+  if (into && !sums) lua_pushvalue(L, STEPPER + s->states - s->part[s->count - 1].states + 1);
   const void *tensors = lua_topointer(L, lua_upvalueindex(1));
   rnn_tensor *x = tensor_at(L, X, tensors);
   if (!x || cuts_off(L, s, x) || !rnn_stepper_takes(s->part[0].run, x) || !is_current(L, s) || !load(L, s, tensors)) return 0;
   for (int k = 0, at = 0; k < s->count; at += s->part[k++].states) {
-    rnn_tensor *total = s->residual && k > 0 ? sum[k] : NULL;
+    rnn_tensor *total = sums && k > 0 ? sum[k] : NULL;
     lrnn_check(L, rnn_stepper_run(s->part[k].run, x, to[at], s->part[k].states == 2 ? to[at + 1] : NULL, total));
     x = total ? total : to[at];
   }
-  lua_pushvalue(L, s->residual && s->count > 1 ? -1 : STEPPER + s->states - s->part[s->count - 1].states + 1);
+  if (y) memcpy(rnn_tensor_data(y), rnn_tensor_data(x), (size_t)rnn_tensor_count(y) * sizeof(rnn_real));
   if (into) {
     lua_pushvalue(L, INTO);
     return 2;

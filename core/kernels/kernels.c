@@ -191,7 +191,27 @@ INLINE vec inside(int64_t n, int64_t u) {
 /* Rows side by side, a constant number, while they are summed: the sums of a row alone wait for each other. They are
    written one by one, for a load waits for a store to a place a multiple of 4096 bytes away. */
 #define NORM_ROWS 4
+#define NORM_LEAST (sizeof(real) == sizeof(float) ? 1e-31 : 1e-292) /* variances whose squares have all their digits */
+#define NORM_MOST (sizeof(real) == sizeof(float) ? 1e38 : 1e307)
 #define FOR_ROWS _Pragma("GCC unroll 4") for (int r = 0; r < rows; r++)
+
+/* A row whose squares are beyond the range of real: all of it times a power of two that brings its greatest to 1. */
+static void norm_far(int64_t n, double eps, const real *x, real *hat, real *scale) {
+  double top = 0, sum = 0, squares = 0;
+  for (int64_t i = 0; i < n; i++) top = fabs((double)x[i]) <= top ? top : fabs((double)x[i]);
+  int power = 0;
+  if (isfinite(top)) frexp(top, &power);
+  const double first = n > 0 ? ldexp((double)x[0], -power) : 0;
+  for (int64_t i = 0; i < n; i++) sum += ldexp((double)x[i], -power) - first;
+  const double mean = first + sum / (double)n;
+  for (int64_t i = 0; i < n; i++) {
+    double e = ldexp((double)x[i], -power) - mean;
+    squares += e * e;
+  }
+  const double variance = squares / (double)n + ldexp(eps, -2 * power), s = variance == 0 ? 0 : 1 / sqrt(variance);
+  for (int64_t i = 0; i < n; i++) hat[i] = (real)((ldexp((double)x[i], -power) - mean) * s);
+  *scale = (real)ldexp(s, -power);
+}
 
 /* Distances from the first element are summed: those of a constant row are exactly 0, and then so is hat. */
 INLINE void norm_some(const int rows, int64_t n, double eps, const real *x, ptrdiff_t ldx, real *hat, real *scale) {
@@ -215,12 +235,13 @@ INLINE void norm_some(const int rows, int64_t n, double eps, const real *x, ptrd
   }
   FOR_CHAINS(n, BODY);
 #undef BODY
+#define BODY(GET, PUT) PUT(hat + r * n + u, ((GET(x + r * ldx + u) - first[r]) - mean[r]) * s[r]);
   FOR_ROWS {
     double variance = (double)(sum_chains(squares[r]) / (real)n) + eps;
-    scale[r] = s[r] = (real)(variance == 0 ? 0 : 1 / sqrt(variance));
+    scale[r] = s[r] = (real)(1 / sqrt(variance));
+    if (variance >= NORM_LEAST && variance <= NORM_MOST) FOR_UNITS(n, BODY);
+    else norm_far(n, eps, x + r * ldx, hat + r * n, scale + r);
   }
-#define BODY(GET, PUT) PUT(hat + r * n + u, ((GET(x + r * ldx + u) - first[r]) - mean[r]) * s[r]);
-  FOR_ROWS FOR_UNITS(n, BODY);
 #undef BODY
 }
 

@@ -56,7 +56,7 @@ static rnn_status ctc_loss_shape(rnn_ctx *ctx, rnni_call *c) {
   if (x->ndim != 3 || labels->ndim != 2 || x->dims[0] != labels->dims[0] || x->dims[2] < 1)
     return rnni_fail(ctx, RNN_ESHAPE, "ctc_loss: expected logits (N, T, C) and labels (N, S), got %s and %s",
                      RNNI_SHAPE(x), RNNI_SHAPE(labels));
-  if (!c->args.i[2]) RNNI_TRY(rnni_need_no_padding(ctx, c, labels));
+  if (!c->args.i[2]) RNNI_TRY(rnni_need_no_padding(ctx, c, labels, labels));
   int64_t classes = x->dims[2];
   if (c->args.i[0] == -1) c->args.i[0] = classes;
   if (c->args.i[0] < 1 || c->args.i[0] > classes)
@@ -260,7 +260,7 @@ static rnn_status ctc_loss_backward(rnn_ctx *ctx, rnni_call *c) {
   return RNN_OK;
 }
 const rnn_op rnni_op_ctc_loss = {.name = "ctc_loss", .args = "TT?i?i?b?T?c", .choices = rnni_reductions,
-                            .doc = "(logits, labels [, blank = C [, skip = 0 [, padded = false [, sample_weights [, reduction = \"mean\"]]]]]). -log of the probability of labels (N, S) int32 without times, by logits (N, T, C) (Graves et al. 2006); the mean is that of a label, none gives the value of each sequence; skip 1 leaves out sequences with too few frames; label 0 is padding, which wants lengths or padded."
+                            .doc = "(logits, labels [, blank = C [, skip = 0 [, padded = false [, sample_weights [, reduction = \"mean\"]]]]]). -log of the probability of labels (N, S) int32 without times, by logits (N, T, C) (Graves et al. 2006); the mean is that of a label, none gives the value of each sequence; skip 1 leaves out sequences with too few frames; label 0 is padding, which wants lengths that end before it or padded."
                                RNNI_REDUCTION_DOC
                                " Errors: a blank or labels outside 1 .. C, labels that need more frames than there are.",
                             .shape = ctc_loss_shape, .forward = ctc_loss_forward, .backward = ctc_loss_backward,

@@ -247,6 +247,7 @@ static rnn_status take_along_axis_shape(rnn_ctx *ctx, rnni_call *c) {
 
 static rnn_status take_along_axis_forward(rnn_ctx *ctx, rnni_call *c) {
   walk w = walk_along((int)c->args.i[0], c->out[0]->ndim, c->out[0]->dims, c->in[1], c->in[0], c->out[0]);
+  c->out[0]->copied = true;
   return walk_all(ctx, c, &w, TAKE);
 }
 

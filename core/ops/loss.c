@@ -355,11 +355,15 @@ EACH(kl_div, kl_value, kl_slope, "tt?T?c", 0, RNNI_SAVE_IN0, "(log_probabilities
 EACH(poisson_nll, poisson_value, poisson_slope, "tt?T?c", 0, RNNI_SAVE_IN1, "(log_rate, target" REDUCED "). e^y - t y: -log of the Poisson probability of the counts t at rates e^y, without the part that depends on t alone.")
 EACH(gaussian_nll, gaussian_value, gaussian_slope, "ttt?T?c", 0, 0, "(mean, target, variance" REDUCED "). (log v + (y - t)^2 / v) / 2: -log of the normal density of the targets t at means y and variances v, without its constant; v below 1e-6 counts as 1e-6 (Nix, Weigend 1994).")
 
-rnn_status rnni_need_no_padding(rnn_ctx *ctx, const rnni_call *c, const rnn_tensor *labels) {
-  for (int64_t i = 0; i < labels->count && !labels->lengths; i++)
-    if (rnni_i(labels)[i] == 0)
-      return rnni_fail(ctx, RNN_EARG, "%s: label 0 at place %lld: labels count from 1, and 0 is padding; where it is "
-                       "meant, give the labels lengths or the option padded = true", c->op->name, (long long)i + 1);
+rnn_status rnni_need_no_padding(rnn_ctx *ctx, const rnni_call *c, const rnn_tensor *labels, const rnn_tensor *of) {
+  const int64_t behind = of->lengths ? labels->count / RNNI_MAX(of->dims[0] * of->dims[1], 1) : 0;
+  for (int64_t i = 0, done = 0; i < labels->count; i++) {
+    RNNI_TRY(rnni_pace(ctx, &done, 1));
+    if (rnni_i(labels)[i] == 0 && (!of->lengths || rnni_is_valid_row(of, i / behind)))
+      return rnni_fail(ctx, RNN_EARG, "%s: label 0 at place %lld%s: labels count from 1, and 0 is padding; where it is "
+                       "meant, give the labels lengths that end before it or the option padded = true", c->op->name,
+                       (long long)i + 1, of->lengths ? ", within its sequence" : "");
+  }
   return RNN_OK;
 }
 
@@ -408,7 +412,6 @@ static rnn_status cross_entropy_shape(rnn_ctx *ctx, rnni_call *c) {
   if (v == 1)
     return rnni_fail(ctx, RNN_ESHAPE, "cross_entropy: logits %s of one class, whose loss is 0 whatever they are; "
                      "binary_cross_entropy is for yes and no", RNNI_SHAPE(y));
-  if (!y->lengths && !c->args.i[0]) RNNI_TRY(rnni_need_no_padding(ctx, c, labels));
   if (y->lengths && labels->ndim < 2) /* (N, V): the second axis is not time */
     return rnni_fail(ctx, RNN_EARG, "cross_entropy: logits %s without time cannot have lengths; x:without_lengths() "
                      "drops them", RNNI_SHAPE(y));
@@ -417,6 +420,7 @@ static rnn_status cross_entropy_shape(rnn_ctx *ctx, rnni_call *c) {
                      rnni_number_text(c->args.n[0]));
   if (c->nin > 2 && c->in[2]) RNNI_TRY(cross_entropy_weights(ctx, c, v));
   RNNI_TRY(rnni_need_same_lengths(ctx, c, y->lengths, labels->lengths));
+  if (!c->args.i[0]) RNNI_TRY(rnni_need_no_padding(ctx, c, labels, judge(c)));
   int64_t done = 0;
   for (int64_t i = 0; i < labels->count; i++) {
     RNNI_TRY(rnni_pace(ctx, &done, 1));
@@ -534,7 +538,7 @@ done:
   return status;
 }
 const rnn_op rnni_op_cross_entropy = {.name = "cross_entropy", .logits = "softmax", .args = "TT?T?n?b?T?c", .choices = rnni_reductions,
-                                      .doc = "(logits, labels [, weights [, smoothing = 0 [, padded = false" REDUCED "]]]). -log softmax(logits)[label]: logits (..., V), labels (...) int32 from 1; label 0 is padding, which is left out, and an error in tensors that have no lengths and are not said to be padded; weights (V) of the classes, over whose sum the mean is; smoothing is shared evenly among the classes; none gives the value of each label."
+                                      .doc = "(logits, labels [, weights [, smoothing = 0 [, padded = false" REDUCED "]]]). -log softmax(logits)[label]: logits (..., V), labels (...) int32 from 1; label 0 is padding, which is left out, and an error before the end of a sequence where padded is not said; weights (V) of the classes, over whose sum the mean is; smoothing is shared evenly among the classes; none gives the value of each label."
                                       RNNI_REDUCTION_DOC
                                " Errors: labels outside 0 .. V, one class only (V = 1), labels of another shape, weights that are not (V).",
                                       .shape = cross_entropy_shape, .forward = cross_entropy_forward,
@@ -570,8 +574,8 @@ static rnn_status linear_cross_entropy_shape(rnn_ctx *ctx, rnni_call *c) {
   if (x->lengths && labels->ndim < 2)
     return rnni_fail(ctx, RNN_EARG, "linear_cross_entropy: x %s without time cannot have lengths; x:without_lengths() "
                      "drops them", RNNI_SHAPE(x));
-  if (!x->lengths && !c->args.i[0]) RNNI_TRY(rnni_need_no_padding(ctx, c, labels));
   RNNI_TRY(rnni_need_same_lengths(ctx, c, x->lengths, labels->lengths));
+  if (!c->args.i[0]) RNNI_TRY(rnni_need_no_padding(ctx, c, labels, judge(c)));
   int64_t done = 0;
   for (int64_t i = 0; i < labels->count; i++) {
     RNNI_TRY(rnni_pace(ctx, &done, 1));

@@ -357,6 +357,7 @@ static rnn_status diag_forward(rnn_ctx *ctx, rnni_call *c) {
   rnn_tensor *y = c->out[0];
   if (x->ndim > 1) {
     rnn_tensor d = diagonals(c, x, y);
+    y->copied = true;
     return rnni_move_new(ctx, y, &d);
   }
   RNNI_TRY(rnni_copy(ctx, y->data, NULL, (size_t)y->count * rnni_type_size(y->type)));

@@ -389,6 +389,7 @@ static rnn_status broadcast_shape(rnn_ctx *ctx, rnni_call *c) {
 }
 
 static rnn_status broadcast_forward(rnn_ctx *ctx, rnni_call *c) {
+  c->out[0]->copied = true;
   return rnni_move_new(ctx, c->out[0], c->in[0]);
 }
 

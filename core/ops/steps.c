@@ -65,6 +65,7 @@ static rnn_status last_forward(rnn_ctx *ctx, rnni_call *c) {
     if (length == 0) memset(to, 0, size);
     else memcpy(to, (const char *)x->data + (size_t)(n * x->dims[1] + length - 1) * size, size);
   }
+  c->out[0]->copied = true;
   return RNN_OK;
 }
 

@@ -16,7 +16,7 @@ local BLANK = { "blank", nil, option.int(1), "class of the blank; the last where
 local LOSS = option.of("ctc.loss", {
   BLANK,
   { "skip_impossible", false, check.boolean, "leaves sequences out whose labels have more frames than there are" },
-  { "padded", false, check.boolean, "labels 0 are padding where there are no lengths" },
+  { "padded", false, check.boolean, "labels 0 are padding, also before the end of a sequence" },
   { "sample_weights", nil, option.kind("rnn.Tensor", function(fname, argname, value)
     return check.tensor(fname, argname, value, "float", 1)
   end), "float (N), how many times each sequence counts; one of weight 0 is left out, whatever it holds" },

@@ -581,7 +581,7 @@ local rnn = {}
 ---@class ctc.loss.Options
 ---@field blank? integer class of the blank; the last where it is not given
 ---@field skip_impossible? boolean leaves sequences out whose labels have more frames than there are
----@field padded? boolean labels 0 are padding where there are no lengths
+---@field padded? boolean labels 0 are padding, also before the end of a sequence
 ---@field sample_weights? rnn.Tensor float (N), how many times each sequence counts; one of weight 0 is left out, whatever it holds
 ---@field reduction? "mean"|"sum"|"none" by label, the sum over the sequences over the number of all labels; the sum; or the value of each sequence, (N)
 
@@ -724,23 +724,23 @@ local rnn = {}
 ---@class metrics.Confusion.Options
 ---@field classes? integer how many there are; logits tell, labels as answers do not
 ---@field names? string[] what the classes are called
----@field padded? boolean labels 0 are padding; without it and without lengths they are an error
+---@field padded? boolean labels 0 are padding; without it an error, but behind lengths
 
 ---@class metrics.F1.Options
 ---@field average? "macro"|"micro"|"weighted" as metrics.f1
 ---@field classes? integer how many there are; logits tell, labels as answers do not
----@field padded? boolean labels 0 are padding; without it and without lengths they are an error
+---@field padded? boolean labels 0 are padding; without it an error, but behind lengths
 
 ---@class metrics.Mean.Options
 ---@field finish? function what is done to the mean: math.sqrt makes a root mean square
 ---@field weighted? boolean sample weights count; without it each element counts once
----@field padded? boolean labels 0 are padding; without it and without lengths they are an error
+---@field padded? boolean labels 0 are padding; without it an error, but behind lengths
 
 ---@class metrics.Scores.Options
----@field padded? boolean labels 0 are padding; without it and without lengths they are an error
+---@field padded? boolean labels 0 are padding; without it an error, but behind lengths
 
 ---@class metrics.accuracy.Options
----@field padded? boolean labels 0 are padding; without it and without lengths they are an error
+---@field padded? boolean labels 0 are padding; without it an error, but behind lengths
 
 ---@class metrics.bleu.Options
 ---@field tokenize? string|function as sacreBLEU by default, at white space only, or a function from a string to a list of tokens or a string with blanks between them
@@ -749,35 +749,35 @@ local rnn = {}
 ---@class metrics.confusion.Options
 ---@field classes? integer how many there are; logits tell, labels as answers do not
 ---@field names? string[] what the classes are called
----@field padded? boolean labels 0 are padding; without it and without lengths they are an error
+---@field padded? boolean labels 0 are padding; without it an error, but behind lengths
 
 ---@class metrics.f1.Options
 ---@field average? "macro"|"micro"|"weighted"|"none" mean over the classes that occur as label or answer; all answers together (with one label each, the accuracy); mean with each class as often as it is a label; or a list, the value of each class
 ---@field classes? integer how many there are; logits tell, labels as answers do not
----@field padded? boolean labels 0 are padding; without it and without lengths they are an error
+---@field padded? boolean labels 0 are padding; without it an error, but behind lengths
 
 ---@class metrics.measure.Options
----@field padded? boolean labels 0 are padding; without it and without lengths they are an error
+---@field padded? boolean labels 0 are padding; without it an error, but behind lengths
 ---@field sample_weights? any float, with the first axes of the target, or a table of such; for the metrics that take them
 
 ---@class metrics.nats.Options
----@field padded? boolean labels 0 are padding; without it and without lengths they are an error
+---@field padded? boolean labels 0 are padding; without it an error, but behind lengths
 
 ---@class metrics.perplexity.Options
----@field padded? boolean labels 0 are padding; without it and without lengths they are an error
+---@field padded? boolean labels 0 are padding; without it an error, but behind lengths
 
 ---@class metrics.precision.Options
 ---@field average? "macro"|"micro"|"weighted"|"none" mean over the classes that occur as label or answer; all answers together (with one label each, the accuracy); mean with each class as often as it is a label; or a list, the value of each class
 ---@field classes? integer how many there are; logits tell, labels as answers do not
----@field padded? boolean labels 0 are padding; without it and without lengths they are an error
+---@field padded? boolean labels 0 are padding; without it an error, but behind lengths
 
 ---@class metrics.recall.Options
 ---@field average? "macro"|"micro"|"weighted"|"none" mean over the classes that occur as label or answer; all answers together (with one label each, the accuracy); mean with each class as often as it is a label; or a list, the value of each class
 ---@field classes? integer how many there are; logits tell, labels as answers do not
----@field padded? boolean labels 0 are padding; without it and without lengths they are an error
+---@field padded? boolean labels 0 are padding; without it an error, but behind lengths
 
 ---@class metrics.top_k.Options
----@field padded? boolean labels 0 are padding; without it and without lengths they are an error
+---@field padded? boolean labels 0 are padding; without it an error, but behind lengths
 
 ---@class music.midi.Options
 ---@field step? number seconds of a step
@@ -1034,7 +1034,7 @@ local rnn = {}
 ---@class nn.cross_entropy.Options
 ---@field weights? rnn.Tensor|number[] (V), how many times each class counts: the mean is the sum of weights[label] times the loss over the sum of weights[label]
 ---@field label_smoothing? number e gives each class e / V of the target and the label 1 - e more (Szegedy et al. 2016, "Rethinking the Inception Architecture")
----@field padded? boolean labels 0 are padding where there are no lengths
+---@field padded? boolean labels 0 are padding, also before the end of a sequence
 ---@field sample_weights? rnn.Tensor float, with the first axes of the target, (N), (N, T) ...: how many times each item, step or element counts; one of weight 0 is left out, whatever it holds
 ---@field reduction? "mean"|"sum"|"none" the sum of weight times value over the sum of the weights; the sum; or weight times value of each element (of each label), 0 behind the lengths
 
@@ -1046,7 +1046,7 @@ local rnn = {}
 
 ---@class nn.focal.Options
 ---@field gamma? number 0 is the cross-entropy
----@field padded? boolean labels 0 are padding where there are no lengths
+---@field padded? boolean labels 0 are padding, also before the end of a sequence
 ---@field sample_weights? rnn.Tensor float, with the first axes of the target, (N), (N, T) ...: how many times each item, step or element counts; one of weight 0 is left out, whatever it holds
 ---@field reduction? "mean"|"sum"|"none" the sum of weight times value over the sum of the weights; the sum; or weight times value of each element (of each label), 0 behind the lengths
 
@@ -1087,7 +1087,7 @@ local rnn = {}
 ---@class nn.multi_margin.Options
 ---@field margin? number by how much the label has to lead
 ---@field p? 1|2 the power of what is missing
----@field padded? boolean labels 0 are padding where there are no lengths
+---@field padded? boolean labels 0 are padding, also before the end of a sequence
 ---@field sample_weights? rnn.Tensor float, with the first axes of the target, (N), (N, T) ...: how many times each item, step or element counts; one of weight 0 is left out, whatever it holds
 ---@field reduction? "mean"|"sum"|"none" the sum of weight times value over the sum of the weights; the sum; or weight times value of each element (of each label), 0 behind the lengths
 
@@ -1096,7 +1096,7 @@ local rnn = {}
 ---@field reduction? "mean"|"sum"|"none" the sum of weight times value over the sum of the weights; the sum; or weight times value of each element (of each label), 0 behind the lengths
 
 ---@class nn.ordinal.Options
----@field padded? boolean labels 0 are padding where there are no lengths
+---@field padded? boolean labels 0 are padding, also before the end of a sequence
 ---@field sample_weights? rnn.Tensor float, with the first axes of the target, (N), (N, T) ...: how many times each item, step or element counts; one of weight 0 is left out, whatever it holds
 ---@field reduction? "mean"|"sum"|"none" the sum of weight times value over the sum of the weights; the sum; or weight times value of each element (of each label), 0 behind the lengths
 
@@ -1397,7 +1397,7 @@ local rnn = {}
 ---@class rnn.evaluate.Options
 ---@field loss? string|function|table "mse", "mae", "huber", "cross_entropy", "binary_cross_entropy", "kl_div", "poisson_nll", "gaussian_nll" (of { mean, variance }), or a function (y, target, weights) -> scalar. For a model that gives a table, as its targets are one: { demand = "mse", alarm = "cross_entropy" }, a loss for each target, whose sum is made small (history.demand_loss ...); one name stands for all of them. A model with a loss of its own needs none, or a table of options for it: model:loss(x, y, options, weights) -> loss, or loss, prediction, target for metrics; nn.Seq2Seq has one
 ---@field loss_weights? any { demand = 0.5 }: factors of the losses of targets (1)
----@field padded? boolean labels 0 in targets without lengths are padding; else they are an error, as labels count from 1
+---@field padded? boolean labels 0 in targets are padding; else they are an error, as labels count from 1, but behind lengths
 ---@field metrics? any { "mae", "last_mae" (of each sequence's last step), "mse", "rmse", "smape", "accuracy", "top_5", "f1", "nats", "perplexity", name = function (y, target) or an object such as metrics.F1 }; those of one of several targets stand in a list: { demand = { "mae" } } gives demand_mae
 ---@field tbptt? integer|false sequences of any length are cut into windows of that many steps, each read from the state in which the last one ended; targets have a value for each step. The model is an nn.Sequential, a recurrent layer, or has forward(x, state) -> y, state
 ---@field dynamic? table|false { optimizer =, decay = 0, clip_norm = nil }: the model goes on learning from each batch that was measured, as a text that is read; its weights move back by decay after each step, and are what they were at the end (Krause et al. 2018, "Dynamic evaluation of neural sequence models")
@@ -1421,7 +1421,7 @@ local rnn = {}
 ---@field data? any batches, as for rnn.fit
 ---@field loss? string|function|table "mse", "mae", "huber", "cross_entropy", "binary_cross_entropy", "kl_div", "poisson_nll", "gaussian_nll" (of { mean, variance }), or a function (y, target, weights) -> scalar. For a model that gives a table, as its targets are one: { demand = "mse", alarm = "cross_entropy" }, a loss for each target, whose sum is made small (history.demand_loss ...); one name stands for all of them. A model with a loss of its own needs none, or a table of options for it: model:loss(x, y, options, weights) -> loss, or loss, prediction, target for metrics; nn.Seq2Seq has one
 ---@field loss_weights? any { demand = 0.5 }: factors of the losses of targets (1)
----@field padded? boolean labels 0 in targets without lengths are padding; else they are an error, as labels count from 1
+---@field padded? boolean labels 0 in targets are padding; else they are an error, as labels count from 1, but behind lengths
 ---@field optimizer? any optim.SGD(model:parameters())
 ---@field from? number the first rate
 ---@field to? number the last rate
@@ -1433,7 +1433,7 @@ local rnn = {}
 ---@field valid? any batches or a dataset to measure after each epoch: val_loss, val_mae ...
 ---@field loss? string|function|table "mse", "mae", "huber", "cross_entropy", "binary_cross_entropy", "kl_div", "poisson_nll", "gaussian_nll" (of { mean, variance }), or a function (y, target, weights) -> scalar. For a model that gives a table, as its targets are one: { demand = "mse", alarm = "cross_entropy" }, a loss for each target, whose sum is made small (history.demand_loss ...); one name stands for all of them. A model with a loss of its own needs none, or a table of options for it: model:loss(x, y, options, weights) -> loss, or loss, prediction, target for metrics; nn.Seq2Seq has one
 ---@field loss_weights? any { demand = 0.5 }: factors of the losses of targets (1)
----@field padded? boolean labels 0 in targets without lengths are padding; else they are an error, as labels count from 1
+---@field padded? boolean labels 0 in targets are padding; else they are an error, as labels count from 1, but behind lengths
 ---@field metrics? any { "mae", "last_mae" (of each sequence's last step), "mse", "rmse", "smape", "accuracy", "top_5", "f1", "nats", "perplexity", name = function (y, target) or an object such as metrics.F1 }; those of one of several targets stand in a list: { demand = { "mae" } } gives demand_mae
 ---@field tbptt? integer|false sequences of any length are cut into windows of that many steps, each read from the state in which the last one ended; targets have a value for each step. The model is an nn.Sequential, a recurrent layer, or has forward(x, state) -> y, state
 ---@field optimizer? any optim.SGD(model:parameters(), { lr = 0.05, momentum = 0.9 }); or several for different parts, which take their steps in turn (by number, or by the alphabet), each by a loss of its own, as in a GAN: optimizer = { judge, maker } with loss = { f, g }, functions (model, x, y, weights) -> scalar
@@ -1489,7 +1489,7 @@ local rnn = {}
 ---@field quiet? boolean prints nothing
 ---@field loss? string|function|table "mse", "mae", "huber", "cross_entropy", "binary_cross_entropy", "kl_div", "poisson_nll", "gaussian_nll" (of { mean, variance }), or a function (y, target, weights) -> scalar. For a model that gives a table, as its targets are one: { demand = "mse", alarm = "cross_entropy" }, a loss for each target, whose sum is made small (history.demand_loss ...); one name stands for all of them. A model with a loss of its own needs none, or a table of options for it: model:loss(x, y, options, weights) -> loss, or loss, prediction, target for metrics; nn.Seq2Seq has one
 ---@field loss_weights? any { demand = 0.5 }: factors of the losses of targets (1)
----@field padded? boolean labels 0 in targets without lengths are padding; else they are an error, as labels count from 1
+---@field padded? boolean labels 0 in targets are padding; else they are an error, as labels count from 1, but behind lengths
 ---@field metrics? any { "mae", "last_mae" (of each sequence's last step), "mse", "rmse", "smape", "accuracy", "top_5", "f1", "nats", "perplexity", name = function (y, target) or an object such as metrics.F1 }; those of one of several targets stand in a list: { demand = { "mae" } } gives demand_mae
 ---@field tbptt? integer|false sequences of any length are cut into windows of that many steps, each read from the state in which the last one ended; targets have a value for each step. The model is an nn.Sequential, a recurrent layer, or has forward(x, state) -> y, state
 
@@ -3277,10 +3277,10 @@ function rnn.cosh(x) end
 --- rnn.cross_entropy(logits, labels [, weights [, smoothing = 0 [, padded = false [, sample_weights [, reduction = "mean"]]]]]) -> tensor
 ---
 --- -log softmax(logits)[label]: logits (..., V), labels (...) int32 from 1; label 0 is padding, which is left out,
---- and an error in tensors that have no lengths and are not said to be padded; weights (V) of the classes, over whose
---- sum the mean is; smoothing is shared evenly among the classes; none gives the value of each label. sample_weights,
---- with the first axes of the target, says how many times each part counts; reduction "mean", "sum" or "none".
---- Errors: labels outside 0 .. V, one class only (V = 1), labels of another shape, weights that are not (V).
+--- and an error before the end of a sequence where padded is not said; weights (V) of the classes, over whose sum the
+--- mean is; smoothing is shared evenly among the classes; none gives the value of each label. sample_weights, with
+--- the first axes of the target, says how many times each part counts; reduction "mean", "sum" or "none". Errors:
+--- labels outside 0 .. V, one class only (V = 1), labels of another shape, weights that are not (V).
 ---@param logits rnn.Tensor
 ---@param labels rnn.Tensor
 ---@param weights? rnn.Tensor
@@ -3295,9 +3295,9 @@ function rnn.cross_entropy(logits, labels, weights, smoothing, padded, sample_we
 ---
 --- -log of the probability of labels (N, S) int32 without times, by logits (N, T, C) (Graves et al. 2006); the mean
 --- is that of a label, none gives the value of each sequence; skip 1 leaves out sequences with too few frames; label
---- 0 is padding, which wants lengths or padded. sample_weights, with the first axes of the target, says how many
---- times each part counts; reduction "mean", "sum" or "none". Errors: a blank or labels outside 1 .. C, labels that
---- need more frames than there are.
+--- 0 is padding, which wants lengths that end before it or padded. sample_weights, with the first axes of the target,
+--- says how many times each part counts; reduction "mean", "sum" or "none". Errors: a blank or labels outside 1 .. C,
+--- labels that need more frames than there are.
 ---@param logits rnn.Tensor
 ---@param labels rnn.Tensor
 ---@param blank? integer

@@ -18,14 +18,19 @@ local function restore() -- what a call may have switched
   core.check_finite(false)
 end
 
+-- What a call gives; an error when an object among it cannot be printed: it was made of what it cannot be made of.
+local function printed(...)
+  for i = 1, select("#", ...) do tostring((select(i, ...))) end
+end
+
 -- The message of the error of a call, or nil; what is no string is about the user's data, not about the call.
 local function message_of(entry, ...)
   local ok, message
   if entry.own then
     local object = entry.own(folder)
-    ok, message = pcall(entry.call, object, ...)
+    ok, message = pcall(function(...) printed(entry.call(object, ...)) end, ...)
   else
-    ok, message = pcall(entry.call, ...)
+    ok, message = pcall(function(...) printed(entry.call(...)) end, ...)
   end
   restore()
   return not ok and type(message) == "string" and message or nil

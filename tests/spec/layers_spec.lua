@@ -445,6 +445,26 @@ describe("nn.LayerNorm and nn.BatchNorm", function()
     local two = core.tensor { 1, 3 }
     assert.near(1 / math.sqrt(1 + 1e-3), nn.LayerNorm(2)(two):get(2), 1e-6)
     assert.near(1 / math.sqrt(1 + 3), nn.LayerNorm(2, { epsilon = 3 })(two):get(2), 1e-6)
+    local ends = core.tensor { { 1, -2, 4, 0 } }
+    local function plain(x1) return core.layer_norm(x1, core.ones(4), core.zeros(4), 0) end
+    local want = plain(ends)
+    for _, far in ipairs { 2.0 ^ 100, 2.0 ^ -100, 2.0 ^ 125, 2.0 ^ -130 } do -- their squares are no floats
+      local from = (ends * far):requires_grad(true)
+      local got = plain(from)
+      approx.equal(got, want, "times " .. far)
+      if far < 2 ^ 120 and far > 2 ^ -120 then
+        (got * core.tensor { 1, 2, 3, 4 }):sum():backward()
+        local near = ends:copy():requires_grad(true);
+        (plain(near) * core.tensor { 1, 2, 3, 4 }):sum():backward()
+        approx.equal(from.grad * far, near.grad, "gradient times " .. far)
+      end
+    end
+    local rows = core.tensor {
+      { 1e30, -1e30, 0, 5 }, { 1, 2, 3, 4 }, { 5, 5, 5, 5 }, { 0 / 0, 1, 1, 1 }, { 1, 2, 3, 4 },
+    }
+    local beside = nn.LayerNorm(4)(rows)
+    approx.equal(beside[2], nn.LayerNorm(4)(rows:rows(5, 5))[1], "beside others", 0)
+    assert.equal(0, beside[3]:abs():max():item())
     local z = nn.BatchNorm(8)(x)
     assert.is_true(z:mean(1):mean(1):abs():max():item() < 1e-5)
     assert.near(1, z:square():mean():item(), 1e-2)

@@ -111,6 +111,30 @@ describe("sample weights and reductions", function()
     end
   end)
 
+  it("of labels refuse a 0 before the end of a sequence: it may be a class counted from 0", function()
+    local logits, w = core.randn(2, 3, 4), core.randn(4, 4)
+    local short = core.tensor({ { 1, 2, 0 }, { 4, 0, 0 } }, "int32")
+    local zeros = core.tensor({ { 1, 0, 3 }, { 4, 0, 0 } }, "int32")
+    for name, loss in pairs {
+      cross_entropy = nn.cross_entropy, focal = nn.focal, multi_margin = nn.multi_margin, ordinal = nn.ordinal,
+      ctc = ctc.loss,
+      linear_cross_entropy = function(x, labels, o)
+        return core.linear_cross_entropy(x, labels, w, nil, o and o.padded)
+      end,
+    } do
+      for _, x in ipairs { logits, logits:with_lengths { 2, 1 } } do
+        if name ~= "ctc" then -- its logits have other steps than its labels
+          local whole = loss(x, short:with_lengths { 2, 1 }):item()
+          assert.near(whole, loss(x, short, { padded = true }):item(), 1e-6, name)
+          fails("label", loss, x, zeros:with_lengths { 2, 1 })
+          assert.is_true(loss(x, zeros:with_lengths { 2, 1 }, { padded = true }):item() ~= whole)
+        end
+      end
+      fails("label", loss, logits, zeros:with_lengths { 3, 1 })
+      fails("label", loss, logits, zeros)
+    end
+  end)
+
   it("hinge is 0 beyond the margin and grows with the distance from it", function()
     local y = core.tensor { { 2, 0.25 }, { -1.5, 0 } }
     local target = core.tensor({ { 1, 1 }, { 1, -1 } }, "int32")

@@ -150,7 +150,7 @@ end)
 describe("labels counted from 0", function()
   local nn, data = rnn.nn, rnn.data
   local y, labels = rnn.randn(4, 3), rnn.tensor({ 0, 1, 1, 2 }, "int32")
-  local paddings = { lengths = labels:reshape(2, 2):with_lengths { 1, 2 } }
+  local paddings = { lengths = rnn.tensor({ { 1, 0 }, { 1, 2 } }, "int32"):with_lengths { 1, 2 } }
 
   it("are an error in every loss and metric, unless lengths or padded say that they are padding", function()
     local calls = {
@@ -170,6 +170,9 @@ describe("labels counted from 0", function()
       fails("labels count from 1", call, y, labels, { padded = false })
       call(y, labels, { padded = true })
       call(y:reshape(2, 2, 3), paddings.lengths)
+      local within = labels:reshape(2, 2):with_lengths { 1, 2 }
+      fails("labels count from 1", call, y:reshape(2, 2, 3), within)
+      call(y:reshape(2, 2, 3), within, { padded = true })
     end
   end)
 
@@ -397,6 +400,8 @@ describe("metrics of one's own", function()
     assert.equal(got.accuracy, got.right)
     near(metrics.accuracy(logits, labels, { padded = true }), got.right, "accuracy")
     fails("labels count from 1", metrics.measure, logits, labels, { right = right })
+    local known = labels:with_lengths { 2, 1, 4 }
+    near(metrics.accuracy(logits, labels, { padded = true }), metrics.accuracy(logits, known), "lengths")
   end)
 
   it("are the same in rnn.fit, rnn.evaluate and by themselves, of tables of targets as well", function()

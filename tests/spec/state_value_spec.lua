@@ -99,6 +99,17 @@ describe("handed out by", function()
         same({ y = y, state = state }, kept[t].was, "again " .. t)
       end
     end)
+
+    if not name:find "Cell$" then -- the state of a cell is its output
+      it(name .. ", what is written into an output is not in the state", function()
+        local advance = case.make()
+        local y, state = advance(case.input())
+        local was = copy(state)
+        y = core.is_tensor(y) and y or y[1]
+        y:detach():fill_(7)
+        same(state, was, "state")
+      end)
+    end
   end
 
   it("layer:step, an edited list is what is stepped from, and stays as it was edited", function()
@@ -141,6 +152,21 @@ describe("handed out by", function()
     approx.equal((layer:step(x, s)), (layer(x:reshape(2, 1, 3), s)):select(2, 1), "changed in place")
     approx.equal((layer:step(x:rows(1, 1), s:rows(1, 1))), (layer:step(x, s)):rows(1, 1), "one row")
   end)
+end)
+
+it("what is written into an output of a cell of one's own is not in the state", function()
+  local Own = nn.cell("WritesOfStateValueSpec", function(self, inputs, units)
+    self.w = nn.Linear(inputs + units, units)
+  end)
+  function Own:step(x, h)
+    h = self.w(rnn.concat({ x, h }, 2)):tanh()
+    return h, h
+  end
+  local layer = nn.Recurrent(Own(3, 4))
+  local y, state = layer:step(core.randn(2, 3))
+  local was = copy(state)
+  y:fill_(7)
+  same(state, was, "state")
 end)
 
 describe("a state of one layer is refused by another:", function()

@@ -239,12 +239,15 @@ describe("a part", function()
     local ids = rnn.tensor({ 1, 2 }, "int32")
     for _, copied in ipairs { x:gather(1, ids), x[ids], x[x:eq(0)], x:transpose(1, 2):reshape(6), x:gather(1, ids)[1],
       x:gather(1, ids):detach(), x:windows(ids, 1), x:gather(1, ids):slice(2, 1, 1):detach(),
+      x:diag(), x:diag(-1):unsqueeze(1), x:last(), x:take_along_axis(rnn.ones(1, 2):to_int(), 1),
+      x:broadcast_to { 2, 3, 2 },
       x[ids]:transpose(1, 2):detach(), x[ids]:slice(2, 2, 1, -1):detach():unsqueeze(1) } do
       assert.error_matches(function() copied:fill_(1) end, "would not reach the tensor that it was taken from")
       assert.error_matches(function() copied:uniform_(0, 1) end, "would not reach")
       assert.error_matches(function() copied[1] = 1 end, "would not reach")
       copied:copy():fill_(1)
     end
+    rnn.ones(3):diag():fill_(2) -- a matrix of its own
   end)
 
   it("may be written into its own whole, overlapping", function()

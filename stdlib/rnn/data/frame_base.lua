@@ -32,6 +32,7 @@ end }
 
 function Frame:init(columns, rows, order)
   check.table("data.Frame", "argument 1 (columns)", columns)
+  check.int("data.Frame", "argument 2 (rows)", rows, 0)
   for i, column in ipairs(columns) do
     if not class.is_a(column, Column) then columns[i] = Column(column) end
   end

@@ -29,7 +29,7 @@ Confusion._options = {
     for i, name in ipairs(check.table(fname, argname, value)) do check.string(fname, ("name %d"):format(i), name) end
     return value
   end), "what the classes are called" },
-  { "padded", false, check.boolean, "labels 0 are padding; without it and without lengths they are an error" },
+  { "padded", false, check.boolean, "labels 0 are padding; without it an error, but behind lengths" },
 }
 
 local OPTIONS = option.of("metrics.Confusion", Confusion._options)

@@ -11,7 +11,7 @@ local OPTIONS = option.of("metrics.Mean", {
   { "finish", nil, check.callback, "what is done to the mean: math.sqrt makes a root mean "
     .. "square" },
   { "weighted", false, check.boolean, "sample weights count; without it each element counts once" },
-  { "padded", false, check.boolean, "labels 0 are padding; without it and without lengths they are an error" },
+  { "padded", false, check.boolean, "labels 0 are padding; without it an error, but behind lengths" },
 })
 
 --- metrics.Mean(f [, options]) -> metric

@@ -58,7 +58,7 @@ for name in pairs(known) do NAMES[#NAMES + 1] = name end
 table.sort(NAMES)
 
 local OPTIONS = option.of("metrics.Scores", { { "padded", false, check.boolean,
-  "labels 0 are padding; without it and without lengths they are an error" } })
+  "labels 0 are padding; without it an error, but behind lengths" } })
 
 --- metrics.Scores(list [, options]) -> scores
 ---

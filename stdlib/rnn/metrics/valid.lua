@@ -16,28 +16,28 @@ function valid.lengths(y, target)
   return target:ndim() >= 2 and y:ndim() >= 2 and y:size(2) == target:size(2) and y:lengths() or nil
 end
 
---- valid.check(fname, labels, lengths, padded)
----
---- A label 0 is padding, and where neither lengths nor the option padded say that there may be some it is an error.
----@param fname string
----@param labels rnn.Tensor int32
----@param lengths rnn.Tensor|nil
----@param padded boolean|nil
-function valid.check(fname, labels, lengths, padded)
-  if lengths or padded or labels:eq(0):sum():item() == 0 then return end
-  core.fail("%s: there are labels 0: labels count from 1, and 0 is padding; where it is meant, give the labels lengths "
-    .. "or the option padded = true", fname)
+-- x with 0 behind the lengths, if there are any, and without them.
+local function clear(x, lengths)
+  x = x:without_lengths()
+  return lengths and x:with_lengths(lengths):zero_padding():without_lengths() or x
+end
+
+-- Labels that are not said to be padded have a 0 behind their lengths only: one before would be a class counted from 0.
+local function check_labels(fname, labels, lengths)
+  if clear(labels:without_lengths():eq(0), lengths):sum():item() == 0 then return end
+  core.fail("%s: there are labels 0%s: labels count from 1, and 0 is padding; where it is meant, give the labels "
+    .. "lengths that end before it or the option padded = true", fname, lengths and " within their sequences" or "")
 end
 
 --- valid.mask(fname, y, target, padded) -> float tensor of the target's shape, 1 where an element counts and 0 where it
---- is padding; nil when all count. y may be a table, whose first tensor has the lengths.
+--- is padding; nil when all count. y may be a table, whose first tensor has the lengths. Errors: labels 0 before the
+--- end of a sequence, where the option padded does not say that they are padding.
 function valid.mask(fname, y, target, padded)
   local lengths = valid.lengths(nest.is_table(y) and nest.first(y) or y, target)
   local labels = target:type() == "int32"
-  if labels then valid.check(fname, target, lengths, padded) end
-  if not lengths and not (labels and padded) then return nil end
-  local mask = labels and target:without_lengths():ne(0) or core.ones { target:shape() }
-  return lengths and mask:with_lengths(lengths):zero_padding():without_lengths() or mask
+  if labels and not padded then check_labels(fname, target, lengths) end
+  if labels and padded then return clear(target:without_lengths():ne(0), lengths) end
+  return lengths and clear(core.ones { target:shape() }, lengths) or nil
 end
 
 -- Weights with the first axes of a mask in its stead: each element counts as often as its weight says.
@@ -113,9 +113,8 @@ function valid.labels(fname, y, labels, padded)
   if classes == 1 then
     core.fail("%s: logits %s of one class, which is then every answer", fname, check.shape(y))
   end
-  valid.check(fname, labels, lengths, padded)
-  local function clear(t) return (lengths and t:with_lengths(lengths):zero_padding() or t):without_lengths() end
-  y, labels = clear(y:detach()), clear(labels)
+  if not padded then check_labels(fname, labels, lengths) end
+  y, labels = clear(y:detach(), lengths), clear(labels, lengths)
   y = classes and y:reshape(-1, classes) or y:reshape(-1)
   return y, labels:reshape(-1), choice.place(shape)
 end

@@ -16,7 +16,7 @@ for _, name in ipairs { "mse", "mae", "huber", "quantile", "kl_div", "poisson_nl
   "negative_binomial_nll", "hinge" } do
   OPTIONS["nn." .. name] = option.of("nn." .. name, COMMON)
 end
-local PADDED = { "padded", false, check.boolean, "labels 0 are padding where there are no lengths" }
+local PADDED = { "padded", false, check.boolean, "labels 0 are padding, also before the end of a sequence" }
 local CROSS_ENTROPY = option.of("nn.cross_entropy", {
   { "weights", nil, option.kind("rnn.Tensor|number[]", function(fname, argname, value)
     return check.tensor(fname, argname, type(value) == "table" and core.tensor(value) or value, "float", 1)
@@ -263,8 +263,9 @@ local function rows_of(fname, logits, target, columns, options)
     return (lengths and t:without_lengths():with_lengths(lengths):zero_padding() or t):without_lengths()
   end
   local weights = weigh.of(fname, shape, lengths, options.sample_weights)
-  if target:type() == "int32" and (lengths or options.padded) then -- labels 0 do not count
-    weights = (weights or core.ones(shape)) * target:without_lengths():ne(0)
+  if target:type() == "int32" and (lengths or options.padded) then -- padding does not count
+    local counts = options.padded and target:without_lengths():ne(0) or core.ones(shape)
+    weights = (weights or core.ones(shape)) * clear(counts)
   end
   local reduce = weigh.reducer(shape, lengths, weights, options.reduction)
   logits = clear(logits):reshape(-1, classes)
@@ -314,11 +315,11 @@ end
 --- nn.cross_entropy(logits, labels [, options]) -> scalar
 ---
 --- -log softmax(logits)[label]. logits (..., V) are plain sums, not probabilities; labels int32 (...) count from 1. A
---- label 0 is padding: it is not counted, and it is an error where neither lengths nor padded = true say that there may
---- be some (labels that were counted from 0 would pass for half of the data). labels may also be distributions, float
---- (..., V), such as what several people said or a teacher says: then -sum p log softmax(logits), the mean over rows
---- (Geng 2016, "Label distribution learning"). weights and label_smoothing are as in PyTorch. Logits that a softmax has
---- made are an error, as it would be taken twice.
+--- label 0 is padding: it is not counted, and before the end of a sequence it is an error where padded = true does not
+--- say that there may be some (labels that were counted from 0 would pass for half of the data). labels may also be
+--- distributions, float (..., V), such as what several people said or a teacher says: then -sum p log softmax(logits),
+--- the mean over rows (Geng 2016, "Label distribution learning"). weights and label_smoothing are as in PyTorch. Logits
+--- that a softmax has made are an error, as it would be taken twice.
 ---@param logits rnn.Tensor
 ---@param labels rnn.Tensor
 ---@param options? nn.cross_entropy.Options
@@ -335,8 +336,8 @@ end
 ---
 --- (1 - p)^gamma times the cross-entropy -log p of the label: what is easy counts less, so that rare classes are not
 --- drowned. Lin, Goyal, Girshick, He, Dollár 2017, "Focal loss for dense object detection". logits (..., V), labels
---- int32 (...) from 1. Errors: labels outside 1 .. V; 0 is padding where lengths or
---- padded = true say that there may be some.
+--- int32 (...) from 1. Errors: labels outside 1 .. V; 0 is padding behind lengths,
+--- or where padded = true says that there may be some.
 ---@param logits rnn.Tensor
 ---@param labels rnn.Tensor
 ---@param options? nn.focal.Options
@@ -373,7 +374,7 @@ end
 --- above k; labels int32 (...), 1 .. K. The sum of the K - 1 binary cross-entropies; the answer is
 --- logits:gt(0):sum(-1) + 1. Frank, Hall 2001; Cheng, Wang, Pollastri 2008, "A neural network approach to ordinal
 --- regression". With a last layer of one column and a bias for each k it is McCullagh's (1980) proportional odds.
---- Errors: labels outside 1 .. K; 0 is padding where lengths or padded = true say that there may be some.
+--- Errors: labels outside 1 .. K; 0 is padding behind lengths, or where padded = true says that there may be some.
 ---@param logits rnn.Tensor
 ---@param labels rnn.Tensor
 ---@param options? nn.ordinal.Options

@@ -381,13 +381,18 @@ end
 
 --- runner.step(layer, cell, x, state, t) -> y, state
 ---
---- One step, x (N, ...), t (N, 1); zoneout takes its expectation.
+--- One step, x (N, ...), t (N, 1); zoneout takes its expectation. y is no tensor of the state.
 function runner.step(layer, cell, x, state, t)
   local y, new = guard.inner(cell.step)(cell, x, state, t)
-  if not next(layer.zones) then return y, new end
   local after = flatten(new, {})
-  y = zone(layer.zones, flatten(state, {}), after, y)
-  return y, rebuild(state, after)
+  if next(layer.zones) then
+    y = zone(layer.zones, flatten(state, {}), after, y)
+    new = rebuild(state, after)
+  end
+  for _, part in ipairs(after) do
+    if rawequal(part, y) then y = y:copy() end
+  end
+  return y, new
 end
 
 -- The plan of a part for one sequence, after what the last call was like; and what explain says of names.

@@ -26,8 +26,8 @@ objective.OPTIONS = {
     .. "target for metrics; nn.Seq2Seq has one" },
   { "loss_weights", nil, option.any, "{ demand = 0.5 }: factors of the losses of targets (1)" },
   { "padded", false, check.boolean,
-    "labels 0 in targets without lengths are padding; else they are an error, as labels "
-    .. "count from 1" },
+    "labels 0 in targets are padding; else they are an error, as labels count from 1, but "
+    .. "behind lengths" },
   { "metrics", nil, option.any, "{ \"mae\", \"last_mae\" (of each sequence's last step), \"mse\", \"rmse\", "
     .. "\"smape\", \"accuracy\", \"top_5\", \"f1\", \"nats\", \"perplexity\", name = function (y, target) or an "
     .. "object such as metrics.F1 }; those of one of several targets stand in a list: { demand = { \"mae\" } } "
