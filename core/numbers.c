@@ -152,22 +152,27 @@ rnn_status rnn_numbers_missing(const rnn_numbers *x, rnn_tensor **out) {
   return give_tensor(each_piece(x, x->count, missing, NULL, rnni_f(t)), t, out);
 }
 
-static rnn_status fill(const rnn_numbers *x, const void *value, int64_t from, int64_t to, void *out) {
+static rnn_status fill(const rnn_numbers *x, const void *given, int64_t from, int64_t to, void *out) {
+  const rnn_numbers_operand *value = given;
   rnn_numbers *y = out;
   for (int64_t i = from; i < to; i++) {
     if (!rnn_numbers_missing_at(x, i) || (!value && i == 0)) y->integers[i] = x->integers[i];
     else if (!value) y->integers[i] = y->integers[i - 1];
-    else if (x->whole) y->integers[i] = (int64_t)(*(const double *)value);
-    else y->doubles[i] = *(const double *)value;
+    else if (x->whole) y->integers[i] = value->integer;
+    else y->doubles[i] = value->whole ? (double)value->integer : value->real;
   }
   return RNN_OK;
 }
 
-rnn_status rnn_numbers_fill(const rnn_numbers *x, const double *value, rnn_numbers **out) {
+rnn_status rnn_numbers_fill(const rnn_numbers *x, const rnn_numbers_operand *value, rnn_numbers **out) {
   RNNI_NEED(x ? x->ctx : NULL, out, "out is NULL");
+  RNNI_NEED(x->ctx, !value || !value->numbers, "expected one number");
   rnn_numbers *y = NULL;
-  if (value && x->whole && (*value != rint(*value) || fabs(*value) > RNNI_EXACT_MOST))
-    return rnni_fail(x->ctx, RNN_EARG, "fill: whole numbers beyond 2^53 cannot stand beside %g", *value);
+  if (value && x->whole && !value->whole)
+    return rnni_fail(x->ctx, RNN_EARG, "fill: whole numbers beyond 2^53 cannot stand beside %g", value->real);
+  double nearest = value && value->whole ? (double)value->integer : 0;
+  if (!x->whole && nearest != 0 && (nearest >= 0x1p63 || (int64_t)nearest != value->integer))
+    return rnni_fail(x->ctx, RNN_EARG, "fill: the numbers are doubles, of which none is %lld", (long long)value->integer);
   RNNI_TRY(rnn_numbers_new(x->ctx, x->whole, x->count, &y));
   return give_numbers(each_piece(x, x->count, fill, value, y), y, out);
 }

@@ -778,8 +778,6 @@ RNN_MUST_USE rnn_status rnn_numbers_gather(const rnn_numbers *x, const rnn_tenso
 /* The places (from 1) that put x into ascending order: stable, missing ones last. */
 RNN_MUST_USE rnn_status rnn_numbers_argsort(const rnn_numbers *x, rnn_tensor **out);
 RNN_MUST_USE rnn_status rnn_numbers_missing(const rnn_numbers *x, rnn_tensor **out); /* 1 where missing, else 0 */
-/* *value, or when it is NULL the one before, in place of each missing number. */
-RNN_MUST_USE rnn_status rnn_numbers_fill(const rnn_numbers *x, const double *value, rnn_numbers **out);
 /* ((x - whole) - offset) / scale as doubles; the difference of integers is exact. */
 RNN_MUST_USE rnn_status rnn_numbers_scale(const rnn_numbers *x, int64_t whole, double offset, double scale,
                                           rnn_numbers **out);
@@ -800,6 +798,9 @@ typedef struct rnn_numbers_operand {
   double real;
 } rnn_numbers_operand;
 
+/* One number, or when it is NULL the one before, in place of each missing number. RNN_EARG for a fraction among integers,
+   and for an integer among doubles that none of them is. */
+RNN_MUST_USE rnn_status rnn_numbers_fill(const rnn_numbers *x, const rnn_numbers_operand *value, rnn_numbers **out);
 /* Row by row. Integers with integers give integers, as in Lua, but for /; RNN_EARG when one overflows or is divided by
    0. Where one is missing, so is the result. */
 RNN_MUST_USE rnn_status rnn_numbers_combine(rnn_ctx *ctx, rnn_numbers_op op, rnn_numbers_operand x,

@@ -123,6 +123,22 @@ static bool double_holds(lua_Integer v) {
   return d < 0x1p63 && (lua_Integer)d == v;
 }
 
+/* ---- arithmetic and comparison ---- */
+
+/* A number for all rows, at an index. */
+static rnn_numbers_operand check_number(lua_State *L, const char *fname, int arg, const char *name) {
+  if (lua_isinteger(L, arg)) return (rnn_numbers_operand){.whole = true, .integer = lua_tointeger(L, arg)};
+  double value = lrnn_check_number(L, fname, arg, name);
+  bool whole = value == rint(value) && fabs(value) < 0x1p53;
+  return (rnn_numbers_operand){.whole = whole, .integer = whole ? (int64_t)value : 0, .real = value};
+}
+
+/* Numbers, or such a number. */
+static rnn_numbers_operand check_operand(lua_State *L, const char *fname, int arg) {
+  rnn_numbers **box = lrnn_test(L, arg, NUMBERS_NAME);
+  return box && *box ? (rnn_numbers_operand){.numbers = *box} : check_number(L, fname, arg, "number");
+}
+
 /*--- numbers:fill([value]) -> numbers
 ---
 --- A number in place of the missing ones, or without one the number before each. Errors: a fraction among integers, an
@@ -131,31 +147,10 @@ static bool double_holds(lua_Integer v) {
 ---@return rnn.Numbers */
 static int lrnn_numbers_fill(lua_State *L) {
   const rnn_numbers *x = check_numbers(L, "fill", 1);
-  double value = 0, *given = NULL;
-  lua_Integer whole = lua_isinteger(L, 2) && x->whole ? lua_tointeger(L, 2) : RNN_MISSING;
-  if (!lua_isnoneornil(L, 2)) {
-    value = whole == RNN_MISSING ? lrnn_check_number(L, "fill", 2, "value") : 0;
-    given = &value;
-  }
-  if (lua_isinteger(L, 2) && !x->whole && !double_holds(lua_tointeger(L, 2)))
-    return lrnn_error(L, "fill: the numbers are doubles, of which none is %lld", (long long)lua_tointeger(L, 2));
-  rnn_numbers **box = lrnn_numbers_box(L);
-  lrnn_check(L, rnn_numbers_fill(x, given, box));
-  for (int64_t i = 0; i < x->count && whole != RNN_MISSING; i++)
-    if (rnn_numbers_missing_at(x, i)) (*box)->integers[i] = whole;
+  rnn_numbers_operand value = {.numbers = NULL};
+  if (!lua_isnoneornil(L, 2)) value = check_number(L, "fill", 2, "value");
+  lrnn_check(L, rnn_numbers_fill(x, lua_isnoneornil(L, 2) ? NULL : &value, lrnn_numbers_box(L)));
   return 1;
-}
-
-/* ---- arithmetic and comparison ---- */
-
-/* Numbers, or a number for all rows, at an index. */
-static rnn_numbers_operand check_operand(lua_State *L, const char *fname, int arg) {
-  rnn_numbers **box = lrnn_test(L, arg, NUMBERS_NAME);
-  if (box && *box) return (rnn_numbers_operand){.numbers = *box};
-  if (lua_isinteger(L, arg)) return (rnn_numbers_operand){.whole = true, .integer = lua_tointeger(L, arg)};
-  double value = lrnn_check_number(L, fname, arg, "number");
-  bool whole = value == rint(value) && fabs(value) < 0x1p53;
-  return (rnn_numbers_operand){.whole = whole, .integer = whole ? (int64_t)value : 0, .real = value};
 }
 
 /* Of a column of a frame, which has operators of its own, this one is meant. */

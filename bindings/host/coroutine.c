@@ -2,6 +2,7 @@
  * catch errors, which let the error of a Ctrl-C that insists pass; and os.exit, after which nothing of the state may be
  * touched. In all else they do what Lua's own do. */
 #include <stdlib.h>
+#include <string.h>
 
 #include <lauxlib.h>
 
@@ -72,7 +73,7 @@ static int coroutine_close(lua_State *L) {
 }
 
 /* The function that coroutine.wrap gives; upvalue 1: the coroutine. An error ends it, closing its variables, and goes
- * on to the caller with the caller's position in front. */
+ * on to the caller with the caller's position in front, unless that is within the library. */
 static int call_wrapped(lua_State *L) {
   lua_State *co = lua_tothread(L, lua_upvalueindex(1));
   luaL_argexpected(L, co, lua_upvalueindex(1), "coroutine");
@@ -82,8 +83,12 @@ static int call_wrapped(lua_State *L) {
   if (status != LUA_OK && status != LUA_YIELD) status = close(L, co); /* with the error, or a newer one on the way */
   if (status != LUA_ERRMEM && lua_type(L, -1) == LUA_TSTRING) {
     luaL_where(L, 1);
-    lua_insert(L, -2);
-    lua_concat(L, 2);
+    if (strncmp(lua_tostring(L, -1), "[rnn]", 5) == 0) {
+      lua_pop(L, 1);
+    } else {
+      lua_insert(L, -2);
+      lua_concat(L, 2);
+    }
   }
   return lua_error(L);
 }

@@ -131,7 +131,7 @@ function shapes.meshgrid(...)
   for i, x in ipairs(vectors) do
     local shape = {}
     for k = 1, #vectors do shape[k] = k == i and -1 or 1 end
-    grids[i] = x:reshape(shape):broadcast_to(sizes)
+    grids[i] = core.concat({ x:reshape(shape):broadcast_to(sizes) }, 1)
   end
   return table.unpack(grids)
 end

@@ -975,7 +975,7 @@ def broadcast_to(g):
     if g.chance(0.5):
         shape = [g.r.randint(1, 3)] + shape
     g.need(torch.Size(shape).numel() <= ELEMENTS and len(shape) > 0)
-    g.apply("broadcast_to", [x, shape], f"{{0}}.expand({shape}).clone()", exact=x in g.exact)
+    g.apply("broadcast_to", [x, shape], f"{{0}}.expand({shape}).clone()", copies=True, exact=x in g.exact)
 
 
 # ---- places of an axis in another order ----
@@ -1046,7 +1046,7 @@ def diag(g):
     g.need(n > 1 or g.run[x].dim() == 1 and g.run[x].numel() < 15)
     g.need(n == 1 or all(g.run[x].shape[i] >= abs(k) for i in (-2, -1)))  # which PyTorch refuses
     g.apply("diag", [x, k] if k or g.chance(0.5) else [x], f"{{0}}.diag({k})" if n == 1 else
-            f"{{0}}.diagonal({k}, -2, -1).clone()", exact=x in g.exact)
+            f"{{0}}.diagonal({k}, -2, -1).clone()", copies=n > 1, exact=x in g.exact)
 
 
 # ---- places and ids ----
@@ -1108,7 +1108,8 @@ def take_along_axis(g):
     shape[g.at(x, axis)] = g.size()
     g.need(n > 0 and all(d <= 40 for d in shape) and g.run[x].numel() // n * max(shape[g.at(x, axis)], 1) <= ELEMENTS)
     which = ids(g, shape, 1, n)
-    g.apply("take_along_axis", [x, which, axis], "take_along_axis({0}, {1}, {2})", exact=x in g.exact)
+    g.apply("take_along_axis", [x, which, axis], "take_along_axis({0}, {1}, {2})", copies=True,
+            exact=x in g.exact)
 
 
 def scatter(op):
@@ -1268,7 +1269,7 @@ def steps(op):
         g.need(g.run[x].dim() >= 2 and g.run[x].shape[1] > 0)
         lengths = g.run.defined[x]
         g.apply(op, [x], f"{op}({{0}}, {list(lengths) if lengths else None})",
-                lengths=lengths if op == "reverse_steps" else None, exact=op == "mask" or x in g.exact)
+                lengths=lengths if op == "reverse_steps" else None, copies=op == "last", exact=op == "mask" or x in g.exact)
     return write
 
 
@@ -1418,7 +1419,7 @@ def cross_entropy(g):
     lengths, shape = g.run.defined[x], list(g.run[x].shape)
     g.need(len(shape) >= (3 if lengths else 1) and shape[-1] > 1 and g.run[x].numel() > 0)
     v = shape.pop()
-    has_padding = lengths or g.chance(0.5)  # label 0, to be left out
+    has_padding = g.chance(0.5)  # label 0, to be left out
     labels = [g.r.randint(0 if has_padding else 1, v) for _ in range(torch.Size(shape).numel())]
     labels[0] = g.r.randint(1, v)  # without any, PyTorch's mean is nan
     y = g.leaf(shape, kind="int", values=labels)
@@ -1430,7 +1431,7 @@ def cross_entropy(g):
         smoothing = g.pick([0.1, 0.5, 1.0])
         args += [None] * (3 - len(args)) + [smoothing]
         options += f", smoothing={smoothing}"
-    if has_padding and not lengths:
+    if has_padding:
         args += [None] * (4 - len(args)) + [True]
     none, reduced = reduction_of(g, args, 5, shape)
     g.apply("cross_entropy", args, f"cross_entropy({{0}}, {{1}}, {list(lengths) if lengths else None}{options}{reduced})",
@@ -1442,7 +1443,7 @@ def linear_cross_entropy(g):
     lengths, shape = g.run.defined[x], list(g.run[x].shape)
     g.need(len(shape) >= (3 if lengths else 1) and g.run[x].numel() > 0)
     d, v = shape.pop(), g.r.randint(2, 5)
-    has_padding = lengths or g.chance(0.5)
+    has_padding = g.chance(0.5)
     labels = [g.r.randint(0 if has_padding else 1, v) for _ in range(torch.Size(shape).numel())]
     labels[0] = g.r.randint(1, v)
     y, w = g.leaf(shape, kind="int", values=labels), g.leaf([v, d])
@@ -1450,7 +1451,7 @@ def linear_cross_entropy(g):
     if g.chance(0.5):
         args.append(g.leaf([v]))
         options += f", bias={args[3]}"
-    if has_padding and not lengths:
+    if has_padding:
         args += [None] * (4 - len(args)) + [True]
     if g.chance(0.3):
         args += [None] * (5 - len(args)) + [Word("sum")]

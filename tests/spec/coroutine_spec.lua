@@ -129,3 +129,13 @@ describe("a coroutine that yields", function()
     end)
   end
 end)
+
+describe("an error of a wrapped coroutine", function()
+  it("has the place where it was raised, and before it a script's own line, but none of the library's", function()
+    local function failing() return coroutine.wrap(function() error "of the data" end) end
+    local _, plain = pcall(function() failing()() end)
+    assert.matches("^%S*coroutine_spec.lua:%d+: %S*coroutine_spec.lua:%d+: of the data$", plain) -- as in Lua
+    local _, message = pcall(train.predict, nn.Linear(2, 1), failing())
+    assert.matches("^%S*coroutine_spec.lua:%d+: of the data$", message)
+  end)
+end)

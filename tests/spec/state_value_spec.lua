@@ -42,7 +42,16 @@ for _, name in ipairs { "RNN", "LSTM", "GRU" } do
     trained = { initial_state = "trained" }, zoned = { zoneout = 0.2 }, normalised = { layer_norm = true } } do
     stream_of(("nn.%s:step, %s"):format(name, text), function() return nn[name](3, 3, options) end, "step", row)
   end
-  stream_of("nn." .. name .. ":forward", function() return nn[name](3, 3) end, "forward", piece)
+  for text, options in pairs { sequence = {}, last = { returns = "last" }, both = { returns = "both" },
+    ["last, by its formula"] = { returns = "last", zoneout = 0.2 },
+    ["both, by its formula"] = { returns = "both", layers = 2, zoneout = 0.2 } } do
+    stream_of(("nn.%s:forward, %s"):format(name, text), function() return nn[name](3, 3, options) end, "forward", piece)
+  end
+  for _, returns in ipairs { "last", "both" } do
+    stream_of(("nn.Recurrent of nn.%sCell, %s"):format(name, returns), function()
+      return nn.Recurrent(nn[name .. "Cell"](3, 3), { returns = returns })
+    end, "forward", piece)
+  end
   stream_of("nn." .. name .. ":stream", function() return nn[name](3, 3, { layers = 2 }) end, "stream", piece)
   stream_of("nn." .. name .. "Cell", function() return nn[name .. "Cell"](3, 3) end, "forward", row)
   stream_of("nn.Recurrent of nn." .. name .. "Cell", function() return nn.Recurrent(nn[name .. "Cell"](3, 3)) end,

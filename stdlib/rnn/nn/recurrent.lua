@@ -180,8 +180,8 @@ end
 -- The output of the step that was computed last, (N, width), of y (N, T, width); 0 of an empty sequence. A copy, that
 -- keeps no other steps alive.
 local function last_of(y, part, lengths)
-  if lengths and not part.reverse then return y:with_lengths(lengths):last() end
-  return core.concat({ core.select(y, 2, part.reverse and 1 or -1) }, 1)
+  local of_all = lengths and not part.reverse
+  return core.concat({ of_all and y:with_lengths(lengths):last() or core.select(y, 2, part.reverse and 1 or -1) }, 1)
 end
 
 -- Does the layer count the steps of a sequence?

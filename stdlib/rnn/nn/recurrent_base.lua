@@ -278,7 +278,7 @@ local function run_formula(self, part, x, state, returns)
   if lengths then y = y:with_lengths(lengths) end
   new = part.sizes[2] and new or { new }
   if returns == "last" then -- the output is the state h, and no gradient of the others' zeros goes back
-    y = steps > 0 and new[1] or last_step(y)
+    y = steps > 0 and core.concat({ new[1] }, 1) or last_step(y)
     if lengths then y = y * lengths:gt(0):reshape(samples, 1) end
   end
   return y, new
@@ -317,11 +317,11 @@ local function run_layer(self, k, x, state, states, returns)
   return self.directions == 1 and outputs[1] or self:_merge(outputs[1], outputs[2])
 end
 
--- The output of each sequence's last valid step: y (N, T, H) -> (N, H).
+-- The output of each sequence's last valid step, a copy: y (N, T, H) -> (N, H).
 function last_step(y)
   local lengths, steps = y:lengths(), y:size(2)
   if steps == 0 then return core.zeros(y:size(1), y:size(3)) end
-  if not lengths then return y:select(2, steps) end
+  if not lengths then return core.concat({ y:select(2, steps) }, 1) end
   local at = core.one_hot(lengths, steps):reshape(y:size(1), steps, 1)
   return (y:without_lengths() * at):sum(2)
 end

@@ -26,7 +26,7 @@ end
 function RepeatVector:forward(x)
   check.tensor(self:describe(), "input", x, nil, 2)
   local batch, width = x:shape()
-  return x:reshape(batch, 1, width):broadcast_to(batch, self.steps, width)
+  return x:reshape(batch, 1, width):tile(1, self.steps, 1)
 end
 
 function RepeatVector:describe()

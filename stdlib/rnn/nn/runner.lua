@@ -5,6 +5,8 @@
 -- zoneout) and _draws(states, steps, samples). A part is a cell of it in one direction: name, reverse, calls = 0,
 -- initial (are its first states trained?), watch, recorded (names of local variables of the step); the runner leaves in
 -- it why it runs step by step, taken (what was recorded), watched and last (what the last call was like).
+--
+-- A call is what plan.run takes, and start, the nest of its states.
 
 local core = require "rnn.core"
 local check = require "rnn.check"
@@ -103,12 +105,13 @@ local lua_random = math.random -- whose state core.random_state has
 
 -- Runs the step once on formulas: trace, y, states, local variables. It is refused if it draws random numbers, which
 -- are then where they were before it; math.random is Lua's own meanwhile, whatever a script has put in its place.
-local function trace(part, cell, x, start, states, samples, lines)
+local function trace(part, cell, call, lines)
+  local start, states, samples = call.start, call.states, call.samples
   local found, given, alone = {}, math.random, core.is_tensor(start)
   local step = step_of(part, cell, found)
   rawset(math, "random", lua_random)
   local before = core.random_state()
-  local ok, t, y, new = pcall(core.trace, samples, { x:size(2), 1, table.unpack(states) }, function(fx, ft, ...)
+  local ok, t, y, new = pcall(core.trace, samples, { call.x:size(2), 1, table.unpack(states) }, function(fx, ft, ...)
     return step(cell, fx, alone and ... or rebuild(start, { ... }), ft)
   end, lines)
   local _, word = core.random_position()
@@ -163,9 +166,9 @@ end
 
 -- The plan of this call and its captured tensors. Anything new, and now and then a call like the others, raises the
 -- doubt whether the step is the same at every time step: then it is traced again, as if for a second one.
-local function plan_of(part, cell, x, start, states, samples, about, fields)
+local function plan_of(part, cell, call, about, fields)
   check_steady(part, cell)
-  local t = trace(part, cell, x, start, states, samples, false)
+  local t = trace(part, cell, call, false)
   local kept = plans[part] or {}
   local at = #kept
   while at > 0 and not (kept[at].key == about.key and core.trace_alike(t, kept[at].trace)) do at = at - 1 end
@@ -174,13 +177,14 @@ local function plan_of(part, cell, x, start, states, samples, about, fields)
   if not known or at <= #kept or numbers ~= kept.numbers or part.calls & (part.calls - 1) == 0
     or counts(cell, fields) then
     fields = fields_of(cell)
-    local t2, y, new, _, picked = trace(part, cell, x, start, states, samples, true)
+    local t2, y, new, _, picked = trace(part, cell, call, true)
     if not core.trace_same(t, t2) or counts(cell, fields) then
       part.unsteady = guard.inner(cell.step)
       check_steady(part, cell)
     end
     if not known then
-      about.trace, about.y, about.states, about.captured, about.samples = t2, y, new, core.trace_captured(t2), samples
+      about.trace, about.y, about.states, about.captured = t2, y, new, core.trace_captured(t2)
+      about.samples = call.samples
       about.recorded = {}
       for i, value in ipairs(picked or {}) do about.recorded[i] = core.trace_place(t2, value) end
       known = plan.make(about)
@@ -219,27 +223,26 @@ end
 
 -- y (N, T, width), the final states and what is recorded, by the plan; raises where there is none. fields: of the
 -- cell.
-local function by_plan(self, part, cell, fields, x, start, states, samples, steps, lengths, masks, shares, counted)
+local function by_plan(self, part, cell, fields, call)
+  local x, states, padded = call.x, call.states, call.lengths ~= nil
   if x:ndim() ~= 2 or x:type() ~= "float" then
     refuse(cell, "a formula needs x (N, T, features) of floats, got %s with %d axes; ids can go through nn.Embedding "
       .. "before the layer", x:type(), x:ndim() + 1)
   end
   local records, state_needs = core.recording(), {}
   for k, t in ipairs(states) do state_needs[k] = records and t:requires_grad() end
-  local about = about_of(self, part, records, records and x:requires_grad(), state_needs, lengths ~= nil)
-  part.last = { width = x:size(2), x_needs = about.x_needs, state_needs = state_needs, padded = lengths ~= nil }
-  local made, captured = plan_of(part, cell, x, start, states, samples, about, fields)
+  local about = about_of(self, part, records, records and x:requires_grad(), state_needs, padded)
+  part.last = { width = x:size(2), x_needs = about.x_needs, state_needs = state_needs, padded = padded }
+  local made
+  made, call.captured = plan_of(part, cell, call, about, fields)
   part.why = made.why
   if made.why and self.options.compile then error(made.why, 0) end
-  local call = { steps = steps, samples = samples, x = x, states = states, captured = captured,
-    reverse = part.reverse, lengths = lengths, watch = part.watch, draws = shares, masks = masks,
-    counted = counted }
   local length = self.options.recompute
   part.watched = nil
   if not length or not records or core.check_finite() then return plan.run(made, call) end
   part.watched = {}
   call.watched = part.watched
-  return plan.run_in_segments(made, call, length == true and math.ceil(math.sqrt(steps)) or length)
+  return plan.run_in_segments(made, call, length == true and math.ceil(math.sqrt(call.steps)) or length)
 end
 
 -- One step of zoneout: each new state that has a share keeps as much of the old one. Gives the output, which may be a
@@ -266,8 +269,9 @@ end
 
 -- The same step by step, in Lua; what is no formula, and what is searched for NaN: the autopsy finds the layer in the
 -- first argument and the step in t.
-local function by_loop(_, part, cell, x, start, states, samples, steps, lengths, shares, counted)
-  local outputs, list, shortest, found, recorded = {}, states, steps, {}, {}
+local function by_loop(_, part, cell, call)
+  local x, samples, steps, lengths = call.x, call.samples, call.steps, call.lengths
+  local outputs, list, shortest, found, recorded = {}, call.states, steps, {}, {}
   local step = step_of(part, cell, found)
   local function fit(value)
     return core.is_tensor(value) and value:type() == "float" and value:ndim() == 2 and value:size(1) == samples
@@ -276,12 +280,12 @@ local function by_loop(_, part, cell, x, start, states, samples, steps, lengths,
   local from, to, by = 1, steps, 1
   if part.reverse then from, to, by = steps, 1, -1 end
   for t = from, to, by do
-    local y, new = step(cell, core.slice(x, 1, (t - 1) * samples + 1, t * samples), rebuild(start, list),
-      core.full({ samples, 1 }, t) + (counted or 0))
+    local y, new = step(cell, core.slice(x, 1, (t - 1) * samples + 1, t * samples), rebuild(call.start, list),
+      core.full({ samples, 1 }, t) + (call.counted or 0))
     if new == nil then core.fail("%s: its step returned no new state (output, state)", cell:describe()) end
     local after = flatten(new, {})
     local own = {}
-    for k, share in pairs(shares or {}) do
+    for k, share in pairs(call.draws or {}) do
       own[k] = type(share) == "number" and share or core.slice(share, 1, (t - 1) * samples + 1, t * samples)
     end
     y = zone(own, list, after, y)
@@ -349,19 +353,19 @@ function runner.run(layer, part, cell, x, state, lengths, counted)
   local samples, steps, states = x:size(1), x:size(2), flatten(state, {})
   local masks, shares = layer:_draws(states, steps, samples)
   local searching = core.check_finite()
-  x = core.transpose(filled(x, lengths), 1, 2):reshape(steps * samples, table.unpack({ x:shape() }, 3))
+  local call = { samples = samples, steps = steps, start = state, states = states, lengths = lengths, masks = masks,
+    draws = shares, counted = counted, reverse = part.reverse, watch = part.watch,
+    x = core.transpose(filled(x, lengths), 1, 2):reshape(steps * samples, table.unpack({ x:shape() }, 3)) }
   local function done(y, new, recorded)
     part.taken = part.recorded and taken_of(part, recorded, samples, steps, lengths)
     return lengths and y:with_lengths(lengths):zero_padding():without_lengths() or y, rebuild(state, new)
   end
   if samples > 0 and searching and masks then -- which loops have in products alone: the plan by ordinary ops
-    return done(by_plan(layer, part, cell, fields_of(cell), x, state, states, samples, steps, lengths, masks, shares,
-      counted))
+    return done(by_plan(layer, part, cell, fields_of(cell), call))
   end
   if samples > 0 and not searching then
     local fields = fields_of(cell)
-    local results = table.pack(pcall(by_plan, layer, part, cell, fields, x, state, states, samples, steps, lengths,
-      masks, shares, counted))
+    local results = table.pack(pcall(by_plan, layer, part, cell, fields, call))
     if results[1] then
       if part.why then say(cell, part.why) end
       return done(table.unpack(results, 2))
@@ -374,7 +378,7 @@ function runner.run(layer, part, cell, x, state, lengths, counted)
       core.fail("%s: option '%s' needs a step that is a formula: %s", layer:describe(), needing, with_line(part.why))
     end
   end
-  local y, new, recorded = by_loop(layer, part, cell, x, state, states, samples, steps, lengths, shares, counted)
+  local y, new, recorded = by_loop(layer, part, cell, call)
   if part.why and not searching then say(cell, part.why) end
   return done(plan.to_batch(y, samples, steps), new, recorded)
 end
@@ -409,7 +413,8 @@ local function plan_alone(self, part, cell, start)
   local about = about_of(self, part, records, x_needs, needs, last and last.padded)
   about.samples = 1
   check_steady(part, cell)
-  local t, y, new, found = trace({ recorded = {} }, cell, core.zeros(1, width), start, states, 1, true)
+  local t, y, new, found = trace({ recorded = {} }, cell,
+    { x = core.zeros(1, width), start = start, states = states, samples = 1 }, true)
   about.trace, about.y, about.states = t, y, new
   local tensors, names, says = cell:named_tensors(), {}, { captured = {}, results = {}, numbers = {}, locals = {} }
   for i, pair in ipairs(tensors) do tensors[i], names[i] = pair[2], pair[1] end
