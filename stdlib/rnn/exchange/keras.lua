@@ -322,6 +322,27 @@ function MAKE.Conv1D(layer, store)
     activation(layer, config.activation)
 end
 
+-- Of a mask in front of them all but GlobalAveragePooling1D know nothing.
+for name, class in pairs { MaxPooling1D = "MaxPool1d", AveragePooling1D = "AvgPool1d",
+  GlobalMaxPooling1D = "GlobalMaxPool1d", GlobalAveragePooling1D = "GlobalAvgPool1d" } do
+  MAKE[name] = function(layer)
+    need(layer, "data_format", "channels_last")
+    if layer.context.masked and name ~= "GlobalAveragePooling1D" then
+      refuse(layer, "a mask in front of it, which it forgets,")
+    end
+    if class:find "^Global" then
+      need(layer, "keepdims", false)
+      layer.context.masked = false
+      return { class = class }
+    end
+    local config = layer.config
+    need(layer, "padding", "valid", "same")
+    local size = natural(layer, config.pool_size, "pool_size")
+    return { class = class, args = { size }, options = { padding = config.padding,
+      stride = is(config.strides) and natural(layer, config.strides, "strides") or nil } }
+  end
+end
+
 local function last_axis(layer)
   local axis = layer.config.axis
   if type(axis) == "table" and #axis == 1 then axis = axis[1] end
