@@ -567,7 +567,8 @@ local function output_of(layer, index)
   return last
 end
 
--- Is it the mask that a layer of the chain makes of its input, not_equal(x, value), of features any of it?
+-- Is it the mask that a layer of the chain makes of its input, not_equal(x, value), of features any of it? With mixed
+-- precision x is rounded first.
 local function is_mask_of(maskers, by_name, name)
   local layer = by_name[name]
   layer = layer and layer[1]
@@ -577,6 +578,8 @@ local function is_mask_of(maskers, by_name, name)
   end
   if not layer or layer.class ~= "NotEqual" then return false end
   local of, value = source_of(layer, {}), layer.nodes[1].args[2]
+  local before = by_name[of] and by_name[of][1]
+  if before and before.class == "Cast" then of = source_of(before, {}) end
   for _, masker in ipairs(maskers) do
     if masker.of == of and masker.value == value then return true end
   end
@@ -610,7 +613,7 @@ local function chain(model, layers)
     end
   end
   for _, layer in ipairs(layers) do
-    local of_masks = #masked > 0 and (layer.class == "NotEqual" or layer.class == "Any")
+    local of_masks = #masked > 0 and (layer.class == "NotEqual" or layer.class == "Any" or layer.class == "Cast")
     if not seen[layer.key] and layer.class ~= "InputLayer" and not of_masks then
       core.fail("'%s' (%s) stands beside the chain of layers from input to output", layer.name, layer.class)
     end
