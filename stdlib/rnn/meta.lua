@@ -242,6 +242,7 @@ local rnn = {}
 
 ---@class rnn.nn
 ---@field Attention nn.Attention
+---@field AvgPool1d nn.AvgPool1d
 ---@field BatchNorm nn.BatchNorm
 ---@field Conv1d nn.Conv1d
 ---@field Decoder nn.Decoder
@@ -254,6 +255,8 @@ local rnn = {}
 ---@field GELU table
 ---@field GRU nn.GRU
 ---@field GRUCell nn.GRUCell
+---@field GlobalAvgPool1d nn.GlobalAvgPool1d
+---@field GlobalMaxPool1d nn.GlobalMaxPool1d
 ---@field HardSigmoid table
 ---@field LSTM nn.LSTM
 ---@field LSTMCell nn.LSTMCell
@@ -263,6 +266,7 @@ local rnn = {}
 ---@field LogSoftmax table
 ---@field MADE nn.MADE
 ---@field Masking nn.Masking
+---@field MaxPool1d nn.MaxPool1d
 ---@field MixtureDensity nn.MixtureDensity
 ---@field MixtureOfSoftmaxes nn.MixtureOfSoftmaxes
 ---@field Module nn.Module
@@ -791,6 +795,10 @@ local rnn = {}
 ---@field score? "multiplicative"|"additive" q . W k ("general" of Luong et al. 2015), or v . tanh(W q + U k + b) (Bahdanau et al. 2015)
 ---@field units? integer width of the additive score; queries where it is not given
 
+---@class nn.AvgPool1d.Options
+---@field stride? integer steps of x from one window to the next; nil: size, so that none overlap
+---@field padding? "valid"|"same" only whole windows; or also those that reach over both ends, of which the steps of x alone count
+
 ---@class nn.BatchNorm.Options
 ---@field momentum? number running = momentum * running + (1 - momentum) * batch
 ---@field epsilon? number is added to the variance
@@ -927,6 +935,10 @@ local rnn = {}
 
 ---@class nn.MADE.Options
 ---@field units? integer of the hidden layer; twice outputs by default
+
+---@class nn.MaxPool1d.Options
+---@field stride? integer steps of x from one window to the next; nil: size, so that none overlap
+---@field padding? "valid"|"same" only whole windows; or also those that reach over both ends, of which the steps of x alone count
 
 ---@class nn.MixtureDensity.Options
 ---@field size? integer numbers of a point

@@ -44,6 +44,8 @@ class Net(nn.Module):
         sequence = True
         for k in range(rng.randint(1, 4)):
             width, sequence = self.stage(rng, f"s{k}", width, sequence)
+        if sequence and not self.time_first and rng.random() < 0.4:
+            self.over_time(rng)
         for k in range(rng.randint(0, 2)):
             width = self.dense(rng, f"d{k}", width)
         if not list(self.parameters()):
@@ -91,7 +93,18 @@ class Net(nn.Module):
     def stage(self, rng, name, width, sequence):
         if not sequence:
             return self.dense(rng, name, width), False
-        kind = rng.choice(["rnn", "rnn", "rnn", "conv", "dense", "batchnorm", "flatten"])
+        kind = rng.choice(["rnn", "rnn", "rnn", "conv", "dense", "batchnorm", "flatten", "pool"])
+        if kind == "pool" and not self.time_first and not self.shorter:
+            size, stride, mean = rng.randint(1, 4), rng.choice([None, 1, 2, 3]), rng.random() < 0.5
+            self.functional("transpose(1, 2)", lambda x: x.transpose(1, 2))
+            if rng.random() < 0.5:
+                self.add(name, (nn.AvgPool1d if mean else nn.MaxPool1d)(size, stride))
+            else:
+                self.functional(f"pool {size} {stride}", lambda x: (F.avg_pool1d if mean else F.max_pool1d)(
+                    x, size, stride=stride or size))
+            self.functional("transpose(1, 2)", lambda x: x.transpose(1, 2))
+            self.shorter = True
+            return width, True
         if kind == "dense" and not self.shorter and not self.time_first and rng.random() < 0.3:
             self.functional("reshape(-1, C)", lambda x: x.reshape(-1, width))
             out = self.dense(rng, name, width)
@@ -131,6 +144,18 @@ class Net(nn.Module):
             self.functional("flatten(1)", lambda x: x.flatten(1))
             return width * STEPS, False
         return self.recurrent(rng, name, width)
+
+    def over_time(self, rng):
+        """All steps of x (N, T, C) as one."""
+        way = rng.randrange(6)
+        self.say(f"over time {way}")
+        if way > 3:
+            self.functional("transpose(1, 2)", lambda x: x.transpose(1, 2))
+            self.add("all", (nn.AdaptiveAvgPool1d if way == 4 else nn.AdaptiveMaxPool1d)(1))
+            self.functional("squeeze(-1)", lambda x: x.squeeze(-1))
+        else:
+            self.functional("mean, max", lambda x: [lambda: x.mean(1), lambda: x.max(dim=1).values, lambda: x.amax(1),
+                                                    lambda: x.transpose(1, 2).mean(dim=-1)][way]())
 
     def recurrent(self, rng, name, width):
         cls = rng.choice([nn.LSTM, nn.GRU, nn.RNN])
@@ -252,7 +277,7 @@ def keras_model(seed, folder, name, recipe):
 
     sequence = True
     for _ in range(rng.randint(1, 4)):
-        kind = rng.choice(["rnn", "rnn", "conv", "dense", "norm", "timed", "drop", "leaky", "nested"])
+        kind = rng.choice(["rnn", "rnn", "conv", "dense", "norm", "timed", "drop", "leaky", "nested", "pool"])
         if kind == "rnn" and sequence:
             sequence = rng.random() < 0.6
             stages.append(recurrent(sequence))
@@ -260,6 +285,9 @@ def keras_model(seed, folder, name, recipe):
             stages.append(L.Conv1D(rng.randint(1, 6), rng.randint(1, 4), strides=rng.choice([1, 1, 2]),
                                    padding=rng.choice(["same", "causal"]), activation=rng.choice(outside),
                                    use_bias=rng.random() < 0.8))
+        elif kind == "pool" and sequence and not masked:
+            stages.append(rng.choice([L.MaxPooling1D, L.AveragePooling1D])(
+                2, strides=rng.choice([None, 1, 2, 3]), padding="same"))
         elif kind == "dense":
             stages.append(L.Dense(rng.randint(1, 7), activation=rng.choice(outside), use_bias=rng.random() < 0.8))
         elif kind == "norm":
@@ -277,6 +305,9 @@ def keras_model(seed, folder, name, recipe):
             stages.append(rng.choice([L.LeakyReLU(), L.ReLU(), L.Activation("tanh"), L.ELU()]))
     if sequence and not masked and rng.random() < 0.3:
         stages.append(L.Flatten())
+        sequence = False
+    elif sequence and rng.random() < 0.3:
+        stages.append(L.GlobalAveragePooling1D() if masked or rng.random() < 0.5 else L.GlobalMaxPooling1D())
         sequence = False
     elif sequence and rng.random() < 0.7:
         stages.append(recurrent(False))

@@ -437,6 +437,37 @@ describe("nn.cell and nn.Recurrent", function()
 end)
 
 describe("nn.LayerNorm and nn.BatchNorm", function()
+  it("pool windows of each sequence as if it were alone, and all of its steps", function()
+    core.seed(11)
+    local x, lengths = core.randn(4, 7, 2), { 7, 4, 1, 0 }
+    for _, name in ipairs { "MaxPool1d", "AvgPool1d" } do
+      for size = 1, 3 do
+        for stride = 1, 4 do
+          local layer = nn[name](size, { stride = stride })
+          local junk = core.where(core.arange(7):reshape(1, 7, 1):le(core.tensor(lengths):reshape(4, 1, 1)), x, 0 / 0)
+          local y = layer(junk:with_lengths(lengths))
+          for n, length in ipairs(lengths) do
+            local count = length >= size and (length - size) // stride + 1 or 0
+            assert.equal(count, y:lengths()[n])
+            if count > 0 then
+              approx.equal(y:without_lengths()[n]:rows(1, count), layer(x:rows(n, n):slice(2, 1, length))[1])
+            end
+          end
+        end
+      end
+      local all = nn["Global" .. name]()
+      local of_all = all(x:with_lengths(lengths))
+      approx.equal(of_all[2], name == "MaxPool1d" and x[2]:rows(1, 4):max(1) or x[2]:rows(1, 4):mean(1))
+      assert.same({ 0, 0 }, of_all[4]:totable())
+      local same = nn[name](2, { padding = "same" })
+      assert.error_matches(function() same(x:with_lengths(lengths)) end, "padding = 'valid'")
+      assert.error_matches(function() nn[name](9)(x) end, "expected 9 steps or more")
+    end
+    local five = core.tensor { { { 1 }, { 3 }, { 5 }, { 7 }, { 2 } } }
+    assert.same({ { { 2 }, { 5 }, { 4.5 } } }, nn.AvgPool1d(3, { stride = 2, padding = "same" })(five):totable())
+    assert.same({ { { 5 }, { 7 } } }, nn.MaxPool1d(3, { padding = "same" })(five):totable())
+  end)
+
   it("normalise features, of a step or over the batch", function()
     core.seed(4)
     local x = core.randn(6, 5, 8) * 3 + 2

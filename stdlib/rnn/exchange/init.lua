@@ -239,9 +239,9 @@ end
 --- Writes a state dict that PyTorch loads: safetensors where path ends so, else as torch.save does (model.pt). The
 --- result is the text of a Python program: the class that the state dict is of, and the strict loading of it. Batches
 --- are the first axis there, too; ids count from 0. Layers: nn.Sequential, Linear, Embedding, RNN, LSTM, GRU,
---- LayerNorm, BatchNorm, Conv1d, Flatten, RepeatVector, TimeDistributed, Dropout and activations. Errors: a layer or
---- an option that PyTorch has not, which is named: peepholes, reset = "before", layer_norm, zoneout ...; weights in
---- bf16 or int8.
+--- LayerNorm, BatchNorm, Conv1d, pooling, Flatten, RepeatVector, TimeDistributed, Dropout, activations. Errors: a
+--- layer or an option that PyTorch has not, which is named: peepholes, reset = "before", layer_norm, zoneout ...;
+--- weights in bf16 or int8.
 ---@param model nn.Module
 ---@param path string
 ---@return string|nil

@@ -322,6 +322,27 @@ function MAKE.Conv1D(layer, store)
     activation(layer, config.activation)
 end
 
+-- Of a mask in front of them all but GlobalAveragePooling1D know nothing.
+for name, class in pairs { MaxPooling1D = "MaxPool1d", AveragePooling1D = "AvgPool1d",
+  GlobalMaxPooling1D = "GlobalMaxPool1d", GlobalAveragePooling1D = "GlobalAvgPool1d" } do
+  MAKE[name] = function(layer)
+    need(layer, "data_format", "channels_last")
+    if layer.context.masked and name ~= "GlobalAveragePooling1D" then
+      refuse(layer, "a mask in front of it, which it forgets,")
+    end
+    if class:find "^Global" then
+      need(layer, "keepdims", false)
+      layer.context.masked = false
+      return { class = class }
+    end
+    local config = layer.config
+    need(layer, "padding", "valid", "same")
+    local size = natural(layer, config.pool_size, "pool_size")
+    return { class = class, args = { size }, options = { padding = config.padding,
+      stride = is(config.strides) and natural(layer, config.strides, "strides") or nil } }
+  end
+end
+
 local function last_axis(layer)
   local axis = layer.config.axis
   if type(axis) == "table" and #axis == 1 then axis = axis[1] end
@@ -546,7 +567,8 @@ local function output_of(layer, index)
   return last
 end
 
--- Is it the mask that a layer of the chain makes of its input, not_equal(x, value), of features any of it?
+-- Is it the mask that a layer of the chain makes of its input, not_equal(x, value), of features any of it? With mixed
+-- precision x is rounded first.
 local function is_mask_of(maskers, by_name, name)
   local layer = by_name[name]
   layer = layer and layer[1]
@@ -556,6 +578,8 @@ local function is_mask_of(maskers, by_name, name)
   end
   if not layer or layer.class ~= "NotEqual" then return false end
   local of, value = source_of(layer, {}), layer.nodes[1].args[2]
+  local before = by_name[of] and by_name[of][1]
+  if before and before.class == "Cast" then of = source_of(before, {}) end
   for _, masker in ipairs(maskers) do
     if masker.of == of and masker.value == value then return true end
   end
@@ -589,7 +613,7 @@ local function chain(model, layers)
     end
   end
   for _, layer in ipairs(layers) do
-    local of_masks = #masked > 0 and (layer.class == "NotEqual" or layer.class == "Any")
+    local of_masks = #masked > 0 and (layer.class == "NotEqual" or layer.class == "Any" or layer.class == "Cast")
     if not seen[layer.key] and layer.class ~= "InputLayer" and not of_masks then
       core.fail("'%s' (%s) stands beside the chain of layers from input to output", layer.name, layer.class)
     end

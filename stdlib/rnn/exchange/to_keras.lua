@@ -116,6 +116,15 @@ function WRITE.Conv1d(w, layer)
     { [""] = { layer.weight:permute(3, 2, 1), layer.bias } })
 end
 
+for class, name in pairs { MaxPool1d = "MaxPooling1D", AvgPool1d = "AveragePooling1D" } do
+  WRITE[class] = function(w, layer)
+    w:add("pooling1d", ("layers.%s(%d, strides=%d, padding=%q)"):format(name, layer.size, layer.stride, layer.padding))
+  end
+end
+for class, name in pairs { GlobalMaxPool1d = "GlobalMaxPooling1D", GlobalAvgPool1d = "GlobalAveragePooling1D" } do
+  WRITE[class] = function(w) w:add("global_pooling1d", ("layers.%s()"):format(name)) end
+end
+
 function WRITE.Masking(w, layer, following)
   if following and following.class == "Embedding" then -- ids: its mask_zero
     if layer.value ~= 1 then chain.refuse(FNAME, layer, "padding of ids that is not 1") end
@@ -172,7 +181,8 @@ end
 
 -- ---- the input ----
 
-local SEQUENCES = { RNN = true, LSTM = true, GRU = true, Conv1d = true, TimeDistributed = true }
+local SEQUENCES = { RNN = true, LSTM = true, GRU = true, Conv1d = true, TimeDistributed = true, MaxPool1d = true,
+  AvgPool1d = true, GlobalMaxPool1d = true, GlobalAvgPool1d = true }
 
 -- How many features go into a layer, where it says so.
 local function features_of(entry)

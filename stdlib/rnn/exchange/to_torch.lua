@@ -145,6 +145,15 @@ function WRITE.Conv1d(w, layer)
   if layer.activation then apply(w, BY_NAME[layer.activation]) end
 end
 
+for class, name in pairs { MaxPool1d = "max_pool1d", AvgPool1d = "avg_pool1d" } do
+  WRITE[class] = function(w, layer)
+    if layer.padding ~= "valid" then chain.refuse(FNAME, layer, "padding = 'same'") end
+    w:run("x = F.%s(x.transpose(1, 2), %d, %d).transpose(1, 2)", name, layer.size, layer.stride)
+  end
+end
+function WRITE.GlobalMaxPool1d(w) w:run "x = x.amax(1)" end
+function WRITE.GlobalAvgPool1d(w) w:run "x = x.mean(1)" end
+
 function WRITE.Dropout(w, layer) w:run("x = self.%s(x)", w:module("nn.Dropout(%s)", number(layer.rate))) end
 function WRITE.Flatten(w) w:run "x = x.flatten(1)" end
 function WRITE.RepeatVector(w, layer) w:run("x = x.unsqueeze(1).expand(-1, %d, -1)", layer.steps) end

@@ -252,6 +252,9 @@ for _, class in pairs { "ReLU", "Tanh", "Sigmoid", "SELU", "Softsign", "SiLU", "
   FUNCTIONS[class] = class
 end
 FUNCTIONS.Hardsigmoid = "HardSigmoid"
+FUNCTIONS.MaxPool1d, FUNCTIONS.max_pool1d = "MaxPool1d", "MaxPool1d"
+FUNCTIONS.AvgPool1d, FUNCTIONS.avg_pool1d = "AvgPool1d", "AvgPool1d"
+FUNCTIONS.global_max, FUNCTIONS.global_mean = "GlobalMaxPool1d", "GlobalAvgPool1d" -- words of recording.lua and chains
 
 local NOTHING = { Identity = true, identity = true, contiguous = true }
 local DROPOUTS = { Dropout = true, dropout = true, Dropout1d = true, AlphaDropout = true, FeatureAlphaDropout = true }
@@ -264,7 +267,27 @@ local function class_of(step)
 end
 local PLACES = { ELU = { "alpha", "inplace" }, LeakyReLU = { "negative_slope", "inplace" }, SELU = { "inplace" },
   Softplus = { "beta", "threshold" }, Softmax = { "dim" }, LogSoftmax = { "dim" }, ReLU = { "inplace" },
-  SiLU = { "inplace" }, HardSigmoid = { "inplace" }, Dropout = { "p", "training", "inplace" } }
+  SiLU = { "inplace" }, HardSigmoid = { "inplace" }, Dropout = { "p", "training", "inplace" },
+  MaxPool1d = { "kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices" },
+  AvgPool1d = { "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad" } }
+
+-- A number, which some modules have as a tuple; nil where it is none or an empty one.
+local function single(value)
+  if type(value) == "table" and #value <= 1 then value = value[1] end
+  return value ~= core.null and value or nil
+end
+
+-- A layer of windows.
+local function pool_of(module, class, options)
+  local size, stride = single(options.kernel_size), single(options.stride)
+  if math.type(size) ~= "integer" then refuse(module, "kernel_size", size) end
+  need(module, { padding = single(options.padding) }, "padding", 0)
+  need(module, { dilation = single(options.dilation) }, "dilation", 1)
+  need(module, options, "ceil_mode", false)
+  need(module, options, "return_indices", false)
+  need(module, options, "count_include_pad", true, false) -- there is none
+  return { class = class, args = { size }, options = { stride = stride } }
+end
 
 -- The layer of what has no tensors, or nil.
 local function function_of(step)
@@ -280,6 +303,7 @@ local function function_of(step)
     local dim = options.dim -- where it was recorded the axis has been looked at
     if step.said then need(module, { dim = dim }, "dim", -1) end
   end
+  if class == "MaxPool1d" or class == "AvgPool1d" then return pool_of(module, class, options) end
   if class == "LeakyReLU" then return { class = class, args = { options.negative_slope or 0.01 } } end
   if class == "Dropout" then
     local rate = rate_of(module, options, "p")

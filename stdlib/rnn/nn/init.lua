@@ -10,6 +10,9 @@ for _, name in ipairs { "mse", "mae", "huber", "quantile", "cross_entropy", "bin
   "focal", "multi_margin", "distillation" } do
   parts[name] = "rnn.nn.loss"
 end
+for _, name in ipairs { "MaxPool1d", "AvgPool1d", "GlobalMaxPool1d", "GlobalAvgPool1d" } do
+  parts[name] = "rnn.nn.pool1d"
+end
 for _, name in ipairs { "cosine_embedding", "margin_ranking", "triplet_margin" } do parts[name] = "rnn.nn.near" end
 for _, name in ipairs {
   "Tanh", "Sigmoid", "HardSigmoid", "ReLU", "LeakyReLU", "ELU", "SELU", "GELU", "SiLU", "Softplus", "Softsign",

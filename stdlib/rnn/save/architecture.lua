@@ -16,7 +16,8 @@ for _, name in ipairs {
   "Module", "Sequential", "Linear", "Conv1d", "Embedding", "RNN", "LSTM", "GRU", "Recurrent", "Reservoir", "RNNCell",
   "LSTMCell", "GRUCell", "Attention", "Encoder", "Decoder", "Seq2Seq", "RepeatVector", "TimeDistributed", "LayerNorm",
   "BatchNorm", "Dropout", "Flatten", "Masking", "Tanh", "Sigmoid", "HardSigmoid", "ReLU", "LeakyReLU", "ELU", "SELU",
-  "GELU", "SiLU", "Softplus", "Softsign", "Softmax", "LogSoftmax", "MADE", "MixtureOfSoftmaxes",
+  "GELU", "SiLU", "Softplus", "Softsign", "Softmax", "LogSoftmax", "MADE", "MixtureOfSoftmaxes", "MaxPool1d",
+  "AvgPool1d", "GlobalMaxPool1d", "GlobalAvgPool1d",
 } do
   buildable["nn." .. name] = name
 end
