@@ -147,9 +147,12 @@ static rnn_numbers_operand check_operand(lua_State *L, const char *fname, int ar
 ---@return rnn.Numbers */
 static int lrnn_numbers_fill(lua_State *L) {
   const rnn_numbers *x = check_numbers(L, "fill", 1);
-  rnn_numbers_operand value = {.numbers = NULL};
-  if (!lua_isnoneornil(L, 2)) value = check_number(L, "fill", 2, "value");
-  lrnn_check(L, rnn_numbers_fill(x, lua_isnoneornil(L, 2) ? NULL : &value, lrnn_numbers_box(L)));
+  rnn_numbers_operand value, *given = NULL;
+  if (!lua_isnoneornil(L, 2)) {
+    value = check_number(L, "fill", 2, "value");
+    given = &value;
+  }
+  lrnn_check(L, rnn_numbers_fill(x, given, lrnn_numbers_box(L)));
   return 1;
 }
 
