@@ -1108,8 +1108,7 @@ def take_along_axis(g):
     shape[g.at(x, axis)] = g.size()
     g.need(n > 0 and all(d <= 40 for d in shape) and g.run[x].numel() // n * max(shape[g.at(x, axis)], 1) <= ELEMENTS)
     which = ids(g, shape, 1, n)
-    g.apply("take_along_axis", [x, which, axis], "take_along_axis({0}, {1}, {2})", copies=True,
-            exact=x in g.exact)
+    g.apply("take_along_axis", [x, which, axis], "take_along_axis({0}, {1}, {2})", copies=True, exact=x in g.exact)
 
 
 def scatter(op):
@@ -1269,7 +1268,8 @@ def steps(op):
         g.need(g.run[x].dim() >= 2 and g.run[x].shape[1] > 0)
         lengths = g.run.defined[x]
         g.apply(op, [x], f"{op}({{0}}, {list(lengths) if lengths else None})",
-                lengths=lengths if op == "reverse_steps" else None, copies=op == "last", exact=op == "mask" or x in g.exact)
+                lengths=lengths if op == "reverse_steps" else None, copies=op == "last",
+                exact=op == "mask" or x in g.exact)
     return write
 
 

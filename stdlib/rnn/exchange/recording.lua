@@ -181,14 +181,15 @@ function FUNCTIONS.pad(axes, call)
   return axes, { name = "pad", steps = pad[1] }
 end
 
+-- A number, which may stand alone in a tuple.
+local function single(value) return type(value) == "table" and #value == 1 and value[1] or value end
+
 -- The mean or the largest of all steps: x.mean(2) of (N, C, T), nn.AdaptiveAvgPool1d(1).
 local function over_time(name, adaptive)
   return function(axes, call)
-    local dim = adaptive and 2 or call.args[2] or call.options.dim
+    local dim = single(adaptive and 2 or call.args[2] or call.options.dim)
     local keep = adaptive or call.options.keepdim or call.args[3]
-    local size = adaptive and (call.options.output_size or call.args[2])
-    if type(dim) == "table" and #dim == 1 then dim = dim[1] end
-    if type(size) == "table" and #size == 1 then size = size[1] end
+    local size = single(adaptive and (call.options.output_size or call.args[2]))
     local at = axis_of(axes, dim)
     if not at or axes:sub(at, at) ~= "t" or #axes ~= 3 or axes:find "1" or adaptive and size ~= 1 then return nil end
     return axes:sub(1, at - 1) .. (keep and "1" or "") .. axes:sub(at + 1), { name = name }
@@ -198,25 +199,27 @@ FUNCTIONS.mean, FUNCTIONS.adaptive_avg_pool1d = over_time "global_mean", over_ti
 FUNCTIONS.amax, FUNCTIONS.adaptive_max_pool1d = over_time "global_max", over_time("global_max", true)
 FUNCTIONS.max = FUNCTIONS.amax
 
--- Windows over time.
-local function pooled(axes, call)
+-- A function that is a layer here, with what it is given beside its input.
+local function step_of(call)
   local given = { table.unpack(call.args, 2) }
   for key, value in pairs(call.options) do given[key] = value end
-  return axes == "nct" and axes, { name = call["function"], options = given }
+  return { name = call["function"], options = given }
 end
+
+-- Windows over time.
+local function pooled(axes, call) return axes == "nct" and axes, step_of(call) end
 FUNCTIONS.max_pool1d, FUNCTIONS.avg_pool1d = pooled, pooled
 
 local SOFTMAX = { softmax = true, log_softmax = true, Softmax = true, LogSoftmax = true }
 
 local function features_last(axes) return axes:sub(-1) == "c" and axes end
+local function features_before_time(axes) return axes == "nct" and axes end
 
 -- Modules: the axes that they take, and those that they give.
 local MODULES = {
   Embedding = function(axes) return not axes:find "c" and axes .. "c" end,
-  Conv1d = function(axes) return axes == "nct" and axes end,
+  Conv1d = features_before_time, MaxPool1d = features_before_time, AvgPool1d = features_before_time,
   BatchNorm1d = function(axes) return (axes == "nct" or axes == "nc") and axes end,
-  MaxPool1d = function(axes) return axes == "nct" and axes end,
-  AvgPool1d = function(axes) return axes == "nct" and axes end,
   AdaptiveAvgPool1d = FUNCTIONS.adaptive_avg_pool1d, AdaptiveMaxPool1d = FUNCTIONS.adaptive_max_pool1d,
   Linear = features_last, LayerNorm = features_last,
   Flatten = function(axes, call, before, after)
@@ -400,12 +403,10 @@ local function walk(calls, way, input, axes)
       elseif FUNCTIONS[call["function"]] then
         made, step = FUNCTIONS[call["function"]](axes, call, before, after)
       else
-        local given = { table.unpack(call.args, 2) }
-        for key, value in pairs(options) do given[key] = value end
-        step = { name = call["function"], options = given }
+        step = step_of(call)
         made = #before == #after and axes or nil
         if SOFTMAX[call["function"]] then
-          made = axis_of(axes, given.dim or given[1]) == #axes and features_last(axes)
+          made = axis_of(axes, step.options.dim or step.options[1]) == #axes and features_last(axes)
         end
       end
     end

@@ -134,10 +134,12 @@ local function rate_of(module, options, name)
   return rate
 end
 
+-- A number, which some modules have as a tuple.
+local function single(value) return type(value) == "table" and #value == 1 and value[1] or value end
+
 -- An option, or PyTorch's default, which goes into module.unsaid.
 local function said(module, options, name, usual)
-  local value = options[name]
-  if type(value) == "table" and #value == 1 then value = value[1] end -- Conv1d has its numbers as tuples
+  local value = single(options[name])
   if value ~= nil then return value end
   table.insert(module.unsaid, ("%s=%s"):format(name, usual))
   return usual
@@ -271,15 +273,10 @@ local PLACES = { ELU = { "alpha", "inplace" }, LeakyReLU = { "negative_slope", "
   MaxPool1d = { "kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices" },
   AvgPool1d = { "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad" } }
 
--- A number, which some modules have as a tuple; nil where it is none or an empty one.
-local function single(value)
-  if type(value) == "table" and #value <= 1 then value = value[1] end
-  return value ~= core.null and value or nil
-end
-
 -- A layer of windows.
 local function pool_of(module, class, options)
   local size, stride = single(options.kernel_size), single(options.stride)
+  if stride == core.null or type(stride) == "table" and #stride == 0 then stride = nil end -- None, or (): the size
   if math.type(size) ~= "integer" then refuse(module, "kernel_size", size) end
   need(module, { padding = single(options.padding) }, "padding", 0)
   need(module, { dilation = single(options.dilation) }, "dilation", 1)

@@ -263,9 +263,8 @@ local function rows_of(fname, logits, target, columns, options)
     return (lengths and t:without_lengths():with_lengths(lengths):zero_padding() or t):without_lengths()
   end
   local weights = weigh.of(fname, shape, lengths, options.sample_weights)
-  if target:type() == "int32" and (lengths or options.padded) then -- padding does not count
-    local counts = options.padded and target:without_lengths():ne(0) or core.ones(shape)
-    weights = (weights or core.ones(shape)) * clear(counts)
+  if target:type() == "int32" and options.padded then -- labels 0 do not count
+    weights = (weights or core.ones(shape)) * target:without_lengths():ne(0)
   end
   local reduce = weigh.reducer(shape, lengths, weights, options.reduction)
   logits = clear(logits):reshape(-1, classes)

@@ -81,7 +81,6 @@ local function windows(name, kind)
   end
 
   pools[name] = cls
-  return cls
 end
 
 -- A layer of all steps.
@@ -109,7 +108,6 @@ local function global(name, reduce)
   end
 
   pools[name] = cls
-  return cls
 end
 
 --- nn.MaxPool1d(size [, options])
