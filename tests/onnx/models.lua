@@ -36,7 +36,7 @@ local ZOO = { "JANET", "MGU", "IndRNN", "UGRNN", "CFN", "Elman", "LSTM", "GRU", 
 -- Layers behind each other; about: width, streams, last, lengths (can they be given?), least (steps), short (are there
 -- few?), depth: how many recurrent layers there may still be, for each enlarges the rounding of those before it.
 local function add(list, about)
-  local width, kind = about.width, math.random(14)
+  local width, kind = about.width, math.random(15)
   local function put(layer, new)
     list[#list + 1] = layer
     about.width = new or width
@@ -82,6 +82,18 @@ local function add(list, about)
   elseif kind == 14 and not about.last and maybe(0.5) then
     local layer = nn.Reservoir(width, math.random(4, 12), { outputs = pick(nil, 2), leak = pick(1, 0.4) })
     put(layer, layer.outputs or layer.units)
+  elseif kind == 15 and not about.last then
+    about.streams = false
+    if maybe(0.4) then
+      about.last = true
+      return put(nn[pick("GlobalMaxPool1d", "GlobalAvgPool1d")]())
+    end
+    local o, size = { padding = about.short and "same" or pick("same", "valid", "valid") }, math.random(1, 4)
+    if o.padding == "same" then about.lengths = false end
+    o.stride = pick(nil, 1, o.padding == "same" and size or 2)
+    local layer = nn[pick("MaxPool1d", "AvgPool1d")](size, o)
+    about.least = layer.stride * about.least + 8
+    put(layer)
   else
     local units = math.random(1, 9)
     local layer = nn.Linear(width, units, { bias = maybe(0.8) })

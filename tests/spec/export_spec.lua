@@ -78,6 +78,15 @@ local models = {
     return nn.Sequential { nn.Conv1d(2, 8, 5, { stride = 2, padding = "same" }), nn.BatchNorm(8), nn.SELU(),
       nn.Conv1d(8, 6, 3), nn.LSTM(6, 7, { returns = "last" }), nn.Linear(7, 3) }
   end,
+  pooling = function()
+    return nn.Sequential { nn.MaxPool1d(3, { stride = 2, padding = "same" }), nn.GRU(3, 5),
+      nn.AvgPool1d(2, { stride = 1 }), nn.AvgPool1d(4, { stride = 3, padding = "same" }), nn.Linear(5, 4),
+      nn.MaxPool1d(2, { stride = 1 }) }
+  end,
+  largest = function() return nn.Sequential { nn.GRU(3, 5), nn.ReLU(), nn.GlobalMaxPool1d(), nn.Linear(5, 2) } end,
+  means = function()
+    return nn.Sequential { nn.GlobalAvgPool1d(), nn.RepeatVector(3), nn.LSTM(4, 4, { returns = "last" }) }
+  end,
   directions = function()
     return nn.Sequential { nn.GRU(4, 4, { bidirectional = true, layers = 2, merge = "sum", residual = true }),
       nn.RNN(4, 5, { bidirectional = true, merge = "mean", activation = "softsign" }), nn.Linear(5, 2) }

@@ -83,6 +83,14 @@ function stages.both(stage, rows)
   return result
 end
 
+local function pool(stage, rows)
+  local y, result = stage.layer(core.stack(rows, 2)), {}
+  if y:ndim() == 2 then return { y } end
+  for t = 1, y:size(2) do result[t] = y:select(2, t) end
+  return result
+end
+stages["pool"], stages["pool all"] = pool, pool
+
 stages["last"] = function(_, rows) return { rows[#rows] } end
 stages["repeat"] = function(stage, rows)
   local result = {}

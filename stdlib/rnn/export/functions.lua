@@ -430,6 +430,57 @@ static float PRE_extreme(int32_t n, const float *x, int smallest) {
   return best + 0.0f;
 }
 ]])
+-- Over steps of x (rows, width), each column for itself.
+define("pool_max", {}, [[
+/* The largest of size steps from that one on, of those that there are. */
+static void PRE_pool_max(int32_t width, int32_t rows, int32_t from, int32_t size, const float *x, float *y) {
+  int32_t first = from < 0 ? 0 : from, last = from + size < rows ? from + size : rows, i, j;
+  for (j = 0; j < width; j++) {
+    float best = x[first * width + j];
+    for (i = first + 1; i < last; i++) {
+      float other = x[i * width + j];
+      if (other > best || (other != other && best == best)) best = other;
+    }
+    y[j] = best + 0.0f;
+  }
+}
+]])
+define("pool_all_max", { "pool_max" }, [[
+static void PRE_pool_all_max(int32_t width, int32_t rows, const float *x, float *y) {
+  PRE_pool_max(width, rows, 0, rows, x, y);
+}
+]])
+define("pool_mean", {}, [[
+/* The mean of them; sums in lanes as those of rows. */
+static void PRE_pool_mean(int32_t width, int32_t rows, int32_t from, int32_t size, const float *x, float *y) {
+  int32_t lanes = size < 16 ? 4 : size < 64 ? 8 : 32, count = 0, i, j, l;
+  for (i = 0; i < size; i++) count += from + i >= 0 && from + i < rows;
+  for (j = 0; j < width; j++) {
+    double lane[32];
+    for (i = 0; i < lanes; i++) lane[i] = 0.0;
+    for (i = 0; i < size; i++)
+      if (from + i >= 0 && from + i < rows) lane[i % lanes] += (double)x[(from + i) * width + j];
+    for (l = lanes / 2; l > 0; l /= 2)
+      for (i = 0; i < l; i++) lane[i] += lane[i + l];
+    y[j] = (float)lane[0] / (float)count;
+  }
+}
+]])
+define("pool_all_mean", {}, [[
+/* The mean of all steps; sums go four steps at a time. */
+static void PRE_pool_all_mean(int32_t width, int32_t rows, const float *x, float *y) {
+  int32_t i, j;
+  for (j = 0; j < width; j++) {
+    const float *at = x + j;
+    double sum = 0.0;
+    for (i = 0; i + 4 <= rows; i += 4, at += 4 * width)
+      sum += ((double)at[0] + (double)at[width]) + ((double)at[2 * width] + (double)at[3 * width]);
+    for (; i < rows; i++, at += width) sum += (double)*at;
+    y[j] = (float)(sum / (double)rows);
+  }
+}
+]])
+
 define("exponentials", { "exp" }, [[
 /* y = e^(x - *top), *top the largest; gives their sum. */
 static double PRE_exponentials(int32_t n, const float *x, float *y, float *top) {

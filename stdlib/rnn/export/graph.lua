@@ -6,9 +6,10 @@
 -- number of its columns. op "part" is the columns from .. of its input, counted from 0.
 --
 -- Stages: { kind = "forward", graph [, reach, stride, padding] } (the last three of a convolution that is not causal),
--- { kind = "both", graph, backward, merge, last }, { kind = "last" }, { kind = "repeat", steps }; and for who wants
--- them so (about.whole), { kind = "layer", layer, parts, residual, last }: an nn.Conv1d, or a layer of recurrent ones,
--- of which parts are the directions, as layer:_cells gives them.
+-- { kind = "both", graph, backward, merge, last }, { kind = "last" }, { kind = "repeat", steps }, { kind = "pool" or
+-- "pool all", layer, how }, how "max" or "mean"; and for who wants them so (about.whole), { kind = "layer", layer,
+-- parts, residual, last }: an nn.Conv1d, or a layer of recurrent ones, of which parts are the directions, as
+-- layer:_cells gives them.
 
 local core = require "rnn.core"
 local guard = require "rnn.guard"
@@ -343,6 +344,21 @@ lower["nn.Conv1d"] = function(self, layer)
   end
 end
 
+-- The largest or the mean of windows, or of all steps.
+for class, how in pairs { MaxPool1d = "max", AvgPool1d = "mean" } do
+  lower["nn." .. class] = function(self, layer)
+    self:sequence()
+    self:close()
+    self:put { kind = "pool", layer = layer, how = how }
+  end
+  lower["nn.Global" .. class] = function(self, layer)
+    self:sequence()
+    self:close()
+    self:put { kind = "pool all", layer = layer, how = how }
+    self:last(false)
+  end
+end
+
 lower["nn.RepeatVector"] = function(self, layer)
   self:close()
   if self.pending then self.stages[#self.stages + 1] = { kind = "last" } end
@@ -392,11 +408,15 @@ function Builder:scaler(name, scaler, width, ids)
   return scaler
 end
 
--- The features that a model's first layer takes.
+-- The features that a model's first layer takes; those that do not say it give as many as they take.
 local function width_of(layer)
-  while getmetatable(layer).__name == "nn.Sequential" do layer = layer[1] end
+  if getmetatable(layer).__name == "nn.Sequential" then
+    local width
+    for i = 1, #layer do width = width or width_of(layer[i]) end
+    return width
+  end
   if getmetatable(layer).__name == "nn.TimeDistributed" then return width_of(layer.module) end
-  return layer.inputs or layer.features, layer
+  return layer.inputs or layer.features
 end
 
 --- graph.of(fname, model, about) -> { stages, x, width, last, streams }

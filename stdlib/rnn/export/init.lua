@@ -93,16 +93,16 @@ end
 --- Writes the model as one C99 file that needs no library, no libm and no malloc: weights, functions, and a main with
 --- recorded vectors that tells whether the C program gives the same numbers (cc -DNAME_MAIN model.c). One sequence at a
 --- time; its state is a struct of the caller's. Models whose layers go forwards run step by step, NAME_init, NAME_step,
---- NAME_run; those that need a whole sequence (nn.RNN and the like with bidirectional, an nn.Conv1d that is not causal,
---- nn.RepeatVector) have NAME_run for sequences of at most options.steps. sizes has const, ram (bytes) and macs
---- (multiply-adds a step). Where the processor has fused multiply-adds, results are those of rnnlua bit for bit (on a
---- processor without, rnnlua's own need --deterministic).
+--- NAME_run; those that need a whole sequence (nn.RNN and the like with bidirectional, an nn.Conv1d not causal,
+--- pooling, nn.RepeatVector) have NAME_run for sequences of at most options.steps. sizes has const, ram (bytes) and
+--- macs (multiply-adds a step). Where the processor has fused multiply-adds, results are those of rnnlua bit for bit
+--- (on a processor without, rnnlua's own need --deterministic).
 --- Layers: nn.Sequential, Linear, Embedding, RNN, LSTM, GRU with all options, nn.Recurrent of cells whose step is a
---- formula (those of rnn.cells and of a script), Reservoir, LayerNorm, BatchNorm, Conv1d, RepeatVector,
---- TimeDistributed, Dropout and activations; nn.Seq2Seq of ids, with attention or without, which has NAME_encode,
---- NAME_next and, taking the likeliest id each time, NAME_decode. Errors: another layer or operation, which is named;
---- a scaler, labels or vocab of another size than the model has; a path that ends neither in .c nor .cpp; weights that
---- are not finite, or in bf16 or int8 (options.int8 makes its own); --double.
+--- formula (those of rnn.cells and of a script), Reservoir, LayerNorm, BatchNorm, Conv1d, pooling over time,
+--- RepeatVector, TimeDistributed, Dropout and activations; nn.Seq2Seq of ids, with attention or without, which has
+--- NAME_encode, NAME_next and, taking the likeliest id each time, NAME_decode. Errors: another layer or operation,
+--- which is named; a scaler, labels or vocab of another size than the model has; a path that ends neither in .c nor
+--- .cpp; weights that are not finite, or in bf16 or int8 (options.int8 makes its own); --double.
 ---@param model nn.Module
 ---@param path string
 ---@param options? rnn.export_c.Options

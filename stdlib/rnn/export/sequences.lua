@@ -86,6 +86,22 @@ local CONV = [[
       for (j = 0; j < OUTPUTS; j++) OUT[(t - (REACH - left)) / STRIDE * OUTPUTS + j] = s->row[j];
   }
   rows = made;
+  if (rows < 1) return -1;
+]]
+
+local POOL = [[
+  /* left: how many steps of the first window precede the sequence */
+  made = PADDED ? (rows + STRIDE - 1) / STRIDE : rows >= SIZE ? (rows - SIZE) / STRIDE + 1 : 0;
+  left = PADDED ? (made - 1) * STRIDE + SIZE - rows : 0;
+  left = left > 0 ? left / 2 : 0;
+  for (t = 0; t < made; t++) PRE_pool_HOW(WIDTH, rows, t * STRIDE - left, SIZE, IN, OUT + t * WIDTH);
+  rows = made;
+  if (rows < 1) return -1;
+]]
+
+local POOL_ALL = [[
+  PRE_pool_all_HOW(WIDTH, rows, IN, OUT);
+  rows = 1;
 ]]
 
 local BOTH = [[
@@ -158,6 +174,13 @@ local function whole(file, made, most, name)
         text = text .. "  for (t = 0; t < rows * OUTPUTS; t++) OUT[t] = OUT[t] + IN[t];\n"
       end
       if stage.last then text = text .. "  rows = 1;\n" end
+    elseif stage.layer then
+      local layer = stage.layer
+      text = stage.kind == "pool" and POOL or POOL_ALL
+      file.wanted[(stage.kind .. " " .. stage.how):gsub(" ", "_")] = true
+      text = text:gsub("HOW", stage.how)
+      texts_of.SIZE, texts_of.STRIDE = tostring(layer.size), tostring(layer.stride)
+      texts_of.PADDED = layer.padding ~= "valid" and "1" or "0"
     elseif stage.kind == "last" then
       text = "  for (j = 0; j < WIDTH; j++) OUT[j] = IN[(rows - 1) * WIDTH + j];\n  rows = 1;\n"
     else
@@ -199,7 +222,7 @@ local function whole(file, made, most, name)
   file.declarations = ([[
 #define PRE_STEPS %d /* the longest sequence */
 /* A whole sequence: %s; y (rows, PRE_OUTPUTS). Gives rows, %s, or -1 where steps is
-   not within 1 to PRE_STEPS. s is room to work in. */
+   not within 1 to PRE_STEPS, or too few. s is room to work in. */
 int32_t PRE_run(PRE_state *s, const %s *x, int32_t steps, float *y);
 ]]):format(most, first.ids and "ids from 1 on" or "x (steps, PRE_INPUTS)", made.last and "1"
     or "at most steps where nothing repeats a row", first.ids and "int32_t" or "float")

@@ -9,7 +9,9 @@ local source = {}
 
 local listing, texts = constants.listing, constants.texts
 
-local WIDEST = 128 -- columns of a block of a product: as many as processors have registers for
+-- Columns of a block of a product: as many as processors have registers for. Those of 128 go in two halves where there
+-- are 16 registers (PRE_HALF), which costs memory's order: only what lies in the first cache does so.
+local WIDEST <const>, WIDEST_OF_LARGE <const>, LARGE <const> = 128, 96, 8192
 
 -- ---- what steps ask of the file ----
 
@@ -39,7 +41,8 @@ end
 function File:matrix(value, turned)
   local t = turned and value.tensor or value.tensor:transpose(1, 2) -- (inputs, columns)
   local n = t:size(2)
-  local count = (n + WIDEST - 1) // WIDEST
+  local widest = t:count() > LARGE and WIDEST_OF_LARGE or WIDEST
+  local count = (n + widest - 1) // widest
   local width = count == 1 and n or (n + count * 16 - 1) // (count * 16) * 16
   local blocks, values, at = {}, {}, 0
   while at < n do
@@ -53,13 +56,15 @@ end
 
 local PRODUCT = [[
 /* y = start + x W, W (k, WIDTH): each a chain of multiply-adds over k in order. */
-static void PRE_productNAME(int32_t k, const float *x, const KIND *w, const float *start, float *y) {
-  float sum[WIDTH];
-  int32_t i, j;
-START
-  for (i = 0; i < k; i++)
-    for (j = 0; j < WIDTH; j++) sum[j] = PRE_FMA(x[i], VALUE, sum[j]);
-  for (j = 0; j < WIDTH; j++) y[j] = sum[j];
+PRE_APART void PRE_productNAME(int32_t k, const float *x, const KIND *w, const float *start, float *y) {
+  float sum[PART];
+  int32_t from, i, j;
+  for (from = 0; from < WIDTH; from += PART) {
+    for (j = 0; j < PART; j++) sum[j] = start ? start[from + j] : 0.0f;
+    for (i = 0; i < k; i++)
+      for (j = 0; j < PART; j++) sum[j] = PRE_FMA(x[i], VALUE, sum[j]);
+    for (j = 0; j < PART; j++) y[from + j] = sum[j];
+  }
 }
 ]]
 
@@ -68,10 +73,10 @@ function File:product(width, bytes)
   local name = ("%d%s"):format(width, bytes and "_int8" or "")
   if not self.products[name] then
     self.products[name] = true
+    local halved = width > WIDEST_OF_LARGE and width % 16 == 0
     local texts_of = { NAME = name, WIDTH = tostring(width), KIND = bytes and "int8_t" or "float",
-      VALUE = (bytes and "(float)" or "") .. ("w[i * %d + j]"):format(width),
-      START = ("  if (start)\n    for (j = 0; j < %d; j++) sum[j] = start[j];\n  else\n"
-        .. "    for (j = 0; j < %d; j++) sum[j] = 0.0f;"):format(width, width) }
+      PART = halved and ("PRE_HALF(%d)"):format(width) or tostring(width),
+      VALUE = (bytes and "(float)" or "") .. ("w[i * %d + from + j]"):format(width) }
     self.product_code[#self.product_code + 1] = PRODUCT:gsub("%u+", texts_of)
   end
   return "PRE_product" .. name
@@ -96,13 +101,21 @@ local MATHS = [[
 #endif
 #if defined(__GNUC__)
 #define PRE_INLINE static inline __attribute__((always_inline, unused))
+#define PRE_APART static __attribute__((noinline)) /* clang makes no vectors of the loops behind it otherwise */
 #define PRE_RESTRICT __restrict
 #elif defined(__cplusplus)
 #define PRE_INLINE static inline
+#define PRE_APART static
 #define PRE_RESTRICT
 #else
 #define PRE_INLINE static inline
+#define PRE_APART static
 #define PRE_RESTRICT restrict
+#endif
+#if defined(__AVX512F__)
+#define PRE_HALF(width) (width)
+#else
+#define PRE_HALF(width) ((width) / 2)
 #endif
 #if defined(__GNUC__) && (defined(__FP_FAST_FMAF) || defined(__FMA__) || defined(__AVX512F__) || \
                           defined(__ARM_FEATURE_FMA))

@@ -23,6 +23,9 @@ local apply = {} -- op -> function(graph, fields, ...) -> results
 
 function apply.layer(graph, fields, x) return (graph.layers[fields.at](x)) end
 function apply.fma(_, _, x, y, z) return core.fma(x, y, z) end
+function apply.mean(_, _, x, lengths)
+  return core.where(lengths:gt(0):reshape(-1, 1), x:with_lengths(lengths):mean(2), 0)
+end
 function apply.last(_, _, x) return x:select(2, -1) end
 function apply.view(_, fields, x)
   if fields.directions then

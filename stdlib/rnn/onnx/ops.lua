@@ -435,6 +435,42 @@ function ops.Gemm(a, x, y, z)
   return product
 end
 
+-- What lies before and behind T steps of x (N, C, T), of windows that reach so far.
+local function pads_of(a, steps, stride, reach)
+  local auto = a.auto_pad or "NOTSET"
+  if auto ~= "SAME_UPPER" and auto ~= "SAME_LOWER" then return table.unpack(a.pads or { 0, 0 }) end
+  local missing = math.max((math.ceil(steps / stride) - 1) * stride + reach + 1 - steps, 0)
+  local before = auto == "SAME_UPPER" and missing // 2 or missing - missing // 2
+  return before, missing - before
+end
+
+-- Windows of x (N, C, T), whose steps come as a new last axis; what is not there is value, or outside, which is where
+-- the last window reaches behind all padding (ceil_mode).
+local function windows_of(a, x, value, outside)
+  if x:ndim() ~= 3 then core.fail("windows over %d axes; they can be over one", x:ndim() - 2) end
+  local size, steps = (a.kernel_shape or core.fail "attribute 'kernel_shape' is missing")[1], x:size(3)
+  local stride, dilation = a.strides and a.strides[1] or 1, a.dilations and a.dilations[1] or 1
+  if size < 1 or stride < 1 or dilation < 1 then core.fail "sizes that do not fit" end
+  local reach = (size - 1) * dilation
+  local before, behind = pads_of(a, steps, stride, reach)
+  local range = steps + before + behind - reach - 1 -- where the last window can begin
+  local last = range // stride
+  if (a.ceil_mode or 0) ~= 0 and last * stride < range and (last + 1) * stride < steps + before then last = last + 1 end
+  if range < 0 then core.fail("windows of %d steps, and there are %d", reach + 1, steps + before + behind) end
+  check_size { x:size(1), x:size(2), (last + 1) * size }
+  if before > 0 or behind > 0 then x = x:pad(3, before, behind, "constant", value) end
+  local missing = last * stride + reach + 1 - x:size(3)
+  if missing > 0 then x = x:pad(3, 0, missing, "constant", outside) end
+  local list = {}
+  for k = 1, size do list[k] = take(x, 3, (k - 1) * dilation + 1, stride, last + 1) end
+  return core.stack(list, 4)
+end
+function ops.MaxPool(a, x) return windows_of(a, x, -math.huge, -math.huge):max(-1) end
+function ops.AveragePool(a, x)
+  local sums = windows_of(a, x, 0, 0):sum(-1)
+  return sums / windows_of(a, core.ones(1, 1, x:size(3)), a.count_include_pad or 0, 0):sum(-1)
+end
+
 -- Of one axis: x (N, C, T), weight (F, C, K).
 function ops.Conv(a, x, weight, bias)
   if x:ndim() ~= 3 then core.fail("a convolution over %d axes; it can be over one", x:ndim() - 2) end
@@ -451,15 +487,9 @@ function ops.Conv(a, x, weight, bias)
     return core.concat(parts, 2)
   end
   local stride, dilation = a.strides and a.strides[1] or 1, a.dilations and a.dilations[1] or 1
-  local pads, auto = a.pads or { 0, 0 }, a.auto_pad or "NOTSET"
-  local reach, steps = (weight:size(3) - 1) * dilation, x:size(3)
-  if auto == "SAME_UPPER" or auto == "SAME_LOWER" then
-    local missing = math.max((math.ceil(steps / stride) - 1) * stride + reach + 1 - steps, 0)
-    local before = auto == "SAME_UPPER" and missing // 2 or missing - missing // 2
-    pads = { before, missing - before }
-  end
-  check_size { x:size(1), x:size(2), steps + pads[1] + pads[2] }
-  if pads[1] ~= 0 or pads[2] ~= 0 then x = x:pad(3, pads[1], pads[2]) end
+  local before, behind = pads_of(a, x:size(3), stride, (weight:size(3) - 1) * dilation)
+  check_size { x:size(1), x:size(2), x:size(3) + before + behind }
+  if before ~= 0 or behind ~= 0 then x = x:pad(3, before, behind) end
   return core.conv1d(x:permute(1, 3, 2), weight, bias, stride, dilation, 0):permute(1, 3, 2)
 end
 
@@ -497,6 +527,8 @@ LayerNormalization: axis epsilon stash_type
 BatchNormalization: epsilon momentum training_mode
 Gemm: alpha beta transA transB
 Conv: auto_pad dilations group kernel_shape pads strides
+MaxPool: auto_pad ceil_mode dilations kernel_shape pads storage_order strides
+AveragePool: auto_pad ceil_mode count_include_pad dilations kernel_shape pads strides
 Constant: value value_float value_int value_floats value_ints
 Dropout: ratio seed
 Scan: body num_scan_inputs scan_input_axes scan_input_directions scan_output_axes scan_output_directions
@@ -518,14 +550,15 @@ ReverseSequence batch_axis: 0 1
 ReverseSequence time_axis: 0 1
 LayerNormalization stash_type: 1
 BatchNormalization training_mode: 0
-Conv auto_pad: NOTSET VALID SAME_UPPER SAME_LOWER
-Conv kernel_shape: 1
-Conv strides: 1
-Conv dilations: 1
-Conv pads: 2
+Conv MaxPool AveragePool auto_pad: NOTSET VALID SAME_UPPER SAME_LOWER
+Conv MaxPool AveragePool kernel_shape: 1
+Conv MaxPool AveragePool strides: 1
+Conv MaxPool AveragePool dilations: 1
+Conv MaxPool AveragePool pads: 2
 ]]):gmatch "[^\n]+" do
-  local name, list = line:match "^(.-): (.*)$"
-  values[name] = " " .. list .. " "
+  local names, list = line:match "^(.-): (.*)$"
+  local attribute = names:match "%S+$"
+  for name in names:gmatch "(%S+) " do values[name .. " " .. attribute] = " " .. list .. " " end
 end
 
 local kinds = { ["Pad value"] = "f" }

@@ -66,7 +66,11 @@ end
 -- f(base) with the view of value: for what acts on each element, or with last = true on each row.
 function Reader:through(value, last, f)
   local view = value.view
-  if not view then return f(value) end
+  if not view then
+    local y = f(value)
+    y.steps = value.steps
+    return y
+  end
   local n = #view.axes
   if last and (view.directions or view.axes[n] ~= view.labels[n]) then return f(self:plain(value)) end
   local base = f(view.base)
@@ -393,8 +397,10 @@ lower.Gather = function(self, a, inputs, node)
       if table_of:size(1) < 2 or table_of:slice(1, 1, 1):abs():max():item() ~= 0 then
         self:fail "its first row is not that of padding"
       end
-      return { self:layer("Embedding", { table_of:size(1) - 1, table_of:size(2) }, nil, self:plain(ids),
-        { weight = table_of:slice(1, 2, table_of:size(1)) }) }
+      local y = self:layer("Embedding", { table_of:size(1) - 1, table_of:size(2) }, nil, self:plain(ids),
+        { weight = table_of:slice(1, 2, table_of:size(1)) })
+      y.steps = ids.rows
+      return { y }
     end
   end
   return self:generic("Gather", a, inputs)
@@ -554,6 +560,47 @@ lower.Conv = function(self, a, inputs)
     bias = bias ~= nil }, self:plain(turned), { weight = weight, bias = bias })
   y.steps = true
   return { view_of(y, { "N", "T", "C" }, { "N", "C", "T" }) }
+end
+
+-- Of windows of x (N, C, T).
+for op, class in pairs { MaxPool = "MaxPool1d", AveragePool = "AvgPool1d" } do
+  lower[op] = function(self, a, inputs)
+    local size, stride, auto = (a.kernel_shape or { 0 })[1], a.strides and a.strides[1] or 1, a.auto_pad or "NOTSET"
+    local pads = a.pads or { 0, 0 }
+    local inside = auto == "VALID" or auto == "NOTSET" and pads[1] == 0 and pads[2] == 0
+    local plain = (inside or auto == "SAME_UPPER") and (a.dilations or { 1 })[1] == 1 and (a.ceil_mode or 0) == 0
+    if not plain or size < 1 or stride < 1 then return self:generic(op, a, inputs) end
+    local turned = lower.Transpose(self, { perm = { 0, 2, 1 } }, { inputs[1] })[1]
+    local y = self:layer(class, { size }, { stride = stride, padding = inside and "valid" or "same" },
+      self:plain(turned))
+    y.steps = true
+    return { view_of(y, { "N", "T", "C" }, { "N", "C", "T" }) }
+  end
+end
+
+-- Of all steps, where they are the second axis of three.
+for op, class in pairs { ReduceMax = "GlobalMaxPool1d", ReduceMean = "GlobalAvgPool1d" } do
+  lower[op] = function(self, a, inputs)
+    local x, axes = inputs[1], inputs[2] and integers_of(inputs[2]) or a.axes
+    if x.view or not base_of(x).steps or (a.keepdims or 1) ~= 0 or not axes or #axes ~= 1 or axes[1] ~= 1 then
+      return self:generic(op, a, inputs)
+    end
+    return { self:layer(class, {}, nil, self:plain(x)) }
+  end
+end
+
+-- What input k of the instruction that makes a value is, if that is such an op.
+local function behind(value, op, k)
+  local by = value and value.by
+  return by and by.op == op and by.inputs[k] or nil
+end
+
+-- Of the steps within the lengths: sum and division of our own files round as one.
+lower.Div = function(self, a, inputs, node)
+  local x = behind(behind(inputs[1], "ReduceSum", 1), "Where", 2)
+  local lengths = behind(behind(behind(inputs[2], "Cast", 1), "Max", 1), "Unsqueeze", 1)
+  if self.own and (node.name or ""):find "^mean" and x and lengths then return { self:emit("mean", { x, lengths }) } end
+  return self:generic("Div", a, inputs)
 end
 
 -- ---- recurrent layers ----
@@ -760,7 +807,8 @@ return function(message, folder)
     if not initial[name] then -- a constant, of early versions, which could be replaced
       if self.values[name] then core.fail("input '%s' is there twice", name) end
       local input = describe(info)
-      input.value = { input = #made.inputs + 1 }
+      local axes = #(input.dims or {})
+      input.value = { input = #made.inputs + 1, steps = axes == 3, rows = axes == 2 }
       made.inputs[#made.inputs + 1], self.values[name] = input, input.value
     end
   end

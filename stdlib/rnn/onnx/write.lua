@@ -390,6 +390,26 @@ local function padded(self, name, stride, reach)
     self:number(0) }
 end
 
+-- The windows that each sequence has: of size steps, or, size 1, as many as begin within it.
+local function windows(self, lengths, size, stride)
+  if not lengths then return nil end
+  local more = stride - size
+  if more ~= 0 then lengths = self:node { "Add", lengths, self:integer(more, INT32) } end
+  if more < 0 then lengths = self:node { "Max", lengths, self:integer(0, INT32) } end
+  return stride > 1 and self:node { "Div", lengths, self:integer(stride, INT32) } or lengths
+end
+
+-- A node over time, between two changes of the order of axes.
+local function over_time(self, fields, name)
+  fields[2] = self:node { "Transpose", name, perm = { 0, 2, 1 } }
+  return self:node { "Transpose", self:node(fields), perm = { 0, 2, 1 } }
+end
+
+local function refuse_same(layer)
+  core.fail("onnx.save: %s: its padding depends on each sequence's length, which ONNX cannot say; leave out option "
+    .. "'lengths'", layer:describe())
+end
+
 local function convolve(self, layer, value)
   local reach, name = (layer.kernel - 1) * layer.dilation, value.name
   local fields = { "Conv", nil, self:tensor(layer.weight:detach(), "weight"),
@@ -415,21 +435,12 @@ local function convolve(self, layer, value)
   elseif layer.padding == "causal" then fields.pads = { reach, 0 }
   elseif layer.padding == "same" and layer.stride == 1 then fields.pads = { reach // 2, reach - reach // 2 }
   elseif layer.padding == "same" then
-    if lengths then
-      core.fail("onnx.save: %s: its padding depends on each sequence's length, which ONNX cannot say; leave out "
-        .. "option 'lengths'", layer:describe())
-    end
+    if lengths then refuse_same(layer) end
     if layer.dilation == 1 then fields.auto_pad = "SAME_UPPER"
     else name = padded(self, name, layer.stride, reach) end -- run-times have no SAME_UPPER with a dilation
   end
-  if lengths and (layer.stride > 1 or layer.padding == "valid") then
-    local more = layer.padding == "valid" and layer.stride - 1 - reach or layer.stride - 1
-    lengths = self:node { "Add", lengths, self:integer(more, INT32) }
-    if more < 0 then lengths = self:node { "Max", lengths, self:integer(0, INT32) } end
-    if layer.stride > 1 then lengths = self:node { "Div", lengths, self:integer(layer.stride, INT32) } end
-  end
-  fields[2] = self:node { "Transpose", name, perm = { 0, 2, 1 } }
-  local y = self:node { "Transpose", self:node(fields), perm = { 0, 2, 1 } }
+  lengths = windows(self, lengths, layer.padding == "valid" and reach + 1 or 1, layer.stride)
+  local y = over_time(self, fields, name)
   if layer.activation then y = ops[layer.activation](self, {}, y) end
   local same = layer.stride == 1 and (layer.padding ~= "valid" or reach == 0)
   return { name = y, steps = same and value.steps or "T_out", lengths = lengths, width = layer.filters }
@@ -448,6 +459,39 @@ local function joined(self, name, merge, directions, last)
   name = self:node { "ReduceSum", name, self:integers(last and 0 or 1), keepdims = 0 }
   if merge == "mean" then name = self:node { "Mul", name, self:number(0.5) } end
   return last and name or self:node { "Transpose", name, perm = { 1, 0, 2 } }
+end
+
+function stages.pool(self, stage, value)
+  local layer = stage.layer
+  local same = layer.padding == "same"
+  if value.lengths and same then refuse_same(layer) end
+  if same and layer.stride > layer.size then
+    core.fail("onnx.save: %s: run-times refuse padding 'same' where windows leave steps out", layer:describe())
+  end
+  local y = over_time(self, { stage.how == "max" and "MaxPool" or "AveragePool", nil, kernel_shape = { layer.size },
+    strides = { layer.stride }, auto_pad = same and "SAME_UPPER" or nil }, value.name)
+  return { name = y, steps = layer.stride == 1 and (same or layer.size == 1) and value.steps or "T_out",
+    lengths = windows(self, value.lengths, layer.size, layer.stride), width = value.width }
+end
+
+stages["pool all"] = function(self, stage, value)
+  local largest, lengths = stage.how == "max", value.lengths
+  local name = value.name
+  if lengths then name = self:node { "Where", self:mask(value), name, self:number(largest and -math.huge or 0) } end
+  local y
+  if largest then y = self:node { "ReduceMax", name, axes = { 1 }, keepdims = 0 }
+  elseif not lengths then y = self:node { "ReduceMean", name, axes = { 1 }, keepdims = 0 }
+  else y = self:node { "ReduceSum", name, self:integers(1), keepdims = 0 } end
+  if lengths then
+    lengths = self:node { "Unsqueeze", lengths, self:integers(1) }
+    if largest then
+      y = self:node { "Where", self:node { "Greater", lengths, self:integer(0, INT32) }, y, self:number(0) }
+    else
+      local count = self:node { "Cast", self:node { "Max", lengths, self:integer(1, INT32) }, to = FLOAT }
+      y = self:node { "Div", y, count, mark = "mean" }
+    end
+  end
+  return { name = y, width = value.width }
 end
 
 function stages.layer(self, stage, value)
