@@ -125,9 +125,9 @@ static void settle(run *r, bool deliver_all) {
   rnni_free(r->ctx, r->visits);
 }
 
-/* Does the gradient have to go along this edge? */
+/* Does the gradient have to go along this edge? A leaf may be switched off since, and may have become a result. */
 static bool goes_along(const run *r, const rnni_edge *e) {
-  if (e->leaf) return r->chosen ? e->leaf->mark == r->mark : e->leaf->requires_grad; /* it may be switched off since */
+  if (e->leaf) return r->chosen ? e->leaf->mark == r->mark : e->leaf->requires_grad && rnn_tensor_is_leaf(e->leaf);
   return e->node && (!r->chosen || (e->node->seen == r->mark && (e->node->needed || e->node->asked)));
 }
 

@@ -51,6 +51,10 @@ class Changed(Refused):
     """PyTorch's backward found that a saved value was changed in place. Ours may have kept a copy and go on."""
 
 
+class NoAnswer(Refused):
+    """PyTorch cannot go on where a leaf that was switched off has become a result: the program ends before."""
+
+
 def history(node, also):
     """All records that backward from node on goes through; also: those that count as well when one is met."""
     seen, todo = set(), [node]
@@ -124,12 +128,13 @@ class Run:
         try:
             exec(compiled(s.torch_line), self.env)
         except RuntimeError as e:
-            if not re.search("modified by an inplace|leaf Variable", str(e)):
+            if not re.search("modified by an inplace|leaf Variable|moved into the graph interior", str(e)):
                 raise
             if way:  # a failed backward leaves gradients as they were
                 for n, g in grads.items():
                     self.env[n].grad = g if g is None else g.data.copy_(before[n])
-            raise (Changed if way else Refused)(str(e).split(":")[0]) from None
+            kind = NoAnswer if "graph interior" in str(e) else Changed if way else Refused
+            raise kind(str(e).split(":")[0]) from None
         if stale and any(self.env[n].requires_grad for n in s.defines):  # argmax and its like need no history
             raise Refused(CONSUMED)
         if s.op == "retain_grad" and self.made_again(s.uses[0]):
@@ -193,11 +198,15 @@ def task(statements):
     """What check.lua reads: the program and its answers. Where PyTorch misses a saved value that was changed since, the
     right gradients are those of the value as it was used: otherwise, the answers of PyTorch with copies of all."""
     answers, stop, why = run(statements)
-    t = {"lua": "\n".join(s.lua_line for s in statements), "answers": answers, "stop": stop}
+    otherwise = None
     if isinstance(why, Changed):
         try:
             with torch.autograd.graph.saved_tensors_hooks(torch.Tensor.clone, lambda x: x):
-                t["otherwise"] = run(statements)[0]
+                otherwise, _, again = run(statements)
+                why = again if isinstance(again, NoAnswer) else why
         except RuntimeError:
             pass
-    return t
+    if isinstance(why, NoAnswer):
+        statements, stop, otherwise = statements[:stop - 1], None, None
+    t = {"lua": "\n".join(s.lua_line for s in statements), "answers": answers, "stop": stop}
+    return t if otherwise is None else t | {"otherwise": otherwise}

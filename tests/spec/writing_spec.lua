@@ -182,6 +182,19 @@ describe("a parameter", function()
     assert.same({ 1, 2 }, values(v.grad))
   end)
 
+  it("has none either when it became a result since", function()
+    local w, v = leaf { 1, 2 }, leaf { 3, 4 }
+    local y = (w + w):sum() + v:sum()
+    w:requires_grad(false)
+    w[1] = v[2]
+    y:backward()
+    assert.is_nil(w.grad)
+    assert.same({ 1, 1 }, values(v.grad))
+    w:sum():backward()
+    assert.is_nil(w.grad)
+    assert.same({ 1, 2 }, values(v.grad))
+  end)
+
   it("takes no history", function()
     local w, v = leaf { 1, 2 }, leaf { 3, 4 }
     for _, write in ipairs { function() w:assign(v * 2) end, function() w:rows(1, 1):assign(v:rows(1, 1) * 2) end,
