@@ -247,7 +247,7 @@ end
 results:add("interval", { coverage = report.coverage, width = report.width })
 -- What is worse than a simple forecast does not make the one that counts.
 if report.gain < -report.noise and report.best ~= "linear" then
-  say("so what comes next is told by the best simple forecast, chosen on all rows")
+  say("so what comes next is told by the best simple forecasts, chosen on all rows")
   settings.model, settings.members, settings.past, settings.future_known = "simple", 1, {}, {}
   settings.horizon, settings.length = forecaster.horizon, forecaster.length
   settings.calendar, filled = false, {}

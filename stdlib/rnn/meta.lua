@@ -1337,7 +1337,7 @@ local rnn = {}
 ---@field static? string|string[] columns that say what a series is, the same in all of its rows
 ---@field calendar? boolean hour, weekday, month and the time of the year are known in advance
 ---@field holidays? table { "2024-12-25", ... }, known in advance
----@field model? "GRU"|"LSTM"|"RNN"|"simple"|function the recurrent layer beside the linear model; "simple": no network, but what of last value, season, drift, exponential smoothing and Theta foretells rows held out best; or a function (sizes) -> model, of x = { series = (N, length, sizes.inputs), future = (N, horizon, sizes.future), static = (N, sizes.static), id = int32 (N, 1) }, which has what there is, to (N, outputs)
+---@field model? "GRU"|"LSTM"|"RNN"|"simple"|function the recurrent layer beside the linear model; "simple": no network, but the mean of what of last value, season, drift, exponential smoothing and Theta foretells rows held out best; or a function (sizes) -> model, of x = { series = (N, length, sizes.inputs), future = (N, horizon, sizes.future), static = (N, sizes.static), id = int32 (N, 1) }, which has what there is, to (N, outputs)
 ---@field units? integer of the recurrent layer
 ---@field layers? integer of it
 ---@field dropout? number of features

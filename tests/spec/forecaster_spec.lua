@@ -73,9 +73,31 @@ describe("a simple forecast", function()
       if each.label:find "without the season" then errors[#errors + 1] = math.abs(f[1] - 8) + math.abs(f[2] - 13) end
       if each.label == "the mean of 4 seasons" then assert.near(2, f[1], 1e-5) end
     end
-    assert.equal(5, #errors)
-    for i = 2, 5 do assert(errors[i] < errors[i - 1]) end
+    assert.equal(6, #errors)
+    for i = 2, 6 do assert(errors[i] < errors[i - 1]) end
     assert(errors[5] < 1)
+  end)
+
+  it("and the regression are mixed by their errors, the less the more windows say so", function()
+    local Network = require "rnn.forecast.network"
+    local function begun(rows)
+      rnn.seed(5)
+      local x = rnn.randn(rows + 30)
+      local sizes = { inputs = 1, targets = 1, length = 8, horizon = 1, future = 0, static = 0, series = 1,
+        columns = 1, centre = 1, units = 4, cell = "GRU", layers = 1, dropout = 0 }
+      local network = Network(sizes)
+      local function windows(from, count)
+        local series, y = rnn.unfold(x:slice(1, from, from + count + 7), 1, 8):slice(1, 1, count), {}
+        for i = 1, count do y[i] = x:get(from + i + 7) end
+        local function some() return { series = series:reshape(count, 8, 1) }, rnn.tensor(y):reshape(count, 1) end
+        return setmetatable({ some = some }, { __len = function() return count end })
+      end
+      local valid = windows(20, rows)
+      return network:begin(windows(1, 20), valid)
+    end
+    local few, many = begun(3), begun(400)
+    assert(few.simple and #few.shares > 1)
+    assert(#few.shares > #many.shares)
   end)
 
   it("is what a forecaster stays with where nothing foretells better", function()

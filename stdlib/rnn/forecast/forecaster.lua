@@ -55,7 +55,8 @@ local OPTIONS = option.of(FNAME, {
     if type(value) == "function" or Module.is(value) then return value end
     return check.one_of(fname, argname, value, { "GRU", "LSTM", "RNN", "simple" })
   end, { '"GRU"', '"LSTM"', '"RNN"', '"simple"' }), "the recurrent layer beside the linear model; \"simple\": no "
-    .. "network, but what of last value, season, drift, exponential smoothing and Theta foretells rows held out best; "
+    .. "network, but the mean of what of last value, season, drift, exponential smoothing and Theta foretells rows "
+    .. "held out best; "
     .. "or a function (sizes) -> model, of x = { series = (N, length, sizes.inputs), future = (N, horizon, "
     .. "sizes.future), static = (N, sizes.static), id = int32 (N, 1) }, which has what there is, to (N, outputs)" },
   { "units", 32, option.int(1), "of the recurrent layer" },

@@ -7,7 +7,9 @@ local core = require "rnn.core"
 local nn = require "rnn.nn"
 local simple = require "rnn.forecast.simple"
 
-local PENALTIES = { 3e-3, 3e-2, 3e-1 } -- for each window, of the ridge regression
+local PENALTIES = { 3e-6, 3e-5, 3e-4, 3e-3, 3e-2, 3e-1 } -- for each window, of the ridge regression
+local LEAST <const> = 0.01 -- share of what is not left out
+local VALUES <const> = 2 -- that a window held out counts for, of those that do not overlap
 local PRODUCTS = 2 ^ 33 -- of all normal equations: some seconds
 
 -- sizes: inputs (columns of a step), targets (the first of them), length, horizon, future (columns known in advance of
@@ -109,8 +111,8 @@ local function design(terms, future, j)
   return core.concat(parts, 2)
 end
 
--- Takes a simple forecast, weights (H, steps) of the changes of a window against its last step.
-local function take_simple(self, weights)
+-- A simple forecast, weights (H, steps) of the changes of a window against its last step, as weights of the window.
+local function of_simple(self, weights)
   local sizes = self.sizes
   local h, k, steps = sizes.horizon, sizes.targets, sizes.length
   local parts = { core.zeros(h * k, k) }
@@ -120,77 +122,120 @@ local function take_simple(self, weights)
   end
   local rest = self:terms() - steps * k
   if rest > 0 then parts[#parts + 1] = core.zeros(h * k, rest) end
-  self.window_weight:assign(#parts > 1 and core.concat(parts, 2) or parts[1])
+  return #parts > 1 and core.concat(parts, 2) or parts[1]
 end
 
--- The simple forecast with the least error in windows, its name and the error, summed over the steps ahead.
-local function best_simple(sizes, series, y, weights)
+-- Simple forecasts with their errors in windows, of a step ahead in the mean, as further candidates.
+local function add_simple(list, sizes, series, y, weights)
   local n, h, k, steps = #series, sizes.horizon, sizes.targets, sizes.length
   local targets = series:slice(3, 1, k)
   local last = targets:slice(2, steps, steps)
   local changes, goal = (targets - last):transpose(2, 3), y:reshape(n, h, k) - last
-  local best, least, label = nil, math.huge, nil
   for _, each in ipairs(simple.all(steps, h, sizes.season)) do
     local e = (changes:matmul(each.weights:transpose(1, 2)):transpose(2, 3) - goal):abs()
     if weights then e = e * weights:reshape(n, h, k) end
-    local sum = e:mean():item() * h
-    if sum < least then best, least, label = each.weights, sum, each.label end
+    list[#list + 1] = { simple = each.weights, label = each.label, error = e:mean():item() }
   end
-  return best, least, label
 end
 
---- network:begin(train, valid [, base]) -> base: the linear model of the windows of train with the penalty that is best
---- on valid, a number, or a better simple forecast, { weights =, label = }; or that one; of "simple" ones the best.
-function Network:begin(train, valid, base)
-  if type(base) == "table" then
-    take_simple(self, base.weights)
-    return base
-  end
-  local sizes, penalty, penalties = self.sizes, base, base and { base } or PENALTIES
-  if base == "simple" then penalties = {} end
-  local width = self:terms() + sizes.future + 1
-  local most = math.max(PRODUCTS / (width * width * sizes.horizon * #penalties), 4 * width)
-  local x, y, weights = train:some(most)
-  local vx, vy, vweights = valid:some(2000)
-  local k, h = sizes.targets, sizes.horizon
+-- Regressions of the steps ahead, one for each penalty: the penalties with their solutions, (width, K) of each step.
+local function regressions(self, x, y, weights, penalties)
+  local k, h = self.sizes.targets, self.sizes.horizon
   local last, terms = window_of(self, x.series)
-  local vlast, vterms = window_of(self, vx.series)
-  local function goal(t, from, j) return t:reshape(#t, h, k):select(2, j) - from:select(2, 1) end
-  local found, least = nil, math.huge
-  for _, each in ipairs(penalties) do
-    local error_sum, solution = 0.0, {}
+  local list = {}
+  for i, penalty in ipairs(penalties) do list[i] = { penalty = penalty, solution = {} } end
+  for j = 1, h do
+    local a, b = design(terms, x.future, j), y:reshape(#y, h, k):select(2, j) - last:select(2, 1)
+    if weights then
+      local whole = weights:reshape(#y, h, k):select(2, j):min(2):gt(0):nonzero()
+      if #whole < 2 then return {} end
+      a, b = a:gather(1, whole), b:gather(1, whole)
+    end
+    for _, each in ipairs(list) do each.solution[j] = core.ridge(a, b, each.penalty * #a) end
+  end
+  return list
+end
+
+-- Their errors in other windows.
+local function judge(self, list, x, y, weights)
+  local k, h = self.sizes.targets, self.sizes.horizon
+  local last, terms = window_of(self, x.series)
+  for _, each in ipairs(list) do
+    each.error = 0.0
     for j = 1, h do
-      local a, b = design(terms, x.future, j), goal(y, last, j)
-      if weights then
-        local whole = weights:reshape(#y, h, k):select(2, j):min(2):gt(0):nonzero()
-        if #whole < 2 then break end
-        a, b = a:gather(1, whole), b:gather(1, whole)
-      end
-      local w = core.ridge(a, b, each * #a)
-      local e = (design(vterms, vx.future, j):matmul(w) - goal(vy, vlast, j)):abs()
-      if vweights then e = e * vweights:reshape(#vy, h, k):select(2, j) end
-      solution[j], error_sum = w, error_sum + e:mean():item()
-    end
-    if #solution == h and error_sum < least then found, least, penalty = solution, error_sum, each end
-  end
-  if not base or base == "simple" then
-    local weights_of, error_sum, label = best_simple(sizes, vx.series, vy, vweights)
-    if weights_of and error_sum <= least then
-      take_simple(self, weights_of)
-      return { weights = weights_of, label = label }
+      local goal = y:reshape(#y, h, k):select(2, j) - last:select(2, 1)
+      local e = (design(terms, x.future, j):matmul(each.solution[j]) - goal):abs()
+      if weights then e = e * weights:reshape(#y, h, k):select(2, j) end
+      each.error = each.error + e:mean():item() / h
     end
   end
-  if not found then return end
-  local n = self:terms()
-  local window, calendar, constant = {}, {}, {}
-  for j, w in ipairs(found) do -- (width, K)
-    window[j], constant[j] = w:rows(1, n):transpose(1, 2), w:rows(width, width):reshape(k)
-    if self.calendar_weight then calendar[j] = w:rows(n + 1, n + sizes.future) end
+end
+
+-- Shares of candidates by their errors in n independent values, error^-n, as their likelihood has it where errors are
+-- Laplace's (Hoeting et al. 1999, "Bayesian model averaging"): few windows do not tell the best from those nearly as
+-- good, and the mean of these errs less.
+local function share(list, n)
+  local best, sum = nil, 0.0
+  for _, each in ipairs(list) do
+    if each.error == each.error and (not best or each.error < best.error) then best = each end
   end
-  self.window_weight:assign(core.concat(window, 1))
-  self.constant:assign(core.concat(constant, 1))
-  if self.calendar_weight then self.calendar_weight:assign(core.stack(calendar, 1)) end
-  return penalty
+  if not best then return nil end
+  for _, each in ipairs(list) do
+    each.share = each.error == best.error and 1 or each.error == each.error and (best.error / each.error) ^ n or 0
+    if each.share < LEAST then each.share = 0 end
+    sum = sum + each.share
+  end
+  local base = { label = best.label, penalties = {}, shares = {} }
+  for _, each in ipairs(list) do
+    each.share = each.share / sum
+    if each.share > 0 and each.penalty then
+      table.insert(base.penalties, each.penalty)
+      table.insert(base.shares, each.share)
+    elseif each.share > 0 then
+      base.simple = (base.simple or 0) + each.simple * each.share
+    end
+  end
+  return base
+end
+
+-- Takes the mean of what a base says, its regressions fitted to windows.
+local function take(self, base, x, y, weights)
+  local sizes, n, k = self.sizes, self:terms(), self.sizes.targets
+  local fitted = #base.penalties > 0 and regressions(self, x, y, weights, base.penalties) or {}
+  if base.simple then self.window_weight:assign(of_simple(self, base.simple)) end
+  for i, each in ipairs(fitted) do
+    local window, calendar, constant = {}, {}, {}
+    for j, w in ipairs(each.solution) do
+      local width = #w
+      window[j], constant[j] = w:rows(1, n):transpose(1, 2), w:rows(width, width):reshape(k)
+      if self.calendar_weight then calendar[j] = w:rows(n + 1, n + sizes.future) end
+    end
+    local part = base.shares[i]
+    self.window_weight:assign(self.window_weight + core.concat(window, 1) * part)
+    self.constant:assign(self.constant + core.concat(constant, 1) * part)
+    if self.calendar_weight then
+      self.calendar_weight:assign(self.calendar_weight + core.stack(calendar, 1) * part)
+    end
+  end
+end
+
+--- network:begin(train, valid [, base]) -> base: the mean of the linear models of the windows of train and of the
+--- simple forecasts that are good on valid: { label =, the best's name where it is a simple one, penalties =, shares =,
+--- of regressions, simple =, weights of the others }; or of that base; of "simple" no regression.
+function Network:begin(train, valid, base)
+  local sizes = self.sizes
+  local width = self:terms() + sizes.future + 1
+  local most = math.max(PRODUCTS / (width * width * sizes.horizon * #PENALTIES), 4 * width)
+  local x, y, weights = train:some(most)
+  if type(base) ~= "table" then
+    local vx, vy, vweights = valid:some(2000)
+    local list = base == "simple" and {} or regressions(self, x, y, weights, PENALTIES)
+    judge(self, list, vx, vy, vweights)
+    add_simple(list, sizes, vx.series, vy, vweights)
+    base = share(list, VALUES * math.max(#valid / sizes.horizon, 1))
+  end
+  if base then take(self, base, x, y, weights) end
+  return base
 end
 
 return Network

@@ -5,7 +5,7 @@ local core = require "rnn.core"
 
 local simple = {}
 
-local RATES = { 0.1, 0.2, 0.35, 0.5, 0.7 } -- of exponential smoothing; 1 is the last value
+local RATES = { 0.1, 0.2, 0.35, 0.5, 0.7, 1 } -- of exponential smoothing; 1 is the last value
 
 --- simple.all(steps, horizon [, season]) -> list of { label =, weights = (horizon, steps) }
 ---
@@ -35,7 +35,7 @@ function simple.all(steps, horizon, season)
       for s = steps, 2, -1 do row[s], left = left * rate, left * (1 - rate) end
       row[1] = row[1] + left
     end
-    if steps > 1 then
+    if steps > 1 and rate < 1 then
       add("exponential smoothing", smooth)
       add("Theta", function(row, j)
         smooth(row)

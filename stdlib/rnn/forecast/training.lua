@@ -266,12 +266,14 @@ local function say_missing(self, list)
 end
 
 local function say_base(self, how)
-  local linear, base = 0, type(how[1].base) == "table" and how[1].base.label or nil
+  local linear, base = 0, how[1].base and how[1].base.label
   for _, each in ipairs(how) do linear = linear + (each.trust == 0 and 1 or 0) end
-  if base then self.spec.say("of the simple forecasts %s foretells rows held out best", base) end
+  if base then
+    self.spec.say("of the simple forecasts %s foretells rows held out best; others nearly as good have a share", base)
+  end
   if linear > 0 and self.options.model ~= "simple" then
-    self.spec.say("%d of %d networks learnt nothing that counts beyond %s, which stays", linear, #how,
-      base or "their linear model")
+    self.spec.say("%d of %d networks learnt nothing that counts beyond the forecast they begin with, which stays",
+      linear, #how)
   end
 end
 
