@@ -181,8 +181,9 @@ function FUNCTIONS.pad(axes, call)
   return axes, { name = "pad", steps = pad[1] }
 end
 
--- A number, which may stand alone in a tuple.
+--- recording.single(value) -> a number, which may stand alone in a tuple
 local function single(value) return type(value) == "table" and #value == 1 and value[1] or value end
+recording.single = single
 
 -- The mean or the largest of all steps: x.mean(2) of (N, C, T), nn.AdaptiveAvgPool1d(1).
 local function over_time(name, adaptive)

@@ -6,6 +6,7 @@
 -- hand (said = true) a name may be that of a module as well.
 
 local core = require "rnn.core"
+local single = require("rnn.exchange.recording").single
 
 local torch = {}
 
@@ -133,9 +134,6 @@ local function rate_of(module, options, name)
   if rate < 0 or rate >= 1 then refuse(module, name, rate) end
   return rate
 end
-
--- A number, which some modules have as a tuple.
-local function single(value) return type(value) == "table" and #value == 1 and value[1] or value end
 
 -- An option, or PyTorch's default, which goes into module.unsaid.
 local function said(module, options, name, usual)

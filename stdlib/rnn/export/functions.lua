@@ -409,17 +409,20 @@ static float PRE_mod(float a, float b) {
 ]])
 
 -- Of whole rows.
-define("sum", {}, [[
-/* The sum of n numbers, in 4, 8 or 32 lanes as n says. */
-static double PRE_sum(int32_t n, const float *x) {
+define("sum_part", {}, [[
+/* The sum of places first to last - 1 of n, step numbers apart, in 4, 8 or 32 lanes as n says; x is the first. */
+static double PRE_sum_part(int32_t n, int32_t first, int32_t last, const float *x, int32_t step) {
   double lane[32];
   int32_t lanes = n < 16 ? 4 : n < 64 ? 8 : 32, i;
   for (i = 0; i < lanes; i++) lane[i] = 0.0;
-  for (i = 0; i < n; i++) lane[i % lanes] += (double)x[i];
+  for (i = first; i < last; i++) lane[i % lanes] += (double)x[(i - first) * step];
   for (lanes /= 2; lanes > 0; lanes /= 2)
     for (i = 0; i < lanes; i++) lane[i] += lane[i + lanes];
   return lane[0];
 }
+]])
+define("sum", { "sum_part" }, [[
+static double PRE_sum(int32_t n, const float *x) { return PRE_sum_part(n, 0, n, x, 1); }
 ]])
 define("extreme", {}, [[
 static float PRE_extreme(int32_t n, const float *x, int smallest) {
@@ -450,20 +453,12 @@ static void PRE_pool_all_max(int32_t width, int32_t rows, const float *x, float 
   PRE_pool_max(width, rows, 0, rows, x, y);
 }
 ]])
-define("pool_mean", {}, [[
-/* The mean of them; sums in lanes as those of rows. */
+define("pool_mean", { "sum_part" }, [[
+/* The mean of them. */
 static void PRE_pool_mean(int32_t width, int32_t rows, int32_t from, int32_t size, const float *x, float *y) {
-  int32_t lanes = size < 16 ? 4 : size < 64 ? 8 : 32, count = 0, i, j, l;
-  for (i = 0; i < size; i++) count += from + i >= 0 && from + i < rows;
-  for (j = 0; j < width; j++) {
-    double lane[32];
-    for (i = 0; i < lanes; i++) lane[i] = 0.0;
-    for (i = 0; i < size; i++)
-      if (from + i >= 0 && from + i < rows) lane[i % lanes] += (double)x[(from + i) * width + j];
-    for (l = lanes / 2; l > 0; l /= 2)
-      for (i = 0; i < l; i++) lane[i] += lane[i + l];
-    y[j] = (float)lane[0] / (float)count;
-  }
+  int32_t first = from < 0 ? -from : 0, last = from + size < rows ? size : rows - from, j;
+  for (j = 0; j < width; j++)
+    y[j] = (float)PRE_sum_part(size, first, last, x + (from + first) * width + j, width) / (float)(last - first);
 }
 ]])
 define("pool_all_mean", {}, [[

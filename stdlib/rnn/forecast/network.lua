@@ -138,6 +138,11 @@ local function add_simple(list, sizes, series, y, weights)
   end
 end
 
+-- What the targets change from the last step of windows to the j-th ahead: (N, K).
+local function change_of(sizes, y, last, j)
+  return y:reshape(#y, sizes.horizon, sizes.targets):select(2, j) - last:select(2, 1)
+end
+
 -- Regressions of the steps ahead, one for each penalty: the penalties with their solutions, (width, K) of each step.
 local function regressions(self, x, y, weights, penalties)
   local k, h = self.sizes.targets, self.sizes.horizon
@@ -145,7 +150,7 @@ local function regressions(self, x, y, weights, penalties)
   local list = {}
   for i, penalty in ipairs(penalties) do list[i] = { penalty = penalty, solution = {} } end
   for j = 1, h do
-    local a, b = design(terms, x.future, j), y:reshape(#y, h, k):select(2, j) - last:select(2, 1)
+    local a, b = design(terms, x.future, j), change_of(self.sizes, y, last, j)
     if weights then
       local whole = weights:reshape(#y, h, k):select(2, j):min(2):gt(0):nonzero()
       if #whole < 2 then return {} end
@@ -160,13 +165,12 @@ end
 local function judge(self, list, x, y, weights)
   local k, h = self.sizes.targets, self.sizes.horizon
   local last, terms = window_of(self, x.series)
-  for _, each in ipairs(list) do
-    each.error = 0.0
-    for j = 1, h do
-      local goal = y:reshape(#y, h, k):select(2, j) - last:select(2, 1)
-      local e = (design(terms, x.future, j):matmul(each.solution[j]) - goal):abs()
+  for j = 1, #list > 0 and h or 0 do
+    local a, b = design(terms, x.future, j), change_of(self.sizes, y, last, j)
+    for _, each in ipairs(list) do
+      local e = (a:matmul(each.solution[j]) - b):abs()
       if weights then e = e * weights:reshape(#y, h, k):select(2, j) end
-      each.error = each.error + e:mean():item() / h
+      each.error = (each.error or 0) + e:mean():item() / h
     end
   end
 end

@@ -533,6 +533,14 @@ lower.BatchNormalization = function(self, a, inputs)
   return self:generic("BatchNormalization", a, inputs)
 end
 
+-- A layer over the time of x (N, C, T).
+local function over_time(self, x, class, args, options, parameters)
+  local turned = lower.Transpose(self, { perm = { 0, 2, 1 } }, { x })[1]
+  local y = self:layer(class, args, options, self:plain(turned), parameters)
+  y.steps = true
+  return { view_of(y, { "N", "T", "C" }, { "N", "C", "T" }) }
+end
+
 lower.Conv = function(self, a, inputs)
   local weight, bias = tensor_of(inputs[2]), inputs[3] and tensor_of(inputs[3])
   if weight and weight:ndim() ~= 3 then
@@ -555,11 +563,8 @@ lower.Conv = function(self, a, inputs)
     elseif stride == 1 and pads[1] == reach // 2 and pads[2] == reach - reach // 2 then padding = "same" end
   end
   if not padding then return self:generic("Conv", a, inputs) end
-  local turned = lower.Transpose(self, { perm = { 0, 2, 1 } }, { inputs[1] })[1]
-  local y = self:layer("Conv1d", { width, filters, kernel }, { stride = stride, dilation = dilation, padding = padding,
-    bias = bias ~= nil }, self:plain(turned), { weight = weight, bias = bias })
-  y.steps = true
-  return { view_of(y, { "N", "T", "C" }, { "N", "C", "T" }) }
+  return over_time(self, inputs[1], "Conv1d", { width, filters, kernel }, { stride = stride, dilation = dilation,
+    padding = padding, bias = bias ~= nil }, { weight = weight, bias = bias })
 end
 
 -- Of windows of x (N, C, T).
@@ -570,11 +575,7 @@ for op, class in pairs { MaxPool = "MaxPool1d", AveragePool = "AvgPool1d" } do
     local inside = auto == "VALID" or auto == "NOTSET" and pads[1] == 0 and pads[2] == 0
     local plain = (inside or auto == "SAME_UPPER") and (a.dilations or { 1 })[1] == 1 and (a.ceil_mode or 0) == 0
     if not plain or size < 1 or stride < 1 then return self:generic(op, a, inputs) end
-    local turned = lower.Transpose(self, { perm = { 0, 2, 1 } }, { inputs[1] })[1]
-    local y = self:layer(class, { size }, { stride = stride, padding = inside and "valid" or "same" },
-      self:plain(turned))
-    y.steps = true
-    return { view_of(y, { "N", "T", "C" }, { "N", "C", "T" }) }
+    return over_time(self, inputs[1], class, { size }, { stride = stride, padding = inside and "valid" or "same" })
   end
 end
 
