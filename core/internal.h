@@ -127,6 +127,8 @@ RNN_MUST_USE rnn_status rnni_strdup(rnn_ctx *ctx, const char *text, char **out);
 /* count * size, or an error instead of an overflow. */
 RNN_MUST_USE rnn_status rnni_array(rnn_ctx *ctx, int64_t count, size_t size, void *out);
 void rnni_memory_trim(rnn_ctx *ctx); /* gives the cache back to the system */
+/* rnn_numbers that owns values, from rnni_alloc, once it is made; numbers.c */
+RNN_MUST_USE rnn_status rnni_numbers_of(rnn_ctx *ctx, bool whole, int64_t count, void *values, rnn_numbers **out);
 
 /* ---- functions of doubles, the same on every machine; math.c ---- */
 

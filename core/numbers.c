@@ -15,14 +15,18 @@ static const char *refuses_integer(int64_t v, char *text, size_t size) {
 
 /* ---- the numbers ---- */
 
+rnn_status rnni_numbers_of(rnn_ctx *ctx, bool whole, int64_t count, void *values, rnn_numbers **out) {
+  RNNI_TRY(rnni_alloc(ctx, sizeof **out, out));
+  **out = (rnn_numbers){.ctx = ctx, .whole = whole, .count = count, .integers = values};
+  return RNN_OK;
+}
+
 rnn_status rnn_numbers_new(rnn_ctx *ctx, bool whole, int64_t count, rnn_numbers **out) {
   RNNI_NEED(ctx, out, "out is NULL");
-  rnn_numbers *x;
-  RNNI_TRY(rnni_alloc(ctx, sizeof *x, &x));
-  *x = (rnn_numbers){.ctx = ctx, .whole = whole, .count = count};
-  rnn_status status = rnni_array(ctx, count, sizeof(int64_t), &x->integers);
-  if (status == RNN_OK) *out = x;
-  else rnni_free(ctx, x);
+  void *values;
+  RNNI_TRY(rnni_array(ctx, count, sizeof(int64_t), &values));
+  rnn_status status = rnni_numbers_of(ctx, whole, count, values, out);
+  if (status != RNN_OK) rnni_free(ctx, values);
   return status;
 }
 

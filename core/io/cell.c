@@ -38,6 +38,8 @@ bool rnni_cell_missing(const char *text, size_t size) {
 
 /* No more digits than these can decide how a number rounds to a double, but for whether any follows at all. */
 #define DECIDING 768
+/* So many fit into 64 bits, whatever they are. */
+#define EXACT 19
 
 /* The slow way, for any number of digits: strtod on DIGITSeEXPONENT. Without a decimal point in it the text means
    the same in every locale. digits: decimal digits with at most one point among them. */
@@ -85,17 +87,11 @@ bool rnni_cell_number(const char *text, size_t size, double *value) {
 
   const char *first = text, *point = NULL;
   uint64_t mantissa = 0;
-  int digits = 0; /* from the first one that is not 0; 20 and more: mantissa has overflowed */
-  for (; text < end; text++) {
-    unsigned d = (unsigned)(unsigned char)*text - '0';
-    if (d > 9) {
-      if (*text != '.' || point) break;
-      point = text;
-      continue;
-    }
-    mantissa = mantissa * 10 + d;
-    if (digits || d) digits++;
-  }
+  unsigned d;
+  for (; text < end && (d = (unsigned)(unsigned char)*text - '0') <= 9; text++) mantissa = mantissa * 10 + d;
+  if (text < end && *text == '.')
+    for (point = text++; text < end && (d = (unsigned)(unsigned char)*text - '0') <= 9; text++)
+      mantissa = mantissa * 10 + d;
   const char *last = text;
   if (last - first == (point ? 1 : 0)) { /* no digit */
     if (!is_word(first, end, "inf") && !is_word(first, end, "infinity")) return false;
@@ -118,9 +114,11 @@ bool rnni_cell_number(const char *text, size_t size, double *value) {
   /* Clinger 1990, "How to read floating point numbers accurately": both operands are exact, so the one operation
      rounds correctly. */
   double v;
-  if (digits == 0)
+  while (last - first > EXACT && (*first == '0' || *first == '.')) first++;
+  bool exact = last - first <= EXACT;
+  if (exact && mantissa == 0)
     v = 0;
-  else if (digits <= 19 && mantissa <= (uint64_t)1 << 53 && exponent >= -22 && exponent <= 22)
+  else if (exact && mantissa <= (uint64_t)1 << 53 && exponent >= -22 && exponent <= 22)
     v = exponent < 0 ? (double)mantissa / powers[-exponent] : (double)mantissa * powers[exponent];
   else if (isinf(v = convert_long(first, last, exponent)))
     return false;

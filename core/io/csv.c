@@ -33,6 +33,8 @@ typedef struct rnn_csv_stream {
   rnn_ctx *ctx;
   char *path;
   int fd;
+  int64_t bytes; /* in the file; -1: a pipe */
+  double share;  /* of them that was read before this block, where they are text as it is */
   char *block; /* BLOCK bytes of text in UTF-8, of which size are there and at are read */
   size_t size, at;
   bool begun, ended;
@@ -146,6 +148,7 @@ static int64_t epoch_of(const char *format) {
 static rnn_status keep(reader *r, int cell, const char *name, rnn_csv_type type, const char *format, rnni_column *c) {
   const rnn_csv_options *o = &r->options;
   c->path = r->path;
+  c->share = &r->share;
   c->dialect = o;
   c->plain = !o->thousands && (!o->decimal || o->decimal == '.');
   c->counts_points = r->guessed && o->separator == ';' && !o->decimal && !o->thousands;
@@ -540,6 +543,7 @@ static rnn_status fill_block(reader *r) {
   if (r->converts) {
     RNNI_TRY(convert_block(r));
   } else {
+    if (r->bytes > 0 && !r->packed) r->share += (double)r->size / (double)r->bytes;
     RNNI_TRY(get_bytes(r, r->block, BLOCK, &r->size));
     r->ended = r->size < BLOCK;
   }
@@ -657,7 +661,6 @@ rnn_status rnn_csv_open(rnn_ctx *ctx, const char *path, const rnn_csv_options *o
   const rnn_csv_options *o = options ? options : &defaults;
   reader *r = NULL;
   rnn_status status;
-  int64_t bytes;
   if (o->separator == '"' || o->separator == '\n' || o->separator == '\r')
     return rnni_fail(ctx, RNN_EARG, "data.csv: a quotation mark or the end of a line cannot be the separator");
   if (o->separator && o->separator == o->decimal)
@@ -665,7 +668,7 @@ rnn_status rnn_csv_open(rnn_ctx *ctx, const char *path, const rnn_csv_options *o
   RNNI_TRY(rnni_calloc(ctx, sizeof *r, &r));
   r->ctx = ctx, r->options = *o, r->row = 1, r->fd = -1;
   RNNI_GOTO(rnni_strdup(ctx, path, &r->path));
-  RNNI_GOTO(rnni_file_open(ctx, path, true, &r->fd, &bytes));
+  RNNI_GOTO(rnni_file_open(ctx, path, true, &r->fd, &r->bytes));
   RNNI_GOTO(rnni_alloc(ctx, BLOCK, &r->block));
   RNNI_GOTO(start_parser(r));
   if (o->encoding) {

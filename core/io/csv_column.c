@@ -6,7 +6,8 @@
 
 #include "cell.h"
 
-#define CHUNK 8192
+#define ROOM 1024
+#define ESTIMATED 65536 /* rows from which the share of the file that has been read tells how many there will be */
 #define GAPS 9007199254740992.0 /* 2^53, from where doubles have gaps */
 
 struct rnni_sample {
@@ -54,37 +55,30 @@ static rnn_status unexpected(rnn_ctx *ctx, const rnni_column *c, int64_t row, co
 static size_t value_size(const rnni_column *c) { return c->type == RNN_CSV_TEXT ? sizeof(int32_t) : sizeof(int64_t); }
 
 static rnn_status make_room(rnn_ctx *ctx, rnni_column *c) {
-  if (c->chunk_count == c->chunk_room) {
-    int64_t room = c->chunk_room ? c->chunk_room * 2 : 8;
-    RNNI_TRY(rnni_realloc(ctx, (size_t)room * sizeof *c->chunks, &c->chunks));
-    c->chunk_room = room;
-  }
-  RNNI_TRY(rnni_alloc(ctx, CHUNK * value_size(c), &c->chunks[c->chunk_count]));
-  c->chunk_count++;
+  int64_t room = RNNI_MAX(2 * c->room, ROOM);
+  size_t bytes;
+  if (c->rows >= ESTIMATED && *c->share > 0) room = (int64_t)((double)c->rows * RNNI_MAX(1.02 / *c->share, 1.125));
+  if (__builtin_mul_overflow((size_t)room, value_size(c), &bytes)) bytes = SIZE_MAX;
+  RNNI_TRY(rnni_realloc(ctx, bytes, &c->values));
+  c->room = room;
   return RNN_OK;
 }
 
 static rnn_status append_double(rnn_ctx *ctx, rnni_column *c, double value) {
-  int64_t at = c->rows % CHUNK;
-  if (at == 0) RNNI_TRY(make_room(ctx, c));
-  ((double *)c->chunks[c->chunk_count - 1])[at] = value;
-  c->rows++;
+  if (c->rows == c->room) RNNI_TRY(make_room(ctx, c));
+  ((double *)c->values)[c->rows++] = value;
   return RNN_OK;
 }
 
 static rnn_status append_whole(rnn_ctx *ctx, rnni_column *c, int64_t value) {
-  int64_t at = c->rows % CHUNK;
-  if (at == 0) RNNI_TRY(make_room(ctx, c));
-  ((int64_t *)c->chunks[c->chunk_count - 1])[at] = value;
-  c->rows++;
+  if (c->rows == c->room) RNNI_TRY(make_room(ctx, c));
+  ((int64_t *)c->values)[c->rows++] = value;
   return RNN_OK;
 }
 
 static rnn_status append_int(rnn_ctx *ctx, rnni_column *c, int32_t value) {
-  int64_t at = c->rows % CHUNK;
-  if (at == 0) RNNI_TRY(make_room(ctx, c));
-  ((int32_t *)c->chunks[c->chunk_count - 1])[at] = value;
-  c->rows++;
+  if (c->rows == c->room) RNNI_TRY(make_room(ctx, c));
+  ((int32_t *)c->values)[c->rows++] = value;
   return RNN_OK;
 }
 
@@ -162,13 +156,13 @@ static bool is_whole(double v) { return v == rint(v) && fabs(v) < 0x1p63; }
 /* The doubles so far become integers, where all of them are. */
 static bool make_whole(rnni_column *c) {
   for (int64_t i = 0; i < c->rows; i++) {
-    double v = ((double *)c->chunks[i / CHUNK])[i % CHUNK];
+    double v = ((double *)c->values)[i];
     if (!isnan(v) && !is_whole(v)) return false;
   }
   for (int64_t i = 0; i < c->rows; i++) {
     double v;
     int64_t whole;
-    char *at = (char *)c->chunks[i / CHUNK] + (size_t)(i % CHUNK) * sizeof v;
+    char *at = (char *)c->values + (size_t)i * sizeof v;
     memcpy(&v, at, sizeof v);
     whole = isnan(v) ? RNN_MISSING : (int64_t)v;
     memcpy(at, &whole, sizeof whole);
@@ -509,7 +503,6 @@ rnn_status rnni_column_put(rnn_ctx *ctx, rnni_column *c, int64_t index, int64_t 
 rnn_status rnni_column_finish(rnn_ctx *ctx, rnni_column *c, int64_t rows, rnn_csv_column *out) {
   rnn_tensor *values = NULL;
   rnn_numbers *numbers = NULL;
-  void *data;
   int64_t done = 0;
   char *name = NULL;
   rnn_status status = RNN_OK;
@@ -519,21 +512,16 @@ rnn_status rnni_column_finish(rnn_ctx *ctx, rnni_column *c, int64_t rows, rnn_cs
     RNNI_GOTO(rnni_pace(ctx, &done, 1));
     RNNI_GOTO(append_missing(ctx, c));
   }
-  if (c->type == RNN_CSV_TEXT) RNNI_GOTO(rnni_tensor_raw(ctx, RNN_INT, 1, &rows, &values));
-  else RNNI_GOTO(rnn_numbers_new(ctx, c->whole || c->type == RNN_CSV_DATE, rows, &numbers));
-  data = numbers ? (void *)numbers->integers : values->data;
-  for (int64_t i = 0; i < c->chunk_count; i++) {
-    int64_t n = RNNI_MIN(rows - i * CHUNK, CHUNK);
-    RNNI_GOTO(rnni_pace(ctx, &done, n));
-    memcpy((char *)data + (size_t)(i * CHUNK) * value_size(c), c->chunks[i], (size_t)n * value_size(c));
-  }
-  if (c->type == RNN_CSV_DATE) {
-    RNNI_GOTO(finish_dates(ctx, c, data, rows));
-    if (!c->clock) {
-      RNNI_GOTO(days_of(ctx, data, rows, &values));
-      rnn_numbers_free(numbers);
-      numbers = NULL;
-    }
+  if (c->type == RNN_CSV_DATE) RNNI_GOTO(finish_dates(ctx, c, c->values, rows));
+  if (c->type == RNN_CSV_DATE && !c->clock) {
+    RNNI_GOTO(days_of(ctx, c->values, rows, &values));
+  } else if (c->type == RNN_CSV_TEXT) {
+    RNNI_GOTO(rnni_tensor_raw(ctx, RNN_INT, 1, &rows, &values));
+    if (rows) memcpy(values->data, c->values, (size_t)rows * sizeof(int32_t));
+  } else {
+    RNNI_GOTO(rnni_realloc(ctx, (size_t)rows * sizeof(int64_t), &c->values));
+    RNNI_GOTO(rnni_numbers_of(ctx, c->whole || c->type == RNN_CSV_DATE, rows, c->values, &numbers));
+    c->values = NULL;
   }
   int count = c->words.count;
   char **words;
@@ -547,8 +535,9 @@ rnn_status rnni_column_finish(rnn_ctx *ctx, rnni_column *c, int64_t rows, rnn_cs
   numbers = NULL;
   name = NULL;
 done:
-  for (int64_t i = 0; i < c->chunk_count; i++) rnni_free(ctx, c->chunks[i]);
-  c->chunk_count = c->rows = 0;
+  rnni_free(ctx, c->values);
+  c->values = NULL;
+  c->rows = c->room = 0;
   c->whole = false;
   rnni_free(ctx, name);
   rnn_tensor_free(values);
@@ -557,8 +546,7 @@ done:
 }
 
 void rnni_column_free(rnn_ctx *ctx, rnni_column *c) {
-  for (int64_t i = 0; i < c->chunk_count; i++) rnni_free(ctx, c->chunks[i]);
-  rnni_free(ctx, c->chunks);
+  rnni_free(ctx, c->values);
   rnni_words_free(ctx, &c->words);
   sample_free(ctx, c->sample);
   rnni_free(ctx, c->name);

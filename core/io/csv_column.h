@@ -32,8 +32,9 @@ typedef struct rnni_column {
   int64_t odd_row;    /* see rnn_csv_column */
   int32_t odd_id;
   int64_t rows;      /* values that are there; while AUTO: none */
-  int64_t chunk_count, chunk_room;
-  void **chunks; /* of CHUNK values each: growing copies nothing */
+  int64_t room;
+  void *values;        /* int32_t of words, else 64 bits each */
+  const double *share; /* of the file that these rows are, about; 0: not known; borrowed */
   rnni_words words;
   struct rnni_sample *sample; /* while AUTO */
 } rnni_column;
