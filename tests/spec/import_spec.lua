@@ -577,6 +577,17 @@ describe("back again", function()
     assert.is_nil(root:get "a/x")
   end)
 
+  it("counts for Keras the steps that pooling leaves to nn.Flatten", function()
+    local function shape(pool, left)
+      local model = nn.Sequential { pool, nn.Flatten(), nn.Linear(left * 3, 1) }
+      return rnn.export_keras_weights(model, sh.folder .. "/f.weights.h5", { steps = 12 }):match "shape=(%b())"
+    end
+    assert.equal("(12, 3)", shape(nn.MaxPool1d(5), 2))
+    assert.equal("(12, 3)", shape(nn.AvgPool1d(5, { stride = 2 }), 4))
+    assert.equal("(12, 3)", shape(nn.MaxPool1d(5, { padding = "same" }), 3))
+    assert.equal("(12, 3)", shape(nn.GlobalMaxPool1d(), 1))
+  end)
+
   it("refuses by name what the other side has not", function()
     local function no(pattern, f, model, path, ...)
       local ok, message = pcall(f, model, sh.folder .. "/" .. path, ...)

@@ -193,9 +193,18 @@ local function features_of(entry)
   end
 end
 
+-- How many steps come out of a layer that says nothing of features.
+local function steps_behind(entry, steps)
+  local layer = entry.layer
+  if entry.class:find "^Global" then return 1 end
+  if not (entry.class == "MaxPool1d" or entry.class == "AvgPool1d") then return steps end
+  return layer.padding == "same" and -(-steps // layer.stride) or (steps - layer.size) // layer.stride + 1
+end
+
 -- What goes into the model, as a shape of Keras without the batch.
 local function input_of(model, options)
   local steps = options.steps and tostring(options.steps) or "None"
+  local left = options.steps
   local features, ids, flat, vector = nil, false, false, false
   local sequences = options.steps ~= nil
   for _, entry in ipairs(chain.of(model)) do
@@ -206,7 +215,8 @@ local function input_of(model, options)
     flat, vector = flat or class == "Flatten", vector or class == "RepeatVector"
     ids = ids or class == "Embedding" and not features
     if not features and vector and not flat then sequences = false end
-    if not features and found then features = flat and found // options.steps or found end
+    if not features and found then features = flat and found // left or found end
+    left = left and not flat and steps_behind(entry, left) or left
     sequences = sequences or not vector and SEQUENCES[class]
   end
   if ids then return ("shape=(%s,), dtype=\"int32\""):format(steps) end
