@@ -67,6 +67,12 @@ A folder of Lua files that take the place of those in the program.
 .It Ev RNNLUA_THREADS
 As
 .Fl \-threads .
+.It Ev RNNLUA_ISA
+Kernels for a lesser processor than this:
+.Ql x86-64-v4 ,
+.Ql x86-64-v3
+or
+.Ql plain .
 .It Ev NO_COLOR
 When it is set, nothing is coloured.
 .El

@@ -5,6 +5,33 @@ local core = require "rnn.core"
 local lazy = require "rnn.lazy"
 local beside = require "rnn.beside"
 
+-- Variables of the environment whose value means nothing would be without effect.
+local function whole(most)
+  return function(text)
+    local n = math.tointeger(tonumber(text))
+    return n and n >= 1 and n <= most
+  end
+end
+local function word(...)
+  local words = {}
+  for _, w in ipairs { ... } do words[w] = true end
+  return function(text) return words[text] end
+end
+for _, v in ipairs {
+  { "RNNLUA_THREADS", whole(256), "a number from 1 to 256" },
+  { "RNNLUA_SHARDS", whole(math.maxinteger), "a number of 1 or more" },
+  { "RNNLUA_ISA", word("plain", "neon", "x86-64-v3", "x86-64-v4", "avx512-dot", "amx"),
+    "plain, neon, x86-64-v3, x86-64-v4, avx512-dot or amx" },
+  { "RNNLUA_DETERMINISTIC", word "1", "1" },
+  { "RNNLUA_DOUBLE", word("0", "1"), "1, or 0, as without it" },
+  { "RNNLUA_MPI", word("off", "openmpi", "mpich"), "off, openmpi or mpich" },
+} do
+  local value = os.getenv(v[1])
+  if value and value ~= "" and not v[2](value) then
+    error(("the variable %s of the environment: expected %s, got '%s'"):format(v[1], v[3], value), 0)
+  end
+end
+
 -- In a job of several processes they find each other before anything else.
 if os.getenv "OMPI_COMM_WORLD_SIZE" or os.getenv "PMI_SIZE" or os.getenv "PMIX_RANK" or os.getenv "PMI_RANK" then
   require "rnn.ranks".open()

@@ -163,6 +163,18 @@ describe("our own options", function()
     assert.same({ "", 0 }, { err, code })
   end)
 
+  it("are variables of the environment too, whose values are looked at", function()
+    local function says(variable, pattern)
+      local out, err, code = ours(("%s lua -e 'require \"rnn\"'"):format(variable))
+      assert.equal(1, code, out)
+      assert.is_truthy((out .. err):find(pattern, 1, true), out .. err)
+    end
+    says("RNNLUA_THREADS=two", "the variable RNNLUA_THREADS of the environment: expected a number from 1 to 256, got 'two'")
+    says("RNNLUA_ISA=avx", "expected plain, neon, x86-64-v3, x86-64-v4, avx512-dot or amx, got 'avx'")
+    says("RNNLUA_DETERMINISTIC=0", "expected 1, got '0'")
+    says("RNNLUA_SHARDS=0", "expected a number of 1 or more, got '0'")
+  end)
+
   it("set threads and seed", function()
     local out = ours [[lua --threads 3 --seed=7 -e 'local r = require "rnn" print(r.threads())
       print(r.rand(1):item())']]
