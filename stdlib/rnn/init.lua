@@ -6,7 +6,7 @@ local lazy = require "rnn.lazy"
 local beside = require "rnn.beside"
 
 -- Variables of the environment whose value means nothing would be without effect.
-local function whole(most)
+local function integer(most)
   return function(text)
     local n = math.tointeger(tonumber(text))
     return n and n >= 1 and n <= most
@@ -18,8 +18,8 @@ local function word(...)
   return function(text) return words[text] end
 end
 for _, v in ipairs {
-  { "RNNLUA_THREADS", whole(256), "a number from 1 to 256" },
-  { "RNNLUA_SHARDS", whole(math.maxinteger), "a number of 1 or more" },
+  { "RNNLUA_THREADS", integer(256), "a number from 1 to 256" },
+  { "RNNLUA_SHARDS", integer(math.maxinteger), "a number of 1 or more" },
   { "RNNLUA_ISA", word("plain", "neon", "x86-64-v3", "x86-64-v4", "avx512-dot", "amx"),
     "plain, neon, x86-64-v3, x86-64-v4, avx512-dot or amx" },
   { "RNNLUA_DETERMINISTIC", word "1", "1" },

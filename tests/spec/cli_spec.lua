@@ -169,7 +169,8 @@ describe("our own options", function()
       assert.equal(1, code, out)
       assert.is_truthy((out .. err):find(pattern, 1, true), out .. err)
     end
-    says("RNNLUA_THREADS=two", "the variable RNNLUA_THREADS of the environment: expected a number from 1 to 256, got 'two'")
+    says("RNNLUA_THREADS=two",
+      "the variable RNNLUA_THREADS of the environment: expected a number from 1 to 256, got 'two'")
     says("RNNLUA_ISA=avx", "expected plain, neon, x86-64-v3, x86-64-v4, avx512-dot or amx, got 'avx'")
     says("RNNLUA_DETERMINISTIC=0", "expected 1, got '0'")
     says("RNNLUA_SHARDS=0", "expected a number of 1 or more, got '0'")

@@ -26,8 +26,8 @@ function File:constants(kind, values)
     local name = ("PRE_c%d"):format(self.array_count)
     self.arrays[key] = name
     self.bytes = self.bytes + #values * (kind == "float" and 4 or 1)
-    self.weights[#self.weights + 1] = ("static const %s %s[%d] PRE_CONST = {\n%s\n};\n"):format(kind, name, #values,
-      text)
+    local line = "static const %s %s[%d] PRE_ALIGNED PRE_CONST = {\n%s\n};\n"
+    self.weights[#self.weights + 1] = line:format(kind, name, #values, text)
   end
   return self.arrays[key]
 end
@@ -56,7 +56,8 @@ end
 
 local PRODUCT = [[
 /* y = start + x W, W (k, WIDTH): each a chain of multiply-adds over k in order. */
-PRE_APART void PRE_productNAME(int32_t k, const float *x, const KIND *w, const float *start, float *y) {
+PRE_APART void PRE_productNAME(int32_t k, const float *PRE_RESTRICT x, const KIND *PRE_RESTRICT w,
+                               const float *PRE_RESTRICT start, float *PRE_RESTRICT y) {
   float sum[PART];
   int32_t from, i, j;
   for (from = 0; from < WIDTH; from += PART) {
@@ -93,6 +94,7 @@ local MATHS = [[
 #pragma GCC optimize("O3")
 #endif
 #pragma GCC optimize("fp-contract=off", "no-fast-math")
+#pragma GCC optimize("no-tree-loop-distribute-patterns") /* no memcpy for a few floats */
 #if defined(__AVX512F__) && __GNUC__ >= 8
 #pragma GCC target("prefer-vector-width=512")
 #endif
@@ -101,7 +103,11 @@ local MATHS = [[
 #endif
 #if defined(__GNUC__)
 #define PRE_INLINE static inline __attribute__((always_inline, unused))
-#define PRE_APART static __attribute__((noinline)) /* clang makes no vectors of the loops behind it otherwise */
+#if defined(__clang__)
+#define PRE_APART static __attribute__((noinline)) /* it makes no vectors of the loops behind it otherwise */
+#else
+#define PRE_APART static __attribute__((noinline, noclone)) /* its copies keep sums in memory */
+#endif
 #define PRE_RESTRICT __restrict
 #elif defined(__cplusplus)
 #define PRE_INLINE static inline
@@ -111,6 +117,11 @@ local MATHS = [[
 #define PRE_INLINE static inline
 #define PRE_APART static
 #define PRE_RESTRICT restrict
+#endif
+#if defined(__GNUC__) && (defined(__x86_64__) || defined(__aarch64__))
+#define PRE_ALIGNED __attribute__((aligned(64))) /* no vector of weights lies in two lines of the cache */
+#else
+#define PRE_ALIGNED
 #endif
 #if defined(__AVX512F__)
 #define PRE_HALF(width) (width)

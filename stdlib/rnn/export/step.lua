@@ -5,6 +5,7 @@ local core = require "rnn.core"
 local graph = require "rnn.export.graph"
 local functions = require "rnn.export.functions"
 local constants = require "rnn.export.constants"
+local passes = require "rnn.export.passes"
 
 local step = {}
 
@@ -162,6 +163,12 @@ function Writer:place(value)
   return from > 0 and ("%s + %d"):format(name, from) or name
 end
 
+-- Element j of what begins at a place.
+local function at_j(place)
+  local name, from = place:match "^(.*) %+ (%d+)$"
+  return name and ("%s[%s + j]"):format(name, from) or place .. "[j]"
+end
+
 -- Its element j, in a loop over width of them.
 function Writer:element(value, width)
   if value.kind == "number" then return float(value.value) end
@@ -171,7 +178,7 @@ function Writer:element(value, width)
   if self.scalars[base] then return self.scalars[base] end
   local place = (base.bytes and "(float)" or "") .. self:place(base)
   if value.width == 1 and width > 1 then return ("%s[%d]"):format(place, from) end
-  return from > 0 and ("%s[%d + j]"):format(place, from) or place .. "[j]"
+  return at_j(from > 0 and ("%s + %d"):format(place, from) or place)
 end
 
 function Writer:refuse(value, format, ...) -- luacheck: no self
@@ -303,6 +310,7 @@ local function give_homes(self, g, groups)
             name = ("w%d"):format(count)
             self.fields[#self.fields + 1] = { name = self.prefix .. name, width = v.width }
             name = "s->" .. self.prefix .. name
+            self.works[name] = true
           end
           table.insert(homes_of_v, 1, name)
           local till = last[v] or at
@@ -322,14 +330,15 @@ local function give_homes(self, g, groups)
       end
     end
   end
+  return last
 end
 
-local function loop_text(self, now)
-  local lines = { ("  for (j = 0; j < %d; j++) {"):format(now.width) }
+local function loop_text(self, values, width)
+  local lines = { ("  for (j = 0; j < %d; j++) {"):format(width) }
   self.scalars = {}
-  for _, v in ipairs(now.values) do
+  for _, v in ipairs(values) do
     local operands = {}
-    for i, input in ipairs(v.inputs) do operands[i] = self:element(input, now.width) end
+    for i, input in ipairs(v.inputs) do operands[i] = self:element(input, width) end
     self.count = self.count + 1
     local name = ("v%d"):format(self.count)
     local text = each[v.op](self, v.numbers, table.unpack(operands))
@@ -338,14 +347,36 @@ local function loop_text(self, now)
       and text:sub(2, -2) or text)
     self.scalars[v] = name
   end
-  for _, v in ipairs(now.values) do
+  for _, v in ipairs(values) do
     if self.home[v] then
-      lines[#lines + 1] = ("    %s[j] = %s;"):format(self.home[v], self.scalars[v])
-      for _, more in ipairs(self.also[v]) do lines[#lines + 1] = ("    %s[j] = %s;"):format(more, self.scalars[v]) end
+      lines[#lines + 1] = ("    %s = %s;"):format(at_j(self.home[v]), self.scalars[v])
+      for _, more in ipairs(self.also[v] or {}) do
+        lines[#lines + 1] = ("    %s = %s;"):format(at_j(more), self.scalars[v])
+      end
     end
   end
   self.scalars = {}
   lines[#lines + 1] = "  }"
+  return table.concat(lines, "\n")
+end
+
+-- A group of values as loops; is_last(base): nobody reads it behind them.
+local function loops_text(self, now, is_last)
+  local function homes_of(v)
+    local list = {}
+    for _, place in ipairs { self.home[v], table.unpack(self.also[v] or {}) } do
+      list[#list + 1] = self.state_of[place] or place
+    end
+    return list
+  end
+  local function spare(base)
+    local home = self.home[base]
+    return home and self.works[home] and is_last(base) and home
+  end
+  local list, places = passes(now.values, now.width, base_of, homes_of, spare)
+  for v, place in pairs(places or {}) do self.home[v] = place end
+  local lines = {}
+  for i, values in ipairs(list or { now.values }) do lines[i] = loop_text(self, values, now.width) end
   return table.concat(lines, "\n")
 end
 
@@ -370,12 +401,13 @@ end
 --- wanted (functions), fields of the state, macs. prefix begins the names of this graph's fields.
 function step.write(file, g, name, prefix)
   local self = setmetatable({ wanted = file.wanted, fields = file.fields, prefix = prefix, macs = 0, count = 0,
-    home = {}, scalars = {}, direct = {}, state_names = {},
+    home = {}, scalars = {}, direct = {}, state_names = {}, state_of = {}, works = {},
     array = function(_, value) return file:array(value) end,
     matrix = function(_, ...) return file:matrix(...) end,
     product = function(_, ...) return file:product(...) end }, Writer)
   for k, state in ipairs(g.states) do
     self.state_names[k] = ("%sh%d"):format(prefix, k)
+    self.state_of["s->" .. self.state_names[k]] = state
     file.fields[#file.fields + 1] = { name = self.state_names[k], width = state.width, start = g.start[k] }
   end
   local list = graph.order(g)
@@ -385,10 +417,11 @@ function step.write(file, g, name, prefix)
     timed = timed or v.kind == "t"
   end
   local groups = group(list)
-  give_homes(self, g, groups)
+  local last = give_homes(self, g, groups)
   local lines = {}
-  for _, now in ipairs(groups) do
-    lines[#lines + 1] = now.width and loop_text(self, now) or row_text(self, now.values[1])
+  for at, now in ipairs(groups) do
+    lines[at] = now.width and loops_text(self, now, function(base) return last[base] == at end)
+      or row_text(self, now.values[1])
   end
   if base_of(g.y) ~= g.y or g.y.kind ~= "op" then lines[#lines + 1] = self:copy("y", self:place(g.y), g.y.width) end
   -- States that did not get their values where these were made; first those made of other states.
