@@ -28,18 +28,30 @@ static void elman_backward(bool relu, int64_t n, const real *h, const real *dh, 
 #undef RELU
 }
 
+/* The gates of a row are made one after the other: each is a long chain of operations, and a processor overlaps those of
+   neighbours when it finds them together. */
+static void sigmoid_row(int64_t n, real *a) {
+#define BODY(GET, PUT) PUT(a + u, vsigmoid(GET(a + u)));
+  FOR_UNITS(n, BODY);
+#undef BODY
+}
+
+static void tanh_row(int64_t n, real *a) {
+#define BODY(GET, PUT) PUT(a + u, vtanh(GET(a + u)));
+  FOR_UNITS(n, BODY);
+#undef BODY
+}
+
 static void lstm_forward(int64_t H, int64_t units, int64_t rows, real *a, const real *c_before, real *c, real *h) {
   for (int64_t r = 0; r < rows; r++, a += 4 * H, c_before += H, c += H, h += H) {
-#define BODY(GET, PUT)                                                 \
-  vec i = vsigmoid(GET(a + u)), f = vsigmoid(GET(a + H + u));          \
-  vec n = vtanh(GET(a + 2 * H + u)), o = vsigmoid(GET(a + 3 * H + u)); \
-  vec now = madd(f, GET(c_before + u), i * n);                         \
-  PUT(a + u, i);                                                       \
-  PUT(a + H + u, f);                                                   \
-  PUT(a + 2 * H + u, n);                                               \
-  PUT(a + 3 * H + u, o);                                               \
-  PUT(c + u, now);                                                     \
-  PUT(h + u, o * vtanh(now));
+    sigmoid_row(units, a);
+    sigmoid_row(units, a + H);
+    tanh_row(units, a + 2 * H);
+    sigmoid_row(units, a + 3 * H);
+#define BODY(GET, PUT)                                                                          \
+  vec now = madd(GET(a + H + u), GET(c_before + u), GET(a + u) * GET(a + 2 * H + u));            \
+  PUT(c + u, now);                                                                              \
+  PUT(h + u, GET(a + 3 * H + u) * vtanh(now));
     FOR_UNITS(units, BODY);
 #undef BODY
   }
@@ -65,13 +77,12 @@ static void lstm_backward(int64_t H, int64_t units, int64_t rows, real *a, const
 
 static void gru_forward(int64_t H, int64_t units, int64_t rows, real *a, const real *h_before, real *h) {
   for (int64_t r = 0; r < rows; r++, a += 4 * H, h_before += H, h += H) {
-#define BODY(GET, PUT)                                            \
-  vec reset = vsigmoid(GET(a + u)), z = vsigmoid(GET(a + H + u)); \
-  vec n = vtanh(GET(a + 2 * H + u) + reset * GET(a + 3 * H + u)); \
-  PUT(a + u, reset);                                              \
-  PUT(a + H + u, z);                                              \
-  PUT(a + 2 * H + u, n);                                          \
-  PUT(h + u, n + z * (GET(h_before + u) - n));
+    sigmoid_row(units, a);
+    sigmoid_row(units, a + H);
+#define BODY(GET, PUT)                                                \
+  vec n = vtanh(GET(a + 2 * H + u) + GET(a + u) * GET(a + 3 * H + u)); \
+  PUT(a + 2 * H + u, n);                                              \
+  PUT(h + u, n + GET(a + H + u) * (GET(h_before + u) - n));
     FOR_UNITS(units, BODY);
 #undef BODY
   }
@@ -105,7 +116,7 @@ static void gru_backward(int64_t H, int64_t units, int64_t rows, real *a, const 
 
 /* The chains of gates of a block of units go on through k products. Those of the last gate are number last. The sum of 0
    at the end of a block of k is what storing and going on makes of -0. */
-INLINE void go_on(const int rows, const int gates, const int last, int64_t k, const real *restrict x,
+INLINE void go_on(const int rows, const int halves, const int gates, const int last, int64_t k, const real *restrict x,
                   const real *restrict w, vec acc[FEW_SAMPLES][4][2]) {
   for (int64_t from = 0; from < k; from += K_BLOCK) {
     int64_t to = k - from < K_BLOCK ? k : from + K_BLOCK;
@@ -114,7 +125,7 @@ INLINE void go_on(const int rows, const int gates, const int last, int64_t k, co
 #pragma GCC unroll 4
       for (int g = 0; g < gates; g++)
 #pragma GCC unroll 2
-        for (int v = 0; v < 2; v++)
+        for (int v = 0; v < halves; v++)
           if (from > 0 || gates == 4 || g < 2) acc[r][g == gates - 1 ? last : g][v] += (vec){0};
     for (int64_t p = from; p < to; p++, w += gates * COLS) {
       vec each[FEW_SAMPLES];
@@ -123,7 +134,7 @@ INLINE void go_on(const int rows, const int gates, const int last, int64_t k, co
 #pragma GCC unroll 4
       for (int g = 0; g < gates; g++)
 #pragma GCC unroll 2
-        for (int v = 0; v < 2; v++) {
+        for (int v = 0; v < halves; v++) {
           vec y = load(w + g * COLS + v * LANES);
 #pragma GCC unroll 3
           for (int r = 0; r < rows; r++) MADD_INTO(acc[r][g == gates - 1 ? last : g][v], each[r], y);
@@ -132,30 +143,13 @@ INLINE void go_on(const int rows, const int gates, const int last, int64_t k, co
   }
 }
 
-/* The gates of n units of sample r from first on, whose sums are a0 to a3. */
-INLINE void few_gates(const bool gru, const rnni_few *s, int r, int64_t first, int64_t n, vec a0, vec a1, vec a2, vec a3) {
-  int64_t at = r * s->units + first;
-  real *a = s->a + r * 4 * s->units + first;
-  vec g0 = vsigmoid(a0), g1 = vsigmoid(a1), g2, g3 = a3;
-  if (gru) {
-    g2 = vtanh(a2 + g0 * a3);
-    store_part(s->h + at, g2 + g1 * (load_part(s->h_before + at, n) - g2), n);
-  } else {
-    g2 = vtanh(a2);
-    g3 = vsigmoid(a3);
-    vec now = madd(g1, load_part(s->c_before + at, n), g0 * g2);
-    store_part(s->c + at, now, n);
-    store_part(s->h + at, g3 * vtanh(now), n);
-  }
-  if (!s->keep) return;
-  store_part(a, g0, n);
-  store_part(a + s->units, g1, n);
-  store_part(a + 2 * s->units, g2, n);
-  store_part(a + 3 * s->units, g3, n);
-}
+/* So many blocks are summed before their gates: each of these is a long chain of operations, and a processor overlaps
+   those of neighbours when it finds them together. */
+#define FEW_BLOCKS 4
+typedef real few_sums[FEW_BLOCKS][4][COLS];
 
-/* A block of COLS units, or as many as are left. */
-INLINE void few_block(const bool gru, const int rows, const rnni_few *s, int64_t b) {
+/* The sums of block b of all samples, or of its first half where that has all units that are left. */
+INLINE void few_block(const bool gru, const int rows, const int halves, const rnni_few *s, int64_t b, few_sums *out, int64_t at) {
   const int gates = gru ? 3 : 4;
   int64_t H = s->units, first = b * COLS, left = H - first;
   vec acc[FEW_SAMPLES][4][2];
@@ -164,28 +158,67 @@ INLINE void few_block(const bool gru, const int rows, const rnni_few *s, int64_t
 #pragma GCC unroll 4
     for (int g = 0; g < 4; g++)
 #pragma GCC unroll 2
-      for (int v = 0; v < 2; v++) {
+      for (int v = 0; v < halves; v++) {
         int64_t n = left - v * LANES < LANES ? left - v * LANES : LANES;
         if (s->w || g == gates) acc[r][g][v] = load(s->bias + (b * 4 + g) * COLS + v * LANES);
         else acc[r][g][v] = n > 0 ? load_part(s->a + r * 4 * H + g * H + first + v * LANES, n) : (vec){0};
       }
-  if (s->w) go_on(rows, gates, gates - 1, s->inputs, s->x, s->w + b * s->inputs * gates * COLS, acc);
-  go_on(rows, gates, 3, H, s->h_before, s->u + b * H * gates * COLS, acc);
+  if (s->w) go_on(rows, halves, gates, gates - 1, s->inputs, s->x, s->w + b * s->inputs * gates * COLS, acc);
+  go_on(rows, halves, gates, 3, H, s->h_before, s->u + b * H * gates * COLS, acc);
 #pragma GCC unroll 3
-  for (int r = 0; r < rows; r++) {
-    few_gates(gru, s, r, first, left < LANES ? left : LANES, acc[r][0][0], acc[r][1][0], acc[r][2][0], acc[r][3][0]);
-    if (left <= LANES) continue;
-    int64_t n = left - LANES;
-    few_gates(gru, s, r, first + LANES, n < LANES ? n : LANES, acc[r][0][1], acc[r][1][1], acc[r][2][1], acc[r][3][1]);
+  for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+    for (int g = 0; g < 4; g++)
+#pragma GCC unroll 2
+      for (int v = 0; v < halves; v++) store(out[r][at][g] + v * LANES, acc[r][g][v]);
+}
+
+/* The gates of sample r from unit first on, n of them, whose sums are in a. */
+INLINE void few_gates(const bool gru, const rnni_few *s, int r, int64_t first, int64_t n, few_sums a) {
+  int64_t at = r * s->units + first;
+#define EACH(BODY)                                                                     \
+  for (int64_t u = 0; u < n; u += LANES) {                                             \
+    real *g = a[u / COLS][0] + u % COLS; /* gate k is k * COLS further */              \
+    int64_t some = n - u < LANES ? n - u : LANES;                                      \
+    (void)some;                                                                        \
+    BODY                                                                               \
+  }
+  EACH(store(g, vsigmoid(load(g)));)
+  EACH(store(g + COLS, vsigmoid(load(g + COLS)));)
+  if (gru) {
+    EACH(store(g + 2 * COLS, vtanh(load(g + 2 * COLS) + load(g) * load(g + 3 * COLS)));)
+    EACH(vec new = load(g + 2 * COLS);
+         store_part(s->h + at + u, new + load(g + COLS) * (load_part(s->h_before + at + u, some) - new), some);)
+  } else {
+    EACH(store(g + 2 * COLS, vtanh(load(g + 2 * COLS)));)
+    EACH(store(g + 3 * COLS, vsigmoid(load(g + 3 * COLS)));)
+    EACH(vec now = madd(load(g + COLS), load_part(s->c_before + at + u, some), load(g) * load(g + 2 * COLS));
+         store_part(s->c + at + u, now, some);
+         store_part(s->h + at + u, load(g + 3 * COLS) * vtanh(now), some);)
+  }
+  if (!s->keep) return;
+  real *kept = s->a + r * 4 * s->units + first;
+  EACH(for (int k = 0; k < 4; k++) store_part(kept + k * s->units + u, load(g + k * COLS), some);)
+#undef EACH
+}
+
+/* Blocks [from, to). */
+INLINE void few_blocks(const bool gru, const int rows, const rnni_few *s, int64_t from, int64_t to) {
+  few_sums sums[FEW_SAMPLES];
+  for (int64_t b = from; b < to; b += FEW_BLOCKS) {
+    int64_t end = b + FEW_BLOCKS < to ? b + FEW_BLOCKS : to, first = b * COLS, left = s->units - first;
+    for (int64_t k = b; k < end; k++)
+      if (s->units - k * COLS > LANES) few_block(gru, rows, 2, s, k, sums, k - b);
+      else few_block(gru, rows, 1, s, k, sums, k - b);
+    for (int r = 0; r < rows; r++)
+      few_gates(gru, s, r, first, left < (end - b) * COLS ? left : (end - b) * COLS, sums[r]);
   }
 }
 
-#define FEW_OF(R)                                                                                       \
-  static void few_##R(const rnni_few *s, int64_t from, int64_t to) {                                    \
-    if (s->gru)                                                                                         \
-      for (int64_t b = from; b < to; b++) few_block(true, R, s, b);                                     \
-    else                                                                                                \
-      for (int64_t b = from; b < to; b++) few_block(false, R, s, b);                                    \
+#define FEW_OF(R)                                                          \
+  static void few_##R(const rnni_few *s, int64_t from, int64_t to) {       \
+    if (s->gru) few_blocks(true, R, s, from, to);                          \
+    else few_blocks(false, R, s, from, to);                                \
   }
 FEW_OF(1)
 #if FEW_SAMPLES == 3

@@ -66,13 +66,30 @@ INLINE vec madd(vec a, vec b, vec c) {
 #endif
 }
 
-/* The last n < LANES elements of a row: absent lanes read as 0 and are not written. */
+/* The last n <= LANES elements of a row: absent lanes read as 0 and are not written. */
 #if defined(__AVX512F__) && defined(RNN_DOUBLE)
 INLINE vec load_part(const real *p, int64_t n) { return (vec)_mm512_maskz_loadu_pd((__mmask8)((1u << n) - 1), p); }
 INLINE void store_part(real *p, vec v, int64_t n) { _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), (__m512d)v); }
 #elif defined(__AVX512F__)
 INLINE vec load_part(const real *p, int64_t n) { return (vec)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p); }
 INLINE void store_part(real *p, vec v, int64_t n) { _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v); }
+#elif defined(__AVX2__)
+/* The first n of each kind of lane. */
+INLINE __m256i first_lanes(int64_t n) {
+  static const int32_t ones[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+  return _mm256_loadu_si256((const __m256i *)(const void *)(ones + 8 - n * (int64_t)(sizeof(real) / sizeof(int32_t))));
+}
+#ifdef RNN_DOUBLE
+#define MASKED(name) _mm256_mask##name##_pd
+#else
+#define MASKED(name) _mm256_mask##name##_ps
+#endif
+INLINE vec load_part(const real *p, int64_t n) { return n == LANES ? load(p) : (vec)MASKED(load)(p, first_lanes(n)); }
+INLINE void store_part(real *p, vec v, int64_t n) {
+  if (n == LANES) store(p, v); /* which takes less time there */
+  else MASKED(store)(p, first_lanes(n), v);
+}
+#undef MASKED
 #else
 INLINE vec load_part(const real *p, int64_t n) {
   vec v = {0};

@@ -27,9 +27,8 @@ What differs in the scripts, options and results of two capsules. Exit code: 0 t
 usage: rnnlua rerun FILE [--data FOLDER] [--epochs N] [--time T] [--memory M] [--trust]
 Repeats what a capsule is of, in a fresh folder and in the sandbox. Data are looked for by name and
 SHA-256 in FOLDER, in RNNLUA_DATA and here. --epochs N ends it where a training has N epochs and
-compares those; --trust runs it outside of the sandbox, whose limits --time 10h and --memory 8G set.
-Exit code: 0 same bits, 1 close, 2 it
-differs, 3 it could not run.]],
+compares those. The sandbox has limits of an hour and 2 GB; --time 10h and --memory 8G raise them,
+--trust runs it outside. Exit code: 0 same bits, 1 close, 2 it differs, 3 it could not run.]],
   export = [[
 usage: rnnlua export MODEL.safetensors [-o FILE.c] [--int8] [--header] [--name NAME] [--steps N]
        rnnlua export MODEL.safetensors -o FILE.onnx [--step] [--lengths]
