@@ -370,12 +370,12 @@ typedef struct filler {
 } filler;
 
 static void fill_number(lua_State *L, filler *f) {
-  int isnumber;
+  int isnumber, place = lua_gettop(L);
   lrnn_poll(L, f->at);
   double v = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumberx(L, -1, &isnumber) : (isnumber = 0);
   if (!isnumber)
-    lrnn_error(L, "tensor: element %lld: expected a number, got %s%s", (long long)f->at + 1, lrnn_describe(L, lua_gettop(L)),
-               lrnn_test_shape(L, lua_gettop(L)) ? "; rnn.stack makes one tensor of many, rnn.concat joins them" : "");
+    lrnn_error(L, "tensor: element %lld: expected a number, got %s%s", (long long)f->at + 1, lrnn_describe(L, place),
+               lrnn_test_shape(L, place) ? "; rnn.stack makes one tensor of many, rnn.concat joins them" : "");
   if (rnn_tensor_type(f->t) == RNN_FLOAT) {
     if ((double)(rnn_real)v != v) { /* seldom, and then with the place in the message */
       char what[48];

@@ -13,18 +13,26 @@ for tool in aarch64-linux-gnu-gcc qemu-aarch64; do
 done
 build=$PWD/build-aarch64 root=$PWD/build-aarch64/root
 
-# The libraries, without a second architecture for this machine's apt.
-packages=(libc6 libgcc-s1 liblua5.4-0 liblua5.4-dev libjansson4 libjansson-dev libcsv3 libcsv-dev zlib1g zlib1g-dev
-  lua-filesystem lua-system lua-term) # what Busted has in C
-if [ ! -e "$root/usr/lib/aarch64-linux-gnu/lua/5.4/lfs.so" ]; then
+# The libraries and what they need, without a second architecture for this machine's apt.
+wanted=(liblua5.4-dev libjansson-dev libcsv-dev zlib1g-dev libopenblas-pthread-dev libsndfile1-dev libsamplerate0-dev
+  libcairo2-dev lua5.4 lua-filesystem lua-system lua-term) # the last three: what Busted has in C
+libraries=$root/usr/lib/aarch64-linux-gnu
+if [ ! -e "$libraries/libopenblas.so.0" ]; then
   mkdir -p "$root" "$build/apt/"{lists/partial,cache/archives/partial,debs}
   touch "$build/apt/status"
   options=(-o APT::Architecture=arm64 -o APT::Architectures=arm64 -o Dir::State="$build/apt" -o Dir::State::lists=lists
     -o Dir::State::status="$build/apt/status" -o Dir::Cache="$build/apt/cache" -o APT::Sandbox::User=)
   apt-get "${options[@]}" -qq update
+  mapfile -t packages < <(apt-cache "${options[@]}" depends --recurse --no-recommends --no-suggests --no-conflicts \
+    --no-breaks --no-replaces --no-enhances "${wanted[@]}" | grep '^[a-z]' | grep -v -e dpkg -e perl -e debconf | sort -u)
   (cd "$build/apt/debs" && apt-get "${options[@]}" -qq download "${packages[@]}")
   for package in "$build"/apt/debs/*.deb; do dpkg -x "$package" "$root"; done
+  cp "$libraries"/openblas-pthread/pkgconfig/openblas.pc "$libraries/pkgconfig/" # as update-alternatives does
+  ln -s openblas-pthread/libopenblas.so.0 "$libraries/libopenblas.so.0"
 fi
+mkdir -p "$build/bin"
+printf '#!/bin/sh\nexec qemu-aarch64 -L %s %s/usr/bin/lua5.4 "$@"\n' "$root" "$root" > "$build/bin/lua5.4"
+chmod +x "$build/bin/lua5.4"
 
 cat > "$build/toolchain.cmake" <<CMAKE
 set(CMAKE_SYSTEM_NAME Linux)
@@ -48,7 +56,7 @@ cmake --build "$build" --target rnnlua rnn >"$build/log" 2>&1 || { tail -20 "$bu
 printf '#!/bin/sh\nexec qemu-aarch64 -L %s %s/rnnlua.real "$@"\n' "$root" "$build" > "$build/run"
 cp "$build/rnnlua" "$build/rnnlua.real"
 chmod +x "$build/run"
-export RNNLUA=$build/run RNNLUA_MODULE=$build/module/rnn.so
+export RNNLUA=$build/run RNNLUA_MODULE=$build/module/rnn.so PATH=$build/bin:$PATH
 
 echo "bits"
 for double in "" --double; do
