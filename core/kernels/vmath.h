@@ -6,7 +6,7 @@
 #ifndef RNNI_VMATH_H
 #define RNNI_VMATH_H
 
-#if defined(__FMA__) || defined(__AVX512F__)
+#if defined(__x86_64__)
 #include <immintrin.h>
 #endif
 #if defined(__aarch64__)
@@ -42,9 +42,34 @@ INLINE vec splat(real x) { return x - (vec){0}; }
 INLINE vec choose(veci mask, vec yes, vec no) { return (vec)((mask & (veci)yes) | (~mask & (veci)no)); }
 INLINE vec vabs(vec x) { return (vec)((veci)x & ~SIGN_BIT); }
 
+#if defined(RNNI_EXACT) && defined(__SSE2__) && !defined(RNN_DOUBLE)
+/* Two of a*b + c: the product is exact in double, and the sum rounded to a double and then to a float is right but where
+   the double lies in the middle of two floats, or is less than the least normal float, which has fewer digits; seldom. */
+INLINE __m128d madd_wide(__m128d a, __m128d b, __m128d c, __m128i *doubtful) {
+  __m128d sum = _mm_add_pd(_mm_mul_pd(a, b), c);
+  __m128i bits = _mm_and_si128((__m128i)sum, _mm_setr_epi32(0x1fffffff, 0x7fffffff, 0x1fffffff, 0x7fffffff));
+  __m128i middle = _mm_cmpeq_epi32(bits, _mm_setr_epi32(0x10000000, -1, 0x10000000, -1));
+  __m128i little = _mm_and_si128(_mm_cmpgt_epi32(_mm_setr_epi32(-1, 0x38100000, -1, 0x38100000), bits),
+                                 _mm_cmpgt_epi32(bits, _mm_setzero_si128()));
+  *doubtful = _mm_or_si128(*doubtful, _mm_or_si128(middle, little));
+  return sum;
+}
+
+INLINE __m128 madd_exact(__m128 a, __m128 b, __m128 c) {
+  __m128i doubtful = _mm_setzero_si128();
+  __m128d low = madd_wide(_mm_cvtps_pd(a), _mm_cvtps_pd(b), _mm_cvtps_pd(c), &doubtful);
+  __m128d high = madd_wide(_mm_cvtps_pd(_mm_movehl_ps(a, a)), _mm_cvtps_pd(_mm_movehl_ps(b, b)),
+                           _mm_cvtps_pd(_mm_movehl_ps(c, c)), &doubtful);
+  __m128 sum = _mm_movelh_ps(_mm_cvtpd_ps(low), _mm_cvtpd_ps(high));
+  if (__builtin_expect(_mm_movemask_epi8(doubtful) != 0, 0))
+    for (int i = 0; i < 4; i++) sum[i] = fmaf(a[i], b[i], c[i]);
+  return sum;
+}
+#endif
+
 /* a*b + c, rounded once. Every multiply-add that the kernels mean to fuse is written so, and the compiler fuses nothing by
    itself: that is why all instruction sets give the same bits. The plain set without fused instructions rounds twice;
-   plain-exact rounds once in software, slowly, for --deterministic. */
+   plain-exact rounds once in software, eight times as slowly, for --deterministic. */
 INLINE vec madd(vec a, vec b, vec c) {
 #if defined(__AVX512F__) && defined(RNN_DOUBLE)
   return (vec)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
@@ -58,6 +83,8 @@ INLINE vec madd(vec a, vec b, vec c) {
   return (vec)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
 #elif defined(__aarch64__)
   return (vec)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+#elif defined(RNNI_EXACT) && defined(__SSE2__) && !defined(RNN_DOUBLE)
+  return (vec)madd_exact((__m128)a, (__m128)b, (__m128)c);
 #elif defined(RNNI_EXACT)
   for (int i = 0; i < LANES; i++) c[i] = RNNI_FMA(a[i], b[i], c[i]);
   return c;

@@ -24,7 +24,7 @@ if [ ! -e "$libraries/libopenblas.so.0" ]; then
     -o Dir::State::status="$build/apt/status" -o Dir::Cache="$build/apt/cache" -o APT::Sandbox::User=)
   apt-get "${options[@]}" -qq update
   mapfile -t packages < <(apt-cache "${options[@]}" depends --recurse --no-recommends --no-suggests --no-conflicts \
-    --no-breaks --no-replaces --no-enhances "${wanted[@]}" | grep '^[a-z]' | grep -v -e dpkg -e perl -e debconf | sort -u)
+    --no-breaks --no-replaces --no-enhances "${wanted[@]}" | grep '^[a-z]' | grep -v -e dpkg -e perl -e debconf -e 'libc6-dev' -e 'libc-dev' | sort -u)
   (cd "$build/apt/debs" && apt-get "${options[@]}" -qq download "${packages[@]}")
   for package in "$build"/apt/debs/*.deb; do dpkg -x "$package" "$root"; done
   cp "$libraries"/openblas-pthread/pkgconfig/openblas.pc "$libraries/pkgconfig/" # as update-alternatives does

@@ -19,3 +19,14 @@ for _, dims in ipairs(shapes) do
     end
   end
 end
+
+-- Sums of products that lie beside the middle of two floats by less than a double tells, or are subnormal.
+local e = core.precision == "float" and 2 ^ -23 or 2 ^ -52
+for _, scale in ipairs { 1, -1, 2 ^ -60, 2 ^ -63 } do
+  local x = core.tensor { { scale * (1 + e), scale * (1 - e) }, { 3 * 2 ^ -126 * e, scale * scale * 2 ^ -10 } }
+  local w = core.tensor { { 1, 1 - e, 1 + e, 2 ^ -75 },
+    { e / 2 * (1 + e), e / 2 * (1 - e), e / 2 * scale, 2 ^ -74 * (1 + e) } }
+  local y, text = x:matmul(w):reshape(-1), {}
+  for i = 1, #y do text[i] = ("%a"):format(y[i]) end
+  print("matmul", scale, table.concat(text, " "))
+end
