@@ -34,10 +34,10 @@ typedef struct rnn_csv_stream {
   char *path;
   int fd;
   int64_t bytes; /* in the file; -1: a pipe */
-  double share;  /* of them that was read before this block, where they are text as it is */
+  double share;  /* of them that was read before this block; 0 where they are no text as it is, or read in parts */
   char *block; /* BLOCK bytes of text in UTF-8, of which size are there and at are read */
   size_t size, at;
-  bool begun, ended;
+  bool begun, ended, parts;
   char *packed; /* BLOCK bytes of a file that gzip wrote; NULL: the file is as it is */
   z_stream zip;
   bool zip_ended; /* zip stands at the end of what was packed */
@@ -543,7 +543,7 @@ static rnn_status fill_block(reader *r) {
   if (r->converts) {
     RNNI_TRY(convert_block(r));
   } else {
-    if (r->bytes > 0 && !r->packed) r->share += (double)r->size / (double)r->bytes;
+    if (r->bytes > 0 && !r->packed && !r->parts) r->share += (double)r->size / (double)r->bytes;
     RNNI_TRY(get_bytes(r, r->block, BLOCK, &r->size));
     r->ended = r->size < BLOCK;
   }
@@ -634,6 +634,7 @@ rnn_status rnn_csv_next(reader *r, int64_t least, rnn_csv *out) {
   rnn_csv csv = {0};
   rnn_status status;
   bool first = !r->begun;
+  r->parts = least != INT64_MAX;
   RNNI_GOTO(read_rows(r, least));
   csv.rows = r->rows;
   csv.separator = r->options.separator;
@@ -641,7 +642,7 @@ rnn_status rnn_csv_next(reader *r, int64_t least, rnn_csv *out) {
   for (int i = 0; i < r->count; i++) {
     rnni_column *c = &r->columns[i];
     if (!c->name) continue;
-    c->goes_on = least != INT64_MAX;
+    c->goes_on = r->parts;
     RNNI_GOTO(rnni_column_finish(r->ctx, c, r->rows, &csv.columns[csv.count]));
     csv.count++;
   }

@@ -7,7 +7,7 @@
 #include "cell.h"
 
 #define ROOM 1024
-#define ESTIMATED 65536 /* rows from which the share of the file that has been read tells how many there will be */
+#define ESTIMATED 262144 /* rows from which the share of the file that has been read tells how many there will be */
 #define GAPS 9007199254740992.0 /* 2^53, from where doubles have gaps */
 
 struct rnni_sample {
