@@ -6,7 +6,8 @@ package.path = "tests/spec/?.lua;" .. package.path
 local core = require "rnn.core"
 local cases = require "support.script_cases"
 
-local PROGRAM = os.getenv "RNNLUA" or "build/rnnlua"
+local ROOT = os.getenv "PWD"
+local PROGRAM = os.getenv "RNNLUA" or ROOT .. "/build/rnnlua"
 local DATA = os.getenv "RNNLUA_DATA" or ""
 
 local function quote(s) return "'" .. s:gsub("'", "'\\''") .. "'" end
@@ -27,8 +28,8 @@ os.remove(folder)
 local function once(name, options, before, kept)
   local out = quote(folder .. "/out")
   run(("rm -rf %s; mkdir -p %s"):format(out, out))
-  local good, text, seconds = run(("%s %s scripts/%s.lua %s --result %s/result.json"):format(PROGRAM, before, name,
-    options, out))
+  local command = "cd %s; %s %s %s/scripts/%s.lua %s --result %s/result.json" -- some write to the folder where they are
+  local good, text, seconds = run(command:format(out, PROGRAM, before, quote(ROOT), name, options, out))
   if not good then return nil, text end
   run(("mv %s %s"):format(out, quote(folder .. "/" .. kept)))
   return seconds
@@ -82,7 +83,7 @@ print "script         free, s  sandbox, s  files  what differs"
 for _, name in ipairs(names) do
   local case = cases[name]
   local options = case[1] .. " --threads 1"
-  local _, help = run(("%s scripts/%s.lua --help"):format(PROGRAM, name))
+  local _, help = run(("%s %s/scripts/%s.lua --help"):format(PROGRAM, quote(ROOT), name))
   local written = { run = "run", wav = "sound.wav", midi = "notes.mid", plot = name ~= "cells" and "plot.png" or nil }
   for option, file in pairs(written) do
     if help:find("\n  --" .. option .. " ", 1, true) then
