@@ -472,14 +472,16 @@ char *service_input(const char *prompt, bool (*is_interrupted)(void)) {
   if (!text) return NULL;
   say(SAY_ASK, "input_request", "", text, strlen(text));
   free(text);
-  zmq_msg_t part;
-  zmq_msg_init(&part);
-  if (zmq_msg_recv(&part, answers[0], 0) >= 0) {
-    json_t *answer = json_loadb(zmq_msg_data(&part), zmq_msg_size(&part), JSON_ALLOW_NUL, NULL);
-    const char *value = json_string_value(json_object_get(answer, "value"));
-    if (value) line = strdup(value);
-    json_decref(answer);
+  while (!line && !ending && !is_interrupted()) { /* what an earlier interrupt sent does not count */
+    zmq_msg_t part;
+    zmq_msg_init(&part);
+    if (zmq_msg_recv(&part, answers[0], 0) >= 0) {
+      json_t *answer = json_loadb(zmq_msg_data(&part), zmq_msg_size(&part), JSON_ALLOW_NUL, NULL);
+      const char *value = json_string_value(json_object_get(answer, "value"));
+      if (value) line = strdup(value);
+      json_decref(answer);
+    }
+    zmq_msg_close(&part);
   }
-  zmq_msg_close(&part);
   return line;
 }

@@ -130,6 +130,13 @@ class More(unittest.TestCase):
                 return
         self.fail("nothing was printed")
 
+    def interrupt(self):
+        """Until the kernel says that it has its signal: what is executed later is not meant."""
+        asked = self.kc.session.msg("interrupt_request")
+        self.kc.control_channel.send(asked)
+        while self.kc.get_control_msg(timeout=PATIENCE)["parent_header"]["msg_id"] != asked["header"]["msg_id"]:
+            pass
+
     def test_order_of_messages(self):
         _, outputs = self.run_code("print 'a' display(1) print 'b' io.stderr:write 'c\\n' return 2")
         self.assertEqual([m["msg_type"] for m in outputs], ["status", "execute_input", "stream", "display_data", "stream",
@@ -282,7 +289,7 @@ class More(unittest.TestCase):
             reply = None
             while reply is None or reply["parent_header"]["msg_id"] != message:
                 if i % 2 == 0:
-                    self.km.interrupt_kernel()
+                    self.interrupt()
                 else:
                     os.killpg(os.getpgid(self.km.provisioner.pid), signal.SIGINT)
                 try:
@@ -290,7 +297,7 @@ class More(unittest.TestCase):
                 except queue.Empty:
                     self.assertIn("pcall", loops[i % len(loops)]) # which may catch the first one, and no more
             self.assertEqual(reply["content"]["ename"], "Interrupted", i)
-        self.km.interrupt_kernel() # of nothing
+        self.interrupt() # of nothing
         _, outputs = self.run_code("1 + 1")
         self.assertEqual(self.of(outputs, "execute_result")[0]["data"]["text/plain"], "2")
 
@@ -307,7 +314,7 @@ class More(unittest.TestCase):
             print('left')"""
         message = self.kc.execute(code, allow_stdin=True)
         self.wait_busy()
-        self.km.interrupt_kernel()
+        self.interrupt()
         typed = ["steps > 0", "nosuch.x", "on = false", "continue"]
         for line in typed:
             question = self.kc.get_stdin_msg(timeout=PATIENCE)
@@ -322,13 +329,13 @@ class More(unittest.TestCase):
         self.assertEqual(self.of(outputs, "display_data")[0]["data"]["text/plain"], "true")
         self.kc.execute(code, allow_stdin=False) # nobody to ask
         self.wait_busy()
-        self.km.interrupt_kernel()
+        self.interrupt()
         self.assertEqual(self.kc.get_shell_msg(timeout=PATIENCE)["content"]["ename"], "Interrupted")
         self.kc.execute(code, allow_stdin=True) # an interrupt while it asks ends the loop
         self.wait_busy()
-        self.km.interrupt_kernel()
+        self.interrupt()
         self.kc.get_stdin_msg(timeout=PATIENCE)
-        self.km.interrupt_kernel()
+        self.interrupt()
         self.assertEqual(self.kc.get_shell_msg(timeout=PATIENCE)["content"]["ename"], "Interrupted")
 
     def all_of(self, message):
@@ -348,7 +355,7 @@ class More(unittest.TestCase):
         message = self.kc.execute("print 'started' while true do print(('x'):rep(1000)) end")
         self.wait_busy()
         self.assertTrue(self.kc.is_alive())
-        self.km.interrupt_kernel()
+        self.interrupt()
         self.assertEqual(self.kc.get_shell_msg(timeout=PATIENCE)["content"]["ename"], "Interrupted")
         self.all_of(message)
 
@@ -368,7 +375,7 @@ class More(unittest.TestCase):
         for _ in range(20):
             time.sleep(0.05)
             self.assertTrue(self.kc.is_alive() and self.kc.hb_channel.is_beating())
-        self.km.interrupt_kernel()
+        self.interrupt()
         self.assertEqual(self.kc.get_shell_msg(timeout=PATIENCE)["content"]["ename"], "Interrupted")
 
     def test_wrong_signatures_are_not_heard(self):
