@@ -159,46 +159,60 @@ static rnn_status add_squares(rnn_ctx *ctx, const rnn_tensor *x, const rnn_tenso
   return RNN_OK;
 }
 
-rnn_status rnn_ridge(rnn_ctx *ctx, const rnn_tensor *x, const rnn_tensor *y, double penalty, rnn_tensor **out) {
+/* w (P, K), the solution of g (P, P + K, ld) with the penalty on its diagonal; work is of g's size. */
+static rnn_status solve(rnn_ctx *ctx, const double *g, int64_t ld, double penalty, double *work, rnn_tensor *w) {
+  const int64_t P = w->dims[0], K = w->dims[1];
+  double value;
+  int64_t pivot;
+  memcpy(work, g, (size_t)(ld * P) * sizeof *g);
+  for (int64_t i = 0; i < P; i++) work[i * ld + i] += penalty;
+  RNNI_TRY(rnni_own_cholesky(ctx, P, work, ld, &pivot, &value));
+  if (pivot)
+    return rnni_fail(ctx, RNN_EARG, "ridge: a penalty of %s is too small for columns that depend on each other like "
+                     "these", rnni_number_text(penalty));
+  rnni_triangle lower = {.a = work, .ld = ld, .lower = true};
+  RNNI_TRY(rnni_own_triangle_solve(ctx, lower, P, K, work + P, ld));
+  lower.transposed = true;
+  RNNI_TRY(rnni_own_triangle_solve(ctx, lower, P, K, work + P, ld));
+  for (int64_t i = 0; i < P; i++)
+    for (int64_t k = 0; k < K; k++) rnni_f(w)[i * K + k] = (real)work[i * ld + P + k];
+  return RNN_OK;
+}
+
+rnn_status rnn_ridge(rnn_ctx *ctx, const rnn_tensor *x, const rnn_tensor *y, const double *penalties, int count,
+                     rnn_tensor **out) {
   RNNI_NEED_TENSOR(ctx, x);
   RNNI_NEED_TENSOR(ctx, y);
-  RNNI_NEED(ctx, out, "out is NULL");
+  RNNI_NEED(ctx, out && penalties && count > 0, "out or penalties is NULL, or count not positive");
   RNNI_TRY(need(ctx, "ridge", "x", x, RNN_FLOAT, 2));
   RNNI_TRY(need(ctx, "ridge", "y", y, RNN_FLOAT, 2));
   if (x->dims[0] != y->dims[0])
     return rnni_fail(ctx, RNN_ESHAPE, "ridge: x has %lld rows, y has %lld", (long long)x->dims[0], (long long)y->dims[0]);
-  if (!(penalty > 0) || !isfinite(penalty))
-    return rnni_fail(ctx, RNN_EARG, "ridge: expected a positive penalty, got %s", rnni_number_text(penalty));
+  for (int i = 0; i < count; i++)
+    if (!(penalties[i] > 0) || !isfinite(penalties[i]))
+      return rnni_fail(ctx, RNN_EARG, "ridge: expected a positive penalty, got %s", rnni_number_text(penalties[i]));
   if (!rnn_tensor_finite(x) || !rnn_tensor_finite(y)) {
     RNNI_TRY(rnni_poll(ctx));
     return rnni_fail(ctx, RNN_EARG, "ridge: expected finite numbers, %s has others", rnn_tensor_finite(x) ? "y" : "x");
   }
   const int64_t P = x->dims[1], K = y->dims[1], ld = rnni_apart(P + K);
-  rnn_tensor *result = NULL;
-  double *g = NULL, value;
-  int64_t pivot;
+  double *g = NULL;
   rnn_status status;
-  RNNI_GOTO(rnni_tensor_raw(ctx, RNN_FLOAT, 2, (int64_t[]){P, K}, &result));
-  RNNI_GOTO(rnni_array(ctx, ld, (size_t)(P + BLOCK) * sizeof *g, &g));
+  for (int i = 0; i < count; i++) out[i] = NULL;
+  RNNI_GOTO(rnni_array(ctx, ld, (size_t)(2 * P + BLOCK) * sizeof *g, &g));
   memset(g, 0, (size_t)(ld * P) * sizeof *g);
   RNNI_GOTO(add_squares(ctx, x, y, g, g + ld * P, ld));
-  for (int64_t i = 0; i < P; i++) g[i * ld + i] += penalty;
-  RNNI_GOTO(rnni_own_cholesky(ctx, P, g, ld, &pivot, &value));
-  if (pivot) {
-    status = rnni_fail(ctx, RNN_EARG, "ridge: a penalty of %s is too small for columns that depend on each other like "
-                       "these", rnni_number_text(penalty));
-    goto done;
+  for (int i = 0; i < count; i++) {
+    RNNI_GOTO(rnni_tensor_raw(ctx, RNN_FLOAT, 2, (int64_t[]){P, K}, &out[i]));
+    RNNI_GOTO(solve(ctx, g, ld, penalties[i], g + ld * P, out[i]));
   }
-  rnni_triangle lower = {.a = g, .ld = ld, .lower = true};
-  RNNI_GOTO(rnni_own_triangle_solve(ctx, lower, P, K, g + P, ld));
-  lower.transposed = true;
-  RNNI_GOTO(rnni_own_triangle_solve(ctx, lower, P, K, g + P, ld));
-  for (int64_t i = 0; i < P; i++)
-    for (int64_t k = 0; k < K; k++) rnni_f(result)[i * K + k] = (real)g[i * ld + P + k];
-  *out = result;
-  result = NULL;
+  rnni_free(ctx, g);
+  return RNN_OK;
 done:
-  rnn_tensor_free(result);
+  for (int i = 0; i < count; i++) {
+    rnn_tensor_free(out[i]);
+    out[i] = NULL;
+  }
   rnni_free(ctx, g);
   return status;
 }

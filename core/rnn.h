@@ -612,11 +612,12 @@ RNN_MUST_USE rnn_status rnn_linear_forecast(rnn_ctx *ctx, const rnn_tensor *x, c
                                             const rnn_tensor *y, const rnn_tensor *new_x, const rnn_tensor *new_starts,
                                             rnn_tensor **out);
 
-/* w (P, K) with the least |X w - Y|^2 + penalty |w|^2 for x (R, P) and y (R, K); nothing is recorded. Normal equations in
-   double, by Cholesky: 8 P (P + K) bytes, R P (P + K) multiply-adds, the same bits on every machine. RNN_EARG for a penalty
-   that is not positive, or too small beside the rounding of X'X, and for numbers that are not finite. */
-RNN_MUST_USE rnn_status rnn_ridge(rnn_ctx *ctx, const rnn_tensor *x, const rnn_tensor *y, double penalty,
-                                  rnn_tensor **out);
+/* out[i], w (P, K) with the least |X w - Y|^2 + penalties[i] |w|^2 for x (R, P) and y (R, K), for each of count penalties;
+   nothing is recorded. Normal equations in double, once for all, and a Cholesky decomposition of each: 16 P (P + K) bytes,
+   R P (P + K) multiply-adds and P^3 / 6 for each penalty, the same bits on every machine. RNN_EARG for a penalty that is
+   not positive, or too small beside the rounding of X'X, and for numbers that are not finite. */
+RNN_MUST_USE rnn_status rnn_ridge(rnn_ctx *ctx, const rnn_tensor *x, const rnn_tensor *y, const double *penalties,
+                                  int count, rnn_tensor **out);
 
 /* ---- files -------------------------------------------------------------------------------------------------------- */
 

@@ -235,17 +235,35 @@ static int lrnn_linear_forecast(lua_State *L) {
 /*--- rnn.ridge(x, y, penalty) -> w
 ---
 --- Ridge regression: w (P, K) with the least |x w - y|^2 + penalty |w|^2 for x (R, P) and y (R, K). Normal equations in
---- double, by Cholesky, with the same bits on every machine. Nothing is recorded. Errors: other shapes, numbers that
---- are not finite, a penalty that is not positive or too small for columns that depend on each other.
+--- double, by Cholesky, with the same bits on every machine. Nothing is recorded. A list of penalties gives a list of
+--- solutions, which takes hardly longer than one. Errors: other shapes, numbers that are not finite, a penalty that is not
+--- positive or too small for columns that depend on each other.
 ---@param x rnn.Tensor
 ---@param y rnn.Tensor
----@param penalty number
----@return rnn.Tensor w */
+---@param penalty number|number[]
+---@return rnn.Tensor|rnn.Tensor[] w */
 static int lrnn_ridge(lua_State *L) {
   rnn_tensor *x = lrnn_check_rows(L, "ridge", 1), *y = lrnn_check_rows(L, "ridge", 2);
-  double penalty = lrnn_check_number(L, "ridge", 3, "penalty");
-  rnn_tensor **box = lrnn_box(L);
-  lrnn_check(L, rnn_ridge(lrnn_context(L), x, y, penalty, box));
+  bool one = !lua_istable(L, 3);
+  lua_Unsigned length = one ? 1 : lua_rawlen(L, 3);
+  if (length < 1 || length > 1000) return lrnn_argument_error(L, "ridge", 3, "penalty", "a number, or 1 to 1000 of them");
+  int count = (int)length;
+  double *penalties = lua_newuserdatauv(L, sizeof *penalties * (size_t)count, 0);
+  if (one) penalties[0] = lrnn_check_number(L, "ridge", 3, "penalty");
+  for (int i = 0; i < count && !one; i++) {
+    if (lua_rawgeti(L, 3, i + 1) != LUA_TNUMBER)
+      return lrnn_error(L, "ridge: argument 3 (penalty): expected numbers, got %s at place %d", lrnn_describe(L, -1), i + 1);
+    penalties[i] = lua_tonumber(L, -1);
+    lua_pop(L, 1);
+  }
+  rnn_tensor **out = lrnn_scratch(L, count);
+  luaL_checkstack(L, count + 4, "ridge: penalties");
+  lua_createtable(L, count, 0);
+  for (int i = 0; i < count; i++) lrnn_box(L);
+  lrnn_check(L, rnn_ridge(lrnn_context(L), x, y, penalties, count, out));
+  for (int i = 0; i < count; i++) *(rnn_tensor **)lua_touserdata(L, i - count) = out[i];
+  if (one) return 1;
+  for (int i = count; i > 0; i--) lua_rawseti(L, -1 - i, i);
   return 1;
 }
 

@@ -1356,7 +1356,7 @@ local rnn = {}
 ---@class rnn.Forecaster.backtest.Options
 ---@field from? string|integer first row that is forecast: a date such as "2015", or its number; the first behind the training span
 ---@field to? string|integer the last one; the last there is
----@field cuts? integer so many origins, evenly spread; all by default
+---@field cuts? integer so many origins, spread over all hours alike; all by default
 ---@field stride? integer steps from one origin to the next
 ---@field refit? integer trains anew at every so manieth origin, on all that is known by then; 0: never
 ---@field fit? table settings of forecaster:fit for that
@@ -1371,7 +1371,7 @@ local rnn = {}
 ---@field lr? number learning rate of Adam, which falls to nothing (cosine)
 ---@field weight_decay? number of Adam
 ---@field average? number decay of a moving average of the weights, see rnn.fit
----@field stride? integer steps from a training window to the next; more than 1 where there are very many
+---@field stride? integer of so many windows one is trained on, of all hours alike; more than 1 where there are very many
 ---@field seconds? number of training, at most
 ---@field seed? integer of member i seed + i; nil: goes on from where the generator is
 ---@field refit? boolean trains anew on all rows in the end; by default, unless the model is given ready made
@@ -3047,12 +3047,13 @@ function core.linear_forecast(x, starts, length, y, new_x, new_starts) end
 --- rnn.ridge(x, y, penalty) -> w
 ---
 --- Ridge regression: w (P, K) with the least |x w - y|^2 + penalty |w|^2 for x (R, P) and y (R, K). Normal equations in
---- double, by Cholesky, with the same bits on every machine. Nothing is recorded. Errors: other shapes, numbers that
---- are not finite, a penalty that is not positive or too small for columns that depend on each other.
+--- double, by Cholesky, with the same bits on every machine. Nothing is recorded. A list of penalties gives a list of
+--- solutions, which takes hardly longer than one. Errors: other shapes, numbers that are not finite, a penalty that is not
+--- positive or too small for columns that depend on each other.
 ---@param x rnn.Tensor
 ---@param y rnn.Tensor
----@param penalty number
----@return rnn.Tensor w
+---@param penalty number|number[]
+---@return rnn.Tensor|rnn.Tensor[] w
 function rnn.ridge(x, y, penalty) end
 
 --- core.isatty(stream) -> boolean

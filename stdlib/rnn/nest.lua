@@ -95,10 +95,25 @@ function nest.checksum(value)
   return table.concat(parts, "\n")
 end
 
---- nest.spread(t, most) -> at most so many rows of a tensor, from its first on, all as far apart
+local PRIME <const>, FACTOR <const> = 8191, 5060 -- squares modulo a prime keep step with no season, as multiples do
+
+--- nest.within(i, size) -> place in the i-th of parts of so many items, both from 0 on: another one in each part, so that
+--- one item of each are items of all hours of a day, where every n-th may be those of the same hour
+---@param i integer|rnn.Tensor
+---@param size integer
+---@return integer|rnn.Tensor
+function nest.within(i, size)
+  local k = i % PRIME
+  local place = k * k % PRIME * FACTOR % PRIME
+  return place * (size // PRIME) + place * (size % PRIME) // PRIME
+end
+
+--- nest.spread(t, most) -> at most so many rows of a tensor, one of each of equal parts
 function nest.spread(t, most)
-  local step = (#t + most - 1) // most
-  return step <= 1 and t or t:gather(1, core.arange((#t - 1) // step + 1) * step - (step - 1))
+  local size = math.ceil(#t / math.max(most, 1))
+  if size <= 1 then return t end
+  local part = core.arange(#t // size) - 1
+  return t:gather(1, part * size + nest.within(part, size) + 1)
 end
 
 return nest

@@ -470,6 +470,39 @@ describe("rnn.Forecaster", function()
     fails("was given ready made", h.backtest, h, rnn.randn(50), { refit = 1 })
   end)
 
+  it("sees all hours alike where it leaves windows out, of any number of them and in any season", function()
+    local nest = require "rnn.nest"
+    for _, season in ipairs { 2, 7, 12, 24, 52, 168, 365 } do
+      for _, size in ipairs { 2, 3, 4, 5, 6, 7, 8, 12, 24, 48, 73, 168, 365, 9000 } do
+        local counts, least, most = {}, math.huge, 0
+        for part = 0, 40 * season - 1 do
+          local hour = (part * size + nest.within(part, size)) % season
+          counts[hour] = (counts[hour] or 0) + 1
+        end
+        for hour = 0, season - 1 do
+          least, most = math.min(least, counts[hour] or 0), math.max(most, counts[hour] or 0)
+        end
+        assert(least > 10 and most < 90, ("%d parts of a season have %d to %d items"):format(season, least, most))
+      end
+    end
+    local some = nest.spread(rnn.arange(24000), 1000):totable()
+    assert.equal(1000, #some)
+    for part, item in ipairs(some) do assert.equal(part - 1, (item - 1) // 24) end
+    local path = os.tmpname()
+    local file = assert(io.open(path, "w"))
+    file:write "time,load\n"
+    for t = 0, 24 * 100 - 1 do
+      file:write(os.date("!%Y-%m-%d %H:00", 1609459200 + t * 3600), ",", (t % 24) ^ 2 % 17 + t % 24 * 37 % 5, "\n")
+    end
+    file:close()
+    local frame = assert(data.csv(path))
+    os.remove(path)
+    local f = make { target = "load", horizon = 1, length = 2, members = 1 }
+    f:fit(frame:rows(1, 2000), { stride = 24, epochs = 1, progress = false, seed = 1 })
+    local report = f:backtest(frame, { from = 2001, cuts = 48 })
+    assert(report.mae < 0.5, tostring(report))
+  end)
+
   it("refuses what contradicts itself", function()
     fails("there is no 0.5", make, { quantiles = { 0.1, 0.9 } })
     fails("unknown option", make, { horizont = 3 })

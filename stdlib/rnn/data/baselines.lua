@@ -1,21 +1,13 @@
 -- baselines.lua: what a forecast has to beat. Each is a function of the same windows that the model sees.
 
 local core = require "rnn.core"
+local nest = require "rnn.nest"
 
 local baselines = {}
 
-local ELEMENTS = 2 ^ 22 -- of training windows that season looks at; of more, every n-th window is taken
+local ELEMENTS = 2 ^ 22 -- of training windows that season looks at; of more windows, some are taken
 local PRODUCTS = 2 ^ 34 -- a few seconds of least squares; the same
 local INPUTS = 2048 -- of the linear model, so that these are more windows than inputs
-
--- At most so many window starts, evenly spread.
-local function sample(windows, most)
-  local items = windows.items
-  local every = math.ceil(#items / most)
-  if every <= 1 then return items end
-  local n = #items // every
-  return items:rows(1, n * every):reshape(n, every):select(2, 1)
-end
 
 -- The forecast that repeats step `index(j)` of the window for the j-th step ahead: (N, T, D) -> (N, ahead * D).
 local function repeating(windows, index)
@@ -36,7 +28,7 @@ end
 function baselines.season(windows)
   if windows.length < 2 then return nil end
   local columns = windows.targets:size(2)
-  local items = sample(windows, ELEMENTS / (windows.length * columns))
+  local items = nest.spread(windows.items, ELEMENTS / (windows.length * columns))
   local past, future = windows:past(items), windows:future(items)
   local first = future:reshape(#items, windows.ahead, columns):slice(2, 1, 1) -- (N, 1, D) against (N, T, D)
   local errors = (past - first):abs():mean(3):mean(1):totable()
@@ -67,7 +59,7 @@ end
 --- baselines.linear(train, test) -> forecast
 ---
 --- A linear model on all inputs of the window, fitted to the training windows by least squares, exactly. Of windows
---- with more than 2048 numbers it sees the last steps, of very many training windows every n-th: it takes some seconds
+--- with more than 2048 numbers it sees the last steps, of very many training windows some: it takes some seconds
 --- at most. forecast(items, from, to) gives those of the windows number from to to of test.
 ---@param train data.Windows
 ---@param test data.Windows
@@ -75,7 +67,7 @@ function baselines.linear(train, test)
   local rows, columns = train.inputs:shape()
   local steps = math.min(train.length, math.max(1, INPUTS // columns))
   local inputs, skipped = steps * columns, train.length - steps
-  local items = sample(train, math.max(1, PRODUCTS / (inputs * (inputs + train.after_window:size(2)))))
+  local items = nest.spread(train.items, math.max(1, PRODUCTS / (inputs * (inputs + train.after_window:size(2)))))
   local all = core.linear_forecast(train.inputs:rows(skipped + 1, rows), items, steps, train.after_window,
     test.inputs:rows(skipped + 1, #test.inputs), test.items)
   return function(_, from, to) return all:rows(from, to) end

@@ -4,6 +4,7 @@ local core = require "rnn.core"
 local check = require "rnn.check"
 local columns = require "rnn.columns"
 local class = require "rnn.class"
+local nest = require "rnn.nest"
 local option = require "rnn.option"
 local Frame = require "rnn.data.frame".Frame
 local methods = require "rnn.baselines.methods"
@@ -18,7 +19,7 @@ local OPTIONS = option.of("rnn.Forecaster:backtest", {
   { "from", nil, option.kind("string|integer", option.any), "first row that is forecast: a date such as \"2015\", or "
     .. "its number; the first behind the training span" },
   { "to", nil, option.kind("string|integer", option.any), "the last one; the last there is" },
-  { "cuts", nil, option.int(1), "so many origins, evenly spread; all by default" },
+  { "cuts", nil, option.int(1), "so many origins, spread over all hours alike; all by default" },
   { "stride", 1, option.int(1), "steps from one origin to the next" },
   { "refit", 0, option.int(0), "trains anew at every so manieth origin, on all that is known by then; 0: never" },
   { "fit", nil, check.table, "settings of forecaster:fit for that" },
@@ -133,11 +134,7 @@ local function linear(self, reading, starts, known)
   end
   if #items < 2 then return nil end
   local budget = math.max(1, 2 ^ 33 // ((steps * k) * (steps * k + h * k)))
-  if #items > budget then
-    local every = math.ceil(#items / budget)
-    local m = #items // every
-    items = items:rows(1, m * every):reshape(m, every):select(2, 1)
-  end
+  items = nest.spread(items, budget)
   local skipped = l - steps
   local all = core.linear_forecast(x:rows(skipped + 1, rows), items, steps, futures, x:rows(skipped + 1, rows), starts)
   return all:reshape(#starts, h, k)
@@ -352,9 +349,11 @@ local function origins_of(self, list, options)
     for t = series.from - 1, last, options.stride do all[#all + 1] = t end
     local cuts = options.cuts
     if cuts and cuts < #all then
-      local some = {}
+      local some, first = {}, 0
       for c = 1, cuts do
-        some[c] = all[cuts == 1 and #all or 1 + math.floor((c - 1) * (#all - 1) / (cuts - 1) + 0.5)]
+        local last_of = c * #all // cuts
+        some[c] = all[first + 1 + nest.within(c - 1, last_of - first)]
+        first = last_of
       end
       all = some
     end

@@ -6,6 +6,7 @@
 
 local core = require "rnn.core"
 local class = require "rnn.class"
+local nest = require "rnn.nest"
 local Samples = require "rnn.forecast.samples"
 
 -- Mean and deviation of each column of rows (R, C) over what is not missing; columns of 0 and 1 stay as they are.
@@ -243,13 +244,14 @@ function Reading:start(i, t)
 end
 
 --- reading:samples(origins, stride [, any]) -> Samples: windows that end at the rows that origins(series) -> from, to
---- names, both included, of each series. Left out are those that have no target behind them, unless any, and those of
+--- names, both included, of each series, of stride rows one. Left out are those that have no target behind them, unless any, and those of
 --- which more than half is missing.
 function Reading:samples(origins, stride, any)
   local f, starts, counts = self.forecaster, {}, counts_of(self)
   for i, series in ipairs(self.list) do
     local from, to = origins(series)
-    for t = to, from, -stride do
+    for part = 0, (to - from) // stride do
+      local t = math.max(from, to - part * stride - nest.within(part, stride))
       local first = self:start(i, t)
       local last = first + f.length - 1
       local seen = counts[last + 1] - counts[first]

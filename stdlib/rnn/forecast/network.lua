@@ -147,7 +147,7 @@ end
 local function regressions(self, x, y, weights, penalties)
   local k, h = self.sizes.targets, self.sizes.horizon
   local last, terms = window_of(self, x.series)
-  local list = {}
+  local list, scaled = {}, {}
   for i, penalty in ipairs(penalties) do list[i] = { penalty = penalty, solution = {} } end
   for j = 1, h do
     local a, b = design(terms, x.future, j), change_of(self.sizes, y, last, j)
@@ -156,7 +156,8 @@ local function regressions(self, x, y, weights, penalties)
       if #whole < 2 then return {} end
       a, b = a:gather(1, whole), b:gather(1, whole)
     end
-    for _, each in ipairs(list) do each.solution[j] = core.ridge(a, b, each.penalty * #a) end
+    for i, penalty in ipairs(penalties) do scaled[i] = penalty * #a end
+    for i, w in ipairs(core.ridge(a, b, scaled)) do list[i].solution[j] = w end
   end
   return list
 end
@@ -229,7 +230,7 @@ end
 function Network:begin(train, valid, base)
   local sizes = self.sizes
   local width = self:terms() + sizes.future + 1
-  local most = math.max(PRODUCTS / (width * width * sizes.horizon * #PENALTIES), 4 * width)
+  local most = math.max(PRODUCTS / (width * width * sizes.horizon), 4 * width)
   local x, y, weights = train:some(most)
   if type(base) ~= "table" then
     local vx, vy, vweights = valid:some(2000)

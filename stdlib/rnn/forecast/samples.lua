@@ -2,6 +2,7 @@
 
 local core = require "rnn.core"
 local class = require "rnn.class"
+local nest = require "rnn.nest"
 local Batches = require "rnn.data.batches"
 
 -- flat: tensors of a row for each step of all series, one behind the other: inputs (R, C), targets (R, K), seen (R, K)
@@ -58,15 +59,8 @@ function Samples:batch(starts)
   return x, y:reshape(#starts, -1), weights, level, spread
 end
 
---- samples:spread(most) -> starts of at most so many windows, evenly spread
-function Samples:spread(most)
-  local every = math.max(1, math.ceil(#self / most))
-  local n = #self // every
-  return every == 1 and self.items or self.items:rows(1, n * every):reshape(n, every):select(2, 1)
-end
-
---- samples:some(most) -> x, y, weights of these windows
-function Samples:some(most) return self:batch(self:spread(most)) end
+--- samples:some(most) -> x, y, weights of at most so many windows
+function Samples:some(most) return self:batch(nest.spread(self.items, most)) end
 
 function Samples:batches(options) return Batches(self, options) end
 

@@ -4,6 +4,7 @@
 local core = require "rnn.core"
 local check = require "rnn.check"
 local class = require "rnn.class"
+local nest = require "rnn.nest"
 local option = require "rnn.option"
 local Frame = require "rnn.data.frame".Frame
 local Flat = require "rnn.forecast.flat"
@@ -74,7 +75,7 @@ local FIT = option.of("rnn.Forecaster:fit", {
   { "lr", 0.003, check.positive, "learning rate of Adam, which falls to nothing (cosine)" },
   { "weight_decay", 0, option.number(0), "of Adam" },
   { "average", nil, option.number(0, 1), "decay of a moving average of the weights, see rnn.fit" },
-  { "stride", nil, option.int(1), "steps from a training window to the next; more than 1 where there are very many" },
+  { "stride", nil, option.int(1), "of so many windows one is trained on, of all hours alike; more than 1 where there are very many" },
   { "seconds", nil, check.positive, "of training, at most" },
   { "seed", nil, option.int(0), "of member i seed + i; nil: goes on from where the generator is" },
   { "refit", nil, check.boolean, "trains anew on all rows in the end; by default, unless the model is given ready "
@@ -293,7 +294,7 @@ local FEW <const> = 10 -- windows that do not overlap: they say little of one va
 -- where these are few also those that said when to stop.
 local function foretold(self, calibration, validation, held_out)
   local function starts_of(samples)
-    local starts = samples:spread(interval.MOST)
+    local starts = nest.spread(samples.items, interval.MOST)
     local list = starts:totable()
     return starts, list, interval.apart(list, self.horizon)
   end

@@ -4,6 +4,7 @@ local core = require "rnn.core"
 local check = require "rnn.check"
 local short = require("rnn.columns").short
 local class = require "rnn.class"
+local nest = require "rnn.nest"
 local option = require "rnn.option"
 local baselines = require "rnn.data.baselines"
 local methods = require "rnn.baselines.methods"
@@ -41,22 +42,21 @@ local function distance(windows, f, g)
   return total / count
 end
 
-local MOST <const> = 2 ^ 20 -- numbers that a method foretells; of more windows, every n-th is measured
+local MOST <const> = 2 ^ 20 -- numbers that a method foretells; of more windows, some are measured
 
 -- The mean absolute error of a method of the series, fitted to the first window of each span and going on from there.
 local function method_error(name, windows, season)
   local columns, total, count = windows.targets:size(2), 0.0, 0
   local ahead, length = windows.ahead, windows.length
-  local every = math.max(1, math.ceil(#windows * ahead * columns / MOST))
-  local starts, spans, at = windows.items:totable(), windows.spans, 1
+  local starts, spans, at = nest.spread(windows.items, MOST // (ahead * columns)):totable(), windows.spans, 1
   local rows, from, forecasts = nil, 0, {}
-  for i = 1, #starts, every do
-    while starts[i] > spans[at][2] do at, rows = at + 1, nil end
+  for _, start in ipairs(starts) do
+    while start > spans[at][2] do at, rows = at + 1, nil end
     if not rows then
       from, rows = spans[at][1], windows.targets:rows(spans[at][1], spans[at][2]):transpose(1, 2):totable()
       for c, x in ipairs(rows) do forecasts[c] = methods[name](x, math.min(length, #x), season) end
     end
-    local origin = starts[i] - from + length
+    local origin = start - from + length
     for c, x in ipairs(rows) do
       for h = 1, ahead do total = total + math.abs(forecasts[c](x, origin, h) - x[origin + h]) end
     end
