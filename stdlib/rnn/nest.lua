@@ -97,8 +97,8 @@ end
 
 local PRIME <const>, FACTOR <const> = 8191, 5060 -- squares modulo a prime keep step with no season, as multiples do
 
---- nest.within(i, size) -> place in the i-th of parts of so many items, both from 0 on: another one in each part, so that
---- one item of each are items of all hours of a day, where every n-th may be those of the same hour
+--- nest.within(i, size) -> place in the i-th of parts of so many items, both from 0 on: another one in each part, so
+--- that one item of each are items of all hours of a day, where every n-th may be those of the same hour
 ---@param i integer|rnn.Tensor
 ---@param size integer
 ---@return integer|rnn.Tensor

@@ -244,8 +244,8 @@ function Reading:start(i, t)
 end
 
 --- reading:samples(origins, stride [, any]) -> Samples: windows that end at the rows that origins(series) -> from, to
---- names, both included, of each series, of stride rows one. Left out are those that have no target behind them, unless any, and those of
---- which more than half is missing.
+--- names, both included, of each series, of stride rows one. Left out are those that have no target behind them, unless
+--- any, and those of which more than half is missing.
 function Reading:samples(origins, stride, any)
   local f, starts, counts = self.forecaster, {}, counts_of(self)
   for i, series in ipairs(self.list) do

@@ -75,7 +75,8 @@ local FIT = option.of("rnn.Forecaster:fit", {
   { "lr", 0.003, check.positive, "learning rate of Adam, which falls to nothing (cosine)" },
   { "weight_decay", 0, option.number(0), "of Adam" },
   { "average", nil, option.number(0, 1), "decay of a moving average of the weights, see rnn.fit" },
-  { "stride", nil, option.int(1), "of so many windows one is trained on, of all hours alike; more than 1 where there are very many" },
+  { "stride", nil, option.int(1), "of so many windows one is trained on, of all hours alike; more than 1 where "
+    .. "there are very many" },
   { "seconds", nil, check.positive, "of training, at most" },
   { "seed", nil, option.int(0), "of member i seed + i; nil: goes on from where the generator is" },
   { "refit", nil, check.boolean, "trains anew on all rows in the end; by default, unless the model is given ready "
