@@ -503,6 +503,36 @@ describe("rnn.Forecaster", function()
     assert(report.mae < 0.5, tostring(report))
   end)
 
+  it("gives way to simple forecasts where what it learnt holds no longer, and to nothing before that", function()
+    local path = os.tmpname()
+    local file = assert(io.open(path, "w"))
+    file:write "day,sold\n"
+    rnn.seed(9)
+    local noise, moved = rnn.randn(700):totable(), 500
+    for i = 1, 700 do
+      local weekday = (i + (i > moved and 3 or 0)) % 7
+      file:write(("%s,%.2f\n"):format(os.date("!%Y-%m-%d", 1609459200 + i * 86400), 100 * (weekday ^ 2 % 5) + noise[i]))
+    end
+    file:close()
+    local frame = assert(data.csv(path))
+    os.remove(path)
+    local f = make { target = "sold", horizon = 7, length = 7, members = 1 }
+    f:fit(frame:rows(1, 450), FAST)
+    local lately, asked = require "rnn.forecast.lately", 0
+    local change = lately.change
+    lately.change = function(...)
+      asked = asked + 1
+      return change(...)
+    end
+    local before = f:backtest(frame:rows(1, moved), { from = 451 })
+    assert.equal(0, asked)
+    local after = f:backtest(frame, { from = 600 })
+    lately.change = change
+    assert(asked > 0)
+    assert(before.mae < 2, tostring(before))
+    assert(after.mae < 10, tostring(after))
+  end)
+
   it("refuses what contradicts itself", function()
     fails("there is no 0.5", make, { quantiles = { 0.1, 0.9 } })
     fails("unknown option", make, { horizont = 3 })

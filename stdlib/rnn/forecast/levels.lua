@@ -5,6 +5,7 @@ local dates = require "rnn.data.dates"
 local define = require "rnn.nn.define"
 local train = require "rnn.train"
 local interval = require "rnn.forecast.interval"
+local lately = require "rnn.forecast.lately"
 local panel = require "rnn.forecast.panel"
 
 local levels = {}
@@ -50,7 +51,7 @@ local CHUNK <const> = 512
 local FOLLOWED <const> = 2000 -- origins, at most, that come before those that are asked for
 
 --- levels.at(forecaster, reading, origins) -> list of (N, horizon, K), in the units of the data: the forecasts
---- from these rows, a list for each series. Of one series margins follow what came since training.
+--- from these rows, a list for each series. Of one series forecasts and margins follow what came since training.
 function levels.at(self, reading, origins)
   local h, k, starts, rows, asked = self.horizon, self.sizes.targets, {}, {}, {}
   local follows = self.margins and #reading.list == 1
@@ -74,15 +75,33 @@ function levels.at(self, reading, origins)
     parts[name] = parts[name] or {}
     table.insert(parts[name], t)
   end
-  for from = 1, #starts, CHUNK do
-    local some = starts:rows(from, math.min(from + CHUNK - 1, #starts))
-    local x, y, weights, level, spread = samples:batch(some)
-    for j, t in ipairs((levels.of(self, x))) do keep(j, t) end
-    if follows then keep("y", y) keep("weights", weights) end
-    if level then keep("level", level) keep("spread", spread) end
+  local function each_chunk(f)
+    for from = 1, #starts, CHUNK do
+      local to = math.min(from + CHUNK - 1, #starts)
+      f(from, to, samples:batch(starts:rows(from, to)))
+    end
   end
+  each_chunk(function(_, _, x, y, weights, level, spread)
+    local found = levels.of(self, x)
+    for j, t in ipairs(found) do keep(j, t) end
+    if follows then
+      keep("y", y)
+      keep("weights", weights)
+      keep("errors", lately.errors(self, x, found[self.middle], y, weights))
+    end
+    if level then keep("level", level) keep("spread", spread) end
+  end)
   for name, list in pairs(parts) do parts[name] = #list > 1 and core.concat(list, 1) or list[1] end
   local list = table.move(parts, 1, #self.levels, 1, {})
+  local shares = follows and lately.shares(self, parts.errors, rows)
+  if shares then
+    local change = {}
+    each_chunk(function(from, to, x)
+      change[#change + 1] = lately.change(self, x, list[self.middle]:rows(from, to), shares:rows(from, to))
+    end)
+    change = core.concat(change, 1)
+    for j, t in ipairs(list) do list[j] = t + change end
+  end
   local margins = follows and interval.follow(self, list, parts.y, parts.weights, rows) or self.margins
   interval.widen(self, list, nil, margins)
   on_scale(self, list, parts.level, parts.spread)
