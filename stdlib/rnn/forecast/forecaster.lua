@@ -94,8 +94,8 @@ local OPTIONS = option.of(FNAME, {
 --- What is not given is guessed and said. Scalers are fitted to the training span only; holes between rows are missing
 --- values, which are left out of the loss and which the network is told of by a mask and the time since a value was
 --- last seen. Of one series, forecasts and intervals follow what came since training: simple forecasts that erred less
---- than the network lately take a share by their likelihood, and the ends of intervals move after hits and misses (Gibbs,
---- Candès 2021). Errors: options that contradict each other.
+--- than the network lately take a share by their likelihood, and the ends of intervals move after hits and misses
+--- (Gibbs, Candès 2021). Errors: options that contradict each other.
 ---@class rnn.Forecaster
 ---@field notes string[] what was guessed
 ---@overload fun(options: rnn.Forecaster.Options): rnn.Forecaster
